@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# The two commands of the README, and what is behind them. Meson builds; this only strings commands together.
+.PHONY: all run test unit sanitize tsan wire fuzz bench format lint install clean
+
+BUILD    ?= build
+SECONDS  ?= 120
+MESON     = meson setup --reconfigure
+JOBS     := $(shell nproc)
+
+all: $(BUILD)/build.ninja
+	ninja -C $(BUILD)
+
+$(BUILD)/build.ninja:
+	tools/deps.sh build
+	meson setup $(BUILD) -Dtests=false
+
+run: all
+	./$(BUILD)/src/daemon/sluice serve $(ARGS)
+
+# Everything: both builds of the units, the wire tests on both, the fuzz corpora.
+test:
+	tools/deps.sh test
+	tools/test.sh
+
+fuzz:
+	tools/deps.sh test
+	tools/fuzz.sh $(SECONDS)
+
+bench:
+	tools/deps.sh bench
+	test -f build-bench/build.ninja || meson setup build-bench -Dbench=true -Dtests=false
+	ninja -C build-bench
+	python3 bench/run.py --sluice build-bench/src/daemon/sluice --out bench/results.json $(ARGS)
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+lint:
+	tools/lint.sh
+
+install: all
+	meson install -C $(BUILD)
+
+clean:
+	rm -rf build build-*

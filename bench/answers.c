@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "answers.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util.h"
+
+#define TEXT_MAX   8192 /* of one answer or one piece of a stream */
+#define DIMENSIONS 64   /* of the embedding: about 1 KB, as the chat reply */
+
+#define CREATED "1735689600"
+#define MODEL   "gpt-4o-mini-2024-07-18"
+
+/* A plausible set of what OpenAI's API sends beside the body; a gateway has to pass or to drop each. */
+#define COMMON_HEADERS                         \
+    "Date: Wed, 01 Jan 2025 00:00:00 GMT\r\n"  \
+    "openai-processing-ms: 412\r\n"            \
+    "openai-version: 2020-10-01\r\n"           \
+    "x-ratelimit-limit-requests: 10000\r\n"    \
+    "x-ratelimit-remaining-requests: 9999\r\n" \
+    "x-ratelimit-reset-requests: 6ms\r\n"      \
+    "x-request-id: req_0f1e2d3c4b5a69788796\r\n"
+
+static const char chat_content[] = "A gateway stands between the programs of a company and the model providers they "
+                                   "call. It keeps the providers' keys in one "
+                                   "place, knows who called what and how often, and lets the model behind a name "
+                                   "change without a change in any program. What "
+                                   "it must not do is to cost time: each answer passes through it, and a stream passes "
+                                   "word by word.\\n\\nThree things make it "
+                                   "cheap. It reads a request once, and keeps slices of it instead of copies. It holds "
+                                   "connections to the provider open, so "
+                                   "that no call waits for a handshake. And it writes each piece of a reply as soon as "
+                                   "it is there, with one call to the "
+                                   "kernel.";
+
+/* The words of a stream, in turn. */
+static const char *const words[] = { "A",         " gateway", " stands", " between", " the",
+                                     " programs", " and",     " the",    " models",  "." };
+
+/* Appends to a text whose room is TEXT_MAX. */
+SL_PRINTF(2, 3) static void text_add(struct text *t, const char *fmt, ...)
+{
+    if (!t->data) {
+        t->data = malloc(TEXT_MAX);
+        t->len = 0;
+    }
+    if (!t->data) {
+        bench_die("bench_upstream: out of memory");
+    }
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(t->data + t->len, TEXT_MAX - t->len, fmt, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= TEXT_MAX - t->len) {
+        bench_die("bench_upstream: an answer is longer than %d bytes", TEXT_MAX);
+    }
+    t->len += (size_t)n;
+}
+
+static void text_free(struct text *t)
+{
+    free(t->data);
+    *t = (struct text){ 0 };
+}
+
+/* Puts head and `body` into `t`; frees the body. */
+static void text_reply(struct text *t, const char *status, struct text *body)
+{
+    text_add(t, "HTTP/1.1 %s\r\n" COMMON_HEADERS "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
+             status, body->len, (int)body->len, body->data);
+    text_free(body);
+}
+
+static void make_chat(struct text *t)
+{
+    struct text body = { 0 };
+    text_add(&body,
+             "{\"id\":\"chatcmpl-0f1e2d3c4b5a6978\",\"object\":\"chat.completion\",\"created\":" CREATED
+             ",\"model\":\"" MODEL
+             "\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%s\",\"refusal\":null,"
+             "\"annotations\":[]},\"logprobs\":null,\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":187,"
+             "\"completion_tokens\":118,\"total_tokens\":305,\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_"
+             "tokens\":0},"
+             "\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0}},\"service_tier\":\"default\","
+             "\"system_fingerprint\":\"fp_560af6e559\"}",
+             chat_content);
+    text_reply(t, "200 OK", &body);
+}
+
+static void make_completion(struct text *t)
+{
+    struct text body = { 0 };
+    text_add(&body,
+             "{\"id\":\"cmpl-0f1e2d3c4b5a6978\",\"object\":\"text_completion\",\"created\":" CREATED
+             ",\"model\":\"" MODEL
+             "\",\"choices\":[{\"text\":\"%s\",\"index\":0,\"logprobs\":null,\"finish_reason\":\"stop\"}],"
+             "\"usage\":{\"prompt_tokens\":187,\"completion_tokens\":118,\"total_tokens\":305}}",
+             chat_content);
+    text_reply(t, "200 OK", &body);
+}
+
+static void make_embedding(struct text *t)
+{
+    struct text body = { 0 };
+    text_add(&body, "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":[");
+    for (int i = 0; i < DIMENSIONS; i++) {
+        text_add(&body, "%s%.8f", i ? "," : "", (i * 37 % 101 - 50) / 997.0);
+    }
+    text_add(&body, "]}],\"model\":\"text-embedding-3-small\",\"usage\":{\"prompt_tokens\":187,\"total_tokens\":187}}");
+    text_reply(t, "200 OK", &body);
+}
+
+static void make_error(struct text *t, const char *status, const char *message)
+{
+    struct text body = { 0 };
+    text_add(&body, "{\"error\":{\"message\":\"%s\",\"type\":\"invalid_request_error\",\"param\":null,\"code\":null}}",
+             message);
+    text_reply(t, status, &body);
+}
+
+/* Wraps the events into one HTTP chunk at the end of `piece`; empties them. */
+static void add_http_chunk(struct text *piece, struct text *events)
+{
+    text_add(piece, "%zx\r\n%.*s\r\n", events->len, (int)events->len, events->data);
+    events->len = 0;
+}
+
+static void add_event(struct text *events, const char *choices, const char *usage)
+{
+    text_add(events,
+             "data: {\"id\":\"chatcmpl-0f1e2d3c4b5a6978\",\"object\":\"chat.completion.chunk\",\"created\":" CREATED
+             ",\"model\":\"" MODEL
+             "\",\"service_tier\":\"default\",\"system_fingerprint\":\"fp_560af6e559\",\"choices\":[%s]%s}"
+             "\n\n",
+             choices, usage);
+}
+
+static void make_stream(struct stream_text *s, size_t n_chunks, bool with_usage)
+{
+    struct text events = { 0 };
+    const char *usage = with_usage ? ",\"usage\":null" : "";
+    s->n = n_chunks;
+    for (size_t i = 0; i < n_chunks; i++) {
+        struct text *piece = &s->pieces[i];
+        char choice[256];
+        if (i == 0) {
+            text_add(piece, "HTTP/1.1 200 OK\r\n" COMMON_HEADERS "Content-Type: text/event-stream; charset=utf-8\r\n"
+                            "Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
+            snprintf(
+                choice, sizeof choice,
+                "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null},\"logprobs\":null,"
+                "\"finish_reason\":null}");
+        } else if (i + 1 < n_chunks) {
+            snprintf(choice, sizeof choice,
+                     "{\"index\":0,\"delta\":{\"content\":\"%s\"},\"logprobs\":null,\"finish_reason\":null}",
+                     words[(i - 1) % SL_ARRAY_LEN(words)]);
+        } else {
+            snprintf(choice, sizeof choice, "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}");
+        }
+        add_event(&events, choice, usage);
+        if (i + 1 == n_chunks && with_usage) {
+            add_event(&events, "", ",\"usage\":{\"prompt_tokens\":187,\"completion_tokens\":18,\"total_tokens\":205}");
+        }
+        if (i + 1 == n_chunks) {
+            text_add(&events, "data: [DONE]\n\n");
+        }
+        add_http_chunk(piece, &events);
+        if (i + 1 == n_chunks) {
+            text_add(piece, "0\r\n\r\n");
+        }
+    }
+    text_free(&events);
+}
+
+static void stream_free(struct stream_text *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        text_free(&s->pieces[i]);
+    }
+}
+
+void answers_init(struct answers *a, size_t n_chunks)
+{
+    *a = (struct answers){ 0 };
+    make_chat(&a->chat);
+    make_completion(&a->completion);
+    make_embedding(&a->embedding);
+    make_error(&a->not_found, "404 Not Found", "The mock upstream has no such path.");
+    make_error(&a->bad_request, "400 Bad Request", "The mock upstream wants a JSON object with a Content-Length.");
+    make_stream(&a->plain, n_chunks, false);
+    make_stream(&a->with_usage, n_chunks, true);
+}
+
+void answers_done(struct answers *a)
+{
+    text_free(&a->chat);
+    text_free(&a->completion);
+    text_free(&a->embedding);
+    text_free(&a->not_found);
+    text_free(&a->bad_request);
+    stream_free(&a->plain);
+    stream_free(&a->with_usage);
+}

@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured, and the bar each figure has to keep.
+
+A `Task` makes the figures of one or more `Bar`s from one measurement. To add a row: write a function that takes the
+`Bench` and returns a `Figure` for each of its bars, and put a `Task` into TASKS.
+"""
+from __future__ import annotations
+
+import json
+import pathlib
+import statistics
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import workload
+from harness import BenchError, Gateway, HeldStreams, Upstream, measure
+from subjects import Haproxy, Nginx, Subject
+from workload import MIB
+
+
+@dataclass(frozen=True)
+class Bar:
+    name: str
+    what: str
+    limit: float | None  # the figure must not be above it; None: for information
+    unit: str
+
+
+@dataclass
+class Figure:
+    value: float
+    note: str  # the absolute numbers behind it, one line
+    detail: dict = field(default_factory=dict)  # all of it, for results.json
+
+
+class NotApplicable(Exception):
+    """The subject cannot do this work at all (only yardsticks standing in for Sluice)."""
+
+
+@dataclass(frozen=True)
+class Task:
+    name: str
+    bars: tuple[Bar, ...]
+    run: Callable[[Bench], dict[str, Figure]]
+
+
+@dataclass
+class Bench:
+    """What a task gets: the programs, a folder of its own, and how long to measure."""
+
+    subject: Subject
+    nginx: Nginx
+    haproxy: Haproxy
+    tools: pathlib.Path
+    build: pathlib.Path
+    folder: pathlib.Path
+    cert: pathlib.Path
+    key: pathlib.Path
+    quick: bool
+
+    @property
+    def rounds(self) -> int:
+        return 3 if self.quick else 7
+
+    def count(self, requests: int, least: int = 10) -> int:
+        return max(requests // 10, least) if self.quick else requests
+
+    def upstream(self, stack: ExitStack, **options) -> Upstream:
+        upstream = Upstream(self.tools, **options)
+        stack.callback(upstream.stop)
+        return upstream
+
+    def start(self, stack: ExitStack, subject: Subject, upstream: Upstream, **options) -> Gateway:
+        ca = self.cert if upstream.tls else None
+        if ca and not subject.can_tls:
+            raise NotApplicable
+        gateway = subject.start(self.folder, upstream.port, ca, **options)
+        stack.callback(gateway.stop)
+        return gateway
+
+    def need_sluice(self) -> None:
+        if self.subject.name != "sluice":
+            raise NotApplicable
+
+
+def median(values) -> float:
+    return statistics.median(values)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request, and what a good reply to it is, given the upstream's own."""
+
+    request: bytes
+    check: Callable[[bytes, bytes], None]
+
+
+@dataclass(frozen=True)
+class Load:
+    connections: int
+    requests: int  # to each party in each round
+    burst: int  # of them at a time, by turns
+
+
+def compare(bench: Bench, yardstick: Subject, ours: Call, theirs: Call, load: Load, direct: bool = False,
+            **upstream_options) -> dict[str, list[dict]]:
+    """The results of all rounds, for "ours", "theirs" and, if asked for, "direct" (theirs, straight to the upstream).
+
+    Each round has fresh processes: two runs of one program differ by some per cent for their whole life, by where their
+    memory happens to lie. The order is turned round after each turn, so who stands at either end has two turns in a
+    row, with warm caches: both gateways do, and the direct calls stand in the middle.
+    """
+    results: dict[str, list[dict]] = {"ours": []} | ({"direct": []} if direct else {}) | {"theirs": []}
+    for i in range(bench.rounds):
+        with ExitStack() as stack:
+            upstream = bench.upstream(stack, **upstream_options)
+            plain = workload.ask(upstream.port, theirs.request)
+            parties = {"ours": (bench.start(stack, bench.subject, upstream), ours),
+                       "theirs": (bench.start(stack, yardstick, upstream), theirs),
+                       "direct": (upstream, theirs)}
+            names = list(results) if i % 2 == 0 else list(reversed(results))
+            ordered = []
+            for name in names:
+                party, call = parties[name]
+                work = workload.prepare(bench.folder, f"{name}-{i}", party.port, call.request, call.check, plain)
+                ordered.append((party, work))
+            warm = max(load.requests // 10, load.connections)
+            measure(ordered, bench.tools, load.connections, warm, load.burst)
+            for name, result in zip(names, measure(ordered, bench.tools, load.connections, load.requests, load.burst)):
+                results[name].append(result)
+    return results
+
+
+def cpu_ratio(bench: Bench, results: dict, yardstick: Subject) -> Figure:
+    ours, theirs = ([r["cpu_us"] for r in results[name]] for name in ("ours", "theirs"))
+    ratios = [a / b for a, b in zip(ours, theirs)]
+    note = f"{bench.subject.name} {median(ours):.1f} µs · {yardstick.name} {median(theirs):.1f} µs CPU a request"
+    return Figure(median(ratios), note, {"ratios": ratios, "runs": results})
+
+
+def added(bench: Bench, results: dict, yardstick: Subject, key: str) -> Figure:
+    """How many µs more than the yardstick the subject adds to what a direct call takes: the median over the rounds."""
+    ours, theirs, direct = ([r[key]["p50"] for r in results[name]] for name in ("ours", "theirs", "direct"))
+    ours_added = [a - d for a, d in zip(ours, direct)]
+    theirs_added = [a - d for a, d in zip(theirs, direct)]
+    more = [a - b for a, b in zip(ours_added, theirs_added)]
+    note = (f"direct {median(direct):.0f} µs · {bench.subject.name} adds {median(ours_added):.0f} · "
+            f"{yardstick.name} adds {median(theirs_added):.0f}")
+    return Figure(median(more), note, {"more_us": more, "runs": results})
+
+
+def openai_chat(stream: bool = False) -> Call:
+    check = workload.check_stream if stream else workload.check_same
+    return Call(workload.openai_request(workload.openai_chat(stream)), check)
+
+
+def mlflow_chat() -> Call:
+    return Call(workload.mlflow_request(workload.mlflow_chat()), workload.check_mlflow)
+
+
+def openai_cpu(connections: int):
+    def run(bench: Bench) -> dict[str, Figure]:
+        results = compare(bench, bench.nginx, openai_chat(), openai_chat(), Load(connections, bench.count(20000), 500))
+        return {f"openai-c{connections}": cpu_ratio(bench, results, bench.nginx)}
+    return run
+
+
+def mlflow_cpu(connections: int):
+    def run(bench: Bench) -> dict[str, Figure]:
+        bench.need_sluice()
+        results = compare(bench, bench.nginx, mlflow_chat(), openai_chat(), Load(connections, bench.count(20000), 500))
+        return {f"mlflow-c{connections}": cpu_ratio(bench, results, bench.nginx)}
+    return run
+
+
+def latency(bench: Bench) -> dict[str, Figure]:
+    results = compare(bench, bench.nginx, openai_chat(), openai_chat(), Load(1, bench.count(4000), 200), direct=True)
+    return {"latency-c1": added(bench, results, bench.nginx, "latency_us")}
+
+
+def stream(bench: Bench) -> dict[str, Figure]:
+    call = openai_chat(stream=True)
+    load = Load(32, bench.count(3200), 320)
+    results = compare(bench, bench.nginx, call, call, load, direct=True, chunks=20, delay_us=1000)
+    return {"stream-cpu": cpu_ratio(bench, results, bench.nginx),
+            "stream-first": added(bench, results, bench.nginx, "ttfb_us")}
+
+
+def peak_memory(bench: Bench, call: Call, size: int) -> Figure:
+    """What one long request adds to the resident memory of a fresh process, as a multiple of its body."""
+    small = openai_chat().request
+    runs = []
+    for _ in range(1 if bench.quick else 3):
+        with ExitStack() as stack:
+            upstream = bench.upstream(stack)
+            gateway = bench.start(stack, bench.subject, upstream)
+            for _ in range(20):
+                direct = workload.ask(gateway.port, small)
+            time.sleep(0.3)
+            idle = gateway.rss()
+            gateway.forget_peak()
+            call.check(workload.ask(gateway.port, call.request), direct)
+            runs.append({"idle": idle, "peak": gateway.peak_rss()})
+    worst = max(runs, key=lambda r: r["peak"] - r["idle"])
+    note = f"idle {worst['idle'] / MIB:.1f} MiB, peak {worst['peak'] / MIB:.1f} MiB, body {size / MIB:.0f} MiB"
+    return Figure((worst["peak"] - worst["idle"]) / size, note, {"runs": runs, "body": size})
+
+
+def long_body(name: str, size: int, body: Callable[[int], bytes], requests: int):
+    def run(bench: Bench) -> dict[str, Figure]:
+        call = Call(workload.openai_request(body(size)), workload.check_same)
+        results = compare(bench, bench.haproxy, call, call, Load(4, bench.count(requests), 10))
+        return {f"{name}-cpu": cpu_ratio(bench, results, bench.haproxy),
+                f"{name}-memory": peak_memory(bench, call, size)}
+    return run
+
+
+def held_streams(name: str, tls: bool):
+    def run(bench: Bench) -> dict[str, Figure]:
+        count = 200 if bench.quick else 1000
+        with ExitStack() as stack:
+            certificate = {"cert": bench.cert, "key": bench.key} if tls else {}
+            holding = bench.upstream(stack, hold=True, delay_us=1000, **certificate)
+            gateway = bench.start(stack, bench.subject, holding)
+            # What the stream begins with comes from an upstream that ends its streams: a held one has no whole reply.
+            ending = bench.upstream(stack, **certificate)
+            example = bench.start(stack, bench.subject, ending)
+            plain = bench.upstream(stack)
+            call = openai_chat(stream=True)
+            work = workload.prepare(bench.folder, name, example.port, call.request, call.check,
+                                    workload.ask(plain.port, call.request))
+            workload.ask(gateway.port, openai_chat().request)  # warm, and the pool's first connection
+            time.sleep(0.3)
+            before = gateway.rss()
+            streams = HeldStreams(bench.tools, gateway.port, work, count)
+            try:
+                time.sleep(1)
+                gateway.check_alive()
+                after = gateway.rss()
+            finally:
+                streams.stop()
+            each = (after - before) / 1024 / count
+            note = f"{count} streams: {before / MIB:.1f} MiB before, {after / MIB:.1f} MiB after"
+            return {name: Figure(each, note, {"before": before, "after": after, "streams": count})}
+    return run
+
+
+def idle(bench: Bench) -> dict[str, Figure]:
+    with ExitStack() as stack:
+        upstream = bench.upstream(stack)
+        gateway = bench.start(stack, bench.subject, upstream)
+        workload.ask(gateway.port, openai_chat().request)
+        time.sleep(1)
+        fresh = gateway.rss()
+        return {"idle-rss": Figure(fresh / MIB, f"{fresh // 1024} KiB after start and one call", {"rss": fresh})}
+
+
+def start_seconds(bench: Bench, upstream: Upstream, **options) -> tuple[float, int]:
+    """From just before fork and exec to the end of the first answered chat call; and the resident memory then."""
+    request = openai_chat().request
+    gateway = bench.subject.launch(bench.folder, upstream.port, **options)
+    try:
+        gateway.wait_ready()
+        workload.ask(gateway.port, request)
+        return (time.monotonic_ns() - gateway.began) / 1e9, gateway.rss()
+    finally:
+        gateway.stop()
+
+
+def first_answer(bench: Bench) -> dict[str, Figure]:
+    with ExitStack() as stack:
+        upstream = bench.upstream(stack)
+        times = [start_seconds(bench, upstream)[0] * 1000 for _ in range(3 if bench.quick else 9)]
+        note = f"{min(times):.1f} to {max(times):.1f} ms over {len(times)} starts"
+        return {"first-answer": Figure(median(times), note, {"ms": times})}
+
+
+def many_endpoints(bench: Bench) -> dict[str, Figure]:
+    bench.need_sluice()
+    with ExitStack() as stack:
+        upstream = bench.upstream(stack)
+        runs = [start_seconds(bench, upstream, endpoints=6001) for _ in range(1 if bench.quick else 3)]
+        times = [t for t, _ in runs]
+        note = f"{min(times):.2f} to {max(times):.2f} s over {len(times)} starts, then {runs[-1][1] / MIB:.1f} MiB"
+        return {"start-6001": Figure(median(times), note, {"runs": runs})}
+
+
+def json_reader(bench: Bench) -> dict[str, Figure]:
+    """The comparison is a program of its own, whose last line is JSON with `ratio`, `ours_ns` and `simdjson_ns`."""
+    bench.need_sluice()
+    program = bench.build / "bench" / "json" / "bench_json"
+    if not program.exists():
+        raise BenchError(f"{program} is not built")
+    done = subprocess.run([str(program)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise BenchError(f"{program.name} failed:\n{done.stderr}")
+    got = json.loads(done.stdout.strip().splitlines()[-1])
+    note = f"sluice {got['ours_ns'] / 1000:.2f} µs · simdjson {got['simdjson_ns'] / 1000:.2f} µs a request"
+    return {"json-reader": Figure(got["ratio"], note, got)}
+
+
+def long_body_task(name: str, what: str, size: int, body: Callable[[int], bytes], requests: int) -> Task:
+    return Task(name, (Bar(f"{name}-cpu", f"{what}: CPU against HAProxy", 2.0, "×"),
+                       Bar(f"{name}-memory", f"{what}: peak memory against the body", 2.0, "×")),
+                long_body(name, size, body, requests))
+
+
+def task(name: str, what: str, limit: float, unit: str, run: Callable[[Bench], dict[str, Figure]]) -> Task:
+    return Task(name, (Bar(name, what, limit, unit),), run)
+
+
+TASKS = (
+    task("openai-c16", "OpenAI dialect, 16 connections: CPU against nginx", 1.25, "×", openai_cpu(16)),
+    task("openai-c64", "OpenAI dialect, 64 connections: CPU against nginx", 1.25, "×", openai_cpu(64)),
+    task("mlflow-c16", "MLflow dialect, 16 connections: CPU against nginx", 1.6, "×", mlflow_cpu(16)),
+    task("mlflow-c64", "MLflow dialect, 64 connections: CPU against nginx", 1.6, "×", mlflow_cpu(64)),
+    task("latency-c1", "one connection: added latency (p50) beyond nginx's", 20, "µs", latency),
+    Task("stream-c32", (Bar("stream-cpu", "streams of 20 chunks, 32 connections: CPU against nginx", 1.25, "×"),
+                        Bar("stream-first", "the same: added time to first chunk beyond nginx's", 50, "µs")), stream),
+    long_body_task("string-1m", "1 MiB request, one string", MIB, workload.long_string, 500),
+    long_body_task("messages-1m", "1 MiB request, 20,000 messages", MIB, workload.many_messages, 500),
+    long_body_task("string-10m", "10 MiB request, one string", 10 * MIB, workload.long_string, 60),
+    long_body_task("messages-10m", "10 MiB request, 20,000 messages", 10 * MIB, workload.many_messages, 60),
+    task("held-plain", "1,000 open idle streams, each", 16, "KiB", held_streams("held-plain", False)),
+    task("held-tls", "1,000 open idle streams, TLS to the upstream, each", 40, "KiB", held_streams("held-tls", True)),
+    task("idle-rss", "resident memory when idle", 12, "MiB", idle),
+    task("first-answer", "first answered call after exec", 50, "ms", first_answer),
+    task("start-6001", "first answered call with 6,001 endpoints", 1, "s", many_endpoints),
+    task("json-reader", "JSON reader against simdjson's DOM parser, 3 KB request", 2.0, "×", json_reader),
+)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The requests that are sent, and the check that a reply says what the upstream said.
+
+A request file holds the bytes as they go over the wire. Before a gateway is measured its reply to that request is read
+once and its meaning checked here; the load generator then wants those very bytes every time.
+"""
+from __future__ import annotations
+
+import json
+import pathlib
+import socket
+
+from harness import BenchError, Work
+
+SENTENCES = (
+    "Please read the following note and tell me in a few short paragraphs what it asks of the reader. ",
+    "The team runs a service that answers questions about orders, deliveries and returns. ",
+    "Each question goes to a language model together with the customer's history, and the answer comes back as text. ",
+    "Last week answers were slow in the morning, and nobody could say whether the model or the network was at fault. ",
+    "Write down which figures you would collect, at which points of the way, and how long you would keep them. ",
+    "Name one figure that looks useful and is not, and say why. ",
+)
+
+# As the clients' own libraries send them; a gateway has to read each of these headers.
+OPENAI_HEADERS = (
+    ("Accept", "application/json"),
+    ("Accept-Encoding", "gzip, deflate"),
+    ("Authorization", "Bearer sk-client-0123456789abcdef0123456789abcdef"),
+    ("Connection", "keep-alive"),
+    ("Content-Type", "application/json"),
+    ("User-Agent", "OpenAI/Python 1.59.6"),
+    ("X-Stainless-Arch", "x64"),
+    ("X-Stainless-Async", "false"),
+    ("X-Stainless-Lang", "python"),
+    ("X-Stainless-OS", "Linux"),
+    ("X-Stainless-Package-Version", "1.59.6"),
+    ("X-Stainless-Runtime", "CPython"),
+    ("X-Stainless-Runtime-Version", "3.11.2"),
+)
+MLFLOW_HEADERS = (
+    ("User-Agent", "mlflow-python-client/2.22.4"),
+    ("Accept-Encoding", "gzip, deflate"),
+    ("Accept", "*/*"),
+    ("Connection", "keep-alive"),
+    ("Content-Type", "application/json"),
+)
+
+CHAT_BYTES = 1024  # the body of a chat request
+MIB = 1024 * 1024
+
+
+def _dump(value) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _messages(room: int) -> list[dict]:
+    text = ("".join(SENTENCES) * 20)[:room]
+    return [{"role": "system", "content": "You are a careful assistant. Answer in plain English."},
+            {"role": "user", "content": text}]
+
+
+def _filled(make, size: int) -> bytes:
+    """The body that `make(n)` gives with as much text as makes it `size` bytes long."""
+    return _dump(make(size - len(_dump(make(0)))))
+
+
+def openai_chat(stream: bool = False) -> bytes:
+    def make(room: int) -> dict:
+        body = {"model": "chat", "messages": _messages(room), "temperature": 0.7, "max_tokens": 256, "top_p": 1}
+        return body | {"stream": True} if stream else body
+    return _filled(make, CHAT_BYTES)
+
+
+def mlflow_chat() -> bytes:
+    return _filled(lambda room: {"messages": _messages(room), "temperature": 0.7, "max_tokens": 256}, CHAT_BYTES)
+
+
+def long_string(size: int) -> bytes:
+    """One message that fills the body: text with a line end now and then, as a pasted document has."""
+    def make(room: int) -> dict:
+        line = ("".join(SENTENCES))[:94] + "\n"  # 95 characters, 96 bytes in JSON
+        text = line * (room // 96)
+        text += "x" * (room - len(text) - text.count("\n"))
+        return {"model": "chat", "messages": [{"role": "user", "content": text}]}
+    return _filled(make, size)
+
+
+def many_messages(size: int, count: int = 20000) -> bytes:
+    def make(room: int) -> dict:
+        each, rest = divmod(room, count)
+        text = ("".join(SENTENCES) * 2)[:each]
+        messages = [{"role": "user", "content": text} for _ in range(count - 1)]
+        return {"model": "chat", "messages": messages + [{"role": "user", "content": text + "x" * rest}]}
+    return _filled(make, size)
+
+
+def request_text(path: str, headers: tuple, body: bytes) -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1"] + [f"{k}: {v}" for k, v in headers]
+    lines += [f"Content-Length: {len(body)}", "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+def openai_request(body: bytes) -> bytes:
+    return request_text("/v1/chat/completions", OPENAI_HEADERS, body)
+
+
+def mlflow_request(body: bytes) -> bytes:
+    return request_text("/gateway/chat/invocations", MLFLOW_HEADERS, body)
+
+
+def _dechunk(data: bytes) -> bytes | None:
+    """The body within complete chunks, None when more is to come."""
+    body = b""
+    while True:
+        size, found, data = data.partition(b"\r\n")
+        if not found:
+            return None
+        n = int(size.split(b";")[0], 16)
+        if n == 0:
+            return body
+        if len(data) < n + 2:
+            return None
+        body, data = body + data[:n], data[n + 2:]
+
+
+def ask(port: int, request: bytes, timeout: float = 30) -> bytes:
+    """Sends a request on a connection of its own and returns the body of the reply, which must be a 200."""
+    with socket.create_connection(("127.0.0.1", port), timeout) as s:
+        s.sendall(request)
+        data = b""
+        while True:
+            head, found, rest = data.partition(b"\r\n\r\n")
+            if found:
+                body = _body_so_far(head, rest)
+                if body is not None:
+                    break
+            piece = s.recv(1 << 20)
+            if not piece:
+                body = rest  # until close
+                break
+            data += piece
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise BenchError(f"the reply is no 200:\n{data[:2000].decode(errors='replace')}")
+    return body
+
+
+def _body_so_far(head: bytes, rest: bytes) -> bytes | None:
+    headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(b":") for line in head.split(b"\r\n")[1:])}
+    if headers.get(b"transfer-encoding", b"").lower() == b"chunked":
+        return _dechunk(rest)
+    if b"content-length" in headers:
+        return rest if len(rest) >= int(headers[b"content-length"]) else None
+    return None
+
+
+def check_same(body: bytes, direct: bytes) -> None:
+    """The upstream's bytes, untouched."""
+    if body != direct:
+        raise BenchError(f"the reply is not the upstream's:\n{body[:2000].decode(errors='replace')}")
+
+
+def check_mlflow(body: bytes, direct: bytes) -> None:
+    """MLflow's shape with the upstream's content and counts."""
+    got, want = json.loads(body), json.loads(direct)
+    pairs = [(got["choices"][0]["message"]["content"], want["choices"][0]["message"]["content"]),
+             (got["choices"][0]["finish_reason"], want["choices"][0]["finish_reason"])]
+    pairs += [(got["usage"][k], want["usage"][k]) for k in ("prompt_tokens", "completion_tokens", "total_tokens")]
+    pairs += [(got[k], want[k]) for k in ("id", "object", "created", "model")]
+    for a, b in pairs:
+        if a != b:
+            raise BenchError(f"the reply does not say what the upstream said: {a!r} for {b!r}")
+
+
+def _events(body: bytes) -> list:
+    lines = [line[6:] for line in body.split(b"\n") if line.startswith(b"data: ")]
+    return [line.decode() if line == b"[DONE]" else json.loads(line) for line in lines]
+
+
+def check_stream(body: bytes, direct: bytes) -> None:
+    """The same events and the end; `"usage":null` may have come into each, a chunk more may not have come."""
+    got, want = _events(body), _events(direct)
+    if len(got) != len(want) or not got or got[-1] != "[DONE]":
+        raise BenchError(f"{len(got)} events for {len(want)}:\n{body[-600:].decode(errors='replace')}")
+    for a, b in zip(got[:-1], want[:-1]):
+        if a.get("usage") is not None or {k: v for k, v in a.items() if k != "usage"} != b:
+            raise BenchError(f"an event differs: {a} for {b}")
+
+
+def prepare(folder: pathlib.Path, name: str, port: int, request: bytes, check, direct: bytes) -> Work:
+    """Asks once, checks what the reply says, and makes the files for the load generator."""
+    body = ask(port, request)
+    check(body, direct)
+    work = Work(folder / f"{name}.request", folder / f"{name}.expect")
+    work.request.write_bytes(request)
+    work.expect.write_bytes(body)
+    return work

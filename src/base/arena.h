@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Memory of one lifetime, freed whole or rewound to a mark. Chunks of the standard size come from a cache that one
+ * thread owns, so that an exchange on a busy worker allocates nothing from the system. */
+#ifndef SL_BASE_ARENA_H
+#define SL_BASE_ARENA_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+/* One chunk holds the head, headers and a small body of an ordinary request. */
+#define SL_ARENA_CHUNK 8192
+
+struct sl_arena_chunk;
+
+/* Free chunks of one thread. At most `max_chunks` are kept. */
+struct sl_arena_cache {
+    struct sl_arena_chunk *free;
+    unsigned n_free;
+    unsigned max_chunks;
+};
+
+struct sl_arena {
+    struct sl_arena_chunk *head;  /* newest first */
+    struct sl_arena_cache *cache; /* or NULL */
+    size_t chunk;                 /* bytes of data in a new chunk; 0: the standard size */
+    size_t total;                 /* bytes held, chunk headers included */
+};
+
+struct sl_arena_mark {
+    struct sl_arena_chunk *chunk;
+    size_t used;
+};
+
+void sl_arena_cache_init(struct sl_arena_cache *cache, unsigned max_chunks);
+void sl_arena_cache_done(struct sl_arena_cache *cache);
+
+/* No memory is taken before the first allocation. `cache` may be NULL and must outlive the arena. */
+void sl_arena_init(struct sl_arena *arena, struct sl_arena_cache *cache);
+/* For what lives long and is small: chunks of `chunk` bytes, no cache. */
+void sl_arena_init_small(struct sl_arena *arena, size_t chunk);
+void sl_arena_done(struct sl_arena *arena);
+
+/* Aligned to 16 bytes, not zeroed. NULL when the system has no memory. */
+SL_MUST void *sl_arena_alloc(struct sl_arena *arena, size_t n);
+SL_MUST void *sl_arena_zalloc(struct sl_arena *arena, size_t n);
+/* Unaligned, for text. */
+SL_MUST char *sl_arena_bytes(struct sl_arena *arena, size_t n);
+/* A copy with a NUL behind it (not counted). `ret->p` is NULL when out of memory. */
+SL_MUST struct sl_str sl_arena_dup(struct sl_arena *arena, struct sl_str s);
+SL_MUST struct sl_str sl_arena_printf(struct sl_arena *arena, const char *fmt, ...) SL_PRINTF(2, 3);
+
+struct sl_arena_mark sl_arena_mark(const struct sl_arena *arena);
+/* Everything allocated since the mark is gone. */
+void sl_arena_rewind(struct sl_arena *arena, struct sl_arena_mark mark);
+
+#define SL_ARENA_NEW(arena, type)      ((type *)sl_arena_zalloc((arena), sizeof(type)))
+#define SL_ARENA_ARRAY(arena, type, n) ((type *)sl_arena_zalloc((arena), sizeof(type) * (n)))
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/num.h"
+
+#define BUF_MIN 256
+
+void sl_buf_init(struct sl_buf *buf, size_t max)
+{
+    *buf = (struct sl_buf){ .max = max };
+}
+
+void sl_buf_done(struct sl_buf *buf)
+{
+    if (buf) {
+        free(buf->p);
+        *buf = (struct sl_buf){ .max = buf->max };
+    }
+}
+
+void sl_buf_reset(struct sl_buf *buf)
+{
+    buf->len = 0;
+    buf->status = 0;
+}
+
+int sl_buf_reserve(struct sl_buf *buf, size_t n)
+{
+    if (buf->status) {
+        return buf->status;
+    }
+    if (n <= buf->cap - buf->len) {
+        return 0;
+    }
+    if (n > buf->max || buf->len > buf->max - n) {
+        return buf->status = SL_E_LIMIT;
+    }
+    size_t need = buf->len + n;
+    size_t cap = SL_MAX(buf->cap, (size_t)BUF_MIN);
+    while (cap < need) {
+        cap *= 2;
+    }
+    cap = SL_MIN(cap, buf->max);
+    char *p = realloc(buf->p, cap);
+    if (!p) {
+        return buf->status = SL_E_NOMEM;
+    }
+    buf->p = p;
+    buf->cap = cap;
+    return 0;
+}
+
+void sl_buf_add(struct sl_buf *buf, const void *p, size_t n)
+{
+    if (n == 0 || sl_buf_reserve(buf, n) < 0) {
+        return;
+    }
+    memcpy(buf->p + buf->len, p, n);
+    buf->len += n;
+}
+
+void sl_buf_add_str(struct sl_buf *buf, struct sl_str s)
+{
+    sl_buf_add(buf, s.p, s.n);
+}
+
+void sl_buf_add_c(struct sl_buf *buf, const char *s)
+{
+    sl_buf_add(buf, s, strlen(s));
+}
+
+void sl_buf_add_char(struct sl_buf *buf, char c)
+{
+    sl_buf_add(buf, &c, 1);
+}
+
+void sl_buf_add_u64(struct sl_buf *buf, uint64_t v)
+{
+    char digits[20];
+    sl_buf_add(buf, digits, sl_format_u64(v, digits));
+}
+
+void sl_buf_add_i64(struct sl_buf *buf, int64_t v)
+{
+    if (v < 0) {
+        sl_buf_add_char(buf, '-');
+        sl_buf_add_u64(buf, 0 - (uint64_t)v);
+    } else {
+        sl_buf_add_u64(buf, (uint64_t)v);
+    }
+}
+
+void sl_buf_vprintf(struct sl_buf *buf, const char *fmt, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, fmt, args);
+    /* One more for the NUL that vsnprintf insists on. */
+    if (n >= 0 && sl_buf_reserve(buf, (size_t)n + 1) == 0) {
+        vsnprintf(buf->p + buf->len, (size_t)n + 1, fmt, again);
+        buf->len += (size_t)n;
+    }
+    va_end(again);
+}
+
+void sl_buf_printf(struct sl_buf *buf, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    sl_buf_vprintf(buf, fmt, args);
+    va_end(args);
+}
+
+void sl_buf_drop(struct sl_buf *buf, size_t n)
+{
+    SL_ASSERT(n <= buf->len);
+    if (n) {
+        memmove(buf->p, buf->p + n, buf->len - n);
+        buf->len -= n;
+    }
+}

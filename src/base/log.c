@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+/* Longer messages are cut; a line is one write(2), so that threads' lines do not mix. */
+#define LOG_LINE_MAX 2048
+
+static atomic_int log_level = SL_LOG_INFO;
+
+static const char *const level_names[] = { "error", "warning", "info", "debug" };
+
+void sl_log_set_level(enum sl_log_level level)
+{
+    atomic_store_explicit(&log_level, (int)level, memory_order_relaxed);
+}
+
+bool sl_log_is_on(enum sl_log_level level)
+{
+    return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
+}
+
+void sl_log(enum sl_log_level level, const char *area, const char *fmt, ...)
+{
+    if (!sl_log_is_on(level)) {
+        return;
+    }
+    char line[LOG_LINE_MAX];
+    uint64_t now = sl_clock_wall_usec();
+    time_t sec = (time_t)(now / 1000000);
+    struct tm tm;
+    gmtime_r(&sec, &tm);
+    size_t n = strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%S", &tm);
+    int more = snprintf(line + n, sizeof(line) - n, ".%03uZ %s %s: ", (unsigned)(now / 1000 % 1000), level_names[level],
+                        area);
+    n += (size_t)SL_MAX(more, 0);
+
+    va_list args;
+    va_start(args, fmt);
+    more = vsnprintf(line + n, sizeof(line) - n - 1, fmt, args);
+    va_end(args);
+    size_t end = n + (size_t)SL_MAX(more, 0);
+    end = SL_MIN(end, sizeof(line) - 2);
+    for (size_t i = n; i < end; i++) {
+        /* What a peer sent may stand in a message; it must not forge a second line. */
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f) {
+            line[i] = '?';
+        }
+    }
+    line[end++] = '\n';
+    SL_IGNORE(write(STDERR_FILENO, line, end) < 0); /* there is nowhere left to complain */
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operator's log: one line a message on stderr, "2026-01-01T00:00:00.000Z level area: text". Any thread; one
+ * write(2) a line. Layers below gate use debug only: who decides logs, once. */
+#ifndef SL_BASE_LOG_H
+#define SL_BASE_LOG_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+
+enum sl_log_level { SL_LOG_ERROR, SL_LOG_WARNING, SL_LOG_INFO, SL_LOG_DEBUG };
+
+void sl_log_set_level(enum sl_log_level level);
+bool sl_log_is_on(enum sl_log_level level);
+void sl_log(enum sl_log_level level, const char *area, const char *fmt, ...) SL_PRINTF(3, 4);
+
+#define sl_log_debug(area, ...)                        \
+    do {                                               \
+        if (sl_log_is_on(SL_LOG_DEBUG)) {              \
+            sl_log(SL_LOG_DEBUG, (area), __VA_ARGS__); \
+        }                                              \
+    } while (0)
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Linear probing with backward-shift deletion: no tombstones, so a map that lives for months does not decay. */
+#include "base/map.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/random.h"
+
+#define MAP_MIN 16
+
+static uint64_t read64(const char *p)
+{
+    uint64_t v;
+    memcpy(&v, p, 8);
+    return v;
+}
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+    sl_u128 product = (sl_u128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static uint64_t seeds[2];
+static pthread_once_t seeds_once = PTHREAD_ONCE_INIT;
+
+static void seeds_draw(void)
+{
+    sl_random_bytes(seeds, sizeof(seeds));
+    seeds[0] |= 1; /* odd, so never zero */
+    seeds[1] |= 1;
+}
+
+uint64_t sl_hash(struct sl_str s)
+{
+    pthread_once(&seeds_once, seeds_draw);
+    uint64_t seed = seeds[0], key = seeds[1];
+    uint64_t h = seed ^ s.n;
+    const char *p = s.p;
+    size_t n = s.n;
+    while (n >= 16) {
+        h = mix(read64(p) ^ key, read64(p + 8) ^ h);
+        p += 16;
+        n -= 16;
+    }
+    char tail[16] = { 0 };
+    if (n) {
+        memcpy(tail, p, n);
+    }
+    h = mix(read64(tail) ^ key, read64(tail + 8) ^ h);
+    return mix(h ^ seed, key);
+}
+
+void sl_map_done(struct sl_map *map)
+{
+    free(map->slots);
+    *map = (struct sl_map){ 0 };
+}
+
+/* The slot of `key`, or the free one where it would go. */
+static struct sl_map_slot *slot_find(const struct sl_map *map, struct sl_str key, uint64_t hash)
+{
+    size_t i = hash & (map->cap - 1);
+    while (map->slots[i].value && (map->slots[i].hash != hash || !sl_str_eq(map->slots[i].key, key))) {
+        i = (i + 1) & (map->cap - 1);
+    }
+    return &map->slots[i];
+}
+
+void *sl_map_find(const struct sl_map *map, struct sl_str key)
+{
+    return map->n ? slot_find(map, key, sl_hash(key))->value : NULL;
+}
+
+static int map_grow(struct sl_map *map)
+{
+    size_t cap = map->cap ? map->cap * 2 : MAP_MIN;
+    struct sl_map_slot *slots = calloc(cap, sizeof(*slots));
+    if (!slots) {
+        return SL_E_NOMEM;
+    }
+    struct sl_map bigger = { slots, map->n, cap };
+    for (size_t i = 0; i < map->cap; i++) {
+        if (map->slots[i].value) {
+            *slot_find(&bigger, map->slots[i].key, map->slots[i].hash) = map->slots[i];
+        }
+    }
+    free(map->slots);
+    *map = bigger;
+    return 0;
+}
+
+int sl_map_put(struct sl_map *map, struct sl_str key, void *value)
+{
+    SL_ASSERT(value);
+    if ((map->n + 1) * 4 > map->cap * 3 && map_grow(map) < 0) {
+        return SL_E_NOMEM;
+    }
+    uint64_t hash = sl_hash(key);
+    struct sl_map_slot *slot = slot_find(map, key, hash);
+    if (slot->value) {
+        return SL_E_EXISTS;
+    }
+    *slot = (struct sl_map_slot){ key, value, hash };
+    map->n++;
+    return 0;
+}
+
+void *sl_map_remove(struct sl_map *map, struct sl_str key)
+{
+    if (map->n == 0) {
+        return NULL;
+    }
+    struct sl_map_slot *slot = slot_find(map, key, sl_hash(key));
+    void *value = slot->value;
+    if (!value) {
+        return NULL;
+    }
+    size_t hole = (size_t)(slot - map->slots);
+    size_t mask = map->cap - 1;
+    for (size_t i = (hole + 1) & mask; map->slots[i].value; i = (i + 1) & mask) {
+        size_t home = map->slots[i].hash & mask;
+        /* May move into the hole when its home does not lie strictly between hole and itself. */
+        if (((i - home) & mask) >= ((i - hole) & mask)) {
+            map->slots[hole] = map->slots[i];
+            hole = i;
+        }
+    }
+    map->slots[hole] = (struct sl_map_slot){ 0 };
+    map->n--;
+    return value;
+}
+
+void *sl_map_each(const struct sl_map *map, size_t *io_index)
+{
+    while (*io_index < map->cap) {
+        void *value = map->slots[(*io_index)++].value;
+        if (value) {
+            return value;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hash map from bytes to pointers: open addressing, seeded hash (hash flooding does not help), keys borrowed: they must
+ * live as long as their entry, usually inside the value. Not thread-safe; concurrent readers of an unchanging map are
+ * fine. */
+#ifndef SL_BASE_MAP_H
+#define SL_BASE_MAP_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct sl_map_slot {
+    struct sl_str key;
+    void *value; /* NULL: free */
+    uint64_t hash;
+};
+
+struct sl_map {
+    struct sl_map_slot *slots;
+    size_t n;
+    size_t cap; /* 0 or a power of two */
+};
+
+/* Process-wide seed, drawn at first use. */
+uint64_t sl_hash(struct sl_str s);
+
+void sl_map_done(struct sl_map *map);
+/* NULL when absent. */
+void *sl_map_find(const struct sl_map *map, struct sl_str key);
+/* SL_E_EXISTS when the key is there; SL_E_NOMEM. `value` must not be NULL. */
+SL_MUST int sl_map_put(struct sl_map *map, struct sl_str key, void *value);
+/* The removed value, or NULL. */
+void *sl_map_remove(struct sl_map *map, struct sl_str key);
+/* for (size_t i = 0; (v = sl_map_each(map, &i)) != NULL;) */
+void *sl_map_each(const struct sl_map *map, size_t *io_index);
+
+#endif

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/num.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+int sl_parse_u64(struct sl_str s, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    if (s.n == 0) {
+        return SL_E_INVAL;
+    }
+    uint64_t v = 0;
+    bool is_over = false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (!is_digit(s.p[i])) {
+            return SL_E_INVAL;
+        }
+        uint64_t digit = (uint64_t)(s.p[i] - '0');
+        if (v > (UINT64_MAX - digit) / 10) {
+            is_over = true;
+        } else {
+            v = v * 10 + digit;
+        }
+    }
+    if (is_over || v < min || v > max) {
+        return SL_E_RANGE;
+    }
+    *ret = v;
+    return 0;
+}
+
+int sl_parse_i64(struct sl_str s, int64_t min, int64_t max, int64_t *ret)
+{
+    bool is_negative = s.n > 0 && s.p[0] == '-';
+    uint64_t v;
+    int r = sl_parse_u64(is_negative ? sl_str_sub(s, 1, s.n) : s, 0, (uint64_t)INT64_MAX + is_negative, &v);
+    if (r < 0) {
+        return r;
+    }
+    int64_t value = is_negative ? (int64_t)(0 - v) : (int64_t)v;
+    if (value < min || value > max) {
+        return SL_E_RANGE;
+    }
+    *ret = value;
+    return 0;
+}
+
+static size_t digits_skip(struct sl_str s, size_t i)
+{
+    while (i < s.n && is_digit(s.p[i])) {
+        i++;
+    }
+    return i;
+}
+
+/* RFC 8259 section 6: [-] int [frac] [exp] */
+static bool is_number(struct sl_str s)
+{
+    size_t i = s.n > 0 && s.p[0] == '-';
+    size_t end = digits_skip(s, i);
+    if (end == i || (s.p[i] == '0' && end > i + 1)) {
+        return false;
+    }
+    i = end;
+    if (i < s.n && s.p[i] == '.') {
+        end = digits_skip(s, i + 1);
+        if (end == i + 1) {
+            return false;
+        }
+        i = end;
+    }
+    if (i < s.n && (s.p[i] == 'e' || s.p[i] == 'E')) {
+        i++;
+        if (i < s.n && (s.p[i] == '+' || s.p[i] == '-')) {
+            i++;
+        }
+        end = digits_skip(s, i);
+        if (end == i) {
+            return false;
+        }
+        i = end;
+    }
+    return i == s.n;
+}
+
+int sl_parse_double(struct sl_str s, double *ret)
+{
+    if (!is_number(s)) {
+        return SL_E_INVAL;
+    }
+    /* strtod wants a NUL. The process never leaves the C locale, so '.' is the point. Digits beyond 400 cannot change a
+     * double except through the exponent, and a text that long is a mistake or an attack. */
+    char text[512];
+    if (s.n >= sizeof(text)) {
+        return SL_E_RANGE;
+    }
+    memcpy(text, s.p, s.n);
+    text[s.n] = '\0';
+    double v = strtod(text, NULL);
+    if (!isfinite(v)) {
+        return SL_E_RANGE;
+    }
+    *ret = v;
+    return 0;
+}
+
+int sl_parse_hex64(struct sl_str s, uint64_t *ret)
+{
+    if (s.n == 0) {
+        return SL_E_INVAL;
+    }
+    uint64_t v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        unsigned digit;
+        if (is_digit(c)) {
+            digit = (unsigned)(c - '0');
+        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
+            digit = (unsigned)((c | 0x20) - 'a') + 10;
+        } else {
+            return SL_E_INVAL;
+        }
+        if (v >> 60) {
+            return SL_E_RANGE;
+        }
+        v = v << 4 | digit;
+    }
+    *ret = v;
+    return 0;
+}
+
+struct unit {
+    const char *name;
+    uint64_t factor;
+};
+
+/* Ascending, so that the last one that divides is the largest. */
+static const struct unit duration_units[] = {
+    { "ms", 1000 }, { "s", 1000000 }, { "m", 60000000 }, { "h", 3600000000ULL }, { "d", 86400000000ULL },
+};
+
+static const struct unit size_units[] = {
+    { "B", 1 },         { "kB", 1000 },       { "KiB", 1024 },       { "MB", 1000000 },
+    { "MiB", 1048576 }, { "GB", 1000000000 }, { "GiB", 1073741824 },
+};
+
+static int parse_with_unit(struct sl_str s, const struct unit *units, size_t n_units, uint64_t *ret)
+{
+    size_t digits = digits_skip(s, 0);
+    if (digits == 0) {
+        return SL_E_INVAL;
+    }
+    struct sl_str name = sl_str_sub(s, digits, s.n);
+    for (size_t i = 0; i < n_units; i++) {
+        if (sl_str_eq_c(name, units[i].name)) {
+            uint64_t v;
+            int r = sl_parse_u64(sl_str_sub(s, 0, digits), 0, (uint64_t)INT64_MAX / units[i].factor, &v);
+            if (r == 0) {
+                *ret = v * units[i].factor;
+            }
+            return r;
+        }
+    }
+    return SL_E_INVAL;
+}
+
+int sl_parse_duration(struct sl_str s, uint64_t *ret_usec)
+{
+    return parse_with_unit(s, duration_units, SL_ARRAY_LEN(duration_units), ret_usec);
+}
+
+int sl_parse_size(struct sl_str s, uint64_t *ret_bytes)
+{
+    return parse_with_unit(s, size_units, SL_ARRAY_LEN(size_units), ret_bytes);
+}
+
+int sl_parse_bool(struct sl_str s, bool *ret)
+{
+    static const char *const words[] = { "false", "true", "no", "yes", "off", "on" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (sl_str_case_eq(s, sl_str_c(words[i]))) {
+            *ret = i % 2;
+            return 0;
+        }
+    }
+    return SL_E_INVAL;
+}
+
+void sl_format_duration(uint64_t usec, char out[32])
+{
+    const struct unit *unit = &duration_units[0];
+    for (size_t i = 1; i < SL_ARRAY_LEN(duration_units) && usec; i++) {
+        if (usec % duration_units[i].factor == 0) {
+            unit = &duration_units[i];
+        }
+    }
+    if (usec == 0) {
+        unit = &duration_units[1];
+    }
+    snprintf(out, 32, "%llu%s", (unsigned long long)(usec / unit->factor), unit->name);
+}
+
+void sl_format_size(uint64_t bytes, char out[32])
+{
+    static const struct unit binary[] = { { "GiB", 1073741824 }, { "MiB", 1048576 }, { "KiB", 1024 }, { "B", 1 } };
+    size_t i = 0;
+    while (bytes % binary[i].factor || bytes == 0) {
+        if (++i == SL_ARRAY_LEN(binary) - 1) {
+            break;
+        }
+    }
+    snprintf(out, 32, "%llu%s", (unsigned long long)(bytes / binary[i].factor), binary[i].name);
+}
+
+size_t sl_format_u64(uint64_t v, char out[20])
+{
+    char reversed[20];
+    size_t n = 0;
+    do {
+        reversed[n++] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = reversed[n - 1 - i];
+    }
+    return n;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers from text, with bounds; nothing is guessed. All return 0, SL_E_INVAL (not a number of that form) or
+ * SL_E_RANGE. */
+#ifndef SL_BASE_NUM_H
+#define SL_BASE_NUM_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+#define SL_USEC_PER_MSEC 1000ULL
+#define SL_USEC_PER_SEC  1000000ULL
+
+/* Digits only: no sign, no space; leading zeros allowed. */
+SL_MUST int sl_parse_u64(struct sl_str s, uint64_t min, uint64_t max, uint64_t *ret);
+/* An optional '-' before the digits. */
+SL_MUST int sl_parse_i64(struct sl_str s, int64_t min, int64_t max, int64_t *ret);
+/* RFC 8259 number grammar, finite. */
+SL_MUST int sl_parse_double(struct sl_str s, double *ret);
+SL_MUST int sl_parse_hex64(struct sl_str s, uint64_t *ret);
+/* "250ms", "30s", "5m", "1h", "7d": digits and one unit; the unit is required. */
+SL_MUST int sl_parse_duration(struct sl_str s, uint64_t *ret_usec);
+/* "512B", "64KiB", "32MiB", "1GiB", also kB, MB, GB (powers of 1000); the unit is required. */
+SL_MUST int sl_parse_size(struct sl_str s, uint64_t *ret_bytes);
+/* true/false, yes/no, on/off. */
+SL_MUST int sl_parse_bool(struct sl_str s, bool *ret);
+
+/* The shortest exact spelling in one unit, for messages and docs: "290s" -> "290s", "3600s" -> "1h". `out` has 32
+ * bytes. */
+void sl_format_duration(uint64_t usec, char out[32]);
+void sl_format_size(uint64_t bytes, char out[32]);
+/* Decimal digits into `out` (no NUL); returns how many. */
+size_t sl_format_u64(uint64_t v, char out[20]);
+
+#endif

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/opt.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "base/num.h"
+
+/* A misspelling is at most this far from what was meant. */
+#define NEAR 3
+
+void sl_problems_init(struct sl_problems *problems, struct sl_arena *arena)
+{
+    *problems = (struct sl_problems){ .arena = arena };
+}
+
+void sl_bind_problem(struct sl_bind *bind, enum sl_severity severity, struct sl_pos pos, const char *path,
+                     const char *fmt, ...)
+{
+    struct sl_problems *problems = bind->problems;
+    problems->n_errors += severity == SL_PROBLEM_ERROR; /* counted even where there is no memory to say which */
+    if (problems->n == problems->cap) {
+        uint32_t cap = problems->cap ? problems->cap * 2 : 8;
+        struct sl_problem *v = SL_ARENA_ARRAY(problems->arena, struct sl_problem, cap);
+        if (!v) {
+            return;
+        }
+        if (problems->n) {
+            memcpy(v, problems->v, problems->n * sizeof(*v));
+        }
+        problems->v = v;
+        problems->cap = cap;
+    }
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    problems->v[problems->n++] = (struct sl_problem){
+        severity,
+        pos,
+        sl_arena_dup(problems->arena, sl_str_c(path ? path : bind->path)),
+        sl_arena_dup(problems->arena, sl_str_c(text)),
+    };
+}
+
+#define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
+
+static void *field_of(void *obj, const struct sl_opt *row)
+{
+    return (char *)obj + row->offset;
+}
+
+/* Appends ".key" to the path; returns the length to go back to. */
+static size_t path_enter(struct sl_bind *bind, const char *key)
+{
+    size_t before = strlen(bind->path);
+    snprintf(bind->path + before, sizeof(bind->path) - before, "%s%s", before ? "." : "", key);
+    return before;
+}
+
+static void path_leave(struct sl_bind *bind, size_t before)
+{
+    bind->path[before] = '\0';
+}
+
+const char *sl_opt_nearest(const struct sl_opt *table, struct sl_str key)
+{
+    const char *best = NULL;
+    size_t best_distance = NEAR;
+    for (const struct sl_opt *row = table; row->key; row++) {
+        size_t d = row->flags & SL_OPT_HIDDEN ? NEAR : sl_str_distance(key, sl_str_c(row->key), NEAR);
+        if (d < best_distance) {
+            best = row->key;
+            best_distance = d;
+        }
+    }
+    return best;
+}
+
+/* --- scalars --- */
+
+static int number_bind(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, uint64_t *ret)
+{
+    uint64_t max = row->max ? row->max : row->type == SL_OPT_U32 ? UINT32_MAX : UINT64_MAX;
+    bool is_right = val->kind == SL_VAL_NUMBER || val->kind == SL_VAL_STRING;
+    int r = is_right ? sl_parse_u64(val->text, row->min, max, ret) : SL_E_INVAL;
+    if (r == 0) {
+        return 0;
+    }
+    if (r == SL_E_RANGE && row->max) {
+        return FAIL(bind, val, "must be from %llu to %llu", (unsigned long long)row->min, (unsigned long long)row->max);
+    }
+    if (r == SL_E_RANGE) {
+        return FAIL(bind, val, "must be at least %llu", (unsigned long long)row->min);
+    }
+    return FAIL(bind, val, "must be a whole number, not %s", sl_val_kind_name(val->kind));
+}
+
+static int unit_bind(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, uint64_t *ret)
+{
+    bool is_time = row->type == SL_OPT_USEC;
+    const char *what = is_time ? "a duration like 30s (ms, s, m, h, d)" : "a size like 8MiB (B, KiB, MiB, GiB)";
+    uint64_t v = 0, unused;
+    int r = SL_E_INVAL;
+    if (val->kind == SL_VAL_NUMBER || val->kind == SL_VAL_STRING) {
+        if (sl_parse_u64(val->text, 0, UINT64_MAX, &unused) == 0) {
+            return FAIL(bind, val, "\"%.*s\" needs a unit: %s", SL_STR_ARG(val->text), what);
+        }
+        r = is_time ? sl_parse_duration(val->text, &v) : sl_parse_size(val->text, &v);
+    }
+    if (r == SL_E_INVAL) {
+        return FAIL(bind, val, "must be %s", what);
+    }
+    if (r < 0 || v < row->min || (row->max && v > row->max)) {
+        char low[32], high[32];
+        (is_time ? sl_format_duration : sl_format_size)(row->min, low);
+        (is_time ? sl_format_duration : sl_format_size)(row->max ? row->max : (uint64_t)INT64_MAX, high);
+        return FAIL(bind, val, "must be from %s to %s", low, high);
+    }
+    *ret = v;
+    return 0;
+}
+
+static int text_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_str *ret)
+{
+    if (val->kind == SL_VAL_LIST || val->kind == SL_VAL_MAP) {
+        return FAIL(bind, val, "must be a string, not %s", sl_val_kind_name(val->kind));
+    }
+    *ret = sl_arena_dup(bind->arena, val->text);
+    return ret->p ? 0 : FAIL(bind, val, "out of memory");
+}
+
+static int path_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_str *ret)
+{
+    int r = text_bind(bind, val, ret);
+    const char *slash = r == 0 && val->pos.file ? strrchr(val->pos.file, '/') : NULL;
+    if (r == 0 && ret->n && ret->p[0] != '/' && slash) {
+        *ret = sl_arena_printf(bind->arena, "%.*s/%.*s", (int)(slash - val->pos.file), val->pos.file,
+                               SL_STR_ARG(val->text));
+        return ret->p ? 0 : FAIL(bind, val, "out of memory");
+    }
+    return r;
+}
+
+static int enum_bind(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, int *ret)
+{
+    char names[256] = "";
+    for (int i = 0; row->names[i]; i++) {
+        if (val->kind <= SL_VAL_STRING && sl_str_eq_c(val->text, row->names[i])) {
+            *ret = i;
+            return 0;
+        }
+        size_t n = strlen(names);
+        snprintf(names + n, sizeof(names) - n, "%s%s", i ? ", " : "", row->names[i]);
+    }
+    return FAIL(bind, val, "must be one of %s", names);
+}
+
+static int list_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_opt_strs *ret)
+{
+    struct sl_opt_strs strs = { 0 };
+    uint32_t n = val->kind == SL_VAL_LIST ? val->n : 1;
+    strs.v = SL_ARENA_ARRAY(bind->arena, struct sl_str, n ? n : 1);
+    if (!strs.v) {
+        return FAIL(bind, val, "out of memory");
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const struct sl_val *item = val->kind == SL_VAL_LIST ? val->items[i].val : val;
+        int r = text_bind(bind, item, &strs.v[strs.n++]);
+        if (r < 0) {
+            return r;
+        }
+    }
+    *ret = strs;
+    return 0;
+}
+
+static int secret_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_secret *ret)
+{
+    struct sl_err err = { 0 };
+    if (bind->resolve) {
+        return bind->resolve(bind->resolve_arg, val, ret, &err) < 0 ? FAIL(bind, val, "%s", err.text) : 0;
+    }
+    if (val->kind == SL_VAL_MAP || val->kind == SL_VAL_LIST) {
+        return FAIL(bind, val, "must be the secret itself: references are for the operator's file only");
+    }
+    if (val->text.n && val->text.p[0] == '$') {
+        return FAIL(bind, val, "must be the secret itself: environment variables are for the operator's file only");
+    }
+    return sl_secret_set(ret, val->text) < 0 ? FAIL(bind, val, "out of memory") : 0;
+}
+
+static int bool_bind(struct sl_bind *bind, const struct sl_val *val, bool *ret)
+{
+    bool is_right = val->kind == SL_VAL_BOOL || val->kind == SL_VAL_STRING;
+    return is_right && sl_parse_bool(val->text, ret) == 0 ? 0 : FAIL(bind, val, "must be true or false");
+}
+
+static int double_bind(struct sl_bind *bind, const struct sl_val *val, double *ret)
+{
+    return val->kind == SL_VAL_NUMBER && sl_parse_double(val->text, ret) == 0 ? 0 : FAIL(bind, val, "must be a number");
+}
+
+static int map_bind(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val *map, void *obj);
+
+static int row_bind(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *obj)
+{
+    void *field = field_of(obj, row);
+    uint64_t v = 0;
+    int r = 0;
+    switch (row->type) {
+    case SL_OPT_BOOL:
+        return bool_bind(bind, val, field);
+    case SL_OPT_U32:
+        r = number_bind(bind, row, val, &v);
+        if (r == 0) {
+            *(uint32_t *)field = (uint32_t)v;
+        }
+        return r;
+    case SL_OPT_U64:
+        return number_bind(bind, row, val, field);
+    case SL_OPT_DOUBLE:
+        return double_bind(bind, val, field);
+    case SL_OPT_USEC:
+    case SL_OPT_BYTES:
+        return unit_bind(bind, row, val, field);
+    case SL_OPT_STR:
+    case SL_OPT_URL:
+        r = text_bind(bind, val, field);
+        return r == 0 && row->check ? row->check(bind, row, val, field) : r;
+    case SL_OPT_PATH:
+        r = path_bind(bind, val, field);
+        return r == 0 && row->check ? row->check(bind, row, val, field) : r;
+    case SL_OPT_ENUM:
+        return enum_bind(bind, row, val, field);
+    case SL_OPT_STR_LIST:
+        r = list_bind(bind, val, field);
+        return r == 0 && row->check ? row->check(bind, row, val, field) : r;
+    case SL_OPT_SECRET:
+        return secret_bind(bind, val, field);
+    case SL_OPT_MAP:
+        return map_bind(bind, row->sub, val, field);
+    case SL_OPT_CUSTOM:
+        return row->check(bind, row, val, field);
+    }
+    return SL_E_INVAL;
+}
+
+/* --- maps --- */
+
+static const struct sl_opt *row_find(const struct sl_opt *table, struct sl_str key)
+{
+    for (const struct sl_opt *row = table; row->key; row++) {
+        if (sl_str_eq_c(key, row->key)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static int unknown_key(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val_item *item)
+{
+    const char *near = sl_opt_nearest(table, item->key);
+    sl_bind_problem(bind, bind->is_lax ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR, item->key_pos, NULL,
+                    "unknown key \"%.*s\"%s%s%s", SL_STR_ARG(item->key), near ? ": did you mean \"" : "",
+                    near ? near : "", near ? "\"?" : "");
+    return bind->is_lax ? 0 : SL_E_INVAL;
+}
+
+static int map_bind(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val *map, void *obj)
+{
+    int result = 0;
+    if (map && map->kind != SL_VAL_MAP && map->kind != SL_VAL_NULL) {
+        return FAIL(bind, map, "must be a map, not %s", sl_val_kind_name(map->kind));
+    }
+    for (uint32_t i = 0; map && i < map->n; i++) {
+        const struct sl_val_item *item = &map->items[i];
+        const struct sl_opt *row = row_find(table, item->key);
+        int r = 0;
+        if (!row) {
+            r = unknown_key(bind, table, item);
+        } else if (item->val->kind != SL_VAL_NULL) { /* null: the default */
+            size_t before = path_enter(bind, row->key);
+            r = row_bind(bind, row, item->val, obj);
+            path_leave(bind, before);
+        }
+        result = r < 0 ? r : result;
+    }
+    for (const struct sl_opt *row = table; row->key; row++) {
+        const struct sl_val *val = sl_val_find(map, row->key);
+        if (row->flags & SL_OPT_REQUIRED && (!val || val->kind == SL_VAL_NULL)) {
+            struct sl_pos pos = map ? map->pos : (struct sl_pos){ 0 };
+            size_t before = path_enter(bind, row->key);
+            sl_bind_problem(bind, SL_PROBLEM_ERROR, pos, NULL, "missing");
+            path_leave(bind, before);
+            result = SL_E_INVAL;
+        }
+    }
+    return result;
+}
+
+void sl_opt_defaults(const struct sl_opt *table, void *obj, struct sl_bind *bind)
+{
+    for (const struct sl_opt *row = table; row->key; row++) {
+        if (row->type == SL_OPT_MAP) {
+            sl_opt_defaults(row->sub, field_of(obj, row), bind);
+        } else if (row->def) {
+            struct sl_val val = { .kind = SL_VAL_STRING, .text = sl_str_c(row->def) };
+            int r = row_bind(bind, row, &val, obj);
+            SL_ASSERT(r == 0); /* a default that its own row refuses */
+        }
+    }
+}
+
+int sl_opt_bind(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val *map, void *obj)
+{
+    sl_opt_defaults(table, obj, bind);
+    return map_bind(bind, table, map, obj) < 0 ? SL_E_INVAL : 0;
+}
+
+void sl_opt_done(const struct sl_opt *table, void *obj)
+{
+    for (const struct sl_opt *row = table; row->key; row++) {
+        if (row->type == SL_OPT_SECRET) {
+            sl_secret_done(field_of(obj, row));
+        } else if (row->type == SL_OPT_MAP) {
+            sl_opt_done(row->sub, field_of(obj, row));
+        }
+    }
+}

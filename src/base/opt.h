@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Option rows: each module declares what it can be told in a table; parsing, bounds, default, help text and
+ * docs/configuration.md come from the row. The binder collects every problem instead of stopping at the first. */
+#ifndef SL_BASE_OPT_H
+#define SL_BASE_OPT_H
+
+#include "base/secret.h"
+#include "base/val.h"
+
+enum sl_opt_type {
+    SL_OPT_BOOL,     /* bool */
+    SL_OPT_U32,      /* uint32_t */
+    SL_OPT_U64,      /* uint64_t */
+    SL_OPT_DOUBLE,   /* double */
+    SL_OPT_USEC,     /* uint64_t; "30s": the unit is required */
+    SL_OPT_BYTES,    /* uint64_t; "32MiB": the unit is required */
+    SL_OPT_STR,      /* struct sl_str on the bind arena, NUL behind; none: p == NULL */
+    SL_OPT_PATH,     /* struct sl_str; relative to the file that names it */
+    SL_OPT_URL,      /* struct sl_str; absolute http(s), checked by the row's `check` */
+    SL_OPT_ENUM,     /* int, index into `names` */
+    SL_OPT_STR_LIST, /* struct sl_opt_strs; a single string is a list of one */
+    SL_OPT_SECRET,   /* struct sl_secret */
+    SL_OPT_MAP,      /* an embedded struct with its own table `sub`; its offset is added */
+    SL_OPT_CUSTOM,   /* `check` parses the value itself into the field */
+};
+
+#define SL_OPT_RELOAD   SL_BIT(0) /* a reload applies it; without: needs a restart */
+#define SL_OPT_REQUIRED SL_BIT(1)
+#define SL_OPT_HIDDEN   SL_BIT(2) /* MLflow's private keys: read, not in our docs */
+
+struct sl_opt_strs {
+    struct sl_str *v;
+    uint32_t n;
+};
+
+struct sl_bind;
+
+struct sl_opt {
+    const char *key;
+    enum sl_opt_type type;
+    size_t offset;
+    const char *def;   /* spelt as in a file; NULL: zero, none */
+    uint64_t min, max; /* for numbers, durations and sizes; max 0: no bound */
+    unsigned flags;
+    const char *const *names; /* SL_OPT_ENUM; ends with NULL */
+    const struct sl_opt *sub; /* SL_OPT_MAP; ends with a row whose key is NULL */
+    int (*check)(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val,
+                 void *field); /* <0 after sl_bind_problem */
+    const char *help;          /* one sentence */
+};
+
+enum sl_severity { SL_PROBLEM_ERROR, SL_PROBLEM_WARNING };
+
+struct sl_problem {
+    enum sl_severity severity;
+    struct sl_pos pos;
+    struct sl_str path; /* "server.limits.head" */
+    struct sl_str text; /* what is wrong and what would be right; never a secret */
+};
+
+struct sl_problems {
+    struct sl_arena *arena;
+    struct sl_problem *v;
+    uint32_t n, cap;
+    uint32_t n_errors;
+};
+
+/* How a secret's text is turned into the secret: "$NAME", a key file or the literal. NULL in a bind: literals only, and
+ * references are refused. On failure `err` has the text for the problem. */
+typedef int (*sl_secret_resolve_fn)(void *arg, const struct sl_val *val, struct sl_secret *ret, struct sl_err *err);
+
+struct sl_bind {
+    struct sl_arena *arena; /* texts that outlive the tree are copied here */
+    struct sl_problems *problems;
+    sl_secret_resolve_fn resolve;
+    void *resolve_arg;
+    bool is_lax;    /* unknown keys are warnings (MLflow's sections), not errors */
+    char path[256]; /* of the value being bound, for problems; kept by the binder */
+};
+
+/* Sets every row's default in `obj` (recursively). */
+void sl_opt_defaults(const struct sl_opt *table, void *obj, struct sl_bind *bind);
+/* Binds `map` (NULL or null: only the defaults stay) into `obj`. 0, or SL_E_INVAL when at least one error was added to
+ * the problems. */
+SL_MUST int sl_opt_bind(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val *map, void *obj);
+/* Frees what rows own outside the arena: secrets. */
+void sl_opt_done(const struct sl_opt *table, void *obj);
+
+/* `path` NULL: the binder's current path. */
+void sl_bind_problem(struct sl_bind *bind, enum sl_severity severity, struct sl_pos pos, const char *path,
+                     const char *fmt, ...) SL_PRINTF(5, 6);
+void sl_problems_init(struct sl_problems *problems, struct sl_arena *arena);
+
+/* The nearest key of a table to a misspelt one, or NULL when none is near. */
+const char *sl_opt_nearest(const struct sl_opt *table, struct sl_str key);
+
+#endif

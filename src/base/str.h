@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A borrowed piece of bytes: pointer and length. NUL is a byte like any other. */
+#ifndef SL_BASE_STR_H
+#define SL_BASE_STR_H
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/attr.h"
+
+struct sl_str {
+    const char *p;
+    size_t n;
+};
+
+/* For printf: "%.*s", SL_STR_ARG(s). */
+#define SL_STR_ARG(s) (int)((s).n > 4096 ? 4096 : (s).n), (s).p
+/* From a literal; usable in static initialisers. */
+#define SL_STR(lit) ((struct sl_str){ ("" lit), sizeof(lit) - 1 })
+#define SL_STR_INIT(lit)          \
+    {                             \
+        ("" lit), sizeof(lit) - 1 \
+    }
+#define SL_STR_NONE ((struct sl_str){ NULL, 0 })
+
+SL_INLINE struct sl_str sl_str_make(const char *p, size_t n)
+{
+    return (struct sl_str){ p, n };
+}
+
+SL_INLINE struct sl_str sl_str_c(const char *s)
+{
+    return (struct sl_str){ s, s ? strlen(s) : 0 };
+}
+
+SL_INLINE bool sl_str_eq(struct sl_str a, struct sl_str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+SL_INLINE bool sl_str_eq_c(struct sl_str a, const char *b)
+{
+    return sl_str_eq(a, sl_str_c(b));
+}
+
+/* ASCII letters only; the rest byte for byte. */
+bool sl_str_case_eq(struct sl_str a, struct sl_str b);
+bool sl_str_has_prefix(struct sl_str s, struct sl_str prefix);
+bool sl_str_has_suffix(struct sl_str s, struct sl_str suffix);
+/* Offset of the first `needle` at or after `from`, or -1. */
+ptrdiff_t sl_str_find(struct sl_str s, struct sl_str needle, size_t from);
+ptrdiff_t sl_str_find_char(struct sl_str s, char c, size_t from);
+/* Without spaces and tabs at both ends. */
+struct sl_str sl_str_trim(struct sl_str s);
+/* <0, 0, >0 by bytes, shorter first. */
+int sl_str_cmp(struct sl_str a, struct sl_str b);
+/* Bytes from `from` up to `to` (both clamped to the length). */
+struct sl_str sl_str_sub(struct sl_str s, size_t from, size_t to);
+
+/* Splits at `sep`; an empty `rest->p == NULL` ends: while (sl_str_next(&rest, ',', &part)) … */
+bool sl_str_next(struct sl_str *rest, char sep, struct sl_str *ret_part);
+
+/* Whole and valid UTF-8 (RFC 3629: no surrogates, no overlongs, at most U+10FFFF). */
+bool sl_str_is_utf8(struct sl_str s);
+
+/* Edit distance with a cap, for "did you mean". Returns `cap` when it is that or more. */
+size_t sl_str_distance(struct sl_str a, struct sl_str b, size_t cap);
+
+#endif

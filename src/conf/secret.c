@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "conf/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECRET_MAX 65536
+
+static int file_note(struct sl_secret_files *files, const char *path)
+{
+    if (!files) {
+        return 0;
+    }
+    if (files->n == files->cap) {
+        uint32_t cap = files->cap ? files->cap * 2 : 8;
+        struct sl_str *v = SL_ARENA_ARRAY(files->arena, struct sl_str, cap);
+        if (!v) {
+            return SL_E_NOMEM;
+        }
+        if (files->n) {
+            memcpy(v, files->v, files->n * sizeof(*v));
+        }
+        files->v = v;
+        files->cap = cap;
+    }
+    files->v[files->n] = sl_arena_dup(files->arena, sl_str_c(path));
+    if (!files->v[files->n].p) {
+        return SL_E_NOMEM;
+    }
+    files->n++;
+    return 0;
+}
+
+static int file_read(struct sl_secret_files *files, const char *path, struct sl_secret *ret, struct sl_err *err)
+{
+    char *text = malloc(SECRET_MAX + 1);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || !text) {
+        int r = sl_fail(err, SL_E_IO, "cannot read the key file %s: %s", path,
+                        fd < 0 ? strerror(errno) : "out of memory");
+        free(text);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return r;
+    }
+    size_t n = 0;
+    ssize_t got;
+    while (n <= SECRET_MAX && ((got = read(fd, text + n, SECRET_MAX + 1 - n)) > 0 || (got < 0 && errno == EINTR))) {
+        n += got > 0 ? (size_t)got : 0;
+    }
+    close(fd);
+    int r = 0;
+    if (n > SECRET_MAX) {
+        r = sl_fail(err, SL_E_LIMIT, "the key file %s is larger than %d bytes", path, SECRET_MAX);
+    } else {
+        if (n && text[n - 1] == '\n') {
+            n--;
+            n -= n && text[n - 1] == '\r';
+        }
+        r = n ? sl_secret_set(ret, sl_str_make(text, n)) : sl_fail(err, SL_E_INVAL, "the key file %s is empty", path);
+    }
+    sl_wipe(text, SECRET_MAX + 1);
+    free(text);
+    return r < 0 ? r : file_note(files, path);
+}
+
+static int env_read(struct sl_str name, struct sl_secret *ret, struct sl_err *err)
+{
+    char text[256];
+    if (name.n >= sizeof(text) || name.n == 0) {
+        return sl_fail(err, SL_E_INVAL, "\"$\" must be followed by the name of an environment variable");
+    }
+    memcpy(text, name.p, name.n);
+    text[name.n] = '\0';
+    const char *value = getenv(text);
+    if (!value || !*value) {
+        return sl_fail(err, SL_E_NOTFOUND, "Environment variable '%s' is not set", text);
+    }
+    return sl_secret_set(ret, sl_str_c(value));
+}
+
+/* Relative to the file that names it. */
+static int file_reference(struct sl_secret_files *files, const struct sl_val *path, struct sl_secret *ret,
+                          struct sl_err *err)
+{
+    char full[PATH_MAX];
+    const char *slash = path->pos.file ? strrchr(path->pos.file, '/') : NULL;
+    int n = path->text.n && path->text.p[0] != '/' && slash
+                ? snprintf(full, sizeof(full), "%.*s/%.*s", (int)(slash - path->pos.file), path->pos.file,
+                           SL_STR_ARG(path->text))
+                : snprintf(full, sizeof(full), "%.*s", SL_STR_ARG(path->text));
+    if (n < 0 || (size_t)n >= sizeof(full)) {
+        return sl_fail(err, SL_E_INVAL, "the path of the key file is too long");
+    }
+    return file_read(files, full, ret, err);
+}
+
+int sl_conf_resolve_secret(void *arg, const struct sl_val *val, struct sl_secret *ret, struct sl_err *err)
+{
+    struct sl_secret_files *files = arg;
+    if (val->kind == SL_VAL_MAP) {
+        const struct sl_val *file = sl_val_find(val, "file");
+        const struct sl_val *env = sl_val_find(val, "env");
+        if (val->n == 1 && file && file->kind == SL_VAL_STRING) {
+            return file_reference(files, file, ret, err);
+        }
+        if (val->n == 1 && env && env->kind == SL_VAL_STRING) {
+            return env_read(env->text, ret, err);
+        }
+        return sl_fail(err, SL_E_INVAL, "a secret's map must be { file: PATH } or { env: NAME }");
+    }
+    if (val->kind != SL_VAL_STRING) {
+        return sl_fail(err, SL_E_INVAL,
+                       "The api key provided is not a string. Please provide either an environment variable key, a "
+                       "path to a file containing the "
+                       "api key, or the api key itself");
+    }
+    if (val->text.n && val->text.p[0] == '$') {
+        return env_read(sl_str_sub(val->text, 1, val->text.n), ret, err);
+    }
+    char path[PATH_MAX];
+    struct stat st;
+    if (val->text.n && val->text.n < sizeof(path) && memchr(val->text.p, '\0', val->text.n) == NULL) {
+        memcpy(path, val->text.p, val->text.n);
+        path[val->text.n] = '\0';
+        if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
+            return file_read(files, path, ret, err);
+        }
+    }
+    return sl_secret_set(ret, val->text);
+}

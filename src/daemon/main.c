@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command `sluice`. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "daemon/daemon.h"
+
+static const char usage_text[] =
+    "usage: sluice serve [-c, --config FILE] [--listen ADDR] [--workers N] [--data DIR]\n"
+    "       sluice check [-c FILE] [--strict]\n"
+    "       sluice mlflow start --config-path FILE [--host HOST] [--port PORT] [--workers N]\n"
+    "       sluice version [--json]\n"
+    "\n"
+    "serve    runs the gateway in the foreground; without a file: an embedded default whose mock routes need no key\n"
+    "check    reads the configuration as serve would and tells every problem with file:line:column\n"
+    "mlflow   starts with the options of `mlflow gateway start`\n"
+    "\n"
+    "environment: SLUICE_CONFIG (else MLFLOW_GATEWAY_CONFIG) names the file, SLUICE_DATA the data directory\n";
+
+static SL_PRINTF(1, 2) int usage_fail(const char *fmt, ...)
+{
+    fputs("sluice: ", stderr);
+    va_list args;
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
+    fputs("\ntry: sluice help\n", stderr);
+    return SL_EXIT_USAGE;
+}
+
+struct flag {
+    const char *name, *short_name; /* short_name may be NULL */
+    const char **value;            /* takes one, or */
+    bool *is_set;                  /* does not */
+};
+
+/* Parses `--name value`, `--name=value` and switches. 0, or an exit code after a message. */
+static int flags_parse(int argc, char **argv, const struct flag *flags, size_t n_flags)
+{
+    for (int i = 0; i < argc; i++) {
+        const char *arg = argv[i];
+        const struct flag *found = NULL;
+        const char *value = NULL;
+        for (size_t k = 0; k < n_flags && !found; k++) {
+            size_t len = strlen(flags[k].name);
+            if (strcmp(arg, flags[k].name) == 0 || (flags[k].short_name && strcmp(arg, flags[k].short_name) == 0)) {
+                found = &flags[k];
+            } else if (flags[k].value && strncmp(arg, flags[k].name, len) == 0 && arg[len] == '=') {
+                found = &flags[k];
+                value = arg + len + 1;
+            }
+        }
+        if (!found) {
+            return usage_fail("unknown option '%s'", arg);
+        }
+        if (found->is_set) {
+            *found->is_set = true;
+            continue;
+        }
+        if (!value && ++i == argc) {
+            return usage_fail("option '%s' needs a value", arg);
+        }
+        *found->value = value ? value : argv[i];
+    }
+    return 0;
+}
+
+static const char *config_from_env(void)
+{
+    const char *path = getenv("SLUICE_CONFIG");
+    if (!path || !*path) {
+        path = getenv("MLFLOW_GATEWAY_CONFIG");
+    }
+    return path && *path ? path : NULL;
+}
+
+static int workers_parse(const char *text, int64_t *ret)
+{
+    *ret = -1;
+    if (!text) {
+        return 0;
+    }
+    if (strcmp(text, "auto") == 0) {
+        *ret = 0;
+        return 0;
+    }
+    if (sl_parse_i64(sl_str_c(text), 1, 256, ret) < 0) {
+        return usage_fail("--workers must be auto or a number from 1 to 256, not '%s'", text);
+    }
+    return 0;
+}
+
+static int cmd_serve(int argc, char **argv)
+{
+    struct sl_serve_opts opts = {
+        .config = config_from_env(), .workers = -1, .data = getenv("SLUICE_DATA"), .bad_config_exit = SL_EXIT_LOCAL
+    };
+    const char *workers = NULL;
+    const struct flag flags[] = {
+        { "--config", "-c", &opts.config, NULL },
+        { "--listen", NULL, &opts.listen, NULL },
+        { "--workers", NULL, &workers, NULL },
+        { "--data", NULL, &opts.data, NULL },
+    };
+    int r = flags_parse(argc, argv, flags, SL_ARRAY_LEN(flags));
+    r = r ? r : workers_parse(workers, &opts.workers);
+    return r ? r : sl_cmd_serve(&opts);
+}
+
+static int cmd_check(int argc, char **argv)
+{
+    struct sl_serve_opts opts = { .config = config_from_env(), .workers = -1 };
+    const struct flag flags[] = {
+        { "--config", "-c", &opts.config, NULL },
+        { "--strict", NULL, NULL, &opts.is_strict },
+    };
+    int r = flags_parse(argc, argv, flags, SL_ARRAY_LEN(flags));
+    return r ? r : sl_cmd_check(&opts);
+}
+
+static int cmd_mlflow(int argc, char **argv)
+{
+    if (argc < 1 || strcmp(argv[0], "start") != 0) {
+        return usage_fail("the only command of mlflow is 'start'");
+    }
+    struct sl_serve_opts opts = { .config = getenv("MLFLOW_GATEWAY_CONFIG"),
+                                  .workers = -1,
+                                  .bad_config_exit = SL_EXIT_USAGE };
+    const char *host = "127.0.0.1", *port = "5000", *workers = "2"; /* MLflow's defaults */
+    const struct flag flags[] = {
+        { "--config-path", NULL, &opts.config, NULL },
+        { "--host", NULL, &host, NULL },
+        { "--port", NULL, &port, NULL },
+        { "--workers", NULL, &workers, NULL },
+    };
+    int r = flags_parse(argc - 1, argv + 1, flags, SL_ARRAY_LEN(flags));
+    r = r ? r : workers_parse(workers, &opts.workers);
+    if (r) {
+        return r;
+    }
+    if (!opts.config) {
+        return usage_fail("missing option '--config-path'");
+    }
+    uint64_t number;
+    if (sl_parse_u64(sl_str_c(port), 1, 65535, &number) < 0) {
+        return usage_fail("--port must be a number from 1 to 65535, not '%s'", port);
+    }
+    static char listen[320];
+    bool is_ipv6 = strchr(host, ':') && host[0] != '[';
+    snprintf(listen, sizeof(listen), is_ipv6 ? "[%s]:%s" : "%s:%s", host, port);
+    opts.listen = listen;
+    return sl_cmd_serve(&opts);
+}
+
+static int cmd_version(int argc, char **argv)
+{
+    bool is_json = false;
+    const struct flag flags[] = { { "--json", NULL, NULL, &is_json } };
+    int r = flags_parse(argc, argv, flags, SL_ARRAY_LEN(flags));
+    if (r) {
+        return r;
+    }
+    if (is_json) {
+        printf("{\"name\":\"sluice\",\"version\":\"%s\"}\n", SL_VERSION);
+    } else {
+        printf("sluice %s\n", SL_VERSION);
+    }
+    return 0;
+}
+
+static int cmd_help(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    fputs(usage_text, stdout);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    { "serve", cmd_serve }, { "check", cmd_check }, { "mlflow", cmd_mlflow }, { "version", cmd_version },
+    { "help", cmd_help },   { "--help", cmd_help }, { "-h", cmd_help },       { "--version", cmd_version },
+};
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fputs(usage_text, stderr);
+        return SL_EXIT_USAGE;
+    }
+    size_t nearest = 0, distance = 4;
+    for (size_t i = 0; i < SL_ARRAY_LEN(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            return commands[i].run(argc - 2, argv + 2);
+        }
+        size_t d = sl_str_distance(sl_str_c(argv[1]), sl_str_c(commands[i].name), 4);
+        if (d < distance) {
+            distance = d;
+            nearest = i;
+        }
+    }
+    if (distance < 4) {
+        fprintf(stderr, "sluice: '%s' is not a command; did you mean '%s'?\n", argv[1], commands[nearest].name);
+    } else {
+        usage_fail("'%s' is not a command", argv[1]);
+    }
+    return SL_EXIT_USAGE;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One worker: accept, serve, drain. A drain closes the listeners (what waits in their queues is accepted first), lets
+ * idle connections go and the others finish; when the last one is closed the upstream pool closes too, and the loop
+ * ends. */
+#include "daemon/daemon.h"
+
+#include <sys/socket.h>
+
+static struct sl_thread *thread_of(struct sl_listener *listener);
+
+static void thread_finish(struct sl_thread *thread)
+{
+    if (!thread->is_draining || thread->is_finished || thread->n_open || thread->worker.server.conns.n ||
+        thread->worker.client.conns.n) {
+        return;
+    }
+    thread->is_finished = true;
+    sl_hserver_stop(&thread->worker.server);
+    sl_loop_stop(&thread->worker.loop);
+}
+
+static void on_server_empty(struct sl_hserver *server)
+{
+    struct sl_worker *worker = server->user;
+    struct sl_thread *thread = SL_CONTAINER_OF(worker, struct sl_thread, worker);
+    if (!worker->client.is_closing && thread->n_open == 0) {
+        sl_hclient_close(&worker->client);
+    }
+    thread_finish(thread);
+}
+
+static void on_client_empty(struct sl_hclient *client)
+{
+    struct sl_worker *worker = client->user;
+    thread_finish(SL_CONTAINER_OF(worker, struct sl_thread, worker));
+}
+
+/* --- listening --- */
+
+static struct sl_stream *on_connection(struct sl_listener *listener)
+{
+    struct sl_thread *thread = thread_of(listener);
+    struct sl_gate *gate = thread->gate;
+    uint32_t max = sl_worker_snapshot(&thread->worker)->settings->server.limits.connections;
+    if (atomic_fetch_add(&gate->n_connections, 1) >= max) {
+        atomic_fetch_sub(&gate->n_connections, 1);
+        return NULL;
+    }
+    struct sl_hconn *conn = sl_hserver_new_conn(&thread->worker.server);
+    if (!conn) {
+        atomic_fetch_sub(&gate->n_connections, 1);
+        return NULL;
+    }
+    return &conn->stream;
+}
+
+static void on_accepted(struct sl_listener *listener, struct sl_stream *stream, int r)
+{
+    struct sl_thread *thread = thread_of(listener);
+    struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
+    if (r < 0) {
+        atomic_fetch_sub(&thread->gate->n_connections, 1);
+        sl_hserver_drop(conn);
+        return;
+    }
+    sl_hserver_opened(&thread->worker.server, conn, thread->server_tls);
+}
+
+static void on_conn_closed(struct sl_hserver *server)
+{
+    struct sl_worker *worker = server->user;
+    struct sl_thread *thread = SL_CONTAINER_OF(worker, struct sl_thread, worker);
+    atomic_fetch_sub(&thread->gate->n_connections, 1);
+    for (uint32_t i = 0; i < thread->n_listeners; i++) {
+        sl_listener_kick(&thread->listeners[i]);
+    }
+}
+
+/* Over server.limits.connections: an answer that any client understands, written blindly; TLS clients just see the end.
+ */
+static void on_refuse(struct sl_listener *listener, int fd)
+{
+    static const char text[] =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n"
+        "x-sluice-error-type: sluice_overloaded\r\nContent-Length: 69\r\n\r\n"
+        "{\"detail\":\"The gateway has no free connection: try again in a second.\"}";
+    if (!thread_of(listener)->server_tls) {
+        SL_IGNORE(send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0); /* best effort */
+        shutdown(fd, SHUT_WR);
+    }
+}
+
+static void on_listener_closed(struct sl_listener *listener)
+{
+    struct sl_thread *thread = thread_of(listener);
+    thread->n_open--;
+    if (thread->n_open == 0) {
+        sl_hserver_drain(&thread->worker.server);
+    }
+    thread_finish(thread);
+}
+
+static struct sl_thread *thread_of(struct sl_listener *listener)
+{
+    return SL_CONTAINER_OF(listener->loop, struct sl_thread, worker.loop);
+}
+
+/* --- life --- */
+
+static void drain(void *arg)
+{
+    struct sl_thread *thread = arg;
+    if (thread->is_draining) {
+        return;
+    }
+    thread->is_draining = true;
+    thread->worker.server.is_draining = true;
+    if (thread->n_open == 0) {
+        sl_hserver_drain(&thread->worker.server);
+    }
+    for (uint32_t i = 0; i < thread->n_listeners; i++) {
+        sl_listener_close(&thread->listeners[i]);
+    }
+}
+
+static void abort_all(void *arg)
+{
+    struct sl_thread *thread = arg;
+    drain(arg);
+    sl_hserver_abort(&thread->worker.server);
+}
+
+void sl_thread_drain(struct sl_thread *thread)
+{
+    sl_loop_post(&thread->worker.loop, &thread->post_drain, drain, thread);
+}
+
+void sl_thread_abort(struct sl_thread *thread)
+{
+    sl_loop_post(&thread->worker.loop, &thread->post_abort, abort_all, thread);
+}
+
+static void *thread_main(void *arg)
+{
+    struct sl_thread *thread = arg;
+    sl_loop_run(&thread->worker.loop);
+    sl_worker_done(&thread->worker);
+    thread->on_done(thread->on_done_arg);
+    return NULL;
+}
+
+int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
+{
+    struct sl_worker *worker = &thread->worker;
+    int r = sl_loop_init(&worker->loop, err);
+    if (r < 0) {
+        return r;
+    }
+    struct sl_log_ring *log = worker->log;
+    r = sl_worker_init(worker, thread->gate, log, worker->client_tls);
+    if (r < 0) {
+        return sl_fail(err, r, "cannot set up a worker");
+    }
+    worker->server.on_empty = on_server_empty;
+    worker->server.on_conn_closed = on_conn_closed;
+    worker->client.on_empty = on_client_empty;
+    for (uint32_t i = 0; i < thread->n_listeners; i++) {
+        struct sl_listener *listener = &thread->listeners[i];
+        listener->on_connection = on_connection;
+        listener->on_accepted = on_accepted;
+        listener->on_refuse = on_refuse;
+        listener->on_closed = on_listener_closed;
+        r = sl_listener_start(listener, &worker->loop, thread->fds[i], thread->are_unix[i]);
+        if (r < 0) {
+            return sl_fail(err, r, "cannot watch a listening socket");
+        }
+        thread->n_open++;
+    }
+    if (pthread_create(&thread->thread, NULL, thread_main, thread) != 0) {
+        return sl_fail(err, SL_E_NOMEM, "cannot start a worker thread");
+    }
+    return 0;
+}

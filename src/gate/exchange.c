@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/exchange.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+
+static const unsigned allowed[SL_XS_COUNT] = {
+    [SL_XS_HEAD] = SL_BIT(SL_XS_BODY) | SL_BIT(SL_XS_DONE),
+    [SL_XS_BODY] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_DONE),
+    [SL_XS_UPSTREAM] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_RELAY) | SL_BIT(SL_XS_DONE), /* self: the next attempt */
+    [SL_XS_RELAY] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_DONE), /* back only before a byte left */
+    [SL_XS_DONE] = 0,
+};
+
+void sl_xchg_set_state(struct sl_xchg *x, enum sl_xchg_state to)
+{
+    SL_ASSERT(allowed[x->state] & SL_BIT(to));
+    x->state = to;
+}
+
+/* The caller's id when it is fit to be one, else ours. */
+static struct sl_str request_id_of(struct sl_xchg *x)
+{
+    struct sl_str given = sl_headers_get(&x->req->msg.headers, "x-request-id");
+    if (sl_header_is_visible(given, 128)) {
+        return given;
+    }
+    static const char digits[] = "0123456789abcdef";
+    char *p = sl_arena_bytes(&x->req->arena, 32);
+    if (!p) {
+        return SL_STR("none");
+    }
+    memcpy(p, x->worker->request_id_prefix, 16);
+    uint64_t v = sl_rng_next(&x->worker->loop.rng);
+    for (size_t i = 0; i < 16; i++) {
+        p[16 + i] = digits[v >> (i * 4) & 15];
+    }
+    return sl_str_make(p, 32);
+}
+
+static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
+{
+    struct sl_xchg *x = SL_ARENA_NEW(&req->arena, struct sl_xchg);
+    if (!x) {
+        return NULL;
+    }
+    x->worker = worker;
+    x->req = req;
+    req->user = x;
+    worker->n_requests++;
+    x->settings = sl_settings_ref(sl_worker_snapshot(worker)->settings);
+    x->dialect = &sl_dialect_mlflow;
+    x->usage = SL_USAGE_NONE;
+    x->request_id = request_id_of(x);
+    x->env.request_id = x->request_id;
+    x->env.headers = &req->msg.headers;
+    sl_xchg_list_add(&worker->xchgs, x);
+    return x;
+}
+
+/* Everything the exchange holds outside its arena. */
+static void xchg_release(struct sl_xchg *x)
+{
+    sl_attempt_cancel(x);
+    sl_timer_remove(&x->worker->loop, &x->backoff);
+    sl_relay_done(x);
+    sl_xchg_list_remove(&x->worker->xchgs, x);
+    sl_route_unref(x->route);
+    sl_settings_unref(x->settings);
+    x->req->user = NULL;
+}
+
+void sl_xchg_end(struct sl_xchg *x)
+{
+    struct sl_hreq *req = x->req;
+    sl_xchg_set_state(x, SL_XS_DONE);
+    sl_hreq_complete(req); /* what was gathered may lie in the relay's buffers */
+    sl_record_write(x, req->status);
+    xchg_release(x);
+    sl_hreq_end(req);
+}
+
+void sl_xchg_cut(struct sl_xchg *x)
+{
+    struct sl_hreq *req = x->req;
+    sl_xchg_set_state(x, SL_XS_DONE);
+    sl_hreq_flush(req);
+    sl_record_write(x, req->status);
+    xchg_release(x);
+    sl_hreq_cut(req);
+}
+
+static void reply_with(struct sl_xchg *x, int status, struct sl_headers *headers, struct sl_str content_type,
+                       struct sl_str body)
+{
+    struct sl_arena *arena = &x->req->arena;
+    int r = 0;
+    if (content_type.n) {
+        r = sl_headers_add(headers, arena, SL_STR("content-type"), content_type);
+    }
+    if (r == 0) {
+        r = sl_headers_own(x, headers);
+    }
+    if (r == 0) {
+        r = sl_hreq_reply(x->req, status, headers, (int64_t)body.n);
+    }
+    if (r < 0) {
+        sl_xchg_cut(x);
+        return;
+    }
+    /* A client that cannot take it is seen by the loop. */
+    SL_IGNORE(sl_hreq_data(x->req, body) < 0);
+    sl_xchg_end(x);
+}
+
+void sl_xchg_reply(struct sl_xchg *x, int status, struct sl_str content_type, struct sl_str body)
+{
+    struct sl_headers headers = { 0 };
+    reply_with(x, status, &headers, content_type, body);
+}
+
+void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
+{
+    struct sl_arena *arena = &x->req->arena;
+    x->error_type = error->type;
+    if (error->status == 0) {
+        error->status = sl_error_type_status(error->type);
+    }
+    struct sl_buf *out = &x->worker->text;
+    sl_buf_reset(out);
+    x->dialect->write_error(error, out);
+    struct sl_headers headers = { 0 };
+    int r = sl_buf_status(out);
+    uint64_t wait = error->retry_after_sec;
+    if (wait == 0 && error->status == 503 && !sl_error_type_is_upstream(error->type)) {
+        wait = 1; /* every 503 of ours says when */
+    }
+    if (r == 0 && wait && wait <= 120) {
+        struct sl_str text = sl_arena_printf(arena, "%llu", (unsigned long long)wait);
+        r = text.p ? sl_headers_add(&headers, arena, SL_STR("retry-after"), text) : SL_E_NOMEM;
+    }
+    if (r == 0 && error->type == SL_ERR_CALLER_METHOD_NOT_ALLOWED) {
+        char names[64];
+        sl_methods_format(x->match.allowed, names);
+        struct sl_str text = sl_arena_dup(arena, sl_str_c(names));
+        r = text.p ? sl_headers_add(&headers, arena, SL_STR("allow"), text) : SL_E_NOMEM;
+    }
+    if (r == 0 && error->type == SL_ERR_PROVIDER_AUTH_FAILED && x->dialect == &sl_dialect_openai) {
+        /* The gateway's credential is wrong: asking again cannot help, and openai's clients obey this. */
+        r = sl_headers_add(&headers, arena, SL_STR("x-should-retry"), SL_STR("false"));
+    }
+    if (r < 0) {
+        sl_xchg_cut(x);
+        return;
+    }
+    reply_with(x, error->status, &headers, SL_STR("application/json"), sl_buf_str(out));
+}
+
+void sl_xchg_fail_text(struct sl_xchg *x, enum sl_error_type type, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    struct sl_llm_error error = { .type = type, .message = sl_arena_dup(&x->req->arena, sl_str_c(text)) };
+    sl_xchg_fail(x, &error);
+}
+
+/* --- from the server connection --- */
+
+static struct sl_worker *worker_of(struct sl_hserver *server)
+{
+    return server->user;
+}
+
+static void route_missing(struct sl_xchg *x, struct sl_str name)
+{
+    struct sl_arena *arena = &x->req->arena;
+    struct sl_llm_error error = { .type = SL_ERR_CALLER_NOT_FOUND };
+    if (x->dialect == &sl_dialect_openai) {
+        error.code = SL_STR("model_not_found");
+        error.param = SL_STR("model");
+        error.message = sl_arena_printf(
+            arena, "The model '%.*s' does not exist: no route of this gateway has that name.", SL_STR_ARG(name));
+    } else {
+        error.message = SL_STR("Not Found");
+    }
+    sl_xchg_fail(x, &error);
+}
+
+/* Finds the route and holds it. False: the exchange was failed. */
+static bool route_take(struct sl_xchg *x, struct sl_str name)
+{
+    struct sl_route *route = sl_snapshot_find(x->worker->snapshot, name);
+    if (!route) {
+        route_missing(x, name);
+        return false;
+    }
+    x->route = sl_route_ref(route);
+    return true;
+}
+
+/* /v1: the path says what is asked for, the route what it can do. */
+static bool type_fits(struct sl_xchg *x)
+{
+    if (!x->path->has_type || x->path->type == x->route->type) {
+        return true;
+    }
+    static const char *const words[] = { "chat completions", "completions", "embeddings" };
+    struct sl_llm_error error = {
+        .type = SL_ERR_CALLER_INVALID_REQUEST,
+        .param = SL_STR("model"),
+        .message = sl_arena_printf(&x->req->arena, "The route '%.*s' is of type %s and does not serve %s.",
+                                   SL_STR_ARG(x->route->name), sl_llm_type_name(x->route->type), words[x->path->type]),
+    };
+    sl_xchg_fail(x, &error);
+    return false;
+}
+
+static void on_head(struct sl_hserver *server, struct sl_hreq *req)
+{
+    struct sl_xchg *x = xchg_new(worker_of(server), req);
+    if (!x) {
+        sl_hreq_cut(req);
+        return;
+    }
+    int r;
+    x->path = sl_path_find(req->msg.method, req->msg.target, &req->arena, &x->match, &r);
+    if (r < 0) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "the request target is malformed");
+        return;
+    }
+    x->dialect = x->path ? x->path->dialect : sl_path_dialect(x->match.path);
+    if (!x->path) {
+        if (x->match.allowed) {
+            sl_xchg_fail_text(x, SL_ERR_CALLER_METHOD_NOT_ALLOWED, "Method Not Allowed");
+        } else {
+            sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "Not Found");
+        }
+        return;
+    }
+    if (x->path->is_invocation && x->match.arg.p && !route_take(x, x->match.arg)) {
+        return;
+    }
+    sl_xchg_set_state(x, SL_XS_BODY);
+    sl_hreq_read_body(req, x->settings->server.limits.body_bytes);
+}
+
+static void invoke(struct sl_xchg *x)
+{
+    struct sl_worker *worker = x->worker;
+    struct sl_hreq *req = x->req;
+    enum sl_llm_type type = x->path->has_type ? x->path->type : x->route->type;
+    x->env.wall_usec = sl_clock_wall_usec();
+    x->env.random[0] = sl_rng_next(&worker->loop.rng);
+    x->env.random[1] = sl_rng_next(&worker->loop.rng);
+    struct sl_llm_error error = { 0 };
+    int r = x->dialect->parse(type, req->body, sl_headers_get(&req->msg.headers, "content-type"), &worker->doc,
+                              &req->arena, &x->call, &error);
+    if (r < 0) {
+        if (r == SL_E_NOMEM || error.type == SL_ERR_NONE) {
+            error = (struct sl_llm_error){ .type = SL_ERR_SLUICE_OVERLOADED, .message = SL_STR("out of memory") };
+        }
+        sl_xchg_fail(x, &error);
+        return;
+    }
+    if (!x->route && !route_take(x, x->call.model)) {
+        return;
+    }
+    if (type_fits(x)) {
+        sl_attempt_start(x);
+    }
+}
+
+static void on_body(struct sl_hserver *server, struct sl_hreq *req)
+{
+    (void)server;
+    struct sl_xchg *x = req->user;
+    if (x->path->is_invocation) {
+        invoke(x);
+    } else {
+        x->path->handle(x);
+    }
+}
+
+static void on_refused(struct sl_hserver *server, struct sl_hreq *req, int status, const char *text)
+{
+    struct sl_xchg *x = req->user ? req->user : xchg_new(worker_of(server), req);
+    if (!x) {
+        sl_hreq_cut(req);
+        return;
+    }
+    static const struct {
+        int status;
+        enum sl_error_type type;
+    } types[] = {
+        { 408, SL_ERR_CALLER_TIMEOUT },        { 413, SL_ERR_CALLER_BODY_TOO_LARGE },
+        { 414, SL_ERR_CALLER_HEAD_TOO_LARGE }, { 431, SL_ERR_CALLER_HEAD_TOO_LARGE },
+        { 501, SL_ERR_CALLER_UNSUPPORTED },    { 503, SL_ERR_SLUICE_OVERLOADED },
+    };
+    struct sl_llm_error error = { .type = SL_ERR_CALLER_INVALID_REQUEST, .status = status, .message = sl_str_c(text) };
+    for (size_t i = 0; i < SL_ARRAY_LEN(types); i++) {
+        if (types[i].status == status) {
+            error.type = types[i].type;
+        }
+    }
+    if (!x->path && req->msg.target.n) {
+        x->dialect = sl_path_dialect(req->msg.target);
+    }
+    sl_xchg_fail(x, &error);
+}
+
+static void on_gone(struct sl_hserver *server, struct sl_hreq *req)
+{
+    (void)server;
+    struct sl_xchg *x = req->user;
+    if (!x) {
+        return;
+    }
+    x->error_type = SL_ERR_CALLER_CANCELLED;
+    sl_xchg_set_state(x, SL_XS_DONE);
+    sl_record_write(x, 499);
+    xchg_release(x);
+}
+
+static void on_drain(struct sl_hserver *server, struct sl_hreq *req)
+{
+    (void)server;
+    struct sl_xchg *x = req->user;
+    if (x && x->is_paused && sl_hreq_queued(req) <= SL_STREAM_LOW) {
+        sl_attempt_resume(x);
+    }
+}
+
+static bool on_memory(struct sl_hserver *server, ptrdiff_t n)
+{
+    struct sl_worker *worker = worker_of(server);
+    struct sl_gate *gate = worker->gate;
+    if (n < 0) {
+        atomic_fetch_sub_explicit(&gate->memory_used, (size_t)-n, memory_order_relaxed);
+        return true;
+    }
+    size_t before = atomic_fetch_add_explicit(&gate->memory_used, (size_t)n, memory_order_relaxed);
+    if (before + (size_t)n > worker->snapshot->settings->server.limits.memory_bytes) {
+        atomic_fetch_sub_explicit(&gate->memory_used, (size_t)n, memory_order_relaxed);
+        return false;
+    }
+    return true;
+}
+
+const struct sl_hserver_cbs sl_xchg_server_cbs = {
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_refused = on_refused,
+    .on_gone = on_gone,
+    .on_drain = on_drain,
+    .on_memory = on_memory,
+};

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which header fields travel: up by an allow list, down by a deny list, and ours beside them. */
+#include "base/num.h"
+#include "gate/exchange.h"
+
+static bool has_prefix_no_case(struct sl_str s, struct sl_str prefix)
+{
+    return s.n >= prefix.n && sl_str_case_eq(sl_str_make(s.p, prefix.n), prefix);
+}
+
+static bool is_in(struct sl_str name, const struct sl_str *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (name.n == list[i].n && sl_str_case_eq(name, list[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* content-type and authorization are the provider's; accept-encoding and user-agent are set here. */
+static const struct sl_str up_names[] = {
+    SL_STR_INIT("accept"),         SL_STR_INIT("idempotency-key"), SL_STR_INIT("openai-beta"),
+    SL_STR_INIT("anthropic-beta"), SL_STR_INIT("traceparent"),     SL_STR_INIT("tracestate"),
+};
+
+int sl_headers_up(struct sl_xchg *x, struct sl_headers *io_headers)
+{
+    struct sl_arena *arena = &x->req->arena;
+    const struct sl_headers *from = &x->req->msg.headers;
+    struct sl_str agent = SL_STR_NONE;
+    for (uint32_t i = 0; i < from->n; i++) {
+        struct sl_str name = from->v[i].name;
+        if (sl_str_case_eq(name, SL_STR("user-agent"))) {
+            agent = from->v[i].value;
+        } else if (is_in(name, up_names, SL_ARRAY_LEN(up_names)) || has_prefix_no_case(name, SL_STR("x-stainless-"))) {
+            int r = sl_headers_add(io_headers, arena, name, from->v[i].value);
+            if (r < 0) {
+                return r;
+            }
+        }
+    }
+    struct sl_str ours = SL_STR("sluice/" SL_VERSION);
+    if (agent.n) {
+        char *p = sl_arena_bytes(arena, agent.n + 1 + ours.n);
+        if (!p) {
+            return SL_E_NOMEM;
+        }
+        memcpy(p, agent.p, agent.n);
+        p[agent.n] = ' ';
+        memcpy(p + agent.n + 1, ours.p, ours.n);
+        ours = sl_str_make(p, agent.n + 1 + ours.n);
+    }
+    int r = sl_headers_add(io_headers, arena, SL_STR("user-agent"), ours);
+    return r < 0 ? r : sl_headers_add(io_headers, arena, SL_STR("accept-encoding"), SL_STR("identity"));
+}
+
+/* Besides the hop-by-hop ones. Lengths and dates are the connection's; the upstream's request id gets a name of its
+ * own. */
+static const struct sl_str down_dropped[] = {
+    SL_STR_INIT("date"),
+    SL_STR_INIT("server"),
+    SL_STR_INIT("alt-svc"),
+    SL_STR_INIT("set-cookie"),
+    SL_STR_INIT("set-cookie2"),
+    SL_STR_INIT("content-length"),
+    SL_STR_INIT("strict-transport-security"),
+    SL_STR_INIT("openai-organization"),
+};
+
+int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from)
+{
+    struct sl_arena *arena = &x->req->arena;
+    struct sl_str named = sl_headers_get(from, "connection");
+    for (uint32_t i = 0; i < from->n; i++) {
+        struct sl_str name = from->v[i].name;
+        if (is_in(name, down_dropped, SL_ARRAY_LEN(down_dropped)) || sl_header_is_hop_by_hop(name) ||
+            has_prefix_no_case(name, SL_STR("x-sluice-")) || sl_str_case_eq(name, SL_STR("server-timing"))) {
+            continue;
+        }
+        if (named.n && !sl_str_case_eq(named, SL_STR("keep-alive")) && !sl_str_case_eq(named, SL_STR("close"))) {
+            char text[64];
+            if (name.n < sizeof(text)) {
+                memcpy(text, name.p, name.n);
+                text[name.n] = '\0';
+                if (sl_headers_has_token(from, "connection", text)) {
+                    continue;
+                }
+            }
+        }
+        if (sl_str_case_eq(name, SL_STR("x-request-id"))) {
+            x->upstream_request_id = from->v[i].value;
+            continue;
+        }
+        int r = sl_headers_add(&x->up_headers, arena, name, from->v[i].value);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+/* "12.345": milliseconds with three decimals. */
+static char *put_msec(char *at, uint64_t usec)
+{
+    at += sl_format_u64(usec / 1000, at);
+    uint64_t rest = usec % 1000;
+    *at++ = '.';
+    *at++ = (char)('0' + rest / 100);
+    *at++ = (char)('0' + rest / 10 % 10);
+    *at++ = (char)('0' + rest % 10);
+    return at;
+}
+
+static char *put(char *at, struct sl_str s)
+{
+    memcpy(at, s.p, s.n);
+    return at + s.n;
+}
+
+/* What the gateway itself took, what the upstream took until now, and its first byte. */
+static struct sl_str server_timing(struct sl_xchg *x)
+{
+    char *p = sl_arena_bytes(&x->req->arena, 128);
+    if (!p) {
+        return SL_STR_NONE;
+    }
+    uint64_t now = sl_loop_now(&x->worker->loop);
+    uint64_t total = now - x->req->start_usec;
+    uint64_t upstream = x->upstream_start_usec ? now - x->upstream_start_usec : 0;
+    char *at = put(p, SL_STR("sluice;dur="));
+    at = put_msec(at, total - SL_MIN(upstream, total));
+    if (x->upstream_start_usec) {
+        at = put(at, SL_STR(", upstream;dur="));
+        at = put_msec(at, upstream);
+    }
+    if (x->upstream_head_usec) {
+        at = put(at, SL_STR(", ttfb;dur="));
+        at = put_msec(at, x->upstream_head_usec - x->upstream_start_usec);
+    }
+    return sl_str_make(p, (size_t)(at - p));
+}
+
+int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
+{
+    struct sl_arena *arena = &x->req->arena;
+    struct {
+        struct sl_str name, value;
+    } own[8];
+    size_t n = 0;
+    own[n].name = SL_STR("x-request-id");
+    own[n++].value = x->request_id;
+    if (x->settings->server.headers) {
+        if (x->route) {
+            own[n].name = SL_STR("x-sluice-route");
+            own[n++].value = x->route->name;
+        }
+        if (x->target) {
+            own[n].name = SL_STR("x-sluice-provider");
+            own[n++].value = sl_str_c(x->target->provider->name);
+            own[n].name = SL_STR("x-sluice-model");
+            own[n++].value = x->target->model;
+            own[n].name = SL_STR("x-sluice-attempts");
+            own[n++].value = sl_arena_printf(arena, "%u", x->n_attempts);
+        }
+        if (x->error_type) {
+            own[n].name = SL_STR("x-sluice-error-type");
+            own[n++].value = sl_str_c(sl_error_type_word(x->error_type));
+        }
+        if (x->upstream_request_id.n) {
+            own[n].name = SL_STR("x-sluice-upstream-request-id");
+            own[n++].value = x->upstream_request_id;
+        }
+        if (x->path && x->path->is_invocation) {
+            own[n].name = SL_STR("server-timing");
+            own[n++].value = server_timing(x);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!own[i].value.p) {
+            return SL_E_NOMEM;
+        }
+        /* A model's name comes from a file or an administrator; it must not break the head. */
+        if (own[i].value.n && !sl_header_is_visible(own[i].value, 1024) &&
+            own[i].name.n != sizeof("server-timing") - 1) {
+            continue;
+        }
+        int r = sl_headers_add(io_headers, arena, own[i].name, own[i].value);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The path table: which handler a method and path lead to, and in whose dialect errors are told. Adding a call is
+ * adding a row. */
+#ifndef SL_GATE_PATH_H
+#define SL_GATE_PATH_H
+
+#include "base/arena.h"
+#include "llm/llm.h"
+
+struct sl_xchg;
+
+enum sl_method { SL_GET = 1, SL_POST = 2, SL_PUT = 4, SL_DELETE = 8, SL_HEAD = 16, SL_OPTIONS = 32, SL_OTHER = 64 };
+
+struct sl_path {
+    unsigned methods;    /* SL_GET includes HEAD */
+    const char *pattern; /* "{}" stands for one segment, a trailing '/' counts */
+    const struct sl_dialect *dialect;
+    /* NULL: invocation. Called with the body (empty for GET). */
+    void (*handle)(struct sl_xchg *x);
+    bool is_invocation;
+    bool has_type; /* /v1/…: the path says the type */
+    enum sl_llm_type type;
+};
+
+struct sl_path_match {
+    struct sl_str path, query;
+    struct sl_str arg; /* the segment for "{}", decoded; p == NULL: none */
+    unsigned method;
+    unsigned allowed; /* methods of the rows whose path fits */
+};
+
+/* NULL: no such path (ret_match->allowed == 0) or not with this method. SL_E_INVAL in *ret_status for a target that is
+ * not a path. */
+const struct sl_path *sl_path_find(struct sl_str method, struct sl_str target, struct sl_arena *arena,
+                                   struct sl_path_match *ret_match, int *ret_r);
+/* For paths that are not there: by prefix. */
+const struct sl_dialect *sl_path_dialect(struct sl_str path);
+/* "GET, HEAD, POST" */
+void sl_methods_format(unsigned methods, char out[64]);
+
+extern const struct sl_path sl_paths[]; /* ends with a NULL pattern */
+
+/* manage.c */
+void sl_handle_health(struct sl_xchg *x);
+void sl_handle_ready(struct sl_xchg *x);
+void sl_handle_route_list(struct sl_xchg *x);
+void sl_handle_route_get(struct sl_xchg *x);
+void sl_handle_endpoint_list(struct sl_xchg *x);
+void sl_handle_endpoint_get(struct sl_xchg *x);
+void sl_handle_models(struct sl_xchg *x);
+void sl_handle_model(struct sl_xchg *x);
+void sl_handle_not_here(struct sl_xchg *x);
+
+#endif

@@ -1,0 +1,551 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an upstream sends on its way to the client. Five ways, chosen at the head:
+ *
+ *   same language    whole: RAW (bytes through, usage scanned)       stream: EVENTS (whole events through)
+ *   another language whole: COLLECT (then on_reply → write_reply)    stream: TRANSLATE_EVENTS (frame → deltas → events)
+ *   status >= 400:   COLLECT_ERROR (whole, classified, then passed on as it is or told in the client's dialect)
+ */
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "gate/exchange.h"
+
+static bool is_same_language(const struct sl_xchg *x)
+{
+    return x->dialect->reply_format != SL_FORMAT_OWN && x->dialect->reply_format == x->target->provider->format;
+}
+
+static bool is_event_stream(const struct sl_headers *headers)
+{
+    struct sl_str type = sl_headers_get(headers, "content-type");
+    static const struct sl_str want = SL_STR_INIT("text/event-stream");
+    return type.n >= want.n && sl_str_case_eq(sl_str_make(type.p, want.n), want);
+}
+
+static void broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str text);
+
+/* --- sending --- */
+
+static bool head_send(struct sl_xchg *x, int status, int64_t length)
+{
+    struct sl_headers headers = x->up_headers;
+    if (sl_headers_own(x, &headers) < 0 || sl_hreq_reply(x->req, status, &headers, length) < 0) {
+        sl_xchg_cut(x);
+        return false;
+    }
+    x->is_head_sent = true;
+    return true;
+}
+
+static void data_send(struct sl_xchg *x, struct sl_str bytes)
+{
+    if (bytes.n && !x->first_byte_usec) {
+        x->first_byte_usec = sl_loop_now(&x->worker->loop);
+    }
+    /* A client that is gone is told by the loop. */
+    SL_IGNORE(sl_hreq_data(x->req, bytes) < 0);
+}
+
+static void out_send(struct sl_xchg *x)
+{
+    if (x->out.len) {
+        data_send(x, sl_buf_str(&x->out));
+        sl_hreq_flush(x->req);
+        sl_buf_reset(&x->out);
+    }
+}
+
+/* --- RAW --- */
+
+static void scan_start(struct sl_xchg *x)
+{
+    const struct sl_provider *provider = x->target->provider;
+    if (!provider->usage_key) {
+        return;
+    }
+    x->scan = SL_ARENA_NEW(&x->req->arena, struct sl_json_scan);
+    if (x->scan) {
+        sl_json_scan_init(x->scan, provider->usage_key, 4096);
+    }
+}
+
+static void usage_read(struct sl_xchg *x, struct sl_str raw)
+{
+    struct sl_json *doc = &x->worker->doc;
+    if (sl_json_parse(doc, raw) == 0) {
+        /* An upstream that counts strangely is not the client's problem. */
+        SL_IGNORE(x->target->provider->read_usage(sl_json_root(doc), &x->usage) < 0);
+    }
+}
+
+/* --- EVENTS --- */
+
+/* One whole event, contiguous. Returns whether it goes on. */
+static bool event_passes(struct sl_xchg *x, struct sl_str event)
+{
+    const struct sl_provider *provider = x->target->provider;
+    return !provider->pass_event || provider->pass_event(&x->pass, event, &x->worker->doc) != SL_PASS_DROP;
+}
+
+/* The end of the event that began in an earlier piece. Returns what is left of `bytes`. */
+static struct sl_str events_finish_held(struct sl_xchg *x, struct sl_str bytes)
+{
+    size_t n = sl_sse_split_push(&x->split, bytes);
+    struct sl_str piece = sl_str_sub(bytes, 0, n ? n : bytes.n);
+    struct sl_str rest = sl_str_sub(bytes, piece.n, bytes.n);
+    if (x->is_flowing) {
+        data_send(x, piece);
+        x->is_flowing = n == 0;
+        return rest;
+    }
+    sl_buf_add_str(&x->hold, piece);
+    if (n) {
+        if (event_passes(x, sl_buf_str(&x->hold))) {
+            data_send(x, sl_buf_str(&x->hold));
+            sl_hreq_flush(x->req);
+        }
+        sl_buf_reset(&x->hold);
+    } else if (sl_buf_status(&x->hold) < 0 || x->hold.len >= SL_RELAY_HOLD_MAX) {
+        data_send(x, sl_buf_str(&x->hold));
+        sl_hreq_flush(x->req);
+        if (sl_buf_status(&x->hold) < 0) {
+            data_send(x, piece); /* it did not fit */
+            sl_hreq_flush(x->req);
+        }
+        sl_buf_reset(&x->hold);
+        x->is_flowing = true;
+    }
+    return rest;
+}
+
+static void events_push(struct sl_xchg *x, struct sl_str bytes)
+{
+    while (bytes.n && (x->hold.len || x->is_flowing)) {
+        bytes = events_finish_held(x, bytes);
+    }
+    size_t run = 0; /* whole events at the front that go on together */
+    size_t at = 0;
+    while (at < bytes.n) {
+        size_t n = sl_sse_split_push(&x->split, sl_str_sub(bytes, at, bytes.n));
+        if (n == 0) {
+            break;
+        }
+        if (event_passes(x, sl_str_sub(bytes, at, at + n))) {
+            at += n;
+            continue;
+        }
+        data_send(x, sl_str_sub(bytes, run, at));
+        at += n;
+        run = at;
+    }
+    data_send(x, sl_str_sub(bytes, run, at));
+    if (at < bytes.n) {
+        struct sl_str tail = sl_str_sub(bytes, at, bytes.n);
+        x->hold.max = SL_RELAY_HOLD_MAX;
+        sl_buf_add_str(&x->hold, tail);
+        if (sl_buf_status(&x->hold) < 0 || x->hold.len >= SL_RELAY_HOLD_MAX) {
+            sl_buf_reset(&x->hold);
+            data_send(x, tail);
+            x->is_flowing = true;
+        }
+    }
+}
+
+static void events_end(struct sl_xchg *x, bool is_until_close)
+{
+    if (x->hold.len && event_passes(x, sl_buf_str(&x->hold))) {
+        /* Some upstreams end without the last blank line; a body that says its own end is complete nevertheless. */
+        if (is_until_close && !x->pass.is_done) {
+            sl_buf_reset(&x->hold);
+        } else {
+            data_send(x, sl_buf_str(&x->hold));
+        }
+    }
+    if (is_until_close && !x->pass.is_done && !x->pass.has_finish) {
+        broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream closed the stream before its end"));
+        return;
+    }
+    x->usage = x->pass.usage;
+    sl_xchg_end(x);
+}
+
+/* --- COLLECT --- */
+
+static bool collect_push(struct sl_xchg *x, struct sl_str bytes)
+{
+    sl_buf_add_str(&x->hold, bytes);
+    return sl_buf_status(&x->hold) == 0;
+}
+
+static void collect_end(struct sl_xchg *x)
+{
+    struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
+    struct sl_err err = { 0 };
+    int r = x->target->provider->on_reply(&x->call, sl_buf_str(&x->hold), &x->req->arena, &reply, &err);
+    struct sl_buf *out = &x->worker->text;
+    if (r == 0) {
+        x->usage = reply.usage;
+        sl_buf_reset(out);
+        r = x->dialect->write_reply(&x->call, &reply, &x->env, out);
+        r = r < 0 ? r : sl_buf_status(out);
+    }
+    if (r == SL_E_NOMEM) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return;
+    }
+    if (r < 0) {
+        sl_xchg_fail_text(x, SL_ERR_PROVIDER_BAD_RESPONSE, "The upstream's reply could not be read: %s", err.text);
+        return;
+    }
+    sl_xchg_reply(x, 200, SL_STR("application/json"), sl_buf_str(out));
+}
+
+/* --- COLLECT_ERROR --- */
+
+static void error_end(struct sl_xchg *x)
+{
+    const struct sl_provider *provider = x->target->provider;
+    struct sl_str body = sl_buf_str(&x->hold);
+    if (x->asked_usage && provider->refused_usage && provider->refused_usage(x->upstream_status, body)) {
+        /* Asked again without, and remembered; not a retry that the policy counts. */
+        atomic_store_explicit(&x->route->usage_refused, true, memory_order_relaxed);
+        x->usage_was_refused = true;
+        sl_attempt_again(x, 0);
+        return;
+    }
+    struct sl_llm_error error = { 0 };
+    provider->classify(x->upstream_status, &x->up_headers, body, &x->req->arena, &error);
+    x->error_type = error.type;
+    error.upstream_status = x->upstream_status;
+    error.upstream_body = body;
+    if (is_same_language(x) && error.type != SL_ERR_PROVIDER_AUTH_FAILED) {
+        if (head_send(x, x->upstream_status, (int64_t)body.n)) {
+            data_send(x, body);
+            sl_xchg_end(x);
+        }
+        return;
+    }
+    struct sl_str wait = sl_headers_get(&x->up_headers, "retry-after");
+    if (wait.n && error.retry_after_sec == 0) {
+        /* Unreadable: no wait is passed on. */
+        SL_IGNORE(sl_parse_retry_after(wait, (int64_t)(x->env.wall_usec / 1000000), &error.retry_after_sec) < 0);
+    }
+    sl_xchg_fail(x, &error);
+}
+
+/* --- TRANSLATE_EVENTS --- */
+
+static int delta_push(void *arg, const struct sl_delta *delta)
+{
+    struct sl_xchg *x = arg;
+    if (delta->kind == SL_DELTA_USAGE) {
+        x->usage = delta->usage;
+    }
+    return x->dialect->write_delta(x->dialect_state, &x->call, &x->env, delta, &x->out);
+}
+
+static int frame_push(void *arg, const struct sl_sse_event *event)
+{
+    struct sl_xchg *x = arg;
+    struct sl_arena *arena = &x->req->arena;
+    struct sl_arena_mark mark = sl_arena_mark(arena);
+    struct sl_delta_sink sink = { delta_push, x, arena };
+    struct sl_frame frame = { event->name, event->data };
+    struct sl_err err = { 0 };
+    int r = x->target->provider->on_frame(x->provider_state, &x->call, &frame, &sink, &err);
+    sl_arena_rewind(arena, mark);
+    return r;
+}
+
+static bool translate_start(struct sl_xchg *x)
+{
+    struct sl_arena *arena = &x->req->arena;
+    x->decoder = SL_ARENA_NEW(arena, struct sl_sse_decoder);
+    x->provider_state = sl_arena_zalloc(arena, SL_MAX(x->target->provider->state_size, (size_t)1));
+    x->dialect_state = sl_arena_zalloc(arena, SL_MAX(x->dialect->state_size, (size_t)1));
+    if (!x->decoder || !x->provider_state || !x->dialect_state) {
+        x->decoder = NULL;
+        return false;
+    }
+    sl_sse_decoder_init(x->decoder, SL_SSE_EVENT_MAX, frame_push, x);
+    sl_buf_init(&x->out, (size_t)SL_SSE_EVENT_MAX * 2);
+    return true;
+}
+
+static void translate_push(struct sl_xchg *x, struct sl_str bytes)
+{
+    int r = sl_sse_push(x->decoder, bytes);
+    if (r == 0) {
+        r = sl_buf_status(&x->out);
+    }
+    if (r < 0) {
+        broken(x, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream's stream could not be read"));
+    }
+}
+
+static void translate_end(struct sl_xchg *x)
+{
+    int r = sl_sse_finish(x->decoder);
+    struct sl_delta_sink sink = { delta_push, x, &x->req->arena };
+    struct sl_err err = { 0 };
+    if (r == 0) {
+        r = x->target->provider->on_end(x->provider_state, &sink, &err);
+    }
+    if (r < 0) {
+        broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream ended the stream before its end"));
+        return;
+    }
+    x->dialect->write_end(x->dialect_state, &x->out);
+    out_send(x);
+    sl_xchg_end(x);
+}
+
+/* --- all --- */
+
+/* The reply cannot be completed. Before the head an error; in a stream the dialect's error event and a clean end;
+ * otherwise a cut. */
+static void broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str text)
+{
+    sl_attempt_cancel(x);
+    if (!x->is_head_sent) {
+        struct sl_llm_error error = { .type = type, .message = text };
+        sl_xchg_fail(x, &error);
+        return;
+    }
+    x->error_type = type;
+    x->is_stream_broken = true;
+    if (x->mode == SL_RELAY_EVENTS || x->mode == SL_RELAY_TRANSLATE_EVENTS) {
+        if (x->is_flowing) {
+            sl_xchg_cut(x); /* part of an event left already: nothing can be said behind it */
+            return;
+        }
+        if (x->mode == SL_RELAY_EVENTS) {
+            x->usage = x->pass.usage;
+            sl_buf_init(&x->out, SL_RELAY_HOLD_MAX);
+        }
+        out_send(x);
+        sl_buf_reset(&x->out);
+        struct sl_llm_error error = { .type = type, .message = text };
+        x->dialect->write_stream_error(x->dialect_state, &error, &x->out);
+        out_send(x);
+        sl_xchg_end(x);
+        return;
+    }
+    sl_xchg_cut(x);
+}
+
+void sl_relay_on_error(struct sl_xchg *x, enum sl_error_type type, struct sl_str text)
+{
+    /* A whole reply that broke before anything left is an error of its own, not a broken stream. */
+    if (type == SL_ERR_PROVIDER_STREAM_BROKEN && !x->is_head_sent) {
+        type = SL_ERR_PROVIDER_BAD_RESPONSE;
+    }
+    broken(x, type, text);
+}
+
+static bool is_retryable(int status)
+{
+    return status == 503 || status == 529;
+}
+
+/* What Retry-After asks for, when it is short enough to wait; else a quarter of a second. */
+static uint64_t retry_wait(struct sl_xchg *x, const struct sl_headers *headers)
+{
+    struct sl_str text = sl_headers_get(headers, "retry-after");
+    uint64_t sec = 0;
+    if (text.n && sl_parse_retry_after(text, (int64_t)(x->env.wall_usec / 1000000), &sec) == 0) {
+        return sec * SL_USEC_PER_SEC;
+    }
+    return 250 * SL_USEC_PER_MSEC;
+}
+
+#define RETRY_WAIT_MAX (2 * SL_USEC_PER_SEC)
+
+static enum sl_relay_mode mode_choose(struct sl_xchg *x, int status, const struct sl_headers *headers)
+{
+    if (status >= 300) {
+        return SL_RELAY_COLLECT_ERROR;
+    }
+    bool is_stream = is_event_stream(headers);
+    if (is_same_language(x)) {
+        return is_stream ? SL_RELAY_EVENTS : SL_RELAY_RAW;
+    }
+    return is_stream ? SL_RELAY_TRANSLATE_EVENTS : SL_RELAY_COLLECT;
+}
+
+static void stream_head_send(struct sl_xchg *x)
+{
+    if (x->mode == SL_RELAY_TRANSLATE_EVENTS) {
+        struct sl_headers kept = { 0 };
+        for (uint32_t i = 0; i < x->up_headers.n; i++) {
+            if (!sl_str_case_eq(x->up_headers.v[i].name, SL_STR("content-type"))) {
+                SL_IGNORE(sl_headers_add(&kept, &x->req->arena, x->up_headers.v[i].name, x->up_headers.v[i].value) <
+                          0); /* one header fewer */
+            }
+        }
+        SL_IGNORE(sl_headers_add(&kept, &x->req->arena, SL_STR("content-type"),
+                                 SL_STR("text/event-stream; charset=utf-8")) < 0);
+        x->up_headers = kept;
+    }
+    SL_IGNORE(head_send(x, 200, -1)); /* false: the exchange is over */
+}
+
+void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *headers, int64_t length)
+{
+    x->upstream_status = status;
+    x->up_length = length;
+    if (is_retryable(status)) {
+        uint64_t wait = retry_wait(x, headers);
+        if (wait <= RETRY_WAIT_MAX && sl_attempt_retry(x, wait)) {
+            return;
+        }
+    }
+    x->up_headers = (struct sl_headers){ 0 };
+    x->mode = mode_choose(x, status, headers);
+    sl_xchg_set_state(x, SL_XS_RELAY);
+    if (sl_headers_down(x, headers) < 0) {
+        broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
+        return;
+    }
+    switch (x->mode) {
+    case SL_RELAY_RAW:
+        scan_start(x);
+        SL_IGNORE(head_send(x, status, length)); /* false: the exchange is over */
+        break;
+    case SL_RELAY_EVENTS:
+        sl_sse_split_init(&x->split);
+        stream_head_send(x);
+        break;
+    case SL_RELAY_TRANSLATE_EVENTS:
+        if (!translate_start(x)) {
+            broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
+            return;
+        }
+        stream_head_send(x);
+        break;
+    case SL_RELAY_COLLECT:
+        sl_buf_init(&x->hold, x->settings->upstream.reply_bytes);
+        if (length > 0 && (uint64_t)length <= x->settings->upstream.reply_bytes) {
+            SL_IGNORE(sl_buf_reserve(&x->hold, (size_t)length) < 0); /* seen at the first append */
+        }
+        break;
+    case SL_RELAY_COLLECT_ERROR:
+        sl_buf_init(&x->hold, SL_RELAY_ERROR_MAX);
+        break;
+    case SL_RELAY_NONE:
+        break;
+    }
+}
+
+/* An error body that is too long to be read: passed on where it may be, else cut to what is there. */
+static void error_overflow(struct sl_xchg *x, struct sl_str bytes)
+{
+    if (!is_same_language(x)) {
+        sl_attempt_cancel(x);
+        sl_buf_reset(&x->hold);
+        error_end(x);
+        return;
+    }
+    x->error_type = SL_ERR_PROVIDER_REJECTED;
+    x->mode = SL_RELAY_RAW;
+    if (head_send(x, x->upstream_status, x->up_length)) {
+        data_send(x, sl_buf_str(&x->hold));
+        sl_hreq_flush(x->req);
+        sl_buf_done(&x->hold);
+        data_send(x, bytes);
+    }
+}
+
+void sl_relay_on_data(struct sl_xchg *x, struct sl_str bytes)
+{
+    if (x->state == SL_XS_DONE || x->mode == SL_RELAY_NONE) {
+        return;
+    }
+    switch (x->mode) {
+    case SL_RELAY_RAW:
+        if (x->scan) {
+            sl_json_scan_push(x->scan, bytes);
+        }
+        data_send(x, bytes);
+        break;
+    case SL_RELAY_EVENTS:
+        events_push(x, bytes);
+        break;
+    case SL_RELAY_TRANSLATE_EVENTS:
+        translate_push(x, bytes);
+        break;
+    case SL_RELAY_COLLECT:
+        if (!collect_push(x, bytes)) {
+            broken(x, SL_ERR_PROVIDER_BAD_RESPONSE,
+                   SL_STR("the upstream's reply is larger than upstream.limits.reply allows"));
+        }
+        break;
+    case SL_RELAY_COLLECT_ERROR:
+        if (bytes.n > SL_RELAY_ERROR_MAX - x->hold.len) {
+            error_overflow(x, bytes);
+        } else if (!collect_push(x, bytes)) {
+            broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
+        }
+        break;
+    case SL_RELAY_NONE:
+        break;
+    }
+}
+
+void sl_relay_on_turn(struct sl_xchg *x)
+{
+    if (x->state != SL_XS_RELAY) {
+        return;
+    }
+    if (x->mode == SL_RELAY_TRANSLATE_EVENTS) {
+        out_send(x);
+    }
+    sl_hreq_flush(x->req);
+    if (!x->is_paused && sl_hreq_queued(x->req) > SL_STREAM_HIGH) {
+        sl_attempt_pause(x);
+    }
+}
+
+void sl_relay_on_end(struct sl_xchg *x, bool is_until_close)
+{
+    if (x->state != SL_XS_RELAY) {
+        return;
+    }
+    struct sl_str raw;
+    switch (x->mode) {
+    case SL_RELAY_RAW:
+        if (x->scan && sl_json_scan_value(x->scan, &raw)) {
+            usage_read(x, raw);
+        }
+        sl_xchg_end(x);
+        break;
+    case SL_RELAY_EVENTS:
+        events_end(x, is_until_close);
+        break;
+    case SL_RELAY_TRANSLATE_EVENTS:
+        translate_end(x);
+        break;
+    case SL_RELAY_COLLECT:
+        collect_end(x);
+        break;
+    case SL_RELAY_COLLECT_ERROR:
+        error_end(x);
+        break;
+    case SL_RELAY_NONE:
+        break;
+    }
+}
+
+void sl_relay_done(struct sl_xchg *x)
+{
+    sl_buf_done(&x->hold);
+    sl_buf_done(&x->out);
+    if (x->decoder) {
+        sl_sse_decoder_done(x->decoder);
+        x->decoder = NULL;
+    }
+    if (x->scan) {
+        sl_json_scan_done(x->scan);
+        x->scan = NULL;
+    }
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A route: a named entry with its type, its targets and what holds for it. Immutable, reference-counted, shared between
+ * threads. */
+#ifndef SL_GATE_ROUTE_H
+#define SL_GATE_ROUTE_H
+
+#include <stdatomic.h>
+
+#include "base/opt.h"
+#include "gate/settings.h"
+#include "llm/llm.h"
+
+/* The file's `limit`, in its own words (spec of MLflow's grammar: `calls` per `renewal_period`). */
+struct sl_limit_conf {
+    uint64_t calls;
+    struct sl_str renewal_period; /* as written */
+    struct sl_str key;            /* p == NULL: null */
+    uint64_t period_usec;         /* of the window */
+};
+
+struct sl_route {
+    atomic_uint refs;
+    struct sl_arena arena; /* everything below */
+    struct sl_str name;
+    enum sl_llm_type type;
+    struct sl_target *targets;
+    uint32_t n_targets; /* 1 today */
+    bool has_limit;
+    struct sl_limit_conf limit;
+    struct sl_upstream_timeouts timeouts; /* the settings', or the route's own */
+    uint32_t retries;
+    struct sl_pos pos; /* where the file defines it */
+    bool is_dynamic;
+    atomic_bool
+        usage_refused; /* learnt, not configured: the upstream refused stream_options once, and is not asked again */
+};
+
+struct sl_route *sl_route_ref(struct sl_route *route);
+void sl_route_unref(struct sl_route *route);
+
+/* Builds a route from one entry of `endpoints:` / `routes:` (or, later, from create_route's body). Every problem goes
+ * to bind->problems with MLflow's texts; SL_E_INVAL when there was one. `settings` gives the defaults for time-outs and
+ * retries. */
+SL_MUST int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
+                          struct sl_route **ret_route);
+
+#endif

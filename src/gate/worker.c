@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/worker.h"
+
+#include <stdio.h>
+
+#include "gate/exchange.h"
+
+/* Texts formatted within one turn: heads, errors, a page of routes. */
+#define WORKER_TEXT_MAX (64u << 20)
+/* The head of an upstream's reply. */
+#define REPLY_HEAD_MAX 65536
+
+static void server_conf(const struct sl_settings *settings, struct sl_hserver_conf *ret)
+{
+    const struct sl_server_settings *s = &settings->server;
+    *ret = (struct sl_hserver_conf){
+        .max_head = s->limits.head_bytes,
+        .head_usec = s->timeouts.head_usec,
+        .body_idle_usec = s->timeouts.body_idle_usec,
+        .write_idle_usec = s->timeouts.write_idle_usec,
+        .keep_alive_usec = s->timeouts.keep_alive_usec,
+    };
+}
+
+static int client_conf(const struct sl_worker *worker, const struct sl_settings *settings, struct sl_hclient_conf *ret)
+{
+    *ret = (struct sl_hclient_conf){
+        .max_head = REPLY_HEAD_MAX,
+        .idle_per_origin = settings->upstream.pool_idle_per_origin,
+        .idle_usec = settings->upstream.pool_idle_usec,
+        .tls = worker->client_tls,
+    };
+    return settings->upstream.proxy.n ? sl_uri_parse(settings->upstream.proxy, &ret->proxy, NULL) : 0;
+}
+
+int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log,
+                   struct sl_tls_ctx *client_tls)
+{
+    worker->gate = gate;
+    worker->log = log;
+    worker->client_tls = client_tls;
+    worker->snapshot = NULL;
+    sl_publisher_refresh(&gate->publisher, &worker->snapshot);
+    sl_json_init(&worker->doc, NULL);
+    sl_buf_init(&worker->text, WORKER_TEXT_MAX);
+    snprintf(worker->request_id_prefix, sizeof(worker->request_id_prefix), "%016llx",
+             (unsigned long long)sl_rng_next(&worker->loop.rng));
+
+    struct sl_hserver_conf sconf;
+    server_conf(worker->snapshot->settings, &sconf);
+    sl_hserver_init(&worker->server, &worker->loop, &sl_xchg_server_cbs, &sconf);
+    worker->server.user = worker;
+    struct sl_hclient_conf cconf;
+    int r = client_conf(worker, worker->snapshot->settings, &cconf);
+    if (r < 0) {
+        return r;
+    }
+    sl_hclient_init(&worker->client, &worker->loop, &cconf);
+    worker->client.user = worker;
+    return 0;
+}
+
+void sl_worker_done(struct sl_worker *worker)
+{
+    sl_hserver_done(&worker->server);
+    sl_hclient_done(&worker->client);
+    sl_json_done(&worker->doc);
+    sl_buf_done(&worker->text);
+    sl_snapshot_unref(worker->snapshot);
+}
+
+const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker)
+{
+    const struct sl_settings *before = worker->snapshot->settings;
+    sl_publisher_refresh(&worker->gate->publisher, &worker->snapshot);
+    if (SL_UNLIKELY(worker->snapshot->settings != before)) {
+        server_conf(worker->snapshot->settings, &worker->server.conf);
+        struct sl_hclient_conf cconf;
+        if (client_conf(worker, worker->snapshot->settings, &cconf) == 0) {
+            sl_hclient_configure(&worker->client, &cconf);
+        }
+    }
+    return worker->snapshot;
+}

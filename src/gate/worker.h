@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one worker has: its loop, its HTTP sides, its reference to the snapshot, and scratch that is only used within
+ * one turn. Belongs to one thread. */
+#ifndef SL_GATE_WORKER_H
+#define SL_GATE_WORKER_H
+
+#include "gate/accesslog.h"
+#include "gate/snapshot.h"
+#include "http/client.h"
+#include "http/server.h"
+#include "json/json.h"
+
+/* Process-wide, shared by the workers. */
+struct sl_gate {
+    struct sl_publisher publisher;
+    struct sl_accesslog *access_log;
+    atomic_bool is_draining;   /* /ready says 503 */
+    atomic_size_t memory_used; /* bodies and collected replies, bytes */
+    atomic_uint n_connections;
+    uint64_t start_wall_usec;
+};
+
+SL_LIST_HEAD(sl_xchg_list);
+
+struct sl_worker {
+    struct sl_gate *gate;
+    struct sl_loop loop;
+    struct sl_hserver server;
+    struct sl_hclient client;
+    struct sl_snapshot *snapshot;
+    struct sl_log_ring *log;
+    struct sl_xchg_list xchgs; /* running ones */
+    struct sl_tls_ctx *client_tls;
+    /* Scratch of one turn: never holds anything across a callback. */
+    struct sl_json doc;
+    struct sl_buf text;
+    char request_id_prefix[17];
+    uint64_t n_requests;
+};
+
+/* The loop is initialised; `gate` has a snapshot. */
+SL_MUST int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log,
+                           struct sl_tls_ctx *client_tls);
+void sl_worker_done(struct sl_worker *worker);
+/* The newest snapshot; borrowed until the next call. Applies what changed to the HTTP sides. */
+const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker);
+
+#endif

@@ -1,0 +1,509 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/client.h"
+
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "http/upconn.h"
+
+/* How soon after the request's last byte a reused connection's death counts as "it was dead already". */
+#define STALE_USEC 1000000ULL
+
+static uint64_t call_now(const struct sl_hcall *call)
+{
+    return sl_loop_now(call->client->loop);
+}
+
+/* Arms the phase's time-out; the total bounds every phase. */
+static void call_arm(struct sl_hcall *call, uint64_t from_usec, uint64_t wait_usec)
+{
+    call->deadline_usec = SL_MIN(from_usec + wait_usec, call->total_deadline_usec);
+    sl_timer_set(call->client->loop, &call->timer, call->deadline_usec);
+}
+
+/* No more callbacks; the connection is the caller's to place. */
+static struct sl_upconn *call_detach(struct sl_hcall *call)
+{
+    struct sl_upconn *conn = call->conn;
+    call->conn = NULL;
+    call->is_active = false;
+    sl_timer_remove(call->client->loop, &call->timer);
+    sl_inflate_free(call->inflate);
+    call->inflate = NULL;
+    if (call->origin) {
+        sl_uporigin_unref(call->client, call->origin);
+        call->origin = NULL;
+    }
+    return conn;
+}
+
+static void call_fail(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
+{
+    struct sl_upconn *conn = call_detach(call);
+    if (conn) {
+        sl_upconn_close(conn);
+    }
+    call->cbs->on_error(call, fault, text);
+}
+
+/* --- sending --- */
+
+static char *put(char *at, struct sl_str s)
+{
+    memcpy(at, s.p, s.n);
+    return at + s.n;
+}
+
+/* Head and body as slices on the arena. */
+static int call_format(struct sl_hcall *call, const struct sl_uri *base)
+{
+    const struct sl_hcall_req *req = &call->req;
+    struct sl_str method = sl_str_c(req->method);
+    size_t need = method.n + req->target.n + base->authority.n + 96;
+    for (uint32_t i = 0; i < req->headers.n; i++) {
+        need += req->headers.v[i].name.n + req->headers.v[i].value.n + 4;
+    }
+    char *head = sl_arena_bytes(call->arena, need);
+    call->wire = sl_arena_alloc(call->arena, (1 + req->n_slices) * sizeof(*call->wire));
+    if (!head || !call->wire) {
+        return SL_E_NOMEM;
+    }
+    char *at = put(head, method);
+    *at++ = ' ';
+    at = put(at, req->target);
+    at = put(at, SL_STR(" HTTP/1.1\r\nHost: "));
+    at = put(at, base->authority);
+    at = put(at, SL_STR("\r\n"));
+    for (uint32_t i = 0; i < req->headers.n; i++) {
+        at = put(at, req->headers.v[i].name);
+        at = put(at, SL_STR(": "));
+        at = put(at, req->headers.v[i].value);
+        at = put(at, SL_STR("\r\n"));
+    }
+    if (req->body_len || !sl_str_eq(method, SL_STR("GET"))) {
+        at = put(at, SL_STR("Content-Length: "));
+        at += sl_format_u64(req->body_len, at);
+        at = put(at, SL_STR("\r\n"));
+    }
+    at = put(at, SL_STR("\r\n"));
+    SL_ASSERT((size_t)(at - head) <= need);
+    call->wire[0] = sl_str_make(head, (size_t)(at - head));
+    for (size_t i = 0; i < req->n_slices; i++) {
+        call->wire[i + 1] = req->slices[i];
+    }
+    call->n_wire = 1 + req->n_slices;
+    return 0;
+}
+
+static void call_sent(struct sl_hcall *call)
+{
+    call->is_sent = true;
+    call->sent_usec = call_now(call);
+    call_arm(call, call->sent_usec, call->timeouts.first_byte_usec);
+}
+
+static void call_send(struct sl_hcall *call)
+{
+    struct sl_upconn *conn = call->conn;
+    sl_msg_init(&conn->msg, SL_HEAD_RESPONSE, call->client->conf.max_head);
+    conn->is_head_done = false;
+    conn->in.max = call->client->conf.max_head;
+    call->msg = &conn->msg;
+    call->bytes_out += call->wire[0].n + call->req.body_len;
+    if (!conn->stream.is_reading) {
+        sl_stream_read_start(&conn->stream);
+    }
+    /* Fails only where the loop will report it as broken too. */
+    SL_IGNORE(sl_stream_write_ref(&conn->stream, call->wire, call->n_wire) < 0);
+    if (conn->stream.queued == 0) {
+        call_sent(call);
+    } else {
+        call_arm(call, call_now(call), call->timeouts.idle_usec);
+    }
+}
+
+void sl_hcall_on_drain(struct sl_hcall *call)
+{
+    if (call->is_sent || call->has_reply_bytes) {
+        return;
+    }
+    if (call->conn->stream.queued == 0) {
+        call_sent(call);
+    } else {
+        call_arm(call, call_now(call), call->timeouts.idle_usec);
+    }
+}
+
+void sl_hcall_on_connected(struct sl_hcall *call)
+{
+    call->connected_usec = call_now(call);
+    call_send(call);
+}
+
+void sl_hcall_on_connect_failed(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
+{
+    call->conn = NULL; /* closed by the pool */
+    call_fail(call, fault, text);
+}
+
+static int call_dial(struct sl_hcall *call)
+{
+    uint64_t now = call_now(call);
+    call_arm(call, now, call->timeouts.connect_usec);
+    call->is_reused = false;
+    call->conn = sl_upconn_dial(call->client, call->origin, call, call->deadline_usec);
+    return call->conn ? 0 : SL_E_NOMEM;
+}
+
+/* The connection died before a reply. A reused one may have been dead before we wrote: once more on a fresh one. */
+static bool call_retry(struct sl_hcall *call)
+{
+    struct sl_upconn *conn = call->conn;
+    bool may = call->is_reused && !call->was_retried && !call->has_reply_bytes &&
+               (!call->is_sent || call_now(call) - call->sent_usec < STALE_USEC);
+    if (!may) {
+        return false;
+    }
+    call->was_retried = true;
+    call->is_sent = false;
+    call->conn = NULL;
+    sl_upconn_close(conn);
+    if (call_dial(call) < 0) {
+        call_fail(call, SL_HF_MEMORY, "out of memory");
+    }
+    return true;
+}
+
+/* --- receiving --- */
+
+static int body_decoded(void *arg, struct sl_str bytes)
+{
+    struct sl_hcall *call = arg;
+    /* A decoder's output lives only during this call, while on_data promises more: the turn ends after each piece. */
+    call->cbs->on_data(call, bytes);
+    if (!call->is_active) {
+        return SL_E_CANCELLED;
+    }
+    call->cbs->on_turn(call);
+    return call->is_active ? 0 : SL_E_CANCELLED;
+}
+
+static int body_on_bytes(void *arg, struct sl_str bytes)
+{
+    struct sl_hcall *call = arg;
+    if (call->inflate) {
+        return sl_inflate_push(call->inflate, bytes, body_decoded, call);
+    }
+    call->cbs->on_data(call, bytes);
+    return call->is_active ? 0 : SL_E_CANCELLED;
+}
+
+/* The reply is complete; `has_rest`: bytes came behind it. */
+static void call_end(struct sl_hcall *call, bool has_rest)
+{
+    if (call->inflate && sl_inflate_finish(call->inflate) < 0) {
+        call_fail(call, SL_HF_BROKEN, "the compressed reply ended early");
+        return;
+    }
+    bool may_keep = call->msg->keep_alive && call->is_sent && !has_rest;
+    struct sl_upconn *conn = call_detach(call);
+    if (may_keep) {
+        sl_upconn_put(conn);
+    } else {
+        sl_upconn_close(conn);
+    }
+    call->cbs->on_end(call);
+}
+
+static int call_push_body(struct sl_hcall *call, struct sl_str bytes)
+{
+    struct sl_msg_fault fault = { 502, "the reply's body is malformed" };
+    size_t used = 0;
+    int r = sl_msg_push_body(call->msg, bytes, &used, &fault);
+    if (r == SL_E_CANCELLED) {
+        return r;
+    }
+    if (r < 0) {
+        call_fail(call, SL_HF_BROKEN, call->inflate ? "the compressed reply is damaged" : fault.text);
+        return r;
+    }
+    if (r == 1) {
+        call_end(call, used < bytes.n);
+    }
+    return r;
+}
+
+static int inflate_setup(struct sl_hcall *call, struct sl_headers *headers, int64_t *io_length)
+{
+    struct sl_str coding = sl_headers_get(headers, "content-encoding");
+    if (!coding.p) {
+        return 0;
+    }
+    bool is_known = sl_str_case_eq(coding, SL_STR("gzip")) || sl_str_case_eq(coding, SL_STR("x-gzip")) ||
+                    sl_str_case_eq(coding, SL_STR("deflate"));
+    if (!is_known && !sl_str_case_eq(coding, SL_STR("identity"))) {
+        return SL_E_UNSUPPORTED;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < headers->n; i++) {
+        struct sl_str name = headers->v[i].name;
+        if (!sl_str_case_eq(name, SL_STR("content-encoding")) && !sl_str_case_eq(name, SL_STR("content-length"))) {
+            headers->v[kept++] = headers->v[i];
+        }
+    }
+    headers->n = kept;
+    if (!is_known || call->msg->framing == SL_BODY_NONE) {
+        return 0;
+    }
+    *io_length = -1;
+    return sl_inflate_new(&call->inflate);
+}
+
+/* A whole head of `n` bytes. Returns 0 to go on with the body, SL_E_AGAIN for a 1xx, or <0 when the call is done. */
+static int call_head(struct sl_hcall *call, struct sl_str bytes)
+{
+    struct sl_upconn *conn = call->conn;
+    char *head = sl_arena_bytes(call->arena, conn->in.len + bytes.n);
+    if (!head) {
+        call_fail(call, SL_HF_MEMORY, "out of memory");
+        return SL_E_NOMEM;
+    }
+    size_t total = conn->in.len + bytes.n;
+    if (conn->in.len) {
+        memcpy(head, conn->in.p, conn->in.len);
+    }
+    memcpy(head + conn->in.len, bytes.p, bytes.n);
+    sl_buf_done(&conn->in);
+    struct sl_msg_fault fault = { 502, "the reply's head is malformed" };
+    int r = sl_msg_parse_response(call->msg, sl_str_make(head, total), false, call->arena, &fault);
+    if (r < 0) {
+        call_fail(call, r == SL_E_NOMEM ? SL_HF_MEMORY : SL_HF_BAD_RESPONSE, fault.text);
+        return r;
+    }
+    if (call->msg->status == 101) {
+        call_fail(call, SL_HF_BAD_RESPONSE, "101 Switching Protocols was not asked for");
+        return SL_E_INVAL;
+    }
+    if (call->msg->status < 200) {
+        sl_msg_init(&conn->msg, SL_HEAD_RESPONSE, call->client->conf.max_head);
+        return SL_E_AGAIN;
+    }
+    conn->is_head_done = true;
+    call->head_usec = call_now(call);
+    call->msg->on_body = body_on_bytes;
+    call->msg->arg = call;
+    int64_t length = call->msg->framing == SL_BODY_LENGTH ? (int64_t)call->msg->length
+                     : call->msg->framing == SL_BODY_NONE ? 0
+                                                          : -1;
+    r = inflate_setup(call, &call->msg->headers, &length);
+    if (r < 0) {
+        call_fail(call, SL_HF_BAD_RESPONSE, "the reply has a Content-Encoding that was not asked for");
+        return r;
+    }
+    call->cbs->on_head(call, call->msg->status, &call->msg->headers, length);
+    return call->is_active ? 0 : SL_E_CANCELLED;
+}
+
+/* Bytes of the head; *ret_used of them. 1: complete and accepted. */
+static int call_push_head(struct sl_hcall *call, struct sl_str bytes, size_t *ret_used)
+{
+    struct sl_upconn *conn = call->conn;
+    size_t used = 0;
+    int done = sl_head_check_push(&conn->msg.check, bytes, &used);
+    if (done < 0) {
+        call_fail(call, SL_HF_BAD_RESPONSE, sl_head_fault_text(conn->msg.check.fault));
+        return done;
+    }
+    *ret_used = used;
+    if (done == 0) {
+        sl_buf_add_str(&conn->in, bytes);
+        *ret_used = bytes.n;
+        if (sl_buf_status(&conn->in) < 0) {
+            call_fail(call, SL_HF_MEMORY, "out of memory");
+            return SL_E_NOMEM;
+        }
+        return 0;
+    }
+    int r = call_head(call, sl_str_sub(bytes, 0, used));
+    if (r == SL_E_AGAIN) {
+        return 0;
+    }
+    return r < 0 ? r : 1;
+}
+
+void sl_hcall_on_read(struct sl_hcall *call, struct sl_str bytes)
+{
+    call->bytes_in += bytes.n;
+    call->has_reply_bytes = true;
+    bool was_head_done = call->conn->is_head_done;
+    while (!call->conn->is_head_done && bytes.n) {
+        size_t used = 0;
+        int r = call_push_head(call, bytes, &used);
+        if (r < 0) {
+            return;
+        }
+        bytes = sl_str_sub(bytes, used, bytes.n);
+    }
+    if (!call->conn->is_head_done) {
+        return;
+    }
+    bool is_empty_body = call->msg->framing == SL_BODY_NONE ||
+                         (call->msg->framing == SL_BODY_LENGTH && call->msg->left == 0);
+    if (bytes.n || (is_empty_body && !was_head_done)) {
+        if (call_push_body(call, bytes) != 0) {
+            return;
+        }
+    }
+    if (!call->is_paused) {
+        call_arm(call, call_now(call), call->timeouts.idle_usec);
+    }
+    call->cbs->on_turn(call);
+}
+
+void sl_hcall_on_eof(struct sl_hcall *call, bool is_truncated)
+{
+    if (!call->conn->is_head_done) {
+        if (!call_retry(call)) {
+            call_fail(call, call->has_reply_bytes ? SL_HF_BAD_RESPONSE : SL_HF_CLOSED,
+                      call->has_reply_bytes ? "the connection was closed inside the reply's head"
+                                            : "the connection was closed before a reply");
+        }
+        return;
+    }
+    if (call->msg->framing == SL_BODY_CLOSE && !is_truncated) {
+        call_end(call, false);
+        return;
+    }
+    call_fail(call, SL_HF_BROKEN, "the connection was closed before the reply's end");
+}
+
+void sl_hcall_on_broken(struct sl_hcall *call, const char *text)
+{
+    if (call->conn->is_head_done) {
+        call_fail(call, SL_HF_BROKEN, text);
+        return;
+    }
+    if (call_retry(call)) {
+        return;
+    }
+    /* A handshake that fails is a connection that never was. */
+    bool is_connecting = !call->is_reused && !call->has_reply_bytes &&
+                         !sl_stream_is_secure_or_plain(&call->conn->stream);
+    call_fail(call, is_connecting ? SL_HF_CONNECT : SL_HF_CLOSED, text);
+}
+
+static void call_on_timer(struct sl_timer *timer)
+{
+    struct sl_hcall *call = SL_CONTAINER_OF(timer, struct sl_hcall, timer);
+    if (call_now(call) >= call->total_deadline_usec) {
+        call_fail(call, SL_HF_TIMEOUT_TOTAL, "the call took longer than upstream.timeouts.total");
+    } else if (!call->connected_usec || (!call->is_reused && !sl_stream_is_secure_or_plain(&call->conn->stream))) {
+        call_fail(call, SL_HF_TIMEOUT_CONNECT, "no connection within upstream.timeouts.connect");
+    } else if (!call->is_sent && !call->conn->is_head_done) {
+        call_fail(call, SL_HF_TIMEOUT_IDLE, "the upstream stopped reading the request (upstream.timeouts.idle)");
+    } else if (!call->conn->is_head_done) {
+        call_fail(call, SL_HF_TIMEOUT_FIRST_BYTE, "no reply within upstream.timeouts.first_byte");
+    } else {
+        call_fail(call, SL_HF_TIMEOUT_IDLE, "the reply stopped arriving (upstream.timeouts.idle)");
+    }
+}
+
+/* --- public --- */
+
+int sl_hcall_start(struct sl_hcall *call, struct sl_hclient *client, const struct sl_uri *base,
+                   const struct sl_hcall_req *req, const struct sl_hcall_timeouts *timeouts, struct sl_arena *arena,
+                   const struct sl_hcall_cbs *cbs, void *user)
+{
+    *call = (struct sl_hcall){
+        .cbs = cbs, .user = user, .client = client, .arena = arena, .req = *req, .timeouts = *timeouts
+    };
+    sl_timer_init(&call->timer, call_on_timer);
+    call->start_usec = call_now(call);
+    call->total_deadline_usec = call->start_usec + timeouts->total_usec;
+    int r = call_format(call, base);
+    if (r < 0) {
+        return r;
+    }
+    call->origin = sl_uporigin_get(client, base);
+    if (!call->origin) {
+        return SL_E_NOMEM;
+    }
+    call->is_active = true;
+    call->conn = sl_upconn_take(client, call->origin);
+    if (call->conn) {
+        call->conn->call = call;
+        call->is_reused = call->conn->has_served;
+        call->connected_usec = call->start_usec;
+        call_send(call);
+        return 0;
+    }
+    r = call_dial(call);
+    if (r < 0) {
+        SL_IGNORE(call_detach(call) != NULL); /* there is no connection */
+    }
+    return r;
+}
+
+void sl_hcall_cancel(struct sl_hcall *call)
+{
+    if (call->is_active) {
+        struct sl_upconn *conn = call_detach(call);
+        if (conn) {
+            sl_upconn_close(conn);
+        }
+    }
+}
+
+void sl_hcall_pause(struct sl_hcall *call)
+{
+    if (call->is_active && !call->is_paused && call->conn) {
+        call->is_paused = true;
+        sl_stream_read_stop(&call->conn->stream);
+        sl_timer_set(call->client->loop, &call->timer, call->total_deadline_usec);
+    }
+}
+
+void sl_hcall_resume(struct sl_hcall *call)
+{
+    if (call->is_active && call->is_paused) {
+        call->is_paused = false;
+        call_arm(call, call_now(call), call->timeouts.idle_usec);
+        sl_stream_read_start(&call->conn->stream);
+    }
+}
+
+void sl_hclient_init(struct sl_hclient *client, struct sl_loop *loop, const struct sl_hclient_conf *conf)
+{
+    *client = (struct sl_hclient){ .loop = loop, .conf = *conf };
+}
+
+static void idle_close_all(struct sl_hclient *client)
+{
+    for (struct sl_upconn *conn = sl_upconn_list_first(&client->conns), *next; conn; conn = next) {
+        next = sl_upconn_list_next(conn);
+        if (conn->state == SL_UC_IDLE) {
+            sl_upconn_close(conn);
+        }
+    }
+}
+
+void sl_hclient_configure(struct sl_hclient *client, const struct sl_hclient_conf *conf)
+{
+    client->conf = *conf;
+    idle_close_all(client);
+}
+
+void sl_hclient_close(struct sl_hclient *client)
+{
+    client->is_closing = true;
+    idle_close_all(client);
+    if (client->conns.n == 0 && client->on_empty) {
+        client->on_empty(client);
+    }
+}
+
+void sl_hclient_done(struct sl_hclient *client)
+{
+    SL_ASSERT(client->conns.n == 0);
+    sl_map_done(&client->origins);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/1.1 client side: one upstream exchange (a *call*) at a time is asked for by origin; only this layer knows
+ * connections and the pool behind them. One client object a worker loop.
+ *
+ *   call: CONNECT ─leased or dialled─> SEND ─request written─> HEAD ─status ≥ 200─> BODY ─> done (on_end)
+ *            └────────────┴───────────────┴─────────────────────┴────> failed (on_error) or cancelled (no callback)
+ *
+ * A reused connection that dies within 1 s of the request's last byte, before any reply byte, is retried once on a
+ * fresh one. */
+#ifndef SL_HTTP_CLIENT_H
+#define SL_HTTP_CLIENT_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "http/msg.h"
+#include "net/dial.h"
+#include "net/stream.h"
+#include "net/tls.h"
+#include "wire/inflate.h"
+#include "wire/uri.h"
+
+struct sl_hclient;
+struct sl_hcall;
+struct sl_upconn;
+struct sl_uporigin;
+
+enum sl_hcall_fault {
+    SL_HF_CONNECT, /* resolving, connecting, the proxy or TLS failed: nothing was sent */
+    SL_HF_TIMEOUT_CONNECT,
+    SL_HF_TIMEOUT_FIRST_BYTE,
+    SL_HF_TIMEOUT_IDLE,
+    SL_HF_TIMEOUT_TOTAL,
+    SL_HF_CLOSED,       /* closed or reset before a reply */
+    SL_HF_BAD_RESPONSE, /* not HTTP, ambiguous length, head too large, undecodable */
+    SL_HF_BROKEN,       /* the reply's body ended before its end */
+    SL_HF_MEMORY,
+};
+
+struct sl_hcall_cbs {
+    /* Status and headers (content-encoding, and content-length where it was decoded, are gone). `length` -1: not known.
+     */
+    void (*on_head)(struct sl_hcall *call, int status, const struct sl_headers *headers, int64_t length);
+    /* Body bytes, valid until on_turn. */
+    void (*on_data)(struct sl_hcall *call, struct sl_str bytes);
+    /* Complete. The call is done; its connection is back in the pool. */
+    void (*on_end)(struct sl_hcall *call);
+    /* Failed. The call is done. */
+    void (*on_error)(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text);
+    /* All that one read brought has been given: send what was gathered. Not called when the call is done. */
+    void (*on_turn)(struct sl_hcall *call);
+};
+
+struct sl_hcall_timeouts {
+    uint64_t connect_usec, first_byte_usec, idle_usec, total_usec; /* total counts from start */
+};
+
+/* What to send. Everything lives until the call is done. */
+struct sl_hcall_req {
+    const char *method;
+    struct sl_str target;
+    struct sl_headers headers;   /* without Host, Content-Length, Connection */
+    const struct sl_str *slices; /* the body */
+    size_t n_slices;
+    size_t body_len;
+};
+
+/* Embedded in the caller's memory (an exchange's arena). */
+struct sl_hcall {
+    const struct sl_hcall_cbs *cbs;
+    void *user;
+    uint64_t start_usec, connected_usec, sent_usec, head_usec; /* phases; 0: not reached */
+    uint64_t bytes_in, bytes_out;
+    bool is_reused; /* the connection had served before */
+    /* private */
+    struct sl_hclient *client;
+    struct sl_arena *arena;
+    struct sl_hcall_req req;
+    struct sl_hcall_timeouts timeouts;
+    struct sl_uporigin *origin;
+    struct sl_upconn *conn;
+    struct sl_timer timer;
+    struct sl_str *wire; /* head and body slices */
+    size_t n_wire;
+    uint64_t deadline_usec; /* of the phase, and never beyond the total */
+    uint64_t total_deadline_usec;
+    struct sl_msg *msg;
+    struct sl_inflate *inflate;
+    bool is_active, is_in_read, is_paused, was_retried, has_reply_bytes, is_sent;
+};
+
+struct sl_hclient_conf {
+    size_t max_head; /* of a reply */
+    uint32_t idle_per_origin;
+    uint64_t idle_usec;
+    struct sl_uri proxy;      /* host.n == 0: none. Texts live as long as the client uses them */
+    struct sl_str proxy_auth; /* "Basic …" or p == NULL */
+    struct sl_tls_ctx *tls;   /* borrowed */
+};
+
+SL_LIST_HEAD(sl_upconn_list);
+
+struct sl_hclient {
+    struct sl_loop *loop;
+    struct sl_hclient_conf conf;
+    struct sl_map origins;
+    struct sl_upconn_list conns; /* every connection, idle ones too */
+    uint64_t n_idle;
+    bool is_closing;
+    void (*on_empty)(struct sl_hclient *client); /* after close: the last connection is gone; may be NULL */
+    void *user;
+};
+
+void sl_hclient_init(struct sl_hclient *client, struct sl_loop *loop, const struct sl_hclient_conf *conf);
+/* New connections use it; idle ones made under the old one are closed. */
+void sl_hclient_configure(struct sl_hclient *client, const struct sl_hclient_conf *conf);
+/* Closes the idle connections; running calls must have been cancelled. on_empty follows, also when there was none. */
+void sl_hclient_close(struct sl_hclient *client);
+void sl_hclient_done(struct sl_hclient *client);
+
+/* Starts a call to the origin of `base` (scheme, host, port; borrowed). `arena` serves the reply's headers. Callbacks
+ * come later, from the loop. SL_E_NOMEM. */
+SL_MUST int sl_hcall_start(struct sl_hcall *call, struct sl_hclient *client, const struct sl_uri *base,
+                           const struct sl_hcall_req *req, const struct sl_hcall_timeouts *timeouts,
+                           struct sl_arena *arena, const struct sl_hcall_cbs *cbs, void *user);
+/* Aborts: the connection is closed at once. No callback. Nothing happens when the call is done. */
+void sl_hcall_cancel(struct sl_hcall *call);
+/* Holds the upstream back / lets it go on. The idle time-out stands still meanwhile. */
+void sl_hcall_pause(struct sl_hcall *call);
+void sl_hcall_resume(struct sl_hcall *call);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One HTTP/1.x message as it is read, request or response (RFC 9112). The head is checked by wire/head.h, kept
+ * contiguous, and only then given to llhttp, once and whole: it decides framing, our own slices name the fields. Bodies
+ * with a length never see llhttp. */
+#ifndef SL_HTTP_MSG_H
+#define SL_HTTP_MSG_H
+
+#include <llhttp.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "wire/head.h"
+#include "wire/headers.h"
+
+/* More fields than this: 431. */
+#define SL_HTTP_FIELDS_MAX 256
+
+enum sl_framing_kind {
+    SL_BODY_NONE,
+    SL_BODY_LENGTH,
+    SL_BODY_CHUNKED,
+    SL_BODY_CLOSE, /* responses: until the connection ends */
+};
+
+struct sl_msg {
+    llhttp_t parser;
+    struct sl_head_check check;   /* of the head, then of the trailer */
+    struct sl_str method, target; /* requests */
+    int status;                   /* responses */
+    uint8_t minor;
+    bool keep_alive;
+    bool is_in_trailer;
+    enum sl_framing_kind framing;
+    uint64_t length; /* SL_BODY_LENGTH: of the body */
+    uint64_t left;   /* SL_BODY_LENGTH: still to come */
+    struct sl_headers headers;
+    int (*on_body)(void *arg, struct sl_str bytes); /* chunk data; non-zero stops */
+    void *arg;
+    int stopped; /* what on_body returned */
+};
+
+void sl_msg_init(struct sl_msg *msg, enum sl_head_kind kind, size_t max_head);
+
+/* A request that must not go further: what to answer. */
+struct sl_msg_fault {
+    int status;
+    const char *text;
+};
+
+/* `head` is complete and checked; it must outlive the message. Fields go to the arena. SL_E_INVAL with *ret_fault, or
+ * SL_E_NOMEM. */
+SL_MUST int sl_msg_parse_request(struct sl_msg *msg, struct sl_str head, struct sl_arena *arena,
+                                 struct sl_msg_fault *ret_fault);
+/* `is_head`: the reply to HEAD, which has no body. */
+SL_MUST int sl_msg_parse_response(struct sl_msg *msg, struct sl_str head, bool is_head, struct sl_arena *arena,
+                                  struct sl_msg_fault *ret_fault);
+
+/* Body bytes. 1: the body is complete and `*ret_used` bytes belonged to it; 0: all used, more to come; SL_E_INVAL:
+ * broken framing (*ret_fault); or what on_body returned. Trailers are checked and dropped. */
+SL_MUST int sl_msg_push_body(struct sl_msg *msg, struct sl_str bytes, size_t *ret_used, struct sl_msg_fault *ret_fault);
+
+#endif

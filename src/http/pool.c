@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/upconn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A proxy's answer to CONNECT is a head and nothing else. */
+#define PROXY_HEAD_MAX 8192
+
+static struct sl_upconn *conn_of(struct sl_stream *stream)
+{
+    return SL_CONTAINER_OF(stream, struct sl_upconn, stream);
+}
+
+struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base)
+{
+    char key[320];
+    int n = snprintf(key, sizeof(key), "%s://%.*s:%u", base->is_https ? "https" : "http", SL_STR_ARG(base->host),
+                     base->port);
+    if (n < 0 || (size_t)n >= sizeof(key)) {
+        return NULL; /* a host name has at most 253 bytes (RFC 1035) */
+    }
+    struct sl_uporigin *origin = sl_map_find(&client->origins, sl_str_make(key, (size_t)n));
+    if (!origin) {
+        origin = calloc(1, sizeof(*origin) + (size_t)n + 1 + base->host.n + 1);
+        if (!origin) {
+            return NULL;
+        }
+        char *text = (char *)(origin + 1);
+        memcpy(text, key, (size_t)n);
+        origin->key = sl_str_make(text, (size_t)n);
+        text += n + 1;
+        memcpy(text, base->host.p, base->host.n);
+        origin->host = sl_str_make(text, base->host.n);
+        origin->port = base->port;
+        origin->is_https = base->is_https;
+        if (sl_map_put(&client->origins, origin->key, origin) < 0) {
+            free(origin);
+            return NULL;
+        }
+    }
+    origin->refs++;
+    return origin;
+}
+
+void sl_uporigin_unref(struct sl_hclient *client, struct sl_uporigin *origin)
+{
+    SL_ASSERT(origin->refs > 0);
+    if (--origin->refs == 0) {
+        sl_map_remove(&client->origins, origin->key);
+        free(origin);
+    }
+}
+
+static void idle_remove(struct sl_upconn *conn)
+{
+    sl_idle_list_remove(&conn->origin->idle, conn);
+    conn->client->n_idle--;
+}
+
+static void conn_on_closed(struct sl_stream *stream)
+{
+    struct sl_upconn *conn = conn_of(stream);
+    struct sl_hclient *client = conn->client;
+    sl_upconn_list_remove(&client->conns, conn);
+    free(conn);
+    if (client->is_closing && client->conns.n == 0 && client->on_empty) {
+        client->on_empty(client);
+    }
+}
+
+void sl_upconn_close(struct sl_upconn *conn)
+{
+    if (conn->state == SL_UC_CLOSED) {
+        return;
+    }
+    if (conn->state == SL_UC_IDLE) {
+        idle_remove(conn);
+    }
+    if (conn->dial) {
+        sl_dial_cancel(conn->dial);
+        conn->dial = NULL;
+    }
+    conn->state = SL_UC_CLOSED;
+    conn->call = NULL;
+    sl_timer_remove(conn->client->loop, &conn->timer);
+    sl_buf_done(&conn->in);
+    sl_uporigin_unref(conn->client, conn->origin);
+    conn->origin = NULL;
+    sl_stream_close(&conn->stream, conn_on_closed);
+}
+
+struct sl_upconn *sl_upconn_take(struct sl_hclient *client, struct sl_uporigin *origin)
+{
+    (void)client;
+    struct sl_upconn *conn = sl_idle_list_last(&origin->idle);
+    if (conn) {
+        idle_remove(conn);
+        conn->state = SL_UC_LEASED;
+        sl_timer_clear(&conn->timer);
+    }
+    return conn;
+}
+
+void sl_upconn_put(struct sl_upconn *conn)
+{
+    struct sl_hclient *client = conn->client;
+    conn->call = NULL;
+    bool fits = !client->is_closing && !conn->stream.is_broken && !conn->stream.is_eof && conn->stream.queued == 0 &&
+                conn->origin->idle.n < client->conf.idle_per_origin;
+    if (!fits) {
+        sl_upconn_close(conn);
+        return;
+    }
+    conn->has_served = true;
+    conn->state = SL_UC_IDLE;
+    sl_buf_done(&conn->in);
+    sl_idle_list_add(&conn->origin->idle, conn);
+    client->n_idle++;
+    sl_timer_set(client->loop, &conn->timer, sl_loop_now(client->loop) + client->conf.idle_usec);
+    if (!conn->stream.is_reading) {
+        sl_stream_read_start(&conn->stream); /* to see it die */
+    }
+}
+
+static void conn_on_timer(struct sl_timer *timer)
+{
+    struct sl_upconn *conn = SL_CONTAINER_OF(timer, struct sl_upconn, timer);
+    if (conn->state == SL_UC_IDLE) {
+        sl_upconn_close(conn);
+    }
+}
+
+/* Dialling, the proxy or TLS failed. */
+static void connect_failed(struct sl_upconn *conn, enum sl_hcall_fault fault, const char *text)
+{
+    struct sl_hcall *call = conn->call;
+    sl_upconn_close(conn);
+    sl_hcall_on_connect_failed(call, fault, text);
+}
+
+static void conn_ready(struct sl_upconn *conn)
+{
+    conn->state = SL_UC_LEASED;
+    if (conn->origin->is_https) {
+        struct sl_err err;
+        if (sl_stream_tls_client(&conn->stream, conn->client->conf.tls, conn->origin->host, &err) < 0) {
+            connect_failed(conn, SL_HF_CONNECT, err.text);
+            return;
+        }
+    }
+    sl_hcall_on_connected(conn->call);
+}
+
+static int proxy_ask(struct sl_upconn *conn)
+{
+    const struct sl_hclient_conf *conf = &conn->client->conf;
+    bool is_ipv6 = sl_str_find_char(conn->origin->host, ':', 0) >= 0;
+    char where[300];
+    int n = snprintf(where, sizeof(where), is_ipv6 ? "[%.*s]:%u" : "%.*s:%u", SL_STR_ARG(conn->origin->host),
+                     conn->origin->port);
+    if (n < 0 || (size_t)n >= sizeof(where)) {
+        return SL_E_LIMIT;
+    }
+    struct sl_str name = sl_str_make(where, (size_t)n);
+    struct sl_str parts[7] = { SL_STR("CONNECT "), name, SL_STR(" HTTP/1.1\r\nHost: "), name };
+    size_t n_parts = 4;
+    if (conf->proxy_auth.p) {
+        parts[n_parts++] = SL_STR("\r\nProxy-Authorization: ");
+        parts[n_parts++] = conf->proxy_auth;
+    }
+    parts[n_parts++] = SL_STR("\r\n\r\n");
+    sl_msg_init(&conn->msg, SL_HEAD_RESPONSE, PROXY_HEAD_MAX);
+    conn->in.max = PROXY_HEAD_MAX;
+    conn->state = SL_UC_PROXY;
+    sl_stream_read_start(&conn->stream);
+    return sl_stream_write(&conn->stream, parts, n_parts);
+}
+
+static void proxy_on_read(struct sl_upconn *conn, struct sl_str bytes)
+{
+    size_t used = 0;
+    int done = sl_head_check_push(&conn->msg.check, bytes, &used);
+    if (done < 0 || used < bytes.n) {
+        connect_failed(conn, SL_HF_CONNECT, "the proxy's answer to CONNECT is not an HTTP head");
+        return;
+    }
+    sl_buf_add(&conn->in, bytes.p, used);
+    if (done == 0) {
+        return;
+    }
+    /* "HTTP/1.x NNN": the check has seen to its form. */
+    int status = sl_buf_status(&conn->in) < 0 ? 0 : atoi(conn->in.p + 9);
+    if (status < 200 || status > 299) {
+        char text[64];
+        snprintf(text, sizeof(text), "the proxy answered CONNECT with status %d", status);
+        connect_failed(conn, SL_HF_CONNECT, text);
+        return;
+    }
+    sl_buf_done(&conn->in);
+    conn_ready(conn);
+}
+
+static void conn_on_dialled(void *arg, enum sl_dial_result result, const char *text)
+{
+    struct sl_upconn *conn = arg;
+    conn->dial = NULL;
+    if (result != SL_DIAL_OK) {
+        connect_failed(conn, result == SL_DIAL_TIMEOUT ? SL_HF_TIMEOUT_CONNECT : SL_HF_CONNECT, text);
+        return;
+    }
+    if (conn->client->conf.proxy.host.n) {
+        if (proxy_ask(conn) < 0) {
+            connect_failed(conn, SL_HF_CONNECT, "cannot write to the proxy");
+        }
+        return;
+    }
+    conn_ready(conn);
+}
+
+static void conn_on_read(struct sl_stream *stream, struct sl_str bytes)
+{
+    struct sl_upconn *conn = conn_of(stream);
+    if (conn->state == SL_UC_LEASED) {
+        sl_hcall_on_read(conn->call, bytes);
+    } else if (conn->state == SL_UC_PROXY) {
+        proxy_on_read(conn, bytes);
+    } else {
+        sl_upconn_close(conn); /* bytes behind a reply: whose are they? */
+    }
+}
+
+static void conn_on_eof(struct sl_stream *stream)
+{
+    struct sl_upconn *conn = conn_of(stream);
+    if (conn->state == SL_UC_LEASED) {
+        sl_hcall_on_eof(conn->call, stream->is_truncated);
+    } else if (conn->state == SL_UC_PROXY) {
+        connect_failed(conn, SL_HF_CONNECT, "the proxy closed the connection");
+    } else {
+        sl_upconn_close(conn);
+    }
+}
+
+static void conn_on_error(struct sl_stream *stream, const char *text)
+{
+    struct sl_upconn *conn = conn_of(stream);
+    if (conn->state == SL_UC_LEASED) {
+        sl_hcall_on_broken(conn->call, text);
+    } else if (conn->state == SL_UC_PROXY) {
+        connect_failed(conn, SL_HF_CONNECT, text);
+    } else {
+        sl_upconn_close(conn);
+    }
+}
+
+static void conn_on_drain(struct sl_stream *stream)
+{
+    struct sl_upconn *conn = conn_of(stream);
+    if (conn->state == SL_UC_LEASED) {
+        sl_hcall_on_drain(conn->call);
+    }
+}
+
+static const struct sl_stream_cbs conn_stream_cbs = {
+    .on_read = conn_on_read,
+    .on_eof = conn_on_eof,
+    .on_error = conn_on_error,
+    .on_drain = conn_on_drain,
+};
+
+struct sl_upconn *sl_upconn_dial(struct sl_hclient *client, struct sl_uporigin *origin, struct sl_hcall *call,
+                                 uint64_t deadline_usec)
+{
+    struct sl_upconn *conn = calloc(1, sizeof(*conn));
+    if (!conn) {
+        return NULL;
+    }
+    conn->client = client;
+    conn->origin = origin;
+    conn->call = call;
+    conn->state = SL_UC_DIAL;
+    sl_stream_init(&conn->stream, client->loop, &conn_stream_cbs);
+    sl_timer_init(&conn->timer, conn_on_timer);
+    const struct sl_uri *proxy = &client->conf.proxy;
+    struct sl_str host = proxy->host.n ? proxy->host : origin->host;
+    uint16_t port = proxy->host.n ? proxy->port : origin->port;
+    if (sl_dial_start(client->loop, host, port, deadline_usec, &conn->stream, conn_on_dialled, conn, &conn->dial) < 0) {
+        free(conn);
+        return NULL;
+    }
+    origin->refs++;
+    sl_upconn_list_add(&client->conns, conn);
+    return conn;
+}

@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/server.h"
+
+#include <stdlib.h>
+
+/* A body up to this size lies on the exchange's arena; a larger one has memory of its own. */
+#define BODY_ARENA_MAX 4096
+/* What a client still sends after a reply that closes the connection is read and dropped this long, so that the reply
+ * reaches it. */
+#define LINGER_USEC 5000000ULL
+
+static const unsigned allowed[SL_HC_COUNT] = {
+    [SL_HC_IDLE] = SL_BIT(SL_HC_HEAD) | SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_CLOSED),
+    [SL_HC_HEAD] = SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_CLOSED),
+    [SL_HC_BODY] = SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_CLOSED) | SL_BIT(SL_HC_LINGER),
+    [SL_HC_REPLY] = SL_BIT(SL_HC_BODY) | SL_BIT(SL_HC_IDLE) | SL_BIT(SL_HC_LINGER) | SL_BIT(SL_HC_CLOSED),
+    [SL_HC_LINGER] = SL_BIT(SL_HC_CLOSED),
+    [SL_HC_CLOSED] = 0,
+};
+
+/* Moves and sets the state's timer; REPLY has one only while bytes wait (set where they are written). */
+static void conn_set_state(struct sl_hconn *conn, enum sl_hconn_state to)
+{
+    struct sl_hserver *server = conn->server;
+    SL_ASSERT(allowed[conn->state] & SL_BIT(to));
+    conn->state = to;
+    uint64_t wait = 0;
+    if (to == SL_HC_IDLE) {
+        wait = server->conf.keep_alive_usec;
+    } else if (to == SL_HC_HEAD) {
+        wait = server->conf.head_usec;
+    } else if (to == SL_HC_BODY) {
+        wait = server->conf.body_idle_usec;
+    } else if (to == SL_HC_LINGER) {
+        wait = LINGER_USEC;
+    }
+    if (wait) {
+        sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + wait);
+    } else {
+        sl_timer_clear(&conn->timer);
+    }
+}
+
+/* The end of a turn: no callback that knew these requests is on the stack. */
+static void dead_reap(uv_prepare_t *reaper)
+{
+    struct sl_hserver *server = SL_CONTAINER_OF(reaper, struct sl_hserver, reaper);
+    while (server->dead) {
+        struct sl_hreq *req = server->dead;
+        server->dead = req->next_dead;
+        struct sl_arena arena = req->arena; /* the request lies on it */
+        sl_arena_done(&arena);
+    }
+    uv_prepare_stop(reaper);
+}
+
+static void req_free(struct sl_hreq *req)
+{
+    struct sl_hserver *server = req->conn->server;
+    if (req->body_mem) {
+        free(req->body_mem);
+        if (server->cbs->on_memory) {
+            SL_IGNORE(server->cbs->on_memory(server, -(ptrdiff_t)req->body_cap)); /* giving back always works */
+        }
+    }
+    req->body_mem = NULL;
+    req->conn->req = NULL;
+    req->next_dead = server->dead;
+    if (!server->dead) {
+        uv_prepare_start(&server->reaper, dead_reap);
+    }
+    server->dead = req;
+}
+
+static void conn_on_closed(struct sl_stream *stream)
+{
+    struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
+    struct sl_hserver *server = conn->server;
+    sl_hconn_list_remove(&server->conns, conn);
+    sl_buf_done(&conn->in);
+    free(conn);
+    if (server->on_conn_closed) {
+        server->on_conn_closed(server);
+    }
+    if (server->is_draining && server->conns.n == 0 && server->on_empty) {
+        server->on_empty(server);
+    }
+}
+
+static void conn_close(struct sl_hconn *conn, bool with_reset)
+{
+    if (conn->state == SL_HC_CLOSED) {
+        return;
+    }
+    if (conn->server->gather_owner == conn) {
+        conn->server->gather_owner = NULL;
+        conn->server->n_gather = 0;
+        conn->server->scratch_len = 0;
+    }
+    if (conn->req) {
+        req_free(conn->req);
+    }
+    conn_set_state(conn, SL_HC_CLOSED);
+    sl_timer_remove(conn->server->loop, &conn->timer);
+    if (with_reset) {
+        sl_stream_reset(&conn->stream, conn_on_closed);
+    } else {
+        sl_stream_close(&conn->stream, conn_on_closed);
+    }
+}
+
+void sl_hconn_break(struct sl_hconn *conn, bool with_reset)
+{
+    conn_close(conn, with_reset);
+}
+
+/* The client went away. */
+static void conn_gone(struct sl_hconn *conn)
+{
+    struct sl_hserver *server = conn->server;
+    if (conn->req && (conn->state == SL_HC_BODY || conn->state == SL_HC_REPLY)) {
+        server->cbs->on_gone(server, conn->req);
+    }
+    conn_close(conn, false);
+}
+
+static struct sl_hreq *req_new(struct sl_hconn *conn)
+{
+    struct sl_arena arena;
+    sl_arena_init(&arena, &conn->server->loop->arenas);
+    struct sl_hreq *req = SL_ARENA_NEW(&arena, struct sl_hreq);
+    if (!req) {
+        return NULL;
+    }
+    req->arena = arena;
+    req->conn = conn;
+    req->start_usec = conn->first_byte_usec;
+    sl_msg_init(&req->msg, SL_HEAD_REQUEST, conn->server->conf.max_head);
+    req->msg.minor = 1;
+    conn->req = req;
+    return req;
+}
+
+/* Answers what cannot be served and closes after it. */
+static void conn_refuse(struct sl_hconn *conn, int status, const char *text)
+{
+    struct sl_hserver *server = conn->server;
+    struct sl_hreq *req = conn->req ? conn->req : req_new(conn);
+    if (!req) {
+        conn_close(conn, false);
+        return;
+    }
+    req->must_close = true;
+    req->has_body = false;
+    if (conn->state != SL_HC_REPLY) {
+        conn_set_state(conn, SL_HC_REPLY);
+    }
+    server->cbs->on_refused(server, req, status, text);
+}
+
+static bool memory_take(struct sl_hserver *server, ptrdiff_t n)
+{
+    return !server->cbs->on_memory || server->cbs->on_memory(server, n);
+}
+
+static int body_append(void *arg, struct sl_str bytes)
+{
+    struct sl_hreq *req = arg;
+    struct sl_hserver *server = req->conn->server;
+    if (bytes.n > req->max_body - req->body_len) {
+        return SL_E_LIMIT;
+    }
+    size_t need = req->body_len + bytes.n;
+    if (need > req->body_cap) {
+        /* Chunked: the size is not known. Grows by half; the first piece decides the start. */
+        size_t cap = SL_MIN(req->max_body, SL_MAX(need, req->body_cap + req->body_cap / 2));
+        cap = SL_MAX(cap, SL_MIN((size_t)BODY_ARENA_MAX, req->max_body));
+        if (!memory_take(server, (ptrdiff_t)(cap - req->body_cap))) {
+            return SL_E_AGAIN;
+        }
+        char *p = realloc(req->body_mem, cap);
+        if (!p) {
+            SL_IGNORE(memory_take(server, -(ptrdiff_t)(cap - req->body_cap)));
+            return SL_E_NOMEM;
+        }
+        req->body_mem = p;
+        req->body_cap = cap;
+        req->body.p = p;
+    }
+    char *to = (char *)(uintptr_t)req->body.p + req->body_len;
+    if (to != bytes.p) { /* equal: the stream read straight into the body */
+        memcpy(to, bytes.p, bytes.n);
+    }
+    req->body_len = need;
+    return 0;
+}
+
+/* Memory for a body whose length is known. */
+static int body_alloc(struct sl_hreq *req)
+{
+    size_t n = (size_t)req->msg.length;
+    if (n <= BODY_ARENA_MAX) {
+        req->body.p = sl_arena_bytes(&req->arena, n + 1);
+        req->body_cap = n;
+        return req->body.p ? 0 : SL_E_NOMEM;
+    }
+    if (!memory_take(req->conn->server, (ptrdiff_t)n)) {
+        return SL_E_AGAIN;
+    }
+    req->body_mem = malloc(n);
+    if (!req->body_mem) {
+        SL_IGNORE(memory_take(req->conn->server, -(ptrdiff_t)n));
+        return SL_E_NOMEM;
+    }
+    req->body_cap = n;
+    req->body.p = req->body_mem;
+    return 0;
+}
+
+static void body_refuse(struct sl_hconn *conn, int r)
+{
+    if (r == SL_E_LIMIT) {
+        conn_refuse(conn, 413, "the body is larger than server.limits.body allows");
+    } else if (r == SL_E_AGAIN) {
+        conn_refuse(conn, 503, "the gateway's memory for bodies (server.limits.memory) is used up");
+    } else {
+        conn_refuse(conn, 503, "out of memory");
+    }
+}
+
+static void body_done(struct sl_hconn *conn)
+{
+    struct sl_hreq *req = conn->req;
+    sl_stream_read_into(&conn->stream, NULL, 0);
+    req->has_body = true;
+    req->body.n = req->body_len;
+    if (!req->body.p) {
+        req->body.p = "";
+    }
+    req->body_usec = sl_loop_now(conn->server->loop);
+    conn_set_state(conn, SL_HC_REPLY);
+    conn->server->cbs->on_body(conn->server, req);
+}
+
+static size_t body_feed(struct sl_hconn *conn, struct sl_str bytes)
+{
+    struct sl_hreq *req = conn->req;
+    struct sl_msg_fault fault = { 400, "the body is malformed" };
+    size_t used = 0;
+    int r = sl_msg_push_body(&req->msg, bytes, &used, &fault);
+    req->bytes_in += used;
+    if (r == SL_E_LIMIT || r == SL_E_AGAIN || r == SL_E_NOMEM) {
+        body_refuse(conn, r);
+        return bytes.n;
+    }
+    if (r < 0) {
+        conn_refuse(conn, fault.status, fault.text);
+        return bytes.n;
+    }
+    if (r == 1) {
+        body_done(conn);
+    } else {
+        if (req->body_mem && req->msg.framing == SL_BODY_LENGTH) {
+            sl_stream_read_into(&conn->stream, req->body_mem + req->body_len, req->body_cap - req->body_len);
+        }
+        sl_timer_set(conn->server->loop, &conn->timer,
+                     sl_loop_now(conn->server->loop) + conn->server->conf.body_idle_usec);
+    }
+    return used;
+}
+
+/* The head lies whole in `conn->in` and the first `n` bytes of `bytes`. */
+static void head_done(struct sl_hconn *conn, struct sl_str bytes)
+{
+    struct sl_hserver *server = conn->server;
+    struct sl_hreq *req = req_new(conn);
+    if (!req) {
+        conn_close(conn, false);
+        return;
+    }
+    size_t total = conn->in.len + bytes.n;
+    char *head = sl_arena_bytes(&req->arena, total);
+    if (!head) {
+        conn_close(conn, false);
+        return;
+    }
+    if (conn->in.len) {
+        memcpy(head, conn->in.p, conn->in.len);
+    }
+    memcpy(head + conn->in.len, bytes.p, bytes.n);
+    sl_buf_done(&conn->in);
+    req->bytes_in = total;
+    req->head_usec = sl_loop_now(server->loop);
+    conn_set_state(conn, SL_HC_REPLY);
+
+    struct sl_msg_fault fault = { 400, "the request head is malformed" };
+    int r = sl_msg_parse_request(&req->msg, sl_str_make(head, total), &req->arena, &fault);
+    if (r < 0) {
+        if (r == SL_E_NOMEM) {
+            fault = (struct sl_msg_fault){ 503, "out of memory" };
+        }
+        conn_refuse(conn, fault.status, fault.text);
+        return;
+    }
+    req->is_head = sl_str_eq(req->msg.method, SL_STR("HEAD"));
+    req->has_body = req->msg.framing == SL_BODY_NONE;
+    server->cbs->on_head(server, req);
+}
+
+static size_t head_feed(struct sl_hconn *conn, struct sl_str bytes)
+{
+    struct sl_hserver *server = conn->server;
+    if (conn->state == SL_HC_IDLE) {
+        sl_head_check_init(&conn->check, SL_HEAD_REQUEST, server->conf.max_head, SL_HTTP_FIELDS_MAX);
+        conn->first_byte_usec = sl_loop_now(server->loop);
+        conn_set_state(conn, SL_HC_HEAD);
+    }
+    size_t used = 0;
+    int r = sl_head_check_push(&conn->check, bytes, &used);
+    if (r < 0) {
+        conn_refuse(conn, sl_head_fault_status(conn->check.fault), sl_head_fault_text(conn->check.fault));
+        return bytes.n;
+    }
+    if (r == 1) {
+        head_done(conn, sl_str_sub(bytes, 0, used));
+        return used;
+    }
+    conn->in.max = server->conf.max_head;
+    sl_buf_add_str(&conn->in, bytes);
+    if (sl_buf_status(&conn->in) < 0) {
+        conn_refuse(conn, 503, "out of memory");
+    }
+    return bytes.n;
+}
+
+/* Bytes behind a request that is being answered: kept for later, within the head limit. */
+static void ahead_keep(struct sl_hconn *conn, struct sl_str bytes)
+{
+    size_t max = SL_MAX(conn->server->conf.max_head, (size_t)SL_READ_BUFFER) + SL_READ_BUFFER;
+    conn->in.max = max;
+    sl_buf_add_str(&conn->in, bytes);
+    if (sl_buf_status(&conn->in) < 0) {
+        conn_gone(conn);
+    } else if (conn->in.len >= conn->server->conf.max_head) {
+        conn->is_paused = true;
+        sl_stream_read_stop(&conn->stream);
+    }
+}
+
+static void conn_feed(struct sl_hconn *conn, struct sl_str bytes)
+{
+    conn->is_processing = true;
+    for (;;) {
+        bool is_empty_body = conn->state == SL_HC_BODY && conn->req->msg.framing == SL_BODY_NONE;
+        if (conn->state == SL_HC_CLOSED || (bytes.n == 0 && !is_empty_body)) {
+            break;
+        }
+        size_t used = bytes.n;
+        if (conn->state == SL_HC_IDLE || conn->state == SL_HC_HEAD) {
+            used = head_feed(conn, bytes);
+        } else if (conn->state == SL_HC_BODY) {
+            used = body_feed(conn, bytes);
+        } else if (conn->state == SL_HC_REPLY) {
+            ahead_keep(conn, bytes);
+        }
+        bytes = sl_str_sub(bytes, used, bytes.n);
+    }
+    conn->is_processing = false;
+}
+
+/* Goes on with what was kept. */
+static void conn_resume(struct sl_hconn *conn)
+{
+    SL_CLEANUP(sl_buf_done) struct sl_buf kept = conn->in;
+    conn->in = (struct sl_buf){ 0 };
+    if (conn->is_paused) {
+        conn->is_paused = false;
+        sl_stream_read_start(&conn->stream);
+    }
+    conn_feed(conn, sl_buf_str(&kept));
+}
+
+void sl_hreq_read_body(struct sl_hreq *req, size_t max)
+{
+    struct sl_hconn *conn = req->conn;
+    SL_ASSERT(conn->state == SL_HC_REPLY && !req->wants_body && !req->is_replying);
+    req->wants_body = true;
+    req->max_body = max;
+    req->msg.on_body = body_append;
+    req->msg.arg = req;
+    if (req->msg.framing == SL_BODY_LENGTH) {
+        int r = req->msg.length > max ? SL_E_LIMIT : body_alloc(req);
+        if (r < 0) {
+            body_refuse(conn, r);
+            return;
+        }
+    }
+    conn_set_state(conn, SL_HC_BODY);
+    if (req->msg.framing != SL_BODY_NONE && req->msg.minor == 1 &&
+        sl_headers_has_token(&req->msg.headers, "expect", "100-continue")) {
+        static const struct sl_str go_on = SL_STR_INIT("HTTP/1.1 100 Continue\r\n\r\n");
+        SL_IGNORE(sl_stream_write(&conn->stream, &go_on, 1) < 0); /* a broken stream says so by itself */
+    }
+    if (!conn->is_processing) {
+        conn_resume(conn);
+    }
+}
+
+static void linger_start(struct sl_hconn *conn, bool has_unread)
+{
+    conn_set_state(conn, SL_HC_LINGER);
+    conn->linger_left = has_unread;
+    if (!has_unread && conn->stream.queued == 0) {
+        conn_close(conn, false);
+        return;
+    }
+    sl_stream_shutdown(&conn->stream);
+    if (conn->is_paused) {
+        conn->is_paused = false;
+        sl_stream_read_start(&conn->stream);
+    }
+}
+
+void sl_hconn_finish(struct sl_hreq *req)
+{
+    struct sl_hconn *conn = req->conn;
+    bool must_close = req->must_close;
+    bool has_unread = !req->has_body || conn->in.len > 0;
+    req_free(req);
+    if (conn->state == SL_HC_CLOSED) {
+        return;
+    }
+    if (must_close || conn->server->is_draining) {
+        linger_start(conn, has_unread);
+        return;
+    }
+    conn_set_state(conn, SL_HC_IDLE);
+    if (!conn->is_processing && (conn->in.len || conn->is_paused)) {
+        conn_resume(conn);
+    }
+}
+
+static void conn_on_read(struct sl_stream *stream, struct sl_str bytes)
+{
+    conn_feed(SL_CONTAINER_OF(stream, struct sl_hconn, stream), bytes);
+}
+
+static void conn_on_eof(struct sl_stream *stream)
+{
+    conn_gone(SL_CONTAINER_OF(stream, struct sl_hconn, stream));
+}
+
+static void conn_on_error(struct sl_stream *stream, const char *text)
+{
+    (void)text; /* a client that resets is not news */
+    conn_gone(SL_CONTAINER_OF(stream, struct sl_hconn, stream));
+}
+
+static void conn_on_drain(struct sl_stream *stream)
+{
+    struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
+    if (conn->state == SL_HC_LINGER && !conn->linger_left && stream->queued == 0) {
+        conn_close(conn, false);
+    } else if (conn->state == SL_HC_REPLY) {
+        if (stream->queued == 0) {
+            sl_timer_clear(&conn->timer);
+        }
+        conn->server->cbs->on_drain(conn->server, conn->req);
+    }
+}
+
+static const struct sl_stream_cbs conn_stream_cbs = {
+    .on_read = conn_on_read,
+    .on_eof = conn_on_eof,
+    .on_error = conn_on_error,
+    .on_drain = conn_on_drain,
+};
+
+static void conn_on_timer(struct sl_timer *timer)
+{
+    struct sl_hconn *conn = SL_CONTAINER_OF(timer, struct sl_hconn, timer);
+    switch (conn->state) {
+    case SL_HC_IDLE:
+    case SL_HC_LINGER:
+        conn_close(conn, false);
+        break;
+    case SL_HC_HEAD:
+        conn_refuse(conn, 408, "the request head did not arrive in time (server.timeouts.head)");
+        break;
+    case SL_HC_BODY:
+        conn_refuse(conn, 408, "the request body stopped arriving (server.timeouts.body_idle)");
+        break;
+    case SL_HC_REPLY:
+        if (conn->stream.queued && conn->stream.queued == conn->queued_seen) {
+            conn_gone(conn); /* server.timeouts.write_idle: it takes nothing */
+        } else if (conn->stream.queued) {
+            conn->queued_seen = conn->stream.queued;
+            sl_timer_set(conn->server->loop, timer,
+                         sl_loop_now(conn->server->loop) + conn->server->conf.write_idle_usec);
+        }
+        break;
+    case SL_HC_CLOSED:
+    case SL_HC_COUNT:
+        break;
+    }
+}
+
+void sl_hserver_init(struct sl_hserver *server, struct sl_loop *loop, const struct sl_hserver_cbs *cbs,
+                     const struct sl_hserver_conf *conf)
+{
+    *server = (struct sl_hserver){ .loop = loop, .cbs = cbs, .conf = *conf };
+    uv_prepare_init(&loop->uv, &server->reaper);
+}
+
+void sl_hserver_stop(struct sl_hserver *server)
+{
+    dead_reap(&server->reaper);
+    uv_close((uv_handle_t *)&server->reaper, NULL);
+}
+
+void sl_hserver_done(struct sl_hserver *server)
+{
+    SL_ASSERT(server->conns.n == 0);
+}
+
+struct sl_hconn *sl_hserver_new_conn(struct sl_hserver *server)
+{
+    struct sl_hconn *conn = calloc(1, sizeof(*conn));
+    if (!conn) {
+        return NULL;
+    }
+    conn->server = server;
+    sl_stream_init(&conn->stream, server->loop, &conn_stream_cbs);
+    sl_timer_init(&conn->timer, conn_on_timer);
+    sl_hconn_list_add(&server->conns, conn);
+    return conn;
+}
+
+void sl_hserver_opened(struct sl_hserver *server, struct sl_hconn *conn, struct sl_tls_ctx *tls)
+{
+    sl_stream_peer(&conn->stream, &conn->peer);
+    if (tls && sl_stream_tls_server(&conn->stream, tls) < 0) {
+        conn_close(conn, false);
+        return;
+    }
+    /* A connection that never says anything is held to the head's time, not to an idle one's. */
+    sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + server->conf.head_usec);
+    sl_stream_read_start(&conn->stream);
+}
+
+void sl_hserver_drop(struct sl_hconn *conn)
+{
+    sl_hconn_list_remove(&conn->server->conns, conn);
+    free(conn);
+}
+
+void sl_hserver_drain(struct sl_hserver *server)
+{
+    server->is_draining = true;
+    for (struct sl_hconn *conn = sl_hconn_list_first(&server->conns), *next; conn; conn = next) {
+        next = sl_hconn_list_next(conn);
+        if (conn->state == SL_HC_IDLE) {
+            conn_close(conn, false);
+        }
+    }
+    if (server->conns.n == 0 && server->on_empty) {
+        server->on_empty(server);
+    }
+}
+
+void sl_hserver_abort(struct sl_hserver *server)
+{
+    server->is_draining = true;
+    for (struct sl_hconn *conn = sl_hconn_list_first(&server->conns), *next; conn; conn = next) {
+        next = sl_hconn_list_next(conn);
+        conn_gone(conn);
+    }
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HTTP/1.1 server side over streams: connections, requests, replies. One server object a worker loop.
+ *
+ *   IDLE ─first byte─> HEAD ─on_head─> BODY ─on_body─> REPLY ─end─> IDLE        (keep-alive)
+ *                        │               │               └─end─> LINGER ─> CLOSED (close: what the client still sends
+ * is read and dropped) └──refused──────┴──> REPLY
+ *
+ * The client side is read during the whole exchange: bytes behind the request are kept for the next one up to
+ * limits.head, an end of file while a reply is due means the client is gone.
+ *
+ * A request whose reply is complete, cut or gone is not to be used any more; its memory goes at the end of the loop's
+ * turn, so that the callbacks through which that happened can unwind. */
+#ifndef SL_HTTP_SERVER_H
+#define SL_HTTP_SERVER_H
+
+#include "base/list.h"
+#include "http/msg.h"
+#include "net/stream.h"
+
+struct sl_hconn;
+struct sl_hserver;
+
+enum sl_hconn_state { SL_HC_IDLE, SL_HC_HEAD, SL_HC_BODY, SL_HC_REPLY, SL_HC_LINGER, SL_HC_CLOSED, SL_HC_COUNT };
+
+/* One request and its reply. Lives from its head's last byte until the reply's end; everything on its arena goes then.
+ */
+struct sl_hreq {
+    struct sl_hconn *conn;
+    struct sl_arena arena;
+    struct sl_msg msg;            /* method, target, headers */
+    struct sl_str body;           /* whole, NUL-free or not; valid from on_body on */
+    uint64_t start_usec;          /* first byte of the head */
+    uint64_t head_usec;           /* head complete */
+    uint64_t body_usec;           /* body complete */
+    uint64_t bytes_in, bytes_out; /* on the wire, heads and framing included */
+    bool is_head;                 /* HEAD: replies carry no body */
+    int status;                   /* of the reply, once its head was given */
+    void *user;                   /* the gate's */
+    /* private */
+    struct sl_hreq *next_dead;
+    size_t max_body;
+    char *body_mem; /* heap part of the body, or NULL */
+    size_t body_cap;
+    size_t body_len;
+    bool wants_body, has_body;
+    bool must_close; /* after this reply */
+    bool is_chunked_out, is_replying, is_ended;
+};
+
+struct sl_hserver_cbs {
+    /* The head is complete and well-formed. Either reply (refusal), or call sl_hreq_read_body, or keep the request for
+     * later (pause). */
+    void (*on_head)(struct sl_hserver *server, struct sl_hreq *req);
+    /* The whole body is there (also when there is none): reply now or later. */
+    void (*on_body)(struct sl_hserver *server, struct sl_hreq *req);
+    /* A request that never became one: malformed, too large, timed out. The callee replies (the connection closes after
+     * it). `req` has what could be read. */
+    void (*on_refused)(struct sl_hserver *server, struct sl_hreq *req, int status, const char *text);
+    /* The client went away before the reply's end. The request is gone when this returns. */
+    void (*on_gone)(struct sl_hserver *server, struct sl_hreq *req);
+    /* What waited to be sent fell to the low mark. */
+    void (*on_drain)(struct sl_hserver *server, struct sl_hreq *req);
+    /* Memory budget for bodies: take `n` more bytes; false: refuse with 503. Give back with a negative n (always true).
+     * May be NULL. */
+    bool (*on_memory)(struct sl_hserver *server, ptrdiff_t n);
+};
+
+struct sl_hserver_conf {
+    size_t max_head;
+    uint64_t head_usec, body_idle_usec, write_idle_usec, keep_alive_usec;
+};
+
+SL_LIST_HEAD(sl_hconn_list);
+
+/* Reply heads and chunk framing of one turn are written here; flushed before another connection uses it. */
+#define SL_HREPLY_SCRATCH 16384
+#define SL_HREPLY_SLICES  64
+
+struct sl_tls_ctx;
+
+struct sl_hserver {
+    struct sl_loop *loop;
+    const struct sl_hserver_cbs *cbs;
+    struct sl_hserver_conf conf; /* may change any time: the next request uses it */
+    struct sl_hconn_list conns;
+    bool is_draining;                                  /* replies say close, idle connections end */
+    void (*on_empty)(struct sl_hserver *server);       /* the last connection is closed while draining; may be NULL */
+    void (*on_conn_closed)(struct sl_hserver *server); /* after each; may be NULL */
+    void *user;
+    /* private: finished requests, freed at the end of the turn; the gather of the connection that replies in this turn
+     */
+    uv_prepare_t reaper;
+    struct sl_hreq *dead;
+    struct sl_hconn *gather_owner;
+    struct sl_str gather[SL_HREPLY_SLICES];
+    size_t n_gather;
+    char scratch[SL_HREPLY_SCRATCH];
+    size_t scratch_len;
+    char date[30];
+    uint64_t date_sec;
+};
+
+struct sl_hconn {
+    struct sl_stream stream;
+    struct sl_hserver *server;
+    struct sl_link link;
+    struct sl_addr peer;
+    struct sl_timer timer;
+    enum sl_hconn_state state;
+    struct sl_hreq *req; /* NULL when idle */
+    struct sl_head_check check;
+    struct sl_buf in; /* an incomplete head, or bytes behind the request */
+    uint64_t first_byte_usec;
+    size_t queued_seen; /* for the write-idle timer */
+    size_t linger_left;
+    bool is_processing; /* inside conn_process: a reply's end does not recurse */
+    bool is_eof;
+    bool is_paused; /* too much pipelined: reading stopped */
+};
+
+SL_LIST_FUNCTIONS(sl_hconn_list, struct sl_hconn, link);
+
+void sl_hserver_init(struct sl_hserver *server, struct sl_loop *loop, const struct sl_hserver_cbs *cbs,
+                     const struct sl_hserver_conf *conf);
+/* All connections are closed. Closes what the server has on the loop; the loop must run on until that is done, then
+ * sl_hserver_done. */
+void sl_hserver_stop(struct sl_hserver *server);
+void sl_hserver_done(struct sl_hserver *server);
+/* A new connection object whose stream can be given to a listener or to sl_stream_open_fd; then sl_hserver_opened, or
+ * sl_hserver_drop when that failed. NULL: no memory. */
+struct sl_hconn *sl_hserver_new_conn(struct sl_hserver *server);
+/* Starts reading; `tls` may be NULL. */
+void sl_hserver_opened(struct sl_hserver *server, struct sl_hconn *conn, struct sl_tls_ctx *tls);
+void sl_hserver_drop(struct sl_hconn *conn);
+/* Idle connections close, the others after their reply. */
+void sl_hserver_drain(struct sl_hserver *server);
+/* Every connection, at once. */
+void sl_hserver_abort(struct sl_hserver *server);
+
+/* Only inside or after on_head, once: read the body, at most `max` bytes (beyond: on_refused 413). Sends 100 Continue
+ * where expected. */
+void sl_hreq_read_body(struct sl_hreq *req, size_t max);
+
+/* --- replying --- */
+
+/* The head. `headers` without Content-Length, Transfer-Encoding, Connection, Date: those are added here. `length` -1:
+ * not known (chunked, or until close for HTTP/1.0). Nothing is sent before the first data, a flush, or the end. Headers
+ * may be gone after the call. */
+SL_MUST int sl_hreq_reply(struct sl_hreq *req, int status, const struct sl_headers *headers, int64_t length);
+/* Body bytes; they must live until the flush at the end of this turn: sl_hreq_flush, or the reply's end. Returns
+ * SL_E_IO when the client cannot take more. */
+SL_MUST int sl_hreq_data(struct sl_hreq *req, struct sl_str bytes);
+/* Sends what was gathered, in one writev. */
+void sl_hreq_flush(struct sl_hreq *req);
+/* Complete: the last bytes are sent, nothing that was given is needed any more. */
+void sl_hreq_complete(struct sl_hreq *req);
+/* The same where that was not called yet; then the request is gone: see above. The next one may begin inside this call.
+ */
+void sl_hreq_end(struct sl_hreq *req);
+/* Broken: the connection ends without the last chunk or the missing bytes, so that nobody takes the reply for a whole
+ * one. The request is gone. */
+void sl_hreq_cut(struct sl_hreq *req);
+/* Bytes that wait for a slow client: hold the source back above SL_STREAM_HIGH. */
+size_t sl_hreq_queued(const struct sl_hreq *req);
+
+/* --- private to src/http --- */
+void sl_hconn_finish(struct sl_hreq *req);
+void sl_hconn_break(struct sl_hconn *conn, bool with_reset);
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sets and removals of one object's members influence each other's commas, so they are kept per object and turned into
+ * byte edits only when the result is asked for: then it is known which members stay. */
+#include "json/edit.h"
+
+#include "base/num.h"
+
+#define EDITS_MIN 8
+
+void sl_json_edits_init(struct sl_json_edits *edits, struct sl_arena *arena)
+{
+    *edits = (struct sl_json_edits){ .arena = arena };
+}
+
+static struct sl_json_edit *edit_insert(struct sl_json_edits *edits, uint32_t at, struct sl_json_edit edit)
+{
+    if (edits->status) {
+        return NULL;
+    }
+    if (edits->n == edits->cap) {
+        uint32_t cap = edits->cap ? edits->cap * 2 : EDITS_MIN;
+        struct sl_json_edit *v = SL_ARENA_ARRAY(edits->arena, struct sl_json_edit, cap);
+        if (!v) {
+            edits->status = SL_E_NOMEM;
+            return NULL;
+        }
+        if (edits->n) {
+            memcpy(v, edits->v, edits->n * sizeof(*v));
+        }
+        edits->v = v;
+        edits->cap = cap;
+    }
+    memmove(edits->v + at + 1, edits->v + at, (edits->n - at) * sizeof(*edits->v));
+    edits->v[at] = edit;
+    edits->n++;
+    return &edits->v[at];
+}
+
+/* Adds in order; one of the same place and length is replaced, what lies inside a new one goes away. */
+static void edit_put(struct sl_json_edits *edits, struct sl_json_edit edit)
+{
+    uint32_t at = 0;
+    while (at < edits->n && edits->v[at].off < edit.off) {
+        at++;
+    }
+    /* Inserts at one place stay in the order they were made, before a replacement there. */
+    while (at < edits->n && edits->v[at].off == edit.off && edits->v[at].len == 0) {
+        at++;
+    }
+    uint32_t covered = at;
+    while (edit.len && covered < edits->n && edits->v[covered].off + edits->v[covered].len <= edit.off + edit.len &&
+           edits->v[covered].off < edit.off + edit.len) {
+        covered++;
+    }
+    if (covered > at) {
+        memmove(edits->v + at, edits->v + covered, (edits->n - covered) * sizeof(*edits->v));
+        edits->n -= covered - at;
+    }
+    edit_insert(edits, at, edit);
+}
+
+static size_t raw_offset(struct sl_json_val v)
+{
+    return (size_t)(sl_json_raw(v).p - v.doc->text.p);
+}
+
+void sl_json_edit_replace(struct sl_json_edits *edits, struct sl_json_val v, struct sl_str json)
+{
+    edit_put(edits, (struct sl_json_edit){ raw_offset(v), sl_json_raw(v).n, json });
+}
+
+/* Is this member's value gone (its bytes lie inside a removal)? */
+static bool is_removed(const struct sl_json_edits *edits, size_t key_off)
+{
+    for (uint32_t i = 0; i < edits->n; i++) {
+        const struct sl_json_edit *e = &edits->v[i];
+        if (e->len && e->off <= key_off && key_off < e->off + e->len) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Are there members of `object` in the text that still stand? */
+static bool has_members_left(const struct sl_json_edits *edits, struct sl_json_val object)
+{
+    for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it);) {
+        if (!is_removed(edits, raw_offset(it.key))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The text of an inserted member carries its comma behind it, unless nothing follows: decided when members go or come.
+ */
+static void insert_fix_commas(struct sl_json_edits *edits, struct sl_json_val object)
+{
+    size_t inside = raw_offset(object) + 1;
+    bool needs_last = has_members_left(edits, object);
+    for (uint32_t i = edits->n; i-- > 0;) {
+        struct sl_json_edit *e = &edits->v[i];
+        if (e->off != inside || e->len) {
+            continue;
+        }
+        bool has = e->text.n && e->text.p[e->text.n - 1] == ',';
+        /* Both spellings lie in one piece of memory: the comma is shown or hidden. */
+        if (needs_last && !has) {
+            e->text.n++;
+        } else if (!needs_last && has) {
+            e->text.n--;
+        }
+        needs_last = true;
+    }
+}
+
+static struct sl_str member_text(struct sl_json_edits *edits, const char *key, struct sl_str json)
+{
+    struct sl_str name = sl_str_c(key);
+    char *p = sl_arena_bytes(edits->arena, name.n + json.n + 4);
+    if (!p) {
+        edits->status = SL_E_NOMEM;
+        return SL_STR_NONE;
+    }
+    p[0] = '"';
+    memcpy(p + 1, name.p, name.n); /* our own keys need no escaping */
+    memcpy(p + 1 + name.n, "\":", 2);
+    memcpy(p + 3 + name.n, json.p, json.n);
+    p[3 + name.n + json.n] = ',';
+    return sl_str_make(p, name.n + json.n + 4);
+}
+
+/* An earlier insert of the same member: the later one replaces it. */
+static bool insert_replace(struct sl_json_edits *edits, size_t inside, const char *key, struct sl_str text)
+{
+    struct sl_str name = sl_str_c(key);
+    for (uint32_t i = 0; i < edits->n; i++) {
+        struct sl_json_edit *e = &edits->v[i];
+        if (e->off == inside && e->len == 0 && e->text.n > name.n + 3 && memcmp(e->text.p + 1, name.p, name.n) == 0 &&
+            memcmp(e->text.p + 1 + name.n, "\":", 2) == 0) {
+            e->text = text;
+            return true;
+        }
+    }
+    return false;
+}
+
+void sl_json_edit_set(struct sl_json_edits *edits, struct sl_json_val object, const char *key, struct sl_str json)
+{
+    bool is_there = false;
+    for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it);) {
+        if (sl_json_str_eq(it.key, sl_str_c(key)) && !is_removed(edits, raw_offset(it.key))) {
+            sl_json_edit_replace(edits, it.val, json);
+            is_there = true;
+        }
+    }
+    if (is_there) {
+        return;
+    }
+    struct sl_str text = member_text(edits, key, json);
+    if (!text.p) {
+        return;
+    }
+    size_t inside = raw_offset(object) + 1;
+    if (!insert_replace(edits, inside, key, text)) {
+        edit_put(edits, (struct sl_json_edit){ inside, 0, text });
+    }
+    insert_fix_commas(edits, object);
+}
+
+/* Removes runs of neighbouring members with the right comma: recomputed whole for the object, since which comma goes
+ * depends on the neighbours. */
+static void removals_rebuild(struct sl_json_edits *edits, struct sl_json_val object, const bool *gone, uint32_t n)
+{
+    size_t prev_end = raw_offset(object) + 1; /* behind '{' or behind the last member that stays */
+    bool has_kept = false;
+    size_t run_from = 0;
+    bool in_run = false;
+    uint32_t i = 0;
+    for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it); i++) {
+        size_t key_off = raw_offset(it.key);
+        size_t end = raw_offset(it.val) + sl_json_raw(it.val).n;
+        if (gone[i]) {
+            if (!in_run) {
+                run_from = has_kept ? prev_end : key_off;
+                in_run = true;
+            }
+            if (i + 1 == n) {
+                edit_put(edits, (struct sl_json_edit){ run_from, end - run_from, SL_STR("") });
+            }
+            continue;
+        }
+        if (in_run) {
+            /* Behind a member that stays: from its end up to the end of the last removed one. At the front: up to this
+             * member's name. */
+            size_t to = has_kept ? prev_end : key_off;
+            if (has_kept) {
+                to = run_from;
+                struct sl_str text = object.doc->text;
+                ptrdiff_t comma = (ptrdiff_t)key_off - 1;
+                while (text.p[comma] != ',') {
+                    comma--;
+                }
+                to = (size_t)comma;
+            }
+            edit_put(edits, (struct sl_json_edit){ run_from, to - run_from, SL_STR("") });
+            in_run = false;
+        }
+        has_kept = true;
+        prev_end = end;
+    }
+}
+
+void sl_json_edit_remove(struct sl_json_edits *edits, struct sl_json_val object, const char *key)
+{
+    if (!sl_json_is(object, SL_JSON_OBJECT) || edits->status) {
+        return;
+    }
+    uint32_t n = sl_json_count(object);
+    bool *gone = SL_ARENA_ARRAY(edits->arena, bool, n ? n : 1);
+    if (!gone) {
+        edits->status = SL_E_NOMEM;
+        return;
+    }
+    uint32_t i = 0;
+    bool any = false;
+    for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it); i++) {
+        bool is_it = sl_json_str_eq(it.key, sl_str_c(key));
+        any |= is_it;
+        gone[i] = is_it || is_removed(edits, raw_offset(it.key));
+    }
+    if (!any) {
+        return;
+    }
+    /* Earlier removals of this object are rebuilt together with the new one. */
+    size_t from = raw_offset(object), to = from + sl_json_raw(object).n;
+    uint32_t kept = 0;
+    for (uint32_t k = 0; k < edits->n; k++) {
+        struct sl_json_edit *e = &edits->v[k];
+        bool is_removal = e->len && e->text.n == 0 && e->off > from && e->off + e->len < to;
+        bool is_direct = false;
+        if (is_removal) {
+            uint32_t m = 0;
+            for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it); m++) {
+                size_t key_off = raw_offset(it.key);
+                is_direct |= gone[m] && e->off <= key_off && key_off < e->off + e->len;
+            }
+        }
+        if (!is_direct) {
+            edits->v[kept++] = *e;
+        }
+    }
+    edits->n = kept;
+    removals_rebuild(edits, object, gone, n);
+    insert_fix_commas(edits, object);
+}
+
+int sl_json_edits_slices(const struct sl_json_edits *edits, struct sl_str text, struct sl_str **ret_slices,
+                         size_t *ret_n, size_t *ret_total)
+{
+    if (edits->status) {
+        return edits->status;
+    }
+    struct sl_str *slices = SL_ARENA_ARRAY(edits->arena, struct sl_str, 2 * (size_t)edits->n + 1);
+    if (!slices) {
+        return SL_E_NOMEM;
+    }
+    size_t n = 0, at = 0, total = 0;
+    for (uint32_t i = 0; i <= edits->n; i++) {
+        size_t to = i < edits->n ? edits->v[i].off : text.n;
+        if (to > at) {
+            slices[n++] = sl_str_sub(text, at, to);
+            total += to - at;
+        }
+        if (i < edits->n) {
+            if (edits->v[i].text.n) {
+                slices[n++] = edits->v[i].text;
+                total += edits->v[i].text.n;
+            }
+            at = to + edits->v[i].len;
+        }
+    }
+    *ret_slices = slices;
+    *ret_n = n;
+    *ret_total = total;
+    return 0;
+}
+
+void sl_json_edits_write(const struct sl_json_edits *edits, struct sl_str text, struct sl_buf *out)
+{
+    size_t at = 0;
+    for (uint32_t i = 0; i < edits->n; i++) {
+        sl_buf_add_str(out, sl_str_sub(text, at, edits->v[i].off));
+        sl_buf_add_str(out, edits->v[i].text);
+        at = edits->v[i].off + edits->v[i].len;
+    }
+    sl_buf_add_str(out, sl_str_sub(text, at, text.n));
+}

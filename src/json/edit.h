@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Changes members of a JSON text without re-serialising it: a sorted list of (offset, length, new bytes), which is then
+ * either turned into slices for one writev or written out. Every other byte stays as it was. */
+#ifndef SL_JSON_EDIT_H
+#define SL_JSON_EDIT_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "json/json.h"
+
+struct sl_json_edit {
+    size_t off; /* in the original text */
+    size_t len; /* bytes replaced; 0 inserts */
+    struct sl_str text;
+};
+
+struct sl_json_edits {
+    struct sl_arena *arena;
+    struct sl_json_edit *v; /* sorted by offset, never overlapping */
+    uint32_t n, cap;
+    int status; /* sticky: SL_E_NOMEM */
+};
+
+void sl_json_edits_init(struct sl_json_edits *edits, struct sl_arena *arena);
+/* Replaces the whole value with `json` (borrowed). A second edit of one value replaces the first. */
+void sl_json_edit_replace(struct sl_json_edits *edits, struct sl_json_val v, struct sl_str json);
+/* Sets a member of `object`: replaces every occurrence's value, or inserts `"key":json` as the first member when
+ * absent. Several inserts into one object come out in the order they were made. */
+void sl_json_edit_set(struct sl_json_edits *edits, struct sl_json_val object, const char *key, struct sl_str json);
+/* Removes every occurrence of a member together with one comma; works for first, middle, last and only member, and for
+ * several removed from one object, in any order, also together with sets in the same object. */
+void sl_json_edit_remove(struct sl_json_edits *edits, struct sl_json_val object, const char *key);
+
+/* The result as slices in order (pieces of the original and of the edits), on the arena. */
+SL_MUST int sl_json_edits_slices(const struct sl_json_edits *edits, struct sl_str text, struct sl_str **ret_slices,
+                                 size_t *ret_n, size_t *ret_total);
+/* The result appended to a buffer. */
+void sl_json_edits_write(const struct sl_json_edits *edits, struct sl_str text, struct sl_buf *out);
+
+#endif

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+
+#include "base/num.h"
+#include "json/json.h"
+
+static const char *const kind_names[] = { "null", "false", "true", "a number", "a string", "an array", "an object" };
+
+static const char *kind_name(struct sl_json_val v)
+{
+    return sl_json_is_bool(v) ? "a boolean" : kind_names[sl_json_tok(v)->kind];
+}
+
+bool sl_json_is(struct sl_json_val v, enum sl_json_kind kind)
+{
+    return v.doc && sl_json_tok(v)->kind == kind;
+}
+
+bool sl_json_is_bool(struct sl_json_val v)
+{
+    return sl_json_is(v, SL_JSON_TRUE) || sl_json_is(v, SL_JSON_FALSE);
+}
+
+bool sl_json_is_nothing(struct sl_json_val v)
+{
+    return !v.doc || sl_json_is(v, SL_JSON_NULL);
+}
+
+struct sl_str sl_json_raw(struct sl_json_val v)
+{
+    const struct sl_json_tok *tok = sl_json_tok(v);
+    size_t quotes = tok->kind == SL_JSON_STRING;
+    return sl_str_make(v.doc->text.p + tok->off - quotes, tok->len + 2 * quotes);
+}
+
+static struct sl_str slice(struct sl_json_val v)
+{
+    const struct sl_json_tok *tok = sl_json_tok(v);
+    return sl_str_make(v.doc->text.p + tok->off, tok->len);
+}
+
+/* --- walks --- */
+
+struct sl_json_iter sl_json_each(struct sl_json_val container)
+{
+    struct sl_json_iter it = { SL_JSON_ABSENT, SL_JSON_ABSENT, 0, 0, UINT32_MAX, false };
+    if (sl_json_is(container, SL_JSON_OBJECT) || sl_json_is(container, SL_JSON_ARRAY)) {
+        it.at = container.i + 1;
+        it.end = sl_json_tok(container)->next;
+        it.is_object = sl_json_is(container, SL_JSON_OBJECT);
+        it.key.doc = NULL;
+        it.val.doc = container.doc;
+    }
+    return it;
+}
+
+bool sl_json_next(struct sl_json_iter *it)
+{
+    if (it->at >= it->end) {
+        return false;
+    }
+    const struct sl_json *doc = it->val.doc;
+    if (it->is_object) {
+        it->key = (struct sl_json_val){ doc, it->at };
+        it->at++;
+    }
+    it->val.i = it->at;
+    it->at = doc->toks[it->at].next;
+    it->index++;
+    return true;
+}
+
+uint32_t sl_json_count(struct sl_json_val container)
+{
+    uint32_t n = 0;
+    for (struct sl_json_iter it = sl_json_each(container); sl_json_next(&it);) {
+        n++;
+    }
+    return n;
+}
+
+struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key)
+{
+    struct sl_json_val found = SL_JSON_ABSENT;
+    if (!sl_json_is(object, SL_JSON_OBJECT)) {
+        return found;
+    }
+    for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it);) {
+        if (sl_json_str_eq(it.key, key)) {
+            found = it.val;
+        }
+    }
+    return found;
+}
+
+struct sl_json_val sl_json_get(struct sl_json_val object, const char *key)
+{
+    return sl_json_get_str(object, sl_str_c(key));
+}
+
+static struct sl_json_val element(struct sl_json_val array, uint64_t index)
+{
+    if (sl_json_is(array, SL_JSON_ARRAY)) {
+        for (struct sl_json_iter it = sl_json_each(array); sl_json_next(&it);) {
+            if (it.index == index) {
+                return it.val;
+            }
+        }
+    }
+    return SL_JSON_ABSENT;
+}
+
+struct sl_json_val sl_json_at(struct sl_json_val v, const char *path)
+{
+    while (*path && v.doc) {
+        if (*path == '[') {
+            size_t n = strcspn(path, "]");
+            uint64_t index;
+            if (path[n] == '\0' || sl_parse_u64(sl_str_make(path + 1, n - 1), 0, UINT32_MAX, &index) < 0) {
+                return SL_JSON_ABSENT;
+            }
+            v = element(v, index);
+            path += n + 1;
+        } else {
+            path += *path == '.';
+            size_t n = strcspn(path, ".[");
+            v = sl_json_get_str(v, sl_str_make(path, n));
+            path += n;
+        }
+    }
+    return v;
+}
+
+/* --- text --- */
+
+static unsigned hex4(const char *p)
+{
+    unsigned v = 0;
+    for (int i = 0; i < 4; i++) {
+        char c = p[i];
+        v = v << 4 | (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+    }
+    return v;
+}
+
+static size_t utf8_put(unsigned cp, char out[4])
+{
+    if (cp < 0x80) {
+        out[0] = (char)cp;
+        return 1;
+    }
+    if (cp < 0x800) {
+        out[0] = (char)(0xc0 | cp >> 6);
+        out[1] = (char)(0x80 | (cp & 0x3f));
+        return 2;
+    }
+    if (cp < 0x10000) {
+        out[0] = (char)(0xe0 | cp >> 12);
+        out[1] = (char)(0x80 | (cp >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (cp & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | cp >> 18);
+    out[1] = (char)(0x80 | (cp >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (cp >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (cp & 0x3f));
+    return 4;
+}
+
+/* One escape of a validated string; `*io_p` is at the backslash. Returns the bytes written. */
+static size_t escape_decode(const char **io_p, const char *end, char out[4])
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char *p = *io_p + 1;
+    if (*p != 'u') {
+        out[0] = to[strchr(from, *p) - from];
+        *io_p = p + 1;
+        return 1;
+    }
+    unsigned cp = hex4(p + 1);
+    p += 5;
+    if (cp >= 0xd800 && cp <= 0xdbff && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
+        unsigned low = hex4(p + 2);
+        if (low >= 0xdc00 && low <= 0xdfff) {
+            cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
+            p += 6;
+        }
+    }
+    if (cp >= 0xd800 && cp <= 0xdfff) {
+        cp = 0xfffd; /* a lone surrogate is no character */
+    }
+    *io_p = p;
+    return utf8_put(cp, out);
+}
+
+bool sl_json_str_eq(struct sl_json_val v, struct sl_str text)
+{
+    if (!sl_json_is(v, SL_JSON_STRING)) {
+        return false;
+    }
+    struct sl_str raw = slice(v);
+    if (!sl_json_tok(v)->escaped) {
+        return sl_str_eq(raw, text);
+    }
+    const char *p = raw.p, *end = raw.p + raw.n;
+    size_t at = 0;
+    while (p < end) {
+        char piece[4];
+        size_t n = 1;
+        if (*p == '\\') {
+            n = escape_decode(&p, end, piece);
+        } else {
+            piece[0] = *p++;
+        }
+        if (n > text.n - at || memcmp(piece, text.p + at, n) != 0) {
+            return false;
+        }
+        at += n;
+    }
+    return at == text.n;
+}
+
+int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *ret)
+{
+    if (!sl_json_is(v, SL_JSON_STRING)) {
+        return SL_E_TYPE;
+    }
+    struct sl_str raw = slice(v);
+    if (!sl_json_tok(v)->escaped) {
+        *ret = raw;
+        return 0;
+    }
+    /* Decoding never makes it longer: \uXXXX is 6 bytes for at most 3. */
+    char *out = sl_arena_bytes(arena, raw.n);
+    if (!out) {
+        return SL_E_NOMEM;
+    }
+    size_t n = 0;
+    const char *p = raw.p, *end = raw.p + raw.n;
+    while (p < end) {
+        const char *escape = memchr(p, '\\', (size_t)(end - p));
+        size_t plain = (size_t)((escape ? escape : end) - p);
+        memcpy(out + n, p, plain);
+        n += plain;
+        p += plain;
+        if (escape) {
+            char piece[4];
+            size_t len = escape_decode(&p, end, piece);
+            memcpy(out + n, piece, len);
+            n += len;
+        }
+    }
+    *ret = sl_str_make(out, n);
+    return 0;
+}
+
+/* --- numbers and booleans --- */
+
+int sl_json_int(struct sl_json_val v, bool lax, int64_t *ret)
+{
+    if (!sl_json_is(v, SL_JSON_NUMBER)) {
+        return SL_E_TYPE;
+    }
+    int r = sl_parse_i64(slice(v), INT64_MIN, INT64_MAX, ret);
+    if (r != SL_E_INVAL || !lax) {
+        return r;
+    }
+    double d;
+    r = sl_parse_double(slice(v), &d);
+    if (r < 0) {
+        return r;
+    }
+    if (d < -9223372036854775808.0 || d >= 9223372036854775808.0) {
+        return SL_E_RANGE;
+    }
+    if (d != (double)(int64_t)d) {
+        return SL_E_INVAL;
+    }
+    *ret = (int64_t)d;
+    return 0;
+}
+
+int sl_json_double(struct sl_json_val v, double *ret)
+{
+    return sl_json_is(v, SL_JSON_NUMBER) ? sl_parse_double(slice(v), ret) : SL_E_TYPE;
+}
+
+int sl_json_bool(struct sl_json_val v, bool *ret)
+{
+    if (!sl_json_is_bool(v)) {
+        return SL_E_TYPE;
+    }
+    *ret = sl_json_is(v, SL_JSON_TRUE);
+    return 0;
+}
+
+/* --- paths and errors --- */
+
+struct path_out {
+    char *at, *end;
+};
+
+static void path_put(struct path_out *out, const char *p, size_t n)
+{
+    while (n-- && out->at < out->end) {
+        *out->at++ = *p++;
+    }
+}
+
+static bool is_plain_name(struct sl_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' || c == '$' ||
+                  (c >= '0' && c <= '9');
+        if (!ok) {
+            return false;
+        }
+    }
+    return s.n > 0;
+}
+
+static void path_put_step(struct path_out *out, const struct sl_json_iter *it, bool is_first)
+{
+    if (!it->is_object) {
+        char text[16];
+        int n = snprintf(text, sizeof(text), "[%u]", it->index);
+        path_put(out, text, (size_t)n);
+        return;
+    }
+    struct sl_str raw = sl_json_raw(it->key);
+    struct sl_str name = sl_str_sub(raw, 1, raw.n - 1);
+    if (is_plain_name(name)) {
+        path_put(out, ".", !is_first);
+        path_put(out, name.p, name.n);
+    } else {
+        path_put(out, "[", 1);
+        path_put(out, raw.p, raw.n);
+        path_put(out, "]", 1);
+    }
+}
+
+void sl_json_path(struct sl_json_val v, char *out, size_t cap)
+{
+    if (cap == 0) {
+        return;
+    }
+    struct path_out o = { out, out + cap - 1 };
+    if (v.doc) {
+        struct sl_json_val at = sl_json_root(v.doc);
+        while (at.i != v.i) {
+            struct sl_json_val inside = at;
+            for (struct sl_json_iter it = sl_json_each(at); sl_json_next(&it);) {
+                bool is_here = v.i >= it.val.i && v.i < sl_json_tok(it.val)->next;
+                if (is_here) {
+                    path_put_step(&o, &it, at.i == 0);
+                    inside = it.val;
+                    break;
+                }
+            }
+            if (inside.i == at.i) {
+                break; /* a key, not a value: the path of its object */
+            }
+            at = inside;
+        }
+    }
+    *o.at = '\0';
+}
+
+static int fail_member(struct sl_json_val object, const char *key, struct sl_json_val v, int code, const char *expected,
+                       struct sl_err *err)
+{
+    char path[256];
+    sl_json_path(object, path, sizeof(path));
+    const char *dot = path[0] ? "." : "";
+    if (!v.doc) {
+        return sl_fail(err, code, "%s%s%s: missing", path, dot, key);
+    }
+    return sl_fail(err, code, "%s%s%s: expected %s, got %s", path, dot, key, expected, kind_name(v));
+}
+
+int sl_json_need_text(struct sl_json_val object, const char *key, struct sl_arena *arena, struct sl_str *ret,
+                      struct sl_err *err)
+{
+    struct sl_json_val v = sl_json_get(object, key);
+    int r = sl_json_text(v, arena, ret);
+    if (r == SL_E_NOMEM) {
+        return sl_fail(err, r, "out of memory");
+    }
+    return r < 0 ? fail_member(object, key, v, v.doc ? r : SL_E_NOTFOUND, "a string", err) : 0;
+}
+
+int sl_json_opt_text(struct sl_json_val object, const char *key, struct sl_arena *arena, struct sl_str *ret,
+                     struct sl_err *err)
+{
+    return sl_json_is_nothing(sl_json_get(object, key)) ? 0 : sl_json_need_text(object, key, arena, ret, err);
+}
+
+int sl_json_opt_int(struct sl_json_val object, const char *key, int64_t min, int64_t max, int64_t *ret,
+                    struct sl_err *err)
+{
+    struct sl_json_val v = sl_json_get(object, key);
+    if (sl_json_is_nothing(v)) {
+        return 0;
+    }
+    int64_t n = 0;
+    int r = sl_json_int(v, true, &n);
+    if (r == SL_E_TYPE || r == SL_E_INVAL) {
+        return fail_member(object, key, v, r, "an integer", err);
+    }
+    if (r < 0 || n < min || n > max) {
+        char path[256];
+        sl_json_path(v, path, sizeof(path));
+        return sl_fail(err, SL_E_RANGE, "%s: must be from %lld to %lld", path, (long long)min, (long long)max);
+    }
+    *ret = n;
+    return 0;
+}
+
+int sl_json_opt_bool(struct sl_json_val object, const char *key, bool *ret, struct sl_err *err)
+{
+    struct sl_json_val v = sl_json_get(object, key);
+    if (sl_json_is_nothing(v)) {
+        return 0;
+    }
+    int r = sl_json_bool(v, ret);
+    return r < 0 ? fail_member(object, key, v, r, "a boolean", err) : 0;
+}
+
+int sl_json_need_array(struct sl_json_val object, const char *key, struct sl_json_val *ret, struct sl_err *err)
+{
+    struct sl_json_val v = sl_json_get(object, key);
+    if (!sl_json_is(v, SL_JSON_ARRAY)) {
+        return fail_member(object, key, v, v.doc ? SL_E_TYPE : SL_E_NOTFOUND, "an array", err);
+    }
+    *ret = v;
+    return 0;
+}

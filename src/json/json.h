@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON reader (RFC 8259): one pass over the caller's bytes to a tape of tokens. It validates fully (grammar, UTF-8,
+ * escapes, nesting, token count), copies nothing, and keeps for every value its exact slice, so that numbers, member
+ * order and unknown members can travel byte for byte. The text must outlive the document and must not change.
+ *
+ * The tape is in document order. An object's children are key, value, key, value, …; an array's are its values. `next`
+ * of a token is the index behind its whole subtree, so siblings are walked without looking inside.
+ *
+ * Worst-case memory of the tape: 16 bytes a token, at most `limits.tokens` of them. Not thread-safe while parsing; a
+ * parsed document may be read by several threads. */
+#ifndef SL_JSON_JSON_H
+#define SL_JSON_JSON_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/str.h"
+
+enum sl_json_kind {
+    SL_JSON_NULL,
+    SL_JSON_FALSE,
+    SL_JSON_TRUE,
+    SL_JSON_NUMBER,
+    SL_JSON_STRING, /* off/len are the bytes between the quotes */
+    SL_JSON_ARRAY,  /* off/len are from bracket to bracket */
+    SL_JSON_OBJECT,
+};
+
+struct sl_json_tok {
+    uint32_t off;
+    uint32_t len;
+    uint32_t next;
+    uint8_t kind;
+    uint8_t escaped; /* strings: holds at least one backslash */
+    uint8_t folded;  /* containers: below limits.record_depth, validated but without children on the tape */
+    uint8_t pad;
+};
+
+struct sl_json_limits {
+    uint32_t depth;        /* containers inside containers; SL_JSON_DEPTH_MAX by default */
+    uint32_t tokens;       /* tokens on the tape; SL_JSON_TOKENS_MAX by default */
+    uint32_t record_depth; /* containers nested deeper than this are one folded token each; 0: record all */
+};
+
+#define SL_JSON_DEPTH_MAX  512
+#define SL_JSON_TOKENS_MAX (1u << 20)
+/* Texts are at most 4 GiB - 1; the HTTP body limit is far below. */
+
+enum sl_json_fault {
+    SL_JSON_FAULT_NONE,
+    SL_JSON_FAULT_EMPTY, /* nothing but white space */
+    SL_JSON_FAULT_VALUE, /* no value where one must be */
+    SL_JSON_FAULT_KEY,   /* an object member must begin with a string */
+    SL_JSON_FAULT_COLON,
+    SL_JSON_FAULT_COMMA, /* neither comma nor closing bracket */
+    SL_JSON_FAULT_EXTRA, /* bytes behind the document */
+    SL_JSON_FAULT_NUMBER,
+    SL_JSON_FAULT_LITERAL,    /* a misspelt true, false or null */
+    SL_JSON_FAULT_STRING_END, /* unterminated string */
+    SL_JSON_FAULT_CONTROL,    /* a raw control character in a string */
+    SL_JSON_FAULT_ESCAPE,
+    SL_JSON_FAULT_UTF8,
+    SL_JSON_FAULT_END, /* the text ends inside a container */
+    SL_JSON_FAULT_DEPTH,
+    SL_JSON_FAULT_TOKENS,
+    SL_JSON_FAULT_NOMEM,
+};
+
+struct sl_json {
+    struct sl_str text;
+    struct sl_json_tok *toks; /* toks[0] is the root */
+    uint32_t n_toks;
+    uint32_t cap;
+    struct sl_json_limits limits;
+    enum sl_json_fault fault; /* after a failed parse */
+    size_t fault_offset;      /* byte offset of the first byte that cannot be right */
+};
+
+/* NULL limits: the defaults. The document owns a growing tape, reused by the next parse, freed by done. */
+void sl_json_init(struct sl_json *doc, const struct sl_json_limits *limits);
+void sl_json_done(struct sl_json *doc);
+/* 0; SL_E_INVAL, SL_E_LIMIT (depth, tokens) or SL_E_NOMEM with fault and fault_offset set. A UTF-8 BOM is refused:
+ * callers that accept one skip it. Lone surrogate escapes (\ud800) are accepted as the grammar does; sl_json_text makes
+ * U+FFFD of them. */
+SL_MUST int sl_json_parse(struct sl_json *doc, struct sl_str text);
+/* "expected ',' or '}' at offset 17", for people. */
+const char *sl_json_fault_text(enum sl_json_fault fault);
+
+/* A value: a document and an index. `v.doc == NULL` is "absent"; every getter accepts it. */
+struct sl_json_val {
+    const struct sl_json *doc;
+    uint32_t i;
+};
+
+#define SL_JSON_ABSENT ((struct sl_json_val){ NULL, 0 })
+
+SL_INLINE struct sl_json_val sl_json_root(const struct sl_json *doc)
+{
+    return (struct sl_json_val){ doc, 0 };
+}
+SL_INLINE bool sl_json_is_present(struct sl_json_val v)
+{
+    return v.doc != NULL;
+}
+SL_INLINE const struct sl_json_tok *sl_json_tok(struct sl_json_val v)
+{
+    return &v.doc->toks[v.i];
+}
+/* True for a present value of that kind. */
+bool sl_json_is(struct sl_json_val v, enum sl_json_kind kind);
+bool sl_json_is_bool(struct sl_json_val v);
+/* Absent or null: what most APIs take as "not given". */
+bool sl_json_is_nothing(struct sl_json_val v);
+/* The value's exact bytes in the text, quotes included for strings. */
+struct sl_str sl_json_raw(struct sl_json_val v);
+
+/* Member of an object by its decoded name; the last one wins when a name is repeated. Absent for anything else. */
+struct sl_json_val sl_json_get(struct sl_json_val object, const char *key);
+struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key);
+/* "choices[0].message.content": names and indices; absent as soon as a step fails. */
+struct sl_json_val sl_json_at(struct sl_json_val v, const char *path);
+
+/* Walks. for (it = sl_json_each(v); sl_json_next(&it);) use it.key (objects; a string value) and it.val. */
+struct sl_json_iter {
+    struct sl_json_val key;
+    struct sl_json_val val;
+    uint32_t at, end;
+    uint32_t index;
+    bool is_object;
+};
+struct sl_json_iter sl_json_each(struct sl_json_val container);
+bool sl_json_next(struct sl_json_iter *it);
+/* Members or elements. */
+uint32_t sl_json_count(struct sl_json_val container);
+
+/* Does this string (a key or a value) decode to exactly `text`? Allocates nothing. */
+bool sl_json_str_eq(struct sl_json_val v, struct sl_str text);
+
+/* The decoded text of a string: the slice itself when nothing is escaped, else a copy on the arena. Lone surrogates
+ * become U+FFFD. SL_E_TYPE when not a string, SL_E_NOMEM. */
+SL_MUST int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *ret);
+
+/* Typed getters with bounds. SL_E_TYPE / SL_E_RANGE / SL_E_INVAL (a fraction where an integer is wanted). Integers may
+ * be spelt 2, 2.0 or 2e0 when `lax`. */
+SL_MUST int sl_json_int(struct sl_json_val v, bool lax, int64_t *ret);
+SL_MUST int sl_json_double(struct sl_json_val v, double *ret);
+SL_MUST int sl_json_bool(struct sl_json_val v, bool *ret);
+
+/* The path of a value from the root, "messages[2].role", for messages: found by a walk, so only for errors. Names with
+ * unusual characters are written in brackets and quotes. */
+void sl_json_path(struct sl_json_val v, char *out, size_t cap);
+
+/* Asks for a member that must be a string / integer / …; on failure the error reads
+ * "messages[2].role: expected a string, got a number" or "messages[2].role: missing". Optional forms leave *ret
+ * untouched and return 0 when the member is absent or null. */
+SL_MUST int sl_json_need_text(struct sl_json_val object, const char *key, struct sl_arena *arena, struct sl_str *ret,
+                              struct sl_err *err);
+SL_MUST int sl_json_opt_text(struct sl_json_val object, const char *key, struct sl_arena *arena, struct sl_str *ret,
+                             struct sl_err *err);
+SL_MUST int sl_json_opt_int(struct sl_json_val object, const char *key, int64_t min, int64_t max, int64_t *ret,
+                            struct sl_err *err);
+SL_MUST int sl_json_opt_bool(struct sl_json_val object, const char *key, bool *ret, struct sl_err *err);
+SL_MUST int sl_json_need_array(struct sl_json_val object, const char *key, struct sl_json_val *ret, struct sl_err *err);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to src/json: where a run of plain string bytes ends, 16 bytes at a time. */
+#ifndef SL_JSON_SIMD_H
+#define SL_JSON_SIMD_H
+
+#include "base/attr.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+/* The first byte of [p, end) that is '"', '\\' or below 0x20, or `end`. *io_high becomes true when a byte before it is
+ * not ASCII. */
+SL_INLINE const char *sl_simd_string_stop(const char *p, const char *end, bool *io_high)
+{
+#if defined(__SSE2__)
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i backslash = _mm_set1_epi8('\\');
+    const __m128i control = _mm_set1_epi8(0x1f);
+    while (end - p >= 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
+                                    _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+        unsigned mask = (unsigned)_mm_movemask_epi8(stop);
+        unsigned high = (unsigned)_mm_movemask_epi8(v);
+        if (mask) {
+            unsigned n = (unsigned)__builtin_ctz(mask);
+            *io_high |= (high & ((1u << n) - 1)) != 0;
+            return p + n;
+        }
+        *io_high |= high != 0;
+        p += 16;
+    }
+#else
+    while (end - p >= 8) {
+        const uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
+        uint64_t w;
+        memcpy(&w, p, 8);
+        uint64_t q = w ^ (ones * '"'), b = w ^ (ones * '\\');
+        uint64_t stop = ((q - ones) & ~q) | ((b - ones) & ~b) | ((w - ones * 0x20) & ~w);
+        if (stop & highs) {
+            break; /* maybe: the bytes decide */
+        }
+        *io_high |= (w & highs) != 0;
+        p += 8;
+    }
+#endif
+    while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20) {
+        *io_high |= (*p & 0x80) != 0;
+        p++;
+    }
+    return p;
+}
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/chunks.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/num.h"
+
+struct sl_str sl_chunks_make_id(const char *prefix, const struct sl_env *env, char out[40])
+{
+    int n = snprintf(out, 40, "%s%016" PRIx64 "%08" PRIx64, prefix, env->random[0], env->random[1] & 0xffffffff);
+    return sl_str_make(out, (size_t)n);
+}
+
+/* Cut at a character's border when it is too long to remember. */
+static uint16_t name_copy(char out[SL_CHUNKS_NAME_MAX], struct sl_str name)
+{
+    size_t n = SL_MIN(name.n, (size_t)SL_CHUNKS_NAME_MAX);
+    while (n < name.n && n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80) {
+        n--;
+    }
+    if (n) {
+        memcpy(out, name.p, n);
+    }
+    return (uint16_t)n;
+}
+
+void sl_chunks_identify(struct sl_chunks *chunks, const struct sl_call *call, const struct sl_env *env,
+                        const struct sl_delta *start)
+{
+    if (chunks->has_identity) {
+        return;
+    }
+    chunks->has_identity = true;
+    chunks->type = (uint8_t)call->type;
+    chunks->wants_usage = call->wants_usage;
+    char made[40];
+    struct sl_str id = start ? start->id : SL_STR_NONE;
+    if (id.n == 0) {
+        id = sl_chunks_make_id(call->type == SL_LLM_CHAT ? "chatcmpl-" : "cmpl-", env, made);
+    }
+    chunks->id_len = name_copy(chunks->id, id);
+    chunks->model_len = name_copy(chunks->model, start && start->model.n ? start->model : call->model);
+    chunks->created = start && start->created >= 0 ? start->created : (int64_t)(env->wall_usec / SL_USEC_PER_SEC);
+}
+
+void sl_chunks_note_usage(struct sl_chunks *chunks, const struct sl_usage *usage)
+{
+    chunks->usage = *usage;
+    chunks->has_usage = true;
+}
+
+struct sl_str sl_chunks_id(const struct sl_chunks *chunks)
+{
+    return sl_str_make(chunks->id, chunks->id_len);
+}
+
+struct sl_str sl_chunks_model(const struct sl_chunks *chunks)
+{
+    return sl_str_make(chunks->model, chunks->model_len);
+}
+
+int sl_chunks_tool_index(struct sl_chunks *chunks, uint32_t choice, uint32_t block)
+{
+    for (uint16_t i = chunks->n_tools; i-- > 0;) {
+        if (chunks->tools[i].choice == choice && chunks->tools[i].block == block) {
+            return chunks->tools[i].index;
+        }
+    }
+    if (chunks->n_tools == SL_CHUNKS_TOOLS_MAX || choice >= SL_CHUNKS_CHOICES_MAX || block > UINT16_MAX) {
+        return -1;
+    }
+    uint8_t index = chunks->choices[choice].n_tools++;
+    chunks->tools[chunks->n_tools].choice = (uint16_t)choice;
+    chunks->tools[chunks->n_tools].block = (uint16_t)block;
+    chunks->tools[chunks->n_tools++].index = index;
+    return index;
+}

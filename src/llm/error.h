@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose fault: one closed list of error types. The word goes into the log line, the metric label and the
+ * x-sluice-error-type header. */
+#ifndef SL_LLM_ERROR_H
+#define SL_LLM_ERROR_H
+
+#include "base/str.h"
+
+/* X(symbol, word, status) */
+#define SL_ERROR_TYPES(X)                                              \
+    X(CALLER_INVALID_REQUEST, "caller_invalid_request", 400)           \
+    X(CALLER_UNAUTHENTICATED, "caller_unauthenticated", 401)           \
+    X(CALLER_FORBIDDEN, "caller_forbidden", 403)                       \
+    X(CALLER_NOT_FOUND, "caller_not_found", 404)                       \
+    X(CALLER_METHOD_NOT_ALLOWED, "caller_method_not_allowed", 405)     \
+    X(CALLER_TIMEOUT, "caller_timeout", 408)                           \
+    X(CALLER_CONFLICT, "caller_conflict", 409)                         \
+    X(CALLER_RETIRED, "caller_retired", 410)                           \
+    X(CALLER_BODY_TOO_LARGE, "caller_body_too_large", 413)             \
+    X(CALLER_HEAD_TOO_LARGE, "caller_head_too_large", 431)             \
+    X(CALLER_UNSUPPORTED, "caller_unsupported", 501)                   \
+    X(CALLER_CANCELLED, "caller_cancelled", 499)                       \
+    X(POLICY_RATE_LIMITED, "policy_rate_limited", 429)                 \
+    X(PROVIDER_AUTH_FAILED, "provider_auth_failed", 502)               \
+    X(PROVIDER_BILLING, "provider_billing", 502)                       \
+    X(PROVIDER_RATE_LIMITED, "provider_rate_limited", 502)             \
+    X(PROVIDER_OVERLOADED, "provider_overloaded", 502)                 \
+    X(PROVIDER_REJECTED, "provider_rejected", 502)                     \
+    X(PROVIDER_SERVER_ERROR, "provider_server_error", 502)             \
+    X(PROVIDER_BAD_RESPONSE, "provider_bad_response", 502)             \
+    X(PROVIDER_CONNECT_FAILED, "provider_connect_failed", 502)         \
+    X(PROVIDER_TIMEOUT_CONNECT, "provider_timeout_connect", 504)       \
+    X(PROVIDER_TIMEOUT_FIRST_BYTE, "provider_timeout_first_byte", 504) \
+    X(PROVIDER_TIMEOUT_IDLE, "provider_timeout_idle", 504)             \
+    X(PROVIDER_TIMEOUT_TOTAL, "provider_timeout_total", 504)           \
+    X(PROVIDER_STREAM_BROKEN, "provider_stream_broken", 502)           \
+    X(SLUICE_OVERLOADED, "sluice_overloaded", 503)                     \
+    X(SLUICE_DRAINING, "sluice_draining", 503)                         \
+    X(SLUICE_STORE_UNAVAILABLE, "sluice_store_unavailable", 503)       \
+    X(SLUICE_INTERNAL, "sluice_internal", 500)
+
+enum sl_error_type {
+    SL_ERR_NONE,
+#define X(symbol, word, status) SL_ERR_##symbol,
+    SL_ERROR_TYPES(X)
+#undef X
+        SL_ERR_COUNT
+};
+
+/* "" for SL_ERR_NONE. */
+const char *sl_error_type_word(enum sl_error_type type);
+int sl_error_type_status(enum sl_error_type type);
+bool sl_error_type_is_upstream(enum sl_error_type type); /* provider_… */
+
+/* An error on its way to the client. Texts are borrowed: arena or literals. */
+struct sl_llm_error {
+    enum sl_error_type type;
+    int status;                          /* what the client will get; 0: the type's own */
+    int upstream_status;                 /* 0 when ours */
+    struct sl_str message;               /* fit to show */
+    struct sl_str code;                  /* the dialect's code where one is due ("model_not_found"); p == NULL: none */
+    struct sl_str param;                 /* the member at fault */
+    struct sl_str detail;                /* raw JSON: MLflow's 422 list, or an upstream's own error object */
+    struct sl_str upstream_body;         /* as it came */
+    struct sl_str upstream_content_type; /* of that body; p == NULL: none was said */
+    uint64_t retry_after_sec;            /* 0: none */
+};
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Provider openai, and how the family it heads builds a request: the client's own bytes with another `model`. */
+#include "llm/openai.h"
+
+#include "llm/errbody.h"
+#include "llm/request.h"
+
+#define OPENAI_BASE "https://api.openai.com/v1"
+
+/* Headers that a request may get on top of ours. */
+#define HEADERS_ROOM 12
+
+static const char *const paths[SL_LLM_TYPE_COUNT] = {
+    [SL_LLM_CHAT] = "chat/completions",
+    [SL_LLM_COMPLETIONS] = "completions",
+    [SL_LLM_EMBEDDINGS] = "embeddings",
+};
+
+/* --- preparing a target --- */
+
+static struct sl_pos pos_of(const struct sl_val *val, const char *key)
+{
+    const struct sl_val *member = sl_val_find(val, key);
+    return member ? member->pos : val ? val->pos : (struct sl_pos){ 0 };
+}
+
+#define FAIL(bind, val, key, ...) \
+    (sl_bind_problem((bind), SL_PROBLEM_ERROR, pos_of((val), (key)), NULL, __VA_ARGS__), SL_E_INVAL)
+
+static int api_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    static const char *const names[] = {
+        [SL_OPENAI_PLAIN] = "openai", [SL_OPENAI_AZURE] = "azure", [SL_OPENAI_AZUREAD] = "azuread"
+    };
+    for (int i = 0; i < (int)SL_ARRAY_LEN(names); i++) {
+        if (val->kind == SL_VAL_STRING && sl_str_case_eq(val->text, sl_str_c(names[i]))) {
+            *(int *)field = i;
+            return 0;
+        }
+    }
+    sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL,
+                    "Invalid OpenAI API type '%.*s': must be openai, azure or azuread", SL_STR_ARG(val->text));
+    return SL_E_INVAL;
+}
+
+/* Which settings go together (MLflow's rules). */
+static int conf_check(struct sl_bind *bind, const struct sl_val *val, const struct sl_openai_conf *conf)
+{
+    if (conf->api == SL_OPENAI_PLAIN) {
+        if (conf->deployment.n) {
+            return FAIL(bind, val, "openai_deployment_name",
+                        "openai_deployment_name is for openai_api_type azure and azuread only");
+        }
+        return 0;
+    }
+    if (!conf->base.n || !conf->deployment.n || !conf->api_version.n) {
+        return FAIL(
+            bind, val, "openai_api_type",
+            "openai_api_type azure and azuread need openai_api_base, openai_deployment_name and openai_api_version");
+    }
+    if (conf->organization.n) {
+        return FAIL(bind, val, "openai_organization",
+                    "openai_organization cannot be given with openai_api_type azure or azuread");
+    }
+    return 0;
+}
+
+/* A piece of a path or query as it must be spelt there. */
+static struct sl_str percent_encode(struct sl_str s, struct sl_arena *arena)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *p = sl_arena_bytes(arena, s.n * 3 + 1);
+    if (!p) {
+        return SL_STR_NONE;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                        c == '.' || c == '_' || c == '~';
+        if (is_plain) {
+            p[n++] = (char)c;
+        } else {
+            p[n++] = '%';
+            p[n++] = hex[c >> 4];
+            p[n++] = hex[c & 15];
+        }
+    }
+    return sl_str_make(p, n);
+}
+
+/* base (+ deployment) + operation (+ api-version). */
+static int target_make(struct sl_bind *bind, const struct sl_openai_conf *conf, const struct sl_uri *base,
+                       enum sl_llm_type type, struct sl_str *ret)
+{
+    struct sl_arena *arena = bind->arena;
+    struct sl_str rel = sl_str_c(paths[type]);
+    if (conf->api != SL_OPENAI_PLAIN) {
+        struct sl_str deployment = percent_encode(conf->deployment, arena);
+        rel = deployment.p ? sl_arena_printf(arena, "openai/deployments/%.*s/%s", SL_STR_ARG(deployment), paths[type])
+                           : SL_STR_NONE;
+    }
+    struct sl_str target;
+    int r = rel.p ? sl_uri_join(base, rel, arena, &target) : SL_E_NOMEM;
+    if (r < 0) {
+        return r;
+    }
+    if (conf->api_version.n) {
+        struct sl_str version = percent_encode(conf->api_version, arena);
+        char mark = sl_str_find_char(target, '?', 0) < 0 ? '?' : '&';
+        target = version.p
+                     ? sl_arena_printf(arena, "%.*s%capi-version=%.*s", SL_STR_ARG(target), mark, SL_STR_ARG(version))
+                     : SL_STR_NONE;
+    }
+    *ret = target;
+    return target.p ? 0 : SL_E_NOMEM;
+}
+
+/* The credential as it stands in its header: formed once, kept where it is wiped. */
+static int key_make(struct sl_bind *bind, const struct sl_val *val, struct sl_openai_conf *conf)
+{
+    struct sl_str key = sl_secret_reveal(&conf->key);
+    if (!sl_header_is_visible(key, 16384)) {
+        return FAIL(bind, val, "openai_api_key", "the key is empty or holds characters that cannot stand in a header");
+    }
+    if (conf->api == SL_OPENAI_AZURE) {
+        return 0;
+    }
+    struct sl_buf buf = SL_BUF_INIT(20000);
+    SL_IGNORE(sl_buf_reserve(&buf, key.n + 8) < 0); /* in one piece: growing would leave copies behind */
+    sl_buf_add_lit(&buf, "Bearer ");
+    sl_buf_add_str(&buf, key);
+    int r = sl_buf_status(&buf);
+    if (r == 0) {
+        r = sl_secret_set(&conf->key, sl_buf_str(&buf));
+    }
+    if (buf.p) {
+        sl_wipe(buf.p, buf.len);
+    }
+    sl_buf_done(&buf);
+    return r;
+}
+
+static int headers_make(struct sl_bind *bind, const struct sl_val *val, struct sl_openai_conf *conf)
+{
+    struct sl_arena *arena = bind->arena;
+    struct sl_headers *h = &conf->headers;
+    int r = sl_headers_add(h, arena, SL_STR("content-type"), SL_STR("application/json"));
+    if (r == 0 && sl_secret_is_set(&conf->key)) {
+        struct sl_str name = conf->api == SL_OPENAI_AZURE ? SL_STR("api-key") : SL_STR("authorization");
+        r = sl_headers_add(h, arena, name, sl_secret_reveal(&conf->key));
+    }
+    const struct {
+        const char *key;
+        struct sl_str name, value;
+    } more[] = {
+        { "openai_organization", SL_STR_INIT("openai-organization"), conf->organization },
+        { "openai_project", SL_STR_INIT("openai-project"), conf->project },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(more) && r == 0; i++) {
+        if (more[i].value.n && !sl_header_is_visible(more[i].value, 1024)) {
+            return FAIL(bind, val, more[i].key, "%s holds characters that cannot stand in a header", more[i].key);
+        }
+        if (more[i].value.n) {
+            r = sl_headers_add(h, arena, more[i].name, more[i].value);
+        }
+    }
+    return r;
+}
+
+static int base_parse(struct sl_bind *bind, const struct sl_val *val, const struct sl_openai_conf *conf,
+                      struct sl_uri *ret)
+{
+    struct sl_err err = { 0 };
+    if (sl_uri_parse(conf->base, ret, &err) < 0) {
+        return FAIL(bind, val, "openai_api_base", "openai_api_base: %s", err.text);
+    }
+    if (ret->userinfo.n) {
+        return FAIL(bind, val, "openai_api_base",
+                    "openai_api_base: a user or password in the URL is not used; give the key as openai_api_key");
+    }
+    return 0;
+}
+
+int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    struct sl_openai_conf *conf = target->conf;
+    if (!conf->base.n && conf->api == SL_OPENAI_PLAIN) {
+        conf->base = SL_STR(OPENAI_BASE);
+    }
+    int r = conf_check(bind, val, conf);
+    if (r < 0) {
+        return r;
+    }
+    r = base_parse(bind, val, conf, &target->base);
+    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
+        r = target_make(bind, conf, &target->base, type, &conf->targets[type]);
+    }
+    if (r == 0 && sl_secret_is_set(&conf->key)) {
+        r = key_make(bind, val, conf);
+    }
+    if (r == 0) {
+        r = headers_make(bind, val, conf);
+    }
+    if (r == 0 && conf->api == SL_OPENAI_PLAIN) {
+        conf->model_json = target->model.n ? sl_json_quote(target->model, bind->arena) : SL_STR("null");
+        r = conf->model_json.p ? 0 : SL_E_NOMEM;
+    }
+    return r == SL_E_NOMEM ? FAIL(bind, val, "", "out of memory") : r;
+}
+
+/* --- building a request --- */
+
+static int body_build(const struct sl_call *call, const struct sl_openai_conf *conf, bool ask_usage,
+                      struct sl_arena *arena, struct sl_http_req *req)
+{
+    struct sl_json spare;
+    sl_json_init(&spare, NULL);
+    struct sl_json_val root;
+    struct sl_json_edits edits;
+    int r = sl_call_root(call, &spare, &root);
+    if (r == 0) {
+        r = sl_edits_copy(&call->edits, arena, &edits);
+    }
+    if (r == 0) {
+        if (ask_usage && !call->has_stream_options) {
+            sl_json_edit_set(&edits, root, "stream_options", SL_STR("{\"include_usage\":true}"));
+        }
+        if (conf->model_json.p) {
+            sl_json_edit_set(&edits, root, "model", conf->model_json);
+        } else {
+            sl_json_edit_remove(&edits, root, "model");
+        }
+        r = sl_json_edits_slices(&edits, call->body, &req->slices, &req->n_slices, &req->body_len);
+    }
+    sl_json_done(&spare);
+    return r;
+}
+
+int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                    bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_err *err)
+{
+    (void)env;
+    const struct sl_openai_conf *conf = target->conf;
+    struct sl_http_req req = { .method = "POST", .target = conf->targets[call->type] };
+    uint32_t cap = conf->headers.n + HEADERS_ROOM;
+    req.headers.v = SL_ARENA_ARRAY(arena, struct sl_header, cap);
+    if (!req.headers.v) {
+        return sl_fail(err, SL_E_NOMEM, "out of memory");
+    }
+    memcpy(req.headers.v, conf->headers.v, conf->headers.n * sizeof(*req.headers.v));
+    req.headers.n = conf->headers.n;
+    req.headers.cap = cap;
+    int r = body_build(call, conf, ask_usage, arena, &req);
+    if (r < 0) {
+        return sl_fail(err, r, "the request could not be built");
+    }
+    *ret_req = req;
+    return 0;
+}
+
+/* --- the row --- */
+
+static const struct sl_opt openai_opts[] = {
+    { "openai_api_key", SL_OPT_SECRET, offsetof(struct sl_openai_conf, key), NULL, 0, 0,
+      SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL, NULL,
+      "the credential: a literal, $NAME, or the path of a file that holds it" },
+    { "openai_api_base", SL_OPT_URL, offsetof(struct sl_openai_conf, base), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL" },
+    { "openai_organization", SL_OPT_STR, offsetof(struct sl_openai_conf, organization), NULL, 0, 0, SL_OPT_RELOAD, NULL,
+      NULL, NULL, "sent as OpenAI-Organization" },
+    { "openai_project", SL_OPT_STR, offsetof(struct sl_openai_conf, project), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
+      NULL, "sent as OpenAI-Project" },
+    { "openai_api_type", SL_OPT_CUSTOM, offsetof(struct sl_openai_conf, api), "openai", 0, 0, SL_OPT_RELOAD, NULL, NULL,
+      api_check, "openai, azure (key in the api-key header) or azuread (key is a bearer token)" },
+    { "openai_api_version", SL_OPT_STR, offsetof(struct sl_openai_conf, api_version), NULL, 0, 0, SL_OPT_RELOAD, NULL,
+      NULL, NULL, "sent as the query parameter api-version; azure and azuread need it" },
+    { "openai_deployment_name", SL_OPT_STR, offsetof(struct sl_openai_conf, deployment), NULL, 0, 0, SL_OPT_RELOAD,
+      NULL, NULL, NULL, "the deployment, in the path of azure and azuread" },
+    { NULL },
+};
+
+extern const struct sl_provider sl_provider_openai;
+const struct sl_provider sl_provider_openai = {
+    .name = "openai",
+    .label = "OpenAI",
+    .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,
+    .format = SL_FORMAT_OPENAI,
+    .framing = SL_FRAMING_SSE,
+    .stream_usage = SL_USAGE_ASK,
+    .opts = openai_opts,
+    .conf_size = sizeof(struct sl_openai_conf),
+    .state_size = sizeof(struct sl_openai_stream),
+    .prepare = sl_openai_prepare,
+    .build = sl_openai_build,
+    .on_reply = sl_openai_on_reply,
+    .on_frame = sl_openai_on_frame,
+    .on_end = sl_openai_on_end,
+    .classify = sl_errbody_classify,
+    .usage_key = "usage",
+    .read_usage = sl_openai_read_usage,
+    .pass_event = sl_openai_pass_event,
+    .refused_usage = sl_openai_refused_usage,
+};

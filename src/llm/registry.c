@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The providers that are built in, and the names that are known without being built. Adding one is a line here. */
+#include "llm/llm.h"
+
+extern const struct sl_provider sl_provider_openai, sl_provider_mock;
+
+const struct sl_provider *const sl_providers[] = {
+    &sl_provider_mock,
+    &sl_provider_openai,
+    NULL,
+};
+
+/* MLflow's, in both its spellings for Bedrock. */
+static const char *const known[] = {
+    "openai",
+    "anthropic",
+    "cohere",
+    "ai21labs",
+    "mosaicml",
+    "palm",
+    "gemini",
+    "mistral",
+    "togetherai",
+    "bedrock",
+    "databricks",
+    "amazon-bedrock",
+    "mlflow-model-serving",
+    "huggingface-text-generation-inference",
+    "databricks-model-serving",
+};
+
+/* '-' and '_' are the same, and case does not count. */
+static bool name_eq(struct sl_str a, struct sl_str b)
+{
+    if (a.n != b.n) {
+        return false;
+    }
+    for (size_t i = 0; i < a.n; i++) {
+        char x = a.p[i] == '_' ? '-' : a.p[i];
+        char y = b.p[i] == '_' ? '-' : b.p[i];
+        if (!sl_str_case_eq(sl_str_make(&x, 1), sl_str_make(&y, 1))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const struct sl_provider *sl_provider_find(struct sl_str name)
+{
+    for (size_t i = 0; sl_providers[i]; i++) {
+        if (name_eq(name, sl_str_c(sl_providers[i]->name))) {
+            return sl_providers[i];
+        }
+    }
+    return NULL;
+}
+
+bool sl_provider_is_known(struct sl_str name)
+{
+    for (size_t i = 0; i < SL_ARRAY_LEN(known); i++) {
+        if (name_eq(name, sl_str_c(known[i]))) {
+            return true;
+        }
+    }
+    return sl_provider_find(name) != NULL;
+}
+
+struct sl_str sl_provider_refusal(const struct sl_provider *provider, enum sl_llm_type type, bool is_stream,
+                                  struct sl_arena *arena)
+{
+    static const char *const words[SL_LLM_TYPE_COUNT] = { "chat", "completions", "embeddings" };
+    return sl_arena_printf(arena, "The %s%s route is not implemented for %s models.", words[type],
+                           is_stream && type != SL_LLM_EMBEDDINGS ? " streaming" : "", provider->label);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Listening sockets: every worker has its own on the same address (SO_REUSEPORT). */
+#ifndef SL_NET_LISTEN_H
+#define SL_NET_LISTEN_H
+
+#include "base/str.h"
+#include "net/stream.h"
+
+/* "127.0.0.1:5000", "[::1]:5000", "localhost:5000", "*:5000", "unix:/path". Port 0 is allowed (tests): sl_bind_probe
+ * tells the one it got. */
+struct sl_bind_addr {
+    struct sockaddr_storage addr;
+    socklen_t len;
+    bool is_unix;
+    char text[128]; /* as written, for messages */
+};
+SL_MUST int sl_bind_parse(struct sl_str text, struct sl_bind_addr *ret, struct sl_err *err);
+/* Binds once without SO_REUSEPORT and lets go: a port in use (also by another daemon that has SO_REUSEPORT) is an error
+ * that names it. Port 0 is replaced by a free one. A unix socket's stale file (nobody answers) is removed; a live one
+ * is an error. */
+SL_MUST int sl_bind_probe(struct sl_bind_addr *io_addr, struct sl_err *err);
+/* A listening, non-blocking, close-on-exec socket. For unix sockets the workers share one descriptor: dup it. */
+SL_MUST int sl_bind_listen(const struct sl_bind_addr *addr, int *ret_fd, struct sl_err *err);
+
+/* Removes a unix socket's file, after the last close. */
+void sl_bind_unlink(const struct sl_bind_addr *addr);
+
+struct sl_listener {
+    uv_poll_t poll;
+    struct sl_loop *loop;
+    int fd;
+    bool is_unix;
+    bool is_paused, is_closing;
+    struct sl_timer retry;
+    /* A connection waits; the owner makes room for it and calls sl_listener_accept, or does not (over the limit): then
+     * the listener drops it after `on_refuse` had the chance to write a few bytes to the raw descriptor. */
+    struct sl_stream *(*on_connection)(
+        struct sl_listener *listener); /* a stream that is initialised, or NULL: refuse */
+    void (*on_accepted)(struct sl_listener *listener, struct sl_stream *stream,
+                        int r); /* r < 0: the stream did not open; free it */
+    void (*on_refuse)(struct sl_listener *listener, int fd);
+    void (*on_closed)(struct sl_listener *listener);
+};
+
+/* Takes `fd`. Callbacks are set by the owner before. At EMFILE, ENFILE, ENOMEM, ENOBUFS accepting pauses (100 ms, or
+ * until sl_listener_kick) and running exchanges go on. At most 64 connections a turn are accepted. */
+SL_MUST int sl_listener_start(struct sl_listener *listener, struct sl_loop *loop, int fd, bool is_unix);
+/* A descriptor became free: a paused listener tries again. */
+void sl_listener_kick(struct sl_listener *listener);
+/* Accepts what waits in the queue first (closing would reset those clients), then closes. */
+void sl_listener_close(struct sl_listener *listener);
+
+/* Raises RLIMIT_NOFILE to its hard limit; returns the limit in force. */
+uint64_t sl_raise_nofile(void);
+
+#endif

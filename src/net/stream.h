@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A byte stream to a peer: TCP or a unix socket, with or without TLS, with flow control both ways. Belongs to one loop.
+ *
+ *   idle ── open (accept, dial) ──> open ── close ──> closing ──> closed (on_closed: memory is the owner's again)
+ *
+ * Callbacks may close the stream; the code here looks at nothing afterwards. No callback is made from inside a write,
+ * nor after close (except on_closed). on_error and on_eof come at most once. */
+#ifndef SL_NET_STREAM_H
+#define SL_NET_STREAM_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "net/loop.h"
+
+struct sl_stream;
+struct sl_tls;     /* one TLS connection */
+struct sl_tls_ctx; /* net/tls.h */
+
+struct sl_stream_cbs {
+    /* Bytes, valid during the call only: in the loop's read buffer, or where sl_stream_read_into said. */
+    void (*on_read)(struct sl_stream *stream, struct sl_str bytes);
+    /* The peer will send no more: FIN, or TLS close_notify. Writing may go on. */
+    void (*on_eof)(struct sl_stream *stream);
+    /* Broken: reset, TLS failure, end inside TLS without close_notify is on_eof with sl_stream_is_truncated. `text` is
+     * fit to show. */
+    void (*on_error)(struct sl_stream *stream, const char *text);
+    /* The queue, once over SL_STREAM_HIGH, fell to SL_STREAM_LOW or less; also whenever it became empty after it was
+     * not. */
+    void (*on_drain)(struct sl_stream *stream);
+};
+
+/* A source is paused when more than this waits to be sent, and resumed at the low mark. */
+#define SL_STREAM_HIGH 65536
+#define SL_STREAM_LOW  16384
+
+struct sl_addr {
+    char text[64]; /* "192.0.2.1", "2001:db8::1", "unix" */
+    uint16_t port;
+    bool is_ipv6;
+    unsigned char ip[16]; /* network order; IPv4 in the first 4 */
+};
+
+struct sl_stream {
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } uv;
+    struct sl_loop *loop;
+    const struct sl_stream_cbs *cbs;
+    struct sl_tls *tls; /* NULL: plain */
+    char *into;         /* sl_stream_read_into */
+    size_t into_len;
+    size_t queued; /* bytes accepted by write and not yet given to the kernel */
+    void (*on_closed)(struct sl_stream *stream);
+    bool is_open, is_reading, is_closing, is_broken, is_eof, is_truncated;
+    bool was_high;
+    /* private */
+    bool is_flowing;       /* libuv reads */
+    bool is_shut;          /* sl_stream_shutdown was called */
+    bool is_told;          /* on_error was made */
+    bool is_error_due;     /* on_error is to be made by `later`, not by the end of reading */
+    const char *error;     /* why is_broken; static text or in `tls` */
+    struct sl_timer later; /* what may not be called back at once */
+    uv_shutdown_t shutdown;
+};
+
+/* No handle yet; nothing to close. */
+void sl_stream_init(struct sl_stream *stream, struct sl_loop *loop, const struct sl_stream_cbs *cbs);
+
+/* Reads from now on / stops the kernel's flow. Reading stays on during a whole exchange, except to hold a source back.
+ * Never calls back. */
+void sl_stream_read_start(struct sl_stream *stream);
+void sl_stream_read_stop(struct sl_stream *stream);
+/* The next bytes go to `p` (at most n), so that a long body is not copied; one on_read uses it up partly: the rest
+ * moves on. Ends when n bytes came, or with n = 0. */
+void sl_stream_read_into(struct sl_stream *stream, char *p, size_t n);
+
+/* Sends the slices in order, in one writev where the kernel takes them; what it does not take is copied and follows. 0,
+ * or SL_E_IO / SL_E_NOMEM when the stream is broken (on_error follows by itself from the loop). What the peer sent
+ * before it went away is read first: on a stream that is being read, on_error comes after the last on_read. SL_E_IO
+ * without on_error: not open, closed, or after sl_stream_shutdown. */
+SL_MUST int sl_stream_write(struct sl_stream *stream, const struct sl_str *slices, size_t n);
+/* The same, but nothing is copied: the bytes (not the array) must live until the queue is empty or the stream is
+ * closed. */
+SL_MUST int sl_stream_write_ref(struct sl_stream *stream, const struct sl_str *slices, size_t n);
+/* Bytes of those not yet given to the kernel, exact also in the midst of a long write (`queued` moves by whole writes):
+ * tells whether a slow peer moves at all. */
+size_t sl_stream_unsent(const struct sl_stream *stream);
+/* After what is queued: FIN (TLS: close_notify before). */
+void sl_stream_shutdown(struct sl_stream *stream);
+/* Detaches at once: no callback but on_closed, no borrowed byte is touched again. What was queued and not sent is lost.
+ * Once. */
+void sl_stream_close(struct sl_stream *stream, void (*on_closed)(struct sl_stream *stream));
+/* As close, with RST: the peer must not take a cut reply for a whole one. */
+void sl_stream_reset(struct sl_stream *stream, void (*on_closed)(struct sl_stream *stream));
+
+/* Makes it a TLS stream. Server: the handshake begins with the peer's first bytes. Client: call before anything is
+ * written; writes before the handshake is done are held. `host`: SNI and the name that the certificate must be for (an
+ * IP address: IP SAN, no SNI). */
+SL_MUST int sl_stream_tls_server(struct sl_stream *stream, struct sl_tls_ctx *ctx);
+SL_MUST int sl_stream_tls_client(struct sl_stream *stream, struct sl_tls_ctx *ctx, struct sl_str host,
+                                 struct sl_err *err);
+/* Client: true once the handshake is complete (always for plain). */
+bool sl_stream_is_secure_or_plain(const struct sl_stream *stream);
+
+/* TCP_NODELAY is always set. */
+void sl_stream_peer(const struct sl_stream *stream, struct sl_addr *ret);
+
+/* For listener and dialler: takes a connected non-blocking socket (closed on failure). */
+SL_MUST int sl_stream_open_fd(struct sl_stream *stream, int fd, bool is_unix);
+
+#endif

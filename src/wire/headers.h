@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A list of header fields as slices; order and repetition kept. Names compare without case. The storage is the caller's
+ * (an exchange's arena); nothing is copied. */
+#ifndef SL_WIRE_HEADERS_H
+#define SL_WIRE_HEADERS_H
+
+#include "base/arena.h"
+#include "base/str.h"
+
+struct sl_header {
+    struct sl_str name;
+    struct sl_str value; /* without surrounding white space */
+};
+
+struct sl_headers {
+    struct sl_header *v;
+    uint32_t n, cap;
+};
+
+/* First one with that name, or NULL. */
+const struct sl_header *sl_headers_find(const struct sl_headers *headers, struct sl_str name);
+/* Its value, or SL_STR_NONE. */
+struct sl_str sl_headers_get(const struct sl_headers *headers, const char *name);
+uint32_t sl_headers_count(const struct sl_headers *headers, const char *name);
+/* Appends; grows on the arena (doubling). 0 or SL_E_NOMEM. */
+SL_MUST int sl_headers_add(struct sl_headers *headers, struct sl_arena *arena, struct sl_str name, struct sl_str value);
+/* Does any field of that name hold `token` in its comma-separated list (no case)? "Connection: keep-alive, close" */
+bool sl_headers_has_token(const struct sl_headers *headers, const char *name, const char *token);
+
+/* Fields that belong to one connection and are never forwarded (RFC 9110 7.6.1): connection, keep-alive,
+ * proxy-connection, te, trailer, transfer-encoding, upgrade, proxy-authenticate, proxy-authorization, and whatever the
+ * Connection field names. */
+bool sl_header_is_hop_by_hop(struct sl_str name);
+
+/* True for 1..max visible ASCII characters (0x21-0x7e). */
+bool sl_header_is_visible(struct sl_str value, size_t max);
+
+/* The classic reason phrase: 422 is "Unprocessable Entity", 413 "Payload Too Large"; "Unknown" when there is none. */
+const char *sl_status_reason(int status);
+
+/* IMF-fixdate of RFC 9110 5.6.7, 29 bytes and a NUL. */
+void sl_http_date(int64_t unix_sec, char out[30]);
+SL_MUST int sl_parse_http_date(struct sl_str s, int64_t *ret_unix_sec);
+/* Retry-After: delta-seconds or a date; in seconds from now, 0 when past. */
+SL_MUST int sl_parse_retry_after(struct sl_str s, int64_t now_unix_sec, uint64_t *ret_sec);
+
+#endif

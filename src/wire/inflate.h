@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Decodes Content-Encoding gzip (and zlib-wrapped deflate) as it arrives, through zlib. */
+#ifndef SL_WIRE_INFLATE_H
+#define SL_WIRE_INFLATE_H
+
+#include "base/err.h"
+#include "base/str.h"
+
+struct sl_inflate;
+
+/* Non-zero stops; sl_inflate_push returns it. */
+typedef int (*sl_inflate_fn)(void *arg, struct sl_str bytes);
+
+SL_MUST int sl_inflate_new(struct sl_inflate **ret);
+void sl_inflate_free(struct sl_inflate *inf);
+/* Feeds compressed bytes; decoded ones come to the callback in pieces of at most 16 KiB. SL_E_INVAL: not gzip, or
+ * damaged (also a second member's junk). Concatenated gzip members are decoded one behind the other (RFC 1952 2.2). */
+SL_MUST int sl_inflate_push(struct sl_inflate *inf, struct sl_str bytes, sl_inflate_fn on_bytes, void *arg);
+/* At the end of the body: 0, or SL_E_TRUNCATED. */
+SL_MUST int sl_inflate_finish(const struct sl_inflate *inf);
+
+#endif

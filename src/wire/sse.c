@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "wire/sse.h"
+
+/* --- the splitter --- */
+
+enum split_state {
+    SP_LINE,     /* inside a line that has bytes */
+    SP_EMPTY,    /* at the start of a line: an end here is a blank line */
+    SP_LINE_CR,  /* a CR ended a line with bytes: an LF may still belong to it */
+    SP_EMPTY_CR, /* a CR ended a blank line at the end of the input: an LF may still belong to it */
+};
+
+void sl_sse_split_init(struct sl_sse_split *split)
+{
+    split->state = SP_EMPTY;
+}
+
+size_t sl_sse_split_push(struct sl_sse_split *split, struct sl_str bytes)
+{
+    const char *p = bytes.p, *end = bytes.p + bytes.n;
+    if (split->state == SP_EMPTY_CR && p < end) {
+        split->state = SP_EMPTY;
+        if (*p == '\n') {
+            return 1; /* the tail of the event that was given already */
+        }
+    }
+    while (p < end) {
+        char c = *p;
+        if (split->state == SP_LINE_CR) {
+            split->state = SP_EMPTY;
+            if (c == '\n') {
+                p++;
+                continue;
+            }
+        }
+        if (split->state == SP_LINE) {
+            const char *lf = memchr(p, '\n', (size_t)(end - p));
+            const char *cr = memchr(p, '\r', (size_t)((lf ? lf : end) - p));
+            if (!lf && !cr) {
+                return 0;
+            }
+            split->state = cr ? SP_LINE_CR : SP_EMPTY;
+            p = (cr ? cr : lf) + 1;
+            continue;
+        }
+        p++;
+        if (c == '\n') {
+            return (size_t)(p - bytes.p);
+        }
+        if (c == '\r') {
+            if (p < end) {
+                p += *p == '\n';
+            } else {
+                split->state = SP_EMPTY_CR;
+            }
+            return (size_t)(p - bytes.p);
+        }
+        split->state = SP_LINE;
+    }
+    return 0;
+}
+
+/* --- the decoder --- */
+
+enum decoder_state { DS_LINE, DS_CR /* the last byte was a CR: skip an LF */ };
+
+/* Lines of field names and the event name beside the data. */
+#define LINE_SLACK     1024
+#define NAME_MAX_BYTES 1024
+
+void sl_sse_decoder_init(struct sl_sse_decoder *dec, size_t max_event, sl_sse_fn on_event, void *arg)
+{
+    *dec = (struct sl_sse_decoder){
+        .data = SL_BUF_INIT(max_event),
+        .name = SL_BUF_INIT(NAME_MAX_BYTES),
+        .line = SL_BUF_INIT(max_event + LINE_SLACK),
+        .on_event = on_event,
+        .arg = arg,
+        .max_event = max_event,
+    };
+}
+
+void sl_sse_decoder_done(struct sl_sse_decoder *dec)
+{
+    sl_buf_done(&dec->data);
+    sl_buf_done(&dec->name);
+    sl_buf_done(&dec->line);
+}
+
+static int event_give(struct sl_sse_decoder *dec, struct sl_str data)
+{
+    struct sl_sse_event event = { sl_str_make(dec->name.p ? dec->name.p : "", dec->name.len), data };
+    dec->has_data = false;
+    int r = dec->on_event(dec->arg, &event);
+    sl_buf_reset(&dec->data);
+    sl_buf_reset(&dec->name);
+    return r;
+}
+
+static int event_end(struct sl_sse_decoder *dec)
+{
+    if (!dec->has_data) {
+        sl_buf_reset(&dec->name);
+        return 0;
+    }
+    return event_give(dec, sl_str_make(dec->data.p ? dec->data.p : "", dec->data.len));
+}
+
+/* A whole line without its end. `rest`: the input behind the line's end; when a blank line follows there at once, a
+ * first data line is given as it lies. */
+static int line_take(struct sl_sse_decoder *dec, struct sl_str line, struct sl_str rest, bool *ret_gave)
+{
+    *ret_gave = false;
+    if (line.n == 0) {
+        return event_end(dec);
+    }
+    ptrdiff_t colon = sl_str_find_char(line, ':', 0);
+    if (colon == 0) {
+        return 0; /* a comment */
+    }
+    struct sl_str field = colon < 0 ? line : sl_str_sub(line, 0, (size_t)colon);
+    struct sl_str value = colon < 0 ? SL_STR("") : sl_str_sub(line, (size_t)colon + 1, line.n);
+    if (value.n && value.p[0] == ' ') {
+        value = sl_str_sub(value, 1, value.n);
+    }
+    if (sl_str_eq(field, SL_STR("event"))) {
+        sl_buf_reset(&dec->name);
+        sl_buf_add_str(&dec->name, value);
+        return sl_buf_status(&dec->name);
+    }
+    if (!sl_str_eq(field, SL_STR("data"))) {
+        return 0; /* id, retry, and what nobody knows */
+    }
+    if (!dec->has_data && rest.n && rest.p[0] == '\n' && value.n <= dec->max_event) {
+        *ret_gave = true;
+        return event_give(dec, value);
+    }
+    if (dec->has_data) {
+        sl_buf_add_char(&dec->data, '\n');
+    }
+    dec->has_data = true;
+    sl_buf_add_str(&dec->data, value);
+    return sl_buf_status(&dec->data);
+}
+
+/* A byte order mark at the very start is dropped, however it is split (dec->bom counts its bytes; 3: past it). Returns
+ * the bytes to skip. */
+static int bom_skip(struct sl_sse_decoder *dec, struct sl_str *io_bytes)
+{
+    static const char bom[] = "\xef\xbb\xbf";
+    while (dec->bom < 3 && io_bytes->n) {
+        if (io_bytes->p[0] != bom[dec->bom]) {
+            /* Not one: what looked like its beginning belongs to the first line. */
+            sl_buf_add(&dec->line, bom, dec->bom);
+            dec->bom = 3;
+            return sl_buf_status(&dec->line);
+        }
+        dec->bom++;
+        *io_bytes = sl_str_sub(*io_bytes, 1, io_bytes->n);
+    }
+    return 0;
+}
+
+static const char *line_end(struct sl_str bytes)
+{
+    const char *lf = memchr(bytes.p, '\n', bytes.n);
+    const char *cr = memchr(bytes.p, '\r', lf ? (size_t)(lf - bytes.p) : bytes.n);
+    return cr ? cr : lf;
+}
+
+int sl_sse_push(struct sl_sse_decoder *dec, struct sl_str bytes)
+{
+    int r = bom_skip(dec, &bytes);
+    while (r == 0 && bytes.n) {
+        if (dec->state == DS_CR) {
+            dec->state = DS_LINE;
+            if (bytes.p[0] == '\n') {
+                bytes = sl_str_sub(bytes, 1, bytes.n);
+                continue;
+            }
+        }
+        const char *eol = line_end(bytes);
+        struct sl_str line = sl_str_make(bytes.p, eol ? (size_t)(eol - bytes.p) : bytes.n);
+        if (!eol || dec->line.len) {
+            sl_buf_add_str(&dec->line, line);
+            r = sl_buf_status(&dec->line);
+            if (!eol || r < 0) {
+                break;
+            }
+        }
+        bool was_kept = dec->line.len > 0;
+        size_t used = line.n + 1;
+        if (*eol == '\r') {
+            if (used < bytes.n) {
+                used += bytes.p[used] == '\n';
+            } else {
+                dec->state = DS_CR;
+            }
+        }
+        bytes = sl_str_sub(bytes, used, bytes.n);
+        bool gave;
+        r = line_take(dec, was_kept ? sl_buf_str(&dec->line) : line, bytes, &gave);
+        sl_buf_reset(&dec->line);
+        if (gave) {
+            bytes = sl_str_sub(bytes, 1, bytes.n); /* the blank line */
+        }
+    }
+    return r;
+}
+
+int sl_sse_finish(struct sl_sse_decoder *dec)
+{
+    int r = 0;
+    if (dec->bom < 3 && dec->bom > 0) {
+        sl_buf_add(&dec->line, "\xef\xbb\xbf", dec->bom);
+        dec->bom = 3;
+    }
+    if (dec->line.len) {
+        bool gave;
+        r = line_take(dec, sl_buf_str(&dec->line), SL_STR(""), &gave);
+        sl_buf_reset(&dec->line);
+    }
+    return r < 0 ? r : event_end(dec);
+}
+
+/* --- the encoder --- */
+
+void sl_sse_write(struct sl_buf *out, struct sl_str name, struct sl_str data)
+{
+    if (name.n) {
+        sl_buf_add_lit(out, "event: ");
+        sl_buf_add_str(out, name);
+        sl_buf_add_char(out, '\n');
+    }
+    struct sl_str rest = data.p ? data : SL_STR(""), line;
+    while (sl_str_next(&rest, '\n', &line)) {
+        sl_buf_add_lit(out, "data: ");
+        sl_buf_add_str(out, line);
+        sl_buf_add_char(out, '\n');
+    }
+    sl_buf_add_char(out, '\n');
+}

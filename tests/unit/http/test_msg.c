@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "http/msg.h"
+
+#define MAX_HEAD 8192
+
+/* Requests and the status that refuses them; 0: accepted. The head check and the parser together, as the server uses
+ * them. */
+static const struct {
+    const char *head;
+    int status;
+} requests[] = {
+    { "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0 },
+    { "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 0 },
+    { "\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400 },
+    { "POST /x?y=z HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n", 0 },
+    { "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 0 },
+    { "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n", 0 },
+    { "GET / HTTP/1.0\r\n\r\n", 0 },
+    { "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n", 0 },
+    { "GET / HTTP/1.1\r\nHost:\r\nX-Empty:\r\nX-Tab:\ta\tb\r\n\r\n", 0 },
+    { "GET / HTTP/1.1\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400 },
+    { "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400 },
+    { "GET /  HTTP/1.1\r\nHost: a\r\n\r\n", 400 },
+    { "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", 400 },
+    { " GET / HTTP/1.1\r\nHost: a\r\n\r\n", 400 },
+    { "GET /\r\nHost: a\r\n\r\n", 400 },
+    { "GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505 },
+    { "GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505 },
+    { "GET / HTTP/0.9\r\nHost: a\r\n\r\n", 505 },
+    { "GET / RTSP/1.0\r\nHost: a\r\n\r\n", 400 },
+    { "GET / http/1.1\r\nHost: a\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: a\r\n X: folded\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n\tfolded\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\n Host: a\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: a\r\nX-Abc:\rxTransfer-Encoding: chunked\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\nHost: a\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: a\r\nX: b\x01"
+      "c\r\n\r\n",
+      400 },
+    { "GET / HTTP/1.1\r\nHost: a\r\nno-colon\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: a\r\n: empty\r\n\r\n", 400 },
+    { "GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n", 400 },
+    { "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501 },
+    { "BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", 501 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", 501 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 501 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", 400 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
+    { "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", 400 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\n", 400 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -5\r\n\r\n", 400 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n", 400 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x5\r\n\r\n", 400 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551616\r\n\r\n", 400 },
+};
+
+/* The status for a head given in two pieces, split at `at`. -1: not complete. */
+static int request_status(const char *text, size_t at)
+{
+    struct sl_msg msg;
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    sl_msg_init(&msg, SL_HEAD_REQUEST, MAX_HEAD);
+    struct sl_str whole = sl_str_c(text);
+    int status = -1;
+    size_t used = 0;
+    int r = sl_head_check_push(&msg.check, sl_str_sub(whole, 0, at), &used);
+    if (r == 0) {
+        r = sl_head_check_push(&msg.check, sl_str_sub(whole, at, whole.n), &used);
+    }
+    if (r < 0) {
+        status = sl_head_fault_status(msg.check.fault);
+    } else if (r == 1) {
+        assert_int_equal(msg.check.offset, whole.n);
+        struct sl_msg_fault fault = { 0 };
+        r = sl_msg_parse_request(&msg, whole, &arena, &fault);
+        status = r < 0 ? fault.status : 0;
+    }
+    sl_arena_done(&arena);
+    return status;
+}
+
+static void requests_are_accepted_or_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(requests); i++) {
+        for (size_t at = 0; at < strlen(requests[i].head); at++) {
+            int status = request_status(requests[i].head, at);
+            if (status != requests[i].status) {
+                print_error("case %zu, split at %zu: %d, not %d: %s\n", i, at, status, requests[i].status,
+                            requests[i].head);
+            }
+            assert_int_equal(status, requests[i].status);
+        }
+    }
+}
+
+static void a_nul_byte_is_refused(void **state)
+{
+    (void)state;
+    static const char head[] = "GET / HTTP/1.1\r\nHost: a\0b\r\n\r\n";
+    struct sl_head_check check;
+    sl_head_check_init(&check, SL_HEAD_REQUEST, MAX_HEAD, 100);
+    size_t used;
+    assert_int_equal(sl_head_check_push(&check, sl_str_make(head, sizeof(head) - 1), &used), SL_E_INVAL);
+    assert_int_equal(check.fault, SL_HEAD_NUL);
+    assert_int_equal(check.offset, 23);
+}
+
+static void fields_are_slices_of_the_head(void **state)
+{
+    (void)state;
+    struct sl_str head = SL_STR(
+        "POST /a/b?c=d HTTP/1.1\r\nHost: example\r\nX-One:  1 \r\nEmpty:\r\nconnection: Keep-Alive, close\r\n\r\n");
+    struct sl_msg msg;
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    sl_msg_init(&msg, SL_HEAD_REQUEST, MAX_HEAD);
+    struct sl_msg_fault fault;
+    assert_int_equal(sl_msg_parse_request(&msg, head, &arena, &fault), 0);
+    assert_true(sl_str_eq(msg.method, SL_STR("POST")));
+    assert_true(sl_str_eq(msg.target, SL_STR("/a/b?c=d")));
+    assert_int_equal(msg.headers.n, 4);
+    assert_true(sl_str_eq(sl_headers_get(&msg.headers, "x-one"), SL_STR("1")));
+    assert_int_equal(sl_headers_get(&msg.headers, "empty").n, 0);
+    assert_false(msg.keep_alive);
+    assert_int_equal(msg.framing, SL_BODY_NONE);
+    sl_arena_done(&arena);
+}
+
+struct collect {
+    char bytes[256];
+    size_t n;
+};
+
+static int on_body(void *arg, struct sl_str bytes)
+{
+    struct collect *c = arg;
+    assert_true(c->n + bytes.n <= sizeof(c->bytes));
+    memcpy(c->bytes + c->n, bytes.p, bytes.n);
+    c->n += bytes.n;
+    return 0;
+}
+
+/* Pushes a body in pieces; 1 complete, 0 not, <0 refused. */
+static int body_push(const char *text, size_t piece, struct collect *c, size_t *ret_used)
+{
+    static const char head[] = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    struct sl_msg msg;
+    struct sl_arena arena;
+    struct sl_msg_fault fault;
+    sl_arena_init(&arena, NULL);
+    sl_msg_init(&msg, SL_HEAD_REQUEST, MAX_HEAD);
+    assert_int_equal(sl_msg_parse_request(&msg, sl_str_c(head), &arena, &fault), 0);
+    assert_int_equal(msg.framing, SL_BODY_CHUNKED);
+    *c = (struct collect){ .n = 0 };
+    msg.on_body = on_body;
+    msg.arg = c;
+    struct sl_str whole = sl_str_c(text);
+    int r = 0;
+    size_t at = 0;
+    while (r == 0 && at < whole.n) {
+        size_t used = 0;
+        r = sl_msg_push_body(&msg, sl_str_sub(whole, at, at + piece), &used, &fault);
+        at += used;
+    }
+    *ret_used = at;
+    sl_arena_done(&arena);
+    return r;
+}
+
+static void chunked_bodies_split_anywhere(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "5\r\nhello\r\n1;ext=\"x\"\r\n,\r\nA\r\n 0123456789\r\n0\r\nTrailer: x\r\nAnother: y\r\n\r\nGET";
+    static const char good[] = "5\r\nhello\r\n1\r\n,\r\n6\r\n world\r\n0\r\nTrailer: x\r\nAnother: y\r\n\r\nGET";
+    struct collect c;
+    size_t used;
+    for (size_t piece = 1; piece <= strlen(good); piece++) {
+        assert_int_equal(body_push(good, piece, &c, &used), 1);
+        assert_int_equal(c.n, 12);
+        assert_memory_equal(c.bytes, "hello, world", 12);
+        assert_int_equal(used, strlen(good) - 3);
+        assert_int_equal(body_push("0\r\n\r\n", piece, &c, &used), 1);
+        assert_int_equal(used, 5);
+        assert_true(body_push(text, piece, &c, &used) < 0); /* a chunk of 10 with 11 bytes */
+    }
+}
+
+static void malformed_chunks_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "5\r\nhelloX\r\n",
+        "g\r\n",
+        "5\nhello\r\n",
+        "5\r\nhello\n0\r\n\r\n",
+        "-1\r\n",
+        "0x5\r\nhello\r\n",
+        "\r\n",
+        "5 \r\nhello\r\n",
+        "0\r\n folded: x\r\n\r\n",
+        "0\r\nbad\x01: x\r\n\r\n",
+        "0\r\nno colon\r\n\r\n",
+        "0\r\nA: b\rc\r\n\r\n",
+        "fffffffffffffffff\r\n",
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(bad); i++) {
+        for (size_t piece = 1; piece <= strlen(bad[i]); piece++) {
+            struct collect c;
+            size_t used;
+            int r = body_push(bad[i], piece, &c, &used);
+            if (r >= 0) {
+                print_error("case %zu in pieces of %zu gives %d\n", i, piece, r);
+            }
+            assert_true(r < 0);
+        }
+    }
+}
+
+static void responses_frame_their_bodies(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head;
+        enum sl_framing_kind framing;
+        bool keep_alive;
+        int r;
+    } cases[] = {
+        { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", SL_BODY_LENGTH, true, 0 },
+        { "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", SL_BODY_NONE, true, 0 },
+        { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", SL_BODY_CHUNKED, true, 0 },
+        { "HTTP/1.1 200 OK\r\n\r\n", SL_BODY_CLOSE, false, 0 },
+        { "HTTP/1.1 204 No Content\r\n\r\n", SL_BODY_NONE, true, 0 },
+        { "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", SL_BODY_LENGTH, false, 0 },
+        { "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n", SL_BODY_LENGTH, false, 0 },
+        { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", SL_BODY_NONE, false,
+          SL_E_INVAL },
+        { "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", SL_BODY_NONE, false, SL_E_INVAL },
+        { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", SL_BODY_NONE, false, SL_E_INVAL },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_msg msg;
+        struct sl_arena arena;
+        struct sl_msg_fault fault;
+        sl_arena_init(&arena, NULL);
+        sl_msg_init(&msg, SL_HEAD_RESPONSE, MAX_HEAD);
+        int r = sl_msg_parse_response(&msg, sl_str_c(cases[i].head), false, &arena, &fault);
+        assert_int_equal(r, cases[i].r);
+        if (r == 0) {
+            assert_int_equal(msg.framing, cases[i].framing);
+            assert_int_equal(msg.keep_alive, cases[i].keep_alive);
+        }
+        sl_arena_done(&arena);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_are_accepted_or_refused), cmocka_unit_test(a_nul_byte_is_refused),
+        cmocka_unit_test(fields_are_slices_of_the_head),    cmocka_unit_test(chunked_bodies_split_anywhere),
+        cmocka_unit_test(malformed_chunks_are_refused),     cmocka_unit_test(responses_frame_their_bodies),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

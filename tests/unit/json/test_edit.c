@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "json/edit.h"
+
+static const char *const keys[] = { "a", "b", "c", "d" };
+
+/* Writes the edits both ways and compares; the result into `out`. */
+static void result(const struct sl_json_edits *edits, struct sl_str text, struct sl_buf *out)
+{
+    sl_buf_reset(out);
+    sl_json_edits_write(edits, text, out);
+    struct sl_str *slices;
+    size_t n, total, at = 0;
+    assert_int_equal(sl_json_edits_slices(edits, text, &slices, &n, &total), 0);
+    assert_int_equal(total, out->len);
+    for (size_t i = 0; i < n; i++) {
+        assert_memory_equal(out->p + at, slices[i].p, slices[i].n);
+        at += slices[i].n;
+    }
+    assert_int_equal(at, total);
+}
+
+/* Every set of removals in every rotation, with sets of a present and of an absent member before and after: the result
+ * must parse and have exactly the members that a naive model has. */
+static void all_combinations_on_small_objects(void **state)
+{
+    (void)state;
+    static const char *const texts[] = { "{}", "{\"a\":1}", "{ \"a\" : 1 , \"b\":[1,{\"b\":2}] }",
+                                         "{\"a\":\"x,\",\"b\":2,\"c\":{\"a\":1},\"d\":null}",
+                                         "{\"a\":1,\"a\":2,\"b\":3}" };
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    struct sl_json doc, again;
+    sl_json_init(&doc, NULL);
+    sl_json_init(&again, NULL);
+    struct sl_buf out = SL_BUF_INIT(4096);
+    for (size_t t = 0; t < SL_ARRAY_LEN(texts); t++) {
+        struct sl_str text = sl_str_c(texts[t]);
+        assert_int_equal(sl_json_parse(&doc, text), 0);
+        struct sl_json_val root = sl_json_root(&doc);
+        for (unsigned mask = 0; mask < 16; mask++) {
+            for (unsigned mode = 0; mode < 16; mode++) {
+                struct sl_json_edits edits;
+                sl_json_edits_init(&edits, &arena);
+                bool set_new = mode & 1, set_b = mode & 2, first = mode & 4;
+                unsigned turn = mode >> 3;
+                if (first && set_new) {
+                    sl_json_edit_set(&edits, root, "new", SL_STR("[7]"));
+                }
+                if (first && set_b) {
+                    sl_json_edit_set(&edits, root, "b", SL_STR("99"));
+                }
+                for (unsigned i = 0; i < 4; i++) {
+                    unsigned k = turn ? 3 - i : i;
+                    if (mask >> k & 1) {
+                        sl_json_edit_remove(&edits, root, keys[k]);
+                    }
+                }
+                if (!first && set_new) {
+                    sl_json_edit_set(&edits, root, "new", SL_STR("[7]"));
+                }
+                bool has_b = sl_json_is_present(sl_json_get(root, "b"));
+                if (!first && set_b && !(mask & 2)) {
+                    sl_json_edit_set(&edits, root, "b", SL_STR("99"));
+                }
+                if (first && set_b && !has_b && (mask & 2)) {
+                    continue; /* removing what was only inserted is not promised */
+                }
+                result(&edits, text, &out);
+                int r = sl_json_parse(&again, sl_buf_str(&out));
+                if (r < 0) {
+                    fail_msg("%s mask %u mode %u gives %.*s", texts[t], mask, mode, (int)out.len, out.p);
+                }
+                for (unsigned k = 0; k < 4; k++) {
+                    bool gone = mask >> k & 1;
+                    struct sl_json_val v = sl_json_get(sl_json_root(&again), keys[k]);
+                    struct sl_json_val was = sl_json_get(root, keys[k]);
+                    bool is_set = k == 1 && set_b && !gone;
+                    bool want = is_set || (was.doc && !gone);
+                    if (sl_json_is_present(v) != want) {
+                        fail_msg("%s mask %u mode %u: %s in %.*s", texts[t], mask, mode, keys[k], (int)out.len, out.p);
+                    }
+                    if (want) {
+                        assert_true(sl_str_eq(sl_json_raw(v), is_set ? SL_STR("99") : sl_json_raw(was)));
+                    }
+                }
+                assert_int_equal(sl_json_is_present(sl_json_get(sl_json_root(&again), "new")), set_new);
+            }
+        }
+    }
+    sl_buf_done(&out);
+    sl_json_done(&doc);
+    sl_json_done(&again);
+    sl_arena_done(&arena);
+}
+
+static void other_bytes_stay(void **state)
+{
+    (void)state;
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    struct sl_buf out = SL_BUF_INIT(4096);
+    struct sl_str text = SL_STR(
+        " { \"x\" : 1.50e+1 ,\n\"model\":\"a\", \"model\" : \"b\" , \"y\":{\"model\":\"c\"} } ");
+    assert_int_equal(sl_json_parse(&doc, text), 0);
+    struct sl_json_edits edits;
+    sl_json_edits_init(&edits, &arena);
+    sl_json_edit_set(&edits, sl_json_root(&doc), "model", SL_STR("\"gpt\""));
+    sl_json_edit_set(&edits, sl_json_root(&doc), "one", SL_STR("1"));
+    sl_json_edit_set(&edits, sl_json_root(&doc), "two", SL_STR("2"));
+    sl_json_edit_set(&edits, sl_json_root(&doc), "one", SL_STR("3"));
+    result(&edits, text, &out);
+    assert_true(sl_str_eq(sl_buf_str(&out),
+                          SL_STR(" {\"one\":3,\"two\":2, \"x\" : 1.50e+1 ,\n\"model\":\"gpt\", \"model\" : \"gpt\" , "
+                                 "\"y\":{\"model\":\"c\"} } ")));
+    sl_buf_done(&out);
+    sl_json_done(&doc);
+    sl_arena_done(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_combinations_on_small_objects),
+        cmocka_unit_test(other_bytes_stay),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "json/json.h"
+
+static const char *vectors;
+
+/* Exactly as long as the file, so that a sanitizer sees the first byte read behind it. */
+static char *file_read(const char *dir, const char *name, size_t *ret_n)
+{
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    fseek(f, 0, SEEK_END);
+    size_t n = (size_t)ftell(f);
+    rewind(f);
+    char *p = malloc(n ? n : 1);
+    assert_int_equal(fread(p, 1, n, f), n);
+    fclose(f);
+    *ret_n = n;
+    return p;
+}
+
+static void every_vector_is_judged_right(void **state)
+{
+    (void)state;
+    DIR *dir = opendir(vectors);
+    assert_non_null(dir);
+    unsigned n_yes = 0, n_no = 0;
+    for (struct dirent *e; (e = readdir(dir));) {
+        size_t n;
+        if (!strstr(e->d_name, ".json")) {
+            continue;
+        }
+        char *text = file_read(vectors, e->d_name, &n);
+        struct sl_json doc;
+        sl_json_init(&doc, NULL);
+        int r = sl_json_parse(&doc, sl_str_make(text, n));
+        if ((e->d_name[0] == 'y') != (r == 0) && e->d_name[0] != 'i') {
+            fail_msg("%s gives %d", e->d_name, r);
+        }
+        if (r < 0) {
+            assert_true(doc.fault != SL_JSON_FAULT_NONE);
+            assert_true(doc.fault_offset <= n);
+        }
+        n_yes += e->d_name[0] == 'y';
+        n_no += e->d_name[0] == 'n';
+        sl_json_done(&doc);
+        free(text);
+    }
+    closedir(dir);
+    assert_true(n_yes > 50 && n_no > 100);
+}
+
+static void faults_name_their_offset(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum sl_json_fault fault;
+        size_t offset;
+    } cases[] = {
+        { "", SL_JSON_FAULT_EMPTY, 0 },
+        { "  ", SL_JSON_FAULT_EMPTY, 2 },
+        { "{\"a\" 1}", SL_JSON_FAULT_COLON, 5 },
+        { "{a:1}", SL_JSON_FAULT_KEY, 1 },
+        { "{\"a\":1,}", SL_JSON_FAULT_KEY, 7 },
+        { "[1 2]", SL_JSON_FAULT_COMMA, 3 },
+        { "[1,]", SL_JSON_FAULT_VALUE, 3 },
+        { "[01]", SL_JSON_FAULT_NUMBER, 2 },
+        { "[1.]", SL_JSON_FAULT_NUMBER, 3 },
+        { "[trux]", SL_JSON_FAULT_LITERAL, 4 },
+        { "\"abc", SL_JSON_FAULT_STRING_END, 4 },
+        { "\"a\x01\"", SL_JSON_FAULT_CONTROL, 2 },
+        { "\"a\\x\"", SL_JSON_FAULT_ESCAPE, 2 },
+        { "\"\\u12g4\"", SL_JSON_FAULT_ESCAPE, 1 },
+        { "\"0123456789012345678\xff tail\"", SL_JSON_FAULT_UTF8, 20 },
+        { "\"\xed\xa0\x80\"", SL_JSON_FAULT_UTF8, 1 },
+        { "[1", SL_JSON_FAULT_END, 2 },
+        { "{\"a\":", SL_JSON_FAULT_END, 5 },
+        { "1 1", SL_JSON_FAULT_EXTRA, 2 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_json doc;
+        sl_json_init(&doc, NULL);
+        assert_true(sl_json_parse(&doc, sl_str_c(cases[i].text)) < 0);
+        if (doc.fault != cases[i].fault || doc.fault_offset != cases[i].offset) {
+            fail_msg("%s: %s at %zu", cases[i].text, sl_json_fault_text(doc.fault), doc.fault_offset);
+        }
+        sl_json_done(&doc);
+    }
+}
+
+static void nesting_and_tokens_have_caps(void **state)
+{
+    (void)state;
+    char deep[2 * SL_JSON_DEPTH_MAX + 2];
+    memset(deep, '[', SL_JSON_DEPTH_MAX + 1);
+    memset(deep + SL_JSON_DEPTH_MAX, ']', SL_JSON_DEPTH_MAX);
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    assert_int_equal(sl_json_parse(&doc, sl_str_make(deep, 2 * SL_JSON_DEPTH_MAX)), 0);
+    memset(deep, '[', SL_JSON_DEPTH_MAX + 1);
+    assert_int_equal(sl_json_parse(&doc, sl_str_make(deep, SL_JSON_DEPTH_MAX + 1)), SL_E_LIMIT);
+    assert_int_equal(doc.fault, SL_JSON_FAULT_DEPTH);
+    assert_int_equal(doc.fault_offset, SL_JSON_DEPTH_MAX);
+    sl_json_done(&doc);
+
+    struct sl_json_limits limits = { 10, 4, 0 };
+    sl_json_init(&doc, &limits);
+    assert_int_equal(sl_json_parse(&doc, SL_STR("[1,2,3]")), 0);
+    assert_int_equal(sl_json_parse(&doc, SL_STR("[1,2,3,4]")), SL_E_LIMIT);
+    assert_int_equal(doc.fault, SL_JSON_FAULT_TOKENS);
+    assert_int_equal(doc.fault_offset, 7);
+    sl_json_done(&doc);
+
+    struct sl_json_limits shallow = { 512, 4, 1 };
+    sl_json_init(&doc, &shallow);
+    struct sl_str text = SL_STR("{\"a\":[1,[2],{\"b\":3}]}");
+    assert_int_equal(sl_json_parse(&doc, text), 0);
+    assert_int_equal(doc.n_toks, 3);
+    assert_true(doc.toks[2].folded);
+    assert_true(sl_str_eq(sl_json_raw(sl_json_get(sl_json_root(&doc), "a")), SL_STR("[1,[2],{\"b\":3}]")));
+    assert_true(sl_json_parse(&doc, SL_STR("{\"a\":[1,[2],{\"b\":}]}")) < 0); /* validated all the same */
+    sl_json_done(&doc);
+}
+
+static void getters_find_and_name(void **state)
+{
+    (void)state;
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    struct sl_str text = SL_STR(
+        "{\"m\":[{\"role\":\"a\"},{\"role\":5,\"x "
+        "y\":{\"z\":1e400}}],\"\\u006d2\":\"a\\n\\ud83d\\ude00\\ud800\",\"n\":2.0,\"m\":[{},{},{\"role\":7}]}");
+    assert_int_equal(sl_json_parse(&doc, text), 0);
+    struct sl_json_val root = sl_json_root(&doc);
+    assert_int_equal(sl_json_count(root), 4);
+    assert_int_equal(sl_json_count(sl_json_get(root, "m")), 3); /* the last one wins */
+    struct sl_str decoded;
+    assert_int_equal(sl_json_text(sl_json_get(root, "m2"), &arena, &decoded), 0);
+    assert_true(sl_str_eq(decoded, SL_STR("a\n\xf0\x9f\x98\x80\xef\xbf\xbd")));
+    assert_true(sl_json_str_eq(sl_json_get(root, "m2"), decoded));
+    int64_t n;
+    assert_int_equal(sl_json_int(sl_json_get(root, "n"), false, &n), SL_E_INVAL);
+    assert_int_equal(sl_json_int(sl_json_get(root, "n"), true, &n), 0);
+    assert_int_equal(n, 2);
+    struct sl_err err;
+    assert_int_equal(sl_json_need_text(sl_json_at(root, "m[2]"), "role", &arena, &decoded, &err), SL_E_TYPE);
+    assert_string_equal(err.text, "m[2].role: expected a string, got a number");
+    assert_int_equal(sl_json_need_text(sl_json_at(root, "m[1]"), "role", &arena, &decoded, &err), SL_E_NOTFOUND);
+    assert_string_equal(err.text, "m[1].role: missing");
+    assert_false(sl_json_is_present(sl_json_at(root, "m[3].role")));
+    assert_false(sl_json_is_present(sl_json_at(root, "nothing.at.all")));
+    sl_json_done(&doc);
+    sl_arena_done(&arena);
+}
+
+int main(int argc, char **argv)
+{
+    vectors = argc > 1 ? argv[1] : "tests/vectors/json";
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_vector_is_judged_right),
+        cmocka_unit_test(faults_name_their_offset),
+        cmocka_unit_test(nesting_and_tokens_have_caps),
+        cmocka_unit_test(getters_find_and_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "wire/headers.h"
+
+static void dates_in_three_forms(void **state)
+{
+    (void)state;
+    static const char *const good[] = { "Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT",
+                                        "Sun Nov  6 08:49:37 1994" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(good); i++) {
+        int64_t t = 0;
+        assert_int_equal(sl_parse_http_date(sl_str_c(good[i]), &t), 0);
+        assert_int_equal(t, 784111777);
+    }
+    char text[30];
+    sl_http_date(784111777, text);
+    assert_string_equal(text, good[0]);
+    static const char *const bad[] = { "", "Sun, 06 Nov 1994 08:49:37", "Xxx, 06 Nov 1994 08:49:37 GMT",
+                                       "Sun, 32 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(bad); i++) {
+        int64_t t;
+        assert_int_equal(sl_parse_http_date(sl_str_c(bad[i]), &t), SL_E_INVAL);
+    }
+}
+
+static void retry_after_in_two_forms(void **state)
+{
+    (void)state;
+    uint64_t sec;
+    assert_int_equal(sl_parse_retry_after(SL_STR(" 120 "), 0, &sec), 0);
+    assert_int_equal(sec, 120);
+    assert_int_equal(sl_parse_retry_after(SL_STR("Sun, 06 Nov 1994 08:49:37 GMT"), 784111770, &sec), 0);
+    assert_int_equal(sec, 7);
+    assert_int_equal(sl_parse_retry_after(SL_STR("Sun, 06 Nov 1994 08:49:37 GMT"), 784111790, &sec), 0);
+    assert_int_equal(sec, 0);
+    assert_true(sl_parse_retry_after(SL_STR("soon"), 0, &sec) < 0);
+    assert_true(sl_parse_retry_after(SL_STR("-1"), 0, &sec) < 0);
+}
+
+static void lists_find_and_count(void **state)
+{
+    (void)state;
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    struct sl_headers h = { 0 };
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(sl_headers_add(&h, &arena, SL_STR("X"), SL_STR("y")), 0);
+    }
+    assert_int_equal(sl_headers_add(&h, &arena, SL_STR("Connection"), SL_STR("keep-alive ,\tClose")), 0);
+    assert_int_equal(sl_headers_count(&h, "x"), 40);
+    assert_true(sl_headers_has_token(&h, "connection", "close"));
+    assert_false(sl_headers_has_token(&h, "connection", "clos"));
+    assert_true(sl_header_is_hop_by_hop(SL_STR("Transfer-Encoding")));
+    assert_false(sl_header_is_hop_by_hop(SL_STR("content-type")));
+    assert_true(sl_header_is_visible(SL_STR("abc-1"), 5));
+    assert_false(sl_header_is_visible(SL_STR("abc-12"), 5));
+    assert_false(sl_header_is_visible(SL_STR("a b"), 5));
+    assert_false(sl_header_is_visible(SL_STR(""), 5));
+    sl_arena_done(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dates_in_three_forms),
+        cmocka_unit_test(retry_after_in_two_forms),
+        cmocka_unit_test(lists_find_and_count),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

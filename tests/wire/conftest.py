@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+import subprocess
+
+import pytest
+
+from harness import Sluice
+from upstream import Upstream
+
+
+@pytest.fixture
+def sluice(tmp_path):
+    """A factory of daemons; each is ended by SIGTERM and must end with 0 and without a complaint."""
+    running = []
+
+    def start(*args, **kwargs):
+        daemon = Sluice(tmp_path / str(len(running)), *args, **kwargs)
+        running.append(daemon)
+        return daemon
+
+    yield start
+    for daemon in running:
+        if not getattr(daemon, "stopped", False):
+            daemon.stop()
+
+
+@pytest.fixture
+def upstream():
+    running = []
+
+    def start(handler=None, **kwargs):
+        up = Upstream(handler, **kwargs)
+        running.append(up)
+        return up
+
+    yield start
+    for up in running:
+        up.close()
+
+
+@pytest.fixture(scope="session")
+def certs(tmp_path_factory):
+    """A certificate for localhost and 127.0.0.1, signed by itself: (cert, key)."""
+    directory = tmp_path_factory.mktemp("certs")
+    cert, key = directory / "cert.pem", directory / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
+        check=True, capture_output=True)
+    return str(cert), str(key)
