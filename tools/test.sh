@@ -19,6 +19,7 @@ part() { # name, command…: one part that passes or fails as a whole
     fi
 }
 
+# Under sanitizers gcc's flow analysis sees its own checks and warns of what is not there: there warnings are no errors.
 setup() { # directory, options…
     local dir=$1
     shift
@@ -37,7 +38,7 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 part "lint" tools/lint.sh
 part "build (release)" setup build-test
-part "build (address and undefined sanitizers)" setup build-asan -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+part "build (address and undefined sanitizers)" setup build-asan -Dwerror=false -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
 part "units (release)" units build-test
 part "units (sanitizers)" units build-asan
 if [ "${WIRE:-1}" = 1 ]; then

@@ -82,6 +82,20 @@ static void root_read(struct sl_json_val root, struct sl_arena *arena, struct sl
     }
 }
 
+/* The first line or lines of a text that is not for programs. */
+static struct sl_str text_cut(struct sl_str s)
+{
+    size_t from = 0, to = s.n;
+    while (from < to && (unsigned char)s.p[from] <= ' ') {
+        from++;
+    }
+    to = SL_MIN(to, from + ERRBODY_TEXT_MAX);
+    while (to > from && (unsigned char)s.p[to - 1] <= ' ') {
+        to--;
+    }
+    return to > from ? sl_str_sub(s, from, to) : SL_STR_NONE;
+}
+
 void sl_errbody_read(struct sl_str body, struct sl_arena *arena, struct sl_errbody *ret)
 {
     *ret = (struct sl_errbody){ 0 };
@@ -93,8 +107,7 @@ void sl_errbody_read(struct sl_str body, struct sl_arena *arena, struct sl_errbo
     }
     sl_json_done(&doc);
     if (!ret->message.p) {
-        struct sl_str text = sl_str_sub(sl_str_trim(body), 0, ERRBODY_TEXT_MAX);
-        ret->message = text.n ? text : SL_STR_NONE;
+        ret->message = text_cut(body);
     }
 }
 

@@ -35,7 +35,7 @@ int sl_openai_read_usage(struct sl_json_val usage, struct sl_usage *ret)
 
 static bool has(struct sl_str s, struct sl_str needle)
 {
-    return memmem(s.p, s.n, needle.p, needle.n) != NULL;
+    return sl_str_find(s, needle, 0) >= 0;
 }
 
 bool sl_openai_refused_usage(int status, struct sl_str body)
