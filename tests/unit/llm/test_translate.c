@@ -56,18 +56,19 @@ static const struct {
                      "null") OPENAI("{\"tool_calls\":[{\"index\":1,\"function\":{\"arguments\":\"{}\"}}]}", "null")
                   OPENAI("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"\\\":1}\"}}]}", "null")
                       OPENAI("{}", "\"tool_calls\"") DONE,
-      MLFLOW("null", "\"role\":\"assistant\",\"content\":\"\"")
-          MLFLOW("null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":"
-                         "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]") MLFLOW(
+      MLFLOW("null", "\"role\":\"assistant\",\"content\":\"\"") MLFLOW(
+          "null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":"
+                  "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]")
+          MLFLOW(
               "null",
               "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\"}}]")
               MLFLOW("null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":1,\"id\":\"b\",\"type\":"
-                             "\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"\"}}]") MLFLOW(
-                  "null",
-                  "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":1,\"function\":{\"arguments\":\"{}\"}}]")
-                  MLFLOW("null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":0,\"function\":{"
-                                 "\"arguments\":\"\\\":1}\"}}]")
-                      MLFLOW("\"tool_calls\"", "\"role\":null,\"content\":null") },
+                             "\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"\"}}]")
+                  MLFLOW("null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":1,\"function\":{"
+                                 "\"arguments\":\"{}\"}}]")
+                      MLFLOW("null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":0,\"function\":{"
+                                     "\"arguments\":\"\\\":1}\"}}]")
+                          MLFLOW("\"tool_calls\"", "\"role\":null,\"content\":null") },
     { "two choices, a refusal, no [DONE]",
       DELTA("1", "{\"content\":\"b\"}", "null") DELTA("0", "{\"refusal\":\"no\"}", "null")
           DELTA("1", "{}", "\"length\"") DELTA("0", "{}", "\"content_filter\""),
