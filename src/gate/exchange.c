@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "gate/peer.h"
 
 static const unsigned allowed[SL_XS_COUNT] = {
     [SL_XS_HEAD] = SL_BIT(SL_XS_BODY) | SL_BIT(SL_XS_DONE),
@@ -54,6 +55,7 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     x->dialect = &sl_dialect_mlflow;
     x->usage = SL_USAGE_NONE;
     x->request_id = request_id_of(x);
+    x->principal = sl_peer_principal(&req->conn->peer, &req->arena);
     x->env.request_id = x->request_id;
     x->env.headers = &req->msg.headers;
     sl_xchg_list_add(&worker->xchgs, x);
