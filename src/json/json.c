@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parser. No recursion: the kind of every open container is a bit on a stack of SL_JSON_DEPTH_MAX bits, and the
  * `next` of an open container's token holds its parent's index until it is closed. Strings, where most bytes are, are
- * scanned 16 bytes at a time. */
+ * scanned 16 bytes at a time.
+ *
+ * What the loop works with lies in one local struct whose address goes to inlined functions only, so that it lives in
+ * registers: what is not on the path of a good document (faults, a growing tape) gets values, not the struct. */
 #include "json/json.h"
 
 #include <stdlib.h>
@@ -12,12 +15,19 @@
 #define TAPE_MIN  64
 
 struct parser {
-    struct sl_json *doc;
-    const char *start, *p, *end;
+    const char *p, *end;
+    struct sl_json_tok *toks; /* the document's, as are the next two; given back at the end */
+    uint32_t n_toks;
+    uint32_t cap;
     uint32_t depth;
     uint32_t record_depth; /* containers deeper than this are folded */
     uint32_t parent;       /* token of the innermost recorded open container */
-    uint64_t is_object[SL_JSON_DEPTH_MAX / 64];
+    bool is_object;        /* the innermost open container */
+};
+
+/* Which open containers are objects, outermost first. */
+struct kinds {
+    uint64_t bits[SL_JSON_DEPTH_MAX / 64];
 };
 
 void sl_json_init(struct sl_json *doc, const struct sl_json_limits *limits)
@@ -58,26 +68,26 @@ const char *sl_json_fault_text(enum sl_json_fault fault)
     return (size_t)fault < SL_ARRAY_LEN(texts) ? texts[fault] : "?";
 }
 
-static int fail_at(struct parser *ps, enum sl_json_fault fault, const char *at)
+SL_NOINLINE static int fail_at(struct sl_json *doc, enum sl_json_fault fault, const char *at)
 {
-    ps->doc->fault = fault;
-    ps->doc->fault_offset = (size_t)(at - ps->start);
+    doc->fault = fault;
+    doc->fault_offset = (size_t)(at - doc->text.p);
     if (fault == SL_JSON_FAULT_NOMEM) {
         return SL_E_NOMEM;
     }
     return fault == SL_JSON_FAULT_DEPTH || fault == SL_JSON_FAULT_TOKENS ? SL_E_LIMIT : SL_E_INVAL;
 }
 
-static int tape_grow(struct parser *ps)
+/* Room for one more token; `at` is where it stands. */
+SL_NOINLINE static int tape_grow(struct sl_json *doc, const char *at)
 {
-    struct sl_json *doc = ps->doc;
     if (doc->cap >= doc->limits.tokens) {
-        return fail_at(ps, SL_JSON_FAULT_TOKENS, ps->p);
+        return fail_at(doc, SL_JSON_FAULT_TOKENS, at);
     }
     uint32_t cap = SL_MIN(SL_MAX(doc->cap * 2, (uint32_t)TAPE_MIN), doc->limits.tokens);
     struct sl_json_tok *toks = realloc(doc->toks, cap * sizeof(*toks));
     if (!toks) {
-        return fail_at(ps, SL_JSON_FAULT_NOMEM, ps->p);
+        return fail_at(doc, SL_JSON_FAULT_NOMEM, at);
     }
     doc->toks = toks;
     doc->cap = cap;
@@ -85,36 +95,35 @@ static int tape_grow(struct parser *ps)
 }
 
 /* A token at the end of the tape, unless it lies inside a folded container. */
-SL_INLINE int tok_add(struct parser *ps, enum sl_json_kind kind, const char *from, size_t len, bool is_escaped)
+SL_INLINE int tok_add(struct sl_json *doc, struct parser *ps, enum sl_json_kind kind, const char *from, size_t len,
+                      bool is_escaped)
 {
-    struct sl_json *doc = ps->doc;
     if (ps->depth > ps->record_depth) {
         return 0;
     }
-    if (SL_UNLIKELY(doc->n_toks == doc->cap || doc->n_toks == doc->limits.tokens)) {
-        int r = doc->n_toks == doc->limits.tokens ? fail_at(ps, SL_JSON_FAULT_TOKENS, from) : tape_grow(ps);
+    if (SL_UNLIKELY(ps->n_toks == ps->cap)) {
+        int r = tape_grow(doc, from);
         if (r < 0) {
             return r;
         }
+        ps->toks = doc->toks;
+        ps->cap = SL_MIN(doc->cap, doc->limits.tokens);
     }
-    doc->toks[doc->n_toks] = (struct sl_json_tok){
-        .off = (uint32_t)(from - ps->start),
+    ps->toks[ps->n_toks] = (struct sl_json_tok){
+        .off = (uint32_t)(from - doc->text.p),
         .len = (uint32_t)len,
-        .next = doc->n_toks + 1,
+        .next = ps->n_toks + 1,
         .kind = (uint8_t)kind,
         .escaped = is_escaped,
     };
-    doc->n_toks++;
+    ps->n_toks++;
     return 0;
 }
 
 /* The length of the valid UTF-8 sequence at p, or 0 (RFC 3629 section 4). */
-static size_t utf8_length(const unsigned char *p, size_t n)
+SL_INLINE size_t utf8_length(const unsigned char *p, size_t n)
 {
     unsigned char a = p[0];
-    if (a < 0x80) {
-        return 1;
-    }
     size_t need = a >= 0xc2 && a <= 0xdf ? 2 : (a & 0xf0) == 0xe0 ? 3 : a >= 0xf0 && a <= 0xf4 ? 4 : 0;
     if (need == 0 || n < need) {
         return 0;
@@ -132,83 +141,87 @@ static size_t utf8_length(const unsigned char *p, size_t n)
     return need;
 }
 
-/* NULL, or where the UTF-8 goes wrong. */
-static const char *utf8_fault(const char *p, const char *end)
-{
-    while (p < end) {
-        size_t n = utf8_length((const unsigned char *)p, (size_t)(end - p));
-        if (n == 0) {
-            return p;
-        }
-        p += n;
-    }
-    return NULL;
-}
-
 static bool is_hex(char c)
 {
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
 /* One escape, `p` behind the backslash. NULL: not one. */
-static const char *escape_skip(const char *p, const char *end)
+SL_INLINE const char *escape_skip(const char *p, const char *end)
 {
     if (p == end) {
         return NULL;
     }
-    if (*p != 'u') {
-        return strchr("\"\\/bfnrt", *p) && *p ? p + 1 : NULL;
+    switch (*p) {
+    case 'n':
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'r':
+    case 't':
+        return p + 1;
+    case 'u':
+        return end - p >= 5 && is_hex(p[1]) && is_hex(p[2]) && is_hex(p[3]) && is_hex(p[4]) ? p + 5 : NULL;
+    default:
+        return NULL;
     }
-    for (int i = 1; i <= 4; i++) {
-        if (p + i == end || !is_hex(p[i])) {
+}
+
+/* What stopped the scan of a string is no closing quote: goes over escapes and text beyond ASCII, each byte once.
+ * Returns the closing quote, or NULL with the fault set. */
+SL_NOINLINE static const char *string_rest(struct sl_json *doc, const char *p, const char *end, bool *ret_escaped)
+{
+    for (;;) {
+        if (p == end) {
+            fail_at(doc, SL_JSON_FAULT_STRING_END, p);
             return NULL;
         }
+        unsigned char c = (unsigned char)*p;
+        if (c == '"') {
+            return p;
+        }
+        if (c == '\\') {
+            const char *next = escape_skip(p + 1, end);
+            if (!next) {
+                fail_at(doc, SL_JSON_FAULT_ESCAPE, p);
+                return NULL;
+            }
+            *ret_escaped = true;
+            p = next;
+        } else if (c >= 0x80) {
+            size_t n = utf8_length((const unsigned char *)p, (size_t)(end - p));
+            if (n == 0) {
+                fail_at(doc, SL_JSON_FAULT_UTF8, p);
+                return NULL;
+            }
+            p += n;
+        } else if (c < 0x20) {
+            fail_at(doc, SL_JSON_FAULT_CONTROL, p);
+            return NULL;
+        }
+        p = sl_simd_string_stop(p, end, NULL);
     }
-    return p + 5;
 }
 
 /* `ps->p` is behind the opening quote; afterwards behind the closing one. */
-SL_INLINE int string_parse(struct parser *ps)
+SL_INLINE int string_parse(struct sl_json *doc, struct parser *ps)
 {
     const char *from = ps->p;
-    const char *p = from;
+    const char *p = sl_simd_string_stop(from, ps->end, NULL);
     bool is_escaped = false;
-    bool has_high = false;
-    for (;;) {
-        p = sl_simd_string_stop(p, ps->end, &has_high);
-        if (SL_LIKELY(p < ps->end && *p == '"')) {
-            break;
-        }
-        if (has_high) {
-            const char *bad = utf8_fault(from, p);
-            if (bad) {
-                return fail_at(ps, SL_JSON_FAULT_UTF8, bad);
-            }
-        }
-        if (p == ps->end) {
-            return fail_at(ps, SL_JSON_FAULT_STRING_END, p);
-        }
-        if (*p != '\\') {
-            return fail_at(ps, SL_JSON_FAULT_CONTROL, p);
-        }
-        is_escaped = true;
-        const char *next = escape_skip(p + 1, ps->end);
-        if (!next) {
-            return fail_at(ps, SL_JSON_FAULT_ESCAPE, p);
-        }
-        p = next;
-    }
-    if (SL_UNLIKELY(has_high)) {
-        const char *bad = utf8_fault(from, p);
-        if (bad) {
-            return fail_at(ps, SL_JSON_FAULT_UTF8, bad);
+    if (SL_UNLIKELY(p == ps->end || *p != '"')) {
+        p = string_rest(doc, p, ps->end, &is_escaped);
+        if (!p) {
+            return SL_E_INVAL;
         }
     }
     ps->p = p + 1;
-    return tok_add(ps, SL_JSON_STRING, from, (size_t)(p - from), is_escaped);
+    return tok_add(doc, ps, SL_JSON_STRING, from, (size_t)(p - from), is_escaped);
 }
 
-static const char *digits_skip(const char *p, const char *end)
+SL_INLINE const char *digits_skip(const char *p, const char *end)
 {
     while (p < end && *p >= '0' && *p <= '9') {
         p++;
@@ -216,20 +229,20 @@ static const char *digits_skip(const char *p, const char *end)
     return p;
 }
 
-static int number_parse(struct parser *ps)
+SL_INLINE int number_parse(struct sl_json *doc, struct parser *ps)
 {
     const char *from = ps->p;
     const char *p = from + (*from == '-');
     const char *digits = p;
     p = digits_skip(p, ps->end);
     if (p == digits || (*digits == '0' && p > digits + 1)) {
-        return fail_at(ps, SL_JSON_FAULT_NUMBER, p == digits ? p : digits + 1);
+        return fail_at(doc, SL_JSON_FAULT_NUMBER, p == digits ? p : digits + 1);
     }
     if (p < ps->end && *p == '.') {
         const char *fraction = ++p;
         p = digits_skip(p, ps->end);
         if (p == fraction) {
-            return fail_at(ps, SL_JSON_FAULT_NUMBER, p);
+            return fail_at(doc, SL_JSON_FAULT_NUMBER, p);
         }
     }
     if (p < ps->end && (*p == 'e' || *p == 'E')) {
@@ -238,167 +251,161 @@ static int number_parse(struct parser *ps)
         const char *exponent = p;
         p = digits_skip(p, ps->end);
         if (p == exponent) {
-            return fail_at(ps, SL_JSON_FAULT_NUMBER, p);
+            return fail_at(doc, SL_JSON_FAULT_NUMBER, p);
         }
     }
     ps->p = p;
-    return tok_add(ps, SL_JSON_NUMBER, from, (size_t)(p - from), false);
+    return tok_add(doc, ps, SL_JSON_NUMBER, from, (size_t)(p - from), false);
 }
 
-static int literal_parse(struct parser *ps, const char *word, size_t n, enum sl_json_kind kind)
+SL_INLINE int literal_parse(struct sl_json *doc, struct parser *ps, const char *word, size_t n, enum sl_json_kind kind)
 {
     for (size_t i = 0; i < n; i++) {
         if (ps->p + i == ps->end || ps->p[i] != word[i]) {
-            return fail_at(ps, SL_JSON_FAULT_LITERAL, ps->p + i);
+            return fail_at(doc, SL_JSON_FAULT_LITERAL, ps->p + i);
         }
     }
     const char *from = ps->p;
     ps->p += n;
-    return tok_add(ps, kind, from, n, false);
+    return tok_add(doc, ps, kind, from, n, false);
 }
 
-static int container_open(struct parser *ps, bool is_object)
+SL_INLINE int container_open(struct sl_json *doc, struct parser *ps, struct kinds *kinds, bool is_object)
 {
-    if (ps->depth == ps->doc->limits.depth) {
-        return fail_at(ps, SL_JSON_FAULT_DEPTH, ps->p);
+    if (ps->depth == doc->limits.depth) {
+        return fail_at(doc, SL_JSON_FAULT_DEPTH, ps->p);
     }
-    uint32_t index = ps->doc->n_toks;
-    int r = tok_add(ps, is_object ? SL_JSON_OBJECT : SL_JSON_ARRAY, ps->p, 0, false);
+    uint32_t index = ps->n_toks;
+    int r = tok_add(doc, ps, is_object ? SL_JSON_OBJECT : SL_JSON_ARRAY, ps->p, 0, false);
     if (r < 0) {
         return r;
     }
     if (ps->depth <= ps->record_depth) {
-        ps->doc->toks[index].next = ps->parent;
+        ps->toks[index].next = ps->parent;
         ps->parent = index;
     }
     uint64_t bit = 1ULL << (ps->depth % 64);
-    uint64_t *word = &ps->is_object[ps->depth / 64];
+    uint64_t *word = &kinds->bits[ps->depth / 64];
     *word = is_object ? *word | bit : *word & ~bit;
+    ps->is_object = is_object;
     ps->depth++;
     ps->p++;
     return 0;
 }
 
-SL_INLINE bool inside_object(const struct parser *ps)
+SL_INLINE void container_close(const struct sl_json *doc, struct parser *ps, const struct kinds *kinds)
 {
-    uint32_t d = ps->depth - 1;
-    return ps->is_object[d / 64] >> (d % 64) & 1;
-}
-
-static void container_close(struct parser *ps)
-{
-    struct sl_json *doc = ps->doc;
     ps->p++;
     ps->depth--;
     if (ps->depth <= ps->record_depth) {
-        struct sl_json_tok *tok = &doc->toks[ps->parent];
+        struct sl_json_tok *tok = &ps->toks[ps->parent];
         ps->parent = tok->next;
-        tok->next = doc->n_toks;
-        tok->len = (uint32_t)(ps->p - ps->start) - tok->off;
+        tok->next = ps->n_toks;
+        tok->len = (uint32_t)(ps->p - doc->text.p) - tok->off;
         tok->folded = ps->depth == ps->record_depth;
+    }
+    if (ps->depth) {
+        uint32_t d = ps->depth - 1;
+        ps->is_object = kinds->bits[d / 64] >> (d % 64) & 1;
     }
 }
 
 SL_INLINE void space_skip(struct parser *ps)
 {
-    while (ps->p < ps->end && (*ps->p == ' ' || *ps->p == '\n' || *ps->p == '\r' || *ps->p == '\t')) {
+    while (ps->p < ps->end && (unsigned char)*ps->p <= ' ' &&
+           (*ps->p == ' ' || *ps->p == '\n' || *ps->p == '\r' || *ps->p == '\t')) {
         ps->p++;
     }
 }
 
 /* A scalar, or the opening of a container. */
-SL_INLINE int value_parse(struct parser *ps, bool *ret_opened)
+SL_INLINE int value_parse(struct sl_json *doc, struct parser *ps, struct kinds *kinds, bool *ret_opened)
 {
     *ret_opened = false;
     if (ps->p == ps->end) {
-        return fail_at(ps, ps->depth ? SL_JSON_FAULT_END : SL_JSON_FAULT_EMPTY, ps->p);
+        return fail_at(doc, ps->depth ? SL_JSON_FAULT_END : SL_JSON_FAULT_EMPTY, ps->p);
     }
     switch (*ps->p) {
     case '"':
         ps->p++;
-        return string_parse(ps);
+        return string_parse(doc, ps);
     case '{':
     case '[':
         *ret_opened = true;
-        return container_open(ps, *ps->p == '{');
+        return container_open(doc, ps, kinds, *ps->p == '{');
     case 't':
-        return literal_parse(ps, "true", 4, SL_JSON_TRUE);
+        return literal_parse(doc, ps, "true", 4, SL_JSON_TRUE);
     case 'f':
-        return literal_parse(ps, "false", 5, SL_JSON_FALSE);
+        return literal_parse(doc, ps, "false", 5, SL_JSON_FALSE);
     case 'n':
-        return literal_parse(ps, "null", 4, SL_JSON_NULL);
+        return literal_parse(doc, ps, "null", 4, SL_JSON_NULL);
     default:
         if (*ps->p == '-' || (*ps->p >= '0' && *ps->p <= '9')) {
-            return number_parse(ps);
+            return number_parse(doc, ps);
         }
-        return fail_at(ps, SL_JSON_FAULT_VALUE, ps->p);
+        return fail_at(doc, SL_JSON_FAULT_VALUE, ps->p);
     }
 }
 
 /* A member's name and colon. */
-SL_INLINE int key_parse(struct parser *ps)
+SL_INLINE int key_parse(struct sl_json *doc, struct parser *ps)
 {
     if (ps->p == ps->end) {
-        return fail_at(ps, SL_JSON_FAULT_END, ps->p);
+        return fail_at(doc, SL_JSON_FAULT_END, ps->p);
     }
     if (*ps->p != '"') {
-        return fail_at(ps, SL_JSON_FAULT_KEY, ps->p);
+        return fail_at(doc, SL_JSON_FAULT_KEY, ps->p);
     }
     ps->p++;
-    int r = string_parse(ps);
+    int r = string_parse(doc, ps);
     if (r < 0) {
         return r;
     }
     space_skip(ps);
     if (ps->p == ps->end || *ps->p != ':') {
-        return fail_at(ps, ps->p == ps->end ? SL_JSON_FAULT_END : SL_JSON_FAULT_COLON, ps->p);
+        return fail_at(doc, ps->p == ps->end ? SL_JSON_FAULT_END : SL_JSON_FAULT_COLON, ps->p);
     }
     ps->p++;
     space_skip(ps);
     return 0;
 }
 
-static int document_parse(struct parser *ps)
+SL_INLINE int document_parse(struct sl_json *doc, struct parser *ps)
 {
+    struct kinds kinds = { .bits = { 0 } };
     bool opened;
     space_skip(ps);
-    int r = value_parse(ps, &opened);
+    int r = value_parse(doc, ps, &kinds, &opened);
     while (r == 0 && ps->depth) {
-        bool is_object = inside_object(ps);
         space_skip(ps);
-        if (opened) {
-            if (ps->p < ps->end && *ps->p == (is_object ? '}' : ']')) {
-                container_close(ps);
-                opened = false;
-                continue;
-            }
-        } else {
-            if (ps->p == ps->end) {
-                return fail_at(ps, SL_JSON_FAULT_END, ps->p);
-            }
-            if (*ps->p == (is_object ? '}' : ']')) {
-                container_close(ps);
-                continue;
-            }
+        if (SL_UNLIKELY(ps->p == ps->end)) {
+            return fail_at(doc, SL_JSON_FAULT_END, ps->p);
+        }
+        if (*ps->p == (ps->is_object ? '}' : ']')) {
+            container_close(doc, ps, &kinds);
+            opened = false;
+            continue;
+        }
+        if (!opened) {
             if (*ps->p != ',') {
-                return fail_at(ps, SL_JSON_FAULT_COMMA, ps->p);
+                return fail_at(doc, SL_JSON_FAULT_COMMA, ps->p);
             }
             ps->p++;
             space_skip(ps);
         }
-        if (is_object) {
-            r = key_parse(ps);
+        if (ps->is_object) {
+            r = key_parse(doc, ps);
             if (r < 0) {
                 return r;
             }
         }
-        r = value_parse(ps, &opened);
+        r = value_parse(doc, ps, &kinds, &opened);
     }
     if (r < 0) {
         return r;
     }
     space_skip(ps);
-    return ps->p == ps->end ? 0 : fail_at(ps, SL_JSON_FAULT_EXTRA, ps->p);
+    return ps->p == ps->end ? 0 : fail_at(doc, SL_JSON_FAULT_EXTRA, ps->p);
 }
 
 int sl_json_parse(struct sl_json *doc, struct sl_str text)
@@ -407,20 +414,18 @@ int sl_json_parse(struct sl_json *doc, struct sl_str text)
     doc->n_toks = 0;
     doc->fault = SL_JSON_FAULT_NONE;
     doc->fault_offset = 0;
+    if (text.n >= UINT32_MAX) {
+        return fail_at(doc, SL_JSON_FAULT_TOKENS, text.p);
+    }
     struct parser ps = {
-        .doc = doc,
-        .start = text.p,
         .p = text.p,
         .end = text.p + text.n,
+        .toks = doc->toks,
+        .cap = SL_MIN(doc->cap, doc->limits.tokens),
         .record_depth = doc->limits.record_depth ? doc->limits.record_depth : UINT32_MAX,
         .parent = NO_PARENT,
     };
-    if (text.n >= UINT32_MAX) {
-        return fail_at(&ps, SL_JSON_FAULT_TOKENS, ps.p);
-    }
-    int r = document_parse(&ps);
-    if (r < 0) {
-        doc->n_toks = 0;
-    }
+    int r = document_parse(doc, &ps);
+    doc->n_toks = r < 0 ? 0 : ps.n_toks;
     return r;
 }

@@ -13,25 +13,31 @@
 #endif
 
 /* The first byte of [p, end) that is '"', '\\' or below 0x20, or `end`. *io_high becomes true when a byte before it is
- * not ASCII. */
+ * not ASCII; io_high NULL (a constant in each use): stops at the first byte that is not ASCII, too. */
 SL_INLINE const char *sl_simd_string_stop(const char *p, const char *end, bool *io_high)
 {
 #if defined(__SSE2__)
     const __m128i quote = _mm_set1_epi8('"');
     const __m128i backslash = _mm_set1_epi8('\\');
     const __m128i control = _mm_set1_epi8(0x1f);
+    const __m128i space = _mm_set1_epi8(0x20);
     while (end - p >= 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-                                    _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+        /* Compared signed, what is not ASCII is negative and so below the space. */
+        __m128i low = io_high ? _mm_cmpeq_epi8(_mm_min_epu8(v, control), v) : _mm_cmplt_epi8(v, space);
+        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)), low);
         unsigned mask = (unsigned)_mm_movemask_epi8(stop);
-        unsigned high = (unsigned)_mm_movemask_epi8(v);
+        unsigned high = io_high ? (unsigned)_mm_movemask_epi8(v) : 0;
         if (mask) {
             unsigned n = (unsigned)__builtin_ctz(mask);
-            *io_high |= (high & ((1u << n) - 1)) != 0;
+            if (io_high) {
+                *io_high |= (high & ((1u << n) - 1)) != 0;
+            }
             return p + n;
         }
-        *io_high |= high != 0;
+        if (io_high) {
+            *io_high |= high != 0;
+        }
         p += 16;
     }
 #else
@@ -40,16 +46,23 @@ SL_INLINE const char *sl_simd_string_stop(const char *p, const char *end, bool *
         uint64_t w;
         memcpy(&w, p, 8);
         uint64_t q = w ^ (ones * '"'), b = w ^ (ones * '\\');
-        uint64_t stop = ((q - ones) & ~q) | ((b - ones) & ~b) | ((w - ones * 0x20) & ~w);
+        uint64_t stop = ((q - ones) & ~q) | ((b - ones) & ~b) | ((w - ones * 0x20) & ~w) | (io_high ? 0 : w);
         if (stop & highs) {
             break; /* maybe: the bytes decide */
         }
-        *io_high |= (w & highs) != 0;
+        if (io_high) {
+            *io_high |= (w & highs) != 0;
+        }
         p += 8;
     }
 #endif
     while (p < end && *p != '"' && *p != '\\' && (unsigned char)*p >= 0x20) {
-        *io_high |= (*p & 0x80) != 0;
+        if (*p & 0x80) {
+            if (!io_high) {
+                return p;
+            }
+            *io_high = true;
+        }
         p++;
     }
     return p;

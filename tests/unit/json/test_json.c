@@ -167,14 +167,37 @@ static void getters_find_and_name(void **state)
     sl_arena_done(&arena);
 }
 
+/* Each byte is looked at once: were the text before an escape checked again at every one, this would take minutes. */
+static void long_strings_are_read_once(void **state)
+{
+    (void)state;
+    static const char unit[] = "\xc3\xa9\\n\xe2\x82\xac\\\"";
+    size_t n = (sizeof(unit) - 1) * 400000;
+    char *text = malloc(n + 2);
+    assert_non_null(text);
+    text[0] = text[n + 1] = '"';
+    for (size_t i = 0; i < n; i += sizeof(unit) - 1) {
+        memcpy(text + 1 + i, unit, sizeof(unit) - 1);
+    }
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    assert_int_equal(sl_json_parse(&doc, sl_str_make(text, n + 2)), 0);
+    assert_int_equal(doc.toks[0].len, n);
+    assert_true(doc.toks[0].escaped);
+    text[n - 2] = '\xff'; /* inside the last unit's euro sign */
+    assert_int_equal(sl_json_parse(&doc, sl_str_make(text, n + 2)), SL_E_INVAL);
+    assert_int_equal(doc.fault, SL_JSON_FAULT_UTF8);
+    sl_json_done(&doc);
+    free(text);
+}
+
 int main(int argc, char **argv)
 {
     vectors = argc > 1 ? argv[1] : "tests/vectors/json";
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_vector_is_judged_right),
-        cmocka_unit_test(faults_name_their_offset),
-        cmocka_unit_test(nesting_and_tokens_have_caps),
-        cmocka_unit_test(getters_find_and_name),
+        cmocka_unit_test(every_vector_is_judged_right), cmocka_unit_test(faults_name_their_offset),
+        cmocka_unit_test(nesting_and_tokens_have_caps), cmocka_unit_test(getters_find_and_name),
+        cmocka_unit_test(long_strings_are_read_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
