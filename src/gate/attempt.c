@@ -267,16 +267,23 @@ void sl_attempt_start(struct sl_xchg *x)
                      !atomic_load_explicit(&x->route->usage_refused, memory_order_relaxed);
     x->pass.is_asked = x->asked_usage;
 
-    struct sl_err err = { 0 };
+    struct sl_llm_error error = { 0 };
     x->up = (struct sl_http_req){ 0 };
+    x->env.upstream_headers = NULL;
     int r = 0;
-    if (!(provider->caps & SL_BIT(x->call.type))) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_UNSUPPORTED, "The provider %s does not serve %s.", provider->label,
-                          sl_llm_type_name(x->call.type));
+    bool is_served = (provider->caps & SL_BIT(x->call.type)) != 0;
+    if (!is_served || (x->call.is_stream && !(provider->caps & SL_CAP_STREAM))) {
+        error.type = SL_ERR_CALLER_UNSUPPORTED;
+        error.message = sl_provider_refusal(provider, x->call.type, x->call.is_stream && is_served, &x->req->arena);
+        sl_xchg_fail(x, &error);
         return;
     }
     if (!x->target->is_local) {
-        r = provider->build(&x->call, x->target, &x->env, x->asked_usage, &x->req->arena, &x->up, &err);
+        r = provider->build(&x->call, x->target, &x->env, x->asked_usage, &x->req->arena, &x->up, &error);
+    }
+    if (r < 0 && r != SL_E_NOMEM && error.type) {
+        sl_xchg_fail(x, &error);
+        return;
     }
     if (r == 0) {
         r = x->target->is_local ? play_start(x) : net_start(x);
@@ -284,7 +291,6 @@ void sl_attempt_start(struct sl_xchg *x)
     if (r == SL_E_NOMEM) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
     } else if (r < 0) {
-        sl_xchg_fail_text(x, r == SL_E_UNSUPPORTED ? SL_ERR_CALLER_UNSUPPORTED : SL_ERR_CALLER_INVALID_REQUEST, "%s",
-                          err.text[0] ? err.text : "the request cannot be expressed for this provider");
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "The request cannot be expressed for this provider.");
     }
 }

@@ -58,6 +58,7 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     x->principal = sl_peer_principal(&req->conn->peer, &req->arena);
     x->env.request_id = x->request_id;
     x->env.headers = &req->msg.headers;
+    x->env.scratch = &worker->scratch;
     sl_xchg_list_add(&worker->xchgs, x);
     return x;
 }
@@ -94,12 +95,33 @@ void sl_xchg_cut(struct sl_xchg *x)
     sl_hreq_cut(req);
 }
 
+/* A reply that was made from an upstream's keeps what that one said beside its body. */
+static int upstream_headers_keep(struct sl_xchg *x, struct sl_headers *headers)
+{
+    static const struct sl_str ours[] = { SL_STR_INIT("content-type"), SL_STR_INIT("content-encoding"),
+                                          SL_STR_INIT("retry-after") };
+    if (x->mode != SL_RELAY_COLLECT && x->mode != SL_RELAY_COLLECT_ERROR) {
+        return 0;
+    }
+    int r = 0;
+    for (uint32_t i = 0; i < x->up_headers.n && r == 0; i++) {
+        bool is_ours = false;
+        for (size_t k = 0; k < SL_ARRAY_LEN(ours); k++) {
+            is_ours |= sl_str_case_eq(x->up_headers.v[i].name, ours[k]);
+        }
+        if (!is_ours) {
+            r = sl_headers_add(headers, &x->req->arena, x->up_headers.v[i].name, x->up_headers.v[i].value);
+        }
+    }
+    return r;
+}
+
 static void reply_with(struct sl_xchg *x, int status, struct sl_headers *headers, struct sl_str content_type,
                        struct sl_str body)
 {
     struct sl_arena *arena = &x->req->arena;
-    int r = 0;
-    if (content_type.n) {
+    int r = upstream_headers_keep(x, headers);
+    if (r == 0 && content_type.n) {
         r = sl_headers_add(headers, arena, SL_STR("content-type"), content_type);
     }
     if (r == 0) {

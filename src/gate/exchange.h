@@ -60,6 +60,7 @@ struct sl_xchg {
     enum sl_relay_mode mode;
     int upstream_status;
     struct sl_headers up_headers; /* the reply's, as they go down */
+    struct sl_headers up_said;    /* the same as they came */
     struct sl_str upstream_request_id;
     int64_t up_length;
     bool is_head_sent;

@@ -68,9 +68,28 @@ static const struct sl_str down_dropped[] = {
     SL_STR_INIT("openai-organization"),
 };
 
+static bool is_request_id(const struct sl_provider *provider, struct sl_str name)
+{
+    return provider->request_id_header && sl_str_case_eq(name, sl_str_c(provider->request_id_header));
+}
+
+/* The first header that has a name's value gives it; where the upstream uses the name itself, that stays. */
+static int aliases_add(struct sl_xchg *x, const struct sl_headers *from, const struct sl_header_alias *alias)
+{
+    int r = 0;
+    for (; alias->from && r == 0; alias++) {
+        struct sl_str value = sl_headers_get(from, alias->from);
+        if (value.p && !sl_headers_get(&x->up_headers, alias->to).p) {
+            r = sl_headers_add(&x->up_headers, &x->req->arena, sl_str_c(alias->to), value);
+        }
+    }
+    return r;
+}
+
 int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from)
 {
     struct sl_arena *arena = &x->req->arena;
+    const struct sl_provider *provider = x->target->provider;
     struct sl_str named = sl_headers_get(from, "connection");
     for (uint32_t i = 0; i < from->n; i++) {
         struct sl_str name = from->v[i].name;
@@ -88,7 +107,7 @@ int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from)
                 }
             }
         }
-        if (sl_str_case_eq(name, SL_STR("x-request-id"))) {
+        if (sl_str_case_eq(name, SL_STR("x-request-id")) || is_request_id(provider, name)) {
             x->upstream_request_id = from->v[i].value;
             continue;
         }
@@ -97,7 +116,7 @@ int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from)
             return r;
         }
     }
-    return 0;
+    return provider->aliases ? aliases_add(x, from, provider->aliases) : 0;
 }
 
 /* "12.345": milliseconds with three decimals. */
@@ -146,7 +165,7 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
     struct sl_arena *arena = &x->req->arena;
     struct {
         struct sl_str name, value;
-    } own[8];
+    } own[9];
     size_t n = 0;
     own[n].name = SL_STR("x-request-id");
     own[n++].value = x->request_id;
@@ -162,6 +181,10 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
             own[n++].value = x->target->model;
             own[n].name = SL_STR("x-sluice-attempts");
             own[n++].value = sl_arena_printf(arena, "%u", x->n_attempts);
+        }
+        if (x->up.dropped.n) {
+            own[n].name = SL_STR("x-sluice-dropped");
+            own[n++].value = x->up.dropped;
         }
         if (x->error_type) {
             own[n].name = SL_STR("x-sluice-error-type");

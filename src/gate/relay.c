@@ -181,10 +181,11 @@ static void collect_end(struct sl_xchg *x)
 {
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     struct sl_err err = { 0 };
-    int r = x->target->provider->on_reply(&x->call, sl_buf_str(&x->hold), &x->req->arena, &reply, &err);
+    int r = x->target->provider->on_reply(&x->call, &x->env, sl_buf_str(&x->hold), &x->req->arena, &reply, &err);
     struct sl_buf *out = &x->worker->text;
     if (r == 0) {
         x->usage = reply.usage;
+        reply.model = reply.model.n ? reply.model : x->target->model;
         sl_buf_reset(out);
         r = x->dialect->write_reply(&x->call, &reply, &x->env, out);
         r = r < 0 ? r : sl_buf_status(out);
@@ -240,6 +241,13 @@ static int delta_push(void *arg, const struct sl_delta *delta)
     struct sl_xchg *x = arg;
     if (delta->kind == SL_DELTA_USAGE) {
         x->usage = delta->usage;
+    } else if (delta->kind == SL_DELTA_ERROR) {
+        x->error_type = delta->error->type;
+        x->is_stream_broken = true;
+    } else if (delta->kind == SL_DELTA_START && delta->model.n == 0) {
+        struct sl_delta named = *delta; /* an upstream that does not say which model it is */
+        named.model = x->target->model;
+        return x->dialect->write_delta(x->dialect_state, &x->call, &x->env, &named, &x->out);
     }
     return x->dialect->write_delta(x->dialect_state, &x->call, &x->env, delta, &x->out);
 }
@@ -249,7 +257,7 @@ static int frame_push(void *arg, const struct sl_sse_event *event)
     struct sl_xchg *x = arg;
     struct sl_arena *arena = &x->req->arena;
     struct sl_arena_mark mark = sl_arena_mark(arena);
-    struct sl_delta_sink sink = { delta_push, x, arena };
+    struct sl_delta_sink sink = { delta_push, x, arena, &x->worker->scratch, &x->env };
     struct sl_frame frame = { event->name, event->data };
     struct sl_err err = { 0 };
     int r = x->target->provider->on_frame(x->provider_state, &x->call, &frame, &sink, &err);
@@ -286,7 +294,7 @@ static void translate_push(struct sl_xchg *x, struct sl_str bytes)
 static void translate_end(struct sl_xchg *x)
 {
     int r = sl_sse_finish(x->decoder);
-    struct sl_delta_sink sink = { delta_push, x, &x->req->arena };
+    struct sl_delta_sink sink = { delta_push, x, &x->req->arena, &x->worker->scratch, &x->env };
     struct sl_err err = { 0 };
     if (r == 0) {
         r = x->target->provider->on_end(x->provider_state, &sink, &err);
@@ -401,6 +409,9 @@ void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *he
         }
     }
     x->up_headers = (struct sl_headers){ 0 };
+    x->up_said =
+        *headers; /* its texts are on the exchange's arena; the connection may be gone before the reply is read */
+    x->env.upstream_headers = &x->up_said;
     x->mode = mode_choose(x, status, headers);
     sl_xchg_set_state(x, SL_XS_RELAY);
     if (sl_headers_down(x, headers) < 0) {

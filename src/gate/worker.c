@@ -42,6 +42,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log
     worker->snapshot = NULL;
     sl_publisher_refresh(&gate->publisher, &worker->snapshot);
     sl_json_init(&worker->doc, NULL);
+    sl_json_init(&worker->scratch, NULL);
     sl_buf_init(&worker->text, WORKER_TEXT_MAX);
     snprintf(worker->request_id_prefix, sizeof(worker->request_id_prefix), "%016llx",
              (unsigned long long)sl_rng_next(&worker->loop.rng));
@@ -65,6 +66,7 @@ void sl_worker_done(struct sl_worker *worker)
     sl_hserver_done(&worker->server);
     sl_hclient_done(&worker->client);
     sl_json_done(&worker->doc);
+    sl_json_done(&worker->scratch);
     sl_buf_done(&worker->text);
     sl_snapshot_unref(worker->snapshot);
 }

@@ -32,7 +32,8 @@ struct sl_worker {
     struct sl_xchg_list xchgs; /* running ones */
     struct sl_tls_ctx *client_tls;
     /* Scratch of one turn: never holds anything across a callback. */
-    struct sl_json doc;
+    struct sl_json doc;     /* the request as it was parsed */
+    struct sl_json scratch; /* what the translation layer reads with */
     struct sl_buf text;
     char request_id_prefix[17];
     uint64_t n_requests;

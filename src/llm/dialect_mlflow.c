@@ -169,7 +169,12 @@ static int parse(enum sl_llm_type type, struct sl_str body, struct sl_str conten
     if (sl_json_is(sl_json_root(doc), SL_JSON_NULL)) {
         return missing_refuse(arena, ret_error);
     }
-    struct sl_call call = { .type = type, .format = SL_FORMAT_OPENAI, .body = body, .doc = doc, .model = SL_STR("") };
+    struct sl_call call = { .type = type,
+                            .rules = SL_RULES_MLFLOW,
+                            .format = SL_FORMAT_OPENAI,
+                            .body = body,
+                            .doc = doc,
+                            .model = SL_STR("") };
     r = schema_check(type, doc, arena, &call, ret_error);
     if (r == 0) {
         r = call_fill(&call, ret_error);

@@ -37,8 +37,15 @@ struct sl_usage {
 
 /* --- a call --- */
 
+/* What a dialect promises of a call beyond its format. */
+enum sl_rules {
+    SL_RULES_OPENAI, /* values mean what they mean at OpenAI */
+    SL_RULES_MLFLOW, /* MLflow's scales and refusals: temperature is 0 to 2 for every provider, 422 with its texts */
+};
+
 struct sl_call {
     enum sl_llm_type type;
+    enum sl_rules rules;
     enum sl_format format;      /* of `body` */
     struct sl_str body;         /* the client's bytes, alive for the whole exchange */
     const struct sl_json *doc;  /* of body; containers deep inside may be folded */
@@ -73,6 +80,7 @@ struct sl_block {
     struct sl_str tool_name;
     struct sl_str arguments; /* tool call: the arguments' JSON text, decoded from the string it travels in */
     struct sl_str signature; /* thinking, where the provider signs it */
+    struct sl_str redacted;  /* thinking that the provider gives in a form only it can read */
 };
 
 struct sl_choice {
@@ -105,7 +113,8 @@ struct sl_reply {
 enum sl_delta_kind {
     SL_DELTA_START,       /* id, model, created */
     SL_DELTA_BLOCK_START, /* choice, block, block_kind; tool_id and tool_name for tool calls */
-    SL_DELTA_BLOCK,       /* choice, block, block_kind, text: a piece of text, or of the arguments' JSON */
+    SL_DELTA_BLOCK,       /* choice, block, block_kind, text: a piece of text, or of the arguments' JSON; thinking may
+                             have its signature or its redacted form instead of a text */
     SL_DELTA_BLOCK_STOP,  /* choice, block */
     SL_DELTA_FINISH,      /* choice, finish, finish_text */
     SL_DELTA_USAGE,       /* usage; cumulative: the last one counts */
@@ -118,6 +127,7 @@ struct sl_delta {
     uint32_t block; /* unique and ascending within a choice */
     enum sl_block_kind block_kind;
     struct sl_str text;
+    struct sl_str signature, redacted;
     struct sl_str tool_id, tool_name;
     struct sl_str id, model;
     int64_t created;
@@ -129,10 +139,14 @@ struct sl_delta {
 
 /* Takes deltas in order; pointers in them are valid during the call only. Non-zero stops the producer, which returns
  * it. */
+struct sl_env;
+
 struct sl_delta_sink {
     int (*push)(void *arg, const struct sl_delta *delta);
     void *arg;
     struct sl_arena *arena; /* scratch of this frame: rewound when it is done */
+    struct sl_json *doc;    /* to read the frame with; its tape is used again by the next one */
+    const struct sl_env *env;
 };
 
 /* --- what comes in from outside --- */
@@ -143,11 +157,18 @@ struct sl_env {
     struct sl_str request_id;
     const struct sl_headers
         *headers; /* the client's, for a provider that must look at one; never forwarded from here */
+    const struct sl_headers *upstream_headers; /* of the reply being read; NULL before there is one */
+    struct sl_json *scratch; /* to read with while a request is built or a reply read; never call->doc */
 };
 
 /* --- the provider's side --- */
 
 struct sl_provider;
+
+/* A reply's header under the name that clients know. */
+struct sl_header_alias {
+    const char *from, *to;
+};
 
 /* One upstream of a route: provider, model, and the provider's own configuration. Lives in the route (a snapshot part),
  * immutable. */
@@ -167,6 +188,7 @@ struct sl_http_req {
     struct sl_str *slices; /* the body: pieces of the client's body and of new text */
     size_t n_slices;
     size_t body_len;
+    struct sl_str dropped; /* the call's members that this provider cannot express, comma-separated */
 };
 
 enum sl_framing { SL_FRAMING_SSE, SL_FRAMING_NDJSON, SL_FRAMING_AWS };
@@ -231,12 +253,12 @@ struct sl_provider {
      * through the bind. */
     int (*prepare)(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
     /* One attempt's request. `ask_usage`: put stream_options.include_usage into a stream's request (only for
-     * SL_USAGE_ASK). */
+     * SL_USAGE_ASK). SL_E_NOMEM, or any other code with *ret_error filled (request.h: sl_refuse, sl_unsupported). */
     int (*build)(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env, bool ask_usage,
-                 struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_err *err);
-    /* A whole 2xx reply to a canonical one. */
-    int (*on_reply)(const struct sl_call *call, struct sl_str body, struct sl_arena *arena, struct sl_reply *ret_reply,
-                    struct sl_err *err);
+                 struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error);
+    /* A whole 2xx reply to a canonical one. Its slices are of `body` or on the arena. */
+    int (*on_reply)(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
+                    struct sl_reply *ret_reply, struct sl_err *err);
     /* One frame to zero or more deltas, in order. MUST NOT keep pointers into it (copy into the state's arena is the
      * provider's own matter). */
     int (*on_frame)(void *state, const struct sl_call *call, const struct sl_frame *frame, struct sl_delta_sink *sink,
@@ -246,6 +268,11 @@ struct sl_provider {
     /* Status >= 400 (or an error body) to a canonical error. Never fails. `arena` for texts. */
     void (*classify)(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
                      struct sl_llm_error *ret_error);
+
+    /* What the upstream calls its own id of a request besides x-request-id, and the headers of its replies that clients
+     * know by another name (ends with a NULL name). NULL: none. */
+    const char *request_id_header;
+    const struct sl_header_alias *aliases;
 
     /* Pass-through. Usage of a whole reply: the top-level member to scan for, and how to read its value. */
     const char *usage_key;

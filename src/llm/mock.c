@@ -511,10 +511,11 @@ static int mock_prepare(struct sl_bind *bind, const struct sl_val *val, struct s
 }
 
 static int mock_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
-                      bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_err *err)
+                      bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req,
+                      struct sl_llm_error *ret_error)
 {
-    (void)call, (void)target, (void)env, (void)ask_usage, (void)arena, (void)ret_req;
-    return sl_fail(err, SL_E_UNSUPPORTED, "the provider mock answers by itself and has no upstream");
+    (void)target, (void)env, (void)ask_usage, (void)arena, (void)ret_req;
+    return sl_unsupported(call, ret_error, SL_STR("The provider mock answers by itself and has no upstream."));
 }
 
 static const struct sl_opt error_opts[] = {

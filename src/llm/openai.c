@@ -239,7 +239,7 @@ static int body_build(const struct sl_call *call, const struct sl_openai_conf *c
 }
 
 int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
-                    bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_err *err)
+                    bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     (void)env;
     const struct sl_openai_conf *conf = target->conf;
@@ -247,14 +247,14 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
     uint32_t cap = conf->headers.n + HEADERS_ROOM;
     req.headers.v = SL_ARENA_ARRAY(arena, struct sl_header, cap);
     if (!req.headers.v) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return SL_E_NOMEM;
     }
     memcpy(req.headers.v, conf->headers.v, conf->headers.n * sizeof(*req.headers.v));
     req.headers.n = conf->headers.n;
     req.headers.cap = cap;
     int r = body_build(call, conf, ask_usage, arena, &req);
     if (r < 0) {
-        return sl_fail(err, r, "the request could not be built");
+        return r == SL_E_NOMEM ? r : sl_refuse(call, arena, ret_error, NULL, "The request could not be read again.");
     }
     *ret_req = req;
     return 0;

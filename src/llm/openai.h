@@ -43,8 +43,9 @@ struct sl_openai_stream {
 /* The family's functions, for rows of it. */
 int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
 int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
-                    bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_err *err);
-int sl_openai_on_reply(const struct sl_call *call, struct sl_str body, struct sl_arena *arena,
+                    bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req,
+                    struct sl_llm_error *ret_error);
+int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
                        struct sl_reply *ret_reply, struct sl_err *err);
 int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
                        struct sl_delta_sink *sink, struct sl_err *err);

@@ -195,19 +195,17 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
         c.st->is_done = true;
         return 0;
     }
-    struct sl_json doc;
-    sl_json_init(&doc, NULL);
-    int r = sl_json_parse(&doc, data);
+    struct sl_json *doc = sink->doc;
+    int r = sl_json_parse(doc, data);
     if (r < 0) {
-        r = sl_fail(err, r, "a chunk is not JSON: %s at offset %zu", sl_json_fault_text(doc.fault), doc.fault_offset);
-    } else if (!sl_json_is(sl_json_root(&doc), SL_JSON_OBJECT)) {
-        r = sl_fail(err, SL_E_INVAL, "a chunk is not a JSON object");
-    } else {
-        root_push(&c, sl_json_root(&doc));
-        r = c.status;
+        return sl_fail(err, r, "a chunk is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
+                       doc->fault_offset);
     }
-    sl_json_done(&doc);
-    return r;
+    if (!sl_json_is(sl_json_root(doc), SL_JSON_OBJECT)) {
+        return sl_fail(err, SL_E_INVAL, "a chunk is not a JSON object");
+    }
+    root_push(&c, sl_json_root(doc));
+    return c.status;
 }
 
 int sl_openai_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/request.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "json/write.h"
 
 struct sl_str sl_json_quote(struct sl_str text, struct sl_arena *arena)
@@ -44,6 +47,30 @@ int sl_edits_copy(const struct sl_json_edits *from, struct sl_arena *arena, stru
         ret->cap = cap;
     }
     return 0;
+}
+
+int sl_refuse(const struct sl_call *call, struct sl_arena *arena, struct sl_llm_error *error, const char *param,
+              const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    *error = (struct sl_llm_error){
+        .type = SL_ERR_CALLER_INVALID_REQUEST,
+        .status = call->rules == SL_RULES_MLFLOW ? 422 : 400,
+        .message = sl_arena_dup(arena, sl_str_c(text)),
+        .param = param ? sl_arena_dup(arena, sl_str_c(param)) : SL_STR_NONE,
+    };
+    return SL_E_INVAL;
+}
+
+int sl_unsupported(const struct sl_call *call, struct sl_llm_error *error, struct sl_str message)
+{
+    (void)call;
+    *error = (struct sl_llm_error){ .type = SL_ERR_CALLER_UNSUPPORTED, .message = message };
+    return SL_E_UNSUPPORTED;
 }
 
 int sl_call_root(const struct sl_call *call, struct sl_json *spare, struct sl_json_val *ret_root)

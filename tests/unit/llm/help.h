@@ -17,7 +17,7 @@
 
 struct help {
     struct sl_arena arena;
-    struct sl_json doc;
+    struct sl_json doc, scratch;
     struct sl_problems problems;
     struct sl_env env;
 };
@@ -27,13 +27,17 @@ static inline void help_init(struct help *h)
     *h = (struct help){ 0 };
     sl_arena_init(&h->arena, NULL);
     sl_json_init(&h->doc, NULL);
+    sl_json_init(&h->scratch, NULL);
     sl_problems_init(&h->problems, &h->arena);
-    h->env = (struct sl_env){ .wall_usec = 1767225600ULL * 1000000, .random = { 1, 2 }, .request_id = SL_STR("req-1") };
+    h->env = (struct sl_env){
+        .wall_usec = 1767225600ULL * 1000000, .random = { 1, 2 }, .request_id = SL_STR("req-1"), .scratch = &h->scratch
+    };
 }
 
 static inline void help_done(struct help *h)
 {
     sl_json_done(&h->doc);
+    sl_json_done(&h->scratch);
     sl_arena_done(&h->arena);
 }
 
@@ -154,7 +158,7 @@ static inline int help_frame(void *arg, const struct sl_sse_event *event)
     struct help_stream *s = arg;
     struct sl_arena scratch;
     sl_arena_init(&scratch, NULL);
-    struct sl_delta_sink sink = { help_push, s, &scratch };
+    struct sl_delta_sink sink = { help_push, s, &scratch, &s->h->scratch, &s->h->env };
     struct sl_frame frame = { event->name, event->data };
     struct sl_err err = { 0 };
     int r = s->provider->on_frame(s->provider_state, s->call, &frame, &sink, &err);
@@ -183,7 +187,7 @@ static inline int help_stream(struct help *h, const struct sl_provider *provider
         free(copy);
     }
     r = r < 0 ? r : sl_sse_finish(&dec);
-    struct sl_delta_sink sink = { help_push, &s, &h->arena };
+    struct sl_delta_sink sink = { help_push, &s, &h->arena, &h->scratch, &h->env };
     struct sl_err err = { 0 };
     r = r < 0 ? r : provider->on_end(s.provider_state, &sink, &err);
     if (r == 0) {

@@ -66,8 +66,8 @@ static void requests_are_the_clients_bytes_with_another_model(void **state)
         check_str(target.base.authority, request_cases[i].authority);
         struct sl_call call = help_call(&h, &sl_dialect_openai, request_cases[i].type, CHAT);
         struct sl_http_req req = { 0 };
-        struct sl_err err = { 0 };
-        assert_int_equal(target.provider->build(&call, &target, &h.env, false, &h.arena, &req, &err), 0);
+        struct sl_llm_error error = { 0 };
+        assert_int_equal(target.provider->build(&call, &target, &h.env, false, &h.arena, &req, &error), 0);
         assert_string_equal(req.method, "POST");
         check_str(req.target, request_cases[i].target);
         header_check(&req, "content-type", "application/json");
@@ -78,7 +78,7 @@ static void requests_are_the_clients_bytes_with_another_model(void **state)
         check_str(help_body(&h, &req), request_cases[i].body);
         /* a later attempt, when the tape was used for something else meanwhile */
         assert_int_equal(sl_json_parse(&h.doc, SL_STR("[1,2,3]")), 0);
-        assert_int_equal(target.provider->build(&call, &target, &h.env, false, &h.arena, &req, &err), 0);
+        assert_int_equal(target.provider->build(&call, &target, &h.env, false, &h.arena, &req, &error), 0);
         check_str(help_body(&h, &req), request_cases[i].body);
         help_target_done(&target);
         help_done(&h);
@@ -104,8 +104,8 @@ static void usage_is_asked_for_where_the_client_said_nothing(void **state)
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_call call = help_call(&h, &sl_dialect_openai, SL_LLM_CHAT, cases[i].body);
         struct sl_http_req req = { 0 };
-        struct sl_err err = { 0 };
-        assert_int_equal(target.provider->build(&call, &target, &h.env, true, &h.arena, &req, &err), 0);
+        struct sl_llm_error error = { 0 };
+        assert_int_equal(target.provider->build(&call, &target, &h.env, true, &h.arena, &req, &error), 0);
         check_str(help_body(&h, &req), cases[i].want);
     }
     help_target_done(&target);

@@ -226,7 +226,7 @@ static void replies_become_mlflows(void **state)
         struct sl_call call = { .type = reply_cases[i].type, .model = SL_STR("") };
         struct sl_reply reply;
         struct sl_err err = { 0 };
-        int r = p->on_reply(&call, sl_str_c(reply_cases[i].up), &h.arena, &reply, &err);
+        int r = p->on_reply(&call, &h.env, sl_str_c(reply_cases[i].up), &h.arena, &reply, &err);
         if ((r == 0) != (reply_cases[i].want != NULL)) {
             fail_msg("case %zu: %d %s", i, r, err.text);
         }
