@@ -302,6 +302,19 @@ def json_reader(bench: Bench) -> dict[str, Figure]:
     return {"json-reader": Figure(got["ratio"], note, got)}
 
 
+def limiter(bench: Bench) -> dict[str, Figure]:
+    bench.need_sluice()
+    program = bench.build / "bench" / "bench_limiter"
+    if not program.exists():
+        raise BenchError(f"{program} is not built")
+    done = subprocess.run([str(program)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise BenchError(f"{program.name} failed:\n{done.stderr}")
+    got = json.loads(done.stdout.strip().splitlines()[-1])
+    note = f"one principal {got['one_ns']} ns, three rules at once {got['three_rules_ns']} ns, refused {got['refused_ns']} ns"
+    return {"limiter": Figure(got["one_of_10000_ns"], note, got)}
+
+
 def long_body_task(name: str, what: str, size: int, body: Callable[[int], bytes], requests: int) -> Task:
     return Task(name, (Bar(f"{name}-cpu", f"{what}: CPU against HAProxy", 2.0, "×"),
                        Bar(f"{name}-memory", f"{what}: peak memory against the body", 2.0, "×")),
@@ -330,4 +343,5 @@ TASKS = (
     task("first-answer", "first answered call after exec", 50, "ms", first_answer),
     task("start-6001", "first answered call with 6,001 endpoints", 1, "s", many_endpoints),
     task("json-reader", "JSON reader against simdjson's DOM parser, 3 KB request", 2.0, "×", json_reader),
+    task("limiter", "one check of a limit, 10,000 principals, uncontended", 200, "ns", limiter),
 )

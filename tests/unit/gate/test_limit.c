@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/num.h"
+#include "gate/limit.h"
+
+#define SEC    SL_USEC_PER_SEC
+#define MINUTE (60 * SEC)
+#define HOUR   (3600 * SEC)
+/* Some wall time. */
+#define T0 (1800000000 * SEC)
+
+static const struct sl_limit_rule route_2_a_minute = { 2, MINUTE, SL_LIMIT_ROUTE, 1, "minute" };
+static const struct sl_limit_rule user_2_a_minute = { 2, MINUTE, SL_LIMIT_USER, 1, "minute" };
+
+static struct sl_limiter *limiter_new(size_t max_users)
+{
+    struct sl_limiter *limiter = NULL;
+    assert_int_equal(sl_limiter_new(max_users, &limiter), 0);
+    return limiter;
+}
+
+static struct sl_limit_view take_many(struct sl_limiter *limiter, const char *route, const char *principal,
+                                      const struct sl_limit_rule *rules, uint32_t n, uint64_t now)
+{
+    struct sl_limit_subject subject = { sl_str_c(route), 0, sl_str_c(principal) };
+    struct sl_limit_view view;
+    assert_int_equal(sl_limiter_take(limiter, &subject, rules, n, now, &view), 0);
+    return view;
+}
+
+static struct sl_limit_view take(struct sl_limiter *limiter, const char *principal, const struct sl_limit_rule *rule,
+                                 uint64_t now)
+{
+    return take_many(limiter, "chat", principal, rule, 1, now);
+}
+
+static struct sl_limit_view peek(struct sl_limiter *limiter, const char *principal, const struct sl_limit_rule *rule,
+                                 uint64_t now)
+{
+    struct sl_limit_subject subject = { SL_STR("chat"), 0, sl_str_c(principal) };
+    struct sl_limit_view view;
+    sl_limiter_peek(limiter, &subject, rule, 1, now, &view);
+    return view;
+}
+
+static void window_opens_at_the_first_call_and_lasts_one_period(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(1000);
+    struct sl_limit_view v = take(limiter, "a", &user_2_a_minute, T0 + 59 * SEC);
+    assert_false(v.is_refused);
+    assert_int_equal(v.calls, 2);
+    assert_int_equal(v.remaining, 1);
+    assert_int_equal(v.reset_usec, MINUTE);
+    v = take(limiter, "a", &user_2_a_minute, T0 + 69 * SEC);
+    assert_false(v.is_refused);
+    assert_int_equal(v.remaining, 0);
+    assert_int_equal(v.reset_usec, 50 * SEC);
+    v = take(limiter, "a", &user_2_a_minute, T0 + 119 * SEC - 1);
+    assert_true(v.is_refused);
+    assert_int_equal(v.remaining, 0);
+    assert_int_equal(v.reset_usec, 1);
+    v = take(limiter, "a", &user_2_a_minute, T0 + 119 * SEC);
+    assert_false(v.is_refused);
+    assert_int_equal(v.remaining, 1);
+    sl_limiter_free(limiter);
+}
+
+static void refused_calls_take_nothing(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(1000);
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(take(limiter, "a", &user_2_a_minute, T0).is_refused, i >= 2);
+    }
+    struct sl_limit_rule more = user_2_a_minute;
+    more.calls = 4;
+    struct sl_limit_view v = peek(limiter, "a", &more, T0);
+    assert_int_equal(v.remaining, 2); /* a changed number keeps the count */
+    assert_false(v.is_refused);
+    more.calls = 1;
+    v = peek(limiter, "a", &more, T0);
+    assert_true(v.is_refused);
+    assert_int_equal(v.remaining, 0);
+    more.period_usec = HOUR;
+    v = peek(limiter, "a", &more, T0);
+    assert_false(v.is_refused); /* a changed period begins anew */
+    assert_int_equal(v.reset_usec, 0);
+    sl_limiter_free(limiter);
+}
+
+static void keys_count_apart(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(1000);
+    assert_false(take(limiter, "a", &user_2_a_minute, T0).is_refused);
+    assert_int_equal(take(limiter, "b", &user_2_a_minute, T0).remaining, 1);
+    assert_int_equal(take(limiter, "a", &route_2_a_minute, T0).remaining, 1);
+    assert_int_equal(take(limiter, "b", &route_2_a_minute, T0).remaining, 0);
+    assert_int_equal(take_many(limiter, "other", "a", &user_2_a_minute, 1, T0).remaining, 1);
+    struct sl_limit_subject second = { SL_STR("chat"), 7, SL_STR("a") };
+    struct sl_limit_view v;
+    assert_int_equal(sl_limiter_take(limiter, &second, &user_2_a_minute, 1, T0, &v), 0);
+    assert_int_equal(v.remaining, 1); /* another route of that name */
+    sl_limiter_free(limiter);
+}
+
+static void none_passes_at_zero(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(1000);
+    struct sl_limit_rule none = { 0, MINUTE, SL_LIMIT_USER, 1, "minute" };
+    struct sl_limit_view v = take(limiter, "a", &none, T0);
+    assert_true(v.is_refused);
+    assert_int_equal(v.reset_usec, MINUTE);
+    assert_int_equal(sl_limiter_count(limiter), 0);
+    sl_limiter_free(limiter);
+}
+
+static void several_hold_together_all_or_none(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(1000);
+    const struct sl_limit_rule rules[] = {
+        { 2, MINUTE, SL_LIMIT_USER, 1, "minute" },
+        { 3, HOUR, SL_LIMIT_ROUTE, 1, "hour" },
+    };
+    struct sl_limit_view v = take_many(limiter, "chat", "a", rules, 2, T0);
+    assert_int_equal(v.rule, 0);
+    assert_int_equal(v.remaining, 1);
+    assert_false(take_many(limiter, "chat", "a", rules, 2, T0).is_refused);
+    v = take_many(limiter, "chat", "a", rules, 2, T0);
+    assert_true(v.is_refused);
+    assert_int_equal(v.rule, 0);
+    /* The route's counter was not charged by that: one is left for somebody else. */
+    v = take_many(limiter, "chat", "b", rules, 2, T0);
+    assert_false(v.is_refused);
+    assert_int_equal(v.rule, 1);
+    assert_int_equal(v.remaining, 0);
+    v = take_many(limiter, "chat", "a", rules, 2, T0 + SEC);
+    assert_true(v.is_refused); /* by both: the longer wait is told */
+    assert_int_equal(v.rule, 1);
+    assert_int_equal(v.reset_usec, HOUR - SEC);
+    sl_limiter_free(limiter);
+}
+
+static void two_rules_of_one_counter_take_once(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(1000);
+    const struct sl_limit_rule rules[] = {
+        { 5, MINUTE, SL_LIMIT_ROUTE, 1, "minute" },
+        { 4, MINUTE, SL_LIMIT_ROUTE, 60, "second" },
+    };
+    for (int i = 0; i < 6; i++) {
+        assert_int_equal(take_many(limiter, "chat", "a", rules, 2, T0).is_refused, i >= 4);
+    }
+    sl_limiter_free(limiter);
+}
+
+static void full_table_drops_what_is_over_then_shares(void **state)
+{
+    (void)state;
+    enum { ROOM = 640 };
+    struct sl_limiter *limiter = limiter_new(ROOM);
+    struct sl_limit_rule rule = { 3, MINUTE, SL_LIMIT_USER, 1, "minute" };
+    char name[32];
+    unsigned n_refused = 0;
+    for (int i = 0; i < 20000; i++) {
+        snprintf(name, sizeof(name), "early-%d", i);
+        n_refused += take(limiter, name, &rule, T0).is_refused;
+    }
+    /* The table is full and one more counter serves the rest. */
+    assert_int_equal(sl_limiter_count(limiter), ROOM + 1);
+    assert_int_equal(n_refused, 20000 - ROOM - 3);
+    /* Who is in keeps the own counter. */
+    assert_true(take(limiter, "newcomer", &rule, T0).is_refused);
+    snprintf(name, sizeof(name), "early-%d", 0);
+    assert_int_equal(take(limiter, name, &rule, T0).remaining, 1);
+    /* When their windows are over they make room. */
+    n_refused = 0;
+    for (int i = 0; i < ROOM / 2; i++) {
+        snprintf(name, sizeof(name), "late-%d", i);
+        n_refused += take(limiter, name, &rule, T0 + MINUTE).is_refused;
+    }
+    assert_int_equal(n_refused, 0);
+    assert_true(sl_limiter_count(limiter) <= ROOM + 1);
+    sl_limiter_free(limiter);
+}
+
+static void windows_that_are_over_are_cleared_away(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(SL_LIMIT_USERS_MAX);
+    char name[32];
+    for (unsigned i = 0; i < 50000; i++) {
+        snprintf(name, sizeof(name), "p-%u", i);
+        take(limiter, name, &user_2_a_minute, T0 + i * SEC);
+    }
+    /* A minute's worth, spread over the shards, and what a shard keeps until its next newcomer. */
+    assert_true(sl_limiter_count(limiter) < 60 + 64 * 4);
+    /* One that goes on calling stays although its first window is long over. */
+    uint64_t now = T0 + 60000 * SEC;
+    for (unsigned i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "q-%u", i);
+        take(limiter, name, &user_2_a_minute, now + i * SEC);
+        if (i % 100 == 0) {
+            take(limiter, "faithful", &user_2_a_minute, now + i * SEC);
+        }
+    }
+    assert_int_equal(take(limiter, "faithful", &user_2_a_minute, now + 901 * SEC).remaining, 0);
+    sl_limiter_free(limiter);
+}
+
+static void clock_that_steps_back_does_not_stretch_a_window(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(1000);
+    take(limiter, "a", &user_2_a_minute, T0 + HOUR);
+    take(limiter, "a", &user_2_a_minute, T0 + HOUR);
+    struct sl_limit_view v = take(limiter, "a", &user_2_a_minute, T0);
+    assert_true(v.is_refused);
+    assert_int_equal(v.reset_usec, MINUTE);
+    assert_false(take(limiter, "a", &user_2_a_minute, T0 + MINUTE).is_refused);
+    sl_limiter_free(limiter);
+}
+
+struct kept {
+    struct sl_limit_record v[8];
+    char texts[8][64];
+    unsigned n;
+};
+
+static void keep(void *arg, const struct sl_limit_record *record)
+{
+    struct kept *kept = arg;
+    assert_true(kept->n < 8);
+    struct sl_limit_record *copy = &kept->v[kept->n];
+    char *text = kept->texts[kept->n++];
+    *copy = *record;
+    memcpy(text, record->route.p, record->route.n);
+    memcpy(text + record->route.n, record->principal.p, record->principal.n);
+    copy->route.p = text;
+    copy->principal.p = text + record->route.n;
+}
+
+static void counters_travel_through_a_store(void **state)
+{
+    (void)state;
+    struct sl_limiter *limiter = limiter_new(1000);
+    const struct sl_limit_rule user = { 5, HOUR, SL_LIMIT_USER, 1, "hour" };
+    const struct sl_limit_rule route = { 5, 2 * HOUR, SL_LIMIT_ROUTE, 2, "hour" };
+    take(limiter, "a", &user_2_a_minute, T0);
+    take(limiter, "a", &user, T0);
+    take(limiter, "a", &user, T0);
+    take(limiter, "a", &route, T0);
+    struct kept kept = { .n = 0 };
+    sl_limiter_each(limiter, HOUR, true, T0, keep, &kept);
+    assert_int_equal(kept.n, 2);
+    struct kept again = { .n = 0 };
+    sl_limiter_each(limiter, HOUR, true, T0, keep, &again);
+    assert_int_equal(again.n, 0);
+    take(limiter, "a", &route, T0);
+    sl_limiter_each(limiter, HOUR, true, T0, keep, &again);
+    assert_int_equal(again.n, 1);
+    assert_int_equal(again.v[0].used, 2);
+    sl_limiter_each(limiter, HOUR, false, T0 + HOUR, keep, &again);
+    assert_int_equal(again.n, 2); /* the hour is over, the two hours are not */
+
+    struct sl_limiter *next = limiter_new(1000);
+    for (unsigned i = 0; i < kept.n; i++) {
+        assert_int_equal(sl_limiter_restore(next, &kept.v[i], T0 + SEC), 0);
+    }
+    assert_int_equal(sl_limiter_count(next), 2);
+    struct sl_limit_view v = take(next, "a", &user, T0 + SEC);
+    assert_int_equal(v.remaining, 2);
+    assert_int_equal(v.reset_usec, HOUR - SEC);
+    assert_int_equal(take(next, "a", &route, T0 + SEC).remaining, 3);
+    assert_int_equal(sl_limiter_restore(next, &kept.v[0], T0 + SEC), 0);
+    assert_int_equal(peek(next, "a", &user, T0 + SEC).remaining, 2); /* the larger count stays */
+    struct sl_limiter *late = limiter_new(1000);
+    assert_int_equal(sl_limiter_restore(late, &kept.v[0], T0 + 3 * HOUR), 0);
+    assert_int_equal(sl_limiter_count(late), 0);
+    sl_limiter_free(late);
+    sl_limiter_free(next);
+    sl_limiter_free(limiter);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(window_opens_at_the_first_call_and_lasts_one_period),
+        cmocka_unit_test(refused_calls_take_nothing),
+        cmocka_unit_test(keys_count_apart),
+        cmocka_unit_test(none_passes_at_zero),
+        cmocka_unit_test(several_hold_together_all_or_none),
+        cmocka_unit_test(two_rules_of_one_counter_take_once),
+        cmocka_unit_test(full_table_drops_what_is_over_then_shares),
+        cmocka_unit_test(windows_that_are_over_are_cleared_away),
+        cmocka_unit_test(clock_that_steps_back_does_not_stretch_a_window),
+        cmocka_unit_test(counters_travel_through_a_store),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
