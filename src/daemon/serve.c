@@ -285,6 +285,9 @@ static int serve_start(struct daemon *d, struct sl_err *err)
     }
     sl_publisher_set(&d->gate.publisher, snapshot);
     d->gate.start_wall_usec = sl_clock_wall_usec();
+    if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0) {
+        return sl_fail(err, SL_E_NOMEM, "out of memory");
+    }
     r = tls_load(d, err);
     r = r < 0 ? r : addresses_probe(d, err);
     r = r < 0 ? r : main_loop_init(d, err);
@@ -305,6 +308,7 @@ static void serve_free(struct daemon *d)
     sl_tls_ctx_unref(d->server_tls);
     sl_tls_ctx_unref(d->client_tls);
     sl_publisher_done(&d->gate.publisher);
+    sl_limiter_free(d->gate.limiter);
     sl_config_free(d->config);
     sl_arena_done(&d->arena);
 }

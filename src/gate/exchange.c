@@ -63,9 +63,22 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     return x;
 }
 
+/* What everyone is told who keeps count of exchanges. Once each, when its status is known. */
+static void xchg_settle(struct sl_xchg *x, int status)
+{
+    if (x->ticket.state == SL_TICKET_OPEN) {
+        enum sl_outcome outcome = x->error_type == SL_ERR_NONE               ? SL_OUTCOME_OK
+                                  : x->error_type == SL_ERR_CALLER_CANCELLED ? SL_OUTCOME_CANCELLED
+                                                                             : SL_OUTCOME_FAILED;
+        sl_ticket_settle(&x->ticket, outcome, &x->usage);
+    }
+    sl_record_write(x, status);
+}
+
 /* Everything the exchange holds outside its arena. */
 static void xchg_release(struct sl_xchg *x)
 {
+    SL_ASSERT(x->ticket.state != SL_TICKET_OPEN);
     sl_attempt_cancel(x);
     sl_timer_remove(&x->worker->loop, &x->backoff);
     sl_relay_done(x);
@@ -80,7 +93,7 @@ void sl_xchg_end(struct sl_xchg *x)
     struct sl_hreq *req = x->req;
     sl_xchg_set_state(x, SL_XS_DONE);
     sl_hreq_complete(req); /* what was gathered may lie in the relay's buffers */
-    sl_record_write(x, req->status);
+    xchg_settle(x, req->status);
     xchg_release(x);
     sl_hreq_end(req);
 }
@@ -90,7 +103,7 @@ void sl_xchg_cut(struct sl_xchg *x)
     struct sl_hreq *req = x->req;
     sl_xchg_set_state(x, SL_XS_DONE);
     sl_hreq_flush(req);
-    sl_record_write(x, req->status);
+    xchg_settle(x, req->status);
     xchg_release(x);
     sl_hreq_cut(req);
 }
@@ -295,7 +308,7 @@ static void invoke(struct sl_xchg *x)
         return;
     }
     if (type_fits(x)) {
-        sl_attempt_start(x);
+        sl_admit(x, sl_attempt_start);
     }
 }
 
@@ -346,7 +359,7 @@ static void on_gone(struct sl_hserver *server, struct sl_hreq *req)
     }
     x->error_type = SL_ERR_CALLER_CANCELLED;
     sl_xchg_set_state(x, SL_XS_DONE);
-    sl_record_write(x, 499);
+    xchg_settle(x, 499);
     xchg_release(x);
 }
 

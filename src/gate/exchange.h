@@ -9,6 +9,7 @@
 #define SL_GATE_EXCHANGE_H
 
 #include "base/list.h"
+#include "gate/admit.h"
 #include "gate/path.h"
 #include "gate/worker.h"
 #include "json/scan.h"
@@ -45,6 +46,7 @@ struct sl_xchg {
     struct sl_str principal; /* who asks: gate/peer.h */
     struct sl_env env;
     struct sl_call call;
+    struct sl_ticket ticket;
 
     /* the attempt */
     const struct sl_target *target;

@@ -213,5 +213,5 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
             return r;
         }
     }
-    return 0;
+    return sl_admit_headers(x, io_headers);
 }

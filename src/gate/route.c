@@ -214,9 +214,11 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
     return conf_bind(bind, model, target, &route->arena);
 }
 
-/* "minute", "5 minutes", "1/hour": an optional number and a unit. Several limits in one string are separated by "/;,|":
- * the first counts. */
-static int period_parse(struct sl_str text, uint64_t *ret_usec)
+/* Windows beyond this are as good as endless, and must not overflow when added to a time. */
+#define PERIOD_MAX_USEC ((uint64_t)1 << 62)
+
+/* "minute", "5 minutes": an optional number and a unit. */
+static int period_parse(struct sl_str text, struct sl_limit_rule *ret)
 {
     uint64_t n = 1;
     size_t digits = 0;
@@ -228,22 +230,68 @@ static int period_parse(struct sl_str text, uint64_t *ret_usec)
         return SL_E_INVAL;
     }
     struct sl_str unit = sl_str_trim(sl_str_sub(text, digits, text.n));
-    for (size_t i = 0; i < unit.n; i++) {
-        if (strchr("/;,|", unit.p[i])) {
-            unit.n = i;
-        }
-    }
-    unit = sl_str_trim(unit);
     if (unit.n > 1 && (unit.p[unit.n - 1] | 0x20) == 's') {
         unit.n--;
     }
     for (size_t i = 0; i < SL_ARRAY_LEN(periods); i++) {
         if (sl_str_case_eq(unit, sl_str_c(periods[i].name))) {
-            *ret_usec = n * periods[i].sec * SL_USEC_PER_SEC;
+            uint64_t usec = periods[i].sec * SL_USEC_PER_SEC;
+            ret->period_usec = n < PERIOD_MAX_USEC / usec ? n * usec : PERIOD_MAX_USEC;
+            ret->multiple = (uint32_t)n;
+            ret->unit = periods[i].name;
             return 0;
         }
     }
     return SL_E_INVAL;
+}
+
+/* Up to the next of ";,|", behind which another limit may follow. */
+static struct sl_str limit_cut(struct sl_str *io_rest)
+{
+    size_t n = 0;
+    while (n < io_rest->n && !strchr(";,|", io_rest->p[n])) {
+        n++;
+    }
+    struct sl_str part = sl_str_sub(*io_rest, 0, n);
+    *io_rest = sl_str_sub(*io_rest, SL_MIN(n + 1, io_rest->n), io_rest->n);
+    return part;
+}
+
+/* "100/hour", "100 per 5 minutes": what may follow the first limit. */
+static int limit_parse(struct sl_str text, struct sl_limit_rule *ret)
+{
+    size_t digits = 0;
+    text = sl_str_trim(text);
+    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
+        digits++;
+    }
+    if (sl_parse_u64(sl_str_sub(text, 0, digits), 0, INT64_MAX, &ret->calls) < 0) {
+        return SL_E_INVAL;
+    }
+    struct sl_str rest = sl_str_trim(sl_str_sub(text, digits, text.n));
+    size_t skip = sl_str_has_prefix(rest, SL_STR("per")) ? 3 : sl_str_has_prefix(rest, SL_STR("/")) ? 1 : 0;
+    return skip ? period_parse(sl_str_sub(rest, skip, rest.n), ret) : SL_E_INVAL;
+}
+
+/* The rules of a renewal_period: the first window has `calls`, further ones say their own. In the file a limit counts
+ * each principal apart, as MLflow does. */
+static int rules_parse(struct sl_str text, struct sl_route *route)
+{
+    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX] = { { .calls = route->limit.calls, .key = SL_LIMIT_USER } };
+    if (period_parse(limit_cut(&text), &rules[0]) < 0) {
+        return SL_E_INVAL;
+    }
+    uint32_t n = 1;
+    while (text.n && n < SL_LIMIT_RULES_MAX && limit_parse(limit_cut(&text), &rules[n]) == 0) {
+        rules[n++].key = SL_LIMIT_USER;
+    }
+    route->rules = SL_ARENA_ARRAY(&route->arena, struct sl_limit_rule, n);
+    if (!route->rules) {
+        return SL_E_NOMEM;
+    }
+    memcpy(route->rules, rules, n * sizeof(rules[0]));
+    route->n_rules = n;
+    return 0;
 }
 
 static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
@@ -261,7 +309,7 @@ static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
         return FAIL(bind, limit->pos, "limit", "Field required: %s", calls ? "renewal_period" : "calls");
     }
     if (calls->kind > SL_VAL_STRING || sl_parse_u64(calls->text, 0, INT64_MAX, &route->limit.calls) < 0 ||
-        period->kind != SL_VAL_STRING || period_parse(period->text, &route->limit.period_usec) < 0) {
+        period->kind != SL_VAL_STRING || rules_parse(period->text, route) < 0) {
         return FAIL(bind, limit->pos, "limit", "%s", text);
     }
     route->limit.renewal_period = sl_arena_dup(&route->arena, period->text);

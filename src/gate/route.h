@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/opt.h"
+#include "gate/limit.h"
 #include "gate/settings.h"
 #include "llm/llm.h"
 
@@ -15,7 +16,6 @@ struct sl_limit_conf {
     uint64_t calls;
     struct sl_str renewal_period; /* as written */
     struct sl_str key;            /* p == NULL: null */
-    uint64_t period_usec;         /* of the window */
 };
 
 struct sl_route {
@@ -27,6 +27,10 @@ struct sl_route {
     uint32_t n_targets; /* 1 today */
     bool has_limit;
     struct sl_limit_conf limit;
+    /* What is enforced: the limits in force for this route, and which of the routes that had its name this is. */
+    struct sl_limit_rule *rules;
+    uint32_t n_rules;
+    uint64_t incarnation;                 /* 0: of the file */
     struct sl_upstream_timeouts timeouts; /* the settings', or the route's own */
     uint32_t retries;
     struct sl_pos pos; /* where the file defines it */

@@ -5,6 +5,7 @@
 #define SL_GATE_WORKER_H
 
 #include "gate/accesslog.h"
+#include "gate/limit.h"
 #include "gate/snapshot.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -14,6 +15,7 @@
 struct sl_gate {
     struct sl_publisher publisher;
     struct sl_accesslog *access_log;
+    struct sl_limiter *limiter;
     atomic_bool is_draining;   /* /ready says 503 */
     atomic_size_t memory_used; /* bodies and collected replies, bytes */
     atomic_uint n_connections;

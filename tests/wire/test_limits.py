@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits from the file: exactly so many, on every path, by everyone's words."""
+import json
+import re
+import socket
+import threading
+
+import openai
+import pytest
+
+from harness import CHAT, CHAT_REPLY, chat_route, wait_for
+
+MESSAGES = {"messages": [{"role": "user", "content": "hello"}]}
+INVOKE = "/gateway/chat/invocations"
+
+
+def mock_route(name="chat", kind="chat", limit=None):
+    route = {"name": name, "endpoint_type": f"llm/v1/{kind}", "model": {"provider": "mock", "name": "mock-1"}}
+    if limit:
+        route["limit"] = limit
+    return route
+
+
+def limited(calls, period="minute", **more):
+    return {"endpoints": [mock_route(limit={"calls": calls, "renewal_period": period})], **more}
+
+
+def seconds(text):
+    m = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(\d+)s", text)
+    h, m_, s = (int(g or 0) for g in m.groups())
+    return h * 3600 + m_ * 60 + s
+
+
+def numbers(reply):
+    return tuple(reply.get(f"x-ratelimit-{n}-requests") for n in ("limit", "remaining", "reset"))
+
+
+@pytest.mark.parametrize("period, calls, text", [
+    ("minute", 1, "1 per 1 minute"),
+    ("5 minutes", 1, "1 per 5 minute"),
+    ("Hours", 2, "2 per 1 hour"),
+    ("2 day", 1, "1 per 2 day"),
+    ("month", 1, "1 per 1 month"),
+    ("year", 0, "0 per 1 year"),
+    ("minute", 0, "0 per 1 minute"),
+])
+def test_mlflow_body_to_the_letter(sluice, period, calls, text):
+    daemon = sluice(limited(calls, period))
+    for _ in range(calls):
+        assert daemon.call("POST", INVOKE, MESSAGES).status == 200
+    r = daemon.call("POST", INVOKE, MESSAGES)
+    assert (r.status, r.get("content-type")) == (429, "application/json")
+    assert r.body == json.dumps({"error": f"Rate limit exceeded: {text}"}, separators=(",", ":")).encode()
+    assert r.get("x-sluice-error-type") == "policy_rate_limited"
+
+
+def test_several_windows_in_one_period(sluice):
+    daemon = sluice(limited(1, "second;3/hour"))
+
+    def passed():
+        return daemon.call("POST", INVOKE, MESSAGES).status == 200
+
+    for _ in range(3):
+        wait_for(passed, "a new second")
+    assert daemon.call("POST", INVOKE, MESSAGES).json() == {"error": "Rate limit exceeded: 3 per 1 hour"}
+
+
+def test_openai_client_sees_a_rate_limit_error(sluice):
+    daemon = sluice(limited(1))
+    client = openai.OpenAI(base_url=daemon.url + "/v1", api_key="none", max_retries=0)
+    client.chat.completions.create(model="chat", **MESSAGES)
+    with pytest.raises(openai.RateLimitError) as caught:
+        client.chat.completions.create(model="chat", **MESSAGES)
+    assert caught.value.code == "rate_limit_exceeded"
+    message = caught.value.body["message"]
+    assert re.fullmatch(r"Rate limit reached for the route 'chat': 1 call per 1 minute\. Try again in (\d+m)?\d+s\.", message)
+    line = daemon.log_line(caught.value.response.headers["x-request-id"])
+    assert (line["status"], line["error_type"], line["attempts"]) == (429, "policy_rate_limited", 0)
+
+
+def test_all_paths_share_one_counter(sluice):
+    daemon = sluice(limited(3))
+    for path, body in ((INVOKE, MESSAGES), ("/endpoints/chat/invocations", MESSAGES), ("/v1/chat/completions", CHAT)):
+        assert daemon.call("POST", path, body).status == 200
+    for path, body in ((INVOKE, MESSAGES), ("/endpoints/chat/invocations", MESSAGES), ("/v1/chat/completions", CHAT)):
+        assert daemon.call("POST", path, body).status == 429
+
+
+def test_other_routes_are_not_touched(sluice):
+    daemon = sluice({"endpoints": [mock_route(limit={"calls": 0, "renewal_period": "hour"}), mock_route("free")]})
+    assert daemon.call("POST", INVOKE, MESSAGES).status == 429
+    r = daemon.call("POST", "/gateway/free/invocations", MESSAGES)
+    assert (r.status, numbers(r)) == (200, (None, None, None))
+
+
+def test_headers_on_every_reply(sluice):
+    daemon = sluice(limited(3))
+    conn = daemon.connect()
+    r = conn.request("POST", INVOKE, {"messages": 5}).reply()  # refused before it is counted
+    assert r.status == 422
+    assert numbers(r) == ("3", "3", "0s")
+    r = conn.request("POST", INVOKE, MESSAGES).reply()
+    assert (r.status, r.get("retry-after")) == (200, None)
+    assert numbers(r)[:2] == ("3", "2") and 55 <= seconds(numbers(r)[2]) <= 60
+    r = conn.request("POST", "/v1/chat/completions", {**CHAT, "stream": True}).reply()
+    assert r.get("content-type").startswith("text/event-stream")
+    assert numbers(r)[:2] == ("3", "1")
+    r = conn.request("POST", "/v1/chat/completions", b"{").reply()
+    assert (r.status, numbers(r)) == (400, (None, None, None))  # nobody knows which route
+    conn.request("POST", INVOKE, MESSAGES).reply()
+    r = conn.request("POST", "/v1/chat/completions", CHAT).reply()
+    assert r.status == 429
+    assert numbers(r)[:2] == ("3", "0")
+    assert 1 <= int(r.get("retry-after")) <= 60
+    assert seconds(numbers(r)[2]) == int(r.get("retry-after"))
+
+
+def test_long_wait_is_only_in_the_reset_header(sluice):
+    daemon = sluice(limited(1, "hour"))
+    daemon.call("POST", INVOKE, MESSAGES)
+    r = daemon.call("POST", INVOKE, MESSAGES)
+    assert (r.status, r.get("retry-after")) == (429, None)
+    assert 3590 <= seconds(r.get("x-ratelimit-reset-requests")) <= 3600
+
+
+def test_our_limit_replaces_the_providers_and_its_token_headers_stay(sluice, upstream):
+    said = [("x-ratelimit-limit-requests", "999"), ("X-RateLimit-Remaining-Requests", "998"), ("x-ratelimit-reset-requests", "8ms"),
+            ("x-ratelimit-remaining-tokens", "777")]
+    up = upstream(lambda ex: ex.reply(CHAT_REPLY, headers=said))
+    daemon = sluice({"endpoints": [chat_route(up.base) | {"limit": {"calls": 5, "renewal_period": "hour"}}, chat_route(up.base, "free")]})
+    for path, body in (("/v1/chat/completions", CHAT), (INVOKE, MESSAGES)):
+        r = daemon.call("POST", path, body)
+        assert r.status == 200
+        for name in ("limit", "remaining", "reset"):
+            assert len([v for k, v in r.headers if k.lower() == f"x-ratelimit-{name}-requests"]) == 1
+        assert r.get("x-ratelimit-limit-requests") == "5"
+        assert r.get("x-ratelimit-remaining-tokens") == "777"
+    r = daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": "free"})
+    assert numbers(r) == ("999", "998", "8ms")
+
+
+def test_what_is_counted(sluice, upstream):
+    answers = iter(["500 Internal Server Error", "401 Unauthorized", "200 OK"])
+    up = upstream(lambda ex: ex.reply(CHAT_REPLY, status=next(answers)))
+    daemon = sluice({"endpoints": [chat_route(up.base) | {"limit": {"calls": 3, "renewal_period": "hour"}}]})
+    for body in (b"{", b"[]", b'{"messages": 1}', b""):
+        assert daemon.call("POST", INVOKE, body).status in (400, 422)  # never counted
+    for left in "210":
+        r = daemon.call("POST", INVOKE, MESSAGES)
+        assert r.get("x-ratelimit-remaining-requests") == left  # failed upstream: counted
+    for _ in range(5):
+        assert daemon.call("POST", INVOKE, MESSAGES).status == 429
+    assert len(up.requests) == 3
+
+
+def test_principals_count_apart(sluice):
+    daemon = sluice(limited(1))
+    assert daemon.call("POST", INVOKE, MESSAGES).status == 200
+    assert daemon.call("POST", INVOKE, MESSAGES).status == 429
+    sock = socket.socket()
+    sock.bind(("127.0.0.2", 0))  # another address of this machine
+    sock.settimeout(20)
+    sock.connect(("127.0.0.1", daemon.port))
+    body = json.dumps(MESSAGES)
+    sock.sendall(f"POST {INVOKE} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+    sock.close()
+
+
+def burst(daemon, n_threads, n_each):
+    """Statuses of that many calls, all at once over that many connections."""
+    statuses, failed = [], []
+    gate = threading.Barrier(n_threads)
+
+    def run():
+        try:
+            conn = daemon.connect()
+            gate.wait(20)
+            for i in range(n_each):
+                path, body = ((INVOKE, MESSAGES), ("/v1/chat/completions", CHAT))[i % 2]
+                statuses.append(conn.request("POST", path, body).reply().status)
+            conn.close()
+        except Exception as e:
+            failed.append(e)
+
+    threads = [threading.Thread(target=run) for _ in range(n_threads)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(60)
+    assert not failed, failed
+    return statuses
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_exactly_so_many_over_all_workers(sluice, workers):
+    daemon = sluice(limited(77, "hour"), args=["--workers", str(workers)])
+    statuses = burst(daemon, 32, 10)
+    assert (statuses.count(200), statuses.count(429)) == (77, 243)
+
+
+def test_server_headers_off_keeps_what_clients_act_on(sluice):
+    daemon = sluice(limited(1, server={"headers": False}))
+    for status in (200, 429):
+        r = daemon.call("POST", INVOKE, MESSAGES)
+        assert r.status == status
+        assert not [k for k, _ in r.headers if k.lower().startswith("x-sluice-") or k.lower() == "server-timing"]
+        assert r.get("x-request-id") and numbers(r)[0] == "1"
