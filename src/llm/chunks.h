@@ -16,6 +16,7 @@ struct sl_chunks {
     uint16_t n_tools;
     bool has_identity;
     bool has_usage, wants_usage;
+    bool is_one_to_one;    /* the upstream's chunks become ours; deltas of their content say nothing new */
     uint8_t type;          /* enum sl_llm_type */
     struct sl_usage usage; /* the newest */
     char id[SL_CHUNKS_NAME_MAX];

@@ -83,15 +83,8 @@ static int text_refuse(struct sl_str body, struct sl_arena *arena, struct sl_llm
     return r;
 }
 
-static int json_refuse(struct sl_str body, struct sl_arena *arena, struct sl_llm_error *error)
+static int json_refuse(const char *fault, size_t at, struct sl_arena *arena, struct sl_llm_error *error)
 {
-    if (!sl_str_is_utf8(body)) {
-        *error = (struct sl_llm_error){ .type = SL_ERR_CALLER_INVALID_REQUEST,
-                                        .message = SL_STR("There was an error parsing the body") };
-        return SL_E_INVAL;
-    }
-    size_t at;
-    const char *fault = sl_mf_json_fault(body, &at);
     struct sl_buf ctx = SL_BUF_INIT(256);
     struct sl_jw w;
     sl_jw_init(&w, &ctx);
@@ -102,6 +95,29 @@ static int json_refuse(struct sl_str body, struct sl_arena *arena, struct sl_llm
                         (ptrdiff_t)at, error);
     sl_buf_done(&ctx);
     return r;
+}
+
+/* The parser refused the body: what Python says of it; or it is Python's JSON only, and *io_body becomes everybody's.
+ */
+static int json_reread(struct sl_json *doc, struct sl_str *io_body, struct sl_arena *arena, struct sl_llm_error *error)
+{
+    if (!sl_str_is_utf8(*io_body)) {
+        *error = (struct sl_llm_error){ .type = SL_ERR_CALLER_INVALID_REQUEST,
+                                        .message = SL_STR("There was an error parsing the body") };
+        return SL_E_INVAL;
+    }
+    size_t at;
+    const char *fault = sl_mf_json_fault(*io_body, &at);
+    if (fault) {
+        return json_refuse(fault, at, arena, error);
+    }
+    struct sl_str body = sl_mf_constants_null(*io_body, arena);
+    int r = body.p ? sl_json_parse(doc, body) : SL_E_NOMEM;
+    if (r < 0) {
+        return r == SL_E_NOMEM ? r : json_refuse("Too many values", at, arena, error);
+    }
+    *io_body = body;
+    return 0;
 }
 
 static int model_refuse(struct sl_llm_error *error)
@@ -119,11 +135,11 @@ static int model_refuse(struct sl_llm_error *error)
 static int call_fill(struct sl_call *call, struct sl_llm_error *error)
 {
     struct sl_json_val root = sl_json_root(call->doc);
-    if (call->type == SL_LLM_EMBEDDINGS) {
-        return 0; /* model and stream are nothing special there: they travel on */
-    }
     if (!sl_json_is_nothing(sl_json_get(root, "model"))) {
         return model_refuse(error);
+    }
+    if (call->type == SL_LLM_EMBEDDINGS) {
+        return 0; /* stream is nothing special there: it travels on */
     }
     call->is_stream = sl_mf_bool_value(sl_json_get(root, "stream"));
     struct sl_json_val options = sl_json_get(root, "stream_options");
@@ -163,8 +179,11 @@ static int parse(enum sl_llm_type type, struct sl_str body, struct sl_str conten
         body = sl_str_sub(body, 3, body.n);
     }
     int r = sl_json_parse(doc, body);
+    if (r < 0 && r != SL_E_NOMEM) {
+        r = json_reread(doc, &body, arena, ret_error);
+    }
     if (r < 0) {
-        return r == SL_E_NOMEM ? r : json_refuse(body, arena, ret_error);
+        return r;
     }
     if (sl_json_is(sl_json_root(doc), SL_JSON_NULL)) {
         return missing_refuse(arena, ret_error);
@@ -203,6 +222,16 @@ static void detail_raw(struct sl_buf *out, struct sl_str json)
     sl_buf_add_char(out, '}');
 }
 
+static void detail_val(struct sl_buf *out, struct sl_json_val v)
+{
+    struct sl_arena scratch;
+    sl_arena_init_small(&scratch, 512);
+    sl_buf_add_lit(out, "{\"detail\":");
+    sl_mf_echo(out, v, &scratch);
+    sl_buf_add_char(out, '}');
+    sl_arena_done(&scratch);
+}
+
 static bool has_word(struct sl_str s, const char *word)
 {
     size_t n = strlen(word);
@@ -217,7 +246,7 @@ static bool has_word(struct sl_str s, const char *word)
 /* An upstream's JSON body: its error's message, or all of it. */
 static void json_body_write(struct sl_llm_error *error, struct sl_buf *out)
 {
-    struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = 65536, .record_depth = 3 };
+    struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = 65536 };
     struct sl_json doc;
     sl_json_init(&doc, &limits);
     if (sl_json_parse(&doc, error->upstream_body) < 0) {
@@ -227,11 +256,11 @@ static void json_body_write(struct sl_llm_error *error, struct sl_buf *out)
         struct sl_json_val said = sl_json_get(sl_json_root(&doc), "error");
         struct sl_json_val message = sl_json_get(said, "message");
         if (!sl_json_is(said, SL_JSON_OBJECT) && !sl_json_is(said, SL_JSON_STRING)) {
-            detail_raw(out, error->upstream_body);
+            detail_val(out, sl_json_root(&doc));
         } else if (sl_json_is(said, SL_JSON_STRING)) {
-            detail_raw(out, sl_json_raw(said));
-        } else if (sl_json_is_present(message)) {
-            detail_raw(out, sl_json_raw(message));
+            detail_val(out, said);
+        } else if (!sl_json_is_nothing(message)) {
+            detail_val(out, message);
         } else {
             detail_text(out, sl_str_c(sl_status_reason(error->upstream_status)));
         }

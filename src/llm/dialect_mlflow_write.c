@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "json/write.h"
 #include "llm/dialect_mlflow.h"
+#include "llm/mlflow_schema.h"
 
 /* --- parts --- */
 
@@ -135,6 +136,21 @@ static void completion_choice_write(struct sl_jw *w, const struct sl_choice *cho
     sl_jw_end(w);
 }
 
+/* A list of numbers in the upstream's spelling, without its white space. */
+static void embedding_member(struct sl_jw *w, struct sl_str raw)
+{
+    static const char space[] = " \n\t\r";
+    bool has_space = false;
+    for (size_t i = 0; !has_space && space[i]; i++) {
+        has_space = sl_str_find_char(raw, space[i], 0) >= 0;
+    }
+    sl_jw_key(w, "embedding");
+    sl_jw_raw(w, has_space ? SL_STR("") : raw);
+    if (has_space) {
+        sl_mf_compact(w->out, raw);
+    }
+}
+
 static void embeddings_write(struct sl_jw *w, const struct sl_call *call, const struct sl_reply *reply)
 {
     sl_jw_object(w);
@@ -144,7 +160,7 @@ static void embeddings_write(struct sl_jw *w, const struct sl_call *call, const 
     for (uint32_t i = 0; i < reply->n_embeddings; i++) {
         sl_jw_object(w);
         sl_jw_member_str(w, "object", SL_STR("embedding"));
-        sl_jw_member_raw(w, "embedding", reply->embeddings[i].raw);
+        embedding_member(w, reply->embeddings[i].raw);
         member_i64(w, "index", reply->embeddings[i].index);
         sl_jw_end(w);
     }
@@ -186,6 +202,7 @@ struct writer {
     struct sl_chunks *chunks;
     struct sl_buf *out;
     struct sl_jw w;
+    struct sl_arena scratch; /* for texts with escapes, within one call */
 };
 
 static bool is_chat(const struct writer *wr)
@@ -313,13 +330,103 @@ static int block_write(struct writer *wr, const struct sl_delta *d)
     return 0;
 }
 
+/* --- chunks that come as chunks --- */
+
+static void member_echo(struct writer *wr, const char *key, struct sl_json_val v, enum sl_json_kind kind)
+{
+    sl_jw_key(&wr->w, key);
+    if (sl_json_is(v, kind)) {
+        sl_jw_raw(&wr->w, SL_STR("")); /* the value's place; its bytes follow */
+        sl_mf_echo(wr->out, v, &wr->scratch);
+    } else {
+        sl_jw_null(&wr->w);
+    }
+}
+
+static void choice_rewrite(struct writer *wr, struct sl_json_val choice, uint32_t at)
+{
+    struct sl_jw *w = &wr->w;
+    struct sl_json_val delta = sl_json_get(choice, "delta");
+    struct sl_json_val content = sl_json_get(delta, "content");
+    int64_t index = at; /* some compatible servers leave it out */
+    SL_IGNORE(sl_json_int(sl_json_get(choice, "index"), true, &index) < 0);
+    sl_jw_object(w);
+    member_i64(w, "index", index);
+    member_echo(wr, "finish_reason", sl_json_get(choice, "finish_reason"), SL_JSON_STRING);
+    if (!is_chat(wr)) {
+        struct sl_json_val text = sl_json_get(choice, "text"); /* a genuine completion */
+        member_echo(wr, "text", sl_json_is(text, SL_JSON_STRING) ? text : content, SL_JSON_STRING);
+        sl_jw_end(w);
+        return;
+    }
+    sl_jw_key(w, "delta");
+    sl_jw_object(w);
+    member_echo(wr, "role", sl_json_get(delta, "role"), SL_JSON_STRING);
+    member_echo(wr, "content", content, SL_JSON_STRING);
+    struct sl_json_val calls = sl_json_get(delta, "tool_calls");
+    if (sl_json_count(calls)) {
+        member_echo(wr, "tool_calls", calls, SL_JSON_ARRAY);
+    }
+    struct sl_json_val refusal = sl_json_get(delta, "refusal");
+    if (sl_json_is(refusal, SL_JSON_STRING)) {
+        member_echo(wr, "refusal", refusal, SL_JSON_STRING);
+    }
+    sl_jw_end(w);
+    sl_jw_end(w);
+}
+
+static struct sl_str text_of(struct writer *wr, struct sl_json_val v)
+{
+    struct sl_str text = SL_STR_NONE;
+    /* Not a text, or no memory for it: none was said. */
+    SL_IGNORE(sl_json_text(v, &wr->scratch, &text) < 0);
+    return text;
+}
+
+/* An OpenAI chunk with the fields of MLflow's. One without choices brings usage only, or a filter's findings. */
+static void chunk_rewrite(struct writer *wr, const struct sl_call *call, const struct sl_env *env,
+                          struct sl_json_val chunk)
+{
+    struct sl_json_val choices = sl_json_get(chunk, "choices");
+    wr->chunks->is_one_to_one = true;
+    if (sl_json_count(choices) == 0) {
+        return;
+    }
+    if (!wr->chunks->has_identity) {
+        struct sl_delta start = { .id = text_of(wr, sl_json_get(chunk, "id")),
+                                  .model = text_of(wr, sl_json_get(chunk, "model")),
+                                  .created = -1 };
+        SL_IGNORE(sl_json_int(sl_json_get(chunk, "created"), true, &start.created) < 0); /* not said */
+        sl_chunks_identify(wr->chunks, call, env, &start);
+    }
+    chunk_begin(wr);
+    for (struct sl_json_iter it = sl_json_each(choices); sl_json_next(&it);) {
+        choice_rewrite(wr, it.val, it.index);
+    }
+    chunk_end(wr);
+}
+
+static bool is_content(enum sl_delta_kind kind)
+{
+    return kind != SL_DELTA_USAGE && kind != SL_DELTA_ERROR && kind != SL_DELTA_CHUNK;
+}
+
 int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
                           const struct sl_delta *delta, struct sl_buf *out)
 {
-    struct writer wr = { state, out, { 0 } };
+    struct writer wr = { .chunks = state, .out = out };
     int r = 0;
     if (delta->choice >= SL_CHUNKS_CHOICES_MAX) {
         return SL_E_LIMIT;
+    }
+    if (delta->kind == SL_DELTA_CHUNK) {
+        sl_arena_init_small(&wr.scratch, 512);
+        chunk_rewrite(&wr, call, env, delta->chunk);
+        sl_arena_done(&wr.scratch);
+        return sl_buf_status(out);
+    }
+    if (wr.chunks->is_one_to_one && is_content(delta->kind)) {
+        return 0;
     }
     sl_chunks_identify(wr.chunks, call, env, delta->kind == SL_DELTA_START ? delta : NULL);
     switch (delta->kind) {
@@ -350,13 +457,15 @@ int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct 
     case SL_DELTA_ERROR:
         sl_mlflow_write_stream_error(state, delta->error, out);
         break;
+    case SL_DELTA_CHUNK:
+        break; /* above */
     }
     return r < 0 ? r : sl_buf_status(out);
 }
 
 void sl_mlflow_write_end(void *state, struct sl_buf *out)
 {
-    struct writer wr = { state, out, { 0 } };
+    struct writer wr = { .chunks = state, .out = out };
     if (!wr.chunks || !wr.chunks->has_usage || !wr.chunks->wants_usage) {
         return; /* the body's end is the stream's end */
     }

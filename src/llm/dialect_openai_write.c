@@ -360,6 +360,9 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
                           const struct sl_delta *delta, struct sl_buf *out)
 {
     struct writer wr = { state, out, { 0 } };
+    if (delta->kind == SL_DELTA_CHUNK) {
+        return 0; /* an upstream of this language is not translated; what is comes as blocks */
+    }
     sl_chunks_identify(wr.chunks, call, env, delta->kind == SL_DELTA_START ? delta : NULL);
     int r = 0;
     if (delta->choice >= SL_CHUNKS_CHOICES_MAX) {
@@ -388,6 +391,8 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
         break;
     case SL_DELTA_USAGE:
         sl_chunks_note_usage(wr.chunks, &delta->usage);
+        break;
+    case SL_DELTA_CHUNK:
         break;
     case SL_DELTA_ERROR:
         sl_openai_write_error_event(delta->error, out);

@@ -119,6 +119,8 @@ enum sl_delta_kind {
     SL_DELTA_FINISH,      /* choice, finish, finish_text */
     SL_DELTA_USAGE,       /* usage; cumulative: the last one counts */
     SL_DELTA_ERROR,       /* error: the upstream reported one inside the stream */
+    SL_DELTA_CHUNK, /* chunk: all of a frame in OpenAI's words, before its deltas; for a dialect whose chunks it can
+                       become one to one */
 };
 
 struct sl_delta {
@@ -135,6 +137,7 @@ struct sl_delta {
     struct sl_str finish_text;
     struct sl_usage usage;
     const struct sl_llm_error *error;
+    struct sl_json_val chunk;
 };
 
 /* Takes deltas in order; pointers in them are valid during the call only. Non-zero stops the producer, which returns

@@ -85,12 +85,7 @@ void sl_mf_fault(struct sl_mf_check *check, const char *type, struct sl_str msg,
     sl_jw_end(&w);
     sl_jw_member_str(&w, "msg", msg);
     sl_jw_key(&w, "input");
-    if (input.p && input.n <= SL_MF_INPUT_MAX) {
-        sl_jw_raw(&w, SL_STR("")); /* the value's place; its bytes follow */
-        sl_mf_compact(&check->out, input);
-    } else {
-        sl_jw_null(&w);
-    }
+    sl_jw_raw(&w, input.p ? input : SL_STR("null"));
     if (ctx.p) {
         sl_jw_member_raw(&w, "ctx", ctx);
     }
@@ -98,6 +93,22 @@ void sl_mf_fault(struct sl_mf_check *check, const char *type, struct sl_str msg,
     if (sl_buf_status(&check->out) < 0) {
         check->out.len = before; /* the list stays whole; the buffer's status refuses what comes after */
     }
+}
+
+void sl_mf_fault_at(struct sl_mf_check *check, const char *type, struct sl_str msg, struct sl_json_val input,
+                    struct sl_str ctx)
+{
+    if (check->is_dry || sl_buf_status(&check->out) < 0) {
+        check->n_faults++;
+        return;
+    }
+    struct sl_buf echo = SL_BUF_INIT(SL_MF_INPUT_MAX * 6);
+    if (sl_json_raw(input).n <= SL_MF_INPUT_MAX) {
+        sl_mf_echo(&echo, input, check->arena);
+    }
+    bool is_whole = sl_buf_status(&echo) == 0 && echo.len > 0;
+    sl_mf_fault(check, type, msg, is_whole ? sl_buf_str(&echo) : SL_STR_NONE, ctx);
+    sl_buf_done(&echo);
 }
 
 static void edit_add(struct sl_mf_check *check, size_t off, size_t len, struct sl_str text)
@@ -141,7 +152,7 @@ void sl_mf_insert(struct sl_mf_check *check, struct sl_json_val object, struct s
 
 static void value_check(struct sl_mf_check *check, const struct sl_mf_type *type, struct sl_json_val v);
 
-#define FAULT(check, type, msg, v) sl_mf_fault((check), (type), SL_STR(msg), sl_json_raw(v), SL_STR_NONE)
+#define FAULT(check, type, msg, v) sl_mf_fault_at((check), (type), SL_STR(msg), (v), SL_STR_NONE)
 
 static void str_check(struct sl_mf_check *check, struct sl_json_val v)
 {
@@ -179,7 +190,7 @@ static void literal_check(struct sl_mf_check *check, const struct sl_mf_type *ty
     words_join(list, sizeof(list), type->words);
     snprintf(msg, sizeof(msg), "Input should be %s", list);
     snprintf(ctx, sizeof(ctx), "{\"expected\":\"%s\"}", list);
-    sl_mf_fault(check, "literal_error", sl_str_c(msg), sl_json_raw(v), sl_str_c(ctx));
+    sl_mf_fault_at(check, "literal_error", sl_str_c(msg), v, sl_str_c(ctx));
 }
 
 /* A JSON Schema type: one word, or several. */
@@ -212,8 +223,8 @@ static void list_check(struct sl_mf_check *check, const struct sl_mf_type *type,
         return;
     }
     if (type->is_not_empty && sl_json_count(v) == 0) {
-        sl_mf_fault(check, "too_short", SL_STR("List should have at least 1 item after validation, not 0"),
-                    sl_json_raw(v), SL_STR("{\"field_type\":\"List\",\"min_length\":1,\"actual_length\":0}"));
+        sl_mf_fault_at(check, "too_short", SL_STR("List should have at least 1 item after validation, not 0"), v,
+                       SL_STR("{\"field_type\":\"List\",\"min_length\":1,\"actual_length\":0}"));
         return;
     }
     for (struct sl_json_iter it = sl_json_each(v); sl_json_next(&it);) {
@@ -305,6 +316,9 @@ static void model_check(struct sl_mf_check *check, const struct sl_mf_model *mod
 #define PARTS_LABEL "list[tagged-union[TextContentPart,ImageContentPart,AudioContentPart]]"
 #define TAGS        "'text', 'image_url', 'input_audio'"
 
+/* Longer tags are not shown. */
+#define TAG_MAX 1024
+
 /* The tag as Python would print it. */
 static struct sl_str tag_text(struct sl_mf_check *check, struct sl_json_val tag)
 {
@@ -314,13 +328,15 @@ static struct sl_str tag_text(struct sl_mf_check *check, struct sl_json_val tag)
         check->status = r < 0 ? r : check->status;
         return text;
     }
-    if (sl_json_is(tag, SL_JSON_NULL)) {
-        return SL_STR("None");
+    if (sl_json_raw(tag).n > TAG_MAX) {
+        return SL_STR("");
     }
-    if (sl_json_is_bool(tag)) {
-        return sl_json_is(tag, SL_JSON_TRUE) ? SL_STR("True") : SL_STR("False");
-    }
-    return sl_str_sub(sl_json_raw(tag), 0, 256);
+    struct sl_buf buf = SL_BUF_INIT(SL_MF_INPUT_MAX);
+    sl_mf_repr(&buf, tag, check->arena);
+    text = sl_buf_status(&buf) == 0 ? sl_arena_dup(check->arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    check->status = text.p ? check->status : SL_E_NOMEM;
+    return text;
 }
 
 static void tag_invalid(struct sl_mf_check *check, struct sl_json_val part, struct sl_json_val tag)
@@ -329,7 +345,7 @@ static void tag_invalid(struct sl_mf_check *check, struct sl_json_val part, stru
         check->n_faults++;
         return;
     }
-    struct sl_str text = sl_str_sub(tag_text(check, tag), 0, 1024);
+    struct sl_str text = sl_str_sub(tag_text(check, tag), 0, TAG_MAX);
     struct sl_str msg = sl_arena_printf(
         check->arena, "Input tag '%.*s' found using 'type' does not match any of the expected tags: " TAGS,
         SL_STR_ARG(text));
@@ -344,7 +360,7 @@ static void tag_invalid(struct sl_mf_check *check, struct sl_json_val part, stru
     if (!msg.p || sl_buf_status(&ctx) < 0) {
         check->status = SL_E_NOMEM;
     } else {
-        sl_mf_fault(check, "union_tag_invalid", msg, sl_json_raw(part), sl_buf_str(&ctx));
+        sl_mf_fault_at(check, "union_tag_invalid", msg, part, sl_buf_str(&ctx));
     }
     sl_buf_done(&ctx);
 }
@@ -356,8 +372,8 @@ static void part_check(struct sl_mf_check *check, struct sl_json_val part)
     }
     struct sl_json_val tag = sl_json_get(part, "type");
     if (!sl_json_is_present(tag)) {
-        sl_mf_fault(check, "union_tag_not_found", SL_STR("Unable to extract tag using discriminator 'type'"),
-                    sl_json_raw(part), SL_STR("{\"discriminator\":\"'type'\"}"));
+        sl_mf_fault_at(check, "union_tag_not_found", SL_STR("Unable to extract tag using discriminator 'type'"), part,
+                       SL_STR("{\"discriminator\":\"'type'\"}"));
         return;
     }
     for (size_t i = 0; sl_mf_parts[i]; i++) {

@@ -10,7 +10,7 @@
 /* Longer number texts are not numbers. */
 #define NUMBER_MAX 400
 
-#define FAULT(check, type, msg, v) sl_mf_fault((check), (type), SL_STR(msg), sl_json_raw(v), SL_STR_NONE)
+#define FAULT(check, type, msg, v) sl_mf_fault_at((check), (type), SL_STR(msg), (v), SL_STR_NONE)
 
 /* --- texts of numbers --- */
 
@@ -195,11 +195,11 @@ static void double_coerce(struct sl_mf_check *check, struct sl_json_val v, doubl
 static void float_bounds(struct sl_mf_check *check, const struct sl_mf_type *type, struct sl_json_val v, double value)
 {
     if (value < type->min) {
-        sl_mf_fault(check, "greater_than_equal", SL_STR("Input should be greater than or equal to 0"), sl_json_raw(v),
-                    SL_STR("{\"ge\":0.0}"));
+        sl_mf_fault_at(check, "greater_than_equal", SL_STR("Input should be greater than or equal to 0"), v,
+                       SL_STR("{\"ge\":0.0}"));
     } else if (!(value <= type->max)) { /* not a number is out of bounds too */
-        sl_mf_fault(check, "less_than_equal", SL_STR("Input should be less than or equal to 2"), sl_json_raw(v),
-                    SL_STR("{\"le\":2.0}"));
+        sl_mf_fault_at(check, "less_than_equal", SL_STR("Input should be less than or equal to 2"), v,
+                       SL_STR("{\"le\":2.0}"));
     } else if (!sl_json_is(v, SL_JSON_NUMBER)) {
         double_coerce(check, v, value);
     }
@@ -246,8 +246,8 @@ static void int_bounds(struct sl_mf_check *check, const struct sl_mf_type *type,
 {
     bool is_low = type->min == 1 && (text.p[0] == '-' || text.p[0] == '0');
     if (is_low) {
-        sl_mf_fault(check, "greater_than_equal", SL_STR("Input should be greater than or equal to 1"), sl_json_raw(v),
-                    SL_STR("{\"ge\":1}"));
+        sl_mf_fault_at(check, "greater_than_equal", SL_STR("Input should be greater than or equal to 1"), v,
+                       SL_STR("{\"ge\":1}"));
     } else if (!sl_json_is(v, SL_JSON_NUMBER) || !is_integer_text(sl_json_raw(v))) {
         sl_mf_coerce(check, v, check->is_dry ? SL_STR("") : sl_arena_dup(check->arena, text));
     }

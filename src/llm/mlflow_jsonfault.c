@@ -10,6 +10,7 @@ struct scan {
     size_t at;
     enum want want;
     unsigned depth;
+    bool has_constant; /* a number that JSON does not know and Python does */
     bool is_object[SL_JSON_DEPTH_MAX + 1];
 };
 
@@ -106,11 +107,13 @@ static bool number_skip(struct scan *sc)
 
 static bool word_skip(struct scan *sc)
 {
-    static const struct sl_str words[] = { SL_STR_INIT("null"), SL_STR_INIT("true"), SL_STR_INIT("false") };
+    static const struct sl_str words[] = { SL_STR_INIT("null"), SL_STR_INIT("true"),     SL_STR_INIT("false"),
+                                           SL_STR_INIT("NaN"),  SL_STR_INIT("Infinity"), SL_STR_INIT("-Infinity") };
     struct sl_str rest = sl_str_sub(sc->s, sc->at, sc->s.n);
     for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
         if (sl_str_has_prefix(rest, words[i])) {
             sc->at += words[i].n;
+            sc->has_constant |= i > 2;
             return true;
         }
     }
@@ -225,11 +228,41 @@ const char *sl_mf_json_fault(struct sl_str text, size_t *ret_char)
     while (!fault) {
         space_skip(&sc);
         if (sc.want == WANT_NOTHING && sc.at == text.n) {
-            fault = "Too many values"; /* it is JSON after all: a limit was passed */
+            if (!sc.has_constant) {
+                fault = "Too many values"; /* it is JSON after all: a limit was passed */
+            }
             break;
         }
         fault = step(&sc);
     }
     *ret_char = chars_count(sl_str_sub(text, 0, sc.at));
     return fault;
+}
+
+struct sl_str sl_mf_constants_null(struct sl_str text, struct sl_arena *arena)
+{
+    char *p = sl_arena_bytes(arena, text.n + text.n / 3 + 1); /* "NaN" grows by a third */
+    size_t n = 0;
+    bool is_inside = false;
+    for (size_t i = 0; p && i < text.n; i++) {
+        char c = text.p[i];
+        size_t skip = is_inside                                            ? 0
+                      : c == 'N'                                           ? 3
+                      : c == 'I'                                           ? 8
+                      : c == '-' && i + 1 < text.n && text.p[i + 1] == 'I' ? 9
+                                                                           : 0;
+        if (skip) {
+            memcpy(p + n, "null", 4);
+            n += 4;
+            i += skip - 1;
+            continue;
+        }
+        p[n++] = c;
+        if (is_inside && c == '\\') {
+            p[n++] = text.p[++i];
+        } else if (c == '"') {
+            is_inside = !is_inside;
+        }
+    }
+    return p ? sl_str_make(p, n) : SL_STR_NONE;
 }

@@ -85,9 +85,12 @@ void sl_mf_check_done(struct sl_mf_check *check);
 /* Checks `v` against a model under the label "body". */
 void sl_mf_check_body(struct sl_mf_check *check, const struct sl_mf_model *model, struct sl_json_val v);
 
-/* One fault at the current place. `msg` is plain text; `input` and `ctx` are JSON; ctx NULL: none. */
+/* One fault at the current place. `msg` is plain text; `input` and `ctx` are compact JSON; ctx NULL: none. */
 void sl_mf_fault(struct sl_mf_check *check, const char *type, struct sl_str msg, struct sl_str input,
                  struct sl_str ctx);
+/* The same of a value, which is echoed. */
+void sl_mf_fault_at(struct sl_mf_check *check, const char *type, struct sl_str msg, struct sl_json_val input,
+                    struct sl_str ctx);
 void sl_mf_push_name(struct sl_mf_check *check, struct sl_str name);
 void sl_mf_push_index(struct sl_mf_check *check, uint32_t index);
 void sl_mf_pop(struct sl_mf_check *check);
@@ -104,6 +107,9 @@ bool sl_mf_bool_value(struct sl_json_val v);
 
 /* JSON without the white space between its tokens, appended. */
 void sl_mf_compact(struct sl_buf *out, struct sl_str json);
+/* A value as Python's json (without spaces, UTF-8 raw) or its repr writes it, appended: mlflow_echo.c. */
+void sl_mf_echo(struct sl_buf *out, struct sl_json_val v, struct sl_arena *arena);
+void sl_mf_repr(struct sl_buf *out, struct sl_json_val v, struct sl_arena *arena);
 
 /* --- the body on its way up --- */
 
@@ -112,7 +118,10 @@ void sl_mf_compact(struct sl_buf *out, struct sl_str json);
 SL_MUST int sl_mf_edits(const struct sl_json *doc, struct sl_json_edit *coercions, uint32_t n_coercions,
                         struct sl_json_edits *ret);
 
-/* What Python's decoder says of a text that is not JSON, and at which character. */
+/* What Python's decoder says of a text that is not JSON, and at which character. NULL: nothing, for it takes NaN and
+ * Infinity for numbers. */
 const char *sl_mf_json_fault(struct sl_str text, size_t *ret_char);
+/* Such a text with null in the place of those numbers, which is how they would leave Python's encoder. */
+struct sl_str sl_mf_constants_null(struct sl_str text, struct sl_arena *arena);
 
 #endif

@@ -164,6 +164,7 @@ static void root_push(struct chunk *c, struct sl_json_val root)
         return;
     }
     struct sl_json_val choices = sl_json_get(root, "choices");
+    push(c, &(struct sl_delta){ .kind = SL_DELTA_CHUNK, .chunk = root });
     struct sl_str id = text_get(c, root, "id");
     /* Azure's first chunk has neither choices nor an id, only what its filter found. */
     if (!c->st->has_start && (id.n || sl_json_count(choices))) {

@@ -56,29 +56,28 @@ static const struct {
                      "null") OPENAI("{\"tool_calls\":[{\"index\":1,\"function\":{\"arguments\":\"{}\"}}]}", "null")
                   OPENAI("{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"\\\":1}\"}}]}", "null")
                       OPENAI("{}", "\"tool_calls\"") DONE,
-      MLFLOW("null", "\"role\":\"assistant\",\"content\":\"\"") MLFLOW(
+      MLFLOW("null", "\"role\":\"assistant\",\"content\":null") MLFLOW("null", "\"role\":null,\"content\":null") MLFLOW(
           "null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"type\":"
                   "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]")
           MLFLOW(
               "null",
               "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"x\"}}]")
-              MLFLOW("null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":1,\"id\":\"b\",\"type\":"
-                             "\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"\"}}]")
-                  MLFLOW("null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":1,\"function\":{"
-                                 "\"arguments\":\"{}\"}}]")
-                      MLFLOW("null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":0,\"function\":{"
-                                     "\"arguments\":\"\\\":1}\"}}]")
-                          MLFLOW("\"tool_calls\"", "\"role\":null,\"content\":null") },
+              MLFLOW("null", "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":1,\"id\":\"b\",\"function\":{"
+                             "\"name\":\"g\",\"arguments\":\"{}\"}}]")
+                  MLFLOW("null",
+                         "\"role\":null,\"content\":null,\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":"
+                         "\"\\\":1}\"}}]") MLFLOW("\"tool_calls\"", "\"role\":null,\"content\":null") },
     { "two choices, a refusal, no [DONE]",
       DELTA("1", "{\"content\":\"b\"}", "null") DELTA("0", "{\"refusal\":\"no\"}", "null")
           DELTA("1", "{}", "\"length\"") DELTA("0", "{}", "\"content_filter\""),
       0, NULL,
-      MLFLOW("null", "\"role\":\"assistant\",\"content\":\"\"")
-          MLFLOW_AT("1", "null", "\"role\":\"assistant\",\"content\":\"\"")
-              MLFLOW_AT("1", "null", "\"role\":null,\"content\":\"b\"")
-                  MLFLOW("null", "\"role\":null,\"content\":null,\"refusal\":\"no\"")
-                      MLFLOW_AT("1", "\"length\"", "\"role\":null,\"content\":null")
-                          MLFLOW("\"content_filter\"", "\"role\":null,\"content\":null") },
+      MLFLOW_AT("1", "null", "\"role\":null,\"content\":\"b\"")
+          MLFLOW("null", "\"role\":null,\"content\":null,\"refusal\":\"no\"")
+              MLFLOW_AT("1", "\"length\"", "\"role\":null,\"content\":null")
+                  MLFLOW("\"content_filter\"", "\"role\":null,\"content\":null") },
+    { "text and the end in one",
+      DELTA("0", "{\"role\":\"assistant\"}", "null") DELTA("0", "{\"content\":\"b\"}", "\"stop\"") DONE, 0, NULL,
+      MLFLOW("null", "\"role\":\"assistant\",\"content\":null") MLFLOW("\"stop\"", "\"role\":null,\"content\":\"b\"") },
     { "cut", DELTA("0", "{\"content\":\"b\"}", "null"), SL_E_TRUNCATED, NULL, NULL },
     { "nothing", "", SL_E_TRUNCATED, NULL, NULL },
     { "garbage", "data: {\"choices\":[\n\n", SL_E_INVAL, NULL, NULL },
@@ -91,7 +90,7 @@ static const struct {
           "{\"content\":\"b\"}",
           "null") "data: "
                   "{\"error\":{\"message\":\"m\",\"type\":\"server_error\",\"param\":null,\"code\":\"c\"}}\n\n" DONE,
-      MLFLOW("null", "\"role\":\"assistant\",\"content\":\"\"") MLFLOW(
+      MLFLOW(
           "null",
           "\"role\":null,\"content\":\"b\"") "data: "
                                              "{\"error\":{\"message\":\"m\",\"type\":\"provider_overloaded\"}}\n\n" },
