@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "daemon/admin_key.h"
+#include "gate/auth.h"
 #include "gate/config.h"
 #include "net/tls.h"
 
@@ -18,6 +20,7 @@
 
 struct daemon {
     struct sl_gate gate;
+    const char *data; /* the data directory; NULL: none */
     struct sl_config *config;
     struct sl_arena arena; /* the configuration's texts and problems */
     struct sl_problems problems;
@@ -162,6 +165,9 @@ static int addresses_probe(struct daemon *d, struct sl_err *err)
         if (r < 0) {
             return r;
         }
+        if (!sl_auth_may_listen(d->config->settings, s->listen[i].address, sl_bind_is_local(&d->addrs[i]), err)) {
+            return SL_E_INVAL;
+        }
         if (s->listen[i].has_proxy_protocol) {
             return sl_fail(err, SL_E_UNSUPPORTED, "server.listen: proxy_protocol is not supported by this version");
         }
@@ -289,6 +295,7 @@ static int serve_start(struct daemon *d, struct sl_err *err)
         return sl_fail(err, SL_E_NOMEM, "out of memory");
     }
     r = tls_load(d, err);
+    r = r < 0 ? r : sl_admin_key_open(config->settings, d->data, &d->gate.admin_key, err);
     r = r < 0 ? r : addresses_probe(d, err);
     r = r < 0 ? r : main_loop_init(d, err);
     r = r < 0 ? r : threads_start(d, err);
@@ -309,6 +316,7 @@ static void serve_free(struct daemon *d)
     sl_tls_ctx_unref(d->client_tls);
     sl_publisher_done(&d->gate.publisher);
     sl_limiter_free(d->gate.limiter);
+    sl_key_unref(d->gate.admin_key);
     sl_config_free(d->config);
     sl_arena_done(&d->arena);
 }
@@ -319,6 +327,7 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     struct daemon *d = &daemon_mem;
     signal(SIGPIPE, SIG_IGN);
     sl_publisher_init(&d->gate.publisher);
+    d->data = opts->data && strcmp(opts->data, "none") != 0 ? opts->data : NULL;
     if (config_read(d, opts) < 0) {
         return opts->bad_config_exit;
     }

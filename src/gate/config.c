@@ -111,6 +111,24 @@ static struct sl_val settings_view(const struct sl_val *root, struct sl_val_item
     return view;
 }
 
+/* SLUICE_AUTH=none stands for `auth: none` where the file says nothing; it never opens what the file closes. */
+static void auth_from_env(struct loader *ld, struct sl_settings *settings)
+{
+    const char *text = getenv("SLUICE_AUTH");
+    if (!text || !*text) {
+        return;
+    }
+    struct sl_pos pos = { "SLUICE_AUTH", 0, 0 };
+    if (strcmp(text, "none") != 0) {
+        problem(ld, SL_PROBLEM_ERROR, pos, "",
+                "the only value is none; keys are configured in the file's auth section");
+    } else if (settings->auth.mode == SL_AUTH_KEYS) {
+        problem(ld, SL_PROBLEM_WARNING, pos, "", "none is ignored: the file's auth section asks for keys");
+    } else {
+        settings->auth.mode = SL_AUTH_NONE;
+    }
+}
+
 static void settings_load(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
 {
     struct sl_settings *settings = ld->config->settings;
@@ -123,6 +141,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
     struct sl_val view = settings_view(root, room);
     SL_IGNORE(sl_opt_bind(&ld->bind, sl_settings_opts, &view, settings) <
               0); /* its errors are counted in the problems */
+    auth_from_env(ld, settings);
     struct sl_server_settings *server = &settings->server;
     if ((server->tls_cert.n == 0) != (server->tls_key.n == 0)) {
         problem(ld, SL_PROBLEM_ERROR, sl_val_find(root, "server")->pos, "server.tls", "needs both cert and key");

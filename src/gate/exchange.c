@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "gate/auth.h"
 #include "gate/peer.h"
 
 static const unsigned allowed[SL_XS_COUNT] = {
@@ -84,6 +85,7 @@ static void xchg_release(struct sl_xchg *x)
     sl_relay_done(x);
     sl_xchg_list_remove(&x->worker->xchgs, x);
     sl_route_unref(x->route);
+    sl_key_unref(x->key);
     sl_settings_unref(x->settings);
     x->req->user = NULL;
 }
@@ -184,6 +186,10 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
         struct sl_str text = sl_arena_dup(arena, sl_str_c(names));
         r = text.p ? sl_headers_add(&headers, arena, SL_STR("allow"), text) : SL_E_NOMEM;
     }
+    if (r == 0 && error->type == SL_ERR_CALLER_UNAUTHENTICATED) {
+        r = sl_headers_add(&headers, arena, SL_STR("www-authenticate"), SL_STR("Bearer realm=\"sluice\""));
+        r = r < 0 ? r : sl_headers_add(&headers, arena, SL_STR("www-authenticate"), SL_STR("Basic realm=\"sluice\""));
+    }
     if (r == 0 && error->type == SL_ERR_PROVIDER_AUTH_FAILED && x->dialect == &sl_dialect_openai) {
         /* The gateway's credential is wrong: asking again cannot help, and openai's clients obey this. */
         r = sl_headers_add(&headers, arena, SL_STR("x-should-retry"), SL_STR("false"));
@@ -232,7 +238,7 @@ static void route_missing(struct sl_xchg *x, struct sl_str name)
 static bool route_take(struct sl_xchg *x, struct sl_str name)
 {
     struct sl_route *route = sl_snapshot_find(x->worker->snapshot, name);
-    if (!route) {
+    if (!route || !sl_auth_may_use(x, name)) {
         route_missing(x, name);
         return false;
     }
@@ -277,6 +283,9 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
         } else {
             sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "Not Found");
         }
+        return;
+    }
+    if (!sl_auth_check(x)) {
         return;
     }
     if (x->path->is_invocation && x->match.arg.p && !route_take(x, x->match.arg)) {

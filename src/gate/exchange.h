@@ -43,7 +43,8 @@ struct sl_xchg {
     struct sl_path_match match;
     const struct sl_dialect *dialect; /* of errors, until the path says more */
     struct sl_str request_id;
-    struct sl_str principal; /* who asks: gate/peer.h */
+    struct sl_key *key;      /* held; NULL: no auth, or an open path */
+    struct sl_str principal; /* who asks: the key's, else gate/peer.h */
     struct sl_env env;
     struct sl_call call;
     struct sl_ticket ticket;

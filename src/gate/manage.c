@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
+#include "gate/auth.h"
 #include "gate/exchange.h"
 #include "json/write.h"
 #include "wire/uri.h"
@@ -26,6 +27,13 @@ static void reply_text(struct sl_xchg *x, int status)
         return;
     }
     sl_xchg_reply(x, status, json_type, sl_buf_str(&x->worker->text));
+}
+
+/* The route of the path, when there is one that this caller may see. */
+static const struct sl_route *route_find(struct sl_xchg *x)
+{
+    const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), x->match.arg);
+    return route && sl_auth_may_use(x, route->name) ? route : NULL;
 }
 
 void sl_handle_health(struct sl_xchg *x)
@@ -170,7 +178,9 @@ static void handle_list(struct sl_xchg *x, const struct shape *shape)
     sl_jw_key(w, shape->list);
     sl_jw_array(w);
     for (uint32_t i = start; i < end; i++) {
-        write_route(x, w, snapshot->routes[i], shape);
+        if (sl_auth_may_use(x, snapshot->routes[i]->name)) {
+            write_route(x, w, snapshot->routes[i], shape);
+        }
     }
     sl_jw_end(w);
     sl_jw_key(w, "next_page_token");
@@ -185,7 +195,7 @@ static void handle_list(struct sl_xchg *x, const struct shape *shape)
 
 static void handle_get(struct sl_xchg *x, const struct shape *shape)
 {
-    const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), x->match.arg);
+    const struct sl_route *route = route_find(x);
     if (!route) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND,
                           "The %s '%.*s' is not present or active on the server. Please verify the %s name.",
@@ -238,7 +248,9 @@ void sl_handle_models(struct sl_xchg *x)
     sl_jw_key(w, "data");
     sl_jw_array(w);
     for (uint32_t i = 0; i < snapshot->n_routes; i++) {
-        write_model(x, w, snapshot->routes[i]);
+        if (sl_auth_may_use(x, snapshot->routes[i]->name)) {
+            write_model(x, w, snapshot->routes[i]);
+        }
     }
     sl_jw_end(w);
     sl_jw_end(w);
@@ -247,7 +259,7 @@ void sl_handle_models(struct sl_xchg *x)
 
 void sl_handle_model(struct sl_xchg *x)
 {
-    const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), x->match.arg);
+    const struct sl_route *route = route_find(x);
     if (!route) {
         struct sl_llm_error error = {
             .type = SL_ERR_CALLER_NOT_FOUND,

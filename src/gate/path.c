@@ -11,6 +11,10 @@
     {                                                                  \
         SL_POST, pattern_, &sl_dialect_openai, NULL, true, true, type_ \
     }
+#define OPEN(pattern_, handle_)                                                                  \
+    {                                                                                            \
+        SL_GET, pattern_, &sl_dialect_mlflow, handle_, false, false, SL_LLM_CHAT, SL_ACCESS_OPEN \
+    }
 #define READ(pattern_, handle_)                                                  \
     {                                                                            \
         SL_GET, pattern_, &sl_dialect_mlflow, handle_, false, false, SL_LLM_CHAT \
@@ -24,13 +28,13 @@ const struct sl_path sl_paths[] = {
     INVOKE("/endpoints/{}/invocations"),
     { SL_GET, "/v1/models", &sl_dialect_openai, sl_handle_models, false, false, SL_LLM_CHAT },
     { SL_GET, "/v1/models/{}", &sl_dialect_openai, sl_handle_model, false, false, SL_LLM_CHAT },
-    READ("/health", sl_handle_health),
-    READ("/ready", sl_handle_ready),
+    OPEN("/health", sl_handle_health),
+    OPEN("/ready", sl_handle_ready),
     READ("/api/2.0/gateway/routes/", sl_handle_route_list),
     READ("/api/2.0/gateway/routes/{}", sl_handle_route_get),
     READ("/api/2.0/endpoints/", sl_handle_endpoint_list),
     READ("/api/2.0/endpoints/{}", sl_handle_endpoint_get),
-    READ("/.well-known/databricks-config", sl_handle_not_here),
+    OPEN("/.well-known/databricks-config", sl_handle_not_here),
     { 0, NULL, NULL, NULL, false, false, SL_LLM_CHAT },
 };
 

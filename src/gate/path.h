@@ -5,6 +5,7 @@
 #define SL_GATE_PATH_H
 
 #include "base/arena.h"
+#include "gate/auth.h"
 #include "llm/llm.h"
 
 struct sl_xchg;
@@ -20,6 +21,7 @@ struct sl_path {
     bool is_invocation;
     bool has_type; /* /v1/…: the path says the type */
     enum sl_llm_type type;
+    enum sl_access access;
 };
 
 struct sl_path_match {

@@ -148,14 +148,30 @@ static int proxy_check(struct sl_bind *bind, const struct sl_opt *row, const str
     return r;
 }
 
-/* Keys come with a later version: refusing them is better than letting everyone in. */
+/* The bootstrap key: everything is allowed to it. */
+static int admin_key_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_auth_settings *auth = SL_CONTAINER_OF(field, struct sl_auth_settings, has_admin_key);
+    struct sl_key_spec spec = { .name = SL_STR("admin"), .role = SL_ROLE_ADMIN, .is_of_file = true };
+    int r = sl_key_text_bind(bind, val, spec.hash);
+    if (r < 0) {
+        return r;
+    }
+    struct sl_key *key = sl_key_new(&spec);
+    r = key ? sl_keyring_add(&auth->ring, key) : SL_E_NOMEM;
+    sl_key_unref(key); /* the ring holds it */
+    if (r < 0) {
+        return FAIL(bind, val, "%s", r == SL_E_EXISTS ? "is one of auth.keys, too" : "out of memory");
+    }
+    auth->has_admin_key = true;
+    return 0;
+}
+
 static int keys_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
-    (void)field;
-    return val->kind == SL_VAL_LIST && val->n == 0
-               ? 0
-               : FAIL(bind, val, "API keys are not part of this version: leave the list empty");
+    return sl_keys_bind(bind, val, field);
 }
 
 /* --- tables --- */
@@ -265,12 +281,14 @@ static const struct sl_opt upstream_opts[] = {
 };
 
 static const struct sl_opt auth_opts[] = {
-    ROW(struct sl_auth_settings, "admin_key", SL_OPT_SECRET, admin_key, NULL, 0, 0, SL_OPT_RELOAD,
-        "key for the calls that change something"),
+    ROW_CHECK(
+        struct sl_auth_settings, "admin_key", SL_OPT_CUSTOM, has_admin_key, NULL, SL_OPT_RELOAD, admin_key_check,
+        "the bootstrap admin key: $NAME, { file: PATH } or { sha256: HEX }; without it SLUICE_ADMIN_KEY, else one "
+        "that is made at the first start in the data directory"),
     { "metrics", SL_OPT_ENUM, offsetof(struct sl_auth_settings, metrics), "open", 0, 0, SL_OPT_RELOAD, metrics_access,
       NULL, NULL, "who may read /metrics" },
-    { "keys", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, keys), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, keys_check,
-      "API keys; none: everyone may call" },
+    { "keys", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, ring), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, keys_check,
+      "API keys of the file: a list of { name, key, principal, role, routes, expires_at }" },
     END_OF_TABLE,
 };
 
@@ -278,9 +296,15 @@ static const struct sl_opt auth_opts[] = {
 static int auth_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
+    struct sl_auth_settings *auth = field;
     if (val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, "none")) {
+        auth->mode = SL_AUTH_NONE;
         return 0;
     }
+    if (val->kind != SL_VAL_MAP) {
+        return FAIL(bind, val, "must be none, or a map with keys and admin_key (it may be {})");
+    }
+    auth->mode = SL_AUTH_KEYS;
     return sl_opt_bind(bind, auth_opts, val, field);
 }
 
@@ -302,7 +326,8 @@ const struct sl_opt sl_settings_opts[] = {
     MAP(struct sl_settings, "server", server, server_opts, "the client's side"),
     MAP(struct sl_settings, "upstream", upstream, upstream_opts, "the providers' side"),
     { "auth", SL_OPT_CUSTOM, offsetof(struct sl_settings, auth), NULL, 0, 0, SL_OPT_RELOAD, NULL, auth_opts, auth_check,
-      "who may call; none: everyone" },
+      "who may call: a map, {} for the admin key alone; none: everyone, on any address; absent: everyone, on loopback "
+      "only" },
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
     { "log", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, log_opts, NULL, "logs" },
     END_OF_TABLE,
@@ -332,7 +357,7 @@ struct sl_settings *sl_settings_ref(struct sl_settings *settings)
 void sl_settings_unref(struct sl_settings *settings)
 {
     if (settings && atomic_fetch_sub_explicit(&settings->refs, 1, memory_order_acq_rel) == 1) {
-        sl_secret_done(&settings->auth.admin_key);
+        sl_keyring_done(&settings->auth.ring);
         sl_arena_done(&settings->arena);
         free(settings);
     }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/opt.h"
+#include "gate/key.h"
 
 struct sl_listen_conf {
     struct sl_str address; /* "127.0.0.1:5000", "[::1]:5000", "unix:/path" */
@@ -48,10 +49,17 @@ struct sl_upstream_settings {
     struct sl_opt_strs allow;
 };
 
+enum sl_auth_mode {
+    SL_AUTH_ABSENT, /* nothing said: everyone may call, on loopback only */
+    SL_AUTH_NONE,   /* everyone may call, said on purpose */
+    SL_AUTH_KEYS,
+};
+
 struct sl_auth_settings {
-    struct sl_secret admin_key;
+    enum sl_auth_mode mode;
+    struct sl_keyring ring; /* the file's keys, the admin key among them */
+    bool has_admin_key;
     int metrics; /* 0: open, 1: admin */
-    uint32_t keys;
 };
 
 struct sl_settings {

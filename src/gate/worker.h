@@ -20,6 +20,7 @@ struct sl_gate {
     atomic_size_t memory_used; /* bodies and collected replies, bytes */
     atomic_uint n_connections;
     uint64_t start_wall_usec;
+    struct sl_key *admin_key; /* made at the first start, when the file names none; or NULL */
 };
 
 SL_LIST_HEAD(sl_xchg_list);

@@ -51,6 +51,18 @@ static void bind_set_v6(struct sl_bind_addr *addr, const struct in6_addr *ip, ui
     addr->len = sizeof(*in6);
 }
 
+bool sl_bind_is_local(const struct sl_bind_addr *addr)
+{
+    if (addr->is_unix) {
+        return true;
+    }
+    if (addr->addr.ss_family == AF_INET) {
+        return ntohl(((const struct sockaddr_in *)&addr->addr)->sin_addr.s_addr) >> 24 == 127;
+    }
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)&addr->addr)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
+}
+
 static bool machine_has_ipv6(void)
 {
     int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);

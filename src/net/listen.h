@@ -22,6 +22,8 @@ SL_MUST int sl_bind_probe(struct sl_bind_addr *io_addr, struct sl_err *err);
 /* A listening, non-blocking, close-on-exec socket. For unix sockets the workers share one descriptor: dup it. */
 SL_MUST int sl_bind_listen(const struct sl_bind_addr *addr, int *ret_fd, struct sl_err *err);
 
+/* Can only this machine reach it: a unix socket, 127.0.0.0/8, ::1. */
+bool sl_bind_is_local(const struct sl_bind_addr *addr);
 /* Removes a unix socket's file, after the last close. */
 void sl_bind_unlink(const struct sl_bind_addr *addr);
 

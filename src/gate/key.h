@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* API keys: who may call, and what. A key's text is known to its holder alone; here lies its SHA-256, which is enough,
+ * since a key made by us has 256 random bits and the file's own keys a minimum length. Immutable but for the time of
+ * its last use; reference-counted, shared between threads. */
+#ifndef SL_GATE_KEY_H
+#define SL_GATE_KEY_H
+
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "base/opt.h"
+
+enum sl_role { SL_ROLE_QUERY /* invoke and read */, SL_ROLE_ADMIN /* everything */ };
+
+const char *sl_role_name(enum sl_role role);
+SL_MUST int sl_role_parse(struct sl_str text, enum sl_role *ret);
+
+#define SL_KEY_PREFIX "sk-sluice-"
+/* Prefix and 43 characters of base64url (RFC 4648 section 5), NUL included. */
+#define SL_KEY_TOKEN_SIZE (sizeof(SL_KEY_PREFIX) + 43)
+#define SL_KEY_HASH_BYTES 32
+/* Keys of the operator's own making must not be guessable. */
+#define SL_KEY_OWN_MIN 16
+
+struct sl_key {
+    atomic_uint refs;
+    struct sl_arena arena; /* everything below; the key itself lies on it */
+    struct sl_str id;      /* of a stored key; "" for one of the file */
+    struct sl_str name;
+    struct sl_str principal; /* whom limits and the log count; the name where nothing else is said */
+    enum sl_role role;
+    bool has_routes; /* may use only `routes` */
+    struct sl_opt_strs routes;
+    uint64_t created_sec; /* unix; 0: of the file */
+    uint64_t expires_sec; /* unix; 0: never */
+    unsigned char hash[SL_KEY_HASH_BYTES];
+    bool is_of_file;
+    atomic_uint_fast64_t last_used_sec; /* unix; 0: not yet */
+};
+
+/* What a key is made of; all texts are copied. `principal` empty: the name. */
+struct sl_key_spec {
+    struct sl_str id, name, principal;
+    enum sl_role role;
+    bool has_routes;
+    struct sl_opt_strs routes;
+    uint64_t created_sec, expires_sec;
+    unsigned char hash[SL_KEY_HASH_BYTES];
+    bool is_of_file;
+};
+
+/* NULL: no memory. */
+SL_MUST struct sl_key *sl_key_new(const struct sl_key_spec *spec);
+struct sl_key *sl_key_ref(struct sl_key *key);
+void sl_key_unref(struct sl_key *key);
+
+/* A fresh key's text. The caller wipes it. */
+void sl_key_make_token(char out[SL_KEY_TOKEN_SIZE]);
+void sl_key_hash(struct sl_str token, unsigned char out[SL_KEY_HASH_BYTES]);
+/* 64 hexadecimal digits. */
+SL_MUST int sl_key_hash_parse(struct sl_str hex, unsigned char out[SL_KEY_HASH_BYTES]);
+
+bool sl_key_is_expired(const struct sl_key *key, uint64_t now_sec);
+bool sl_key_may_use(const struct sl_key *key, struct sl_str route);
+
+/* A set of keys by hash; holds a reference to each. Found by a map of hashes of hashes, then compared in constant time:
+ * how long a look-up takes says nothing about a key. */
+struct sl_keyring {
+    struct sl_map by_hash;
+};
+
+void sl_keyring_done(struct sl_keyring *ring);
+/* SL_E_EXISTS when the same key is there. */
+SL_MUST int sl_keyring_add(struct sl_keyring *ring, struct sl_key *key);
+/* Borrowed, or NULL. */
+struct sl_key *sl_keyring_find(const struct sl_keyring *ring, const unsigned char hash[SL_KEY_HASH_BYTES]);
+
+/* The file's `auth.keys`: a list of {name, principal, role, routes, expires_at, key: a secret or {sha256: HEX}}. Every
+ * problem goes to bind->problems. */
+SL_MUST int sl_keys_bind(struct sl_bind *bind, const struct sl_val *list, struct sl_keyring *ring);
+
+/* One key of the file: a secret by reference, or { sha256: HEX }. At least SL_KEY_OWN_MIN characters. */
+SL_MUST int sl_key_text_bind(struct sl_bind *bind, const struct sl_val *val, unsigned char ret_hash[SL_KEY_HASH_BYTES]);
+
+/* RFC 3339 in UTC ("2026-12-31T23:59:59Z"), or unix seconds; SL_E_INVAL. */
+SL_MUST int sl_time_parse(struct sl_str text, uint64_t *ret_sec);
+/* "2026-12-31T23:59:59Z"; `out` has 32 bytes. */
+struct sl_str sl_time_format(uint64_t sec, char out[32]);
+
+#endif
