@@ -15,11 +15,53 @@ void sl_problems_init(struct sl_problems *problems, struct sl_arena *arena)
     *problems = (struct sl_problems){ .arena = arena };
 }
 
+struct sl_str sl_opt_key_shown(struct sl_str key)
+{
+    for (size_t i = 0; i < key.n; i++) {
+        if (strchr(":= \t\n", key.p[i])) {
+            return sl_str_sub(key, 0, i);
+        }
+    }
+    return sl_str_sub(key, 0, 64);
+}
+
+/* Replaces `text[at..at+n)` by "***". */
+static void stars_put(char *text, size_t at, size_t n)
+{
+    size_t len = strlen(text);
+    size_t stars = SL_MIN(n, (size_t)3);
+    memset(text + at, '*', stars);
+    memmove(text + at + stars, text + at + n, len - at - n + 1);
+}
+
+/* Secrets in a message: those that the file names as such, and whatever has the form of an API key. */
+static void secrets_hide(const struct sl_problems *problems, char *text)
+{
+    for (uint32_t i = 0; i < problems->n_hidden; i++) {
+        struct sl_str hidden = problems->hidden[i];
+        char *at;
+        while ((at = memmem(text, strlen(text), hidden.p, hidden.n)) != NULL) {
+            stars_put(text, (size_t)(at - text), hidden.n);
+        }
+    }
+    for (char *at = text; (at = strstr(at, "sk-")) != NULL; at++) {
+        size_t n = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-");
+        bool begins = at == text || !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-", at[-1]);
+        if (begins && n >= 8) {
+            stars_put(text, (size_t)(at - text), n);
+        }
+    }
+}
+
 void sl_bind_problem(struct sl_bind *bind, enum sl_severity severity, struct sl_pos pos, const char *path,
                      const char *fmt, ...)
 {
     struct sl_problems *problems = bind->problems;
     problems->n_errors += severity == SL_PROBLEM_ERROR; /* counted even where there is no memory to say which */
+    if (problems->n == SL_PROBLEMS_MAX) {
+        problems->n_left_out++;
+        return;
+    }
     if (problems->n == problems->cap) {
         uint32_t cap = problems->cap ? problems->cap * 2 : 8;
         struct sl_problem *v = SL_ARENA_ARRAY(problems->arena, struct sl_problem, cap);
@@ -37,6 +79,7 @@ void sl_bind_problem(struct sl_bind *bind, enum sl_severity severity, struct sl_
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    secrets_hide(problems, text);
     problems->v[problems->n++] = (struct sl_problem){
         severity,
         pos,
@@ -264,8 +307,8 @@ static int unknown_key(struct sl_bind *bind, const struct sl_opt *table, const s
 {
     const char *near = sl_opt_nearest(table, item->key);
     sl_bind_problem(bind, bind->is_lax ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR, item->key_pos, NULL,
-                    "unknown key \"%.*s\"%s%s%s", SL_STR_ARG(item->key), near ? ": did you mean \"" : "",
-                    near ? near : "", near ? "\"?" : "");
+                    "unknown key \"%.*s\"%s%s%s", SL_STR_ARG(sl_opt_key_shown(item->key)),
+                    near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return bind->is_lax ? 0 : SL_E_INVAL;
 }
 
@@ -329,4 +372,73 @@ void sl_opt_done(const struct sl_opt *table, void *obj)
             sl_opt_done(row->sub, field_of(obj, row));
         }
     }
+}
+
+/* --- two bound objects --- */
+
+static bool strs_are_same(const struct sl_opt_strs *a, const struct sl_opt_strs *b)
+{
+    bool same = a->n == b->n;
+    for (uint32_t i = 0; same && i < a->n; i++) {
+        same = sl_str_eq(a->v[i], b->v[i]);
+    }
+    return same;
+}
+
+static bool row_is_same(const struct sl_opt *row, const void *a, const void *b)
+{
+    switch (row->type) {
+    case SL_OPT_BOOL:
+        return *(const bool *)a == *(const bool *)b;
+    case SL_OPT_U32:
+        return *(const uint32_t *)a == *(const uint32_t *)b;
+    case SL_OPT_U64:
+    case SL_OPT_USEC:
+    case SL_OPT_BYTES:
+        return *(const uint64_t *)a == *(const uint64_t *)b;
+    case SL_OPT_DOUBLE:
+        return memcmp(a, b, sizeof(double)) == 0;
+    case SL_OPT_STR:
+    case SL_OPT_PATH:
+    case SL_OPT_URL:
+        return sl_str_eq(*(const struct sl_str *)a, *(const struct sl_str *)b);
+    case SL_OPT_ENUM:
+        return *(const int *)a == *(const int *)b;
+    case SL_OPT_STR_LIST:
+        return strs_are_same(a, b);
+    case SL_OPT_SECRET:
+        return sl_str_eq(sl_secret_reveal(a), sl_secret_reveal(b));
+    case SL_OPT_MAP: /* its rows are looked at one by one */
+    case SL_OPT_CUSTOM:
+        return !row->same || row->same(a, b);
+    }
+    return true;
+}
+
+struct restart {
+    void (*fn)(void *arg, const char *path);
+    void *arg;
+    char path[256];
+};
+
+static void restart_walk(struct restart *restart, const struct sl_opt *table, const char *a, const char *b)
+{
+    size_t before = strlen(restart->path);
+    for (const struct sl_opt *row = table; row->key; row++) {
+        const char *x = a + row->offset, *y = b + row->offset;
+        snprintf(restart->path + before, sizeof(restart->path) - before, "%s%s", before ? "." : "", row->key);
+        if (row->type == SL_OPT_MAP) {
+            restart_walk(restart, row->sub, x, y);
+        } else if (!(row->flags & SL_OPT_RELOAD) && !row_is_same(row, x, y)) {
+            restart->fn(restart->arg, restart->path);
+        }
+        restart->path[before] = '\0';
+    }
+}
+
+void sl_opt_each_restart(const struct sl_opt *table, const void *a, const void *b,
+                         void (*fn)(void *arg, const char *path), void *arg)
+{
+    struct restart restart = { fn, arg, "" };
+    restart_walk(&restart, table, a, b);
 }

@@ -45,8 +45,9 @@ struct sl_opt {
     const char *const *names; /* SL_OPT_ENUM; ends with NULL */
     const struct sl_opt *sub; /* SL_OPT_MAP; ends with a row whose key is NULL */
     int (*check)(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val,
-                 void *field); /* <0 after sl_bind_problem */
-    const char *help;          /* one sentence */
+                 void *field);                  /* <0 after sl_bind_problem */
+    const char *help;                           /* one sentence */
+    bool (*same)(const void *a, const void *b); /* SL_OPT_CUSTOM without SL_OPT_RELOAD: are two fields equal? */
 };
 
 enum sl_severity { SL_PROBLEM_ERROR, SL_PROBLEM_WARNING };
@@ -63,7 +64,13 @@ struct sl_problems {
     struct sl_problem *v;
     uint32_t n, cap;
     uint32_t n_errors;
+    uint32_t n_left_out;         /* beyond SL_PROBLEMS_MAX: counted, not kept */
+    const struct sl_str *hidden; /* texts that must not show in a message: they become *** */
+    uint32_t n_hidden;
 };
+
+/* A file that is wrong from end to end says so two hundred times, not a million. */
+#define SL_PROBLEMS_MAX 200
 
 /* How a secret's text is turned into the secret: "$NAME", a key file or the literal. NULL in a bind: literals only, and
  * references are refused. On failure `err` has the text for the problem. */
@@ -90,6 +97,14 @@ void sl_opt_done(const struct sl_opt *table, void *obj);
 void sl_bind_problem(struct sl_bind *bind, enum sl_severity severity, struct sl_pos pos, const char *path,
                      const char *fmt, ...) SL_PRINTF(5, 6);
 void sl_problems_init(struct sl_problems *problems, struct sl_arena *arena);
+
+/* What of a key may be shown. "openai_api_key:sk-…" without the blank is one key to YAML: all behind a ':', '=' or
+ * blank stays hidden. */
+struct sl_str sl_opt_key_shown(struct sl_str key);
+
+/* Calls fn(arg, path) for every row without SL_OPT_RELOAD in which two bound objects differ. */
+void sl_opt_each_restart(const struct sl_opt *table, const void *a, const void *b,
+                         void (*fn)(void *arg, const char *path), void *arg);
 
 /* The nearest key of a table to a misspelt one, or NULL when none is near. */
 const char *sl_opt_nearest(const struct sl_opt *table, struct sl_str key);

@@ -11,32 +11,7 @@
 
 #define SECRET_MAX 65536
 
-static int file_note(struct sl_secret_files *files, const char *path)
-{
-    if (!files) {
-        return 0;
-    }
-    if (files->n == files->cap) {
-        uint32_t cap = files->cap ? files->cap * 2 : 8;
-        struct sl_str *v = SL_ARENA_ARRAY(files->arena, struct sl_str, cap);
-        if (!v) {
-            return SL_E_NOMEM;
-        }
-        if (files->n) {
-            memcpy(v, files->v, files->n * sizeof(*v));
-        }
-        files->v = v;
-        files->cap = cap;
-    }
-    files->v[files->n] = sl_arena_dup(files->arena, sl_str_c(path));
-    if (!files->v[files->n].p) {
-        return SL_E_NOMEM;
-    }
-    files->n++;
-    return 0;
-}
-
-static int file_read(struct sl_secret_files *files, const char *path, struct sl_secret *ret, struct sl_err *err)
+static int file_read(struct sl_conf_files *files, const char *path, struct sl_secret *ret, struct sl_err *err)
 {
     char *text = malloc(SECRET_MAX + 1);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -47,6 +22,8 @@ static int file_read(struct sl_secret_files *files, const char *path, struct sl_
         if (fd >= 0) {
             close(fd);
         }
+        /* It may come later: whoever watches should look for it. */
+        SL_IGNORE(sl_conf_files_note(files, sl_str_c(path), SL_CONF_PRINT_NONE) < 0);
         return r;
     }
     size_t n = 0;
@@ -55,8 +32,10 @@ static int file_read(struct sl_secret_files *files, const char *path, struct sl_
         n += got > 0 ? (size_t)got : 0;
     }
     close(fd);
-    int r = 0;
-    if (n > SECRET_MAX) {
+    int r = sl_conf_files_note(files, sl_str_c(path), sl_conf_print(sl_str_make(text, n)));
+    if (r < 0) {
+        sl_fail(err, r, "out of memory");
+    } else if (n > SECRET_MAX) {
         r = sl_fail(err, SL_E_LIMIT, "the key file %s is larger than %d bytes", path, SECRET_MAX);
     } else {
         if (n && text[n - 1] == '\n') {
@@ -67,7 +46,7 @@ static int file_read(struct sl_secret_files *files, const char *path, struct sl_
     }
     sl_wipe(text, SECRET_MAX + 1);
     free(text);
-    return r < 0 ? r : file_note(files, path);
+    return r;
 }
 
 static int env_read(struct sl_str name, struct sl_secret *ret, struct sl_err *err)
@@ -86,7 +65,7 @@ static int env_read(struct sl_str name, struct sl_secret *ret, struct sl_err *er
 }
 
 /* Relative to the file that names it. */
-static int file_reference(struct sl_secret_files *files, const struct sl_val *path, struct sl_secret *ret,
+static int file_reference(struct sl_conf_files *files, const struct sl_val *path, struct sl_secret *ret,
                           struct sl_err *err)
 {
     char full[PATH_MAX];
@@ -103,7 +82,7 @@ static int file_reference(struct sl_secret_files *files, const struct sl_val *pa
 
 int sl_conf_resolve_secret(void *arg, const struct sl_val *val, struct sl_secret *ret, struct sl_err *err)
 {
-    struct sl_secret_files *files = arg;
+    struct sl_conf_files *files = arg;
     if (val->kind == SL_VAL_MAP) {
         const struct sl_val *file = sl_val_find(val, "file");
         const struct sl_val *env = sl_val_find(val, "env");
@@ -131,6 +110,11 @@ int sl_conf_resolve_secret(void *arg, const struct sl_val *val, struct sl_secret
         path[val->text.n] = '\0';
         if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
             return file_read(files, path, ret, err);
+        }
+        /* No API key begins like this; a key file that is away for a moment must not become the key. */
+        if (path[0] == '/' || strncmp(path, "./", 2) == 0 || strncmp(path, "../", 3) == 0) {
+            SL_IGNORE(sl_conf_files_note(files, val->text, SL_CONF_PRINT_NONE) < 0); /* as above */
+            return sl_fail(err, SL_E_NOTFOUND, "the key file %s does not exist", path);
         }
     }
     return sl_secret_set(ret, val->text);

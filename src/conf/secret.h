@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets by reference, for the operator's file only: "$NAME" (environment), { file: PATH } or { env: NAME }, the path
- * of an existing file (MLflow's form), or the literal. One trailing newline of a file is not part of the secret. */
+ * of an existing file (MLflow's form), or the literal. What begins like a path must exist. One trailing newline of a
+ * file is not part of the secret. */
 #ifndef SL_CONF_SECRET_H
 #define SL_CONF_SECRET_H
 
 #include "base/opt.h"
+#include "conf/files.h"
 
-/* Collects the files that were read, for whoever watches them. */
-struct sl_secret_files {
-    struct sl_arena *arena;
-    struct sl_str *v;
-    uint32_t n, cap;
-};
-
-/* A sl_secret_resolve_fn; `arg` is a struct sl_secret_files or NULL. Messages never hold the secret. */
+/* A sl_secret_resolve_fn; `arg` is a struct sl_conf_files or NULL. Messages never hold the secret. */
 int sl_conf_resolve_secret(void *arg, const struct sl_val *val, struct sl_secret *ret, struct sl_err *err);
 
 #endif

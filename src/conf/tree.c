@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <yaml.h>
@@ -26,6 +28,7 @@ struct items {
 struct reader {
     yaml_parser_t parser;
     const char *name;
+    struct sl_str text;
     struct sl_arena *arena;
     struct sl_bind bind; /* for problems only */
     struct sl_map anchors;
@@ -38,8 +41,13 @@ static struct sl_pos pos_of(const struct reader *rd, yaml_mark_t mark)
     return (struct sl_pos){ rd->name, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1 };
 }
 
-static int fail(struct reader *rd, yaml_mark_t mark, const char *text)
+static SL_PRINTF(3, 4) int fail(struct reader *rd, yaml_mark_t mark, const char *fmt, ...)
 {
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
     sl_bind_problem(&rd->bind, SL_PROBLEM_ERROR, pos_of(rd, mark), "", "%s", text);
     return SL_E_INVAL;
 }
@@ -49,16 +57,48 @@ static int no_memory(struct reader *rd)
     return fail(rd, rd->parser.mark, "out of memory");
 }
 
+/* Line and column (from 0) of a byte. */
+static yaml_mark_t mark_at(struct sl_str text, size_t offset)
+{
+    yaml_mark_t mark = { .index = offset };
+    for (size_t i = 0; i < SL_MIN(offset, text.n); i++) {
+        mark.column++;
+        if (text.p[i] == '\n') {
+            mark.line++;
+            mark.column = 0;
+        }
+    }
+    return mark;
+}
+
+/* The byte at a mark's line and column, or NUL. */
+static char char_at(struct sl_str text, yaml_mark_t mark)
+{
+    size_t at = 0;
+    for (size_t line = 0; line < mark.line && at < text.n; at++) {
+        line += text.p[at] == '\n';
+    }
+    at += mark.column;
+    return at < text.n ? text.p[at] : '\0';
+}
+
 static int event_next(struct reader *rd, yaml_event_t *event)
 {
     if (yaml_parser_parse(&rd->parser, event)) {
         return 0;
     }
     const yaml_parser_t *p = &rd->parser;
+    /* libyaml's words are fixed texts: none of the file's own bytes, which may be a secret, gets into the message. */
+    yaml_mark_t mark = p->problem_mark.line || p->problem_mark.column ? p->problem_mark : p->mark;
+    if (p->error == YAML_READER_ERROR) {
+        mark = mark_at(rd->text, p->problem_offset); /* the reader knows only the byte */
+    }
+    bool is_tab = p->error == YAML_SCANNER_ERROR && char_at(rd->text, mark) == '\t';
     char text[256];
-    snprintf(text, sizeof(text), "not valid YAML: %s%s%s", p->problem ? p->problem : "syntax error",
-             p->context ? ", " : "", p->context ? p->context : "");
-    return fail(rd, p->problem_mark.line || p->problem_mark.column ? p->problem_mark : p->mark, text);
+    snprintf(text, sizeof(text), "not valid YAML: %s%s%s%s", p->problem ? p->problem : "syntax error",
+             p->context ? ", " : "", p->context ? p->context : "",
+             is_tab ? " (it is a tab: YAML is indented with spaces)" : "");
+    return fail(rd, mark, "%s", text);
 }
 
 static bool is_one_of(struct sl_str s, const char *const *words, size_t n)
@@ -130,6 +170,11 @@ static struct sl_val *val_new(struct reader *rd, enum sl_val_kind kind, yaml_mar
 
 static int items_add(struct reader *rd, struct items *items, struct sl_val_item item)
 {
+    if (item.key.p && items->n == SL_CONF_KEYS_MAX) {
+        sl_bind_problem(&rd->bind, SL_PROBLEM_ERROR, item.key_pos, "", "more than %d keys in one map",
+                        SL_CONF_KEYS_MAX);
+        return SL_E_LIMIT;
+    }
     if (items->n == items->cap) {
         uint32_t cap = items->cap ? items->cap * 2 : 8;
         struct sl_val_item *v = SL_ARENA_ARRAY(rd->arena, struct sl_val_item, cap);
@@ -170,8 +215,9 @@ static int anchor_put(struct reader *rd, const yaml_char_t *name, struct sl_val 
 static int node_count(struct reader *rd, yaml_mark_t mark, uint64_t n)
 {
     rd->n_nodes += n;
-    return rd->n_nodes > SL_CONF_NODES_MAX ? fail(rd, mark, "too many values (aliases counted as what they stand for)")
-                                           : 0;
+    return rd->n_nodes > SL_CONF_NODES_MAX
+               ? fail(rd, mark, "more than %d values (an alias counts what it stands for)", SL_CONF_NODES_MAX)
+               : 0;
 }
 
 static int alias_read(struct reader *rd, const yaml_event_t *event, struct sl_val **ret)
@@ -238,14 +284,14 @@ static int merge(struct reader *rd, struct items *items, const struct sl_val *fr
     return 0;
 }
 
-/* The last of several equal keys wins, as in PyYAML. */
+/* Two equal keys in one map: PyYAML silently takes the last. One of them is a mistake, so both are told. */
 static int member_put(struct reader *rd, struct items *items, struct sl_val_item item)
 {
     for (uint32_t i = 0; i < items->n; i++) {
         if (sl_str_eq(items->v[i].key, item.key)) {
-            sl_bind_problem(&rd->bind, SL_PROBLEM_WARNING, item.key_pos, "",
-                            "the key \"%.*s\" stands here a second time: this one counts", SL_STR_ARG(item.key));
-            items->v[i] = item;
+            sl_bind_problem(&rd->bind, SL_PROBLEM_ERROR, item.key_pos, "",
+                            "the key \"%.*s\" is here a second time: the first one is at line %u, column %u",
+                            SL_STR_ARG(sl_opt_key_shown(item.key)), items->v[i].key_pos.line, items->v[i].key_pos.col);
             return 0;
         }
     }
@@ -284,7 +330,7 @@ static int member_read(struct reader *rd, yaml_event_t *key_event, struct items 
         return member_put(rd, items, item);
     }
     if (merges->n == SL_ARRAY_LEN(merges->v)) {
-        return fail(rd, mark, "too many merge keys in one map");
+        return fail(rd, mark, "more than %d merge keys in one map", (int)SL_ARRAY_LEN(merges->v));
     }
     merges->v[merges->n].val = item.val;
     merges->v[merges->n++].mark = mark;
@@ -301,7 +347,7 @@ static int container_read(struct reader *rd, yaml_event_t *start, struct sl_val 
         return no_memory(rd);
     }
     if (++rd->depth > SL_CONF_DEPTH_MAX) {
-        return fail(rd, start->start_mark, "nested too deeply");
+        return fail(rd, start->start_mark, "nested deeper than %d levels", SL_CONF_DEPTH_MAX);
     }
     int r = anchor_put(rd, is_map ? start->data.mapping_start.anchor : start->data.sequence_start.anchor, val, &anchor);
     struct items items = { 0 };
@@ -386,7 +432,7 @@ static int document_read(struct reader *rd, struct sl_val **ret)
 int sl_conf_parse(const char *name, struct sl_str text, struct sl_arena *arena, struct sl_problems *problems,
                   struct sl_val **ret)
 {
-    struct reader rd = { .name = name, .arena = arena, .bind = { .arena = arena, .problems = problems } };
+    struct reader rd = { .name = name, .text = text, .arena = arena, .bind = { .arena = arena, .problems = problems } };
     if (!yaml_parser_initialize(&rd.parser)) {
         sl_bind_problem(&rd.bind, SL_PROBLEM_ERROR, (struct sl_pos){ name, 1, 1 }, "", "out of memory");
         return SL_E_NOMEM;
@@ -406,14 +452,14 @@ int sl_conf_read_file(const char *path, struct sl_arena *arena, struct sl_str *r
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return sl_fail(err, SL_E_IO, "%s: %s", path, strerror(errno));
+        return sl_fail(err, SL_E_IO, "cannot read the file: %s", strerror(errno));
     }
     struct stat st;
     int r = 0;
     char *p = NULL;
     size_t n = 0, cap = 0;
     if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode)) {
-        r = sl_fail(err, SL_E_IO, "%s: is not a file", path);
+        r = sl_fail(err, SL_E_IO, "is not a file");
     }
     /* A pipe or /dev/stdin has no size: read until the end, within the limit. */
     while (r == 0) {
@@ -421,7 +467,7 @@ int sl_conf_read_file(const char *path, struct sl_arena *arena, struct sl_str *r
             size_t bigger = cap ? cap * 2 : (size_t)SL_MAX(st.st_size, 4095) + 1;
             char *q = bigger <= SL_CONF_FILE_MAX * 2 ? sl_arena_bytes(arena, bigger) : NULL;
             if (!q) {
-                r = sl_fail(err, SL_E_LIMIT, "%s: is larger than %u bytes", path, SL_CONF_FILE_MAX);
+                r = sl_fail(err, SL_E_LIMIT, "is larger than %u bytes", SL_CONF_FILE_MAX);
                 break;
             }
             if (n) {
@@ -435,14 +481,14 @@ int sl_conf_read_file(const char *path, struct sl_arena *arena, struct sl_str *r
             continue;
         }
         if (got <= 0) {
-            r = got < 0 ? sl_fail(err, SL_E_IO, "%s: %s", path, strerror(errno)) : 0;
+            r = got < 0 ? sl_fail(err, SL_E_IO, "cannot read the file: %s", strerror(errno)) : 0;
             break;
         }
         n += (size_t)got;
     }
     close(fd);
     if (r == 0 && n > SL_CONF_FILE_MAX) {
-        r = sl_fail(err, SL_E_LIMIT, "%s: is larger than %u bytes", path, SL_CONF_FILE_MAX);
+        r = sl_fail(err, SL_E_LIMIT, "is larger than %u bytes", SL_CONF_FILE_MAX);
     }
     if (r == 0) {
         *ret = sl_str_make(p ? p : "", n);

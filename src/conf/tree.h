@@ -11,9 +11,12 @@
 /* Nodes after aliases are followed: an alias counts what it stands for. */
 #define SL_CONF_NODES_MAX 1000000
 #define SL_CONF_FILE_MAX  (64u << 20)
+/* Of one map: looking for repeated keys compares each with each. */
+#define SL_CONF_KEYS_MAX 1000
 
-/* `name` is what positions say; kept by reference. Problems (syntax, limits, repeated keys) go to `problems`;
- * SL_E_INVAL when there is no tree. An empty document gives a null value. */
+/* `name` is what positions say; kept by reference. Problems (syntax, limits) go to `problems`; SL_E_INVAL
+ * when there is no tree. A repeated key is an error too, but the tree is there. An empty document gives a null value.
+ */
 SL_MUST int sl_conf_parse(const char *name, struct sl_str text, struct sl_arena *arena, struct sl_problems *problems,
                           struct sl_val **ret);
 /* Reads the file whole (at most SL_CONF_FILE_MAX), onto the arena. */

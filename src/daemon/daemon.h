@@ -18,10 +18,15 @@ struct sl_serve_opts {
     const char *data;
     int bad_config_exit; /* MLflow's command ends with 2 */
     bool is_strict;      /* check: warnings count */
+    bool is_mlflow;      /* its words for a bad file beside ours */
 };
 
 int sl_cmd_serve(const struct sl_serve_opts *opts);
 int sl_cmd_check(const struct sl_serve_opts *opts);
+
+struct sl_conf_load;
+/* After the problems were printed: the exit code. `load` NULL: no memory. */
+int sl_cmd_bad_config(const struct sl_serve_opts *opts, const struct sl_conf_load *load);
 
 /* --- worker threads --- */
 
@@ -29,22 +34,29 @@ struct sl_thread {
     pthread_t thread;
     struct sl_worker worker;
     struct sl_gate *gate;
-    struct sl_tls_ctx *server_tls; /* or NULL */
     struct sl_listener *listeners;
     int *fds; /* listening sockets, given to the listeners */
     bool *are_unix;
+    bool is_inherited; /* the sockets came from a supervisor */
     uint32_t n_listeners;
     uint32_t n_open; /* listeners not yet closed */
-    struct sl_post post_drain, post_abort;
-    bool is_draining, is_finished;
+    struct sl_post post_announce, post_drain, post_end, post_abort, post_refresh;
+    atomic_bool is_refresh_posted;
+    bool is_draining, is_aborting, is_finished;
     void (*on_done)(void *arg); /* from this thread, when it ends */
     void *on_done_arg;
 };
 
 /* The loop and the worker are initialised here, on the caller's thread; then the thread starts. */
 SL_MUST int sl_thread_start(struct sl_thread *thread, struct sl_err *err);
-/* Stop accepting, finish what runs, end. Any thread. */
+/* The newest snapshot is taken now, not with the next request. Any thread, any number of times. */
+void sl_thread_refresh(struct sl_thread *thread);
+/* Replies say "Connection: close"; everything else goes on. The following are each called once, from any thread. */
+void sl_thread_announce(struct sl_thread *thread);
+/* Stop accepting, finish what runs, end. */
 void sl_thread_drain(struct sl_thread *thread);
+/* What still runs ends with an error in its dialect. */
+void sl_thread_end_exchanges(struct sl_thread *thread);
 /* End at once. */
 void sl_thread_abort(struct sl_thread *thread);
 

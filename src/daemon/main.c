@@ -125,9 +125,9 @@ static int cmd_mlflow(int argc, char **argv)
     if (argc < 1 || strcmp(argv[0], "start") != 0) {
         return usage_fail("the only command of mlflow is 'start'");
     }
-    struct sl_serve_opts opts = { .config = getenv("MLFLOW_GATEWAY_CONFIG"),
-                                  .workers = -1,
-                                  .bad_config_exit = SL_EXIT_USAGE };
+    struct sl_serve_opts opts = {
+        .config = getenv("MLFLOW_GATEWAY_CONFIG"), .workers = -1, .bad_config_exit = SL_EXIT_USAGE, .is_mlflow = true
+    };
     const char *host = "127.0.0.1", *port = "5000", *workers = "2"; /* MLflow's defaults */
     const struct flag flags[] = {
         { "--config-path", NULL, &opts.config, NULL },

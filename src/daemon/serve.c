@@ -3,6 +3,7 @@
  * its own for that. */
 #include "daemon/daemon.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,31 +11,35 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_key.h"
+#include "daemon/notify.h"
+#include "daemon/reload.h"
 #include "gate/auth.h"
-#include "gate/config.h"
-#include "net/tls.h"
 
 /* Descriptors that are not connections: listeners, loops, logs, the store. */
 #define OTHER_FDS        64
 #define AUTO_WORKERS_MAX 4
+/* server.timeouts.drain_delay: auto, where nobody sits at a terminal. */
+#define DRAIN_DELAY_MSEC 5000
+/* How long the errors of exchanges that were ended may take to reach their clients. */
+#define LAST_WORDS_MSEC 1000
 
 struct daemon {
     struct sl_gate gate;
-    const char *data; /* the data directory; NULL: none */
-    struct sl_config *config;
-    struct sl_arena arena; /* the configuration's texts and problems */
-    struct sl_problems problems;
+    const char *data;               /* the data directory; NULL: none */
+    const struct sl_config *config; /* the one at the start; of the reload's */
+    struct sl_reload reload;
     struct sl_bind_addr *addrs;
-    struct sl_tls_ctx *server_tls, *client_tls;
+    int *inherited; /* sockets of a supervisor in place of server.listen, or NULL */
+    uint32_t n_addrs;
     struct sl_thread *threads;
     uint32_t n_threads;
     uint32_t n_running;
     uv_loop_t loop;
-    uv_signal_t on_term, on_int, on_usr1;
+    uv_signal_t on_term, on_int, on_hup, on_usr1;
     uv_timer_t timer;
     uv_async_t ended;
     atomic_uint n_ended;
-    enum { DM_SERVE, DM_DELAY, DM_DRAIN, DM_ABORT } state;
+    enum { DM_SERVE, DM_DELAY, DM_DRAIN, DM_END, DM_ABORT } state;
 };
 
 /* --- ending --- */
@@ -52,55 +57,96 @@ static void abort_now(struct daemon *d)
     each_thread(d, sl_thread_abort);
 }
 
+/*   SERVE ─signal─> DELAY ─drain_delay─> DRAIN ─drain─> END ─last words─> ABORT
+ *     a second signal in any of them: ABORT; the last exchange's end in any of them: the process ends */
+static void on_end_timer(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    if (d->state == DM_END) {
+        abort_now(d);
+    }
+}
+
 static void on_drain_timer(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
     if (d->state == DM_DRAIN) {
-        sl_log(SL_LOG_WARNING, "serve", "server.timeouts.drain is over: the exchanges that still run are cut");
-        abort_now(d);
+        sl_log(SL_LOG_WARNING, "serve",
+               "server.timeouts.drain is over: the exchanges that still run end with an error");
+        d->state = DM_END;
+        each_thread(d, sl_thread_end_exchanges);
+        uv_timer_start(&d->timer, on_end_timer, LAST_WORDS_MSEC, 0);
     }
+}
+
+static const struct sl_server_timeouts *timeouts_of(const struct daemon *d)
+{
+    return &d->reload.good->config->settings->server.timeouts;
 }
 
 static void drain_now(struct daemon *d)
 {
     d->state = DM_DRAIN;
     each_thread(d, sl_thread_drain);
-    uv_timer_start(&d->timer, on_drain_timer, d->config->settings->server.timeouts.drain_usec / 1000, 0);
+    uv_timer_start(&d->timer, on_drain_timer, timeouts_of(d)->drain_usec / 1000, 0);
 }
 
 static void on_delay_timer(uv_timer_t *timer)
 {
-    drain_now(timer->data);
+    struct daemon *d = timer->data;
+    if (d->state == DM_DELAY) {
+        drain_now(d);
+    }
+}
+
+/* The delay lets load balancers see /ready change; a person at a terminal does not wait for that. */
+static uint64_t drain_delay_msec(const struct daemon *d)
+{
+    uint64_t usec = timeouts_of(d)->drain_delay_usec;
+    if (usec == SL_DRAIN_DELAY_AUTO) {
+        return isatty(STDIN_FILENO) || isatty(STDERR_FILENO) ? 0 : DRAIN_DELAY_MSEC;
+    }
+    return usec / 1000;
 }
 
 static void on_stop_signal(uv_signal_t *handle, int number)
 {
     struct daemon *d = handle->data;
-    uint64_t delay = d->config->settings->server.timeouts.drain_delay_usec / 1000;
-    switch (d->state) {
-    case DM_SERVE:
-        atomic_store(&d->gate.is_draining, true);
-        /* The delay lets load balancers see /ready change; a person at a terminal does not wait for that. */
-        if (number == SIGTERM && delay) {
-            sl_log(SL_LOG_INFO, "serve", "draining: /ready answers 503, new connections are taken for another %llu ms",
-                   (unsigned long long)delay);
-            d->state = DM_DELAY;
-            uv_timer_start(&d->timer, on_delay_timer, delay, 0);
-            return;
+    if (d->state != DM_SERVE) {
+        if (d->state != DM_ABORT) {
+            sl_log(SL_LOG_INFO, "serve", "second signal: ending at once");
+            abort_now(d);
         }
+        return;
+    }
+    sl_notify("STOPPING=1\nSTATUS=draining");
+    sl_reload_stop(&d->reload);
+    atomic_store(&d->gate.is_draining, true);
+    uint64_t delay = number == SIGTERM ? drain_delay_msec(d) : 0;
+    if (delay == 0) {
         sl_log(SL_LOG_INFO, "serve", "draining");
         drain_now(d);
         return;
-    case DM_DELAY:
-        drain_now(d);
-        return;
-    case DM_DRAIN:
-        sl_log(SL_LOG_INFO, "serve", "second signal: ending at once");
-        abort_now(d);
-        return;
-    case DM_ABORT:
-        return;
     }
+    sl_log(SL_LOG_INFO, "serve", "draining: /ready answers 503, new connections are taken for another %llu ms",
+           (unsigned long long)delay);
+    each_thread(d, sl_thread_announce);
+    d->state = DM_DELAY;
+    uv_timer_start(&d->timer, on_delay_timer, delay, 0);
+}
+
+static void on_hup(uv_signal_t *handle, int number)
+{
+    (void)number;
+    struct daemon *d = handle->data;
+    if (d->state == DM_SERVE) {
+        sl_reload_now(&d->reload, "SIGHUP");
+    }
+}
+
+static void on_published(void *arg)
+{
+    each_thread(arg, sl_thread_refresh);
 }
 
 static void on_usr1(uv_signal_t *handle, int number)
@@ -135,16 +181,6 @@ static void on_thread_done(void *arg)
 
 /* --- starting --- */
 
-static int config_read(struct daemon *d, const struct sl_serve_opts *opts)
-{
-    sl_arena_init(&d->arena, NULL);
-    sl_problems_init(&d->problems, &d->arena);
-    struct sl_config_overrides over = { .listen = sl_str_c(opts->listen), .workers = opts->workers };
-    int r = sl_config_load(opts->config, &over, &d->arena, &d->problems, &d->config);
-    sl_problems_print(&d->problems, stderr);
-    return r;
-}
-
 static uint32_t worker_count(const struct sl_settings *settings)
 {
     if (settings->server.workers) {
@@ -153,20 +189,50 @@ static uint32_t worker_count(const struct sl_settings *settings)
     return SL_MIN(SL_MAX(uv_available_parallelism(), 1u), (uint32_t)AUTO_WORKERS_MAX);
 }
 
+/* May these settings serve on the addresses that there are? Also asked before a reload. */
+static int addresses_allow(void *arg, const struct sl_settings *settings, struct sl_err *err)
+{
+    const struct daemon *d = arg;
+    for (uint32_t i = 0; i < d->n_addrs; i++) {
+        if (!sl_auth_may_listen(settings, sl_str_c(d->addrs[i].text), sl_bind_is_local(&d->addrs[i]), err)) {
+            return SL_E_INVAL;
+        }
+    }
+    return 0;
+}
+
+/* A supervisor's sockets in place of server.listen. */
+static int addresses_inherit(struct daemon *d, uint32_t n, struct sl_err *err)
+{
+    d->addrs = calloc(n, sizeof(*d->addrs));
+    d->inherited = calloc(n, sizeof(*d->inherited));
+    if (!d->addrs || !d->inherited) {
+        return sl_fail(err, SL_E_NOMEM, "out of memory");
+    }
+    d->n_addrs = n;
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < n; i++) {
+        r = sl_activation_get(i, &d->inherited[i], &d->addrs[i], err);
+    }
+    return r;
+}
+
 static int addresses_probe(struct daemon *d, struct sl_err *err)
 {
+    uint32_t n_inherited = sl_activation_count();
+    if (n_inherited) {
+        return addresses_inherit(d, n_inherited, err);
+    }
     const struct sl_server_settings *s = &d->config->settings->server;
     d->addrs = calloc(s->n_listen, sizeof(*d->addrs));
     if (!d->addrs) {
         return sl_fail(err, SL_E_NOMEM, "out of memory");
     }
+    d->n_addrs = s->n_listen;
     for (uint32_t i = 0; i < s->n_listen; i++) {
         int r = sl_bind_parse(s->listen[i].address, &d->addrs[i], err);
         if (r < 0) {
             return r;
-        }
-        if (!sl_auth_may_listen(d->config->settings, s->listen[i].address, sl_bind_is_local(&d->addrs[i]), err)) {
-            return SL_E_INVAL;
         }
         if (s->listen[i].has_proxy_protocol) {
             return sl_fail(err, SL_E_UNSUPPORTED, "server.listen: proxy_protocol is not supported by this version");
@@ -179,40 +245,39 @@ static int addresses_probe(struct daemon *d, struct sl_err *err)
     return 0;
 }
 
-static int tls_load(struct daemon *d, struct sl_err *err)
+/* One listening socket of one worker. A unix socket or an inherited one is one for all: the others get duplicates. */
+static int socket_open(struct daemon *d, struct sl_thread *thread, uint32_t i, int *ret_fd, struct sl_err *err)
 {
-    const struct sl_settings *s = d->config->settings;
-    if (s->server.tls_cert.n) {
-        int r = sl_tls_ctx_new_server(s->server.tls_cert.p, s->server.tls_key.p, &d->server_tls, err);
-        if (r < 0) {
-            return r;
-        }
+    bool is_first = thread == &d->threads[0];
+    if (!d->addrs[i].is_unix && !d->inherited) {
+        return sl_bind_listen(&d->addrs[i], ret_fd, err);
     }
-    return sl_tls_ctx_new_client(s->upstream.ca.n ? s->upstream.ca.p : NULL, &d->client_tls, err);
+    if (is_first && !d->inherited) {
+        return sl_bind_listen(&d->addrs[i], ret_fd, err);
+    }
+    int fd = is_first ? d->inherited[i] : fcntl(d->threads[0].fds[i], F_DUPFD_CLOEXEC, 0);
+    if (fd < 0) {
+        return sl_fail(err, SL_E_IO, "cannot share the socket %s", d->addrs[i].text);
+    }
+    *ret_fd = fd;
+    return 0;
 }
 
-/* The listening sockets of one worker. A unix socket is one for all: its descriptor is duplicated. */
 static int thread_listen(struct daemon *d, struct sl_thread *thread, struct sl_err *err)
 {
-    uint32_t n = d->config->settings->server.n_listen;
+    uint32_t n = d->n_addrs;
     thread->listeners = calloc(n, sizeof(*thread->listeners));
     thread->fds = calloc(n, sizeof(*thread->fds));
     thread->are_unix = calloc(n, sizeof(*thread->are_unix));
+    thread->is_inherited = d->inherited != NULL;
     if (!thread->listeners || !thread->fds || !thread->are_unix) {
         return sl_fail(err, SL_E_NOMEM, "out of memory");
     }
     for (uint32_t i = 0; i < n; i++) {
         thread->are_unix[i] = d->addrs[i].is_unix;
-        if (d->addrs[i].is_unix && thread != &d->threads[0]) {
-            thread->fds[i] = dup(d->threads[0].fds[i]);
-            if (thread->fds[i] < 0) {
-                return sl_fail(err, SL_E_IO, "cannot share the socket %s", d->addrs[i].text);
-            }
-        } else {
-            int r = sl_bind_listen(&d->addrs[i], &thread->fds[i], err);
-            if (r < 0) {
-                return r;
-            }
+        int r = socket_open(d, thread, i, &thread->fds[i], err);
+        if (r < 0) {
+            return r;
         }
         thread->n_listeners = i + 1;
     }
@@ -236,8 +301,6 @@ static int threads_start(struct daemon *d, struct sl_err *err)
     for (uint32_t i = 0; r == 0 && i < d->n_threads; i++) {
         struct sl_thread *thread = &d->threads[i];
         thread->gate = &d->gate;
-        thread->server_tls = d->server_tls;
-        thread->worker.client_tls = d->client_tls;
         thread->worker.log = sl_accesslog_ring(d->gate.access_log, i);
         thread->on_done = on_thread_done;
         thread->on_done_arg = d;
@@ -269,36 +332,43 @@ static int main_loop_init(struct daemon *d, struct sl_err *err)
     }
     uv_signal_init(&d->loop, &d->on_term);
     uv_signal_init(&d->loop, &d->on_int);
+    uv_signal_init(&d->loop, &d->on_hup);
     uv_signal_init(&d->loop, &d->on_usr1);
     uv_timer_init(&d->loop, &d->timer);
     uv_async_init(&d->loop, &d->ended, on_ended);
-    d->on_term.data = d->on_int.data = d->on_usr1.data = d->timer.data = d->ended.data = d;
+    d->on_term.data = d->on_int.data = d->on_hup.data = d->on_usr1.data = d->timer.data = d->ended.data = d;
     int r = uv_signal_start(&d->on_term, on_stop_signal, SIGTERM);
     r = r < 0 ? r : uv_signal_start(&d->on_int, on_stop_signal, SIGINT);
+    r = r < 0 ? r : uv_signal_start(&d->on_hup, on_hup, SIGHUP);
     r = r < 0 ? r : uv_signal_start(&d->on_usr1, on_usr1, SIGUSR1);
     return r < 0 ? sl_fail(err, SL_E_IO, "cannot watch signals: %s", uv_strerror(r)) : 0;
 }
 
-static int serve_start(struct daemon *d, struct sl_err *err)
+static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_err *err)
 {
-    const struct sl_config *config = d->config;
-    sl_log_set_level((enum sl_log_level)config->settings->log_level);
+    d->config = load->config;
+    sl_log_set_level((enum sl_log_level)load->config->settings->log_level);
     descriptors_check(d);
-    struct sl_snapshot *snapshot;
-    int r = sl_snapshot_new(config->settings, config->routes, config->n_routes, &snapshot);
+    d->gate.start_wall_usec = sl_clock_wall_usec();
+    int r = sl_conf_publish(&d->gate, load->config);
     if (r < 0) {
         return sl_fail(err, r, "cannot set up the routes: %s", sl_err_name(r));
     }
-    sl_publisher_set(&d->gate.publisher, snapshot);
-    d->gate.start_wall_usec = sl_clock_wall_usec();
     if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0) {
         return sl_fail(err, SL_E_NOMEM, "out of memory");
     }
-    r = tls_load(d, err);
-    r = r < 0 ? r : sl_admin_key_open(config->settings, d->data, &d->gate.admin_key, err);
+    r = sl_admin_key_open(load->config->settings, d->data, &d->gate.admin_key, err);
     r = r < 0 ? r : addresses_probe(d, err);
+    r = r < 0 ? r : addresses_allow(d, load->config->settings, err);
     r = r < 0 ? r : main_loop_init(d, err);
     r = r < 0 ? r : threads_start(d, err);
+    d->reload.gate = &d->gate;
+    d->reload.check = addresses_allow;
+    d->reload.on_published = on_published;
+    d->reload.arg = d;
+    if (r == 0 && sl_reload_start(&d->reload, &d->loop, load) < 0) {
+        r = sl_fail(err, SL_E_IO, "cannot watch the configuration's files");
+    }
     return r;
 }
 
@@ -310,15 +380,27 @@ static void serve_free(struct daemon *d)
         free(d->threads[i].are_unix);
     }
     free(d->threads);
+    for (uint32_t i = 0; i < d->n_addrs && !d->inherited; i++) {
+        sl_bind_unlink(&d->addrs[i]);
+    }
     free(d->addrs);
+    free(d->inherited);
     sl_accesslog_close(d->gate.access_log);
-    sl_tls_ctx_unref(d->server_tls);
-    sl_tls_ctx_unref(d->client_tls);
     sl_publisher_done(&d->gate.publisher);
     sl_limiter_free(d->gate.limiter);
     sl_key_unref(d->gate.admin_key);
-    sl_config_free(d->config);
-    sl_arena_done(&d->arena);
+    sl_reload_done(&d->reload);
+}
+
+static void serve_tell(const struct daemon *d, bool is_default)
+{
+    uint32_t n = d->config->n_routes;
+    for (uint32_t i = 0; i < d->n_addrs; i++) {
+        sl_log(SL_LOG_INFO, "serve", "listening on %s%s, %u worker%s, %u route%s%s", d->addrs[i].text,
+               d->inherited ? " (handed over)" : "", d->n_threads, d->n_threads == 1 ? "" : "s", n, n == 1 ? "" : "s",
+               is_default ? " (the embedded default: provider mock)" : "");
+    }
+    sl_notify("READY=1\nSTATUS=serving, %u route%s\nMAINPID=%ld", n, n == 1 ? "" : "s", (long)getpid());
 }
 
 int sl_cmd_serve(const struct sl_serve_opts *opts)
@@ -328,19 +410,21 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     signal(SIGPIPE, SIG_IGN);
     sl_publisher_init(&d->gate.publisher);
     d->data = opts->data && strcmp(opts->data, "none") != 0 ? opts->data : NULL;
-    if (config_read(d, opts) < 0) {
-        return opts->bad_config_exit;
+    d->reload.path = opts->config;
+    d->reload.over = (struct sl_config_overrides){ .listen = sl_str_c(opts->listen), .workers = opts->workers };
+    struct sl_conf_load *load = sl_conf_load_new(d->reload.path, &d->reload.over);
+    if (load) {
+        sl_problems_print(&load->problems, stderr);
+    }
+    if (!load || !load->config) {
+        return sl_cmd_bad_config(opts, load);
     }
     struct sl_err err = { 0 };
-    if (serve_start(d, &err) < 0) {
+    if (serve_start(d, load, &err) < 0) {
         sl_log(SL_LOG_ERROR, "serve", "%s", err.text);
         _exit(SL_EXIT_LOCAL); /* threads may run already; nothing was served */
     }
-    for (uint32_t i = 0; i < d->config->settings->server.n_listen; i++) {
-        sl_log(SL_LOG_INFO, "serve", "listening on %s, %u worker%s, %u route%s%s", d->addrs[i].text, d->n_threads,
-               d->n_threads == 1 ? "" : "s", d->config->n_routes, d->config->n_routes == 1 ? "" : "s",
-               opts->config ? "" : " (the embedded default: provider mock)");
-    }
+    serve_tell(d, !opts->config);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     for (uint32_t i = 0; i < d->n_running; i++) {
         pthread_join(d->threads[i].thread, NULL);
@@ -350,28 +434,4 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     sl_log(SL_LOG_INFO, "serve", "ended");
     serve_free(d);
     return SL_EXIT_OK;
-}
-
-int sl_cmd_check(const struct sl_serve_opts *opts)
-{
-    static struct daemon daemon_mem;
-    struct daemon *d = &daemon_mem;
-    if (config_read(d, opts) < 0) {
-        return SL_EXIT_LOCAL;
-    }
-    struct sl_err err = { 0 };
-    int r = tls_load(d, &err);
-    if (r < 0) {
-        fprintf(stderr, "%s: error: %s\n", opts->config ? opts->config : "(embedded default)", err.text);
-    }
-    bool is_bad = r < 0 || (opts->is_strict && d->problems.n > 0);
-    if (!is_bad) {
-        printf("%s: %u route%s, %u warning%s: ok\n", opts->config ? opts->config : "(embedded default)",
-               d->config->n_routes, d->config->n_routes == 1 ? "" : "s", d->problems.n, d->problems.n == 1 ? "" : "s");
-    }
-    sl_tls_ctx_unref(d->server_tls);
-    sl_tls_ctx_unref(d->client_tls);
-    sl_config_free(d->config);
-    sl_arena_done(&d->arena);
-    return is_bad ? SL_EXIT_LOCAL : SL_EXIT_OK;
 }

@@ -6,6 +6,8 @@
 
 #include <sys/socket.h>
 
+#include "gate/exchange.h"
+
 static struct sl_thread *thread_of(struct sl_listener *listener);
 
 static void thread_finish(struct sl_thread *thread)
@@ -63,7 +65,7 @@ static void on_accepted(struct sl_listener *listener, struct sl_stream *stream, 
         sl_hserver_drop(conn);
         return;
     }
-    sl_hserver_opened(&thread->worker.server, conn, thread->server_tls);
+    sl_hserver_opened(&thread->worker.server, conn, sl_worker_snapshot(&thread->worker)->settings->server_tls);
 }
 
 static void on_conn_closed(struct sl_hserver *server)
@@ -84,7 +86,7 @@ static void on_refuse(struct sl_listener *listener, int fd)
         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n"
         "x-sluice-error-type: sluice_overloaded\r\nContent-Length: 69\r\n\r\n"
         "{\"detail\":\"The gateway has no free connection: try again in a second.\"}";
-    if (!thread_of(listener)->server_tls) {
+    if (!thread_of(listener)->worker.snapshot->settings->server_tls) {
         SL_IGNORE(send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0); /* best effort */
         shutdown(fd, SHUT_WR);
     }
@@ -96,6 +98,9 @@ static void on_listener_closed(struct sl_listener *listener)
     thread->n_open--;
     if (thread->n_open == 0) {
         sl_hserver_drain(&thread->worker.server);
+    }
+    if (thread->is_aborting) {
+        sl_hserver_abort(&thread->worker.server); /* what was accepted last */
     }
     thread_finish(thread);
 }
@@ -126,8 +131,45 @@ static void drain(void *arg)
 static void abort_all(void *arg)
 {
     struct sl_thread *thread = arg;
+    thread->is_aborting = true;
     drain(arg);
     sl_hserver_abort(&thread->worker.server);
+}
+
+static void announce(void *arg)
+{
+    struct sl_thread *thread = arg;
+    thread->worker.server.is_draining = true;
+}
+
+static void end_exchanges(void *arg)
+{
+    struct sl_thread *thread = arg;
+    sl_xchg_end_all(&thread->worker);
+}
+
+static void refresh(void *arg)
+{
+    struct sl_thread *thread = arg;
+    atomic_store(&thread->is_refresh_posted, false); /* before the look: what comes later is posted again */
+    SL_IGNORE(!sl_worker_snapshot(&thread->worker)); /* only to let go of the old one */
+}
+
+void sl_thread_refresh(struct sl_thread *thread)
+{
+    if (!atomic_exchange(&thread->is_refresh_posted, true)) {
+        sl_loop_post(&thread->worker.loop, &thread->post_refresh, refresh, thread);
+    }
+}
+
+void sl_thread_announce(struct sl_thread *thread)
+{
+    sl_loop_post(&thread->worker.loop, &thread->post_announce, announce, thread);
+}
+
+void sl_thread_end_exchanges(struct sl_thread *thread)
+{
+    sl_loop_post(&thread->worker.loop, &thread->post_end, end_exchanges, thread);
 }
 
 void sl_thread_drain(struct sl_thread *thread)
@@ -157,7 +199,7 @@ int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
         return r;
     }
     struct sl_log_ring *log = worker->log;
-    r = sl_worker_init(worker, thread->gate, log, worker->client_tls);
+    r = sl_worker_init(worker, thread->gate, log);
     if (r < 0) {
         return sl_fail(err, r, "cannot set up a worker");
     }
@@ -166,6 +208,7 @@ int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
     worker->client.on_empty = on_client_empty;
     for (uint32_t i = 0; i < thread->n_listeners; i++) {
         struct sl_listener *listener = &thread->listeners[i];
+        listener->is_inherited = thread->is_inherited;
         listener->on_connection = on_connection;
         listener->on_accepted = on_accepted;
         listener->on_refuse = on_refuse;

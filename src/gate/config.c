@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/map.h"
 #include "conf/secret.h"
 #include "conf/tree.h"
+#include "net/tls.h"
 
 const char sl_config_default[] =
     "# What `sluice serve` runs without a file: routes that answer by themselves, without network or keys.\n"
@@ -31,7 +33,7 @@ struct loader {
     const char *name;
     struct sl_arena tree; /* the YAML's values: gone after the load */
     struct sl_bind bind;
-    struct sl_secret_files files;
+    struct sl_conf_files *files;
     struct sl_config *config;
 };
 
@@ -52,11 +54,19 @@ static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
     if (path) {
         if (access(path, F_OK) < 0 && errno == ENOENT) {
             sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, (struct sl_pos){ path, 0, 0 }, "", "%s does not exist", path);
+            SL_IGNORE(sl_conf_files_note(ld->files, sl_str_c(path), SL_CONF_PRINT_NONE) < 0); /* the error is told */
             return SL_E_NOTFOUND;
         }
-        if (sl_conf_read_file(path, &ld->tree, &text, &err) < 0) {
+        struct stat st;
+        bool is_file = stat(path, &st) == 0 && S_ISREG(st.st_mode); /* a pipe cannot be read again */
+        int r = sl_conf_read_file(path, &ld->tree, &text, &err);
+        if (is_file &&
+            sl_conf_files_note(ld->files, sl_str_c(path), r < 0 ? SL_CONF_PRINT_NONE : sl_conf_print(text)) < 0) {
+            r = sl_fail(&err, SL_E_NOMEM, "out of memory");
+        }
+        if (r < 0) {
             problem(ld, SL_PROBLEM_ERROR, (struct sl_pos){ path, 0, 0 }, "", err.text);
-            return SL_E_IO;
+            return r;
         }
     }
     int r = sl_conf_parse(ld->name, text, &ld->tree, ld->bind.problems, ret);
@@ -73,6 +83,64 @@ static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
     }
     return 0;
 }
+
+/* --- what must not show in a message --- */
+
+/* Shorter ones would make a message unreadable, and protect nothing. */
+#define HIDDEN_MIN 6
+
+static bool is_secret_key(struct sl_str key)
+{
+    static const char *const words[] = { "key", "token", "secret", "password", "credential" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (memmem(key.p, key.n, words[i], strlen(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct hidden {
+    struct sl_str *v;
+    uint32_t n, cap;
+};
+
+/* Every text that stands under a key named like a secret, wherever that is and whether or not it means anything there.
+ * Not references: a variable's name and a path help, and are no secret. */
+static void hidden_collect(const struct sl_val *val, bool is_secret, struct hidden *hidden)
+{
+    for (uint32_t i = 0; i < val->n; i++) {
+        const struct sl_val_item *item = &val->items[i];
+        bool is_file = item->key.p && (sl_str_eq_c(item->key, "file") || sl_str_eq_c(item->key, "env"));
+        hidden_collect(item->val, !is_file && (is_secret || is_secret_key(item->key)), hidden);
+    }
+    bool is_text = val->kind == SL_VAL_STRING || val->kind == SL_VAL_NUMBER;
+    if (is_secret && is_text && val->text.n >= HIDDEN_MIN && !memchr("$/.", val->text.p[0], 3) &&
+        hidden->n < hidden->cap) {
+        hidden->v[hidden->n++] = val->text;
+    }
+}
+
+#define HIDDEN_MAX 10000
+
+static void secrets_hide(struct loader *ld, const struct sl_val *root)
+{
+    struct hidden hidden = { .cap = HIDDEN_MAX };
+    hidden.v = SL_ARENA_ARRAY(&ld->tree, struct sl_str, HIDDEN_MAX);
+    if (!hidden.v) {
+        problem(ld, SL_PROBLEM_ERROR, root->pos, "", "out of memory");
+        return;
+    }
+    for (uint32_t i = 0; i < root->n; i++) {
+        if (!sl_str_eq_c(root->items[i].key, "server")) { /* server.tls.key is a path */
+            hidden_collect(root->items[i].val, false, &hidden);
+        }
+    }
+    ld->bind.problems->hidden = hidden.v;
+    ld->bind.problems->n_hidden = hidden.n;
+}
+
+/* --- settings --- */
 
 /* A top-level key that is neither ours nor MLflow's: perhaps a later version's, perhaps misspelt. */
 static void sections_check(struct loader *ld, const struct sl_val *root)
@@ -143,9 +211,6 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
               0); /* its errors are counted in the problems */
     auth_from_env(ld, settings);
     struct sl_server_settings *server = &settings->server;
-    if ((server->tls_cert.n == 0) != (server->tls_key.n == 0)) {
-        problem(ld, SL_PROBLEM_ERROR, sl_val_find(root, "server")->pos, "server.tls", "needs both cert and key");
-    }
     if (over->workers >= 0) {
         server->workers = (uint32_t)over->workers;
     }
@@ -165,6 +230,36 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
     }
 }
 
+/* Certificates and authorities are part of the settings: loading them is part of checking them. */
+static void tls_load(struct loader *ld, const struct sl_val *root)
+{
+    struct sl_settings *settings = ld->config->settings;
+    const struct sl_server_settings *server = &settings->server;
+    const struct sl_val *tls = sl_val_find(sl_val_find(root, "server"), "tls");
+    const struct sl_val *ca = sl_val_find(sl_val_find(root, "upstream"), "ca");
+    const struct sl_str paths[] = { server->tls_cert, server->tls_key, settings->upstream.ca };
+    for (size_t i = 0; i < SL_ARRAY_LEN(paths); i++) {
+        /* The print first: a file that changes in between is read again, not missed. */
+        if (paths[i].n && sl_conf_files_note(ld->files, paths[i], sl_conf_print_file(paths[i].p)) < 0) {
+            problem(ld, SL_PROBLEM_ERROR, root->pos, "", "out of memory");
+            return;
+        }
+    }
+    struct sl_err err = { 0 };
+    if ((server->tls_cert.n == 0) != (server->tls_key.n == 0)) {
+        problem(ld, SL_PROBLEM_ERROR, tls ? tls->pos : root->pos, "server.tls", "needs both cert and key");
+    } else if (server->tls_cert.n &&
+               sl_tls_ctx_new_server(server->tls_cert.p, server->tls_key.p, &settings->server_tls, &err) < 0) {
+        problem(ld, SL_PROBLEM_ERROR, tls ? tls->pos : root->pos, "server.tls", err.text);
+    }
+    const char *ca_path = settings->upstream.ca.n ? settings->upstream.ca.p : NULL;
+    if (sl_tls_ctx_new_client(ca_path, &settings->client_tls, &err) < 0) {
+        problem(ld, SL_PROBLEM_ERROR, ca ? ca->pos : root->pos, "upstream.ca", err.text);
+    }
+}
+
+/* --- routes --- */
+
 static void duplicate(struct loader *ld, const struct sl_route *route, const struct sl_route *first)
 {
     sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, route->pos, "endpoints",
@@ -180,6 +275,9 @@ static void routes_load(struct loader *ld, const struct sl_val *root)
     if (!list) {
         list = sl_val_find(root, "routes");
         section = "routes";
+    } else if (sl_val_find(root, "routes")) {
+        problem(ld, SL_PROBLEM_WARNING, sl_val_find(root, "routes")->pos, "routes",
+                "is ignored: there is `endpoints:`");
     }
     if (!list || list->kind != SL_VAL_LIST) {
         sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, list ? list->pos : root->pos, section, "%s",
@@ -210,52 +308,45 @@ static void routes_load(struct loader *ld, const struct sl_val *root)
     }
 }
 
-static void files_collect(struct loader *ld, const char *path, struct sl_arena *arena)
+static void config_fill(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
 {
-    const struct sl_settings *s = ld->config->settings;
-    const struct sl_str own[] = { path ? sl_str_c(path) : SL_STR_NONE, s->server.tls_cert, s->server.tls_key,
-                                  s->upstream.ca };
-    struct sl_opt_strs *files = &ld->config->files;
-    files->v = SL_ARENA_ARRAY(arena, struct sl_str, ld->files.n + SL_ARRAY_LEN(own));
-    for (size_t i = 0; files->v && i < SL_ARRAY_LEN(own); i++) {
-        if (own[i].n) {
-            files->v[files->n++] = sl_arena_dup(arena, own[i]);
-        }
-    }
-    for (uint32_t i = 0; files->v && i < ld->files.n; i++) {
-        files->v[files->n++] = ld->files.v[i];
+    secrets_hide(ld, root);
+    sections_check(ld, root);
+    settings_load(ld, root, over);
+    tls_load(ld, root);
+    routes_load(ld, root);
+    struct sl_config *config = ld->config;
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        config->routes[i]->pos.file = NULL; /* the name is the caller's; line and column stay */
     }
 }
 
 int sl_config_load(const char *path, const struct sl_config_overrides *over, struct sl_arena *arena,
-                   struct sl_problems *problems, struct sl_config **ret)
+                   struct sl_problems *problems, struct sl_conf_files *files, struct sl_config **ret)
 {
-    struct loader ld = { .name = path ? path : DEFAULT_NAME, .files = { .arena = arena } };
-    sl_arena_init(&ld.tree, NULL);
-    /* Positions outlive the load: routes keep where they are defined. */
-    struct sl_str name = sl_arena_dup(arena, sl_str_c(ld.name));
+    struct loader ld = { .name = path ? path : DEFAULT_NAME, .files = files };
+    struct sl_str name = sl_arena_dup(arena, sl_str_c(ld.name)); /* problems keep it */
     ld.name = name.p ? name.p : ld.name;
     ld.bind = (struct sl_bind){
-        .arena = arena, .problems = problems, .resolve = sl_conf_resolve_secret, .resolve_arg = &ld.files
+        .arena = arena, .problems = problems, .resolve = sl_conf_resolve_secret, .resolve_arg = files
     };
     ld.config = calloc(1, sizeof(*ld.config));
     struct sl_settings *settings = sl_settings_new();
-    int r = ld.config && settings ? 0 : SL_E_NOMEM;
-    if (r == 0) {
-        ld.config->settings = settings;
-        struct sl_val *root;
-        r = tree_read(&ld, path, &root);
-        if (r == 0) {
-            sections_check(&ld, root);
-            settings_load(&ld, root, over);
-            routes_load(&ld, root);
-            files_collect(&ld, path, arena);
-        }
-    } else {
+    if (!ld.config || !settings) {
         sl_settings_unref(settings);
         free(ld.config);
+        sl_bind_problem(&ld.bind, SL_PROBLEM_ERROR, start_of(&ld), "", "out of memory");
         return SL_E_NOMEM;
     }
+    ld.config->settings = settings;
+    sl_arena_init(&ld.tree, NULL);
+    struct sl_val *root;
+    int r = tree_read(&ld, path, &root);
+    if (r == 0) {
+        config_fill(&ld, root, over);
+    }
+    problems->hidden = NULL; /* they lie on the tree */
+    problems->n_hidden = 0;
     sl_arena_done(&ld.tree);
     if (r < 0 || problems->n_errors) {
         sl_config_free(ld.config);
@@ -263,6 +354,44 @@ int sl_config_load(const char *path, const struct sl_config_overrides *over, str
     }
     *ret = ld.config;
     return 0;
+}
+
+static uint64_t print_of(const struct sl_conf_files *files, struct sl_str path)
+{
+    for (uint32_t i = 0; i < files->n; i++) {
+        if (sl_str_eq(files->v[i].path, path)) {
+            return files->v[i].print;
+        }
+    }
+    return SL_CONF_PRINT_NONE;
+}
+
+/* Same path, same content; two unset ones are the same too. */
+static bool file_is_same(struct sl_str a, const struct sl_conf_files *files_a, struct sl_str b,
+                         const struct sl_conf_files *files_b)
+{
+    return sl_str_eq(a, b) && print_of(files_a, a) == print_of(files_b, b);
+}
+
+static void tls_swap(struct sl_tls_ctx **to, struct sl_tls_ctx *from)
+{
+    if (*to && from) {
+        sl_tls_ctx_unref(*to);
+        *to = sl_tls_ctx_ref(from);
+    }
+}
+
+void sl_config_adopt_tls(struct sl_config *config, const struct sl_conf_files *files, const struct sl_config *before,
+                         const struct sl_conf_files *files_before)
+{
+    struct sl_settings *new = config->settings, *old = before->settings;
+    if (file_is_same(new->server.tls_cert, files, old->server.tls_cert, files_before) &&
+        file_is_same(new->server.tls_key, files, old->server.tls_key, files_before)) {
+        tls_swap(&new->server_tls, old->server_tls);
+    }
+    if (file_is_same(new->upstream.ca, files, old->upstream.ca, files_before)) {
+        tls_swap(&new->client_tls, old->client_tls);
+    }
 }
 
 void sl_config_free(struct sl_config *config)
@@ -278,18 +407,25 @@ void sl_config_free(struct sl_config *config)
     free(config);
 }
 
+void sl_problem_format(const struct sl_problem *p, bool with_severity, char *out, size_t n)
+{
+    char where[32] = "";
+    if (p->pos.line) {
+        snprintf(where, sizeof(where), ":%u:%u", p->pos.line, p->pos.col);
+    }
+    const char *severity = !with_severity ? "" : p->severity == SL_PROBLEM_ERROR ? "error: " : "warning: ";
+    snprintf(out, n, "%s%s%s%s%.*s%s%.*s", p->pos.file ? p->pos.file : "", where, p->pos.file ? ": " : "", severity,
+             SL_STR_ARG(p->path), p->path.n ? ": " : "", SL_STR_ARG(p->text));
+}
+
 void sl_problems_print(const struct sl_problems *problems, FILE *out)
 {
     for (uint32_t i = 0; i < problems->n; i++) {
-        const struct sl_problem *p = &problems->v[i];
-        if (p->pos.file) {
-            fputs(p->pos.file, out);
-        }
-        if (p->pos.line) {
-            fprintf(out, ":%u:%u", p->pos.line, p->pos.col);
-        }
-        fprintf(out, "%s%s: %.*s%s%.*s\n", p->pos.file ? ": " : "",
-                p->severity == SL_PROBLEM_ERROR ? "error" : "warning", SL_STR_ARG(p->path), p->path.n ? ": " : "",
-                SL_STR_ARG(p->text));
+        char line[SL_PROBLEM_LINE_MAX];
+        sl_problem_format(&problems->v[i], true, line, sizeof(line));
+        fprintf(out, "%s\n", line);
+    }
+    if (problems->n_left_out) {
+        fprintf(out, "… and %u more\n", problems->n_left_out);
     }
 }

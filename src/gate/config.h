@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "conf/files.h"
 #include "gate/route.h"
 #include "gate/settings.h"
 
@@ -12,7 +13,6 @@ struct sl_config {
     struct sl_settings *settings;
     struct sl_route **routes; /* in the file's order */
     uint32_t n_routes;
-    struct sl_opt_strs files; /* every file it names: itself, key files, certificates */
 };
 
 /* Flags and environment win over the file. */
@@ -22,12 +22,21 @@ struct sl_config_overrides {
 };
 
 /* `path` NULL: the embedded default. Every problem goes to `problems` (errors and warnings); SL_E_INVAL when there was
- * an error. `arena` holds texts of problems and the list of files. */
+ * an error. `files`: every file that was named (itself, key files, certificates), also after an error. `arena` holds
+ * texts of problems; the configuration itself keeps nothing on it. Reads files and the environment, changes nothing. */
 SL_MUST int sl_config_load(const char *path, const struct sl_config_overrides *over, struct sl_arena *arena,
-                           struct sl_problems *problems, struct sl_config **ret);
+                           struct sl_problems *problems, struct sl_conf_files *files, struct sl_config **ret);
+/* Takes over the TLS contexts whose files did not change, and with them sessions and ticket keys. */
+void sl_config_adopt_tls(struct sl_config *config, const struct sl_conf_files *files, const struct sl_config *before,
+                         const struct sl_conf_files *files_before);
 void sl_config_free(struct sl_config *config);
 
-/* "file:line:col: error: path: text" a line. */
+/* A problem's line fits: a path, and the texts of base/opt.c. */
+#define SL_PROBLEM_LINE_MAX 6144
+
+/* "file:line:col: error: path: text"; the word only where it is wanted. */
+void sl_problem_format(const struct sl_problem *problem, bool with_severity, char *out, size_t n);
+/* One a line. */
 void sl_problems_print(const struct sl_problems *problems, FILE *out);
 
 extern const char sl_config_default[];

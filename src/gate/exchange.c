@@ -397,6 +397,19 @@ static bool on_memory(struct sl_hserver *server, ptrdiff_t n)
     return true;
 }
 
+void sl_xchg_end_all(struct sl_worker *worker)
+{
+    static const struct sl_str text = SL_STR_INIT("The gateway is shutting down: try again.");
+    for (struct sl_xchg *x = sl_xchg_list_first(&worker->xchgs), *next; x; x = next) {
+        next = sl_xchg_list_next(x);
+        if (x->state == SL_XS_UPSTREAM || x->state == SL_XS_RELAY) {
+            sl_relay_on_error(x, SL_ERR_SLUICE_DRAINING, text);
+        } else {
+            sl_xchg_fail_text(x, SL_ERR_SLUICE_DRAINING, "%s", text.p);
+        }
+    }
+}
+
 const struct sl_hserver_cbs sl_xchg_server_cbs = {
     .on_head = on_head,
     .on_body = on_body,

@@ -89,6 +89,10 @@ SL_LIST_FUNCTIONS(sl_xchg_list, struct sl_xchg, link);
 
 extern const struct sl_hserver_cbs sl_xchg_server_cbs;
 
+/* The drain's time is over: every running exchange ends with an error in its dialect (503 where nothing left yet, the
+ * error event in a stream, a cut in a whole reply). */
+void sl_xchg_end_all(struct sl_worker *worker);
+
 /* Every move goes through here. */
 void sl_xchg_set_state(struct sl_xchg *x, enum sl_xchg_state to);
 

@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "base/num.h"
+#include "net/listen.h"
+#include "net/tls.h"
 #include "wire/uri.h"
 
 #define SEC  SL_USEC_PER_SEC
@@ -62,18 +64,40 @@ static int listen_one(struct sl_bind *bind, const struct sl_val *val, struct sl_
     } else {
         return FAIL(bind, val, "must be host:port, [v6]:port, unix:/path, or { address: … }");
     }
-    struct sl_str text = ret->address;
-    if (sl_str_has_prefix(text, SL_STR("unix:/"))) {
+    struct sl_bind_addr addr;
+    struct sl_err err = { 0 };
+    return sl_bind_parse(ret->address, &addr, &err) < 0 ? FAIL(bind, val, "%s", err.text) : 0;
+}
+
+static bool listen_same(const void *a, const void *b)
+{
+    const struct sl_server_settings *x = SL_CONTAINER_OF((void *)(uintptr_t)a, struct sl_server_settings, listen);
+    const struct sl_server_settings *y = SL_CONTAINER_OF((void *)(uintptr_t)b, struct sl_server_settings, listen);
+    bool same = x->n_listen == y->n_listen;
+    for (uint32_t i = 0; same && i < x->n_listen; i++) {
+        same = sl_str_eq(x->listen[i].address, y->listen[i].address) &&
+               x->listen[i].has_proxy_protocol == y->listen[i].has_proxy_protocol;
+    }
+    return same;
+}
+
+static bool u32_same(const void *a, const void *b)
+{
+    return *(const uint32_t *)a == *(const uint32_t *)b;
+}
+
+/* "auto" or a duration. */
+static int drain_delay_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    uint64_t *ret = field, v;
+    if (val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, "auto")) {
+        *ret = SL_DRAIN_DELAY_AUTO;
         return 0;
     }
-    size_t colon = text.n;
-    while (colon > 0 && text.p[colon - 1] != ':') {
-        colon--;
+    if (val->kind > SL_VAL_STRING || sl_parse_duration(val->text, &v) < 0 || v > row->max) {
+        return FAIL(bind, val, "must be auto or a duration from 0s to 24h, with its unit (ms, s, m, h)");
     }
-    uint64_t port;
-    if (colon < 2 || sl_parse_u64(sl_str_sub(text, colon, text.n), 0, 65535, &port) < 0) {
-        return FAIL(bind, val, "\"%.*s\" is not host:port, [v6]:port or unix:/path", SL_STR_ARG(text));
-    }
+    *ret = v;
     return 0;
 }
 
@@ -209,24 +233,28 @@ static const struct sl_opt server_timeout_opts[] = {
     TIME("write_idle", write_idle_usec, "60s", 100 * MSEC,
          "how long a client may take nothing of a reply; beyond it the connection is closed"),
     TIME("keep_alive", keep_alive_usec, "75s", 100 * MSEC, "how long a connection without a request stays open"),
-    TIME("drain_delay", drain_delay_usec, "5s", 0,
-         "after SIGTERM: how long /ready says 503 before new connections are refused"),
+    { "drain_delay", SL_OPT_CUSTOM, offsetof(struct sl_server_timeouts, drain_delay_usec), "auto", 0, DAY,
+      SL_OPT_RELOAD, NULL, NULL, drain_delay_check,
+      "after SIGTERM: how long /ready says 503 before new connections are refused; auto: 0s when stdin or stderr is a "
+      "terminal, else 5s" },
     TIME("drain", drain_usec, "30s", 0, "after that: how long running exchanges may go on before they are cut"),
     END_OF_TABLE,
 };
 
 static const struct sl_opt tls_opts[] = {
-    ROW(struct sl_server_settings, "cert", SL_OPT_PATH, tls_cert, NULL, 0, 0, 0, "certificate chain, PEM"),
-    ROW(struct sl_server_settings, "key", SL_OPT_PATH, tls_key, NULL, 0, 0, 0, "private key of the certificate, PEM"),
+    ROW(struct sl_server_settings, "cert", SL_OPT_PATH, tls_cert, NULL, 0, 0, SL_OPT_RELOAD, "certificate chain, PEM"),
+    ROW(struct sl_server_settings, "key", SL_OPT_PATH, tls_key, NULL, 0, 0, SL_OPT_RELOAD,
+        "private key of the certificate, PEM"),
     END_OF_TABLE,
 };
 
 #define SERVER(key_, kind_, field_, def_, flags_, check_, help_) \
     ROW_CHECK(struct sl_server_settings, key_, kind_, field_, def_, flags_, check_, help_)
 static const struct sl_opt server_opts[] = {
-    SERVER("listen", SL_OPT_CUSTOM, listen, "127.0.0.1:5000", 0, listen_check,
-           "address or list of addresses: host:port, [v6]:port, unix:/path"),
-    SERVER("workers", SL_OPT_CUSTOM, workers, "auto", 0, workers_check, "event loops; auto: one a core, at most 4"),
+    { "listen", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, listen), "127.0.0.1:5000", 0, 0, 0, NULL, NULL,
+      listen_check, "address or list of addresses: host:port, [v6]:port, unix:/path", listen_same },
+    { "workers", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, workers), "auto", 1, 256, 0, NULL, NULL,
+      workers_check, "event loops; auto: one a core, at most 4", u32_same },
     { "tls", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, tls_opts, NULL, "serves HTTPS when both are set" },
     MAP(struct sl_server_settings, "limits", limits, server_limit_opts, "sizes and counts"),
     MAP(struct sl_server_settings, "timeouts", timeouts, server_timeout_opts, "of the client's side"),
@@ -273,7 +301,7 @@ static const struct sl_opt upstream_opts[] = {
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, upstream_limit_opts, NULL, "sizes" },
     ROW_CHECK(struct sl_upstream_settings, "proxy", SL_OPT_URL, proxy, NULL, SL_OPT_RELOAD, proxy_check,
               "HTTP proxy for all upstreams, by CONNECT: http://host:port"),
-    ROW(struct sl_upstream_settings, "ca", SL_OPT_PATH, ca, NULL, 0, 0, 0,
+    ROW(struct sl_upstream_settings, "ca", SL_OPT_PATH, ca, NULL, 0, 0, SL_OPT_RELOAD,
         "certificate authorities (PEM) beside the system's"),
     ROW_CHECK(struct sl_upstream_settings, "allow", SL_OPT_STR_LIST, allow, NULL, SL_OPT_RELOAD, cidrs_check,
               "private networks (CIDR) that routes made over the API may reach"),
@@ -358,6 +386,8 @@ void sl_settings_unref(struct sl_settings *settings)
 {
     if (settings && atomic_fetch_sub_explicit(&settings->refs, 1, memory_order_acq_rel) == 1) {
         sl_keyring_done(&settings->auth.ring);
+        sl_tls_ctx_unref(settings->server_tls);
+        sl_tls_ctx_unref(settings->client_tls);
         sl_arena_done(&settings->arena);
         free(settings);
     }

@@ -62,9 +62,16 @@ struct sl_auth_settings {
     int metrics; /* 0: open, 1: admin */
 };
 
+/* server.timeouts.drain_delay: auto. */
+#define SL_DRAIN_DELAY_AUTO UINT64_MAX
+
+struct sl_tls_ctx;
+
 struct sl_settings {
     atomic_uint refs;
-    struct sl_arena arena; /* texts; owned */
+    struct sl_arena arena;         /* texts; owned */
+    struct sl_tls_ctx *server_tls; /* owned; NULL: plain */
+    struct sl_tls_ctx *client_tls; /* owned */
     struct sl_server_settings server;
     struct sl_upstream_settings upstream;
     struct sl_auth_settings auth;

@@ -22,23 +22,21 @@ static void server_conf(const struct sl_settings *settings, struct sl_hserver_co
     };
 }
 
-static int client_conf(const struct sl_worker *worker, const struct sl_settings *settings, struct sl_hclient_conf *ret)
+static int client_conf(const struct sl_settings *settings, struct sl_hclient_conf *ret)
 {
     *ret = (struct sl_hclient_conf){
         .max_head = REPLY_HEAD_MAX,
         .idle_per_origin = settings->upstream.pool_idle_per_origin,
         .idle_usec = settings->upstream.pool_idle_usec,
-        .tls = worker->client_tls,
+        .tls = settings->client_tls,
     };
     return settings->upstream.proxy.n ? sl_uri_parse(settings->upstream.proxy, &ret->proxy, NULL) : 0;
 }
 
-int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log,
-                   struct sl_tls_ctx *client_tls)
+int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log)
 {
     worker->gate = gate;
     worker->log = log;
-    worker->client_tls = client_tls;
     worker->snapshot = NULL;
     sl_publisher_refresh(&gate->publisher, &worker->snapshot);
     sl_json_init(&worker->doc, NULL);
@@ -52,7 +50,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log
     sl_hserver_init(&worker->server, &worker->loop, &sl_xchg_server_cbs, &sconf);
     worker->server.user = worker;
     struct sl_hclient_conf cconf;
-    int r = client_conf(worker, worker->snapshot->settings, &cconf);
+    int r = client_conf(worker->snapshot->settings, &cconf);
     if (r < 0) {
         return r;
     }
@@ -78,7 +76,7 @@ const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker)
     if (SL_UNLIKELY(worker->snapshot->settings != before)) {
         server_conf(worker->snapshot->settings, &worker->server.conf);
         struct sl_hclient_conf cconf;
-        if (client_conf(worker, worker->snapshot->settings, &cconf) == 0) {
+        if (client_conf(worker->snapshot->settings, &cconf) == 0) {
             sl_hclient_configure(&worker->client, &cconf);
         }
     }

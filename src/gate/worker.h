@@ -21,6 +21,7 @@ struct sl_gate {
     atomic_uint n_connections;
     uint64_t start_wall_usec;
     struct sl_key *admin_key; /* made at the first start, when the file names none; or NULL */
+    atomic_uint_fast64_t config_version, reloads_ok, reloads_refused; /* written by the main thread */
 };
 
 SL_LIST_HEAD(sl_xchg_list);
@@ -33,7 +34,6 @@ struct sl_worker {
     struct sl_snapshot *snapshot;
     struct sl_log_ring *log;
     struct sl_xchg_list xchgs; /* running ones */
-    struct sl_tls_ctx *client_tls;
     /* Scratch of one turn: never holds anything across a callback. */
     struct sl_json doc;     /* the request as it was parsed */
     struct sl_json scratch; /* what the translation layer reads with */
@@ -43,8 +43,7 @@ struct sl_worker {
 };
 
 /* The loop is initialised; `gate` has a snapshot. */
-SL_MUST int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log,
-                           struct sl_tls_ctx *client_tls);
+SL_MUST int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log);
 void sl_worker_done(struct sl_worker *worker);
 /* The newest snapshot; borrowed until the next call. Applies what changed to the HTTP sides. */
 const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker);

@@ -489,8 +489,13 @@ static void idle_close_all(struct sl_hclient *client)
 
 void sl_hclient_configure(struct sl_hclient *client, const struct sl_hclient_conf *conf)
 {
+    const struct sl_hclient_conf *old = &client->conf;
+    bool is_same_way = old->tls == conf->tls && sl_str_eq(old->proxy.authority, conf->proxy.authority) &&
+                       sl_str_eq(old->proxy_auth, conf->proxy_auth);
     client->conf = *conf;
-    idle_close_all(client);
+    if (!is_same_way) {
+        idle_close_all(client);
+    }
 }
 
 void sl_hclient_close(struct sl_hclient *client)

@@ -111,7 +111,7 @@ struct sl_hclient {
 };
 
 void sl_hclient_init(struct sl_hclient *client, struct sl_loop *loop, const struct sl_hclient_conf *conf);
-/* New connections use it; idle ones made under the old one are closed. */
+/* New connections use it; when TLS or the proxy are others now, idle ones made under the old one are closed. */
 void sl_hclient_configure(struct sl_hclient *client, const struct sl_hclient_conf *conf);
 /* Closes the idle connections; running calls must have been cancelled. on_empty follows, also when there was none. */
 void sl_hclient_close(struct sl_hclient *client);

@@ -2,12 +2,15 @@
 #include "http/server.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /* A body up to this size lies on the exchange's arena; a larger one has memory of its own. */
 #define BODY_ARENA_MAX 4096
 /* What a client still sends after a reply that closes the connection is read and dropped this long, so that the reply
  * reaches it. */
 #define LINGER_USEC 5000000ULL
+/* While draining: how long a new connection, or one whose next request is on its way, may take to begin. */
+#define LAST_CALL_USEC 2000000ULL
 
 static const unsigned allowed[SL_HC_COUNT] = {
     [SL_HC_IDLE] = SL_BIT(SL_HC_HEAD) | SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_CLOSED),
@@ -554,12 +557,25 @@ void sl_hserver_drop(struct sl_hconn *conn)
     free(conn);
 }
 
+/* Bytes that came and were not read yet: closing now would answer a request with a reset. */
+static bool conn_has_unread(const struct sl_hconn *conn)
+{
+    uv_os_fd_t fd;
+    char byte;
+    return uv_fileno(&conn->stream.uv.handle, &fd) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
 void sl_hserver_drain(struct sl_hserver *server)
 {
     server->is_draining = true;
     for (struct sl_hconn *conn = sl_hconn_list_first(&server->conns), *next; conn; conn = next) {
         next = sl_hconn_list_next(conn);
-        if (conn->state == SL_HC_IDLE) {
+        if (conn->state != SL_HC_IDLE) {
+            continue;
+        }
+        if (conn->first_byte_usec == 0 || conn_has_unread(conn)) {
+            sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + LAST_CALL_USEC);
+        } else {
             conn_close(conn, false);
         }
     }

@@ -132,7 +132,8 @@ struct sl_hconn *sl_hserver_new_conn(struct sl_hserver *server);
 /* Starts reading; `tls` may be NULL. */
 void sl_hserver_opened(struct sl_hserver *server, struct sl_hconn *conn, struct sl_tls_ctx *tls);
 void sl_hserver_drop(struct sl_hconn *conn);
-/* Idle connections close, the others after their reply. */
+/* Idle connections close, the others after their reply. One that has not yet said anything (it may come straight from
+ * the accept queue) has two seconds to begin. */
 void sl_hserver_drain(struct sl_hserver *server);
 /* Every connection, at once. */
 void sl_hserver_abort(struct sl_hserver *server);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@
 #define ACCEPTS_AT_CLOSE 8192
 #define BACKLOG          4096
 #define PAUSE_USEC       100000
+#define CLOSE_USEC       50000
 
 /* --- addresses --- */
 
@@ -313,9 +315,16 @@ static void on_uv_poll(uv_poll_t *poll, int status, int events)
     }
 }
 
+static void listener_finish(struct sl_listener *listener);
+
 static void on_retry(struct sl_timer *timer)
 {
-    listener_resume(SL_CONTAINER_OF(timer, struct sl_listener, retry));
+    struct sl_listener *listener = SL_CONTAINER_OF(timer, struct sl_listener, retry);
+    if (listener->is_closing) {
+        listener_finish(listener);
+    } else {
+        listener_resume(listener);
+    }
 }
 
 int sl_listener_start(struct sl_listener *listener, struct sl_loop *loop, int fd, bool is_unix)
@@ -350,15 +359,43 @@ static void on_uv_closed(uv_handle_t *handle)
     }
 }
 
+static void queue_accept(struct sl_listener *listener)
+{
+    for (int i = 0; i < ACCEPTS_AT_CLOSE && listener_accept(listener); i++) {
+    }
+}
+
+static void listener_finish(struct sl_listener *listener)
+{
+    queue_accept(listener);
+    sl_timer_remove(listener->loop, &listener->retry);
+    uv_close((uv_handle_t *)&listener->poll, on_uv_closed);
+    close(listener->fd); /* libuv no longer watches it */
+}
+
+/* From now on the kernel drops each SYN to this socket. False: it does not. */
+static bool handshakes_stop(int fd)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 13),           /* the flags of the TCP header */
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x02, 0, 1), /* SYN */
+        BPF_STMT(BPF_RET | BPF_K, 0),                     /* drop */
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),            /* pass */
+    };
+    struct sock_fprog program = { SL_ARRAY_LEN(code), code };
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) == 0;
+}
+
 void sl_listener_close(struct sl_listener *listener)
 {
     SL_ASSERT(!listener->is_closing);
     listener->is_closing = true;
-    for (int i = 0; i < ACCEPTS_AT_CLOSE && listener_accept(listener); i++) {
+    if (listener->is_unix || listener->is_inherited || !handshakes_stop(listener->fd)) {
+        listener_finish(listener);
+        return;
     }
-    sl_timer_remove(listener->loop, &listener->retry);
-    uv_close((uv_handle_t *)&listener->poll, on_uv_closed);
-    close(listener->fd); /* libuv no longer watches it */
+    queue_accept(listener);
+    sl_timer_set(listener->loop, &listener->retry, sl_loop_now(listener->loop) + CLOSE_USEC);
 }
 
 uint64_t sl_raise_nofile(void)

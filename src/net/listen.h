@@ -32,6 +32,7 @@ struct sl_listener {
     struct sl_loop *loop;
     int fd;
     bool is_unix;
+    bool is_inherited; /* set by the owner: others may listen on the same socket, now or after us */
     bool is_paused, is_closing;
     struct sl_timer retry;
     /* A connection waits; the owner makes room for it and calls sl_listener_accept, or does not (over the limit): then
@@ -49,7 +50,8 @@ struct sl_listener {
 SL_MUST int sl_listener_start(struct sl_listener *listener, struct sl_loop *loop, int fd, bool is_unix);
 /* A descriptor became free: a paused listener tries again. */
 void sl_listener_kick(struct sl_listener *listener);
-/* Accepts what waits in the queue first (closing would reset those clients), then closes. */
+/* Accepts what waits in the queue first (closing would reset those clients), then closes. Handshakes that are under way
+ * get 50 ms to end up in the queue, while new ones are left unanswered: their clients ask again and are refused. */
 void sl_listener_close(struct sl_listener *listener);
 
 /* Raises RLIMIT_NOFILE to its hard limit; returns the limit in force. */

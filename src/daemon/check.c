@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice check`: what a start would find, without its side effects: nothing is bound, written or sent. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/reload.h"
+#include "gate/auth.h"
+
+static const char *name_of(const struct sl_serve_opts *opts)
+{
+    return opts->config ? opts->config : "(embedded default)";
+}
+
+/* The access log's file is made at the start: can it be? */
+static bool log_is_writable(struct sl_str path, struct sl_err *err)
+{
+    struct stat st;
+    if (!sl_str_has_prefix(path, SL_STR("/")) && sl_str_find_char(path, '/', 0) < 0 &&
+        (sl_str_eq_c(path, "stdout") || sl_str_eq_c(path, "stderr") || sl_str_eq_c(path, "none"))) {
+        return true;
+    }
+    if (stat(path.p, &st) == 0) {
+        if (S_ISDIR(st.st_mode) || access(path.p, W_OK) < 0) {
+            sl_fail(err, SL_E_IO, "log.access: cannot write %s: %s", path.p,
+                    strerror(S_ISDIR(st.st_mode) ? EISDIR : errno));
+            return false;
+        }
+        return true;
+    }
+    char folder[4096] = ".";
+    const char *slash = strrchr(path.p, '/');
+    if (slash) {
+        snprintf(folder, sizeof(folder), "%.*s", (int)SL_MAX(slash - path.p, (ptrdiff_t)1), path.p);
+    }
+    if (access(folder, W_OK | X_OK) < 0) {
+        sl_fail(err, SL_E_IO, "log.access: cannot make %s: %s", path.p, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool addresses_are_allowed(const struct sl_settings *settings, struct sl_err *err)
+{
+    for (uint32_t i = 0; i < settings->server.n_listen; i++) {
+        struct sl_bind_addr addr;
+        struct sl_str text = settings->server.listen[i].address;
+        if (sl_bind_parse(text, &addr, err) < 0 || !sl_auth_may_listen(settings, text, sl_bind_is_local(&addr), err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* MLflow's command says it like this (its tests and scripts look for the words). */
+int sl_cmd_bad_config(const struct sl_serve_opts *opts, const struct sl_conf_load *load)
+{
+    if (!load) {
+        fprintf(stderr, "sluice: out of memory\n");
+        return SL_EXIT_LOCAL;
+    }
+    if (opts->is_mlflow && load->problems.n) {
+        char line[SL_PROBLEM_LINE_MAX];
+        const struct sl_problem *first = &load->problems.v[0];
+        for (uint32_t i = 0; i < load->problems.n; i++) {
+            if (load->problems.v[i].severity == SL_PROBLEM_ERROR) {
+                first = &load->problems.v[i];
+                break;
+            }
+        }
+        sl_problem_format(first, false, line, sizeof(line));
+        fprintf(stderr,
+                "Error: Invalid value for '--config-path': Invalid gateway configuration: "
+                "The gateway configuration is invalid: %s\n",
+                line);
+    }
+    return opts->bad_config_exit;
+}
+
+int sl_cmd_check(const struct sl_serve_opts *opts)
+{
+    struct sl_config_overrides over = { .workers = -1 };
+    struct sl_conf_load *load = sl_conf_load_new(opts->config, &over);
+    if (!load) {
+        fprintf(stderr, "sluice: out of memory\n");
+        return SL_EXIT_LOCAL;
+    }
+    struct sl_err err = { 0 };
+    uint32_t n_errors = load->problems.n_errors, n_warnings = load->problems.n + load->problems.n_left_out - n_errors;
+    sl_problems_print(&load->problems, stderr);
+    if (load->config && (!log_is_writable(load->config->settings->log_access, &err) ||
+                         !addresses_are_allowed(load->config->settings, &err))) {
+        fprintf(stderr, "%s: error: %s\n", name_of(opts), err.text);
+        n_errors++;
+    }
+    bool is_bad = !load->config || n_errors || (opts->is_strict && n_warnings);
+    if (is_bad) {
+        fprintf(stderr, "%s: %u error%s, %u warning%s\n", name_of(opts), n_errors, n_errors == 1 ? "" : "s", n_warnings,
+                n_warnings == 1 ? "" : "s");
+    } else {
+        uint32_t n = load->config->n_routes;
+        printf("%s: %u route%s, %u warning%s: ok\n", name_of(opts), n, n == 1 ? "" : "s", n_warnings,
+               n_warnings == 1 ? "" : "s");
+    }
+    sl_conf_load_free(load);
+    return is_bad ? SL_EXIT_LOCAL : SL_EXIT_OK;
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/reload.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "daemon/notify.h"
+
+#define POLL_MSEC 500
+/* A poll without news lies between a change and this. */
+#define SETTLE_MSEC (POLL_MSEC + 50)
+
+struct sl_watch {
+    uv_fs_poll_t poll;
+    struct sl_reload *reload;
+    struct sl_watch *next;
+};
+
+/* --- one try --- */
+
+struct sl_conf_load *sl_conf_load_new(const char *path, const struct sl_config_overrides *over)
+{
+    struct sl_conf_load *load = calloc(1, sizeof(*load));
+    if (!load) {
+        return NULL;
+    }
+    sl_arena_init(&load->arena, NULL);
+    sl_problems_init(&load->problems, &load->arena);
+    load->files.arena = &load->arena;
+    /* On failure there is no configuration, and the problems say why. */
+    SL_IGNORE(sl_config_load(path, over, &load->arena, &load->problems, &load->files, &load->config) < 0);
+    return load;
+}
+
+void sl_conf_load_free(struct sl_conf_load *load)
+{
+    if (load) {
+        sl_config_free(load->config);
+        sl_arena_done(&load->arena);
+        free(load);
+    }
+}
+
+int sl_conf_publish(struct sl_gate *gate, const struct sl_config *config)
+{
+    struct sl_snapshot *snapshot;
+    int r = sl_snapshot_new(config->settings, config->routes, config->n_routes, &snapshot);
+    if (r < 0) {
+        return r;
+    }
+    sl_log_set_level((enum sl_log_level)config->settings->log_level);
+    sl_publisher_set(&gate->publisher, snapshot);
+    atomic_fetch_add(&gate->config_version, 1);
+    return 0;
+}
+
+/* --- watching --- */
+
+static void watch_on_closed(uv_handle_t *handle)
+{
+    free(SL_CONTAINER_OF(handle, struct sl_watch, poll));
+}
+
+static void watches_close(struct sl_reload *reload)
+{
+    while (reload->watches) {
+        struct sl_watch *watch = reload->watches;
+        reload->watches = watch->next;
+        uv_close((uv_handle_t *)&watch->poll, watch_on_closed);
+    }
+}
+
+static void on_settled(uv_timer_t *timer);
+
+static void on_change(uv_fs_poll_t *poll, int status, const uv_stat_t *before, const uv_stat_t *now)
+{
+    (void)status; /* gone is a change too */
+    (void)before;
+    (void)now;
+    struct sl_reload *reload = SL_CONTAINER_OF(poll, struct sl_watch, poll)->reload;
+    uv_timer_start(&reload->settle, on_settled, SETTLE_MSEC, 0);
+}
+
+static void watch_start(struct sl_reload *reload, const char *path)
+{
+    struct sl_watch *watch = calloc(1, sizeof(*watch));
+    if (!watch) {
+        sl_log(SL_LOG_WARNING, "reload", "out of memory: changes of %s are seen on SIGHUP only", path);
+        return;
+    }
+    watch->reload = reload;
+    watch->next = reload->watches;
+    uv_fs_poll_init(reload->loop, &watch->poll);
+    reload->watches = watch;
+    int r = uv_fs_poll_start(&watch->poll, on_change, path, POLL_MSEC);
+    if (r < 0) {
+        sl_log(SL_LOG_WARNING, "reload", "cannot watch %s: %s: its changes are seen on SIGHUP only", path,
+               uv_strerror(r));
+    }
+}
+
+static void watches_start(struct sl_reload *reload)
+{
+    watches_close(reload);
+    const struct sl_conf_files *files = &reload->last->files;
+    for (uint32_t i = 0; i < files->n; i++) {
+        watch_start(reload, files->v[i].path.p);
+    }
+    /* The first poll is the base of the others: what changed before it is found by a look at the content. */
+    if (files->n) {
+        uv_timer_start(&reload->settle, on_settled, SETTLE_MSEC, 0);
+    }
+}
+
+static void on_settled(uv_timer_t *timer)
+{
+    struct sl_reload *reload = SL_CONTAINER_OF(timer, struct sl_reload, settle);
+    const struct sl_conf_files *files = &reload->last->files;
+    for (uint32_t i = 0; i < files->n; i++) {
+        if (sl_conf_print_file(files->v[i].path.p) != files->v[i].print) {
+            sl_reload_now(reload, files->v[i].path.p);
+            return;
+        }
+    }
+}
+
+/* --- taking over --- */
+
+static void restart_warn(void *arg, const char *path)
+{
+    (void)arg;
+    sl_log(SL_LOG_WARNING, "reload", "%s has changed: that takes a restart; everything else is in force", path);
+}
+
+static void problems_log(const struct sl_conf_load *load)
+{
+    for (uint32_t i = 0; i < load->problems.n; i++) {
+        char line[SL_PROBLEM_LINE_MAX];
+        sl_problem_format(&load->problems.v[i], true, line, sizeof(line));
+        sl_log(SL_LOG_WARNING, "reload", "%s", line);
+    }
+    if (load->problems.n_left_out) {
+        sl_log(SL_LOG_WARNING, "reload", "… and %u more problems", load->problems.n_left_out);
+    }
+}
+
+/* The files of the configuration in force stay watched: a repair may be there. */
+static void refused_keep(struct sl_reload *reload, struct sl_conf_load *load)
+{
+    const struct sl_conf_files *files = &reload->good->files;
+    for (uint32_t i = 0; i < files->n; i++) {
+        if (sl_conf_files_note(&load->files, files->v[i].path, sl_conf_print_file(files->v[i].path.p)) < 0) {
+            break; /* SIGHUP still works */
+        }
+    }
+    if (reload->last != reload->good) {
+        sl_conf_load_free(reload->last);
+    }
+    reload->last = load;
+}
+
+static void accepted_keep(struct sl_reload *reload, struct sl_conf_load *load)
+{
+    if (reload->last != reload->good) {
+        sl_conf_load_free(reload->last);
+    }
+    sl_conf_load_free(reload->good);
+    reload->good = reload->last = load;
+}
+
+static int load_apply(struct sl_reload *reload, struct sl_conf_load *load)
+{
+    struct sl_err err = { 0 };
+    if (!load->config) {
+        return SL_E_INVAL;
+    }
+    int r = reload->check(reload->arg, load->config->settings, &err);
+    if (r < 0) {
+        sl_log(SL_LOG_WARNING, "reload", "%s: %s", reload->path, err.text);
+        return r;
+    }
+    sl_config_adopt_tls(load->config, &load->files, reload->good->config, &reload->good->files);
+    return sl_conf_publish(reload->gate, load->config);
+}
+
+void sl_reload_now(struct sl_reload *reload, const char *why)
+{
+    if (!reload->path) {
+        sl_log(SL_LOG_INFO, "reload", "nothing to read again: the embedded default is in force");
+        return;
+    }
+    sl_notify_reloading();
+    struct sl_conf_load *load = sl_conf_load_new(reload->path, &reload->over);
+    if (load) {
+        problems_log(load);
+    }
+    int r = load ? load_apply(reload, load) : SL_E_NOMEM;
+    if (r < 0) {
+        atomic_fetch_add(&reload->gate->reloads_refused, 1);
+        sl_log(SL_LOG_WARNING, "reload", "%s is refused, the old configuration serves on (%s)", reload->path,
+               r == SL_E_NOMEM ? "out of memory" : "the reasons are above");
+        sl_notify("READY=1\nSTATUS=serving; the changed configuration was refused, see the log");
+        if (load) {
+            refused_keep(reload, load);
+            watches_start(reload);
+        }
+        return;
+    }
+    atomic_fetch_add(&reload->gate->reloads_ok, 1);
+    sl_opt_each_restart(sl_settings_opts, reload->boot, load->config->settings, restart_warn, NULL);
+    accepted_keep(reload, load);
+    watches_start(reload);
+    reload->on_published(reload->arg);
+    uint32_t n = load->config->n_routes;
+    sl_log(SL_LOG_INFO, "reload", "a new configuration is in force (%s): %u route%s, version %llu", why, n,
+           n == 1 ? "" : "s", (unsigned long long)atomic_load(&reload->gate->config_version));
+    sl_notify("READY=1\nSTATUS=serving, %u route%s", n, n == 1 ? "" : "s");
+}
+
+int sl_reload_start(struct sl_reload *reload, uv_loop_t *loop, struct sl_conf_load *good)
+{
+    reload->good = reload->last = good;
+    reload->boot = sl_settings_ref(good->config->settings);
+    reload->loop = loop;
+    int r = uv_timer_init(loop, &reload->settle);
+    if (r == 0) {
+        watches_start(reload);
+    }
+    return r < 0 ? SL_E_IO : 0;
+}
+
+void sl_reload_stop(struct sl_reload *reload)
+{
+    watches_close(reload);
+    uv_timer_stop(&reload->settle);
+}
+
+void sl_reload_done(struct sl_reload *reload)
+{
+    if (reload->last != reload->good) {
+        sl_conf_load_free(reload->last);
+    }
+    sl_conf_load_free(reload->good);
+    sl_settings_unref(reload->boot);
+}

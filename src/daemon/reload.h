@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration in force, and how another one takes its place: on SIGHUP, and when a file that it names changes.
+ * The new one is checked whole; a bad one is refused with its reason, and the old one serves on.
+ *
+ * Every file is polled each 500 ms (inotify is blind after the first atomic rename or Kubernetes' symlink swap). A
+ * change is acted on once two polls agree, and only when some file's content is another one than at the last try. Main
+ * thread. */
+#ifndef SL_DAEMON_RELOAD_H
+#define SL_DAEMON_RELOAD_H
+
+#include <uv.h>
+
+#include "gate/config.h"
+#include "gate/worker.h"
+
+/* One try to read the configuration: what it named, what was wrong, what came out. */
+struct sl_conf_load {
+    struct sl_arena arena; /* everything below but the configuration */
+    struct sl_problems problems;
+    struct sl_conf_files files;
+    struct sl_config *config; /* NULL: refused */
+};
+
+/* Never NULL but for lack of memory. */
+struct sl_conf_load *sl_conf_load_new(const char *path, const struct sl_config_overrides *over);
+void sl_conf_load_free(struct sl_conf_load *load);
+
+struct sl_reload {
+    struct sl_gate *gate;
+    const char *path; /* NULL: the embedded default; nothing is ever read again */
+    struct sl_config_overrides over;
+    struct sl_conf_load *good; /* in force */
+    struct sl_conf_load *last; /* the last try: `good`, or a refused one */
+    struct sl_settings *boot;  /* what the process started with: some settings stay so until a restart */
+    int (*check)(void *arg, const struct sl_settings *settings, struct sl_err *err); /* the process's own veto */
+    void (*on_published)(void *arg);
+    void *arg;
+    uv_loop_t *loop;
+    uv_timer_t settle;
+    struct sl_watch *watches; /* list */
+};
+
+/* Takes `good`, whose configuration is published already. */
+SL_MUST int sl_reload_start(struct sl_reload *reload, uv_loop_t *loop, struct sl_conf_load *good);
+/* SIGHUP. */
+void sl_reload_now(struct sl_reload *reload, const char *why);
+/* Closes its handles on the loop. */
+void sl_reload_stop(struct sl_reload *reload);
+/* After the loop's end. */
+void sl_reload_done(struct sl_reload *reload);
+/* Puts the configuration's routes and settings in force. */
+SL_MUST int sl_conf_publish(struct sl_gate *gate, const struct sl_config *config);
+
+#endif
