@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/reload.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -118,7 +119,9 @@ static void on_settled(uv_timer_t *timer)
     const struct sl_conf_files *files = &reload->last->files;
     for (uint32_t i = 0; i < files->n; i++) {
         if (sl_conf_print_file(files->v[i].path.p) != files->v[i].print) {
-            sl_reload_now(reload, files->v[i].path.p);
+            char why[256]; /* the path goes with the list */
+            snprintf(why, sizeof(why), "%s has changed", files->v[i].path.p);
+            sl_reload_now(reload, why);
             return;
         }
     }

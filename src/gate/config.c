@@ -93,7 +93,7 @@ static bool is_secret_key(struct sl_str key)
 {
     static const char *const words[] = { "key", "token", "secret", "password", "credential" };
     for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
-        if (memmem(key.p, key.n, words[i], strlen(words[i]))) {
+        if (key.n && memmem(key.p, key.n, words[i], strlen(words[i]))) {
             return true;
         }
     }
