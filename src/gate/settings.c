@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/settings.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "base/log.h"
@@ -124,31 +123,34 @@ static int listen_check(struct sl_bind *bind, const struct sl_opt *row, const st
     return 0;
 }
 
-static int cidrs_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+static int cidrs_bind(struct sl_bind *bind, const struct sl_val *val, const struct sl_opt_strs *strs,
+                      struct sl_cidrs *ret)
 {
-    (void)row;
-    const struct sl_opt_strs *strs = field;
+    struct sl_cidrs cidrs = { SL_ARENA_ARRAY(bind->arena, struct sl_cidr, strs->n ? strs->n : 1), 0 };
+    if (!cidrs.v) {
+        return FAIL(bind, val, "out of memory");
+    }
     for (uint32_t i = 0; i < strs->n; i++) {
-        struct sl_str rest = strs->v[i], address, bits = SL_STR("");
-        SL_IGNORE(!sl_str_next(&rest, '/', &address)); /* the first part is always there */
-        bool has_bits = rest.p != NULL;
-        if (has_bits) {
-            bits = rest;
-        }
-        char text[64] = "";
-        unsigned char bytes[16];
-        uint64_t n = 0;
-        if (address.n < sizeof(text)) {
-            memcpy(text, address.p, address.n);
-        }
-        int family = strchr(text, ':') ? AF_INET6 : AF_INET;
-        bool ok = inet_pton(family, text, bytes) == 1 &&
-                  (!has_bits || sl_parse_u64(bits, 0, family == AF_INET ? 32 : 128, &n) == 0);
-        if (!ok) {
+        if (sl_cidr_parse(strs->v[i], &cidrs.v[cidrs.n++]) < 0) {
             return FAIL(bind, val, "\"%.*s\" is not an address or a network like 10.0.0.0/8", SL_STR_ARG(strs->v[i]));
         }
     }
+    *ret = cidrs;
     return 0;
+}
+
+static int trusted_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_server_settings *server = SL_CONTAINER_OF(field, struct sl_server_settings, trusted_proxies);
+    return cidrs_bind(bind, val, &server->trusted_proxies, &server->trusted);
+}
+
+static int allow_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_upstream_settings *upstream = SL_CONTAINER_OF(field, struct sl_upstream_settings, allow);
+    return cidrs_bind(bind, val, &upstream->allow, &upstream->guard.allow);
 }
 
 static int url_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
@@ -258,7 +260,7 @@ static const struct sl_opt server_opts[] = {
     { "tls", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, tls_opts, NULL, "serves HTTPS when both are set" },
     MAP(struct sl_server_settings, "limits", limits, server_limit_opts, "sizes and counts"),
     MAP(struct sl_server_settings, "timeouts", timeouts, server_timeout_opts, "of the client's side"),
-    SERVER("trusted_proxies", SL_OPT_STR_LIST, trusted_proxies, NULL, SL_OPT_RELOAD, cidrs_check,
+    SERVER("trusted_proxies", SL_OPT_STR_LIST, trusted_proxies, NULL, SL_OPT_RELOAD, trusted_check,
            "networks (CIDR) whose forwarding headers are believed"),
     SERVER("public_url", SL_OPT_URL, public_url, NULL, SL_OPT_RELOAD, url_check,
            "what absolute route URLs begin with; without it they are relative"),
@@ -303,7 +305,7 @@ static const struct sl_opt upstream_opts[] = {
               "HTTP proxy for all upstreams, by CONNECT: http://host:port"),
     ROW(struct sl_upstream_settings, "ca", SL_OPT_PATH, ca, NULL, 0, 0, SL_OPT_RELOAD,
         "certificate authorities (PEM) beside the system's"),
-    ROW_CHECK(struct sl_upstream_settings, "allow", SL_OPT_STR_LIST, allow, NULL, SL_OPT_RELOAD, cidrs_check,
+    ROW_CHECK(struct sl_upstream_settings, "allow", SL_OPT_STR_LIST, allow, NULL, SL_OPT_RELOAD, allow_check,
               "private networks (CIDR) that routes made over the API may reach"),
     END_OF_TABLE,
 };

@@ -7,6 +7,7 @@
 
 #include "base/opt.h"
 #include "gate/key.h"
+#include "net/cidr.h"
 
 struct sl_listen_conf {
     struct sl_str address; /* "127.0.0.1:5000", "[::1]:5000", "unix:/path" */
@@ -33,7 +34,8 @@ struct sl_server_settings {
     struct sl_str tls_cert, tls_key; /* paths; both or none */
     struct sl_server_limits limits;
     struct sl_server_timeouts timeouts;
-    struct sl_opt_strs trusted_proxies; /* CIDR, checked */
+    struct sl_opt_strs trusted_proxies;
+    struct sl_cidrs trusted; /* the same, parsed */
     struct sl_str public_url;
     bool headers; /* false: none of our x-sluice-… headers */
 };
@@ -47,6 +49,7 @@ struct sl_upstream_settings {
     struct sl_str proxy; /* http://[user:pass@]host:port */
     struct sl_str ca;    /* PEM path */
     struct sl_opt_strs allow;
+    struct sl_guard guard; /* for routes made over the API: allow, parsed */
 };
 
 enum sl_auth_mode {

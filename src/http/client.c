@@ -424,7 +424,7 @@ int sl_hcall_start(struct sl_hcall *call, struct sl_hclient *client, const struc
     if (r < 0) {
         return r;
     }
-    call->origin = sl_uporigin_get(client, base);
+    call->origin = sl_uporigin_get(client, base, req->guard != NULL);
     if (!call->origin) {
         return SL_E_NOMEM;
     }

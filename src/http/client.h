@@ -58,8 +58,9 @@ struct sl_hcall_timeouts {
 struct sl_hcall_req {
     const char *method;
     struct sl_str target;
-    struct sl_headers headers;   /* without Host, Content-Length, Connection */
-    const struct sl_str *slices; /* the body */
+    struct sl_headers headers;    /* without Host, Content-Length, Connection */
+    const struct sl_guard *guard; /* which addresses may be dialled; NULL: any */
+    const struct sl_str *slices;  /* the body */
     size_t n_slices;
     size_t body_len;
 };

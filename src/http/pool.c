@@ -12,11 +12,11 @@ static struct sl_upconn *conn_of(struct sl_stream *stream)
     return SL_CONTAINER_OF(stream, struct sl_upconn, stream);
 }
 
-struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base)
+struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base, bool is_guarded)
 {
     char key[320];
-    int n = snprintf(key, sizeof(key), "%s://%.*s:%u", base->is_https ? "https" : "http", SL_STR_ARG(base->host),
-                     base->port);
+    int n = snprintf(key, sizeof(key), "%s%s://%.*s:%u", is_guarded ? "guarded " : "",
+                     base->is_https ? "https" : "http", SL_STR_ARG(base->host), base->port);
     if (n < 0 || (size_t)n >= sizeof(key)) {
         return NULL; /* a host name has at most 253 bytes (RFC 1035) */
     }
@@ -283,9 +283,12 @@ struct sl_upconn *sl_upconn_dial(struct sl_hclient *client, struct sl_uporigin *
     sl_stream_init(&conn->stream, client->loop, &conn_stream_cbs);
     sl_timer_init(&conn->timer, conn_on_timer);
     const struct sl_uri *proxy = &client->conf.proxy;
+    /* Behind a proxy it is the proxy that resolves and connects: its own rules hold there. */
+    const struct sl_guard *guard = proxy->host.n ? NULL : call->req.guard;
     struct sl_str host = proxy->host.n ? proxy->host : origin->host;
     uint16_t port = proxy->host.n ? proxy->port : origin->port;
-    if (sl_dial_start(client->loop, host, port, deadline_usec, &conn->stream, conn_on_dialled, conn, &conn->dial) < 0) {
+    if (sl_dial_start_guarded(client->loop, host, port, guard, deadline_usec, &conn->stream, conn_on_dialled, conn,
+                              &conn->dial) < 0) {
         free(conn);
         return NULL;
     }

@@ -38,8 +38,9 @@ struct sl_upconn {
 SL_LIST_FUNCTIONS(sl_upconn_list, struct sl_upconn, link);
 SL_LIST_FUNCTIONS(sl_idle_list, struct sl_upconn, idle_link);
 
-/* The origin's record, made when needed; a reference is taken. NULL: no memory. */
-struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base);
+/* The origin's record, made when needed; a reference is taken. What was dialled under a guard and what was not never
+ * share connections. NULL: no memory. */
+struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base, bool is_guarded);
 void sl_uporigin_unref(struct sl_hclient *client, struct sl_uporigin *origin);
 
 /* An idle connection, now leased, or NULL. */

@@ -31,6 +31,7 @@ try {
 struct sl_dial {
     struct sl_loop *loop;
     struct sl_stream *stream;
+    const struct sl_guard *guard;
     sl_dial_fn on_done;
     void *arg;
     uint16_t port;
@@ -87,7 +88,10 @@ static void dial_note(struct sl_dial *dial, unsigned index, int error)
     dial->rank = rank;
     char addr[ADDR_TEXT_MAX];
     addr_text(&dial->wait.addrs.addrs[index], dial->port, addr);
-    if (error == ECONNREFUSED) {
+    if (error == EACCES) {
+        snprintf(dial->text, sizeof(dial->text), "%s is no public address: it is refused unless upstream.allow has it",
+                 addr);
+    } else if (error == ECONNREFUSED) {
         snprintf(dial->text, sizeof(dial->text), "connection refused by %s", addr);
     } else {
         snprintf(dial->text, sizeof(dial->text), "cannot connect to %s: %s", addr, strerror(error));
@@ -149,6 +153,10 @@ static int try_start(struct sl_dial *dial, unsigned index)
 {
     union sl_sockaddr addr = dial->wait.addrs.addrs[index];
     bool is_v6 = addr.any.sa_family == AF_INET6;
+    struct sl_ip ip;
+    if (dial->guard && (sl_ip_of(&addr.any, &ip) < 0 || !sl_guard_lets(dial->guard, &ip))) {
+        return EACCES; /* as a filter of the system would answer */
+    }
     if (is_v6) {
         addr.v6.sin6_port = htons(dial->port);
     } else {
@@ -318,12 +326,20 @@ static void dial_begin(struct sl_dial *dial, struct sl_str host)
 int sl_dial_start(struct sl_loop *loop, struct sl_str host, uint16_t port, uint64_t deadline_usec,
                   struct sl_stream *stream, sl_dial_fn on_done, void *arg, struct sl_dial **ret)
 {
+    return sl_dial_start_guarded(loop, host, port, NULL, deadline_usec, stream, on_done, arg, ret);
+}
+
+int sl_dial_start_guarded(struct sl_loop *loop, struct sl_str host, uint16_t port, const struct sl_guard *guard,
+                          uint64_t deadline_usec, struct sl_stream *stream, sl_dial_fn on_done, void *arg,
+                          struct sl_dial **ret)
+{
     struct sl_dial *dial = calloc(1, sizeof(*dial));
     if (!dial) {
         return SL_E_NOMEM;
     }
     dial->loop = loop;
     dial->stream = stream;
+    dial->guard = guard;
     dial->on_done = on_done;
     dial->arg = arg;
     dial->port = port;

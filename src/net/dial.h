@@ -7,6 +7,7 @@
 #ifndef SL_NET_DIAL_H
 #define SL_NET_DIAL_H
 
+#include "net/cidr.h"
 #include "net/stream.h"
 
 #define SL_RESOLVE_FRESH_USEC 30000000ULL
@@ -30,8 +31,13 @@ enum sl_dial_result { SL_DIAL_OK, SL_DIAL_RESOLVE_FAILED, SL_DIAL_CONNECT_FAILED
 typedef void (*sl_dial_fn)(void *arg, enum sl_dial_result result, const char *text);
 
 /* `host`: a name, an IPv4 or IPv6 literal (no brackets); copied. The whole thing, resolving included, ends at
- * `deadline_usec` (monotonic) with SL_DIAL_TIMEOUT. `stream` is initialised and not open. Fails only for lack of
- * memory. */
+ * `deadline_usec` (monotonic) with SL_DIAL_TIMEOUT. `stream` is initialised and not open. `guard` (may be NULL; lives
+ * as long as the dial): each address is checked when it is connected to, after resolving, so that no name and no
+ * spelling of an address leads around it. Fails only for lack of memory. */
+SL_MUST int sl_dial_start_guarded(struct sl_loop *loop, struct sl_str host, uint16_t port, const struct sl_guard *guard,
+                                  uint64_t deadline_usec, struct sl_stream *stream, sl_dial_fn on_done, void *arg,
+                                  struct sl_dial **ret);
+/* The same to any address. */
 SL_MUST int sl_dial_start(struct sl_loop *loop, struct sl_str host, uint16_t port, uint64_t deadline_usec,
                           struct sl_stream *stream, sl_dial_fn on_done, void *arg, struct sl_dial **ret);
 /* No callback after this. */

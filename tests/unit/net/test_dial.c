@@ -136,6 +136,48 @@ static void test_literals_and_names(void **state)
     }
 }
 
+/* Checked at the connect, after resolving: a name that moves inside after it was looked at gains nothing. */
+static void test_guard(void **state)
+{
+    struct sl_loop *loop = *state;
+    struct sl_cidr allowed;
+    struct sl_guard closed = { { NULL, 0 } }, open = { { &allowed, 1 } };
+    struct result r;
+    uint16_t port;
+    int listener = listen_on(AF_INET, &port);
+    assert_int_equal(sl_cidr_parse(SL_STR("127.0.0.0/8"), &allowed), 0);
+    static const struct {
+        const char *host, *addrs; /* addrs NULL: a literal */
+        bool is_open;
+    } rows[] = {
+        { "127.0.0.1", NULL, false },
+        { "::ffff:127.0.0.1", NULL, false },
+        { "rebind.example", "127.0.0.1", false },
+        { "2130706433", "127.0.0.1", false },
+        { "0x7f.1", "127.0.0.1", false },
+        { "inside.example", "::1 10.0.0.1 169.254.169.254", false },
+        { "127.0.0.1", NULL, true },
+        { "rebind.example", "127.0.0.1", true },
+        { "both.example", "10.0.0.1 127.0.0.1", true },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        if (rows[i].addrs) {
+            fake_dns_set(rows[i].host, rows[i].addrs);
+        }
+        memset(&r, 0, sizeof(r));
+        peer_init(&r.peer, loop);
+        assert_int_equal(sl_dial_start_guarded(loop, sl_str_c(rows[i].host), port, rows[i].is_open ? &open : &closed,
+                                               sl_loop_now(loop) + 5000000, &r.peer.stream, on_done, &r, &r.dial),
+                         0);
+        dial_ends(&r, rows[i].is_open ? SL_DIAL_OK : SL_DIAL_CONNECT_FAILED, NULL);
+        if (!rows[i].is_open) {
+            assert_non_null(strstr(r.text, "is no public address"));
+        }
+        peers_done(&r.peer, NULL);
+    }
+    close(listener);
+}
+
 static void test_refused(void **state)
 {
     struct sl_loop *loop = *state;
@@ -307,6 +349,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NET_TEST(test_literals_and_names),
+        NET_TEST(test_guard),
         NET_TEST(test_refused),
         NET_TEST(test_a_refused_address_is_followed_by_the_next_at_once),
         NET_TEST(test_a_silent_address_is_overtaken),
