@@ -210,11 +210,11 @@ static void windows_that_are_over_are_cleared_away(void **state)
     for (unsigned i = 0; i < 1000; i++) {
         snprintf(name, sizeof(name), "q-%u", i);
         take(limiter, name, &user_2_a_minute, now + i * SEC);
-        if (i % 100 == 0) {
-            take(limiter, "faithful", &user_2_a_minute, now + i * SEC);
+        if (i % 100 < 2) {
+            uint64_t left = take(limiter, "faithful", &user_2_a_minute, now + i * SEC).remaining;
+            assert_int_equal(left, 1 - i % 100);
         }
     }
-    assert_int_equal(take(limiter, "faithful", &user_2_a_minute, now + 901 * SEC).remaining, 0);
     sl_limiter_free(limiter);
 }
 
