@@ -354,7 +354,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     if (r < 0) {
         return sl_fail(err, r, "cannot set up the routes: %s", sl_err_name(r));
     }
-    if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0) {
+    if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_metrics_new(&d->gate.metrics) < 0) {
         return sl_fail(err, SL_E_NOMEM, "out of memory");
     }
     r = sl_admin_key_open(load->config->settings, d->data, &d->gate.admin_key, err);
@@ -388,6 +388,7 @@ static void serve_free(struct daemon *d)
     sl_accesslog_close(d->gate.access_log);
     sl_publisher_done(&d->gate.publisher);
     sl_limiter_free(d->gate.limiter);
+    sl_metrics_free(d->gate.metrics);
     sl_key_unref(d->gate.admin_key);
     sl_reload_done(&d->reload);
 }

@@ -69,6 +69,7 @@ void sl_admit(struct sl_xchg *x, void (*on_admitted)(struct sl_xchg *x))
             return;
         }
         ticket->has_view = true;
+        sl_measure_limit(x, ticket->view.is_refused);
         if (ticket->view.is_refused) {
             refuse(x);
             return;

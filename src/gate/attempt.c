@@ -71,7 +71,7 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
 {
     struct sl_xchg *x = call->user;
     sl_log_debug("upstream", "%.*s: %s", SL_STR_ARG(x->request_id), text);
-    if ((fault == SL_HF_CONNECT || fault == SL_HF_TIMEOUT_CONNECT) && sl_attempt_retry(x, 0)) {
+    if ((fault == SL_HF_CONNECT || fault == SL_HF_TIMEOUT_CONNECT) && sl_attempt_retry(x, fault_type(fault), 0)) {
         return;
     }
     sl_relay_on_error(x, fault_type(fault), sl_arena_dup(&x->req->arena, sl_str_c(text)));
@@ -233,9 +233,10 @@ static void backoff_on_timer(struct sl_timer *timer)
     sl_attempt_start(SL_CONTAINER_OF(timer, struct sl_xchg, backoff));
 }
 
-void sl_attempt_again(struct sl_xchg *x, uint64_t wait_usec)
+void sl_attempt_again(struct sl_xchg *x, enum sl_error_type why, uint64_t wait_usec)
 {
     SL_ASSERT(!x->is_head_sent);
+    sl_measure_attempt(x, why, sl_loop_now(&x->worker->loop));
     sl_attempt_cancel(x);
     sl_relay_done(x);
     /* Always through the loop: a refused connection must not recurse. */
@@ -243,14 +244,14 @@ void sl_attempt_again(struct sl_xchg *x, uint64_t wait_usec)
     sl_timer_set(&x->worker->loop, &x->backoff, sl_loop_now(&x->worker->loop) + SL_MAX(wait_usec, (uint64_t)1));
 }
 
-bool sl_attempt_retry(struct sl_xchg *x, uint64_t wait_usec)
+bool sl_attempt_retry(struct sl_xchg *x, enum sl_error_type why, uint64_t wait_usec)
 {
     uint64_t now = sl_loop_now(&x->worker->loop);
     bool has_time = now + wait_usec < x->req->body_usec + x->route->timeouts.total_usec;
     if (x->is_head_sent || x->n_attempts > x->route->retries || !has_time) {
         return false;
     }
-    sl_attempt_again(x, wait_usec);
+    sl_attempt_again(x, why, wait_usec);
     return true;
 }
 
@@ -261,6 +262,7 @@ void sl_attempt_start(struct sl_xchg *x)
     sl_xchg_set_state(x, SL_XS_UPSTREAM);
     uint64_t now = sl_loop_now(&x->worker->loop);
     x->upstream_start_usec = now;
+    x->upstream_first_usec = x->n_attempts ? x->upstream_first_usec : now;
     x->n_attempts++;
     x->mode = SL_RELAY_NONE;
     x->pass = (struct sl_pass_state){ .usage = SL_USAGE_NONE };

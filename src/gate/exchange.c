@@ -61,6 +61,7 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     x->env.headers = &req->msg.headers;
     x->env.scratch = &worker->scratch;
     sl_xchg_list_add(&worker->xchgs, x);
+    sl_metrics_in_flight(worker->metrics, 1);
     return x;
 }
 
@@ -73,6 +74,7 @@ static void xchg_settle(struct sl_xchg *x, int status)
                                                                              : SL_OUTCOME_FAILED;
         sl_ticket_settle(&x->ticket, outcome, &x->usage);
     }
+    sl_measure_exchange(x, status);
     sl_record_write(x, status);
 }
 
@@ -83,7 +85,9 @@ static void xchg_release(struct sl_xchg *x)
     sl_attempt_cancel(x);
     sl_timer_remove(&x->worker->loop, &x->backoff);
     sl_relay_done(x);
+    sl_scrape_forget(x);
     sl_xchg_list_remove(&x->worker->xchgs, x);
+    sl_metrics_in_flight(x->worker->metrics, -1);
     sl_route_unref(x->route);
     sl_key_unref(x->key);
     sl_settings_unref(x->settings);

@@ -55,6 +55,7 @@ struct sl_xchg {
     struct sl_hcall hcall;
     struct sl_local_play *play; /* a reply made here (provider mock) */
     uint32_t n_attempts;
+    uint32_t n_measured; /* of them: those that the metrics know */
     bool asked_usage;
     bool usage_was_refused;
     struct sl_timer backoff;
@@ -81,7 +82,9 @@ struct sl_xchg {
     /* what happened, for the log */
     struct sl_usage usage;
     enum sl_error_type error_type;
-    uint64_t upstream_start_usec, upstream_head_usec, first_byte_usec;
+    uint64_t upstream_first_usec; /* the first attempt's start; the others are the last one's */
+    uint64_t upstream_start_usec, upstream_head_usec, upstream_end_usec, first_byte_usec;
+    struct sl_scrape *scrape; /* GET /metrics, while it is made */
     bool is_stream_broken;
 };
 
@@ -113,9 +116,9 @@ void sl_attempt_cancel(struct sl_xchg *x);
 void sl_attempt_pause(struct sl_xchg *x);
 void sl_attempt_resume(struct sl_xchg *x);
 /* Another try after a while, whatever the policy says; nothing has left for the client yet. */
-void sl_attempt_again(struct sl_xchg *x, uint64_t wait_usec);
+void sl_attempt_again(struct sl_xchg *x, enum sl_error_type why, uint64_t wait_usec);
 /* Another try, when the policy allows one; false: give the error to the client. */
-bool sl_attempt_retry(struct sl_xchg *x, uint64_t wait_usec);
+bool sl_attempt_retry(struct sl_xchg *x, enum sl_error_type why, uint64_t wait_usec);
 
 /* relay.c: what an upstream sends, from the network or made here. */
 void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *headers, int64_t length);
@@ -134,5 +137,13 @@ SL_MUST int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers);
 
 /* record.c: the line for the access log. */
 void sl_record_write(struct sl_xchg *x, int status);
+
+/* measure.c: what the metrics are told. The exchange when it is over; an attempt that ended with `type` (once each);
+ * what a limit decided. */
+void sl_measure_exchange(struct sl_xchg *x, int status);
+void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec);
+void sl_measure_limit(struct sl_xchg *x, bool is_refused);
+/* The exchange is gone: what is being made for it has no reader. */
+void sl_scrape_forget(struct sl_xchg *x);
 
 #endif

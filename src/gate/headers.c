@@ -137,7 +137,7 @@ static char *put(char *at, struct sl_str s)
     return at + s.n;
 }
 
-/* What the gateway itself took, what the upstream took until now, and its first byte. */
+/* What the gateway itself took since it had the request, what the attempts took until now, and their first byte. */
 static struct sl_str server_timing(struct sl_xchg *x)
 {
     char *p = sl_arena_bytes(&x->req->arena, 128);
@@ -145,17 +145,19 @@ static struct sl_str server_timing(struct sl_xchg *x)
         return SL_STR_NONE;
     }
     uint64_t now = sl_loop_now(&x->worker->loop);
-    uint64_t total = now - x->req->start_usec;
-    uint64_t upstream = x->upstream_start_usec ? now - x->upstream_start_usec : 0;
+    /* What the client took to send its request is not ours. */
+    uint64_t since = x->req->body_usec ? x->req->body_usec : x->req->head_usec ? x->req->head_usec : now;
+    uint64_t total = now - since;
+    uint64_t upstream = x->upstream_first_usec ? now - x->upstream_first_usec : 0;
     char *at = put(p, SL_STR("sluice;dur="));
     at = put_msec(at, total - SL_MIN(upstream, total));
-    if (x->upstream_start_usec) {
+    if (x->upstream_first_usec) {
         at = put(at, SL_STR(", upstream;dur="));
         at = put_msec(at, upstream);
     }
     if (x->upstream_head_usec) {
         at = put(at, SL_STR(", ttfb;dur="));
-        at = put_msec(at, x->upstream_head_usec - x->upstream_start_usec);
+        at = put_msec(at, x->upstream_head_usec - x->upstream_first_usec);
     }
     return sl_str_make(p, (size_t)(at - p));
 }

@@ -30,6 +30,7 @@ const struct sl_path sl_paths[] = {
     { SL_GET, "/v1/models/{}", &sl_dialect_openai, sl_handle_model, false, false, SL_LLM_CHAT },
     OPEN("/health", sl_handle_health),
     OPEN("/ready", sl_handle_ready),
+    { SL_GET, "/metrics", &sl_dialect_mlflow, sl_handle_metrics, false, false, SL_LLM_CHAT, SL_ACCESS_METRICS },
     READ("/api/2.0/gateway/routes/", sl_handle_route_list),
     READ("/api/2.0/gateway/routes/{}", sl_handle_route_get),
     READ("/api/2.0/endpoints/", sl_handle_endpoint_list),

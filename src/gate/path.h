@@ -52,5 +52,7 @@ void sl_handle_endpoint_get(struct sl_xchg *x);
 void sl_handle_models(struct sl_xchg *x);
 void sl_handle_model(struct sl_xchg *x);
 void sl_handle_not_here(struct sl_xchg *x);
+/* measure.c */
+void sl_handle_metrics(struct sl_xchg *x);
 
 #endif

@@ -211,7 +211,7 @@ static void error_end(struct sl_xchg *x)
         /* Asked again without, and remembered; not a retry that the policy counts. */
         atomic_store_explicit(&x->route->usage_refused, true, memory_order_relaxed);
         x->usage_was_refused = true;
-        sl_attempt_again(x, 0);
+        sl_attempt_again(x, SL_ERR_PROVIDER_REJECTED, 0);
         return;
     }
     struct sl_llm_error error = { 0 };
@@ -404,7 +404,7 @@ void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *he
     x->up_length = length;
     if (is_retryable(status)) {
         uint64_t wait = retry_wait(x, headers);
-        if (wait <= RETRY_WAIT_MAX && sl_attempt_retry(x, wait)) {
+        if (wait <= RETRY_WAIT_MAX && sl_attempt_retry(x, SL_ERR_PROVIDER_OVERLOADED, wait)) {
             return;
         }
     }
@@ -522,6 +522,7 @@ void sl_relay_on_end(struct sl_xchg *x, bool is_until_close)
     if (x->state != SL_XS_RELAY) {
         return;
     }
+    x->upstream_end_usec = sl_loop_now(&x->worker->loop);
     struct sl_str raw;
     switch (x->mode) {
     case SL_RELAY_RAW:

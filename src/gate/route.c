@@ -195,7 +195,8 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
                     "Field required: a map with provider, name and config");
     }
     route->targets = SL_ARENA_NEW(&route->arena, struct sl_target);
-    if (!route->targets) {
+    route->metric_labels = SL_ARENA_NEW(&route->arena, _Atomic(const struct sl_metric_labels *));
+    if (!route->targets || !route->metric_labels) {
         return FAIL(bind, model->pos, "model", "out of memory");
     }
     struct sl_target *target = &route->targets[0];

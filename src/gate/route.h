@@ -8,6 +8,7 @@
 
 #include "base/opt.h"
 #include "gate/limit.h"
+#include "gate/metrics.h"
 #include "gate/settings.h"
 #include "llm/llm.h"
 
@@ -33,7 +34,8 @@ struct sl_route {
     uint64_t incarnation;                 /* 0: of the file */
     struct sl_upstream_timeouts timeouts; /* the settings', or the route's own */
     uint32_t retries;
-    struct sl_pos pos; /* where the file defines it */
+    _Atomic(const struct sl_metric_labels *) *metric_labels; /* one a target; NULL until first used */
+    struct sl_pos pos;                                       /* where the file defines it */
     bool is_dynamic;
     atomic_bool
         usage_refused; /* learnt, not configured: the upstream refused stream_options once, and is not asked again */

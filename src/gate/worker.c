@@ -56,7 +56,11 @@ int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log
     }
     sl_hclient_init(&worker->client, &worker->loop, &cconf);
     worker->client.user = worker;
-    return 0;
+    r = sl_metrics_worker_new(gate->metrics, &worker->metrics);
+    if (r == 0) {
+        sl_metrics_watch(worker->metrics, &worker->client.shown_conns, &worker->client.shown_idle);
+    }
+    return r;
 }
 
 void sl_worker_done(struct sl_worker *worker)

@@ -6,6 +6,7 @@
 
 #include "gate/accesslog.h"
 #include "gate/limit.h"
+#include "gate/metrics.h"
 #include "gate/snapshot.h"
 #include "http/client.h"
 #include "http/server.h"
@@ -16,6 +17,7 @@ struct sl_gate {
     struct sl_publisher publisher;
     struct sl_accesslog *access_log;
     struct sl_limiter *limiter;
+    struct sl_metrics *metrics;
     atomic_bool is_draining;   /* /ready says 503 */
     atomic_size_t memory_used; /* bodies and collected replies, bytes */
     atomic_uint n_connections;
@@ -33,7 +35,8 @@ struct sl_worker {
     struct sl_hclient client;
     struct sl_snapshot *snapshot;
     struct sl_log_ring *log;
-    struct sl_xchg_list xchgs; /* running ones */
+    struct sl_metrics_worker *metrics; /* the gate's */
+    struct sl_xchg_list xchgs;         /* running ones */
     /* Scratch of one turn: never holds anything across a callback. */
     struct sl_json doc;     /* the request as it was parsed */
     struct sl_json scratch; /* what the translation layer reads with */

@@ -10,6 +10,8 @@
 #ifndef SL_HTTP_CLIENT_H
 #define SL_HTTP_CLIENT_H
 
+#include <stdatomic.h>
+
 #include "base/list.h"
 #include "base/map.h"
 #include "http/msg.h"
@@ -106,6 +108,7 @@ struct sl_hclient {
     struct sl_map origins;
     struct sl_upconn_list conns; /* every connection, idle ones too */
     uint64_t n_idle;
+    atomic_uint shown_conns, shown_idle; /* the same two numbers for other threads */
     bool is_closing;
     void (*on_empty)(struct sl_hclient *client); /* after close: the last connection is gone; may be NULL */
     void *user;

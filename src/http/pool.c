@@ -52,10 +52,17 @@ void sl_uporigin_unref(struct sl_hclient *client, struct sl_uporigin *origin)
     }
 }
 
+static void counts_show(struct sl_hclient *client)
+{
+    atomic_store_explicit(&client->shown_conns, (unsigned)client->conns.n, memory_order_relaxed);
+    atomic_store_explicit(&client->shown_idle, (unsigned)client->n_idle, memory_order_relaxed);
+}
+
 static void idle_remove(struct sl_upconn *conn)
 {
     sl_idle_list_remove(&conn->origin->idle, conn);
     conn->client->n_idle--;
+    counts_show(conn->client);
 }
 
 static void conn_on_closed(struct sl_stream *stream)
@@ -63,6 +70,7 @@ static void conn_on_closed(struct sl_stream *stream)
     struct sl_upconn *conn = conn_of(stream);
     struct sl_hclient *client = conn->client;
     sl_upconn_list_remove(&client->conns, conn);
+    counts_show(client);
     free(conn);
     if (client->is_closing && client->conns.n == 0 && client->on_empty) {
         client->on_empty(client);
@@ -117,6 +125,7 @@ void sl_upconn_put(struct sl_upconn *conn)
     sl_buf_done(&conn->in);
     sl_idle_list_add(&conn->origin->idle, conn);
     client->n_idle++;
+    counts_show(client);
     sl_timer_set(client->loop, &conn->timer, sl_loop_now(client->loop) + client->conf.idle_usec);
     if (!conn->stream.is_reading) {
         sl_stream_read_start(&conn->stream); /* to see it die */
@@ -294,5 +303,6 @@ struct sl_upconn *sl_upconn_dial(struct sl_hclient *client, struct sl_uporigin *
     }
     origin->refs++;
     sl_upconn_list_add(&client->conns, conn);
+    counts_show(client);
     return conn;
 }
