@@ -14,6 +14,7 @@ struct sl_chunks {
     int64_t created;
     uint16_t id_len, model_len;
     uint16_t n_tools;
+    uint16_t n_thoughts; /* thinking blocks that were signed */
     bool has_identity;
     bool has_usage, wants_usage;
     bool is_one_to_one;    /* the upstream's chunks become ours; deltas of their content say nothing new */

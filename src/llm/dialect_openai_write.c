@@ -69,6 +69,26 @@ static void tool_call_write(struct sl_jw *w, const struct sl_block *block)
     sl_jw_end(w);
 }
 
+/* One of message.thinking_blocks; in a stream (index >= 0) its text went as reasoning_content before. */
+static void thinking_block_write(struct sl_jw *w, int index, struct sl_str text, struct sl_str signature,
+                                 struct sl_str redacted)
+{
+    sl_jw_object(w);
+    if (index >= 0) {
+        member_i64(w, "index", index);
+    }
+    sl_jw_member_str(w, "type", redacted.n ? SL_STR("redacted_thinking") : SL_STR("thinking"));
+    if (redacted.n) {
+        sl_jw_member_str(w, "data", redacted);
+    } else {
+        if (text.p) {
+            sl_jw_member_str(w, "thinking", text);
+        }
+        sl_jw_member_str(w, "signature", signature);
+    }
+    sl_jw_end(w);
+}
+
 /* All blocks of a kind as one string; null when there is none, unless `empty` asks for "". */
 static void blocks_write(struct sl_jw *w, const struct sl_choice *choice, enum sl_block_kind kind, bool empty)
 {
@@ -115,6 +135,27 @@ static bool has_kind(const struct sl_choice *choice, enum sl_block_kind kind)
 
 /* --- whole replies --- */
 
+/* What a provider wants back with the next turn: its thinking, signed or closed. */
+static void thinking_blocks_write(struct sl_jw *w, const struct sl_choice *choice)
+{
+    bool has_any = false;
+    for (uint32_t i = 0; i < choice->n_blocks; i++) {
+        const struct sl_block *block = &choice->blocks[i];
+        if (block->kind != SL_BLOCK_THINKING || (!block->signature.n && !block->redacted.n)) {
+            continue;
+        }
+        if (!has_any) {
+            sl_jw_key(w, "thinking_blocks");
+            sl_jw_array(w);
+            has_any = true;
+        }
+        thinking_block_write(w, -1, block->text, block->signature, block->redacted);
+    }
+    if (has_any) {
+        sl_jw_end(w);
+    }
+}
+
 static void message_write(struct sl_jw *w, const struct sl_choice *choice)
 {
     bool has_tools = has_kind(choice, SL_BLOCK_TOOL_CALL);
@@ -126,6 +167,7 @@ static void message_write(struct sl_jw *w, const struct sl_choice *choice)
     if (has_kind(choice, SL_BLOCK_THINKING)) {
         sl_jw_key(w, "reasoning_content");
         blocks_write(w, choice, SL_BLOCK_THINKING, false);
+        thinking_blocks_write(w, choice);
     }
     sl_jw_key(w, "refusal");
     blocks_write(w, choice, SL_BLOCK_REFUSAL, false);
@@ -257,8 +299,9 @@ static void choice_end(struct writer *wr, enum sl_finish finish)
 {
     if (is_chat(wr)) {
         sl_jw_end(&wr->w);
+    } else {
+        sl_jw_member_null(&wr->w, "logprobs");
     }
-    sl_jw_member_null(&wr->w, "logprobs");
     sl_jw_key(&wr->w, "finish_reason");
     sl_jw_str_c(&wr->w, sl_finish_name(finish));
     sl_jw_end(&wr->w);
@@ -315,6 +358,20 @@ static int tool_write(struct writer *wr, const struct sl_delta *d)
     sl_jw_end(&wr->w);
     choice_end(wr, SL_FINISH_NONE);
     return 0;
+}
+
+/* A thinking block's end, to be given back with the next turn. */
+static void signature_write(struct writer *wr, const struct sl_delta *d)
+{
+    if (!is_chat(wr)) {
+        return;
+    }
+    choice_begin(wr, d->choice);
+    sl_jw_key(&wr->w, "thinking_blocks");
+    sl_jw_array(&wr->w);
+    thinking_block_write(&wr->w, wr->chunks->n_thoughts++, SL_STR_NONE, d->signature, d->redacted);
+    sl_jw_end(&wr->w);
+    choice_end(wr, SL_FINISH_NONE);
 }
 
 static int block_write(struct writer *wr, const struct sl_delta *d)
@@ -381,6 +438,8 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
     case SL_DELTA_BLOCK:
         if (delta->text.n) {
             r = block_write(&wr, delta);
+        } else if (delta->signature.n || delta->redacted.n) {
+            signature_write(&wr, delta);
         }
         break;
     case SL_DELTA_BLOCK_STOP:
@@ -395,6 +454,7 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
     case SL_DELTA_CHUNK:
         break;
     case SL_DELTA_ERROR:
+        wr.chunks->has_usage = false; /* it belongs to an answer that is complete */
         sl_openai_write_error_event(delta->error, out);
         break;
     }

@@ -3,6 +3,7 @@
 #include "llm/openai.h"
 
 #include "llm/errbody.h"
+#include "llm/prepare.h"
 #include "llm/request.h"
 
 #define OPENAI_BASE "https://api.openai.com/v1"
@@ -17,15 +18,6 @@ static const char *const paths[SL_LLM_TYPE_COUNT] = {
 };
 
 /* --- preparing a target --- */
-
-static struct sl_pos pos_of(const struct sl_val *val, const char *key)
-{
-    const struct sl_val *member = sl_val_find(val, key);
-    return member ? member->pos : val ? val->pos : (struct sl_pos){ 0 };
-}
-
-#define FAIL(bind, val, key, ...) \
-    (sl_bind_problem((bind), SL_PROBLEM_ERROR, pos_of((val), (key)), NULL, __VA_ARGS__), SL_E_INVAL)
 
 static int api_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
@@ -49,19 +41,19 @@ static int conf_check(struct sl_bind *bind, const struct sl_val *val, const stru
 {
     if (conf->api == SL_OPENAI_PLAIN) {
         if (conf->deployment.n) {
-            return FAIL(bind, val, "openai_deployment_name",
-                        "openai_deployment_name is for openai_api_type azure and azuread only");
+            return SL_PREPARE_FAIL(bind, val, "openai_deployment_name",
+                                   "openai_deployment_name is for openai_api_type azure and azuread only");
         }
         return 0;
     }
     if (!conf->base.n || !conf->deployment.n || !conf->api_version.n) {
-        return FAIL(
+        return SL_PREPARE_FAIL(
             bind, val, "openai_api_type",
             "openai_api_type azure and azuread need openai_api_base, openai_deployment_name and openai_api_version");
     }
     if (conf->organization.n) {
-        return FAIL(bind, val, "openai_organization",
-                    "openai_organization cannot be given with openai_api_type azure or azuread");
+        return SL_PREPARE_FAIL(bind, val, "openai_organization",
+                               "openai_organization cannot be given with openai_api_type azure or azuread");
     }
     return 0;
 }
@@ -117,31 +109,6 @@ static int target_make(struct sl_bind *bind, const struct sl_openai_conf *conf, 
     return target.p ? 0 : SL_E_NOMEM;
 }
 
-/* The credential as it stands in its header: formed once, kept where it is wiped. */
-static int key_make(struct sl_bind *bind, const struct sl_val *val, struct sl_openai_conf *conf)
-{
-    struct sl_str key = sl_secret_reveal(&conf->key);
-    if (!sl_header_is_visible(key, 16384)) {
-        return FAIL(bind, val, "openai_api_key", "the key is empty or holds characters that cannot stand in a header");
-    }
-    if (conf->api == SL_OPENAI_AZURE) {
-        return 0;
-    }
-    struct sl_buf buf = SL_BUF_INIT(20000);
-    SL_IGNORE(sl_buf_reserve(&buf, key.n + 8) < 0); /* in one piece: growing would leave copies behind */
-    sl_buf_add_lit(&buf, "Bearer ");
-    sl_buf_add_str(&buf, key);
-    int r = sl_buf_status(&buf);
-    if (r == 0) {
-        r = sl_secret_set(&conf->key, sl_buf_str(&buf));
-    }
-    if (buf.p) {
-        sl_wipe(buf.p, buf.len);
-    }
-    sl_buf_done(&buf);
-    return r;
-}
-
 static int headers_make(struct sl_bind *bind, const struct sl_val *val, struct sl_openai_conf *conf)
 {
     struct sl_arena *arena = bind->arena;
@@ -151,36 +118,13 @@ static int headers_make(struct sl_bind *bind, const struct sl_val *val, struct s
         struct sl_str name = conf->api == SL_OPENAI_AZURE ? SL_STR("api-key") : SL_STR("authorization");
         r = sl_headers_add(h, arena, name, sl_secret_reveal(&conf->key));
     }
-    const struct {
-        const char *key;
-        struct sl_str name, value;
-    } more[] = {
-        { "openai_organization", SL_STR_INIT("openai-organization"), conf->organization },
-        { "openai_project", SL_STR_INIT("openai-project"), conf->project },
-    };
-    for (size_t i = 0; i < SL_ARRAY_LEN(more) && r == 0; i++) {
-        if (more[i].value.n && !sl_header_is_visible(more[i].value, 1024)) {
-            return FAIL(bind, val, more[i].key, "%s holds characters that cannot stand in a header", more[i].key);
-        }
-        if (more[i].value.n) {
-            r = sl_headers_add(h, arena, more[i].name, more[i].value);
-        }
+    if (r == 0) {
+        r = sl_prepare_header(bind, val, "openai_organization", SL_STR("openai-organization"), conf->organization, h);
+    }
+    if (r == 0) {
+        r = sl_prepare_header(bind, val, "openai_project", SL_STR("openai-project"), conf->project, h);
     }
     return r;
-}
-
-static int base_parse(struct sl_bind *bind, const struct sl_val *val, const struct sl_openai_conf *conf,
-                      struct sl_uri *ret)
-{
-    struct sl_err err = { 0 };
-    if (sl_uri_parse(conf->base, ret, &err) < 0) {
-        return FAIL(bind, val, "openai_api_base", "openai_api_base: %s", err.text);
-    }
-    if (ret->userinfo.n) {
-        return FAIL(bind, val, "openai_api_base",
-                    "openai_api_base: a user or password in the URL is not used; give the key as openai_api_key");
-    }
-    return 0;
 }
 
 int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
@@ -193,12 +137,13 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
     if (r < 0) {
         return r;
     }
-    r = base_parse(bind, val, conf, &target->base);
+    r = sl_prepare_base(bind, val, "openai_api_base", conf->base, &target->base);
     for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
         r = target_make(bind, conf, &target->base, type, &conf->targets[type]);
     }
     if (r == 0 && sl_secret_is_set(&conf->key)) {
-        r = key_make(bind, val, conf);
+        struct sl_str prefix = conf->api == SL_OPENAI_AZURE ? SL_STR("") : SL_STR("Bearer ");
+        r = sl_prepare_key(bind, val, "openai_api_key", prefix, &conf->key);
     }
     if (r == 0) {
         r = headers_make(bind, val, conf);
@@ -207,7 +152,7 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
         conf->model_json = target->model.n ? sl_json_quote(target->model, bind->arena) : SL_STR("null");
         r = conf->model_json.p ? 0 : SL_E_NOMEM;
     }
-    return r == SL_E_NOMEM ? FAIL(bind, val, "", "out of memory") : r;
+    return r == SL_E_NOMEM ? SL_PREPARE_FAIL(bind, val, "", "out of memory") : r;
 }
 
 /* --- building a request --- */

@@ -4,8 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "json/write.h"
-
 struct sl_str sl_json_quote(struct sl_str text, struct sl_arena *arena)
 {
     bool is_plain = true;
@@ -71,6 +69,97 @@ int sl_unsupported(const struct sl_call *call, struct sl_llm_error *error, struc
     (void)call;
     *error = (struct sl_llm_error){ .type = SL_ERR_CALLER_UNSUPPORTED, .message = message };
     return SL_E_UNSUPPORTED;
+}
+
+/* --- a body in the making --- */
+
+#define BODY_MAX (1u << 30) /* the client's own body is bounded far below */
+
+void sl_body_init(struct sl_body *body)
+{
+    sl_buf_init(&body->buf, BODY_MAX);
+    body->n_cuts = 0;
+    body->n_dropped = 0;
+    SL_IGNORE(sl_buf_reserve(&body->buf, 1024) < 0); /* sticky: seen by finish */
+    sl_jw_init(&body->w, &body->buf);
+}
+
+void sl_body_drop(struct sl_body *body)
+{
+    sl_buf_done(&body->buf);
+}
+
+void sl_body_raw(struct sl_body *body, struct sl_str json)
+{
+    if (json.n < SL_BODY_CUT_MIN || body->n_cuts == SL_BODY_CUTS_MAX) {
+        sl_jw_raw(&body->w, json);
+        return;
+    }
+    sl_jw_raw(&body->w, SL_STR(""));
+    body->cuts[body->n_cuts].at = body->buf.len;
+    body->cuts[body->n_cuts++].raw = json;
+}
+
+void sl_body_plain(struct sl_body *body, struct sl_str text)
+{
+    sl_jw_raw(&body->w, SL_STR("\""));
+    body->w.need_comma = false; /* what follows is still the same value */
+    sl_body_raw(body, text);
+    sl_buf_add_char(&body->buf, '"');
+}
+
+void sl_body_member(struct sl_body *body, const char *key, struct sl_str json)
+{
+    sl_jw_key(&body->w, key);
+    sl_body_raw(body, json);
+}
+
+void sl_body_leave_out(struct sl_body *body, struct sl_str name)
+{
+    struct sl_str list = sl_str_make(body->dropped, body->n_dropped), rest = list, part;
+    while (list.n && sl_str_next(&rest, ',', &part)) {
+        if (sl_str_eq(part, name)) {
+            return;
+        }
+    }
+    if (name.n == 0 || name.n + 1 > SL_DROPPED_MAX - body->n_dropped) {
+        return;
+    }
+    if (body->n_dropped) {
+        body->dropped[body->n_dropped++] = ',';
+    }
+    for (size_t i = 0; i < name.n; i++) { /* it goes into a header */
+        bool is_fit = name.p[i] > ' ' && name.p[i] < 0x7f && name.p[i] != ',';
+        body->dropped[body->n_dropped++] = is_fit ? name.p[i] : '?';
+    }
+}
+
+int sl_body_finish(struct sl_body *body, struct sl_arena *arena, struct sl_http_req *req)
+{
+    int r = sl_buf_status(&body->buf);
+    struct sl_str text = sl_buf_str(&body->buf);
+    char *own = r == 0 ? sl_arena_bytes(arena, text.n) : NULL;
+    struct sl_str *slices = r == 0 ? SL_ARENA_ARRAY(arena, struct sl_str, body->n_cuts * 2 + 1) : NULL;
+    if (own && slices) {
+        memcpy(own, text.p, text.n);
+        size_t from = 0;
+        req->n_slices = 0;
+        req->body_len = text.n;
+        for (uint32_t i = 0; i < body->n_cuts; i++) {
+            slices[req->n_slices++] = sl_str_make(own + from, body->cuts[i].at - from);
+            slices[req->n_slices++] = body->cuts[i].raw;
+            req->body_len += body->cuts[i].raw.n;
+            from = body->cuts[i].at;
+        }
+        slices[req->n_slices++] = sl_str_make(own + from, text.n - from);
+        req->slices = slices;
+        req->dropped = sl_arena_dup(arena, sl_str_make(body->dropped, body->n_dropped));
+        r = req->dropped.p ? 0 : SL_E_NOMEM;
+    } else {
+        r = r < 0 ? r : SL_E_NOMEM;
+    }
+    sl_buf_done(&body->buf);
+    return r;
 }
 
 int sl_call_root(const struct sl_call *call, struct sl_json *spare, struct sl_json_val *ret_root)

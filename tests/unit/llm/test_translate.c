@@ -10,9 +10,8 @@
 #define USAGE_CHUNK                 "data: {" HEAD ",\"choices\":[],\"usage\":" USAGE "}\n\n"
 #define DONE                        "data: [DONE]\n\n"
 
-#define OPENAI(delta, finish)                                                                                   \
-    "data: {" HEAD ",\"choices\":[{\"index\":0,\"delta\":" delta ",\"logprobs\":null,\"finish_reason\":" finish \
-    "}],\"usage\":null}\n\n"
+#define OPENAI(delta, finish) \
+    "data: {" HEAD ",\"choices\":[{\"index\":0,\"delta\":" delta ",\"finish_reason\":" finish "}],\"usage\":null}\n\n"
 #define OPENAI_USAGE                                                                                             \
     "data: {" HEAD ",\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":7,\"total_tokens\":12," \
     "\"prompt_tokens_details\":{\"cached_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":0}}}\n\n"

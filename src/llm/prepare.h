@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What providers share when they prepare a target from its configuration. */
+#ifndef SL_LLM_PREPARE_H
+#define SL_LLM_PREPARE_H
+
+#include "llm/llm.h"
+
+/* Where a problem with `key` is: its value, else the map. */
+struct sl_pos sl_prepare_pos(const struct sl_val *val, const char *key);
+
+#define SL_PREPARE_FAIL(bind, val, key, ...) \
+    (sl_bind_problem((bind), SL_PROBLEM_ERROR, sl_prepare_pos((val), (key)), NULL, __VA_ARGS__), SL_E_INVAL)
+
+/* The base URL that `key` holds. */
+SL_MUST int sl_prepare_base(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str text,
+                            struct sl_uri *ret);
+/* The credential as it stands in its header, `prefix` before it: formed once, kept where it is wiped. SL_E_INVAL after
+ * a problem, or SL_E_NOMEM. */
+SL_MUST int sl_prepare_key(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str prefix,
+                           struct sl_secret *secret);
+/* A text of the configuration as a header; an unset one is left out. */
+SL_MUST int sl_prepare_header(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str name,
+                              struct sl_str value, struct sl_headers *headers);
+
+#endif

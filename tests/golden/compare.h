@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Equality of JSON values as the golden cases mean it: member order is free, numbers count by value, the `arguments` of
+ * a function are compared after parsing, and places that are volatile are not compared. */
+#ifndef SL_TEST_GOLDEN_COMPARE_H
+#define SL_TEST_GOLDEN_COMPARE_H
+
+#include "json/json.h"
+
+struct compare {
+    struct sl_arena *arena;
+    struct sl_json_val volatiles; /* JSON pointers, or absent */
+    char path[256];               /* of the value that differs */
+    const char *why;
+};
+
+/* Whether they are equal; if not, `path` and `why` say where and how. */
+bool compare_vals(struct compare *cmp, struct sl_json_val got, struct sl_json_val want);
+
+#endif

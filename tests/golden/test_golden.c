@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Golden cases (one JSON file each, see README.md) through the pure translation layer: the client's request to the
+ * upstream's, the upstream's reply to the client's; streams cut into pieces of several sizes. */
+#include "../unit/llm/help.h"
+
+#include <dirent.h>
+
+#include "compare.h"
+
+static const size_t pieces[] = { 1, 2, 3, 7, 64, 4096 };
+
+struct golden {
+    struct help h;
+    struct sl_json file; /* the case */
+    const char *folder;
+    struct sl_target target;
+    const struct sl_dialect *dialect;
+    enum sl_llm_type type;
+    const char *where; /* for messages */
+};
+
+/* --- reading --- */
+
+static struct sl_str file_read(struct golden *g, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) {
+        fail_msg("%s: cannot be opened", path);
+    }
+    struct sl_buf buf = SL_BUF_INIT(1 << 24);
+    char room[4096];
+    size_t n;
+    while ((n = fread(room, 1, sizeof(room), f)) > 0) {
+        sl_buf_add(&buf, room, n);
+    }
+    fclose(f);
+    assert_int_equal(sl_buf_status(&buf), 0);
+    struct sl_str text = sl_arena_dup(&g->h.arena, sl_buf_str(&buf));
+    sl_buf_done(&buf);
+    return text;
+}
+
+static struct sl_str text_of(struct golden *g, struct sl_json_val object, const char *key)
+{
+    struct sl_str text = SL_STR_NONE;
+    struct sl_json_val v = sl_json_get(object, key);
+    if (sl_json_is(v, SL_JSON_STRING)) {
+        assert_int_equal(sl_json_text(v, &g->h.arena, &text), 0);
+        text = sl_arena_dup(&g->h.arena, text);
+    }
+    return text;
+}
+
+/* `body` as text, or the file that `body_file` names. */
+static struct sl_str body_of(struct golden *g, struct sl_json_val message)
+{
+    struct sl_json_val body = sl_json_get(message, "body");
+    if (sl_json_is_present(body)) {
+        return sl_json_raw(body);
+    }
+    char path[512];
+    snprintf(path, sizeof(path), "%s/%s", g->folder, text_of(g, message, "body_file").p);
+    return file_read(g, path);
+}
+
+static int status_of(struct sl_json_val message)
+{
+    int64_t status = 0;
+    assert_int_equal(sl_json_int(sl_json_get(message, "status"), true, &status), 0);
+    return (int)status;
+}
+
+static void body_check(struct golden *g, struct sl_str got, struct sl_json_val want, struct sl_json_val volatiles)
+{
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    if (sl_json_parse(&doc, got) < 0) {
+        fail_msg("%s: not JSON: %.*s", g->where, SL_STR_ARG(got));
+    }
+    struct compare cmp = { .arena = &g->h.arena, .volatiles = volatiles };
+    if (!compare_vals(&cmp, sl_json_root(&doc), want)) {
+        fail_msg("%s: %s: %s\n got  %.*s\n want %.*s", g->where, cmp.path, cmp.why, SL_STR_ARG(got),
+                 SL_STR_ARG(sl_json_raw(want)));
+    }
+    sl_json_done(&doc);
+}
+
+/* --- the way up --- */
+
+static const char *config_of(struct sl_str provider)
+{
+    static const struct {
+        const char *provider, *config;
+    } rows[] = {
+        { "anthropic", "{\"anthropic_api_key\":\"sk-ant-upstream-test\"}" },
+        { "openai", "{\"openai_api_key\":\"sk-upstream-test\"}" },
+        { "ai21labs", "{\"ai21labs_api_key\":\"ai21-upstream-test\"}" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        if (sl_str_eq_c(provider, rows[i].provider)) {
+            return rows[i].config;
+        }
+    }
+    fail_msg("no configuration for this provider");
+    return NULL;
+}
+
+/* /v1: the route has the model's own name. MLflow's paths: the case says which route stands behind it. */
+static void target_make(struct golden *g, struct sl_json_val request)
+{
+    struct sl_json_val root = sl_json_root(&g->file), route = sl_json_get(root, "route");
+    struct sl_str path = text_of(g, request, "path"), type = text_of(g, route, "type");
+    struct sl_str model = text_of(g, sl_json_is_present(route) ? route : sl_json_get(request, "body"), "model");
+    g->dialect = sl_str_has_prefix(path, SL_STR("/v1/")) ? &sl_dialect_openai : &sl_dialect_mlflow;
+    g->type = sl_str_has_suffix(path, SL_STR("/v1/completions"))  ? SL_LLM_COMPLETIONS
+              : sl_str_has_suffix(path, SL_STR("/v1/embeddings")) ? SL_LLM_EMBEDDINGS
+                                                                  : SL_LLM_CHAT;
+    if (type.p) {
+        assert_int_equal(sl_llm_type_parse(type, &g->type), 0);
+    }
+    struct sl_str provider = text_of(g, root, "provider");
+    assert_int_equal(help_target(&g->h, provider.p, model.p, config_of(provider), &g->target), 0);
+}
+
+static void error_check(struct golden *g, struct sl_llm_error *error, struct sl_json_val response)
+{
+    struct sl_buf out = SL_BUF_INIT(1 << 20);
+    if (error->status == 0) {
+        error->status = sl_error_type_status(error->type);
+    }
+    g->dialect->write_error(error, &out);
+    if (error->status != status_of(response)) {
+        fail_msg("%s: status %d: %.*s", g->where, error->status, (int)out.len, out.p);
+    }
+    body_check(g, sl_buf_str(&out), sl_json_get(response, "body"), SL_JSON_ABSENT);
+    sl_buf_done(&out);
+}
+
+static void request_check(struct golden *g, const struct sl_http_req *req, struct sl_json_val exchange)
+{
+    struct sl_json_val want = sl_json_get(exchange, "upstream_request");
+    struct sl_str url = text_of(g, want, "url");
+    struct sl_str got = sl_arena_printf(&g->h.arena, "https://%.*s%.*s", SL_STR_ARG(g->target.base.host),
+                                        SL_STR_ARG(req->target));
+    check_str(got, url.p);
+    for (struct sl_json_iter it = sl_json_each(sl_json_get(want, "headers")); sl_json_next(&it);) {
+        char name[128];
+        struct sl_str text;
+        assert_int_equal(sl_json_text(it.key, &g->h.arena, &text), 0);
+        snprintf(name, sizeof(name), "%.*s", (int)text.n, text.p);
+        assert_int_equal(sl_json_text(it.val, &g->h.arena, &text), 0);
+        check_str(sl_headers_get(&req->headers, name), sl_arena_dup(&g->h.arena, text).p);
+    }
+    body_check(g, help_body(&g->h, req), sl_json_get(want, "body"), SL_JSON_ABSENT);
+    struct sl_json_val headers = sl_json_at(exchange, "client_response.headers");
+    struct sl_str dropped = text_of(g, headers, "x-sluice-dropped");
+    if (!sl_str_eq(dropped, req->dropped)) {
+        fail_msg("%s: left out: got %.*s, want %.*s", g->where, SL_STR_ARG(req->dropped), SL_STR_ARG(dropped));
+    }
+}
+
+/* --- the way down --- */
+
+struct events {
+    struct golden *g;
+    struct sl_buf list; /* a JSON list of the data lines; texts that are not JSON as strings */
+};
+
+static int event_add(void *arg, const struct sl_sse_event *event)
+{
+    struct events *e = arg;
+    sl_buf_add_char(&e->list, e->list.len ? ',' : '[');
+    if (event->data.p[0] == '{') {
+        sl_buf_add_str(&e->list, event->data);
+    } else {
+        sl_buf_printf(&e->list, "\"%.*s\"", SL_STR_ARG(event->data));
+    }
+    return 0;
+}
+
+static struct sl_str events_list(struct golden *g, struct sl_str stream)
+{
+    struct events e = { g, SL_BUF_INIT(1 << 24) };
+    struct sl_sse_decoder dec;
+    sl_sse_decoder_init(&dec, SL_SSE_EVENT_MAX, event_add, &e);
+    assert_int_equal(sl_sse_push(&dec, stream), 0);
+    assert_int_equal(sl_sse_finish(&dec), 0);
+    sl_sse_decoder_done(&dec);
+    sl_buf_add_c(&e.list, e.list.len ? "]" : "[]");
+    struct sl_str list = sl_arena_dup(&g->h.arena, sl_buf_str(&e.list));
+    sl_buf_done(&e.list);
+    return list;
+}
+
+/* Each event's `created` is the gateway's clock. */
+static struct sl_json_val created_volatile(struct golden *g, struct sl_json *doc, uint32_t n)
+{
+    struct sl_buf buf = SL_BUF_INIT(1 << 20);
+    for (uint32_t i = 0; i < n; i++) {
+        sl_buf_printf(&buf, "%s\"/%u/created\"", i ? "," : "[", i);
+    }
+    sl_buf_add_char(&buf, ']');
+    struct sl_str text = sl_arena_dup(&g->h.arena, sl_buf_str(&buf));
+    sl_buf_done(&buf);
+    assert_int_equal(sl_json_parse(doc, text), 0);
+    return sl_json_root(doc);
+}
+
+/* A stream that goes on untouched: its events, without those that are dropped. */
+static struct sl_str stream_pass(struct golden *g, struct sl_str bytes)
+{
+    struct sl_pass_state state = { .usage = SL_USAGE_NONE };
+    struct sl_sse_split split;
+    struct sl_buf out = SL_BUF_INIT(1 << 24);
+    sl_sse_split_init(&split);
+    size_t n;
+    while (bytes.n && (n = sl_sse_split_push(&split, bytes)) > 0) {
+        struct sl_str event = sl_str_sub(bytes, 0, n);
+        if (g->target.provider->pass_event(&state, event, &g->h.scratch) != SL_PASS_DROP) {
+            sl_buf_add_str(&out, event);
+        }
+        bytes = sl_str_sub(bytes, n, bytes.n);
+    }
+    assert_int_equal(bytes.n, 0);
+    struct sl_str text = sl_arena_dup(&g->h.arena, sl_buf_str(&out));
+    sl_buf_done(&out);
+    return text;
+}
+
+static void stream_check(struct golden *g, const struct sl_call *call, struct sl_json_val up, struct sl_json_val down)
+{
+    struct sl_str bytes = body_of(g, up), want = events_list(g, body_of(g, down));
+    bool is_same = g->dialect->reply_format == g->target.provider->format;
+    struct sl_json want_doc, volatile_doc;
+    sl_json_init(&want_doc, NULL);
+    sl_json_init(&volatile_doc, NULL);
+    assert_int_equal(sl_json_parse(&want_doc, want), 0);
+    uint32_t n = sl_json_count(sl_json_root(&want_doc));
+    struct sl_json_val volatiles = created_volatile(g, &volatile_doc, n);
+    for (size_t i = 0; i < SL_ARRAY_LEN(pieces); i++) {
+        struct sl_str got;
+        if (is_same) {
+            got = stream_pass(g, bytes);
+        } else {
+            assert_int_equal(help_stream(&g->h, g->target.provider, g->dialect, call, bytes, pieces[i], &got), 0);
+        }
+        body_check(g, events_list(g, got), sl_json_root(&want_doc), volatiles);
+    }
+    sl_json_done(&want_doc);
+    sl_json_done(&volatile_doc);
+}
+
+static void reply_check(struct golden *g, const struct sl_call *call, struct sl_json_val up, struct sl_json_val down)
+{
+    struct sl_reply reply = { 0 };
+    struct sl_err err = { 0 };
+    struct sl_buf out = SL_BUF_INIT(1 << 24);
+    int r = g->target.provider->on_reply(call, &g->h.env, body_of(g, up), &g->h.arena, &reply, &err);
+    if (r < 0) {
+        fail_msg("%s: %s", g->where, err.text);
+    }
+    reply.model = reply.model.n ? reply.model : g->target.model;
+    bool is_same = g->dialect->reply_format == g->target.provider->format;
+    if (!is_same) {
+        assert_int_equal(g->dialect->write_reply(call, &reply, &g->h.env, &out), 0);
+    }
+    body_check(g, is_same ? body_of(g, up) : sl_buf_str(&out), sl_json_get(down, "body"),
+               sl_json_get(sl_json_root(&g->file), "volatile"));
+    sl_buf_done(&out);
+}
+
+static void response_check(struct golden *g, const struct sl_call *call, struct sl_json_val exchange)
+{
+    struct sl_json_val up = sl_json_get(exchange, "upstream_response"), down = sl_json_get(exchange, "client_response");
+    int status = status_of(up);
+    if (status >= 300 && g->dialect->reply_format == g->target.provider->format) {
+        assert_int_equal(status_of(down), status); /* it goes on as it is */
+        body_check(g, body_of(g, up), sl_json_get(down, "body"), SL_JSON_ABSENT);
+    } else if (status >= 300) {
+        struct sl_llm_error error = { 0 };
+        struct sl_headers headers = { 0 };
+        assert_int_equal(sl_headers_add(&headers, &g->h.arena, SL_STR("content-type"),
+                                        text_of(g, sl_json_get(up, "headers"), "content-type")),
+                         0);
+        g->target.provider->classify(status, &headers, body_of(g, up), &g->h.arena, &error);
+        error_check(g, &error, down);
+    } else if (sl_json_is_present(sl_json_get(up, "body_file"))) {
+        stream_check(g, call, up, down);
+    } else {
+        reply_check(g, call, up, down);
+    }
+}
+
+static void exchange_check(struct golden *g, struct sl_json_val exchange)
+{
+    struct sl_json_val request = sl_json_get(exchange, "client_request");
+    struct sl_str body = sl_arena_dup(&g->h.arena, sl_json_raw(sl_json_get(request, "body")));
+    struct sl_call call = { 0 };
+    struct sl_llm_error error = { 0 };
+    struct sl_http_req req = { 0 };
+    target_make(g, request);
+    int r = g->dialect->parse(g->type, body, SL_STR("application/json"), &g->h.doc, &g->h.arena, &call, &error);
+    if (r == 0) {
+        r = g->target.provider->build(&call, &g->target, &g->h.env, false, &g->h.arena, &req, &error);
+    }
+    if (r < 0 && sl_json_is_present(sl_json_get(exchange, "upstream_request"))) {
+        fail_msg("%s: refused: %.*s %.*s", g->where, SL_STR_ARG(error.message), SL_STR_ARG(error.detail));
+    }
+    if (r < 0) {
+        error_check(g, &error, sl_json_get(exchange, "client_response"));
+    } else {
+        assert_true(sl_json_is_present(sl_json_get(exchange, "upstream_request")));
+        request_check(g, &req, exchange);
+        response_check(g, &call, exchange);
+    }
+    help_target_done(&g->target);
+}
+
+static void test_case(void **state)
+{
+    struct golden g = { .where = *state };
+    char folder[512];
+    help_init(&g.h);
+    sl_json_init(&g.file, NULL);
+    snprintf(folder, sizeof(folder), "%s", g.where);
+    *strrchr(folder, '/') = '\0';
+    g.folder = folder;
+    assert_int_equal(sl_json_parse(&g.file, file_read(&g, g.where)), 0);
+    struct sl_json_val exchanges = sl_json_get(sl_json_root(&g.file), "exchanges");
+    assert_true(sl_json_count(exchanges) > 0);
+    for (struct sl_json_iter it = sl_json_each(exchanges); sl_json_next(&it);) {
+        exchange_check(&g, it.val);
+    }
+    sl_json_done(&g.file);
+    help_done(&g.h);
+}
+
+static int is_case(const struct dirent *entry)
+{
+    size_t n = strlen(entry->d_name);
+    return n > 5 && strcmp(entry->d_name + n - 5, ".json") == 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct dirent **entries = NULL;
+    int n = argc == 2 ? scandir(argv[1], &entries, is_case, alphasort) : -1;
+    if (n <= 0) {
+        fprintf(stderr, "usage: %s FOLDER (of cases)\n", argv[0]);
+        return 2;
+    }
+    struct CMUnitTest *tests = calloc((size_t)n, sizeof(*tests));
+    for (int i = 0; i < n; i++) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/%s", argv[1], entries[i]->d_name) < 0) {
+            return 2;
+        }
+        tests[i] = (struct CMUnitTest){ .name = entries[i]->d_name, .test_func = test_case, .initial_state = path };
+    }
+    return _cmocka_run_group_tests("golden", tests, (size_t)n, NULL, NULL);
+}
