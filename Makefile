@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The two commands of the README, and what is behind them. Meson builds; this only strings commands together.
-.PHONY: all run test unit sanitize tsan wire fuzz bench format lint install clean
+.PHONY: all docs run test unit sanitize tsan wire fuzz bench format lint install clean
 
 BUILD    ?= build
 SECONDS  ?= 120
@@ -31,6 +31,12 @@ bench:
 	test -f build-bench/build.ninja || meson setup build-bench -Dbench=true -Dtests=false
 	ninja -C build-bench
 	python3 bench/run.py --sluice build-bench/src/daemon/sluice --out bench/results.json $(ARGS)
+
+# docs/configuration.md, from the option tables.
+docs:
+	test -f build-test/build.ninja || meson setup build-test
+	ninja -C build-test tools/gendocs
+	./build-test/tools/gendocs >docs/configuration.md
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

@@ -363,6 +363,11 @@ int sl_opt_bind(struct sl_bind *bind, const struct sl_opt *table, const struct s
     return map_bind(bind, table, map, obj) < 0 ? SL_E_INVAL : 0;
 }
 
+int sl_opt_bind_over(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val *map, void *obj)
+{
+    return map_bind(bind, table, map, obj) < 0 ? SL_E_INVAL : 0;
+}
+
 void sl_opt_done(const struct sl_opt *table, void *obj)
 {
     for (const struct sl_opt *row = table; row->key; row++) {

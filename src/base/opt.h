@@ -90,6 +90,8 @@ void sl_opt_defaults(const struct sl_opt *table, void *obj, struct sl_bind *bind
 /* Binds `map` (NULL or null: only the defaults stay) into `obj`. 0, or SL_E_INVAL when at least one error was added to
  * the problems. */
 SL_MUST int sl_opt_bind(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val *map, void *obj);
+/* The same without the defaults: what the map does not say stays as it is in `obj`. */
+SL_MUST int sl_opt_bind_over(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val *map, void *obj);
 /* Frees what rows own outside the arena: secrets. */
 void sl_opt_done(const struct sl_opt *table, void *obj);
 

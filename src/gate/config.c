@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "base/num.h"
 #include "conf/secret.h"
 #include "conf/tree.h"
 #include "net/tls.h"
@@ -147,7 +148,7 @@ static void sections_check(struct loader *ld, const struct sl_val *root)
 {
     for (uint32_t i = 0; i < root->n; i++) {
         struct sl_str key = root->items[i].key;
-        bool is_known = false;
+        bool is_known = sl_str_has_prefix(key, SL_STR("x-")); /* the place for anchors */
         for (size_t k = 0; k < SL_ARRAY_LEN(mlflow_sections); k++) {
             is_known |= sl_str_eq_c(key, mlflow_sections[k]);
         }
@@ -197,6 +198,23 @@ static void auth_from_env(struct loader *ld, struct sl_settings *settings)
     }
 }
 
+/* MLflow's time for a whole call, where the file does not say. */
+static void total_from_env(struct loader *ld, const struct sl_val *root, struct sl_settings *settings)
+{
+    static const char name[] = "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS";
+    const char *text = getenv(name);
+    if (!text || !*text || sl_val_find(sl_val_find(sl_val_find(root, "upstream"), "timeouts"), "total")) {
+        return;
+    }
+    uint64_t sec;
+    if (sl_parse_u64(sl_str_c(text), 1, 7 * 86400, &sec) < 0) {
+        problem(ld, SL_PROBLEM_ERROR, (struct sl_pos){ name, 0, 0 }, "",
+                "must be a number of seconds from 1 to 604800");
+        return;
+    }
+    settings->upstream.timeouts.total_usec = sec * SL_USEC_PER_SEC;
+}
+
 static void settings_load(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
 {
     struct sl_settings *settings = ld->config->settings;
@@ -210,6 +228,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
     SL_IGNORE(sl_opt_bind(&ld->bind, sl_settings_opts, &view, settings) <
               0); /* its errors are counted in the problems */
     auth_from_env(ld, settings);
+    total_from_env(ld, root, settings);
     struct sl_server_settings *server = &settings->server;
     if (over->workers >= 0) {
         server->workers = (uint32_t)over->workers;

@@ -326,43 +326,33 @@ struct own {
     uint32_t retries;
 };
 
+const struct sl_opt *sl_route_own_opts(void)
+{
+    static const struct sl_opt rows[] = {
+        { "timeouts", SL_OPT_MAP, offsetof(struct own, timeouts), NULL, 0, 0, SL_OPT_RELOAD, NULL,
+          sl_upstream_timeout_opts, NULL, "as upstream.timeouts, for this route" },
+        { "retries", SL_OPT_U32, offsetof(struct own, retries), NULL, 0, 10, SL_OPT_RELOAD, NULL, NULL, NULL,
+          "as upstream.retries, for this route" },
+        { NULL },
+    };
+    return rows;
+}
+
 /* Sluice's own map inside the entry: strict. What it does not say, the settings say. */
 static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
                     struct sl_route *route)
 {
-    route->timeouts = settings->upstream.timeouts;
-    route->retries = settings->upstream.retries;
-    const struct sl_val *map = sl_val_find(entry, "sluice");
-    if (!map || map->kind == SL_VAL_NULL) {
-        return 0;
-    }
-    const struct sl_opt rows[] = {
-        { "timeouts", SL_OPT_MAP, offsetof(struct own, timeouts), NULL, 0, 0, SL_OPT_RELOAD, NULL,
-          sl_upstream_timeout_opts(), NULL, "as upstream.timeouts, for this route" },
-        { "retries", SL_OPT_U32, offsetof(struct own, retries), NULL, 0, 10, SL_OPT_RELOAD, NULL, NULL, NULL,
-          "as upstream.retries, for this route" },
-        { NULL, SL_OPT_BOOL, 0, NULL, 0, 0, 0, NULL, NULL, NULL, NULL },
-    };
-    struct own own = { .retries = UINT32_MAX };
+    struct own own = { settings->upstream.timeouts, settings->upstream.retries };
     size_t before = strlen(bind->path);
     snprintf(bind->path + before, sizeof(bind->path) - before, ".sluice");
     bool was_lax = bind->is_lax;
     bind->is_lax = false;
-    int r = sl_opt_bind(bind, rows, map, &own);
+    int r = sl_opt_bind_over(bind, sl_route_own_opts(), sl_val_find(entry, "sluice"), &own);
     bind->is_lax = was_lax;
     bind->path[before] = '\0';
-    if (r < 0) {
-        return r;
-    }
-    const struct sl_val *times = sl_val_find(map, "timeouts");
-    route->retries = own.retries == UINT32_MAX ? route->retries : own.retries;
-    route->timeouts.connect_usec = sl_val_find(times, "connect") ? own.timeouts.connect_usec
-                                                                 : route->timeouts.connect_usec;
-    route->timeouts.first_byte_usec = sl_val_find(times, "first_byte") ? own.timeouts.first_byte_usec
-                                                                       : route->timeouts.first_byte_usec;
-    route->timeouts.idle_usec = sl_val_find(times, "idle") ? own.timeouts.idle_usec : route->timeouts.idle_usec;
-    route->timeouts.total_usec = sl_val_find(times, "total") ? own.timeouts.total_usec : route->timeouts.total_usec;
-    return 0;
+    route->timeouts = own.timeouts;
+    route->retries = own.retries;
+    return r;
 }
 
 static void keys_check(struct sl_bind *bind, const struct sl_val *entry)

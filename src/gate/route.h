@@ -41,6 +41,9 @@ struct sl_route {
         usage_refused; /* learnt, not configured: the upstream refused stream_options once, and is not asked again */
 };
 
+/* The rows of an entry's `sluice:` map. */
+const struct sl_opt *sl_route_own_opts(void);
+
 struct sl_route *sl_route_ref(struct sl_route *route);
 void sl_route_unref(struct sl_route *route);
 

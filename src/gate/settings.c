@@ -44,17 +44,18 @@ static int workers_check(struct sl_bind *bind, const struct sl_opt *row, const s
     return 0;
 }
 
+static const struct sl_opt listen_opts[] = {
+    { "address", SL_OPT_STR, offsetof(struct sl_listen_conf, address), NULL, 0, 0, SL_OPT_REQUIRED, NULL, NULL, NULL,
+      "host:port or unix:/path" },
+    { "proxy_protocol", SL_OPT_BOOL, offsetof(struct sl_listen_conf, has_proxy_protocol), "false", 0, 0, 0, NULL, NULL,
+      NULL, "connections begin with a PROXY protocol header" },
+    END_OF_TABLE,
+};
+
 static int listen_one(struct sl_bind *bind, const struct sl_val *val, struct sl_listen_conf *ret)
 {
-    static const struct sl_opt opts[] = {
-        { "address", SL_OPT_STR, offsetof(struct sl_listen_conf, address), NULL, 0, 0, SL_OPT_REQUIRED, NULL, NULL,
-          NULL, "host:port or unix:/path" },
-        { "proxy_protocol", SL_OPT_BOOL, offsetof(struct sl_listen_conf, has_proxy_protocol), "false", 0, 0, 0, NULL,
-          NULL, NULL, "connections begin with a PROXY protocol header" },
-        END_OF_TABLE,
-    };
     if (val->kind == SL_VAL_MAP) {
-        int r = sl_opt_bind(bind, opts, val, ret);
+        int r = sl_opt_bind(bind, listen_opts, val, ret);
         if (r < 0) {
             return r;
         }
@@ -253,8 +254,8 @@ static const struct sl_opt tls_opts[] = {
 #define SERVER(key_, kind_, field_, def_, flags_, check_, help_) \
     ROW_CHECK(struct sl_server_settings, key_, kind_, field_, def_, flags_, check_, help_)
 static const struct sl_opt server_opts[] = {
-    { "listen", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, listen), "127.0.0.1:5000", 0, 0, 0, NULL, NULL,
-      listen_check, "address or list of addresses: host:port, [v6]:port, unix:/path", listen_same },
+    { "listen", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, listen), "127.0.0.1:5000", 0, 0, 0, NULL,
+      listen_opts, listen_check, "address or list of addresses: host:port, [v6]:port, unix:/path", listen_same },
     { "workers", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, workers), "auto", 1, 256, 0, NULL, NULL,
       workers_check, "event loops; auto: one a core, at most 4", u32_same },
     { "tls", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, tls_opts, NULL, "serves HTTPS when both are set" },
@@ -271,7 +272,7 @@ static const struct sl_opt server_opts[] = {
 
 #define UP_TIME(key_, field_, def_, help_) \
     ROW(struct sl_upstream_timeouts, key_, SL_OPT_USEC, field_, def_, MSEC, 7 * DAY, SL_OPT_RELOAD, help_)
-static const struct sl_opt upstream_timeout_opts[] = {
+const struct sl_opt sl_upstream_timeout_opts[] = {
     UP_TIME("connect", connect_usec, "5s", "resolving, connecting and TLS; beyond it 504"),
     UP_TIME("first_byte", first_byte_usec, "290s", "from the request's last byte to the reply's first; beyond it 504"),
     UP_TIME("idle", idle_usec, "120s", "between two pieces of a reply"),
@@ -295,7 +296,7 @@ static const struct sl_opt upstream_limit_opts[] = {
 };
 
 static const struct sl_opt upstream_opts[] = {
-    MAP(struct sl_upstream_settings, "timeouts", timeouts, upstream_timeout_opts,
+    MAP(struct sl_upstream_settings, "timeouts", timeouts, sl_upstream_timeout_opts,
         "of the upstream's side; a route may have its own"),
     { "pool", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, pool_opts, NULL, "idle upstream connections" },
     UP("retries", SL_OPT_U32, retries, "1", 0, 10,
@@ -362,11 +363,6 @@ const struct sl_opt sl_settings_opts[] = {
     { "log", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, log_opts, NULL, "logs" },
     END_OF_TABLE,
 };
-
-const struct sl_opt *sl_upstream_timeout_opts(void)
-{
-    return upstream_timeout_opts;
-}
 
 struct sl_settings *sl_settings_new(void)
 {

@@ -88,7 +88,7 @@ struct sl_settings {
 extern const struct sl_opt sl_settings_opts[];
 
 /* The rows of `upstream.timeouts`, which a route's `sluice:` map shares. */
-const struct sl_opt *sl_upstream_timeout_opts(void);
+extern const struct sl_opt sl_upstream_timeout_opts[];
 
 struct sl_settings *sl_settings_new(void);
 struct sl_settings *sl_settings_ref(struct sl_settings *settings);

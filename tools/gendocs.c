@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes docs/configuration.md from the option tables. usage: gendocs [--check FILE]
+ * With --check the page is compared with the file: 1 when the file is stale. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/num.h"
+#include "conf/tree.h"
+#include "gate/route.h"
+#include "gate/settings.h"
+#include "llm/llm.h"
+
+#define PAGE_MAX (1u << 20)
+
+static const char head_text[] =
+    "# Configuration\n"
+    "\n"
+    "<!-- Generated from the option tables by tools/gendocs.c: `make docs`. A test fails when this page is stale. -->\n"
+    "\n"
+    "One YAML file: `sluice serve -c FILE`, `SLUICE_CONFIG` or `MLFLOW_GATEWAY_CONFIG`. Without one an embedded "
+    "default "
+    "runs whose `mock` routes need no key. An\n"
+    "MLflow gateway file starts as it stands; Sluice's own sections stand beside `endpoints:`. In Sluice's sections an "
+    "unknown key is an error that names the\n"
+    "nearest known one; in MLflow's it is a warning. `sluice check -c FILE` tells every problem with file, line and "
+    "column and changes nothing: 0 is fine, 1 is\n"
+    "not (`--strict`: warnings count).\n"
+    "\n"
+    "- Durations (`250ms`, `30s`, `5m`, `1h`, `1d`) and sizes (`512B`, `64KiB`, `8MiB`, `1GiB`) need their unit. `[]` "
+    "means none, an absent key or `null` means\n"
+    "  the default.\n"
+    "- A *secret* is `$NAME` (an environment variable; unset or empty is an error), `{ file: PATH }`, `{ env: NAME }`, "
+    "the path of an existing file (MLflow's\n"
+    "  form; one trailing newline is not part of the secret), or the literal. No message ever shows one.\n"
+    "- Relative paths in Sluice's sections and in `{ file: … }` are relative to the file that names them.\n"
+    "- Anchors, aliases and merge keys (`<<`) work; a top-level key that begins with `x-` is a place for them. A key "
+    "that stands twice in one map is an error.\n"
+    "\n"
+    "## Reload\n"
+    "\n"
+    "The file, and every key file, certificate and authority that it names, is looked at twice a second; SIGHUP asks "
+    "at "
+    "once. A changed configuration is checked\n"
+    "whole and then takes the place of the old one: no request is cut, no counter is lost. A bad one is refused, the "
+    "reasons are in the log, and the old one serves\n"
+    "on. What says *restart* below keeps its value until then, and a warning names it.\n"
+    "\n";
+
+/* What the code reads from the environment. */
+static const char *const environment[][2] = {
+    { "SLUICE_CONFIG", "the configuration file, where no flag says it" },
+    { "MLFLOW_GATEWAY_CONFIG", "the same, after SLUICE_CONFIG" },
+    { "SLUICE_DATA", "the data directory; `none` for none" },
+    { "SLUICE_ADMIN_KEY", "the bootstrap admin key, where `auth` is configured and the file names none" },
+    { "SLUICE_AUTH", "`none`: as `auth: none`, where the file says nothing about `auth`" },
+    { "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS", "as `upstream.timeouts.total`, where the file does not say it" },
+    { "SSL_CERT_FILE, SSL_CERT_DIR", "the system's authorities for upstreams, as OpenSSL reads them" },
+    { "NOTIFY_SOCKET", "systemd: is told of readiness, reloads and the end" },
+    { "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", "systemd: sockets that take the place of `server.listen`" },
+};
+
+static const char *type_name(const struct sl_opt *row)
+{
+    switch (row->type) {
+    case SL_OPT_BOOL:
+        return "true, false";
+    case SL_OPT_U32:
+    case SL_OPT_U64:
+        return "whole number";
+    case SL_OPT_DOUBLE:
+        return "number";
+    case SL_OPT_USEC:
+        return "duration";
+    case SL_OPT_BYTES:
+        return "size";
+    case SL_OPT_STR:
+        return "text";
+    case SL_OPT_PATH:
+        return "path";
+    case SL_OPT_URL:
+        return "URL";
+    case SL_OPT_ENUM:
+        return "";
+    case SL_OPT_STR_LIST:
+        return "list of texts";
+    case SL_OPT_SECRET:
+        return "secret";
+    case SL_OPT_MAP:
+        return "map";
+    case SL_OPT_CUSTOM:
+        return "see right";
+    }
+    return "";
+}
+
+static void bound_put(struct sl_buf *out, const struct sl_opt *row, uint64_t v)
+{
+    char text[32];
+    switch ((int)row->type) {
+    case SL_OPT_USEC:
+        sl_format_duration(v, text);
+        break;
+    case SL_OPT_BYTES:
+        sl_format_size(v, text);
+        break;
+    default:
+        snprintf(text, sizeof(text), "%llu", (unsigned long long)v);
+        break;
+    }
+    sl_buf_add_c(out, text);
+}
+
+static void values_put(struct sl_buf *out, const struct sl_opt *row)
+{
+    sl_buf_add_c(out, type_name(row));
+    for (int i = 0; row->type == SL_OPT_ENUM && row->names[i]; i++) {
+        sl_buf_printf(out, "%s`%s`", i ? ", " : "", row->names[i]);
+    }
+    bool is_number = row->type == SL_OPT_U32 || row->type == SL_OPT_U64 || row->type == SL_OPT_USEC ||
+                     row->type == SL_OPT_BYTES;
+    if (is_number && row->max) {
+        sl_buf_add_c(out, ", ");
+        bound_put(out, row, row->min);
+        sl_buf_add_c(out, " to ");
+        bound_put(out, row, row->max);
+    }
+}
+
+static void rows_put(struct sl_buf *out, const struct sl_opt *table, const char *prefix, bool with_reload)
+{
+    for (const struct sl_opt *row = table; row->key; row++) {
+        bool is_own = strncmp(prefix, "sluice", 6) == 0; /* a route's: what it does not say, the settings say */
+        char path[128];
+        snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "." : "", row->key);
+        if (row->flags & SL_OPT_HIDDEN) {
+            continue;
+        }
+        if (row->type != SL_OPT_MAP) {
+            sl_buf_printf(out, "| `%s`%s | ", path, row->flags & SL_OPT_REQUIRED ? " (required)" : "");
+            values_put(out, row);
+            const char *def = is_own ? "`upstream`'s" : row->def ? row->def : "–";
+            const char *tick = !is_own && row->def ? "`" : "";
+            sl_buf_printf(out, " | %s%s%s | ", tick, def, tick);
+            if (with_reload) {
+                sl_buf_printf(out, "%s | ", row->flags & SL_OPT_RELOAD ? "reload" : "restart");
+            }
+            sl_buf_printf(out, "%s |\n", row->help ? row->help : "");
+        }
+        if (row->sub) {
+            rows_put(out, row->sub, path, with_reload);
+        }
+    }
+}
+
+static void table_put(struct sl_buf *out, const struct sl_opt *table, const char *prefix, bool with_reload)
+{
+    sl_buf_add_c(out, with_reload ? "| key | value | default | changes | what |\n|---|---|---|---|---|\n"
+                                  : "| key | value | default | what |\n|---|---|---|---|\n");
+    rows_put(out, table, prefix, with_reload);
+    sl_buf_add_c(out, "\n");
+}
+
+static void sections_put(struct sl_buf *out)
+{
+    for (const struct sl_opt *row = sl_settings_opts; row->key; row++) {
+        sl_buf_printf(out, "## `%s`: %s\n\n", row->key, row->help);
+        table_put(out, row->sub, row->key, true);
+    }
+}
+
+static void endpoints_put(struct sl_buf *out)
+{
+    sl_buf_add_c(
+        out,
+        "## `endpoints`: the routes\n"
+        "\n"
+        "A list, it may be `[]`. MLflow's older spellings `routes:` and `route_type:` are read where the newer one is "
+        "absent.\n"
+        "\n"
+        "| key | value | what |\n"
+        "|---|---|---|\n"
+        "| `name` (required) | letters, digits, `_`, `-`, `.`; 1 to 255 | under which the route is called |\n"
+        "| `endpoint_type` (required) | `llm/v1/chat`, `llm/v1/completions`, `llm/v1/embeddings` | what it serves |\n"
+        "| `model.provider` (required) | a provider, see below; case does not matter, `-` and `_` are the same | who "
+        "answers |\n"
+        "| `model.name` | text | the model's name at the provider |\n"
+        "| `model.config` | map | the provider's own settings, see below |\n"
+        "| `limit.calls` | whole number from 0 | how many calls in a window; 0: none |\n"
+        "| `limit.renewal_period` | `second`, `minute`, `hour`, `day`, `month` (30 days), `year` (360 days), with a "
+        "number before it if wanted: `5 minutes` | the window |\n"
+        "| `limit.key` | text | kept and shown, as MLflow does |\n"
+        "| `sluice` | map | Sluice's own settings for this route, strict: |\n"
+        "\n");
+    table_put(out, sl_route_own_opts(), "sluice", false);
+}
+
+static void providers_put(struct sl_buf *out)
+{
+    static const char *const types[SL_LLM_TYPE_COUNT] = { "chat", "completions", "embeddings" };
+    sl_buf_add_c(out, "## Providers: `model.config`\n\n");
+    for (size_t i = 0; sl_providers[i]; i++) {
+        const struct sl_provider *provider = sl_providers[i];
+        sl_buf_printf(out, "### `%s`\n\nServes", provider->name);
+        const char *sep = " ";
+        for (size_t t = 0; t < SL_ARRAY_LEN(types); t++) {
+            if (provider->caps & SL_BIT(t)) {
+                sl_buf_printf(out, "%s%s", sep, types[t]);
+                sep = ", ";
+            }
+        }
+        sl_buf_add_c(out, ".\n\n");
+        table_put(out, provider->opts, "", false);
+    }
+}
+
+static void page_write(struct sl_buf *out)
+{
+    sl_buf_add_c(out, head_text);
+    sections_put(out);
+    endpoints_put(out);
+    providers_put(out);
+    sl_buf_add_c(out, "## Environment\n\n| variable | what |\n|---|---|\n");
+    for (size_t i = 0; i < SL_ARRAY_LEN(environment); i++) {
+        sl_buf_printf(out, "| `%s` | %s |\n", environment[i][0], environment[i][1]);
+    }
+    sl_buf_printf(out,
+                  "\n## Limits of a file\n\n%u MiB, %d levels, %d values (an alias counts what it stands for), %d keys "
+                  "in one map. The first %d problems are told.\n",
+                  SL_CONF_FILE_MAX >> 20, SL_CONF_DEPTH_MAX, SL_CONF_NODES_MAX, SL_CONF_KEYS_MAX, SL_PROBLEMS_MAX);
+}
+
+int main(int argc, char **argv)
+{
+    struct sl_buf page;
+    sl_buf_init(&page, PAGE_MAX);
+    page_write(&page);
+    int result = sl_buf_status(&page) < 0;
+    if (argc == 3 && strcmp(argv[1], "--check") == 0) {
+        struct sl_arena arena;
+        struct sl_str text;
+        struct sl_err err = { 0 };
+        sl_arena_init(&arena, NULL);
+        bool is_same = sl_conf_read_file(argv[2], &arena, &text, &err) == 0 && sl_str_eq(text, sl_buf_str(&page));
+        if (!is_same) {
+            fprintf(stderr, "%s is stale: make docs\n", argv[2]);
+            result = 1;
+        }
+        sl_arena_done(&arena);
+    } else {
+        fwrite(page.p, 1, page.len, stdout);
+    }
+    sl_buf_done(&page);
+    return result;
+}
