@@ -32,7 +32,7 @@ static struct sl_str refusal_text(struct sl_xchg *x, const struct sl_limit_view 
 {
     const struct sl_limit_rule *rule = &x->route->rules[view->rule];
     unsigned long long calls = rule->calls;
-    if (x->dialect == &sl_dialect_mlflow) {
+    if (x->dialect != &sl_dialect_openai) {
         return sl_arena_printf(&x->req->arena, "Rate limit exceeded: %llu per %u %s", calls, rule->multiple,
                                rule->unit);
     }

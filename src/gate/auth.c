@@ -61,7 +61,7 @@ struct sl_str sl_auth_credential(const struct sl_headers *headers, struct sl_are
 
 static enum sl_access access_of(const struct sl_xchg *x)
 {
-    enum sl_access access = x->path->access;
+    enum sl_access access = x->path ? x->path->access : SL_ACCESS_QUERY;
     if (access == SL_ACCESS_METRICS) {
         access = x->settings->auth.metrics ? SL_ACCESS_ADMIN : SL_ACCESS_OPEN;
     }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "gate/auth.h"
+#include "gate/nopath.h"
 #include "gate/peer.h"
 
 static const unsigned allowed[SL_XS_COUNT] = {
@@ -135,8 +136,8 @@ static int upstream_headers_keep(struct sl_xchg *x, struct sl_headers *headers)
     return r;
 }
 
-static void reply_with(struct sl_xchg *x, int status, struct sl_headers *headers, struct sl_str content_type,
-                       struct sl_str body)
+void sl_xchg_reply_with(struct sl_xchg *x, int status, struct sl_headers *headers, struct sl_str content_type,
+                        struct sl_str body)
 {
     struct sl_arena *arena = &x->req->arena;
     int r = upstream_headers_keep(x, headers);
@@ -161,7 +162,7 @@ static void reply_with(struct sl_xchg *x, int status, struct sl_headers *headers
 void sl_xchg_reply(struct sl_xchg *x, int status, struct sl_str content_type, struct sl_str body)
 {
     struct sl_headers headers = { 0 };
-    reply_with(x, status, &headers, content_type, body);
+    sl_xchg_reply_with(x, status, &headers, content_type, body);
 }
 
 void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
@@ -202,7 +203,7 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
         sl_xchg_cut(x);
         return;
     }
-    reply_with(x, error->status, &headers, SL_STR("application/json"), sl_buf_str(out));
+    sl_xchg_reply_with(x, error->status, &headers, SL_STR("application/json"), sl_buf_str(out));
 }
 
 void sl_xchg_fail_text(struct sl_xchg *x, enum sl_error_type type, const char *fmt, ...)
@@ -232,6 +233,8 @@ static void route_missing(struct sl_xchg *x, struct sl_str name)
         error.param = SL_STR("model");
         error.message = sl_arena_printf(
             arena, "The model '%.*s' does not exist: no route of this gateway has that name.", SL_STR_ARG(name));
+    } else if (x->dialect == &sl_dialect_databricks) {
+        error.message = sl_arena_printf(arena, SL_ENDPOINT_MISSING, SL_STR_ARG(sl_str_sub(name, 0, 256)));
     } else {
         error.message = SL_STR("Not Found");
     }
@@ -281,12 +284,9 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
         return;
     }
     x->dialect = x->path ? x->path->dialect : sl_path_dialect(x->match.path);
+    x->dialect = sl_path_dialect_for(x->dialect, &req->msg.headers);
     if (!x->path) {
-        if (x->match.allowed) {
-            sl_xchg_fail_text(x, SL_ERR_CALLER_METHOD_NOT_ALLOWED, "Method Not Allowed");
-        } else {
-            sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "Not Found");
-        }
+        sl_nopath_refuse(x);
         return;
     }
     if (!sl_auth_check(x)) {
@@ -358,7 +358,7 @@ static void on_refused(struct sl_hserver *server, struct sl_hreq *req, int statu
         }
     }
     if (!x->path && req->msg.target.n) {
-        x->dialect = sl_path_dialect(req->msg.target);
+        x->dialect = sl_path_dialect_for(sl_path_dialect(req->msg.target), &req->msg.headers);
     }
     sl_xchg_fail(x, &error);
 }

@@ -101,6 +101,9 @@ void sl_xchg_set_state(struct sl_xchg *x, enum sl_xchg_state to);
 
 /* Replies with JSON (or any text) made here and ends the exchange. `body` lives during the call. */
 void sl_xchg_reply(struct sl_xchg *x, int status, struct sl_str content_type, struct sl_str body);
+/* The same with more headers (on the exchange's arena); an empty `content_type` is none. */
+void sl_xchg_reply_with(struct sl_xchg *x, int status, struct sl_headers *headers, struct sl_str content_type,
+                        struct sl_str body);
 /* The same from an error in the client's dialect; logs its type. */
 void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error);
 void sl_xchg_fail_text(struct sl_xchg *x, enum sl_error_type type, const char *fmt, ...) SL_PRINTF(3, 4);

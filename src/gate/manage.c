@@ -1,26 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The calls that read: MLflow's routes and endpoints, OpenAI's models, health. */
-#include <openssl/evp.h>
-#include <stdio.h>
+#include "gate/manage.h"
 
 #include "gate/auth.h"
-#include "gate/exchange.h"
-#include "json/write.h"
-#include "wire/uri.h"
-
-/* MLflow's page. */
-#define PAGE_SIZE 3000
+#include "gate/origin.h"
+#include "gate/page.h"
+#include "llm/mlflow_schema.h"
 
 static const struct sl_str json_type = SL_STR_INIT("application/json");
 
-static struct sl_jw *writer(struct sl_xchg *x, struct sl_jw *w)
+struct sl_jw *sl_manage_writer(struct sl_xchg *x, struct sl_jw *w)
 {
     sl_buf_reset(&x->worker->text);
     sl_jw_init(w, &x->worker->text);
     return w;
 }
 
-static void reply_text(struct sl_xchg *x, int status)
+void sl_manage_reply(struct sl_xchg *x, int status)
 {
     if (sl_buf_status(&x->worker->text) < 0) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
@@ -29,8 +25,7 @@ static void reply_text(struct sl_xchg *x, int status)
     sl_xchg_reply(x, status, json_type, sl_buf_str(&x->worker->text));
 }
 
-/* The route of the path, when there is one that this caller may see. */
-static const struct sl_route *route_find(struct sl_xchg *x)
+const struct sl_route *sl_manage_route(struct sl_xchg *x)
 {
     const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), x->match.arg);
     return route && sl_auth_may_use(x, route->name) ? route : NULL;
@@ -67,18 +62,20 @@ struct shape {
 static const struct shape route_shape = { "routes", "route_type", "route_url", "route" };
 static const struct shape endpoint_shape = { "endpoints", "endpoint_type", "endpoint_url", "endpoint" };
 
-static void write_url(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
+bool sl_manage_is_absolute(const struct sl_xchg *x)
 {
-    struct sl_str base = x->settings->server.public_url;
-    while (base.n && base.p[base.n - 1] == '/') {
-        base.n--;
-    }
-    struct sl_str url = sl_arena_printf(&x->req->arena, "%.*s/gateway/%.*s/invocations", SL_STR_ARG(base),
-                                        SL_STR_ARG(route->name));
-    sl_jw_str(w, url);
+    return x->dialect == &sl_dialect_mlflow_sdk || x->dialect == &sl_dialect_databricks;
 }
 
-static void write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, const struct shape *shape)
+static void write_url(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, bool is_absolute)
+{
+    struct sl_str origin = is_absolute ? sl_origin_public(x) : SL_STR("");
+    sl_jw_str(w, sl_arena_printf(&x->req->arena, "%.*s/gateway/%.*s/invocations", SL_STR_ARG(origin),
+                                 SL_STR_ARG(route->name)));
+}
+
+static void write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, const struct shape *shape,
+                        bool is_absolute)
 {
     const struct sl_target *target = &route->targets[0];
     sl_jw_object(w);
@@ -90,7 +87,7 @@ static void write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_rout
     sl_jw_member_str(w, "provider", sl_str_c(target->provider->name));
     sl_jw_end(w);
     sl_jw_key(w, shape->url);
-    write_url(x, w, route);
+    write_url(x, w, route, is_absolute);
     sl_jw_key(w, "limit");
     if (route->has_limit) {
         sl_jw_object(w);
@@ -104,107 +101,48 @@ static void write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_rout
     sl_jw_end(w);
 }
 
-/* Standard base64 of {"index": N, "after": "NAME"}; a bare index is read too. False: not a token of ours. */
-static bool page_start(struct sl_xchg *x, uint32_t *ret_start)
+void sl_manage_write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, bool is_absolute)
 {
-    const struct sl_snapshot *snapshot = x->worker->snapshot;
-    struct sl_str token;
-    struct sl_arena *arena = &x->req->arena;
-    *ret_start = 0;
-    if (!sl_query_get(x->match.query, "page_token", arena, &token)) {
-        return true;
-    }
-    if (token.n == 0 || token.n > 4096 || token.n % 4) {
-        return false;
-    }
-    unsigned char *text = sl_arena_alloc(arena, token.n);
-    int n = text ? EVP_DecodeBlock(text, (const unsigned char *)token.p, (int)token.n) : -1;
-    if (n < 0) {
-        return false;
-    }
-    for (size_t i = token.n; i > 0 && token.p[i - 1] == '='; i--) {
-        n--; /* the decoder counts padding as zero bytes */
-    }
-    struct sl_json *doc = &x->worker->doc;
-    if (sl_json_parse(doc, sl_str_make((char *)text, (size_t)n)) < 0) {
-        return false;
-    }
-    int64_t index;
-    struct sl_json_val root = sl_json_root(doc);
-    if (sl_json_int(sl_json_get(root, "index"), true, &index) < 0 || index < 0) {
-        return false;
-    }
-    *ret_start = (uint32_t)SL_MIN(index, (int64_t)snapshot->n_routes);
-    struct sl_str after;
-    if (sl_json_text(sl_json_get(root, "after"), arena, &after) == 0) {
-        /* Routes may have come and go since: go on behind the named one where it still is. */
-        for (uint32_t i = 0; i < snapshot->n_routes; i++) {
-            if (sl_str_eq(snapshot->routes[i]->name, after)) {
-                *ret_start = i + 1;
-            }
-        }
-    }
-    return true;
-}
-
-static void write_token(struct sl_xchg *x, struct sl_jw *w, uint32_t next)
-{
-    struct sl_buf json = SL_BUF_INIT(8192);
-    sl_buf_printf(&json, "{\"index\": %u, \"after\": \"", next);
-    sl_json_escape(&json, x->worker->snapshot->routes[next - 1]->name);
-    sl_buf_add_lit(&json, "\"}");
-    char *text = sl_buf_status(&json) == 0 ? sl_arena_bytes(&x->req->arena, json.len / 3 * 4 + 8) : NULL;
-    if (text) {
-        int n = EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)json.p, (int)json.len);
-        sl_jw_str(w, sl_str_make(text, (size_t)n));
-    } else {
-        sl_jw_null(w);
-    }
-    sl_buf_done(&json);
+    write_route(x, w, route, &route_shape, is_absolute);
 }
 
 static void handle_list(struct sl_xchg *x, const struct shape *shape)
 {
     const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
     uint32_t start;
-    if (!page_start(x, &start)) {
+    if (!sl_page_start(x, snapshot, &start)) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
                           "Invalid page_token: it must be the next_page_token of an earlier reply.");
         return;
     }
-    uint32_t end = SL_MIN(snapshot->n_routes - start, (uint32_t)PAGE_SIZE) + start;
-    struct sl_jw writer_mem, *w = writer(x, &writer_mem);
+    uint32_t end = SL_MIN(snapshot->n_routes - start, (uint32_t)SL_PAGE_SIZE) + start;
+    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
     sl_jw_object(w);
     sl_jw_key(w, shape->list);
     sl_jw_array(w);
     for (uint32_t i = start; i < end; i++) {
         if (sl_auth_may_use(x, snapshot->routes[i]->name)) {
-            write_route(x, w, snapshot->routes[i], shape);
+            write_route(x, w, snapshot->routes[i], shape, sl_manage_is_absolute(x));
         }
     }
     sl_jw_end(w);
-    sl_jw_key(w, "next_page_token");
-    if (end < snapshot->n_routes) {
-        write_token(x, w, end);
-    } else {
-        sl_jw_null(w);
-    }
+    sl_page_token_write(x, w, snapshot, end);
     sl_jw_end(w);
-    reply_text(x, 200);
+    sl_manage_reply(x, 200);
 }
 
 static void handle_get(struct sl_xchg *x, const struct shape *shape)
 {
-    const struct sl_route *route = route_find(x);
+    const struct sl_route *route = sl_manage_route(x);
     if (!route) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND,
                           "The %s '%.*s' is not present or active on the server. Please verify the %s name.",
                           shape->one, SL_STR_ARG(sl_str_sub(x->match.arg, 0, 256)), shape->one);
         return;
     }
-    struct sl_jw writer_mem, *w = writer(x, &writer_mem);
-    write_route(x, w, route, shape);
-    reply_text(x, 200);
+    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
+    write_route(x, w, route, shape, sl_manage_is_absolute(x));
+    sl_manage_reply(x, 200);
 }
 
 void sl_handle_route_list(struct sl_xchg *x)
@@ -227,6 +165,28 @@ void sl_handle_endpoint_get(struct sl_xchg *x)
     handle_get(x, &endpoint_shape);
 }
 
+/* --- limits: read and set --- */
+
+void sl_handle_limits_get(struct sl_xchg *x)
+{
+    sl_xchg_fail_text(x, SL_ERR_CALLER_UNSUPPORTED, "The get_limits API is not available yet.");
+}
+
+void sl_handle_limits_set(struct sl_xchg *x)
+{
+    struct sl_str body = x->req->body;
+    struct sl_llm_error error = { 0 };
+    int r = sl_mf_read_body(&sl_mf_set_limits, &body, sl_headers_get(&x->req->msg.headers, "content-type"),
+                            &x->worker->doc, &x->req->arena, NULL, &error);
+    if (r == SL_E_INVAL) {
+        sl_xchg_fail(x, &error);
+    } else if (r < 0) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+    } else {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_UNSUPPORTED, "The set_limits API is not available yet.");
+    }
+}
+
 /* --- OpenAI --- */
 
 static void write_model(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
@@ -242,7 +202,7 @@ static void write_model(struct sl_xchg *x, struct sl_jw *w, const struct sl_rout
 void sl_handle_models(struct sl_xchg *x)
 {
     const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
-    struct sl_jw writer_mem, *w = writer(x, &writer_mem);
+    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
     sl_jw_object(w);
     sl_jw_member_str(w, "object", SL_STR("list"));
     sl_jw_key(w, "data");
@@ -254,12 +214,12 @@ void sl_handle_models(struct sl_xchg *x)
     }
     sl_jw_end(w);
     sl_jw_end(w);
-    reply_text(x, 200);
+    sl_manage_reply(x, 200);
 }
 
 void sl_handle_model(struct sl_xchg *x)
 {
-    const struct sl_route *route = route_find(x);
+    const struct sl_route *route = sl_manage_route(x);
     if (!route) {
         struct sl_llm_error error = {
             .type = SL_ERR_CALLER_NOT_FOUND,
@@ -272,7 +232,7 @@ void sl_handle_model(struct sl_xchg *x)
         sl_xchg_fail(x, &error);
         return;
     }
-    struct sl_jw writer_mem, *w = writer(x, &writer_mem);
+    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
     write_model(x, w, route);
-    reply_text(x, 200);
+    sl_manage_reply(x, 200);
 }

@@ -3,48 +3,77 @@
 
 #include "wire/uri.h"
 
-#define INVOKE(pattern_)                                                      \
-    {                                                                         \
-        SL_POST, pattern_, &sl_dialect_mlflow, NULL, true, false, SL_LLM_CHAT \
+#define INVOKE(pattern_, dialect_, doc_)                                                                        \
+    {                                                                                                           \
+        .methods = SL_POST, .pattern = (pattern_), .dialect = &(dialect_), .is_invocation = true, .doc = (doc_) \
     }
-#define INVOKE_V1(pattern_, type_)                                     \
-    {                                                                  \
-        SL_POST, pattern_, &sl_dialect_openai, NULL, true, true, type_ \
+#define INVOKE_V1(pattern_, type_, doc_)                                                                 \
+    {                                                                                                    \
+        .methods = SL_POST, .pattern = (pattern_), .dialect = &sl_dialect_openai, .is_invocation = true, \
+        .has_type = true, .type = (type_), .doc = (doc_)                                                 \
     }
-#define OPEN(pattern_, handle_)                                                                  \
-    {                                                                                            \
-        SL_GET, pattern_, &sl_dialect_mlflow, handle_, false, false, SL_LLM_CHAT, SL_ACCESS_OPEN \
+#define CALL(methods_, pattern_, dialect_, handle_, access_, doc_)                                 \
+    {                                                                                              \
+        .methods = (methods_), .pattern = (pattern_), .dialect = &(dialect_), .handle = (handle_), \
+        .access = (access_), .doc = (doc_)                                                         \
     }
-#define READ(pattern_, handle_)                                                  \
-    {                                                                            \
-        SL_GET, pattern_, &sl_dialect_mlflow, handle_, false, false, SL_LLM_CHAT \
-    }
+/* MLflow's */
+#define READ(pattern_, handle_, doc_) CALL(SL_GET, pattern_, sl_dialect_mlflow, handle_, SL_ACCESS_QUERY, doc_)
+/* Ours and OpenAI's */
+#define LOOK(pattern_, dialect_, handle_, doc_) \
+    CALL(SL_GET | SL_HEAD, pattern_, dialect_, handle_, SL_ACCESS_QUERY, doc_)
+/* For everyone */
+#define OPEN(methods_, pattern_, handle_, doc_) \
+    CALL(methods_, pattern_, sl_dialect_mlflow, handle_, SL_ACCESS_OPEN, doc_)
+
+#define SERVING "/api/2.0/serving-endpoints"
 
 const struct sl_path sl_paths[] = {
-    INVOKE_V1("/v1/chat/completions", SL_LLM_CHAT),
-    INVOKE_V1("/v1/completions", SL_LLM_COMPLETIONS),
-    INVOKE_V1("/v1/embeddings", SL_LLM_EMBEDDINGS),
-    INVOKE("/gateway/{}/invocations"),
-    INVOKE("/endpoints/{}/invocations"),
-    { SL_GET, "/v1/models", &sl_dialect_openai, sl_handle_models, false, false, SL_LLM_CHAT },
-    { SL_GET, "/v1/models/{}", &sl_dialect_openai, sl_handle_model, false, false, SL_LLM_CHAT },
-    OPEN("/health", sl_handle_health),
-    OPEN("/ready", sl_handle_ready),
-    { SL_GET, "/metrics", &sl_dialect_mlflow, sl_handle_metrics, false, false, SL_LLM_CHAT, SL_ACCESS_METRICS },
-    READ("/api/2.0/gateway/routes/", sl_handle_route_list),
-    READ("/api/2.0/gateway/routes/{}", sl_handle_route_get),
-    READ("/api/2.0/endpoints/", sl_handle_endpoint_list),
-    READ("/api/2.0/endpoints/{}", sl_handle_endpoint_get),
-    OPEN("/.well-known/databricks-config", sl_handle_not_here),
-    { 0, NULL, NULL, NULL, false, false, SL_LLM_CHAT },
+    INVOKE_V1("/v1/chat/completions", SL_LLM_CHAT, "Query a chat route; `model` names the route. OpenAI's shapes."),
+    INVOKE_V1("/v1/completions", SL_LLM_COMPLETIONS,
+              "Query a completions route; `model` names the route. OpenAI's shapes."),
+    INVOKE_V1("/v1/embeddings", SL_LLM_EMBEDDINGS,
+              "Query an embeddings route; `model` names the route. OpenAI's shapes."),
+    INVOKE("/gateway/{}/invocations", sl_dialect_mlflow, "Query a route. MLflow's shapes."),
+    INVOKE("/endpoints/{}/invocations", sl_dialect_mlflow, "Query a route; the same call under its other name."),
+    INVOKE("/serving-endpoints/{}/invocations", sl_dialect_databricks,
+           "Query a route, as Databricks' deployment client does."),
+    LOOK("/v1/models", sl_dialect_openai, sl_handle_models, "List the routes, as OpenAI lists models."),
+    LOOK("/v1/models/{}", sl_dialect_openai, sl_handle_model, "One route, as OpenAI shows a model."),
+    OPEN(SL_GET, "/health", sl_handle_health, "200 while the process lives."),
+    OPEN(SL_GET | SL_HEAD, "/ready", sl_handle_ready, "200 while it takes traffic, 503 when it is draining."),
+    CALL(SL_GET | SL_HEAD, "/metrics", sl_dialect_mlflow, sl_handle_metrics, SL_ACCESS_METRICS,
+         "Counters, as Prometheus reads them."),
+    READ("/api/2.0/gateway/routes/", sl_handle_route_list, "List the routes, 3000 a page."),
+    READ("/api/2.0/gateway/routes/{}", sl_handle_route_get, "One route."),
+    READ("/api/2.0/endpoints/", sl_handle_endpoint_list, "List the routes in the newer words, 3000 a page."),
+    READ("/api/2.0/endpoints/{}", sl_handle_endpoint_get, "One route in the newer words."),
+    READ("/api/2.0/gateway/limits/{}", sl_handle_limits_get, "The limits of a route."),
+    CALL(SL_POST, "/api/2.0/gateway/limits/", sl_dialect_mlflow, sl_handle_limits_set, SL_ACCESS_ADMIN,
+         "Set the limits of a route."),
+    READ("/api/2.0/endpoints/limits/{}", sl_handle_limits_get, "The limits of a route."),
+    CALL(SL_POST, "/api/2.0/endpoints/limits/", sl_dialect_mlflow, sl_handle_limits_set, SL_ACCESS_ADMIN,
+         "Set the limits of a route."),
+    CALL(SL_GET, SERVING "/", sl_dialect_databricks, sl_handle_serving_list, SL_ACCESS_QUERY,
+         "List the routes, as Databricks lists serving endpoints."),
+    CALL(SL_GET, SERVING, sl_dialect_databricks, sl_handle_serving_list, SL_ACCESS_QUERY, NULL),
+    CALL(SL_GET, SERVING "/{}", sl_dialect_databricks, sl_handle_serving_get, SL_ACCESS_QUERY,
+         "One route, as a Databricks serving endpoint."),
+    OPEN(SL_GET, "/", sl_handle_index, NULL),
+    OPEN(SL_GET, "/docs", sl_handle_docs, NULL),
+    OPEN(SL_GET | SL_HEAD, "/redoc", sl_handle_docs, NULL),
+    OPEN(SL_GET | SL_HEAD, "/openapi.json", sl_handle_openapi, NULL),
+    OPEN(SL_GET, "/favicon.ico", sl_handle_favicon, NULL),
+    OPEN(SL_GET | SL_HEAD, "/.well-known/databricks-config", sl_handle_not_here, NULL),
+    { 0 },
 };
 
 static const struct {
     const char *name;
     unsigned bit;
 } methods[] = {
-    { "GET", SL_GET }, { "HEAD", SL_HEAD },     { "POST", SL_POST },
-    { "PUT", SL_PUT }, { "DELETE", SL_DELETE }, { "OPTIONS", SL_OPTIONS },
+    { "GET", SL_GET },       { "HEAD", SL_HEAD },       { "POST", SL_POST },   { "PUT", SL_PUT },
+    { "DELETE", SL_DELETE }, { "OPTIONS", SL_OPTIONS }, { "PATCH", SL_PATCH },
 };
 
 static unsigned method_parse(struct sl_str method)
@@ -85,14 +114,12 @@ const struct sl_path *sl_path_find(struct sl_str method, struct sl_str target, s
     if (*ret_r < 0) {
         return NULL;
     }
-    unsigned wanted = m->method == SL_HEAD ? SL_GET : m->method;
     for (const struct sl_path *row = sl_paths; row->pattern; row++) {
         struct sl_str arg = SL_STR_NONE;
         if (!pattern_fits(row->pattern, m->path, &arg)) {
             continue;
         }
-        m->allowed |= row->methods;
-        if (!(row->methods & wanted)) {
+        if (!(row->methods & m->method)) {
             continue;
         }
         if (arg.p) {
@@ -100,18 +127,57 @@ const struct sl_path *sl_path_find(struct sl_str method, struct sl_str target, s
             if (*ret_r < 0) {
                 return NULL;
             }
+            if (sl_str_find_char(m->arg, '/', 0) >= 0) {
+                continue; /* MLflow decodes first: two segments */
+            }
         }
         return row;
     }
     return NULL;
 }
 
-const struct sl_dialect *sl_path_dialect(struct sl_str path)
+unsigned sl_path_methods(struct sl_str path, struct sl_arena *arena, bool (*has_route)(void *arg, struct sl_str name),
+                         void *arg)
 {
-    return sl_str_has_prefix(path, SL_STR("/v1/")) ? &sl_dialect_openai : &sl_dialect_mlflow;
+    unsigned methods_found = 0;
+    for (const struct sl_path *row = sl_paths; row->pattern; row++) {
+        struct sl_str segment = SL_STR_NONE, name;
+        if (!pattern_fits(row->pattern, path, &segment)) {
+            continue;
+        }
+        if (segment.p) {
+            if (sl_percent_decode(segment, arena, &name) < 0 || sl_str_find_char(name, '/', 0) >= 0) {
+                continue;
+            }
+            if (row->is_invocation && !has_route(arg, name)) {
+                continue;
+            }
+        }
+        methods_found |= row->methods;
+    }
+    return methods_found;
 }
 
-void sl_methods_format(unsigned set, char out[64])
+const struct sl_dialect *sl_path_dialect(struct sl_str path)
+{
+    if (sl_str_has_prefix(path, SL_STR("/v1/"))) {
+        return &sl_dialect_openai;
+    }
+    bool is_databricks = sl_str_has_prefix(path, SL_STR(SERVING)) ||
+                         sl_str_has_prefix(path, SL_STR("/serving-endpoints/"));
+    return is_databricks ? &sl_dialect_databricks : &sl_dialect_mlflow;
+}
+
+const struct sl_dialect *sl_path_dialect_for(const struct sl_dialect *dialect, const struct sl_headers *headers)
+{
+    if (dialect != &sl_dialect_mlflow) {
+        return dialect;
+    }
+    bool is_sdk = sl_str_find(sl_headers_get(headers, "user-agent"), SL_STR("databricks-sdk-py/"), 0) >= 0;
+    return is_sdk ? &sl_dialect_mlflow_sdk : dialect;
+}
+
+void sl_methods_format(unsigned set, char out[SL_METHODS_MAX])
 {
     size_t n = 0;
     for (size_t i = 0; i < SL_ARRAY_LEN(methods); i++) {

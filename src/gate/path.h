@@ -10,10 +10,19 @@
 
 struct sl_xchg;
 
-enum sl_method { SL_GET = 1, SL_POST = 2, SL_PUT = 4, SL_DELETE = 8, SL_HEAD = 16, SL_OPTIONS = 32, SL_OTHER = 64 };
+enum sl_method {
+    SL_GET = 1,
+    SL_POST = 2,
+    SL_PUT = 4,
+    SL_DELETE = 8,
+    SL_HEAD = 16,
+    SL_OPTIONS = 32,
+    SL_PATCH = 64,
+    SL_OTHER = 128
+};
 
 struct sl_path {
-    unsigned methods;    /* SL_GET includes HEAD */
+    unsigned methods;    /* MLflow's paths take no HEAD: it stands here where it is served */
     const char *pattern; /* "{}" stands for one segment, a trailing '/' counts */
     const struct sl_dialect *dialect;
     /* NULL: invocation. Called with the body (empty for GET). */
@@ -22,6 +31,7 @@ struct sl_path {
     bool has_type; /* /v1/…: the path says the type */
     enum sl_llm_type type;
     enum sl_access access;
+    const char *doc; /* what it does, for /docs and /openapi.json; NULL: an alias or a page, not told there */
 };
 
 struct sl_path_match {
@@ -35,10 +45,21 @@ struct sl_path_match {
  * not a path. */
 const struct sl_path *sl_path_find(struct sl_str method, struct sl_str target, struct sl_arena *arena,
                                    struct sl_path_match *ret_match, int *ret_r);
+/* The methods of the rows that a path fits; 0: there is no such path. `has_route` says whether an invocation path,
+ * which is there for each route only, is. */
+unsigned sl_path_methods(struct sl_str path, struct sl_arena *arena, bool (*has_route)(void *arg, struct sl_str name),
+                         void *arg);
 /* For paths that are not there: by prefix. */
 const struct sl_dialect *sl_path_dialect(struct sl_str path);
-/* "GET, HEAD, POST" */
-void sl_methods_format(unsigned methods, char out[64]);
+/* The dialect for who asks: MLflow's paths tell their errors to the Databricks SDK in its own shape. */
+const struct sl_dialect *sl_path_dialect_for(const struct sl_dialect *dialect, const struct sl_headers *headers);
+/* "GET, POST" */
+#define SL_METHODS_MAX 64
+void sl_methods_format(unsigned methods, char out[SL_METHODS_MAX]);
+
+/* MLflow's words for a name that is not there; "%.*s" is the name. */
+#define SL_ENDPOINT_MISSING \
+    "The endpoint '%.*s' is not present or active on the server. Please verify the endpoint name."
 
 extern const struct sl_path sl_paths[]; /* ends with a NULL pattern */
 
@@ -52,7 +73,17 @@ void sl_handle_endpoint_get(struct sl_xchg *x);
 void sl_handle_models(struct sl_xchg *x);
 void sl_handle_model(struct sl_xchg *x);
 void sl_handle_not_here(struct sl_xchg *x);
+void sl_handle_limits_get(struct sl_xchg *x);
+void sl_handle_limits_set(struct sl_xchg *x);
 /* measure.c */
 void sl_handle_metrics(struct sl_xchg *x);
+/* manage_databricks.c */
+void sl_handle_serving_list(struct sl_xchg *x);
+void sl_handle_serving_get(struct sl_xchg *x);
+/* pages.c */
+void sl_handle_index(struct sl_xchg *x);
+void sl_handle_docs(struct sl_xchg *x);
+void sl_handle_openapi(struct sl_xchg *x);
+void sl_handle_favicon(struct sl_xchg *x);
 
 #endif

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writing half of the MLflow dialect. */
+/* The MLflow dialect: its reading half, and its writing half in dialect_mlflow_write.c. */
 #ifndef SL_LLM_DIALECT_MLFLOW_H
 #define SL_LLM_DIALECT_MLFLOW_H
 
 #include "llm/chunks.h"
+
+/* Of all of them: labels are told apart by address. */
+extern const char sl_mlflow_name[];
+
+/* Of struct sl_dialect, for the dialects that differ in little. */
+SL_MUST int sl_mlflow_parse(enum sl_llm_type type, struct sl_str body, struct sl_str content_type, struct sl_json *doc,
+                            struct sl_arena *arena, struct sl_call *ret_call, struct sl_llm_error *ret_error);
 
 int sl_mlflow_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                           struct sl_buf *out);

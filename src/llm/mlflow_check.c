@@ -249,6 +249,9 @@ static void dict_check(struct sl_mf_check *check, const struct sl_mf_type *type,
         FAULT(check, "dict_type", "Input should be a valid dictionary", v);
         return;
     }
+    if (!type->item) {
+        return;
+    }
     for (struct sl_json_iter it = sl_json_each(v); sl_json_next(&it);) {
         struct sl_str name = SL_STR_NONE;
         int r = sl_json_text(it.key, check->arena, &name);

@@ -157,3 +157,10 @@ const struct sl_mf_model *const sl_mf_requests[SL_LLM_TYPE_COUNT] = {
     [SL_LLM_COMPLETIONS] = &m_completions,
     [SL_LLM_EMBEDDINGS] = &m_embeddings,
 };
+
+static const struct sl_mf_type t_any_dict = { .kind = SL_MF_DICT };
+static const struct sl_mf_type t_limits = { .kind = SL_MF_LIST, .item = &t_any_dict };
+
+const struct sl_mf_model sl_mf_set_limits = { { { "route", &t_str, REQ, NULL }, { "limits", &t_limits, REQ, NULL } },
+                                              2,
+                                              NULL };

@@ -18,7 +18,7 @@ enum sl_mf_kind {
     SL_MF_TYPE,    /* one of `words`, or a list of them */
     SL_MF_MODEL,
     SL_MF_LIST,
-    SL_MF_DICT,    /* any keys, values of `item` */
+    SL_MF_DICT,    /* any keys, values of `item`, or any where that is NULL */
     SL_MF_CONTENT, /* a string or a list of tagged parts */
     SL_MF_INPUT,   /* a string, or a list of strings, integers or lists of integers */
 };
@@ -54,6 +54,22 @@ struct sl_mf_model {
 
 extern const struct sl_mf_model *const sl_mf_requests[SL_LLM_TYPE_COUNT];
 extern const struct sl_mf_model *const sl_mf_parts[]; /* of content, ends with NULL */
+
+/* Of set_limits: {"route": string, "limits": [object…]}. */
+extern const struct sl_mf_model sl_mf_set_limits;
+
+struct sl_jw;
+/* A model as JSON Schema. */
+void sl_mf_model_schema(struct sl_jw *w, const struct sl_mf_model *model);
+
+/* --- a body as a whole --- */
+
+/* Reads and checks a body as MLflow's server would: content type, BOM, Python's JSON, then the schema. `io_body`
+ * becomes what was parsed. `edits` (may be NULL) gets what is to change on its way up. SL_E_INVAL with *ret_error
+ * filled, or SL_E_NOMEM. */
+SL_MUST int sl_mf_read_body(const struct sl_mf_model *model, struct sl_str *io_body, struct sl_str content_type,
+                            struct sl_json *doc, struct sl_arena *arena, struct sl_json_edits *edits,
+                            struct sl_llm_error *ret_error);
 
 /* --- checking --- */
 

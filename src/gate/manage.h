@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the management handlers share. */
+#ifndef SL_GATE_MANAGE_H
+#define SL_GATE_MANAGE_H
+
+#include "gate/exchange.h"
+#include "json/write.h"
+
+/* A writer into the worker's text, emptied. */
+struct sl_jw *sl_manage_writer(struct sl_xchg *x, struct sl_jw *w);
+/* Replies with that text as JSON; 503 when it did not fit into memory. */
+void sl_manage_reply(struct sl_xchg *x, int status);
+
+/* The route of the path, when there is one that this caller may see; else NULL. */
+const struct sl_route *sl_manage_route(struct sl_xchg *x);
+
+/* A route in MLflow's older words, as get_route shows it. `is_absolute`: its URL is one by itself, for clients that do
+ * not know where they asked. */
+void sl_manage_write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, bool is_absolute);
+/* Does this client need absolute URLs? */
+bool sl_manage_is_absolute(const struct sl_xchg *x);
+
+#endif
