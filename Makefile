@@ -32,11 +32,11 @@ bench:
 	ninja -C build-bench
 	python3 bench/run.py --sluice build-bench/src/daemon/sluice --out bench/results.json $(ARGS)
 
-# docs/configuration.md, from the option tables.
+# The pages that come from tables.
 docs:
 	test -f build-test/build.ninja || meson setup build-test
 	ninja -C build-test tools/gendocs
-	./build-test/tools/gendocs >docs/configuration.md
+	for page in configuration errors metrics; do ./build-test/tools/gendocs $$page >docs/$$page.md; done
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes docs/configuration.md from the option tables. usage: gendocs [--check FILE]
+/* Writes the pages under docs/ that come from tables. usage: gendocs configuration|errors|metrics [--check FILE]
  * With --check the page is compared with the file: 1 when the file is stale. */
 #include <stdio.h>
 #include <string.h>
@@ -7,8 +7,10 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "conf/tree.h"
+#include "gate/metrics.h"
 #include "gate/route.h"
 #include "gate/settings.h"
+#include "llm/error_docs.h"
 #include "llm/llm.h"
 
 #define PAGE_MAX (1u << 20)
@@ -188,7 +190,9 @@ static void endpoints_put(struct sl_buf *out)
         "| `model.config` | map | the provider's own settings, see below |\n"
         "| `limit.calls` | whole number from 0 | how many calls in a window; 0: none |\n"
         "| `limit.renewal_period` | `second`, `minute`, `hour`, `day`, `month` (30 days), `year` (360 days), with a "
-        "number before it if wanted: `5 minutes` | the window |\n"
+        "number before it if wanted: `5 minutes`; more limits may follow, as in `minute;100/hour` | the window: it "
+        "opens "
+        "at the first call; all limits hold, for each client apart |\n"
         "| `limit.key` | text | kept and shown, as MLflow does |\n"
         "| `sluice` | map | Sluice's own settings for this route, strict: |\n"
         "\n");
@@ -214,7 +218,7 @@ static void providers_put(struct sl_buf *out)
     }
 }
 
-static void page_write(struct sl_buf *out)
+static void configuration_write(struct sl_buf *out)
 {
     sl_buf_add_c(out, head_text);
     sections_put(out);
@@ -230,20 +234,37 @@ static void page_write(struct sl_buf *out)
                   SL_CONF_FILE_MAX >> 20, SL_CONF_DEPTH_MAX, SL_CONF_NODES_MAX, SL_CONF_KEYS_MAX, SL_PROBLEMS_MAX);
 }
 
+static const struct {
+    const char *name;
+    void (*write)(struct sl_buf *out);
+} pages[] = {
+    { "configuration", configuration_write },
+    { "errors", sl_error_docs_write },
+    { "metrics", sl_metrics_write_docs },
+};
+
 int main(int argc, char **argv)
 {
+    size_t wanted = 0;
+    while (argc > 1 && wanted < SL_ARRAY_LEN(pages) && strcmp(argv[1], pages[wanted].name) != 0) {
+        wanted++;
+    }
+    if (argc < 2 || wanted == SL_ARRAY_LEN(pages)) {
+        fprintf(stderr, "usage: gendocs configuration|errors|metrics [--check FILE]\n");
+        return 2;
+    }
     struct sl_buf page;
     sl_buf_init(&page, PAGE_MAX);
-    page_write(&page);
+    pages[wanted].write(&page);
     int result = sl_buf_status(&page) < 0;
-    if (argc == 3 && strcmp(argv[1], "--check") == 0) {
+    if (argc == 4 && strcmp(argv[2], "--check") == 0) {
         struct sl_arena arena;
         struct sl_str text;
         struct sl_err err = { 0 };
         sl_arena_init(&arena, NULL);
-        bool is_same = sl_conf_read_file(argv[2], &arena, &text, &err) == 0 && sl_str_eq(text, sl_buf_str(&page));
+        bool is_same = sl_conf_read_file(argv[3], &arena, &text, &err) == 0 && sl_str_eq(text, sl_buf_str(&page));
         if (!is_same) {
-            fprintf(stderr, "%s is stale: make docs\n", argv[2]);
+            fprintf(stderr, "%s is stale: make docs\n", argv[3]);
             result = 1;
         }
         sl_arena_done(&arena);

@@ -186,7 +186,8 @@ size_t sl_metric_value_count(enum sl_metric metric)
 void sl_metrics_write_docs(struct sl_buf *out)
 {
     sl_buf_add_lit(out,
-                   "# Metrics\n\nMade from the table in `src/gate/metrics.c`: do not edit.\n\n"
+                   "# Metrics\n\n<!-- Generated from src/gate/metrics_table.c: `make docs`. A test fails when this "
+                   "page is stale. -->\n\n"
                    "`GET /metrics` answers in Prometheus' text format 0.0.4. Names that begin with `gen_ai_` are the "
                    "OpenTelemetry GenAI ones in their\nPrometheus spelling. A series appears when it is first counted; "
                    "sums are over all workers.\n\n| name | type | labels | what |\n|---|---|---|---|\n");
