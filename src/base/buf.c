@@ -122,3 +122,16 @@ void sl_buf_drop(struct sl_buf *buf, size_t n)
         buf->len -= n;
     }
 }
+
+void sl_buf_add_base64(struct sl_buf *buf, struct sl_str s)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *p = (const unsigned char *)s.p;
+    for (size_t i = 0; i < s.n; i += 3) {
+        uint32_t word = (uint32_t)p[i] << 16 | (i + 1 < s.n ? (uint32_t)p[i + 1] << 8 : 0) |
+                        (i + 2 < s.n ? p[i + 2] : 0);
+        char four[4] = { digits[word >> 18], digits[word >> 12 & 63], i + 1 < s.n ? digits[word >> 6 & 63] : '=',
+                         i + 2 < s.n ? digits[word & 63] : '=' };
+        sl_buf_add(buf, four, sizeof(four));
+    }
+}

@@ -35,6 +35,8 @@ void sl_buf_add_u64(struct sl_buf *buf, uint64_t v);
 void sl_buf_add_i64(struct sl_buf *buf, int64_t v);
 void sl_buf_printf(struct sl_buf *buf, const char *fmt, ...) SL_PRINTF(2, 3);
 void sl_buf_vprintf(struct sl_buf *buf, const char *fmt, va_list args) SL_PRINTF(2, 0);
+/* Standard alphabet, padded. */
+void sl_buf_add_base64(struct sl_buf *buf, struct sl_str s);
 /* Removes the first `n` bytes. */
 void sl_buf_drop(struct sl_buf *buf, size_t n);
 #define sl_buf_add_lit(buf, lit) sl_buf_add((buf), "" lit, sizeof(lit) - 1)

@@ -248,9 +248,10 @@ bool sl_attempt_retry(struct sl_xchg *x, enum sl_error_type why, uint64_t wait_u
 {
     uint64_t now = sl_loop_now(&x->worker->loop);
     bool has_time = now + wait_usec < x->req->body_usec + x->route->timeouts.total_usec;
-    if (x->is_head_sent || x->n_attempts > x->route->retries || !has_time) {
+    if (x->is_head_sent || x->n_retries >= x->route->retries || !has_time) {
         return false;
     }
+    x->n_retries++;
     sl_attempt_again(x, why, wait_usec);
     return true;
 }
@@ -264,6 +265,8 @@ void sl_attempt_start(struct sl_xchg *x)
     x->upstream_start_usec = now;
     x->upstream_first_usec = x->n_attempts ? x->upstream_first_usec : now;
     x->n_attempts++;
+    x->upstream_status = 0;
+    x->upstream_head_usec = 0;
     x->mode = SL_RELAY_NONE;
     x->pass = (struct sl_pass_state){ .usage = SL_USAGE_NONE };
     x->asked_usage = x->call.is_stream && !x->call.has_stream_options && x->call.type != SL_LLM_EMBEDDINGS &&

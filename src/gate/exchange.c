@@ -118,18 +118,12 @@ void sl_xchg_cut(struct sl_xchg *x)
 /* A reply that was made from an upstream's keeps what that one said beside its body. */
 static int upstream_headers_keep(struct sl_xchg *x, struct sl_headers *headers)
 {
-    static const struct sl_str ours[] = { SL_STR_INIT("content-type"), SL_STR_INIT("content-encoding"),
-                                          SL_STR_INIT("retry-after") };
     if (x->mode != SL_RELAY_COLLECT && x->mode != SL_RELAY_COLLECT_ERROR) {
         return 0;
     }
     int r = 0;
     for (uint32_t i = 0; i < x->up_headers.n && r == 0; i++) {
-        bool is_ours = false;
-        for (size_t k = 0; k < SL_ARRAY_LEN(ours); k++) {
-            is_ours |= sl_str_case_eq(x->up_headers.v[i].name, ours[k]);
-        }
-        if (!is_ours) {
+        if (!sl_header_is_of_body(x->up_headers.v[i].name)) {
             r = sl_headers_add(headers, &x->req->arena, x->up_headers.v[i].name, x->up_headers.v[i].value);
         }
     }

@@ -56,6 +56,7 @@ struct sl_xchg {
     struct sl_local_play *play; /* a reply made here (provider mock) */
     uint32_t n_attempts;
     uint32_t n_measured; /* of them: those that the metrics know */
+    uint32_t n_retries;  /* those of them that upstream.retries counts */
     bool asked_usage;
     bool usage_was_refused;
     struct sl_timer backoff;
@@ -82,6 +83,7 @@ struct sl_xchg {
     /* what happened, for the log */
     struct sl_usage usage;
     enum sl_error_type error_type;
+    struct sl_str error_text;     /* our words for what the upstream did; never its own */
     uint64_t upstream_first_usec; /* the first attempt's start; the others are the last one's */
     uint64_t upstream_start_usec, upstream_head_usec, upstream_end_usec, first_byte_usec;
     struct sl_scrape *scrape; /* GET /metrics, while it is made */
@@ -135,6 +137,8 @@ void sl_relay_done(struct sl_xchg *x); /* frees what the relay holds outside the
 SL_MUST int sl_headers_up(struct sl_xchg *x, struct sl_headers *io_headers);
 /* What passes from the upstream's reply. */
 SL_MUST int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from);
+/* Says something about the body it came with, or is made anew: does not go with another body. */
+bool sl_header_is_of_body(struct sl_str name);
 /* Ours for this exchange. */
 SL_MUST int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers);
 

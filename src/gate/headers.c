@@ -18,11 +18,41 @@ static bool is_in(struct sl_str name, const struct sl_str *list, size_t n)
     return false;
 }
 
-/* content-type and authorization are the provider's; accept-encoding and user-agent are set here. */
+/* Does a Connection field name it (RFC 9110 7.6.1)? */
+static bool is_named_by_connection(const struct sl_headers *from, struct sl_str name)
+{
+    for (uint32_t i = 0; i < from->n; i++) {
+        if (SL_LIKELY(!sl_str_case_eq(from->v[i].name, SL_STR("connection")))) {
+            continue;
+        }
+        struct sl_str rest = from->v[i].value, token;
+        while (sl_str_next(&rest, ',', &token)) {
+            if (sl_str_case_eq(sl_str_trim(token), name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* authorization is the provider's; accept-encoding and user-agent are set here. */
 static const struct sl_str up_names[] = {
     SL_STR_INIT("accept"),         SL_STR_INIT("idempotency-key"), SL_STR_INIT("openai-beta"),
     SL_STR_INIT("anthropic-beta"), SL_STR_INIT("traceparent"),     SL_STR_INIT("tracestate"),
 };
+
+/* The body is the client's own JSON: so is what it says about it. What says something else (curl's default does) is not
+ * believed; the dialect has read JSON. */
+static void content_type_keep(struct sl_headers *headers, struct sl_str value)
+{
+    static const struct sl_str json = SL_STR_INIT("application/json");
+    bool is_json = has_prefix_no_case(value, json) && (value.n == json.n || value.p[json.n] == ';');
+    for (uint32_t i = 0; is_json && i < headers->n; i++) {
+        if (sl_str_case_eq(headers->v[i].name, SL_STR("content-type")) && sl_str_eq(headers->v[i].value, json)) {
+            headers->v[i].value = value;
+        }
+    }
+}
 
 int sl_headers_up(struct sl_xchg *x, struct sl_headers *io_headers)
 {
@@ -33,6 +63,10 @@ int sl_headers_up(struct sl_xchg *x, struct sl_headers *io_headers)
         struct sl_str name = from->v[i].name;
         if (sl_str_case_eq(name, SL_STR("user-agent"))) {
             agent = from->v[i].value;
+        } else if (is_named_by_connection(from, name)) {
+            continue;
+        } else if (sl_str_case_eq(name, SL_STR("content-type"))) {
+            content_type_keep(io_headers, from->v[i].value);
         } else if (is_in(name, up_names, SL_ARRAY_LEN(up_names)) || has_prefix_no_case(name, SL_STR("x-stainless-"))) {
             int r = sl_headers_add(io_headers, arena, name, from->v[i].value);
             if (r < 0) {
@@ -66,7 +100,29 @@ static const struct sl_str down_dropped[] = {
     SL_STR_INIT("content-length"),
     SL_STR_INIT("strict-transport-security"),
     SL_STR_INIT("openai-organization"),
+    SL_STR_INIT("server-timing"),
+    SL_STR_INIT("retry-after"), /* wait_down */
+    SL_STR_INIT("retry-after-ms"),
 };
+
+bool sl_header_is_of_body(struct sl_str name)
+{
+    static const struct sl_str names[] = {
+        SL_STR_INIT("content-type"),
+        SL_STR_INIT("content-encoding"),
+        SL_STR_INIT("content-language"),
+        SL_STR_INIT("content-range"),
+        SL_STR_INIT("content-disposition"),
+        SL_STR_INIT("accept-ranges"),
+        SL_STR_INIT("last-modified"),
+        SL_STR_INIT("etag"),
+        SL_STR_INIT("location"),
+        SL_STR_INIT("x-should-retry"),
+        SL_STR_INIT("retry-after"),
+        SL_STR_INIT("www-authenticate"),
+    };
+    return is_in(name, names, SL_ARRAY_LEN(names));
+}
 
 static bool is_request_id(const struct sl_provider *provider, struct sl_str name)
 {
@@ -86,26 +142,47 @@ static int aliases_add(struct sl_xchg *x, const struct sl_headers *from, const s
     return r;
 }
 
+/* Common clients sleep for the whole wait they are told, so a long one is not told in that way. */
+#define RETRY_AFTER_MAX_SEC 120
+
+static int wait_down(struct sl_xchg *x, const struct sl_headers *from)
+{
+    struct sl_arena *arena = &x->req->arena;
+    struct sl_str text = sl_headers_get(from, "retry-after");
+    struct sl_str text_ms = sl_headers_get(from, "retry-after-ms");
+    uint64_t sec = 0, ms = 0;
+    bool has_ms = text_ms.n && sl_parse_u64(text_ms, 0, UINT32_MAX, &ms) == 0;
+    bool has_sec = text.n && sl_parse_retry_after(text, (int64_t)(x->env.wall_usec / 1000000), &sec) == 0;
+    if (!has_sec && !has_ms) {
+        return 0;
+    }
+    sec = has_sec ? sec : (ms + 999) / 1000;
+    struct sl_str whole = sl_arena_printf(arena, "%llu", (unsigned long long)sec);
+    if (!whole.p) {
+        return SL_E_NOMEM;
+    }
+    if (sec <= RETRY_AFTER_MAX_SEC) {
+        int r = sl_headers_add(&x->up_headers, arena, SL_STR("retry-after"), whole);
+        return r == 0 && has_ms && ms <= RETRY_AFTER_MAX_SEC * 1000
+                   ? sl_headers_add(&x->up_headers, arena, SL_STR("retry-after-ms"), text_ms)
+                   : r;
+    }
+    if (sl_headers_get(from, "x-ratelimit-reset-requests").p) {
+        return 0;
+    }
+    whole = sl_arena_printf(arena, "%llus", (unsigned long long)sec);
+    return whole.p ? sl_headers_add(&x->up_headers, arena, SL_STR("x-ratelimit-reset-requests"), whole) : SL_E_NOMEM;
+}
+
 int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from)
 {
     struct sl_arena *arena = &x->req->arena;
     const struct sl_provider *provider = x->target->provider;
-    struct sl_str named = sl_headers_get(from, "connection");
     for (uint32_t i = 0; i < from->n; i++) {
         struct sl_str name = from->v[i].name;
         if (is_in(name, down_dropped, SL_ARRAY_LEN(down_dropped)) || sl_header_is_hop_by_hop(name) ||
-            has_prefix_no_case(name, SL_STR("x-sluice-")) || sl_str_case_eq(name, SL_STR("server-timing"))) {
+            has_prefix_no_case(name, SL_STR("x-sluice-")) || is_named_by_connection(from, name)) {
             continue;
-        }
-        if (named.n && !sl_str_case_eq(named, SL_STR("keep-alive")) && !sl_str_case_eq(named, SL_STR("close"))) {
-            char text[64];
-            if (name.n < sizeof(text)) {
-                memcpy(text, name.p, name.n);
-                text[name.n] = '\0';
-                if (sl_headers_has_token(from, "connection", text)) {
-                    continue;
-                }
-            }
         }
         if (sl_str_case_eq(name, SL_STR("x-request-id")) || is_request_id(provider, name)) {
             x->upstream_request_id = from->v[i].value;
@@ -116,7 +193,8 @@ int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from)
             return r;
         }
     }
-    return provider->aliases ? aliases_add(x, from, provider->aliases) : 0;
+    int r = provider->aliases ? aliases_add(x, from, provider->aliases) : 0;
+    return r < 0 ? r : wait_down(x, from);
 }
 
 /* "12.345": milliseconds with three decimals. */

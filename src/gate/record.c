@@ -17,10 +17,10 @@ static void put(struct line *line, struct sl_str s)
     line->at += n;
 }
 
-/* Inside of a JSON string, at most 128 bytes of input; what would need escaping or is not ASCII becomes '?'. */
+/* Inside of a JSON string, at most 192 bytes of input; what would need escaping becomes '?'. */
 static void put_text(struct line *line, struct sl_str s)
 {
-    size_t n = SL_MIN(s.n, (size_t)128);
+    size_t n = SL_MIN(s.n, (size_t)192);
     for (size_t i = 0; i < n && line->at < line->end; i++) {
         char c = s.p[i];
         *line->at++ = c < 0x20 || c == 0x7f || c == '"' || c == '\\' ? '?' : c;
@@ -131,6 +131,9 @@ void sl_record_write(struct sl_xchg *x, int status)
     put_number(&line, (uint64_t)status);
     member_text(&line, SL_STR(",\"error_type\":"),
                 x->error_type ? sl_str_c(sl_error_type_word(x->error_type)) : SL_STR_NONE);
+    if (x->error_text.p) {
+        member_text(&line, SL_STR(",\"error\":"), x->error_text);
+    }
     if (x->path && x->path->is_invocation) {
         put(&line, x->call.is_stream ? SL_STR(",\"stream\":true") : SL_STR(",\"stream\":false"));
         member_count(&line, SL_STR(",\"attempts\":"), x->n_attempts);

@@ -9,6 +9,7 @@
 
 #include "base/num.h"
 #include "gate/exchange.h"
+#include "llm/errbody.h"
 
 static bool is_same_language(const struct sl_xchg *x)
 {
@@ -87,6 +88,18 @@ static bool event_passes(struct sl_xchg *x, struct sl_str event)
     return !provider->pass_event || provider->pass_event(&x->pass, event, &x->worker->doc) != SL_PASS_DROP;
 }
 
+/* Events are small, as a rule: what a large one took is given back, for the stream may be silent for an hour. */
+#define HOLD_KEEP 4096
+
+static void hold_empty(struct sl_xchg *x)
+{
+    if (x->hold.cap > HOLD_KEEP) {
+        sl_buf_done(&x->hold);
+    } else {
+        sl_buf_reset(&x->hold);
+    }
+}
+
 /* The end of the event that began in an earlier piece. Returns what is left of `bytes`. */
 static struct sl_str events_finish_held(struct sl_xchg *x, struct sl_str bytes)
 {
@@ -98,22 +111,26 @@ static struct sl_str events_finish_held(struct sl_xchg *x, struct sl_str bytes)
         x->is_flowing = n == 0;
         return rest;
     }
+    if (piece.n >= SL_RELAY_HOLD_MAX - x->hold.len) {
+        /* Too large to wait, whether its end has come or not. */
+        data_send(x, sl_buf_str(&x->hold));
+        sl_hreq_flush(x->req);
+        hold_empty(x);
+        data_send(x, piece);
+        x->is_flowing = n == 0;
+        return rest;
+    }
     sl_buf_add_str(&x->hold, piece);
+    if (sl_buf_status(&x->hold) < 0) {
+        broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
+        return SL_STR("");
+    }
     if (n) {
         if (event_passes(x, sl_buf_str(&x->hold))) {
             data_send(x, sl_buf_str(&x->hold));
             sl_hreq_flush(x->req);
         }
-        sl_buf_reset(&x->hold);
-    } else if (sl_buf_status(&x->hold) < 0 || x->hold.len >= SL_RELAY_HOLD_MAX) {
-        data_send(x, sl_buf_str(&x->hold));
-        sl_hreq_flush(x->req);
-        if (sl_buf_status(&x->hold) < 0) {
-            data_send(x, piece); /* it did not fit */
-            sl_hreq_flush(x->req);
-        }
-        sl_buf_reset(&x->hold);
-        x->is_flowing = true;
+        hold_empty(x);
     }
     return rest;
 }
@@ -122,6 +139,9 @@ static void events_push(struct sl_xchg *x, struct sl_str bytes)
 {
     while (bytes.n && (x->hold.len || x->is_flowing)) {
         bytes = events_finish_held(x, bytes);
+    }
+    if (x->state == SL_XS_DONE) {
+        return;
     }
     size_t run = 0; /* whole events at the front that go on together */
     size_t at = 0;
@@ -142,30 +162,51 @@ static void events_push(struct sl_xchg *x, struct sl_str bytes)
     if (at < bytes.n) {
         struct sl_str tail = sl_str_sub(bytes, at, bytes.n);
         x->hold.max = SL_RELAY_HOLD_MAX;
-        sl_buf_add_str(&x->hold, tail);
-        if (sl_buf_status(&x->hold) < 0 || x->hold.len >= SL_RELAY_HOLD_MAX) {
+        if (tail.n < SL_RELAY_HOLD_MAX) {
+            sl_buf_add_str(&x->hold, tail);
+        }
+        if (tail.n >= SL_RELAY_HOLD_MAX || sl_buf_status(&x->hold) < 0) {
             sl_buf_reset(&x->hold);
             data_send(x, tail);
             x->is_flowing = true;
         }
     }
+    x->usage = x->pass.usage;
 }
 
+/* What stands behind the last blank line at the end: some upstreams leave the last one out. Half an event is none. */
+static bool tail_is_event(struct sl_xchg *x, struct sl_str tail)
+{
+    if (tail.p[0] == ':') {
+        return true; /* a comment */
+    }
+    while (tail.n && (tail.p[tail.n - 1] == '\n' || tail.p[tail.n - 1] == '\r')) {
+        tail.n--;
+    }
+    struct sl_str data = sl_str_has_prefix(tail, SL_STR("data:")) ? sl_str_trim(sl_str_sub(tail, 5, tail.n))
+                                                                  : SL_STR("");
+    return sl_str_eq(data, SL_STR("[DONE]")) || sl_json_parse(&x->worker->doc, data) == 0;
+}
+
+/* The body ended as its framing says. Whole is a stream that said so ([DONE]) or told an error; one whose framing has
+ * an end of its own may also have finished its choices: some upstreams never say [DONE]. */
 static void events_end(struct sl_xchg *x, bool is_until_close)
 {
-    if (x->hold.len && event_passes(x, sl_buf_str(&x->hold))) {
-        /* Some upstreams end without the last blank line; a body that says its own end is complete nevertheless. */
-        if (is_until_close && !x->pass.is_done) {
-            sl_buf_reset(&x->hold);
-        } else {
-            data_send(x, sl_buf_str(&x->hold));
-        }
+    const struct sl_pass_state *pass = &x->pass;
+    bool has_tail = x->hold.len && event_passes(x, sl_buf_str(&x->hold));
+    bool is_whole = pass->is_done || pass->has_error || (!is_until_close && pass->has_finish);
+    if (x->is_flowing || (has_tail && !tail_is_event(x, sl_buf_str(&x->hold)))) {
+        is_whole = false;
     }
-    if (is_until_close && !x->pass.is_done && !x->pass.has_finish) {
-        broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream closed the stream before its end"));
+    if (!is_whole) {
+        broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream ended the stream before its end"));
         return;
     }
-    x->usage = x->pass.usage;
+    if (has_tail) {
+        data_send(x, sl_buf_str(&x->hold));
+    }
+    x->usage = pass->usage;
+    x->error_type = pass->error_type;
     sl_xchg_end(x);
 }
 
@@ -203,13 +244,31 @@ static void collect_end(struct sl_xchg *x)
 
 /* --- COLLECT_ERROR --- */
 
+/* An error travels on as it is when it is one: a redirect would send the client's key elsewhere, a page for people says
+ * nothing to a program, and a refused credential is not the client's. */
+static bool error_passes(struct sl_xchg *x, enum sl_error_type type, struct sl_str body)
+{
+    if (!is_same_language(x) || type == SL_ERR_PROVIDER_AUTH_FAILED || x->upstream_status < 400) {
+        return false;
+    }
+    struct sl_json *doc = &x->worker->doc;
+    return sl_json_parse(doc, body) == 0 && sl_json_is(sl_json_root(doc), SL_JSON_OBJECT);
+}
+
+static struct sl_str redirect_text(struct sl_xchg *x)
+{
+    return sl_arena_printf(&x->req->arena,
+                           "the upstream answered with a redirect (%d), which is not followed: check "
+                           "the provider's base URL",
+                           x->upstream_status);
+}
+
 static void error_end(struct sl_xchg *x)
 {
     const struct sl_provider *provider = x->target->provider;
     struct sl_str body = sl_buf_str(&x->hold);
     if (x->asked_usage && provider->refused_usage && provider->refused_usage(x->upstream_status, body)) {
-        /* Asked again without, and remembered; not a retry that the policy counts. */
-        atomic_store_explicit(&x->route->usage_refused, true, memory_order_relaxed);
+        /* Asked again without; remembered when that works. Not a retry that the policy counts. */
         x->usage_was_refused = true;
         sl_attempt_again(x, SL_ERR_PROVIDER_REJECTED, 0);
         return;
@@ -219,12 +278,16 @@ static void error_end(struct sl_xchg *x)
     x->error_type = error.type;
     error.upstream_status = x->upstream_status;
     error.upstream_body = body;
-    if (is_same_language(x) && error.type != SL_ERR_PROVIDER_AUTH_FAILED) {
+    if (error_passes(x, error.type, body)) {
         if (head_send(x, x->upstream_status, (int64_t)body.n)) {
             data_send(x, body);
             sl_xchg_end(x);
         }
         return;
+    }
+    if (x->upstream_status < 400) {
+        error.message = x->error_text = redirect_text(x);
+        error.upstream_status = 0;
     }
     struct sl_str wait = sl_headers_get(&x->up_headers, "retry-after");
     if (wait.n && error.retry_after_sec == 0) {
@@ -315,31 +378,35 @@ static void translate_end(struct sl_xchg *x)
 static void broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str text)
 {
     sl_attempt_cancel(x);
+    x->error_text = text;
     if (!x->is_head_sent) {
         struct sl_llm_error error = { .type = type, .message = text };
         sl_xchg_fail(x, &error);
         return;
     }
-    x->error_type = type;
-    x->is_stream_broken = true;
-    if (x->mode == SL_RELAY_EVENTS || x->mode == SL_RELAY_TRANSLATE_EVENTS) {
-        if (x->is_flowing) {
-            sl_xchg_cut(x); /* part of an event left already: nothing can be said behind it */
-            return;
-        }
-        if (x->mode == SL_RELAY_EVENTS) {
-            x->usage = x->pass.usage;
-            sl_buf_init(&x->out, SL_RELAY_HOLD_MAX);
-        }
-        out_send(x);
-        sl_buf_reset(&x->out);
-        struct sl_llm_error error = { .type = type, .message = text };
-        x->dialect->write_stream_error(x->dialect_state, &error, &x->out);
-        out_send(x);
+    if (x->mode == SL_RELAY_EVENTS && !x->is_flowing && (x->pass.is_done || x->pass.has_error)) {
+        /* It had said its last word; what broke is only the connection. */
+        x->usage = x->pass.usage;
+        x->error_type = x->pass.error_type;
         sl_xchg_end(x);
         return;
     }
-    sl_xchg_cut(x);
+    x->error_type = type;
+    x->is_stream_broken = true;
+    if (x->is_flowing || (x->mode != SL_RELAY_EVENTS && x->mode != SL_RELAY_TRANSLATE_EVENTS)) {
+        sl_xchg_cut(x); /* part of a reply or of an event left already: nothing can be said behind it */
+        return;
+    }
+    if (x->mode == SL_RELAY_EVENTS) {
+        x->usage = x->pass.usage;
+        sl_buf_init(&x->out, SL_RELAY_HOLD_MAX);
+    }
+    out_send(x);
+    sl_buf_reset(&x->out);
+    struct sl_llm_error error = { .type = type, .message = text };
+    x->dialect->write_stream_error(x->dialect_state, &error, &x->out);
+    out_send(x);
+    sl_xchg_end(x);
 }
 
 void sl_relay_on_error(struct sl_xchg *x, enum sl_error_type type, struct sl_str text)
@@ -386,9 +453,9 @@ static void stream_head_send(struct sl_xchg *x)
     if (x->mode == SL_RELAY_TRANSLATE_EVENTS) {
         struct sl_headers kept = { 0 };
         for (uint32_t i = 0; i < x->up_headers.n; i++) {
-            if (!sl_str_case_eq(x->up_headers.v[i].name, SL_STR("content-type"))) {
-                SL_IGNORE(sl_headers_add(&kept, &x->req->arena, x->up_headers.v[i].name, x->up_headers.v[i].value) <
-                          0); /* one header fewer */
+            struct sl_header h = x->up_headers.v[i];
+            if (!sl_header_is_of_body(h.name)) {
+                SL_IGNORE(sl_headers_add(&kept, &x->req->arena, h.name, h.value) < 0); /* one header fewer */
             }
         }
         SL_IGNORE(sl_headers_add(&kept, &x->req->arena, SL_STR("content-type"),
@@ -414,6 +481,10 @@ void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *he
     x->env.upstream_headers = &x->up_said;
     x->mode = mode_choose(x, status, headers);
     sl_xchg_set_state(x, SL_XS_RELAY);
+    if (x->usage_was_refused && status < 300) {
+        /* The refusal was about that member: this route is not asked for it again. */
+        atomic_store_explicit(&x->route->usage_refused, true, memory_order_relaxed);
+    }
     if (sl_headers_down(x, headers) < 0) {
         broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
         return;
@@ -428,6 +499,10 @@ void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *he
         stream_head_send(x);
         break;
     case SL_RELAY_TRANSLATE_EVENTS:
+        if (!x->call.is_stream) {
+            broken(x, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream streams where a whole reply was asked for"));
+            return;
+        }
         if (!translate_start(x)) {
             broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
             return;
@@ -451,13 +526,13 @@ void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *he
 /* An error body that is too long to be read: passed on where it may be, else cut to what is there. */
 static void error_overflow(struct sl_xchg *x, struct sl_str bytes)
 {
-    if (!is_same_language(x)) {
+    enum sl_error_type type = sl_error_type_of(x->upstream_status, SL_STR_NONE, SL_STR_NONE);
+    if (!is_same_language(x) || type == SL_ERR_PROVIDER_AUTH_FAILED || x->upstream_status < 400) {
         sl_attempt_cancel(x);
-        sl_buf_reset(&x->hold);
         error_end(x);
         return;
     }
-    x->error_type = SL_ERR_PROVIDER_REJECTED;
+    x->error_type = type;
     x->mode = SL_RELAY_RAW;
     if (head_send(x, x->upstream_status, x->up_length)) {
         data_send(x, sl_buf_str(&x->hold));
@@ -526,6 +601,11 @@ void sl_relay_on_end(struct sl_xchg *x, bool is_until_close)
     struct sl_str raw;
     switch (x->mode) {
     case SL_RELAY_RAW:
+        if (is_until_close && x->scan && sl_json_scan_is_cut(x->scan)) {
+            /* Nothing but the text itself tells that this was not its end. */
+            broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream ended its reply inside a JSON object"));
+            break;
+        }
         if (x->scan && sl_json_scan_value(x->scan, &raw)) {
             usage_read(x, raw);
         }

@@ -22,7 +22,32 @@ static void server_conf(const struct sl_settings *settings, struct sl_hserver_co
     };
 }
 
-static int client_conf(const struct sl_settings *settings, struct sl_hclient_conf *ret)
+/* "Basic " and base64 of user:password, for a proxy whose URL has them. Kept by the worker. */
+static int proxy_auth_make(struct sl_worker *worker, const struct sl_uri *proxy)
+{
+    if (worker->proxy_auth.p) {
+        sl_wipe(worker->proxy_auth.p, worker->proxy_auth.len);
+    }
+    sl_buf_done(&worker->proxy_auth);
+    if (proxy->userinfo.n == 0) {
+        return 0;
+    }
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    struct sl_str plain;
+    int r = sl_percent_decode(proxy->userinfo, &arena, &plain);
+    if (r == 0) {
+        worker->proxy_auth.max = 8 + plain.n * 2;
+        SL_IGNORE(sl_buf_reserve(&worker->proxy_auth, 8 + plain.n * 2) < 0); /* in one piece; seen below */
+        sl_buf_add_lit(&worker->proxy_auth, "Basic ");
+        sl_buf_add_base64(&worker->proxy_auth, plain);
+        r = sl_buf_status(&worker->proxy_auth);
+    }
+    sl_arena_done(&arena);
+    return r;
+}
+
+static int client_conf(struct sl_worker *worker, const struct sl_settings *settings, struct sl_hclient_conf *ret)
 {
     *ret = (struct sl_hclient_conf){
         .max_head = REPLY_HEAD_MAX,
@@ -30,7 +55,12 @@ static int client_conf(const struct sl_settings *settings, struct sl_hclient_con
         .idle_usec = settings->upstream.pool_idle_usec,
         .tls = settings->client_tls,
     };
-    return settings->upstream.proxy.n ? sl_uri_parse(settings->upstream.proxy, &ret->proxy, NULL) : 0;
+    int r = settings->upstream.proxy.n ? sl_uri_parse(settings->upstream.proxy, &ret->proxy, NULL) : 0;
+    if (r == 0) {
+        r = proxy_auth_make(worker, &ret->proxy);
+        ret->proxy_auth = sl_buf_str(&worker->proxy_auth);
+    }
+    return r;
 }
 
 int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log)
@@ -50,7 +80,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log
     sl_hserver_init(&worker->server, &worker->loop, &sl_xchg_server_cbs, &sconf);
     worker->server.user = worker;
     struct sl_hclient_conf cconf;
-    int r = client_conf(worker->snapshot->settings, &cconf);
+    int r = client_conf(worker, worker->snapshot->settings, &cconf);
     if (r < 0) {
         return r;
     }
@@ -70,6 +100,10 @@ void sl_worker_done(struct sl_worker *worker)
     sl_json_done(&worker->doc);
     sl_json_done(&worker->scratch);
     sl_buf_done(&worker->text);
+    if (worker->proxy_auth.p) {
+        sl_wipe(worker->proxy_auth.p, worker->proxy_auth.len);
+    }
+    sl_buf_done(&worker->proxy_auth);
     sl_snapshot_unref(worker->snapshot);
 }
 
@@ -80,7 +114,7 @@ const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker)
     if (SL_UNLIKELY(worker->snapshot->settings != before)) {
         server_conf(worker->snapshot->settings, &worker->server.conf);
         struct sl_hclient_conf cconf;
-        if (client_conf(worker->snapshot->settings, &cconf) == 0) {
+        if (client_conf(worker, worker->snapshot->settings, &cconf) == 0) {
             sl_hclient_configure(&worker->client, &cconf);
         }
     }

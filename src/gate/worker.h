@@ -42,6 +42,7 @@ struct sl_worker {
     struct sl_json scratch; /* what the translation layer reads with */
     struct sl_buf text;
     char request_id_prefix[17];
+    struct sl_buf proxy_auth; /* a credential: wiped */
     uint64_t n_requests;
 };
 

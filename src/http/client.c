@@ -28,8 +28,10 @@ static struct sl_upconn *call_detach(struct sl_hcall *call)
     call->conn = NULL;
     call->is_active = false;
     sl_timer_remove(call->client->loop, &call->timer);
+    sl_timer_remove(call->client->loop, &call->later);
     sl_inflate_free(call->inflate);
     call->inflate = NULL;
+    sl_buf_done(&call->zipped);
     if (call->origin) {
         sl_uporigin_unref(call->client, call->origin);
         call->origin = NULL;
@@ -99,7 +101,20 @@ static void call_sent(struct sl_hcall *call)
 {
     call->is_sent = true;
     call->sent_usec = call_now(call);
-    call_arm(call, call->sent_usec, call->timeouts.first_byte_usec);
+    if (!call->conn->is_head_done) { /* else it answered early: the reply's own times count */
+        call_arm(call, call->sent_usec, call->timeouts.first_byte_usec);
+    }
+}
+
+/* The request is on its way; waits for some of it to be taken. */
+static void call_sending(struct sl_hcall *call)
+{
+    if (!sl_stream_is_secure_or_plain(&call->conn->stream)) {
+        call_arm(call, call->dial_usec, call->timeouts.connect_usec); /* TLS is part of connecting */
+        return;
+    }
+    call->unsent_seen = sl_stream_unsent(&call->conn->stream);
+    call_arm(call, call_now(call), call->timeouts.idle_usec);
 }
 
 static void call_send(struct sl_hcall *call)
@@ -118,19 +133,19 @@ static void call_send(struct sl_hcall *call)
     if (conn->stream.queued == 0) {
         call_sent(call);
     } else {
-        call_arm(call, call_now(call), call->timeouts.idle_usec);
+        call_sending(call);
     }
 }
 
 void sl_hcall_on_drain(struct sl_hcall *call)
 {
-    if (call->is_sent || call->has_reply_bytes) {
+    if (call->is_sent) {
         return;
     }
     if (call->conn->stream.queued == 0) {
         call_sent(call);
-    } else {
-        call_arm(call, call_now(call), call->timeouts.idle_usec);
+    } else if (!call->conn->is_head_done) {
+        call_sending(call);
     }
 }
 
@@ -143,14 +158,18 @@ void sl_hcall_on_connected(struct sl_hcall *call)
 void sl_hcall_on_connect_failed(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
 {
     call->conn = NULL; /* closed by the pool */
+    if (fault == SL_HF_TIMEOUT_CONNECT && call_now(call) >= call->total_deadline_usec) {
+        fault = SL_HF_TIMEOUT_TOTAL;
+    }
     call_fail(call, fault, text);
 }
 
 static int call_dial(struct sl_hcall *call)
 {
-    uint64_t now = call_now(call);
-    call_arm(call, now, call->timeouts.connect_usec);
+    call->dial_usec = call_now(call);
+    call->connected_usec = 0;
     call->is_reused = false;
+    call_arm(call, call->dial_usec, call->timeouts.connect_usec);
     call->conn = sl_upconn_dial(call->client, call->origin, call, call->deadline_usec);
     return call->conn ? 0 : SL_E_NOMEM;
 }
@@ -185,14 +204,33 @@ static int body_decoded(void *arg, struct sl_str bytes)
         return SL_E_CANCELLED;
     }
     call->cbs->on_turn(call);
-    return call->is_active ? 0 : SL_E_CANCELLED;
+    if (!call->is_active) {
+        return SL_E_CANCELLED;
+    }
+    return call->is_paused ? SL_E_AGAIN : 0;
+}
+
+/* A small piece can become a thousand times larger, so a pause counts within it, too: what is left waits. */
+static int body_inflate(struct sl_hcall *call, struct sl_str bytes)
+{
+    if (!call->is_held) {
+        int r = sl_inflate_push(call->inflate, bytes, body_decoded, call);
+        if (r != SL_E_AGAIN) {
+            return r;
+        }
+        call->is_held = true;
+        bytes = sl_inflate_rest(call->inflate);
+        call->zipped.max = SL_READ_BUFFER;
+    }
+    sl_buf_add_str(&call->zipped, bytes);
+    return sl_buf_status(&call->zipped);
 }
 
 static int body_on_bytes(void *arg, struct sl_str bytes)
 {
     struct sl_hcall *call = arg;
     if (call->inflate) {
-        return sl_inflate_push(call->inflate, bytes, body_decoded, call);
+        return body_inflate(call, bytes);
     }
     call->cbs->on_data(call, bytes);
     return call->is_active ? 0 : SL_E_CANCELLED;
@@ -202,7 +240,7 @@ static int body_on_bytes(void *arg, struct sl_str bytes)
 static void call_end(struct sl_hcall *call, bool has_rest)
 {
     if (call->inflate && sl_inflate_finish(call->inflate) < 0) {
-        call_fail(call, SL_HF_BROKEN, "the compressed reply ended early");
+        call_fail(call, SL_HF_BROKEN, "the upstream's compressed reply ended early");
         return;
     }
     bool may_keep = call->msg->keep_alive && call->is_sent && !has_rest;
@@ -217,20 +255,46 @@ static void call_end(struct sl_hcall *call, bool has_rest)
 
 static int call_push_body(struct sl_hcall *call, struct sl_str bytes)
 {
-    struct sl_msg_fault fault = { 502, "the reply's body is malformed" };
+    struct sl_msg_fault fault = { 502, "the upstream's reply is malformed" };
     size_t used = 0;
     int r = sl_msg_push_body(call->msg, bytes, &used, &fault);
     if (r == SL_E_CANCELLED) {
         return r;
     }
     if (r < 0) {
-        call_fail(call, SL_HF_BROKEN, call->inflate ? "the compressed reply is damaged" : fault.text);
+        call_fail(call, SL_HF_BROKEN, call->inflate ? "the upstream's compressed reply is damaged" : fault.text);
         return r;
     }
     if (r == 1) {
-        call_end(call, used < bytes.n);
+        call->has_rest = used < bytes.n;
+        if (call->is_paused && call->inflate) {
+            call->is_end_due = true;
+        } else {
+            call_end(call, call->has_rest);
+        }
     }
     return r;
+}
+
+/* The call goes on and compressed bytes wait. */
+static void call_on_later(struct sl_timer *timer)
+{
+    struct sl_hcall *call = SL_CONTAINER_OF(timer, struct sl_hcall, later);
+    SL_CLEANUP(sl_buf_done) struct sl_buf zipped = call->zipped;
+    call->zipped = SL_BUF_INIT(SL_READ_BUFFER);
+    call->is_held = false;
+    int r = body_inflate(call, sl_buf_str(&zipped));
+    if (r == SL_E_CANCELLED || call->is_paused) {
+        return;
+    }
+    if (r < 0) {
+        call_fail(call, r == SL_E_NOMEM ? SL_HF_MEMORY : SL_HF_BROKEN, "the upstream's compressed reply is damaged");
+    } else if (call->is_end_due) {
+        call_end(call, call->has_rest);
+    } else {
+        call_arm(call, call_now(call), call->timeouts.idle_usec);
+        sl_stream_read_start(&call->conn->stream);
+    }
 }
 
 static int inflate_setup(struct sl_hcall *call, struct sl_headers *headers, int64_t *io_length)
@@ -238,6 +302,9 @@ static int inflate_setup(struct sl_hcall *call, struct sl_headers *headers, int6
     struct sl_str coding = sl_headers_get(headers, "content-encoding");
     if (!coding.p) {
         return 0;
+    }
+    if (sl_headers_count(headers, "content-encoding") > 1) {
+        return SL_E_UNSUPPORTED;
     }
     bool is_known = sl_str_case_eq(coding, SL_STR("gzip")) || sl_str_case_eq(coding, SL_STR("x-gzip")) ||
                     sl_str_case_eq(coding, SL_STR("deflate"));
@@ -274,17 +341,21 @@ static int call_head(struct sl_hcall *call, struct sl_str bytes)
     }
     memcpy(head + conn->in.len, bytes.p, bytes.n);
     sl_buf_done(&conn->in);
-    struct sl_msg_fault fault = { 502, "the reply's head is malformed" };
+    struct sl_msg_fault fault = { 502, "the head of the upstream's reply is malformed" };
     int r = sl_msg_parse_response(call->msg, sl_str_make(head, total), false, call->arena, &fault);
     if (r < 0) {
         call_fail(call, r == SL_E_NOMEM ? SL_HF_MEMORY : SL_HF_BAD_RESPONSE, fault.text);
         return r;
     }
     if (call->msg->status == 101) {
-        call_fail(call, SL_HF_BAD_RESPONSE, "101 Switching Protocols was not asked for");
+        call_fail(call, SL_HF_BAD_RESPONSE, "the upstream answered 101 Switching Protocols, which was not asked for");
         return SL_E_INVAL;
     }
     if (call->msg->status < 200) {
+        if (++call->n_interim > SL_HCALL_INTERIM_MAX) {
+            call_fail(call, SL_HF_BAD_RESPONSE, "the upstream sends a flood of interim (1xx) replies");
+            return SL_E_LIMIT;
+        }
         sl_msg_init(&conn->msg, SL_HEAD_RESPONSE, call->client->conf.max_head);
         return SL_E_AGAIN;
     }
@@ -297,7 +368,7 @@ static int call_head(struct sl_hcall *call, struct sl_str bytes)
                                                           : -1;
     r = inflate_setup(call, &call->msg->headers, &length);
     if (r < 0) {
-        call_fail(call, SL_HF_BAD_RESPONSE, "the reply has a Content-Encoding that was not asked for");
+        call_fail(call, SL_HF_BAD_RESPONSE, "the upstream's reply has a Content-Encoding that was not asked for");
         return r;
     }
     call->cbs->on_head(call, call->msg->status, &call->msg->headers, length);
@@ -311,7 +382,10 @@ static int call_push_head(struct sl_hcall *call, struct sl_str bytes, size_t *re
     size_t used = 0;
     int done = sl_head_check_push(&conn->msg.check, bytes, &used);
     if (done < 0) {
-        call_fail(call, SL_HF_BAD_RESPONSE, sl_head_fault_text(conn->msg.check.fault));
+        enum sl_head_fault fault = conn->msg.check.fault;
+        bool is_large = fault == SL_HEAD_TOO_LARGE || fault == SL_HEAD_TARGET_TOO_LARGE;
+        call_fail(call, SL_HF_BAD_RESPONSE,
+                  is_large ? "the head of the upstream's reply is larger than 64 KiB" : sl_head_fault_text(fault));
         return done;
     }
     *ret_used = used;
@@ -365,8 +439,8 @@ void sl_hcall_on_eof(struct sl_hcall *call, bool is_truncated)
     if (!call->conn->is_head_done) {
         if (!call_retry(call)) {
             call_fail(call, call->has_reply_bytes ? SL_HF_BAD_RESPONSE : SL_HF_CLOSED,
-                      call->has_reply_bytes ? "the connection was closed inside the reply's head"
-                                            : "the connection was closed before a reply");
+                      call->has_reply_bytes ? "the upstream closed the connection inside its reply's head"
+                                            : "the upstream closed the connection without a reply");
         }
         return;
     }
@@ -374,7 +448,7 @@ void sl_hcall_on_eof(struct sl_hcall *call, bool is_truncated)
         call_end(call, false);
         return;
     }
-    call_fail(call, SL_HF_BROKEN, "the connection was closed before the reply's end");
+    call_fail(call, SL_HF_BROKEN, "the upstream closed the connection before its reply's end");
 }
 
 void sl_hcall_on_broken(struct sl_hcall *call, const char *text)
@@ -396,15 +470,18 @@ static void call_on_timer(struct sl_timer *timer)
 {
     struct sl_hcall *call = SL_CONTAINER_OF(timer, struct sl_hcall, timer);
     if (call_now(call) >= call->total_deadline_usec) {
-        call_fail(call, SL_HF_TIMEOUT_TOTAL, "the call took longer than upstream.timeouts.total");
-    } else if (!call->connected_usec || (!call->is_reused && !sl_stream_is_secure_or_plain(&call->conn->stream))) {
-        call_fail(call, SL_HF_TIMEOUT_CONNECT, "no connection within upstream.timeouts.connect");
+        call_fail(call, SL_HF_TIMEOUT_TOTAL, "the upstream did not finish in time (upstream.timeouts.total)");
+    } else if (!call->connected_usec || !sl_stream_is_secure_or_plain(&call->conn->stream)) {
+        call_fail(call, SL_HF_TIMEOUT_CONNECT, "no connection to the upstream in time (upstream.timeouts.connect)");
+    } else if (!call->is_sent && !call->conn->is_head_done &&
+               sl_stream_unsent(&call->conn->stream) != call->unsent_seen) {
+        call_sending(call); /* slow, but it moves */
     } else if (!call->is_sent && !call->conn->is_head_done) {
         call_fail(call, SL_HF_TIMEOUT_IDLE, "the upstream stopped reading the request (upstream.timeouts.idle)");
     } else if (!call->conn->is_head_done) {
-        call_fail(call, SL_HF_TIMEOUT_FIRST_BYTE, "no reply within upstream.timeouts.first_byte");
+        call_fail(call, SL_HF_TIMEOUT_FIRST_BYTE, "the upstream did not reply in time (upstream.timeouts.first_byte)");
     } else {
-        call_fail(call, SL_HF_TIMEOUT_IDLE, "the reply stopped arriving (upstream.timeouts.idle)");
+        call_fail(call, SL_HF_TIMEOUT_IDLE, "the upstream's reply stopped arriving (upstream.timeouts.idle)");
     }
 }
 
@@ -418,6 +495,7 @@ int sl_hcall_start(struct sl_hcall *call, struct sl_hclient *client, const struc
         .cbs = cbs, .user = user, .client = client, .arena = arena, .req = *req, .timeouts = *timeouts
     };
     sl_timer_init(&call->timer, call_on_timer);
+    sl_timer_init(&call->later, call_on_later);
     call->start_usec = call_now(call);
     call->total_deadline_usec = call->start_usec + timeouts->total_usec;
     int r = call_format(call, base);
@@ -467,6 +545,10 @@ void sl_hcall_resume(struct sl_hcall *call)
 {
     if (call->is_active && call->is_paused) {
         call->is_paused = false;
+        if (call->is_held || call->is_end_due) {
+            sl_timer_set(call->client->loop, &call->later, call_now(call));
+            return;
+        }
         call_arm(call, call_now(call), call->timeouts.idle_usec);
         sl_stream_read_start(&call->conn->stream);
     }

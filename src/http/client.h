@@ -88,8 +88,19 @@ struct sl_hcall {
     uint64_t total_deadline_usec;
     struct sl_msg *msg;
     struct sl_inflate *inflate;
-    bool is_active, is_in_read, is_paused, was_retried, has_reply_bytes, is_sent;
+    struct sl_buf zipped;  /* compressed bytes that came with the ones after which the call was paused */
+    struct sl_timer later; /* goes on with them */
+    uint64_t dial_usec;    /* when connecting began */
+    size_t unsent_seen;    /* of the request, when the timer looked last */
+    uint32_t n_interim;    /* 1xx replies */
+    bool is_active, is_paused, was_retried, has_reply_bytes, is_sent;
+    bool is_held;    /* the decoder has more to give, from `zipped` or from within */
+    bool is_end_due; /* the body is complete, but for that */
+    bool has_rest;   /* bytes came behind the reply */
 };
+
+/* Interim (1xx) replies before the one that counts; more are a fault. */
+#define SL_HCALL_INTERIM_MAX 16
 
 struct sl_hclient_conf {
     size_t max_head; /* of a reply */

@@ -179,7 +179,8 @@ int sl_msg_parse_response(struct sl_msg *msg, struct sl_str head, bool is_head, 
     }
     const struct sl_headers *h = &msg->headers;
     uint32_t n_te = sl_headers_count(h, "transfer-encoding");
-    if (n_te && (n_te > 1 || sl_headers_count(h, "content-length") ||
+    bool is_1_0 = line.n > 7 && line.p[7] == '0'; /* which has no such field (RFC 9112 6.1) */
+    if (n_te && (n_te > 1 || is_1_0 || sl_headers_count(h, "content-length") ||
                  !sl_str_case_eq(sl_headers_get(h, "transfer-encoding"), SL_STR("chunked")))) {
         return msg_refuse(ret_fault, 502, "the reply's length is ambiguous");
     }

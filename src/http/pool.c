@@ -218,7 +218,7 @@ static void conn_on_dialled(void *arg, enum sl_dial_result result, const char *t
         connect_failed(conn, result == SL_DIAL_TIMEOUT ? SL_HF_TIMEOUT_CONNECT : SL_HF_CONNECT, text);
         return;
     }
-    if (conn->client->conf.proxy.host.n) {
+    if (conn->is_proxied) {
         if (proxy_ask(conn) < 0) {
             connect_failed(conn, SL_HF_CONNECT, "cannot write to the proxy");
         }
@@ -294,6 +294,7 @@ struct sl_upconn *sl_upconn_dial(struct sl_hclient *client, struct sl_uporigin *
     const struct sl_uri *proxy = &client->conf.proxy;
     /* Behind a proxy it is the proxy that resolves and connects: its own rules hold there. */
     const struct sl_guard *guard = proxy->host.n ? NULL : call->req.guard;
+    conn->is_proxied = proxy->host.n > 0;
     struct sl_str host = proxy->host.n ? proxy->host : origin->host;
     uint16_t port = proxy->host.n ? proxy->port : origin->port;
     if (sl_dial_start_guarded(client->loop, host, port, guard, deadline_usec, &conn->stream, conn_on_dialled, conn,

@@ -31,6 +31,7 @@ struct sl_upconn {
     enum sl_upconn_state state;
     struct sl_msg msg;
     struct sl_buf in; /* an incomplete head */
+    bool is_proxied;  /* it dialled the proxy */
     bool has_served;
     bool is_head_done;
 };

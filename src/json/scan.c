@@ -182,10 +182,11 @@ void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
             scan->state = *p++ == '{' ? ST_KEY_WAIT : scan->state;
             break;
         case ST_KEY_WAIT:
-            if (*p++ == '"') {
+            if (*p == '"') {
                 scan->state = ST_KEY;
                 scan->matched = 0;
             }
+            scan->is_closed |= *p++ == '}';
             break;
         case ST_KEY:
             p = key_push(scan, p, end);
@@ -215,6 +216,11 @@ void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
             break;
         }
     }
+}
+
+bool sl_json_scan_is_cut(const struct sl_json_scan *scan)
+{
+    return scan->state != ST_START && !scan->is_closed;
 }
 
 bool sl_json_scan_value(const struct sl_json_scan *scan, struct sl_str *ret)

@@ -19,6 +19,7 @@ struct sl_json_scan {
     uint8_t matched;
     bool is_match;
     bool is_found;
+    bool is_closed; /* the object's closing brace was seen */
     uint32_t depth;
 };
 
@@ -28,6 +29,8 @@ void sl_json_scan_init(struct sl_json_scan *scan, const char *key, size_t max_va
 void sl_json_scan_done(struct sl_json_scan *scan);
 /* Long strings outside the wanted member are skipped 16 bytes at a time. */
 void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes);
+/* An object began and its end was not seen. */
+bool sl_json_scan_is_cut(const struct sl_json_scan *scan);
 /* The complete value seen so far, or false. */
 bool sl_json_scan_value(const struct sl_json_scan *scan, struct sl_str *ret);
 

@@ -96,6 +96,20 @@ static struct sl_str text_cut(struct sl_str s)
     return to > from ? sl_str_sub(s, from, to) : SL_STR_NONE;
 }
 
+static bool is_markup(struct sl_str s)
+{
+    s = sl_str_trim(s);
+    return s.n && s.p[0] == '<';
+}
+
+/* Of a page for people (edge proxies answer with one) the title is what fits a program's error. */
+static struct sl_str title_of(struct sl_str s)
+{
+    ptrdiff_t from = sl_str_find(s, SL_STR("<title>"), 0);
+    ptrdiff_t to = from < 0 ? -1 : sl_str_find(s, SL_STR("</title>"), (size_t)from);
+    return to < 0 ? s : sl_str_sub(s, (size_t)from + 7, (size_t)to);
+}
+
 void sl_errbody_read(struct sl_str body, struct sl_arena *arena, struct sl_errbody *ret)
 {
     *ret = (struct sl_errbody){ 0 };
@@ -107,7 +121,7 @@ void sl_errbody_read(struct sl_str body, struct sl_arena *arena, struct sl_errbo
     }
     sl_json_done(&doc);
     if (!ret->message.p) {
-        ret->message = text_cut(body);
+        ret->message = text_cut(is_markup(body) ? title_of(body) : body);
     }
 }
 

@@ -208,10 +208,11 @@ enum sl_pass { SL_PASS_FORWARD, SL_PASS_DROP, SL_PASS_DONE /* forward; it was th
 
 /* A pass-through stream's bookkeeping, per attempt. */
 struct sl_pass_state {
-    bool is_asked;   /* we asked for the usage chunk, the client did not: it must not see it */
-    bool is_done;    /* [DONE] or its like was seen */
-    bool has_finish; /* a finish_reason was seen on a choice */
-    bool has_error;  /* the upstream reported an error inside the stream */
+    bool is_asked;                 /* we asked for the usage chunk, the client did not: it must not see it */
+    bool is_done;                  /* [DONE] or its like was seen */
+    bool has_finish;               /* a finish_reason was seen on a choice */
+    bool has_error;                /* the upstream reported an error inside the stream */
+    enum sl_error_type error_type; /* which one */
     struct sl_usage usage;
 };
 

@@ -26,18 +26,6 @@ static double component(uint64_t hash, uint32_t i)
     return (double)((int64_t)(h % 20001) - 10000) / 10000.0;
 }
 
-static void base64_add(struct sl_buf *out, const unsigned char *p, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        uint32_t word = (uint32_t)p[i] << 16 | (i + 1 < n ? (uint32_t)p[i + 1] << 8 : 0) | (i + 2 < n ? p[i + 2] : 0);
-        sl_buf_add_char(out, digits[word >> 18]);
-        sl_buf_add_char(out, digits[word >> 12 & 63]);
-        sl_buf_add_char(out, i + 1 < n ? digits[word >> 6 & 63] : '=');
-        sl_buf_add_char(out, i + 2 < n ? digits[word & 63] : '=');
-    }
-}
-
 void sl_mock_embedding(struct sl_buf *out, struct sl_str text, uint32_t dimensions, bool is_base64)
 {
     uint64_t hash = sl_mock_hash(text, 0);
@@ -61,6 +49,6 @@ void sl_mock_embedding(struct sl_buf *out, struct sl_str text, uint32_t dimensio
         }
     }
     sl_buf_add_char(out, '"');
-    base64_add(out, bytes, (size_t)dimensions * 4);
+    sl_buf_add_base64(out, sl_str_make((const char *)bytes, (size_t)dimensions * 4));
     sl_buf_add_char(out, '"');
 }

@@ -3,6 +3,7 @@
  * words before it parses. */
 #include "llm/openai.h"
 
+#include "llm/errbody.h"
 #include "wire/sse.h"
 
 static void count_read(struct sl_json_val object, const char *key, int64_t *ret)
@@ -137,6 +138,33 @@ static enum sl_pass chunk_note(struct sl_pass_state *state, struct sl_str json, 
     return state->is_asked && is_empty ? SL_PASS_DROP : SL_PASS_FORWARD;
 }
 
+static struct sl_str word_of(struct sl_json_val v)
+{
+    struct sl_str raw = sl_json_is(v, SL_JSON_STRING) ? sl_json_raw(v) : SL_STR_NONE;
+    return raw.n > 2 ? sl_str_sub(raw, 1, raw.n - 1) : SL_STR_NONE;
+}
+
+/* An event whose data begins with an error object. */
+static void error_note(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
+{
+    if (!sl_str_has_prefix(event, SL_STR("data:"))) {
+        return;
+    }
+    struct sl_str data = sl_str_trim(sl_str_sub(event, 5, event.n));
+    if (data.n < 10 || data.p[0] != '{' || !has(sl_str_sub(data, 0, 10), SL_STR("\"error"))) {
+        return;
+    }
+    if (sl_json_parse(scratch, data) < 0) {
+        return;
+    }
+    struct sl_json_val error = sl_json_get(sl_json_root(scratch), "error");
+    if (!sl_json_is(error, SL_JSON_OBJECT) && !sl_json_is(error, SL_JSON_STRING)) {
+        return;
+    }
+    state->has_error = true;
+    state->error_type = sl_error_type_of(0, word_of(sl_json_get(error, "type")), word_of(sl_json_get(error, "code")));
+}
+
 enum sl_pass sl_openai_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
 {
     if (!state->has_finish) {
@@ -144,10 +172,7 @@ enum sl_pass sl_openai_pass_event(struct sl_pass_state *state, struct sl_str eve
         state->has_finish = c == '"';
     }
     bool has_usage = value_behind(event, SL_STR("\"usage\"")) == '{';
-    struct sl_str head = sl_str_trim(sl_str_sub(event, 5, event.n));
-    if (sl_str_has_prefix(event, SL_STR("data:")) && sl_str_has_prefix(head, SL_STR("{\"error\":"))) {
-        state->has_error = true;
-    }
+    error_note(state, event, scratch);
     bool may_be_end = event.n < 256; /* [DONE]; a comment beside it is seldom longer */
     if (!has_usage && !may_be_end) {
         return SL_PASS_FORWARD;

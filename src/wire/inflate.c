@@ -7,6 +7,8 @@
 #define OUT_BYTES 16384
 /* Window of 15 bits; 32: gzip or zlib, told from the header. */
 #define WINDOW_BITS (15 + 32)
+/* Negative: neither. Some servers' "deflate" has no zlib header (RFC 9110 8.4.1.2 notes it). */
+#define RAW_WINDOW_BITS (-15)
 
 struct sl_inflate {
     z_stream z;
@@ -59,7 +61,12 @@ int sl_inflate_push(struct sl_inflate *inf, struct sl_str bytes, sl_inflate_fn o
 {
     if (bytes.n && !inf->has_begun) {
         inf->has_begun = true;
-        inf->is_gzip = (unsigned char)bytes.p[0] == 0x1f;
+        unsigned char first = (unsigned char)bytes.p[0];
+        inf->is_gzip = first == 0x1f;
+        /* zlib's first byte names method 8 (RFC 1950); no deflate block begins like that, for its padding is zero. */
+        if (!inf->is_gzip && (first & 15) != 8 && inflateReset2(&inf->z, RAW_WINDOW_BITS) != Z_OK) {
+            return SL_E_INVAL;
+        }
     }
     inf->z.next_in = (unsigned char *)(uintptr_t)bytes.p;
     inf->z.avail_in = (unsigned)bytes.n;
@@ -82,6 +89,11 @@ int sl_inflate_push(struct sl_inflate *inf, struct sl_str bytes, sl_inflate_fn o
             return 0; /* all input used, all output given */
         }
     }
+}
+
+struct sl_str sl_inflate_rest(const struct sl_inflate *inf)
+{
+    return sl_str_make((const char *)inf->z.next_in, inf->z.avail_in);
 }
 
 int sl_inflate_finish(const struct sl_inflate *inf)

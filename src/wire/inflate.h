@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decodes Content-Encoding gzip (and zlib-wrapped deflate) as it arrives, through zlib. */
+/* Decodes Content-Encoding gzip and deflate (with zlib's header or without) as it arrives, through zlib. */
 #ifndef SL_WIRE_INFLATE_H
 #define SL_WIRE_INFLATE_H
 
@@ -16,6 +16,9 @@ void sl_inflate_free(struct sl_inflate *inf);
 /* Feeds compressed bytes; decoded ones come to the callback in pieces of at most 16 KiB. SL_E_INVAL: not gzip, or
  * damaged (also a second member's junk). Concatenated gzip members are decoded one behind the other (RFC 1952 2.2). */
 SL_MUST int sl_inflate_push(struct sl_inflate *inf, struct sl_str bytes, sl_inflate_fn on_bytes, void *arg);
+/* After a push that the callback stopped: what of its bytes was not used. The decoder goes on with the next push, which
+ * may be empty: it may hold output of its own. */
+struct sl_str sl_inflate_rest(const struct sl_inflate *inf);
 /* At the end of the body: 0, or SL_E_TRUNCATED. */
 SL_MUST int sl_inflate_finish(const struct sl_inflate *inf);
 

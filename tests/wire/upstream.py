@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A scripted upstream: a test gives a handler and has every byte in its hand."""
+"""A scripted upstream: a test gives a handler and has every byte in its hand. Beside it a proxy, and certificates."""
+import base64
+import datetime
+import ipaddress
 import json
+import pathlib
 import queue
 import select
 import socket
@@ -63,6 +67,17 @@ class Exchange:
         self.conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.conn.close()
 
+    def cut(self):
+        """TCP's end without TLS's."""
+        raw = self.conn.detach() if isinstance(self.conn, ssl.SSLSocket) else self.conn.fileno()
+        sock = socket.socket(fileno=raw)
+        sock.shutdown(socket.SHUT_RDWR)
+        sock.close()
+
+    def hold(self):
+        """Says nothing more, until the peer has gone."""
+        return self.wait_closed()
+
     def wait_closed(self, deadline=DEADLINE):
         """Until the peer closed its end; returns the seconds that took, or None."""
         start = time.monotonic()
@@ -78,21 +93,24 @@ class Exchange:
 
 
 class Upstream:
-    """Calls handler(exchange) for every request; what it raises is told by `check`."""
+    """Calls handler(exchange) for every request; what it raises is told by `check`. With `on_connect` that is called with the raw connection
+    instead, before anything is read."""
 
-    def __init__(self, handler=None, tls=None, host="127.0.0.1"):
+    def __init__(self, handler=None, tls=None, host="127.0.0.1", on_connect=None, backlog=256):
         self.handler = handler
+        self.on_connect = on_connect
         self.tls = tls
-        self.sock = socket.socket()
+        self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.sock.bind((host, 0))
-        self.sock.listen(256)
+        self.sock.listen(backlog)
         self.port = self.sock.getsockname()[1]
-        self.base = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/v1"
+        self.base = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}/v1"
         self.requests = []
         self.arrived = queue.Queue()
         self.n_connections = 0
         self.errors = []
+        self.broken = []  # connections that ended otherwise than between two requests
         self.lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -109,6 +127,9 @@ class Upstream:
     def _serve(self, conn):
         try:
             conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.on_connect:
+                self.on_connect(conn)
+                return
             if self.tls:
                 conn = self.tls.wrap_socket(conn, server_side=True)
             buf = b""
@@ -132,9 +153,12 @@ class Upstream:
                     exchange = Exchange(conn, head, headers, body, len(self.requests))
                     self.requests.append(exchange)
                 self.arrived.put(exchange)
-                self.handler(exchange)
-        except (OSError, ssl.SSLError):
-            pass
+                try:
+                    self.handler(exchange)
+                except ValueError as e:
+                    raise RuntimeError(f"handler: {e}") from e
+        except (OSError, ssl.SSLError, ValueError) as e:
+            self.broken.append(e)
         except Exception as e:  # a test's handler failed: the test must know
             self.errors.append(e)
             conn.close()
@@ -145,3 +169,121 @@ class Upstream:
     def close(self):
         self.sock.close()
         assert not self.errors, self.errors
+
+
+class Proxy:
+    """An HTTP proxy that knows CONNECT. `answer` replaces its 200 by other bytes; `auth` is "user:password"."""
+
+    def __init__(self, auth=None, answer=None, host="127.0.0.1"):
+        self.auth, self.answer = auth, answer
+        self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.sock.bind((host, 0))
+        self.sock.listen(64)
+        self.port = self.sock.getsockname()[1]
+        self.url = f"http://{auth + '@' if auth else ''}{f'[{host}]' if ':' in host else host}:{self.port}"
+        self.heads = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                conn, _ = self.sock.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(conn,), daemon=True).start()
+
+    def _serve(self, conn):
+        try:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                data = conn.recv(65536)
+                if not data:
+                    return
+                head += data
+            self.heads.append(head.decode())
+            if self.answer is not None:
+                conn.sendall(self.answer)
+                if not self.answer:
+                    conn.close()
+                return
+            want = self.auth and "Proxy-Authorization: Basic " + base64.b64encode(self.auth.encode()).decode() + "\r\n"
+            if want and want not in head.decode():
+                conn.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=x\r\nContent-Length: 0\r\n\r\n")
+                return
+            where = head.decode().split(" ")[1]
+            name, port = where.rsplit(":", 1)
+            up = socket.create_connection((name.strip("[]"), int(port)), timeout=DEADLINE)
+            conn.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            threading.Thread(target=self._pump, args=(up, conn), daemon=True).start()
+            self._pump(conn, up)
+        except OSError:
+            pass
+
+    @staticmethod
+    def _pump(a, b):
+        try:
+            while data := a.recv(65536):
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.sock.close()
+
+
+class Authority:
+    """A certificate authority and what it signs."""
+
+    def __init__(self, directory):
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+
+        self.dir = pathlib.Path(directory)
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+        self.cert = self._sign(self.name, self.key.public_key(), [], True, 1)
+        self.path = str(self._write("ca.pem", self.cert))
+
+    def _sign(self, subject, public, names, is_ca, days):
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+
+        now = datetime.datetime.now(datetime.timezone.utc)
+        start = now - datetime.timedelta(days=3)
+        builder = x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(public).serial_number(x509.random_serial_number())
+        builder = builder.not_valid_before(start).not_valid_after(now + datetime.timedelta(days=days))
+        builder = builder.add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
+        if names:
+            alt = []
+            for n in names:
+                try:
+                    alt.append(x509.IPAddress(ipaddress.ip_address(n)))
+                except ValueError:
+                    alt.append(x509.DNSName(n))
+            builder = builder.add_extension(x509.SubjectAlternativeName(alt), critical=False)
+        return builder.sign(self.key, hashes.SHA256())
+
+    def _write(self, name, cert, key=None):
+        from cryptography.hazmat.primitives import serialization as ser
+
+        path = self.dir / name
+        text = cert.public_bytes(ser.Encoding.PEM)
+        if key:
+            text += key.private_bytes(ser.Encoding.PEM, ser.PrivateFormat.PKCS8, ser.NoEncryption())
+        path.write_bytes(text)
+        return path
+
+    def server(self, *names, days=1):
+        """A server's TLS context with a certificate for these names."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        cert = self._sign(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")]), key.public_key(), names, False, days)
+        ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        ctx.load_cert_chain(str(self._write(f"{'_'.join(names).replace(':', '-')}{days}.pem", cert, key)))
+        return ctx

@@ -64,7 +64,7 @@ static void gzip_and_zlib_come_back(void **state)
     for (size_t i = 0; i < TEXT_BYTES; i++) {
         text[i] = (char)('a' + (i * i / 7) % 26);
     }
-    for (int window = 15; window <= 31; window += 16) {
+    for (int window = -15; window <= 31; window += window < 0 ? 30 : 16) { /* bare deflate, zlib, gzip */
         size_t n = deflate_text(text, TEXT_BYTES, window, packed, 2 * TEXT_BYTES);
         for (size_t piece = 1; piece <= n; piece = piece * 3 + 1) {
             assert_int_equal(inflate_pieces(packed, n, piece, &sink), 0);
@@ -73,7 +73,7 @@ static void gzip_and_zlib_come_back(void **state)
         }
         assert_int_equal(inflate_pieces(packed, n - 1, 1000, &sink), SL_E_TRUNCATED);
         packed[n] = 'x'; /* junk behind the end */
-        assert_int_equal(inflate_pieces(packed, n + 1, 1000, &sink), window == 15 ? SL_E_INVAL : SL_E_TRUNCATED);
+        assert_int_equal(inflate_pieces(packed, n + 1, 1000, &sink), window < 16 ? SL_E_INVAL : SL_E_TRUNCATED);
         packed[n / 2] ^= 0x55;
         assert_true(inflate_pieces(packed, n, 1000, &sink) < 0);
     }
@@ -87,8 +87,50 @@ static void gzip_and_zlib_come_back(void **state)
     free(sink.p);
 }
 
+struct stopper {
+    struct sink sink;
+    unsigned left; /* calls until it stops */
+};
+
+static int on_bytes_then_stop(void *arg, struct sl_str bytes)
+{
+    struct stopper *stopper = arg;
+    SL_IGNORE(on_bytes(&stopper->sink, bytes));
+    return --stopper->left == 0 ? SL_E_AGAIN : 0;
+}
+
+/* Stopped after every so many pieces, it goes on with what is left, and with what it holds itself. */
+static void a_stopped_push_goes_on(void **state)
+{
+    (void)state;
+    char *text = malloc(TEXT_BYTES);
+    unsigned char *packed = malloc(2 * TEXT_BYTES);
+    memset(text, 'x', TEXT_BYTES);
+    size_t n = deflate_text(text, TEXT_BYTES, 31, packed, 2 * TEXT_BYTES);
+    for (unsigned every = 1; every < 8; every++) {
+        struct sl_inflate *inf;
+        struct stopper stopper = { { malloc(2 * TEXT_BYTES), 0 }, every };
+        assert_int_equal(sl_inflate_new(&inf), 0);
+        struct sl_str rest = sl_str_make((const char *)packed, n);
+        int r;
+        while ((r = sl_inflate_push(inf, rest, on_bytes_then_stop, &stopper)) == SL_E_AGAIN) {
+            rest = sl_inflate_rest(inf);
+            stopper.left = every;
+        }
+        assert_int_equal(r, 0);
+        assert_int_equal(sl_inflate_finish(inf), 0);
+        assert_int_equal(stopper.sink.n, TEXT_BYTES);
+        assert_memory_equal(stopper.sink.p, text, TEXT_BYTES);
+        free(stopper.sink.p);
+        sl_inflate_free(inf);
+    }
+    free(text);
+    free(packed);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(gzip_and_zlib_come_back) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(gzip_and_zlib_come_back),
+                                        cmocka_unit_test(a_stopped_push_goes_on) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

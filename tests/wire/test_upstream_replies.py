@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Upstreams that lie: what a whole reply can be, and what the client gets for it. Never a crash, never two error bodies, never a part of a reply that
+looks whole."""
+import gzip
+import json
+import zlib
+
+import pytest
+
+from harness import CHAT_REPLY, SANITIZED
+from lab import Lab
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+N = b"Content-Length: %d\r\n\r\n" % len(CHAT_REPLY)
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+WHOLE = OK + N + CHAT_REPLY
+BAD, BROKEN = "provider_bad_response", "provider_stream_broken"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    lab = Lab(tmp_path_factory.mktemp("replies"), {"upstream": {"timeouts": {"first_byte": "800ms"}}})
+    yield lab
+    lab.close()
+
+
+def chunks(body, size=7):
+    return b"".join(b"%x\r\n%b\r\n" % (len(body[i : i + size]), body[i : i + size]) for i in range(0, len(body), size))
+
+
+def zipped(data, wbits):
+    z = zlib.compressobj(6, zlib.DEFLATED, wbits)
+    return z.compress(data) + z.flush()
+
+
+def coded(name, data):
+    return OK + b"Content-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (name, len(data)) + data
+
+
+GOOD = {
+    "length": WHOLE,
+    "chunked": CHUNKED + chunks(CHAT_REPLY) + b"0\r\n\r\n",
+    "chunked, extensions and trailer": CHUNKED + b"%x;a=\"b; c\"\r\n%b\r\n0\r\nX-Sum: 1\r\n\r\n" % (len(CHAT_REPLY), CHAT_REPLY),
+    "until close": OK + b"\r\n" + CHAT_REPLY,
+    "http/1.0": b"HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n" + CHAT_REPLY,
+    "no reason": WHOLE.replace(b"200 OK", b"200", 1),
+    "a few interim replies": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" + WHOLE,
+    "gzip": coded(b"gzip", gzip.compress(CHAT_REPLY)),
+    "x-gzip": coded(b"X-GZIP", gzip.compress(CHAT_REPLY)),
+    "two gzip members": coded(b"gzip", gzip.compress(CHAT_REPLY[:50]) + gzip.compress(CHAT_REPLY[50:])),
+    "deflate": coded(b"deflate", zipped(CHAT_REPLY, 15)),
+    "deflate without zlib's header": coded(b"deflate", zipped(CHAT_REPLY, -15)),
+    "identity": coded(b"identity", CHAT_REPLY),
+    "gzip, chunked": OK + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks(gzip.compress(CHAT_REPLY), 3) + b"0\r\n\r\n",
+    "bytes behind the reply": WHOLE + WHOLE,
+    "content-length in an unusual case": WHOLE.replace(b"Content-Length", b"cOnTeNt-LeNgTh"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_lawful_replies_pass_untouched(lab, name):
+    r = lab.call(GOOD[name])
+    assert (r.status, r.body, r.complete) == (200, CHAT_REPLY, True)
+    assert r.get("content-encoding") is None and lab.n_requests == 1
+    line = lab.log()
+    assert line["input_tokens"] == 9 and line["output_tokens"] == 3 and line["error_type"] is None
+    m = lab.call(GOOD[name], mlflow=True)
+    assert m.status == 200 and m.json()["choices"][0]["message"]["content"] == "hi \u00e9"
+
+
+# Before a byte of the reply's body can have left: an error.
+REFUSED = {
+    "nothing": b"",
+    "not http": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "bare body": CHAT_REPLY,
+    "http/2": b"\0\0\x12\x04\0\0\0\0\0\0\3\0\0\0\x64",
+    "head without end": OK,
+    "half a status line": b"HTTP/1.1 20",
+    "status of four digits": WHOLE.replace(b"200", b"2000", 1),
+    "status 0": WHOLE.replace(b"200", b"000", 1),
+    "http/3.0": WHOLE.replace(b"1.1", b"3.0", 1),
+    "NUL in the head": WHOLE.replace(b"application", b"appl\0ication"),
+    "bare LF": WHOLE.replace(b"\r\n", b"\n"),
+    "bare CR": WHOLE.replace(b"json\r\n", b"json\rX: y\r\n"),
+    "folded line": WHOLE.replace(b"json\r\n", b"json\r\n folded: x\r\n"),
+    "space before the colon": WHOLE.replace(b"Content-Type:", b"Content-Type :"),
+    "head of a megabyte": OK + b"X-Big: " + b"x" * 1000000 + b"\r\n" + N + CHAT_REPLY,
+    "a megabyte of status line": b"HTTP/1.1 200 " + b"O" * 1000000,
+    "10,000 fields": OK + b"X-Y: z\r\n" * 10000 + N + CHAT_REPLY,
+    "a flood of interim replies": b"HTTP/1.1 102 Processing\r\n\r\n" * 20000 + WHOLE,
+    "101": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    "length and chunked": OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    "two lengths": OK + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+    "a list of lengths": OK + b"Content-Length: 4, 4\r\n\r\nabcd",
+    "negative length": OK + b"Content-Length: -1\r\n\r\n",
+    "signed length": OK + b"Content-Length: +4\r\n\r\nabcd",
+    "length of 2^64": OK + b"Content-Length: 18446744073709551616\r\n\r\n",
+    "transfer-encoding gzip": OK + b"Transfer-Encoding: gzip\r\n\r\n",
+    "transfer-encoding gzip, chunked": OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "transfer-encoding twice": OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked in http/1.0": CHUNKED.replace(b"1.1", b"1.0") + chunks(CHAT_REPLY) + b"0\r\n\r\n",
+    "brotli": coded(b"br", b"\x0b\x02\x80{}\x03"),
+    "gzip in gzip": coded(b"gzip, gzip", gzip.compress(gzip.compress(CHAT_REPLY))),
+    "gzip said twice": OK + b"Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n" + N + CHAT_REPLY,
+    "301": b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+    "307": b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /v2\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+    "304": b"HTTP/1.1 304 Not Modified\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_no_reply_is_502(lab, name):
+    for mlflow in (False, True):
+        r = lab.call(REFUSED[name], mlflow=mlflow)
+        assert r.status == 502 and r.complete, (r.status, r.body)
+        assert r.get("x-sluice-error-type") == BAD and r.get("location") is None
+        assert b"\n" not in r.body
+        assert r.json()["detail" if mlflow else "error"]
+        assert lab.n_requests == 1, "asked again"
+        assert lab.log()["error_type"] == BAD
+
+
+# The head was good, so the client has it; then the reply must be seen to be cut.
+CUT = {
+    "too short": OK + b"Content-Length: %d\r\n\r\n" % (len(CHAT_REPLY) + 1) + CHAT_REPLY,
+    "chunked without its end": CHUNKED + chunks(CHAT_REPLY),
+    "chunk cut": CHUNKED + chunks(CHAT_REPLY)[:-4],
+    "garbage chunk size": CHUNKED + b"5\r\n{\"a\":\r\nzz\r\n1}",
+    "chunk longer than it says": CHUNKED + b"2\r\n{\"a\":1}\r\n0\r\n\r\n",
+    "chunk shorter than it says": CHUNKED + b"ff\r\n{\"a\":1}\r\n0\r\n\r\n",
+    "negative chunk size": CHUNKED + b"-1\r\n{}\r\n0\r\n\r\n",
+    "absurd chunk size": CHUNKED + b"fffffffffffffffff\r\n{}\r\n0\r\n\r\n",
+    "chunk sizes without CR": CHUNKED + b"2\n{}\n0\n\n",
+    "last chunk without its blank line": CHUNKED + chunks(CHAT_REPLY) + b"0\r\n",
+    "trailer of 64 kB": CHUNKED + chunks(CHAT_REPLY) + b"0\r\nX: " + b"y" * 65536 + b"\r\n\r\n",
+    "until close, but half the object": OK + b"\r\n" + CHAT_REPLY[:-20],
+    "gzip cut": coded(b"gzip", gzip.compress(CHAT_REPLY)[:-9]),
+    "gzip damaged": coded(b"gzip", gzip.compress(CHAT_REPLY)[:40] + b"\xff" * 60),
+    "not gzip at all": coded(b"gzip", CHAT_REPLY),
+}
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_what_breaks_is_cut(lab, name):
+    r = lab.call(CUT[name])
+    assert r.status == 200 and not r.complete and b"error" not in r.body
+    assert lab.n_requests == 1 and lab.log()["error_type"] == BROKEN
+    m = lab.call(CUT[name], mlflow=True)
+    assert m.status == 502 and m.complete and m.get("x-sluice-error-type") == BAD and lab.n_requests == 1
+
+
+def test_a_broken_reply_has_no_end_for_http_1_0_either(lab):
+    def handler(x):
+        x.send(CHUNKED + chunks(CHAT_REPLY))
+        x.close()
+
+    lab.up.handler = handler
+    conn = lab.daemon.connect()
+    body = json.dumps({"model": "chat", "messages": [{"role": "user", "content": "x"}]})
+    conn.send(f"POST /v1/chat/completions HTTP/1.0\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+    with pytest.raises(ConnectionResetError):
+        while conn.sock.recv(65536):
+            pass
+    conn.close()
+
+
+def test_every_cut_of_a_small_reply_is_seen(lab):
+    """Closed and reset behind every byte: head, length; chunked; both dialects."""
+    small = b'{"id":"x","object":"chat.completion","choices":[],"usage":{"prompt_tokens":1}}'
+    for whole in (OK + b"Content-Length: %d\r\n\r\n" % len(small) + small, CHUNKED + chunks(small, 40) + b"0\r\n\r\n"):
+        head = whole.index(b"\r\n\r\n") + 4
+        for at in range(len(whole)):
+            def handler(x, at=at):
+                x.send(whole[:at])
+                (x.reset if at % 2 else x.close)()
+
+            r = lab.call(handler)
+            if at < head:
+                assert r.status == 502 and r.complete and r.json()["error"]["message"], at
+            else:
+                assert (r.status, r.complete) in ((200, False), (502, True)), at
+                assert r.status == 502 or small.startswith(r.body), at
+            assert lab.n_requests == 1, at
+            if at % 5 == 0:
+                m = lab.call(handler, mlflow=True)
+                assert m.status == 502 and m.complete and m.json()["detail"], at
+
+
+HTML = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body></html>"
+
+
+def error(status, body, content_type=b"application/json", more=b""):
+    return b"HTTP/1.1 %b\r\nContent-Type: %b\r\n%bContent-Length: %d\r\n\r\n" % (status, content_type, more, len(body)) + body
+
+
+def test_an_openai_error_passes_as_it_is(lab):
+    body = b'{ "error": {"message": "no \\u00e9", "type": "tokens", "param": null, "code": "rate_limit_exceeded", "x": 1.0} }'
+    r = lab.call(error(b"429 Too Many Requests", body, more=b"x-ratelimit-remaining-tokens: 7\r\nretry-after: 3\r\n"))
+    assert (r.status, r.body) == (429, body)
+    assert r.get("x-ratelimit-remaining-tokens") == "7" and r.get("retry-after") == "3" and r.get("x-sluice-error-type") == "provider_rate_limited"
+    m = lab.call(error(b"429 Too Many Requests", body, more=b"x-ratelimit-remaining-tokens: 7\r\nretry-after: 3\r\n"), mlflow=True)
+    assert m.status == 429 and m.json() == {"detail": "no \u00e9"}
+    assert m.get("x-ratelimit-remaining-tokens") == "7" and m.get("retry-after") == "3"
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422, 500, 502, 504])
+def test_a_page_for_people_becomes_an_error_for_programs(lab, status):
+    r = lab.call(error(b"%d X" % status, HTML, b"text/html"))
+    assert r.status == status and r.get("content-type") == "application/json" and b"\n" not in r.body
+    assert "502 Bad Gateway" in r.json()["error"]["message"] and "<" not in r.json()["error"]["message"]
+    m = lab.call(error(b"%d X" % status, HTML, b"text/html"), mlflow=True)
+    assert m.status == 502 and "Received content type: text/html" in m.json()["detail"]
+    r = lab.call(error(b"%d X" % status, b"", b"text/html"))
+    assert r.status == status and r.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_credential_is_the_gateways_fault(lab, status):
+    body = b'{"error":{"message":"Incorrect API key provided: sk-test-secret","type":"invalid_request_error","param":null,"code":"invalid_api_key"}}'
+    for said in (body, HTML, b"", b'{"error":{"message":"' + b"x" * 400000 + b'"}}'):
+        r = lab.call(error(b"%d X" % status, said, more=b"www-authenticate: Bearer\r\n"))
+        assert r.status == 502 and r.get("x-sluice-error-type") == "provider_auth_failed" and r.get("x-should-retry") == "false"
+        assert "gateway's credential" in r.json()["error"]["message"] and b"sk-test" not in r.body
+    m = lab.call(error(b"%d X" % status, body), mlflow=True)
+    assert m.status == status and m.json()["detail"].startswith("Incorrect API key") and m.get("x-sluice-error-type") == "provider_auth_failed"
+
+
+def test_waits_are_passed_up_to_two_minutes(lab):
+    def wait(*lines):
+        r = lab.call(error(b"429 X", b'{"error":{"message":"m"}}', more="".join(f"{line}\r\n" for line in lines).encode()))
+        assert r.status == 429
+        return r.get("retry-after"), r.get("retry-after-ms"), r.get("x-ratelimit-reset-requests")
+
+    assert wait("Retry-After: 120") == ("120", None, None)
+    assert wait("Retry-After: 121") == (None, None, "121s")
+    assert wait("Retry-After: 86400", "x-ratelimit-reset-requests: 24h0m0s") == (None, None, "24h0m0s")
+    assert wait("retry-after-ms: 1500") == ("2", "1500", None)
+    assert wait("retry-after-ms: 500000") == (None, None, "500s")
+    assert wait("Retry-After: Wed, 21 Oct 2015 07:28:00 GMT") == ("0", None, None)
+    assert wait("Retry-After: soon") == (None, None, None)
+
+
+def test_large_error_bodies(lab):
+    body = b'{"error":{"message":"' + b"x" * 1000000 + b'"}}'
+    r = lab.call(error(b"400 Bad Request", body))
+    assert r.status == 400 and r.body == body and r.get("x-sluice-error-type") == "provider_rejected"
+    r = lab.call(error(b"302 Found", body))
+    assert r.status == 502
+    m = lab.call(error(b"400 Bad Request", body), mlflow=True)
+    assert m.status in (400, 502) and len(m.body) < 300000
+
+
+def test_headers_down(lab):
+    more = [("X-Custom", "1"), ("x-ratelimit-limit-requests", "60"), ("openai-processing-ms", "12"), ("openai-version", "2020-10-01"), ("x-request-id", "req_up"),
+            ("Set-Cookie", "a=b"), ("Server", "cloud"), ("Alt-Svc", "h3"), ("Strict-Transport-Security", "max-age=1"), ("OpenAI-Organization", "secret-org"),
+            ("Keep-Alive", "timeout=5"), ("X-Hop", "1"), ("X-A-Very-Long-Name-" + "y" * 80, "1"), ("Proxy-Authenticate", "Basic"), ("TE", "x"), ("Trailer", "X-Sum"),
+            ("Upgrade", "h2c"), ("x-sluice-route", "forged"), ("server-timing", "x"), ("Connection", "close"), ("Connection", "X-Hop, x-a-very-long-name-" + "y" * 80)]
+    for mlflow in (False, True):
+        r = lab.call(lambda x: x.reply(CHAT_REPLY, headers=more), mlflow=mlflow)
+        assert r.status == 200
+        names = [k.lower() for k, _ in r.headers]
+        for name in ("x-custom", "x-ratelimit-limit-requests", "openai-processing-ms", "openai-version"):
+            assert names.count(name) == 1, name
+        for name in ("set-cookie", "server", "alt-svc", "strict-transport-security", "openai-organization", "keep-alive", "x-hop", "proxy-authenticate", "te", "trailer",
+                     "upgrade", "transfer-encoding"):
+            assert name not in names, name
+        assert not any(n.startswith("x-a-very") for n in names)
+        assert r.get("x-request-id") == lab.id and r.get("x-sluice-upstream-request-id") == "req_up" and r.get("x-sluice-route") == "chat"
+        assert names.count("x-sluice-route") == 1 and names.count("server-timing") == 1 and names.count("content-type") == 1
+
+
+def test_headers_up(lab):
+    up = [("authorization", "Bearer client-key"), ("x-api-key", "client-key"), ("api-key", "client-key"), ("cookie", "a=client-key"), ("accept", "application/json"),
+          ("user-agent", "OpenAI/Python 2.0"), ("idempotency-key", "i-1"), ("openai-beta", "x=1"), ("anthropic-beta", "y"), ("x-stainless-lang", "python"),
+          ("X-Stainless-Retry-Count", "1"), ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"), ("tracestate", "a=b"),
+          ("openai-organization", "org-client"), ("openai-project", "p"), ("x-forwarded-for", "1.2.3.4"), ("accept-encoding", "gzip, br"), ("te", "trailers"),
+          ("connection", "tracestate"), ("x-custom", "1"), ("proxy-authorization", "Basic x"), ("upgrade", "h2c"), ("forwarded", "for=1")]
+    lab.call(WHOLE, headers=up)
+    got = lab.up.requests[-1]
+    head = got.head.decode().lower()
+    assert "client-key" not in head and got.get("authorization") == "Bearer sk-test-secret"
+    names = sorted(k.lower() for k, _ in got.headers)
+    assert names == sorted(["host", "content-length", "content-type", "authorization", "accept", "user-agent", "idempotency-key", "openai-beta", "anthropic-beta",
+                            "x-stainless-lang", "x-stainless-retry-count", "traceparent", "accept-encoding"])
+    assert got.get("accept-encoding") == "identity" and got.get("user-agent").startswith("OpenAI/Python 2.0 sluice/")
+    assert got.get("host") == f"127.0.0.1:{lab.up.port}" and got.line == "POST /v1/chat/completions HTTP/1.1"
+
+
+def test_the_body_differs_only_in_its_model(lab):
+    """Odd spacing, unknown members, number spellings, repeated members: all travel."""
+    body = (b'\t{ "messages" : [ {"role":"user","content":"h\\u00e9 \\ud83d\\ude00 \xc3\xa9", "x":1E+2} ] ,\r\n  "mo\\u0064el" :\t"chat" , "temperature":1.50e-0, '
+            b'"seed": 12345678901234567890123, "logit_bias":{"50256":-100}, "tools":[], "a":null, "a":2 , "response_format": {"type":"text"} } \n')
+    conn = lab.daemon.connect()
+    lab.up.handler = lambda x: x.reply(CHAT_REPLY)
+    conn.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert conn.reply().status == 200
+    conn.close()
+    assert lab.up.requests[-1].body == body.replace(b'"chat"', b'"gpt-4o-mini"')
+
+
+def test_gzip_bombs_stay_small(lab):
+    """A reply of 200 MB in 200 kB: passed on at the client's pace where it may be, refused where it must be collected."""
+    z = zlib.compressobj(9, zlib.DEFLATED, 31)
+    million = b'"' + b"x" * 999998 + b'"'
+    bomb = z.compress(b"[") + b"".join(z.compress(million + b",") for _ in range(200)) + z.compress(b"1]") + z.flush()
+    assert len(bomb) < 300000
+    before = lab.daemon.rss()
+    m = lab.call(coded(b"gzip", bomb), mlflow=True)
+    assert m.status == 502 and m.get("x-sluice-error-type") == BAD and "upstream.limits.reply" in m.json()["detail"]
+    conn = lab.start(lambda x: x.send(coded(b"gzip", bomb)))
+    head = conn.head()
+    assert head.status == 200
+    total, peak = 0, 0
+    while data := conn.chunk():
+        total += len(data)
+        peak = max(peak, lab.daemon.rss())
+    conn.close()
+    assert total == 200 * 1000001 + 3
+    assert SANITIZED or peak - before < 48 << 20, "the decoded reply was kept"
+
+
+def test_more_than_the_limit_is_not_collected(lab):
+    def handler(x):
+        x.send(CHUNKED)
+        try:
+            while True:
+                x.chunk(b" " * 1000000)
+        except OSError:
+            pass
+
+    before = lab.daemon.rss()
+    m = lab.call(handler, mlflow=True)
+    assert m.status == 502 and "upstream.limits.reply" in m.json()["detail"]
+    assert SANITIZED or lab.daemon.rss() - before < 80 << 20
+
+
+def test_the_daemon_still_serves(lab):
+    assert lab.call(WHOLE).body == CHAT_REPLY
