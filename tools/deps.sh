@@ -3,7 +3,7 @@
 # Installs the Debian packages that are missing. usage: deps.sh build|test|bench
 set -eu
 
-build="build-essential meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev zlib1g-dev node-llhttp"
+build="build-essential meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev zlib1g-dev node-llhttp libcurl4-openssl-dev"
 test="$build libcmocka-dev clang clang-format python3-venv nodejs npm curl openssl"
 bench="$test libsimdjson-dev nginx-light haproxy"
 

@@ -16,7 +16,7 @@ MAY_INCLUDE = {
     "store": {"base"},
     "gate": {"llm", "http", "store", "json", "wire", "net", "conf", "base"},
     "daemon": {"gate", "llm", "http", "store", "json", "wire", "net", "conf", "base"},
-    "client": {"json", "base"},
+    "client": {"json", "wire", "base"},
     "cli": set(),
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)

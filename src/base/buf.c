@@ -16,8 +16,8 @@ void sl_buf_init(struct sl_buf *buf, size_t max)
 void sl_buf_done(struct sl_buf *buf)
 {
     if (buf) {
-        free(buf->p);
-        *buf = (struct sl_buf){ .max = buf->max };
+        sl_alloc_free(buf->alloc, buf->p);
+        *buf = (struct sl_buf){ .max = buf->max, .alloc = buf->alloc };
     }
 }
 
@@ -44,7 +44,7 @@ int sl_buf_reserve(struct sl_buf *buf, size_t n)
         cap *= 2;
     }
     cap = SL_MIN(cap, buf->max);
-    char *p = realloc(buf->p, cap);
+    char *p = sl_alloc_resize(buf->alloc, buf->p, cap);
     if (!p) {
         return buf->status = SL_E_NOMEM;
     }

@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 
+#include "base/alloc.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -14,7 +15,8 @@ struct sl_buf {
     size_t len;
     size_t cap;
     size_t max;
-    int status; /* 0, SL_E_NOMEM or SL_E_LIMIT */
+    int status;                   /* 0, SL_E_NOMEM or SL_E_LIMIT */
+    const struct sl_alloc *alloc; /* NULL: the C library's */
 };
 
 #define SL_BUF_INIT(max_bytes) ((struct sl_buf){ .max = (max_bytes) })

@@ -220,21 +220,9 @@ bool sl_json_str_eq(struct sl_json_val v, struct sl_str text)
     return at == text.n;
 }
 
-int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *ret)
+size_t sl_json_decode(struct sl_json_val v, char *out)
 {
-    if (!sl_json_is(v, SL_JSON_STRING)) {
-        return SL_E_TYPE;
-    }
     struct sl_str raw = slice(v);
-    if (!sl_json_tok(v)->escaped) {
-        *ret = raw;
-        return 0;
-    }
-    /* Decoding never makes it longer: \uXXXX is 6 bytes for at most 3. */
-    char *out = sl_arena_bytes(arena, raw.n);
-    if (!out) {
-        return SL_E_NOMEM;
-    }
     size_t n = 0;
     const char *p = raw.p, *end = raw.p + raw.n;
     while (p < end) {
@@ -250,7 +238,25 @@ int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *re
             n += len;
         }
     }
-    *ret = sl_str_make(out, n);
+    return n;
+}
+
+int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *ret)
+{
+    if (!sl_json_is(v, SL_JSON_STRING)) {
+        return SL_E_TYPE;
+    }
+    struct sl_str raw = slice(v);
+    if (!sl_json_tok(v)->escaped) {
+        *ret = raw;
+        return 0;
+    }
+    /* Decoding never makes it longer: \uXXXX is 6 bytes for at most 3. */
+    char *out = sl_arena_bytes(arena, raw.n);
+    if (!out) {
+        return SL_E_NOMEM;
+    }
+    *ret = sl_str_make(out, sl_json_decode(v, out));
     return 0;
 }
 

@@ -138,6 +138,9 @@ bool sl_json_str_eq(struct sl_json_val v, struct sl_str text);
 /* The decoded text of a string: the slice itself when nothing is escaped, else a copy on the arena. Lone surrogates
  * become U+FFFD. SL_E_TYPE when not a string, SL_E_NOMEM. */
 SL_MUST int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *ret);
+/* The same for a value that is a string, into `out`, which has room for the raw bytes (decoding never makes it longer).
+ * Returns the bytes written. */
+size_t sl_json_decode(struct sl_json_val v, char *out);
 
 /* Typed getters with bounds. SL_E_TYPE / SL_E_RANGE / SL_E_INVAL (a fraction where an integer is wanted). Integers may
  * be spelt 2, 2.0 or 2e0 when `lax`. */

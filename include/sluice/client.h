@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libsluice: the gateway's API for C and C++ programs. Link with `pkg-config --libs sluice`; see libsluice(3).
+ *
+ *   sluice_opts *opts = sluice_opts_new();
+ *   sluice_opts_set_str(opts, "url", "http://127.0.0.1:5000", NULL);
+ *   sluice_client *client = NULL;
+ *   sluice_result *result = NULL;
+ *   sluice_error *err = NULL;
+ *   if (sluice_open(opts, &client, &err) == 0 &&
+ *       sluice_query(client, "chat", json, SLUICE_NUL_TERMINATED, &result, &err) == 0) {
+ *       puts(sluice_json_get(result, "choices[0].message.content", NULL));
+ *   } else {
+ *       fputs(sluice_error_text(err), stderr);
+ *   }
+ *   sluice_error_free(err);
+ *   sluice_result_free(result);
+ *   sluice_close(client);
+ *   sluice_opts_free(opts);
+ *
+ * Rules that hold for every function:
+ *   Errors     Functions that can fail return 0 (SLUICE_OK) or a negative SLUICE_E… code. `err` may be NULL; else it
+ *              receives, on failure only, an error that the caller frees with sluice_error_free.
+ *   Ownership  Inputs are borrowed for the call. What arrives in a `…**` belongs to the caller and has one free
+ *              function, which accepts NULL. A `const …*` returned lives as long as the object it was asked from.
+ *   Text       Strings in are NUL-terminated UTF-8. JSON in has a length: bytes, or SLUICE_NUL_TERMINATED.
+ *   Time       Milliseconds, in an int64_t; -1 is "none".
+ *   Threads    A client, and its calls and requests, belong to one thread at a time; a second thread that comes in
+ *              is refused with SLUICE_EUSAGE. Many clients work at once. Results and errors are immutable: any number
+ *              of threads may read one. sluice_cancel, sluice_cancel_all and sluice_resume may come from any thread.
+ *   Process    No global state but libcurl's own, no signals, no output, no threads (libcurl resolves host names, not
+ *              addresses, in a short-lived thread of its own). A client refuses another process id after fork.
+ *   Callbacks  run inside sluice_drive, sluice_wait or a blocking call, on that thread. From one, only
+ *              sluice_start, sluice_start_stream, sluice_next, sluice_finish, sluice_call_free, sluice_cancel,
+ *              sluice_cancel_all, sluice_resume, requests and accessors may be called. */
+#ifndef SLUICE_CLIENT_H
+#define SLUICE_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SLUICE_NUL_TERMINATED ((size_t)-1)
+
+/* Options, shared by any number of opens. */
+typedef struct sluice_opts sluice_opts;
+/* Connections to one gateway and the calls in flight on them. */
+typedef struct sluice_client sluice_client;
+/* One call before it is made. */
+typedef struct sluice_request sluice_request;
+/* One call in flight. */
+typedef struct sluice_call sluice_call;
+/* What a call brought: JSON, headers, routes, limits. */
+typedef struct sluice_result sluice_result;
+/* What went wrong, for one call. */
+typedef struct sluice_error sluice_error;
+/* One event of a stream. */
+typedef struct sluice_event sluice_event;
+/* A view into a result. */
+typedef struct sluice_route sluice_route;
+typedef struct sluice_limit sluice_limit;
+
+/* ---- codes ---------------------------------------------------------------------------------------------------- */
+
+enum {
+    SLUICE_OK = 0,
+    SLUICE_EUSAGE = -1,     /* the caller's mistake: a wrong option, a bad URL, JSON that is none, a wrong thread */
+    SLUICE_ENOMEM = -2,     /* an allocation failed; the client stays usable */
+    SLUICE_ECONNECT = -3,   /* the gateway cannot be reached, or the connection broke before a reply */
+    SLUICE_ETLS = -4,       /* TLS: a certificate, a handshake */
+    SLUICE_ETIMEOUT = -5,   /* "timeout", "idle_timeout" or "connect_timeout" passed; or 408 */
+    SLUICE_EAUTH = -6,      /* 401 */
+    SLUICE_EPERM = -7,      /* 403 */
+    SLUICE_ENOTFOUND = -8,  /* 404, 410 */
+    SLUICE_ELIMIT = -9,     /* 429 */
+    SLUICE_EINVALID = -10,  /* any other 4xx: the server refuses what was sent */
+    SLUICE_ESERVER = -11,   /* 5xx */
+    SLUICE_EPROTOCOL = -12, /* the reply is not what the API promises, or larger than allowed */
+    SLUICE_ECANCELLED = -13,
+    SLUICE_ESTREAM = -14 /* the stream broke, or reported an error, after it had begun */
+};
+
+/* What a stream callback returns, beside 0 for "go on". Anything else but SLUICE_PAUSE cancels. */
+enum { SLUICE_PAUSE = 1, SLUICE_CANCEL = 2 };
+
+/* What sluice_next returns, beside an error code. */
+enum { SLUICE_AGAIN = 1, SLUICE_EVENT = 2, SLUICE_END = 3 };
+
+/* The version of the library at run time, "1.2.3". Never fails; any thread. */
+const char *sluice_version(void);
+
+/* ---- errors: values, one per failed call; immutable, any thread; all accept NULL ("no error") ------------------ */
+
+/* The SLUICE_E… code; SLUICE_OK for NULL. */
+int sluice_error_code(const sluice_error *err);
+/* A stable name for logs and switches: "SLUICE_ELIMIT". Lives as long as the process. */
+const char *sluice_error_name(const sluice_error *err);
+/* The same for a bare code. */
+const char *sluice_code_name(int code);
+/* For people: what was asked and what went wrong, with the server's own words. "" for NULL. Never holds a key. */
+const char *sluice_error_text(const sluice_error *err);
+/* The HTTP status, or 0 when there was no reply. */
+int sluice_error_http_status(const sluice_error *err);
+/* How long the server asks to wait, in milliseconds; -1 when it did not say. */
+int64_t sluice_error_retry_after_msec(const sluice_error *err);
+/* 1 when the same call may well succeed later without a change: limits, overload, connection, time. */
+int sluice_error_is_retriable(const sluice_error *err);
+/* The server's name for this request (x-request-id), or "". */
+const char *sluice_error_request_id(const sluice_error *err);
+/* The gateway's word for whose fault it was ("policy_rate_limited"; x-sluice-error-type or the stream's error), or "".
+ */
+const char *sluice_error_type(const sluice_error *err);
+/* The server's message alone, taken from its JSON (detail, error, message), or the whole text when there is none. */
+const char *sluice_error_detail(const sluice_error *err);
+/* The body of the reply, NUL-terminated, cut at 64 KiB; "" when there was none. `len` may be NULL. */
+const char *sluice_error_body(const sluice_error *err, size_t *len);
+void sluice_error_free(sluice_error *err);
+
+/* ---- options --------------------------------------------------------------------------------------------------- *
+ *  text   url                http:// or https://, with a path prefix if need be
+ *         unix_socket        connect to this path instead of the url's host
+ *         key                an API key, sent as a Bearer token
+ *         username password  sent as Basic; win over key
+ *         ca ca_path         trusted certificates: a PEM file; a hashed directory (default: the system's)
+ *         cert cert_key cert_key_password   the client's certificate and its key (PEM files)
+ *         proxy              http://host:port (default: none)
+ *         user_agent         default libsluice/VERSION
+ *  int    insecure           1: do not check the server's certificate
+ *         proxy_from_env     1: http_proxy, https_proxy, no_proxy apply
+ *         retries            0 to 10, default 3 (see libsluice(3) for what is retried)
+ *         max_connections    to the gateway at once; 0: no limit (default)
+ *         max_reply_bytes    of a reply that is not a stream; default 64 MiB
+ *         max_event_bytes    of one event of a stream; default 16 MiB
+ *  msec   connect_timeout    default 10,000
+ *         idle_timeout       the longest silence of the server, also before its first byte; default 300,000; 0: none
+ *         timeout            a whole call, retries and waits included; default 3,600,000; 0: none
+ *         backoff backoff_max   first wait before a retry, doubled each time up to the second; default 250, 8,000
+ *         retry_after_max    a server that asks for a longer wait is not retried; default 120,000 */
+
+/* The caller's realloc: n == 0 frees `p` and returns NULL. It must be callable from any thread that frees what the
+ * library gave. */
+typedef void *(*sluice_alloc_fn)(void *arg, void *p, size_t n);
+
+/* New options, all at their default; NULL when out of memory. Free with sluice_opts_free. Any thread. */
+sluice_opts *sluice_opts_new(void);
+/* The same; these options, and all that comes of clients opened with them, take memory through `fn`. libcurl's own
+ * memory is the program's choice: curl_global_init_mem before the first sluice_open. */
+sluice_opts *sluice_opts_new_alloc(sluice_alloc_fn fn, void *arg);
+void sluice_opts_free(sluice_opts *opts);
+
+/* Reads the environment into `opts`: SLUICE_SERVER, else MLFLOW_GATEWAY_URI -> url; SLUICE_KEY -> key; without it
+ * MLflow's: MLFLOW_TRACKING_USERNAME and _PASSWORD (or ~/.mlflow/credentials), else MLFLOW_TRACKING_TOKEN;
+ * MLFLOW_TRACKING_INSECURE_TLS, _SERVER_CERT_PATH, _CLIENT_CERT_PATH; and sets proxy_from_env. What the environment
+ * does not name stays as it is. SLUICE_EUSAGE, SLUICE_ENOMEM. One thread at a time. */
+int sluice_opts_from_env(sluice_opts *opts, sluice_error **err);
+
+/* Sets one option; text is copied, NULL means the default. An unknown name, the wrong type or a value out of range is
+ * SLUICE_EUSAGE and changes nothing. One thread at a time. */
+int sluice_opts_set_str(sluice_opts *opts, const char *name, const char *value, sluice_error **err);
+int sluice_opts_set_int(sluice_opts *opts, const char *name, int64_t value, sluice_error **err);
+int sluice_opts_set_msec(sluice_opts *opts, const char *name, int64_t msec, sluice_error **err);
+
+/* Replaces the clock behind timeouts and waits: microseconds, never backwards. NULL: the system's. */
+void sluice_opts_set_clock(sluice_opts *opts, uint64_t (*now_usec)(void *arg), void *arg);
+/* Replaces the transport's beginning: `fn` gets a struct sockaddr and its size and returns a connected stream socket,
+ * which the client then owns, or -1. NULL: the library's own sockets. */
+void sluice_opts_set_connect(sluice_opts *opts, int (*fn)(void *arg, const void *sockaddr, size_t size), void *arg);
+
+/* ---- clients ---------------------------------------------------------------------------------------------------- */
+
+/* A client of the gateway that `opts` names; NULL: sluice_opts_from_env. Options are copied. No network yet.
+ * SLUICE_EUSAGE (no url, or one that cannot be used), SLUICE_ENOMEM. Any thread. */
+int sluice_open(const sluice_opts *opts, sluice_client **client, sluice_error **err);
+/* Cancels what is in flight and closes the connections. Calls not yet finished are the caller's to free still. In
+ * another process than the one that opened it, it does nothing, so that the parent's connections stay whole. Not from a
+ * callback. */
+void sluice_close(sluice_client *client);
+
+/* Cancels every call that is in flight on this client now, blocking ones too. Any thread; also from a signal handler.
+ */
+void sluice_cancel_all(sluice_client *client);
+
+/* ---- the calls, blocking ------------------------------------------------------------------------------------------ *
+ * Each returns when the call is over, retries included. On success *result (where there is one) is the caller's. */
+
+/* GET /api/2.0/gateway/routes/{name}: result with one route. */
+int sluice_get_route(sluice_client *client, const char *name, sluice_result **result, sluice_error **err);
+/* One page of routes. `page_token`: NULL for the first, then sluice_result_next_page_token of the one before. */
+int sluice_search_routes(sluice_client *client, const char *page_token, sluice_result **result, sluice_error **err);
+/* All routes of all pages, in order. `on_route` returns 0 to go on; anything else ends the walk, which then returns 0.
+ * The route is valid during the callback. */
+int sluice_routes_each(sluice_client *client, int (*on_route)(void *arg, const sluice_route *route), void *arg,
+                       sluice_error **err);
+/* POST /api/2.0/gateway/routes/. `model` is a JSON object: {"name": …, "provider": …, "openai_config": {…}};
+ * `route_type` and `model` may be NULL (sent as null). */
+int sluice_create_route(sluice_client *client, const char *name, const char *route_type, const char *model,
+                        size_t model_len, sluice_result **result, sluice_error **err);
+int sluice_delete_route(sluice_client *client, const char *name, sluice_error **err);
+/* `limits` is a JSON list: [{"calls": 5, "key": null, "renewal_period": "minute"}]; [] removes them. */
+int sluice_set_limits(sluice_client *client, const char *route, const char *limits, size_t limits_len,
+                      sluice_result **result, sluice_error **err);
+int sluice_get_limits(sluice_client *client, const char *route, sluice_result **result, sluice_error **err);
+/* POST /gateway/{route}/invocations with `json` as the body. A body with "stream": true is refused: see below. */
+int sluice_query(sluice_client *client, const char *route, const char *json, size_t len, sluice_result **result,
+                 sluice_error **err);
+
+/* ---- streams by callback ------------------------------------------------------------------------------------------
+ */
+
+typedef struct sluice_usage {
+    int64_t prompt_tokens; /* -1: not said */
+    int64_t completion_tokens;
+    int64_t total_tokens;
+} sluice_usage;
+
+/* Any member may be NULL. For one event they run in this order. on_end runs once, last, with the final code. Start with
+ * SLUICE_CALLBACKS_INIT. */
+typedef struct sluice_callbacks {
+    size_t size; /* sizeof(sluice_callbacks) of the program */
+    int (*on_event)(void *arg, sluice_call *call, const sluice_event *event);
+    int (*on_text)(void *arg, sluice_call *call, const char *text, size_t len); /* of choice 0; NUL behind */
+    int (*on_usage)(void *arg, sluice_call *call, const sluice_usage *usage);
+    void (*on_end)(void *arg, sluice_call *call, int code);
+} sluice_callbacks;
+
+/* clang-format off */
+#define SLUICE_CALLBACKS_INIT { sizeof(sluice_callbacks), NULL, NULL, NULL, NULL }
+/* clang-format on */
+
+/* As sluice_query, as a stream ("stream": true is put into the body). Returns when the stream is over. After
+ * SLUICE_PAUSE it waits, without reading on, for sluice_resume from another thread or another call's callback.
+ * *result (may be NULL) gets status and headers. SLUICE_ESTREAM when the stream broke after it had begun. */
+int sluice_query_stream(sluice_client *client, const char *route, const char *json, size_t len,
+                        const sluice_callbacks *callbacks, void *arg, sluice_result **result, sluice_error **err);
+
+/* An event lives during its callback, or until the next sluice_next on its call. */
+/* The event's data: JSON, NUL-terminated. `len` may be NULL. */
+const char *sluice_event_json(const sluice_event *event, size_t *len);
+/* The event's name, "" when it has none. */
+const char *sluice_event_name(const sluice_event *event);
+/* The text it adds to choice 0, NUL-terminated; NULL when it adds none. */
+const char *sluice_event_text(const sluice_event *event, size_t *len);
+/* 1 and *usage when it tells the usage, else 0. */
+int sluice_event_usage(const sluice_event *event, sluice_usage *usage);
+/* As sluice_json_get, in this event: "choices[0].delta.tool_calls". */
+const char *sluice_event_get(const sluice_event *event, const char *path, size_t *len);
+
+/* ---- requests: a call as a value, for the functions below -----------------------------------------------------------
+ * * Made for one client; may be started any number of times; free before or after the calls. SLUICE_EUSAGE for what
+ * cannot be sent (JSON that is none, an empty name), SLUICE_ENOMEM. */
+int sluice_request_get_route(sluice_client *client, const char *name, sluice_request **request, sluice_error **err);
+int sluice_request_search_routes(sluice_client *client, const char *page_token, sluice_request **request,
+                                 sluice_error **err);
+int sluice_request_create_route(sluice_client *client, const char *name, const char *route_type, const char *model,
+                                size_t model_len, sluice_request **request, sluice_error **err);
+int sluice_request_delete_route(sluice_client *client, const char *name, sluice_request **request, sluice_error **err);
+int sluice_request_set_limits(sluice_client *client, const char *route, const char *limits, size_t limits_len,
+                              sluice_request **request, sluice_error **err);
+int sluice_request_get_limits(sluice_client *client, const char *route, sluice_request **request, sluice_error **err);
+/* `stream`: 1 asks for a stream. */
+int sluice_request_query(sluice_client *client, const char *route, const char *json, size_t len, int stream,
+                         sluice_request **request, sluice_error **err);
+/* Any other call of the gateway: `path` begins with '/' and is sent as it stands, behind the url; `body` is JSON or
+ * NULL. The reply need not be JSON. GET, HEAD, PUT and DELETE count as safe to send twice. */
+int sluice_request_http(sluice_client *client, const char *method, const char *path, const char *body, size_t len,
+                        sluice_request **request, sluice_error **err);
+/* Options of one call, over the client's: text idempotency_key (the call may then be sent again whatever happened),
+ * traceparent, request_id, accept; int retries; msec timeout, idle_timeout. Not while a call made from it is in flight.
+ */
+int sluice_request_set_str(sluice_request *request, const char *name, const char *value, sluice_error **err);
+int sluice_request_set_int(sluice_request *request, const char *name, int64_t value, sluice_error **err);
+int sluice_request_set_msec(sluice_request *request, const char *name, int64_t msec, sluice_error **err);
+void sluice_request_free(sluice_request *request);
+
+/* Makes the call and waits for its end. *result may be NULL. */
+int sluice_perform(sluice_client *client, const sluice_request *request, sluice_result **result, sluice_error **err);
+
+/* ---- pull, and the caller's own loop
+ * --------------------------------------------------------------------------------- */
+
+/* Starts a call and returns at once; the work is done by sluice_drive, sluice_wait or another call that blocks. Pull
+ * its events with sluice_next. Free the call with sluice_finish or sluice_call_free. */
+int sluice_start(sluice_client *client, const sluice_request *request, sluice_call **call, sluice_error **err);
+/* The same, pushed: `callbacks` (copied) run inside sluice_drive; the outcome is fetched by sluice_finish at or after
+ * on_end. */
+int sluice_start_stream(sluice_client *client, const sluice_request *request, const sluice_callbacks *callbacks,
+                        void *arg, sluice_call **call, sluice_error **err);
+/* SLUICE_EVENT and *event (a stream's next event), SLUICE_AGAIN (nothing yet: drive), or SLUICE_END (over: finish).
+ * Never blocks, does no network I/O. A call that is no stream has no events. */
+int sluice_next(sluice_call *call, const sluice_event **event);
+/* The final outcome, once: SLUICE_OK and *result, or the code and *err; frees the call. Before SLUICE_END it cancels:
+ * SLUICE_ECANCELLED. `result` may be NULL. */
+int sluice_finish(sluice_call *call, sluice_result **result, sluice_error **err);
+/* Cancels if need be and frees. */
+void sluice_call_free(sluice_call *call);
+/* Lets a call go on that a callback paused. Any thread, while the call is not freed. */
+void sluice_resume(sluice_call *call);
+/* Ends the call with SLUICE_ECANCELLED at the next drive, which is woken up. A call that is over stays as it ended. Any
+ * thread, while the call is not freed; also from a signal handler. */
+void sluice_cancel(sluice_call *call);
+
+enum { SLUICE_READ = 1, SLUICE_WRITE = 2, SLUICE_FAULT = 4 };
+
+typedef struct sluice_fd {
+    int fd;
+    int events; /* wanted: SLUICE_READ | SLUICE_WRITE */
+} sluice_fd;
+
+/* The descriptors to watch now: writes at most `cap` and returns how many there are (at least one: the wake-up). Ask
+ * again after every drive. */
+size_t sluice_fds(sluice_client *client, sluice_fd *fds, size_t cap);
+/* Milliseconds until sluice_drive(client, -1, 0, …) is due; 0: now; -1: nothing to wait for. */
+int64_t sluice_timeout_msec(sluice_client *client);
+/* Does what can be done without blocking: for `fd` with what happened to it (SLUICE_READ | SLUICE_WRITE |
+ * SLUICE_FAULT), or -1 when the timeout passed. Runs callbacks. */
+int sluice_drive(sluice_client *client, int fd, int events, sluice_error **err);
+/* Waits for at most `msec` (-1: without end) until something happened, and drives. 0 also when time passed. */
+int sluice_wait(sluice_client *client, int64_t msec, sluice_error **err);
+
+/* For loops that register descriptors (epoll, libuv): `on_fd` is told when what is wanted of a descriptor changes
+ * (events 0: forget it, it is about to be closed), `on_timeout` when sluice_timeout_msec may have become shorter. It is
+ * called at once for what is watched already. They must not call the library. NULL ends it. */
+void sluice_watch(sluice_client *client, void (*on_fd)(void *arg, int fd, int events), void (*on_timeout)(void *arg),
+                  void *arg);
+
+/* ---- results: immutable, any thread; live as long as the result
+ * ------------------------------------------------------- */
+
+/* The reply's body, NUL-terminated; "" when there was none. `len` may be NULL. */
+const char *sluice_result_json(const sluice_result *result, size_t *len);
+int sluice_result_status(const sluice_result *result);
+/* A reply header by its name (any case), or NULL. */
+const char *sluice_result_header(const sluice_result *result, const char *name);
+/* The server's name for this request (x-request-id), or "". */
+const char *sluice_result_request_id(const sluice_result *result);
+/* 1 and *usage when the reply (or the stream) told the usage, else 0. */
+int sluice_result_usage(const sluice_result *result, sluice_usage *usage);
+void sluice_result_free(sluice_result *result);
+
+/* The value at `path` ("choices[0].message.content", "data[2].embedding"), or NULL when there is none. A string is
+ * given decoded, a number, true, false and null as written, all NUL-terminated; an object or a list is given as its
+ * JSON, with the bytes behind it: use `len`, which may be NULL otherwise. */
+const char *sluice_json_get(const sluice_result *result, const char *path, size_t *len);
+/* What is there: 's'tring, 'n'umber, 'b'oolean, '0' for null, 'o'bject, 'l'ist, or 0 for nothing. */
+int sluice_json_kind(const sluice_result *result, const char *path);
+/* Members of an object or items of a list; 0 for anything else. */
+size_t sluice_json_count(const sluice_result *result, const char *path);
+/* 1 and *value, or 0 when there is no such number (for int: no whole one that fits). */
+int sluice_json_int(const sluice_result *result, const char *path, int64_t *value);
+int sluice_json_double(const sluice_result *result, const char *path, double *value);
+
+/* Routes of get_route (one), create_route (one) and search_routes (a page). */
+size_t sluice_result_route_count(const sluice_result *result);
+/* NULL when there is no such index. */
+const sluice_route *sluice_result_route(const sluice_result *result, size_t index);
+/* NULL on the last page. */
+const char *sluice_result_next_page_token(const sluice_result *result);
+const char *sluice_route_name(const sluice_route *route);
+const char *sluice_route_type(const sluice_route *route);
+/* NULL when the route has none. */
+const char *sluice_route_model_name(const sluice_route *route);
+const char *sluice_route_model_provider(const sluice_route *route);
+/* Where to query it: absolute for routes of get_route and search_routes, as the server wrote it for create_route. */
+const char *sluice_route_url(const sluice_route *route);
+/* NULL when the route has none. */
+const sluice_limit *sluice_route_limit(const sluice_route *route);
+/* The route as JSON; not NUL-terminated. */
+const char *sluice_route_json(const sluice_route *route, size_t *len);
+
+/* Limits of get_limits and set_limits. */
+size_t sluice_result_limit_count(const sluice_result *result);
+const sluice_limit *sluice_result_limit(const sluice_result *result, size_t index);
+int64_t sluice_limit_calls(const sluice_limit *limit);
+/* NULL: all callers together. */
+const char *sluice_limit_key(const sluice_limit *limit);
+/* "minute", "5 hour", … */
+const char *sluice_limit_renewal_period(const sluice_limit *limit);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

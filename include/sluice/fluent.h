@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The gateway in one line a call, in the shape of Python's mlflow.gateway, without a handle:
+ *
+ *   sluice_gateway_set_uri("http://127.0.0.1:5000", NULL);
+ *   sluice_gateway_query("chat", json, SLUICE_NUL_TERMINATED, &result, &err);
+ *
+ * This header alone of libsluice has process-wide state: the URI, and a small pool of clients, behind one mutex that is
+ * never held during a call. Every function may be called from any thread, also several at once, and blocks until its
+ * call is over. Results and errors are those of <sluice/client.h>, with its rules of ownership.
+ *
+ * The URI is the one set, else SLUICE_SERVER, else MLFLOW_GATEWAY_URI; credentials, TLS and proxy come from the
+ * environment as sluice_opts_from_env reads it. The environment is read anew at every call.
+ *
+ * Codes beside those of the call itself: SLUICE_EUSAGE without a usable URI, SLUICE_ENOMEM. */
+#ifndef SLUICE_FLUENT_H
+#define SLUICE_FLUENT_H
+
+#include "client.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Sets the URI for the process; copied. NULL: back to the environment. A URI needs a scheme and a host ("databricks"
+ * and databricks:// count as valid here, and are refused when a call is made); else SLUICE_EUSAGE, and the old one
+ * stays. */
+int sluice_gateway_set_uri(const char *uri, sluice_error **err);
+/* The URI in force into `uri` (at most `size` bytes, its NUL included). SLUICE_EUSAGE when there is none or it does not
+ * fit. */
+int sluice_gateway_get_uri(char *uri, size_t size, sluice_error **err);
+
+/* One route. *result is the caller's. */
+int sluice_gateway_get_route(const char *name, sluice_result **result, sluice_error **err);
+/* The routes of all pages, as one list. */
+int sluice_gateway_search_routes(sluice_result **result, sluice_error **err);
+/* `model`: a JSON object; `route_type` and `model` may be NULL. */
+int sluice_gateway_create_route(const char *name, const char *route_type, const char *model, size_t model_len,
+                                sluice_result **result, sluice_error **err);
+int sluice_gateway_delete_route(const char *name, sluice_error **err);
+/* `limits`: a JSON list. */
+int sluice_gateway_set_limits(const char *route, const char *limits, size_t limits_len, sluice_result **result,
+                              sluice_error **err);
+int sluice_gateway_get_limits(const char *route, sluice_result **result, sluice_error **err);
+/* `data`: JSON, sent as it stands. */
+int sluice_gateway_query(const char *route, const char *data, size_t len, sluice_result **result, sluice_error **err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,768 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One call: its attempts, what libcurl's callbacks do with the bytes, and how it ends. Nothing here calls the program.
+ *
+ * What is sent again: a reply of 429 or 503 that carries Retry-After (the gateway did not do it); a connection that
+ * failed before the request's body went out; after that only what HTTP calls safe, or what carries an idempotency key.
+ * libcurl itself would re-send a POST when a kept connection turns out dead: it must rewind the body for that, which
+ * on_seek refuses. */
+#include "client/priv.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/num.h"
+#include "wire/uri.h"
+
+/* Queued bytes of events at which reading stops, and starts again. */
+#define QUEUE_HIGH (64u << 10)
+#define QUEUE_LOW  (16u << 10)
+/* All header lines of a reply. */
+#define HEAD_MAX      (256u << 10)
+#define REDIRECTS_MAX 5
+/* Under the gateway's keep_alive of 75 s, so that a kept connection is rarely a dead one. */
+#define KEPT_SECONDS 60L
+/* A server that has sent "[DONE]" but not the body's end is not waited for longer. */
+#define DONE_GRACE_USEC 500000ULL
+
+static void attempt_begin(struct sluice_call *call);
+
+static void idle_reset(struct sluice_call *call)
+{
+    call->idle_since = slc_now(call->client);
+}
+
+/* --- the end --- */
+
+static void easy_drop(struct sluice_call *call)
+{
+    if (call->is_added) {
+        curl_multi_remove_handle(call->client->multi, call->easy);
+        call->is_added = false;
+    }
+    if (call->easy) {
+        curl_easy_cleanup(call->easy);
+        call->easy = NULL;
+    }
+    curl_slist_free_all(call->headers);
+    call->headers = NULL;
+}
+
+static void call_end(struct sluice_call *call, int code)
+{
+    easy_drop(call);
+    call->code = code;
+    call->state = SLC_DONE;
+    atomic_fetch_sub(&call->request->n_started, 1);
+}
+
+static void end_failed(struct sluice_call *call, int code, const char *fmt, ...) SL_PRINTF(3, 4);
+
+/* With what is known of the reply. */
+static void end_failed(struct sluice_call *call, int code, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    const char *id = slc_headers_find(&call->head, "x-request-id");
+    struct slc_failure f = { .code = code,
+                             .http_status = call->status,
+                             .retry_after_msec = -1,
+                             .is_retriable = code == SLUICE_ECONNECT || code == SLUICE_ETIMEOUT ||
+                                             code == SLUICE_ESTREAM || code == SLUICE_ENOMEM,
+                             .request_id = sl_str_c(id),
+                             .type = sl_str_c(call->events.fault ? call->events.fault_type : NULL) };
+    call_end(call, slc_fail_with(&call->alloc, &call->err, &f, "API request to %s failed with exception %s", call->url,
+                                 text));
+}
+
+void slc_call_abort(struct sluice_call *call)
+{
+    if (call->state == SLC_DONE) {
+        return;
+    }
+    struct sluice_event *event;
+    while ((event = slc_events_pop(&call->events))) {
+        slc_event_free(event, &call->alloc);
+    }
+    end_failed(call, SLUICE_ECANCELLED, "the call was cancelled");
+}
+
+static void end_ok(struct sluice_call *call)
+{
+    struct sluice_result *result = slc_result_new(&call->alloc);
+    if (!result) {
+        end_failed(call, SLUICE_ENOMEM, "out of memory");
+        return;
+    }
+    result->status = call->status;
+    result->headers = call->head;
+    call->head = (struct sl_buf){ .max = HEAD_MAX, .alloc = &call->alloc };
+    if (call->is_stream) {
+        result->usage = call->events.usage;
+        result->has_usage = call->events.has_usage;
+        call->result = result;
+        call_end(call, SLUICE_OK);
+        return;
+    }
+    result->body = call->body;
+    result->body.alloc = &result->alloc;
+    result->body.max = SIZE_MAX / 2;
+    call->body = (struct sl_buf){ .alloc = &call->alloc };
+    struct sl_err why;
+    int r = slc_result_read(result, call->request->shape, call->client->base, &why);
+    if (r == 0 && call->request->wants_stream) {
+        r = slc_events_whole(&call->events, sl_buf_str(&result->body));
+        if (r < 0) {
+            snprintf(why.text, sizeof(why.text), "%s", call->events.fault_text);
+            r = call->events.fault == SLUICE_ENOMEM ? SL_E_NOMEM : r;
+        }
+    }
+    if (r < 0) {
+        sluice_result_free(result);
+        end_failed(call, r == SL_E_NOMEM ? SLUICE_ENOMEM : SLUICE_EPROTOCOL, "%s", why.text);
+        return;
+    }
+    call->result = result;
+    call_end(call, SLUICE_OK);
+}
+
+/* --- again --- */
+
+static bool has_retries(const struct sluice_call *call)
+{
+    int64_t max = call->request->retries >= 0 ? call->request->retries : call->client->opts->retries;
+    return call->n_retries < (uint64_t)max && !call->events.has_begun;
+}
+
+static bool may_send_twice(const struct sluice_call *call)
+{
+    return call->request->is_safe || call->request->idempotency_key;
+}
+
+/* Waits `wait_usec` and sends again; false when that is not within the call's time. */
+static bool retry_after(struct sluice_call *call, uint64_t wait_usec)
+{
+    uint64_t at = slc_now(call->client) + wait_usec;
+    if (at >= call->deadline) {
+        return false;
+    }
+    call->n_retries++;
+    call->wake_at = at;
+    call->state = SLC_WAITING;
+    return true;
+}
+
+/* Doubled each time, with up to a quarter more so that many clients do not come back at once. */
+static uint64_t backoff_usec(const struct sluice_call *call)
+{
+    const struct sluice_opts *opts = call->client->opts;
+    uint64_t wait = (uint64_t)opts->backoff << SL_MIN(call->n_retries, 20u);
+    wait = SL_MIN(wait, (uint64_t)opts->backoff_max) * SLC_USEC_PER_MSEC;
+    uint64_t noise = (slc_now(call->client) ^ (uintptr_t)call >> 4) * 0x9e3779b97f4a7c15ULL >> 32;
+    return wait + (wait ? noise % (wait / 4 + 1) : 0);
+}
+
+/* --- how an attempt ended --- */
+
+static int curl_code_map(CURLcode code)
+{
+    static const struct {
+        CURLcode from;
+        int to;
+    } rows[] = {
+        { CURLE_OUT_OF_MEMORY, SLUICE_ENOMEM },
+        { CURLE_OPERATION_TIMEDOUT, SLUICE_ETIMEOUT },
+        { CURLE_URL_MALFORMAT, SLUICE_EUSAGE },
+        { CURLE_UNSUPPORTED_PROTOCOL, SLUICE_EPROTOCOL }, /* HTTP/0.9: garbage */
+        { CURLE_WEIRD_SERVER_REPLY, SLUICE_EPROTOCOL },
+        { CURLE_BAD_CONTENT_ENCODING, SLUICE_EPROTOCOL },
+        { CURLE_SSL_CONNECT_ERROR, SLUICE_ETLS },
+        { CURLE_PEER_FAILED_VERIFICATION, SLUICE_ETLS },
+        { CURLE_SSL_CERTPROBLEM, SLUICE_ETLS },
+        { CURLE_SSL_CIPHER, SLUICE_ETLS },
+        { CURLE_SSL_CACERT_BADFILE, SLUICE_ETLS },
+        { CURLE_SSL_ISSUER_ERROR, SLUICE_ETLS },
+        { CURLE_SSL_ENGINE_INITFAILED, SLUICE_ETLS },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        if (rows[i].from == code) {
+            return rows[i].to;
+        }
+    }
+    return SLUICE_ECONNECT;
+}
+
+/* Nothing of the request can have been acted upon: without its body it is none. */
+static bool was_not_sent(const struct sluice_call *call)
+{
+    long sent = 0;
+    curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &sent);
+    return call->request->body_len ? call->body_sent == 0 : sent == 0;
+}
+
+static void on_transport_failed(struct sluice_call *call, CURLcode curl_code)
+{
+    int code = curl_code_map(curl_code);
+    const char *why = call->curl_error[0] ? call->curl_error : curl_easy_strerror(curl_code);
+    if (call->is_stream && call->head_is_over) {
+        end_failed(call, code == SLUICE_ENOMEM ? code : SLUICE_ESTREAM, "the stream broke: %s", why);
+        return;
+    }
+    bool is_passing = code == SLUICE_ECONNECT || code == SLUICE_ETIMEOUT;
+    if (is_passing && has_retries(call) && (was_not_sent(call) || may_send_twice(call)) &&
+        retry_after(call, backoff_usec(call))) {
+        return;
+    }
+    end_failed(call, code, "%s", why);
+}
+
+static int status_code_map(int status)
+{
+    static const struct {
+        int status, code;
+    } rows[] = { { 401, SLUICE_EAUTH },     { 403, SLUICE_EPERM },    { 404, SLUICE_ENOTFOUND },
+                 { 410, SLUICE_ENOTFOUND }, { 408, SLUICE_ETIMEOUT }, { 429, SLUICE_ELIMIT } };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        if (rows[i].status == status) {
+            return rows[i].code;
+        }
+    }
+    return status >= 500 ? SLUICE_ESERVER : SLUICE_EINVALID;
+}
+
+/* Milliseconds; -1 when the header is not there. */
+static int64_t retry_after_msec(const struct sluice_call *call)
+{
+    curl_off_t seconds = 0;
+    if (!slc_headers_find(&call->head, "retry-after")) {
+        return -1;
+    }
+    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &seconds);
+    return SL_MIN(seconds, (curl_off_t)INT32_MAX) * 1000;
+}
+
+static void on_status_failed(struct sluice_call *call)
+{
+    int64_t wait = retry_after_msec(call);
+    bool is_refused = call->status == 429 || call->status == 503;
+    if (is_refused && wait >= 0 && wait <= call->client->opts->retry_after_max && has_retries(call) &&
+        retry_after(call, SL_MAX((uint64_t)wait * SLC_USEC_PER_MSEC, backoff_usec(call)))) {
+        return;
+    }
+    const char *id = slc_headers_find(&call->head, "x-request-id");
+    const char *type = slc_headers_find(&call->head, "x-sluice-error-type");
+    struct slc_failure f = {
+        .code = status_code_map(call->status),
+        .http_status = call->status,
+        .retry_after_msec = wait,
+        .is_retriable = call->status == 408 || call->status == 429 || call->status == 502 || call->status == 503 ||
+                        call->status == 504 || call->status == 529,
+        .request_id = sl_str_c(id),
+        .type = sl_str_c(type),
+        .body = sl_buf_str(&call->body),
+    };
+    struct sl_str shown = sl_str_sub(f.body, 0, 2048);
+    call_end(call, slc_fail_with(&call->alloc, &call->err, &f, "%d %s Error: %s for url: %s. Response text: %.*s",
+                                 call->status, call->status >= 500 ? "Server" : "Client", call->reason, call->url,
+                                 SL_STR_ARG(shown)));
+}
+
+static bool is_same_origin(const char *a, const char *b)
+{
+    struct sl_uri x, y;
+    return sl_uri_parse(sl_str_c(a), &x, NULL) == 0 && sl_uri_parse(sl_str_c(b), &y, NULL) == 0 &&
+           x.is_https == y.is_https && x.port == y.port && sl_str_case_eq(x.host, y.host);
+}
+
+/* 307 and 308 keep method and body; only within the origin, because the key goes along. */
+static void on_redirect(struct sluice_call *call)
+{
+    char *to = NULL;
+    curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &to);
+    if ((call->status != 307 && call->status != 308) || !to) {
+        end_failed(call, SLUICE_EPROTOCOL, "unexpected status %d %s", call->status, call->reason);
+        return;
+    }
+    if (!is_same_origin(call->url, to)) {
+        end_failed(call, SLUICE_EPROTOCOL, "the server redirects to another origin, which is not followed: %.512s", to);
+        return;
+    }
+    if (++call->n_redirects > REDIRECTS_MAX) {
+        end_failed(call, SLUICE_EPROTOCOL, "more than %d redirects", REDIRECTS_MAX);
+        return;
+    }
+    char *url = slc_dup(&call->alloc, to, strlen(to));
+    if (!url || curl_easy_setopt(call->easy, CURLOPT_URL, url) != CURLE_OK) {
+        sl_alloc_free(&call->alloc, url);
+        end_failed(call, SLUICE_ENOMEM, "out of memory");
+        return;
+    }
+    sl_alloc_free(&call->alloc, call->url);
+    call->url = url;
+    attempt_begin(call);
+}
+
+static void on_stream_ended(struct sluice_call *call)
+{
+    int r = slc_events_finish(&call->events);
+    if (r < 0) {
+        /* Half an event at the end is a broken stream. */
+        int code = call->events.fault == SLUICE_EPROTOCOL ? SLUICE_ESTREAM : call->events.fault;
+        end_failed(call, code, "%s", call->events.fault_text);
+        return;
+    }
+    end_ok(call);
+}
+
+void slc_call_on_done(struct sluice_call *call, CURLcode curl_code)
+{
+    curl_multi_remove_handle(call->client->multi, call->easy);
+    call->is_added = false;
+    if (call->events.fault) {
+        end_failed(call, call->events.fault, "%s", call->events.fault_text);
+    } else if (call->abort_code) {
+        end_failed(call, call->abort_code, "%s",
+                   call->abort_code == SLUICE_ENOMEM ? "out of memory" : "the reply is larger than max_reply_bytes");
+    } else if (curl_code != CURLE_OK && !call->events.is_done) {
+        on_transport_failed(call, curl_code);
+    } else if (call->is_stream) {
+        on_stream_ended(call);
+    } else if (call->status >= 400) {
+        on_status_failed(call);
+    } else if (call->status >= 300) {
+        on_redirect(call);
+    } else {
+        end_ok(call);
+    }
+}
+
+/* --- libcurl's callbacks --- */
+
+static size_t abort_set(struct sluice_call *call, int code)
+{
+    call->abort_code = code;
+    return 0; /* fewer bytes than given: libcurl ends the transfer */
+}
+
+static size_t on_write(char *p, size_t size, size_t n, void *arg)
+{
+    struct sluice_call *call = arg;
+    n *= size;
+    idle_reset(call);
+    if (!call->is_stream) {
+        sl_buf_add(&call->body, p, n);
+        int status = sl_buf_status(&call->body);
+        return status ? abort_set(call, status == SL_E_LIMIT ? SLUICE_EPROTOCOL : SLUICE_ENOMEM) : n;
+    }
+    if (call->events.queued > QUEUE_HIGH) {
+        call->is_curl_paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    return slc_events_push(&call->events, sl_str_make(p, n)) < 0 ? 0 : n;
+}
+
+static void status_line_read(struct sluice_call *call, struct sl_str line)
+{
+    sl_buf_reset(&call->head);
+    ptrdiff_t space = sl_str_find_char(line, ' ', 0);
+    struct sl_str rest = space < 0 ? SL_STR_NONE : sl_str_trim(sl_str_sub(line, (size_t)space, line.n));
+    uint64_t status = 0;
+    SL_IGNORE(sl_parse_u64(sl_str_sub(rest, 0, 3), 0, 999, &status)); /* libcurl has checked it */
+    call->status = (int)status;
+    struct sl_str reason = sl_str_trim(sl_str_sub(rest, 3, rest.n));
+    snprintf(call->reason, sizeof(call->reason), "%.*s", SL_STR_ARG(reason));
+}
+
+static void head_end(struct sluice_call *call)
+{
+    if (call->status < 200) {
+        return;
+    }
+    call->head_is_over = true;
+    const char *type = slc_headers_find(&call->head, "content-type");
+    call->is_stream = call->request->wants_stream && call->status < 300 && type &&
+                      sl_str_case_eq(sl_str_sub(sl_str_c(type), 0, 17), SL_STR("text/event-stream"));
+}
+
+static size_t on_header(char *p, size_t size, size_t n, void *arg)
+{
+    struct sluice_call *call = arg;
+    n *= size;
+    idle_reset(call);
+    struct sl_str line = sl_str_make(p, n);
+    while (line.n && (line.p[line.n - 1] == '\n' || line.p[line.n - 1] == '\r')) {
+        line.n--;
+    }
+    if (sl_str_has_prefix(line, SL_STR("HTTP/"))) {
+        status_line_read(call, line);
+        return n;
+    }
+    if (call->head_is_over) {
+        return n; /* a trailer says nothing that counts */
+    }
+    if (line.n == 0) {
+        head_end(call);
+        return n;
+    }
+    ptrdiff_t colon = sl_str_find_char(line, ':', 0);
+    if (colon > 0 && sl_str_find_char(line, '\0', 0) < 0) {
+        sl_buf_add_str(&call->head, sl_str_sub(line, 0, (size_t)colon));
+        sl_buf_add_char(&call->head, '\0');
+        sl_buf_add_str(&call->head, sl_str_trim(sl_str_sub(line, (size_t)colon + 1, line.n)));
+        sl_buf_add_char(&call->head, '\0');
+    }
+    int status = sl_buf_status(&call->head);
+    return status ? abort_set(call, status == SL_E_LIMIT ? SLUICE_EPROTOCOL : SLUICE_ENOMEM) : n;
+}
+
+static size_t on_read(char *p, size_t size, size_t n, void *arg)
+{
+    struct sluice_call *call = arg;
+    n = SL_MIN(n * size, call->request->body_len - call->body_sent);
+    memcpy(p, call->request->body + call->body_sent, n);
+    call->body_sent += n;
+    idle_reset(call);
+    return n;
+}
+
+static int on_seek(void *arg, curl_off_t offset, int origin)
+{
+    struct sluice_call *call = arg;
+    if (offset != 0 || origin != SEEK_SET || (call->body_sent && !may_send_twice(call))) {
+        return CURL_SEEKFUNC_FAIL;
+    }
+    call->body_sent = 0;
+    return CURL_SEEKFUNC_OK;
+}
+
+static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+    struct sluice_call *call = arg;
+    const struct sluice_opts *opts = call->client->opts;
+    (void)purpose;
+    return opts->connect ? opts->connect(opts->connect_arg, &addr->addr, addr->addrlen)
+                         : socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
+}
+
+static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+    struct sluice_call *call = arg;
+    (void)fd;
+    (void)purpose;
+    return call->client->opts->connect ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
+}
+
+/* --- setting up --- */
+
+static int header_add(struct sluice_call *call, const char *name, const char *value)
+{
+    struct sl_buf line = { .max = SIZE_MAX / 2, .alloc = &call->alloc };
+    sl_buf_add_c(&line, name);
+    sl_buf_add_c(&line, value);
+    sl_buf_add_char(&line, '\0');
+    struct curl_slist *more = sl_buf_status(&line) ? NULL : curl_slist_append(call->headers, line.p);
+    slc_wipe(line.p, line.len);
+    sl_buf_done(&line);
+    if (!more) {
+        return -1;
+    }
+    call->headers = more;
+    return 0;
+}
+
+static int headers_make(struct sluice_call *call)
+{
+    const struct sluice_request *rq = call->request;
+    const struct {
+        const char *name, *value; /* NULL: not sent */
+    } rows[] = {
+        { "Accept: ", rq->accept ? rq->accept : "*/*" },
+        { "Content-Type: ", rq->body ? "application/json" : NULL },
+        { "Expect:", "" }, /* libcurl would wait for a 100 before a large body */
+        { "Authorization: ", call->client->authorization },
+        { "Idempotency-Key: ", rq->idempotency_key },
+        { "Traceparent: ", rq->traceparent },
+        { "X-Request-Id: ", rq->request_id },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        if (rows[i].value && header_add(call, rows[i].name, rows[i].value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* libcurl's setters are macros with a type each; what they return is only ever CURLE_OUT_OF_MEMORY here. */
+#define SET(option, value) r = r ? r : curl_easy_setopt(easy, option, value)
+#define SET_TEXT(option, text)                                \
+    do {                                                      \
+        if (text) {                                           \
+            r = r ? r : curl_easy_setopt(easy, option, text); \
+        }                                                     \
+    } while (0)
+
+static CURLcode connection_set(CURL *easy, const struct sluice_opts *opts)
+{
+    CURLcode r = CURLE_OK;
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    SET(CURLOPT_PATH_AS_IS, 1L);
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)opts->connect_timeout);
+    SET(CURLOPT_MAXAGE_CONN, KEPT_SECONDS);
+    /* A name that is still being looked up must not hold up a cancelled call. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
+    SET(CURLOPT_USERAGENT, opts->user_agent ? opts->user_agent : "libsluice/" SL_VERSION);
+    SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+    SET(CURLOPT_SSL_VERIFYPEER, opts->insecure ? 0L : 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, opts->insecure ? 0L : 2L);
+    SET_TEXT(CURLOPT_CAINFO, opts->ca);
+    SET_TEXT(CURLOPT_CAPATH, opts->ca_path);
+    SET_TEXT(CURLOPT_SSLCERT, opts->cert);
+    SET_TEXT(CURLOPT_SSLKEY, opts->cert_key ? opts->cert_key : opts->cert);
+    SET_TEXT(CURLOPT_KEYPASSWD, opts->cert_key_password);
+    SET_TEXT(CURLOPT_UNIX_SOCKET_PATH, opts->unix_socket);
+    if (!opts->proxy_from_env || opts->proxy) {
+        SET(CURLOPT_PROXY, opts->proxy ? opts->proxy : "");
+    }
+    return r;
+}
+
+static CURLcode request_set(struct sluice_call *call)
+{
+    const struct sluice_request *rq = call->request;
+    CURL *easy = call->easy;
+    CURLcode r = CURLE_OK;
+    SET(CURLOPT_URL, call->url);
+    SET(CURLOPT_HTTPHEADER, call->headers);
+    SET(CURLOPT_PRIVATE, call);
+    SET(CURLOPT_ERRORBUFFER, call->curl_error);
+    SET(CURLOPT_WRITEFUNCTION, on_write);
+    SET(CURLOPT_WRITEDATA, call);
+    SET(CURLOPT_HEADERFUNCTION, on_header);
+    SET(CURLOPT_HEADERDATA, call);
+    SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    SET(CURLOPT_OPENSOCKETDATA, call);
+    SET(CURLOPT_SOCKOPTFUNCTION, on_socket_made);
+    SET(CURLOPT_SOCKOPTDATA, call);
+    if (strcmp(rq->method, "GET") == 0) {
+        return r;
+    }
+    if (strcmp(rq->method, "HEAD") == 0) {
+        SET(CURLOPT_NOBODY, 1L);
+        return r;
+    }
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_CUSTOMREQUEST, rq->method);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)rq->body_len);
+    if (!rq->body) {
+        SET(CURLOPT_POSTFIELDS, "");
+        return r;
+    }
+    SET(CURLOPT_READFUNCTION, on_read);
+    SET(CURLOPT_READDATA, call);
+    SET(CURLOPT_SEEKFUNCTION, on_seek);
+    SET(CURLOPT_SEEKDATA, call);
+    return r;
+}
+
+static void attempt_begin(struct sluice_call *call)
+{
+    sl_buf_reset(&call->head);
+    sl_buf_reset(&call->body);
+    call->body_sent = 0;
+    call->status = 0;
+    call->reason[0] = call->curl_error[0] = '\0';
+    call->head_is_over = call->is_stream = call->is_curl_paused = false;
+    call->state = SLC_SENDING;
+    idle_reset(call);
+    CURLMcode r = curl_multi_add_handle(call->client->multi, call->easy);
+    if (r != CURLM_OK) {
+        end_failed(call, SLUICE_ENOMEM, "%s", curl_multi_strerror(r));
+        return;
+    }
+    call->is_added = true;
+}
+
+static uint64_t after(uint64_t now, int64_t msec)
+{
+    return msec > 0 ? now + (uint64_t)msec * SLC_USEC_PER_MSEC : SLC_NEVER;
+}
+
+static void times_set(struct sluice_call *call)
+{
+    const struct sluice_opts *opts = call->client->opts;
+    const struct sluice_request *rq = call->request;
+    int64_t idle = rq->idle_timeout >= 0 ? rq->idle_timeout : opts->idle_timeout;
+    call->deadline = after(slc_now(call->client), rq->timeout >= 0 ? rq->timeout : opts->timeout);
+    call->idle_usec = (uint64_t)idle * SLC_USEC_PER_MSEC;
+}
+
+static void call_delete(struct sluice_call *call)
+{
+    easy_drop(call);
+    sl_alloc_free(&call->alloc, call->url);
+    sl_buf_done(&call->head);
+    sl_buf_done(&call->body);
+    slc_events_done(&call->events);
+    slc_event_free(call->current, &call->alloc);
+    sluice_error_free(call->err);
+    sluice_result_free(call->result);
+    slc_request_unref(call->request);
+    slc_waker_unref(call->waker);
+    struct sl_alloc alloc = call->alloc;
+    sl_alloc_free(&alloc, call);
+}
+
+static struct sluice_call *call_new(struct sluice_client *client, struct sluice_request *request)
+{
+    struct sluice_call *call = slc_zalloc(&client->alloc, sizeof(*call));
+    if (!call) {
+        return NULL;
+    }
+    call->alloc = client->alloc;
+    call->client = client;
+    call->request = request;
+    atomic_fetch_add(&request->refs, 1);
+    call->waker = client->waker;
+    atomic_fetch_add(&call->waker->refs, 1);
+    call->cancelled_before = atomic_load(&call->waker->cancelled);
+    call->head = (struct sl_buf){ .max = HEAD_MAX, .alloc = &call->alloc };
+    call->body = (struct sl_buf){ .max = (size_t)client->opts->max_reply_bytes, .alloc = &call->alloc };
+    slc_events_init(&call->events, &call->alloc, (size_t)client->opts->max_event_bytes);
+    struct sl_buf url = { .max = SIZE_MAX / 2, .alloc = &call->alloc };
+    sl_buf_add_c(&url, client->base);
+    sl_buf_add_c(&url, request->path);
+    sl_buf_add_char(&url, '\0');
+    call->url = url.p;
+    call->easy = curl_easy_init();
+    if (sl_buf_status(&url) || !call->easy || headers_make(call) < 0 ||
+        connection_set(call->easy, client->opts) != CURLE_OK || request_set(call) != CURLE_OK) {
+        call_delete(call);
+        return NULL;
+    }
+    return call;
+}
+
+int slc_call_start(struct sluice_client *client, struct sluice_request *request, const sluice_callbacks *callbacks,
+                   void *arg, struct sluice_call **ret, sluice_error **err)
+{
+    if (!request || (callbacks && callbacks->size != sizeof(*callbacks))) {
+        return slc_fail(&client->alloc, err, SLUICE_EUSAGE,
+                        request ? "callbacks->size is not sizeof(sluice_callbacks)" : "the request is NULL");
+    }
+    struct sluice_call *call = slc_watches_reserve(client) < 0 ? NULL : call_new(client, request);
+    if (!call) {
+        return slc_fail(&client->alloc, err, SLUICE_ENOMEM, "out of memory");
+    }
+    if (callbacks) {
+        call->callbacks = *callbacks;
+        call->is_pushed = true;
+    }
+    call->arg = arg;
+    times_set(call);
+    atomic_fetch_add(&request->n_started, 1);
+    slc_calls_add(&client->calls, call);
+    client->n_changes++;
+    attempt_begin(call);
+    if (client->on_timeout) {
+        client->on_timeout(client->watch_arg);
+    }
+    *ret = call;
+    return 0;
+}
+
+/* --- time --- */
+
+static bool is_cancelled(const struct sluice_call *call)
+{
+    return atomic_load(&call->is_cancelled) || atomic_load(&call->waker->cancelled) != call->cancelled_before;
+}
+
+static uint64_t idle_due(const struct sluice_call *call)
+{
+    if (call->state != SLC_SENDING || call->is_curl_paused) {
+        return SLC_NEVER;
+    }
+    if (call->events.is_done) {
+        return call->idle_since + DONE_GRACE_USEC;
+    }
+    return call->idle_usec ? call->idle_since + call->idle_usec : SLC_NEVER;
+}
+
+uint64_t slc_call_due(const struct sluice_call *call)
+{
+    if (call->state == SLC_DONE) {
+        return SLC_NEVER;
+    }
+    if (is_cancelled(call)) {
+        return 0;
+    }
+    uint64_t due = call->state == SLC_WAITING ? call->wake_at : idle_due(call);
+    return SL_MIN(due, call->deadline);
+}
+
+void slc_call_on_time(struct sluice_call *call, uint64_t now)
+{
+    if (now < slc_call_due(call)) {
+        return;
+    }
+    if (is_cancelled(call)) {
+        slc_call_abort(call);
+    } else if (call->state == SLC_SENDING && call->events.is_done) {
+        end_ok(call);
+    } else if (now >= call->deadline) {
+        end_failed(call, SLUICE_ETIMEOUT, "the call took longer than its timeout");
+    } else if (call->state == SLC_WAITING) {
+        attempt_begin(call);
+    } else if (call->state == SLC_SENDING) {
+        bool has_begun = call->is_stream && call->head_is_over;
+        end_failed(call, SLUICE_ETIMEOUT, "the server was silent for %llu ms%s",
+                   (unsigned long long)(call->idle_usec / SLC_USEC_PER_MSEC), has_begun ? " within its stream" : "");
+    }
+}
+
+/* --- events out, and freeing --- */
+
+struct sluice_event *slc_call_pop(struct sluice_call *call)
+{
+    struct sluice_event *event = slc_events_pop(&call->events);
+    if (call->is_curl_paused && call->events.queued <= QUEUE_LOW && call->state == SLC_SENDING) {
+        call->is_curl_paused = false;
+        idle_reset(call);
+        /* May call on_write at once, with what libcurl kept. */
+        CURLcode r = curl_easy_pause(call->easy, CURLPAUSE_CONT);
+        if (r != CURLE_OK) {
+            slc_call_on_done(call, r);
+        }
+    }
+    return event;
+}
+
+bool slc_call_is_over(const struct sluice_call *call)
+{
+    return call->state == SLC_DONE && !call->events.head;
+}
+
+void slc_call_unlink(struct sluice_call *call)
+{
+    struct sluice_client *client = call->client;
+    if (client) {
+        slc_calls_remove(&client->calls, call);
+        client->n_changes++;
+        if (client->current == call) {
+            client->current = NULL;
+        }
+        call->client = NULL;
+    }
+}
+
+void slc_call_delete(struct sluice_call *call)
+{
+    slc_call_unlink(call);
+    call_delete(call);
+}

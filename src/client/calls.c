@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The public calls: pull and push around the machine of call.c, and the blocking ones, which start, wait and finish. */
+#include "client/priv.h"
+
+#include <string.h>
+
+/* A gateway pages by 3,000; more pages than this are a server that never ends. */
+#define PAGES_MAX 10000
+
+/* --- start, next, finish --- */
+
+static int call_start(sluice_client *client, const sluice_request *request, const sluice_callbacks *callbacks,
+                      void *arg, sluice_call **call, sluice_error **err)
+{
+    int r = slc_enter(client, true, err);
+    if (r == 0) {
+        /* Only its counts change. */
+        r = slc_call_start(client, (struct sluice_request *)(uintptr_t)request, callbacks, arg, call, err);
+        slc_leave(client);
+    }
+    return r;
+}
+
+int sluice_start(sluice_client *client, const sluice_request *request, sluice_call **call, sluice_error **err)
+{
+    return call_start(client, request, NULL, NULL, call, err);
+}
+
+int sluice_start_stream(sluice_client *client, const sluice_request *request, const sluice_callbacks *callbacks,
+                        void *arg, sluice_call **call, sluice_error **err)
+{
+    static const sluice_callbacks none = SLUICE_CALLBACKS_INIT;
+    return call_start(client, request, callbacks ? callbacks : &none, arg, call, err);
+}
+
+int sluice_next(sluice_call *call, const sluice_event **event)
+{
+    struct sluice_client *client = call->client;
+    if (client && slc_enter(client, true, NULL) < 0) {
+        return SLUICE_EUSAGE;
+    }
+    slc_event_free(call->current, &call->alloc);
+    call->current = call->is_pushed ? NULL : client ? slc_call_pop(call) : slc_events_pop(&call->events);
+    int r = call->current ? SLUICE_EVENT : slc_call_is_over(call) ? SLUICE_END : SLUICE_AGAIN;
+    if (r == SLUICE_EVENT) {
+        *event = call->current;
+    } else if (r == SLUICE_END && !call->is_pushed) {
+        slc_call_unlink(call);
+    }
+    if (client) {
+        slc_leave(client);
+    }
+    return r;
+}
+
+static void outcome_give(struct sluice_call *call, sluice_result **result, sluice_error **err)
+{
+    if (err && call->err) {
+        *err = call->err;
+        call->err = NULL;
+    }
+    if (result && call->result) {
+        *result = call->result;
+        call->result = NULL;
+    }
+}
+
+int sluice_finish(sluice_call *call, sluice_result **result, sluice_error **err)
+{
+    if (!call) {
+        return slc_fail(&(struct sl_alloc){ NULL, NULL }, err, SLUICE_EUSAGE, "the call is NULL");
+    }
+    struct sluice_client *client = call->client;
+    int r = client ? slc_enter(client, true, err) : 0;
+    if (r < 0) {
+        return r;
+    }
+    if (call->is_blocking) {
+        r = slc_fail(&call->alloc, err, SLUICE_EUSAGE, "a blocking call finishes itself");
+    } else {
+        slc_call_abort(call);
+        r = call->code;
+        outcome_give(call, result, err);
+        slc_call_delete(call);
+    }
+    if (client) {
+        slc_leave(client);
+    }
+    return r;
+}
+
+void sluice_call_free(sluice_call *call)
+{
+    if (call) {
+        SL_IGNORE(sluice_finish(call, NULL, NULL) < 0); /* how it ended is what nobody wants to know */
+    }
+}
+
+void sluice_resume(sluice_call *call)
+{
+    atomic_store(&call->is_paused, 0);
+    slc_waker_wake(call->waker);
+}
+
+void sluice_cancel(sluice_call *call)
+{
+    atomic_store(&call->is_cancelled, 1);
+    slc_waker_wake(call->waker);
+}
+
+/* --- blocking --- */
+
+static int perform(sluice_client *client, const sluice_request *request, const sluice_callbacks *callbacks, void *arg,
+                   sluice_result **result, sluice_error **err)
+{
+    int r = slc_enter(client, false, err);
+    if (r < 0) {
+        return r;
+    }
+    struct sluice_call *call;
+    r = slc_call_start(client, (struct sluice_request *)(uintptr_t)request, callbacks, arg, &call, err);
+    if (r == 0) {
+        call->is_blocking = true;
+        r = slc_run(client, call, err);
+        if (r == 0) {
+            r = call->code;
+            outcome_give(call, result, err);
+        } else {
+            slc_call_abort(call);
+        }
+        slc_call_delete(call);
+    }
+    slc_leave(client);
+    return r;
+}
+
+int sluice_perform(sluice_client *client, const sluice_request *request, sluice_result **result, sluice_error **err)
+{
+    return perform(client, request, NULL, NULL, result, err);
+}
+
+/* Performs what a constructor made, unless that failed with `made`. */
+static int perform_made(sluice_client *client, int made, sluice_request *request, sluice_result **result,
+                        sluice_error **err)
+{
+    if (made < 0) {
+        return made;
+    }
+    int r = perform(client, request, NULL, NULL, result, err);
+    sluice_request_free(request);
+    return r;
+}
+
+static int client_check(sluice_client *client, sluice_error **err)
+{
+    return client ? 0 : slc_fail(&(struct sl_alloc){ NULL, NULL }, err, SLUICE_EUSAGE, "the client is NULL");
+}
+
+int sluice_get_route(sluice_client *client, const char *name, sluice_result **result, sluice_error **err)
+{
+    sluice_request *rq = NULL;
+    int r = client_check(client, err);
+    r = r ? r : sluice_request_get_route(client, name, &rq, err);
+    return perform_made(client, r, rq, result, err);
+}
+
+int sluice_search_routes(sluice_client *client, const char *page_token, sluice_result **result, sluice_error **err)
+{
+    sluice_request *rq = NULL;
+    int r = client_check(client, err);
+    r = r ? r : sluice_request_search_routes(client, page_token, &rq, err);
+    return perform_made(client, r, rq, result, err);
+}
+
+int sluice_routes_each(sluice_client *client, int (*on_route)(void *arg, const sluice_route *route), void *arg,
+                       sluice_error **err)
+{
+    sluice_result *page = NULL;
+    int r = sluice_search_routes(client, NULL, &page, err);
+    for (unsigned n_pages = 1; r == 0; n_pages++) {
+        int stop = 0;
+        for (size_t i = 0; i < sluice_result_route_count(page) && !stop; i++) {
+            stop = on_route(arg, sluice_result_route(page, i));
+        }
+        const char *token = sluice_result_next_page_token(page);
+        if (stop || !token) {
+            break;
+        }
+        sluice_result *next = NULL;
+        r = sluice_search_routes(client, token, &next, err);
+        const char *next_token = sluice_result_next_page_token(next);
+        if (r == 0 && next_token && (n_pages >= PAGES_MAX || strcmp(token, next_token) == 0)) {
+            r = slc_fail(&client->alloc, err, SLUICE_EPROTOCOL,
+                         "the list of routes does not end: page %u has the token '%.100s'", n_pages + 1, next_token);
+        }
+        sluice_result_free(page);
+        page = next;
+    }
+    sluice_result_free(page);
+    return r;
+}
+
+int sluice_create_route(sluice_client *client, const char *name, const char *route_type, const char *model,
+                        size_t model_len, sluice_result **result, sluice_error **err)
+{
+    sluice_request *rq = NULL;
+    int r = client_check(client, err);
+    r = r ? r : sluice_request_create_route(client, name, route_type, model, model_len, &rq, err);
+    return perform_made(client, r, rq, result, err);
+}
+
+int sluice_delete_route(sluice_client *client, const char *name, sluice_error **err)
+{
+    sluice_request *rq = NULL;
+    int r = client_check(client, err);
+    r = r ? r : sluice_request_delete_route(client, name, &rq, err);
+    return perform_made(client, r, rq, NULL, err);
+}
+
+int sluice_set_limits(sluice_client *client, const char *route, const char *limits, size_t limits_len,
+                      sluice_result **result, sluice_error **err)
+{
+    sluice_request *rq = NULL;
+    int r = client_check(client, err);
+    r = r ? r : sluice_request_set_limits(client, route, limits, limits_len, &rq, err);
+    return perform_made(client, r, rq, result, err);
+}
+
+int sluice_get_limits(sluice_client *client, const char *route, sluice_result **result, sluice_error **err)
+{
+    sluice_request *rq = NULL;
+    int r = client_check(client, err);
+    r = r ? r : sluice_request_get_limits(client, route, &rq, err);
+    return perform_made(client, r, rq, result, err);
+}
+
+int sluice_query(sluice_client *client, const char *route, const char *json, size_t len, sluice_result **result,
+                 sluice_error **err)
+{
+    sluice_request *rq = NULL;
+    int r = client_check(client, err);
+    r = r ? r : sluice_request_query(client, route, json, len, 0, &rq, err);
+    return perform_made(client, r, rq, result, err);
+}
+
+int sluice_query_stream(sluice_client *client, const char *route, const char *json, size_t len,
+                        const sluice_callbacks *callbacks, void *arg, sluice_result **result, sluice_error **err)
+{
+    static const sluice_callbacks none = SLUICE_CALLBACKS_INIT;
+    sluice_request *rq = NULL;
+    int r = client_check(client, err);
+    r = r ? r : sluice_request_query(client, route, json, len, 1, &rq, err);
+    r = r ? r : perform(client, rq, callbacks ? callbacks : &none, arg, result, err);
+    sluice_request_free(rq);
+    return r;
+}

@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client: libcurl's multi socket interface, who may come in, and the turn of the loop: what happened to a
+ * descriptor, the timers, then the program's callbacks. libcurl's own callbacks only write down. */
+#include "client/priv.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "wire/uri.h"
+
+/* Descriptors a call may need: two addresses tried at once, a proxy, the resolver's wake-up. */
+#define WATCHES_PER_CALL 4
+#define WATCHES_MIN      8
+/* Idle connections that libcurl keeps. */
+#define KEPT_CONNECTIONS 64L
+
+/* curl_global_init is not safe in every libcurl that we link with. Never undone: libcurl may be the program's, too. */
+static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool init_is_done; /* guarded by init_lock */
+
+static int curl_ready(void)
+{
+    pthread_mutex_lock(&init_lock);
+    init_is_done = init_is_done || curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    bool is_ready = init_is_done;
+    pthread_mutex_unlock(&init_lock);
+    return is_ready ? 0 : SLUICE_ENOMEM;
+}
+
+const char *sluice_version(void)
+{
+    return SL_VERSION;
+}
+
+uint64_t slc_now(const struct sluice_client *client)
+{
+    if (client->opts->now_usec) {
+        return client->opts->now_usec(client->opts->clock_arg);
+    }
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* --- the waker --- */
+
+void slc_waker_wake(struct slc_waker *waker)
+{
+    int saved = errno;
+    uint64_t one = 1;
+    SL_IGNORE(write(waker->fd, &one, sizeof(one)) < 0); /* full: it is awake already */
+    errno = saved;
+}
+
+void slc_waker_unref(struct slc_waker *waker)
+{
+    if (waker && atomic_fetch_sub(&waker->refs, 1) == 1) {
+        close(waker->fd);
+        struct sl_alloc alloc = waker->alloc;
+        sl_alloc_free(&alloc, waker);
+    }
+}
+
+static struct slc_waker *waker_new(const struct sl_alloc *alloc)
+{
+    struct slc_waker *waker = slc_zalloc(alloc, sizeof(*waker));
+    if (!waker) {
+        return NULL;
+    }
+    waker->alloc = *alloc;
+    waker->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (waker->fd < 0) {
+        sl_alloc_free(alloc, waker);
+        return NULL;
+    }
+    atomic_init(&waker->refs, 1);
+    return waker;
+}
+
+static void waker_drain(struct slc_waker *waker)
+{
+    uint64_t n;
+    SL_IGNORE(read(waker->fd, &n, sizeof(n)) < 0); /* nothing there: not woken */
+}
+
+/* --- who may come in --- */
+
+int slc_enter(struct sluice_client *client, bool may_be_callback, sluice_error **err)
+{
+    static const struct sl_alloc libc = { NULL, NULL };
+    if (!client) {
+        return slc_fail(&libc, err, SLUICE_EUSAGE, "the client is NULL");
+    }
+    if (client->pid != getpid()) {
+        return slc_fail(&client->alloc, err, SLUICE_EUSAGE, "this client belongs to process %d: a child opens its own",
+                        (int)client->pid);
+    }
+    int expected = 0;
+    uintptr_t self = (uintptr_t)pthread_self();
+    if (!atomic_compare_exchange_strong(&client->is_busy, &expected, 1)) {
+        if (atomic_load(&client->owner) != self) {
+            return slc_fail(&client->alloc, err, SLUICE_EUSAGE, "another thread is using this client");
+        }
+        if (!may_be_callback) {
+            return slc_fail(&client->alloc, err, SLUICE_EUSAGE, "a callback must not drive or wait");
+        }
+    }
+    atomic_store(&client->owner, self);
+    client->depth++;
+    return 0;
+}
+
+void slc_leave(struct sluice_client *client)
+{
+    if (--client->depth == 0) {
+        atomic_store(&client->owner, 0);
+        atomic_store(&client->is_busy, 0);
+    }
+}
+
+/* --- what libcurl tells --- */
+
+int slc_watches_reserve(struct sluice_client *client)
+{
+    size_t need = (client->calls.n + 1) * WATCHES_PER_CALL + WATCHES_MIN;
+    if (need <= client->cap_watches) {
+        return 0;
+    }
+    size_t cap = SL_MAX(need, client->cap_watches * 2);
+    struct slc_watch *watches = sl_alloc_resize(&client->alloc, client->watches, cap * sizeof(*watches));
+    if (!watches) {
+        return SL_E_NOMEM;
+    }
+    client->watches = watches;
+    struct pollfd *polls = sl_alloc_resize(&client->alloc, client->polls, (cap + 1) * sizeof(*polls));
+    if (!polls) {
+        return SL_E_NOMEM;
+    }
+    client->polls = polls;
+    client->cap_watches = cap;
+    return 0;
+}
+
+static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+{
+    struct sluice_client *client = arg;
+    (void)easy;
+    (void)socket_arg;
+    int events = what == CURL_POLL_REMOVE
+                     ? 0
+                     : (what & CURL_POLL_IN ? SLUICE_READ : 0) | (what & CURL_POLL_OUT ? SLUICE_WRITE : 0);
+    size_t i = 0;
+    while (i < client->n_watches && client->watches[i].fd != fd) {
+        i++;
+    }
+    if (events == 0) {
+        if (i < client->n_watches) {
+            client->watches[i] = client->watches[--client->n_watches];
+        }
+    } else if (i < client->cap_watches) {
+        client->watches[i] = (struct slc_watch){ fd, events };
+        client->n_watches = SL_MAX(client->n_watches, i + 1);
+    } else {
+        return -1;
+    }
+    if (client->on_fd) {
+        client->on_fd(client->watch_arg, fd, events);
+    }
+    return 0;
+}
+
+static int on_curl_timer(CURLM *multi, long msec, void *arg)
+{
+    struct sluice_client *client = arg;
+    (void)multi;
+    client->curl_due = msec < 0 ? SLC_NEVER : slc_now(client) + (uint64_t)msec * SLC_USEC_PER_MSEC;
+    if (client->on_timeout) {
+        client->on_timeout(client->watch_arg);
+    }
+    return 0;
+}
+
+/* --- opening --- */
+
+static bool is_name(struct sl_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool ok = ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+                  (i && ((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'));
+        if (!ok) {
+            return false;
+        }
+    }
+    return s.n > 0;
+}
+
+bool slc_uri_is_absolute(struct sl_str uri)
+{
+    ptrdiff_t colon = sl_str_find_char(uri, ':', 0);
+    if (colon < 0 || !is_name(sl_str_sub(uri, 0, (size_t)colon))) {
+        return false;
+    }
+    struct sl_str rest = sl_str_sub(uri, (size_t)colon + 1, uri.n);
+    return rest.n > 2 && rest.p[0] == '/' && rest.p[1] == '/' && !strchr("/?#", rest.p[2]);
+}
+
+static bool is_databricks(struct sl_str uri)
+{
+    return sl_str_eq(uri, SL_STR("databricks")) || sl_str_has_prefix(uri, SL_STR("databricks:"));
+}
+
+bool slc_uri_is_valid(struct sl_str uri)
+{
+    return is_databricks(uri) || slc_uri_is_absolute(uri);
+}
+
+static int url_check(const struct sluice_opts *opts, sluice_error **err)
+{
+    const struct sl_alloc *alloc = &opts->alloc;
+    if (!opts->url) {
+        return slc_fail(alloc, err, SLUICE_EUSAGE,
+                        "No Gateway server uri has been set. Set the option url, or SLUICE_SERVER or "
+                        "MLFLOW_GATEWAY_URI in the environment");
+    }
+    struct sl_str url = sl_str_c(opts->url);
+    if (is_databricks(url)) {
+        return slc_fail(alloc, err, SLUICE_EUSAGE,
+                        "databricks URIs are not supported: give the workspace's https:// URL and a key");
+    }
+    /* What may hold a password is not repeated. */
+    bool is_shown = sl_str_find_char(url, '@', 0) < 0;
+    if (!slc_uri_is_absolute(url)) {
+        return slc_fail(alloc, err, SLUICE_EUSAGE,
+                        "The gateway uri provided is missing required elements. It must be "
+                        "http://host or https://host, not '%s'",
+                        is_shown ? opts->url : "…");
+    }
+    struct sl_uri uri;
+    struct sl_err why;
+    if (sl_uri_parse(url, &uri, &why) < 0) {
+        return slc_fail(alloc, err, SLUICE_EUSAGE, "Invalid url: %s: %s", is_shown ? opts->url : "…", why.text);
+    }
+    if (uri.userinfo.n || uri.has_query) {
+        return slc_fail(alloc, err, SLUICE_EUSAGE, "Invalid url: %s",
+                        uri.has_query ? "it must not have a query"
+                                      : "credentials go into the options username and password, or key");
+    }
+    return 0;
+}
+
+static void base64_add(struct sl_buf *out, const char *p, size_t n)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < n; i += 3) {
+        unsigned v = (unsigned)(unsigned char)p[i] << 16;
+        v |= i + 1 < n ? (unsigned)(unsigned char)p[i + 1] << 8 : 0;
+        v |= i + 2 < n ? (unsigned char)p[i + 2] : 0;
+        const char four[] = { digits[v >> 18], digits[v >> 12 & 63], i + 1 < n ? digits[v >> 6 & 63] : '=',
+                              i + 2 < n ? digits[v & 63] : '=' };
+        sl_buf_add(out, four, sizeof(four));
+    }
+}
+
+/* What goes behind "Authorization: "; 0 also when there is nothing to send. */
+static int authorization_make(struct sluice_client *client)
+{
+    const struct sluice_opts *opts = client->opts;
+    struct sl_buf out = { .max = SIZE_MAX / 2, .alloc = &client->alloc };
+    /* One step: a buffer that grew would leave pieces of the key behind. */
+    SL_IGNORE(
+        sl_buf_reserve(&out, 2 * (strlen(opts->username ? opts->username : "") +
+                                  strlen(opts->password ? opts->password : "") + strlen(opts->key ? opts->key : "")) +
+                                 32)); /* sticky */
+    if (opts->username && opts->password) {
+        struct sl_buf pair = { .max = SIZE_MAX / 2, .alloc = &client->alloc };
+        SL_IGNORE(sl_buf_reserve(&pair, strlen(opts->username) + strlen(opts->password) + 1)); /* sticky */
+        sl_buf_add_c(&pair, opts->username);
+        sl_buf_add_char(&pair, ':');
+        sl_buf_add_c(&pair, opts->password);
+        sl_buf_add_lit(&out, "Basic ");
+        base64_add(&out, pair.p, pair.len);
+        int status = sl_buf_status(&pair);
+        slc_wipe(pair.p, pair.len);
+        sl_buf_done(&pair);
+        out.status = out.status ? out.status : status;
+    } else if (opts->key) {
+        sl_buf_add_lit(&out, "Bearer ");
+        sl_buf_add_c(&out, opts->key);
+    } else {
+        sl_buf_done(&out);
+        return 0;
+    }
+    sl_buf_add_char(&out, '\0');
+    client->authorization = out.p;
+    return sl_buf_status(&out);
+}
+
+static void client_delete(struct sluice_client *client)
+{
+    struct sluice_call *call;
+    while ((call = slc_calls_first(&client->calls))) {
+        slc_call_abort(call);
+        slc_call_unlink(call);
+    }
+    if (client->multi) {
+        curl_multi_cleanup(client->multi);
+    }
+    if (client->on_fd) {
+        client->on_fd(client->watch_arg, client->waker->fd, 0);
+    }
+    sluice_opts_free(client->opts);
+    if (client->authorization) {
+        slc_wipe(client->authorization, strlen(client->authorization));
+    }
+    slc_waker_unref(client->waker);
+    void *const parts[] = { client->base, client->authorization, client->watches, client->polls };
+    struct sl_alloc alloc = client->alloc;
+    for (size_t i = 0; i < SL_ARRAY_LEN(parts); i++) {
+        sl_alloc_free(&alloc, parts[i]);
+    }
+    sl_alloc_free(&alloc, client);
+}
+
+static bool multi_make(struct sluice_client *client)
+{
+    client->multi = curl_multi_init();
+    return client->multi && !curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) &&
+           !curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client) &&
+           !curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) &&
+           !curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client) &&
+           !curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS) &&
+           !curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)client->opts->max_connections);
+}
+
+static int client_make(const struct sluice_opts *opts, sluice_client **ret, sluice_error **err)
+{
+    int r = url_check(opts, err);
+    if (r < 0) {
+        return r;
+    }
+    struct sluice_client *client = curl_ready() < 0 ? NULL : slc_zalloc(&opts->alloc, sizeof(*client));
+    if (!client) {
+        return slc_fail(&opts->alloc, err, SLUICE_ENOMEM, "out of memory");
+    }
+    client->alloc = opts->alloc;
+    client->pid = getpid();
+    client->curl_due = SLC_NEVER;
+    size_t n = strlen(opts->url);
+    client->base = slc_dup(&client->alloc, opts->url, n - (opts->url[n - 1] == '/'));
+    client->opts = client->base ? slc_opts_copy(opts) : NULL;
+    client->waker = client->opts ? waker_new(&client->alloc) : NULL;
+    if (!client->waker || authorization_make(client) < 0 || slc_watches_reserve(client) < 0 || !multi_make(client)) {
+        client_delete(client);
+        return slc_fail(&opts->alloc, err, SLUICE_ENOMEM, "out of memory or descriptors");
+    }
+    *ret = client;
+    return 0;
+}
+
+int sluice_open(const sluice_opts *opts, sluice_client **client, sluice_error **err)
+{
+    if (opts) {
+        return client_make(opts, client, err);
+    }
+    sluice_opts *from_env = sluice_opts_new();
+    if (!from_env) {
+        return slc_fail(&(struct sl_alloc){ NULL, NULL }, err, SLUICE_ENOMEM, "out of memory");
+    }
+    int r = sluice_opts_from_env(from_env, err);
+    r = r ? r : client_make(from_env, client, err);
+    sluice_opts_free(from_env);
+    return r;
+}
+
+void sluice_close(sluice_client *client)
+{
+    /* A child must not write a goodbye into the parent's TLS connections. */
+    if (client && slc_enter(client, false, NULL) == 0) {
+        client_delete(client);
+    }
+}
+
+void sluice_cancel_all(sluice_client *client)
+{
+    atomic_fetch_add(&client->waker->cancelled, 1);
+    slc_waker_wake(client->waker);
+}
+
+/* --- the turn --- */
+
+static uint64_t client_due(const struct sluice_client *client)
+{
+    uint64_t due = client->curl_due;
+    for (const struct sluice_call *call = slc_calls_first(&client->calls); call; call = slc_calls_next(call)) {
+        due = SL_MIN(due, slc_call_due(call));
+    }
+    return due;
+}
+
+/* Hands one event out. False when the call must not be touched any more. */
+static bool event_deliver(struct sluice_client *client, struct sluice_call *call, const struct sluice_event *event)
+{
+    const sluice_callbacks *cb = &call->callbacks;
+    int said[3] = { 0, 0, 0 };
+    for (int i = 0; i < 3; i++) {
+        if (i == 0 && cb->on_event) {
+            said[i] = cb->on_event(call->arg, call, event);
+        } else if (i == 1 && cb->on_text && event->text) {
+            said[i] = cb->on_text(call->arg, call, event->text, event->text_len);
+        } else if (i == 2 && cb->on_usage && event->has_usage) {
+            said[i] = cb->on_usage(call->arg, call, &event->usage);
+        }
+        if (client->current != call) {
+            return false;
+        }
+        if (said[i] == SLUICE_PAUSE) {
+            atomic_store(&call->is_paused, 1);
+        } else if (said[i]) {
+            atomic_store(&call->is_cancelled, 1);
+        }
+        if (atomic_load(&call->is_cancelled)) {
+            slc_call_abort(call);
+            break;
+        }
+    }
+    return true;
+}
+
+static void call_deliver(struct sluice_client *client, struct sluice_call *call)
+{
+    client->current = call;
+    client->in_callback = true;
+    bool is_alive = true;
+    while (is_alive && !atomic_load(&call->is_paused)) {
+        struct sluice_event *event = slc_call_pop(call);
+        if (!event) {
+            break;
+        }
+        is_alive = event_deliver(client, call, event);
+        slc_event_free(event, &client->alloc);
+    }
+    if (is_alive && slc_call_is_over(call)) {
+        slc_call_unlink(call);
+        if (call->callbacks.on_end) {
+            call->callbacks.on_end(call->arg, call, call->code);
+        }
+    }
+    client->in_callback = false;
+    client->current = NULL;
+}
+
+/* Every call once; a callback may start and free calls, after which the walk begins anew. */
+static void client_dispatch(struct sluice_client *client)
+{
+    unsigned visit = ++client->visit;
+    struct sluice_call *call = slc_calls_first(&client->calls);
+    while (call) {
+        bool has_something = call->events.head || call->state == SLC_DONE;
+        if (!call->is_pushed || call->visit == visit || !has_something) {
+            call = slc_calls_next(call);
+            continue;
+        }
+        call->visit = visit;
+        unsigned before = client->n_changes;
+        call_deliver(client, call);
+        call = before == client->n_changes ? slc_calls_next(call) : slc_calls_first(&client->calls);
+    }
+}
+
+static CURLMcode curl_turn(struct sluice_client *client, int fd, int events)
+{
+    int running;
+    CURLMcode r = CURLM_OK;
+    if (fd >= 0 && fd != client->waker->fd) {
+        int mask = (events & SLUICE_READ ? CURL_CSELECT_IN : 0) | (events & SLUICE_WRITE ? CURL_CSELECT_OUT : 0) |
+                   (events & SLUICE_FAULT ? CURL_CSELECT_ERR : 0);
+        r = curl_multi_socket_action(client->multi, fd, mask, &running);
+    } else {
+        waker_drain(client->waker);
+    }
+    if (r == CURLM_OK && client->curl_due <= slc_now(client)) {
+        client->curl_due = SLC_NEVER;
+        r = curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+    return r;
+}
+
+static int client_turn(struct sluice_client *client, int fd, int events, sluice_error **err)
+{
+    CURLMcode r = curl_turn(client, fd, events);
+    int left;
+    for (CURLMsg *msg; (msg = curl_multi_info_read(client->multi, &left));) {
+        if (msg->msg == CURLMSG_DONE) {
+            char *call = NULL;
+            CURLcode result = msg->data.result; /* gone with the handle */
+            curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
+            slc_call_on_done((struct sluice_call *)(void *)call, result);
+        }
+    }
+    uint64_t now = slc_now(client);
+    for (struct sluice_call *call = slc_calls_first(&client->calls); call; call = slc_calls_next(call)) {
+        slc_call_on_time(call, now);
+    }
+    client_dispatch(client);
+    if (r != CURLM_OK && r != CURLM_BAD_SOCKET) {
+        return slc_fail(&client->alloc, err, SLUICE_ENOMEM, "%s", curl_multi_strerror(r));
+    }
+    return 0;
+}
+
+/* Milliseconds for poll, rounded up. */
+static int64_t due_msec(const struct sluice_client *client)
+{
+    uint64_t due = client_due(client), now = slc_now(client);
+    if (due == SLC_NEVER) {
+        return -1;
+    }
+    return due <= now ? 0 : (int64_t)((due - now + SLC_USEC_PER_MSEC - 1) / SLC_USEC_PER_MSEC);
+}
+
+static int client_wait(struct sluice_client *client, int64_t msec, sluice_error **err)
+{
+    int64_t due = due_msec(client);
+    int64_t wait = due < 0 ? msec : msec < 0 ? due : SL_MIN(due, msec);
+    nfds_t n = 0;
+    client->polls[n++] = (struct pollfd){ client->waker->fd, POLLIN, 0 };
+    for (size_t i = 0; i < client->n_watches; i++) {
+        const struct slc_watch *w = &client->watches[i];
+        short want = (short)((w->events & SLUICE_READ ? POLLIN : 0) | (w->events & SLUICE_WRITE ? POLLOUT : 0));
+        client->polls[n++] = (struct pollfd){ w->fd, want, 0 };
+    }
+    int n_ready = poll(client->polls, n, wait > INT32_MAX ? INT32_MAX : (int)wait);
+    if (n_ready <= 0) {
+        return client_turn(client, -1, 0, err); /* time passed, or a signal came */
+    }
+    int r = 0;
+    for (nfds_t i = 0; i < n && r == 0; i++) {
+        short got = client->polls[i].revents;
+        int events = (got & (POLLIN | POLLHUP) ? SLUICE_READ : 0) | (got & POLLOUT ? SLUICE_WRITE : 0) |
+                     (got & (POLLERR | POLLNVAL) ? SLUICE_FAULT : 0);
+        if (events) {
+            r = client_turn(client, client->polls[i].fd, events, err);
+        }
+    }
+    return r;
+}
+
+int slc_run(struct sluice_client *client, struct sluice_call *call, sluice_error **err)
+{
+    int r = 0;
+    /* A pushed call is unlinked when its end was told. */
+    while (r == 0 && call->client && (call->is_pushed || call->state != SLC_DONE)) {
+        r = client_wait(client, -1, err);
+    }
+    return r;
+}
+
+/* --- public --- */
+
+size_t sluice_fds(sluice_client *client, sluice_fd *fds, size_t cap)
+{
+    if (slc_enter(client, true, NULL) < 0) {
+        return 0;
+    }
+    for (size_t i = 0; i <= client->n_watches && i < cap; i++) {
+        fds[i] = i ? (sluice_fd){ client->watches[i - 1].fd, client->watches[i - 1].events }
+                   : (sluice_fd){ client->waker->fd, SLUICE_READ };
+    }
+    size_t n = client->n_watches + 1;
+    slc_leave(client);
+    return n;
+}
+
+int64_t sluice_timeout_msec(sluice_client *client)
+{
+    if (slc_enter(client, true, NULL) < 0) {
+        return -1;
+    }
+    int64_t msec = due_msec(client);
+    slc_leave(client);
+    return msec;
+}
+
+int sluice_drive(sluice_client *client, int fd, int events, sluice_error **err)
+{
+    int r = slc_enter(client, false, err);
+    if (r == 0) {
+        r = client_turn(client, fd, events, err);
+        slc_leave(client);
+    }
+    return r;
+}
+
+int sluice_wait(sluice_client *client, int64_t msec, sluice_error **err)
+{
+    int r = slc_enter(client, false, err);
+    if (r == 0) {
+        r = client_wait(client, msec, err);
+        slc_leave(client);
+    }
+    return r;
+}
+
+void sluice_watch(sluice_client *client, void (*on_fd)(void *arg, int fd, int events), void (*on_timeout)(void *arg),
+                  void *arg)
+{
+    if (slc_enter(client, true, NULL) < 0) {
+        return;
+    }
+    client->on_fd = on_fd;
+    client->on_timeout = on_timeout;
+    client->watch_arg = arg;
+    if (on_fd) {
+        on_fd(arg, client->waker->fd, SLUICE_READ);
+        for (size_t i = 0; i < client->n_watches; i++) {
+            on_fd(arg, client->watches[i].fd, client->watches[i].events);
+        }
+    }
+    slc_leave(client);
+}

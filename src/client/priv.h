@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of libsluice share. One machine does every call:
+ *
+ *   start ─> SENDING ──────────────> DONE ─> finish
+ *               │  ^                  ^
+ *               v  │ wait is over     │ cancelled, timeout
+ *             WAITING ────────────────┘
+ *
+ * call.c owns the states; event.c turns a stream's bytes into a queue of events; client.c drives libcurl's multi socket
+ * interface and hands queued events to callbacks after it (never inside libcurl). Blocking calls are start, wait until
+ * done, finish. */
+#ifndef SL_CLIENT_PRIV_H
+#define SL_CLIENT_PRIV_H
+
+#include <curl/curl.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "json/json.h"
+#include "sluice/client.h"
+#include "wire/sse.h"
+
+#define SLC_USEC_PER_MSEC 1000ULL
+#define SLC_NEVER         UINT64_MAX
+
+/* --- memory: through the opts' allocator; every object carries a copy of it, so that it can outlive its maker --- */
+
+void *slc_zalloc(const struct sl_alloc *alloc, size_t n);
+/* A copy with a NUL behind; NULL when out of memory. */
+char *slc_dup(const struct sl_alloc *alloc, const char *p, size_t n);
+void slc_wipe(void *p, size_t n);
+
+/* --- errors --- */
+
+struct slc_failure {
+    int code;
+    int http_status;
+    int64_t retry_after_msec; /* -1: none */
+    bool is_retriable;
+    struct sl_str request_id, type, body; /* copied */
+};
+
+/* Makes the error (ENOMEM's when there is no memory for it) and returns its code. `err` may be NULL. */
+int slc_fail(const struct sl_alloc *alloc, sluice_error **err, int code, const char *fmt, ...) SL_PRINTF(4, 5);
+int slc_fail_with(const struct sl_alloc *alloc, sluice_error **err, const struct slc_failure *failure, const char *fmt,
+                  ...) SL_PRINTF(4, 5);
+
+/* --- options --- */
+
+struct sluice_opts {
+    struct sl_alloc alloc;
+    char *url, *unix_socket, *key, *username, *password, *ca, *ca_path, *cert, *cert_key, *cert_key_password, *proxy;
+    char *user_agent;
+    int64_t insecure, proxy_from_env, retries, max_connections, max_reply_bytes, max_event_bytes;
+    int64_t connect_timeout, idle_timeout, timeout, backoff, backoff_max, retry_after_max;
+    uint64_t (*now_usec)(void *arg);
+    void *clock_arg;
+    int (*connect)(void *arg, const void *sockaddr, size_t size);
+    void *connect_arg;
+};
+
+/* A copy with the same allocator; NULL when out of memory. */
+struct sluice_opts *slc_opts_copy(const struct sluice_opts *opts);
+bool slc_opts_equal(const struct sluice_opts *a, const struct sluice_opts *b);
+/* Is this a URI in the sense of the Python client: scheme and network location, or databricks? */
+bool slc_uri_is_valid(struct sl_str uri);
+/* Has it scheme and network location? */
+bool slc_uri_is_absolute(struct sl_str uri);
+/* The MLflow variables of sluice_opts_from_env. */
+int slc_env_mlflow(struct sluice_opts *opts, sluice_error **err);
+
+/* --- documents: JSON with decoded, NUL-terminated texts --- */
+
+struct slc_doc {
+    struct sl_json json;
+    char *texts; /* as long as the JSON; the text of a string, number, … stands where its token does */
+    void *mem;
+};
+
+/* `text` is borrowed, or copied when `copies`. 0, SL_E_INVAL (fault in doc->json) or SL_E_NOMEM. */
+SL_MUST int slc_doc_parse(struct slc_doc *doc, const struct sl_alloc *alloc, struct sl_str text, bool copies);
+void slc_doc_done(struct slc_doc *doc, const struct sl_alloc *alloc);
+/* Of a scalar: decoded and NUL-terminated. Of a container: its JSON. NULL when absent. */
+const char *slc_doc_text(const struct slc_doc *doc, struct sl_json_val v, size_t *ret_len);
+/* The text of a string member, else NULL. */
+const char *slc_doc_member(const struct slc_doc *doc, struct sl_json_val object, const char *key);
+bool slc_doc_usage(const struct slc_doc *doc, sluice_usage *ret);
+
+/* --- requests --- */
+
+enum slc_shape { SLC_ANY, SLC_JSON, SLC_ROUTE, SLC_NEW_ROUTE, SLC_ROUTES, SLC_LIMITS };
+
+struct sluice_request {
+    struct sl_alloc alloc;
+    _Atomic int refs;
+    _Atomic int n_started; /* calls in flight: no setter then */
+    char method[8];
+    char *path; /* behind the url; with its query */
+    char *body; /* NULL: none */
+    size_t body_len;
+    enum slc_shape shape;
+    bool wants_stream;
+    bool is_safe; /* may be sent twice by HTTP's rules */
+    char *idempotency_key, *traceparent, *request_id, *accept;
+    int64_t retries, timeout, idle_timeout; /* -1: the client's */
+};
+
+void slc_request_unref(struct sluice_request *request);
+
+/* --- results --- */
+
+struct sluice_limit {
+    int64_t calls;
+    const char *key, *renewal_period;
+};
+
+struct sluice_route {
+    const char *name, *type, *model_name, *model_provider, *url;
+    char *own_url; /* url where it was made absolute */
+    struct sl_str json;
+    struct sluice_limit limit;
+    bool has_limit;
+};
+
+struct sluice_result {
+    struct sl_alloc alloc;
+    int status;
+    struct sl_buf headers; /* lines "name: value" with a NUL in place of ": " and of the line end */
+    struct sl_buf body;
+    struct slc_doc doc;
+    bool has_doc;
+    sluice_usage usage;
+    bool has_usage;
+    struct sluice_route *routes;
+    size_t n_routes;
+    struct sluice_limit *limits;
+    size_t n_limits;
+};
+
+struct sluice_result *slc_result_new(const struct sl_alloc *alloc);
+/* Takes what the buffers hold and reads the body as `shape` wants it. `base`: what relative route URLs are put behind.
+ * 0, SL_E_NOMEM, or SL_E_INVAL with the reason. */
+SL_MUST int slc_result_read(struct sluice_result *result, enum slc_shape shape, const char *base, struct sl_err *err);
+const char *slc_headers_find(const struct sl_buf *headers, const char *name);
+
+/* --- events --- */
+
+struct sluice_event {
+    struct sluice_event *next;
+    size_t size; /* what it counts for in the queue */
+    struct slc_doc doc;
+    char *name;
+    const char *text;
+    size_t text_len;
+    sluice_usage usage;
+    bool has_usage;
+};
+
+struct slc_events {
+    struct sl_alloc alloc;
+    struct sl_sse_decoder decoder;
+    struct sluice_event *head, **tail;
+    size_t queued; /* bytes */
+    bool is_done;  /* "[DONE]" was seen */
+    bool has_begun;
+    sluice_usage usage;
+    bool has_usage;
+    int fault; /* SLUICE_E…: what ended it from within */
+    char fault_text[512];
+    char fault_type[64];
+};
+
+void slc_events_init(struct slc_events *events, const struct sl_alloc *alloc, size_t max_event);
+void slc_events_done(struct slc_events *events);
+/* Negative when the stream must end: `fault` says why. */
+SL_MUST int slc_events_push(struct slc_events *events, struct sl_str bytes);
+SL_MUST int slc_events_finish(struct slc_events *events);
+/* One event for a whole reply that is no stream. */
+SL_MUST int slc_events_whole(struct slc_events *events, struct sl_str json);
+struct sluice_event *slc_events_pop(struct slc_events *events);
+void slc_event_free(struct sluice_event *event, const struct sl_alloc *alloc);
+
+/* --- calls --- */
+
+/* What other threads may touch: shared by a client and its calls, freed with the last of them. */
+struct slc_waker {
+    struct sl_alloc alloc;
+    _Atomic int refs;
+    _Atomic unsigned cancelled; /* counts sluice_cancel_all */
+    int fd;                     /* eventfd */
+};
+
+enum slc_state { SLC_SENDING, SLC_WAITING, SLC_DONE };
+
+SL_LIST_HEAD(slc_calls);
+
+struct sluice_call {
+    struct sl_link link; /* in client->calls until its end was told */
+    struct sl_alloc alloc;
+    struct sluice_client *client; /* NULL once unlinked */
+    struct slc_waker *waker;
+    struct sluice_request *request;
+    sluice_callbacks callbacks;
+    void *arg;
+    bool is_pushed;   /* by callbacks */
+    bool is_blocking; /* a blocking call's own: its callbacks cannot free it */
+    enum slc_state state;
+    unsigned visit; /* dispatch's mark */
+    _Atomic int is_cancelled;
+    _Atomic int is_paused; /* by a callback; cleared by sluice_resume */
+    unsigned cancelled_before;
+
+    CURL *easy;
+    struct curl_slist *headers;
+    char *url;
+    bool is_added; /* to the multi */
+    size_t body_sent;
+    unsigned n_retries, n_redirects;
+    uint64_t deadline, idle_since, wake_at; /* µs; SLC_NEVER */
+    uint64_t idle_usec;                     /* 0: none */
+    int status;
+    char reason[64]; /* the status line's words */
+    struct sl_buf head, body;
+    bool head_is_over; /* what comes now is a trailer */
+    bool is_stream;    /* 2xx and text/event-stream */
+    bool is_curl_paused;
+    struct slc_events events;
+    struct sluice_event *current; /* the one pull was given */
+    int abort_code;               /* SLUICE_E…: why a libcurl callback ended the transfer */
+
+    int code;
+    sluice_error *err;
+    sluice_result *result;
+    char curl_error[CURL_ERROR_SIZE];
+};
+
+SL_LIST_FUNCTIONS(slc_calls, struct sluice_call, link);
+
+/* Starts it on the client's multi. */
+int slc_call_start(struct sluice_client *client, struct sluice_request *request, const sluice_callbacks *callbacks,
+                   void *arg, struct sluice_call **ret, sluice_error **err);
+/* libcurl says that the transfer is over. */
+void slc_call_on_done(struct sluice_call *call, CURLcode curl_code);
+/* Cancellation, deadlines and the end of a wait. */
+void slc_call_on_time(struct sluice_call *call, uint64_t now);
+/* When slc_call_on_time has something to do. */
+uint64_t slc_call_due(const struct sluice_call *call);
+/* The next event; lets libcurl read on when the queue has room again. */
+struct sluice_event *slc_call_pop(struct sluice_call *call);
+bool slc_call_is_over(const struct sluice_call *call);
+/* Out of the client's list; frees what only a living call needs. */
+void slc_call_unlink(struct sluice_call *call);
+/* Frees a call that is over. */
+void slc_call_delete(struct sluice_call *call);
+/* Ends it as cancelled. */
+void slc_call_abort(struct sluice_call *call);
+
+/* --- the client --- */
+
+struct slc_watch {
+    curl_socket_t fd;
+    int events;
+};
+
+struct sluice_client {
+    struct sl_alloc alloc;
+    struct sluice_opts *opts;
+    char *base;          /* the url without its last '/' */
+    char *authorization; /* the header line, or NULL */
+    pid_t pid;
+    _Atomic int is_busy;      /* a thread is inside: */
+    _Atomic(uintptr_t) owner; /* this one, */
+    unsigned depth;           /* so many times over */
+    bool in_callback;
+    CURLM *multi;
+    struct slc_waker *waker;
+    struct slc_calls calls;
+    unsigned n_changes; /* of the list: a walk that called out compares it */
+    unsigned visit;
+    struct sluice_call *current; /* the one whose callback runs; NULL when it was freed there */
+    struct slc_watch *watches;   /* room for all is made before a call starts: libcurl's callback must not fail */
+    struct pollfd *polls;        /* as many, and one */
+    size_t n_watches, cap_watches;
+    uint64_t curl_due; /* µs; SLC_NEVER */
+    void (*on_fd)(void *arg, int fd, int events);
+    void (*on_timeout)(void *arg);
+    void *watch_arg;
+};
+
+uint64_t slc_now(const struct sluice_client *client);
+/* 0, or the refusal: another process, another thread, a callback. Pair with leave. */
+int slc_enter(struct sluice_client *client, bool may_be_callback, sluice_error **err);
+void slc_leave(struct sluice_client *client);
+void slc_waker_unref(struct slc_waker *waker);
+void slc_waker_wake(struct slc_waker *waker);
+int slc_watches_reserve(struct sluice_client *client);
+/* Drives until the call is over. The client is entered. */
+int slc_run(struct sluice_client *client, struct sluice_call *call, sluice_error **err);
+
+#endif
