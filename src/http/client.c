@@ -43,7 +43,7 @@ static void call_fail(struct sl_hcall *call, enum sl_hcall_fault fault, const ch
 {
     struct sl_upconn *conn = call_detach(call);
     if (conn) {
-        sl_upconn_close(conn);
+        sl_upconn_abort(conn);
     }
     call->cbs->on_error(call, fault, text);
 }
@@ -527,7 +527,7 @@ void sl_hcall_cancel(struct sl_hcall *call)
     if (call->is_active) {
         struct sl_upconn *conn = call_detach(call);
         if (conn) {
-            sl_upconn_close(conn);
+            sl_upconn_abort(conn);
         }
     }
 }

@@ -77,7 +77,7 @@ static void conn_on_closed(struct sl_stream *stream)
     }
 }
 
-void sl_upconn_close(struct sl_upconn *conn)
+static void conn_end(struct sl_upconn *conn, bool with_reset)
 {
     if (conn->state == SL_UC_CLOSED) {
         return;
@@ -95,7 +95,21 @@ void sl_upconn_close(struct sl_upconn *conn)
     sl_buf_done(&conn->in);
     sl_uporigin_unref(conn->client, conn->origin);
     conn->origin = NULL;
-    sl_stream_close(&conn->stream, conn_on_closed);
+    if (with_reset) {
+        sl_stream_reset(&conn->stream, conn_on_closed);
+    } else {
+        sl_stream_close(&conn->stream, conn_on_closed);
+    }
+}
+
+void sl_upconn_close(struct sl_upconn *conn)
+{
+    conn_end(conn, false);
+}
+
+void sl_upconn_abort(struct sl_upconn *conn)
+{
+    conn_end(conn, !sl_stream_is_flushed(&conn->stream));
 }
 
 struct sl_upconn *sl_upconn_take(struct sl_hclient *client, struct sl_uporigin *origin)

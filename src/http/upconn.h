@@ -53,6 +53,8 @@ struct sl_upconn *sl_upconn_dial(struct sl_hclient *client, struct sl_uporigin *
 /* Takes it on every path: parks it, or closes it. */
 void sl_upconn_put(struct sl_upconn *conn);
 void sl_upconn_close(struct sl_upconn *conn);
+/* The same for a call that is given up: what the kernel still holds of its request is not sent any more. */
+void sl_upconn_abort(struct sl_upconn *conn);
 
 /* Implemented by client.c, called by pool.c. */
 void sl_hcall_on_connected(struct sl_hcall *call);

@@ -13,6 +13,8 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -367,6 +369,16 @@ size_t sl_stream_unsent(const struct sl_stream *stream)
         return 0;
     }
     return uv_stream_get_write_queue_size(&stream->uv.stream) + (stream->tls ? sl_tls_pending(stream->tls) : 0);
+}
+
+bool sl_stream_is_flushed(const struct sl_stream *stream)
+{
+    int n = 0;
+    uv_os_fd_t fd;
+    if (!stream->is_open || uv_fileno(&stream->uv.handle, &fd) < 0) {
+        return true;
+    }
+    return sl_stream_unsent(stream) == 0 && (ioctl(fd, SIOCOUTQ, &n) < 0 || n == 0);
 }
 
 /* --- opening and closing --- */

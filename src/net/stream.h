@@ -88,6 +88,8 @@ SL_MUST int sl_stream_write_ref(struct sl_stream *stream, const struct sl_str *s
 /* Bytes of those not yet given to the kernel, exact also in the midst of a long write (`queued` moves by whole writes):
  * tells whether a slow peer moves at all. */
 size_t sl_stream_unsent(const struct sl_stream *stream);
+/* Everything that was written has reached the peer's machine. */
+bool sl_stream_is_flushed(const struct sl_stream *stream);
 /* After what is queued: FIN (TLS: close_notify before). */
 void sl_stream_shutdown(struct sl_stream *stream);
 /* Detaches at once: no callback but on_closed, no borrowed byte is touched again. What was queued and not sent is lost.
