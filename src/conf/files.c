@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* FNV-1a, 64 bits, resumable: tells that a file has changed; nobody gains from two that look the same. */
@@ -29,8 +30,12 @@ uint64_t sl_conf_print(struct sl_str bytes)
 
 uint64_t sl_conf_print_file(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe must not wait for its other end */
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        if (fd >= 0) {
+            close(fd);
+        }
         return SL_CONF_PRINT_NONE;
     }
     char bytes[16384];

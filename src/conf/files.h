@@ -23,7 +23,7 @@ struct sl_conf_files {
 };
 
 uint64_t sl_conf_print(struct sl_str bytes);
-/* Reads the whole file; SL_CONF_PRINT_NONE when that does not work. */
+/* Reads the whole file; SL_CONF_PRINT_NONE when that does not work, or it is no regular file. */
 uint64_t sl_conf_print_file(const char *path);
 
 /* Each path once: the first print counts. `files` may be NULL. */

@@ -14,10 +14,14 @@
 static int file_read(struct sl_conf_files *files, const char *path, struct sl_secret *ret, struct sl_err *err)
 {
     char *text = malloc(SECRET_MAX + 1);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || !text) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe must not wait for its other end */
+    struct stat st;
+    bool is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    if (!is_file || !text) {
         int r = sl_fail(err, SL_E_IO, "cannot read the key file %s: %s", path,
-                        fd < 0 ? strerror(errno) : "out of memory");
+                        fd < 0     ? strerror(errno)
+                        : !is_file ? "it is no regular file"
+                                   : "out of memory");
         free(text);
         if (fd >= 0) {
             close(fd);

@@ -158,6 +158,39 @@ static enum sl_val_kind plain_kind(struct sl_str s)
     return is_int(s) || is_float(s) ? SL_VAL_NUMBER : SL_VAL_STRING;
 }
 
+/* What a tag of YAML's own makes of a value. SL_E_UNSUPPORTED: another tag, for which PyYAML's safe loader has nothing
+ * either. */
+static int tag_kind(const yaml_char_t *tag, enum sl_val_kind *io_kind)
+{
+    static const struct {
+        const char *tag;
+        enum sl_val_kind kind;
+    } tags[] = {
+        { "str", SL_VAL_STRING }, { "int", SL_VAL_NUMBER }, { "float", SL_VAL_NUMBER }, { "bool", SL_VAL_BOOL },
+        { "null", SL_VAL_NULL },  { "map", SL_VAL_MAP },    { "seq", SL_VAL_LIST },
+    };
+    static const struct sl_str core = SL_STR_INIT("tag:yaml.org,2002:");
+    struct sl_str text = sl_str_c((const char *)tag);
+    if (!tag || sl_str_eq_c(text, "!")) { /* "!": what is written, as a string */
+        *io_kind = tag && *io_kind < SL_VAL_STRING ? SL_VAL_STRING : *io_kind;
+        return 0;
+    }
+    for (size_t i = 0; sl_str_has_prefix(text, core) && i < SL_ARRAY_LEN(tags); i++) {
+        bool is_same_form = (tags[i].kind > SL_VAL_STRING ? tags[i].kind : SL_VAL_STRING) ==
+                            (*io_kind > SL_VAL_STRING ? *io_kind : SL_VAL_STRING);
+        if (is_same_form && sl_str_eq_c(sl_str_sub(text, core.n, text.n), tags[i].tag)) {
+            *io_kind = tags[i].kind;
+            return 0;
+        }
+    }
+    return SL_E_UNSUPPORTED;
+}
+
+static int tag_fail(struct reader *rd, yaml_mark_t mark)
+{
+    return fail(rd, mark, "a tag (!…) that is not known, or not for such a value");
+}
+
 static struct sl_val *val_new(struct reader *rd, enum sl_val_kind kind, yaml_mark_t mark)
 {
     struct sl_val *val = SL_ARENA_NEW(rd->arena, struct sl_val);
@@ -236,7 +269,11 @@ static int scalar_read(struct reader *rd, const yaml_event_t *event, struct sl_v
 {
     struct sl_str text = sl_str_make((const char *)event->data.scalar.value, event->data.scalar.length);
     bool is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && event->data.scalar.plain_implicit;
-    struct sl_val *val = val_new(rd, is_plain ? plain_kind(text) : SL_VAL_STRING, event->start_mark);
+    enum sl_val_kind kind = is_plain ? plain_kind(text) : SL_VAL_STRING;
+    if (tag_kind(event->data.scalar.tag, &kind) < 0) {
+        return tag_fail(rd, event->start_mark);
+    }
+    struct sl_val *val = val_new(rd, kind, event->start_mark);
     struct anchor *anchor;
     if (!val) {
         return no_memory(rd);
@@ -340,7 +377,11 @@ static int member_read(struct reader *rd, yaml_event_t *key_event, struct items 
 static int container_read(struct reader *rd, yaml_event_t *start, struct sl_val **ret)
 {
     bool is_map = start->type == YAML_MAPPING_START_EVENT;
-    struct sl_val *val = val_new(rd, is_map ? SL_VAL_MAP : SL_VAL_LIST, start->start_mark);
+    enum sl_val_kind kind = is_map ? SL_VAL_MAP : SL_VAL_LIST;
+    if (tag_kind(is_map ? start->data.mapping_start.tag : start->data.sequence_start.tag, &kind) < 0) {
+        return tag_fail(rd, start->start_mark);
+    }
+    struct sl_val *val = val_new(rd, kind, start->start_mark);
     struct anchor *anchor;
     uint64_t before = rd->n_nodes;
     if (!val) {

@@ -42,6 +42,10 @@ static int flags_parse(int argc, char **argv, const struct flag *flags, size_t n
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         const struct flag *found = NULL;
+        if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
+            fputs(usage_text, stdout);
+            exit(SL_EXIT_OK);
+        }
         const char *value = NULL;
         for (size_t k = 0; k < n_flags && !found; k++) {
             size_t len = strlen(flags[k].name);

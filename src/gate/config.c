@@ -36,6 +36,8 @@ struct loader {
     struct sl_bind bind;
     struct sl_conf_files *files;
     struct sl_config *config;
+    struct sl_str text; /* p != NULL: instead of a file */
+    bool is_pure;       /* neither files nor environment */
 };
 
 static void problem(struct loader *ld, enum sl_severity severity, struct sl_pos pos, const char *path, const char *text)
@@ -50,7 +52,7 @@ static struct sl_pos start_of(const struct loader *ld)
 
 static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
 {
-    struct sl_str text = sl_str_c(sl_config_default);
+    struct sl_str text = ld->text.p ? ld->text : sl_str_c(sl_config_default);
     struct sl_err err = { 0 };
     if (path) {
         if (access(path, F_OK) < 0 && errno == ENOENT) {
@@ -227,8 +229,10 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
     struct sl_val view = settings_view(root, room);
     SL_IGNORE(sl_opt_bind(&ld->bind, sl_settings_opts, &view, settings) <
               0); /* its errors are counted in the problems */
-    auth_from_env(ld, settings);
-    total_from_env(ld, root, settings);
+    if (!ld->is_pure) {
+        auth_from_env(ld, settings);
+        total_from_env(ld, root, settings);
+    }
     struct sl_server_settings *server = &settings->server;
     if (over->workers >= 0) {
         server->workers = (uint32_t)over->workers;
@@ -257,14 +261,23 @@ static void tls_load(struct loader *ld, const struct sl_val *root)
     const struct sl_val *tls = sl_val_find(sl_val_find(root, "server"), "tls");
     const struct sl_val *ca = sl_val_find(sl_val_find(root, "upstream"), "ca");
     const struct sl_str paths[] = { server->tls_cert, server->tls_key, settings->upstream.ca };
+    struct sl_err err = { 0 };
+    if (ld->is_pure) {
+        return;
+    }
     for (size_t i = 0; i < SL_ARRAY_LEN(paths); i++) {
+        struct stat st;
+        if (paths[i].n && stat(paths[i].p, &st) == 0 && !S_ISREG(st.st_mode)) {
+            sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, root->pos, i < 2 ? "server.tls" : "upstream.ca",
+                            "%s is no regular file", paths[i].p);
+            return;
+        }
         /* The print first: a file that changes in between is read again, not missed. */
         if (paths[i].n && sl_conf_files_note(ld->files, paths[i], sl_conf_print_file(paths[i].p)) < 0) {
             problem(ld, SL_PROBLEM_ERROR, root->pos, "", "out of memory");
             return;
         }
     }
-    struct sl_err err = { 0 };
     if ((server->tls_cert.n == 0) != (server->tls_key.n == 0)) {
         problem(ld, SL_PROBLEM_ERROR, tls ? tls->pos : root->pos, "server.tls", "needs both cert and key");
     } else if (server->tls_cert.n &&
@@ -291,10 +304,10 @@ static void routes_load(struct loader *ld, const struct sl_val *root)
 {
     const struct sl_val *list = sl_val_find(root, "endpoints");
     const char *section = "endpoints";
-    if (!list) {
+    if (!list && sl_val_find(root, "routes")) {
         list = sl_val_find(root, "routes");
         section = "routes";
-    } else if (sl_val_find(root, "routes")) {
+    } else if (list && sl_val_find(root, "routes")) {
         problem(ld, SL_PROBLEM_WARNING, sl_val_find(root, "routes")->pos, "routes",
                 "is ignored: there is `endpoints:`");
     }
@@ -340,39 +353,54 @@ static void config_fill(struct loader *ld, const struct sl_val *root, const stru
     }
 }
 
+static int config_load(struct loader *ld, const char *path, const struct sl_config_overrides *over,
+                       struct sl_arena *arena, struct sl_config **ret)
+{
+    struct sl_problems *problems = ld->bind.problems;
+    struct sl_str name = sl_arena_dup(arena, sl_str_c(ld->name)); /* problems keep it */
+    ld->name = name.p ? name.p : ld->name;
+    ld->config = calloc(1, sizeof(*ld->config));
+    struct sl_settings *settings = sl_settings_new();
+    if (!ld->config || !settings) {
+        sl_settings_unref(settings);
+        free(ld->config);
+        sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, start_of(ld), "", "out of memory");
+        return SL_E_NOMEM;
+    }
+    ld->config->settings = settings;
+    sl_arena_init(&ld->tree, NULL);
+    struct sl_val *root;
+    int r = tree_read(ld, path, &root);
+    if (r == 0) {
+        config_fill(ld, root, over);
+    }
+    problems->hidden = NULL; /* they lie on the tree */
+    problems->n_hidden = 0;
+    sl_arena_done(&ld->tree);
+    if (r < 0 || problems->n_errors) {
+        sl_config_free(ld->config);
+        return r < 0 ? r : SL_E_INVAL;
+    }
+    *ret = ld->config;
+    return 0;
+}
+
 int sl_config_load(const char *path, const struct sl_config_overrides *over, struct sl_arena *arena,
                    struct sl_problems *problems, struct sl_conf_files *files, struct sl_config **ret)
 {
     struct loader ld = { .name = path ? path : DEFAULT_NAME, .files = files };
-    struct sl_str name = sl_arena_dup(arena, sl_str_c(ld.name)); /* problems keep it */
-    ld.name = name.p ? name.p : ld.name;
     ld.bind = (struct sl_bind){
         .arena = arena, .problems = problems, .resolve = sl_conf_resolve_secret, .resolve_arg = files
     };
-    ld.config = calloc(1, sizeof(*ld.config));
-    struct sl_settings *settings = sl_settings_new();
-    if (!ld.config || !settings) {
-        sl_settings_unref(settings);
-        free(ld.config);
-        sl_bind_problem(&ld.bind, SL_PROBLEM_ERROR, start_of(&ld), "", "out of memory");
-        return SL_E_NOMEM;
-    }
-    ld.config->settings = settings;
-    sl_arena_init(&ld.tree, NULL);
-    struct sl_val *root;
-    int r = tree_read(&ld, path, &root);
-    if (r == 0) {
-        config_fill(&ld, root, over);
-    }
-    problems->hidden = NULL; /* they lie on the tree */
-    problems->n_hidden = 0;
-    sl_arena_done(&ld.tree);
-    if (r < 0 || problems->n_errors) {
-        sl_config_free(ld.config);
-        return r < 0 ? r : SL_E_INVAL;
-    }
-    *ret = ld.config;
-    return 0;
+    return config_load(&ld, path, over, arena, ret);
+}
+
+int sl_config_load_text(const char *name, struct sl_str text, struct sl_arena *arena, struct sl_problems *problems,
+                        struct sl_config **ret)
+{
+    struct loader ld = { .name = name, .text = text, .is_pure = true };
+    ld.bind = (struct sl_bind){ .arena = arena, .problems = problems };
+    return config_load(&ld, NULL, &(struct sl_config_overrides){ .workers = -1 }, arena, ret);
 }
 
 static uint64_t print_of(const struct sl_conf_files *files, struct sl_str path)

@@ -26,6 +26,9 @@ struct sl_config_overrides {
  * texts of problems; the configuration itself keeps nothing on it. Reads files and the environment, changes nothing. */
 SL_MUST int sl_config_load(const char *path, const struct sl_config_overrides *over, struct sl_arena *arena,
                            struct sl_problems *problems, struct sl_conf_files *files, struct sl_config **ret);
+/* From a text, without any file or variable: references to secrets are refused, certificates are not opened. */
+SL_MUST int sl_config_load_text(const char *name, struct sl_str text, struct sl_arena *arena,
+                                struct sl_problems *problems, struct sl_config **ret);
 /* Takes over the TLS contexts whose files did not change, and with them sessions and ticket keys. */
 void sl_config_adopt_tls(struct sl_config *config, const struct sl_conf_files *files, const struct sl_config *before,
                          const struct sl_conf_files *files_before);

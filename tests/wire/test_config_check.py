@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with a configuration: where it is, what it is, what would be right; and never a secret."""
+import os
+import subprocess
+import textwrap
+
+import pytest
+
+from harness import BIN
+
+ENV = {"PATH": os.environ["PATH"], "OPENAI_API_KEY": "sk-from-the-environment", "EMPTY": ""}
+
+
+def sluice(*args, env=ENV, cwd=None):
+    done = subprocess.run([BIN, *map(str, args)], env=env, cwd=cwd, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    assert "Sanitizer" not in done.stderr and "runtime error" not in done.stderr, done.stderr
+    return done
+
+
+def check(tmp_path, text, *args, env=ENV):
+    path = tmp_path / "c.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).lstrip("\n").encode())
+    return sluice("check", "-c", path, *args, env=env)
+
+
+CHAT = """
+  - name: chat
+    endpoint_type: llm/v1/chat
+    model:
+      provider: openai
+      name: m
+      config: { openai_api_key: k }
+"""
+FINE = "endpoints:" + CHAT
+
+
+def entry(**changes):
+    """One endpoint as YAML, with members replaced (None: left out)."""
+    values = {"name": "chat", "endpoint_type": "llm/v1/chat", "model": "{ provider: openai, name: m, config: { openai_api_key: k } }", **changes}
+    lines = [f"{k}: {v}" for k, v in values.items() if v is not None]
+    return "endpoints:\n  - " + "\n    ".join(lines) + "\n"
+
+
+# text of the file, where (line:column), what the message says
+CASES = {
+    # MLflow's rules (C.2) and texts
+    "duplicate name": (FINE + CHAT.lstrip("\n"), "8:5", "Duplicate names found in endpoint configurations."),
+    "name characters": (entry(name="'no spaces'"), "2:11", "The route name provided contains disallowed characters for a url endpoint."),
+    "name with slash": (entry(name="a/b"), "2:11", "The route name provided contains disallowed characters for a url endpoint."),
+    "empty name": (entry(name="''"), "2:11", "The route name provided contains disallowed characters for a url endpoint."),
+    "long name": (entry(name="a" * 256), "2:11", "have 1 to 255"),
+    "no name": (entry(name=None), "2:5", "endpoints[0].name: Field required"),
+    "name is a list": (entry(name="[a]"), "2:11", "endpoints[0].name: must be a string"),
+    "type unknown": (entry(endpoint_type="llm/v1/speech"), "3:20", "The route_type 'llm/v1/speech' is not supported."),
+    "old type unknown": (entry(endpoint_type=None, route_type="nope"), "4:17", "endpoints[0].route_type: The route_type 'nope' is not supported."),
+    "no type": (entry(endpoint_type=None), "2:5", "endpoints[0].endpoint_type: Field required"),
+    "no model": (entry(model=None), "2:5", "endpoints[0].model: Field required"),
+    "provider unknown": (entry(model="{ provider: nope, config: {} }"), "4:24", "The provider 'nope' is not supported."),
+    "provider not built": (entry(model="{ provider: palm, config: {} }"), "4:24", "The provider 'palm' is known but not built into this version."),
+    "no provider": (entry(model="{ name: m, config: {} }"), "4:12", "A provider must be provided for each gateway route."),
+    "no config": (entry(model="{ provider: openai, name: m }"), "4:12", "A config must be supplied when setting a provider."),
+    "no key": (entry(model="{ provider: openai, config: { openai_api_base: 'https://a/v1' } }"), "4:40", "endpoints[0].model.config.openai_api_key: missing"),
+    "key is a list": (entry(model="{ provider: openai, config: { openai_api_key: [a] } }"), "4:58", "The api key provided is not a string."),
+    "key is a number": (entry(model="{ provider: openai, config: { openai_api_key: 12345678 } }"), "4:58", "The api key provided is not a string."),
+    "variable unset": (entry(model="{ provider: openai, config: { openai_api_key: $UNSET } }"), "4:58", "Environment variable 'UNSET' is not set"),
+    "variable empty": (entry(model="{ provider: openai, config: { openai_api_key: $EMPTY } }"), "4:58", "Environment variable 'EMPTY' is not set"),
+    "key file missing": (entry(model="{ provider: openai, config: { openai_api_key: { file: nowhere } } }"), "4:58", "cannot read the key file"),
+    "key path missing": (entry(model="{ provider: openai, config: { openai_api_key: /nowhere/key } }"), "4:58", "the key file /nowhere/key does not exist"),
+    "api type": (entry(model="{ provider: openai, config: { openai_api_key: k, openai_api_type: gpt } }"), "4:78", "Invalid OpenAI API type 'gpt'"),
+    "limit negative": (entry(limit="{ calls: -1, renewal_period: minute }"), "5:12", "Failed to parse the rate limit configuration."),
+    "limit period": (entry(limit="{ calls: 1, renewal_period: fortnight }"), "5:12", "Failed to parse the rate limit configuration."),
+    "limit without calls": (entry(limit="{ renewal_period: minute }"), "5:12", "Field required: calls"),
+    "limit without period": (entry(limit="{ calls: 1 }"), "5:12", "Field required: renewal_period"),
+    "endpoints missing": ("server: {}\n", "1:1", "endpoints: missing: a list, it may be []"),
+    "endpoints null": ("endpoints: null\n", "1:12", "endpoints: must be a list"),
+    "endpoints a map": ("endpoints: { a: b }\n", "1:12", "endpoints: must be a list"),
+    "entry a string": ("endpoints: [ a ]\n", "1:14", "endpoints[0]: must be a map"),
+    "empty": ("", "1:1", "the file is empty"),
+    "a list": ("- a\n", "1:1", "the file must be a map"),
+    # Sluice's sections: strict, with the nearest key
+    "unknown key": ("server: { lisen: a }\n" + FINE, "1:11", 'server: unknown key "lisen": did you mean "listen"?'),
+    "unknown key, none near": ("server: { quux: a }\n" + FINE, "1:11", 'server: unknown key "quux"'),
+    "unknown route key": (entry(sluice="{ timeouts: { conect: 1s } }"), "5:27", 'endpoints[0].sluice.timeouts: unknown key "conect": did you mean "connect"?'),
+    "no unit": ("server: { timeouts: { head: 10 } }\n" + FINE, "1:29", 'server.timeouts.head: "10" needs a unit: a duration like 30s'),
+    "no duration": ("server: { timeouts: { head: soon } }\n" + FINE, "1:29", "server.timeouts.head: must be a duration like 30s"),
+    "no size": ("server: { limits: { body: big } }\n" + FINE, "1:27", "server.limits.body: must be a size like 8MiB"),
+    "out of bounds": ("server: { limits: { body: 1B } }\n" + FINE, "1:27", "server.limits.body: must be from 1KiB to 1GiB"),
+    "no number": ("upstream: { retries: many }\n" + FINE, "1:22", "upstream.retries: must be a whole number"),
+    "number out of bounds": ("upstream: { retries: 11 }\n" + FINE, "1:22", "upstream.retries: must be from 0 to 10"),
+    "section is a list": ("server: []\n" + FINE, "1:9", "server: must be a map, not a list"),
+    "listen": ("server: { listen: nonsense }\n" + FINE, "1:19", "is no address to listen on"),
+    "listen in a list": ("server: { listen: [ '127.0.0.1:1', '300.0.0.1:1' ] }\n" + FINE, "1:36", '"300.0.0.1:1" is no address to listen on'),
+    "listen nowhere": ("server: { listen: [] }\n" + FINE, "1:19", "must name at least one address"),
+    "workers": ("server: { workers: 0 }\n" + FINE, "1:20", "must be auto or a number from 1 to 256"),
+    "drain delay": ("server: { timeouts: { drain_delay: 5 } }\n" + FINE, "1:36", "must be auto or a duration from 0s to 24h"),
+    "cidr": ("server: { trusted_proxies: [ 10.0.0.0/40 ] }\n" + FINE, "1:28", "is not an address or a network"),
+    "public url": ("server: { public_url: 'ftp://a' }\n" + FINE, "1:23", "is not a URL: scheme must be http or https"),
+    "log level": ("log: { level: loud }\n" + FINE, "1:15", "must be one of error, warning, info, debug"),
+    "half of tls": ("server: { tls: { cert: a.pem } }\n" + FINE, "1:16", "server.tls: needs both cert and key"),
+    "certificate missing": ("server: { tls: { cert: a.pem, key: b.pem } }\n" + FINE, "1:16", "cannot read the TLS certificate"),
+    "authority missing": ("upstream: { ca: ca.pem }\n" + FINE, "1:17", "cannot read the TLS authorities"),
+    # YAML itself
+    "tab": ("endpoints:\n\t- name: a\n", "2:1", "it is a tab: YAML is indented with spaces"),
+    "repeated key": ("endpoints: []\nlog: {}\nendpoints: []\n", "3:1", 'the key "endpoints" is here a second time: the first one is at line 1, column 1'),
+    "repeated key in a map": ("log: { level: info, level: debug }\n" + FINE, "1:21", "the first one is at line 1, column 8"),
+    "not UTF-8": (b"endpoints: []\nlog: { level: \"\xff\" }\n", "2:16", "invalid leading UTF-8 octet"),
+    "control character": (b"endpoints: []\nlog: { level: \"\x01\" }\n", "2:16", "control characters are not allowed"),
+    "unknown alias": ("endpoints: *nope\n", "1:12", "an alias to an anchor that is not there"),
+    "endless alias": ("endpoints: &a [ *a ]\n", "1:17", "an alias inside what it stands for"),
+    "foreign tag": ("endpoints: !!python/name:os.system []\n", "1:12", "a tag (!…) that is not known"),
+    "merge of a string": ("endpoints: []\nx-a: { <<: b }\n", "2:8", "a merge key (<<) needs a map or a list of maps"),
+    "second document": ("endpoints: []\n---\nendpoints: []\n", "2:1", "a second document"),
+    "too deep": ("endpoints: " + "[" * 100, "1:75", "nested deeper than 64 levels"),
+    "too many keys": ("endpoints: []\nx-a:\n" + "".join(f"  k{i}: 1\n" for i in range(1001)), "1003:3", "more than 1000 keys in one map"),
+    "alias bomb": ("x-a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(f"x-{b}: &{b} [{','.join(['*' + a] * 10)}]\n" for a, b in zip("abcdefgh", "bcdefghi")), "6:", "more than 1000000 values"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_mistake_is_told_with_its_place(tmp_path, name):
+    text, place, message = CASES[name]
+    done = check(tmp_path, text)
+    assert done.returncode == 1 and not done.stdout
+    at = f"{tmp_path}/c.yaml:{place}"
+    lines = [line for line in done.stderr.splitlines() if line.startswith(at) and message in line and ": error: " in line]
+    assert lines, f"no line {at} … {message}:\n{done.stderr}"
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    assert "does not exist" in sluice("check", "-c", tmp_path / "none.yaml").stderr
+    assert "is not a file" in sluice("check", "-c", tmp_path).stderr
+    with open(tmp_path / "huge.yaml", "wb") as f:
+        f.truncate((64 << 20) + 1)
+    assert "is larger than 67108864 bytes" in sluice("check", "-c", tmp_path / "huge.yaml").stderr
+
+
+def test_several_problems_at_once(tmp_path):
+    done = check(tmp_path, """
+        server:
+          lisen: a
+          timeouts: { head: 10 }
+        upstream: { retries: x }
+        endpoints:
+          - name: bad name
+            endpoint_type: nope
+            model: { provider: nope }
+          - name: chat
+            endpoint_type: llm/v1/chat
+            model: { provider: openai, config: { openai_api_key: $UNSET, openai_api_bas: x } }
+    """)
+    places = [line.split("c.yaml:")[1].split(": ")[0] for line in done.stderr.splitlines() if ":" in line.split("c.yaml")[1][:1]]
+    for place in ("2:3", "3:21", "4:22", "6:11", "7:20", "8:24", "11:58", "11:66"):
+        assert place in places, done.stderr
+    assert "7 errors, 1 warning" in done.stderr
+
+
+def test_a_file_that_is_wrong_throughout_does_not_drown_the_reader(tmp_path):
+    done = check(tmp_path, "endpoints:\n" + "  - {}\n" * 10000)
+    assert len(done.stderr.splitlines()) < 210 and "and 29800 more" in done.stderr
+
+
+CANARY = "Xq7canary9Zt5w2"
+LEAKS = {
+    "wrong type, list": entry(model=f"{{ provider: openai, config: {{ openai_api_key: [{CANARY}] }} }}"),
+    "wrong type, map": entry(model=f"{{ provider: openai, config: {{ openai_api_key: {{ {CANARY}: a }} }} }}"),
+    "misspelt key": entry(model=f"{{ provider: openai, config: {{ openai_api_kye: {CANARY} }} }}"),
+    "no blank behind the colon": entry(model=f"{{ provider: openai, config: {{ openai_api_key:{CANARY} }} }}"),
+    "no blank, block": f"endpoints:\n  - name: a\n    endpoint_type: llm/v1/chat\n    model:\n      provider: openai\n      config:\n        openai_api_key:{CANARY}\n",
+    "no blank, then a colon": f"endpoints:\n  - name: a\n    model:\n      provider: openai\n      config:\n        openai_api_key={CANARY}: x\n",
+    "config is the key": entry(model=f"{{ provider: openai, config: {CANARY} }}"),
+    "model is the key": entry(model=CANARY),
+    "an entry is the key": f"endpoints: [ {CANARY} ]\n",
+    "bad YAML behind it": f"endpoints:\n  - name: a\n    openai_api_key: {CANARY}: b\n",
+    "bad YAML, quote": f"endpoints:\n  - openai_api_key: \"{CANARY}\n",
+    "bad YAML, escape": f"endpoints:\n  - openai_api_key: \"{CANARY}\\q\"\n",
+    "as an alias": entry(model=f"{{ provider: openai, config: {{ openai_api_key: *{CANARY} }} }}"),
+    "as a tag": entry(model=f"{{ provider: openai, config: {{ openai_api_key: !{CANARY} a }} }}"),
+    "also as the base": entry(model=f"{{ provider: openai, config: {{ openai_api_key: {CANARY}, openai_api_base: {CANARY} }} }}"),
+    "also as the type": entry(model=f"{{ provider: openai, config: {{ openai_api_key: {CANARY}, openai_api_type: {CANARY} }} }}"),
+    "also as the name": entry(name=f"'{CANARY} {CANARY}'", model=f"{{ provider: openai, config: {{ openai_api_key: {CANARY} }} }}"),
+    "an OpenAI key as the type": entry(model="{ provider: openai, config: { openai_api_key: k, openai_api_type: sk-Xq7canary9Zt5w2 } }"),
+    "an OpenAI key as the provider": entry(model="{ provider: sk-Xq7canary9Zt5w2, config: {} }"),
+    "admin key of a wrong type": f"auth: {{ admin_key: [{CANARY}] }}\n" + FINE,
+    "admin key in the wrong section": f"server: {{ admin_key: {CANARY} }}\n" + FINE,
+    "proxy with a password": f"upstream: {{ proxy: 'https://user:{CANARY}@host' }}\n" + FINE,
+    "proxy with a password, malformed": f"upstream: {{ proxy: 'http://user:{CANARY}@ho st' }}\n" + FINE,
+    "key twice": entry(model=f"{{ provider: openai, config: {{ openai_api_key: {CANARY}, openai_api_key: {CANARY} }} }}"),
+}
+
+
+@pytest.mark.parametrize("name", LEAKS)
+def test_no_message_has_a_secret(tmp_path, name):
+    done = check(tmp_path, LEAKS[name])
+    assert done.returncode == 1, "each of them is a mistake"
+    assert "canary" not in done.stderr + done.stdout, done.stderr
+
+
+def test_unknown_keys_of_mlflow_are_warnings(tmp_path):
+    text = entry(extra="1", model="{ provider: openai, config: { openai_api_key: k, more: 1 }, other: 2 }") + "unknown_section: {}\n"
+    done = check(tmp_path, text)
+    assert done.returncode == 0 and "0 errors" not in done.stderr and done.stdout.endswith("1 route, 3 warnings: ok\n"), done.stdout + done.stderr
+    assert check(tmp_path, text, "--strict").returncode == 1
+    assert check(tmp_path, FINE, "--strict").returncode == 0
+
+
+def test_mlflows_spellings(tmp_path, sluice):
+    path = tmp_path / "key"
+    path.write_text("sk-in-a-file\n")
+    daemon = sluice(raw=textwrap.dedent(f"""
+        x-config: &config
+          openai_api_key: {path}
+        routes:
+          - name: a
+            route_type: llm/v1/completions
+            model: {{ provider: OpenAI, name: m, config: *config }}
+          - &chat
+            name: b.c_d-E
+            endpoint_type: llm/v1/chat
+            route_type: ignored-since-the-new-one-is-there
+            model: {{ provider: OPENAI, name: m, config: {{ <<: *config, openai_organization: o }} }}
+            limit: {{ calls: 5, renewal_period: 2 Hours }}
+          - <<: *chat
+            name: e
+    """))
+    listed = daemon.call("GET", "/api/2.0/endpoints/").json()["endpoints"]
+    assert [(e["name"], e["endpoint_type"], e["model"]["provider"]) for e in listed] == [
+        ("a", "llm/v1/completions", "openai"), ("b.c_d-E", "llm/v1/chat", "openai"), ("e", "llm/v1/chat", "openai")]
+
+
+def test_both_lists_the_newer_wins(tmp_path):
+    done = check(tmp_path, FINE + "routes:" + CHAT + CHAT.replace("chat", "other", 1))
+    assert done.returncode == 0 and "1 route" in done.stdout and "routes: is ignored: there is `endpoints:`" in done.stderr
+
+
+def test_check_binds_and_writes_nothing(tmp_path):
+    log = tmp_path / "access.log"
+    text = f"log: {{ access: {log} }}\nserver: {{ listen: 127.0.0.1:1 }}\n" + FINE
+    assert check(tmp_path, text).returncode == 0 and not log.exists()
+    done = check(tmp_path, text.replace(str(log), "/nowhere/access.log"))
+    assert done.returncode == 1 and "log.access: cannot make /nowhere/access.log" in done.stderr
+
+
+def test_the_time_of_mlflows_environment(tmp_path):
+    env = {**ENV, "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS": "soon"}
+    done = check(tmp_path, FINE, env=env)
+    assert done.returncode == 1 and "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS: error: must be a number of seconds from 1 to 604800" in done.stderr
+    assert check(tmp_path, FINE, env={**env, "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS": "30"}).returncode == 0
+
+
+# --- MLflow's command ---
+
+
+@pytest.mark.parametrize("text, message", [
+    (None, "does not exist"),
+    ("\t", "is not a valid yaml file"),
+    ("endpoints:\n  - name: a\n    endpoint_type: llm/v1/chat\n    model:\n      provider: openai\n", "The gateway configuration is invalid"),
+    ("endpoints:\n  - endpoint_type: llm/v1/chat\n", "Invalid gateway configuration"),
+])
+def test_mlflows_command_ends_with_2(tmp_path, text, message):
+    path = tmp_path / "c.yaml"
+    if text is not None:
+        path.write_text(text)
+    done = sluice("mlflow", "start", "--config-path", path)
+    assert done.returncode == 2 and message in done.stderr and "Invalid value for '--config-path'" in done.stderr
+    assert sluice("serve", "-c", path).returncode == 1
+
+
+def test_mlflows_command_and_its_options(tmp_path):
+    for args in (["--help"], ["mlflow", "start", "--help"], ["serve", "-h"], ["help"], ["check", "--help"]):
+        done = sluice(*args)
+        assert done.returncode == 0 and "usage:" in done.stdout
+    for args, text in [
+        (["mlflow", "start"], "missing option '--config-path'"),
+        (["mlflow", "start", "--config-path"], "option '--config-path' needs a value"),
+        (["mlflow", "start", "--config-path", "x", "--port", "0"], "--port must be a number from 1 to 65535"),
+        (["mlflow", "start", "--config-path", "x", "--workers", "0"], "--workers must be auto or a number from 1 to 256"),
+        (["mlflow", "stop"], "the only command of mlflow is 'start'"),
+        (["serve", "--confg", "x"], "unknown option '--confg'"),
+        (["srve"], "did you mean 'serve'"),
+    ]:
+        done = sluice(*args)
+        assert done.returncode == 2 and text in done.stderr, done.stderr
