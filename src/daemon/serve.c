@@ -418,7 +418,10 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
         sl_problems_print(&load->problems, stderr);
     }
     if (!load || !load->config) {
-        return sl_cmd_bad_config(opts, load);
+        int code = sl_cmd_bad_config(opts, load);
+        sl_conf_load_free(load);
+        sl_publisher_done(&d->gate.publisher);
+        return code;
     }
     struct sl_err err = { 0 };
     if (serve_start(d, load, &err) < 0) {
