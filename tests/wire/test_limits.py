@@ -2,6 +2,7 @@
 """Limits from the file: exactly so many, on every path, by everyone's words."""
 import json
 import re
+import signal
 import socket
 import threading
 
@@ -197,6 +198,56 @@ def test_exactly_so_many_over_all_workers(sluice, workers):
     daemon = sluice(limited(77, "hour"), args=["--workers", str(workers)])
     statuses = burst(daemon, 32, 10)
     assert (statuses.count(200), statuses.count(429)) == (77, 243)
+
+
+def test_reload_keeps_the_counts(sluice):
+    daemon = sluice(limited(3, "hour"))
+    path = daemon.dir / "sluice.yaml"
+    text = path.read_text()
+    n = 0
+
+    def reload(old, new):
+        nonlocal text, n
+        text = text.replace(old, new)
+        path.write_text(text)
+        n += 1
+        wait_for(lambda: f'sluice_config_reload_total{{result="ok"}} {n}\n'.encode() in daemon.call("GET", "/metrics").body, f"reload {n}")
+
+    def left():
+        r = daemon.call("POST", INVOKE, MESSAGES)
+        return r.status, r.get("x-ratelimit-remaining-requests")
+
+    assert [left(), left()] == [(200, "2"), (200, "1")]
+    reload("mock-1", "mock-2")
+    assert left() == (200, "0")
+    reload("calls: 3", "calls: 5")
+    assert [left(), left(), left()] == [(200, "1"), (200, "0"), (429, "0")]
+    reload("calls: 5", "calls: 1")
+    assert left() == (429, "0")
+    reload("renewal_period: hour", "renewal_period: day")
+    assert [left(), left()] == [(200, "0"), (429, "0")]
+
+
+def test_exactly_so_many_across_a_reload(sluice):
+    daemon = sluice(limited(150, "hour"), args=["--workers", "4"])
+    path = daemon.dir / "sluice.yaml"
+    stop = threading.Event()
+
+    def reloads():
+        i = 0
+        while not stop.wait(0.05):
+            i += 1
+            path.write_text(path.read_text().replace(f"mock-{i}", f"mock-{i + 1}"))
+            daemon.proc.send_signal(signal.SIGHUP)
+
+    thread = threading.Thread(target=reloads)
+    thread.start()
+    try:
+        statuses = burst(daemon, 16, 40)
+    finally:
+        stop.set()
+        thread.join()
+    assert (statuses.count(200), statuses.count(429)) == (150, 490)
 
 
 def test_server_headers_off_keeps_what_clients_act_on(sluice):

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "gate/metrics.h"
+#include "llm/error_docs.h"
+
+#define TEXT_MAX (64u << 20)
+
+static struct sl_metrics *metrics;
+static struct sl_metrics_worker *one, *two;
+
+static int setup(void **state)
+{
+    (void)state;
+    return sl_metrics_new(&metrics) < 0 || sl_metrics_worker_new(metrics, &one) < 0 ||
+           sl_metrics_worker_new(metrics, &two) < 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    sl_metrics_free(metrics);
+    return 0;
+}
+
+static const struct sl_metric_labels *labels_of(const char *route, uint32_t max_routes)
+{
+    struct sl_metric_labels labels = { sl_str_c(route), SL_STR("chat"), SL_STR("mock"), SL_STR("m") };
+    return sl_metrics_intern(metrics, &labels, max_routes);
+}
+
+/* Is the line in the page, once? */
+static void assert_line(const char *line)
+{
+    struct sl_buf page = SL_BUF_INIT(TEXT_MAX);
+    sl_metrics_write(metrics, NULL, 0, &page);
+    sl_buf_add_char(&page, '\0');
+    assert_int_equal(sl_buf_status(&page), 0);
+    char want[512];
+    snprintf(want, sizeof(want), "\n%s\n", line);
+    char *found = strstr(page.p, want);
+    if (!found) {
+        print_message("%s\n", page.p);
+        fail_msg("not there: %s", line);
+    }
+    assert_null(strstr(found + 1, want));
+    sl_buf_done(&page);
+}
+
+static void workers_are_summed(void **state)
+{
+    (void)state;
+    struct sl_metric_key key = {
+        .labels = labels_of("chat", 10), .dialect = "openai", .status = 200, .is_stream = true
+    };
+    sl_metrics_add(one, SL_METRIC_REQUESTS, &key);
+    sl_metrics_add(one, SL_METRIC_REQUESTS, &key);
+    sl_metrics_add(two, SL_METRIC_REQUESTS, &key);
+    assert_line(
+        "sluice_requests_total{route=\"chat\",dialect=\"openai\",status=\"200\",error_type=\"\",stream=\"true\"} 3");
+    key.status = 429;
+    key.error_type = SL_ERR_POLICY_RATE_LIMITED;
+    key.is_stream = false;
+    sl_metrics_add(two, SL_METRIC_REQUESTS, &key);
+    assert_line(
+        "sluice_requests_total{route=\"chat\",dialect=\"openai\",status=\"429\",error_type=\"policy_rate_limited\","
+        "stream=\"false\"} 1");
+    assert_line("sluice_usage_missing_total 0");
+    sl_metrics_in_flight(one, 1);
+    sl_metrics_in_flight(two, 1);
+    sl_metrics_in_flight(two, 1);
+    sl_metrics_in_flight(one, -1);
+    struct sl_metrics_gauges now;
+    sl_metrics_gauges_read(metrics, &now);
+    assert_int_equal(now.in_flight, 2);
+}
+
+static void values_fall_into_buckets(void **state)
+{
+    (void)state;
+    struct sl_metric_key key = { 0 };
+    static const uint64_t values[] = { 0, 25, 26, 1000000, 1000001 };
+    for (size_t i = 0; i < SL_ARRAY_LEN(values); i++) {
+        sl_metrics_observe(i % 2 ? one : two, SL_METRIC_OVERHEAD, &key, values[i]);
+    }
+    assert_line("sluice_overhead_seconds_bucket{le=\"2.5e-05\"} 2");
+    assert_line("sluice_overhead_seconds_bucket{le=\"5e-05\"} 3");
+    assert_line("sluice_overhead_seconds_bucket{le=\"1\"} 4");
+    assert_line("sluice_overhead_seconds_bucket{le=\"+Inf\"} 5");
+    assert_line("sluice_overhead_seconds_count 5");
+    assert_line("sluice_overhead_seconds_sum 2.000052");
+}
+
+static void routes_beyond_the_maximum_are_other(void **state)
+{
+    (void)state;
+    const struct sl_metric_labels *a = labels_of("a", 2);
+    const struct sl_metric_labels *b = labels_of("b", 2);
+    assert_ptr_equal(labels_of("a", 2), a);
+    assert_ptr_not_equal(a, b);
+    assert_ptr_equal(labels_of("c", 2), sl_metrics_other(metrics));
+    assert_ptr_equal(labels_of("b", 2), b);
+    /* A route that changes its model is the same route, but not for ever new labels. */
+    char model[16];
+    unsigned n_other = 0;
+    for (int i = 0; i < 100; i++) {
+        snprintf(model, sizeof(model), "model-%d", i);
+        struct sl_metric_labels labels = { SL_STR("a"), SL_STR("chat"), SL_STR("mock"), sl_str_c(model) };
+        n_other += sl_metrics_intern(metrics, &labels, 2) == sl_metrics_other(metrics);
+    }
+    assert_in_range(n_other, 90, 99);
+    assert_ptr_equal(labels_of("x", 0), sl_metrics_other(metrics));
+}
+
+static void label_values_are_escaped(void **state)
+{
+    (void)state;
+    struct sl_metric_key key = { .labels = labels_of("a\"b\\c\nd", 10), .word = "allowed" };
+    sl_metrics_add(one, SL_METRIC_LIMITS, &key);
+    assert_line("sluice_limit_decisions_total{route=\"a\\\"b\\\\c\\nd\",decision=\"allowed\"} 1");
+}
+
+static void series_have_an_end(void **state)
+{
+    (void)state;
+    struct sl_metric_key key = { .labels = labels_of("chat", 10), .dialect = "openai", .status = 0 };
+    const unsigned n = SL_METRICS_SERIES_MAX + 1000;
+    for (unsigned i = 0; i < n; i++) {
+        key.status = (uint16_t)i;
+        key.error_type = (uint8_t)(i >> 16);
+        sl_metrics_add(one, SL_METRIC_REQUESTS, &key);
+    }
+    /* Number 100,500 found no room of its own. */
+    char line[256];
+    snprintf(
+        line, sizeof(line),
+        "sluice_requests_total{route=\"other\",dialect=\"openai\",status=\"%u\",error_type=\"%s\",stream=\"false\"} 1",
+        (unsigned)(uint16_t)100500, sl_error_type_word((enum sl_error_type)(100500 >> 16)));
+    assert_line(line);
+}
+
+static void readings_are_written(void **state)
+{
+    (void)state;
+    const struct sl_metric_reading readings[] = {
+        { SL_METRIC_CONFIG_RELOAD, "ok", 3, 1 },
+        { SL_METRIC_PROCESS_CPU, NULL, 1500001, 1000000 },
+    };
+    struct sl_buf page = SL_BUF_INIT(TEXT_MAX);
+    sl_metrics_write(metrics, readings, SL_ARRAY_LEN(readings), &page);
+    sl_buf_add_char(&page, '\0');
+    assert_non_null(strstr(page.p, "\nsluice_config_reload_total{result=\"ok\"} 3\n"));
+    assert_non_null(strstr(page.p, "\nprocess_cpu_seconds_total 1.500001\n"));
+    sl_buf_done(&page);
+}
+
+#define ROUNDS 20000
+
+static void *count_much(void *arg)
+{
+    struct sl_metrics_worker *worker = arg;
+    char name[16];
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        snprintf(name, sizeof(name), "r-%u", i % 50);
+        struct sl_metric_key key = { .labels = labels_of(name, 40), .word = "allowed" };
+        sl_metrics_add(worker, SL_METRIC_LIMITS, &key);
+        sl_metrics_observe(worker, SL_METRIC_OVERHEAD, &(struct sl_metric_key){ 0 }, i);
+        sl_metrics_in_flight(worker, i % 2 ? -1 : 1);
+    }
+    return NULL;
+}
+
+static void reading_goes_on_beside_counting(void **state)
+{
+    (void)state;
+    pthread_t threads[2];
+    assert_int_equal(pthread_create(&threads[0], NULL, count_much, one), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, count_much, two), 0);
+    for (int i = 0; i < 20; i++) {
+        struct sl_buf page = SL_BUF_INIT(TEXT_MAX);
+        sl_metrics_write(metrics, NULL, 0, &page);
+        assert_int_equal(sl_buf_status(&page), 0);
+        sl_buf_done(&page);
+    }
+    pthread_join(threads[0], NULL);
+    pthread_join(threads[1], NULL);
+    char line[128];
+    snprintf(line, sizeof(line), "sluice_overhead_seconds_count %d", 2 * ROUNDS);
+    assert_line(line);
+    snprintf(line, sizeof(line), "sluice_limit_decisions_total{route=\"r-7\",decision=\"allowed\"} %d",
+             2 * ROUNDS / 50);
+    /* Which 40 of the 50 routes have labels depends on who was first; r-7 is among the first of both. */
+    assert_line(line);
+}
+
+static void every_error_type_has_advice(void **state)
+{
+    (void)state;
+    for (int i = SL_ERR_NONE + 1; i < SL_ERR_COUNT; i++) {
+        if (!sl_error_advice((enum sl_error_type)i)) {
+            fail_msg("%s: say in llm/error_docs.c what to do", sl_error_type_word((enum sl_error_type)i));
+        }
+    }
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(workers_are_summed),
+        TEST(values_fall_into_buckets),
+        TEST(routes_beyond_the_maximum_are_other),
+        TEST(label_values_are_escaped),
+        TEST(series_have_an_end),
+        TEST(readings_are_written),
+        TEST(reading_goes_on_beside_counting),
+        cmocka_unit_test(every_error_type_has_advice),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

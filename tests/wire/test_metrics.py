@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/metrics as Prometheus reads it, and that the right numbers move. What a reply says about itself, in header, log and metric alike."""
+import json
+import re
+import threading
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness import CHAT, CHAT_REPLY, chat_route, free_port, wait_for
+
+MESSAGES = {"messages": [{"role": "user", "content": "hello"}]}
+INVOKE = "/gateway/chat/invocations"
+NAMES = {
+    "gen_ai_server_request_duration_seconds", "gen_ai_server_time_to_first_token_seconds", "gen_ai_server_time_per_output_token_seconds",
+    "gen_ai_client_operation_duration_seconds", "gen_ai_client_token_usage", "sluice_requests", "sluice_requests_in_flight",
+    "sluice_overhead_seconds", "sluice_attempts", "sluice_limit_decisions", "sluice_upstream_connections", "sluice_client_gone",
+    "sluice_usage_missing", "sluice_log_dropped", "sluice_config_reload", "sluice_config_version", "sluice_build_info",
+    "process_cpu_seconds", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds", "process_max_fds",
+    "process_start_time_seconds",
+}
+
+
+class Page:
+    def __init__(self, daemon):
+        r = daemon.call("GET", "/metrics")
+        assert (r.status, r.get("content-type")) == (200, "text/plain; version=0.0.4; charset=utf-8")
+        self.families = {f.name: f for f in text_string_to_metric_families(r.body.decode())}
+        self.samples = {}
+        for f in self.families.values():
+            for s in f.samples:
+                key = (s.name, frozenset(s.labels.items()))
+                assert key not in self.samples, key
+                self.samples[key] = s.value
+
+    def sum(self, name, **labels):
+        """Over the series that have these labels."""
+        want = set(labels.items())
+        return sum(v for (n, have), v in self.samples.items() if n == name and want <= have)
+
+    def has(self, name):
+        return any(n == name for n, _ in self.samples)
+
+
+def mock_config(**limit):
+    route = {"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock-1"}}
+    return {"endpoints": [route | ({"limit": limit} if limit else {})]}
+
+
+def stream_of(*events, done=True):
+    def handler(ex):
+        ex.stream_head()
+        for event in events:
+            ex.event(event)
+        if done:
+            ex.event("[DONE]")
+        ex.last_chunk()
+
+    return handler
+
+
+def chunk(**more):
+    return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o-mini", "choices": [], **more}
+
+
+def delta(text, finish=None):
+    return chunk(choices=[{"index": 0, "delta": {"content": text}, "finish_reason": finish}])
+
+
+def test_every_name_is_there_with_its_type(sluice):
+    page = Page(sluice(mock_config()))
+    assert NAMES <= set(page.families)
+    for name, family in page.families.items():
+        assert family.documentation and family.type in ("counter", "gauge", "histogram"), name
+    assert page.sum("sluice_config_version") == 1
+    assert page.sum("sluice_build_info") == 1
+    assert page.sum("sluice_requests_in_flight") == 1  # this one
+    assert 3 < page.sum("process_open_fds") < page.sum("process_max_fds")
+    assert page.sum("process_resident_memory_bytes") > 1 << 20
+
+
+def test_whole_reply(sluice, upstream):
+    up = upstream(lambda ex: ex.reply(CHAT_REPLY))
+    daemon = sluice({"endpoints": [chat_route(up.base)]}, args=["--workers", "2"])
+    for i in range(8):  # over several connections: both workers
+        assert daemon.call("POST", "/v1/chat/completions", CHAT).status == 200
+    assert daemon.call("POST", INVOKE, MESSAGES).status == 200
+    page = Page(daemon)
+    series = dict(route="chat", status="200", error_type="", stream="false")
+    assert page.sum("sluice_requests_total", dialect="openai", **series) == 8
+    assert page.sum("sluice_requests_total", dialect="mlflow", **series) == 1
+    labels = dict(gen_ai_operation_name="chat", gen_ai_provider_name="openai", gen_ai_original_model="chat", gen_ai_request_model="gpt-4o-mini",
+                  gen_ai_response_model="gpt-4o-mini")
+    assert page.sum("gen_ai_server_request_duration_seconds_count", error_type="", **labels) == 9
+    assert page.sum("gen_ai_client_operation_duration_seconds_count", error_type="", **labels) == 9
+    assert page.sum("gen_ai_client_operation_duration_seconds_sum") <= page.sum("gen_ai_server_request_duration_seconds_sum") < 20
+    assert page.sum("gen_ai_client_token_usage_sum", gen_ai_token_type="input", **labels) == 9 * 9
+    assert page.sum("gen_ai_client_token_usage_sum", gen_ai_token_type="output", **labels) == 9 * 3
+    assert page.sum("gen_ai_client_token_usage_bucket", gen_ai_token_type="input", le="4") == 0
+    assert page.sum("gen_ai_client_token_usage_bucket", gen_ai_token_type="input", le="16") == 9
+    assert page.sum("sluice_overhead_seconds_count") == 9
+    assert page.sum("sluice_overhead_seconds_sum") < page.sum("gen_ai_server_request_duration_seconds_sum")
+    assert page.sum("sluice_attempts_total", route="chat", provider="openai", outcome="ok", reason="") == 9
+    assert not page.has("gen_ai_server_time_to_first_token_seconds_count")
+    wait_for(lambda: Page(daemon).sum("sluice_upstream_connections", state="active") == 0, "no call at work")
+    assert Page(daemon).sum("sluice_upstream_connections", state="idle") >= 1
+
+
+def test_streams(sluice, upstream):
+    up = upstream(stream_of(delta("a"), delta("b", "stop"), chunk(usage={"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7})))
+    daemon = sluice({"endpoints": [chat_route(up.base)]})
+    for path, body in (("/v1/chat/completions", {**CHAT, "stream": True}), (INVOKE, {**MESSAGES, "stream": True})):
+        assert daemon.call("POST", path, body).complete
+    page = Page(daemon)
+    assert page.sum("sluice_requests_total", stream="true", status="200", error_type="") == 2
+    assert page.sum("gen_ai_server_time_to_first_token_seconds_count", gen_ai_request_model="gpt-4o-mini") == 2
+    assert page.sum("gen_ai_server_time_per_output_token_seconds_count", gen_ai_request_model="gpt-4o-mini") == 2
+    assert page.sum("gen_ai_client_token_usage_sum", gen_ai_token_type="input") == 10
+    assert page.sum("sluice_usage_missing_total") == 0
+
+
+def test_usage_missing(sluice, upstream):
+    reply = json.loads(CHAT_REPLY)
+    del reply["usage"]
+    up = upstream(lambda ex: ex.reply(reply))
+    daemon = sluice({"endpoints": [chat_route(up.base)]})
+    assert daemon.call("POST", "/v1/chat/completions", CHAT).status == 200
+    page = Page(daemon)
+    assert page.sum("sluice_usage_missing_total") == 1
+    assert not page.has("gen_ai_client_token_usage_count")
+
+
+def test_embedded_mock(sluice):
+    daemon = sluice()
+    for path, body in (("/v1/chat/completions", CHAT), ("/v1/completions", {"model": "completions", "prompt": "x"}),
+                       ("/v1/embeddings", {"model": "embeddings", "input": "x"})):
+        assert daemon.call("POST", path, body).status == 200
+    page = Page(daemon)
+    for operation in ("chat", "text_completion", "embeddings"):
+        assert page.sum("gen_ai_server_request_duration_seconds_count", gen_ai_operation_name=operation, gen_ai_provider_name="mock") == 1
+    assert page.sum("sluice_overhead_seconds_count") == 3
+
+
+# What goes wrong, and its type: the same word in header, log and metric. (request, upstream's status, type, attempts)
+FAULTS = {
+    "not-found": ({"path": "/v1/chat/completions", "body": {**CHAT, "model": "nope"}}, None, "caller_not_found", None),
+    "no-path": ({"path": "/nothing", "body": {}}, None, "caller_not_found", None),
+    "method": ({"path": "/health", "body": {}}, None, "caller_method_not_allowed", None),
+    "validation": ({"path": INVOKE, "body": {"messages": 1}}, None, "caller_invalid_request", None),
+    "json": ({"path": "/v1/chat/completions", "body": b"{"}, None, "caller_invalid_request", None),
+    "auth": ({"path": INVOKE, "body": MESSAGES}, "401 Unauthorized", "provider_auth_failed", 1),
+    "limit": ({"path": INVOKE, "body": MESSAGES}, "429 Too Many Requests", "provider_rate_limited", 1),
+    "rejected": ({"path": "/v1/chat/completions", "body": CHAT}, "400 Bad Request", "provider_rejected", 1),
+    "server": ({"path": "/v1/chat/completions", "body": CHAT}, "500 Internal Server Error", "provider_server_error", 1),
+    "overloaded": ({"path": "/v1/chat/completions", "body": CHAT}, "503 Service Unavailable", "provider_overloaded", 2),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault_in_header_log_and_metric(sluice, upstream, name):
+    request, status, word, attempts = FAULTS[name]
+    up = upstream(lambda ex: ex.reply({"error": {"message": "no", "type": "x", "code": None}}, status=status))
+    daemon = sluice({"endpoints": [chat_route(up.base)]})
+    r = daemon.call("POST", request["path"], request["body"])
+    assert r.status >= 400
+    assert r.get("x-sluice-error-type") == word
+    assert daemon.log_line(r.get("x-request-id"))["error_type"] == word
+    page = Page(daemon)
+    assert page.sum("sluice_requests_total", error_type=word, status=str(r.status)) == 1
+    is_known = name not in ("not-found", "no-path", "method", "json")
+    assert page.sum("sluice_requests_total", error_type=word, route="chat") == is_known
+    assert page.sum("gen_ai_server_request_duration_seconds_count", error_type=word) == is_known
+    assert page.sum("sluice_attempts_total") == (attempts or 0)
+    if attempts:
+        assert page.sum("sluice_attempts_total", route="chat", provider="openai", outcome="error", reason=word) == attempts
+        assert r.get("x-sluice-attempts") == str(attempts)
+    timing = r.get("server-timing")
+    if request["path"] in ("/nothing", "/health"):
+        assert timing is None
+    else:
+        assert re.fullmatch(r"sluice;dur=\d+\.\d{3}" + (r", upstream;dur=\d+\.\d{3}, ttfb;dur=\d+\.\d{3}" if attempts else ""), timing)
+    assert not [k for k, _ in daemon.call("GET", "/health").headers if k.lower() == "server-timing"]
+
+
+def test_connect_failure_is_tried_again_and_counted(sluice):
+    daemon = sluice({"endpoints": [chat_route(f"http://127.0.0.1:{free_port()}/v1", retries=2)]})
+    r = daemon.call("POST", "/v1/chat/completions", CHAT)
+    assert (r.status, r.get("x-sluice-error-type"), r.get("x-sluice-attempts")) == (502, "provider_connect_failed", "3")
+    page = Page(daemon)
+    assert page.sum("sluice_attempts_total", outcome="error", reason="provider_connect_failed") == 3
+    assert page.sum("gen_ai_client_operation_duration_seconds_count", error_type="provider_connect_failed") == 3
+    assert page.sum("gen_ai_server_request_duration_seconds_count") == 1
+
+
+def test_attempt_that_fails_before_one_that_does_not(sluice, upstream):
+    answers = iter(["503 Service Unavailable", "200 OK"])
+    up = upstream(lambda ex: ex.reply(CHAT_REPLY, status=next(answers)))
+    daemon = sluice({"endpoints": [chat_route(up.base, retries=1)]})
+    r = daemon.call("POST", "/v1/chat/completions", CHAT)
+    assert (r.status, r.get("x-sluice-attempts")) == (200, "2")
+    page = Page(daemon)
+    assert page.sum("sluice_attempts_total", outcome="error", reason="provider_overloaded") == 1
+    assert page.sum("sluice_attempts_total", outcome="ok", reason="") == 1
+    # Waiting for the second attempt is not the gateway's own work.
+    assert page.sum("sluice_overhead_seconds_count") == 0
+    own, up_time = (float(x) for x in re.match(r"sluice;dur=([\d.]+), upstream;dur=([\d.]+)", r.get("server-timing")).groups())
+    assert own < up_time and up_time > 200
+
+
+def test_client_gone(sluice, upstream):
+    held = threading.Event()
+
+    def handler(ex):
+        ex.stream_head()
+        ex.event(delta("a"))
+        assert ex.wait_closed() is not None
+        held.set()
+
+    up = upstream(handler)
+    daemon = sluice({"endpoints": [chat_route(up.base)]})
+    conn = daemon.connect()
+    conn.request("POST", "/v1/chat/completions", {**CHAT, "stream": True}).head()
+    assert Page(daemon).sum("sluice_requests_in_flight") == 2
+    assert Page(daemon).sum("sluice_upstream_connections", state="active") == 1
+    conn.reset()
+    assert held.wait(20)
+    page = Page(daemon)
+    assert page.sum("sluice_client_gone_total", upstream_cancelled="true") == 1
+    assert page.sum("sluice_attempts_total", outcome="cancelled", reason="caller_cancelled") == 1
+    assert page.sum("sluice_requests_total", status="499", error_type="caller_cancelled", stream="true") == 1
+    assert page.sum("sluice_requests_in_flight") == 1
+
+
+def test_limit_decisions(sluice):
+    daemon = sluice(mock_config(calls=2, renewal_period="hour"))
+    for _ in range(5):
+        daemon.call("POST", INVOKE, MESSAGES)
+    page = Page(daemon)
+    assert page.sum("sluice_limit_decisions_total", route="chat", decision="allowed") == 2
+    assert page.sum("sluice_limit_decisions_total", route="chat", decision="refused") == 3
+    assert page.sum("sluice_requests_total", route="chat", status="429", error_type="policy_rate_limited") == 3
+
+
+def test_routes_beyond_max_routes_are_other(sluice):
+    routes = [mock_config()["endpoints"][0] | {"name": f"r{i}"} for i in range(5)]
+    daemon = sluice({"endpoints": routes, "metrics": {"max_routes": 3}})
+    for i in (4, 3, 2, 1, 0, 4):
+        assert daemon.call("POST", f"/gateway/r{i}/invocations", MESSAGES).status == 200
+    assert daemon.call("POST", "/gateway/unknown/invocations", MESSAGES).status == 404
+    page = Page(daemon)
+    by_route = {r: page.sum("sluice_requests_total", route=r) for r in ("r4", "r3", "r2", "r1", "r0", "unknown", "other")}
+    assert by_route == {"r4": 2, "r3": 1, "r2": 1, "r1": 0, "r0": 0, "unknown": 0, "other": 3}
+
+
+def test_reloads(sluice):
+    daemon = sluice(mock_config())
+    path = daemon.dir / "sluice.yaml"
+    good = path.read_text()
+    path.write_text(good.replace("mock-1", "mock-2"))
+    wait_for(lambda: Page(daemon).sum("sluice_config_reload_total", result="ok") == 1, "the reload")
+    version = Page(daemon).sum("sluice_config_version")
+    assert version == 2
+    assert daemon.call("POST", INVOKE, MESSAGES).status == 200
+    path.write_text("endpoints: 5\n")
+    wait_for(lambda: Page(daemon).sum("sluice_config_reload_total", result="refused") == 1, "the refusal")
+    page = Page(daemon)
+    assert page.sum("sluice_config_version") == version
+    assert page.sum("gen_ai_client_operation_duration_seconds_count", gen_ai_request_model="mock-2") == 1
+
+
+def test_scraper_that_leaves_harms_nobody(sluice):
+    daemon = sluice(mock_config())
+    for _ in range(50):
+        conn = daemon.connect()
+        conn.request("GET", "/metrics")
+        conn.reset()
+    wait_for(lambda: Page(daemon).sum("sluice_requests_in_flight") == 1, "all scrapes are over")
+
+
+def test_admin_only(sluice):
+    daemon = sluice(mock_config() | {"auth": {"admin_key": "sk-sluice-" + "a" * 43, "metrics": "admin"}})
+    assert daemon.call("GET", "/metrics").status == 401
+    assert daemon.call("GET", "/metrics", headers=[("Authorization", "Bearer sk-sluice-" + "a" * 43)]).status == 200
+
+
+def test_server_headers_off(sluice, upstream):
+    up = upstream(lambda ex: ex.reply(CHAT_REPLY, headers=[("x-request-id", "theirs"), ("server-timing", "x;dur=1"), ("x-sluice-route", "fake")]))
+    daemon = sluice({"endpoints": [chat_route(up.base)], "server": {"headers": False}})
+    for path, body in (("/v1/chat/completions", CHAT), (INVOKE, MESSAGES), ("/v1/chat/completions", b"{"), ("/gateway/no/invocations", MESSAGES),
+                       ("/nothing", {}), ("/v1/chat/completions", {**CHAT, "stream": True})):
+        r = daemon.call("POST", path, body)
+        ours = [k for k, _ in r.headers if k.lower().startswith("x-sluice-") or k.lower() == "server-timing"]
+        assert not ours, (path, ours)
+        assert r.get("x-request-id") not in (None, "theirs")
