@@ -128,6 +128,61 @@ static void add_http_chunk(struct text *piece, struct text *events)
     events->len = 0;
 }
 
+/* The Messages API's answer with the chat answer's words and counts. */
+#define MESSAGE_MODEL "claude-sonnet-4-5-20250929"
+#define MESSAGE_USAGE                                                                                            \
+    "{\"input_tokens\":187,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"cache_creation\":{" \
+    "\"ephemeral_5m_input_tokens\":0,\"ephemeral_1h_input_tokens\":0},\"output_tokens\":%d,\"service_tier\":"    \
+    "\"standard\"}"
+
+static void make_message(struct text *t)
+{
+    struct text body = { 0 };
+    text_add(&body,
+             "{\"id\":\"msg_0f1e2d3c4b5a6978\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"" MESSAGE_MODEL
+             "\",\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null,"
+             "\"usage\":" MESSAGE_USAGE "}",
+             chat_content, 118);
+    text_reply(t, "200 OK", &body);
+}
+
+static void make_message_stream(struct stream_text *s, size_t n_chunks)
+{
+    struct text events = { 0 };
+    s->n = n_chunks;
+    for (size_t i = 0; i < n_chunks; i++) {
+        struct text *piece = &s->pieces[i];
+        if (i == 0) {
+            text_add(piece, "HTTP/1.1 200 OK\r\n" COMMON_HEADERS "Content-Type: text/event-stream; charset=utf-8\r\n"
+                            "Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
+            text_add(
+                &events,
+                "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_"
+                "0f1e2d3c4b5a6978\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"" MESSAGE_MODEL
+                "\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":" MESSAGE_USAGE "}}\n\n"
+                "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{"
+                "\"type\":\"text\",\"text\":\"\"}}\n\n",
+                1);
+        } else if (i + 1 < n_chunks) {
+            text_add(&events,
+                     "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{"
+                     "\"type\":\"text_delta\",\"text\":\"%s\"}}\n\n",
+                     words[(i - 1) % SL_ARRAY_LEN(words)]);
+        } else {
+            text_add(&events,
+                     "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+                     "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\","
+                     "\"stop_sequence\":null},\"usage\":{\"output_tokens\":18}}\n\n"
+                     "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+        }
+        add_http_chunk(piece, &events);
+        if (i + 1 == n_chunks) {
+            text_add(piece, "0\r\n\r\n");
+        }
+    }
+    text_free(&events);
+}
+
 static void add_event(struct text *events, const char *choices, const char *usage)
 {
     text_add(events,
@@ -187,6 +242,8 @@ void answers_init(struct answers *a, size_t n_chunks)
     *a = (struct answers){ 0 };
     make_chat(&a->chat);
     make_completion(&a->completion);
+    make_message(&a->message);
+    make_message_stream(&a->message_plain, n_chunks);
     make_embedding(&a->embedding);
     make_error(&a->not_found, "404 Not Found", "The mock upstream has no such path.");
     make_error(&a->bad_request, "400 Bad Request", "The mock upstream wants a JSON object with a Content-Length.");
@@ -198,6 +255,8 @@ void answers_done(struct answers *a)
 {
     text_free(&a->chat);
     text_free(&a->completion);
+    text_free(&a->message);
+    stream_free(&a->message_plain);
     text_free(&a->embedding);
     text_free(&a->not_found);
     text_free(&a->bad_request);

@@ -21,8 +21,10 @@ struct stream_text {
 
 struct answers {
     struct text chat, completion, embedding, not_found, bad_request;
-    struct stream_text plain;      /* as without stream_options */
-    struct stream_text with_usage; /* as with include_usage: `"usage":null` in each chunk, and one chunk more */
+    struct text message;              /* the chat answer as the Messages API gives it */
+    struct stream_text message_plain; /* and its stream, with as many pieces */
+    struct stream_text plain;         /* as without stream_options */
+    struct stream_text with_usage;    /* as with include_usage: `"usage":null` in each chunk, and one chunk more */
 };
 
 /* Dies when memory is short. `n_chunks` counts the events with a choice in them; 2 to CHUNKS_MAX. */

@@ -176,6 +176,24 @@ def mlflow_cpu(connections: int):
     return run
 
 
+def translated(name: str, size: int, stream: bool = False):
+    """The same conversation to an upstream of another language and, by a second process, to one of the client's own."""
+    def run(bench: Bench) -> dict[str, Figure]:
+        bench.need_sluice()
+        ours = Call(workload.openai_request(workload.conversation("claude", size, stream)),
+                    workload.check_translated_stream if stream else workload.check_translated)
+        theirs = Call(workload.openai_request(workload.conversation("chat", size, stream)),
+                      workload.check_stream if stream else workload.check_same)
+        load = Load(32, bench.count(3200), 320) if stream else Load(16, bench.count(10000), 500)
+        options = {"chunks": 20, "delay_us": 1000} if stream else {}
+        results = compare(bench, bench.subject, ours, theirs, load, **options)
+        us, them = ([r["cpu_us"] for r in results[party]] for party in ("ours", "theirs"))
+        ratios = [a / b for a, b in zip(us, them)]
+        note = f"translated {median(us):.1f} µs · passed through {median(them):.1f} µs CPU a request"
+        return {name: Figure(median(ratios), note, {"ratios": ratios, "runs": results})}
+    return run
+
+
 def latency(bench: Bench) -> dict[str, Figure]:
     results = compare(bench, bench.nginx, openai_chat(), openai_chat(), Load(1, bench.count(4000), 200), direct=True)
     return {"latency-c1": added(bench, results, bench.nginx, "latency_us")}
@@ -330,6 +348,12 @@ TASKS = (
     task("openai-c64", "OpenAI dialect, 64 connections: CPU against nginx", 1.25, "×", openai_cpu(64)),
     task("mlflow-c16", "MLflow dialect, 16 connections: CPU against nginx", 1.6, "×", mlflow_cpu(16)),
     task("mlflow-c64", "MLflow dialect, 64 connections: CPU against nginx", 1.6, "×", mlflow_cpu(64)),
+    task("translate-1k", "1 KiB chat translated to Anthropic: CPU against passing it through", 1.5, "×",
+         translated("translate-1k", 1024)),
+    task("translate-30k", "30 KiB chat translated to Anthropic: CPU against passing it through", 1.5, "×",
+         translated("translate-30k", 30720)),
+    task("translate-stream", "stream of 20 chunks from Anthropic: CPU against passing one through", 1.5, "×",
+         translated("translate-stream", 1024, stream=True)),
     task("latency-c1", "one connection: added latency (p50) beyond nginx's", 20, "µs", latency),
     Task("stream-c32", (Bar("stream-cpu", "streams of 20 chunks, 32 connections: CPU against nginx", 1.25, "×"),
                         Bar("stream-first", "the same: added time to first chunk beyond nginx's", 50, "µs")), stream),

@@ -86,6 +86,18 @@ SLUICE_ENDPOINT = """\
 """
 
 
+SLUICE_TRANSLATED = """\
+  - name: claude
+    endpoint_type: llm/v1/chat
+    model:
+      provider: anthropic
+      name: claude-sonnet-4-5-20250929
+      config:
+        anthropic_api_key: sk-bench
+        anthropic_api_base: "{scheme}://127.0.0.1:{upstream}/v1"
+"""
+
+
 class Subject:
     """How to start one kind of gateway. `ca`: the upstream speaks TLS, with a certificate of this authority."""
 
@@ -162,6 +174,7 @@ class Sluice(Subject):
         text = SLUICE_CONF.format(port=port, dir=folder, upstream_section=section)
         scheme = "https" if ca else "http"
         names = [f"route-{i}" for i in range(endpoints - 1)] + ["chat"]
+        text += SLUICE_TRANSLATED.format(scheme=scheme, upstream=upstream)
         conf.write_text(text + "".join(SLUICE_ENDPOINT.format(name=n, scheme=scheme, upstream=upstream) for n in names))
         return [self.binary, "serve", "-c", str(conf), "--data", "none"]
 

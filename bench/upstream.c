@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mock upstream: one thread, HTTP/1.1 with keep-alive, the paths of OpenAI's API. It reads no more of a request
- * than it must, and answers with texts made at start, so that a benchmark spends its time elsewhere.
+/* The mock upstream: one thread, HTTP/1.1 with keep-alive, the paths of OpenAI's API and Anthropic's messages. It reads
+ * no more of a request than it must, and answers with texts made at start, so that a benchmark spends its time
+ * elsewhere.
  *
  *   bench_upstream [--port P] [--chunks N] [--delay-us D] [--hold] [--cert FILE --key FILE]
  *
@@ -157,15 +158,16 @@ static bool conn_answer(struct upstream *u, struct conn *c)
     c->state = S_HEAD;
     if (c->kept == c->head_len || c->in[c->head_len] != '{' || c->last != '}') {
         t = &u->answers.bad_request;
-    } else if (path_ends(c, "/chat/completions")) {
+    } else if (path_ends(c, "/chat/completions") || path_ends(c, "/messages")) {
+        bool is_message = path_ends(c, "/messages");
         if (body_has_true(c, "\"stream\":true", "\"stream\": true")) {
             bool usage = body_has_true(c, "\"include_usage\":true", "\"include_usage\": true");
-            c->stream = usage ? &u->answers.with_usage : &u->answers.plain;
+            c->stream = is_message ? &u->answers.message_plain : usage ? &u->answers.with_usage : &u->answers.plain;
             c->next_piece = 0;
             c->kept = 0;
             return stream_step(u, c);
         }
-        t = &u->answers.chat;
+        t = is_message ? &u->answers.message : &u->answers.chat;
     } else if (path_ends(c, "/completions")) {
         t = &u->answers.completion;
     } else if (path_ends(c, "/embeddings")) {

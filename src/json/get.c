@@ -98,6 +98,29 @@ struct sl_json_val sl_json_get(struct sl_json_val object, const char *key)
     return sl_json_get_str(object, sl_str_c(key));
 }
 
+void sl_json_pick(struct sl_json_val object, const struct sl_str *names, size_t n, struct sl_json_val *ret)
+{
+    for (size_t i = 0; i < n; i++) {
+        ret[i] = SL_JSON_ABSENT;
+    }
+    if (!sl_json_is(object, SL_JSON_OBJECT)) {
+        return;
+    }
+    const struct sl_json *doc = object.doc;
+    uint32_t end = doc->toks[object.i].next;
+    for (uint32_t at = object.i + 1; at < end; at = doc->toks[at + 1].next) {
+        const struct sl_json_tok *key = &doc->toks[at];
+        for (size_t i = 0; i < n; i++) {
+            bool is_same = key->escaped
+                               ? sl_json_str_eq((struct sl_json_val){ doc, at }, names[i])
+                               : key->len == names[i].n && memcmp(doc->text.p + key->off, names[i].p, key->len) == 0;
+            if (is_same) {
+                ret[i] = (struct sl_json_val){ doc, at + 1 };
+            }
+        }
+    }
+}
+
 static struct sl_json_val element(struct sl_json_val array, uint64_t index)
 {
     if (sl_json_is(array, SL_JSON_ARRAY)) {

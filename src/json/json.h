@@ -116,6 +116,8 @@ struct sl_str sl_json_raw(struct sl_json_val v);
 /* Member of an object by its decoded name; the last one wins when a name is repeated. Absent for anything else. */
 struct sl_json_val sl_json_get(struct sl_json_val object, const char *key);
 struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key);
+/* Several members in one walk: ret[i] is the member names[i], or absent; the last one wins. */
+void sl_json_pick(struct sl_json_val object, const struct sl_str *names, size_t n, struct sl_json_val *ret);
 /* "choices[0].message.content": names and indices; absent as soon as a step fails. */
 struct sl_json_val sl_json_at(struct sl_json_val v, const char *path);
 

@@ -60,9 +60,24 @@ void sl_jw_key_str(struct sl_jw *w, struct sl_str key)
     w->need_comma = true;
 }
 
+/* Names in the code need no escaping. */
 void sl_jw_key(struct sl_jw *w, const char *key)
 {
-    sl_jw_key_str(w, sl_str_c(key));
+    SL_ASSERT(w->depth > 0 && w->closers[w->depth - 1] == '}' && !w->after_key);
+    size_t n = strlen(key);
+    if (sl_buf_reserve(w->out, n + 4) == 0) {
+        char *p = w->out->p + w->out->len;
+        if (w->need_comma) {
+            *p++ = ',';
+        }
+        *p++ = '"';
+        memcpy(p, key, n);
+        p[n] = '"';
+        p[n + 1] = ':';
+        w->out->len = (size_t)(p + n + 2 - w->out->p);
+    }
+    w->after_key = true;
+    w->need_comma = true;
 }
 
 void sl_jw_str(struct sl_jw *w, struct sl_str text)

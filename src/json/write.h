@@ -20,8 +20,8 @@ struct sl_jw {
 void sl_jw_init(struct sl_jw *w, struct sl_buf *out);
 void sl_jw_object(struct sl_jw *w);
 void sl_jw_array(struct sl_jw *w);
-void sl_jw_end(struct sl_jw *w); /* closes the innermost */
-void sl_jw_key(struct sl_jw *w, const char *key);
+void sl_jw_end(struct sl_jw *w);                  /* closes the innermost */
+void sl_jw_key(struct sl_jw *w, const char *key); /* written as it is: for names that need no escaping */
 void sl_jw_key_str(struct sl_jw *w, struct sl_str key);
 void sl_jw_str(struct sl_jw *w, struct sl_str text);
 void sl_jw_str_c(struct sl_jw *w, const char *text); /* NULL writes null */

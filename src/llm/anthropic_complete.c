@@ -48,7 +48,7 @@ int sl_anthropic_complete_build(const struct sl_call *call, const struct sl_targ
         return r;
     }
     struct sl_body body;
-    sl_body_init(&body);
+    sl_body_init(&body, call);
     sl_jw_object(&body.w);
     sl_body_member(&body, "model", conf->model_json);
     prompt_write(&chat, &body);

@@ -41,7 +41,7 @@ static void source_write(struct sl_anthropic_builder *b, const struct sl_part *p
         block_begin(b, "base64");
         sl_jw_member_str(jw(b), "media_type", part->mime);
         sl_jw_key(jw(b), "data");
-        sl_body_plain(b->body, part->base64);
+        sl_body_around(b->body, SL_STR("\""), part->base64, SL_STR("\""));
     } else if (part->url.p) {
         block_begin(b, "url");
         sl_body_member(b->body, "url", part->url);
@@ -241,11 +241,6 @@ static int results_write(struct sl_anthropic_builder *b, uint32_t *io_i)
     return r;
 }
 
-static bool has_name(const struct sl_message *message)
-{
-    return sl_json_is(sl_json_get(message->node, "name"), SL_JSON_STRING);
-}
-
 int sl_anthropic_messages_write(struct sl_anthropic_builder *b)
 {
     const struct sl_chat *chat = b->chat;
@@ -257,11 +252,18 @@ int sl_anthropic_messages_write(struct sl_anthropic_builder *b)
         bool is_assistant = message->role == SL_ROLE_ASSISTANT;
         if (message->role == SL_ROLE_OTHER) {
             sl_body_leave_out(b->body, SL_STR("messages"));
-        } else if (has_name(message)) {
+        } else if (message->has_name) {
             sl_body_leave_out(b->body, SL_STR("messages.name"));
         }
         if (message->role == SL_ROLE_SYSTEM || message->role == SL_ROLE_OTHER ||
             (is_assistant && message->n_parts == 0)) {
+            i++;
+            continue;
+        }
+        if (message->is_plain && message->role != SL_ROLE_TOOL) {
+            struct sl_str before = is_assistant ? SL_STR("{\"role\":\"assistant\",\"content\":")
+                                                : SL_STR("{\"role\":\"user\",\"content\":");
+            sl_body_around(b->body, before, message->parts[0].text, SL_STR("}"));
             i++;
             continue;
         }

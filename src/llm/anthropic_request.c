@@ -474,7 +474,7 @@ int sl_anthropic_messages_build(const struct sl_call *call, const struct sl_targ
     if (r < 0) {
         return r;
     }
-    sl_body_init(&body);
+    sl_body_init(&body, call);
     r = body_write(&b);
     if (r < 0) {
         sl_body_drop(&body);

@@ -47,7 +47,8 @@ struct sl_part {
 
 struct sl_message {
     enum sl_role role;
-    bool is_plain; /* content was one string: parts[0] is that text */
+    bool is_plain; /* content was one string and is all: parts[0] is that text */
+    bool has_name;
     struct sl_part *parts;
     uint32_t n_parts;
     struct sl_str tool_id; /* raw; role tool */

@@ -216,21 +216,41 @@ static int call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
 
 /* --- messages --- */
 
-static int role_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_message *message)
+enum member { M_ROLE, M_CONTENT, M_TOOL_CALLS, M_TOOL_ID, M_NAME, M_REFUSAL, M_THINKING, M_CACHE, M_COUNT };
+
+static const struct sl_str members[M_COUNT] = {
+    [M_ROLE] = SL_STR_INIT("role"),
+    [M_CONTENT] = SL_STR_INIT("content"),
+    [M_TOOL_CALLS] = SL_STR_INIT("tool_calls"),
+    [M_TOOL_ID] = SL_STR_INIT("tool_call_id"),
+    [M_NAME] = SL_STR_INIT("name"),
+    [M_REFUSAL] = SL_STR_INIT("refusal"),
+    [M_THINKING] = SL_STR_INIT("thinking_blocks"),
+    [M_CACHE] = SL_STR_INIT("cache_control"),
+};
+
+static struct sl_str raw_of(struct sl_json_val v)
+{
+    return sl_json_is(v, SL_JSON_STRING) ? sl_json_raw(v) : SL_STR_NONE;
+}
+
+static int role_read(struct sl_chat_reader *rd, struct sl_json_val v, const struct sl_json_val m[M_COUNT],
+                     struct sl_message *message)
 {
     static const struct {
         struct sl_str word;
         enum sl_role role;
     } words[] = {
-        { SL_STR_INIT("user"), SL_ROLE_USER },     { SL_STR_INIT("assistant"), SL_ROLE_ASSISTANT },
-        { SL_STR_INIT("system"), SL_ROLE_SYSTEM }, { SL_STR_INIT("developer"), SL_ROLE_SYSTEM },
-        { SL_STR_INIT("tool"), SL_ROLE_TOOL },
+        { SL_STR_INIT("user"), SL_ROLE_USER },        { SL_STR_INIT("assistant"), SL_ROLE_ASSISTANT },
+        { SL_STR_INIT("tool"), SL_ROLE_TOOL },        { SL_STR_INIT("system"), SL_ROLE_SYSTEM },
+        { SL_STR_INIT("developer"), SL_ROLE_SYSTEM },
     };
-    struct sl_json_val role = sl_json_get(v, "role");
+    struct sl_json_val role = m[M_ROLE];
     message->role = SL_ROLE_OTHER;
     for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
         if (sl_json_str_eq(role, words[i].word)) {
             message->role = words[i].role;
+            break;
         }
     }
     if (message->role == SL_ROLE_OTHER && rd->call->rules != SL_RULES_MLFLOW) {
@@ -238,7 +258,7 @@ static int role_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
                              "the role must be system, developer, user, assistant or tool");
     }
     if (message->role == SL_ROLE_TOOL) {
-        message->tool_id = sl_chat_raw_text(v, "tool_call_id");
+        message->tool_id = raw_of(m[M_TOOL_ID]);
         if (!message->tool_id.p) {
             return sl_chat_fault(rd, v, "a message of the role tool has a tool_call_id");
         }
@@ -246,16 +266,16 @@ static int role_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     return 0;
 }
 
-static int content_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_message *message)
+static int content_read(struct sl_chat_reader *rd, struct sl_json_val v, const struct sl_json_val m[M_COUNT],
+                        struct sl_message *message)
 {
-    struct sl_json_val content = sl_json_get(v, "content");
+    struct sl_json_val content = m[M_CONTENT];
     if (sl_json_is(content, SL_JSON_STRING)) {
-        struct sl_json_val cache = sl_json_get(v, "cache_control");
-        message->parts[message->n_parts++] = (struct sl_part){
-            .kind = SL_PART_TEXT,
-            .text = sl_json_raw(content),
-            .cache_control = sl_json_is(cache, SL_JSON_OBJECT) ? sl_json_raw(cache) : SL_STR_NONE,
-        };
+        struct sl_part *part = &message->parts[message->n_parts++];
+        part->kind = SL_PART_TEXT;
+        part->text = sl_json_raw(content);
+        part->cache_control = sl_json_is(m[M_CACHE], SL_JSON_OBJECT) ? sl_json_raw(m[M_CACHE]) : SL_STR_NONE;
+        message->is_plain = message->n_parts == 1 && !part->cache_control.p;
         return 0;
     }
     if (sl_json_is_nothing(content)) {
@@ -274,39 +294,49 @@ static int content_read(struct sl_chat_reader *rd, struct sl_json_val v, struct 
     return 0;
 }
 
-static int message_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_message *message)
+/* What only an assistant's message has: earlier thinking before its content, a refusal and calls behind it. */
+static int assistant_read(struct sl_chat_reader *rd, const struct sl_json_val m[M_COUNT], struct sl_message *message)
 {
-    if (!sl_json_is(v, SL_JSON_OBJECT)) {
-        return sl_chat_fault(rd, v, "a message is an object");
-    }
-    message->node = v;
-    int r = role_read(rd, v, message);
-    if (r < 0) {
-        return r;
-    }
-    bool is_assistant = message->role == SL_ROLE_ASSISTANT;
-    struct sl_json_val calls = is_assistant ? sl_json_get(v, "tool_calls") : SL_JSON_ABSENT;
-    struct sl_json_val thinking = is_assistant ? sl_json_get(v, "thinking_blocks") : SL_JSON_ABSENT;
-    struct sl_str refusal = is_assistant ? sl_chat_raw_text(v, "refusal") : SL_STR_NONE;
-    size_t room = 2 + sl_json_count(sl_json_get(v, "content")) + sl_json_count(calls) + sl_json_count(thinking);
-    message->parts = SL_ARENA_ARRAY(rd->arena, struct sl_part, room);
-    if (!message->parts) {
-        return SL_E_NOMEM;
-    }
-    for (struct sl_json_iter it = sl_json_each(thinking); r == 0 && sl_json_next(&it);) {
-        r = thinking_read(rd, it.val, &message->parts[message->n_parts++]);
-    }
-    r = r < 0 ? r : content_read(rd, v, message);
-    if (r == 0 && refusal.p) {
+    struct sl_str refusal = raw_of(m[M_REFUSAL]);
+    int r = 0;
+    if (refusal.p) {
+        message->is_plain = false;
         message->parts[message->n_parts++] = (struct sl_part){ .kind = SL_PART_REFUSAL, .text = refusal };
     }
-    message->is_plain = message->n_parts == 1 && message->parts[0].kind == SL_PART_TEXT &&
-                        !sl_json_is_present(message->parts[0].node) && !message->parts[0].cache_control.p;
-    for (struct sl_json_iter it = sl_json_each(calls); r == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(m[M_TOOL_CALLS]); r == 0 && sl_json_next(&it);) {
         message->is_plain = false;
         r = call_read(rd, it.val, &message->parts[message->n_parts++]);
     }
     return r;
+}
+
+static int message_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_message *message)
+{
+    struct sl_json_val m[M_COUNT];
+    if (!sl_json_is(v, SL_JSON_OBJECT)) {
+        return sl_chat_fault(rd, v, "a message is an object");
+    }
+    sl_json_pick(v, members, M_COUNT, m);
+    message->node = v;
+    message->has_name = sl_json_is(m[M_NAME], SL_JSON_STRING);
+    int r = role_read(rd, v, m, message);
+    if (r < 0) {
+        return r;
+    }
+    bool is_assistant = message->role == SL_ROLE_ASSISTANT;
+    size_t room = 2 + sl_json_count(m[M_CONTENT]);
+    if (is_assistant) {
+        room += sl_json_count(m[M_TOOL_CALLS]) + sl_json_count(m[M_THINKING]);
+    }
+    message->parts = SL_ARENA_ARRAY(rd->arena, struct sl_part, room);
+    if (!message->parts) {
+        return SL_E_NOMEM;
+    }
+    for (struct sl_json_iter it = sl_json_each(m[M_THINKING]); is_assistant && r == 0 && sl_json_next(&it);) {
+        r = thinking_read(rd, it.val, &message->parts[message->n_parts++]);
+    }
+    r = r < 0 ? r : content_read(rd, v, m, message);
+    return r == 0 && is_assistant ? assistant_read(rd, m, message) : r;
 }
 
 int sl_chat_messages_read(struct sl_chat_reader *rd, struct sl_json_val v)

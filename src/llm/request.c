@@ -73,14 +73,16 @@ int sl_unsupported(const struct sl_call *call, struct sl_llm_error *error, struc
 
 /* --- a body in the making --- */
 
-#define BODY_MAX (1u << 30) /* the client's own body is bounded far below */
+#define BODY_RESERVE_MAX 65536
+#define BODY_MAX         (1u << 30) /* the client's own body is bounded far below */
 
-void sl_body_init(struct sl_body *body)
+void sl_body_init(struct sl_body *body, const struct sl_call *call)
 {
     sl_buf_init(&body->buf, BODY_MAX);
     body->n_cuts = 0;
     body->n_dropped = 0;
-    SL_IGNORE(sl_buf_reserve(&body->buf, 1024) < 0); /* sticky: seen by finish */
+    /* About as long as the client's, unless most of that stays slices. Sticky: seen by finish. */
+    SL_IGNORE(sl_buf_reserve(&body->buf, SL_MIN(call->body.n, (size_t)BODY_RESERVE_MAX) + 512) < 0);
     sl_jw_init(&body->w, &body->buf);
 }
 
@@ -100,12 +102,12 @@ void sl_body_raw(struct sl_body *body, struct sl_str json)
     body->cuts[body->n_cuts++].raw = json;
 }
 
-void sl_body_plain(struct sl_body *body, struct sl_str text)
+void sl_body_around(struct sl_body *body, struct sl_str before, struct sl_str middle, struct sl_str after)
 {
-    sl_jw_raw(&body->w, SL_STR("\""));
+    sl_jw_raw(&body->w, before);
     body->w.need_comma = false; /* what follows is still the same value */
-    sl_body_raw(body, text);
-    sl_buf_add_char(&body->buf, '"');
+    sl_body_raw(body, middle);
+    sl_buf_add_str(&body->buf, after);
 }
 
 void sl_body_member(struct sl_body *body, const char *key, struct sl_str json)

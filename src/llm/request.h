@@ -37,12 +37,12 @@ struct sl_body {
     size_t n_dropped;
 };
 
-void sl_body_init(struct sl_body *body);
+void sl_body_init(struct sl_body *body, const struct sl_call *call);
 void sl_body_drop(struct sl_body *body);
 /* A value, or a member's value, that is JSON already; alive until the request is sent. */
 void sl_body_raw(struct sl_body *body, struct sl_str json);
-/* A string whose inside needs no escaping, base64 for one. */
-void sl_body_plain(struct sl_body *body, struct sl_str text);
+/* One value from its beginning, a raw middle that may stay a slice, and its end: `"` and `"` around base64. */
+void sl_body_around(struct sl_body *body, struct sl_str before, struct sl_str middle, struct sl_str after);
 void sl_body_member(struct sl_body *body, const char *key, struct sl_str json);
 /* Names a member of the call that has no place in the request; once each. */
 void sl_body_leave_out(struct sl_body *body, struct sl_str name);
