@@ -357,5 +357,12 @@ int main(int argc, char **argv)
         }
         tests[i] = (struct CMUnitTest){ .name = entries[i]->d_name, .test_func = test_case, .initial_state = path };
     }
-    return _cmocka_run_group_tests("golden", tests, (size_t)n, NULL, NULL);
+    int failed = _cmocka_run_group_tests("golden", tests, (size_t)n, NULL, NULL);
+    for (int i = 0; i < n; i++) {
+        free(tests[i].initial_state);
+        free(entries[i]);
+    }
+    free(entries);
+    free(tests);
+    return failed;
 }
