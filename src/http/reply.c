@@ -28,7 +28,7 @@ static void gather_flush(struct sl_hserver *server)
         /* A broken stream says so by itself, from the loop. */
         SL_IGNORE(sl_stream_write(&conn->stream, server->gather, server->n_gather) < 0);
         if (conn->stream.queued && conn->timer.deadline_usec == 0) {
-            conn->queued_seen = conn->stream.queued;
+            conn->unsent_seen = sl_stream_unsent(&conn->stream);
             sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + server->conf.write_idle_usec);
         }
     }

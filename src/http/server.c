@@ -21,6 +21,14 @@ static const unsigned allowed[SL_HC_COUNT] = {
     [SL_HC_CLOSED] = 0,
 };
 
+/* Bytes wait for the client: it has until write_idle to take some. */
+static void write_watch(struct sl_hconn *conn)
+{
+    struct sl_hserver *server = conn->server;
+    conn->unsent_seen = sl_stream_unsent(&conn->stream);
+    sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + server->conf.write_idle_usec);
+}
+
 /* Moves and sets the state's timer; REPLY has one only while bytes wait (set where they are written). */
 static void conn_set_state(struct sl_hconn *conn, enum sl_hconn_state to)
 {
@@ -37,7 +45,9 @@ static void conn_set_state(struct sl_hconn *conn, enum sl_hconn_state to)
     } else if (to == SL_HC_LINGER) {
         wait = LINGER_USEC;
     }
-    if (wait) {
+    if ((to == SL_HC_IDLE || to == SL_HC_LINGER) && conn->stream.queued) {
+        write_watch(conn); /* the reply is complete, but the client has not taken all of it */
+    } else if (wait) {
         sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + wait);
     } else {
         sl_timer_clear(&conn->timer);
@@ -469,6 +479,9 @@ static void conn_on_drain(struct sl_stream *stream)
             sl_timer_clear(&conn->timer);
         }
         conn->server->cbs->on_drain(conn->server, conn->req);
+    } else if (stream->queued == 0 && (conn->state == SL_HC_IDLE || conn->state == SL_HC_LINGER)) {
+        uint64_t wait = conn->state == SL_HC_IDLE ? conn->server->conf.keep_alive_usec : LINGER_USEC;
+        sl_timer_set(conn->server->loop, &conn->timer, sl_loop_now(conn->server->loop) + wait);
     }
 }
 
@@ -482,6 +495,11 @@ static const struct sl_stream_cbs conn_stream_cbs = {
 static void conn_on_timer(struct sl_timer *timer)
 {
     struct sl_hconn *conn = SL_CONTAINER_OF(timer, struct sl_hconn, timer);
+    bool is_writing = conn->stream.queued && conn->state != SL_HC_HEAD && conn->state != SL_HC_BODY;
+    if (is_writing && sl_stream_unsent(&conn->stream) != conn->unsent_seen) {
+        write_watch(conn); /* slow, but it moves */
+        return;
+    }
     switch (conn->state) {
     case SL_HC_IDLE:
     case SL_HC_LINGER:
@@ -494,12 +512,8 @@ static void conn_on_timer(struct sl_timer *timer)
         conn_refuse(conn, 408, "the request body stopped arriving (server.timeouts.body_idle)");
         break;
     case SL_HC_REPLY:
-        if (conn->stream.queued && conn->stream.queued == conn->queued_seen) {
+        if (is_writing) {
             conn_gone(conn); /* server.timeouts.write_idle: it takes nothing */
-        } else if (conn->stream.queued) {
-            conn->queued_seen = conn->stream.queued;
-            sl_timer_set(conn->server->loop, timer,
-                         sl_loop_now(conn->server->loop) + conn->server->conf.write_idle_usec);
         }
         break;
     case SL_HC_CLOSED:

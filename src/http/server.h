@@ -111,7 +111,7 @@ struct sl_hconn {
     struct sl_head_check check;
     struct sl_buf in; /* an incomplete head, or bytes behind the request */
     uint64_t first_byte_usec;
-    size_t queued_seen; /* for the write-idle timer */
+    size_t unsent_seen; /* for the write-idle timer */
     size_t linger_left;
     bool is_processing; /* inside conn_process: a reply's end does not recurse */
     bool is_eof;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections to upstreams: kept, re-tried once and only when that is safe, given up in time, aborted with their client, held back for it."""
 import json
+import os
 import socket
 import threading
 import time
@@ -447,7 +448,7 @@ def test_client_gone_aborts_the_upstream(lab, phase, how):
 def test_client_gone_while_connecting(sluice, full):
     daemon = sluice({"endpoints": [chat_route(f"http://127.0.0.1:{full.port}/v1", timeouts={"connect": "20s"})]})
     conn = daemon.connect().request("POST", "/v1/chat/completions", {"model": "chat", "messages": []}, [("x-request-id", "gone")])
-    fds = lambda: sum("socket" in str(p) for p in [__import__("os").readlink(f"/proc/{daemon.proc.pid}/fd/{fd}") for fd in __import__("os").listdir(f"/proc/{daemon.proc.pid}/fd")])
+    fds = lambda: sum("socket" in str(p) for p in [os.readlink(f"/proc/{daemon.proc.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{daemon.proc.pid}/fd")])
     time.sleep(0.2)
     before = fds()
     start = time.monotonic()
@@ -569,19 +570,38 @@ def test_a_client_that_takes_nothing_is_given_up(lab):
     conn.close()
 
 
-def test_a_client_that_takes_it_slowly_is_not(lab):
-    """A collected reply leaves in one write; it takes longer than write_idle, but it moves."""
-    lab = lab({"server": {"workers": 1, "timeouts": {"write_idle": "600ms"}}})
-    big = json.dumps({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-                      "choices": [{"index": 0, "message": {"role": "assistant", "content": "z" * 20000000}, "finish_reason": "stop"}]})
-    lab.up.handler = lambda x: x.reply(big)
+BIG = json.dumps({"id": "x", "object": "chat.completion", "created": 1, "model": "m", "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+                  "choices": [{"index": 0, "message": {"role": "assistant", "content": "z" * 30000000}, "finish_reason": "stop"}]})
+
+
+@pytest.mark.parametrize("kind", ["keep-alive", "close"])
+def test_a_client_that_takes_it_slowly_is_not(lab, kind):
+    """A collected reply leaves in one write and is complete long before the client has it; it takes longer than every time-out, but it moves."""
+    lab = lab({"server": {"workers": 1, "timeouts": {"write_idle": "700ms", "keep_alive": "500ms"}}, "upstream": {"limits": {"reply": "64MiB"}}})
+    lab.up.handler = lambda x: x.reply(BIG)
     conn = lab.daemon.connect()
-    conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-    conn.request("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "x"}]})
+    conn.request("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "x"}]}, [("connection", kind)])
     r = conn.head()
     left, start = int(r.get("content-length")) - len(conn.buf), time.monotonic()
-    while left > 0 and (data := conn.sock.recv(600000)):
+    seconds = 7 if kind == "close" else 2.5
+    rate = left / seconds * 0.05
+    while left > 0 and (data := conn.sock.recv(int(rate))):
         left -= len(data)
-        time.sleep(0.02 if time.monotonic() - start < 4 else 0)
+        time.sleep(0.05 if time.monotonic() - start < seconds else 0)
     assert left == 0 and time.monotonic() - start > 1
+    conn.close()
+
+
+@pytest.mark.parametrize("kind", ["keep-alive", "close"])
+def test_a_client_that_never_takes_a_complete_reply_is_given_up(lab, kind):
+    lab = lab({"server": {"workers": 1, "timeouts": {"write_idle": "500ms"}}, "upstream": {"limits": {"reply": "64MiB"}}})
+    lab.up.handler = lambda x: x.reply(BIG)
+    conn = lab.daemon.connect()
+    conn.request("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "x"}]}, [("connection", kind)])
+    start = time.monotonic()
+    links = lambda: sum("socket" in os.readlink(f"/proc/{lab.daemon.proc.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{lab.daemon.proc.pid}/fd") if os.path.islink(f"/proc/{lab.daemon.proc.pid}/fd/{fd}"))
+    lab.daemon.log_lines(1)
+    with_client = links()
+    wait_for(lambda: links() < with_client, "the connection closed")
+    assert time.monotonic() - start < 4
     conn.close()
