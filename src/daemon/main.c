@@ -190,6 +190,17 @@ static const struct {
     { "help", cmd_help },   { "--help", cmd_help }, { "-h", cmd_help },       { "--version", cmd_version },
 };
 
+/* "--help" behind any command. */
+static bool help_is_asked(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -199,7 +210,8 @@ int main(int argc, char **argv)
     size_t nearest = 0, distance = 4;
     for (size_t i = 0; i < SL_ARRAY_LEN(commands); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
-            return commands[i].run(argc - 2, argv + 2);
+            bool is_asked = help_is_asked(argc - 2, argv + 2);
+            return is_asked ? cmd_help(0, NULL) : commands[i].run(argc - 2, argv + 2);
         }
         size_t d = sl_str_distance(sl_str_c(argv[1]), sl_str_c(commands[i].name), 4);
         if (d < distance) {

@@ -257,8 +257,10 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
         if (x->target) {
             own[n].name = SL_STR("x-sluice-provider");
             own[n++].value = sl_str_c(x->target->provider->name);
-            own[n].name = SL_STR("x-sluice-model");
-            own[n++].value = x->target->model;
+            if (x->target->model.n) { /* MLflow's files may leave it out */
+                own[n].name = SL_STR("x-sluice-model");
+                own[n++].value = x->target->model;
+            }
             own[n].name = SL_STR("x-sluice-attempts");
             own[n++].value = sl_arena_printf(arena, "%u", x->n_attempts);
         }

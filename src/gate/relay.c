@@ -218,8 +218,37 @@ static bool collect_push(struct sl_xchg *x, struct sl_str bytes)
     return sl_buf_status(&x->hold) == 0;
 }
 
+/* A 2xx that says it is something else than JSON: a proxy's page, most often. */
+static bool type_is_readable(struct sl_xchg *x)
+{
+    struct sl_str type = sl_headers_get(&x->up_headers, "content-type");
+    if (sl_str_find(type, SL_STR("json"), 0) >= 0 || sl_str_find(type, SL_STR("text/plain"), 0) >= 0) {
+        return true;
+    }
+    type = type.n ? sl_str_sub(type, 0, 256) : SL_STR("None");
+    sl_xchg_fail_text(x, SL_ERR_PROVIDER_BAD_RESPONSE,
+                      "The returned data type from the route service is not supported. Received content type: %.*s",
+                      SL_STR_ARG(type));
+    return false;
+}
+
+static void collect_unreadable(struct sl_xchg *x, const char *why)
+{
+    struct sl_llm_error error = {
+        .type = SL_ERR_PROVIDER_BAD_RESPONSE,
+        .message = sl_arena_printf(&x->req->arena, "The upstream's reply could not be read: %s", why),
+    };
+    if (sl_json_parse(&x->worker->doc, sl_buf_str(&x->hold)) == 0) {
+        error.code = SL_STR(SL_CODE_UNEXPECTED);
+    }
+    sl_xchg_fail(x, &error);
+}
+
 static void collect_end(struct sl_xchg *x)
 {
+    if (!type_is_readable(x)) {
+        return;
+    }
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     struct sl_err err = { 0 };
     int r = x->target->provider->on_reply(&x->call, &x->env, sl_buf_str(&x->hold), &x->req->arena, &reply, &err);
@@ -236,7 +265,7 @@ static void collect_end(struct sl_xchg *x)
         return;
     }
     if (r < 0) {
-        sl_xchg_fail_text(x, SL_ERR_PROVIDER_BAD_RESPONSE, "The upstream's reply could not be read: %s", err.text);
+        collect_unreadable(x, err.text);
         return;
     }
     sl_xchg_reply(x, 200, SL_STR("application/json"), sl_buf_str(out));

@@ -153,6 +153,9 @@ static void write_error(struct sl_llm_error *error, struct sl_buf *out)
     if (error->status == 0) {
         error->status = sl_error_type_status(error->type);
     }
+    if (sl_str_eq(error->code, SL_STR(SL_CODE_UNEXPECTED))) {
+        error->status = 500; /* MLflow's for a reply that lacks what it needs */
+    }
     if (error->detail.p) {
         detail_raw(out, error->detail);
     } else if (error->upstream_status) {

@@ -52,6 +52,9 @@ const char *sl_error_type_word(enum sl_error_type type);
 int sl_error_type_status(enum sl_error_type type);
 bool sl_error_type_is_upstream(enum sl_error_type type); /* provider_… */
 
+/* Code of a bad response that is JSON, but not in the provider's shape. */
+#define SL_CODE_UNEXPECTED "unexpected_response"
+
 /* An error on its way to the client. Texts are borrowed: arena or literals. */
 struct sl_llm_error {
     enum sl_error_type type;
