@@ -7,9 +7,6 @@
 #define ANTHROPIC_BASE    "https://api.anthropic.com/v1"
 #define ANTHROPIC_VERSION "2023-06-01"
 
-/* Headers that a request may get on top of ours. */
-#define HEADERS_ROOM 12
-
 /* --- preparing a target --- */
 
 static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
@@ -43,14 +40,9 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
         .method = "POST",
         .target = is_complete ? conf->complete_target : conf->messages_target,
     };
-    uint32_t cap = conf->headers.n + HEADERS_ROOM;
-    req.headers.v = SL_ARENA_ARRAY(arena, struct sl_header, cap);
-    if (!req.headers.v) {
+    if (sl_headers_start(&conf->headers, arena, &req.headers) < 0) {
         return SL_E_NOMEM;
     }
-    memcpy(req.headers.v, conf->headers.v, conf->headers.n * sizeof(*req.headers.v));
-    req.headers.n = conf->headers.n;
-    req.headers.cap = cap;
     int r = (is_complete ? sl_anthropic_complete_build : sl_anthropic_messages_build)(call, target, env, arena, &req,
                                                                                       ret_error);
     if (r == 0) {

@@ -219,6 +219,7 @@ static int values_read(struct sl_chat_reader *rd, const struct sl_json_val found
     int r = int_read(rd, "max_tokens", found[K_MAX_TOKENS], 0, &chat->max_tokens);
     r = r < 0 ? r : int_read(rd, "max_completion_tokens", found[K_MAX_COMPLETION_TOKENS], 0, &chat->max_tokens);
     r = r < 0 ? r : int_read(rd, "n", found[K_N], 1, &chat->n);
+    chat->has_n = !sl_json_is_nothing(found[K_N]);
     r = r < 0 ? r : number_read(rd, "temperature", found[K_TEMPERATURE], &chat->temperature);
     r = r < 0 ? r : number_read(rd, "top_p", found[K_TOP_P], &chat->top_p);
     r = r < 0 ? r : stop_read(rd, found[K_STOP]);

@@ -87,8 +87,9 @@ struct sl_chat {
     struct sl_str schema_name, schema_description; /* raw */
     struct sl_json_val temperature, top_p;         /* numbers, or absent */
     int64_t max_tokens;                            /* -1: not said */
-    int64_t n;                                     /* 1 when not said */
-    struct sl_str *stop;                           /* raw */
+    bool has_n;
+    int64_t n;           /* 1 when not said */
+    struct sl_str *stop; /* raw */
     uint32_t n_stop;
     struct sl_str user;   /* raw: user, else safety_identifier */
     struct sl_str effort; /* reasoning_effort, decoded */

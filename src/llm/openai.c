@@ -8,9 +8,6 @@
 
 #define OPENAI_BASE "https://api.openai.com/v1"
 
-/* Headers that a request may get on top of ours. */
-#define HEADERS_ROOM 12
-
 static const char *const paths[SL_LLM_TYPE_COUNT] = {
     [SL_LLM_CHAT] = "chat/completions",
     [SL_LLM_COMPLETIONS] = "completions",
@@ -58,30 +55,6 @@ static int conf_check(struct sl_bind *bind, const struct sl_val *val, const stru
     return 0;
 }
 
-/* A piece of a path or query as it must be spelt there. */
-static struct sl_str percent_encode(struct sl_str s, struct sl_arena *arena)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    char *p = sl_arena_bytes(arena, s.n * 3 + 1);
-    if (!p) {
-        return SL_STR_NONE;
-    }
-    size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
-                        c == '.' || c == '_' || c == '~';
-        if (is_plain) {
-            p[n++] = (char)c;
-        } else {
-            p[n++] = '%';
-            p[n++] = hex[c >> 4];
-            p[n++] = hex[c & 15];
-        }
-    }
-    return sl_str_make(p, n);
-}
-
 /* base (+ deployment) + operation (+ api-version). */
 static int target_make(struct sl_bind *bind, const struct sl_openai_conf *conf, const struct sl_uri *base,
                        enum sl_llm_type type, struct sl_str *ret)
@@ -89,7 +62,7 @@ static int target_make(struct sl_bind *bind, const struct sl_openai_conf *conf, 
     struct sl_arena *arena = bind->arena;
     struct sl_str rel = sl_str_c(paths[type]);
     if (conf->api != SL_OPENAI_PLAIN) {
-        struct sl_str deployment = percent_encode(conf->deployment, arena);
+        struct sl_str deployment = sl_percent_encode(conf->deployment, arena);
         rel = deployment.p ? sl_arena_printf(arena, "openai/deployments/%.*s/%s", SL_STR_ARG(deployment), paths[type])
                            : SL_STR_NONE;
     }
@@ -99,7 +72,7 @@ static int target_make(struct sl_bind *bind, const struct sl_openai_conf *conf, 
         return r;
     }
     if (conf->api_version.n) {
-        struct sl_str version = percent_encode(conf->api_version, arena);
+        struct sl_str version = sl_percent_encode(conf->api_version, arena);
         char mark = sl_str_find_char(target, '?', 0) < 0 ? '?' : '&';
         target = version.p
                      ? sl_arena_printf(arena, "%.*s%capi-version=%.*s", SL_STR_ARG(target), mark, SL_STR_ARG(version))
@@ -189,14 +162,9 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
     (void)env;
     const struct sl_openai_conf *conf = target->conf;
     struct sl_http_req req = { .method = "POST", .target = conf->targets[call->type] };
-    uint32_t cap = conf->headers.n + HEADERS_ROOM;
-    req.headers.v = SL_ARENA_ARRAY(arena, struct sl_header, cap);
-    if (!req.headers.v) {
+    if (sl_headers_start(&conf->headers, arena, &req.headers) < 0) {
         return SL_E_NOMEM;
     }
-    memcpy(req.headers.v, conf->headers.v, conf->headers.n * sizeof(*req.headers.v));
-    req.headers.n = conf->headers.n;
-    req.headers.cap = cap;
     int r = body_build(call, conf, ask_usage, arena, &req);
     if (r < 0) {
         return r == SL_E_NOMEM ? r : sl_refuse(call, arena, ret_error, NULL, "The request could not be read again.");

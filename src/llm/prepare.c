@@ -3,6 +3,8 @@
 
 #define KEY_MAX    16384
 #define HEADER_MAX 1024
+/* Headers that a request gets on top of the configuration's. */
+#define HEADERS_ROOM 12
 
 struct sl_pos sl_prepare_pos(const struct sl_val *val, const char *key)
 {
@@ -59,4 +61,39 @@ int sl_prepare_header(struct sl_bind *bind, const struct sl_val *val, const char
         return SL_PREPARE_FAIL(bind, val, key, "%s holds characters that cannot stand in a header", key);
     }
     return sl_headers_add(headers, bind->arena, name, value);
+}
+
+struct sl_str sl_percent_encode(struct sl_str s, struct sl_arena *arena)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *p = sl_arena_bytes(arena, s.n * 3 + 1);
+    if (!p) {
+        return SL_STR_NONE;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                        c == '.' || c == '_' || c == '~';
+        if (is_plain) {
+            p[n++] = (char)c;
+        } else {
+            p[n++] = '%';
+            p[n++] = hex[c >> 4];
+            p[n++] = hex[c & 15];
+        }
+    }
+    return sl_str_make(p, n);
+}
+
+int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, struct sl_headers *ret)
+{
+    uint32_t cap = from->n + HEADERS_ROOM;
+    struct sl_header *v = SL_ARENA_ARRAY(arena, struct sl_header, cap);
+    if (!v) {
+        return SL_E_NOMEM;
+    }
+    memcpy(v, from->v, from->n * sizeof(*v));
+    *ret = (struct sl_headers){ .v = v, .n = from->n, .cap = cap };
+    return 0;
 }

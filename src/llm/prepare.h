@@ -22,4 +22,9 @@ SL_MUST int sl_prepare_key(struct sl_bind *bind, const struct sl_val *val, const
 SL_MUST int sl_prepare_header(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str name,
                               struct sl_str value, struct sl_headers *headers);
 
+/* A piece of a path or query as it must be spelt there, on the arena; p == NULL: no memory. */
+struct sl_str sl_percent_encode(struct sl_str s, struct sl_arena *arena);
+/* A request's headers in the making: those of the configuration, and room for what the gateway adds. */
+SL_MUST int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, struct sl_headers *ret);
+
 #endif

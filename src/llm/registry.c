@@ -2,13 +2,10 @@
 /* The providers that are built in, and the names that are known without being built. Adding one is a line here. */
 #include "llm/llm.h"
 
-extern const struct sl_provider sl_provider_anthropic, sl_provider_mock, sl_provider_openai;
+extern const struct sl_provider sl_provider_ai21labs, sl_provider_anthropic, sl_provider_mock, sl_provider_openai;
 
 const struct sl_provider *const sl_providers[] = {
-    &sl_provider_anthropic,
-    &sl_provider_mock,
-    &sl_provider_openai,
-    NULL,
+    &sl_provider_ai21labs, &sl_provider_anthropic, &sl_provider_mock, &sl_provider_openai, NULL,
 };
 
 /* MLflow's, in both its spellings for Bedrock. */
