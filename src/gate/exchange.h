@@ -70,8 +70,10 @@ struct sl_xchg {
     int64_t up_length;
     bool is_head_sent;
     bool is_paused;
-    bool is_flowing;    /* an event larger than the hold is being passed on in pieces */
-    struct sl_buf hold; /* an incomplete event, or the collected reply */
+    bool is_lf_due;      /* the next LF belongs to an event that was not passed on */
+    bool is_flowing;     /* an event larger than the hold is being passed on in pieces */
+    struct sl_buf hold;  /* an incomplete event, or the collected reply */
+    size_t hold_counted; /* of its capacity, into server.limits.memory */
     struct sl_sse_split split;
     struct sl_pass_state pass;
     struct sl_json_scan *scan;

@@ -85,7 +85,17 @@ static void usage_read(struct sl_xchg *x, struct sl_str raw)
 static bool event_passes(struct sl_xchg *x, struct sl_str event)
 {
     const struct sl_provider *provider = x->target->provider;
-    return !provider->pass_event || provider->pass_event(&x->pass, event, &x->worker->doc) != SL_PASS_DROP;
+    if (x->is_lf_due) {
+        x->is_lf_due = false;
+        if (event.n == 1 && event.p[0] == '\n') {
+            return false; /* the LF behind the CR that ended a dropped event's last piece */
+        }
+    }
+    if (!provider->pass_event || provider->pass_event(&x->pass, event, &x->worker->doc) != SL_PASS_DROP) {
+        return true;
+    }
+    x->is_lf_due = event.p[event.n - 1] == '\r';
+    return false;
 }
 
 /* Events are small, as a rule: what a large one took is given back, for the stream may be silent for an hour. */
@@ -212,10 +222,34 @@ static void events_end(struct sl_xchg *x, bool is_until_close)
 
 /* --- COLLECT --- */
 
-static bool collect_push(struct sl_xchg *x, struct sl_str bytes)
+/* Taken at once for a reply that says how long it is. */
+#define RESERVE_MAX 65536
+
+/* What is collected counts into server.limits.memory. */
+static int collect_push(struct sl_xchg *x, struct sl_str bytes)
 {
     sl_buf_add_str(&x->hold, bytes);
-    return sl_buf_status(&x->hold) == 0;
+    size_t grown = x->hold.cap - x->hold_counted;
+    if (sl_buf_status(&x->hold) == 0 && grown) {
+        if (!x->worker->server.cbs->on_memory(&x->worker->server, (ptrdiff_t)grown)) {
+            return SL_E_AGAIN;
+        }
+        x->hold_counted += grown;
+    }
+    return sl_buf_status(&x->hold);
+}
+
+static void collect_refuse(struct sl_xchg *x, int r)
+{
+    if (r == SL_E_LIMIT) {
+        broken(x, SL_ERR_PROVIDER_BAD_RESPONSE,
+               SL_STR("the upstream's reply is larger than upstream.limits.reply allows"));
+    } else if (r == SL_E_AGAIN) {
+        broken(x, SL_ERR_SLUICE_OVERLOADED,
+               SL_STR("the gateway's memory for bodies (server.limits.memory) is used up"));
+    } else {
+        broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
+    }
 }
 
 /* A 2xx that says it is something else than JSON: a proxy's page, most often. */
@@ -540,7 +574,7 @@ void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *he
         break;
     case SL_RELAY_COLLECT:
         sl_buf_init(&x->hold, x->settings->upstream.reply_bytes);
-        if (length > 0 && (uint64_t)length <= x->settings->upstream.reply_bytes) {
+        if (length > 0 && length <= RESERVE_MAX) {                   /* one that says more has to prove it */
             SL_IGNORE(sl_buf_reserve(&x->hold, (size_t)length) < 0); /* seen at the first append */
         }
         break;
@@ -576,6 +610,7 @@ void sl_relay_on_data(struct sl_xchg *x, struct sl_str bytes)
     if (x->state == SL_XS_DONE || x->mode == SL_RELAY_NONE) {
         return;
     }
+    int r;
     switch (x->mode) {
     case SL_RELAY_RAW:
         if (x->scan) {
@@ -590,16 +625,16 @@ void sl_relay_on_data(struct sl_xchg *x, struct sl_str bytes)
         translate_push(x, bytes);
         break;
     case SL_RELAY_COLLECT:
-        if (!collect_push(x, bytes)) {
-            broken(x, SL_ERR_PROVIDER_BAD_RESPONSE,
-                   SL_STR("the upstream's reply is larger than upstream.limits.reply allows"));
+        r = collect_push(x, bytes);
+        if (r < 0) {
+            collect_refuse(x, r);
         }
         break;
     case SL_RELAY_COLLECT_ERROR:
         if (bytes.n > SL_RELAY_ERROR_MAX - x->hold.len) {
             error_overflow(x, bytes);
-        } else if (!collect_push(x, bytes)) {
-            broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
+        } else if ((r = collect_push(x, bytes)) < 0) {
+            collect_refuse(x, r);
         }
         break;
     case SL_RELAY_NONE:
@@ -660,6 +695,11 @@ void sl_relay_on_end(struct sl_xchg *x, bool is_until_close)
 void sl_relay_done(struct sl_xchg *x)
 {
     sl_buf_done(&x->hold);
+    if (x->hold_counted) {
+        /* Giving back always works. */
+        SL_IGNORE(x->worker->server.cbs->on_memory(&x->worker->server, -(ptrdiff_t)x->hold_counted));
+        x->hold_counted = 0;
+    }
     sl_buf_done(&x->out);
     if (x->decoder) {
         sl_sse_decoder_done(x->decoder);

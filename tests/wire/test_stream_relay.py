@@ -95,6 +95,14 @@ def test_usage_is_asked_for_and_taken_out(lab):
         assert (line["input_tokens"], line["output_tokens"], line["stream"]) == (5, 2, True)
 
 
+@pytest.mark.parametrize("eol", ["\r\n", "\r"])
+def test_usage_is_taken_out_whatever_ends_a_line(lab, eol):
+    stream, rest = [(text).replace("\n", eol) for text in (A + END + event_of(USAGE_CHUNK) + DONE, A + END + DONE)]
+    for size in (1, 2, 3, 10**9):
+        r = lab.call(sends(*[stream[i : i + size] for i in range(0, len(stream), size)]), stream=True)
+        assert r.body.decode() == rest and lab.log()["output_tokens"] == 2
+
+
 @pytest.mark.parametrize("options", [{"include_usage": True}, {"include_usage": False}, {}, {"include_obfuscation": False}])
 def test_usage_that_the_client_asked_for_stays(lab, options):
     stream = A + END + event_of(USAGE_CHUNK) + DONE

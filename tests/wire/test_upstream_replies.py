@@ -334,5 +334,21 @@ def test_more_than_the_limit_is_not_collected(lab):
     assert SANITIZED or lab.daemon.rss() - before < 80 << 20
 
 
+def test_collected_replies_count_into_the_memory_limit(tmp_path):
+    lab = Lab(tmp_path, {"server": {"workers": 1, "limits": {"memory": "4MiB"}}})
+    try:
+        big = b'{"x":"' + b"y" * 6000000 + b'"}'
+        for reply in (OK + b"Content-Length: %d\r\n\r\n" % len(big) + big, OK + b"\r\n" + big):
+            m = lab.call(reply, mlflow=True)
+            assert m.status == 503 and m.get("x-sluice-error-type") == "sluice_overloaded" and m.get("retry-after")
+            assert "server.limits.memory" in m.json()["detail"]
+        for _ in range(20):  # all is given back
+            m = lab.call(OK + N + CHAT_REPLY, mlflow=True)
+            assert m.status == 200
+        assert lab.call(OK + b"Content-Length: %d\r\n\r\n" % len(big) + big).body == big, "passed on, not collected"
+    finally:
+        lab.close()
+
+
 def test_the_daemon_still_serves(lab):
     assert lab.call(WHOLE).body == CHAT_REPLY
