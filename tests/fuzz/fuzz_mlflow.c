@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The MLflow dialect's reader. The first byte says the route's type and the content type. What is accepted goes up as
+ * JSON that is accepted again with nothing left to change; what is refused is told in JSON, in both shapes. */
+#include <stdint.h>
+
+#include "llm/llm.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void accepted_check(const struct sl_call *call, struct sl_arena *arena)
+{
+    struct sl_buf out = SL_BUF_INIT(1 << 24);
+    sl_json_edits_write(&call->edits, call->body, &out);
+    SL_ASSERT(sl_buf_status(&out) == 0);
+    struct sl_json doc;
+    struct sl_call again = { 0 };
+    struct sl_llm_error error = { 0 };
+    sl_json_init(&doc, NULL);
+    int r = sl_dialect_mlflow.parse(call->type, sl_buf_str(&out), SL_STR("application/json"), &doc, arena, &again,
+                                    &error);
+    SL_ASSERT(r == 0);
+    SL_ASSERT(again.edits.n == 0);
+    SL_ASSERT(again.is_stream == call->is_stream);
+    sl_json_done(&doc);
+    sl_buf_done(&out);
+}
+
+static void refused_check(const struct sl_llm_error *refused)
+{
+    const struct sl_dialect *dialects[] = { &sl_dialect_mlflow, &sl_dialect_mlflow_sdk, &sl_dialect_databricks };
+    for (size_t i = 0; i < SL_ARRAY_LEN(dialects); i++) {
+        struct sl_llm_error error = *refused;
+        struct sl_buf out = SL_BUF_INIT(1 << 24);
+        struct sl_json doc;
+        sl_json_init(&doc, NULL);
+        dialects[i]->write_error(&error, &out);
+        SL_ASSERT(error.status == 400 || error.status == 422);
+        SL_ASSERT(sl_buf_status(&out) == 0 && sl_json_parse(&doc, sl_buf_str(&out)) == 0);
+        struct sl_json_val detail = sl_json_get(sl_json_root(&doc), "detail");
+        SL_ASSERT(sl_json_is_present(detail) == (i == 0));
+        SL_ASSERT(i > 0 || sl_json_is(detail, SL_JSON_STRING) || sl_json_count(detail) > 0);
+        SL_ASSERT(i == 0 || sl_json_is(sl_json_get(sl_json_root(&doc), "message"), SL_JSON_STRING));
+        sl_json_done(&doc);
+        sl_buf_done(&out);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct sl_str types[] = { SL_STR_INIT("application/json"), SL_STR_INIT(""),
+                                           SL_STR_INIT("text/plain") };
+    if (size == 0) {
+        return 0;
+    }
+    enum sl_llm_type type = (enum sl_llm_type)(data[0] % SL_LLM_TYPE_COUNT);
+    struct sl_str content_type = types[data[0] / SL_LLM_TYPE_COUNT % SL_ARRAY_LEN(types)];
+    struct sl_arena arena;
+    struct sl_json doc;
+    struct sl_call call = { 0 };
+    struct sl_llm_error error = { 0 };
+    sl_arena_init(&arena, NULL);
+    sl_json_init(&doc, NULL);
+    struct sl_str body = sl_arena_dup(&arena, sl_str_make((const char *)data + 1, size - 1));
+    int r = sl_dialect_mlflow.parse(type, body, content_type, &doc, &arena, &call, &error);
+    if (r == 0) {
+        accepted_check(&call, &arena);
+    } else if (r == SL_E_INVAL) {
+        refused_check(&error);
+    } else {
+        SL_ASSERT(r == SL_E_NOMEM);
+    }
+    sl_json_done(&doc);
+    sl_arena_done(&arena);
+    return 0;
+}
