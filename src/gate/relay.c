@@ -9,6 +9,7 @@
 
 #include "base/num.h"
 #include "gate/exchange.h"
+#include "gate/relay.h"
 #include "llm/errbody.h"
 
 static bool is_same_language(const struct sl_xchg *x)
@@ -23,8 +24,6 @@ static bool is_event_stream(const struct sl_headers *headers)
     return type.n >= want.n && sl_str_case_eq(sl_str_make(type.p, want.n), want);
 }
 
-static void broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str text);
-
 /* --- sending --- */
 
 static bool head_send(struct sl_xchg *x, int status, int64_t length)
@@ -38,7 +37,7 @@ static bool head_send(struct sl_xchg *x, int status, int64_t length)
     return true;
 }
 
-static void data_send(struct sl_xchg *x, struct sl_str bytes)
+void sl_relay_send(struct sl_xchg *x, struct sl_str bytes)
 {
     if (bytes.n && !x->first_byte_usec) {
         x->first_byte_usec = sl_loop_now(&x->worker->loop);
@@ -50,7 +49,7 @@ static void data_send(struct sl_xchg *x, struct sl_str bytes)
 static void out_send(struct sl_xchg *x)
 {
     if (x->out.len) {
-        data_send(x, sl_buf_str(&x->out));
+        sl_relay_send(x, sl_buf_str(&x->out));
         sl_hreq_flush(x->req);
         sl_buf_reset(&x->out);
     }
@@ -79,147 +78,6 @@ static void usage_read(struct sl_xchg *x, struct sl_str raw)
     }
 }
 
-/* --- EVENTS --- */
-
-/* One whole event, contiguous. Returns whether it goes on. */
-static bool event_passes(struct sl_xchg *x, struct sl_str event)
-{
-    const struct sl_provider *provider = x->target->provider;
-    if (x->is_lf_due) {
-        x->is_lf_due = false;
-        if (event.n == 1 && event.p[0] == '\n') {
-            return false; /* the LF behind the CR that ended a dropped event's last piece */
-        }
-    }
-    if (!provider->pass_event || provider->pass_event(&x->pass, event, &x->worker->doc) != SL_PASS_DROP) {
-        return true;
-    }
-    x->is_lf_due = event.p[event.n - 1] == '\r';
-    return false;
-}
-
-/* Events are small, as a rule: what a large one took is given back, for the stream may be silent for an hour. */
-#define HOLD_KEEP 4096
-
-static void hold_empty(struct sl_xchg *x)
-{
-    if (x->hold.cap > HOLD_KEEP) {
-        sl_buf_done(&x->hold);
-    } else {
-        sl_buf_reset(&x->hold);
-    }
-}
-
-/* The end of the event that began in an earlier piece. Returns what is left of `bytes`. */
-static struct sl_str events_finish_held(struct sl_xchg *x, struct sl_str bytes)
-{
-    size_t n = sl_sse_split_push(&x->split, bytes);
-    struct sl_str piece = sl_str_sub(bytes, 0, n ? n : bytes.n);
-    struct sl_str rest = sl_str_sub(bytes, piece.n, bytes.n);
-    if (x->is_flowing) {
-        data_send(x, piece);
-        x->is_flowing = n == 0;
-        return rest;
-    }
-    if (piece.n >= SL_RELAY_HOLD_MAX - x->hold.len) {
-        /* Too large to wait, whether its end has come or not. */
-        data_send(x, sl_buf_str(&x->hold));
-        sl_hreq_flush(x->req);
-        hold_empty(x);
-        data_send(x, piece);
-        x->is_flowing = n == 0;
-        return rest;
-    }
-    sl_buf_add_str(&x->hold, piece);
-    if (sl_buf_status(&x->hold) < 0) {
-        broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
-        return SL_STR("");
-    }
-    if (n) {
-        if (event_passes(x, sl_buf_str(&x->hold))) {
-            data_send(x, sl_buf_str(&x->hold));
-            sl_hreq_flush(x->req);
-        }
-        hold_empty(x);
-    }
-    return rest;
-}
-
-static void events_push(struct sl_xchg *x, struct sl_str bytes)
-{
-    while (bytes.n && (x->hold.len || x->is_flowing)) {
-        bytes = events_finish_held(x, bytes);
-    }
-    if (x->state == SL_XS_DONE) {
-        return;
-    }
-    size_t run = 0; /* whole events at the front that go on together */
-    size_t at = 0;
-    while (at < bytes.n) {
-        size_t n = sl_sse_split_push(&x->split, sl_str_sub(bytes, at, bytes.n));
-        if (n == 0) {
-            break;
-        }
-        if (event_passes(x, sl_str_sub(bytes, at, at + n))) {
-            at += n;
-            continue;
-        }
-        data_send(x, sl_str_sub(bytes, run, at));
-        at += n;
-        run = at;
-    }
-    data_send(x, sl_str_sub(bytes, run, at));
-    if (at < bytes.n) {
-        struct sl_str tail = sl_str_sub(bytes, at, bytes.n);
-        x->hold.max = SL_RELAY_HOLD_MAX;
-        if (tail.n < SL_RELAY_HOLD_MAX) {
-            sl_buf_add_str(&x->hold, tail);
-        }
-        if (tail.n >= SL_RELAY_HOLD_MAX || sl_buf_status(&x->hold) < 0) {
-            sl_buf_reset(&x->hold);
-            data_send(x, tail);
-            x->is_flowing = true;
-        }
-    }
-    x->usage = x->pass.usage;
-}
-
-/* What stands behind the last blank line at the end: some upstreams leave the last one out. Half an event is none. */
-static bool tail_is_event(struct sl_xchg *x, struct sl_str tail)
-{
-    if (tail.p[0] == ':') {
-        return true; /* a comment */
-    }
-    while (tail.n && (tail.p[tail.n - 1] == '\n' || tail.p[tail.n - 1] == '\r')) {
-        tail.n--;
-    }
-    struct sl_str data = sl_str_has_prefix(tail, SL_STR("data:")) ? sl_str_trim(sl_str_sub(tail, 5, tail.n))
-                                                                  : SL_STR("");
-    return sl_str_eq(data, SL_STR("[DONE]")) || sl_json_parse(&x->worker->doc, data) == 0;
-}
-
-/* The body ended as its framing says. Whole is a stream that said so ([DONE]) or told an error; one whose framing has
- * an end of its own may also have finished its choices: some upstreams never say [DONE]. */
-static void events_end(struct sl_xchg *x, bool is_until_close)
-{
-    const struct sl_pass_state *pass = &x->pass;
-    bool has_tail = x->hold.len && event_passes(x, sl_buf_str(&x->hold));
-    bool is_whole = pass->is_done || pass->has_error || (!is_until_close && pass->has_finish);
-    if (x->is_flowing || (has_tail && !tail_is_event(x, sl_buf_str(&x->hold)))) {
-        is_whole = false;
-    }
-    if (!is_whole) {
-        broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream ended the stream before its end"));
-        return;
-    }
-    if (has_tail) {
-        data_send(x, sl_buf_str(&x->hold));
-    }
-    x->usage = pass->usage;
-    x->error_type = pass->error_type;
-    sl_xchg_end(x);
-}
-
 /* --- COLLECT --- */
 
 /* Taken at once for a reply that says how long it is. */
@@ -242,13 +100,13 @@ static int collect_push(struct sl_xchg *x, struct sl_str bytes)
 static void collect_refuse(struct sl_xchg *x, int r)
 {
     if (r == SL_E_LIMIT) {
-        broken(x, SL_ERR_PROVIDER_BAD_RESPONSE,
-               SL_STR("the upstream's reply is larger than upstream.limits.reply allows"));
+        sl_relay_broken(x, SL_ERR_PROVIDER_BAD_RESPONSE,
+                        SL_STR("the upstream's reply is larger than upstream.limits.reply allows"));
     } else if (r == SL_E_AGAIN) {
-        broken(x, SL_ERR_SLUICE_OVERLOADED,
-               SL_STR("the gateway's memory for bodies (server.limits.memory) is used up"));
+        sl_relay_broken(x, SL_ERR_SLUICE_OVERLOADED,
+                        SL_STR("the gateway's memory for bodies (server.limits.memory) is used up"));
     } else {
-        broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
+        sl_relay_broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
     }
 }
 
@@ -343,7 +201,7 @@ static void error_end(struct sl_xchg *x)
     error.upstream_body = body;
     if (error_passes(x, error.type, body)) {
         if (head_send(x, x->upstream_status, (int64_t)body.n)) {
-            data_send(x, body);
+            sl_relay_send(x, body);
             sl_xchg_end(x);
         }
         return;
@@ -413,7 +271,7 @@ static void translate_push(struct sl_xchg *x, struct sl_str bytes)
         r = sl_buf_status(&x->out);
     }
     if (r < 0) {
-        broken(x, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream's stream could not be read"));
+        sl_relay_broken(x, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream's stream could not be read"));
     }
 }
 
@@ -426,7 +284,7 @@ static void translate_end(struct sl_xchg *x)
         r = x->target->provider->on_end(x->provider_state, &sink, &err);
     }
     if (r < 0) {
-        broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream ended the stream before its end"));
+        sl_relay_broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream ended the stream before its end"));
         return;
     }
     x->dialect->write_end(x->dialect_state, &x->out);
@@ -438,7 +296,7 @@ static void translate_end(struct sl_xchg *x)
 
 /* The reply cannot be completed. Before the head an error; in a stream the dialect's error event and a clean end;
  * otherwise a cut. */
-static void broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str text)
+void sl_relay_broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str text)
 {
     sl_attempt_cancel(x);
     x->error_text = text;
@@ -478,7 +336,7 @@ void sl_relay_on_error(struct sl_xchg *x, enum sl_error_type type, struct sl_str
     if (type == SL_ERR_PROVIDER_STREAM_BROKEN && !x->is_head_sent) {
         type = SL_ERR_PROVIDER_BAD_RESPONSE;
     }
-    broken(x, type, text);
+    sl_relay_broken(x, type, text);
 }
 
 static bool is_retryable(int status)
@@ -549,7 +407,7 @@ void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *he
         atomic_store_explicit(&x->route->usage_refused, true, memory_order_relaxed);
     }
     if (sl_headers_down(x, headers) < 0) {
-        broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
+        sl_relay_broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
         return;
     }
     switch (x->mode) {
@@ -563,11 +421,12 @@ void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *he
         break;
     case SL_RELAY_TRANSLATE_EVENTS:
         if (!x->call.is_stream) {
-            broken(x, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream streams where a whole reply was asked for"));
+            sl_relay_broken(x, SL_ERR_PROVIDER_BAD_RESPONSE,
+                            SL_STR("the upstream streams where a whole reply was asked for"));
             return;
         }
         if (!translate_start(x)) {
-            broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
+            sl_relay_broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
             return;
         }
         stream_head_send(x);
@@ -598,10 +457,10 @@ static void error_overflow(struct sl_xchg *x, struct sl_str bytes)
     x->error_type = type;
     x->mode = SL_RELAY_RAW;
     if (head_send(x, x->upstream_status, x->up_length)) {
-        data_send(x, sl_buf_str(&x->hold));
+        sl_relay_send(x, sl_buf_str(&x->hold));
         sl_hreq_flush(x->req);
         sl_buf_done(&x->hold);
-        data_send(x, bytes);
+        sl_relay_send(x, bytes);
     }
 }
 
@@ -616,10 +475,10 @@ void sl_relay_on_data(struct sl_xchg *x, struct sl_str bytes)
         if (x->scan) {
             sl_json_scan_push(x->scan, bytes);
         }
-        data_send(x, bytes);
+        sl_relay_send(x, bytes);
         break;
     case SL_RELAY_EVENTS:
-        events_push(x, bytes);
+        sl_relay_events_push(x, bytes);
         break;
     case SL_RELAY_TRANSLATE_EVENTS:
         translate_push(x, bytes);
@@ -667,7 +526,8 @@ void sl_relay_on_end(struct sl_xchg *x, bool is_until_close)
     case SL_RELAY_RAW:
         if (is_until_close && x->scan && sl_json_scan_is_cut(x->scan)) {
             /* Nothing but the text itself tells that this was not its end. */
-            broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream ended its reply inside a JSON object"));
+            sl_relay_broken(x, SL_ERR_PROVIDER_STREAM_BROKEN,
+                            SL_STR("the upstream ended its reply inside a JSON object"));
             break;
         }
         if (x->scan && sl_json_scan_value(x->scan, &raw)) {
@@ -676,7 +536,7 @@ void sl_relay_on_end(struct sl_xchg *x, bool is_until_close)
         sl_xchg_end(x);
         break;
     case SL_RELAY_EVENTS:
-        events_end(x, is_until_close);
+        sl_relay_events_end(x, is_until_close);
         break;
     case SL_RELAY_TRANSLATE_EVENTS:
         translate_end(x);

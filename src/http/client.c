@@ -347,6 +347,10 @@ static int call_head(struct sl_hcall *call, struct sl_str bytes)
         call_fail(call, r == SL_E_NOMEM ? SL_HF_MEMORY : SL_HF_BAD_RESPONSE, fault.text);
         return r;
     }
+    if (call->msg->status > 599) {
+        call_fail(call, SL_HF_BAD_RESPONSE, "the upstream's status is beyond 599");
+        return SL_E_INVAL;
+    }
     if (call->msg->status == 101) {
         call_fail(call, SL_HF_BAD_RESPONSE, "the upstream answered 101 Switching Protocols, which was not asked for");
         return SL_E_INVAL;

@@ -77,6 +77,8 @@ REFUSED = {
     "head without end": OK,
     "half a status line": b"HTTP/1.1 20",
     "status of four digits": WHOLE.replace(b"200", b"2000", 1),
+    "status 600": WHOLE.replace(b"200", b"600", 1),
+    "status 999 with an error": b"HTTP/1.1 999 X\r\nContent-Type: application/json\r\nContent-Length: 25\r\n\r\n{\"error\":{\"message\":\"x\"}}",
     "status 0": WHOLE.replace(b"200", b"000", 1),
     "http/3.0": WHOLE.replace(b"1.1", b"3.0", 1),
     "NUL in the head": WHOLE.replace(b"application", b"appl\0ication"),
