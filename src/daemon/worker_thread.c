@@ -4,6 +4,7 @@
  * ends. */
 #include "daemon/daemon.h"
 
+#include <stdio.h>
 #include <sys/socket.h>
 
 #include "gate/exchange.h"
@@ -82,12 +83,19 @@ static void on_conn_closed(struct sl_hserver *server)
  */
 static void on_refuse(struct sl_listener *listener, int fd)
 {
-    static const char text[] =
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\nConnection: close\r\n"
-        "x-sluice-error-type: sluice_overloaded\r\nContent-Length: 69\r\n\r\n"
-        "{\"detail\":\"The gateway has no free connection: try again in a second.\"}";
-    if (!thread_of(listener)->worker.snapshot->settings->server_tls) {
-        SL_IGNORE(send(fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0); /* best effort */
+    struct sl_worker *worker = &thread_of(listener)->worker;
+    const struct sl_settings *settings = worker->snapshot->settings;
+    sl_measure_turned_away(worker);
+    if (!settings->server_tls) {
+        static const char body[] = "{\"detail\":\"The gateway has no free connection: try again in a second.\"}";
+        char text[512];
+        int n = snprintf(
+            text, sizeof(text),
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+            "Connection: close\r\nx-request-id: %016llx%016llx\r\n%sContent-Length: %zu\r\n\r\n%s",
+            (unsigned long long)sl_rng_next(&worker->loop.rng), (unsigned long long)sl_rng_next(&worker->loop.rng),
+            settings->server.headers ? "x-sluice-error-type: sluice_overloaded\r\n" : "", sizeof(body) - 1, body);
+        SL_IGNORE(send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0); /* best effort */
         shutdown(fd, SHUT_WR);
     }
 }

@@ -27,7 +27,7 @@ static size_t wait_format(uint64_t usec, char out[48])
                         : sprintf(out, "%llus", s));
 }
 
-/* MLflow's words on its paths; elsewhere a sentence that says what to do. */
+/* A sentence that says what to do; MLflow's words on its paths and on Databricks'. */
 static struct sl_str refusal_text(struct sl_xchg *x, const struct sl_limit_view *view)
 {
     const struct sl_limit_rule *rule = &x->route->rules[view->rule];

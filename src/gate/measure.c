@@ -128,6 +128,17 @@ void sl_measure_exchange(struct sl_xchg *x, int status)
     }
 }
 
+void sl_measure_turned_away(struct sl_worker *worker)
+{
+    struct sl_metric_key key = {
+        .labels = sl_metrics_none(worker->gate->metrics),
+        .dialect = sl_dialect_mlflow.name,
+        .status = 503,
+        .error_type = SL_ERR_SLUICE_OVERLOADED,
+    };
+    sl_metrics_add(worker->metrics, SL_METRIC_REQUESTS, &key);
+}
+
 /* --- GET /metrics --- */
 
 /* A scrape: formatted on the pool, since a large one would hold up the loop. */

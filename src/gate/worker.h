@@ -49,6 +49,8 @@ struct sl_worker {
 /* The loop is initialised; `gate` has a snapshot. */
 SL_MUST int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log);
 void sl_worker_done(struct sl_worker *worker);
+/* For the metrics: a connection was answered 503 before it was read from. */
+void sl_measure_turned_away(struct sl_worker *worker);
 /* The newest snapshot; borrowed until the next call. Applies what changed to the HTTP sides. */
 const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker);
 

@@ -79,6 +79,26 @@ def test_openai_client_sees_a_rate_limit_error(sluice):
     assert (line["status"], line["error_type"], line["attempts"]) == (429, "policy_rate_limited", 0)
 
 
+def test_databricks_words(sluice):
+    daemon = sluice(limited(1))
+    path = "/serving-endpoints/chat/invocations"
+    assert daemon.call("POST", path, MESSAGES).status == 200
+    sdk = [("User-Agent", "databricks-sdk-py/0.40.0 python/3.11")]
+    for path, headers in ((path, ()), (INVOKE, sdk)):
+        r = daemon.call("POST", path, MESSAGES, headers)
+        assert r.status == 429
+        assert r.json() == {"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "Rate limit exceeded: 1 per 1 minute"}
+        assert numbers(r)[:2] == ("1", "0") and r.get("retry-after")
+
+
+def test_refusals_from_the_head_say_how_things_stand(sluice):
+    daemon = sluice(limited(4, server={"limits": {"body": "1KiB"}}))
+    r = daemon.connect().request("POST", INVOKE, b"x" * 2000).reply()
+    assert (r.status, numbers(r)) == (413, ("4", "4", "0s"))
+    r = daemon.call("GET", INVOKE)
+    assert (r.status, numbers(r)) == (405, (None, None, None))
+
+
 def test_all_paths_share_one_counter(sluice):
     daemon = sluice(limited(3))
     for path, body in ((INVOKE, MESSAGES), ("/endpoints/chat/invocations", MESSAGES), ("/v1/chat/completions", CHAT)):

@@ -283,6 +283,34 @@ def test_admin_only(sluice):
     assert daemon.call("GET", "/metrics", headers=[("Authorization", "Bearer sk-sluice-" + "a" * 43)]).status == 200
 
 
+def turned_away(text):
+    m = re.search(r'sluice_requests_total{route="none",dialect="mlflow",status="503",error_type="sluice_overloaded",stream="false"} (\d+)', text)
+    return int(m.group(1)) if m else 0
+
+
+@pytest.mark.parametrize("with_headers", [True, False])
+def test_turned_away_at_the_door(sluice, with_headers):
+    daemon = sluice(mock_config() | {"server": {"limits": {"connections": 1}, "headers": with_headers}})
+    first = None
+
+    def is_in():  # the harness's own connection may not have ended yet
+        nonlocal first
+        first = daemon.connect()
+        try:
+            return first.request("GET", "/health").reply().status == 200
+        except (EOFError, OSError):
+            return False
+
+    wait_for(is_in, "the only place")
+    before = first.request("GET", "/metrics").reply().body.decode()
+    second = daemon.connect()
+    r = second.reply()
+    assert (r.status, r.complete, r.get("retry-after")) == (503, True, "1")
+    assert r.json()["detail"] and r.get("x-request-id")
+    assert r.get("x-sluice-error-type") == ("sluice_overloaded" if with_headers else None)
+    assert turned_away(first.request("GET", "/metrics").reply().body.decode()) == turned_away(before) + 1
+
+
 def test_server_headers_off(sluice, upstream):
     up = upstream(lambda ex: ex.reply(CHAT_REPLY, headers=[("x-request-id", "theirs"), ("server-timing", "x;dur=1"), ("x-sluice-route", "fake")]))
     daemon = sluice({"endpoints": [chat_route(up.base)], "server": {"headers": False}})
