@@ -22,6 +22,11 @@ test:
 	tools/deps.sh test
 	tools/test.sh
 
+# What several threads share, under the thread sanitizer; also a part of `make test`.
+tsan:
+	tools/deps.sh test
+	tools/tsan.sh
+
 fuzz:
 	tools/deps.sh test
 	tools/fuzz.sh $(SECONDS)

@@ -45,5 +45,6 @@ if [ "${WIRE:-1}" = 1 ]; then
     part "wire tests (release)" tests/wire/run.sh build-test/src/daemon/sluice
     part "wire tests (sanitizers)" tests/wire/run.sh build-asan/src/daemon/sluice
 fi
+part "threads (thread sanitizer)" tools/tsan.sh
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
