@@ -215,3 +215,33 @@ def test_a_list_misses_none_that_stayed(sluice, gone):
     assert set(stayed) <= set(seen)
     if len(gone) < 10:
         assert len(seen) < 3005 + 20, "few are told twice"
+
+
+# --- with keys ---
+
+ADMIN, SMALL = "sk-sluice-" + "a" * 43, "sk-sluice-" + "b" * 43
+
+
+def test_keys_see_their_routes_only_in_paths_and_tokens(sluice):
+    keys = [{"name": "admin", "principal": "admin", "role": "admin", "key": ADMIN}, {"name": "small", "principal": "small", "role": "query", "routes": ["r7", "r3001"], "key": SMALL}]
+    daemon = sluice({**named([f"r{i}" for i in range(3005)]), "auth": {"keys": keys}})
+
+    def call(method, path, key=None):
+        return daemon.call(method, path, headers=[("Authorization", "Bearer " + key)] if key else [])
+
+    page = call("GET", ROUTES, SMALL).json()
+    assert [r["name"] for r in page["routes"]] == ["r7"]
+    assert json.loads(base64.b64decode(page["next_page_token"])) == {"index": 3000, "after": "r7", "before": []}
+    page = call("GET", ROUTES + "?page_token=" + page["next_page_token"], SMALL).json()
+    assert [r["name"] for r in page["routes"]] == ["r3001"] and page["next_page_token"] is None
+    assert len(json.loads(base64.b64decode(call("GET", ROUTES, ADMIN).json()["next_page_token"]))["before"]) >= 10
+    assert [e["name"] for e in call("GET", "/api/2.0/serving-endpoints", SMALL).json()["endpoints"]] == ["r7", "r3001"]
+    # A path that is there for a route only tells nobody else that the route is.
+    for path in ("/gateway/r7/invocations", "/gateway/r7/invocations/", "/endpoints/no/invocations", "/serving-endpoints/r1/invocations"):
+        assert call("GET", path).status == 401, path
+    for path, status in (("/gateway/r7/invocations", 405), ("/gateway/r7/invocations/", 307), ("/gateway/r8/invocations", 404), ("/gateway/r8/invocations/", 404), ("/gateway/no/invocations", 404)):
+        assert call("GET", path, SMALL).status == status, path
+    for path, status in (("/docs", 200), ("/openapi.json", 200), ("/health", 200), ("/", 307), ("/favicon.ico", 200), ("/nope", 404), ("/health/", 307)):
+        r = call("GET", path)
+        assert r.status == status and b"r3001" not in r.body, path
+    assert call("POST", "/api/2.0/gateway/limits/", SMALL).status == 403
