@@ -38,6 +38,7 @@ struct sl_thread {
     int *fds; /* listening sockets, given to the listeners */
     bool *are_unix;
     bool is_inherited; /* the sockets came from a supervisor */
+    bool *have_proxy_protocol;
     uint32_t n_listeners;
     uint32_t n_open; /* listeners not yet closed */
     struct sl_post post_announce, post_drain, post_end, post_abort, post_refresh;

@@ -234,8 +234,8 @@ static int addresses_probe(struct daemon *d, struct sl_err *err)
         if (r < 0) {
             return r;
         }
-        if (s->listen[i].has_proxy_protocol) {
-            return sl_fail(err, SL_E_UNSUPPORTED, "server.listen: proxy_protocol is not supported by this version");
+        if (!sl_auth_may_listen(d->config->settings, s->listen[i].address, sl_bind_is_local(&d->addrs[i]), err)) {
+            return SL_E_INVAL;
         }
         r = sl_bind_probe(&d->addrs[i], err);
         if (r < 0) {
@@ -270,11 +270,14 @@ static int thread_listen(struct daemon *d, struct sl_thread *thread, struct sl_e
     thread->fds = calloc(n, sizeof(*thread->fds));
     thread->are_unix = calloc(n, sizeof(*thread->are_unix));
     thread->is_inherited = d->inherited != NULL;
-    if (!thread->listeners || !thread->fds || !thread->are_unix) {
+    thread->have_proxy_protocol = calloc(n, sizeof(*thread->have_proxy_protocol));
+    if (!thread->listeners || !thread->fds || !thread->are_unix || !thread->have_proxy_protocol) {
         return sl_fail(err, SL_E_NOMEM, "out of memory");
     }
     for (uint32_t i = 0; i < n; i++) {
         thread->are_unix[i] = d->addrs[i].is_unix;
+        thread->have_proxy_protocol[i] = i < d->config->settings->server.n_listen &&
+                                         d->config->settings->server.listen[i].has_proxy_protocol;
         int r = socket_open(d, thread, i, &thread->fds[i], err);
         if (r < 0) {
             return r;
@@ -378,6 +381,7 @@ static void serve_free(struct daemon *d)
         free(d->threads[i].listeners);
         free(d->threads[i].fds);
         free(d->threads[i].are_unix);
+        free(d->threads[i].have_proxy_protocol);
     }
     free(d->threads);
     for (uint32_t i = 0; i < d->n_addrs && !d->inherited; i++) {

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "gate/exchange.h"
+#include "gate/peer.h"
 
 static struct sl_thread *thread_of(struct sl_listener *listener);
 
@@ -40,20 +41,21 @@ static void on_client_empty(struct sl_hclient *client)
 
 /* --- listening --- */
 
+/* Connections over the limit that are taken all the same, to be told so in their own words (and through TLS). */
+#define OVER_LIMIT_MAX 64
+
 static struct sl_stream *on_connection(struct sl_listener *listener)
 {
     struct sl_thread *thread = thread_of(listener);
     struct sl_gate *gate = thread->gate;
     uint32_t max = sl_worker_snapshot(&thread->worker)->settings->server.limits.connections;
-    if (atomic_fetch_add(&gate->n_connections, 1) >= max) {
-        atomic_fetch_sub(&gate->n_connections, 1);
-        return NULL;
-    }
-    struct sl_hconn *conn = sl_hserver_new_conn(&thread->worker.server);
+    uint32_t before = atomic_fetch_add(&gate->n_connections, 1);
+    struct sl_hconn *conn = before < max + OVER_LIMIT_MAX ? sl_hserver_new_conn(&thread->worker.server) : NULL;
     if (!conn) {
         atomic_fetch_sub(&gate->n_connections, 1);
         return NULL;
     }
+    conn->is_over_limit = before >= max;
     return &conn->stream;
 }
 
@@ -66,7 +68,13 @@ static void on_accepted(struct sl_listener *listener, struct sl_stream *stream, 
         sl_hserver_drop(conn);
         return;
     }
-    sl_hserver_opened(&thread->worker.server, conn, sl_worker_snapshot(&thread->worker)->settings->server_tls);
+    const struct sl_settings *settings = sl_worker_snapshot(&thread->worker)->settings;
+    bool has_proxy_protocol = thread->have_proxy_protocol[listener - thread->listeners];
+    if (has_proxy_protocol && !sl_peer_is_trusted(settings, sl_hconn_peer(conn))) {
+        sl_hserver_reject(conn); /* only proxies that are known may say who the client is */
+        return;
+    }
+    sl_hserver_opened(conn, settings->server_tls, has_proxy_protocol);
 }
 
 static void on_conn_closed(struct sl_hserver *server)
@@ -79,8 +87,8 @@ static void on_conn_closed(struct sl_hserver *server)
     }
 }
 
-/* Over server.limits.connections: an answer that any client understands, written blindly; TLS clients just see the end.
- */
+/* Far over server.limits.connections: an answer that any client understands, written blindly; TLS clients just see the
+ * end. */
 static void on_refuse(struct sl_listener *listener, int fd)
 {
     struct sl_worker *worker = &thread_of(listener)->worker;

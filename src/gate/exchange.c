@@ -8,6 +8,7 @@
 #include "gate/auth.h"
 #include "gate/nopath.h"
 #include "gate/peer.h"
+#include "wire/uri.h"
 
 static const unsigned allowed[SL_XS_COUNT] = {
     [SL_XS_HEAD] = SL_BIT(SL_XS_BODY) | SL_BIT(SL_XS_DONE),
@@ -57,7 +58,8 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     x->dialect = &sl_dialect_mlflow;
     x->usage = SL_USAGE_NONE;
     x->request_id = request_id_of(x);
-    x->principal = sl_peer_principal(&req->conn->peer, &req->arena);
+    x->client = sl_peer_client(x->settings, &req->conn->peer, &req->msg.headers);
+    x->principal = sl_peer_principal(&x->client, &req->arena);
     x->env.request_id = x->request_id;
     x->env.headers = &req->msg.headers;
     x->env.scratch = &worker->scratch;
@@ -163,12 +165,12 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
 {
     struct sl_arena *arena = &x->req->arena;
     x->error_type = error->type;
+    struct sl_buf *out = &x->worker->text;
+    sl_buf_reset(out);
+    x->dialect->write_error(error, out); /* the dialect chooses the status, where none is set */
     if (error->status == 0) {
         error->status = sl_error_type_status(error->type);
     }
-    struct sl_buf *out = &x->worker->text;
-    sl_buf_reset(out);
-    x->dialect->write_error(error, out);
     struct sl_headers headers = { 0 };
     int r = sl_buf_status(out);
     uint64_t wait = error->retry_after_sec;
@@ -218,6 +220,16 @@ static struct sl_worker *worker_of(struct sl_hserver *server)
     return server->user;
 }
 
+/* A client's own name in its error, bounded; a character is not cut. */
+static struct sl_str name_shown(struct sl_str name)
+{
+    size_t n = SL_MIN(name.n, (size_t)256);
+    while (n < name.n && n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80) {
+        n--;
+    }
+    return sl_str_sub(name, 0, n);
+}
+
 static void route_missing(struct sl_xchg *x, struct sl_str name)
 {
     struct sl_arena *arena = &x->req->arena;
@@ -225,10 +237,11 @@ static void route_missing(struct sl_xchg *x, struct sl_str name)
     if (x->dialect == &sl_dialect_openai) {
         error.code = SL_STR("model_not_found");
         error.param = SL_STR("model");
-        error.message = sl_arena_printf(
-            arena, "The model '%.*s' does not exist: no route of this gateway has that name.", SL_STR_ARG(name));
+        error.message = sl_arena_printf(arena,
+                                        "The model '%.*s' does not exist: no route of this gateway has that name.",
+                                        SL_STR_ARG(name_shown(name)));
     } else if (x->dialect == &sl_dialect_databricks) {
-        error.message = sl_arena_printf(arena, SL_ENDPOINT_MISSING, SL_STR_ARG(sl_str_sub(name, 0, 256)));
+        error.message = sl_arena_printf(arena, SL_ENDPOINT_MISSING, SL_STR_ARG(name_shown(name)));
     } else {
         error.message = SL_STR("Not Found");
     }
@@ -264,6 +277,16 @@ static bool type_fits(struct sl_xchg *x)
     return false;
 }
 
+/* What can be told of a target that leads nowhere: for the log, and for the error's dialect. */
+static void target_take(struct sl_xchg *x)
+{
+    struct sl_str target = x->req->msg.target;
+    if (sl_target_parse(target, &x->match.path, &x->match.query, NULL) < 0) {
+        x->match.path = target;
+    }
+    x->dialect = sl_path_dialect_for(sl_path_dialect(x->match.path), &x->req->msg.headers);
+}
+
 static void on_head(struct sl_hserver *server, struct sl_hreq *req)
 {
     struct sl_xchg *x = xchg_new(worker_of(server), req);
@@ -274,11 +297,20 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     int r;
     x->path = sl_path_find(req->msg.method, req->msg.target, &req->arena, &x->match, &r);
     if (r < 0) {
+        target_take(x);
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "the request target is malformed");
         return;
     }
     x->dialect = x->path ? x->path->dialect : sl_path_dialect(x->match.path);
     x->dialect = sl_path_dialect_for(x->dialect, &req->msg.headers);
+    struct sl_uri uri;
+    bool is_absolute = req->msg.target.p[0] != '/' && sl_uri_parse(req->msg.target, &uri, NULL) == 0;
+    const char *fault = sl_peer_page_fault(x->settings, &req->conn->peer, &req->msg.headers,
+                                           is_absolute ? uri.authority : SL_STR_NONE);
+    if (fault) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN, "%s", fault);
+        return;
+    }
     if (!x->path) {
         sl_nopath_refuse(x);
         return;
@@ -351,8 +383,8 @@ static void on_refused(struct sl_hserver *server, struct sl_hreq *req, int statu
             error.type = types[i].type;
         }
     }
-    if (!x->path && req->msg.target.n) {
-        x->dialect = sl_path_dialect_for(sl_path_dialect(req->msg.target), &req->msg.headers);
+    if (!x->path) {
+        target_take(x);
     }
     sl_xchg_fail(x, &error);
 }

@@ -44,7 +44,8 @@ struct sl_xchg {
     const struct sl_dialect *dialect; /* of errors, until the path says more */
     struct sl_str request_id;
     struct sl_key *key;      /* held; NULL: no auth, or an open path */
-    struct sl_str principal; /* who asks: the key's, else gate/peer.h */
+    struct sl_addr client;   /* the peer, or whom a trusted proxy speaks for: gate/peer.h */
+    struct sl_str principal; /* who asks: the key's, else the client's address */
     struct sl_env env;
     struct sl_call call;
     struct sl_ticket ticket;

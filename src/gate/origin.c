@@ -2,6 +2,7 @@
 #include "gate/origin.h"
 
 #include "gate/exchange.h"
+#include "gate/peer.h"
 
 #define HOST_MAX 255
 
@@ -21,12 +22,18 @@ static bool is_host(struct sl_str host)
 
 struct sl_str sl_origin(struct sl_xchg *x)
 {
-    struct sl_str host = sl_headers_get(&x->req->msg.headers, "host");
+    const struct sl_headers *headers = &x->req->msg.headers;
+    const struct sl_addr *peer = &x->req->conn->peer;
+    struct sl_str host = sl_peer_forwarded(x->settings, peer, headers, "x-forwarded-host");
+    struct sl_str scheme = sl_peer_forwarded(x->settings, peer, headers, "x-forwarded-proto");
+    if (!host.p) {
+        host = sl_headers_get(headers, "host");
+    }
     if (!is_host(host)) {
         return SL_STR("");
     }
-    struct sl_str origin = sl_arena_printf(&x->req->arena, "%s://%.*s", x->req->conn->stream.tls ? "https" : "http",
-                                           SL_STR_ARG(host));
+    bool is_https = scheme.p ? sl_str_case_eq(scheme, SL_STR("https")) : x->req->conn->stream.tls != NULL;
+    struct sl_str origin = sl_arena_printf(&x->req->arena, "%s://%.*s", is_https ? "https" : "http", SL_STR_ARG(host));
     return origin.p ? origin : SL_STR("");
 }
 

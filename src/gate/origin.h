@@ -7,8 +7,8 @@
 
 struct sl_xchg;
 
-/* "http://gateway.example:5000" from the connection and the request's Host; "" when that is absent or not fit to stand
- * in a URL: then a path alone must do. On the exchange's arena. */
+/* "http://gateway.example:5000" from the connection and the request's Host, or what a trusted proxy says of them; ""
+ * when that is absent or not fit to stand in a URL: then a path alone must do. On the exchange's arena. */
 struct sl_str sl_origin(struct sl_xchg *x);
 /* The same for a route's URL: what the operator set as server.public_url wins. */
 struct sl_str sl_origin_public(struct sl_xchg *x);

@@ -1,51 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/msg.h"
 
+#include "base/num.h"
+
 /* Trailers are dropped, so they need not be many. */
 #define TRAILER_MAX 8192
 
 static int on_headers_complete(llhttp_t *parser)
 {
-    parser->upgrade = 0; /* Upgrade is ignored (RFC 9110 7.8 allows it): the connection stays HTTP/1.1 */
-    return HPE_PAUSED;
-}
-
-static int on_chunk_header(llhttp_t *parser)
-{
-    struct sl_msg *msg = parser->data;
-    if (parser->content_length == 0) {
-        /* What follows is the trailer section: it goes through our own check first. */
-        msg->is_in_trailer = true;
-        return HPE_PAUSED;
-    }
-    return 0;
-}
-
-static int on_chunk_data(llhttp_t *parser, const char *at, size_t n)
-{
-    struct sl_msg *msg = parser->data;
-    msg->stopped = msg->on_body(msg->arg, sl_str_make(at, n));
-    return msg->stopped ? -1 : 0;
-}
-
-static int on_message_complete(llhttp_t *parser)
-{
     (void)parser;
-    return HPE_PAUSED;
+    return HPE_PAUSED; /* Upgrade is ignored (RFC 9110 7.8 allows it): the connection stays HTTP/1.1 */
 }
 
 static const llhttp_settings_t parser_settings = {
     .on_headers_complete = on_headers_complete,
-    .on_chunk_header = on_chunk_header,
-    .on_body = on_chunk_data,
-    .on_message_complete = on_message_complete,
 };
 
 void sl_msg_init(struct sl_msg *msg, enum sl_head_kind kind, size_t max_head)
 {
     *msg = (struct sl_msg){ 0 };
     llhttp_init(&msg->parser, kind == SL_HEAD_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE, &parser_settings);
-    msg->parser.data = msg;
     sl_head_check_init(&msg->check, kind, max_head, SL_HTTP_FIELDS_MAX);
 }
 
@@ -97,8 +71,21 @@ static int head_execute(struct sl_msg *msg, struct sl_str head, struct sl_msg_fa
     if (llhttp_get_error_pos(&msg->parser) != head.p + head.n) {
         return msg_refuse(fault, 400, "the message head ends early");
     }
-    llhttp_resume(&msg->parser);
     return 0;
+}
+
+/* A Host that could be read as something else than host[:port] (RFC 9110 7.2; RFC 3986 3.2). */
+static bool host_is_fit(struct sl_str host)
+{
+    for (size_t i = 0; i < host.n; i++) {
+        char c = host.p[i];
+        bool ok = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+                  (c && strchr("-._~%!$&'()*+,;=:[]", c));
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static int request_check(const struct sl_msg *msg, struct sl_msg_fault *fault)
@@ -107,6 +94,9 @@ static int request_check(const struct sl_msg *msg, struct sl_msg_fault *fault)
     uint32_t n_host = sl_headers_count(h, "host");
     if (n_host > 1 || (n_host == 0 && msg->minor == 1)) {
         return msg_refuse(fault, 400, n_host ? "more than one Host field" : "HTTP/1.1 needs a Host field");
+    }
+    if (!host_is_fit(sl_headers_get(h, "host"))) {
+        return msg_refuse(fault, 400, "the Host field must be a host name or address, with or without a port");
     }
     if (sl_str_eq(msg->method, SL_STR("CONNECT"))) {
         return msg_refuse(fault, 501, "CONNECT is not supported");
@@ -129,17 +119,30 @@ static int request_check(const struct sl_msg *msg, struct sl_msg_fault *fault)
     return 0;
 }
 
-static void body_start(struct sl_msg *msg, enum sl_framing_kind otherwise)
+/* The framing that the fields say, Transfer-Encoding and Content-Length being checked already. */
+static int body_start(struct sl_msg *msg, enum sl_framing_kind otherwise, struct sl_msg_fault *fault)
 {
     const llhttp_t *parser = &msg->parser;
-    if (parser->flags & F_CHUNKED) {
+    struct sl_str length = sl_headers_get(&msg->headers, "content-length");
+    bool is_chunked = sl_headers_count(&msg->headers, "transfer-encoding") > 0;
+    int status = parser->type == HTTP_REQUEST ? 400 : 502;
+    if (length.p && sl_parse_u64(length, 0, UINT64_MAX, &msg->length) < 0) {
+        return msg_refuse(fault, status, "Content-Length must be a number of decimal digits");
+    }
+    if (is_chunked != !!(parser->flags & F_CHUNKED) || !!length.p != !!(parser->flags & F_CONTENT_LENGTH) ||
+        (length.p && parser->content_length != msg->length)) {
+        return msg_refuse(fault, status, "the message's length can be read in two ways");
+    }
+    if (is_chunked) {
         msg->framing = SL_BODY_CHUNKED;
-    } else if (parser->flags & F_CONTENT_LENGTH) {
-        msg->framing = parser->content_length ? SL_BODY_LENGTH : SL_BODY_NONE;
-        msg->length = msg->left = parser->content_length;
+        sl_chunked_init(&msg->chunked);
+    } else if (length.p) {
+        msg->framing = msg->length ? SL_BODY_LENGTH : SL_BODY_NONE;
+        msg->left = msg->length;
     } else {
         msg->framing = otherwise;
     }
+    return 0;
 }
 
 int sl_msg_parse_request(struct sl_msg *msg, struct sl_str head, struct sl_arena *arena, struct sl_msg_fault *ret_fault)
@@ -165,8 +168,7 @@ int sl_msg_parse_request(struct sl_msg *msg, struct sl_str head, struct sl_arena
     }
     msg->keep_alive = msg->minor == 1 ? !sl_headers_has_token(&msg->headers, "connection", "close")
                                       : sl_headers_has_token(&msg->headers, "connection", "keep-alive");
-    body_start(msg, SL_BODY_NONE);
-    return 0;
+    return body_start(msg, SL_BODY_NONE, ret_fault);
 }
 
 int sl_msg_parse_response(struct sl_msg *msg, struct sl_str head, bool is_head, struct sl_arena *arena,
@@ -196,11 +198,11 @@ int sl_msg_parse_response(struct sl_msg *msg, struct sl_str head, bool is_head, 
         msg->framing = SL_BODY_NONE;
         return 0;
     }
-    body_start(msg, SL_BODY_CLOSE);
+    r = body_start(msg, SL_BODY_CLOSE, ret_fault);
     if (msg->framing == SL_BODY_CLOSE) {
         msg->keep_alive = false;
     }
-    return 0;
+    return r;
 }
 
 static int length_push(struct sl_msg *msg, struct sl_str bytes, size_t *ret_used)
@@ -212,48 +214,48 @@ static int length_push(struct sl_msg *msg, struct sl_str bytes, size_t *ret_used
     return r ? r : msg->left == 0;
 }
 
-/* The trailer section: check a piece, then give llhttp the same piece. */
+/* The trailer section is checked and dropped. */
 static int trailer_push(struct sl_msg *msg, struct sl_str bytes, size_t *ret_used, struct sl_msg_fault *fault)
 {
     size_t used = 0;
-    int done = sl_head_check_push(&msg->check, bytes, &used);
-    if (done < 0) {
-        return msg_refuse(fault, sl_head_fault_status(msg->check.fault), sl_head_fault_text(msg->check.fault));
-    }
-    llhttp_errno_t e = llhttp_execute(&msg->parser, bytes.p, used);
-    if (e != (done ? HPE_PAUSED : HPE_OK)) {
-        return msg_refuse(fault, 400, "the trailer section is malformed");
+    int r = sl_head_check_push(&msg->check, bytes, &used);
+    if (r < 0) {
+        return msg_refuse(fault, sl_head_fault_status(msg->check.fault), sl_trailer_fault_text(msg->check.fault));
     }
     *ret_used = used;
-    return done;
+    return r;
 }
 
 static int chunked_push(struct sl_msg *msg, struct sl_str bytes, size_t *ret_used, struct sl_msg_fault *fault)
 {
-    size_t used = 0;
-    if (!msg->is_in_trailer) {
-        llhttp_errno_t e = llhttp_execute(&msg->parser, bytes.p, bytes.n);
-        if (e == HPE_OK) {
+    size_t at = 0;
+    while (!msg->is_in_trailer) {
+        size_t used = 0;
+        struct sl_str data;
+        int event = sl_chunked_push(&msg->chunked, sl_str_sub(bytes, at, bytes.n), &used, &data);
+        at += used;
+        int r = 0;
+        if (event < 0) {
+            return msg_refuse(fault, 400, msg->chunked.fault);
+        } else if (event == SL_CHUNKED_DATA) {
+            r = msg->on_body(msg->arg, data);
+        } else if (event == SL_CHUNKED_SIZE && msg->on_chunk) {
+            r = msg->on_chunk(msg->arg, msg->chunked.left);
+        } else if (event == SL_CHUNKED_LAST) {
+            msg->is_in_trailer = true;
+            sl_head_check_init(&msg->check, SL_HEAD_TRAILER, TRAILER_MAX, SL_HTTP_FIELDS_MAX);
+        }
+        if (r) {
+            return r;
+        }
+        if (event == SL_CHUNKED_MORE) {
             *ret_used = bytes.n;
-            return 0;
-        }
-        if (msg->stopped) {
-            return msg->stopped;
-        }
-        if (e != HPE_PAUSED || !msg->is_in_trailer) {
-            return msg_refuse(fault, 400, "the chunked coding is malformed");
-        }
-        used = (size_t)(llhttp_get_error_pos(&msg->parser) - bytes.p);
-        llhttp_resume(&msg->parser);
-        sl_head_check_init(&msg->check, SL_HEAD_TRAILER, TRAILER_MAX, SL_HTTP_FIELDS_MAX);
-        if (used == bytes.n) {
-            *ret_used = used;
             return 0;
         }
     }
     size_t more = 0;
-    int r = trailer_push(msg, sl_str_sub(bytes, used, bytes.n), &more, fault);
-    *ret_used = used + more;
+    int r = trailer_push(msg, sl_str_sub(bytes, at, bytes.n), &more, fault);
+    *ret_used = at + more;
     return r;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One HTTP/1.x message as it is read, request or response (RFC 9112). The head is checked by wire/head.h, kept
- * contiguous, and only then given to llhttp, once and whole: it decides framing, our own slices name the fields. Bodies
- * with a length never see llhttp. */
+ * contiguous, and only then given to llhttp, once and whole. Our own slices name the fields and decide the framing;
+ * where llhttp reads another framing from the same bytes, so may a proxy before or behind us, and the message is
+ * refused. Bodies never see llhttp. */
 #ifndef SL_HTTP_MSG_H
 #define SL_HTTP_MSG_H
 
@@ -9,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "wire/chunked.h"
 #include "wire/head.h"
 #include "wire/headers.h"
 
@@ -34,9 +36,10 @@ struct sl_msg {
     uint64_t length; /* SL_BODY_LENGTH: of the body */
     uint64_t left;   /* SL_BODY_LENGTH: still to come */
     struct sl_headers headers;
-    int (*on_body)(void *arg, struct sl_str bytes); /* chunk data; non-zero stops */
+    struct sl_chunked chunked;
+    int (*on_body)(void *arg, struct sl_str bytes);  /* chunk data; non-zero stops */
+    int (*on_chunk)(void *arg, uint64_t size_bytes); /* before a chunk's data; may be NULL; non-zero stops */
     void *arg;
-    int stopped; /* what on_body returned */
 };
 
 void sl_msg_init(struct sl_msg *msg, enum sl_head_kind kind, size_t max_head);
@@ -56,7 +59,7 @@ SL_MUST int sl_msg_parse_response(struct sl_msg *msg, struct sl_str head, bool i
                                   struct sl_msg_fault *ret_fault);
 
 /* Body bytes. 1: the body is complete and `*ret_used` bytes belonged to it; 0: all used, more to come; SL_E_INVAL:
- * broken framing (*ret_fault); or what on_body returned. Trailers are checked and dropped. */
+ * broken framing (*ret_fault); or what on_body or on_chunk returned. Trailers are checked and dropped. */
 SL_MUST int sl_msg_push_body(struct sl_msg *msg, struct sl_str bytes, size_t *ret_used, struct sl_msg_fault *ret_fault);
 
 #endif

@@ -22,15 +22,14 @@ static void gather_flush(struct sl_hserver *server)
         return;
     }
     if (server->n_gather && conn->state != SL_HC_CLOSED) {
+        size_t n = 0;
         for (size_t i = 0; i < server->n_gather; i++) {
-            conn->req->bytes_out += server->gather[i].n;
+            n += server->gather[i].n;
         }
+        conn->req->bytes_out += n;
         /* A broken stream says so by itself, from the loop. */
         SL_IGNORE(sl_stream_write(&conn->stream, server->gather, server->n_gather) < 0);
-        if (conn->stream.queued && conn->timer.deadline_usec == 0) {
-            conn->unsent_seen = sl_stream_unsent(&conn->stream);
-            sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + server->conf.write_idle_usec);
-        }
+        sl_hconn_wrote(conn, n);
     }
     gather_reset(server);
 }

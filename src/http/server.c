@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "wire/proxy_protocol.h"
+
 /* A body up to this size lies on the exchange's arena; a larger one has memory of its own. */
 #define BODY_ARENA_MAX 4096
 /* What a client still sends after a reply that closes the connection is read and dropped this long, so that the reply
@@ -11,9 +13,15 @@
 #define LINGER_USEC 5000000ULL
 /* While draining: how long a new connection, or one whose next request is on its way, may take to begin. */
 #define LAST_CALL_USEC 2000000ULL
+/* Pipelined requests taken a turn: their memory goes at its end, and others want to be served too. */
+#define REQUESTS_A_TURN 64
+/* A connection over the limit of connections has this long to say what it is to be refused for. */
+#define OVER_LIMIT_USEC 2000000ULL
+/* Of a refused head, this much is looked at for a method and a target. */
+#define SALVAGE_MAX 1024
 
 static const unsigned allowed[SL_HC_COUNT] = {
-    [SL_HC_IDLE] = SL_BIT(SL_HC_HEAD) | SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_CLOSED),
+    [SL_HC_IDLE] = SL_BIT(SL_HC_HEAD) | SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_LINGER) | SL_BIT(SL_HC_CLOSED),
     [SL_HC_HEAD] = SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_CLOSED),
     [SL_HC_BODY] = SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_CLOSED) | SL_BIT(SL_HC_LINGER),
     [SL_HC_REPLY] = SL_BIT(SL_HC_BODY) | SL_BIT(SL_HC_IDLE) | SL_BIT(SL_HC_LINGER) | SL_BIT(SL_HC_CLOSED),
@@ -21,36 +29,75 @@ static const unsigned allowed[SL_HC_COUNT] = {
     [SL_HC_CLOSED] = 0,
 };
 
-/* Bytes wait for the client: it has until write_idle to take some. */
-static void write_watch(struct sl_hconn *conn)
+static void timer_in(struct sl_hconn *conn, uint64_t usec)
 {
-    struct sl_hserver *server = conn->server;
-    conn->unsent_seen = sl_stream_unsent(&conn->stream);
-    sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + server->conf.write_idle_usec);
+    sl_timer_set(conn->server->loop, &conn->timer, sl_loop_now(conn->server->loop) + usec);
 }
 
-/* Moves and sets the state's timer; REPLY has one only while bytes wait (set where they are written). */
-static void conn_set_state(struct sl_hconn *conn, enum sl_hconn_state to)
+/* Bytes that have left for good. TLS puts a little more on the wire, so this only tells whether anything moves. */
+static uint64_t conn_sent(const struct sl_hconn *conn)
 {
-    struct sl_hserver *server = conn->server;
-    SL_ASSERT(allowed[conn->state] & SL_BIT(to));
-    conn->state = to;
+    return conn->n_written - sl_stream_unsent(&conn->stream);
+}
+
+/* Held requests can go on. */
+static bool is_ready(const struct sl_hconn *conn)
+{
+    return conn->state == SL_HC_IDLE && conn->is_held && conn->stream.queued <= SL_STREAM_HIGH;
+}
+
+/* Sets the state's timer. As long as replies wait to be sent, what counts is whether the client takes any. */
+static void conn_arm(struct sl_hconn *conn)
+{
+    const struct sl_hserver_conf *conf = &conn->server->conf;
+    bool is_sending = conn->stream.queued > 0;
     uint64_t wait = 0;
-    if (to == SL_HC_IDLE) {
-        wait = server->conf.keep_alive_usec;
-    } else if (to == SL_HC_HEAD) {
-        wait = server->conf.head_usec;
-    } else if (to == SL_HC_BODY) {
-        wait = server->conf.body_idle_usec;
-    } else if (to == SL_HC_LINGER) {
-        wait = LINGER_USEC;
+    switch (conn->state) {
+    case SL_HC_IDLE:
+        wait = is_ready(conn)   ? 1
+               : is_sending     ? conf->write_idle_usec
+               : conn->is_fresh ? conf->head_usec
+                                : conf->keep_alive_usec;
+        break;
+    case SL_HC_HEAD:
+        wait = conf->head_usec;
+        break;
+    case SL_HC_BODY:
+        wait = conf->body_idle_usec;
+        break;
+    case SL_HC_REPLY:
+        wait = is_sending ? conf->write_idle_usec : 0;
+        break;
+    case SL_HC_LINGER:
+        wait = is_sending ? conf->write_idle_usec : LINGER_USEC;
+        break;
+    case SL_HC_CLOSED:
+    case SL_HC_COUNT:
+        break;
     }
-    if ((to == SL_HC_IDLE || to == SL_HC_LINGER) && conn->stream.queued) {
-        write_watch(conn); /* the reply is complete, but the client has not taken all of it */
-    } else if (wait) {
-        sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + wait);
+    if (conn->is_over_limit && conn->state <= SL_HC_HEAD) {
+        wait = SL_MIN(wait, OVER_LIMIT_USEC);
+    }
+    conn->sent_seen = conn_sent(conn);
+    if (wait) {
+        timer_in(conn, wait);
     } else {
         sl_timer_clear(&conn->timer);
+    }
+}
+
+static void conn_set_state(struct sl_hconn *conn, enum sl_hconn_state to)
+{
+    SL_ASSERT(allowed[conn->state] & SL_BIT(to));
+    conn->state = to;
+    conn_arm(conn);
+}
+
+void sl_hconn_wrote(struct sl_hconn *conn, size_t n)
+{
+    conn->n_written += n;
+    if (conn->state == SL_HC_REPLY && conn->stream.queued && conn->timer.deadline_usec == 0) {
+        conn_arm(conn);
     }
 }
 
@@ -77,6 +124,7 @@ static void req_free(struct sl_hreq *req)
         }
     }
     req->body_mem = NULL;
+    sl_stream_read_into(&req->conn->stream, NULL, 0); /* it may have pointed into the body */
     req->conn->req = NULL;
     req->next_dead = server->dead;
     if (!server->dead) {
@@ -147,22 +195,49 @@ static struct sl_hreq *req_new(struct sl_hconn *conn)
     }
     req->arena = arena;
     req->conn = conn;
-    req->start_usec = conn->first_byte_usec;
+    req->start_usec = conn->first_byte_usec ? conn->first_byte_usec : sl_loop_now(conn->server->loop);
     sl_msg_init(&req->msg, SL_HEAD_REQUEST, conn->server->conf.max_head);
     req->msg.minor = 1;
     conn->req = req;
     return req;
 }
 
+/* Method and target of a head that is refused before it could be parsed: the reply is in the path's dialect, and a
+ * reply to HEAD has no body. */
+static void head_salvage(struct sl_hconn *conn, struct sl_hreq *req)
+{
+    struct sl_str head = sl_str_sub(sl_buf_str(&conn->in), 0, SALVAGE_MAX);
+    head = sl_arena_dup(&req->arena, head);
+    if (head.n >= 2 && head.p[0] == '\r' && head.p[1] == '\n') {
+        head = sl_str_sub(head, 2, head.n);
+    }
+    ptrdiff_t space = sl_str_find_char(head, ' ', 0);
+    if (space <= 0 || !sl_header_is_visible(sl_str_sub(head, 0, (size_t)space), SALVAGE_MAX)) {
+        return;
+    }
+    struct sl_str target = sl_str_sub(head, (size_t)space + 1, head.n);
+    size_t n = 0;
+    while (n < target.n && target.p[n] > 0x20 && target.p[n] < 0x7f) {
+        n++;
+    }
+    req->msg.method = sl_str_sub(head, 0, (size_t)space);
+    req->msg.target = sl_str_sub(target, 0, n);
+}
+
 /* Answers what cannot be served and closes after it. */
 static void conn_refuse(struct sl_hconn *conn, int status, const char *text)
 {
     struct sl_hserver *server = conn->server;
-    struct sl_hreq *req = conn->req ? conn->req : req_new(conn);
+    struct sl_hreq *req = conn->req;
     if (!req) {
-        conn_close(conn, false);
-        return;
+        req = req_new(conn);
+        if (!req) {
+            conn_close(conn, false);
+            return;
+        }
+        head_salvage(conn, req);
     }
+    req->is_head = sl_str_eq(req->msg.method, SL_STR("HEAD"));
     req->must_close = true;
     req->has_body = false;
     if (conn->state != SL_HC_REPLY) {
@@ -206,6 +281,13 @@ static int body_append(void *arg, struct sl_str bytes)
     }
     req->body_len = need;
     return 0;
+}
+
+/* A chunk that cannot fit is refused before its data. */
+static int chunk_check(void *arg, uint64_t size)
+{
+    const struct sl_hreq *req = arg;
+    return size > req->max_body - req->body_len ? SL_E_LIMIT : 0;
 }
 
 /* Memory for a body whose length is known. */
@@ -276,11 +358,12 @@ static size_t body_feed(struct sl_hconn *conn, struct sl_str bytes)
         if (req->body_mem && req->msg.framing == SL_BODY_LENGTH) {
             sl_stream_read_into(&conn->stream, req->body_mem + req->body_len, req->body_cap - req->body_len);
         }
-        sl_timer_set(conn->server->loop, &conn->timer,
-                     sl_loop_now(conn->server->loop) + conn->server->conf.body_idle_usec);
+        conn_arm(conn);
     }
     return used;
 }
+
+static const char over_limit_text[] = "the gateway has no free connection (server.limits.connections)";
 
 /* The head lies whole in `conn->in` and the first `n` bytes of `bytes`. */
 static void head_done(struct sl_hconn *conn, struct sl_str bytes)
@@ -317,6 +400,10 @@ static void head_done(struct sl_hconn *conn, struct sl_str bytes)
     }
     req->is_head = sl_str_eq(req->msg.method, SL_STR("HEAD"));
     req->has_body = req->msg.framing == SL_BODY_NONE;
+    if (conn->is_over_limit) {
+        conn_refuse(conn, 503, over_limit_text);
+        return;
+    }
     server->cbs->on_head(server, req);
 }
 
@@ -326,11 +413,14 @@ static size_t head_feed(struct sl_hconn *conn, struct sl_str bytes)
     if (conn->state == SL_HC_IDLE) {
         sl_head_check_init(&conn->check, SL_HEAD_REQUEST, server->conf.max_head, SL_HTTP_FIELDS_MAX);
         conn->first_byte_usec = sl_loop_now(server->loop);
+        conn->is_fresh = false;
         conn_set_state(conn, SL_HC_HEAD);
     }
     size_t used = 0;
     int r = sl_head_check_push(&conn->check, bytes, &used);
     if (r < 0) {
+        conn->in.max = server->conf.max_head + SALVAGE_MAX;
+        sl_buf_add_str(&conn->in, sl_str_sub(bytes, 0, SALVAGE_MAX));
         conn_refuse(conn, sl_head_fault_status(conn->check.fault), sl_head_fault_text(conn->check.fault));
         return bytes.n;
     }
@@ -360,15 +450,30 @@ static void ahead_keep(struct sl_hconn *conn, struct sl_str bytes)
     }
 }
 
+/* Pipelined requests wait while the client takes no replies, and for the next turn when this one has had its share. */
+static bool must_hold(const struct sl_hconn *conn, unsigned n_served)
+{
+    return conn->state == SL_HC_IDLE &&
+           (conn->is_held || n_served == REQUESTS_A_TURN || conn->stream.queued > SL_STREAM_HIGH);
+}
+
 static void conn_feed(struct sl_hconn *conn, struct sl_str bytes)
 {
+    unsigned n_served = 0;
     conn->is_processing = true;
     for (;;) {
         bool is_empty_body = conn->state == SL_HC_BODY && conn->req->msg.framing == SL_BODY_NONE;
         if (conn->state == SL_HC_CLOSED || (bytes.n == 0 && !is_empty_body)) {
             break;
         }
+        if (must_hold(conn, n_served)) {
+            conn->is_held = true;
+            ahead_keep(conn, bytes);
+            conn_arm(conn);
+            break;
+        }
         size_t used = bytes.n;
+        n_served += conn->state == SL_HC_IDLE;
         if (conn->state == SL_HC_IDLE || conn->state == SL_HC_HEAD) {
             used = head_feed(conn, bytes);
         } else if (conn->state == SL_HC_BODY) {
@@ -386,6 +491,7 @@ static void conn_resume(struct sl_hconn *conn)
 {
     SL_CLEANUP(sl_buf_done) struct sl_buf kept = conn->in;
     conn->in = (struct sl_buf){ 0 };
+    conn->is_held = false;
     if (conn->is_paused) {
         conn->is_paused = false;
         sl_stream_read_start(&conn->stream);
@@ -400,6 +506,7 @@ void sl_hreq_read_body(struct sl_hreq *req, size_t max)
     req->wants_body = true;
     req->max_body = max;
     req->msg.on_body = body_append;
+    req->msg.on_chunk = chunk_check;
     req->msg.arg = req;
     if (req->msg.framing == SL_BODY_LENGTH) {
         int r = req->msg.length > max ? SL_E_LIMIT : body_alloc(req);
@@ -421,9 +528,9 @@ void sl_hreq_read_body(struct sl_hreq *req, size_t max)
 
 static void linger_start(struct sl_hconn *conn, bool has_unread)
 {
+    conn->has_unread = has_unread && !conn->is_eof;
     conn_set_state(conn, SL_HC_LINGER);
-    conn->linger_left = has_unread;
-    if (!has_unread && conn->stream.queued == 0) {
+    if (!conn->has_unread && conn->stream.queued == 0) {
         conn_close(conn, false);
         return;
     }
@@ -453,14 +560,85 @@ void sl_hconn_finish(struct sl_hreq *req)
     }
 }
 
+/* The client will send no more: what that means depends on what it has sent. */
+static void eof_settle(struct sl_hconn *conn)
+{
+    switch (conn->state) {
+    case SL_HC_IDLE:
+        if (conn->stream.queued == 0 && !conn->is_held) {
+            conn_close(conn, false);
+        }
+        break;
+    case SL_HC_HEAD:
+        conn_refuse(conn, 400, "the connection ended inside the request head");
+        break;
+    case SL_HC_BODY:
+        conn_refuse(conn, 400, "the connection ended inside the request body");
+        break;
+    case SL_HC_REPLY:
+        conn_gone(conn);
+        break;
+    case SL_HC_LINGER:
+        conn->has_unread = false;
+        if (conn->stream.queued == 0) {
+            conn_close(conn, false);
+        }
+        break;
+    case SL_HC_CLOSED:
+    case SL_HC_COUNT:
+        break;
+    }
+}
+
+/* The next bytes, `n` at most. */
+static int proxy_read(struct sl_hconn *conn, size_t n)
+{
+    conn->in.max = SL_PROXY_HEADER_MAX;
+    int r = sl_buf_reserve(&conn->in, n);
+    if (r == 0) {
+        sl_stream_read_into(&conn->stream, conn->in.p + conn->in.len, n);
+    }
+    return r;
+}
+
+/* Reads no further than the header, because TLS may begin behind it. */
+static void proxy_feed(struct sl_hconn *conn, struct sl_str bytes)
+{
+    struct sl_proxy_header header;
+    conn->in.len += bytes.n; /* they were read into its room */
+    size_t need = 0;
+    int r = sl_proxy_parse(sl_buf_str(&conn->in), &header, &need);
+    if (r == 0) {
+        conn->is_proxied = false;
+        if (header.has_source) {
+            sl_addr_set(&conn->peer, header.is_ipv6, header.source, header.source_port);
+        }
+        sl_buf_done(&conn->in);
+        sl_stream_read_into(&conn->stream, NULL, 0);
+        r = conn->tls ? sl_stream_tls_server(&conn->stream, conn->tls) : 0;
+    } else if (r == 1) {
+        r = proxy_read(conn, need);
+    }
+    if (r < 0) {
+        conn_close(conn, false);
+    }
+}
+
 static void conn_on_read(struct sl_stream *stream, struct sl_str bytes)
 {
-    conn_feed(SL_CONTAINER_OF(stream, struct sl_hconn, stream), bytes);
+    struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
+    if (conn->is_proxied) {
+        proxy_feed(conn, bytes);
+    } else {
+        conn_feed(conn, bytes);
+    }
 }
 
 static void conn_on_eof(struct sl_stream *stream)
 {
-    conn_gone(SL_CONTAINER_OF(stream, struct sl_hconn, stream));
+    struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
+    conn->is_eof = true;
+    eof_settle(conn);
 }
 
 static void conn_on_error(struct sl_stream *stream, const char *text)
@@ -472,16 +650,20 @@ static void conn_on_error(struct sl_stream *stream, const char *text)
 static void conn_on_drain(struct sl_stream *stream)
 {
     struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
-    if (conn->state == SL_HC_LINGER && !conn->linger_left && stream->queued == 0) {
-        conn_close(conn, false);
-    } else if (conn->state == SL_HC_REPLY) {
+    if (conn->state == SL_HC_REPLY) {
         if (stream->queued == 0) {
             sl_timer_clear(&conn->timer);
         }
         conn->server->cbs->on_drain(conn->server, conn->req);
+        return;
+    }
+    if (conn->state == SL_HC_IDLE && conn->is_held) {
+        conn_resume(conn);
     } else if (stream->queued == 0 && (conn->state == SL_HC_IDLE || conn->state == SL_HC_LINGER)) {
-        uint64_t wait = conn->state == SL_HC_IDLE ? conn->server->conf.keep_alive_usec : LINGER_USEC;
-        sl_timer_set(conn->server->loop, &conn->timer, sl_loop_now(conn->server->loop) + wait);
+        conn_arm(conn);
+    }
+    if (conn->is_eof || (conn->state == SL_HC_LINGER && !conn->has_unread)) {
+        eof_settle(conn);
     }
 }
 
@@ -495,27 +677,42 @@ static const struct sl_stream_cbs conn_stream_cbs = {
 static void conn_on_timer(struct sl_timer *timer)
 {
     struct sl_hconn *conn = SL_CONTAINER_OF(timer, struct sl_hconn, timer);
-    bool is_writing = conn->stream.queued && conn->state != SL_HC_HEAD && conn->state != SL_HC_BODY;
-    if (is_writing && sl_stream_unsent(&conn->stream) != conn->unsent_seen) {
-        write_watch(conn); /* slow, but it moves */
+    bool is_reading = conn->state == SL_HC_HEAD || conn->state == SL_HC_BODY;
+    if (is_ready(conn)) {
+        conn_resume(conn);
+        if (conn->is_eof) {
+            eof_settle(conn);
+        }
+        return;
+    }
+    if (!is_reading && conn->stream.queued) {
+        if (conn_sent(conn) == conn->sent_seen) {
+            conn_gone(conn); /* server.timeouts.write_idle: it takes nothing */
+        } else {
+            conn_arm(conn);
+        }
         return;
     }
     switch (conn->state) {
     case SL_HC_IDLE:
+        if (conn->is_over_limit && !conn->is_proxied) {
+            conn_refuse(conn, 503, over_limit_text);
+            return;
+        }
+        conn_close(conn, false);
+        break;
     case SL_HC_LINGER:
         conn_close(conn, false);
         break;
     case SL_HC_HEAD:
-        conn_refuse(conn, 408, "the request head did not arrive in time (server.timeouts.head)");
+        conn_refuse(conn, conn->is_over_limit ? 503 : 408,
+                    conn->is_over_limit ? over_limit_text
+                                        : "the request head did not arrive in time (server.timeouts.head)");
         break;
     case SL_HC_BODY:
         conn_refuse(conn, 408, "the request body stopped arriving (server.timeouts.body_idle)");
         break;
     case SL_HC_REPLY:
-        if (is_writing) {
-            conn_gone(conn); /* server.timeouts.write_idle: it takes nothing */
-        }
-        break;
     case SL_HC_CLOSED:
     case SL_HC_COUNT:
         break;
@@ -553,15 +750,34 @@ struct sl_hconn *sl_hserver_new_conn(struct sl_hserver *server)
     return conn;
 }
 
-void sl_hserver_opened(struct sl_hserver *server, struct sl_hconn *conn, struct sl_tls_ctx *tls)
+const struct sl_addr *sl_hconn_peer(struct sl_hconn *conn)
 {
     sl_stream_peer(&conn->stream, &conn->peer);
-    if (tls && sl_stream_tls_server(&conn->stream, tls) < 0) {
+    return &conn->peer;
+}
+
+void sl_hserver_reject(struct sl_hconn *conn)
+{
+    conn_close(conn, false);
+}
+
+void sl_hserver_opened(struct sl_hconn *conn, struct sl_tls_ctx *tls, bool has_proxy_protocol)
+{
+    SL_IGNORE(!sl_hconn_peer(conn)); /* it is set there */
+    conn->tls = tls;
+    conn->is_proxied = has_proxy_protocol;
+    conn->is_fresh = true; /* one that never says anything is held to the head's time, not to an idle one's */
+    int r = 0;
+    if (conn->is_proxied) {
+        r = proxy_read(conn, SL_PROXY_HEADER_MIN);
+    } else if (tls) {
+        r = sl_stream_tls_server(&conn->stream, tls);
+    }
+    if (r < 0) {
         conn_close(conn, false);
         return;
     }
-    /* A connection that never says anything is held to the head's time, not to an idle one's. */
-    sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + server->conf.head_usec);
+    conn_arm(conn);
     sl_stream_read_start(&conn->stream);
 }
 
@@ -584,13 +800,13 @@ void sl_hserver_drain(struct sl_hserver *server)
     server->is_draining = true;
     for (struct sl_hconn *conn = sl_hconn_list_first(&server->conns), *next; conn; conn = next) {
         next = sl_hconn_list_next(conn);
-        if (conn->state != SL_HC_IDLE) {
+        if (conn->state != SL_HC_IDLE || conn->is_held) {
             continue;
         }
-        if (conn->first_byte_usec == 0 || conn_has_unread(conn)) {
-            sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + LAST_CALL_USEC);
+        if (conn->is_fresh || conn_has_unread(conn)) {
+            timer_in(conn, LAST_CALL_USEC);
         } else {
-            conn_close(conn, false);
+            linger_start(conn, false);
         }
     }
     if (server->conns.n == 0 && server->on_empty) {

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP/1.1 server side over streams: connections, requests, replies. One server object a worker loop.
  *
- *   IDLE ─first byte─> HEAD ─on_head─> BODY ─on_body─> REPLY ─end─> IDLE        (keep-alive)
- *                        │               │               └─end─> LINGER ─> CLOSED (close: what the client still sends
- * is read and dropped) └──refused──────┴──> REPLY
+ *   IDLE ─first byte─> HEAD ─on_head─> BODY ─on_body─> REPLY ─end─> IDLE             (keep-alive)
+ *                        └───refused─────┴─────────────> REPLY ─end─> LINGER ─> CLOSED (what the client still sends is
+ *                                                                                       read and dropped)
  *
  * The client side is read during the whole exchange: bytes behind the request are kept for the next one up to
- * limits.head, an end of file while a reply is due means the client is gone.
+ * limits.head, an end of file while a reply is due means the client is gone (a client that only shuts down its sending
+ * side cannot be told from one that closed, so nobody may do that before the reply's end). An end of file inside a head
+ * or body is answered with 400. A client that takes no replies gets its further requests read only when it does.
  *
  * A request whose reply is complete, cut or gone is not to be used any more; its memory goes at the end of the loop's
  * turn, so that the callbacks through which that happened can unwind. */
@@ -109,13 +111,18 @@ struct sl_hconn {
     enum sl_hconn_state state;
     struct sl_hreq *req; /* NULL when idle */
     struct sl_head_check check;
-    struct sl_buf in; /* an incomplete head, or bytes behind the request */
+    struct sl_buf in; /* an incomplete head, bytes behind the request, or a PROXY protocol header */
+    struct sl_tls_ctx *tls;
     uint64_t first_byte_usec;
-    size_t unsent_seen; /* for the write-idle timer */
-    size_t linger_left;
-    bool is_processing; /* inside conn_process: a reply's end does not recurse */
+    uint64_t n_written, sent_seen; /* bytes given to the stream; of those, sent when the write-idle timer was set */
+    bool is_fresh;                 /* no request yet */
+    bool is_processing;            /* inside conn_process: a reply's end does not recurse */
     bool is_eof;
-    bool is_paused; /* too much pipelined: reading stopped */
+    bool is_paused;     /* too much pipelined: reading stopped */
+    bool is_held;       /* idle, but `in` has requests that wait until the client takes its replies */
+    bool has_unread;    /* LINGER: the client may still be sending */
+    bool is_over_limit; /* its first request is refused; the owner's to set before sl_hserver_opened */
+    bool is_proxied;    /* a PROXY protocol header comes first */
 };
 
 SL_LIST_FUNCTIONS(sl_hconn_list, struct sl_hconn, link);
@@ -129,8 +136,14 @@ void sl_hserver_done(struct sl_hserver *server);
 /* A new connection object whose stream can be given to a listener or to sl_stream_open_fd; then sl_hserver_opened, or
  * sl_hserver_drop when that failed. NULL: no memory. */
 struct sl_hconn *sl_hserver_new_conn(struct sl_hserver *server);
-/* Starts reading; `tls` may be NULL. */
-void sl_hserver_opened(struct sl_hserver *server, struct sl_hconn *conn, struct sl_tls_ctx *tls);
+/* Who is at the other end of an opened stream; also set by sl_hserver_opened. */
+const struct sl_addr *sl_hconn_peer(struct sl_hconn *conn);
+
+/* Starts reading. `tls` may be NULL. `has_proxy_protocol`: a header of it comes first and tells the client's address;
+ * without one the connection is closed. The first request of one that `is_over_limit` gets 503. */
+void sl_hserver_opened(struct sl_hconn *conn, struct sl_tls_ctx *tls, bool has_proxy_protocol);
+/* Closes instead. */
+void sl_hserver_reject(struct sl_hconn *conn);
 void sl_hserver_drop(struct sl_hconn *conn);
 /* Idle connections close, the others after their reply. One that has not yet said anything (it may come straight from
  * the accept queue) has two seconds to begin. */
@@ -167,5 +180,7 @@ size_t sl_hreq_queued(const struct sl_hreq *req);
 /* --- private to src/http --- */
 void sl_hconn_finish(struct sl_hreq *req);
 void sl_hconn_break(struct sl_hconn *conn, bool with_reset);
+/* `n` bytes were given to the stream as a reply. */
+void sl_hconn_wrote(struct sl_hconn *conn, size_t n);
 
 #endif

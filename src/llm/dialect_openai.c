@@ -144,6 +144,7 @@ static const struct error_words own_words[] = {
     { 413, "invalid_request_error", "request_too_large" },
     { 429, "requests", "rate_limit_exceeded" },
     { 500, "server_error", NULL },
+    { 501, "invalid_request_error", NULL },
     { 502, "server_error", NULL },
     { 503, "server_error", "overloaded" },
     { 504, "timeout", "timeout" },
@@ -199,6 +200,9 @@ static void error_write(struct sl_llm_error *error, int status, struct sl_buf *o
 static int status_of(const struct sl_llm_error *error)
 {
     int status = error->status ? error->status : sl_error_type_status(error->type);
+    if (error->type == SL_ERR_CALLER_UNSUPPORTED && error->status == 0) {
+        return 400; /* a feature that the provider lacks; what HTTP itself lacks comes with its own status */
+    }
     if (error->type == SL_ERR_PROVIDER_AUTH_FAILED) {
         return 502;
     }
@@ -208,7 +212,7 @@ static int status_of(const struct sl_llm_error *error)
     if (error->upstream_status >= 400) {
         return error->upstream_status;
     }
-    return error->type == SL_ERR_CALLER_UNSUPPORTED && status == 501 ? 400 : status;
+    return status;
 }
 
 static void write_error(struct sl_llm_error *error, struct sl_buf *out)

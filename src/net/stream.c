@@ -476,6 +476,19 @@ bool sl_stream_is_secure_or_plain(const struct sl_stream *stream)
     return !stream->tls || sl_tls_is_ready(stream->tls);
 }
 
+void sl_addr_set(struct sl_addr *addr, bool is_ipv6, const unsigned char *ip, uint16_t port)
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
+    *addr = (struct sl_addr){ .port = port };
+    if (is_ipv6 && memcmp(ip, mapped, sizeof(mapped)) == 0) {
+        is_ipv6 = false;
+        ip += sizeof(mapped);
+    }
+    addr->is_ipv6 = is_ipv6;
+    memcpy(addr->ip, ip, is_ipv6 ? 16 : 4);
+    SL_IGNORE(!inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, ip, addr->text, sizeof(addr->text))); /* it fits */
+}
+
 void sl_stream_peer(const struct sl_stream *stream, struct sl_addr *ret)
 {
     *ret = (struct sl_addr){ .text = "unknown" };
@@ -491,19 +504,10 @@ void sl_stream_peer(const struct sl_stream *stream, struct sl_addr *ret)
         return;
     }
     if (addr.any.sa_family == AF_INET) {
-        memcpy(ret->ip, &addr.v4.sin_addr, 4);
-        ret->port = ntohs(addr.v4.sin_port);
-    } else if (addr.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&addr.v6.sin6_addr)) {
-        /* An IPv4 client of a socket that listens on both. */
-        memcpy(ret->ip, addr.v6.sin6_addr.s6_addr + 12, 4);
-        ret->port = ntohs(addr.v6.sin6_port);
+        sl_addr_set(ret, false, (const unsigned char *)&addr.v4.sin_addr, ntohs(addr.v4.sin_port));
     } else if (addr.any.sa_family == AF_INET6) {
-        memcpy(ret->ip, &addr.v6.sin6_addr, 16);
-        ret->port = ntohs(addr.v6.sin6_port);
-        ret->is_ipv6 = true;
+        sl_addr_set(ret, true, addr.v6.sin6_addr.s6_addr, ntohs(addr.v6.sin6_port));
     } else {
         snprintf(ret->text, sizeof(ret->text), "unix");
-        return;
     }
-    SL_IGNORE(!inet_ntop(ret->is_ipv6 ? AF_INET6 : AF_INET, ret->ip, ret->text, sizeof(ret->text))); /* it fits */
 }

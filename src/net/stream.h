@@ -109,6 +109,8 @@ bool sl_stream_is_secure_or_plain(const struct sl_stream *stream);
 
 /* TCP_NODELAY is always set. */
 void sl_stream_peer(const struct sl_stream *stream, struct sl_addr *ret);
+/* `ip` in network order, 4 or 16 bytes; an IPv4 address inside IPv6 (::ffff:0:0/96) becomes IPv4. */
+void sl_addr_set(struct sl_addr *addr, bool is_ipv6, const unsigned char *ip, uint16_t port);
 
 /* For listener and dialler: takes a connected non-blocking socket (closed on failure). */
 SL_MUST int sl_stream_open_fd(struct sl_stream *stream, int fd, bool is_unix);

@@ -365,7 +365,18 @@ const char *sl_head_fault_text(enum sl_head_fault fault)
         [SL_HEAD_CONTROL] = "a control character in the message head",
         [SL_HEAD_TOO_LARGE] = "the message head is larger than the limit (server.limits.head)",
         [SL_HEAD_TARGET_TOO_LARGE] = "the request target is longer than the limit (server.limits.head)",
-        [SL_HEAD_TOO_MANY_FIELDS] = "the message head has too many fields",
+        [SL_HEAD_TOO_MANY_FIELDS] = "the message head has more fields than the limit (256 header fields)",
     };
     return (size_t)fault < SL_ARRAY_LEN(texts) ? texts[fault] : "?";
+}
+
+const char *sl_trailer_fault_text(enum sl_head_fault fault)
+{
+    if (fault == SL_HEAD_TOO_LARGE) {
+        return "the trailer section is larger than the limit (8192 bytes of trailers)";
+    }
+    if (fault == SL_HEAD_TOO_MANY_FIELDS) {
+        return "the trailer section has more fields than the limit (256 trailer fields)";
+    }
+    return "a malformed trailer section behind the last chunk";
 }

@@ -50,5 +50,7 @@ SL_MUST int sl_head_check_push(struct sl_head_check *check, struct sl_str bytes,
 /* The status to answer with (400, 414, 431, 505) and a one-line reason. */
 int sl_head_fault_status(enum sl_head_fault fault);
 const char *sl_head_fault_text(enum sl_head_fault fault);
+/* The same for a trailer section. */
+const char *sl_trailer_fault_text(enum sl_head_fault fault);
 
 #endif

@@ -183,7 +183,7 @@ def test_principals_count_apart(sluice):
     sock.settimeout(20)
     sock.connect(("127.0.0.1", daemon.port))
     body = json.dumps(MESSAGES)
-    sock.sendall(f"POST {INVOKE} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+    sock.sendall(f"POST {INVOKE} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
     assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
     sock.close()
 

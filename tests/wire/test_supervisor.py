@@ -97,7 +97,7 @@ def test_socket_activation_replaces_server_listen(tmp_path):
         assert health(Conn(tcp.getsockname()[1])) == 200
     client = socket.socket(socket.AF_UNIX)
     client.connect(str(tmp_path / "sock"))
-    client.sendall(b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    client.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
     assert client.recv(4096).startswith(b"HTTP/1.1 200")
     err = daemon.stop()
     assert f"listening on 127.0.0.1:{tcp.getsockname()[1]} (handed over), 3 workers" in err and "(handed over)" in err

@@ -159,7 +159,7 @@ def test_a_broken_reply_has_no_end_for_http_1_0_either(lab):
     lab.up.handler = handler
     conn = lab.daemon.connect()
     body = json.dumps({"model": "chat", "messages": [{"role": "user", "content": "x"}]})
-    conn.send(f"POST /v1/chat/completions HTTP/1.0\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n{body}")
+    conn.send(f"POST /v1/chat/completions HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n{body}")
     with pytest.raises(ConnectionResetError):
         while conn.sock.recv(65536):
             pass
@@ -294,7 +294,7 @@ def test_the_body_differs_only_in_its_model(lab):
             b'"seed": 12345678901234567890123, "logit_bias":{"50256":-100}, "tools":[], "a":null, "a":2 , "response_format": {"type":"text"} } \n')
     conn = lab.daemon.connect()
     lab.up.handler = lambda x: x.reply(CHAT_REPLY)
-    conn.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    conn.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     assert conn.reply().status == 200
     conn.close()
     assert lab.up.requests[-1].body == body.replace(b'"chat"', b'"gpt-4o-mini"')

@@ -107,7 +107,7 @@ static const struct {
       "\"model_not_found\"",
       NULL },
     { { .type = SL_ERR_CALLER_UNSUPPORTED }, 400, "invalid_request_error", "null", NULL },
-    { { .type = SL_ERR_CALLER_UNSUPPORTED, .status = 501 }, 400, "invalid_request_error", "null", NULL },
+    { { .type = SL_ERR_CALLER_UNSUPPORTED, .status = 501 }, 501, "invalid_request_error", "null", NULL },
     { { .type = SL_ERR_POLICY_RATE_LIMITED }, 429, "requests", "\"rate_limit_exceeded\"", NULL },
     { { .type = SL_ERR_SLUICE_DRAINING }, 503, "server_error", "\"overloaded\"", NULL },
     { { .type = SL_ERR_PROVIDER_CONNECT_FAILED }, 502, "server_error", "null", NULL },
