@@ -98,7 +98,7 @@ void sluice_call_free(sluice_call *call)
 
 void sluice_resume(sluice_call *call)
 {
-    atomic_store(&call->is_paused, 0);
+    atomic_fetch_add(&call->resumes, 1);
     slc_waker_wake(call->waker);
 }
 
@@ -113,10 +113,13 @@ void sluice_cancel(sluice_call *call)
 static int perform(sluice_client *client, const sluice_request *request, const sluice_callbacks *callbacks, void *arg,
                    sluice_result **result, sluice_error **err)
 {
+    static const sluice_callbacks none = SLUICE_CALLBACKS_INIT;
     int r = slc_enter(client, false, err);
     if (r < 0) {
         return r;
     }
+    /* A stream that nobody listens to is read all the same: else it would wait for its reader. */
+    callbacks = callbacks || !request || !request->wants_stream ? callbacks : &none;
     struct sluice_call *call;
     r = slc_call_start(client, (struct sluice_request *)(uintptr_t)request, callbacks, arg, &call, err);
     if (r == 0) {
@@ -246,11 +249,10 @@ int sluice_query(sluice_client *client, const char *route, const char *json, siz
 int sluice_query_stream(sluice_client *client, const char *route, const char *json, size_t len,
                         const sluice_callbacks *callbacks, void *arg, sluice_result **result, sluice_error **err)
 {
-    static const sluice_callbacks none = SLUICE_CALLBACKS_INIT;
     sluice_request *rq = NULL;
     int r = client_check(client, err);
     r = r ? r : sluice_request_query(client, route, json, len, 1, &rq, err);
-    r = r ? r : perform(client, rq, callbacks ? callbacks : &none, arg, result, err);
+    r = r ? r : perform(client, rq, callbacks, arg, result, err);
     sluice_request_free(rq);
     return r;
 }

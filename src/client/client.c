@@ -10,8 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "wire/uri.h"
-
 /* Descriptors a call may need: two addresses tried at once, a proxy, the resolver's wake-up. */
 #define WATCHES_PER_CALL 4
 #define WATCHES_MIN      8
@@ -186,120 +184,6 @@ static int on_curl_timer(CURLM *multi, long msec, void *arg)
 
 /* --- opening --- */
 
-static bool is_name(struct sl_str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        bool ok = ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
-                  (i && ((c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.'));
-        if (!ok) {
-            return false;
-        }
-    }
-    return s.n > 0;
-}
-
-bool slc_uri_is_absolute(struct sl_str uri)
-{
-    ptrdiff_t colon = sl_str_find_char(uri, ':', 0);
-    if (colon < 0 || !is_name(sl_str_sub(uri, 0, (size_t)colon))) {
-        return false;
-    }
-    struct sl_str rest = sl_str_sub(uri, (size_t)colon + 1, uri.n);
-    return rest.n > 2 && rest.p[0] == '/' && rest.p[1] == '/' && !strchr("/?#", rest.p[2]);
-}
-
-static bool is_databricks(struct sl_str uri)
-{
-    return sl_str_eq(uri, SL_STR("databricks")) || sl_str_has_prefix(uri, SL_STR("databricks:"));
-}
-
-bool slc_uri_is_valid(struct sl_str uri)
-{
-    return is_databricks(uri) || slc_uri_is_absolute(uri);
-}
-
-static int url_check(const struct sluice_opts *opts, sluice_error **err)
-{
-    const struct sl_alloc *alloc = &opts->alloc;
-    if (!opts->url) {
-        return slc_fail(alloc, err, SLUICE_EUSAGE,
-                        "No Gateway server uri has been set. Set the option url, or SLUICE_SERVER or "
-                        "MLFLOW_GATEWAY_URI in the environment");
-    }
-    struct sl_str url = sl_str_c(opts->url);
-    if (is_databricks(url)) {
-        return slc_fail(alloc, err, SLUICE_EUSAGE,
-                        "databricks URIs are not supported: give the workspace's https:// URL and a key");
-    }
-    /* What may hold a password is not repeated. */
-    bool is_shown = sl_str_find_char(url, '@', 0) < 0;
-    if (!slc_uri_is_absolute(url)) {
-        return slc_fail(alloc, err, SLUICE_EUSAGE,
-                        "The gateway uri provided is missing required elements. It must be "
-                        "http://host or https://host, not '%s'",
-                        is_shown ? opts->url : "…");
-    }
-    struct sl_uri uri;
-    struct sl_err why;
-    if (sl_uri_parse(url, &uri, &why) < 0) {
-        return slc_fail(alloc, err, SLUICE_EUSAGE, "Invalid url: %s: %s", is_shown ? opts->url : "…", why.text);
-    }
-    if (uri.userinfo.n || uri.has_query) {
-        return slc_fail(alloc, err, SLUICE_EUSAGE, "Invalid url: %s",
-                        uri.has_query ? "it must not have a query"
-                                      : "credentials go into the options username and password, or key");
-    }
-    return 0;
-}
-
-static void base64_add(struct sl_buf *out, const char *p, size_t n)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned v = (unsigned)(unsigned char)p[i] << 16;
-        v |= i + 1 < n ? (unsigned)(unsigned char)p[i + 1] << 8 : 0;
-        v |= i + 2 < n ? (unsigned char)p[i + 2] : 0;
-        const char four[] = { digits[v >> 18], digits[v >> 12 & 63], i + 1 < n ? digits[v >> 6 & 63] : '=',
-                              i + 2 < n ? digits[v & 63] : '=' };
-        sl_buf_add(out, four, sizeof(four));
-    }
-}
-
-/* What goes behind "Authorization: "; 0 also when there is nothing to send. */
-static int authorization_make(struct sluice_client *client)
-{
-    const struct sluice_opts *opts = client->opts;
-    struct sl_buf out = { .max = SIZE_MAX / 2, .alloc = &client->alloc };
-    /* One step: a buffer that grew would leave pieces of the key behind. */
-    SL_IGNORE(
-        sl_buf_reserve(&out, 2 * (strlen(opts->username ? opts->username : "") +
-                                  strlen(opts->password ? opts->password : "") + strlen(opts->key ? opts->key : "")) +
-                                 32)); /* sticky */
-    if (opts->username && opts->password) {
-        struct sl_buf pair = { .max = SIZE_MAX / 2, .alloc = &client->alloc };
-        SL_IGNORE(sl_buf_reserve(&pair, strlen(opts->username) + strlen(opts->password) + 1)); /* sticky */
-        sl_buf_add_c(&pair, opts->username);
-        sl_buf_add_char(&pair, ':');
-        sl_buf_add_c(&pair, opts->password);
-        sl_buf_add_lit(&out, "Basic ");
-        base64_add(&out, pair.p, pair.len);
-        int status = sl_buf_status(&pair);
-        slc_wipe(pair.p, pair.len);
-        sl_buf_done(&pair);
-        out.status = out.status ? out.status : status;
-    } else if (opts->key) {
-        sl_buf_add_lit(&out, "Bearer ");
-        sl_buf_add_c(&out, opts->key);
-    } else {
-        sl_buf_done(&out);
-        return 0;
-    }
-    sl_buf_add_char(&out, '\0');
-    client->authorization = out.p;
-    return sl_buf_status(&out);
-}
-
 static void client_delete(struct sluice_client *client)
 {
     struct sluice_call *call;
@@ -339,7 +223,7 @@ static bool multi_make(struct sluice_client *client)
 
 static int client_make(const struct sluice_opts *opts, sluice_client **ret, sluice_error **err)
 {
-    int r = url_check(opts, err);
+    int r = slc_url_check(opts, err);
     if (r < 0) {
         return r;
     }
@@ -354,7 +238,8 @@ static int client_make(const struct sluice_opts *opts, sluice_client **ret, slui
     client->base = slc_dup(&client->alloc, opts->url, n - (opts->url[n - 1] == '/'));
     client->opts = client->base ? slc_opts_copy(opts) : NULL;
     client->waker = client->opts ? waker_new(&client->alloc) : NULL;
-    if (!client->waker || authorization_make(client) < 0 || slc_watches_reserve(client) < 0 || !multi_make(client)) {
+    if (!client->waker || slc_authorization_make(client) < 0 || slc_watches_reserve(client) < 0 ||
+        !multi_make(client)) {
         client_delete(client);
         return slc_fail(&opts->alloc, err, SLUICE_ENOMEM, "out of memory or descriptors");
     }
@@ -402,11 +287,18 @@ static uint64_t client_due(const struct sluice_client *client)
     return due;
 }
 
+static bool is_paused(const struct sluice_call *call)
+{
+    return call->is_pausing && atomic_load(&call->resumes) == call->resumes_before;
+}
+
 /* Hands one event out. False when the call must not be touched any more. */
 static bool event_deliver(struct sluice_client *client, struct sluice_call *call, const struct sluice_event *event)
 {
     const sluice_callbacks *cb = &call->callbacks;
     int said[3] = { 0, 0, 0 };
+    call->resumes_before = atomic_load(&call->resumes);
+    call->is_pausing = false;
     for (int i = 0; i < 3; i++) {
         if (i == 0 && cb->on_event) {
             said[i] = cb->on_event(call->arg, call, event);
@@ -419,7 +311,7 @@ static bool event_deliver(struct sluice_client *client, struct sluice_call *call
             return false;
         }
         if (said[i] == SLUICE_PAUSE) {
-            atomic_store(&call->is_paused, 1);
+            call->is_pausing = true;
         } else if (said[i]) {
             atomic_store(&call->is_cancelled, 1);
         }
@@ -436,7 +328,7 @@ static void call_deliver(struct sluice_client *client, struct sluice_call *call)
     client->current = call;
     client->in_callback = true;
     bool is_alive = true;
-    while (is_alive && !atomic_load(&call->is_paused)) {
+    while (is_alive && !is_paused(call)) {
         struct sluice_event *event = slc_call_pop(call);
         if (!event) {
             break;

@@ -71,6 +71,8 @@ bool slc_opts_equal(const struct sluice_opts *a, const struct sluice_opts *b);
 bool slc_uri_is_valid(struct sl_str uri);
 /* Has it scheme and network location? */
 bool slc_uri_is_absolute(struct sl_str uri);
+/* Can a client be opened with this URL? */
+int slc_url_check(const struct sluice_opts *opts, sluice_error **err);
 /* The MLflow variables of sluice_opts_from_env. */
 int slc_env_mlflow(struct sluice_opts *opts, sluice_error **err);
 
@@ -212,7 +214,9 @@ struct sluice_call {
     enum slc_state state;
     unsigned visit; /* dispatch's mark */
     _Atomic int is_cancelled;
-    _Atomic int is_paused; /* by a callback; cleared by sluice_resume */
+    _Atomic unsigned resumes; /* counts sluice_resume */
+    bool is_pausing;          /* a callback paused it, */
+    unsigned resumes_before;  /* when this many resumes had been: one that overtakes the pause counts */
     unsigned cancelled_before;
 
     CURL *easy;
@@ -241,6 +245,12 @@ struct sluice_call {
 
 SL_LIST_FUNCTIONS(slc_calls, struct sluice_call, link);
 
+/* Queued bytes of events at which reading stops, and starts again. */
+#define SLC_QUEUE_HIGH (64u << 10)
+#define SLC_QUEUE_LOW  (16u << 10)
+/* All header lines of a reply. */
+#define SLC_HEAD_MAX (256u << 10)
+
 /* Starts it on the client's multi. */
 int slc_call_start(struct sluice_client *client, struct sluice_request *request, const sluice_callbacks *callbacks,
                    void *arg, struct sluice_call **ret, sluice_error **err);
@@ -259,6 +269,13 @@ void slc_call_unlink(struct sluice_call *call);
 void slc_call_delete(struct sluice_call *call);
 /* Ends it as cancelled. */
 void slc_call_abort(struct sluice_call *call);
+
+/* The server has given a sign of life, or takes one. */
+void slc_call_idle_reset(struct sluice_call *call);
+/* By HTTP's rules or the caller's key. */
+bool slc_call_may_send_twice(const struct sluice_call *call);
+/* Tells libcurl all about the call (transfer.c). 0 or SL_E_NOMEM. */
+SL_MUST int slc_transfer_prepare(struct sluice_call *call);
 
 /* --- the client --- */
 
@@ -298,6 +315,8 @@ int slc_enter(struct sluice_client *client, bool may_be_callback, sluice_error *
 void slc_leave(struct sluice_client *client);
 void slc_waker_unref(struct slc_waker *waker);
 void slc_waker_wake(struct slc_waker *waker);
+/* What goes behind "Authorization: "; 0 also when there is nothing to send (origin.c). */
+SL_MUST int slc_authorization_make(struct sluice_client *client);
 int slc_watches_reserve(struct sluice_client *client);
 /* Drives until the call is over. The client is entered. */
 int slc_run(struct sluice_client *client, struct sluice_call *call, sluice_error **err);
