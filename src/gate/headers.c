@@ -18,11 +18,25 @@ static bool is_in(struct sl_str name, const struct sl_str *list, size_t n)
     return false;
 }
 
+/* Is there a Connection field that names others? Nearly always there is none: asked once a head. */
+static bool has_named_fields(const struct sl_headers *from)
+{
+    for (uint32_t i = 0; i < from->n; i++) {
+        if (SL_UNLIKELY(sl_str_case_eq(from->v[i].name, SL_STR("connection")))) {
+            struct sl_str value = from->v[i].value;
+            if (!sl_str_case_eq(value, SL_STR("keep-alive")) && !sl_str_case_eq(value, SL_STR("close"))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* Does a Connection field name it (RFC 9110 7.6.1)? */
 static bool is_named_by_connection(const struct sl_headers *from, struct sl_str name)
 {
     for (uint32_t i = 0; i < from->n; i++) {
-        if (SL_LIKELY(!sl_str_case_eq(from->v[i].name, SL_STR("connection")))) {
+        if (!sl_str_case_eq(from->v[i].name, SL_STR("connection"))) {
             continue;
         }
         struct sl_str rest = from->v[i].value, token;
@@ -59,11 +73,12 @@ int sl_headers_up(struct sl_xchg *x, struct sl_headers *io_headers)
     struct sl_arena *arena = &x->req->arena;
     const struct sl_headers *from = &x->req->msg.headers;
     struct sl_str agent = SL_STR_NONE;
+    bool has_named = has_named_fields(from);
     for (uint32_t i = 0; i < from->n; i++) {
         struct sl_str name = from->v[i].name;
         if (sl_str_case_eq(name, SL_STR("user-agent"))) {
             agent = from->v[i].value;
-        } else if (is_named_by_connection(from, name)) {
+        } else if (has_named && is_named_by_connection(from, name)) {
             continue;
         } else if (sl_str_case_eq(name, SL_STR("content-type"))) {
             content_type_keep(io_headers, from->v[i].value);
@@ -178,10 +193,11 @@ int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from)
 {
     struct sl_arena *arena = &x->req->arena;
     const struct sl_provider *provider = x->target->provider;
+    bool has_named = has_named_fields(from);
     for (uint32_t i = 0; i < from->n; i++) {
         struct sl_str name = from->v[i].name;
         if (is_in(name, down_dropped, SL_ARRAY_LEN(down_dropped)) || sl_header_is_hop_by_hop(name) ||
-            has_prefix_no_case(name, SL_STR("x-sluice-")) || is_named_by_connection(from, name)) {
+            has_prefix_no_case(name, SL_STR("x-sluice-")) || (has_named && is_named_by_connection(from, name))) {
             continue;
         }
         if (sl_str_case_eq(name, SL_STR("x-request-id")) || is_request_id(provider, name)) {

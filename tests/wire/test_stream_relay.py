@@ -110,6 +110,11 @@ def test_usage_that_the_client_asked_for_stays(lab, options):
     assert r.body.decode() == stream and lab.up.requests[-1].json()["stream_options"] == options
 
 
+def test_a_null_stream_options_is_none(lab):
+    r = lab.call(sends(A + END + event_of(USAGE_CHUNK) + DONE), stream=True, body={"stream_options": None})
+    assert r.body.decode() == A + END + DONE and lab.up.requests[-1].json()["stream_options"] == {"include_usage": True}
+
+
 def test_only_streams_are_asked_for_usage(lab):
     lab.call(lambda x: x.reply({"id": "x"}))
     assert "stream_options" not in lab.up.requests[-1].json()

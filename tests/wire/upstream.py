@@ -82,8 +82,9 @@ class Exchange:
         """Until the peer closed its end; returns the seconds that took, or None."""
         start = time.monotonic()
         while time.monotonic() - start < deadline:
-            ready, _, _ = select.select([self.conn], [], [], 0.5)
-            if ready:
+            poll = select.poll()
+            poll.register(self.conn, select.POLLIN)
+            if poll.poll(500):
                 try:
                     if not self.conn.recv(65536):
                         return time.monotonic() - start
