@@ -266,12 +266,12 @@ static bool type_fits(struct sl_xchg *x)
     if (!x->path->has_type || x->path->type == x->route->type) {
         return true;
     }
-    static const char *const words[] = { "chat completions", "completions", "embeddings" };
+    static const char *const words[] = { "a chat", "a completions", "an embeddings" }; /* MLflow's sentence */
     struct sl_llm_error error = {
         .type = SL_ERR_CALLER_INVALID_REQUEST,
         .param = SL_STR("model"),
-        .message = sl_arena_printf(&x->req->arena, "The route '%.*s' is of type %s and does not serve %s.",
-                                   SL_STR_ARG(x->route->name), sl_llm_type_name(x->route->type), words[x->path->type]),
+        .message = sl_arena_printf(&x->req->arena, "Endpoint '%.*s' is not %s endpoint: the type of this route is %s.",
+                                   SL_STR_ARG(x->route->name), words[x->path->type], sl_llm_type_name(x->route->type)),
     };
     sl_xchg_fail(x, &error);
     return false;

@@ -10,7 +10,8 @@ struct scan {
     size_t at;
     enum want want;
     unsigned depth;
-    bool has_constant; /* a number that JSON does not know and Python does */
+    bool has_constant; /* a number that JSON does not know and Python does: the first is at `constant_at` */
+    size_t constant_at;
     bool is_object[SL_JSON_DEPTH_MAX + 1];
 };
 
@@ -112,8 +113,11 @@ static bool word_skip(struct scan *sc)
     struct sl_str rest = sl_str_sub(sc->s, sc->at, sc->s.n);
     for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
         if (sl_str_has_prefix(rest, words[i])) {
+            if (i > 2 && !sc->has_constant) {
+                sc->has_constant = true;
+                sc->constant_at = sc->at;
+            }
             sc->at += words[i].n;
-            sc->has_constant |= i > 2;
             return true;
         }
     }
@@ -230,6 +234,9 @@ const char *sl_mf_json_fault(struct sl_str text, size_t *ret_char)
         if (sc.want == WANT_NOTHING && sc.at == text.n) {
             if (!sc.has_constant) {
                 fault = "Too many values"; /* it is JSON after all: a limit was passed */
+            } else if (text.n > SL_MF_CONSTANTS_MAX) {
+                fault = expecting_value;
+                sc.at = sc.constant_at;
             }
             break;
         }

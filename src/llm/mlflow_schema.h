@@ -134,6 +134,8 @@ void sl_mf_repr(struct sl_buf *out, struct sl_json_val v, struct sl_arena *arena
 SL_MUST int sl_mf_edits(const struct sl_json *doc, struct sl_json_edit *coercions, uint32_t n_coercions,
                         struct sl_json_edits *ret);
 
+/* Larger texts are held to JSON's numbers: they would have to be copied. */
+#define SL_MF_CONSTANTS_MAX 1048576
 /* What Python's decoder says of a text that is not JSON, and at which character. NULL: nothing, for it takes NaN and
  * Infinity for numbers. */
 const char *sl_mf_json_fault(struct sl_str text, size_t *ret_char);

@@ -62,6 +62,7 @@ REFUSED = [
     ("chat", b'{"a":[NaN,Infinity,-Infinity]}', "missing", ["body", "messages"]),
     ("comp", b'{"prompt":NaN}', "string_type", ["body", "prompt"]),
     ("emb", b'{"input":[NaN]}', "string_type", ["body", "input", "str"]),
+    ("chat", b'{"a":"' + b"x" * 1100000 + b'","b":NaN}', "json_invalid", ["body", 1100012]),
     ("chat", b"[" * 1000 + b"]" * 1000, "json_invalid", ["body", 512]),
     ("chat", b'{"messages":' + b"[" * 100000, "json_invalid", None),
 ]

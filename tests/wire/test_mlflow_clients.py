@@ -76,8 +76,9 @@ def test_6001_routes_in_pages(sluice, gateway, tmp_path):
     from mlflow.gateway import MlflowGatewayClient
 
     names = [f"route-{i}" for i in range(6001)]
+    config = json.dumps({**mocks(names), "server": {"timeouts": {"drain_delay": "0s"}}})  # JSON is YAML, and Python's YAML is slow
     began = time.monotonic()
-    daemon = sluice(mocks(names))
+    daemon = sluice(raw=config)
     assert daemon.call("GET", "/health").status == 200 and time.monotonic() - began < 10
     gateway.set_gateway_uri(daemon.url)
     assert [r.name for r in gateway.search_routes()] == names
@@ -180,6 +181,19 @@ def test_free_strings_stay_free(sluice, gateway):
     for name in names:
         assert gateway.get_route(name).name == name
         assert gateway.query(name, {"messages": MESSAGES})["choices"]
+
+
+def test_openai_clients_see_mlflows_sentences(sluice):
+    import openai
+
+    config = {"endpoints": [*mocks(["chat"])["endpoints"], *mocks(["emb"], "embeddings")["endpoints"]]}
+    client = openai.OpenAI(base_url=sluice(config).url + "/v1", api_key="x", max_retries=0)
+    with pytest.raises(openai.BadRequestError, match="Endpoint 'emb' is not a chat endpoint"):
+        client.chat.completions.create(model="emb", messages=MESSAGES)
+    with pytest.raises(openai.BadRequestError, match="Endpoint 'chat' is not a completions endpoint"):
+        client.completions.create(model="chat", prompt="x")
+    with pytest.raises(openai.BadRequestError, match="Endpoint 'chat' is not an embeddings endpoint"):
+        client.embeddings.create(model="chat", input="x")
 
 
 # --- sluice mlflow start ---
