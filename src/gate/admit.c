@@ -30,9 +30,11 @@ static size_t wait_format(uint64_t usec, char out[48])
 /* A sentence that says what to do; MLflow's words on its paths and on Databricks'. */
 static struct sl_str refusal_text(struct sl_xchg *x, const struct sl_limit_view *view)
 {
-    const struct sl_limit_rule *rule = &x->route->rules[view->rule];
+    /* MLflow names the first limit that refused, a sentence the one that makes the caller wait the longest. */
+    bool is_openai = x->dialect == &sl_dialect_openai;
+    const struct sl_limit_rule *rule = &x->route->rules[is_openai ? view->rule : view->first_refusing];
     unsigned long long calls = rule->calls;
-    if (x->dialect != &sl_dialect_openai) {
+    if (!is_openai) {
         return sl_arena_printf(&x->req->arena, "Rate limit exceeded: %llu per %u %s", calls, rule->multiple,
                                rule->unit);
     }

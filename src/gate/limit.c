@@ -269,6 +269,7 @@ static void view_make(const struct claim *claims, const struct sl_limit_rule *ru
                       struct sl_limit_view *ret)
 {
     struct sl_limit_view best = { 0 };
+    uint32_t first = n;
     for (uint32_t i = 0; i < n; i++) {
         struct counter *c = claims[i].counter;
         uint64_t used = counter_used(c, now);
@@ -288,7 +289,9 @@ static void view_make(const struct claim *claims, const struct sl_limit_rule *ru
         if (i == 0 || is_tighter) {
             best = v;
         }
+        first = v.is_refused ? SL_MIN(first, i) : first;
     }
+    best.first_refusing = first;
     *ret = best;
 }
 

@@ -44,11 +44,12 @@ struct sl_limit_subject {
     struct sl_str principal;
 };
 
-/* What the client is told: of the rule that refused (the one with the longest wait), else of the one that leaves the
- * fewest calls. */
+/* What the client is told: of the rule that refused with the longest wait, else of the one that leaves the fewest
+ * calls. */
 struct sl_limit_view {
     bool is_refused;
-    uint32_t rule; /* its index */
+    uint32_t first_refusing; /* index of the first rule that did */
+    uint32_t rule;           /* its index */
     uint64_t calls, remaining;
     uint64_t reset_usec; /* until the window is over; 0: none is open */
 };

@@ -218,7 +218,7 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
 /* Windows beyond this are as good as endless, and must not overflow when added to a time. */
 #define PERIOD_MAX_USEC ((uint64_t)1 << 62)
 
-/* "minute", "5 minutes": an optional number and a unit. */
+/* "minute", "5 minutes": an optional number and a unit. 0 is read as 1, as MLflow does. */
 static int period_parse(struct sl_str text, struct sl_limit_rule *ret)
 {
     uint64_t n = 1;
@@ -227,9 +227,10 @@ static int period_parse(struct sl_str text, struct sl_limit_rule *ret)
     while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
         digits++;
     }
-    if (digits && (sl_parse_u64(sl_str_sub(text, 0, digits), 1, UINT32_MAX, &n) < 0)) {
+    if (digits && (sl_parse_u64(sl_str_sub(text, 0, digits), 0, UINT32_MAX, &n) < 0)) {
         return SL_E_INVAL;
     }
+    n = n ? n : 1;
     struct sl_str unit = sl_str_trim(sl_str_sub(text, digits, text.n));
     if (unit.n > 1 && (unit.p[unit.n - 1] | 0x20) == 's') {
         unit.n--;
@@ -246,16 +247,19 @@ static int period_parse(struct sl_str text, struct sl_limit_rule *ret)
     return SL_E_INVAL;
 }
 
-/* Up to the next of ";,|", behind which another limit may follow. */
-static struct sl_str limit_cut(struct sl_str *io_rest)
+/* Up to the next of ";,|", behind which another limit follows. False: there is none. */
+static bool limit_cut(struct sl_str *io_rest, struct sl_str *ret_part)
 {
+    if (!io_rest->p) {
+        return false;
+    }
     size_t n = 0;
     while (n < io_rest->n && !strchr(";,|", io_rest->p[n])) {
         n++;
     }
-    struct sl_str part = sl_str_sub(*io_rest, 0, n);
-    *io_rest = sl_str_sub(*io_rest, SL_MIN(n + 1, io_rest->n), io_rest->n);
-    return part;
+    *ret_part = sl_str_sub(*io_rest, 0, n);
+    *io_rest = n < io_rest->n ? sl_str_sub(*io_rest, n + 1, io_rest->n) : SL_STR_NONE;
+    return true;
 }
 
 /* "100/hour", "100 per 5 minutes": what may follow the first limit. */
@@ -270,7 +274,9 @@ static int limit_parse(struct sl_str text, struct sl_limit_rule *ret)
         return SL_E_INVAL;
     }
     struct sl_str rest = sl_str_trim(sl_str_sub(text, digits, text.n));
-    size_t skip = sl_str_has_prefix(rest, SL_STR("per")) ? 3 : sl_str_has_prefix(rest, SL_STR("/")) ? 1 : 0;
+    size_t skip = sl_str_case_eq(sl_str_sub(rest, 0, SL_MIN(rest.n, (size_t)3)), SL_STR("per")) ? 3
+                  : sl_str_has_prefix(rest, SL_STR("/"))                                        ? 1
+                                                                                                : 0;
     return skip ? period_parse(sl_str_sub(rest, skip, rest.n), ret) : SL_E_INVAL;
 }
 
@@ -279,12 +285,13 @@ static int limit_parse(struct sl_str text, struct sl_limit_rule *ret)
 static int rules_parse(struct sl_str text, struct sl_route *route)
 {
     struct sl_limit_rule rules[SL_LIMIT_RULES_MAX] = { { .calls = route->limit.calls, .key = SL_LIMIT_USER } };
-    if (period_parse(limit_cut(&text), &rules[0]) < 0) {
-        return SL_E_INVAL;
-    }
-    uint32_t n = 1;
-    while (text.n && n < SL_LIMIT_RULES_MAX && limit_parse(limit_cut(&text), &rules[n]) == 0) {
-        rules[n++].key = SL_LIMIT_USER;
+    struct sl_str part;
+    uint32_t n = 0;
+    for (; limit_cut(&text, &part); n++) {
+        if (n == SL_LIMIT_RULES_MAX || (n ? limit_parse(part, &rules[n]) : period_parse(part, &rules[0])) < 0) {
+            return SL_E_INVAL;
+        }
+        rules[n].key = SL_LIMIT_USER;
     }
     route->rules = SL_ARENA_ARRAY(&route->arena, struct sl_limit_rule, n);
     if (!route->rules) {
@@ -297,8 +304,9 @@ static int rules_parse(struct sl_str text, struct sl_route *route)
 
 static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
 {
-    static const char text[] = "Failed to parse the rate limit configuration. `calls` must be a number from 0 and "
-                               "`renewal_period` like minute, 5 minutes, hour, day";
+    static const char text[] =
+        "Failed to parse the rate limit configuration. `calls` must be a number from 0 and "
+        "`renewal_period` like minute, 5 minutes, hour, day, or several limits like minute;100/hour";
     const struct sl_val *limit = sl_val_find(entry, "limit");
     if (!limit || limit->kind == SL_VAL_NULL) {
         return 0;

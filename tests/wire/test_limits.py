@@ -4,12 +4,13 @@ import json
 import re
 import signal
 import socket
+import subprocess
 import threading
 
 import openai
 import pytest
 
-from harness import CHAT, CHAT_REPLY, chat_route, wait_for
+from harness import BIN, CHAT, CHAT_REPLY, chat_route, wait_for
 
 MESSAGES = {"messages": [{"role": "user", "content": "hello"}]}
 INVOKE = "/gateway/chat/invocations"
@@ -63,7 +64,25 @@ def test_several_windows_in_one_period(sluice):
 
     for _ in range(3):
         wait_for(passed, "a new second")
-    assert daemon.call("POST", INVOKE, MESSAGES).json() == {"error": "Rate limit exceeded: 3 per 1 hour"}
+    # While both refuse, the first one is named, and the wait is the longer one's.
+    r = daemon.call("POST", INVOKE, MESSAGES)
+    assert r.status == 429 and numbers(r)[:2] == ("3", "0") and seconds(numbers(r)[2]) > 3500
+    wait_for(lambda: daemon.call("POST", INVOKE, MESSAGES).json() == {"error": "Rate limit exceeded: 3 per 1 hour"}, "the second's end")
+
+
+@pytest.mark.parametrize("period, is_good", [
+    ("minute", True), ("5 Minutes", True), ("0 minute", True), ("2days", True), (" month ", True), ("minute; 100/hour", True),
+    ("second,3 PER 2 days|9/year", True), ("minute;" + ";".join(f"{i}/{i} hours" for i in range(1, 16)), True),
+    ("minute;" + ";".join(f"{i}/{i} hours" for i in range(1, 17)), False),
+    ("", False), ("minute;", False), ("minute;hour", False), ("minute;5", False), ("minute/hour", False), ("5", False), ("fortnight", False),
+    ("-1 minute", False), ("minute;-5/hour", False), ("99999999999 days", False), ("4294967295 years", True),
+])
+def test_grammar_of_renewal_period(tmp_path, period, is_good):
+    path = tmp_path / "sluice.yaml"
+    path.write_text(json.dumps(limited(5, period)))
+    done = subprocess.run([BIN, "check", "-c", str(path)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode == 0) == is_good, done.stderr
+    assert is_good or "limit: Failed to parse the rate limit configuration. " in done.stderr
 
 
 def test_openai_client_sees_a_rate_limit_error(sluice):

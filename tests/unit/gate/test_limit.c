@@ -145,6 +145,7 @@ static void several_hold_together_all_or_none(void **state)
     assert_int_equal(v.remaining, 0);
     v = take_many(limiter, "chat", "a", rules, 2, T0 + SEC);
     assert_true(v.is_refused); /* by both: the longer wait is told */
+    assert_int_equal(v.first_refusing, 0);
     assert_int_equal(v.rule, 1);
     assert_int_equal(v.reset_usec, HOUR - SEC);
     sl_limiter_free(limiter);
