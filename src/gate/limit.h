@@ -18,7 +18,7 @@
 
 /* Rules that may hold for one call. */
 #define SL_LIMIT_RULES_MAX 16
-/* Counters of principals, over all routes: about 30 MiB with ordinary names. Beyond it those whose window is over go;
+/* Counters of principals, over all routes: about 20 MiB with ordinary names. Beyond it those whose window is over go;
  * if there is none, newcomers of a route share one counter. Counters of routes are bounded by the routes. */
 #define SL_LIMIT_USERS_MAX 131072
 
