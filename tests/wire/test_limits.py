@@ -207,6 +207,19 @@ def test_principals_count_apart(sluice):
     sock.close()
 
 
+def test_keys_of_one_principal_count_together(sluice):
+    keys = [{"name": n, "principal": p, "role": "query", "key": "sk-sluice-" + n * 43} for n, p in (("a", "ann"), ("b", "ann"), ("c", "cid"))]
+    daemon = sluice(limited(2, auth={"admin_key": "sk-sluice-" + "x" * 43, "keys": keys}))
+
+    def call(name):
+        r = daemon.call("POST", INVOKE, MESSAGES, [("Authorization", "Bearer sk-sluice-" + name * 43)])
+        return r.status, r.get("x-ratelimit-remaining-requests")
+
+    assert [call(n) for n in "abca"] == [(200, "1"), (200, "0"), (200, "1"), (429, "0")]
+    r = daemon.call("POST", INVOKE, MESSAGES)  # nobody: learns nothing about the route
+    assert (r.status, numbers(r)) == (401, (None, None, None))
+
+
 def burst(daemon, n_threads, n_each):
     """Statuses of that many calls, all at once over that many connections."""
     statuses, failed = [], []

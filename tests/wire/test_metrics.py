@@ -207,6 +207,32 @@ def test_attempt_that_fails_before_one_that_does_not(sluice, upstream):
     assert own < up_time and up_time > 200
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", INVOKE])
+def test_stream_that_breaks(sluice, upstream, path):
+    def handler(ex):
+        ex.stream_head()
+        ex.event(delta("a"))
+        ex.close()
+
+    up = upstream(handler)
+    daemon = sluice({"endpoints": [chat_route(up.base)]})
+    r = daemon.call("POST", path, {**CHAT, "stream": True} if path.startswith("/v1") else {**MESSAGES, "stream": True})
+    assert (r.status, r.complete) == (200, True)
+    assert daemon.log_line(r.get("x-request-id"))["error_type"] == "provider_stream_broken"
+    page = Page(daemon)
+    assert page.sum("sluice_requests_total", status="200", error_type="provider_stream_broken", stream="true") == 1
+    assert page.sum("sluice_attempts_total", outcome="error", reason="provider_stream_broken") == 1
+    assert page.sum("sluice_usage_missing_total") == 0
+
+
+def test_upstream_that_is_silent(sluice, upstream):
+    up = upstream(lambda ex: ex.wait_closed())
+    daemon = sluice({"endpoints": [chat_route(up.base, timeouts={"first_byte": "100ms"})]})
+    r = daemon.call("POST", "/v1/chat/completions", CHAT)
+    assert (r.status, r.get("x-sluice-error-type")) == (504, "provider_timeout_first_byte")
+    assert Page(daemon).sum("sluice_attempts_total", outcome="error", reason="provider_timeout_first_byte") == 1
+
+
 def test_client_gone(sluice, upstream):
     held = threading.Event()
 
