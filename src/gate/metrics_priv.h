@@ -9,6 +9,8 @@
 #include "gate/metrics.h"
 
 #define SL_METRIC_LABELS_MAX 7
+/* Of one series: a histogram's sum and buckets. */
+#define SL_METRIC_VALUES_MAX 32
 
 enum sl_metric_kind { SL_METRIC_IS_COUNTER, SL_METRIC_IS_GAUGE, SL_METRIC_IS_SECONDS, SL_METRIC_IS_TOKENS };
 

@@ -5,6 +5,9 @@
 
 #include "gate/metrics_priv.h"
 
+/* The labels of one series: names of routes and models, escaped. */
+#define LABELS_MAX (1u << 20)
+
 /* A label's value; numbers into `room`. */
 static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric_label label, char room[24])
 {
@@ -60,29 +63,18 @@ static void value_escape(struct sl_buf *out, struct sl_str s)
     }
 }
 
-/* `{a="b",…}`; `le` (or NULL) comes last. */
-static void labels_write(struct sl_buf *out, const struct sl_metric_family *family, const struct sl_metric_key *key,
-                         const char *le)
+/* `a="b",c="d"`. */
+static void labels_add(struct sl_buf *out, const struct sl_metric_family *family, const struct sl_metric_key *key)
 {
     char room[24];
-    char before = '{';
     for (size_t i = 0; i < SL_METRIC_LABELS_MAX && family->labels[i] != LB_END; i++) {
-        sl_buf_add_char(out, before);
+        if (i) {
+            sl_buf_add_char(out, ',');
+        }
         sl_buf_add_c(out, sl_metric_label_rows[family->labels[i]].name);
         sl_buf_add_lit(out, "=\"");
         value_escape(out, label_value(key, family->labels[i], room));
         sl_buf_add_char(out, '"');
-        before = ',';
-    }
-    if (le) {
-        sl_buf_add_char(out, before);
-        sl_buf_add_lit(out, "le=\"");
-        sl_buf_add_c(out, le);
-        sl_buf_add_char(out, '"');
-        before = ',';
-    }
-    if (before == ',') {
-        sl_buf_add_char(out, '}');
     }
 }
 
@@ -96,30 +88,51 @@ static void scaled_write(struct sl_buf *out, uint64_t value, uint32_t scale)
     sl_buf_add_char(out, '\n');
 }
 
-static void histogram_write(struct sl_buf *out, const struct sl_metric_family *family, const struct sl_metric_key *key,
-                            const uint64_t *v)
+/* The page, and what is used again from line to line. */
+struct page {
+    struct sl_buf *out;
+    struct sl_buf labels;                  /* of the series being written */
+    char bounds[SL_METRIC_VALUES_MAX][24]; /* of the family's buckets, as `le` spells them */
+};
+
+static void labels_make(struct page *page, const struct sl_metric_family *family, const struct sl_metric_key *key)
 {
-    uint32_t scale = family->kind == SL_METRIC_IS_SECONDS ? 1000000 : 1;
+    sl_buf_reset(&page->labels);
+    labels_add(&page->labels, family, key);
+    if (sl_buf_status(&page->labels) < 0) {
+        page->out->status = sl_buf_status(&page->labels);
+    }
+}
+
+/* `name_suffix{labels,le="…"} value` */
+static void sample_write(struct page *page, const struct sl_metric_family *family, const char *suffix, const char *le,
+                         uint64_t value, uint32_t scale)
+{
+    struct sl_buf *out = page->out;
+    sl_buf_add_c(out, family->name);
+    sl_buf_add_c(out, suffix);
+    if (page->labels.len || le) {
+        sl_buf_add_char(out, '{');
+        sl_buf_add_str(out, sl_buf_str(&page->labels));
+        if (le) {
+            sl_buf_add_c(out, page->labels.len ? ",le=\"" : "le=\"");
+            sl_buf_add_c(out, le);
+            sl_buf_add_char(out, '"');
+        }
+        sl_buf_add_char(out, '}');
+    }
+    scaled_write(out, value, scale);
+}
+
+static void histogram_write(struct page *page, const struct sl_metric_family *family, const uint64_t *v)
+{
     uint64_t count = 0;
     for (size_t i = 0; i <= family->n_buckets; i++) {
-        char le[32] = "+Inf";
-        if (i < family->n_buckets) {
-            snprintf(le, sizeof(le), "%.10g", (double)family->buckets[i] / scale);
-        }
         count += v[1 + i];
-        sl_buf_add_c(out, family->name);
-        sl_buf_add_lit(out, "_bucket");
-        labels_write(out, family, key, le);
-        scaled_write(out, count, 1);
+        sample_write(page, family, "_bucket", page->bounds[i], count, 1);
     }
-    sl_buf_add_c(out, family->name);
-    sl_buf_add_lit(out, "_sum");
-    labels_write(out, family, key, NULL);
-    scaled_write(out, v[0], scale);
-    sl_buf_add_c(out, family->name);
-    sl_buf_add_lit(out, "_count");
-    labels_write(out, family, key, NULL);
-    scaled_write(out, count, 1);
+    sample_write(page, family, "_sum", NULL, v[0], family->kind == SL_METRIC_IS_SECONDS ? 1000000 : 1);
+    sample_write(page, family, "_count", NULL, count, 1);
 }
 
 /* By metric, then by what its labels say: equal ones of several workers stand together. */
@@ -180,9 +193,9 @@ static int series_collect(struct sl_metrics *metrics, struct sl_metric_series **
 }
 
 /* The series at the front that are one: summed and written. Returns how many. */
-static size_t series_write(struct sl_buf *out, struct sl_metric_series *const *all, size_t n)
+static size_t series_write(struct page *page, struct sl_metric_series *const *all, size_t n)
 {
-    uint64_t sum[32] = { 0 };
+    uint64_t sum[SL_METRIC_VALUES_MAX] = { 0 };
     const struct sl_metric_family *family = &sl_metric_families[all[0]->metric];
     size_t n_values = sl_metric_value_count(all[0]->metric);
     SL_ASSERT(n_values <= SL_ARRAY_LEN(sum));
@@ -192,14 +205,24 @@ static size_t series_write(struct sl_buf *out, struct sl_metric_series *const *a
             sum[i] += atomic_load_explicit(&all[same]->v[i], memory_order_relaxed);
         }
     }
+    labels_make(page, family, &all[0]->key);
     if (family->buckets) {
-        histogram_write(out, family, &all[0]->key, sum);
+        histogram_write(page, family, sum);
     } else {
-        sl_buf_add_c(out, family->name);
-        labels_write(out, family, &all[0]->key, NULL);
-        scaled_write(out, sum[0], 1);
+        sample_write(page, family, "", NULL, sum[0], 1);
     }
     return same;
+}
+
+static void family_begin(struct page *page, const struct sl_metric_family *family)
+{
+    sl_buf_printf(page->out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
+                  sl_metric_type_word(family));
+    uint32_t scale = family->kind == SL_METRIC_IS_SECONDS ? 1000000 : 1;
+    for (size_t i = 0; i < family->n_buckets; i++) {
+        snprintf(page->bounds[i], sizeof(page->bounds[i]), "%.10g", (double)family->buckets[i] / scale);
+    }
+    strcpy(page->bounds[family->n_buckets], "+Inf");
 }
 
 void sl_metrics_write(struct sl_metrics *metrics, const struct sl_metric_reading *readings, size_t n_readings,
@@ -211,27 +234,27 @@ void sl_metrics_write(struct sl_metrics *metrics, const struct sl_metric_reading
         out->status = SL_E_NOMEM;
         return;
     }
+    struct page page = { .out = out, .labels = SL_BUF_INIT(LABELS_MAX) };
     for (size_t m = 0; m < SL_METRIC_COUNT; m++) {
         const struct sl_metric_family *family = &sl_metric_families[m];
-        sl_buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
-                      sl_metric_type_word(family));
-        size_t before = at;
+        family_begin(&page, family);
+        bool is_written = false;
         while (at < n && all[at]->metric == m) {
-            at += series_write(out, all + at, n - at);
+            at += series_write(&page, all + at, n - at);
+            is_written = true;
         }
-        bool is_read = false;
         for (size_t i = 0; i < n_readings; i++) {
             if (readings[i].metric == m) {
                 struct sl_metric_key key = { .word = readings[i].word };
-                sl_buf_add_c(out, family->name);
-                labels_write(out, family, &key, NULL);
-                scaled_write(out, readings[i].value, readings[i].scale);
-                is_read = true;
+                labels_make(&page, family, &key);
+                sample_write(&page, family, "", NULL, readings[i].value, readings[i].scale);
+                is_written = true;
             }
         }
-        if (at == before && !is_read && family->kind == SL_METRIC_IS_COUNTER && family->labels[0] == LB_END) {
+        if (!is_written && family->kind == SL_METRIC_IS_COUNTER && family->labels[0] == LB_END) {
             sl_buf_printf(out, "%s 0\n", family->name);
         }
     }
+    sl_buf_done(&page.labels);
     free(all);
 }
