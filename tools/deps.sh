@@ -4,7 +4,7 @@
 set -eu
 
 build="build-essential meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev zlib1g-dev node-llhttp libcurl4-openssl-dev"
-test="$build libcmocka-dev clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl"
+test="$build git python3 libcmocka-dev clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl"
 bench="$test libsimdjson-dev nginx-light haproxy"
 
 case "${1:-build}" in

@@ -280,3 +280,14 @@ def test_mlflows_command_and_its_options(tmp_path):
     ]:
         done = sluice(*args)
         assert done.returncode == 2 and text in done.stderr, done.stderr
+
+
+def test_the_environment_names_the_file(tmp_path):
+    good, bad = tmp_path / "good.yaml", tmp_path / "bad.yaml"
+    good.write_text(FINE)
+    bad.write_text("nonsense")
+    env = {**ENV, "SLUICE_CONFIG": str(good), "MLFLOW_GATEWAY_CONFIG": str(bad)}
+    assert sluice("check", env=env).returncode == 0
+    assert sluice("check", env={**env, "SLUICE_CONFIG": ""}).returncode == 1
+    assert sluice("check", "-c", bad, env=env).returncode == 1
+    assert "embedded default" in sluice("check").stdout

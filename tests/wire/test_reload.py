@@ -10,7 +10,7 @@ import threading
 import pytest
 import yaml
 
-from harness import CHAT, CHAT_REPLY, Conn, chat_route, wait_for
+from harness import BIN, CHAT, CHAT_REPLY, Conn, chat_route, free_port, wait_for
 
 
 def config(*names, **more):
@@ -276,3 +276,73 @@ def test_sigusr1_reopens_the_access_log(sluice):
     assert daemon.call("GET", "/health", headers=[("x-request-id", "second")]).status == 200
     daemon.log_line("second")
     assert "first" in rotated.read_text() and "second" not in rotated.read_text()
+
+
+def test_limits_and_counters_outlive_a_reload(sluice):
+    value = config("a")
+    value["endpoints"][0]["limit"] = {"calls": 3, "renewal_period": "hour"}
+    daemon = sluice(value)
+
+    def call():
+        return daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": "a"}).status
+
+    def metric(name):
+        lines = daemon.call("GET", "/metrics").body.decode().splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+    assert [call(), call()] == [200, 200]
+    before = metric("sluice_requests_total{")
+    new = logged(config("a", "b"), daemon)
+    new["endpoints"][0]["limit"] = {"calls": 3, "renewal_period": "hour"}
+    write(daemon.dir / "sluice.yaml", new)
+    daemon.proc.send_signal(signal.SIGHUP)
+    says(daemon, "version 2")
+    assert [call(), call()] == [200, 429]
+    assert metric("sluice_requests_total{") > before
+    assert metric('sluice_config_reload_total{result="ok"}') == 1 and metric("sluice_config_version") == 2
+    write(daemon.dir / "sluice.yaml", "nonsense")
+    daemon.proc.send_signal(signal.SIGHUP)
+    says(daemon, "is refused")
+    assert metric('sluice_config_reload_total{result="refused"}') == 1 and metric("sluice_config_version") == 2
+
+
+def test_a_reload_cannot_open_the_gateway_to_the_network(sluice):
+    """Without an auth section only loopback may be served: that holds for what comes later, too."""
+    port = free_port()
+    open_to_all = {**config("a"), "server": {"listen": f"0.0.0.0:{port}", "timeouts": {"drain_delay": "0s"}}}
+    path = sluice({**open_to_all, "auth": "none"}, args=["--listen", f"0.0.0.0:{port}"], ready=False)
+    wait_for(lambda: "listening on" in path.stderr, path.stderr)
+    write(path.dir / "sluice.yaml", open_to_all)
+    path.proc.send_signal(signal.SIGHUP)
+    says(path, "is refused")
+    assert "no auth is configured" in path.stderr
+
+
+def test_mlflows_command_reloads_within_two_seconds(tmp_path):
+    """MLflow's own tests wait so long after each edit."""
+    path, port = tmp_path / "c.yaml", free_port()
+    write(path, config("a"))
+    proc = subprocess.Popen([BIN, "mlflow", "start", "--config-path", str(path), "--host", "localhost", "--port", str(port), "--workers", "2"],
+                            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    def names():
+        conn = Conn(port)
+        try:
+            return [r["name"] for r in conn.request("GET", "/api/2.0/endpoints/").reply().json()["endpoints"]]
+        finally:
+            conn.close()
+
+    def up():
+        try:
+            return names() == ["a"]
+        except OSError:
+            return False
+
+    try:
+        wait_for(up, "listening")
+        for want in (["a", "b"], ["c"]):
+            write(path, config(*want))
+            wait_for(lambda: names() == want, f"routes {want}", 2)
+    finally:
+        proc.send_signal(signal.SIGINT)
+        assert proc.wait(20) == 0
