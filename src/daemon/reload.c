@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/reload.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,6 +31,7 @@ struct sl_conf_load *sl_conf_load_new(const char *path, const struct sl_config_o
     load->files.arena = &load->arena;
     /* On failure there is no configuration, and the problems say why. */
     SL_IGNORE(sl_config_load(path, over, &load->arena, &load->problems, &load->files, &load->config) < 0);
+    malloc_trim(0); /* the file's tree is gone: as much again as what stays */
     return load;
 }
 
@@ -169,6 +171,7 @@ static void accepted_keep(struct sl_reload *reload, struct sl_conf_load *load)
     }
     sl_conf_load_free(reload->good);
     reload->good = reload->last = load;
+    malloc_trim(0);
 }
 
 static int load_apply(struct sl_reload *reload, struct sl_conf_load *load)
