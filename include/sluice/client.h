@@ -164,9 +164,9 @@ int sluice_opts_set_msec(sluice_opts *opts, const char *name, int64_t msec, slui
 
 /* Replaces the clock behind timeouts and waits: microseconds, never backwards. NULL: the system's. */
 void sluice_opts_set_clock(sluice_opts *opts, uint64_t (*now_usec)(void *arg), void *arg);
-/* Replaces the transport's beginning: `fn` gets a struct sockaddr and its size and returns a connected stream socket,
- * which the client then owns, or -1. NULL: the library's own sockets. */
-void sluice_opts_set_connect(sluice_opts *opts, int (*fn)(void *arg, const void *sockaddr, size_t size), void *arg);
+/* Replaces where sockets come from (a network namespace, a mark, a bound address): `fn` gets what socket(2) does and
+ * returns a new socket, which the client connects and owns, or -1. NULL: the library's own. */
+void sluice_opts_set_socket(sluice_opts *opts, int (*fn)(void *arg, int family, int type, int protocol), void *arg);
 
 /* ---- clients ---------------------------------------------------------------------------------------------------- */
 

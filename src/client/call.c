@@ -81,6 +81,13 @@ void slc_call_abort(struct sluice_call *call)
     end_failed(call, SLUICE_ECANCELLED, "the call was cancelled");
 }
 
+void slc_call_fail_memory(struct sluice_call *call)
+{
+    if (call->state == SLC_SENDING) {
+        end_failed(call, SLUICE_ENOMEM, "out of memory");
+    }
+}
+
 static void end_ok(struct sluice_call *call)
 {
     struct sluice_result *result = slc_result_new(&call->alloc);
@@ -345,9 +352,8 @@ static void attempt_begin(struct sluice_call *call)
     call->head_is_over = call->is_stream = call->is_curl_paused = false;
     call->state = SLC_SENDING;
     slc_call_idle_reset(call);
-    CURLMcode r = curl_multi_add_handle(call->client->multi, call->easy);
-    if (r != CURLM_OK) {
-        end_failed(call, SLUICE_ENOMEM, "%s", curl_multi_strerror(r));
+    if (slc_multi_ready(call->client) < 0 || curl_multi_add_handle(call->client->multi, call->easy) != CURLM_OK) {
+        end_failed(call, SLUICE_ENOMEM, "out of memory");
         return;
     }
     call->is_added = true;

@@ -124,13 +124,9 @@ static int perform(sluice_client *client, const sluice_request *request, const s
     r = slc_call_start(client, (struct sluice_request *)(uintptr_t)request, callbacks, arg, &call, err);
     if (r == 0) {
         call->is_blocking = true;
-        r = slc_run(client, call, err);
-        if (r == 0) {
-            r = call->code;
-            outcome_give(call, result, err);
-        } else {
-            slc_call_abort(call);
-        }
+        slc_run(client, call);
+        r = call->code;
+        outcome_give(call, result, err);
         slc_call_delete(call);
     }
     slc_leave(client);

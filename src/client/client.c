@@ -184,6 +184,38 @@ static int on_curl_timer(CURLM *multi, long msec, void *arg)
 
 /* --- opening --- */
 
+int slc_multi_ready(struct sluice_client *client)
+{
+    if (client->multi) {
+        return 0;
+    }
+    CURLM *multi = curl_multi_init();
+    if (multi && !curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) &&
+        !curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client) &&
+        !curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) &&
+        !curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client) &&
+        !curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS) &&
+        !curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)client->opts->max_connections)) {
+        client->multi = multi;
+        return 0;
+    }
+    curl_multi_cleanup(multi);
+    return SL_E_NOMEM;
+}
+
+/* A multi that ran out of memory is not to be trusted (libcurl 7.88 leaves a destroyed table in its socket hash and
+ * divides by its size at the next use): its calls end, and the next one gets another. */
+static void multi_drop(struct sluice_client *client)
+{
+    for (struct sluice_call *call = slc_calls_first(&client->calls); call; call = slc_calls_next(call)) {
+        slc_call_fail_memory(call);
+    }
+    curl_multi_cleanup(client->multi);
+    client->multi = NULL;
+    client->n_watches = 0;
+    client->curl_due = SLC_NEVER;
+}
+
 static void client_delete(struct sluice_client *client)
 {
     struct sluice_call *call;
@@ -210,17 +242,6 @@ static void client_delete(struct sluice_client *client)
     sl_alloc_free(&alloc, client);
 }
 
-static bool multi_make(struct sluice_client *client)
-{
-    client->multi = curl_multi_init();
-    return client->multi && !curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_curl_socket) &&
-           !curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client) &&
-           !curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) &&
-           !curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client) &&
-           !curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, KEPT_CONNECTIONS) &&
-           !curl_multi_setopt(client->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)client->opts->max_connections);
-}
-
 static int client_make(const struct sluice_opts *opts, sluice_client **ret, sluice_error **err)
 {
     int r = slc_url_check(opts, err);
@@ -239,7 +260,7 @@ static int client_make(const struct sluice_opts *opts, sluice_client **ret, slui
     client->opts = client->base ? slc_opts_copy(opts) : NULL;
     client->waker = client->opts ? waker_new(&client->alloc) : NULL;
     if (!client->waker || slc_authorization_make(client) < 0 || slc_watches_reserve(client) < 0 ||
-        !multi_make(client)) {
+        slc_multi_ready(client) < 0) {
         client_delete(client);
         return slc_fail(&opts->alloc, err, SLUICE_ENOMEM, "out of memory or descriptors");
     }
@@ -382,11 +403,11 @@ static CURLMcode curl_turn(struct sluice_client *client, int fd, int events)
     return r;
 }
 
-static int client_turn(struct sluice_client *client, int fd, int events, sluice_error **err)
+static void client_turn(struct sluice_client *client, int fd, int events)
 {
-    CURLMcode r = curl_turn(client, fd, events);
+    CURLMcode r = client->multi ? curl_turn(client, fd, events) : CURLM_OK;
     int left;
-    for (CURLMsg *msg; (msg = curl_multi_info_read(client->multi, &left));) {
+    for (CURLMsg *msg; client->multi && (msg = curl_multi_info_read(client->multi, &left));) {
         if (msg->msg == CURLMSG_DONE) {
             char *call = NULL;
             CURLcode result = msg->data.result; /* gone with the handle */
@@ -394,15 +415,14 @@ static int client_turn(struct sluice_client *client, int fd, int events, sluice_
             slc_call_on_done((struct sluice_call *)(void *)call, result);
         }
     }
+    if (r != CURLM_OK && r != CURLM_BAD_SOCKET) {
+        multi_drop(client);
+    }
     uint64_t now = slc_now(client);
     for (struct sluice_call *call = slc_calls_first(&client->calls); call; call = slc_calls_next(call)) {
         slc_call_on_time(call, now);
     }
     client_dispatch(client);
-    if (r != CURLM_OK && r != CURLM_BAD_SOCKET) {
-        return slc_fail(&client->alloc, err, SLUICE_ENOMEM, "%s", curl_multi_strerror(r));
-    }
-    return 0;
 }
 
 /* Milliseconds for poll, rounded up. */
@@ -415,7 +435,7 @@ static int64_t due_msec(const struct sluice_client *client)
     return due <= now ? 0 : (int64_t)((due - now + SLC_USEC_PER_MSEC - 1) / SLC_USEC_PER_MSEC);
 }
 
-static int client_wait(struct sluice_client *client, int64_t msec, sluice_error **err)
+static void client_wait(struct sluice_client *client, int64_t msec)
 {
     int64_t due = due_msec(client);
     int64_t wait = due < 0 ? msec : msec < 0 ? due : SL_MIN(due, msec);
@@ -428,28 +448,25 @@ static int client_wait(struct sluice_client *client, int64_t msec, sluice_error 
     }
     int n_ready = poll(client->polls, n, wait > INT32_MAX ? INT32_MAX : (int)wait);
     if (n_ready <= 0) {
-        return client_turn(client, -1, 0, err); /* time passed, or a signal came */
+        client_turn(client, -1, 0); /* time passed, or a signal came */
+        return;
     }
-    int r = 0;
-    for (nfds_t i = 0; i < n && r == 0; i++) {
-        short got = client->polls[i].revents;
+    for (nfds_t i = 0; i < n; i++) {
+        short got = client->polls[i].revents; /* a callback's new calls may have moved them */
         int events = (got & (POLLIN | POLLHUP) ? SLUICE_READ : 0) | (got & POLLOUT ? SLUICE_WRITE : 0) |
                      (got & (POLLERR | POLLNVAL) ? SLUICE_FAULT : 0);
         if (events) {
-            r = client_turn(client, client->polls[i].fd, events, err);
+            client_turn(client, client->polls[i].fd, events);
         }
     }
-    return r;
 }
 
-int slc_run(struct sluice_client *client, struct sluice_call *call, sluice_error **err)
+void slc_run(struct sluice_client *client, struct sluice_call *call)
 {
-    int r = 0;
     /* A pushed call is unlinked when its end was told. */
-    while (r == 0 && call->client && (call->is_pushed || call->state != SLC_DONE)) {
-        r = client_wait(client, -1, err);
+    while (call->client && (call->is_pushed || call->state != SLC_DONE)) {
+        client_wait(client, -1);
     }
-    return r;
 }
 
 /* --- public --- */
@@ -482,7 +499,7 @@ int sluice_drive(sluice_client *client, int fd, int events, sluice_error **err)
 {
     int r = slc_enter(client, false, err);
     if (r == 0) {
-        r = client_turn(client, fd, events, err);
+        client_turn(client, fd, events);
         slc_leave(client);
     }
     return r;
@@ -492,7 +509,7 @@ int sluice_wait(sluice_client *client, int64_t msec, sluice_error **err)
 {
     int r = slc_enter(client, false, err);
     if (r == 0) {
-        r = client_wait(client, msec, err);
+        client_wait(client, msec);
         slc_leave(client);
     }
     return r;

@@ -256,10 +256,10 @@ void sluice_opts_set_clock(sluice_opts *opts, uint64_t (*now_usec)(void *arg), v
     opts->clock_arg = arg;
 }
 
-void sluice_opts_set_connect(sluice_opts *opts, int (*fn)(void *arg, const void *sockaddr, size_t size), void *arg)
+void sluice_opts_set_socket(sluice_opts *opts, int (*fn)(void *arg, int family, int type, int protocol), void *arg)
 {
-    opts->connect = fn;
-    opts->connect_arg = arg;
+    opts->socket = fn;
+    opts->socket_arg = arg;
 }
 
 /* --- the environment --- */

@@ -60,8 +60,8 @@ struct sluice_opts {
     int64_t connect_timeout, idle_timeout, timeout, backoff, backoff_max, retry_after_max;
     uint64_t (*now_usec)(void *arg);
     void *clock_arg;
-    int (*connect)(void *arg, const void *sockaddr, size_t size);
-    void *connect_arg;
+    int (*socket)(void *arg, int family, int type, int protocol);
+    void *socket_arg;
 };
 
 /* A copy with the same allocator; NULL when out of memory. */
@@ -267,6 +267,8 @@ bool slc_call_is_over(const struct sluice_call *call);
 void slc_call_unlink(struct sluice_call *call);
 /* Frees a call that is over. */
 void slc_call_delete(struct sluice_call *call);
+/* Ends it where it has a transfer: memory ran out in libcurl. */
+void slc_call_fail_memory(struct sluice_call *call);
 /* Ends it as cancelled. */
 void slc_call_abort(struct sluice_call *call);
 
@@ -319,6 +321,8 @@ void slc_waker_wake(struct slc_waker *waker);
 SL_MUST int slc_authorization_make(struct sluice_client *client);
 int slc_watches_reserve(struct sluice_client *client);
 /* Drives until the call is over. The client is entered. */
-int slc_run(struct sluice_client *client, struct sluice_call *call, sluice_error **err);
+void slc_run(struct sluice_client *client, struct sluice_call *call);
+/* Makes the multi where there is none. 0 or SL_E_NOMEM. */
+SL_MUST int slc_multi_ready(struct sluice_client *client);
 
 #endif

@@ -116,16 +116,9 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sock
     struct sluice_call *call = arg;
     const struct sluice_opts *opts = call->client->opts;
     (void)purpose;
-    return opts->connect ? opts->connect(opts->connect_arg, &addr->addr, addr->addrlen)
-                         : socket(addr->family, addr->socktype | SOCK_CLOEXEC, addr->protocol);
-}
-
-static int on_socket_made(void *arg, curl_socket_t fd, curlsocktype purpose)
-{
-    struct sluice_call *call = arg;
-    (void)fd;
-    (void)purpose;
-    return call->client->opts->connect ? CURL_SOCKOPT_ALREADY_CONNECTED : CURL_SOCKOPT_OK;
+    int type = addr->socktype | SOCK_CLOEXEC;
+    return opts->socket ? opts->socket(opts->socket_arg, addr->family, type, addr->protocol)
+                        : socket(addr->family, type, addr->protocol);
 }
 
 /* --- setting up --- */
@@ -220,8 +213,6 @@ static CURLcode request_set(struct sluice_call *call)
     SET(CURLOPT_HEADERDATA, call);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
     SET(CURLOPT_OPENSOCKETDATA, call);
-    SET(CURLOPT_SOCKOPTFUNCTION, on_socket_made);
-    SET(CURLOPT_SOCKOPTDATA, call);
     if (strcmp(rq->method, "GET") == 0) {
         return r;
     }
