@@ -281,7 +281,7 @@ void sl_attempt_start(struct sl_xchg *x)
     bool is_served = (provider->caps & SL_BIT(x->call.type)) != 0;
     if (!is_served || (x->call.is_stream && !(provider->caps & SL_CAP_STREAM))) {
         error.type = SL_ERR_CALLER_UNSUPPORTED;
-        error.message = sl_provider_refusal(provider, x->call.type, x->call.is_stream && is_served, &x->req->arena);
+        error.message = sl_provider_refusal(provider, x->call.type, x->call.is_stream, &x->req->arena);
         sl_xchg_fail(x, &error);
         return;
     }

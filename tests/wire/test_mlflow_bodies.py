@@ -119,6 +119,23 @@ def test_model_is_refused_whatever_the_type(sluice, upstream):
         assert up.next().json()["model"] == "gpt-4o-mini"
 
 
+UNSERVED = [
+    ("anthropic", "embeddings", {"input": "x"}, "The embeddings route is not implemented for Anthropic models."),
+    ("anthropic", "completions", {"prompt": "x", "stream": True}, "The completions streaming route is not implemented for Anthropic models."),
+    ("ai21labs", "chat", {"messages": MSG}, "The chat route is not implemented for AI21Labs models."),
+    ("ai21labs", "chat", {"messages": MSG, "stream": True}, "The chat streaming route is not implemented for AI21Labs models."),
+]
+
+
+def test_what_a_provider_does_not_serve_is_501(sluice):
+    routes = [{"name": f"r{i}", "endpoint_type": f"llm/v1/{kind}", "model": {"provider": provider, "name": "j2-ultra", "config": {f"{provider}_api_key": "k"}}}
+              for i, (provider, kind, _, _) in enumerate(UNSERVED)]
+    daemon = sluice({"endpoints": routes})
+    for i, (_, _, body, text) in enumerate(UNSERVED):
+        r = post(daemon, f"r{i}", body)
+        assert (r.status, r.json(), r.get("x-sluice-error-type")) == (501, {"detail": text}, "caller_unsupported")
+
+
 def scripted(case):
     def handler(x):
         kind = f"Content-Type: {case['up_type']}\r\n" if case["up_type"] else ""
