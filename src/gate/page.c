@@ -10,8 +10,9 @@
 
 /* Names of at most 255 characters, four bytes each, a dozen of them. */
 #define TOKEN_MAX 32768
-/* The last name and those 1, 2, 4, … before it. */
-#define ANCHORS_MAX 13
+/* The last names, and then ones ever further apart: enough for a page. */
+#define ANCHORS_DENSE 4
+#define ANCHORS_MAX   15
 
 /* As Python's int() takes it: a number without its fraction, a boolean, digits in a string. */
 static bool index_read(struct sl_json_val v, struct sl_arena *arena, int64_t *ret)
@@ -123,7 +124,7 @@ static unsigned anchors_pick(const struct sl_xchg *x, const struct sl_snapshot *
             break;
         }
         ret[n++] = next;
-        skip = skip ? skip * 2 : 1;
+        skip = n < ANCHORS_DENSE ? 0 : skip ? skip * 2 : 1;
     }
     return n;
 }

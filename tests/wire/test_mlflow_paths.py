@@ -219,7 +219,7 @@ def test_a_list_misses_none_that_stayed(sluice, gone):
         seen += page
     assert set(stayed) <= set(seen)
     if len(gone) < 10:
-        assert len(seen) < 3005 + 20, "few are told twice"
+        assert len(seen) == len(set(seen)), "none is told twice where a name near the page's end stayed"
 
 
 # --- with keys ---
