@@ -144,8 +144,8 @@ static int cmd_mlflow(int argc, char **argv)
     if (r) {
         return r;
     }
-    if (!opts.config) {
-        return usage_fail("missing option '--config-path'");
+    if (!opts.config || !*opts.config) {
+        return usage_fail("missing option '--config-path' (or MLFLOW_GATEWAY_CONFIG)");
     }
     uint64_t number;
     if (sl_parse_u64(sl_str_c(port), 1, 65535, &number) < 0) {

@@ -226,19 +226,23 @@ def test_start_serves_with_mlflows_options(tmp_path):
             proc.stderr.close()
 
 
-@pytest.mark.parametrize("content", [None, "endpoints:\n\t- name: x", json.dumps({"endpoints": [{"name": "a"}]}), ""])
-def test_start_ends_with_2_for_a_bad_file(tmp_path, content):
+BAD_FILES = [(None, "does not exist"), ("endpoints:\n\t- name: x", "is not a valid yaml file"), (json.dumps({"endpoints": [{"name": "a"}]}), "Field required"), ("", "empty")]
+
+
+@pytest.mark.parametrize("content, message", BAD_FILES)
+def test_start_ends_with_2_for_a_bad_file(tmp_path, content, message):
     path = tmp_path / "c.yaml"
     if content is not None:
         path.write_text(content)
     done = start("--config-path", str(path))
-    assert done.returncode == 2 and str(path) in done.stderr and done.stdout == "", done.stderr
+    assert done.returncode == 2 and str(path) in done.stderr and message in done.stderr and done.stdout == "", done.stderr
 
 
 def test_start_usage():
     assert start("--help").returncode == 0
-    done = start()
-    assert done.returncode == 2 and "--config-path" in done.stderr
+    for env in ({}, {"MLFLOW_GATEWAY_CONFIG": ""}):
+        done = start(env=env)
+        assert done.returncode == 2 and "--config-path" in done.stderr
     done = start("--config-path", "x", "--port", "70000")
     assert done.returncode == 2 and "--port" in done.stderr
     done = start("--config-path", "x", "--nope")
