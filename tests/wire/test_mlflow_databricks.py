@@ -73,7 +73,7 @@ def test_the_probe_is_404_at_once(sluice):
 
 
 def test_route_urls_are_absolute_for_the_sdk_only(sluice):
-    daemon = sluice(mocks("chat"))
+    daemon = sluice({**mocks("chat"), "auth": "none"})
     url = "http://gateway.example:81/gateway/chat/invocations"
     for path in (ROUTES, ROUTES + "chat", "/api/2.0/endpoints/", "/api/2.0/endpoints/chat"):
         for headers, want in ([SDK], url), ([], "/gateway/chat/invocations"):
