@@ -68,7 +68,7 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     return x;
 }
 
-/* What everyone is told who keeps count of exchanges. Once each, when its status is known. */
+/* What everyone is told who keeps count of exchanges. Once each, when the reply is given. */
 static void xchg_settle(struct sl_xchg *x, int status)
 {
     if (x->ticket.state == SL_TICKET_OPEN) {
@@ -77,7 +77,7 @@ static void xchg_settle(struct sl_xchg *x, int status)
                                                                              : SL_OUTCOME_FAILED;
         sl_ticket_settle(&x->ticket, outcome, &x->usage);
     }
-    sl_measure_exchange(x, status);
+    sl_measure_overhead(x);
     sl_record_write(x, status);
 }
 
@@ -101,7 +101,8 @@ void sl_xchg_end(struct sl_xchg *x)
 {
     struct sl_hreq *req = x->req;
     sl_xchg_set_state(x, SL_XS_DONE);
-    sl_hreq_complete(req); /* what was gathered may lie in the relay's buffers */
+    sl_measure_exchange(x, req->status); /* first: whoever has the reply finds it counted */
+    sl_hreq_complete(req);               /* what was gathered may lie in the relay's buffers */
     xchg_settle(x, req->status);
     xchg_release(x);
     sl_hreq_end(req);
@@ -111,6 +112,7 @@ void sl_xchg_cut(struct sl_xchg *x)
 {
     struct sl_hreq *req = x->req;
     sl_xchg_set_state(x, SL_XS_DONE);
+    sl_measure_exchange(x, req->status);
     sl_hreq_flush(req);
     xchg_settle(x, req->status);
     xchg_release(x);
@@ -398,6 +400,7 @@ static void on_gone(struct sl_hserver *server, struct sl_hreq *req)
     }
     x->error_type = SL_ERR_CALLER_CANCELLED;
     sl_xchg_set_state(x, SL_XS_DONE);
+    sl_measure_exchange(x, 499);
     xchg_settle(x, 499);
     xchg_release(x);
 }

@@ -148,9 +148,11 @@ SL_MUST int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers);
 /* record.c: the line for the access log. */
 void sl_record_write(struct sl_xchg *x, int status);
 
-/* measure.c: what the metrics are told. The exchange when it is over; an attempt that ended with `type` (once each);
+/* measure.c: what the metrics are told. The exchange when its reply is about to be complete, and the gateway's own time
+ * in it when it is; an attempt that ended with `type` (once each);
  * what a limit decided. */
 void sl_measure_exchange(struct sl_xchg *x, int status);
+void sl_measure_overhead(struct sl_xchg *x);
 void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec);
 void sl_measure_limit(struct sl_xchg *x, bool is_refused);
 /* The exchange is gone: what is being made for it has no reader. */

@@ -82,21 +82,6 @@ static void measure_success(struct sl_xchg *x, const struct sl_metric_labels *la
     }
 }
 
-/* Only where one attempt answered: waiting between attempts is nobody's work. */
-static void measure_overhead(struct sl_xchg *x, uint64_t now_usec)
-{
-    uint64_t sent = x->upstream_start_usec, connect = 0;
-    if (x->hcall.sent_usec) {
-        sent = x->hcall.sent_usec;
-        connect = x->hcall.is_reused ? 0 : x->hcall.connected_usec - x->hcall.start_usec;
-    }
-    if (x->n_attempts != 1 || !x->upstream_end_usec || sent < x->req->body_usec + connect) {
-        return;
-    }
-    sl_metrics_observe(x->worker->metrics, SL_METRIC_OVERHEAD, &(struct sl_metric_key){ 0 },
-                       sent - connect - x->req->body_usec + now_usec - x->upstream_end_usec);
-}
-
 void sl_measure_exchange(struct sl_xchg *x, int status)
 {
     struct sl_metrics_worker *metrics = x->worker->metrics;
@@ -124,7 +109,23 @@ void sl_measure_exchange(struct sl_xchg *x, int status)
     sl_metrics_observe(metrics, SL_METRIC_SERVER_DURATION, &route, now - x->req->start_usec);
     if (x->error_type == SL_ERR_NONE) {
         measure_success(x, labels, now);
-        measure_overhead(x, now);
+    }
+}
+
+/* Only where one attempt answered: waiting between attempts is nobody's work. */
+void sl_measure_overhead(struct sl_xchg *x)
+{
+    if (x->n_attempts != 1 || x->error_type != SL_ERR_NONE || !x->upstream_end_usec) {
+        return;
+    }
+    uint64_t sent = x->upstream_start_usec, connect = 0;
+    if (x->hcall.sent_usec) {
+        sent = x->hcall.sent_usec;
+        connect = x->hcall.is_reused ? 0 : x->hcall.connected_usec - x->hcall.start_usec;
+    }
+    if (sent >= x->req->body_usec + connect) {
+        sl_metrics_observe(x->worker->metrics, SL_METRIC_OVERHEAD, &(struct sl_metric_key){ 0 },
+                           sent - connect - x->req->body_usec + sl_loop_now(&x->worker->loop) - x->upstream_end_usec);
     }
 }
 
