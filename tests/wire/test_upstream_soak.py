@@ -13,7 +13,7 @@ from lab import DONE, Lab, chunk_of, event_of
 from upstream import Authority
 
 A, END = event_of(chunk_of("a")), event_of(chunk_of(None, "stop"))
-PACKED = gzip.compress(b'{"a":"' + b"x" * 5000000 + b'"}', 1)
+PACKED = gzip.compress(b'{"a":"' + b"x" * 2000000 + b'"}', 1)
 
 
 def handler(x):
@@ -33,7 +33,7 @@ def handler(x):
         x.reply(PACKED, headers=[("content-encoding", "gzip")])
     elif kind == "pour":
         x.stream_head("application/octet-stream")
-        for _ in range(100):
+        for _ in range(25):
             x.chunk(b"z" * 100000)
         x.last_chunk()
     elif kind == "silent":
