@@ -284,11 +284,13 @@ static void call_on_later(struct sl_timer *timer)
     call->zipped = SL_BUF_INIT(SL_READ_BUFFER);
     call->is_held = false;
     int r = body_inflate(call, sl_buf_str(&zipped));
-    if (r == SL_E_CANCELLED || call->is_paused) {
+    if (r == SL_E_CANCELLED) {
         return;
     }
     if (r < 0) {
         call_fail(call, r == SL_E_NOMEM ? SL_HF_MEMORY : SL_HF_BROKEN, "the upstream's compressed reply is damaged");
+    } else if (call->is_paused) {
+        return; /* again: the rest waits */
     } else if (call->is_end_due) {
         call_end(call, call->has_rest);
     } else {
