@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The edits that bring a checked body into the form that goes upstream: one pass over the tape, in the order of the
- * text, so that a body of a million nulls costs no more than one of a million numbers. */
+ * text, so that a body of a million nulls costs no more than one of a million numbers. What goes: members that are
+ * null, and of a repeated one all but the last, since an upstream might read another than was checked here. */
 #include <stdlib.h>
 
+#include "llm/mlflow_repeats.h"
 #include "llm/mlflow_schema.h"
 
 struct frame {
@@ -18,6 +20,7 @@ struct walk {
     const struct sl_json *doc;
     const struct sl_json_edit *coercions;
     uint32_t n_coercions, at;
+    const struct sl_mf_repeats *repeats;
     struct sl_json_edits *out;
 };
 
@@ -76,14 +79,16 @@ static bool frame_step(struct walk *w, struct frame *f, uint32_t *ret_child)
 {
     const struct sl_json *doc = w->doc;
     size_t key_off = 0;
+    bool is_repeated = false;
     if (f->is_object) {
+        is_repeated = sl_mf_repeats_has(w->repeats, f->i);
         key_off = (size_t)doc->toks[f->i].off - 1; /* at its quote */
         f->i++;
     }
     uint32_t value = f->i;
     const struct sl_json_tok *tok = &doc->toks[value];
     f->i = tok->next;
-    if (f->is_object && tok->kind == SL_JSON_NULL) {
+    if (f->is_object && (is_repeated || tok->kind == SL_JSON_NULL)) {
         if (!f->in_run) {
             f->in_run = true;
             f->run_from = f->has_kept ? f->prev_end : key_off; /* with the comma before, or the one behind */
@@ -100,7 +105,7 @@ static bool frame_step(struct walk *w, struct frame *f, uint32_t *ret_child)
     return (tok->kind == SL_JSON_ARRAY || tok->kind == SL_JSON_OBJECT) && tok->next > value + 1;
 }
 
-static void nulls_remove(struct walk *w)
+static void members_remove(struct walk *w)
 {
     struct frame stack[SL_JSON_DEPTH_MAX + 1];
     unsigned depth = 0;
@@ -143,9 +148,14 @@ int sl_mf_edits(const struct sl_json *doc, struct sl_json_edit *coercions, uint3
     if (n_coercions > 1) {
         qsort(coercions, n_coercions, sizeof(*coercions), edit_cmp);
     }
-    struct walk w = { doc, coercions, n_coercions, 0, ret };
-    if (has_nulls(doc)) {
-        nulls_remove(&w);
+    struct sl_mf_repeats repeats = { 0 };
+    int r = sl_mf_repeats_find(&repeats, doc, ret->arena);
+    if (r < 0) {
+        return r;
+    }
+    struct walk w = { doc, coercions, n_coercions, 0, &repeats, ret };
+    if (repeats.n || has_nulls(doc)) {
+        members_remove(&w);
     }
     coercions_flush(&w, SIZE_MAX);
     return ret->status;

@@ -129,7 +129,8 @@ void sl_mf_repr(struct sl_buf *out, struct sl_json_val v, struct sl_arena *arena
 
 /* --- the body on its way up --- */
 
-/* The edits that MLflow's schemas make: coercions, and members that are null removed from objects at any depth.
+/* The edits that MLflow's schemas make: coercions, and members removed from objects at any depth: null ones, and of a
+ * repeated one all but the last.
  * Coercions may come in any order. */
 SL_MUST int sl_mf_edits(const struct sl_json *doc, struct sl_json_edit *coercions, uint32_t n_coercions,
                         struct sl_json_edits *ret);

@@ -105,7 +105,31 @@ def test_only_what_the_caller_sent_goes_up(sluice, upstream):
         assert up.next().json() == {"model": "gpt-4o-mini", **want}
     assert post(daemon, "chat", b'{"messages":[{"role":"user","content":"x"}],"seed":NaN,"x":[1,Infinity]}').status == 200
     assert up.next().json() == {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "x"}], "x": [1, None]}
-    assert post(daemon, "chat", b'{"messages":[],"messages":[{"role":"user","content":"last"}]}').status == 200, "the last one wins"
+
+
+MANY = ",".join(f'"k{i}":{i}' for i in range(40))
+REPEATED = [  # the body; what goes up: the last one counts, and the others do not travel
+    ('{"messages":[],"messages":[{"role":"user","content":"last"}]}', {"messages": [{"role": "user", "content": "last"}]}),
+    ('{"stream":true,"messages":[{"role":"user","role":"system","content":"x"}],"stream":null}', {"messages": [{"role": "system", "content": "x"}]}),
+    ('{"n":"x","messages":[{"role":"user"}],"n":"2","\\u006e":3}', {"messages": [{"role": "user"}], "n": 3}),
+    ('{"model":"x","messages":[{"role":"user"}],"model":null}', {"messages": [{"role": "user"}]}),
+    ('{"x":null,"messages":[{"role":"user"}],"x":{"a":1,"b":null,"a":2},"y":1,"y":null,"y":[null,{"c":1,"c":1}]}', {"messages": [{"role": "user"}], "x": {"a": 2}, "y": [None, {"c": 1}]}),
+    ('{"k3":"first","messages":[{"role":"user"}],' + MANY + ',"k7":null}', {"messages": [{"role": "user"}], **{f"k{i}": i for i in range(40) if i != 7}}),
+]
+
+
+def test_of_a_repeated_member_the_last_alone_goes_up(sluice, upstream):
+    daemon, up = gateway(sluice, upstream, echo)
+    for body, want in REPEATED:
+        assert post(daemon, "chat", body).status == 200, body
+        sent = up.next().body.decode()
+        assert json.loads(sent) == {"model": "gpt-4o-mini", **want}
+
+        def once(pairs):
+            assert len({k for k, _ in pairs}) == len(pairs), sent
+            return dict(pairs)
+
+        json.loads(sent, object_pairs_hook=once)
 
 
 def test_model_is_refused_whatever_the_type(sluice, upstream):
