@@ -146,7 +146,14 @@ static void on_hup(uv_signal_t *handle, int number)
 
 static void on_published(void *arg)
 {
-    each_thread(arg, sl_thread_refresh);
+    struct daemon *d = arg;
+    const struct sl_auth_settings *auth = &d->reload.good->config->settings->auth;
+    if (auth->mode == SL_AUTH_KEYS && !auth->has_admin_key && !d->gate.admin_key) {
+        sl_log(SL_LOG_WARNING, "reload",
+               "auth is configured now without an admin key, and one is made at a start only: until a restart nobody "
+               "is an administrator");
+    }
+    each_thread(d, sl_thread_refresh);
 }
 
 static void on_usr1(uv_signal_t *handle, int number)

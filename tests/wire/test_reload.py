@@ -346,3 +346,13 @@ def test_mlflows_command_reloads_within_two_seconds(tmp_path):
     finally:
         proc.send_signal(signal.SIGINT)
         assert proc.wait(20) == 0
+
+
+def test_auth_that_comes_later_holds_at_once_and_says_what_is_missing(sluice):
+    daemon = sluice(config("a"))
+    assert daemon.call("GET", "/v1/models").status == 200
+    write(daemon.dir / "sluice.yaml", {**logged(config("a"), daemon), "auth": {"keys": [{"name": "me", "key": "0123456789abcdefghij"}]}})
+    daemon.proc.send_signal(signal.SIGHUP)
+    says(daemon, "until a restart nobody is an administrator")
+    assert daemon.call("GET", "/v1/models").status == 401
+    assert daemon.call("GET", "/v1/models", headers=[("authorization", "Bearer 0123456789abcdefghij")]).status == 200
