@@ -95,6 +95,7 @@ static void xchg_release(struct sl_xchg *x)
     sl_key_unref(x->key);
     sl_settings_unref(x->settings);
     x->req->user = NULL;
+    sl_worker_trim(x->worker);
 }
 
 void sl_xchg_end(struct sl_xchg *x)
@@ -340,7 +341,9 @@ static void invoke(struct sl_xchg *x)
                               &req->arena, &x->call, &error);
     if (r < 0) {
         if (r == SL_E_NOMEM || error.type == SL_ERR_NONE) {
-            error = (struct sl_llm_error){ .type = SL_ERR_SLUICE_OVERLOADED, .message = SL_STR("out of memory") };
+            error = (struct sl_llm_error){ .type = SL_ERR_SLUICE_OVERLOADED,
+                                           .message = SL_STR(
+                                               "the gateway's memory (server.limits.memory) is used up") };
         }
         sl_xchg_fail(x, &error);
         return;
@@ -355,13 +358,14 @@ static void invoke(struct sl_xchg *x)
 
 static void on_body(struct sl_hserver *server, struct sl_hreq *req)
 {
-    (void)server;
+    struct sl_worker *worker = worker_of(server);
     struct sl_xchg *x = req->user;
     if (x->path->is_invocation) {
         invoke(x);
     } else {
         x->path->handle(x);
     }
+    sl_worker_trim(worker);
 }
 
 static void on_refused(struct sl_hserver *server, struct sl_hreq *req, int status, const char *text)
@@ -416,17 +420,11 @@ static void on_drain(struct sl_hserver *server, struct sl_hreq *req)
 
 static bool on_memory(struct sl_hserver *server, ptrdiff_t n)
 {
-    struct sl_worker *worker = worker_of(server);
-    struct sl_gate *gate = worker->gate;
-    if (n < 0) {
-        atomic_fetch_sub_explicit(&gate->memory_used, (size_t)-n, memory_order_relaxed);
-        return true;
+    struct sl_budget *memory = &worker_of(server)->gate->memory;
+    if (n >= 0) {
+        return sl_budget_take(memory, (size_t)n);
     }
-    size_t before = atomic_fetch_add_explicit(&gate->memory_used, (size_t)n, memory_order_relaxed);
-    if (before + (size_t)n > worker->snapshot->settings->server.limits.memory_bytes) {
-        atomic_fetch_sub_explicit(&gate->memory_used, (size_t)n, memory_order_relaxed);
-        return false;
-    }
+    sl_budget_give(memory, (size_t)-n);
     return true;
 }
 

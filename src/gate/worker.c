@@ -7,6 +7,8 @@
 
 /* Texts formatted within one turn: heads, errors, a page of routes. */
 #define WORKER_TEXT_MAX (64u << 20)
+/* More is given back. */
+#define WORKER_TEXT_KEPT 65536
 /* The head of an upstream's reply. */
 #define REPLY_HEAD_MAX 65536
 
@@ -71,6 +73,9 @@ int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log
     sl_publisher_refresh(&gate->publisher, &worker->snapshot);
     sl_json_init(&worker->doc, NULL);
     sl_json_init(&worker->scratch, NULL);
+    worker->doc.budget = worker->scratch.budget = &gate->memory;
+    atomic_store_explicit(&gate->memory.max, worker->snapshot->settings->server.limits.memory_bytes,
+                          memory_order_relaxed);
     sl_buf_init(&worker->text, WORKER_TEXT_MAX);
     snprintf(worker->request_id_prefix, sizeof(worker->request_id_prefix), "%016llx",
              (unsigned long long)sl_rng_next(&worker->loop.rng));
@@ -93,6 +98,15 @@ int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log
     return r;
 }
 
+void sl_worker_trim(struct sl_worker *worker)
+{
+    sl_json_trim(&worker->doc);
+    sl_json_trim(&worker->scratch);
+    if (worker->text.cap > WORKER_TEXT_KEPT) {
+        sl_buf_done(&worker->text);
+    }
+}
+
 void sl_worker_done(struct sl_worker *worker)
 {
     sl_hserver_done(&worker->server);
@@ -113,6 +127,8 @@ const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker)
     sl_publisher_refresh(&worker->gate->publisher, &worker->snapshot);
     if (SL_UNLIKELY(worker->snapshot->settings != before)) {
         server_conf(worker->snapshot->settings, &worker->server.conf);
+        atomic_store_explicit(&worker->gate->memory.max, worker->snapshot->settings->server.limits.memory_bytes,
+                              memory_order_relaxed);
         struct sl_hclient_conf cconf;
         if (client_conf(worker, worker->snapshot->settings, &cconf) == 0) {
             sl_hclient_configure(&worker->client, &cconf);

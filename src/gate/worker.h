@@ -18,8 +18,8 @@ struct sl_gate {
     struct sl_accesslog *access_log;
     struct sl_limiter *limiter;
     struct sl_metrics *metrics;
-    atomic_bool is_draining;   /* /ready says 503 */
-    atomic_size_t memory_used; /* bodies and collected replies, bytes */
+    atomic_bool is_draining; /* /ready says 503 */
+    struct sl_budget memory; /* server.limits.memory: bodies, JSON tapes, collected replies */
     atomic_uint n_connections;
     uint64_t start_wall_usec;
     struct sl_key *admin_key; /* made at the first start, when the file names none; or NULL */
@@ -49,6 +49,8 @@ struct sl_worker {
 /* The loop is initialised; `gate` has a snapshot. */
 SL_MUST int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log);
 void sl_worker_done(struct sl_worker *worker);
+/* Scratch that one large request or reply has left is given back. */
+void sl_worker_trim(struct sl_worker *worker);
 /* For the metrics: a connection was answered 503 before it was read from. */
 void sl_measure_turned_away(struct sl_worker *worker);
 /* The newest snapshot; borrowed until the next call. Applies what changed to the HTTP sides. */

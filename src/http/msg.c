@@ -3,6 +3,8 @@
 
 #include "base/num.h"
 
+_Static_assert(SL_HTTP_FIELDS_MAX == 256, "the texts of wire/head.c say so");
+
 /* Trailers are dropped, so they need not be many. */
 #define TRAILER_MAX 8192
 

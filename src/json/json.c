@@ -40,8 +40,16 @@ void sl_json_init(struct sl_json *doc, const struct sl_json_limits *limits)
 void sl_json_done(struct sl_json *doc)
 {
     free(doc->toks);
+    sl_budget_give(doc->budget, doc->cap * sizeof(*doc->toks));
     doc->toks = NULL;
     doc->n_toks = doc->cap = 0;
+}
+
+void sl_json_trim(struct sl_json *doc)
+{
+    if (doc->cap > SL_JSON_TAPE_KEPT) {
+        sl_json_done(doc);
+    }
 }
 
 const char *sl_json_fault_text(enum sl_json_fault fault)
@@ -85,8 +93,13 @@ SL_NOINLINE static int tape_grow(struct sl_json *doc, const char *at)
         return fail_at(doc, SL_JSON_FAULT_TOKENS, at);
     }
     uint32_t cap = SL_MIN(SL_MAX(doc->cap * 2, (uint32_t)TAPE_MIN), doc->limits.tokens);
+    size_t more = (cap - doc->cap) * sizeof(struct sl_json_tok);
+    if (!sl_budget_take(doc->budget, more)) {
+        return fail_at(doc, SL_JSON_FAULT_NOMEM, at);
+    }
     struct sl_json_tok *toks = realloc(doc->toks, cap * sizeof(*toks));
     if (!toks) {
+        sl_budget_give(doc->budget, more);
         return fail_at(doc, SL_JSON_FAULT_NOMEM, at);
     }
     doc->toks = toks;

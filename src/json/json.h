@@ -6,12 +6,13 @@
  * The tape is in document order. An object's children are key, value, key, value, …; an array's are its values. `next`
  * of a token is the index behind its whole subtree, so siblings are walked without looking inside.
  *
- * Worst-case memory of the tape: 16 bytes a token, at most `limits.tokens` of them. Not thread-safe while parsing; a
- * parsed document may be read by several threads. */
+ * Worst-case memory of the tape: 16 bytes a token, at most `limits.tokens` of them, all of it taken from `budget`. Not
+ * thread-safe while parsing; a parsed document may be read by several threads. */
 #ifndef SL_JSON_JSON_H
 #define SL_JSON_JSON_H
 
 #include "base/arena.h"
+#include "base/budget.h"
 #include "base/err.h"
 #include "base/str.h"
 
@@ -42,6 +43,7 @@ struct sl_json_limits {
 };
 
 #define SL_JSON_DEPTH_MAX  512
+#define SL_JSON_TAPE_KEPT  1024
 #define SL_JSON_TOKENS_MAX (1u << 20)
 /* Texts are at most 4 GiB - 1; the HTTP body limit is far below. */
 
@@ -71,6 +73,7 @@ struct sl_json {
     uint32_t n_toks;
     uint32_t cap;
     struct sl_json_limits limits;
+    struct sl_budget *budget; /* the caller's to set after init; NULL: none. Used up: SL_E_NOMEM */
     enum sl_json_fault fault; /* after a failed parse */
     size_t fault_offset;      /* byte offset of the first byte that cannot be right */
 };
@@ -78,6 +81,8 @@ struct sl_json {
 /* NULL limits: the defaults. The document owns a growing tape, reused by the next parse, freed by done. */
 void sl_json_init(struct sl_json *doc, const struct sl_json_limits *limits);
 void sl_json_done(struct sl_json *doc);
+/* Gives a tape of more than SL_JSON_TAPE_KEPT tokens back; the document is empty then. */
+void sl_json_trim(struct sl_json *doc);
 /* 0; SL_E_INVAL, SL_E_LIMIT (depth, tokens) or SL_E_NOMEM with fault and fault_offset set. A UTF-8 BOM is refused:
  * callers that accept one skip it. Lone surrogate escapes (\ud800) are accepted as the grammar does; sl_json_text makes
  * U+FFFD of them. */

@@ -185,9 +185,9 @@ static void root_read(struct reader *rd, const struct sl_call *call, struct sl_j
 int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
                        struct sl_reply *ret_reply, struct sl_err *err)
 {
-    (void)env;
     struct sl_json doc;
     sl_json_init(&doc, NULL);
+    doc.budget = env->scratch ? env->scratch->budget : NULL;
     if (call->type == SL_LLM_EMBEDDINGS) {
         doc.limits.record_depth = 3; /* the numbers stay raw */
     }

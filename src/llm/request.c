@@ -169,6 +169,9 @@ int sl_call_root(const struct sl_call *call, struct sl_json *spare, struct sl_js
     const struct sl_json *doc = call->doc;
     if (doc->text.p != call->body.p || doc->text.n != call->body.n || doc->n_toks == 0) {
         spare->limits.record_depth = 1;
+        if (!spare->cap) {
+            spare->budget = doc->budget;
+        }
         int r = sl_json_parse(spare, call->body);
         if (r < 0) {
             return r;

@@ -160,7 +160,7 @@ class Conn:
 class Sluice:
     """A running daemon. `config` is the file as a dict (or a text); listen and the access log are set here."""
 
-    def __init__(self, directory, config=None, args=(), env=None, raw=None, ready=True, listen=True, port=None):
+    def __init__(self, directory, config=None, args=(), env=None, raw=None, ready=True, listen=True, port=None, preexec=None):
         self.dir = pathlib.Path(directory)
         self.dir.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
@@ -179,7 +179,7 @@ class Sluice:
         environ = {k: v for k, v in os.environ.items() if not k.startswith(("SLUICE_", "MLFLOW_", "SSL_CERT", "OPENAI_"))}
         environ.update(env or {})
         self.stderr = ""
-        self.proc = subprocess.Popen(argv + list(args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
+        self.proc = subprocess.Popen(argv + list(args), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ, preexec_fn=preexec)
         self.readers = [threading.Thread(target=self._read_stderr, daemon=True), threading.Thread(target=self._read_stdout, daemon=True)]
         self.stdout = ""
         for t in self.readers:

@@ -54,6 +54,24 @@ static const struct {
     { "GET /\x7f HTTP/1.1\r\nHost: a\r\n\r\n", 400 },
     { "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 501 },
     { "BREW / HTTP/1.1\r\nHost: a\r\n\r\n", 501 },
+    { "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", 0 },
+    { "GET / HTTP/1.1\r\nHost: a.b-c_d:80\r\n\r\n", 0 },
+    { "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 400 },
+    { "GET / HTTP/1.1\r\nHost: a\xe4\r\n\r\n", 400 },
+    { "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", 400 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \tchunked \r\n\r\n", 0 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\t\r\n\r\n", 400 }, /* llhttp sees no coding there */
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked,\r\n\r\n", 501 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked;q=1\r\n\r\n", 501 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\r\n", 501 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \t5 \r\n\r\n", 0 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551615\r\n\r\n",
+      0 }, /* the body's limit refuses it */
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", 400 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5 5\r\n\r\n", 400 },
+    { "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \xd9\xa1\r\n\r\n", 400 },
     { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501 },
     { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n", 501 },
     { "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", 501 },
@@ -203,6 +221,40 @@ static void chunked_bodies_split_anywhere(void **state)
     }
 }
 
+static int on_chunk(void *arg, uint64_t size)
+{
+    (void)arg;
+    return size > 4 ? SL_E_LIMIT : 0;
+}
+
+/* The owner may stop at a size line, before the data; trailers with a framing's names frame nothing. */
+static void chunk_sizes_and_trailers(void **state)
+{
+    (void)state;
+    static const char head[] = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    struct sl_msg msg;
+    struct sl_arena arena;
+    struct sl_msg_fault fault;
+    struct collect c = { .n = 0 };
+    sl_arena_init(&arena, NULL);
+    for (int i = 0; i < 2; i++) {
+        sl_msg_init(&msg, SL_HEAD_REQUEST, MAX_HEAD);
+        assert_int_equal(sl_msg_parse_request(&msg, sl_str_c(head), &arena, &fault), 0);
+        msg.on_body = on_body;
+        msg.on_chunk = i ? NULL : on_chunk;
+        msg.arg = &c;
+        size_t used = 0;
+        struct sl_str text = SL_STR(
+            "4\r\nabcd\r\n5\r\nefghi\r\n0\r\nContent-Length: 7\r\nTransfer-Encoding: gzip\r\n\r\nGET");
+        assert_int_equal(sl_msg_push_body(&msg, text, &used, &fault), i ? 1 : SL_E_LIMIT);
+        assert_int_equal(c.n, i ? 4 + 9 : 4);
+        if (i) {
+            assert_int_equal(used, text.n - 3);
+        }
+    }
+    sl_arena_done(&arena);
+}
+
 static void malformed_chunks_are_refused(void **state)
 {
     (void)state;
@@ -276,7 +328,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_accepted_or_refused), cmocka_unit_test(a_nul_byte_is_refused),
         cmocka_unit_test(fields_are_slices_of_the_head),    cmocka_unit_test(chunked_bodies_split_anywhere),
-        cmocka_unit_test(malformed_chunks_are_refused),     cmocka_unit_test(responses_frame_their_bodies),
+        cmocka_unit_test(malformed_chunks_are_refused),     cmocka_unit_test(chunk_sizes_and_trailers),
+        cmocka_unit_test(responses_frame_their_bodies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes that many may take from and all together must not exceed. Any thread; no order of memory is implied. */
+#ifndef SL_BASE_BUDGET_H
+#define SL_BASE_BUDGET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/attr.h"
+
+struct sl_budget {
+    atomic_size_t used;
+    atomic_size_t max; /* may change any time; what is taken stays taken */
+};
+
+/* NULL: everything is allowed and nothing counted. */
+SL_MUST SL_INLINE bool sl_budget_take(struct sl_budget *budget, size_t n)
+{
+    if (!budget) {
+        return true;
+    }
+    size_t before = atomic_fetch_add_explicit(&budget->used, n, memory_order_relaxed);
+    size_t max = atomic_load_explicit(&budget->max, memory_order_relaxed);
+    if (n <= max && before <= max - n) {
+        return true;
+    }
+    atomic_fetch_sub_explicit(&budget->used, n, memory_order_relaxed);
+    return false;
+}
+
+SL_INLINE void sl_budget_give(struct sl_budget *budget, size_t n)
+{
+    if (budget) {
+        atomic_fetch_sub_explicit(&budget->used, n, memory_order_relaxed);
+    }
+}
+
+#endif
