@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
-#include "http/server.h"
+#include "http/hconn.h"
 
 #define CHUNK_LINE_MAX 24 /* CR LF, 16 hex digits, CR LF */
 

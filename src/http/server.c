@@ -1,564 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The server's side of what its connections' streams tell, PROXY protocol headers, opening, draining. */
 #include "http/server.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "http/hconn.h"
 #include "wire/proxy_protocol.h"
 
-/* A body up to this size lies on the exchange's arena; a larger one has memory of its own. */
-#define BODY_ARENA_MAX 4096
-/* What a client still sends after a reply that closes the connection is read and dropped this long, so that the reply
- * reaches it. */
-#define LINGER_USEC 5000000ULL
 /* While draining: how long a new connection, or one whose next request is on its way, may take to begin. */
 #define LAST_CALL_USEC 2000000ULL
-/* Pipelined requests taken a turn: their memory goes at its end, and others want to be served too. */
-#define REQUESTS_A_TURN 64
-/* A connection over the limit of connections has this long to say what it is to be refused for. */
-#define OVER_LIMIT_USEC 2000000ULL
-/* Of a refused head, this much is looked at for a method and a target. */
-#define SALVAGE_MAX 1024
-
-static const unsigned allowed[SL_HC_COUNT] = {
-    [SL_HC_IDLE] = SL_BIT(SL_HC_HEAD) | SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_LINGER) | SL_BIT(SL_HC_CLOSED),
-    [SL_HC_HEAD] = SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_CLOSED),
-    [SL_HC_BODY] = SL_BIT(SL_HC_REPLY) | SL_BIT(SL_HC_CLOSED) | SL_BIT(SL_HC_LINGER),
-    [SL_HC_REPLY] = SL_BIT(SL_HC_BODY) | SL_BIT(SL_HC_IDLE) | SL_BIT(SL_HC_LINGER) | SL_BIT(SL_HC_CLOSED),
-    [SL_HC_LINGER] = SL_BIT(SL_HC_CLOSED),
-    [SL_HC_CLOSED] = 0,
-};
-
-static void timer_in(struct sl_hconn *conn, uint64_t usec)
-{
-    sl_timer_set(conn->server->loop, &conn->timer, sl_loop_now(conn->server->loop) + usec);
-}
-
-/* Bytes that have left for good. TLS puts a little more on the wire, so this only tells whether anything moves. */
-static uint64_t conn_sent(const struct sl_hconn *conn)
-{
-    return conn->n_written - sl_stream_unsent(&conn->stream);
-}
-
-/* Held requests can go on. */
-static bool is_ready(const struct sl_hconn *conn)
-{
-    return conn->state == SL_HC_IDLE && conn->is_held && conn->stream.queued <= SL_STREAM_HIGH;
-}
-
-/* Sets the state's timer. As long as replies wait to be sent, what counts is whether the client takes any. */
-static void conn_arm(struct sl_hconn *conn)
-{
-    const struct sl_hserver_conf *conf = &conn->server->conf;
-    bool is_sending = conn->stream.queued > 0;
-    uint64_t wait = 0;
-    switch (conn->state) {
-    case SL_HC_IDLE:
-        wait = is_ready(conn)   ? 1
-               : is_sending     ? conf->write_idle_usec
-               : conn->is_fresh ? conf->head_usec
-                                : conf->keep_alive_usec;
-        break;
-    case SL_HC_HEAD:
-        wait = conf->head_usec;
-        break;
-    case SL_HC_BODY:
-        wait = conf->body_idle_usec;
-        break;
-    case SL_HC_REPLY:
-        wait = is_sending ? conf->write_idle_usec : 0;
-        break;
-    case SL_HC_LINGER:
-        wait = is_sending ? conf->write_idle_usec : LINGER_USEC;
-        break;
-    case SL_HC_CLOSED:
-    case SL_HC_COUNT:
-        break;
-    }
-    if (conn->is_over_limit && conn->state <= SL_HC_HEAD) {
-        wait = SL_MIN(wait, OVER_LIMIT_USEC);
-    }
-    conn->sent_seen = conn_sent(conn);
-    if (wait) {
-        timer_in(conn, wait);
-    } else {
-        sl_timer_clear(&conn->timer);
-    }
-}
-
-static void conn_set_state(struct sl_hconn *conn, enum sl_hconn_state to)
-{
-    SL_ASSERT(allowed[conn->state] & SL_BIT(to));
-    conn->state = to;
-    conn_arm(conn);
-}
-
-void sl_hconn_wrote(struct sl_hconn *conn, size_t n)
-{
-    conn->n_written += n;
-    if (conn->state == SL_HC_REPLY && conn->stream.queued && conn->timer.deadline_usec == 0) {
-        conn_arm(conn);
-    }
-}
-
-/* The end of a turn: no callback that knew these requests is on the stack. */
-static void dead_reap(uv_prepare_t *reaper)
-{
-    struct sl_hserver *server = SL_CONTAINER_OF(reaper, struct sl_hserver, reaper);
-    while (server->dead) {
-        struct sl_hreq *req = server->dead;
-        server->dead = req->next_dead;
-        struct sl_arena arena = req->arena; /* the request lies on it */
-        sl_arena_done(&arena);
-    }
-    uv_prepare_stop(reaper);
-}
-
-static void req_free(struct sl_hreq *req)
-{
-    struct sl_hserver *server = req->conn->server;
-    if (req->body_mem) {
-        free(req->body_mem);
-        if (server->cbs->on_memory) {
-            SL_IGNORE(server->cbs->on_memory(server, -(ptrdiff_t)req->body_cap)); /* giving back always works */
-        }
-    }
-    req->body_mem = NULL;
-    sl_stream_read_into(&req->conn->stream, NULL, 0); /* it may have pointed into the body */
-    req->conn->req = NULL;
-    req->next_dead = server->dead;
-    if (!server->dead) {
-        uv_prepare_start(&server->reaper, dead_reap);
-    }
-    server->dead = req;
-}
-
-static void conn_on_closed(struct sl_stream *stream)
-{
-    struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
-    struct sl_hserver *server = conn->server;
-    sl_hconn_list_remove(&server->conns, conn);
-    sl_buf_done(&conn->in);
-    free(conn);
-    if (server->on_conn_closed) {
-        server->on_conn_closed(server);
-    }
-    if (server->is_draining && server->conns.n == 0 && server->on_empty) {
-        server->on_empty(server);
-    }
-}
-
-static void conn_close(struct sl_hconn *conn, bool with_reset)
-{
-    if (conn->state == SL_HC_CLOSED) {
-        return;
-    }
-    if (conn->server->gather_owner == conn) {
-        conn->server->gather_owner = NULL;
-        conn->server->n_gather = 0;
-        conn->server->scratch_len = 0;
-    }
-    if (conn->req) {
-        req_free(conn->req);
-    }
-    conn_set_state(conn, SL_HC_CLOSED);
-    sl_timer_remove(conn->server->loop, &conn->timer);
-    if (with_reset) {
-        sl_stream_reset(&conn->stream, conn_on_closed);
-    } else {
-        sl_stream_close(&conn->stream, conn_on_closed);
-    }
-}
-
-void sl_hconn_break(struct sl_hconn *conn, bool with_reset)
-{
-    conn_close(conn, with_reset);
-}
-
-/* The client went away. */
-static void conn_gone(struct sl_hconn *conn)
-{
-    struct sl_hserver *server = conn->server;
-    if (conn->req && (conn->state == SL_HC_BODY || conn->state == SL_HC_REPLY)) {
-        server->cbs->on_gone(server, conn->req);
-    }
-    conn_close(conn, false);
-}
-
-static struct sl_hreq *req_new(struct sl_hconn *conn)
-{
-    struct sl_arena arena;
-    sl_arena_init(&arena, &conn->server->loop->arenas);
-    struct sl_hreq *req = SL_ARENA_NEW(&arena, struct sl_hreq);
-    if (!req) {
-        return NULL;
-    }
-    req->arena = arena;
-    req->conn = conn;
-    req->start_usec = conn->first_byte_usec ? conn->first_byte_usec : sl_loop_now(conn->server->loop);
-    sl_msg_init(&req->msg, SL_HEAD_REQUEST, conn->server->conf.max_head);
-    req->msg.minor = 1;
-    conn->req = req;
-    return req;
-}
-
-/* Method and target of a head that is refused before it could be parsed: the reply is in the path's dialect, and a
- * reply to HEAD has no body. */
-static void head_salvage(struct sl_hconn *conn, struct sl_hreq *req)
-{
-    struct sl_str head = sl_str_sub(sl_buf_str(&conn->in), 0, SALVAGE_MAX);
-    head = sl_arena_dup(&req->arena, head);
-    if (head.n >= 2 && head.p[0] == '\r' && head.p[1] == '\n') {
-        head = sl_str_sub(head, 2, head.n);
-    }
-    ptrdiff_t space = sl_str_find_char(head, ' ', 0);
-    if (space <= 0 || !sl_header_is_visible(sl_str_sub(head, 0, (size_t)space), SALVAGE_MAX)) {
-        return;
-    }
-    struct sl_str target = sl_str_sub(head, (size_t)space + 1, head.n);
-    size_t n = 0;
-    while (n < target.n && target.p[n] > 0x20 && target.p[n] < 0x7f) {
-        n++;
-    }
-    req->msg.method = sl_str_sub(head, 0, (size_t)space);
-    req->msg.target = sl_str_sub(target, 0, n);
-}
-
-/* Answers what cannot be served and closes after it. */
-static void conn_refuse(struct sl_hconn *conn, int status, const char *text)
-{
-    struct sl_hserver *server = conn->server;
-    struct sl_hreq *req = conn->req;
-    if (!req) {
-        req = req_new(conn);
-        if (!req) {
-            conn_close(conn, false);
-            return;
-        }
-        head_salvage(conn, req);
-    }
-    req->is_head = sl_str_eq(req->msg.method, SL_STR("HEAD"));
-    req->must_close = true;
-    req->has_body = false;
-    if (conn->state != SL_HC_REPLY) {
-        conn_set_state(conn, SL_HC_REPLY);
-    }
-    server->cbs->on_refused(server, req, status, text);
-}
-
-static bool memory_take(struct sl_hserver *server, ptrdiff_t n)
-{
-    return !server->cbs->on_memory || server->cbs->on_memory(server, n);
-}
-
-static int body_append(void *arg, struct sl_str bytes)
-{
-    struct sl_hreq *req = arg;
-    struct sl_hserver *server = req->conn->server;
-    if (bytes.n > req->max_body - req->body_len) {
-        return SL_E_LIMIT;
-    }
-    size_t need = req->body_len + bytes.n;
-    if (need > req->body_cap) {
-        /* Chunked: the size is not known. Grows by half; the first piece decides the start. */
-        size_t cap = SL_MIN(req->max_body, SL_MAX(need, req->body_cap + req->body_cap / 2));
-        cap = SL_MAX(cap, SL_MIN((size_t)BODY_ARENA_MAX, req->max_body));
-        if (!memory_take(server, (ptrdiff_t)(cap - req->body_cap))) {
-            return SL_E_AGAIN;
-        }
-        char *p = realloc(req->body_mem, cap);
-        if (!p) {
-            SL_IGNORE(memory_take(server, -(ptrdiff_t)(cap - req->body_cap)));
-            return SL_E_NOMEM;
-        }
-        req->body_mem = p;
-        req->body_cap = cap;
-        req->body.p = p;
-    }
-    char *to = (char *)(uintptr_t)req->body.p + req->body_len;
-    if (to != bytes.p) { /* equal: the stream read straight into the body */
-        memcpy(to, bytes.p, bytes.n);
-    }
-    req->body_len = need;
-    return 0;
-}
-
-/* A chunk that cannot fit is refused before its data. */
-static int chunk_check(void *arg, uint64_t size)
-{
-    const struct sl_hreq *req = arg;
-    return size > req->max_body - req->body_len ? SL_E_LIMIT : 0;
-}
-
-/* Memory for a body whose length is known. */
-static int body_alloc(struct sl_hreq *req)
-{
-    size_t n = (size_t)req->msg.length;
-    if (n <= BODY_ARENA_MAX) {
-        req->body.p = sl_arena_bytes(&req->arena, n + 1);
-        req->body_cap = n;
-        return req->body.p ? 0 : SL_E_NOMEM;
-    }
-    if (!memory_take(req->conn->server, (ptrdiff_t)n)) {
-        return SL_E_AGAIN;
-    }
-    req->body_mem = malloc(n);
-    if (!req->body_mem) {
-        SL_IGNORE(memory_take(req->conn->server, -(ptrdiff_t)n));
-        return SL_E_NOMEM;
-    }
-    req->body_cap = n;
-    req->body.p = req->body_mem;
-    return 0;
-}
-
-static void body_refuse(struct sl_hconn *conn, int r)
-{
-    if (r == SL_E_LIMIT) {
-        conn_refuse(conn, 413, "the body is larger than server.limits.body allows");
-    } else if (r == SL_E_AGAIN) {
-        conn_refuse(conn, 503, "the gateway's memory for bodies (server.limits.memory) is used up");
-    } else {
-        conn_refuse(conn, 503, "out of memory");
-    }
-}
-
-static void body_done(struct sl_hconn *conn)
-{
-    struct sl_hreq *req = conn->req;
-    sl_stream_read_into(&conn->stream, NULL, 0);
-    req->has_body = true;
-    req->body.n = req->body_len;
-    if (!req->body.p) {
-        req->body.p = "";
-    }
-    req->body_usec = sl_loop_now(conn->server->loop);
-    conn_set_state(conn, SL_HC_REPLY);
-    conn->server->cbs->on_body(conn->server, req);
-}
-
-static size_t body_feed(struct sl_hconn *conn, struct sl_str bytes)
-{
-    struct sl_hreq *req = conn->req;
-    struct sl_msg_fault fault = { 400, "the body is malformed" };
-    size_t used = 0;
-    int r = sl_msg_push_body(&req->msg, bytes, &used, &fault);
-    req->bytes_in += used;
-    if (r == SL_E_LIMIT || r == SL_E_AGAIN || r == SL_E_NOMEM) {
-        body_refuse(conn, r);
-        return bytes.n;
-    }
-    if (r < 0) {
-        conn_refuse(conn, fault.status, fault.text);
-        return bytes.n;
-    }
-    if (r == 1) {
-        body_done(conn);
-    } else {
-        if (req->body_mem && req->msg.framing == SL_BODY_LENGTH) {
-            sl_stream_read_into(&conn->stream, req->body_mem + req->body_len, req->body_cap - req->body_len);
-        }
-        conn_arm(conn);
-    }
-    return used;
-}
-
-static const char over_limit_text[] = "the gateway has no free connection (server.limits.connections)";
-
-/* The head lies whole in `conn->in` and the first `n` bytes of `bytes`. */
-static void head_done(struct sl_hconn *conn, struct sl_str bytes)
-{
-    struct sl_hserver *server = conn->server;
-    struct sl_hreq *req = req_new(conn);
-    if (!req) {
-        conn_close(conn, false);
-        return;
-    }
-    size_t total = conn->in.len + bytes.n;
-    char *head = sl_arena_bytes(&req->arena, total);
-    if (!head) {
-        conn_close(conn, false);
-        return;
-    }
-    if (conn->in.len) {
-        memcpy(head, conn->in.p, conn->in.len);
-    }
-    memcpy(head + conn->in.len, bytes.p, bytes.n);
-    sl_buf_done(&conn->in);
-    req->bytes_in = total;
-    req->head_usec = sl_loop_now(server->loop);
-    conn_set_state(conn, SL_HC_REPLY);
-
-    struct sl_msg_fault fault = { 400, "the request head is malformed" };
-    int r = sl_msg_parse_request(&req->msg, sl_str_make(head, total), &req->arena, &fault);
-    if (r < 0) {
-        if (r == SL_E_NOMEM) {
-            fault = (struct sl_msg_fault){ 503, "out of memory" };
-        }
-        conn_refuse(conn, fault.status, fault.text);
-        return;
-    }
-    req->is_head = sl_str_eq(req->msg.method, SL_STR("HEAD"));
-    req->has_body = req->msg.framing == SL_BODY_NONE;
-    if (conn->is_over_limit) {
-        conn_refuse(conn, 503, over_limit_text);
-        return;
-    }
-    server->cbs->on_head(server, req);
-}
-
-static size_t head_feed(struct sl_hconn *conn, struct sl_str bytes)
-{
-    struct sl_hserver *server = conn->server;
-    if (conn->state == SL_HC_IDLE) {
-        sl_head_check_init(&conn->check, SL_HEAD_REQUEST, server->conf.max_head, SL_HTTP_FIELDS_MAX);
-        conn->first_byte_usec = sl_loop_now(server->loop);
-        conn->is_fresh = false;
-        conn_set_state(conn, SL_HC_HEAD);
-    }
-    size_t used = 0;
-    int r = sl_head_check_push(&conn->check, bytes, &used);
-    if (r < 0) {
-        conn->in.max = server->conf.max_head + SALVAGE_MAX;
-        sl_buf_add_str(&conn->in, sl_str_sub(bytes, 0, SALVAGE_MAX));
-        conn_refuse(conn, sl_head_fault_status(conn->check.fault), sl_head_fault_text(conn->check.fault));
-        return bytes.n;
-    }
-    if (r == 1) {
-        head_done(conn, sl_str_sub(bytes, 0, used));
-        return used;
-    }
-    conn->in.max = server->conf.max_head;
-    sl_buf_add_str(&conn->in, bytes);
-    if (sl_buf_status(&conn->in) < 0) {
-        conn_refuse(conn, 503, "out of memory");
-    }
-    return bytes.n;
-}
-
-/* Bytes behind a request that is being answered: kept for later, within the head limit. */
-static void ahead_keep(struct sl_hconn *conn, struct sl_str bytes)
-{
-    size_t max = SL_MAX(conn->server->conf.max_head, (size_t)SL_READ_BUFFER) + SL_READ_BUFFER;
-    conn->in.max = max;
-    sl_buf_add_str(&conn->in, bytes);
-    if (sl_buf_status(&conn->in) < 0) {
-        conn_gone(conn);
-    } else if (conn->in.len >= conn->server->conf.max_head) {
-        conn->is_paused = true;
-        sl_stream_read_stop(&conn->stream);
-    }
-}
-
-/* Pipelined requests wait while the client takes no replies, and for the next turn when this one has had its share. */
-static bool must_hold(const struct sl_hconn *conn, unsigned n_served)
-{
-    return conn->state == SL_HC_IDLE &&
-           (conn->is_held || n_served == REQUESTS_A_TURN || conn->stream.queued > SL_STREAM_HIGH);
-}
-
-static void conn_feed(struct sl_hconn *conn, struct sl_str bytes)
-{
-    unsigned n_served = 0;
-    conn->is_processing = true;
-    for (;;) {
-        bool is_empty_body = conn->state == SL_HC_BODY && conn->req->msg.framing == SL_BODY_NONE;
-        if (conn->state == SL_HC_CLOSED || (bytes.n == 0 && !is_empty_body)) {
-            break;
-        }
-        if (must_hold(conn, n_served)) {
-            conn->is_held = true;
-            ahead_keep(conn, bytes);
-            conn_arm(conn);
-            break;
-        }
-        size_t used = bytes.n;
-        n_served += conn->state == SL_HC_IDLE;
-        if (conn->state == SL_HC_IDLE || conn->state == SL_HC_HEAD) {
-            used = head_feed(conn, bytes);
-        } else if (conn->state == SL_HC_BODY) {
-            used = body_feed(conn, bytes);
-        } else if (conn->state == SL_HC_REPLY) {
-            ahead_keep(conn, bytes);
-        }
-        bytes = sl_str_sub(bytes, used, bytes.n);
-    }
-    conn->is_processing = false;
-}
-
-/* Goes on with what was kept. */
-static void conn_resume(struct sl_hconn *conn)
-{
-    SL_CLEANUP(sl_buf_done) struct sl_buf kept = conn->in;
-    conn->in = (struct sl_buf){ 0 };
-    conn->is_held = false;
-    if (conn->is_paused) {
-        conn->is_paused = false;
-        sl_stream_read_start(&conn->stream);
-    }
-    conn_feed(conn, sl_buf_str(&kept));
-}
-
-void sl_hreq_read_body(struct sl_hreq *req, size_t max)
-{
-    struct sl_hconn *conn = req->conn;
-    SL_ASSERT(conn->state == SL_HC_REPLY && !req->wants_body && !req->is_replying);
-    req->wants_body = true;
-    req->max_body = max;
-    req->msg.on_body = body_append;
-    req->msg.on_chunk = chunk_check;
-    req->msg.arg = req;
-    if (req->msg.framing == SL_BODY_LENGTH) {
-        int r = req->msg.length > max ? SL_E_LIMIT : body_alloc(req);
-        if (r < 0) {
-            body_refuse(conn, r);
-            return;
-        }
-    }
-    conn_set_state(conn, SL_HC_BODY);
-    if (req->msg.framing != SL_BODY_NONE && req->msg.minor == 1 &&
-        sl_headers_has_token(&req->msg.headers, "expect", "100-continue")) {
-        static const struct sl_str go_on = SL_STR_INIT("HTTP/1.1 100 Continue\r\n\r\n");
-        SL_IGNORE(sl_stream_write(&conn->stream, &go_on, 1) < 0); /* a broken stream says so by itself */
-    }
-    if (!conn->is_processing) {
-        conn_resume(conn);
-    }
-}
-
-static void linger_start(struct sl_hconn *conn, bool has_unread)
-{
-    conn->has_unread = has_unread && !conn->is_eof;
-    conn_set_state(conn, SL_HC_LINGER);
-    if (!conn->has_unread && conn->stream.queued == 0) {
-        conn_close(conn, false);
-        return;
-    }
-    sl_stream_shutdown(&conn->stream);
-    if (conn->is_paused) {
-        conn->is_paused = false;
-        sl_stream_read_start(&conn->stream);
-    }
-}
-
-void sl_hconn_finish(struct sl_hreq *req)
-{
-    struct sl_hconn *conn = req->conn;
-    bool must_close = req->must_close;
-    bool has_unread = !req->has_body || conn->in.len > 0;
-    req_free(req);
-    if (conn->state == SL_HC_CLOSED) {
-        return;
-    }
-    if (must_close || conn->server->is_draining) {
-        linger_start(conn, has_unread);
-        return;
-    }
-    conn_set_state(conn, SL_HC_IDLE);
-    if (!conn->is_processing && (conn->in.len || conn->is_paused)) {
-        conn_resume(conn);
-    }
-}
 
 /* The client will send no more: what that means depends on what it has sent. */
 static void eof_settle(struct sl_hconn *conn)
@@ -566,22 +17,22 @@ static void eof_settle(struct sl_hconn *conn)
     switch (conn->state) {
     case SL_HC_IDLE:
         if (conn->stream.queued == 0 && !conn->is_held) {
-            conn_close(conn, false);
+            sl_hconn_break(conn, false);
         }
         break;
     case SL_HC_HEAD:
-        conn_refuse(conn, 400, "the connection ended inside the request head");
+        sl_hconn_refuse(conn, 400, "the connection ended inside the request head");
         break;
     case SL_HC_BODY:
-        conn_refuse(conn, 400, "the connection ended inside the request body");
+        sl_hconn_refuse(conn, 400, "the connection ended inside the request body");
         break;
     case SL_HC_REPLY:
-        conn_gone(conn);
+        sl_hconn_gone(conn);
         break;
     case SL_HC_LINGER:
         conn->has_unread = false;
         if (conn->stream.queued == 0) {
-            conn_close(conn, false);
+            sl_hconn_break(conn, false);
         }
         break;
     case SL_HC_CLOSED:
@@ -620,7 +71,7 @@ static void proxy_feed(struct sl_hconn *conn, struct sl_str bytes)
         r = proxy_read(conn, need);
     }
     if (r < 0) {
-        conn_close(conn, false);
+        sl_hconn_break(conn, false);
     }
 }
 
@@ -630,7 +81,7 @@ static void conn_on_read(struct sl_stream *stream, struct sl_str bytes)
     if (conn->is_proxied) {
         proxy_feed(conn, bytes);
     } else {
-        conn_feed(conn, bytes);
+        sl_hconn_feed(conn, bytes);
     }
 }
 
@@ -644,7 +95,7 @@ static void conn_on_eof(struct sl_stream *stream)
 static void conn_on_error(struct sl_stream *stream, const char *text)
 {
     (void)text; /* a client that resets is not news */
-    conn_gone(SL_CONTAINER_OF(stream, struct sl_hconn, stream));
+    sl_hconn_gone(SL_CONTAINER_OF(stream, struct sl_hconn, stream));
 }
 
 static void conn_on_drain(struct sl_stream *stream)
@@ -658,9 +109,9 @@ static void conn_on_drain(struct sl_stream *stream)
         return;
     }
     if (conn->state == SL_HC_IDLE && conn->is_held) {
-        conn_resume(conn);
+        sl_hconn_resume(conn);
     } else if (stream->queued == 0 && (conn->state == SL_HC_IDLE || conn->state == SL_HC_LINGER)) {
-        conn_arm(conn);
+        sl_hconn_arm(conn);
     }
     if (conn->is_eof || (conn->state == SL_HC_LINGER && !conn->has_unread)) {
         eof_settle(conn);
@@ -678,39 +129,39 @@ static void conn_on_timer(struct sl_timer *timer)
 {
     struct sl_hconn *conn = SL_CONTAINER_OF(timer, struct sl_hconn, timer);
     bool is_reading = conn->state == SL_HC_HEAD || conn->state == SL_HC_BODY;
-    if (is_ready(conn)) {
-        conn_resume(conn);
+    if (sl_hconn_is_ready(conn)) {
+        sl_hconn_resume(conn);
         if (conn->is_eof) {
             eof_settle(conn);
         }
         return;
     }
     if (!is_reading && conn->stream.queued) {
-        if (conn_sent(conn) == conn->sent_seen) {
-            conn_gone(conn); /* server.timeouts.write_idle: it takes nothing */
+        if (sl_hconn_sent(conn) == conn->sent_seen) {
+            sl_hconn_gone(conn); /* server.timeouts.write_idle: it takes nothing */
         } else {
-            conn_arm(conn);
+            sl_hconn_arm(conn);
         }
         return;
     }
     switch (conn->state) {
     case SL_HC_IDLE:
         if (conn->is_over_limit && !conn->is_proxied) {
-            conn_refuse(conn, 503, over_limit_text);
+            sl_hconn_refuse(conn, 503, sl_hconn_over_limit_text);
             return;
         }
-        conn_close(conn, false);
+        sl_hconn_break(conn, false);
         break;
     case SL_HC_LINGER:
-        conn_close(conn, false);
+        sl_hconn_break(conn, false);
         break;
     case SL_HC_HEAD:
-        conn_refuse(conn, conn->is_over_limit ? 503 : 408,
-                    conn->is_over_limit ? over_limit_text
-                                        : "the request head did not arrive in time (server.timeouts.head)");
+        sl_hconn_refuse(conn, conn->is_over_limit ? 503 : 408,
+                        conn->is_over_limit ? sl_hconn_over_limit_text
+                                            : "the request head did not arrive in time (server.timeouts.head)");
         break;
     case SL_HC_BODY:
-        conn_refuse(conn, 408, "the request body stopped arriving (server.timeouts.body_idle)");
+        sl_hconn_refuse(conn, 408, "the request body stopped arriving (server.timeouts.body_idle)");
         break;
     case SL_HC_REPLY:
     case SL_HC_CLOSED:
@@ -728,7 +179,7 @@ void sl_hserver_init(struct sl_hserver *server, struct sl_loop *loop, const stru
 
 void sl_hserver_stop(struct sl_hserver *server)
 {
-    dead_reap(&server->reaper);
+    sl_hserver_reap(server);
     uv_close((uv_handle_t *)&server->reaper, NULL);
 }
 
@@ -758,7 +209,7 @@ const struct sl_addr *sl_hconn_peer(struct sl_hconn *conn)
 
 void sl_hserver_reject(struct sl_hconn *conn)
 {
-    conn_close(conn, false);
+    sl_hconn_break(conn, false);
 }
 
 void sl_hserver_opened(struct sl_hconn *conn, struct sl_tls_ctx *tls, bool has_proxy_protocol)
@@ -774,10 +225,10 @@ void sl_hserver_opened(struct sl_hconn *conn, struct sl_tls_ctx *tls, bool has_p
         r = sl_stream_tls_server(&conn->stream, tls);
     }
     if (r < 0) {
-        conn_close(conn, false);
+        sl_hconn_break(conn, false);
         return;
     }
-    conn_arm(conn);
+    sl_hconn_arm(conn);
     sl_stream_read_start(&conn->stream);
 }
 
@@ -804,9 +255,9 @@ void sl_hserver_drain(struct sl_hserver *server)
             continue;
         }
         if (conn->is_fresh || conn_has_unread(conn)) {
-            timer_in(conn, LAST_CALL_USEC);
+            sl_timer_set(server->loop, &conn->timer, sl_loop_now(server->loop) + LAST_CALL_USEC);
         } else {
-            linger_start(conn, false);
+            sl_hconn_linger(conn, false);
         }
     }
     if (server->conns.n == 0 && server->on_empty) {
@@ -819,6 +270,6 @@ void sl_hserver_abort(struct sl_hserver *server)
     server->is_draining = true;
     for (struct sl_hconn *conn = sl_hconn_list_first(&server->conns), *next; conn; conn = next) {
         next = sl_hconn_list_next(conn);
-        conn_gone(conn);
+        sl_hconn_gone(conn);
     }
 }

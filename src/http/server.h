@@ -177,10 +177,4 @@ void sl_hreq_cut(struct sl_hreq *req);
 /* Bytes that wait for a slow client: hold the source back above SL_STREAM_HIGH. */
 size_t sl_hreq_queued(const struct sl_hreq *req);
 
-/* --- private to src/http --- */
-void sl_hconn_finish(struct sl_hreq *req);
-void sl_hconn_break(struct sl_hconn *conn, bool with_reset);
-/* `n` bytes were given to the stream as a reply. */
-void sl_hconn_wrote(struct sl_hconn *conn, size_t n);
-
 #endif

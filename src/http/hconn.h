@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What hconn.c, server.c and reply.c know of each other; private to src/http. */
+#ifndef SL_HTTP_HCONN_H
+#define SL_HTTP_HCONN_H
+
+#include "http/server.h"
+
+extern const char sl_hconn_over_limit_text[];
+
+/* Frees the requests that ended. */
+void sl_hserver_reap(struct sl_hserver *server);
+
+/* Bytes that have left for good. TLS puts a little more on the wire, so this only tells whether anything moves. */
+uint64_t sl_hconn_sent(const struct sl_hconn *conn);
+/* Held requests can go on. */
+bool sl_hconn_is_ready(const struct sl_hconn *conn);
+/* Sets the state's timer. As long as replies wait to be sent, what counts is whether the client takes any. */
+void sl_hconn_arm(struct sl_hconn *conn);
+/* `n` bytes were given to the stream as a reply. */
+void sl_hconn_wrote(struct sl_hconn *conn, size_t n);
+
+/* What the client sent. */
+void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes);
+/* Goes on with what was kept. */
+void sl_hconn_resume(struct sl_hconn *conn);
+
+/* The request is complete, or is not to be; the next one may begin inside this call. */
+void sl_hconn_finish(struct sl_hreq *req);
+/* Answers what cannot be served and closes after it. */
+void sl_hconn_refuse(struct sl_hconn *conn, int status, const char *text);
+/* Closes when everything was sent and the client has had time to stop sending. */
+void sl_hconn_linger(struct sl_hconn *conn, bool has_unread);
+/* The client went away. */
+void sl_hconn_gone(struct sl_hconn *conn);
+/* Closes now. */
+void sl_hconn_break(struct sl_hconn *conn, bool with_reset);
+
+#endif
