@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/num.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,15 +95,17 @@ int sl_parse_double(struct sl_str s, double *ret)
     if (!is_number(s)) {
         return SL_E_INVAL;
     }
-    /* strtod wants a NUL. The process never leaves the C locale, so '.' is the point. Digits beyond 400 cannot change a
-     * double except through the exponent, and a text that long is a mistake or an attack. */
+    /* strtod wants a NUL. Digits beyond 400 cannot change a double except through the exponent, and a text that long is
+     * a mistake or an attack. The point is '.', whatever locale a program around libsluice has set; "C" is a constant
+     * of the C library, which neither allocates nor needs to be freed. */
     char text[512];
     if (s.n >= sizeof(text)) {
         return SL_E_RANGE;
     }
     memcpy(text, s.p, s.n);
     text[s.n] = '\0';
-    double v = strtod(text, NULL);
+    locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    double v = c_locale ? strtod_l(text, NULL, c_locale) : NAN;
     if (!isfinite(v)) {
         return SL_E_RANGE;
     }

@@ -2,13 +2,11 @@
 """libsluice and its examples against the real daemon."""
 import json
 import subprocess
-import sys
 
 import pytest
 
 from libsluice import BUILD, CHAT, EXAMPLES, MODES, Driver, run
 
-ADMIN = "admin-key-0123456789abcdef0123456789"
 MOCK = '{"provider": "mock", "name": "mock"}'
 CONFIG = {"endpoints": [{"name": t, "endpoint_type": f"llm/v1/{t}", "model": {"provider": "mock", "name": "mock"}} for t in ("chat", "completions", "embeddings")]}
 
@@ -76,6 +74,51 @@ def test_example_pull_and_loop(sluice):
     assert sum(len(line) for line in out.splitlines()) == 10 * len("You said: hello")
     code, _, err = run("loop", "nope", CHAT, SLUICE_SERVER=daemon.url)
     assert code == 1 and "404 Client Error" in err
+
+
+class Store:
+    """Answers the management calls as the gateway promises to, for the examples that change routes."""
+
+    def __init__(self):
+        self.routes, self.limits = {}, {}
+
+    def __call__(self, x):
+        name = x.path.rstrip("/").rsplit("/", 1)[-1]
+        if x.path == "/api/2.0/gateway/routes/" and x.method == "POST":
+            body = x.json()
+            route = {"name": body["name"], "route_type": body["route_type"], "model": {"name": body["model"]["name"], "provider": body["model"]["provider"]},
+                     "route_url": f"/gateway/{body['name']}/invocations", "limit": None}
+            self.routes[body["name"]] = route
+            x.reply(route)
+        elif x.path == "/api/2.0/gateway/routes/":
+            x.reply({"routes": list(self.routes.values()), "next_page_token": None})
+        elif x.path == "/api/2.0/gateway/limits/":
+            self.limits[x.json()["route"]] = x.json()["limits"]
+            x.reply({"limits": x.json()["limits"]})
+        elif "/limits/" in x.path:
+            x.reply({"limits": self.limits.get(name)})
+        elif x.method == "DELETE":
+            del self.routes[name]
+            x.reply({})
+        elif x.method == "GET":
+            x.reply(self.routes[name])
+        else:
+            x.reply({"choices": [{"message": {"content": "You said: hello"}}]})
+
+
+def test_example_fluent(upstream):
+    url = f"http://127.0.0.1:{upstream(Store()).port}"
+    code, out, err = run("fluent", url)
+    assert code == 0, err
+    assert out == (f"gateway {url}\nroute example-fluent at {url}/gateway/example-fluent/invocations\nfound example-fluent (llm/v1/chat, mock)\n"
+                   "limit 10 per minute\nanswer You said: hello\ndeleted\n")
+
+
+def test_example_manage(upstream):
+    url = f"http://127.0.0.1:{upstream(Store()).port}"
+    code, out, err = run("manage", "new", MOCK, '[{"calls": 3, "key": null, "renewal_period": "hour"}]', SLUICE_SERVER=url)
+    assert code == 0, err
+    assert out.splitlines() == ["new\tllm/v1/chat\tmock/mock\t/gateway/new/invocations", "3 per hour", f"new\tllm/v1/chat\tmock/mock\t{url}/gateway/new/invocations"]
 
 
 def test_exported_symbols():
