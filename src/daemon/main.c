@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/num.h"
 #include "daemon/daemon.h"
@@ -12,12 +13,22 @@ static const char usage_text[] =
     "       sluice check [-c FILE] [--strict]\n"
     "       sluice mlflow start --config-path FILE [--host HOST] [--port PORT] [--workers N]\n"
     "       sluice version [--json]\n"
+    "       sluice query ROUTE [PROMPT | -] [-d JSON | -d @FILE] [--stream]\n"
+    "       sluice routes list | get | create | delete\n"
+    "       sluice limits get | set | clear\n"
+    "       sluice completion bash | zsh | fish\n"
+    "       sluice help COMMAND\n"
     "\n"
     "serve    runs the gateway in the foreground; without a file: an embedded default whose mock routes need no key\n"
     "check    reads the configuration as serve would and tells every problem with file:line:column\n"
     "mlflow   starts with the options of `mlflow gateway start`\n"
     "\n"
-    "environment: SLUICE_CONFIG (else MLFLOW_GATEWAY_CONFIG) names the file, SLUICE_DATA the data directory\n";
+    "environment: SLUICE_CONFIG (else MLFLOW_GATEWAY_CONFIG) names the file, SLUICE_DATA the data directory;\n"
+    "             SLUICE_SERVER (else MLFLOW_GATEWAY_URI) the gateway that a client command talks to, SLUICE_KEY its "
+    "key\n";
+
+/* What `help` answers from the text above. */
+static const char *const own[] = { "serve", "check", "mlflow", "version", "help" };
 
 static SL_PRINTF(1, 2) int usage_fail(const char *fmt, ...)
 {
@@ -174,10 +185,36 @@ static int cmd_version(int argc, char **argv)
     return 0;
 }
 
+/* Every other command is the client's, a program of its own: beside the installed binary in ../libexec/sluice, or where
+ * the build leaves it. It also knows what to say about a command that is none. */
+static int client_exec(char **argv)
+{
+    static const char *const places[] = { "../libexec/sluice/sluice-client", "../cli/sluice-client" };
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 64);
+    while (n > 0 && path[n - 1] != '/') {
+        n--;
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(places) && n > 0; i++) {
+        strcpy(path + n, places[i]);
+        execv(path, argv);
+    }
+    return usage_fail("'%s' needs the client program libexec/sluice/sluice-client, which is not installed", argv[1]);
+}
+
 static int cmd_help(int argc, char **argv)
 {
-    (void)argc;
-    (void)argv;
+    if (argc > 0) {
+        static char help[] = "help", name[] = "sluice";
+        char *const words[] = { name, help, argv[0], argc > 1 ? argv[1] : NULL, NULL };
+        for (size_t i = 0; i < SL_ARRAY_LEN(own); i++) {
+            if (strcmp(argv[0], own[i]) == 0) {
+                fputs(usage_text, stdout);
+                return SL_EXIT_OK;
+            }
+        }
+        return client_exec((char **)(uintptr_t)words);
+    }
     fputs(usage_text, stdout);
     return 0;
 }
@@ -207,22 +244,11 @@ int main(int argc, char **argv)
         fputs(usage_text, stderr);
         return SL_EXIT_USAGE;
     }
-    size_t nearest = 0, distance = 4;
     for (size_t i = 0; i < SL_ARRAY_LEN(commands); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
             bool is_asked = help_is_asked(argc - 2, argv + 2);
             return is_asked ? cmd_help(0, NULL) : commands[i].run(argc - 2, argv + 2);
         }
-        size_t d = sl_str_distance(sl_str_c(argv[1]), sl_str_c(commands[i].name), 4);
-        if (d < distance) {
-            distance = d;
-            nearest = i;
-        }
     }
-    if (distance < 4) {
-        fprintf(stderr, "sluice: '%s' is not a command; did you mean '%s'?\n", argv[1], commands[nearest].name);
-    } else {
-        usage_fail("'%s' is not a command", argv[1]);
-    }
-    return SL_EXIT_USAGE;
+    return client_exec(argv);
 }

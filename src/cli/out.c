@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes to standard output. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+int cli_flush(int code)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "sluice: standard output cannot be written\n");
+        return code ? code : CLI_LOCAL;
+    }
+    return code;
+}
+
+bool cli_has_color(const struct cli_args *args)
+{
+    if (args->color && strcmp(args->color, "auto") != 0) {
+        return strcmp(args->color, "always") == 0;
+    }
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    return isatty(STDOUT_FILENO) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
+}
+
+void cli_put(const char *text, size_t len)
+{
+    static int is_tty = -1; /* asked once: a stream is many pieces */
+    if (is_tty < 0) {
+        is_tty = isatty(STDOUT_FILENO);
+    }
+    if (!is_tty) {
+        fwrite(text, 1, len, stdout);
+        return;
+    }
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        /* Line ends and tabs are text; the rest would steer the terminal. */
+        putchar((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : c);
+    }
+}
+
+void cli_put_json(const char *json, size_t len)
+{
+    fwrite(json, 1, len, stdout);
+    if (len == 0 || json[len - 1] != '\n') {
+        putchar('\n');
+    }
+}
+
+void cli_json_string(FILE *out, const char *text)
+{
+    putc('"', out);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\') {
+            fprintf(out, "\\%c", c);
+        } else if (c < 0x20) {
+            fprintf(out, "\\u%04x", c);
+        } else {
+            putc(c, out);
+        }
+    }
+    putc('"', out);
+}
+
+/* --- tables --- */
+
+void cli_table_add(struct cli_table *table, const char *cell)
+{
+    int n = table->n_rows; /* cells until the end */
+    char **cells = realloc(table->cells, (size_t)(n + 1) * sizeof(*cells));
+    if (!cells) {
+        table->is_broken = true;
+        return;
+    }
+    table->cells = cells;
+    cells[n] = cell ? strdup(cell) : NULL;
+    table->is_broken |= cell && !cells[n];
+    table->n_rows++;
+    for (char *p = cells[n]; p && *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f) {
+            *p = ' '; /* a tab or a line end would be another cell */
+        }
+    }
+}
+
+/* Characters, not bytes: a UTF-8 continuation takes no room. */
+static int width_of(const char *text)
+{
+    int n = 0;
+    for (; *text; text++) {
+        n += ((unsigned char)*text & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+static void aligned_print(const struct cli_args *args, const struct cli_table *t)
+{
+    int widths[16] = { 0 };
+    for (int i = -t->n_columns; i < t->n_rows; i++) {
+        const char *cell = i < 0 ? t->heading[i + t->n_columns] : t->cells[i] ? t->cells[i] : "-";
+        int column = (i + t->n_columns) % t->n_columns, width = width_of(cell);
+        widths[column] = width > widths[column] ? width : widths[column];
+    }
+    bool has_color = cli_has_color(args);
+    for (int i = -t->n_columns; i < t->n_rows; i++) {
+        const char *cell = i < 0 ? t->heading[i + t->n_columns] : t->cells[i] ? t->cells[i] : "-";
+        int column = (i + t->n_columns) % t->n_columns;
+        bool is_last = column == t->n_columns - 1;
+        printf("%s%s%s%*s", i < 0 && has_color ? "\x1b[1m" : "", cell, i < 0 && has_color ? "\x1b[0m" : "",
+               is_last ? 0 : widths[column] - width_of(cell) + 2, "");
+        if (is_last) {
+            putchar('\n');
+        }
+    }
+}
+
+int cli_table_end(const struct cli_args *args, struct cli_table *t)
+{
+    if (!t->is_broken && isatty(STDOUT_FILENO)) {
+        aligned_print(args, t);
+    }
+    for (int i = 0; i < t->n_rows; i++) {
+        if (!t->is_broken && !isatty(STDOUT_FILENO)) {
+            printf("%s%c", t->cells[i] ? t->cells[i] : "", (i + 1) % t->n_columns ? '\t' : '\n');
+        }
+        free(t->cells[i]);
+    }
+    free(t->cells);
+    return t->is_broken ? cli_fail(CLI_LOCAL, "out of memory") : CLI_DONE;
+}

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The client commands of `sluice`, as a person and a script see them."""
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import BIN, DEADLINE, free_port
+from libsluice import clean_env
+
+CONFIG = {"endpoints": [{"name": t, "endpoint_type": f"llm/v1/{t}", "model": {"provider": "mock", "name": f"mock-{t}"}} for t in ("chat", "completions", "embeddings")]}
+CONFIG["endpoints"].append({"name": "rare", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock"}, "limit": {"calls": 1, "renewal_period": "hour"}})
+
+
+def sl(*args, server=None, stdin="", **env):
+    env = clean_env(**env) | ({"SLUICE_SERVER": server} if server else {})
+    p = subprocess.run([BIN, *args], input=stdin, capture_output=True, text=True, timeout=DEADLINE, env=env)
+    return p.returncode, p.stdout, p.stderr
+
+
+def on_terminal(*args, server, **env):
+    """Standard output is a terminal; what it shows."""
+    parent, child = pty.openpty()
+    p = subprocess.Popen([BIN, *args], stdin=subprocess.DEVNULL, stdout=child, stderr=subprocess.PIPE, env=clean_env(**env) | {"SLUICE_SERVER": server})
+    os.close(child)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(parent, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(parent)
+    assert p.wait(DEADLINE) == 0, p.stderr.read()
+    p.stderr.close()
+    return shown.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture
+def server(sluice):
+    return sluice(CONFIG).url
+
+
+def test_query(server):
+    assert sl("query", "chat", 'say "it"\\n', server=server) == (0, 'You said: say "it"\\n\n', "")
+    assert sl("query", "completions", "hello", server=server) == (0, "You said: hello\n", "")
+    assert sl("query", "chat", "-", server=server, stdin="from\nstdin") == (0, "You said: from\nstdin\n", "")
+    assert sl("query", "chat", server=server, stdin="piped") == (0, "You said: piped\n", "")
+    assert sl("query", "chat", "-d", '{"messages": [{"role": "user", "content": "given"}]}', server=server)[1] == "You said: given\n"
+    code, out, _ = sl("query", "embeddings", "hello", server=server)
+    assert code == 0 and len(json.loads(out)["data"]) == 1
+    code, out, _ = sl("query", "--json", "chat", "hello", server=server)
+    assert code == 0 and json.loads(out)["choices"][0]["message"]["content"] == "You said: hello"
+    code, out, err = sl("query", "-v", "chat", "hello", server=server)
+    assert (code, out) == (0, "You said: hello\n") and re.fullmatch(r"tokens: prompt \d+, completion \d+, total \d+\n", err)
+
+
+def test_query_from_a_file(server, tmp_path):
+    (tmp_path / "q.json").write_text('{"prompt": "filed"}')
+    assert sl("query", "completions", "-d", f"@{tmp_path}/q.json", server=server) == (0, "You said: filed\n", "")
+    code, _, err = sl("query", "chat", "-d", f"@{tmp_path}/none.json", server=server)
+    assert code == 1 and f"{tmp_path}/none.json: No such file or directory" in err
+    code, _, err = sl("query", "chat", "-d", "{oops", server=server)
+    assert code == 1 and "the query is not JSON" in err
+
+
+def test_query_streams(server):
+    assert sl("query", "chat", "--stream", "hello", server=server) == (0, "You said: hello\n", "")
+    code, out, _ = sl("query", "chat", "--stream", "--json", "hello", server=server)
+    events = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and "".join(c["delta"]["content"] or "" for e in events for c in e["choices"]) == "You said: hello"
+
+
+def test_a_stream_is_printed_as_it_comes(sluice, upstream):
+    from harness import chat_route
+
+    def handler(x):
+        x.stream_head()
+        x.event({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "first"}}]})
+        x.wait_closed()
+
+    up = upstream(handler)
+    p = subprocess.Popen([BIN, "query", "chat", "--stream", "hello"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                         env=clean_env(SLUICE_SERVER=sluice({"endpoints": [chat_route(up.base)]}).url))
+    assert p.stdout.read(5) == "first"
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=DEADLINE)
+    assert (p.returncode, out, err) == (130, "\n", "")
+
+
+def test_a_stream_that_breaks(upstream):
+    def handler(x):
+        if x.method == "GET":
+            x.reply({"name": "chat", "route_type": "llm/v1/chat", "model": {"provider": "x"}, "route_url": "/x", "limit": None})
+            return
+        x.stream_head()
+        if "early" not in x.body.decode():
+            x.event({"choices": [{"delta": {"content": "some"}}]})
+        x.event({"error": {"message": "the upstream died"}})
+        x.last_chunk()
+
+    url = f"http://127.0.0.1:{upstream(handler).port}"
+    assert sl("query", "chat", "--stream", "hello", server=url)[:2] == (8, "some\n")
+    code, out, err = sl("query", "chat", "--stream", "early", server=url)
+    assert (code, out) == (3, "") and "the upstream died" in err
+
+
+def test_routes(server):
+    assert sl("routes", "list", server=server) == (0, "chat\tllm/v1/chat\tmock\tmock-chat\t\ncompletions\tllm/v1/completions\tmock\tmock-completions\t\n"
+                                                      "embeddings\tllm/v1/embeddings\tmock\tmock-embeddings\t\nrare\tllm/v1/chat\tmock\tmock\t1/hour\n", "")
+    code, out, _ = sl("routes", "list", "--json", server=server)
+    listed = json.loads(out)
+    assert [r["name"] for r in listed["routes"]] == ["chat", "completions", "embeddings", "rare"] and listed["next_page_token"] is None
+    code, out, _ = sl("routes", "get", "rare", server=server)
+    assert out == f"name\trare\ntype\tllm/v1/chat\nprovider\tmock\nmodel\tmock\nurl\t{server}/gateway/rare/invocations\nlimit\t1/hour\n"
+    code, out, _ = sl("routes", "get", "rare", "--json", server=server)
+    assert json.loads(out)["limit"] == {"calls": 1, "key": None, "renewal_period": "hour"}
+
+
+def test_a_table_on_a_terminal(server):
+    shown = on_terminal("routes", "list", server=server, TERM="xterm")
+    lines = shown.splitlines()
+    assert re.fullmatch(r"\x1b\[1mNAME\x1b\[0m +\x1b\[1mTYPE\x1b\[0m .*", lines[0])
+    assert lines[1] == "chat         llm/v1/chat         mock      mock-chat         -"
+    assert "\x1b" not in on_terminal("routes", "list", server=server, TERM="xterm", NO_COLOR="1")
+    assert "\x1b" not in on_terminal("routes", "list", "--color=never", server=server, TERM="xterm")
+
+
+def test_management(upstream):
+    seen = []
+
+    def handler(x):
+        seen.append((x.method, x.path, x.json() if x.body else None))
+        x.reply({"limits": x.json()["limits"]} if "limits" in x.path and x.body else x.json() if x.body else {})
+
+    url = f"http://127.0.0.1:{upstream(handler).port}"
+    assert sl("routes", "create", "--name", "n", "--provider", "mock", "--model", "m", server=url) == (0, "", "created n\n")
+    assert sl("routes", "create", "-d", '{"name": "o"}', "--quiet", server=url) == (0, "", "")
+    assert sl("limits", "set", "n", "100/minute", server=url) == (0, "100\tminute\t\n", "")
+    assert sl("limits", "clear", "n", "--yes", server=url) == (0, "", "")
+    assert sl("routes", "delete", "n", "--yes", server=url) == (0, "", "deleted n\n")
+    assert seen == [
+        ("POST", "/api/2.0/gateway/routes/", {"name": "n", "route_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}),
+        ("POST", "/api/2.0/gateway/routes/", {"name": "o"}),
+        ("POST", "/api/2.0/gateway/limits/", {"route": "n", "limits": [{"calls": 100, "key": None, "renewal_period": "minute"}]}),
+        ("POST", "/api/2.0/gateway/limits/", {"route": "n", "limits": []}),
+        ("DELETE", "/api/2.0/gateway/routes/n", None),
+    ]
+    assert sl("routes", "delete", "n", "--dry-run", server=url) == (0, "would delete n\n", "")
+    code, _, err = sl("routes", "delete", "n", server=url)
+    assert code == 2 and "--yes" in err, "nobody is there to be asked"
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize("status, code", [("401 Unauthorized", 4), ("403 Forbidden", 4), ("404 Not Found", 5), ("429 Too Many Requests", 6), ("422 Unprocessable Entity", 3),
+                                          ("500 Internal Server Error", 3), ("302 Found", 3)])
+def test_exit_codes(upstream, status, code):
+    up = upstream(lambda x: x.reply({"detail": "the reason"}, status))
+    got, out, err = sl("routes", "get", "x", server=f"http://127.0.0.1:{up.port}")
+    assert (got, out) == (code, "")
+    assert code == 3 and status.startswith("3") or f"sluice: the reason ({status[:3]})" in err
+
+
+def test_exit_codes_without_a_reply(server):
+    code, _, err = sl("routes", "list", server=f"http://127.0.0.1:{free_port()}", )
+    assert code == 7 and "is a gateway running at" in err
+    code, _, err = sl("query", "rare", "x", server=server)
+    assert code == 0
+    code, _, err = sl("query", "rare", "x", "--timeout", "500ms", server=server)
+    assert code == 6, err
+
+
+@pytest.mark.parametrize("args, said", [
+    (["qury", "chat"], "did you mean 'query'?"), (["routs", "list"], "did you mean 'routes list'?"), (["routes", "lst"], "did you mean 'routes list'?"), (["srve"], "did you mean 'serve'?"),
+    (["zzzzzzzz"], "'zzzzzzzz' is not a command"), (["routes"], "sluice routes get ROUTE"), (["query"], "it needs ROUTE"), (["query", "--strem", "chat", "x"], "did you mean '--stream'?"),
+    (["query", "a", "b", "c"], "one word too many"), (["query", "a", "b", "--timeout", "5"], "such as 500ms"), (["routes", "list", "--json=1"], "takes no value"),
+    (["routes", "list", "--server"], "--server needs a value: URL"), (["routes", "list", "--color", "blue"], "auto|always|never"), (["limits", "set", "r", "many"], "is not CALLS/PERIOD"),
+    (["limits", "set", "r"], "either CALLS/PERIOD or --data"), (["query", "r", "p", "-d", "{}"], "exclude each other"), (["routes", "create"], "it needs --data"), (["completion", "sh"], "bash, zsh or fish"),
+])
+def test_usage_errors(server, args, said):
+    code, out, err = sl(*args, server=server)
+    assert (code, out) == (2, "") and said in err and err.startswith("sluice: "), err
+
+
+def test_a_wrong_route_name(server):
+    for args in ["routes", "get", "chta"], ["query", "chta", "hello"], ["query", "chta", "-d", '{"messages": []}']:
+        code, _, err = sl(*args, server=server)
+        assert code == 5 and "did you mean 'chat'?" in err
+
+
+def test_the_server_option(server, sluice):
+    port = server.rsplit(":", 1)[1]
+    for given in server, f"127.0.0.1:{port}", f"localhost:{port}":
+        assert sl("routes", "get", "chat", "--server", given)[0] == 0
+    assert sl("routes", "get", "chat", MLFLOW_GATEWAY_URI=server)[0] == 0
+    assert sl("routes", "get", "chat", "--server", "ftp://x")[0] == 1
+
+
+def test_the_key(upstream, tmp_path):
+    up = upstream(lambda x: x.reply({"routes": []}))
+    url = f"http://127.0.0.1:{up.port}"
+    key = tmp_path / "key"
+    key.write_text("from-file\n")
+    key.chmod(0o600)
+    assert sl("routes", "list", server=url, SLUICE_KEY="from-env") == (0, "", "")
+    assert sl("routes", "list", "--key-file", str(key), server=url, SLUICE_KEY="from-env") == (0, "", "")
+    key.chmod(0o644)
+    assert "chmod 600" in sl("routes", "list", "--key-file", str(key), server=url)[2]
+    assert [x.get("authorization") for x in up.requests] == ["Bearer from-env", "Bearer from-file", "Bearer from-file"]
+
+
+def test_help():
+    code, out, _ = sl("help")
+    assert code == 0 and "sluice serve" in out and "sluice query" in out
+    for command in ["query"], ["routes", "list"], ["routes", "create"], ["limits", "set"], ["completion"]:
+        code, out, err = sl(*command, "--help")
+        assert code == 0 and out.startswith("usage: sluice " + " ".join(command)) and "example: sluice " in out and not err
+        assert sl("help", *command)[1] == out
+    assert "sluice limits clear ROUTE" in sl("help", "limits")[1]
+    assert sl("help", "nothing")[0] == 2
+
+
+def test_output_that_cannot_be_written(server):
+    with open("/dev/full", "w") as full:
+        p = subprocess.run([BIN, "routes", "list"], stdout=full, stderr=subprocess.PIPE, text=True, env=clean_env(SLUICE_SERVER=server))
+    assert p.returncode == 1 and "standard output cannot be written" in p.stderr
+
+
+def test_completion_in_bash(server, tmp_path):
+    script = tmp_path / "complete"
+    script.write_text(sl("completion", "bash")[1])
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/sluice").symlink_to(BIN)
+
+    def complete(*words):
+        line = " ".join(f"'{w}'" for w in words)
+        text = f"source {script}; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _sluice; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        p = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=True, env=clean_env(SLUICE_SERVER=server, PATH=f"{tmp_path}/bin:{os.environ['PATH']}"))
+        return set(p.stdout.split())
+
+    assert complete("sluice", "") >= {"serve", "check", "query", "routes", "limits", "completion"}
+    assert complete("sluice", "ro") == {"routes"}
+    assert complete("sluice", "routes", "") == {"list", "get", "create", "delete"}
+    assert complete("sluice", "query", "--st") == {"--stream"}
+    assert complete("sluice", "routes", "get", "c") == {"chat", "completions"}
+    assert complete("sluice", "completion", "b") == {"bash"}
+    for shell in "zsh", "fish":
+        code, out, _ = sl("completion", shell)
+        assert code == 0 and "routes" in out
+
+
+def test_speed(server):
+    """Loose bounds that a mistake (a second start, a name look-up, a sleep) would break."""
+    best = {}
+    for name, args in ("version", ["version"]), ("query", ["query", "chat", "hello"]):
+        times = []
+        for _ in range(5):
+            start = time.monotonic()
+            assert sl(*args, server=server)[0] == 0
+            times.append(time.monotonic() - start)
+        best[name] = min(times)
+    assert best["version"] < 0.1 and best["query"] < 0.25, best
