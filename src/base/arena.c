@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/secret.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #define ARENA_ASAN 1
 #elif defined(__has_feature)
@@ -77,6 +79,14 @@ void sl_arena_done(struct sl_arena *arena)
         struct sl_arena_chunk *chunk = arena->head;
         arena->head = chunk->next;
         chunk_free(arena, chunk);
+    }
+}
+
+void sl_arena_wipe(struct sl_arena *arena)
+{
+    for (struct sl_arena_chunk *chunk = arena->head; chunk; chunk = chunk->next) {
+        UNPOISON(chunk->data, chunk->used);
+        sl_wipe(chunk->data, chunk->used);
     }
 }
 

@@ -39,6 +39,8 @@ void sl_arena_init(struct sl_arena *arena, struct sl_arena_cache *cache);
 /* For what lives long and is small: chunks of `chunk` bytes, no cache. */
 void sl_arena_init_small(struct sl_arena *arena, size_t chunk);
 void sl_arena_done(struct sl_arena *arena);
+/* Overwrites everything that was allocated: before done, where secrets lay on it. */
+void sl_arena_wipe(struct sl_arena *arena);
 
 /* Aligned to 16 bytes, not zeroed. NULL when the system has no memory. */
 SL_MUST void *sl_arena_alloc(struct sl_arena *arena, size_t n);

@@ -177,6 +177,9 @@ static int text_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_s
 
 static int path_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_str *ret)
 {
+    if (!bind->resolve && !val->pos.file) { /* a body's */
+        return FAIL(bind, val, "names a file: files are for the operator's file only");
+    }
     int r = text_bind(bind, val, ret);
     const char *slash = r == 0 && val->pos.file ? strrchr(val->pos.file, '/') : NULL;
     if (r == 0 && ret->n && ret->p[0] != '/' && slash) {
@@ -220,6 +223,23 @@ static int list_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_o
     return 0;
 }
 
+/* "/etc/key", "./key", "~/key". Base64 may begin with '/', but hardly with a whole word of small letters between two.
+ */
+static bool looks_like_path(struct sl_str s)
+{
+    static const char *const starts[] = { "./", "../", "~/" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(starts); i++) {
+        if (sl_str_has_prefix(s, sl_str_c(starts[i]))) {
+            return true;
+        }
+    }
+    size_t n = 1;
+    while (s.n && s.p[0] == '/' && n < s.n && s.p[n] >= 'a' && s.p[n] <= 'z') {
+        n++;
+    }
+    return n > 3 && n < s.n && s.p[n] == '/';
+}
+
 static int secret_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_secret *ret)
 {
     struct sl_err err = { 0 };
@@ -231,6 +251,9 @@ static int secret_bind(struct sl_bind *bind, const struct sl_val *val, struct sl
     }
     if (val->text.n && val->text.p[0] == '$') {
         return FAIL(bind, val, "must be the secret itself: environment variables are for the operator's file only");
+    }
+    if (looks_like_path(val->text)) {
+        return FAIL(bind, val, "must be the secret itself: files are for the operator's file only");
     }
     return sl_secret_set(ret, val->text) < 0 ? FAIL(bind, val, "out of memory") : 0;
 }

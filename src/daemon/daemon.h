@@ -23,6 +23,9 @@ struct sl_serve_opts {
 
 int sl_cmd_serve(const struct sl_serve_opts *opts);
 int sl_cmd_check(const struct sl_serve_opts *opts);
+/* `data` NULL: SLUICE_DATA's default. */
+int sl_cmd_db_check(const char *data);
+int sl_cmd_db_backup(const char *data, const char *file);
 
 struct sl_conf_load;
 /* After the problems were printed: the exit code. `load` NULL: no memory. */

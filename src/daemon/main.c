@@ -12,6 +12,7 @@ static const char usage_text[] =
     "usage: sluice serve [-c, --config FILE] [--listen ADDR] [--workers N] [--data DIR]\n"
     "       sluice check [-c FILE] [--strict]\n"
     "       sluice mlflow start --config-path FILE [--host HOST] [--port PORT] [--workers N]\n"
+    "       sluice db check | backup FILE [--data DIR]\n"
     "       sluice version [--json]\n"
     "       sluice query ROUTE [PROMPT | -] [-d JSON | -d @FILE] [--stream]\n"
     "       sluice routes list | get | create | delete\n"
@@ -21,6 +22,7 @@ static const char usage_text[] =
     "\n"
     "serve    runs the gateway in the foreground; without a file: an embedded default whose mock routes need no key\n"
     "check    reads the configuration as serve would and tells every problem with file:line:column\n"
+    "db       looks whether the data directory is sound, or copies its database, while the gateway runs or not\n"
     "mlflow   starts with the options of `mlflow gateway start`\n"
     "\n"
     "environment: SLUICE_CONFIG (else MLFLOW_GATEWAY_CONFIG) names the file, SLUICE_DATA the data directory;\n"
@@ -140,8 +142,13 @@ static int cmd_mlflow(int argc, char **argv)
     if (argc < 1 || strcmp(argv[0], "start") != 0) {
         return usage_fail("the only command of mlflow is 'start'");
     }
+    const char *data = getenv("SLUICE_DATA");
     struct sl_serve_opts opts = {
-        .config = getenv("MLFLOW_GATEWAY_CONFIG"), .workers = -1, .bad_config_exit = SL_EXIT_USAGE, .is_mlflow = true
+        .config = getenv("MLFLOW_GATEWAY_CONFIG"),
+        .workers = -1,
+        .data = data && *data ? data : "none", /* MLflow keeps nothing either */
+        .bad_config_exit = SL_EXIT_USAGE,
+        .is_mlflow = true,
     };
     const char *host = "127.0.0.1", *port = "5000", *workers = "2"; /* MLflow's defaults */
     const struct flag flags[] = {
@@ -167,6 +174,25 @@ static int cmd_mlflow(int argc, char **argv)
     snprintf(listen, sizeof(listen), is_ipv6 ? "[%s]:%s" : "%s:%s", host, port);
     opts.listen = listen;
     return sl_cmd_serve(&opts);
+}
+
+static int cmd_db(int argc, char **argv)
+{
+    const char *data = getenv("SLUICE_DATA");
+    const struct flag flags[] = { { "--data", NULL, &data, NULL } };
+    bool is_backup = argc > 0 && strcmp(argv[0], "backup") == 0;
+    if (!is_backup && (argc < 1 || strcmp(argv[0], "check") != 0)) {
+        return usage_fail("the commands of db are 'check' and 'backup FILE'");
+    }
+    if (is_backup && (argc < 2 || argv[1][0] == '-')) {
+        return usage_fail("'db backup' needs the file to write");
+    }
+    int skip = is_backup ? 2 : 1;
+    int r = flags_parse(argc - skip, argv + skip, flags, SL_ARRAY_LEN(flags));
+    if (r) {
+        return r;
+    }
+    return is_backup ? sl_cmd_db_backup(data, argv[1]) : sl_cmd_db_check(data);
 }
 
 static int cmd_version(int argc, char **argv)
@@ -223,8 +249,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    { "serve", cmd_serve }, { "check", cmd_check }, { "mlflow", cmd_mlflow }, { "version", cmd_version },
-    { "help", cmd_help },   { "--help", cmd_help }, { "-h", cmd_help },       { "--version", cmd_version },
+    { "serve", cmd_serve }, { "check", cmd_check },     { "mlflow", cmd_mlflow },
+    { "db", cmd_db },       { "version", cmd_version }, { "help", cmd_help },
+    { "--help", cmd_help }, { "-h", cmd_help },         { "--version", cmd_version },
 };
 
 /* "--help" behind any command. */

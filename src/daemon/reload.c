@@ -46,13 +46,11 @@ void sl_conf_load_free(struct sl_conf_load *load)
 
 int sl_conf_publish(struct sl_gate *gate, const struct sl_config *config)
 {
-    struct sl_snapshot *snapshot;
-    int r = sl_snapshot_new(config->settings, config->routes, config->n_routes, &snapshot);
+    int r = sl_events_configure(&gate->events, config->settings, config->routes, config->n_routes);
     if (r < 0) {
         return r;
     }
     sl_log_set_level((enum sl_log_level)config->settings->log_level);
-    sl_publisher_set(&gate->publisher, snapshot);
     atomic_fetch_add(&gate->config_version, 1);
     return 0;
 }

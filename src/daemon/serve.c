@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/admin_key.h"
+#include "daemon/data.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "gate/auth.h"
@@ -25,7 +26,9 @@
 
 struct daemon {
     struct sl_gate gate;
+    const char *data_given;         /* --data or SLUICE_DATA; NULL: the default */
     const char *data;               /* the data directory; NULL: none */
+    struct sl_arena arena;          /* its name */
     const struct sl_config *config; /* the one at the start; of the reload's */
     struct sl_reload reload;
     struct sl_bind_addr *addrs;
@@ -367,7 +370,8 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_metrics_new(&d->gate.metrics) < 0) {
         return sl_fail(err, SL_E_NOMEM, "out of memory");
     }
-    r = sl_admin_key_open(load->config->settings, d->data, &d->gate.admin_key, err);
+    r = sl_data_open(&d->gate, d->data_given, &d->arena, &d->data, err);
+    r = r < 0 ? r : sl_admin_key_open(load->config->settings, d->data, &d->gate.admin_key, err);
     r = r < 0 ? r : addresses_probe(d, err);
     r = r < 0 ? r : addresses_allow(d, load->config->settings, err);
     r = r < 0 ? r : main_loop_init(d, err);
@@ -397,6 +401,8 @@ static void serve_free(struct daemon *d)
     free(d->addrs);
     free(d->inherited);
     sl_accesslog_close(d->gate.access_log);
+    sl_store_close(d->gate.store); /* writes the counters a last time */
+    sl_events_done(&d->gate.events);
     sl_publisher_done(&d->gate.publisher);
     sl_limiter_free(d->gate.limiter);
     sl_metrics_free(d->gate.metrics);
@@ -420,8 +426,11 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     static struct daemon daemon_mem;
     struct daemon *d = &daemon_mem;
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the store's or the log's error, not the process's end */
     sl_publisher_init(&d->gate.publisher);
-    d->data = opts->data && strcmp(opts->data, "none") != 0 ? opts->data : NULL;
+    d->data_given = opts->data;
+    sl_arena_init_small(&d->arena, 512);
+    sl_events_init(&d->gate.events, &d->gate.publisher);
     d->reload.path = opts->config;
     d->reload.over = (struct sl_config_overrides){ .listen = sl_str_c(opts->listen), .workers = opts->workers };
     struct sl_conf_load *load = sl_conf_load_new(d->reload.path, &d->reload.over);

@@ -15,7 +15,7 @@ static struct sl_thread *thread_of(struct sl_listener *listener);
 static void thread_finish(struct sl_thread *thread)
 {
     if (!thread->is_draining || thread->is_finished || thread->n_open || thread->worker.server.conns.n ||
-        thread->worker.client.conns.n) {
+        thread->worker.client.conns.n || thread->worker.n_pending) {
         return;
     }
     thread->is_finished = true;
@@ -31,6 +31,11 @@ static void on_server_empty(struct sl_hserver *server)
         sl_hclient_close(&worker->client);
     }
     thread_finish(thread);
+}
+
+static void on_answered(struct sl_worker *worker)
+{
+    thread_finish(SL_CONTAINER_OF(worker, struct sl_thread, worker));
 }
 
 static void on_client_empty(struct sl_hclient *client)
@@ -222,6 +227,7 @@ int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
     worker->server.on_empty = on_server_empty;
     worker->server.on_conn_closed = on_conn_closed;
     worker->client.on_empty = on_client_empty;
+    worker->on_answered = on_answered;
     for (uint32_t i = 0; i < thread->n_listeners; i++) {
         struct sl_listener *listener = &thread->listeners[i];
         listener->is_inherited = thread->is_inherited;

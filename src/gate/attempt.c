@@ -96,7 +96,7 @@ static int net_start(struct sl_xchg *x)
         .target = x->up.target,
         .headers = x->up.headers,
         /* Who may make routes may not look around from here; the operator's own are trusted. */
-        .guard = x->route->is_dynamic ? &x->settings->upstream.guard : NULL,
+        .guard = x->route->incarnation ? &x->settings->upstream.guard : NULL,
         .slices = x->up.slices,
         .n_slices = x->up.n_slices,
         .body_len = x->up.body_len,

@@ -368,6 +368,7 @@ static int config_load(struct loader *ld, const char *path, const struct sl_conf
         return SL_E_NOMEM;
     }
     ld->config->settings = settings;
+    settings->file = path ? sl_arena_dup(&settings->arena, sl_str_c(path)) : SL_STR_NONE;
     sl_arena_init(&ld->tree, NULL);
     struct sl_val *root;
     int r = tree_read(ld, path, &root);

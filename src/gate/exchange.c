@@ -8,6 +8,7 @@
 #include "gate/auth.h"
 #include "gate/nopath.h"
 #include "gate/peer.h"
+#include "gate/pending.h"
 #include "wire/uri.h"
 
 static const unsigned allowed[SL_XS_COUNT] = {
@@ -86,6 +87,7 @@ static void xchg_release(struct sl_xchg *x)
 {
     SL_ASSERT(x->ticket.state != SL_TICKET_OPEN);
     sl_attempt_cancel(x);
+    sl_pending_leave(x);
     sl_timer_remove(&x->worker->loop, &x->backoff);
     sl_relay_done(x);
     sl_scrape_forget(x);
@@ -168,6 +170,7 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
 {
     struct sl_arena *arena = &x->req->arena;
     x->error_type = error->type;
+    error->request_id = x->request_id;
     struct sl_buf *out = &x->worker->text;
     sl_buf_reset(out);
     x->dialect->write_error(error, out); /* the dialect chooses the status, where none is set */
@@ -325,7 +328,8 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
         return;
     }
     sl_xchg_set_state(x, SL_XS_BODY);
-    sl_hreq_read_body(req, x->settings->server.limits.body_bytes);
+    uint64_t max_body = x->settings->server.limits.body_bytes;
+    sl_hreq_read_body(req, x->path->is_invocation ? max_body : SL_MIN(max_body, (uint64_t)SL_MANAGE_BODY_MAX));
 }
 
 static void invoke(struct sl_xchg *x)

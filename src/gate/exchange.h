@@ -49,6 +49,7 @@ struct sl_xchg {
     struct sl_env env;
     struct sl_call call;
     struct sl_ticket ticket;
+    struct sl_pending *pending; /* a question to the store, or NULL: gate/pending.h */
 
     /* the attempt */
     const struct sl_target *target;

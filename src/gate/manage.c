@@ -115,18 +115,22 @@ static void handle_list(struct sl_xchg *x, const struct shape *shape)
                           "Invalid page_token: it must be the next_page_token of an earlier reply.");
         return;
     }
-    uint32_t end = SL_MIN(snapshot->n_routes - start, (uint32_t)SL_PAGE_SIZE) + start;
     struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
     sl_jw_object(w);
     sl_jw_key(w, shape->list);
     sl_jw_array(w);
-    for (uint32_t i = start; i < end; i++) {
-        if (sl_auth_may_use(x, snapshot->routes[i]->name)) {
-            write_route(x, w, snapshot->routes[i], shape, sl_manage_is_absolute(x));
+    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, start);
+    const struct sl_route *route;
+    for (uint32_t n = 0; n < SL_PAGE_SIZE && (route = sl_snapshot_next(&it)) != NULL;) {
+        if (!sl_snapshot_is_shadowed(snapshot, route)) {
+            n++;
+            if (sl_auth_may_use(x, route->name)) {
+                write_route(x, w, route, shape, sl_manage_is_absolute(x));
+            }
         }
     }
     sl_jw_end(w);
-    sl_page_token_write(x, w, snapshot, end);
+    sl_page_token_write(x, w, snapshot, it.index);
     sl_jw_end(w);
     sl_manage_reply(x, 200);
 }
@@ -165,28 +169,6 @@ void sl_handle_endpoint_get(struct sl_xchg *x)
     handle_get(x, &endpoint_shape);
 }
 
-/* --- limits: read and set --- */
-
-void sl_handle_limits_get(struct sl_xchg *x)
-{
-    sl_xchg_fail_text(x, SL_ERR_CALLER_UNSUPPORTED, "The get_limits API is not available yet.");
-}
-
-void sl_handle_limits_set(struct sl_xchg *x)
-{
-    struct sl_str body = x->req->body;
-    struct sl_llm_error error = { 0 };
-    int r = sl_mf_read_body(&sl_mf_set_limits, &body, sl_headers_get(&x->req->msg.headers, "content-type"),
-                            &x->worker->doc, &x->req->arena, NULL, &error);
-    if (r == SL_E_INVAL) {
-        sl_xchg_fail(x, &error);
-    } else if (r < 0) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
-    } else {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_UNSUPPORTED, "The set_limits API is not available yet.");
-    }
-}
-
 /* --- OpenAI --- */
 
 static void write_model(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
@@ -207,9 +189,11 @@ void sl_handle_models(struct sl_xchg *x)
     sl_jw_member_str(w, "object", SL_STR("list"));
     sl_jw_key(w, "data");
     sl_jw_array(w);
-    for (uint32_t i = 0; i < snapshot->n_routes; i++) {
-        if (sl_auth_may_use(x, snapshot->routes[i]->name)) {
-            write_model(x, w, snapshot->routes[i]);
+    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
+    const struct sl_route *route;
+    while ((route = sl_snapshot_next(&it)) != NULL) {
+        if (!sl_snapshot_is_shadowed(snapshot, route) && sl_auth_may_use(x, route->name)) {
+            write_model(x, w, route);
         }
     }
     sl_jw_end(w);

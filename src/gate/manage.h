@@ -20,4 +20,12 @@ void sl_manage_write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_r
 /* Does this client need absolute URLs? */
 bool sl_manage_is_absolute(const struct sl_xchg *x);
 
+/* Refuses with a code of Databricks' (INVALID_PARAMETER_VALUE, …). */
+void sl_manage_refuse(struct sl_xchg *x, enum sl_error_type type, const char *code, const char *fmt, ...)
+    SL_PRINTF(4, 5);
+/* A body that is not the schema: 422. `loc` "": the body as a whole. */
+void sl_manage_refuse_body(struct sl_xchg *x, const char *type, const char *loc, const char *msg);
+/* Parses the body, an object, into the worker's document. False: the exchange was failed. */
+bool sl_manage_body(struct sl_xchg *x, struct sl_json_val *ret);
+
 #endif

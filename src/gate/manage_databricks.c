@@ -39,9 +39,11 @@ void sl_handle_serving_list(struct sl_xchg *x)
     sl_jw_object(w);
     sl_jw_key(w, "endpoints");
     sl_jw_array(w);
-    for (uint32_t i = 0; i < snapshot->n_routes; i++) {
-        if (sl_auth_may_use(x, snapshot->routes[i]->name)) {
-            write_endpoint(w, snapshot->routes[i]);
+    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
+    const struct sl_route *route;
+    while ((route = sl_snapshot_next(&it)) != NULL) {
+        if (!sl_snapshot_is_shadowed(snapshot, route) && sl_auth_may_use(x, route->name)) {
+            write_endpoint(w, route);
         }
     }
     sl_jw_end(w);

@@ -50,15 +50,6 @@ static struct sl_str token_decode(struct sl_str token, struct sl_arena *arena)
     return sl_str_make((char *)text, (size_t)n);
 }
 
-static uint32_t position_of(const struct sl_snapshot *snapshot, const struct sl_route *route)
-{
-    uint32_t i = 0;
-    while (i < snapshot->n_routes && snapshot->routes[i] != route) {
-        i++;
-    }
-    return i;
-}
-
 static const struct sl_route *named(const struct sl_snapshot *snapshot, struct sl_json_val name, struct sl_arena *arena)
 {
     struct sl_str text;
@@ -74,12 +65,12 @@ static uint32_t start_find(const struct sl_snapshot *snapshot, struct sl_json_va
         last = named(snapshot, it.val, arena);
     }
     if (last) {
-        return position_of(snapshot, last) + 1;
+        return sl_snapshot_index(snapshot, last) + 1;
     }
     if (sl_json_is_present(before)) {
         index = SL_MAX(index - SL_PAGE_SIZE, 0); /* all of them went: the whole page again */
     }
-    return (uint32_t)SL_MIN(index, (int64_t)snapshot->n_routes);
+    return (uint32_t)SL_MIN(index, (int64_t)sl_snapshot_count(snapshot));
 }
 
 bool sl_page_start(struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t *ret_start)
@@ -101,15 +92,16 @@ bool sl_page_start(struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32
     return true;
 }
 
-/* The last route before `i` that this caller may know of; n_routes: none. */
+/* The last route before `i` that this caller may know of; UINT32_MAX: none. */
 static uint32_t visible_before(const struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t i)
 {
     while (i-- > 0) {
-        if (sl_auth_may_use(x, snapshot->routes[i]->name)) {
+        const struct sl_route *route = sl_snapshot_at(snapshot, i);
+        if (!sl_snapshot_is_shadowed(snapshot, route) && sl_auth_may_use(x, route->name)) {
             return i;
         }
     }
-    return snapshot->n_routes;
+    return UINT32_MAX;
 }
 
 /* The last route told and a few before it, ever further apart. */
@@ -120,7 +112,7 @@ static unsigned anchors_pick(const struct sl_xchg *x, const struct sl_snapshot *
     uint32_t skip = 0;
     while (n < ANCHORS_MAX && next > skip) {
         next = visible_before(x, snapshot, next - skip);
-        if (next == snapshot->n_routes) {
+        if (next == UINT32_MAX) {
             break;
         }
         ret[n++] = next;
@@ -143,11 +135,11 @@ static void token_text(const struct sl_xchg *x, struct sl_buf *json, const struc
     sl_buf_printf(json, "{\"index\": %u", next);
     if (n > 0) {
         sl_buf_add_lit(json, ", \"after\": ");
-        name_add(json, snapshot->routes[anchors[0]]);
+        name_add(json, sl_snapshot_at(snapshot, anchors[0]));
         sl_buf_add_lit(json, ", \"before\": [");
         for (unsigned i = 1; i < n; i++) {
             sl_buf_add_c(json, i == 1 ? "" : ", ");
-            name_add(json, snapshot->routes[anchors[i]]);
+            name_add(json, sl_snapshot_at(snapshot, anchors[i]));
         }
         sl_buf_add_char(json, ']');
     }
@@ -157,7 +149,7 @@ static void token_text(const struct sl_xchg *x, struct sl_buf *json, const struc
 void sl_page_token_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_snapshot *snapshot, uint32_t next)
 {
     sl_jw_key(w, "next_page_token");
-    if (next >= snapshot->n_routes) {
+    if (next >= sl_snapshot_count(snapshot)) {
         sl_jw_null(w);
         return;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/path.h"
 
+#include "gate/manage.h"
 #include "wire/uri.h"
 
 #define INVOKE(pattern_, dialect_, doc_)                                                                        \
@@ -26,7 +27,11 @@
 #define OPEN(methods_, pattern_, handle_, doc_) \
     CALL(methods_, pattern_, sl_dialect_mlflow, handle_, SL_ACCESS_OPEN, doc_)
 
+#define ADMIN(methods_, pattern_, dialect_, handle_, doc_) \
+    CALL(methods_, pattern_, dialect_, handle_, SL_ACCESS_ADMIN, doc_)
+
 #define SERVING "/api/2.0/serving-endpoints"
+#define OWN     "/api/sluice/v1"
 
 const struct sl_path sl_paths[] = {
     INVOKE_V1("/v1/chat/completions", SL_LLM_CHAT, "Query a chat route; `model` names the route. OpenAI's shapes."),
@@ -48,6 +53,9 @@ const struct sl_path sl_paths[] = {
     READ("/api/2.0/gateway/routes/{}", sl_handle_route_get, "One route."),
     READ("/api/2.0/endpoints/", sl_handle_endpoint_list, "List the routes in the newer words, 3000 a page."),
     READ("/api/2.0/endpoints/{}", sl_handle_endpoint_get, "One route in the newer words."),
+    ADMIN(SL_POST, "/api/2.0/gateway/routes/", sl_dialect_mlflow, sl_handle_route_create, "Create a route."),
+    ADMIN(SL_DELETE, "/api/2.0/gateway/routes/{}", sl_dialect_mlflow, sl_handle_route_delete,
+          "Delete a route that was created by a call."),
     READ("/api/2.0/gateway/limits/{}", sl_handle_limits_get, "The limits of a route."),
     CALL(SL_POST, "/api/2.0/gateway/limits/", sl_dialect_mlflow, sl_handle_limits_set, SL_ACCESS_ADMIN,
          "Set the limits of a route."),
@@ -59,6 +67,13 @@ const struct sl_path sl_paths[] = {
     CALL(SL_GET, SERVING, sl_dialect_databricks, sl_handle_serving_list, SL_ACCESS_QUERY, NULL),
     CALL(SL_GET, SERVING "/{}", sl_dialect_databricks, sl_handle_serving_get, SL_ACCESS_QUERY,
          "One route, as a Databricks serving endpoint."),
+    ADMIN(SL_GET, OWN "/routes", sl_dialect_sluice, sl_handle_own_route_list,
+          "List the routes with their owner and limits, shadowed ones too."),
+    ADMIN(SL_GET, OWN "/routes/{}", sl_dialect_sluice, sl_handle_own_route_get, "Everything of a route but secrets."),
+    ADMIN(SL_PUT, OWN "/routes/{}", sl_dialect_sluice, sl_handle_own_route_put,
+          "Create a route, or replace it whole. A credential left out is kept."),
+    ADMIN(SL_DELETE, OWN "/routes/{}", sl_dialect_sluice, sl_handle_own_route_delete,
+          "Delete a route that was created by a call."),
     OPEN(SL_GET, "/", sl_handle_index, NULL),
     OPEN(SL_GET, "/docs", sl_handle_docs, NULL),
     OPEN(SL_GET | SL_HEAD, "/redoc", sl_handle_docs, NULL),
@@ -162,6 +177,9 @@ const struct sl_dialect *sl_path_dialect(struct sl_str path)
 {
     if (sl_str_has_prefix(path, SL_STR("/v1/"))) {
         return &sl_dialect_openai;
+    }
+    if (sl_str_has_prefix(path, SL_STR("/api/sluice/"))) {
+        return &sl_dialect_sluice;
     }
     bool is_databricks = sl_str_has_prefix(path, SL_STR(SERVING)) ||
                          sl_str_has_prefix(path, SL_STR("/serving-endpoints/"));

@@ -21,6 +21,9 @@ enum sl_method {
     SL_OTHER = 128
 };
 
+/* Of every call that is no invocation; beyond it 413. */
+#define SL_MANAGE_BODY_MAX (1u << 20)
+
 struct sl_path {
     unsigned methods;    /* MLflow's paths take no HEAD: it stands here where it is served */
     const char *pattern; /* "{}" stands for one segment, a trailing '/' counts */
@@ -75,6 +78,13 @@ void sl_handle_model(struct sl_xchg *x);
 void sl_handle_not_here(struct sl_xchg *x);
 void sl_handle_limits_get(struct sl_xchg *x);
 void sl_handle_limits_set(struct sl_xchg *x);
+/* manage_routes.c */
+void sl_handle_route_create(struct sl_xchg *x);
+void sl_handle_route_delete(struct sl_xchg *x);
+void sl_handle_own_route_list(struct sl_xchg *x);
+void sl_handle_own_route_get(struct sl_xchg *x);
+void sl_handle_own_route_put(struct sl_xchg *x);
+void sl_handle_own_route_delete(struct sl_xchg *x);
 /* measure.c */
 void sl_handle_metrics(struct sl_xchg *x);
 /* manage_databricks.c */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "gate/limits_json.h"
 
 #define FAIL(bind, pos_, key_, ...) (problem_at((bind), (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 
@@ -45,7 +46,8 @@ void sl_route_unref(struct sl_route *route)
     if (!route || atomic_fetch_sub_explicit(&route->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
-    for (uint32_t i = 0; i < route->n_targets; i++) {
+    sl_route_unref(route->base);
+    for (uint32_t i = 0; !route->base && i < route->n_targets; i++) {
         if (route->targets[i].conf) {
             sl_opt_done(route->targets[i].provider->opts, route->targets[i].conf);
         }
@@ -141,8 +143,7 @@ static int provider_bind(struct sl_bind *bind, const struct sl_val *model, struc
     return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is not supported.", SL_STR_ARG(name));
 }
 
-/* The provider's own section: `config`, or `{provider}_config` as Databricks spells it. */
-static const struct sl_val *provider_config(const struct sl_val *model, const struct sl_provider *provider)
+const struct sl_val *sl_route_provider_config(const struct sl_val *model, const struct sl_provider *provider)
 {
     const struct sl_val *val = sl_val_find(model, "config");
     if (!val) {
@@ -159,7 +160,7 @@ static const struct sl_val *provider_config(const struct sl_val *model, const st
 static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl_target *target, struct sl_arena *arena)
 {
     const struct sl_provider *provider = target->provider;
-    const struct sl_val *config = provider_config(model, provider);
+    const struct sl_val *config = sl_route_provider_config(model, provider);
     bool needs_config = false;
     for (const struct sl_opt *row = provider->opts; row->key; row++) {
         needs_config |= (row->flags & SL_OPT_REQUIRED) != 0;
@@ -218,8 +219,7 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
 /* Windows beyond this are as good as endless, and must not overflow when added to a time. */
 #define PERIOD_MAX_USEC ((uint64_t)1 << 62)
 
-/* "minute", "5 minutes": an optional number and a unit. 0 is read as 1, as MLflow does. */
-static int period_parse(struct sl_str text, struct sl_limit_rule *ret)
+int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret)
 {
     uint64_t n = 1;
     size_t digits = 0;
@@ -277,7 +277,7 @@ static int limit_parse(struct sl_str text, struct sl_limit_rule *ret)
     size_t skip = sl_str_case_eq(sl_str_sub(rest, 0, SL_MIN(rest.n, (size_t)3)), SL_STR("per")) ? 3
                   : sl_str_has_prefix(rest, SL_STR("/"))                                        ? 1
                                                                                                 : 0;
-    return skip ? period_parse(sl_str_sub(rest, skip, rest.n), ret) : SL_E_INVAL;
+    return skip ? sl_period_parse(sl_str_sub(rest, skip, rest.n), ret) : SL_E_INVAL;
 }
 
 /* The rules of a renewal_period: the first window has `calls`, further ones say their own. In the file a limit counts
@@ -288,7 +288,7 @@ static int rules_parse(struct sl_str text, struct sl_route *route)
     struct sl_str part;
     uint32_t n = 0;
     for (; limit_cut(&text, &part); n++) {
-        if (n == SL_LIMIT_RULES_MAX || (n ? limit_parse(part, &rules[n]) : period_parse(part, &rules[0])) < 0) {
+        if (n == SL_LIMIT_RULES_MAX || (n ? limit_parse(part, &rules[n]) : sl_period_parse(part, &rules[0])) < 0) {
             return SL_E_INVAL;
         }
         rules[n].key = SL_LIMIT_USER;
@@ -346,6 +346,14 @@ const struct sl_opt *sl_route_own_opts(void)
     return rows;
 }
 
+static void times_of(struct sl_upstream_timeouts *t, uint64_t *ret[4])
+{
+    ret[0] = &t->connect_usec;
+    ret[1] = &t->first_byte_usec;
+    ret[2] = &t->idle_usec;
+    ret[3] = &t->total_usec;
+}
+
 /* Sluice's own map inside the entry: strict. What it does not say, the settings say. */
 static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
                     struct sl_route *route)
@@ -360,6 +368,12 @@ static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const stru
     bind->path[before] = '\0';
     route->timeouts = own.timeouts;
     route->retries = own.retries;
+    const struct sl_val *map = sl_val_find(entry, "sluice"), *times = sl_val_find(map, "timeouts");
+    static const char *const names[] = { "connect", "first_byte", "idle", "total" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        route->own_timeouts |= sl_val_find(times, names[i]) ? SL_BIT(i) : 0;
+    }
+    route->has_own_retries = sl_val_find(map, "retries") != NULL;
     return r;
 }
 
@@ -409,5 +423,49 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
         return SL_E_INVAL;
     }
     *ret_route = route;
+    return 0;
+}
+
+static int derive_into(struct sl_route *copy, const struct sl_route *base, const struct sl_settings *settings,
+                       struct sl_str stored_limits)
+{
+    struct sl_upstream_timeouts defaults = settings->upstream.timeouts;
+    uint64_t *to[4], *from[4];
+    times_of(&copy->timeouts, to);
+    times_of(&defaults, from);
+    for (size_t i = 0; i < SL_ARRAY_LEN(to); i++) {
+        *to[i] = base->own_timeouts & SL_BIT(i) ? *to[i] : *from[i];
+    }
+    copy->retries = base->has_own_retries ? base->retries : settings->upstream.retries;
+    copy->stored_limits = SL_STR_NONE;
+    if (!stored_limits.p) {
+        return 0;
+    }
+    copy->stored_limits = sl_arena_dup(&copy->arena, stored_limits);
+    return copy->stored_limits.p ? sl_limits_read(stored_limits, &copy->arena, &copy->rules, &copy->n_rules)
+                                 : SL_E_NOMEM;
+}
+
+int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, struct sl_str stored_limits,
+                    struct sl_route **ret_route)
+{
+    struct sl_route *base = route->base ? route->base : route;
+    struct sl_arena arena;
+    sl_arena_init_small(&arena, ROUTE_CHUNK);
+    struct sl_route *copy = SL_ARENA_NEW(&arena, struct sl_route);
+    if (!copy) {
+        return SL_E_NOMEM;
+    }
+    memcpy(copy, base, sizeof(*copy));
+    copy->arena = arena;
+    atomic_init(&copy->refs, 1);
+    atomic_init(&copy->usage_refused, atomic_load(&route->usage_refused));
+    copy->base = sl_route_ref(base);
+    int r = derive_into(copy, base, settings, stored_limits);
+    if (r < 0) {
+        sl_route_unref(copy);
+        return r;
+    }
+    *ret_route = copy;
     return 0;
 }

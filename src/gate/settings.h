@@ -73,6 +73,7 @@ struct sl_tls_ctx;
 struct sl_settings {
     atomic_uint refs;
     struct sl_arena arena;         /* texts; owned */
+    struct sl_str file;            /* where they were read; p == NULL: the embedded default */
     struct sl_tls_ctx *server_tls; /* owned; NULL: plain */
     struct sl_tls_ctx *client_tls; /* owned */
     struct sl_server_settings server;

@@ -5,6 +5,8 @@
 #define SL_GATE_WORKER_H
 
 #include "gate/accesslog.h"
+#include "gate/counters.h"
+#include "gate/events.h"
 #include "gate/limit.h"
 #include "gate/metrics.h"
 #include "gate/snapshot.h"
@@ -15,6 +17,9 @@
 /* Process-wide, shared by the workers. */
 struct sl_gate {
     struct sl_publisher publisher;
+    struct sl_events events;
+    struct sl_store *store; /* NULL: runs without */
+    struct sl_counters counters;
     struct sl_accesslog *access_log;
     struct sl_limiter *limiter;
     struct sl_metrics *metrics;
@@ -44,6 +49,9 @@ struct sl_worker {
     char request_id_prefix[17];
     struct sl_buf proxy_auth; /* a credential: wiped */
     uint64_t n_requests;
+    /* Answers of the store that are still to come; the worker ends only when there are none. */
+    uint32_t n_pending;
+    void (*on_answered)(struct sl_worker *worker); /* the last one came; may be NULL */
 };
 
 /* The loop is initialised; `gate` has a snapshot. */

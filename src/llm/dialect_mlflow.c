@@ -166,6 +166,15 @@ static void write_error(struct sl_llm_error *error, struct sl_buf *out)
         sl_jw_object(&w);
         sl_jw_member_str(&w, "error", error->message);
         sl_jw_end(&w);
+    } else if (error->code.n && error->code.p[0] <= 'Z' && error->message.p) {
+        /* The management calls: Databricks' code beside MLflow's text. */
+        struct sl_jw w;
+        sl_jw_init(&w, out);
+        sl_jw_object(&w);
+        sl_jw_member_str(&w, "error_code", error->code);
+        sl_jw_member_str(&w, "message", error->message);
+        sl_jw_member_str(&w, "detail", error->message);
+        sl_jw_end(&w);
     } else {
         detail_text(out, error->message.p ? error->message : sl_str_c(sl_status_reason(error->status)));
     }

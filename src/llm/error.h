@@ -67,6 +67,7 @@ struct sl_llm_error {
     struct sl_str upstream_body;         /* as it came */
     struct sl_str upstream_content_type; /* of that body; p == NULL: none was said */
     uint64_t retry_after_sec;            /* 0: none */
+    struct sl_str request_id;            /* of the exchange; filled in by who writes it */
 };
 
 #endif

@@ -44,8 +44,8 @@ GETS = [
     (ROUTES + "a%20b", 404, missing("route", "a b")),
     (ROUTES + "a/b", 404, NOT_FOUND),
     (ROUTES + "a%2Fb", 404, NOT_FOUND),
-    ("/api/2.0/gateway/limits/chat", 501, {"detail": "The get_limits API is not available yet."}),
-    ("/api/2.0/endpoints/limits/chat", 501, {"detail": "The get_limits API is not available yet."}),
+    ("/api/2.0/gateway/limits/chat", 200, {"limits": []}),
+    ("/api/2.0/endpoints/limits/chat", 200, {"limits": []}),
     ("/.well-known/databricks-config", 404, NOT_FOUND),
     ("/nope", 404, NOT_FOUND),
     ("/HEALTH", 404, NOT_FOUND),
@@ -88,7 +88,7 @@ def test_redirect_without_a_host_that_fits_a_url_is_relative(sluice):
 
 
 METHODS = [
-    ("/", "GET"), ("/health", "GET"), ("/docs", "GET"), ("/favicon.ico", "GET"), (ROUTES, "GET"), (ROUTES + "chat", "GET"), (ENDPOINTS, "GET"), (ENDPOINTS + "x", "GET"),
+    ("/", "GET"), ("/health", "GET"), ("/docs", "GET"), ("/favicon.ico", "GET"), (ROUTES, "GET, POST"), (ROUTES + "chat", "GET, DELETE"), (ENDPOINTS, "GET"), (ENDPOINTS + "x", "GET"),
     ("/api/2.0/gateway/limits/chat", "GET"), ("/api/2.0/gateway/limits/", "POST"), ("/api/2.0/endpoints/limits/", "POST"), ("/api/2.0/endpoints/limits", "GET"),
     ("/gateway/chat/invocations", "POST"), ("/endpoints/chat/invocations", "POST"), ("/redoc", "GET, HEAD"), ("/openapi.json", "GET, HEAD"),
 ]

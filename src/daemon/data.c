@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/data.h"
+
+#include "base/log.h"
+#include "store/dir.h"
+
+static int store_fill(struct sl_gate *gate, struct sl_err *err)
+{
+    sl_events_load_begin(&gate->events);
+    int r = sl_store_load(gate->store, sl_events_load, &gate->events, err);
+    sl_events_load_end(&gate->events);
+    if (r == 0) {
+        r = sl_counters_load(&gate->counters, gate->store, err);
+    }
+    if (r < 0 && r != SL_E_INVAL) {
+        sl_log(SL_LOG_ERROR, "store", "not everything could be read: %s", err->text);
+        r = 0;
+    }
+    return r;
+}
+
+int sl_data_open(struct sl_gate *gate, const char *given, struct sl_arena *arena, const char **ret_dir,
+                 struct sl_err *err)
+{
+    struct sl_str dir = SL_STR_NONE;
+    bool is_asked, is_ok;
+    *ret_dir = NULL;
+    int r = sl_dir_resolve(given, arena, &dir, &is_asked, err);
+    if (r == SL_E_NOTFOUND) {
+        sl_log(SL_LOG_WARNING, "store", "no data directory: %s; routes and limits cannot be changed by calls",
+               err->text);
+        return 0;
+    }
+    if (r < 0 || !dir.p) {
+        return r;
+    }
+    struct sl_err cause = { 0 };
+    if (!is_asked && sl_dir_make(dir.p, &cause) < 0) {
+        sl_log(SL_LOG_WARNING, "store",
+               "running without a data directory (%s): routes and limits cannot be changed by calls; --data DIR names "
+               "another place, --data none says that this is meant",
+               cause.text);
+        return 0;
+    }
+    gate->counters = (struct sl_counters){ .limiter = gate->limiter };
+    const struct sl_store_conf conf = {
+        .dir = dir.p,
+        .cbs = { .on_events = sl_events_apply,
+                 .events_arg = &gate->events,
+                 .on_tick = sl_counters_tick,
+                 .tick_arg = &gate->counters },
+    };
+    r = sl_store_open(&conf, &gate->store, &is_ok, err);
+    if (r < 0) {
+        return r;
+    }
+    *ret_dir = dir.p;
+    if (!is_ok) {
+        sl_log(SL_LOG_ERROR, "store",
+               "%s. Serving goes on with the configuration file; calls that change routes or limits are answered with "
+               "503 until it works",
+               err->text);
+    } else {
+        r = store_fill(gate, err);
+    }
+    return r < 0 ? r : sl_store_start(gate->store, err);
+}

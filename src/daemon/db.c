@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice db check` and `sluice db backup FILE`. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/daemon.h"
+#include "store/dir.h"
+#include "store/tool.h"
+
+static int told(const struct sl_err *err)
+{
+    fprintf(stderr, "sluice: %s\n", err->text);
+    return SL_EXIT_LOCAL;
+}
+
+static int dir_find(const char *given, struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
+{
+    bool is_asked;
+    int r = sl_dir_resolve(given, arena, ret, &is_asked, err);
+    return r == 0 && !ret->p ? sl_fail(err, SL_E_INVAL, "`--data none` has no database") : r;
+}
+
+int sl_cmd_db_check(const char *data)
+{
+    struct sl_arena arena;
+    struct sl_str dir;
+    struct sl_err err = { 0 };
+    struct sl_store_report report;
+    sl_arena_init(&arena, NULL);
+    int r = dir_find(data, &arena, &dir, &err);
+    r = r < 0 ? r : sl_store_check(dir.p, &report, &err);
+    if (r == 0) {
+        printf("%s: ok, schema %d, %llu route%s, %llu with limits\n", dir.p, report.schema,
+               (unsigned long long)report.n_routes, report.n_routes == 1 ? "" : "s",
+               (unsigned long long)report.n_limits);
+    }
+    sl_arena_done(&arena);
+    return r < 0 ? told(&err) : SL_EXIT_OK;
+}
+
+int sl_cmd_db_backup(const char *data, const char *file)
+{
+    struct sl_arena arena;
+    struct sl_str dir;
+    struct sl_err err = { 0 };
+    sl_arena_init(&arena, NULL);
+    int r = dir_find(data, &arena, &dir, &err);
+    r = r < 0 ? r : sl_store_backup(dir.p, file, &err);
+    if (r == 0) {
+        fprintf(stderr, "wrote %s; the secret key is not in it: keep %s/" SL_DIR_KEY " elsewhere too\n", file, dir.p);
+    }
+    sl_arena_done(&arena);
+    return r < 0 ? told(&err) : SL_EXIT_OK;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A JSON value as the neutral tree of base/val.h, so that a body is bound by the rows and told the texts of the
+ * configuration file. */
+#ifndef SL_GATE_BODY_VAL_H
+#define SL_GATE_BODY_VAL_H
+
+#include "base/val.h"
+#include "json/json.h"
+
+/* On the arena, strings decoded; lists and maps keep their exact JSON in `text`. A name that is repeated: the last one
+ * counts, as everywhere. SL_E_NOMEM; SL_E_LIMIT beyond a nesting of 64 or
+ * 1,024 members of one container. */
+SL_MUST int sl_body_val(struct sl_json_val json, struct sl_arena *arena, struct sl_val **ret);
+
+#endif

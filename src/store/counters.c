@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What long windows have counted, so that a restart does not give everyone a new month. */
+#include "store/store_priv.h"
+
+int sl_store_counter_put(struct sl_db *db, const struct sl_store_counter *counter, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db,
+                                    "INSERT OR REPLACE INTO counters "
+                                    "(route, incarnation, key, principal, period_usec, end_usec, used) "
+                                    "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                                    err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, counter->route);
+    sqlite3_bind_int64(stmt, 2, (int64_t)counter->incarnation);
+    sl_db_bind_str(stmt, 3, counter->key);
+    sl_db_bind_str(stmt, 4, counter->principal);
+    sqlite3_bind_int64(stmt, 5, (int64_t)counter->period_usec);
+    sqlite3_bind_int64(stmt, 6, (int64_t)counter->end_usec);
+    sqlite3_bind_int64(stmt, 7, (int64_t)counter->used);
+    return sl_db_run(db, stmt, err);
+}
+
+int sl_store_counters_expire(struct sl_db *db, uint64_t now_usec, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "DELETE FROM counters WHERE end_usec <= ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)now_usec);
+    return sl_db_run(db, stmt, err);
+}
+
+int sl_store_counters_load(struct sl_store *store, uint64_t now_usec,
+                           void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
+                           struct sl_err *err)
+{
+    struct sl_db *db = &store->db;
+    if (!db->handle) {
+        return 0;
+    }
+    sqlite3_stmt *stmt = sl_db_stmt(db,
+                                    "SELECT route, incarnation, key, principal, period_usec, end_usec, used FROM "
+                                    "counters WHERE end_usec > ?",
+                                    err);
+    if (!stmt) {
+        return err->code;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)now_usec);
+    int r;
+    while ((r = sl_db_row(db, stmt, err)) > 0) {
+        struct sl_store_counter counter = {
+            .route = sl_db_column_str(stmt, 0),
+            .incarnation = (uint64_t)sqlite3_column_int64(stmt, 1),
+            .key = sl_db_column_str(stmt, 2),
+            .principal = sl_db_column_str(stmt, 3),
+            .period_usec = (uint64_t)sqlite3_column_int64(stmt, 4),
+            .end_usec = (uint64_t)sqlite3_column_int64(stmt, 5),
+            .used = (uint64_t)sqlite3_column_int64(stmt, 6),
+        };
+        on_counter(arg, &counter);
+    }
+    return r;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/db.h"
+
+#include <stdio.h>
+
+/* Pages of SQLite's own cache, in KiB: rows are read once at the start and seldom later. */
+#define CACHE_KIB "2048"
+/* Another process (db check, db backup) may hold the file for a moment. */
+#define BUSY_MSEC 5000
+
+int sl_db_fail(struct sl_db *db, struct sl_err *err)
+{
+    int code = db->handle ? sqlite3_extended_errcode(db->handle) : SQLITE_NOMEM;
+    if ((code & 0xff) != SQLITE_CONSTRAINT) {
+        db->fault = code & 0xff;
+    }
+    switch (code & 0xff) {
+    case SQLITE_CONSTRAINT:
+        return sl_fail(err, SL_E_EXISTS, "%s", sqlite3_errmsg(db->handle));
+    case SQLITE_NOMEM:
+        return sl_fail(err, SL_E_NOMEM, "out of memory in the store");
+    default:
+        return sl_fail(err, SL_E_IO, "the store failed: %s", sqlite3_errmsg(db->handle));
+    }
+}
+
+bool sl_db_is_broken(const struct sl_db *db)
+{
+    return db->fault == SQLITE_IOERR || db->fault == SQLITE_CORRUPT || db->fault == SQLITE_NOTADB ||
+           db->fault == SQLITE_CANTOPEN || db->fault == SQLITE_READONLY;
+}
+
+sqlite3_stmt *sl_db_stmt(struct sl_db *db, const char *sql, struct sl_err *err)
+{
+    for (uint32_t i = 0; i < db->n_stmts; i++) {
+        if (db->stmts[i].sql == sql) {
+            sqlite3_reset(db->stmts[i].stmt);
+            sqlite3_clear_bindings(db->stmts[i].stmt);
+            return db->stmts[i].stmt;
+        }
+    }
+    SL_ASSERT(db->n_stmts < SL_DB_STMTS_MAX);
+    sqlite3_stmt *stmt;
+    if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK) {
+        sl_db_fail(db, err);
+        return NULL;
+    }
+    db->stmts[db->n_stmts].sql = sql;
+    db->stmts[db->n_stmts++].stmt = stmt;
+    return stmt;
+}
+
+int sl_db_row(struct sl_db *db, sqlite3_stmt *stmt, struct sl_err *err)
+{
+    int code = sqlite3_step(stmt);
+    if (code == SQLITE_ROW) {
+        return 1;
+    }
+    int r = code == SQLITE_DONE ? 0 : sl_db_fail(db, err);
+    sqlite3_reset(stmt);
+    return r;
+}
+
+int sl_db_run(struct sl_db *db, sqlite3_stmt *stmt, struct sl_err *err)
+{
+    int r = sl_db_row(db, stmt, err);
+    sqlite3_reset(stmt);
+    return r < 0 ? r : 0;
+}
+
+int sl_db_exec(struct sl_db *db, const char *sql, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, sql, err);
+    return stmt ? sl_db_run(db, stmt, err) : err ? err->code : SL_E_IO;
+}
+
+uint64_t sl_db_next_change(struct sl_db *db)
+{
+    return ++db->change;
+}
+
+void sl_db_bind_str(sqlite3_stmt *stmt, int at, struct sl_str text)
+{
+    sqlite3_bind_text(stmt, at, text.p ? text.p : "", (int)text.n, SQLITE_STATIC);
+}
+
+void sl_db_bind_blob(sqlite3_stmt *stmt, int at, struct sl_str bytes)
+{
+    sqlite3_bind_blob(stmt, at, bytes.p ? bytes.p : "", (int)bytes.n, SQLITE_STATIC);
+}
+
+struct sl_str sl_db_column_str(sqlite3_stmt *stmt, int at)
+{
+    const char *p = (const char *)sqlite3_column_blob(stmt, at);
+    size_t n = (size_t)sqlite3_column_bytes(stmt, at);
+    if (!p && sqlite3_column_type(stmt, at) != SQLITE_NULL) {
+        p = "";
+    }
+    return sl_str_make(p, n);
+}
+
+/* One number. */
+static int value_get(struct sl_db *db, const char *sql, int64_t *ret, struct sl_err *err)
+{
+    sqlite3_stmt *stmt;
+    if (sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL) != SQLITE_OK) {
+        return sl_db_fail(db, err);
+    }
+    int code = sqlite3_step(stmt);
+    int r = code == SQLITE_ROW    ? 0
+            : code == SQLITE_DONE ? sl_fail(err, SL_E_IO, "the store is damaged: a row is missing")
+                                  : sl_db_fail(db, err);
+    if (r == 0) {
+        *ret = sqlite3_column_int64(stmt, 0);
+    }
+    sqlite3_finalize(stmt);
+    return r;
+}
+
+static int script(struct sl_db *db, const char *sql, struct sl_err *err)
+{
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sl_db_fail(db, err);
+}
+
+static int identity_check(struct sl_db *db, int64_t *ret_version, struct sl_err *err)
+{
+    int64_t id, tables;
+    int r = value_get(db, "PRAGMA user_version", ret_version, err);
+    r = r < 0 ? r : value_get(db, "PRAGMA application_id", &id, err);
+    r = r < 0 ? r : value_get(db, "SELECT count(*) FROM sqlite_schema", &tables, err);
+    if (r < 0) {
+        return r;
+    }
+    if (id != SL_DB_APPLICATION_ID && (id != 0 || *ret_version != 0 || tables != 0)) {
+        return sl_fail(err, SL_E_UNSUPPORTED, "it is a database of another program");
+    }
+    if (*ret_version > sl_db_n_migrations) {
+        return sl_fail(err, SL_E_UNSUPPORTED,
+                       "it was written by a newer version of sluice (schema %lld; this one knows up to %d): start that "
+                       "version, or restore a backup made before it",
+                       (long long)*ret_version, sl_db_n_migrations);
+    }
+    return 0;
+}
+
+static int migrate(struct sl_db *db, int64_t version, struct sl_err *err)
+{
+    for (int64_t v = version; v < sl_db_n_migrations; v++) {
+        char set[128];
+        snprintf(set, sizeof(set), "PRAGMA application_id=%d; PRAGMA user_version=%lld; COMMIT", SL_DB_APPLICATION_ID,
+                 (long long)v + 1);
+        int r = script(db, "BEGIN IMMEDIATE", err);
+        r = r < 0 ? r : script(db, sl_db_migrations[v], err);
+        r = r < 0 ? r : script(db, set, err);
+        if (r < 0) {
+            SL_IGNORE(script(db, "ROLLBACK", NULL) < 0); /* the first failure is the one to tell */
+            return r;
+        }
+    }
+    return 0;
+}
+
+int sl_db_open(struct sl_db *db, const char *path, const char *vfs, struct sl_err *err)
+{
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+    struct sl_err cause = { 0 };
+    int64_t version = 0, change = 0;
+    db->n_stmts = 0;
+    db->fault = 0;
+    int r = sqlite3_open_v2(path, &db->handle, flags, vfs) == SQLITE_OK ? 0 : sl_db_fail(db, &cause);
+    if (r == 0) {
+        sqlite3_busy_timeout(db->handle, BUSY_MSEC);
+        sqlite3_extended_result_codes(db->handle, 1);
+        r = identity_check(db, &version, &cause);
+    }
+    r = r < 0 ? r
+              : script(db,
+                       "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+                       "PRAGMA journal_size_limit=16777216; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-" CACHE_KIB,
+                       &cause);
+    r = r < 0 ? r : migrate(db, version, &cause);
+    r = r < 0 ? r : value_get(db, "SELECT value FROM meta WHERE key = 'change'", &change, &cause);
+    if (r < 0) {
+        sl_db_close(db);
+        return sl_fail(err, r, "%s cannot be used: %s", path, cause.text);
+    }
+    db->change = (uint64_t)change;
+    return 0;
+}
+
+void sl_db_close(struct sl_db *db)
+{
+    for (uint32_t i = 0; i < db->n_stmts; i++) {
+        sqlite3_finalize(db->stmts[i].stmt);
+    }
+    db->n_stmts = 0;
+    sqlite3_close(db->handle);
+    db->handle = NULL;
+}

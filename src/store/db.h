@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One connection to the database and what the jobs of the store see of it. Belongs to the thread that runs the jobs. */
+#ifndef SL_STORE_DB_H
+#define SL_STORE_DB_H
+
+#include <sqlite3.h>
+
+#include "base/buf.h"
+#include "store/seal.h"
+
+/* "SLUC": tells our file from somebody else's. */
+#define SL_DB_APPLICATION_ID 0x534c5543
+
+/* Distinct statements in the source; each is prepared once. */
+#define SL_DB_STMTS_MAX 48
+
+struct sl_db {
+    sqlite3 *handle; /* NULL: not open */
+    struct {
+        const char *sql; /* a literal: known by its address */
+        sqlite3_stmt *stmt;
+    } stmts[SL_DB_STMTS_MAX];
+    uint32_t n_stmts;
+    const struct sl_seal *seal;
+    uint64_t change; /* the number of the last change */
+    int fault;       /* SQLite's code of the last failure that was not a constraint */
+};
+
+/* Opens (and makes) the file, checks whose it is, applies the migrations that are missing, reads the change number.
+ * WAL, synchronous=FULL; checkpoints are the caller's. `vfs` NULL: the system's. */
+SL_MUST int sl_db_open(struct sl_db *db, const char *path, const char *vfs, struct sl_err *err);
+void sl_db_close(struct sl_db *db);
+
+/* The statement for a literal, reset, nothing bound; NULL with `err` set. Borrowed until the next call for the same. */
+sqlite3_stmt *sl_db_stmt(struct sl_db *db, const char *sql, struct sl_err *err);
+/* Steps a statement that gives no rows and resets it. */
+SL_MUST int sl_db_run(struct sl_db *db, sqlite3_stmt *stmt, struct sl_err *err);
+/* 1: a row; 0: no more (reset); <0: failed (reset). */
+SL_MUST int sl_db_row(struct sl_db *db, sqlite3_stmt *stmt, struct sl_err *err);
+/* A statement without parameters or rows. */
+SL_MUST int sl_db_exec(struct sl_db *db, const char *sql, struct sl_err *err);
+
+/* From the last SQLite error: SL_E_EXISTS for a constraint, SL_E_NOMEM, else SL_E_IO with SQLite's words. */
+int sl_db_fail(struct sl_db *db, struct sl_err *err);
+/* Was the last failure of the kind after which the file had better be opened anew? */
+bool sl_db_is_broken(const struct sl_db *db);
+
+/* The number of the next change; the transaction writes it with its commit. */
+uint64_t sl_db_next_change(struct sl_db *db);
+
+void sl_db_bind_str(sqlite3_stmt *stmt, int at, struct sl_str text);
+void sl_db_bind_blob(sqlite3_stmt *stmt, int at, struct sl_str bytes);
+/* Borrowed until the statement moves on. p == NULL for NULL. */
+struct sl_str sl_db_column_str(sqlite3_stmt *stmt, int at);
+
+/* migrate.c */
+extern const char *const sl_db_migrations[]; /* [i] makes version i + 1 */
+extern const int sl_db_n_migrations;
+
+#endif

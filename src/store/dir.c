@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/dir.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/num.h"
+#include "base/secret.h"
+
+#define KEY_ENV      "SLUICE_SECRET_KEY"
+#define KEY_FILE_MAX 4096
+
+int sl_dir_resolve(const char *given, struct sl_arena *arena, struct sl_str *ret, bool *ret_is_asked,
+                   struct sl_err *err)
+{
+    *ret_is_asked = given && *given;
+    struct sl_str dir = SL_STR_NONE;
+    if (*ret_is_asked) {
+        if (strcmp(given, "none") == 0) {
+            *ret = SL_STR_NONE;
+            return 0;
+        }
+        dir = sl_arena_dup(arena, sl_str_c(given));
+    } else {
+        const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+        if (state && state[0] == '/') {
+            dir = sl_arena_printf(arena, "%s/sluice", state);
+        } else if (home && home[0] == '/') {
+            dir = sl_arena_printf(arena, "%s/.local/state/sluice", home);
+        } else {
+            return sl_fail(err, SL_E_NOTFOUND, "neither --data, SLUICE_DATA, XDG_STATE_HOME nor HOME says where");
+        }
+    }
+    if (!dir.p) {
+        return sl_fail(err, SL_E_NOMEM, "out of memory");
+    }
+    *ret = dir;
+    return 0;
+}
+
+int sl_dir_make(const char *dir, struct sl_err *err)
+{
+    char path[4096];
+    size_t n = strlen(dir);
+    if (n == 0 || n >= sizeof(path)) {
+        return sl_fail(err, SL_E_INVAL, "the data directory's name must have 1 to %zu bytes", sizeof(path) - 1);
+    }
+    memcpy(path, dir, n + 1);
+    for (size_t i = 1; i <= n; i++) {
+        if (path[i] != '/' && path[i] != '\0') {
+            continue;
+        }
+        char c = path[i];
+        path[i] = '\0';
+        struct stat st;
+        if (mkdir(path, 0700) < 0 && (errno != EEXIST && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)))) {
+            return sl_fail(err, SL_E_IO, "cannot make the data directory %s: %s", path, strerror(errno));
+        }
+        path[i] = c;
+    }
+    struct stat st;
+    if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)) {
+        return sl_fail(err, SL_E_IO, "%s is not a directory", dir);
+    }
+    return 0;
+}
+
+static int path_of(const char *dir, const char *name, char *out, size_t cap, struct sl_err *err)
+{
+    int n = snprintf(out, cap, "%s/%s", dir, name);
+    return n < 0 || (size_t)n >= cap ? sl_fail(err, SL_E_INVAL, "the data directory's name is too long") : 0;
+}
+
+int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err)
+{
+    char path[4200], text[32] = "";
+    int r = path_of(dir, SL_DIR_LOCK, path, sizeof(path), err);
+    if (r < 0) {
+        return r;
+    }
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return sl_fail(err, SL_E_IO, "cannot open %s: %s", path, strerror(errno));
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        int code = errno;
+        ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+        close(fd);
+        if (code != EWOULDBLOCK) {
+            return sl_fail(err, SL_E_IO, "cannot lock %s: %s", path, strerror(code));
+        }
+        uint64_t pid = 0;
+        struct sl_str digits = sl_str_make(text, n > 0 ? strcspn(text, "\n") : 0);
+        if (sl_parse_u64(digits, 1, INT32_MAX, &pid) < 0) {
+            return sl_fail(err, SL_E_EXISTS, "the data directory %s is in use by another sluice", dir);
+        }
+        return sl_fail(err, SL_E_EXISTS,
+                       "the data directory %s is in use by the sluice with process id %llu: stop it, or choose another "
+                       "directory with --data",
+                       dir, (unsigned long long)pid);
+    }
+    int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+    if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n) {
+        int code = errno;
+        /* The lock holds without the number; a full disk must not keep the gateway from serving. */
+        SL_IGNORE(code != ENOSPC);
+    }
+    *ret_fd = fd;
+    return 0;
+}
+
+static int key_read(const char *path, struct sl_seal *ret, struct sl_err *err)
+{
+    char text[KEY_FILE_MAX];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? SL_E_NOTFOUND
+                               : sl_fail(err, SL_E_IO, "cannot read the secret key %s: %s", path, strerror(errno));
+    }
+    ssize_t n = read(fd, text, sizeof(text));
+    close(fd);
+    if (n < 0) {
+        return sl_fail(err, SL_E_IO, "cannot read the secret key %s: %s", path, strerror(errno));
+    }
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r' || text[n - 1] == ' ')) {
+        n--;
+    }
+    struct sl_err cause = { 0 };
+    int r = sl_seal_set(ret, sl_str_make(text, (size_t)n), &cause);
+    sl_wipe(text, sizeof(text));
+    return r < 0 ? sl_fail(err, SL_E_INVAL, "%s: %s", path, cause.text) : 0;
+}
+
+static int dir_sync(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return SL_E_IO;
+    }
+    int r = fsync(fd) < 0 ? SL_E_IO : 0;
+    close(fd);
+    return r;
+}
+
+/* Under another name first: a crash leaves a whole key or none. */
+static int key_make(const char *dir, const char *path, struct sl_seal *ret, struct sl_err *err)
+{
+    char text[SL_SEAL_KEY_BYTES * 2 + 2], temp[4300];
+    snprintf(temp, sizeof(temp), "%s.new", path);
+    int r = sl_seal_make(ret, text);
+    if (r < 0) {
+        return sl_fail(err, r, "cannot make a secret key");
+    }
+    text[SL_SEAL_KEY_BYTES * 2] = '\n';
+    unlink(temp);
+    int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    bool ok = fd >= 0 && write(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1 && fsync(fd) == 0;
+    int code = errno;
+    sl_wipe(text, sizeof(text));
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (ok && rename(temp, path) < 0) {
+        code = errno;
+        ok = false;
+    }
+    if (!ok || dir_sync(dir) < 0) {
+        unlink(temp);
+        return sl_fail(err, SL_E_IO, "cannot write the secret key %s: %s", path, strerror(code));
+    }
+    return 0;
+}
+
+int sl_dir_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err)
+{
+    const char *given = getenv(KEY_ENV);
+    if (given && *given) {
+        struct sl_err cause = { 0 };
+        int r = sl_seal_set(ret, sl_str_c(given), &cause);
+        return r < 0 ? sl_fail(err, r, KEY_ENV ": %s", cause.text) : 0;
+    }
+    char path[4200];
+    int r = path_of(dir, SL_DIR_KEY, path, sizeof(path), err);
+    r = r < 0 ? r : key_read(path, ret, err);
+    if (r != SL_E_NOTFOUND) {
+        return r;
+    }
+    return may_make ? key_make(dir, path, ret, err) : sl_fail(err, SL_E_NOTFOUND, "the secret key %s is missing", path);
+}

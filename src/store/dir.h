@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data directory: where it is, its lock, and the secret key in it. */
+#ifndef SL_STORE_DIR_H
+#define SL_STORE_DIR_H
+
+#include "base/arena.h"
+#include "store/seal.h"
+
+#define SL_DIR_DB   "sluice.db"
+#define SL_DIR_KEY  "secret.key"
+#define SL_DIR_LOCK "lock"
+
+/* `given` (a flag or SLUICE_DATA), else $XDG_STATE_HOME/sluice, else ~/.local/state/sluice. p == NULL with 0: "none"
+ * was given. *ret_is_asked: a person named it. SL_E_NOTFOUND: no home to put it in. */
+SL_MUST int sl_dir_resolve(const char *given, struct sl_arena *arena, struct sl_str *ret, bool *ret_is_asked,
+                           struct sl_err *err);
+/* Makes the directory (0700, with its parents). */
+SL_MUST int sl_dir_make(const char *dir, struct sl_err *err);
+/* Takes the lock; the descriptor holds it. SL_E_EXISTS: another process has it; the text names its id. */
+SL_MUST int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err);
+/* The key: SLUICE_SECRET_KEY, else the file, else (`may_make`) a new one in the file, 0600, on disk before this
+ * returns. SL_E_NOTFOUND: there is none and none may be made. */
+SL_MUST int sl_dir_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err);
+
+#endif

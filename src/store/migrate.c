@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The numbered migrations. A released one never changes; a change of the schema is a new one at the end. Each runs in a
+ * transaction of its own that also sets user_version. */
+#include "base/attr.h"
+#include "store/db.h"
+
+const char *const sl_db_migrations[] = {
+    /* 1 */
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES ('change', 0);"
+    /* id: the order of creation, never used twice. version: the number of the change that made the row what it is.
+     * spec: the route's JSON without its provider's configuration. sealed: that configuration, encrypted. */
+    "CREATE TABLE routes ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " name TEXT NOT NULL UNIQUE,"
+    " version INTEGER NOT NULL,"
+    " created_usec INTEGER NOT NULL,"
+    " updated_usec INTEGER NOT NULL,"
+    " spec TEXT NOT NULL,"
+    " sealed BLOB NOT NULL);"
+    /* Also for routes of the file: known by name only. */
+    "CREATE TABLE limits ("
+    " route TEXT PRIMARY KEY,"
+    " version INTEGER NOT NULL,"
+    " limits TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE counters ("
+    " route TEXT NOT NULL,"
+    " incarnation INTEGER NOT NULL,"
+    " key TEXT NOT NULL,"
+    " principal TEXT NOT NULL,"
+    " period_usec INTEGER NOT NULL,"
+    " end_usec INTEGER NOT NULL,"
+    " used INTEGER NOT NULL,"
+    " PRIMARY KEY (route, incarnation, key, principal, period_usec)) WITHOUT ROWID;",
+};
+
+const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of dynamic routes and of stored limits. */
+#include <stdio.h>
+
+#include "store/store_priv.h"
+
+/* A route's texts: the caller has bounded the body they come from. */
+#define SEALED_MAX (64u << 20)
+/* Names told of rows that cannot be read. */
+#define LOST_NAMES 10
+
+static struct sl_store_route_job *job_of(struct sl_store_job *job)
+{
+    return SL_CONTAINER_OF(job, struct sl_store_route_job, job);
+}
+
+static int sealed_read(const struct sl_db *db, struct sl_str name, struct sl_str sealed, struct sl_secret *ret)
+{
+    struct sl_buf plain = SL_BUF_INIT(SEALED_MAX);
+    int r = sl_seal_open(db->seal, name, sealed, &plain);
+    r = r < 0 ? r : sl_secret_set(ret, sl_buf_str(&plain));
+    sl_wipe(plain.p, plain.cap);
+    sl_buf_done(&plain);
+    return r;
+}
+
+#define COLUMNS "id, version, created_usec, updated_usec, name, spec, sealed"
+
+/* Borrowed from the statement; the configuration goes to `config`. */
+static int row_read(struct sl_db *db, sqlite3_stmt *stmt, struct sl_store_route *ret, struct sl_secret *config,
+                    struct sl_err *err)
+{
+    *ret = (struct sl_store_route){
+        .id = (uint64_t)sqlite3_column_int64(stmt, 0),
+        .version = (uint64_t)sqlite3_column_int64(stmt, 1),
+        .created_usec = (uint64_t)sqlite3_column_int64(stmt, 2),
+        .updated_usec = (uint64_t)sqlite3_column_int64(stmt, 3),
+        .name = sl_db_column_str(stmt, 4),
+        .spec = sl_db_column_str(stmt, 5),
+    };
+    int r = sealed_read(db, ret->name, sl_db_column_str(stmt, 6), config);
+    if (r < 0) {
+        return sl_fail(err, r, "the credentials of route '%.*s' cannot be decrypted with the secret key",
+                       SL_STR_ARG(ret->name));
+    }
+    ret->config = sl_secret_reveal(config);
+    return 0;
+}
+
+/* Finds by name. 1, 0 or <0; on 1 `ret` borrows from *ret_stmt, which the caller resets. */
+static int row_find(struct sl_db *db, struct sl_str name, struct sl_store_route *ret, struct sl_secret *config,
+                    sqlite3_stmt **ret_stmt, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS " FROM routes WHERE name = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, name);
+    int r = sl_db_row(db, stmt, err);
+    if (r == 1) {
+        r = row_read(db, stmt, ret, config, err);
+        r = r < 0 ? r : 1;
+        if (r < 0) {
+            sqlite3_reset(stmt);
+        }
+    }
+    *ret_stmt = stmt;
+    return r;
+}
+
+/* What was known about the name before: a route that comes later starts afresh. */
+static int leftovers_delete(struct sl_db *db, struct sl_str name, struct sl_err *err)
+{
+    static const char *const sqls[] = { "DELETE FROM limits WHERE route = ?", "DELETE FROM counters WHERE route = ?" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(sqls); i++) {
+        sqlite3_stmt *stmt = sl_db_stmt(db, sqls[i], err);
+        if (!stmt) {
+            return err->code;
+        }
+        sl_db_bind_str(stmt, 1, name);
+        int r = sl_db_run(db, stmt, err);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int insert(struct sl_db *db, struct sl_store_route_job *job, struct sl_str sealed, struct sl_err *err)
+{
+    struct sl_store_route *route = &job->route;
+    sqlite3_stmt *stmt = sl_db_stmt(db,
+                                    "INSERT INTO routes (name, version, created_usec, updated_usec, spec, sealed) "
+                                    "VALUES (?, ?, ?, ?, ?, ?)",
+                                    err);
+    if (!stmt) {
+        return err->code;
+    }
+    route->version = sl_db_next_change(db);
+    route->created_usec = route->updated_usec = job->now_usec;
+    sl_db_bind_str(stmt, 1, route->name);
+    sqlite3_bind_int64(stmt, 2, (int64_t)route->version);
+    sqlite3_bind_int64(stmt, 3, (int64_t)route->created_usec);
+    sqlite3_bind_int64(stmt, 4, (int64_t)route->updated_usec);
+    sl_db_bind_str(stmt, 5, route->spec);
+    sl_db_bind_blob(stmt, 6, sealed);
+    int r = sl_db_run(db, stmt, err);
+    route->id = (uint64_t)sqlite3_last_insert_rowid(db->handle);
+    return r < 0 ? r : leftovers_delete(db, route->name, err);
+}
+
+static int update(struct sl_db *db, struct sl_store_route_job *job, struct sl_str sealed, struct sl_err *err)
+{
+    struct sl_store_route *route = &job->route;
+    sqlite3_stmt *stmt = sl_db_stmt(
+        db, "UPDATE routes SET version = ?, updated_usec = ?, spec = ?, sealed = ? WHERE id = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    route->version = sl_db_next_change(db);
+    route->updated_usec = job->now_usec;
+    sqlite3_bind_int64(stmt, 1, (int64_t)route->version);
+    sqlite3_bind_int64(stmt, 2, (int64_t)route->updated_usec);
+    sl_db_bind_str(stmt, 3, route->spec);
+    sl_db_bind_blob(stmt, 4, sealed);
+    sqlite3_bind_int64(stmt, 5, (int64_t)route->id);
+    return sl_db_run(db, stmt, err);
+}
+
+static void event_set(struct sl_store_route_job *job, enum sl_store_event_kind kind, uint64_t number, bool is_new)
+{
+    job->job.has_event = true;
+    job->job.event = (struct sl_store_event){
+        .kind = kind,
+        .number = number,
+        .name = job->route.name,
+        .route = kind == SL_STORE_ROUTE_PUT ? &job->route : NULL,
+        .limits = job->limits,
+        .is_new = is_new,
+    };
+}
+
+static int write_sealed(struct sl_db *db, struct sl_store_route_job *job, bool is_new, struct sl_err *err)
+{
+    struct sl_buf sealed = SL_BUF_INIT(SEALED_MAX);
+    int r = sl_seal_close(db->seal, job->route.name, job->route.config, &sealed);
+    if (r < 0) {
+        sl_fail(err, r, "the route's configuration cannot be encrypted: out of memory, or it is too large");
+    } else {
+        r = is_new ? insert(db, job, sl_buf_str(&sealed), err) : update(db, job, sl_buf_str(&sealed), err);
+    }
+    sl_buf_done(&sealed);
+    if (r == 0) {
+        event_set(job, SL_STORE_ROUTE_PUT, job->route.version, is_new);
+    }
+    return r;
+}
+
+static int create(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+{
+    int r = write_sealed(db, job, true, err);
+    return r == SL_E_EXISTS ? sl_fail(err, r, "the name is taken") : r;
+}
+
+static int replace(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+{
+    struct sl_store_route old;
+    struct sl_secret config = { 0 };
+    sqlite3_stmt *stmt = NULL;
+    int found = row_find(db, job->route.name, &old, &config, &stmt, err);
+    int r = SL_MIN(found, 0);
+    if (r == 0 && job->has_if_version && (found ? old.version : 0) != job->if_version) {
+        job->is_stale = true;
+        r = sl_fail(err, SL_E_EXISTS, "the route was changed in the meantime");
+    }
+    if (r == 0 && job->prepare) {
+        r = job->prepare(job, found ? &old : NULL, err);
+    }
+    if (found == 1) {
+        job->route.id = old.id;
+        job->route.created_usec = old.created_usec;
+        sqlite3_reset(stmt);
+    }
+    sl_secret_done(&config);
+    return r < 0 ? r : write_sealed(db, job, !found, err);
+}
+
+/* Is the row the version that the caller has seen? */
+static int version_check(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT version FROM routes WHERE name = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, job->route.name);
+    int r = sl_db_row(db, stmt, err);
+    job->is_stale = r == 1 && (uint64_t)sqlite3_column_int64(stmt, 0) != job->if_version;
+    sqlite3_reset(stmt);
+    return r < 0 ? r : job->is_stale ? sl_fail(err, SL_E_EXISTS, "the route was changed in the meantime") : 0;
+}
+
+static int delete (struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+{
+    int checked = job->has_if_version ? version_check(db, job, err) : 0;
+    sqlite3_stmt *stmt = checked < 0 ? NULL : sl_db_stmt(db, "DELETE FROM routes WHERE name = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, job->route.name);
+    int r = sl_db_run(db, stmt, err);
+    if (r == 0 && sqlite3_changes(db->handle) == 0) {
+        return sl_fail(err, SL_E_NOTFOUND, "no such route");
+    }
+    r = r < 0 ? r : leftovers_delete(db, job->route.name, err);
+    if (r == 0) {
+        event_set(job, SL_STORE_ROUTE_DELETED, sl_db_next_change(db), false);
+    }
+    return r;
+}
+
+static int read_one(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+{
+    struct sl_store_route row;
+    sqlite3_stmt *stmt = NULL;
+    int r = row_find(db, job->route.name, &row, &job->config, &stmt, err);
+    if (r <= 0) {
+        return r < 0 ? r : sl_fail(err, SL_E_NOTFOUND, "no such route");
+    }
+    row.name = job->route.name;
+    row.spec = sl_arena_dup(&job->arena, row.spec);
+    job->route = row;
+    sqlite3_reset(stmt);
+    return row.spec.p ? 0 : sl_fail(err, SL_E_NOMEM, "out of memory");
+}
+
+static int route_exists(struct sl_db *db, struct sl_str name, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT 1 FROM routes WHERE name = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, name);
+    int r = sl_db_row(db, stmt, err);
+    sqlite3_reset(stmt);
+    return r;
+}
+
+static int set_limits(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+{
+    int r = job->is_file_route ? 1 : route_exists(db, job->route.name, err);
+    if (r <= 0) {
+        return r < 0 ? r : sl_fail(err, SL_E_NOTFOUND, "no such route");
+    }
+    uint64_t number = sl_db_next_change(db);
+    const char *sql = job->limits.p
+                          ? "INSERT INTO limits (route, version, limits) VALUES (?, ?, ?) ON CONFLICT (route) "
+                            "DO UPDATE SET version = excluded.version, limits = excluded.limits"
+                          : "DELETE FROM limits WHERE route = ?";
+    sqlite3_stmt *stmt = sl_db_stmt(db, sql, err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, job->route.name);
+    if (job->limits.p) {
+        sqlite3_bind_int64(stmt, 2, (int64_t)number);
+        sl_db_bind_str(stmt, 3, job->limits);
+    }
+    r = sl_db_run(db, stmt, err);
+    if (r == 0) {
+        event_set(job, SL_STORE_LIMITS_PUT, number, false);
+    }
+    return r;
+}
+
+static int route_job_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
+{
+    static int (*const verbs[])(struct sl_db *, struct sl_store_route_job *, struct sl_err *) = {
+        [SL_STORE_CREATE] = create, [SL_STORE_REPLACE] = replace,       [SL_STORE_DELETE] = delete,
+        [SL_STORE_READ] = read_one, [SL_STORE_SET_LIMITS] = set_limits,
+    };
+    struct sl_store_route_job *job = job_of(base);
+    return verbs[job->verb](db, job, err);
+}
+
+int sl_store_route_job_init(struct sl_store_route_job *job, enum sl_store_verb verb, struct sl_str name)
+{
+    *job = (struct sl_store_route_job){ .verb = verb };
+    sl_arena_init_small(&job->arena, 1024);
+    job->job.run = route_job_run;
+    job->job.is_write = verb != SL_STORE_READ;
+    job->route.name = sl_arena_dup(&job->arena, name);
+    return job->route.name.p ? 0 : SL_E_NOMEM;
+}
+
+int sl_store_route_job_set(struct sl_store_route_job *job, struct sl_str spec, struct sl_str config)
+{
+    if (spec.p) {
+        job->route.spec = sl_arena_dup(&job->arena, spec);
+        if (!job->route.spec.p) {
+            return SL_E_NOMEM;
+        }
+    }
+    if (config.p) {
+        int r = sl_secret_set(&job->config, config);
+        if (r < 0) {
+            return r;
+        }
+        job->route.config = sl_secret_reveal(&job->config);
+    }
+    return 0;
+}
+
+void sl_store_route_job_done(struct sl_store_route_job *job)
+{
+    sl_secret_done(&job->config);
+    sl_arena_done(&job->arena);
+}
+
+/* --- the load --- */
+
+static int load_limits(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event), void *arg,
+                       struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT route, version, limits FROM limits", err);
+    int r = stmt ? 1 : err->code;
+    while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
+        struct sl_store_event event = {
+            .kind = SL_STORE_LIMITS_PUT,
+            .number = (uint64_t)sqlite3_column_int64(stmt, 1),
+            .name = sl_db_column_str(stmt, 0),
+            .limits = sl_db_column_str(stmt, 2),
+        };
+        on_event(arg, &event);
+    }
+    return r;
+}
+
+int sl_store_load_rows(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event), void *arg,
+                       struct sl_err *err)
+{
+    /* Limits first: a route is then told with what holds for it. */
+    int r = load_limits(db, on_event, arg, err);
+    sqlite3_stmt *stmt = r < 0 ? NULL : sl_db_stmt(db, "SELECT " COLUMNS " FROM routes ORDER BY id", err);
+    if (!stmt) {
+        return r < 0 ? r : err->code;
+    }
+    char names[400] = "";
+    unsigned n_lost = 0;
+    while ((r = sl_db_row(db, stmt, err)) > 0) {
+        struct sl_store_route route;
+        struct sl_secret config = { 0 };
+        struct sl_err cause = { 0 };
+        r = row_read(db, stmt, &route, &config, &cause);
+        if (r == SL_E_INVAL) {
+            size_t n = strlen(names);
+            if (n_lost++ < LOST_NAMES && n + route.name.n + 3 < sizeof(names)) {
+                snprintf(names + n, sizeof(names) - n, "%s%.*s", n ? ", " : "", SL_STR_ARG(route.name));
+            }
+            continue;
+        }
+        if (r < 0) {
+            sqlite3_reset(stmt);
+            return sl_fail(err, r, "%s", cause.text);
+        }
+        struct sl_store_event event = {
+            .kind = SL_STORE_ROUTE_PUT, .number = route.version, .name = route.name, .route = &route, .is_new = true
+        };
+        on_event(arg, &event);
+        sl_secret_done(&config);
+    }
+    if (r == 0 && n_lost) {
+        return sl_fail(err, SL_E_INVAL,
+                       "the secret key is not the one that encrypted the credentials of %u route%s: %s", n_lost,
+                       n_lost == 1 ? "" : "s", names);
+    }
+    return r;
+}

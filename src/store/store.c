@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "store/dir.h"
+#include "store/store_priv.h"
+
+/* Jobs of one transaction: what waits longer waits for the next sync anyway. */
+#define BATCH_MAX 512
+/* The WAL is written back beyond this many pages (4 KiB each) … */
+#define WAL_PAGES 1000
+/* … and by force beyond this many: somebody's long read keeps the ordinary way from resetting it. */
+#define WAL_PAGES_FORCE 16000
+/* How long a transaction is held open for writers that were there the last time: they have just been answered and are
+ * about to ask again. Without it two halves of a crowd take turns and each sync serves one half. */
+#define GATHER_USEC 300
+#define TICK_USEC   (SL_USEC_PER_SEC / 2)
+#define RETRY_USEC  SL_USEC_PER_SEC
+
+/* --- opening --- */
+
+static int key_load(struct sl_store *store, struct sl_err *err)
+{
+    struct sl_db *db = &store->db;
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT name FROM routes ORDER BY id LIMIT 10", err);
+    char names[400] = "";
+    int r = stmt ? 1 : err->code;
+    while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
+        struct sl_str name = sl_db_column_str(stmt, 0);
+        size_t n = strlen(names);
+        if (n + name.n + 3 < sizeof(names)) {
+            snprintf(names + n, sizeof(names) - n, "%s%.*s", n ? ", " : "", SL_STR_ARG(name));
+        }
+    }
+    if (r < 0) {
+        return r;
+    }
+    struct sl_err cause = { 0 };
+    r = sl_dir_key(store->dir, names[0] == '\0', &store->seal, &cause);
+    if (r == SL_E_NOTFOUND) {
+        return sl_fail(err, SL_E_INVAL,
+                       "%s, but the credentials of these routes are encrypted under it: %s. Put the file back, or set "
+                       "SLUICE_SECRET_KEY",
+                       cause.text, names);
+    }
+    return r < 0 ? sl_fail(err, r, "%s", cause.text) : 0;
+}
+
+/* Directory, lock, database, key. SL_E_EXISTS and SL_E_INVAL are for a person to mend; the rest may mend itself. */
+static int files_open(struct sl_store *store, struct sl_err *err)
+{
+    int r = 0;
+    if (store->lock_fd < 0) {
+        r = sl_dir_make(store->dir, err);
+        r = r < 0 ? r : sl_dir_lock(store->dir, &store->lock_fd, err);
+    }
+    if (r == 0) {
+        /* Private from its first moment; SQLite's other files get the mode of this one. */
+        int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    r = r < 0 ? r : sl_db_open(&store->db, store->path, store->vfs, err);
+    if (r == 0 && !store->seal.is_set) {
+        r = key_load(store, err);
+    }
+    if (r < 0) {
+        sl_db_close(&store->db);
+    }
+    return r;
+}
+
+static void store_free(struct sl_store *store)
+{
+    sl_db_close(&store->db);
+    sl_seal_done(&store->seal);
+    if (store->lock_fd >= 0) {
+        close(store->lock_fd);
+    }
+    pthread_mutex_destroy(&store->lock);
+    pthread_cond_destroy(&store->wake);
+    free(store->dir);
+    free(store->path);
+    free(store);
+}
+
+int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err)
+{
+    struct sl_store *store = calloc(1, sizeof(*store));
+    if (!store) {
+        return sl_fail(err, SL_E_NOMEM, "out of memory");
+    }
+    store->cbs = conf->cbs;
+    store->vfs = conf->vfs;
+    store->lock_fd = -1;
+    store->tail = &store->first;
+    store->db.seal = &store->seal;
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    store->dir = strdup(conf->dir);
+    int r = store->dir && asprintf(&store->path, "%s/" SL_DIR_DB, conf->dir) >= 0
+                ? 0
+                : sl_fail(err, SL_E_NOMEM, "out of memory");
+    if (r == 0) {
+        struct sl_err cause = { 0 };
+        r = files_open(store, &cause);
+        *ret_is_ok = r == 0;
+        if (r < 0) {
+            sl_fail(err, r, "%s", cause.text);
+            store->broken = cause;
+            store->is_failing = true;
+            r = r == SL_E_EXISTS || r == SL_E_INVAL ? r : 0;
+        }
+    }
+    if (r < 0) {
+        store_free(store);
+        return r;
+    }
+    *ret = store;
+    return 0;
+}
+
+int sl_store_load(struct sl_store *store, void (*on_event)(void *arg, const struct sl_store_event *event), void *arg,
+                  struct sl_err *err)
+{
+    int r = store->db.handle ? sl_store_load_rows(&store->db, on_event, arg, err) : 0;
+    store->is_loaded = r == 0 && store->db.handle;
+    return r;
+}
+
+const struct sl_seal *sl_store_seal(const struct sl_store *store)
+{
+    return &store->seal;
+}
+
+/* --- the thread --- */
+
+static void each_event(void *arg, const struct sl_store_event *event)
+{
+    struct sl_store *store = arg;
+    store->cbs.on_events(store->cbs.events_arg, &event, 1);
+}
+
+/* Opens again after a failure, at most once a second. */
+static bool db_ready(struct sl_store *store)
+{
+    uint64_t now = sl_clock_usec();
+    if (store->db.handle || now < store->retry_usec) {
+        return store->db.handle;
+    }
+    struct sl_err err = { 0 };
+    int r = files_open(store, &err);
+    if (r == 0 && !store->is_loaded) {
+        r = sl_store_load_rows(&store->db, each_event, store, &err);
+        store->is_loaded = r == 0;
+    }
+    if (r < 0) {
+        store->broken = err;
+        store->retry_usec = now + RETRY_USEC;
+        sl_db_close(&store->db);
+        return false;
+    }
+    return true;
+}
+
+static void db_works(struct sl_store *store)
+{
+    if (store->is_failing) {
+        sl_log(SL_LOG_INFO, "store", "the store in %s works again", store->dir);
+    }
+    store->is_failing = false;
+}
+
+static void db_broken(struct sl_store *store, const struct sl_err *err)
+{
+    if (!store->is_failing) {
+        sl_log(SL_LOG_ERROR, "store", "%s; routes and limits cannot be changed until it works again", err->text);
+    }
+    store->is_failing = true;
+    if (sl_db_is_broken(&store->db)) {
+        store->broken = *err;
+        store->retry_usec = sl_clock_usec() + RETRY_USEC;
+        sl_db_close(&store->db);
+    }
+}
+
+/* One job in its savepoint. SL_E_IO: the transaction is lost. */
+static int job_write(struct sl_db *db, struct sl_store_job *job)
+{
+    uint64_t change = db->change;
+    job->has_event = false;
+    job->err = (struct sl_err){ 0 };
+    int r = sl_db_exec(db, "SAVEPOINT job", &job->err);
+    if (r < 0) {
+        return SL_E_IO;
+    }
+    job->r = job->run(db, job, &job->err);
+    if (job->r < 0) {
+        db->change = change;
+        job->has_event = false;
+        struct sl_err err = { 0 };
+        if (sqlite3_get_autocommit(db->handle) || job->r == SL_E_IO || sl_db_exec(db, "ROLLBACK TO job", &err) < 0) {
+            return SL_E_IO;
+        }
+    }
+    struct sl_err err = { 0 };
+    return sl_db_exec(db, "RELEASE job", &err) < 0 ? sl_fail(&job->err, SL_E_IO, "%s", err.text) : 0;
+}
+
+static int change_write(struct sl_db *db, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "UPDATE meta SET value = ? WHERE key = 'change'", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)db->change);
+    return sl_db_run(db, stmt, err);
+}
+
+/* All writes of the batch in one transaction. <0: none of them is in the file. */
+static int batch_write(struct sl_store *store, struct sl_store_job *jobs, struct sl_err *err)
+{
+    struct sl_db *db = &store->db;
+    uint64_t change = db->change;
+    int r = sl_db_exec(db, "BEGIN IMMEDIATE", err);
+    for (struct sl_store_job *job = jobs; r == 0 && job; job = job->next) {
+        if (job->is_write && job_write(db, job) < 0) {
+            r = sl_fail(err, SL_E_IO, "%s", job->err.text);
+        }
+    }
+    if (r == 0 && db->change != change) {
+        r = change_write(db, err);
+    }
+    r = r < 0 ? r : sl_db_exec(db, "COMMIT", err);
+    if (r < 0) {
+        db->change = change;
+        if (db->handle && !sqlite3_get_autocommit(db->handle)) {
+            SL_IGNORE(sl_db_exec(db, "ROLLBACK", NULL) < 0); /* the first failure is the one to tell */
+        }
+        return SL_E_IO;
+    }
+    return 0;
+}
+
+static void batch_fail(struct sl_store_job *jobs, bool writes_only, const struct sl_err *err)
+{
+    for (struct sl_store_job *job = jobs; job; job = job->next) {
+        if (job->is_write || !writes_only) {
+            job->has_event = false;
+            job->r = sl_fail(&job->err, SL_E_IO, "%s", err->text);
+        }
+    }
+}
+
+static void batch_events(struct sl_store *store, struct sl_store_job *jobs)
+{
+    const struct sl_store_event *events[BATCH_MAX];
+    size_t n = 0;
+    for (struct sl_store_job *job = jobs; job; job = job->next) {
+        if (job->is_write && job->r == 0 && job->has_event) {
+            events[n++] = &job->event;
+        }
+    }
+    if (n && store->cbs.on_events) {
+        store->cbs.on_events(store->cbs.events_arg, events, n);
+    }
+}
+
+static void batch_read(struct sl_store *store, struct sl_store_job *jobs)
+{
+    for (struct sl_store_job *job = jobs; job; job = job->next) {
+        if (!job->is_write) {
+            job->err = (struct sl_err){ 0 };
+            job->r = store->db.handle ? job->run(&store->db, job, &job->err)
+                                      : sl_fail(&job->err, SL_E_IO, "%s", store->broken.text);
+        }
+    }
+}
+
+static void batch_run(struct sl_store *store, struct sl_store_job *jobs)
+{
+    uint32_t n_writes = 0;
+    for (struct sl_store_job *job = jobs; job; job = job->next) {
+        n_writes += job->is_write;
+    }
+    store->last_batch = n_writes;
+    struct sl_err err = { 0 };
+    if (!db_ready(store)) {
+        batch_fail(jobs, false, &store->broken);
+    } else {
+        if (n_writes && batch_write(store, jobs, &err) < 0) {
+            batch_fail(jobs, true, &err);
+            db_broken(store, &err);
+        } else if (n_writes) {
+            db_works(store);
+            batch_events(store, jobs);
+        }
+        batch_read(store, jobs);
+    }
+    while (jobs) {
+        struct sl_store_job *job = jobs;
+        jobs = job->next; /* the job is the asker's again once it is told */
+        job->on_done(job);
+    }
+}
+
+/* Between batches, so that no writer waits for it longer than for another's sync. */
+static void wal_trim(struct sl_store *store)
+{
+    struct sl_db *db = &store->db;
+    int pages = 0, done = 0;
+    if (!db->handle) {
+        return;
+    }
+    /* A failure shows again with the next commit. */
+    SL_IGNORE(sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &done) != SQLITE_OK);
+    if (pages > WAL_PAGES_FORCE) {
+        SL_IGNORE(sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL) != SQLITE_OK);
+    }
+}
+
+static int on_wal_commit(void *arg, sqlite3 *handle, const char *name, int pages)
+{
+    (void)handle;
+    (void)name;
+    int *ret = arg;
+    *ret = pages;
+    return SQLITE_OK;
+}
+
+static void tick(struct sl_store *store, bool is_last)
+{
+    uint64_t now = sl_clock_usec();
+    if (!store->cbs.on_tick || (!is_last && now < store->tick_usec)) {
+        return;
+    }
+    store->tick_usec = now + TICK_USEC;
+    struct sl_err err = { 0 };
+    if (!store->db.handle && !db_ready(store)) {
+        return;
+    }
+    struct sl_db *db = &store->db;
+    int r = sl_db_exec(db, "BEGIN IMMEDIATE", &err);
+    r = r < 0 ? r : store->cbs.on_tick(store->cbs.tick_arg, db, store->was_tick_lost, &err);
+    r = r < 0 ? r : sl_db_exec(db, "COMMIT", &err);
+    store->was_tick_lost = r < 0;
+    if (r < 0) {
+        if (db->handle && !sqlite3_get_autocommit(db->handle)) {
+            SL_IGNORE(sl_db_exec(db, "ROLLBACK", NULL) < 0);
+        }
+        db_broken(store, &err);
+    }
+}
+
+static void wait_until(struct sl_store *store, uint64_t usec)
+{
+    struct timespec at = { .tv_sec = (time_t)(usec / SL_USEC_PER_SEC),
+                           .tv_nsec = (long)(usec % SL_USEC_PER_SEC) * 1000 };
+    pthread_cond_timedwait(&store->wake, &store->lock, &at);
+}
+
+/* Waits for work and takes it. NULL with *ret_is_over: closing, and nothing is left; without: a tick is due. */
+static struct sl_store_job *batch_take(struct sl_store *store, bool *ret_is_over)
+{
+    pthread_mutex_lock(&store->lock);
+    while (!store->first && !store->is_closing && (!store->cbs.on_tick || sl_clock_usec() < store->tick_usec)) {
+        if (store->cbs.on_tick) {
+            wait_until(store, store->tick_usec);
+        } else {
+            pthread_cond_wait(&store->wake, &store->lock);
+        }
+    }
+    uint64_t until = sl_clock_usec() + GATHER_USEC;
+    while (store->first && store->n_queued < store->last_batch && !store->is_closing && sl_clock_usec() < until) {
+        wait_until(store, until);
+    }
+    struct sl_store_job *jobs = store->first, **end = &store->first;
+    uint32_t n = 0;
+    while (*end && n < BATCH_MAX) {
+        end = &(*end)->next;
+        n++;
+    }
+    struct sl_store_job *rest = *end;
+    *end = NULL;
+    if (end == &store->first) {
+        jobs = NULL;
+    }
+    store->first = rest;
+    if (!rest) {
+        store->tail = &store->first;
+    }
+    store->n_queued -= n;
+    *ret_is_over = store->is_closing && !jobs;
+    pthread_mutex_unlock(&store->lock);
+    return jobs;
+}
+
+static void *thread_main(void *arg)
+{
+    struct sl_store *store = arg;
+    int wal_pages = 0;
+    for (bool is_over = false; !is_over;) {
+        if (store->db.handle) {
+            sqlite3_wal_hook(store->db.handle, on_wal_commit, &wal_pages);
+        }
+        struct sl_store_job *jobs = batch_take(store, &is_over);
+        if (jobs) {
+            batch_run(store, jobs);
+        }
+        tick(store, is_over);
+        if (wal_pages > WAL_PAGES) {
+            wal_trim(store);
+            wal_pages = 0;
+        }
+    }
+    if (store->db.handle) {
+        /* A clean end leaves one file; a failure leaves the WAL, which is as good. */
+        SL_IGNORE(sqlite3_wal_checkpoint_v2(store->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
+                  SQLITE_OK);
+    }
+    sl_db_close(&store->db);
+    return NULL;
+}
+
+int sl_store_start(struct sl_store *store, struct sl_err *err)
+{
+    store->tick_usec = sl_clock_usec() + TICK_USEC;
+    if (pthread_create(&store->thread, NULL, thread_main, store) != 0) {
+        return sl_fail(err, SL_E_NOMEM, "cannot start the store's thread");
+    }
+    store->is_started = true;
+    return 0;
+}
+
+void sl_store_close(struct sl_store *store)
+{
+    if (!store) {
+        return;
+    }
+    if (store->is_started) {
+        pthread_mutex_lock(&store->lock);
+        store->is_closing = true;
+        pthread_cond_signal(&store->wake);
+        pthread_mutex_unlock(&store->lock);
+        pthread_join(store->thread, NULL);
+    }
+    store_free(store);
+}
+
+int sl_store_submit(struct sl_store *store, struct sl_store_job *job)
+{
+    pthread_mutex_lock(&store->lock);
+    int r = store->is_closing ? SL_E_CANCELLED : store->n_queued >= SL_STORE_QUEUE_MAX ? SL_E_LIMIT : 0;
+    if (r == 0) {
+        job->next = NULL;
+        *store->tail = job;
+        store->tail = &job->next;
+        store->n_queued++;
+        if (store->n_queued == 1 || store->n_queued >= store->last_batch) {
+            pthread_cond_signal(&store->wake);
+        }
+    }
+    pthread_mutex_unlock(&store->lock);
+    return r;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store: one thread owns the database. Others hand it jobs through a bounded queue; the answers come back by a
+ * callback on the store's thread, which the asker turns into a post to its own loop.
+ *
+ *   submit ──> queue ──> BEGIN ─ savepoint a job ─ COMMIT (one sync) ──> change events ──> answers
+ *
+ * Invariants:
+ *  1. A write's answer leaves after the sync that covers it; a failed sync answers every job of its transaction with
+ *     SL_E_IO, and none of them is in the file.
+ *  2. A job that fails for itself (a name taken, a row missing) is undone alone; its neighbours are not touched.
+ *  3. A change event has the change's number and is told after the sync and before the answers, in order of the
+ * numbers: what an answer says is in force everywhere when it is heard.
+ *  4. Reads run outside the transaction, behind the writes that were taken with them. */
+#ifndef SL_STORE_STORE_H
+#define SL_STORE_STORE_H
+
+#include "base/arena.h"
+#include "base/secret.h"
+#include "store/db.h"
+
+struct sl_store;
+
+/* Jobs that wait, at most; one more is SL_E_LIMIT. */
+#define SL_STORE_QUEUE_MAX 4096
+
+struct sl_store_route {
+    uint64_t id;      /* the order of creation; never used twice */
+    uint64_t version; /* the number of the change that made it so */
+    uint64_t created_usec, updated_usec;
+    struct sl_str name;
+    struct sl_str spec;   /* JSON: the route without its provider's configuration */
+    struct sl_str config; /* JSON: that configuration, plain. Sealed in the file */
+};
+
+enum sl_store_event_kind {
+    SL_STORE_ROUTE_PUT,     /* made or replaced: `route` */
+    SL_STORE_ROUTE_DELETED, /* `name`; its stored limits and counters are gone with it */
+    SL_STORE_LIMITS_PUT,    /* `name`, `limits` */
+};
+
+struct sl_store_event {
+    enum sl_store_event_kind kind;
+    uint64_t number;
+    struct sl_str name;
+    const struct sl_store_route *route;
+    struct sl_str limits; /* JSON list; p == NULL: none are stored any more */
+    bool is_new;          /* a route: there was none of that name */
+};
+
+/* Embedded in what the asker keeps; it must live until on_done. */
+struct sl_store_job {
+    struct sl_store_job *next; /* the queue's */
+    bool is_write;
+    /* On the store's thread. A write runs in a savepoint: <0 undoes it. SL_E_IO: the database failed, not the job. */
+    int (*run)(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+    /* On the store's thread; `r` and `err` say how it went. The asker owns the job again. */
+    void (*on_done)(struct sl_store_job *job);
+    int r;
+    struct sl_err err;
+    bool has_event;              /* set by run */
+    struct sl_store_event event; /* what it names lies in the job */
+};
+
+struct sl_store_cbs {
+    /* On the store's thread, in order. Must succeed: the changes are durable. */
+    void (*on_events)(void *arg, const struct sl_store_event *const *events, size_t n);
+    void *events_arg;
+    /* About every half second and at the end: what is to be written without anyone asking (counters). Runs in a
+     * transaction; `was_lost`: that of the last time failed. May be NULL. */
+    int (*on_tick)(void *arg, struct sl_db *db, bool was_lost, struct sl_err *err);
+    void *tick_arg;
+};
+
+struct sl_store_conf {
+    const char *dir;
+    const char *vfs; /* NULL: the system's */
+    struct sl_store_cbs cbs;
+};
+
+/* Makes and locks the directory, loads or makes the key, opens the database. Two kinds of failure:
+ *  - <0 and no store: another process has the directory (SL_E_EXISTS), or the key is lost or wrong (SL_E_INVAL);
+ *  - 0 with *ret_is_ok false: directory or database cannot be used; `err` says why. The store exists, every job is
+ *    answered with SL_E_IO, and it is tried again when jobs come.
+ * Nothing runs before sl_store_start. */
+SL_MUST int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err);
+/* Every route and every stored limit, as events; before the start. SL_E_INVAL: rows that the key does not open; the
+ * text names their routes. */
+SL_MUST int sl_store_load(struct sl_store *store, void (*on_event)(void *arg, const struct sl_store_event *event),
+                          void *arg, struct sl_err *err);
+SL_MUST int sl_store_start(struct sl_store *store, struct sl_err *err);
+/* Answers what waits, writes what is due, checkpoints, closes, unlocks, frees. Accepts NULL. */
+void sl_store_close(struct sl_store *store);
+
+/* Any thread. SL_E_LIMIT: the queue is full; SL_E_CANCELLED: closing. Then on_done is not called. */
+SL_MUST int sl_store_submit(struct sl_store *store, struct sl_store_job *job);
+
+const struct sl_seal *sl_store_seal(const struct sl_store *store);
+
+/* --- jobs: routes and limits (routes.c) --- */
+
+enum sl_store_verb {
+    SL_STORE_CREATE,     /* SL_E_EXISTS when the name is taken */
+    SL_STORE_REPLACE,    /* create or replace; if_version 0: whatever is there */
+    SL_STORE_DELETE,     /* SL_E_NOTFOUND; if_version as REPLACE */
+    SL_STORE_READ,       /* SL_E_NOTFOUND; fills `route` */
+    SL_STORE_SET_LIMITS, /* SL_E_NOTFOUND when there is no such dynamic route and `is_file_route` is not set */
+};
+
+struct sl_store_route_job {
+    struct sl_store_job job;
+    enum sl_store_verb verb;
+    struct sl_arena arena;       /* texts; the job's */
+    struct sl_secret config;     /* where route.config lies */
+    struct sl_store_route route; /* in: name, spec, config. Out: the whole row */
+    struct sl_str limits;        /* SET_LIMITS: JSON list; p == NULL: remove */
+    uint64_t now_usec;           /* wall */
+    bool is_file_route;
+    bool has_if_version;
+    uint64_t if_version;
+    bool is_stale; /* out: SL_E_EXISTS because the version differed, not because of the name */
+    /* REPLACE, on the store's thread, before the row is written: `old` is what is there, or NULL. May change spec and
+     * config (by sl_store_route_job_set). May be NULL. */
+    int (*prepare)(struct sl_store_route_job *job, const struct sl_store_route *old, struct sl_err *err);
+};
+
+SL_MUST int sl_store_route_job_init(struct sl_store_route_job *job, enum sl_store_verb verb, struct sl_str name);
+/* Copies; NULL p leaves what is there. */
+SL_MUST int sl_store_route_job_set(struct sl_store_route_job *job, struct sl_str spec, struct sl_str config);
+void sl_store_route_job_done(struct sl_store_route_job *job); /* wipes */
+
+/* --- counters (counters.c): for on_tick and the load --- */
+
+struct sl_store_counter {
+    struct sl_str route, key, principal; /* key: "route" or "user" */
+    uint64_t incarnation;                /* of the route; 0: the file's */
+    uint64_t period_usec, end_usec;      /* of the window; wall */
+    uint64_t used;
+};
+
+SL_MUST int sl_store_counter_put(struct sl_db *db, const struct sl_store_counter *counter, struct sl_err *err);
+/* Those whose window is over. */
+SL_MUST int sl_store_counters_expire(struct sl_db *db, uint64_t now_usec, struct sl_err *err);
+/* Before the start. */
+SL_MUST int sl_store_counters_load(struct sl_store *store, uint64_t now_usec,
+                                   void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
+                                   struct sl_err *err);
+
+#endif

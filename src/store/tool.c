@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/dir.h"
+#include "store/store_priv.h"
+
+static int db_open(const char *dir, struct sl_db *db, struct sl_err *err)
+{
+    char path[4200];
+    struct stat st;
+    snprintf(path, sizeof(path), "%s/" SL_DIR_DB, dir);
+    if (stat(path, &st) < 0) {
+        return sl_fail(err, SL_E_NOTFOUND, "%s: %s", path, strerror(errno));
+    }
+    return sl_db_open(db, path, NULL, err);
+}
+
+static int integrity_check(struct sl_db *db, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "PRAGMA integrity_check(1)", err);
+    int r = stmt ? sl_db_row(db, stmt, err) : err->code;
+    if (r == 1) {
+        struct sl_str text = sl_db_column_str(stmt, 0);
+        r = sl_str_eq_c(text, "ok") ? 0 : sl_fail(err, SL_E_INVAL, "the database is damaged: %.*s", SL_STR_ARG(text));
+        sqlite3_reset(stmt);
+    }
+    return r;
+}
+
+static void count(void *arg, const struct sl_store_event *event)
+{
+    struct sl_store_report *report = arg;
+    report->n_routes += event->kind == SL_STORE_ROUTE_PUT;
+    report->n_limits += event->kind == SL_STORE_LIMITS_PUT;
+}
+
+int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *err)
+{
+    struct sl_seal seal = { 0 };
+    struct sl_db db = { .seal = &seal };
+    struct sl_store_report report = { .schema = sl_db_n_migrations };
+    int r = db_open(dir, &db, err);
+    r = r < 0 ? r : integrity_check(&db, err);
+    if (r == 0) {
+        r = sl_dir_key(dir, false, &seal, err);
+        sqlite3_stmt *any = r == SL_E_NOTFOUND ? sl_db_stmt(&db, "SELECT 1 FROM routes", err) : NULL;
+        if (any && sl_db_row(&db, any, err) == 0) {
+            r = 0; /* nothing is encrypted: no key is missing */
+        }
+    }
+    r = r < 0 ? r : sl_store_load_rows(&db, count, &report, err);
+    sl_db_close(&db);
+    sl_seal_done(&seal);
+    if (r == 0) {
+        *ret = report;
+    }
+    return r;
+}
+
+int sl_store_backup(const char *dir, const char *file, struct sl_err *err)
+{
+    struct sl_db db = { 0 };
+    sqlite3 *to = NULL;
+    int r = db_open(dir, &db, err);
+    if (r < 0) {
+        return r;
+    }
+    int fd = open(file, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        sl_db_close(&db);
+        return sl_fail(err, SL_E_IO, "cannot make %s: %s", file, strerror(errno));
+    }
+    close(fd);
+    int code = sqlite3_open_v2(file, &to, SQLITE_OPEN_READWRITE, NULL);
+    sqlite3_backup *backup = code == SQLITE_OK ? sqlite3_backup_init(to, "main", db.handle, "main") : NULL;
+    if (backup) {
+        /* All at once under one read transaction: a writer neither waits for it nor makes it begin again. */
+        code = sqlite3_backup_step(backup, -1);
+        int end = sqlite3_backup_finish(backup);
+        code = code == SQLITE_DONE ? end : code;
+    } else if (code == SQLITE_OK) {
+        code = sqlite3_errcode(to);
+    }
+    if (code != SQLITE_OK) {
+        r = sl_fail(err, SL_E_IO, "the backup to %s failed: %s", file, sqlite3_errstr(code));
+        unlink(file);
+    }
+    sqlite3_close(to);
+    sl_db_close(&db);
+    return r;
+}

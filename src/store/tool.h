@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `sluice db` does on a data directory, whether or not a daemon runs on it. */
+#ifndef SL_STORE_TOOL_H
+#define SL_STORE_TOOL_H
+
+#include "base/err.h"
+
+struct sl_store_report {
+    uint64_t n_routes, n_limits;
+    int schema;
+};
+
+/* Structure, schema, and that the secret key opens every route. SL_E_INVAL or SL_E_IO with what is wrong. */
+SL_MUST int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *err);
+/* A whole copy as of one moment, while the daemon writes or not. `file` must not exist. Without the secret key: keep
+ * that elsewhere. */
+SL_MUST int sl_store_backup(const char *dir, const char *file, struct sl_err *err);
+
+#endif

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""set_limits and get_limits over HTTP, and what the limits then do."""
+import contextlib
+import signal
+import sqlite3
+
+import pytest
+
+from harness import wait_for
+from test_routes_api import CONFIG, ROUTES, ask, create, data, mock, with_data  # noqa: F401
+
+PATHS = ("/api/2.0/gateway/limits/", "/api/2.0/endpoints/limits/")
+
+
+def limit(calls, key, period="hour"):
+    return {"calls": calls, "key": key, "renewal_period": period}
+
+
+def put(daemon, route, limits, status=200, path=PATHS[0]):
+    reply = daemon.call("POST", path, {"route": route, "limits": limits}, [("content-type", "application/json")])
+    assert reply.status == status, reply.body
+    return reply.json()
+
+
+def get(daemon, route, path=PATHS[0]):
+    return daemon.call("GET", path + route).json()["limits"]
+
+
+def test_what_was_set_is_shown_and_holds(sluice, data):
+    daemon = with_data(sluice, data)
+    create(daemon, mock("r"))
+    for path in PATHS:
+        assert put(daemon, "r", [limit(2, None), limit(9, "user", "5 Minutes")], path=path) == {"limits": [limit(2, "route"), limit(9, "user", "5 minutes")]}
+        assert get(daemon, "r", path) == [limit(2, "route"), limit(9, "user", "5 minutes")]
+    assert [ask(daemon, "r").status for _ in range(3)] == [200, 200, 429]
+    put(daemon, "r", [limit(3, "route")])  # a new number of calls keeps the count
+    assert [ask(daemon, "r").status for _ in range(2)] == [200, 429]
+    put(daemon, "r", [limit(3, "route", "day")])  # a new period is a new window
+    assert [ask(daemon, "r").status for _ in range(4)] == [200, 200, 200, 429]
+    assert put(daemon, "r", []) == {"limits": []} and get(daemon, "r") == []
+    assert ask(daemon, "r").status == 200
+    assert daemon.call("GET", ROUTES + "r").json()["limit"] is None
+
+
+def test_of_several_none_is_charged_when_one_refuses(sluice, data):
+    daemon = with_data(sluice, data)
+    create(daemon, mock("r"))
+    put(daemon, "r", [limit(1, "user"), limit(2, "route", "day")])
+    assert [ask(daemon, "r").status for _ in range(3)] == [200, 429, 429]
+    put(daemon, "r", [limit(2, "route", "day")])
+    assert [ask(daemon, "r").status for _ in range(2)] == [200, 429]
+
+
+def test_the_files_limit(sluice, data):
+    config = {"endpoints": [{**CONFIG["endpoints"][0], "limit": {"calls": 2, "renewal_period": "hour"}}]}
+    daemon = with_data(sluice, data, config)
+    shown = get(daemon, "chat")
+    assert shown == [limit(2, "user")]  # per principal, as MLflow counts
+    assert ask(daemon, "chat").status == 200
+    assert put(daemon, "chat", shown) == {"limits": shown}  # what was read changes nothing
+    assert [ask(daemon, "chat").status for _ in range(2)] == [200, 429]
+    put(daemon, "chat", [limit(5, "route")])  # the stored one wins
+    assert daemon.call("GET", ROUTES + "chat").json()["limit"] == {"calls": 2, "key": None, "renewal_period": "hour"}
+    assert ask(daemon, "chat").status == 200
+    daemon.stop()
+    daemon.stopped = True
+    daemon = with_data(sluice, data, config)
+    assert get(daemon, "chat") == [limit(5, "route")]
+    put(daemon, "chat", [])  # the file's holds again
+    assert get(daemon, "chat") == shown and ask(daemon, "chat").status == 429
+
+
+def test_a_route_of_that_name_starts_afresh(sluice, data):
+    daemon = with_data(sluice, data)
+    create(daemon, mock("r"))
+    put(daemon, "r", [limit(1, "route")])
+    assert [ask(daemon, "r").status for _ in range(2)] == [200, 429]
+    assert daemon.call("DELETE", ROUTES + "r").status == 200
+    create(daemon, mock("r"))
+    assert get(daemon, "r") == [] and ask(daemon, "r").status == 200
+    put(daemon, "r", [limit(1, "route")])
+    assert [ask(daemon, "r").status for _ in range(2)] == [200, 429]
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL])
+def test_long_windows_survive(sluice, data, sig):
+    daemon = with_data(sluice, data)
+    create(daemon, mock("r"))
+    put(daemon, "r", [limit(3, "route"), limit(100, "user", "minute")])
+    assert [ask(daemon, "r").status for _ in range(2)] == [200, 200]
+    if sig == signal.SIGKILL:
+        def used():
+            with contextlib.closing(sqlite3.connect(f"file:{data}/sluice.db?mode=ro", uri=True)) as db:
+                return db.execute("SELECT used FROM counters WHERE route = 'r'").fetchall()
+
+        wait_for(lambda: used() == [(2,)], "the counter is written", 2)  # within a second, on a machine that is not busy
+    daemon.stop(sig, check=sig == signal.SIGTERM)
+    daemon.stopped = True
+    daemon = with_data(sluice, data)
+    assert [ask(daemon, "r").status for _ in range(2)] == [200, 429]
+
+
+BAD = [
+    ([limit(-1, None)], "limits[0].calls"), ([limit(2**63, None)], "limits[0].calls"), ([limit(1.5, None)], "limits[0].calls"),
+    ([limit("1", None)], "limits[0].calls"), ([limit(1, "tenant")], "limits[0].key"), ([limit(1, 5)], "limits[0].key"),
+    ([limit(1, None, "fortnight")], "limits[0].renewal_period"), ([limit(1, None, None)], "limits[0].renewal_period"),
+    ([limit(1, None, "")], "limits[0].renewal_period"), ([limit(1, None, "0 minutes")], "limits[0].renewal_period"),
+    ([{}], "limits[0].calls"), ([limit(1, "user"), limit(1, None), limit(2, "route")], "limits[2]"),
+    ([limit(1, None, f"{n} hours") for n in range(1, 18)], "at most 16"),
+]
+
+
+def test_bad_limits(sluice, data):
+    daemon = with_data(sluice, data)
+    create(daemon, mock("r"))
+    put(daemon, "r", [limit(7, "route")])
+    for limits, text in BAD:
+        said = put(daemon, "r", limits, 400)
+        assert said["error_code"] == "INVALID_PARAMETER_VALUE" and text in said["detail"], limits
+    assert put(daemon, "nope", [], 404)["error_code"] == "RESOURCE_DOES_NOT_EXIST"
+    assert daemon.call("GET", PATHS[0] + "nope").status == 404
+    assert get(daemon, "r") == [limit(7, "route")]
+    assert put(daemon, "r", [limit(2**63 - 1, None, "year")]) == {"limits": [limit(2**63 - 1, "route", "year")]}
