@@ -6,9 +6,7 @@
 
 static int store_fill(struct sl_gate *gate, struct sl_err *err)
 {
-    sl_events_load_begin(&gate->events);
-    int r = sl_store_load(gate->store, sl_events_load, &gate->events, err);
-    sl_events_load_end(&gate->events);
+    int r = sl_store_load(gate->store, err);
     if (r == 0) {
         r = sl_counters_load(&gate->counters, gate->store, err);
     }
@@ -46,6 +44,9 @@ int sl_data_open(struct sl_gate *gate, const char *given, struct sl_arena *arena
     const struct sl_store_conf conf = {
         .dir = dir.p,
         .cbs = { .on_events = sl_events_apply,
+                 .on_load_begin = sl_events_load_begin,
+                 .on_load = sl_events_load,
+                 .on_load_end = sl_events_load_end,
                  .events_arg = &gate->events,
                  .on_tick = sl_counters_tick,
                  .tick_arg = &gate->counters },

@@ -31,14 +31,18 @@ static void stored_free(struct stored *stored)
     }
 }
 
-void sl_events_done(struct sl_events *events)
+static void limits_free(struct sl_map *limits)
 {
     struct stored *stored;
-    for (size_t i = 0; (stored = sl_map_each(&events->limits, &i)) != NULL;) {
+    for (size_t i = 0; (stored = sl_map_each(limits, &i)) != NULL;) {
         stored_free(stored);
     }
-    sl_map_done(&events->limits);
-    sl_snapshot_unref(events->loading);
+    sl_map_done(limits);
+}
+
+void sl_events_done(struct sl_events *events)
+{
+    limits_free(&events->limits);
     pthread_mutex_destroy(&events->lock);
 }
 
@@ -271,12 +275,35 @@ void sl_events_apply(void *arg, const struct sl_store_event *const *list, size_t
     pthread_mutex_unlock(&events->lock);
 }
 
-/* --- the start --- */
+/* --- all of it --- */
 
-void sl_events_load_begin(struct sl_events *events)
+/* The file's part of the snapshot in force, as the file has it. */
+static struct sl_snapshot *file_only_wait(const struct sl_snapshot *from)
 {
+    uint32_t n = from->file->n;
+    struct sl_route **routes;
+    struct sl_snapshot *fresh;
+    while (!(routes = calloc(n + 1, sizeof(struct sl_route *)))) {
+        usleep(NOMEM_WAIT_USEC);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct sl_route *route = from->file->v[i].route;
+        routes[i] = route->base ? route->base : route;
+    }
+    while (sl_snapshot_new(from->settings, routes, n, &fresh) < 0) {
+        usleep(NOMEM_WAIT_USEC);
+    }
+    free(routes);
+    return fresh;
+}
+
+void sl_events_load_begin(void *arg)
+{
+    struct sl_events *events = arg;
     pthread_mutex_lock(&events->lock);
-    events->loading = copy_wait(events->publisher->current);
+    events->loading = file_only_wait(events->publisher->current);
+    events->limits_before = events->limits;
+    events->limits = (struct sl_map){ 0 };
 }
 
 void sl_events_load(void *arg, const struct sl_store_event *event)
@@ -288,16 +315,25 @@ void sl_events_load(void *arg, const struct sl_store_event *event)
     events->number = SL_MAX(events->number, event->number);
 }
 
-void sl_events_load_end(struct sl_events *events)
+void sl_events_load_end(void *arg, bool is_whole)
 {
+    struct sl_events *events = arg;
     struct sl_snapshot *s = SL_TAKE(events->loading);
+    if (!is_whole) {
+        limits_free(&events->limits);
+        events->limits = events->limits_before;
+        sl_snapshot_unref(s);
+        pthread_mutex_unlock(&events->lock);
+        return;
+    }
+    limits_free(&events->limits_before);
     struct stored *stored;
     /* Limits came before the routes: those of the file's get theirs now. */
     for (size_t i = 0; (stored = sl_map_each(&events->limits, &i)) != NULL;) {
         struct sl_str name = sl_str_make(stored->name, stored->n_name);
         const struct sl_route *route = sl_snapshot_find(s, name);
-        if (route && !route->incarnation) {
-            SL_IGNORE(limits_refresh(events, s, name) < 0); /* no memory at the start: the file's limit holds */
+        while (route && !route->incarnation && limits_refresh(events, s, name) == SL_E_NOMEM) {
+            usleep(NOMEM_WAIT_USEC);
         }
     }
     sl_publisher_set(events->publisher, s);

@@ -13,6 +13,7 @@ struct sl_events {
     pthread_mutex_t lock; /* guards the rest, and who builds the next snapshot */
     struct sl_publisher *publisher;
     struct sl_map limits;        /* stored limits by route name: struct stored */
+    struct sl_map limits_before; /* while loading: what they were */
     struct sl_snapshot *loading; /* between begin and publish; NULL otherwise */
     uint64_t number;             /* of the last change that is in force */
 };
@@ -25,10 +26,10 @@ void sl_events_done(struct sl_events *events);
 SL_MUST int sl_events_configure(struct sl_events *events, struct sl_settings *settings, struct sl_route *const *routes,
                                 uint32_t n_routes);
 
-/* At the start, before anything is served: the store's rows, then one publication. */
-void sl_events_load_begin(struct sl_events *events);
-void sl_events_load(void *events, const struct sl_store_event *event); /* for sl_store_load */
-void sl_events_load_end(struct sl_events *events);
+/* For struct sl_store_cbs: what is in the database, in place of all dynamic routes and stored limits. */
+void sl_events_load_begin(void *events);
+void sl_events_load(void *events, const struct sl_store_event *event);
+void sl_events_load_end(void *events, bool is_whole);
 
 /* For struct sl_store_cbs: a transaction's changes, published together. On the store's thread. */
 void sl_events_apply(void *events, const struct sl_store_event *const *list, size_t n);

@@ -26,8 +26,7 @@ int sl_db_fail(struct sl_db *db, struct sl_err *err)
 
 bool sl_db_is_broken(const struct sl_db *db)
 {
-    return db->fault == SQLITE_IOERR || db->fault == SQLITE_CORRUPT || db->fault == SQLITE_NOTADB ||
-           db->fault == SQLITE_CANTOPEN || db->fault == SQLITE_READONLY;
+    return db->fault == SQLITE_CORRUPT || db->fault == SQLITE_NOTADB || db->fault == SQLITE_CANTOPEN;
 }
 
 sqlite3_stmt *sl_db_stmt(struct sl_db *db, const char *sql, struct sl_err *err)

@@ -133,11 +133,15 @@ int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool 
     return 0;
 }
 
-int sl_store_load(struct sl_store *store, void (*on_event)(void *arg, const struct sl_store_event *event), void *arg,
-                  struct sl_err *err)
+int sl_store_load(struct sl_store *store, struct sl_err *err)
 {
-    int r = store->db.handle ? sl_store_load_rows(&store->db, on_event, arg, err) : 0;
-    store->is_loaded = r == 0 && store->db.handle;
+    const struct sl_store_cbs *cbs = &store->cbs;
+    if (!store->db.handle || !cbs->on_load) {
+        return 0;
+    }
+    cbs->on_load_begin(cbs->events_arg);
+    int r = sl_store_load_rows(&store->db, cbs->on_load, cbs->events_arg, err);
+    cbs->on_load_end(cbs->events_arg, r == 0);
     return r;
 }
 
@@ -148,12 +152,6 @@ const struct sl_seal *sl_store_seal(const struct sl_store *store)
 
 /* --- the thread --- */
 
-static void each_event(void *arg, const struct sl_store_event *event)
-{
-    struct sl_store *store = arg;
-    store->cbs.on_events(store->cbs.events_arg, &event, 1);
-}
-
 /* Opens again after a failure, at most once a second. */
 static bool db_ready(struct sl_store *store)
 {
@@ -163,10 +161,8 @@ static bool db_ready(struct sl_store *store)
     }
     struct sl_err err = { 0 };
     int r = files_open(store, &err);
-    if (r == 0 && !store->is_loaded) {
-        r = sl_store_load_rows(&store->db, each_event, store, &err);
-        store->is_loaded = r == 0;
-    }
+    /* What the failure left in the log may have become part of the file: all is told anew. */
+    r = r < 0 ? r : sl_store_load(store, &err);
     if (r < 0) {
         store->broken = err;
         store->retry_usec = now + RETRY_USEC;

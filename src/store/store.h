@@ -64,6 +64,12 @@ struct sl_store_job {
 struct sl_store_cbs {
     /* On the store's thread, in order. Must succeed: the changes are durable. */
     void (*on_events)(void *arg, const struct sl_store_event *const *events, size_t n);
+    /* Everything that is in the database, in place of what was known of it: at the start, and when the file was opened
+     * anew after a failure. Limits come first, then routes by creation. Not `is_whole`: reading failed; what was known
+     * before stays. */
+    void (*on_load_begin)(void *arg);
+    void (*on_load)(void *arg, const struct sl_store_event *event);
+    void (*on_load_end)(void *arg, bool is_whole);
     void *events_arg;
     /* About every half second and at the end: what is to be written without anyone asking (counters). Runs in a
      * transaction; `was_lost`: that of the last time failed. May be NULL. */
@@ -83,10 +89,9 @@ struct sl_store_conf {
  *    answered with SL_E_IO, and it is tried again when jobs come.
  * Nothing runs before sl_store_start. */
 SL_MUST int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err);
-/* Every route and every stored limit, as events; before the start. SL_E_INVAL: rows that the key does not open; the
- * text names their routes. */
-SL_MUST int sl_store_load(struct sl_store *store, void (*on_event)(void *arg, const struct sl_store_event *event),
-                          void *arg, struct sl_err *err);
+/* Tells every route and every stored limit (on_load…); before the start. SL_E_INVAL: rows that the key does not open;
+ * the text names their routes. */
+SL_MUST int sl_store_load(struct sl_store *store, struct sl_err *err);
 SL_MUST int sl_store_start(struct sl_store *store, struct sl_err *err);
 /* Answers what waits, writes what is due, checkpoints, closes, unlocks, frees. Accepts NULL. */
 void sl_store_close(struct sl_store *store);

@@ -13,7 +13,6 @@ struct sl_store {
     int lock_fd; /* -1: not locked */
     struct sl_seal seal;
     struct sl_db db;      /* the thread's, once it runs */
-    bool is_loaded;       /* its rows were told */
     uint64_t retry_usec;  /* not before then another attempt to open */
     struct sl_err broken; /* why it is not open */
     bool is_failing;      /* told to the operator once */

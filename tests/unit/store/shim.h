@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A VFS between SQLite and the system's: it sees every write and sync, fails a chosen call, and copies the files as
+ * they are at a sync. And an allocator for SQLite that fails a chosen allocation. */
+#ifndef SL_TEST_SHIM_H
+#define SL_TEST_SHIM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#define SHIM_VFS "shim"
+
+struct shim {
+    atomic_long n_calls;   /* reads, writes, syncs, opens, truncations, deletions, locks of shared memory */
+    atomic_long fail_at;   /* the call with that number fails; -1: none */
+    atomic_bool fails_on;  /* and every one after it */
+    atomic_long n_syncs;   /* of the WAL */
+    atomic_bool wal_dirty; /* written since its last sync */
+    const char *copy_from; /* the database's path, to be copied at each sync; NULL: no copies */
+    const char *copy_to;   /* a directory: "0", "1", … are made in it */
+    int n_copies;
+    void (*on_copy)(int copy); /* what was acknowledged until now is in it */
+};
+
+extern struct shim shim;
+
+void shim_install(void); /* once, before SQLite is used */
+void shim_reset(void);
+/* The allocation with that number, counted from now, and every one after it fail; -1: none. SQLite's only. */
+void shim_fail_alloc(long at);
+long shim_allocs(void); /* since the last shim_fail_alloc */
+
+#endif
