@@ -13,6 +13,7 @@
 #include "gate/path.h"
 #include "gate/worker.h"
 #include "json/scan.h"
+#include "llm/frames.h"
 #include "llm/llm.h"
 #include "wire/sse.h"
 
@@ -79,7 +80,7 @@ struct sl_xchg {
     struct sl_sse_split split;
     struct sl_pass_state pass;
     struct sl_json_scan *scan;
-    struct sl_sse_decoder *decoder;
+    struct sl_frames *frames;
     struct sl_buf out; /* events written in this turn */
     void *provider_state, *dialect_state;
     struct sl_arena_mark frame_mark;

@@ -17,13 +17,6 @@ static bool is_same_language(const struct sl_xchg *x)
     return x->dialect->reply_format != SL_FORMAT_OWN && x->dialect->reply_format == x->target->provider->format;
 }
 
-static bool is_event_stream(const struct sl_headers *headers)
-{
-    struct sl_str type = sl_headers_get(headers, "content-type");
-    static const struct sl_str want = SL_STR_INIT("text/event-stream");
-    return type.n >= want.n && sl_str_case_eq(sl_str_make(type.p, want.n), want);
-}
-
 /* --- sending --- */
 
 static bool head_send(struct sl_xchg *x, int status, int64_t length)
@@ -236,15 +229,14 @@ static int delta_push(void *arg, const struct sl_delta *delta)
     return x->dialect->write_delta(x->dialect_state, &x->call, &x->env, delta, &x->out);
 }
 
-static int frame_push(void *arg, const struct sl_sse_event *event)
+static int frame_push(void *arg, const struct sl_frame *frame)
 {
     struct sl_xchg *x = arg;
     struct sl_arena *arena = &x->req->arena;
     struct sl_arena_mark mark = sl_arena_mark(arena);
     struct sl_delta_sink sink = { delta_push, x, arena, &x->worker->scratch, &x->env };
-    struct sl_frame frame = { event->name, event->data };
     struct sl_err err = { 0 };
-    int r = x->target->provider->on_frame(x->provider_state, &x->call, &frame, &sink, &err);
+    int r = x->target->provider->on_frame(x->provider_state, &x->call, frame, &sink, &err);
     sl_arena_rewind(arena, mark);
     return r;
 }
@@ -252,21 +244,21 @@ static int frame_push(void *arg, const struct sl_sse_event *event)
 static bool translate_start(struct sl_xchg *x)
 {
     struct sl_arena *arena = &x->req->arena;
-    x->decoder = SL_ARENA_NEW(arena, struct sl_sse_decoder);
+    x->frames = SL_ARENA_NEW(arena, struct sl_frames);
     x->provider_state = sl_arena_zalloc(arena, SL_MAX(x->target->provider->state_size, (size_t)1));
     x->dialect_state = sl_arena_zalloc(arena, SL_MAX(x->dialect->state_size, (size_t)1));
-    if (!x->decoder || !x->provider_state || !x->dialect_state) {
-        x->decoder = NULL;
+    if (!x->frames || !x->provider_state || !x->dialect_state) {
+        x->frames = NULL;
         return false;
     }
-    sl_sse_decoder_init(x->decoder, SL_SSE_EVENT_MAX, frame_push, x);
+    sl_frames_init(x->frames, x->target->provider->framing, frame_push, x);
     sl_buf_init(&x->out, (size_t)SL_SSE_EVENT_MAX * 2);
     return true;
 }
 
 static void translate_push(struct sl_xchg *x, struct sl_str bytes)
 {
-    int r = sl_sse_push(x->decoder, bytes);
+    int r = sl_frames_push(x->frames, bytes);
     if (r == 0) {
         r = sl_buf_status(&x->out);
     }
@@ -277,7 +269,7 @@ static void translate_push(struct sl_xchg *x, struct sl_str bytes)
 
 static void translate_end(struct sl_xchg *x)
 {
-    int r = sl_sse_finish(x->decoder);
+    int r = sl_frames_finish(x->frames);
     struct sl_delta_sink sink = { delta_push, x, &x->req->arena, &x->worker->scratch, &x->env };
     struct sl_err err = { 0 };
     if (r == 0) {
@@ -362,7 +354,7 @@ static enum sl_relay_mode mode_choose(struct sl_xchg *x, int status, const struc
     if (status >= 300) {
         return SL_RELAY_COLLECT_ERROR;
     }
-    bool is_stream = is_event_stream(headers);
+    bool is_stream = sl_frames_is_stream(x->target->provider->framing, sl_headers_get(headers, "content-type"));
     if (is_same_language(x)) {
         return is_stream ? SL_RELAY_EVENTS : SL_RELAY_RAW;
     }
@@ -561,9 +553,9 @@ void sl_relay_done(struct sl_xchg *x)
         x->hold_counted = 0;
     }
     sl_buf_done(&x->out);
-    if (x->decoder) {
-        sl_sse_decoder_done(x->decoder);
-        x->decoder = NULL;
+    if (x->frames) {
+        sl_frames_done(x->frames);
+        x->frames = NULL;
     }
     if (x->scan) {
         sl_json_scan_done(x->scan);

@@ -199,6 +199,7 @@ enum sl_framing { SL_FRAMING_SSE, SL_FRAMING_NDJSON, SL_FRAMING_AWS };
 struct sl_frame {
     struct sl_str name; /* the event's, "" when it has none */
     struct sl_str data;
+    struct sl_str kind; /* Amazon's: event, exception or error (whose text is the data) */
 };
 
 /* Does the upstream report usage in a stream? */

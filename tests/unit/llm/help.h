@@ -159,7 +159,7 @@ static inline int help_frame(void *arg, const struct sl_sse_event *event)
     struct sl_arena scratch;
     sl_arena_init(&scratch, NULL);
     struct sl_delta_sink sink = { help_push, s, &scratch, &s->h->scratch, &s->h->env };
-    struct sl_frame frame = { event->name, event->data };
+    struct sl_frame frame = { .name = event->name, .data = event->data };
     struct sl_err err = { 0 };
     int r = s->provider->on_frame(s->provider_state, s->call, &frame, &sink, &err);
     sl_arena_done(&scratch); /* nothing of a frame may live on */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Amazon's event stream (application/vnd.amazon.eventstream): binary frames with checksums, headers and a payload. Fed
+ * at any split; a frame is given out only when both its checksums are right. */
+#ifndef SL_WIRE_AWS_EVENT_H
+#define SL_WIRE_AWS_EVENT_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+
+/* Limits of the protocol. */
+#define SL_AWS_HEADERS_MAX (128u << 10)
+#define SL_AWS_PAYLOAD_MAX (24u << 20)
+
+struct sl_aws_event {
+    struct sl_str message_type; /* :message-type: event, exception or error */
+    struct sl_str type;         /* :event-type, :exception-type or :error-code */
+    struct sl_str error;        /* :error-message */
+    struct sl_str headers;      /* raw */
+    struct sl_str payload;
+};
+
+/* Non-zero stops the decoder; sl_aws_push returns it. Texts are valid during the call. */
+typedef int (*sl_aws_fn)(void *arg, const struct sl_aws_event *event);
+
+struct sl_aws_decoder {
+    struct sl_buf frame; /* one that is not complete */
+    sl_aws_fn on_event;
+    void *arg;
+};
+
+void sl_aws_decoder_init(struct sl_aws_decoder *dec, sl_aws_fn on_event, void *arg);
+void sl_aws_decoder_done(struct sl_aws_decoder *dec);
+/* 0; SL_E_INVAL (a checksum, a length or a header is wrong: nothing behind it can be trusted), SL_E_LIMIT, SL_E_NOMEM,
+ * or what the callback returned. */
+SL_MUST int sl_aws_push(struct sl_aws_decoder *dec, struct sl_str bytes);
+/* SL_E_TRUNCATED when the stream ended inside a frame. */
+SL_MUST int sl_aws_finish(struct sl_aws_decoder *dec);
+
+#endif
