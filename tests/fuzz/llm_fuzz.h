@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the fuzz targets of the translation layer share: targets bound from literals, an arena, a scratch document. */
+#ifndef SL_FUZZ_LLM_H
+#define SL_FUZZ_LLM_H
+
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "llm/frames.h"
+#include "llm/llm.h"
+
+struct llm_fuzz {
+    struct sl_arena arena;
+    struct sl_json doc, scratch;
+    struct sl_env env;
+};
+
+static inline void llm_fuzz_init(struct llm_fuzz *f)
+{
+    *f = (struct llm_fuzz){ 0 };
+    sl_arena_init(&f->arena, NULL);
+    sl_json_init(&f->doc, NULL);
+    sl_json_init(&f->scratch, NULL);
+    f->env = (struct sl_env){ .wall_usec = 1, .random = { 1, 2 }, .request_id = SL_STR("r"), .scratch = &f->scratch };
+}
+
+static inline void llm_fuzz_done(struct llm_fuzz *f)
+{
+    sl_json_done(&f->doc);
+    sl_json_done(&f->scratch);
+    sl_arena_done(&f->arena);
+}
+
+/* JSON that we wrote must be JSON. */
+static inline void llm_fuzz_check_json(struct sl_str text)
+{
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    int r = sl_json_parse(&doc, text);
+    SL_ASSERT(r == 0 || r == SL_E_LIMIT);
+    sl_json_done(&doc);
+}
+
+static inline int llm_fuzz_check_event(void *arg, const struct sl_frame *frame)
+{
+    (void)arg;
+    if (!sl_str_eq(frame->data, SL_STR("[DONE]"))) {
+        llm_fuzz_check_json(frame->data);
+    }
+    return 0;
+}
+
+struct llm_fuzz_stream {
+    struct llm_fuzz *f;
+    const struct sl_provider *provider;
+    const struct sl_dialect *dialect;
+    struct sl_call call;
+    void *provider_state, *dialect_state;
+    struct sl_buf out;
+};
+
+static inline int llm_fuzz_on_delta(void *arg, const struct sl_delta *delta)
+{
+    struct llm_fuzz_stream *s = arg;
+    return s->dialect->write_delta(s->dialect_state, &s->call, &s->f->env, delta, &s->out);
+}
+
+static inline int llm_fuzz_on_frame(void *arg, const struct sl_frame *frame)
+{
+    struct llm_fuzz_stream *s = arg;
+    struct sl_arena_mark mark = sl_arena_mark(&s->f->arena);
+    struct sl_delta_sink sink = { llm_fuzz_on_delta, s, &s->f->arena, &s->f->scratch, &s->f->env };
+    struct sl_err err = { 0 };
+    int r = s->provider->on_frame(s->provider_state, &s->call, frame, &sink, &err);
+    sl_arena_rewind(&s->f->arena, mark);
+    return r;
+}
+
+/* A stream in pieces through a provider into a dialect: what comes out is events of JSON. */
+static inline int llm_fuzz_stream(struct llm_fuzz *f, const char *provider, const struct sl_dialect *dialect,
+                                  struct sl_str bytes, size_t piece, struct sl_buf *ret_out)
+{
+    struct llm_fuzz_stream s = { .f = f, .provider = sl_provider_find(sl_str_c(provider)), .dialect = dialect };
+    s.call = (struct sl_call){ .type = SL_LLM_CHAT, .is_stream = true, .wants_usage = true };
+    s.provider_state = calloc(1, s.provider->state_size);
+    s.dialect_state = calloc(1, dialect->state_size);
+    sl_buf_init(&s.out, 1 << 24);
+    struct sl_frames frames;
+    sl_frames_init(&frames, s.provider->framing, llm_fuzz_on_frame, &s);
+    int r = 0;
+    for (size_t at = 0; at < bytes.n && r == 0; at += piece) {
+        r = sl_frames_push(&frames, sl_str_sub(bytes, at, at + piece));
+    }
+    r = r < 0 ? r : sl_frames_finish(&frames);
+    struct sl_delta_sink sink = { llm_fuzz_on_delta, &s, &f->arena, &f->scratch, &f->env };
+    struct sl_err err = { 0 };
+    r = r < 0 ? r : s.provider->on_end(s.provider_state, &sink, &err);
+    if (r == 0) {
+        dialect->write_end(s.dialect_state, &s.out);
+    }
+    sl_frames_done(&frames);
+    struct sl_frames check;
+    sl_frames_init(&check, SL_FRAMING_SSE, llm_fuzz_check_event, NULL);
+    SL_ASSERT(sl_frames_push(&check, sl_buf_str(&s.out)) == 0 && sl_frames_finish(&check) == 0);
+    sl_frames_done(&check);
+    free(s.provider_state);
+    free(s.dialect_state);
+    *ret_out = s.out;
+    return r;
+}
+
+static inline int llm_fuzz_stream_entry(const char *provider, const uint8_t *data, size_t size)
+{
+    if (size < 2) {
+        return 0;
+    }
+    const struct sl_dialect *dialect = data[0] & 0x80 ? &sl_dialect_mlflow : &sl_dialect_openai;
+    struct sl_str bytes = sl_str_make((const char *)data + 1, size - 1);
+    struct llm_fuzz f;
+    struct sl_buf whole, cut;
+    llm_fuzz_init(&f);
+    int r = llm_fuzz_stream(&f, provider, dialect, bytes, bytes.n, &whole);
+    int r2 = llm_fuzz_stream(&f, provider, dialect, bytes, 1 + data[0] % 16, &cut);
+    SL_ASSERT(r == r2 && (r < 0 || sl_str_eq(sl_buf_str(&whole), sl_buf_str(&cut))));
+    sl_buf_done(&whole);
+    sl_buf_done(&cut);
+    llm_fuzz_done(&f);
+    return 0;
+}
+
+#endif
