@@ -137,15 +137,17 @@ static int frame_give(struct sl_aws_decoder *dec, struct sl_str frame)
 /* Takes what completes the frame that is kept; how much that was. */
 static int kept_push(struct sl_aws_decoder *dec, struct sl_str bytes, size_t *ret_used)
 {
-    size_t total, want = PRELUDE;
+    size_t total;
     int r = frame_length(sl_buf_str(&dec->frame), &total);
     if (r < 0) {
         return r;
     }
-    want = total ? total : want;
-    *ret_used = SL_MIN(want - dec->frame.len, bytes.n);
+    *ret_used = SL_MIN((total ? total : (size_t)PRELUDE) - dec->frame.len, bytes.n);
     sl_buf_add(&dec->frame, bytes.p, *ret_used);
     r = sl_buf_status(&dec->frame);
+    if (r == 0 && !total) {
+        r = frame_length(sl_buf_str(&dec->frame), &total); /* a prelude that lies is told as soon as it is whole */
+    }
     if (r == 0 && total && dec->frame.len == total) {
         r = frame_give(dec, sl_buf_str(&dec->frame));
         sl_buf_reset(&dec->frame);

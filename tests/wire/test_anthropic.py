@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real clients on a route to Anthropic: nothing of theirs is changed, the upstream is scripted."""
 import json
+import subprocess
 
 import mlflow.gateway
 import openai
 import pytest
+
+from harness import BIN
 
 MODEL = "claude-sonnet-4-5-20250929"
 MESSAGES = [{"role": "user", "content": "hello"}]
@@ -171,3 +174,17 @@ def test_mlflow_client(sluice, upstream):
     assert (r.status, r.json()) == (501, {"detail": "The chat route is not implemented for AI21Labs models."})
     r = daemon.call("POST", "/gateway/ai21/invocations", {"messages": MESSAGES, "stream": True})
     assert r.status == 501
+
+
+def test_check_names_a_provider_that_is_not_built(tmp_path):
+    def check(provider):
+        path = tmp_path / "c.yaml"
+        path.write_text(f"endpoints:\n  - name: x\n    endpoint_type: llm/v1/chat\n    model: {{ provider: {provider}, name: m, config: {{}} }}\n")
+        return subprocess.run([BIN, "check", "-c", str(path)], capture_output=True, text=True)
+
+    for provider in ("cohere", "bedrock", "amazon-bedrock", "palm", "mosaicml", "gemini", "mistral", "togetherai", "mlflow-model-serving",
+                     "huggingface-text-generation-inference"):
+        done = check(provider)
+        assert done.returncode == 1 and "c.yaml:4:" in done.stdout + done.stderr and "known but not built into this version" in done.stdout + done.stderr, provider
+    done = check("nobody")
+    assert done.returncode == 1 and "is not supported" in done.stdout + done.stderr

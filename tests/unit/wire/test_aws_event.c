@@ -37,6 +37,7 @@ static const struct {
       0, "event|contentBlockDelta||{\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}};" },
     { "000000100000000005c248eb7d98c8ff0000001d00000000fd528c5a" FOO "c3653936", 0, "|||;|||{'foo':'bar'};" },
     { "000000100000000005c248eb7d98c8ff0000001d00000000fd52", SL_E_TRUNCATED, "|||;" },
+    { "0100001d00000000fd528c5a", SL_E_INVAL, "" },
     { "0100001d00000000fd528c5a" FOO "c3653936", SL_E_INVAL, "" },                    /* a changed length */
     { "0000001d00000000fd528c5a7b27666f6f273a27626172278dc3653936", SL_E_INVAL, "" }, /* a changed payload */
     { "00000024000000144bb982d00474657374046173646604746573740461736466f3f47563", SL_E_INVAL, "" }, /* a name twice */
