@@ -72,7 +72,7 @@ static int body_write(const struct sl_call *call, const struct sl_chat *chat, st
                       struct sl_arena *arena, struct sl_llm_error *ret_error)
 {
     sl_jw_object(&body->w);
-    sl_body_member(body, "prompt", chat->messages[0].parts[0].text);
+    sl_body_member(body, "prompt", chat->messages[0].text);
     if (chat->has_n) {
         sl_jw_key(&body->w, "numResults");
         sl_jw_i64(&body->w, chat->n);

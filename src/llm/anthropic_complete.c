@@ -17,7 +17,7 @@ static const struct sl_fate_row fates[] = {
 /* The frame is added where it is missing. Two spellings of a line's end are the same text. */
 static void prompt_write(const struct sl_chat *chat, struct sl_body *body)
 {
-    struct sl_str raw = chat->messages[0].parts[0].text;
+    struct sl_str raw = chat->messages[0].text;
     struct sl_str inside = sl_str_sub(raw, 1, raw.n - 1);
     bool has_head = sl_str_has_prefix(inside, SL_STR(HUMAN)), has_tail = sl_str_has_suffix(inside, SL_STR(ASSISTANT));
     if (has_head && has_tail) {

@@ -37,25 +37,25 @@ static void text_write(struct sl_anthropic_builder *b, struct sl_str text, struc
 static void source_write(struct sl_anthropic_builder *b, const struct sl_part *part)
 {
     sl_jw_key(jw(b), "source");
-    if (part->base64.n) {
+    if (part->media->base64.n) {
         block_begin(b, "base64");
-        sl_jw_member_str(jw(b), "media_type", part->mime);
+        sl_jw_member_str(jw(b), "media_type", part->media->mime);
         sl_jw_key(jw(b), "data");
-        sl_body_around(b->body, SL_STR("\""), part->base64, SL_STR("\""));
-    } else if (part->url.p) {
+        sl_body_around(b->body, SL_STR("\""), part->media->base64, SL_STR("\""));
+    } else if (part->media->url.p) {
         block_begin(b, "url");
-        sl_body_member(b->body, "url", part->url);
+        sl_body_member(b->body, "url", part->media->url);
     } else {
         block_begin(b, "file");
-        sl_body_member(b->body, "file_id", part->file_id);
+        sl_body_member(b->body, "file_id", part->media->file_id);
     }
     sl_jw_end(jw(b));
 }
 
 static void title_write(struct sl_anthropic_builder *b, const struct sl_part *part)
 {
-    if (part->filename.p) {
-        sl_body_member(b->body, "title", part->filename);
+    if (part->media->filename.p) {
+        sl_body_member(b->body, "title", part->media->filename);
     }
 }
 
@@ -88,7 +88,7 @@ static struct sl_str base64_decode(struct sl_str s, struct sl_arena *arena)
 /* A text file goes as its text. */
 static int text_file_write(struct sl_anthropic_builder *b, const struct sl_part *part)
 {
-    struct sl_str text = base64_decode(part->base64, b->arena);
+    struct sl_str text = base64_decode(part->media->base64, b->arena);
     if (!text.p) {
         return SL_E_NOMEM;
     }
@@ -114,19 +114,21 @@ static int refuse_part(struct sl_anthropic_builder *b, const struct sl_part *par
 
 static int file_write(struct sl_anthropic_builder *b, const struct sl_part *part)
 {
-    bool is_pdf = part->base64.n && sl_str_case_eq(part->mime, SL_STR("application/pdf"));
-    if (part->base64.n && part->mime.n > 5 && sl_str_case_eq(sl_str_sub(part->mime, 0, 5), SL_STR("text/"))) {
+    bool is_pdf = part->media->base64.n && sl_str_case_eq(part->media->mime, SL_STR("application/pdf"));
+    if (part->media->base64.n && part->media->mime.n > 5 &&
+        sl_str_case_eq(sl_str_sub(part->media->mime, 0, 5), SL_STR("text/"))) {
         return text_file_write(b, part);
     }
-    if (part->base64.n && part->mime.n > 6 && sl_str_case_eq(sl_str_sub(part->mime, 0, 6), SL_STR("image/"))) {
+    if (part->media->base64.n && part->media->mime.n > 6 &&
+        sl_str_case_eq(sl_str_sub(part->media->mime, 0, 6), SL_STR("image/"))) {
         block_begin(b, "image");
-    } else if (is_pdf || !part->base64.n) {
+    } else if (is_pdf || !part->media->base64.n) {
         block_begin(b, "document");
     } else {
         return refuse_part(b, part, "Anthropic models take PDF, text and image files.");
     }
     source_write(b, part);
-    if (!part->base64.n || is_pdf) {
+    if (!part->media->base64.n || is_pdf) {
         title_write(b, part);
     }
     block_end(b, part->cache_control);
@@ -138,7 +140,7 @@ static void image_write(struct sl_anthropic_builder *b, const struct sl_part *pa
     block_begin(b, "image");
     source_write(b, part);
     block_end(b, part->cache_control);
-    if (part->detail.p && !sl_str_eq(part->detail, SL_STR("\"auto\""))) {
+    if (part->media->detail.p && !sl_str_eq(part->media->detail, SL_STR("\"auto\""))) {
         sl_body_leave_out(b->body, SL_STR("image_url.detail"));
     }
 }
@@ -158,9 +160,9 @@ static void thinking_write(struct sl_anthropic_builder *b, const struct sl_part 
 static void tool_use_write(struct sl_anthropic_builder *b, const struct sl_part *part)
 {
     block_begin(b, "tool_use");
-    sl_body_member(b->body, "id", part->tool_id);
-    sl_body_member(b->body, "name", part->tool_name);
-    sl_body_member(b->body, "input", part->arguments);
+    sl_body_member(b->body, "id", part->call->id);
+    sl_body_member(b->body, "name", part->call->name);
+    sl_body_member(b->body, "input", part->call->arguments);
     block_end(b, part->cache_control);
 }
 
@@ -191,6 +193,9 @@ static int part_write(struct sl_anthropic_builder *b, const struct sl_part *part
 static int parts_write(struct sl_anthropic_builder *b, const struct sl_message *message)
 {
     int r = 0;
+    if (message->is_plain) {
+        text_write(b, message->text, SL_STR_NONE);
+    }
     for (uint32_t i = 0; i < message->n_parts && r == 0; i++) {
         r = part_write(b, &message->parts[i]);
     }
@@ -204,7 +209,7 @@ static int content_write(struct sl_anthropic_builder *b, const struct sl_message
 {
     sl_jw_key(jw(b), "content");
     if (message->is_plain) {
-        sl_body_raw(b->body, message->parts[0].text);
+        sl_body_raw(b->body, message->text);
         return 0;
     }
     sl_jw_array(jw(b));
@@ -256,14 +261,14 @@ int sl_anthropic_messages_write(struct sl_anthropic_builder *b)
             sl_body_leave_out(b->body, SL_STR("messages.name"));
         }
         if (message->role == SL_ROLE_SYSTEM || message->role == SL_ROLE_OTHER ||
-            (is_assistant && message->n_parts == 0)) {
+            (is_assistant && message->n_parts == 0 && !message->is_plain)) {
             i++;
             continue;
         }
         if (message->is_plain && message->role != SL_ROLE_TOOL) {
             struct sl_str before = is_assistant ? SL_STR("{\"role\":\"assistant\",\"content\":")
                                                 : SL_STR("{\"role\":\"user\",\"content\":");
-            sl_body_around(b->body, before, message->parts[0].text, SL_STR("}"));
+            sl_body_around(b->body, before, message->text, SL_STR("}"));
             i++;
             continue;
         }
@@ -304,7 +309,7 @@ static void system_join(struct sl_anthropic_builder *b, bool wants_json)
     for (uint32_t i = 0; i < b->chat->n_messages; i++) {
         const struct sl_message *message = &b->chat->messages[i];
         if (message->role == SL_ROLE_SYSTEM) {
-            struct sl_str text = message->parts[0].text;
+            struct sl_str text = message->text;
             sl_buf_add_c(buf, is_first ? "" : "\\n");
             sl_buf_add_str(buf, sl_str_sub(text, 1, text.n - 1));
             is_first = false;

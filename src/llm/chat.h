@@ -28,31 +28,40 @@ enum sl_part_kind {
     SL_PART_TOOL_CALL, /* an assistant's */
 };
 
-struct sl_part {
-    enum sl_part_kind kind;
-    struct sl_str text;          /* raw: text, refusal, thinking */
-    struct sl_str cache_control; /* raw JSON of that member, or p == NULL */
-    /* image, file, audio: either data or a place */
+/* What an image, a file or audio is: data, or a place. */
+struct sl_media {
     struct sl_str mime, base64;              /* of a data URI (audio: base64 alone) */
     struct sl_str url;                       /* raw: http or https */
     struct sl_str detail;                    /* raw: an image's */
     struct sl_str file_id, filename, format; /* raw */
-    /* tool call */
-    struct sl_str tool_id, tool_name; /* raw */
-    struct sl_str arguments;          /* JSON text, decoded; an object (empty text: "{}") */
-    /* thinking */
-    struct sl_str signature, redacted; /* raw */
-    struct sl_json_val node;           /* the part as it came; absent for a plain string */
 };
 
+struct sl_tool_call {
+    struct sl_str id, name;  /* raw */
+    struct sl_str arguments; /* JSON text, decoded; an object (empty text: "{}") */
+};
+
+struct sl_part {
+    enum sl_part_kind kind;
+    struct sl_json_val node;           /* the part as it came */
+    struct sl_str cache_control;       /* raw JSON of that member, or p == NULL */
+    struct sl_str text;                /* raw: text, refusal, thinking */
+    struct sl_str signature, redacted; /* raw: thinking */
+    union {
+        struct sl_media *media;
+        struct sl_tool_call *call;
+    };
+};
+
+/* A request may have very many short ones, so they are small. */
 struct sl_message {
     enum sl_role role;
-    bool is_plain; /* content was one string and is all: parts[0] is that text */
+    bool is_plain; /* content was one string and is all: `text`, and no parts */
     bool has_name;
-    struct sl_part *parts;
     uint32_t n_parts;
+    struct sl_part *parts;
+    struct sl_str text;    /* raw */
     struct sl_str tool_id; /* raw; role tool */
-    struct sl_json_val node;
 };
 
 struct sl_tool {

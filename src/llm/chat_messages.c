@@ -43,7 +43,7 @@ static bool is_base64(struct sl_str s)
 }
 
 /* data:<mime>[;name=value]*;base64,<payload> */
-static bool data_uri_read(struct sl_str uri, struct sl_part *part)
+static bool data_uri_read(struct sl_str uri, struct sl_media *media)
 {
     ptrdiff_t comma = sl_str_find_char(uri, ',', 0);
     if (comma < 0) {
@@ -55,9 +55,9 @@ static bool data_uri_read(struct sl_str uri, struct sl_part *part)
     if (semi < 0 || !sl_str_case_eq(mark, SL_STR(";base64"))) {
         return false;
     }
-    part->mime = sl_str_sub(head, 0, (size_t)semi);
-    part->base64 = sl_str_sub(uri, (size_t)comma + 1, uri.n);
-    return part->mime.n > 0 && is_base64(part->base64);
+    media->mime = sl_str_sub(head, 0, (size_t)semi);
+    media->base64 = sl_str_sub(uri, (size_t)comma + 1, uri.n);
+    return media->mime.n > 0 && is_base64(media->base64);
 }
 
 /* A URL of the web, or a data URI. */
@@ -72,52 +72,65 @@ static int place_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl
         return r;
     }
     if (url.n > 5 && sl_str_case_eq(sl_str_sub(url, 0, 5), SL_STR("data:"))) {
-        return data_uri_read(url, part)
+        return data_uri_read(url, part->media)
                    ? 0
                    : sl_chat_fault(rd, v, "the data URI is not of the form data:TYPE;base64,DATA with sound base64");
     }
     if ((url.n > 8 && sl_str_case_eq(sl_str_sub(url, 0, 8), SL_STR("https://"))) ||
         (url.n > 7 && sl_str_case_eq(sl_str_sub(url, 0, 7), SL_STR("http://")))) {
-        part->url = sl_json_raw(v);
+        part->media->url = sl_json_raw(v);
         return 0;
     }
     return sl_chat_fault(rd, v, "an http or https URL or a data URI is expected");
 }
 
+static int media_new(struct sl_chat_reader *rd, enum sl_part_kind kind, struct sl_part *part)
+{
+    part->kind = kind;
+    part->media = SL_ARENA_NEW(rd->arena, struct sl_media);
+    return part->media ? 0 : SL_E_NOMEM;
+}
+
 static int image_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val image = sl_json_get(v, "image_url");
-    part->kind = SL_PART_IMAGE;
+    if (media_new(rd, SL_PART_IMAGE, part) < 0) {
+        return SL_E_NOMEM;
+    }
     if (sl_json_is(image, SL_JSON_STRING)) {
         return place_read(rd, image, part);
     }
-    part->detail = sl_chat_raw_text(image, "detail");
+    part->media->detail = sl_chat_raw_text(image, "detail");
     return place_read(rd, sl_json_get(image, "url"), part);
 }
 
 static int audio_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val audio = sl_json_get(v, "input_audio");
-    part->kind = SL_PART_AUDIO;
-    part->format = sl_chat_raw_text(audio, "format");
-    int r = sl_json_text(sl_json_get(audio, "data"), rd->arena, &part->base64);
+    int r = media_new(rd, SL_PART_AUDIO, part);
+    if (r == 0) {
+        part->media->format = sl_chat_raw_text(audio, "format");
+        r = sl_json_text(sl_json_get(audio, "data"), rd->arena, &part->media->base64);
+    }
     if (r == SL_E_NOMEM) {
         return r;
     }
-    return r == 0 && is_base64(part->base64) ? 0 : sl_chat_fault(rd, v, "input_audio.data must be sound base64");
+    return r == 0 && is_base64(part->media->base64) ? 0 : sl_chat_fault(rd, v, "input_audio.data must be sound base64");
 }
 
 static int file_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val file = sl_json_get(v, "file");
-    part->kind = SL_PART_FILE;
-    part->filename = sl_chat_raw_text(file, "filename");
-    part->file_id = sl_chat_raw_text(file, "file_id");
+    if (media_new(rd, SL_PART_FILE, part) < 0) {
+        return SL_E_NOMEM;
+    }
+    part->media->filename = sl_chat_raw_text(file, "filename");
+    part->media->file_id = sl_chat_raw_text(file, "file_id");
     struct sl_json_val data = sl_json_get(file, "file_data");
     if (!sl_json_is_nothing(data)) {
         return place_read(rd, data, part);
     }
-    return part->file_id.p ? 0 : sl_chat_fault(rd, v, "file needs file_data or file_id");
+    return part->media->file_id.p ? 0 : sl_chat_fault(rd, v, "file needs file_data or file_id");
 }
 
 /* --- parts --- */
@@ -182,21 +195,24 @@ static int part_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
 static int call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val function = sl_json_get(v, "function");
-    *part = (struct sl_part){
-        .kind = SL_PART_TOOL_CALL,
-        .node = v,
-        .tool_id = sl_chat_raw_text(v, "id"),
-        .tool_name = sl_chat_raw_text(function, "name"),
-        .arguments = SL_STR("{}"),
-    };
-    if (!part->tool_id.p || !part->tool_name.p) {
+    struct sl_tool_call *call = SL_ARENA_NEW(rd->arena, struct sl_tool_call);
+    if (!call) {
+        return SL_E_NOMEM;
+    }
+    part->kind = SL_PART_TOOL_CALL;
+    part->node = v;
+    part->call = call;
+    call->id = sl_chat_raw_text(v, "id");
+    call->name = sl_chat_raw_text(function, "name");
+    call->arguments = SL_STR("{}");
+    if (!call->id.p || !call->name.p) {
         return sl_chat_fault(rd, v, "a tool call has an id and a function with a name");
     }
     struct sl_json_val text = sl_json_get(function, "arguments");
     if (sl_json_is_nothing(text) || (sl_json_is(text, SL_JSON_STRING) && sl_json_tok(text)->len == 0)) {
         return 0;
     }
-    int r = sl_json_text(text, rd->arena, &part->arguments);
+    int r = sl_json_text(text, rd->arena, &call->arguments);
     if (r == SL_E_NOMEM) {
         return r;
     }
@@ -204,7 +220,7 @@ static int call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     struct sl_json doc;
     sl_json_init(&doc, &limits);
     if (r == 0) {
-        r = sl_json_parse(&doc, part->arguments);
+        r = sl_json_parse(&doc, call->arguments);
     }
     bool is_object = r == 0 && sl_json_is(sl_json_root(&doc), SL_JSON_OBJECT);
     sl_json_done(&doc);
@@ -273,9 +289,9 @@ static int content_read(struct sl_chat_reader *rd, struct sl_json_val v, const s
     if (sl_json_is(content, SL_JSON_STRING)) {
         struct sl_part *part = &message->parts[message->n_parts++];
         part->kind = SL_PART_TEXT;
+        part->node = content;
         part->text = sl_json_raw(content);
         part->cache_control = sl_json_is(m[M_CACHE], SL_JSON_OBJECT) ? sl_json_raw(m[M_CACHE]) : SL_STR_NONE;
-        message->is_plain = message->n_parts == 1 && !part->cache_control.p;
         return 0;
     }
     if (sl_json_is_nothing(content)) {
@@ -300,11 +316,11 @@ static int assistant_read(struct sl_chat_reader *rd, const struct sl_json_val m[
     struct sl_str refusal = raw_of(m[M_REFUSAL]);
     int r = 0;
     if (refusal.p) {
-        message->is_plain = false;
-        message->parts[message->n_parts++] = (struct sl_part){ .kind = SL_PART_REFUSAL, .text = refusal };
+        message->parts[message->n_parts++] = (struct sl_part){ .kind = SL_PART_REFUSAL,
+                                                               .node = m[M_REFUSAL],
+                                                               .text = refusal };
     }
     for (struct sl_json_iter it = sl_json_each(m[M_TOOL_CALLS]); r == 0 && sl_json_next(&it);) {
-        message->is_plain = false;
         r = call_read(rd, it.val, &message->parts[message->n_parts++]);
     }
     return r;
@@ -317,13 +333,20 @@ static int message_read(struct sl_chat_reader *rd, struct sl_json_val v, struct 
         return sl_chat_fault(rd, v, "a message is an object");
     }
     sl_json_pick(v, members, M_COUNT, m);
-    message->node = v;
     message->has_name = sl_json_is(m[M_NAME], SL_JSON_STRING);
     int r = role_read(rd, v, m, message);
     if (r < 0) {
         return r;
     }
     bool is_assistant = message->role == SL_ROLE_ASSISTANT;
+    bool has_more = sl_json_is_present(m[M_CACHE]) ||
+                    (is_assistant && (sl_json_is_present(m[M_TOOL_CALLS]) || sl_json_is_present(m[M_THINKING]) ||
+                                      sl_json_is_present(m[M_REFUSAL])));
+    if (sl_json_is(m[M_CONTENT], SL_JSON_STRING) && !has_more) {
+        message->is_plain = true;
+        message->text = sl_json_raw(m[M_CONTENT]);
+        return 0;
+    }
     size_t room = 2 + sl_json_count(m[M_CONTENT]);
     if (is_assistant) {
         room += sl_json_count(m[M_TOOL_CALLS]) + sl_json_count(m[M_THINKING]);
@@ -372,12 +395,10 @@ int sl_chat_prompt_read(struct sl_chat_reader *rd, struct sl_json_val v)
         return sl_refuse(rd->call, rd->arena, rd->error, "prompt", "Missing 'prompt': a string is expected.");
     }
     struct sl_message *message = SL_ARENA_NEW(rd->arena, struct sl_message);
-    struct sl_part *part = SL_ARENA_NEW(rd->arena, struct sl_part);
-    if (!message || !part) {
+    if (!message) {
         return SL_E_NOMEM;
     }
-    *part = (struct sl_part){ .kind = SL_PART_TEXT, .text = sl_json_raw(prompt) };
-    *message = (struct sl_message){ .role = SL_ROLE_USER, .is_plain = true, .parts = part, .n_parts = 1 };
+    *message = (struct sl_message){ .role = SL_ROLE_USER, .is_plain = true, .text = sl_json_raw(prompt) };
     rd->chat->messages = message;
     rd->chat->n_messages = 1;
     return 0;

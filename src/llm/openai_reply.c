@@ -185,24 +185,17 @@ static void root_read(struct reader *rd, const struct sl_call *call, struct sl_j
 int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
                        struct sl_reply *ret_reply, struct sl_err *err)
 {
-    struct sl_json doc;
-    sl_json_init(&doc, NULL);
-    doc.budget = env->scratch ? env->scratch->budget : NULL;
-    if (call->type == SL_LLM_EMBEDDINGS) {
-        doc.limits.record_depth = 3; /* the numbers stay raw */
-    }
-    int r = sl_json_parse(&doc, body);
+    struct sl_json *doc = env->scratch;
+    doc->limits.record_depth = call->type == SL_LLM_EMBEDDINGS ? 3 : 0; /* the numbers stay raw */
+    int r = sl_json_parse(doc, body);
     if (r < 0) {
-        r = sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc.fault), doc.fault_offset);
-    } else {
-        struct reader rd = { arena, err, 0 };
-        struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
-        root_read(&rd, call, sl_json_root(&doc), &reply);
-        r = rd.status;
-        if (r == 0) {
-            *ret_reply = reply;
-        }
+        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
     }
-    sl_json_done(&doc); /* the reply's slices are of the body */
-    return r;
+    struct reader rd = { arena, err, 0 };
+    struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
+    root_read(&rd, call, sl_json_root(doc), &reply);
+    if (rd.status == 0) {
+        *ret_reply = reply; /* its slices are of the body */
+    }
+    return rd.status;
 }

@@ -197,6 +197,7 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
         return 0;
     }
     struct sl_json *doc = sink->doc;
+    doc->limits.record_depth = 0;
     int r = sl_json_parse(doc, data);
     if (r < 0) {
         return sl_fail(err, r, "a chunk is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
