@@ -188,3 +188,18 @@ def test_check_names_a_provider_that_is_not_built(tmp_path):
         assert done.returncode == 1 and "c.yaml:4:" in done.stdout + done.stderr and "known but not built into this version" in done.stdout + done.stderr, provider
     done = check("nobody")
     assert done.returncode == 1 and "is not supported" in done.stdout + done.stderr
+
+
+def test_a_huge_request_leaves_no_memory_behind(sluice, upstream):
+    up = upstream(lambda x: x.reply(message({"type": "text", "text": "ok"})))
+    daemon = sluice({"endpoints": [route(up.base)], "server": {"workers": 1}})
+    small = json.dumps({"model": "claude", "messages": MESSAGES})
+    huge = json.dumps({"model": "claude", "messages": MESSAGES * 60000}).encode()
+    assert daemon.call("POST", "/v1/chat/completions", small).status == 200
+    before = daemon.rss()
+    for _ in range(3):
+        r = daemon.call("POST", "/v1/chat/completions", huge)
+        assert r.status == 200 and len(up.requests[-1].json()["messages"]) == 60000
+    assert daemon.call("POST", "/v1/chat/completions", small).status == 200
+    assert daemon.rss() - before < 4 << 20
+    assert daemon.call("POST", "/v1/chat/completions", b'{"model":"claude","messages":[' + b"1," * 2000000 + b"1]}").status == 400
