@@ -168,11 +168,19 @@ static int url_check(struct sl_bind *bind, const struct sl_opt *row, const struc
 static int proxy_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     int r = url_check(bind, row, val, field);
-    if (r == 0 && sl_str_has_prefix(*(struct sl_str *)field, SL_STR("https:"))) {
+    struct sl_uri uri;
+    if (r < 0 || sl_uri_parse(*(struct sl_str *)field, &uri, NULL) < 0) {
+        return r;
+    }
+    if (uri.is_https) {
         return FAIL(bind, val,
                     "must begin with http://: the way to the proxy is not encrypted, what passes through it is");
     }
-    return r;
+    struct sl_str plain;
+    if (sl_percent_decode(uri.userinfo, bind->arena, &plain) < 0) {
+        return FAIL(bind, val, "has a bad escape in its user or password: write %% as %%25");
+    }
+    return 0;
 }
 
 /* The bootstrap key: everything is allowed to it. */

@@ -27,26 +27,32 @@ static void server_conf(const struct sl_settings *settings, struct sl_hserver_co
 /* "Basic " and base64 of user:password, for a proxy whose URL has them. Kept by the worker. */
 static int proxy_auth_make(struct sl_worker *worker, const struct sl_uri *proxy)
 {
+    struct sl_buf made = { 0 };
+    int r = 0;
+    if (proxy->userinfo.n) {
+        struct sl_arena arena;
+        sl_arena_init(&arena, NULL);
+        struct sl_str plain;
+        r = sl_percent_decode(proxy->userinfo, &arena, &plain);
+        if (r == 0) {
+            made.max = 8 + plain.n * 2;
+            SL_IGNORE(sl_buf_reserve(&made, made.max) < 0); /* in one piece; seen below */
+            sl_buf_add_lit(&made, "Basic ");
+            sl_buf_add_base64(&made, plain);
+            r = sl_buf_status(&made);
+        }
+        sl_arena_done(&arena);
+    }
+    if (r < 0) {
+        sl_buf_done(&made);
+        return r; /* the client goes on with the old one */
+    }
     if (worker->proxy_auth.p) {
         sl_wipe(worker->proxy_auth.p, worker->proxy_auth.len);
     }
     sl_buf_done(&worker->proxy_auth);
-    if (proxy->userinfo.n == 0) {
-        return 0;
-    }
-    struct sl_arena arena;
-    sl_arena_init(&arena, NULL);
-    struct sl_str plain;
-    int r = sl_percent_decode(proxy->userinfo, &arena, &plain);
-    if (r == 0) {
-        worker->proxy_auth.max = 8 + plain.n * 2;
-        SL_IGNORE(sl_buf_reserve(&worker->proxy_auth, 8 + plain.n * 2) < 0); /* in one piece; seen below */
-        sl_buf_add_lit(&worker->proxy_auth, "Basic ");
-        sl_buf_add_base64(&worker->proxy_auth, plain);
-        r = sl_buf_status(&worker->proxy_auth);
-    }
-    sl_arena_done(&arena);
-    return r;
+    worker->proxy_auth = made;
+    return 0;
 }
 
 static int client_conf(struct sl_worker *worker, const struct sl_settings *settings, struct sl_hclient_conf *ret)

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS to upstreams, and the way there through a proxy."""
 import base64
+import signal
 import ssl
+import subprocess
 import threading
 
 import pytest
 
-from harness import CHAT_REPLY, SANITIZED, chat_route, wait_for
+from harness import BIN, CHAT_REPLY, SANITIZED, chat_route, wait_for
 from lab import DONE, Lab, chunk_of, event_of
 from upstream import Authority, Proxy, Upstream
 
@@ -248,6 +250,25 @@ def test_a_wrong_password_is_told_without_it(sluice, upstream, proxy):
     r = daemon.call("POST", "/v1/chat/completions", CALL)
     assert r.status == 502 and "407" in r.json()["error"]["message"] and b"wrong-secret" not in r.body
     assert "wrong-secret" not in daemon.log_path.read_text() + daemon.stderr
+
+
+def test_a_new_password_holds_after_a_reload(sluice, upstream, proxy):
+    up = upstream(OK)
+    way = proxy(auth="user:new")
+    config = {"server": {"workers": 1}, "upstream": {"proxy": f"http://user:old@127.0.0.1:{way.port}"}, "endpoints": [chat_route(up.base)]}
+    daemon = sluice(config)
+    assert daemon.call("POST", "/v1/chat/completions", CALL).status == 502
+    text = (daemon.dir / "sluice.yaml").read_text()
+    (daemon.dir / "sluice.yaml").write_text(text.replace("user:old", "user:new"))
+    daemon.proc.send_signal(signal.SIGHUP)
+    wait_for(lambda: daemon.call("POST", "/v1/chat/completions", CALL).status == 200, "the new password in force")
+
+
+def test_a_bad_escape_in_the_password_is_refused_at_the_start(tmp_path):
+    path = tmp_path / "sluice.yaml"
+    path.write_text("upstream: { proxy: 'http://user:50%off@127.0.0.1:3128' }\nendpoints: []\n")
+    out = subprocess.run([BIN, "check", "-c", str(path)], capture_output=True, text=True, timeout=20)
+    assert out.returncode == 1 and "upstream.proxy" in out.stderr + out.stdout and "%25" in out.stderr + out.stdout and "50%off" not in out.stderr + out.stdout
 
 
 def test_a_silent_proxy(sluice, upstream, proxy):
