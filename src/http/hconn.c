@@ -6,9 +6,10 @@
 
 /* A body up to this size lies on the exchange's arena; a larger one has memory of its own. */
 #define BODY_ARENA_MAX 4096
-/* What a client still sends after a reply that closes the connection is read and dropped this long, so that the reply
- * reaches it. */
-#define LINGER_USEC 5000000ULL
+/* What a client still sends after a reply that closes the connection is read and dropped, so that the reply reaches it:
+ * as long as it goes on sending, up to a bound. */
+#define LINGER_USEC     5000000ULL
+#define LINGER_MAX_USEC 30000000ULL
 /* Pipelined requests taken a turn: their memory goes at its end, and others want to be served too. */
 #define REQUESTS_A_TURN 64
 /* A connection over the limit of connections has this long to say what it is to be refused for. */
@@ -475,6 +476,8 @@ void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes)
             used = body_feed(conn, bytes);
         } else if (conn->state == SL_HC_REPLY) {
             ahead_keep(conn, bytes);
+        } else if (conn->state == SL_HC_LINGER && sl_loop_now(conn->server->loop) < conn->linger_until_usec) {
+            sl_hconn_arm(conn);
         }
         bytes = sl_str_sub(bytes, used, bytes.n);
     }
@@ -524,6 +527,7 @@ void sl_hreq_read_body(struct sl_hreq *req, size_t max)
 void sl_hconn_linger(struct sl_hconn *conn, bool has_unread)
 {
     conn->has_unread = has_unread && !conn->is_eof;
+    conn->linger_until_usec = sl_loop_now(conn->server->loop) + LINGER_MAX_USEC;
     conn_set_state(conn, SL_HC_LINGER);
     if (!conn->has_unread && conn->stream.queued == 0) {
         sl_hconn_break(conn, false);

@@ -115,6 +115,7 @@ struct sl_hconn {
     struct sl_tls_ctx *tls;
     uint64_t first_byte_usec;
     uint64_t n_written, sent_seen; /* bytes given to the stream; of those, sent when the write-idle timer was set */
+    uint64_t linger_until_usec;    /* LINGER: what comes later does not make it longer */
     bool is_fresh;                 /* no request yet */
     bool is_processing;            /* inside conn_process: a reply's end does not recurse */
     bool is_eof;

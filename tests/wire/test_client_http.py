@@ -5,6 +5,7 @@ import json
 import re
 import socket
 import ssl
+import time
 
 import pytest
 
@@ -216,6 +217,18 @@ def test_refused_from_the_head(world, name, expect):
     assert conn.is_closed_by_peer()
 
 
+def test_a_slow_upload_gets_its_refusal(world):
+    """It sends for longer than a client may pause behind a reply that closes; no reset takes the reply away."""
+    conn = world.connect()
+    conn.send(CHAT + b"Content-Length: 70000\r\n\r\n")
+    end = time.monotonic() + 6.5
+    while time.monotonic() < end:
+        conn.send(b"x" * 100)
+        time.sleep(0.25)
+    assert conn.reply().status == 413
+    assert conn.eof or conn.is_closed_by_peer()
+
+
 def test_head_has_no_body_on_any_get_path(world):
     conn = world.connect()
     for path in ["/ready", "/v1/models", "/v1/models/chat", "/openapi.json"]:
@@ -413,7 +426,8 @@ def test_truncated_requests(world, name):
 
 def test_half_closed_after_a_request(tmp_path, sluice, upstream):
     """What needs no upstream is answered; while an upstream works, the end of the client's side means that it has gone."""
-    up = upstream(lambda x: x.wait_closed())
+    closed = []
+    up = upstream(lambda x: closed.append(x.wait_closed()))
     daemon = sluice({"endpoints": [chat_route(up.base)]})
     conn = daemon.connect()
     conn.send(HEALTH + b"\r\n" + HEALTH + b"\r\n")
@@ -422,9 +436,10 @@ def test_half_closed_after_a_request(tmp_path, sluice, upstream):
     assert conn.is_closed_by_peer()
     conn = daemon.connect()
     conn.send(CHAT + LENGTH + b"X-Request-Id: gone\r\n\r\n" + BODY)
-    exchange = up.next()
+    up.next()
     conn.sock.shutdown(socket.SHUT_WR)
-    assert exchange.wait_closed() is not None
+    wait_for(lambda: closed, "the upstream's connection to be closed")
+    assert closed[0] is not None
     line = daemon.log_line("gone")
     assert (line["status"], line["error_type"]) == (499, "caller_cancelled")
     assert conn.rest() == b""
