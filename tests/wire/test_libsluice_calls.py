@@ -181,6 +181,14 @@ def test_limits_of_size(server, mode):
     assert got["code"] == "SLUICE_EPROTOCOL" and "max_reply_bytes" in got["error"]
 
 
+def test_a_reply_of_very_many_values(server):
+    many = b"[" + b"1," * (9 << 20) + b"1]"
+    _, driver = server(lambda x: x.send(whole_bytes(many if "many" in x.path else many[:8_000_000] + b"1]")))
+    got = driver.call("block", "query", "many", CHAT)
+    assert got["code"] == "SLUICE_EPROTOCOL" and "too many values" in got["error"]
+    assert driver.call("block", "query", "chat", CHAT)["code"] == "SLUICE_OK"
+
+
 # --- again, and never again ---
 
 

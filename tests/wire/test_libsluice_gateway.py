@@ -52,6 +52,21 @@ def test_a_daemon_that_is_gone(sluice):
     driver.close()
 
 
+def test_keys(sluice):
+    admin, query = "an-admin-key-of-the-file", "sk-sluice-" + "q" * 43
+    daemon = sluice(CONFIG | {"auth": {"admin_key": "$ADMIN", "keys": [{"name": "program", "key": "$QUERY", "routes": ["chat"]}]}}, env={"ADMIN": admin, "QUERY": query})
+    for options, expected in ([], "SLUICE_EAUTH"), (["key=wrong"], "SLUICE_EAUTH"), ([f"key={query}"], "SLUICE_OK"), (["username=x", f"password={query}"], "SLUICE_OK"):
+        driver = Driver(f"url={daemon.url}", *options)
+        got = driver.call("block", "query", "chat", CHAT)
+        assert got["code"] == expected, got
+        got = driver.call("pull", "stream", "chat", CHAT)
+        assert got["code"] == expected and (expected != "SLUICE_OK" or got["text"] == "You said: hello")
+        driver.close()
+    assert run("query", "chat", "hello", SLUICE_SERVER=daemon.url)[0] == 1
+    assert run("query", "chat", "hello", SLUICE_SERVER=daemon.url, SLUICE_KEY=query)[:2] == (0, "You said: hello\n")
+    assert run("query", "chat", "hello", SLUICE_SERVER=daemon.url, MLFLOW_TRACKING_TOKEN=query)[0] == 0
+
+
 def test_example_query_and_stream(sluice):
     daemon = sluice(CONFIG)
     assert run("query", "chat", 'say "it"', SLUICE_SERVER=daemon.url)[:2] == (0, 'You said: say "it"\n')
@@ -176,3 +191,6 @@ def test_a_users_build(sluice, tmp_path):
         p = subprocess.run([program, "chat", "hi"], capture_output=True, text=True,
                            env={"SLUICE_SERVER": daemon.url, "LD_LIBRARY_PATH": str(pc.parent.parent)})
         assert (p.returncode, p.stdout) == (0, "You said: hi\n"), p.stderr
+    sluice_bin = next(p for p in prefix.rglob("bin/sluice"))
+    p = subprocess.run([sluice_bin, "query", "chat", "hi"], capture_output=True, text=True, env={"SLUICE_SERVER": daemon.url})
+    assert (p.returncode, p.stdout) == (0, "You said: hi\n"), p.stderr
