@@ -3,8 +3,8 @@
 # Installs the Debian packages that are missing. usage: deps.sh build|test|bench
 set -eu
 
-build="build-essential meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev libsqlite3-dev zlib1g-dev node-llhttp libcurl4-openssl-dev"
-test="$build git python3 libcmocka-dev clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl"
+build="build-essential meson ninja-build pkg-config libuv1-dev libssl-dev libyaml-dev libsqlite3-dev zlib1g-dev node-llhttp libcurl4-openssl-dev libedit-dev"
+test="$build git python3 libcmocka-dev clang libclang-rt-dev clang-format python3-venv nodejs npm curl openssl tmux"
 bench="$test libsimdjson-dev nginx-light haproxy"
 
 case "${1:-build}" in

@@ -256,6 +256,9 @@ int cli_dispatch(int argc, char **argv)
         cli_help(NULL);
         return CLI_USAGE;
     }
+    if (strcmp(argv[0], "man-page") == 0) {
+        return cli_flush(cli_man());
+    }
     if (strcmp(argv[0], "help") == 0) {
         char topic[2 * WORD_MAX] = "";
         for (int i = 1; i < argc && i < 3; i++) {

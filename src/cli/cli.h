@@ -38,6 +38,7 @@ struct cli_args {
     const char *data;
     bool is_stream;
     const char *name, *type, *provider, *model;
+    int64_t interval_msec;
 };
 
 enum cli_type { CLI_TEXT, CLI_SWITCH, CLI_TIME, CLI_CHOICE };
@@ -77,6 +78,8 @@ void cli_nearest(const char *word, const char *candidate, const char **nearest, 
 
 /* A client as the options and the environment say. 0, or an exit code after a message. */
 int cli_open(const struct cli_args *args, sluice_client **client);
+/* From now on Ctrl-C cancels what the client does, once; the next one ends the program. */
+void cli_interruptible(sluice_client *client);
 /* Tells the error (freed here) on standard error; returns the exit code. `route`: whose nearest name is suggested when
  * it was not found; may be NULL. */
 int cli_report(const struct cli_args *args, sluice_client *client, const char *route, sluice_error *err);
@@ -124,5 +127,9 @@ int cli_limits_get(const struct cli_args *args);
 int cli_limits_set(const struct cli_args *args);
 int cli_limits_clear(const struct cli_args *args);
 int cli_completion(const struct cli_args *args);
+int cli_chat(const struct cli_args *args);
+int cli_status(const struct cli_args *args);
+/* sluice(1), for the build. */
+int cli_man(void);
 
 #endif

@@ -37,9 +37,17 @@ static const struct cli_opt limits_opts[] = {
     { NULL, 0, CLI_TEXT, 0, NULL, NULL },
 };
 
+static const struct cli_opt status_opts[] = {
+    { "interval", 0, CLI_TIME, AT(interval_msec), "TIME", "between two looks (default 1s)" },
+    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+};
+
 const struct cli_command cli_commands[] = {
     { "query", "ROUTE [PROMPT | -]", 1, 2, "ask a route", "sluice query chat 'why is the sky blue?' --stream",
       query_opts, cli_query },
+    { "chat", "ROUTE", 1, 1, "talk with a route, with line editing and history", "sluice chat chat", NULL, cli_chat },
+    { "status", "", 0, 0, "show rates, latencies, errors and limits, live on a terminal", "sluice status --interval 2s",
+      status_opts, cli_status },
     { "routes list", "", 0, 0, "list the routes", "sluice routes list --json", NULL, cli_routes_list },
     { "routes get", "ROUTE", 1, 1, "show one route", "sluice routes get chat", NULL, cli_routes_get },
     { "routes create", "", 0, 0, "create a route", "sluice routes create -d @route.json", create_opts,

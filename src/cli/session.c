@@ -138,6 +138,13 @@ static void on_interrupt(int number)
     sluice_cancel_all(interrupted);
 }
 
+void cli_interruptible(sluice_client *client)
+{
+    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
+    interrupted = client;
+    sigaction(SIGINT, &action, NULL);
+}
+
 static int server_set(sluice_opts *opts, const char *server, sluice_error **err)
 {
     if (strncmp(server, "unix:", 5) == 0) {
@@ -193,9 +200,7 @@ int cli_open(const struct cli_args *args, sluice_client **client)
     }
     sluice_error_free(err);
     if (r == 0) {
-        interrupted = *client;
-        struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
-        sigaction(SIGINT, &action, NULL);
+        cli_interruptible(*client);
     }
     return exit_code;
 }

@@ -15,6 +15,8 @@ static const char usage_text[] =
     "       sluice db check | backup FILE [--data DIR]\n"
     "       sluice version [--json]\n"
     "       sluice query ROUTE [PROMPT | -] [-d JSON | -d @FILE] [--stream]\n"
+    "       sluice chat ROUTE\n"
+    "       sluice status\n"
     "       sluice routes list | get | create | delete\n"
     "       sluice limits get | set | clear\n"
     "       sluice completion bash | zsh | fish\n"

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice(1), written from the tables when the tree is built. */
+#include <string.h>
+
+#include "cli.h"
+
+/* Text for roff: a hyphen that can be copied, and no line that begins with a control character. */
+static void roff_put(const char *text)
+{
+    if (*text == '.' || *text == '\'') {
+        fputs("\\&", stdout);
+    }
+    for (; *text; text++) {
+        if (*text == '-' || *text == '\\') {
+            printf("\\%c", *text == '-' ? '-' : 'e');
+        } else {
+            putchar(*text);
+        }
+    }
+}
+
+static void opts_put(const struct cli_opt *opts)
+{
+    for (const struct cli_opt *o = opts; o && o->name; o++) {
+        fputs(".TP\n.B ", stdout);
+        if (o->letter) {
+            printf("\\-%c, ", o->letter);
+        }
+        fputs("\\-\\-", stdout);
+        roff_put(o->name);
+        if (o->value) {
+            fputs(" \\fI", stdout);
+            roff_put(o->value);
+            fputs("\\fR", stdout);
+        }
+        putchar('\n');
+        roff_put(o->help);
+        putchar('\n');
+    }
+}
+
+int cli_man(void)
+{
+    printf(".\\\" Written from src/cli/commands.c.\n.TH SLUICE 1 \"\" \"Sluice %s\" \"User Commands\"\n",
+           sluice_version());
+    puts(".SH NAME\nsluice \\- AI gateway, and commands for a running one\n.SH SYNOPSIS\n.nf\n"
+         ".B sluice serve\n\\fR[\\fB\\-c\\fR \\fIFILE\\fR] [\\fB\\-\\-listen\\fR \\fIADDR\\fR] [\\fB\\-\\-workers\\fR "
+         "\\fIN\\fR] "
+         "[\\fB\\-\\-data\\fR \\fIDIR\\fR]");
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        printf(".B sluice %s\n\\fI", c->name);
+        roff_put(c->words);
+        puts("\\fR [\\fIOPTION\\fR...]");
+    }
+    puts(
+        ".fi\n.SH DESCRIPTION\n.B sluice serve\nruns the gateway; its options are told by\n.BR \"sluice help\" .\n"
+        "Every other command here asks a running gateway, over the network, through\n.BR libsluice (3).\n.SH COMMANDS");
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        printf(".SS sluice %s ", c->name);
+        roff_put(c->words);
+        putchar('\n');
+        roff_put(c->summary);
+        puts(".");
+        opts_put(c->opts);
+        fputs(".PP\nExample:\n.B ", stdout);
+        roff_put(c->example);
+        putchar('\n');
+    }
+    puts(".SH OPTIONS OF EVERY COMMAND");
+    opts_put(cli_common);
+    puts(".SH OUTPUT\nData goes to standard output, everything else to standard error. A list is a table on a terminal "
+         "and "
+         "tab\\-separated lines without one; with\n.B \\-\\-json\nit is the server's own JSON.\n"
+         ".SH EXIT STATUS\n.TP\n.B 0\ndone\n.TP\n.B 1\na local fault: a file, a validation\n.TP\n.B 2\na wrong command "
+         "line\n"
+         ".TP\n.B 3\nthe server refused or failed\n.TP\n.B 4\nnot authenticated or not permitted\n.TP\n.B 5\nnot "
+         "found\n.TP\n"
+         ".B 6\nrate limited\n.TP\n.B 7\nthe server cannot be reached\n.TP\n.B 8\na stream broke after output "
+         "began\n.TP\n"
+         ".B 130\ninterrupted\n.SH ENVIRONMENT\n.TP\n.B SLUICE_SERVER\\fR, else \\fBMLFLOW_GATEWAY_URI\n"
+         "the gateway; else http://127.0.0.1:5000\n.TP\n.B SLUICE_KEY\nthe API key\n.TP\n.B NO_COLOR\nno colour\n"
+         ".SH SEE ALSO\n.BR libsluice (3)");
+    return CLI_DONE;
+}
