@@ -377,6 +377,7 @@ static int config_load(struct loader *ld, const char *path, const struct sl_conf
     }
     problems->hidden = NULL; /* they lie on the tree */
     problems->n_hidden = 0;
+    sl_arena_wipe(&ld->tree); /* literal keys stood in the file */
     sl_arena_done(&ld->tree);
     if (r < 0 || problems->n_errors) {
         sl_config_free(ld->config);
