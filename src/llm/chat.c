@@ -242,7 +242,7 @@ static bool is_whole(const struct sl_json *doc)
 }
 
 /* The root of the body as the dialect left it, recorded to its leaves. */
-static int root_get(struct sl_chat_reader *rd, const struct sl_env *env, struct sl_json_val *ret)
+static int root_get(struct sl_chat_reader *rd, struct sl_json_val *ret)
 {
     const struct sl_call *call = rd->call;
     const struct sl_json *doc = call->doc;
@@ -261,7 +261,7 @@ static int root_get(struct sl_chat_reader *rd, const struct sl_env *env, struct 
         *ret = sl_json_root(doc);
         return 0;
     }
-    struct sl_json *scratch = env->scratch;
+    struct sl_json *scratch = rd->env->scratch;
     scratch->limits.record_depth = 0;
     int r = sl_json_parse(scratch, text);
     if (r < 0) {
@@ -275,10 +275,10 @@ int sl_chat_read(const struct sl_call *call, const struct sl_env *env, struct sl
                  struct sl_llm_error *ret_error)
 {
     struct sl_chat chat = { .parallel = -1, .max_tokens = -1, .n = 1 };
-    struct sl_chat_reader rd = { call, arena, &chat, ret_error };
+    struct sl_chat_reader rd = { call, env, arena, &chat, ret_error };
     struct sl_json_val root;
     struct sl_json_val found[K_COUNT] = { 0 };
-    int r = root_get(&rd, env, &root);
+    int r = root_get(&rd, &root);
     r = r < 0 ? r : members_sort(&rd, root, found);
     r = r < 0 ? r : values_read(&rd, found);
     if (r == 0 && call->type == SL_LLM_COMPLETIONS) {

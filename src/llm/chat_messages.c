@@ -219,6 +219,7 @@ static int call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = SL_JSON_TOKENS_MAX, .record_depth = 1 };
     struct sl_json doc;
     sl_json_init(&doc, &limits);
+    doc.budget = rd->env->scratch->budget;
     if (r == 0) {
         r = sl_json_parse(&doc, call->arguments);
     }

@@ -7,6 +7,7 @@
 
 struct sl_chat_reader {
     const struct sl_call *call;
+    const struct sl_env *env;
     struct sl_arena *arena;
     struct sl_chat *chat;
     struct sl_llm_error *error;

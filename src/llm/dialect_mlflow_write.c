@@ -455,6 +455,7 @@ int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct 
         sl_chunks_note_usage(wr.chunks, &delta->usage);
         break;
     case SL_DELTA_ERROR:
+        wr.chunks->has_usage = false; /* it belongs to an answer that is complete */
         sl_mlflow_write_stream_error(state, delta->error, out);
         break;
     case SL_DELTA_CHUNK:
