@@ -24,8 +24,8 @@ static void server_conf(const struct sl_settings *settings, struct sl_hserver_co
     };
 }
 
-/* "Basic " and base64 of user:password, for a proxy whose URL has them. Kept by the worker. */
-static int proxy_auth_make(struct sl_worker *worker, const struct sl_uri *proxy)
+/* "Basic " and base64 of user:password, for a proxy whose URL has them. */
+static int proxy_auth_make(const struct sl_uri *proxy, struct sl_buf *ret)
 {
     struct sl_buf made = { 0 };
     int r = 0;
@@ -45,17 +45,22 @@ static int proxy_auth_make(struct sl_worker *worker, const struct sl_uri *proxy)
     }
     if (r < 0) {
         sl_buf_done(&made);
-        return r; /* the client goes on with the old one */
+        return r;
     }
-    if (worker->proxy_auth.p) {
-        sl_wipe(worker->proxy_auth.p, worker->proxy_auth.len);
-    }
-    sl_buf_done(&worker->proxy_auth);
-    worker->proxy_auth = made;
+    *ret = made;
     return 0;
 }
 
-static int client_conf(struct sl_worker *worker, const struct sl_settings *settings, struct sl_hclient_conf *ret)
+static void proxy_auth_done(struct sl_buf *auth)
+{
+    if (auth->p) {
+        sl_wipe(auth->p, auth->len);
+    }
+    sl_buf_done(auth);
+}
+
+/* Its texts are the settings' and `ret_auth`'s. */
+static int client_conf(const struct sl_settings *settings, struct sl_buf *ret_auth, struct sl_hclient_conf *ret)
 {
     *ret = (struct sl_hclient_conf){
         .max_head = REPLY_HEAD_MAX,
@@ -65,8 +70,10 @@ static int client_conf(struct sl_worker *worker, const struct sl_settings *setti
     };
     int r = settings->upstream.proxy.n ? sl_uri_parse(settings->upstream.proxy, &ret->proxy, NULL) : 0;
     if (r == 0) {
-        r = proxy_auth_make(worker, &ret->proxy);
-        ret->proxy_auth = sl_buf_str(&worker->proxy_auth);
+        r = proxy_auth_make(&ret->proxy, ret_auth);
+    }
+    if (r == 0) {
+        ret->proxy_auth = sl_buf_str(ret_auth);
     }
     return r;
 }
@@ -91,11 +98,12 @@ int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log
     sl_hserver_init(&worker->server, &worker->loop, &sl_xchg_server_cbs, &sconf);
     worker->server.user = worker;
     struct sl_hclient_conf cconf;
-    int r = client_conf(worker, worker->snapshot->settings, &cconf);
+    int r = client_conf(worker->snapshot->settings, &worker->proxy_auth, &cconf);
     if (r < 0) {
         return r;
     }
     sl_hclient_init(&worker->client, &worker->loop, &cconf);
+    worker->client_settings = sl_settings_ref(worker->snapshot->settings);
     worker->client.user = worker;
     r = sl_metrics_worker_new(gate->metrics, &worker->metrics);
     if (r == 0) {
@@ -120,11 +128,24 @@ void sl_worker_done(struct sl_worker *worker)
     sl_json_done(&worker->doc);
     sl_json_done(&worker->scratch);
     sl_buf_done(&worker->text);
-    if (worker->proxy_auth.p) {
-        sl_wipe(worker->proxy_auth.p, worker->proxy_auth.len);
-    }
-    sl_buf_done(&worker->proxy_auth);
+    proxy_auth_done(&worker->proxy_auth);
+    sl_settings_unref(worker->client_settings);
     sl_snapshot_unref(worker->snapshot);
+}
+
+/* The old settings and credential are let go only when the client has the new ones. */
+static void client_configure(struct sl_worker *worker)
+{
+    struct sl_buf auth = { 0 };
+    struct sl_hclient_conf conf;
+    if (client_conf(worker->snapshot->settings, &auth, &conf) < 0) {
+        return; /* no memory: the old way is kept */
+    }
+    sl_hclient_configure(&worker->client, &conf);
+    proxy_auth_done(&worker->proxy_auth);
+    worker->proxy_auth = auth;
+    sl_settings_unref(worker->client_settings);
+    worker->client_settings = sl_settings_ref(worker->snapshot->settings);
 }
 
 const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker)
@@ -135,10 +156,7 @@ const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker)
         server_conf(worker->snapshot->settings, &worker->server.conf);
         atomic_store_explicit(&worker->gate->memory.max, worker->snapshot->settings->server.limits.memory_bytes,
                               memory_order_relaxed);
-        struct sl_hclient_conf cconf;
-        if (client_conf(worker, worker->snapshot->settings, &cconf) == 0) {
-            sl_hclient_configure(&worker->client, &cconf);
-        }
+        client_configure(worker);
     }
     return worker->snapshot;
 }

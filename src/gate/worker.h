@@ -47,7 +47,8 @@ struct sl_worker {
     struct sl_json scratch; /* what the translation layer reads with */
     struct sl_buf text;
     char request_id_prefix[17];
-    struct sl_buf proxy_auth; /* a credential: wiped */
+    struct sl_settings *client_settings; /* held: the client's configuration points into it */
+    struct sl_buf proxy_auth;            /* a credential: wiped */
     uint64_t n_requests;
     /* Answers of the store that are still to come; the worker ends only when there are none. */
     uint32_t n_pending;
