@@ -4,13 +4,6 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
-void sl_wipe(void *p, size_t n)
-{
-    if (p) {
-        OPENSSL_cleanse(p, n);
-    }
-}
-
 int sl_secret_set(struct sl_secret *secret, struct sl_str text)
 {
     char *p = malloc(text.n + 1);

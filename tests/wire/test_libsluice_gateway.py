@@ -8,6 +8,7 @@ import pytest
 from libsluice import BUILD, CHAT, EXAMPLES, MODES, Driver, run
 
 MOCK = '{"provider": "mock", "name": "mock"}'
+ADMIN = "an-admin-key-of-the-file"
 CONFIG = {"endpoints": [{"name": t, "endpoint_type": f"llm/v1/{t}", "model": {"provider": "mock", "name": "mock"}} for t in ("chat", "completions", "embeddings")]}
 
 
@@ -136,6 +137,45 @@ def test_example_manage(upstream):
     assert out.splitlines() == ["new\tllm/v1/chat\tmock/mock\t/gateway/new/invocations", "3 per hour", f"new\tllm/v1/chat\tmock/mock\t{url}/gateway/new/invocations"]
 
 
+@pytest.fixture
+def stored(sluice, tmp_path):
+    """A daemon that keeps routes, with an admin key."""
+    daemon = sluice(CONFIG | {"auth": {"admin_key": "$ADMIN"}}, args=["--data", str(tmp_path / "data")], env={"ADMIN": ADMIN})
+    daemon.env = {"SLUICE_SERVER": daemon.url, "SLUICE_KEY": ADMIN}
+    return daemon
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_seven_calls_on_the_daemon(stored, mode):
+    driver = Driver(f"url={stored.url}", f"key={ADMIN}", "retries=0")
+    got = driver.call(mode, "create", "new", "llm/v1/chat", MOCK)
+    assert got["code"] == "SLUICE_OK", got
+    assert got["routes"][0]["url"] in ("/gateway/new/invocations", stored.url + "/gateway/new/invocations")
+    got = driver.call(mode, "create", "new", "llm/v1/chat", MOCK)
+    assert (got["code"], got["status"]) == ("SLUICE_EINVALID", 409)
+    assert driver.call(mode, "get_route", "new")["routes"][0]["url"] == stored.url + "/gateway/new/invocations"
+    assert "new" in driver.call(mode, "each")["text"].split()
+    limits = [{"calls": 2, "key": "route", "renewal_period": "hour"}]
+    assert driver.call(mode, "set_limits", "new", json.dumps(limits))["limits"] == limits
+    assert driver.call(mode, "get_limits", "new")["limits"] == limits
+    assert [driver.call(mode, "query", "new", CHAT)["code"] for _ in range(2)] == ["SLUICE_OK"] * 2
+    got = driver.call(mode, "stream", "new", CHAT)
+    assert (got["code"], got["type"]) == ("SLUICE_ELIMIT", "policy_rate_limited") and got["retriable"] == 1
+    assert driver.call(mode, "set_limits", "new", "[]")["limits"] == []
+    assert driver.call(mode, "delete", "new")["code"] == "SLUICE_OK"
+    assert driver.call(mode, "delete", "new")["code"] == "SLUICE_ENOTFOUND"
+    driver.close()
+
+
+def test_examples_on_the_daemon(stored):
+    code, out, err = run("fluent", stored.url, **stored.env)
+    assert code == 0, err
+    assert "found example-fluent (llm/v1/chat, mock)\nlimit 10 per minute\nanswer You said: hello\ndeleted\n" in out
+    code, out, err = run("manage", "new", MOCK, '[{"calls": 3, "key": null, "renewal_period": "hour"}]', **stored.env)
+    assert code == 0, err
+    assert "3 per hour" in out
+
+
 def test_exported_symbols():
     """What the map lists is what the headers declare, what the shared library exports and what the archive lets out."""
     import pathlib
@@ -151,6 +191,8 @@ def test_exported_symbols():
     assert {line.split()[0].split("@")[0] for line in shared.splitlines()} - {"SLUICE_1"} == listed
     archive = subprocess.run(["nm", "--extern-only", "--defined-only", "--format=posix", lib / "libsluice.a"], capture_output=True, text=True, check=True).stdout
     assert {line.split()[0] for line in archive.splitlines() if " T " in line or " D " in line or " B " in line} == listed
+    needed = subprocess.run(["readelf", "-d", lib / "libsluice.so"], capture_output=True, text=True, check=True).stdout
+    assert set(re.findall(r"Shared library: \[(lib\w+)", needed)) <= {"libcurl", "libc", "libm", "libasan", "libubsan"}, "nothing but libcurl comes along"
     assert "libcurl" not in subprocess.run(["ldd", BUILD / "src/daemon/sluice"], capture_output=True, text=True, check=True).stdout, "the daemon never maps libcurl"
 
 
