@@ -129,6 +129,33 @@ static void collect_unreadable(struct sl_xchg *x, const char *why)
     sl_xchg_fail(x, &error);
 }
 
+static int whole_push(void *arg, const struct sl_delta *delta)
+{
+    struct sl_xchg *x = arg;
+    return x->dialect->write_delta(x->dialect_state, &x->call, &x->env, delta, &x->worker->text);
+}
+
+/* The client's words for a reply; a stream where it asked for one, though the upstream gave it whole. */
+static int reply_write(struct sl_xchg *x, const struct sl_reply *reply)
+{
+    struct sl_buf *out = &x->worker->text;
+    sl_buf_reset(out);
+    if (!x->call.is_stream) {
+        int r = x->dialect->write_reply(&x->call, reply, &x->env, out);
+        return r < 0 ? r : sl_buf_status(out);
+    }
+    x->dialect_state = sl_arena_zalloc(&x->req->arena, SL_MAX(x->dialect->state_size, (size_t)1));
+    if (!x->dialect_state) {
+        return SL_E_NOMEM;
+    }
+    struct sl_delta_sink sink = { whole_push, x, &x->req->arena, &x->worker->scratch, &x->env };
+    int r = sl_reply_push(reply, &sink);
+    if (r == 0) {
+        x->dialect->write_end(x->dialect_state, out);
+    }
+    return r < 0 ? r : sl_buf_status(out);
+}
+
 static void collect_end(struct sl_xchg *x)
 {
     if (!type_is_readable(x)) {
@@ -141,9 +168,7 @@ static void collect_end(struct sl_xchg *x)
     if (r == 0) {
         x->usage = reply.usage;
         reply.model = reply.model.n ? reply.model : x->target->model;
-        sl_buf_reset(out);
-        r = x->dialect->write_reply(&x->call, &reply, &x->env, out);
-        r = r < 0 ? r : sl_buf_status(out);
+        r = reply_write(x, &reply);
     }
     if (r == SL_E_NOMEM) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
@@ -153,7 +178,8 @@ static void collect_end(struct sl_xchg *x)
         collect_unreadable(x, err.text);
         return;
     }
-    sl_xchg_reply(x, 200, SL_STR("application/json"), sl_buf_str(out));
+    sl_xchg_reply(x, 200, x->call.is_stream ? SL_STR("text/event-stream; charset=utf-8") : SL_STR("application/json"),
+                  sl_buf_str(out));
 }
 
 /* --- COLLECT_ERROR --- */

@@ -152,6 +152,9 @@ struct sl_delta_sink {
     const struct sl_env *env;
 };
 
+/* A whole reply as the deltas of a stream. Returns what stopped it. */
+SL_MUST int sl_reply_push(const struct sl_reply *reply, struct sl_delta_sink *sink);
+
 /* --- what comes in from outside --- */
 
 struct sl_env {

@@ -204,3 +204,25 @@ def test_a_huge_request_leaves_no_memory_behind(sluice, upstream):
     assert daemon.call("POST", "/v1/chat/completions", small).status == 200
     assert daemon.rss() - before < 4 << 20
     assert daemon.call("POST", "/v1/chat/completions", b'{"model":"claude","messages":[' + b"1," * 2000000 + b"1]}").status == 400
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "openai"])
+def test_a_whole_reply_to_a_stream(sluice, upstream, provider):
+    """An upstream that does not stream: a client that asked for a stream still gets one."""
+    whole = message({"type": "text", "text": "I look."}, {"type": "tool_use", "id": "toolu_1", "name": "get_weather", "input": {"city": "Oslo"}}, stop="tool_use")
+    chat = {"id": "msg_1", "object": "chat.completion", "created": 1, "model": MODEL,
+            "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant", "content": "I look.", "tool_calls": [
+                {"id": "toolu_1", "type": "function", "function": {"name": "get_weather", "arguments": '{"city":"Oslo"}'}}]}}],
+            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}}
+    up = upstream(lambda x: x.reply(whole if provider == "anthropic" else chat))
+    daemon = sluice({"endpoints": [route(up.base, provider=provider, key=f"{provider}_api_key")]})
+    if provider == "anthropic":
+        with client_of(daemon).beta.chat.completions.stream(model="claude", messages=MESSAGES, tools=TOOLS, stream_options={"include_usage": True}) as s:
+            final = s.get_final_completion()
+        assert final.choices[0].message.content == "I look." and final.usage.total_tokens == 15
+        assert json.loads(final.choices[0].message.tool_calls[0].function.arguments) == {"city": "Oslo"}
+    r = daemon.call("POST", "/gateway/claude/invocations", {"messages": MESSAGES, "stream": True})
+    events = [json.loads(e[6:]) for e in r.body.decode().split("\n\n") if e]
+    assert r.get("content-type").startswith("text/event-stream")
+    assert "".join(e["choices"][0]["delta"]["content"] or "" for e in events) == "I look."
+    assert events[-1]["choices"][0]["finish_reason"] is not None
