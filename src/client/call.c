@@ -69,16 +69,24 @@ static void end_failed(struct sluice_call *call, int code, const char *fmt, ...)
                                  text));
 }
 
-void slc_call_abort(struct sluice_call *call)
+void slc_call_abort(struct sluice_call *call, bool is_by_reader)
 {
-    if (call->state == SLC_DONE) {
-        return;
-    }
+    bool has_events = call->events.head != NULL;
     struct sluice_event *event;
     while ((event = slc_events_pop(&call->events))) {
         slc_event_free(event, &call->alloc);
     }
-    end_failed(call, SLUICE_ECANCELLED, "the call was cancelled");
+    if (call->state != SLC_DONE) {
+        end_failed(call, SLUICE_ECANCELLED, "the call was cancelled");
+    } else if (has_events || is_by_reader) {
+        /* The transfer is over, but not for the reader. */
+        sluice_error_free(call->err);
+        sluice_result_free(call->result);
+        call->err = NULL;
+        call->result = NULL;
+        call->code = slc_fail(&call->alloc, &call->err, SLUICE_ECANCELLED,
+                              "API request to %s failed with exception the call was cancelled", call->url);
+    }
 }
 
 void slc_call_fail_memory(struct sluice_call *call)
@@ -467,7 +475,7 @@ static uint64_t idle_due(const struct sluice_call *call)
 uint64_t slc_call_due(const struct sluice_call *call)
 {
     if (call->state == SLC_DONE) {
-        return SLC_NEVER;
+        return is_cancelled(call) && call->events.head ? 0 : SLC_NEVER;
     }
     if (is_cancelled(call)) {
         return 0;
@@ -482,7 +490,7 @@ void slc_call_on_time(struct sluice_call *call, uint64_t now)
         return;
     }
     if (is_cancelled(call)) {
-        slc_call_abort(call);
+        slc_call_abort(call, false);
     } else if (call->state == SLC_SENDING && call->events.is_done) {
         end_ok(call);
     } else if (now >= call->deadline) {

@@ -78,7 +78,7 @@ int sluice_finish(sluice_call *call, sluice_result **result, sluice_error **err)
     if (call->is_blocking) {
         r = slc_fail(&call->alloc, err, SLUICE_EUSAGE, "a blocking call finishes itself");
     } else {
-        slc_call_abort(call);
+        slc_call_abort(call, false);
         r = call->code;
         outcome_give(call, result, err);
         slc_call_delete(call);

@@ -220,7 +220,7 @@ static void client_delete(struct sluice_client *client)
 {
     struct sluice_call *call;
     while ((call = slc_calls_first(&client->calls))) {
-        slc_call_abort(call);
+        slc_call_abort(call, false);
         slc_call_unlink(call);
     }
     if (client->multi) {
@@ -337,7 +337,7 @@ static bool event_deliver(struct sluice_client *client, struct sluice_call *call
             atomic_store(&call->is_cancelled, 1);
         }
         if (atomic_load(&call->is_cancelled)) {
-            slc_call_abort(call);
+            slc_call_abort(call, true);
             break;
         }
     }

@@ -269,8 +269,9 @@ void slc_call_unlink(struct sluice_call *call);
 void slc_call_delete(struct sluice_call *call);
 /* Ends it where it has a transfer: memory ran out in libcurl. */
 void slc_call_fail_memory(struct sluice_call *call);
-/* Ends it as cancelled. */
-void slc_call_abort(struct sluice_call *call);
+/* Ends it as cancelled and drops its events. One that had ended, and whose reader had everything, stays as it ended,
+ * unless it is the reader who cancels. */
+void slc_call_abort(struct sluice_call *call, bool is_by_reader);
 
 /* The server has given a sign of life, or takes one. */
 void slc_call_idle_reset(struct sluice_call *call);

@@ -400,6 +400,20 @@ def test_cancel_by_the_reader(server, mode):
     assert closed.get(timeout=DEADLINE) is not None
 
 
+@pytest.mark.parametrize("at", [1, 2, 4])
+@pytest.mark.parametrize("mode", ["push", "pull", "loop"])
+def test_cancel_by_the_reader_when_everything_is_there(server, mode, at):
+    _, driver = server(lambda x: x.send(stream_bytes()))
+    for _ in range(5):
+        got = driver.call(mode, "stream", "chat", CHAT, f"cancel_at={at}")
+        # What is cancelled while nothing was left to give may have ended already, but for the callback that asks for it.
+        assert got["code"] == "SLUICE_ECANCELLED" or (mode == "pull" and at == 4 and got["code"] == "SLUICE_OK"), got
+        assert got["events"] == at
+        assert "body" not in got or got["code"] == "SLUICE_OK"
+        if mode != "pull":
+            assert (got["ends"], got["end_code"]) == (1, "SLUICE_ECANCELLED")
+
+
 def test_a_call_after_a_cancelled_one(server):
     reached = queue.Queue()
 

@@ -32,6 +32,10 @@ class Screen:
         wait_for(lambda: self.text().count(text) >= times, f"{text!r} on the screen:\n{self.text()}")
         return self.text()
 
+    def prompts(self):
+        """Until the last line is an empty prompt: what is typed earlier finds no line editor."""
+        wait_for(lambda: self.text().rstrip().endswith("\n>"), f"a prompt on the screen:\n{self.text()}")
+
     def close(self):
         self.tmux("kill-server")
 
@@ -54,24 +58,32 @@ def screen(tmp_path):
 def test_chat(sluice, screen):
     s = screen(sluice(CONFIG).url)
     s.type(f"{BIN} chat chat", "Enter")
-    s.shows("\n>")
+    s.prompts()
     s.type("first", "Enter")
     s.shows("You said: first")
+    s.prompts()
     s.type("helloX", "BSpace", " there", "Enter")
     s.shows("You said: hello there")
+    s.prompts()
     s.type("Up", "Up", "Enter")  # history
     s.shows("You said: first", 2)
-    s.type("thrown away", "C-c")
+    s.prompts()
+    s.type("thrown away")
+    s.shows("> thrown away")
+    s.type("C-c")
+    s.prompts()
     s.type("kept", "Enter")
     s.shows("You said: kept")
+    s.prompts()
     s.type("C-d")
     s.type("echo ended $?", "Enter")
     s.shows("ended 0")
     s.type("clear", "Enter")
     s.type(f"{BIN} chat chat -q", "Enter")  # the history of the run before
-    s.shows("\n>")
+    s.prompts()
     s.type("Up", "Enter")
     s.shows("You said: kept")
+    s.prompts()
     s.type("/exit", "Enter")
     s.type("echo ended $?", "Enter")
     s.shows("ended 0")
@@ -92,11 +104,11 @@ def test_an_answer_is_stopped(sluice, screen, upstream):
 
     s = screen(sluice({"endpoints": [chat_route(upstream(handler).base)]}).url)
     s.type(f"{BIN} chat chat", "Enter")
-    s.shows("\n>")
+    s.prompts()
     s.type("one", "Enter")
     s.shows("half an ans")
     s.type("C-c")
-    s.shows("\n>", 2)
+    s.prompts()
     s.type("two", "Enter")
     s.shows("seen: one | half an ans | two")
 
