@@ -11,7 +11,7 @@
 #define FAIL(bind, pos_, key_, ...) (problem_at((bind), (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 
 /* A route and its few texts: a hundred thousand of them must not cost a page each. */
-#define ROUTE_CHUNK 480
+#define ROUTE_CHUNK 880
 
 struct period {
     const char *name;

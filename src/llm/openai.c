@@ -86,7 +86,9 @@ static int headers_make(struct sl_bind *bind, const struct sl_val *val, struct s
 {
     struct sl_arena *arena = bind->arena;
     struct sl_headers *h = &conf->headers;
-    int r = sl_headers_add(h, arena, SL_STR("content-type"), SL_STR("application/json"));
+    /* A hundred thousand routes may have these: no room for more than there can be. */
+    int r = sl_headers_reserve(h, arena, 2 + (conf->organization.n > 0) + (conf->project.n > 0));
+    r = r < 0 ? r : sl_headers_add(h, arena, SL_STR("content-type"), SL_STR("application/json"));
     if (r == 0 && sl_secret_is_set(&conf->key)) {
         struct sl_str name = conf->api == SL_OPENAI_AZURE ? SL_STR("api-key") : SL_STR("authorization");
         r = sl_headers_add(h, arena, name, sl_secret_reveal(&conf->key));

@@ -34,6 +34,14 @@ uint32_t sl_headers_count(const struct sl_headers *headers, const char *name)
     return n;
 }
 
+int sl_headers_reserve(struct sl_headers *headers, struct sl_arena *arena, uint32_t n)
+{
+    SL_ASSERT(headers->cap == 0);
+    headers->v = sl_arena_alloc(arena, n * sizeof(*headers->v));
+    headers->cap = headers->v ? n : 0;
+    return headers->v ? 0 : SL_E_NOMEM;
+}
+
 int sl_headers_add(struct sl_headers *headers, struct sl_arena *arena, struct sl_str name, struct sl_str value)
 {
     if (headers->n == headers->cap) {

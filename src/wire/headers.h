@@ -22,6 +22,8 @@ const struct sl_header *sl_headers_find(const struct sl_headers *headers, struct
 /* Its value, or SL_STR_NONE. */
 struct sl_str sl_headers_get(const struct sl_headers *headers, const char *name);
 uint32_t sl_headers_count(const struct sl_headers *headers, const char *name);
+/* Room for exactly `n` in an empty list, for one that lives long and is small. */
+SL_MUST int sl_headers_reserve(struct sl_headers *headers, struct sl_arena *arena, uint32_t n);
 /* Appends; grows on the arena (doubling). 0 or SL_E_NOMEM. */
 SL_MUST int sl_headers_add(struct sl_headers *headers, struct sl_arena *arena, struct sl_str name, struct sl_str value);
 /* Does any field of that name hold `token` in its comma-separated list (no case)? "Connection: keep-alive, close" */

@@ -99,6 +99,7 @@ static int x_sync(sqlite3_file *f, int flags)
     if (must_fail()) {
         return SQLITE_IOERR_FSYNC;
     }
+    usleep(atomic_load(&shim.sync_usec));
     int code = of(f)->real->pMethods->xSync(of(f)->real, flags);
     if (of(f)->is_wal && code == SQLITE_OK) {
         atomic_store(&shim.wal_dirty, false);
@@ -242,6 +243,7 @@ void shim_reset(void)
     atomic_store(&shim.fails_on, false);
     atomic_store(&shim.n_syncs, 0);
     atomic_store(&shim.wal_dirty, false);
+    atomic_store(&shim.sync_usec, 0);
     shim.copy_from = NULL;
     shim.n_copies = 0;
     shim_fail_alloc(-1);

@@ -14,6 +14,7 @@ struct shim {
     atomic_long fail_at;   /* the call with that number fails; -1: none */
     atomic_bool fails_on;  /* and every one after it */
     atomic_long n_syncs;   /* of the WAL */
+    atomic_uint sync_usec; /* how long one takes at least */
     atomic_bool wal_dirty; /* written since its last sync */
     const char *copy_from; /* the database's path, to be copied at each sync; NULL: no copies */
     const char *copy_to;   /* a directory: "0", "1", … are made in it */

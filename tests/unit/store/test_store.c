@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -266,6 +267,47 @@ static void test_waiting_writers_share_a_sync_and_fail_alone(void **state)
     assert_int_equal(atomic_load(&n_events), 32);
     assert_int_equal(atomic_load(&n_unsynced), 0);
     sl_store_close(store);
+}
+
+enum { CROWD = 16, EACH = 30 };
+
+static struct sl_store *crowd_store;
+
+static void *crowd_main(void *arg)
+{
+    for (int i = 0; i < EACH; i++) {
+        char name[32];
+        snprintf(name, sizeof(name), "c%d-%d", (int)(intptr_t)arg, i);
+        /* No assertions on this thread. */
+        if (ask_wait(crowd_store, SL_STORE_CREATE, name, "x") < 0) {
+            return crowd_store;
+        }
+    }
+    return NULL;
+}
+
+/* On a disk that takes four milliseconds for a sync, writers that each wait for their answer. */
+static void test_a_crowd_of_writers_shares_syncs(void **state)
+{
+    (void)state;
+    pthread_t threads[CROWD];
+    crowd_store = store_open(dir);
+    store_start(crowd_store);
+    atomic_store(&shim.sync_usec, 4000);
+    long before = atomic_load(&shim.n_syncs);
+    for (intptr_t i = 0; i < CROWD; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, crowd_main, (void *)i), 0);
+    }
+    for (int i = 0; i < CROWD; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        assert_null(failed);
+    }
+    long n_syncs = atomic_load(&shim.n_syncs) - before;
+    print_message("%d creates, %ld syncs\n", CROWD * EACH, n_syncs);
+    assert_true(n_syncs * 6 <= CROWD * EACH);
+    assert_int_equal(atomic_load(&n_unsynced), 0);
+    sl_store_close(crowd_store);
 }
 
 static void test_the_queue_is_bounded(void **state)
@@ -584,6 +626,7 @@ int main(void)
         TEST(test_rows),
         TEST(test_a_version_that_was_seen),
         TEST(test_waiting_writers_share_a_sync_and_fail_alone),
+        TEST(test_a_crowd_of_writers_shares_syncs),
         TEST(test_the_queue_is_bounded),
         TEST(test_a_cut_at_any_sync_reopens_whole),
         TEST(test_each_call_of_the_system_fails_in_turn),

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What many dynamic routes cost: start, look-up, memory, change. Works on a directory of its own, in this process:
+ *   store_bench DIR [ROUTES]       fills DIR and measures
+ * Prints one line a figure. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "gate/config.h"
+#include "gate/events.h"
+
+#define LOOKUPS 2000000u
+#define CHANGES 2000u
+
+struct bench {
+    struct sl_publisher publisher;
+    struct sl_events events;
+    struct sl_store *store;
+    struct sl_config *config;
+    struct sl_rng rng;
+};
+
+struct ask {
+    struct sl_store_route_job job;
+    struct sl_str spec, config;
+    atomic_bool is_done;
+};
+
+static void die(const char *what, const struct sl_err *err)
+{
+    fprintf(stderr, "%s: %s\n", what, err->text);
+    exit(1);
+}
+
+static size_t rss_bytes(void)
+{
+    unsigned long pages = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (!f || fscanf(f, "%lu %lu", &pages, &resident) != 2) {
+        resident = 0;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void config_load(struct bench *b, struct sl_arena *arena)
+{
+    struct sl_problems problems;
+    sl_problems_init(&problems, arena);
+    if (sl_config_load_text("bench", SL_STR("endpoints: []\n"), arena, &problems, &b->config) < 0 ||
+        sl_events_configure(&b->events, b->config->settings, NULL, 0) < 0) {
+        exit(1);
+    }
+}
+
+static void store_open(struct bench *b, const char *dir)
+{
+    struct sl_err err = { 0 };
+    bool is_ok;
+    const struct sl_store_conf conf = {
+        .dir = dir,
+        .cbs = { .on_events = sl_events_apply,
+                 .on_load_begin = sl_events_load_begin,
+                 .on_load = sl_events_load,
+                 .on_load_end = sl_events_load_end,
+                 .events_arg = &b->events },
+    };
+    if (sl_store_open(&conf, &b->store, &is_ok, &err) < 0 || !is_ok || sl_store_load(b->store, &err) < 0 ||
+        sl_store_start(b->store, &err) < 0) {
+        die("open", &err);
+    }
+}
+
+static void on_done(struct sl_store_job *job)
+{
+    struct ask *ask = (struct ask *)job;
+    if (job->r < 0) {
+        die("create", &job->err);
+    }
+    atomic_store(&ask->is_done, true);
+}
+
+static void name_make(uint32_t i, char out[32])
+{
+    snprintf(out, 32, "team-%u-route-%06u", i % 97, i);
+}
+
+static void create(struct bench *b, struct ask *ask, uint32_t i)
+{
+    char name[32], spec[256];
+    name_make(i, name);
+    snprintf(
+        spec, sizeof(spec),
+        "{\"name\":\"%s\",\"route_type\":\"llm/v1/chat\",\"model\":{\"name\":\"gpt-4o-mini\",\"provider\":\"openai\"}}",
+        name);
+    atomic_store(&ask->is_done, false);
+    if (sl_store_route_job_init(&ask->job, SL_STORE_CREATE, sl_str_c(name)) < 0 ||
+        sl_store_route_job_set(&ask->job, sl_str_c(spec),
+                               SL_STR("{\"openai_api_key\":\"sk-0123456789abcdef0123456789abcdef\"}")) < 0) {
+        exit(1);
+    }
+    ask->job.job.on_done = on_done;
+    while (sl_store_submit(b->store, &ask->job.job) == SL_E_LIMIT) {
+        usleep(1000);
+    }
+}
+
+static void wait(struct ask *ask)
+{
+    while (!atomic_load(&ask->is_done)) {
+        usleep(50);
+    }
+    sl_store_route_job_done(&ask->job);
+}
+
+static void fill(struct bench *b, uint32_t from, uint32_t to)
+{
+    enum { AT_ONCE = 1000 };
+    struct ask *asks = calloc(AT_ONCE, sizeof(*asks));
+    if (!asks) {
+        exit(1);
+    }
+    for (uint32_t i = from; i < to; i += AT_ONCE) {
+        uint32_t n = SL_MIN(to - i, (uint32_t)AT_ONCE);
+        for (uint32_t k = 0; k < n; k++) {
+            create(b, &asks[k], i + k);
+        }
+        for (uint32_t k = 0; k < n; k++) {
+            wait(&asks[k]);
+        }
+    }
+    free(asks);
+}
+
+/* As an exchange does: find by a name that came from outside, take and leave a reference. */
+static double lookup_nsec(struct bench *b, uint32_t n)
+{
+    enum { NAMES = 4096 };
+    static char names[NAMES][32];
+    struct sl_snapshot *s = NULL;
+    sl_publisher_refresh(&b->publisher, &s);
+    for (uint32_t i = 0; i < NAMES; i++) {
+        name_make((uint32_t)(sl_rng_next(&b->rng) % n), names[i]);
+    }
+    uint64_t start = sl_clock_usec();
+    for (uint32_t i = 0; i < LOOKUPS; i++) {
+        struct sl_route *route = sl_snapshot_find(s, sl_str_c(names[i % NAMES]));
+        sl_route_unref(sl_route_ref(route));
+    }
+    double nsec = (double)(sl_clock_usec() - start) * 1000.0 / LOOKUPS;
+    sl_snapshot_unref(s);
+    return nsec;
+}
+
+/* What the disk does by itself: the same write again and again, as the log of a database writes. */
+static double fdatasync_rate(const char *dir)
+{
+    char path[4200], page[4096] = { 0 };
+    snprintf(path, sizeof(path), "%s/probe", dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    for (int i = 0; i < 1024; i++) {
+        if (pwrite(fd, page, sizeof(page), i * (off_t)sizeof(page)) < 0) {
+            exit(1);
+        }
+    }
+    fsync(fd);
+    uint64_t start = sl_clock_usec(), now = start;
+    int n = 0;
+    for (; now - start < 1000000; n++, now = sl_clock_usec()) {
+        if (pwrite(fd, page, sizeof(page), n % 1024 * (off_t)sizeof(page)) < 0 || fdatasync(fd) < 0) {
+            exit(1);
+        }
+    }
+    close(fd);
+    unlink(path);
+    return n * 1e6 / (double)(now - start);
+}
+
+#define WRITERS 16u
+#define EACH    500u
+
+struct writer {
+    struct bench *bench;
+    uint32_t first;
+};
+
+static void *writer_main(void *arg)
+{
+    struct writer *w = arg;
+    struct ask *ask = calloc(1, sizeof(*ask));
+    for (uint32_t i = 0; ask && i < EACH; i++) {
+        create(w->bench, ask, w->first + i);
+        wait(ask);
+    }
+    free(ask);
+    return NULL;
+}
+
+static double create_rate(struct bench *b, uint32_t first)
+{
+    pthread_t threads[WRITERS];
+    struct writer writers[WRITERS];
+    uint64_t start = sl_clock_usec();
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        writers[i] = (struct writer){ b, first + i * EACH };
+        if (pthread_create(&threads[i], NULL, writer_main, &writers[i]) != 0) {
+            exit(1);
+        }
+    }
+    for (uint32_t i = 0; i < WRITERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    return WRITERS * EACH * 1e6 / (double)(sl_clock_usec() - start);
+}
+
+static double change_usec(struct bench *b, uint32_t at)
+{
+    uint64_t start = sl_clock_usec();
+    fill(b, at, at + CHANGES);
+    return (double)(sl_clock_usec() - start) / CHANGES;
+}
+
+static void bench_init(struct bench *b, struct sl_arena *arena)
+{
+    sl_rng_init(&b->rng);
+    sl_publisher_init(&b->publisher);
+    sl_events_init(&b->events, &b->publisher);
+    config_load(b, arena);
+}
+
+static void bench_done(struct bench *b)
+{
+    sl_store_close(b->store);
+    sl_events_done(&b->events);
+    sl_publisher_done(&b->publisher);
+    sl_config_free(b->config);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "usage: store_bench DIR [ROUTES]\n");
+        return 2;
+    }
+    uint32_t n = argc > 2 ? (uint32_t)atoi(argv[2]) : 100000;
+    struct bench b = { 0 };
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    bench_init(&b, &arena);
+    store_open(&b, argv[1]);
+    fill(&b, 0, 10);
+    printf("lookup_nsec_10 %.1f\n", lookup_nsec(&b, 10));
+    printf("change_usec_10 %.1f\n", change_usec(&b, 10));
+    fill(&b, 10 + CHANGES, n);
+    bench_done(&b);
+
+    memset(&b, 0, sizeof(b));
+    bench_init(&b, &arena);
+    size_t before = rss_bytes();
+    uint64_t start = sl_clock_usec();
+    store_open(&b, argv[1]);
+    printf("start_msec %.0f\n", (double)(sl_clock_usec() - start) / 1000.0);
+    /* The heap was used before: what was freed is used again, so this is a lower bound; a run of the daemon tells all.
+     */
+    printf("memory_bytes_a_route %.0f\n", (double)(rss_bytes() - before) / n);
+    printf("lookup_nsec_%u %.1f\n", n, lookup_nsec(&b, n));
+    printf("change_usec_%u %.1f\n", n, change_usec(&b, n));
+    printf("fdatasync_per_sec %.0f\n", fdatasync_rate(argv[1]));
+    printf("creates_per_sec_16_writers %.0f\n", create_rate(&b, n + CHANGES));
+    bench_done(&b);
+    sl_arena_done(&arena);
+    return 0;
+}
