@@ -166,6 +166,7 @@ class Sluice:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = self.dir / "access.log"
+        self.has_file = config is not None
         argv = [BIN, "serve", "--data", "none"] + (["--listen", f"127.0.0.1:{self.port}"] if listen else [])
         if raw is not None:
             (self.dir / "sluice.yaml").write_text(raw)
@@ -243,7 +244,9 @@ class Sluice:
                 return int(line.split()[1]) * 1024
         return 0
 
-    def stop(self, sig=signal.SIGTERM, check=True):
+    def stop(self, sig=None, check=True):
+        """SIGTERM; where no file took away the drain's delay SIGINT, which has none."""
+        sig = sig or (signal.SIGTERM if self.has_file else signal.SIGINT)
         if self.proc.poll() is None:
             self.proc.send_signal(sig)
         try:
