@@ -2,6 +2,7 @@
 #include "daemon/data.h"
 
 #include "base/log.h"
+#include "gate/definition.h"
 #include "store/dir.h"
 
 static int store_fill(struct sl_gate *gate, struct sl_err *err)
@@ -14,6 +15,17 @@ static int store_fill(struct sl_gate *gate, struct sl_err *err)
         sl_log(SL_LOG_ERROR, "store", "not everything could be read: %s", err->text);
         r = 0;
     }
+    return r;
+}
+
+static int on_tick(void *arg, struct sl_db *db, bool was_lost, struct sl_err *err)
+{
+    struct sl_gate *gate = arg;
+    struct sl_snapshot *snapshot = NULL;
+    int r = sl_counters_tick(&gate->counters, db, was_lost, err);
+    sl_publisher_refresh(&gate->publisher, &snapshot);
+    r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, db, was_lost || atomic_load(&gate->is_ending), err);
+    sl_snapshot_unref(snapshot);
     return r;
 }
 
@@ -44,12 +56,13 @@ int sl_data_open(struct sl_gate *gate, const char *given, struct sl_arena *arena
     const struct sl_store_conf conf = {
         .dir = dir.p,
         .cbs = { .on_events = sl_events_apply,
+                 .describe = sl_definition_describe,
                  .on_load_begin = sl_events_load_begin,
                  .on_load = sl_events_load,
                  .on_load_end = sl_events_load_end,
                  .events_arg = &gate->events,
-                 .on_tick = sl_counters_tick,
-                 .tick_arg = &gate->counters },
+                 .on_tick = on_tick,
+                 .tick_arg = gate },
     };
     r = sl_store_open(&conf, &gate->store, &is_ok, err);
     if (r < 0) {

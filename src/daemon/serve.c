@@ -401,6 +401,7 @@ static void serve_free(struct daemon *d)
     free(d->addrs);
     free(d->inherited);
     sl_accesslog_close(d->gate.access_log);
+    atomic_store(&d->gate.is_ending, true);
     sl_store_close(d->gate.store); /* writes the counters a last time */
     sl_events_done(&d->gate.events);
     sl_publisher_done(&d->gate.publisher);

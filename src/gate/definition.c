@@ -399,3 +399,20 @@ int sl_definition_write(struct sl_jw *w, const struct sl_definition *def, const 
     sl_json_done(&docs[1]);
     return r;
 }
+
+void sl_definition_describe(const struct sl_store_route *route, const struct sl_seal *seal, struct sl_buf *out)
+{
+    const struct sl_definition def = { route->name, route->spec, route->config };
+    struct sl_buf text = SL_BUF_INIT(2 * CONFIG_MAX);
+    struct sl_jw w;
+    sl_jw_init(&w, &text);
+    sl_jw_object(&w);
+    int r = sl_definition_write(&w, &def, seal);
+    sl_jw_end(&w);
+    if (r == 0 && sl_buf_status(&text) == 0) {
+        sl_buf_add_str(out, sl_buf_str(&text));
+    } else {
+        sl_buf_add_str(out, route->spec); /* a definition that this version cannot read */
+    }
+    sl_buf_done(&text);
+}

@@ -39,4 +39,7 @@ SL_MUST int sl_definition_keep(const struct sl_definition *def, const struct sl_
  * "secrets": the fingerprint of each. Into an open object. */
 SL_MUST int sl_definition_write(struct sl_jw *w, const struct sl_definition *def, const struct sl_seal *seal);
 
+/* For struct sl_store_cbs: the same as one object. */
+void sl_definition_describe(const struct sl_store_route *route, const struct sl_seal *seal, struct sl_buf *out);
+
 #endif

@@ -164,6 +164,7 @@ int sl_events_configure(struct sl_events *events, struct sl_settings *settings, 
     pthread_mutex_lock(&events->lock);
     int r = file_snapshot(events, settings, routes, n_routes, &fresh);
     if (r == 0 && events->publisher->current) {
+        fresh->keys = sl_keyset_ref(events->publisher->current->keys);
         r = dynamic_carry(events, events->publisher->current, fresh);
     }
     if (r == 0) {
@@ -243,6 +244,10 @@ static int change_apply(struct sl_events *events, struct sl_snapshot *s, const s
     case SL_STORE_LIMITS_PUT:
         r = limits_set(events, event->name, event->limits);
         return r < 0 || events->loading ? r : limits_refresh(events, s, event->name);
+    case SL_STORE_KEY_PUT:
+        return sl_keyset_put(&s->keys, event->key, events->publisher->current->keys);
+    case SL_STORE_KEY_DELETED:
+        return sl_keyset_remove(&s->keys, event->key->id);
     }
     return r;
 }

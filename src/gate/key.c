@@ -59,7 +59,10 @@ struct sl_key *sl_key_new(const struct sl_key_spec *spec)
     key->arena = arena;
     atomic_init(&key->refs, 1);
     atomic_init(&key->last_used_sec, 0);
-    key->id = sl_arena_dup(&key->arena, spec->id);
+    key->id = spec->id.n ? sl_arena_dup(&key->arena, spec->id)
+                         : sl_arena_printf(&key->arena, "file:%.*s", SL_STR_ARG(spec->name));
+    key->number = spec->number;
+    key->line = spec->line;
     key->name = sl_arena_dup(&key->arena, spec->name);
     key->principal = spec->principal.n ? sl_arena_dup(&key->arena, spec->principal) : key->name;
     key->role = spec->role;
@@ -168,6 +171,11 @@ int sl_keyring_add(struct sl_keyring *ring, struct sl_key *key)
     return r;
 }
 
+void sl_keyring_remove(struct sl_keyring *ring, struct sl_key *key)
+{
+    sl_key_unref(sl_map_remove(&ring->by_hash, hash_str(key->hash)));
+}
+
 struct sl_key *sl_keyring_find(const struct sl_keyring *ring, const unsigned char hash[SL_KEY_HASH_BYTES])
 {
     struct sl_key *key = sl_map_find(&ring->by_hash, hash_str(hash));
@@ -176,26 +184,63 @@ struct sl_key *sl_keyring_find(const struct sl_keyring *ring, const unsigned cha
 
 /* --- time --- */
 
-int sl_time_parse(struct sl_str text, uint64_t *ret_sec)
+/* Two digits each, and what stands between; digits at `at` of the fields. False: not that form. */
+static bool fields_read(struct sl_str *io_text, const char *form, int *fields)
 {
-    if (sl_parse_u64(text, 0, 253402300799ull, ret_sec) == 0) { /* the end of the year 9999 */
-        return 0;
-    }
-    static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
-    if (text.n != sizeof(form) - 1) {
-        return SL_E_INVAL;
-    }
-    int fields[6] = { 0 }, at = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        bool is_digit = text.p[i] >= '0' && text.p[i] <= '9';
-        if (form[i] == 'd' ? !is_digit : text.p[i] != form[i]) {
-            return SL_E_INVAL;
+    size_t i = 0;
+    int at = 0;
+    for (; form[i]; i++) {
+        char c = i < io_text->n ? io_text->p[i] : '\0';
+        bool is_digit = c >= '0' && c <= '9';
+        if (form[i] == 'd' ? !is_digit : form[i] == 'T' ? c != 'T' && c != 't' && c != ' ' : c != form[i]) {
+            return false;
         }
         if (is_digit) {
-            fields[at] = fields[at] * 10 + (text.p[i] - '0');
+            fields[at] = fields[at] * 10 + (c - '0');
         } else {
             at++;
         }
+    }
+    *io_text = sl_str_sub(*io_text, i, io_text->n);
+    return true;
+}
+
+/* "Z" or "+02:00", nothing behind. */
+static bool zone_read(struct sl_str text, int64_t *ret_sec)
+{
+    *ret_sec = 0;
+    if (sl_str_eq_c(text, "Z") || sl_str_eq_c(text, "z")) {
+        return true;
+    }
+    int fields[2] = { 0 };
+    int64_t sign = sl_str_has_prefix(text, SL_STR("+")) ? 1 : sl_str_has_prefix(text, SL_STR("-")) ? -1 : 0;
+    text = sl_str_sub(text, 1, text.n);
+    if (!sign || !fields_read(&text, "dd:dd", fields) || text.n || fields[0] > 23 || fields[1] > 59) {
+        return false;
+    }
+    *ret_sec = sign * (fields[0] * 3600 + fields[1] * 60);
+    return true;
+}
+
+int sl_time_parse(struct sl_str text, uint64_t *ret_sec)
+{
+    if (sl_parse_u64(text, 0, SL_TIME_MAX, ret_sec) == 0) {
+        return 0;
+    }
+    int fields[6] = { 0 };
+    int64_t zone;
+    if (!fields_read(&text, "dddd-dd-ddTdd:dd:dd", fields)) {
+        return SL_E_INVAL;
+    }
+    if (sl_str_has_prefix(text, SL_STR("."))) { /* a fraction of a second does not count */
+        size_t n = 1;
+        while (n < text.n && text.p[n] >= '0' && text.p[n] <= '9') {
+            n++;
+        }
+        text = n > 1 ? sl_str_sub(text, n, text.n) : text;
+    }
+    if (!zone_read(text, &zone)) {
+        return SL_E_INVAL;
     }
     struct tm tm = { .tm_year = fields[0] - 1900,
                      .tm_mon = fields[1] - 1,
@@ -204,14 +249,14 @@ int sl_time_parse(struct sl_str text, uint64_t *ret_sec)
                      .tm_min = fields[4],
                      .tm_sec = fields[5] };
     struct tm asked = tm;
-    time_t sec = timegm(&tm);
+    int64_t sec = timegm(&tm);
     /* timegm carries over what does not exist: the 31st of June is no date. */
     bool is_same = tm.tm_year == asked.tm_year && tm.tm_mon == asked.tm_mon && tm.tm_mday == asked.tm_mday &&
                    tm.tm_hour == asked.tm_hour && tm.tm_min == asked.tm_min && tm.tm_sec == asked.tm_sec;
-    if (!is_same || sec < 0) {
+    if (!is_same || sec - zone < 0) {
         return SL_E_INVAL;
     }
-    *ret_sec = (uint64_t)sec;
+    *ret_sec = (uint64_t)(sec - zone);
     return 0;
 }
 
@@ -302,6 +347,7 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
         .routes = conf.routes,
         .expires_sec = expires_sec,
         .is_of_file = true,
+        .line = val->pos.line,
     };
     memcpy(spec.hash, conf.hash, sizeof(spec.hash));
     struct sl_key *key = sl_key_new(&spec);

@@ -26,7 +26,8 @@ SL_MUST int sl_role_parse(struct sl_str text, enum sl_role *ret);
 struct sl_key {
     atomic_uint refs;
     struct sl_arena arena; /* everything below; the key itself lies on it */
-    struct sl_str id;      /* of a stored key; "" for one of the file */
+    struct sl_str id;      /* "key-7" of a stored one, "file:NAME" */
+    uint64_t number;       /* of a stored one; 0: of the file */
     struct sl_str name;
     struct sl_str principal; /* whom limits and the log count; the name where nothing else is said */
     enum sl_role role;
@@ -36,12 +37,16 @@ struct sl_key {
     uint64_t expires_sec; /* unix; 0: never */
     unsigned char hash[SL_KEY_HASH_BYTES];
     bool is_of_file;
+    uint32_t line;                      /* of the file's; 0: it is none, but the admin's key */
     atomic_uint_fast64_t last_used_sec; /* unix; 0: not yet */
+    uint64_t written_sec;               /* of that, what the store has; the store's thread only */
 };
 
 /* What a key is made of; all texts are copied. `principal` empty: the name. */
 struct sl_key_spec {
-    struct sl_str id, name, principal;
+    struct sl_str id, name, principal; /* `id` empty: made of the name */
+    uint64_t number;
+    uint32_t line;
     enum sl_role role;
     bool has_routes;
     struct sl_opt_strs routes;
@@ -73,6 +78,7 @@ struct sl_keyring {
 void sl_keyring_done(struct sl_keyring *ring);
 /* SL_E_EXISTS when the same key is there. */
 SL_MUST int sl_keyring_add(struct sl_keyring *ring, struct sl_key *key);
+void sl_keyring_remove(struct sl_keyring *ring, struct sl_key *key); /* one that is there */
 /* Borrowed, or NULL. */
 struct sl_key *sl_keyring_find(const struct sl_keyring *ring, const unsigned char hash[SL_KEY_HASH_BYTES]);
 
@@ -83,7 +89,8 @@ SL_MUST int sl_keys_bind(struct sl_bind *bind, const struct sl_val *list, struct
 /* One key of the file: a secret by reference, or { sha256: HEX }. At least SL_KEY_OWN_MIN characters. */
 SL_MUST int sl_key_text_bind(struct sl_bind *bind, const struct sl_val *val, unsigned char ret_hash[SL_KEY_HASH_BYTES]);
 
-/* RFC 3339 in UTC ("2026-12-31T23:59:59Z"), or unix seconds; SL_E_INVAL. */
+#define SL_TIME_MAX 253402300799ull /* the end of the year 9999 */
+/* RFC 3339 ("2026-12-31T23:59:59Z", with a fraction or another zone too), or unix seconds; SL_E_INVAL. */
 SL_MUST int sl_time_parse(struct sl_str text, uint64_t *ret_sec);
 /* "2026-12-31T23:59:59Z"; `out` has 32 bytes. */
 struct sl_str sl_time_format(uint64_t sec, char out[32]);

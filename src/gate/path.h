@@ -85,6 +85,12 @@ void sl_handle_own_route_list(struct sl_xchg *x);
 void sl_handle_own_route_get(struct sl_xchg *x);
 void sl_handle_own_route_put(struct sl_xchg *x);
 void sl_handle_own_route_delete(struct sl_xchg *x);
+/* manage_keys.c */
+void sl_handle_key_create(struct sl_xchg *x);
+void sl_handle_key_list(struct sl_xchg *x);
+void sl_handle_key_revoke(struct sl_xchg *x);
+/* manage_audit.c */
+void sl_handle_audit(struct sl_xchg *x);
 /* measure.c */
 void sl_handle_metrics(struct sl_xchg *x);
 /* manage_databricks.c */

@@ -8,36 +8,103 @@
 
 void sl_pending_free(struct sl_pending *pending)
 {
-    if (pending) {
-        sl_store_route_job_done(&pending->job);
-        sl_route_unref(pending->route);
-        sl_settings_unref(pending->settings);
-        free(pending);
+    if (!pending) {
+        return;
     }
+    switch (pending->kind) {
+    case SL_PENDING_ROUTE:
+        sl_store_route_job_done(&pending->job);
+        break;
+    case SL_PENDING_KEY:
+        sl_store_key_job_done(&pending->key);
+        break;
+    case SL_PENDING_AUDIT:
+        sl_store_audit_job_done(&pending->audit);
+        break;
+    }
+    sl_secret_done(&pending->token);
+    sl_arena_done(&pending->arena);
+    sl_route_unref(pending->route);
+    sl_settings_unref(pending->settings);
+    free(pending);
+}
+
+/* Copies: the exchange may end first. */
+static int who_set(struct sl_pending *pending, const struct sl_xchg *x)
+{
+    struct sl_store_who *who = &pending->base.who;
+    *who = (struct sl_store_who){
+        .principal = sl_arena_dup(&pending->arena, x->principal),
+        .key = sl_arena_dup(&pending->arena, x->key ? x->key->id : SL_STR("")),
+        .request_id = sl_arena_dup(&pending->arena, x->request_id),
+    };
+    return who->principal.p && who->key.p && who->request_id.p ? 0 : SL_E_NOMEM;
+}
+
+/* NULL: the exchange was failed. */
+static struct sl_pending *pending_alloc(struct sl_xchg *x, enum sl_pending_kind kind)
+{
+    if (!x->worker->gate->store) {
+        sl_manage_refuse(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE",
+                         "This gateway runs without a data directory, so that routes, limits and keys cannot be "
+                         "changed: start it with --data DIR.");
+        return NULL;
+    }
+    struct sl_pending *pending = calloc(1, sizeof(*pending));
+    if (!pending) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return NULL;
+    }
+    pending->kind = kind;
+    pending->worker = x->worker;
+    pending->x = x;
+    pending->settings = sl_settings_ref(x->settings);
+    sl_arena_init_small(&pending->arena, 256);
+    return pending;
+}
+
+/* Behind the kind's own init. */
+static struct sl_pending *pending_ready(struct sl_xchg *x, struct sl_pending *pending, int r)
+{
+    if (r < 0 || who_set(pending, x) < 0) {
+        sl_pending_free(pending);
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return NULL;
+    }
+    return pending;
 }
 
 struct sl_pending *sl_pending_new(struct sl_xchg *x, enum sl_store_verb verb, struct sl_str name)
 {
-    if (!x->worker->gate->store) {
-        sl_manage_refuse(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE",
-                         "This gateway runs without a data directory, so that routes and limits cannot be changed: "
-                         "start it with --data DIR.");
+    struct sl_pending *pending = pending_alloc(x, SL_PENDING_ROUTE);
+    if (!pending) {
         return NULL;
     }
-    struct sl_pending *pending = calloc(1, sizeof(*pending));
-    if (!pending || sl_store_route_job_init(&pending->job, verb, name) < 0) {
-        if (pending) {
-            sl_store_route_job_done(&pending->job);
-            free(pending);
-        }
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
-        return NULL;
-    }
-    pending->worker = x->worker;
-    pending->x = x;
-    pending->settings = sl_settings_ref(x->settings);
+    int r = sl_store_route_job_init(&pending->job, verb, name);
     pending->job.now_usec = sl_clock_wall_usec();
-    return pending;
+    return pending_ready(x, pending, r);
+}
+
+struct sl_pending *sl_pending_new_key(struct sl_xchg *x, uint64_t revoke_id)
+{
+    struct sl_pending *pending = pending_alloc(x, SL_PENDING_KEY);
+    if (!pending) {
+        return NULL;
+    }
+    sl_store_key_job_init(&pending->key, revoke_id != 0);
+    pending->key.key.id = revoke_id;
+    pending->key.now_usec = sl_clock_wall_usec();
+    return pending_ready(x, pending, 0);
+}
+
+struct sl_pending *sl_pending_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max)
+{
+    struct sl_pending *pending = pending_alloc(x, SL_PENDING_AUDIT);
+    if (!pending) {
+        return NULL;
+    }
+    sl_store_audit_job_init(&pending->audit, before_id, max);
+    return pending_ready(x, pending, 0);
 }
 
 void sl_pending_fail(struct sl_xchg *x, int r, const struct sl_err *err)
@@ -70,8 +137,7 @@ static void on_loop(void *arg)
 
 static void on_done(struct sl_store_job *base)
 {
-    struct sl_store_route_job *job = SL_CONTAINER_OF(base, struct sl_store_route_job, job);
-    struct sl_pending *pending = SL_CONTAINER_OF(job, struct sl_pending, job);
+    struct sl_pending *pending = SL_CONTAINER_OF(base, struct sl_pending, base);
     sl_loop_post(&pending->worker->loop, &pending->post, on_loop, pending);
 }
 
@@ -79,10 +145,10 @@ void sl_pending_ask(struct sl_pending *pending, void (*on_answer)(struct sl_xchg
 {
     struct sl_xchg *x = pending->x;
     pending->on_answer = on_answer;
-    pending->job.job.on_done = on_done;
+    pending->base.on_done = on_done;
     x->pending = pending;
     pending->worker->n_pending++;
-    int r = sl_store_submit(x->worker->gate->store, &pending->job.job);
+    int r = sl_store_submit(x->worker->gate->store, &pending->base);
     if (r < 0) {
         pending->worker->n_pending--;
         x->pending = NULL;

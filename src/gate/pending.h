@@ -9,11 +9,21 @@
 
 struct sl_xchg;
 
+enum sl_pending_kind { SL_PENDING_ROUTE, SL_PENDING_KEY, SL_PENDING_AUDIT };
+
 struct sl_pending {
-    struct sl_store_route_job job;
+    union { /* by kind; each begins with `base` */
+        struct sl_store_job base;
+        struct sl_store_route_job job;
+        struct sl_store_key_job key;
+        struct sl_store_audit_job audit;
+    };
+    enum sl_pending_kind kind;
+    struct sl_arena arena; /* who asks, for the audit */
     struct sl_worker *worker;
     struct sl_xchg *x; /* NULL: gone. The loop's thread only */
     struct sl_post post;
+    struct sl_secret token;       /* of a new key: told once */
     struct sl_route *route;       /* what the caller's body defines, held; or NULL */
     struct sl_settings *settings; /* held */
     void (*on_answer)(struct sl_xchg *x, struct sl_pending *pending); /* ends the exchange */
@@ -21,6 +31,10 @@ struct sl_pending {
 
 /* NULL: the exchange was failed (no store, no memory). */
 struct sl_pending *sl_pending_new(struct sl_xchg *x, enum sl_store_verb verb, struct sl_str name);
+/* The same for a key: create, or revoke the one with that number. */
+struct sl_pending *sl_pending_new_key(struct sl_xchg *x, uint64_t revoke_id);
+/* The same for a page of the audit. */
+struct sl_pending *sl_pending_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max);
 /* Takes `pending` on every path. */
 void sl_pending_ask(struct sl_pending *pending, void (*on_answer)(struct sl_xchg *x, struct sl_pending *pending));
 /* One that was not asked. */

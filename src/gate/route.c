@@ -57,7 +57,7 @@ void sl_route_unref(struct sl_route *route)
 }
 
 /* Letters, digits, '_', '-', '.', 1 to 255 of them. */
-static bool is_name(struct sl_str s)
+bool sl_route_is_name(struct sl_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
@@ -79,7 +79,7 @@ static int name_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl
     if (val->kind > SL_VAL_STRING) {
         return FAIL(bind, val->pos, "name", "must be a string");
     }
-    if (!is_name(val->text) || sl_str_eq_c(val->text, ".") || sl_str_eq_c(val->text, "..")) {
+    if (!sl_route_is_name(val->text) || sl_str_eq_c(val->text, ".") || sl_str_eq_c(val->text, "..")) {
         return FAIL(
             bind, val->pos, "name",
             "The route name provided contains disallowed characters for a url endpoint. '%.*s' is invalid. Names "

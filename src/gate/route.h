@@ -48,6 +48,9 @@ struct sl_route {
 /* The rows of an entry's `sluice:` map. */
 const struct sl_opt *sl_route_own_opts(void);
 
+/* Letters, digits, '_', '-', '.', 1 to 255 of them. */
+bool sl_route_is_name(struct sl_str s);
+
 struct sl_route *sl_route_ref(struct sl_route *route);
 void sl_route_unref(struct sl_route *route);
 

@@ -324,6 +324,7 @@ int sl_snapshot_copy(const struct sl_snapshot *from, struct sl_snapshot **ret)
         return SL_E_NOMEM;
     }
     s->file = page_ref(from->file);
+    s->keys = sl_keyset_ref(from->keys);
     for (uint32_t i = 0; i < from->n_names; i++) {
         s->names[i] = page_ref(from->names[i]);
     }
@@ -391,6 +392,7 @@ void sl_snapshot_unref(struct sl_snapshot *snapshot)
         page_unref(snapshot->order[i]);
     }
     page_unref(snapshot->file);
+    sl_keyset_unref(snapshot->keys);
     free(snapshot->names);
     free(snapshot->order);
     sl_settings_unref(snapshot->settings);

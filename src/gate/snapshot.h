@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "base/map.h"
+#include "gate/keyset.h"
 #include "gate/route.h"
 #include "gate/settings.h"
 
@@ -35,6 +36,7 @@ struct sl_snapshot {
     atomic_uint refs;
     uint64_t version;
     struct sl_settings *settings;
+    struct sl_keyset *keys; /* the stored ones; NULL: none */
     struct sl_page **names; /* n_names of them, a power of two; a page may be NULL */
     uint32_t n_names;
     struct sl_page *file;   /* the file's routes in its order; NULL: none */

@@ -23,6 +23,7 @@ struct sl_gate {
     struct sl_accesslog *access_log;
     struct sl_limiter *limiter;
     struct sl_metrics *metrics;
+    atomic_bool is_ending;   /* the store's last words: everything that is due later is due now */
     atomic_bool is_draining; /* /ready says 503 */
     struct sl_budget memory; /* server.limits.memory: bodies, JSON tapes, collected replies */
     atomic_uint n_connections;

@@ -14,6 +14,8 @@
 /* Distinct statements in the source; each is prepared once. */
 #define SL_DB_STMTS_MAX 48
 
+struct sl_store_route;
+
 struct sl_db {
     sqlite3 *handle; /* NULL: not open */
     struct {
@@ -22,6 +24,7 @@ struct sl_db {
     } stmts[SL_DB_STMTS_MAX];
     uint32_t n_stmts;
     const struct sl_seal *seal;
+    void (*describe)(const struct sl_store_route *route, const struct sl_seal *seal, struct sl_buf *out);
     uint64_t change; /* the number of the last change */
     int fault;       /* SQLite's code of the last failure that was not a constraint */
 };

@@ -32,6 +32,29 @@ const char *const sl_db_migrations[] = {
     " end_usec INTEGER NOT NULL,"
     " used INTEGER NOT NULL,"
     " PRIMARY KEY (route, incarnation, key, principal, period_usec)) WITHOUT ROWID;",
+    /* 2 */
+    /* hash: SHA-256 of the key's text, which stands nowhere. routes: a JSON list, NULL for all. */
+    "CREATE TABLE keys ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " version INTEGER NOT NULL,"
+    " name TEXT NOT NULL,"
+    " principal TEXT NOT NULL,"
+    " role TEXT NOT NULL,"
+    " routes TEXT,"
+    " hash BLOB NOT NULL UNIQUE,"
+    " created_sec INTEGER NOT NULL,"
+    " expires_sec INTEGER NOT NULL,"
+    " last_used_sec INTEGER NOT NULL DEFAULT 0);"
+    "CREATE TABLE audit ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " at_usec INTEGER NOT NULL,"
+    " principal TEXT NOT NULL,"
+    " key TEXT NOT NULL,"
+    " request_id TEXT NOT NULL,"
+    " action TEXT NOT NULL,"
+    " target TEXT NOT NULL,"
+    " before TEXT,"
+    " after TEXT);",
 };
 
 const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

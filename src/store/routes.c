@@ -6,6 +6,8 @@
 
 /* A route's texts: the caller has bounded the body they come from. */
 #define SEALED_MAX (64u << 20)
+/* A route as the audit tells it, before it is cut. */
+#define DESCRIBED_MAX (4u << 20)
 /* Names told of rows that cannot be read. */
 #define LOST_NAMES 10
 
@@ -127,6 +129,42 @@ static int update(struct sl_db *db, struct sl_store_route_job *job, struct sl_st
     return sl_db_run(db, stmt, err);
 }
 
+/* --- the audit --- */
+
+static int described(const struct sl_db *db, const struct sl_store_route *route, struct sl_buf *out, struct sl_err *err)
+{
+    if (db->describe) {
+        db->describe(route, db->seal, out);
+    } else {
+        sl_buf_add_str(out, route->spec);
+    }
+    return sl_buf_status(out) < 0 ? sl_fail(err, SL_E_NOMEM, "out of memory") : 0;
+}
+
+static int audit(struct sl_db *db, const struct sl_store_route_job *job, const char *action, struct sl_str before,
+                 struct sl_str after, struct sl_err *err)
+{
+    const struct sl_audit_row row = {
+        .at_usec = job->now_usec,
+        .who = job->job.who,
+        .action = sl_str_c(action),
+        .target = job->route.name,
+        .before = before.n ? before : SL_STR_NONE,
+        .after = after.n ? after : SL_STR_NONE,
+    };
+    return sl_audit_add(db, &row, err);
+}
+
+/* `before` "": there was none. */
+static int audit_put(struct sl_db *db, const struct sl_store_route_job *job, struct sl_str before, struct sl_err *err)
+{
+    struct sl_buf after = SL_BUF_INIT(DESCRIBED_MAX);
+    int r = described(db, &job->route, &after, err);
+    r = r < 0 ? r : audit(db, job, before.n ? "route.replace" : "route.create", before, sl_buf_str(&after), err);
+    sl_buf_done(&after);
+    return r;
+}
+
 static void event_set(struct sl_store_route_job *job, enum sl_store_event_kind kind, uint64_t number, bool is_new)
 {
     job->job.has_event = true;
@@ -159,6 +197,9 @@ static int write_sealed(struct sl_db *db, struct sl_store_route_job *job, bool i
 static int create(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
     int r = write_sealed(db, job, true, err);
+    if (r == 0) {
+        r = audit_put(db, job, SL_STR(""), err);
+    }
     return r == SL_E_EXISTS ? sl_fail(err, r, "the name is taken") : r;
 }
 
@@ -166,9 +207,10 @@ static int replace(struct sl_db *db, struct sl_store_route_job *job, struct sl_e
 {
     struct sl_store_route old;
     struct sl_secret config = { 0 };
+    struct sl_buf before = SL_BUF_INIT(DESCRIBED_MAX);
     sqlite3_stmt *stmt = NULL;
     int found = row_find(db, job->route.name, &old, &config, &stmt, err);
-    int r = SL_MIN(found, 0);
+    int r = found == 1 ? described(db, &old, &before, err) : found;
     if (r == 0 && job->has_if_version && (found ? old.version : 0) != job->if_version) {
         job->is_stale = true;
         r = sl_fail(err, SL_E_EXISTS, "the route was changed in the meantime");
@@ -182,7 +224,10 @@ static int replace(struct sl_db *db, struct sl_store_route_job *job, struct sl_e
         sqlite3_reset(stmt);
     }
     sl_secret_done(&config);
-    return r < 0 ? r : write_sealed(db, job, !found, err);
+    r = r < 0 ? r : write_sealed(db, job, !found, err);
+    r = r < 0 ? r : audit_put(db, job, sl_buf_str(&before), err);
+    sl_buf_done(&before);
+    return r;
 }
 
 /* Is the row the version that the caller has seen? */
@@ -199,10 +244,25 @@ static int version_check(struct sl_db *db, struct sl_store_route_job *job, struc
     return r < 0 ? r : job->is_stale ? sl_fail(err, SL_E_EXISTS, "the route was changed in the meantime") : 0;
 }
 
-static int delete (struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+/* What is about to go, for the audit. A row that the key does not open can be deleted too. */
+static int old_describe(struct sl_db *db, struct sl_str name, struct sl_buf *out, struct sl_err *err)
 {
-    int checked = job->has_if_version ? version_check(db, job, err) : 0;
-    sqlite3_stmt *stmt = checked < 0 ? NULL : sl_db_stmt(db, "DELETE FROM routes WHERE name = ?", err);
+    struct sl_store_route old;
+    struct sl_secret config = { 0 };
+    struct sl_err cause = { 0 };
+    sqlite3_stmt *stmt = NULL;
+    int r = row_find(db, name, &old, &config, &stmt, &cause);
+    if (r == 1) {
+        r = described(db, &old, out, &cause);
+        sqlite3_reset(stmt);
+    }
+    sl_secret_done(&config);
+    return r < 0 && r != SL_E_INVAL ? sl_fail(err, r, "%s", cause.text) : 0;
+}
+
+static int row_delete(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "DELETE FROM routes WHERE name = ?", err);
     if (!stmt) {
         return err->code;
     }
@@ -211,7 +271,17 @@ static int delete (struct sl_db *db, struct sl_store_route_job *job, struct sl_e
     if (r == 0 && sqlite3_changes(db->handle) == 0) {
         return sl_fail(err, SL_E_NOTFOUND, "no such route");
     }
-    r = r < 0 ? r : leftovers_delete(db, job->route.name, err);
+    return r < 0 ? r : leftovers_delete(db, job->route.name, err);
+}
+
+static int delete (struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+{
+    struct sl_buf before = SL_BUF_INIT(DESCRIBED_MAX);
+    int r = job->has_if_version ? version_check(db, job, err) : 0;
+    r = r < 0 ? r : old_describe(db, job->route.name, &before, err);
+    r = r < 0 ? r : row_delete(db, job, err);
+    r = r < 0 ? r : audit(db, job, "route.delete", sl_buf_str(&before), SL_STR_NONE, err);
+    sl_buf_done(&before);
     if (r == 0) {
         event_set(job, SL_STORE_ROUTE_DELETED, sl_db_next_change(db), false);
     }
@@ -245,13 +315,23 @@ static int route_exists(struct sl_db *db, struct sl_str name, struct sl_err *err
     return r;
 }
 
-static int set_limits(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+/* The row that is about to change, for the audit. */
+static int limits_audit(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
-    int r = job->is_file_route ? 1 : route_exists(db, job->route.name, err);
-    if (r <= 0) {
-        return r < 0 ? r : sl_fail(err, SL_E_NOTFOUND, "no such route");
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT limits FROM limits WHERE route = ?", err);
+    if (!stmt) {
+        return err->code;
     }
-    uint64_t number = sl_db_next_change(db);
+    sl_db_bind_str(stmt, 1, job->route.name);
+    int r = sl_db_row(db, stmt, err);
+    struct sl_str before = r == 1 ? sl_db_column_str(stmt, 0) : SL_STR_NONE;
+    r = r < 0 ? r : audit(db, job, job->limits.p ? "limits.set" : "limits.clear", before, job->limits, err);
+    sqlite3_reset(stmt);
+    return r;
+}
+
+static int limits_write(struct sl_db *db, struct sl_store_route_job *job, uint64_t number, struct sl_err *err)
+{
     const char *sql = job->limits.p
                           ? "INSERT INTO limits (route, version, limits) VALUES (?, ?, ?) ON CONFLICT (route) "
                             "DO UPDATE SET version = excluded.version, limits = excluded.limits"
@@ -265,7 +345,18 @@ static int set_limits(struct sl_db *db, struct sl_store_route_job *job, struct s
         sqlite3_bind_int64(stmt, 2, (int64_t)number);
         sl_db_bind_str(stmt, 3, job->limits);
     }
-    r = sl_db_run(db, stmt, err);
+    return sl_db_run(db, stmt, err);
+}
+
+static int set_limits(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+{
+    int r = job->is_file_route ? 1 : route_exists(db, job->route.name, err);
+    if (r <= 0) {
+        return r < 0 ? r : sl_fail(err, SL_E_NOTFOUND, "no such route");
+    }
+    uint64_t number = sl_db_next_change(db);
+    r = limits_audit(db, job, err);
+    r = r < 0 ? r : limits_write(db, job, number, err);
     if (r == 0) {
         event_set(job, SL_STORE_LIMITS_PUT, number, false);
     }
@@ -340,6 +431,7 @@ int sl_store_load_rows(struct sl_db *db, void (*on_event)(void *arg, const struc
 {
     /* Limits first: a route is then told with what holds for it. */
     int r = load_limits(db, on_event, arg, err);
+    r = r < 0 ? r : sl_store_load_keys(db, on_event, arg, err);
     sqlite3_stmt *stmt = r < 0 ? NULL : sl_db_stmt(db, "SELECT " COLUMNS " FROM routes ORDER BY id", err);
     if (!stmt) {
         return r < 0 ? r : err->code;

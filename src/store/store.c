@@ -104,6 +104,7 @@ int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool 
     store->lock_fd = -1;
     store->tail = &store->first;
     store->db.seal = &store->seal;
+    store->db.describe = conf->cbs.describe;
     pthread_mutex_init(&store->lock, NULL);
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);

@@ -32,10 +32,20 @@ struct sl_store_route {
     struct sl_str config; /* JSON: that configuration, plain. Sealed in the file */
 };
 
+struct sl_store_key {
+    uint64_t id; /* the order of creation; never used twice */
+    struct sl_str name, principal, role;
+    struct sl_str routes;                             /* JSON list of names; p == NULL: all */
+    struct sl_str hash;                               /* of the key's text, which is nowhere */
+    uint64_t created_sec, expires_sec, last_used_sec; /* unix; 0: never */
+};
+
 enum sl_store_event_kind {
     SL_STORE_ROUTE_PUT,     /* made or replaced: `route` */
     SL_STORE_ROUTE_DELETED, /* `name`; its stored limits and counters are gone with it */
     SL_STORE_LIMITS_PUT,    /* `name`, `limits` */
+    SL_STORE_KEY_PUT,       /* `key` */
+    SL_STORE_KEY_DELETED,   /* `key`, of which only the id counts */
 };
 
 struct sl_store_event {
@@ -43,8 +53,14 @@ struct sl_store_event {
     uint64_t number;
     struct sl_str name;
     const struct sl_store_route *route;
+    const struct sl_store_key *key;
     struct sl_str limits; /* JSON list; p == NULL: none are stored any more */
     bool is_new;          /* a route: there was none of that name */
+};
+
+/* Who makes a change, for its audit row. Borrowed from what the asker keeps. */
+struct sl_store_who {
+    struct sl_str principal, key, request_id;
 };
 
 /* Embedded in what the asker keeps; it must live until on_done. */
@@ -55,6 +71,7 @@ struct sl_store_job {
     int (*run)(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
     /* On the store's thread; `r` and `err` say how it went. The asker owns the job again. */
     void (*on_done)(struct sl_store_job *job);
+    struct sl_store_who who;
     int r;
     struct sl_err err;
     bool has_event;              /* set by run */
@@ -64,9 +81,11 @@ struct sl_store_job {
 struct sl_store_cbs {
     /* On the store's thread, in order. Must succeed: the changes are durable. */
     void (*on_events)(void *arg, const struct sl_store_event *const *events, size_t n);
+    /* A route for an audit row: JSON without secrets into `out`. On the store's thread. May be NULL. */
+    void (*describe)(const struct sl_store_route *route, const struct sl_seal *seal, struct sl_buf *out);
     /* Everything that is in the database, in place of what was known of it: at the start, and when the file was opened
-     * anew after a failure. Limits come first, then routes by creation. Not `is_whole`: reading failed; what was known
-     * before stays. */
+     * anew after a failure. Limits and keys come first, then routes by creation. Not `is_whole`: reading failed; what
+     * was known before stays. */
     void (*on_load_begin)(void *arg);
     void (*on_load)(void *arg, const struct sl_store_event *event);
     void (*on_load_end)(void *arg, bool is_whole);
@@ -132,6 +151,57 @@ SL_MUST int sl_store_route_job_init(struct sl_store_route_job *job, enum sl_stor
 /* Copies; NULL p leaves what is there. */
 SL_MUST int sl_store_route_job_set(struct sl_store_route_job *job, struct sl_str spec, struct sl_str config);
 void sl_store_route_job_done(struct sl_store_route_job *job); /* wipes */
+
+/* --- jobs: keys (keys.c) --- */
+
+struct sl_store_key_job {
+    struct sl_store_job job;
+    bool is_revoke;          /* of key.id; SL_E_NOTFOUND */
+    struct sl_arena arena;   /* texts; the job's */
+    struct sl_store_key key; /* in: all but the id, which is set */
+    struct sl_str text;      /* JSON of the key for the audit */
+    uint64_t now_usec;       /* wall */
+};
+
+/* How a key's id is told to people. */
+#define SL_STORE_KEY_ID "key-%llu"
+
+void sl_store_key_job_init(struct sl_store_key_job *job, bool is_revoke);
+void sl_store_key_job_done(struct sl_store_key_job *job);
+/* For on_tick: when a key was last used. No change of its own: it has no number. */
+SL_MUST int sl_store_key_used(struct sl_db *db, uint64_t id, uint64_t sec, struct sl_err *err);
+
+/* --- the audit (audit.c) --- */
+
+/* Rows that are kept: each new one takes the place of the oldest. */
+#define SL_AUDIT_ROWS 100000
+/* A text of a row; a longer one is replaced by a note of its length. */
+#define SL_AUDIT_TEXT_MAX 16384
+
+struct sl_audit_row {
+    uint64_t id, at_usec;
+    struct sl_store_who who;
+    struct sl_str action;        /* "route.create", … */
+    struct sl_str target;        /* a route's name, a key's id, or "" */
+    struct sl_str before, after; /* JSON without secrets; p == NULL: there was, or is, nothing */
+};
+
+/* In the transaction of the change itself. Takes neither id nor ownership. */
+SL_MUST int sl_audit_add(struct sl_db *db, const struct sl_audit_row *row, struct sl_err *err);
+
+/* Reads a page, newest first. */
+struct sl_store_audit_job {
+    struct sl_store_job job;
+    struct sl_arena arena;
+    uint64_t before_id; /* 0: from the newest */
+    uint32_t max;
+    struct sl_audit_row *rows; /* out */
+    uint32_t n;
+    bool has_more;
+};
+
+void sl_store_audit_job_init(struct sl_store_audit_job *job, uint64_t before_id, uint32_t max);
+void sl_store_audit_job_done(struct sl_store_audit_job *job);
 
 /* --- counters (counters.c): for on_tick and the load --- */
 

@@ -33,4 +33,8 @@ struct sl_store {
 SL_MUST int sl_store_load_rows(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event),
                                void *arg, struct sl_err *err);
 
+/* keys.c */
+SL_MUST int sl_store_load_keys(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event),
+                               void *arg, struct sl_err *err);
+
 #endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of API keys: hashes, never the keys themselves. */
+#include <stdio.h>
+
+#include "store/store_priv.h"
+
+#define COLUMNS "id, version, name, principal, role, routes, hash, created_sec, expires_sec, last_used_sec"
+
+/* Borrowed from the statement. */
+static struct sl_store_key row_read(sqlite3_stmt *stmt)
+{
+    return (struct sl_store_key){
+        .id = (uint64_t)sqlite3_column_int64(stmt, 0),
+        .name = sl_db_column_str(stmt, 2),
+        .principal = sl_db_column_str(stmt, 3),
+        .role = sl_db_column_str(stmt, 4),
+        .routes = sl_db_column_str(stmt, 5),
+        .hash = sl_db_column_str(stmt, 6),
+        .created_sec = (uint64_t)sqlite3_column_int64(stmt, 7),
+        .expires_sec = (uint64_t)sqlite3_column_int64(stmt, 8),
+        .last_used_sec = (uint64_t)sqlite3_column_int64(stmt, 9),
+    };
+}
+
+static int audit(struct sl_db *db, const struct sl_store_key_job *job, const char *action, struct sl_err *err)
+{
+    char target[32];
+    snprintf(target, sizeof(target), SL_STORE_KEY_ID, (unsigned long long)job->key.id);
+    struct sl_audit_row row = {
+        .at_usec = job->now_usec, .who = job->job.who, .action = sl_str_c(action), .target = sl_str_c(target)
+    };
+    *(job->is_revoke ? &row.before : &row.after) = job->text;
+    return sl_audit_add(db, &row, err);
+}
+
+static void event_set(struct sl_store_key_job *job, enum sl_store_event_kind kind, uint64_t number)
+{
+    job->job.has_event = true;
+    job->job.event = (struct sl_store_event){ .kind = kind, .number = number, .key = &job->key, .is_new = true };
+}
+
+static int create(struct sl_db *db, struct sl_store_key_job *job, struct sl_err *err)
+{
+    struct sl_store_key *key = &job->key;
+    sqlite3_stmt *stmt = sl_db_stmt(db,
+                                    "INSERT INTO keys (version, name, principal, role, routes, hash, created_sec, "
+                                    "expires_sec) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                                    err);
+    if (!stmt) {
+        return err->code;
+    }
+    uint64_t number = sl_db_next_change(db);
+    sqlite3_bind_int64(stmt, 1, (int64_t)number);
+    sl_db_bind_str(stmt, 2, key->name);
+    sl_db_bind_str(stmt, 3, key->principal);
+    sl_db_bind_str(stmt, 4, key->role);
+    if (key->routes.p) {
+        sl_db_bind_str(stmt, 5, key->routes);
+    }
+    sl_db_bind_blob(stmt, 6, key->hash);
+    sqlite3_bind_int64(stmt, 7, (int64_t)key->created_sec);
+    sqlite3_bind_int64(stmt, 8, (int64_t)key->expires_sec);
+    int r = sl_db_run(db, stmt, err);
+    key->id = (uint64_t)sqlite3_last_insert_rowid(db->handle);
+    r = r < 0 ? r : audit(db, job, "key.create", err);
+    if (r == 0) {
+        event_set(job, SL_STORE_KEY_PUT, number);
+    }
+    return r;
+}
+
+static int revoke(struct sl_db *db, struct sl_store_key_job *job, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "DELETE FROM keys WHERE id = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)job->key.id);
+    int r = sl_db_run(db, stmt, err);
+    if (r == 0 && sqlite3_changes(db->handle) == 0) {
+        return sl_fail(err, SL_E_NOTFOUND, "no such key");
+    }
+    r = r < 0 ? r : audit(db, job, "key.revoke", err);
+    if (r == 0) {
+        event_set(job, SL_STORE_KEY_DELETED, sl_db_next_change(db));
+    }
+    return r;
+}
+
+static int key_job_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
+{
+    struct sl_store_key_job *job = SL_CONTAINER_OF(base, struct sl_store_key_job, job);
+    return job->is_revoke ? revoke(db, job, err) : create(db, job, err);
+}
+
+void sl_store_key_job_init(struct sl_store_key_job *job, bool is_revoke)
+{
+    *job = (struct sl_store_key_job){ .is_revoke = is_revoke };
+    sl_arena_init_small(&job->arena, 1024);
+    job->job.run = key_job_run;
+    job->job.is_write = true;
+}
+
+void sl_store_key_job_done(struct sl_store_key_job *job)
+{
+    sl_arena_done(&job->arena);
+}
+
+int sl_store_key_used(struct sl_db *db, uint64_t id, uint64_t sec, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "UPDATE keys SET last_used_sec = ? WHERE id = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sqlite3_bind_int64(stmt, 1, (int64_t)sec);
+    sqlite3_bind_int64(stmt, 2, (int64_t)id);
+    return sl_db_run(db, stmt, err);
+}
+
+int sl_store_load_keys(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event), void *arg,
+                       struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS " FROM keys ORDER BY id", err);
+    int r = stmt ? 1 : err->code;
+    while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
+        struct sl_store_key key = row_read(stmt);
+        struct sl_store_event event = {
+            .kind = SL_STORE_KEY_PUT, .number = (uint64_t)sqlite3_column_int64(stmt, 1), .key = &key, .is_new = true
+        };
+        on_event(arg, &event);
+    }
+    return r;
+}
