@@ -351,6 +351,12 @@ size_t sluice_json_count(const sluice_result *result, const char *path);
 int sluice_json_int(const sluice_result *result, const char *path, int64_t *value);
 int sluice_json_double(const sluice_result *result, const char *path, double *value);
 
+/* The name of the object's member number `index`, or NULL. */
+const char *sluice_json_key(const sluice_result *result, const char *path, size_t index);
+/* A result of the program's own JSON (copied), for these functions; its status is 0. "" is the path of the whole.
+ * SLUICE_EUSAGE when it is no JSON, SLUICE_ENOMEM. Any thread. */
+int sluice_json_parse(const char *json, size_t len, sluice_result **result, sluice_error **err);
+
 /* Routes of get_route (one), create_route (one) and search_routes (a page). */
 size_t sluice_result_route_count(const sluice_result *result);
 /* NULL when there is no such index. */

@@ -39,6 +39,7 @@ struct cli_args {
     bool is_stream;
     const char *name, *type, *provider, *model;
     int64_t interval_msec;
+    bool is_prune;
 };
 
 enum cli_type { CLI_TEXT, CLI_SWITCH, CLI_TIME, CLI_CHOICE };
@@ -78,6 +79,8 @@ void cli_nearest(const char *word, const char *candidate, const char **nearest, 
 
 /* A client as the options and the environment say. 0, or an exit code after a message. */
 int cli_open(const struct cli_args *args, sluice_client **client);
+/* Is what is sent to the server out of others' sight: TLS, this machine, a socket file? */
+bool cli_is_private(const struct cli_args *args);
 /* From now on Ctrl-C cancels what the client does, once; the next one ends the program. */
 void cli_interruptible(sluice_client *client);
 /* Tells the error (freed here) on standard error; returns the exit code. `route`: whose nearest name is suggested when
@@ -123,6 +126,8 @@ int cli_routes_list(const struct cli_args *args);
 int cli_routes_get(const struct cli_args *args);
 int cli_routes_create(const struct cli_args *args);
 int cli_routes_delete(const struct cli_args *args);
+int cli_routes_export(const struct cli_args *args);
+int cli_routes_apply(const struct cli_args *args);
 int cli_limits_get(const struct cli_args *args);
 int cli_limits_set(const struct cli_args *args);
 int cli_limits_clear(const struct cli_args *args);

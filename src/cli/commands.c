@@ -42,6 +42,11 @@ static const struct cli_opt status_opts[] = {
     { NULL, 0, CLI_TEXT, 0, NULL, NULL },
 };
 
+static const struct cli_opt apply_opts[] = {
+    { "prune", 0, CLI_SWITCH, AT(is_prune), NULL, "delete created routes that are not in the file" },
+    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+};
+
 const struct cli_command cli_commands[] = {
     { "query", "ROUTE [PROMPT | -]", 1, 2, "ask a route", "sluice query chat 'why is the sky blue?' --stream",
       query_opts, cli_query },
@@ -54,6 +59,10 @@ const struct cli_command cli_commands[] = {
       cli_routes_create },
     { "routes delete", "ROUTE", 1, 1, "delete a route that was created", "sluice routes delete chat --yes", NULL,
       cli_routes_delete },
+    { "routes export", "", 0, 0, "print the created routes as a file for apply", "sluice routes export > routes.json",
+      NULL, cli_routes_export },
+    { "routes apply", "FILE | -", 1, 1, "make the created routes what a file says; shows the difference first",
+      "sluice routes apply routes.json --prune", apply_opts, cli_routes_apply },
     { "limits get", "ROUTE", 1, 1, "show a route's limits", "sluice limits get chat", NULL, cli_limits_get },
     { "limits set", "ROUTE [CALLS/PERIOD]", 1, 2, "replace a route's limits", "sluice limits set chat 100/minute",
       limits_opts, cli_limits_set },

@@ -177,6 +177,23 @@ static const char *server_name(const struct cli_args *args)
     return server ? server : DEFAULT_SERVER;
 }
 
+bool cli_is_private(const struct cli_args *args)
+{
+    const char *server = server_name(args);
+    if (strncmp(server, "unix:", 5) == 0 || strncmp(server, "https://", 8) == 0) {
+        return true;
+    }
+    server += strncmp(server, "http://", 7) == 0 ? 7 : 0;
+    static const char *const here[] = { "127.0.0.1", "localhost", "[::1]" };
+    for (size_t i = 0; i < 3; i++) {
+        size_t len = strlen(here[i]);
+        if (strncmp(server, here[i], len) == 0 && (server[len] == '\0' || strchr(":/", server[len]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int cli_open(const struct cli_args *args, sluice_client **client)
 {
     sluice_error *err = NULL;

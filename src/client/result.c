@@ -184,7 +184,7 @@ int slc_result_read(struct sluice_result *result, enum slc_shape shape, const ch
     if (r < 0) {
         /* Not everything that answers is JSON; what must be is refused. */
         return shape == SLC_ANY ? 0
-                                : sl_fail(err, SL_E_INVAL, "the reply is not JSON: %s at offset %zu",
+                                : sl_fail(err, SL_E_INVAL, "this is not JSON: %s at offset %zu",
                                           sl_json_fault_text(result->doc.json.fault), result->doc.json.fault_offset);
     }
     result->has_doc = true;
@@ -286,6 +286,39 @@ int sluice_json_int(const sluice_result *result, const char *path, int64_t *valu
 int sluice_json_double(const sluice_result *result, const char *path, double *value)
 {
     return sl_json_double(value_at(result, path), value) == 0;
+}
+
+const char *sluice_json_key(const sluice_result *result, const char *path, size_t index)
+{
+    struct sl_json_val object = value_at(result, path);
+    if (sl_json_is(object, SL_JSON_OBJECT)) {
+        for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it);) {
+            if (it.index == index) {
+                return slc_doc_text(&result->doc, it.key, NULL);
+            }
+        }
+    }
+    return NULL;
+}
+
+int sluice_json_parse(const char *json, size_t len, sluice_result **result, sluice_error **err)
+{
+    static const struct sl_alloc libc = { NULL, NULL };
+    struct sluice_result *made = slc_result_new(&libc);
+    struct sl_err why = { 0 };
+    int r = made ? 0 : SL_E_NOMEM;
+    if (made) {
+        made->body = SL_BUF_INIT(SIZE_MAX / 2);
+        sl_buf_add(&made->body, json, len == SLUICE_NUL_TERMINATED ? strlen(json) : len);
+        r = slc_result_read(made, SLC_JSON, NULL, &why);
+    }
+    if (r < 0) {
+        sluice_result_free(made);
+        return r == SL_E_NOMEM ? slc_fail(&libc, err, SLUICE_ENOMEM, "out of memory")
+                               : slc_fail(&libc, err, SLUICE_EUSAGE, "%s", why.text);
+    }
+    *result = made;
+    return 0;
 }
 
 size_t sluice_result_route_count(const sluice_result *result)

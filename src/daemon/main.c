@@ -17,7 +17,7 @@ static const char usage_text[] =
     "       sluice query ROUTE [PROMPT | -] [-d JSON | -d @FILE] [--stream]\n"
     "       sluice chat ROUTE\n"
     "       sluice status\n"
-    "       sluice routes list | get | create | delete\n"
+    "       sluice routes list | get | create | delete | export | apply\n"
     "       sluice limits get | set | clear\n"
     "       sluice completion bash | zsh | fish\n"
     "       sluice help COMMAND\n"

@@ -247,7 +247,7 @@ def test_completion_in_bash(server, tmp_path):
 
     assert complete("sluice", "") >= {"serve", "check", "query", "routes", "limits", "completion"}
     assert complete("sluice", "ro") == {"routes"}
-    assert complete("sluice", "routes", "") == {"list", "get", "create", "delete"}
+    assert complete("sluice", "routes", "") == {"list", "get", "create", "delete", "export", "apply"}
     assert complete("sluice", "query", "--st") == {"--stream"}
     assert complete("sluice", "routes", "get", "c") == {"chat", "completions"}
     assert complete("sluice", "completion", "b") == {"bash"}

@@ -371,6 +371,27 @@ static void json_values_are_given_as_text(void **state)
     sluice_close(client);
 }
 
+static void the_programs_own_json(void **state)
+{
+    (void)state;
+    sluice_result *result;
+    sluice_error *err = NULL;
+    assert_int_equal(
+        sluice_json_parse(" {\"a b\": [1, \"x\\u0000y\"], \"c\": {}} ", SLUICE_NUL_TERMINATED, &result, NULL), 0);
+    assert_string_equal(sluice_json_key(result, "", 0), "a b");
+    assert_string_equal(sluice_json_key(result, "", 1), "c");
+    assert_null(sluice_json_key(result, "", 2));
+    assert_null(sluice_json_key(result, "a b", 0));
+    size_t len;
+    assert_memory_equal(sluice_json_get(result, "a b[1]", &len), "x\0y", 4);
+    assert_int_equal(len, 3);
+    sluice_result_free(result);
+    assert_int_equal(sluice_json_parse("{\"a\": }", 7, &result, &err), SLUICE_EUSAGE);
+    assert_non_null(strstr(sluice_error_text(err), "at offset 6"));
+    sluice_error_free(err);
+    assert_int_equal(sluice_json_parse("", 0, &result, NULL), SLUICE_EUSAGE);
+}
+
 static void nothing_is_legal(void **state)
 {
     (void)state;
@@ -482,6 +503,7 @@ int main(void)
         cmocka_unit_test(waits_follow_the_given_clock),
         cmocka_unit_test(sockets_come_from_the_program),
         cmocka_unit_test(json_values_are_given_as_text),
+        cmocka_unit_test(the_programs_own_json),
         cmocka_unit_test(nothing_is_legal),
         cmocka_unit_test(fluent_from_many_threads),
         cmocka_unit_test(fluent_uri),

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sluice routes export, and what apply shares with it. */
+#include "declare.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *declare_path(const char *name)
+{
+    char *path = malloc(sizeof(OWN_ROUTES) + 1 + 3 * strlen(name));
+    if (path) {
+        char *p = path + sprintf(path, "%s/", OWN_ROUTES);
+        for (; *name; name++) {
+            unsigned char c = (unsigned char)*name;
+            p += sprintf(p, isalnum(c) || strchr("-._~", c) ? "%c" : "%%%02X", c);
+        }
+    }
+    return path;
+}
+
+void declare_variable(const char *route, const char *member, char *out, size_t size)
+{
+    snprintf(out, size, "%s_%s", route, member);
+    for (char *p = out; *p; p++) {
+        *p = isalnum((unsigned char)*p) ? (char)toupper((unsigned char)*p) : '_';
+    }
+    if (isdigit((unsigned char)out[0])) {
+        out[0] = '_';
+    }
+}
+
+void declare_put_compact(FILE *out, const char *json, size_t len)
+{
+    bool in_string = false;
+    for (size_t i = 0; i < len; i++) {
+        if (in_string && json[i] == '\\') {
+            putc(json[i++], out); /* valid JSON: something follows */
+        } else if (json[i] == '"') {
+            in_string = !in_string;
+        } else if (!in_string && strchr(" \t\r\n", json[i])) {
+            continue;
+        }
+        putc(json[i], out);
+    }
+}
+
+static int fetch(const struct cli_args *args, sluice_client *client, const char *path, const char *name,
+                 sluice_result **result)
+{
+    sluice_request *request = NULL;
+    sluice_error *err = NULL;
+    int r = sluice_request_http(client, "GET", path, NULL, 0, &request, &err);
+    r = r ? r : sluice_perform(client, request, result, &err);
+    sluice_request_free(request);
+    return r < 0 ? cli_report(args, client, name, err) : CLI_DONE;
+}
+
+int declare_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **route)
+{
+    char *path = declare_path(name);
+    int r = path ? fetch(args, client, path, NULL, route) : cli_fail(CLI_LOCAL, "out of memory");
+    free(path);
+    return r;
+}
+
+int declare_each(const struct cli_args *args, sluice_client *client, int (*fn)(void *arg, const sluice_result *route),
+                 void *arg)
+{
+    char path[8192] = OWN_ROUTES;
+    for (;;) {
+        sluice_result *page = NULL;
+        int r = fetch(args, client, path, NULL, &page);
+        for (size_t i = 0; r == 0 && i < sluice_json_count(page, "routes"); i++) {
+            char at[32];
+            size_t len;
+            sluice_result *route = NULL;
+            snprintf(at, sizeof(at), "routes[%zu]", i);
+            const char *json = sluice_json_get(page, at, &len);
+            r = sluice_json_parse(json, len, &route, NULL) < 0 ? cli_fail(CLI_LOCAL, "out of memory") : fn(arg, route);
+            sluice_result_free(route);
+        }
+        const char *token = sluice_result_next_page_token(page);
+        bool is_last = r || !token || strlen(token) > 2000;
+        if (!is_last) {
+            char *p = path + sprintf(path, "%s?page_token=", OWN_ROUTES);
+            for (; *token; token++) {
+                p += sprintf(p, isalnum((unsigned char)*token) ? "%c" : "%%%02X", (unsigned char)*token);
+            }
+        }
+        sluice_result_free(page);
+        if (is_last) {
+            return r;
+        }
+    }
+}
+
+/* --- export --- */
+
+struct exporter {
+    const struct cli_args *args;
+    sluice_client *client;
+    int n;
+};
+
+static void member_put(const sluice_result *route, const char *path, const char *label)
+{
+    size_t len;
+    const char *json = sluice_json_get(route, path, &len);
+    if (json) {
+        printf(",\"%s\":", label);
+        if (sluice_json_kind(route, path) == 's') {
+            cli_json_string(stdout, json);
+        } else {
+            printf("%.*s", (int)len, json);
+        }
+    }
+}
+
+/* The configuration's members, and a reference for each secret. */
+static void config_put(const sluice_result *route, const char *name)
+{
+    int n = 0;
+    const char *key;
+    fputs(",\"config\":{", stdout);
+    for (size_t i = 0; (key = sluice_json_key(route, "model.config", i)); i++) {
+        char path[512];
+        size_t len;
+        snprintf(path, sizeof(path), "model.config.%s", key);
+        const char *json = sluice_json_get(route, path, &len);
+        if (!json) {
+            continue;
+        }
+        fputs(n++ ? "," : "", stdout);
+        cli_json_string(stdout, key);
+        putchar(':');
+        if (sluice_json_kind(route, path) == 's') {
+            cli_json_string(stdout, json);
+        } else {
+            printf("%.*s", (int)len, json);
+        }
+    }
+    for (size_t i = 0; (key = sluice_json_key(route, "secrets", i)); i++) {
+        char variable[600] = "$";
+        declare_variable(name, key, variable + 1, sizeof(variable) - 1);
+        fputs(n++ ? "," : "", stdout);
+        cli_json_string(stdout, key);
+        putchar(':');
+        cli_json_string(stdout, variable);
+    }
+    putchar('}');
+}
+
+static int route_export(void *arg, const sluice_result *listed)
+{
+    struct exporter *e = arg;
+    const char *owner = sluice_json_get(listed, "owner", NULL), *name = sluice_json_get(listed, "name", NULL);
+    if (!name || !owner || strcmp(owner, "api") != 0) {
+        return 0; /* the file's are the file's */
+    }
+    sluice_result *route = NULL;
+    int r = declare_get(e->args, e->client, name, &route);
+    if (r) {
+        return r;
+    }
+    printf("%s\n{\"name\":", e->n++ ? "," : "");
+    cli_json_string(stdout, name);
+    member_put(route, "route_type", "route_type");
+    fputs(",\"model\":{\"provider\":", stdout);
+    const char *provider = sluice_json_get(route, "model.provider", NULL);
+    cli_json_string(stdout, provider ? provider : "");
+    member_put(route, "model.name", "name");
+    config_put(route, name);
+    putchar('}');
+    member_put(route, "sluice", "sluice");
+    member_put(route, "limits", "limits");
+    putchar('}');
+    sluice_result_free(route);
+    return 0;
+}
+
+int cli_routes_export(const struct cli_args *args)
+{
+    struct exporter e = { .args = args };
+    int r = cli_open(args, &e.client);
+    if (r == 0) {
+        fputs("{\"routes\":[", stdout);
+        r = declare_each(args, e.client, route_export, &e);
+        puts(e.n ? "\n]}" : "]}");
+        if (r == 0 && !args->is_quiet) {
+            fprintf(stderr, "%d route%s; a secret is written as the variable that apply reads it from\n", e.n,
+                    e.n == 1 ? "" : "s");
+        }
+    }
+    sluice_close(e.client);
+    return r;
+}

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""sluice routes export and apply: routes as a file."""
+import json
+
+import pytest
+
+from test_commands import sl
+
+ADMIN = "an-admin-key-of-the-file"
+FILE_ROUTE = {"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock"}}
+LIMITS = [{"calls": 5, "key": "route", "renewal_period": "minute"}]
+SECRET = {"name": "a", "route_type": "llm/v1/chat", "model": {"provider": "openai", "name": "gpt", "config": {"openai_api_key": "$THE_KEY", "openai_api_base": "http://example.com/v1"}}, "limits": LIMITS}
+PLAIN = {"name": "b", "route_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock"}}
+
+
+@pytest.fixture
+def gateway(sluice, tmp_path):
+    daemon = sluice({"endpoints": [FILE_ROUTE], "auth": {"admin_key": "$ADMIN"}}, args=["--data", str(tmp_path / "data")], env={"ADMIN": ADMIN})
+
+    def run(*args, routes=None, **env):
+        stdin = "" if routes is None else json.dumps({"routes": routes})
+        return sl("routes", *args, server=daemon.url, stdin=stdin, SLUICE_KEY=ADMIN, **env)
+
+    run.daemon = daemon
+    return run
+
+
+def fingerprint(gateway, name):
+    return gateway.daemon.call("GET", f"/api/sluice/v1/routes/{name}", headers=[("Authorization", f"Bearer {ADMIN}")]).json()["secrets"]
+
+
+def test_apply_and_export(gateway):
+    both = [SECRET, PLAIN]
+    assert gateway("apply", "-", "--dry-run", routes=both, THE_KEY="sk-canary") == (0, "+ a (sets a secret)\n+ b\n", "nothing was changed\n")
+    assert gateway("list")[1].count("\n") == 1
+    assert gateway("apply", "-", "--yes", routes=both, THE_KEY="sk-canary") == (0, "+ a (sets a secret)\n+ b\n", "applied\n")
+    code, out, _ = gateway("export")
+    exported = json.loads(out)["routes"]
+    assert code == 0 and "canary" not in out and [r["name"] for r in exported] == ["a", "b"]
+    assert exported[0]["model"]["config"] == {"openai_api_base": "http://example.com/v1", "openai_api_key": "$A_OPENAI_API_KEY"} and exported[0]["limits"] == LIMITS
+    # A reference to nothing leaves the stored secret; one to something sets it.
+    before = fingerprint(gateway, "a")
+    assert gateway("apply", "-", "--yes", routes=exported) == (0, "", "nothing to change\n")
+    exported[0]["model"]["name"] = "gpt-2"
+    exported[0]["limits"] = []
+    assert gateway("apply", "-", "--yes", routes=exported) == (0, "~ a (limits)\n", "applied\n")
+    assert fingerprint(gateway, "a") == before and "gpt-2" in gateway("get", "a")[1] and json.loads(gateway("export")[1])["routes"][0]["limits"] == []
+    assert gateway("apply", "-", "--yes", routes=exported, A_OPENAI_API_KEY="sk-rotated") == (0, "~ a (sets a secret)\n", "applied\n")
+    assert fingerprint(gateway, "a") != before
+    # What is absent goes only when asked for.
+    assert gateway("apply", "-", "--yes", routes=[exported[1]]) == (0, "", "nothing to change\n")
+    assert gateway("apply", "-", "--yes", "--prune", routes=[exported[1]]) == (0, "- a\n", "applied\n")
+    assert [line.split("\t")[0] for line in gateway("list")[1].splitlines()] == ["chat", "b"]
+
+
+def test_a_secret_in_a_file(gateway, tmp_path):
+    (tmp_path / "secret").write_text("sk-filed\n")
+    route = json.loads(json.dumps(SECRET).replace('"$THE_KEY"', json.dumps({"file": str(tmp_path / "secret")})))
+    assert gateway("apply", "-", "--yes", routes=[route])[0] == 0
+    assert "openai_api_key" in fingerprint(gateway, "a")
+
+
+def test_what_is_refused_before_anything_is_sent(gateway):
+    for routes, said in [
+        ([PLAIN, {"name": "x"}], "routes[1].route_type: expected a string"), ([PLAIN, PLAIN], "the route 'b' is there twice"),
+        ([PLAIN | {"name": "chat"}], "the route 'chat' is the configuration file's ("),
+    ]:
+        code, out, err = gateway("apply", "-", "--yes", routes=routes)
+        assert (code, out) == (1, "") and said in err, err
+    for text, said in ("{oops", "not JSON"), ("[]", 'it must be {"routes": [...]}'):
+        code, _, err = sl("routes", "apply", "-", stdin=text, server=gateway.daemon.url, SLUICE_KEY=ADMIN)
+        assert code == 1 and said in err
+    code, _, err = gateway("apply", "/nonexistent")
+    assert code == 1 and "No such file" in err
+    code, _, err = gateway("apply", "-", routes=[PLAIN])
+    assert code == 2 and "--yes" in err
+    code, _, err = gateway("apply", "-", "--yes", "--server", "http://gateway.example:1", routes=[SECRET], THE_KEY="sk-canary")
+    assert code == 1 and "secrets are sent over https://" in err
+    assert len(json.loads(gateway("export")[1])["routes"]) == 0
+
+
+def test_each_failure_is_told(gateway):
+    routes = [PLAIN | {"name": f"r{i}"} for i in range(40)]
+    routes[7] = routes[7] | {"route_type": "llm/v1/nothing"}
+    routes[30] = routes[30] | {"model": {"provider": "nobody", "name": "x"}}
+    code, out, err = gateway("apply", "-", "--yes", routes=routes)
+    assert code == 3 and out.count("+ ") == 40
+    assert "r7: sluice: " in err and "r30: sluice: " in err and "2 failed; run it again" in err
+    assert len(json.loads(gateway("export")[1])["routes"]) == 38
+    assert gateway("apply", "-", "--yes", routes=[r for i, r in enumerate(routes) if i not in (7, 30)]) == (0, "", "nothing to change\n")
+
+
+def test_not_permitted(gateway):
+    code, _, err = sl("routes", "export", server=gateway.daemon.url)
+    assert code == 4 and "401" in err
