@@ -293,7 +293,6 @@ static void batch_run(struct sl_store *store, struct sl_store_job *jobs)
     for (struct sl_store_job *job = jobs; job; job = job->next) {
         n_writes += job->is_write;
     }
-    store->last_batch = n_writes;
     struct sl_err err = { 0 };
     if (!db_ready(store)) {
         batch_fail(jobs, false, &store->broken);
@@ -385,11 +384,13 @@ static struct sl_store_job *batch_take(struct sl_store *store, bool *ret_is_over
         wait_until(store, until);
     }
     struct sl_store_job *jobs = store->first, **end = &store->first;
-    uint32_t n = 0;
+    uint32_t n = 0, n_writes = 0;
     while (*end && n < BATCH_MAX) {
+        n_writes += (*end)->is_write;
         end = &(*end)->next;
         n++;
     }
+    store->last_batch = n ? n_writes : store->last_batch;
     struct sl_store_job *rest = *end;
     *end = NULL;
     if (end == &store->first) {

@@ -18,7 +18,6 @@ struct sl_store {
     bool is_failing;      /* told to the operator once */
     bool was_tick_lost;   /* the last tick's transaction failed */
     uint64_t tick_usec;   /* when the next is due */
-    uint32_t last_batch;  /* writes of the last transaction */
 
     pthread_t thread;
     bool is_started;
@@ -26,6 +25,7 @@ struct sl_store {
     pthread_cond_t wake;
     struct sl_store_job *first, **tail;
     uint32_t n_queued;
+    uint32_t last_batch; /* writes of the last transaction */
     bool is_closing;
 };
 

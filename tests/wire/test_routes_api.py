@@ -7,6 +7,7 @@ import signal
 import subprocess
 
 import pytest
+import yaml
 
 import harness
 from harness import BIN, CHAT, Sluice, wait_for
@@ -399,3 +400,51 @@ def test_a_disk_that_is_full(sluice, data):
     daemon.stopped = True
     daemon = with_data(sluice, data)
     assert names(daemon)[3:] == made + ["after"]
+
+
+def rewrite(daemon, endpoints):
+    path = daemon.dir / "sluice.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["endpoints"] = endpoints
+    path.with_suffix(".new").write_text(yaml.safe_dump(config, sort_keys=False))
+    os.replace(path.with_suffix(".new"), path)
+    daemon.proc.send_signal(signal.SIGHUP)
+
+
+def model_of(daemon, name):
+    reply = daemon.call("GET", ROUTES + name)
+    return reply.json()["model"]["name"] if reply.status == 200 else None
+
+
+def test_a_reload_shadows_and_gives_back(sluice, data):
+    daemon = with_data(sluice, data)
+    create(daemon, mock("both", "of-api"))
+    create(daemon, mock("other"))
+    assert daemon.call("POST", "/api/2.0/gateway/limits/", {"route": "chat", "limits": [{"calls": 1, "key": "route", "renewal_period": "day"}]}).status == 200
+    assert ask(daemon, "chat").status == 200
+    both = {**CONFIG["endpoints"][0], "name": "both"}
+    rewrite(daemon, CONFIG["endpoints"] + [both])
+    wait_for(lambda: model_of(daemon, "both") == "mock-chat", "the file's is served")
+    assert names(daemon) == ["chat", "completions", "embeddings", "both", "other"]
+    assert ask(daemon, "chat").status == 429  # what was set and counted stays
+    assert daemon.call("PUT", f"{OWN}/both", mock("both")).status == 409
+    rewrite(daemon, CONFIG["endpoints"])
+    wait_for(lambda: model_of(daemon, "both") == "of-api", "the dynamic one is back")
+    assert names(daemon) == ["chat", "completions", "embeddings", "both", "other"]
+
+
+def test_creates_race_a_reload_that_brings_the_same_name(sluice, data):
+    daemon = with_data(sluice, data)
+    for i in range(6):
+        name = f"race{i}"
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            tries = [pool.submit(daemon.call, "POST", ROUTES, mock(name, f"api{k}")) for k in range(4)]
+            rewrite(daemon, CONFIG["endpoints"] + [{**CONFIG["endpoints"][0], "name": name}])
+            got = sorted(t.result().status for t in tries)
+        assert got in ([200, 409, 409, 409], [409] * 4)
+        wait_for(lambda: model_of(daemon, name) == "mock-chat", "the file wins")
+        shadowed = [r["name"] for r in daemon.call("GET", OWN).json()["routes"] if r["shadowed"]]
+        assert shadowed == ([name] if got[0] == 200 else [])
+        rewrite(daemon, CONFIG["endpoints"])
+        wait_for(lambda: model_of(daemon, name) != "mock-chat", "the file's is gone")
+        assert (model_of(daemon, name) or "none")[:3] == ("api" if got[0] == 200 else "non")

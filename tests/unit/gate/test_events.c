@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The snapshot under changes: every list and look-up against a plain model, shadowing, reloads, and readers on other
+ * threads meanwhile. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "gate/config.h"
+#include "gate/events.h"
+
+#define NAMES 600
+
+struct world {
+    struct sl_publisher publisher;
+    struct sl_events events;
+    struct sl_arena arena;
+    struct sl_config *config;
+    uint64_t change, next_id;
+    uint64_t ids[NAMES]; /* of the dynamic route of each name; 0: none */
+    int models[NAMES];
+};
+
+static const char file_two[] = "endpoints:\n"
+                               "- {name: n1, endpoint_type: llm/v1/chat, model: {provider: mock, name: f1}}\n"
+                               "- {name: f, endpoint_type: llm/v1/chat, model: {provider: mock, name: f2}, limit: "
+                               "{calls: 5, renewal_period: hour}}\n";
+static const char file_none[] = "endpoints: []\nupstream: {timeouts: {idle: 7s}, retries: 3}\n";
+
+static void configure(struct world *w, const char *text)
+{
+    struct sl_problems problems;
+    sl_problems_init(&problems, &w->arena);
+    sl_config_free(w->config);
+    assert_int_equal(sl_config_load_text("t", sl_str_c(text), &w->arena, &problems, &w->config), 0);
+    assert_int_equal(sl_events_configure(&w->events, w->config->settings, w->config->routes, w->config->n_routes), 0);
+}
+
+static void world_init(struct world *w, const char *text)
+{
+    memset(w, 0, sizeof(*w));
+    sl_arena_init(&w->arena, NULL);
+    sl_publisher_init(&w->publisher);
+    sl_events_init(&w->events, &w->publisher);
+    configure(w, text);
+}
+
+static void world_done(struct world *w)
+{
+    sl_events_done(&w->events);
+    sl_publisher_done(&w->publisher);
+    sl_config_free(w->config);
+    sl_arena_done(&w->arena);
+}
+
+static struct sl_str name_of(int i, char out[16])
+{
+    snprintf(out, 16, "n%d", i);
+    return sl_str_c(out);
+}
+
+static void apply(struct world *w, struct sl_store_event *event)
+{
+    const struct sl_store_event *list[] = { event };
+    event->number = ++w->change;
+    sl_events_apply(&w->events, list, 1);
+}
+
+static void put(struct world *w, int i, int model)
+{
+    char name[16], spec[160];
+    struct sl_store_route route = { .name = name_of(i, name), .config = SL_STR("{}") };
+    snprintf(spec, sizeof(spec),
+             "{\"name\":\"%s\",\"route_type\":\"llm/v1/chat\",\"model\":{\"name\":\"m%d\",\"provider\":\"mock\"}}",
+             name, model);
+    route.spec = sl_str_c(spec);
+    bool is_new = !w->ids[i];
+    w->ids[i] = is_new ? ++w->next_id : w->ids[i];
+    w->models[i] = model;
+    route.id = w->ids[i];
+    route.version = w->change + 1;
+    struct sl_store_event event = { .kind = SL_STORE_ROUTE_PUT, .name = route.name, .route = &route, .is_new = is_new };
+    apply(w, &event);
+}
+
+static void drop(struct world *w, int i)
+{
+    char name[16];
+    struct sl_store_event event = { .kind = SL_STORE_ROUTE_DELETED, .name = name_of(i, name) };
+    w->ids[i] = 0;
+    apply(w, &event);
+}
+
+static void limit(struct world *w, const char *name, const char *json)
+{
+    struct sl_store_event event = { .kind = SL_STORE_LIMITS_PUT, .name = sl_str_c(name), .limits = sl_str_c(json) };
+    apply(w, &event);
+}
+
+static struct sl_snapshot *now(struct world *w)
+{
+    return w->publisher.current;
+}
+
+static const struct sl_route *find(struct world *w, const char *name)
+{
+    return sl_snapshot_find(now(w), sl_str_c(name));
+}
+
+/* Everything that can be asked, against the model. The file has n1 and f, or nothing. */
+static void check_all(struct world *w, bool has_file)
+{
+    struct sl_snapshot *s = now(w);
+    uint32_t n = has_file ? 2 : 0;
+    uint64_t last = 0;
+    for (int i = 0; i < NAMES; i++) {
+        char name[16], model[16];
+        const struct sl_route *route = sl_snapshot_find(s, name_of(i, name));
+        bool is_files = has_file && i == 1;
+        n += w->ids[i] != 0;
+        assert_int_equal(route != NULL, is_files || w->ids[i] != 0);
+        if (route && !is_files) {
+            snprintf(model, sizeof(model), "m%d", w->models[i]);
+            assert_int_equal(route->incarnation, w->ids[i]);
+            assert_true(sl_str_eq_c(route->targets[0].model, model));
+            assert_ptr_equal(sl_snapshot_at(s, sl_snapshot_index(s, route)), route);
+        }
+        const struct sl_route *dynamic = sl_snapshot_find_dynamic(s, sl_str_c(name));
+        assert_int_equal(dynamic ? dynamic->incarnation : 0, w->ids[i]);
+        assert_true(!dynamic || sl_snapshot_is_shadowed(s, dynamic) == is_files);
+    }
+    assert_int_equal(sl_snapshot_count(s), n);
+    struct sl_snapshot_iter it = sl_snapshot_walk(s, 0);
+    const struct sl_route *route;
+    uint32_t i = 0;
+    for (; (route = sl_snapshot_next(&it)) != NULL; i++) {
+        assert_int_equal(sl_snapshot_index(s, route), i);
+        assert_true(route->incarnation ? route->incarnation > last : i < 2);
+        last = route->incarnation;
+    }
+    assert_int_equal(i, n);
+    for (uint32_t from = 0; from <= n + 1; from += 37) {
+        struct sl_snapshot_iter some = sl_snapshot_walk(s, from);
+        assert_int_equal(sl_snapshot_next(&some) != NULL, from < n);
+    }
+}
+
+static void test_random_changes_against_a_model(void **state)
+{
+    (void)state;
+    struct world w;
+    struct sl_rng rng;
+    sl_rng_init(&rng);
+    world_init(&w, file_two);
+    for (int i = 0; i < 6000; i++) {
+        int k = (int)(sl_rng_next(&rng) % NAMES);
+        if (w.ids[k] && sl_rng_next(&rng) % 3 == 0) {
+            drop(&w, k);
+        } else {
+            put(&w, k, i);
+        }
+        if (i % 997 == 0) {
+            check_all(&w, true);
+        }
+    }
+    check_all(&w, true);
+    configure(&w, file_none);
+    check_all(&w, false);
+    configure(&w, file_two);
+    check_all(&w, true);
+    for (int k = 0; k < NAMES; k++) {
+        if (w.ids[k]) {
+            drop(&w, k);
+        }
+    }
+    check_all(&w, true);
+    world_done(&w);
+}
+
+static void test_the_file_wins_and_gives_back(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, file_none);
+    put(&w, 1, 7);
+    assert_true(sl_str_eq_c(find(&w, "n1")->targets[0].model, "m7"));
+    configure(&w, file_two);
+    assert_true(sl_str_eq_c(find(&w, "n1")->targets[0].model, "f1"));
+    put(&w, 1, 8); /* changed while it is shadowed */
+    assert_true(sl_str_eq_c(find(&w, "n1")->targets[0].model, "f1"));
+    configure(&w, file_none);
+    assert_true(sl_str_eq_c(find(&w, "n1")->targets[0].model, "m8"));
+    configure(&w, file_two);
+    drop(&w, 1);
+    assert_true(sl_str_eq_c(find(&w, "n1")->targets[0].model, "f1"));
+    configure(&w, file_none);
+    assert_null(find(&w, "n1"));
+    world_done(&w);
+}
+
+static void test_limits_follow_their_route(void **state)
+{
+    (void)state;
+    static const char one[] = "[{\"calls\":1,\"key\":\"route\",\"renewal_period\":\"day\"}]";
+    struct world w;
+    world_init(&w, file_two);
+    assert_int_equal(find(&w, "f")->rules[0].calls, 5);
+    limit(&w, "f", one);
+    assert_int_equal(find(&w, "f")->rules[0].calls, 1);
+    assert_int_equal(find(&w, "f")->limit.calls, 5); /* its own words stay */
+    configure(&w, file_two);
+    assert_int_equal(find(&w, "f")->rules[0].calls, 1);
+    limit(&w, "f", NULL);
+    assert_int_equal(find(&w, "f")->rules[0].calls, 5);
+
+    put(&w, 2, 1);
+    uint64_t idle = w.config->settings->upstream.timeouts.idle_usec;
+    assert_int_equal(find(&w, "n2")->n_rules, 0);
+    limit(&w, "n2", one);
+    put(&w, 2, 2); /* replaced: limits and incarnation stay */
+    assert_int_equal(find(&w, "n2")->rules[0].key, SL_LIMIT_ROUTE);
+    assert_int_equal(find(&w, "n2")->incarnation, w.ids[2]);
+    assert_int_equal(find(&w, "n2")->timeouts.idle_usec, idle);
+    configure(&w, file_none); /* other defaults reach dynamic routes too */
+    assert_int_equal(find(&w, "n2")->timeouts.idle_usec, 7000000);
+    assert_int_equal(find(&w, "n2")->retries, 3);
+    assert_int_equal(find(&w, "n2")->n_rules, 1);
+    drop(&w, 2);
+    put(&w, 2, 3);
+    assert_int_equal(find(&w, "n2")->n_rules, 0);
+    world_done(&w);
+}
+
+static void test_a_load_takes_the_place_of_what_was_known(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, file_two);
+    put(&w, 2, 1);
+    put(&w, 3, 1);
+    limit(&w, "f", "[{\"calls\":1,\"key\":\"route\",\"renewal_period\":\"day\"}]");
+    sl_events_load_begin(&w.events);
+    sl_events_load_end(&w.events, false);
+    assert_non_null(find(&w, "n2")); /* it failed: nothing changed */
+    assert_int_equal(find(&w, "f")->rules[0].calls, 1);
+    struct sl_store_route route = {
+        .id = 9,
+        .version = 9,
+        .name = SL_STR("n3"),
+        .spec = SL_STR("{\"name\":\"n3\",\"route_type\":\"llm/v1/chat\",\"model\":{\"provider\":\"mock\"}}"),
+        .config = SL_STR("{}"),
+    };
+    struct sl_store_event event = {
+        .kind = SL_STORE_ROUTE_PUT, .number = 9, .name = route.name, .route = &route, .is_new = true
+    };
+    sl_events_load_begin(&w.events);
+    sl_events_load(&w.events, &event);
+    sl_events_load_end(&w.events, true);
+    assert_null(find(&w, "n2"));
+    assert_int_equal(find(&w, "n3")->incarnation, 9);
+    assert_int_equal(find(&w, "f")->rules[0].calls, 5);
+    world_done(&w);
+}
+
+/* --- threads --- */
+
+static atomic_bool is_over;
+static atomic_int n_wrong;
+
+/* As a worker: the newest snapshot, a route out of it, held while others change. */
+static void *reader_main(void *arg)
+{
+    struct world *w = arg;
+    struct sl_snapshot *mine = NULL;
+    struct sl_route *held = NULL;
+    struct sl_rng rng;
+    sl_rng_init(&rng);
+    while (!atomic_load(&is_over)) {
+        char name[16];
+        sl_publisher_refresh(&w->publisher, &mine);
+        struct sl_route *route = sl_snapshot_find(mine, name_of((int)(sl_rng_next(&rng) % 40), name));
+        if (route) {
+            sl_route_unref(held);
+            held = sl_route_ref(route);
+        }
+        /* The names 40 … 49 are replaced all the time and never absent. */
+        route = sl_snapshot_find(mine, name_of(40 + (int)(sl_rng_next(&rng) % 10), name));
+        atomic_fetch_add(&n_wrong, !route || !sl_str_eq_c(route->name, name));
+    }
+    sl_route_unref(held);
+    sl_snapshot_unref(mine);
+    return NULL;
+}
+
+static void test_readers_never_see_half_a_change(void **state)
+{
+    (void)state;
+    struct world w;
+    struct sl_rng rng;
+    pthread_t readers[3];
+    sl_rng_init(&rng);
+    world_init(&w, file_two);
+    for (int k = 40; k < 50; k++) {
+        put(&w, k, 0);
+    }
+    atomic_store(&is_over, false);
+    for (size_t i = 0; i < SL_ARRAY_LEN(readers); i++) {
+        assert_int_equal(pthread_create(&readers[i], NULL, reader_main, &w), 0);
+    }
+    for (int i = 0; i < 2000; i++) {
+        int k = 2 + (int)(sl_rng_next(&rng) % 48);
+        if (k < 40 && w.ids[k] && i % 2) {
+            drop(&w, k);
+        } else {
+            put(&w, k, i);
+        }
+        if (i % 500 == 499) {
+            configure(&w, i % 1000 == 999 ? file_two : file_none);
+        }
+    }
+    atomic_store(&is_over, true);
+    for (size_t i = 0; i < SL_ARRAY_LEN(readers); i++) {
+        pthread_join(readers[i], NULL);
+    }
+    assert_int_equal(atomic_load(&n_wrong), 0);
+    check_all(&w, true);
+    world_done(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_random_changes_against_a_model),
+        cmocka_unit_test(test_the_file_wins_and_gives_back),
+        cmocka_unit_test(test_limits_follow_their_route),
+        cmocka_unit_test(test_a_load_takes_the_place_of_what_was_known),
+        cmocka_unit_test(test_readers_never_see_half_a_change),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
