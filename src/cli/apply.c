@@ -323,7 +323,7 @@ static int request_of(const struct apply *a, const struct plan *p, int phase, sl
     if (phase == 1) {
         return sluice_request_set_limits(a->client, p->name, p->limits, SLUICE_NUL_TERMINATED, request, err);
     }
-    char *path = declare_path(p->name);
+    char *path = declare_path(OWN_ROUTES, p->name);
     int r = path ? sluice_request_http(a->client, p->change == DELETE ? "DELETE" : "PUT", path, p->body,
                                        SLUICE_NUL_TERMINATED, request, err)
                  : SLUICE_ENOMEM;
@@ -402,9 +402,9 @@ int cli_routes_apply(const struct cli_args *args)
         r = cli_fail(CLI_LOCAL, "secrets are sent over https:// or to this machine only");
     }
     r = r ? r : cli_open(args, &a.client);
-    r = r ? r : declare_each(args, a.client, route_compare, &a);
+    r = r ? r : declare_each(args, a.client, OWN_ROUTES, "routes", route_compare, &a);
     if (r == 0 && args->is_prune) {
-        r = declare_each(args, a.client, route_prune, &a);
+        r = declare_each(args, a.client, OWN_ROUTES, "routes", route_prune, &a);
     }
     size_t n = r ? 0 : difference_show(&a);
     if (r == 0 && n && !args->is_dry_run) {

@@ -39,7 +39,8 @@ struct cli_args {
     bool is_stream;
     const char *name, *type, *provider, *model;
     int64_t interval_msec;
-    bool is_prune;
+    bool is_prune, is_all;
+    const char *principal, *role, *routes, *expires_at;
 };
 
 enum cli_type { CLI_TEXT, CLI_SWITCH, CLI_TIME, CLI_CHOICE };
@@ -107,6 +108,7 @@ struct cli_table {
 };
 
 void cli_table_add(struct cli_table *table, const char *cell); /* NULL: "-" on a terminal, empty without */
+void cli_table_free(struct cli_table *table);
 /* Prints and frees. 0, or an exit code. */
 int cli_table_end(const struct cli_args *args, struct cli_table *table);
 /* Server text, with control characters made harmless where a terminal would obey them. */
@@ -131,6 +133,10 @@ int cli_routes_apply(const struct cli_args *args);
 int cli_limits_get(const struct cli_args *args);
 int cli_limits_set(const struct cli_args *args);
 int cli_limits_clear(const struct cli_args *args);
+int cli_keys_list(const struct cli_args *args);
+int cli_keys_create(const struct cli_args *args);
+int cli_keys_revoke(const struct cli_args *args);
+int cli_audit(const struct cli_args *args);
 int cli_completion(const struct cli_args *args);
 int cli_chat(const struct cli_args *args);
 int cli_status(const struct cli_args *args);

@@ -47,6 +47,21 @@ static const struct cli_opt apply_opts[] = {
     { NULL, 0, CLI_TEXT, 0, NULL, NULL },
 };
 
+static const struct cli_opt key_opts[] = {
+    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole key in place of the options below" },
+    { "name", 0, CLI_TEXT, AT(name), "NAME", "what the key is called" },
+    { "principal", 0, CLI_TEXT, AT(principal), "NAME", "who asks with it (default: its name)" },
+    { "role", 0, CLI_CHOICE, AT(role), "query|admin", "what it may do (default: query)" },
+    { "routes", 0, CLI_TEXT, AT(routes), "ROUTE,…", "only these routes" },
+    { "expires-at", 0, CLI_TEXT, AT(expires_at), "TIME", "such as 2030-01-01T00:00:00Z" },
+    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+};
+
+static const struct cli_opt audit_opts[] = {
+    { "all", 0, CLI_SWITCH, AT(is_all), NULL, "everything, not only the newest hundred" },
+    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+};
+
 const struct cli_command cli_commands[] = {
     { "query", "ROUTE [PROMPT | -]", 1, 2, "ask a route", "sluice query chat 'why is the sky blue?' --stream",
       query_opts, cli_query },
@@ -67,6 +82,11 @@ const struct cli_command cli_commands[] = {
     { "limits set", "ROUTE [CALLS/PERIOD]", 1, 2, "replace a route's limits", "sluice limits set chat 100/minute",
       limits_opts, cli_limits_set },
     { "limits clear", "ROUTE", 1, 1, "remove a route's limits", "sluice limits clear chat", NULL, cli_limits_clear },
+    { "keys list", "", 0, 0, "list the API keys", "sluice keys list", NULL, cli_keys_list },
+    { "keys create", "", 0, 0, "make an API key and print it, this once",
+      "sluice keys create --name ci --routes chat > ci.key", key_opts, cli_keys_create },
+    { "keys revoke", "ID", 1, 1, "revoke an API key", "sluice keys revoke key-1", NULL, cli_keys_revoke },
+    { "audit", "", 0, 0, "list what was changed, newest first", "sluice audit --json", audit_opts, cli_audit },
     { "completion", "bash|zsh|fish", 1, 1, "print a completion script", "sluice completion bash > ~/.sluice-completion",
       NULL, cli_completion },
     { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-char *declare_path(const char *name)
+char *declare_path(const char *base, const char *name)
 {
-    char *path = malloc(sizeof(OWN_ROUTES) + 1 + 3 * strlen(name));
+    char *path = malloc(strlen(base) + 2 + 3 * strlen(name));
     if (path) {
-        char *p = path + sprintf(path, "%s/", OWN_ROUTES);
+        char *p = path + sprintf(path, "%s/", base);
         for (; *name; name++) {
             unsigned char c = (unsigned char)*name;
             p += sprintf(p, isalnum(c) || strchr("-._~", c) ? "%c" : "%%%02X", c);
@@ -58,24 +58,25 @@ static int fetch(const struct cli_args *args, sluice_client *client, const char 
 
 int declare_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **route)
 {
-    char *path = declare_path(name);
+    char *path = declare_path(OWN_ROUTES, name);
     int r = path ? fetch(args, client, path, NULL, route) : cli_fail(CLI_LOCAL, "out of memory");
     free(path);
     return r;
 }
 
-int declare_each(const struct cli_args *args, sluice_client *client, int (*fn)(void *arg, const sluice_result *route),
-                 void *arg)
+int declare_each(const struct cli_args *args, sluice_client *client, const char *base, const char *member,
+                 int (*fn)(void *arg, const sluice_result *route), void *arg)
 {
-    char path[8192] = OWN_ROUTES;
+    char path[8192];
+    snprintf(path, sizeof(path), "%s", base);
     for (;;) {
         sluice_result *page = NULL;
         int r = fetch(args, client, path, NULL, &page);
-        for (size_t i = 0; r == 0 && i < sluice_json_count(page, "routes"); i++) {
-            char at[32];
+        for (size_t i = 0; r == 0 && i < sluice_json_count(page, member); i++) {
+            char at[64];
             size_t len;
             sluice_result *route = NULL;
-            snprintf(at, sizeof(at), "routes[%zu]", i);
+            snprintf(at, sizeof(at), "%s[%zu]", member, i);
             const char *json = sluice_json_get(page, at, &len);
             r = sluice_json_parse(json, len, &route, NULL) < 0 ? cli_fail(CLI_LOCAL, "out of memory") : fn(arg, route);
             sluice_result_free(route);
@@ -83,7 +84,7 @@ int declare_each(const struct cli_args *args, sluice_client *client, int (*fn)(v
         const char *token = sluice_result_next_page_token(page);
         bool is_last = r || !token || strlen(token) > 2000;
         if (!is_last) {
-            char *p = path + sprintf(path, "%s?page_token=", OWN_ROUTES);
+            char *p = path + sprintf(path, "%s?page_token=", base);
             for (; *token; token++) {
                 p += sprintf(p, isalnum((unsigned char)*token) ? "%c" : "%%%02X", (unsigned char)*token);
             }
@@ -185,7 +186,7 @@ int cli_routes_export(const struct cli_args *args)
     int r = cli_open(args, &e.client);
     if (r == 0) {
         fputs("{\"routes\":[", stdout);
-        r = declare_each(args, e.client, route_export, &e);
+        r = declare_each(args, e.client, OWN_ROUTES, "routes", route_export, &e);
         puts(e.n ? "\n]}" : "]}");
         if (r == 0 && !args->is_quiet) {
             fprintf(stderr, "%d route%s; a secret is written as the variable that apply reads it from\n", e.n,

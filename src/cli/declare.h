@@ -7,13 +7,14 @@
 
 #define OWN_ROUTES "/api/sluice/v1/routes"
 
-/* Calls `fn` with each route of the list (a result of its JSON, borrowed); stops when that is not 0 and returns it. */
-int declare_each(const struct cli_args *args, sluice_client *client, int (*fn)(void *arg, const sluice_result *route),
-                 void *arg);
+/* Calls `fn` with each item of the list `member` of all pages at `path` (a result of its JSON, borrowed); stops when
+ * that is not 0 and returns it. */
+int declare_each(const struct cli_args *args, sluice_client *client, const char *path, const char *member,
+                 int (*fn)(void *arg, const sluice_result *route), void *arg);
 /* One route whole. 0, or an exit code after a message. */
 int declare_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **route);
-/* "/api/sluice/v1/routes/NAME", encoded; the caller frees it. NULL: out of memory. */
-char *declare_path(const char *name);
+/* "PATH/NAME" with the name encoded; the caller frees it. NULL: out of memory. */
+char *declare_path(const char *path, const char *name);
 /* ROUTE_MEMBER in capitals: the variable that stands for a secret. */
 void declare_variable(const char *route, const char *member, char *out, size_t size);
 /* JSON without the space between its values, as the gateway writes it. */

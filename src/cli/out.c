@@ -117,17 +117,23 @@ static void aligned_print(const struct cli_args *args, const struct cli_table *t
     }
 }
 
-int cli_table_end(const struct cli_args *args, struct cli_table *t)
+void cli_table_free(struct cli_table *t)
 {
-    if (!t->is_broken && isatty(STDOUT_FILENO)) {
-        aligned_print(args, t);
-    }
     for (int i = 0; i < t->n_rows; i++) {
-        if (!t->is_broken && !isatty(STDOUT_FILENO)) {
-            printf("%s%c", t->cells[i] ? t->cells[i] : "", (i + 1) % t->n_columns ? '\t' : '\n');
-        }
         free(t->cells[i]);
     }
     free(t->cells);
+}
+
+int cli_table_end(const struct cli_args *args, struct cli_table *t)
+{
+    bool is_tty = isatty(STDOUT_FILENO);
+    if (!t->is_broken && is_tty) {
+        aligned_print(args, t);
+    }
+    for (int i = 0; i < t->n_rows && !t->is_broken && !is_tty; i++) {
+        printf("%s%c", t->cells[i] ? t->cells[i] : "", (i + 1) % t->n_columns ? '\t' : '\n');
+    }
+    cli_table_free(t);
     return t->is_broken ? cli_fail(CLI_LOCAL, "out of memory") : CLI_DONE;
 }

@@ -19,6 +19,8 @@ static const char usage_text[] =
     "       sluice status\n"
     "       sluice routes list | get | create | delete | export | apply\n"
     "       sluice limits get | set | clear\n"
+    "       sluice keys list | create | revoke\n"
+    "       sluice audit\n"
     "       sluice completion bash | zsh | fish\n"
     "       sluice help COMMAND\n"
     "\n"

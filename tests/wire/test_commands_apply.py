@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sluice routes export and apply: routes as a file."""
+"""sluice routes export and apply: routes as a file; sluice keys and audit."""
 import json
 
 import pytest
@@ -93,3 +93,37 @@ def test_each_failure_is_told(gateway):
 def test_not_permitted(gateway):
     code, _, err = sl("routes", "export", server=gateway.daemon.url)
     assert code == 4 and "401" in err
+
+
+def admin(gateway, *args, key=ADMIN):
+    return sl(*args, server=gateway.daemon.url, SLUICE_KEY=key)
+
+
+def test_keys(gateway):
+    code, key, err = admin(gateway, "keys", "create", "--name", "ci", "--principal", "team", "--routes", "chat", "--expires-at", "2099-01-01T00:00:00Z")
+    key = key.strip()
+    assert code == 0 and key.startswith("sk-sluice-") and err == "made key-1; the key is not shown again\n"
+    assert admin(gateway, "query", "chat", "hello", key=key) == (0, "You said: hello\n", "")
+    assert admin(gateway, "keys", "list", key=key)[0] == 4
+    code, out, _ = admin(gateway, "keys", "list")
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert code == 0 and rows[1][:6] == ["key-1", "ci", "team", "query", "chat", "2099-01-01T00:00:00Z"] and rows[1][7] == "api" and key not in out
+    listed = json.loads(admin(gateway, "keys", "list", "--json")[1])
+    assert [k["id"] for k in listed["keys"]] == ["file:admin", "key-1"]
+    assert json.loads(admin(gateway, "keys", "create", "--json", "-d", '{"name": "x", "principal": "x", "role": "admin"}')[1])["role"] == "admin"
+    assert admin(gateway, "keys", "create", "--name", "y", "--role", "king")[0] == 2
+    assert admin(gateway, "keys", "revoke", "key-1")[0] == 2, "nobody is there to be asked"
+    assert admin(gateway, "keys", "revoke", "key-1", "--yes") == (0, "", "revoked key-1\n")
+    assert admin(gateway, "query", "chat", "hello", key=key)[0] == 4
+    code, _, err = admin(gateway, "keys", "revoke", "key-9", "--yes")
+    assert code == 5 and "key-9" in err
+
+
+def test_audit(gateway):
+    assert gateway("apply", "-", "--yes", routes=[PLAIN | {"name": f"r{i}"} for i in range(103)])[0] == 0
+    assert gateway("delete", "r5", "--yes")[0] == 0
+    code, out, _ = admin(gateway, "audit")
+    rows = [line.split("\t") for line in out.splitlines()]
+    assert code == 0 and len(rows) == 100 and rows[0][1:4] == ["admin", "route.delete", "r5"]
+    assert len(admin(gateway, "audit", "--all")[1].splitlines()) == 104
+    assert json.loads(admin(gateway, "audit", "--json")[1])["audit"][0]["target"] == "r5"
