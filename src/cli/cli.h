@@ -25,7 +25,8 @@ enum {
     CLI_INTERRUPTED = 130
 };
 
-#define CLI_WORDS_MAX 4
+#define CLI_WORDS_MAX         4
+#define CLI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /* What the command line said; text is argv's. */
 struct cli_args {
@@ -88,11 +89,11 @@ void cli_interruptible(sluice_client *client);
  * it was not found; may be NULL. */
 int cli_report(const struct cli_args *args, sluice_client *client, const char *route, sluice_error *err);
 /* "sluice: …" on standard error; returns `code`. */
-int cli_fail(int code, const char *fmt, ...);
+int cli_fail(int code, const char *fmt, ...) CLI_PRINTF(2, 3);
 /* A usage error: CLI_USAGE. */
-int cli_usage(const char *command, const char *fmt, ...);
+int cli_usage(const char *command, const char *fmt, ...) CLI_PRINTF(2, 3);
 /* "yes" on a terminal, or --yes. 0, or an exit code. */
-int cli_confirm(const struct cli_args *args, const char *fmt, ...);
+int cli_confirm(const struct cli_args *args, const char *fmt, ...) CLI_PRINTF(2, 3);
 /* The text itself, or what stands in the file of "@FILE", or on standard input for "-" and "@-". The caller frees it.
  */
 int cli_read(const char *arg, char **text);

@@ -13,7 +13,7 @@
 #define DEFAULT_SERVER "http://127.0.0.1:5000"
 #define FILE_MAX       (64u << 20)
 
-static void message(const char *fmt, va_list args)
+static CLI_PRINTF(1, 0) void message(const char *fmt, va_list args)
 {
     fputs("sluice: ", stderr);
     vfprintf(stderr, fmt, args);

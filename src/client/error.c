@@ -94,8 +94,8 @@ static int part_copy(struct sluice_error *e, struct sl_str s, char **ret)
     return *ret ? 0 : SL_E_NOMEM;
 }
 
-static struct sluice_error *error_new(const struct sl_alloc *alloc, const struct slc_failure *f, const char *fmt,
-                                      va_list args)
+static SL_PRINTF(3, 0) struct sluice_error *error_new(const struct sl_alloc *alloc, const struct slc_failure *f,
+                                                      const char *fmt, va_list args)
 {
     struct sluice_error *e = slc_zalloc(alloc, sizeof(*e));
     if (!e) {
@@ -129,8 +129,8 @@ static struct sluice_error *error_new(const struct sl_alloc *alloc, const struct
     return e;
 }
 
-static int fail_v(const struct sl_alloc *alloc, sluice_error **err, const struct slc_failure *f, const char *fmt,
-                  va_list args)
+static SL_PRINTF(4, 0) int fail_v(const struct sl_alloc *alloc, sluice_error **err, const struct slc_failure *f,
+                                  const char *fmt, va_list args)
 {
     if (f->code == SLUICE_ENOMEM || !err) {
         if (err) {
