@@ -75,7 +75,7 @@ int cli_help(const char *name)
         printf("\nexample: %s\n", c->example);
         return CLI_DONE;
     }
-    return n ? CLI_DONE : cli_usage(NULL, "there is no help about '%s'", name);
+    return n ? CLI_DONE : cli_usage(NULL, "there is no help about '%s'", name ? name : "");
 }
 
 /* --- options --- */
