@@ -36,13 +36,26 @@ static struct sl_json_edit *edit_insert(struct sl_json_edits *edits, uint32_t at
     return &edits->v[at];
 }
 
+/* The first edit that begins behind `off`: edits are in order and do not overlap. Looked for by halves, because a
+ * client's body decides how many there are. */
+static uint32_t first_behind(const struct sl_json_edits *edits, size_t off)
+{
+    uint32_t from = 0, to = edits->n;
+    while (from < to) {
+        uint32_t mid = from + (to - from) / 2;
+        if (edits->v[mid].off <= off) {
+            from = mid + 1;
+        } else {
+            to = mid;
+        }
+    }
+    return from;
+}
+
 /* Adds in order; one of the same place and length is replaced, what lies inside a new one goes away. */
 static void edit_put(struct sl_json_edits *edits, struct sl_json_edit edit)
 {
-    uint32_t at = 0;
-    while (at < edits->n && edits->v[at].off < edit.off) {
-        at++;
-    }
+    uint32_t at = edit.off ? first_behind(edits, edit.off - 1) : 0;
     /* Inserts at one place stay in the order they were made, before a replacement there. */
     while (at < edits->n && edits->v[at].off == edit.off && edits->v[at].len == 0) {
         at++;
@@ -72,13 +85,11 @@ void sl_json_edit_replace(struct sl_json_edits *edits, struct sl_json_val v, str
 /* Is this member's value gone (its bytes lie inside a removal)? */
 static bool is_removed(const struct sl_json_edits *edits, size_t key_off)
 {
-    for (uint32_t i = 0; i < edits->n; i++) {
-        const struct sl_json_edit *e = &edits->v[i];
-        if (e->len && e->off <= key_off && key_off < e->off + e->len) {
-            return true;
-        }
+    uint32_t i = first_behind(edits, key_off);
+    while (i > 0 && edits->v[i - 1].len == 0) {
+        i--; /* an insert covers nothing */
     }
-    return false;
+    return i > 0 && key_off < edits->v[i - 1].off + edits->v[i - 1].len;
 }
 
 /* Are there members of `object` in the text that still stand? */
@@ -168,6 +179,34 @@ void sl_json_edit_set(struct sl_json_edits *edits, struct sl_json_val object, co
     insert_fix_commas(edits, object);
 }
 
+/* Puts `runs` (removals, in order) between the edits; what lies inside one goes away. */
+static void removals_merge(struct sl_json_edits *edits, const struct sl_json_edit *runs, uint32_t n_runs)
+{
+    struct sl_json_edit *v = SL_ARENA_ARRAY(edits->arena, struct sl_json_edit, (size_t)edits->n + n_runs);
+    if (!v) {
+        edits->status = SL_E_NOMEM;
+        return;
+    }
+    uint32_t n = 0, k = 0;
+    for (uint32_t i = 0; i < n_runs; i++) {
+        size_t end = runs[i].off + runs[i].len;
+        while (k < edits->n &&
+               (edits->v[k].off < runs[i].off || (edits->v[k].off == runs[i].off && edits->v[k].len == 0))) {
+            v[n++] = edits->v[k++];
+        }
+        while (k < edits->n && edits->v[k].off < end && edits->v[k].off + edits->v[k].len <= end) {
+            k++;
+        }
+        v[n++] = runs[i];
+    }
+    while (k < edits->n) {
+        v[n++] = edits->v[k++];
+    }
+    edits->cap = edits->n + n_runs;
+    edits->v = v;
+    edits->n = n;
+}
+
 /* Removes runs of neighbouring members with the right comma: recomputed whole for the object, since which comma goes
  * depends on the neighbours. */
 static void removals_rebuild(struct sl_json_edits *edits, struct sl_json_val object, const bool *gone, uint32_t n)
@@ -176,7 +215,12 @@ static void removals_rebuild(struct sl_json_edits *edits, struct sl_json_val obj
     bool has_kept = false;
     size_t run_from = 0;
     bool in_run = false;
-    uint32_t i = 0;
+    uint32_t i = 0, n_runs = 0;
+    struct sl_json_edit *runs = SL_ARENA_ARRAY(edits->arena, struct sl_json_edit, n / 2 + 1);
+    if (!runs) {
+        edits->status = SL_E_NOMEM;
+        return;
+    }
     for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it); i++) {
         size_t key_off = raw_offset(it.key);
         size_t end = raw_offset(it.val) + sl_json_raw(it.val).n;
@@ -186,29 +230,27 @@ static void removals_rebuild(struct sl_json_edits *edits, struct sl_json_val obj
                 in_run = true;
             }
             if (i + 1 == n) {
-                edit_put(edits, (struct sl_json_edit){ run_from, end - run_from, SL_STR("") });
+                runs[n_runs++] = (struct sl_json_edit){ run_from, end - run_from, SL_STR("") };
             }
             continue;
         }
         if (in_run) {
-            /* Behind a member that stays: from its end up to the end of the last removed one. At the front: up to this
-             * member's name. */
-            size_t to = has_kept ? prev_end : key_off;
+            /* At the front: up to this member's name. Behind a member that stays: from its end up to the comma before
+             * this one. */
+            size_t to = key_off;
             if (has_kept) {
-                to = run_from;
-                struct sl_str text = object.doc->text;
-                ptrdiff_t comma = (ptrdiff_t)key_off - 1;
-                while (text.p[comma] != ',') {
-                    comma--;
+                to--;
+                while (object.doc->text.p[to] != ',') {
+                    to--;
                 }
-                to = (size_t)comma;
             }
-            edit_put(edits, (struct sl_json_edit){ run_from, to - run_from, SL_STR("") });
+            runs[n_runs++] = (struct sl_json_edit){ run_from, to - run_from, SL_STR("") };
             in_run = false;
         }
         has_kept = true;
         prev_end = end;
     }
+    removals_merge(edits, runs, n_runs);
 }
 
 void sl_json_edit_remove(struct sl_json_edits *edits, struct sl_json_val object, const char *key)
@@ -216,37 +258,36 @@ void sl_json_edit_remove(struct sl_json_edits *edits, struct sl_json_val object,
     if (!sl_json_is(object, SL_JSON_OBJECT) || edits->status) {
         return;
     }
-    uint32_t n = sl_json_count(object);
-    bool *gone = SL_ARENA_ARRAY(edits->arena, bool, n ? n : 1);
+    uint32_t n = 0;
+    bool any = false;
+    for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it); n++) {
+        any |= sl_json_str_eq(it.key, sl_str_c(key));
+    }
+    if (!any) {
+        return;
+    }
+    bool *gone = SL_ARENA_ARRAY(edits->arena, bool, n);
     if (!gone) {
         edits->status = SL_E_NOMEM;
         return;
     }
     uint32_t i = 0;
-    bool any = false;
     for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it); i++) {
-        bool is_it = sl_json_str_eq(it.key, sl_str_c(key));
-        any |= is_it;
-        gone[i] = is_it || is_removed(edits, raw_offset(it.key));
+        gone[i] = sl_json_str_eq(it.key, sl_str_c(key)) || is_removed(edits, raw_offset(it.key));
     }
-    if (!any) {
-        return;
-    }
-    /* Earlier removals of this object are rebuilt together with the new one. */
+    /* Earlier removals of this object are rebuilt together with the new one: those that cover one of its names. Both
+     * lists are in order. */
     size_t from = raw_offset(object), to = from + sl_json_raw(object).n;
     uint32_t kept = 0;
+    struct sl_json_iter it = sl_json_each(object);
+    bool has_member = sl_json_next(&it);
     for (uint32_t k = 0; k < edits->n; k++) {
         struct sl_json_edit *e = &edits->v[k];
-        bool is_removal = e->len && e->text.n == 0 && e->off > from && e->off + e->len < to;
-        bool is_direct = false;
-        if (is_removal) {
-            uint32_t m = 0;
-            for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it); m++) {
-                size_t key_off = raw_offset(it.key);
-                is_direct |= gone[m] && e->off <= key_off && key_off < e->off + e->len;
-            }
+        while (has_member && raw_offset(it.key) < e->off) {
+            has_member = sl_json_next(&it);
         }
-        if (!is_direct) {
+        bool is_removal = e->len && e->text.n == 0 && e->off > from && e->off + e->len < to;
+        if (!is_removal || !has_member || raw_offset(it.key) >= e->off + e->len) {
             edits->v[kept++] = *e;
         }
     }

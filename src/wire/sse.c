@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/sse.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 /* --- the splitter --- */
 
 enum split_state {
@@ -13,6 +17,27 @@ enum split_state {
 void sl_sse_split_init(struct sl_sse_split *split)
 {
     split->state = SP_EMPTY;
+}
+
+/* The first CR or LF, or `end`. Looks no further than that: where lines end with CR, a search for each of the two would
+ * go over all that follows once a line. */
+static const char *line_stop(const char *p, const char *end)
+{
+#if defined(__SSE2__)
+    const __m128i lf = _mm_set1_epi8('\n'), cr = _mm_set1_epi8('\r');
+    while (end - p >= 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(v, lf), _mm_cmpeq_epi8(v, cr)));
+        if (mask) {
+            return p + __builtin_ctz(mask);
+        }
+        p += 16;
+    }
+#endif
+    while (p < end && *p != '\n' && *p != '\r') {
+        p++;
+    }
+    return p;
 }
 
 size_t sl_sse_split_push(struct sl_sse_split *split, struct sl_str bytes)
@@ -34,13 +59,12 @@ size_t sl_sse_split_push(struct sl_sse_split *split, struct sl_str bytes)
             }
         }
         if (split->state == SP_LINE) {
-            const char *lf = memchr(p, '\n', (size_t)(end - p));
-            const char *cr = memchr(p, '\r', (size_t)((lf ? lf : end) - p));
-            if (!lf && !cr) {
+            const char *eol = line_stop(p, end);
+            if (eol == end) {
                 return 0;
             }
-            split->state = cr ? SP_LINE_CR : SP_EMPTY;
-            p = (cr ? cr : lf) + 1;
+            split->state = *eol == '\r' ? SP_LINE_CR : SP_EMPTY;
+            p = eol + 1;
             continue;
         }
         p++;
@@ -161,13 +185,6 @@ static int bom_skip(struct sl_sse_decoder *dec, struct sl_str *io_bytes)
     return 0;
 }
 
-static const char *line_end(struct sl_str bytes)
-{
-    const char *lf = memchr(bytes.p, '\n', bytes.n);
-    const char *cr = memchr(bytes.p, '\r', lf ? (size_t)(lf - bytes.p) : bytes.n);
-    return cr ? cr : lf;
-}
-
 int sl_sse_push(struct sl_sse_decoder *dec, struct sl_str bytes)
 {
     int r = bom_skip(dec, &bytes);
@@ -179,12 +196,13 @@ int sl_sse_push(struct sl_sse_decoder *dec, struct sl_str bytes)
                 continue;
             }
         }
-        const char *eol = line_end(bytes);
-        struct sl_str line = sl_str_make(bytes.p, eol ? (size_t)(eol - bytes.p) : bytes.n);
-        if (!eol || dec->line.len) {
+        const char *eol = line_stop(bytes.p, bytes.p + bytes.n);
+        struct sl_str line = sl_str_make(bytes.p, (size_t)(eol - bytes.p));
+        bool is_whole = line.n < bytes.n;
+        if (!is_whole || dec->line.len) {
             sl_buf_add_str(&dec->line, line);
             r = sl_buf_status(&dec->line);
-            if (!eol || r < 0) {
+            if (!is_whole || r < 0) {
                 break;
             }
         }

@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include <time.h>
+
 #include "json/edit.h"
 
 static const char *const keys[] = { "a", "b", "c", "d" };
@@ -125,11 +127,63 @@ static void other_bytes_stay(void **state)
     sl_arena_done(&arena);
 }
 
+/* A client decides how many edits and members there are (nulls that go upstream as nothing): neither their product nor
+ * a square of one may cost. */
+static void many_edits_on_many_members(void **state)
+{
+    (void)state;
+    enum { N = 100000 };
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    struct sl_buf text = SL_BUF_INIT(64 << 20), out = SL_BUF_INIT(64 << 20), want = SL_BUF_INIT(64 << 20);
+    sl_buf_add_char(&text, '{');
+    sl_buf_add_lit(&want, "{\"new\":3,");
+    for (unsigned i = 0; i < N; i++) {
+        sl_buf_add_lit(&text, "\"x\":null,\"o\":1,");
+        sl_buf_add_lit(&want, "\"o\":1,");
+    }
+    sl_buf_add_lit(&text, "\"model\":0,\"l\":[");
+    sl_buf_add_lit(&want, "\"l\":[");
+    for (unsigned i = 0; i < N; i++) {
+        sl_buf_add_c(&text, i ? ",1" : "1");
+        sl_buf_add_c(&want, i ? ",22" : "22");
+    }
+    sl_buf_add_lit(&text, "]}");
+    sl_buf_add_lit(&want, "]}");
+    assert_int_equal(sl_json_parse(&doc, sl_buf_str(&text)), 0);
+    struct sl_json_val root = sl_json_root(&doc);
+    clock_t start = clock();
+    struct sl_json_edits edits;
+    sl_json_edits_init(&edits, &arena);
+    sl_json_edit_remove(&edits, root, "x");
+    struct sl_json_val list = sl_json_get(root, "l");
+    for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
+        sl_json_edit_replace(&edits, it.val, SL_STR("22"));
+    }
+    sl_json_edit_set(&edits, root, "new", SL_STR("3"));
+    sl_json_edit_remove(&edits, root, "none");
+    sl_json_edit_remove(&edits, root, "model");
+    sl_json_edits_write(&edits, sl_buf_str(&text), &out);
+    double sec = (double)(clock() - start) / CLOCKS_PER_SEC;
+    assert_true(sl_str_eq(sl_buf_str(&out), sl_buf_str(&want)));
+    if (sec > 4) {
+        fail_msg("%d edits on %d members took %.1f s", 3 * N, 2 * N, sec);
+    }
+    sl_buf_done(&want);
+    sl_buf_done(&out);
+    sl_buf_done(&text);
+    sl_json_done(&doc);
+    sl_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_combinations_on_small_objects),
         cmocka_unit_test(other_bytes_stay),
+        cmocka_unit_test(many_edits_on_many_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,9 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
+#include <time.h>
+
 #include "wire/sse.h"
 
 /* Streams and their events, written "name|data;"; LF in data is shown as '/'. */
@@ -151,13 +154,52 @@ static void the_encoder_is_read_back(void **state)
     sl_buf_done(&out);
 }
 
+static int on_event_count(void *arg, const struct sl_sse_event *event)
+{
+    (void)event;
+    ++*(size_t *)arg;
+    return 0;
+}
+
+/* Lines that end with CR, and no LF anywhere: each byte costs the same as with LF. */
+static void carriage_returns_cost_no_more(void **state)
+{
+    (void)state;
+    enum { N = 4 << 20 };
+    static const char *const units[] = { "data:\r\r", "d\r\r", "data:\n\n" };
+    char *text = malloc(N);
+    assert_non_null(text);
+    for (size_t u = 0; u < SL_ARRAY_LEN(units); u++) {
+        size_t len = strlen(units[u]), n = N / len * len, n_split = 0, n_events = 0;
+        for (size_t i = 0; i < n; i++) {
+            text[i] = units[u][i % len];
+        }
+        clock_t start = clock();
+        struct sl_sse_split split;
+        sl_sse_split_init(&split);
+        for (size_t at = 0, used; (used = sl_sse_split_push(&split, sl_str_make(text + at, n - at))) > 0; at += used) {
+            n_split++;
+        }
+        struct sl_sse_decoder dec;
+        sl_sse_decoder_init(&dec, 1024, on_event_count, &n_events);
+        assert_int_equal(sl_sse_push(&dec, sl_str_make(text, n)), 0);
+        sl_sse_decoder_done(&dec);
+        double sec = (double)(clock() - start) / CLOCKS_PER_SEC;
+        assert_int_equal(n_split, n / len);
+        assert_int_equal(n_events, len > 4 ? n / len : 0);
+        if (sec > 3) {
+            fail_msg("\"%s\" %zu times took %.1f s", units[u], n / len, sec);
+        }
+    }
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decoded_however_they_are_split),
-        cmocka_unit_test(a_large_event_is_a_limit),
-        cmocka_unit_test(events_end_where_they_end),
-        cmocka_unit_test(the_encoder_is_read_back),
+        cmocka_unit_test(decoded_however_they_are_split), cmocka_unit_test(a_large_event_is_a_limit),
+        cmocka_unit_test(events_end_where_they_end),      cmocka_unit_test(the_encoder_is_read_back),
+        cmocka_unit_test(carriage_returns_cost_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
