@@ -275,7 +275,55 @@ static void keep_write(struct sl_jw *w, const struct sl_provider *provider, cons
     sl_jw_end(w);
 }
 
-int sl_definition_keep(const struct sl_definition *def, const struct sl_store_route *old, struct sl_buf *out)
+/* A member of `old` that `config` leaves out and that would be kept. */
+static bool keeps_any(const struct sl_provider *provider, const struct sl_val *config, const struct sl_val *old,
+                      bool is_inside)
+{
+    for (uint32_t i = 0; i < old->n; i++) {
+        const struct sl_val_item *item = &old->items[i];
+        char key[128];
+        snprintf(key, sizeof(key), "%.*s", SL_STR_ARG(item->key));
+        const struct sl_val *now = sl_val_find(config, key);
+        bool are_maps = !is_inside && item->val->kind == SL_VAL_MAP && now && now->kind == SL_VAL_MAP;
+        if (are_maps ? keeps_any(provider, now, item->val, true)
+                     : is_nothing(now) && is_secret(provider, item->key, is_inside)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The URL that has become another one; NULL: none. */
+static const char *moved_url(const struct sl_provider *provider, const struct sl_val *config, const struct sl_val *old)
+{
+    for (const struct sl_opt *row = provider->opts; row->key; row++) {
+        const struct sl_val *now = sl_val_find(config, row->key), *before = sl_val_find(old, row->key);
+        struct sl_str to = is_nothing(now) ? SL_STR("") : now->text,
+                      from = is_nothing(before) ? SL_STR("") : before->text;
+        if (row->type == SL_OPT_URL && !sl_str_eq(to, from)) {
+            return row->key;
+        }
+    }
+    return NULL;
+}
+
+/* Who may change a route shall not thereby learn its credential: it is not sent to another place than the one it was
+ * given for. */
+static int keep_check(const struct sl_provider *provider, const struct sl_val *config, const struct sl_val *old,
+                      struct sl_err *err)
+{
+    const char *url = moved_url(provider, config, old);
+    if (url && keeps_any(provider, config, old, false)) {
+        return sl_fail(err, SL_E_INVAL,
+                       "model.config.%s: is another one than the stored, and the stored credential is not sent there: "
+                       "give the credential again",
+                       url);
+    }
+    return 0;
+}
+
+int sl_definition_keep(const struct sl_definition *def, const struct sl_store_route *old, struct sl_buf *out,
+                       struct sl_err *err)
 {
     struct sl_json docs[4];
     for (size_t i = 0; i < SL_ARRAY_LEN(docs); i++) {
@@ -292,7 +340,9 @@ int sl_definition_keep(const struct sl_definition *def, const struct sl_store_ro
     r = r < 0 ? r : sl_body_val(sl_json_root(&docs[3]), &arena, &before);
     SL_IGNORE(sl_buf_reserve(out, def->config.n + old->config.n + 64) < 0); /* in one piece, so that nothing is left
                                                                                behind when it grows */
-    if (r == 0 && is_same && now->kind == SL_VAL_MAP && before->kind == SL_VAL_MAP) {
+    is_same = is_same && r == 0 && now->kind == SL_VAL_MAP && before->kind == SL_VAL_MAP;
+    r = is_same ? keep_check(provider, now, before, err) : r;
+    if (r == 0 && is_same) {
         struct sl_jw w;
         sl_jw_init(&w, out);
         keep_write(&w, provider, now, before, false);

@@ -31,9 +31,10 @@ SL_MUST int sl_definition_read(struct sl_json_val body, struct sl_str name, stru
 SL_MUST int sl_definition_bind(const struct sl_definition *def, const struct sl_settings *settings,
                                struct sl_route **ret_route, struct sl_err *err);
 
-/* `config` with the credentials that it leaves out taken from `old`, when both are for the same provider. On the
- * arena of the caller's choice; holds secrets. */
-SL_MUST int sl_definition_keep(const struct sl_definition *def, const struct sl_store_route *old, struct sl_buf *out);
+/* `config` with the credentials that it leaves out taken from `old`, when both are for the same provider. Holds
+ * secrets. SL_E_INVAL with a text: a URL changed, and a credential goes only where it was given for. */
+SL_MUST int sl_definition_keep(const struct sl_definition *def, const struct sl_store_route *old, struct sl_buf *out,
+                               struct sl_err *err);
 
 /* Members of a GET: "name", the type, "model" with what may be shown of its configuration, "limit", "sluice", and
  * "secrets": the fingerprint of each. Into an open object. */

@@ -32,16 +32,21 @@ static bool has_named_fields(const struct sl_headers *from)
     return false;
 }
 
+/* Honest ones name two or three fields. Each field is looked for among them, so a list without end would cost its
+ * length times the number of fields: one that names more names all. */
+#define NAMED_MAX 32
+
 /* Does a Connection field name it (RFC 9110 7.6.1)? */
 static bool is_named_by_connection(const struct sl_headers *from, struct sl_str name)
 {
+    unsigned n = 0;
     for (uint32_t i = 0; i < from->n; i++) {
         if (!sl_str_case_eq(from->v[i].name, SL_STR("connection"))) {
             continue;
         }
         struct sl_str rest = from->v[i].value, token;
         while (sl_str_next(&rest, ',', &token)) {
-            if (sl_str_case_eq(sl_str_trim(token), name)) {
+            if (n++ == NAMED_MAX || sl_str_case_eq(sl_str_trim(token), name)) {
                 return true;
             }
         }

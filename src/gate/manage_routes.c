@@ -261,14 +261,14 @@ static int on_prepare(struct sl_store_route_job *job, const struct sl_store_rout
     int r = 0;
     if (old) {
         struct sl_buf config = SL_BUF_INIT(CONFIG_MAX);
-        r = sl_definition_keep(&def, old, &config);
+        r = sl_definition_keep(&def, old, &config, err);
         r = r < 0 ? r : sl_store_route_job_set(job, SL_STR_NONE, sl_buf_str(&config));
         sl_wipe(config.p, config.cap);
         sl_buf_done(&config);
         def.config = job->route.config;
     }
     if (r < 0) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return r == SL_E_INVAL ? r : sl_fail(err, SL_E_NOMEM, "out of memory");
     }
     sl_route_unref(pending->route);
     pending->route = NULL;

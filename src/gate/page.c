@@ -47,7 +47,7 @@ static struct sl_str token_decode(struct sl_str token, struct sl_arena *arena)
     for (size_t i = token.n; i > 0 && token.p[i - 1] == '='; i--) {
         n--; /* the decoder counts padding as zero bytes */
     }
-    return sl_str_make((char *)text, (size_t)n);
+    return n < 0 ? SL_STR_NONE : sl_str_make((char *)text, (size_t)n); /* nothing but padding */
 }
 
 static const struct sl_route *named(const struct sl_snapshot *snapshot, struct sl_json_val name, struct sl_arena *arena)

@@ -199,7 +199,7 @@ static bool is_our_port(const struct sl_settings *settings, struct sl_str port)
     for (uint32_t i = 0; i < settings->server.n_listen; i++) {
         struct sl_str own_host, own_port;
         authority_split(settings->server.listen[i].address, &own_host, &own_port);
-        if (sl_str_eq(port, own_port)) {
+        if (own_port.n && sl_str_eq(port, own_port)) { /* unix sockets have none */
             return true;
         }
     }

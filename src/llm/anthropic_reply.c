@@ -35,7 +35,7 @@ enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str wor
 static void count_read(struct sl_json_val v, const char *key, int64_t *io)
 {
     int64_t n;
-    if (sl_json_int(sl_json_get(v, key), true, &n) == 0 && n >= 0) {
+    if (sl_json_int(sl_json_get(v, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX) {
         *io = n;
     }
 }
@@ -54,10 +54,6 @@ void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
     count_read(v, "cache_creation_input_tokens", &written);
     count_read(v, "output_tokens", &io_usage->output);
     count_read(sl_json_get(v, "output_tokens_details"), "thinking_tokens", &io_usage->reasoning);
-    const int64_t sane = INT64_MAX / 8;
-    if (fresh > sane || cached > sane || written > sane || io_usage->output > sane) {
-        return; /* nothing counts like that */
-    }
     io_usage->cached_input = cached;
     io_usage->cache_creation = written;
     if (fresh >= 0) {

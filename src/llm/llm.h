@@ -33,7 +33,9 @@ struct sl_usage {
     int64_t cache_creation; /* part of input that was written to one */
     int64_t reasoning;      /* part of output */
 };
-#define SL_USAGE_NONE ((struct sl_usage){ -1, -1, -1, -1, -1, -1 })
+/* What is larger was not counted but made up: taken as not said. Sums of a few of them fit, and of all calls. */
+#define SL_USAGE_COUNT_MAX ((int64_t)1 << 40)
+#define SL_USAGE_NONE      ((struct sl_usage){ -1, -1, -1, -1, -1, -1 })
 
 /* --- a call --- */
 

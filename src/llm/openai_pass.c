@@ -9,7 +9,7 @@
 static void count_read(struct sl_json_val object, const char *key, int64_t *ret)
 {
     int64_t n;
-    if (sl_json_int(sl_json_get(object, key), true, &n) == 0 && n >= 0) {
+    if (sl_json_int(sl_json_get(object, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX) {
         *ret = n;
     }
 }

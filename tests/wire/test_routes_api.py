@@ -199,6 +199,27 @@ def test_put_replaces_whole_and_keeps_the_credential(sluice, upstream, data):
     assert daemon.call("PUT", f"{OWN}/new", {"route_type": "llm/v1/chat", "model": {"provider": "openai", "openai_config": {}}}).status == 400
 
 
+def test_a_kept_credential_goes_only_where_it_was_given_for(sluice, upstream, data):
+    """Who may change a route must not learn the provider's key by leading the route to a place of their own."""
+    def own(base, **more):
+        return {"route_type": "llm/v1/chat", "model": {"provider": "openai", "name": "m", "config": {"openai_api_base": base, **more}}}
+
+    ours, theirs = upstream(lambda x: x.reply(harness.CHAT_REPLY)), upstream(lambda x: x.reply(harness.CHAT_REPLY))
+    daemon = with_data(sluice, data)
+    path = OWN + "/r"
+    assert daemon.call("PUT", path, own(ours.base, openai_api_key="sk-canary-1")).status == 201
+    reply = daemon.call("PUT", path, own(theirs.base))
+    assert reply.status == 400, reply.body
+    assert "openai_api_base" in reply.json()["error"]["message"] and "credential" in reply.json()["error"]["message"]
+    assert ask_v1(daemon, "r").status == 200
+    assert not theirs.requests and ours.requests[-1].get("authorization") == "Bearer sk-canary-1"
+    # with another key, and to the same place without one, it may
+    assert daemon.call("PUT", path, own(theirs.base, openai_api_key="sk-other-22")).status == 200
+    assert daemon.call("PUT", path, own(theirs.base)).status == 200
+    assert ask_v1(daemon, "r").status == 200
+    assert theirs.requests[-1].get("authorization") == "Bearer sk-other-22"
+
+
 def test_if_match(sluice, data):
     daemon = with_data(sluice, data)
     tag = daemon.call("PUT", f"{OWN}/p", mock("p")).get("etag")
