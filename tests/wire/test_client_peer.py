@@ -224,10 +224,12 @@ def test_a_rebound_name_is_refused(sluice, upstream):
     assert not up.requests
 
 
-def test_another_sites_page_is_refused(sluice, upstream):
+def test_another_sites_page_is_refused(sluice, upstream, tmp_path):
     up = upstream(lambda x: x.reply(CHAT_REPLY))
-    daemon = sluice({"endpoints": [chat_route(up.base)]})
-    own = daemon.port
+    own = free_port()
+    # the socket has no port: http://localhost is another server's nevertheless
+    listen = [f"127.0.0.1:{own}", f"unix:{tmp_path}/s"]
+    daemon = sluice({"endpoints": [chat_route(up.base)], "server": {"listen": listen}}, listen=False, port=own)
     for origin, good in [(f"http://127.0.0.1:{own}", True), (f"http://localhost:{own}", True), (f"http://[::1]:{own}", True), (f"https://localhost:{own}", True),
                          ("http://evil.example", False), (f"http://evil.example:{own}", False), ("http://localhost:1", False), ("http://localhost", False),
                          ("null", False), ("", False), ("file://", False), ("chrome-extension://abc", False), (f"http://127.0.0.1:{own}.evil.example", False)]:
