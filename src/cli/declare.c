@@ -98,10 +98,9 @@ int declare_each(const struct cli_args *args, sluice_client *client, const char 
 
 /* --- export --- */
 
-struct exporter {
-    const struct cli_args *args;
-    sluice_client *client;
-    int n;
+struct names {
+    char **v;
+    size_t n, cap;
 };
 
 static void member_put(const sluice_result *route, const char *path, const char *label)
@@ -152,19 +151,39 @@ static void config_put(const sluice_result *route, const char *name)
     putchar('}');
 }
 
-static int route_export(void *arg, const sluice_result *listed)
+static int name_add(void *arg, const sluice_result *listed)
 {
-    struct exporter *e = arg;
+    struct names *names = arg;
     const char *owner = sluice_json_get(listed, "owner", NULL), *name = sluice_json_get(listed, "name", NULL);
     if (!name || !owner || strcmp(owner, "api") != 0) {
         return 0; /* the file's are the file's */
     }
+    if (names->n == names->cap) {
+        size_t cap = names->cap ? names->cap * 2 : 64;
+        char **more = realloc(names->v, cap * sizeof(*more));
+        if (!more) {
+            return cli_fail(CLI_LOCAL, "out of memory");
+        }
+        names->v = more;
+        names->cap = cap;
+    }
+    names->v[names->n] = strdup(name);
+    return names->v[names->n++] ? 0 : cli_fail(CLI_LOCAL, "out of memory");
+}
+
+static int name_cmp(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int route_export(const struct cli_args *args, sluice_client *client, const char *name, bool is_first)
+{
     sluice_result *route = NULL;
-    int r = declare_get(e->args, e->client, name, &route);
+    int r = declare_get(args, client, name, &route);
     if (r) {
         return r;
     }
-    printf("%s\n{\"name\":", e->n++ ? "," : "");
+    printf("%s\n{\"name\":", is_first ? "" : ",");
     cli_json_string(stdout, name);
     member_put(route, "route_type", "route_type");
     fputs(",\"model\":{\"provider\":", stdout);
@@ -180,19 +199,31 @@ static int route_export(void *arg, const sluice_result *listed)
     return 0;
 }
 
+/* By name, so that two exports of one state are one text. */
 int cli_routes_export(const struct cli_args *args)
 {
-    struct exporter e = { .args = args };
-    int r = cli_open(args, &e.client);
+    sluice_client *client = NULL;
+    struct names names = { 0 };
+    int r = cli_open(args, &client);
+    r = r ? r : declare_each(args, client, OWN_ROUTES, "routes", name_add, &names);
+    if (names.n) {
+        qsort(names.v, names.n, sizeof(*names.v), name_cmp);
+    }
     if (r == 0) {
         fputs("{\"routes\":[", stdout);
-        r = declare_each(args, e.client, OWN_ROUTES, "routes", route_export, &e);
-        puts(e.n ? "\n]}" : "]}");
-        if (r == 0 && !args->is_quiet) {
-            fprintf(stderr, "%d route%s; a secret is written as the variable that apply reads it from\n", e.n,
-                    e.n == 1 ? "" : "s");
+        for (size_t i = 0; i < names.n && r == 0; i++) {
+            r = route_export(args, client, names.v[i], i == 0);
         }
+        puts(names.n ? "\n]}" : "]}");
     }
-    sluice_close(e.client);
+    if (r == 0 && !args->is_quiet) {
+        fprintf(stderr, "%zu route%s; a secret is written as the variable that apply reads it from\n", names.n,
+                names.n == 1 ? "" : "s");
+    }
+    for (size_t i = 0; i < names.n; i++) {
+        free(names.v[i]);
+    }
+    free(names.v);
+    sluice_close(client);
     return r;
 }
