@@ -71,11 +71,10 @@ int sl_data_open(struct sl_gate *gate, const char *given, struct sl_arena *arena
     *ret_dir = dir.p;
     if (!is_ok) {
         sl_log(SL_LOG_ERROR, "store",
-               "%s. Serving goes on with the configuration file; calls that change routes or limits are answered with "
-               "503 until it works",
+               "%s. Serving goes on with what can be read; calls that change routes or limits are answered with 503 "
+               "until it works",
                err->text);
-    } else {
-        r = store_fill(gate, err);
     }
+    r = store_fill(gate, err);
     return r < 0 ? r : sl_store_start(gate->store, err);
 }

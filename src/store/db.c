@@ -2,6 +2,7 @@
 #include "store/db.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* Pages of SQLite's own cache, in KiB: rows are read once at the start and seldom later. */
 #define CACHE_KIB "2048"
@@ -182,6 +183,52 @@ int sl_db_open(struct sl_db *db, const char *path, const char *vfs, struct sl_er
     if (r < 0) {
         sl_db_close(db);
         return sl_fail(err, r, "%s cannot be used: %s", path, cause.text);
+    }
+    db->change = (uint64_t)change;
+    return 0;
+}
+
+static bool log_is_left(const char *path)
+{
+    char wal[4300];
+    struct stat st;
+    snprintf(wal, sizeof(wal), "%s-wal", path);
+    return stat(wal, &st) == 0 && st.st_size > 0;
+}
+
+/* "file:…?immutable=1" */
+static void uri_make(const char *path, char *out, size_t cap)
+{
+    size_t n = (size_t)snprintf(out, cap, "file:");
+    for (const char *c = path; *c && n + 16 < cap; c++) {
+        bool is_plain = *c != '?' && *c != '#' && *c != '%';
+        n += (size_t)snprintf(out + n, cap - n, is_plain ? "%c" : "%%%02X", (unsigned char)*c);
+    }
+    snprintf(out + n, cap - n, "?immutable=1");
+}
+
+int sl_db_open_readonly(struct sl_db *db, const char *path, const char *vfs, struct sl_err *err)
+{
+    char uri[3 * 4300];
+    int64_t version = 0, change = 0;
+    db->n_stmts = 0;
+    db->fault = 0;
+    if (log_is_left(path)) {
+        return sl_fail(err, SL_E_IO, "%s-wal would have to be written back first", path);
+    }
+    uri_make(path, uri, sizeof(uri));
+    int r = sqlite3_open_v2(uri, &db->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, vfs) ==
+                    SQLITE_OK
+                ? 0
+                : sl_db_fail(db, err);
+    r = r < 0 ? r : identity_check(db, &version, err);
+    if (r == 0 && version != sl_db_n_migrations) {
+        r = sl_fail(err, SL_E_IO, "it would have to be migrated first");
+    }
+    r = r < 0 ? r : value_get(db, "SELECT value FROM meta WHERE key = 'change'", &change, err);
+    if (r < 0) {
+        sl_db_close(db);
+        return r;
     }
     db->change = (uint64_t)change;
     return 0;

@@ -84,6 +84,11 @@ int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err)
         return r;
     }
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    bool is_readonly = fd < 0 && (errno == EROFS || errno == EACCES);
+    if (is_readonly) {
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        errno = fd < 0 ? EROFS : errno;
+    }
     if (fd < 0) {
         return sl_fail(err, SL_E_IO, "cannot open %s: %s", path, strerror(errno));
     }
@@ -105,10 +110,9 @@ int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err)
                        dir, (unsigned long long)pid);
     }
     int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n) {
-        int code = errno;
+    if (!is_readonly) {
         /* The lock holds without the number; a full disk must not keep the gateway from serving. */
-        SL_IGNORE(code != ENOSPC);
+        SL_IGNORE(ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n);
     }
     *ret_fd = fd;
     return 0;

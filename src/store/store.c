@@ -69,9 +69,21 @@ static int files_open(struct sl_store *store, struct sl_err *err)
             close(fd);
         }
     }
+    store->is_readonly = false;
     r = r < 0 ? r : sl_db_open(&store->db, store->path, store->vfs, err);
+    if (r == SL_E_IO && sl_db_open_readonly(&store->db, store->path, store->vfs, NULL) == 0) {
+        store->is_readonly = true;
+        store->broken = *err;
+        r = 0;
+    }
     if (r == 0 && !store->seal.is_set) {
-        r = key_load(store, err);
+        struct sl_err cause = { 0 };
+        r = key_load(store, &cause);
+        if (r < 0 && store->is_readonly && cause.code == SL_E_IO) {
+            r = 0; /* a key cannot be made; there is nothing yet that would need it */
+        } else if (r < 0) {
+            sl_fail(err, r, "%s", cause.text);
+        }
     }
     if (r < 0) {
         sl_db_close(&store->db);
@@ -118,11 +130,12 @@ int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool 
     if (r == 0) {
         struct sl_err cause = { 0 };
         r = files_open(store, &cause);
-        *ret_is_ok = r == 0;
-        if (r < 0) {
+        *ret_is_ok = r == 0 && !store->is_readonly;
+        if (r < 0 || store->is_readonly) {
             sl_fail(err, r, "%s", cause.text);
             store->broken = cause;
             store->is_failing = true;
+            store->retry_usec = sl_clock_usec() + RETRY_USEC;
             r = r == SL_E_EXISTS || r == SL_E_INVAL ? r : 0;
         }
     }
@@ -157,11 +170,16 @@ const struct sl_seal *sl_store_seal(const struct sl_store *store)
 static bool db_ready(struct sl_store *store)
 {
     uint64_t now = sl_clock_usec();
-    if (store->db.handle || now < store->retry_usec) {
+    if ((store->db.handle && !store->is_readonly) || now < store->retry_usec) {
         return store->db.handle;
     }
     struct sl_err err = { 0 };
+    sl_db_close(&store->db);
     int r = files_open(store, &err);
+    if (r == 0 && store->is_readonly) {
+        store->retry_usec = now + RETRY_USEC;
+        return true;
+    }
     /* What the failure left in the log may have become part of the file: all is told anew. */
     r = r < 0 ? r : sl_store_load(store, &err);
     if (r < 0) {
@@ -296,6 +314,9 @@ static void batch_run(struct sl_store *store, struct sl_store_job *jobs)
     struct sl_err err = { 0 };
     if (!db_ready(store)) {
         batch_fail(jobs, false, &store->broken);
+    } else if (store->is_readonly) {
+        batch_fail(jobs, true, &store->broken);
+        batch_read(store, jobs);
     } else {
         if (n_writes && batch_write(store, jobs, &err) < 0) {
             batch_fail(jobs, true, &err);
@@ -345,7 +366,7 @@ static void tick(struct sl_store *store, bool is_last)
     }
     store->tick_usec = now + TICK_USEC;
     struct sl_err err = { 0 };
-    if (!store->db.handle && !db_ready(store)) {
+    if (!db_ready(store) || store->is_readonly) {
         return;
     }
     struct sl_db *db = &store->db;

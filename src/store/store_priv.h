@@ -15,6 +15,7 @@ struct sl_store {
     struct sl_db db;      /* the thread's, once it runs */
     uint64_t retry_usec;  /* not before then another attempt to open */
     struct sl_err broken; /* why it is not open */
+    bool is_readonly;     /* what is there can be read, nothing can be written; `broken` says why */
     bool is_failing;      /* told to the operator once */
     bool was_tick_lost;   /* the last tick's transaction failed */
     uint64_t tick_usec;   /* when the next is due */

@@ -190,7 +190,7 @@ static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags
     struct shim_file *file = of(f);
     *file = (struct shim_file){ .real = (sqlite3_file *)(file + 1), .is_wal = (flags & SQLITE_OPEN_WAL) != 0 };
     file->real->pMethods = NULL;
-    if (must_fail()) {
+    if (must_fail() || (atomic_load(&shim.is_readonly) && flags & SQLITE_OPEN_READWRITE)) {
         return SQLITE_CANTOPEN;
     }
     int code = system_vfs->xOpen(system_vfs, name, file->real, flags, ret_flags);
@@ -241,6 +241,7 @@ void shim_reset(void)
     atomic_store(&shim.n_calls, 0);
     atomic_store(&shim.fail_at, -1);
     atomic_store(&shim.fails_on, false);
+    atomic_store(&shim.is_readonly, false);
     atomic_store(&shim.n_syncs, 0);
     atomic_store(&shim.wal_dirty, false);
     atomic_store(&shim.sync_usec, 0);

@@ -10,14 +10,15 @@
 #define SHIM_VFS "shim"
 
 struct shim {
-    atomic_long n_calls;   /* reads, writes, syncs, opens, truncations, deletions, locks of shared memory */
-    atomic_long fail_at;   /* the call with that number fails; -1: none */
-    atomic_bool fails_on;  /* and every one after it */
-    atomic_long n_syncs;   /* of the WAL */
-    atomic_uint sync_usec; /* how long one takes at least */
-    atomic_bool wal_dirty; /* written since its last sync */
-    const char *copy_from; /* the database's path, to be copied at each sync; NULL: no copies */
-    const char *copy_to;   /* a directory: "0", "1", … are made in it */
+    atomic_long n_calls;     /* reads, writes, syncs, opens, truncations, deletions, locks of shared memory */
+    atomic_long fail_at;     /* the call with that number fails; -1: none */
+    atomic_bool is_readonly; /* nothing can be opened for writing */
+    atomic_bool fails_on;    /* and every one after it */
+    atomic_long n_syncs;     /* of the WAL */
+    atomic_uint sync_usec;   /* how long one takes at least */
+    atomic_bool wal_dirty;   /* written since its last sync */
+    const char *copy_from;   /* the database's path, to be copied at each sync; NULL: no copies */
+    const char *copy_to;     /* a directory: "0", "1", … are made in it */
     int n_copies;
     void (*on_copy)(int copy); /* what was acknowledged until now is in it */
 };

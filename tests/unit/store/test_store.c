@@ -530,6 +530,32 @@ static void test_opening_fails_at_each_call(void **state)
     assert_true(n_failed > 5);
 }
 
+/* A disk that cannot be written at the start: what is there is served, and it mends. */
+static void test_a_disk_that_can_only_be_read(void **state)
+{
+    (void)state;
+    struct sl_err err = { 0 };
+    struct sl_store *store = store_open(dir);
+    store_start(store);
+    assert_int_equal(ask_wait(store, SL_STORE_CREATE, "a", "1"), 0);
+    sl_store_close(store);
+    atomic_store(&shim.is_readonly, true);
+    assert_int_equal(store_try(dir, &store, &err), 1);
+    assert_true(err.text[0]);
+    assert_int_equal(sl_store_load(store, &err), 0);
+    assert_string_equal(content.text, "a=1;");
+    store_start(store);
+    assert_int_equal(ask_wait(store, SL_STORE_READ, "a", NULL), 0);
+    assert_int_equal(ask_wait(store, SL_STORE_CREATE, "b", "2"), SL_E_IO);
+    atomic_store(&shim.is_readonly, false);
+    for (int k = 0; k < 300 && ask_wait(store, SL_STORE_REPLACE, "b", "2") < 0; k++) {
+        usleep(10000);
+    }
+    assert_int_equal(ask_wait(store, SL_STORE_READ, "b", NULL), 0);
+    sl_store_close(store);
+    check_content(dir, "a=1;b=2;");
+}
+
 /* --- the directory, the key, the tools --- */
 
 static void test_the_directory_has_one_owner(void **state)
@@ -633,6 +659,7 @@ int main(void)
         TEST(test_all_calls_of_the_system_fail_from_one_on),
         TEST(test_allocations_fail),
         TEST(test_opening_fails_at_each_call),
+        TEST(test_a_disk_that_can_only_be_read),
         TEST(test_the_directory_has_one_owner),
         TEST(test_sealing),
         TEST(test_check_and_backup),
