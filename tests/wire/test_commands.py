@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import BIN, DEADLINE, free_port
+from harness import BIN, DEADLINE, SANITIZED, free_port
 from libsluice import clean_env
 
 CONFIG = {"endpoints": [{"name": t, "endpoint_type": f"llm/v1/{t}", "model": {"provider": "mock", "name": f"mock-{t}"}} for t in ("chat", "completions", "embeddings")]}
@@ -256,6 +256,7 @@ def test_completion_in_bash(server, tmp_path):
         assert code == 0 and "routes" in out
 
 
+@pytest.mark.skipif(SANITIZED, reason="sanitizers take longer to start")
 def test_speed(server):
     """Loose bounds that a mistake (a second start, a name look-up, a sleep) would break."""
     best = {}
