@@ -2,6 +2,7 @@
 #include "shim.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,6 +237,46 @@ long shim_allocs(void)
     return atomic_load(&n_allocs);
 }
 
+/* --- our memory --- */
+
+static pthread_t test_thread;
+static atomic_long n_own, own_fail_at = -1;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+static bool must_fail_own(void)
+{
+    long at = atomic_load(&own_fail_at);
+    return at >= 0 && !pthread_equal(pthread_self(), test_thread) && atomic_fetch_add(&n_own, 1) >= at;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    return must_fail_own() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return must_fail_own() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    return must_fail_own() ? NULL : __real_realloc(p, n);
+}
+
+void shim_fail_own_alloc(long at)
+{
+    test_thread = pthread_self();
+    atomic_store(&n_own, 0);
+    atomic_store(&own_fail_at, at);
+}
+
 void shim_reset(void)
 {
     atomic_store(&shim.n_calls, 0);
@@ -248,6 +289,7 @@ void shim_reset(void)
     shim.copy_from = NULL;
     shim.n_copies = 0;
     shim_fail_alloc(-1);
+    shim_fail_own_alloc(-1);
 }
 
 void shim_install(void)

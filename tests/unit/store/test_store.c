@@ -507,6 +507,17 @@ static void test_allocations_fail(void **state)
     each_fails(shim_fail_alloc, disarm_alloc, 5);
 }
 
+static void disarm_own_alloc(void)
+{
+    shim_fail_own_alloc(-1);
+}
+
+static void test_our_own_allocations_fail(void **state)
+{
+    (void)state;
+    each_fails(shim_fail_own_alloc, disarm_own_alloc, 5);
+}
+
 /* Opening with the n-th call failing: a message, and the next attempt works. */
 static void test_opening_fails_at_each_call(void **state)
 {
@@ -658,6 +669,7 @@ int main(void)
         TEST(test_each_call_of_the_system_fails_in_turn),
         TEST(test_all_calls_of_the_system_fail_from_one_on),
         TEST(test_allocations_fail),
+        TEST(test_our_own_allocations_fail),
         TEST(test_opening_fails_at_each_call),
         TEST(test_a_disk_that_can_only_be_read),
         TEST(test_the_directory_has_one_owner),
