@@ -469,3 +469,29 @@ def test_creates_race_a_reload_that_brings_the_same_name(sluice, data):
         rewrite(daemon, CONFIG["endpoints"])
         wait_for(lambda: model_of(daemon, name) != "mock-chat", "the file's is gone")
         assert (model_of(daemon, name) or "none")[:3] == ("api" if got[0] == 200 else "non")
+
+
+def test_the_end_waits_for_answers(sluice, data):
+    """SIGTERM in the middle of changes: it ends with 0, and what was acknowledged is there."""
+    daemon = with_data(sluice, data)
+    made = []
+
+    def writer(k):
+        conn = daemon.connect()
+        try:
+            for i in range(10_000):
+                if conn.request("POST", ROUTES, mock(f"e{k}-{i}")).reply().status != 200:
+                    return
+                made.append(f"e{k}-{i}")
+        except (OSError, EOFError):
+            return  # the connection ended
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        writers = [pool.submit(writer, k) for k in range(8)]
+        wait_for(lambda: len(made) > 50, "some were made")
+        daemon.stop()
+        daemon.stopped = True
+        for w in writers:
+            w.result()
+    daemon = with_data(sluice, data)
+    assert set(made) <= {r["name"] for r in daemon.call("GET", ROUTES).json()["routes"]}
