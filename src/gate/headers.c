@@ -149,12 +149,26 @@ static bool is_request_id(const struct sl_provider *provider, struct sl_str name
     return provider->request_id_header && sl_str_case_eq(name, sl_str_c(provider->request_id_header));
 }
 
+/* What an alias says, as clients read it: nothing where it is no instant although it should be one. */
+static struct sl_str alias_value(struct sl_xchg *x, const struct sl_headers *from, const struct sl_header_alias *alias)
+{
+    struct sl_str value = sl_headers_get(from, alias->from);
+    if (!value.p || !alias->is_instant) {
+        return value;
+    }
+    int64_t when, now = (int64_t)(x->env.wall_usec / 1000000);
+    if (sl_parse_instant(value, &when) < 0) {
+        return (struct sl_str){ 0 };
+    }
+    return sl_arena_printf(&x->req->arena, "%llus", (unsigned long long)(when > now ? when - now : 0));
+}
+
 /* The first header that has a name's value gives it; where the upstream uses the name itself, that stays. */
 static int aliases_add(struct sl_xchg *x, const struct sl_headers *from, const struct sl_header_alias *alias)
 {
     int r = 0;
     for (; alias->from && r == 0; alias++) {
-        struct sl_str value = sl_headers_get(from, alias->from);
+        struct sl_str value = alias_value(x, from, alias);
         if (value.p && !sl_headers_get(&x->up_headers, alias->to).p) {
             r = sl_headers_add(&x->up_headers, &x->req->arena, sl_str_c(alias->to), value);
         }
@@ -187,7 +201,7 @@ static int wait_down(struct sl_xchg *x, const struct sl_headers *from)
                    ? sl_headers_add(&x->up_headers, arena, SL_STR("retry-after-ms"), text_ms)
                    : r;
     }
-    if (sl_headers_get(from, "x-ratelimit-reset-requests").p) {
+    if (sl_headers_get(&x->up_headers, "x-ratelimit-reset-requests").p) {
         return 0;
     }
     whole = sl_arena_printf(arena, "%llus", (unsigned long long)sec);

@@ -293,6 +293,13 @@ static void translate_push(struct sl_xchg *x, struct sl_str bytes)
     }
 }
 
+static void translate_finish(struct sl_xchg *x)
+{
+    x->dialect->write_end(x->dialect_state, &x->out);
+    out_send(x);
+    sl_xchg_end(x);
+}
+
 static void translate_end(struct sl_xchg *x)
 {
     int r = sl_frames_finish(x->frames);
@@ -305,9 +312,7 @@ static void translate_end(struct sl_xchg *x)
         sl_relay_broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream ended the stream before its end"));
         return;
     }
-    x->dialect->write_end(x->dialect_state, &x->out);
-    out_send(x);
-    sl_xchg_end(x);
+    translate_finish(x);
 }
 
 /* --- all --- */
@@ -328,6 +333,10 @@ void sl_relay_broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str t
         x->usage = x->pass.usage;
         x->error_type = x->pass.error_type;
         sl_xchg_end(x);
+        return;
+    }
+    if (x->mode == SL_RELAY_TRANSLATE_EVENTS && x->target->provider->is_over(x->provider_state)) {
+        translate_finish(x);
         return;
     }
     x->error_type = type;

@@ -63,13 +63,16 @@ static void classify(int status, const struct sl_headers *headers, struct sl_str
 }
 
 static const struct sl_header_alias aliases[] = {
-    { "anthropic-ratelimit-requests-limit", "x-ratelimit-limit-requests" },
-    { "anthropic-ratelimit-requests-remaining", "x-ratelimit-remaining-requests" },
-    { "anthropic-ratelimit-tokens-limit", "x-ratelimit-limit-tokens" },
-    { "anthropic-ratelimit-tokens-remaining", "x-ratelimit-remaining-tokens" },
-    { "anthropic-ratelimit-input-tokens-limit", "x-ratelimit-limit-tokens" },
-    { "anthropic-ratelimit-input-tokens-remaining", "x-ratelimit-remaining-tokens" },
-    { NULL, NULL },
+    { "anthropic-ratelimit-requests-limit", "x-ratelimit-limit-requests", false },
+    { "anthropic-ratelimit-requests-remaining", "x-ratelimit-remaining-requests", false },
+    { "anthropic-ratelimit-requests-reset", "x-ratelimit-reset-requests", true },
+    { "anthropic-ratelimit-tokens-limit", "x-ratelimit-limit-tokens", false },
+    { "anthropic-ratelimit-tokens-remaining", "x-ratelimit-remaining-tokens", false },
+    { "anthropic-ratelimit-tokens-reset", "x-ratelimit-reset-tokens", true },
+    { "anthropic-ratelimit-input-tokens-limit", "x-ratelimit-limit-tokens", false },
+    { "anthropic-ratelimit-input-tokens-remaining", "x-ratelimit-remaining-tokens", false },
+    { "anthropic-ratelimit-input-tokens-reset", "x-ratelimit-reset-tokens", true },
+    { NULL, NULL, false },
 };
 
 /* --- the row --- */
@@ -103,6 +106,7 @@ const struct sl_provider sl_provider_anthropic = {
     .on_reply = sl_anthropic_on_reply,
     .on_frame = sl_anthropic_on_frame,
     .on_end = sl_anthropic_on_end,
+    .is_over = sl_anthropic_is_over,
     .classify = classify,
     .request_id_header = "request-id",
     .aliases = aliases,

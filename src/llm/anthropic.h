@@ -84,6 +84,7 @@ int sl_anthropic_on_reply(const struct sl_call *call, const struct sl_env *env, 
                           struct sl_arena *arena, struct sl_reply *ret_reply, struct sl_err *err);
 int sl_anthropic_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
                           struct sl_delta_sink *sink, struct sl_err *err);
+bool sl_anthropic_is_over(const void *state);
 int sl_anthropic_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err);
 
 extern const struct sl_provider sl_provider_anthropic;

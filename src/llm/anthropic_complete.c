@@ -4,6 +4,7 @@
 #include "llm/anthropic.h"
 
 #define HUMAN     "\\n\\nHuman: " /* as they stand inside a JSON string */
+#define LINES     "\\n\\n"
 #define ASSISTANT "\\n\\nAssistant:"
 
 static const struct sl_fate_row fates[] = {
@@ -24,8 +25,13 @@ static void prompt_write(const struct sl_chat *chat, struct sl_body *body)
         sl_body_member(body, "prompt", raw);
         return;
     }
-    struct sl_str pieces[] = { SL_STR("\""), has_head ? SL_STR("") : SL_STR(HUMAN), inside,
-                               has_tail ? SL_STR("") : SL_STR(ASSISTANT), SL_STR("\"") };
+    struct sl_str head = SL_STR(HUMAN);
+    if (has_head) {
+        head = SL_STR("");
+    } else if (sl_str_has_prefix(inside, SL_STR("Human: "))) {
+        head = SL_STR(LINES);
+    }
+    struct sl_str pieces[] = { SL_STR("\""), head, inside, has_tail ? SL_STR("") : SL_STR(ASSISTANT), SL_STR("\"") };
     sl_jw_key(&body->w, "prompt");
     sl_jw_raw(&body->w, SL_STR(""));
     for (size_t i = 0; i < SL_ARRAY_LEN(pieces); i++) {

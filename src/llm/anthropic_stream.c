@@ -286,11 +286,16 @@ int sl_anthropic_on_frame(void *state, const struct sl_call *call, const struct 
     return f.status;
 }
 
+bool sl_anthropic_is_over(const void *state)
+{
+    const struct sl_anthropic_stream *st = state;
+    return st->is_done || st->has_error;
+}
+
 int sl_anthropic_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)
 {
     (void)sink;
-    const struct sl_anthropic_stream *st = state;
-    if (st->is_done || st->has_error) {
+    if (sl_anthropic_is_over(state)) {
         return 0;
     }
     return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");

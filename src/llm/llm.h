@@ -176,6 +176,7 @@ struct sl_provider;
 /* A reply's header under the name that clients know. */
 struct sl_header_alias {
     const char *from, *to;
+    bool is_instant; /* an instant there, the wait until it here */
 };
 
 /* One upstream of a route: provider, model, and the provider's own configuration. Lives in the route (a snapshot part),
@@ -275,6 +276,9 @@ struct sl_provider {
                     struct sl_err *err);
     /* The body ended: 0, or SL_E_TRUNCATED when the stream was not complete. */
     int (*on_end)(void *state, struct sl_delta_sink *sink, struct sl_err *err);
+    /* Where there is on_end: the stream said its last word, be it an error; what breaks behind it is only the
+     * connection. */
+    bool (*is_over)(const void *state);
     /* Status >= 400 (or an error body) to a canonical error. Never fails. `arena` for texts. */
     void (*classify)(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
                      struct sl_llm_error *ret_error);

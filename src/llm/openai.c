@@ -212,6 +212,7 @@ const struct sl_provider sl_provider_openai = {
     .on_reply = sl_openai_on_reply,
     .on_frame = sl_openai_on_frame,
     .on_end = sl_openai_on_end,
+    .is_over = sl_openai_is_over,
     .classify = sl_errbody_classify,
     .usage_key = "usage",
     .read_usage = sl_openai_read_usage,

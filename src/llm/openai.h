@@ -49,6 +49,7 @@ int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, str
                        struct sl_reply *ret_reply, struct sl_err *err);
 int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
                        struct sl_delta_sink *sink, struct sl_err *err);
+bool sl_openai_is_over(const void *state);
 int sl_openai_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err);
 int sl_openai_read_usage(struct sl_json_val usage, struct sl_usage *ret);
 enum sl_pass sl_openai_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch);

@@ -210,6 +210,12 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
     return c.status;
 }
 
+bool sl_openai_is_over(const void *state)
+{
+    const struct sl_openai_stream *st = state;
+    return st->is_done || st->has_error;
+}
+
 int sl_openai_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)
 {
     (void)sink;

@@ -8,7 +8,7 @@ const struct sl_provider *const sl_providers[] = {
     &sl_provider_ai21labs, &sl_provider_anthropic, &sl_provider_mock, &sl_provider_openai, NULL,
 };
 
-/* MLflow's, in both its spellings for Bedrock. */
+/* MLflow's: those of 2.x, in both its spellings for Bedrock, and what 3.x adds. */
 static const char *const known[] = {
     "openai",
     "anthropic",
@@ -25,6 +25,16 @@ static const char *const known[] = {
     "mlflow-model-serving",
     "huggingface-text-generation-inference",
     "databricks-model-serving",
+    "azure",
+    "groq",
+    "deepseek",
+    "xai",
+    "openrouter",
+    "ollama",
+    "portkey",
+    "vertex-ai",
+    "litellm",
+    "sap-ai-core",
 };
 
 /* '-' and '_' are the same, and case does not count. */

@@ -266,6 +266,48 @@ int sl_parse_http_date(struct sl_str s, int64_t *ret_unix_sec)
     return 0;
 }
 
+/* "Z", "+HH:MM" or "-HH:MM", in seconds. */
+static int offset_parse(struct sl_str s, int64_t *ret_sec)
+{
+    uint64_t h, m;
+    if (s.n == 1 && (s.p[0] == 'Z' || s.p[0] == 'z')) {
+        *ret_sec = 0;
+        return 0;
+    }
+    if (s.n != 6 || (s.p[0] != '+' && s.p[0] != '-') || s.p[3] != ':' ||
+        sl_parse_u64(sl_str_sub(s, 1, 3), 0, 23, &h) < 0 || sl_parse_u64(sl_str_sub(s, 4, 6), 0, 59, &m) < 0) {
+        return SL_E_INVAL;
+    }
+    *ret_sec = (int64_t)(h * 3600 + m * 60) * (s.p[0] == '-' ? -1 : 1);
+    return 0;
+}
+
+int sl_parse_instant(struct sl_str s, int64_t *ret_unix_sec)
+{
+    uint64_t year, month, day;
+    struct tm tm = { 0 };
+    if (s.n < 20 || s.p[4] != '-' || s.p[7] != '-' || (s.p[10] != 'T' && s.p[10] != 't') ||
+        sl_parse_u64(sl_str_sub(s, 0, 4), 1970, 9999, &year) < 0 ||
+        sl_parse_u64(sl_str_sub(s, 5, 7), 1, 12, &month) < 0 || sl_parse_u64(sl_str_sub(s, 8, 10), 1, 31, &day) < 0 ||
+        clock_parse(sl_str_sub(s, 11, 19), &tm) < 0) {
+        return SL_E_INVAL;
+    }
+    size_t at = 19;
+    bool has_fraction = s.p[at] == '.';
+    while (has_fraction && at + 1 < s.n && (s.p[at + 1] >= '0' && s.p[at + 1] <= '9')) {
+        at++;
+    }
+    int64_t offset;
+    if (offset_parse(sl_str_sub(s, at + has_fraction, s.n), &offset) < 0) {
+        return SL_E_INVAL;
+    }
+    tm.tm_year = (int)year - 1900;
+    tm.tm_mon = (int)month - 1;
+    tm.tm_mday = (int)day;
+    *ret_unix_sec = (int64_t)timegm(&tm) - offset + has_fraction;
+    return 0;
+}
+
 int sl_parse_retry_after(struct sl_str s, int64_t now_unix_sec, uint64_t *ret_sec)
 {
     s = sl_str_trim(s);

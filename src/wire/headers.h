@@ -43,6 +43,8 @@ const char *sl_status_reason(int status);
 /* IMF-fixdate of RFC 9110 5.6.7, 29 bytes and a NUL. */
 void sl_http_date(int64_t unix_sec, char out[30]);
 SL_MUST int sl_parse_http_date(struct sl_str s, int64_t *ret_unix_sec);
+/* "2026-01-31T12:00:00Z", of RFC 3339 (fractions and offsets too), rounded up to a second. */
+SL_MUST int sl_parse_instant(struct sl_str s, int64_t *ret_unix_sec);
 /* Retry-After: delta-seconds or a date; in seconds from now, 0 when past. */
 SL_MUST int sl_parse_retry_after(struct sl_str s, int64_t now_unix_sec, uint64_t *ret_sec);
 

@@ -183,7 +183,8 @@ def test_check_names_a_provider_that_is_not_built(tmp_path):
         return subprocess.run([BIN, "check", "-c", str(path)], capture_output=True, text=True)
 
     for provider in ("cohere", "bedrock", "amazon-bedrock", "palm", "mosaicml", "gemini", "mistral", "togetherai", "mlflow-model-serving",
-                     "huggingface-text-generation-inference"):
+                     "huggingface-text-generation-inference", "databricks", "databricks-model-serving", "azure", "groq", "deepseek", "xai", "openrouter", "ollama",
+                     "portkey", "vertex_ai", "litellm", "sap-ai-core", "AMAZON_BEDROCK"):
         done = check(provider)
         assert done.returncode == 1 and "c.yaml:4:" in done.stdout + done.stderr and "known but not built into this version" in done.stdout + done.stderr, provider
     done = check("nobody")

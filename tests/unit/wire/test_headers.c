@@ -28,6 +28,35 @@ static void dates_in_three_forms(void **state)
     }
 }
 
+static void instants(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t sec;
+    } good[] = { { "1994-11-06T08:49:37Z", 784111777 },
+                 { "1994-11-06t08:49:37z", 784111777 },
+                 { "1994-11-06T08:49:36.25Z", 784111777 },
+                 { "1994-11-06T10:49:37+02:00", 784111777 },
+                 { "1994-11-06T03:19:37-05:30", 784111777 } };
+    for (size_t i = 0; i < SL_ARRAY_LEN(good); i++) {
+        int64_t t = 0;
+        assert_int_equal(sl_parse_instant(sl_str_c(good[i].text), &t), 0);
+        assert_int_equal(t, good[i].sec);
+    }
+    static const char *const bad[] = { "",
+                                       "1994-11-06T08:49:37",
+                                       "1994-11-06 08:49:37Z",
+                                       "1994-13-06T08:49:37Z",
+                                       "1994-11-06T08:49:37.Q",
+                                       "1994-11-06T08:49:37+2",
+                                       "1994-11-06T08:49:37Zz" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(bad); i++) {
+        int64_t t;
+        assert_int_equal(sl_parse_instant(sl_str_c(bad[i]), &t), SL_E_INVAL);
+    }
+}
+
 static void retry_after_in_two_forms(void **state)
 {
     (void)state;
@@ -68,6 +97,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dates_in_three_forms),
+        cmocka_unit_test(instants),
         cmocka_unit_test(retry_after_in_two_forms),
         cmocka_unit_test(lists_find_and_count),
     };
