@@ -15,10 +15,17 @@
 #define KEYS_MAX    32 /* routes or error types shown */
 #define BUCKETS_MAX 64
 #define KEY_MAX     64
+#define NEAR_CAP    0.8 /* of a limit: worth a look */
 
 struct counted {
     char key[KEY_MAX];
     double n, refused; /* refused: of limited routes */
+};
+
+/* Of a limited route: the share of its limit that is used up. */
+struct fill {
+    char route[KEY_MAX];
+    double used;
 };
 
 struct histogram {
@@ -32,6 +39,8 @@ struct look {
     double requests, in_flight, started, memory;
     struct counted errors[KEYS_MAX], routes[KEYS_MAX], limits[KEYS_MAX];
     int n_errors, n_routes, n_limits;
+    struct fill fills[KEYS_MAX]; /* the fullest ones, fullest first */
+    int n_fills;
     struct histogram total, first;
 };
 
@@ -72,6 +81,21 @@ static struct counted *counted_of(struct counted *table, int *io_n, const char *
     return c;
 }
 
+static void fill_add(struct look *l, const char *route, double used)
+{
+    int at = l->n_fills;
+    while (at > 0 && l->fills[at - 1].used < used) {
+        at--;
+    }
+    if (at == KEYS_MAX) {
+        return;
+    }
+    l->n_fills += l->n_fills < KEYS_MAX;
+    memmove(&l->fills[at + 1], &l->fills[at], (size_t)(l->n_fills - 1 - at) * sizeof(l->fills[0]));
+    snprintf(l->fills[at].route, sizeof(l->fills[at].route), "%s", route);
+    l->fills[at].used = used;
+}
+
 static void bucket_add(struct histogram *h, const char *labels, double value)
 {
     char text[32];
@@ -107,6 +131,8 @@ static void series_read(struct look *l, const char *name, const char *labels, do
         label_get(labels, "decision", word, sizeof(word));
         c->n += value;
         c->refused += strcmp(word, "refused") == 0 ? value : 0;
+    } else if (strcmp(name, "sluice_limit_used_ratio") == 0 && label_get(labels, "route", key, sizeof(key))) {
+        fill_add(l, key, value);
     } else if (strcmp(name, "gen_ai_server_request_duration_seconds_bucket") == 0) {
         bucket_add(&l->total, labels, value);
     } else if (strcmp(name, "gen_ai_server_time_to_first_token_seconds_bucket") == 0) {
@@ -217,7 +243,19 @@ static const char *seconds_text(double s, char out[16])
     return out;
 }
 
-static void status_print(const struct look *now, const struct look *before, double seconds)
+/* Bold where one should look; a share below one whole is never written as the whole. */
+static void fills_print(const struct look *l, bool has_color)
+{
+    for (int i = 0; i < l->n_fills; i++) {
+        bool is_near = l->fills[i].used >= NEAR_CAP;
+        int percent = (int)(l->fills[i].used * 100);
+        printf("%slimit      %-24s %d%% used%s%s\n", is_near && has_color ? "\x1b[1m" : "", l->fills[i].route, percent,
+               is_near ? percent >= 100 ? "  at its cap" : "  near its cap" : "",
+               is_near && has_color ? "\x1b[0m" : "");
+    }
+}
+
+static void status_print(const struct look *now, const struct look *before, double seconds, bool has_color)
 {
     char a[16], b[16], c[16], d[16];
     printf("requests   %.1f/s  (%.0f since the start)\n", (now->requests - before->requests) / seconds, now->requests);
@@ -235,24 +273,41 @@ static void status_print(const struct look *now, const struct look *before, doub
         double n = now->errors[i].n - before_of(before->errors, before->n_errors, now->errors[i].key);
         printf("error      %-24s %.1f/s  (%.0f)\n", now->errors[i].key, n / seconds, now->errors[i].n);
     }
+    fills_print(now, has_color);
     for (int i = 0; i < now->n_limits; i++) {
         const struct counted *l = &now->limits[i];
-        printf("limit      %-24s %.0f of %.0f refused\n", l->key, l->refused, l->n);
+        if (l->refused > 0) {
+            printf("refused    %-24s %.0f of %.0f\n", l->key, l->refused, l->n);
+        }
     }
+}
+
+/* A quantile, or null when nothing happened. */
+static void seconds_json(const char *name, const struct histogram *h, double q)
+{
+    static const struct histogram nothing;
+    double s = quantile(h, &nothing, q);
+    printf(s < 0 ? ",\"%s\":null" : ",\"%s\":%.6g", name, s);
 }
 
 static void status_json(const struct look *now)
 {
-    static const struct look nothing;
-    printf("{\"requests\":%.0f,\"in_flight\":%.0f,\"total_p50_seconds\":%.6g,\"total_p95_seconds\":%.6g,"
-           "\"first_p50_seconds\":%.6g,\"first_p95_seconds\":%.6g,\"errors\":{",
-           now->requests, now->in_flight > 0 ? now->in_flight - 1 : 0, quantile(&now->total, &nothing.total, 0.5),
-           quantile(&now->total, &nothing.total, 0.95), quantile(&now->first, &nothing.first, 0.5),
-           quantile(&now->first, &nothing.first, 0.95));
+    printf("{\"requests\":%.0f,\"in_flight\":%.0f", now->requests, now->in_flight > 0 ? now->in_flight - 1 : 0);
+    seconds_json("total_p50_seconds", &now->total, 0.5);
+    seconds_json("total_p95_seconds", &now->total, 0.95);
+    seconds_json("first_p50_seconds", &now->first, 0.5);
+    seconds_json("first_p95_seconds", &now->first, 0.95);
+    fputs(",\"errors\":{", stdout);
     for (int i = 0; i < now->n_errors; i++) {
         fputs(i ? "," : "", stdout);
         cli_json_string(stdout, now->errors[i].key);
         printf(":%.0f", now->errors[i].n);
+    }
+    fputs("},\"limits\":{", stdout);
+    for (int i = 0; i < now->n_fills; i++) {
+        fputs(i ? "," : "", stdout);
+        cli_json_string(stdout, now->fills[i].route);
+        printf(":%.6g", now->fills[i].used);
     }
     puts("}}");
 }
@@ -293,7 +348,7 @@ static int status_live(const struct cli_args *args, sluice_client *client)
         double seconds = now->at - before->at;
         fputs("\x1b[H\x1b[2J", stdout);
         printf("sluice status   every %.1f s, q ends\n\n", (double)interval / 1000);
-        status_print(now, before, seconds > 0 ? seconds : 1);
+        status_print(now, before, seconds > 0 ? seconds : 1, cli_has_color(args));
         fflush(stdout);
         n++;
     }
@@ -317,7 +372,7 @@ int cli_status(const struct cli_args *args)
             status_json(&now);
         } else if (r == 0) {
             double seconds = difftime(time(NULL), (time_t)now.started);
-            status_print(&now, &nothing, seconds > 1 ? seconds : 1);
+            status_print(&now, &nothing, seconds > 1 ? seconds : 1, cli_has_color(args));
         }
     }
     sluice_close(client);

@@ -417,6 +417,19 @@ void sl_limiter_peek(struct sl_limiter *limiter, const struct sl_limit_subject *
 
 /* --- the store's --- */
 
+static struct sl_limit_record record_of(const struct counter *c)
+{
+    return (struct sl_limit_record){
+        .route = sl_str_make(c->text, c->n_route),
+        .incarnation = c->incarnation,
+        .key = c->key,
+        .principal = sl_str_make(c->text + c->n_route, c->n_principal),
+        .period_usec = c->period_usec,
+        .end_wall_usec = c->end_usec,
+        .used = c->used,
+    };
+}
+
 void sl_limiter_each(struct sl_limiter *limiter, uint64_t min_period_usec, bool only_changed, uint64_t now_wall_usec,
                      sl_limit_record_fn *fn, void *arg)
 {
@@ -431,18 +444,25 @@ void sl_limiter_each(struct sl_limiter *limiter, uint64_t min_period_usec, bool 
             if (!is_wanted || c->period_usec < min_period_usec || c->end_usec <= now_wall_usec) {
                 continue;
             }
-            struct sl_limit_record record = {
-                .route = sl_str_make(c->text, c->n_route),
-                .incarnation = c->incarnation,
-                .key = c->key,
-                .principal = sl_str_make(c->text + c->n_route, c->n_principal),
-                .period_usec = c->period_usec,
-                .end_wall_usec = c->end_usec,
-                .used = c->used,
-            };
+            struct sl_limit_record record = record_of(c);
             fn(arg, &record);
         }
         shard->n_changed = 0;
+        pthread_mutex_unlock(&shard->lock);
+    }
+}
+
+void sl_limiter_walk(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limit_record_fn *fn, void *arg)
+{
+    for (size_t s = 0; s < LIMIT_SHARDS; s++) {
+        struct shard *shard = &limiter->shards[s];
+        pthread_mutex_lock(&shard->lock);
+        for (size_t i = 0; i < shard->n; i++) {
+            if (shard->heap[i]->end_usec > now_wall_usec) {
+                struct sl_limit_record record = record_of(shard->heap[i]);
+                fn(arg, &record);
+            }
+        }
         pthread_mutex_unlock(&shard->lock);
     }
 }

@@ -88,6 +88,8 @@ typedef void sl_limit_record_fn(void *arg, const struct sl_limit_record *record)
  * they were given the last time (cheap when there are none). One caller at a time. */
 void sl_limiter_each(struct sl_limiter *limiter, uint64_t min_period_usec, bool only_changed, uint64_t now_wall_usec,
                      sl_limit_record_fn *fn, void *arg);
+/* Every counter with an open window, for who only looks: marks nothing, any thread. One shard's lock at a time. */
+void sl_limiter_walk(struct sl_limiter *limiter, uint64_t now_wall_usec, sl_limit_record_fn *fn, void *arg);
 /* Puts a counter back. One whose window is over is ignored; one that is there keeps the larger count. SL_E_NOMEM. */
 SL_MUST int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record *record,
                                uint64_t now_wall_usec);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "gate/exchange.h"
 
 /* A scrape of a gateway with a thousand busy routes is about 20 MB. */
@@ -147,16 +148,18 @@ struct sl_scrape {
     uv_work_t work;
     struct sl_xchg *x; /* NULL: the client went away */
     struct sl_gate *gate;
-    struct sl_metric_reading readings[METRICS_READINGS];
-    size_t n;
+    struct sl_snapshot *snapshot;       /* held: the limits in force */
+    struct sl_metric_reading *readings; /* METRICS_READINGS, and one for each route whose limit is in use */
+    size_t n, cap;
+    struct sl_map limits; /* of those readings, by route */
     struct sl_buf text;
 };
 
 static void reading_add(struct sl_scrape *scrape, enum sl_metric metric, const char *word, uint64_t value,
                         uint32_t scale)
 {
-    SL_ASSERT(scrape->n < METRICS_READINGS);
-    scrape->readings[scrape->n++] = (struct sl_metric_reading){ metric, word, value, scale };
+    SL_ASSERT(scrape->n < scrape->cap);
+    scrape->readings[scrape->n++] = (struct sl_metric_reading){ metric, word, value, scale, NULL };
 }
 
 /* Linux 6.2 and newer say the number as the folder's size. */
@@ -222,11 +225,56 @@ static void gate_read(struct sl_scrape *scrape)
     reading_add(scrape, SL_METRIC_BUILD_INFO, SL_VERSION, 1, 1);
 }
 
+/* Under a shard's lock: into the reading of the counter's route, when that has labels of its own. */
+static void limit_read(void *arg, const struct sl_limit_record *record)
+{
+    struct sl_scrape *scrape = arg;
+    const struct sl_route *route = sl_snapshot_find(scrape->snapshot, record->route);
+    if (!route || route->incarnation != record->incarnation) {
+        return;
+    }
+    const struct sl_metric_labels *labels = atomic_load_explicit(&route->metric_labels[0], memory_order_acquire);
+    if (!labels || labels == sl_metrics_other(scrape->gate->metrics)) {
+        return;
+    }
+    enum sl_limit_key key = record->key == SL_LIMIT_SHARED ? SL_LIMIT_USER : record->key;
+    double used = 0;
+    for (uint32_t i = 0; i < route->n_rules; i++) {
+        const struct sl_limit_rule *rule = &route->rules[i];
+        if (rule->key == key && rule->period_usec == record->period_usec && rule->calls) {
+            used = SL_MAX(used, (double)record->used / (double)rule->calls);
+        }
+    }
+    if (used <= 0) {
+        return; /* a counter of a limit that is no longer in force */
+    }
+    struct sl_metric_reading *at = sl_map_find(&scrape->limits, labels->route);
+    uint64_t share = (uint64_t)(used * 1e6);
+    if (!at && scrape->n < scrape->cap &&
+        sl_map_put(&scrape->limits, labels->route, &scrape->readings[scrape->n]) == 0) {
+        at = &scrape->readings[scrape->n++];
+        *at = (struct sl_metric_reading){ SL_METRIC_LIMIT_USED, NULL, 0, 1000000, labels };
+    }
+    if (at) {
+        at->value = SL_MAX(at->value, share);
+    }
+}
+
 static void scrape_run(uv_work_t *work)
 {
     struct sl_scrape *scrape = SL_CONTAINER_OF(work, struct sl_scrape, work);
     process_read(scrape);
+    sl_limiter_walk(scrape->gate->limiter, sl_clock_wall_usec(), limit_read, scrape);
     sl_metrics_write(scrape->gate->metrics, scrape->readings, scrape->n, &scrape->text);
+}
+
+static void scrape_free(struct sl_scrape *scrape)
+{
+    sl_map_done(&scrape->limits);
+    sl_snapshot_unref(scrape->snapshot);
+    sl_buf_done(&scrape->text);
+    free(scrape->readings);
+    free(scrape);
 }
 
 static void scrape_done(uv_work_t *work, int status)
@@ -241,8 +289,7 @@ static void scrape_done(uv_work_t *work, int status)
             sl_xchg_reply(x, 200, SL_STR("text/plain; version=0.0.4; charset=utf-8"), sl_buf_str(&scrape->text));
         }
     }
-    sl_buf_done(&scrape->text);
-    free(scrape);
+    scrape_free(scrape);
 }
 
 void sl_scrape_forget(struct sl_xchg *x)
@@ -256,16 +303,23 @@ void sl_scrape_forget(struct sl_xchg *x)
 void sl_handle_metrics(struct sl_xchg *x)
 {
     struct sl_scrape *scrape = calloc(1, sizeof(*scrape));
-    if (!scrape) {
+    size_t cap = METRICS_READINGS + (size_t)x->settings->metrics_max_routes;
+    if (scrape) {
+        scrape->readings = calloc(cap, sizeof(*scrape->readings));
+    }
+    if (!scrape || !scrape->readings) {
+        free(scrape);
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return;
     }
     scrape->x = x;
+    scrape->cap = cap;
     scrape->gate = x->worker->gate;
+    scrape->snapshot = sl_snapshot_ref(x->worker->snapshot);
     sl_buf_init(&scrape->text, METRICS_TEXT_MAX);
     gate_read(scrape);
     if (uv_queue_work(&x->worker->loop.uv, &scrape->work, scrape_run, scrape_done) < 0) {
-        free(scrape);
+        scrape_free(scrape);
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "the gateway cannot read its metrics now");
         return;
     }

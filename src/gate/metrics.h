@@ -22,6 +22,7 @@ enum sl_metric {
     SL_METRIC_OVERHEAD,
     SL_METRIC_ATTEMPTS,
     SL_METRIC_LIMITS,
+    SL_METRIC_LIMIT_USED,
     SL_METRIC_UPSTREAM_CONNECTIONS,
     SL_METRIC_CLIENT_GONE,
     SL_METRIC_USAGE_MISSING,
@@ -83,12 +84,13 @@ void sl_metrics_watch(struct sl_metrics_worker *worker, const atomic_uint *n_con
 
 /* --- reading: any thread --- */
 
-/* A value that somebody else keeps, read now. `scale` units are one: 1000000 for microseconds. */
+/* A value that somebody else keeps, read now. `scale` units are one: 1000000 for microseconds and shares. */
 struct sl_metric_reading {
     enum sl_metric metric;
     const char *word; /* of its label, or NULL */
     uint64_t value;
     uint32_t scale;
+    const struct sl_metric_labels *labels; /* of a route, or NULL */
 };
 
 /* Sums over the workers. */

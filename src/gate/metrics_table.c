@@ -98,6 +98,13 @@ const struct sl_metric_family sl_metric_families[SL_METRIC_COUNT] = {
                            0,
                            { LB_ROUTE, LB_DECISION },
                            "Calls to limited routes that the limit let pass or refused." },
+    [SL_METRIC_LIMIT_USED] = { "sluice_limit_used_ratio",
+                               SL_METRIC_IS_GAUGE,
+                               NULL,
+                               0,
+                               { LB_ROUTE },
+                               "How much of a route's limit is used up in the windows that are open: of its fullest "
+                               "counter, the route's own or one user's; 1 refuses." },
     [SL_METRIC_UPSTREAM_CONNECTIONS] = { "sluice_upstream_connections",
                                          SL_METRIC_IS_GAUGE,
                                          NULL,

@@ -245,7 +245,7 @@ void sl_metrics_write(struct sl_metrics *metrics, const struct sl_metric_reading
         }
         for (size_t i = 0; i < n_readings; i++) {
             if (readings[i].metric == m) {
-                struct sl_metric_key key = { .word = readings[i].word };
+                struct sl_metric_key key = { .labels = readings[i].labels, .word = readings[i].word };
                 labels_make(&page, family, &key);
                 sample_write(&page, family, "", NULL, readings[i].value, readings[i].scale);
                 is_written = true;

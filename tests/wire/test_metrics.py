@@ -14,7 +14,7 @@ INVOKE = "/gateway/chat/invocations"
 NAMES = {
     "gen_ai_server_request_duration_seconds", "gen_ai_server_time_to_first_token_seconds", "gen_ai_server_time_per_output_token_seconds",
     "gen_ai_client_operation_duration_seconds", "gen_ai_client_token_usage", "sluice_requests", "sluice_requests_in_flight",
-    "sluice_overhead_seconds", "sluice_attempts", "sluice_limit_decisions", "sluice_upstream_connections", "sluice_client_gone",
+    "sluice_overhead_seconds", "sluice_attempts", "sluice_limit_decisions", "sluice_limit_used_ratio", "sluice_upstream_connections", "sluice_client_gone",
     "sluice_usage_missing", "sluice_log_dropped", "sluice_config_reload", "sluice_config_version", "sluice_build_info",
     "process_cpu_seconds", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds", "process_max_fds",
     "process_start_time_seconds",
@@ -265,6 +265,40 @@ def test_limit_decisions(sluice):
     assert page.sum("sluice_limit_decisions_total", route="chat", decision="allowed") == 2
     assert page.sum("sluice_limit_decisions_total", route="chat", decision="refused") == 3
     assert page.sum("sluice_requests_total", route="chat", status="429", error_type="policy_rate_limited") == 3
+
+
+def test_how_full_a_limit_is(sluice, tmp_path):
+    """The fullest counter of a route: the route's own, or one user's. A limit that was taken away says nothing."""
+    key = "an-admin-key-of-the-file"
+    config = mock_config(calls=4, renewal_period="hour") | {"auth": {"admin_key": "$ADMIN"}}
+    config["endpoints"].append(config["endpoints"][0] | {"name": "free", "limit": None})
+    daemon = sluice(config, args=["--data", str(tmp_path / "data")], env={"ADMIN": key})
+    head = [("Authorization", f"Bearer {key}")]
+
+    def used():
+        return {dict(k)["route"]: v for (n, k), v in Page(daemon).samples.items() if n == "sluice_limit_used_ratio"}
+
+    def call(route, name):
+        r = daemon.call("POST", f"/gateway/{route}/invocations", MESSAGES, headers=name)
+        assert r.status in (200, 429), r.body
+        return r.status
+
+    assert used() == {}
+    call("free", head)
+    assert call("chat", head) == 200 and used() == {"chat": 0.25}
+    for _ in range(4):
+        call("chat", head)
+    assert used() == {"chat": 1.0}
+    limits = {"route": "chat", "limits": [{"calls": 8, "key": "user", "renewal_period": "hour"}, {"calls": 100, "key": "route", "renewal_period": "minute"}]}
+    assert daemon.call("POST", "/api/2.0/gateway/limits/", limits, headers=head).status == 200
+    for _ in range(2):
+        call("chat", head)
+    assert used() == {"chat": 0.75}, "a changed limit keeps its count: four and two of eight"
+    assert daemon.call("POST", "/api/2.0/gateway/limits/", limits | {"limits": []}, headers=head).status == 200
+    assert used() == {"chat": 1.5}, "the file's limit holds again"
+    limits["limits"] = [{"calls": 5, "key": "user", "renewal_period": "minute"}]
+    assert daemon.call("POST", "/api/2.0/gateway/limits/", limits, headers=head).status == 200
+    assert used() == {}, "no counter of this limit is open"
 
 
 def test_routes_beyond_max_routes_are_other(sluice):

@@ -114,7 +114,10 @@ def test_an_answer_is_stopped(sluice, screen, upstream):
 
 
 def test_status(sluice, screen):
-    daemon = sluice(CONFIG)
+    limited = CONFIG["endpoints"][0] | {"name": "tight", "limit": {"calls": 10, "renewal_period": "hour"}}
+    daemon = sluice({"endpoints": CONFIG["endpoints"] + [limited]})
+    for _ in range(9):
+        daemon.call("POST", "/gateway/tight/invocations", {"messages": [{"role": "user", "content": "x"}]})
     for _ in range(3):
         daemon.call("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "x"}]})
     daemon.call("POST", "/gateway/nope/invocations", {})
@@ -125,6 +128,11 @@ def test_status(sluice, screen):
     for _ in range(5):
         daemon.call("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "x"}]})
     s.shows("/s  (8)")  # of route chat: it is live
+    assert "limit      tight                    90% used  near its cap" in s.text()
+    for _ in range(2):
+        daemon.call("POST", "/gateway/tight/invocations", {"messages": [{"role": "user", "content": "x"}]})
+    s.shows("100% used  at its cap")
+    s.shows("refused    tight                    1 of 11")
     s.type("q")
     s.type("echo ended $?", "Enter")
     s.shows("ended 0")
