@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "gate": {"llm", "http", "store", "json", "wire", "net", "conf", "base"},
     "daemon": {"gate", "llm", "http", "store", "json", "wire", "net", "conf", "base"},
     "client": {"json", "wire", "base"},
-    "cli": set(),
+    "cli": {"conf", "base"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 LONG = 600

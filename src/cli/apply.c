@@ -4,6 +4,7 @@
  * again. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "declare.h"
@@ -26,7 +27,7 @@ struct apply {
     sluice_client *client;
     sluice_result *file;
     struct plan *plans;
-    size_t n_plans, cap;
+    size_t n_plans, cap, n_file; /* the first n_file are the file's */
     bool has_secret;
     int n_failed, exit_code;
 };
@@ -58,17 +59,50 @@ static int plan_cmp(const void *a, const void *b)
 
 /* --- the file --- */
 
-/* The value that a reference stands for: "$NAME", {"file": "PATH"}. 1 and *ret (the caller frees it; NULL: it stands
- * for nothing, the stored secret stays), 0 when it is no reference, or -1 after a message. */
-static int reference_resolve(const sluice_result *route, const char *path, char **ret)
+/* By its name: what may be a key to something. */
+static bool is_secret_name(const char *member)
+{
+    static const char *const endings[] = { "api_key", "access_key", "access_key_id", "token", "secret", "password" };
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        size_t n = strlen(endings[i]), len = strlen(member);
+        if (len >= n && strcmp(member + len - n, endings[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int secret_file_read(const char *file, char **ret)
+{
+    char at[600];
+    snprintf(at, sizeof(at), "@%s", file);
+    if (cli_read(at, ret)) {
+        return -1;
+    }
+    (*ret)[strcspn(*ret, "\r\n")] = '\0';
+    return 1;
+}
+
+/* The value that a reference stands for: "$NAME", {"file": "PATH"}, and for a secret also "PATH" where there is such a
+ * file, as MLflow reads it, or the literal. 1 and *ret (the caller frees it; NULL: it stands for nothing, the stored
+ * secret stays), 0 when it is no reference, or -1 after a message. */
+static int reference_resolve(const sluice_result *route, const char *path, bool is_secret, char **ret)
 {
     const char *text = sluice_json_get(route, path, NULL);
-    char at[600];
+    char at[640];
     *ret = NULL;
     if (sluice_json_kind(route, path) == 's' && text[0] == '$') {
         const char *value = getenv(text + 1);
         *ret = value && *value ? strdup(value) : NULL;
         return 1;
+    }
+    if (sluice_json_kind(route, path) == 's' && is_secret) {
+        struct stat st;
+        if (stat(text, &st) == 0 && S_ISREG(st.st_mode)) {
+            return secret_file_read(text, ret);
+        }
+        *ret = strdup(text);
+        return *ret ? 1 : -1;
     }
     snprintf(at, sizeof(at), "%s.file", path);
     if (sluice_json_kind(route, path) != 'o' || sluice_json_count(route, path) != 1 ||
@@ -76,15 +110,7 @@ static int reference_resolve(const sluice_result *route, const char *path, char 
         return 0;
     }
     const char *file = sluice_json_get(route, at, NULL);
-    if (access(file, F_OK) != 0) {
-        return 1;
-    }
-    snprintf(at, sizeof(at), "@%s", file);
-    if (cli_read(at, ret)) {
-        return -1;
-    }
-    (*ret)[strcspn(*ret, "\r\n")] = '\0';
-    return 1;
+    return access(file, F_OK) == 0 ? secret_file_read(file, ret) : 1;
 }
 
 static void value_put(FILE *out, const sluice_result *route, const char *path)
@@ -98,15 +124,20 @@ static void value_put(FILE *out, const sluice_result *route, const char *path)
     }
 }
 
-/* The configuration with its references resolved, or left out. */
+/* The configuration with its references resolved, or left out. `config` or, as Databricks spells it,
+ * `{provider}_config`. */
 static int config_put(FILE *out, const sluice_result *route, struct plan *plan)
 {
     int n = 0;
-    const char *key;
-    for (size_t i = 0; (key = sluice_json_key(route, "model.config", i)); i++) {
-        char path[512], *secret;
-        snprintf(path, sizeof(path), "model.config.%s", key);
-        int is_reference = reference_resolve(route, path, &secret);
+    const char *key, *provider = sluice_json_get(route, "model.provider", NULL);
+    char config[300] = "model.config";
+    if (sluice_json_kind(route, config) != 'o') {
+        snprintf(config, sizeof(config), "model.%.200s_config", provider);
+    }
+    for (size_t i = 0; (key = sluice_json_key(route, config, i)); i++) {
+        char path[600], *secret;
+        snprintf(path, sizeof(path), "%s.%.250s", config, key);
+        int is_reference = reference_resolve(route, path, is_secret_name(key), &secret);
         if (is_reference < 0) {
             return CLI_LOCAL;
         }
@@ -136,7 +167,7 @@ static int body_make(const sluice_result *route, struct plan *plan)
         return cli_fail(CLI_LOCAL, "out of memory");
     }
     fputs("{\"route_type\":", out);
-    value_put(out, route, "route_type");
+    value_put(out, route, sluice_json_kind(route, "route_type") ? "route_type" : "endpoint_type");
     fputs(",\"model\":{\"provider\":", out);
     value_put(out, route, "model.provider");
     fputs(",\"name\":", out);
@@ -144,65 +175,140 @@ static int body_make(const sluice_result *route, struct plan *plan)
     fputs(",\"config\":{", out);
     int r = config_put(out, route, plan);
     fputs("}}", out);
-    if (sluice_json_kind(route, "sluice")) {
-        fputs(",\"sluice\":", out);
-        value_put(out, route, "sluice");
+    static const char *const others[] = { "limit", "sluice" };
+    for (size_t i = 0; i < 2; i++) {
+        if (sluice_json_kind(route, others[i]) && sluice_json_kind(route, others[i]) != '0') {
+            fprintf(out, ",\"%s\":", others[i]);
+            value_put(out, route, others[i]);
+        }
     }
     putc('}', out);
     return fclose(out) == 0 ? r : cli_fail(CLI_LOCAL, "out of memory");
 }
 
-static int file_read(struct apply *a)
+/* JSON, or else YAML: then through the reader that `sluice serve` has. */
+static int text_parse(const char *name, const char *text, sluice_result **ret)
 {
     sluice_error *err = NULL;
-    char *text = NULL, *arg = malloc(strlen(a->args->words[0]) + 2);
+    if (sluice_json_parse(text, SLUICE_NUL_TERMINATED, ret, &err) == 0) {
+        return CLI_DONE;
+    }
+    char *json = NULL;
+    int r = text[strspn(text, " \t\r\n")] == '{'
+                ? cli_fail(CLI_LOCAL, "%s: %s", name, sluice_error_text(err)) /* meant to be JSON, or YAML's flow */
+                : declare_yaml_to_json(name, text, &json);
+    sluice_error_free(err);
+    if (r == 0 && sluice_json_parse(json, SLUICE_NUL_TERMINATED, ret, NULL) < 0) {
+        r = cli_fail(CLI_LOCAL, "%s: a text in it is not UTF-8, or it is nested too deeply", name);
+    }
+    free(json);
+    return r;
+}
+
+/* What is needed is there, and nothing that would be silently left out. `at` is where, for messages. */
+static int route_check(const char *name, const char *at, const sluice_result *route)
+{
+    static const char *const known[] = { "name", "route_type", "endpoint_type", "model", "limit", "limits", "sluice" };
+    const char *key, *nearest = NULL;
+    int distance = -1;
+    for (size_t i = 0; (key = sluice_json_key(route, "", i)); i++) {
+        size_t k = 0;
+        while (k < sizeof(known) / sizeof(known[0]) && strcmp(known[k], key) != 0) {
+            cli_nearest(key, known[k++], &nearest, &distance);
+        }
+        if (k == sizeof(known) / sizeof(known[0])) {
+            return cli_fail(CLI_LOCAL, "%s: %s.%s: no such member%s%s%s", name, at, key,
+                            nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+        }
+    }
+    const char *type = sluice_json_kind(route, "endpoint_type") ? "endpoint_type" : "route_type";
+    const char *const needed[] = { "name", type, "model.provider", "model.name" };
+    for (size_t k = 0; k < 4; k++) {
+        if (sluice_json_kind(route, needed[k]) != 's') {
+            return cli_fail(CLI_LOCAL, "%s: %s.%s: expected a string", name, at, needed[k]);
+        }
+    }
+    return 0;
+}
+
+static int limits_make(const sluice_result *route, struct plan *plan)
+{
+    size_t len;
+    FILE *out = open_memstream(&plan->limits, &len);
+    if (!out) {
+        return cli_fail(CLI_LOCAL, "out of memory");
+    }
+    value_put(out, route, "limits");
+    return fclose(out) == 0 ? 0 : cli_fail(CLI_LOCAL, "out of memory");
+}
+
+static int route_read(struct apply *a, const char *at)
+{
+    size_t len;
+    sluice_result *route = NULL;
+    const char *json = sluice_json_get(a->file, at, &len);
+    if (sluice_json_kind(a->file, at) != 'o') {
+        return cli_fail(CLI_LOCAL, "%s: %s: expected a route with name, route_type and model", a->args->words[0], at);
+    }
+    int r = sluice_json_parse(json, len, &route, NULL) < 0 ? cli_fail(CLI_LOCAL, "out of memory") : 0;
+    r = r ? r : route_check(a->args->words[0], at, route);
+    struct plan *plan = r ? NULL : plan_add(a, sluice_json_get(route, "name", NULL));
+    r = r ? r : plan ? body_make(route, plan) : cli_fail(CLI_LOCAL, "out of memory");
+    if (r == 0 && sluice_json_kind(route, "limits") == 'l') {
+        r = limits_make(route, plan);
+    }
+    if (plan) {
+        plan->change = CREATE;
+        a->has_secret |= plan->has_secret;
+    }
+    sluice_result_free(route);
+    return r;
+}
+
+/* A configuration file has more than routes: that is not for here, and said. */
+static void rest_tell(const struct apply *a, const char *member)
+{
+    const char *key;
+    for (size_t i = 0; !a->args->is_quiet && (key = sluice_json_key(a->file, "", i)); i++) {
+        if (strcmp(key, member) != 0) {
+            fprintf(stderr, "sluice: note: '%s' of %s is left out: only routes are applied\n", key, a->args->words[0]);
+        }
+    }
+}
+
+static int file_read(struct apply *a)
+{
+    const char *name = a->args->words[0], *member = "routes";
+    char *text = NULL, *arg = malloc(strlen(name) + 2);
     if (!arg) {
         return cli_fail(CLI_LOCAL, "out of memory");
     }
-    sprintf(arg, "%s%s", strcmp(a->args->words[0], "-") == 0 ? "" : "@", a->args->words[0]);
+    sprintf(arg, "%s%s", strcmp(name, "-") == 0 ? "" : "@", name);
     int r = cli_read(arg, &text);
     free(arg);
-    if (r == 0 && sluice_json_parse(text, SLUICE_NUL_TERMINATED, &a->file, &err) < 0) {
-        r = cli_fail(CLI_LOCAL, "%s: %s", a->args->words[0], sluice_error_text(err));
-        sluice_error_free(err);
-    } else if (r == 0 && sluice_json_kind(a->file, "routes") != 'l') {
-        r = cli_fail(CLI_LOCAL, "%s: it must be {\"routes\": [...]}, as export writes it", a->args->words[0]);
-    }
+    r = r ? r : text_parse(name, text, &a->file);
     free(text);
-    for (size_t i = 0; r == 0 && i < sluice_json_count(a->file, "routes"); i++) {
-        char at[32];
-        size_t len;
-        sluice_result *route = NULL;
-        snprintf(at, sizeof(at), "routes[%zu]", i);
-        const char *json = sluice_json_get(a->file, at, &len);
-        r = sluice_json_parse(json, len, &route, NULL) < 0 ? cli_fail(CLI_LOCAL, "out of memory") : 0;
-        static const char *const needed[] = { "name", "route_type", "model.provider", "model.name" };
-        for (size_t k = 0; k < 4 && r == 0; k++) {
-            if (sluice_json_kind(route, needed[k]) != 's') {
-                r = cli_fail(CLI_LOCAL, "%s: %s.%s: expected a string", a->args->words[0], at, needed[k]);
-            }
-        }
-        struct plan *plan = r ? NULL : plan_add(a, sluice_json_get(route, "name", NULL));
-        r = r ? r : plan ? body_make(route, plan) : cli_fail(CLI_LOCAL, "out of memory");
-        if (r == 0 && sluice_json_kind(route, "limits") == 'l') {
-            FILE *out = open_memstream(&plan->limits, &len);
-            if (!out) {
-                r = cli_fail(CLI_LOCAL, "out of memory");
-            } else {
-                value_put(out, route, "limits");
-                r = fclose(out) == 0 ? 0 : cli_fail(CLI_LOCAL, "out of memory");
-            }
-        }
-        if (plan) {
-            plan->change = CREATE;
-            a->has_secret |= plan->has_secret;
-        }
-        sluice_result_free(route);
+    if (r == 0 && sluice_json_kind(a->file, "endpoints")) {
+        member = "endpoints";
     }
-    qsort(a->plans, a->n_plans, sizeof(*a->plans), plan_cmp);
+    if (r == 0 && sluice_json_kind(a->file, member) != 'l') {
+        r = cli_fail(CLI_LOCAL, "%s: it must be {\"routes\": [...]}, as export writes it, or have endpoints:", name);
+    }
+    if (r == 0) {
+        rest_tell(a, member);
+    }
+    for (size_t i = 0; r == 0 && i < sluice_json_count(a->file, member); i++) {
+        char at[48];
+        snprintf(at, sizeof(at), "%s[%zu]", member, i);
+        r = route_read(a, at);
+    }
+    a->n_file = a->n_plans;
+    if (a->n_plans) {
+        qsort(a->plans, a->n_plans, sizeof(*a->plans), plan_cmp);
+    }
     for (size_t i = 1; r == 0 && i < a->n_plans; i++) {
         if (strcmp(a->plans[i - 1].name, a->plans[i].name) == 0) {
-            r = cli_fail(CLI_LOCAL, "%s: the route '%s' is there twice", a->args->words[0], a->plans[i].name);
+            r = cli_fail(CLI_LOCAL, "%s: the route '%s' is there twice", name, a->plans[i].name);
         }
     }
     return r;
@@ -214,9 +320,9 @@ static int file_read(struct apply *a)
 static bool is_same(const char *body, const sluice_result *there)
 {
     sluice_result *want = NULL;
-    static const char *const paths[] = { "route_type", "model.provider", "model.name", "sluice" };
+    static const char *const paths[] = { "route_type", "model.provider", "model.name", "limit", "sluice" };
     bool same = sluice_json_parse(body, SLUICE_NUL_TERMINATED, &want, NULL) == 0;
-    for (size_t i = 0; i < 4 && same; i++) {
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && same; i++) {
         size_t n = 0, m = 0;
         const char *x = sluice_json_get(want, paths[i], &n), *y = sluice_json_get(there, paths[i], &m);
         same = (!x && !y) || (x && y && n == m && memcmp(x, y, n) == 0);
@@ -280,9 +386,8 @@ static int route_prune(void *arg, const sluice_result *listed)
     struct apply *a = arg;
     const char *owner = sluice_json_get(listed, "owner", NULL);
     struct plan wanted = { .name = (char *)(uintptr_t)sluice_json_get(listed, "name", NULL) };
-    size_t n_sorted = sluice_json_count(a->file, "routes");
     if (!wanted.name || !owner || strcmp(owner, "api") != 0 ||
-        (n_sorted && bsearch(&wanted, a->plans, n_sorted, sizeof(*a->plans), plan_cmp))) {
+        (a->n_file && bsearch(&wanted, a->plans, a->n_file, sizeof(*a->plans), plan_cmp))) {
         return 0;
     }
     struct plan *plan = plan_add(a, wanted.name);

@@ -192,6 +192,7 @@ static int route_export(const struct cli_args *args, sluice_client *client, cons
     member_put(route, "model.name", "name");
     config_put(route, name);
     putchar('}');
+    member_put(route, "limit", "limit");
     member_put(route, "sluice", "sluice");
     member_put(route, "limits", "limits");
     putchar('}');

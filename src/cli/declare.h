@@ -20,4 +20,9 @@ void declare_variable(const char *route, const char *member, char *out, size_t s
 /* JSON without the space between its values, as the gateway writes it. */
 void declare_put_compact(FILE *out, const char *json, size_t len);
 
+/* --- yaml.c --- */
+
+/* The caller frees *ret. 0, or an exit code after messages with file:line:column. */
+int declare_yaml_to_json(const char *name, const char *text, char **ret);
+
 #endif

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from test_commands import sl
 
@@ -58,6 +59,64 @@ def test_a_secret_in_a_file(gateway, tmp_path):
     route = json.loads(json.dumps(SECRET).replace('"$THE_KEY"', json.dumps({"file": str(tmp_path / "secret")})))
     assert gateway("apply", "-", "--yes", routes=[route])[0] == 0
     assert "openai_api_key" in fingerprint(gateway, "a")
+
+
+YAML = """# An operator's file.
+server: {listen: "127.0.0.1:1"}
+endpoints:
+  - name: a
+    endpoint_type: llm/v1/chat
+    model: &model
+      provider: openai
+      name: gpt
+      config: {openai_api_key: $THE_KEY, openai_api_base: "http://example.com/v1"}
+    limit: {calls: 5, key: null, renewal_period: minute}
+  - name: b
+    route_type: llm/v1/chat
+    model: {<<: *model, config: null, openai_config: {openai_api_key: sk-literal, openai_api_base: 'http://example.com/v1'}}
+    limits: [{calls: 7, key: route, renewal_period: hour}]
+    sluice: {retries: 1}
+"""
+
+
+def test_a_configuration_file_is_applied(gateway, tmp_path):
+    """YAML as MLflow and `sluice serve` have it: endpoints, `limit`, a key as a variable, a file or a literal."""
+    path = tmp_path / "config.yaml"
+    path.write_text(YAML)
+    code, out, err = gateway("apply", str(path), "--yes", THE_KEY="sk-canary")
+    assert (code, out) == (0, "+ a (sets a secret)\n+ b (sets a secret)\n"), err
+    assert err == f"sluice: note: 'server' of {path} is left out: only routes are applied\napplied\n"
+    a, b = json.loads(gateway("export")[1])["routes"]
+    assert a["limit"] == {"calls": 5, "key": None, "renewal_period": "minute"} and b["limits"] == [{"calls": 7, "key": "route", "renewal_period": "hour"}]
+    assert b["sluice"] == {"retries": 1} and b["model"]["config"] == {"openai_api_base": "http://example.com/v1", "openai_api_key": "$B_OPENAI_API_KEY"}
+    before = fingerprint(gateway, "a"), fingerprint(gateway, "b")
+    # Without the variable the stored secret stays; what export wrote, also as YAML, changes nothing.
+    path.write_text(YAML.replace("sk-literal", "$NOTHING"))
+    assert gateway("apply", str(path), "--yes", "--quiet") == (0, "", "")
+    path.write_text(yaml.safe_dump({"routes": [a, b]}))
+    assert gateway("apply", str(path), "--yes") == (0, "", "nothing to change\n")
+    path.write_text(yaml.safe_dump({"routes": [a, b | {"limit": {"calls": 9, "renewal_period": "day"}}]}))
+    assert gateway("apply", str(path), "--yes") == (0, "~ b\n", "applied\n")
+    assert before == (fingerprint(gateway, "a"), fingerprint(gateway, "b"))
+    # A key that is the path of a file is read from it, as MLflow does; a literal one leaves for this machine or TLS only.
+    (tmp_path / "key").write_text("sk-filed\n")
+    path.write_text(YAML.replace("sk-literal", str(tmp_path / "key")))
+    assert gateway("apply", str(path), "--yes", "--quiet")[1] == "~ b (sets a secret)\n"
+    path.write_text(YAML)
+    code, _, err = gateway("apply", str(path), "--yes", "--quiet", "--server", "http://gateway.example:1")
+    assert (code, err) == (1, "sluice: secrets are sent over https:// or to this machine only\n")
+
+
+@pytest.mark.parametrize("text, said", [
+    ("endpoints: [", "did not find expected node content"), ("endpoints:\n- name: a\n  name: b\n", ":3:3: "), ("endpoints: {}", "have endpoints:"), ("endpoints: [5]", "endpoints[0]: expected a route"),
+    ("endpoints:\n- {name: a, limts: []}", "endpoints[0].limts: no such member; did you mean 'limits'?"), ("endpoints:\n- {name: a, model: {provider: mock, name: m}}", "endpoints[0].route_type: expected a string"),
+    ("- a", "it must be"), ("", "it must be"),
+])
+def test_a_wrong_yaml_file(gateway, tmp_path, text, said):
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    code, out, err = gateway("apply", str(path), "--yes")
+    assert (code, out) == (1, "") and f"sluice: {path}" in err and said in err, err
 
 
 def test_what_is_refused_before_anything_is_sent(gateway):
