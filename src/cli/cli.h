@@ -138,6 +138,7 @@ int cli_keys_list(const struct cli_args *args);
 int cli_keys_create(const struct cli_args *args);
 int cli_keys_revoke(const struct cli_args *args);
 int cli_audit(const struct cli_args *args);
+int cli_secret_rotate(const struct cli_args *args);
 int cli_completion(const struct cli_args *args);
 int cli_chat(const struct cli_args *args);
 int cli_status(const struct cli_args *args);

@@ -88,6 +88,8 @@ const struct cli_command cli_commands[] = {
       "sluice keys create --name ci --routes chat > ci.key", key_opts, cli_keys_create },
     { "keys revoke", "ID", 1, 1, "revoke an API key", "sluice keys revoke key-1", NULL, cli_keys_revoke },
     { "audit", "", 0, 0, "list what was changed, newest first", "sluice audit --json", audit_opts, cli_audit },
+    { "secret rotate", "", 0, 0, "encrypt the stored credentials under a new secret key", "sluice secret rotate", NULL,
+      cli_secret_rotate },
     { "completion", "bash|zsh|fish", 1, 1, "print a completion script", "sluice completion bash > ~/.sluice-completion",
       NULL, cli_completion },
     { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },

@@ -26,6 +26,8 @@ int sl_cmd_check(const struct sl_serve_opts *opts);
 /* `data` NULL: SLUICE_DATA's default. */
 int sl_cmd_db_check(const char *data);
 int sl_cmd_db_backup(const char *data, const char *file);
+/* *ret_is_running: a daemon has the directory, and nothing was done or told. */
+int sl_cmd_secret_rotate(const char *data, bool *ret_is_running);
 
 struct sl_conf_load;
 /* After the problems were printed: the exit code. `load` NULL: no memory. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice db check` and `sluice db backup FILE`. */
+/* `sluice db check`, `sluice db backup FILE`, and `sluice secret rotate` without a daemon. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -51,4 +51,22 @@ int sl_cmd_db_backup(const char *data, const char *file)
     }
     sl_arena_done(&arena);
     return r < 0 ? told(&err) : SL_EXIT_OK;
+}
+
+int sl_cmd_secret_rotate(const char *data, bool *ret_is_running)
+{
+    struct sl_arena arena;
+    struct sl_str dir;
+    struct sl_err err = { 0 };
+    uint64_t n = 0;
+    sl_arena_init(&arena, NULL);
+    int r = dir_find(data, &arena, &dir, &err);
+    r = r < 0 ? r : sl_store_rotate(dir.p, &n, &err);
+    sl_arena_done(&arena);
+    *ret_is_running = r == SL_E_EXISTS;
+    if (r == 0) {
+        fprintf(stderr, "the credentials of %llu route%s are encrypted under a new secret key\n", (unsigned long long)n,
+                n == 1 ? "" : "s");
+    }
+    return r == 0 ? SL_EXIT_OK : *ret_is_running ? SL_EXIT_LOCAL : told(&err);
 }

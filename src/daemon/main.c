@@ -13,6 +13,7 @@ static const char usage_text[] =
     "       sluice check [-c FILE] [--strict]\n"
     "       sluice mlflow start --config-path FILE [--host HOST] [--port PORT] [--workers N]\n"
     "       sluice db check | backup FILE [--data DIR]\n"
+    "       sluice secret rotate [--data DIR]\n"
     "       sluice version [--json]\n"
     "       sluice query ROUTE [PROMPT | -] [-d JSON | -d @FILE] [--stream]\n"
     "       sluice chat ROUTE\n"
@@ -27,6 +28,7 @@ static const char usage_text[] =
     "serve    runs the gateway in the foreground; without a file: an embedded default whose mock routes need no key\n"
     "check    reads the configuration as serve would and tells every problem with file:line:column\n"
     "db       looks whether the data directory is sound, or copies its database, while the gateway runs or not\n"
+    "secret   encrypts the stored credentials under a new secret key, through the running gateway when there is one\n"
     "mlflow   starts with the options of `mlflow gateway start`\n"
     "\n"
     "environment: SLUICE_CONFIG (else MLFLOW_GATEWAY_CONFIG) names the file, SLUICE_DATA the data directory;\n"
@@ -232,6 +234,36 @@ static int client_exec(char **argv)
     return usage_fail("'%s' needs the client program libexec/sluice/sluice-client, which is not installed", argv[1]);
 }
 
+/* On the directory itself, or by the daemon that has it: then the other options are the client's. */
+static int cmd_secret(int argc, char **argv)
+{
+    static char program[] = "sluice", secret[] = "secret", rotate[] = "rotate";
+    char *words[32] = { program, secret, rotate };
+    const char *data = getenv("SLUICE_DATA");
+    int n = 3;
+    bool is_remote = false, is_running;
+    if (argc < 1 || strcmp(argv[0], "rotate") != 0) {
+        return usage_fail("the only command of secret is 'rotate'");
+    }
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--data") == 0 && i + 1 < argc) {
+            data = argv[++i];
+        } else if (strncmp(argv[i], "--data=", 7) == 0) {
+            data = argv[i] + 7;
+        } else if (n < (int)SL_ARRAY_LEN(words) - 1) {
+            words[n++] = argv[i];
+            is_remote = true;
+        }
+    }
+    if (!is_remote) {
+        int code = sl_cmd_secret_rotate(data, &is_running);
+        if (!is_running) {
+            return code;
+        }
+    }
+    return client_exec(words);
+}
+
 static int cmd_help(int argc, char **argv)
 {
     if (argc > 0) {
@@ -253,9 +285,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    { "serve", cmd_serve }, { "check", cmd_check },     { "mlflow", cmd_mlflow },
-    { "db", cmd_db },       { "version", cmd_version }, { "help", cmd_help },
-    { "--help", cmd_help }, { "-h", cmd_help },         { "--version", cmd_version },
+    { "serve", cmd_serve },   { "check", cmd_check },       { "mlflow", cmd_mlflow }, { "db", cmd_db },
+    { "secret", cmd_secret }, { "version", cmd_version },   { "help", cmd_help },     { "--help", cmd_help },
+    { "-h", cmd_help },       { "--version", cmd_version },
 };
 
 /* "--help" behind any command. */

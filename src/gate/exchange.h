@@ -140,6 +140,8 @@ void sl_relay_done(struct sl_xchg *x); /* frees what the relay holds outside the
 
 /* headers.c */
 SL_MUST int sl_headers_up(struct sl_xchg *x, struct sl_headers *io_headers);
+/* An upstream's error may quote the credential that it was sent: every occurrence in `bytes` becomes '*'. */
+void sl_headers_mask(const struct sl_xchg *x, char *bytes, size_t n);
 /* What passes from the upstream's reply. */
 SL_MUST int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from);
 /* Says something about the body it came with, or is made anew: does not go with another body. */

@@ -332,3 +332,27 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
     }
     return sl_admit_headers(x, io_headers);
 }
+
+/* Shorter ones are none, and would spoil words. */
+#define CREDENTIAL_MIN 8
+
+static void word_mask(struct sl_str word, char *bytes, size_t n)
+{
+    struct sl_str text = sl_str_make(bytes, n);
+    ptrdiff_t at = word.n >= CREDENTIAL_MIN ? sl_str_find(text, word, 0) : -1;
+    while (at >= 0) {
+        memset(bytes + at, '*', word.n);
+        at = sl_str_find(text, word, (size_t)at + word.n);
+    }
+}
+
+void sl_headers_mask(const struct sl_xchg *x, char *bytes, size_t n)
+{
+    static const char *const names[] = { "authorization", "x-api-key", "api-key", "x-goog-api-key",
+                                         "x-amz-security-token" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        struct sl_str value = sl_str_trim(sl_headers_get(&x->up.headers, names[i]));
+        ptrdiff_t space = sl_str_find_char(value, ' ', 0); /* behind a scheme */
+        word_mask(sl_str_sub(value, (size_t)(space + 1), value.n), bytes, n);
+    }
+}

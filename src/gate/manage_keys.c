@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* API keys: made, listed and revoked by an administrator. */
+/* API keys: made, listed and revoked by an administrator. And the secret key, which is not told but changed. */
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -453,4 +453,30 @@ void sl_handle_key_revoke(struct sl_xchg *x)
         return;
     }
     sl_pending_ask(pending, on_revoked);
+}
+
+/* --- the secret key --- */
+
+static void on_rotated(struct sl_xchg *x, struct sl_pending *pending)
+{
+    int r = pending->base.r;
+    if (r == SL_E_UNSUPPORTED || r == SL_E_INVAL) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "%s", pending->base.err.text);
+    } else if (r < 0) {
+        sl_pending_fail(x, r, &pending->base.err);
+    } else {
+        struct sl_jw writer, *w = sl_manage_writer(x, &writer);
+        sl_jw_object(w);
+        sl_jw_member_u64(w, "routes", pending->rotate.n_routes);
+        sl_jw_end(w);
+        sl_manage_reply(x, 200);
+    }
+}
+
+void sl_handle_secret_rotate(struct sl_xchg *x)
+{
+    struct sl_pending *pending = sl_pending_new_rotate(x);
+    if (pending) {
+        sl_pending_ask(pending, on_rotated);
+    }
 }

@@ -342,7 +342,10 @@ static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route
     const struct sl_definition def = { row->name, row->spec, row->config };
     struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
     sl_jw_object(w);
-    int r = sl_definition_write(w, &def, sl_store_seal(x->worker->gate->store));
+    struct sl_seal seal;
+    sl_store_seal(x->worker->gate->store, &seal);
+    int r = sl_definition_write(w, &def, &seal);
+    sl_seal_done(&seal);
     own_members(x, w, dynamic, row->name, false, dynamic && sl_snapshot_is_shadowed(snapshot, dynamic));
     sl_jw_member_u64(w, "version", row->version);
     sl_jw_member_u64(w, "created_at", row->created_usec / SL_USEC_PER_SEC);

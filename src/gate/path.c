@@ -78,6 +78,8 @@ const struct sl_path sl_paths[] = {
           "Make an API key; its text is told this once."),
     ADMIN(SL_GET, OWN "/keys", sl_dialect_sluice, sl_handle_key_list, "List the API keys, 1000 a page."),
     ADMIN(SL_DELETE, OWN "/keys/{}", sl_dialect_sluice, sl_handle_key_revoke, "Revoke an API key."),
+    ADMIN(SL_POST, OWN "/secret/rotate", sl_dialect_sluice, sl_handle_secret_rotate,
+          "Encrypt the credentials of all routes under a new secret key."),
     ADMIN(SL_GET, OWN "/audit", sl_dialect_sluice, sl_handle_audit,
           "What was changed, when and by whom, newest first, 100 a page."),
     OPEN(SL_GET, "/", sl_handle_index, NULL),

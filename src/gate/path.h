@@ -89,6 +89,7 @@ void sl_handle_own_route_delete(struct sl_xchg *x);
 void sl_handle_key_create(struct sl_xchg *x);
 void sl_handle_key_list(struct sl_xchg *x);
 void sl_handle_key_revoke(struct sl_xchg *x);
+void sl_handle_secret_rotate(struct sl_xchg *x);
 /* manage_audit.c */
 void sl_handle_audit(struct sl_xchg *x);
 /* measure.c */

@@ -21,6 +21,8 @@ void sl_pending_free(struct sl_pending *pending)
     case SL_PENDING_AUDIT:
         sl_store_audit_job_done(&pending->audit);
         break;
+    case SL_PENDING_ROTATE:
+        break;
     }
     sl_secret_done(&pending->token);
     sl_arena_done(&pending->arena);
@@ -104,6 +106,17 @@ struct sl_pending *sl_pending_new_audit(struct sl_xchg *x, uint64_t before_id, u
         return NULL;
     }
     sl_store_audit_job_init(&pending->audit, before_id, max);
+    return pending_ready(x, pending, 0);
+}
+
+struct sl_pending *sl_pending_new_rotate(struct sl_xchg *x)
+{
+    struct sl_pending *pending = pending_alloc(x, SL_PENDING_ROTATE);
+    if (!pending) {
+        return NULL;
+    }
+    sl_store_rotate_job_init(&pending->rotate, x->worker->gate->store);
+    pending->rotate.now_usec = sl_clock_wall_usec();
     return pending_ready(x, pending, 0);
 }
 

@@ -9,7 +9,7 @@
 
 struct sl_xchg;
 
-enum sl_pending_kind { SL_PENDING_ROUTE, SL_PENDING_KEY, SL_PENDING_AUDIT };
+enum sl_pending_kind { SL_PENDING_ROUTE, SL_PENDING_KEY, SL_PENDING_AUDIT, SL_PENDING_ROTATE };
 
 struct sl_pending {
     union { /* by kind; each begins with `base` */
@@ -17,6 +17,7 @@ struct sl_pending {
         struct sl_store_route_job job;
         struct sl_store_key_job key;
         struct sl_store_audit_job audit;
+        struct sl_store_rotate_job rotate;
     };
     enum sl_pending_kind kind;
     struct sl_arena arena; /* who asks, for the audit */
@@ -35,6 +36,8 @@ struct sl_pending *sl_pending_new(struct sl_xchg *x, enum sl_store_verb verb, st
 struct sl_pending *sl_pending_new_key(struct sl_xchg *x, uint64_t revoke_id);
 /* The same for a page of the audit. */
 struct sl_pending *sl_pending_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max);
+/* The same for another secret key. */
+struct sl_pending *sl_pending_new_rotate(struct sl_xchg *x);
 /* Takes `pending` on every path. */
 void sl_pending_ask(struct sl_pending *pending, void (*on_answer)(struct sl_xchg *x, struct sl_pending *pending));
 /* One that was not asked. */

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 
 #define KEY_ENV      "SLUICE_SECRET_KEY"
+#define NEXT_ENV     "SLUICE_SECRET_KEY_NEW"
 #define KEY_FILE_MAX 4096
 
 int sl_dir_resolve(const char *given, struct sl_arena *arena, struct sl_str *ret, bool *ret_is_asked,
@@ -180,19 +181,72 @@ static int key_make(const char *dir, const char *path, struct sl_seal *ret, stru
     return 0;
 }
 
-int sl_dir_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err)
+static int env_read(const char *name, struct sl_seal *ret, struct sl_err *err)
+{
+    const char *given = getenv(name);
+    struct sl_err cause = { 0 };
+    if (!given || !*given) {
+        return SL_E_NOTFOUND;
+    }
+    int r = sl_seal_set(ret, sl_str_c(given), &cause);
+    return r < 0 ? sl_fail(err, r, "%s: %s", name, cause.text) : 0;
+}
+
+static bool key_is_of_env(void)
 {
     const char *given = getenv(KEY_ENV);
-    if (given && *given) {
-        struct sl_err cause = { 0 };
-        int r = sl_seal_set(ret, sl_str_c(given), &cause);
-        return r < 0 ? sl_fail(err, r, KEY_ENV ": %s", cause.text) : 0;
-    }
+    return given && *given;
+}
+
+/* Of a file of the directory. */
+static int file_key(const char *dir, const char *name, bool may_make, struct sl_seal *ret, struct sl_err *err)
+{
     char path[4200];
-    int r = path_of(dir, SL_DIR_KEY, path, sizeof(path), err);
+    int r = path_of(dir, name, path, sizeof(path), err);
     r = r < 0 ? r : key_read(path, ret, err);
     if (r != SL_E_NOTFOUND) {
         return r;
     }
     return may_make ? key_make(dir, path, ret, err) : sl_fail(err, SL_E_NOTFOUND, "the secret key %s is missing", path);
+}
+
+int sl_dir_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err)
+{
+    int r = env_read(KEY_ENV, ret, err);
+    return r == SL_E_NOTFOUND ? file_key(dir, SL_DIR_KEY, may_make, ret, err) : r;
+}
+
+int sl_dir_next_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err)
+{
+    if (!key_is_of_env()) {
+        return file_key(dir, SL_DIR_NEXT, may_make, ret, err);
+    }
+    int r = env_read(NEXT_ENV, ret, err);
+    return r == SL_E_NOTFOUND
+               ? sl_fail(err, r,
+                         "the secret key comes from " KEY_ENV ", which only you can change: start again, or run "
+                         "`sluice secret rotate` while the gateway is stopped, with the new key in " NEXT_ENV)
+               : r;
+}
+
+int sl_dir_next_adopt(const char *dir, struct sl_err *err)
+{
+    char from[4200], to[4200];
+    if (key_is_of_env()) {
+        return 0;
+    }
+    int r = path_of(dir, SL_DIR_NEXT, from, sizeof(from), err);
+    r = r < 0 ? r : path_of(dir, SL_DIR_KEY, to, sizeof(to), err);
+    if (r == 0 && (rename(from, to) < 0 || dir_sync(dir) < 0)) {
+        r = sl_fail(err, SL_E_IO, "cannot rename %s to %s: %s", from, to, strerror(errno));
+    }
+    return r;
+}
+
+void sl_dir_next_drop(const char *dir)
+{
+    char path[4200];
+    if (path_of(dir, SL_DIR_NEXT, path, sizeof(path), NULL) == 0) {
+        unlink(path);
+    }
 }

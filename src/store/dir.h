@@ -8,6 +8,7 @@
 
 #define SL_DIR_DB   "sluice.db"
 #define SL_DIR_KEY  "secret.key"
+#define SL_DIR_NEXT "secret.key.next"
 #define SL_DIR_LOCK "lock"
 
 /* `given` (a flag or SLUICE_DATA), else $XDG_STATE_HOME/sluice, else ~/.local/state/sluice. p == NULL with 0: "none"
@@ -21,5 +22,15 @@ SL_MUST int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err);
 /* The key: SLUICE_SECRET_KEY, else the file, else (`may_make`) a new one in the file, 0600, on disk before this
  * returns. SL_E_NOTFOUND: there is none and none may be made. */
 SL_MUST int sl_dir_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err);
+
+/* A rotation's new key stands beside the old one until the rows under it are durable: SLUICE_SECRET_KEY_NEW when the
+ * key comes from the environment, else the file secret.key.next, on disk before this returns. One that a broken
+ * rotation left is taken again, since it is not known which of the two holds until the database says so. SL_E_NOTFOUND:
+ * there is none and none may be made. */
+SL_MUST int sl_dir_next_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err);
+/* The next key is the key. Nothing to do for one of the environment. */
+SL_MUST int sl_dir_next_adopt(const char *dir, struct sl_err *err);
+/* A rotation that did not come to its end: its key opens nothing. */
+void sl_dir_next_drop(const char *dir);
 
 #endif

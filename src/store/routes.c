@@ -4,8 +4,6 @@
 
 #include "store/store_priv.h"
 
-/* A route's texts: the caller has bounded the body they come from. */
-#define SEALED_MAX (64u << 20)
 /* A route as the audit tells it, before it is cut. */
 #define DESCRIBED_MAX (4u << 20)
 /* Names told of rows that cannot be read. */
@@ -16,10 +14,10 @@ static struct sl_store_route_job *job_of(struct sl_store_job *job)
     return SL_CONTAINER_OF(job, struct sl_store_route_job, job);
 }
 
-static int sealed_read(const struct sl_db *db, struct sl_str name, struct sl_str sealed, struct sl_secret *ret)
+int sl_sealed_read(const struct sl_seal *seal, struct sl_str name, struct sl_str sealed, struct sl_secret *ret)
 {
-    struct sl_buf plain = SL_BUF_INIT(SEALED_MAX);
-    int r = sl_seal_open(db->seal, name, sealed, &plain);
+    struct sl_buf plain = SL_BUF_INIT(SL_SEALED_MAX);
+    int r = sl_seal_open(seal, name, sealed, &plain);
     r = r < 0 ? r : sl_secret_set(ret, sl_buf_str(&plain));
     sl_wipe(plain.p, plain.cap);
     sl_buf_done(&plain);
@@ -40,7 +38,7 @@ static int row_read(struct sl_db *db, sqlite3_stmt *stmt, struct sl_store_route 
         .name = sl_db_column_str(stmt, 4),
         .spec = sl_db_column_str(stmt, 5),
     };
-    int r = sealed_read(db, ret->name, sl_db_column_str(stmt, 6), config);
+    int r = sl_sealed_read(db->seal, ret->name, sl_db_column_str(stmt, 6), config);
     if (r < 0) {
         return sl_fail(err, r, "the credentials of route '%.*s' cannot be decrypted with the secret key",
                        SL_STR_ARG(ret->name));
@@ -180,7 +178,7 @@ static void event_set(struct sl_store_route_job *job, enum sl_store_event_kind k
 
 static int write_sealed(struct sl_db *db, struct sl_store_route_job *job, bool is_new, struct sl_err *err)
 {
-    struct sl_buf sealed = SL_BUF_INIT(SEALED_MAX);
+    struct sl_buf sealed = SL_BUF_INIT(SL_SEALED_MAX);
     int r = sl_seal_close(db->seal, job->route.name, job->route.config, &sealed);
     if (r < 0) {
         sl_fail(err, r, "the route's configuration cannot be encrypted: out of memory, or it is too large");

@@ -27,33 +27,6 @@
 
 /* --- opening --- */
 
-static int key_load(struct sl_store *store, struct sl_err *err)
-{
-    struct sl_db *db = &store->db;
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT name FROM routes ORDER BY id LIMIT 10", err);
-    char names[400] = "";
-    int r = stmt ? 1 : err->code;
-    while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
-        struct sl_str name = sl_db_column_str(stmt, 0);
-        size_t n = strlen(names);
-        if (n + name.n + 3 < sizeof(names)) {
-            snprintf(names + n, sizeof(names) - n, "%s%.*s", n ? ", " : "", SL_STR_ARG(name));
-        }
-    }
-    if (r < 0) {
-        return r;
-    }
-    struct sl_err cause = { 0 };
-    r = sl_dir_key(store->dir, names[0] == '\0', &store->seal, &cause);
-    if (r == SL_E_NOTFOUND) {
-        return sl_fail(err, SL_E_INVAL,
-                       "%s, but the credentials of these routes are encrypted under it: %s. Put the file back, or set "
-                       "SLUICE_SECRET_KEY",
-                       cause.text, names);
-    }
-    return r < 0 ? sl_fail(err, r, "%s", cause.text) : 0;
-}
-
 /* Directory, lock, database, key. SL_E_EXISTS and SL_E_INVAL are for a person to mend; the rest may mend itself. */
 static int files_open(struct sl_store *store, struct sl_err *err)
 {
@@ -76,14 +49,16 @@ static int files_open(struct sl_store *store, struct sl_err *err)
         store->broken = *err;
         r = 0;
     }
-    if (r == 0 && !store->seal.is_set) {
-        struct sl_err cause = { 0 };
-        r = key_load(store, &cause);
-        if (r < 0 && store->is_readonly && cause.code == SL_E_IO) {
-            r = 0; /* a key cannot be made; there is nothing yet that would need it */
-        } else if (r < 0) {
-            sl_fail(err, r, "%s", cause.text);
+    if (r == 0) {
+        /* Also when opened anew: of a rotation whose commit failed the file tells only now what became of it. */
+        struct sl_seal seal = { 0 };
+        r = sl_store_key_find(store->dir, &store->db, !store->is_readonly, &seal, err);
+        if (r == 0) {
+            pthread_mutex_lock(&store->lock);
+            store->seal = seal;
+            pthread_mutex_unlock(&store->lock);
         }
+        sl_seal_done(&seal);
     }
     if (r < 0) {
         sl_db_close(&store->db);
@@ -95,6 +70,7 @@ static void store_free(struct sl_store *store)
 {
     sl_db_close(&store->db);
     sl_seal_done(&store->seal);
+    sl_seal_done(&store->next);
     if (store->lock_fd >= 0) {
         close(store->lock_fd);
     }
@@ -157,11 +133,6 @@ int sl_store_load(struct sl_store *store, struct sl_err *err)
     int r = sl_store_load_rows(&store->db, cbs->on_load, cbs->events_arg, err);
     cbs->on_load_end(cbs->events_arg, r == 0);
     return r;
-}
-
-const struct sl_seal *sl_store_seal(const struct sl_store *store)
-{
-    return &store->seal;
 }
 
 /* --- the thread --- */
@@ -265,9 +236,9 @@ static int batch_write(struct sl_store *store, struct sl_store_job *jobs, struct
         if (db->handle && !sqlite3_get_autocommit(db->handle)) {
             SL_IGNORE(sl_db_exec(db, "ROLLBACK", NULL) < 0); /* the first failure is the one to tell */
         }
-        return SL_E_IO;
     }
-    return 0;
+    sl_store_rotate_settle(store, r == 0);
+    return r < 0 ? SL_E_IO : 0;
 }
 
 static void batch_fail(struct sl_store_job *jobs, bool writes_only, const struct sl_err *err)

@@ -118,7 +118,9 @@ void sl_store_close(struct sl_store *store);
 /* Any thread. SL_E_LIMIT: the queue is full; SL_E_CANCELLED: closing. Then on_done is not called. */
 SL_MUST int sl_store_submit(struct sl_store *store, struct sl_store_job *job);
 
-const struct sl_seal *sl_store_seal(const struct sl_store *store);
+/* A copy of the key that holds: a rotation may bring another at any time. The caller wipes it (sl_seal_done). Any
+ * thread. */
+void sl_store_seal(struct sl_store *store, struct sl_seal *ret);
 
 /* --- jobs: routes and limits (routes.c) --- */
 
@@ -170,6 +172,19 @@ void sl_store_key_job_init(struct sl_store_key_job *job, bool is_revoke);
 void sl_store_key_job_done(struct sl_store_key_job *job);
 /* For on_tick: when a key was last used. No change of its own: it has no number. */
 SL_MUST int sl_store_key_used(struct sl_db *db, uint64_t id, uint64_t sec, struct sl_err *err);
+
+/* --- the secret key (rotate.c) --- */
+
+/* Makes a new key and encrypts every row anew, in one transaction. SL_E_UNSUPPORTED: the key is the environment's;
+ * SL_E_INVAL: a row cannot be read. Crash-safe: see rotate.c. */
+struct sl_store_rotate_job {
+    struct sl_store_job job;
+    struct sl_store *store;
+    uint64_t now_usec; /* wall */
+    uint64_t n_routes; /* out */
+};
+
+void sl_store_rotate_job_init(struct sl_store_rotate_job *job, struct sl_store *store);
 
 /* --- the audit (audit.c) --- */
 

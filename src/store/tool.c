@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/dir.h"
 #include "store/store_priv.h"
 
@@ -48,11 +50,7 @@ int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *
     int r = db_open(dir, &db, err);
     r = r < 0 ? r : integrity_check(&db, err);
     if (r == 0) {
-        r = sl_dir_key(dir, false, &seal, err);
-        sqlite3_stmt *any = r == SL_E_NOTFOUND ? sl_db_stmt(&db, "SELECT 1 FROM routes", err) : NULL;
-        if (any && sl_db_row(&db, any, err) == 0) {
-            r = 0; /* nothing is encrypted: no key is missing */
-        }
+        r = sl_store_key_find(dir, &db, false, &seal, err);
     }
     r = r < 0 ? r : sl_store_load_rows(&db, count, &report, err);
     sl_db_close(&db);
@@ -93,5 +91,57 @@ int sl_store_backup(const char *dir, const char *file, struct sl_err *err)
     }
     sqlite3_close(to);
     sl_db_close(&db);
+    return r;
+}
+
+/* --- another secret key --- */
+
+struct rotation {
+    struct sl_store_rotate_job base;
+    sem_t done;
+};
+
+static void on_rotated(struct sl_store_job *base)
+{
+    struct sl_store_rotate_job *job = SL_CONTAINER_OF(base, struct sl_store_rotate_job, job);
+    sem_post(&SL_CONTAINER_OF(job, struct rotation, base)->done);
+}
+
+static int rotation_run(struct sl_store *store, uint64_t *ret_routes, struct sl_err *err)
+{
+    struct rotation rotation;
+    sl_store_rotate_job_init(&rotation.base, store);
+    struct sl_store_job *job = &rotation.base.job;
+    rotation.base.now_usec = sl_clock_wall_usec();
+    job->who = (struct sl_store_who){ SL_STR("sluice secret rotate"), SL_STR(""), SL_STR("") };
+    job->on_done = on_rotated;
+    sem_init(&rotation.done, 0, 0);
+    int r = sl_store_start(store, err);
+    if (r == 0 && (r = sl_store_submit(store, job)) == 0) {
+        while (sem_wait(&rotation.done) < 0) {
+        }
+        r = job->r < 0 ? sl_fail(err, job->r, "%s", job->err.text) : 0;
+        *ret_routes = rotation.base.n_routes;
+    }
+    sem_destroy(&rotation.done);
+    return r;
+}
+
+int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err)
+{
+    const struct sl_store_conf conf = { .dir = dir };
+    struct sl_store *store = NULL;
+    char path[4200];
+    struct stat st;
+    bool is_ok = false;
+    snprintf(path, sizeof(path), "%s/" SL_DIR_DB, dir);
+    if (stat(path, &st) < 0) {
+        return sl_fail(err, SL_E_NOTFOUND, "%s: %s", path, strerror(errno));
+    }
+    int r = sl_store_open(&conf, &store, &is_ok, err);
+    if (r == 0) {
+        r = is_ok ? rotation_run(store, ret_routes, err) : SL_E_IO;
+        sl_store_close(store);
+    }
     return r;
 }

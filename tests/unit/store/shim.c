@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct shim shim = { .fail_at = -1 };
+struct shim shim = { .fail_at = -1, .kill_at = -1 };
 
 struct shim_file {
     sqlite3_file base;
@@ -21,9 +21,12 @@ struct shim_file {
 static sqlite3_vfs *system_vfs;
 static sqlite3_vfs shim_vfs;
 
-static bool must_fail(void)
+bool shim_step(void)
 {
     long n = atomic_fetch_add(&shim.n_calls, 1), at = atomic_load(&shim.fail_at);
+    if (n == atomic_load(&shim.kill_at)) {
+        _exit(9);
+    }
     return at >= 0 && (n == at || (n > at && atomic_load(&shim.fails_on)));
 }
 
@@ -75,12 +78,12 @@ static int x_close(sqlite3_file *f)
 
 static int x_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 {
-    return must_fail() ? SQLITE_IOERR_READ : of(f)->real->pMethods->xRead(of(f)->real, p, n, at);
+    return shim_step() ? SQLITE_IOERR_READ : of(f)->real->pMethods->xRead(of(f)->real, p, n, at);
 }
 
 static int x_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
-    if (must_fail()) {
+    if (shim_step()) {
         return SQLITE_IOERR_WRITE;
     }
     if (of(f)->is_wal) {
@@ -91,13 +94,13 @@ static int x_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 
 static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
-    return must_fail() ? SQLITE_IOERR_TRUNCATE : of(f)->real->pMethods->xTruncate(of(f)->real, size);
+    return shim_step() ? SQLITE_IOERR_TRUNCATE : of(f)->real->pMethods->xTruncate(of(f)->real, size);
 }
 
 static int x_sync(sqlite3_file *f, int flags)
 {
     copy_all(); /* as a cut before the sync would leave the files */
-    if (must_fail()) {
+    if (shim_step()) {
         return SQLITE_IOERR_FSYNC;
     }
     usleep(atomic_load(&shim.sync_usec));
@@ -147,7 +150,7 @@ static int x_traits(sqlite3_file *f)
 
 static int x_shm_map(sqlite3_file *f, int page, int size, int extend, void volatile **ret)
 {
-    return must_fail() ? SQLITE_IOERR_SHMMAP : of(f)->real->pMethods->xShmMap(of(f)->real, page, size, extend, ret);
+    return shim_step() ? SQLITE_IOERR_SHMMAP : of(f)->real->pMethods->xShmMap(of(f)->real, page, size, extend, ret);
 }
 
 static int x_shm_lock(sqlite3_file *f, int offset, int n, int flags)
@@ -191,7 +194,7 @@ static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags
     struct shim_file *file = of(f);
     *file = (struct shim_file){ .real = (sqlite3_file *)(file + 1), .is_wal = (flags & SQLITE_OPEN_WAL) != 0 };
     file->real->pMethods = NULL;
-    if (must_fail() || (atomic_load(&shim.is_readonly) && flags & SQLITE_OPEN_READWRITE)) {
+    if (shim_step() || (atomic_load(&shim.is_readonly) && flags & SQLITE_OPEN_READWRITE)) {
         return SQLITE_CANTOPEN;
     }
     int code = system_vfs->xOpen(system_vfs, name, file->real, flags, ret_flags);
@@ -202,7 +205,7 @@ static int x_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags
 static int x_delete(sqlite3_vfs *vfs, const char *name, int sync)
 {
     (void)vfs;
-    return must_fail() ? SQLITE_IOERR_DELETE : system_vfs->xDelete(system_vfs, name, sync);
+    return shim_step() ? SQLITE_IOERR_DELETE : system_vfs->xDelete(system_vfs, name, sync);
 }
 
 /* --- SQLite's memory --- */
@@ -281,6 +284,7 @@ void shim_reset(void)
 {
     atomic_store(&shim.n_calls, 0);
     atomic_store(&shim.fail_at, -1);
+    atomic_store(&shim.kill_at, -1);
     atomic_store(&shim.fails_on, false);
     atomic_store(&shim.is_readonly, false);
     atomic_store(&shim.n_syncs, 0);

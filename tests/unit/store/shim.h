@@ -12,6 +12,7 @@
 struct shim {
     atomic_long n_calls;     /* reads, writes, syncs, opens, truncations, deletions, locks of shared memory */
     atomic_long fail_at;     /* the call with that number fails; -1: none */
+    atomic_long kill_at;     /* at the call with that number the process ends, as by a kill; -1: none */
     atomic_bool is_readonly; /* nothing can be opened for writing */
     atomic_bool fails_on;    /* and every one after it */
     atomic_long n_syncs;     /* of the WAL */
@@ -27,6 +28,8 @@ extern struct shim shim;
 
 void shim_install(void); /* once, before SQLite is used */
 void shim_reset(void);
+/* One more call that counts, of something else that touches files. True: it must fail. */
+bool shim_step(void);
 /* The allocation with that number, counted from now, and every one after it fail; -1: none. SQLite's only. */
 void shim_fail_alloc(long at);
 /* The same for ours (the linker wraps malloc and its kin), on every thread but the test's own. */

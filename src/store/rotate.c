@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which secret key holds, and how another one takes its place:
+ *
+ *   write secret.key.next ─> BEGIN ─ every row anew ─ COMMIT ─> rename to secret.key
+ *
+ * Whatever breaks in between, both keys are on disk until the rows say which one holds: all of them are under one key,
+ * because they changed in one transaction. */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "store/dir.h"
+#include "store/store_priv.h"
+
+/* --- which key holds --- */
+
+/* 1: it opens what is encrypted, or nothing is; 0: it does not; <0. */
+static int key_opens(struct sl_db *db, const struct sl_seal *seal, bool *ret_is_empty, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT name, sealed FROM routes ORDER BY id LIMIT 1", err);
+    int r = stmt ? sl_db_row(db, stmt, err) : err->code;
+    *ret_is_empty = r == 0;
+    if (r != 1) {
+        return r < 0 ? r : 1;
+    }
+    struct sl_secret plain = { 0 };
+    r = sl_sealed_read(seal, sl_db_column_str(stmt, 0), sl_db_column_str(stmt, 1), &plain);
+    sl_secret_done(&plain);
+    sqlite3_reset(stmt);
+    return r == 0 ? 1 : r == SL_E_INVAL ? 0 : sl_fail(err, r, "out of memory");
+}
+
+static int names_read(struct sl_db *db, char *out, size_t cap, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT name FROM routes ORDER BY id LIMIT 10", err);
+    int r = stmt ? 1 : err->code;
+    out[0] = '\0';
+    while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
+        struct sl_str name = sl_db_column_str(stmt, 0);
+        size_t n = strlen(out);
+        if (n + name.n + 3 < cap) {
+            snprintf(out + n, cap - n, "%s%.*s", n ? ", " : "", SL_STR_ARG(name));
+        }
+    }
+    return r;
+}
+
+/* The key of a rotation that was cut off behind its commit. 1: it holds. */
+static int next_try(const char *dir, struct sl_db *db, bool may_change, struct sl_seal *ret, struct sl_err *err)
+{
+    struct sl_err cause = { 0 };
+    struct sl_seal next = { 0 };
+    bool is_empty = false;
+    int r = sl_dir_next_key(dir, false, &next, &cause);
+    r = r < 0 ? 0 : key_opens(db, &next, &is_empty, err);
+    if (r == 1) {
+        r = may_change ? sl_dir_next_adopt(dir, err) : 0;
+        sl_seal_done(ret);
+        *ret = next;
+        r = r < 0 ? r : 1;
+    }
+    sl_seal_done(&next);
+    return r;
+}
+
+int sl_store_key_find(const char *dir, struct sl_db *db, bool may_change, struct sl_seal *ret, struct sl_err *err)
+{
+    char names[400];
+    bool is_empty = false;
+    struct sl_err cause = { 0 };
+    int r = names_read(db, names, sizeof(names), err);
+    if (r < 0) {
+        return r;
+    }
+    int found = sl_dir_key(dir, may_change && names[0] == '\0', ret, &cause);
+    if (found < 0 && found != SL_E_NOTFOUND) {
+        return sl_fail(err, found, "%s", cause.text);
+    }
+    int opens = found < 0 ? 0 : key_opens(db, ret, &is_empty, err);
+    if (opens == 0 && names[0]) {
+        opens = next_try(dir, db, may_change, ret, err);
+    } else if (opens == 1 && may_change) {
+        sl_dir_next_drop(dir);
+    }
+    if (opens < 0 || opens == 1 || found == 0 || names[0] == '\0') {
+        return SL_MIN(opens, 0); /* a key that opens nothing is told with all the names: by the load */
+    }
+    return sl_fail(err, SL_E_INVAL,
+                   "%s, but the credentials of these routes are encrypted under it: %s. Put the file back, or set "
+                   "SLUICE_SECRET_KEY",
+                   cause.text, names);
+}
+
+/* --- another key --- */
+
+static int row_write(struct sl_db *db, int64_t id, const struct sl_buf *sealed, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "UPDATE routes SET sealed = ? WHERE id = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_blob(stmt, 1, sl_buf_str(sealed));
+    sqlite3_bind_int64(stmt, 2, id);
+    return sl_db_run(db, stmt, err);
+}
+
+/* The row that the statement stands on, under the next key. */
+static int row_rotate(struct sl_db *db, sqlite3_stmt *stmt, const struct sl_seal *next, struct sl_err *err)
+{
+    struct sl_buf sealed = SL_BUF_INIT(SL_SEALED_MAX);
+    struct sl_secret plain = { 0 };
+    struct sl_str name = sl_db_column_str(stmt, 1);
+    int r = sl_sealed_read(db->seal, name, sl_db_column_str(stmt, 2), &plain);
+    if (r == SL_E_INVAL) {
+        r = sl_fail(err, r,
+                    "the credentials of route '%.*s' cannot be decrypted with the secret key: delete the route, or "
+                    "bring its key back",
+                    SL_STR_ARG(name));
+    } else if (r == 0) {
+        r = sl_seal_close(next, name, sl_secret_reveal(&plain), &sealed);
+        r = r < 0 ? sl_fail(err, r, "out of memory") : row_write(db, sqlite3_column_int64(stmt, 0), &sealed, err);
+    }
+    sl_secret_done(&plain);
+    sl_buf_done(&sealed);
+    return r;
+}
+
+static int rows_rotate(struct sl_db *db, const struct sl_seal *next, uint64_t *ret_n, struct sl_err *err)
+{
+    int64_t id = 0;
+    for (*ret_n = 0;; ++*ret_n) {
+        sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT id, name, sealed FROM routes WHERE id > ? ORDER BY id LIMIT 1",
+                                        err);
+        if (!stmt) {
+            return err->code;
+        }
+        sqlite3_bind_int64(stmt, 1, id);
+        int r = sl_db_row(db, stmt, err);
+        if (r <= 0) {
+            return r;
+        }
+        id = sqlite3_column_int64(stmt, 0);
+        r = row_rotate(db, stmt, next, err);
+        sqlite3_reset(stmt);
+        if (r < 0) {
+            return r;
+        }
+    }
+}
+
+static int rotate_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
+{
+    struct sl_store_rotate_job *job = SL_CONTAINER_OF(base, struct sl_store_rotate_job, job);
+    struct sl_store *store = job->store;
+    struct sl_seal next = { 0 };
+    char text[48];
+    struct sl_err cause = { 0 };
+    int r = sl_dir_next_key(store->dir, true, &next, &cause);
+    if (r < 0) {
+        return sl_fail(err, r == SL_E_NOTFOUND ? SL_E_UNSUPPORTED : r, "%s", cause.text);
+    }
+    r = rows_rotate(db, &next, &job->n_routes, err);
+    if (r == 0) {
+        snprintf(text, sizeof(text), "{\"routes\":%llu}", (unsigned long long)job->n_routes);
+        const struct sl_audit_row row = {
+            .at_usec = job->now_usec, .who = base->who, .action = SL_STR("secret.rotate"), .after = sl_str_c(text)
+        };
+        r = sl_audit_add(db, &row, err);
+    }
+    if (r == 0) {
+        store->next = next;
+        db->seal = &store->next; /* also for what follows in this transaction */
+    }
+    sl_seal_done(&next);
+    return r;
+}
+
+void sl_store_rotate_job_init(struct sl_store_rotate_job *job, struct sl_store *store)
+{
+    *job = (struct sl_store_rotate_job){ .store = store };
+    job->job.run = rotate_run;
+    job->job.is_write = true;
+}
+
+void sl_store_rotate_settle(struct sl_store *store, bool is_durable)
+{
+    if (store->db.seal != &store->next) {
+        return;
+    }
+    store->db.seal = &store->seal;
+    if (is_durable) {
+        struct sl_err err = { 0 };
+        pthread_mutex_lock(&store->lock);
+        store->seal = store->next;
+        pthread_mutex_unlock(&store->lock);
+        if (sl_dir_next_adopt(store->dir, &err) < 0) {
+            sl_log(SL_LOG_ERROR, "store",
+                   "the new secret key holds, and stays in " SL_DIR_NEXT " until the next start: %s", err.text);
+        }
+    }
+    sl_seal_done(&store->next);
+}
+
+void sl_store_seal(struct sl_store *store, struct sl_seal *ret)
+{
+    pthread_mutex_lock(&store->lock);
+    *ret = store->seal;
+    pthread_mutex_unlock(&store->lock);
+}
