@@ -437,12 +437,12 @@ void sl_handle_key_revoke(struct sl_xchg *x)
                           SL_STR_ARG(sl_str_sub(id, 0, 64)), where);
         return;
     }
-    if (!key) {
+    if (!key && x->worker->gate->store) {
         missing(x);
         return;
     }
     struct sl_pending *pending = sl_pending_new_key(x, number);
-    if (!pending) {
+    if (!pending || !key) { /* no store: refused */
         return;
     }
     struct asked asked = asked_of(key);
