@@ -9,6 +9,7 @@
 #include "gate/manage.h"
 #include "gate/page.h"
 #include "gate/pending.h"
+#include "gate/reach.h"
 
 /* A kept credential and what stands around it. */
 #define CONFIG_MAX (1u << 20)
@@ -135,6 +136,24 @@ static bool definition_read(struct sl_xchg *x, struct sl_str name, struct sl_def
     return r == 0 && name_may_be_made(x, ret->name);
 }
 
+/* Binds, and looks where it leads. */
+static int definition_take(const struct sl_definition *def, const struct sl_settings *settings, struct sl_route **ret,
+                           struct sl_err *err)
+{
+    struct sl_route *route;
+    int r = sl_definition_bind(def, settings, &route, err);
+    if (r < 0) {
+        return r;
+    }
+    r = sl_reach_check(route, &settings->upstream.guard, err);
+    if (r < 0) {
+        sl_route_unref(route);
+        return r;
+    }
+    *ret = route;
+    return 0;
+}
+
 /* --- create --- */
 
 static void on_created(struct sl_xchg *x, struct sl_pending *pending)
@@ -160,7 +179,7 @@ static void create(struct sl_xchg *x)
     if (!definition_read(x, SL_STR_NONE, &def)) {
         return;
     }
-    int r = sl_definition_bind(&def, x->settings, &route, &err);
+    int r = definition_take(&def, x->settings, &route, &err);
     if (r < 0) {
         sl_manage_refuse(x, r == SL_E_INVAL ? SL_ERR_CALLER_INVALID_REQUEST : SL_ERR_SLUICE_OVERLOADED,
                          "INVALID_PARAMETER_VALUE", "%s", err.text);
@@ -272,7 +291,7 @@ static int on_prepare(struct sl_store_route_job *job, const struct sl_store_rout
     }
     sl_route_unref(pending->route);
     pending->route = NULL;
-    return sl_definition_bind(&def, pending->settings, &pending->route, err);
+    return definition_take(&def, pending->settings, &pending->route, err);
 }
 
 static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route *row);

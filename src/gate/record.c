@@ -122,6 +122,10 @@ void sl_record_write(struct sl_xchg *x, int status)
     put_time(&line, sl_clock_wall_usec());
     member_text(&line, SL_STR("\",\"request_id\":"), x->request_id);
     member_text(&line, SL_STR(",\"client\":"), sl_str_c(x->client.text));
+    member_text(&line, SL_STR(",\"principal\":"), x->principal);
+    if (x->key) {
+        member_text(&line, SL_STR(",\"key\":"), x->key->name);
+    }
     member_text(&line, SL_STR(",\"method\":"), req->msg.method);
     member_text(&line, SL_STR(",\"path\":"), x->match.path);
     member_text(&line, SL_STR(",\"route\":"), x->route ? x->route->name : SL_STR_NONE);

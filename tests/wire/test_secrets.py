@@ -203,3 +203,62 @@ def test_a_canary_is_told_nowhere(start, upstream):
     daemon.stop()
     daemon.stopped = True
     check()
+
+
+SPECIAL = ["127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "0x7f.0.0.1", "127.0.0.1.", "10.1.2.3", "172.16.0.1", "192.168.0.1",
+           "169.254.169.254", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "100.100.100.200", "0.0.0.0", "0", "224.0.0.1", "255.255.255.255",
+           "[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:a9fe:a9fe]", "[fe80::1]", "[fd00:ec2::254]", "[ff02::1]", "[64:ff9b::7f00:1]",
+           "[2002:7f00:1::]"]
+
+
+@pytest.mark.parametrize("made", ["create", "put"])
+def test_an_address_inside_is_refused_when_the_route_is_made(sluice, tmp_path, made):
+    daemon = sluice({"endpoints": [], "upstream": {"allow": ["10.9.0.0/16"]}}, args=["--data", str(tmp_path / "data")])
+
+    def make(base):
+        route = openai("r", "sk-secret-1", base)
+        return daemon.call("POST", ROUTES, route) if made == "create" else daemon.call("PUT", f"{OWN}/r", route)
+
+    for host in SPECIAL:
+        for base in (f"http://{host}/v1", f"https://{host}:8443"):
+            refused = make(base)
+            assert refused.status == 400 and b"upstream.allow" in refused.body, (base, refused.body)
+    for base in ("ftp://example.com", "file:///etc/passwd", "http://user:pw@example.com/v1", "//example.com", "gopher://127.0.0.1", "http://", "http:///v1"):
+        assert make(base).status == 400, base
+    assert daemon.call("GET", ROUTES).json()["routes"] == []
+    for base in ("http://10.9.1.1/v1", "https://api.example.com/v1", "http://8.8.8.8/v1"):
+        assert make(base).status in (200, 201), base
+        assert daemon.call("DELETE", ROUTES + "r").status == 200
+
+
+def test_a_name_that_leads_inside_is_refused_when_it_is_dialled(sluice, tmp_path, upstream):
+    up = upstream(lambda x: x.reply(CHAT_REPLY))
+    daemon = sluice({"endpoints": []}, args=["--data", str(tmp_path / "data")])
+    assert daemon.call("POST", ROUTES, openai("r", "sk-secret-1", f"http://localhost:{up.port}/v1")).status == 200
+    refused = daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": "r"})
+    assert refused.status == 502 and up.n_connections == 0
+
+
+def test_a_redirect_is_not_followed(sluice, tmp_path, upstream):
+    inside = upstream(lambda x: x.reply(CHAT_REPLY))
+    up = upstream(lambda x: x.reply({}, "307 Temporary Redirect", headers=[("Location", f"http://localhost:{inside.port}/v1/chat/completions")]))
+    daemon = sluice({"endpoints": [], "upstream": {"allow": ["127.0.0.0/8"]}}, args=["--data", str(tmp_path / "data")])
+    assert daemon.call("POST", ROUTES, openai("r", "sk-secret-1", up.base)).status == 200
+    assert daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": "r"}).status == 502
+    assert inside.n_connections == 0
+
+
+def test_the_log_says_who_and_refusals_are_lines_of_it_only(start):
+    daemon = start()
+    made = daemon.call("POST", KEYS, {"name": "program", "principal": "team-a", "role": "query"}, bearer(daemon.admin)).json()
+    daemon.call("GET", "/v1/models", headers=[*bearer(made["key"]), ("x-request-id", "with-key")])
+    line = daemon.log_line("with-key")
+    assert (line["principal"], line["key"]) == ("team-a", "program")
+    before = daemon.stderr
+    conn = daemon.connect()
+    for _ in range(500):
+        assert conn.request("GET", "/v1/models", headers=bearer("sk-sluice-guess")).reply("GET").status == 401
+    daemon.call("GET", "/v1/models", headers=[("x-request-id", "without")])
+    line = daemon.log_line("without")
+    assert line["principal"] == "127.0.0.1" and "key" not in line and line["status"] == 401
+    assert daemon.stderr == before
