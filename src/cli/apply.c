@@ -28,7 +28,7 @@ struct apply {
     sluice_result *file;
     struct plan *plans;
     size_t n_plans, cap, n_file; /* the first n_file are the file's */
-    bool has_secret;
+    bool has_secret, shows;      /* a progress line */
     int n_failed, exit_code;
 };
 
@@ -438,7 +438,12 @@ static int request_of(const struct apply *a, const struct plan *p, int phase, sl
 
 static void failed(struct apply *a, const struct plan *p, sluice_error *err)
 {
-    fprintf(stderr, "%s: ", p->name);
+    if (sluice_error_code(err) == SLUICE_ECANCELLED) {
+        a->exit_code = CLI_INTERRUPTED; /* told once, at the end */
+        sluice_error_free(err);
+        return;
+    }
+    fprintf(stderr, "%s%s: ", a->shows ? "\n" : "", p->name);
     int exit_code = cli_report(a->args, a->client, NULL, err);
     a->exit_code = a->exit_code ? a->exit_code : exit_code;
     a->n_failed++;
@@ -449,7 +454,11 @@ static void phase_run(struct apply *a, int phase)
 {
     struct flight flights[IN_FLIGHT] = { 0 };
     size_t next = 0, n_done = 0, n_active = 0;
-    bool shows = isatty(STDERR_FILENO) && !a->args->is_quiet;
+    a->shows = isatty(STDERR_FILENO) && !a->args->is_quiet;
+    size_t n_all = 0;
+    for (size_t i = 0; i < a->n_plans; i++) {
+        n_all += phase == 0 ? a->plans[i].change != KEEP : a->plans[i].limits != NULL;
+    }
     while ((next < a->n_plans && a->exit_code != CLI_INTERRUPTED) || n_active) {
         for (int i = 0; i < IN_FLIGHT; i++) {
             struct flight *f = &flights[i];
@@ -486,11 +495,11 @@ static void phase_run(struct apply *a, int phase)
             a->exit_code = CLI_LOCAL;
             break;
         }
-        if (shows) {
-            fprintf(stderr, "\r%zu %s", n_done, phase ? "limits" : "routes");
+        if (a->shows) {
+            fprintf(stderr, "\r%zu of %zu %s", n_done, n_all, phase ? "limits" : "routes");
         }
     }
-    if (shows && n_done) {
+    if (a->shows && n_done) {
         fputc('\n', stderr);
     }
     for (int i = 0; i < IN_FLIGHT; i++) {
@@ -523,7 +532,9 @@ int cli_routes_apply(const struct cli_args *args)
             r = a.exit_code;
         }
     }
-    if (a.n_failed) {
+    if (r == CLI_INTERRUPTED) {
+        fprintf(stderr, "sluice: interrupted; run it again to go on\n");
+    } else if (a.n_failed) {
         fprintf(stderr, "sluice: %d failed; run it again when the reason is gone\n", a.n_failed);
     } else if (r == 0 && !args->is_quiet) {
         fprintf(stderr, n ? args->is_dry_run ? "nothing was changed\n" : "applied\n" : "nothing to change\n");

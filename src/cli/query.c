@@ -151,7 +151,9 @@ int cli_query(const struct cli_args *args)
     char *json = NULL;
     int r = cli_open(args, &client);
     r = r ? r : body_make(args, client, &json);
-    if (r == 0) {
+    if (r == 0 && args->is_dry_run) {
+        cli_put_json(json, strlen(json));
+    } else if (r == 0) {
         r = args->is_stream ? stream_run(args, client, json) : whole_run(args, client, json);
     }
     free(json);

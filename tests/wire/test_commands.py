@@ -62,6 +62,13 @@ def test_query(server):
     assert (code, out) == (0, "You said: hello\n") and re.fullmatch(r"tokens: prompt \d+, completion \d+, total \d+\n", err)
 
 
+def test_a_query_is_only_shown(server):
+    code, out, _ = sl("query", "rare", "hello", "--dry-run", server=server)
+    assert code == 0 and json.loads(out) == {"messages": [{"role": "user", "content": "hello"}]}
+    assert json.loads(sl("query", "embeddings", "hello", "--dry-run", server=server)[1]) == {"input": "hello"}
+    assert sl("query", "rare", "hello", server=server)[0] == 0, "the one call of its hour is still there"
+
+
 def test_query_from_a_file(server, tmp_path):
     (tmp_path / "q.json").write_text('{"prompt": "filed"}')
     assert sl("query", "completions", "-d", f"@{tmp_path}/q.json", server=server) == (0, "You said: filed\n", "")

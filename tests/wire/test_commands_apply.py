@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """sluice routes export and apply: routes as a file; sluice keys and audit."""
 import json
+import os
+import pty
+import signal
+import subprocess
+import threading
 
 import pytest
 import yaml
 
+from harness import BIN, DEADLINE
+from libsluice import clean_env
 from test_commands import sl
 
 ADMIN = "an-admin-key-of-the-file"
@@ -147,6 +154,97 @@ def test_each_failure_is_told(gateway):
     assert "r7: sluice: " in err and "r30: sluice: " in err and "2 failed; run it again" in err
     assert len(json.loads(gateway("export")[1])["routes"]) == 38
     assert gateway("apply", "-", "--yes", routes=[r for i, r in enumerate(routes) if i not in (7, 30)]) == (0, "", "nothing to change\n")
+
+
+class Gateway:
+    """A scripted one: it answers no PUT before `together` of them wait."""
+
+    def __init__(self, together):
+        self.lock = threading.Condition()
+        self.routes, self.waiting, self.most, self.together = {}, 0, 0, together
+
+    def __call__(self, x):
+        name = x.path.rsplit("/", 1)[1]
+        if x.method == "GET" and name == "routes":
+            x.reply({"routes": [{"name": n, "owner": "api"} for n in self.routes], "next_page_token": None})
+        elif x.method == "GET":
+            x.reply(self.routes[name])
+        else:
+            with self.lock:
+                self.waiting += 1
+                self.most = max(self.most, self.waiting)
+                self.lock.notify_all()
+                assert self.lock.wait_for(lambda: self.most >= self.together, DEADLINE)
+                self.waiting -= 1
+            self.routes[name] = x.json() | {"name": name}
+            x.reply(self.routes[name])
+
+
+def test_sixteen_in_flight(upstream):
+    gateway = Gateway(16)
+    url = f"http://127.0.0.1:{upstream(gateway).port}"
+    routes = json.dumps({"routes": [PLAIN | {"name": f"r{i:02}"} for i in range(40)]})
+    code, out, err = sl("routes", "apply", "-", "--yes", stdin=routes, server=url)
+    assert (code, out.count("+ r"), err) == (0, 40, "applied\n") and gateway.most == 16 and len(gateway.routes) == 40
+    assert sl("routes", "apply", "-", "--yes", stdin=routes, server=url) == (0, "", "nothing to change\n")
+
+
+def test_an_interrupted_run_is_run_again(gateway, upstream, tmp_path):
+    """Ctrl-C in the middle: told once, 130; the next run does the rest."""
+    half = []
+
+    def proxy(x):
+        if x.method == "PUT" and len(half) == 20:
+            arrived.set()
+            x.wait_closed()
+            return
+        if x.method == "PUT":
+            half.append(x.path)
+        r = gateway.daemon.call(x.method, x.path, x.json() if x.body else None, headers=[("Authorization", f"Bearer {ADMIN}")])
+        x.reply(r.body, f"{r.status} OK")
+
+    arrived = threading.Event()
+    path = tmp_path / "routes.json"
+    path.write_text(json.dumps({"routes": [PLAIN | {"name": f"r{i:02}"} for i in range(60)]}))
+    p = subprocess.Popen([BIN, "routes", "apply", str(path), "--yes"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                         env=clean_env(SLUICE_SERVER=f"http://127.0.0.1:{upstream(proxy).port}", SLUICE_KEY=ADMIN))
+    assert arrived.wait(DEADLINE)
+    p.send_signal(signal.SIGINT)
+    _, err = p.communicate(timeout=DEADLINE)
+    assert (p.returncode, err) == (130, "sluice: interrupted; run it again to go on\n")
+    code, out, err = gateway("apply", str(path), "--yes")
+    assert (code, err) == (0, "applied\n") and out.count("+ r") == 60 - len(half)
+    assert len(json.loads(gateway("export")[1])["routes"]) == 60
+
+
+def test_on_a_terminal(gateway, tmp_path):
+    """It asks, and tells how far it is; what it shows first is the difference."""
+    path = tmp_path / "routes.json"
+    path.write_text(json.dumps({"routes": [PLAIN | {"name": f"r{i:02}"} for i in range(40)]}))
+
+    def run(answer):
+        parent, child = pty.openpty()
+        p = subprocess.Popen([BIN, "routes", "apply", str(path)], stdin=child, stdout=child, stderr=child, env=clean_env(SLUICE_SERVER=gateway.daemon.url, SLUICE_KEY=ADMIN, TERM="xterm"))
+        os.close(child)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(parent, 65536)
+            except OSError:
+                break
+            if not piece:
+                break
+            if b"[y/N] " in piece:
+                os.write(parent, answer)
+            shown += piece
+        os.close(parent)
+        return p.wait(DEADLINE), shown.decode().replace("\r\n", "\n")
+
+    code, shown = run(b"n\n")
+    assert code == 1 and shown.startswith("+ r00\n") and "apply 40 changes? [y/N] " in shown and "not done" in shown
+    assert gateway("list")[1].count("\n") == 1
+    code, shown = run(b"y\n")
+    assert code == 0 and "\r40 of 40 routes" in shown and shown.endswith("applied\n")
 
 
 def test_not_permitted(gateway):
