@@ -186,6 +186,8 @@ def test_exported_symbols():
     text = "".join((root / "include/sluice" / h).read_text() for h in ("client.h", "fluent.h"))
     declared = set(re.findall(r"\b(sluice_[a-z_]+)\(", re.sub(r"/\*.*?\*/", "", text, flags=re.S)))
     assert listed == declared
+    page = (root / "docs/man/libsluice.3").read_text().split(".SH FUNCTIONS\n")[1].split("\n.SH")[0]
+    assert sorted(re.findall(r"^(sluice_\w+),?$", page, re.M)) == sorted(listed), "the man page lists each once"
     lib = BUILD / "src/client"
     shared = subprocess.run(["nm", "-D", "--defined-only", "--format=posix", lib / "libsluice.so"], capture_output=True, text=True, check=True).stdout
     assert {line.split()[0].split("@")[0] for line in shared.splitlines()} - {"SLUICE_1"} == listed
