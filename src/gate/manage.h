@@ -17,6 +17,8 @@ const struct sl_route *sl_manage_route(struct sl_xchg *x);
 /* A route in MLflow's older words, as get_route shows it. `is_absolute`: its URL is one by itself, for clients that do
  * not know where they asked. */
 void sl_manage_write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, bool is_absolute);
+/* The same as a serving endpoint of Databricks'. */
+void sl_manage_write_endpoint(struct sl_jw *w, const struct sl_route *route);
 /* Does this client need absolute URLs? */
 bool sl_manage_is_absolute(const struct sl_xchg *x);
 

@@ -4,7 +4,7 @@
 
 #include "gate/auth.h"
 
-static void write_endpoint(struct sl_jw *w, const struct sl_route *route)
+void sl_manage_write_endpoint(struct sl_jw *w, const struct sl_route *route)
 {
     const struct sl_target *target = &route->targets[0];
     struct sl_str task = sl_str_c(sl_llm_type_name(route->type));
@@ -43,7 +43,7 @@ void sl_handle_serving_list(struct sl_xchg *x)
     const struct sl_route *route;
     while ((route = sl_snapshot_next(&it)) != NULL) {
         if (!sl_snapshot_is_shadowed(snapshot, route) && sl_auth_may_use(x, route->name)) {
-            write_endpoint(w, route);
+            sl_manage_write_endpoint(w, route);
         }
     }
     sl_jw_end(w);
@@ -60,6 +60,59 @@ void sl_handle_serving_get(struct sl_xchg *x)
         return;
     }
     struct sl_jw writer, *w = sl_manage_writer(x, &writer);
-    write_endpoint(w, route);
+    sl_manage_write_endpoint(w, route);
     sl_manage_reply(x, 200);
+}
+
+/* --- changes --- */
+
+void sl_handle_serving_unsupported(struct sl_xchg *x)
+{
+    sl_manage_refuse(
+        x, SL_ERR_CALLER_UNSUPPORTED, "NOT_IMPLEMENTED",
+        "This call of Databricks' does not map on a route of this gateway. Limits are set by set_limits (POST "
+        "/api/2.0/gateway/limits/), a route is replaced by PUT /api/sluice/v1/routes/{name}.");
+}
+
+/* The body as create_route has it: of the one external model. p == NULL: the exchange was failed. */
+static struct sl_str create_body(struct sl_xchg *x, struct sl_json_val root)
+{
+    struct sl_json_val config = sl_json_get(root, "config");
+    struct sl_json_val entities = sl_json_get(config, "served_entities");
+    struct sl_json_val model = sl_json_at(entities, "[0].external_model");
+    struct sl_json_val name = sl_json_get(root, "name"), task = sl_json_get(model, "task");
+    if (sl_json_count(entities) != 1 || !sl_json_is(model, SL_JSON_OBJECT)) {
+        sl_manage_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE",
+                         "config.served_entities: must be a list of one entity with an external_model, which becomes "
+                         "the route");
+        return SL_STR_NONE;
+    }
+    struct sl_json_val limits = sl_json_get(root, "rate_limits");
+    if (!sl_json_is_nothing(limits) && sl_json_count(limits) > 0) {
+        sl_handle_serving_unsupported(x);
+        return SL_STR_NONE;
+    }
+    struct sl_str none = SL_STR("null");
+    struct sl_str body = sl_arena_printf(&x->req->arena, "{\"name\":%.*s,\"route_type\":%.*s,\"model\":%.*s}",
+                                         SL_STR_ARG(sl_json_is_present(name) ? sl_json_raw(name) : none),
+                                         SL_STR_ARG(sl_json_is_present(task) ? sl_json_raw(task) : none),
+                                         SL_STR_ARG(sl_json_raw(model)));
+    if (!body.p) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+    }
+    return body;
+}
+
+void sl_handle_serving_create(struct sl_xchg *x)
+{
+    struct sl_json_val root;
+    if (!sl_manage_body(x, &root)) {
+        return;
+    }
+    struct sl_str body = create_body(x, root);
+    if (body.p) {
+        sl_wipe((void *)(uintptr_t)x->req->body.p, x->req->body.n);
+        x->req->body = body;
+        sl_handle_route_create(x);
+    }
 }

@@ -166,7 +166,11 @@ static void on_created(struct sl_xchg *x, struct sl_pending *pending)
         sl_pending_fail(x, r, &pending->job.job.err);
     } else {
         struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
-        sl_manage_write_route(x, w, pending->route, true); /* its client keeps the URL as it is sent */
+        if (x->path->dialect == &sl_dialect_databricks) {
+            sl_manage_write_endpoint(w, pending->route);
+        } else {
+            sl_manage_write_route(x, w, pending->route, true); /* its client keeps the URL as it is sent */
+        }
         sl_manage_reply(x, 200);
     }
 }

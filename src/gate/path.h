@@ -97,6 +97,8 @@ void sl_handle_metrics(struct sl_xchg *x);
 /* manage_databricks.c */
 void sl_handle_serving_list(struct sl_xchg *x);
 void sl_handle_serving_get(struct sl_xchg *x);
+void sl_handle_serving_create(struct sl_xchg *x);
+void sl_handle_serving_unsupported(struct sl_xchg *x);
 /* pages.c */
 void sl_handle_index(struct sl_xchg *x);
 void sl_handle_docs(struct sl_xchg *x);

@@ -283,3 +283,30 @@ def test_a_change_and_its_audit_row_are_one(gate):
     daemon.stopped = True
     db = sqlite3.connect(daemon.data / "sluice.db")
     assert db.execute("SELECT count(*) FROM keys").fetchone() == db.execute("SELECT count(*) FROM audit").fetchone() == (5,)
+
+
+def test_databricks_deployment_client_with_our_keys(gate, monkeypatch):
+    from mlflow.deployments import get_deploy_client
+
+    daemon = gate()
+    monkeypatch.setenv("DATABRICKS_HOST", daemon.url)
+    monkeypatch.setenv("DATABRICKS_TOKEN", make(daemon, role="admin")["key"])
+    client = get_deploy_client("databricks")
+    entity = {"name": "e", "external_model": {"name": "gpt", "provider": "openai", "task": "llm/v1/chat",
+                                              "openai_config": {"openai_api_key": "sk-made", "openai_api_base": daemon.up.base}}}
+    made = client.create_endpoint(name="made", config={"served_entities": [entity]})
+    assert made["name"] == "made" and made["config"]["served_entities"][0]["external_model"]["provider"] == "openai"
+    assert client.predict(endpoint="made", inputs={"messages": CHAT["messages"]})["choices"]
+    assert "made" in [e["name"] for e in client.list_endpoints()] and client.get_endpoint("made")["name"] == "made"
+    for refused, code in [(lambda: client.update_endpoint_rate_limits("made", {"rate_limits": []}), "NOT_IMPLEMENTED"),
+                          (lambda: client.create_endpoint(name="x", config={"served_entities": []}), "INVALID_PARAMETER_VALUE"),
+                          (lambda: client.delete_endpoint("chat"), "RESOURCE_CONFLICT")]:
+        with pytest.raises(Exception) as e:
+            refused()
+        assert code in str(e.value) or code in str(getattr(e.value, "response", None) and e.value.response.text), e.value
+    assert client.delete_endpoint("made") is not None and "made" not in [e["name"] for e in client.list_endpoints()]
+    monkeypatch.setenv("DATABRICKS_TOKEN", make(daemon)["key"])
+    query = get_deploy_client("databricks")
+    assert query.predict(endpoint="chat", inputs={"messages": CHAT["messages"]})["choices"]
+    with pytest.raises(Exception):
+        query.create_endpoint(name="made", config={"served_entities": [entity]})
