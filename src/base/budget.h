@@ -28,6 +28,21 @@ SL_MUST SL_INLINE bool sl_budget_take(struct sl_budget *budget, size_t n)
     return false;
 }
 
+/* What is there already and cannot be refused any more. */
+SL_INLINE void sl_budget_force(struct sl_budget *budget, size_t n)
+{
+    if (budget) {
+        atomic_fetch_add_explicit(&budget->used, n, memory_order_relaxed);
+    }
+}
+
+/* More is taken than allowed: by force, or because the allowance fell. */
+SL_INLINE bool sl_budget_is_over(struct sl_budget *budget)
+{
+    return atomic_load_explicit(&budget->used, memory_order_relaxed) >
+           atomic_load_explicit(&budget->max, memory_order_relaxed);
+}
+
 SL_INLINE void sl_budget_give(struct sl_budget *budget, size_t n)
 {
     if (budget) {

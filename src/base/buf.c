@@ -27,6 +27,15 @@ void sl_buf_reset(struct sl_buf *buf)
     buf->status = 0;
 }
 
+void sl_buf_shrink(struct sl_buf *buf, size_t keep)
+{
+    if (buf->cap > keep) {
+        sl_buf_done(buf);
+    } else {
+        sl_buf_reset(buf);
+    }
+}
+
 int sl_buf_reserve(struct sl_buf *buf, size_t n)
 {
     if (buf->status) {

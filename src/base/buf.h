@@ -26,6 +26,8 @@ void sl_buf_init(struct sl_buf *buf, size_t max);
 void sl_buf_done(struct sl_buf *buf);
 /* Empty again, memory kept, status cleared. */
 void sl_buf_reset(struct sl_buf *buf);
+/* The same; memory beyond `keep` bytes is given back. */
+void sl_buf_shrink(struct sl_buf *buf, size_t keep);
 
 /* Room for `n` more bytes; sticky. Returns the status. */
 int sl_buf_reserve(struct sl_buf *buf, size_t n);

@@ -293,6 +293,14 @@ static void target_take(struct sl_xchg *x)
     x->dialect = sl_path_dialect_for(sl_path_dialect(x->match.path), &x->req->msg.headers);
 }
 
+static size_t body_max(const struct sl_xchg *x)
+{
+    size_t max = (size_t)x->settings->server.limits.body_bytes;
+    return x->path->is_invocation              ? max
+           : x->path->access == SL_ACCESS_OPEN ? SL_MIN(max, (size_t)SL_OPEN_BODY_MAX)
+                                               : SL_MIN(max, (size_t)SL_MANAGE_BODY_MAX);
+}
+
 static void on_head(struct sl_hserver *server, struct sl_hreq *req)
 {
     struct sl_xchg *x = xchg_new(worker_of(server), req);
@@ -324,12 +332,16 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     if (!sl_auth_check(x)) {
         return;
     }
+    /* Slow readers hold more than is allowed: no more replies are made for them. */
+    if (x->path->access != SL_ACCESS_OPEN && sl_budget_is_over(&x->worker->gate->memory)) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "the gateway's memory (server.limits.memory) is used up");
+        return;
+    }
     if (x->path->is_invocation && x->match.arg.p && !route_take(x, x->match.arg)) {
         return;
     }
     sl_xchg_set_state(x, SL_XS_BODY);
-    uint64_t max_body = x->settings->server.limits.body_bytes;
-    sl_hreq_read_body(req, x->path->is_invocation ? max_body : SL_MIN(max_body, (uint64_t)SL_MANAGE_BODY_MAX));
+    sl_hreq_read_body(req, body_max(x));
 }
 
 static void invoke(struct sl_xchg *x)
@@ -432,6 +444,16 @@ static bool on_memory(struct sl_hserver *server, ptrdiff_t n)
     return true;
 }
 
+static void on_waiting(struct sl_hserver *server, ptrdiff_t n)
+{
+    struct sl_budget *memory = &worker_of(server)->gate->memory;
+    if (n >= 0) {
+        sl_budget_force(memory, (size_t)n);
+    } else {
+        sl_budget_give(memory, (size_t)-n);
+    }
+}
+
 void sl_xchg_end_all(struct sl_worker *worker)
 {
     static const struct sl_str text = SL_STR_INIT("The gateway is shutting down: try again.");
@@ -452,4 +474,5 @@ const struct sl_hserver_cbs sl_xchg_server_cbs = {
     .on_gone = on_gone,
     .on_drain = on_drain,
     .on_memory = on_memory,
+    .on_waiting = on_waiting,
 };

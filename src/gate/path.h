@@ -23,6 +23,8 @@ enum sl_method {
 
 /* Of every call that is no invocation; beyond it 413. */
 #define SL_MANAGE_BODY_MAX (1u << 20)
+/* Of a call that needs no key, and no body either: who has none shall not fill server.limits.memory. */
+#define SL_OPEN_BODY_MAX 4096
 
 struct sl_path {
     unsigned methods;    /* MLflow's paths take no HEAD: it stands here where it is served */

@@ -39,12 +39,15 @@ void sl_relay_send(struct sl_xchg *x, struct sl_str bytes)
     SL_IGNORE(sl_hreq_data(x->req, bytes) < 0);
 }
 
+/* A stream's frames and events are counted when they are larger. */
+#define COUNTED_MIN 65536
+
 static void out_send(struct sl_xchg *x)
 {
     if (x->out.len) {
         sl_relay_send(x, sl_buf_str(&x->out));
         sl_hreq_flush(x->req);
-        sl_buf_reset(&x->out);
+        sl_buf_shrink(&x->out, COUNTED_MIN);
     }
 }
 
@@ -283,11 +286,28 @@ static bool translate_start(struct sl_xchg *x)
     return true;
 }
 
+/* An upstream decides how large a frame is: what it takes counts into server.limits.memory while it is there. */
+static int translate_count(struct sl_xchg *x)
+{
+    size_t held = sl_frames_held(x->frames) + x->out.cap;
+    held = held > COUNTED_MIN ? held : 0;
+    ptrdiff_t more = (ptrdiff_t)held - (ptrdiff_t)x->hold_counted;
+    if (more && !x->worker->server.cbs->on_memory(&x->worker->server, more)) {
+        return SL_E_AGAIN;
+    }
+    x->hold_counted = held;
+    return 0;
+}
+
 static void translate_push(struct sl_xchg *x, struct sl_str bytes)
 {
     int r = sl_frames_push(x->frames, bytes);
     if (r == 0) {
         r = sl_buf_status(&x->out);
+    }
+    if (r == 0 && translate_count(x) < 0) {
+        collect_refuse(x, SL_E_AGAIN);
+        return;
     }
     if (r < 0) {
         sl_relay_broken(x, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream's stream could not be read"));

@@ -90,9 +90,19 @@ static void conn_set_state(struct sl_hconn *conn, enum sl_hconn_state to)
     sl_hconn_arm(conn);
 }
 
+void sl_hconn_count(struct sl_hconn *conn, bool is_gone)
+{
+    size_t now = is_gone || conn->stream.queued <= SL_STREAM_HIGH ? 0 : conn->stream.queued;
+    if (now != conn->n_waiting && conn->server->cbs->on_waiting) {
+        conn->server->cbs->on_waiting(conn->server, (ptrdiff_t)now - (ptrdiff_t)conn->n_waiting);
+        conn->n_waiting = now;
+    }
+}
+
 void sl_hconn_wrote(struct sl_hconn *conn, size_t n)
 {
     conn->n_written += n;
+    sl_hconn_count(conn, false);
     if (conn->state == SL_HC_REPLY && conn->stream.queued && conn->timer.deadline_usec == 0) {
         sl_hconn_arm(conn);
     }
@@ -138,6 +148,7 @@ static void conn_on_closed(struct sl_stream *stream)
 {
     struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
     struct sl_hserver *server = conn->server;
+    sl_hconn_count(conn, true);
     sl_hconn_list_remove(&server->conns, conn);
     sl_buf_done(&conn->in);
     free(conn);

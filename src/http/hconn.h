@@ -16,6 +16,8 @@ uint64_t sl_hconn_sent(const struct sl_hconn *conn);
 bool sl_hconn_is_ready(const struct sl_hconn *conn);
 /* Sets the state's timer. As long as replies wait to be sent, what counts is whether the client takes any. */
 void sl_hconn_arm(struct sl_hconn *conn);
+/* Tells on_waiting how much of the replies waits now; `is_gone`: nothing any more. */
+void sl_hconn_count(struct sl_hconn *conn, bool is_gone);
 /* `n` bytes were given to the stream as a reply. */
 void sl_hconn_wrote(struct sl_hconn *conn, size_t n);
 

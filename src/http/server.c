@@ -101,6 +101,7 @@ static void conn_on_error(struct sl_stream *stream, const char *text)
 static void conn_on_drain(struct sl_stream *stream)
 {
     struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
+    sl_hconn_count(conn, false);
     if (conn->state == SL_HC_REPLY) {
         if (stream->queued == 0) {
             sl_timer_clear(&conn->timer);

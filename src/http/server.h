@@ -65,6 +65,9 @@ struct sl_hserver_cbs {
     /* Memory budget for bodies: take `n` more bytes; false: refuse with 503. Give back with a negative n (always true).
      * May be NULL. */
     bool (*on_memory)(struct sl_hserver *server, ptrdiff_t n);
+    /* Replies that wait for slow clients, where it is more than SL_STREAM_HIGH for one: `n` more bytes, or fewer. They
+     * are there already: counted, not asked for. May be NULL. */
+    void (*on_waiting)(struct sl_hserver *server, ptrdiff_t n);
 };
 
 struct sl_hserver_conf {
@@ -115,6 +118,7 @@ struct sl_hconn {
     struct sl_tls_ctx *tls;
     uint64_t first_byte_usec;
     uint64_t n_written, sent_seen; /* bytes given to the stream; of those, sent when the write-idle timer was set */
+    size_t n_waiting;              /* told to on_waiting */
     uint64_t linger_until_usec;    /* LINGER: what comes later does not make it longer */
     bool is_fresh;                 /* no request yet */
     bool is_processing;            /* inside conn_process: a reply's end does not recurse */

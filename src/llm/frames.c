@@ -50,6 +50,14 @@ void sl_frames_done(struct sl_frames *frames)
     sl_buf_done(&frames->line);
 }
 
+size_t sl_frames_held(const struct sl_frames *frames)
+{
+    return sl_sse_held(&frames->sse) + frames->aws.frame.cap + frames->line.cap;
+}
+
+/* Between frames no more than this is kept. */
+#define KEPT 65536
+
 static int line_give(struct sl_frames *frames, struct sl_str line)
 {
     if (line.n && line.p[line.n - 1] == '\r') {
@@ -71,7 +79,7 @@ static int lines_push(struct sl_frames *frames, struct sl_str bytes)
         }
         r = sl_buf_status(&frames->line);
         r = r < 0 ? r : line_give(frames, line);
-        sl_buf_reset(&frames->line);
+        sl_buf_shrink(&frames->line, KEPT);
         bytes = sl_str_sub(bytes, (size_t)at + 1, bytes.n);
     }
     sl_buf_add_str(&frames->line, r == 0 ? bytes : SL_STR_NONE);

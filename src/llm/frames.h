@@ -24,6 +24,8 @@ bool sl_frames_is_stream(enum sl_framing framing, struct sl_str content_type);
 
 void sl_frames_init(struct sl_frames *frames, enum sl_framing framing, sl_frame_fn on_frame, void *arg);
 void sl_frames_done(struct sl_frames *frames);
+/* Bytes of memory that a frame that is not complete takes. */
+size_t sl_frames_held(const struct sl_frames *frames);
 /* 0, SL_E_INVAL (broken framing), SL_E_LIMIT, SL_E_NOMEM, or what the callback returned. */
 SL_MUST int sl_frames_push(struct sl_frames *frames, struct sl_str bytes);
 /* The body ended. SL_E_TRUNCATED: inside a frame that cannot do without its rest. */

@@ -91,6 +91,8 @@ enum decoder_state { DS_LINE, DS_CR /* the last byte was a CR: skip an LF */ };
 /* Lines of field names and the event name beside the data. */
 #define LINE_SLACK     1024
 #define NAME_MAX_BYTES 1024
+/* A stream may be silent for an hour behind one large event. */
+#define KEPT 65536
 
 void sl_sse_decoder_init(struct sl_sse_decoder *dec, size_t max_event, sl_sse_fn on_event, void *arg)
 {
@@ -111,12 +113,17 @@ void sl_sse_decoder_done(struct sl_sse_decoder *dec)
     sl_buf_done(&dec->line);
 }
 
+size_t sl_sse_held(const struct sl_sse_decoder *dec)
+{
+    return dec->data.cap + dec->line.cap;
+}
+
 static int event_give(struct sl_sse_decoder *dec, struct sl_str data)
 {
     struct sl_sse_event event = { sl_str_make(dec->name.p ? dec->name.p : "", dec->name.len), data };
     dec->has_data = false;
     int r = dec->on_event(dec->arg, &event);
-    sl_buf_reset(&dec->data);
+    sl_buf_shrink(&dec->data, KEPT);
     sl_buf_reset(&dec->name);
     return r;
 }
@@ -218,7 +225,7 @@ int sl_sse_push(struct sl_sse_decoder *dec, struct sl_str bytes)
         bytes = sl_str_sub(bytes, used, bytes.n);
         bool gave;
         r = line_take(dec, was_kept ? sl_buf_str(&dec->line) : line, bytes, &gave);
-        sl_buf_reset(&dec->line);
+        sl_buf_shrink(&dec->line, KEPT);
         if (gave) {
             bytes = sl_str_sub(bytes, 1, bytes.n); /* the blank line */
         }

@@ -52,6 +52,8 @@ struct sl_sse_decoder {
 
 void sl_sse_decoder_init(struct sl_sse_decoder *dec, size_t max_event, sl_sse_fn on_event, void *arg);
 void sl_sse_decoder_done(struct sl_sse_decoder *dec);
+/* Bytes of memory that an event that is not complete takes. */
+size_t sl_sse_held(const struct sl_sse_decoder *dec);
 /* 0, SL_E_LIMIT, SL_E_NOMEM, or what the callback returned. When a whole event lies in `bytes` and has one data line,
  * `data` is a slice of `bytes` (nothing copied). Comments, id, retry and unknown fields are skipped; an event without
  * data is not reported. */

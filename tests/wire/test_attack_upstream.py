@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """An upstream that wants to do harm, beyond lying about its reply's length."""
 import json
+import threading
 import time
 
-from harness import CHAT, chat_route
+from harness import CHAT, DEADLINE, chat_route, wait_for
 
 HUGE = 2**63 - 1
 
@@ -52,3 +53,45 @@ def test_a_connection_field_without_end_costs_no_more_than_its_length(sluice, up
         assert reply.get("x-kept") is None  # one that names more than can be looked for names all
     assert time.monotonic() - start < 3
     assert not any(k.lower().startswith("x-stainless") for k, _ in up.requests[0].headers)
+
+
+def test_frames_without_end_are_counted(sluice, upstream):
+    """Each may be large; all together, over all streams, they may not."""
+    sent = threading.Semaphore(0)
+
+    def handler(x):
+        x.stream_head()
+        x.chunk(b"data: " + b"x" * (12 << 20))
+        sent.release()
+        x.hold()
+
+    up = upstream(handler)
+    daemon = sluice({"endpoints": [anthropic_route(up.base)], "server": {"workers": 1, "limits": {"memory": "40MiB"}}})
+    streams = []
+    for _ in range(2):
+        streams.append(daemon.connect().request("POST", "/v1/chat/completions", dict(CHAT, model="claude", stream=True)))
+        assert streams[-1].head().status == 200
+        assert sent.acquire(timeout=DEADLINE)
+    refused = daemon.connect().request("POST", "/v1/chat/completions", dict(CHAT, model="claude", stream=True)).reply()
+    assert refused.complete and b"server.limits.memory" in refused.body and refused.body.endswith(b"data: [DONE]\n\n")
+    for conn in streams:
+        conn.close()
+    wait_for(lambda: daemon.call("POST", "/v1/chat/completions", dict(CHAT, model="nobody")).status == 404, "memory given back")
+
+
+def test_replies_that_wait_for_slow_clients_are_counted(sluice, upstream):
+    text = "x" * (6 << 20)
+    up = upstream(lambda x: x.reply({"id": "1", "type": "message", "role": "assistant", "model": "m", "content": [{"type": "text", "text": text}],
+                                     "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 1}}))
+    daemon = sluice({"endpoints": [anthropic_route(up.base)], "server": {"workers": 1, "limits": {"memory": "20MiB"}}})
+    slow, refused = [], None
+    while not refused and len(slow) < 20:
+        slow.append(daemon.connect())
+        slow[-1].request("POST", "/v1/chat/completions", dict(CHAT, model="claude"))
+        head = slow[-1].head()
+        refused = head if head.status == 503 else None
+    assert refused and refused.get("retry-after") and refused.get("x-sluice-error-type") == "sluice_overloaded"
+    assert daemon.call("GET", "/health").status == 200
+    for conn in slow:
+        conn.reset()
+    wait_for(lambda: daemon.call("POST", "/v1/chat/completions", dict(CHAT, model="claude")).status == 200, "memory given back")
