@@ -130,8 +130,8 @@ def test_a_stream_that_stops_early_is_no_answer(sluice, upstream):
 
 def test_events_are_not_held_back(sluice, upstream):
     def handler(x):
-        stream(x, START, *TEXT[:2], end=False)
         handler.exchange = x
+        stream(x, START, *TEXT[:2], end=False)
 
     up = upstream(handler)
     client = client_of(sluice({"endpoints": [route(up.base)]}))
