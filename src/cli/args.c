@@ -219,7 +219,7 @@ static int name_fits(const char *name, int argc, char **argv)
 }
 
 /* The daemon's own, for suggestions. */
-static const char *const others[] = { "serve", "check", "mlflow", "version", "help" };
+static const char *const others[] = { "serve", "check", "mlflow", "db check", "db backup", "version", "help" };
 
 static int command_unknown(int argc, char **argv)
 {
@@ -231,7 +231,7 @@ static int command_unknown(int argc, char **argv)
         cli_nearest(strchr(c->name, ' ') ? typed : argv[0], c->name, &nearest, &distance);
     }
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
-        cli_nearest(argv[0], others[i], &nearest, &distance);
+        cli_nearest(strchr(others[i], ' ') ? typed : argv[0], others[i], &nearest, &distance);
     }
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         size_t len = strcspn(c->name, " ");

@@ -28,7 +28,7 @@ static bool is_first_of_group(const struct cli_command *c)
 
 static void first_words_print(void)
 {
-    fputs("serve check mlflow version help", stdout);
+    fputs("serve check mlflow db version help", stdout);
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         if (is_first_of_group(c)) {
             printf(" %.*s", (int)strcspn(c->name, " "), c->name);
@@ -42,6 +42,19 @@ static void opts_print(const struct cli_opt *opts)
         printf(" --%s", o->name);
     }
 }
+
+/* The daemon's own commands: their options are told in src/daemon/main.c. */
+static const struct {
+    const char *pattern, *words;
+} daemons[] = {
+    { "serve' '*", "--config --listen --workers --data" },
+    { "check' '*", "--config --strict" },
+    { "'mlflow start'", "--config-path --host --port --workers" },
+    { "mlflow' '*", "start" },
+    { "'db check'|'db backup'", "--data" },
+    { "db' '*", "check backup" },
+    { "version' '*", "--json" },
+};
 
 /* zsh runs it through bashcompinit. */
 static void bash_print(void)
@@ -67,6 +80,9 @@ static void bash_print(void)
             printf("; [[ $cur != -* ]] && words=$(sluice routes list 2>/dev/null | cut -f1)");
         }
         puts(" ;;");
+    }
+    for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++) {
+        printf("        %s) words='%s' ;;\n", daemons[i].pattern, daemons[i].words);
     }
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         if (strchr(c->name, ' ') && is_first_of_group(c)) {

@@ -11,7 +11,10 @@ static void roff_put(const char *text)
         fputs("\\&", stdout);
     }
     for (; *text; text++) {
-        if (*text == '-' || *text == '\\') {
+        if (strncmp(text, "\xe2\x80\xa6", 3) == 0) {
+            fputs("...", stdout); /* the ellipsis of the tables: roff reads bytes */
+            text += 2;
+        } else if (*text == '-' || *text == '\\') {
             printf("\\%c", *text == '-' ? '-' : 'e');
         } else {
             putchar(*text);
@@ -43,12 +46,25 @@ int cli_man(void)
 {
     printf(".\\\" Written from src/cli/commands.c.\n.TH SLUICE 1 \"\" \"Sluice %s\" \"User Commands\"\n",
            sluice_version());
-    puts(".SH NAME\nsluice \\- AI gateway, and commands for a running one\n.SH SYNOPSIS\n.nf\n"
-         ".B sluice serve\n\\fR[\\fB\\-c\\fR \\fIFILE\\fR] [\\fB\\-\\-listen\\fR \\fIADDR\\fR] [\\fB\\-\\-workers\\fR "
-         "\\fIN\\fR] "
-         "[\\fB\\-\\-data\\fR \\fIDIR\\fR]");
+    puts(".SH NAME\nsluice \\- AI gateway, and commands for a running one\n.SH SYNOPSIS\n.nf");
+    static const struct {
+        const char *name, *words;
+    } daemons[] = {
+        { "serve", "[-c FILE] [--listen ADDR] [--workers N] [--data DIR]" },
+        { "check", "[-c FILE] [--strict]" },
+        { "mlflow start", "--config-path FILE [--host HOST] [--port PORT] [--workers N]" },
+        { "db check", "[--data DIR]" },
+        { "db backup", "FILE [--data DIR]" },
+        { "version", "[--json]" },
+        { "help", "[COMMAND]" },
+    };
+    for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++) {
+        printf("\\fBsluice %s\\fR \\fI", daemons[i].name);
+        roff_put(daemons[i].words);
+        puts("\\fR");
+    }
     for (const struct cli_command *c = cli_commands; c->name; c++) {
-        printf(".B sluice %s\n\\fI", c->name);
+        printf("\\fBsluice %s\\fR \\fI", c->name);
         roff_put(c->words);
         puts("\\fR [\\fIOPTION\\fR...]");
     }
@@ -78,7 +94,9 @@ int cli_man(void)
          ".B 6\nrate limited\n.TP\n.B 7\nthe server cannot be reached\n.TP\n.B 8\na stream broke after output "
          "began\n.TP\n"
          ".B 130\ninterrupted\n.SH ENVIRONMENT\n.TP\n.B SLUICE_SERVER\\fR, else \\fBMLFLOW_GATEWAY_URI\n"
-         "the gateway; else http://127.0.0.1:5000\n.TP\n.B SLUICE_KEY\nthe API key\n.TP\n.B NO_COLOR\nno colour\n"
+         "the gateway; else http://127.0.0.1:5000\n.TP\n.B SLUICE_KEY\nthe API key\n.TP\n.B SLUICE_CONFIG\\fR, else "
+         "\\fBMLFLOW_GATEWAY_CONFIG\nthe file of serve and check\n.TP\n.B SLUICE_DATA\nthe data directory\n.TP\n.B "
+         "NO_COLOR\nno colour\n"
          ".SH SEE ALSO\n.BR libsluice (3)");
     return CLI_DONE;
 }

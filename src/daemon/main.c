@@ -36,7 +36,7 @@ static const char usage_text[] =
     "key\n";
 
 /* What `help` answers from the text above. */
-static const char *const own[] = { "serve", "check", "mlflow", "version", "help" };
+static const char *const own[] = { "serve", "check", "mlflow", "db", "version", "help" };
 
 static SL_PRINTF(1, 2) int usage_fail(const char *fmt, ...)
 {
@@ -54,6 +54,20 @@ struct flag {
     const char **value;            /* takes one, or */
     bool *is_set;                  /* does not */
 };
+
+static const char *flag_nearest(const char *arg, const struct flag *flags, size_t n_flags)
+{
+    const char *near = NULL;
+    size_t best = 4; /* "--" and one letter are near to everything */
+    for (size_t k = 0; k < n_flags; k++) {
+        size_t d = sl_str_distance(sl_str_make(arg, strcspn(arg, "=")), sl_str_c(flags[k].name), best);
+        if (d < best && d + 3 < strlen(arg)) {
+            near = flags[k].name;
+            best = d;
+        }
+    }
+    return near;
+}
 
 /* Parses `--name value`, `--name=value` and switches. 0, or an exit code after a message. */
 static int flags_parse(int argc, char **argv, const struct flag *flags, size_t n_flags)
@@ -76,7 +90,9 @@ static int flags_parse(int argc, char **argv, const struct flag *flags, size_t n
             }
         }
         if (!found) {
-            return usage_fail("unknown option '%s'", arg);
+            const char *near = flag_nearest(arg, flags, n_flags);
+            return near ? usage_fail("unknown option '%s'; did you mean '%s'?", arg, near)
+                        : usage_fail("unknown option '%s'", arg);
         }
         if (found->is_set) {
             *found->is_set = true;

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -186,6 +187,7 @@ def test_exit_codes_without_a_reply(server):
 
 @pytest.mark.parametrize("args, said", [
     (["qury", "chat"], "did you mean 'query'?"), (["routs", "list"], "did you mean 'routes list'?"), (["routes", "lst"], "did you mean 'routes list'?"), (["srve"], "did you mean 'serve'?"),
+    (["db", "chekc"], "commands of db are"), (["serve", "--confg", "x"], "did you mean '--config'?"), (["check", "--strickt"], "did you mean '--strict'?"), (["dbb", "check"], "did you mean 'db check'?"),
     (["zzzzzzzz"], "'zzzzzzzz' is not a command"), (["routes"], "sluice routes get ROUTE"), (["query"], "it needs ROUTE"), (["query", "--strem", "chat", "x"], "did you mean '--stream'?"),
     (["query", "a", "b", "c"], "one word too many"), (["query", "a", "b", "--timeout", "5"], "such as 500ms"), (["routes", "list", "--json=1"], "takes no value"),
     (["routes", "list", "--server"], "--server needs a value: URL"), (["routes", "list", "--color", "blue"], "auto|always|never"), (["limits", "set", "r", "many"], "is not CALLS/PERIOD"),
@@ -234,6 +236,20 @@ def test_help():
     assert sl("help", "nothing")[0] == 2
 
 
+def test_the_manual_page(tmp_path):
+    """Of every command there is a line in sluice(1), and groff has no complaint."""
+    page = tmp_path / "sluice.1"
+    page.write_text(sl("man-page")[1])
+    p = subprocess.run(["groff", "-man", "-ww", "-z", page], capture_output=True, text=True) if shutil.which("groff") else None
+    assert p is None or p.stderr == ""
+    text = page.read_text().replace("\\-", "-")
+    for line in sl("help")[1].splitlines():
+        if words := re.match(r"(?:usage:| +) sluice (\w+)", line):
+            assert f"\\fBsluice {words[1]}" in text, words[1]
+    for name in "SLUICE_SERVER", "SLUICE_KEY", "SLUICE_CONFIG", "SLUICE_DATA", "NO_COLOR", "130":
+        assert name in text
+
+
 def test_output_that_cannot_be_written(server):
     with open("/dev/full", "w") as full:
         p = subprocess.run([BIN, "routes", "list"], stdout=full, stderr=subprocess.PIPE, text=True, env=clean_env(SLUICE_SERVER=server))
@@ -258,6 +274,8 @@ def test_completion_in_bash(server, tmp_path):
     assert complete("sluice", "query", "--st") == {"--stream"}
     assert complete("sluice", "routes", "get", "c") == {"chat", "completions"}
     assert complete("sluice", "completion", "b") == {"bash"}
+    assert complete("sluice", "db", "") == {"check", "backup"} and complete("sluice", "serve", "--c") == {"--config"} and complete("sluice", "mlflow", "start", "--p") == {"--port"}
+    assert complete("sluice", "secret", "") == {"rotate"} and complete("sluice", "limits", "set", "rare", "--dat") == {"--data"}
     for shell in "zsh", "fish":
         code, out, _ = sl("completion", shell)
         assert code == 0 and "routes" in out
