@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of a daemon: nobody who was let in is turned away, and who cannot be served to the end is told so."""
+import json
+import os
+import pty
 import signal
 import socket
+import subprocess
 import threading
 import time
 
 import pytest
 
-from harness import CHAT, CHAT_REPLY, Conn, chat_route, wait_for
+from harness import BIN, CHAT, CHAT_REPLY, DEADLINE, Conn, chat_route, free_port, wait_for
 
 
 def timeouts(**values):
@@ -70,6 +74,36 @@ def test_the_default_delay_is_five_seconds_without_a_terminal(sluice):
     assert "second signal: ending at once" in daemon.stderr
 
 
+@pytest.mark.parametrize("said, delay", [(None, 0), ("3h", 1)])
+def test_at_a_terminal_the_default_is_not_to_wait(tmp_path, said, delay):
+    """What the file says holds there too; standard input on a terminal is enough."""
+    port, (leader, follower) = free_port(), pty.openpty()
+    path = tmp_path / "c.yaml"
+    path.write_text(json.dumps({"endpoints": [], **({"server": {"timeouts": {"drain_delay": said}}} if said else {})}))
+    proc = subprocess.Popen([BIN, "serve", "--data", "none", "--listen", f"127.0.0.1:{port}", "-c", str(path)], stdin=follower, stdout=subprocess.DEVNULL,
+                            stderr=open(tmp_path / "stderr", "w"), start_new_session=True)
+    os.close(follower)
+    log = lambda: (tmp_path / "stderr").read_text()
+    try:
+        def listening():
+            assert proc.poll() is None, log()
+            return socket.socket().connect_ex(("127.0.0.1", port)) == 0
+
+        wait_for(listening, "listening")
+        proc.send_signal(signal.SIGTERM)
+        if delay:
+            wait_for(lambda: "for another 10800000 ms" in log(), "the delay that the file says")
+            assert Conn(port).request("GET", "/ready").reply().status == 503
+            proc.send_signal(signal.SIGTERM)
+        assert proc.wait(4) == 0, log()
+        assert delay or "for another" not in log()
+    finally:
+        if proc.poll() is None:
+            proc.kill()
+            proc.wait()
+        os.close(leader)
+
+
 def test_sigint_does_not_wait(sluice):
     daemon = sluice({"endpoints": [], **timeouts(drain_delay="1h")})
     daemon.proc.send_signal(signal.SIGINT)
@@ -121,6 +155,44 @@ def test_what_runs_too_long_gets_its_error(sluice, upstream):
     assert data == b"" and b'"error"' in rest and rest.endswith(b"data: [DONE]\n\n"), "an error event and a clean end"
     assert head.is_closed_by_peer()
     held.go.set()
+    ended(daemon)
+
+
+def test_streams_that_run_too_long_end_in_each_dialect(sluice, upstream):
+    """An error event in the client's own words and a clean end, whether the stream passes or is translated."""
+    from test_anthropic import END, START, TEXT, route
+
+    go, held = threading.Event(), Held(upstream)
+
+    def anthropic(x):
+        x.stream_head()
+        for e in (START, *TEXT[:2]):
+            x.chunk(f"event: {e['type']}\ndata: {json.dumps(e)}\n\n")
+        go.wait(DEADLINE)
+
+    up = upstream(anthropic)
+    daemon = sluice({"endpoints": [chat_route(held.up.base), route(up.base)], **timeouts(drain="200ms")})
+    done = b"data: [DONE]\n\n"
+    streams = []
+    for name in ("chat", "claude"):
+        for path, end in (("/v1/chat/completions", done), (f"/gateway/{name}/invocations", b""), (f"/endpoints/{name}/invocations", b""),
+                          (f"/serving-endpoints/{name}/invocations", done)):
+            body = {"messages": CHAT["messages"], "stream": True, **({"model": name} if path.startswith("/v1") else {})}
+            conn = daemon.connect().request("POST", path, body, [("content-type", "application/json"), ("x-request-id", name + path.replace("/", "-"))])
+            assert conn.head().status == 200 and conn.chunk()
+            streams.append((name + path.replace("/", "-"), conn, end))
+    daemon.proc.send_signal(signal.SIGTERM)
+    for rid, conn, end in streams:
+        rest = b""
+        while data := conn.chunk():
+            rest += data
+        assert data == b"" and rest.endswith(end) and (end or b"[DONE]" not in rest), (rid, rest)
+        events = [json.loads(e[6:]) for e in rest.removesuffix(end).decode().split("\n\n") if e]
+        assert "shutting down" in json.dumps(events[-1]) and sum("error" in e or "error_code" in e for e in events) == 1, (rid, rest)
+        assert conn.is_closed_by_peer()
+        assert daemon.log_line(rid)["error_type"] == "sluice_draining"
+    held.go.set()
+    go.set()
     ended(daemon)
 
 

@@ -142,6 +142,20 @@ def test_what_needs_a_restart_is_named_and_the_rest_applied(sluice):
     assert named == ["server.workers", "log.access"]
 
 
+def test_another_address_needs_a_restart(sluice):
+    port, other = free_port(), free_port()
+    value = config("a")
+    value["server"] = {**value.get("server", {}), "listen": f"127.0.0.1:{port}"}
+    daemon = sluice(value, listen=False, port=port)
+    new = logged(config("a", "b"), daemon)
+    new["server"] = {**new.get("server", {}), "listen": [f"127.0.0.1:{port}", f"127.0.0.1:{other}"]}
+    write(daemon.dir / "sluice.yaml", new)
+    serves(daemon, "a", "b")
+    says(daemon, "server.listen has changed")
+    with pytest.raises(OSError):
+        Conn(other)
+
+
 def test_a_rotated_key_file_and_running_exchanges(sluice, upstream, tmp_path):
     """The stream that runs while the key changes ends as it began; the next call has the new key."""
     gate = threading.Event()
