@@ -4,9 +4,10 @@
 set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-120}
+export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 [ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Dtests=false -Dbuildtype=debugoptimized \
     -Db_sanitize=address,undefined -Db_lundef=false
-ninja -C build-fuzz
+ninja -C build-fuzz fuzzers
 targets=$(find build-fuzz/tests/fuzz -maxdepth 1 -type f -name 'fuzz_*' -perm -u+x | sort)
 n=$(echo "$targets" | wc -l)
 each=$((seconds / n))

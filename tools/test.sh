@@ -39,6 +39,7 @@ export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 part "lint" tools/lint.sh
 part "build (release)" setup build-test
 part "build (address and undefined sanitizers)" setup build-asan -Dwerror=false -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
+CC=clang part "build (clang: its warnings are errors too)" setup build-clang
 part "units (release)" units build-test
 part "units (sanitizers)" units build-asan
 if [ "${WIRE:-1}" = 1 ]; then

@@ -231,6 +231,9 @@ static void run_add(struct sl_buf *out, const char *p, const char *end, bool has
 
 void sl_json_escape(struct sl_buf *out, struct sl_str text)
 {
+    if (text.n == 0) {
+        return; /* there may be no pointer to add to */
+    }
     const char *p = text.p, *end = text.p + text.n;
     while (p < end) {
         bool has_high = false;

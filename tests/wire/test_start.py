@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a start checks and says before the first request."""
+import json
+import re
+import resource
+import socket
+
+import pytest
+
+from harness import CHAT, CHAT_REPLY, chat_route, free_port, wait_for
+
+MOCK = {"endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock-1"}}]}
+
+
+def few_files(soft, hard):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_too_few_descriptors_are_told(sluice):
+    daemon = sluice(MOCK, preexec=few_files(100, 500))
+    assert re.search(r"warning serve: the limit of open files is 500: server.limits.connections \(10000\) .*LimitNOFILE", daemon.stderr), daemon.stderr
+    assert re.search(r"^Max open files +500 +500", open(f"/proc/{daemon.proc.pid}/limits").read(), re.M), "the soft limit is raised to the hard one"
+    assert daemon.call("POST", "/v1/chat/completions", CHAT).status == 200
+
+
+def test_connections_that_fit_are_no_warning(sluice):
+    daemon = sluice(MOCK | {"server": {"limits": {"connections": 100}}}, preexec=few_files(100, 500))
+    assert daemon.call("GET", "/health").status == 200
+    assert "open files" not in daemon.stderr
+
+
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_a_port_in_use_is_named(sluice, workers):
+    first = sluice(MOCK, args=["--workers", "2"])
+    second = sluice(MOCK, port=first.port, args=["--workers", workers], ready=False)
+    second.stopped = True
+    assert second.proc.wait(20) == 1
+    wait_for(lambda: f"127.0.0.1:{first.port}" in second.stderr and "ddress already in use" in second.stderr, second.stderr)
+    for _ in range(8):  # every connection is the first's: the second never listened
+        assert first.call("GET", "/health").status == 200
+
+
+def test_every_address_listens_or_none(sluice):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        good, bad = free_port(), taken.getsockname()[1]
+        daemon = sluice(MOCK | {"server": {"listen": [f"127.0.0.1:{good}", f"127.0.0.1:{bad}"]}}, listen=False, ready=False)
+        daemon.stopped = True
+        assert daemon.proc.wait(20) == 1
+        wait_for(lambda: f"127.0.0.1:{bad}" in daemon.stderr, daemon.stderr)
+
+
+# --- the access log ---
+
+
+SECRETS = ["sk-test-secret", "words-of-a-user", "words-of-a-model", "client-key-77"]
+REPLY = json.loads(CHAT_REPLY)
+REPLY["choices"][0]["message"]["content"] = "words-of-a-model"
+FIELDS = {"time", "request_id", "client", "method", "path", "route", "provider", "model", "status", "error_type", "stream", "attempts", "upstream_status",
+          "duration_ms", "body_ms", "connect_ms", "upstream_first_byte_ms", "upstream_ms", "first_byte_ms", "input_tokens", "output_tokens", "cached_tokens",
+          "bytes_in", "bytes_out"}
+
+
+@pytest.mark.parametrize("path, stream", [("/v1/chat/completions", False), ("/v1/chat/completions", True), ("/gateway/chat/invocations", False)])
+def test_a_line_of_the_access_log(sluice, upstream, path, stream):
+    def handler(x):
+        if not x.json().get("stream"):
+            return x.reply(REPLY)
+        x.stream_head()
+        x.event({"choices": [{"index": 0, "delta": {"content": "words-of-a-model"}, "finish_reason": "stop"}]})
+        x.event({"choices": [], "usage": REPLY["usage"]})
+        x.event("[DONE]")
+        x.last_chunk()
+
+    daemon = sluice({"endpoints": [chat_route(upstream(handler).base)]})
+    body = {"messages": [{"role": "user", "content": "words-of-a-user"}]} | ({"model": "chat"} if path[1] == "v" else {}) | ({"stream": True} if stream else {})
+    r = daemon.call("POST", path, body, [("x-request-id", "the-one"), ("authorization", "Bearer client-key-77")])
+    assert r.status == 200 and b"words-of-a-model" in r.body
+    line = daemon.log_line("the-one")
+    assert set(line) <= FIELDS and FIELDS - set(line) <= {"cached_tokens"}, FIELDS ^ set(line)
+    want = dict(client="127.0.0.1", method="POST", path=path, route="chat", provider="openai", model="gpt-4o-mini", status=200, error_type=None, stream=stream,
+                attempts=1, upstream_status=200, input_tokens=9, output_tokens=3)
+    assert {k: line[k] for k in want} == want
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
+    assert 0 < line["upstream_first_byte_ms"] <= line["upstream_ms"] <= line["duration_ms"] and 0 < line["first_byte_ms"] <= line["duration_ms"]
+    assert line["bytes_in"] >= len(json.dumps(body)) and line["bytes_out"] >= len(r.body)
+    text = daemon.log_path.read_text() + daemon.stderr + daemon.stdout
+    assert not [s for s in SECRETS if s in text]
+
+
+@pytest.mark.parametrize("status, kind", [(400, "caller_invalid_request"), (401, "provider_auth_failed"), (500, "provider_server_error")])
+def test_errors_in_the_access_log_quote_nobody(sluice, upstream, status, kind):
+    up = upstream(lambda x: x.reply({"error": {"message": "words-of-a-user with key sk-test-secret: words-of-a-model", "type": "x"}}, f"{status} X"))
+    daemon = sluice({"endpoints": [chat_route(up.base, retries=0)]})
+    daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": "words-of-a-user"}]},
+                [("x-request-id", "the-one"), ("authorization", "Bearer client-key-77")])
+    daemon.call("POST", "/v1/chat/completions", '{"words-of-a-user"', [("x-request-id", "broken"), ("api-key", "client-key-77")])
+    line = daemon.log_line("the-one")
+    assert (line["upstream_status"], line["error_type"]) == (status, kind)
+    assert daemon.log_line("broken")["error_type"] == "caller_invalid_request"
+    text = daemon.log_path.read_text() + daemon.stderr + daemon.stdout
+    assert not [s for s in SECRETS if s in text], text
