@@ -155,6 +155,9 @@ void sl_xchg_reply_with(struct sl_xchg *x, int status, struct sl_headers *header
         sl_xchg_cut(x);
         return;
     }
+    if (!x->first_byte_usec) {
+        x->first_byte_usec = sl_loop_now(&x->worker->loop);
+    }
     /* A client that cannot take it is seen by the loop. */
     SL_IGNORE(sl_hreq_data(x->req, body) < 0);
     sl_xchg_end(x);

@@ -57,7 +57,7 @@ def test_every_address_listens_or_none(sluice):
 SECRETS = ["sk-test-secret", "words-of-a-user", "words-of-a-model", "client-key-77"]
 REPLY = json.loads(CHAT_REPLY)
 REPLY["choices"][0]["message"]["content"] = "words-of-a-model"
-FIELDS = {"time", "request_id", "client", "method", "path", "route", "provider", "model", "status", "error_type", "stream", "attempts", "upstream_status",
+FIELDS = {"time", "request_id", "client", "principal", "method", "path", "route", "provider", "model", "status", "error_type", "stream", "attempts", "upstream_status",
           "duration_ms", "body_ms", "connect_ms", "upstream_first_byte_ms", "upstream_ms", "first_byte_ms", "input_tokens", "output_tokens", "cached_tokens",
           "bytes_in", "bytes_out"}
 
@@ -89,7 +89,7 @@ def test_a_line_of_the_access_log(sluice, upstream, path, stream):
     assert not [s for s in SECRETS if s in text]
 
 
-@pytest.mark.parametrize("status, kind", [(400, "caller_invalid_request"), (401, "provider_auth_failed"), (500, "provider_server_error")])
+@pytest.mark.parametrize("status, kind", [(400, "provider_rejected"), (401, "provider_auth_failed"), (500, "provider_server_error")])
 def test_errors_in_the_access_log_quote_nobody(sluice, upstream, status, kind):
     up = upstream(lambda x: x.reply({"error": {"message": "words-of-a-user with key sk-test-secret: words-of-a-model", "type": "x"}}, f"{status} X"))
     daemon = sluice({"endpoints": [chat_route(up.base, retries=0)]})
