@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/upconn.h"
+#include "base/num.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,10 +214,11 @@ static void proxy_on_read(struct sl_upconn *conn, struct sl_str bytes)
         return;
     }
     /* "HTTP/1.x NNN": the check has seen to its form. */
-    int status = sl_buf_status(&conn->in) < 0 ? 0 : atoi(conn->in.p + 9);
-    if (status < 200 || status > 299) {
+    uint64_t status = 0;
+    if (sl_buf_status(&conn->in) < 0 || sl_parse_u64(sl_str_make(conn->in.p + 9, 3), 0, 999, &status) < 0 || status < 200 ||
+        status > 299) {
         char text[64];
-        snprintf(text, sizeof(text), "the proxy answered CONNECT with status %d", status);
+        snprintf(text, sizeof(text), "the proxy answered CONNECT with status %u", (unsigned)status);
         connect_failed(conn, SL_HF_CONNECT, text);
         return;
     }

@@ -8,6 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 SLUICE_BIN=$(realpath "$1")
 export SLUICE_BIN
 shift
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}
 "$here/setup.sh" || exit 1
 cd "$here" || exit 1
 cache=$(mktemp -d)
