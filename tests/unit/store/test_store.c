@@ -304,7 +304,7 @@ static void test_a_crowd_of_writers_shares_syncs(void **state)
         assert_null(failed);
     }
     long n_syncs = atomic_load(&shim.n_syncs) - before;
-    print_message("%d creates, %ld syncs\n", CROWD * EACH, n_syncs);
+    print_message("# %d creates, %ld syncs\n", CROWD * EACH, n_syncs);
     assert_true(n_syncs * 6 <= CROWD * EACH);
     assert_int_equal(atomic_load(&n_unsynced), 0);
     sl_store_close(crowd_store);
