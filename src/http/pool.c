@@ -215,8 +215,8 @@ static void proxy_on_read(struct sl_upconn *conn, struct sl_str bytes)
     }
     /* "HTTP/1.x NNN": the check has seen to its form. */
     uint64_t status = 0;
-    if (sl_buf_status(&conn->in) < 0 || sl_parse_u64(sl_str_make(conn->in.p + 9, 3), 0, 999, &status) < 0 || status < 200 ||
-        status > 299) {
+    if (sl_buf_status(&conn->in) < 0 || sl_parse_u64(sl_str_make(conn->in.p + 9, 3), 0, 999, &status) < 0 ||
+        status < 200 || status > 299) {
         char text[64];
         snprintf(text, sizeof(text), "the proxy answered CONNECT with status %u", (unsigned)status);
         connect_failed(conn, SL_HF_CONNECT, text);
