@@ -8,13 +8,10 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-bool sl_str_case_eq(struct sl_str a, struct sl_str b)
+bool sl_str_case_eq_n(const char *a, const char *b, size_t n)
 {
-    if (a.n != b.n) {
-        return false;
-    }
-    for (size_t i = 0; i < a.n; i++) {
-        if (a.p[i] != b.p[i] && lower(a.p[i]) != lower(b.p[i])) {
+    for (size_t i = 0; i < n; i++) {
+        if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
             return false;
         }
     }

@@ -43,8 +43,15 @@ SL_INLINE bool sl_str_eq_c(struct sl_str a, const char *b)
     return sl_str_eq(a, sl_str_c(b));
 }
 
-/* ASCII letters only; the rest byte for byte. */
-bool sl_str_case_eq(struct sl_str a, struct sl_str b);
+/* Both of n bytes. */
+bool sl_str_case_eq_n(const char *a, const char *b, size_t n);
+
+/* ASCII letters only; the rest byte for byte. Header names are told apart by their lengths, mostly: without a call. */
+SL_INLINE bool sl_str_case_eq(struct sl_str a, struct sl_str b)
+{
+    return a.n == b.n && sl_str_case_eq_n(a.p, b.p, a.n);
+}
+
 bool sl_str_has_prefix(struct sl_str s, struct sl_str prefix);
 bool sl_str_has_suffix(struct sl_str s, struct sl_str suffix);
 /* Offset of the first `needle` at or after `from`, or -1. */

@@ -176,6 +176,12 @@ static int aliases_add(struct sl_xchg *x, const struct sl_headers *from, const s
     return r;
 }
 
+static struct sl_str number(struct sl_arena *arena, uint64_t v)
+{
+    char *p = sl_arena_bytes(arena, 20);
+    return p ? sl_str_make(p, sl_format_u64(v, p)) : SL_STR_NONE;
+}
+
 /* Common clients sleep for the whole wait they are told, so a long one is not told in that way. */
 #define RETRY_AFTER_MAX_SEC 120
 
@@ -191,7 +197,7 @@ static int wait_down(struct sl_xchg *x, const struct sl_headers *from)
         return 0;
     }
     sec = has_sec ? sec : (ms + 999) / 1000;
-    struct sl_str whole = sl_arena_printf(arena, "%llu", (unsigned long long)sec);
+    struct sl_str whole = number(arena, sec);
     if (!whole.p) {
         return SL_E_NOMEM;
     }
@@ -297,7 +303,7 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
                 own[n++].value = x->target->model;
             }
             own[n].name = SL_STR("x-sluice-attempts");
-            own[n++].value = sl_arena_printf(arena, "%u", x->n_attempts);
+            own[n++].value = number(arena, x->n_attempts);
         }
         if (x->up.dropped.n) {
             own[n].name = SL_STR("x-sluice-dropped");

@@ -27,17 +27,23 @@ static bool is_unix(const struct sl_addr *addr)
     return strcmp(addr->text, "unix") == 0;
 }
 
-/* An address without port or brackets. */
-static bool addr_parse(struct sl_str text, struct sl_addr *ret)
+/* An address without port or brackets, in network byte order. */
+static bool ip_parse(struct sl_str text, bool *ret_is_ipv6, unsigned char ret_ip[16])
 {
     char z[INET6_ADDRSTRLEN] = "";
-    unsigned char ip[16];
     if (text.n == 0 || text.n >= sizeof(z) || memchr(text.p, 0, text.n)) {
         return false;
     }
     memcpy(z, text.p, text.n);
-    bool is_ipv6 = strchr(z, ':') != NULL;
-    if (inet_pton(is_ipv6 ? AF_INET6 : AF_INET, z, ip) != 1) {
+    *ret_is_ipv6 = memchr(z, ':', text.n) != NULL;
+    return inet_pton(*ret_is_ipv6 ? AF_INET6 : AF_INET, z, ret_ip) == 1;
+}
+
+static bool addr_parse(struct sl_str text, struct sl_addr *ret)
+{
+    bool is_ipv6;
+    unsigned char ip[16];
+    if (!ip_parse(text, &is_ipv6, ip)) {
         return false;
     }
     sl_addr_set(ret, is_ipv6, ip, 0);
@@ -142,10 +148,15 @@ struct sl_str sl_peer_forwarded(const struct sl_settings *settings, const struct
 
 /* --- web pages --- */
 
-static bool is_loopback(const struct sl_addr *addr)
+static bool is_loopback_ip(struct sl_str text)
 {
-    static const unsigned char one[16] = { [15] = 1 };
-    return addr->is_ipv6 ? memcmp(addr->ip, one, sizeof(one)) == 0 : addr->ip[0] == 127;
+    static const unsigned char one[16] = { [15] = 1 }, mapped[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
+    bool is_ipv6;
+    unsigned char ip[16];
+    if (!ip_parse(text, &is_ipv6, ip)) {
+        return false;
+    }
+    return is_ipv6 ? memcmp(ip, one, sizeof(one)) == 0 || memcmp(ip, mapped, sizeof(mapped)) == 0 : ip[0] == 127;
 }
 
 /* Host and port as they stand in Host and Origin; the port, where there is one, with its colon. */
@@ -162,9 +173,8 @@ static void authority_split(struct sl_str authority, struct sl_str *ret_host, st
 
 static bool is_loopback_name(struct sl_str host)
 {
-    struct sl_addr addr;
     if (host.n > 2 && host.p[0] == '[') {
-        return addr_parse(sl_str_sub(host, 1, host.n - 1), &addr) && is_loopback(&addr);
+        return is_loopback_ip(sl_str_sub(host, 1, host.n - 1));
     }
     if (host.n && host.p[host.n - 1] == '.') {
         host.n--;
@@ -172,7 +182,7 @@ static bool is_loopback_name(struct sl_str host)
     /* Names under localhost are never looked up in the DNS (RFC 6761 6.3). */
     struct sl_str tail = sl_str_sub(host, host.n > 10 ? host.n - 10 : 0, host.n);
     return sl_str_case_eq(host, SL_STR("localhost")) || (host.n > 10 && sl_str_case_eq(tail, SL_STR(".localhost"))) ||
-           (addr_parse(host, &addr) && is_loopback(&addr));
+           is_loopback_ip(host);
 }
 
 /* The authority of server.public_url, or of any URL; SL_STR_NONE when it has none. */

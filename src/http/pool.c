@@ -15,24 +15,23 @@ static struct sl_upconn *conn_of(struct sl_stream *stream)
 
 struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base, bool is_guarded)
 {
-    char key[320];
-    int n = snprintf(key, sizeof(key), "%s%s://%.*s:%u", is_guarded ? "guarded " : "",
-                     base->is_https ? "https" : "http", SL_STR_ARG(base->host), base->port);
-    if (n < 0 || (size_t)n >= sizeof(key)) {
+    /* By hand: it is made for each request. */
+    char key[3 + 253] = { (char)(base->is_https | is_guarded << 1), (char)(base->port >> 8), (char)base->port };
+    if (base->host.n > sizeof(key) - 3) {
         return NULL; /* a host name has at most 253 bytes (RFC 1035) */
     }
-    struct sl_uporigin *origin = sl_map_find(&client->origins, sl_str_make(key, (size_t)n));
+    memcpy(key + 3, base->host.p, base->host.n);
+    size_t n = 3 + base->host.n;
+    struct sl_uporigin *origin = sl_map_find(&client->origins, sl_str_make(key, n));
     if (!origin) {
-        origin = calloc(1, sizeof(*origin) + (size_t)n + 1 + base->host.n + 1);
+        origin = calloc(1, sizeof(*origin) + n + 1);
         if (!origin) {
             return NULL;
         }
-        char *text = (char *)(origin + 1);
-        memcpy(text, key, (size_t)n);
-        origin->key = sl_str_make(text, (size_t)n);
-        text += n + 1;
-        memcpy(text, base->host.p, base->host.n);
-        origin->host = sl_str_make(text, base->host.n);
+        char *text = (char *)(origin + 1); /* a NUL is behind it */
+        memcpy(text, key, n);
+        origin->key = sl_str_make(text, n);
+        origin->host = sl_str_make(text + 3, n - 3);
         origin->port = base->port;
         origin->is_https = base->is_https;
         if (sl_map_put(&client->origins, origin->key, origin) < 0) {

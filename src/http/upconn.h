@@ -9,7 +9,7 @@
 SL_LIST_HEAD(sl_idle_list);
 
 struct sl_uporigin {
-    struct sl_str key;  /* "https://host:port" */
+    struct sl_str key;  /* its kind, port and host: sl_uporigin_get */
     struct sl_str host; /* dialled or CONNECTed to */
     uint16_t port;
     bool is_https;
