@@ -453,7 +453,11 @@ static void ahead_keep(struct sl_hconn *conn, struct sl_str bytes)
         sl_hconn_gone(conn);
     } else if (conn->in.len >= conn->server->conf.max_head) {
         conn->is_paused = true;
-        sl_stream_read_stop(&conn->stream);
+        if (conn->state == SL_HC_REPLY) {
+            sl_stream_read_hold(&conn->stream); /* a client that goes must not leave an upstream working for it */
+        } else {
+            sl_stream_read_stop(&conn->stream);
+        }
     }
 }
 

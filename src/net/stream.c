@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/hangup.h"
 #include "net/tls_conn.h"
 
 /* Slices given to one writev; longer lists take several. */
@@ -172,12 +173,19 @@ static void on_uv_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
     }
 }
 
+static void hangup_forget(struct sl_stream *stream)
+{
+    sl_hangup_free(stream->hangup);
+    stream->hangup = NULL;
+}
+
 void sl_stream_read_start(struct sl_stream *stream)
 {
     if (stream->is_reading) {
         return;
     }
     stream->is_reading = true;
+    hangup_forget(stream);
     if (stream->tls && sl_tls_holds_input(stream->tls)) {
         sl_stream_later(stream);
     }
@@ -188,6 +196,20 @@ void sl_stream_read_stop(struct sl_stream *stream)
 {
     stream->is_reading = false;
     sl_stream_update_flow(stream);
+}
+
+static void on_hangup(void *arg)
+{
+    sl_stream_fail(arg, "the peer hung up");
+}
+
+void sl_stream_read_hold(struct sl_stream *stream)
+{
+    uv_os_fd_t fd;
+    sl_stream_read_stop(stream);
+    if (!stream->hangup && stream->is_open && !stream->is_closing && uv_fileno(&stream->uv.handle, &fd) == 0) {
+        stream->hangup = sl_hangup_new(&stream->loop->uv, fd, on_hangup, stream);
+    }
 }
 
 void sl_stream_read_into(struct sl_stream *stream, char *p, size_t n)
@@ -453,6 +475,7 @@ void sl_stream_close(struct sl_stream *stream, void (*on_closed)(struct sl_strea
     stream->is_flowing = false;
     stream->on_closed = on_closed;
     stream->into_len = 0;
+    hangup_forget(stream);
     sl_timer_remove(stream->loop, &stream->later);
     if (stream->is_open) {
         uv_close(&stream->uv.handle, on_uv_closed);

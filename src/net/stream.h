@@ -13,6 +13,7 @@
 #include "net/loop.h"
 
 struct sl_stream;
+struct sl_hangup;
 struct sl_tls;     /* one TLS connection */
 struct sl_tls_ctx; /* net/tls.h */
 
@@ -57,12 +58,13 @@ struct sl_stream {
     bool is_open, is_reading, is_closing, is_broken, is_eof, is_truncated;
     bool was_high;
     /* private */
-    bool is_flowing;       /* libuv reads */
-    bool is_shut;          /* sl_stream_shutdown was called */
-    bool is_told;          /* on_error was made */
-    bool is_error_due;     /* on_error is to be made by `later`, not by the end of reading */
-    const char *error;     /* why is_broken; static text or in `tls` */
-    struct sl_timer later; /* what may not be called back at once */
+    bool is_flowing;          /* libuv reads */
+    bool is_shut;             /* sl_stream_shutdown was called */
+    bool is_told;             /* on_error was made */
+    bool is_error_due;        /* on_error is to be made by `later`, not by the end of reading */
+    const char *error;        /* why is_broken; static text or in `tls` */
+    struct sl_hangup *hangup; /* NULL: not asked for */
+    struct sl_timer later;    /* what may not be called back at once */
     uv_shutdown_t shutdown;
 };
 
@@ -73,6 +75,9 @@ void sl_stream_init(struct sl_stream *stream, struct sl_loop *loop, const struct
  * Never calls back. */
 void sl_stream_read_start(struct sl_stream *stream);
 void sl_stream_read_stop(struct sl_stream *stream);
+/* The same, but the peer's hanging up is told at once, as on_error, though unread bytes lie before it (net/hangup.h).
+ */
+void sl_stream_read_hold(struct sl_stream *stream);
 /* The next bytes go to `p` (at most n), so that a long body is not copied; one on_read uses it up partly: the rest
  * moves on. Ends when n bytes came, or with n = 0. */
 void sl_stream_read_into(struct sl_stream *stream, char *p, size_t n);

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import ssl
 import threading
 import time
 
@@ -442,6 +443,23 @@ def test_client_gone_aborts_the_upstream(lab, phase, how):
         if took[-1] < 0.1:
             break
     assert min(took) < (0.5 if SANITIZED else 0.1), took
+
+
+@pytest.mark.parametrize("how", ["close", "reset", "tls"])
+def test_client_gone_behind_more_than_the_head_limit(sluice, upstream, certs, how):
+    """Reading has stopped for what it pipelined; its end lies behind bytes that nobody reads."""
+    closed = []
+    up = upstream(lambda x: closed.append(x.wait_closed()))
+    tls = {"tls": {"cert": certs[0], "key": certs[1]}} if how == "tls" else {}
+    daemon = sluice({"endpoints": [chat_route(up.base)], "server": {"limits": {"head": "16KiB"}, **tls}})
+    conn = daemon.connect(ssl.create_default_context(cafile=certs[0]) if tls else None)
+    one = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-Id: gone\r\nContent-Length: 30\r\n\r\n" + '{"model":"chat","messages":[]}'
+    conn.send(one)
+    up.next()
+    conn.send(one * 200)
+    getattr(conn, "reset" if how == "reset" else "close")()
+    wait_for(lambda: closed, "the upstream's connection to be closed")
+    assert daemon.log_line("gone")["error_type"] == "caller_cancelled" and len(up.requests) == 1
 
 
 def test_client_gone_while_connecting(sluice, full):

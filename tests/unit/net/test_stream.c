@@ -127,6 +127,56 @@ static void test_read_stop_holds_the_source(void **state)
     free(data);
 }
 
+static void on_closed_count(struct sl_stream *stream)
+{
+    SL_CONTAINER_OF(stream, struct peer, stream)->n_closed++;
+}
+
+static void then_close(struct peer *peer)
+{
+    peer_close(peer);
+}
+
+static void test_a_held_stream_tells_that_the_peer_hung_up(void **state)
+{
+    struct sl_loop *loop = *state;
+    for (int i = 0; i < 8; i++) {
+        struct peer a, b;
+        peers_connect(&a, &b, loop, i & 1);
+        b.then_error = i & 2 ? then_close : NULL;
+        sl_stream_read_start(&b.stream);
+        sl_stream_read_hold(&b.stream);
+        sl_stream_read_hold(&b.stream); /* twice is once */
+        assert_int_equal(peer_write(&a, "unread"), 0);
+        loop_spend(loop, 5000);
+        assert_int_equal(b.n_reads + b.n_errors, 0);
+        if (i & 4) { /* read on instead: nothing is lost, and the end is an end */
+            sl_stream_read_start(&b.stream);
+        }
+        peer_close(&a);
+        RUN_UNTIL(loop, b.n_errors + b.n_eofs == 1);
+        loop_spend(loop, 5000);
+        assert_int_equal(b.n_errors, i & 4 ? 0 : 1);
+        assert_int_equal(b.n_eofs, i & 4 ? 1 : 0);
+        assert_int_equal(b.got.len, i & 4 ? 6 : 0);
+        peers_done(&a, &b);
+    }
+}
+
+/* The second descriptor of a held stream must not keep the connection open. */
+static void test_a_held_stream_ends_when_it_is_closed(void **state)
+{
+    struct sl_loop *loop = *state;
+    struct peer a, b;
+    peers_connect(&a, &b, loop, false);
+    sl_stream_read_start(&a.stream);
+    sl_stream_read_hold(&b.stream);
+    sl_stream_reset(&b.stream, on_closed_count);
+    RUN_UNTIL(loop, a.n_errors == 1);
+    assert_string_equal(a.error, "connection reset by peer");
+    peers_done(&a, &b);
+}
+
 static char into_room[100000];
 static size_t into_before; /* bytes to take before the long part */
 
@@ -180,11 +230,6 @@ static void test_the_peers_reset_is_an_error_once(void **state)
     assert_int_equal(b.n_errors, 1);
     assert_true(b.error[0]);
     peers_done(&a, &b);
-}
-
-static void on_closed_count(struct sl_stream *stream)
-{
-    SL_CONTAINER_OF(stream, struct peer, stream)->n_closed++;
 }
 
 static void test_reset_reaches_the_peer_as_an_error(void **state)
@@ -335,6 +380,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_echo, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_a_write_beyond_the_kernels_buffer_drains, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_read_stop_holds_the_source, setup_loop, teardown_loop),
+        cmocka_unit_test_setup_teardown(test_a_held_stream_tells_that_the_peer_hung_up, setup_loop, teardown_loop),
+        cmocka_unit_test_setup_teardown(test_a_held_stream_ends_when_it_is_closed, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_read_into_takes_exactly_its_bytes, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_the_peers_reset_is_an_error_once, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_reset_reaches_the_peer_as_an_error, setup_loop, teardown_loop),
