@@ -154,7 +154,7 @@ static void play_run(struct sl_local_play *play)
     }
     sl_relay_on_turn(x);
     if (!play->is_over && !play->is_paused) {
-        play_arm(play, SL_MAX(play->next.delay_usec, (uint64_t)1));
+        play_arm(play, play->next.delay_usec);
     }
 }
 
@@ -190,7 +190,7 @@ static int play_start(struct sl_xchg *x)
         return r;
     }
     x->play = play;
-    play_arm(play, SL_MAX(play->head.delay_usec, (uint64_t)1));
+    play_arm(play, play->head.delay_usec);
     return 0;
 }
 
@@ -222,7 +222,7 @@ void sl_attempt_resume(struct sl_xchg *x)
     x->is_paused = false;
     if (x->play) {
         x->play->is_paused = false;
-        play_arm(x->play, SL_MAX(x->play->next.delay_usec, (uint64_t)1));
+        play_arm(x->play, x->play->next.delay_usec);
     } else {
         sl_hcall_resume(&x->hcall);
     }

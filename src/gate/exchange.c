@@ -200,8 +200,8 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
         r = sl_headers_add(&headers, arena, SL_STR("www-authenticate"), SL_STR("Bearer realm=\"sluice\""));
         r = r < 0 ? r : sl_headers_add(&headers, arena, SL_STR("www-authenticate"), SL_STR("Basic realm=\"sluice\""));
     }
-    if (r == 0 && error->type == SL_ERR_PROVIDER_AUTH_FAILED && x->dialect == &sl_dialect_openai) {
-        /* The gateway's credential is wrong: asking again cannot help, and openai's clients obey this. */
+    if (r == 0 && error->type == SL_ERR_PROVIDER_AUTH_FAILED && x->dialect->reads_should_retry) {
+        /* The gateway's credential is wrong: asking again cannot help, and the client is told so. */
         r = sl_headers_add(&headers, arena, SL_STR("x-should-retry"), SL_STR("false"));
     }
     if (r < 0) {
@@ -239,20 +239,11 @@ static struct sl_str name_shown(struct sl_str name)
     return sl_str_sub(name, 0, n);
 }
 
-static void route_missing(struct sl_xchg *x, struct sl_str name)
+void sl_xchg_fail_no_route(struct sl_xchg *x, struct sl_str name)
 {
-    struct sl_arena *arena = &x->req->arena;
-    struct sl_llm_error error = { .type = SL_ERR_CALLER_NOT_FOUND };
-    if (x->dialect == &sl_dialect_openai) {
-        error.code = SL_STR("model_not_found");
-        error.param = SL_STR("model");
-        error.message = sl_arena_printf(arena,
-                                        "The model '%.*s' does not exist: no route of this gateway has that name.",
-                                        SL_STR_ARG(name_shown(name)));
-    } else if (x->dialect == &sl_dialect_databricks) {
-        error.message = sl_arena_printf(arena, SL_ENDPOINT_MISSING, SL_STR_ARG(name_shown(name)));
-    } else {
-        error.message = SL_STR("Not Found");
+    struct sl_llm_error error = { .type = SL_ERR_CALLER_NOT_FOUND, .message = SL_STR("Not Found") };
+    if (x->dialect->no_route) {
+        x->dialect->no_route(name_shown(name), &x->req->arena, &error);
     }
     sl_xchg_fail(x, &error);
 }
@@ -262,7 +253,7 @@ static bool route_take(struct sl_xchg *x, struct sl_str name)
 {
     struct sl_route *route = sl_snapshot_find(x->worker->snapshot, name);
     if (!route || !sl_auth_may_use(x, name)) {
-        route_missing(x, name);
+        sl_xchg_fail_no_route(x, name);
         return false;
     }
     x->route = sl_route_ref(route);

@@ -55,8 +55,7 @@ void sl_handle_serving_get(struct sl_xchg *x)
 {
     const struct sl_route *route = sl_manage_route(x);
     if (!route) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, SL_ENDPOINT_MISSING,
-                          SL_STR_ARG(sl_str_sub(x->match.arg, 0, 256)));
+        sl_xchg_fail_no_route(x, x->match.arg);
         return;
     }
     struct sl_jw writer, *w = sl_manage_writer(x, &writer);

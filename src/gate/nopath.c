@@ -66,11 +66,16 @@ void sl_nopath_refuse(struct sl_xchg *x)
         of_turned = turned.p ? sl_path_methods(turned, arena, has_route, x) : 0;
     }
     x->match.allowed = of_path;
-    if (of_path) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_METHOD_NOT_ALLOWED, "Method Not Allowed");
-    } else if (of_turned) {
+    if (!of_path && of_turned) {
         redirect(x, turned);
+        return;
+    }
+    enum sl_error_type type = of_path ? SL_ERR_CALLER_METHOD_NOT_ALLOWED : SL_ERR_CALLER_NOT_FOUND;
+    if (x->dialect->has_fastapi_texts) {
+        sl_xchg_fail_text(x, type, "%s", sl_status_reason(sl_error_type_status(type)));
     } else {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "Not Found");
+        sl_xchg_fail_text(x, type, "%s: %.*s %.*s. This server's paths are listed at /docs.",
+                          sl_status_reason(sl_error_type_status(type)), SL_STR_ARG(x->req->msg.method),
+                          SL_STR_ARG(sl_str_sub(path, 0, 256)));
     }
 }

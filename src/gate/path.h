@@ -62,10 +62,6 @@ const struct sl_dialect *sl_path_dialect_for(const struct sl_dialect *dialect, c
 #define SL_METHODS_MAX 64
 void sl_methods_format(unsigned methods, char out[SL_METHODS_MAX]);
 
-/* MLflow's words for a name that is not there; "%.*s" is the name. */
-#define SL_ENDPOINT_MISSING \
-    "The endpoint '%.*s' is not present or active on the server. Please verify the endpoint name."
-
 extern const struct sl_path sl_paths[]; /* ends with a NULL pattern */
 
 /* manage.c */

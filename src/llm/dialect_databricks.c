@@ -120,10 +120,10 @@ static void write_stream_error(void *state, const struct sl_llm_error *error, st
 }
 
 /* How its requests and replies are is MLflow's. */
-#define MLFLOWS                                                                                   \
-    .name = sl_mlflow_name, .request_format = SL_FORMAT_OPENAI, .reply_format = SL_FORMAT_OWN,    \
-    .state_size = sizeof(struct sl_chunks), .parse = sl_mlflow_parse, .write_error = write_error, \
-    .write_reply = sl_mlflow_write_reply, .write_delta = sl_mlflow_write_delta
+#define MLFLOWS                                                                                  \
+    .name = sl_mlflow_name, .request_format = SL_FORMAT_OPENAI, .reply_format = SL_FORMAT_OWN,   \
+    .state_size = sizeof(struct sl_chunks), .has_fastapi_texts = true, .parse = sl_mlflow_parse, \
+    .write_error = write_error, .write_reply = sl_mlflow_write_reply, .write_delta = sl_mlflow_write_delta
 
 const struct sl_dialect sl_dialect_mlflow_sdk = {
     MLFLOWS,
@@ -131,8 +131,16 @@ const struct sl_dialect sl_dialect_mlflow_sdk = {
     .write_end = sl_mlflow_write_end,
 };
 
+static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error)
+{
+    io_error->message = sl_arena_printf(
+        arena, "The endpoint '%.*s' is not present or active on the server. Please verify the endpoint name.",
+        SL_STR_ARG(name));
+}
+
 const struct sl_dialect sl_dialect_databricks = {
     MLFLOWS,
+    .no_route = no_route,
     .write_stream_error = write_stream_error,
     .write_end = write_end,
 };

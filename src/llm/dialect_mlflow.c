@@ -187,6 +187,7 @@ const struct sl_dialect sl_dialect_mlflow = {
     .request_format = SL_FORMAT_OPENAI,
     .reply_format = SL_FORMAT_OWN,
     .state_size = sizeof(struct sl_chunks),
+    .has_fastapi_texts = true,
     .parse = sl_mlflow_parse,
     .write_error = write_error,
     .write_reply = sl_mlflow_write_reply,

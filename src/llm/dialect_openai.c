@@ -248,12 +248,22 @@ static void write_stream_error(void *state, const struct sl_llm_error *error, st
     sl_buf_add_lit(out, "data: [DONE]\n\n");
 }
 
+static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error)
+{
+    io_error->code = SL_STR("model_not_found");
+    io_error->param = SL_STR("model");
+    io_error->message = sl_arena_printf(
+        arena, "The model '%.*s' does not exist: no route of this gateway has that name.", SL_STR_ARG(name));
+}
+
 extern const struct sl_dialect sl_dialect_openai;
 const struct sl_dialect sl_dialect_openai = {
     .name = "openai",
     .request_format = SL_FORMAT_OPENAI,
     .reply_format = SL_FORMAT_OPENAI,
     .state_size = sizeof(struct sl_chunks),
+    .reads_should_retry = true,
+    .no_route = no_route,
     .parse = parse,
     .write_error = write_error,
     .write_reply = sl_openai_write_reply,

@@ -318,7 +318,11 @@ struct sl_dialect {
     enum sl_format request_format; /* a call's body is in this language */
     enum sl_format reply_format;   /* an upstream's replies and streams in this language go to the client untouched */
     size_t state_size;
+    bool has_fastapi_texts;  /* of a path or method that is not there it says "Not Found" and no more */
+    bool reads_should_retry; /* its clients obey x-should-retry */
 
+    /* What it says of a name that is no route's; NULL: what it says of a path. */
+    void (*no_route)(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
     /* Checks the body and fills the call (`ret_call->doc` etc.). SL_E_INVAL with *ret_error filled, or SL_E_NOMEM.
      * `doc` is initialised, the dialect parses into it with the limits it wants. */
     int (*parse)(enum sl_llm_type type, struct sl_str body, struct sl_str content_type, struct sl_json *doc,

@@ -99,7 +99,9 @@ static void clock_arm(struct sl_loop *loop)
      * cached value the timer is due at an absolute time, however old the value is. */
     uint64_t due_msec = loop->armed_usec / 1000 + (loop->armed_usec % 1000 != 0);
     uint64_t now_msec = uv_now(&loop->uv);
-    int r = uv_timer_start(&loop->clock, on_clock, due_msec > now_msec ? due_msec - now_msec : 0, 0);
+    bool is_due = due_msec <= now_msec ||
+                  loop->armed_usec <= sl_loop_now(loop); /* in the next turn, not in a millisecond */
+    int r = uv_timer_start(&loop->clock, on_clock, is_due ? 0 : due_msec - now_msec, 0);
     SL_ASSERT(r == 0);
 }
 
