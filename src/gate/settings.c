@@ -354,9 +354,21 @@ static const struct sl_opt metrics_opts[] = {
     END_OF_TABLE,
 };
 
+/* Other servers' words for "none" are no files' names. */
+static int log_access_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    bool is_on;
+    struct sl_str text = *(struct sl_str *)field;
+    if (text.n == 0 || sl_parse_bool(text, &is_on) == 0) {
+        return FAIL(bind, val, "must be stdout, stderr, none or a file's path");
+    }
+    return 0;
+}
+
 static const struct sl_opt log_opts[] = {
-    ROW(struct sl_settings, "access", SL_OPT_STR, log_access, "stdout", 0, 0, 0,
-        "the access log: stdout, stderr, none or a file"),
+    { "access", SL_OPT_STR, offsetof(struct sl_settings, log_access), "stdout", 0, 0, 0, NULL, NULL, log_access_check,
+      "the access log: stdout, stderr, none or a file" },
     { "level", SL_OPT_ENUM, offsetof(struct sl_settings, log_level), "info", 0, 0, SL_OPT_RELOAD, log_levels, NULL,
       NULL, "of the operator's log on stderr" },
     END_OF_TABLE,

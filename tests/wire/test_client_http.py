@@ -314,7 +314,7 @@ def test_pipelining_beyond_the_head_limit_waits(world):
 
 def test_a_client_that_reads_nothing_grows_no_memory(sluice):
     """Requests whose replies nobody takes are not read on; when they are taken, all are there."""
-    daemon = sluice({"endpoints": []})
+    daemon = sluice({"endpoints": [], "log": {"access": "none"}})
     conn = daemon.connect()
     conn.request("GET", "/health").reply()
     conn.sock.settimeout(1)

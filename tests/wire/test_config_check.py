@@ -96,6 +96,8 @@ CASES = {
     "cidr": ("server: { trusted_proxies: [ 10.0.0.0/40 ] }\n" + FINE, "1:28", "is not an address or a network"),
     "public url": ("server: { public_url: 'ftp://a' }\n" + FINE, "1:23", "is not a URL: scheme must be http or https"),
     "log level": ("log: { level: loud }\n" + FINE, "1:15", "must be one of error, warning, info, debug"),
+    "no access log": ("log: { access: off }\n" + FINE, "1:16", "log.access: must be stdout, stderr, none or a file's path"),
+    "an access log without a name": ("log: { access: '' }\n" + FINE, "1:16", "log.access: must be stdout, stderr, none or a file's path"),
     "half of tls": ("server: { tls: { cert: a.pem } }\n" + FINE, "1:16", "server.tls: needs both cert and key"),
     "certificate missing": ("server: { tls: { cert: a.pem, key: b.pem } }\n" + FINE, "1:16", "cannot read the TLS certificate"),
     "authority missing": ("upstream: { ca: ca.pem }\n" + FINE, "1:17", "cannot read the TLS authorities"),
