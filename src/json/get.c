@@ -11,11 +11,6 @@ static const char *kind_name(struct sl_json_val v)
     return sl_json_is_bool(v) ? "a boolean" : kind_names[sl_json_tok(v)->kind];
 }
 
-bool sl_json_is(struct sl_json_val v, enum sl_json_kind kind)
-{
-    return v.doc && sl_json_tok(v)->kind == kind;
-}
-
 bool sl_json_is_bool(struct sl_json_val v)
 {
     return sl_json_is(v, SL_JSON_TRUE) || sl_json_is(v, SL_JSON_FALSE);
@@ -79,17 +74,20 @@ uint32_t sl_json_count(struct sl_json_val container)
     return n;
 }
 
+/* Keys are compared where they lie, and nearly always told apart by their lengths. */
+static bool key_is(const struct sl_json *doc, uint32_t at, struct sl_str name)
+{
+    const struct sl_json_tok *key = &doc->toks[at];
+    if (SL_UNLIKELY(key->escaped)) {
+        return sl_json_str_eq((struct sl_json_val){ doc, at }, name);
+    }
+    return key->len == name.n && memcmp(doc->text.p + key->off, name.p, name.n) == 0;
+}
+
 struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key)
 {
     struct sl_json_val found = SL_JSON_ABSENT;
-    if (!sl_json_is(object, SL_JSON_OBJECT)) {
-        return found;
-    }
-    for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it);) {
-        if (sl_json_str_eq(it.key, key)) {
-            found = it.val;
-        }
-    }
+    sl_json_pick(object, &key, 1, &found);
     return found;
 }
 
@@ -109,12 +107,8 @@ void sl_json_pick(struct sl_json_val object, const struct sl_str *names, size_t 
     const struct sl_json *doc = object.doc;
     uint32_t end = doc->toks[object.i].next;
     for (uint32_t at = object.i + 1; at < end; at = doc->toks[at + 1].next) {
-        const struct sl_json_tok *key = &doc->toks[at];
         for (size_t i = 0; i < n; i++) {
-            bool is_same = key->escaped
-                               ? sl_json_str_eq((struct sl_json_val){ doc, at }, names[i])
-                               : key->len == names[i].n && memcmp(doc->text.p + key->off, names[i].p, key->len) == 0;
-            if (is_same) {
+            if (key_is(doc, at, names[i])) {
                 ret[i] = (struct sl_json_val){ doc, at + 1 };
             }
         }

@@ -111,7 +111,10 @@ SL_INLINE const struct sl_json_tok *sl_json_tok(struct sl_json_val v)
     return &v.doc->toks[v.i];
 }
 /* True for a present value of that kind. */
-bool sl_json_is(struct sl_json_val v, enum sl_json_kind kind);
+SL_INLINE bool sl_json_is(struct sl_json_val v, enum sl_json_kind kind)
+{
+    return v.doc && sl_json_tok(v)->kind == kind;
+}
 bool sl_json_is_bool(struct sl_json_val v);
 /* Absent or null: what most APIs take as "not given". */
 bool sl_json_is_nothing(struct sl_json_val v);
