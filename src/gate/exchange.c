@@ -412,10 +412,15 @@ static void on_gone(struct sl_hserver *server, struct sl_hreq *req)
     if (!x) {
         return;
     }
-    x->error_type = SL_ERR_CALLER_CANCELLED;
+    /* Clients leave at the last word of a stream, and at an error in it: that is no cancelling. */
+    int status = req->status;
+    if (x->state != SL_XS_RELAY || !sl_relay_is_over(x)) {
+        x->error_type = SL_ERR_CALLER_CANCELLED;
+        status = 499;
+    }
     sl_xchg_set_state(x, SL_XS_DONE);
-    sl_measure_exchange(x, 499);
-    xchg_settle(x, 499);
+    sl_measure_exchange(x, status);
+    xchg_settle(x, status);
     xchg_release(x);
 }
 

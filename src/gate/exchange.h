@@ -92,7 +92,6 @@ struct sl_xchg {
     uint64_t upstream_first_usec; /* the first attempt's start; the others are the last one's */
     uint64_t upstream_start_usec, upstream_head_usec, upstream_end_usec, first_byte_usec;
     struct sl_scrape *scrape; /* GET /metrics, while it is made */
-    bool is_stream_broken;
 };
 
 SL_LIST_FUNCTIONS(sl_xchg_list, struct sl_xchg, link);
@@ -138,6 +137,9 @@ void sl_relay_on_data(struct sl_xchg *x, struct sl_str bytes);
 void sl_relay_on_turn(struct sl_xchg *x);
 void sl_relay_on_end(struct sl_xchg *x, bool is_until_close);
 void sl_relay_on_error(struct sl_xchg *x, enum sl_error_type type, struct sl_str text);
+/* The upstream's stream has said its last word, be it an error: who leaves or breaks now ends only a connection. What it
+ * said is noted (usage, error_type). */
+bool sl_relay_is_over(struct sl_xchg *x);
 void sl_relay_done(struct sl_xchg *x); /* frees what the relay holds outside the arena */
 
 /* headers.c */

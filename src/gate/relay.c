@@ -80,7 +80,6 @@ static int delta_push(void *arg, const struct sl_delta *delta)
         x->usage = delta->usage;
     } else if (delta->kind == SL_DELTA_ERROR) {
         x->error_type = delta->error->type;
-        x->is_stream_broken = true;
     } else if (delta->kind == SL_DELTA_START && delta->model.n == 0) {
         struct sl_delta named = *delta; /* an upstream that does not say which model it is */
         named.model = x->target->model;
@@ -168,6 +167,16 @@ static void translate_end(struct sl_xchg *x)
 
 /* --- all --- */
 
+bool sl_relay_is_over(struct sl_xchg *x)
+{
+    if (x->mode == SL_RELAY_EVENTS && !x->is_flowing && (x->pass.is_done || x->pass.has_error)) {
+        x->usage = x->pass.usage;
+        x->error_type = x->pass.error_type;
+        return true;
+    }
+    return x->mode == SL_RELAY_TRANSLATE_EVENTS && x->target->provider->is_over(x->provider_state);
+}
+
 /* The reply cannot be completed. Before the head an error; in a stream the dialect's error event and a clean end;
  * otherwise a cut. */
 void sl_relay_broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str text)
@@ -179,19 +188,15 @@ void sl_relay_broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str t
         sl_xchg_fail(x, &error);
         return;
     }
-    if (x->mode == SL_RELAY_EVENTS && !x->is_flowing && (x->pass.is_done || x->pass.has_error)) {
-        /* It had said its last word; what broke is only the connection. */
-        x->usage = x->pass.usage;
-        x->error_type = x->pass.error_type;
-        sl_xchg_end(x);
-        return;
-    }
-    if (x->mode == SL_RELAY_TRANSLATE_EVENTS && x->target->provider->is_over(x->provider_state)) {
-        translate_finish(x);
+    if (sl_relay_is_over(x)) {
+        if (x->mode == SL_RELAY_TRANSLATE_EVENTS) {
+            translate_finish(x);
+        } else {
+            sl_xchg_end(x);
+        }
         return;
     }
     x->error_type = type;
-    x->is_stream_broken = true;
     if (x->is_flowing || (x->mode != SL_RELAY_EVENTS && x->mode != SL_RELAY_TRANSLATE_EVENTS)) {
         sl_xchg_cut(x); /* part of a reply or of an event left already: nothing can be said behind it */
         return;

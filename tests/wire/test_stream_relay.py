@@ -151,8 +151,8 @@ def test_a_broken_stream_gets_one_error_event(lab, name, how):
             return
         x.close()
 
-    conn = lab.start(handler, stream=True)
     lab.conn_seen = 0
+    conn = lab.start(handler, stream=True)
     r = conn.head()
     assert r.status == 200
     got = b""
@@ -197,8 +197,8 @@ def test_a_break_behind_the_end_is_none(lab, end):
             wait_seen(lab, len(text))
             getattr(x, end)()
 
-        conn = lab.start(handler, stream=True)
         lab.conn_seen = 0
+        conn = lab.start(handler, stream=True)
         conn.head()
         got = b""
         while data := conn.chunk():
@@ -206,6 +206,22 @@ def test_a_break_behind_the_end_is_none(lab, end):
             lab.conn_seen = len(got)
         assert data == b"" and got.decode() == text
         conn.close()
+
+
+@pytest.mark.parametrize("mlflow", [False, True], ids=["passed", "translated"])
+@pytest.mark.parametrize("last,type_", [(END + DONE, None), (event_of({"error": {"message": "m", "type": "server_error"}}), "provider_server_error")], ids=["end", "error"])
+def test_a_client_that_leaves_at_the_last_word_has_not_cancelled(lab, mlflow, last, type_):
+    def handler(x):
+        x.stream_head()
+        x.chunk(A + last)
+        x.hold()  # the connection stays open behind it
+
+    conn = lab.start(handler, stream=True, mlflow=mlflow)
+    conn.head()
+    conn.until(b"error" if type_ else b"stop")
+    conn.close()
+    line = lab.log()
+    assert (line["status"], line["error_type"]) == (200, type_)
 
 
 def test_a_break_inside_an_event_that_flows_is_cut(lab):
@@ -255,8 +271,8 @@ def test_events_leave_one_by_one(lab):
             seen = sent.rindex("\n\n") + 2  # a piece of an event waits for its end
         x.last_chunk()
 
-    conn = lab.start(handler, stream=True)
     lab.conn_seen = 0
+    conn = lab.start(handler, stream=True)
     r = conn.head()
     assert r.get("x-a") == "1"
     start = time.monotonic()
