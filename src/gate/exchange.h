@@ -137,8 +137,8 @@ void sl_relay_on_data(struct sl_xchg *x, struct sl_str bytes);
 void sl_relay_on_turn(struct sl_xchg *x);
 void sl_relay_on_end(struct sl_xchg *x, bool is_until_close);
 void sl_relay_on_error(struct sl_xchg *x, enum sl_error_type type, struct sl_str text);
-/* The upstream's stream has said its last word, be it an error: who leaves or breaks now ends only a connection. What it
- * said is noted (usage, error_type). */
+/* The upstream's stream has said its last word, be it an error: who leaves or breaks now ends only a connection. What
+ * it said is noted (usage, error_type). */
 bool sl_relay_is_over(struct sl_xchg *x);
 void sl_relay_done(struct sl_xchg *x); /* frees what the relay holds outside the arena */
 
