@@ -167,6 +167,12 @@ void sl_jw_member_u64(struct sl_jw *w, const char *key, uint64_t v)
     sl_jw_u64(w, v);
 }
 
+void sl_jw_member_i64(struct sl_jw *w, const char *key, int64_t v)
+{
+    sl_jw_key(w, key);
+    sl_jw_i64(w, v);
+}
+
 void sl_jw_member_bool(struct sl_jw *w, const char *key, bool v)
 {
     sl_jw_key(w, key);

@@ -35,6 +35,7 @@ void sl_jw_raw(struct sl_jw *w, struct sl_str json); /* a value that is JSON alr
 /* Shorthands for members. */
 void sl_jw_member_str(struct sl_jw *w, const char *key, struct sl_str text); /* text.p == NULL writes null */
 void sl_jw_member_u64(struct sl_jw *w, const char *key, uint64_t v);
+void sl_jw_member_i64(struct sl_jw *w, const char *key, int64_t v);
 void sl_jw_member_bool(struct sl_jw *w, const char *key, bool v);
 void sl_jw_member_null(struct sl_jw *w, const char *key);
 void sl_jw_member_raw(struct sl_jw *w, const char *key, struct sl_str json);

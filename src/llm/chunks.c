@@ -76,3 +76,43 @@ int sl_chunks_tool_index(struct sl_chunks *chunks, uint32_t choice, uint32_t blo
     chunks->tools[chunks->n_tools++].index = index;
     return index;
 }
+
+void sl_chunks_write_head(struct sl_jw *w, struct sl_str id, const char *object, int64_t created, struct sl_str model)
+{
+    sl_jw_object(w);
+    sl_jw_member_str(w, "id", id);
+    sl_jw_member_str(w, "object", sl_str_c(object));
+    sl_jw_member_i64(w, "created", created);
+    sl_jw_member_str(w, "model", model.p ? model : SL_STR(""));
+}
+
+void sl_chunks_write_begin(const struct sl_chunks *chunks, const char *object, struct sl_jw *w, struct sl_buf *out)
+{
+    sl_buf_add_lit(out, "data: ");
+    sl_jw_init(w, out);
+    sl_chunks_write_head(w, sl_chunks_id(chunks), object, chunks->created, sl_chunks_model(chunks));
+    sl_jw_key(w, "choices");
+    sl_jw_array(w);
+}
+
+void sl_chunks_write_tool(struct sl_jw *w, const struct sl_delta *d, int index)
+{
+    bool is_start = d->kind == SL_DELTA_BLOCK_START;
+    sl_jw_key(w, "tool_calls");
+    sl_jw_array(w);
+    sl_jw_object(w);
+    sl_jw_member_i64(w, "index", index);
+    if (is_start) {
+        sl_jw_member_str(w, "id", d->tool_id.p ? d->tool_id : SL_STR(""));
+        sl_jw_member_str(w, "type", SL_STR("function"));
+    }
+    sl_jw_key(w, "function");
+    sl_jw_object(w);
+    if (is_start) {
+        sl_jw_member_str(w, "name", d->tool_name.p ? d->tool_name : SL_STR(""));
+    }
+    sl_jw_member_str(w, "arguments", is_start ? SL_STR("") : d->text);
+    sl_jw_end(w);
+    sl_jw_end(w);
+    sl_jw_end(w);
+}

@@ -4,6 +4,7 @@
 #ifndef SL_LLM_CHUNKS_H
 #define SL_LLM_CHUNKS_H
 
+#include "json/write.h"
 #include "llm/llm.h"
 
 #define SL_CHUNKS_CHOICES_MAX 128
@@ -43,6 +44,13 @@ struct sl_str sl_chunks_model(const struct sl_chunks *chunks);
 
 /* The place of a tool call among its choice's; new blocks get the next one. -1: too many. */
 int sl_chunks_tool_index(struct sl_chunks *chunks, uint32_t choice, uint32_t block);
+
+/* What replies and chunks begin with; the object stays open. */
+void sl_chunks_write_head(struct sl_jw *w, struct sl_str id, const char *object, int64_t created, struct sl_str model);
+/* An event with a chunk's head; its array of choices is open. */
+void sl_chunks_write_begin(const struct sl_chunks *chunks, const char *object, struct sl_jw *w, struct sl_buf *out);
+/* The delta's member `tool_calls`: a call's beginning, or more of its arguments. */
+void sl_chunks_write_tool(struct sl_jw *w, const struct sl_delta *d, int index);
 
 /* "chatcmpl-" and 24 hexadecimal digits of the environment's randomness. `out` has 40 bytes. */
 struct sl_str sl_chunks_make_id(const char *prefix, const struct sl_env *env, char out[40]);

@@ -9,19 +9,13 @@
 
 /* --- parts --- */
 
-static void member_i64(struct sl_jw *w, const char *key, int64_t v)
-{
-    sl_jw_key(w, key);
-    sl_jw_i64(w, v);
-}
-
 /* -1: null. */
 static void member_count(struct sl_jw *w, const char *key, int64_t v)
 {
     if (v < 0) {
         sl_jw_member_null(w, key);
     } else {
-        member_i64(w, key, v);
+        sl_jw_member_i64(w, key, v);
     }
 }
 
@@ -77,15 +71,6 @@ static void texts_member(struct sl_jw *w, const char *key, const struct sl_choic
     sl_buf_add_char(w->out, '"');
 }
 
-static void head_write(struct sl_jw *w, struct sl_str id, const char *object, int64_t created, struct sl_str model)
-{
-    sl_jw_object(w);
-    sl_jw_member_str(w, "id", id);
-    sl_jw_member_str(w, "object", sl_str_c(object));
-    member_i64(w, "created", created);
-    sl_jw_member_str(w, "model", model.p ? model : SL_STR(""));
-}
-
 /* --- whole replies --- */
 
 static void tool_calls_write(struct sl_jw *w, const struct sl_choice *choice)
@@ -115,7 +100,7 @@ static void tool_calls_write(struct sl_jw *w, const struct sl_choice *choice)
 static void chat_choice_write(struct sl_jw *w, const struct sl_choice *choice)
 {
     sl_jw_object(w);
-    member_i64(w, "index", choice->index);
+    sl_jw_member_i64(w, "index", choice->index);
     sl_jw_key(w, "message");
     sl_jw_object(w);
     sl_jw_member_str(w, "role", SL_STR("assistant"));
@@ -130,7 +115,7 @@ static void chat_choice_write(struct sl_jw *w, const struct sl_choice *choice)
 static void completion_choice_write(struct sl_jw *w, const struct sl_choice *choice)
 {
     sl_jw_object(w);
-    member_i64(w, "index", choice->index);
+    sl_jw_member_i64(w, "index", choice->index);
     texts_member(w, "text", choice, SL_BLOCK_TEXT, SL_STR(""));
     finish_member(w, choice->finish, choice->finish_text);
     sl_jw_end(w);
@@ -161,7 +146,7 @@ static void embeddings_write(struct sl_jw *w, const struct sl_call *call, const 
         sl_jw_object(w);
         sl_jw_member_str(w, "object", SL_STR("embedding"));
         embedding_member(w, reply->embeddings[i].raw);
-        member_i64(w, "index", reply->embeddings[i].index);
+        sl_jw_member_i64(w, "index", reply->embeddings[i].index);
         sl_jw_end(w);
     }
     sl_jw_end(w);
@@ -182,8 +167,8 @@ int sl_mlflow_write_reply(const struct sl_call *call, const struct sl_reply *rep
     }
     bool is_chat = call->type == SL_LLM_CHAT;
     int64_t created = reply->created >= 0 ? reply->created : (int64_t)(env->wall_usec / SL_USEC_PER_SEC);
-    head_write(&w, reply->id, is_chat ? "chat.completion" : "text_completion", created,
-               reply->model.n ? reply->model : call->model);
+    sl_chunks_write_head(&w, reply->id, is_chat ? "chat.completion" : "text_completion", created,
+                         reply->model.n ? reply->model : call->model);
     sl_jw_key(&w, "choices");
     sl_jw_array(&w);
     for (uint32_t i = 0; i < reply->n_choices; i++) {
@@ -212,12 +197,7 @@ static bool is_chat(const struct writer *wr)
 
 static void chunk_begin(struct writer *wr)
 {
-    sl_buf_add_lit(wr->out, "data: ");
-    sl_jw_init(&wr->w, wr->out);
-    head_write(&wr->w, sl_chunks_id(wr->chunks), is_chat(wr) ? "chat.completion.chunk" : "text_completion_chunk",
-               wr->chunks->created, sl_chunks_model(wr->chunks));
-    sl_jw_key(&wr->w, "choices");
-    sl_jw_array(&wr->w);
+    sl_chunks_write_begin(wr->chunks, is_chat(wr) ? "chat.completion.chunk" : "text_completion_chunk", &wr->w, wr->out);
 }
 
 static void chunk_end(struct writer *wr)
@@ -225,30 +205,6 @@ static void chunk_end(struct writer *wr)
     sl_jw_end(&wr->w);
     sl_jw_end(&wr->w);
     sl_buf_add_lit(wr->out, "\n\n");
-}
-
-/* What a tool call's chunk brings; NULL delta: none. */
-static void tool_member(struct writer *wr, const struct sl_delta *d, int index)
-{
-    struct sl_jw *w = &wr->w;
-    bool is_start = d->kind == SL_DELTA_BLOCK_START;
-    sl_jw_key(w, "tool_calls");
-    sl_jw_array(w);
-    sl_jw_object(w);
-    member_i64(w, "index", index);
-    if (is_start) {
-        sl_jw_member_str(w, "id", d->tool_id.p ? d->tool_id : SL_STR(""));
-        sl_jw_member_str(w, "type", SL_STR("function"));
-    }
-    sl_jw_key(w, "function");
-    sl_jw_object(w);
-    if (is_start) {
-        sl_jw_member_str(w, "name", d->tool_name.p ? d->tool_name : SL_STR(""));
-    }
-    sl_jw_member_str(w, "arguments", is_start ? SL_STR("") : d->text);
-    sl_jw_end(w);
-    sl_jw_end(w);
-    sl_jw_end(w);
 }
 
 struct piece {
@@ -268,7 +224,7 @@ static void piece_write(struct writer *wr, const struct piece *p)
     struct sl_jw *w = &wr->w;
     chunk_begin(wr);
     sl_jw_object(w);
-    member_i64(w, "index", p->choice);
+    sl_jw_member_i64(w, "index", p->choice);
     finish_member(w, p->finish, p->finish_text);
     if (is_chat(wr)) {
         sl_jw_key(w, "delta");
@@ -276,7 +232,7 @@ static void piece_write(struct writer *wr, const struct piece *p)
         sl_jw_member_str(w, "role", p->role);
         sl_jw_member_str(w, "content", p->content);
         if (p->tool) {
-            tool_member(wr, p->tool, p->tool_index);
+            sl_chunks_write_tool(w, p->tool, p->tool_index);
         }
         if (p->more) {
             sl_jw_member_str(w, p->more, p->more_text);
@@ -351,7 +307,7 @@ static void choice_rewrite(struct writer *wr, struct sl_json_val choice, uint32_
     int64_t index = at; /* some compatible servers leave it out */
     SL_IGNORE(sl_json_int(sl_json_get(choice, "index"), true, &index) < 0);
     sl_jw_object(w);
-    member_i64(w, "index", index);
+    sl_jw_member_i64(w, "index", index);
     member_echo(wr, "finish_reason", sl_json_get(choice, "finish_reason"), SL_JSON_STRING);
     if (!is_chat(wr)) {
         struct sl_json_val text = sl_json_get(choice, "text"); /* a genuine completion */

@@ -6,12 +6,6 @@
 
 /* --- parts --- */
 
-static void member_i64(struct sl_jw *w, const char *key, int64_t v)
-{
-    sl_jw_key(w, key);
-    sl_jw_i64(w, v);
-}
-
 static int64_t or_zero(int64_t v)
 {
     return v < 0 ? 0 : v;
@@ -21,22 +15,22 @@ static void usage_write(struct sl_jw *w, enum sl_llm_type type, const struct sl_
 {
     int64_t in = or_zero(u->input), out = or_zero(u->output);
     sl_jw_object(w);
-    member_i64(w, "prompt_tokens", in);
+    sl_jw_member_i64(w, "prompt_tokens", in);
     if (type != SL_LLM_EMBEDDINGS) {
-        member_i64(w, "completion_tokens", out);
+        sl_jw_member_i64(w, "completion_tokens", out);
     }
-    member_i64(w, "total_tokens", u->total >= 0 ? u->total : in + out);
+    sl_jw_member_i64(w, "total_tokens", u->total >= 0 ? u->total : in + out);
     if (type != SL_LLM_EMBEDDINGS) {
         sl_jw_key(w, "prompt_tokens_details");
         sl_jw_object(w);
-        member_i64(w, "cached_tokens", or_zero(u->cached_input));
+        sl_jw_member_i64(w, "cached_tokens", or_zero(u->cached_input));
         if (u->cache_creation >= 0) {
-            member_i64(w, "cache_write_tokens", u->cache_creation);
+            sl_jw_member_i64(w, "cache_write_tokens", u->cache_creation);
         }
         sl_jw_end(w);
         sl_jw_key(w, "completion_tokens_details");
         sl_jw_object(w);
-        member_i64(w, "reasoning_tokens", or_zero(u->reasoning));
+        sl_jw_member_i64(w, "reasoning_tokens", or_zero(u->reasoning));
         sl_jw_end(w);
     }
     sl_jw_end(w);
@@ -45,15 +39,6 @@ static void usage_write(struct sl_jw *w, enum sl_llm_type type, const struct sl_
 static bool is_usage_known(const struct sl_usage *u)
 {
     return u->input >= 0 || u->output >= 0 || u->total >= 0;
-}
-
-static void head_write(struct sl_jw *w, struct sl_str id, const char *object, int64_t created, struct sl_str model)
-{
-    sl_jw_object(w);
-    sl_jw_member_str(w, "id", id);
-    sl_jw_member_str(w, "object", sl_str_c(object));
-    member_i64(w, "created", created);
-    sl_jw_member_str(w, "model", model);
 }
 
 static void tool_call_write(struct sl_jw *w, const struct sl_block *block)
@@ -75,7 +60,7 @@ static void thinking_block_write(struct sl_jw *w, int index, struct sl_str text,
 {
     sl_jw_object(w);
     if (index >= 0) {
-        member_i64(w, "index", index);
+        sl_jw_member_i64(w, "index", index);
     }
     sl_jw_member_str(w, "type", redacted.n ? SL_STR("redacted_thinking") : SL_STR("thinking"));
     if (redacted.n) {
@@ -187,7 +172,7 @@ static void message_write(struct sl_jw *w, const struct sl_choice *choice)
 static void choice_write(struct sl_jw *w, enum sl_llm_type type, const struct sl_choice *choice)
 {
     sl_jw_object(w);
-    member_i64(w, "index", choice->index);
+    sl_jw_member_i64(w, "index", choice->index);
     if (type == SL_LLM_CHAT) {
         sl_jw_key(w, "message");
         message_write(w, choice);
@@ -210,7 +195,7 @@ static void embeddings_write(struct sl_jw *w, const struct sl_call *call, const 
     for (uint32_t i = 0; i < reply->n_embeddings; i++) {
         sl_jw_object(w);
         sl_jw_member_str(w, "object", SL_STR("embedding"));
-        member_i64(w, "index", reply->embeddings[i].index);
+        sl_jw_member_i64(w, "index", reply->embeddings[i].index);
         sl_jw_member_raw(w, "embedding", reply->embeddings[i].raw);
         sl_jw_end(w);
     }
@@ -234,8 +219,8 @@ int sl_openai_write_reply(const struct sl_call *call, const struct sl_reply *rep
     char made[40];
     struct sl_str id = reply->id.n ? reply->id : sl_chunks_make_id(is_chat ? "chatcmpl-" : "cmpl-", env, made);
     int64_t created = reply->created >= 0 ? reply->created : (int64_t)(env->wall_usec / SL_USEC_PER_SEC);
-    head_write(&w, id, is_chat ? "chat.completion" : "text_completion", created,
-               reply->model.n ? reply->model : call->model);
+    sl_chunks_write_head(&w, id, is_chat ? "chat.completion" : "text_completion", created,
+                         reply->model.n ? reply->model : call->model);
     sl_jw_key(&w, "choices");
     sl_jw_array(&w);
     for (uint32_t i = 0; i < reply->n_choices; i++) {
@@ -265,12 +250,7 @@ static bool is_chat(const struct writer *wr)
 
 static void chunk_begin(struct writer *wr)
 {
-    sl_buf_add_lit(wr->out, "data: ");
-    sl_jw_init(&wr->w, wr->out);
-    head_write(&wr->w, sl_chunks_id(wr->chunks), is_chat(wr) ? "chat.completion.chunk" : "text_completion",
-               wr->chunks->created, sl_chunks_model(wr->chunks));
-    sl_jw_key(&wr->w, "choices");
-    sl_jw_array(&wr->w);
+    sl_chunks_write_begin(wr->chunks, is_chat(wr) ? "chat.completion.chunk" : "text_completion", &wr->w, wr->out);
 }
 
 static void chunk_end(struct writer *wr)
@@ -288,7 +268,7 @@ static void choice_begin(struct writer *wr, uint32_t choice)
 {
     chunk_begin(wr);
     sl_jw_object(&wr->w);
-    member_i64(&wr->w, "index", choice);
+    sl_jw_member_i64(&wr->w, "index", choice);
     if (is_chat(wr)) {
         sl_jw_key(&wr->w, "delta");
         sl_jw_object(&wr->w);
@@ -337,25 +317,8 @@ static int tool_write(struct writer *wr, const struct sl_delta *d)
     if (!is_chat(wr)) {
         return 0; /* completions have no tools */
     }
-    bool is_start = d->kind == SL_DELTA_BLOCK_START;
     choice_begin(wr, d->choice);
-    sl_jw_key(&wr->w, "tool_calls");
-    sl_jw_array(&wr->w);
-    sl_jw_object(&wr->w);
-    member_i64(&wr->w, "index", index);
-    if (is_start) {
-        sl_jw_member_str(&wr->w, "id", d->tool_id.p ? d->tool_id : SL_STR(""));
-        sl_jw_member_str(&wr->w, "type", SL_STR("function"));
-    }
-    sl_jw_key(&wr->w, "function");
-    sl_jw_object(&wr->w);
-    if (is_start) {
-        sl_jw_member_str(&wr->w, "name", d->tool_name.p ? d->tool_name : SL_STR(""));
-    }
-    sl_jw_member_str(&wr->w, "arguments", is_start ? SL_STR("") : d->text);
-    sl_jw_end(&wr->w);
-    sl_jw_end(&wr->w);
-    sl_jw_end(&wr->w);
+    sl_chunks_write_tool(&wr->w, d, index);
     choice_end(wr, SL_FINISH_NONE);
     return 0;
 }
