@@ -184,8 +184,10 @@ static int route_put(struct sl_events *events, struct sl_snapshot *s, const stru
     struct sl_err err = { 0 };
     struct sl_route *route, *complete;
     if (event->is_new && !events->loading) {
-        int r = limits_set(events, event->name, SL_STR_NONE); /* what a namesake left; the rows are gone too */
-        SL_ASSERT(r == 0);
+        int r = limits_set(events, event->name, event->limits); /* none: what a namesake left goes, as its rows did */
+        if (r < 0) {
+            return r;
+        }
     }
     int r = sl_definition_bind(&def, s->settings, &route, &err);
     if (r == SL_E_INVAL) {

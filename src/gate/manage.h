@@ -4,6 +4,7 @@
 #define SL_GATE_MANAGE_H
 
 #include "gate/exchange.h"
+#include "gate/limits_json.h"
 #include "json/write.h"
 
 /* A writer into the worker's text, emptied. */
@@ -21,6 +22,16 @@ void sl_manage_write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_r
 void sl_manage_write_endpoint(struct sl_jw *w, const struct sl_route *route);
 /* Does this client need absolute URLs? */
 bool sl_manage_is_absolute(const struct sl_xchg *x);
+
+/* Makes the route of the body, in create_route's form, with limits as sl_manage_limits makes them; p == NULL: none. */
+void sl_manage_create(struct sl_xchg *x, struct sl_str limits);
+/* A caller's list, checked and normalised on the request's arena; of an empty one p is NULL. False: the exchange was
+ * failed. */
+bool sl_manage_limits(struct sl_xchg *x, struct sl_json_val list, const struct sl_limits_words *words,
+                      struct sl_str *ret);
+/* Sets the limits of a route and answers with them in the caller's words. */
+void sl_manage_limits_set(struct sl_xchg *x, struct sl_str name, struct sl_json_val list,
+                          const struct sl_limits_words *words);
 
 /* Refuses with a code of Databricks' (INVALID_PARAMETER_VALUE, …). */
 void sl_manage_refuse(struct sl_xchg *x, enum sl_error_type type, const char *code, const char *fmt, ...)

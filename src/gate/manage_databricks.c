@@ -28,6 +28,10 @@ void sl_manage_write_endpoint(struct sl_jw *w, const struct sl_route *route)
     sl_jw_end(w);
     sl_jw_end(w);
     sl_jw_end(w);
+    if (route->n_rules) {
+        sl_jw_key(w, sl_limits_databricks.list);
+        sl_limits_write(w, &sl_limits_databricks, route->rules, route->n_rules);
+    }
     sl_jw_end(w);
 }
 
@@ -69,12 +73,34 @@ void sl_handle_serving_unsupported(struct sl_xchg *x)
 {
     sl_manage_refuse(
         x, SL_ERR_CALLER_UNSUPPORTED, "NOT_IMPLEMENTED",
-        "This call of Databricks' does not map on a route of this gateway. Limits are set by set_limits (POST "
-        "/api/2.0/gateway/limits/), a route is replaced by PUT /api/sluice/v1/routes/{name}.");
+        "This call of Databricks' does not map on a route of this gateway. Limits are set by PUT "
+        "/api/2.0/serving-endpoints/{name}/rate-limits, a route is replaced by PUT /api/sluice/v1/routes/{name}.");
 }
 
-/* The body as create_route has it: of the one external model. p == NULL: the exchange was failed. */
-static struct sl_str create_body(struct sl_xchg *x, struct sl_json_val root)
+void sl_handle_serving_limits(struct sl_xchg *x)
+{
+    struct sl_json_val root;
+    if (sl_manage_body(x, &root)) {
+        sl_manage_limits_set(x, x->match.arg, sl_json_get(root, "rate_limits"), &sl_limits_databricks);
+    }
+}
+
+static struct sl_str joined(const struct sl_str *parts, size_t n, struct sl_arena *arena)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        len += parts[i].n;
+    }
+    char *p = sl_arena_bytes(arena, len), *at = p;
+    for (size_t i = 0; p && i < n; i++) {
+        memcpy(at, parts[i].p, parts[i].n);
+        at += parts[i].n;
+    }
+    return p ? sl_str_make(p, len) : SL_STR_NONE;
+}
+
+/* The body as create_route has it, of the one external model, and its limits. p == NULL: the exchange was failed. */
+static struct sl_str create_body(struct sl_xchg *x, struct sl_json_val root, struct sl_str *ret_limits)
 {
     struct sl_json_val config = sl_json_get(root, "config");
     struct sl_json_val entities = sl_json_get(config, "served_entities");
@@ -87,15 +113,20 @@ static struct sl_str create_body(struct sl_xchg *x, struct sl_json_val root)
         return SL_STR_NONE;
     }
     struct sl_json_val limits = sl_json_get(root, "rate_limits");
-    if (!sl_json_is_nothing(limits) && sl_json_count(limits) > 0) {
-        sl_handle_serving_unsupported(x);
+    if (!sl_json_is_nothing(limits) && !sl_manage_limits(x, limits, &sl_limits_databricks, ret_limits)) {
         return SL_STR_NONE;
     }
     struct sl_str none = SL_STR("null");
-    struct sl_str body = sl_arena_printf(&x->req->arena, "{\"name\":%.*s,\"route_type\":%.*s,\"model\":%.*s}",
-                                         SL_STR_ARG(sl_json_is_present(name) ? sl_json_raw(name) : none),
-                                         SL_STR_ARG(sl_json_is_present(task) ? sl_json_raw(task) : none),
-                                         SL_STR_ARG(sl_json_raw(model)));
+    const struct sl_str parts[] = {
+        SL_STR("{\"name\":"),
+        sl_json_is_present(name) ? sl_json_raw(name) : none,
+        SL_STR(",\"route_type\":"),
+        sl_json_is_present(task) ? sl_json_raw(task) : none,
+        SL_STR(",\"model\":"),
+        sl_json_raw(model),
+        SL_STR("}"),
+    };
+    struct sl_str body = joined(parts, SL_ARRAY_LEN(parts), &x->req->arena);
     if (!body.p) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
     }
@@ -108,10 +139,10 @@ void sl_handle_serving_create(struct sl_xchg *x)
     if (!sl_manage_body(x, &root)) {
         return;
     }
-    struct sl_str body = create_body(x, root);
+    struct sl_str limits = SL_STR_NONE, body = create_body(x, root, &limits);
     if (body.p) {
         sl_wipe((void *)(uintptr_t)x->req->body.p, x->req->body.n);
         x->req->body = body;
-        sl_handle_route_create(x);
+        sl_manage_create(x, limits);
     }
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* set_limits and get_limits. */
 #include "gate/auth.h"
-#include "gate/limits_json.h"
 #include "gate/manage.h"
 #include "gate/pending.h"
 #include "llm/mlflow_schema.h"
@@ -21,15 +20,6 @@ static struct sl_route *route_of(struct sl_xchg *x, struct sl_str name)
     return route;
 }
 
-static void limits_reply(struct sl_xchg *x, struct sl_str json)
-{
-    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
-    sl_jw_object(w);
-    sl_jw_member_raw(w, "limits", json);
-    sl_jw_end(w);
-    sl_manage_reply(x, 200);
-}
-
 void sl_handle_limits_get(struct sl_xchg *x)
 {
     const struct sl_route *route = route_of(x, x->match.arg);
@@ -39,12 +29,28 @@ void sl_handle_limits_get(struct sl_xchg *x)
     struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
     sl_jw_object(w);
     sl_jw_key(w, "limits");
-    sl_limits_write(w, route->rules, route->n_rules);
+    sl_limits_write(w, &sl_limits_mlflow, route->rules, route->n_rules);
     sl_jw_end(w);
     sl_manage_reply(x, 200);
 }
 
-static void on_set(struct sl_xchg *x, struct sl_pending *pending)
+static void limits_reply(struct sl_xchg *x, struct sl_str stored, const struct sl_limits_words *words)
+{
+    struct sl_limit_rule *rules = NULL;
+    uint32_t n = 0;
+    if (stored.p && sl_limits_read(stored, &x->req->arena, &rules, &n) < 0) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory"); /* what was written can be read */
+        return;
+    }
+    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
+    sl_jw_object(w);
+    sl_jw_key(w, words->list);
+    sl_limits_write(w, words, rules, n);
+    sl_jw_end(w);
+    sl_manage_reply(x, 200);
+}
+
+static void answer(struct sl_xchg *x, struct sl_pending *pending, const struct sl_limits_words *words)
 {
     int r = pending->job.job.r;
     if (r == SL_E_NOTFOUND) {
@@ -53,11 +59,57 @@ static void on_set(struct sl_xchg *x, struct sl_pending *pending)
                          SL_STR_ARG(pending->job.route.name));
     } else if (r < 0) {
         sl_pending_fail(x, r, &pending->job.job.err);
-    } else if (pending->job.limits.p) {
-        limits_reply(x, pending->job.limits);
     } else {
-        limits_reply(x, SL_STR("[]"));
+        limits_reply(x, pending->job.limits, words);
     }
+}
+
+static void on_set(struct sl_xchg *x, struct sl_pending *pending)
+{
+    answer(x, pending, &sl_limits_mlflow);
+}
+
+static void on_set_databricks(struct sl_xchg *x, struct sl_pending *pending)
+{
+    answer(x, pending, &sl_limits_databricks);
+}
+
+bool sl_manage_limits(struct sl_xchg *x, struct sl_json_val list, const struct sl_limits_words *words,
+                      struct sl_str *ret)
+{
+    struct sl_buf json = SL_BUF_INIT(LIMITS_MAX);
+    struct sl_err err = { 0 };
+    int n = sl_limits_normalise(list, words, &json, &err);
+    *ret = n > 0 ? sl_arena_dup(&x->req->arena, sl_buf_str(&json)) : SL_STR_NONE;
+    sl_buf_done(&json);
+    if (n == SL_E_INVAL) {
+        sl_manage_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE", "%s", err.text);
+    } else if (n < 0 || (n > 0 && !ret->p)) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+    }
+    return n >= 0 && (n == 0 || ret->p);
+}
+
+void sl_manage_limits_set(struct sl_xchg *x, struct sl_str name, struct sl_json_val list,
+                          const struct sl_limits_words *words)
+{
+    struct sl_str limits;
+    if (!sl_manage_limits(x, list, words, &limits)) {
+        return;
+    }
+    const struct sl_route *route = route_of(x, name);
+    struct sl_pending *pending = route ? sl_pending_new(x, SL_STORE_SET_LIMITS, name) : NULL;
+    if (!pending) {
+        return;
+    }
+    pending->job.is_file_route = !route->incarnation;
+    pending->job.limits = limits.p ? sl_arena_dup(&pending->job.arena, limits) : SL_STR_NONE;
+    if (limits.p && !pending->job.limits.p) {
+        sl_pending_free(pending);
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return;
+    }
+    sl_pending_ask(pending, words == &sl_limits_mlflow ? on_set : on_set_databricks);
 }
 
 void sl_handle_limits_set(struct sl_xchg *x)
@@ -72,34 +124,10 @@ void sl_handle_limits_set(struct sl_xchg *x)
         sl_xchg_fail(x, &error);
         return;
     }
-    struct sl_json_val list = sl_json_get(sl_json_root(doc), "limits");
     r = r < 0 ? r : sl_json_text(sl_json_get(sl_json_root(doc), "route"), arena, &name);
     if (r < 0) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return;
     }
-    struct sl_buf json = SL_BUF_INIT(LIMITS_MAX);
-    struct sl_err err = { 0 };
-    int n = sl_limits_normalise(list, &json, &err);
-    struct sl_str text = n > 0 ? sl_arena_dup(arena, sl_buf_str(&json)) : SL_STR_NONE;
-    sl_buf_done(&json);
-    if (n < 0) {
-        sl_manage_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE", "%s", err.text);
-        return;
-    }
-    const struct sl_route *route = route_of(x, name);
-    if (!route) {
-        return;
-    }
-    struct sl_pending *pending = sl_pending_new(x, SL_STORE_SET_LIMITS, name);
-    if (pending) {
-        pending->job.is_file_route = !route->incarnation;
-        pending->job.limits = n ? sl_arena_dup(&pending->job.arena, text) : SL_STR_NONE;
-        if (n && !pending->job.limits.p) {
-            sl_pending_free(pending);
-            sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
-            return;
-        }
-        sl_pending_ask(pending, on_set);
-    }
+    sl_manage_limits_set(x, name, sl_json_get(sl_json_root(doc), "limits"), &sl_limits_mlflow);
 }

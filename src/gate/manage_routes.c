@@ -167,7 +167,9 @@ static void on_created(struct sl_xchg *x, struct sl_pending *pending)
     } else {
         struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
         if (x->path->dialect == &sl_dialect_databricks) {
-            sl_manage_write_endpoint(w, pending->route);
+            const struct sl_route *served = sl_snapshot_find(sl_worker_snapshot(x->worker), pending->job.route.name);
+            bool is_it = served && served->incarnation == pending->job.route.id; /* with its limits */
+            sl_manage_write_endpoint(w, is_it ? served : pending->route);
         } else {
             sl_manage_write_route(x, w, pending->route, true); /* its client keeps the URL as it is sent */
         }
@@ -175,7 +177,7 @@ static void on_created(struct sl_xchg *x, struct sl_pending *pending)
     }
 }
 
-static void create(struct sl_xchg *x)
+void sl_manage_create(struct sl_xchg *x, struct sl_str limits)
 {
     struct sl_definition def;
     struct sl_err err = { 0 };
@@ -197,7 +199,8 @@ static void create(struct sl_xchg *x)
         return;
     }
     pending->route = route;
-    if (sl_store_route_job_set(&pending->job, def.spec, def.config) < 0) {
+    pending->job.limits = limits.p ? sl_arena_dup(&pending->job.arena, limits) : SL_STR_NONE;
+    if (sl_store_route_job_set(&pending->job, def.spec, def.config) < 0 || (limits.p && !pending->job.limits.p)) {
         sl_pending_free(pending);
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return;
@@ -208,7 +211,7 @@ static void create(struct sl_xchg *x)
 
 void sl_handle_route_create(struct sl_xchg *x)
 {
-    create(x);
+    sl_manage_create(x, SL_STR_NONE);
 }
 
 /* --- delete --- */
@@ -347,7 +350,7 @@ static void own_members(struct sl_xchg *x, struct sl_jw *w, const struct sl_rout
     sl_jw_member_bool(w, "shadowed", is_shadowed);
     sl_jw_member_str(w, "route_url", url);
     sl_jw_key(w, "limits");
-    sl_limits_write(w, served ? served->rules : NULL, served ? served->n_rules : 0);
+    sl_limits_write(w, &sl_limits_mlflow, served ? served->rules : NULL, served ? served->n_rules : 0);
 }
 
 static int etag_add(struct sl_xchg *x, struct sl_headers *headers, uint64_t version)

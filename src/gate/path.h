@@ -96,6 +96,7 @@ void sl_handle_metrics(struct sl_xchg *x);
 void sl_handle_serving_list(struct sl_xchg *x);
 void sl_handle_serving_get(struct sl_xchg *x);
 void sl_handle_serving_create(struct sl_xchg *x);
+void sl_handle_serving_limits(struct sl_xchg *x);
 void sl_handle_serving_unsupported(struct sl_xchg *x);
 /* pages.c */
 void sl_handle_index(struct sl_xchg *x);

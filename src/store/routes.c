@@ -192,11 +192,47 @@ static int write_sealed(struct sl_db *db, struct sl_store_route_job *job, bool i
     return r;
 }
 
+static int limits_audit(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT limits FROM limits WHERE route = ?", err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, job->route.name);
+    int r = sl_db_row(db, stmt, err);
+    struct sl_str before = r == 1 ? sl_db_column_str(stmt, 0) : SL_STR_NONE;
+    r = r < 0 ? r : audit(db, job, job->limits.p ? "limits.set" : "limits.clear", before, job->limits, err);
+    sqlite3_reset(stmt);
+    return r;
+}
+
+static int limits_write(struct sl_db *db, struct sl_store_route_job *job, uint64_t number, struct sl_err *err)
+{
+    const char *sql = job->limits.p
+                          ? "INSERT INTO limits (route, version, limits) VALUES (?, ?, ?) ON CONFLICT (route) "
+                            "DO UPDATE SET version = excluded.version, limits = excluded.limits"
+                          : "DELETE FROM limits WHERE route = ?";
+    sqlite3_stmt *stmt = sl_db_stmt(db, sql, err);
+    if (!stmt) {
+        return err->code;
+    }
+    sl_db_bind_str(stmt, 1, job->route.name);
+    if (job->limits.p) {
+        sqlite3_bind_int64(stmt, 2, (int64_t)number);
+        sl_db_bind_str(stmt, 3, job->limits);
+    }
+    return sl_db_run(db, stmt, err);
+}
+
 static int create(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
     int r = write_sealed(db, job, true, err);
     if (r == 0) {
         r = audit_put(db, job, SL_STR(""), err);
+    }
+    if (r == 0 && job->limits.p) {
+        r = limits_write(db, job, job->route.version, err);
+        r = r < 0 ? r : audit(db, job, "limits.set", SL_STR_NONE, job->limits, err);
     }
     return r == SL_E_EXISTS ? sl_fail(err, r, "the name is taken") : r;
 }
@@ -314,38 +350,6 @@ static int route_exists(struct sl_db *db, struct sl_str name, struct sl_err *err
 }
 
 /* The row that is about to change, for the audit. */
-static int limits_audit(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
-{
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT limits FROM limits WHERE route = ?", err);
-    if (!stmt) {
-        return err->code;
-    }
-    sl_db_bind_str(stmt, 1, job->route.name);
-    int r = sl_db_row(db, stmt, err);
-    struct sl_str before = r == 1 ? sl_db_column_str(stmt, 0) : SL_STR_NONE;
-    r = r < 0 ? r : audit(db, job, job->limits.p ? "limits.set" : "limits.clear", before, job->limits, err);
-    sqlite3_reset(stmt);
-    return r;
-}
-
-static int limits_write(struct sl_db *db, struct sl_store_route_job *job, uint64_t number, struct sl_err *err)
-{
-    const char *sql = job->limits.p
-                          ? "INSERT INTO limits (route, version, limits) VALUES (?, ?, ?) ON CONFLICT (route) "
-                            "DO UPDATE SET version = excluded.version, limits = excluded.limits"
-                          : "DELETE FROM limits WHERE route = ?";
-    sqlite3_stmt *stmt = sl_db_stmt(db, sql, err);
-    if (!stmt) {
-        return err->code;
-    }
-    sl_db_bind_str(stmt, 1, job->route.name);
-    if (job->limits.p) {
-        sqlite3_bind_int64(stmt, 2, (int64_t)number);
-        sl_db_bind_str(stmt, 3, job->limits);
-    }
-    return sl_db_run(db, stmt, err);
-}
-
 static int set_limits(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
     int r = job->is_file_route ? 1 : route_exists(db, job->route.name, err);

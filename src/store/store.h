@@ -54,7 +54,7 @@ struct sl_store_event {
     struct sl_str name;
     const struct sl_store_route *route;
     const struct sl_store_key *key;
-    struct sl_str limits; /* JSON list; p == NULL: none are stored any more */
+    struct sl_str limits; /* JSON list; p == NULL: none are stored any more. Of a new route, too */
     bool is_new;          /* a route: there was none of that name */
 };
 
@@ -138,7 +138,7 @@ struct sl_store_route_job {
     struct sl_arena arena;       /* texts; the job's */
     struct sl_secret config;     /* where route.config lies */
     struct sl_store_route route; /* in: name, spec, config. Out: the whole row */
-    struct sl_str limits;        /* SET_LIMITS: JSON list; p == NULL: remove */
+    struct sl_str limits;        /* SET_LIMITS: JSON list; p == NULL: remove. CREATE: what holds from the start */
     uint64_t now_usec;           /* wall */
     bool is_file_route;
     bool has_if_version;

@@ -298,7 +298,9 @@ def test_databricks_deployment_client_with_our_keys(gate, monkeypatch):
     assert made["name"] == "made" and made["config"]["served_entities"][0]["external_model"]["provider"] == "openai"
     assert client.predict(endpoint="made", inputs={"messages": CHAT["messages"]})["choices"]
     assert "made" in [e["name"] for e in client.list_endpoints()] and client.get_endpoint("made")["name"] == "made"
-    for refused, code in [(lambda: client.update_endpoint_rate_limits("made", {"rate_limits": []}), "NOT_IMPLEMENTED"),
+    for refused, code in [(lambda: client.update_endpoint_tags("made", {"add_tags": [{"key": "a"}]}), "NOT_IMPLEMENTED"),
+                          (lambda: client.update_endpoint_rate_limits("made", {"rate_limits": [{"calls": 1, "key": "route", "renewal_period": "minute"}]}), "INVALID_PARAMETER_VALUE"),
+                          (lambda: client.update_endpoint_rate_limits("nope", {"rate_limits": []}), "RESOURCE_DOES_NOT_EXIST"),
                           (lambda: client.create_endpoint(name="x", config={"served_entities": []}), "INVALID_PARAMETER_VALUE"),
                           (lambda: client.delete_endpoint("chat"), "RESOURCE_CONFLICT")]:
         with pytest.raises(Exception) as e:
@@ -310,3 +312,38 @@ def test_databricks_deployment_client_with_our_keys(gate, monkeypatch):
     assert query.predict(endpoint="chat", inputs={"messages": CHAT["messages"]})["choices"]
     with pytest.raises(Exception):
         query.create_endpoint(name="made", config={"served_entities": [entity]})
+
+
+def test_databricks_rate_limits(gate, monkeypatch):
+    """Set, shown and held; with a route from its first call on; in the deployment client's words and in set_limits'."""
+    from mlflow.deployments import get_deploy_client
+
+    daemon = gate()
+    monkeypatch.setenv("DATABRICKS_HOST", daemon.url)
+    monkeypatch.setenv("DATABRICKS_TOKEN", make(daemon, role="admin")["key"])
+    client = get_deploy_client("databricks")
+    entity = {"name": "e", "external_model": {"name": "gpt", "provider": "openai", "task": "llm/v1/chat",
+                                              "openai_config": {"openai_api_key": "sk-made", "openai_api_base": daemon.up.base}}}
+    one = [{"calls": 1, "key": "endpoint", "renewal_period": "hour"}]
+    made = client.create_endpoint(name="made", config={"served_entities": [entity], "rate_limits": one})
+    assert made["rate_limits"] == client.get_endpoint("made")["rate_limits"] == one
+
+    def answers(n):  # not by its predict, which would wait for the next window
+        return [daemon.call("POST", "/serving-endpoints/made/invocations", {"messages": CHAT["messages"]}, bearer(ADMIN)).status for _ in range(n)]
+
+    assert answers(2) == [200, 429]
+    two = [{"calls": 2, "key": "user", "renewal_period": "5 minutes"}, {"calls": 9, "key": "endpoint", "renewal_period": "hour"}]
+    assert client.update_endpoint_rate_limits("made", {"rate_limits": two})["rate_limits"] == two
+    assert daemon.call("GET", "/api/2.0/gateway/limits/made", headers=bearer(ADMIN)).json()["limits"] == [two[0], {**two[1], "key": "route"}]
+    assert answers(3) == [200, 200, 429]
+    assert client.update_endpoint_rate_limits("made", {"rate_limits": []})["rate_limits"] == [] and "rate_limits" not in client.get_endpoint("made")
+    rows = daemon.call("GET", AUDIT, headers=bearer(ADMIN)).json()["audit"]
+    assert [r["action"] for r in rows[:4]] == ["limits.clear", "limits.set", "limits.set", "route.create"]
+
+
+def test_a_long_definition_comes_through_databricks_form(gate):
+    daemon = gate()
+    entity = {"name": "e", "external_model": {"name": "gpt", "provider": "openai", "task": "llm/v1/chat",
+                                              "openai_config": {"openai_api_key": "sk-" + "m" * 9000, "openai_api_base": daemon.up.base}}}
+    r = daemon.call("POST", "/api/2.0/serving-endpoints/", {"name": "long", "config": {"served_entities": [entity]}}, bearer(ADMIN))
+    assert r.status == 200, r.body
