@@ -70,18 +70,24 @@ print("done")
 """
 
 
+@pytest.mark.parametrize("auth", [False, True], ids=["open", "keys"])
 @pytest.mark.parametrize("uri,sdk", [("databricks", "true"), ("databricks", "false"), ("databricks://HERE", "true"), ("http", "")])
-def test_all_seven_calls(sluice, upstream, data, tmp_path, uri, sdk):
+def test_all_seven_calls(sluice, upstream, data, tmp_path, uri, sdk, auth):
     up = upstream(lambda x: x.reply(CHAT_REPLY))
-    daemon = with_data(sluice, data, {**CONFIG, "upstream": {"allow": ["127.0.0.0/8"]}})
+    token = "an-admin-key-of-the-file" if auth else "dapi-none"
+    config = {**CONFIG, "upstream": {"allow": ["127.0.0.0/8"]}, **({"auth": {"admin_key": "$THE_ADMIN"}} if auth else {})}
+    daemon = with_data(sluice, data, config, env={"THE_ADMIN": token})
     env = {k: v for k, v in os.environ.items() if not k.startswith(("DATABRICKS", "MLFLOW"))}
     # A 429 is told at once: by default the clients wait and try again.
     env.update(MLFLOW_HTTP_REQUEST_MAX_RETRIES="0", MLFLOW_DATABRICKS_ENDPOINT_HTTP_RETRY_TIMEOUT="1", HOME=str(tmp_path))
     if uri == "databricks":
-        env.update(DATABRICKS_HOST=daemon.url, DATABRICKS_TOKEN="dapi-none", MLFLOW_ENABLE_DB_SDK=sdk)
+        env.update(DATABRICKS_HOST=daemon.url, DATABRICKS_TOKEN=token, MLFLOW_ENABLE_DB_SDK=sdk)
     elif uri.startswith("databricks"):
-        (tmp_path / "databrickscfg").write_text(f"[HERE]\nhost = {daemon.url}\ntoken = dapi-none\n")
+        (tmp_path / "databrickscfg").write_text(f"[HERE]\nhost = {daemon.url}\ntoken = {token}\n")
         env.update(DATABRICKS_CONFIG_FILE=str(tmp_path / "databrickscfg"))
+    elif auth:
+        env.update(MLFLOW_TRACKING_USERNAME="anyone", MLFLOW_TRACKING_PASSWORD=token)
     out = subprocess.run([sys.executable, "-c", SCRIPT, daemon.url, daemon.url if uri == "http" else uri, up.base], capture_output=True, text=True, timeout=55, env=env)
     assert out.returncode == 0 and out.stdout == "done\n", out.stderr[-3000:]
-    assert "sk-canary" not in daemon.stderr + daemon.log_path.read_text()
+    told = daemon.stderr + daemon.log_path.read_text()
+    assert "sk-canary" not in told and (not auth or token not in told)
