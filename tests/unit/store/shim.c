@@ -213,10 +213,14 @@ static int x_delete(sqlite3_vfs *vfs, const char *name, int sync)
 static sqlite3_mem_methods system_memory;
 static atomic_long n_allocs, alloc_fail_at = -1;
 
+static bool is_due(long n, long at)
+{
+    return at >= 0 && (n == at || (n > at && atomic_load(&shim.fails_on)));
+}
+
 static bool must_fail_alloc(void)
 {
-    long n = atomic_fetch_add(&n_allocs, 1), at = atomic_load(&alloc_fail_at);
-    return at >= 0 && n >= at;
+    return is_due(atomic_fetch_add(&n_allocs, 1), atomic_load(&alloc_fail_at));
 }
 
 static void *m_malloc(int n)
@@ -255,7 +259,7 @@ void *__wrap_realloc(void *p, size_t n);
 static bool must_fail_own(void)
 {
     long at = atomic_load(&own_fail_at);
-    return at >= 0 && !pthread_equal(pthread_self(), test_thread) && atomic_fetch_add(&n_own, 1) >= at;
+    return at >= 0 && !pthread_equal(pthread_self(), test_thread) && is_due(atomic_fetch_add(&n_own, 1), at);
 }
 
 void *__wrap_malloc(size_t n)
@@ -278,6 +282,11 @@ void shim_fail_own_alloc(long at)
     test_thread = pthread_self();
     atomic_store(&n_own, 0);
     atomic_store(&own_fail_at, at);
+}
+
+long shim_own_allocs(void)
+{
+    return atomic_load(&n_own);
 }
 
 void shim_reset(void)

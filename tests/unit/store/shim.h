@@ -30,10 +30,12 @@ void shim_install(void); /* once, before SQLite is used */
 void shim_reset(void);
 /* One more call that counts, of something else that touches files. True: it must fail. */
 bool shim_step(void);
-/* The allocation with that number, counted from now, and every one after it fail; -1: none. SQLite's only. */
+/* The allocation with that number, counted from now, fails, with fails_on every one after it, too; -1: none. SQLite's
+ * only. */
 void shim_fail_alloc(long at);
 /* The same for ours (the linker wraps malloc and its kin), on every thread but the test's own. */
 void shim_fail_own_alloc(long at);
 long shim_allocs(void); /* since the last shim_fail_alloc */
+long shim_own_allocs(void);
 
 #endif
