@@ -27,8 +27,8 @@ struct sl_arena_chunk {
     struct sl_arena_chunk *next;
     size_t size; /* of data */
     size_t used;
-    size_t pad; /* keeps data aligned to 16 */
-    char data[];
+    size_t counted; /* of the budget */
+    char data[];    /* aligned to 16 */
 };
 
 #define CHUNK_DATA (SL_ARENA_CHUNK - sizeof(struct sl_arena_chunk))
@@ -62,6 +62,9 @@ static void chunk_free(struct sl_arena *arena, struct sl_arena_chunk *chunk)
 {
     struct sl_arena_cache *cache = arena->cache;
     arena->total -= sizeof(*chunk) + chunk->size;
+    if (SL_UNLIKELY(chunk->counted)) {
+        sl_budget_give(arena->budget, chunk->counted);
+    }
     UNPOISON(chunk->data, chunk->size);
     if (cache && chunk->size == CHUNK_DATA && cache->n_free < cache->max_chunks) {
         POISON(chunk->data, chunk->size);
@@ -90,27 +93,46 @@ void sl_arena_wipe(struct sl_arena *arena)
     }
 }
 
+/* Bytes that were counted, or -1: refused. */
+static ptrdiff_t chunk_count(struct sl_arena *arena, size_t size)
+{
+    if (!arena->budget || (size <= CHUNK_DATA && arena->total < SL_ARENA_FREE)) {
+        return 0;
+    }
+    if (size > CHUNK_DATA) {
+        return sl_budget_take(arena->budget, size) ? (ptrdiff_t)size : -1;
+    }
+    sl_budget_force(arena->budget, size);
+    return (ptrdiff_t)size;
+}
+
 static struct sl_arena_chunk *chunk_new(struct sl_arena *arena, size_t need)
 {
     struct sl_arena_cache *cache = arena->cache;
     size_t size = SL_MAX(need, arena->chunk ? arena->chunk : CHUNK_DATA);
     struct sl_arena_chunk *chunk;
+    if (size > SIZE_MAX / 4) {
+        return NULL;
+    }
+    ptrdiff_t counted = chunk_count(arena, size);
+    if (counted < 0) {
+        return NULL;
+    }
     if (size == CHUNK_DATA && cache && cache->free) {
         chunk = cache->free;
         cache->free = chunk->next;
         cache->n_free--;
     } else {
-        if (size > SIZE_MAX / 2) {
-            return NULL;
-        }
         chunk = malloc(sizeof(*chunk) + size);
         if (!chunk) {
+            sl_budget_give(arena->budget, (size_t)counted);
             return NULL;
         }
         POISON(chunk->data, size);
     }
     chunk->size = size;
     chunk->used = 0;
+    chunk->counted = (size_t)counted;
     arena->total += sizeof(*chunk) + size;
     chunk->next = arena->head;
     arena->head = chunk;

@@ -4,11 +4,13 @@
 #ifndef SL_BASE_ARENA_H
 #define SL_BASE_ARENA_H
 
+#include "base/budget.h"
 #include "base/err.h"
 #include "base/str.h"
 
 /* One chunk holds the head, headers and a small body of an ordinary request. */
 #define SL_ARENA_CHUNK 8192
+#define SL_ARENA_FREE  65536
 
 struct sl_arena_chunk;
 
@@ -24,6 +26,10 @@ struct sl_arena {
     struct sl_arena_cache *cache; /* or NULL */
     size_t chunk;                 /* bytes of data in a new chunk; 0: the standard size */
     size_t total;                 /* bytes held, chunk headers included */
+    /* The owner's to set after init; NULL: none. What does not fit into a standard chunk is taken from it, and refused
+     * when it is used up. Standard chunks are counted from SL_ARENA_FREE bytes on, and never refused: an error must
+     * always find room to be told. */
+    struct sl_budget *budget;
 };
 
 struct sl_arena_mark {

@@ -54,6 +54,8 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     x->worker = worker;
     x->req = req;
     req->user = x;
+    req->arena.budget =
+        &worker->gate->memory; /* heads are bounded by the number of connections; what comes now is not */
     worker->n_requests++;
     x->settings = sl_settings_ref(sl_worker_snapshot(worker)->settings);
     x->dialect = &sl_dialect_mlflow;

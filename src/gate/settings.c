@@ -233,7 +233,8 @@ static const struct sl_opt server_limit_opts[] = {
     LIMIT("connections", SL_OPT_U32, connections, "10000", 1, 1000000,
           "client connections of all workers; beyond it 503 and close"),
     LIMIT("memory", SL_OPT_BYTES, memory_bytes, "1GiB", MIB, 1024 * GIB,
-          "all buffered bodies (over 4 KiB), their JSON tapes and collected replies together; beyond it 503"),
+          "all buffered bodies (over 4 KiB), their JSON tapes, what is made of them, and collected replies; beyond it "
+          "503"),
     END_OF_TABLE,
 };
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client that wants to do harm, beyond malformed heads and bodies."""
-from harness import CHAT, CHAT_REPLY, chat_route
+import threading
+
+from harness import CHAT, CHAT_REPLY, chat_route, wait_for
 
 
 def test_who_has_no_key_cannot_fill_the_memory(sluice, upstream):
@@ -18,3 +20,28 @@ def test_who_has_no_key_cannot_fill_the_memory(sluice, upstream):
             assert conn.reply().status in (401, 413), path
     reply = daemon.call("POST", "/v1/chat/completions", dict(CHAT, pad="x" * (3 << 20)), [("Authorization", "Bearer sk-sluice-" + "a" * 43)])
     assert reply.status == 200, reply.body
+
+
+def test_what_is_made_of_a_body_is_counted(sluice, upstream):
+    """20,000 small messages become another provider's request: its pieces are memory, too, as long as the call waits."""
+    asked = threading.Semaphore(0)
+
+    def silent(x):
+        asked.release()
+        x.hold()
+
+    up = upstream(silent)
+    daemon = sluice({"endpoints": [{"name": "claude", "endpoint_type": "llm/v1/chat", "model": {"provider": "anthropic", "name": "m", "config": {
+        "anthropic_api_key": "k", "anthropic_api_base": up.base}}}], "server": {"workers": 1, "limits": {"memory": "10MiB"}}})
+    body = {"model": "claude", "messages": [{"role": "user" if i % 2 == 0 else "assistant", "content": "x"} for i in range(20000)]}
+    held, refused = [], None
+    while not refused and len(held) < 9:  # nine bodies alone would fit
+        held.append(daemon.connect().request("POST", "/v1/chat/completions", body))
+        if not asked.acquire(timeout=2):
+            refused = held.pop().reply()
+    assert refused and (refused.status, refused.get("x-sluice-error-type")) == (503, "sluice_overloaded") and held
+    for conn in held:
+        conn.close()
+    up.handler = lambda x: x.reply(CHAT_REPLY)
+    small = {"model": "claude", "messages": [{"role": "user", "content": "x"}]}
+    wait_for(lambda: daemon.call("POST", "/v1/chat/completions", small).status != 503, "the memory to be free again")

@@ -43,6 +43,36 @@ static void an_arena_is_rewound(void **state)
     sl_arena_done(&arena);
 }
 
+/* What is large is taken from the budget, or refused; what is small is counted only. */
+static void an_arena_takes_from_a_budget(void **state)
+{
+    (void)state;
+    struct sl_budget budget = { 0 };
+    struct sl_arena arena;
+    atomic_store(&budget.max, 100000);
+    sl_arena_init(&arena, NULL);
+    arena.budget = &budget;
+    for (int i = 0; i < SL_ARENA_FREE / SL_ARENA_CHUNK; i++) {
+        assert_non_null(sl_arena_alloc(&arena, SL_ARENA_CHUNK / 2 + 1));
+    }
+    assert_int_equal(atomic_load(&budget.used), 0);
+    struct sl_arena_mark mark = sl_arena_mark(&arena);
+    assert_non_null(sl_arena_alloc(&arena, 60000));
+    assert_int_equal(atomic_load(&budget.used), 60000);
+    assert_null(sl_arena_alloc(&arena, 60000));
+    assert_int_equal(atomic_load(&budget.used), 60000);
+    for (int i = 0; i < 20; i++) {
+        assert_non_null(sl_arena_alloc(&arena, SL_ARENA_CHUNK / 2 + 1));
+    }
+    assert_true(atomic_load(&budget.used) > 200000);
+    assert_null(sl_arena_alloc(&arena, SL_ARENA_CHUNK));
+    sl_arena_rewind(&arena, mark);
+    assert_int_equal(atomic_load(&budget.used), 0);
+    assert_non_null(sl_arena_alloc(&arena, 60000));
+    sl_arena_done(&arena);
+    assert_int_equal(atomic_load(&budget.used), 0);
+}
+
 static void a_cache_keeps_so_many_chunks(void **state)
 {
     (void)state;
@@ -170,6 +200,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_arena_is_rewound),
+        cmocka_unit_test(an_arena_takes_from_a_budget),
         cmocka_unit_test(a_cache_keeps_so_many_chunks),
         cmocka_unit_test(a_buffer_has_a_maximum_and_fails_stickily),
         cmocka_unit_test(a_buffer_without_memory_says_so),
