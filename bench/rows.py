@@ -6,8 +6,10 @@ A `Task` makes the figures of one or more `Bar`s from one measurement. To add a 
 """
 from __future__ import annotations
 
+import http.client
 import json
 import pathlib
+import random
 import statistics
 import subprocess
 import time
@@ -333,6 +335,60 @@ def limiter(bench: Bench) -> dict[str, Figure]:
     return {"limiter": Figure(got["one_of_10000_ns"], note, got)}
 
 
+def store(bench: Bench) -> dict[str, Figure]:
+    """In one process of its own, without HTTP. It leaves its directory to `lookup`."""
+    bench.need_sluice()
+    program = bench.build / "bench" / "bench_store"
+    if not program.exists():
+        raise BenchError(f"{program} is not built")
+    done = subprocess.run([str(program), str(bench.folder / "data"), str(bench.count(100000))], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise BenchError(f"{program.name} failed:\n{done.stderr}")
+    got = json.loads(done.stdout)
+    lookup, note = lookup_ratio(bench, bench.folder / "data", bench.count(100000))
+    beyond = got["bytes_a_route"] - got["text_bytes_a_route"]
+    return {"routes-start": Figure(got["start_ms"] / 1000, f"a change takes {got['change_many_us']} µs, among 10 routes {got['change_few_us']} µs", got),
+            "routes-memory": Figure(beyond, f"{got['bytes_a_route']:.0f} B with its text", got),
+            "routes-lookup": Figure(lookup, f"{note}; the index alone {got['lookup_many_ns']} ns · {got['lookup_few_ns']} ns", got),
+            "routes-create": Figure(got["syncs_a_create"], f"{got['creates_per_sec']} creates/s · {got['fdatasync_per_sec']} fdatasync/s", got)}
+
+
+def lookup_ratio(bench: Bench, data: pathlib.Path, n: int) -> tuple[float, str]:
+    """CPU of get_route among many dynamic routes against the same among 10, names at random, by turns."""
+    with ExitStack() as stack:
+        upstream = bench.upstream(stack)
+        conns, names, gateways = [], [], []
+        for folder, count in ((data, n), (bench.folder / "few", 10)):
+            gateway = bench.start(stack, bench.subject, upstream, data=folder)
+            conn = http.client.HTTPConnection("127.0.0.1", gateway.port)
+            have = [f"team-{i % 97}-route-{i:06d}" for i in range(count)]
+            for name in have if count == 10 else ():
+                conn.request("POST", "/api/2.0/gateway/routes/", json.dumps({"name": name, "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "openai", "openai_config": {
+                    "openai_api_key": "k"}}}))
+                if conn.getresponse().read() is None:
+                    raise BenchError("no route was made")
+            gateways.append(gateway)
+            conns.append(conn)
+            names.append(have)
+        pick, rounds = random.Random(1), []
+        for _ in range(bench.rounds):
+            spent = [0, 0]
+            for turn in range(10):
+                for i in (0, 1) if turn % 2 else (1, 0):
+                    asked = [pick.choice(names[i]) for _ in range(bench.count(200))]
+                    before = gateways[i].cpu_nsec()
+                    for name in asked:
+                        conns[i].request("GET", "/api/2.0/gateway/routes/" + name)
+                        reply = conns[i].getresponse()
+                        if reply.status != 200 or name.encode() not in reply.read():
+                            raise BenchError(f"get_route {name}: {reply.status}")
+                    spent[i] += (gateways[i].cpu_nsec() - before) // len(asked)
+            rounds.append((spent[0] / spent[1], spent[0] / 10000, spent[1] / 10000))
+        rounds.sort()
+        ratio, many, few = rounds[len(rounds) // 2]
+        return ratio, f"{many:.1f} µs · {few:.1f} µs CPU a request"
+
+
 def long_body_task(name: str, what: str, size: int, body: Callable[[int], bytes], requests: int) -> Task:
     return Task(name, (Bar(f"{name}-cpu", f"{what}: CPU against HAProxy", 2.0, "×"),
                        Bar(f"{name}-memory", f"{what}: peak memory against the body", 2.0, "×")),
@@ -368,4 +424,8 @@ TASKS = (
     task("start-6001", "first answered call with 6,001 endpoints", 1, "s", many_endpoints),
     task("json-reader", "JSON reader against simdjson's DOM parser, 3 KB request", 2.0, "×", json_reader),
     task("limiter", "one check of a limit, 10,000 principals, uncontended", 200, "ns", limiter),
+    Task("store", (Bar("routes-start", "start with 100,000 dynamic routes", 2, "s"),
+                   Bar("routes-memory", "memory of each beyond its own text", 1024, "B"),
+                   Bar("routes-lookup", "get_route among 100,000 against among 10: CPU", 1.5, "×"),
+                   Bar("routes-create", "a create, 16 writers at once, in syncs of the same disk", round(1 / 6, 3), "×")), store),
 )

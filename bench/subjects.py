@@ -168,7 +168,7 @@ class Haproxy(Subject):
 class Sluice(Subject):
     name = "sluice"
 
-    def configure(self, folder, port, upstream, ca, endpoints: int = 1, **options):
+    def configure(self, folder, port, upstream, ca, endpoints: int = 1, data="none", **options):
         conf = folder / "sluice.yaml"
         section = f'upstream: {{ ca: "{ca}" }}\n' if ca else ""
         text = SLUICE_CONF.format(port=port, dir=folder, upstream_section=section)
@@ -176,7 +176,7 @@ class Sluice(Subject):
         names = [f"route-{i}" for i in range(endpoints - 1)] + ["chat"]
         text += SLUICE_TRANSLATED.format(scheme=scheme, upstream=upstream)
         conf.write_text(text + "".join(SLUICE_ENDPOINT.format(name=n, scheme=scheme, upstream=upstream) for n in names))
-        return [self.binary, "serve", "-c", str(conf), "--data", "none"]
+        return [self.binary, "serve", "-c", str(conf), "--data", str(data)]
 
     def version(self):
         lines = subprocess.run([self.binary, "version"], capture_output=True, text=True).stdout.splitlines()

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import threading
-import time
 
 import pytest
 
@@ -93,28 +92,3 @@ def test_streams_do_not_hold_what_they_do_not_use(sluice, tmp_path):
         conn.close()
     endless.close()
     assert each < 16 * 1024
-
-
-@pytest.mark.timeout(600)
-def test_a_look_up_costs_the_same_among_many(sluice, data):
-    """Whole requests, since that is what a caller sees; the index alone is measured by bench/store.c."""
-    daemon = with_data(sluice, data)
-
-    def seconds(names):
-        conn = http.client.HTTPConnection("127.0.0.1", daemon.port)
-        best = 1e9
-        for _ in range(5):
-            start = time.perf_counter()
-            for name in names:
-                conn.request("GET", ROUTES + name)
-                conn.getresponse().read()
-            best = min(best, time.perf_counter() - start)
-        return best / len(names)
-
-    make(daemon, [f"a{i}" for i in range(10)])
-    few = seconds([f"a{i % 10}" for i in range(300)])
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda k: make(daemon, [f"b{i}" for i in range(k, MADE, 4)]), range(4)))
-    many = seconds([f"b{i * 7919 % MADE}" for i in range(300)])
-    print(f"10 routes: {few * 1e6:.0f} us; {MADE} routes: {many * 1e6:.0f} us")
-    assert many < few * 1.5
