@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,10 @@ struct sl_accesslog {
     int fd; /* -1: none */
     bool is_file;
     bool has_complained;
+    bool is_within_line; /* the last byte in the file ends no line */
+    bool is_torn;        /* and its rest is lost */
+    bool is_skipping;    /* a lost line's rest is still in the ring */
+    atomic_uint_fast64_t n_lost;
     unsigned n_rings;
     struct sl_log_ring rings[];
 };
@@ -61,10 +66,12 @@ void sl_log_push(struct sl_log_ring *ring, struct sl_str line)
     }
 }
 
-static void write_all(struct sl_accesslog *log, const char *p, size_t n)
+/* Returns how much was written: all of it, or up to the fault. */
+static size_t write_bytes(struct sl_accesslog *log, const char *p, size_t n)
 {
-    while (n) {
-        ssize_t done = write(log->fd, p, n);
+    size_t at = 0;
+    while (at < n) {
+        ssize_t done = write(log->fd, p + at, n - at);
         if (done < 0 && errno == EINTR) {
             continue;
         }
@@ -73,11 +80,43 @@ static void write_all(struct sl_accesslog *log, const char *p, size_t n)
                 sl_log(SL_LOG_ERROR, "log", "cannot write the access log %s: %s", log->path, strerror(errno));
                 log->has_complained = true; /* once until it works again */
             }
-            return;
+            break;
         }
         log->has_complained = false;
-        p += done;
-        n -= (size_t)done;
+        at += (size_t)done;
+        log->is_within_line = p[at - 1] != '\n';
+    }
+    return at;
+}
+
+static void lines_lose(struct sl_accesslog *log, const char *p, size_t n)
+{
+    uint64_t n_lines = 0;
+    for (size_t i = 0; i < n; i++) {
+        n_lines += p[i] == '\n';
+    }
+    atomic_fetch_add_explicit(&log->n_lost, n_lines, memory_order_relaxed);
+    log->is_skipping = p[n - 1] != '\n'; /* the ring's end is within a line: its rest comes next */
+    log->is_torn = log->is_within_line;
+}
+
+/* What cannot be written is lost and counted; half a line that a full disk left gets its end before the next one. */
+static void write_all(struct sl_accesslog *log, const char *p, size_t n)
+{
+    const char *end = log->is_skipping ? memchr(p, '\n', n) : NULL;
+    if (log->is_skipping) {
+        size_t n_skipped = end ? (size_t)(end - p) + 1 : n;
+        lines_lose(log, p, n_skipped);
+        p += n_skipped;
+        n -= n_skipped;
+    }
+    size_t done = 0;
+    if (n && (!log->is_torn || write_bytes(log, "\n", 1) == 1)) {
+        log->is_torn = false;
+        done = write_bytes(log, p, n);
+    }
+    if (done < n) {
+        lines_lose(log, p + done, n - done);
     }
 }
 
@@ -117,6 +156,7 @@ static void reopen_if_asked(struct sl_accesslog *log)
     }
     close(log->fd);
     log->fd = fd;
+    log->is_within_line = log->is_torn = false;
 }
 
 static bool all_empty(struct sl_accesslog *log)
@@ -226,7 +266,7 @@ void sl_accesslog_reopen(struct sl_accesslog *log)
 
 uint64_t sl_accesslog_dropped(const struct sl_accesslog *log)
 {
-    uint64_t n = 0;
+    uint64_t n = atomic_load_explicit(&log->n_lost, memory_order_relaxed);
     for (unsigned i = 0; i < log->n_rings; i++) {
         n += atomic_load_explicit(&log->rings[i].dropped, memory_order_relaxed);
     }

@@ -128,7 +128,8 @@ const struct sl_metric_family sl_metric_families[SL_METRIC_COUNT] = {
                                 NULL,
                                 0,
                                 { LB_END },
-                                "Access log lines dropped because the writer did not keep up." },
+                                "Access log lines lost: the writer did not keep up, or the file could not be "
+                                "written." },
     [SL_METRIC_CONFIG_RELOAD] = { "sluice_config_reload_total",
                                   SL_METRIC_IS_COUNTER,
                                   NULL,

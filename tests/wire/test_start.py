@@ -101,3 +101,29 @@ def test_errors_in_the_access_log_quote_nobody(sluice, upstream, status, kind):
     assert daemon.log_line("broken")["error_type"] == "caller_invalid_request"
     text = daemon.log_path.read_text() + daemon.stderr + daemon.stdout
     assert not [s for s in SECRETS if s in text], text
+
+
+def logged_dropped(daemon):
+    return int(re.search(r"^sluice_log_dropped_total (\d+)$", daemon.call("GET", "/metrics").body.decode(), re.M)[1])
+
+
+def test_lines_that_a_full_disk_refuses_are_counted(sluice):
+    daemon = sluice(MOCK | {"log": {"access": "/dev/full"}})
+    assert daemon.call("GET", "/health").status == 200
+    wait_for(lambda: logged_dropped(daemon) >= 1, "the lost line is counted")
+    assert daemon.stderr.count("cannot write the access log /dev/full: No space left on device") == 1
+
+
+def test_half_a_line_in_the_access_log_spoils_no_other(sluice):
+    full = 1000  # bytes: within a line
+    daemon = sluice(MOCK, preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (full, resource.RLIM_INFINITY)))
+    while daemon.log_path.stat().st_size < full:
+        assert daemon.call("GET", "/health").status == 200
+    wait_for(lambda: logged_dropped(daemon) >= 1, "the lost line is counted")
+    resource.prlimit(daemon.proc.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert daemon.call("GET", "/health", headers=[("x-request-id", "after-it")]).status == 200
+    wait_for(lambda: '"after-it"' in daemon.log_path.read_text(), "a line after it")
+    lines = daemon.log_path.read_text().splitlines()
+    torn = [line for line in lines if not line.endswith("}")]
+    assert len(torn) <= 1  # none where the limit falls on a line's end
+    assert all(json.loads(line)["status"] == 200 for line in lines if line not in torn)
