@@ -139,8 +139,14 @@ int sl_bind_parse(struct sl_str text, struct sl_bind_addr *ret, struct sl_err *e
 
 static int bind_fail(const struct sl_bind_addr *addr, int error, struct sl_err *err)
 {
-    return sl_fail(err, error == EADDRINUSE ? SL_E_EXISTS : SL_E_IO, "cannot listen on %s: %s", addr->text,
-                   strerror(error));
+    const char *hint = "";
+    if (error == EADDRNOTAVAIL) {
+        hint = " (no interface of this machine has it)";
+    } else if (error == EACCES && !addr->is_unix) {
+        hint = " (a low port needs CAP_NET_BIND_SERVICE, in a systemd unit AmbientCapabilities=)";
+    }
+    return sl_fail(err, error == EADDRINUSE ? SL_E_EXISTS : SL_E_IO, "cannot listen on %s: %s%s", addr->text,
+                   strerror(error), hint);
 }
 
 /* A bound socket, or the error is told. */

@@ -85,13 +85,13 @@ int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err)
         return r;
     }
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    bool is_readonly = fd < 0 && (errno == EROFS || errno == EACCES);
+    int why = fd < 0 ? errno : 0;
+    bool is_readonly = why == EROFS || why == EACCES;
     if (is_readonly) {
         fd = open(path, O_RDONLY | O_CLOEXEC);
-        errno = fd < 0 ? EROFS : errno;
     }
     if (fd < 0) {
-        return sl_fail(err, SL_E_IO, "cannot open %s: %s", path, strerror(errno));
+        return sl_fail(err, SL_E_IO, "cannot open %s: %s", path, strerror(why));
     }
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         int code = errno;

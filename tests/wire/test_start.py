@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a start checks and says before the first request."""
 import json
+import os
 import re
 import resource
 import socket
+import subprocess
+import tempfile
 
 import pytest
 
-from harness import CHAT, CHAT_REPLY, chat_route, free_port, wait_for
+from harness import BIN, CHAT, CHAT_REPLY, chat_route, free_port, wait_for
 
 MOCK = {"endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock-1"}}]}
 
@@ -49,6 +52,30 @@ def test_every_address_listens_or_none(sluice):
         daemon.stopped = True
         assert daemon.proc.wait(20) == 1
         wait_for(lambda: f"127.0.0.1:{bad}" in daemon.stderr, daemon.stderr)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+def test_a_start_without_rights_says_what_is_missing(sluice):
+    def nobody():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+
+    try:
+        subprocess.run([BIN, "version"], preexec_fn=nobody, check=True, stdout=subprocess.DEVNULL)
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip("nobody cannot run the daemon where it lies")
+    with tempfile.TemporaryDirectory() as data:  # tmp_path is root's alone
+        os.chmod(data, 0o755)
+        daemon = sluice(args=["--data", data], preexec=nobody)
+        assert f"cannot open {data}/lock: Permission denied. Serving goes on" in daemon.stderr
+
+
+def test_a_foreign_address_is_explained(sluice):
+    daemon = sluice(MOCK | {"auth": "none", "server": {"listen": ["192.0.2.1:5000"]}}, listen=False, ready=False)
+    daemon.stopped = True
+    assert daemon.proc.wait(20) == 1
+    wait_for(lambda: "cannot listen on 192.0.2.1:5000: Cannot assign requested address (no interface of this machine has it)" in daemon.stderr, daemon.stderr)
 
 
 # --- the access log ---
