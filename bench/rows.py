@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import pathlib
 import random
 import statistics
@@ -389,6 +390,38 @@ def lookup_ratio(bench: Bench, data: pathlib.Path, n: int) -> tuple[float, str]:
         return ratio, f"{many:.1f} µs · {few:.1f} µs CPU a request"
 
 
+def run_msec(argv: list[str], **options) -> float:
+    began = time.monotonic_ns()
+    done = subprocess.run(argv, capture_output=True, text=True, **options)
+    if done.returncode != 0:
+        raise BenchError(f"{' '.join(argv)}: {done.returncode}\n{done.stderr}")
+    return (time.monotonic_ns() - began) / 1e6
+
+
+def commands(bench: Bench) -> dict[str, Figure]:
+    """From before fork to the end of the program; the query's time less that of the same call on a kept connection."""
+    bench.need_sluice()
+    sluice, times = bench.subject.binary, bench.count(50)
+    with ExitStack() as stack:
+        upstream = bench.upstream(stack)
+        gateway = bench.start(stack, bench.subject, upstream, data=bench.folder / "data")
+        env = {**os.environ, "SLUICE_SERVER": f"http://127.0.0.1:{gateway.port}"}
+        version, query, call = [], [], []
+        for _ in range(times):
+            version.append(run_msec([sluice, "version"], env=env))
+            query.append(run_msec([sluice, "query", "chat", "hello"], env=env))
+            began = time.monotonic_ns()
+            workload.ask(gateway.port, openai_chat().request)
+            call.append((time.monotonic_ns() - began) / 1e6)
+        file, n = bench.folder / "routes.json", bench.count(10000)
+        file.write_text(json.dumps({"routes": [{"name": f"r{i}", "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "openai", "config": {"openai_api_key": "sk-0"}}}
+                                               for i in range(n)]}))
+        apply = run_msec([sluice, "routes", "apply", str(file), "--yes"], env=env) / 1000
+    return {"cli-version": Figure(median(version), f"{min(version):.1f} to {max(version):.1f} ms", {"ms": version}),
+            "cli-query": Figure(median(query) - median(call), f"{median(query):.1f} ms, the call alone {median(call):.2f} ms", {"ms": query}),
+            "cli-apply": Figure(apply, f"{n} routes, {n / apply:.0f} a second")}
+
+
 def long_body_task(name: str, what: str, size: int, body: Callable[[int], bytes], requests: int) -> Task:
     return Task(name, (Bar(f"{name}-cpu", f"{what}: CPU against HAProxy", 2.0, "×"),
                        Bar(f"{name}-memory", f"{what}: peak memory against the body", 2.0, "×")),
@@ -428,4 +461,7 @@ TASKS = (
                    Bar("routes-memory", "memory of each beyond its own text", 1024, "B"),
                    Bar("routes-lookup", "get_route among 100,000 against among 10: CPU", 1.5, "×"),
                    Bar("routes-create", "a create, 16 writers at once, in syncs of the same disk", round(1 / 6, 3), "×")), store),
+    Task("cli", (Bar("cli-version", "sluice version", 10, "ms"),
+                 Bar("cli-query", "sluice query beyond the server's own time", 15, "ms"),
+                 Bar("cli-apply", "sluice routes apply with 10,000 routes", 20, "s")), commands),
 )

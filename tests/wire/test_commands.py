@@ -7,11 +7,10 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
-from harness import BIN, DEADLINE, SANITIZED, free_port
+from harness import BIN, DEADLINE, free_port
 from libsluice import clean_env
 
 CONFIG = {"endpoints": [{"name": t, "endpoint_type": f"llm/v1/{t}", "model": {"provider": "mock", "name": f"mock-{t}"}} for t in ("chat", "completions", "embeddings")]}
@@ -279,17 +278,3 @@ def test_completion_in_bash(server, tmp_path):
     for shell in "zsh", "fish":
         code, out, _ = sl("completion", shell)
         assert code == 0 and "routes" in out
-
-
-@pytest.mark.skipif(SANITIZED, reason="sanitizers take longer to start")
-def test_speed(server):
-    """Loose bounds that a mistake (a second start, a name look-up, a sleep) would break."""
-    best = {}
-    for name, args in ("version", ["version"]), ("query", ["query", "chat", "hello"]):
-        times = []
-        for _ in range(5):
-            start = time.monotonic()
-            assert sl(*args, server=server)[0] == 0
-            times.append(time.monotonic() - start)
-        best[name] = min(times)
-    assert best["version"] < 0.1 and best["query"] < 0.25, best
