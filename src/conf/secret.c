@@ -63,7 +63,9 @@ static int env_read(struct sl_str name, struct sl_secret *ret, struct sl_err *er
     text[name.n] = '\0';
     const char *value = getenv(text);
     if (!value || !*value) {
-        return sl_fail(err, SL_E_NOTFOUND, "Environment variable '%s' is not set", text);
+        return sl_fail(err, SL_E_NOTFOUND, "Environment variable '%s' is %s%s", text,
+                       value ? "not set: it is empty" : "not set",
+                       text[0] == '{' ? " (write $NAME, without braces)" : "");
     }
     return sl_secret_set(ret, sl_str_c(value));
 }

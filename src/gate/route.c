@@ -140,7 +140,12 @@ static int provider_bind(struct sl_bind *bind, const struct sl_val *model, struc
         return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is known but not built into this version.",
                     SL_STR_ARG(name));
     }
-    return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is not supported.", SL_STR_ARG(name));
+    char known[256] = "";
+    for (size_t i = 0, n = 0; sl_providers[i] && n < sizeof(known); i++) {
+        n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", i ? ", " : "", sl_providers[i]->name);
+    }
+    return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is not supported. It must be one of %s.",
+                SL_STR_ARG(name), known);
 }
 
 const struct sl_val *sl_route_provider_config(const struct sl_val *model, const struct sl_provider *provider)

@@ -34,7 +34,7 @@ static const struct {
     { "$SLUICE_TEST_SECRET", "from-env", NULL },
     { "{ env: SLUICE_TEST_SECRET }", "from-env", NULL },
     { "$SLUICE_TEST_UNSET", NULL, "Environment variable 'SLUICE_TEST_UNSET' is not set" },
-    { "$SLUICE_TEST_EMPTY", NULL, "Environment variable 'SLUICE_TEST_EMPTY' is not set" },
+    { "$SLUICE_TEST_EMPTY", NULL, "Environment variable 'SLUICE_TEST_EMPTY' is not set: it is empty" },
     { "$", NULL, "\"$\" must be followed by the name" },
     { "%s/newline", "key", NULL },
     { "{ file: '%s/crlf' }", "key", NULL },
