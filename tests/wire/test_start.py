@@ -43,6 +43,12 @@ def test_a_port_in_use_is_named(sluice, workers):
         assert first.call("GET", "/health").status == 200
 
 
+def test_the_first_line_says_what_runs(sluice):
+    daemon = sluice(MOCK)
+    says = rf" info serve: sluice \S+, process id {daemon.proc.pid}, configuration {daemon.dir}/sluice.yaml, data directory none$"
+    wait_for(lambda: re.search(says, daemon.stderr, re.M), daemon.stderr)
+
+
 def test_every_address_listens_or_none(sluice):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
