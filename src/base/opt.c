@@ -114,7 +114,7 @@ const char *sl_opt_nearest(const struct sl_opt *table, struct sl_str key)
     size_t best_distance = NEAR;
     for (const struct sl_opt *row = table; row->key; row++) {
         size_t d = row->flags & SL_OPT_HIDDEN ? NEAR : sl_str_distance(key, sl_str_c(row->key), NEAR);
-        if (d < best_distance) {
+        if (d < best_distance && d * 2 <= key.n) { /* "foo" is two letters from "log", and no slip of it */
             best = row->key;
             best_distance = d;
         }

@@ -198,6 +198,11 @@ def test_no_message_has_a_secret(tmp_path, name):
     assert "canary" not in done.stderr + done.stdout, done.stderr
 
 
+def test_a_short_word_is_no_slip_of_another(tmp_path):
+    assert 'unknown section "foo" is ignored\n' in check(tmp_path, "foo: {}\n" + FINE).stderr
+    assert 'unknown section "logs" is ignored: did you mean "log"?' in check(tmp_path, "logs: {}\n" + FINE).stderr
+
+
 def test_unknown_keys_of_mlflow_are_warnings(tmp_path):
     text = entry(extra="1", model="{ provider: openai, config: { openai_api_key: k, more: 1 }, other: 2 }") + "unknown_section: {}\n"
     done = check(tmp_path, text)
