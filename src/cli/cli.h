@@ -88,6 +88,10 @@ void cli_interruptible(sluice_client *client);
 /* Tells the error (freed here) on standard error; returns the exit code. `route`: whose nearest name is suggested when
  * it was not found; may be NULL. */
 int cli_report(const struct cli_args *args, sluice_client *client, const char *route, sluice_error *err);
+/* One call of the server's own, done and its error told. `json` may be NULL; so may `result` (free it, also after a
+ * failure). 0, or an exit code. */
+int cli_call(const struct cli_args *args, sluice_client *client, const char *method, const char *path, const char *json,
+             sluice_result **result);
 /* "sluice: …" on standard error; returns `code`. */
 int cli_fail(int code, const char *fmt, ...) CLI_PRINTF(2, 3);
 /* A usage error: CLI_USAGE. */
@@ -114,8 +118,9 @@ void cli_table_free(struct cli_table *table);
 int cli_table_end(const struct cli_args *args, struct cli_table *table);
 /* Server text, with control characters made harmless where a terminal would obey them. */
 void cli_put(const char *text, size_t len);
-/* A reply's body and a line end. */
+/* JSON and a line end; the same of a reply's body. */
 void cli_put_json(const char *json, size_t len);
+void cli_put_result(const sluice_result *result);
 /* Text as a JSON string. */
 void cli_json_string(FILE *out, const char *text);
 /* Ends the output: CLI_LOCAL when it could not be written. */

@@ -45,21 +45,10 @@ void declare_put_compact(FILE *out, const char *json, size_t len)
     }
 }
 
-static int fetch(const struct cli_args *args, sluice_client *client, const char *path, const char *name,
-                 sluice_result **result)
-{
-    sluice_request *request = NULL;
-    sluice_error *err = NULL;
-    int r = sluice_request_http(client, "GET", path, NULL, 0, &request, &err);
-    r = r ? r : sluice_perform(client, request, result, &err);
-    sluice_request_free(request);
-    return r < 0 ? cli_report(args, client, name, err) : CLI_DONE;
-}
-
 int declare_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **route)
 {
     char *path = declare_path(OWN_ROUTES, name);
-    int r = path ? fetch(args, client, path, NULL, route) : cli_fail(CLI_LOCAL, "out of memory");
+    int r = path ? cli_call(args, client, "GET", path, NULL, route) : cli_fail(CLI_LOCAL, "out of memory");
     free(path);
     return r;
 }
@@ -71,7 +60,7 @@ int declare_each(const struct cli_args *args, sluice_client *client, const char 
     snprintf(path, sizeof(path), "%s", base);
     for (;;) {
         sluice_result *page = NULL;
-        int r = fetch(args, client, path, NULL, &page);
+        int r = cli_call(args, client, "GET", path, NULL, &page);
         for (size_t i = 0; r == 0 && i < sluice_json_count(page, member); i++) {
             char at[64];
             size_t len;

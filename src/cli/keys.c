@@ -157,32 +157,26 @@ static int key_make(const struct cli_args *args, char **ret)
 int cli_keys_create(const struct cli_args *args)
 {
     sluice_client *client = NULL;
-    sluice_request *request = NULL;
     sluice_result *result = NULL;
-    sluice_error *err = NULL;
     char *json = NULL;
     int r = key_make(args, &json);
     if (r == 0 && args->is_dry_run) {
         cli_put_json(json, strlen(json));
-    } else if (r == 0 && (r = cli_open(args, &client)) == 0) {
-        int code = sluice_request_http(client, "POST", OWN_KEYS, json, SLUICE_NUL_TERMINATED, &request, &err);
-        code = code ? code : sluice_perform(client, request, &result, &err);
-        size_t len;
-        const char *key = sluice_json_get(result, "key", NULL), *id = sluice_json_get(result, "id", NULL);
-        if (code < 0) {
-            r = cli_report(args, client, NULL, err);
-        } else if (args->is_json || !key) {
-            const char *body = sluice_result_json(result, &len);
-            cli_put_json(body, len);
-        } else {
-            puts(key); /* alone on standard output: it is told this once */
-            if (!args->is_quiet) {
-                fprintf(stderr, "made %s; the key is not shown again\n", id ? id : "a key");
-            }
+        free(json);
+        return CLI_DONE;
+    }
+    r = r ? r : cli_open(args, &client);
+    r = r ? r : cli_call(args, client, "POST", OWN_KEYS, json, &result);
+    const char *key = sluice_json_get(result, "key", NULL), *id = sluice_json_get(result, "id", NULL);
+    if (r == 0 && (args->is_json || !key)) {
+        cli_put_result(result);
+    } else if (r == 0) {
+        puts(key); /* alone on standard output: it is told this once */
+        if (!args->is_quiet) {
+            fprintf(stderr, "made %s; the key is not shown again\n", id ? id : "a key");
         }
     }
     sluice_result_free(result);
-    sluice_request_free(request);
     sluice_close(client);
     free(json);
     return r;
@@ -191,26 +185,18 @@ int cli_keys_create(const struct cli_args *args)
 int cli_keys_revoke(const struct cli_args *args)
 {
     sluice_client *client = NULL;
-    sluice_request *request = NULL;
-    sluice_error *err = NULL;
     if (args->is_dry_run) {
         printf("would revoke %s\n", args->words[0]);
         return CLI_DONE;
     }
-    int r = cli_confirm(args, "revoke the key '%s'?", args->words[0]);
+    char *path = declare_path(OWN_KEYS, args->words[0]);
+    int r = path ? cli_confirm(args, "revoke the key '%s'?", args->words[0]) : cli_fail(CLI_LOCAL, "out of memory");
     r = r ? r : cli_open(args, &client);
-    if (r == 0) {
-        char *path = declare_path(OWN_KEYS, args->words[0]);
-        int code = path ? sluice_request_http(client, "DELETE", path, NULL, 0, &request, &err) : SLUICE_ENOMEM;
-        code = code ? code : sluice_perform(client, request, NULL, &err);
-        if (code < 0) {
-            r = cli_report(args, client, NULL, err);
-        } else if (!args->is_quiet) {
-            fprintf(stderr, "revoked %s\n", args->words[0]);
-        }
-        free(path);
+    r = r ? r : cli_call(args, client, "DELETE", path, NULL, NULL);
+    if (r == 0 && !args->is_quiet) {
+        fprintf(stderr, "revoked %s\n", args->words[0]);
     }
-    sluice_request_free(request);
     sluice_close(client);
+    free(path);
     return r;
 }

@@ -8,9 +8,7 @@
 static int limits_print(const struct cli_args *args, const sluice_result *result)
 {
     if (args->is_json) {
-        size_t len;
-        const char *json = sluice_result_json(result, &len);
-        cli_put_json(json, len);
+        cli_put_result(result);
         return CLI_DONE;
     }
     static const char *const columns[] = { "CALLS", "PERIOD", "KEY" };

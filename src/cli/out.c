@@ -49,6 +49,13 @@ void cli_put_json(const char *json, size_t len)
     }
 }
 
+void cli_put_result(const sluice_result *result)
+{
+    size_t len;
+    const char *json = sluice_result_json(result, &len);
+    cli_put_json(json, len);
+}
+
 void cli_json_string(FILE *out, const char *text)
 {
     putc('"', out);

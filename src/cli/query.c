@@ -137,8 +137,7 @@ static int whole_run(const struct cli_args *args, sluice_client *client, const c
             putchar('\n');
         }
     } else {
-        text = sluice_result_json(result, &len);
-        cli_put_json(text, len);
+        cli_put_result(result);
     }
     usage_print(args, result);
     sluice_result_free(result);

@@ -80,9 +80,7 @@ int cli_routes_list(const struct cli_args *args)
 static int route_print(const struct cli_args *args, const sluice_result *result)
 {
     if (args->is_json) {
-        size_t len;
-        const char *json = sluice_result_json(result, &len);
-        cli_put_json(json, len);
+        cli_put_result(result);
         return CLI_DONE;
     }
     static const char *const columns[] = { "FIELD", "VALUE" };
@@ -150,9 +148,7 @@ static int route_make(const struct cli_args *args, char **ret)
 int cli_routes_create(const struct cli_args *args)
 {
     sluice_client *client = NULL;
-    sluice_request *request = NULL;
     sluice_result *result = NULL;
-    sluice_error *err = NULL;
     char *json = NULL;
     int r = route_make(args, &json);
     if (r == 0 && args->is_dry_run) {
@@ -161,23 +157,14 @@ int cli_routes_create(const struct cli_args *args)
         return CLI_DONE;
     }
     r = r ? r : cli_open(args, &client);
-    if (r == 0) {
-        int code = sluice_request_http(client, "POST", "/api/2.0/gateway/routes/", json, SLUICE_NUL_TERMINATED,
-                                       &request, &err);
-        code = code ? code : sluice_perform(client, request, &result, &err);
-        if (code < 0) {
-            r = cli_report(args, client, NULL, err);
-        } else if (args->is_json) {
-            size_t len;
-            const char *body = sluice_result_json(result, &len);
-            cli_put_json(body, len);
-        } else if (!args->is_quiet) {
-            const char *name = sluice_json_get(result, "name", NULL);
-            fprintf(stderr, "created %s\n", name ? name : "the route");
-        }
+    r = r ? r : cli_call(args, client, "POST", "/api/2.0/gateway/routes/", json, &result);
+    if (r == 0 && args->is_json) {
+        cli_put_result(result);
+    } else if (r == 0 && !args->is_quiet) {
+        const char *name = sluice_json_get(result, "name", NULL);
+        fprintf(stderr, "created %s\n", name ? name : "the route");
     }
     sluice_result_free(result);
-    sluice_request_free(request);
     sluice_close(client);
     free(json);
     return r;

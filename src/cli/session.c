@@ -292,3 +292,14 @@ int cli_report(const struct cli_args *args, sluice_client *client, const char *r
     sluice_error_free(err);
     return exit_code;
 }
+
+int cli_call(const struct cli_args *args, sluice_client *client, const char *method, const char *path, const char *json,
+             sluice_result **result)
+{
+    sluice_request *request = NULL;
+    sluice_error *err = NULL;
+    int r = sluice_request_http(client, method, path, json, json ? SLUICE_NUL_TERMINATED : 0, &request, &err);
+    r = r ? r : sluice_perform(client, request, result, &err);
+    sluice_request_free(request);
+    return r < 0 ? cli_report(args, client, NULL, err) : CLI_DONE;
+}

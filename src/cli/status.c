@@ -173,14 +173,10 @@ static void page_read(struct look *l, const char *text)
 
 static int look_take(const struct cli_args *args, sluice_client *client, struct look *l)
 {
-    sluice_request *request = NULL;
     sluice_result *result = NULL;
-    sluice_error *err = NULL;
-    int r = sluice_request_http(client, "GET", "/metrics", NULL, 0, &request, &err);
-    r = r ? r : sluice_perform(client, request, &result, &err);
-    sluice_request_free(request);
-    if (r < 0) {
-        return cli_report(args, client, NULL, err);
+    int r = cli_call(args, client, "GET", "/metrics", NULL, &result);
+    if (r) {
+        return r;
     }
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
