@@ -460,6 +460,9 @@ static void phase_run(struct apply *a, int phase)
         n_all += phase == 0 ? a->plans[i].change != KEEP : a->plans[i].limits != NULL;
     }
     while ((next < a->n_plans && a->exit_code != CLI_INTERRUPTED) || n_active) {
+        if (a->exit_code == CLI_INTERRUPTED) {
+            sluice_cancel_all(a->client); /* those, too, that were started between the signal and its being seen */
+        }
         for (int i = 0; i < IN_FLIGHT; i++) {
             struct flight *f = &flights[i];
             const sluice_event *event;
