@@ -35,9 +35,6 @@ static const char usage_text[] =
     "             SLUICE_SERVER (else MLFLOW_GATEWAY_URI) the gateway that a client command talks to, SLUICE_KEY its "
     "key\n";
 
-/* What `help` answers from the text above. */
-static const char *const own[] = { "serve", "check", "mlflow", "db", "version", "help" };
-
 static SL_PRINTF(1, 2) int usage_fail(const char *fmt, ...)
 {
     fputs("sluice: ", stderr);
@@ -53,7 +50,26 @@ struct flag {
     const char *name, *short_name; /* short_name may be NULL */
     const char **value;            /* takes one, or */
     bool *is_set;                  /* does not */
+    const char *arg, *help;        /* arg: what the value is; NULL for a switch */
 };
+
+/* What --help tells of a command before and behind its options; the client's commands do it in the same form. */
+struct about {
+    const char *usage, *what, *example;
+};
+
+static void help_print(const struct about *about, const struct flag *flags, size_t n_flags)
+{
+    printf("usage: sluice %s\n\n%s\n\n", about->usage, about->what);
+    for (size_t i = 0; i < n_flags; i++) {
+        char text[64];
+        snprintf(text, sizeof(text), "%s%s%s%s%s", flags[i].short_name ? flags[i].short_name : "  ",
+                 flags[i].short_name ? ", " : "  ", flags[i].name, flags[i].arg ? " " : "",
+                 flags[i].arg ? flags[i].arg : "");
+        printf("  %-30s %s\n", text, flags[i].help);
+    }
+    printf("\nexample: %s\n", about->example);
+}
 
 static const char *flag_nearest(const char *arg, const struct flag *flags, size_t n_flags)
 {
@@ -70,13 +86,13 @@ static const char *flag_nearest(const char *arg, const struct flag *flags, size_
 }
 
 /* Parses `--name value`, `--name=value` and switches. 0, or an exit code after a message. */
-static int flags_parse(int argc, char **argv, const struct flag *flags, size_t n_flags)
+static int flags_parse(const struct about *about, int argc, char **argv, const struct flag *flags, size_t n_flags)
 {
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         const struct flag *found = NULL;
         if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) {
-            fputs(usage_text, stdout);
+            help_print(about, flags, n_flags);
             exit(SL_EXIT_OK);
         }
         const char *value = NULL;
@@ -138,12 +154,19 @@ static int cmd_serve(int argc, char **argv)
     };
     const char *workers = NULL;
     const struct flag flags[] = {
-        { "--config", "-c", &opts.config, NULL },
-        { "--listen", NULL, &opts.listen, NULL },
-        { "--workers", NULL, &workers, NULL },
-        { "--data", NULL, &opts.data, NULL },
+        { "--config", "-c", &opts.config, NULL, "FILE",
+          "the configuration (default SLUICE_CONFIG, MLFLOW_GATEWAY_CONFIG)" },
+        { "--listen", NULL, &opts.listen, NULL, "ADDR", "host:port or unix:/path in place of server.listen" },
+        { "--workers", NULL, &workers, NULL, "N", "threads that serve, or auto, in place of server.workers" },
+        { "--data", NULL, &opts.data, NULL, "DIR|none", "where routes, limits and keys live (default SLUICE_DATA)" },
     };
-    int r = flags_parse(argc, argv, flags, SL_ARRAY_LEN(flags));
+    static const struct about about = {
+        "serve [OPTION…]",
+        "run the gateway in the foreground; without a file an embedded default, whose mock routes need no key.\n"
+        "SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM drains and ends",
+        "sluice serve -c gateway.yaml --listen 127.0.0.1:8080",
+    };
+    int r = flags_parse(&about, argc, argv, flags, SL_ARRAY_LEN(flags));
     r = r ? r : workers_parse(workers, &opts.workers);
     return r ? r : sl_cmd_serve(&opts);
 }
@@ -152,16 +175,22 @@ static int cmd_check(int argc, char **argv)
 {
     struct sl_serve_opts opts = { .config = config_from_env(), .workers = -1 };
     const struct flag flags[] = {
-        { "--config", "-c", &opts.config, NULL },
-        { "--strict", NULL, NULL, &opts.is_strict },
+        { "--config", "-c", &opts.config, NULL, "FILE",
+          "the configuration (default SLUICE_CONFIG, MLFLOW_GATEWAY_CONFIG)" },
+        { "--strict", NULL, NULL, &opts.is_strict, NULL, "warnings are errors" },
     };
-    int r = flags_parse(argc, argv, flags, SL_ARRAY_LEN(flags));
+    static const struct about about = {
+        "check [OPTION…]",
+        "read the configuration as serve would, and tell every problem with file:line:column",
+        "sluice check -c gateway.yaml --strict",
+    };
+    int r = flags_parse(&about, argc, argv, flags, SL_ARRAY_LEN(flags));
     return r ? r : sl_cmd_check(&opts);
 }
 
 static int cmd_mlflow(int argc, char **argv)
 {
-    if (argc < 1 || strcmp(argv[0], "start") != 0) {
+    if (argc < 1 || (strcmp(argv[0], "start") != 0 && strcmp(argv[0], "--help") != 0)) {
         return usage_fail("the only command of mlflow is 'start'");
     }
     const char *data = getenv("SLUICE_DATA");
@@ -174,12 +203,18 @@ static int cmd_mlflow(int argc, char **argv)
     };
     const char *host = "127.0.0.1", *port = "5000", *workers = "2"; /* MLflow's defaults */
     const struct flag flags[] = {
-        { "--config-path", NULL, &opts.config, NULL },
-        { "--host", NULL, &host, NULL },
-        { "--port", NULL, &port, NULL },
-        { "--workers", NULL, &workers, NULL },
+        { "--config-path", NULL, &opts.config, NULL, "FILE", "the configuration (default MLFLOW_GATEWAY_CONFIG)" },
+        { "--host", NULL, &host, NULL, "HOST", "the address to listen on (default 127.0.0.1)" },
+        { "--port", NULL, &port, NULL, "PORT", "(default 5000)" },
+        { "--workers", NULL, &workers, NULL, "N", "threads that serve (default 2)" },
     };
-    int r = flags_parse(argc - 1, argv + 1, flags, SL_ARRAY_LEN(flags));
+    static const struct about about = {
+        "mlflow start --config-path FILE [OPTION…]",
+        "run the gateway with the options of `mlflow gateway start`",
+        "sluice mlflow start --config-path config.yaml --port 7000",
+    };
+    int skip = strcmp(argv[0], "start") == 0;
+    int r = flags_parse(&about, argc - skip, argv + skip, flags, SL_ARRAY_LEN(flags));
     r = r ? r : workers_parse(workers, &opts.workers);
     if (r) {
         return r;
@@ -201,7 +236,18 @@ static int cmd_mlflow(int argc, char **argv)
 static int cmd_db(int argc, char **argv)
 {
     const char *data = getenv("SLUICE_DATA");
-    const struct flag flags[] = { { "--data", NULL, &data, NULL } };
+    const struct flag flags[] = {
+        { "--data", NULL, &data, NULL, "DIR", "the data directory (default SLUICE_DATA)" },
+    };
+    static const struct about about = {
+        "db check | backup FILE [OPTION…]",
+        "look whether the data directory is sound, or copy its database, while the gateway runs or not",
+        "sluice db backup /var/backups/sluice.db",
+    };
+    if (argc > 0 && strcmp(argv[0], "--help") == 0) {
+        help_print(&about, flags, SL_ARRAY_LEN(flags));
+        return SL_EXIT_OK;
+    }
     bool is_backup = argc > 0 && strcmp(argv[0], "backup") == 0;
     if (!is_backup && (argc < 1 || strcmp(argv[0], "check") != 0)) {
         return usage_fail("the commands of db are 'check' and 'backup FILE'");
@@ -210,7 +256,7 @@ static int cmd_db(int argc, char **argv)
         return usage_fail("'db backup' needs the file to write");
     }
     int skip = is_backup ? 2 : 1;
-    int r = flags_parse(argc - skip, argv + skip, flags, SL_ARRAY_LEN(flags));
+    int r = flags_parse(&about, argc - skip, argv + skip, flags, SL_ARRAY_LEN(flags));
     if (r) {
         return r;
     }
@@ -220,8 +266,9 @@ static int cmd_db(int argc, char **argv)
 static int cmd_version(int argc, char **argv)
 {
     bool is_json = false;
-    const struct flag flags[] = { { "--json", NULL, NULL, &is_json } };
-    int r = flags_parse(argc, argv, flags, SL_ARRAY_LEN(flags));
+    const struct flag flags[] = { { "--json", NULL, NULL, &is_json, NULL, "as JSON" } };
+    static const struct about about = { "version [OPTION…]", "tell the version", "sluice version --json" };
+    int r = flags_parse(&about, argc, argv, flags, SL_ARRAY_LEN(flags));
     if (r) {
         return r;
     }
@@ -280,22 +327,7 @@ static int cmd_secret(int argc, char **argv)
     return client_exec(words);
 }
 
-static int cmd_help(int argc, char **argv)
-{
-    if (argc > 0) {
-        static char help[] = "help", name[] = "sluice";
-        char *const words[] = { name, help, argv[0], argc > 1 ? argv[1] : NULL, NULL };
-        for (size_t i = 0; i < SL_ARRAY_LEN(own); i++) {
-            if (strcmp(argv[0], own[i]) == 0) {
-                fputs(usage_text, stdout);
-                return SL_EXIT_OK;
-            }
-        }
-        return client_exec((char **)(uintptr_t)words);
-    }
-    fputs(usage_text, stdout);
-    return 0;
-}
+static int cmd_help(int argc, char **argv);
 
 static const struct {
     const char *name;
@@ -305,6 +337,30 @@ static const struct {
     { "secret", cmd_secret }, { "version", cmd_version },   { "help", cmd_help },     { "--help", cmd_help },
     { "-h", cmd_help },       { "--version", cmd_version },
 };
+
+static int client_help(char *command, char *word)
+{
+    static char help[] = "help", name[] = "sluice";
+    char *words[] = { name, help, command, word, NULL };
+    return client_exec(words);
+}
+
+/* Of a command: as it tells it itself. */
+static int cmd_help(int argc, char **argv)
+{
+    static char asked[] = "--help";
+    char *words[] = { asked, NULL };
+    if (argc == 0 || strcmp(argv[0], "help") == 0 || argv[0][0] == '-') {
+        fputs(usage_text, stdout);
+        return SL_EXIT_OK;
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(commands); i++) {
+        if (commands[i].run != cmd_secret && strcmp(argv[0], commands[i].name) == 0) {
+            return commands[i].run(1, words);
+        }
+    }
+    return client_help(argv[0], argc > 1 ? argv[1] : NULL);
+}
 
 /* "--help" behind any command. */
 static bool help_is_asked(int argc, char **argv)
@@ -326,7 +382,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < SL_ARRAY_LEN(commands); i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
             bool is_asked = help_is_asked(argc - 2, argv + 2);
-            return is_asked ? cmd_help(0, NULL) : commands[i].run(argc - 2, argv + 2);
+            return is_asked ? cmd_help(argc - 1, argv + 1) : commands[i].run(argc - 2, argv + 2);
         }
     }
     return client_exec(argv);

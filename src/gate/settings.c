@@ -118,6 +118,11 @@ static int listen_check(struct sl_bind *bind, const struct sl_opt *row, const st
         if (r < 0) {
             return r;
         }
+        for (uint32_t k = 0; k < i; k++) {
+            if (sl_str_eq(list[k].address, list[i].address)) {
+                return FAIL(bind, val->items[i].val, "\"%.*s\" is there twice", SL_STR_ARG(list[i].address));
+            }
+        }
     }
     server->listen = list;
     server->n_listen = n;

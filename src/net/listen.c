@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/num.h"
 
 /* Connections taken a turn, so that a flood of new ones does not starve those that are being served. */
@@ -21,7 +22,9 @@
 #define ACCEPTS_AT_CLOSE 8192
 #define BACKLOG          4096
 #define PAUSE_USEC       100000
-#define CLOSE_USEC       50000
+/* As long as it lasts, it is told so often. */
+#define TOLD_AGAIN_USEC (60 * SL_USEC_PER_SEC)
+#define CLOSE_USEC      50000
 
 /* --- addresses --- */
 
@@ -261,11 +264,18 @@ static void listener_resume(struct sl_listener *listener)
     SL_ASSERT(r == 0);
 }
 
-static void listener_pause(struct sl_listener *listener)
+static void listener_pause(struct sl_listener *listener, int why)
 {
+    uint64_t now = sl_loop_now(listener->loop);
+    if (!listener->told_usec || now - listener->told_usec >= TOLD_AGAIN_USEC) {
+        listener->told_usec = now;
+        sl_log(SL_LOG_WARNING, "serve", "cannot accept a connection: %s; new ones wait until some are closed%s",
+               strerror(why),
+               why == EMFILE ? ": raise the limit (ulimit -n, LimitNOFILE) or lower server.limits.connections" : "");
+    }
     listener->is_paused = true;
     uv_poll_stop(&listener->poll);
-    sl_timer_set(listener->loop, &listener->retry, sl_loop_now(listener->loop) + PAUSE_USEC);
+    sl_timer_set(listener->loop, &listener->retry, now + PAUSE_USEC);
 }
 
 static void listener_refuse(struct sl_listener *listener, int fd)
@@ -293,7 +303,7 @@ static bool listener_accept(struct sl_listener *listener)
         case ENOMEM:
         case ENOBUFS:
             if (!listener->is_closing) {
-                listener_pause(listener);
+                listener_pause(listener, errno);
             }
             return false;
         default: /* that one connection is gone already, accept(2) */

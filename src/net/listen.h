@@ -34,6 +34,7 @@ struct sl_listener {
     bool is_unix;
     bool is_inherited; /* set by the owner: others may listen on the same socket, now or after us */
     bool is_paused, is_closing;
+    uint64_t told_usec; /* when it was last logged that nothing can be accepted; 0: never */
     struct sl_timer retry;
     /* A connection waits; the owner makes room for it and calls sl_listener_accept, or does not (over the limit): then
      * the listener drops it after `on_refuse` had the chance to write a few bytes to the raw descriptor. */

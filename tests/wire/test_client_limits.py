@@ -165,7 +165,6 @@ def test_no_descriptors_left(sluice, upstream):
     while (chunk := stream.chunk()):
         data += chunk
     assert chunk == b"" and data.endswith(b"data: [DONE]\n\n") and data.count(b'"n"') == 100
-    cpu = sum(os.times()[2:4])
     ticks = lambda: sum(int(v) for v in open(f"/proc/{daemon.proc.pid}/stat").read().rsplit(")", 1)[1].split()[11:13])
     before = ticks()
     time.sleep(0.5)  # measures what pausing costs: no spinning
@@ -175,7 +174,7 @@ def test_no_descriptors_left(sluice, upstream):
     for conn in held[:soft // 2]:
         conn.close()
     assert last.reply().status == 200
-    assert cpu is not None
+    assert daemon.stderr.count("warning serve: cannot accept a connection: Too many open files;") == 1  # not each time
 
 
 @pytest.mark.skipif(SANITIZED, reason="memory is measured in the release build")

@@ -278,3 +278,13 @@ def test_completion_in_bash(server, tmp_path):
     for shell in "zsh", "fish":
         code, out, _ = sl("completion", shell)
         assert code == 0 and "routes" in out
+
+
+@pytest.mark.parametrize("command", ["serve", "check", "mlflow start", "db check", "db backup", "version", "query", "secret rotate"])
+def test_each_command_tells_its_options(command):
+    """The daemon's in the same form as the client's."""
+    code, out, err = sl(*command.split(), "--help")
+    assert code == 0 and not err and out.startswith(f"usage: sluice {command.split()[0]} "), out
+    assert "\n\n  " in out and re.search(r"^ +(-\w, )?--[a-z-]+", out, re.M) and "\nexample: sluice " in out
+    if command.split()[0] not in ("secret",):
+        assert sl("help", command.split()[0]) == (0, out, "")

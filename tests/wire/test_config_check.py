@@ -91,6 +91,7 @@ CASES = {
     "section is a list": ("server: []\n" + FINE, "1:9", "server: must be a map, not a list"),
     "listen": ("server: { listen: nonsense }\n" + FINE, "1:19", "is no address to listen on"),
     "listen in a list": ("server: { listen: [ '127.0.0.1:1', '300.0.0.1:1' ] }\n" + FINE, "1:36", '"300.0.0.1:1" is no address to listen on'),
+    "listen twice": ("server: { listen: [ '127.0.0.1:1', '127.0.0.1:1' ] }\n" + FINE, "1:36", '"127.0.0.1:1" is there twice'),
     "listen nowhere": ("server: { listen: [] }\n" + FINE, "1:19", "must name at least one address"),
     "workers": ("server: { workers: 0 }\n" + FINE, "1:20", "must be auto or a number from 1 to 256"),
     "drain delay": ("server: { timeouts: { drain_delay: 5 } }\n" + FINE, "1:36", "must be auto or a duration from 0s to 24h"),

@@ -74,7 +74,7 @@ def test_a_start_without_rights_says_what_is_missing(sluice):
     with tempfile.TemporaryDirectory() as data:  # tmp_path is root's alone
         os.chmod(data, 0o755)
         daemon = sluice(args=["--data", data], preexec=nobody)
-        assert f"cannot open {data}/lock: Permission denied. Serving goes on" in daemon.stderr
+        wait_for(lambda: f"cannot open {data}/lock: Permission denied. Serving goes on" in daemon.stderr, daemon.stderr)
 
 
 def test_a_foreign_address_is_explained(sluice):
