@@ -398,9 +398,8 @@ static void model_write(struct sl_jw *w, const struct sl_route *route)
     sl_jw_end(w);
 }
 
-static void own_item_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
+static void own_item_members(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
 {
-    sl_jw_object(w);
     model_write(w, route);
     own_members(x, w, route, route->name, !route->incarnation, sl_snapshot_is_shadowed(x->worker->snapshot, route));
     if (route->incarnation) {
@@ -410,6 +409,12 @@ static void own_item_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_r
         snprintf(where, sizeof(where), "%s:%u", file_of(x->worker->snapshot), route->pos.line);
         sl_jw_member_str(w, "defined_at", sl_str_c(where));
     }
+}
+
+static void own_item_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
+{
+    sl_jw_object(w);
+    own_item_members(x, w, route);
     sl_jw_end(w);
 }
 
@@ -450,13 +455,58 @@ static void on_read(struct sl_xchg *x, struct sl_pending *pending)
     }
 }
 
+/* The fingerprints of a route of the file, as sl_definition_write has them of others; without a store there are none.
+ */
+static int file_prints_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_target *target)
+{
+    struct sl_seal seal = { 0 };
+    int r = 0;
+    if (x->worker->gate->store) {
+        sl_store_seal(x->worker->gate->store, &seal);
+    }
+    if (!seal.is_set) {
+        return 0;
+    }
+    sl_jw_key(w, "secrets");
+    sl_jw_object(w);
+    for (const struct sl_opt *row = target->provider->opts; r == 0 && row && row->key; row++) {
+        const struct sl_secret *secret = (const struct sl_secret *)((const char *)target->conf + row->offset);
+        char print[SL_FINGERPRINT_LEN + 1];
+        if (row->type != SL_OPT_SECRET || !sl_secret_is_set(secret)) {
+            continue;
+        }
+        struct sl_str text = sl_secret_reveal(secret), scheme = SL_STR("Bearer "); /* some are kept as they are sent */
+        text = sl_str_has_prefix(text, scheme) ? sl_str_sub(text, scheme.n, text.n) : text;
+        r = sl_seal_fingerprint(&seal, text, print);
+        sl_jw_key(w, row->key);
+        sl_jw_object(w);
+        sl_jw_member_str(w, "fingerprint", sl_str_c(r == 0 ? print : ""));
+        sl_jw_end(w);
+    }
+    sl_jw_end(w);
+    sl_seal_done(&seal);
+    return r;
+}
+
+static void file_reply(struct sl_xchg *x, const struct sl_route *route)
+{
+    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
+    sl_jw_object(w);
+    own_item_members(x, w, route);
+    int r = file_prints_write(x, w, &route->targets[0]);
+    sl_jw_end(w);
+    if (r < 0) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return;
+    }
+    sl_manage_reply(x, 200);
+}
+
 void sl_handle_own_route_get(struct sl_xchg *x)
 {
     const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), x->match.arg);
     if (route && !route->incarnation) {
-        struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
-        own_item_write(x, w, route);
-        sl_manage_reply(x, 200);
+        file_reply(x, route);
         return;
     }
     if (!route && !x->worker->gate->store) {

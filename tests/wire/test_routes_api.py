@@ -249,6 +249,19 @@ def test_own_reads(sluice, data):
         assert b"canary" not in reply.body
 
 
+def test_a_secret_has_the_same_fingerprint_in_the_file_and_by_a_call(sluice, upstream, data):
+    entry = {"name": "of-file", "endpoint_type": "llm/v1/chat", "model": {"provider": "openai", "name": "m", "config": {"openai_api_key": "sk-canary-1"}}}
+    claude = {"name": "claude", "endpoint_type": "llm/v1/chat", "model": {"provider": "anthropic", "name": "m", "config": {"anthropic_api_key": "sk-canary-2"}}}
+    config = {**CONFIG, "endpoints": [*CONFIG["endpoints"], entry, claude]}
+    daemon = with_data(sluice, data, config)
+    create(daemon, {"name": "by-call", "route_type": "llm/v1/chat", "model": {"provider": "openai", "name": "m", "config": {"openai_api_key": "sk-canary-1"}}})
+    got = {name: daemon.call("GET", f"{OWN}/{name}").json()["secrets"] for name in ("of-file", "by-call", "claude", "chat")}
+    assert got["of-file"] == got["by-call"] and len(got["by-call"]["openai_api_key"]["fingerprint"]) == 32
+    assert got["claude"]["anthropic_api_key"]["fingerprint"] != got["by-call"]["openai_api_key"]["fingerprint"] and got["chat"] == {}
+    daemon.stop()
+    assert "secrets" not in sluice(config, args=("--data", "none")).call("GET", f"{OWN}/of-file").json()  # without a secret key a hash could be guessed
+
+
 def test_pages_of_many_dynamic_routes(sluice, data):
     daemon = with_data(sluice, data)
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
