@@ -209,7 +209,7 @@ def test_through_a_proxy(sluice, upstream, proxy, ca, secure, auth):
     assert "sk-test" not in head and "proxy-authorization" not in up.requests[0].head.decode().lower()
     if auth:
         assert base64.b64encode(plain.encode()).decode() in head
-        assert base64.b64encode(plain.encode()).decode() not in daemon.stderr and "pass" not in daemon.stderr
+        assert base64.b64encode(plain.encode()).decode() not in daemon.stderr and plain not in daemon.stderr and auth not in daemon.stderr
 
 
 def test_ipv6_both_ways(sluice, upstream, proxy, ca):
