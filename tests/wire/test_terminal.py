@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import termios
 
 import pytest
 
@@ -17,7 +18,8 @@ class Screen:
         self.socket = str(directory / "tmux")
         env = clean_env(SLUICE_SERVER=server, XDG_STATE_HOME=str(directory / "state"), TERM="screen", LANG="C.UTF-8", PATH=os.environ["PATH"])
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", "env", "PS1=$ ", "bash", "--norc", "--noprofile", env=env)
-        self.shows("$")
+        self.tty = self.tmux("display-message", "-p", "#{pane_tty}").strip()
+        self.prompts("$")
 
     def tmux(self, *args, env=None):
         return subprocess.run(["tmux", "-S", self.socket, *args], check=True, capture_output=True, text=True, env=env).stdout
@@ -32,9 +34,16 @@ class Screen:
         wait_for(lambda: self.text().count(text) >= times, f"{text!r} on the screen:\n{self.text()}")
         return self.text()
 
-    def prompts(self):
-        """Until the last line is an empty prompt: what is typed earlier finds no line editor."""
-        wait_for(lambda: self.text().rstrip().endswith("\n>"), f"a prompt on the screen:\n{self.text()}")
+    def edits(self):
+        fd = os.open(self.tty, os.O_RDWR | os.O_NOCTTY)
+        try:
+            return not termios.tcgetattr(fd)[3] & termios.ICANON
+        finally:
+            os.close(fd)
+
+    def prompts(self, mark=">"):
+        """Until the last line is an empty prompt and its line editor reads: what is typed earlier may be thrown away."""
+        wait_for(lambda: ("\n" + self.text()).rstrip().endswith("\n" + mark) and self.edits(), f"the prompt {mark} on the screen:\n{self.text()}")
 
     def close(self):
         self.tmux("kill-server")
@@ -76,15 +85,20 @@ def test_chat(sluice, screen):
     s.shows("You said: kept")
     s.prompts()
     s.type("C-d")
+    s.prompts("$")
     s.type("echo ended $?", "Enter")
     s.shows("ended 0")
+    s.prompts("$")
     s.type("clear", "Enter")
+    wait_for(lambda: "ended" not in s.text(), "a clear screen")
+    s.prompts("$")
     s.type(f"{BIN} chat chat -q", "Enter")  # the history of the run before
     s.prompts()
     s.type("Up", "Enter")
     s.shows("You said: kept")
     s.prompts()
     s.type("/exit", "Enter")
+    s.prompts("$")
     s.type("echo ended $?", "Enter")
     s.shows("ended 0")
 
@@ -134,5 +148,6 @@ def test_status(sluice, screen):
     s.shows("100% used  at its cap")
     s.shows("refused    tight                    1 of 11")
     s.type("q")
+    s.prompts("$")
     s.type("echo ended $?", "Enter")
     s.shows("ended 0")
