@@ -69,7 +69,8 @@ int cli_man(void)
         puts("\\fR [\\fIOPTION\\fR...]");
     }
     puts(
-        ".fi\n.SH DESCRIPTION\n.B sluice serve\nruns the gateway; its options are told by\n.BR \"sluice help serve\" .\n"
+        ".fi\n.SH DESCRIPTION\n.B sluice serve\nruns the gateway; its options are told by\n.BR \"sluice help serve\" "
+        ".\n"
         "Every other command here asks a running gateway, over the network, through\n.BR libsluice (3).\n.SH COMMANDS");
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         printf(".SS sluice %s ", c->name);

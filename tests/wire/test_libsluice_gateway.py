@@ -223,7 +223,8 @@ def test_a_users_build(sluice, tmp_path):
         pytest.skip("a sanitized library needs its program sanitized, too")
     subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", prefix], check=True, capture_output=True)
     pc = next(prefix.rglob("sluice.pc"))
-    assert next(prefix.rglob("libsluice.3"))
+    assert next(prefix.rglob("libsluice.3")) and next(prefix.rglob("sluice.1")) and next(prefix.rglob("sluice.fish"))
+    subprocess.run(["bash", "-n", next(p for p in prefix.rglob("sluice") if p.parent.name == "completions")], check=True)
     env = os.environ | {"PKG_CONFIG_PATH": str(pc.parent), "PKG_CONFIG_SYSROOT_DIR": str(prefix)}
     daemon = sluice(CONFIG)
     for static in [], ["--static"]:
