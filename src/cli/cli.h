@@ -118,6 +118,8 @@ void cli_table_free(struct cli_table *table);
 int cli_table_end(const struct cli_args *args, struct cli_table *table);
 /* Server text, with control characters made harmless where a terminal would obey them. */
 void cli_put(const char *text, size_t len);
+/* The same for a message: a copy that lives until the fourth call after it, at most 4095 bytes. */
+const char *cli_safe(const char *text);
 /* JSON and a line end; the same of a reply's body. */
 void cli_put_json(const char *json, size_t len);
 void cli_put_result(const sluice_result *result);

@@ -171,9 +171,9 @@ int cli_keys_create(const struct cli_args *args)
     if (r == 0 && (args->is_json || !key)) {
         cli_put_result(result);
     } else if (r == 0) {
-        puts(key); /* alone on standard output: it is told this once */
+        puts(cli_safe(key)); /* alone on standard output: it is told this once */
         if (!args->is_quiet) {
-            fprintf(stderr, "made %s; the key is not shown again\n", id ? id : "a key");
+            fprintf(stderr, "made %s; the key is not shown again\n", cli_safe(id ? id : "a key"));
         }
     }
     sluice_result_free(result);

@@ -24,9 +24,33 @@ bool cli_has_color(const struct cli_args *args)
     return isatty(STDOUT_FILENO) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
 }
 
+/* What a terminal would obey becomes a question mark: C0 but line ends and tabs, DEL; and C1, of whose two bytes in
+ * UTF-8 the first has been written, a turned one. */
+static char harmless(unsigned char before, unsigned char c)
+{
+    if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) {
+        return '?';
+    }
+    return (char)(before == 0xc2 && c >= 0x80 && c < 0xa0 ? 0xbf : c);
+}
+
+const char *cli_safe(const char *text)
+{
+    static char kept[4][4096];
+    static unsigned next;
+    char *out = kept[next++ % 4];
+    size_t n = strnlen(text, sizeof(kept[0]) - 1);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = harmless(i ? (unsigned char)text[i - 1] : 0, (unsigned char)text[i]);
+    }
+    out[n] = '\0';
+    return out;
+}
+
 void cli_put(const char *text, size_t len)
 {
-    static int is_tty = -1; /* asked once: a stream is many pieces */
+    static unsigned char before; /* a character may be cut between two pieces */
+    static int is_tty = -1;      /* asked once: a stream is many pieces */
     if (is_tty < 0) {
         is_tty = isatty(STDOUT_FILENO);
     }
@@ -36,14 +60,14 @@ void cli_put(const char *text, size_t len)
     }
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
-        /* Line ends and tabs are text; the rest would steer the terminal. */
-        putchar((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : c);
+        putchar(harmless(before, c));
+        before = c;
     }
 }
 
 void cli_put_json(const char *json, size_t len)
 {
-    fwrite(json, 1, len, stdout);
+    cli_put(json, len);
     if (len == 0 || json[len - 1] != '\n') {
         putchar('\n');
     }
@@ -86,10 +110,10 @@ void cli_table_add(struct cli_table *table, const char *cell)
     cells[n] = cell ? strdup(cell) : NULL;
     table->is_broken |= cell && !cells[n];
     table->n_rows++;
-    for (char *p = cells[n]; p && *p; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7f) {
-            *p = ' '; /* a tab or a line end would be another cell */
-        }
+    unsigned char before = 0;
+    for (char *p = cells[n]; p && *p; before = (unsigned char)*p++) {
+        bool ends = *p == '\n' || *p == '\t'; /* it would be another cell */
+        *p = ends ? ' ' : harmless(before, (unsigned char)*p);
     }
 }
 

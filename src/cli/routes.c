@@ -162,7 +162,7 @@ int cli_routes_create(const struct cli_args *args)
         cli_put_result(result);
     } else if (r == 0 && !args->is_quiet) {
         const char *name = sluice_json_get(result, "name", NULL);
-        fprintf(stderr, "created %s\n", name ? name : "the route");
+        fprintf(stderr, "created %s\n", cli_safe(name ? name : "the route"));
     }
     sluice_result_free(result);
     sluice_close(client);

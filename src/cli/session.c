@@ -272,19 +272,20 @@ int cli_report(const struct cli_args *args, sluice_client *client, const char *r
     if (exit_code == CLI_NOT_FOUND && route) {
         sluice_routes_each(client, on_route, &s, NULL); /* only to help: its own failure is not told */
     }
-    fprintf(stderr, "sluice: %s", args->is_verbose ? sluice_error_text(err) : sluice_error_detail(err));
+    fprintf(stderr, "sluice: %s", cli_safe(args->is_verbose ? sluice_error_text(err) : sluice_error_detail(err)));
     if (status && !args->is_verbose) {
         fprintf(stderr, " (%d)", status);
     }
     if (s.nearest[0]) {
-        fprintf(stderr, "; did you mean '%s'?", s.nearest);
+        fprintf(stderr, "; did you mean '%s'?", cli_safe(s.nearest));
     }
     fputc('\n', stderr);
     if (sluice_error_retry_after_msec(err) >= 0) {
         fprintf(stderr, "try again in %lld s\n", (long long)(sluice_error_retry_after_msec(err) + 999) / 1000);
     }
     if (args->is_verbose && *sluice_error_request_id(err)) {
-        fprintf(stderr, "request id %s, %s\n", sluice_error_request_id(err), sluice_error_type(err));
+        fprintf(stderr, "request id %s, %s\n", cli_safe(sluice_error_request_id(err)),
+                cli_safe(sluice_error_type(err)));
     }
     if (exit_code == CLI_UNREACHABLE && !status) {
         fprintf(stderr, "is a gateway running at %s? (--server, SLUICE_SERVER)\n", server_name(args));

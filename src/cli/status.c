@@ -77,7 +77,7 @@ static struct counted *counted_of(struct counted *table, int *io_n, const char *
     }
     struct counted *c = &table[(*io_n)++];
     memset(c, 0, sizeof(*c));
-    snprintf(c->key, sizeof(c->key), "%s", *io_n == KEYS_MAX ? "(others)" : key);
+    snprintf(c->key, sizeof(c->key), "%s", *io_n == KEYS_MAX ? "(others)" : cli_safe(key));
     return c;
 }
 
@@ -92,7 +92,7 @@ static void fill_add(struct look *l, const char *route, double used)
     }
     l->n_fills += l->n_fills < KEYS_MAX;
     memmove(&l->fills[at + 1], &l->fills[at], (size_t)(l->n_fills - 1 - at) * sizeof(l->fills[0]));
-    snprintf(l->fills[at].route, sizeof(l->fills[at].route), "%s", route);
+    snprintf(l->fills[at].route, sizeof(l->fills[at].route), "%s", cli_safe(route));
     l->fills[at].used = used;
 }
 

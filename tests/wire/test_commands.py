@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The client commands of `sluice`, as a person and a script see them."""
+import contextlib
 import json
 import os
 import pty
@@ -288,3 +289,33 @@ def test_each_command_tells_its_options(command):
     assert "\n\n  " in out and re.search(r"^ +(-\w, )?--[a-z-]+", out, re.M) and "\nexample: sluice " in out
     if command.split()[0] not in ("secret",):
         assert sl("help", command.split()[0]) == (0, out, "")
+
+
+HOSTILE = "a\u001b]0;title\u0007b\u009b31mc\rd\u007fe"
+
+
+@pytest.mark.parametrize("args,reply,status", [
+    (["query", "chat", "hi"], {"choices": [{"message": {"content": HOSTILE}}]}, "200 OK"),
+    (["query", "chat", "hi", "--json"], {"choices": [{"message": {"content": HOSTILE}}]}, "200 OK"),
+    (["query", "chat", "hi"], {"detail": HOSTILE}, "422 Unprocessable Entity"),
+    (["query", "chat", "hi", "-v"], {"detail": HOSTILE}, "429 Too Many Requests"),
+    (["routes", "list"], {"routes": [{"name": HOSTILE, "route_type": HOSTILE, "model": {"name": HOSTILE, "provider": HOSTILE}, "route_url": "/x", "limit": None}]}, "200 OK"),
+    (["routes", "create", "--name", "x", "--provider", "mock", "--model", "m"], {"name": HOSTILE}, "200 OK"),
+    (["keys", "create", "--name", "x"], {"key": HOSTILE, "id": HOSTILE}, "201 Created"),
+    (["keys", "list"], {"keys": [{"id": HOSTILE, "name": HOSTILE, "routes": [HOSTILE]}], "next_page_token": None}, "200 OK"),
+])
+def test_a_server_does_not_steer_the_terminal(upstream, args, reply, status):
+    body = json.dumps(reply, ensure_ascii=False).replace("\u001b", "\\u001b").replace("\u0007", "\\u0007").replace("\r", "\\r")  # DEL and C1 may stand as they are
+    route = {"name": "chat", "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "p"}, "route_url": "/gateway/chat/invocations", "limit": None}
+    up = upstream(lambda x: x.reply(route) if x.path.endswith("/routes/chat") else x.reply(body.encode(), status))
+    parent, child = pty.openpty()
+    p = subprocess.Popen([BIN, *args], stdin=subprocess.DEVNULL, stdout=child, stderr=child, env=clean_env(TERM="xterm", NO_COLOR="1", SLUICE_SERVER=f"http://127.0.0.1:{up.port}"))
+    os.close(child)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(parent, 65536):
+            shown += piece
+    os.close(parent)
+    p.wait(DEADLINE)
+    text = shown.decode().replace("\r\n", "\n")
+    assert "title" in text and not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", text), text
