@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/num.h"
 #include "base/secret.h"
 
@@ -126,6 +127,11 @@ static int key_read(const char *path, struct sl_seal *ret, struct sl_err *err)
     if (fd < 0) {
         return errno == ENOENT ? SL_E_NOTFOUND
                                : sl_fail(err, SL_E_IO, "cannot read the secret key %s: %s", path, strerror(errno));
+    }
+    struct stat st;
+    if (fstat(fd, &st) == 0 && st.st_mode & 077) {
+        sl_log(SL_LOG_WARNING, "store", "the secret key %s may be read by others (mode %03o): chmod 600 it", path,
+               (unsigned)st.st_mode & 0777);
     }
     ssize_t n = read(fd, text, sizeof(text));
     close(fd);

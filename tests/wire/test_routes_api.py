@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -334,6 +335,13 @@ def test_files_are_private_and_hold_no_credential(sluice, data):
     assert "canary" not in daemon.stderr + daemon.stdout
     key = open(os.path.join(data, "secret.key")).read().strip()
     assert len(key) == 64 and key not in daemon.stderr
+
+
+def test_a_secret_key_that_others_may_read_is_told(sluice, data):
+    with_data(sluice, data).stop()
+    os.chmod(os.path.join(data, "secret.key"), 0o644)
+    daemon = with_data(sluice, data)
+    wait_for(lambda: re.search(r"warning store: the secret key \S+/secret.key may be read by others \(mode 644\): chmod 600 it", daemon.stderr), daemon.stderr)
 
 
 def test_a_lost_or_wrong_secret_key_is_told_with_the_routes(sluice, data, tmp_path):
