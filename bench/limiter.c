@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What one check of the limiter costs, uncontended, in nanoseconds: one line of JSON. */
-#include "gate/limit.h"
+#include "gate/policy/limit.h"
 
 #include <stdio.h>
 #include <stdlib.h>

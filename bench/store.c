@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "gate/config.h"
-#include "gate/events.h"
+#include "gate/config/config.h"
+#include "gate/config/events.h"
 
 #define LOOKUPS 2000000u
 #define CHANGES 2000u

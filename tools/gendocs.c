@@ -7,11 +7,11 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "conf/tree.h"
-#include "gate/metrics.h"
-#include "gate/route.h"
-#include "gate/settings.h"
-#include "llm/error_docs.h"
-#include "llm/llm.h"
+#include "gate/watch/metrics.h"
+#include "gate/config/route.h"
+#include "gate/config/settings.h"
+#include "llm/core/error_docs.h"
+#include "llm/core/llm.h"
 
 #define PAGE_MAX (1u << 20)
 

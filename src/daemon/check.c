@@ -8,7 +8,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/reload.h"
-#include "gate/auth.h"
+#include "gate/call/auth.h"
 
 static const char *name_of(const struct sl_serve_opts *opts)
 {

@@ -2,7 +2,7 @@
 #include "daemon/data.h"
 
 #include "base/log.h"
-#include "gate/definition.h"
+#include "gate/config/definition.h"
 #include "store/dir.h"
 
 static int store_fill(struct sl_gate *gate, struct sl_err *err)

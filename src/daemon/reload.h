@@ -10,7 +10,7 @@
 
 #include <uv.h>
 
-#include "gate/config.h"
+#include "gate/config/config.h"
 #include "gate/worker.h"
 
 /* One try to read the configuration: what it named, what was wrong, what came out. */

@@ -14,7 +14,7 @@
 #include "daemon/data.h"
 #include "daemon/notify.h"
 #include "daemon/reload.h"
-#include "gate/auth.h"
+#include "gate/call/auth.h"
 
 /* Descriptors that are not connections: listeners, loops, logs, the store. */
 #define OTHER_FDS        64

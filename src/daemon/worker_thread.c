@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "gate/exchange.h"
-#include "gate/peer.h"
+#include "gate/call/exchange.h"
+#include "gate/call/peer.h"
 
 static struct sl_thread *thread_of(struct sl_listener *listener);
 

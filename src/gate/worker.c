@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "gate/exchange.h"
+#include "gate/call/exchange.h"
 
 /* Texts formatted within one turn: heads, errors, a page of routes. */
 #define WORKER_TEXT_MAX (64u << 20)

@@ -4,12 +4,12 @@
 #ifndef SL_GATE_WORKER_H
 #define SL_GATE_WORKER_H
 
-#include "gate/accesslog.h"
-#include "gate/counters.h"
-#include "gate/events.h"
-#include "gate/limit.h"
-#include "gate/metrics.h"
-#include "gate/snapshot.h"
+#include "gate/watch/accesslog.h"
+#include "gate/policy/counters.h"
+#include "gate/config/events.h"
+#include "gate/policy/limit.h"
+#include "gate/watch/metrics.h"
+#include "gate/config/snapshot.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "json/json.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The providers that are built in, and the names that are known without being built. Adding one is a line here. */
-#include "llm/llm.h"
+#include "llm/core/llm.h"
 
 extern const struct sl_provider sl_provider_ai21labs, sl_provider_anthropic, sl_provider_mock, sl_provider_openai;
 

@@ -3,7 +3,7 @@
  * JSON that is accepted again with nothing left to change; what is refused is told in JSON, in both shapes. */
 #include <stdint.h>
 
-#include "llm/llm.h"
+#include "llm/core/llm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "gate/config.h"
-#include "gate/snapshot.h"
+#include "gate/config/config.h"
+#include "gate/config/snapshot.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

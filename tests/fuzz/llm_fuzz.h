@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "llm/frames.h"
-#include "llm/llm.h"
+#include "llm/core/frames.h"
+#include "llm/core/llm.h"
 
 struct llm_fuzz {
     struct sl_arena arena;

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "gate/accesslog.h"
+#include "gate/watch/accesslog.h"
 
 #define WRITERS 3
 #define LINES   20000

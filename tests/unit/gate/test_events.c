@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "gate/config.h"
-#include "gate/events.h"
+#include "gate/config/config.h"
+#include "gate/config/events.h"
 
 #define NAMES 600
 

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/num.h"
-#include "gate/limit.h"
+#include "gate/policy/limit.h"
 
 #define SEC    SL_USEC_PER_SEC
 #define MINUTE (60 * SEC)

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/num.h"
-#include "gate/limit.h"
+#include "gate/policy/limit.h"
 
 #define THREADS 4
 #define CALLS   5000

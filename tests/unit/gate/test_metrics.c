@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "gate/metrics.h"
-#include "llm/error_docs.h"
+#include "gate/watch/metrics.h"
+#include "llm/core/error_docs.h"
 
 #define TEXT_MAX (64u << 20)
 

@@ -7,7 +7,7 @@
 
 #include <arpa/inet.h>
 
-#include "gate/peer.h"
+#include "gate/call/peer.h"
 
 static struct sl_addr addr_of(const char *text)
 {

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "gate/config.h"
-#include "gate/snapshot.h"
+#include "gate/config/config.h"
+#include "gate/config/snapshot.h"
 
 #define READERS   3
 #define PUBLISHES 300

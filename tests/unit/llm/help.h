@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "llm/llm.h"
+#include "llm/core/llm.h"
 #include "wire/sse.h"
 
 struct help {

@@ -4,7 +4,7 @@
 #include "help.h"
 
 #include "json/write.h"
-#include "llm/mlflow_schema.h"
+#include "llm/mlflow/schema.h"
 
 static void check_text(struct sl_str got, const char *want, const char *what)
 {

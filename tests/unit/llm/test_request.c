@@ -3,8 +3,8 @@
  * frames of every framing, models by their names. */
 #include "help.h"
 
-#include "llm/anthropic.h"
-#include "llm/frames.h"
+#include "llm/anthropic/anthropic.h"
+#include "llm/core/frames.h"
 
 static void test_long_values_stay_slices(void **state)
 {

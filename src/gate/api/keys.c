@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* API keys: made, listed and revoked by an administrator. And the secret key, which is not told but changed. */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "gate/call/auth.h"
+#include "gate/api/api.h"
+#include "gate/api/page.h"
+#include "gate/api/question.h"
+#include "wire/uri.h"
+
+#define KEYS_PAGE      1000
+#define NAME_MAX_LEN   255
+#define KEY_ROUTES_MAX 1000
+
+/* What a body asks for. */
+struct asked {
+    struct sl_str name, principal;
+    enum sl_role role;
+    bool has_routes;
+    struct sl_opt_strs routes;
+    uint64_t expires_sec;
+};
+
+/* --- reading --- */
+
+static bool is_plain(struct sl_str text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if (c < 0x20 || c == 0x7f) {
+            return false;
+        }
+    }
+    return text.n > 0 && text.n <= NAME_MAX_LEN && text.p[0] != ' ' && text.p[text.n - 1] != ' ';
+}
+
+static int text_read(struct sl_json_val v, struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
+{
+    int r = sl_json_text(v, arena, ret);
+    if (r == SL_E_NOMEM) {
+        return sl_fail(err, r, "out of memory");
+    }
+    return r == 0 && is_plain(*ret) ? 0
+                                    : sl_fail(err, SL_E_INVAL,
+                                              "must be a string of 1 to %d bytes without control characters and "
+                                              "without spaces around it",
+                                              NAME_MAX_LEN);
+}
+
+static int name_read(struct sl_json_val v, struct sl_arena *arena, struct asked *ret, struct sl_err *err)
+{
+    return text_read(v, arena, &ret->name, err);
+}
+
+static int principal_read(struct sl_json_val v, struct sl_arena *arena, struct asked *ret, struct sl_err *err)
+{
+    return text_read(v, arena, &ret->principal, err);
+}
+
+static int role_read(struct sl_json_val v, struct sl_arena *arena, struct asked *ret, struct sl_err *err)
+{
+    struct sl_str text;
+    return sl_json_text(v, arena, &text) == 0 && sl_role_parse(text, &ret->role) == 0
+               ? 0
+               : sl_fail(err, SL_E_INVAL, "must be \"query\" (invoke and read) or \"admin\" (everything)");
+}
+
+static int routes_read(struct sl_json_val v, struct sl_arena *arena, struct asked *ret, struct sl_err *err)
+{
+    if (sl_json_is(v, SL_JSON_NULL)) {
+        return 0;
+    }
+    if (!sl_json_is(v, SL_JSON_ARRAY) || sl_json_count(v) > KEY_ROUTES_MAX) {
+        return sl_fail(err, SL_E_INVAL, "must be a list of at most %d names of routes, or null for all routes",
+                       KEY_ROUTES_MAX);
+    }
+    ret->has_routes = true;
+    ret->routes.v = SL_ARENA_ARRAY(arena, struct sl_str, sl_json_count(v) + 1);
+    if (!ret->routes.v) {
+        return sl_fail(err, SL_E_NOMEM, "out of memory");
+    }
+    for (struct sl_json_iter it = sl_json_each(v); sl_json_next(&it);) {
+        struct sl_str name;
+        if (sl_json_text(it.val, arena, &name) < 0 || !sl_route_is_name(name)) {
+            return sl_fail(err, SL_E_INVAL,
+                           "[%u] must be the name of a route: 1 to 255 letters, digits, '_', '-' and '.'", it.index);
+        }
+        ret->routes.v[ret->routes.n++] = name;
+    }
+    return 0;
+}
+
+static int expiry_read(struct sl_json_val v, struct sl_arena *arena, struct asked *ret, struct sl_err *err)
+{
+    if (sl_json_is(v, SL_JSON_NULL)) {
+        return 0;
+    }
+    struct sl_str text = sl_json_is(v, SL_JSON_NUMBER) ? sl_json_raw(v) : SL_STR_NONE;
+    if ((!text.p && sl_json_text(v, arena, &text) < 0) || sl_time_parse(text, &ret->expires_sec) < 0) {
+        return sl_fail(err, SL_E_INVAL,
+                       "must be a time like \"2030-12-31T23:59:59Z\", unix seconds, or null for never");
+    }
+    if (ret->expires_sec <= sl_clock_wall_usec() / SL_USEC_PER_SEC) {
+        return sl_fail(err, SL_E_INVAL, "lies in the past: the key would open nothing");
+    }
+    return 0;
+}
+
+static const struct member {
+    const char *name;
+    bool is_required;
+    int (*read)(struct sl_json_val v, struct sl_arena *arena, struct asked *ret, struct sl_err *err);
+} members[] = {
+    { "name", true, name_read },      { "principal", true, principal_read }, { "role", true, role_read },
+    { "routes", false, routes_read }, { "expires_at", false, expiry_read },
+};
+
+/* What no member is may be a misspelt one, and a key without its limits is dangerous. */
+static bool names_check(struct sl_xchg *x, struct sl_json_val body)
+{
+    for (struct sl_json_iter it = sl_json_each(body); sl_json_next(&it);) {
+        bool is_known = false;
+        for (size_t i = 0; i < SL_ARRAY_LEN(members); i++) {
+            is_known |= sl_json_str_eq(it.key, sl_str_c(members[i].name));
+        }
+        if (!is_known) {
+            sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
+                              "%.*s: a key has no such member; it has name, principal, role, routes and expires_at",
+                              SL_STR_ARG(sl_str_sub(sl_json_raw(it.key), 0, 100)));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* False: the exchange was failed. */
+static bool asked_read(struct sl_xchg *x, struct asked *ret)
+{
+    struct sl_json_val body;
+    if (!sl_manage_body(x, &body) || !names_check(x, body)) {
+        return false;
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(members); i++) {
+        struct sl_json_val v = sl_json_get(body, members[i].name);
+        struct sl_err err = { 0 };
+        int r = sl_json_is_present(v)    ? members[i].read(v, &x->req->arena, ret, &err)
+                : members[i].is_required ? sl_fail(&err, SL_E_INVAL, "is missing: a key needs name, principal and role")
+                                         : 0;
+        if (r == SL_E_NOMEM) {
+            sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+            return false;
+        }
+        if (r < 0) {
+            sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "%s%s%s", members[i].name,
+                              err.text[0] == '[' ? "" : ": ", err.text);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- showing --- */
+
+static void routes_write(struct sl_jw *w, bool has_routes, const struct sl_opt_strs *routes)
+{
+    if (!has_routes) {
+        sl_jw_null(w);
+        return;
+    }
+    sl_jw_array(w);
+    for (uint32_t i = 0; i < routes->n; i++) {
+        sl_jw_str(w, routes->v[i]);
+    }
+    sl_jw_end(w);
+}
+
+static void time_write(struct sl_jw *w, const char *key, uint64_t sec)
+{
+    char text[32];
+    sl_jw_member_str(w, key, sec ? sl_time_format(sec, text) : SL_STR_NONE);
+}
+
+/* What is said of a key everywhere: here, in lists, in the audit. Into an open object. */
+static void asked_write(struct sl_jw *w, const struct asked *asked)
+{
+    sl_jw_member_str(w, "name", asked->name);
+    sl_jw_member_str(w, "principal", asked->principal);
+    sl_jw_member_str(w, "role", sl_str_c(sl_role_name(asked->role)));
+    sl_jw_key(w, "routes");
+    routes_write(w, asked->has_routes, &asked->routes);
+    time_write(w, "expires_at", asked->expires_sec);
+}
+
+static struct asked asked_of(const struct sl_key *key)
+{
+    return (struct asked){ .name = key->name,
+                           .principal = key->principal,
+                           .role = key->role,
+                           .has_routes = key->has_routes,
+                           .routes = key->routes,
+                           .expires_sec = key->expires_sec };
+}
+
+/* JSON for the audit, on the arena. */
+static struct sl_str audit_text(const struct asked *asked, struct sl_arena *arena)
+{
+    struct sl_buf out = SL_BUF_INIT(2 * SL_MANAGE_BODY_MAX);
+    struct sl_jw w;
+    sl_jw_init(&w, &out);
+    sl_jw_object(&w);
+    asked_write(&w, asked);
+    sl_jw_end(&w);
+    struct sl_str text = sl_buf_status(&out) == 0 ? sl_arena_dup(arena, sl_buf_str(&out)) : SL_STR_NONE;
+    sl_buf_done(&out);
+    return text;
+}
+
+static void is_asked_for_write(struct sl_xchg *x, struct sl_jw *w)
+{
+    sl_jw_member_bool(w, "enforced", x->settings->auth.mode == SL_AUTH_KEYS);
+}
+
+/* --- create --- */
+
+static void on_created(struct sl_xchg *x, struct sl_pending *pending)
+{
+    if (pending->base.r < 0) {
+        sl_pending_fail(x, pending->base.r, &pending->base.err);
+        return;
+    }
+    const struct sl_keyset *keys = sl_worker_snapshot(x->worker)->keys;
+    const struct sl_key *key = sl_keyset_find(keys, pending->key.key.id);
+    if (!key) { /* revoked between the answer and its being heard */
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "The key was made, and revoked by another call.");
+        return;
+    }
+    struct asked asked = asked_of(key);
+    struct sl_jw writer, *w = sl_manage_writer(x, &writer);
+    sl_jw_object(w);
+    sl_jw_member_str(w, "id", key->id);
+    asked_write(w, &asked);
+    time_write(w, "created_at", key->created_sec);
+    sl_jw_member_str(w, "key", sl_secret_reveal(&pending->token));
+    is_asked_for_write(x, w);
+    sl_jw_end(w);
+    struct sl_headers headers = { 0 };
+    if (sl_buf_status(&x->worker->text) < 0 ||
+        sl_headers_add(&headers, &x->req->arena, SL_STR("cache-control"), SL_STR("no-store")) < 0) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return;
+    }
+    struct sl_buf *text = &x->worker->text;
+    sl_xchg_reply_with(x, 201, &headers, SL_STR("application/json"), sl_buf_str(text));
+    sl_wipe(text->p, text->len);
+}
+
+static int key_fill(struct sl_pending *pending, const struct asked *asked)
+{
+    struct sl_store_key_job *job = &pending->key;
+    struct sl_arena *arena = &job->arena;
+    char token[SL_KEY_TOKEN_SIZE];
+    unsigned char *hash = sl_arena_alloc(arena, SL_KEY_HASH_BYTES);
+    struct sl_buf routes = SL_BUF_INIT(2 * SL_MANAGE_BODY_MAX);
+    if (!hash) {
+        return SL_E_NOMEM;
+    }
+    sl_key_make_token(token);
+    sl_key_hash(sl_str_c(token), hash);
+    int r = sl_secret_set(&pending->token, sl_str_c(token));
+    sl_wipe(token, sizeof(token));
+    job->key = (struct sl_store_key){
+        .name = sl_arena_dup(arena, asked->name),
+        .principal = sl_arena_dup(arena, asked->principal),
+        .role = sl_str_c(sl_role_name(asked->role)),
+        .hash = sl_str_make((const char *)hash, SL_KEY_HASH_BYTES),
+        .created_sec = job->now_usec / SL_USEC_PER_SEC,
+        .expires_sec = asked->expires_sec,
+    };
+    if (asked->has_routes) {
+        struct sl_jw w;
+        sl_jw_init(&w, &routes);
+        routes_write(&w, true, &asked->routes);
+        job->key.routes = sl_buf_status(&routes) == 0 ? sl_arena_dup(arena, sl_buf_str(&routes)) : SL_STR_NONE;
+        r = job->key.routes.p ? r : SL_E_NOMEM;
+    }
+    sl_buf_done(&routes);
+    job->text = audit_text(asked, arena);
+    return r < 0 || !job->key.name.p || !job->key.principal.p || !job->text.p ? SL_E_NOMEM : 0;
+}
+
+void sl_handle_key_create(struct sl_xchg *x)
+{
+    struct asked asked = { 0 };
+    if (!asked_read(x, &asked)) {
+        return;
+    }
+    struct sl_pending *pending = sl_pending_new_key(x, 0);
+    if (!pending) {
+        return;
+    }
+    if (key_fill(pending, &asked) < 0) {
+        sl_pending_free(pending);
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return;
+    }
+    sl_pending_ask(pending, on_created);
+}
+
+/* --- list --- */
+
+static void key_where(const struct sl_xchg *x, const struct sl_key *key, char *out, size_t cap)
+{
+    if (key->line) {
+        snprintf(out, cap, "%s:%u", x->settings->file.p ? x->settings->file.p : "(embedded default)", key->line);
+    } else {
+        snprintf(out, cap, "auth.admin_key, SLUICE_ADMIN_KEY or admin.key in the data directory");
+    }
+}
+
+static void key_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_key *key)
+{
+    struct asked asked = asked_of(key);
+    sl_jw_object(w);
+    sl_jw_member_str(w, "id", key->id);
+    asked_write(w, &asked);
+    time_write(w, "created_at", key->created_sec);
+    time_write(w, "last_used_at", atomic_load_explicit(&key->last_used_sec, memory_order_relaxed));
+    sl_jw_member_str(w, "owner", key->is_of_file ? SL_STR("file") : SL_STR("api"));
+    if (key->is_of_file) {
+        char where[512];
+        key_where(x, key, where, sizeof(where));
+        sl_jw_member_str(w, "defined_at", sl_str_c(where));
+    }
+    sl_jw_end(w);
+}
+
+/* The operator's: on the first page. */
+static void file_keys_write(struct sl_xchg *x, struct sl_jw *w)
+{
+    size_t i = 0;
+    for (struct sl_key *key; (key = sl_map_each(&x->settings->auth.ring.by_hash, &i)) != NULL;) {
+        key_write(x, w, key);
+    }
+    if (x->worker->gate->admin_key) {
+        key_write(x, w, x->worker->gate->admin_key);
+    }
+}
+
+void sl_handle_key_list(struct sl_xchg *x)
+{
+    struct sl_str token = SL_STR_NONE;
+    uint64_t after = 0;
+    bool has_token = sl_query_get(x->match.query, "page_token", &x->req->arena, &token);
+    if (has_token && sl_parse_u64(token, 1, INT64_MAX, &after) < 0) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
+                          "Invalid page_token: it must be the next_page_token of an earlier reply.");
+        return;
+    }
+    const struct sl_keyset *keys = sl_worker_snapshot(x->worker)->keys;
+    struct sl_jw writer, *w = sl_manage_writer(x, &writer);
+    sl_jw_object(w);
+    sl_jw_key(w, "keys");
+    sl_jw_array(w);
+    if (!has_token) {
+        file_keys_write(x, w);
+    }
+    uint32_t i = sl_keyset_after(keys, after), n = keys ? keys->n : 0, end = SL_MIN(n, i + KEYS_PAGE);
+    for (; i < end; i++) {
+        key_write(x, w, keys->v[i]);
+        after = keys->v[i]->number;
+    }
+    sl_jw_end(w);
+    char next[24];
+    snprintf(next, sizeof(next), "%llu", (unsigned long long)after);
+    sl_jw_member_str(w, "next_page_token", end < n ? sl_str_c(next) : SL_STR_NONE);
+    is_asked_for_write(x, w);
+    sl_jw_end(w);
+    sl_manage_reply(x, 200);
+}
+
+/* --- revoke --- */
+
+static bool is_file_key(const struct sl_key *key, struct sl_str id)
+{
+    return key && (sl_str_eq(key->id, id) || sl_str_eq(key->name, id));
+}
+
+static const struct sl_key *file_key(const struct sl_xchg *x, struct sl_str id)
+{
+    size_t i = 0;
+    for (struct sl_key *key; (key = sl_map_each(&x->settings->auth.ring.by_hash, &i)) != NULL;) {
+        if (is_file_key(key, id)) {
+            return key;
+        }
+    }
+    return is_file_key(x->worker->gate->admin_key, id) ? x->worker->gate->admin_key : NULL;
+}
+
+static void missing(struct sl_xchg *x)
+{
+    sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "There is no key with the id '%.*s'.",
+                      SL_STR_ARG(sl_str_sub(x->match.arg, 0, 64)));
+}
+
+static void on_revoked(struct sl_xchg *x, struct sl_pending *pending)
+{
+    if (pending->base.r == SL_E_NOTFOUND) {
+        missing(x);
+    } else if (pending->base.r < 0) {
+        sl_pending_fail(x, pending->base.r, &pending->base.err);
+    } else {
+        sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{}"));
+    }
+}
+
+static uint64_t number_of(struct sl_str id)
+{
+    uint64_t number;
+    return sl_str_has_prefix(id, SL_STR("key-")) && sl_parse_u64(sl_str_sub(id, 4, id.n), 1, INT64_MAX, &number) == 0
+               ? number
+               : 0;
+}
+
+void sl_handle_key_revoke(struct sl_xchg *x)
+{
+    struct sl_str id = x->match.arg;
+    uint64_t number = number_of(id);
+    const struct sl_key *key = sl_keyset_find(sl_worker_snapshot(x->worker)->keys, number);
+    const struct sl_key *of_file = key ? NULL : file_key(x, id);
+    if (of_file) {
+        char where[512];
+        key_where(x, of_file, where, sizeof(where));
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT,
+                          "The key '%.*s' is the operator's and cannot be revoked by a call: it stands in %s.",
+                          SL_STR_ARG(sl_str_sub(id, 0, 64)), where);
+        return;
+    }
+    if (!key && x->worker->gate->store) {
+        missing(x);
+        return;
+    }
+    struct sl_pending *pending = sl_pending_new_key(x, number);
+    if (!pending || !key) { /* no store: refused */
+        return;
+    }
+    struct asked asked = asked_of(key);
+    pending->key.text = audit_text(&asked, &pending->key.arena);
+    if (!pending->key.text.p) {
+        sl_pending_free(pending);
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return;
+    }
+    sl_pending_ask(pending, on_revoked);
+}
+
+/* --- the secret key --- */
+
+static void on_rotated(struct sl_xchg *x, struct sl_pending *pending)
+{
+    int r = pending->base.r;
+    if (r == SL_E_UNSUPPORTED || r == SL_E_INVAL) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "%s", pending->base.err.text);
+    } else if (r < 0) {
+        sl_pending_fail(x, r, &pending->base.err);
+    } else {
+        struct sl_jw writer, *w = sl_manage_writer(x, &writer);
+        sl_jw_object(w);
+        sl_jw_member_u64(w, "routes", pending->rotate.n_routes);
+        sl_jw_end(w);
+        sl_manage_reply(x, 200);
+    }
+}
+
+void sl_handle_secret_rotate(struct sl_xchg *x)
+{
+    struct sl_pending *pending = sl_pending_new_rotate(x);
+    if (pending) {
+        sl_pending_ask(pending, on_rotated);
+    }
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/api/page.h"
+
+#include <math.h>
+#include <openssl/evp.h>
+
+#include "base/num.h"
+#include "gate/call/auth.h"
+#include "wire/uri.h"
+
+/* Names of at most 255 characters, four bytes each, a dozen of them. */
+#define TOKEN_MAX 32768
+/* The last names, and then ones ever further apart: enough for a page. */
+#define ANCHORS_DENSE 4
+#define ANCHORS_MAX   15
+
+/* As Python's int() takes it: a number without its fraction, a boolean, digits in a string. */
+static bool index_read(struct sl_json_val v, struct sl_arena *arena, int64_t *ret)
+{
+    double number;
+    struct sl_str text;
+    if (sl_json_is_bool(v)) {
+        *ret = sl_json_is(v, SL_JSON_TRUE);
+        return true;
+    }
+    if (sl_json_int(v, true, ret) == 0) {
+        return *ret >= 0;
+    }
+    if (sl_json_is(v, SL_JSON_NUMBER) && sl_json_double(v, &number) == 0) {
+        *ret = number < (double)UINT32_MAX ? (int64_t)trunc(number) : UINT32_MAX;
+        return *ret >= 0;
+    }
+    return sl_json_text(v, arena, &text) == 0 && sl_parse_i64(sl_str_trim(text), 0, INT64_MAX, ret) == 0;
+}
+
+/* The JSON inside; p == NULL: it is not base64. */
+static struct sl_str token_decode(struct sl_str token, struct sl_arena *arena)
+{
+    if (token.n == 0 || token.n > TOKEN_MAX || token.n % 4) {
+        return SL_STR_NONE;
+    }
+    unsigned char *text = sl_arena_alloc(arena, token.n);
+    int n = text ? EVP_DecodeBlock(text, (const unsigned char *)token.p, (int)token.n) : -1;
+    if (n < 0) {
+        return SL_STR_NONE;
+    }
+    for (size_t i = token.n; i > 0 && token.p[i - 1] == '='; i--) {
+        n--; /* the decoder counts padding as zero bytes */
+    }
+    return n < 0 ? SL_STR_NONE : sl_str_make((char *)text, (size_t)n); /* nothing but padding */
+}
+
+static const struct sl_route *named(const struct sl_snapshot *snapshot, struct sl_json_val name, struct sl_arena *arena)
+{
+    struct sl_str text;
+    return sl_json_text(name, arena, &text) == 0 ? sl_snapshot_find(snapshot, text) : NULL;
+}
+
+static uint32_t start_find(const struct sl_snapshot *snapshot, struct sl_json_val root, int64_t index,
+                           struct sl_arena *arena)
+{
+    const struct sl_route *last = named(snapshot, sl_json_get(root, "after"), arena);
+    struct sl_json_val before = sl_json_get(root, "before");
+    for (struct sl_json_iter it = sl_json_each(before); !last && sl_json_next(&it);) {
+        last = named(snapshot, it.val, arena);
+    }
+    if (last) {
+        return sl_snapshot_index(snapshot, last) + 1;
+    }
+    if (sl_json_is_present(before)) {
+        index = SL_MAX(index - SL_PAGE_SIZE, 0); /* all of them went: the whole page again */
+    }
+    return (uint32_t)SL_MIN(index, (int64_t)sl_snapshot_count(snapshot));
+}
+
+bool sl_page_start(struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t *ret_start)
+{
+    struct sl_arena *arena = &x->req->arena;
+    struct sl_str token;
+    *ret_start = 0;
+    if (!sl_query_get(x->match.query, "page_token", arena, &token)) {
+        return true;
+    }
+    struct sl_str text = token_decode(token, arena);
+    struct sl_json *doc = &x->worker->doc;
+    int64_t index;
+    if (!text.p || sl_json_parse(doc, text) < 0 ||
+        !index_read(sl_json_get(sl_json_root(doc), "index"), arena, &index)) {
+        return false;
+    }
+    *ret_start = start_find(snapshot, sl_json_root(doc), index, arena);
+    return true;
+}
+
+/* The last route before `i` that this caller may know of; UINT32_MAX: none. */
+static uint32_t visible_before(const struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t i)
+{
+    while (i-- > 0) {
+        const struct sl_route *route = sl_snapshot_at(snapshot, i);
+        if (!sl_snapshot_is_shadowed(snapshot, route) && sl_auth_may_use(x, route->name)) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+/* The last route told and a few before it, ever further apart. */
+static unsigned anchors_pick(const struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t next,
+                             uint32_t ret[ANCHORS_MAX])
+{
+    unsigned n = 0;
+    uint32_t skip = 0;
+    while (n < ANCHORS_MAX && next > skip) {
+        next = visible_before(x, snapshot, next - skip);
+        if (next == UINT32_MAX) {
+            break;
+        }
+        ret[n++] = next;
+        skip = n < ANCHORS_DENSE ? 0 : skip ? skip * 2 : 1;
+    }
+    return n;
+}
+
+static void name_add(struct sl_buf *json, const struct sl_route *route)
+{
+    sl_buf_add_char(json, '"');
+    sl_json_escape(json, route->name);
+    sl_buf_add_char(json, '"');
+}
+
+static void token_text(const struct sl_xchg *x, struct sl_buf *json, const struct sl_snapshot *snapshot, uint32_t next)
+{
+    uint32_t anchors[ANCHORS_MAX];
+    unsigned n = anchors_pick(x, snapshot, next, anchors);
+    sl_buf_printf(json, "{\"index\": %u", next);
+    if (n > 0) {
+        sl_buf_add_lit(json, ", \"after\": ");
+        name_add(json, sl_snapshot_at(snapshot, anchors[0]));
+        sl_buf_add_lit(json, ", \"before\": [");
+        for (unsigned i = 1; i < n; i++) {
+            sl_buf_add_c(json, i == 1 ? "" : ", ");
+            name_add(json, sl_snapshot_at(snapshot, anchors[i]));
+        }
+        sl_buf_add_char(json, ']');
+    }
+    sl_buf_add_char(json, '}');
+}
+
+void sl_page_token_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_snapshot *snapshot, uint32_t next)
+{
+    sl_jw_key(w, "next_page_token");
+    if (next >= sl_snapshot_count(snapshot)) {
+        sl_jw_null(w);
+        return;
+    }
+    struct sl_buf json = SL_BUF_INIT(TOKEN_MAX);
+    token_text(x, &json, snapshot, next);
+    char *text = sl_buf_status(&json) == 0 ? sl_arena_bytes(&x->req->arena, json.len / 3 * 4 + 8) : NULL;
+    if (text) {
+        int n = EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)json.p, (int)json.len);
+        sl_jw_str(w, sl_str_make(text, (size_t)n));
+    } else {
+        sl_buf_reserve(w->out, SIZE_MAX); /* no page without its token: the next ones would be missed */
+    }
+    sl_buf_done(&json);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/nopath.h"
+
+#include "gate/call/auth.h"
+#include "gate/call/exchange.h"
+#include "gate/call/origin.h"
+
+static bool has_route(void *arg, struct sl_str name)
+{
+    struct sl_xchg *x = arg;
+    return sl_snapshot_find(x->worker->snapshot, name) && sl_auth_may_use(x, name);
+}
+
+/* Notes that the answer depends on a route. */
+static bool route_asked(void *arg, struct sl_str name)
+{
+    (void)name;
+    *(bool *)arg = true;
+    return false;
+}
+
+/* The path without the slashes at its end, or with one. NULL: there is no other. */
+static struct sl_str slash_turn(struct sl_str path, struct sl_arena *arena)
+{
+    size_t n = path.n;
+    while (n && path.p[n - 1] == '/') {
+        n--;
+    }
+    if (n == path.n) {
+        return sl_arena_printf(arena, "%.*s/", SL_STR_ARG(path));
+    }
+    return n ? sl_str_sub(path, 0, n) : SL_STR_NONE;
+}
+
+static void redirect(struct sl_xchg *x, struct sl_str path)
+{
+    struct sl_arena *arena = &x->req->arena;
+    struct sl_str origin = sl_origin(x);
+    struct sl_str location = sl_arena_printf(arena, "%.*s%.*s%s%.*s", SL_STR_ARG(origin), SL_STR_ARG(path),
+                                             x->match.query.n ? "?" : "", SL_STR_ARG(x->match.query));
+    struct sl_headers headers = { 0 };
+    if (!location.p || sl_headers_add(&headers, arena, SL_STR("location"), location) < 0) {
+        sl_xchg_cut(x);
+        return;
+    }
+    sl_xchg_reply_with(x, 307, &headers, SL_STR_NONE, SL_STR(""));
+}
+
+/* Longer ones are nobody's with a slash too few. */
+#define PATH_MAX_TURNED 2048
+
+void sl_nopath_refuse(struct sl_xchg *x)
+{
+    struct sl_arena *arena = &x->req->arena;
+    struct sl_str path = x->match.path;
+    struct sl_str turned = path.n <= PATH_MAX_TURNED && x->match.query.n <= PATH_MAX_TURNED ? slash_turn(path, arena)
+                                                                                            : SL_STR_NONE;
+    bool needs_key = false; /* who has none learns no route's name */
+    unsigned of_path = sl_path_methods(path, arena, route_asked, &needs_key);
+    unsigned of_turned = turned.p ? sl_path_methods(turned, arena, route_asked, &needs_key) : 0;
+    if (needs_key) {
+        if (!sl_auth_check(x)) {
+            return;
+        }
+        of_path = sl_path_methods(path, arena, has_route, x);
+        of_turned = turned.p ? sl_path_methods(turned, arena, has_route, x) : 0;
+    }
+    x->match.allowed = of_path;
+    if (!of_path && of_turned) {
+        redirect(x, turned);
+        return;
+    }
+    enum sl_error_type type = of_path ? SL_ERR_CALLER_METHOD_NOT_ALLOWED : SL_ERR_CALLER_NOT_FOUND;
+    if (x->dialect->has_fastapi_texts) {
+        sl_xchg_fail_text(x, type, "%s", sl_status_reason(sl_error_type_status(type)));
+    } else {
+        sl_xchg_fail_text(x, type, "%s: %.*s %.*s. This server's paths are listed at /docs.",
+                          sl_status_reason(sl_error_type_status(type)), SL_STR_ARG(x->req->msg.method),
+                          SL_STR_ARG(sl_str_sub(path, 0, 256)));
+    }
+}

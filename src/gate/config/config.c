@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/map.h"
+#include "base/num.h"
+#include "conf/secret.h"
+#include "conf/tree.h"
+#include "net/tls.h"
+
+const char sl_config_default[] =
+    "# What `sluice serve` runs without a file: routes that answer by themselves, without network or keys.\n"
+    "endpoints:\n"
+    "  - name: chat\n"
+    "    endpoint_type: llm/v1/chat\n"
+    "    model: { provider: mock, name: mock-chat, config: {} }\n"
+    "  - name: completions\n"
+    "    endpoint_type: llm/v1/completions\n"
+    "    model: { provider: mock, name: mock-completions, config: {} }\n"
+    "  - name: embeddings\n"
+    "    endpoint_type: llm/v1/embeddings\n"
+    "    model: { provider: mock, name: mock-embeddings, config: {} }\n";
+
+#define DEFAULT_NAME "(embedded default)"
+
+/* Sections of MLflow's own file. */
+static const char *const mlflow_sections[] = { "endpoints", "routes" };
+
+struct loader {
+    const char *name;
+    struct sl_arena tree; /* the YAML's values: gone after the load */
+    struct sl_bind bind;
+    struct sl_conf_files *files;
+    struct sl_config *config;
+    struct sl_str text; /* p != NULL: instead of a file */
+    bool is_pure;       /* neither files nor environment */
+};
+
+static void problem(struct loader *ld, enum sl_severity severity, struct sl_pos pos, const char *path, const char *text)
+{
+    sl_bind_problem(&ld->bind, severity, pos, path, "%s", text);
+}
+
+static struct sl_pos start_of(const struct loader *ld)
+{
+    return (struct sl_pos){ ld->name, 1, 1 };
+}
+
+static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
+{
+    struct sl_str text = ld->text.p ? ld->text : sl_str_c(sl_config_default);
+    struct sl_err err = { 0 };
+    if (path) {
+        if (access(path, F_OK) < 0 && errno == ENOENT) {
+            sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, (struct sl_pos){ path, 0, 0 }, "", "%s does not exist", path);
+            SL_IGNORE(sl_conf_files_note(ld->files, sl_str_c(path), SL_CONF_PRINT_NONE) < 0); /* the error is told */
+            return SL_E_NOTFOUND;
+        }
+        struct stat st;
+        bool is_file = stat(path, &st) == 0 && S_ISREG(st.st_mode); /* a pipe cannot be read again */
+        int r = sl_conf_read_file(path, &ld->tree, &text, &err);
+        if (is_file &&
+            sl_conf_files_note(ld->files, sl_str_c(path), r < 0 ? SL_CONF_PRINT_NONE : sl_conf_print(text)) < 0) {
+            r = sl_fail(&err, SL_E_NOMEM, "out of memory");
+        }
+        if (r < 0) {
+            problem(ld, SL_PROBLEM_ERROR, (struct sl_pos){ path, 0, 0 }, "", err.text);
+            return r;
+        }
+    }
+    int r = sl_conf_parse(ld->name, text, &ld->tree, ld->bind.problems, ret);
+    if (r < 0) {
+        sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, start_of(ld), "", "The file at %s is not a valid yaml file",
+                        ld->name);
+        return r;
+    }
+    if ((*ret)->kind != SL_VAL_MAP) {
+        problem(ld, SL_PROBLEM_ERROR, (*ret)->pos, "",
+                (*ret)->kind == SL_VAL_NULL ? "the file is empty: `endpoints:` is needed (it may be [])"
+                                            : "the file must be a map with `endpoints:`");
+        return SL_E_INVAL;
+    }
+    return 0;
+}
+
+/* --- what must not show in a message --- */
+
+/* Shorter ones would make a message unreadable, and protect nothing. */
+#define HIDDEN_MIN 6
+
+static bool is_secret_key(struct sl_str key)
+{
+    static const char *const words[] = { "key", "token", "secret", "password", "credential" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (key.n && memmem(key.p, key.n, words[i], strlen(words[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct hidden {
+    struct sl_str *v;
+    uint32_t n, cap;
+};
+
+/* Every text that stands under a key named like a secret, wherever that is and whether or not it means anything there.
+ * Not references: a variable's name and a path help, and are no secret. */
+static void hidden_collect(const struct sl_val *val, bool is_secret, struct hidden *hidden)
+{
+    for (uint32_t i = 0; i < val->n; i++) {
+        const struct sl_val_item *item = &val->items[i];
+        bool is_file = item->key.p && (sl_str_eq_c(item->key, "file") || sl_str_eq_c(item->key, "env"));
+        hidden_collect(item->val, !is_file && (is_secret || is_secret_key(item->key)), hidden);
+    }
+    bool is_text = val->kind == SL_VAL_STRING || val->kind == SL_VAL_NUMBER;
+    if (is_secret && is_text && val->text.n >= HIDDEN_MIN && !memchr("$/.", val->text.p[0], 3) &&
+        hidden->n < hidden->cap) {
+        hidden->v[hidden->n++] = val->text;
+    }
+}
+
+#define HIDDEN_MAX 10000
+
+static void secrets_hide(struct loader *ld, const struct sl_val *root)
+{
+    struct hidden hidden = { .cap = HIDDEN_MAX };
+    hidden.v = SL_ARENA_ARRAY(&ld->tree, struct sl_str, HIDDEN_MAX);
+    if (!hidden.v) {
+        problem(ld, SL_PROBLEM_ERROR, root->pos, "", "out of memory");
+        return;
+    }
+    for (uint32_t i = 0; i < root->n; i++) {
+        if (!sl_str_eq_c(root->items[i].key, "server")) { /* server.tls.key is a path */
+            hidden_collect(root->items[i].val, false, &hidden);
+        }
+    }
+    ld->bind.problems->hidden = hidden.v;
+    ld->bind.problems->n_hidden = hidden.n;
+}
+
+/* --- settings --- */
+
+/* A top-level key that is neither ours nor MLflow's: perhaps a later version's, perhaps misspelt. */
+static void sections_check(struct loader *ld, const struct sl_val *root)
+{
+    for (uint32_t i = 0; i < root->n; i++) {
+        struct sl_str key = root->items[i].key;
+        bool is_known = sl_str_has_prefix(key, SL_STR("x-")); /* the place for anchors */
+        for (size_t k = 0; k < SL_ARRAY_LEN(mlflow_sections); k++) {
+            is_known |= sl_str_eq_c(key, mlflow_sections[k]);
+        }
+        for (const struct sl_opt *row = sl_settings_opts; row->key; row++) {
+            is_known |= sl_str_eq_c(key, row->key);
+        }
+        if (!is_known) {
+            const char *near = sl_opt_nearest(sl_settings_opts, key);
+            sl_bind_problem(&ld->bind, SL_PROBLEM_WARNING, root->items[i].key_pos, "",
+                            "unknown section \"%.*s\" is ignored%s%s%s", SL_STR_ARG(key),
+                            near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+        }
+    }
+}
+
+/* The root without MLflow's and unknown sections, for the strict binder. */
+static struct sl_val settings_view(const struct sl_val *root, struct sl_val_item *room)
+{
+    struct sl_val view = *root;
+    view.items = room;
+    view.n = 0;
+    for (uint32_t i = 0; i < root->n; i++) {
+        for (const struct sl_opt *row = sl_settings_opts; row->key; row++) {
+            if (sl_str_eq_c(root->items[i].key, row->key)) {
+                room[view.n++] = root->items[i];
+            }
+        }
+    }
+    return view;
+}
+
+/* SLUICE_AUTH=none stands for `auth: none` where the file says nothing; it never opens what the file closes. */
+static void auth_from_env(struct loader *ld, struct sl_settings *settings)
+{
+    const char *text = getenv("SLUICE_AUTH");
+    if (!text || !*text) {
+        return;
+    }
+    struct sl_pos pos = { "SLUICE_AUTH", 0, 0 };
+    if (strcmp(text, "none") != 0) {
+        problem(ld, SL_PROBLEM_ERROR, pos, "",
+                "the only value is none; keys are configured in the file's auth section");
+    } else if (settings->auth.mode == SL_AUTH_KEYS) {
+        problem(ld, SL_PROBLEM_WARNING, pos, "", "none is ignored: the file's auth section asks for keys");
+    } else {
+        settings->auth.mode = SL_AUTH_NONE;
+    }
+}
+
+/* MLflow's time for a whole call, where the file does not say. */
+static void total_from_env(struct loader *ld, const struct sl_val *root, struct sl_settings *settings)
+{
+    static const char name[] = "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS";
+    const char *text = getenv(name);
+    if (!text || !*text || sl_val_find(sl_val_find(sl_val_find(root, "upstream"), "timeouts"), "total")) {
+        return;
+    }
+    uint64_t sec;
+    if (sl_parse_u64(sl_str_c(text), 1, 7 * 86400, &sec) < 0) {
+        problem(ld, SL_PROBLEM_ERROR, (struct sl_pos){ name, 0, 0 }, "",
+                "must be a number of seconds from 1 to 604800");
+        return;
+    }
+    settings->upstream.timeouts.total_usec = sec * SL_USEC_PER_SEC;
+}
+
+static void settings_load(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
+{
+    struct sl_settings *settings = ld->config->settings;
+    ld->bind.arena = &settings->arena;
+    struct sl_val_item *room = SL_ARENA_ARRAY(&ld->tree, struct sl_val_item, root->n + 1);
+    if (!room) {
+        problem(ld, SL_PROBLEM_ERROR, root->pos, "", "out of memory");
+        return;
+    }
+    struct sl_val view = settings_view(root, room);
+    SL_IGNORE(sl_opt_bind(&ld->bind, sl_settings_opts, &view, settings) <
+              0); /* its errors are counted in the problems */
+    if (!ld->is_pure) {
+        auth_from_env(ld, settings);
+        total_from_env(ld, root, settings);
+    }
+    struct sl_server_settings *server = &settings->server;
+    if (over->workers >= 0) {
+        server->workers = (uint32_t)over->workers;
+    }
+    if (over->listen.p) {
+        struct sl_val text = { .kind = SL_VAL_STRING, .text = over->listen, .pos = { "--listen", 0, 0 } };
+        struct sl_val server_map = { .kind = SL_VAL_MAP };
+        struct sl_val_item item = { SL_STR("listen"), { "--listen", 0, 0 }, &text };
+        server_map.items = &item;
+        server_map.n = 1;
+        /* Through the same row as the file's, into a copy, so that nothing else is reset. */
+        struct sl_server_settings copy = { 0 };
+        const struct sl_opt *rows = sl_settings_opts[0].sub;
+        if (sl_opt_bind(&ld->bind, rows, &server_map, &copy) == 0) {
+            server->listen = copy.listen;
+            server->n_listen = copy.n_listen;
+        }
+    }
+}
+
+/* Certificates and authorities are part of the settings: loading them is part of checking them. */
+static void tls_load(struct loader *ld, const struct sl_val *root)
+{
+    struct sl_settings *settings = ld->config->settings;
+    const struct sl_server_settings *server = &settings->server;
+    const struct sl_val *tls = sl_val_find(sl_val_find(root, "server"), "tls");
+    const struct sl_val *ca = sl_val_find(sl_val_find(root, "upstream"), "ca");
+    const struct sl_str paths[] = { server->tls_cert, server->tls_key, settings->upstream.ca };
+    struct sl_err err = { 0 };
+    if (ld->is_pure) {
+        return;
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(paths); i++) {
+        struct stat st;
+        if (paths[i].n && stat(paths[i].p, &st) == 0 && !S_ISREG(st.st_mode)) {
+            sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, root->pos, i < 2 ? "server.tls" : "upstream.ca",
+                            "%s is no regular file", paths[i].p);
+            return;
+        }
+        /* The print first: a file that changes in between is read again, not missed. */
+        if (paths[i].n && sl_conf_files_note(ld->files, paths[i], sl_conf_print_file(paths[i].p)) < 0) {
+            problem(ld, SL_PROBLEM_ERROR, root->pos, "", "out of memory");
+            return;
+        }
+    }
+    if ((server->tls_cert.n == 0) != (server->tls_key.n == 0)) {
+        problem(ld, SL_PROBLEM_ERROR, tls ? tls->pos : root->pos, "server.tls", "needs both cert and key");
+    } else if (server->tls_cert.n &&
+               sl_tls_ctx_new_server(server->tls_cert.p, server->tls_key.p, &settings->server_tls, &err) < 0) {
+        problem(ld, SL_PROBLEM_ERROR, tls ? tls->pos : root->pos, "server.tls", err.text);
+    }
+    const char *ca_path = settings->upstream.ca.n ? settings->upstream.ca.p : NULL;
+    if (sl_tls_ctx_new_client(ca_path, &settings->client_tls, &err) < 0) {
+        problem(ld, SL_PROBLEM_ERROR, ca ? ca->pos : root->pos, "upstream.ca", err.text);
+    }
+}
+
+/* --- routes --- */
+
+static void duplicate(struct loader *ld, const struct sl_route *route, const struct sl_route *first)
+{
+    sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, route->pos, "endpoints",
+                    "Duplicate names found in endpoint configurations. Please remove the duplicate endpoint name: "
+                    "'%.*s' (the first one is at line %u)",
+                    SL_STR_ARG(route->name), first->pos.line);
+}
+
+static void routes_load(struct loader *ld, const struct sl_val *root)
+{
+    const struct sl_val *list = sl_val_find(root, "endpoints");
+    const char *section = "endpoints";
+    if (!list && sl_val_find(root, "routes")) {
+        list = sl_val_find(root, "routes");
+        section = "routes";
+    } else if (list && sl_val_find(root, "routes")) {
+        problem(ld, SL_PROBLEM_WARNING, sl_val_find(root, "routes")->pos, "routes",
+                "is ignored: there is `endpoints:`");
+    }
+    if (!list || list->kind != SL_VAL_LIST) {
+        sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, list ? list->pos : root->pos, section, "%s",
+                        list ? "must be a list (it may be [])" : "missing: a list, it may be []");
+        return;
+    }
+    struct sl_config *config = ld->config;
+    config->routes = calloc(list->n ? list->n : 1, sizeof(struct sl_route *));
+    struct sl_map names = { 0 };
+    for (uint32_t i = 0; config->routes && i < list->n; i++) {
+        struct sl_route *route;
+        snprintf(ld->bind.path, sizeof(ld->bind.path), "%s[%u]", section, i);
+        if (sl_route_bind(&ld->bind, list->items[i].val, config->settings, &route) < 0) {
+            continue; /* told already */
+        }
+        config->routes[config->n_routes++] = route;
+        const struct sl_route *first = sl_map_find(&names, route->name);
+        if (first) {
+            duplicate(ld, route, first);
+        } else if (sl_map_put(&names, route->name, route) < 0) {
+            problem(ld, SL_PROBLEM_ERROR, route->pos, section, "out of memory");
+        }
+    }
+    ld->bind.path[0] = '\0';
+    sl_map_done(&names);
+    if (!config->routes) {
+        problem(ld, SL_PROBLEM_ERROR, list->pos, section, "out of memory");
+    }
+}
+
+static void config_fill(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
+{
+    secrets_hide(ld, root);
+    sections_check(ld, root);
+    settings_load(ld, root, over);
+    tls_load(ld, root);
+    routes_load(ld, root);
+    struct sl_config *config = ld->config;
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        config->routes[i]->pos.file = NULL; /* the name is the caller's; line and column stay */
+    }
+}
+
+static int config_load(struct loader *ld, const char *path, const struct sl_config_overrides *over,
+                       struct sl_arena *arena, struct sl_config **ret)
+{
+    struct sl_problems *problems = ld->bind.problems;
+    struct sl_str name = sl_arena_dup(arena, sl_str_c(ld->name)); /* problems keep it */
+    ld->name = name.p ? name.p : ld->name;
+    ld->config = calloc(1, sizeof(*ld->config));
+    struct sl_settings *settings = sl_settings_new();
+    if (!ld->config || !settings) {
+        sl_settings_unref(settings);
+        free(ld->config);
+        sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, start_of(ld), "", "out of memory");
+        return SL_E_NOMEM;
+    }
+    ld->config->settings = settings;
+    settings->file = path ? sl_arena_dup(&settings->arena, sl_str_c(path)) : SL_STR_NONE;
+    sl_arena_init(&ld->tree, NULL);
+    struct sl_val *root;
+    int r = tree_read(ld, path, &root);
+    if (r == 0) {
+        config_fill(ld, root, over);
+    }
+    problems->hidden = NULL; /* they lie on the tree */
+    problems->n_hidden = 0;
+    sl_arena_wipe(&ld->tree); /* literal keys stood in the file */
+    sl_arena_done(&ld->tree);
+    if (r < 0 || problems->n_errors) {
+        sl_config_free(ld->config);
+        return r < 0 ? r : SL_E_INVAL;
+    }
+    *ret = ld->config;
+    return 0;
+}
+
+int sl_config_load(const char *path, const struct sl_config_overrides *over, struct sl_arena *arena,
+                   struct sl_problems *problems, struct sl_conf_files *files, struct sl_config **ret)
+{
+    struct loader ld = { .name = path ? path : DEFAULT_NAME, .files = files };
+    ld.bind = (struct sl_bind){
+        .arena = arena, .problems = problems, .resolve = sl_conf_resolve_secret, .resolve_arg = files
+    };
+    return config_load(&ld, path, over, arena, ret);
+}
+
+int sl_config_load_text(const char *name, struct sl_str text, struct sl_arena *arena, struct sl_problems *problems,
+                        struct sl_config **ret)
+{
+    struct loader ld = { .name = name, .text = text, .is_pure = true };
+    ld.bind = (struct sl_bind){ .arena = arena, .problems = problems };
+    return config_load(&ld, NULL, &(struct sl_config_overrides){ .workers = -1 }, arena, ret);
+}
+
+static uint64_t print_of(const struct sl_conf_files *files, struct sl_str path)
+{
+    for (uint32_t i = 0; i < files->n; i++) {
+        if (sl_str_eq(files->v[i].path, path)) {
+            return files->v[i].print;
+        }
+    }
+    return SL_CONF_PRINT_NONE;
+}
+
+/* Same path, same content; two unset ones are the same too. */
+static bool file_is_same(struct sl_str a, const struct sl_conf_files *files_a, struct sl_str b,
+                         const struct sl_conf_files *files_b)
+{
+    return sl_str_eq(a, b) && print_of(files_a, a) == print_of(files_b, b);
+}
+
+static void tls_swap(struct sl_tls_ctx **to, struct sl_tls_ctx *from)
+{
+    if (*to && from) {
+        sl_tls_ctx_unref(*to);
+        *to = sl_tls_ctx_ref(from);
+    }
+}
+
+void sl_config_adopt_tls(struct sl_config *config, const struct sl_conf_files *files, const struct sl_config *before,
+                         const struct sl_conf_files *files_before)
+{
+    struct sl_settings *new = config->settings, *old = before->settings;
+    if (file_is_same(new->server.tls_cert, files, old->server.tls_cert, files_before) &&
+        file_is_same(new->server.tls_key, files, old->server.tls_key, files_before)) {
+        tls_swap(&new->server_tls, old->server_tls);
+    }
+    if (file_is_same(new->upstream.ca, files, old->upstream.ca, files_before)) {
+        tls_swap(&new->client_tls, old->client_tls);
+    }
+}
+
+void sl_config_free(struct sl_config *config)
+{
+    if (!config) {
+        return;
+    }
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        sl_route_unref(config->routes[i]);
+    }
+    free(config->routes);
+    sl_settings_unref(config->settings);
+    free(config);
+}
+
+void sl_problem_format(const struct sl_problem *p, bool with_severity, char *out, size_t n)
+{
+    char where[32] = "";
+    if (p->pos.line) {
+        snprintf(where, sizeof(where), ":%u:%u", p->pos.line, p->pos.col);
+    }
+    const char *severity = !with_severity ? "" : p->severity == SL_PROBLEM_ERROR ? "error: " : "warning: ";
+    snprintf(out, n, "%s%s%s%s%.*s%s%.*s", p->pos.file ? p->pos.file : "", where, p->pos.file ? ": " : "", severity,
+             SL_STR_ARG(p->path), p->path.n ? ": " : "", SL_STR_ARG(p->text));
+}
+
+void sl_problems_print(const struct sl_problems *problems, FILE *out)
+{
+    for (uint32_t i = 0; i < problems->n; i++) {
+        char line[SL_PROBLEM_LINE_MAX];
+        sl_problem_format(&problems->v[i], true, line, sizeof(line));
+        fprintf(out, "%s\n", line);
+    }
+    if (problems->n_left_out) {
+        fprintf(out, "… and %u more\n", problems->n_left_out);
+    }
+}

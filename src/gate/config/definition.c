@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/definition.h"
+
+#include <stdio.h>
+
+#include "gate/config/body_val.h"
+
+#define CONFIG_MAX (1u << 20)
+
+/* --- from a body --- */
+
+static int fault(struct sl_body_fault *ret, const char *type, const char *loc, const char *msg)
+{
+    *ret = (struct sl_body_fault){ type, loc, msg };
+    return SL_E_TYPE;
+}
+
+static const struct sl_val *type_of(const struct sl_val *entry, const char **ret_key)
+{
+    const struct sl_val *val = sl_val_find(entry, "route_type");
+    *ret_key = val || !sl_val_find(entry, "endpoint_type") ? "route_type" : "endpoint_type";
+    return sl_val_find(entry, *ret_key);
+}
+
+static bool is_nothing(const struct sl_val *val)
+{
+    return !val || val->kind == SL_VAL_NULL;
+}
+
+/* What the schema of create_route says: strings, and an object. */
+static int schema_check(const struct sl_val *entry, bool needs_name, struct sl_body_fault *ret)
+{
+    const char *key;
+    const struct sl_val *name = sl_val_find(entry, "name"), *type = type_of(entry, &key);
+    const struct sl_val *model = sl_val_find(entry, "model");
+    if (entry->kind != SL_VAL_MAP) {
+        return fault(ret, "model_attributes_type", "",
+                     "Input should be a valid dictionary or object to extract fields from");
+    }
+    if (is_nothing(name) ? needs_name : name->kind != SL_VAL_STRING) {
+        return fault(ret, name ? "string_type" : "missing", "name",
+                     name ? "Input should be a valid string" : "Field required");
+    }
+    if (is_nothing(type) || type->kind != SL_VAL_STRING) {
+        return fault(ret, type ? "string_type" : "missing", key,
+                     type ? "Input should be a valid string" : "Field required");
+    }
+    if (is_nothing(model) || model->kind != SL_VAL_MAP) {
+        return fault(ret, model ? "model_attributes_type" : "missing", "model",
+                     model ? "Input should be a valid dictionary or object to extract fields from" : "Field required");
+    }
+    return 0;
+}
+
+static const struct sl_provider *provider_of(const struct sl_val *model)
+{
+    const struct sl_val *name = sl_val_find(model, "provider");
+    char text[64];
+    if (!name || name->kind != SL_VAL_STRING || name->text.n >= sizeof(text)) {
+        return NULL;
+    }
+    for (size_t i = 0; i < name->text.n; i++) {
+        char c = name->text.p[i];
+        text[i] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    return sl_provider_find(sl_str_make(text, name->text.n));
+}
+
+static void member_write(struct sl_jw *w, const char *key, const struct sl_val *val)
+{
+    if (is_nothing(val)) {
+        return;
+    }
+    sl_jw_key(w, key);
+    if (val->kind == SL_VAL_STRING) {
+        sl_jw_str(w, val->text);
+    } else {
+        sl_jw_raw(w, val->text);
+    }
+}
+
+static void spec_write(struct sl_jw *w, const struct sl_val *entry, struct sl_str name)
+{
+    const char *key;
+    const struct sl_val *model = sl_val_find(entry, "model");
+    sl_jw_object(w);
+    sl_jw_member_str(w, "name", name);
+    member_write(w, "route_type", type_of(entry, &key));
+    sl_jw_key(w, "model");
+    sl_jw_object(w);
+    member_write(w, "name", sl_val_find(model, "name"));
+    member_write(w, "provider", sl_val_find(model, "provider"));
+    sl_jw_end(w);
+    member_write(w, "limit", sl_val_find(entry, "limit"));
+    member_write(w, "sluice", sl_val_find(entry, "sluice"));
+    sl_jw_end(w);
+}
+
+int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_arena *arena, struct sl_definition *ret,
+                       struct sl_body_fault *ret_fault, struct sl_err *err)
+{
+    struct sl_val *entry;
+    int r = sl_body_val(body, arena, &entry);
+    if (r < 0) {
+        return sl_fail(err, r == SL_E_LIMIT ? SL_E_INVAL : r,
+                       r == SL_E_LIMIT ? "the body is nested too deeply, or one "
+                                         "of its objects has too many members"
+                                       : "out of memory");
+    }
+    r = schema_check(entry, !name.p, ret_fault);
+    if (r < 0) {
+        return r;
+    }
+    const struct sl_val *given = sl_val_find(entry, "name");
+    if (name.p && !is_nothing(given) && !sl_str_eq(given->text, name)) {
+        return sl_fail(err, SL_E_INVAL, "name: is another one than the path's; leave it out, or let both be the same");
+    }
+    name = name.p ? name : given->text;
+    const struct sl_val *model = sl_val_find(entry, "model");
+    const struct sl_provider *provider = provider_of(model);
+    const struct sl_val *config = provider ? sl_route_provider_config(model, provider) : NULL;
+    if (config && config->kind != SL_VAL_MAP) {
+        return sl_fail(err, SL_E_INVAL, "model.config: must be a map, not %s", sl_val_kind_name(config->kind));
+    }
+    struct sl_buf spec = SL_BUF_INIT(CONFIG_MAX);
+    struct sl_jw w;
+    sl_jw_init(&w, &spec);
+    spec_write(&w, entry, name);
+    *ret = (struct sl_definition){ .name = name, .config = config ? config->text : SL_STR("{}") };
+    if (sl_buf_status(&spec) == 0) {
+        ret->spec = sl_arena_dup(arena, sl_buf_str(&spec));
+    }
+    sl_buf_done(&spec);
+    return ret->spec.p ? 0 : sl_fail(err, SL_E_NOMEM, "out of memory");
+}
+
+/* --- binding --- */
+
+/* The tree of a definition: the spec's, with the configuration in its place. */
+static int tree_make(const struct sl_definition *def, struct sl_json docs[2], struct sl_arena *arena,
+                     struct sl_val **ret)
+{
+    struct sl_val *config;
+    int r = sl_json_parse(&docs[0], def->spec);
+    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[0]), arena, ret);
+    r = r < 0 ? r : sl_json_parse(&docs[1], def->config);
+    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[1]), arena, &config);
+    if (r < 0) {
+        return r;
+    }
+    struct sl_val *model = sl_val_find(*ret, "model");
+    if (!model || model->kind != SL_VAL_MAP || config->kind != SL_VAL_MAP) {
+        return SL_E_INVAL;
+    }
+    /* A body's map has room for one more. An empty one is none at all: MLflow's rule asks for a configuration. */
+    if (config->n) {
+        model->items[model->n++] = (struct sl_val_item){ .key = SL_STR("config"), .val = config };
+    }
+    return 0;
+}
+
+static void problems_join(const struct sl_problems *problems, struct sl_err *err)
+{
+    err->code = SL_E_INVAL;
+    size_t n = 0;
+    err->text[0] = '\0';
+    for (uint32_t i = 0; i < problems->n && n < sizeof(err->text) - 1; i++) {
+        const struct sl_problem *p = &problems->v[i];
+        struct sl_str path = p->path;
+        while (path.n && path.p[0] == '.') {
+            path = sl_str_sub(path, 1, path.n);
+        }
+        if (p->severity != SL_PROBLEM_ERROR) {
+            continue;
+        }
+        int len = snprintf(err->text + n, sizeof(err->text) - n, "%s%.*s%s%.*s", n ? "; " : "", SL_STR_ARG(path),
+                           path.n ? ": " : "", SL_STR_ARG(p->text));
+        n += len > 0 ? (size_t)len : 0;
+    }
+}
+
+int sl_definition_bind(const struct sl_definition *def, const struct sl_settings *settings, struct sl_route **ret_route,
+                       struct sl_err *err)
+{
+    struct sl_json docs[2];
+    sl_json_init(&docs[0], NULL);
+    sl_json_init(&docs[1], NULL);
+    struct sl_arena arena;
+    sl_arena_init_small(&arena, 2048);
+    struct sl_problems problems;
+    sl_problems_init(&problems, &arena);
+    struct sl_bind bind = { .arena = &arena, .problems = &problems };
+    struct sl_val *entry;
+    int r = tree_make(def, docs, &arena, &entry);
+    if (r < 0) {
+        sl_fail(err, r, "the route's definition is not readable: %s", sl_err_name(r));
+    } else {
+        r = sl_route_bind(&bind, entry, settings, ret_route);
+        if (r < 0 && err) {
+            problems_join(&problems, err);
+        }
+    }
+    sl_arena_wipe(&arena);
+    sl_arena_done(&arena);
+    sl_json_done(&docs[0]);
+    sl_json_done(&docs[1]);
+    return r;
+}
+
+/* --- credentials --- */
+
+static bool has_word(struct sl_str s, const char *word)
+{
+    return sl_str_find(s, sl_str_c(word), 0) >= 0;
+}
+
+/* A member that must not be shown. A row says so; what no row knows, and the inside of values that a provider reads by
+ * itself, is judged by its name, on the safe side. */
+static bool is_secret(const struct sl_provider *provider, struct sl_str key, bool is_inside)
+{
+    for (const struct sl_opt *row = is_inside ? NULL : provider->opts; row && row->key; row++) {
+        if (sl_str_eq_c(key, row->key) && row->type != SL_OPT_CUSTOM) {
+            return row->type == SL_OPT_SECRET;
+        }
+    }
+    return has_word(key, "key") || has_word(key, "secret") || has_word(key, "token") || has_word(key, "password") ||
+           has_word(key, "credential") || has_word(key, "auth");
+}
+
+static const struct sl_provider *spec_provider(struct sl_str spec, struct sl_json *doc, struct sl_arena *arena)
+{
+    struct sl_val *entry;
+    if (sl_json_parse(doc, spec) < 0 || sl_body_val(sl_json_root(doc), arena, &entry) < 0) {
+        return NULL;
+    }
+    return provider_of(sl_val_find(entry, "model"));
+}
+
+/* The members of `config`, then those secrets of `old` that it lacks; maps are merged inside, one level. */
+static void keep_write(struct sl_jw *w, const struct sl_provider *provider, const struct sl_val *config,
+                       const struct sl_val *old, bool is_inside)
+{
+    sl_jw_object(w);
+    for (uint32_t i = 0; i < config->n; i++) {
+        const struct sl_val_item *item = &config->items[i];
+        char key[128];
+        snprintf(key, sizeof(key), "%.*s", SL_STR_ARG(item->key));
+        const struct sl_val *before = sl_val_find(old, key);
+        bool is_map = item->val->kind == SL_VAL_MAP && before && before->kind == SL_VAL_MAP;
+        if (item->val->kind == SL_VAL_NULL) {
+            continue;
+        }
+        sl_jw_key_str(w, item->key);
+        if (is_map && !is_inside) {
+            keep_write(w, provider, item->val, before, true);
+        } else if (item->val->kind == SL_VAL_STRING) {
+            sl_jw_str(w, item->val->text);
+        } else {
+            sl_jw_raw(w, item->val->text);
+        }
+    }
+    for (uint32_t i = 0; i < old->n; i++) {
+        const struct sl_val_item *item = &old->items[i];
+        char key[128];
+        snprintf(key, sizeof(key), "%.*s", SL_STR_ARG(item->key));
+        if (is_nothing(sl_val_find(config, key)) && is_secret(provider, item->key, is_inside)) {
+            sl_jw_key_str(w, item->key);
+            if (item->val->kind == SL_VAL_STRING) {
+                sl_jw_str(w, item->val->text);
+            } else {
+                sl_jw_raw(w, item->val->text);
+            }
+        }
+    }
+    sl_jw_end(w);
+}
+
+/* A member of `old` that `config` leaves out and that would be kept. */
+static bool keeps_any(const struct sl_provider *provider, const struct sl_val *config, const struct sl_val *old,
+                      bool is_inside)
+{
+    for (uint32_t i = 0; i < old->n; i++) {
+        const struct sl_val_item *item = &old->items[i];
+        char key[128];
+        snprintf(key, sizeof(key), "%.*s", SL_STR_ARG(item->key));
+        const struct sl_val *now = sl_val_find(config, key);
+        bool are_maps = !is_inside && item->val->kind == SL_VAL_MAP && now && now->kind == SL_VAL_MAP;
+        if (are_maps ? keeps_any(provider, now, item->val, true)
+                     : is_nothing(now) && is_secret(provider, item->key, is_inside)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The URL that has become another one; NULL: none. */
+static const char *moved_url(const struct sl_provider *provider, const struct sl_val *config, const struct sl_val *old)
+{
+    for (const struct sl_opt *row = provider->opts; row->key; row++) {
+        const struct sl_val *now = sl_val_find(config, row->key), *before = sl_val_find(old, row->key);
+        struct sl_str to = is_nothing(now) ? SL_STR("") : now->text,
+                      from = is_nothing(before) ? SL_STR("") : before->text;
+        if (row->type == SL_OPT_URL && !sl_str_eq(to, from)) {
+            return row->key;
+        }
+    }
+    return NULL;
+}
+
+/* Who may change a route shall not thereby learn its credential: it is not sent to another place than the one it was
+ * given for. */
+static int keep_check(const struct sl_provider *provider, const struct sl_val *config, const struct sl_val *old,
+                      struct sl_err *err)
+{
+    const char *url = moved_url(provider, config, old);
+    if (url && keeps_any(provider, config, old, false)) {
+        return sl_fail(err, SL_E_INVAL,
+                       "model.config.%s: is another one than the stored, and the stored credential is not sent there: "
+                       "give the credential again",
+                       url);
+    }
+    return 0;
+}
+
+int sl_definition_keep(const struct sl_definition *def, const struct sl_store_route *old, struct sl_buf *out,
+                       struct sl_err *err)
+{
+    struct sl_json docs[4];
+    for (size_t i = 0; i < SL_ARRAY_LEN(docs); i++) {
+        sl_json_init(&docs[i], NULL);
+    }
+    struct sl_arena arena;
+    sl_arena_init_small(&arena, 2048);
+    struct sl_val *now = NULL, *before = NULL;
+    const struct sl_provider *provider = spec_provider(def->spec, &docs[0], &arena);
+    bool is_same = provider && provider == spec_provider(old->spec, &docs[1], &arena);
+    int r = sl_json_parse(&docs[2], def->config);
+    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[2]), &arena, &now);
+    r = r < 0 ? r : sl_json_parse(&docs[3], old->config);
+    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[3]), &arena, &before);
+    SL_IGNORE(sl_buf_reserve(out, def->config.n + old->config.n + 64) < 0); /* in one piece, so that nothing is left
+                                                                               behind when it grows */
+    is_same = is_same && r == 0 && now->kind == SL_VAL_MAP && before->kind == SL_VAL_MAP;
+    r = is_same ? keep_check(provider, now, before, err) : r;
+    if (r == 0 && is_same) {
+        struct sl_jw w;
+        sl_jw_init(&w, out);
+        keep_write(&w, provider, now, before, false);
+    } else {
+        sl_buf_add_str(out, def->config);
+    }
+    r = r < 0 ? r : sl_buf_status(out);
+    sl_arena_wipe(&arena);
+    sl_arena_done(&arena);
+    for (size_t i = 0; i < SL_ARRAY_LEN(docs); i++) {
+        sl_json_done(&docs[i]);
+    }
+    return r;
+}
+
+/* --- showing --- */
+
+static void shown_write(struct sl_jw *w, const struct sl_provider *provider, const struct sl_val *config,
+                        bool is_inside)
+{
+    sl_jw_object(w);
+    for (uint32_t i = 0; i < config->n; i++) {
+        const struct sl_val_item *item = &config->items[i];
+        if (is_secret(provider, item->key, is_inside)) {
+            continue;
+        }
+        sl_jw_key_str(w, item->key);
+        if (item->val->kind == SL_VAL_MAP && !is_inside) {
+            shown_write(w, provider, item->val, true);
+        } else if (item->val->kind == SL_VAL_STRING) {
+            sl_jw_str(w, item->val->text);
+        } else if (item->val->kind >= SL_VAL_LIST) {
+            sl_jw_null(w); /* deeper than any configuration goes: not shown rather than shown too much */
+        } else {
+            sl_jw_raw(w, item->val->kind == SL_VAL_NULL ? SL_STR("null") : item->val->text);
+        }
+    }
+    sl_jw_end(w);
+}
+
+static int prints_write(struct sl_jw *w, const struct sl_provider *provider, const struct sl_val *config,
+                        const struct sl_seal *seal, const char *prefix)
+{
+    for (uint32_t i = 0; i < config->n; i++) {
+        const struct sl_val_item *item = &config->items[i];
+        if (item->val->kind == SL_VAL_MAP && !*prefix) {
+            char name[136];
+            snprintf(name, sizeof(name), "%.*s.", SL_STR_ARG(sl_str_sub(item->key, 0, 128)));
+            int r = prints_write(w, provider, item->val, seal, name);
+            if (r < 0) {
+                return r;
+            }
+        } else if (is_secret(provider, item->key, *prefix != '\0') && item->val->kind != SL_VAL_NULL) {
+            char name[272], print[SL_FINGERPRINT_LEN + 1];
+            snprintf(name, sizeof(name), "%s%.*s", prefix, SL_STR_ARG(sl_str_sub(item->key, 0, 128)));
+            if (sl_seal_fingerprint(seal, item->val->text, print) < 0) {
+                return SL_E_NOMEM;
+            }
+            sl_jw_key(w, name);
+            sl_jw_object(w);
+            sl_jw_member_str(w, "fingerprint", sl_str_c(print));
+            sl_jw_end(w);
+        }
+    }
+    return 0;
+}
+
+int sl_definition_write(struct sl_jw *w, const struct sl_definition *def, const struct sl_seal *seal)
+{
+    struct sl_json docs[2];
+    sl_json_init(&docs[0], NULL);
+    sl_json_init(&docs[1], NULL);
+    struct sl_arena arena;
+    sl_arena_init_small(&arena, 2048);
+    struct sl_val *entry, *config;
+    static const struct sl_provider unknown = { .name = "" };
+    int r = sl_json_parse(&docs[0], def->spec);
+    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[0]), &arena, &entry);
+    r = r < 0 ? r : sl_json_parse(&docs[1], def->config);
+    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[1]), &arena, &config);
+    if (r == 0) {
+        const struct sl_val *model = sl_val_find(entry, "model");
+        const struct sl_provider *provider = provider_of(model);
+        provider = provider ? provider : &unknown;
+        sl_jw_member_str(w, "name", def->name);
+        member_write(w, "route_type", sl_val_find(entry, "route_type"));
+        sl_jw_key(w, "model");
+        sl_jw_object(w);
+        member_write(w, "name", sl_val_find(model, "name"));
+        member_write(w, "provider", sl_val_find(model, "provider"));
+        sl_jw_key(w, "config");
+        shown_write(w, provider, config, false);
+        sl_jw_end(w);
+        member_write(w, "limit", sl_val_find(entry, "limit"));
+        member_write(w, "sluice", sl_val_find(entry, "sluice"));
+        sl_jw_key(w, "secrets");
+        sl_jw_object(w);
+        r = prints_write(w, provider, config, seal, "");
+        sl_jw_end(w);
+    }
+    sl_arena_wipe(&arena);
+    sl_arena_done(&arena);
+    sl_json_done(&docs[0]);
+    sl_json_done(&docs[1]);
+    return r;
+}
+
+void sl_definition_describe(const struct sl_store_route *route, const struct sl_seal *seal, struct sl_buf *out)
+{
+    const struct sl_definition def = { route->name, route->spec, route->config };
+    struct sl_buf text = SL_BUF_INIT(2 * CONFIG_MAX);
+    struct sl_jw w;
+    sl_jw_init(&w, &text);
+    sl_jw_object(&w);
+    int r = sl_definition_write(&w, &def, seal);
+    sl_jw_end(&w);
+    if (r == 0 && sl_buf_status(&text) == 0) {
+        sl_buf_add_str(out, sl_buf_str(&text));
+    } else {
+        sl_buf_add_str(out, route->spec); /* a definition that this version cannot read */
+    }
+    sl_buf_done(&text);
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/events.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "gate/config/definition.h"
+
+/* A durable change must come into force: without memory its thread waits and tries again. */
+#define NOMEM_WAIT_USEC 10000
+
+struct stored {
+    char *json; /* NUL behind */
+    size_t n_json;
+    size_t n_name;
+    char name[];
+};
+
+void sl_events_init(struct sl_events *events, struct sl_publisher *publisher)
+{
+    *events = (struct sl_events){ .publisher = publisher };
+    pthread_mutex_init(&events->lock, NULL);
+}
+
+static void stored_free(struct stored *stored)
+{
+    if (stored) {
+        free(stored->json);
+        free(stored);
+    }
+}
+
+static void limits_free(struct sl_map *limits)
+{
+    struct stored *stored;
+    for (size_t i = 0; (stored = sl_map_each(limits, &i)) != NULL;) {
+        stored_free(stored);
+    }
+    sl_map_done(limits);
+}
+
+void sl_events_done(struct sl_events *events)
+{
+    limits_free(&events->limits);
+    pthread_mutex_destroy(&events->lock);
+}
+
+/* --- stored limits --- */
+
+static struct sl_str limits_of(const struct sl_events *events, struct sl_str name)
+{
+    const struct stored *stored = sl_map_find(&events->limits, name);
+    return stored ? sl_str_make(stored->json, stored->n_json) : SL_STR_NONE;
+}
+
+static int limits_set(struct sl_events *events, struct sl_str name, struct sl_str json)
+{
+    struct stored *stored = NULL;
+    if (json.p) {
+        stored = malloc(sizeof(*stored) + name.n);
+        char *text = malloc(json.n + 1);
+        if (!stored || !text) {
+            free(stored);
+            free(text);
+            return SL_E_NOMEM;
+        }
+        memcpy(text, json.p, json.n);
+        text[json.n] = '\0';
+        memcpy(stored->name, name.p, name.n);
+        stored->n_name = name.n;
+        stored->json = text;
+        stored->n_json = json.n;
+    }
+    stored_free(sl_map_remove(&events->limits, name));
+    int r = stored ? sl_map_put(&events->limits, sl_str_make(stored->name, stored->n_name), stored) : 0;
+    if (r < 0) {
+        stored_free(stored);
+    }
+    return r;
+}
+
+/* The route with what is stored for it and what the settings say; a new reference. */
+static int route_complete(const struct sl_events *events, struct sl_route *route, const struct sl_settings *settings,
+                          struct sl_route **ret)
+{
+    struct sl_str limits = limits_of(events, route->name);
+    if (!limits.p && !route->base) {
+        *ret = sl_route_ref(route);
+        return 0;
+    }
+    int r = sl_route_derive(route, settings, limits, ret);
+    if (r == SL_E_INVAL) {
+        sl_log(SL_LOG_ERROR, "store", "the stored limits of route '%.*s' are not readable and do not hold",
+               SL_STR_ARG(route->name));
+        *ret = sl_route_ref(route);
+        r = 0;
+    }
+    return r;
+}
+
+/* --- the file's part --- */
+
+static int file_snapshot(const struct sl_events *events, struct sl_settings *settings, struct sl_route *const *routes,
+                         uint32_t n, struct sl_snapshot **ret)
+{
+    struct sl_route **complete = calloc(n ? n : 1, sizeof(struct sl_route *));
+    int r = complete ? 0 : SL_E_NOMEM;
+    uint32_t i = 0;
+    for (; r == 0 && i < n; i++) {
+        r = route_complete(events, routes[i], settings, &complete[i]);
+    }
+    r = r < 0 ? r : sl_snapshot_new(settings, complete, n, ret);
+    for (uint32_t k = 0; complete && k < i; k++) {
+        sl_route_unref(complete[k]);
+    }
+    free(complete);
+    return r;
+}
+
+static void shadow_warn(const struct sl_snapshot *snapshot, const struct sl_route *route)
+{
+    const struct sl_route *file = sl_snapshot_find(snapshot, route->name);
+    const char *name = snapshot->settings->file.p;
+    sl_log(SL_LOG_WARNING, "config",
+           "%s:%u: route '%.*s' was also made by create_route: the file's is served, the other one is kept and comes "
+           "back when the file's entry goes",
+           name ? name : "(embedded default)", file->pos.line, SL_STR_ARG(route->name));
+}
+
+/* The dynamic routes of the snapshot in force, under other settings. */
+static int dynamic_carry(const struct sl_events *events, const struct sl_snapshot *from, struct sl_snapshot *to)
+{
+    bool is_same = memcmp(&from->settings->upstream.timeouts, &to->settings->upstream.timeouts,
+                          sizeof(from->settings->upstream.timeouts)) == 0 &&
+                   from->settings->upstream.retries == to->settings->upstream.retries;
+    struct sl_snapshot_iter it = sl_snapshot_walk(from, 0);
+    struct sl_route *route;
+    int r = 0;
+    while (r == 0 && (route = sl_snapshot_next(&it)) != NULL) {
+        if (!route->incarnation) {
+            continue;
+        }
+        struct sl_route *mine;
+        r = is_same ? 0 : sl_route_derive(route, to->settings, limits_of(events, route->name), &mine);
+        if (is_same) {
+            mine = sl_route_ref(route);
+        }
+        if (r == 0) {
+            r = sl_snapshot_put(to, mine);
+            if (r == 0 && sl_snapshot_is_shadowed(to, mine) && !sl_snapshot_is_shadowed(from, route)) {
+                shadow_warn(to, mine);
+            }
+            sl_route_unref(mine);
+        }
+    }
+    return r;
+}
+
+int sl_events_configure(struct sl_events *events, struct sl_settings *settings, struct sl_route *const *routes,
+                        uint32_t n_routes)
+{
+    struct sl_snapshot *fresh = NULL;
+    pthread_mutex_lock(&events->lock);
+    int r = file_snapshot(events, settings, routes, n_routes, &fresh);
+    if (r == 0 && events->publisher->current) {
+        fresh->keys = sl_keyset_ref(events->publisher->current->keys);
+        r = dynamic_carry(events, events->publisher->current, fresh);
+    }
+    if (r == 0) {
+        sl_publisher_set(events->publisher, fresh);
+    } else {
+        sl_snapshot_unref(fresh);
+    }
+    pthread_mutex_unlock(&events->lock);
+    return r;
+}
+
+/* --- changes --- */
+
+static int route_put(struct sl_events *events, struct sl_snapshot *s, const struct sl_store_event *event)
+{
+    const struct sl_definition def = { event->route->name, event->route->spec, event->route->config };
+    struct sl_err err = { 0 };
+    struct sl_route *route, *complete;
+    if (event->is_new && !events->loading) {
+        int r = limits_set(events, event->name, event->limits); /* none: what a namesake left goes, as its rows did */
+        if (r < 0) {
+            return r;
+        }
+    }
+    int r = sl_definition_bind(&def, s->settings, &route, &err);
+    if (r == SL_E_INVAL) {
+        /* Bound once before it was stored: a provider that is not in this build, or a rule that is stricter now. */
+        sl_log(SL_LOG_WARNING, "store", "route '%.*s' cannot be served: %s", SL_STR_ARG(event->name), err.text);
+        r = sl_snapshot_remove(s, event->name);
+        return r == SL_E_NOTFOUND ? 0 : r;
+    }
+    if (r < 0) {
+        return r;
+    }
+    route->incarnation = event->route->id;
+    route->version = event->route->version;
+    r = route_complete(events, route, s->settings, &complete);
+    sl_route_unref(route);
+    if (r == 0) {
+        r = sl_snapshot_put(s, complete);
+        if (r == 0 && events->loading && sl_snapshot_is_shadowed(s, complete)) {
+            shadow_warn(s, complete);
+        }
+        sl_route_unref(complete);
+    }
+    return r;
+}
+
+/* The route as it is, under the limits that are stored now. */
+static int limits_refresh(struct sl_events *events, struct sl_snapshot *s, struct sl_str name)
+{
+    struct sl_route *served = sl_snapshot_find(s, name), *dynamic = sl_snapshot_find_dynamic(s, name);
+    struct sl_route *const each[] = { served, dynamic == served ? NULL : dynamic };
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < SL_ARRAY_LEN(each); i++) {
+        struct sl_route *fresh = NULL;
+        if (!each[i]) {
+            continue;
+        }
+        r = sl_route_derive(each[i], s->settings, limits_of(events, name), &fresh);
+        if (r == 0) {
+            r = fresh->incarnation ? sl_snapshot_put(s, fresh) : sl_snapshot_put_file(s, fresh);
+        }
+        sl_route_unref(fresh);
+    }
+    return r;
+}
+
+static int change_apply(struct sl_events *events, struct sl_snapshot *s, const struct sl_store_event *event)
+{
+    int r = 0;
+    switch (event->kind) {
+    case SL_STORE_ROUTE_PUT:
+        return route_put(events, s, event);
+    case SL_STORE_ROUTE_DELETED:
+        r = limits_set(events, event->name, SL_STR_NONE);
+        r = r < 0 ? r : sl_snapshot_remove(s, event->name);
+        return r == SL_E_NOTFOUND ? 0 : r; /* one that could not be served */
+    case SL_STORE_LIMITS_PUT:
+        r = limits_set(events, event->name, event->limits);
+        return r < 0 || events->loading ? r : limits_refresh(events, s, event->name);
+    case SL_STORE_KEY_PUT:
+        return sl_keyset_put(&s->keys, event->key, events->publisher->current->keys);
+    case SL_STORE_KEY_DELETED:
+        return sl_keyset_remove(&s->keys, event->key->id);
+    }
+    return r;
+}
+
+static struct sl_snapshot *copy_wait(const struct sl_snapshot *from)
+{
+    struct sl_snapshot *copy;
+    while (sl_snapshot_copy(from, &copy) < 0) {
+        usleep(NOMEM_WAIT_USEC);
+    }
+    return copy;
+}
+
+void sl_events_apply(void *arg, const struct sl_store_event *const *list, size_t n)
+{
+    struct sl_events *events = arg;
+    pthread_mutex_lock(&events->lock);
+    struct sl_snapshot *s = copy_wait(events->publisher->current);
+    for (size_t i = 0; i < n; i++) {
+        while (change_apply(events, s, list[i]) == SL_E_NOMEM) {
+            /* Half done: begin again from what is in force. Changes are absolute, so doing one twice does no harm. */
+            usleep(NOMEM_WAIT_USEC);
+            sl_snapshot_unref(s);
+            s = copy_wait(events->publisher->current);
+            i = 0;
+        }
+        events->number = SL_MAX(events->number, list[i]->number);
+    }
+    sl_publisher_set(events->publisher, s);
+    pthread_mutex_unlock(&events->lock);
+}
+
+/* --- all of it --- */
+
+/* The file's part of the snapshot in force, as the file has it. */
+static struct sl_snapshot *file_only_wait(const struct sl_snapshot *from)
+{
+    uint32_t n = from->file->n;
+    struct sl_route **routes;
+    struct sl_snapshot *fresh;
+    while (!(routes = calloc(n + 1, sizeof(struct sl_route *)))) {
+        usleep(NOMEM_WAIT_USEC);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct sl_route *route = from->file->v[i].route;
+        routes[i] = route->base ? route->base : route;
+    }
+    while (sl_snapshot_new(from->settings, routes, n, &fresh) < 0) {
+        usleep(NOMEM_WAIT_USEC);
+    }
+    free(routes);
+    return fresh;
+}
+
+void sl_events_load_begin(void *arg)
+{
+    struct sl_events *events = arg;
+    pthread_mutex_lock(&events->lock);
+    events->loading = file_only_wait(events->publisher->current);
+    events->limits_before = events->limits;
+    events->limits = (struct sl_map){ 0 };
+}
+
+void sl_events_load(void *arg, const struct sl_store_event *event)
+{
+    struct sl_events *events = arg;
+    while (change_apply(events, events->loading, event) == SL_E_NOMEM) {
+        usleep(NOMEM_WAIT_USEC);
+    }
+    events->number = SL_MAX(events->number, event->number);
+}
+
+void sl_events_load_end(void *arg, bool is_whole)
+{
+    struct sl_events *events = arg;
+    struct sl_snapshot *s = SL_TAKE(events->loading);
+    if (!is_whole) {
+        limits_free(&events->limits);
+        events->limits = events->limits_before;
+        sl_snapshot_unref(s);
+        pthread_mutex_unlock(&events->lock);
+        return;
+    }
+    limits_free(&events->limits_before);
+    struct stored *stored;
+    /* Limits came before the routes: those of the file's get theirs now. */
+    for (size_t i = 0; (stored = sl_map_each(&events->limits, &i)) != NULL;) {
+        struct sl_str name = sl_str_make(stored->name, stored->n_name);
+        const struct sl_route *route = sl_snapshot_find(s, name);
+        while (route && !route->incarnation && limits_refresh(events, s, name) == SL_E_NOMEM) {
+            usleep(NOMEM_WAIT_USEC);
+        }
+    }
+    sl_publisher_set(events->publisher, s);
+    pthread_mutex_unlock(&events->lock);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/reach.h"
+
+#include <arpa/inet.h>
+
+int sl_reach_literal(struct sl_str host, struct sl_ip *ret)
+{
+    char text[256];
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+    ptrdiff_t zone = sl_str_find_char(host, '%', 0);
+    if (sl_str_find_char(host, ':', 0) >= 0) {
+        return sl_ip_parse(zone < 0 ? host : sl_str_sub(host, 0, (size_t)zone), ret);
+    }
+    if (host.n && host.p[host.n - 1] == '.') {
+        host = sl_str_sub(host, 0, host.n - 1);
+    }
+    if (host.n == 0 || host.n >= sizeof(text)) {
+        return SL_E_INVAL;
+    }
+    memcpy(text, host.p, host.n);
+    text[host.n] = '\0';
+    return inet_aton(text, &v4.sin_addr) ? sl_ip_of((const struct sockaddr *)(const void *)&v4, ret) : SL_E_INVAL;
+}
+
+static int url_check(const char *key, struct sl_str url, const struct sl_guard *guard, struct sl_err *err)
+{
+    struct sl_uri uri;
+    struct sl_ip ip;
+    struct sl_err cause = { 0 };
+    if (sl_uri_parse(url, &uri, &cause) < 0) {
+        return sl_fail(err, SL_E_INVAL, "model.config.%s: %s", key, cause.text);
+    }
+    if (uri.userinfo.n) {
+        return sl_fail(err, SL_E_INVAL, "model.config.%s: a user or password in the URL is not used", key);
+    }
+    if (sl_reach_literal(uri.host, &ip) == 0 && !sl_guard_lets(guard, &ip)) {
+        return sl_fail(err, SL_E_INVAL,
+                       "model.config.%s: %.*s is a private, local or reserved address, to which a route made by a call "
+                       "may lead only when the operator's upstream.allow has it",
+                       key, SL_STR_ARG(sl_str_sub(uri.host, 0, 64)));
+    }
+    return 0;
+}
+
+int sl_reach_check(const struct sl_route *route, const struct sl_guard *guard, struct sl_err *err)
+{
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < route->n_targets; i++) {
+        const struct sl_target *target = &route->targets[i];
+        for (const struct sl_opt *row = target->provider->opts; r == 0 && target->conf && row && row->key; row++) {
+            if (row->type == SL_OPT_URL) {
+                struct sl_str url;
+                memcpy(&url, (const char *)target->conf + row->offset, sizeof(url));
+                r = url.n ? url_check(row->key, url, guard, err) : 0;
+            }
+        }
+    }
+    return r;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a route that a caller makes may lead. What a name stands for is checked whenever it is connected to; an address
+ * that is written out is refused when the route is made. */
+#ifndef SL_GATE_REACH_H
+#define SL_GATE_REACH_H
+
+#include "gate/config/route.h"
+
+/* The address that a host is, in any spelling that a resolver takes without asking anyone: dotted, short, decimal,
+ * octal, hexadecimal; IPv6 with or without a zone. SL_E_INVAL: it is a name. */
+SL_MUST int sl_reach_literal(struct sl_str host, struct sl_ip *ret);
+/* Every URL of the provider's configuration: http or https without a user, and no special address but those of
+ * upstream.allow. SL_E_INVAL. */
+SL_MUST int sl_reach_check(const struct sl_route *route, const struct sl_guard *guard, struct sl_err *err);
+
+#endif

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/route.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/num.h"
+#include "gate/config/limits_json.h"
+
+#define FAIL(bind, pos_, key_, ...) (problem_at((bind), (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
+
+/* A route and its few texts: a hundred thousand of them must not cost a page each. */
+#define ROUTE_CHUNK 880
+
+struct period {
+    const char *name;
+    uint64_t sec;
+};
+
+/* MLflow's grammar: months have 30 days, years 360. */
+static const struct period periods[] = {
+    { "second", 1 },  { "minute", 60 },           { "hour", 3600 },
+    { "day", 86400 }, { "month", 30 * 86400ull }, { "year", 360 * 86400ull },
+};
+
+static SL_PRINTF(4, 5) void problem_at(struct sl_bind *bind, struct sl_pos pos, const char *key, const char *fmt, ...)
+{
+    char text[512], path[320];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    snprintf(path, sizeof(path), "%s%s%s", bind->path, *key ? "." : "", key);
+    sl_bind_problem(bind, SL_PROBLEM_ERROR, pos, path, "%s", text);
+}
+
+struct sl_route *sl_route_ref(struct sl_route *route)
+{
+    atomic_fetch_add_explicit(&route->refs, 1, memory_order_relaxed);
+    return route;
+}
+
+void sl_route_unref(struct sl_route *route)
+{
+    if (!route || atomic_fetch_sub_explicit(&route->refs, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    sl_route_unref(route->base);
+    for (uint32_t i = 0; !route->base && i < route->n_targets; i++) {
+        if (route->targets[i].conf) {
+            sl_opt_done(route->targets[i].provider->opts, route->targets[i].conf);
+        }
+    }
+    struct sl_arena arena = route->arena; /* the route lies on it */
+    sl_arena_done(&arena);
+}
+
+/* Letters, digits, '_', '-', '.', 1 to 255 of them. */
+bool sl_route_is_name(struct sl_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool ok = ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+                  c == '.';
+        if (!ok) {
+            return false;
+        }
+    }
+    return s.n >= 1 && s.n <= 255;
+}
+
+static int name_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
+{
+    const struct sl_val *val = sl_val_find(entry, "name");
+    if (!val || val->kind == SL_VAL_NULL) {
+        return FAIL(bind, entry->pos, "name", "Field required: the name under which the route is called");
+    }
+    if (val->kind > SL_VAL_STRING) {
+        return FAIL(bind, val->pos, "name", "must be a string");
+    }
+    if (!sl_route_is_name(val->text) || sl_str_eq_c(val->text, ".") || sl_str_eq_c(val->text, "..")) {
+        return FAIL(
+            bind, val->pos, "name",
+            "The route name provided contains disallowed characters for a url endpoint. '%.*s' is invalid. Names "
+            "cannot contain spaces or any "
+            "non alphanumeric characters other than hyphen, underscore and full stop, and have 1 to 255 of them.",
+            SL_STR_ARG(sl_str_sub(val->text, 0, 64)));
+    }
+    route->name = sl_arena_dup(&route->arena, val->text);
+    return route->name.p ? 0 : FAIL(bind, val->pos, "name", "out of memory");
+}
+
+static int type_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
+{
+    const struct sl_val *val = sl_val_find(entry, "endpoint_type");
+    const char *key = "endpoint_type";
+    if (!val) {
+        val = sl_val_find(entry, "route_type");
+        key = "route_type";
+    }
+    if (!val || val->kind != SL_VAL_STRING) {
+        return FAIL(bind, val ? val->pos : entry->pos, val ? key : "endpoint_type",
+                    "Field required: llm/v1/chat, llm/v1/completions or llm/v1/embeddings");
+    }
+    if (sl_llm_type_parse(val->text, &route->type) < 0) {
+        return FAIL(
+            bind, val->pos, key,
+            "The route_type '%.*s' is not supported. It must be llm/v1/chat, llm/v1/completions or llm/v1/embeddings.",
+            SL_STR_ARG(sl_str_sub(val->text, 0, 64)));
+    }
+    return 0;
+}
+
+/* '-' and '_' are the same, case does not matter. The canonical spelling has hyphens. */
+static struct sl_str provider_canonical(struct sl_str text, char *room, size_t cap)
+{
+    size_t n = SL_MIN(text.n, cap);
+    for (size_t i = 0; i < n; i++) {
+        char c = text.p[i];
+        room[i] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+    }
+    return sl_str_make(room, n);
+}
+
+static int provider_bind(struct sl_bind *bind, const struct sl_val *model, struct sl_target *target)
+{
+    const struct sl_val *val = sl_val_find(model, "provider");
+    if (!val || val->kind != SL_VAL_STRING || val->text.n == 0) {
+        return FAIL(bind, val ? val->pos : model->pos, "model.provider",
+                    "A provider must be provided for each gateway route.");
+    }
+    char room[64];
+    struct sl_str name = provider_canonical(val->text, room, sizeof(room));
+    target->provider = sl_provider_find(name);
+    if (target->provider) {
+        return 0;
+    }
+    if (sl_provider_is_known(name)) {
+        return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is known but not built into this version.",
+                    SL_STR_ARG(name));
+    }
+    char known[256] = "";
+    for (size_t i = 0, n = 0; sl_providers[i] && n < sizeof(known); i++) {
+        n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", i ? ", " : "", sl_providers[i]->name);
+    }
+    return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is not supported. It must be one of %s.",
+                SL_STR_ARG(name), known);
+}
+
+const struct sl_val *sl_route_provider_config(const struct sl_val *model, const struct sl_provider *provider)
+{
+    const struct sl_val *val = sl_val_find(model, "config");
+    if (!val) {
+        char key[80];
+        snprintf(key, sizeof(key), "%s_config", provider->name);
+        for (char *c = key; *c; c++) {
+            *c = *c == '-' ? '_' : *c;
+        }
+        val = sl_val_find(model, key);
+    }
+    return val && val->kind != SL_VAL_NULL ? val : NULL;
+}
+
+static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl_target *target, struct sl_arena *arena)
+{
+    const struct sl_provider *provider = target->provider;
+    const struct sl_val *config = sl_route_provider_config(model, provider);
+    bool needs_config = false;
+    for (const struct sl_opt *row = provider->opts; row->key; row++) {
+        needs_config |= (row->flags & SL_OPT_REQUIRED) != 0;
+    }
+    if (!config && needs_config) {
+        return FAIL(bind, model->pos, "model.config",
+                    "A config must be supplied when setting a provider. The provider entry for '%s' is incorrect.",
+                    provider->name);
+    }
+    void *conf = sl_arena_zalloc(arena, SL_MAX(provider->conf_size, (size_t)1));
+    if (!conf) {
+        return FAIL(bind, model->pos, "model", "out of memory");
+    }
+    target->conf = conf;
+    size_t before = strlen(bind->path);
+    snprintf(bind->path + before, sizeof(bind->path) - before, ".model.config");
+    bool was_lax = bind->is_lax;
+    bind->is_lax = true; /* MLflow ignores what it does not know */
+    int r = sl_opt_bind(bind, provider->opts, config, conf);
+    if (r == 0 && provider->prepare) {
+        r = provider->prepare(bind, config ? config : model, target);
+    }
+    bind->is_lax = was_lax;
+    bind->path[before] = '\0';
+    return r;
+}
+
+static int model_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
+{
+    const struct sl_val *model = sl_val_find(entry, "model");
+    if (!model || model->kind != SL_VAL_MAP) {
+        return FAIL(bind, model ? model->pos : entry->pos, "model",
+                    "Field required: a map with provider, name and config");
+    }
+    route->targets = SL_ARENA_NEW(&route->arena, struct sl_target);
+    route->metric_labels = SL_ARENA_NEW(&route->arena, _Atomic(const struct sl_metric_labels *));
+    if (!route->targets || !route->metric_labels) {
+        return FAIL(bind, model->pos, "model", "out of memory");
+    }
+    struct sl_target *target = &route->targets[0];
+    int r = provider_bind(bind, model, target);
+    if (r < 0) {
+        return r;
+    }
+    route->n_targets = 1;
+    const struct sl_val *name = sl_val_find(model, "name");
+    if (name && name->kind != SL_VAL_NULL) {
+        if (name->kind > SL_VAL_STRING) {
+            return FAIL(bind, name->pos, "model.name", "must be a string");
+        }
+        target->model = sl_arena_dup(&route->arena, name->text);
+    }
+    return conf_bind(bind, model, target, &route->arena);
+}
+
+/* Windows beyond this are as good as endless, and must not overflow when added to a time. */
+#define PERIOD_MAX_USEC ((uint64_t)1 << 62)
+
+int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret)
+{
+    uint64_t n = 1;
+    size_t digits = 0;
+    text = sl_str_trim(text);
+    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
+        digits++;
+    }
+    if (digits && (sl_parse_u64(sl_str_sub(text, 0, digits), 0, UINT32_MAX, &n) < 0)) {
+        return SL_E_INVAL;
+    }
+    n = n ? n : 1;
+    struct sl_str unit = sl_str_trim(sl_str_sub(text, digits, text.n));
+    if (unit.n > 1 && (unit.p[unit.n - 1] | 0x20) == 's') {
+        unit.n--;
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(periods); i++) {
+        if (sl_str_case_eq(unit, sl_str_c(periods[i].name))) {
+            uint64_t usec = periods[i].sec * SL_USEC_PER_SEC;
+            ret->period_usec = n < PERIOD_MAX_USEC / usec ? n * usec : PERIOD_MAX_USEC;
+            ret->multiple = (uint32_t)n;
+            ret->unit = periods[i].name;
+            return 0;
+        }
+    }
+    return SL_E_INVAL;
+}
+
+/* Up to the next of ";,|", behind which another limit follows. False: there is none. */
+static bool limit_cut(struct sl_str *io_rest, struct sl_str *ret_part)
+{
+    if (!io_rest->p) {
+        return false;
+    }
+    size_t n = 0;
+    while (n < io_rest->n && !strchr(";,|", io_rest->p[n])) {
+        n++;
+    }
+    *ret_part = sl_str_sub(*io_rest, 0, n);
+    *io_rest = n < io_rest->n ? sl_str_sub(*io_rest, n + 1, io_rest->n) : SL_STR_NONE;
+    return true;
+}
+
+/* "100/hour", "100 per 5 minutes": what may follow the first limit. */
+static int limit_parse(struct sl_str text, struct sl_limit_rule *ret)
+{
+    size_t digits = 0;
+    text = sl_str_trim(text);
+    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
+        digits++;
+    }
+    if (sl_parse_u64(sl_str_sub(text, 0, digits), 0, INT64_MAX, &ret->calls) < 0) {
+        return SL_E_INVAL;
+    }
+    struct sl_str rest = sl_str_trim(sl_str_sub(text, digits, text.n));
+    size_t skip = sl_str_case_eq(sl_str_sub(rest, 0, SL_MIN(rest.n, (size_t)3)), SL_STR("per")) ? 3
+                  : sl_str_has_prefix(rest, SL_STR("/"))                                        ? 1
+                                                                                                : 0;
+    return skip ? sl_period_parse(sl_str_sub(rest, skip, rest.n), ret) : SL_E_INVAL;
+}
+
+/* The rules of a renewal_period: the first window has `calls`, further ones say their own. In the file a limit counts
+ * each principal apart, as MLflow does. */
+static int rules_parse(struct sl_str text, struct sl_route *route)
+{
+    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX] = { { .calls = route->limit.calls, .key = SL_LIMIT_USER } };
+    struct sl_str part;
+    uint32_t n = 0;
+    for (; limit_cut(&text, &part); n++) {
+        if (n == SL_LIMIT_RULES_MAX || (n ? limit_parse(part, &rules[n]) : sl_period_parse(part, &rules[0])) < 0) {
+            return SL_E_INVAL;
+        }
+        rules[n].key = SL_LIMIT_USER;
+    }
+    route->rules = SL_ARENA_ARRAY(&route->arena, struct sl_limit_rule, n);
+    if (!route->rules) {
+        return SL_E_NOMEM;
+    }
+    memcpy(route->rules, rules, n * sizeof(rules[0]));
+    route->n_rules = n;
+    return 0;
+}
+
+static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
+{
+    static const char text[] =
+        "Failed to parse the rate limit configuration. `calls` must be a number from 0 and "
+        "`renewal_period` like minute, 5 minutes, hour, day, or several limits like minute;100/hour";
+    const struct sl_val *limit = sl_val_find(entry, "limit");
+    if (!limit || limit->kind == SL_VAL_NULL) {
+        return 0;
+    }
+    const struct sl_val *calls = sl_val_find(limit, "calls");
+    const struct sl_val *period = sl_val_find(limit, "renewal_period");
+    const struct sl_val *key = sl_val_find(limit, "key");
+    if (!calls || !period) {
+        return FAIL(bind, limit->pos, "limit", "Field required: %s", calls ? "renewal_period" : "calls");
+    }
+    if (calls->kind > SL_VAL_STRING || sl_parse_u64(calls->text, 0, INT64_MAX, &route->limit.calls) < 0 ||
+        period->kind != SL_VAL_STRING || rules_parse(period->text, route) < 0) {
+        return FAIL(bind, limit->pos, "limit", "%s", text);
+    }
+    route->limit.renewal_period = sl_arena_dup(&route->arena, period->text);
+    if (key && key->kind <= SL_VAL_STRING && key->kind != SL_VAL_NULL) {
+        route->limit.key = sl_arena_dup(&route->arena, key->text);
+    }
+    route->has_limit = true;
+    return 0;
+}
+
+struct own {
+    struct sl_upstream_timeouts timeouts;
+    uint32_t retries;
+};
+
+const struct sl_opt *sl_route_own_opts(void)
+{
+    static const struct sl_opt rows[] = {
+        { "timeouts", SL_OPT_MAP, offsetof(struct own, timeouts), NULL, 0, 0, SL_OPT_RELOAD, NULL,
+          sl_upstream_timeout_opts, NULL, "as upstream.timeouts, for this route" },
+        { "retries", SL_OPT_U32, offsetof(struct own, retries), NULL, 0, 10, SL_OPT_RELOAD, NULL, NULL, NULL,
+          "as upstream.retries, for this route" },
+        { NULL },
+    };
+    return rows;
+}
+
+static void times_of(struct sl_upstream_timeouts *t, uint64_t *ret[4])
+{
+    ret[0] = &t->connect_usec;
+    ret[1] = &t->first_byte_usec;
+    ret[2] = &t->idle_usec;
+    ret[3] = &t->total_usec;
+}
+
+/* Sluice's own map inside the entry: strict. What it does not say, the settings say. */
+static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
+                    struct sl_route *route)
+{
+    struct own own = { settings->upstream.timeouts, settings->upstream.retries };
+    size_t before = strlen(bind->path);
+    snprintf(bind->path + before, sizeof(bind->path) - before, ".sluice");
+    bool was_lax = bind->is_lax;
+    bind->is_lax = false;
+    int r = sl_opt_bind_over(bind, sl_route_own_opts(), sl_val_find(entry, "sluice"), &own);
+    bind->is_lax = was_lax;
+    bind->path[before] = '\0';
+    route->timeouts = own.timeouts;
+    route->retries = own.retries;
+    const struct sl_val *map = sl_val_find(entry, "sluice"), *times = sl_val_find(map, "timeouts");
+    static const char *const names[] = { "connect", "first_byte", "idle", "total" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        route->own_timeouts |= sl_val_find(times, names[i]) ? SL_BIT(i) : 0;
+    }
+    route->has_own_retries = sl_val_find(map, "retries") != NULL;
+    return r;
+}
+
+static void keys_check(struct sl_bind *bind, const struct sl_val *entry)
+{
+    static const char *const known[] = { "name", "endpoint_type", "route_type", "model", "limit", "sluice" };
+    for (uint32_t i = 0; i < entry->n; i++) {
+        bool is_known = false;
+        for (size_t k = 0; k < SL_ARRAY_LEN(known); k++) {
+            is_known |= sl_str_eq_c(entry->items[i].key, known[k]);
+        }
+        if (!is_known) {
+            sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->items[i].key_pos, NULL, "unknown key \"%.*s\" is ignored",
+                            SL_STR_ARG(entry->items[i].key));
+        }
+    }
+}
+
+int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
+                  struct sl_route **ret_route)
+{
+    if (entry->kind != SL_VAL_MAP) {
+        return FAIL(bind, entry->pos, "", "must be a map with name, endpoint_type and model");
+    }
+    struct sl_arena arena;
+    sl_arena_init_small(&arena, ROUTE_CHUNK);
+    struct sl_route *route = SL_ARENA_NEW(&arena, struct sl_route);
+    if (!route) {
+        return FAIL(bind, entry->pos, "", "out of memory");
+    }
+    route->arena = arena;
+    atomic_init(&route->refs, 1);
+    atomic_init(&route->usage_refused, false);
+    route->pos = entry->pos;
+    struct sl_arena *bind_arena = bind->arena;
+    bind->arena = &route->arena;
+    keys_check(bind, entry);
+    /* All of them, so that every problem of an entry is told at once. */
+    int r = name_bind(bind, entry, route);
+    int r2 = type_bind(bind, entry, route);
+    int r3 = model_bind(bind, entry, route);
+    int r4 = limit_bind(bind, entry, route);
+    int r5 = own_bind(bind, entry, settings, route);
+    bind->arena = bind_arena;
+    if (r < 0 || r2 < 0 || r3 < 0 || r4 < 0 || r5 < 0) {
+        sl_route_unref(route);
+        return SL_E_INVAL;
+    }
+    *ret_route = route;
+    return 0;
+}
+
+static int derive_into(struct sl_route *copy, const struct sl_route *base, const struct sl_settings *settings,
+                       struct sl_str stored_limits)
+{
+    struct sl_upstream_timeouts defaults = settings->upstream.timeouts;
+    uint64_t *to[4], *from[4];
+    times_of(&copy->timeouts, to);
+    times_of(&defaults, from);
+    for (size_t i = 0; i < SL_ARRAY_LEN(to); i++) {
+        *to[i] = base->own_timeouts & SL_BIT(i) ? *to[i] : *from[i];
+    }
+    copy->retries = base->has_own_retries ? base->retries : settings->upstream.retries;
+    copy->stored_limits = SL_STR_NONE;
+    if (!stored_limits.p) {
+        return 0;
+    }
+    copy->stored_limits = sl_arena_dup(&copy->arena, stored_limits);
+    return copy->stored_limits.p ? sl_limits_read(stored_limits, &copy->arena, &copy->rules, &copy->n_rules)
+                                 : SL_E_NOMEM;
+}
+
+int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, struct sl_str stored_limits,
+                    struct sl_route **ret_route)
+{
+    struct sl_route *base = route->base ? route->base : route;
+    struct sl_arena arena;
+    sl_arena_init_small(&arena, ROUTE_CHUNK);
+    struct sl_route *copy = SL_ARENA_NEW(&arena, struct sl_route);
+    if (!copy) {
+        return SL_E_NOMEM;
+    }
+    memcpy(copy, base, sizeof(*copy));
+    copy->arena = arena;
+    atomic_init(&copy->refs, 1);
+    atomic_init(&copy->usage_refused, atomic_load(&route->usage_refused));
+    copy->base = sl_route_ref(base);
+    int r = derive_into(copy, base, settings, stored_limits);
+    if (r < 0) {
+        sl_route_unref(copy);
+        return r;
+    }
+    *ret_route = copy;
+    return 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A route: a named entry with its type, its targets and what holds for it. Immutable, reference-counted, shared between
+ * threads. */
+#ifndef SL_GATE_ROUTE_H
+#define SL_GATE_ROUTE_H
+
+#include <stdatomic.h>
+
+#include "base/opt.h"
+#include "gate/policy/limit.h"
+#include "gate/watch/metrics.h"
+#include "gate/config/settings.h"
+#include "llm/core/llm.h"
+
+/* The file's `limit`, in its own words (spec of MLflow's grammar: `calls` per `renewal_period`). */
+struct sl_limit_conf {
+    uint64_t calls;
+    struct sl_str renewal_period; /* as written */
+    struct sl_str key;            /* p == NULL: null */
+};
+
+struct sl_route {
+    atomic_uint refs;
+    struct sl_arena arena; /* everything below */
+    struct sl_str name;
+    enum sl_llm_type type;
+    struct sl_target *targets;
+    uint32_t n_targets; /* 1 today */
+    bool has_limit;
+    struct sl_limit_conf limit;
+    /* What is enforced: the limits in force for this route, and which of the routes that had its name this is. */
+    struct sl_limit_rule *rules;
+    uint32_t n_rules;
+    uint64_t incarnation;        /* 0: of the file. Else the store's id, which is the order of creation */
+    uint64_t version;            /* dynamic: the number of the change that made it so */
+    struct sl_str stored_limits; /* of set_limits, as JSON; p == NULL: none, the file's limit holds */
+    struct sl_route *base;       /* this one has its targets from there; NULL: they are its own */
+    unsigned own_timeouts;       /* SL_BIT(0…3): connect, first_byte, idle, total are the route's own */
+    bool has_own_retries;
+    struct sl_upstream_timeouts timeouts; /* the settings', or the route's own */
+    uint32_t retries;
+    _Atomic(const struct sl_metric_labels *) *metric_labels; /* one a target; NULL until first used */
+    struct sl_pos pos;                                       /* where the file defines it */
+    atomic_bool
+        usage_refused; /* learnt, not configured: the upstream refused stream_options once, and is not asked again */
+};
+
+/* The rows of an entry's `sluice:` map. */
+const struct sl_opt *sl_route_own_opts(void);
+
+/* Letters, digits, '_', '-', '.', 1 to 255 of them. */
+bool sl_route_is_name(struct sl_str s);
+
+struct sl_route *sl_route_ref(struct sl_route *route);
+void sl_route_unref(struct sl_route *route);
+
+/* Builds a route from one entry of `endpoints:` / `routes:` or from create_route's body. Every problem goes
+ * to bind->problems with MLflow's texts; SL_E_INVAL when there was one. `settings` gives the defaults for time-outs and
+ * retries. */
+SL_MUST int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
+                          struct sl_route **ret_route);
+
+/* The same route under other limits (p == NULL: those of its own definition; SL_E_INVAL: not a list of limits), and
+ * with the settings' time-outs where it has none of its own. Shares everything else with `route`. */
+SL_MUST int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, struct sl_str stored_limits,
+                            struct sl_route **ret_route);
+
+/* The provider's own section of `model:`: `config`, or `{provider}_config` as Databricks spells it. NULL: none. */
+const struct sl_val *sl_route_provider_config(const struct sl_val *model, const struct sl_provider *provider);
+
+/* "minute", "5 minutes": an optional number and a unit; 0 is read as 1, as MLflow does. Fills period_usec, multiple and
+ * unit. */
+SL_MUST int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret);
+
+#endif

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/settings.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/num.h"
+#include "net/listen.h"
+#include "net/tls.h"
+#include "wire/uri.h"
+
+#define SEC  SL_USEC_PER_SEC
+#define MSEC SL_USEC_PER_MSEC
+#define DAY  (86400 * SEC)
+#define MIB  (1024ull * 1024)
+#define GIB  (1024 * MIB)
+
+#define END_OF_TABLE                                                \
+    {                                                               \
+        NULL, SL_OPT_BOOL, 0, NULL, 0, 0, 0, NULL, NULL, NULL, NULL \
+    }
+
+static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL }; /* enum sl_log_level */
+static const char *const metrics_access[] = { "open", "admin", NULL };
+
+#define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
+
+/* --- values of their own form --- */
+
+/* "auto" or a number. */
+static int workers_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    uint32_t *ret = field;
+    if (sl_str_eq_c(val->text, "auto")) {
+        *ret = 0;
+        return 0;
+    }
+    uint64_t n;
+    if (val->kind > SL_VAL_STRING || sl_parse_u64(val->text, 1, 256, &n) < 0) {
+        return FAIL(bind, val, "must be auto or a number from 1 to 256");
+    }
+    *ret = (uint32_t)n;
+    return 0;
+}
+
+static const struct sl_opt listen_opts[] = {
+    { "address", SL_OPT_STR, offsetof(struct sl_listen_conf, address), NULL, 0, 0, SL_OPT_REQUIRED, NULL, NULL, NULL,
+      "host:port or unix:/path" },
+    { "proxy_protocol", SL_OPT_BOOL, offsetof(struct sl_listen_conf, has_proxy_protocol), "false", 0, 0, 0, NULL, NULL,
+      NULL, "connections begin with a PROXY protocol header" },
+    END_OF_TABLE,
+};
+
+static int listen_one(struct sl_bind *bind, const struct sl_val *val, struct sl_listen_conf *ret)
+{
+    if (val->kind == SL_VAL_MAP) {
+        int r = sl_opt_bind(bind, listen_opts, val, ret);
+        if (r < 0) {
+            return r;
+        }
+    } else if (val->kind == SL_VAL_STRING) {
+        *ret = (struct sl_listen_conf){ .address = sl_arena_dup(bind->arena, val->text) };
+    } else {
+        return FAIL(bind, val, "must be host:port, [v6]:port, unix:/path, or { address: … }");
+    }
+    struct sl_bind_addr addr;
+    struct sl_err err = { 0 };
+    return sl_bind_parse(ret->address, &addr, &err) < 0 ? FAIL(bind, val, "%s", err.text) : 0;
+}
+
+static bool listen_same(const void *a, const void *b)
+{
+    const struct sl_server_settings *x = SL_CONTAINER_OF((void *)(uintptr_t)a, struct sl_server_settings, listen);
+    const struct sl_server_settings *y = SL_CONTAINER_OF((void *)(uintptr_t)b, struct sl_server_settings, listen);
+    bool same = x->n_listen == y->n_listen;
+    for (uint32_t i = 0; same && i < x->n_listen; i++) {
+        same = sl_str_eq(x->listen[i].address, y->listen[i].address) &&
+               x->listen[i].has_proxy_protocol == y->listen[i].has_proxy_protocol;
+    }
+    return same;
+}
+
+static bool u32_same(const void *a, const void *b)
+{
+    return *(const uint32_t *)a == *(const uint32_t *)b;
+}
+
+/* "auto" or a duration. */
+static int drain_delay_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    uint64_t *ret = field, v;
+    if (val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, "auto")) {
+        *ret = SL_DRAIN_DELAY_AUTO;
+        return 0;
+    }
+    if (val->kind > SL_VAL_STRING || sl_parse_duration(val->text, &v) < 0 || v > row->max) {
+        return FAIL(bind, val, "must be auto or a duration from 0s to 24h, with its unit (ms, s, m, h)");
+    }
+    *ret = v;
+    return 0;
+}
+
+static int listen_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_server_settings *server = SL_CONTAINER_OF(field, struct sl_server_settings, listen);
+    uint32_t n = val->kind == SL_VAL_LIST ? val->n : 1;
+    struct sl_listen_conf *list = SL_ARENA_ARRAY(bind->arena, struct sl_listen_conf, n ? n : 1);
+    if (!list) {
+        return FAIL(bind, val, "out of memory");
+    }
+    if (n == 0) {
+        return FAIL(bind, val, "must name at least one address");
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        int r = listen_one(bind, val->kind == SL_VAL_LIST ? val->items[i].val : val, &list[i]);
+        if (r < 0) {
+            return r;
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            if (sl_str_eq(list[k].address, list[i].address)) {
+                return FAIL(bind, val->items[i].val, "\"%.*s\" is there twice", SL_STR_ARG(list[i].address));
+            }
+        }
+    }
+    server->listen = list;
+    server->n_listen = n;
+    return 0;
+}
+
+static int cidrs_bind(struct sl_bind *bind, const struct sl_val *val, const struct sl_opt_strs *strs,
+                      struct sl_cidrs *ret)
+{
+    struct sl_cidrs cidrs = { SL_ARENA_ARRAY(bind->arena, struct sl_cidr, strs->n ? strs->n : 1), 0 };
+    if (!cidrs.v) {
+        return FAIL(bind, val, "out of memory");
+    }
+    for (uint32_t i = 0; i < strs->n; i++) {
+        if (sl_cidr_parse(strs->v[i], &cidrs.v[cidrs.n++]) < 0) {
+            return FAIL(bind, val, "\"%.*s\" is not an address or a network like 10.0.0.0/8", SL_STR_ARG(strs->v[i]));
+        }
+    }
+    *ret = cidrs;
+    return 0;
+}
+
+static int trusted_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_server_settings *server = SL_CONTAINER_OF(field, struct sl_server_settings, trusted_proxies);
+    return cidrs_bind(bind, val, &server->trusted_proxies, &server->trusted);
+}
+
+static int allow_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_upstream_settings *upstream = SL_CONTAINER_OF(field, struct sl_upstream_settings, allow);
+    return cidrs_bind(bind, val, &upstream->allow, &upstream->guard.allow);
+}
+
+static int url_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_uri uri;
+    struct sl_err err = { 0 };
+    if (sl_uri_parse(*(struct sl_str *)field, &uri, &err) < 0) {
+        return FAIL(bind, val, "is not a URL: %s", err.text);
+    }
+    return 0;
+}
+
+static int proxy_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    int r = url_check(bind, row, val, field);
+    struct sl_uri uri;
+    if (r < 0 || sl_uri_parse(*(struct sl_str *)field, &uri, NULL) < 0) {
+        return r;
+    }
+    if (uri.is_https) {
+        return FAIL(bind, val,
+                    "must begin with http://: the way to the proxy is not encrypted, what passes through it is");
+    }
+    struct sl_str plain;
+    if (sl_percent_decode(uri.userinfo, bind->arena, &plain) < 0) {
+        return FAIL(bind, val, "has a bad escape in its user or password: write %% as %%25");
+    }
+    return 0;
+}
+
+/* The bootstrap key: everything is allowed to it. */
+static int admin_key_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_auth_settings *auth = SL_CONTAINER_OF(field, struct sl_auth_settings, has_admin_key);
+    struct sl_key_spec spec = { .name = SL_STR("admin"), .role = SL_ROLE_ADMIN, .is_of_file = true };
+    int r = sl_key_text_bind(bind, val, spec.hash);
+    if (r < 0) {
+        return r;
+    }
+    struct sl_key *key = sl_key_new(&spec);
+    r = key ? sl_keyring_add(&auth->ring, key) : SL_E_NOMEM;
+    sl_key_unref(key); /* the ring holds it */
+    if (r < 0) {
+        return FAIL(bind, val, "%s", r == SL_E_EXISTS ? "is one of auth.keys, too" : "out of memory");
+    }
+    auth->has_admin_key = true;
+    return 0;
+}
+
+static int keys_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    return sl_keys_bind(bind, val, field);
+}
+
+/* --- tables --- */
+
+#define ROW(type_, key_, kind_, field_, def_, min_, max_, flags_, help_)                        \
+    {                                                                                           \
+        key_, kind_, offsetof(type_, field_), def_, min_, max_, flags_, NULL, NULL, NULL, help_ \
+    }
+#define ROW_CHECK(type_, key_, kind_, field_, def_, flags_, check_, help_)                  \
+    {                                                                                       \
+        key_, kind_, offsetof(type_, field_), def_, 0, 0, flags_, NULL, NULL, check_, help_ \
+    }
+#define MAP(type_, key_, field_, sub_, help_)                                             \
+    {                                                                                     \
+        key_, SL_OPT_MAP, offsetof(type_, field_), NULL, 0, 0, 0, NULL, sub_, NULL, help_ \
+    }
+
+#define LIMIT(key_, kind_, field_, def_, min_, max_, help_) \
+    ROW(struct sl_server_limits, key_, kind_, field_, def_, min_, max_, SL_OPT_RELOAD, help_)
+static const struct sl_opt server_limit_opts[] = {
+    LIMIT("head", SL_OPT_BYTES, head_bytes, "64KiB", 1024, MIB,
+          "size of a request's head; beyond it 431, or 414 for the request line"),
+    LIMIT("body", SL_OPT_BYTES, body_bytes, "32MiB", 1024, GIB, "size of a request's body; beyond it 413"),
+    LIMIT("connections", SL_OPT_U32, connections, "10000", 1, 1000000,
+          "client connections of all workers; beyond it 503 and close"),
+    LIMIT("memory", SL_OPT_BYTES, memory_bytes, "1GiB", MIB, 1024 * GIB,
+          "all buffered bodies (over 4 KiB), their JSON tapes, what is made of them, and collected replies; beyond it "
+          "503"),
+    END_OF_TABLE,
+};
+
+#define TIME(key_, field_, def_, min_, help_) \
+    ROW(struct sl_server_timeouts, key_, SL_OPT_USEC, field_, def_, min_, DAY, SL_OPT_RELOAD, help_)
+static const struct sl_opt server_timeout_opts[] = {
+    TIME("head", head_usec, "10s", 100 * MSEC, "for a request's head, from its first byte; beyond it 408"),
+    TIME("body_idle", body_idle_usec, "60s", 100 * MSEC, "between two pieces of a request's body; beyond it 408"),
+    TIME("write_idle", write_idle_usec, "60s", 100 * MSEC,
+         "how long a client may take nothing of a reply; beyond it the connection is closed"),
+    TIME("keep_alive", keep_alive_usec, "75s", 100 * MSEC, "how long a connection without a request stays open"),
+    { "drain_delay", SL_OPT_CUSTOM, offsetof(struct sl_server_timeouts, drain_delay_usec), "auto", 0, DAY,
+      SL_OPT_RELOAD, NULL, NULL, drain_delay_check,
+      "after SIGTERM: how long /ready says 503 before new connections are refused; auto: 0s when stdin or stderr is a "
+      "terminal, else 5s" },
+    TIME("drain", drain_usec, "30s", 0, "after that: how long running exchanges may go on before they are cut"),
+    END_OF_TABLE,
+};
+
+static const struct sl_opt tls_opts[] = {
+    ROW(struct sl_server_settings, "cert", SL_OPT_PATH, tls_cert, NULL, 0, 0, SL_OPT_RELOAD, "certificate chain, PEM"),
+    ROW(struct sl_server_settings, "key", SL_OPT_PATH, tls_key, NULL, 0, 0, SL_OPT_RELOAD,
+        "private key of the certificate, PEM"),
+    END_OF_TABLE,
+};
+
+#define SERVER(key_, kind_, field_, def_, flags_, check_, help_) \
+    ROW_CHECK(struct sl_server_settings, key_, kind_, field_, def_, flags_, check_, help_)
+static const struct sl_opt server_opts[] = {
+    { "listen", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, listen), "127.0.0.1:5000", 0, 0, 0, NULL,
+      listen_opts, listen_check, "address or list of addresses: host:port, [v6]:port, unix:/path", listen_same },
+    { "workers", SL_OPT_CUSTOM, offsetof(struct sl_server_settings, workers), "auto", 1, 256, 0, NULL, NULL,
+      workers_check, "event loops; auto: one a core, at most 4", u32_same },
+    { "tls", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, tls_opts, NULL, "serves HTTPS when both are set" },
+    MAP(struct sl_server_settings, "limits", limits, server_limit_opts, "sizes and counts"),
+    MAP(struct sl_server_settings, "timeouts", timeouts, server_timeout_opts, "of the client's side"),
+    SERVER("trusted_proxies", SL_OPT_STR_LIST, trusted_proxies, NULL, SL_OPT_RELOAD, trusted_check,
+           "networks (CIDR) whose forwarding headers are believed"),
+    SERVER("public_url", SL_OPT_URL, public_url, NULL, SL_OPT_RELOAD, url_check,
+           "what absolute route URLs begin with; without it they are relative"),
+    SERVER("headers", SL_OPT_BOOL, headers, "true", SL_OPT_RELOAD, NULL,
+           "false hides the x-sluice-… and server-timing headers"),
+    END_OF_TABLE,
+};
+
+#define UP_TIME(key_, field_, def_, help_) \
+    ROW(struct sl_upstream_timeouts, key_, SL_OPT_USEC, field_, def_, MSEC, 7 * DAY, SL_OPT_RELOAD, help_)
+const struct sl_opt sl_upstream_timeout_opts[] = {
+    UP_TIME("connect", connect_usec, "5s", "resolving, connecting and TLS; beyond it 504"),
+    UP_TIME("first_byte", first_byte_usec, "290s", "from the request's last byte to the reply's first; beyond it 504"),
+    UP_TIME("idle", idle_usec, "120s", "between two pieces of a reply"),
+    UP_TIME("total", total_usec, "1h", "the whole call, retries included"),
+    END_OF_TABLE,
+};
+
+#define UP(key_, kind_, field_, def_, min_, max_, help_) \
+    ROW(struct sl_upstream_settings, key_, kind_, field_, def_, min_, max_, SL_OPT_RELOAD, help_)
+static const struct sl_opt pool_opts[] = {
+    UP("idle_per_origin", SL_OPT_U32, pool_idle_per_origin, "64", 0, 10000,
+       "idle connections kept for one origin, a worker"),
+    UP("idle_timeout", SL_OPT_USEC, pool_idle_usec, "60s", MSEC, DAY, "how long an idle connection is kept"),
+    END_OF_TABLE,
+};
+
+static const struct sl_opt upstream_limit_opts[] = {
+    UP("reply", SL_OPT_BYTES, reply_bytes, "32MiB", 1024, GIB,
+       "of a reply that must be collected to be translated; beyond it 502"),
+    END_OF_TABLE,
+};
+
+static const struct sl_opt upstream_opts[] = {
+    MAP(struct sl_upstream_settings, "timeouts", timeouts, sl_upstream_timeout_opts,
+        "of the upstream's side; a route may have its own"),
+    { "pool", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, pool_opts, NULL, "idle upstream connections" },
+    UP("retries", SL_OPT_U32, retries, "1", 0, 10,
+       "further attempts after a failed connection, 503 or 529, before the first byte to the client"),
+    { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, upstream_limit_opts, NULL, "sizes" },
+    ROW_CHECK(struct sl_upstream_settings, "proxy", SL_OPT_URL, proxy, NULL, SL_OPT_RELOAD, proxy_check,
+              "HTTP proxy for all upstreams, by CONNECT: http://host:port"),
+    ROW(struct sl_upstream_settings, "ca", SL_OPT_PATH, ca, NULL, 0, 0, SL_OPT_RELOAD,
+        "certificate authorities (PEM) beside the system's"),
+    ROW_CHECK(struct sl_upstream_settings, "allow", SL_OPT_STR_LIST, allow, NULL, SL_OPT_RELOAD, allow_check,
+              "private networks (CIDR) that routes made over the API may reach"),
+    END_OF_TABLE,
+};
+
+static const struct sl_opt auth_opts[] = {
+    ROW_CHECK(
+        struct sl_auth_settings, "admin_key", SL_OPT_CUSTOM, has_admin_key, NULL, SL_OPT_RELOAD, admin_key_check,
+        "the bootstrap admin key: $NAME, { file: PATH } or { sha256: HEX }; without it SLUICE_ADMIN_KEY, else one "
+        "that is made at the first start in the data directory"),
+    { "metrics", SL_OPT_ENUM, offsetof(struct sl_auth_settings, metrics), "open", 0, 0, SL_OPT_RELOAD, metrics_access,
+      NULL, NULL, "who may read /metrics" },
+    { "keys", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, ring), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, keys_check,
+      "API keys of the file: a list of { name, key, principal, role, routes, expires_at }" },
+    END_OF_TABLE,
+};
+
+/* "auth: none" or the map. */
+static int auth_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_auth_settings *auth = field;
+    if (val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, "none")) {
+        auth->mode = SL_AUTH_NONE;
+        return 0;
+    }
+    if (val->kind != SL_VAL_MAP) {
+        return FAIL(bind, val, "must be none, or a map with keys and admin_key (it may be {})");
+    }
+    auth->mode = SL_AUTH_KEYS;
+    return sl_opt_bind(bind, auth_opts, val, field);
+}
+
+static const struct sl_opt metrics_opts[] = {
+    ROW(struct sl_settings, "max_routes", SL_OPT_U32, metrics_max_routes, "1000", 0, 1000000, SL_OPT_RELOAD,
+        "routes with a label of their own; the rest is \"other\""),
+    END_OF_TABLE,
+};
+
+/* Other servers' words for "none" are no files' names. */
+static int log_access_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    bool is_on;
+    struct sl_str text = *(struct sl_str *)field;
+    if (text.n == 0 || sl_parse_bool(text, &is_on) == 0) {
+        return FAIL(bind, val, "must be stdout, stderr, none or a file's path");
+    }
+    return 0;
+}
+
+static const struct sl_opt log_opts[] = {
+    { "access", SL_OPT_STR, offsetof(struct sl_settings, log_access), "stdout", 0, 0, 0, NULL, NULL, log_access_check,
+      "the access log: stdout, stderr, none or a file" },
+    { "level", SL_OPT_ENUM, offsetof(struct sl_settings, log_level), "info", 0, 0, SL_OPT_RELOAD, log_levels, NULL,
+      NULL, "of the operator's log on stderr" },
+    END_OF_TABLE,
+};
+
+const struct sl_opt sl_settings_opts[] = {
+    MAP(struct sl_settings, "server", server, server_opts, "the client's side"),
+    MAP(struct sl_settings, "upstream", upstream, upstream_opts, "the providers' side"),
+    { "auth", SL_OPT_CUSTOM, offsetof(struct sl_settings, auth), NULL, 0, 0, SL_OPT_RELOAD, NULL, auth_opts, auth_check,
+      "who may call: a map, {} for the admin key alone; none: everyone, on any address; absent: everyone, on loopback "
+      "only" },
+    { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
+    { "log", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, log_opts, NULL, "logs" },
+    END_OF_TABLE,
+};
+
+struct sl_settings *sl_settings_new(void)
+{
+    struct sl_settings *settings = calloc(1, sizeof(*settings));
+    if (settings) {
+        settings->refs = 1;
+        sl_arena_init(&settings->arena, NULL);
+    }
+    return settings;
+}
+
+struct sl_settings *sl_settings_ref(struct sl_settings *settings)
+{
+    atomic_fetch_add_explicit(&settings->refs, 1, memory_order_relaxed);
+    return settings;
+}
+
+void sl_settings_unref(struct sl_settings *settings)
+{
+    if (settings && atomic_fetch_sub_explicit(&settings->refs, 1, memory_order_acq_rel) == 1) {
+        sl_keyring_done(&settings->auth.ring);
+        sl_tls_ctx_unref(settings->server_tls);
+        sl_tls_ctx_unref(settings->client_tls);
+        sl_arena_done(&settings->arena);
+        free(settings);
+    }
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sluice's own settings, bound from the configuration file. Immutable once in a snapshot, reference-counted. */
+#ifndef SL_GATE_SETTINGS_H
+#define SL_GATE_SETTINGS_H
+
+#include <stdatomic.h>
+
+#include "base/opt.h"
+#include "gate/config/key.h"
+#include "net/cidr.h"
+
+struct sl_listen_conf {
+    struct sl_str address; /* "127.0.0.1:5000", "[::1]:5000", "unix:/path" */
+    bool has_proxy_protocol;
+};
+
+struct sl_upstream_timeouts {
+    uint64_t connect_usec, first_byte_usec, idle_usec, total_usec;
+};
+
+struct sl_server_limits {
+    uint64_t head_bytes, body_bytes, memory_bytes;
+    uint32_t connections;
+};
+
+struct sl_server_timeouts {
+    uint64_t head_usec, body_idle_usec, write_idle_usec, keep_alive_usec, drain_delay_usec, drain_usec;
+};
+
+struct sl_server_settings {
+    struct sl_listen_conf *listen;
+    uint32_t n_listen;
+    uint32_t workers;                /* 0: auto */
+    struct sl_str tls_cert, tls_key; /* paths; both or none */
+    struct sl_server_limits limits;
+    struct sl_server_timeouts timeouts;
+    struct sl_opt_strs trusted_proxies;
+    struct sl_cidrs trusted; /* the same, parsed */
+    struct sl_str public_url;
+    bool headers; /* false: none of our x-sluice-… headers */
+};
+
+struct sl_upstream_settings {
+    struct sl_upstream_timeouts timeouts;
+    uint32_t pool_idle_per_origin;
+    uint64_t pool_idle_usec;
+    uint32_t retries;
+    uint64_t reply_bytes;
+    struct sl_str proxy; /* http://[user:pass@]host:port */
+    struct sl_str ca;    /* PEM path */
+    struct sl_opt_strs allow;
+    struct sl_guard guard; /* for routes made over the API: allow, parsed */
+};
+
+enum sl_auth_mode {
+    SL_AUTH_ABSENT, /* nothing said: everyone may call, on loopback only */
+    SL_AUTH_NONE,   /* everyone may call, said on purpose */
+    SL_AUTH_KEYS,
+};
+
+struct sl_auth_settings {
+    enum sl_auth_mode mode;
+    struct sl_keyring ring; /* the file's keys, the admin key among them */
+    bool has_admin_key;
+    int metrics; /* 0: open, 1: admin */
+};
+
+/* server.timeouts.drain_delay: auto. */
+#define SL_DRAIN_DELAY_AUTO UINT64_MAX
+
+struct sl_tls_ctx;
+
+struct sl_settings {
+    atomic_uint refs;
+    struct sl_arena arena;         /* texts; owned */
+    struct sl_str file;            /* where they were read; p == NULL: the embedded default */
+    struct sl_tls_ctx *server_tls; /* owned; NULL: plain */
+    struct sl_tls_ctx *client_tls; /* owned */
+    struct sl_server_settings server;
+    struct sl_upstream_settings upstream;
+    struct sl_auth_settings auth;
+    uint32_t metrics_max_routes;
+    struct sl_str log_access; /* "stdout", "stderr", "none" or a path */
+    int log_level;            /* enum sl_log_level */
+};
+
+/* The tables of the sections server, upstream, auth, metrics and log, for the binder and for docs/configuration.md.
+ * `key` is the section. */
+extern const struct sl_opt sl_settings_opts[];
+
+/* The rows of `upstream.timeouts`, which a route's `sluice:` map shares. */
+extern const struct sl_opt sl_upstream_timeout_opts[];
+
+struct sl_settings *sl_settings_new(void);
+struct sl_settings *sl_settings_ref(struct sl_settings *settings);
+void sl_settings_unref(struct sl_settings *settings);
+
+#endif

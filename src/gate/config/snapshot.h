@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an exchange needs to know: settings and routes; immutable once published. Published under a mutex with an atomic
+ * version: a worker compares the version at the start of each exchange (one load) and refreshes its own reference when
+ * it differs, so a change is in force on every worker when publish returns. An exchange holds its route and its
+ * settings, never the index.
+ *
+ * Snapshots share their parts. The index by name is a table of pages, chosen by the name's hash; the dynamic routes
+ * also stand in pages by their order of creation. A change copies one page of each and the two roots, whatever the
+ * number of routes: a page that only one snapshot has, which is not published yet, is changed in place.
+ *
+ * A route of the file and a dynamic one may have the same name: then the file's is served, the dynamic one keeps its
+ * place in the order and is *shadowed*. */
+#ifndef SL_GATE_SNAPSHOT_H
+#define SL_GATE_SNAPSHOT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/map.h"
+#include "gate/config/keyset.h"
+#include "gate/config/route.h"
+#include "gate/config/settings.h"
+
+struct sl_page_item {
+    uint64_t key; /* of the index by name: the hash; of the order: the incarnation. Ascending */
+    struct sl_route *route;
+};
+
+struct sl_page {
+    atomic_uint refs;
+    uint32_t n, cap;
+    struct sl_page_item v[]; /* each holds a reference of its route */
+};
+
+struct sl_snapshot {
+    atomic_uint refs;
+    uint64_t version;
+    struct sl_settings *settings;
+    struct sl_keyset *keys; /* the stored ones; NULL: none */
+    struct sl_page **names; /* n_names of them, a power of two; a page may be NULL */
+    uint32_t n_names;
+    struct sl_page *file;   /* the file's routes in its order; NULL: none */
+    struct sl_page **order; /* the dynamic ones by creation; none is empty */
+    uint32_t n_order;
+    uint32_t n_dynamic; /* shadowed ones too */
+    uint32_t n_routes;  /* served */
+};
+
+/* A snapshot of the file alone. Takes references of its own. SL_E_NOMEM, or SL_E_EXISTS for two routes of one name. */
+SL_MUST int sl_snapshot_new(struct sl_settings *settings, struct sl_route *const *routes, uint32_t n_routes,
+                            struct sl_snapshot **ret);
+/* One that shares everything with `from`, to be changed and published. */
+SL_MUST int sl_snapshot_copy(const struct sl_snapshot *from, struct sl_snapshot **ret);
+/* Adds a dynamic route, or puts it in the place of the one with its incarnation. Before publishing only; takes a
+ * reference of its own. SL_E_NOMEM: the snapshot may only be dropped. */
+SL_MUST int sl_snapshot_put(struct sl_snapshot *snapshot, struct sl_route *route);
+/* Puts `route` in the place of the file's route of that name. SL_E_NOTFOUND. */
+SL_MUST int sl_snapshot_put_file(struct sl_snapshot *snapshot, struct sl_route *route);
+/* Removes the dynamic route of that name, shadowed or not. SL_E_NOTFOUND, SL_E_NOMEM. */
+SL_MUST int sl_snapshot_remove(struct sl_snapshot *snapshot, struct sl_str name);
+
+struct sl_snapshot *sl_snapshot_ref(struct sl_snapshot *snapshot);
+void sl_snapshot_unref(struct sl_snapshot *snapshot);
+
+/* Borrowed: valid as long as the snapshot. NULL: no such route. */
+struct sl_route *sl_snapshot_find(const struct sl_snapshot *snapshot, struct sl_str name);
+/* The dynamic route of that name, shadowed or not. A walk when it is shadowed. */
+struct sl_route *sl_snapshot_find_dynamic(const struct sl_snapshot *snapshot, struct sl_str name);
+bool sl_snapshot_is_shadowed(const struct sl_snapshot *snapshot, const struct sl_route *route);
+
+/* The order of lists: the file's, then the dynamic ones by creation, shadowed ones too (a list of what is served passes
+ * over them). */
+uint32_t sl_snapshot_count(const struct sl_snapshot *snapshot);
+/* Borrowed; `index` below the count. */
+struct sl_route *sl_snapshot_at(const struct sl_snapshot *snapshot, uint32_t index);
+/* Where a route of this snapshot stands. */
+uint32_t sl_snapshot_index(const struct sl_snapshot *snapshot, const struct sl_route *route);
+
+struct sl_snapshot_iter {
+    const struct sl_snapshot *snapshot;
+    uint32_t page; /* 0: the file's; else of the order, + 1 */
+    uint32_t at;
+    uint32_t index; /* of the next route */
+};
+/* Begins at the route with that index. */
+struct sl_snapshot_iter sl_snapshot_walk(const struct sl_snapshot *snapshot, uint32_t from);
+/* NULL at the end. */
+struct sl_route *sl_snapshot_next(struct sl_snapshot_iter *it);
+
+struct sl_publisher {
+    pthread_mutex_t lock; /* guards `current` */
+    struct sl_snapshot *current;
+    atomic_uint_fast64_t version;
+};
+
+void sl_publisher_init(struct sl_publisher *publisher);
+void sl_publisher_done(struct sl_publisher *publisher);
+/* Takes `snapshot`. */
+void sl_publisher_set(struct sl_publisher *publisher, struct sl_snapshot *snapshot);
+/* Replaces *io_mine when a newer one is published. */
+void sl_publisher_refresh(struct sl_publisher *publisher, struct sl_snapshot **io_mine);
+
+#endif

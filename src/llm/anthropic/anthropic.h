@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Provider anthropic, private to its files: the Messages API, and the old text completions that MLflow's dialect
+ * promises. */
+#ifndef SL_LLM_ANTHROPIC_H
+#define SL_LLM_ANTHROPIC_H
+
+#include "llm/chat/chat.h"
+
+/* What a family of models can do. */
+#define SL_CLAUDE_THINKS      SL_BIT(0) /* thinking at all */
+#define SL_CLAUDE_ADAPTIVE    SL_BIT(1) /* thinking {type: adaptive}; without: enabled with a budget */
+#define SL_CLAUDE_EFFORT      SL_BIT(2) /* output_config.effort */
+#define SL_CLAUDE_SCHEMA      SL_BIT(3) /* output_config.format */
+#define SL_CLAUDE_NO_SAMPLING SL_BIT(4) /* refuses temperature, top_p and top_k */
+
+struct sl_anthropic_conf {
+    struct sl_secret key;
+    struct sl_str base;
+    struct sl_str version;
+    uint64_t max_tokens; /* where the caller does not say; 0: the dialect's own */
+    /* made by prepare */
+    struct sl_str messages_target, complete_target; /* path and query */
+    struct sl_headers headers;
+    struct sl_str model_json;
+    unsigned model_can; /* SL_CLAUDE_* */
+};
+
+struct sl_anthropic_stream {
+    bool has_start, is_done, has_error;
+    bool is_open;          /* a block is */
+    bool is_answer;        /* the open block is the forced tool whose arguments are the answer */
+    bool has_arguments;    /* the open tool call got some */
+    bool was_answer;       /* such a block was there */
+    uint8_t open_kind;     /* enum sl_block_kind, or SKIPPED */
+    uint32_t open;         /* the upstream's index of it */
+    struct sl_usage usage; /* cumulative */
+};
+
+/* Older models have no structured output: this tool is forced on them, and its arguments are the answer. */
+#define SL_ANTHROPIC_ANSWER_TOOL "structured_answer"
+
+/* A request in the making. */
+struct sl_anthropic_builder {
+    const struct sl_call *call;
+    const struct sl_anthropic_conf *conf;
+    const struct sl_chat *chat;
+    struct sl_arena *arena;
+    struct sl_body *body;
+    struct sl_llm_error *error;
+    int64_t max_tokens;
+    int64_t budget;       /* of thinking, tokens; 0: none */
+    bool has_answer_tool; /* the schema goes into a forced tool */
+};
+
+/* The members `messages` and `system`. */
+SL_MUST int sl_anthropic_messages_write(struct sl_anthropic_builder *b);
+SL_MUST int sl_anthropic_system_write(struct sl_anthropic_builder *b);
+
+unsigned sl_anthropic_model_can(struct sl_str model);
+
+/* The body of a chat (messages), for /v1's completions too. */
+SL_MUST int sl_anthropic_messages_build(const struct sl_call *call, const struct sl_target *target,
+                                        const struct sl_env *env, struct sl_arena *arena, struct sl_http_req *req,
+                                        struct sl_llm_error *ret_error);
+/* The rules that MLflow has for numbers, chat and completions alike. */
+SL_MUST int sl_anthropic_mlflow_check(const struct sl_call *call, const struct sl_chat *chat, struct sl_arena *arena,
+                                      struct sl_llm_error *ret_error);
+int64_t sl_anthropic_max_tokens(const struct sl_call *call, const struct sl_chat *chat,
+                                const struct sl_anthropic_conf *conf);
+/* temperature on the provider's scale of 0 to 1; nothing when it was not said. */
+void sl_anthropic_temperature_write(const struct sl_call *call, const struct sl_chat *chat, struct sl_body *body);
+
+void sl_anthropic_stop_write(const struct sl_chat *chat, struct sl_body *body);
+
+/* Text completions (complete): MLflow's rules only. */
+SL_MUST int sl_anthropic_complete_build(const struct sl_call *call, const struct sl_target *target,
+                                        const struct sl_env *env, struct sl_arena *arena, struct sl_http_req *req,
+                                        struct sl_llm_error *ret_error);
+
+enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str word, bool was_answer);
+/* Counts that are said replace those that were. */
+void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage);
+int sl_anthropic_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body,
+                          struct sl_arena *arena, struct sl_reply *ret_reply, struct sl_err *err);
+int sl_anthropic_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
+                          struct sl_delta_sink *sink, struct sl_err *err);
+bool sl_anthropic_is_over(const void *state);
+int sl_anthropic_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err);
+
+extern const struct sl_provider sl_provider_anthropic;
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Canonical messages to the blocks of the Messages API. */
+#include "llm/anthropic/anthropic.h"
+
+static struct sl_jw *jw(struct sl_anthropic_builder *b)
+{
+    return &b->body->w;
+}
+
+/* --- blocks --- */
+
+static void block_begin(struct sl_anthropic_builder *b, const char *type)
+{
+    sl_jw_object(jw(b));
+    sl_jw_member_str(jw(b), "type", sl_str_c(type));
+}
+
+static void block_end(struct sl_anthropic_builder *b, struct sl_str cache_control)
+{
+    if (cache_control.p) {
+        sl_body_member(b->body, "cache_control", cache_control);
+    }
+    sl_jw_end(jw(b));
+}
+
+static void text_write(struct sl_anthropic_builder *b, struct sl_str text, struct sl_str cache_control)
+{
+    if (text.n <= 2) {
+        return; /* empty ones are refused upstream */
+    }
+    block_begin(b, "text");
+    sl_body_member(b->body, "text", text);
+    block_end(b, cache_control);
+}
+
+/* A source of an image or document. */
+static void source_write(struct sl_anthropic_builder *b, const struct sl_part *part)
+{
+    sl_jw_key(jw(b), "source");
+    if (part->media->base64.n) {
+        block_begin(b, "base64");
+        sl_jw_member_str(jw(b), "media_type", part->media->mime);
+        sl_jw_key(jw(b), "data");
+        sl_body_around(b->body, SL_STR("\""), part->media->base64, SL_STR("\""));
+    } else if (part->media->url.p) {
+        block_begin(b, "url");
+        sl_body_member(b->body, "url", part->media->url);
+    } else {
+        block_begin(b, "file");
+        sl_body_member(b->body, "file_id", part->media->file_id);
+    }
+    sl_jw_end(jw(b));
+}
+
+static void title_write(struct sl_anthropic_builder *b, const struct sl_part *part)
+{
+    if (part->media->filename.p) {
+        sl_body_member(b->body, "title", part->media->filename);
+    }
+}
+
+static int base64_value(char c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+static struct sl_str base64_decode(struct sl_str s, struct sl_arena *arena)
+{
+    char *out = sl_arena_bytes(arena, s.n / 4 * 3 + 3);
+    if (!out) {
+        return SL_STR_NONE;
+    }
+    size_t n = 0;
+    uint32_t bits = 0, have = 0;
+    for (size_t i = 0; i < s.n && s.p[i] != '='; i++) {
+        bits = bits << 6 | (uint32_t)base64_value(s.p[i]);
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            out[n++] = (char)(bits >> have & 0xff);
+        }
+    }
+    return sl_str_make(out, n);
+}
+
+/* A text file goes as its text. */
+static int text_file_write(struct sl_anthropic_builder *b, const struct sl_part *part)
+{
+    struct sl_str text = base64_decode(part->media->base64, b->arena);
+    if (!text.p) {
+        return SL_E_NOMEM;
+    }
+    block_begin(b, "document");
+    sl_jw_key(jw(b), "source");
+    block_begin(b, "text");
+    sl_jw_member_str(jw(b), "media_type", SL_STR("text/plain"));
+    sl_jw_member_str(jw(b), "data", text);
+    sl_jw_end(jw(b));
+    title_write(b, part);
+    block_end(b, part->cache_control);
+    return 0;
+}
+
+static int refuse_part(struct sl_anthropic_builder *b, const struct sl_part *part, const char *text)
+{
+    char path[128] = "messages";
+    if (sl_json_is_present(part->node)) {
+        sl_json_path(part->node, path, sizeof(path));
+    }
+    return sl_refuse(b->call, b->arena, b->error, path, "%s: %s", path, text);
+}
+
+static int file_write(struct sl_anthropic_builder *b, const struct sl_part *part)
+{
+    bool is_pdf = part->media->base64.n && sl_str_case_eq(part->media->mime, SL_STR("application/pdf"));
+    if (part->media->base64.n && part->media->mime.n > 5 &&
+        sl_str_case_eq(sl_str_sub(part->media->mime, 0, 5), SL_STR("text/"))) {
+        return text_file_write(b, part);
+    }
+    if (part->media->base64.n && part->media->mime.n > 6 &&
+        sl_str_case_eq(sl_str_sub(part->media->mime, 0, 6), SL_STR("image/"))) {
+        block_begin(b, "image");
+    } else if (is_pdf || !part->media->base64.n) {
+        block_begin(b, "document");
+    } else {
+        return refuse_part(b, part, "Anthropic models take PDF, text and image files.");
+    }
+    source_write(b, part);
+    if (!part->media->base64.n || is_pdf) {
+        title_write(b, part);
+    }
+    block_end(b, part->cache_control);
+    return 0;
+}
+
+static void image_write(struct sl_anthropic_builder *b, const struct sl_part *part)
+{
+    block_begin(b, "image");
+    source_write(b, part);
+    block_end(b, part->cache_control);
+    if (part->media->detail.p && !sl_str_eq(part->media->detail, SL_STR("\"auto\""))) {
+        sl_body_leave_out(b->body, SL_STR("image_url.detail"));
+    }
+}
+
+static void thinking_write(struct sl_anthropic_builder *b, const struct sl_part *part)
+{
+    block_begin(b, part->redacted.p ? "redacted_thinking" : "thinking");
+    if (part->redacted.p) {
+        sl_body_member(b->body, "data", part->redacted);
+    } else {
+        sl_body_member(b->body, "thinking", part->text);
+        sl_body_member(b->body, "signature", part->signature);
+    }
+    sl_jw_end(jw(b));
+}
+
+static void tool_use_write(struct sl_anthropic_builder *b, const struct sl_part *part)
+{
+    block_begin(b, "tool_use");
+    sl_body_member(b->body, "id", part->call->id);
+    sl_body_member(b->body, "name", part->call->name);
+    sl_body_member(b->body, "input", part->call->arguments);
+    block_end(b, part->cache_control);
+}
+
+static int part_write(struct sl_anthropic_builder *b, const struct sl_part *part)
+{
+    switch (part->kind) {
+    case SL_PART_TEXT:
+    case SL_PART_REFUSAL:
+        text_write(b, part->text, part->cache_control);
+        return 0;
+    case SL_PART_IMAGE:
+        image_write(b, part);
+        return 0;
+    case SL_PART_FILE:
+        return file_write(b, part);
+    case SL_PART_AUDIO:
+        return refuse_part(b, part, "Anthropic models take no audio.");
+    case SL_PART_THINKING:
+        thinking_write(b, part);
+        return 0;
+    case SL_PART_TOOL_CALL:
+        tool_use_write(b, part);
+        return 0;
+    }
+    return 0;
+}
+
+static int parts_write(struct sl_anthropic_builder *b, const struct sl_message *message)
+{
+    int r = 0;
+    if (message->is_plain) {
+        text_write(b, message->text, SL_STR_NONE);
+    }
+    for (uint32_t i = 0; i < message->n_parts && r == 0; i++) {
+        r = part_write(b, &message->parts[i]);
+    }
+    return r;
+}
+
+/* --- messages --- */
+
+/* A string as it came, or blocks. */
+static int content_write(struct sl_anthropic_builder *b, const struct sl_message *message)
+{
+    sl_jw_key(jw(b), "content");
+    if (message->is_plain) {
+        sl_body_raw(b->body, message->text);
+        return 0;
+    }
+    sl_jw_array(jw(b));
+    int r = parts_write(b, message);
+    sl_jw_end(jw(b));
+    return r;
+}
+
+static int result_write(struct sl_anthropic_builder *b, const struct sl_message *message)
+{
+    block_begin(b, "tool_result");
+    sl_body_member(b->body, "tool_use_id", message->tool_id);
+    int r = content_write(b, message);
+    sl_jw_end(jw(b));
+    return r;
+}
+
+/* The results of one turn, and what the user says behind them, are one message. Returns behind the last one in *io_i.
+ */
+static int results_write(struct sl_anthropic_builder *b, uint32_t *io_i)
+{
+    const struct sl_chat *chat = b->chat;
+    uint32_t i = *io_i;
+    int r = 0;
+    sl_jw_array(jw(b));
+    while (r == 0 && i < chat->n_messages && chat->messages[i].role == SL_ROLE_TOOL) {
+        r = result_write(b, &chat->messages[i++]);
+    }
+    while (r == 0 && i < chat->n_messages && chat->messages[i].role == SL_ROLE_USER) {
+        r = parts_write(b, &chat->messages[i++]);
+    }
+    sl_jw_end(jw(b));
+    *io_i = i;
+    return r;
+}
+
+int sl_anthropic_messages_write(struct sl_anthropic_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    int r = 0;
+    sl_jw_key(jw(b), "messages");
+    sl_jw_array(jw(b));
+    for (uint32_t i = 0; i < chat->n_messages && r == 0;) {
+        const struct sl_message *message = &chat->messages[i];
+        bool is_assistant = message->role == SL_ROLE_ASSISTANT;
+        if (message->role == SL_ROLE_OTHER) {
+            sl_body_leave_out(b->body, SL_STR("messages"));
+        } else if (message->has_name) {
+            sl_body_leave_out(b->body, SL_STR("messages.name"));
+        }
+        if (message->role == SL_ROLE_SYSTEM || message->role == SL_ROLE_OTHER ||
+            (is_assistant && message->n_parts == 0 && !message->is_plain)) {
+            i++;
+            continue;
+        }
+        if (message->is_plain && message->role != SL_ROLE_TOOL) {
+            struct sl_str before = is_assistant ? SL_STR("{\"role\":\"assistant\",\"content\":")
+                                                : SL_STR("{\"role\":\"user\",\"content\":");
+            sl_body_around(b->body, before, message->text, SL_STR("}"));
+            i++;
+            continue;
+        }
+        sl_jw_object(jw(b));
+        sl_jw_member_str(jw(b), "role", is_assistant ? SL_STR("assistant") : SL_STR("user"));
+        if (message->role == SL_ROLE_TOOL) {
+            sl_jw_key(jw(b), "content");
+            r = results_write(b, &i);
+        } else {
+            r = content_write(b, message);
+            i++;
+        }
+        sl_jw_end(jw(b));
+    }
+    sl_jw_end(jw(b));
+    return r;
+}
+
+/* --- system --- */
+
+#define JSON_WISH "Answer with one valid JSON object and nothing else: no code fence, no words around it."
+
+/* MLflow joins plain texts with a line's end. */
+static bool can_join(const struct sl_anthropic_builder *b)
+{
+    bool can = b->call->rules == SL_RULES_MLFLOW;
+    for (uint32_t i = 0; i < b->chat->n_messages && can; i++) {
+        can = b->chat->messages[i].role != SL_ROLE_SYSTEM || b->chat->messages[i].is_plain;
+    }
+    return can;
+}
+
+static void system_join(struct sl_anthropic_builder *b, bool wants_json)
+{
+    struct sl_buf *buf = &b->body->buf;
+    bool is_first = true;
+    sl_jw_raw(jw(b), SL_STR("\""));
+    for (uint32_t i = 0; i < b->chat->n_messages; i++) {
+        const struct sl_message *message = &b->chat->messages[i];
+        if (message->role == SL_ROLE_SYSTEM) {
+            struct sl_str text = message->text;
+            sl_buf_add_c(buf, is_first ? "" : "\\n");
+            sl_buf_add_str(buf, sl_str_sub(text, 1, text.n - 1));
+            is_first = false;
+        }
+    }
+    if (wants_json) {
+        sl_buf_add_c(buf, is_first ? "" : "\\n");
+        sl_buf_add_lit(buf, JSON_WISH);
+    }
+    sl_buf_add_char(buf, '"');
+}
+
+int sl_anthropic_system_write(struct sl_anthropic_builder *b)
+{
+    bool wants_json = b->chat->format == SL_ANSWER_JSON, has_any = wants_json;
+    struct sl_json_val native = sl_chat_member(b->chat, "system");
+    for (uint32_t i = 0; i < b->chat->n_messages; i++) {
+        has_any |= b->chat->messages[i].role == SL_ROLE_SYSTEM;
+    }
+    if (!has_any) {
+        if (sl_json_is_present(native)) {
+            sl_body_member(b->body, "system", sl_json_raw(native));
+        }
+        return 0;
+    }
+    if (sl_json_is_present(native)) {
+        sl_body_leave_out(b->body, SL_STR("system"));
+    }
+    sl_jw_key(jw(b), "system");
+    if (can_join(b)) {
+        system_join(b, wants_json);
+        return 0;
+    }
+    int r = 0;
+    sl_jw_array(jw(b));
+    for (uint32_t i = 0; i < b->chat->n_messages && r == 0; i++) {
+        if (b->chat->messages[i].role == SL_ROLE_SYSTEM) {
+            r = parts_write(b, &b->chat->messages[i]);
+        }
+    }
+    if (wants_json) {
+        text_write(b, SL_STR("\"" JSON_WISH "\""), SL_STR_NONE);
+    }
+    sl_jw_end(jw(b));
+    return r;
+}

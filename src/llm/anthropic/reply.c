@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole replies of the Messages API, and of the old completions, to canonical ones. */
+#include "llm/anthropic/anthropic.h"
+#include "llm/core/errbody.h"
+#include "llm/mlflow/schema.h"
+
+enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str word, bool was_answer)
+{
+    static const struct {
+        struct sl_str word;
+        enum sl_finish finish;
+    } words[] = {
+        { SL_STR_INIT("end_turn"), SL_FINISH_STOP },
+        { SL_STR_INIT("stop_sequence"), SL_FINISH_STOP },
+        { SL_STR_INIT("pause_turn"), SL_FINISH_STOP },
+        { SL_STR_INIT("max_tokens"), SL_FINISH_LENGTH },
+        { SL_STR_INIT("model_context_window_exceeded"), SL_FINISH_LENGTH },
+        { SL_STR_INIT("tool_use"), SL_FINISH_TOOL_CALLS },
+        { SL_STR_INIT("refusal"), SL_FINISH_CONTENT_FILTER },
+    };
+    enum sl_finish finish = word.n ? SL_FINISH_STOP : SL_FINISH_NONE;
+    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (sl_str_eq(word, words[i].word)) {
+            finish = words[i].finish;
+        }
+    }
+    if (finish == SL_FINISH_TOOL_CALLS && was_answer) {
+        return SL_FINISH_STOP;
+    }
+    /* MLflow knows two ends of this provider. */
+    bool is_other = finish != SL_FINISH_NONE && finish != SL_FINISH_LENGTH;
+    return call->rules == SL_RULES_MLFLOW && is_other ? SL_FINISH_STOP : finish;
+}
+
+static void count_read(struct sl_json_val v, const char *key, int64_t *io)
+{
+    int64_t n;
+    if (sl_json_int(sl_json_get(v, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX) {
+        *io = n;
+    }
+}
+
+void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
+{
+    if (!sl_json_is(v, SL_JSON_OBJECT)) {
+        return;
+    }
+    /* Canonical input holds what was read from and written to the cache. */
+    int64_t cached = io_usage->cached_input, written = io_usage->cache_creation;
+    int64_t fresh = io_usage->input < 0 ? -1
+                                        : io_usage->input - SL_MAX(cached, (int64_t)0) - SL_MAX(written, (int64_t)0);
+    count_read(v, "input_tokens", &fresh);
+    count_read(v, "cache_read_input_tokens", &cached);
+    count_read(v, "cache_creation_input_tokens", &written);
+    count_read(v, "output_tokens", &io_usage->output);
+    count_read(sl_json_get(v, "output_tokens_details"), "thinking_tokens", &io_usage->reasoning);
+    io_usage->cached_input = cached;
+    io_usage->cache_creation = written;
+    if (fresh >= 0) {
+        io_usage->input = fresh + SL_MAX(cached, (int64_t)0) + SL_MAX(written, (int64_t)0);
+    }
+}
+
+struct reader {
+    const struct sl_call *call;
+    struct sl_arena *arena;
+    struct sl_err *err;
+    int status; /* sticky */
+    bool was_answer;
+};
+
+static struct sl_str text_get(struct reader *rd, struct sl_json_val object, const char *key)
+{
+    struct sl_str text = SL_STR_NONE;
+    struct sl_json_val v = sl_json_get(object, key);
+    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, rd->arena, &text) < 0) {
+        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    }
+    return text;
+}
+
+/* A tool's input as text: compact, its members in their order. */
+static struct sl_str input_get(struct reader *rd, struct sl_json_val block)
+{
+    struct sl_json_val input = sl_json_get(block, "input");
+    if (!sl_json_is_present(input)) {
+        return SL_STR("{}");
+    }
+    struct sl_str raw = sl_json_raw(input);
+    struct sl_buf buf = SL_BUF_INIT(raw.n + 1);
+    sl_mf_compact(&buf, raw);
+    struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    if (!text.p) {
+        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    }
+    return text;
+}
+
+static void block_read(struct reader *rd, struct sl_json_val v, struct sl_choice *choice)
+{
+    struct sl_block block = { 0 };
+    struct sl_json_val type = sl_json_get(v, "type");
+    if (sl_json_str_eq(type, SL_STR("text"))) {
+        block.text = text_get(rd, v, "text");
+    } else if (sl_json_str_eq(type, SL_STR("thinking"))) {
+        block.kind = SL_BLOCK_THINKING;
+        block.text = text_get(rd, v, "thinking");
+        block.signature = text_get(rd, v, "signature");
+    } else if (sl_json_str_eq(type, SL_STR("redacted_thinking"))) {
+        block.kind = SL_BLOCK_THINKING;
+        block.redacted = text_get(rd, v, "data");
+    } else if (sl_json_str_eq(type, SL_STR("tool_use"))) {
+        block.tool_name = text_get(rd, v, "name");
+        struct sl_str input = input_get(rd, v);
+        if (sl_str_eq_c(block.tool_name, SL_ANTHROPIC_ANSWER_TOOL)) {
+            rd->was_answer = true;
+            block.text = input;
+        } else {
+            block.kind = SL_BLOCK_TOOL_CALL;
+            block.tool_id = text_get(rd, v, "id");
+            block.arguments = input;
+        }
+    } else {
+        return; /* server tools' blocks have no counterpart */
+    }
+    choice->blocks[choice->n_blocks++] = block;
+}
+
+static int choice_new(struct reader *rd, size_t n_blocks, struct sl_reply *reply)
+{
+    reply->choices = SL_ARENA_NEW(rd->arena, struct sl_choice);
+    struct sl_block *blocks = SL_ARENA_ARRAY(rd->arena, struct sl_block, n_blocks + 1);
+    if (!reply->choices || !blocks) {
+        return rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    }
+    reply->n_choices = 1;
+    reply->choices[0].blocks = blocks;
+    return 0;
+}
+
+static void message_read(struct reader *rd, struct sl_json_val root, struct sl_reply *reply)
+{
+    struct sl_json_val content = sl_json_get(root, "content");
+    if (!sl_json_is(content, SL_JSON_ARRAY)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of content");
+        return;
+    }
+    if (choice_new(rd, sl_json_count(content), reply) < 0) {
+        return;
+    }
+    struct sl_choice *choice = &reply->choices[0];
+    for (struct sl_json_iter it = sl_json_each(content); rd->status == 0 && sl_json_next(&it);) {
+        block_read(rd, it.val, choice);
+    }
+    choice->finish_text = text_get(rd, root, "stop_reason");
+    choice->finish = sl_anthropic_finish(rd->call, choice->finish_text, rd->was_answer);
+    reply->id = text_get(rd, root, "id");
+    sl_anthropic_usage_read(sl_json_get(root, "usage"), &reply->usage);
+}
+
+static void completion_read(struct reader *rd, struct sl_json_val root, struct sl_reply *reply)
+{
+    struct sl_json_val completion = sl_json_get(root, "completion");
+    if (!sl_json_is(completion, SL_JSON_STRING)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no completion");
+        return;
+    }
+    if (choice_new(rd, 1, reply) < 0) {
+        return;
+    }
+    struct sl_choice *choice = &reply->choices[0];
+    choice->blocks[choice->n_blocks++] = (struct sl_block){ .text = text_get(rd, root, "completion") };
+    choice->finish_text = text_get(rd, root, "stop_reason");
+    choice->finish = sl_str_eq_c(choice->finish_text, "stop_sequence") ? SL_FINISH_STOP : SL_FINISH_LENGTH;
+}
+
+static void root_read(struct reader *rd, struct sl_json_val root, struct sl_reply *reply)
+{
+    if (!sl_json_is(root, SL_JSON_OBJECT)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is not a JSON object");
+        return;
+    }
+    struct sl_json_val error = sl_json_get(root, "error");
+    if (!sl_json_is_nothing(error)) {
+        struct sl_errbody said;
+        sl_errbody_read_val(error, rd->arena, &said);
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
+        return;
+    }
+    reply->model = text_get(rd, root, "model");
+    bool is_complete = rd->call->type == SL_LLM_COMPLETIONS && rd->call->rules == SL_RULES_MLFLOW;
+    (is_complete ? completion_read : message_read)(rd, root, reply);
+}
+
+int sl_anthropic_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body,
+                          struct sl_arena *arena, struct sl_reply *ret_reply, struct sl_err *err)
+{
+    struct sl_json *doc = env->scratch;
+    doc->limits.record_depth = 0;
+    int r = sl_json_parse(doc, body);
+    if (r < 0) {
+        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+    }
+    struct reader rd = { call, arena, err, 0, false };
+    struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
+    root_read(&rd, sl_json_root(doc), &reply);
+    if (rd.status == 0) {
+        *ret_reply = reply;
+    }
+    return rd.status;
+}

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams of the Messages API to deltas: its blocks are canonical ones already. One is open at a time.
+ *
+ *   message_start ─> (content_block_start ─> content_block_delta* ─> content_block_stop)* ─> message_delta* ─>
+ *   message_stop; ping and what is not known anywhere; error instead of any. */
+#include "llm/anthropic/anthropic.h"
+#include "llm/core/errbody.h"
+#include "llm/mlflow/schema.h"
+
+#define SKIPPED 255 /* a kind of block that has no counterpart */
+/* Indexes that a stream may use; a dialect has limits of its own. */
+#define BLOCK_MAX 65535
+
+struct frame {
+    struct sl_anthropic_stream *st;
+    const struct sl_call *call;
+    struct sl_delta_sink *sink;
+    struct sl_err *err;
+    int status; /* sticky: the first failure, ours or the sink's */
+};
+
+static void push(struct frame *f, const struct sl_delta *delta)
+{
+    if (f->status == 0) {
+        f->status = f->sink->push(f->sink->arg, delta);
+    }
+}
+
+static struct sl_str text_get(struct frame *f, struct sl_json_val object, const char *key)
+{
+    struct sl_str text = SL_STR_NONE;
+    struct sl_json_val v = sl_json_get(object, key);
+    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, f->sink->arena, &text) < 0) {
+        f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
+    }
+    return text;
+}
+
+static void usage_push(struct frame *f, struct sl_json_val usage)
+{
+    if (sl_json_is(usage, SL_JSON_OBJECT)) {
+        sl_anthropic_usage_read(usage, &f->st->usage);
+        push(f, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = f->st->usage });
+    }
+}
+
+static void message_start(struct frame *f, struct sl_json_val root)
+{
+    struct sl_json_val message = sl_json_get(root, "message");
+    if (f->st->has_start) {
+        return;
+    }
+    f->st->has_start = true;
+    f->st->usage = SL_USAGE_NONE;
+    push(f, &(struct sl_delta){ .kind = SL_DELTA_START,
+                                .id = text_get(f, message, "id"),
+                                .model = text_get(f, message, "model"),
+                                .created = -1 });
+    usage_push(f, sl_json_get(message, "usage"));
+}
+
+/* --- blocks --- */
+
+static struct sl_delta open_delta(const struct frame *f, enum sl_delta_kind kind)
+{
+    return (struct sl_delta){ .kind = kind, .block = f->st->open, .block_kind = f->st->open_kind };
+}
+
+static void piece(struct frame *f, struct sl_str text)
+{
+    if (text.n) {
+        struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
+        delta.text = text;
+        push(f, &delta);
+    }
+}
+
+static bool index_read(struct frame *f, struct sl_json_val root, uint32_t *ret)
+{
+    int64_t index;
+    if (sl_json_int(sl_json_get(root, "index"), true, &index) < 0 || index < 0 || index > BLOCK_MAX) {
+        f->status = sl_fail(f->err, SL_E_INVAL, "a block has no index from 0 to %d", BLOCK_MAX);
+        return false;
+    }
+    *ret = (uint32_t)index;
+    return true;
+}
+
+static void block_stop(struct frame *f)
+{
+    struct sl_anthropic_stream *st = f->st;
+    if (!st->is_open) {
+        return;
+    }
+    bool is_tool = st->open_kind == SL_BLOCK_TOOL_CALL || st->is_answer;
+    if (is_tool && !st->has_arguments) {
+        piece(f, SL_STR("{}"));
+    }
+    if (st->open_kind != SKIPPED) {
+        struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_STOP);
+        push(f, &delta);
+    }
+    st->is_open = false;
+}
+
+/* Some servers give a tool's whole input at its start. */
+static void input_push(struct frame *f, struct sl_json_val block)
+{
+    struct sl_json_val input = sl_json_get(block, "input");
+    if (sl_json_count(input) == 0) {
+        return;
+    }
+    struct sl_str raw = sl_json_raw(input);
+    struct sl_buf buf = SL_BUF_INIT(raw.n + 1);
+    sl_mf_compact(&buf, raw);
+    if (sl_buf_status(&buf) == 0) {
+        piece(f, sl_buf_str(&buf));
+    } else {
+        f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
+    }
+    f->st->has_arguments = true;
+    sl_buf_done(&buf);
+}
+
+static void block_start(struct frame *f, struct sl_json_val root)
+{
+    static const struct {
+        struct sl_str type;
+        enum sl_block_kind kind;
+    } kinds[] = {
+        { SL_STR_INIT("text"), SL_BLOCK_TEXT },
+        { SL_STR_INIT("tool_use"), SL_BLOCK_TOOL_CALL },
+        { SL_STR_INIT("thinking"), SL_BLOCK_THINKING },
+        { SL_STR_INIT("redacted_thinking"), SL_BLOCK_THINKING },
+    };
+    struct sl_anthropic_stream *st = f->st;
+    uint32_t index;
+    if (!index_read(f, root, &index)) {
+        return;
+    }
+    block_stop(f); /* one that was left open */
+    struct sl_json_val block = sl_json_get(root, "content_block"), type = sl_json_get(block, "type");
+    st->is_open = true;
+    st->open = index;
+    st->open_kind = SKIPPED;
+    st->is_answer = st->has_arguments = false;
+    for (size_t i = 0; i < SL_ARRAY_LEN(kinds); i++) {
+        if (sl_json_str_eq(type, kinds[i].type)) {
+            st->open_kind = (uint8_t)kinds[i].kind;
+        }
+    }
+    if (st->open_kind == SKIPPED) {
+        return;
+    }
+    struct sl_str name = text_get(f, block, "name");
+    if (st->open_kind == SL_BLOCK_TOOL_CALL && sl_str_eq_c(name, SL_ANTHROPIC_ANSWER_TOOL)) {
+        st->is_answer = st->was_answer = true;
+        st->open_kind = SL_BLOCK_TEXT;
+    }
+    struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_START);
+    if (st->open_kind == SL_BLOCK_TOOL_CALL) {
+        delta.tool_id = text_get(f, block, "id");
+        delta.tool_name = name;
+    }
+    push(f, &delta);
+    if (st->open_kind == SL_BLOCK_TOOL_CALL || st->is_answer) {
+        input_push(f, block);
+    } else if (st->open_kind == SL_BLOCK_THINKING && sl_json_str_eq(type, SL_STR("redacted_thinking"))) {
+        delta.kind = SL_DELTA_BLOCK;
+        delta.redacted = text_get(f, block, "data");
+        push(f, &delta);
+    } else {
+        piece(f, text_get(f, block, st->open_kind == SL_BLOCK_THINKING ? "thinking" : "text"));
+    }
+}
+
+static void block_delta(struct frame *f, struct sl_json_val root)
+{
+    struct sl_anthropic_stream *st = f->st;
+    uint32_t index;
+    if (!index_read(f, root, &index)) {
+        return;
+    }
+    if (!st->is_open || index != st->open) {
+        f->status = sl_fail(f->err, SL_E_INVAL, "a piece of block %u, which is not open", index);
+        return;
+    }
+    struct sl_json_val delta = sl_json_get(root, "delta"), type = sl_json_get(delta, "type");
+    if (st->open_kind == SKIPPED) {
+        return;
+    }
+    if (sl_json_str_eq(type, SL_STR("text_delta"))) {
+        piece(f, text_get(f, delta, "text"));
+    } else if (sl_json_str_eq(type, SL_STR("input_json_delta"))) {
+        struct sl_str text = text_get(f, delta, "partial_json");
+        st->has_arguments |= text.n > 0;
+        piece(f, text);
+    } else if (sl_json_str_eq(type, SL_STR("thinking_delta"))) {
+        piece(f, text_get(f, delta, "thinking"));
+    } else if (sl_json_str_eq(type, SL_STR("signature_delta"))) {
+        struct sl_delta signed_off = open_delta(f, SL_DELTA_BLOCK);
+        signed_off.signature = text_get(f, delta, "signature");
+        push(f, &signed_off);
+    }
+}
+
+static void block_stop_event(struct frame *f, struct sl_json_val root)
+{
+    uint32_t index;
+    if (index_read(f, root, &index) && f->st->is_open && index == f->st->open) {
+        block_stop(f);
+    }
+}
+
+/* --- the end --- */
+
+static void message_delta(struct frame *f, struct sl_json_val root)
+{
+    struct sl_str word = text_get(f, sl_json_get(root, "delta"), "stop_reason");
+    if (word.n) {
+        block_stop(f);
+        push(f, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
+                                    .finish = sl_anthropic_finish(f->call, word, f->st->was_answer),
+                                    .finish_text = word });
+    }
+    usage_push(f, sl_json_get(root, "usage"));
+}
+
+static void message_stop(struct frame *f, struct sl_json_val root)
+{
+    (void)root;
+    f->st->is_done = true;
+}
+
+static void error_push(struct frame *f, struct sl_json_val root)
+{
+    struct sl_errbody said;
+    sl_errbody_read_val(sl_json_get(root, "error"), f->sink->arena, &said);
+    f->st->has_error = true;
+    struct sl_llm_error error = {
+        .type = sl_error_type_of(0, said.type, said.code),
+        .message = said.message.p ? said.message : SL_STR("the upstream reported an error"),
+        .code = said.type,
+    };
+    push(f, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
+}
+
+/* The most frequent first. */
+static const struct {
+    struct sl_str type;
+    void (*on)(struct frame *f, struct sl_json_val root);
+} events[] = {
+    { SL_STR_INIT("content_block_delta"), block_delta },
+    { SL_STR_INIT("content_block_start"), block_start },
+    { SL_STR_INIT("content_block_stop"), block_stop_event },
+    { SL_STR_INIT("message_start"), message_start },
+    { SL_STR_INIT("message_delta"), message_delta },
+    { SL_STR_INIT("message_stop"), message_stop },
+    { SL_STR_INIT("error"), error_push },
+};
+
+int sl_anthropic_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
+                          struct sl_delta_sink *sink, struct sl_err *err)
+{
+    struct frame f = { state, call, sink, err, 0 };
+    if (f.st->is_done || f.st->has_error) {
+        return 0; /* nothing counts behind the end */
+    }
+    struct sl_json *doc = sink->doc;
+    doc->limits.record_depth = 0;
+    int r = sl_json_parse(doc, frame->data);
+    if (r < 0) {
+        return sl_fail(err, r, "an event is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
+                       doc->fault_offset);
+    }
+    struct sl_json_val root = sl_json_root(doc), type = sl_json_get(root, "type");
+    if (!sl_json_is(root, SL_JSON_OBJECT)) {
+        return sl_fail(err, SL_E_INVAL, "an event is not a JSON object");
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(events); i++) {
+        if (sl_json_str_eq(type, events[i].type)) {
+            events[i].on(&f, root);
+            return f.status;
+        }
+    }
+    return f.status;
+}
+
+bool sl_anthropic_is_over(const void *state)
+{
+    const struct sl_anthropic_stream *st = state;
+    return st->is_done || st->has_error;
+}
+
+int sl_anthropic_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)
+{
+    (void)sink;
+    if (sl_anthropic_is_over(state)) {
+        return 0;
+    }
+    return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+}

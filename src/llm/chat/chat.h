@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The canonical call: a chat (or completion) request of OpenAI's language, read once, for every provider that speaks
+ * another one. What it names is checked and sorted; values that are only carried stay raw slices of JSON, so that
+ * numbers, texts and members that only one side knows travel byte for byte.
+ *
+ * Texts named raw are JSON strings with their quotes. Everything lives as long as the call's body, the arena and
+ * env->scratch, which holds the tape: it is read and used within one build. */
+#ifndef SL_LLM_CHAT_H
+#define SL_LLM_CHAT_H
+
+#include "llm/core/request.h"
+
+enum sl_role {
+    SL_ROLE_SYSTEM, /* developer too */
+    SL_ROLE_USER,
+    SL_ROLE_ASSISTANT,
+    SL_ROLE_TOOL,
+    SL_ROLE_OTHER, /* MLflow takes any; providers leave such a message out */
+};
+
+enum sl_part_kind {
+    SL_PART_TEXT,
+    SL_PART_IMAGE,
+    SL_PART_AUDIO,
+    SL_PART_FILE,
+    SL_PART_REFUSAL,
+    SL_PART_THINKING,  /* an earlier answer's, given back */
+    SL_PART_TOOL_CALL, /* an assistant's */
+};
+
+/* What an image, a file or audio is: data, or a place. */
+struct sl_media {
+    struct sl_str mime, base64;              /* of a data URI (audio: base64 alone) */
+    struct sl_str url;                       /* raw: http or https */
+    struct sl_str detail;                    /* raw: an image's */
+    struct sl_str file_id, filename, format; /* raw */
+};
+
+struct sl_tool_call {
+    struct sl_str id, name;  /* raw */
+    struct sl_str arguments; /* JSON text, decoded; an object (empty text: "{}") */
+};
+
+struct sl_part {
+    enum sl_part_kind kind;
+    struct sl_json_val node;           /* the part as it came */
+    struct sl_str cache_control;       /* raw JSON of that member, or p == NULL */
+    struct sl_str text;                /* raw: text, refusal, thinking */
+    struct sl_str signature, redacted; /* raw: thinking */
+    union {
+        struct sl_media *media;
+        struct sl_tool_call *call;
+    };
+};
+
+/* A request may have very many short ones, so they are small. */
+struct sl_message {
+    enum sl_role role;
+    bool is_plain; /* content was one string and is all: `text`, and no parts */
+    bool has_name;
+    uint32_t n_parts;
+    struct sl_part *parts;
+    struct sl_str text;    /* raw */
+    struct sl_str tool_id; /* raw; role tool */
+};
+
+struct sl_tool {
+    struct sl_str name, description; /* raw; description may be absent */
+    struct sl_str parameters;        /* raw JSON, or p == NULL */
+    struct sl_str strict;            /* raw: true or false, or p == NULL */
+    struct sl_str cache_control;
+    struct sl_str type; /* decoded, when it is not "function" */
+    bool is_left_out;   /* by tool_choice's allowed_tools */
+};
+
+enum sl_tool_choice { SL_CHOICE_NONE_SAID, SL_CHOICE_AUTO, SL_CHOICE_NONE, SL_CHOICE_REQUIRED, SL_CHOICE_NAMED };
+
+enum sl_answer_format { SL_ANSWER_TEXT, SL_ANSWER_JSON, SL_ANSWER_SCHEMA };
+
+/* A member that the canonical call has no place for. */
+struct sl_member {
+    struct sl_str name; /* decoded */
+    struct sl_json_val val;
+};
+
+struct sl_chat {
+    struct sl_message *messages;
+    uint32_t n_messages;
+    struct sl_tool *tools;
+    uint32_t n_tools;
+    enum sl_tool_choice choice;
+    struct sl_str choice_name;                     /* raw, for SL_CHOICE_NAMED */
+    int parallel;                                  /* parallel_tool_calls: 1, 0, or -1: not said */
+    enum sl_answer_format format;                  /* response_format */
+    struct sl_str schema;                          /* raw JSON */
+    struct sl_str schema_name, schema_description; /* raw */
+    struct sl_json_val temperature, top_p;         /* numbers, or absent */
+    int64_t max_tokens;                            /* -1: not said */
+    bool has_n;
+    int64_t n;           /* 1 when not said */
+    struct sl_str *stop; /* raw */
+    uint32_t n_stop;
+    struct sl_str user;   /* raw: user, else safety_identifier */
+    struct sl_str effort; /* reasoning_effort, decoded */
+    struct sl_member *members;
+    uint32_t n_members;
+};
+
+/* 0, SL_E_NOMEM, or SL_E_INVAL with *ret_error filled. A completion is read to a chat of one user message. */
+SL_MUST int sl_chat_read(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
+                         struct sl_chat *ret_chat, struct sl_llm_error *ret_error);
+
+/* What becomes of a member that is not canonical. */
+enum sl_fate {
+    SL_FATE_PASS,   /* as it is */
+    SL_FATE_DROP,   /* named in x-sluice-dropped, unless it says nothing (0, false, "", [], {}) */
+    SL_FATE_REFUSE, /* it would change what the answer is; unless it says nothing */
+    SL_FATE_OWN,    /* the provider sees to it */
+};
+
+struct sl_fate_row {
+    const char *name;
+    enum sl_fate fate;
+};
+
+/* Walks the members by the provider's table (ends with a NULL name); one that is not in it is passed by MLflow's rules,
+ * dropped by OpenAI's. Passed ones are written to the object that is open in `body`. */
+SL_MUST int sl_chat_members(const struct sl_call *call, const struct sl_chat *chat, const struct sl_provider *provider,
+                            const struct sl_fate_row *table, struct sl_body *body, struct sl_arena *arena,
+                            struct sl_llm_error *ret_error);
+
+/* A member by its name, or absent. */
+struct sl_json_val sl_chat_member(const struct sl_chat *chat, const char *name);
+/* false, 0, "", [], {}: nothing is lost with it. */
+bool sl_json_says_nothing(struct sl_json_val v);
+
+#endif

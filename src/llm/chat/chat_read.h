@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to the reading of canonical calls: its parts, one for messages and one for tools. */
+#ifndef SL_LLM_CHAT_READ_H
+#define SL_LLM_CHAT_READ_H
+
+#include "llm/chat/chat.h"
+
+struct sl_chat_reader {
+    const struct sl_call *call;
+    const struct sl_env *env;
+    struct sl_arena *arena;
+    struct sl_chat *chat;
+    struct sl_llm_error *error;
+};
+
+/* The raw form of a member that is a string, or p == NULL. */
+struct sl_str sl_chat_raw_text(struct sl_json_val object, const char *key);
+/* Refuses with the path of `v` in front: "messages[1].role: …". */
+int sl_chat_fault(struct sl_chat_reader *rd, struct sl_json_val v, const char *fmt, ...) SL_PRINTF(3, 4);
+
+SL_MUST int sl_chat_messages_read(struct sl_chat_reader *rd, struct sl_json_val v);
+SL_MUST int sl_chat_prompt_read(struct sl_chat_reader *rd, struct sl_json_val v);
+SL_MUST int sl_chat_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val choice);
+
+#endif

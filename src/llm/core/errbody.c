@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/core/errbody.h"
+
+#define ERRBODY_TEXT_MAX 1024
+/* Error bodies are small; what is larger is not read as JSON. */
+#define ERRBODY_TOKENS_MAX 4096
+
+static struct sl_str text_of(struct sl_json_val v, struct sl_arena *arena)
+{
+    struct sl_str text = SL_STR_NONE;
+    if (sl_json_is(v, SL_JSON_NUMBER)) {
+        return sl_json_raw(v); /* codes are sometimes numbers */
+    }
+    /* Anything else, or no memory for a text that is nice to have: none. */
+    SL_IGNORE(sl_json_text(v, arena, &text) < 0);
+    return text;
+}
+
+void sl_errbody_read_val(struct sl_json_val error, struct sl_arena *arena, struct sl_errbody *ret)
+{
+    *ret = (struct sl_errbody){ 0 };
+    if (sl_json_is(error, SL_JSON_STRING)) {
+        ret->message = text_of(error, arena);
+        return;
+    }
+    ret->message = text_of(sl_json_get(error, "message"), arena);
+    ret->type = text_of(sl_json_get(error, "type"), arena);
+    ret->code = text_of(sl_json_get(error, "code"), arena);
+    ret->param = text_of(sl_json_get(error, "param"), arena);
+}
+
+/* "body.n: Input should be …": the first row of a list of faults. */
+static struct sl_str detail_text(struct sl_json_val detail, struct sl_arena *arena)
+{
+    struct sl_json_val first = sl_json_at(detail, "[0]");
+    struct sl_str msg = text_of(sl_json_get(first, "msg"), arena);
+    struct sl_json_val loc = sl_json_get(first, "loc");
+    if (!msg.p || !sl_json_is(loc, SL_JSON_ARRAY)) {
+        return msg;
+    }
+    char where[256];
+    size_t n = 0;
+    for (struct sl_json_iter it = sl_json_each(loc); sl_json_next(&it);) {
+        struct sl_str part = text_of(it.val, arena);
+        if (!part.p || n + part.n + 2 > sizeof(where)) {
+            break;
+        }
+        if (n) {
+            where[n++] = '.';
+        }
+        memcpy(where + n, part.p, part.n);
+        n += part.n;
+    }
+    struct sl_str text = sl_arena_printf(arena, "%.*s: %.*s", (int)n, where, SL_STR_ARG(msg));
+    return text.p ? text : msg;
+}
+
+static void root_read(struct sl_json_val root, struct sl_arena *arena, struct sl_errbody *ret)
+{
+    struct sl_json_val error = sl_json_get(root, "error");
+    if (!sl_json_is_present(error)) {
+        error = sl_json_at(root, "[0].error");
+    }
+    if (sl_json_is(error, SL_JSON_OBJECT) || sl_json_is(error, SL_JSON_STRING)) {
+        sl_errbody_read_val(error, arena, ret);
+        if (ret->message.p) {
+            return;
+        }
+    }
+    static const char *const paths[] = { "message", "Message", "detail", "errors[0].message", "fault.faultstring" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(paths) && !ret->message.p; i++) {
+        ret->message = text_of(sl_json_at(root, paths[i]), arena);
+    }
+    if (!ret->message.p) {
+        ret->message = detail_text(sl_json_get(root, "detail"), arena);
+    }
+    if (!ret->code.p) {
+        ret->code = text_of(sl_json_get(root, "code"), arena);
+    }
+    if (!ret->type.p) {
+        ret->type = text_of(sl_json_get(root, "type"), arena);
+    }
+}
+
+/* The first line or lines of a text that is not for programs. */
+static struct sl_str text_cut(struct sl_str s)
+{
+    size_t from = 0, to = s.n;
+    while (from < to && (unsigned char)s.p[from] <= ' ') {
+        from++;
+    }
+    to = SL_MIN(to, from + ERRBODY_TEXT_MAX);
+    while (to > from && (unsigned char)s.p[to - 1] <= ' ') {
+        to--;
+    }
+    return to > from ? sl_str_sub(s, from, to) : SL_STR_NONE;
+}
+
+static bool is_markup(struct sl_str s)
+{
+    s = sl_str_trim(s);
+    return s.n && s.p[0] == '<';
+}
+
+/* Of a page for people (edge proxies answer with one) the title is what fits a program's error. */
+static struct sl_str title_of(struct sl_str s)
+{
+    ptrdiff_t from = sl_str_find(s, SL_STR("<title>"), 0);
+    ptrdiff_t to = from < 0 ? -1 : sl_str_find(s, SL_STR("</title>"), (size_t)from);
+    return to < 0 ? s : sl_str_sub(s, (size_t)from + 7, (size_t)to);
+}
+
+void sl_errbody_read(struct sl_str body, struct sl_arena *arena, struct sl_errbody *ret)
+{
+    *ret = (struct sl_errbody){ 0 };
+    struct sl_json_limits limits = { .depth = 64, .tokens = ERRBODY_TOKENS_MAX };
+    struct sl_json doc;
+    sl_json_init(&doc, &limits);
+    if (sl_json_parse(&doc, body) == 0) {
+        root_read(sl_json_root(&doc), arena, ret);
+    }
+    sl_json_done(&doc);
+    if (!ret->message.p) {
+        ret->message = text_cut(is_markup(body) ? title_of(body) : body);
+    }
+}
+
+static bool is_any(struct sl_str s, const char *const *list)
+{
+    for (; *list; list++) {
+        if (sl_str_eq_c(s, *list)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_str code)
+{
+    static const char *const billing[] = { "insufficient_quota", "credit_balance_exhausted",
+                                           "billing_not_active", "billing_hard_limit_reached",
+                                           "billing_error",      NULL };
+    static const char *const limited[] = { "rate_limit_exceeded", "rate_limit_error", NULL };
+    static const char *const overloaded[] = { "overloaded_error", "server_is_overloaded", "slow_down", "overloaded",
+                                              NULL };
+    static const char *const rejected[] = { "invalid_request_error", NULL };
+    if (status == 402 || (status != 401 && status != 403 && (is_any(code, billing) || is_any(type, billing)))) {
+        return SL_ERR_PROVIDER_BILLING;
+    }
+    if (status == 401 || status == 403) {
+        return SL_ERR_PROVIDER_AUTH_FAILED;
+    }
+    if (status == 429 || status == 498) {
+        return SL_ERR_PROVIDER_RATE_LIMITED;
+    }
+    if (status == 503 || status == 529) {
+        return SL_ERR_PROVIDER_OVERLOADED;
+    }
+    if (status >= 400 && status < 500 && status != 408 && status != 424) {
+        return SL_ERR_PROVIDER_REJECTED;
+    }
+    if (status >= 300 && status < 400) {
+        return SL_ERR_PROVIDER_BAD_RESPONSE; /* a redirect: it would carry the credential elsewhere */
+    }
+    if (status == 0) { /* inside a stream: only the words tell */
+        if (is_any(code, limited) || is_any(type, limited)) {
+            return SL_ERR_PROVIDER_RATE_LIMITED;
+        }
+        if (is_any(code, overloaded) || is_any(type, overloaded)) {
+            return SL_ERR_PROVIDER_OVERLOADED;
+        }
+        if (is_any(type, rejected)) {
+            return SL_ERR_PROVIDER_REJECTED;
+        }
+    }
+    return SL_ERR_PROVIDER_SERVER_ERROR;
+}
+
+void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
+                         struct sl_llm_error *ret_error)
+{
+    struct sl_errbody said;
+    sl_errbody_read(body, arena, &said);
+    *ret_error = (struct sl_llm_error){
+        .type = sl_error_type_of(status, said.type, said.code),
+        .upstream_status = status,
+        .message = said.message.p ? said.message : sl_str_c(sl_status_reason(status)),
+        .code = said.code,
+        .param = said.param,
+        .upstream_body = body,
+        .upstream_content_type = headers ? sl_headers_get(headers, "content-type") : SL_STR_NONE,
+    };
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an upstream says in an error body, whatever its shape; shared by the providers. */
+#ifndef SL_LLM_ERRBODY_H
+#define SL_LLM_ERRBODY_H
+
+#include "llm/core/llm.h"
+
+struct sl_errbody {
+    struct sl_str message; /* p == NULL: the body says none */
+    struct sl_str type;
+    struct sl_str code;
+    struct sl_str param;
+};
+
+/* Tries the known shapes in turn; slices of the body, or copies on the arena. Never fails: what is not JSON is cut to
+ * its first KiB. */
+void sl_errbody_read(struct sl_str body, struct sl_arena *arena, struct sl_errbody *ret);
+/* The same from a value that holds an error: the `error` member of a body or of an event. */
+void sl_errbody_read_val(struct sl_json_val error, struct sl_arena *arena, struct sl_errbody *ret);
+
+/* The error type of a status and the upstream's own code. */
+enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_str code);
+
+/* All of it: fills *ret_error from status, headers and body. */
+void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
+                         struct sl_llm_error *ret_error);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/core/error.h"
+
+static const struct {
+    const char *word;
+    int status;
+} types[SL_ERR_COUNT] = { [SL_ERR_NONE] = { "", 0 },
+#define X(symbol, word_, status_) [SL_ERR_##symbol] = { word_, status_ },
+                          SL_ERROR_TYPES(X)
+#undef X
+};
+
+const char *sl_error_type_word(enum sl_error_type type)
+{
+    SL_ASSERT(type < SL_ERR_COUNT);
+    return types[type].word;
+}
+
+int sl_error_type_status(enum sl_error_type type)
+{
+    SL_ASSERT(type < SL_ERR_COUNT);
+    return types[type].status;
+}
+
+bool sl_error_type_is_upstream(enum sl_error_type type)
+{
+    return sl_str_has_prefix(sl_str_c(sl_error_type_word(type)), SL_STR("provider_"));
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* docs/errors.md, from the table of error types and from what the dialects make of each. */
+#include "llm/core/error_docs.h"
+
+#include "llm/core/llm.h"
+
+/* What whoever sees it can do. */
+static const char *const advice[SL_ERR_COUNT] = {
+    [SL_ERR_CALLER_INVALID_REQUEST] = "Correct the request: the message names the member at fault.",
+    [SL_ERR_CALLER_UNAUTHENTICATED] = "Send a valid API key.",
+    [SL_ERR_CALLER_FORBIDDEN] = "Use a key whose role allows this.",
+    [SL_ERR_CALLER_NOT_FOUND] = "Check the path and the route's name; the lists show what this key may use.",
+    [SL_ERR_CALLER_METHOD_NOT_ALLOWED] = "Use a method that the `allow` header names.",
+    [SL_ERR_CALLER_TIMEOUT] = "Send the request faster, or raise `server.timeouts.head` or `body_idle`.",
+    [SL_ERR_CALLER_CONFLICT] = "Read the current state, then decide again.",
+    [SL_ERR_CALLER_RETIRED] = "This call is gone; the message names its successor.",
+    [SL_ERR_CALLER_BODY_TOO_LARGE] = "Send less, or raise `server.limits.body`.",
+    [SL_ERR_CALLER_HEAD_TOO_LARGE] = "Send fewer or shorter headers, or raise `server.limits.head`.",
+    [SL_ERR_CALLER_UNSUPPORTED] = "Leave out what the provider cannot do, or use another route.",
+    [SL_ERR_CALLER_CANCELLED] = "Nothing: the client went away; the attempt was aborted.",
+    [SL_ERR_POLICY_RATE_LIMITED] = "Wait as long as `retry-after` or `x-ratelimit-reset-requests` says, or raise the "
+                                   "route's limit.",
+    [SL_ERR_PROVIDER_AUTH_FAILED] = "The operator corrects the route's credential; asking again does not help.",
+    [SL_ERR_PROVIDER_BILLING] = "The operator settles the account with the provider.",
+    [SL_ERR_PROVIDER_RATE_LIMITED] = "Wait, or have the provider raise its limit; a limit of the gateway's own keeps "
+                                     "below it.",
+    [SL_ERR_PROVIDER_OVERLOADED] = "Try again later.",
+    [SL_ERR_PROVIDER_REJECTED] = "Correct the request as the provider's message says.",
+    [SL_ERR_PROVIDER_SERVER_ERROR] = "Try again; tell the provider when it stays.",
+    [SL_ERR_PROVIDER_BAD_RESPONSE] = "Check that the base URL leads to the API that the provider name means.",
+    [SL_ERR_PROVIDER_CONNECT_FAILED] = "Check the base URL, name resolution, the network and `upstream.proxy`.",
+    [SL_ERR_PROVIDER_TIMEOUT_CONNECT] = "As connect_failed; or raise `upstream.timeouts.connect`.",
+    [SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE] = "Ask for less, stream, or raise `upstream.timeouts.first_byte`.",
+    [SL_ERR_PROVIDER_TIMEOUT_IDLE] = "The provider fell silent; try again, or raise `upstream.timeouts.idle`.",
+    [SL_ERR_PROVIDER_TIMEOUT_TOTAL] = "Ask for less, or raise `upstream.timeouts.total`.",
+    [SL_ERR_PROVIDER_STREAM_BROKEN] = "Try again: what came before the error is incomplete.",
+    [SL_ERR_SLUICE_OVERLOADED] = "Try again after `retry-after`; the operator raises `server.limits.memory` or "
+                                 "`connections`, or adds machines.",
+    [SL_ERR_SLUICE_DRAINING] = "Try again: another instance answers.",
+    [SL_ERR_SLUICE_STORE_UNAVAILABLE] = "The operator looks after the data directory; serving goes on meanwhile.",
+    [SL_ERR_SLUICE_INTERNAL] = "Report it with the request id.",
+};
+
+static const struct {
+    const char *prefix, *heading, *whose;
+} domains[] = {
+    { "caller_", "caller_…", "The program that called." },
+    { "policy_", "policy_…", "Nobody's: the operator's rules refused the call." },
+    { "provider_", "provider_…",
+      "The upstream, or the way to it. Where a dialect passes an upstream's own status on, "
+      "that one stands instead." },
+    { "sluice_", "sluice_…", "The gateway, or the machine it runs on." },
+};
+
+const char *sl_error_advice(enum sl_error_type type)
+{
+    return advice[type];
+}
+
+static int status_in(const struct sl_dialect *dialect, enum sl_error_type type)
+{
+    struct sl_buf text = SL_BUF_INIT(65536);
+    struct sl_llm_error error = { .type = type, .message = SL_STR("") };
+    dialect->write_error(&error, &text);
+    sl_buf_done(&text);
+    return error.status;
+}
+
+static void type_write(enum sl_error_type type, struct sl_buf *out)
+{
+    sl_buf_printf(out, "| `%s` | ", sl_error_type_word(type));
+    if (type == SL_ERR_CALLER_CANCELLED) {
+        sl_buf_add_lit(out, "no reply (499 in the log) | no reply");
+    } else {
+        sl_buf_printf(out, "%d%s | %d", status_in(&sl_dialect_mlflow, type),
+                      type == SL_ERR_CALLER_INVALID_REQUEST ? "; 422 by MLflow's schemas" : "",
+                      status_in(&sl_dialect_openai, type));
+    }
+    sl_buf_printf(out, " | %s |\n", advice[type]);
+}
+
+void sl_error_docs_write(struct sl_buf *out)
+{
+    sl_buf_add_lit(
+        out, "# Errors\n\n<!-- Generated from src/llm/core/error.h and src/llm/core/error_docs.c: `make docs`. A test "
+             "fails when this "
+             "page is stale. -->\n\nEvery error has a type that says whose fault it is. The same word stands in the "
+             "access log (`error_type`), in the metrics' label\n`error_type` (and `reason` of an attempt) "
+             "and in the header `x-sluice-error-type`. The body is in the words of the API that was\n"
+             "called: MLflow's on its paths, OpenAI's under `/v1/`.\n");
+    for (size_t d = 0; d < SL_ARRAY_LEN(domains); d++) {
+        sl_buf_printf(out,
+                      "\n## %s\n\n%s\n\n| type | status on MLflow's paths | status under /v1 | what to do "
+                      "|\n|---|---|---|---|\n",
+                      domains[d].heading, domains[d].whose);
+        for (int t = SL_ERR_NONE + 1; t < SL_ERR_COUNT; t++) {
+            enum sl_error_type type = (enum sl_error_type)t;
+            if (sl_str_has_prefix(sl_str_c(sl_error_type_word(type)), sl_str_c(domains[d].prefix))) {
+                type_write(type, out);
+            }
+        }
+    }
+}

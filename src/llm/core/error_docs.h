@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_LLM_ERROR_DOCS_H
+#define SL_LLM_ERROR_DOCS_H
+
+#include "base/buf.h"
+#include "llm/core/error.h"
+
+/* What to do about it, one sentence or two. NULL for SL_ERR_NONE only. */
+const char *sl_error_advice(enum sl_error_type type);
+/* docs/errors.md. */
+void sl_error_docs_write(struct sl_buf *out);
+
+#endif

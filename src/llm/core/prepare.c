@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/core/prepare.h"
+
+#define KEY_MAX    16384
+#define HEADER_MAX 1024
+/* Headers that a request gets on top of the configuration's. */
+#define HEADERS_ROOM 12
+
+struct sl_pos sl_prepare_pos(const struct sl_val *val, const char *key)
+{
+    const struct sl_val *member = sl_val_find(val, key);
+    return member ? member->pos : val ? val->pos : (struct sl_pos){ 0 };
+}
+
+int sl_prepare_base(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str text,
+                    struct sl_uri *ret)
+{
+    struct sl_err err = { 0 };
+    if (sl_uri_parse(text, ret, &err) < 0) {
+        return SL_PREPARE_FAIL(bind, val, key, "%s: %s", key, err.text);
+    }
+    if (ret->userinfo.n) {
+        return SL_PREPARE_FAIL(bind, val, key, "%s: a user or password in the URL is not used; give the key by itself",
+                               key);
+    }
+    return 0;
+}
+
+int sl_prepare_key(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str prefix,
+                   struct sl_secret *secret)
+{
+    struct sl_str text = sl_secret_reveal(secret);
+    if (!sl_header_is_visible(text, KEY_MAX)) {
+        return SL_PREPARE_FAIL(bind, val, key, "the key is empty or holds characters that cannot stand in a header");
+    }
+    if (prefix.n == 0) {
+        return 0;
+    }
+    struct sl_buf buf = SL_BUF_INIT(KEY_MAX * 2);
+    SL_IGNORE(sl_buf_reserve(&buf, text.n + prefix.n + 1) < 0); /* in one piece: growing would leave copies behind */
+    sl_buf_add_str(&buf, prefix);
+    sl_buf_add_str(&buf, text);
+    int r = sl_buf_status(&buf);
+    if (r == 0) {
+        r = sl_secret_set(secret, sl_buf_str(&buf));
+    }
+    if (buf.p) {
+        sl_wipe(buf.p, buf.len);
+    }
+    sl_buf_done(&buf);
+    return r;
+}
+
+int sl_prepare_header(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str name,
+                      struct sl_str value, struct sl_headers *headers)
+{
+    if (value.n == 0) {
+        return 0;
+    }
+    if (!sl_header_is_visible(value, HEADER_MAX)) {
+        return SL_PREPARE_FAIL(bind, val, key, "%s holds characters that cannot stand in a header", key);
+    }
+    return sl_headers_add(headers, bind->arena, name, value);
+}
+
+struct sl_str sl_percent_encode(struct sl_str s, struct sl_arena *arena)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    char *p = sl_arena_bytes(arena, s.n * 3 + 1);
+    if (!p) {
+        return SL_STR_NONE;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+                        c == '.' || c == '_' || c == '~';
+        if (is_plain) {
+            p[n++] = (char)c;
+        } else {
+            p[n++] = '%';
+            p[n++] = hex[c >> 4];
+            p[n++] = hex[c & 15];
+        }
+    }
+    return sl_str_make(p, n);
+}
+
+int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, struct sl_headers *ret)
+{
+    uint32_t cap = from->n + HEADERS_ROOM;
+    struct sl_header *v = SL_ARENA_ARRAY(arena, struct sl_header, cap);
+    if (!v) {
+        return SL_E_NOMEM;
+    }
+    memcpy(v, from->v, from->n * sizeof(*v));
+    *ret = (struct sl_headers){ .v = v, .n = from->n, .cap = cap };
+    return 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What providers share when they prepare a target from its configuration. */
+#ifndef SL_LLM_PREPARE_H
+#define SL_LLM_PREPARE_H
+
+#include "llm/core/llm.h"
+
+/* Where a problem with `key` is: its value, else the map. */
+struct sl_pos sl_prepare_pos(const struct sl_val *val, const char *key);
+
+#define SL_PREPARE_FAIL(bind, val, key, ...) \
+    (sl_bind_problem((bind), SL_PROBLEM_ERROR, sl_prepare_pos((val), (key)), NULL, __VA_ARGS__), SL_E_INVAL)
+
+/* The base URL that `key` holds. */
+SL_MUST int sl_prepare_base(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str text,
+                            struct sl_uri *ret);
+/* The credential as it stands in its header, `prefix` before it: formed once, kept where it is wiped. SL_E_INVAL after
+ * a problem, or SL_E_NOMEM. */
+SL_MUST int sl_prepare_key(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str prefix,
+                           struct sl_secret *secret);
+/* A text of the configuration as a header; an unset one is left out. */
+SL_MUST int sl_prepare_header(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str name,
+                              struct sl_str value, struct sl_headers *headers);
+
+/* A piece of a path or query as it must be spelt there, on the arena; p == NULL: no memory. */
+struct sl_str sl_percent_encode(struct sl_str s, struct sl_arena *arena);
+/* A request's headers in the making: those of the configuration, and room for what the gateway adds. */
+SL_MUST int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, struct sl_headers *ret);
+
+#endif

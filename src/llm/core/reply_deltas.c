@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole reply as the deltas of a stream: for a client that asked for one of an upstream that gave none. */
+#include "llm/core/llm.h"
+
+static int block_push(const struct sl_choice *choice, uint32_t i, struct sl_delta_sink *sink)
+{
+    const struct sl_block *block = &choice->blocks[i];
+    bool is_tool = block->kind == SL_BLOCK_TOOL_CALL;
+    struct sl_delta delta = {
+        .kind = SL_DELTA_BLOCK_START,
+        .choice = (uint32_t)choice->index,
+        .block = i,
+        .block_kind = block->kind,
+        .tool_id = block->tool_id,
+        .tool_name = block->tool_name,
+    };
+    int r = sink->push(sink->arg, &delta);
+    delta.kind = SL_DELTA_BLOCK;
+    delta.text = is_tool ? block->arguments : block->text;
+    if (r == 0 && delta.text.n) {
+        r = sink->push(sink->arg, &delta);
+    }
+    if (r == 0 && (block->signature.n || block->redacted.n)) {
+        delta.text = SL_STR_NONE;
+        delta.signature = block->signature;
+        delta.redacted = block->redacted;
+        r = sink->push(sink->arg, &delta);
+    }
+    delta.kind = SL_DELTA_BLOCK_STOP;
+    return r < 0 ? r : sink->push(sink->arg, &delta);
+}
+
+int sl_reply_push(const struct sl_reply *reply, struct sl_delta_sink *sink)
+{
+    struct sl_delta start = {
+        .kind = SL_DELTA_START, .id = reply->id, .model = reply->model, .created = reply->created
+    };
+    int r = sink->push(sink->arg, &start);
+    for (uint32_t c = 0; c < reply->n_choices && r == 0; c++) {
+        const struct sl_choice *choice = &reply->choices[c];
+        for (uint32_t i = 0; i < choice->n_blocks && r == 0; i++) {
+            r = block_push(choice, i, sink);
+        }
+        struct sl_delta finish = { .kind = SL_DELTA_FINISH,
+                                   .choice = (uint32_t)choice->index,
+                                   .finish = choice->finish,
+                                   .finish_text = choice->finish_text };
+        r = r < 0 ? r : sink->push(sink->arg, &finish);
+    }
+    struct sl_delta usage = { .kind = SL_DELTA_USAGE, .usage = reply->usage };
+    bool is_counted = reply->usage.input >= 0 || reply->usage.output >= 0;
+    return r < 0 || !is_counted ? r : sink->push(sink->arg, &usage);
+}

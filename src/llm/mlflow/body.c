@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A body read as MLflow's server reads it, and the faults of a body as a whole. */
+#include "json/write.h"
+#include "llm/mlflow/schema.h"
+
+/* As Python's mail parser reads the field: one '/', else it is text/plain. */
+static bool is_json_type(struct sl_str content_type)
+{
+    ptrdiff_t semi = sl_str_find_char(content_type, ';', 0);
+    struct sl_str type = sl_str_trim(semi < 0 ? content_type : sl_str_sub(content_type, 0, (size_t)semi));
+    ptrdiff_t slash = sl_str_find_char(type, '/', 0);
+    if (content_type.n == 0) {
+        return true;
+    }
+    if (slash < 0 || sl_str_find_char(type, '/', (size_t)slash + 1) >= 0) {
+        return false;
+    }
+    struct sl_str main_type = sl_str_sub(type, 0, (size_t)slash);
+    struct sl_str sub = sl_str_sub(type, (size_t)slash + 1, type.n);
+    struct sl_str tail = sub.n >= 5 ? sl_str_sub(sub, sub.n - 5, sub.n) : SL_STR_NONE;
+    return sl_str_case_eq(main_type, SL_STR("application")) &&
+           (sl_str_case_eq(sub, SL_STR("json")) || (tail.n && sl_str_case_eq(tail, SL_STR("+json"))));
+}
+
+static int detail_refuse(struct sl_arena *arena, const struct sl_buf *faults, struct sl_llm_error *error)
+{
+    char *p = sl_arena_bytes(arena, faults->len + 2);
+    if (!p) {
+        return SL_E_NOMEM;
+    }
+    p[0] = '[';
+    if (faults->len) {
+        memcpy(p + 1, faults->p, faults->len);
+    }
+    p[faults->len + 1] = ']';
+    *error = (struct sl_llm_error){
+        .type = SL_ERR_CALLER_INVALID_REQUEST,
+        .status = 422,
+        .message = SL_STR("the request does not fit the schema"),
+        .detail = sl_str_make(p, faults->len + 2),
+    };
+    return SL_E_INVAL;
+}
+
+/* A single fault of the body as a whole. */
+static int body_refuse(struct sl_arena *arena, const char *type, struct sl_str msg, struct sl_str input,
+                       struct sl_str ctx, ptrdiff_t at, struct sl_llm_error *error)
+{
+    struct sl_mf_check check;
+    sl_mf_check_init(&check, arena);
+    sl_mf_push_name(&check, SL_STR("body"));
+    if (at >= 0) {
+        sl_mf_push_index(&check, (uint32_t)at);
+    }
+    sl_mf_fault(&check, type, msg, input, ctx);
+    int r = detail_refuse(arena, &check.out, error);
+    sl_mf_check_done(&check);
+    return r;
+}
+
+static int missing_refuse(struct sl_arena *arena, struct sl_llm_error *error)
+{
+    return body_refuse(arena, "missing", SL_STR("Field required"), SL_STR("null"), SL_STR_NONE, -1, error);
+}
+
+/* A body that is not said to be JSON is a text, and a text has no fields. */
+static int text_refuse(struct sl_str body, struct sl_arena *arena, struct sl_llm_error *error)
+{
+    struct sl_buf input = SL_BUF_INIT(SL_MF_INPUT_MAX);
+    struct sl_jw w;
+    sl_jw_init(&w, &input);
+    sl_jw_str(&w, body);
+    struct sl_str echo = sl_buf_status(&input) == 0 ? sl_buf_str(&input) : SL_STR("null");
+    int r = body_refuse(arena, "model_attributes_type",
+                        SL_STR("Input should be a valid dictionary or object to extract fields from"), echo,
+                        SL_STR_NONE, -1, error);
+    sl_buf_done(&input);
+    return r;
+}
+
+static int json_refuse(const char *fault, size_t at, struct sl_arena *arena, struct sl_llm_error *error)
+{
+    struct sl_buf ctx = SL_BUF_INIT(256);
+    struct sl_jw w;
+    sl_jw_init(&w, &ctx);
+    sl_jw_object(&w);
+    sl_jw_member_str(&w, "error", sl_str_c(fault));
+    sl_jw_end(&w);
+    int r = body_refuse(arena, "json_invalid", SL_STR("JSON decode error"), SL_STR("{}"), sl_buf_str(&ctx),
+                        (ptrdiff_t)at, error);
+    sl_buf_done(&ctx);
+    return r;
+}
+
+/* The parser refused the body: what Python says of it; or it is Python's JSON only, and *io_body becomes everybody's.
+ */
+static int json_reread(struct sl_json *doc, struct sl_str *io_body, struct sl_arena *arena, struct sl_llm_error *error)
+{
+    if (!sl_str_is_utf8(*io_body)) {
+        *error = (struct sl_llm_error){ .type = SL_ERR_CALLER_INVALID_REQUEST,
+                                        .message = SL_STR("There was an error parsing the body") };
+        return SL_E_INVAL;
+    }
+    size_t at;
+    const char *fault = sl_mf_json_fault(*io_body, &at);
+    if (fault) {
+        return json_refuse(fault, at, arena, error);
+    }
+    struct sl_str body = sl_mf_constants_null(*io_body, arena);
+    int r = body.p ? sl_json_parse(doc, body) : SL_E_NOMEM;
+    if (r < 0) {
+        return r == SL_E_NOMEM ? r : json_refuse("Too many values", at, arena, error);
+    }
+    *io_body = body;
+    return 0;
+}
+
+static int schema_check(const struct sl_mf_model *model, struct sl_json *doc, struct sl_arena *arena,
+                        struct sl_json_edits *edits, struct sl_llm_error *error)
+{
+    struct sl_mf_check check;
+    sl_mf_check_init(&check, arena);
+    sl_mf_check_body(&check, model, sl_json_root(doc));
+    int r = check.status;
+    if (r == 0 && check.n_faults) {
+        r = detail_refuse(arena, &check.out, error);
+    }
+    if (r == 0 && edits) {
+        sl_json_edits_init(edits, arena);
+        r = sl_mf_edits(doc, check.edits, check.n_edits, edits);
+    }
+    sl_mf_check_done(&check);
+    return r;
+}
+
+int sl_mf_read_body(const struct sl_mf_model *model, struct sl_str *io_body, struct sl_str content_type,
+                    struct sl_json *doc, struct sl_arena *arena, struct sl_json_edits *edits,
+                    struct sl_llm_error *ret_error)
+{
+    struct sl_str body = *io_body;
+    if (body.n == 0) {
+        return missing_refuse(arena, ret_error);
+    }
+    if (!is_json_type(content_type)) {
+        return text_refuse(body, arena, ret_error);
+    }
+    if (sl_str_has_prefix(body, SL_STR("\xef\xbb\xbf"))) {
+        body = sl_str_sub(body, 3, body.n);
+    }
+    int r = sl_json_parse(doc, body);
+    if (r < 0 && r != SL_E_NOMEM) {
+        r = json_reread(doc, &body, arena, ret_error);
+    }
+    if (r < 0) {
+        return r;
+    }
+    if (sl_json_is(sl_json_root(doc), SL_JSON_NULL)) {
+        return missing_refuse(arena, ret_error);
+    }
+    *io_body = body;
+    return schema_check(model, doc, arena, edits, ret_error);
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/openai/chunks.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/num.h"
+
+struct sl_str sl_chunks_make_id(const char *prefix, const struct sl_env *env, char out[40])
+{
+    int n = snprintf(out, 40, "%s%016" PRIx64 "%08" PRIx64, prefix, env->random[0], env->random[1] & 0xffffffff);
+    return sl_str_make(out, (size_t)n);
+}
+
+/* Cut at a character's border when it is too long to remember. */
+static uint16_t name_copy(char out[SL_CHUNKS_NAME_MAX], struct sl_str name)
+{
+    size_t n = SL_MIN(name.n, (size_t)SL_CHUNKS_NAME_MAX);
+    while (n < name.n && n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80) {
+        n--;
+    }
+    if (n) {
+        memcpy(out, name.p, n);
+    }
+    return (uint16_t)n;
+}
+
+void sl_chunks_identify(struct sl_chunks *chunks, const struct sl_call *call, const struct sl_env *env,
+                        const struct sl_delta *start)
+{
+    if (chunks->has_identity) {
+        return;
+    }
+    chunks->has_identity = true;
+    chunks->type = (uint8_t)call->type;
+    chunks->wants_usage = call->wants_usage;
+    char made[40];
+    struct sl_str id = start ? start->id : SL_STR_NONE;
+    if (id.n == 0) {
+        id = sl_chunks_make_id(call->type == SL_LLM_CHAT ? "chatcmpl-" : "cmpl-", env, made);
+    }
+    chunks->id_len = name_copy(chunks->id, id);
+    chunks->model_len = name_copy(chunks->model, start && start->model.n ? start->model : call->model);
+    chunks->created = start && start->created >= 0 ? start->created : (int64_t)(env->wall_usec / SL_USEC_PER_SEC);
+}
+
+void sl_chunks_note_usage(struct sl_chunks *chunks, const struct sl_usage *usage)
+{
+    chunks->usage = *usage;
+    chunks->has_usage = true;
+}
+
+struct sl_str sl_chunks_id(const struct sl_chunks *chunks)
+{
+    return sl_str_make(chunks->id, chunks->id_len);
+}
+
+struct sl_str sl_chunks_model(const struct sl_chunks *chunks)
+{
+    return sl_str_make(chunks->model, chunks->model_len);
+}
+
+int sl_chunks_tool_index(struct sl_chunks *chunks, uint32_t choice, uint32_t block)
+{
+    for (uint16_t i = chunks->n_tools; i-- > 0;) {
+        if (chunks->tools[i].choice == choice && chunks->tools[i].block == block) {
+            return chunks->tools[i].index;
+        }
+    }
+    if (chunks->n_tools == SL_CHUNKS_TOOLS_MAX || choice >= SL_CHUNKS_CHOICES_MAX || block > UINT16_MAX) {
+        return -1;
+    }
+    uint8_t index = chunks->choices[choice].n_tools++;
+    chunks->tools[chunks->n_tools].choice = (uint16_t)choice;
+    chunks->tools[chunks->n_tools].block = (uint16_t)block;
+    chunks->tools[chunks->n_tools++].index = index;
+    return index;
+}
+
+void sl_chunks_write_head(struct sl_jw *w, struct sl_str id, const char *object, int64_t created, struct sl_str model)
+{
+    sl_jw_object(w);
+    sl_jw_member_str(w, "id", id);
+    sl_jw_member_str(w, "object", sl_str_c(object));
+    sl_jw_member_i64(w, "created", created);
+    sl_jw_member_str(w, "model", model.p ? model : SL_STR(""));
+}
+
+void sl_chunks_write_begin(const struct sl_chunks *chunks, const char *object, struct sl_jw *w, struct sl_buf *out)
+{
+    sl_buf_add_lit(out, "data: ");
+    sl_jw_init(w, out);
+    sl_chunks_write_head(w, sl_chunks_id(chunks), object, chunks->created, sl_chunks_model(chunks));
+    sl_jw_key(w, "choices");
+    sl_jw_array(w);
+}
+
+void sl_chunks_write_tool(struct sl_jw *w, const struct sl_delta *d, int index)
+{
+    bool is_start = d->kind == SL_DELTA_BLOCK_START;
+    sl_jw_key(w, "tool_calls");
+    sl_jw_array(w);
+    sl_jw_object(w);
+    sl_jw_member_i64(w, "index", index);
+    if (is_start) {
+        sl_jw_member_str(w, "id", d->tool_id.p ? d->tool_id : SL_STR(""));
+        sl_jw_member_str(w, "type", SL_STR("function"));
+    }
+    sl_jw_key(w, "function");
+    sl_jw_object(w);
+    if (is_start) {
+        sl_jw_member_str(w, "name", d->tool_name.p ? d->tool_name : SL_STR(""));
+    }
+    sl_jw_member_str(w, "arguments", is_start ? SL_STR("") : d->text);
+    sl_jw_end(w);
+    sl_jw_end(w);
+    sl_jw_end(w);
+}

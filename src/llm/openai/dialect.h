@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The writing half of the OpenAI dialect; the provider `mock` speaks it too. */
+#ifndef SL_LLM_DIALECT_OPENAI_H
+#define SL_LLM_DIALECT_OPENAI_H
+
+#include "llm/openai/chunks.h"
+
+int sl_openai_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
+                          struct sl_buf *out);
+int sl_openai_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
+                          const struct sl_delta *delta, struct sl_buf *out);
+void sl_openai_write_end(void *state, struct sl_buf *out);
+/* One data line with the error, without the stream's end. */
+void sl_openai_write_error_event(const struct sl_llm_error *error, struct sl_buf *out);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The OpenAI-compatible family. A member is a row: its name, where it lives, how it is asked for usage, its option
+ * table over this configuration; everything else is shared. */
+#ifndef SL_LLM_OPENAI_H
+#define SL_LLM_OPENAI_H
+
+#include "llm/core/llm.h"
+
+enum sl_openai_api { SL_OPENAI_PLAIN, SL_OPENAI_AZURE, SL_OPENAI_AZUREAD };
+
+/* What never changes between two requests of a target, made once by prepare. */
+struct sl_openai_conf {
+    struct sl_secret key; /* after prepare: as it stands in its header ("Bearer …") */
+    struct sl_str base;
+    struct sl_str organization;
+    struct sl_str project;
+    struct sl_str api_version;
+    struct sl_str deployment;
+    int api; /* enum sl_openai_api */
+    /* made by prepare */
+    struct sl_str targets[SL_LLM_TYPE_COUNT]; /* path and query */
+    struct sl_headers headers;
+    struct sl_str model_json; /* p == NULL: the member is left out */
+};
+
+/* A stream in progress. Fixed in size: more parallel calls or choices than any upstream offers are refused. */
+#define SL_OPENAI_CHOICES_MAX 128
+#define SL_OPENAI_TOOLS_MAX   128
+
+struct sl_openai_stream {
+    bool has_start, is_done, has_finish, has_error;
+    uint16_t n_tools;
+    struct {
+        uint16_t choice, index, block;
+    } tools[SL_OPENAI_TOOLS_MAX]; /* which block a tool call of the upstream is */
+    struct {
+        uint16_t next_block;
+        uint16_t open; /* block + 1; 0: none */
+        uint8_t open_kind;
+    } choices[SL_OPENAI_CHOICES_MAX];
+};
+
+/* The family's functions, for rows of it. */
+int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
+int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                    bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req,
+                    struct sl_llm_error *ret_error);
+int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
+                       struct sl_reply *ret_reply, struct sl_err *err);
+int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
+                       struct sl_delta_sink *sink, struct sl_err *err);
+bool sl_openai_is_over(const void *state);
+int sl_openai_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err);
+int sl_openai_read_usage(struct sl_json_val usage, struct sl_usage *ret);
+enum sl_pass sl_openai_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch);
+bool sl_openai_refused_usage(int status, struct sl_str body);
+
+/* The finish of OpenAI's word; SL_FINISH_NONE for "". */
+enum sl_finish sl_openai_finish(struct sl_str word);
+
+#endif

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole replies of the OpenAI family to canonical ones. */
+#include "llm/core/errbody.h"
+#include "llm/openai/openai.h"
+
+enum sl_finish sl_openai_finish(struct sl_str word)
+{
+    static const struct {
+        struct sl_str word;
+        enum sl_finish finish;
+    } words[] = {
+        { SL_STR_INIT("stop"), SL_FINISH_STOP },
+        { SL_STR_INIT("length"), SL_FINISH_LENGTH },
+        { SL_STR_INIT("tool_calls"), SL_FINISH_TOOL_CALLS },
+        { SL_STR_INIT("content_filter"), SL_FINISH_CONTENT_FILTER },
+    };
+    if (word.n == 0) {
+        return SL_FINISH_NONE;
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (sl_str_eq(word, words[i].word)) {
+            return words[i].finish;
+        }
+    }
+    return SL_FINISH_OTHER;
+}
+
+struct reader {
+    struct sl_arena *arena;
+    struct sl_err *err;
+    int status; /* sticky */
+};
+
+/* A text member; absent, null or of another type: none. */
+static struct sl_str text_get(struct reader *rd, struct sl_json_val object, const char *key)
+{
+    struct sl_str text = SL_STR_NONE;
+    struct sl_json_val v = sl_json_get(object, key);
+    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING)) {
+        int r = sl_json_text(v, rd->arena, &text);
+        if (r < 0) {
+            rd->status = sl_fail(rd->err, r, "out of memory");
+        }
+    }
+    return text;
+}
+
+static int64_t int_get(struct sl_json_val object, const char *key, int64_t otherwise)
+{
+    int64_t n;
+    return sl_json_int(sl_json_get(object, key), true, &n) == 0 ? n : otherwise;
+}
+
+static void *array_new(struct reader *rd, size_t n, size_t size)
+{
+    void *p = rd->status == 0 ? sl_arena_zalloc(rd->arena, SL_MAX(n, (size_t)1) * size) : NULL;
+    if (!p && rd->status == 0) {
+        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    }
+    return p;
+}
+
+static void block_add(struct sl_choice *choice, enum sl_block_kind kind, struct sl_str text)
+{
+    if (text.n) {
+        choice->blocks[choice->n_blocks++] = (struct sl_block){ .kind = kind, .text = text };
+    }
+}
+
+static void tool_calls_read(struct reader *rd, struct sl_json_val calls, struct sl_choice *choice)
+{
+    for (struct sl_json_iter it = sl_json_each(calls); sl_json_next(&it);) {
+        struct sl_json_val function = sl_json_get(it.val, "function");
+        choice->blocks[choice->n_blocks++] = (struct sl_block){
+            .kind = SL_BLOCK_TOOL_CALL,
+            .tool_id = text_get(rd, it.val, "id"),
+            .tool_name = text_get(rd, function, "name"),
+            .arguments = text_get(rd, function, "arguments"),
+        };
+    }
+}
+
+/* The text of a message: a string, or the text parts of a list. */
+static void content_read(struct reader *rd, struct sl_json_val message, struct sl_choice *choice)
+{
+    struct sl_json_val content = sl_json_get(message, "content");
+    if (!sl_json_is(content, SL_JSON_ARRAY)) {
+        if (sl_json_is(content, SL_JSON_STRING)) { /* an empty text is not none */
+            choice->blocks[choice->n_blocks++] = (struct sl_block){ .kind = SL_BLOCK_TEXT,
+                                                                    .text = text_get(rd, message, "content") };
+        }
+        return;
+    }
+    for (struct sl_json_iter it = sl_json_each(content); sl_json_next(&it);) {
+        block_add(choice, SL_BLOCK_TEXT, text_get(rd, it.val, "text"));
+    }
+}
+
+static void choice_read(struct reader *rd, struct sl_json_val v, struct sl_choice *choice)
+{
+    struct sl_json_val message = sl_json_get(v, "message");
+    struct sl_json_val calls = sl_json_get(message, "tool_calls");
+    size_t n = 4 + sl_json_count(calls) + sl_json_count(sl_json_get(message, "content"));
+    choice->blocks = array_new(rd, n, sizeof(*choice->blocks));
+    if (!choice->blocks) {
+        return;
+    }
+    choice->finish_text = text_get(rd, v, "finish_reason");
+    choice->finish = sl_openai_finish(choice->finish_text);
+    if (!sl_json_is(message, SL_JSON_OBJECT)) {
+        block_add(choice, SL_BLOCK_TEXT, text_get(rd, v, "text")); /* a genuine completion */
+        return;
+    }
+    struct sl_str thinking = text_get(rd, message, "reasoning_content");
+    block_add(choice, SL_BLOCK_THINKING, thinking.n ? thinking : text_get(rd, message, "reasoning"));
+    content_read(rd, message, choice);
+    block_add(choice, SL_BLOCK_REFUSAL, text_get(rd, message, "refusal"));
+    tool_calls_read(rd, calls, choice);
+}
+
+static void choices_read(struct reader *rd, struct sl_json_val root, struct sl_reply *reply)
+{
+    struct sl_json_val choices = sl_json_get(root, "choices");
+    if (!sl_json_is(choices, SL_JSON_ARRAY)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of choices");
+        return;
+    }
+    reply->choices = array_new(rd, sl_json_count(choices), sizeof(*reply->choices));
+    for (struct sl_json_iter it = sl_json_each(choices); rd->status == 0 && sl_json_next(&it);) {
+        if (!sl_json_is(it.val, SL_JSON_OBJECT)) {
+            rd->status = sl_fail(rd->err, SL_E_INVAL, "choices[%u] is not an object", it.index);
+            return;
+        }
+        struct sl_choice *choice = &reply->choices[reply->n_choices++];
+        choice->index = it.index;
+        choice_read(rd, it.val, choice);
+    }
+}
+
+static void embeddings_read(struct reader *rd, struct sl_json_val root, struct sl_reply *reply)
+{
+    struct sl_json_val data = sl_json_get(root, "data");
+    if (!sl_json_is(data, SL_JSON_ARRAY)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of embeddings");
+        return;
+    }
+    reply->embeddings = array_new(rd, sl_json_count(data), sizeof(*reply->embeddings));
+    for (struct sl_json_iter it = sl_json_each(data); rd->status == 0 && sl_json_next(&it);) {
+        struct sl_json_val embedding = sl_json_get(it.val, "embedding");
+        if (!sl_json_is(embedding, SL_JSON_ARRAY) && !sl_json_is(embedding, SL_JSON_STRING)) {
+            rd->status = sl_fail(rd->err, SL_E_INVAL, "data[%u] has no embedding", it.index);
+            return;
+        }
+        reply->embeddings[reply->n_embeddings++] = (struct sl_embedding){ it.index, sl_json_raw(embedding) };
+    }
+}
+
+static void root_read(struct reader *rd, const struct sl_call *call, struct sl_json_val root, struct sl_reply *reply)
+{
+    if (!sl_json_is(root, SL_JSON_OBJECT)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is not a JSON object");
+        return;
+    }
+    struct sl_json_val error = sl_json_get(root, "error");
+    if (!sl_json_is_nothing(error) && !sl_json_is_present(sl_json_get(root, "choices"))) {
+        struct sl_errbody said;
+        sl_errbody_read_val(error, rd->arena, &said);
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
+        return;
+    }
+    reply->id = text_get(rd, root, "id");
+    reply->model = text_get(rd, root, "model");
+    reply->created = int_get(root, "created", -1);
+    struct sl_json_val usage = sl_json_get(root, "usage");
+    if (sl_openai_read_usage(usage, &reply->usage) == 0) {
+        reply->usage_raw = sl_json_raw(usage);
+    }
+    if (call->type == SL_LLM_EMBEDDINGS) {
+        embeddings_read(rd, root, reply);
+    } else {
+        choices_read(rd, root, reply);
+    }
+}
+
+int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
+                       struct sl_reply *ret_reply, struct sl_err *err)
+{
+    struct sl_json *doc = env->scratch;
+    doc->limits.record_depth = call->type == SL_LLM_EMBEDDINGS ? 3 : 0; /* the numbers stay raw */
+    int r = sl_json_parse(doc, body);
+    if (r < 0) {
+        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+    }
+    struct reader rd = { arena, err, 0 };
+    struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
+    root_read(&rd, call, sl_json_root(doc), &reply);
+    if (rd.status == 0) {
+        *ret_reply = reply; /* its slices are of the body */
+    }
+    return rd.status;
+}

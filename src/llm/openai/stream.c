@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams of the OpenAI family to block deltas. A chunk says what is added, not where a block begins or ends: a block
+ * ends where another kind of output begins in its choice, or with the choice's finish. */
+#include "llm/core/errbody.h"
+#include "llm/openai/openai.h"
+
+struct chunk {
+    struct sl_openai_stream *st;
+    struct sl_delta_sink *sink;
+    struct sl_err *err;
+    int status; /* sticky: the first failure, ours or the sink's */
+};
+
+static void push(struct chunk *c, const struct sl_delta *delta)
+{
+    if (c->status == 0) {
+        c->status = c->sink->push(c->sink->arg, delta);
+    }
+}
+
+static struct sl_str text_get(struct chunk *c, struct sl_json_val object, const char *key)
+{
+    struct sl_str text = SL_STR_NONE;
+    struct sl_json_val v = sl_json_get(object, key);
+    if (c->status == 0 && sl_json_is(v, SL_JSON_STRING)) {
+        int r = sl_json_text(v, c->sink->arena, &text);
+        if (r < 0) {
+            c->status = sl_fail(c->err, r, "out of memory");
+        }
+    }
+    return text;
+}
+
+static void block_stop(struct chunk *c, uint16_t choice)
+{
+    uint16_t open = c->st->choices[choice].open;
+    if (open) {
+        c->st->choices[choice].open = 0;
+        push(c, &(struct sl_delta){ .kind = SL_DELTA_BLOCK_STOP,
+                                    .choice = choice,
+                                    .block = open - 1u,
+                                    .block_kind = c->st->choices[choice].open_kind });
+    }
+}
+
+static uint16_t block_start(struct chunk *c, uint16_t choice, enum sl_block_kind kind, struct sl_str id,
+                            struct sl_str name)
+{
+    block_stop(c, choice);
+    uint16_t block = c->st->choices[choice].next_block++;
+    c->st->choices[choice].open = (uint16_t)(block + 1);
+    c->st->choices[choice].open_kind = (uint8_t)kind;
+    push(c, &(struct sl_delta){ .kind = SL_DELTA_BLOCK_START,
+                                .choice = choice,
+                                .block = block,
+                                .block_kind = kind,
+                                .tool_id = id,
+                                .tool_name = name });
+    return block;
+}
+
+static void piece(struct chunk *c, uint16_t choice, uint16_t block, enum sl_block_kind kind, struct sl_str text)
+{
+    if (text.n) {
+        push(c, &(struct sl_delta){
+                    .kind = SL_DELTA_BLOCK, .choice = choice, .block = block, .block_kind = kind, .text = text });
+    }
+}
+
+static void text_push(struct chunk *c, uint16_t choice, enum sl_block_kind kind, struct sl_str text)
+{
+    if (text.n == 0) {
+        return;
+    }
+    uint16_t open = c->st->choices[choice].open;
+    bool goes_on = open && c->st->choices[choice].open_kind == kind;
+    uint16_t block = goes_on ? (uint16_t)(open - 1) : block_start(c, choice, kind, SL_STR_NONE, SL_STR_NONE);
+    piece(c, choice, block, kind, text);
+}
+
+/* The block of the upstream's tool call `index`; started when it is new. */
+static int tool_block(struct chunk *c, uint16_t choice, uint16_t index, struct sl_str id, struct sl_str name)
+{
+    struct sl_openai_stream *st = c->st;
+    for (uint16_t i = 0; i < st->n_tools; i++) {
+        if (st->tools[i].choice == choice && st->tools[i].index == index) {
+            return st->tools[i].block;
+        }
+    }
+    if (st->n_tools == SL_OPENAI_TOOLS_MAX) {
+        c->status = sl_fail(c->err, SL_E_LIMIT, "more than %d tool calls in one stream", SL_OPENAI_TOOLS_MAX);
+        return -1;
+    }
+    uint16_t block = block_start(c, choice, SL_BLOCK_TOOL_CALL, id, name);
+    st->tools[st->n_tools].choice = choice;
+    st->tools[st->n_tools].index = index;
+    st->tools[st->n_tools++].block = block;
+    return block;
+}
+
+static void tool_calls_push(struct chunk *c, uint16_t choice, struct sl_json_val calls)
+{
+    for (struct sl_json_iter it = sl_json_each(calls); c->status == 0 && sl_json_next(&it);) {
+        int64_t index = it.index; /* some compatible servers leave it out */
+        if (sl_json_int(sl_json_get(it.val, "index"), true, &index) == 0 && (index < 0 || index > UINT16_MAX)) {
+            c->status = sl_fail(c->err, SL_E_INVAL, "a tool call's index is out of range");
+            return;
+        }
+        struct sl_json_val function = sl_json_get(it.val, "function");
+        struct sl_str id = text_get(c, it.val, "id");
+        struct sl_str name = text_get(c, function, "name");
+        int block = tool_block(c, choice, (uint16_t)index, id, name);
+        if (block >= 0) {
+            piece(c, choice, (uint16_t)block, SL_BLOCK_TOOL_CALL, text_get(c, function, "arguments"));
+        }
+    }
+}
+
+static void choice_push(struct chunk *c, struct sl_json_val v)
+{
+    int64_t index = 0;
+    if (sl_json_int(sl_json_get(v, "index"), true, &index) == 0 && (index < 0 || index >= SL_OPENAI_CHOICES_MAX)) {
+        c->status = sl_fail(c->err, SL_E_INVAL, "a choice's index is out of range");
+        return;
+    }
+    uint16_t choice = (uint16_t)index;
+    struct sl_json_val delta = sl_json_get(v, "delta");
+    struct sl_str thinking = text_get(c, delta, "reasoning_content");
+    text_push(c, choice, SL_BLOCK_THINKING, thinking.n ? thinking : text_get(c, delta, "reasoning"));
+    text_push(c, choice, SL_BLOCK_TEXT, text_get(c, delta, "content"));
+    text_push(c, choice, SL_BLOCK_TEXT, text_get(c, v, "text")); /* a genuine completion */
+    text_push(c, choice, SL_BLOCK_REFUSAL, text_get(c, delta, "refusal"));
+    tool_calls_push(c, choice, sl_json_get(delta, "tool_calls"));
+    struct sl_str finish = text_get(c, v, "finish_reason");
+    if (finish.n) {
+        block_stop(c, choice);
+        c->st->has_finish = true;
+        push(c, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
+                                    .choice = choice,
+                                    .finish = sl_openai_finish(finish),
+                                    .finish_text = finish });
+    }
+}
+
+static void error_push(struct chunk *c, struct sl_json_val error)
+{
+    struct sl_errbody said;
+    sl_errbody_read_val(error, c->sink->arena, &said);
+    c->st->has_error = true;
+    struct sl_llm_error e = {
+        .type = sl_error_type_of(0, said.type, said.code),
+        .message = said.message.p ? said.message : SL_STR("the upstream reported an error"),
+        .code = said.code,
+        .param = said.param,
+    };
+    push(c, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &e });
+}
+
+static void root_push(struct chunk *c, struct sl_json_val root)
+{
+    struct sl_json_val error = sl_json_get(root, "error");
+    if (!sl_json_is_nothing(error)) {
+        error_push(c, error);
+        return;
+    }
+    struct sl_json_val choices = sl_json_get(root, "choices");
+    push(c, &(struct sl_delta){ .kind = SL_DELTA_CHUNK, .chunk = root });
+    struct sl_str id = text_get(c, root, "id");
+    /* Azure's first chunk has neither choices nor an id, only what its filter found. */
+    if (!c->st->has_start && (id.n || sl_json_count(choices))) {
+        c->st->has_start = true;
+        int64_t created = -1;
+        SL_IGNORE(sl_json_int(sl_json_get(root, "created"), true, &created) < 0); /* not said */
+        push(c, &(struct sl_delta){
+                    .kind = SL_DELTA_START, .id = id, .model = text_get(c, root, "model"), .created = created });
+    }
+    for (struct sl_json_iter it = sl_json_each(choices); c->status == 0 && sl_json_next(&it);) {
+        choice_push(c, it.val);
+    }
+    struct sl_usage usage;
+    if (sl_openai_read_usage(sl_json_get(root, "usage"), &usage) == 0) {
+        push(c, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = usage });
+    }
+}
+
+int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
+                       struct sl_delta_sink *sink, struct sl_err *err)
+{
+    (void)call;
+    struct chunk c = { state, sink, err, 0 };
+    if (c.st->is_done || c.st->has_error) {
+        return 0; /* nothing counts behind the end */
+    }
+    struct sl_str data = sl_str_trim(frame->data);
+    if (sl_str_eq(data, SL_STR("[DONE]"))) {
+        c.st->is_done = true;
+        return 0;
+    }
+    struct sl_json *doc = sink->doc;
+    doc->limits.record_depth = 0;
+    int r = sl_json_parse(doc, data);
+    if (r < 0) {
+        return sl_fail(err, r, "a chunk is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
+                       doc->fault_offset);
+    }
+    if (!sl_json_is(sl_json_root(doc), SL_JSON_OBJECT)) {
+        return sl_fail(err, SL_E_INVAL, "a chunk is not a JSON object");
+    }
+    root_push(&c, sl_json_root(doc));
+    return c.status;
+}
+
+bool sl_openai_is_over(const void *state)
+{
+    const struct sl_openai_stream *st = state;
+    return st->is_done || st->has_error;
+}
+
+int sl_openai_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)
+{
+    (void)sink;
+    const struct sl_openai_stream *st = state;
+    if (st->is_done || st->has_error || st->has_finish) {
+        return 0;
+    }
+    return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+}

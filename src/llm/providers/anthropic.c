@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/anthropic/anthropic.h"
+
+#include "llm/core/errbody.h"
+#include "llm/core/prepare.h"
+
+#define ANTHROPIC_BASE    "https://api.anthropic.com/v1"
+#define ANTHROPIC_VERSION "2023-06-01"
+
+/* --- preparing a target --- */
+
+static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    struct sl_anthropic_conf *conf = target->conf;
+    struct sl_headers *h = &conf->headers;
+    int r = sl_prepare_base(bind, val, "anthropic_api_base", conf->base, &target->base);
+    r = r < 0 ? r : sl_uri_join(&target->base, SL_STR("messages"), bind->arena, &conf->messages_target);
+    r = r < 0 ? r : sl_uri_join(&target->base, SL_STR("complete"), bind->arena, &conf->complete_target);
+    r = r < 0 ? r : sl_prepare_key(bind, val, "anthropic_api_key", SL_STR(""), &conf->key);
+    r = r < 0 ? r : sl_headers_add(h, bind->arena, SL_STR("content-type"), SL_STR("application/json"));
+    r = r < 0 ? r : sl_headers_add(h, bind->arena, SL_STR("x-api-key"), sl_secret_reveal(&conf->key));
+    r = r < 0 ? r : sl_prepare_header(bind, val, "anthropic_version", SL_STR("anthropic-version"), conf->version, h);
+    if (r == 0) {
+        conf->model_can = sl_anthropic_model_can(target->model);
+        conf->model_json = target->model.n ? sl_json_quote(target->model, bind->arena) : SL_STR("null");
+        r = conf->model_json.p ? 0 : SL_E_NOMEM;
+    }
+    return r == SL_E_NOMEM ? SL_PREPARE_FAIL(bind, val, "", "out of memory") : r;
+}
+
+/* --- building a request --- */
+
+static int build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env, bool ask_usage,
+                 struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
+{
+    (void)ask_usage;
+    const struct sl_anthropic_conf *conf = target->conf;
+    bool is_complete = call->type == SL_LLM_COMPLETIONS && call->rules == SL_RULES_MLFLOW;
+    struct sl_http_req req = {
+        .method = "POST",
+        .target = is_complete ? conf->complete_target : conf->messages_target,
+    };
+    if (sl_headers_start(&conf->headers, arena, &req.headers) < 0) {
+        return SL_E_NOMEM;
+    }
+    int r = (is_complete ? sl_anthropic_complete_build : sl_anthropic_messages_build)(call, target, env, arena, &req,
+                                                                                      ret_error);
+    if (r == 0) {
+        *ret_req = req;
+    }
+    return r;
+}
+
+/* --- errors --- */
+
+static void classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
+                     struct sl_llm_error *ret_error)
+{
+    sl_errbody_classify(status, headers, body, arena, ret_error);
+    if (status == 429 && sl_str_find(body, SL_STR("enforced_spend_limit_reached"), 0) >= 0) {
+        ret_error->type = SL_ERR_PROVIDER_BILLING; /* a cap on money: waiting does not help */
+    }
+}
+
+static const struct sl_header_alias aliases[] = {
+    { "anthropic-ratelimit-requests-limit", "x-ratelimit-limit-requests", false },
+    { "anthropic-ratelimit-requests-remaining", "x-ratelimit-remaining-requests", false },
+    { "anthropic-ratelimit-requests-reset", "x-ratelimit-reset-requests", true },
+    { "anthropic-ratelimit-tokens-limit", "x-ratelimit-limit-tokens", false },
+    { "anthropic-ratelimit-tokens-remaining", "x-ratelimit-remaining-tokens", false },
+    { "anthropic-ratelimit-tokens-reset", "x-ratelimit-reset-tokens", true },
+    { "anthropic-ratelimit-input-tokens-limit", "x-ratelimit-limit-tokens", false },
+    { "anthropic-ratelimit-input-tokens-remaining", "x-ratelimit-remaining-tokens", false },
+    { "anthropic-ratelimit-input-tokens-reset", "x-ratelimit-reset-tokens", true },
+    { NULL, NULL, false },
+};
+
+/* --- the row --- */
+
+static const struct sl_opt opts[] = {
+    { "anthropic_api_key", SL_OPT_SECRET, offsetof(struct sl_anthropic_conf, key), NULL, 0, 0,
+      SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL, NULL,
+      "the credential: a literal, $NAME, or the path of a file that holds it" },
+    { "anthropic_version", SL_OPT_STR, offsetof(struct sl_anthropic_conf, version), ANTHROPIC_VERSION, 0, 0,
+      SL_OPT_RELOAD, NULL, NULL, NULL, "sent as anthropic-version" },
+    { "anthropic_api_base", SL_OPT_URL, offsetof(struct sl_anthropic_conf, base), ANTHROPIC_BASE, 0, 0, SL_OPT_RELOAD,
+      NULL, NULL, NULL, "base URL with the version" },
+    { "anthropic_max_tokens", SL_OPT_U64, offsetof(struct sl_anthropic_conf, max_tokens), "0", 0, 1000000,
+      SL_OPT_RELOAD, NULL, NULL, NULL,
+      "max_tokens where a request does not say (the upstream insists on it); 0: 8192, by MLflow's paths 200000" },
+    { NULL },
+};
+
+const struct sl_provider sl_provider_anthropic = {
+    .name = "anthropic",
+    .label = "Anthropic",
+    .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_STREAM,
+    .format = SL_FORMAT_ANTHROPIC,
+    .framing = SL_FRAMING_SSE,
+    .stream_usage = SL_USAGE_ALWAYS,
+    .opts = opts,
+    .conf_size = sizeof(struct sl_anthropic_conf),
+    .state_size = sizeof(struct sl_anthropic_stream),
+    .prepare = prepare,
+    .build = build,
+    .on_reply = sl_anthropic_on_reply,
+    .on_frame = sl_anthropic_on_frame,
+    .on_end = sl_anthropic_on_end,
+    .is_over = sl_anthropic_is_over,
+    .classify = classify,
+    .request_id_header = "request-id",
+    .aliases = aliases,
+};

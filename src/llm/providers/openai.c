@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Provider openai, and how the family it heads builds a request: the client's own bytes with another `model`. */
+#include "llm/openai/openai.h"
+
+#include "llm/core/errbody.h"
+#include "llm/core/prepare.h"
+#include "llm/core/request.h"
+
+#define OPENAI_BASE "https://api.openai.com/v1"
+
+static const char *const paths[SL_LLM_TYPE_COUNT] = {
+    [SL_LLM_CHAT] = "chat/completions",
+    [SL_LLM_COMPLETIONS] = "completions",
+    [SL_LLM_EMBEDDINGS] = "embeddings",
+};
+
+/* --- preparing a target --- */
+
+static int api_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    static const char *const names[] = {
+        [SL_OPENAI_PLAIN] = "openai", [SL_OPENAI_AZURE] = "azure", [SL_OPENAI_AZUREAD] = "azuread"
+    };
+    for (int i = 0; i < (int)SL_ARRAY_LEN(names); i++) {
+        if (val->kind == SL_VAL_STRING && sl_str_case_eq(val->text, sl_str_c(names[i]))) {
+            *(int *)field = i;
+            return 0;
+        }
+    }
+    sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL,
+                    "Invalid OpenAI API type '%.*s': must be openai, azure or azuread", SL_STR_ARG(val->text));
+    return SL_E_INVAL;
+}
+
+/* Which settings go together (MLflow's rules). */
+static int conf_check(struct sl_bind *bind, const struct sl_val *val, const struct sl_openai_conf *conf)
+{
+    if (conf->api == SL_OPENAI_PLAIN) {
+        if (conf->deployment.n) {
+            return SL_PREPARE_FAIL(bind, val, "openai_deployment_name",
+                                   "openai_deployment_name is for openai_api_type azure and azuread only");
+        }
+        return 0;
+    }
+    if (!conf->base.n || !conf->deployment.n || !conf->api_version.n) {
+        return SL_PREPARE_FAIL(
+            bind, val, "openai_api_type",
+            "openai_api_type azure and azuread need openai_api_base, openai_deployment_name and openai_api_version");
+    }
+    if (conf->organization.n) {
+        return SL_PREPARE_FAIL(bind, val, "openai_organization",
+                               "openai_organization cannot be given with openai_api_type azure or azuread");
+    }
+    return 0;
+}
+
+/* base (+ deployment) + operation (+ api-version). */
+static int target_make(struct sl_bind *bind, const struct sl_openai_conf *conf, const struct sl_uri *base,
+                       enum sl_llm_type type, struct sl_str *ret)
+{
+    struct sl_arena *arena = bind->arena;
+    struct sl_str rel = sl_str_c(paths[type]);
+    if (conf->api != SL_OPENAI_PLAIN) {
+        struct sl_str deployment = sl_percent_encode(conf->deployment, arena);
+        rel = deployment.p ? sl_arena_printf(arena, "openai/deployments/%.*s/%s", SL_STR_ARG(deployment), paths[type])
+                           : SL_STR_NONE;
+    }
+    struct sl_str target;
+    int r = rel.p ? sl_uri_join(base, rel, arena, &target) : SL_E_NOMEM;
+    if (r < 0) {
+        return r;
+    }
+    if (conf->api_version.n) {
+        struct sl_str version = sl_percent_encode(conf->api_version, arena);
+        char mark = sl_str_find_char(target, '?', 0) < 0 ? '?' : '&';
+        target = version.p
+                     ? sl_arena_printf(arena, "%.*s%capi-version=%.*s", SL_STR_ARG(target), mark, SL_STR_ARG(version))
+                     : SL_STR_NONE;
+    }
+    *ret = target;
+    return target.p ? 0 : SL_E_NOMEM;
+}
+
+static int headers_make(struct sl_bind *bind, const struct sl_val *val, struct sl_openai_conf *conf)
+{
+    struct sl_arena *arena = bind->arena;
+    struct sl_headers *h = &conf->headers;
+    /* A hundred thousand routes may have these: no room for more than there can be. */
+    int r = sl_headers_reserve(h, arena, 2 + (conf->organization.n > 0) + (conf->project.n > 0));
+    r = r < 0 ? r : sl_headers_add(h, arena, SL_STR("content-type"), SL_STR("application/json"));
+    if (r == 0 && sl_secret_is_set(&conf->key)) {
+        struct sl_str name = conf->api == SL_OPENAI_AZURE ? SL_STR("api-key") : SL_STR("authorization");
+        r = sl_headers_add(h, arena, name, sl_secret_reveal(&conf->key));
+    }
+    if (r == 0) {
+        r = sl_prepare_header(bind, val, "openai_organization", SL_STR("openai-organization"), conf->organization, h);
+    }
+    if (r == 0) {
+        r = sl_prepare_header(bind, val, "openai_project", SL_STR("openai-project"), conf->project, h);
+    }
+    return r;
+}
+
+int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    struct sl_openai_conf *conf = target->conf;
+    if (!conf->base.n && conf->api == SL_OPENAI_PLAIN) {
+        conf->base = SL_STR(OPENAI_BASE);
+    }
+    int r = conf_check(bind, val, conf);
+    if (r < 0) {
+        return r;
+    }
+    r = sl_prepare_base(bind, val, "openai_api_base", conf->base, &target->base);
+    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
+        r = target_make(bind, conf, &target->base, type, &conf->targets[type]);
+    }
+    if (r == 0 && sl_secret_is_set(&conf->key)) {
+        struct sl_str prefix = conf->api == SL_OPENAI_AZURE ? SL_STR("") : SL_STR("Bearer ");
+        r = sl_prepare_key(bind, val, "openai_api_key", prefix, &conf->key);
+    }
+    if (r == 0) {
+        r = headers_make(bind, val, conf);
+    }
+    if (r == 0 && conf->api == SL_OPENAI_PLAIN) {
+        conf->model_json = target->model.n ? sl_json_quote(target->model, bind->arena) : SL_STR("null");
+        r = conf->model_json.p ? 0 : SL_E_NOMEM;
+    }
+    return r == SL_E_NOMEM ? SL_PREPARE_FAIL(bind, val, "", "out of memory") : r;
+}
+
+/* --- building a request --- */
+
+static int body_build(const struct sl_call *call, const struct sl_openai_conf *conf, bool ask_usage,
+                      struct sl_arena *arena, struct sl_http_req *req)
+{
+    struct sl_json spare;
+    sl_json_init(&spare, NULL);
+    struct sl_json_val root;
+    struct sl_json_edits edits;
+    int r = sl_call_root(call, &spare, &root);
+    if (r == 0) {
+        r = sl_edits_copy(&call->edits, arena, &edits);
+    }
+    if (r == 0) {
+        if (ask_usage && !call->has_stream_options) {
+            sl_json_edit_set(&edits, root, "stream_options", SL_STR("{\"include_usage\":true}"));
+        }
+        if (conf->model_json.p) {
+            sl_json_edit_set(&edits, root, "model", conf->model_json);
+        } else {
+            sl_json_edit_remove(&edits, root, "model");
+        }
+        r = sl_json_edits_slices(&edits, call->body, &req->slices, &req->n_slices, &req->body_len);
+    }
+    sl_json_done(&spare);
+    return r;
+}
+
+int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                    bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
+{
+    (void)env;
+    const struct sl_openai_conf *conf = target->conf;
+    struct sl_http_req req = { .method = "POST", .target = conf->targets[call->type] };
+    if (sl_headers_start(&conf->headers, arena, &req.headers) < 0) {
+        return SL_E_NOMEM;
+    }
+    int r = body_build(call, conf, ask_usage, arena, &req);
+    if (r < 0) {
+        return r == SL_E_NOMEM ? r : sl_refuse(call, arena, ret_error, NULL, "The request could not be read again.");
+    }
+    *ret_req = req;
+    return 0;
+}
+
+/* --- the row --- */
+
+static const struct sl_opt openai_opts[] = {
+    { "openai_api_key", SL_OPT_SECRET, offsetof(struct sl_openai_conf, key), NULL, 0, 0,
+      SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL, NULL,
+      "the credential: a literal, $NAME, or the path of a file that holds it" },
+    { "openai_api_base", SL_OPT_URL, offsetof(struct sl_openai_conf, base), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL" },
+    { "openai_organization", SL_OPT_STR, offsetof(struct sl_openai_conf, organization), NULL, 0, 0, SL_OPT_RELOAD, NULL,
+      NULL, NULL, "sent as OpenAI-Organization" },
+    { "openai_project", SL_OPT_STR, offsetof(struct sl_openai_conf, project), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
+      NULL, "sent as OpenAI-Project" },
+    { "openai_api_type", SL_OPT_CUSTOM, offsetof(struct sl_openai_conf, api), "openai", 0, 0, SL_OPT_RELOAD, NULL, NULL,
+      api_check, "openai, azure (key in the api-key header) or azuread (key is a bearer token)" },
+    { "openai_api_version", SL_OPT_STR, offsetof(struct sl_openai_conf, api_version), NULL, 0, 0, SL_OPT_RELOAD, NULL,
+      NULL, NULL, "sent as the query parameter api-version; azure and azuread need it" },
+    { "openai_deployment_name", SL_OPT_STR, offsetof(struct sl_openai_conf, deployment), NULL, 0, 0, SL_OPT_RELOAD,
+      NULL, NULL, NULL, "the deployment, in the path of azure and azuread" },
+    { NULL },
+};
+
+extern const struct sl_provider sl_provider_openai;
+const struct sl_provider sl_provider_openai = {
+    .name = "openai",
+    .label = "OpenAI",
+    .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,
+    .format = SL_FORMAT_OPENAI,
+    .framing = SL_FRAMING_SSE,
+    .stream_usage = SL_USAGE_ASK,
+    .opts = openai_opts,
+    .conf_size = sizeof(struct sl_openai_conf),
+    .state_size = sizeof(struct sl_openai_stream),
+    .prepare = sl_openai_prepare,
+    .build = sl_openai_build,
+    .on_reply = sl_openai_on_reply,
+    .on_frame = sl_openai_on_frame,
+    .on_end = sl_openai_on_end,
+    .is_over = sl_openai_is_over,
+    .classify = sl_errbody_classify,
+    .usage_key = "usage",
+    .read_usage = sl_openai_read_usage,
+    .pass_event = sl_openai_pass_event,
+    .refused_usage = sl_openai_refused_usage,
+};

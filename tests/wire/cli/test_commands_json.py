@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""--json of every command against docs/schemas/cli.json; tables on a terminal and without one, by example."""
+import json
+import pathlib
+import re
+
+import jsonschema
+import pytest
+
+from test_commands import on_terminal, sl
+
+ADMIN = "an-admin-key-of-the-file"
+SCHEMAS = json.loads((pathlib.Path(__file__).resolve().parents[3] / "docs/schemas/cli.json").read_text())
+CONFIG = {"endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock"}, "limit": {"calls": 10, "renewal_period": "hour"}}],
+          "auth": {"admin_key": "$ADMIN"}}
+CREATE = ["routes", "create", "--name", "new", "--provider", "mock", "--model", "mock"]
+
+
+def check(command, text):
+    jsonschema.validate(json.loads(text), {"$ref": f"#/$defs/{command}"} | SCHEMAS, cls=jsonschema.Draft202012Validator)
+
+
+@pytest.fixture
+def run(sluice, tmp_path):
+    daemon = sluice(CONFIG, args=["--data", str(tmp_path / "data")], env={"ADMIN": ADMIN})
+
+    def run(*args, **env):
+        code, out, err = sl(*args, server=daemon.url, SLUICE_KEY=ADMIN, **env)
+        assert code == 0, err
+        return out
+
+    run.url = daemon.url
+    run.shown = lambda *args: on_terminal(*args, server=daemon.url, SLUICE_KEY=ADMIN, TERM="xterm", NO_COLOR="1")
+    return run
+
+
+def test_json_of_every_command(run):
+    check("version", run("version", "--json"))
+    check("status", run("status", "--json"))
+    check("routes create", run(*CREATE, "--json"))
+    check("routes list", run("routes", "list", "--json"))
+    check("routes get", run("routes", "get", "chat", "--json"))
+    check("limits set", run("limits", "set", "new", "5/minute", "--json"))
+    check("limits get", run("limits", "get", "new", "--json"))
+    check("routes export", run("routes", "export", "--json"))
+    check("limits clear", run("limits", "clear", "new", "--yes", "--json"))
+    check("keys create", run("keys", "create", "--name", "ci", "--routes", "chat", "--json"))
+    check("keys list", run("keys", "list", "--json"))
+    check("query chat", run("query", "chat", "hello", "--json"))
+    for line in run("query", "chat", "hello", "--json", "--stream").splitlines():
+        check("query --stream chat", line)
+    check("audit", run("audit", "--json"))
+    check("status", run("status", "--json"))
+    assert json.loads(run("status", "--json"))["limits"] == {"chat": 0.2}
+
+
+def test_a_schema_can_fail(run):
+    listed = json.loads(run("routes", "list", "--json"))
+    listed["routes"][0]["secret"] = "x"
+    with pytest.raises(jsonschema.ValidationError):
+        check("routes list", json.dumps(listed))
+
+
+def test_tables(run):
+    run(*CREATE)
+    assert run.shown("routes", "list") == ("NAME  TYPE         PROVIDER  MODEL  LIMIT\n"
+                                           "chat  llm/v1/chat  mock      mock   10/hour\n"
+                                           "new   llm/v1/chat  mock      mock   -\n")
+    assert run.shown("routes", "get", "chat") == ("FIELD     VALUE\nname      chat\ntype      llm/v1/chat\nprovider  mock\nmodel     mock\n"
+                                                  f"url       {run.url}/gateway/chat/invocations\nlimit     10/hour\n")
+    assert run.shown("limits", "set", "new", "5/minute") == "CALLS  PERIOD  KEY\n5      minute  route\n"
+    assert run("limits", "get", "new") == "5\tminute\troute\n"
+    run("keys", "create", "--name", "ci", "--expires-at", "2099-01-01T00:00:00Z")
+    assert re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  file", "(when)                file", run.shown("keys", "list")) == (
+        "ID          NAME   PRINCIPAL  ROLE   ROUTES  EXPIRES               LAST USED             OWNER\n"
+        "file:admin  admin  admin      admin  -       -                     (when)                file\n"
+        "key-1       ci     ci         query  -       2099-01-01T00:00:00Z  -                     api\n")
+    heading, first = run.shown("audit").splitlines()[:2]
+    assert heading.split() == ["TIME", "PRINCIPAL", "ACTION", "TARGET", "REQUEST", "ID"] and first.split()[1:4] == ["admin", "key.create", "key-1"]
+    text = run("status")
+    for line in "requests   ", "in flight  0\n", "total      p50 ", "first byte p50 ", "memory     ":
+        assert line in text

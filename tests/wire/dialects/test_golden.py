@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every golden case (tests/golden) through the real daemon: the upstream is scripted from the case, and sees what it must see and nothing of the client's key."""
+import json
+import pathlib
+import urllib.parse
+
+import pytest
+
+GOLDEN = pathlib.Path(__file__).parent.parent.parent / "golden"
+CASES = sorted(p for p in GOLDEN.glob("*/*.json"))
+BASES = {"ai21labs": "/studio/v1"}  # the paths of those bases that are not /v1
+KEYS = {"openai": ("openai_api_key", "sk-upstream-test", "openai_api_base"), "anthropic": ("anthropic_api_key", "sk-ant-upstream-test", "anthropic_api_base"),
+        "ai21labs": ("ai21labs_api_key", "ai21-upstream-test", "ai21labs_api_base")}
+TYPES = {"/v1/chat/completions": "chat", "/v1/completions": "completions", "/v1/embeddings": "embeddings"}
+CLIENT_KEY = "gw-test-key"
+
+
+def parsed(text):
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        return text
+
+
+def normal(value, pointer="", volatile=()):
+    """The value as cases compare it: arguments parsed, what is volatile left out."""
+    if pointer in volatile:
+        return None
+    if isinstance(value, dict):
+        out = {}
+        for k, v in value.items():
+            out[k] = parsed(v) if k == "arguments" else normal(v, f"{pointer}/{k}", volatile)
+        return out
+    if isinstance(value, list):
+        return [normal(v, f"{pointer}/{i}", volatile) for i, v in enumerate(value)]
+    return value
+
+
+def events(text):
+    out = []
+    for event in text.replace("\r\n", "\n").split("\n\n"):
+        data = "\n".join(line[5:].removeprefix(" ") for line in event.split("\n") if line.startswith("data:"))
+        if data:
+            out.append(normal(parsed(data), volatile=("/created",)))
+    return out
+
+
+def body_text(case, message):
+    if "body_file" in message:
+        return (case.parent / message["body_file"]).read_bytes()
+    return json.dumps(message["body"], ensure_ascii=False).encode()
+
+
+def answer(x, case, response, piece):
+    headers = [(k, v) for k, v in response["headers"].items() if k.lower() != "content-type"]
+    kind = response["headers"]["content-type"]
+    body = body_text(case, response)
+    if "body_file" not in response:
+        x.reply(body, f"{response['status']} Said", kind, headers)
+        return
+    x.stream_head(kind, headers)
+    for at in range(0, len(body), piece):
+        x.chunk(body[at:at + piece])
+    x.last_chunk()
+
+
+def route_of(doc, exchange, base):
+    provider = doc["provider"]
+    key, secret, base_key = KEYS[provider]
+    path = exchange["client_request"]["path"]
+    route = doc.get("route") or {}
+    model = route.get("model") or exchange["client_request"]["body"]["model"]
+    name = path.split("/")[2] if path not in TYPES else model
+    return {"name": name, "endpoint_type": route.get("type") or f"llm/v1/{TYPES[path]}",
+            "model": {"provider": provider, "name": model, "config": {key: secret, base_key: base}}, "sluice": {"retries": 0}}
+
+
+def check_upstream(x, want):
+    url = urllib.parse.urlsplit(want["url"])
+    assert x.method == want["method"] and x.path == url.path + (f"?{url.query}" if url.query else "")
+    for k, v in want["headers"].items():
+        assert x.get(k) == v, k
+    assert normal(x.json()) == normal(want["body"])
+    assert CLIENT_KEY.encode() not in x.head + x.body
+
+
+def check_client(case, doc, r, want):
+    assert r.status == want["status"], r.body
+    for k, v in want["headers"].items():
+        got = r.get("x-sluice-upstream-request-id") if k.lower() == "x-request-id" else r.get(k)
+        assert got == v, k
+    assert ("x-sluice-dropped" in want["headers"]) == (r.get("x-sluice-dropped") is not None)
+    if "body_file" in want:
+        assert events(r.body.decode()) == events(body_text(case, want).decode())
+    else:
+        volatile = doc.get("volatile", ())
+        assert normal(r.json(), volatile=volatile) == normal(want["body"], volatile=volatile)
+
+
+@pytest.mark.parametrize("piece", [7, 4096])
+@pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_case(sluice, upstream, case, piece):
+    doc = json.loads(case.read_text())
+    if piece != 4096 and not any("body_file" in e.get("upstream_response", {}) for e in doc["exchanges"]):
+        pytest.skip("not a stream")
+    current = {}
+    up = upstream(lambda x: answer(x, case, current["upstream_response"], piece))
+    base = up.base.removesuffix("/v1") + BASES.get(doc["provider"], "/v1")
+    daemon = sluice({"endpoints": [route_of(doc, doc["exchanges"][0], base)]})
+    for exchange in doc["exchanges"]:
+        current.update(exchange)
+        seen = len(up.requests)
+        request = exchange["client_request"]
+        r = daemon.call(request["method"], request["path"], json.dumps(request["body"], ensure_ascii=False), list(request["headers"].items()))
+        if exchange.get("upstream_request"):
+            check_upstream(up.requests[seen], exchange["upstream_request"])
+        else:
+            assert len(up.requests) == seen, "refused without asking the upstream"
+        check_client(case, doc, r, exchange["client_response"])
