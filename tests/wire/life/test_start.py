@@ -21,7 +21,8 @@ def few_files(soft, hard):
 
 def test_too_few_descriptors_are_told(sluice):
     daemon = sluice(MOCK, preexec=few_files(100, 500))
-    assert re.search(r"warning serve: the limit of open files is 500: server.limits.connections \(10000\) .*LimitNOFILE", daemon.stderr), daemon.stderr
+    told = r"warning serve: the limit of open files is 500: server.limits.connections \(10000\) .*LimitNOFILE"
+    wait_for(lambda: re.search(told, daemon.stderr), "the warning")
     assert re.search(r"^Max open files +500 +500", open(f"/proc/{daemon.proc.pid}/limits").read(), re.M), "the soft limit is raised to the hard one"
     assert daemon.call("POST", "/v1/chat/completions", CHAT).status == 200
 
