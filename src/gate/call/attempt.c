@@ -87,7 +87,7 @@ static const struct sl_hcall_cbs net_cbs = {
 
 static int net_start(struct sl_xchg *x)
 {
-    int r = sl_headers_up(x, &x->up.headers);
+    int r = sl_headers_up(x->target->provider, &x->req->msg.headers, &x->req->arena, &x->up.headers);
     if (r < 0) {
         return r;
     }

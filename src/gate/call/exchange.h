@@ -10,6 +10,8 @@
 
 #include "base/list.h"
 #include "gate/policy/admit.h"
+#include "gate/call/headers.h"
+#include "gate/call/own.h"
 #include "gate/call/path.h"
 #include "gate/worker.h"
 #include "json/scan.h"
@@ -141,17 +143,6 @@ void sl_relay_on_error(struct sl_xchg *x, enum sl_error_type type, struct sl_str
  * it said is noted (usage, error_type). */
 bool sl_relay_is_over(struct sl_xchg *x);
 void sl_relay_done(struct sl_xchg *x); /* frees what the relay holds outside the arena */
-
-/* headers.c */
-SL_MUST int sl_headers_up(struct sl_xchg *x, struct sl_headers *io_headers);
-/* An upstream's error may quote the credential that it was sent: every occurrence in `bytes` becomes '*'. */
-void sl_headers_mask(const struct sl_xchg *x, char *bytes, size_t n);
-/* What passes from the upstream's reply. */
-SL_MUST int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from);
-/* Says something about the body it came with, or is made anew: does not go with another body. */
-bool sl_header_is_of_body(struct sl_str name);
-/* Ours for this exchange. */
-SL_MUST int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers);
 
 /* record.c: the line for the access log. */
 void sl_record_write(struct sl_xchg *x, int status);

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which header fields travel: up by an allow list, down by a deny list, and ours beside them. */
+#include "gate/call/headers.h"
+
 #include "base/num.h"
-#include "gate/call/exchange.h"
+#include "llm/core/llm.h"
 
 static bool has_prefix_no_case(struct sl_str s, struct sl_str prefix)
 {
     return s.n >= prefix.n && sl_str_case_eq(sl_str_make(s.p, prefix.n), prefix);
+}
+
+static bool is_listed(struct sl_str name, const struct sl_str *list)
+{
+    for (; list && list->p; list++) {
+        if (name.n == list->n && sl_str_case_eq(name, *list)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_in(struct sl_str name, const struct sl_str *list, size_t n)
@@ -54,10 +65,12 @@ static bool is_named_by_connection(const struct sl_headers *from, struct sl_str 
     return false;
 }
 
-/* authorization is the provider's; accept-encoding and user-agent are set here. */
+/* To any upstream. authorization is the provider's; accept-encoding and user-agent are set here. */
 static const struct sl_str up_names[] = {
-    SL_STR_INIT("accept"),         SL_STR_INIT("idempotency-key"), SL_STR_INIT("openai-beta"),
-    SL_STR_INIT("anthropic-beta"), SL_STR_INIT("traceparent"),     SL_STR_INIT("tracestate"),
+    SL_STR_INIT("accept"),
+    SL_STR_INIT("idempotency-key"),
+    SL_STR_INIT("traceparent"),
+    SL_STR_INIT("tracestate"),
 };
 
 /* The body is the client's own JSON: so is what it says about it. What says something else (curl's default does) is not
@@ -73,10 +86,9 @@ static void content_type_keep(struct sl_headers *headers, struct sl_str value)
     }
 }
 
-int sl_headers_up(struct sl_xchg *x, struct sl_headers *io_headers)
+int sl_headers_up(const struct sl_provider *provider, const struct sl_headers *from, struct sl_arena *arena,
+                  struct sl_headers *io_headers)
 {
-    struct sl_arena *arena = &x->req->arena;
-    const struct sl_headers *from = &x->req->msg.headers;
     struct sl_str agent = SL_STR_NONE;
     bool has_named = has_named_fields(from);
     for (uint32_t i = 0; i < from->n; i++) {
@@ -87,7 +99,8 @@ int sl_headers_up(struct sl_xchg *x, struct sl_headers *io_headers)
             continue;
         } else if (sl_str_case_eq(name, SL_STR("content-type"))) {
             content_type_keep(io_headers, from->v[i].value);
-        } else if (is_in(name, up_names, SL_ARRAY_LEN(up_names)) || has_prefix_no_case(name, SL_STR("x-stainless-"))) {
+        } else if (is_in(name, up_names, SL_ARRAY_LEN(up_names)) || has_prefix_no_case(name, SL_STR("x-stainless-")) ||
+                   is_listed(name, provider->pass_headers)) {
             int r = sl_headers_add(io_headers, arena, name, from->v[i].value);
             if (r < 0) {
                 return r;
@@ -119,7 +132,6 @@ static const struct sl_str down_dropped[] = {
     SL_STR_INIT("set-cookie2"),
     SL_STR_INIT("content-length"),
     SL_STR_INIT("strict-transport-security"),
-    SL_STR_INIT("openai-organization"),
     SL_STR_INIT("server-timing"),
     SL_STR_INIT("retry-after"), /* wait_down */
     SL_STR_INIT("retry-after-ms"),
@@ -149,194 +161,95 @@ static bool is_request_id(const struct sl_provider *provider, struct sl_str name
     return provider->request_id_header && sl_str_case_eq(name, sl_str_c(provider->request_id_header));
 }
 
+/* What comes down, in the making. */
+struct down {
+    const struct sl_headers *from;
+    int64_t now_sec;
+    struct sl_arena *arena;
+    struct sl_headers *out;
+};
+
 /* What an alias says, as clients read it: nothing where it is no instant although it should be one. */
-static struct sl_str alias_value(struct sl_xchg *x, const struct sl_headers *from, const struct sl_header_alias *alias)
+static struct sl_str alias_value(const struct down *down, const struct sl_header_alias *alias)
 {
-    struct sl_str value = sl_headers_get(from, alias->from);
+    struct sl_str value = sl_headers_get(down->from, alias->from);
     if (!value.p || !alias->is_instant) {
         return value;
     }
-    int64_t when, now = (int64_t)(x->env.wall_usec / 1000000);
+    int64_t when, now = down->now_sec;
     if (sl_parse_instant(value, &when) < 0) {
         return (struct sl_str){ 0 };
     }
-    return sl_arena_printf(&x->req->arena, "%llus", (unsigned long long)(when > now ? when - now : 0));
+    return sl_arena_printf(down->arena, "%llus", (unsigned long long)(when > now ? when - now : 0));
 }
 
 /* The first header that has a name's value gives it; where the upstream uses the name itself, that stays. */
-static int aliases_add(struct sl_xchg *x, const struct sl_headers *from, const struct sl_header_alias *alias)
+static int aliases_add(const struct down *down, const struct sl_header_alias *alias)
 {
     int r = 0;
     for (; alias->from && r == 0; alias++) {
-        struct sl_str value = alias_value(x, from, alias);
-        if (value.p && !sl_headers_get(&x->up_headers, alias->to).p) {
-            r = sl_headers_add(&x->up_headers, &x->req->arena, sl_str_c(alias->to), value);
+        struct sl_str value = alias_value(down, alias);
+        if (value.p && !sl_headers_get(down->out, alias->to).p) {
+            r = sl_headers_add(down->out, down->arena, sl_str_c(alias->to), value);
         }
     }
     return r;
 }
 
-static struct sl_str number(struct sl_arena *arena, uint64_t v)
-{
-    char *p = sl_arena_bytes(arena, 20);
-    return p ? sl_str_make(p, sl_format_u64(v, p)) : SL_STR_NONE;
-}
-
 /* Common clients sleep for the whole wait they are told, so a long one is not told in that way. */
 #define RETRY_AFTER_MAX_SEC 120
 
-static int wait_down(struct sl_xchg *x, const struct sl_headers *from)
+static int wait_down(const struct down *down)
 {
-    struct sl_arena *arena = &x->req->arena;
-    struct sl_str text = sl_headers_get(from, "retry-after");
-    struct sl_str text_ms = sl_headers_get(from, "retry-after-ms");
+    struct sl_arena *arena = down->arena;
+    struct sl_str text = sl_headers_get(down->from, "retry-after");
+    struct sl_str text_ms = sl_headers_get(down->from, "retry-after-ms");
     uint64_t sec = 0, ms = 0;
     bool has_ms = text_ms.n && sl_parse_u64(text_ms, 0, UINT32_MAX, &ms) == 0;
-    bool has_sec = text.n && sl_parse_retry_after(text, (int64_t)(x->env.wall_usec / 1000000), &sec) == 0;
+    bool has_sec = text.n && sl_parse_retry_after(text, down->now_sec, &sec) == 0;
     if (!has_sec && !has_ms) {
         return 0;
     }
     sec = has_sec ? sec : (ms + 999) / 1000;
-    struct sl_str whole = number(arena, sec);
+    if (sec > RETRY_AFTER_MAX_SEC && sl_headers_get(down->out, "x-ratelimit-reset-requests").p) {
+        return 0;
+    }
+    struct sl_str whole = sl_arena_printf(arena, sec > RETRY_AFTER_MAX_SEC ? "%llus" : "%llu", (unsigned long long)sec);
     if (!whole.p) {
         return SL_E_NOMEM;
     }
-    if (sec <= RETRY_AFTER_MAX_SEC) {
-        int r = sl_headers_add(&x->up_headers, arena, SL_STR("retry-after"), whole);
-        return r == 0 && has_ms && ms <= RETRY_AFTER_MAX_SEC * 1000
-                   ? sl_headers_add(&x->up_headers, arena, SL_STR("retry-after-ms"), text_ms)
-                   : r;
+    if (sec > RETRY_AFTER_MAX_SEC) {
+        return sl_headers_add(down->out, arena, SL_STR("x-ratelimit-reset-requests"), whole);
     }
-    if (sl_headers_get(&x->up_headers, "x-ratelimit-reset-requests").p) {
-        return 0;
-    }
-    whole = sl_arena_printf(arena, "%llus", (unsigned long long)sec);
-    return whole.p ? sl_headers_add(&x->up_headers, arena, SL_STR("x-ratelimit-reset-requests"), whole) : SL_E_NOMEM;
+    int r = sl_headers_add(down->out, arena, SL_STR("retry-after"), whole);
+    return r == 0 && has_ms && ms <= RETRY_AFTER_MAX_SEC * 1000
+               ? sl_headers_add(down->out, arena, SL_STR("retry-after-ms"), text_ms)
+               : r;
 }
 
-int sl_headers_down(struct sl_xchg *x, const struct sl_headers *from)
+int sl_headers_down(const struct sl_provider *provider, const struct sl_headers *from, uint64_t now_wall_usec,
+                    struct sl_arena *arena, struct sl_headers *io_headers, struct sl_str *io_request_id)
 {
-    struct sl_arena *arena = &x->req->arena;
-    const struct sl_provider *provider = x->target->provider;
+    struct down down = { from, (int64_t)(now_wall_usec / SL_USEC_PER_SEC), arena, io_headers };
     bool has_named = has_named_fields(from);
     for (uint32_t i = 0; i < from->n; i++) {
         struct sl_str name = from->v[i].name;
         if (is_in(name, down_dropped, SL_ARRAY_LEN(down_dropped)) || sl_header_is_hop_by_hop(name) ||
-            has_prefix_no_case(name, SL_STR("x-sluice-")) || (has_named && is_named_by_connection(from, name))) {
+            is_listed(name, provider->hidden_headers) || has_prefix_no_case(name, SL_STR("x-sluice-")) ||
+            (has_named && is_named_by_connection(from, name))) {
             continue;
         }
         if (sl_str_case_eq(name, SL_STR("x-request-id")) || is_request_id(provider, name)) {
-            x->upstream_request_id = from->v[i].value;
+            *io_request_id = from->v[i].value;
             continue;
         }
-        int r = sl_headers_add(&x->up_headers, arena, name, from->v[i].value);
+        int r = sl_headers_add(io_headers, arena, name, from->v[i].value);
         if (r < 0) {
             return r;
         }
     }
-    int r = provider->aliases ? aliases_add(x, from, provider->aliases) : 0;
-    return r < 0 ? r : wait_down(x, from);
-}
-
-/* "12.345": milliseconds with three decimals. */
-static char *put_msec(char *at, uint64_t usec)
-{
-    at += sl_format_u64(usec / 1000, at);
-    uint64_t rest = usec % 1000;
-    *at++ = '.';
-    *at++ = (char)('0' + rest / 100);
-    *at++ = (char)('0' + rest / 10 % 10);
-    *at++ = (char)('0' + rest % 10);
-    return at;
-}
-
-static char *put(char *at, struct sl_str s)
-{
-    memcpy(at, s.p, s.n);
-    return at + s.n;
-}
-
-/* What the gateway itself took since it had the request, what the attempts took until now, and their first byte. */
-static struct sl_str server_timing(struct sl_xchg *x)
-{
-    char *p = sl_arena_bytes(&x->req->arena, 128);
-    if (!p) {
-        return SL_STR_NONE;
-    }
-    uint64_t now = sl_loop_now(&x->worker->loop);
-    /* What the client took to send its request is not ours. */
-    uint64_t since = x->req->body_usec ? x->req->body_usec : x->req->head_usec ? x->req->head_usec : now;
-    uint64_t total = now - since;
-    uint64_t upstream = x->upstream_first_usec ? now - x->upstream_first_usec : 0;
-    char *at = put(p, SL_STR("sluice;dur="));
-    at = put_msec(at, total - SL_MIN(upstream, total));
-    if (x->upstream_first_usec) {
-        at = put(at, SL_STR(", upstream;dur="));
-        at = put_msec(at, upstream);
-    }
-    if (x->upstream_head_usec) {
-        at = put(at, SL_STR(", ttfb;dur="));
-        at = put_msec(at, x->upstream_head_usec - x->upstream_first_usec);
-    }
-    return sl_str_make(p, (size_t)(at - p));
-}
-
-int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
-{
-    struct sl_arena *arena = &x->req->arena;
-    struct {
-        struct sl_str name, value;
-    } own[9];
-    size_t n = 0;
-    own[n].name = SL_STR("x-request-id");
-    own[n++].value = x->request_id;
-    if (x->settings->server.headers) {
-        if (x->route) {
-            own[n].name = SL_STR("x-sluice-route");
-            own[n++].value = x->route->name;
-        }
-        if (x->target) {
-            own[n].name = SL_STR("x-sluice-provider");
-            own[n++].value = sl_str_c(x->target->provider->name);
-            if (x->target->model.n) { /* MLflow's files may leave it out */
-                own[n].name = SL_STR("x-sluice-model");
-                own[n++].value = x->target->model;
-            }
-            own[n].name = SL_STR("x-sluice-attempts");
-            own[n++].value = number(arena, x->n_attempts);
-        }
-        if (x->up.dropped.n) {
-            own[n].name = SL_STR("x-sluice-dropped");
-            own[n++].value = x->up.dropped;
-        }
-        if (x->error_type) {
-            own[n].name = SL_STR("x-sluice-error-type");
-            own[n++].value = sl_str_c(sl_error_type_word(x->error_type));
-        }
-        if (x->upstream_request_id.n) {
-            own[n].name = SL_STR("x-sluice-upstream-request-id");
-            own[n++].value = x->upstream_request_id;
-        }
-        if (x->path && x->path->is_invocation) {
-            own[n].name = SL_STR("server-timing");
-            own[n++].value = server_timing(x);
-        }
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (!own[i].value.p) {
-            return SL_E_NOMEM;
-        }
-        /* A model's name comes from a file or an administrator; it must not break the head. */
-        if (own[i].value.n && !sl_header_is_visible(own[i].value, 1024) &&
-            own[i].name.n != sizeof("server-timing") - 1) {
-            continue;
-        }
-        int r = sl_headers_add(io_headers, arena, own[i].name, own[i].value);
-        if (r < 0) {
-            return r;
-        }
-    }
-    return sl_admit_headers(x, io_headers);
+    int r = provider->aliases ? aliases_add(&down, provider->aliases) : 0;
+    return r < 0 ? r : wait_down(&down);
 }
 
 /* Shorter ones are none, and would spoil words. */
@@ -352,13 +265,28 @@ static void word_mask(struct sl_str word, char *bytes, size_t n)
     }
 }
 
-void sl_headers_mask(const struct sl_xchg *x, char *bytes, size_t n)
+/* Of a query the values of parameters that carry a credential, as they stand in it. */
+static void query_mask(struct sl_str target, const struct sl_str *names, char *bytes, size_t n)
 {
-    static const char *const names[] = { "authorization", "x-api-key", "api-key", "x-goog-api-key",
-                                         "x-amz-security-token" };
-    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
-        struct sl_str value = sl_str_trim(sl_headers_get(&x->up.headers, names[i]));
+    ptrdiff_t mark = sl_str_find_char(target, '?', 0);
+    struct sl_str rest = mark < 0 ? SL_STR_NONE : sl_str_sub(target, (size_t)mark + 1, target.n), pair;
+    while (sl_str_next(&rest, '&', &pair)) {
+        ptrdiff_t equals = sl_str_find_char(pair, '=', 0);
+        if (equals >= 0 && is_listed(sl_str_sub(pair, 0, (size_t)equals), names)) {
+            word_mask(sl_str_sub(pair, (size_t)equals + 1, pair.n), bytes, n);
+        }
+    }
+}
+
+void sl_headers_mask(const struct sl_provider *provider, const struct sl_http_req *request, char *bytes, size_t n)
+{
+    for (const struct sl_str *name = provider->credential_headers; name && name->p; name++) {
+        const struct sl_header *header = sl_headers_find(&request->headers, *name);
+        struct sl_str value = header ? sl_str_trim(header->value) : SL_STR("");
         ptrdiff_t space = sl_str_find_char(value, ' ', 0); /* behind a scheme */
         word_mask(sl_str_sub(value, (size_t)(space + 1), value.n), bytes, n);
+    }
+    if (provider->secret_query) {
+        query_mask(request->target, provider->secret_query, bytes, n);
     }
 }

@@ -289,7 +289,8 @@ void sl_relay_on_head(struct sl_xchg *x, int status, const struct sl_headers *he
         /* The refusal was about that member: this route is not asked for it again. */
         atomic_store_explicit(&x->route->usage_refused, true, memory_order_relaxed);
     }
-    if (sl_headers_down(x, headers) < 0) {
+    if (sl_headers_down(x->target->provider, headers, x->env.wall_usec, &x->req->arena, &x->up_headers,
+                        &x->upstream_request_id) < 0) {
         sl_relay_broken(x, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"));
         return;
     }

@@ -145,7 +145,7 @@ static struct sl_str redirect_text(struct sl_xchg *x)
 void sl_relay_error_end(struct sl_xchg *x)
 {
     const struct sl_provider *provider = x->target->provider;
-    sl_headers_mask(x, x->hold.p, x->hold.len);
+    sl_headers_mask(x->target->provider, &x->up, x->hold.p, x->hold.len);
     struct sl_str body = sl_buf_str(&x->hold);
     if (x->asked_usage && provider->refused_usage && provider->refused_usage(x->upstream_status, body)) {
         /* Asked again without; remembered when that works. Not a retry that the policy counts. */
@@ -189,7 +189,7 @@ static void error_overflow(struct sl_xchg *x, struct sl_str bytes)
     x->error_type = type;
     x->mode = SL_RELAY_RAW;
     if (sl_relay_head_send(x, x->upstream_status, x->up_length)) {
-        sl_headers_mask(x, x->hold.p, x->hold.len);
+        sl_headers_mask(x->target->provider, &x->up, x->hold.p, x->hold.len);
         sl_relay_send(x, sl_buf_str(&x->hold));
         sl_hreq_flush(x->req);
         sl_buf_done(&x->hold);

@@ -13,29 +13,12 @@
 #include "json/edit.h"
 #include "json/json.h"
 #include "llm/core/error.h"
+#include "llm/core/types.h"
 #include "wire/headers.h"
 #include "wire/uri.h"
 
-enum sl_llm_type { SL_LLM_CHAT, SL_LLM_COMPLETIONS, SL_LLM_EMBEDDINGS, SL_LLM_TYPE_COUNT };
-
-/* "llm/v1/chat", … */
-const char *sl_llm_type_name(enum sl_llm_type type);
-/* Anything else: SL_E_INVAL. */
-SL_MUST int sl_llm_type_parse(struct sl_str text, enum sl_llm_type *ret);
-
 /* The language of a body on the wire. Where dialect and provider share it, nothing is re-serialised. */
 enum sl_format { SL_FORMAT_OWN, /* shared with nobody */ SL_FORMAT_OPENAI, SL_FORMAT_ANTHROPIC };
-
-/* Token counts; -1: not said. */
-struct sl_usage {
-    int64_t input, output, total;
-    int64_t cached_input;   /* part of input that was read from a cache */
-    int64_t cache_creation; /* part of input that was written to one */
-    int64_t reasoning;      /* part of output */
-};
-/* What is larger was not counted but made up: taken as not said. Sums of a few of them fit, and of all calls. */
-#define SL_USAGE_COUNT_MAX ((int64_t)1 << 40)
-#define SL_USAGE_NONE      ((struct sl_usage){ -1, -1, -1, -1, -1, -1 })
 
 /* --- a call --- */
 
@@ -287,6 +270,11 @@ struct sl_provider {
      * know by another name (ends with a NULL name). NULL: none. */
     const char *request_id_header;
     const struct sl_header_alias *aliases;
+
+    /* Headers by name; each list ends with a p of NULL, and NULL is an empty one. Of a request those that carry a
+     * credential (an error that quotes one is masked), of a client those that this upstream may see, of a reply those
+     * that no client may see. And the parameters of the query that carry a credential. */
+    const struct sl_str *credential_headers, *pass_headers, *hidden_headers, *secret_query;
 
     /* Pass-through. Usage of a whole reply: the top-level member to scan for, and how to read its value. */
     const char *usage_key;

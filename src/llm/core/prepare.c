@@ -97,3 +97,7 @@ int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, stru
     *ret = (struct sl_headers){ .v = v, .n = from->n, .cap = cap };
     return 0;
 }
+
+const struct sl_str sl_credential_bearer[] = { SL_STR_INIT("authorization"), { 0 } };
+const struct sl_str sl_pass_common[] = { SL_STR_INIT("openai-beta"), SL_STR_INIT("anthropic-beta"), { 0 } };
+const struct sl_str sl_hidden_common[] = { SL_STR_INIT("openai-organization"), { 0 } };

@@ -27,4 +27,8 @@ struct sl_str sl_percent_encode(struct sl_str s, struct sl_arena *arena);
 /* A request's headers in the making: those of the configuration, and room for what the gateway adds. */
 SL_MUST int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, struct sl_headers *ret);
 
+/* Lists for a provider's row that most have: a bearer's header; what the SDKs of any upstream may say to any; and what
+ * names the operator's account. */
+extern const struct sl_str sl_credential_bearer[], sl_pass_common[], sl_hidden_common[];
+
 #endif

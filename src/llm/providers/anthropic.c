@@ -91,6 +91,8 @@ static const struct sl_opt opts[] = {
     { NULL },
 };
 
+static const struct sl_str credential_headers[] = { SL_STR_INIT("x-api-key"), { 0 } };
+
 const struct sl_provider sl_provider_anthropic = {
     .name = "anthropic",
     .label = "Anthropic",
@@ -98,6 +100,9 @@ const struct sl_provider sl_provider_anthropic = {
     .format = SL_FORMAT_ANTHROPIC,
     .framing = SL_FRAMING_SSE,
     .stream_usage = SL_USAGE_ALWAYS,
+    .credential_headers = credential_headers,
+    .pass_headers = sl_pass_common,
+    .hidden_headers = sl_hidden_common,
     .opts = opts,
     .conf_size = sizeof(struct sl_anthropic_conf),
     .state_size = sizeof(struct sl_anthropic_stream),

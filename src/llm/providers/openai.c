@@ -196,6 +196,8 @@ static const struct sl_opt openai_opts[] = {
     { NULL },
 };
 
+static const struct sl_str credential_headers[] = { SL_STR_INIT("authorization"), SL_STR_INIT("api-key"), { 0 } };
+
 extern const struct sl_provider sl_provider_openai;
 const struct sl_provider sl_provider_openai = {
     .name = "openai",
@@ -204,6 +206,9 @@ const struct sl_provider sl_provider_openai = {
     .format = SL_FORMAT_OPENAI,
     .framing = SL_FRAMING_SSE,
     .stream_usage = SL_USAGE_ASK,
+    .credential_headers = credential_headers,
+    .pass_headers = sl_pass_common,
+    .hidden_headers = sl_hidden_common,
     .opts = openai_opts,
     .conf_size = sizeof(struct sl_openai_conf),
     .state_size = sizeof(struct sl_openai_stream),

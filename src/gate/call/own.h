@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The headers that every reply of the gateway has: what it says of itself. */
+#ifndef SL_GATE_OWN_H
+#define SL_GATE_OWN_H
+
+#include "wire/headers.h"
+
+struct sl_xchg;
+
+/* Adds them: the request's id, the limits, and what server.headers allows. */
+SL_MUST int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers);
+
+#endif
