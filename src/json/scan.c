@@ -16,18 +16,21 @@ enum state {
     ST_ESCAPE = 16, /* flag: the next byte is escaped */
 };
 
-void sl_json_scan_init(struct sl_json_scan *scan, const char *key, size_t max_value)
+void sl_json_scan_init(struct sl_json_scan *scan, const struct sl_json_scan_want *wants, size_t n_wants)
 {
-    *scan = (struct sl_json_scan){ .value = SL_BUF_INIT(max_value) };
-    size_t n = strlen(key);
-    SL_ASSERT(n <= SL_JSON_SCAN_KEY_MAX);
-    memcpy(scan->key, key, n);
-    scan->key_len = (uint8_t)n;
+    SL_ASSERT(n_wants <= SL_JSON_SCAN_MEMBERS_MAX);
+    *scan = (struct sl_json_scan){ .wants = wants, .n_wants = (uint8_t)n_wants, .at = -1 };
+    for (size_t i = 0; i < n_wants; i++) {
+        SL_ASSERT(strlen(wants[i].name) <= SL_JSON_SCAN_NAME_MAX);
+        sl_buf_init(&scan->members[i].value, wants[i].keep_bytes);
+    }
 }
 
 void sl_json_scan_done(struct sl_json_scan *scan)
 {
-    sl_buf_done(&scan->value);
+    for (size_t i = 0; i < scan->n_wants; i++) {
+        sl_buf_done(&scan->members[i].value);
+    }
 }
 
 static bool is_space(char c)
@@ -35,28 +38,51 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-static void value_start(struct sl_json_scan *scan)
+/* Of what stands before the object: white space, or a byte of the byte order mark. */
+static bool is_before(char c)
 {
-    if (scan->is_match) {
-        sl_buf_reset(&scan->value);
-        scan->is_found = false;
+    return is_space(c) || c == '\xef' || c == '\xbb' || c == '\xbf';
+}
+
+static void value_start(struct sl_json_scan *scan, char first)
+{
+    if (scan->at < 0) {
+        return;
     }
+    struct sl_json_scan_member *member = &scan->members[scan->at];
+    sl_buf_reset(&member->value);
+    member->first = first;
+    member->is_filled = first != '{' && first != '[' && first != '"';
+    member->is_whole = false;
 }
 
 static void value_add(struct sl_json_scan *scan, const char *p, size_t n)
 {
-    if (scan->is_match) {
-        sl_buf_add(&scan->value, p, n);
+    if (scan->at >= 0 && scan->wants[scan->at].keep_bytes) {
+        sl_buf_add(&scan->members[scan->at].value, p, n);
     }
 }
 
 static void value_end(struct sl_json_scan *scan)
 {
-    if (scan->is_match) {
-        scan->is_found = sl_buf_status(&scan->value) == 0;
-        scan->is_match = false;
+    if (scan->at >= 0) {
+        scan->members[scan->at].is_whole = true;
+        scan->at = -1;
     }
     scan->state = ST_KEY_WAIT;
+}
+
+/* Something stands in the list, object or text whose inside begins at `p`. */
+static void inside_note(struct sl_json_scan *scan, const char *p, const char *end)
+{
+    if (scan->at < 0 || scan->members[scan->at].is_filled) {
+        return;
+    }
+    bool is_text = scan->members[scan->at].first == '"';
+    while (!is_text && p < end && is_space(*p)) {
+        p++;
+    }
+    scan->members[scan->at].is_filled = p < end && *p != (is_text ? '"' : ']') && (is_text || *p != '}');
 }
 
 /* Inside a string: up to the quote or the escape, in one go. */
@@ -70,24 +96,44 @@ static const char *string_skip(const char *p, const char *end)
     return stop;
 }
 
-/* In a name. Escapes never match: the key is plain ASCII. */
+/* One more byte of a name: which wants can it still be? */
+static void name_compare(struct sl_json_scan *scan, char c)
+{
+    unsigned left = 0;
+    for (unsigned i = 0; i < scan->n_wants; i++) {
+        bool fits = (scan->candidates & SL_BIT(i)) && scan->wants[i].name[scan->name_at] == c;
+        left |= fits ? SL_BIT(i) : 0;
+    }
+    scan->candidates = (uint8_t)left;
+    scan->name_at++;
+}
+
+static void name_end(struct sl_json_scan *scan)
+{
+    scan->at = -1;
+    for (unsigned i = 0; i < scan->n_wants; i++) {
+        if ((scan->candidates & SL_BIT(i)) && scan->wants[i].name[scan->name_at] == '\0') {
+            scan->at = (int8_t)i;
+        }
+    }
+    scan->state = ST_COLON;
+}
+
+/* In a name. Escapes never match: the names are plain ASCII. */
 static const char *key_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
     while (p < end) {
         char c = *p++;
         if (scan->state & ST_ESCAPE) {
             scan->state = ST_KEY;
-            scan->matched = UINT8_MAX;
         } else if (c == '\\') {
             scan->state = ST_KEY | ST_ESCAPE;
+            scan->candidates = 0;
         } else if (c == '"') {
-            scan->is_match = scan->matched == scan->key_len;
-            scan->state = ST_COLON;
+            name_end(scan);
             return p;
-        } else if (scan->matched < scan->key_len && scan->key[scan->matched] == c) {
-            scan->matched++;
-        } else {
-            scan->matched = UINT8_MAX;
+        } else if (scan->candidates) {
+            name_compare(scan, c);
         }
     }
     return p;
@@ -95,6 +141,7 @@ static const char *key_push(struct sl_json_scan *scan, const char *p, const char
 
 static const char *string_push(struct sl_json_scan *scan, const char *p, const char *end, enum state inside)
 {
+    inside_note(scan, p, end);
     while (p < end) {
         if (scan->state & ST_ESCAPE) {
             value_add(scan, p, 1);
@@ -126,6 +173,7 @@ static const char *string_push(struct sl_json_scan *scan, const char *p, const c
 static const char *nested_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
     const char *from = p;
+    inside_note(scan, p, end);
     while (p < end) {
         char c = *p++;
         if (c == '"') {
@@ -159,18 +207,10 @@ static const char *scalar_push(struct sl_json_scan *scan, const char *p, const c
 
 static void value_first(struct sl_json_scan *scan, char c)
 {
-    value_start(scan);
-    if (c == '"') {
-        scan->state = ST_STRING;
-        value_add(scan, &c, 1);
-    } else if (c == '{' || c == '[') {
-        scan->state = ST_NESTED;
-        scan->depth = 1;
-        value_add(scan, &c, 1);
-    } else {
-        scan->state = ST_SCALAR;
-        value_add(scan, &c, 1);
-    }
+    value_start(scan, c);
+    value_add(scan, &c, 1);
+    scan->depth = 1;
+    scan->state = c == '"' ? ST_STRING : c == '{' || c == '[' ? ST_NESTED : ST_SCALAR;
 }
 
 void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
@@ -179,12 +219,14 @@ void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
     while (p < end) {
         switch ((enum state)(scan->state & ~ST_ESCAPE)) {
         case ST_START:
+            scan->first = scan->first || is_before(*p) ? scan->first : *p;
             scan->state = *p++ == '{' ? ST_KEY_WAIT : scan->state;
             break;
         case ST_KEY_WAIT:
             if (*p == '"') {
                 scan->state = ST_KEY;
-                scan->matched = 0;
+                scan->name_at = 0;
+                scan->candidates = (uint8_t)(SL_BIT(scan->n_wants) - 1);
             }
             scan->is_closed |= *p++ == '}';
             break;
@@ -223,11 +265,12 @@ bool sl_json_scan_is_cut(const struct sl_json_scan *scan)
     return scan->state != ST_START && !scan->is_closed;
 }
 
-bool sl_json_scan_value(const struct sl_json_scan *scan, struct sl_str *ret)
+bool sl_json_scan_value(const struct sl_json_scan *scan, size_t i, struct sl_str *ret)
 {
-    if (!scan->is_found) {
+    const struct sl_json_scan_member *member = &scan->members[i];
+    if (!member->is_whole || !scan->wants[i].keep_bytes || sl_buf_status(&member->value) < 0) {
         return false;
     }
-    *ret = sl_buf_str(&scan->value);
+    *ret = sl_buf_str(&member->value);
     return true;
 }

@@ -1,37 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Push scanner: finds one top-level member in a JSON object that flows past, resumable at every byte, and keeps nothing
- * but that member's raw value. It does not validate: what it watches belongs to somebody else and travels on untouched
- * whatever it is. Malformed text only means that nothing is found. Used to read `usage` from a reply that is passed
- * through. */
+/* Push scanner: notes a few top-level members of a JSON object that flows past, resumable at every byte, and keeps
+ * nothing but the raw values that it was asked to keep. It does not validate: what it watches belongs to somebody else
+ * and travels on untouched whatever it is. Malformed text only means that less is found. Used to see usage and errors
+ * in a reply that is passed through. */
 #ifndef SL_JSON_SCAN_H
 #define SL_JSON_SCAN_H
 
 #include "base/buf.h"
 
-#define SL_JSON_SCAN_KEY_MAX 31
+#define SL_JSON_SCAN_NAME_MAX    31
+#define SL_JSON_SCAN_MEMBERS_MAX 4
+
+/* A member to look for. */
+struct sl_json_scan_want {
+    const char *name;  /* at most SL_JSON_SCAN_NAME_MAX bytes, unescaped ASCII */
+    size_t keep_bytes; /* its raw value is kept up to this length; 0: only how it begins */
+};
+
+/* What was seen of it; of a repeated one, the last. */
+struct sl_json_scan_member {
+    struct sl_buf value; /* raw bytes, quotes included */
+    char first;          /* of its value; '\0': the member was not seen */
+    bool is_filled;      /* a list, object or text that is not empty, or any other value */
+    bool is_whole;       /* its value has ended */
+};
 
 struct sl_json_scan {
-    struct sl_buf value; /* raw bytes of the member's value (the last one, when repeated), quotes included */
-    char key[SL_JSON_SCAN_KEY_MAX + 1];
-    uint8_t key_len;
+    struct sl_json_scan_member members[SL_JSON_SCAN_MEMBERS_MAX]; /* in the order of the wants */
+    char first; /* of the text, white space and a byte order mark left out; '\0': nothing yet */
     /* private */
+    const struct sl_json_scan_want *wants;
+    uint8_t n_wants;
     uint8_t state;
-    uint8_t matched;
-    bool is_match;
-    bool is_found;
-    bool is_closed; /* the object's closing brace was seen */
+    uint8_t name_at;    /* bytes of a name that were compared */
+    uint8_t candidates; /* bits: wants that the name may still be */
+    int8_t at;          /* the member whose value is being read, or -1 */
+    bool is_closed;     /* the object's closing brace was seen */
     uint32_t depth;
 };
 
-/* `key` is at most SL_JSON_SCAN_KEY_MAX bytes, unescaped ASCII; values over `max_value` bytes are given up (not found).
- */
-void sl_json_scan_init(struct sl_json_scan *scan, const char *key, size_t max_value);
+/* `wants` must live as long as the scan; at most SL_JSON_SCAN_MEMBERS_MAX. */
+void sl_json_scan_init(struct sl_json_scan *scan, const struct sl_json_scan_want *wants, size_t n_wants);
 void sl_json_scan_done(struct sl_json_scan *scan);
-/* Long strings outside the wanted member are skipped 16 bytes at a time. */
+/* Long strings outside the wanted members are skipped 16 bytes at a time. */
 void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes);
 /* An object began and its end was not seen. */
 bool sl_json_scan_is_cut(const struct sl_json_scan *scan);
-/* The complete value seen so far, or false. */
-bool sl_json_scan_value(const struct sl_json_scan *scan, struct sl_str *ret);
+/* The complete value of wants[i] seen so far; false: none, or it was longer than what is kept. */
+bool sl_json_scan_value(const struct sl_json_scan *scan, size_t i, struct sl_str *ret);
 
 #endif

@@ -10,16 +10,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sl_str text = sl_str_make((const char *)data, size);
+    static const struct sl_json_scan_want wants[] = { { "usage", 4096 }, { "error", 64 }, { "choices", 0 } };
     struct sl_json_scan whole, split;
-    sl_json_scan_init(&whole, "usage", 4096);
-    sl_json_scan_init(&split, "usage", 4096);
+    sl_json_scan_init(&whole, wants, SL_ARRAY_LEN(wants));
+    sl_json_scan_init(&split, wants, SL_ARRAY_LEN(wants));
     sl_json_scan_push(&whole, text);
     size_t piece = 1 + size % 7;
     for (size_t at = 0; at < size; at += piece) {
         sl_json_scan_push(&split, sl_str_sub(text, at, at + piece));
     }
     struct sl_str a = SL_STR_NONE, b = SL_STR_NONE;
-    bool has_a = sl_json_scan_value(&whole, &a), has_b = sl_json_scan_value(&split, &b);
+    bool has_a = sl_json_scan_value(&whole, 0, &a), has_b = sl_json_scan_value(&split, 0, &b);
     SL_ASSERT(has_a == has_b && sl_str_eq(a, b));
     struct sl_json doc;
     sl_json_init(&doc, NULL);

@@ -53,12 +53,12 @@ static void out_send(struct sl_xchg *x)
 static void scan_start(struct sl_xchg *x)
 {
     const struct sl_provider *provider = x->target->provider;
-    if (!provider->usage_key) {
+    if (!provider->reply_members) {
         return;
     }
     x->scan = SL_ARENA_NEW(&x->req->arena, struct sl_json_scan);
     if (x->scan) {
-        sl_json_scan_init(x->scan, provider->usage_key, 4096);
+        sl_json_scan_init(x->scan, provider->reply_members, SL_REPLY_COUNT);
     }
 }
 
@@ -382,7 +382,7 @@ void sl_relay_on_end(struct sl_xchg *x, bool is_until_close)
                             SL_STR("the upstream ended its reply inside a JSON object"));
             break;
         }
-        if (x->scan && sl_json_scan_value(x->scan, &raw)) {
+        if (x->scan && sl_json_scan_value(x->scan, SL_REPLY_USAGE, &raw)) {
             usage_read(x, raw);
         }
         sl_xchg_end(x);

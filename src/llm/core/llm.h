@@ -12,6 +12,7 @@
 #include "base/opt.h"
 #include "json/edit.h"
 #include "json/json.h"
+#include "json/scan.h"
 #include "llm/core/error.h"
 #include "llm/core/types.h"
 #include "wire/headers.h"
@@ -104,6 +105,7 @@ enum sl_delta_kind {
     SL_DELTA_FINISH,      /* choice, finish, finish_text */
     SL_DELTA_USAGE,       /* usage; cumulative: the last one counts */
     SL_DELTA_ERROR,       /* error: the upstream reported one inside the stream */
+    SL_DELTA_ALIVE,       /* a sign of life and nothing else */
     SL_DELTA_CHUNK, /* chunk: all of a frame in OpenAI's words, before its deltas; for a dialect whose chunks it can
                        become one to one */
 };
@@ -191,10 +193,24 @@ struct sl_frame {
     struct sl_str kind; /* Amazon's: event, exception or error (whose text is the data) */
 };
 
+/* What is seen of a whole reply that passes. */
+enum sl_reply_member {
+    SL_REPLY_USAGE,
+    SL_REPLY_ERROR,
+    SL_REPLY_ANSWER, /* what every reply that is none of errors has something in */
+    SL_REPLY_DATA,   /* the same of embeddings */
+    SL_REPLY_COUNT
+};
+
 /* Does the upstream report usage in a stream? */
 enum sl_stream_usage { SL_USAGE_ASK /* with stream_options */, SL_USAGE_ALWAYS /* by itself */, SL_USAGE_NEVER };
 
-enum sl_pass { SL_PASS_FORWARD, SL_PASS_DROP, SL_PASS_DONE /* forward; it was the stream's last event */ };
+enum sl_pass {
+    SL_PASS_FORWARD,
+    SL_PASS_DROP,
+    SL_PASS_REPLACE, /* what stands in pass_state.edited goes on in its place */
+    SL_PASS_ALIVE,   /* a sign of life: forward it where the client can take one */
+};
 
 /* A pass-through stream's bookkeeping, per attempt. */
 struct sl_pass_state {
@@ -204,6 +220,9 @@ struct sl_pass_state {
     bool has_error;                /* the upstream reported an error inside the stream */
     enum sl_error_type error_type; /* which one */
     struct sl_usage usage;
+    uint32_t n_choices;    /* asked for; with more than one, each must finish */
+    uint64_t finished;     /* bits: those that have */
+    struct sl_buf *edited; /* the caller's, for SL_PASS_REPLACE; NULL: nothing is replaced */
 };
 
 /* A reply made here, in steps: for the provider `mock`. The bytes are what a real upstream would send, so that the
@@ -276,8 +295,9 @@ struct sl_provider {
      * that no client may see. And the parameters of the query that carry a credential. */
     const struct sl_str *credential_headers, *pass_headers, *hidden_headers, *secret_query;
 
-    /* Pass-through. Usage of a whole reply: the top-level member to scan for, and how to read its value. */
-    const char *usage_key;
+    /* Pass-through. What is looked for at a whole reply's top level, in the order of enum sl_reply_member, and how the
+     * token counts are read. NULL: nothing is. */
+    const struct sl_json_scan_want *reply_members;
     int (*read_usage)(struct sl_json_val usage, struct sl_usage *ret);
     /* One whole event as it lies on the wire (comments and blank line included): forward it or not, and note what it
      * says. */

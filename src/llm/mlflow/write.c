@@ -381,8 +381,8 @@ int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct 
         sl_arena_done(&wr.scratch);
         return sl_buf_status(out);
     }
-    if (wr.chunks->is_one_to_one && is_content(delta->kind)) {
-        return 0;
+    if (delta->kind == SL_DELTA_ALIVE || (wr.chunks->is_one_to_one && is_content(delta->kind))) {
+        return 0; /* MLflow's clients read nothing but chunks */
     }
     sl_chunks_identify(wr.chunks, call, env, delta->kind == SL_DELTA_START ? delta : NULL);
     switch (delta->kind) {
@@ -414,6 +414,7 @@ int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct 
         wr.chunks->has_usage = false; /* it belongs to an answer that is complete */
         sl_mlflow_write_stream_error(state, delta->error, out);
         break;
+    case SL_DELTA_ALIVE:
     case SL_DELTA_CHUNK:
         break; /* above */
     }

@@ -37,6 +37,7 @@ struct sl_openai_stream {
         uint16_t next_block;
         uint16_t open; /* block + 1; 0: none */
         uint8_t open_kind;
+        bool has_begun, has_finish;
     } choices[SL_OPENAI_CHOICES_MAX];
 };
 
@@ -51,6 +52,7 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
                        struct sl_delta_sink *sink, struct sl_err *err);
 bool sl_openai_is_over(const void *state);
 int sl_openai_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err);
+extern const struct sl_json_scan_want sl_openai_reply_members[SL_REPLY_COUNT];
 int sl_openai_read_usage(struct sl_json_val usage, struct sl_usage *ret);
 enum sl_pass sl_openai_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch);
 bool sl_openai_refused_usage(int status, struct sl_str body);

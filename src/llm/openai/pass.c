@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The OpenAI family's pass-through: what is noted as bytes go by untouched. It runs once an event, so it looks for
- * words before it parses. */
+ * words first, and asks the judge only where they say that the event may be more than a piece of text. */
+#include "llm/openai/judge.h"
 #include "llm/openai/openai.h"
-
-#include "llm/core/errbody.h"
 #include "wire/sse.h"
+
+const struct sl_json_scan_want sl_openai_reply_members[SL_REPLY_COUNT] = {
+    [SL_REPLY_USAGE] = { "usage", 4096 },
+    [SL_REPLY_ERROR] = { "error", 4096 },
+    [SL_REPLY_ANSWER] = { "choices", 0 },
+    [SL_REPLY_DATA] = { "data", 0 },
+};
 
 static void count_read(struct sl_json_val object, const char *key, int64_t *ret)
 {
@@ -45,9 +51,10 @@ bool sl_openai_refused_usage(int status, struct sl_str body)
            (has(body, SL_STR("stream_options")) || has(body, SL_STR("include_usage")));
 }
 
-/* The first byte of the value behind `"word":` anywhere in `s`, or 0. A quote inside a string is escaped, so that text
- * cannot imitate a key (it can look like one as a whole string value, "usage" in an array; then no ':' follows). */
-static char value_behind(struct sl_str s, struct sl_str quoted_word)
+/* Where the value behind `"word":` begins, the first that is not null, or NULL. A quote inside a string is escaped, so
+ * that text cannot imitate a key (it can look like one as a whole string value, "usage" in an array; then no ':'
+ * follows). */
+static const char *value_behind(struct sl_str s, struct sl_str quoted_word)
 {
     const char *end = s.p + s.n;
     const char *at = s.p;
@@ -63,130 +70,151 @@ static char value_behind(struct sl_str s, struct sl_str quoted_word)
                 p++;
             }
             if (p < end && *p != 'n') { /* null says nothing: look on */
-                return *p;
+                return p;
             }
         }
     }
-    return '\0';
+    return NULL;
 }
 
-struct data_lines {
-    struct sl_str first;
-    unsigned n;
-};
-
-static struct data_lines data_find(struct sl_str event)
+/* A member `choices` with something in it. */
+static bool has_choices(struct sl_str event)
 {
-    struct data_lines found = { SL_STR_NONE, 0 };
-    size_t at = 0;
-    while (at < event.n) {
-        size_t end = at;
-        while (end < event.n && event.p[end] != '\n' && event.p[end] != '\r') {
-            end++;
-        }
-        struct sl_str line = sl_str_sub(event, at, end);
-        if (sl_str_has_prefix(line, SL_STR("data:"))) {
-            if (found.n++ == 0) {
-                found.first = sl_str_trim(sl_str_sub(line, 5, line.n));
-            }
-        }
-        at = end + 1;
+    const char *end = event.p + event.n;
+    const char *p = value_behind(event, SL_STR("\"choices\""));
+    if (!p || *p != '[') {
+        return false;
     }
-    return found;
+    for (p++; p < end && (*p == ' ' || *p == '\t'); p++) {
+    }
+    return p < end && *p == '{';
 }
+
+/* One data line and nothing else, a piece of the answer by its looks: most events of most streams. */
+static bool is_plain(const struct sl_pass_state *state, struct sl_str event)
+{
+    if (state->n_choices > 1 || !sl_str_has_prefix(event, SL_STR("data:")) || !has_choices(event) ||
+        has(event, SL_STR("\"error\""))) {
+        return false;
+    }
+    const char *usage = value_behind(event, SL_STR("\"usage\""));
+    return !usage || *usage != '{';
+}
+
+/* An event as it is decoded: its name and its data, which may lie on several lines. */
+struct decoded {
+    struct sl_buf name, data;
+    bool has_event;
+};
 
 static int event_keep(void *arg, const struct sl_sse_event *event)
 {
-    struct sl_buf *buf = arg;
-    sl_buf_add_str(buf, event->data);
+    struct decoded *d = arg;
+    sl_buf_add_str(&d->name, event->name);
+    sl_buf_add_str(&d->data, event->data);
+    d->has_event = true;
     return 0;
 }
 
-/* JSON spread over several data lines: lawful, and rare enough to pay for. */
-static enum sl_pass chunk_note(struct sl_pass_state *state, struct sl_str json, struct sl_json *scratch);
-
-static enum sl_pass lines_note(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
+static int event_decode(struct sl_str event, struct decoded *ret)
 {
-    struct sl_buf buf = SL_BUF_INIT(SL_SSE_EVENT_MAX);
+    *ret = (struct decoded){ .name = SL_BUF_INIT(1024), .data = SL_BUF_INIT(SL_SSE_EVENT_MAX) };
     struct sl_sse_decoder dec;
-    sl_sse_decoder_init(&dec, SL_SSE_EVENT_MAX, event_keep, &buf);
-    enum sl_pass pass = SL_PASS_FORWARD;
-    if (sl_sse_push(&dec, event) == 0 && sl_sse_finish(&dec) == 0 && sl_buf_status(&buf) == 0) {
-        pass = chunk_note(state, sl_buf_str(&buf), scratch);
-    }
+    sl_sse_decoder_init(&dec, SL_SSE_EVENT_MAX, event_keep, ret);
+    int r = sl_sse_push(&dec, event);
+    r = r < 0 ? r : sl_sse_finish(&dec);
     sl_sse_decoder_done(&dec);
-    sl_buf_done(&buf);
-    return pass;
+    r = r < 0 ? r : sl_buf_status(&ret->name);
+    return r < 0 ? r : sl_buf_status(&ret->data);
 }
 
-static enum sl_pass chunk_note(struct sl_pass_state *state, struct sl_str json, struct sl_json *scratch)
+/* The event without the token counts that only we asked for. Clients look at the first choice of every chunk. */
+static enum sl_pass usage_cut(struct sl_pass_state *state, const struct sl_judgement *said, struct sl_str data)
 {
-    struct sl_json_limits limits = scratch->limits;
-    scratch->limits.record_depth = 3; /* of choices only whether there are any */
-    int r = sl_json_parse(scratch, json);
-    scratch->limits = limits;
-    if (r < 0) {
-        return SL_PASS_FORWARD; /* not ours to judge */
-    }
-    struct sl_json_val root = sl_json_root(scratch);
-    struct sl_json_val usage = sl_json_get(root, "usage");
-    if (sl_openai_read_usage(usage, &state->usage) < 0) {
+    if (!state->edited) {
         return SL_PASS_FORWARD;
     }
-    struct sl_json_val choices = sl_json_get(root, "choices");
-    bool is_empty = sl_json_is(choices, SL_JSON_ARRAY) && sl_json_count(choices) == 0;
-    return state->is_asked && is_empty ? SL_PASS_DROP : SL_PASS_FORWARD;
+    struct sl_arena arena;
+    struct sl_json_edits edits;
+    sl_arena_init_small(&arena, 1024);
+    sl_json_edits_init(&edits, &arena);
+    sl_json_edit_remove(&edits, said->root, "usage");
+    if (!said->has_choices) {
+        sl_json_edit_set(&edits, said->root, "choices", SL_STR("[{\"index\":0,\"delta\":{},\"finish_reason\":null}]"));
+    }
+    sl_buf_reset(state->edited);
+    sl_buf_add_lit(state->edited, "data: ");
+    sl_json_edits_write(&edits, data, state->edited);
+    sl_buf_add_lit(state->edited, "\n\n");
+    bool is_done = edits.status == 0 && sl_buf_status(state->edited) == 0;
+    sl_arena_done(&arena);
+    return is_done ? SL_PASS_REPLACE : SL_PASS_FORWARD;
 }
 
-static struct sl_str word_of(struct sl_json_val v)
+/* Which of several choices have finished. */
+static void finishes_note(struct sl_pass_state *state, struct sl_json_val choices)
 {
-    struct sl_str raw = sl_json_is(v, SL_JSON_STRING) ? sl_json_raw(v) : SL_STR_NONE;
-    return raw.n > 2 ? sl_str_sub(raw, 1, raw.n - 1) : SL_STR_NONE;
+    for (struct sl_json_iter it = sl_json_each(choices); sl_json_next(&it);) {
+        int64_t index = 0;
+        if (sl_json_is(sl_json_get(it.val, "finish_reason"), SL_JSON_STRING) &&
+            (sl_json_int(sl_json_get(it.val, "index"), true, &index) < 0 || (index >= 0 && index < 64))) {
+            state->finished |= (uint64_t)1 << index;
+        }
+    }
+    state->has_finish = (uint32_t)__builtin_popcountll(state->finished) >= SL_MIN(state->n_choices, 64u);
 }
 
-/* An event whose data begins with an error object. */
-static void error_note(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
+static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judgement *said, struct sl_str data)
 {
-    if (!sl_str_has_prefix(event, SL_STR("data:"))) {
-        return;
+    struct sl_usage usage;
+    if (sl_openai_read_usage(sl_json_get(said->root, "usage"), &usage) == 0) {
+        state->usage = usage;
     }
-    struct sl_str data = sl_str_trim(sl_str_sub(event, 5, event.n));
-    if (data.n < 10 || data.p[0] != '{' || !has(sl_str_sub(data, 0, 10), SL_STR("\"error"))) {
-        return;
+    if (state->n_choices > 1) {
+        finishes_note(state, sl_json_get(said->root, "choices"));
     }
-    if (sl_json_parse(scratch, data) < 0) {
-        return;
+    switch (said->said) {
+    case SL_SAID_END:
+        state->is_done = true;
+        break;
+    case SL_SAID_ERROR:
+        state->has_error = true;
+        state->error_type = said->error_type;
+        break;
+    case SL_SAID_USAGE:
+        return !state->is_asked ? SL_PASS_FORWARD : said->has_more ? usage_cut(state, said, data) : SL_PASS_DROP;
+    case SL_SAID_EMPTY:
+        /* Behind the finish our question brought it; before, a filter's findings may be all that it has. */
+        return state->is_asked && state->has_finish && !said->has_more ? SL_PASS_DROP : SL_PASS_FORWARD;
+    case SL_SAID_ALIVE:
+        return SL_PASS_ALIVE;
+    case SL_SAID_CHUNK:
+    case SL_SAID_GARBAGE: /* not ours to judge: its reader sees what it is */
+        break;
     }
-    struct sl_json_val error = sl_json_get(sl_json_root(scratch), "error");
-    if (!sl_json_is(error, SL_JSON_OBJECT) && !sl_json_is(error, SL_JSON_STRING)) {
-        return;
-    }
-    state->has_error = true;
-    state->error_type = sl_error_type_of(0, word_of(sl_json_get(error, "type")), word_of(sl_json_get(error, "code")));
+    return SL_PASS_FORWARD;
 }
 
 enum sl_pass sl_openai_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
 {
-    if (!state->has_finish) {
-        char c = value_behind(event, SL_STR("\"finish_reason\""));
-        state->has_finish = c == '"';
+    if (!state->has_finish && state->n_choices <= 1) {
+        const char *finish = value_behind(event, SL_STR("\"finish_reason\""));
+        state->has_finish = finish && *finish == '"';
     }
-    bool has_usage = value_behind(event, SL_STR("\"usage\"")) == '{';
-    error_note(state, event, scratch);
-    bool may_be_end = event.n < 256; /* [DONE]; a comment beside it is seldom longer */
-    if (!has_usage && !may_be_end) {
+    if (is_plain(state, event)) {
         return SL_PASS_FORWARD;
     }
-    struct data_lines data = data_find(event);
-    if (data.n == 0) {
-        return SL_PASS_FORWARD;
+    struct decoded d;
+    enum sl_pass pass = SL_PASS_FORWARD;
+    if (event_decode(event, &d) == 0) {
+        struct sl_judgement said = { .said = SL_SAID_ALIVE };
+        struct sl_str data = sl_str_trim(sl_buf_str(&d.data));
+        if (d.has_event) {
+            sl_openai_judge(sl_buf_str(&d.name), data, state->has_finish, scratch, &said);
+        }
+        pass = said_note(state, &said, data);
     }
-    if (sl_str_eq(data.first, SL_STR("[DONE]"))) {
-        state->is_done = true;
-        return SL_PASS_DONE;
-    }
-    if (!has_usage) {
-        return SL_PASS_FORWARD;
-    }
-    return data.n == 1 ? chunk_note(state, data.first, scratch) : lines_note(state, event, scratch);
+    sl_buf_done(&d.name);
+    sl_buf_done(&d.data);
+    return pass;
 }

@@ -2,6 +2,7 @@
 /* Streams of the OpenAI family to block deltas. A chunk says what is added, not where a block begins or ends: a block
  * ends where another kind of output begins in its choice, or with the choice's finish. */
 #include "llm/core/errbody.h"
+#include "llm/openai/judge.h"
 #include "llm/openai/openai.h"
 
 struct chunk {
@@ -124,6 +125,7 @@ static void choice_push(struct chunk *c, struct sl_json_val v)
         return;
     }
     uint16_t choice = (uint16_t)index;
+    c->st->choices[choice].has_begun = true;
     struct sl_json_val delta = sl_json_get(v, "delta");
     struct sl_str thinking = text_get(c, delta, "reasoning_content");
     text_push(c, choice, SL_BLOCK_THINKING, thinking.n ? thinking : text_get(c, delta, "reasoning"));
@@ -132,9 +134,10 @@ static void choice_push(struct chunk *c, struct sl_json_val v)
     text_push(c, choice, SL_BLOCK_REFUSAL, text_get(c, delta, "refusal"));
     tool_calls_push(c, choice, sl_json_get(delta, "tool_calls"));
     struct sl_str finish = text_get(c, v, "finish_reason");
-    if (finish.n) {
+    if (finish.n && !c->st->choices[choice].has_finish) { /* a second one says nothing new */
         block_stop(c, choice);
         c->st->has_finish = true;
+        c->st->choices[choice].has_finish = true;
         push(c, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
                                     .choice = choice,
                                     .finish = sl_openai_finish(finish),
@@ -142,27 +145,27 @@ static void choice_push(struct chunk *c, struct sl_json_val v)
     }
 }
 
-static void error_push(struct chunk *c, struct sl_json_val error)
+static void error_push(struct chunk *c, const struct sl_judgement *said, struct sl_str data)
 {
-    struct sl_errbody said;
-    sl_errbody_read_val(error, c->sink->arena, &said);
+    struct sl_errbody words = { 0 };
+    if (sl_json_is_present(said->error)) {
+        sl_errbody_read_val(said->error, c->sink->arena, &words);
+    } else if (data.n) {
+        sl_errbody_read(data, c->sink->arena, &words); /* a text for people */
+    }
     c->st->has_error = true;
     struct sl_llm_error e = {
-        .type = sl_error_type_of(0, said.type, said.code),
-        .message = said.message.p ? said.message : SL_STR("the upstream reported an error"),
-        .code = said.code,
-        .param = said.param,
+        .type = said->error_type,
+        .upstream_status = said->error_status,
+        .message = words.message.p ? words.message : SL_STR("the upstream reported an error"),
+        .code = words.code,
+        .param = words.param,
     };
     push(c, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &e });
 }
 
 static void root_push(struct chunk *c, struct sl_json_val root)
 {
-    struct sl_json_val error = sl_json_get(root, "error");
-    if (!sl_json_is_nothing(error)) {
-        error_push(c, error);
-        return;
-    }
     struct sl_json_val choices = sl_json_get(root, "choices");
     push(c, &(struct sl_delta){ .kind = SL_DELTA_CHUNK, .chunk = root });
     struct sl_str id = text_get(c, root, "id");
@@ -183,6 +186,22 @@ static void root_push(struct chunk *c, struct sl_json_val root)
     }
 }
 
+/* A choice began, and it is not finished. */
+static bool is_open(const struct sl_openai_stream *st)
+{
+    for (size_t i = 0; i < SL_OPENAI_CHOICES_MAX; i++) {
+        if (st->choices[i].has_begun && !st->choices[i].has_finish) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_complete(const struct sl_openai_stream *st)
+{
+    return st->is_done || st->has_error || (st->has_finish && !is_open(st));
+}
+
 int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
                        struct sl_delta_sink *sink, struct sl_err *err)
 {
@@ -191,22 +210,33 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
     if (c.st->is_done || c.st->has_error) {
         return 0; /* nothing counts behind the end */
     }
-    struct sl_str data = sl_str_trim(frame->data);
-    if (sl_str_eq(data, SL_STR("[DONE]"))) {
-        c.st->is_done = true;
-        return 0;
-    }
     struct sl_json *doc = sink->doc;
     doc->limits.record_depth = 0;
-    int r = sl_json_parse(doc, data);
-    if (r < 0) {
-        return sl_fail(err, r, "a chunk is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
-                       doc->fault_offset);
+    struct sl_judgement said;
+    sl_openai_judge(frame->name, frame->data, c.st->has_finish, doc, &said);
+    switch (said.said) {
+    case SL_SAID_END:
+        c.st->is_done = true;
+        break;
+    case SL_SAID_ALIVE:
+        push(&c, &(struct sl_delta){ .kind = SL_DELTA_ALIVE });
+        break;
+    case SL_SAID_ERROR:
+        error_push(&c, &said, frame->data);
+        break;
+    case SL_SAID_GARBAGE:
+        if (is_complete(c.st)) {
+            return 0; /* the answer is whole: what follows it takes nothing from it */
+        }
+        return doc->fault ? sl_fail(err, SL_E_INVAL, "a chunk is not JSON: %s at offset %zu",
+                                    sl_json_fault_text(doc->fault), doc->fault_offset)
+                          : sl_fail(err, SL_E_INVAL, "a chunk is not a JSON object");
+    case SL_SAID_CHUNK:
+    case SL_SAID_USAGE:
+    case SL_SAID_EMPTY:
+        root_push(&c, said.root);
+        break;
     }
-    if (!sl_json_is(sl_json_root(doc), SL_JSON_OBJECT)) {
-        return sl_fail(err, SL_E_INVAL, "a chunk is not a JSON object");
-    }
-    root_push(&c, sl_json_root(doc));
     return c.status;
 }
 
@@ -220,7 +250,7 @@ int sl_openai_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err
 {
     (void)sink;
     const struct sl_openai_stream *st = state;
-    if (st->is_done || st->has_error || st->has_finish) {
+    if (is_complete(st)) {
         return 0;
     }
     return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");

@@ -383,6 +383,10 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
     if (delta->kind == SL_DELTA_CHUNK) {
         return 0; /* an upstream of this language is not translated; what is comes as blocks */
     }
+    if (delta->kind == SL_DELTA_ALIVE) {
+        sl_buf_add_lit(out, ": alive\n\n");
+        return sl_buf_status(out);
+    }
     sl_chunks_identify(wr.chunks, call, env, delta->kind == SL_DELTA_START ? delta : NULL);
     int r = 0;
     if (delta->choice >= SL_CHUNKS_CHOICES_MAX) {
@@ -414,8 +418,9 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
     case SL_DELTA_USAGE:
         sl_chunks_note_usage(wr.chunks, &delta->usage);
         break;
+    case SL_DELTA_ALIVE:
     case SL_DELTA_CHUNK:
-        break;
+        break; /* above */
     case SL_DELTA_ERROR:
         wr.chunks->has_usage = false; /* it belongs to an answer that is complete */
         sl_openai_write_error_event(delta->error, out);

@@ -31,12 +31,12 @@ static void found_however_it_is_split(void **state)
         size_t n = strlen(cases[i].text);
         for (size_t piece = 1; piece <= n + 1; piece++) {
             struct sl_json_scan scan;
-            sl_json_scan_init(&scan, "usage", 64);
+            sl_json_scan_init(&scan, &(struct sl_json_scan_want){ "usage", 64 }, 1);
             for (size_t at = 0; at < n; at += piece) {
                 sl_json_scan_push(&scan, sl_str_sub(sl_str_c(cases[i].text), at, at + piece));
             }
             struct sl_str value;
-            bool found = sl_json_scan_value(&scan, &value);
+            bool found = sl_json_scan_value(&scan, 0, &value);
             assert_int_equal(found, cases[i].value != NULL);
             if (found) {
                 assert_true(sl_str_eq_c(value, cases[i].value));
@@ -46,8 +46,61 @@ static void found_however_it_is_split(void **state)
     }
 }
 
+/* Several members at once: how each begins, whether something is in it, and what was kept. */
+static const struct {
+    const char *text;
+    char first;              /* of the text */
+    const char *begins;      /* of usage, error, choices: '-' where it was not seen */
+    const char *filled;      /* the same: 'y' or 'n' */
+    const char *error_value; /* NULL: none */
+} several[] = {
+    { "{\"error\":{},\"choices\":[]}", '{', "-{[", "nnn", "{}" },
+    { "{\"error\": { } ,\"choices\" : [ ] }", '{', "-{[", "nnn", "{ }" },
+    { "{\"choices\":[{\"a\":[]}],\"usage\":{\"n\":1}}", '{', "{-[", "yny", NULL },
+    { "\xef\xbb\xbf {\"error\":null}", '{', "-n-", "nyn", "null" },
+    { "{\"error\":\"\",\"choices\":\"x\"}", '{', "-\"\"", "nny", "\"\"" },
+    { "{\"errors\":1,\"erro\":2,\"choice\":3}", '{', "---", "nnn", NULL },
+    { "{\"error\":{\"a\":1},\"error\":false}", '{', "-f-", "nyn", "false" },
+    { "<html>{\"error\":1}", '<', "-1-", "nyn", "1" },
+    { "[]", '[', "---", "nnn", NULL },
+    { "null", 'n', "---", "nnn", NULL },
+    { "", '\0', "---", "nnn", NULL },
+    { "{\"choices\":[", '{', "--[", "nnn", NULL },
+    { "{\"choices\":[1", '{', "--[", "nny", NULL },
+};
+
+static void members_are_noted_however_it_is_split(void **state)
+{
+    (void)state;
+    static const struct sl_json_scan_want wants[] = { { "usage", 64 }, { "error", 64 }, { "choices", 0 } };
+    for (size_t i = 0; i < SL_ARRAY_LEN(several); i++) {
+        size_t n = strlen(several[i].text);
+        for (size_t piece = 1; piece <= n + 1; piece++) {
+            struct sl_json_scan scan;
+            sl_json_scan_init(&scan, wants, SL_ARRAY_LEN(wants));
+            for (size_t at = 0; at < n; at += piece) {
+                sl_json_scan_push(&scan, sl_str_sub(sl_str_c(several[i].text), at, at + piece));
+            }
+            assert_int_equal(scan.first, several[i].first);
+            for (size_t k = 0; k < SL_ARRAY_LEN(wants); k++) {
+                char begins = several[i].begins[k];
+                assert_int_equal(scan.members[k].first, begins == '-' ? '\0' : begins);
+                assert_int_equal(scan.members[k].is_filled, several[i].filled[k] == 'y');
+            }
+            struct sl_str value;
+            bool found = sl_json_scan_value(&scan, 1, &value);
+            assert_int_equal(found, several[i].error_value != NULL);
+            assert_true(!found || sl_str_eq_c(value, several[i].error_value));
+            sl_json_scan_done(&scan);
+        }
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(found_however_it_is_split) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(found_however_it_is_split),
+        cmocka_unit_test(members_are_noted_however_it_is_split),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,19 +166,91 @@ static const struct {
       SL_PASS_FORWARD, false, false, false, false },
     { "data: {\"choices\":[],\"prompt_filter_results\":[{\"usage\":{}}]}\n\n", SL_PASS_FORWARD, false, false, false,
       false },
-    { "data: {\"choices\":null,\"usage\":" USAGE "}\n\n", SL_PASS_FORWARD, true, false, false, false },
+    { "data: {\"choices\":null,\"usage\":" USAGE "}\n\n", SL_PASS_DROP, true, false, false, false },
+    { "data: {\"usage\":" USAGE "}\n\n", SL_PASS_DROP, true, false, false, false },
+    { CHUNK("[{\"index\":0,\"delta\":{}}]", USAGE), SL_PASS_DROP, true, false, false, false },
+    { CHUNK("[{\"index\":0,\"delta\":{\"content\":null},\"finish_reason\":null}]", USAGE), SL_PASS_DROP, true, false,
+      false, false },
+    { CHUNK("[{\"index\":0,\"delta\":{\"content\":\"x\"}}]", USAGE), SL_PASS_FORWARD, true, false, false, false },
+    { "data: {\"choices\":[],\"usage\":" USAGE ",\"timings\":{\"n\":1}}\n\n", SL_PASS_REPLACE, true, false, false,
+      false },
+    { "data: {\"choices\":[],\"error\":{\"message\":\"m\"},\"usage\":" USAGE "}\n\n", SL_PASS_FORWARD, true, false,
+      false, true },
     { ": hello\r\ndata:{\"choices\":[],\r\ndata: \"usage\" : " USAGE "}\r\n\r\n", SL_PASS_DROP, true, false, false,
       false },
-    { "data: [DONE]\n\n", SL_PASS_DONE, false, false, true, false },
-    { ": x\rdata:[DONE]\r\r", SL_PASS_DONE, false, false, true, false },
-    { "data: [DONE]", SL_PASS_DONE, false, false, true, false },
-    { ": comment only\n\n", SL_PASS_FORWARD, false, false, false, false },
-    { "\n", SL_PASS_FORWARD, false, false, false, false },
+    { "data: [DONE]\n\n", SL_PASS_FORWARD, false, false, true, false },
+    { ": x\rdata:[DONE]\r\r", SL_PASS_FORWARD, false, false, true, false },
+    { "data: [DONE]", SL_PASS_FORWARD, false, false, true, false },
+    { "data: [done]\n\n", SL_PASS_FORWARD, false, false, true, false },
+    { ": comment only\n\n", SL_PASS_ALIVE, false, false, false, false },
+    { "\n", SL_PASS_ALIVE, false, false, false, false },
+    { "data:\n\n", SL_PASS_ALIVE, false, false, false, false },
+    { "data: : keepalive\n\n", SL_PASS_ALIVE, false, false, false, false },
+    { "event: ping\ndata: {}\n\n", SL_PASS_ALIVE, false, false, false, false },
+    { "id: 7\ndata: {\"error\":{\"message\":\"m\"}}\n\n", SL_PASS_FORWARD, false, false, false, true },
+    { ": c\ndata: {\"error\":\"text\"}\n\n", SL_PASS_FORWARD, false, false, false, true },
+    { "event: error\ndata: {\"message\":\"m\"}\n\n", SL_PASS_FORWARD, false, false, false, true },
+    { "event: error\ndata: it broke\n\n", SL_PASS_FORWARD, false, false, false, true },
+    { "data: {\"object\":\"error\",\"message\":\"m\",\"code\":400}\n\n", SL_PASS_FORWARD, false, false, false, true },
+    { "data: {\"choices\":[{\"index\":0,\"delta\":{}}],\"error\":{\"code\":502}}\n\n", SL_PASS_FORWARD, false, false,
+      false, true },
+    { "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}],\"error\":null}\n\n", SL_PASS_FORWARD, false,
+      false, false, false },
+    { "data: {\"detail\":\"out of memory\"}\n\n", SL_PASS_FORWARD, false, false, false, true },
+    { "data: <html>\n\n", SL_PASS_FORWARD, false, false, false, false },
     { "data: {\"error\":{\"message\":\"m\"}}\n\n", SL_PASS_FORWARD, false, false, false, true },
     { "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":}}\n\n", SL_PASS_FORWARD, false, false, false, false },
-    { "data: {\"a\":\"usage\",\"usage\":{\"prompt_tokens\":\"x\"},\"choices\":[]}\n\n", SL_PASS_DROP, false, false,
+    { "data: {\"a\":\"usage\",\"usage\":{\"prompt_tokens\":\"x\"},\"choices\":[]}\n\n", SL_PASS_REPLACE, false, false,
       false, false },
 };
+
+/* Behind the finish an empty chunk is there only because usage was asked for. */
+static void an_empty_chunk_behind_the_finish_is_dropped(void **state)
+{
+    (void)state;
+    const struct sl_provider *p = sl_provider_find(SL_STR("openai"));
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    static const struct {
+        const char *event;
+        bool is_asked;
+        enum sl_pass want;
+    } rows[] = {
+        { CHUNK("[]", "null"), true, SL_PASS_DROP },
+        { "data: {\"choices\":[]}\n\n", true, SL_PASS_DROP },
+        { CHUNK("[]", "null"), false, SL_PASS_FORWARD },
+        { "data: {\"choices\":[],\"timings\":{}}\n\n", true, SL_PASS_FORWARD },
+        { CHUNK("[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]", USAGE), true, SL_PASS_DROP },
+        { CHUNK("[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"x\"}}]", USAGE), true, SL_PASS_FORWARD },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        struct sl_pass_state st = { .is_asked = rows[i].is_asked, .usage = SL_USAGE_NONE };
+        struct sl_str finish = SL_STR(CHUNK("[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]", "null"));
+        assert_int_equal(p->pass_event(&st, finish, &doc), SL_PASS_FORWARD);
+        assert_true(st.has_finish);
+        assert_int_equal(p->pass_event(&st, sl_str_c(rows[i].event), &doc), rows[i].want);
+    }
+    sl_json_done(&doc);
+}
+
+/* With several choices each must finish. */
+static void a_choice_that_has_not_finished_is_seen(void **state)
+{
+    (void)state;
+    const struct sl_provider *p = sl_provider_find(SL_STR("openai"));
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    struct sl_pass_state st = { .usage = SL_USAGE_NONE, .n_choices = 2 };
+    SL_IGNORE(
+        p->pass_event(&st, SL_STR(CHUNK("[{\"index\":1,\"delta\":{},\"finish_reason\":\"stop\"}]", "null")), &doc));
+    assert_false(st.has_finish);
+    SL_IGNORE(p->pass_event(&st, SL_STR(CHUNK("[{\"index\":0,\"delta\":{\"content\":\"a\"}}]", "null")), &doc));
+    assert_false(st.has_finish);
+    SL_IGNORE(
+        p->pass_event(&st, SL_STR(CHUNK("[{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"}]", "null")), &doc));
+    assert_true(st.has_finish);
+    sl_json_done(&doc);
+}
 
 static void events_are_noted_and_the_asked_for_chunk_is_dropped(void **state)
 {
@@ -186,16 +258,22 @@ static void events_are_noted_and_the_asked_for_chunk_is_dropped(void **state)
     const struct sl_provider *p = sl_provider_find(SL_STR("openai"));
     struct sl_json doc;
     sl_json_init(&doc, NULL);
+    struct sl_buf edited = SL_BUF_INIT(4096);
     for (size_t i = 0; i < SL_ARRAY_LEN(pass_cases); i++) {
         for (int asked = 0; asked < 2; asked++) {
-            struct sl_pass_state st = { .is_asked = asked, .usage = SL_USAGE_NONE };
+            struct sl_pass_state st = { .is_asked = asked, .usage = SL_USAGE_NONE, .edited = &edited };
             /* an exact copy, so that reading beyond it shows */
             size_t n = strlen(pass_cases[i].event);
             char *copy = malloc(n);
             memcpy(copy, pass_cases[i].event, n);
             enum sl_pass got = p->pass_event(&st, sl_str_make(copy, n), &doc);
             free(copy);
-            enum sl_pass want = !asked && pass_cases[i].want == SL_PASS_DROP ? SL_PASS_FORWARD : pass_cases[i].want;
+            bool is_cut = pass_cases[i].want == SL_PASS_DROP || pass_cases[i].want == SL_PASS_REPLACE;
+            enum sl_pass want = !asked && is_cut ? SL_PASS_FORWARD : pass_cases[i].want;
+            if (got == SL_PASS_REPLACE) {
+                assert_true(sl_str_find(sl_buf_str(&edited), SL_STR("\"usage\":"), 0) < 0);
+                assert_true(sl_str_find(sl_buf_str(&edited), SL_STR("\"choices\":[{\"index\":0"), 0) > 0);
+            }
             if (got != want || (st.usage.input == 5) != pass_cases[i].has_usage ||
                 st.has_finish != pass_cases[i].has_finish || st.is_done != pass_cases[i].is_done ||
                 st.has_error != pass_cases[i].has_error) {
@@ -211,6 +289,7 @@ static void events_are_noted_and_the_asked_for_chunk_is_dropped(void **state)
             }
         }
     }
+    sl_buf_done(&edited);
     sl_json_done(&doc);
 }
 
@@ -285,6 +364,8 @@ int main(void)
         cmocka_unit_test(usage_is_asked_for_where_the_client_said_nothing),
         cmocka_unit_test(settings_that_do_not_fit_together_are_refused),
         cmocka_unit_test(events_are_noted_and_the_asked_for_chunk_is_dropped),
+        cmocka_unit_test(an_empty_chunk_behind_the_finish_is_dropped),
+        cmocka_unit_test(a_choice_that_has_not_finished_is_seen),
         cmocka_unit_test(a_refused_member_is_recognised),
         cmocka_unit_test(upstream_errors_are_classified),
     };
