@@ -8,7 +8,7 @@
 #include "base/num.h"
 #include "conf/tree.h"
 #include "gate/watch/metrics.h"
-#include "gate/config/route.h"
+#include "gate/config/route_conf.h"
 #include "gate/config/settings.h"
 #include "llm/core/error_docs.h"
 #include "llm/core/llm.h"
@@ -89,6 +89,7 @@ static const char *type_name(const struct sl_opt *row)
     case SL_OPT_SECRET:
         return "secret";
     case SL_OPT_MAP:
+    case SL_OPT_ROWS:
         return "map";
     case SL_OPT_CUSTOM:
         return "see right";
@@ -138,6 +139,10 @@ static void rows_put(struct sl_buf *out, const struct sl_opt *table, const char 
         if (row->flags & SL_OPT_HIDDEN) {
             continue;
         }
+        if (row->type == SL_OPT_ROWS) {
+            rows_put(out, row->sub, prefix, with_reload);
+            continue;
+        }
         if (row->type != SL_OPT_MAP) {
             sl_buf_printf(out, "| `%s`%s | ", path, row->flags & SL_OPT_REQUIRED ? " (required)" : "");
             values_put(out, row);
@@ -165,7 +170,7 @@ static void table_put(struct sl_buf *out, const struct sl_opt *table, const char
 
 static void sections_put(struct sl_buf *out)
 {
-    for (const struct sl_opt *row = sl_settings_opts; row->key; row++) {
+    for (const struct sl_opt *row = sl_settings_rows(); row->key; row++) {
         sl_buf_printf(out, "## `%s`: %s\n\n", row->key, row->help);
         table_put(out, row->sub, row->key, true);
     }
@@ -196,7 +201,7 @@ static void endpoints_put(struct sl_buf *out)
         "| `limit.key` | text | kept and shown, as MLflow does |\n"
         "| `sluice` | map | Sluice's own settings for this route, strict: |\n"
         "\n");
-    table_put(out, sl_route_own_opts(), "sluice", false);
+    table_put(out, sl_route_conf_rows, "sluice", false);
 }
 
 static void providers_put(struct sl_buf *out)

@@ -108,17 +108,26 @@ static void path_leave(struct sl_bind *bind, size_t before)
     bind->path[before] = '\0';
 }
 
+static void nearest_walk(const struct sl_opt *table, struct sl_str key, const char **io_best, size_t *io_distance)
+{
+    for (const struct sl_opt *row = table; row->key; row++) {
+        if (row->type == SL_OPT_ROWS) {
+            nearest_walk(row->sub, key, io_best, io_distance);
+            continue;
+        }
+        size_t d = row->flags & SL_OPT_HIDDEN ? NEAR : sl_str_distance(key, sl_str_c(row->key), NEAR);
+        if (d < *io_distance && d * 2 <= key.n) { /* "foo" is two letters from "log", and no slip of it */
+            *io_best = row->key;
+            *io_distance = d;
+        }
+    }
+}
+
 const char *sl_opt_nearest(const struct sl_opt *table, struct sl_str key)
 {
     const char *best = NULL;
-    size_t best_distance = NEAR;
-    for (const struct sl_opt *row = table; row->key; row++) {
-        size_t d = row->flags & SL_OPT_HIDDEN ? NEAR : sl_str_distance(key, sl_str_c(row->key), NEAR);
-        if (d < best_distance && d * 2 <= key.n) { /* "foo" is two letters from "log", and no slip of it */
-            best = row->key;
-            best_distance = d;
-        }
-    }
+    size_t distance = NEAR;
+    nearest_walk(table, key, &best, &distance);
     return best;
 }
 
@@ -204,9 +213,9 @@ static int enum_bind(struct sl_bind *bind, const struct sl_opt *row, const struc
     return FAIL(bind, val, "must be one of %s", names);
 }
 
-static int list_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_opt_strs *ret)
+static int list_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_strs *ret)
 {
-    struct sl_opt_strs strs = { 0 };
+    struct sl_strs strs = { 0 };
     uint32_t n = val->kind == SL_VAL_LIST ? val->n : 1;
     strs.v = SL_ARENA_ARRAY(bind->arena, struct sl_str, n ? n : 1);
     if (!strs.v) {
@@ -310,16 +319,26 @@ static int row_bind(struct sl_bind *bind, const struct sl_opt *row, const struct
         return map_bind(bind, row->sub, val, field);
     case SL_OPT_CUSTOM:
         return row->check(bind, row, val, field);
+    case SL_OPT_ROWS: /* no key names it */
+        break;
     }
     return SL_E_INVAL;
 }
 
 /* --- maps --- */
 
-static const struct sl_opt *row_find(const struct sl_opt *table, struct sl_str key)
+/* The row of a key, and moves *io_obj to the struct that it is a row of. */
+static const struct sl_opt *row_find(const struct sl_opt *table, struct sl_str key, void **io_obj)
 {
     for (const struct sl_opt *row = table; row->key; row++) {
-        if (sl_str_eq_c(key, row->key)) {
+        if (row->type == SL_OPT_ROWS) {
+            void *obj = field_of(*io_obj, row);
+            const struct sl_opt *found = row_find(row->sub, key, &obj);
+            if (found) {
+                *io_obj = obj;
+                return found;
+            }
+        } else if (sl_str_eq_c(key, row->key)) {
             return row;
         }
     }
@@ -343,13 +362,14 @@ static int map_bind(struct sl_bind *bind, const struct sl_opt *table, const stru
     }
     for (uint32_t i = 0; map && i < map->n; i++) {
         const struct sl_val_item *item = &map->items[i];
-        const struct sl_opt *row = row_find(table, item->key);
+        void *owner = obj;
+        const struct sl_opt *row = row_find(table, item->key, &owner);
         int r = 0;
         if (!row) {
             r = unknown_key(bind, table, item);
         } else if (item->val->kind != SL_VAL_NULL) { /* null: the default */
             size_t before = path_enter(bind, row->key);
-            r = row_bind(bind, row, item->val, obj);
+            r = row_bind(bind, row, item->val, owner);
             path_leave(bind, before);
         }
         result = r < 0 ? r : result;
@@ -370,7 +390,7 @@ static int map_bind(struct sl_bind *bind, const struct sl_opt *table, const stru
 void sl_opt_defaults(const struct sl_opt *table, void *obj, struct sl_bind *bind)
 {
     for (const struct sl_opt *row = table; row->key; row++) {
-        if (row->type == SL_OPT_MAP) {
+        if (row->type == SL_OPT_MAP || row->type == SL_OPT_ROWS) {
             sl_opt_defaults(row->sub, field_of(obj, row), bind);
         } else if (row->def) {
             struct sl_val val = { .kind = SL_VAL_STRING, .text = sl_str_c(row->def) };
@@ -396,7 +416,7 @@ void sl_opt_done(const struct sl_opt *table, void *obj)
     for (const struct sl_opt *row = table; row->key; row++) {
         if (row->type == SL_OPT_SECRET) {
             sl_secret_done(field_of(obj, row));
-        } else if (row->type == SL_OPT_MAP) {
+        } else if (row->type == SL_OPT_MAP || row->type == SL_OPT_ROWS) {
             sl_opt_done(row->sub, field_of(obj, row));
         }
     }
@@ -404,7 +424,7 @@ void sl_opt_done(const struct sl_opt *table, void *obj)
 
 /* --- two bound objects --- */
 
-static bool strs_are_same(const struct sl_opt_strs *a, const struct sl_opt_strs *b)
+static bool strs_are_same(const struct sl_strs *a, const struct sl_strs *b)
 {
     bool same = a->n == b->n;
     for (uint32_t i = 0; same && i < a->n; i++) {
@@ -436,7 +456,8 @@ static bool row_is_same(const struct sl_opt *row, const void *a, const void *b)
         return strs_are_same(a, b);
     case SL_OPT_SECRET:
         return sl_str_eq(sl_secret_reveal(a), sl_secret_reveal(b));
-    case SL_OPT_MAP: /* its rows are looked at one by one */
+    case SL_OPT_MAP: /* their rows are looked at one by one */
+    case SL_OPT_ROWS:
     case SL_OPT_CUSTOM:
         return !row->same || row->same(a, b);
     }
@@ -454,8 +475,9 @@ static void restart_walk(struct restart *restart, const struct sl_opt *table, co
     size_t before = strlen(restart->path);
     for (const struct sl_opt *row = table; row->key; row++) {
         const char *x = a + row->offset, *y = b + row->offset;
-        snprintf(restart->path + before, sizeof(restart->path) - before, "%s%s", before ? "." : "", row->key);
-        if (row->type == SL_OPT_MAP) {
+        snprintf(restart->path + before, sizeof(restart->path) - before, "%s%s", before && *row->key ? "." : "",
+                 row->key);
+        if (row->type == SL_OPT_MAP || row->type == SL_OPT_ROWS) {
             restart_walk(restart, row->sub, x, y);
         } else if (!(row->flags & SL_OPT_RELOAD) && !row_is_same(row, x, y)) {
             restart->fn(restart->arg, restart->path);
@@ -469,4 +491,81 @@ void sl_opt_each_restart(const struct sl_opt *table, const void *a, const void *
 {
     struct restart restart = { fn, arg, "" };
     restart_walk(&restart, table, a, b);
+}
+
+bool sl_opt_are_same(const struct sl_opt *table, const void *a, const void *b)
+{
+    for (const struct sl_opt *row = table; row->key; row++) {
+        const char *x = (const char *)a + row->offset, *y = (const char *)b + row->offset;
+        bool has_rows = row->type == SL_OPT_MAP || row->type == SL_OPT_ROWS;
+        if (has_rows ? !sl_opt_are_same(row->sub, x, y) : !row_is_same(row, x, y)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- an object over another one --- */
+
+static uint64_t said_walk(const struct sl_opt *table, const struct sl_val *map, unsigned *io_index)
+{
+    uint64_t said = 0;
+    for (const struct sl_opt *row = table; row->key; row++) {
+        const struct sl_val *val = row->type == SL_OPT_ROWS ? map : sl_val_find(map, row->key);
+        if (row->type == SL_OPT_MAP || row->type == SL_OPT_ROWS) {
+            said |= said_walk(row->sub, val, io_index);
+            continue;
+        }
+        SL_ASSERT(*io_index < 64);
+        said |= val && val->kind != SL_VAL_NULL ? (uint64_t)1 << *io_index : 0;
+        ++*io_index;
+    }
+    return said;
+}
+
+uint64_t sl_opt_said(const struct sl_opt *table, const struct sl_val *map)
+{
+    unsigned index = 0;
+    return said_walk(table, map, &index);
+}
+
+static size_t field_size(const struct sl_opt *row)
+{
+    static const size_t sizes[] = {
+        [SL_OPT_BOOL] = sizeof(bool),
+        [SL_OPT_U32] = sizeof(uint32_t),
+        [SL_OPT_U64] = sizeof(uint64_t),
+        [SL_OPT_DOUBLE] = sizeof(double),
+        [SL_OPT_USEC] = sizeof(uint64_t),
+        [SL_OPT_BYTES] = sizeof(uint64_t),
+        [SL_OPT_STR] = sizeof(struct sl_str),
+        [SL_OPT_PATH] = sizeof(struct sl_str),
+        [SL_OPT_URL] = sizeof(struct sl_str),
+        [SL_OPT_ENUM] = sizeof(int),
+        [SL_OPT_STR_LIST] = sizeof(struct sl_strs),
+        [SL_OPT_CUSTOM] = 0,
+    };
+    size_t size = row->type == SL_OPT_CUSTOM ? row->size : sizes[row->type];
+    SL_ASSERT(size); /* a secret has one owner, and a custom row must say its size */
+    return size;
+}
+
+static void fill_walk(const struct sl_opt *table, uint64_t said, const void *from, void *to, unsigned *io_index)
+{
+    for (const struct sl_opt *row = table; row->key; row++) {
+        const char *x = (const char *)from + row->offset;
+        if (row->type == SL_OPT_MAP || row->type == SL_OPT_ROWS) {
+            fill_walk(row->sub, said, x, field_of(to, row), io_index);
+            continue;
+        }
+        if (!(said & (uint64_t)1 << (*io_index)++)) {
+            memcpy(field_of(to, row), x, field_size(row));
+        }
+    }
+}
+
+void sl_opt_fill(const struct sl_opt *table, uint64_t said, const void *from, void *to)
+{
+    unsigned index = 0;
+    fill_walk(table, said, from, to, &index);
 }

@@ -18,20 +18,16 @@ enum sl_opt_type {
     SL_OPT_PATH,     /* struct sl_str; relative to the file that names it */
     SL_OPT_URL,      /* struct sl_str; absolute http(s), checked by the row's `check` */
     SL_OPT_ENUM,     /* int, index into `names` */
-    SL_OPT_STR_LIST, /* struct sl_opt_strs; a single string is a list of one */
+    SL_OPT_STR_LIST, /* struct sl_strs; a single string is a list of one */
     SL_OPT_SECRET,   /* struct sl_secret */
     SL_OPT_MAP,      /* an embedded struct with its own table `sub`; its offset is added */
+    SL_OPT_ROWS,     /* the same without a map of its own: the rows of `sub` belong to this map. `key` is "" */
     SL_OPT_CUSTOM,   /* `check` parses the value itself into the field */
 };
 
 #define SL_OPT_RELOAD   SL_BIT(0) /* a reload applies it; without: needs a restart */
 #define SL_OPT_REQUIRED SL_BIT(1)
 #define SL_OPT_HIDDEN   SL_BIT(2) /* MLflow's private keys: read, not in our docs */
-
-struct sl_opt_strs {
-    struct sl_str *v;
-    uint32_t n;
-};
 
 struct sl_bind;
 
@@ -47,7 +43,8 @@ struct sl_opt {
     int (*check)(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val,
                  void *field);                  /* <0 after sl_bind_problem */
     const char *help;                           /* one sentence */
-    bool (*same)(const void *a, const void *b); /* SL_OPT_CUSTOM without SL_OPT_RELOAD: are two fields equal? */
+    bool (*same)(const void *a, const void *b); /* SL_OPT_CUSTOM: are two fields equal? Where something asks */
+    size_t size;                                /* SL_OPT_CUSTOM of a table that is filled (sl_opt_fill) */
 };
 
 enum sl_severity { SL_PROBLEM_ERROR, SL_PROBLEM_WARNING };
@@ -107,6 +104,13 @@ struct sl_str sl_opt_key_shown(struct sl_str key);
 /* Calls fn(arg, path) for every row without SL_OPT_RELOAD in which two bound objects differ. */
 void sl_opt_each_restart(const struct sl_opt *table, const void *a, const void *b,
                          void (*fn)(void *arg, const char *path), void *arg);
+
+/* An object that says only some of its rows, over another that says them all. `sl_opt_said`: one bit a row, those of
+ * maps counted in their place; a null says nothing. At most 64 rows. */
+uint64_t sl_opt_said(const struct sl_opt *table, const struct sl_val *map);
+/* Rows that are not said are copied (texts and lists borrowed) from `from` to `to`. */
+void sl_opt_fill(const struct sl_opt *table, uint64_t said, const void *from, void *to);
+bool sl_opt_are_same(const struct sl_opt *table, const void *a, const void *b);
 
 /* The nearest key of a table to a misspelt one, or NULL when none is near. */
 const char *sl_opt_nearest(const struct sl_opt *table, struct sl_str key);

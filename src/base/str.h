@@ -13,6 +13,12 @@ struct sl_str {
     size_t n;
 };
 
+/* A list of them. */
+struct sl_strs {
+    struct sl_str *v;
+    uint32_t n;
+};
+
 /* For printf: "%.*s", SL_STR_ARG(s). */
 #define SL_STR_ARG(s) (int)((s).n > 4096 ? 4096 : (s).n), (s).p
 /* From a literal; usable in static initialisers. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/secret.h"
 
 #define KEY_FILE_MAX 4096
 
@@ -122,7 +123,7 @@ int sl_admin_key_open(const struct sl_settings *settings, const char *data, stru
     if (data) {
         return file_open(data, ret, err);
     }
-    if (auth->ring.by_hash.n == 0) {
+    if (auth->ring->by_hash.n == 0) {
         return sl_fail(err, SL_E_INVAL,
                        "auth is configured, but there is no key: set SLUICE_ADMIN_KEY, auth.admin_key or auth.keys, or "
                        "use a data directory, where an admin key can be made");

@@ -7,6 +7,10 @@
 
 #include "base/log.h"
 #include "daemon/notify.h"
+#include "gate/config/settings.h"
+
+/* MLflow's time for a whole call. */
+#define TOTAL_NAME "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS"
 
 #define POLL_MSEC 500
 /* A poll without news lies between a change and this. */
@@ -29,8 +33,12 @@ struct sl_conf_load *sl_conf_load_new(const char *path, const struct sl_config_o
     sl_arena_init(&load->arena, NULL);
     sl_problems_init(&load->problems, &load->arena);
     load->files.arena = &load->arena;
+    struct sl_config_overrides all = *over;
+    const char *total = getenv(TOTAL_NAME);
+    all.total_sec = total && *total ? total : NULL;
+    all.total_name = TOTAL_NAME;
     /* On failure there is no configuration, and the problems say why. */
-    SL_IGNORE(sl_config_load(path, over, &load->arena, &load->problems, &load->files, &load->config) < 0);
+    SL_IGNORE(sl_config_load(path, &all, &load->arena, &load->problems, &load->files, &load->config) < 0);
     malloc_trim(0); /* the file's tree is gone: as much again as what stays */
     return load;
 }
@@ -211,7 +219,7 @@ void sl_reload_now(struct sl_reload *reload, const char *why)
         return;
     }
     atomic_fetch_add(&reload->gate->reloads_ok, 1);
-    sl_opt_each_restart(sl_settings_opts, reload->boot, load->config->settings, restart_warn, NULL);
+    sl_opt_each_restart(sl_settings_rows(), reload->boot, load->config->settings, restart_warn, NULL);
     accepted_keep(reload, load);
     watches_start(reload);
     reload->on_published(reload->arg);

@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+#include "base/opt.h"
 #include "gate/config/config.h"
 #include "gate/worker.h"
 

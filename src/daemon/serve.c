@@ -15,6 +15,8 @@
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "gate/call/auth.h"
+#include "gate/policy/limit.h"
+#include "store/store.h"
 
 /* Descriptors that are not connections: listeners, loops, logs, the store. */
 #define OTHER_FDS        64

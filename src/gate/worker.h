@@ -4,33 +4,13 @@
 #ifndef SL_GATE_WORKER_H
 #define SL_GATE_WORKER_H
 
+#include "gate/config/route.h"
+#include "gate/gate.h"
 #include "gate/watch/accesslog.h"
-#include "gate/policy/counters.h"
-#include "gate/config/events.h"
-#include "gate/policy/limit.h"
 #include "gate/watch/metrics.h"
-#include "gate/config/snapshot.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "json/json.h"
-
-/* Process-wide, shared by the workers. */
-struct sl_gate {
-    struct sl_publisher publisher;
-    struct sl_events events;
-    struct sl_store *store; /* NULL: runs without */
-    struct sl_counters counters;
-    struct sl_accesslog *access_log;
-    struct sl_limiter *limiter;
-    struct sl_metrics *metrics;
-    atomic_bool is_ending;   /* the store's last words: everything that is due later is due now */
-    atomic_bool is_draining; /* /ready says 503 */
-    struct sl_budget memory; /* server.limits.memory: bodies, JSON tapes, collected replies */
-    atomic_uint n_connections;
-    uint64_t start_wall_usec;
-    struct sl_key *admin_key; /* made at the first start, when the file names none; or NULL */
-    atomic_uint_fast64_t config_version, reloads_ok, reloads_refused; /* written by the main thread */
-};
 
 SL_LIST_HEAD(sl_xchg_list);
 

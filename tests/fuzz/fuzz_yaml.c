@@ -6,6 +6,9 @@
 
 #include "gate/config/config.h"
 #include "gate/config/snapshot.h"
+#include "base/opt.h"
+#include "gate/config/route.h"
+#include "gate/config/settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,6 +7,9 @@
 #include "gate/config/limits_json.h"
 #include "json/write.h"
 
+/* "rate_limits", "endpoint". */
+extern const struct sl_limits_words sl_limits_databricks;
+
 /* A writer into the worker's text, emptied. */
 struct sl_jw *sl_manage_writer(struct sl_xchg *x, struct sl_jw *w);
 /* Replies with that text as JSON; 503 when it did not fit into memory. */

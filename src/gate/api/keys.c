@@ -9,6 +9,8 @@
 #include "gate/api/page.h"
 #include "gate/api/question.h"
 #include "wire/uri.h"
+#include "gate/config/keyset.h"
+#include "base/opt.h"
 
 #define KEYS_PAGE      1000
 #define NAME_MAX_LEN   255
@@ -19,7 +21,7 @@ struct asked {
     struct sl_str name, principal;
     enum sl_role role;
     bool has_routes;
-    struct sl_opt_strs routes;
+    struct sl_strs routes;
     uint64_t expires_sec;
 };
 
@@ -163,7 +165,7 @@ static bool asked_read(struct sl_xchg *x, struct asked *ret)
 
 /* --- showing --- */
 
-static void routes_write(struct sl_jw *w, bool has_routes, const struct sl_opt_strs *routes)
+static void routes_write(struct sl_jw *w, bool has_routes, const struct sl_strs *routes)
 {
     if (!has_routes) {
         sl_jw_null(w);
@@ -340,7 +342,7 @@ static void key_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_key *k
 static void file_keys_write(struct sl_xchg *x, struct sl_jw *w)
 {
     size_t i = 0;
-    for (struct sl_key *key; (key = sl_map_each(&x->settings->auth.ring.by_hash, &i)) != NULL;) {
+    for (struct sl_key *key; (key = sl_map_each(&x->settings->auth.ring->by_hash, &i)) != NULL;) {
         key_write(x, w, key);
     }
     if (x->worker->gate->admin_key) {
@@ -390,7 +392,7 @@ static bool is_file_key(const struct sl_key *key, struct sl_str id)
 static const struct sl_key *file_key(const struct sl_xchg *x, struct sl_str id)
 {
     size_t i = 0;
-    for (struct sl_key *key; (key = sl_map_each(&x->settings->auth.ring.by_hash, &i)) != NULL;) {
+    for (struct sl_key *key; (key = sl_map_each(&x->settings->auth.ring->by_hash, &i)) != NULL;) {
         if (is_file_key(key, id)) {
             return key;
         }

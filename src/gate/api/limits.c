@@ -3,7 +3,10 @@
 #include "gate/call/auth.h"
 #include "gate/api/api.h"
 #include "gate/api/question.h"
+#include "gate/policy/limit.h"
 #include "llm/mlflow/schema.h"
+
+const struct sl_limits_words sl_limits_databricks = { "rate_limits", "endpoint" };
 
 /* A list of the most rules with the longest texts. */
 #define LIMITS_MAX 8192
@@ -29,7 +32,7 @@ void sl_handle_limits_get(struct sl_xchg *x)
     struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
     sl_jw_object(w);
     sl_jw_key(w, "limits");
-    sl_limits_write(w, &sl_limits_mlflow, route->rules, route->n_rules);
+    sl_limits_write(w, &sl_limits_stored, route->rules, route->n_rules);
     sl_jw_end(w);
     sl_manage_reply(x, 200);
 }
@@ -66,7 +69,7 @@ static void answer(struct sl_xchg *x, struct sl_pending *pending, const struct s
 
 static void on_set(struct sl_xchg *x, struct sl_pending *pending)
 {
-    answer(x, pending, &sl_limits_mlflow);
+    answer(x, pending, &sl_limits_stored);
 }
 
 static void on_set_databricks(struct sl_xchg *x, struct sl_pending *pending)
@@ -109,7 +112,7 @@ void sl_manage_limits_set(struct sl_xchg *x, struct sl_str name, struct sl_json_
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return;
     }
-    sl_pending_ask(pending, words == &sl_limits_mlflow ? on_set : on_set_databricks);
+    sl_pending_ask(pending, words == &sl_limits_stored ? on_set : on_set_databricks);
 }
 
 void sl_handle_limits_set(struct sl_xchg *x)
@@ -129,5 +132,5 @@ void sl_handle_limits_set(struct sl_xchg *x)
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return;
     }
-    sl_manage_limits_set(x, name, sl_json_get(sl_json_root(doc), "limits"), &sl_limits_mlflow);
+    sl_manage_limits_set(x, name, sl_json_get(sl_json_root(doc), "limits"), &sl_limits_stored);
 }

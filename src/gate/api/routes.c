@@ -350,7 +350,7 @@ static void own_members(struct sl_xchg *x, struct sl_jw *w, const struct sl_rout
     sl_jw_member_bool(w, "shadowed", is_shadowed);
     sl_jw_member_str(w, "route_url", url);
     sl_jw_key(w, "limits");
-    sl_limits_write(w, &sl_limits_mlflow, served ? served->rules : NULL, served ? served->n_rules : 0);
+    sl_limits_write(w, &sl_limits_stored, served ? served->rules : NULL, served ? served->n_rules : 0);
 }
 
 static int etag_add(struct sl_xchg *x, struct sl_headers *headers, uint64_t version)

@@ -101,7 +101,7 @@ static int net_start(struct sl_xchg *x)
         .n_slices = x->up.n_slices,
         .body_len = x->up.body_len,
     };
-    const struct sl_upstream_timeouts *t = &x->route->timeouts;
+    const struct sl_upstream_timeouts *t = &x->route->conf.timeouts;
     uint64_t passed = x->n_attempts > 1 ? x->upstream_start_usec - x->req->body_usec : 0;
     struct sl_hcall_timeouts timeouts = {
         .connect_usec = t->connect_usec,
@@ -247,8 +247,8 @@ void sl_attempt_again(struct sl_xchg *x, enum sl_error_type why, uint64_t wait_u
 bool sl_attempt_retry(struct sl_xchg *x, enum sl_error_type why, uint64_t wait_usec)
 {
     uint64_t now = sl_loop_now(&x->worker->loop);
-    bool has_time = now + wait_usec < x->req->body_usec + x->route->timeouts.total_usec;
-    if (x->is_head_sent || x->n_retries >= x->route->retries || !has_time) {
+    bool has_time = now + wait_usec < x->req->body_usec + x->route->conf.timeouts.total_usec;
+    if (x->is_head_sent || x->n_retries >= x->route->conf.retries || !has_time) {
         return false;
     }
     x->n_retries++;

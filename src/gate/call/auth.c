@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "gate/call/exchange.h"
+#include "gate/config/keyset.h"
 
 #define CREDENTIAL_MAX 4096
 
@@ -75,7 +76,7 @@ static struct sl_key *key_find(const struct sl_xchg *x, struct sl_str credential
         return NULL;
     }
     sl_key_hash(credential, hash);
-    struct sl_key *key = sl_keyring_find(&x->settings->auth.ring, hash);
+    struct sl_key *key = sl_keyring_find(x->settings->auth.ring, hash);
     struct sl_key *admin = x->worker->gate->admin_key;
     const struct sl_keyset *stored = x->worker->snapshot->keys;
     if (!key && stored) {

@@ -71,7 +71,7 @@ static bool is_within(const struct sl_addr *addr, struct sl_str network)
 
 bool sl_peer_is_trusted(const struct sl_settings *settings, const struct sl_addr *addr)
 {
-    const struct sl_opt_strs *trusted = &settings->server.trusted_proxies;
+    const struct sl_strs *trusted = &settings->server.trusted_proxies;
     for (uint32_t i = 0; i < trusted->n; i++) {
         if (is_within(addr, trusted->v[i])) {
             return true;

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "conf/secret.h"
 #include "conf/tree.h"
+#include "gate/config/route.h"
 #include "net/tls.h"
 
 const char sl_config_default[] =
@@ -27,8 +28,8 @@ const char sl_config_default[] =
 
 #define DEFAULT_NAME "(embedded default)"
 
-/* Sections of MLflow's own file. */
-static const char *const mlflow_sections[] = { "endpoints", "routes" };
+/* Sections of the file that are not rows of the settings. */
+static const char *const route_sections[] = { "endpoints", "routes" };
 
 struct loader {
     const char *name;
@@ -151,14 +152,14 @@ static void sections_check(struct loader *ld, const struct sl_val *root)
     for (uint32_t i = 0; i < root->n; i++) {
         struct sl_str key = root->items[i].key;
         bool is_known = sl_str_has_prefix(key, SL_STR("x-")); /* the place for anchors */
-        for (size_t k = 0; k < SL_ARRAY_LEN(mlflow_sections); k++) {
-            is_known |= sl_str_eq_c(key, mlflow_sections[k]);
+        for (size_t k = 0; k < SL_ARRAY_LEN(route_sections); k++) {
+            is_known |= sl_str_eq_c(key, route_sections[k]);
         }
-        for (const struct sl_opt *row = sl_settings_opts; row->key; row++) {
+        for (const struct sl_opt *row = sl_settings_rows(); row->key; row++) {
             is_known |= sl_str_eq_c(key, row->key);
         }
         if (!is_known) {
-            const char *near = sl_opt_nearest(sl_settings_opts, key);
+            const char *near = sl_opt_nearest(sl_settings_rows(), key);
             sl_bind_problem(&ld->bind, SL_PROBLEM_WARNING, root->items[i].key_pos, "",
                             "unknown section \"%.*s\" is ignored%s%s%s", SL_STR_ARG(key),
                             near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
@@ -173,7 +174,7 @@ static struct sl_val settings_view(const struct sl_val *root, struct sl_val_item
     view.items = room;
     view.n = 0;
     for (uint32_t i = 0; i < root->n; i++) {
-        for (const struct sl_opt *row = sl_settings_opts; row->key; row++) {
+        for (const struct sl_opt *row = sl_settings_rows(); row->key; row++) {
             if (sl_str_eq_c(root->items[i].key, row->key)) {
                 room[view.n++] = root->items[i];
             }
@@ -200,21 +201,19 @@ static void auth_from_env(struct loader *ld, struct sl_settings *settings)
     }
 }
 
-/* MLflow's time for a whole call, where the file does not say. */
-static void total_from_env(struct loader *ld, const struct sl_val *root, struct sl_settings *settings)
+/* A time for whole calls from the environment, where the file does not say. */
+static void total_override(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
 {
-    static const char name[] = "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS";
-    const char *text = getenv(name);
-    if (!text || !*text || sl_val_find(sl_val_find(sl_val_find(root, "upstream"), "timeouts"), "total")) {
+    if (!over->total_sec || sl_val_find(sl_val_find(sl_val_find(root, "upstream"), "timeouts"), "total")) {
         return;
     }
     uint64_t sec;
-    if (sl_parse_u64(sl_str_c(text), 1, 7 * 86400, &sec) < 0) {
-        problem(ld, SL_PROBLEM_ERROR, (struct sl_pos){ name, 0, 0 }, "",
+    if (sl_parse_u64(sl_str_c(over->total_sec), 1, 7 * 86400, &sec) < 0) {
+        problem(ld, SL_PROBLEM_ERROR, (struct sl_pos){ over->total_name, 0, 0 }, "",
                 "must be a number of seconds from 1 to 604800");
         return;
     }
-    settings->upstream.timeouts.total_usec = sec * SL_USEC_PER_SEC;
+    ld->config->settings->upstream.route.timeouts.total_usec = sec * SL_USEC_PER_SEC;
 }
 
 static void settings_load(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
@@ -227,12 +226,12 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
         return;
     }
     struct sl_val view = settings_view(root, room);
-    SL_IGNORE(sl_opt_bind(&ld->bind, sl_settings_opts, &view, settings) <
+    SL_IGNORE(sl_opt_bind(&ld->bind, sl_settings_rows(), &view, settings) <
               0); /* its errors are counted in the problems */
     if (!ld->is_pure) {
         auth_from_env(ld, settings);
-        total_from_env(ld, root, settings);
     }
+    total_override(ld, root, over);
     struct sl_server_settings *server = &settings->server;
     if (over->workers >= 0) {
         server->workers = (uint32_t)over->workers;
@@ -245,7 +244,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
         server_map.n = 1;
         /* Through the same row as the file's, into a copy, so that nothing else is reset. */
         struct sl_server_settings copy = { 0 };
-        const struct sl_opt *rows = sl_settings_opts[0].sub;
+        const struct sl_opt *rows = sl_settings_rows()[0].sub;
         if (sl_opt_bind(&ld->bind, rows, &server_map, &copy) == 0) {
             server->listen = copy.listen;
             server->n_listen = copy.n_listen;

@@ -6,8 +6,11 @@
 #include <stdio.h>
 
 #include "conf/files.h"
-#include "gate/config/route.h"
-#include "gate/config/settings.h"
+
+struct sl_problem;
+struct sl_problems;
+struct sl_route;
+struct sl_settings;
 
 struct sl_config {
     struct sl_settings *settings;
@@ -19,6 +22,8 @@ struct sl_config {
 struct sl_config_overrides {
     struct sl_str listen; /* p == NULL: the file's */
     int64_t workers;      /* -1: the file's; 0: auto */
+    /* Seconds for upstream.timeouts.total where the file has none, and the variable that says so. NULL: none. */
+    const char *total_sec, *total_name;
 };
 
 /* `path` NULL: the embedded default. Every problem goes to `problems` (errors and warnings); SL_E_INVAL when there was

@@ -3,7 +3,12 @@
 
 #include <stdio.h>
 
+#include "base/opt.h"
 #include "gate/config/body_val.h"
+#include "gate/config/route.h"
+#include "json/write.h"
+#include "llm/core/llm.h"
+#include "store/store.h"
 
 #define CONFIG_MAX (1u << 20)
 

@@ -5,9 +5,14 @@
 #ifndef SL_GATE_DEFINITION_H
 #define SL_GATE_DEFINITION_H
 
-#include "gate/config/route.h"
-#include "json/write.h"
-#include "store/store.h"
+#include "json/json.h"
+
+struct sl_buf;
+struct sl_jw;
+struct sl_route;
+struct sl_seal;
+struct sl_settings;
+struct sl_store_route;
 
 struct sl_definition {
     struct sl_str name;
@@ -17,7 +22,7 @@ struct sl_definition {
 
 /* What is wrong with a body as a body (422), before the binder looks at it: `loc` is the member, "" the whole. */
 struct sl_body_fault {
-    const char *type; /* MLflow's words: "missing", "string_type", … */
+    const char *type; /* of MLflow's schemas: "missing", "string_type", … */
     const char *loc;
     const char *msg;
 };

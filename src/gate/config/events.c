@@ -6,6 +6,11 @@
 
 #include "base/log.h"
 #include "gate/config/definition.h"
+#include "gate/config/keyset.h"
+#include "gate/config/route.h"
+#include "gate/config/route_conf.h"
+#include "gate/config/snapshot.h"
+#include "store/store.h"
 
 /* A durable change must come into force: without memory its thread waits and tries again. */
 #define NOMEM_WAIT_USEC 10000
@@ -131,9 +136,7 @@ static void shadow_warn(const struct sl_snapshot *snapshot, const struct sl_rout
 /* The dynamic routes of the snapshot in force, under other settings. */
 static int dynamic_carry(const struct sl_events *events, const struct sl_snapshot *from, struct sl_snapshot *to)
 {
-    bool is_same = memcmp(&from->settings->upstream.timeouts, &to->settings->upstream.timeouts,
-                          sizeof(from->settings->upstream.timeouts)) == 0 &&
-                   from->settings->upstream.retries == to->settings->upstream.retries;
+    bool is_same = sl_route_conf_is_same(&from->settings->upstream.route, &to->settings->upstream.route);
     struct sl_snapshot_iter it = sl_snapshot_walk(from, 0);
     struct sl_route *route;
     int r = 0;

@@ -5,9 +5,15 @@
 #ifndef SL_GATE_EVENTS_H
 #define SL_GATE_EVENTS_H
 
-#include "gate/policy/limit.h"
-#include "gate/config/snapshot.h"
-#include "store/store.h"
+#include <pthread.h>
+
+#include "base/map.h"
+
+struct sl_publisher;
+struct sl_route;
+struct sl_settings;
+struct sl_snapshot;
+struct sl_store_event;
 
 struct sl_events {
     pthread_mutex_t lock; /* guards the rest, and who builds the next snapshot */

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/num.h"
+#include "base/opt.h"
 #include "base/random.h"
 
 /* A key and its few texts: thousands of them must not cost a page each. */
@@ -31,9 +32,9 @@ int sl_role_parse(struct sl_str text, enum sl_role *ret)
     return SL_E_INVAL;
 }
 
-static int strs_dup(struct sl_arena *arena, struct sl_opt_strs from, struct sl_opt_strs *ret)
+static int strs_dup(struct sl_arena *arena, struct sl_strs from, struct sl_strs *ret)
 {
-    struct sl_opt_strs to = { SL_ARENA_ARRAY(arena, struct sl_str, from.n ? from.n : 1), 0 };
+    struct sl_strs to = { SL_ARENA_ARRAY(arena, struct sl_str, from.n ? from.n : 1), 0 };
     if (!to.v) {
         return SL_E_NOMEM;
     }
@@ -273,7 +274,7 @@ struct sl_str sl_time_format(uint64_t sec, char out[32])
 struct file_key {
     struct sl_str name, principal, expires_at;
     int role;
-    struct sl_opt_strs routes;
+    struct sl_strs routes;
     unsigned char hash[SL_KEY_HASH_BYTES];
 };
 

@@ -9,7 +9,9 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "base/opt.h"
+
+struct sl_bind;
+struct sl_val;
 
 enum sl_role { SL_ROLE_QUERY /* invoke and read */, SL_ROLE_ADMIN /* everything */ };
 
@@ -32,7 +34,7 @@ struct sl_key {
     struct sl_str principal; /* whom limits and the log count; the name where nothing else is said */
     enum sl_role role;
     bool has_routes; /* may use only `routes` */
-    struct sl_opt_strs routes;
+    struct sl_strs routes;
     uint64_t created_sec; /* unix; 0: of the file */
     uint64_t expires_sec; /* unix; 0: never */
     unsigned char hash[SL_KEY_HASH_BYTES];
@@ -49,7 +51,7 @@ struct sl_key_spec {
     uint32_t line;
     enum sl_role role;
     bool has_routes;
-    struct sl_opt_strs routes;
+    struct sl_strs routes;
     uint64_t created_sec, expires_sec;
     unsigned char hash[SL_KEY_HASH_BYTES];
     bool is_of_file;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "json/json.h"
+#include "store/store.h"
 
 #define USED_EVERY_SEC 60
 
@@ -71,7 +72,7 @@ static int own(struct sl_keyset **io_set)
     return 0;
 }
 
-static int routes_read(struct sl_str json, struct sl_json *doc, struct sl_arena *arena, struct sl_opt_strs *ret)
+static int routes_read(struct sl_str json, struct sl_json *doc, struct sl_arena *arena, struct sl_strs *ret)
 {
     int r = sl_json_parse(doc, json);
     struct sl_json_val list = sl_json_root(doc);

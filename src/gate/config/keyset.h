@@ -5,7 +5,9 @@
 #define SL_GATE_KEYSET_H
 
 #include "gate/config/key.h"
-#include "store/store.h"
+
+struct sl_db;
+struct sl_store_key;
 
 struct sl_keyset {
     atomic_uint refs;

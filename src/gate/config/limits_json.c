@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
-#include "gate/config/route.h"
+#include "gate/policy/period.h"
+#include "json/write.h"
 
-const struct sl_limits_words sl_limits_mlflow = { "limits", "route" };
-const struct sl_limits_words sl_limits_databricks = { "rate_limits", "endpoint" };
+const struct sl_limits_words sl_limits_stored = { "limits", "route" };
 
 /* In set_limits a key that is null means the whole route, as Databricks counts. */
 static int key_read(struct sl_json_val val, const struct sl_limits_words *words, enum sl_limit_key *ret)
@@ -110,7 +110,7 @@ int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *w
     }
     struct sl_jw w;
     sl_jw_init(&w, out);
-    sl_limits_write(&w, &sl_limits_mlflow, rules, (uint32_t)n);
+    sl_limits_write(&w, &sl_limits_stored, rules, (uint32_t)n);
     return sl_buf_status(out) < 0 ? sl_fail(err, SL_E_NOMEM, "out of memory") : n;
 }
 
@@ -120,7 +120,7 @@ int sl_limits_read(struct sl_str json, struct sl_arena *arena, struct sl_limit_r
     struct sl_json doc;
     sl_json_init(&doc, NULL);
     int r = sl_json_parse(&doc, json);
-    r = r < 0 ? r : list_read(sl_json_root(&doc), &sl_limits_mlflow, rules, NULL);
+    r = r < 0 ? r : list_read(sl_json_root(&doc), &sl_limits_stored, rules, NULL);
     sl_json_done(&doc);
     if (r < 0) {
         return r;

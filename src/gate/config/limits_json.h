@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MLflow's LimitsConfig: a list of {"calls", "key", "renewal_period"}, as set_limits takes it, the store keeps it and
- * get_limits shows it. Databricks' rate_limits are the same in other words. */
+ * get_limits shows it. Others say the same in other words. */
 #ifndef SL_GATE_LIMITS_JSON_H
 #define SL_GATE_LIMITS_JSON_H
 
-#include "gate/policy/limit.h"
 #include "json/json.h"
-#include "json/write.h"
+
+struct sl_buf;
+struct sl_jw;
+struct sl_limit_rule;
 
 struct sl_limits_words {
     const char *list;  /* the member that the list is */
     const char *route; /* the key that stands for the whole route */
 };
 
-extern const struct sl_limits_words sl_limits_mlflow, sl_limits_databricks;
+/* As the store keeps it: "limits", "route". */
+extern const struct sl_limits_words sl_limits_stored;
 
-/* Checks a list as a caller wrote it and writes it in MLflow's words with every key made explicit. Returns how many;
+/* Checks a list as a caller wrote it and writes it as it is stored, with every key made explicit. Returns how many;
  * SL_E_INVAL with what is wrong and where. */
 SL_MUST int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *words, struct sl_buf *out,
                                 struct sl_err *err);

@@ -3,6 +3,9 @@
 
 #include <arpa/inet.h>
 
+#include "gate/config/route.h"
+#include "llm/core/llm.h"
+
 int sl_reach_literal(struct sl_str host, struct sl_ip *ret)
 {
     char text[256];

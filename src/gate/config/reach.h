@@ -4,7 +4,9 @@
 #ifndef SL_GATE_REACH_H
 #define SL_GATE_REACH_H
 
-#include "gate/config/route.h"
+#include "net/cidr.h"
+
+struct sl_route;
 
 /* The address that a host is, in any spelling that a resolver takes without asking anyone: dotted, short, decimal,
  * octal, hexadecimal; IPv6 with or without a zone. SL_E_INVAL: it is a name. */

@@ -6,23 +6,16 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/opt.h"
 #include "gate/config/limits_json.h"
+#include "gate/config/route_conf.h"
+#include "gate/policy/period.h"
+#include "llm/core/llm.h"
 
 #define FAIL(bind, pos_, key_, ...) (problem_at((bind), (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 
 /* A route and its few texts: a hundred thousand of them must not cost a page each. */
 #define ROUTE_CHUNK 880
-
-struct period {
-    const char *name;
-    uint64_t sec;
-};
-
-/* MLflow's grammar: months have 30 days, years 360. */
-static const struct period periods[] = {
-    { "second", 1 },  { "minute", 60 },           { "hour", 3600 },
-    { "day", 86400 }, { "month", 30 * 86400ull }, { "year", 360 * 86400ull },
-};
 
 static SL_PRINTF(4, 5) void problem_at(struct sl_bind *bind, struct sl_pos pos, const char *key, const char *fmt, ...)
 {
@@ -221,89 +214,20 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
     return conf_bind(bind, model, target, &route->arena);
 }
 
-/* Windows beyond this are as good as endless, and must not overflow when added to a time. */
-#define PERIOD_MAX_USEC ((uint64_t)1 << 62)
-
-int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret)
-{
-    uint64_t n = 1;
-    size_t digits = 0;
-    text = sl_str_trim(text);
-    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
-        digits++;
-    }
-    if (digits && (sl_parse_u64(sl_str_sub(text, 0, digits), 0, UINT32_MAX, &n) < 0)) {
-        return SL_E_INVAL;
-    }
-    n = n ? n : 1;
-    struct sl_str unit = sl_str_trim(sl_str_sub(text, digits, text.n));
-    if (unit.n > 1 && (unit.p[unit.n - 1] | 0x20) == 's') {
-        unit.n--;
-    }
-    for (size_t i = 0; i < SL_ARRAY_LEN(periods); i++) {
-        if (sl_str_case_eq(unit, sl_str_c(periods[i].name))) {
-            uint64_t usec = periods[i].sec * SL_USEC_PER_SEC;
-            ret->period_usec = n < PERIOD_MAX_USEC / usec ? n * usec : PERIOD_MAX_USEC;
-            ret->multiple = (uint32_t)n;
-            ret->unit = periods[i].name;
-            return 0;
-        }
-    }
-    return SL_E_INVAL;
-}
-
-/* Up to the next of ";,|", behind which another limit follows. False: there is none. */
-static bool limit_cut(struct sl_str *io_rest, struct sl_str *ret_part)
-{
-    if (!io_rest->p) {
-        return false;
-    }
-    size_t n = 0;
-    while (n < io_rest->n && !strchr(";,|", io_rest->p[n])) {
-        n++;
-    }
-    *ret_part = sl_str_sub(*io_rest, 0, n);
-    *io_rest = n < io_rest->n ? sl_str_sub(*io_rest, n + 1, io_rest->n) : SL_STR_NONE;
-    return true;
-}
-
-/* "100/hour", "100 per 5 minutes": what may follow the first limit. */
-static int limit_parse(struct sl_str text, struct sl_limit_rule *ret)
-{
-    size_t digits = 0;
-    text = sl_str_trim(text);
-    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9') {
-        digits++;
-    }
-    if (sl_parse_u64(sl_str_sub(text, 0, digits), 0, INT64_MAX, &ret->calls) < 0) {
-        return SL_E_INVAL;
-    }
-    struct sl_str rest = sl_str_trim(sl_str_sub(text, digits, text.n));
-    size_t skip = sl_str_case_eq(sl_str_sub(rest, 0, SL_MIN(rest.n, (size_t)3)), SL_STR("per")) ? 3
-                  : sl_str_has_prefix(rest, SL_STR("/"))                                        ? 1
-                                                                                                : 0;
-    return skip ? sl_period_parse(sl_str_sub(rest, skip, rest.n), ret) : SL_E_INVAL;
-}
-
-/* The rules of a renewal_period: the first window has `calls`, further ones say their own. In the file a limit counts
- * each principal apart, as MLflow does. */
+/* In the file a limit counts each principal apart, as MLflow does. */
 static int rules_parse(struct sl_str text, struct sl_route *route)
 {
-    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX] = { { .calls = route->limit.calls, .key = SL_LIMIT_USER } };
-    struct sl_str part;
-    uint32_t n = 0;
-    for (; limit_cut(&text, &part); n++) {
-        if (n == SL_LIMIT_RULES_MAX || (n ? limit_parse(part, &rules[n]) : sl_period_parse(part, &rules[0])) < 0) {
-            return SL_E_INVAL;
-        }
-        rules[n].key = SL_LIMIT_USER;
+    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
+    int n = sl_periods_parse(text, route->limit.calls, rules);
+    if (n < 0) {
+        return n;
     }
-    route->rules = SL_ARENA_ARRAY(&route->arena, struct sl_limit_rule, n);
+    route->rules = SL_ARENA_ARRAY(&route->arena, struct sl_limit_rule, (uint32_t)n);
     if (!route->rules) {
         return SL_E_NOMEM;
     }
-    memcpy(route->rules, rules, n * sizeof(rules[0]));
-    route->n_rules = n;
+    memcpy(route->rules, rules, (size_t)n * sizeof(rules[0]));
+    route->n_rules = (uint32_t)n;
     return 0;
 }
 
@@ -332,54 +256,6 @@ static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
     }
     route->has_limit = true;
     return 0;
-}
-
-struct own {
-    struct sl_upstream_timeouts timeouts;
-    uint32_t retries;
-};
-
-const struct sl_opt *sl_route_own_opts(void)
-{
-    static const struct sl_opt rows[] = {
-        { "timeouts", SL_OPT_MAP, offsetof(struct own, timeouts), NULL, 0, 0, SL_OPT_RELOAD, NULL,
-          sl_upstream_timeout_opts, NULL, "as upstream.timeouts, for this route" },
-        { "retries", SL_OPT_U32, offsetof(struct own, retries), NULL, 0, 10, SL_OPT_RELOAD, NULL, NULL, NULL,
-          "as upstream.retries, for this route" },
-        { NULL },
-    };
-    return rows;
-}
-
-static void times_of(struct sl_upstream_timeouts *t, uint64_t *ret[4])
-{
-    ret[0] = &t->connect_usec;
-    ret[1] = &t->first_byte_usec;
-    ret[2] = &t->idle_usec;
-    ret[3] = &t->total_usec;
-}
-
-/* Sluice's own map inside the entry: strict. What it does not say, the settings say. */
-static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
-                    struct sl_route *route)
-{
-    struct own own = { settings->upstream.timeouts, settings->upstream.retries };
-    size_t before = strlen(bind->path);
-    snprintf(bind->path + before, sizeof(bind->path) - before, ".sluice");
-    bool was_lax = bind->is_lax;
-    bind->is_lax = false;
-    int r = sl_opt_bind_over(bind, sl_route_own_opts(), sl_val_find(entry, "sluice"), &own);
-    bind->is_lax = was_lax;
-    bind->path[before] = '\0';
-    route->timeouts = own.timeouts;
-    route->retries = own.retries;
-    const struct sl_val *map = sl_val_find(entry, "sluice"), *times = sl_val_find(map, "timeouts");
-    static const char *const names[] = { "connect", "first_byte", "idle", "total" };
-    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
-        route->own_timeouts |= sl_val_find(times, names[i]) ? SL_BIT(i) : 0;
-    }
-    route->has_own_retries = sl_val_find(map, "retries") != NULL;
-    return r;
 }
 
 static void keys_check(struct sl_bind *bind, const struct sl_val *entry)
@@ -421,7 +297,8 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     int r2 = type_bind(bind, entry, route);
     int r3 = model_bind(bind, entry, route);
     int r4 = limit_bind(bind, entry, route);
-    int r5 = own_bind(bind, entry, settings, route);
+    route->conf = settings->upstream.route;
+    int r5 = sl_route_conf_bind(bind, sl_val_find(entry, "sluice"), &route->conf, &route->conf_said);
     bind->arena = bind_arena;
     if (r < 0 || r2 < 0 || r3 < 0 || r4 < 0 || r5 < 0) {
         sl_route_unref(route);
@@ -434,14 +311,7 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
 static int derive_into(struct sl_route *copy, const struct sl_route *base, const struct sl_settings *settings,
                        struct sl_str stored_limits)
 {
-    struct sl_upstream_timeouts defaults = settings->upstream.timeouts;
-    uint64_t *to[4], *from[4];
-    times_of(&copy->timeouts, to);
-    times_of(&defaults, from);
-    for (size_t i = 0; i < SL_ARRAY_LEN(to); i++) {
-        *to[i] = base->own_timeouts & SL_BIT(i) ? *to[i] : *from[i];
-    }
-    copy->retries = base->has_own_retries ? base->retries : settings->upstream.retries;
+    sl_route_conf_fill(&copy->conf, base->conf_said, &settings->upstream.route);
     copy->stored_limits = SL_STR_NONE;
     if (!stored_limits.p) {
         return 0;

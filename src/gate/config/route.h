@@ -6,11 +6,15 @@
 
 #include <stdatomic.h>
 
-#include "base/opt.h"
-#include "gate/policy/limit.h"
-#include "gate/watch/metrics.h"
+#include "base/val.h"
 #include "gate/config/settings.h"
-#include "llm/core/llm.h"
+#include "llm/core/types.h"
+
+struct sl_bind;
+struct sl_limit_rule;
+struct sl_metric_labels;
+struct sl_provider;
+struct sl_target;
 
 /* The file's `limit`, in its own words (spec of MLflow's grammar: `calls` per `renewal_period`). */
 struct sl_limit_conf {
@@ -35,18 +39,13 @@ struct sl_route {
     uint64_t version;            /* dynamic: the number of the change that made it so */
     struct sl_str stored_limits; /* of set_limits, as JSON; p == NULL: none, the file's limit holds */
     struct sl_route *base;       /* this one has its targets from there; NULL: they are its own */
-    unsigned own_timeouts;       /* SL_BIT(0…3): connect, first_byte, idle, total are the route's own */
-    bool has_own_retries;
-    struct sl_upstream_timeouts timeouts; /* the settings', or the route's own */
-    uint32_t retries;
+    struct sl_route_conf conf;   /* the route's own, the settings' where it says nothing */
+    uint64_t conf_said;          /* what it says: bits of sl_opt_said */
     _Atomic(const struct sl_metric_labels *) *metric_labels; /* one a target; NULL until first used */
     struct sl_pos pos;                                       /* where the file defines it */
     atomic_bool
         usage_refused; /* learnt, not configured: the upstream refused stream_options once, and is not asked again */
 };
-
-/* The rows of an entry's `sluice:` map. */
-const struct sl_opt *sl_route_own_opts(void);
 
 /* Letters, digits, '_', '-', '.', 1 to 255 of them. */
 bool sl_route_is_name(struct sl_str s);
@@ -67,9 +66,5 @@ SL_MUST int sl_route_derive(struct sl_route *route, const struct sl_settings *se
 
 /* The provider's own section of `model:`: `config`, or `{provider}_config` as Databricks spells it. NULL: none. */
 const struct sl_val *sl_route_provider_config(const struct sl_val *model, const struct sl_provider *provider);
-
-/* "minute", "5 minutes": an optional number and a unit; 0 is read as 1, as MLflow does. Fills period_usec, multiple and
- * unit. */
-SL_MUST int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret);
 
 #endif

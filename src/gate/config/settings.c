@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "base/num.h"
+#include "gate/config/key.h"
+#include "gate/config/route_conf.h"
 #include "net/listen.h"
 #include "net/tls.h"
 #include "wire/uri.h"
@@ -129,8 +131,7 @@ static int listen_check(struct sl_bind *bind, const struct sl_opt *row, const st
     return 0;
 }
 
-static int cidrs_bind(struct sl_bind *bind, const struct sl_val *val, const struct sl_opt_strs *strs,
-                      struct sl_cidrs *ret)
+static int cidrs_bind(struct sl_bind *bind, const struct sl_val *val, const struct sl_strs *strs, struct sl_cidrs *ret)
 {
     struct sl_cidrs cidrs = { SL_ARENA_ARRAY(bind->arena, struct sl_cidr, strs->n ? strs->n : 1), 0 };
     if (!cidrs.v) {
@@ -199,7 +200,7 @@ static int admin_key_check(struct sl_bind *bind, const struct sl_opt *row, const
         return r;
     }
     struct sl_key *key = sl_key_new(&spec);
-    r = key ? sl_keyring_add(&auth->ring, key) : SL_E_NOMEM;
+    r = key ? sl_keyring_add(auth->ring, key) : SL_E_NOMEM;
     sl_key_unref(key); /* the ring holds it */
     if (r < 0) {
         return FAIL(bind, val, "%s", r == SL_E_EXISTS ? "is one of auth.keys, too" : "out of memory");
@@ -211,7 +212,7 @@ static int admin_key_check(struct sl_bind *bind, const struct sl_opt *row, const
 static int keys_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
-    return sl_keys_bind(bind, val, field);
+    return sl_keys_bind(bind, val, *(struct sl_keyring **)field);
 }
 
 /* --- tables --- */
@@ -285,16 +286,6 @@ static const struct sl_opt server_opts[] = {
     END_OF_TABLE,
 };
 
-#define UP_TIME(key_, field_, def_, help_) \
-    ROW(struct sl_upstream_timeouts, key_, SL_OPT_USEC, field_, def_, MSEC, 7 * DAY, SL_OPT_RELOAD, help_)
-const struct sl_opt sl_upstream_timeout_opts[] = {
-    UP_TIME("connect", connect_usec, "5s", "resolving, connecting and TLS; beyond it 504"),
-    UP_TIME("first_byte", first_byte_usec, "290s", "from the request's last byte to the reply's first; beyond it 504"),
-    UP_TIME("idle", idle_usec, "120s", "between two pieces of a reply"),
-    UP_TIME("total", total_usec, "1h", "the whole call, retries included"),
-    END_OF_TABLE,
-};
-
 #define UP(key_, kind_, field_, def_, min_, max_, help_) \
     ROW(struct sl_upstream_settings, key_, kind_, field_, def_, min_, max_, SL_OPT_RELOAD, help_)
 static const struct sl_opt pool_opts[] = {
@@ -311,11 +302,9 @@ static const struct sl_opt upstream_limit_opts[] = {
 };
 
 static const struct sl_opt upstream_opts[] = {
-    MAP(struct sl_upstream_settings, "timeouts", timeouts, sl_upstream_timeout_opts,
-        "of the upstream's side; a route may have its own"),
+    { "", SL_OPT_ROWS, offsetof(struct sl_upstream_settings, route), NULL, 0, 0, 0, NULL, sl_route_conf_rows, NULL,
+      NULL },
     { "pool", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, pool_opts, NULL, "idle upstream connections" },
-    UP("retries", SL_OPT_U32, retries, "1", 0, 10,
-       "further attempts after a failed connection, 503 or 529, before the first byte to the client"),
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, upstream_limit_opts, NULL, "sizes" },
     ROW_CHECK(struct sl_upstream_settings, "proxy", SL_OPT_URL, proxy, NULL, SL_OPT_RELOAD, proxy_check,
               "HTTP proxy for all upstreams, by CONNECT: http://host:port"),
@@ -380,7 +369,7 @@ static const struct sl_opt log_opts[] = {
     END_OF_TABLE,
 };
 
-const struct sl_opt sl_settings_opts[] = {
+static const struct sl_opt sections[] = {
     MAP(struct sl_settings, "server", server, server_opts, "the client's side"),
     MAP(struct sl_settings, "upstream", upstream, upstream_opts, "the providers' side"),
     { "auth", SL_OPT_CUSTOM, offsetof(struct sl_settings, auth), NULL, 0, 0, SL_OPT_RELOAD, NULL, auth_opts, auth_check,
@@ -391,13 +380,23 @@ const struct sl_opt sl_settings_opts[] = {
     END_OF_TABLE,
 };
 
+const struct sl_opt *sl_settings_rows(void)
+{
+    return sections;
+}
+
 struct sl_settings *sl_settings_new(void)
 {
     struct sl_settings *settings = calloc(1, sizeof(*settings));
-    if (settings) {
-        settings->refs = 1;
-        sl_arena_init(&settings->arena, NULL);
+    struct sl_keyring *ring = calloc(1, sizeof(*ring));
+    if (!settings || !ring) {
+        free(settings);
+        free(ring);
+        return NULL;
     }
+    settings->refs = 1;
+    settings->auth.ring = ring;
+    sl_arena_init(&settings->arena, NULL);
     return settings;
 }
 
@@ -410,7 +409,8 @@ struct sl_settings *sl_settings_ref(struct sl_settings *settings)
 void sl_settings_unref(struct sl_settings *settings)
 {
     if (settings && atomic_fetch_sub_explicit(&settings->refs, 1, memory_order_acq_rel) == 1) {
-        sl_keyring_done(&settings->auth.ring);
+        sl_keyring_done(settings->auth.ring);
+        free(settings->auth.ring);
         sl_tls_ctx_unref(settings->server_tls);
         sl_tls_ctx_unref(settings->client_tls);
         sl_arena_done(&settings->arena);

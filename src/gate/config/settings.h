@@ -5,17 +5,17 @@
 
 #include <stdatomic.h>
 
-#include "base/opt.h"
-#include "gate/config/key.h"
+#include "base/arena.h"
+#include "gate/config/per_route.h"
 #include "net/cidr.h"
+
+struct sl_keyring;
+struct sl_opt;
+struct sl_tls_ctx;
 
 struct sl_listen_conf {
     struct sl_str address; /* "127.0.0.1:5000", "[::1]:5000", "unix:/path" */
     bool has_proxy_protocol;
-};
-
-struct sl_upstream_timeouts {
-    uint64_t connect_usec, first_byte_usec, idle_usec, total_usec;
 };
 
 struct sl_server_limits {
@@ -34,21 +34,20 @@ struct sl_server_settings {
     struct sl_str tls_cert, tls_key; /* paths; both or none */
     struct sl_server_limits limits;
     struct sl_server_timeouts timeouts;
-    struct sl_opt_strs trusted_proxies;
+    struct sl_strs trusted_proxies;
     struct sl_cidrs trusted; /* the same, parsed */
     struct sl_str public_url;
     bool headers; /* false: none of our x-sluice-… headers */
 };
 
 struct sl_upstream_settings {
-    struct sl_upstream_timeouts timeouts;
+    struct sl_route_conf route; /* where a route says nothing itself */
     uint32_t pool_idle_per_origin;
     uint64_t pool_idle_usec;
-    uint32_t retries;
     uint64_t reply_bytes;
     struct sl_str proxy; /* http://[user:pass@]host:port */
     struct sl_str ca;    /* PEM path */
-    struct sl_opt_strs allow;
+    struct sl_strs allow;
     struct sl_guard guard; /* for routes made over the API: allow, parsed */
 };
 
@@ -60,15 +59,13 @@ enum sl_auth_mode {
 
 struct sl_auth_settings {
     enum sl_auth_mode mode;
-    struct sl_keyring ring; /* the file's keys, the admin key among them */
+    struct sl_keyring *ring; /* owned; the file's keys, the admin key among them */
     bool has_admin_key;
     int metrics; /* 0: open, 1: admin */
 };
 
 /* server.timeouts.drain_delay: auto. */
 #define SL_DRAIN_DELAY_AUTO UINT64_MAX
-
-struct sl_tls_ctx;
 
 struct sl_settings {
     atomic_uint refs;
@@ -86,10 +83,7 @@ struct sl_settings {
 
 /* The tables of the sections server, upstream, auth, metrics and log, for the binder and for docs/configuration.md.
  * `key` is the section. */
-extern const struct sl_opt sl_settings_opts[];
-
-/* The rows of `upstream.timeouts`, which a route's `sluice:` map shares. */
-extern const struct sl_opt sl_upstream_timeout_opts[];
+const struct sl_opt *sl_settings_rows(void);
 
 struct sl_settings *sl_settings_new(void);
 struct sl_settings *sl_settings_ref(struct sl_settings *settings);

@@ -3,6 +3,10 @@
 
 #include <stdlib.h>
 
+#include "base/map.h"
+#include "gate/config/keyset.h"
+#include "gate/config/route.h"
+
 /* Routes of a page of the index, on average, before the number of pages doubles: copying a page and copying the root
  * cost about the same at ten thousand routes. */
 #define NAMES_LOAD 64

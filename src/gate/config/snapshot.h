@@ -16,10 +16,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "base/map.h"
-#include "gate/config/keyset.h"
-#include "gate/config/route.h"
-#include "gate/config/settings.h"
+#include "base/str.h"
+
+struct sl_keyset;
+struct sl_route;
+struct sl_settings;
 
 struct sl_page_item {
     uint64_t key; /* of the index by name: the hash; of the order: the incarnation. Ascending */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "gate/policy/limit.h"
+#include "store/store.h"
 
 /* Ticks between two removals of what is over: about a minute. */
 #define EXPIRE_TICKS 120

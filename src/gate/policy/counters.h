@@ -4,8 +4,13 @@
 #ifndef SL_GATE_COUNTERS_H
 #define SL_GATE_COUNTERS_H
 
-#include "gate/policy/limit.h"
-#include "store/store.h"
+#include <stdbool.h>
+
+#include "base/err.h"
+
+struct sl_db;
+struct sl_limiter;
+struct sl_store;
 
 #define SL_COUNTERS_PERIOD_MIN 3600000000ull
 

@@ -12,7 +12,7 @@
 
 struct inner {
     uint64_t wait_usec;
-    struct sl_opt_strs names;
+    struct sl_strs names;
 };
 
 struct outer {

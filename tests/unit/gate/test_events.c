@@ -13,6 +13,13 @@
 #include "base/random.h"
 #include "gate/config/config.h"
 #include "gate/config/events.h"
+#include "base/opt.h"
+#include "gate/config/route.h"
+#include "gate/config/settings.h"
+#include "gate/config/snapshot.h"
+#include "store/store.h"
+#include "gate/policy/limit.h"
+#include "llm/core/llm.h"
 
 #define NAMES 600
 
@@ -219,16 +226,16 @@ static void test_limits_follow_their_route(void **state)
     assert_int_equal(find(&w, "f")->rules[0].calls, 5);
 
     put(&w, 2, 1);
-    uint64_t idle = w.config->settings->upstream.timeouts.idle_usec;
+    uint64_t idle = w.config->settings->upstream.route.timeouts.idle_usec;
     assert_int_equal(find(&w, "n2")->n_rules, 0);
     limit(&w, "n2", one);
     put(&w, 2, 2); /* replaced: limits and incarnation stay */
     assert_int_equal(find(&w, "n2")->rules[0].key, SL_LIMIT_ROUTE);
     assert_int_equal(find(&w, "n2")->incarnation, w.ids[2]);
-    assert_int_equal(find(&w, "n2")->timeouts.idle_usec, idle);
+    assert_int_equal(find(&w, "n2")->conf.timeouts.idle_usec, idle);
     configure(&w, file_none); /* other defaults reach dynamic routes too */
-    assert_int_equal(find(&w, "n2")->timeouts.idle_usec, 7000000);
-    assert_int_equal(find(&w, "n2")->retries, 3);
+    assert_int_equal(find(&w, "n2")->conf.timeouts.idle_usec, 7000000);
+    assert_int_equal(find(&w, "n2")->conf.retries, 3);
     assert_int_equal(find(&w, "n2")->n_rules, 1);
     drop(&w, 2);
     put(&w, 2, 3);

@@ -12,6 +12,10 @@
 
 #include "gate/config/config.h"
 #include "gate/config/snapshot.h"
+#include "base/opt.h"
+#include "gate/config/route.h"
+#include "gate/config/settings.h"
+#include "llm/core/llm.h"
 
 #define READERS   3
 #define PUBLISHES 300
