@@ -7,7 +7,8 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "conf/tree.h"
-#include "gate/watch/metrics.h"
+#include "gate/watch/metrics_write.h"
+#include "gate/watch/readings.h"
 #include "gate/config/route_conf.h"
 #include "gate/config/settings.h"
 #include "llm/core/error_docs.h"
@@ -239,13 +240,18 @@ static void configuration_write(struct sl_buf *out)
                   SL_CONF_FILE_MAX >> 20, SL_CONF_DEPTH_MAX, SL_CONF_NODES_MAX, SL_CONF_KEYS_MAX, SL_PROBLEMS_MAX);
 }
 
+static void metrics_write(struct sl_buf *out)
+{
+    sl_metrics_write_docs(sl_readings, out);
+}
+
 static const struct {
     const char *name;
     void (*write)(struct sl_buf *out);
 } pages[] = {
     { "configuration", configuration_write },
     { "errors", sl_error_docs_write },
-    { "metrics", sl_metrics_write_docs },
+    { "metrics", metrics_write },
 };
 
 int main(int argc, char **argv)

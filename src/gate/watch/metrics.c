@@ -2,13 +2,42 @@
 /* A worker's series hang on a list that only grows: a new one is complete before it is linked (release), so a reader
  * (acquire) never sees a half-made one. Values are atomics with one writer: a load and a store, no locked instruction.
  */
-#include "gate/watch/metrics_priv.h"
+#include "gate/watch/metrics.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+
+#include "base/map.h"
 
 /* Label objects in all: a route that changes its model on a reload needs a new one. */
 #define METRICS_LABELS_PER_ROUTE 4
 #define METRICS_TABLE_MIN        64
+
+struct sl_metrics_worker {
+    struct sl_metrics *metrics;
+    struct sl_metrics_worker *next;
+    struct sl_metric_series **table; /* private to the worker */
+    size_t n, cap;
+    _Atomic(struct sl_metric_series *) list;
+    atomic_uint_fast64_t in_flight;
+    const atomic_uint *n_conns, *n_idle; /* or NULL; with the metrics' lock held */
+};
+
+struct labels_entry {
+    struct sl_metric_labels labels;
+    struct labels_entry *next;
+    struct sl_str id; /* the four texts */
+    char text[];
+};
+
+struct sl_metrics {
+    pthread_mutex_t lock; /* guards the labels and the list of workers */
+    struct sl_map by_id, by_route;
+    struct labels_entry *entries;
+    uint32_t n_routes;
+    struct sl_metrics_worker *workers;
+    struct sl_metric_labels other, none;
+};
 
 int sl_metrics_new(struct sl_metrics **ret)
 {
@@ -297,4 +326,39 @@ void sl_metrics_gauges_read(struct sl_metrics *metrics, struct sl_metrics_gauges
         }
     }
     pthread_mutex_unlock(&metrics->lock);
+}
+
+size_t sl_metric_value_count(enum sl_metric metric)
+{
+    return sl_metric_families[metric].buckets ? sl_metric_families[metric].n_buckets + 2 : 1;
+}
+
+int sl_metrics_collect(struct sl_metrics *metrics, struct sl_metric_series ***ret, size_t *ret_n)
+{
+    size_t n = 0, cap = 256;
+    struct sl_metric_series **all = malloc(cap * sizeof(struct sl_metric_series *));
+    pthread_mutex_lock(&metrics->lock);
+    struct sl_metrics_worker *first = metrics->workers;
+    pthread_mutex_unlock(&metrics->lock);
+    for (struct sl_metrics_worker *w = first; all && w; w = w->next) {
+        for (struct sl_metric_series *s = atomic_load_explicit(&w->list, memory_order_acquire); all && s; s = s->next) {
+            if (n == cap) {
+                struct sl_metric_series **more = realloc(all, cap * 2 * sizeof(struct sl_metric_series *));
+                if (!more) {
+                    free(all);
+                }
+                all = more;
+                cap *= 2;
+            }
+            if (all) {
+                all[n++] = s;
+            }
+        }
+    }
+    if (!all) {
+        return SL_E_NOMEM;
+    }
+    *ret = all;
+    *ret_n = n;
+    return 0;
 }

@@ -1,64 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counters and histograms for Prometheus. Each worker counts in a table of its own, which only it writes; a reader on
- * any thread sums over the workers. A series is made on first use and then costs no allocation.
- *
- * One table (metrics.c) has every name, help text, label and bucket; docs/metrics.md is made from it. */
+ * any thread sums over the workers. A series is made on first use and then costs no allocation. */
 #ifndef SL_GATE_METRICS_H
 #define SL_GATE_METRICS_H
 
 #include <stdatomic.h>
 
-#include "base/buf.h"
-#include "llm/core/error.h"
-
-enum sl_metric {
-    SL_METRIC_SERVER_DURATION,
-    SL_METRIC_FIRST_TOKEN,
-    SL_METRIC_PER_TOKEN,
-    SL_METRIC_CLIENT_DURATION,
-    SL_METRIC_TOKENS,
-    SL_METRIC_REQUESTS,
-    SL_METRIC_IN_FLIGHT,
-    SL_METRIC_OVERHEAD,
-    SL_METRIC_ATTEMPTS,
-    SL_METRIC_LIMITS,
-    SL_METRIC_LIMIT_USED,
-    SL_METRIC_UPSTREAM_CONNECTIONS,
-    SL_METRIC_CLIENT_GONE,
-    SL_METRIC_USAGE_MISSING,
-    SL_METRIC_LOG_DROPPED,
-    SL_METRIC_CONFIG_RELOAD,
-    SL_METRIC_CONFIG_VERSION,
-    SL_METRIC_BUILD_INFO,
-    SL_METRIC_PROCESS_CPU,
-    SL_METRIC_PROCESS_RESIDENT,
-    SL_METRIC_PROCESS_VIRTUAL,
-    SL_METRIC_PROCESS_FDS,
-    SL_METRIC_PROCESS_MAX_FDS,
-    SL_METRIC_PROCESS_START,
-    SL_METRIC_COUNT
-};
+#include "base/err.h"
+#include "gate/watch/metric_rows.h"
 
 /* Series of one worker that are made for single routes; beyond it they are counted under `other`. */
 #define SL_METRICS_SERIES_MAX 100000
 
-/* What a route's target contributes. Interned: equal texts are one object, which lives as long as the process. */
-struct sl_metric_labels {
-    struct sl_str route, operation, provider, model;
-};
-
 struct sl_metrics;
 struct sl_metrics_worker;
-
-/* What names a series beside its metric; what a metric has no label for stays zero. Texts are literals. */
-struct sl_metric_key {
-    const struct sl_metric_labels *labels;
-    const char *dialect;
-    const char *word; /* outcome, decision, token type, … */
-    uint16_t status;
-    uint8_t error_type; /* enum sl_error_type */
-    bool is_stream;
-};
 
 SL_MUST int sl_metrics_new(struct sl_metrics **ret);
 /* The workers' tables go with it. */
@@ -84,24 +39,23 @@ void sl_metrics_watch(struct sl_metrics_worker *worker, const atomic_uint *n_con
 
 /* --- reading: any thread --- */
 
-/* A value that somebody else keeps, read now. `scale` units are one: 1000000 for microseconds and shares. */
-struct sl_metric_reading {
-    enum sl_metric metric;
-    const char *word; /* of its label, or NULL */
-    uint64_t value;
-    uint32_t scale;
-    const struct sl_metric_labels *labels; /* of a route, or NULL */
-};
-
 /* Sums over the workers. */
 struct sl_metrics_gauges {
     uint64_t in_flight, upstream_conns, upstream_idle;
 };
 void sl_metrics_gauges_read(struct sl_metrics *metrics, struct sl_metrics_gauges *ret);
-/* Prometheus text 0.0.4. Failures stay in the buffer's status. */
-void sl_metrics_write(struct sl_metrics *metrics, const struct sl_metric_reading *readings, size_t n_readings,
-                      struct sl_buf *out);
-/* docs/metrics.md. */
-void sl_metrics_write_docs(struct sl_buf *out);
+
+struct sl_metric_series {
+    struct sl_metric_series *next;
+    enum sl_metric metric;
+    uint64_t hash;
+    struct sl_metric_key key;
+    /* A counter's value; or a histogram's sum, then its buckets, the last one without bound. */
+    atomic_uint_fast64_t v[];
+};
+/* A counter has one; a histogram its sum, its buckets and the one without bound. */
+size_t sl_metric_value_count(enum sl_metric metric);
+/* Every worker's series, in no order; the list is the caller's to free, the series live as long as the metrics. */
+SL_MUST int sl_metrics_collect(struct sl_metrics *metrics, struct sl_metric_series ***ret, size_t *ret_n);
 
 #endif

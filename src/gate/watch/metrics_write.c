@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The sums over all workers as Prometheus text. */
+#include "gate/watch/metrics_write.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gate/watch/metrics_priv.h"
+#include "base/buf.h"
+#include "gate/watch/metrics.h"
+#include "llm/core/error.h"
 
 /* The labels of one series: names of routes and models, escaped. */
 #define LABELS_MAX (1u << 20)
+/* Of one series: a histogram's sum and buckets. */
+#define VALUES_MAX 32
 
 /* A label's value; numbers into `room`. */
 static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric_label label, char room[24])
@@ -91,8 +96,8 @@ static void scaled_write(struct sl_buf *out, uint64_t value, uint32_t scale)
 /* The page, and what is used again from line to line. */
 struct page {
     struct sl_buf *out;
-    struct sl_buf labels;                  /* of the series being written */
-    char bounds[SL_METRIC_VALUES_MAX][24]; /* of the family's buckets, as `le` spells them */
+    struct sl_buf labels;        /* of the series being written */
+    char bounds[VALUES_MAX][24]; /* of the family's buckets, as `le` spells them */
 };
 
 static void labels_make(struct page *page, const struct sl_metric_family *family, const struct sl_metric_key *key)
@@ -160,42 +165,10 @@ static int series_order(const void *a, const void *b)
     return series_compare(*(struct sl_metric_series *const *)a, *(struct sl_metric_series *const *)b);
 }
 
-/* Every worker's series, sorted. */
-static int series_collect(struct sl_metrics *metrics, struct sl_metric_series ***ret, size_t *ret_n)
-{
-    size_t n = 0, cap = 256;
-    struct sl_metric_series **all = malloc(cap * sizeof(struct sl_metric_series *));
-    pthread_mutex_lock(&metrics->lock);
-    struct sl_metrics_worker *first = metrics->workers;
-    pthread_mutex_unlock(&metrics->lock);
-    for (struct sl_metrics_worker *w = first; all && w; w = w->next) {
-        for (struct sl_metric_series *s = atomic_load_explicit(&w->list, memory_order_acquire); all && s; s = s->next) {
-            if (n == cap) {
-                struct sl_metric_series **more = realloc(all, cap * 2 * sizeof(struct sl_metric_series *));
-                if (!more) {
-                    free(all);
-                }
-                all = more;
-                cap *= 2;
-            }
-            if (all) {
-                all[n++] = s;
-            }
-        }
-    }
-    if (!all) {
-        return SL_E_NOMEM;
-    }
-    qsort(all, n, sizeof(struct sl_metric_series *), series_order);
-    *ret = all;
-    *ret_n = n;
-    return 0;
-}
-
 /* The series at the front that are one: summed and written. Returns how many. */
 static size_t series_write(struct page *page, struct sl_metric_series *const *all, size_t n)
 {
-    uint64_t sum[SL_METRIC_VALUES_MAX] = { 0 };
+    uint64_t sum[VALUES_MAX] = { 0 };
     const struct sl_metric_family *family = &sl_metric_families[all[0]->metric];
     size_t n_values = sl_metric_value_count(all[0]->metric);
     SL_ASSERT(n_values <= SL_ARRAY_LEN(sum));
@@ -214,10 +187,16 @@ static size_t series_write(struct page *page, struct sl_metric_series *const *al
     return same;
 }
 
+/* "histogram", "counter" or "gauge". */
+static const char *type_word(const struct sl_metric_family *family)
+{
+    return family->buckets ? "histogram" : family->kind == SL_METRIC_IS_COUNTER ? "counter" : "gauge";
+}
+
 static void family_begin(struct page *page, const struct sl_metric_family *family)
 {
     sl_buf_printf(page->out, "# HELP %s %s\n# TYPE %s %s\n", family->name, family->help, family->name,
-                  sl_metric_type_word(family));
+                  type_word(family));
     uint32_t scale = family->kind == SL_METRIC_IS_SECONDS ? 1000000 : 1;
     for (size_t i = 0; i < family->n_buckets; i++) {
         snprintf(page->bounds[i], sizeof(page->bounds[i]), "%.10g", (double)family->buckets[i] / scale);
@@ -225,36 +204,102 @@ static void family_begin(struct page *page, const struct sl_metric_family *famil
     strcpy(page->bounds[family->n_buckets], "+Inf");
 }
 
-void sl_metrics_write(struct sl_metrics *metrics, const struct sl_metric_reading *readings, size_t n_readings,
+/* Counters without labels are there from the start. */
+static void zero_write(struct page *page, const struct sl_metric_family *family)
+{
+    if (family->kind == SL_METRIC_IS_COUNTER && family->labels[0] == LB_END) {
+        sl_buf_printf(page->out, "%s 0\n", family->name);
+    }
+}
+
+struct sink {
+    struct sl_reading_sink base;
+    struct page *page;
+    const struct sl_metric_family *family;
+    bool is_written;
+};
+
+static void on_reading(struct sl_reading_sink *base, const struct sl_metric_key *key, uint64_t value, uint32_t scale)
+{
+    struct sink *sink = SL_CONTAINER_OF(base, struct sink, base);
+    labels_make(sink->page, sink->family, key);
+    sample_write(sink->page, sink->family, "", NULL, value, scale);
+    sink->is_written = true;
+}
+
+void sl_metrics_write(struct sl_metrics *metrics, const struct sl_reading *readings, const void *source,
                       struct sl_buf *out)
 {
     struct sl_metric_series **all;
     size_t n = 0, at = 0;
-    if (series_collect(metrics, &all, &n) < 0) {
+    if (sl_metrics_collect(metrics, &all, &n) < 0) {
         out->status = SL_E_NOMEM;
         return;
     }
+    qsort(all, n, sizeof(struct sl_metric_series *), series_order);
     struct page page = { .out = out, .labels = SL_BUF_INIT(LABELS_MAX) };
     for (size_t m = 0; m < SL_METRIC_COUNT; m++) {
         const struct sl_metric_family *family = &sl_metric_families[m];
         family_begin(&page, family);
-        bool is_written = false;
+        if (at == n || all[at]->metric != m) {
+            zero_write(&page, family);
+        }
         while (at < n && all[at]->metric == m) {
             at += series_write(&page, all + at, n - at);
-            is_written = true;
         }
-        for (size_t i = 0; i < n_readings; i++) {
-            if (readings[i].metric == m) {
-                struct sl_metric_key key = { .labels = readings[i].labels, .word = readings[i].word };
-                labels_make(&page, family, &key);
-                sample_write(&page, family, "", NULL, readings[i].value, readings[i].scale);
-                is_written = true;
-            }
-        }
-        if (!is_written && family->kind == SL_METRIC_IS_COUNTER && family->labels[0] == LB_END) {
-            sl_buf_printf(out, "%s 0\n", family->name);
+    }
+    for (const struct sl_reading *row = readings; row && row->read; row++) {
+        struct sink sink = { { on_reading }, &page, &row->family, false };
+        family_begin(&page, &row->family);
+        row->read(&sink.base, source);
+        if (!sink.is_written) {
+            zero_write(&page, &row->family);
         }
     }
     sl_buf_done(&page.labels);
     free(all);
+}
+
+/* --- docs/metrics.md --- */
+
+static void family_docs(struct sl_buf *out, const struct sl_metric_family *family)
+{
+    sl_buf_printf(out, "| `%s` | %s | ", family->name, type_word(family));
+    for (size_t i = 0; i < SL_METRIC_LABELS_MAX && family->labels[i] != LB_END; i++) {
+        sl_buf_printf(out, "%s`%s`", i ? ", " : "", sl_metric_label_rows[family->labels[i]].name);
+    }
+    sl_buf_printf(out, " | %s |\n", family->help);
+}
+
+void sl_metrics_write_docs(const struct sl_reading *readings, struct sl_buf *out)
+{
+    sl_buf_add_lit(
+        out, "# Metrics\n\n<!-- Generated from src/gate/watch/metric_rows.c and readings.c: `make docs`. A test fails "
+             "when this page is stale. -->\n\n"
+             "`GET /metrics` answers in Prometheus' text format 0.0.4. Names that begin with `gen_ai_` are the "
+             "OpenTelemetry GenAI ones in their\nPrometheus spelling. A series appears when it is first counted; "
+             "sums are over all workers.\n\n| name | type | labels | what |\n|---|---|---|---|\n");
+    for (size_t m = 0; m < SL_METRIC_COUNT; m++) {
+        family_docs(out, &sl_metric_families[m]);
+    }
+    for (const struct sl_reading *row = readings; row->read; row++) {
+        family_docs(out, &row->family);
+    }
+    sl_buf_add_lit(out, "\n## Labels\n\n| label | value |\n|---|---|\n");
+    for (size_t i = LB_END + 1; i < LB_COUNT; i++) {
+        sl_buf_printf(out, "| `%s` | %s |\n", sl_metric_label_rows[i].name, sl_metric_label_rows[i].help);
+    }
+    sl_buf_add_lit(out, "\n## Buckets\n\n");
+    for (size_t m = 0; m < SL_METRIC_COUNT; m++) {
+        const struct sl_metric_family *family = &sl_metric_families[m];
+        if (!family->buckets) {
+            continue;
+        }
+        sl_buf_printf(out, "- `%s`:", family->name);
+        for (size_t i = 0; i < family->n_buckets; i++) {
+            sl_buf_printf(out, "%s %.10g", i ? "," : "",
+                          (double)family->buckets[i] / (family->kind == SL_METRIC_IS_SECONDS ? 1000000 : 1));
+        }
+        sl_buf_add_char(out, '\n');
+    }
 }

@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "gate/watch/metrics.h"
+#include "gate/watch/metrics_write.h"
 #include "llm/core/error_docs.h"
 
 #define TEXT_MAX (64u << 20)
@@ -39,7 +41,7 @@ static const struct sl_metric_labels *labels_of(const char *route, uint32_t max_
 static void assert_line(const char *line)
 {
     struct sl_buf page = SL_BUF_INIT(TEXT_MAX);
-    sl_metrics_write(metrics, NULL, 0, &page);
+    sl_metrics_write(metrics, NULL, NULL, &page);
     sl_buf_add_char(&page, '\0');
     assert_int_equal(sl_buf_status(&page), 0);
     char want[512];
@@ -145,18 +147,40 @@ static void series_have_an_end(void **state)
     assert_line(line);
 }
 
+static void reloads_read(struct sl_reading_sink *sink, const void *source)
+{
+    sink->put(sink, &(struct sl_metric_key){ .word = "ok" }, *(const uint64_t *)source, 1);
+}
+
+static void cpu_read(struct sl_reading_sink *sink, const void *source)
+{
+    sink->put(sink, &(struct sl_metric_key){ 0 }, *(const uint64_t *)source, 1000000);
+}
+
+static void nothing_read(struct sl_reading_sink *sink, const void *source)
+{
+    (void)sink;
+    (void)source;
+}
+
 static void readings_are_written(void **state)
 {
     (void)state;
-    const struct sl_metric_reading readings[] = {
-        { SL_METRIC_CONFIG_RELOAD, "ok", 3, 1 },
-        { SL_METRIC_PROCESS_CPU, NULL, 1500001, 1000000 },
+    static const struct sl_reading rows[] = {
+        { { "reloads_total", SL_METRIC_IS_COUNTER, NULL, 0, { LB_RESULT }, "Reloads." }, reloads_read },
+        { { "cpu_seconds_total", SL_METRIC_IS_COUNTER, NULL, 0, { LB_END }, "CPU." }, cpu_read },
+        { { "lost_total", SL_METRIC_IS_COUNTER, NULL, 0, { LB_END }, "Lost." }, nothing_read },
+        { { "level", SL_METRIC_IS_GAUGE, NULL, 0, { LB_END }, "Level." }, nothing_read },
+        { .read = NULL },
     };
+    uint64_t value = 1500001;
     struct sl_buf page = SL_BUF_INIT(TEXT_MAX);
-    sl_metrics_write(metrics, readings, SL_ARRAY_LEN(readings), &page);
+    sl_metrics_write(metrics, rows, &value, &page);
     sl_buf_add_char(&page, '\0');
-    assert_non_null(strstr(page.p, "\nsluice_config_reload_total{result=\"ok\"} 3\n"));
-    assert_non_null(strstr(page.p, "\nprocess_cpu_seconds_total 1.500001\n"));
+    assert_non_null(strstr(page.p, "\nreloads_total{result=\"ok\"} 1500001\n"));
+    assert_non_null(strstr(page.p, "\n# TYPE cpu_seconds_total counter\ncpu_seconds_total 1.500001\n"));
+    assert_non_null(strstr(page.p, "\nlost_total 0\n"));
+    assert_null(strstr(page.p, "\nlevel 0\n"));
     sl_buf_done(&page);
 }
 
@@ -184,7 +208,7 @@ static void reading_goes_on_beside_counting(void **state)
     assert_int_equal(pthread_create(&threads[1], NULL, count_much, two), 0);
     for (int i = 0; i < 20; i++) {
         struct sl_buf page = SL_BUF_INIT(TEXT_MAX);
-        sl_metrics_write(metrics, NULL, 0, &page);
+        sl_metrics_write(metrics, NULL, NULL, &page);
         assert_int_equal(sl_buf_status(&page), 0);
         sl_buf_done(&page);
     }

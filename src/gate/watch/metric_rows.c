@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/watch/metric_rows.h"
+
+const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
+    [LB_ROUTE] = { "route", "the route's name; `other`: not a configured one, or beyond `metrics.max_routes`; `none`: "
+                            "the request asks for no route" },
+    [LB_DIALECT] = { "dialect", "how the client speaks: the dialect of the path" },
+    [LB_STATUS] = { "status", "of the reply; 499: the client went away" },
+    [LB_ERROR] = { "error_type", "whose fault (docs/errors.md); empty: none" },
+    [LB_STREAM] = { "stream", "`true` or `false`" },
+    [LB_OPERATION] = { "gen_ai_operation_name", "`chat`, `text_completion`, `embeddings`" },
+    [LB_GEN_AI_PROVIDER] = { "gen_ai_provider_name", "as in the configuration" },
+    [LB_ORIGINAL_MODEL] = { "gen_ai_original_model", "what the client asks for: the route" },
+    [LB_REQUEST_MODEL] = { "gen_ai_request_model", "what the upstream is asked for" },
+    [LB_RESPONSE_MODEL] = { "gen_ai_response_model", "the same: the name in a reply has no bound" },
+    [LB_TOKEN_TYPE] = { "gen_ai_token_type", "`input` or `output`" },
+    [LB_PROVIDER] = { "provider", "as in the configuration" },
+    [LB_OUTCOME] = { "outcome", "`ok`, `error`, `cancelled` (the client went away)" },
+    [LB_REASON] = { "reason", "the error type of an attempt that failed; empty: none" },
+    [LB_DECISION] = { "decision", "`allowed` or `refused`" },
+    [LB_STATE] = { "state", "`active` or `idle`" },
+    [LB_CANCELLED] = { "upstream_cancelled", "`true`: an attempt was running and was aborted" },
+    [LB_RESULT] = { "result", "`ok` or `refused`" },
+    [LB_VERSION] = { "version", "of the daemon" },
+};
+
+/* Microseconds. */
+static const uint64_t request_buckets[] = { 10000,    20000,    40000,     80000,    160000,   320000,
+                                            640000,   1280000,  2560000,   5120000,  10240000, 20480000,
+                                            40960000, 81920000, 163840000, 327680000 };
+static const uint64_t first_token_buckets[] = { 1000,    5000,    10000,   20000,    40000,    60000,
+                                                80000,   100000,  250000,  500000,   750000,   1000000,
+                                                2500000, 5000000, 7500000, 10000000, 30000000, 60000000 };
+static const uint64_t per_token_buckets[] = { 1000,   2500,   5000,   10000,  25000,  50000,  75000,   100000,
+                                              150000, 200000, 300000, 400000, 500000, 750000, 1000000, 2500000 };
+static const uint64_t overhead_buckets[] = { 25,   50,    100,   250,   500,    1000,   2500,
+                                             5000, 10000, 25000, 50000, 100000, 250000, 1000000 };
+static const uint64_t token_buckets[] = { 1,     4,     16,     64,      256,     1024,     4096,
+                                          16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864 };
+
+#define HISTOGRAM(name_, kind_, buckets_, help_, ...)                            \
+    {                                                                            \
+        name_, kind_, (buckets_), SL_ARRAY_LEN(buckets_), { __VA_ARGS__ }, help_ \
+    }
+#define COUNTER(name_, help_, ...)                                   \
+    {                                                                \
+        name_, SL_METRIC_IS_COUNTER, NULL, 0, { __VA_ARGS__ }, help_ \
+    }
+#define GEN_AI LB_OPERATION, LB_GEN_AI_PROVIDER, LB_ORIGINAL_MODEL, LB_REQUEST_MODEL, LB_RESPONSE_MODEL
+
+const struct sl_metric_family sl_metric_families[SL_METRIC_COUNT] = {
+    [SL_METRIC_SERVER_DURATION] = HISTOGRAM("gen_ai_server_request_duration_seconds", SL_METRIC_IS_SECONDS,
+                                            request_buckets, "Time from a call's first byte to its reply's last one.",
+                                            GEN_AI, LB_ERROR),
+    [SL_METRIC_FIRST_TOKEN] = HISTOGRAM(
+        "gen_ai_server_time_to_first_token_seconds", SL_METRIC_IS_SECONDS, first_token_buckets,
+        "Streams: time from the call's first byte to the first event sent to the client.", GEN_AI),
+    [SL_METRIC_PER_TOKEN] = HISTOGRAM("gen_ai_server_time_per_output_token_seconds", SL_METRIC_IS_SECONDS,
+                                      per_token_buckets,
+                                      "Streams: time after the first event, for each further output token.", GEN_AI),
+    [SL_METRIC_CLIENT_DURATION] = HISTOGRAM(
+        "gen_ai_client_operation_duration_seconds", SL_METRIC_IS_SECONDS, request_buckets,
+        "Time of one attempt at an upstream; a call that is tried again has several.", GEN_AI, LB_ERROR),
+    [SL_METRIC_TOKENS] = HISTOGRAM("gen_ai_client_token_usage", SL_METRIC_IS_TOKENS, token_buckets,
+                                   "Tokens of a call as the upstream counted them.", GEN_AI, LB_TOKEN_TYPE),
+    [SL_METRIC_REQUESTS] = COUNTER("sluice_requests_total", "Requests answered.", LB_ROUTE, LB_DIALECT, LB_STATUS,
+                                   LB_ERROR, LB_STREAM),
+    [SL_METRIC_OVERHEAD] = HISTOGRAM(
+        "sluice_overhead_seconds", SL_METRIC_IS_SECONDS, overhead_buckets,
+        "The gateway's own time in a call that one attempt answered: from the body's last byte to the upstream "
+        "request's, without connecting, and from the upstream's last byte to ours.",
+        LB_END),
+    [SL_METRIC_ATTEMPTS] = COUNTER("sluice_attempts_total", "Attempts at upstreams.", LB_ROUTE, LB_PROVIDER, LB_OUTCOME,
+                                   LB_REASON),
+    [SL_METRIC_LIMITS] = COUNTER("sluice_limit_decisions_total",
+                                 "Calls to limited routes that the limit let pass or refused.", LB_ROUTE, LB_DECISION),
+    [SL_METRIC_CLIENT_GONE] = COUNTER("sluice_client_gone_total", "Clients that went away before their reply's end.",
+                                      LB_CANCELLED),
+    [SL_METRIC_USAGE_MISSING] = COUNTER(
+        "sluice_usage_missing_total",
+        "Calls that succeeded although the upstream did not say how many tokens they took.", LB_END),
+};

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/watch/readings.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/num.h"
+#include "gate/config/route.h"
+#include "gate/gate.h"
+#include "gate/policy/limit.h"
+#include "gate/watch/accesslog.h"
+#include "gate/watch/metrics.h"
+
+#define MILLION 1000000
+
+static void put(struct sl_reading_sink *sink, uint64_t value)
+{
+    sink->put(sink, &(struct sl_metric_key){ 0 }, value, 1);
+}
+
+static void put_word(struct sl_reading_sink *sink, const char *word, uint64_t value)
+{
+    sink->put(sink, &(struct sl_metric_key){ .word = word }, value, 1);
+}
+
+static void put_millionths(struct sl_reading_sink *sink, uint64_t value)
+{
+    sink->put(sink, &(struct sl_metric_key){ 0 }, value, MILLION);
+}
+
+static struct sl_gate *gate_of(const void *source)
+{
+    return ((const struct sl_reading_source *)source)->gate;
+}
+
+/* --- the gateway's --- */
+
+static void in_flight_read(struct sl_reading_sink *sink, const void *source)
+{
+    struct sl_metrics_gauges now;
+    sl_metrics_gauges_read(gate_of(source)->metrics, &now);
+    put(sink, now.in_flight);
+}
+
+static void connections_read(struct sl_reading_sink *sink, const void *source)
+{
+    struct sl_metrics_gauges now;
+    sl_metrics_gauges_read(gate_of(source)->metrics, &now);
+    uint64_t idle = SL_MIN(now.upstream_idle, now.upstream_conns); /* the two are not read at one time */
+    put_word(sink, "active", now.upstream_conns - idle);
+    put_word(sink, "idle", idle);
+}
+
+static void log_dropped_read(struct sl_reading_sink *sink, const void *source)
+{
+    put(sink, sl_accesslog_dropped(gate_of(source)->access_log));
+}
+
+static void reloads_read(struct sl_reading_sink *sink, const void *source)
+{
+    put_word(sink, "ok", atomic_load(&gate_of(source)->reloads_ok));
+    put_word(sink, "refused", atomic_load(&gate_of(source)->reloads_refused));
+}
+
+static void version_read(struct sl_reading_sink *sink, const void *source)
+{
+    put(sink, atomic_load(&gate_of(source)->config_version));
+}
+
+static void build_read(struct sl_reading_sink *sink, const void *source)
+{
+    (void)source;
+    put_word(sink, SL_VERSION, 1);
+}
+
+/* --- limits --- */
+
+/* The fullest counter of each route. */
+struct used {
+    const struct sl_metric_labels *labels;
+    uint64_t share; /* millionths */
+};
+
+struct used_walk {
+    const struct sl_reading_source *source;
+    struct sl_map by_route; /* struct used */
+};
+
+/* How much of its limit a counter has used, in millionths; 0: of a limit that is no longer in force. */
+static uint64_t share_of(const struct sl_route *route, const struct sl_limit_record *record)
+{
+    enum sl_limit_key key = record->key == SL_LIMIT_SHARED ? SL_LIMIT_USER : record->key;
+    double used = 0;
+    for (uint32_t i = 0; i < route->n_rules; i++) {
+        const struct sl_limit_rule *rule = &route->rules[i];
+        if (rule->key == key && rule->period_usec == record->period_usec && rule->calls) {
+            used = SL_MAX(used, (double)record->used / (double)rule->calls);
+        }
+    }
+    return (uint64_t)(used * MILLION);
+}
+
+/* Under a shard's lock: of routes that have labels of their own. */
+static void on_record(void *arg, const struct sl_limit_record *record)
+{
+    struct used_walk *walk = arg;
+    const struct sl_route *route = sl_snapshot_find(walk->source->snapshot, record->route);
+    if (!route || route->incarnation != record->incarnation) {
+        return;
+    }
+    const struct sl_metric_labels *labels = atomic_load_explicit(&route->metric_labels[0], memory_order_acquire);
+    uint64_t share = share_of(route, record);
+    if (!labels || labels == sl_metrics_other(walk->source->gate->metrics) || !share) {
+        return;
+    }
+    struct used *used = sl_map_find(&walk->by_route, labels->route);
+    if (!used) {
+        used = calloc(1, sizeof(*used));
+        if (!used || sl_map_put(&walk->by_route, labels->route, used) < 0) {
+            free(used); /* no memory: this one is not told */
+            return;
+        }
+        used->labels = labels;
+    }
+    used->share = SL_MAX(used->share, share);
+}
+
+static void limits_read(struct sl_reading_sink *sink, const void *source)
+{
+    struct used_walk walk = { .source = source };
+    sl_limiter_walk(walk.source->gate->limiter, sl_clock_wall_usec(), on_record, &walk);
+    size_t i = 0;
+    for (struct used *used; (used = sl_map_each(&walk.by_route, &i)) != NULL;) {
+        sink->put(sink, &(struct sl_metric_key){ .labels = used->labels }, used->share, MILLION);
+        free(used);
+    }
+    sl_map_done(&walk.by_route);
+}
+
+/* --- the process's --- */
+
+static void cpu_read(struct sl_reading_sink *sink, const void *source)
+{
+    (void)source;
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) == 0) {
+        uint64_t sec = (uint64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec);
+        put_millionths(sink, sec * MILLION + (uint64_t)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec));
+    }
+}
+
+/* Of /proc/self/statm: the first number is all, the second resident. */
+static uint64_t memory_bytes(unsigned field)
+{
+    char text[128] = "";
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        SL_IGNORE(read(fd, text, sizeof(text) - 1) < 0); /* then nothing is found in it */
+        close(fd);
+    }
+    char *at = text;
+    unsigned long long pages = 0;
+    for (unsigned i = 0; i <= field; i++) {
+        pages = strtoull(at, &at, 10);
+    }
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void resident_read(struct sl_reading_sink *sink, const void *source)
+{
+    (void)source;
+    put(sink, memory_bytes(1));
+}
+
+static void virtual_read(struct sl_reading_sink *sink, const void *source)
+{
+    (void)source;
+    put(sink, memory_bytes(0));
+}
+
+/* Linux 6.2 and newer say the number as the folder's size. */
+static void fds_read(struct sl_reading_sink *sink, const void *source)
+{
+    (void)source;
+    struct stat st;
+    if (stat("/proc/self/fd", &st) == 0 && st.st_size > 0) {
+        put(sink, (uint64_t)st.st_size);
+        return;
+    }
+    uint64_t n = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    while (dir && readdir(dir)) {
+        n++;
+    }
+    if (dir) {
+        closedir(dir);
+    }
+    put(sink, n > 3 ? n - 3 : 0); /* "." and ".." and the folder itself */
+}
+
+static void max_fds_read(struct sl_reading_sink *sink, const void *source)
+{
+    (void)source;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        put(sink, limit.rlim_cur);
+    }
+}
+
+static void start_read(struct sl_reading_sink *sink, const void *source)
+{
+    put_millionths(sink, gate_of(source)->start_wall_usec);
+}
+
+#define GAUGE(name_, help_, read_, ...)                                       \
+    {                                                                         \
+        { name_, SL_METRIC_IS_GAUGE, NULL, 0, { __VA_ARGS__ }, help_ }, read_ \
+    }
+#define COUNTER(name_, help_, read_, ...)                                       \
+    {                                                                           \
+        { name_, SL_METRIC_IS_COUNTER, NULL, 0, { __VA_ARGS__ }, help_ }, read_ \
+    }
+
+const struct sl_reading sl_readings[] = {
+    GAUGE("sluice_requests_in_flight", "Requests that are being answered.", in_flight_read, LB_END),
+    GAUGE(
+        "sluice_limit_used_ratio",
+        "How much of a route's limit is used up in the windows that are open: of its fullest counter, the route's own "
+        "or one user's; 1 refuses.",
+        limits_read, LB_ROUTE),
+    GAUGE("sluice_upstream_connections", "Connections to upstreams.", connections_read, LB_STATE),
+    COUNTER("sluice_log_dropped_total",
+            "Access log lines lost: the writer did not keep up, or the file could not be written.", log_dropped_read,
+            LB_END),
+    COUNTER("sluice_config_reload_total", "Reloads of the configuration.", reloads_read, LB_RESULT),
+    GAUGE("sluice_config_version", "Number of the configuration in force: it grows by one with each change.",
+          version_read, LB_END),
+    GAUGE("sluice_build_info", "1; the label says what runs.", build_read, LB_VERSION),
+    COUNTER("process_cpu_seconds_total", "User and system CPU time.", cpu_read, LB_END),
+    GAUGE("process_resident_memory_bytes", "Resident memory.", resident_read, LB_END),
+    GAUGE("process_virtual_memory_bytes", "Virtual memory.", virtual_read, LB_END),
+    GAUGE("process_open_fds", "Open file descriptors.", fds_read, LB_END),
+    GAUGE("process_max_fds", "Limit of open file descriptors.", max_fds_read, LB_END),
+    GAUGE("process_start_time_seconds", "When the process started, in seconds since 1970.", start_read, LB_END),
+    { .read = NULL },
+};
