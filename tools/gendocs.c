@@ -11,7 +11,7 @@
 #include "gate/watch/readings.h"
 #include "gate/config/route_conf.h"
 #include "gate/config/settings.h"
-#include "llm/core/error_docs.h"
+#include "llm/error_docs.h"
 #include "llm/core/llm.h"
 
 #define PAGE_MAX (1u << 20)

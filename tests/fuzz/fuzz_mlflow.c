@@ -2,8 +2,9 @@
 /* The MLflow dialect's reader. The first byte says the route's type and the content type. What is accepted goes up as
  * JSON that is accepted again with nothing left to change; what is refused is told in JSON, in both shapes. */
 #include <stdint.h>
+#include <stdlib.h>
 
-#include "llm/core/llm.h"
+#include "llm/dialects.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,8 +17,8 @@ static void accepted_check(const struct sl_call *call, struct sl_arena *arena)
     struct sl_call again = { 0 };
     struct sl_llm_error error = { 0 };
     sl_json_init(&doc, NULL);
-    int r = sl_dialect_mlflow.parse(call->type, sl_buf_str(&out), SL_STR("application/json"), &doc, arena, &again,
-                                    &error);
+    struct sl_incoming in = { .type = call->type, .headers = &(struct sl_headers){ 0 }, .body = sl_buf_str(&out) };
+    int r = sl_dialect_read(&sl_dialect_mlflow, &in, &doc, arena, &again, &error);
     SL_ASSERT(r == 0);
     SL_ASSERT(again.edits.n == 0);
     SL_ASSERT(again.is_stream == call->is_stream);
@@ -33,7 +34,7 @@ static void refused_check(const struct sl_llm_error *refused)
         struct sl_buf out = SL_BUF_INIT(1 << 24);
         struct sl_json doc;
         sl_json_init(&doc, NULL);
-        dialects[i]->write_error(&error, &out);
+        dialects[i]->language->write_error(&error, &out);
         SL_ASSERT(error.status == 400 || error.status == 422);
         SL_ASSERT(sl_buf_status(&out) == 0 && sl_json_parse(&doc, sl_buf_str(&out)) == 0);
         struct sl_json_val detail = sl_json_get(sl_json_root(&doc), "detail");
@@ -61,7 +62,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sl_arena_init(&arena, NULL);
     sl_json_init(&doc, NULL);
     struct sl_str body = sl_arena_dup(&arena, sl_str_make((const char *)data + 1, size - 1));
-    int r = sl_dialect_mlflow.parse(type, body, content_type, &doc, &arena, &call, &error);
+    struct sl_headers headers = { 0 };
+    if (sl_headers_add(&headers, &arena, SL_STR("content-type"), content_type) < 0) {
+        abort();
+    }
+    struct sl_incoming in = { .type = type, .headers = &headers, .body = body };
+    int r = sl_dialect_read(&sl_dialect_mlflow, &in, &doc, &arena, &call, &error);
     if (r == 0) {
         accepted_check(&call, &arena);
     } else if (r == SL_E_INVAL) {

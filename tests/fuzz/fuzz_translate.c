@@ -29,7 +29,7 @@ static void target_make(struct llm_fuzz *f, size_t row, struct sl_target *target
     target->conf = sl_arena_zalloc(&f->arena, target->provider->conf_size);
     struct sl_bind bind = { .arena = &f->arena, .problems = &problems };
     SL_ASSERT(target->conf && sl_opt_bind(&bind, target->provider->opts, map, target->conf) == 0 &&
-              target->provider->prepare(&bind, map, target) == 0);
+              sl_target_prepare(&bind, map, target) == 0);
 }
 
 static void request_check(const struct sl_http_req *req)
@@ -50,8 +50,8 @@ static void reply_check(struct llm_fuzz *f, const struct sl_target *target, cons
     struct sl_reply reply = { 0 };
     struct sl_err err = { 0 };
     struct sl_buf out = SL_BUF_INIT(1 << 26);
-    if (target->provider->on_reply(call, &f->env, body, &f->arena, &reply, &err) == 0) {
-        SL_ASSERT(dialect->write_reply(call, &reply, &f->env, &out) == 0);
+    if (target->languages[call->type]->read_reply(call, &f->env, body, &f->arena, &reply, &err) == 0) {
+        SL_ASSERT(dialect->language->write_reply(call, &reply, &f->env, &out) == 0);
         llm_fuzz_check_json(sl_buf_str(&out));
     }
     sl_buf_done(&out);
@@ -73,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sl_call call = { 0 };
     struct sl_llm_error error = { 0 };
     struct sl_http_req req = { 0 };
-    int r = dialect->parse(type, body, SL_STR("application/json"), &f.doc, &f.arena, &call, &error);
+    struct sl_incoming in = { .type = type, .headers = &(struct sl_headers){ 0 }, .body = body };
+    int r = sl_dialect_read(dialect, &in, &f.doc, &f.arena, &call, &error);
     if (r == 0) {
         r = target.provider->build(&call, &target, &f.env, false, &f.arena, &req, &error);
         SL_ASSERT(r == 0 || r == SL_E_NOMEM || error.type != SL_ERR_NONE);

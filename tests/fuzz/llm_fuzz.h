@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "llm/core/frames.h"
-#include "llm/core/llm.h"
+#include "llm/dialects.h"
 
 struct llm_fuzz {
     struct sl_arena arena;
@@ -52,7 +52,7 @@ static inline int llm_fuzz_check_event(void *arg, const struct sl_frame *frame)
 
 struct llm_fuzz_stream {
     struct llm_fuzz *f;
-    const struct sl_provider *provider;
+    const struct sl_language *upstream;
     const struct sl_dialect *dialect;
     struct sl_call call;
     void *provider_state, *dialect_state;
@@ -62,7 +62,7 @@ struct llm_fuzz_stream {
 static inline int llm_fuzz_on_delta(void *arg, const struct sl_delta *delta)
 {
     struct llm_fuzz_stream *s = arg;
-    return s->dialect->write_delta(s->dialect_state, &s->call, &s->f->env, delta, &s->out);
+    return s->dialect->language->write_delta(s->dialect_state, &s->call, &s->f->env, delta, &s->out);
 }
 
 static inline int llm_fuzz_on_frame(void *arg, const struct sl_frame *frame)
@@ -71,7 +71,7 @@ static inline int llm_fuzz_on_frame(void *arg, const struct sl_frame *frame)
     struct sl_arena_mark mark = sl_arena_mark(&s->f->arena);
     struct sl_delta_sink sink = { llm_fuzz_on_delta, s, &s->f->arena, &s->f->scratch, &s->f->env };
     struct sl_err err = { 0 };
-    int r = s->provider->on_frame(s->provider_state, &s->call, frame, &sink, &err);
+    int r = s->upstream->on_frame(s->provider_state, &s->call, frame, &sink, &err);
     sl_arena_rewind(&s->f->arena, mark);
     return r;
 }
@@ -80,13 +80,17 @@ static inline int llm_fuzz_on_frame(void *arg, const struct sl_frame *frame)
 static inline int llm_fuzz_stream(struct llm_fuzz *f, const char *provider, const struct sl_dialect *dialect,
                                   struct sl_str bytes, size_t piece, struct sl_buf *ret_out)
 {
-    struct llm_fuzz_stream s = { .f = f, .provider = sl_provider_find(sl_str_c(provider)), .dialect = dialect };
-    s.call = (struct sl_call){ .type = SL_LLM_CHAT, .is_stream = true, .wants_usage = true };
-    s.provider_state = calloc(1, s.provider->state_size);
-    s.dialect_state = calloc(1, dialect->state_size);
+    struct llm_fuzz_stream s = { .f = f,
+                                 .upstream = sl_provider_find(sl_str_c(provider))->languages[SL_LLM_CHAT],
+                                 .dialect = dialect };
+    s.call = (struct sl_call){
+        .type = SL_LLM_CHAT, .manners = dialect->manners, .is_stream = true, .wants_usage = true
+    };
+    s.provider_state = calloc(1, s.upstream->read_state_size);
+    s.dialect_state = calloc(1, dialect->language->write_state_size);
     sl_buf_init(&s.out, 1 << 24);
     struct sl_frames frames;
-    sl_frames_init(&frames, s.provider->framing, llm_fuzz_on_frame, &s);
+    sl_frames_init(&frames, s.upstream->framing, llm_fuzz_on_frame, &s);
     int r = 0;
     for (size_t at = 0; at < bytes.n && r == 0; at += piece) {
         r = sl_frames_push(&frames, sl_str_sub(bytes, at, at + piece));
@@ -94,9 +98,9 @@ static inline int llm_fuzz_stream(struct llm_fuzz *f, const char *provider, cons
     r = r < 0 ? r : sl_frames_finish(&frames);
     struct sl_delta_sink sink = { llm_fuzz_on_delta, &s, &f->arena, &f->scratch, &f->env };
     struct sl_err err = { 0 };
-    r = r < 0 ? r : s.provider->on_end(s.provider_state, &sink, &err);
+    r = r < 0 ? r : s.upstream->on_end(s.provider_state, &sink, &err);
     if (r == 0) {
-        dialect->write_end(s.dialect_state, &s.out);
+        dialect->language->write_end(s.dialect_state, &s.out);
     }
     sl_frames_done(&frames);
     struct sl_frames check;

@@ -65,7 +65,7 @@ static struct sl_str body_of(struct golden *g, struct sl_json_val message)
 
 static bool is_same_language(const struct golden *g)
 {
-    return g->dialect->reply_format != SL_FORMAT_OWN && g->dialect->reply_format == g->target.provider->format;
+    return sl_target_speaks(&g->target, g->type, g->dialect->language);
 }
 
 static int status_of(struct sl_json_val message)
@@ -133,7 +133,7 @@ static void error_check(struct golden *g, struct sl_llm_error *error, struct sl_
     if (error->status == 0) {
         error->status = sl_error_type_status(error->type);
     }
-    g->dialect->write_error(error, &out);
+    g->dialect->language->write_error(error, &out);
     if (error->status != status_of(response)) {
         fail_msg("%s: status %d: %.*s", g->where, error->status, (int)out.len, out.p);
     }
@@ -221,7 +221,7 @@ static struct sl_str stream_pass(struct golden *g, struct sl_str bytes)
     size_t n;
     while (bytes.n && (n = sl_sse_split_push(&split, bytes)) > 0) {
         struct sl_str event = sl_str_sub(bytes, 0, n);
-        if (g->target.provider->pass_event(&state, event, &g->h.scratch) != SL_PASS_DROP) {
+        if (g->target.languages[g->type]->pass_event(&state, event, &g->h.scratch) != SL_PASS_DROP) {
             sl_buf_add_str(&out, event);
         }
         bytes = sl_str_sub(bytes, n, bytes.n);
@@ -247,7 +247,8 @@ static void stream_check(struct golden *g, const struct sl_call *call, struct sl
         if (is_same) {
             got = stream_pass(g, bytes);
         } else {
-            assert_int_equal(help_stream(&g->h, g->target.provider, g->dialect, call, bytes, pieces[i], &got), 0);
+            assert_int_equal(help_stream(&g->h, g->target.languages[g->type], g->dialect, call, bytes, pieces[i], &got),
+                             0);
         }
         body_check(g, events_list(g, got), sl_json_root(&want_doc), volatiles);
     }
@@ -260,14 +261,14 @@ static void reply_check(struct golden *g, const struct sl_call *call, struct sl_
     struct sl_reply reply = { 0 };
     struct sl_err err = { 0 };
     struct sl_buf out = SL_BUF_INIT(1 << 24);
-    int r = g->target.provider->on_reply(call, &g->h.env, body_of(g, up), &g->h.arena, &reply, &err);
+    int r = g->target.languages[g->type]->read_reply(call, &g->h.env, body_of(g, up), &g->h.arena, &reply, &err);
     if (r < 0) {
         fail_msg("%s: %s", g->where, err.text);
     }
     reply.model = reply.model.n ? reply.model : g->target.model;
     bool is_same = is_same_language(g);
     if (!is_same) {
-        assert_int_equal(g->dialect->write_reply(call, &reply, &g->h.env, &out), 0);
+        assert_int_equal(g->dialect->language->write_reply(call, &reply, &g->h.env, &out), 0);
     }
     body_check(g, is_same ? body_of(g, up) : sl_buf_str(&out), sl_json_get(down, "body"),
                sl_json_get(sl_json_root(&g->file), "volatile"));
@@ -287,7 +288,7 @@ static void response_check(struct golden *g, const struct sl_call *call, struct 
         assert_int_equal(sl_headers_add(&headers, &g->h.arena, SL_STR("content-type"),
                                         text_of(g, sl_json_get(up, "headers"), "content-type")),
                          0);
-        g->target.provider->classify(status, &headers, body_of(g, up), &g->h.arena, &error);
+        g->target.languages[g->type]->read_error(status, &headers, body_of(g, up), &g->h.arena, &error);
         error_check(g, &error, down);
     } else if (sl_json_is_present(sl_json_get(up, "body_file"))) {
         stream_check(g, call, up, down);
@@ -304,7 +305,7 @@ static void exchange_check(struct golden *g, struct sl_json_val exchange)
     struct sl_llm_error error = { 0 };
     struct sl_http_req req = { 0 };
     target_make(g, request);
-    int r = g->dialect->parse(g->type, body, SL_STR("application/json"), &g->h.doc, &g->h.arena, &call, &error);
+    int r = help_read(&g->h, g->dialect, g->type, body, "application/json", &call, &error);
     if (r == 0) {
         r = g->target.provider->build(&call, &g->target, &g->h.env, false, &g->h.arena, &req, &error);
     }

@@ -64,7 +64,7 @@ static const struct shape endpoint_shape = { "endpoints", "endpoint_type", "endp
 
 bool sl_manage_is_absolute(const struct sl_xchg *x)
 {
-    return x->dialect == &sl_dialect_mlflow_sdk || x->dialect == &sl_dialect_databricks;
+    return x->dialect->manners->needs_absolute_urls;
 }
 
 static void write_url(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, bool is_absolute)

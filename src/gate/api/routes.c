@@ -37,7 +37,7 @@ void sl_manage_refuse_body(struct sl_xchg *x, const char *type, const char *loc,
     bool has_loc = *loc != '\0';
     struct sl_llm_error error = {
         .type = SL_ERR_CALLER_INVALID_REQUEST,
-        .status = x->dialect == &sl_dialect_sluice ? 400 : 422, /* 422 is MLflow's word for it */
+        .status = x->dialect->manners->refusal_status,
         .code = SL_STR("INVALID_PARAMETER_VALUE"),
         .param = sl_str_c(loc),
         .message = sl_arena_printf(arena, "body%s%s: %s", has_loc ? "." : "", loc, msg),

@@ -178,7 +178,7 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
     error->request_id = x->request_id;
     struct sl_buf *out = &x->worker->text;
     sl_buf_reset(out);
-    x->dialect->write_error(error, out); /* the dialect chooses the status, where none is set */
+    x->dialect->language->write_error(error, out); /* the dialect chooses the status, where none is set */
     if (error->status == 0) {
         error->status = sl_error_type_status(error->type);
     }
@@ -202,7 +202,7 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
         r = sl_headers_add(&headers, arena, SL_STR("www-authenticate"), SL_STR("Bearer realm=\"sluice\""));
         r = r < 0 ? r : sl_headers_add(&headers, arena, SL_STR("www-authenticate"), SL_STR("Basic realm=\"sluice\""));
     }
-    if (r == 0 && error->type == SL_ERR_PROVIDER_AUTH_FAILED && x->dialect->reads_should_retry) {
+    if (r == 0 && error->type == SL_ERR_PROVIDER_AUTH_FAILED && x->dialect->manners->reads_should_retry) {
         /* The gateway's credential is wrong: asking again cannot help, and the client is told so. */
         r = sl_headers_add(&headers, arena, SL_STR("x-should-retry"), SL_STR("false"));
     }
@@ -286,7 +286,7 @@ static void target_take(struct sl_xchg *x)
     if (sl_target_parse(target, &x->match.path, &x->match.query, NULL) < 0) {
         x->match.path = target;
     }
-    x->dialect = sl_path_dialect_for(sl_path_dialect(x->match.path), &x->req->msg.headers);
+    x->dialect = sl_dialect_for(sl_path_dialect(x->match.path), &x->req->msg.headers);
 }
 
 static size_t body_max(const struct sl_xchg *x)
@@ -312,7 +312,7 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
         return;
     }
     x->dialect = x->path ? x->path->dialect : sl_path_dialect(x->match.path);
-    x->dialect = sl_path_dialect_for(x->dialect, &req->msg.headers);
+    x->dialect = sl_dialect_for(x->dialect, &req->msg.headers);
     struct sl_uri uri;
     bool is_absolute = req->msg.target.p[0] != '/' && sl_uri_parse(req->msg.target, &uri, NULL) == 0;
     const char *fault = sl_peer_page_fault(x->settings, &req->conn->peer, &req->msg.headers,
@@ -349,8 +349,10 @@ static void invoke(struct sl_xchg *x)
     x->env.random[0] = sl_rng_next(&worker->loop.rng);
     x->env.random[1] = sl_rng_next(&worker->loop.rng);
     struct sl_llm_error error = { 0 };
-    int r = x->dialect->parse(type, req->body, sl_headers_get(&req->msg.headers, "content-type"), &worker->doc,
-                              &req->arena, &x->call, &error);
+    struct sl_incoming in = {
+        .type = type, .path = x->match.path, .query = x->match.query, .headers = &req->msg.headers, .body = req->body
+    };
+    int r = sl_dialect_read(x->dialect, &in, &worker->doc, &req->arena, &x->call, &error);
     if (r < 0) {
         if (r == SL_E_NOMEM || error.type == SL_ERR_NONE) {
             error = (struct sl_llm_error){ .type = SL_ERR_SLUICE_OVERLOADED,

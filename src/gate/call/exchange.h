@@ -16,7 +16,7 @@
 #include "gate/worker.h"
 #include "json/scan.h"
 #include "llm/core/frames.h"
-#include "llm/core/llm.h"
+#include "llm/core/language.h"
 #include "wire/sse.h"
 
 enum sl_xchg_state { SL_XS_HEAD, SL_XS_BODY, SL_XS_UPSTREAM, SL_XS_RELAY, SL_XS_DONE, SL_XS_COUNT };

@@ -71,7 +71,7 @@ void sl_nopath_refuse(struct sl_xchg *x)
         return;
     }
     enum sl_error_type type = of_path ? SL_ERR_CALLER_METHOD_NOT_ALLOWED : SL_ERR_CALLER_NOT_FOUND;
-    if (x->dialect->has_fastapi_texts) {
+    if (x->dialect->manners->has_fastapi_texts) {
         sl_xchg_fail_text(x, type, "%s", sl_status_reason(sl_error_type_status(type)));
     } else {
         sl_xchg_fail_text(x, type, "%s: %.*s %.*s. This server's paths are listed at /docs.",

@@ -204,15 +204,6 @@ const struct sl_dialect *sl_path_dialect(struct sl_str path)
     return is_databricks ? &sl_dialect_databricks : &sl_dialect_mlflow;
 }
 
-const struct sl_dialect *sl_path_dialect_for(const struct sl_dialect *dialect, const struct sl_headers *headers)
-{
-    if (dialect != &sl_dialect_mlflow) {
-        return dialect;
-    }
-    bool is_sdk = sl_str_find(sl_headers_get(headers, "user-agent"), SL_STR("databricks-sdk-py/"), 0) >= 0;
-    return is_sdk ? &sl_dialect_mlflow_sdk : dialect;
-}
-
 void sl_methods_format(unsigned set, char out[SL_METHODS_MAX])
 {
     size_t n = 0;

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "gate/call/auth.h"
-#include "llm/core/llm.h"
+#include "llm/dialects.h"
 
 struct sl_xchg;
 
@@ -56,8 +56,6 @@ unsigned sl_path_methods(struct sl_str path, struct sl_arena *arena, bool (*has_
                          void *arg);
 /* For paths that are not there: by prefix. */
 const struct sl_dialect *sl_path_dialect(struct sl_str path);
-/* The dialect for who asks: MLflow's paths tell their errors to the Databricks SDK in its own shape. */
-const struct sl_dialect *sl_path_dialect_for(const struct sl_dialect *dialect, const struct sl_headers *headers);
 /* "GET, POST" */
 #define SL_METHODS_MAX 64
 void sl_methods_format(unsigned methods, char out[SL_METHODS_MAX]);

@@ -11,7 +11,7 @@
 
 bool sl_relay_is_same_language(const struct sl_xchg *x)
 {
-    return x->dialect->reply_format != SL_FORMAT_OWN && x->dialect->reply_format == x->target->provider->format;
+    return sl_target_speaks(x->target, x->call.type, x->dialect->language);
 }
 
 /* --- sending --- */
@@ -52,13 +52,13 @@ static void out_send(struct sl_xchg *x)
 
 static void scan_start(struct sl_xchg *x)
 {
-    const struct sl_provider *provider = x->target->provider;
-    if (!provider->reply_members) {
+    const struct sl_language *language = x->target->languages[x->call.type];
+    if (!language->reply_members) {
         return;
     }
     x->scan = SL_ARENA_NEW(&x->req->arena, struct sl_json_scan);
     if (x->scan) {
-        sl_json_scan_init(x->scan, provider->reply_members, SL_REPLY_COUNT);
+        sl_json_scan_init(x->scan, language->reply_members, SL_REPLY_COUNT);
     }
 }
 
@@ -67,7 +67,7 @@ static void usage_read(struct sl_xchg *x, struct sl_str raw)
     struct sl_json *doc = &x->worker->doc;
     if (sl_json_parse(doc, raw) == 0) {
         /* An upstream that counts strangely is not the client's problem. */
-        SL_IGNORE(x->target->provider->read_usage(sl_json_root(doc), &x->usage) < 0);
+        SL_IGNORE(x->target->languages[x->call.type]->read_usage(sl_json_root(doc), &x->usage) < 0);
     }
 }
 
@@ -83,9 +83,9 @@ static int delta_push(void *arg, const struct sl_delta *delta)
     } else if (delta->kind == SL_DELTA_START && delta->model.n == 0) {
         struct sl_delta named = *delta; /* an upstream that does not say which model it is */
         named.model = x->target->model;
-        return x->dialect->write_delta(x->dialect_state, &x->call, &x->env, &named, &x->out);
+        return x->dialect->language->write_delta(x->dialect_state, &x->call, &x->env, &named, &x->out);
     }
-    return x->dialect->write_delta(x->dialect_state, &x->call, &x->env, delta, &x->out);
+    return x->dialect->language->write_delta(x->dialect_state, &x->call, &x->env, delta, &x->out);
 }
 
 static int frame_push(void *arg, const struct sl_frame *frame)
@@ -95,7 +95,7 @@ static int frame_push(void *arg, const struct sl_frame *frame)
     struct sl_arena_mark mark = sl_arena_mark(arena);
     struct sl_delta_sink sink = { delta_push, x, arena, &x->worker->scratch, &x->env };
     struct sl_err err = { 0 };
-    int r = x->target->provider->on_frame(x->provider_state, &x->call, frame, &sink, &err);
+    int r = x->target->languages[x->call.type]->on_frame(x->provider_state, &x->call, frame, &sink, &err);
     sl_arena_rewind(arena, mark);
     return r;
 }
@@ -104,13 +104,13 @@ static bool translate_start(struct sl_xchg *x)
 {
     struct sl_arena *arena = &x->req->arena;
     x->frames = SL_ARENA_NEW(arena, struct sl_frames);
-    x->provider_state = sl_arena_zalloc(arena, SL_MAX(x->target->provider->state_size, (size_t)1));
-    x->dialect_state = sl_arena_zalloc(arena, SL_MAX(x->dialect->state_size, (size_t)1));
+    x->provider_state = sl_arena_zalloc(arena, SL_MAX(x->target->languages[x->call.type]->read_state_size, (size_t)1));
+    x->dialect_state = sl_arena_zalloc(arena, SL_MAX(x->dialect->language->write_state_size, (size_t)1));
     if (!x->frames || !x->provider_state || !x->dialect_state) {
         x->frames = NULL;
         return false;
     }
-    sl_frames_init(x->frames, x->target->provider->framing, frame_push, x);
+    sl_frames_init(x->frames, x->target->languages[x->call.type]->framing, frame_push, x);
     sl_buf_init(&x->out, (size_t)SL_SSE_EVENT_MAX * 2);
     return true;
 }
@@ -145,7 +145,7 @@ static void translate_push(struct sl_xchg *x, struct sl_str bytes)
 
 static void translate_finish(struct sl_xchg *x)
 {
-    x->dialect->write_end(x->dialect_state, &x->out);
+    x->dialect->language->write_end(x->dialect_state, &x->out);
     out_send(x);
     sl_xchg_end(x);
 }
@@ -156,7 +156,7 @@ static void translate_end(struct sl_xchg *x)
     struct sl_delta_sink sink = { delta_push, x, &x->req->arena, &x->worker->scratch, &x->env };
     struct sl_err err = { 0 };
     if (r == 0) {
-        r = x->target->provider->on_end(x->provider_state, &sink, &err);
+        r = x->target->languages[x->call.type]->on_end(x->provider_state, &sink, &err);
     }
     if (r < 0) {
         sl_relay_broken(x, SL_ERR_PROVIDER_STREAM_BROKEN, SL_STR("the upstream ended the stream before its end"));
@@ -174,7 +174,7 @@ bool sl_relay_is_over(struct sl_xchg *x)
         x->error_type = x->pass.error_type;
         return true;
     }
-    return x->mode == SL_RELAY_TRANSLATE_EVENTS && x->target->provider->is_over(x->provider_state);
+    return x->mode == SL_RELAY_TRANSLATE_EVENTS && x->target->languages[x->call.type]->is_over(x->provider_state);
 }
 
 /* The reply cannot be completed. Before the head an error; in a stream the dialect's error event and a clean end;
@@ -208,7 +208,7 @@ void sl_relay_broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str t
     out_send(x);
     sl_buf_reset(&x->out);
     struct sl_llm_error error = { .type = type, .message = text };
-    x->dialect->write_stream_error(x->dialect_state, &error, &x->out);
+    x->dialect->language->write_stream_error(x->dialect_state, &error, &x->out);
     out_send(x);
     sl_xchg_end(x);
 }
@@ -245,7 +245,8 @@ static enum sl_relay_mode mode_choose(struct sl_xchg *x, int status, const struc
     if (status >= 300) {
         return SL_RELAY_COLLECT_ERROR;
     }
-    bool is_stream = sl_frames_is_stream(x->target->provider->framing, sl_headers_get(headers, "content-type"));
+    bool is_stream = sl_frames_is_stream(x->target->languages[x->call.type]->framing,
+                                         sl_headers_get(headers, "content-type"));
     if (sl_relay_is_same_language(x)) {
         return is_stream ? SL_RELAY_EVENTS : SL_RELAY_RAW;
     }
@@ -262,8 +263,7 @@ static void stream_head_send(struct sl_xchg *x)
                 SL_IGNORE(sl_headers_add(&kept, &x->req->arena, h.name, h.value) < 0); /* one header fewer */
             }
         }
-        SL_IGNORE(sl_headers_add(&kept, &x->req->arena, SL_STR("content-type"),
-                                 SL_STR("text/event-stream; charset=utf-8")) < 0);
+        SL_IGNORE(sl_headers_add(&kept, &x->req->arena, SL_STR("content-type"), x->dialect->language->stream_type) < 0);
         x->up_headers = kept;
     }
     SL_IGNORE(sl_relay_head_send(x, 200, -1)); /* false: the exchange is over */

@@ -71,7 +71,7 @@ static void collect_unreadable(struct sl_xchg *x, const char *why)
 static int whole_push(void *arg, const struct sl_delta *delta)
 {
     struct sl_xchg *x = arg;
-    return x->dialect->write_delta(x->dialect_state, &x->call, &x->env, delta, &x->worker->text);
+    return x->dialect->language->write_delta(x->dialect_state, &x->call, &x->env, delta, &x->worker->text);
 }
 
 /* The client's words for a reply; a stream where it asked for one, though the upstream gave it whole. */
@@ -80,17 +80,17 @@ static int reply_write(struct sl_xchg *x, const struct sl_reply *reply)
     struct sl_buf *out = &x->worker->text;
     sl_buf_reset(out);
     if (!x->call.is_stream) {
-        int r = x->dialect->write_reply(&x->call, reply, &x->env, out);
+        int r = x->dialect->language->write_reply(&x->call, reply, &x->env, out);
         return r < 0 ? r : sl_buf_status(out);
     }
-    x->dialect_state = sl_arena_zalloc(&x->req->arena, SL_MAX(x->dialect->state_size, (size_t)1));
+    x->dialect_state = sl_arena_zalloc(&x->req->arena, SL_MAX(x->dialect->language->write_state_size, (size_t)1));
     if (!x->dialect_state) {
         return SL_E_NOMEM;
     }
     struct sl_delta_sink sink = { whole_push, x, &x->req->arena, &x->worker->scratch, &x->env };
     int r = sl_reply_push(reply, &sink);
     if (r == 0) {
-        x->dialect->write_end(x->dialect_state, out);
+        x->dialect->language->write_end(x->dialect_state, out);
     }
     return r < 0 ? r : sl_buf_status(out);
 }
@@ -102,7 +102,8 @@ void sl_relay_collect_end(struct sl_xchg *x)
     }
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     struct sl_err err = { 0 };
-    int r = x->target->provider->on_reply(&x->call, &x->env, sl_buf_str(&x->hold), &x->req->arena, &reply, &err);
+    int r = x->target->languages[x->call.type]->read_reply(&x->call, &x->env, sl_buf_str(&x->hold), &x->req->arena,
+                                                           &reply, &err);
     struct sl_buf *out = &x->worker->text;
     if (r == 0) {
         x->usage = reply.usage;
@@ -117,7 +118,7 @@ void sl_relay_collect_end(struct sl_xchg *x)
         collect_unreadable(x, err.text);
         return;
     }
-    sl_xchg_reply(x, 200, x->call.is_stream ? SL_STR("text/event-stream; charset=utf-8") : SL_STR("application/json"),
+    sl_xchg_reply(x, 200, x->call.is_stream ? x->dialect->language->stream_type : SL_STR("application/json"),
                   sl_buf_str(out));
 }
 
@@ -154,7 +155,7 @@ void sl_relay_error_end(struct sl_xchg *x)
         return;
     }
     struct sl_llm_error error = { 0 };
-    provider->classify(x->upstream_status, &x->up_headers, body, &x->req->arena, &error);
+    x->target->languages[x->call.type]->read_error(x->upstream_status, &x->up_headers, body, &x->req->arena, &error);
     x->error_type = error.type;
     error.upstream_status = x->upstream_status;
     error.upstream_body = body;

@@ -6,14 +6,14 @@
 /* One whole event, contiguous. Returns whether it goes on. */
 static bool event_passes(struct sl_xchg *x, struct sl_str event)
 {
-    const struct sl_provider *provider = x->target->provider;
+    const struct sl_language *language = x->target->languages[x->call.type];
     if (x->is_lf_due) {
         x->is_lf_due = false;
         if (event.n == 1 && event.p[0] == '\n') {
             return false; /* the LF behind the CR that ended a dropped event's last piece */
         }
     }
-    if (!provider->pass_event || provider->pass_event(&x->pass, event, &x->worker->doc) != SL_PASS_DROP) {
+    if (!language->pass_event || language->pass_event(&x->pass, event, &x->worker->doc) != SL_PASS_DROP) {
         return true;
     }
     x->is_lf_due = event.p[event.n - 1] == '\r';

@@ -178,8 +178,8 @@ static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl
     bool was_lax = bind->is_lax;
     bind->is_lax = true; /* MLflow ignores what it does not know */
     int r = sl_opt_bind(bind, provider->opts, config, conf);
-    if (r == 0 && provider->prepare) {
-        r = provider->prepare(bind, config ? config : model, target);
+    if (r == 0) {
+        r = sl_target_prepare(bind, config ? config : model, target);
     }
     bind->is_lax = was_lax;
     bind->path[before] = '\0';

@@ -31,10 +31,10 @@ static size_t wait_format(uint64_t usec, char out[48])
 static struct sl_str refusal_text(struct sl_xchg *x, const struct sl_limit_view *view)
 {
     /* MLflow names the first limit that refused, a sentence the one that makes the caller wait the longest. */
-    bool is_openai = x->dialect == &sl_dialect_openai;
-    const struct sl_limit_rule *rule = &x->route->rules[is_openai ? view->rule : view->first_refusing];
+    bool names_wait = x->dialect->manners->limit_names_wait;
+    const struct sl_limit_rule *rule = &x->route->rules[names_wait ? view->rule : view->first_refusing];
     unsigned long long calls = rule->calls;
-    if (!is_openai) {
+    if (!names_wait) {
         return sl_arena_printf(&x->req->arena, "Rate limit exceeded: %llu per %u %s", calls, rule->multiple,
                                rule->unit);
     }

@@ -88,5 +88,6 @@ bool sl_anthropic_is_over(const void *state);
 int sl_anthropic_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err);
 
 extern const struct sl_provider sl_provider_anthropic;
+extern const struct sl_language sl_language_anthropic;
 
 #endif

@@ -2,6 +2,8 @@
 /* Canonical messages to the blocks of the Messages API. */
 #include "llm/anthropic/anthropic.h"
 
+#include "llm/core/language.h"
+
 static struct sl_jw *jw(struct sl_anthropic_builder *b)
 {
     return &b->body->w;
@@ -294,7 +296,7 @@ int sl_anthropic_messages_write(struct sl_anthropic_builder *b)
 /* MLflow joins plain texts with a line's end. */
 static bool can_join(const struct sl_anthropic_builder *b)
 {
-    bool can = b->call->rules == SL_RULES_MLFLOW;
+    bool can = b->call->manners->joins_system;
     for (uint32_t i = 0; i < b->chat->n_messages && can; i++) {
         can = b->chat->messages[i].role != SL_ROLE_SYSTEM || b->chat->messages[i].is_plain;
     }

@@ -2,6 +2,7 @@
 /* Whole replies of the Messages API, and of the old completions, to canonical ones. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
+#include "llm/core/language.h"
 #include "llm/mlflow/schema.h"
 
 enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str word, bool was_answer)
@@ -29,7 +30,7 @@ enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str wor
     }
     /* MLflow knows two ends of this provider. */
     bool is_other = finish != SL_FINISH_NONE && finish != SL_FINISH_LENGTH;
-    return call->rules == SL_RULES_MLFLOW && is_other ? SL_FINISH_STOP : finish;
+    return call->manners->has_two_finishes && is_other ? SL_FINISH_STOP : finish;
 }
 
 static void count_read(struct sl_json_val v, const char *key, int64_t *io)
@@ -189,7 +190,7 @@ static void root_read(struct reader *rd, struct sl_json_val root, struct sl_repl
         return;
     }
     reply->model = text_get(rd, root, "model");
-    bool is_complete = rd->call->type == SL_LLM_COMPLETIONS && rd->call->rules == SL_RULES_MLFLOW;
+    bool is_complete = rd->call->type == SL_LLM_COMPLETIONS && rd->call->manners->has_old_completions;
     (is_complete ? completion_read : message_read)(rd, root, reply);
 }
 

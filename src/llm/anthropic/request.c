@@ -2,8 +2,9 @@
 /* Canonical chats to the Messages API: all but the messages themselves. */
 #include "llm/anthropic/anthropic.h"
 
+#include "llm/core/language.h"
+
 #define MAX_TOKENS_OPENAI        8192
-#define MAX_TOKENS_MLFLOW        200000
 #define MAX_TOKENS_MLFLOW_LIMIT  1000000
 #define MAX_TOKENS_OF_COMPLETION 16 /* OpenAI's default */
 
@@ -55,7 +56,7 @@ static struct sl_jw *jw(struct sl_anthropic_builder *b)
 int sl_anthropic_mlflow_check(const struct sl_call *call, const struct sl_chat *chat, struct sl_arena *arena,
                               struct sl_llm_error *ret_error)
 {
-    if (call->rules != SL_RULES_MLFLOW) {
+    if (!call->manners->checks_as_mlflow) {
         return 0;
     }
     bool is_chat = call->type == SL_LLM_CHAT;
@@ -88,8 +89,8 @@ int64_t sl_anthropic_max_tokens(const struct sl_call *call, const struct sl_chat
     if (conf->max_tokens) {
         return (int64_t)conf->max_tokens;
     }
-    if (call->rules == SL_RULES_MLFLOW) {
-        return MAX_TOKENS_MLFLOW;
+    if (call->manners->max_tokens_default) {
+        return call->manners->max_tokens_default;
     }
     return call->type == SL_LLM_COMPLETIONS ? MAX_TOKENS_OF_COMPLETION : MAX_TOKENS_OPENAI;
 }
@@ -100,9 +101,9 @@ void sl_anthropic_temperature_write(const struct sl_call *call, const struct sl_
     if (!sl_json_is_present(chat->temperature)) {
         return;
     }
-    if (call->rules == SL_RULES_MLFLOW && sl_json_double(chat->temperature, &t) == 0) {
+    if (call->manners->temperature_max > 0 && sl_json_double(chat->temperature, &t) == 0) {
         sl_jw_key(&body->w, "temperature");
-        sl_jw_double(&body->w, t * 0.5);
+        sl_jw_double(&body->w, t / call->manners->temperature_max);
     } else {
         sl_body_member(body, "temperature", sl_json_raw(chat->temperature));
     }

@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "llm/chat/chat_read.h"
+#include "llm/core/language.h"
 
 /* --- top level --- */
 
@@ -328,7 +329,7 @@ static enum sl_fate fate_of(const struct sl_call *call, const struct sl_fate_row
             return table->fate;
         }
     }
-    return call->rules == SL_RULES_MLFLOW ? SL_FATE_PASS : SL_FATE_DROP;
+    return call->manners->passes_unknown ? SL_FATE_PASS : SL_FATE_DROP;
 }
 
 int sl_chat_members(const struct sl_call *call, const struct sl_chat *chat, const struct sl_provider *provider,

@@ -123,8 +123,8 @@ struct sl_fate_row {
     enum sl_fate fate;
 };
 
-/* Walks the members by the provider's table (ends with a NULL name); one that is not in it is passed by MLflow's rules,
- * dropped by OpenAI's. Passed ones are written to the object that is open in `body`. */
+/* Walks the members by the provider's table (ends with a NULL name); one that is not in it is passed or dropped
+ * as the manners say. Passed ones are written to the object that is open in `body`. */
 SL_MUST int sl_chat_members(const struct sl_call *call, const struct sl_chat *chat, const struct sl_provider *provider,
                             const struct sl_fate_row *table, struct sl_body *body, struct sl_arena *arena,
                             struct sl_llm_error *ret_error);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "llm/chat/chat_read.h"
+#include "llm/core/language.h"
 
 struct sl_str sl_chat_raw_text(struct sl_json_val object, const char *key)
 {
@@ -270,7 +271,7 @@ static int role_read(struct sl_chat_reader *rd, struct sl_json_val v, const stru
             break;
         }
     }
-    if (message->role == SL_ROLE_OTHER && rd->call->rules != SL_RULES_MLFLOW) {
+    if (message->role == SL_ROLE_OTHER && !rd->call->manners->takes_any_role) {
         return sl_chat_fault(rd, sl_json_is_present(role) ? role : v,
                              "the role must be system, developer, user, assistant or tool");
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of the translation layer: a call, its reply, the deltas of a stream, usage, errors; and the two seams that
- * are mirror images of each other: a *dialect* is how a client speaks to us, a *provider* how an upstream does.
+/* The words of the translation layer: a call, its reply, the deltas of a stream, usage, errors, and a provider. How a
+ * client or an upstream speaks is in language.h.
  *
  * Everything here is pure: no I/O, no clock, no globals; time, randomness and credentials come in with the call, memory
  * from the arena given. */
@@ -18,23 +18,17 @@
 #include "wire/headers.h"
 #include "wire/uri.h"
 
-/* The language of a body on the wire. Where dialect and provider share it, nothing is re-serialised. */
-enum sl_format { SL_FORMAT_OWN, /* shared with nobody */ SL_FORMAT_OPENAI, SL_FORMAT_ANTHROPIC };
-
 /* --- a call --- */
 
-/* What a dialect promises of a call beyond its format. */
-enum sl_rules {
-    SL_RULES_OPENAI, /* values mean what they mean at OpenAI */
-    SL_RULES_MLFLOW, /* MLflow's scales and refusals: temperature is 0 to 2 for every provider, 422 with its texts */
-};
+struct sl_language;
+struct sl_manners;
 
 struct sl_call {
     enum sl_llm_type type;
-    enum sl_rules rules;
-    enum sl_format format;      /* of `body` */
-    struct sl_str body;         /* the client's bytes, alive for the whole exchange */
-    const struct sl_json *doc;  /* of body; containers deep inside may be folded */
+    const struct sl_manners *manners;   /* what the client's dialect promises beyond its language */
+    const struct sl_language *language; /* of `body` with its edits: some dialects are read to another's */
+    struct sl_str body;                 /* the client's bytes, alive for the whole exchange */
+    const struct sl_json *doc;          /* of body; containers deep inside may be folded */
     struct sl_json_edits edits; /* what the dialect changes in it for everyone: coercions, nulls removed. Providers copy
                                    it before they add theirs */
     struct sl_str model;        /* as the client named it; "" when the path names the route */
@@ -169,7 +163,8 @@ struct sl_header_alias {
 struct sl_target {
     const struct sl_provider *provider;
     struct sl_str model;
-    void *conf;         /* the provider's struct, bound by its option table */
+    const struct sl_language *languages[SL_LLM_TYPE_COUNT]; /* what this model speaks; NULL: it does not serve that */
+    void *conf;                                             /* the provider's struct, bound by its option table */
     struct sl_uri base; /* base URL; set by provider->prepare, all slices alive as long as the target */
     bool is_local;      /* no network: provider->local answers */
 };
@@ -255,36 +250,19 @@ struct sl_provider {
     const char *name;
     const char *label; /* for people and MLflow's texts: "OpenAI" */
     unsigned caps;
-    enum sl_format format; /* of its requests and replies */
-    enum sl_framing framing;
+    const struct sl_language *languages[SL_LLM_TYPE_COUNT]; /* of its targets, where prepare says nothing else */
     enum sl_stream_usage stream_usage;
     const struct sl_opt *opts; /* its configuration section; ends with a NULL key */
     size_t conf_size;
-    size_t state_size; /* per stream, zeroed by the caller */
 
-    /* After binding: checks what the table cannot and sets target->base (slices on the arena) and is_local. Problems
-     * through the bind. */
+    /* After binding: checks what the table cannot, sets target->base (slices on the arena) and is_local, and another
+     * language where the model speaks it. Problems through the bind. */
     int (*prepare)(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
-    /* One attempt's request. `ask_usage`: put stream_options.include_usage into a stream's request (only for
-     * SL_USAGE_ASK). SL_E_NOMEM, or any other code with *ret_error filled (request.h: sl_refuse, sl_unsupported). */
+    /* One attempt's request: address and credential, and the body in the target's language. `ask_usage`: put
+     * stream_options.include_usage into a stream's request (only for SL_USAGE_ASK). SL_E_NOMEM, or any other code with
+     * *ret_error filled (request.h: sl_refuse, sl_unsupported). */
     int (*build)(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env, bool ask_usage,
                  struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error);
-    /* A whole 2xx reply to a canonical one. Its slices are of `body` or on the arena. */
-    int (*on_reply)(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
-                    struct sl_reply *ret_reply, struct sl_err *err);
-    /* One frame to zero or more deltas, in order. MUST NOT keep pointers into it (copy into the state's arena is the
-     * provider's own matter). */
-    int (*on_frame)(void *state, const struct sl_call *call, const struct sl_frame *frame, struct sl_delta_sink *sink,
-                    struct sl_err *err);
-    /* The body ended: 0, or SL_E_TRUNCATED when the stream was not complete. */
-    int (*on_end)(void *state, struct sl_delta_sink *sink, struct sl_err *err);
-    /* Where there is on_end: the stream said its last word, be it an error; what breaks behind it is only the
-     * connection. */
-    bool (*is_over)(const void *state);
-    /* Status >= 400 (or an error body) to a canonical error. Never fails. `arena` for texts. */
-    void (*classify)(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
-                     struct sl_llm_error *ret_error);
-
     /* What the upstream calls its own id of a request besides x-request-id, and the headers of its replies that clients
      * know by another name (ends with a NULL name). NULL: none. */
     const char *request_id_header;
@@ -295,13 +273,6 @@ struct sl_provider {
      * that no client may see. And the parameters of the query that carry a credential. */
     const struct sl_str *credential_headers, *pass_headers, *hidden_headers, *secret_query;
 
-    /* Pass-through. What is looked for at a whole reply's top level, in the order of enum sl_reply_member, and how the
-     * token counts are read. NULL: nothing is. */
-    const struct sl_json_scan_want *reply_members;
-    int (*read_usage)(struct sl_json_val usage, struct sl_usage *ret);
-    /* One whole event as it lies on the wire (comments and blank line included): forward it or not, and note what it
-     * says. */
-    enum sl_pass (*pass_event)(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch);
     /* Did this upstream refuse the stream_options member with its 400? Then it is asked again without. NULL: never. */
     bool (*refused_usage)(int status, struct sl_str body);
 
@@ -317,42 +288,7 @@ bool sl_provider_is_known(struct sl_str name);
 struct sl_str sl_provider_refusal(const struct sl_provider *provider, enum sl_llm_type type, bool is_stream,
                                   struct sl_arena *arena);
 
-/* --- the client's side --- */
-
-struct sl_dialect_state; /* per stream, state_size bytes, zeroed by the caller */
-
-struct sl_dialect {
-    const char *name;
-    enum sl_format request_format; /* a call's body is in this language */
-    enum sl_format reply_format;   /* an upstream's replies and streams in this language go to the client untouched */
-    size_t state_size;
-    bool has_fastapi_texts;  /* of a path or method that is not there it says "Not Found" and no more */
-    bool reads_should_retry; /* its clients obey x-should-retry */
-
-    /* What it says of a name that is no route's; NULL: what it says of a path. */
-    void (*no_route)(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
-    /* Checks the body and fills the call (`ret_call->doc` etc.). SL_E_INVAL with *ret_error filled, or SL_E_NOMEM.
-     * `doc` is initialised, the dialect parses into it with the limits it wants. */
-    int (*parse)(enum sl_llm_type type, struct sl_str body, struct sl_str content_type, struct sl_json *doc,
-                 struct sl_arena *arena, struct sl_call *ret_call, struct sl_llm_error *ret_error);
-    /* Our own error, or an upstream's that cannot be passed: may change error->status to the dialect's (401 from
-     * upstream, …). Body into `out`. */
-    void (*write_error)(struct sl_llm_error *error, struct sl_buf *out);
-    /* A canonical reply. */
-    int (*write_reply)(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
-                       struct sl_buf *out);
-    /* Streams: one delta to zero or more whole events. */
-    int (*write_delta)(void *state, const struct sl_call *call, const struct sl_env *env, const struct sl_delta *delta,
-                       struct sl_buf *out);
-    /* The stream broke after its head: the dialect's error event and its end. */
-    void (*write_stream_error)(void *state, const struct sl_llm_error *error, struct sl_buf *out);
-    /* The stream is complete. */
-    void (*write_end)(void *state, struct sl_buf *out);
-};
-
-extern const struct sl_dialect sl_dialect_openai, sl_dialect_mlflow;
-/* MLflow's calls with Databricks' errors: for its SDK on MLflow's paths, and for its own paths. */
-extern const struct sl_dialect sl_dialect_mlflow_sdk, sl_dialect_databricks;
-extern const struct sl_dialect sl_dialect_sluice; /* errors only: nothing is invoked in it */
+/* Binds done: fills target->languages from the provider's row and lets its `prepare` see to the rest. */
+SL_MUST int sl_target_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
 
 #endif

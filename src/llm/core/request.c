@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "llm/core/language.h"
+
 struct sl_str sl_json_quote(struct sl_str text, struct sl_arena *arena)
 {
     bool is_plain = true;
@@ -57,7 +59,7 @@ int sl_refuse(const struct sl_call *call, struct sl_arena *arena, struct sl_llm_
     va_end(args);
     *error = (struct sl_llm_error){
         .type = SL_ERR_CALLER_INVALID_REQUEST,
-        .status = call->rules == SL_RULES_MLFLOW ? 422 : 400,
+        .status = call->manners->refusal_status,
         .message = sl_arena_dup(arena, sl_str_c(text)),
         .param = param ? sl_arena_dup(arena, sl_str_c(param)) : SL_STR_NONE,
     };

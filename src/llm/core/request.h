@@ -13,7 +13,7 @@ SL_MUST struct sl_str sl_json_quote(struct sl_str text, struct sl_arena *arena);
 SL_MUST int sl_edits_copy(const struct sl_json_edits *from, struct sl_arena *arena, struct sl_json_edits *ret);
 
 /* A request that this provider cannot take, told in the dialect's way: fills *error, returns SL_E_INVAL. `param` (or
- * NULL) is the member at fault. 400, and 422 by MLflow's rules. */
+ * NULL) is the member at fault. The status is the manners'. */
 int sl_refuse(const struct sl_call *call, struct sl_arena *arena, struct sl_llm_error *error, const char *param,
               const char *fmt, ...) SL_PRINTF(5, 6);
 /* A kind of request that it does not serve: SL_E_UNSUPPORTED (501; 400 on /v1). */

@@ -3,6 +3,7 @@
  * `detail`: the SDK takes a body that has one for another kind of error and loses its status. On the paths that only
  * Databricks has, streams end with [DONE]. */
 #include "json/write.h"
+#include "llm/dialects.h"
 #include "llm/mlflow/dialect.h"
 #include "llm/mlflow/schema.h"
 
@@ -93,7 +94,7 @@ static void message_make(struct sl_str error_body, struct sl_buf *out)
 static void write_error(struct sl_llm_error *error, struct sl_buf *out)
 {
     struct sl_buf body = SL_BUF_INIT(ERROR_MAX), message = SL_BUF_INIT(ERROR_MAX);
-    sl_dialect_mlflow.write_error(error, &body);
+    sl_mlflow_write_error(error, &body);
     if (sl_buf_status(&body) == 0) {
         message_make(sl_buf_str(&body), &message);
     }
@@ -119,16 +120,20 @@ static void write_stream_error(void *state, const struct sl_llm_error *error, st
     sl_buf_add_lit(out, "data: [DONE]\n\n");
 }
 
-/* How its requests and replies are is MLflow's. */
-#define MLFLOWS                                                                                  \
-    .name = sl_mlflow_name, .request_format = SL_FORMAT_OPENAI, .reply_format = SL_FORMAT_OWN,   \
-    .state_size = sizeof(struct sl_chunks), .has_fastapi_texts = true, .parse = sl_mlflow_parse, \
-    .write_error = write_error, .write_reply = sl_mlflow_write_reply, .write_delta = sl_mlflow_write_delta
+static const struct sl_manners manners = { SL_MLFLOW_MANNERS, .needs_absolute_urls = true };
+
+static const struct sl_language sdk_language = {
+    .name = "mlflow_sdk",
+    SL_MLFLOW_LANGUAGE,
+    .write_end = sl_mlflow_write_end,
+    .write_error = write_error,
+    .write_stream_error = sl_mlflow_write_stream_error,
+};
 
 const struct sl_dialect sl_dialect_mlflow_sdk = {
-    MLFLOWS,
-    .write_stream_error = sl_mlflow_write_stream_error,
-    .write_end = sl_mlflow_write_end,
+    .name = sl_mlflow_name,
+    .language = &sdk_language,
+    .manners = &manners,
 };
 
 static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error)
@@ -138,9 +143,17 @@ static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_e
         SL_STR_ARG(name));
 }
 
-const struct sl_dialect sl_dialect_databricks = {
-    MLFLOWS,
-    .no_route = no_route,
-    .write_stream_error = write_stream_error,
+static const struct sl_language databricks_language = {
+    .name = "databricks",
+    SL_MLFLOW_LANGUAGE,
     .write_end = write_end,
+    .write_error = write_error,
+    .write_stream_error = write_stream_error,
+};
+
+const struct sl_dialect sl_dialect_databricks = {
+    .name = sl_mlflow_name,
+    .language = &databricks_language,
+    .manners = &manners,
+    .no_route = no_route,
 };

@@ -5,6 +5,8 @@
 
 #include "json/write.h"
 #include "llm/mlflow/schema.h"
+#include "llm/dialects.h"
+#include "llm/openai/openai.h"
 
 /* --- requests --- */
 
@@ -36,20 +38,19 @@ static int call_fill(struct sl_call *call, struct sl_llm_error *error)
     return 0;
 }
 
-int sl_mlflow_parse(enum sl_llm_type type, struct sl_str body, struct sl_str content_type, struct sl_json *doc,
-                    struct sl_arena *arena, struct sl_call *ret_call, struct sl_llm_error *ret_error)
+int sl_mlflow_read_call(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
+                        struct sl_call *ret_call, struct sl_llm_error *ret_error)
 {
     struct sl_json_edits edits;
-    int r = sl_mf_read_body(sl_mf_requests[type], &body, content_type, doc, arena, &edits, ret_error);
+    struct sl_str body = in->body;
+    int r = sl_mf_read_body(sl_mf_requests[in->type], &body, sl_headers_get(in->headers, "content-type"), doc, arena,
+                            &edits, ret_error);
     if (r < 0) {
         return r;
     }
-    struct sl_call call = { .type = type,
-                            .rules = SL_RULES_MLFLOW,
-                            .format = SL_FORMAT_OPENAI,
-                            .body = body,
-                            .doc = doc,
-                            .model = SL_STR("") };
+    struct sl_call call = {
+        .type = in->type, .language = &sl_language_openai, .body = body, .doc = doc, .model = SL_STR("")
+    };
     call.edits = edits;
     r = call_fill(&call, ret_error);
     if (r == 0) {
@@ -148,7 +149,7 @@ static void upstream_write(struct sl_llm_error *error, struct sl_buf *out)
     }
 }
 
-static void write_error(struct sl_llm_error *error, struct sl_buf *out)
+void sl_mlflow_write_error(struct sl_llm_error *error, struct sl_buf *out)
 {
     if (error->status == 0) {
         error->status = sl_error_type_status(error->type);
@@ -182,16 +183,20 @@ static void write_error(struct sl_llm_error *error, struct sl_buf *out)
 
 const char sl_mlflow_name[] = "mlflow";
 
+static const struct sl_language language = {
+    .name = sl_mlflow_name,
+    SL_MLFLOW_LANGUAGE,
+    .write_end = sl_mlflow_write_end,
+    .write_error = sl_mlflow_write_error,
+    .write_stream_error = sl_mlflow_write_stream_error,
+};
+
+static const struct sl_manners manners = { SL_MLFLOW_MANNERS };
+
 const struct sl_dialect sl_dialect_mlflow = {
     .name = sl_mlflow_name,
-    .request_format = SL_FORMAT_OPENAI,
-    .reply_format = SL_FORMAT_OWN,
-    .state_size = sizeof(struct sl_chunks),
-    .has_fastapi_texts = true,
-    .parse = sl_mlflow_parse,
-    .write_error = write_error,
-    .write_reply = sl_mlflow_write_reply,
-    .write_delta = sl_mlflow_write_delta,
-    .write_stream_error = sl_mlflow_write_stream_error,
-    .write_end = sl_mlflow_write_end,
+    .language = &language,
+    .manners = &manners,
+    .variant_agent = "databricks-sdk-py/",
+    .variant = &sl_dialect_mlflow_sdk,
 };

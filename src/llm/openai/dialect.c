@@ -4,6 +4,10 @@
 #include "llm/openai/dialect.h"
 
 #include "json/write.h"
+#include "llm/chat/chat.h"
+#include "llm/core/errbody.h"
+#include "llm/dialects.h"
+#include "llm/openai/openai.h"
 
 /* --- requests --- */
 
@@ -104,13 +108,13 @@ static int call_fill(struct sl_call *call, struct sl_json_val root, struct sl_ar
     return 0;
 }
 
-static int parse(enum sl_llm_type type, struct sl_str body, struct sl_str content_type, struct sl_json *doc,
-                 struct sl_arena *arena, struct sl_call *ret_call, struct sl_llm_error *ret_error)
+/* The content type is not asked: clients of every kind of carelessness are served; what is not JSON shows itself. */
+static int read_call(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
+                     struct sl_call *ret_call, struct sl_llm_error *ret_error)
 {
-    (void)content_type; /* clients of every kind of carelessness are served; what is not JSON shows itself */
     struct sl_json_limits limits = doc->limits;
     doc->limits.record_depth = 1;
-    int r = sl_json_parse(doc, body);
+    int r = sl_json_parse(doc, in->body);
     doc->limits = limits;
     if (r < 0) {
         return parse_failed(doc, r, arena, ret_error);
@@ -119,7 +123,7 @@ static int parse(enum sl_llm_type type, struct sl_str body, struct sl_str conten
     if (!sl_json_is(root, SL_JSON_OBJECT)) {
         return refuse(ret_error, NULL, SL_STR("The body of the request must be a JSON object."));
     }
-    struct sl_call call = { .type = type, .format = SL_FORMAT_OPENAI, .body = body, .doc = doc };
+    struct sl_call call = { .type = in->type, .language = &sl_language_openai, .body = in->body, .doc = doc };
     sl_json_edits_init(&call.edits, arena);
     r = call_fill(&call, root, arena, ret_error);
     if (r == 0) {
@@ -256,18 +260,39 @@ static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_e
         arena, "The model '%.*s' does not exist: no route of this gateway has that name.", SL_STR_ARG(name));
 }
 
-extern const struct sl_dialect sl_dialect_openai;
-const struct sl_dialect sl_dialect_openai = {
+const struct sl_language sl_language_openai = {
     .name = "openai",
-    .request_format = SL_FORMAT_OPENAI,
-    .reply_format = SL_FORMAT_OPENAI,
-    .state_size = sizeof(struct sl_chunks),
-    .reads_should_retry = true,
-    .no_route = no_route,
-    .parse = parse,
-    .write_error = write_error,
+    .framing = SL_FRAMING_SSE,
+    .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"),
+    .read_call = read_call,
+    .read_chat = sl_chat_read,
+    .write_call = sl_openai_write_call,
+    .read_state_size = sizeof(struct sl_openai_stream),
+    .read_reply = sl_openai_on_reply,
+    .on_frame = sl_openai_on_frame,
+    .on_end = sl_openai_on_end,
+    .is_over = sl_openai_is_over,
+    .read_error = sl_errbody_classify,
+    .write_state_size = sizeof(struct sl_chunks),
     .write_reply = sl_openai_write_reply,
     .write_delta = sl_openai_write_delta,
-    .write_stream_error = write_stream_error,
     .write_end = sl_openai_write_end,
+    .write_error = write_error,
+    .write_stream_error = write_stream_error,
+    .reply_members = sl_openai_reply_members,
+    .read_usage = sl_openai_read_usage,
+    .pass_event = sl_openai_pass_event,
+};
+
+static const struct sl_manners manners = {
+    .refusal_status = 400,
+    .limit_names_wait = true,
+    .reads_should_retry = true,
+};
+
+const struct sl_dialect sl_dialect_openai = {
+    .name = "openai",
+    .language = &sl_language_openai,
+    .manners = &manners,
+    .no_route = no_route,
 };

@@ -4,7 +4,9 @@
 #ifndef SL_LLM_OPENAI_H
 #define SL_LLM_OPENAI_H
 
-#include "llm/core/llm.h"
+#include "llm/core/language.h"
+
+extern const struct sl_language sl_language_openai;
 
 enum sl_openai_api { SL_OPENAI_PLAIN, SL_OPENAI_AZURE, SL_OPENAI_AZUREAD };
 
@@ -46,6 +48,9 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
 int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req,
                     struct sl_llm_error *ret_error);
+int sl_openai_write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                         bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
+                         struct sl_llm_error *ret_error);
 int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
                        struct sl_reply *ret_reply, struct sl_err *err);
 int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,

@@ -2,6 +2,7 @@
 /* Provider ai21labs: the text completions that MLflow knows of it, nothing else. */
 #include "llm/chat/chat.h"
 #include "llm/core/errbody.h"
+#include "llm/core/language.h"
 #include "llm/core/prepare.h"
 
 #define AI21LABS_BASE "https://api.ai21.com/studio/v1"
@@ -57,7 +58,7 @@ static int native_check(const struct sl_call *call, const struct sl_chat *chat, 
     static const struct {
         const char *native, *generic;
     } names[] = { { "numResults", "n" }, { "maxTokens", "max_tokens" }, { "stopSequences", "stop" } };
-    for (size_t i = 0; i < SL_ARRAY_LEN(names) && call->rules == SL_RULES_MLFLOW; i++) {
+    for (size_t i = 0; i < SL_ARRAY_LEN(names) && call->manners->checks_as_mlflow; i++) {
         if (sl_json_is_present(sl_chat_member(chat, names[i].native))) {
             return sl_refuse(call, arena, ret_error, names[i].native, "Invalid parameter %s. Use %s instead.",
                              names[i].native, names[i].generic);
@@ -182,6 +183,12 @@ static int on_reply(const struct sl_call *call, const struct sl_env *env, struct
 
 /* --- the row --- */
 
+static const struct sl_language language = {
+    .name = "ai21labs",
+    .read_reply = on_reply,
+    .read_error = sl_errbody_classify,
+};
+
 static const struct sl_opt opts[] = {
     { "ai21labs_api_key", SL_OPT_SECRET, offsetof(struct ai21labs_conf, key), NULL, 0, 0,
       SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL, NULL,
@@ -195,8 +202,7 @@ const struct sl_provider sl_provider_ai21labs = {
     .name = "ai21labs",
     .label = "AI21Labs",
     .caps = SL_CAP_COMPLETIONS,
-    .format = SL_FORMAT_OWN,
-    .framing = SL_FRAMING_SSE,
+    .languages = { [SL_LLM_COMPLETIONS] = &language },
     .stream_usage = SL_USAGE_NEVER,
     .credential_headers = sl_credential_bearer,
     .pass_headers = sl_pass_common,
@@ -205,6 +211,4 @@ const struct sl_provider sl_provider_ai21labs = {
     .conf_size = sizeof(struct ai21labs_conf),
     .prepare = prepare,
     .build = build,
-    .on_reply = on_reply,
-    .classify = sl_errbody_classify,
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/anthropic/anthropic.h"
 
-#include "llm/core/errbody.h"
+#include "llm/core/language.h"
 #include "llm/core/prepare.h"
 
 #define ANTHROPIC_BASE    "https://api.anthropic.com/v1"
@@ -33,9 +33,8 @@ static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_tar
 static int build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env, bool ask_usage,
                  struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
-    (void)ask_usage;
     const struct sl_anthropic_conf *conf = target->conf;
-    bool is_complete = call->type == SL_LLM_COMPLETIONS && call->rules == SL_RULES_MLFLOW;
+    bool is_complete = call->type == SL_LLM_COMPLETIONS && call->manners->has_old_completions;
     struct sl_http_req req = {
         .method = "POST",
         .target = is_complete ? conf->complete_target : conf->messages_target,
@@ -43,23 +42,11 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
     if (sl_headers_start(&conf->headers, arena, &req.headers) < 0) {
         return SL_E_NOMEM;
     }
-    int r = (is_complete ? sl_anthropic_complete_build : sl_anthropic_messages_build)(call, target, env, arena, &req,
-                                                                                      ret_error);
+    int r = target->languages[call->type]->write_call(call, target, env, ask_usage, arena, &req, ret_error);
     if (r == 0) {
         *ret_req = req;
     }
     return r;
-}
-
-/* --- errors --- */
-
-static void classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
-                     struct sl_llm_error *ret_error)
-{
-    sl_errbody_classify(status, headers, body, arena, ret_error);
-    if (status == 429 && sl_str_find(body, SL_STR("enforced_spend_limit_reached"), 0) >= 0) {
-        ret_error->type = SL_ERR_PROVIDER_BILLING; /* a cap on money: waiting does not help */
-    }
 }
 
 static const struct sl_header_alias aliases[] = {
@@ -97,22 +84,15 @@ const struct sl_provider sl_provider_anthropic = {
     .name = "anthropic",
     .label = "Anthropic",
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_STREAM,
-    .format = SL_FORMAT_ANTHROPIC,
-    .framing = SL_FRAMING_SSE,
+    .languages = { &sl_language_anthropic, &sl_language_anthropic },
     .stream_usage = SL_USAGE_ALWAYS,
     .credential_headers = credential_headers,
     .pass_headers = sl_pass_common,
     .hidden_headers = sl_hidden_common,
     .opts = opts,
     .conf_size = sizeof(struct sl_anthropic_conf),
-    .state_size = sizeof(struct sl_anthropic_stream),
     .prepare = prepare,
     .build = build,
-    .on_reply = sl_anthropic_on_reply,
-    .on_frame = sl_anthropic_on_frame,
-    .on_end = sl_anthropic_on_end,
-    .is_over = sl_anthropic_is_over,
-    .classify = classify,
     .request_id_header = "request-id",
     .aliases = aliases,
 };

@@ -132,9 +132,12 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
 
 /* --- building a request --- */
 
-static int body_build(const struct sl_call *call, const struct sl_openai_conf *conf, bool ask_usage,
-                      struct sl_arena *arena, struct sl_http_req *req)
+int sl_openai_write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                         bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
+                         struct sl_llm_error *ret_error)
 {
+    (void)env;
+    const struct sl_openai_conf *conf = target->conf;
     struct sl_json spare;
     sl_json_init(&spare, NULL);
     struct sl_json_val root;
@@ -152,27 +155,26 @@ static int body_build(const struct sl_call *call, const struct sl_openai_conf *c
         } else {
             sl_json_edit_remove(&edits, root, "model");
         }
-        r = sl_json_edits_slices(&edits, call->body, &req->slices, &req->n_slices, &req->body_len);
+        r = sl_json_edits_slices(&edits, call->body, &io_req->slices, &io_req->n_slices, &io_req->body_len);
     }
     sl_json_done(&spare);
-    return r;
+    return r < 0 && r != SL_E_NOMEM ? sl_refuse(call, arena, ret_error, NULL, "The request could not be read again.")
+                                    : r;
 }
 
 int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
-    (void)env;
     const struct sl_openai_conf *conf = target->conf;
     struct sl_http_req req = { .method = "POST", .target = conf->targets[call->type] };
     if (sl_headers_start(&conf->headers, arena, &req.headers) < 0) {
         return SL_E_NOMEM;
     }
-    int r = body_build(call, conf, ask_usage, arena, &req);
-    if (r < 0) {
-        return r == SL_E_NOMEM ? r : sl_refuse(call, arena, ret_error, NULL, "The request could not be read again.");
+    int r = sl_openai_write_call(call, target, env, ask_usage, arena, &req, ret_error);
+    if (r == 0) {
+        *ret_req = req;
     }
-    *ret_req = req;
-    return 0;
+    return r;
 }
 
 /* --- the row --- */
@@ -203,24 +205,14 @@ const struct sl_provider sl_provider_openai = {
     .name = "openai",
     .label = "OpenAI",
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,
-    .format = SL_FORMAT_OPENAI,
-    .framing = SL_FRAMING_SSE,
+    .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai },
     .stream_usage = SL_USAGE_ASK,
     .credential_headers = credential_headers,
     .pass_headers = sl_pass_common,
     .hidden_headers = sl_hidden_common,
     .opts = openai_opts,
     .conf_size = sizeof(struct sl_openai_conf),
-    .state_size = sizeof(struct sl_openai_stream),
     .prepare = sl_openai_prepare,
     .build = sl_openai_build,
-    .on_reply = sl_openai_on_reply,
-    .on_frame = sl_openai_on_frame,
-    .on_end = sl_openai_on_end,
-    .is_over = sl_openai_is_over,
-    .classify = sl_errbody_classify,
-    .reply_members = sl_openai_reply_members,
-    .read_usage = sl_openai_read_usage,
-    .pass_event = sl_openai_pass_event,
     .refused_usage = sl_openai_refused_usage,
 };

@@ -2,7 +2,7 @@
 /* How Sluice's own management calls tell errors: {"error":{"message","type","code","request_id"}}. `code` is the word
  * of the error type's closed list, `type` its domain. Nothing is invoked in this dialect. */
 #include "json/write.h"
-#include "llm/core/llm.h"
+#include "llm/dialects.h"
 
 static struct sl_str domain_of(enum sl_error_type type)
 {
@@ -29,9 +29,7 @@ static void write_error(struct sl_llm_error *error, struct sl_buf *out)
     sl_jw_end(&w);
 }
 
-const struct sl_dialect sl_dialect_sluice = {
-    .name = "sluice",
-    .request_format = SL_FORMAT_OWN,
-    .reply_format = SL_FORMAT_OWN,
-    .write_error = write_error,
-};
+static const struct sl_language language = { .name = "sluice", .write_error = write_error };
+static const struct sl_manners manners = { .refusal_status = 400 };
+
+const struct sl_dialect sl_dialect_sluice = { .name = "sluice", .language = &language, .manners = &manners };

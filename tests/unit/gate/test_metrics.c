@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/metrics_write.h"
-#include "llm/core/error_docs.h"
+#include "llm/error_docs.h"
 
 #define TEXT_MAX (64u << 20)
 

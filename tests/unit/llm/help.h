@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "llm/core/llm.h"
+#include "llm/dialects.h"
 #include "wire/sse.h"
 
 struct help {
@@ -82,12 +82,22 @@ static inline int help_target(struct help *h, const char *provider, const char *
     target->conf = sl_arena_zalloc(&h->arena, target->provider->conf_size);
     struct sl_bind bind = { .arena = &h->arena, .problems = &h->problems };
     int r = sl_opt_bind(&bind, target->provider->opts, val, target->conf);
-    return r < 0 ? r : target->provider->prepare(&bind, val, target);
+    return r < 0 ? r : sl_target_prepare(&bind, val, target);
 }
 
 static inline void help_target_done(struct sl_target *target)
 {
     sl_opt_done(target->provider->opts, target->conf);
+}
+
+/* The dialect's reader with no more than a content type in the head. */
+static inline int help_read(struct help *h, const struct sl_dialect *dialect, enum sl_llm_type type, struct sl_str body,
+                            const char *content_type, struct sl_call *ret_call, struct sl_llm_error *ret_error)
+{
+    struct sl_headers headers = { 0 };
+    assert_int_equal(sl_headers_add(&headers, &h->arena, SL_STR("content-type"), sl_str_c(content_type)), 0);
+    struct sl_incoming in = { .type = type, .headers = &headers, .body = body };
+    return sl_dialect_read(dialect, &in, &h->doc, &h->arena, ret_call, ret_error);
 }
 
 /* Parses a body that must be right. */
@@ -97,7 +107,7 @@ static inline struct sl_call help_call(struct help *h, const struct sl_dialect *
     struct sl_call call = { 0 };
     struct sl_llm_error error = { 0 };
     struct sl_str copy = sl_arena_dup(&h->arena, sl_str_c(body));
-    int r = dialect->parse(type, copy, SL_STR("application/json"), &h->doc, &h->arena, &call, &error);
+    int r = help_read(h, dialect, type, copy, "application/json", &call, &error);
     if (r < 0) {
         fail_msg("%s refused: %.*s %.*s", body, SL_STR_ARG(error.message), SL_STR_ARG(error.detail));
     }
@@ -110,7 +120,7 @@ static inline struct sl_str help_refused(struct help *h, const struct sl_dialect
 {
     struct sl_call call = { 0 };
     struct sl_llm_error error = { 0 };
-    int r = dialect->parse(type, body, sl_str_c(content_type), &h->doc, &h->arena, &call, &error);
+    int r = help_read(h, dialect, type, body, content_type, &call, &error);
     if (r != SL_E_INVAL) {
         fail_msg("%.*s: not refused (%d)", SL_STR_ARG(body), r);
     }
@@ -118,7 +128,7 @@ static inline struct sl_str help_refused(struct help *h, const struct sl_dialect
     if (error.status == 0) {
         error.status = sl_error_type_status(error.type);
     }
-    dialect->write_error(&error, &out);
+    dialect->language->write_error(&error, &out);
     struct sl_str text = sl_arena_printf(&h->arena, "%d %.*s", error.status, (int)out.len, out.p);
     sl_buf_done(&out);
     return text;
@@ -140,7 +150,7 @@ static inline struct sl_str help_body(struct help *h, const struct sl_http_req *
  * result is of on_frame or on_end. */
 struct help_stream {
     struct help *h;
-    const struct sl_provider *provider;
+    const struct sl_language *upstream;
     const struct sl_dialect *dialect;
     const struct sl_call *call;
     void *provider_state, *dialect_state;
@@ -150,7 +160,7 @@ struct help_stream {
 static inline int help_push(void *arg, const struct sl_delta *delta)
 {
     struct help_stream *s = arg;
-    return s->dialect->write_delta(s->dialect_state, s->call, &s->h->env, delta, &s->out);
+    return s->dialect->language->write_delta(s->dialect_state, s->call, &s->h->env, delta, &s->out);
 }
 
 static inline int help_frame(void *arg, const struct sl_sse_event *event)
@@ -161,20 +171,20 @@ static inline int help_frame(void *arg, const struct sl_sse_event *event)
     struct sl_delta_sink sink = { help_push, s, &scratch, &s->h->scratch, &s->h->env };
     struct sl_frame frame = { .name = event->name, .data = event->data };
     struct sl_err err = { 0 };
-    int r = s->provider->on_frame(s->provider_state, s->call, &frame, &sink, &err);
+    int r = s->upstream->on_frame(s->provider_state, s->call, &frame, &sink, &err);
     sl_arena_done(&scratch); /* nothing of a frame may live on */
     return r;
 }
 
-static inline int help_stream(struct help *h, const struct sl_provider *provider, const struct sl_dialect *dialect,
+static inline int help_stream(struct help *h, const struct sl_language *upstream, const struct sl_dialect *dialect,
                               const struct sl_call *call, struct sl_str bytes, size_t piece, struct sl_str *ret)
 {
     struct help_stream s = { h,
-                             provider,
+                             upstream,
                              dialect,
                              call,
-                             calloc(1, provider->state_size),
-                             calloc(1, dialect->state_size),
+                             calloc(1, upstream->read_state_size),
+                             calloc(1, dialect->language->write_state_size),
                              SL_BUF_INIT(1 << 24) };
     struct sl_sse_decoder dec;
     sl_sse_decoder_init(&dec, SL_SSE_EVENT_MAX, help_frame, &s);
@@ -189,9 +199,9 @@ static inline int help_stream(struct help *h, const struct sl_provider *provider
     r = r < 0 ? r : sl_sse_finish(&dec);
     struct sl_delta_sink sink = { help_push, &s, &h->arena, &h->scratch, &h->env };
     struct sl_err err = { 0 };
-    r = r < 0 ? r : provider->on_end(s.provider_state, &sink, &err);
+    r = r < 0 ? r : upstream->on_end(s.provider_state, &sink, &err);
     if (r == 0) {
-        dialect->write_end(s.dialect_state, &s.out);
+        dialect->language->write_end(s.dialect_state, &s.out);
     }
     *ret = sl_arena_dup(&h->arena, sl_buf_str(&s.out));
     sl_buf_done(&s.out);

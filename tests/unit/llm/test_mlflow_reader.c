@@ -173,7 +173,7 @@ static void errors_for_the_sdk(void **state)
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_llm_error error = cases[i].error;
         struct sl_buf out = SL_BUF_INIT(4096);
-        sl_dialect_databricks.write_error(&error, &out);
+        sl_dialect_databricks.language->write_error(&error, &out);
         check_text(sl_buf_str(&out), cases[i].want, "error");
         sl_buf_done(&out);
     }

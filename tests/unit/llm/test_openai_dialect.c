@@ -148,7 +148,7 @@ static void errors_have_openais_statuses_and_shape(void **state)
     for (size_t i = 0; i < SL_ARRAY_LEN(error_cases); i++) {
         struct sl_llm_error error = error_cases[i].error;
         struct sl_buf out = SL_BUF_INIT(65536);
-        sl_dialect_openai.write_error(&error, &out);
+        sl_dialect_openai.language->write_error(&error, &out);
         struct sl_json doc;
         sl_json_init(&doc, NULL);
         assert_int_equal(sl_json_parse(&doc, sl_buf_str(&out)), 0);
@@ -176,7 +176,7 @@ static void a_broken_stream_ends_with_its_error(void **state)
     (void)state;
     struct sl_buf out = SL_BUF_INIT(65536);
     struct sl_llm_error error = { .type = SL_ERR_PROVIDER_STREAM_BROKEN, .message = SL_STR("gone") };
-    sl_dialect_openai.write_stream_error(NULL, &error, &out);
+    sl_dialect_openai.language->write_stream_error(NULL, &error, &out);
     check_str(
         sl_buf_str(&out),
         "data: {\"error\":{\"message\":\"gone\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\ndata: "
@@ -191,7 +191,7 @@ static struct sl_str reply_write(struct help *h, const struct sl_dialect *dialec
 {
     struct sl_call call = { .type = type, .model = SL_STR("route") };
     struct sl_buf out = SL_BUF_INIT(65536);
-    assert_int_equal(dialect->write_reply(&call, reply, &h->env, &out), 0);
+    assert_int_equal(dialect->language->write_reply(&call, reply, &h->env, &out), 0);
     struct sl_str text = sl_arena_dup(&h->arena, sl_buf_str(&out));
     sl_buf_done(&out);
     return text;

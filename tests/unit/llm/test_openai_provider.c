@@ -208,7 +208,7 @@ static const struct {
 static void an_empty_chunk_behind_the_finish_is_dropped(void **state)
 {
     (void)state;
-    const struct sl_provider *p = sl_provider_find(SL_STR("openai"));
+    const struct sl_language *p = sl_provider_find(SL_STR("openai"))->languages[SL_LLM_CHAT];
     struct sl_json doc;
     sl_json_init(&doc, NULL);
     static const struct {
@@ -237,7 +237,7 @@ static void an_empty_chunk_behind_the_finish_is_dropped(void **state)
 static void a_choice_that_has_not_finished_is_seen(void **state)
 {
     (void)state;
-    const struct sl_provider *p = sl_provider_find(SL_STR("openai"));
+    const struct sl_language *p = sl_provider_find(SL_STR("openai"))->languages[SL_LLM_CHAT];
     struct sl_json doc;
     sl_json_init(&doc, NULL);
     struct sl_pass_state st = { .usage = SL_USAGE_NONE, .n_choices = 2 };
@@ -255,7 +255,7 @@ static void a_choice_that_has_not_finished_is_seen(void **state)
 static void events_are_noted_and_the_asked_for_chunk_is_dropped(void **state)
 {
     (void)state;
-    const struct sl_provider *p = sl_provider_find(SL_STR("openai"));
+    const struct sl_language *p = sl_provider_find(SL_STR("openai"))->languages[SL_LLM_CHAT];
     struct sl_json doc;
     sl_json_init(&doc, NULL);
     struct sl_buf edited = SL_BUF_INIT(4096);
@@ -338,14 +338,14 @@ static const struct {
 static void upstream_errors_are_classified(void **state)
 {
     (void)state;
-    const struct sl_provider *p = sl_provider_find(SL_STR("openai"));
+    const struct sl_language *p = sl_provider_find(SL_STR("openai"))->languages[SL_LLM_CHAT];
     for (size_t i = 0; i < SL_ARRAY_LEN(classify_cases); i++) {
         struct help h;
         help_init(&h);
         struct sl_headers headers = { 0 };
         assert_int_equal(sl_headers_add(&headers, &h.arena, SL_STR("Content-Type"), SL_STR("application/json")), 0);
         struct sl_llm_error error;
-        p->classify(classify_cases[i].status, &headers, sl_str_c(classify_cases[i].body), &h.arena, &error);
+        p->read_error(classify_cases[i].status, &headers, sl_str_c(classify_cases[i].body), &h.arena, &error);
         if (error.type != classify_cases[i].type) {
             fail_msg("case %zu: %s", i, sl_error_type_word(error.type));
         }

@@ -105,7 +105,7 @@ static const struct {
 static void streams_are_translated_however_they_are_cut(void **state)
 {
     (void)state;
-    const struct sl_provider *p = sl_provider_find(SL_STR("openai"));
+    const struct sl_language *p = sl_provider_find(SL_STR("openai"))->languages[SL_LLM_CHAT];
     for (size_t i = 0; i < SL_ARRAY_LEN(stream_cases); i++) {
         size_t n = strlen(stream_cases[i].up);
         for (size_t piece = 1; piece <= n + 1; piece += piece < 80 ? 1 : 97) {
@@ -146,16 +146,18 @@ static void completions_stream_text(void **state)
     help_init(&h);
     struct sl_call call = { .type = SL_LLM_COMPLETIONS, .is_stream = true };
     struct sl_str got;
-    assert_int_equal(
-        help_stream(&h, sl_provider_find(SL_STR("openai")), &sl_dialect_mlflow, &call, sl_str_c(up), 3, &got), 0);
+    assert_int_equal(help_stream(&h, sl_provider_find(SL_STR("openai"))->languages[SL_LLM_CHAT], &sl_dialect_mlflow,
+                                 &call, sl_str_c(up), 3, &got),
+                     0);
 #define C(object, text, rest)                                                                                          \
     "data: {\"id\":\"c\",\"object\":\"" object "\",\"created\":7,\"model\":\"m\",\"choices\":[{\"index\":0," text rest \
     "}]}\n\n"
     check_str(got, C("text_completion_chunk", "\"finish_reason\":null,", "\"text\":\"a\"")
                        C("text_completion_chunk", "\"finish_reason\":null,", "\"text\":\"b\"")
                            C("text_completion_chunk", "\"finish_reason\":\"length\",", "\"text\":\"\""));
-    assert_int_equal(
-        help_stream(&h, sl_provider_find(SL_STR("openai")), &sl_dialect_openai, &call, sl_str_c(up), 3, &got), 0);
+    assert_int_equal(help_stream(&h, sl_provider_find(SL_STR("openai"))->languages[SL_LLM_CHAT], &sl_dialect_openai,
+                                 &call, sl_str_c(up), 3, &got),
+                     0);
     check_str(got,
               C("text_completion", "\"text\":\"a\",", "\"logprobs\":null,\"finish_reason\":null")
                   C("text_completion", "\"text\":\"b\",", "\"logprobs\":null,\"finish_reason\":null")
@@ -217,20 +219,20 @@ static const struct {
 static void replies_become_mlflows(void **state)
 {
     (void)state;
-    const struct sl_provider *p = sl_provider_find(SL_STR("openai"));
+    const struct sl_language *p = sl_provider_find(SL_STR("openai"))->languages[SL_LLM_CHAT];
     for (size_t i = 0; i < SL_ARRAY_LEN(reply_cases); i++) {
         struct help h;
         help_init(&h);
         struct sl_call call = { .type = reply_cases[i].type, .model = SL_STR("") };
         struct sl_reply reply;
         struct sl_err err = { 0 };
-        int r = p->on_reply(&call, &h.env, sl_str_c(reply_cases[i].up), &h.arena, &reply, &err);
+        int r = p->read_reply(&call, &h.env, sl_str_c(reply_cases[i].up), &h.arena, &reply, &err);
         if ((r == 0) != (reply_cases[i].want != NULL)) {
             fail_msg("case %zu: %d %s", i, r, err.text);
         }
         if (r == 0) {
             struct sl_buf out = SL_BUF_INIT(65536);
-            assert_int_equal(sl_dialect_mlflow.write_reply(&call, &reply, &h.env, &out), 0);
+            assert_int_equal(sl_dialect_mlflow.language->write_reply(&call, &reply, &h.env, &out), 0);
             check_str(sl_buf_str(&out), reply_cases[i].want);
             sl_buf_done(&out);
         } else {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* docs/errors.md, from the table of error types and from what the dialects make of each. */
-#include "llm/core/error_docs.h"
+#include "llm/error_docs.h"
 
-#include "llm/core/llm.h"
+#include "llm/dialects.h"
 
 /* What whoever sees it can do. */
 static const char *const advice[SL_ERR_COUNT] = {
@@ -61,7 +61,7 @@ static int status_in(const struct sl_dialect *dialect, enum sl_error_type type)
 {
     struct sl_buf text = SL_BUF_INIT(65536);
     struct sl_llm_error error = { .type = type, .message = SL_STR("") };
-    dialect->write_error(&error, &text);
+    dialect->language->write_error(&error, &text);
     sl_buf_done(&text);
     return error.status;
 }

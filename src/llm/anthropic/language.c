@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The language of the Messages API, and of the old completions behind it. */
+#include "llm/core/language.h"
+
+#include "llm/anthropic/anthropic.h"
+#include "llm/core/errbody.h"
+
+static void read_error(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
+                       struct sl_llm_error *ret_error)
+{
+    sl_errbody_classify(status, headers, body, arena, ret_error);
+    if (status == 429 && sl_str_find(body, SL_STR("enforced_spend_limit_reached"), 0) >= 0) {
+        ret_error->type = SL_ERR_PROVIDER_BILLING; /* a cap on money: waiting does not help */
+    }
+}
+
+static int write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                      bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
+                      struct sl_llm_error *ret_error)
+{
+    (void)ask_usage; /* it is always told */
+    bool is_complete = call->type == SL_LLM_COMPLETIONS && call->manners->has_old_completions;
+    return (is_complete ? sl_anthropic_complete_build : sl_anthropic_messages_build)(call, target, env, arena, io_req,
+                                                                                     ret_error);
+}
+
+const struct sl_language sl_language_anthropic = {
+    .name = "anthropic",
+    .framing = SL_FRAMING_SSE,
+    .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"),
+    .write_call = write_call,
+    .read_state_size = sizeof(struct sl_anthropic_stream),
+    .read_reply = sl_anthropic_on_reply,
+    .on_frame = sl_anthropic_on_frame,
+    .on_end = sl_anthropic_on_end,
+    .is_over = sl_anthropic_is_over,
+    .read_error = read_error,
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/core/language.h"
+
+const struct sl_dialect *sl_dialect_for(const struct sl_dialect *dialect, const struct sl_headers *headers)
+{
+    bool is_variant = dialect->variant &&
+                      sl_str_find(sl_headers_get(headers, "user-agent"), sl_str_c(dialect->variant_agent), 0) >= 0;
+    return is_variant ? dialect->variant : dialect;
+}
+
+int sl_dialect_read(const struct sl_dialect *dialect, const struct sl_incoming *in, struct sl_json *doc,
+                    struct sl_arena *arena, struct sl_call *ret_call, struct sl_llm_error *ret_error)
+{
+    int r = dialect->language->read_call(in, doc, arena, ret_call, ret_error);
+    if (r == 0) {
+        ret_call->manners = dialect->manners;
+    }
+    return r;
+}
+
+bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, const struct sl_language *language)
+{
+    return target->languages[type] == language;
+}
+
+int sl_target_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    memcpy(target->languages, target->provider->languages, sizeof(target->languages));
+    return target->provider->prepare ? target->provider->prepare(bind, val, target) : 0;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A language: how bodies and streams are read and written, both ways. Clients and upstreams are two uses of it.
+ *
+ *   dialect  = language + manners                                    how a client speaks to us
+ *   provider = address + credential + a language per type and model  how we speak to an upstream
+ *
+ * Where both sides have the same language, bytes go through. Where not, the client's call is read to the canonical one
+ * and written again, and the reply comes back by deltas. A language may be only read or only written: what it cannot do
+ * is NULL. Everything is pure, as llm.h says. */
+#ifndef SL_LLM_LANGUAGE_H
+#define SL_LLM_LANGUAGE_H
+
+#include "llm/core/llm.h"
+
+struct sl_chat;
+
+/* A client's request as it came. */
+struct sl_incoming {
+    enum sl_llm_type type; /* of the path, else of the route that the path names */
+    struct sl_str path, query;
+    const struct sl_headers *headers;
+    struct sl_str body;
+};
+
+struct sl_language {
+    const char *name;
+    enum sl_framing framing;   /* of its streams */
+    struct sl_str stream_type; /* their content type */
+
+    /* --- requests --- */
+
+    /* Checks a client's request and fills the call, of its body no more than routing needs. SL_E_INVAL with *ret_error
+     * filled, or SL_E_NOMEM. `doc` is initialised; the call owns what is parsed into it. */
+    int (*read_call)(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
+                     struct sl_call *ret_call, struct sl_llm_error *ret_error);
+    /* All of a call whose body is in this language, for an upstream of another: chat.h. */
+    int (*read_chat)(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
+                     struct sl_chat *ret_chat, struct sl_llm_error *ret_error);
+    /* The request's body for a target of this language: slices, length and what is left out go into *io_req. As the
+     * build of a provider. */
+    int (*write_call)(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                      bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
+                      struct sl_llm_error *ret_error);
+
+    /* --- an upstream's replies --- */
+
+    size_t read_state_size; /* per stream, zeroed by the caller */
+    /* A whole 2xx reply to a canonical one. Its slices are of `body` or on the arena. */
+    int (*read_reply)(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
+                      struct sl_reply *ret_reply, struct sl_err *err);
+    /* One frame to zero or more deltas, in order. MUST NOT keep pointers into it (copy into the state's arena is the
+     * language's own matter). */
+    int (*on_frame)(void *state, const struct sl_call *call, const struct sl_frame *frame, struct sl_delta_sink *sink,
+                    struct sl_err *err);
+    /* The body ended: 0, or SL_E_TRUNCATED when the stream was not complete. */
+    int (*on_end)(void *state, struct sl_delta_sink *sink, struct sl_err *err);
+    /* Where there is on_end: the stream said its last word, be it an error; what breaks behind it is only the
+     * connection. */
+    bool (*is_over)(const void *state);
+    /* Status >= 400 (or an error body) to a canonical error. Never fails. `arena` for texts. */
+    void (*read_error)(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
+                       struct sl_llm_error *ret_error);
+
+    /* --- what a client gets --- */
+
+    size_t write_state_size; /* per stream, zeroed by the caller */
+    /* A canonical reply. */
+    int (*write_reply)(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
+                       struct sl_buf *out);
+    /* Streams: one delta to zero or more whole events. */
+    int (*write_delta)(void *state, const struct sl_call *call, const struct sl_env *env, const struct sl_delta *delta,
+                       struct sl_buf *out);
+    /* The stream is complete. */
+    void (*write_end)(void *state, struct sl_buf *out);
+    /* Our own error, or an upstream's that cannot be passed: may change error->status to the language's (401 from
+     * upstream, …). Body into `out`. */
+    void (*write_error)(struct sl_llm_error *error, struct sl_buf *out);
+    /* The stream broke after its head: the error event and its end. */
+    void (*write_stream_error)(void *state, const struct sl_llm_error *error, struct sl_buf *out);
+
+    /* --- bytes that pass untouched --- */
+
+    /* What is looked for at a whole reply's top level, in the order of enum sl_reply_member, and how the token counts
+     * are read. NULL: nothing is. */
+    const struct sl_json_scan_want *reply_members;
+    int (*read_usage)(struct sl_json_val usage, struct sl_usage *ret);
+    /* One whole event as it lies on the wire (comments and blank line included): forward it or not, and note what it
+     * says. */
+    enum sl_pass (*pass_event)(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch);
+};
+
+/* What a dialect promises beyond its language. */
+struct sl_manners {
+    int refusal_status;         /* of a body that does not fit, and of a call that its provider cannot take */
+    bool passes_unknown;        /* members that nobody knows go up as they are; else they are left out and named */
+    bool takes_any_role;        /* in a message; providers leave those they do not know out */
+    double temperature_max;     /* temperature is 0 to this for every provider; 0: it means what it means there */
+    int64_t max_tokens_default; /* where an upstream insists on one; 0: the provider's own number */
+    bool checks_as_mlflow;      /* what MLflow refuses of a provider's calls is refused with its texts */
+    bool has_old_completions;   /* completions go to the older call that some providers have for them */
+    bool joins_system;          /* system texts become one, a line each, where they are texts alone */
+    bool has_two_finishes;      /* of providers that MLflow maps itself: `stop` and `length` */
+    bool limit_names_wait;      /* a limit that refuses says how long to wait, and is the one that makes wait longest */
+    bool needs_absolute_urls;   /* its clients follow a route's URL as it is */
+    bool has_fastapi_texts;     /* of a path or method that is not there it says "Not Found" and no more */
+    bool reads_should_retry;    /* its clients obey x-should-retry */
+};
+
+struct sl_dialect {
+    const char *name; /* of metrics, where labels are told apart by address */
+    const struct sl_language *language;
+    const struct sl_manners *manners;
+    /* What it says of a name that is no route's; NULL: what it says of a path. */
+    void (*no_route)(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
+    /* The same for clients whose User-Agent holds this. */
+    const char *variant_agent;
+    const struct sl_dialect *variant;
+};
+
+/* The dialect that a client with these headers speaks. */
+const struct sl_dialect *sl_dialect_for(const struct sl_dialect *dialect, const struct sl_headers *headers);
+/* The language's read_call with the dialect's manners. */
+SL_MUST int sl_dialect_read(const struct sl_dialect *dialect, const struct sl_incoming *in, struct sl_json *doc,
+                            struct sl_arena *arena, struct sl_call *ret_call, struct sl_llm_error *ret_error);
+
+/* Do bytes of `language` need no translation for or from this target? */
+bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, const struct sl_language *language);
+
+#endif

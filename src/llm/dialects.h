@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dialects by name, for the table of paths and for tests. */
+#ifndef SL_LLM_DIALECTS_H
+#define SL_LLM_DIALECTS_H
+
+#include "llm/core/language.h"
+
+extern const struct sl_dialect sl_dialect_openai, sl_dialect_mlflow;
+/* MLflow's calls with Databricks' errors: for its SDK on MLflow's paths, and for its own paths. */
+extern const struct sl_dialect sl_dialect_mlflow_sdk, sl_dialect_databricks;
+extern const struct sl_dialect sl_dialect_sluice; /* errors only: nothing is invoked in it */
+
+#endif
