@@ -152,6 +152,10 @@ SL_MUST int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl
  * Returns the bytes written. */
 size_t sl_json_decode(struct sl_json_val v, char *out);
 
+/* Escaped halves of surrogate pairs without their other half become \ufffd, in a copy on the arena; a text without any
+ * stays as it is. For JSON that goes to readers who refuse them. */
+SL_MUST int sl_json_mend(struct sl_str *io_text, struct sl_arena *arena);
+
 /* Typed getters with bounds. SL_E_TYPE / SL_E_RANGE / SL_E_INVAL (a fraction where an integer is wanted). Integers may
  * be spelt 2, 2.0 or 2e0 when `lax`. */
 SL_MUST int sl_json_int(struct sl_json_val v, bool lax, int64_t *ret);

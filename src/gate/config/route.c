@@ -11,6 +11,7 @@
 #include "gate/config/route_conf.h"
 #include "gate/policy/period.h"
 #include "llm/core/llm.h"
+#include "llm/form/models.h"
 
 #define FAIL(bind, pos_, key_, ...) (problem_at((bind), (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 
@@ -179,6 +180,7 @@ static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl
     bind->is_lax = true; /* MLflow ignores what it does not know */
     int r = sl_opt_bind(bind, provider->opts, config, conf);
     if (r == 0) {
+        target->row = sl_model_find(provider->name, target->model, NULL);
         r = sl_target_prepare(bind, config ? config : model, target);
     }
     bind->is_lax = was_lax;

@@ -4,14 +4,7 @@
 #ifndef SL_LLM_ANTHROPIC_H
 #define SL_LLM_ANTHROPIC_H
 
-#include "llm/chat/chat.h"
-
-/* What a family of models can do. */
-#define SL_CLAUDE_THINKS      SL_BIT(0) /* thinking at all */
-#define SL_CLAUDE_ADAPTIVE    SL_BIT(1) /* thinking {type: adaptive}; without: enabled with a budget */
-#define SL_CLAUDE_EFFORT      SL_BIT(2) /* output_config.effort */
-#define SL_CLAUDE_SCHEMA      SL_BIT(3) /* output_config.format */
-#define SL_CLAUDE_NO_SAMPLING SL_BIT(4) /* refuses temperature, top_p and top_k */
+#include "llm/form/params.h"
 
 struct sl_anthropic_conf {
     struct sl_secret key;
@@ -22,7 +15,6 @@ struct sl_anthropic_conf {
     struct sl_str messages_target, complete_target; /* path and query */
     struct sl_headers headers;
     struct sl_str model_json;
-    unsigned model_can; /* SL_CLAUDE_* */
 };
 
 struct sl_anthropic_stream {
@@ -43,12 +35,12 @@ struct sl_anthropic_stream {
 struct sl_anthropic_builder {
     const struct sl_call *call;
     const struct sl_anthropic_conf *conf;
+    const struct sl_model *model;
     const struct sl_chat *chat;
     struct sl_arena *arena;
     struct sl_body *body;
     struct sl_llm_error *error;
-    int64_t max_tokens;
-    int64_t budget;       /* of thinking, tokens; 0: none */
+    struct sl_form_params params;
     bool has_answer_tool; /* the schema goes into a forced tool */
 };
 
@@ -56,7 +48,8 @@ struct sl_anthropic_builder {
 SL_MUST int sl_anthropic_messages_write(struct sl_anthropic_builder *b);
 SL_MUST int sl_anthropic_system_write(struct sl_anthropic_builder *b);
 
-unsigned sl_anthropic_model_can(struct sl_str model);
+/* The rules of form, which Claude has wherever it is served. */
+extern const struct sl_form_rules sl_anthropic_form;
 
 /* The body of a chat (messages), for /v1's completions too. */
 SL_MUST int sl_anthropic_messages_build(const struct sl_call *call, const struct sl_target *target,
@@ -65,14 +58,15 @@ SL_MUST int sl_anthropic_messages_build(const struct sl_call *call, const struct
 /* The rules that MLflow has for numbers, chat and completions alike. */
 SL_MUST int sl_anthropic_mlflow_check(const struct sl_call *call, const struct sl_chat *chat, struct sl_arena *arena,
                                       struct sl_llm_error *ret_error);
-int64_t sl_anthropic_max_tokens(const struct sl_call *call, const struct sl_chat *chat,
-                                const struct sl_anthropic_conf *conf);
+/* max_tokens where the caller does not say: INT64_MAX: as many as the model has. */
+int64_t sl_anthropic_fallback_tokens(const struct sl_call *call, const struct sl_anthropic_conf *conf);
 /* temperature on the provider's scale of 0 to 1; nothing when it was not said. */
 void sl_anthropic_temperature_write(const struct sl_call *call, const struct sl_chat *chat, struct sl_body *body);
 
 void sl_anthropic_stop_write(const struct sl_chat *chat, struct sl_body *body);
 
-/* Text completions (complete): MLflow's rules only. */
+/* The old text completions serve the models from before the Messages API, and no other. */
+bool sl_anthropic_is_complete(const struct sl_call *call, const struct sl_target *target);
 SL_MUST int sl_anthropic_complete_build(const struct sl_call *call, const struct sl_target *target,
                                         const struct sl_env *env, struct sl_arena *arena, struct sl_http_req *req,
                                         struct sl_llm_error *ret_error);

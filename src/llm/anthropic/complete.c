@@ -8,11 +8,17 @@
 #define ASSISTANT "\\n\\nAssistant:"
 
 static const struct sl_fate_row fates[] = {
-    { "stop_sequences", SL_FATE_OWN },     { "seed", SL_FATE_DROP },
-    { "frequency_penalty", SL_FATE_DROP }, { "presence_penalty", SL_FATE_DROP },
-    { "logit_bias", SL_FATE_DROP },        { "best_of", SL_FATE_DROP },
-    { "suffix", SL_FATE_REFUSE },          { "echo", SL_FATE_REFUSE },
-    { "logprobs", SL_FATE_REFUSE },        { NULL, SL_FATE_DROP },
+    { "stop_sequences", SL_FATE_OWN },
+    { "max_tokens_to_sample", SL_FATE_DROP },
+    { "seed", SL_FATE_DROP },
+    { "frequency_penalty", SL_FATE_DROP },
+    { "presence_penalty", SL_FATE_DROP },
+    { "logit_bias", SL_FATE_DROP },
+    { "best_of", SL_FATE_DROP },
+    { "suffix", SL_FATE_REFUSE },
+    { "echo", SL_FATE_REFUSE },
+    { "logprobs", SL_FATE_REFUSE },
+    { NULL, SL_FATE_DROP },
 };
 
 /* The frame is added where it is missing. Two spellings of a line's end are the same text. */
@@ -58,8 +64,13 @@ int sl_anthropic_complete_build(const struct sl_call *call, const struct sl_targ
     sl_jw_object(&body.w);
     sl_body_member(&body, "model", conf->model_json);
     prompt_write(&chat, &body);
+    int64_t limit = target->row->output;
+    int64_t asked = chat.max_tokens >= 0 ? chat.max_tokens : sl_anthropic_fallback_tokens(call, conf);
+    if (chat.max_tokens > limit) {
+        sl_body_leave_out(&body, SL_STR("max_tokens"));
+    }
     sl_jw_key(&body.w, "max_tokens_to_sample");
-    sl_jw_i64(&body.w, sl_anthropic_max_tokens(call, &chat, conf));
+    sl_jw_i64(&body.w, SL_MIN(asked, limit));
     sl_anthropic_temperature_write(call, &chat, &body);
     if (sl_json_is_present(chat.top_p)) {
         sl_body_member(&body, "top_p", sl_json_raw(chat.top_p));

@@ -14,14 +14,19 @@ static void read_error(int status, const struct sl_headers *headers, struct sl_s
     }
 }
 
+bool sl_anthropic_is_complete(const struct sl_call *call, const struct sl_target *target)
+{
+    return call->type == SL_LLM_COMPLETIONS && call->manners->has_old_completions &&
+           (target->row->can & SL_MODEL_COMPLETE);
+}
+
 static int write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error)
 {
     (void)ask_usage; /* it is always told */
-    bool is_complete = call->type == SL_LLM_COMPLETIONS && call->manners->has_old_completions;
-    return (is_complete ? sl_anthropic_complete_build : sl_anthropic_messages_build)(call, target, env, arena, io_req,
-                                                                                     ret_error);
+    return (sl_anthropic_is_complete(call, target) ? sl_anthropic_complete_build : sl_anthropic_messages_build)(
+        call, target, env, arena, io_req, ret_error);
 }
 
 const struct sl_language sl_language_anthropic = {

@@ -27,9 +27,6 @@ static void block_end(struct sl_anthropic_builder *b, struct sl_str cache_contro
 
 static void text_write(struct sl_anthropic_builder *b, struct sl_str text, struct sl_str cache_control)
 {
-    if (text.n <= 2) {
-        return; /* empty ones are refused upstream */
-    }
     block_begin(b, "text");
     sl_body_member(b->body, "text", text);
     block_end(b, cache_control);
@@ -222,29 +219,44 @@ static int content_write(struct sl_anthropic_builder *b, const struct sl_message
 
 static int result_write(struct sl_anthropic_builder *b, const struct sl_message *message)
 {
+    int r = 0;
     block_begin(b, "tool_result");
     sl_body_member(b->body, "tool_use_id", message->tool_id);
-    int r = content_write(b, message);
+    if (message->is_plain ? message->text.n > 2 : message->n_parts > 0) {
+        r = content_write(b, message);
+    }
     sl_jw_end(jw(b));
     return r;
 }
 
-/* The results of one turn, and what the user says behind them, are one message. Returns behind the last one in *io_i.
- */
-static int results_write(struct sl_anthropic_builder *b, uint32_t *io_i)
+/* A turn is one message: results first, as they stand behind their calls. Returns behind it in *io_i. */
+static int turn_write(struct sl_anthropic_builder *b, uint32_t *io_i)
 {
     const struct sl_chat *chat = b->chat;
-    uint32_t i = *io_i;
+    const struct sl_message *message = &chat->messages[*io_i];
+    uint32_t end = *io_i + 1;
     int r = 0;
-    sl_jw_array(jw(b));
-    while (r == 0 && i < chat->n_messages && chat->messages[i].role == SL_ROLE_TOOL) {
-        r = result_write(b, &chat->messages[i++]);
+    while (end < chat->n_messages && chat->messages[end].is_joined) {
+        end++;
     }
-    while (r == 0 && i < chat->n_messages && chat->messages[i].role == SL_ROLE_USER) {
-        r = parts_write(b, &chat->messages[i++]);
+    bool is_alone = end == *io_i + 1;
+    struct sl_str head = message->role == SL_ROLE_ASSISTANT ? SL_STR("{\"role\":\"assistant\",\"content\":")
+                                                            : SL_STR("{\"role\":\"user\",\"content\":");
+    if (is_alone && message->is_plain && message->role != SL_ROLE_TOOL) {
+        sl_body_around(b->body, head, message->text, SL_STR("}"));
+        *io_i = end;
+        return 0;
+    }
+    sl_jw_object(jw(b));
+    sl_jw_member_str(jw(b), "role", message->role == SL_ROLE_ASSISTANT ? SL_STR("assistant") : SL_STR("user"));
+    sl_jw_key(jw(b), "content");
+    sl_jw_array(jw(b));
+    for (; r == 0 && *io_i < end; (*io_i)++) {
+        message = &chat->messages[*io_i];
+        r = message->role == SL_ROLE_TOOL ? result_write(b, message) : parts_write(b, message);
     }
     sl_jw_end(jw(b));
-    *io_i = i;
+    sl_jw_end(jw(b));
     return r;
 }
 
@@ -255,35 +267,16 @@ int sl_anthropic_messages_write(struct sl_anthropic_builder *b)
     sl_jw_key(jw(b), "messages");
     sl_jw_array(jw(b));
     for (uint32_t i = 0; i < chat->n_messages && r == 0;) {
-        const struct sl_message *message = &chat->messages[i];
-        bool is_assistant = message->role == SL_ROLE_ASSISTANT;
-        if (message->role == SL_ROLE_OTHER) {
-            sl_body_leave_out(b->body, SL_STR("messages"));
-        } else if (message->has_name) {
+        if (chat->messages[i].role == SL_ROLE_SYSTEM) {
+            i++;
+        } else {
+            r = turn_write(b, &i);
+        }
+    }
+    for (uint32_t i = 0; i < chat->n_messages; i++) {
+        if (chat->messages[i].has_name) {
             sl_body_leave_out(b->body, SL_STR("messages.name"));
         }
-        if (message->role == SL_ROLE_SYSTEM || message->role == SL_ROLE_OTHER ||
-            (is_assistant && message->n_parts == 0 && !message->is_plain)) {
-            i++;
-            continue;
-        }
-        if (message->is_plain && message->role != SL_ROLE_TOOL) {
-            struct sl_str before = is_assistant ? SL_STR("{\"role\":\"assistant\",\"content\":")
-                                                : SL_STR("{\"role\":\"user\",\"content\":");
-            sl_body_around(b->body, before, message->text, SL_STR("}"));
-            i++;
-            continue;
-        }
-        sl_jw_object(jw(b));
-        sl_jw_member_str(jw(b), "role", is_assistant ? SL_STR("assistant") : SL_STR("user"));
-        if (message->role == SL_ROLE_TOOL) {
-            sl_jw_key(jw(b), "content");
-            r = results_write(b, &i);
-        } else {
-            r = content_write(b, message);
-            i++;
-        }
-        sl_jw_end(jw(b));
     }
     sl_jw_end(jw(b));
     return r;

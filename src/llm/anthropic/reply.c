@@ -190,7 +190,7 @@ static void root_read(struct reader *rd, struct sl_json_val root, struct sl_repl
         return;
     }
     reply->model = text_get(rd, root, "model");
-    bool is_complete = rd->call->type == SL_LLM_COMPLETIONS && rd->call->manners->has_old_completions;
+    bool is_complete = rd->call->type == SL_LLM_COMPLETIONS && !sl_json_is_present(sl_json_get(root, "content"));
     (is_complete ? completion_read : message_read)(rd, root, reply);
 }
 

@@ -10,7 +10,7 @@
 
 static const struct sl_fate_row fates[] = {
     /* its own words, for clients that add them */
-    { "thinking", SL_FATE_PASS },
+    { "thinking", SL_FATE_OWN },
     { "top_k", SL_FATE_OWN },
     { "system", SL_FATE_OWN },
     { "stop_sequences", SL_FATE_OWN },
@@ -64,7 +64,11 @@ int sl_anthropic_mlflow_check(const struct sl_call *call, const struct sl_chat *
         return sl_refuse(call, arena, ret_error, "max_tokens", "Invalid value for max_tokens: cannot exceed %d.",
                          MAX_TOKENS_MLFLOW_LIMIT);
     }
-    if (sl_json_is_present(chat->temperature) && sl_json_is_present(chat->top_p)) {
+    double top_p = 1; /* which says nothing: MLflow's own judges send it beside a temperature */
+    if (sl_json_is_present(chat->top_p)) {
+        SL_IGNORE(sl_json_double(chat->top_p, &top_p) < 0);
+    }
+    if (sl_json_is_present(chat->temperature) && top_p != 1) {
         return sl_refuse(call, arena, ret_error, "top_p", "Cannot set both 'temperature' and 'top_p' parameters.%s",
                          is_chat ? "" : " Please use only the temperature parameter for your query.");
     }
@@ -80,12 +84,8 @@ int sl_anthropic_mlflow_check(const struct sl_call *call, const struct sl_chat *
     return 0;
 }
 
-int64_t sl_anthropic_max_tokens(const struct sl_call *call, const struct sl_chat *chat,
-                                const struct sl_anthropic_conf *conf)
+int64_t sl_anthropic_fallback_tokens(const struct sl_call *call, const struct sl_anthropic_conf *conf)
 {
-    if (chat->max_tokens >= 0) {
-        return chat->max_tokens;
-    }
     if (conf->max_tokens) {
         return (int64_t)conf->max_tokens;
     }
@@ -198,61 +198,43 @@ static void choice_write(struct sl_anthropic_builder *b)
 
 /* --- thinking and the form of the answer --- */
 
-static const struct {
-    struct sl_str word;
-    struct sl_str effort; /* as the upstream spells it */
-    int64_t budget;       /* of models that think by budget */
-} efforts[] = {
-    { SL_STR_INIT("none"), SL_STR_INIT(""), 0 },         { SL_STR_INIT("minimal"), SL_STR_INIT("low"), 1024 },
-    { SL_STR_INIT("low"), SL_STR_INIT("low"), 1024 },    { SL_STR_INIT("medium"), SL_STR_INIT("medium"), 4096 },
-    { SL_STR_INIT("high"), SL_STR_INIT("high"), 16384 }, { SL_STR_INIT("xhigh"), SL_STR_INIT("xhigh"), 16384 },
-    { SL_STR_INIT("max"), SL_STR_INIT("max"), 16384 },
-};
+#define BUDGET_MIN 1024
 
-/* What the call asks of thinking and form, settled before anything is written: it moves max_tokens and what else is
- * sent. */
-struct answer {
-    struct sl_str effort;
-    bool is_adaptive, is_off;
-};
+/* The caller's own `thinking`, where there is one. */
+static struct sl_json_val own_thinking(const struct sl_anthropic_builder *b, struct sl_form_ask *ask)
+{
+    struct sl_json_val own = sl_chat_member(b->chat, "thinking"), type = sl_json_get(own, "type");
+    bool is_enabled = sl_json_str_eq(type, SL_STR("enabled")), is_off = sl_json_str_eq(type, SL_STR("disabled"));
+    if (is_enabled || is_off || sl_json_str_eq(type, SL_STR("adaptive"))) {
+        ask->own_name = "thinking";
+        ask->own = is_enabled ? SL_REASONING_BUDGET : is_off ? SL_REASONING_OFF : SL_REASONING_ADAPTIVE;
+        SL_IGNORE(sl_json_int(sl_json_get(own, "budget_tokens"), true, &ask->own_budget) < 0);
+    } else if (sl_json_is_present(own)) {
+        sl_body_leave_out(b->body, SL_STR("thinking"));
+    }
+    return own;
+}
 
-static int effort_settle(struct sl_anthropic_builder *b, struct answer *answer)
+static int params_settle(struct sl_anthropic_builder *b, struct sl_form *form)
 {
     const struct sl_chat *chat = b->chat;
-    unsigned can = b->conf->model_can;
-    size_t i = 0;
-    if (chat->effort.p == NULL) {
-        return 0;
-    }
-    while (i < SL_ARRAY_LEN(efforts) && !sl_str_eq(chat->effort, efforts[i].word)) {
-        i++;
-    }
-    if (i == SL_ARRAY_LEN(efforts)) {
-        return sl_refuse(b->call, b->arena, b->error, "reasoning_effort",
-                         "Invalid value for 'reasoning_effort': none, minimal, low, medium, high, xhigh or max is "
-                         "expected.");
-    }
-    bool has_own = sl_json_is_present(sl_chat_member(chat, "thinking"));
-    bool is_forced = chat->choice == SL_CHOICE_REQUIRED || chat->choice == SL_CHOICE_NAMED || b->has_answer_tool;
-    bool is_off = efforts[i].budget == 0;
-    if (is_off) {
-        answer->is_off = (can & SL_CLAUDE_THINKS) && !has_own;
-    } else if (can & SL_CLAUDE_ADAPTIVE) {
-        answer->effort = efforts[i].effort;
-        answer->is_adaptive = !has_own && !is_forced;
-    } else if ((can & SL_CLAUDE_THINKS) && !has_own && !is_forced) {
-        b->budget = efforts[i].budget;
-        answer->effort = can & SL_CLAUDE_EFFORT ? efforts[i].effort : SL_STR_NONE;
-    } else {
-        sl_body_leave_out(b->body, SL_STR("reasoning_effort"));
-    }
-    return 0;
+    struct sl_form_ask ask = {
+        .own_budget = -1,
+        .is_forced = chat->choice == SL_CHOICE_REQUIRED || chat->choice == SL_CHOICE_NAMED || b->has_answer_tool,
+        .fallback = sl_anthropic_fallback_tokens(b->call, b->conf),
+        .budget_min = BUDGET_MIN,
+        .top_k = sl_chat_member(chat, "top_k"),
+        .scale = b->call->manners->temperature_max > 0 ? 1 / b->call->manners->temperature_max : 1,
+        .top_p_beside_reasoning = 0.95,
+    };
+    SL_IGNORE(own_thinking(b, &ask).i);
+    return sl_form_params(form, chat, &ask, &b->params);
 }
 
 /* Older models answer in a form by a forced tool; where the caller has tools of its own, none can be forced. */
 static void format_settle(struct sl_anthropic_builder *b)
 {
-    if (b->chat->format != SL_ANSWER_SCHEMA || (b->conf->model_can & SL_CLAUDE_SCHEMA)) {
+    if (b->chat->format != SL_ANSWER_SCHEMA || (b->model->can & SL_MODEL_SCHEMA)) {
         return;
     }
     b->has_answer_tool = !has_tools(b);
@@ -261,40 +243,52 @@ static void format_settle(struct sl_anthropic_builder *b)
     }
 }
 
-static void thinking_write(struct sl_anthropic_builder *b, const struct answer *answer)
+static void thinking_write(struct sl_anthropic_builder *b)
 {
-    if (answer->is_off) {
-        sl_body_member(b->body, "thinking", SL_STR("{\"type\":\"disabled\"}"));
-    } else if (answer->is_adaptive) {
-        sl_body_member(b->body, "thinking", SL_STR("{\"type\":\"adaptive\"}"));
-    } else if (b->budget) {
-        sl_jw_key(jw(b), "thinking");
-        sl_jw_object(jw(b));
-        sl_jw_member_str(jw(b), "type", SL_STR("enabled"));
-        sl_jw_key(jw(b), "budget_tokens");
-        sl_jw_i64(jw(b), b->budget);
-        sl_jw_end(jw(b));
-    }
-}
-
-static void output_config_write(struct sl_anthropic_builder *b, const struct answer *answer)
-{
-    bool has_schema = b->chat->format == SL_ANSWER_SCHEMA && (b->conf->model_can & SL_CLAUDE_SCHEMA);
-    struct sl_json_val own = sl_chat_member(b->chat, "output_config");
-    if (sl_json_is_present(own)) {
-        sl_body_member(b->body, "output_config", sl_json_raw(own));
-        if (has_schema) {
-            sl_body_leave_out(b->body, SL_STR("response_format"));
-        }
+    static const char *const types[] = {
+        [SL_REASONING_OFF] = "disabled", [SL_REASONING_BUDGET] = "enabled", [SL_REASONING_ADAPTIVE] = "adaptive"
+    };
+    const struct sl_form_params *params = &b->params;
+    struct sl_json_val display = sl_json_get(sl_chat_member(b->chat, "thinking"), "display");
+    if (params->reasoning == SL_REASONING_UNSAID) {
         return;
     }
-    if (!has_schema && !answer->effort.n) {
+    sl_jw_key(jw(b), "thinking");
+    sl_jw_object(jw(b));
+    sl_jw_member_str(jw(b), "type", sl_str_c(types[params->reasoning]));
+    if (params->reasoning == SL_REASONING_BUDGET) {
+        sl_jw_member_i64(jw(b), "budget_tokens", params->budget);
+    }
+    if (sl_json_is(display, SL_JSON_STRING) && params->reasoning != SL_REASONING_OFF) {
+        sl_body_member(b->body, "display", sl_json_raw(display));
+    }
+    sl_jw_end(jw(b));
+}
+
+/* The caller's own members, and beside them what its words in OpenAI's language ask for. */
+static void output_config_write(struct sl_anthropic_builder *b)
+{
+    bool has_schema = b->chat->format == SL_ANSWER_SCHEMA && (b->model->can & SL_MODEL_SCHEMA);
+    struct sl_json_val own = sl_chat_member(b->chat, "output_config");
+    bool has_effort = b->params.effort.n && !sl_json_is_present(sl_json_get(own, "effort"));
+    if (!has_schema && !has_effort && !sl_json_is_present(own)) {
         return;
     }
     sl_jw_key(jw(b), "output_config");
+    if (!sl_json_is(own, SL_JSON_OBJECT) && sl_json_is_present(own)) {
+        sl_body_raw(b->body, sl_json_raw(own));
+        return;
+    }
     sl_jw_object(jw(b));
-    if (answer->effort.n) {
-        sl_jw_member_str(jw(b), "effort", answer->effort);
+    for (struct sl_json_iter it = sl_json_each(own); sl_json_next(&it);) {
+        struct sl_str key = sl_json_raw(it.key);
+        if (!(has_schema && sl_json_str_eq(it.key, SL_STR("format")))) {
+            sl_jw_key_str(jw(b), sl_str_sub(key, 1, key.n - 1));
+            sl_body_raw(b->body, sl_json_raw(it.val));
+        }
+    }
+    if (has_effort) {
+        sl_jw_member_str(jw(b), "effort", b->params.effort);
     }
     if (has_schema) {
         sl_jw_key(jw(b), "format");
@@ -311,42 +305,15 @@ static void output_config_write(struct sl_anthropic_builder *b, const struct ans
 static void sampling_write(struct sl_anthropic_builder *b)
 {
     const struct sl_chat *chat = b->chat;
-    struct sl_json_val top_k = sl_chat_member(chat, "top_k");
-    bool has_temperature = sl_json_is_present(chat->temperature), has_top_p = sl_json_is_present(chat->top_p);
-    bool has_top_k = sl_json_is_present(top_k), is_refused = (b->conf->model_can & SL_CLAUDE_NO_SAMPLING) != 0;
-    double t = 1;
-    if (has_temperature) {
-        SL_IGNORE(sl_json_double(chat->temperature, &t) < 0); /* too large a number: the upstream says so */
-    }
-    /* By a budget a model thinks at its own temperature only. */
-    if (has_temperature && (is_refused || (b->budget && t != 1))) {
-        sl_body_leave_out(b->body, SL_STR("temperature"));
-    } else {
+    if (b->params.temperature) {
         sl_anthropic_temperature_write(b->call, chat, b->body);
     }
-    if (has_top_p && is_refused) {
-        sl_body_leave_out(b->body, SL_STR("top_p"));
-    } else if (has_top_p) {
+    if (b->params.top_p) {
         sl_body_member(b->body, "top_p", sl_json_raw(chat->top_p));
     }
-    if (has_top_k && (is_refused || b->budget)) {
-        sl_body_leave_out(b->body, SL_STR("top_k"));
-    } else if (has_top_k) {
-        sl_body_member(b->body, "top_k", sl_json_raw(top_k));
+    if (b->params.top_k) {
+        sl_body_member(b->body, "top_k", sl_json_raw(sl_chat_member(chat, "top_k")));
     }
-}
-
-/* A raw string of white space only: the upstream refuses such a stop. */
-static bool is_blank(struct sl_str raw)
-{
-    for (size_t i = 1; i + 1 < raw.n; i++) {
-        bool is_escape = raw.p[i] == '\\' && i + 2 < raw.n && strchr("nrtf", raw.p[i + 1]);
-        if (raw.p[i] != ' ' && !is_escape) {
-            return false;
-        }
-        i += is_escape;
-    }
-    return true;
 }
 
 void sl_anthropic_stop_write(const struct sl_chat *chat, struct sl_body *body)
@@ -354,7 +321,7 @@ void sl_anthropic_stop_write(const struct sl_chat *chat, struct sl_body *body)
     struct sl_json_val native = sl_chat_member(chat, "stop_sequences");
     uint32_t n = 0;
     for (uint32_t i = 0; i < chat->n_stop; i++) {
-        n += !is_blank(chat->stop[i]);
+        n += !sl_raw_is_blank(chat->stop[i]);
     }
     if (n < chat->n_stop) {
         sl_body_leave_out(body, SL_STR("stop"));
@@ -363,7 +330,7 @@ void sl_anthropic_stop_write(const struct sl_chat *chat, struct sl_body *body)
         sl_jw_key(&body->w, "stop_sequences");
         sl_jw_array(&body->w);
         for (uint32_t i = 0; i < chat->n_stop; i++) {
-            if (!is_blank(chat->stop[i])) {
+            if (!sl_raw_is_blank(chat->stop[i])) {
                 sl_body_raw(body, chat->stop[i]);
             }
         }
@@ -373,7 +340,7 @@ void sl_anthropic_stop_write(const struct sl_chat *chat, struct sl_body *body)
     }
 }
 
-static void user_write(struct sl_anthropic_builder *b)
+static int user_write(struct sl_anthropic_builder *b, const struct sl_form *form)
 {
     struct sl_json_val metadata = sl_chat_member(b->chat, "metadata");
     struct sl_str user = b->chat->user, own = SL_STR_NONE;
@@ -384,13 +351,19 @@ static void user_write(struct sl_anthropic_builder *b)
     if (sl_json_count(metadata) > (own.p ? 1u : 0u) || (own.p && user.p)) {
         sl_body_leave_out(b->body, SL_STR("metadata"));
     }
-    user = user.p ? user : own;
+    if (!user.p && own.p) {
+        user = sl_form_person(form, own);
+        if (!user.p) {
+            return SL_E_NOMEM;
+        }
+    }
     if (user.p) {
         sl_jw_key(jw(b), "metadata");
         sl_jw_object(jw(b));
         sl_body_member(b->body, "user_id", user);
         sl_jw_end(jw(b));
     }
+    return 0;
 }
 
 static void tier_write(struct sl_anthropic_builder *b)
@@ -425,19 +398,14 @@ static int refusals(struct sl_anthropic_builder *b)
     return r;
 }
 
-static int body_write(struct sl_anthropic_builder *b)
+static int body_write(struct sl_anthropic_builder *b, struct sl_form *form)
 {
-    struct answer answer = { 0 };
     format_settle(b);
-    int r = effort_settle(b, &answer);
-    b->max_tokens = sl_anthropic_max_tokens(b->call, b->chat, b->conf);
-    if (b->budget && b->max_tokens <= b->budget) {
-        b->max_tokens += b->budget; /* the answer comes on top of the thinking */
-    }
+    int r = params_settle(b, form);
     sl_jw_object(jw(b));
     sl_body_member(b->body, "model", b->conf->model_json);
     sl_jw_key(jw(b), "max_tokens");
-    sl_jw_i64(jw(b), b->max_tokens);
+    sl_jw_i64(jw(b), b->params.max_tokens);
     r = r < 0 ? r : sl_anthropic_system_write(b);
     r = r < 0 ? r : sl_anthropic_messages_write(b);
     r = r < 0 ? r : tools_write(b);
@@ -447,14 +415,14 @@ static int body_write(struct sl_anthropic_builder *b)
     choice_write(b);
     sampling_write(b);
     sl_anthropic_stop_write(b->chat, b->body);
-    thinking_write(b, &answer);
-    output_config_write(b, &answer);
-    user_write(b);
+    thinking_write(b);
+    output_config_write(b);
+    r = user_write(b, form);
     tier_write(b);
     if (b->call->is_stream) {
         sl_jw_member_bool(jw(b), "stream", true);
     }
-    r = sl_chat_members(b->call, b->chat, &sl_provider_anthropic, fates, b->body, b->arena, b->error);
+    r = r < 0 ? r : sl_chat_members(b->call, b->chat, &sl_provider_anthropic, fates, b->body, b->arena, b->error);
     sl_jw_end(jw(b));
     return r;
 }
@@ -468,15 +436,27 @@ int sl_anthropic_messages_build(const struct sl_call *call, const struct sl_targ
         return r;
     }
     struct sl_body body;
-    struct sl_anthropic_builder b = {
-        .call = call, .conf = target->conf, .chat = &chat, .arena = arena, .body = &body, .error = ret_error
-    };
+    struct sl_anthropic_builder b = { .call = call,
+                                      .conf = target->conf,
+                                      .model = target->row,
+                                      .chat = &chat,
+                                      .arena = arena,
+                                      .body = &body,
+                                      .error = ret_error };
+    struct sl_form form = { .rules = &sl_anthropic_form,
+                            .model = target->row,
+                            .call = call,
+                            .env = env,
+                            .arena = arena,
+                            .body = &body,
+                            .error = ret_error };
     r = refusals(&b);
     if (r < 0) {
         return r;
     }
     sl_body_init(&body, call);
-    r = body_write(&b);
+    r = sl_form_call(&form, &chat);
+    r = r < 0 ? r : body_write(&b, &form);
     if (r < 0) {
         sl_body_drop(&body);
         return r;

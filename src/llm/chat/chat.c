@@ -258,13 +258,18 @@ static int root_get(struct sl_chat_reader *rd, struct sl_json_val *ret)
         if (!text.p) {
             return r < 0 ? r : SL_E_NOMEM;
         }
-    } else if (is_here && is_whole(doc)) {
+    }
+    int r = sl_json_mend(&text, rd->arena);
+    if (r < 0) {
+        return r;
+    }
+    if (is_here && text.p == call->body.p && is_whole(doc)) {
         *ret = sl_json_root(doc);
         return 0;
     }
     struct sl_json *scratch = rd->env->scratch;
     scratch->limits.record_depth = 0;
-    int r = sl_json_parse(scratch, text);
+    r = sl_json_parse(scratch, text);
     if (r < 0) {
         return r == SL_E_NOMEM ? r : sl_refuse(call, rd->arena, rd->error, NULL, "The request's JSON is too large.");
     }

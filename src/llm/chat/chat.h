@@ -37,7 +37,8 @@ struct sl_media {
 };
 
 struct sl_tool_call {
-    struct sl_str id, name;  /* raw */
+    struct sl_str id;        /* raw, or p == NULL: not said */
+    struct sl_str name;      /* raw */
     struct sl_str arguments; /* JSON text, decoded; an object (empty text: "{}") */
 };
 
@@ -58,10 +59,11 @@ struct sl_message {
     enum sl_role role;
     bool is_plain; /* content was one string and is all: `text`, and no parts */
     bool has_name;
+    bool is_joined; /* belongs to the turn of the message before: made by llm/form */
     uint32_t n_parts;
     struct sl_part *parts;
     struct sl_str text;    /* raw */
-    struct sl_str tool_id; /* raw; role tool */
+    struct sl_str tool_id; /* raw; role tool; p == NULL: not said */
 };
 
 struct sl_tool {

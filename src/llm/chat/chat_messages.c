@@ -206,14 +206,15 @@ static int call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     call->id = sl_chat_raw_text(v, "id");
     call->name = sl_chat_raw_text(function, "name");
     call->arguments = SL_STR("{}");
-    if (!call->id.p || !call->name.p) {
-        return sl_chat_fault(rd, v, "a tool call has an id and a function with a name");
+    if (!call->name.p) {
+        return sl_chat_fault(rd, v, "a tool call has a function with a name");
     }
     struct sl_json_val text = sl_json_get(function, "arguments");
     if (sl_json_is_nothing(text) || (sl_json_is(text, SL_JSON_STRING) && sl_json_tok(text)->len == 0)) {
         return 0;
     }
     int r = sl_json_text(text, rd->arena, &call->arguments);
+    r = r < 0 ? r : sl_json_mend(&call->arguments, rd->arena);
     if (r == SL_E_NOMEM) {
         return r;
     }
@@ -277,9 +278,6 @@ static int role_read(struct sl_chat_reader *rd, struct sl_json_val v, const stru
     }
     if (message->role == SL_ROLE_TOOL) {
         message->tool_id = raw_of(m[M_TOOL_ID]);
-        if (!message->tool_id.p) {
-            return sl_chat_fault(rd, v, "a message of the role tool has a tool_call_id");
-        }
     }
     return 0;
 }

@@ -95,7 +95,8 @@ struct sl_manners {
     bool passes_unknown;        /* members that nobody knows go up as they are; else they are left out and named */
     bool takes_any_role;        /* in a message; providers leave those they do not know out */
     double temperature_max;     /* temperature is 0 to this for every provider; 0: it means what it means there */
-    int64_t max_tokens_default; /* where an upstream insists on one; 0: the provider's own number */
+    int64_t max_tokens_default; /* where an upstream insists on one; 0: the provider's own number, INT64_MAX: the
+                                   model's limit */
     bool checks_as_mlflow;      /* what MLflow refuses of a provider's calls is refused with its texts */
     bool has_old_completions;   /* completions go to the older call that some providers have for them */
     bool joins_system;          /* system texts become one, a line each, where they are texts alone */

@@ -160,9 +160,11 @@ struct sl_header_alias {
 
 /* One upstream of a route: provider, model, and the provider's own configuration. Lives in the route (a snapshot part),
  * immutable. */
+struct sl_model;
 struct sl_target {
     const struct sl_provider *provider;
     struct sl_str model;
+    const struct sl_model *row; /* what is known of the model (form/models.h); set before prepare */
     const struct sl_language *languages[SL_LLM_TYPE_COUNT]; /* what this model speaks; NULL: it does not serve that */
     void *conf;                                             /* the provider's struct, bound by its option table */
     struct sl_uri base; /* base URL; set by provider->prepare, all slices alive as long as the target */

@@ -27,9 +27,9 @@ void sl_mlflow_write_stream_error(void *state, const struct sl_llm_error *error,
     .read_call = sl_mlflow_read_call, .write_state_size = sizeof(struct sl_chunks),            \
     .write_reply = sl_mlflow_write_reply, .write_delta = sl_mlflow_write_delta
 
-#define SL_MLFLOW_MANNERS                                                                                      \
-    .refusal_status = 422, .passes_unknown = true, .takes_any_role = true, .temperature_max = 2,               \
-    .max_tokens_default = 200000, .checks_as_mlflow = true, .has_old_completions = true, .joins_system = true, \
+#define SL_MLFLOW_MANNERS                                                                                         \
+    .refusal_status = 422, .passes_unknown = true, .takes_any_role = true, .temperature_max = 2,                  \
+    .max_tokens_default = INT64_MAX, .checks_as_mlflow = true, .has_old_completions = true, .joins_system = true, \
     .has_two_finishes = true, .has_fastapi_texts = true
 
 #endif

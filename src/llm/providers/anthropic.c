@@ -21,7 +21,6 @@ static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_tar
     r = r < 0 ? r : sl_headers_add(h, bind->arena, SL_STR("x-api-key"), sl_secret_reveal(&conf->key));
     r = r < 0 ? r : sl_prepare_header(bind, val, "anthropic_version", SL_STR("anthropic-version"), conf->version, h);
     if (r == 0) {
-        conf->model_can = sl_anthropic_model_can(target->model);
         conf->model_json = target->model.n ? sl_json_quote(target->model, bind->arena) : SL_STR("null");
         r = conf->model_json.p ? 0 : SL_E_NOMEM;
     }
@@ -34,7 +33,7 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
                  struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct sl_anthropic_conf *conf = target->conf;
-    bool is_complete = call->type == SL_LLM_COMPLETIONS && call->manners->has_old_completions;
+    bool is_complete = sl_anthropic_is_complete(call, target);
     struct sl_http_req req = {
         .method = "POST",
         .target = is_complete ? conf->complete_target : conf->messages_target,
@@ -74,7 +73,8 @@ static const struct sl_opt opts[] = {
       NULL, NULL, NULL, "base URL with the version" },
     { "anthropic_max_tokens", SL_OPT_U64, offsetof(struct sl_anthropic_conf, max_tokens), "0", 0, 1000000,
       SL_OPT_RELOAD, NULL, NULL, NULL,
-      "max_tokens where a request does not say (the upstream insists on it); 0: 8192, by MLflow's paths 200000" },
+      "max_tokens where a request does not say (the upstream insists on it); 0: 8192, on MLflow's paths the model's "
+      "limit; never more than that" },
     { NULL },
 };
 

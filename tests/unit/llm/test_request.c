@@ -109,22 +109,46 @@ static void test_models(void **state)
     (void)state;
     static const struct {
         const char *model;
-        unsigned can, cannot;
+        uint32_t can, cannot;
+        int64_t output;
     } cases[] = {
-        { "claude-3-5-sonnet-20241022", 0, SL_CLAUDE_THINKS | SL_CLAUDE_SCHEMA },
-        { "claude-3-7-sonnet-latest", SL_CLAUDE_THINKS, SL_CLAUDE_SCHEMA | SL_CLAUDE_ADAPTIVE },
-        { "claude-sonnet-4-20250514", SL_CLAUDE_THINKS, SL_CLAUDE_SCHEMA },
-        { "claude-opus-4-5-20251101", SL_CLAUDE_SCHEMA | SL_CLAUDE_EFFORT, SL_CLAUDE_ADAPTIVE },
-        { "claude-sonnet-4-6", SL_CLAUDE_ADAPTIVE | SL_CLAUDE_EFFORT, SL_CLAUDE_NO_SAMPLING },
-        { "claude-opus-4-7", SL_CLAUDE_NO_SAMPLING, 0 },
-        { "claude-of-tomorrow", SL_CLAUDE_SCHEMA | SL_CLAUDE_ADAPTIVE, SL_CLAUDE_NO_SAMPLING },
+        { "claude-2.1", SL_MODEL_COMPLETE, SL_MODEL_TOOLS, 4096 },
+        { "claude-3-haiku-20240307", SL_MODEL_TOOLS, SL_MODEL_THINKING, 4096 },
+        { "claude-3-opus-latest", SL_MODEL_TOOLS, SL_MODEL_THINKING, 4096 },
+        { "claude-3-5-sonnet-20241022", 0, SL_MODEL_THINKING | SL_MODEL_SCHEMA, 8192 },
+        { "claude-3-7-sonnet-latest", SL_MODEL_THINKING, SL_MODEL_SCHEMA | SL_MODEL_ADAPTIVE, 64000 },
+        { "claude-sonnet-4-20250514", SL_MODEL_THINKING, SL_MODEL_SCHEMA | SL_MODEL_GUESS, 64000 },
+        { "claude-opus-4-1-20250805", SL_MODEL_ONE_SAMPLING, SL_MODEL_SCHEMA, 32000 },
+        { "claude-opus-4-5-20251101", SL_MODEL_SCHEMA | SL_MODEL_EFFORT, SL_MODEL_ADAPTIVE, 64000 },
+        { "claude-sonnet-4-6", SL_MODEL_ADAPTIVE | SL_MODEL_EFFORT, SL_MODEL_FIXED_SAMPLING, 128000 },
+        { "claude-opus-4-7", SL_MODEL_FIXED_SAMPLING, SL_MODEL_GUESS, 128000 },
+        { "claude-opus-9", SL_MODEL_GUESS | SL_MODEL_FIXED_SAMPLING, 0, 128000 },
+        { "claude-of-tomorrow", SL_MODEL_GUESS | SL_MODEL_SCHEMA | SL_MODEL_ADAPTIVE, 0, 128000 },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
-        unsigned can = sl_anthropic_model_can(sl_str_c(cases[i].model));
-        if ((can & cases[i].can) != cases[i].can || (can & cases[i].cannot)) {
-            fail_msg("%s: %x", cases[i].model, can);
+        const struct sl_model *row = sl_model_find("anthropic", sl_str_c(cases[i].model), NULL);
+        if ((row->can & cases[i].can) != cases[i].can || (row->can & cases[i].cannot) ||
+            row->output != cases[i].output) {
+            fail_msg("%s: %x %lld", cases[i].model, row->can, (long long)row->output);
         }
     }
+    assert_int_equal(sl_model_find("nobody", SL_STR("x"), NULL)->can, SL_MODEL_GUESS);
+}
+
+static void test_own_models(void **state)
+{
+    (void)state;
+    struct sl_own_model rows[] = {
+        { SL_STR("anthropic"), { .prefix = SL_STR("my-"), .output = 1 } },
+        { SL_STR("anthropic"), { .prefix = SL_STR("my-claude"), .output = 2 } },
+        { SL_STR_NONE, { .prefix = SL_STR("claude-opus-4-6"), .output = 3 } },
+        { SL_STR("openai"), { .prefix = SL_STR("claude-opus-4-7-x"), .output = 4 } },
+    };
+    struct sl_own_models own = { rows, SL_ARRAY_LEN(rows) };
+    assert_int_equal(sl_model_find("anthropic", SL_STR("my-claude-2"), &own)->output, 2);
+    assert_int_equal(sl_model_find("anthropic", SL_STR("my-clau"), &own)->output, 1);
+    assert_int_equal(sl_model_find("anthropic", SL_STR("claude-opus-4-6"), &own)->output, 3);
+    assert_int_equal(sl_model_find("anthropic", SL_STR("claude-opus-4-7-x"), &own)->output, 128000);
 }
 
 /* MLflow's names: built, or known without being built. */
@@ -190,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_left_out_list),
         cmocka_unit_test(test_frames),
         cmocka_unit_test(test_models),
+        cmocka_unit_test(test_own_models),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_build_again),
     };

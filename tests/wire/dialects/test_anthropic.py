@@ -157,19 +157,23 @@ def test_usage_is_logged_without_being_asked_for(sluice, upstream):
 def test_mlflow_client(sluice, upstream):
     def handler(x):
         if x.path == "/v1/messages":
-            x.reply(message({"type": "text", "text": "hi"}))
+            x.reply(message({"type": "text", "text": " done" if x.json()["messages"] == [{"role": "user", "content": "x"}] else "hi"}))
         else:
-            x.reply({"type": "completion", "completion": " done", "stop_reason": "stop_sequence", "model": MODEL})
+            assert x.json()["model"] == "claude-2.1"
+            x.reply({"type": "completion", "completion": " older", "stop_reason": "stop_sequence", "model": "claude-2.1"})
 
     up = upstream(handler)
-    daemon = sluice({"endpoints": [route(up.base), route(up.base, "old", "completions"),
+    older = route(up.base, "older", "completions")
+    older["model"]["name"] = "claude-2.1"
+    daemon = sluice({"endpoints": [route(up.base), route(up.base, "old", "completions"), older,
                                    route(up.base, "ai21", "chat", "ai21labs", "ai21labs_api_key")]})
     mlflow.gateway.set_gateway_uri(daemon.url)
     assert mlflow.gateway.get_route("claude").model.provider == "anthropic"
     reply = mlflow.gateway.query("claude", {"messages": MESSAGES, "temperature": 1})
     assert reply["choices"][0]["message"]["content"] == "hi" and reply["usage"] == {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-    assert up.requests[0].json() == {"model": MODEL, "max_tokens": 200000, "temperature": 0.5, "messages": MESSAGES}
+    assert up.requests[0].json() == {"model": MODEL, "max_tokens": 64000, "temperature": 0.5, "messages": MESSAGES}
     assert mlflow.gateway.query("old", {"prompt": "x"})["choices"][0]["text"] == " done"
+    assert mlflow.gateway.query("older", {"prompt": "x"})["choices"][0]["text"] == " older"
     r = daemon.call("POST", "/gateway/ai21/invocations", {"messages": MESSAGES})
     assert (r.status, r.json()) == (501, {"detail": "The chat route is not implemented for AI21Labs models."})
     r = daemon.call("POST", "/gateway/ai21/invocations", {"messages": MESSAGES, "stream": True})

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is known of a model: numbers and features, by the beginning of its name. The rows are made at build time of
+ * data/models (a file a provider); the configuration's `models:` adds its own. A target holds its row, so that nothing
+ * is looked up for a call. */
+#ifndef SL_LLM_FORM_MODELS_H
+#define SL_LLM_FORM_MODELS_H
+
+#include "llm/core/llm.h"
+
+/* X(symbol, word): the words of data/models and of `models:`. */
+#define SL_MODEL_FEATURES(X)            \
+    X(TOOLS, "tools")                   \
+    X(IMAGES, "images")                 \
+    X(DOCUMENTS, "documents")           \
+    X(AUDIO, "audio")                   \
+    X(THINKING, "thinking")             \
+    X(ADAPTIVE, "adaptive")             \
+    X(EFFORT, "effort")                 \
+    X(SCHEMA, "schema")                 \
+    X(COMPLETE, "complete")             \
+    X(FIXED_SAMPLING, "fixed_sampling") \
+    X(ONE_SAMPLING, "one_sampling")     \
+    X(NO_BUDGET, "no_budget")           \
+    X(NO_PREFILL, "no_prefill")
+
+enum sl_model_feature {
+#define X(symbol, word) SL_MODEL_AT_##symbol,
+    SL_MODEL_FEATURES(X)
+#undef X
+        SL_MODEL_FEATURE_COUNT
+};
+
+#define X(symbol, word) SL_MODEL_##symbol = 1u << SL_MODEL_AT_##symbol,
+enum { SL_MODEL_FEATURES(X) SL_MODEL_GUESS = 1u << 31 /* the newest generation's row, for a name that is not known */ };
+#undef X
+
+struct sl_model {
+    struct sl_str prefix;
+    const char *like;        /* of a guess: whose row it is */
+    uint32_t can;            /* SL_MODEL_* */
+    int64_t context, output; /* tokens; 0: not known */
+};
+
+struct sl_model_list {
+    const char *provider;
+    const struct sl_model *v; /* the longest prefix first */
+    size_t n;
+};
+extern const struct sl_model_list sl_model_lists[]; /* ends with a NULL provider */
+
+/* The rows of the configuration. */
+struct sl_own_model {
+    struct sl_str provider; /* p == NULL: any */
+    struct sl_model row;
+};
+struct sl_own_models {
+    struct sl_own_model *v;
+    uint32_t n;
+};
+
+/* The row with the longest prefix of `name`; of two alike the configuration's. Never NULL: a provider without a table
+ * has a row that knows nothing. `own` may be NULL. */
+const struct sl_model *sl_model_find(const char *provider, struct sl_str name, const struct sl_own_models *own);
+/* 0 when there is no such feature. */
+uint32_t sl_model_feature_parse(struct sl_str word);
+
+#endif
