@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/client.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "http/coding.h"
 #include "http/upconn.h"
 
 /* How soon after the request's last byte a reused connection's death counts as "it was dead already". */
@@ -232,6 +234,9 @@ static int body_on_bytes(void *arg, struct sl_str bytes)
     if (call->inflate) {
         return body_inflate(call, bytes);
     }
+    if (call->is_unreadable) {
+        return 0;
+    }
     call->cbs->on_data(call, bytes);
     return call->is_active ? 0 : SL_E_CANCELLED;
 }
@@ -299,20 +304,8 @@ static void call_on_later(struct sl_timer *timer)
     }
 }
 
-static int inflate_setup(struct sl_hcall *call, struct sl_headers *headers, int64_t *io_length)
+static void coding_fields_drop(struct sl_headers *headers)
 {
-    struct sl_str coding = sl_headers_get(headers, "content-encoding");
-    if (!coding.p) {
-        return 0;
-    }
-    if (sl_headers_count(headers, "content-encoding") > 1) {
-        return SL_E_UNSUPPORTED;
-    }
-    bool is_known = sl_str_case_eq(coding, SL_STR("gzip")) || sl_str_case_eq(coding, SL_STR("x-gzip")) ||
-                    sl_str_case_eq(coding, SL_STR("deflate"));
-    if (!is_known && !sl_str_case_eq(coding, SL_STR("identity"))) {
-        return SL_E_UNSUPPORTED;
-    }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < headers->n; i++) {
         struct sl_str name = headers->v[i].name;
@@ -321,11 +314,46 @@ static int inflate_setup(struct sl_hcall *call, struct sl_headers *headers, int6
         }
     }
     headers->n = kept;
-    if (!is_known || call->msg->framing == SL_BODY_NONE) {
+}
+
+/* Undoes Content-Encoding, or fails the call. */
+static int coding_setup(struct sl_hcall *call, struct sl_headers *headers, int64_t *io_length)
+{
+    if (!sl_headers_get(headers, "content-encoding").p) {
+        return 0;
+    }
+    struct sl_codings codings;
+    struct sl_str word = SL_STR_NONE;
+    int r = sl_codings_parse(headers, &codings, &word);
+    for (unsigned i = 0; r == 0 && i < codings.n; i++) {
+        if (codings.v[i] == SL_CODING_ZSTD) {
+            word = SL_STR("zstd");
+            r = SL_E_UNSUPPORTED; /* it cannot be undone piece by piece within a bound */
+        }
+    }
+    if (r < 0 && call->msg->status < 400) {
+        char text[160];
+        snprintf(text, sizeof(text),
+                 "the upstream's reply has the Content-Encoding '%.*s', which was not asked for and is not understood",
+                 (int)SL_MIN(word.n, (size_t)40), word.p);
+        call_fail(call, SL_HF_CODING, text);
+        return r;
+    }
+    coding_fields_drop(headers);
+    if (r < 0) { /* the status tells enough */
+        call->is_unreadable = true;
+        *io_length = -1;
+        return 0;
+    }
+    if (!codings.n || call->msg->framing == SL_BODY_NONE) {
         return 0;
     }
     *io_length = -1;
-    return sl_inflate_new(&call->inflate);
+    r = sl_inflate_new(&call->inflate, codings.n);
+    if (r < 0) {
+        call_fail(call, SL_HF_MEMORY, "out of memory");
+    }
+    return r;
 }
 
 /* A whole head of `n` bytes. Returns 0 to go on with the body, SL_E_AGAIN for a 1xx, or <0 when the call is done. */
@@ -372,9 +400,8 @@ static int call_head(struct sl_hcall *call, struct sl_str bytes)
     int64_t length = call->msg->framing == SL_BODY_LENGTH ? (int64_t)call->msg->length
                      : call->msg->framing == SL_BODY_NONE ? 0
                                                           : -1;
-    r = inflate_setup(call, &call->msg->headers, &length);
+    r = coding_setup(call, &call->msg->headers, &length);
     if (r < 0) {
-        call_fail(call, SL_HF_BAD_RESPONSE, "the upstream's reply has a Content-Encoding that was not asked for");
         return r;
     }
     call->cbs->on_head(call, call->msg->status, &call->msg->headers, length);

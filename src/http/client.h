@@ -34,6 +34,7 @@ enum sl_hcall_fault {
     SL_HF_TIMEOUT_TOTAL,
     SL_HF_CLOSED,       /* closed or reset before a reply */
     SL_HF_BAD_RESPONSE, /* not HTTP, ambiguous length, head too large, undecodable */
+    SL_HF_CODING,       /* a Content-Encoding that was not asked for: asking again would bring the same */
     SL_HF_BROKEN,       /* the reply's body ended before its end */
     SL_HF_MEMORY,
 };
@@ -94,9 +95,10 @@ struct sl_hcall {
     size_t unsent_seen;    /* of the request, when the timer looked last */
     uint32_t n_interim;    /* 1xx replies */
     bool is_active, is_paused, was_retried, has_reply_bytes, is_sent;
-    bool is_held;    /* the decoder has more to give, from `zipped` or from within */
-    bool is_end_due; /* the body is complete, but for that */
-    bool has_rest;   /* bytes came behind the reply */
+    bool is_unreadable; /* the body of an error in a coding that is not understood: dropped */
+    bool is_held;       /* the decoder has more to give, from `zipped` or from within */
+    bool is_end_due;    /* the body is complete, but for that */
+    bool has_rest;      /* bytes came behind the reply */
 };
 
 /* Interim (1xx) replies before the one that counts; more are a fault. */

@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-/* A body up to this size lies on the exchange's arena; a larger one has memory of its own. */
-#define BODY_ARENA_MAX 4096
 /* What a client still sends after a reply that closes the connection is read and dropped, so that the reply reaches it:
  * as long as it goes on sending, up to a bound. */
 #define LINGER_USEC     5000000ULL
@@ -128,13 +126,7 @@ static void on_turn_end(uv_prepare_t *reaper)
 static void req_free(struct sl_hreq *req)
 {
     struct sl_hserver *server = req->conn->server;
-    if (req->body_mem) {
-        free(req->body_mem);
-        if (server->cbs->on_memory) {
-            SL_IGNORE(server->cbs->on_memory(server, -(ptrdiff_t)req->body_cap)); /* giving back always works */
-        }
-    }
-    req->body_mem = NULL;
+    sl_hreq_body_free(req);
     sl_stream_read_into(&req->conn->stream, NULL, 0); /* it may have pointed into the body */
     req->conn->req = NULL;
     req->next_dead = server->dead;
@@ -253,75 +245,11 @@ void sl_hconn_refuse(struct sl_hconn *conn, int status, const char *text)
     server->cbs->on_refused(server, req, status, text);
 }
 
-static bool memory_take(struct sl_hserver *server, ptrdiff_t n)
-{
-    return !server->cbs->on_memory || server->cbs->on_memory(server, n);
-}
-
-static int body_append(void *arg, struct sl_str bytes)
-{
-    struct sl_hreq *req = arg;
-    struct sl_hserver *server = req->conn->server;
-    if (bytes.n > req->max_body - req->body_len) {
-        return SL_E_LIMIT;
-    }
-    size_t need = req->body_len + bytes.n;
-    if (need > req->body_cap) {
-        /* Chunked: the size is not known. Grows by half; the first piece decides the start. */
-        size_t cap = SL_MIN(req->max_body, SL_MAX(need, req->body_cap + req->body_cap / 2));
-        cap = SL_MAX(cap, SL_MIN((size_t)BODY_ARENA_MAX, req->max_body));
-        if (!memory_take(server, (ptrdiff_t)(cap - req->body_cap))) {
-            return SL_E_AGAIN;
-        }
-        char *p = realloc(req->body_mem, cap);
-        if (!p) {
-            SL_IGNORE(memory_take(server, -(ptrdiff_t)(cap - req->body_cap)));
-            return SL_E_NOMEM;
-        }
-        req->body_mem = p;
-        req->body_cap = cap;
-        req->body.p = p;
-    }
-    char *to = (char *)(uintptr_t)req->body.p + req->body_len;
-    if (to != bytes.p) { /* equal: the stream read straight into the body */
-        memcpy(to, bytes.p, bytes.n);
-    }
-    req->body_len = need;
-    return 0;
-}
-
-/* A chunk that cannot fit is refused before its data. */
-static int chunk_check(void *arg, uint64_t size)
-{
-    const struct sl_hreq *req = arg;
-    return size > req->max_body - req->body_len ? SL_E_LIMIT : 0;
-}
-
-/* Memory for a body whose length is known. */
-static int body_alloc(struct sl_hreq *req)
-{
-    size_t n = (size_t)req->msg.length;
-    if (n <= BODY_ARENA_MAX) {
-        req->body.p = sl_arena_bytes(&req->arena, n + 1);
-        req->body_cap = n;
-        return req->body.p ? 0 : SL_E_NOMEM;
-    }
-    if (!memory_take(req->conn->server, (ptrdiff_t)n)) {
-        return SL_E_AGAIN;
-    }
-    req->body_mem = malloc(n);
-    if (!req->body_mem) {
-        SL_IGNORE(memory_take(req->conn->server, -(ptrdiff_t)n));
-        return SL_E_NOMEM;
-    }
-    req->body_cap = n;
-    req->body.p = req->body_mem;
-    return 0;
-}
-
 static void body_refuse(struct sl_hconn *conn, int r)
 {
-    if (r == SL_E_LIMIT) {
+    if (r == SL_E_INVAL || r == SL_E_TRUNCATED) {
+        sl_hconn_refuse(conn, 400, "the body is not what its Content-Encoding says, or it is damaged");
+    } else if (r == SL_E_LIMIT) {
         sl_hconn_refuse(conn, 413, "the body is larger than server.limits.body allows");
     } else if (r == SL_E_AGAIN) {
         sl_hconn_refuse(conn, 503, "the gateway's memory for bodies (server.limits.memory) is used up");
@@ -338,6 +266,11 @@ static void body_done(struct sl_hconn *conn)
     req->body.n = req->body_len;
     if (!req->body.p) {
         req->body.p = "";
+    }
+    int r = req->codings.n ? sl_hreq_body_decode(req) : 0;
+    if (r < 0) {
+        body_refuse(conn, r);
+        return;
     }
     req->body_usec = sl_loop_now(conn->server->loop);
     conn_set_state(conn, SL_HC_REPLY);
@@ -516,13 +449,19 @@ void sl_hreq_read_body(struct sl_hreq *req, size_t max)
 {
     struct sl_hconn *conn = req->conn;
     SL_ASSERT(conn->state == SL_HC_REPLY && !req->wants_body && !req->is_replying);
+    struct sl_str word;
+    if (sl_codings_parse(&req->msg.headers, &req->codings, &word) < 0) {
+        sl_hconn_refuse(conn, 415,
+                        "the body's Content-Encoding is not understood: send " SL_CODINGS_ACCEPTED " or none");
+        return;
+    }
     req->wants_body = true;
     req->max_body = max;
-    req->msg.on_body = body_append;
-    req->msg.on_chunk = chunk_check;
+    req->msg.on_body = sl_hreq_body_append;
+    req->msg.on_chunk = sl_hreq_chunk_check;
     req->msg.arg = req;
     if (req->msg.framing == SL_BODY_LENGTH) {
-        int r = req->msg.length > max ? SL_E_LIMIT : body_alloc(req);
+        int r = req->msg.length > max ? SL_E_LIMIT : sl_hreq_body_alloc(req);
         if (r < 0) {
             body_refuse(conn, r);
             return;

@@ -26,6 +26,16 @@ void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes);
 /* Goes on with what was kept. */
 void sl_hconn_resume(struct sl_hconn *conn);
 
+/* request_body.c: the memory of a request's body. SL_E_LIMIT: larger than it may be; SL_E_AGAIN: server.limits.memory
+ * is used up; SL_E_NOMEM. */
+SL_MUST int sl_hreq_body_alloc(struct sl_hreq *req);
+/* Callbacks of struct sl_msg: `arg` is the request. */
+int sl_hreq_body_append(void *arg, struct sl_str bytes);
+int sl_hreq_chunk_check(void *arg, uint64_t size);
+/* Undoes the codings of a whole body. Also SL_E_INVAL and SL_E_TRUNCATED: it is damaged. */
+SL_MUST int sl_hreq_body_decode(struct sl_hreq *req);
+void sl_hreq_body_free(struct sl_hreq *req);
+
 /* The request is complete, or is not to be; the next one may begin inside this call. */
 void sl_hconn_finish(struct sl_hreq *req);
 /* Answers what cannot be served and closes after it. */

@@ -16,6 +16,7 @@
 #define SL_HTTP_SERVER_H
 
 #include "base/list.h"
+#include "http/coding.h"
 #include "http/msg.h"
 #include "net/stream.h"
 
@@ -41,7 +42,8 @@ struct sl_hreq {
     /* private */
     struct sl_hreq *next_dead;
     size_t max_body;
-    char *body_mem; /* heap part of the body, or NULL */
+    struct sl_codings codings; /* of the body, undone before on_body */
+    char *body_mem;            /* heap part of the body, or NULL */
     size_t body_cap;
     size_t body_len;
     bool wants_body, has_body;
@@ -156,7 +158,8 @@ void sl_hserver_drain(struct sl_hserver *server);
 /* Every connection, at once. */
 void sl_hserver_abort(struct sl_hserver *server);
 
-/* Only inside or after on_head, once: read the body, at most `max` bytes (beyond: on_refused 413). Sends 100 Continue
+/* Only inside or after on_head, once: read the body, at most `max` bytes (beyond: on_refused 413), and undo its
+ * Content-Encoding, to `max` bytes again (one that is not understood: 415; a damaged body: 400). Sends 100 Continue
  * where expected. */
 void sl_hreq_read_body(struct sl_hreq *req, size_t max);
 

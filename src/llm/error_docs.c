@@ -17,6 +17,8 @@ static const char *const advice[SL_ERR_COUNT] = {
     [SL_ERR_CALLER_BODY_TOO_LARGE] = "Send less, or raise `server.limits.body`.",
     [SL_ERR_CALLER_HEAD_TOO_LARGE] = "Send fewer or shorter headers, or raise `server.limits.head`.",
     [SL_ERR_CALLER_UNSUPPORTED] = "Leave out what the provider cannot do, or use another route.",
+    [SL_ERR_CALLER_UNSUPPORTED_MEDIA] =
+        "Send the body in a coding that the `accept-encoding` header names, or in none.",
     [SL_ERR_CALLER_CANCELLED] = "Nothing: the client went away; the attempt was aborted.",
     [SL_ERR_POLICY_RATE_LIMITED] = "Wait as long as `retry-after` or `x-ratelimit-reset-requests` says, or raise the "
                                    "route's limit.",

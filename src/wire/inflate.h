@@ -11,7 +11,11 @@ struct sl_inflate;
 /* Non-zero stops; sl_inflate_push returns it. */
 typedef int (*sl_inflate_fn)(void *arg, struct sl_str bytes);
 
-SL_MUST int sl_inflate_new(struct sl_inflate **ret);
+/* How often a body may have been coded. */
+#define SL_INFLATE_STAGES_MAX 3
+
+/* For a body that was coded `n` times, one coding over the other. */
+SL_MUST int sl_inflate_new(struct sl_inflate **ret, unsigned n);
 void sl_inflate_free(struct sl_inflate *inf);
 /* Feeds compressed bytes; decoded ones come to the callback in pieces of at most 16 KiB. SL_E_INVAL: not gzip, or
  * damaged (also a second member's junk). Concatenated gzip members are decoded one behind the other (RFC 1952 2.2). */

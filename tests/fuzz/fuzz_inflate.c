@@ -24,7 +24,7 @@ static int run(const uint8_t *data, size_t size, size_t piece, struct sum *sum)
 {
     struct sl_inflate *inf;
     *sum = (struct sum){ 0 };
-    if (sl_inflate_new(&inf) < 0) {
+    if (sl_inflate_new(&inf, 1 + (unsigned)size % SL_INFLATE_STAGES_MAX) < 0) {
         return SL_E_NOMEM;
     }
     int r = 0;

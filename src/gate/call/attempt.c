@@ -58,6 +58,7 @@ static enum sl_error_type fault_type(enum sl_hcall_fault fault)
         return SL_ERR_PROVIDER_TIMEOUT_TOTAL;
     case SL_HF_CLOSED:
     case SL_HF_BAD_RESPONSE:
+    case SL_HF_CODING:
         return SL_ERR_PROVIDER_BAD_RESPONSE;
     case SL_HF_BROKEN:
         return SL_ERR_PROVIDER_STREAM_BROKEN;

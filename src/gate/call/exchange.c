@@ -192,6 +192,9 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
         struct sl_str text = sl_arena_printf(arena, "%llu", (unsigned long long)wait);
         r = text.p ? sl_headers_add(&headers, arena, SL_STR("retry-after"), text) : SL_E_NOMEM;
     }
+    if (r == 0 && error->type == SL_ERR_CALLER_UNSUPPORTED_MEDIA) {
+        r = sl_headers_add(&headers, arena, SL_STR("accept-encoding"), SL_STR(SL_CODINGS_ACCEPTED));
+    }
     if (r == 0 && error->type == SL_ERR_CALLER_METHOD_NOT_ALLOWED) {
         char names[64];
         sl_methods_format(x->match.allowed, names);
@@ -393,9 +396,10 @@ static void on_refused(struct sl_hserver *server, struct sl_hreq *req, int statu
         int status;
         enum sl_error_type type;
     } types[] = {
-        { 408, SL_ERR_CALLER_TIMEOUT },        { 413, SL_ERR_CALLER_BODY_TOO_LARGE },
-        { 414, SL_ERR_CALLER_HEAD_TOO_LARGE }, { 431, SL_ERR_CALLER_HEAD_TOO_LARGE },
-        { 501, SL_ERR_CALLER_UNSUPPORTED },    { 503, SL_ERR_SLUICE_OVERLOADED },
+        { 408, SL_ERR_CALLER_TIMEOUT },           { 413, SL_ERR_CALLER_BODY_TOO_LARGE },
+        { 414, SL_ERR_CALLER_HEAD_TOO_LARGE },    { 431, SL_ERR_CALLER_HEAD_TOO_LARGE },
+        { 415, SL_ERR_CALLER_UNSUPPORTED_MEDIA }, { 501, SL_ERR_CALLER_UNSUPPORTED },
+        { 503, SL_ERR_SLUICE_OVERLOADED },
     };
     struct sl_llm_error error = { .type = SL_ERR_CALLER_INVALID_REQUEST, .status = status, .message = sl_str_c(text) };
     for (size_t i = 0; i < SL_ARRAY_LEN(types); i++) {

@@ -19,6 +19,7 @@
     X(CALLER_BODY_TOO_LARGE, "caller_body_too_large", 413)             \
     X(CALLER_HEAD_TOO_LARGE, "caller_head_too_large", 431)             \
     X(CALLER_UNSUPPORTED, "caller_unsupported", 501)                   \
+    X(CALLER_UNSUPPORTED_MEDIA, "caller_unsupported_media", 415)       \
     X(CALLER_CANCELLED, "caller_cancelled", 499)                       \
     X(POLICY_RATE_LIMITED, "policy_rate_limited", 429)                 \
     X(PROVIDER_AUTH_FAILED, "provider_auth_failed", 502)               \

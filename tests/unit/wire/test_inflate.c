@@ -39,10 +39,10 @@ static size_t deflate_text(const char *text, size_t n, int window, unsigned char
     return cap - z.avail_out;
 }
 
-static int inflate_pieces(const unsigned char *p, size_t n, size_t piece, struct sink *sink)
+static int inflate_pieces(const unsigned char *p, size_t n, size_t piece, unsigned n_codings, struct sink *sink)
 {
     struct sl_inflate *inf;
-    assert_int_equal(sl_inflate_new(&inf), 0);
+    assert_int_equal(sl_inflate_new(&inf, n_codings), 0);
     sink->n = 0;
     int r = 0;
     for (size_t at = 0; r == 0 && at < n; at += piece) {
@@ -67,23 +67,57 @@ static void gzip_and_zlib_come_back(void **state)
     for (int window = -15; window <= 31; window += window < 0 ? 30 : 16) { /* bare deflate, zlib, gzip */
         size_t n = deflate_text(text, TEXT_BYTES, window, packed, 2 * TEXT_BYTES);
         for (size_t piece = 1; piece <= n; piece = piece * 3 + 1) {
-            assert_int_equal(inflate_pieces(packed, n, piece, &sink), 0);
+            assert_int_equal(inflate_pieces(packed, n, piece, 1, &sink), 0);
             assert_int_equal(sink.n, TEXT_BYTES);
             assert_memory_equal(sink.p, text, TEXT_BYTES);
         }
-        assert_int_equal(inflate_pieces(packed, n - 1, 1000, &sink), SL_E_TRUNCATED);
+        assert_int_equal(inflate_pieces(packed, n - 1, 1000, 1, &sink), SL_E_TRUNCATED);
         packed[n] = 'x'; /* junk behind the end */
-        assert_int_equal(inflate_pieces(packed, n + 1, 1000, &sink), window < 16 ? SL_E_INVAL : SL_E_TRUNCATED);
+        assert_int_equal(inflate_pieces(packed, n + 1, 1000, 1, &sink), window < 16 ? SL_E_INVAL : SL_E_TRUNCATED);
         packed[n / 2] ^= 0x55;
-        assert_true(inflate_pieces(packed, n, 1000, &sink) < 0);
+        assert_true(inflate_pieces(packed, n, 1000, 1, &sink) < 0);
     }
     size_t n = deflate_text(text, 1000, 31, packed, TEXT_BYTES);
     n += deflate_text(text + 1000, 1000, 31, packed + n, TEXT_BYTES);
-    assert_int_equal(inflate_pieces(packed, n, 7, &sink), 0); /* two members */
+    assert_int_equal(inflate_pieces(packed, n, 7, 1, &sink), 0); /* two members */
     assert_int_equal(sink.n, 2000);
     assert_memory_equal(sink.p, text, 2000);
     free(text);
     free(packed);
+    free(sink.p);
+}
+
+/* gzip over zlib, zlib over gzip, and three of them: undone in order, in pieces of any size. */
+static void codings_over_one_another_come_back(void **state)
+{
+    (void)state;
+    static const int windows[][3] = { { 15, 31, 0 }, { 31, 15, 0 }, { 31, 31, 31 }, { -15, 31, 0 } };
+    char *text = malloc(TEXT_BYTES);
+    unsigned char *packed[4];
+    struct sink sink = { malloc(2 * TEXT_BYTES), 0 };
+    memset(text, 'y', TEXT_BYTES);
+    for (size_t i = 0; i < 4; i++) {
+        packed[i] = malloc(2 * TEXT_BYTES);
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(windows); i++) {
+        size_t n = TEXT_BYTES;
+        unsigned k = 0;
+        memcpy(packed[0], text, TEXT_BYTES);
+        for (; k < 3 && windows[i][k]; k++) {
+            n = deflate_text((char *)packed[k], n, windows[i][k], packed[k + 1], 2 * TEXT_BYTES);
+        }
+        for (size_t piece = 1; piece <= n; piece = piece * 2 + 1) {
+            assert_int_equal(inflate_pieces(packed[k], n, piece, k, &sink), 0);
+            assert_int_equal(sink.n, TEXT_BYTES);
+            assert_memory_equal(sink.p, text, TEXT_BYTES);
+        }
+        assert_int_equal(inflate_pieces(packed[k], n - 1, 5, k, &sink), SL_E_TRUNCATED);
+        assert_true(inflate_pieces(packed[k - 1], n, 5, k, &sink) < 0); /* not coded as often as that */
+    }
+    for (size_t i = 0; i < 4; i++) {
+        free(packed[i]);
+    }
+    free(text);
     free(sink.p);
 }
 
@@ -110,7 +144,7 @@ static void a_stopped_push_goes_on(void **state)
     for (unsigned every = 1; every < 8; every++) {
         struct sl_inflate *inf;
         struct stopper stopper = { { malloc(2 * TEXT_BYTES), 0 }, every };
-        assert_int_equal(sl_inflate_new(&inf), 0);
+        assert_int_equal(sl_inflate_new(&inf, 1), 0);
         struct sl_str rest = sl_str_make((const char *)packed, n);
         int r;
         while ((r = sl_inflate_push(inf, rest, on_bytes_then_stop, &stopper)) == SL_E_AGAIN) {
@@ -131,6 +165,7 @@ static void a_stopped_push_goes_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(gzip_and_zlib_come_back),
+                                        cmocka_unit_test(codings_over_one_another_come_back),
                                         cmocka_unit_test(a_stopped_push_goes_on) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,14 @@ GOOD = {
     "deflate": coded(b"deflate", zipped(CHAT_REPLY, 15)),
     "deflate without zlib's header": coded(b"deflate", zipped(CHAT_REPLY, -15)),
     "identity": coded(b"identity", CHAT_REPLY),
+    "none": coded(b"none", CHAT_REPLY),
+    "an empty coding": coded(b"", CHAT_REPLY),
+    "utf-8": coded(b"utf-8", CHAT_REPLY),
+    "a list of nothing": coded(b"identity, none,", CHAT_REPLY),
+    "identity, gzip": coded(b"identity, gzip", gzip.compress(CHAT_REPLY)),
+    "gzip in gzip": coded(b"gzip, gzip", gzip.compress(gzip.compress(CHAT_REPLY))),
+    "deflate in gzip": coded(b"deflate, gzip", gzip.compress(zipped(CHAT_REPLY, 15))),
+    "gzip in deflate, two fields": OK + b"Content-Encoding: gzip\r\n" + coded(b"deflate", zipped(gzip.compress(CHAT_REPLY), 15))[len(OK):],
     "gzip, chunked": OK + b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks(gzip.compress(CHAT_REPLY), 3) + b"0\r\n\r\n",
     "bytes behind the reply": WHOLE + WHOLE,
     "content-length in an unusual case": WHOLE.replace(b"Content-Length", b"cOnTeNt-LeNgTh"),
@@ -102,8 +110,10 @@ REFUSED = {
     "transfer-encoding twice": OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunked in http/1.0": CHUNKED.replace(b"1.1", b"1.0") + chunks(CHAT_REPLY) + b"0\r\n\r\n",
     "brotli": coded(b"br", b"\x0b\x02\x80{}\x03"),
-    "gzip in gzip": coded(b"gzip, gzip", gzip.compress(gzip.compress(CHAT_REPLY))),
-    "gzip said twice": OK + b"Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n" + N + CHAT_REPLY,
+    "zstd": coded(b"zstd", b"\x28\xb5\x2f\xfd"),
+    "gzip, br": coded(b"gzip, br", CHAT_REPLY),
+    "compress": coded(b"compress", CHAT_REPLY),
+    "four codings": coded(b"gzip, gzip, gzip, gzip", CHAT_REPLY),
     "301": b"HTTP/1.1 301 Moved\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
     "307": b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /v2\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
     "304": b"HTTP/1.1 304 Not Modified\r\n\r\n",
@@ -120,6 +130,20 @@ def test_what_is_no_reply_is_502(lab, name):
         assert r.json()["detail" if mlflow else "error"]
         assert lab.n_requests == 1, "asked again"
         assert lab.log()["error_type"] == BAD
+
+
+@pytest.mark.parametrize("name", ["br", "zstd", "gzip, br", "compress"])
+def test_a_coding_that_is_not_understood_is_named(lab, name):
+    r = lab.call(coded(name.encode(), b"\x0b\x02\x80{}\x03"))
+    assert r.status == 502 and f"'{name.split(', ')[-1]}'" in r.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+@pytest.mark.parametrize("name", ["br", "zstd"])
+def test_an_error_whose_coding_is_not_understood_keeps_its_status(lab, name, status):
+    r = lab.call(coded(name.encode(), b"\x0b\x02\x80{}\x03").replace(b"200 OK", b"%d X" % status, 1), body=None)
+    assert r.status == status and r.json()["error"]["message"]
+    assert r.get("content-encoding") is None
 
 
 # The head was good, so the client has it; then the reply must be seen to be cut.

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Content-Encoding (RFC 9110 8.4): which codings a body has, and a whole body's decoding. */
+#ifndef SL_HTTP_CODING_H
+#define SL_HTTP_CODING_H
+
+#include "base/err.h"
+#include "wire/headers.h"
+
+enum sl_coding { SL_CODING_GZIP, SL_CODING_DEFLATE, SL_CODING_ZSTD };
+
+/* More of them one over the other are refused. */
+#define SL_CODINGS_MAX 3
+
+struct sl_codings {
+    enum sl_coding v[SL_CODINGS_MAX]; /* in the order in which they were applied: the last one is undone first */
+    unsigned n;
+};
+
+/* All fields Content-Encoding together. Words that encode nothing are left out: identity, none, a charset, an empty
+ * one. SL_E_UNSUPPORTED: a coding that is not known, or too many; *ret_word is the word that is at fault. */
+SL_MUST int sl_codings_parse(const struct sl_headers *headers, struct sl_codings *ret, struct sl_str *ret_word);
+
+/* Takes decoded bytes; non-zero stops and is returned. */
+typedef int (*sl_coding_fn)(void *arg, struct sl_str bytes);
+
+/* Decodes a whole body of one coding. SL_E_INVAL: it is damaged, or not of that coding; SL_E_TRUNCATED: it ends early;
+ * SL_E_NOMEM. A zstd frame may ask for a window of 8 MiB at most (RFC 9659). */
+SL_MUST int sl_coding_undo(enum sl_coding coding, struct sl_str body, sl_coding_fn on_bytes, void *arg);
+
+/* "gzip", … */
+const char *sl_coding_name(enum sl_coding coding);
+/* What a client may send, as a field Accept-Encoding says it. */
+#define SL_CODINGS_ACCEPTED "gzip, deflate, zstd"
+
+#endif
