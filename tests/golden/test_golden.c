@@ -98,6 +98,7 @@ static const char *config_of(struct sl_str provider)
         const char *provider, *config;
     } rows[] = {
         { "anthropic", "{\"anthropic_api_key\":\"sk-ant-upstream-test\"}" },
+        { "gemini", "{\"gemini_api_key\":\"AIza-upstream-test\"}" },
         { "openai", "{\"openai_api_key\":\"sk-upstream-test\"}" },
         { "ai21labs", "{\"ai21labs_api_key\":\"ai21-upstream-test\"}" },
     };

@@ -242,8 +242,7 @@ static bool is_whole(const struct sl_json *doc)
     return true;
 }
 
-/* The root of the body as the dialect left it, recorded to its leaves. */
-static int root_get(struct sl_chat_reader *rd, struct sl_json_val *ret)
+int sl_chat_root(struct sl_chat_reader *rd, struct sl_json_val *ret)
 {
     const struct sl_call *call = rd->call;
     const struct sl_json *doc = call->doc;
@@ -284,7 +283,7 @@ int sl_chat_read(const struct sl_call *call, const struct sl_env *env, struct sl
     struct sl_chat_reader rd = { call, env, arena, &chat, ret_error };
     struct sl_json_val root;
     struct sl_json_val found[K_COUNT] = { 0 };
-    int r = root_get(&rd, &root);
+    int r = sl_chat_root(&rd, &root);
     r = r < 0 ? r : members_sort(&rd, root, found);
     r = r < 0 ? r : values_read(&rd, found);
     if (r == 0 && call->type == SL_LLM_COMPLETIONS) {
@@ -334,7 +333,8 @@ static enum sl_fate fate_of(const struct sl_call *call, const struct sl_fate_row
             return table->fate;
         }
     }
-    return call->manners->passes_unknown ? SL_FATE_PASS : SL_FATE_DROP;
+    bool is_passed = call->manners->passes_unknown && table->fate != SL_FATE_NEVER;
+    return is_passed ? SL_FATE_PASS : SL_FATE_DROP;
 }
 
 int sl_chat_members(const struct sl_call *call, const struct sl_chat *chat, const struct sl_provider *provider,

@@ -44,10 +44,11 @@ struct sl_tool_call {
 
 struct sl_part {
     enum sl_part_kind kind;
-    struct sl_json_val node;           /* the part as it came */
-    struct sl_str cache_control;       /* raw JSON of that member, or p == NULL */
-    struct sl_str text;                /* raw: text, refusal, thinking */
-    struct sl_str signature, redacted; /* raw: thinking */
+    struct sl_json_val node;     /* the part as it came */
+    struct sl_str cache_control; /* raw JSON of that member, or p == NULL */
+    struct sl_str text;          /* raw: text, refusal, thinking */
+    struct sl_str signature;     /* raw: of thinking, a call or a text, where the provider signs it */
+    struct sl_str redacted;      /* raw: thinking */
     union {
         struct sl_media *media;
         struct sl_tool_call *call;
@@ -118,6 +119,7 @@ enum sl_fate {
     SL_FATE_DROP,   /* named in x-sluice-dropped, unless it says nothing (0, false, "", [], {}) */
     SL_FATE_REFUSE, /* it would change what the answer is; unless it says nothing */
     SL_FATE_OWN,    /* the provider sees to it */
+    SL_FATE_NEVER,  /* of a table's last row: what is in none is dropped, whatever the rules */
 };
 
 struct sl_fate_row {

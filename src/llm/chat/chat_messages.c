@@ -192,6 +192,14 @@ static int part_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     return sl_chat_fault(rd, type, "unknown type of part; text, image_url, input_audio and file are known");
 }
 
+/* What Gemini signs comes back in Google's own member, or in MLflow's. */
+static struct sl_str signature_of(struct sl_json_val v)
+{
+    struct sl_json_val google = sl_json_get(sl_json_get(v, "extra_content"), "google");
+    struct sl_str signature = sl_chat_raw_text(google, "thought_signature");
+    return signature.p ? signature : sl_chat_raw_text(v, "thought_signature");
+}
+
 /* An assistant's call. Its arguments must be an object: most upstreams take one, not its text. */
 static int call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
@@ -205,6 +213,7 @@ static int call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     part->call = call;
     call->id = sl_chat_raw_text(v, "id");
     call->name = sl_chat_raw_text(function, "name");
+    part->signature = signature_of(v);
     call->arguments = SL_STR("{}");
     if (!call->name.p) {
         return sl_chat_fault(rd, v, "a tool call has a function with a name");
@@ -235,7 +244,7 @@ static int call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
 
 /* --- messages --- */
 
-enum member { M_ROLE, M_CONTENT, M_TOOL_CALLS, M_TOOL_ID, M_NAME, M_REFUSAL, M_THINKING, M_CACHE, M_COUNT };
+enum member { M_ROLE, M_CONTENT, M_TOOL_CALLS, M_TOOL_ID, M_NAME, M_REFUSAL, M_THINKING, M_CACHE, M_EXTRA, M_COUNT };
 
 static const struct sl_str members[M_COUNT] = {
     [M_ROLE] = SL_STR_INIT("role"),
@@ -246,6 +255,7 @@ static const struct sl_str members[M_COUNT] = {
     [M_REFUSAL] = SL_STR_INIT("refusal"),
     [M_THINKING] = SL_STR_INIT("thinking_blocks"),
     [M_CACHE] = SL_STR_INIT("cache_control"),
+    [M_EXTRA] = SL_STR_INIT("extra_content"),
 };
 
 static struct sl_str raw_of(struct sl_json_val v)
@@ -310,6 +320,17 @@ static int content_read(struct sl_chat_reader *rd, struct sl_json_val v, const s
     return 0;
 }
 
+/* The signature of a message is that of its text. */
+static void text_sign(struct sl_message *message, struct sl_str signature)
+{
+    for (uint32_t i = message->n_parts; i-- > 0;) {
+        if (message->parts[i].kind == SL_PART_TEXT) {
+            message->parts[i].signature = signature;
+            return;
+        }
+    }
+}
+
 /* What only an assistant's message has: earlier thinking before its content, a refusal and calls behind it. */
 static int assistant_read(struct sl_chat_reader *rd, const struct sl_json_val m[M_COUNT], struct sl_message *message)
 {
@@ -341,7 +362,7 @@ static int message_read(struct sl_chat_reader *rd, struct sl_json_val v, struct 
     bool is_assistant = message->role == SL_ROLE_ASSISTANT;
     bool has_more = sl_json_is_present(m[M_CACHE]) ||
                     (is_assistant && (sl_json_is_present(m[M_TOOL_CALLS]) || sl_json_is_present(m[M_THINKING]) ||
-                                      sl_json_is_present(m[M_REFUSAL])));
+                                      sl_json_is_present(m[M_REFUSAL]) || sl_json_is_present(m[M_EXTRA])));
     if (sl_json_is(m[M_CONTENT], SL_JSON_STRING) && !has_more) {
         message->is_plain = true;
         message->text = sl_json_raw(m[M_CONTENT]);
@@ -359,6 +380,9 @@ static int message_read(struct sl_chat_reader *rd, struct sl_json_val v, struct 
         r = thinking_read(rd, it.val, &message->parts[message->n_parts++]);
     }
     r = r < 0 ? r : content_read(rd, v, m, message);
+    if (r == 0 && is_assistant && sl_json_is(m[M_EXTRA], SL_JSON_OBJECT)) {
+        text_sign(message, signature_of(v));
+    }
     return r == 0 && is_assistant ? assistant_read(rd, m, message) : r;
 }
 

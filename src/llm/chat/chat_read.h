@@ -13,6 +13,8 @@ struct sl_chat_reader {
     struct sl_llm_error *error;
 };
 
+/* The root of the body as the dialect left it, recorded to its leaves. */
+SL_MUST int sl_chat_root(struct sl_chat_reader *rd, struct sl_json_val *ret);
 /* The raw form of a member that is a string, or p == NULL. */
 struct sl_str sl_chat_raw_text(struct sl_json_val object, const char *key);
 /* Refuses with the path of `v` in front: "messages[1].role: …". */

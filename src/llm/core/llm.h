@@ -59,7 +59,7 @@ struct sl_block {
     struct sl_str tool_id;
     struct sl_str tool_name;
     struct sl_str arguments; /* tool call: the arguments' JSON text, decoded from the string it travels in */
-    struct sl_str signature; /* thinking, where the provider signs it */
+    struct sl_str signature; /* where the provider signs it: thinking, a tool call, a text */
     struct sl_str redacted;  /* thinking that the provider gives in a form only it can read */
 };
 
@@ -92,9 +92,9 @@ struct sl_reply {
 
 enum sl_delta_kind {
     SL_DELTA_START,       /* id, model, created */
-    SL_DELTA_BLOCK_START, /* choice, block, block_kind; tool_id and tool_name for tool calls */
+    SL_DELTA_BLOCK_START, /* choice, block, block_kind; tool_id, tool_name and perhaps signature for tool calls */
     SL_DELTA_BLOCK,       /* choice, block, block_kind, text: a piece of text, or of the arguments' JSON; thinking may
-                             have its signature or its redacted form instead of a text */
+                             have its signature or its redacted form instead of a text, a text its signature */
     SL_DELTA_BLOCK_STOP,  /* choice, block */
     SL_DELTA_FINISH,      /* choice, finish, finish_text */
     SL_DELTA_USAGE,       /* usage; cumulative: the last one counts */

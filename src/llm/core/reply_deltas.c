@@ -13,6 +13,7 @@ static int block_push(const struct sl_choice *choice, uint32_t i, struct sl_delt
         .block_kind = block->kind,
         .tool_id = block->tool_id,
         .tool_name = block->tool_name,
+        .signature = is_tool ? block->signature : SL_STR_NONE,
     };
     int r = sink->push(sink->arg, &delta);
     delta.kind = SL_DELTA_BLOCK;
@@ -20,7 +21,7 @@ static int block_push(const struct sl_choice *choice, uint32_t i, struct sl_delt
     if (r == 0 && delta.text.n) {
         r = sink->push(sink->arg, &delta);
     }
-    if (r == 0 && (block->signature.n || block->redacted.n)) {
+    if (r == 0 && !is_tool && (block->signature.n || block->redacted.n)) {
         delta.text = SL_STR_NONE;
         delta.signature = block->signature;
         delta.redacted = block->redacted;

@@ -92,6 +92,9 @@ static void tool_calls_write(struct sl_jw *w, const struct sl_choice *choice)
         sl_jw_member_str(w, "name", block->tool_name.p ? block->tool_name : SL_STR(""));
         sl_jw_member_str(w, "arguments", block->arguments.p ? block->arguments : SL_STR(""));
         sl_jw_end(w);
+        if (block->signature.n) {
+            sl_jw_member_str(w, "thought_signature", block->signature);
+        }
         sl_jw_end(w);
     }
     sl_jw_end(w);
@@ -232,7 +235,7 @@ static void piece_write(struct writer *wr, const struct piece *p)
         sl_jw_member_str(w, "role", p->role);
         sl_jw_member_str(w, "content", p->content);
         if (p->tool) {
-            sl_chunks_write_tool(w, p->tool, p->tool_index);
+            sl_chunks_write_tool(w, p->tool, p->tool_index, "thought_signature");
         }
         if (p->more) {
             sl_jw_member_str(w, p->more, p->more_text);

@@ -95,7 +95,18 @@ void sl_chunks_write_begin(const struct sl_chunks *chunks, const char *object, s
     sl_jw_array(w);
 }
 
-void sl_chunks_write_tool(struct sl_jw *w, const struct sl_delta *d, int index)
+void sl_chunks_write_google(struct sl_jw *w, struct sl_str signature)
+{
+    sl_jw_key(w, "extra_content");
+    sl_jw_object(w);
+    sl_jw_key(w, "google");
+    sl_jw_object(w);
+    sl_jw_member_str(w, "thought_signature", signature);
+    sl_jw_end(w);
+    sl_jw_end(w);
+}
+
+void sl_chunks_write_tool(struct sl_jw *w, const struct sl_delta *d, int index, const char *signature_key)
 {
     bool is_start = d->kind == SL_DELTA_BLOCK_START;
     sl_jw_key(w, "tool_calls");
@@ -113,6 +124,11 @@ void sl_chunks_write_tool(struct sl_jw *w, const struct sl_delta *d, int index)
     }
     sl_jw_member_str(w, "arguments", is_start ? SL_STR("") : d->text);
     sl_jw_end(w);
+    if (is_start && d->signature.n && signature_key) {
+        sl_jw_member_str(w, signature_key, d->signature);
+    } else if (is_start && d->signature.n) {
+        sl_chunks_write_google(w, d->signature);
+    }
     sl_jw_end(w);
     sl_jw_end(w);
 }

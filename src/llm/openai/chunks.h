@@ -49,8 +49,11 @@ int sl_chunks_tool_index(struct sl_chunks *chunks, uint32_t choice, uint32_t blo
 void sl_chunks_write_head(struct sl_jw *w, struct sl_str id, const char *object, int64_t created, struct sl_str model);
 /* An event with a chunk's head; its array of choices is open. */
 void sl_chunks_write_begin(const struct sl_chunks *chunks, const char *object, struct sl_jw *w, struct sl_buf *out);
-/* The delta's member `tool_calls`: a call's beginning, or more of its arguments. */
-void sl_chunks_write_tool(struct sl_jw *w, const struct sl_delta *d, int index);
+/* The delta's member `tool_calls`: a call's beginning, or more of its arguments. A signature is a member of the call,
+ * or (`signature_key` NULL) stands where Google's compatible API has it: see sl_chunks_write_google. */
+void sl_chunks_write_tool(struct sl_jw *w, const struct sl_delta *d, int index, const char *signature_key);
+/* "extra_content":{"google":{"thought_signature":…}}, of a call or of a message. */
+void sl_chunks_write_google(struct sl_jw *w, struct sl_str signature);
 
 /* "chatcmpl-" and 24 hexadecimal digits of the environment's randomness. `out` has 40 bytes. */
 struct sl_str sl_chunks_make_id(const char *prefix, const struct sl_env *env, char out[40]);

@@ -51,6 +51,9 @@ static void tool_call_write(struct sl_jw *w, const struct sl_block *block)
     sl_jw_member_str(w, "name", block->tool_name.p ? block->tool_name : SL_STR(""));
     sl_jw_member_str(w, "arguments", block->arguments.p ? block->arguments : SL_STR(""));
     sl_jw_end(w);
+    if (block->signature.n) {
+        sl_chunks_write_google(w, block->signature);
+    }
     sl_jw_end(w);
 }
 
@@ -141,8 +144,21 @@ static void thinking_blocks_write(struct sl_jw *w, const struct sl_choice *choic
     }
 }
 
+/* A text's signature is the message's. */
+static struct sl_str text_signature(const struct sl_choice *choice)
+{
+    struct sl_str signature = SL_STR_NONE;
+    for (uint32_t i = 0; i < choice->n_blocks; i++) {
+        if (choice->blocks[i].kind == SL_BLOCK_TEXT && choice->blocks[i].signature.n) {
+            signature = choice->blocks[i].signature;
+        }
+    }
+    return signature;
+}
+
 static void message_write(struct sl_jw *w, const struct sl_choice *choice)
 {
+    struct sl_str signature = text_signature(choice);
     bool has_tools = has_kind(choice, SL_BLOCK_TOOL_CALL);
     bool has_refusal = has_kind(choice, SL_BLOCK_REFUSAL);
     sl_jw_object(w);
@@ -165,6 +181,9 @@ static void message_write(struct sl_jw *w, const struct sl_choice *choice)
             }
         }
         sl_jw_end(w);
+    }
+    if (signature.n) {
+        sl_chunks_write_google(w, signature);
     }
     sl_jw_end(w);
 }
@@ -318,22 +337,26 @@ static int tool_write(struct writer *wr, const struct sl_delta *d)
         return 0; /* completions have no tools */
     }
     choice_begin(wr, d->choice);
-    sl_chunks_write_tool(&wr->w, d, index);
+    sl_chunks_write_tool(&wr->w, d, index, NULL);
     choice_end(wr, SL_FINISH_NONE);
     return 0;
 }
 
-/* A thinking block's end, to be given back with the next turn. */
+/* A block's end, to be given back with the next turn. */
 static void signature_write(struct writer *wr, const struct sl_delta *d)
 {
     if (!is_chat(wr)) {
         return;
     }
     choice_begin(wr, d->choice);
-    sl_jw_key(&wr->w, "thinking_blocks");
-    sl_jw_array(&wr->w);
-    thinking_block_write(&wr->w, wr->chunks->n_thoughts++, SL_STR_NONE, d->signature, d->redacted);
-    sl_jw_end(&wr->w);
+    if (d->block_kind == SL_BLOCK_THINKING) {
+        sl_jw_key(&wr->w, "thinking_blocks");
+        sl_jw_array(&wr->w);
+        thinking_block_write(&wr->w, wr->chunks->n_thoughts++, SL_STR_NONE, d->signature, d->redacted);
+        sl_jw_end(&wr->w);
+    } else {
+        sl_chunks_write_google(&wr->w, d->signature);
+    }
     choice_end(wr, SL_FINISH_NONE);
 }
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The canonical embeddings call: texts in, and what is asked of the vectors; for every provider that speaks another
+ * language than OpenAI's. */
+#ifndef SL_LLM_EMBED_H
+#define SL_LLM_EMBED_H
+
+#include "llm/chat/chat.h"
+
+struct sl_embed {
+    struct sl_str *texts; /* raw: JSON strings with their quotes */
+    uint32_t n_texts;
+    int64_t dimensions;  /* -1: not said */
+    struct sl_chat rest; /* its members: what the canonical call has no place for; and `user` */
+};
+
+/* 0, SL_E_NOMEM, or SL_E_INVAL with *ret_error filled: no input, tokens instead of texts. */
+SL_MUST int sl_embed_read(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
+                          struct sl_embed *ret_embed, struct sl_llm_error *ret_error);
+
+/* Vectors that came as lists of numbers, in the form that the call asked for: with encoding_format base64 each becomes
+ * the base64 of its little-endian floats, quoted. 0, SL_E_NOMEM, SL_E_INVAL (not numbers). */
+SL_MUST int sl_embed_reply(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
+                           struct sl_reply *io_reply, struct sl_err *err);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The language of Google's Gemini, as upstream: generateContent, its streams and its embeddings. Two providers speak it
+ * (Gemini's own API, Vertex AI); what differs between them is in the configuration. */
+#ifndef SL_LLM_GEMINI_H
+#define SL_LLM_GEMINI_H
+
+#include "llm/chat/chat.h"
+#include "llm/chat/embed.h"
+
+/* What a family of models can do. */
+#define SL_GEMINI_BUDGET      SL_BIT(0) /* thinks by a budget of tokens */
+#define SL_GEMINI_LEVEL       SL_BIT(1) /* thinks by a level */
+#define SL_GEMINI_TWO_LEVELS  SL_BIT(2) /* of the levels it has LOW and HIGH only */
+#define SL_GEMINI_THINKS_ON   SL_BIT(3) /* its thinking cannot be turned off */
+#define SL_GEMINI_JSON_SCHEMA SL_BIT(4) /* takes JSON Schema; without: the subset named Schema */
+#define SL_GEMINI_SIGNS       SL_BIT(5) /* a call of the current turn without its signature is refused */
+
+enum sl_gemini_method {
+    SL_GEMINI_GENERATE,
+    SL_GEMINI_STREAM,
+    SL_GEMINI_EMBED,
+    SL_GEMINI_EMBED_BATCH,
+    SL_GEMINI_METHOD_COUNT
+};
+
+/* The configuration that the language reads; the first member of a provider's own. */
+struct sl_gemini_conf {
+    /* made by the provider's prepare */
+    struct sl_str targets[SL_GEMINI_METHOD_COUNT]; /* path and query */
+    struct sl_str model_name;                      /* "models/…", quoted: for embeddings */
+    unsigned model_can;                            /* SL_GEMINI_* */
+    bool has_no_ids;                               /* calls and results travel without ids */
+    bool needs_media_type;                         /* a file that is only named needs its type */
+    bool has_labels;
+};
+
+#define SL_GEMINI_CHOICES_MAX 32
+
+struct sl_gemini_stream {
+    bool has_start, has_error;
+    uint32_t n_calls; /* made-up ids end with it */
+    struct {
+        bool has_begun, has_finish, has_call;
+        uint8_t open_kind;
+        uint16_t open; /* block + 1; 0: none */
+        uint16_t next_block;
+    } choices[SL_GEMINI_CHOICES_MAX];
+};
+
+/* Ids of calls that the upstream gave none: made here, known again by this, and not sent up. */
+#define SL_GEMINI_MADE_ID "call_gen_"
+
+/* A request in the making. */
+struct sl_gemini_builder {
+    const struct sl_call *call;
+    const struct sl_gemini_conf *conf;
+    const struct sl_chat *chat;
+    const struct sl_env *env;
+    const struct sl_provider *provider;
+    struct sl_arena *arena;
+    struct sl_body *body;
+    struct sl_llm_error *error;
+    bool is_config_open; /* generationConfig has a member */
+};
+
+unsigned sl_gemini_model_can(struct sl_str model);
+
+/* The members `systemInstruction` and `contents`. */
+SL_MUST int sl_gemini_contents_write(struct sl_gemini_builder *b);
+
+SL_MUST int sl_gemini_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                                 struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error);
+/* embedContent for one text, batchEmbedContents for several. */
+SL_MUST int sl_gemini_embed_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                                  struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error);
+
+/* The paths of all methods, behind target->base: `prefix` ("models/…") and ":method". */
+SL_MUST int sl_gemini_targets_make(struct sl_arena *arena, const struct sl_uri *base, struct sl_str prefix,
+                                   struct sl_gemini_conf *conf);
+
+/* One of a candidate's parts. */
+enum sl_gemini_part_kind {
+    SL_GEMINI_TEXT,
+    SL_GEMINI_THOUGHT,
+    SL_GEMINI_CALL,
+    SL_GEMINI_IMAGE,
+    SL_GEMINI_OTHER, /* run code and its like: no counterpart */
+};
+
+struct sl_gemini_part {
+    enum sl_gemini_part_kind kind;
+    struct sl_json_val text, signature; /* strings or absent */
+    struct sl_json_val call, data;      /* functionCall, inlineData */
+};
+void sl_gemini_part_read(struct sl_json_val v, struct sl_gemini_part *ret);
+/* A call's arguments as text: compact, an object. p == NULL: no memory. */
+struct sl_str sl_gemini_arguments(struct sl_json_val call, struct sl_arena *arena);
+/* Its id, or one made up. p == NULL: no memory. */
+struct sl_str sl_gemini_call_id(struct sl_json_val call, const struct sl_env *env, uint32_t at, struct sl_arena *arena);
+
+/* SL_FINISH_OTHER: an end that is a fault, unless there was output. */
+enum sl_finish sl_gemini_finish(struct sl_str word, bool has_call);
+void sl_gemini_usage_read(struct sl_json_val v, struct sl_usage *io_usage);
+/* What a prompt that was not answered is told: its refusal. */
+struct sl_str sl_gemini_block_text(struct sl_json_val feedback, struct sl_arena *arena);
+
+int sl_gemini_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
+                       struct sl_reply *ret_reply, struct sl_err *err);
+int sl_gemini_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
+                       struct sl_delta_sink *sink, struct sl_err *err);
+bool sl_gemini_is_over(const void *state);
+int sl_gemini_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err);
+
+/* google.rpc.Status: an `error` member's value to a canonical error; `status` 0: its own code counts. */
+void sl_gemini_error_read(struct sl_json_val error, int status, struct sl_arena *arena, struct sl_llm_error *io_error);
+void sl_gemini_read_error(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
+                          struct sl_llm_error *ret_error);
+
+extern const struct sl_language sl_language_gemini;
+
+#endif

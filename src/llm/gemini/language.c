@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The language of generateContent, as an upstream speaks it. */
+#include "llm/core/language.h"
+
+#include "llm/gemini/gemini.h"
+
+static const char *const methods[SL_GEMINI_METHOD_COUNT] = {
+    [SL_GEMINI_GENERATE] = "generateContent",
+    [SL_GEMINI_STREAM] = "streamGenerateContent",
+    [SL_GEMINI_EMBED] = "embedContent",
+    [SL_GEMINI_EMBED_BATCH] = "batchEmbedContents",
+};
+
+int sl_gemini_targets_make(struct sl_arena *arena, const struct sl_uri *base, struct sl_str prefix,
+                           struct sl_gemini_conf *conf)
+{
+    int r = 0;
+    for (enum sl_gemini_method m = 0; m < SL_GEMINI_METHOD_COUNT && r == 0; m++) {
+        struct sl_str *target = &conf->targets[m];
+        struct sl_str rel = sl_arena_printf(arena, "%.*s:%s", SL_STR_ARG(prefix), methods[m]);
+        r = rel.p ? sl_uri_join(base, rel, arena, target) : SL_E_NOMEM;
+        if (r == 0 && m == SL_GEMINI_STREAM) {
+            /* Without it a list comes, in pieces: read too, but as a whole. */
+            char mark = sl_str_find_char(*target, '?', 0) < 0 ? '?' : '&';
+            *target = sl_arena_printf(arena, "%.*s%calt=sse", SL_STR_ARG(*target), mark);
+            r = target->p ? 0 : SL_E_NOMEM;
+        }
+    }
+    return r;
+}
+
+static int write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                      bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
+                      struct sl_llm_error *ret_error)
+{
+    (void)ask_usage; /* it is always told */
+    bool is_embed = call->type == SL_LLM_EMBEDDINGS;
+    return (is_embed ? sl_gemini_embed_write : sl_gemini_chat_write)(call, target, env, arena, io_req, ret_error);
+}
+
+const struct sl_language sl_language_gemini = {
+    .name = "gemini",
+    .framing = SL_FRAMING_SSE,
+    .stream_type = SL_STR_INIT("text/event-stream"),
+    .write_call = write_call,
+    .read_state_size = sizeof(struct sl_gemini_stream),
+    .read_reply = sl_gemini_on_reply,
+    .on_frame = sl_gemini_on_frame,
+    .on_end = sl_gemini_on_end,
+    .is_over = sl_gemini_is_over,
+    .read_error = sl_gemini_read_error,
+};

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole replies of generateContent to canonical ones. A stream that was not asked for as events is a list of such
+ * replies: read as one. */
+#include "llm/gemini/gemini.h"
+#include "llm/mlflow/schema.h"
+
+#include <inttypes.h>
+
+/* --- what whole replies and streams share --- */
+
+enum part_member { P_TEXT, P_THOUGHT, P_SIGNATURE, P_CALL, P_DATA, P_COUNT };
+
+static const struct sl_str part_members[P_COUNT] = {
+    [P_TEXT] = SL_STR_INIT("text"),
+    [P_THOUGHT] = SL_STR_INIT("thought"),
+    [P_SIGNATURE] = SL_STR_INIT("thoughtSignature"),
+    [P_CALL] = SL_STR_INIT("functionCall"),
+    [P_DATA] = SL_STR_INIT("inlineData"),
+};
+
+void sl_gemini_part_read(struct sl_json_val v, struct sl_gemini_part *ret)
+{
+    struct sl_json_val m[P_COUNT];
+    sl_json_pick(v, part_members, P_COUNT, m);
+    *ret = (struct sl_gemini_part){ .kind = SL_GEMINI_OTHER, .text = m[P_TEXT], .signature = m[P_SIGNATURE] };
+    if (sl_json_is(m[P_CALL], SL_JSON_OBJECT)) {
+        ret->kind = SL_GEMINI_CALL;
+        ret->call = m[P_CALL];
+    } else if (sl_json_is(m[P_TEXT], SL_JSON_STRING)) {
+        ret->kind = sl_json_is(m[P_THOUGHT], SL_JSON_TRUE) ? SL_GEMINI_THOUGHT : SL_GEMINI_TEXT;
+    } else if (sl_json_is(m[P_DATA], SL_JSON_OBJECT)) {
+        ret->kind = SL_GEMINI_IMAGE;
+        ret->data = m[P_DATA];
+    }
+}
+
+struct sl_str sl_gemini_arguments(struct sl_json_val call, struct sl_arena *arena)
+{
+    struct sl_json_val args = sl_json_get(call, "args");
+    if (sl_json_is_nothing(args) || (sl_json_is(args, SL_JSON_STRING) && sl_json_tok(args)->len == 0)) {
+        return SL_STR("{}");
+    }
+    bool is_object = sl_json_is(args, SL_JSON_OBJECT);
+    struct sl_str raw = sl_json_raw(args);
+    struct sl_buf buf = SL_BUF_INIT(raw.n + 16);
+    sl_buf_add_c(&buf, is_object ? "" : "{\"input\":");
+    sl_mf_compact(&buf, raw);
+    sl_buf_add_c(&buf, is_object ? "" : "}");
+    struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    return text;
+}
+
+struct sl_str sl_gemini_call_id(struct sl_json_val call, const struct sl_env *env, uint32_t at, struct sl_arena *arena)
+{
+    struct sl_str id = SL_STR_NONE;
+    struct sl_json_val v = sl_json_get(call, "id");
+    if (sl_json_is(v, SL_JSON_STRING) && sl_json_tok(v)->len) {
+        return sl_json_text(v, arena, &id) < 0 ? SL_STR_NONE : id;
+    }
+    return sl_arena_printf(arena, SL_GEMINI_MADE_ID "%016" PRIx64 "_%" PRIu32, env->random[0] ^ env->random[1], at);
+}
+
+enum sl_finish sl_gemini_finish(struct sl_str word, bool has_call)
+{
+    static const struct {
+        struct sl_str word;
+        enum sl_finish finish;
+    } words[] = {
+        { SL_STR_INIT("STOP"), SL_FINISH_STOP },
+        { SL_STR_INIT("MAX_TOKENS"), SL_FINISH_LENGTH },
+        { SL_STR_INIT("SAFETY"), SL_FINISH_CONTENT_FILTER },
+        { SL_STR_INIT("RECITATION"), SL_FINISH_CONTENT_FILTER },
+        { SL_STR_INIT("LANGUAGE"), SL_FINISH_CONTENT_FILTER },
+        { SL_STR_INIT("BLOCKLIST"), SL_FINISH_CONTENT_FILTER },
+        { SL_STR_INIT("PROHIBITED_CONTENT"), SL_FINISH_CONTENT_FILTER },
+        { SL_STR_INIT("SPII"), SL_FINISH_CONTENT_FILTER },
+        { SL_STR_INIT("MODEL_ARMOR"), SL_FINISH_CONTENT_FILTER },
+        { SL_STR_INIT("IMAGE_SAFETY"), SL_FINISH_CONTENT_FILTER },
+        { SL_STR_INIT("IMAGE_PROHIBITED_CONTENT"), SL_FINISH_CONTENT_FILTER },
+        { SL_STR_INIT("IMAGE_RECITATION"), SL_FINISH_CONTENT_FILTER },
+    };
+    enum sl_finish finish = word.n ? SL_FINISH_OTHER : SL_FINISH_NONE;
+    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (sl_str_eq(word, words[i].word)) {
+            finish = words[i].finish;
+        }
+    }
+    return has_call && finish == SL_FINISH_STOP ? SL_FINISH_TOOL_CALLS : finish;
+}
+
+static int64_t count_get(struct sl_json_val v, const char *key)
+{
+    int64_t n;
+    bool is_count = sl_json_int(sl_json_get(v, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX;
+    return is_count ? n : -1;
+}
+
+/* Sums where at least one is said. */
+static int64_t sum(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : a + b;
+}
+
+void sl_gemini_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
+{
+    if (!sl_json_is(v, SL_JSON_OBJECT)) {
+        return;
+    }
+    struct sl_usage u = SL_USAGE_NONE;
+    u.input = sum(count_get(v, "promptTokenCount"), count_get(v, "toolUsePromptTokenCount"));
+    u.reasoning = count_get(v, "thoughtsTokenCount");
+    u.output = sum(count_get(v, "candidatesTokenCount"), u.reasoning);
+    u.cached_input = count_get(v, "cachedContentTokenCount");
+    /* Its own total leaves a part out at times: what adds up is told. */
+    u.total = u.input >= 0 && u.output >= 0 ? u.input + u.output : count_get(v, "totalTokenCount");
+    if (u.output < 0 && u.input >= 0 && u.total > u.input) {
+        u.output = u.total - u.input;
+    }
+    *io_usage = u;
+}
+
+struct sl_str sl_gemini_block_text(struct sl_json_val feedback, struct sl_arena *arena)
+{
+    struct sl_str text = SL_STR_NONE, reason = SL_STR_NONE;
+    struct sl_json_val message = sl_json_get(feedback, "blockReasonMessage");
+    if (sl_json_is(message, SL_JSON_STRING) && sl_json_tok(message)->len) {
+        return sl_json_text(message, arena, &text) < 0 ? SL_STR_NONE : text;
+    }
+    if (sl_json_text(sl_json_get(feedback, "blockReason"), arena, &reason) < 0) {
+        reason = SL_STR("no reason given");
+    }
+    return sl_arena_printf(arena, "The provider blocked the prompt: %.*s", SL_STR_ARG(reason));
+}
+
+/* --- whole replies --- */
+
+struct reader {
+    const struct sl_call *call;
+    const struct sl_env *env;
+    struct sl_arena *arena;
+    struct sl_err *err;
+    struct sl_reply *reply;
+    int status; /* sticky */
+    uint32_t n_calls;
+    bool has_call[SL_GEMINI_CHOICES_MAX];
+};
+
+static void fail_memory(struct reader *rd)
+{
+    rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+}
+
+static struct sl_str text_of(struct reader *rd, struct sl_json_val v)
+{
+    struct sl_str text = SL_STR_NONE;
+    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, rd->arena, &text) < 0) {
+        fail_memory(rd);
+    }
+    return text;
+}
+
+/* Where a candidate stands; -1: beyond what any upstream offers. */
+static int index_of(struct reader *rd, struct sl_json_val candidate, uint32_t at)
+{
+    int64_t index = at;
+    SL_IGNORE(sl_json_int(sl_json_get(candidate, "index"), true, &index) < 0); /* not said: its place */
+    if (index < 0 || index >= SL_GEMINI_CHOICES_MAX) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "a candidate's index is not from 0 to %d", SL_GEMINI_CHOICES_MAX - 1);
+        return -1;
+    }
+    return (int)index;
+}
+
+static void part_add(struct reader *rd, struct sl_json_val v, struct sl_choice *choice)
+{
+    struct sl_gemini_part part;
+    struct sl_block block = { 0 };
+    sl_gemini_part_read(v, &part);
+    switch (part.kind) {
+    case SL_GEMINI_THOUGHT:
+        block.kind = SL_BLOCK_THINKING;
+        block.text = text_of(rd, part.text);
+        break; /* its signature is of no use without the thought in place, and is not asked for */
+    case SL_GEMINI_TEXT:
+        block.text = text_of(rd, part.text);
+        block.signature = text_of(rd, part.signature);
+        break;
+    case SL_GEMINI_CALL:
+        block.kind = SL_BLOCK_TOOL_CALL;
+        block.tool_name = text_of(rd, sl_json_get(part.call, "name"));
+        block.tool_id = sl_gemini_call_id(part.call, rd->env, rd->n_calls++, rd->arena);
+        block.arguments = sl_gemini_arguments(part.call, rd->arena);
+        block.signature = text_of(rd, part.signature);
+        rd->has_call[choice->index] = true;
+        if (!block.tool_id.p || !block.arguments.p) {
+            fail_memory(rd);
+        }
+        break;
+    case SL_GEMINI_IMAGE:
+    case SL_GEMINI_OTHER:
+        return;
+    }
+    choice->blocks[choice->n_blocks++] = block;
+}
+
+static void candidate_read(struct reader *rd, struct sl_json_val candidate, uint32_t at)
+{
+    int index = sl_json_is(candidate, SL_JSON_OBJECT) ? index_of(rd, candidate, at) : -1;
+    if (index < 0) {
+        rd->status = rd->status ? rd->status : sl_fail(rd->err, SL_E_INVAL, "a candidate is not an object");
+        return;
+    }
+    struct sl_choice *choice = &rd->reply->choices[index];
+    struct sl_json_val parts = sl_json_at(candidate, "content.parts");
+    for (struct sl_json_iter it = sl_json_each(parts); rd->status == 0 && sl_json_next(&it);) {
+        part_add(rd, it.val, choice);
+    }
+    struct sl_str word = text_of(rd, sl_json_get(candidate, "finishReason"));
+    struct sl_str message = text_of(rd, sl_json_get(candidate, "finishMessage"));
+    if (!word.n || choice->finish != SL_FINISH_NONE) {
+        return;
+    }
+    choice->finish_text = word;
+    choice->finish = sl_gemini_finish(word, rd->has_call[index]);
+    if (choice->n_blocks == 0 && choice->finish == SL_FINISH_OTHER) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "the model ended with %.*s and no answer%s%.*s", SL_STR_ARG(word),
+                             message.n ? ": " : "", SL_STR_ARG(message));
+    } else if (choice->n_blocks == 0 && choice->finish == SL_FINISH_CONTENT_FILTER && message.n) {
+        choice->blocks[choice->n_blocks++] = (struct sl_block){ .kind = SL_BLOCK_REFUSAL, .text = message };
+    }
+}
+
+/* Room for all parts of all candidates: `roots` is one reply, or a list of them. */
+static void choices_make(struct reader *rd, struct sl_json_val root)
+{
+    uint32_t n_parts[SL_GEMINI_CHOICES_MAX] = { 0 }, n = 0;
+    bool is_list = sl_json_is(root, SL_JSON_ARRAY);
+    struct sl_json_iter it = sl_json_each(root);
+    for (bool more = !is_list || sl_json_next(&it); more && rd->status == 0; more = is_list && sl_json_next(&it)) {
+        struct sl_json_val candidates = sl_json_get(is_list ? it.val : root, "candidates");
+        for (struct sl_json_iter c = sl_json_each(candidates); rd->status == 0 && sl_json_next(&c);) {
+            int index = index_of(rd, c.val, c.index);
+            if (index >= 0) {
+                n = SL_MAX(n, (uint32_t)index + 1);
+                n_parts[index] += sl_json_count(sl_json_at(c.val, "content.parts"));
+            }
+        }
+    }
+    n = SL_MAX(n, 1u); /* a prompt that was blocked is told as an answer */
+    struct sl_choice *choices = SL_ARENA_ARRAY(rd->arena, struct sl_choice, n);
+    for (uint32_t i = 0; choices && i < n; i++) {
+        choices[i].index = i;
+        choices[i].blocks = SL_ARENA_ARRAY(rd->arena, struct sl_block, n_parts[i] + 1);
+        choices = choices[i].blocks ? choices : NULL;
+    }
+    if (!choices) {
+        fail_memory(rd);
+        return;
+    }
+    rd->reply->choices = choices;
+    rd->reply->n_choices = n;
+}
+
+static void response_read(struct reader *rd, struct sl_json_val root, bool *io_has_candidates)
+{
+    struct sl_json_val error = sl_json_get(root, "error");
+    if (sl_json_is(error, SL_JSON_OBJECT)) {
+        struct sl_llm_error said = { 0 };
+        sl_gemini_error_read(error, 0, rd->arena, &said);
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
+        return;
+    }
+    struct sl_reply *reply = rd->reply;
+    struct sl_json_val feedback = sl_json_get(root, "promptFeedback"), candidates = sl_json_get(root, "candidates");
+    if (sl_json_count(candidates) == 0 && sl_json_is_present(sl_json_get(feedback, "blockReason")) &&
+        reply->choices[0].finish == SL_FINISH_NONE) {
+        struct sl_choice *choice = &reply->choices[0];
+        struct sl_str text = sl_gemini_block_text(feedback, rd->arena);
+        choice->blocks[0] = (struct sl_block){ .kind = SL_BLOCK_REFUSAL, .text = text };
+        choice->n_blocks = 1;
+        choice->finish = SL_FINISH_CONTENT_FILTER;
+        *io_has_candidates = true;
+    }
+    for (struct sl_json_iter it = sl_json_each(candidates); rd->status == 0 && sl_json_next(&it);) {
+        candidate_read(rd, it.val, it.index);
+        *io_has_candidates = true;
+    }
+    struct sl_str id = text_of(rd, sl_json_get(root, "responseId"));
+    struct sl_str model = text_of(rd, sl_json_get(root, "modelVersion"));
+    reply->id = id.n ? id : reply->id;
+    reply->model = model.n ? model : reply->model;
+    sl_gemini_usage_read(sl_json_get(root, "usageMetadata"), &reply->usage);
+}
+
+static void root_read(struct reader *rd, struct sl_json_val root)
+{
+    bool has_candidates = false;
+    if (!sl_json_is(root, SL_JSON_OBJECT) && !sl_json_is(root, SL_JSON_ARRAY)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is not a JSON object");
+        return;
+    }
+    choices_make(rd, root);
+    if (sl_json_is(root, SL_JSON_OBJECT) && rd->status == 0) {
+        response_read(rd, root, &has_candidates);
+    } else {
+        for (struct sl_json_iter it = sl_json_each(root); rd->status == 0 && sl_json_next(&it);) {
+            response_read(rd, it.val, &has_candidates);
+        }
+    }
+    if (rd->status == 0 && !has_candidates) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no candidates");
+    }
+}
+
+static void embedding_add(struct reader *rd, struct sl_json_val values, uint32_t index)
+{
+    struct sl_reply *reply = rd->reply;
+    if (!sl_json_is(values, SL_JSON_ARRAY)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "embedding %u has no values", index);
+        return;
+    }
+    reply->embeddings[reply->n_embeddings++] = (struct sl_embedding){ index, sl_json_raw(values) };
+}
+
+static void embeddings_read(struct reader *rd, struct sl_json_val root)
+{
+    struct sl_json_val one = sl_json_get(root, "embedding"), list = sl_json_get(root, "embeddings");
+    rd->reply->embeddings = SL_ARENA_ARRAY(rd->arena, struct sl_embedding, sl_json_count(list) + 1);
+    if (!rd->reply->embeddings) {
+        fail_memory(rd);
+    } else if (sl_json_is(one, SL_JSON_OBJECT)) {
+        embedding_add(rd, sl_json_get(one, "values"), 0);
+    } else if (!sl_json_is(list, SL_JSON_ARRAY)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of embeddings");
+    }
+    for (struct sl_json_iter it = sl_json_each(list); rd->status == 0 && sl_json_next(&it);) {
+        embedding_add(rd, sl_json_get(it.val, "values"), it.index);
+    }
+    sl_gemini_usage_read(sl_json_get(root, "usageMetadata"), &rd->reply->usage);
+}
+
+int sl_gemini_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
+                       struct sl_reply *ret_reply, struct sl_err *err)
+{
+    struct sl_json *doc = env->scratch;
+    doc->limits.record_depth = call->type == SL_LLM_EMBEDDINGS ? 3 : 0; /* the numbers stay raw */
+    int r = sl_json_parse(doc, body);
+    if (r < 0) {
+        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+    }
+    struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
+    struct reader rd = { .call = call, .env = env, .arena = arena, .err = err, .reply = &reply };
+    if (call->type == SL_LLM_EMBEDDINGS) {
+        embeddings_read(&rd, sl_json_root(doc));
+        if (rd.status == 0) {
+            rd.status = sl_embed_reply(call, env, arena, &reply, err);
+        }
+    } else {
+        root_read(&rd, sl_json_root(doc));
+    }
+    if (rd.status == 0) {
+        *ret_reply = reply;
+    }
+    return rd.status;
+}

@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Canonical chats to generateContent: all but the contents themselves. */
+#include "llm/core/language.h"
+#include "llm/gemini/gemini.h"
+
+#define STOPS_MAX 5
+
+/* Beside the members that the canonical call knows. Nothing unknown goes up: this upstream refuses what it does not
+ * know. */
+static const struct sl_fate_row fates[] = {
+    /* its own words, for clients that add them: written below */
+    { "top_k", SL_FATE_OWN },
+    { "safety_settings", SL_FATE_OWN },
+    { "safetySettings", SL_FATE_OWN },
+    { "cached_content", SL_FATE_OWN },
+    { "cachedContent", SL_FATE_OWN },
+    { "thinking_config", SL_FATE_OWN },
+    { "thinkingConfig", SL_FATE_OWN },
+    { "thinking", SL_FATE_OWN },
+    { "labels", SL_FATE_OWN },
+    { "google", SL_FATE_OWN },
+    { "extra_body", SL_FATE_OWN },
+    { "system_prompt", SL_FATE_OWN },
+    /* mapped below */
+    { "seed", SL_FATE_OWN },
+    { "frequency_penalty", SL_FATE_OWN },
+    { "presence_penalty", SL_FATE_OWN },
+    { "logprobs", SL_FATE_OWN },
+    { "top_logprobs", SL_FATE_OWN },
+    { "modalities", SL_FATE_OWN },
+    { "service_tier", SL_FATE_OWN },
+    { "web_search_options", SL_FATE_OWN },
+    /* these would change what the answer is */
+    { "audio", SL_FATE_REFUSE },
+    { "functions", SL_FATE_REFUSE },
+    { "function_call", SL_FATE_REFUSE },
+    { "suffix", SL_FATE_REFUSE },
+    { "echo", SL_FATE_REFUSE },
+    { NULL, SL_FATE_NEVER },
+};
+
+static struct sl_jw *jw(struct sl_gemini_builder *b)
+{
+    return &b->body->w;
+}
+
+/* A member under either of two names. */
+static struct sl_json_val member2(const struct sl_gemini_builder *b, const char *name, const char *other)
+{
+    struct sl_json_val v = sl_chat_member(b->chat, name);
+    return sl_json_is_present(v) ? v : sl_chat_member(b->chat, other);
+}
+
+/* Google's own compatible API takes its words in `google`, or in extra_body.google. */
+static struct sl_json_val google_member(const struct sl_gemini_builder *b, const char *name)
+{
+    struct sl_json_val google = sl_chat_member(b->chat, "google");
+    if (!sl_json_is_present(google)) {
+        google = sl_json_get(sl_chat_member(b->chat, "extra_body"), "google");
+    }
+    return sl_json_get(google, name);
+}
+
+/* --- generationConfig --- */
+
+static void config_key(struct sl_gemini_builder *b, const char *key)
+{
+    if (!b->is_config_open) {
+        sl_jw_key(jw(b), "generationConfig");
+        sl_jw_object(jw(b));
+        b->is_config_open = true;
+    }
+    sl_jw_key(jw(b), key);
+}
+
+static void config_raw(struct sl_gemini_builder *b, const char *key, struct sl_str json)
+{
+    config_key(b, key);
+    sl_body_raw(b->body, json);
+}
+
+static void config_val(struct sl_gemini_builder *b, const char *key, struct sl_json_val v)
+{
+    if (sl_json_is_present(v)) {
+        config_raw(b, key, sl_json_raw(v));
+    }
+}
+
+static void config_int(struct sl_gemini_builder *b, const char *key, int64_t n)
+{
+    config_key(b, key);
+    sl_jw_i64(jw(b), n);
+}
+
+static int stop_write(struct sl_gemini_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < chat->n_stop; i++) {
+        n += chat->stop[i].n > 2; /* an empty one is refused, and stops nothing */
+    }
+    if (n > STOPS_MAX) {
+        return sl_refuse(b->call, b->arena, b->error, "stop", "Invalid value for 'stop': %s models take at most %d.",
+                         b->provider->label, STOPS_MAX);
+    }
+    if (n) {
+        config_key(b, "stopSequences");
+        sl_jw_array(jw(b));
+        for (uint32_t i = 0; i < chat->n_stop; i++) {
+            if (chat->stop[i].n > 2) {
+                sl_body_raw(b->body, chat->stop[i]);
+            }
+        }
+        sl_jw_end(jw(b));
+    }
+    return 0;
+}
+
+static int logprobs_write(struct sl_gemini_builder *b)
+{
+    struct sl_json_val wants = sl_chat_member(b->chat, "logprobs"), top = sl_chat_member(b->chat, "top_logprobs");
+    int64_t n;
+    if (!sl_json_is(wants, SL_JSON_TRUE)) {
+        return 0;
+    }
+    config_raw(b, "responseLogprobs", SL_STR("true"));
+    if (sl_json_int(top, true, &n) == 0 && n > 0) {
+        config_int(b, "logprobs", n);
+    }
+    return 0;
+}
+
+static int modalities_write(struct sl_gemini_builder *b)
+{
+    struct sl_json_val modalities = sl_chat_member(b->chat, "modalities");
+    bool has_text = false, has_image = false;
+    for (struct sl_json_iter it = sl_json_each(modalities); sl_json_next(&it);) {
+        has_text |= sl_json_str_eq(it.val, SL_STR("text"));
+        has_image |= sl_json_str_eq(it.val, SL_STR("image"));
+        if (!sl_json_str_eq(it.val, SL_STR("text")) && !sl_json_str_eq(it.val, SL_STR("image"))) {
+            return sl_refuse(b->call, b->arena, b->error, "modalities", "%s models answer with text and images only.",
+                             b->provider->label);
+        }
+    }
+    if (has_image) {
+        config_raw(b, "responseModalities", has_text ? SL_STR("[\"TEXT\",\"IMAGE\"]") : SL_STR("[\"IMAGE\"]"));
+    }
+    return 0;
+}
+
+static void format_write(struct sl_gemini_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    if (chat->format == SL_ANSWER_TEXT) {
+        return;
+    }
+    config_raw(b, "responseMimeType", SL_STR("\"application/json\""));
+    if (chat->format == SL_ANSWER_SCHEMA) {
+        bool is_json = (b->conf->model_can & SL_GEMINI_JSON_SCHEMA) != 0;
+        config_raw(b, is_json ? "responseJsonSchema" : "responseSchema", chat->schema);
+    }
+}
+
+/* --- thinking --- */
+
+static const struct {
+    struct sl_str word;
+    const char *level, *two_levels;
+    int64_t budget;
+} efforts[] = {
+    { SL_STR_INIT("none"), "MINIMAL", "LOW", 0 },   { SL_STR_INIT("minimal"), "MINIMAL", "LOW", 1024 },
+    { SL_STR_INIT("low"), "LOW", "LOW", 1024 },     { SL_STR_INIT("medium"), "MEDIUM", "HIGH", 8192 },
+    { SL_STR_INIT("high"), "HIGH", "HIGH", 24576 }, { SL_STR_INIT("xhigh"), "HIGH", "HIGH", 24576 },
+    { SL_STR_INIT("max"), "HIGH", "HIGH", 24576 },
+};
+/* The least that a model takes whose thinking cannot be turned off. */
+#define BUDGET_MIN 128
+
+/* What is asked of thinking, settled before anything is written: it moves maxOutputTokens. */
+struct thinking {
+    struct sl_str raw; /* the caller's own thinkingConfig */
+    const char *level;
+    int64_t budget; /* -1: none said */
+    bool is_said, has_thoughts;
+};
+
+static int effort_settle(struct sl_gemini_builder *b, struct thinking *t)
+{
+    struct sl_str effort = b->chat->effort;
+    unsigned can = b->conf->model_can;
+    size_t i = 0;
+    if (!effort.p) {
+        return 0;
+    }
+    while (i < SL_ARRAY_LEN(efforts) && !sl_str_eq(effort, efforts[i].word)) {
+        i++;
+    }
+    if (i == SL_ARRAY_LEN(efforts)) {
+        return sl_refuse(b->call, b->arena, b->error, "reasoning_effort",
+                         "Invalid value for 'reasoning_effort': none, minimal, low, medium, high, xhigh or max is "
+                         "expected.");
+    }
+    bool is_off = efforts[i].budget == 0;
+    if (t->is_said || !(can & (SL_GEMINI_BUDGET | SL_GEMINI_LEVEL))) {
+        if (!is_off || t->is_said) {
+            sl_body_leave_out(b->body, SL_STR("reasoning_effort"));
+        }
+        return 0;
+    }
+    t->is_said = true;
+    t->has_thoughts = !is_off;
+    if (can & SL_GEMINI_LEVEL) {
+        t->level = can & SL_GEMINI_TWO_LEVELS ? efforts[i].two_levels : efforts[i].level;
+    } else {
+        t->budget = is_off && (can & SL_GEMINI_THINKS_ON) ? BUDGET_MIN : efforts[i].budget;
+    }
+    return 0;
+}
+
+/* Anthropic's word for it, which clients of several providers send: {type, budget_tokens}. */
+static void thinking_settle(struct sl_gemini_builder *b, struct thinking *t)
+{
+    struct sl_json_val own = member2(b, "thinking_config", "thinkingConfig");
+    if (!sl_json_is_present(own)) {
+        own = google_member(b, "thinking_config");
+    }
+    if (sl_json_is(own, SL_JSON_OBJECT)) {
+        t->is_said = true;
+        t->raw = sl_json_raw(own);
+        return;
+    }
+    struct sl_json_val thinking = sl_chat_member(b->chat, "thinking");
+    if (!sl_json_is(thinking, SL_JSON_OBJECT)) {
+        return;
+    }
+    int64_t budget = -1;
+    bool is_off = sl_json_str_eq(sl_json_get(thinking, "type"), SL_STR("disabled"));
+    bool has_budget = sl_json_int(sl_json_get(thinking, "budget_tokens"), true, &budget) == 0 && budget >= 0;
+    if (!(b->conf->model_can & SL_GEMINI_BUDGET) || (!is_off && !has_budget)) {
+        sl_body_leave_out(b->body, SL_STR("thinking"));
+        return;
+    }
+    t->is_said = true;
+    t->has_thoughts = !is_off;
+    t->budget = !is_off ? budget : b->conf->model_can & SL_GEMINI_THINKS_ON ? BUDGET_MIN : 0;
+}
+
+static void thinking_write(struct sl_gemini_builder *b, const struct thinking *t)
+{
+    if (t->raw.p) {
+        config_raw(b, "thinkingConfig", t->raw);
+        return;
+    }
+    if (!t->is_said) {
+        return;
+    }
+    config_key(b, "thinkingConfig");
+    sl_jw_object(jw(b));
+    if (t->level) {
+        sl_jw_member_str(jw(b), "thinkingLevel", sl_str_c(t->level));
+    } else {
+        sl_jw_member_i64(jw(b), "thinkingBudget", t->budget);
+    }
+    if (t->has_thoughts) {
+        sl_jw_member_bool(jw(b), "includeThoughts", true);
+    }
+    sl_jw_end(jw(b));
+}
+
+static int config_write(struct sl_gemini_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    struct thinking thinking = { .budget = -1 };
+    thinking_settle(b, &thinking);
+    int r = effort_settle(b, &thinking);
+    if (chat->max_tokens >= 0) {
+        /* The answer comes on top of the thinking, which counts as output here. */
+        config_int(b, "maxOutputTokens", chat->max_tokens + SL_MAX(thinking.budget, (int64_t)0));
+    }
+    config_val(b, "temperature", chat->temperature);
+    config_val(b, "topP", chat->top_p);
+    config_val(b, "topK", sl_chat_member(chat, "top_k"));
+    if (chat->n > 1) {
+        config_int(b, "candidateCount", chat->n);
+    }
+    config_val(b, "seed", sl_chat_member(chat, "seed"));
+    config_val(b, "presencePenalty", sl_chat_member(chat, "presence_penalty"));
+    config_val(b, "frequencyPenalty", sl_chat_member(chat, "frequency_penalty"));
+    r = r < 0 ? r : stop_write(b);
+    r = r < 0 ? r : logprobs_write(b);
+    r = r < 0 ? r : modalities_write(b);
+    format_write(b);
+    thinking_write(b, &thinking);
+    if (b->is_config_open) {
+        sl_jw_end(jw(b));
+    }
+    return r;
+}
+
+/* --- tools --- */
+
+static bool has_tools(const struct sl_gemini_builder *b)
+{
+    for (uint32_t i = 0; i < b->chat->n_tools; i++) {
+        if (!b->chat->tools[i].type.n) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A function without parameters says none: an object without members is refused. */
+static bool has_parameters(const struct sl_gemini_builder *b, const struct sl_tool *tool)
+{
+    struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = 4096, .record_depth = 2 };
+    struct sl_json doc;
+    if (!tool->parameters.p || tool->parameters.n > 256) {
+        return tool->parameters.p != NULL;
+    }
+    sl_json_init(&doc, &limits);
+    doc.budget = b->env->scratch->budget;
+    bool has_any = sl_json_parse(&doc, tool->parameters) < 0; /* sent as it is */
+    static const char *const keys[] = { "properties", "$ref", "anyOf", "oneOf", "allOf", "additionalProperties" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(keys) && !has_any; i++) {
+        has_any = !sl_json_says_nothing(sl_json_get(sl_json_root(&doc), keys[i]));
+    }
+    sl_json_done(&doc);
+    return has_any;
+}
+
+static void declaration_write(struct sl_gemini_builder *b, const struct sl_tool *tool)
+{
+    sl_jw_object(jw(b));
+    sl_body_member(b->body, "name", tool->name);
+    if (tool->description.p) {
+        sl_body_member(b->body, "description", tool->description);
+    }
+    if (has_parameters(b, tool)) {
+        bool is_json = (b->conf->model_can & SL_GEMINI_JSON_SCHEMA) != 0;
+        sl_body_member(b->body, is_json ? "parametersJsonSchema" : "parameters", tool->parameters);
+    }
+    sl_jw_end(jw(b));
+}
+
+/* Google's own tools by their names: {"type": "google_search"} and the like. */
+static const struct {
+    struct sl_str type;
+    const char *key;
+} own_tools[] = {
+    { SL_STR_INIT("google_search"), "googleSearch" },   { SL_STR_INIT("googleSearch"), "googleSearch" },
+    { SL_STR_INIT("web_search"), "googleSearch" },      { SL_STR_INIT("web_search_preview"), "googleSearch" },
+    { SL_STR_INIT("code_execution"), "codeExecution" }, { SL_STR_INIT("codeExecution"), "codeExecution" },
+    { SL_STR_INIT("url_context"), "urlContext" },       { SL_STR_INIT("urlContext"), "urlContext" },
+};
+
+static int own_tool_write(struct sl_gemini_builder *b, struct sl_str type)
+{
+    for (size_t i = 0; i < SL_ARRAY_LEN(own_tools); i++) {
+        if (sl_str_eq(type, own_tools[i].type)) {
+            sl_jw_object(jw(b));
+            sl_body_member(b->body, own_tools[i].key, SL_STR("{}"));
+            sl_jw_end(jw(b));
+            return 0;
+        }
+    }
+    return sl_refuse(b->call, b->arena, b->error, "tools",
+                     "Only function calling tool is supported, but received tool type %.*s", SL_STR_ARG(type));
+}
+
+static int tools_write(struct sl_gemini_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    bool wants_search = sl_json_is(sl_chat_member(chat, "web_search_options"), SL_JSON_OBJECT);
+    int r = 0;
+    if (chat->n_tools == 0 && !wants_search) {
+        return 0;
+    }
+    sl_jw_key(jw(b), "tools");
+    sl_jw_array(jw(b));
+    if (has_tools(b)) {
+        sl_jw_object(jw(b));
+        sl_jw_key(jw(b), "functionDeclarations");
+        sl_jw_array(jw(b));
+        for (uint32_t i = 0; i < chat->n_tools; i++) {
+            if (!chat->tools[i].type.n) {
+                declaration_write(b, &chat->tools[i]);
+            }
+        }
+        sl_jw_end(jw(b));
+        sl_jw_end(jw(b));
+    }
+    for (uint32_t i = 0; i < chat->n_tools && r == 0; i++) {
+        if (chat->tools[i].type.n) {
+            r = own_tool_write(b, chat->tools[i].type);
+            wants_search &= !sl_str_has_prefix(chat->tools[i].type, SL_STR("web_search"));
+        }
+    }
+    if (r == 0 && wants_search) {
+        r = own_tool_write(b, SL_STR("google_search"));
+    }
+    sl_jw_end(jw(b));
+    return r;
+}
+
+/* allowed_tools: the rest is left out of the names, not of the list. */
+static bool has_left_out(const struct sl_gemini_builder *b)
+{
+    for (uint32_t i = 0; i < b->chat->n_tools; i++) {
+        if (b->chat->tools[i].is_left_out) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void allowed_write(struct sl_gemini_builder *b, bool is_named)
+{
+    sl_jw_key(jw(b), "allowedFunctionNames");
+    sl_jw_array(jw(b));
+    if (is_named) {
+        sl_body_raw(b->body, b->chat->choice_name);
+    }
+    for (uint32_t i = 0; i < b->chat->n_tools && !is_named; i++) {
+        if (!b->chat->tools[i].is_left_out && !b->chat->tools[i].type.n) {
+            sl_body_raw(b->body, b->chat->tools[i].name);
+        }
+    }
+    sl_jw_end(jw(b));
+}
+
+static void choice_write(struct sl_gemini_builder *b)
+{
+    static const char *const words[] = {
+        [SL_CHOICE_NONE_SAID] = "AUTO", [SL_CHOICE_AUTO] = "AUTO", [SL_CHOICE_NONE] = "NONE",
+        [SL_CHOICE_REQUIRED] = "ANY",   [SL_CHOICE_NAMED] = "ANY",
+    };
+    const struct sl_chat *chat = b->chat;
+    if (chat->parallel == 0) {
+        sl_body_leave_out(b->body, SL_STR("parallel_tool_calls"));
+    }
+    if (!has_tools(b) || chat->choice == SL_CHOICE_NONE_SAID) {
+        return;
+    }
+    bool is_named = chat->choice == SL_CHOICE_NAMED, has_names = is_named || has_left_out(b);
+    const char *mode = has_names && chat->choice == SL_CHOICE_AUTO ? "VALIDATED" : words[chat->choice];
+    sl_jw_key(jw(b), "toolConfig");
+    sl_jw_object(jw(b));
+    sl_jw_key(jw(b), "functionCallingConfig");
+    sl_jw_object(jw(b));
+    sl_jw_member_str(jw(b), "mode", sl_str_c(mode));
+    if (has_names) {
+        allowed_write(b, is_named);
+    }
+    sl_jw_end(jw(b));
+    sl_jw_end(jw(b));
+}
+
+/* --- the rest --- */
+
+static void tier_write(struct sl_gemini_builder *b)
+{
+    static const struct {
+        struct sl_str from;
+        struct sl_str to;
+    } tiers[] = {
+        { SL_STR_INIT("default"), SL_STR_INIT("\"standard\"") },
+        { SL_STR_INIT("standard"), SL_STR_INIT("\"standard\"") },
+        { SL_STR_INIT("flex"), SL_STR_INIT("\"flex\"") },
+        { SL_STR_INIT("priority"), SL_STR_INIT("\"priority\"") },
+    };
+    struct sl_json_val tier = sl_chat_member(b->chat, "service_tier");
+    if (!sl_json_is_present(tier) || sl_json_str_eq(tier, SL_STR("auto"))) {
+        return;
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(tiers) && !b->conf->has_labels; i++) {
+        if (sl_json_str_eq(tier, tiers[i].from)) {
+            sl_body_member(b->body, "serviceTier", tiers[i].to);
+            return;
+        }
+    }
+    sl_body_leave_out(b->body, SL_STR("service_tier"));
+}
+
+static void native_write(struct sl_gemini_builder *b)
+{
+    struct sl_json_val safety = member2(b, "safety_settings", "safetySettings");
+    struct sl_json_val cached = member2(b, "cached_content", "cachedContent");
+    struct sl_json_val labels = sl_chat_member(b->chat, "labels");
+    safety = sl_json_is_present(safety) ? safety : google_member(b, "safety_settings");
+    cached = sl_json_is_present(cached) ? cached : google_member(b, "cached_content");
+    if (sl_json_is_present(safety)) {
+        sl_body_member(b->body, "safetySettings", sl_json_raw(safety));
+    }
+    if (sl_json_is_present(cached)) {
+        sl_body_member(b->body, "cachedContent", sl_json_raw(cached));
+    }
+    if (sl_json_is_present(labels) && b->conf->has_labels) {
+        sl_body_member(b->body, "labels", sl_json_raw(labels));
+    } else if (sl_json_is_present(labels)) {
+        sl_body_leave_out(b->body, SL_STR("labels"));
+    }
+}
+
+/* By MLflow's rules its generic names are the only ones. */
+static int mlflow_check(struct sl_gemini_builder *b)
+{
+    static const char *const rows[][2] = {
+        { "stopSequences", "stop" },
+        { "candidateCount", "n" },
+        { "maxOutputTokens", "max_tokens" },
+        { "topK", "top_k" },
+        { "topP", "top_p" },
+        { "frequencyPenalty", "frequency_penalty" },
+        { "presencePenalty", "presence_penalty" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows) && b->call->manners->checks_as_mlflow; i++) {
+        if (sl_json_is_present(sl_chat_member(b->chat, rows[i][0]))) {
+            return sl_refuse(b->call, b->arena, b->error, rows[i][0], "Invalid parameter %s. Use %s instead.",
+                             rows[i][0], rows[i][1]);
+        }
+    }
+    int64_t best_of;
+    if (sl_json_int(sl_chat_member(b->chat, "best_of"), true, &best_of) == 0 && best_of > 1) {
+        return sl_refuse(b->call, b->arena, b->error, "best_of",
+                         "%s models give no best of several: 'best_of' must "
+                         "be 1.",
+                         b->provider->label);
+    }
+    return 0;
+}
+
+/* What the language has no word for. */
+static int members_leave(struct sl_gemini_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    if (chat->user.p) {
+        sl_body_leave_out(b->body, SL_STR("user"));
+    }
+    for (uint32_t i = 0; i < chat->n_messages; i++) {
+        if (chat->messages[i].has_name) {
+            sl_body_leave_out(b->body, SL_STR("messages.name"));
+            break;
+        }
+    }
+    return sl_chat_members(b->call, chat, b->provider, fates, b->body, b->arena, b->error);
+}
+
+static int body_write(struct sl_gemini_builder *b)
+{
+    sl_jw_object(jw(b));
+    int r = sl_gemini_contents_write(b);
+    r = r < 0 ? r : tools_write(b);
+    if (r < 0) {
+        return r;
+    }
+    choice_write(b);
+    native_write(b);
+    tier_write(b);
+    r = config_write(b);
+    sl_jw_end(jw(b));
+    return r < 0 ? r : members_leave(b);
+}
+
+int sl_gemini_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                         struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error)
+{
+    struct sl_chat chat;
+    int r = sl_chat_read(call, env, arena, &chat, ret_error);
+    if (r < 0) {
+        return r;
+    }
+    struct sl_body body;
+    struct sl_gemini_builder b = { .call = call,
+                                   .conf = target->conf,
+                                   .chat = &chat,
+                                   .env = env,
+                                   .provider = target->provider,
+                                   .arena = arena,
+                                   .body = &body,
+                                   .error = ret_error };
+    r = mlflow_check(&b);
+    if (r < 0) {
+        return r;
+    }
+    sl_body_init(&body, call);
+    r = body_write(&b);
+    if (r < 0) {
+        sl_body_drop(&body);
+        return r;
+    }
+    io_req->target = b.conf->targets[call->is_stream ? SL_GEMINI_STREAM : SL_GEMINI_GENERATE];
+    return sl_body_finish(&body, arena, io_req);
+}
