@@ -75,6 +75,7 @@ static int block_start(struct sl_gather *g, const struct sl_delta *d)
     *b = (struct sl_gather_block){ .choice = d->choice, .block = d->block, .said = { .kind = d->block_kind } };
     sl_buf_init(&b->text, g->max_bytes);
     r = keep(g, d->tool_id, &b->said.tool_id);
+    r = r < 0 ? r : keep(g, d->signature, &b->said.signature); /* a tool call's comes with its beginning */
     return r < 0 ? r : keep(g, d->tool_name, &b->said.tool_name);
 }
 
