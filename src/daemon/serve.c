@@ -294,6 +294,7 @@ static int thread_listen(struct daemon *d, struct sl_thread *thread, struct sl_e
         if (r < 0) {
             return r;
         }
+        sl_tcp_keepalive(thread->fds[i], d->config->settings->server.tcp_keepalive_usec);
         thread->n_listeners = i + 1;
     }
     return 0;

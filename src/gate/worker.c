@@ -66,6 +66,7 @@ static int client_conf(const struct sl_settings *settings, struct sl_buf *ret_au
         .max_head = REPLY_HEAD_MAX,
         .idle_per_origin = settings->upstream.pool_idle_per_origin,
         .idle_usec = settings->upstream.pool_idle_usec,
+        .tcp_keepalive_usec = settings->upstream.tcp_keepalive_usec,
         .tls = settings->client_tls,
     };
     int r = settings->upstream.proxy.n ? sl_uri_parse(settings->upstream.proxy, &ret->proxy, NULL) : 0;

@@ -108,6 +108,7 @@ struct sl_hclient_conf {
     size_t max_head; /* of a reply */
     uint32_t idle_per_origin;
     uint64_t idle_usec;
+    uint64_t tcp_keepalive_usec; /* 0: none */
     struct sl_uri proxy;      /* host.n == 0: none. Texts live as long as the client uses them */
     struct sl_str proxy_auth; /* "Basic …" or p == NULL */
     struct sl_tls_ctx *tls;   /* borrowed */

@@ -233,6 +233,10 @@ static void conn_on_dialled(void *arg, enum sl_dial_result result, const char *t
         connect_failed(conn, result == SL_DIAL_TIMEOUT ? SL_HF_TIMEOUT_CONNECT : SL_HF_CONNECT, text);
         return;
     }
+    uv_os_fd_t fd;
+    if (uv_fileno(&conn->stream.uv.handle, &fd) == 0) {
+        sl_tcp_keepalive(fd, conn->client->conf.tcp_keepalive_usec);
+    }
     if (conn->is_proxied) {
         if (proxy_ask(conn) < 0) {
             connect_failed(conn, SL_HF_CONNECT, "cannot write to the proxy");

@@ -5,6 +5,7 @@
  *
  * A write that fails does not stop the reading: a peer that answered early and hung up has its answer in our socket,
  * behind which the read side ends by itself (EOF or ECONNRESET); then on_error is made. */
+#include "base/num.h"
 #include "net/stream_priv.h"
 
 #include <arpa/inet.h>
@@ -409,6 +410,21 @@ void sl_stream_init(struct sl_stream *stream, struct sl_loop *loop, const struct
 {
     *stream = (struct sl_stream){ .loop = loop, .cbs = cbs };
     sl_timer_init(&stream->later, on_later);
+}
+
+void sl_tcp_keepalive(int fd, uint64_t usec)
+{
+    int on = 1, idle = (int)((usec + SL_USEC_PER_SEC - 1) / SL_USEC_PER_SEC), every = SL_MAX(idle / 4, 1), count = 4;
+    int protocol = 0;
+    socklen_t len = sizeof(protocol);
+    if (!usec || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0 || protocol != IPPROTO_TCP) {
+        return;
+    }
+    /* Without it the connection works as well: nobody is told. */
+    SL_IGNORE(setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle)));
+    SL_IGNORE(setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every)));
+    SL_IGNORE(setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count)));
+    SL_IGNORE(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)));
 }
 
 int sl_stream_open_fd(struct sl_stream *stream, int fd, bool is_unix)

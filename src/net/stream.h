@@ -117,6 +117,11 @@ void sl_stream_peer(const struct sl_stream *stream, struct sl_addr *ret);
 /* `ip` in network order, 4 or 16 bytes; an IPv4 address inside IPv6 (::ffff:0:0/96) becomes IPv4. */
 void sl_addr_set(struct sl_addr *addr, bool is_ipv6, const unsigned char *ip, uint16_t port);
 
+/* A connection that was silent for `usec` (rounded up to seconds) is asked whether it still lives: a NAT or firewall on
+ * the way does not forget it meanwhile. After four unanswered questions, a quarter of that time apart, it is given up.
+ * The connections of a listening socket inherit it. 0, or a socket that is not TCP's: nothing is changed. */
+void sl_tcp_keepalive(int fd, uint64_t usec);
+
 /* For listener and dialler: takes a connected non-blocking socket (closed on failure). */
 SL_MUST int sl_stream_open_fd(struct sl_stream *stream, int fd, bool is_unix);
 

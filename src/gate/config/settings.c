@@ -281,6 +281,8 @@ static const struct sl_opt server_opts[] = {
            "networks (CIDR) whose forwarding headers are believed"),
     SERVER("public_url", SL_OPT_URL, public_url, NULL, SL_OPT_RELOAD, url_check,
            "what absolute route URLs begin with; without it they are relative"),
+    ROW(struct sl_server_settings, "tcp_keepalive", SL_OPT_USEC, tcp_keepalive_usec, "60s", 0, 7200 * SEC, 0,
+        "how long a client's connection may be silent before TCP asks whether it is still there; 0s: never"),
     SERVER("headers", SL_OPT_BOOL, headers, "true", SL_OPT_RELOAD, NULL,
            "false hides the x-sluice-… and server-timing headers"),
     END_OF_TABLE,
@@ -304,6 +306,8 @@ static const struct sl_opt upstream_limit_opts[] = {
 static const struct sl_opt upstream_opts[] = {
     { "", SL_OPT_ROWS, offsetof(struct sl_upstream_settings, route), NULL, 0, 0, 0, NULL, sl_route_conf_rows, NULL,
       NULL },
+    UP("tcp_keepalive", SL_OPT_USEC, tcp_keepalive_usec, "60s", 0, 7200 * SEC,
+       "how long an upstream connection may be silent before TCP asks whether it is still there; 0s: never"),
     { "pool", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, pool_opts, NULL, "idle upstream connections" },
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, upstream_limit_opts, NULL, "sizes" },
     ROW_CHECK(struct sl_upstream_settings, "proxy", SL_OPT_URL, proxy, NULL, SL_OPT_RELOAD, proxy_check,

@@ -38,12 +38,14 @@ struct sl_server_settings {
     struct sl_cidrs trusted; /* the same, parsed */
     struct sl_str public_url;
     bool headers; /* false: none of our x-sluice-… headers */
+    uint64_t tcp_keepalive_usec;
 };
 
 struct sl_upstream_settings {
     struct sl_route_conf route; /* where a route says nothing itself */
     uint32_t pool_idle_per_origin;
     uint64_t pool_idle_usec;
+    uint64_t tcp_keepalive_usec;
     uint64_t reply_bytes;
     struct sl_str proxy; /* http://[user:pass@]host:port */
     struct sl_str ca;    /* PEM path */
