@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the Messages API refuses for its form; what each model can do is in data/models/anthropic.yaml. */
 #include "llm/anthropic/anthropic.h"
+#include "llm/form/schema.h"
 
 static const char *const images[] = { "image/jpeg", "image/png", "image/gif", "image/webp", NULL };
 static const char *const files[] = { "application/pdf", "text/", NULL };
@@ -12,6 +13,24 @@ static const struct sl_form_media media = {
     .image_max = 5 << 20,
 };
 
+/* What a tool's input may be: anything below a root that is an object. */
+static const struct sl_schema_rules input = { .takes = SL_SCHEMA_ALL, .needs_object = true, .is_shallow = true };
+
+static const char *const formats[] = { "date-time", "time", "date", "duration", "email", "hostname",
+                                       "uri",       "ipv4", "ipv6", "uuid",     NULL };
+
+#define SUBSET                                                                                                 \
+    .takes = SL_SCHEMA_CORE | SL_SCHEMA_BIT(TITLE) | SL_SCHEMA_BIT(ADDITIONAL) | SL_SCHEMA_BIT(ANY_OF) |       \
+             SL_SCHEMA_BIT(CONST) | SL_SCHEMA_BIT(DEFAULT) | SL_SCHEMA_BIT(FORMAT) | SL_SCHEMA_BIT(PATTERN) |  \
+             SL_SCHEMA_BIT(REF) | SL_SCHEMA_BIT(DEFS) | SL_SCHEMA_BIT(DEFINITIONS),                            \
+    .closes = true, .needs_type = true, .no_recursion = true, .has_simple_patterns = true, .formats = formats, \
+    .min_items_max = 1,                                                                                        \
+    .any = "\"anyOf\":[{\"type\":\"string\"},{\"type\":\"number\"},{\"type\":\"boolean\"},{\"type\":\"null\"}]"
+
+/* Structured output, and the input of strict tools. */
+static const struct sl_schema_rules answer = { SUBSET };
+static const struct sl_schema_rules strict = { SUBSET, .needs_object = true };
+
 const struct sl_form_rules sl_anthropic_form = {
     .label = "Anthropic",
     .ids = { .alphabet = SL_NAME_WORD | SL_NAME_HYPHEN, .max = 64 },
@@ -20,4 +39,7 @@ const struct sl_form_rules sl_anthropic_form = {
              SL_SHAPE_TRIM_PREFILL,
     .media = &media,
     .person = { .is_guarded = true, .max = 256 },
+    .tools = &input,
+    .strict_tools = &strict,
+    .answer = &answer,
 };

@@ -169,6 +169,7 @@ static int format_read(struct sl_chat_reader *rd, struct sl_json_val v)
     }
     chat->format = SL_ANSWER_SCHEMA;
     chat->schema = sl_json_raw(schema);
+    chat->schema_node = schema;
     chat->schema_name = sl_chat_raw_text(envelope, "name");
     chat->schema_description = sl_chat_raw_text(envelope, "description");
     return 0;

@@ -70,6 +70,7 @@ struct sl_message {
 struct sl_tool {
     struct sl_str name, description; /* raw; description may be absent */
     struct sl_str parameters;        /* raw JSON, or p == NULL */
+    struct sl_json_val schema;       /* the same as it came */
     struct sl_str strict;            /* raw: true or false, or p == NULL */
     struct sl_str cache_control;
     struct sl_str type; /* decoded, when it is not "function" */
@@ -96,6 +97,7 @@ struct sl_chat {
     int parallel;                                  /* parallel_tool_calls: 1, 0, or -1: not said */
     enum sl_answer_format format;                  /* response_format */
     struct sl_str schema;                          /* raw JSON */
+    struct sl_json_val schema_node;                /* the same as it came */
     struct sl_str schema_name, schema_description; /* raw */
     struct sl_json_val temperature, top_p;         /* numbers, or absent */
     int64_t max_tokens;                            /* -1: not said */

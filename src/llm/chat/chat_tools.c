@@ -25,6 +25,7 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     struct sl_json_val parameters = sl_json_get(function, "parameters");
     if (sl_json_is(parameters, SL_JSON_OBJECT)) {
         tool->parameters = sl_json_raw(parameters);
+        tool->schema = parameters;
     } else if (!sl_json_is_nothing(parameters)) {
         return sl_chat_fault(rd, parameters, "a JSON Schema is expected");
     }
@@ -55,10 +56,17 @@ static int allowed_read(struct sl_chat_reader *rd, struct sl_json_val v)
     for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
         struct sl_json_val function = sl_json_get(it.val, "function");
         struct sl_str name = sl_chat_raw_text(sl_json_is_present(function) ? function : it.val, "name");
+        bool is_known = false;
         for (uint32_t i = 0; name.p && i < rd->chat->n_tools; i++) {
             if (sl_str_eq(rd->chat->tools[i].name, name)) {
                 rd->chat->tools[i].is_left_out = false;
+                is_known = true;
             }
+        }
+        if (!is_known) {
+            return sl_refuse(rd->call, rd->arena, rd->error, "tool_choice",
+                             "Invalid value for 'tool_choice': the tool %.*s is allowed, but is not in 'tools'.",
+                             SL_STR_ARG(name.p ? sl_str_sub(name, 0, 128) : SL_STR("without a name")));
         }
     }
     return 0;
@@ -92,7 +100,14 @@ static int choice_read(struct sl_chat_reader *rd, struct sl_json_val v)
     if (!sl_json_str_eq(type, SL_STR("function")) || !rd->chat->choice_name.p) {
         return sl_chat_fault(rd, v, "none, auto, required or a function by its name is expected");
     }
-    return 0;
+    for (uint32_t i = 0; i < rd->chat->n_tools; i++) {
+        if (sl_str_eq(rd->chat->tools[i].name, rd->chat->choice_name)) {
+            return 0;
+        }
+    }
+    return sl_refuse(rd->call, rd->arena, rd->error, "tool_choice",
+                     "Invalid value for 'tool_choice': the tool %.*s is not in 'tools'.",
+                     SL_STR_ARG(sl_str_sub(rd->chat->choice_name, 0, 128)));
 }
 
 int sl_chat_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val choice)

@@ -1,10 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/form/form_priv.h"
+#include "llm/form/schema.h"
+
+static int schemas(struct sl_form *form, struct sl_chat *chat)
+{
+    const struct sl_form_rules *rules = form->rules;
+    int r = 0;
+    for (uint32_t i = 0; i < chat->n_tools && r == 0; i++) {
+        struct sl_tool *tool = &chat->tools[i];
+        bool is_strict = rules->strict_tools && sl_str_eq_c(tool->strict, "true");
+        if (tool->parameters.p && !tool->is_left_out) {
+            r = sl_form_schema(form, is_strict ? rules->strict_tools : rules->tools, tool->schema, &tool->parameters);
+        }
+    }
+    if (r == 0 && chat->format == SL_ANSWER_SCHEMA) { /* or the parameters of a tool that is the answer */
+        bool is_native = (form->model->can & SL_MODEL_SCHEMA) != 0;
+        r = sl_form_schema(form, is_native ? rules->answer : rules->tools, chat->schema_node, &chat->schema);
+    }
+    return r;
+}
 
 int sl_form_call(struct sl_form *form, struct sl_chat *chat)
 {
     int r = sl_form_media(form, chat); /* before messages move: paths are of the call as it came */
     r = r < 0 ? r : sl_form_names(form, chat);
+    r = r < 0 ? r : schemas(form, chat);
     r = r < 0 ? r : sl_form_shape(form, chat); /* ids on the way */
     if (r == 0 && chat->user.p) {
         chat->user = sl_form_person(form, chat->user);

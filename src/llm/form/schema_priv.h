@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to the casting of schemas: reading (schema_view.c) and writing (schema.c). */
+#ifndef SL_LLM_FORM_SCHEMA_PRIV_H
+#define SL_LLM_FORM_SCHEMA_PRIV_H
+
+#include "llm/form/schema.h"
+
+#define SL_SCHEMA_DEPTH_MAX 256
+#define SL_SCHEMA_VIEW_MAX  16 /* schemas that are one by allOf */
+
+enum sl_schema_kind { SL_SCHEMA_VALUE, SL_SCHEMA_SCHEMA, SL_SCHEMA_MAP, SL_SCHEMA_LIST };
+enum sl_schema_fate { SL_SCHEMA_TELL, SL_SCHEMA_LOSE };
+
+struct sl_schema_word_row {
+    struct sl_str word;
+    enum sl_schema_kind kind;
+    enum sl_schema_fate fate;
+};
+extern const struct sl_schema_word_row sl_schema_words[SL_SCHEMA_WORD_COUNT];
+
+struct sl_schema_cast {
+    const struct sl_form *form;
+    const struct sl_schema_rules *rules;
+    struct sl_json_val root;
+    struct sl_buf *out;
+    uint8_t *state; /* of each token: is being written, was seen */
+    uint32_t depth;
+};
+
+/* A schema, and those that allOf and references make part of it. */
+struct sl_schema_view {
+    struct sl_json_val v[SL_SCHEMA_VIEW_MAX];
+    size_t n;
+    struct sl_json_val at[SL_SCHEMA_WORD_COUNT]; /* the first of each word */
+    uint64_t has;
+    uint32_t marks[SL_SCHEMA_VIEW_MAX]; /* targets of references that are being written from here on */
+    size_t n_marks;
+};
+
+bool sl_schema_takes(const struct sl_schema_cast *c, enum sl_schema_word word);
+int sl_schema_refuse(const struct sl_schema_cast *c, struct sl_json_val v, const char *text);
+/* Where "#/$defs/Name" points; absent: nowhere in this schema. */
+struct sl_json_val sl_schema_target(const struct sl_schema_cast *c, struct sl_json_val ref);
+/* The schema with what allOf and, where they are not taken, references make part of it. */
+SL_MUST int sl_schema_view_make(struct sl_schema_cast *c, struct sl_schema_view *view, struct sl_json_val v);
+void sl_schema_view_done(struct sl_schema_cast *c, struct sl_schema_view *view);
+/* Refuses a schema that holds itself. */
+SL_MUST int sl_schema_recursion_check(struct sl_schema_cast *c, struct sl_json_val v);
+
+#endif
