@@ -8,6 +8,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/reload.h"
+#include "gate/config/settings.h"
 #include "gate/call/auth.h"
 
 static const char *name_of(const struct sl_serve_opts *opts)

@@ -3,8 +3,9 @@
 
 #include "base/log.h"
 #include "gate/config/definition.h"
-#include "store/dir.h"
 #include "gate/config/keyset.h"
+#include "gate/gate.h"
+#include "store/dir.h"
 #include "store/store.h"
 
 static int store_fill(struct sl_gate *gate, struct sl_err *err)

@@ -3,7 +3,9 @@
 #ifndef SL_DAEMON_DATA_H
 #define SL_DAEMON_DATA_H
 
-#include "gate/worker.h"
+#include "base/arena.h"
+
+struct sl_gate;
 
 /* `given` NULL: the state folder of who runs this. The gate has its file's routes and its limiter. Sets gate->store
  * (NULL: runs without) and *ret_dir (NULL: none; on `arena`). <0 only for what a person must mend before anything is

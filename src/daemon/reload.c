@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "daemon/notify.h"
 #include "gate/config/settings.h"
+#include "gate/gate.h"
 
 /* MLflow's time for a whole call. */
 #define TOTAL_NAME "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS"

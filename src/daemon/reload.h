@@ -12,7 +12,8 @@
 
 #include "base/opt.h"
 #include "gate/config/config.h"
-#include "gate/worker.h"
+
+struct sl_gate;
 
 /* One try to read the configuration: what it named, what was wrong, what came out. */
 struct sl_conf_load {

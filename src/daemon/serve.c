@@ -15,7 +15,10 @@
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "gate/call/auth.h"
+#include "gate/gate.h"
 #include "gate/policy/limit.h"
+#include "gate/watch/accesslog.h"
+#include "gate/watch/metrics.h"
 #include "store/store.h"
 
 /* Descriptors that are not connections: listeners, loops, logs, the store. */

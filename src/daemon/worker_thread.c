@@ -7,15 +7,19 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#include "gate/call/exchange.h"
+#include "gate/api/table.h"
+#include "gate/call/front.h"
+#include "gate/call/measure.h"
 #include "gate/call/peer.h"
+#include "gate/config/snapshot.h"
+#include "gate/gate.h"
 
 static struct sl_thread *thread_of(struct sl_listener *listener);
 
 static void thread_finish(struct sl_thread *thread)
 {
     if (!thread->is_draining || thread->is_finished || thread->n_open || thread->worker.server.conns.n ||
-        thread->worker.client.conns.n || thread->worker.n_pending) {
+        thread->worker.client.conns.n || thread->worker.n_questions) {
         return;
     }
     thread->is_finished = true;
@@ -166,7 +170,7 @@ static void announce(void *arg)
 static void end_exchanges(void *arg)
 {
     struct sl_thread *thread = arg;
-    sl_xchg_end_all(&thread->worker);
+    sl_front_end_all(&thread->worker);
 }
 
 static void refresh(void *arg)
@@ -220,7 +224,8 @@ int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
         return r;
     }
     struct sl_log_ring *log = worker->log;
-    r = sl_worker_init(worker, thread->gate, log);
+    const struct sl_worker_service service = { &sl_front_server_cbs, &sl_api_paths };
+    r = sl_worker_init(worker, thread->gate, log, &service);
     if (r < 0) {
         return sl_fail(err, r, "cannot set up a worker");
     }

@@ -3,7 +3,10 @@
 
 #include <stdio.h>
 
-#include "gate/call/exchange.h"
+#include "base/secret.h"
+#include "gate/config/settings.h"
+#include "gate/gate.h"
+#include "gate/watch/metrics.h"
 
 /* Texts formatted within one turn: heads, errors, a page of routes. */
 #define WORKER_TEXT_MAX (64u << 20)
@@ -79,9 +82,11 @@ static int client_conf(const struct sl_settings *settings, struct sl_buf *ret_au
     return r;
 }
 
-int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log)
+int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log,
+                   const struct sl_worker_service *service)
 {
     worker->gate = gate;
+    worker->paths = service->paths;
     worker->log = log;
     worker->snapshot = NULL;
     sl_publisher_refresh(&gate->publisher, &worker->snapshot);
@@ -96,7 +101,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log
 
     struct sl_hserver_conf sconf;
     server_conf(worker->snapshot->settings, &sconf);
-    sl_hserver_init(&worker->server, &worker->loop, &sl_xchg_server_cbs, &sconf);
+    sl_hserver_init(&worker->server, &worker->loop, service->server_cbs, &sconf);
     worker->server.user = worker;
     struct sl_hclient_conf cconf;
     int r = client_conf(worker->snapshot->settings, &worker->proxy_auth, &cconf);
@@ -106,9 +111,17 @@ int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log
     sl_hclient_init(&worker->client, &worker->loop, &cconf);
     worker->client_settings = sl_settings_ref(worker->snapshot->settings);
     worker->client.user = worker;
-    r = sl_metrics_worker_new(gate->metrics, &worker->metrics);
+    worker->desk = (struct sl_desk){
+        .loop = &worker->loop,
+        .memory = &gate->memory,
+        .doc = &worker->doc,
+        .scratch = &worker->scratch,
+        .text = &worker->text,
+        .log = log,
+    };
+    r = sl_metrics_worker_new(gate->metrics, &worker->desk.metrics);
     if (r == 0) {
-        sl_metrics_watch(worker->metrics, &worker->client.shown_conns, &worker->client.shown_idle);
+        sl_metrics_watch(worker->desk.metrics, &worker->client.shown_conns, &worker->client.shown_idle);
     }
     return r;
 }

@@ -1,222 +1,103 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The calls that read: MLflow's routes and endpoints, OpenAI's models, health. */
 #include "gate/api/api.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 #include "gate/call/auth.h"
-#include "gate/call/origin.h"
-#include "gate/api/page.h"
-#include "llm/mlflow/schema.h"
+#include "gate/config/route.h"
+#include "gate/config/snapshot.h"
+#include "gate/worker.h"
+#include "llm/core/language.h"
 
 static const struct sl_str json_type = SL_STR_INIT("application/json");
 
-struct sl_jw *sl_manage_writer(struct sl_xchg *x, struct sl_jw *w)
+struct sl_jw *sl_api_writer(struct sl_xchg *x, struct sl_jw *w)
 {
-    sl_buf_reset(&x->worker->text);
-    sl_jw_init(w, &x->worker->text);
+    sl_buf_reset(x->desk->text);
+    sl_jw_init(w, x->desk->text);
     return w;
 }
 
-void sl_manage_reply(struct sl_xchg *x, int status)
+void sl_api_reply(struct sl_xchg *x, int status)
 {
-    if (sl_buf_status(&x->worker->text) < 0) {
+    if (sl_buf_status(x->desk->text) < 0) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return;
     }
-    sl_xchg_reply(x, status, json_type, sl_buf_str(&x->worker->text));
+    sl_xchg_reply(x, status, json_type, sl_buf_str(x->desk->text));
 }
 
-const struct sl_route *sl_manage_route(struct sl_xchg *x)
+const struct sl_route *sl_api_route(struct sl_xchg *x)
 {
     const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), x->match.arg);
     return route && sl_auth_may_use(x, route->name) ? route : NULL;
 }
 
-void sl_handle_health(struct sl_xchg *x)
+const char *sl_api_file_name(const struct sl_snapshot *snapshot)
 {
-    sl_xchg_reply(x, 200, json_type, SL_STR("{\"status\":\"OK\"}"));
+    return snapshot->settings->file.p ? snapshot->settings->file.p : "(embedded default)";
 }
 
-void sl_handle_ready(struct sl_xchg *x)
+void sl_api_refuse(struct sl_xchg *x, enum sl_error_type type, const char *code, const char *fmt, ...)
 {
-    if (atomic_load_explicit(&x->worker->gate->is_draining, memory_order_relaxed)) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_DRAINING, "The gateway is shutting down.");
-        return;
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    struct sl_llm_error error = { .type = type,
+                                  .code = sl_str_c(code),
+                                  .message = sl_arena_dup(x->arena, sl_str_c(text)) };
+    sl_xchg_fail(x, &error);
+}
+
+void sl_api_refuse_body(struct sl_xchg *x, const char *type, const char *loc, const char *msg)
+{
+    struct sl_arena *arena = x->arena;
+    bool has_loc = *loc != '\0';
+    struct sl_llm_error error = {
+        .type = SL_ERR_CALLER_INVALID_REQUEST,
+        .status = x->dialect->manners->refusal_status,
+        .code = SL_STR("INVALID_PARAMETER_VALUE"),
+        .param = sl_str_c(loc),
+        .message = sl_arena_printf(arena, "body%s%s: %s", has_loc ? "." : "", loc, msg),
+        .detail = sl_arena_printf(arena, "[{\"type\":\"%s\",\"loc\":[\"body\"%s%s%s],\"msg\":\"%s\",\"input\":null}]",
+                                  type, has_loc ? ",\"" : "", loc, has_loc ? "\"" : "", msg),
+    };
+    sl_xchg_fail(x, &error);
+}
+
+bool sl_api_body_or_refuse(struct sl_xchg *x, struct sl_json_val *ret)
+{
+    struct sl_str body = x->req->body;
+    if (sl_str_has_prefix(body, SL_STR("\xef\xbb\xbf"))) {
+        body = sl_str_sub(body, 3, body.n);
     }
-    sl_xchg_reply(x, 200, json_type, SL_STR("{\"status\":\"OK\"}"));
-}
-
-/* 404 at once, whoever asks: an SDK probes this path before every call. */
-void sl_handle_not_here(struct sl_xchg *x)
-{
-    sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "Not Found");
-}
-
-/* --- MLflow --- */
-
-/* The two shapes: words differ, order does not. */
-struct shape {
-    const char *list, *type, *url;
-    const char *one; /* in MLflow's refusal */
-};
-
-static const struct shape route_shape = { "routes", "route_type", "route_url", "route" };
-static const struct shape endpoint_shape = { "endpoints", "endpoint_type", "endpoint_url", "endpoint" };
-
-bool sl_manage_is_absolute(const struct sl_xchg *x)
-{
-    return x->dialect->manners->needs_absolute_urls;
-}
-
-static void write_url(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, bool is_absolute)
-{
-    struct sl_str origin = is_absolute ? sl_origin_public(x) : SL_STR("");
-    sl_jw_str(w, sl_arena_printf(&x->req->arena, "%.*s/gateway/%.*s/invocations", SL_STR_ARG(origin),
-                                 SL_STR_ARG(route->name)));
-}
-
-static void write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, const struct shape *shape,
-                        bool is_absolute)
-{
-    const struct sl_target *target = &route->targets[0];
-    sl_jw_object(w);
-    sl_jw_member_str(w, "name", route->name);
-    sl_jw_member_str(w, shape->type, sl_str_c(sl_llm_type_name(route->type)));
-    sl_jw_key(w, "model");
-    sl_jw_object(w);
-    sl_jw_member_str(w, "name", target->model);
-    sl_jw_member_str(w, "provider", sl_str_c(target->provider->name));
-    sl_jw_end(w);
-    sl_jw_key(w, shape->url);
-    write_url(x, w, route, is_absolute);
-    sl_jw_key(w, "limit");
-    if (route->has_limit) {
-        sl_jw_object(w);
-        sl_jw_member_u64(w, "calls", route->limit.calls);
-        sl_jw_member_str(w, "key", route->limit.key);
-        sl_jw_member_str(w, "renewal_period", route->limit.renewal_period);
-        sl_jw_end(w);
-    } else {
-        sl_jw_null(w);
+    if (body.n > SL_MANAGE_BODY_MAX) {
+        sl_api_refuse(x, SL_ERR_CALLER_BODY_TOO_LARGE, "INVALID_PARAMETER_VALUE",
+                      "the body of a management call may have %u bytes", SL_MANAGE_BODY_MAX);
+        return false;
     }
-    sl_jw_end(w);
-}
-
-void sl_manage_write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, bool is_absolute)
-{
-    write_route(x, w, route, &route_shape, is_absolute);
-}
-
-static void handle_list(struct sl_xchg *x, const struct shape *shape)
-{
-    const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
-    uint32_t start;
-    if (!sl_page_start(x, snapshot, &start)) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
-                          "Invalid page_token: it must be the next_page_token of an earlier reply.");
-        return;
+    struct sl_json *doc = x->desk->doc;
+    int r = sl_json_parse(doc, body);
+    if (r == SL_E_NOMEM) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return false;
     }
-    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
-    sl_jw_object(w);
-    sl_jw_key(w, shape->list);
-    sl_jw_array(w);
-    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, start);
-    const struct sl_route *route;
-    for (uint32_t n = 0; n < SL_PAGE_SIZE && (route = sl_snapshot_next(&it)) != NULL;) {
-        if (!sl_snapshot_is_shadowed(snapshot, route)) {
-            n++;
-            if (sl_auth_may_use(x, route->name)) {
-                write_route(x, w, route, shape, sl_manage_is_absolute(x));
-            }
-        }
+    *ret = sl_json_root(doc);
+    if (r < 0 && doc->fault == SL_JSON_FAULT_EMPTY) {
+        sl_api_refuse_body(x, "missing", "", "Field required");
+        return false;
     }
-    sl_jw_end(w);
-    sl_page_token_write(x, w, snapshot, it.index);
-    sl_jw_end(w);
-    sl_manage_reply(x, 200);
-}
-
-static void handle_get(struct sl_xchg *x, const struct shape *shape)
-{
-    const struct sl_route *route = sl_manage_route(x);
-    if (!route) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND,
-                          "The %s '%.*s' is not present or active on the server. Please verify the %s name.",
-                          shape->one, SL_STR_ARG(sl_str_sub(x->match.arg, 0, 256)), shape->one);
-        return;
+    if (r < 0) {
+        sl_api_refuse_body(x, "json_invalid", "", "JSON decode error");
+        return false;
     }
-    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
-    write_route(x, w, route, shape, sl_manage_is_absolute(x));
-    sl_manage_reply(x, 200);
-}
-
-void sl_handle_route_list(struct sl_xchg *x)
-{
-    handle_list(x, &route_shape);
-}
-
-void sl_handle_route_get(struct sl_xchg *x)
-{
-    handle_get(x, &route_shape);
-}
-
-void sl_handle_endpoint_list(struct sl_xchg *x)
-{
-    handle_list(x, &endpoint_shape);
-}
-
-void sl_handle_endpoint_get(struct sl_xchg *x)
-{
-    handle_get(x, &endpoint_shape);
-}
-
-/* --- OpenAI --- */
-
-static void write_model(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
-{
-    sl_jw_object(w);
-    sl_jw_member_str(w, "id", route->name);
-    sl_jw_member_str(w, "object", SL_STR("model"));
-    sl_jw_member_u64(w, "created", x->worker->gate->start_wall_usec / 1000000);
-    sl_jw_member_str(w, "owned_by", sl_str_c(route->targets[0].provider->name));
-    sl_jw_end(w);
-}
-
-void sl_handle_models(struct sl_xchg *x)
-{
-    const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
-    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
-    sl_jw_object(w);
-    sl_jw_member_str(w, "object", SL_STR("list"));
-    sl_jw_key(w, "data");
-    sl_jw_array(w);
-    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
-    const struct sl_route *route;
-    while ((route = sl_snapshot_next(&it)) != NULL) {
-        if (!sl_snapshot_is_shadowed(snapshot, route) && sl_auth_may_use(x, route->name)) {
-            write_model(x, w, route);
-        }
+    if (!sl_json_is(*ret, SL_JSON_OBJECT)) {
+        sl_api_refuse_body(x, "model_attributes_type", "",
+                           "Input should be a valid dictionary or object to extract fields from");
+        return false;
     }
-    sl_jw_end(w);
-    sl_jw_end(w);
-    sl_manage_reply(x, 200);
-}
-
-void sl_handle_model(struct sl_xchg *x)
-{
-    const struct sl_route *route = sl_manage_route(x);
-    if (!route) {
-        struct sl_llm_error error = {
-            .type = SL_ERR_CALLER_NOT_FOUND,
-            .code = SL_STR("model_not_found"),
-            .param = SL_STR("model"),
-            .message = sl_arena_printf(&x->req->arena,
-                                       "The model '%.*s' does not exist: no route of this gateway has that name.",
-                                       SL_STR_ARG(x->match.arg)),
-        };
-        sl_xchg_fail(x, &error);
-        return;
-    }
-    struct sl_jw writer_mem, *w = sl_manage_writer(x, &writer_mem);
-    write_model(x, w, route);
-    sl_manage_reply(x, 200);
+    return true;
 }

@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "gate/api/api.h"
 #include "gate/api/question.h"
+#include "gate/config/key.h"
 #include "wire/uri.h"
 
 #define AUDIT_PAGE 100
@@ -25,14 +26,14 @@ static void row_write(struct sl_jw *w, const struct sl_audit_row *row)
     sl_jw_end(w);
 }
 
-static void on_read(struct sl_xchg *x, struct sl_pending *pending)
+static void on_read(struct sl_xchg *x, struct sl_question *question)
 {
-    const struct sl_store_audit_job *job = &pending->audit;
-    if (job->job.r < 0) {
-        sl_pending_fail(x, job->job.r, &job->job.err);
+    const struct sl_store_audit_job *job = &question->audit;
+    if (question->base.r < 0) {
+        sl_question_fail(x, question->base.r, &question->base.err);
         return;
     }
-    struct sl_jw writer, *w = sl_manage_writer(x, &writer);
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
     sl_jw_object(w);
     sl_jw_key(w, "audit");
     sl_jw_array(w);
@@ -46,21 +47,30 @@ static void on_read(struct sl_xchg *x, struct sl_pending *pending)
     }
     sl_jw_member_str(w, "next_page_token", job->has_more ? sl_str_c(next) : SL_STR_NONE);
     sl_jw_end(w);
-    sl_manage_reply(x, 200);
+    sl_api_reply(x, 200);
 }
 
-void sl_handle_audit(struct sl_xchg *x)
+static void handle_audit(struct sl_xchg *x)
 {
     struct sl_str token;
     uint64_t before = 0;
-    if (sl_query_get(x->match.query, "page_token", &x->req->arena, &token) &&
+    if (sl_query_get(x->match.query, "page_token", x->arena, &token) &&
         sl_parse_u64(token, 1, INT64_MAX, &before) < 0) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
                           "Invalid page_token: it must be the next_page_token of an earlier reply.");
         return;
     }
-    struct sl_pending *pending = sl_pending_new_audit(x, before, AUDIT_PAGE);
-    if (pending) {
-        sl_pending_ask(pending, on_read);
+    struct sl_question *question = sl_question_new_audit(x, before, AUDIT_PAGE);
+    if (question) {
+        sl_question_ask(question, on_read);
     }
 }
+
+const struct sl_path sl_audit_rows[] = {
+    { .methods = SL_GET,
+      .pattern = "/api/sluice/v1/audit",
+      .handle = handle_audit,
+      .access = SL_ACCESS_ADMIN,
+      .doc = "What was changed, when and by whom, newest first, 100 a page." },
+    { 0 },
+};

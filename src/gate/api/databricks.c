@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Routes as Databricks' deployment client reads serving endpoints: each one an external model. */
 #include "gate/api/api.h"
-
+#include "gate/api/change.h"
+#include "gate/api/limits.h"
 #include "gate/call/auth.h"
+#include "gate/config/route.h"
+#include "gate/config/snapshot.h"
+#include "gate/worker.h"
+#include "llm/core/language.h"
 
-void sl_manage_write_endpoint(struct sl_jw *w, const struct sl_route *route)
+static void write_endpoint(struct sl_jw *w, const struct sl_route *route)
 {
     const struct sl_target *target = &route->targets[0];
     struct sl_str task = sl_str_c(sl_llm_type_name(route->type));
@@ -36,10 +41,10 @@ void sl_manage_write_endpoint(struct sl_jw *w, const struct sl_route *route)
 }
 
 /* All of them: its client reads one page. */
-void sl_handle_serving_list(struct sl_xchg *x)
+static void handle_serving_list(struct sl_xchg *x)
 {
     const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
-    struct sl_jw writer, *w = sl_manage_writer(x, &writer);
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
     sl_jw_object(w);
     sl_jw_key(w, "endpoints");
     sl_jw_array(w);
@@ -47,41 +52,41 @@ void sl_handle_serving_list(struct sl_xchg *x)
     const struct sl_route *route;
     while ((route = sl_snapshot_next(&it)) != NULL) {
         if (!sl_snapshot_is_shadowed(snapshot, route) && sl_auth_may_use(x, route->name)) {
-            sl_manage_write_endpoint(w, route);
+            write_endpoint(w, route);
         }
     }
     sl_jw_end(w);
     sl_jw_end(w);
-    sl_manage_reply(x, 200);
+    sl_api_reply(x, 200);
 }
 
-void sl_handle_serving_get(struct sl_xchg *x)
+static void handle_serving_get(struct sl_xchg *x)
 {
-    const struct sl_route *route = sl_manage_route(x);
+    const struct sl_route *route = sl_api_route(x);
     if (!route) {
         sl_xchg_fail_no_route(x, x->match.arg);
         return;
     }
-    struct sl_jw writer, *w = sl_manage_writer(x, &writer);
-    sl_manage_write_endpoint(w, route);
-    sl_manage_reply(x, 200);
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
+    write_endpoint(w, route);
+    sl_api_reply(x, 200);
 }
 
 /* --- changes --- */
 
-void sl_handle_serving_unsupported(struct sl_xchg *x)
+static void handle_serving_unsupported(struct sl_xchg *x)
 {
-    sl_manage_refuse(
+    sl_api_refuse(
         x, SL_ERR_CALLER_UNSUPPORTED, "NOT_IMPLEMENTED",
         "This call of Databricks' does not map on a route of this gateway. Limits are set by PUT "
         "/api/2.0/serving-endpoints/{name}/rate-limits, a route is replaced by PUT /api/sluice/v1/routes/{name}.");
 }
 
-void sl_handle_serving_limits(struct sl_xchg *x)
+static void handle_serving_limits(struct sl_xchg *x)
 {
     struct sl_json_val root;
-    if (sl_manage_body(x, &root)) {
-        sl_manage_limits_set(x, x->match.arg, sl_json_get(root, "rate_limits"), &sl_limits_databricks);
+    if (sl_api_body_or_refuse(x, &root)) {
+        sl_api_limits_set(x, x->match.arg, sl_json_get(root, "rate_limits"), &sl_limits_databricks);
     }
 }
 
@@ -100,20 +105,20 @@ static struct sl_str joined(const struct sl_str *parts, size_t n, struct sl_aren
 }
 
 /* The body as create_route has it, of the one external model, and its limits. p == NULL: the exchange was failed. */
-static struct sl_str create_body(struct sl_xchg *x, struct sl_json_val root, struct sl_str *ret_limits)
+static struct sl_str body_or_refuse(struct sl_xchg *x, struct sl_json_val root, struct sl_str *ret_limits)
 {
     struct sl_json_val config = sl_json_get(root, "config");
     struct sl_json_val entities = sl_json_get(config, "served_entities");
     struct sl_json_val model = sl_json_at(entities, "[0].external_model");
     struct sl_json_val name = sl_json_get(root, "name"), task = sl_json_get(model, "task");
     if (sl_json_count(entities) != 1 || !sl_json_is(model, SL_JSON_OBJECT)) {
-        sl_manage_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE",
-                         "config.served_entities: must be a list of one entity with an external_model, which becomes "
-                         "the route");
+        sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE",
+                      "config.served_entities: must be a list of one entity with an external_model, which becomes "
+                      "the route");
         return SL_STR_NONE;
     }
     struct sl_json_val limits = sl_json_get(root, "rate_limits");
-    if (!sl_json_is_nothing(limits) && !sl_manage_limits(x, limits, &sl_limits_databricks, ret_limits)) {
+    if (!sl_json_is_nothing(limits) && !sl_api_limits_or_refuse(x, limits, &sl_limits_databricks, ret_limits)) {
         return SL_STR_NONE;
     }
     struct sl_str none = SL_STR("null");
@@ -126,23 +131,78 @@ static struct sl_str create_body(struct sl_xchg *x, struct sl_json_val root, str
         sl_json_raw(model),
         SL_STR("}"),
     };
-    struct sl_str body = joined(parts, SL_ARRAY_LEN(parts), &x->req->arena);
+    struct sl_str body = joined(parts, SL_ARRAY_LEN(parts), x->arena);
     if (!body.p) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
     }
     return body;
 }
 
-void sl_handle_serving_create(struct sl_xchg *x)
+static void on_created(struct sl_xchg *x, struct sl_question *question)
+{
+    if (sl_change_created_or_refuse(x, question)) {
+        struct sl_jw writer, *w = sl_api_writer(x, &writer);
+        const struct sl_store_route *row = &question->route_job.route;
+        const struct sl_route *served = sl_snapshot_find(sl_worker_snapshot(x->worker), row->name);
+        bool is_it = served && served->incarnation == row->id; /* with its limits */
+        write_endpoint(w, is_it ? served : question->route);
+        sl_api_reply(x, 200);
+    }
+}
+
+static void handle_serving_create(struct sl_xchg *x)
 {
     struct sl_json_val root;
-    if (!sl_manage_body(x, &root)) {
+    if (!sl_api_body_or_refuse(x, &root)) {
         return;
     }
-    struct sl_str limits = SL_STR_NONE, body = create_body(x, root, &limits);
+    struct sl_str limits = SL_STR_NONE, body = body_or_refuse(x, root, &limits);
     if (body.p) {
         sl_wipe((void *)(uintptr_t)x->req->body.p, x->req->body.n);
         x->req->body = body;
-        sl_manage_create(x, limits);
+        sl_change_create(x, limits, on_created);
     }
 }
+
+#define SERVING "/api/2.0/serving-endpoints"
+
+const struct sl_path sl_databricks_rows[] = {
+    { .methods = SL_GET,
+      .pattern = SERVING "/",
+      .handle = handle_serving_list,
+      .doc = "List the routes, as Databricks lists serving endpoints." },
+    { .methods = SL_GET, .pattern = SERVING, .handle = handle_serving_list },
+    { .methods = SL_GET,
+      .pattern = SERVING "/{}",
+      .handle = handle_serving_get,
+      .doc = "One route, as a Databricks serving endpoint." },
+    { .methods = SL_POST,
+      .pattern = SERVING "/",
+      .handle = handle_serving_create,
+      .access = SL_ACCESS_ADMIN,
+      .doc = "Create a route of one external model, as Databricks creates a serving endpoint." },
+    { .methods = SL_POST, .pattern = SERVING, .handle = handle_serving_create, .access = SL_ACCESS_ADMIN },
+    { .methods = SL_DELETE,
+      .pattern = SERVING "/{}",
+      .handle = sl_change_delete,
+      .access = SL_ACCESS_ADMIN,
+      .doc = "Delete a route that was created by a call." },
+    { .methods = SL_PUT,
+      .pattern = SERVING "/{}/rate-limits",
+      .handle = handle_serving_limits,
+      .access = SL_ACCESS_ADMIN,
+      .doc = "Set the limits of a route, as Databricks' client does." },
+    { .methods = SL_PUT,
+      .pattern = SERVING "/{}/config",
+      .handle = handle_serving_unsupported,
+      .access = SL_ACCESS_ADMIN },
+    { .methods = SL_PUT,
+      .pattern = SERVING "/{}/ai-gateway",
+      .handle = handle_serving_unsupported,
+      .access = SL_ACCESS_ADMIN },
+    { .methods = SL_PATCH,
+      .pattern = SERVING "/{}/tags",
+      .handle = handle_serving_unsupported,
+      .access = SL_ACCESS_ADMIN },
+    { 0 },
+};

@@ -4,14 +4,15 @@
 #include <stdio.h>
 
 #include "gate/api/api.h"
+#include "gate/worker.h"
 #include "llm/mlflow/schema.h"
 
 /* --- / and the icon --- */
 
-void sl_handle_index(struct sl_xchg *x)
+static void handle_index(struct sl_xchg *x)
 {
     struct sl_headers headers = { 0 };
-    if (sl_headers_add(&headers, &x->req->arena, SL_STR("location"), SL_STR("/docs")) < 0) {
+    if (sl_headers_add(&headers, x->arena, SL_STR("location"), SL_STR("/docs")) < 0) {
         sl_xchg_cut(x);
         return;
     }
@@ -33,7 +34,7 @@ static const unsigned char icon[] = {
     0x00, 0x00, 0xd8, 0x1b, 0x00, 0x00, 0xdf, 0xfb, 0x00, 0x00, 0xc0, 0x03, 0x00, 0x00, 0xff, 0xff, 0x00, 0x00,
 };
 
-void sl_handle_favicon(struct sl_xchg *x)
+static void handle_favicon(struct sl_xchg *x)
 {
     sl_xchg_reply(x, 200, SL_STR("image/vnd.microsoft.icon"), sl_str_make((const char *)icon, sizeof(icon)));
 }
@@ -78,12 +79,13 @@ static void pattern_add(struct sl_buf *out, const char *pattern)
     }
 }
 
-void sl_handle_docs(struct sl_xchg *x)
+static void handle_docs(struct sl_xchg *x)
 {
-    struct sl_jw unused, *w = sl_manage_writer(x, &unused);
+    struct sl_jw unused, *w = sl_api_writer(x, &unused);
     struct sl_buf *out = w->out;
     sl_buf_add_c(out, docs_head);
-    for (const struct sl_path *row = sl_paths; row->pattern; row++) {
+    struct sl_path_iter it = { 0 };
+    for (const struct sl_path *row; (row = sl_path_next(x->worker->paths, &it)) != NULL;) {
         if (!row->doc) {
             continue;
         }
@@ -133,14 +135,14 @@ static void body_write(struct sl_jw *w, const struct sl_path *row)
     sl_jw_key(w, "application/json");
     sl_jw_object(w);
     sl_jw_key(w, "schema");
-    if (row->handle == sl_handle_limits_set) {
-        schema_ref(w, "SetLimitsRequest");
+    if (row->body) {
+        schema_ref(w, row->body);
     } else if (row->has_type) {
         sl_jw_object(w); /* an upstream may take more than any schema says */
         sl_jw_member_str(w, "type", SL_STR("object"));
         sl_jw_member_raw(w, "required", SL_STR("[\"model\"]"));
         sl_jw_end(w);
-    } else if (row->is_invocation) {
+    } else if (!row->handle) {
         sl_jw_object(w);
         sl_jw_key(w, "anyOf");
         sl_jw_array(w);
@@ -182,16 +184,16 @@ static void operation_write(struct sl_jw *w, const struct sl_path *row, const ch
     }
     sl_jw_key(w, "responses");
     sl_jw_object(w);
-    response_write(w, "200", row->is_invocation ? "The reply, or with \"stream\": true server-sent events." : "OK");
-    if (row->is_invocation && !row->has_type) {
+    response_write(w, "200", !row->handle ? "The reply, or with \"stream\": true server-sent events." : "OK");
+    if (!row->handle && !row->has_type) {
         response_write(w, "422", "The body does not fit the route's schema.");
     }
     sl_jw_end(w);
     sl_jw_end(w);
 }
 
-/* Rows of one path stand together as its operations. */
-static void path_write(struct sl_jw *w, const struct sl_path *first)
+/* All rows of one path stand together as its operations. */
+static void path_write(struct sl_jw *w, const struct sl_path_table *paths, const struct sl_path *first)
 {
     static const struct {
         unsigned bit;
@@ -203,7 +205,8 @@ static void path_write(struct sl_jw *w, const struct sl_path *first)
     pattern_add(&path, first->pattern);
     sl_jw_key_str(w, sl_buf_str(&path));
     sl_jw_object(w);
-    for (const struct sl_path *row = first; row->pattern; row++) {
+    struct sl_path_iter it = { 0 };
+    for (const struct sl_path *row; (row = sl_path_next(paths, &it)) != NULL;) {
         for (size_t i = 0; i < SL_ARRAY_LEN(methods) && row->doc && strcmp(row->pattern, first->pattern) == 0; i++) {
             if (row->methods & methods[i].bit) {
                 operation_write(w, row, methods[i].name);
@@ -214,9 +217,10 @@ static void path_write(struct sl_jw *w, const struct sl_path *first)
     sl_buf_done(&path);
 }
 
-static bool is_first(const struct sl_path *row)
+static bool is_first(const struct sl_path_table *paths, const struct sl_path *row)
 {
-    for (const struct sl_path *before = sl_paths; before < row; before++) {
+    struct sl_path_iter it = { 0 };
+    for (const struct sl_path *before; (before = sl_path_next(paths, &it)) != row;) {
         if (before->doc && strcmp(before->pattern, row->pattern) == 0) {
             return false;
         }
@@ -224,17 +228,19 @@ static bool is_first(const struct sl_path *row)
     return true;
 }
 
-void sl_handle_openapi(struct sl_xchg *x)
+static void handle_openapi(struct sl_xchg *x)
 {
-    struct sl_jw writer, *w = sl_manage_writer(x, &writer);
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
     sl_jw_object(w);
     sl_jw_member_str(w, "openapi", SL_STR("3.1.0"));
     sl_jw_member_raw(w, "info", SL_STR("{\"title\":\"Sluice AI Gateway\",\"version\":\"" SL_VERSION "\"}"));
     sl_jw_key(w, "paths");
     sl_jw_object(w);
-    for (const struct sl_path *row = sl_paths; row->pattern; row++) {
-        if (row->doc && is_first(row)) {
-            path_write(w, row);
+    const struct sl_path_table *paths = x->worker->paths;
+    struct sl_path_iter it = { 0 };
+    for (const struct sl_path *row; (row = sl_path_next(paths, &it)) != NULL;) {
+        if (row->doc && is_first(paths, row)) {
+            path_write(w, paths, row);
         }
     }
     sl_jw_end(w);
@@ -251,5 +257,14 @@ void sl_handle_openapi(struct sl_xchg *x)
     sl_jw_end(w);
     sl_jw_end(w);
     sl_jw_end(w);
-    sl_manage_reply(x, 200);
+    sl_api_reply(x, 200);
 }
+
+const struct sl_path sl_docs_rows[] = {
+    { .methods = SL_GET, .pattern = "/", .handle = handle_index, .access = SL_ACCESS_OPEN },
+    { .methods = SL_GET, .pattern = "/docs", .handle = handle_docs, .access = SL_ACCESS_OPEN },
+    { .methods = SL_GET | SL_HEAD, .pattern = "/redoc", .handle = handle_docs, .access = SL_ACCESS_OPEN },
+    { .methods = SL_GET | SL_HEAD, .pattern = "/openapi.json", .handle = handle_openapi, .access = SL_ACCESS_OPEN },
+    { .methods = SL_GET, .pattern = "/favicon.ico", .handle = handle_favicon, .access = SL_ACCESS_OPEN },
+    { 0 },
+};

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* API keys: made, listed and revoked by an administrator. And the secret key, which is not told but changed. */
+/* API keys: made, listed and revoked by an administrator. */
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/num.h"
-#include "gate/call/auth.h"
+#include "base/opt.h"
 #include "gate/api/api.h"
 #include "gate/api/page.h"
 #include "gate/api/question.h"
-#include "wire/uri.h"
 #include "gate/config/keyset.h"
-#include "base/opt.h"
+#include "gate/config/route.h"
+#include "gate/gate.h"
+#include "gate/worker.h"
+#include "wire/uri.h"
 
 #define KEYS_PAGE      1000
 #define NAME_MAX_LEN   255
@@ -120,7 +122,7 @@ static const struct member {
 };
 
 /* What no member is may be a misspelt one, and a key without its limits is dangerous. */
-static bool names_check(struct sl_xchg *x, struct sl_json_val body)
+static bool names_or_refuse(struct sl_xchg *x, struct sl_json_val body)
 {
     for (struct sl_json_iter it = sl_json_each(body); sl_json_next(&it);) {
         bool is_known = false;
@@ -138,16 +140,16 @@ static bool names_check(struct sl_xchg *x, struct sl_json_val body)
 }
 
 /* False: the exchange was failed. */
-static bool asked_read(struct sl_xchg *x, struct asked *ret)
+static bool asked_or_refuse(struct sl_xchg *x, struct asked *ret)
 {
     struct sl_json_val body;
-    if (!sl_manage_body(x, &body) || !names_check(x, body)) {
+    if (!sl_api_body_or_refuse(x, &body) || !names_or_refuse(x, body)) {
         return false;
     }
     for (size_t i = 0; i < SL_ARRAY_LEN(members); i++) {
         struct sl_json_val v = sl_json_get(body, members[i].name);
         struct sl_err err = { 0 };
-        int r = sl_json_is_present(v)    ? members[i].read(v, &x->req->arena, ret, &err)
+        int r = sl_json_is_present(v)    ? members[i].read(v, x->arena, ret, &err)
                 : members[i].is_required ? sl_fail(&err, SL_E_INVAL, "is missing: a key needs name, principal and role")
                                          : 0;
         if (r == SL_E_NOMEM) {
@@ -226,41 +228,41 @@ static void is_asked_for_write(struct sl_xchg *x, struct sl_jw *w)
 
 /* --- create --- */
 
-static void on_created(struct sl_xchg *x, struct sl_pending *pending)
+static void on_created(struct sl_xchg *x, struct sl_question *question)
 {
-    if (pending->base.r < 0) {
-        sl_pending_fail(x, pending->base.r, &pending->base.err);
+    if (question->base.r < 0) {
+        sl_question_fail(x, question->base.r, &question->base.err);
         return;
     }
     const struct sl_keyset *keys = sl_worker_snapshot(x->worker)->keys;
-    const struct sl_key *key = sl_keyset_find(keys, pending->key.key.id);
+    const struct sl_key *key = sl_keyset_find(keys, question->key.key.id);
     if (!key) { /* revoked between the answer and its being heard */
         sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "The key was made, and revoked by another call.");
         return;
     }
     struct asked asked = asked_of(key);
-    struct sl_jw writer, *w = sl_manage_writer(x, &writer);
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
     sl_jw_object(w);
     sl_jw_member_str(w, "id", key->id);
     asked_write(w, &asked);
     time_write(w, "created_at", key->created_sec);
-    sl_jw_member_str(w, "key", sl_secret_reveal(&pending->token));
+    sl_jw_member_str(w, "key", sl_secret_reveal(&question->token));
     is_asked_for_write(x, w);
     sl_jw_end(w);
     struct sl_headers headers = { 0 };
-    if (sl_buf_status(&x->worker->text) < 0 ||
-        sl_headers_add(&headers, &x->req->arena, SL_STR("cache-control"), SL_STR("no-store")) < 0) {
+    if (sl_buf_status(x->desk->text) < 0 ||
+        sl_headers_add(&headers, x->arena, SL_STR("cache-control"), SL_STR("no-store")) < 0) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return;
     }
-    struct sl_buf *text = &x->worker->text;
+    struct sl_buf *text = x->desk->text;
     sl_xchg_reply_with(x, 201, &headers, SL_STR("application/json"), sl_buf_str(text));
     sl_wipe(text->p, text->len);
 }
 
-static int key_fill(struct sl_pending *pending, const struct asked *asked)
+static int key_fill(struct sl_question *question, const struct asked *asked)
 {
-    struct sl_store_key_job *job = &pending->key;
+    struct sl_store_key_job *job = &question->key;
     struct sl_arena *arena = &job->arena;
     char token[SL_KEY_TOKEN_SIZE];
     unsigned char *hash = sl_arena_alloc(arena, SL_KEY_HASH_BYTES);
@@ -270,7 +272,7 @@ static int key_fill(struct sl_pending *pending, const struct asked *asked)
     }
     sl_key_make_token(token);
     sl_key_hash(sl_str_c(token), hash);
-    int r = sl_secret_set(&pending->token, sl_str_c(token));
+    int r = sl_secret_set(&question->token, sl_str_c(token));
     sl_wipe(token, sizeof(token));
     job->key = (struct sl_store_key){
         .name = sl_arena_dup(arena, asked->name),
@@ -292,22 +294,22 @@ static int key_fill(struct sl_pending *pending, const struct asked *asked)
     return r < 0 || !job->key.name.p || !job->key.principal.p || !job->text.p ? SL_E_NOMEM : 0;
 }
 
-void sl_handle_key_create(struct sl_xchg *x)
+static void handle_key_create(struct sl_xchg *x)
 {
     struct asked asked = { 0 };
-    if (!asked_read(x, &asked)) {
+    if (!asked_or_refuse(x, &asked)) {
         return;
     }
-    struct sl_pending *pending = sl_pending_new_key(x, 0);
-    if (!pending) {
+    struct sl_question *question = sl_question_new_key(x, 0);
+    if (!question) {
         return;
     }
-    if (key_fill(pending, &asked) < 0) {
-        sl_pending_free(pending);
+    if (key_fill(question, &asked) < 0) {
+        sl_question_free(question);
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return;
     }
-    sl_pending_ask(pending, on_created);
+    sl_question_ask(question, on_created);
 }
 
 /* --- list --- */
@@ -350,18 +352,18 @@ static void file_keys_write(struct sl_xchg *x, struct sl_jw *w)
     }
 }
 
-void sl_handle_key_list(struct sl_xchg *x)
+static void handle_key_list(struct sl_xchg *x)
 {
     struct sl_str token = SL_STR_NONE;
     uint64_t after = 0;
-    bool has_token = sl_query_get(x->match.query, "page_token", &x->req->arena, &token);
+    bool has_token = sl_query_get(x->match.query, "page_token", x->arena, &token);
     if (has_token && sl_parse_u64(token, 1, INT64_MAX, &after) < 0) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
                           "Invalid page_token: it must be the next_page_token of an earlier reply.");
         return;
     }
     const struct sl_keyset *keys = sl_worker_snapshot(x->worker)->keys;
-    struct sl_jw writer, *w = sl_manage_writer(x, &writer);
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
     sl_jw_object(w);
     sl_jw_key(w, "keys");
     sl_jw_array(w);
@@ -379,7 +381,7 @@ void sl_handle_key_list(struct sl_xchg *x)
     sl_jw_member_str(w, "next_page_token", end < n ? sl_str_c(next) : SL_STR_NONE);
     is_asked_for_write(x, w);
     sl_jw_end(w);
-    sl_manage_reply(x, 200);
+    sl_api_reply(x, 200);
 }
 
 /* --- revoke --- */
@@ -406,12 +408,12 @@ static void missing(struct sl_xchg *x)
                       SL_STR_ARG(sl_str_sub(x->match.arg, 0, 64)));
 }
 
-static void on_revoked(struct sl_xchg *x, struct sl_pending *pending)
+static void on_revoked(struct sl_xchg *x, struct sl_question *question)
 {
-    if (pending->base.r == SL_E_NOTFOUND) {
+    if (question->base.r == SL_E_NOTFOUND) {
         missing(x);
-    } else if (pending->base.r < 0) {
-        sl_pending_fail(x, pending->base.r, &pending->base.err);
+    } else if (question->base.r < 0) {
+        sl_question_fail(x, question->base.r, &question->base.err);
     } else {
         sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{}"));
     }
@@ -425,7 +427,7 @@ static uint64_t number_of(struct sl_str id)
                : 0;
 }
 
-void sl_handle_key_revoke(struct sl_xchg *x)
+static void handle_key_revoke(struct sl_xchg *x)
 {
     struct sl_str id = x->match.arg;
     uint64_t number = number_of(id);
@@ -443,42 +445,37 @@ void sl_handle_key_revoke(struct sl_xchg *x)
         missing(x);
         return;
     }
-    struct sl_pending *pending = sl_pending_new_key(x, number);
-    if (!pending || !key) { /* no store: refused */
+    struct sl_question *question = sl_question_new_key(x, number);
+    if (!question || !key) { /* no store: refused */
         return;
     }
     struct asked asked = asked_of(key);
-    pending->key.text = audit_text(&asked, &pending->key.arena);
-    if (!pending->key.text.p) {
-        sl_pending_free(pending);
+    question->key.text = audit_text(&asked, &question->key.arena);
+    if (!question->key.text.p) {
+        sl_question_free(question);
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return;
     }
-    sl_pending_ask(pending, on_revoked);
+    sl_question_ask(question, on_revoked);
 }
 
-/* --- the secret key --- */
+#define OWN "/api/sluice/v1/keys"
 
-static void on_rotated(struct sl_xchg *x, struct sl_pending *pending)
-{
-    int r = pending->base.r;
-    if (r == SL_E_UNSUPPORTED || r == SL_E_INVAL) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "%s", pending->base.err.text);
-    } else if (r < 0) {
-        sl_pending_fail(x, r, &pending->base.err);
-    } else {
-        struct sl_jw writer, *w = sl_manage_writer(x, &writer);
-        sl_jw_object(w);
-        sl_jw_member_u64(w, "routes", pending->rotate.n_routes);
-        sl_jw_end(w);
-        sl_manage_reply(x, 200);
-    }
-}
-
-void sl_handle_secret_rotate(struct sl_xchg *x)
-{
-    struct sl_pending *pending = sl_pending_new_rotate(x);
-    if (pending) {
-        sl_pending_ask(pending, on_rotated);
-    }
-}
+const struct sl_path sl_keys_rows[] = {
+    { .methods = SL_POST,
+      .pattern = OWN,
+      .handle = handle_key_create,
+      .access = SL_ACCESS_ADMIN,
+      .doc = "Make an API key; its text is told this once." },
+    { .methods = SL_GET,
+      .pattern = OWN,
+      .handle = handle_key_list,
+      .access = SL_ACCESS_ADMIN,
+      .doc = "List the API keys, 1000 a page." },
+    { .methods = SL_DELETE,
+      .pattern = OWN "/{}",
+      .handle = handle_key_revoke,
+      .access = SL_ACCESS_ADMIN,
+      .doc = "Revoke an API key." },
+    { 0 },
+};

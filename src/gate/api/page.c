@@ -6,6 +6,10 @@
 
 #include "base/num.h"
 #include "gate/call/auth.h"
+#include "gate/call/state.h"
+#include "gate/config/route.h"
+#include "gate/config/snapshot.h"
+#include "json/json.h"
 #include "wire/uri.h"
 
 /* Names of at most 255 characters, four bytes each, a dozen of them. */
@@ -75,14 +79,14 @@ static uint32_t start_find(const struct sl_snapshot *snapshot, struct sl_json_va
 
 bool sl_page_start(struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t *ret_start)
 {
-    struct sl_arena *arena = &x->req->arena;
+    struct sl_arena *arena = x->arena;
     struct sl_str token;
     *ret_start = 0;
     if (!sl_query_get(x->match.query, "page_token", arena, &token)) {
         return true;
     }
     struct sl_str text = token_decode(token, arena);
-    struct sl_json *doc = &x->worker->doc;
+    struct sl_json *doc = x->desk->doc;
     int64_t index;
     if (!text.p || sl_json_parse(doc, text) < 0 ||
         !index_read(sl_json_get(sl_json_root(doc), "index"), arena, &index)) {
@@ -155,7 +159,7 @@ void sl_page_token_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_sna
     }
     struct sl_buf json = SL_BUF_INIT(TOKEN_MAX);
     token_text(x, &json, snapshot, next);
-    char *text = sl_buf_status(&json) == 0 ? sl_arena_bytes(&x->req->arena, json.len / 3 * 4 + 8) : NULL;
+    char *text = sl_buf_status(&json) == 0 ? sl_arena_bytes(x->arena, json.len / 3 * 4 + 8) : NULL;
     if (text) {
         int n = EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)json.p, (int)json.len);
         sl_jw_str(w, sl_str_make(text, (size_t)n));

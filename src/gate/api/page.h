@@ -5,8 +5,10 @@
 #ifndef SL_GATE_PAGE_H
 #define SL_GATE_PAGE_H
 
-#include "gate/call/exchange.h"
 #include "json/write.h"
+
+struct sl_snapshot;
+struct sl_xchg;
 
 /* MLflow's page. */
 #define SL_PAGE_SIZE 3000

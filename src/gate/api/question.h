@@ -1,25 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A question to the store and the exchange that waits for the answer. Either may end first: an exchange whose client
  * has gone leaves its question behind, and a worker ends only when it has all its answers. */
-#ifndef SL_GATE_PENDING_H
-#define SL_GATE_PENDING_H
+#ifndef SL_GATE_QUESTION_H
+#define SL_GATE_QUESTION_H
 
-#include "gate/worker.h"
+#include "gate/call/state.h"
+#include "net/loop.h"
 #include "store/store.h"
 
+struct sl_question;
+struct sl_route;
+struct sl_settings;
+struct sl_worker;
 struct sl_xchg;
 
-enum sl_pending_kind { SL_PENDING_ROUTE, SL_PENDING_KEY, SL_PENDING_AUDIT, SL_PENDING_ROTATE };
+/* Ends the exchange. */
+typedef void sl_question_fn(struct sl_xchg *x, struct sl_question *question);
 
-struct sl_pending {
+enum sl_question_kind { SL_QUESTION_ROUTE, SL_QUESTION_KEY, SL_QUESTION_AUDIT, SL_QUESTION_ROTATE };
+
+struct sl_question {
     union { /* by kind; each begins with `base` */
         struct sl_store_job base;
-        struct sl_store_route_job job;
+        struct sl_store_route_job route_job;
         struct sl_store_key_job key;
         struct sl_store_audit_job audit;
         struct sl_store_rotate_job rotate;
     };
-    enum sl_pending_kind kind;
+    enum sl_question_kind kind;
+    struct sl_part part;
     struct sl_arena arena; /* who asks, for the audit */
     struct sl_worker *worker;
     struct sl_xchg *x; /* NULL: gone. The loop's thread only */
@@ -27,24 +36,22 @@ struct sl_pending {
     struct sl_secret token;       /* of a new key: told once */
     struct sl_route *route;       /* what the caller's body defines, held; or NULL */
     struct sl_settings *settings; /* held */
-    void (*on_answer)(struct sl_xchg *x, struct sl_pending *pending); /* ends the exchange */
+    sl_question_fn *on_answer;
 };
 
 /* NULL: the exchange was failed (no store, no memory). */
-struct sl_pending *sl_pending_new(struct sl_xchg *x, enum sl_store_verb verb, struct sl_str name);
+struct sl_question *sl_question_new(struct sl_xchg *x, enum sl_store_verb verb, struct sl_str name);
 /* The same for a key: create, or revoke the one with that number. */
-struct sl_pending *sl_pending_new_key(struct sl_xchg *x, uint64_t revoke_id);
+struct sl_question *sl_question_new_key(struct sl_xchg *x, uint64_t revoke_id);
 /* The same for a page of the audit. */
-struct sl_pending *sl_pending_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max);
+struct sl_question *sl_question_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max);
 /* The same for another secret key. */
-struct sl_pending *sl_pending_new_rotate(struct sl_xchg *x);
-/* Takes `pending` on every path. */
-void sl_pending_ask(struct sl_pending *pending, void (*on_answer)(struct sl_xchg *x, struct sl_pending *pending));
+struct sl_question *sl_question_new_rotate(struct sl_xchg *x);
+/* Takes `question` on every path. */
+void sl_question_ask(struct sl_question *question, sl_question_fn *on_answer);
 /* One that was not asked. */
-void sl_pending_free(struct sl_pending *pending);
-/* The exchange ends. */
-void sl_pending_leave(struct sl_xchg *x);
+void sl_question_free(struct sl_question *question);
 /* The store failed, was full, or refused for a reason that is not the caller's: 503. */
-void sl_pending_fail(struct sl_xchg *x, int r, const struct sl_err *err);
+void sl_question_fail(struct sl_xchg *x, int r, const struct sl_err *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "gate/call/headers.h"
 
 #include "base/num.h"
+#include "llm/core/language.h"
 #include "llm/core/llm.h"
 
 static bool has_prefix_no_case(struct sl_str s, struct sl_str prefix)

@@ -2,8 +2,13 @@
 #include "gate/call/nopath.h"
 
 #include "gate/call/auth.h"
-#include "gate/call/exchange.h"
 #include "gate/call/origin.h"
+#include "gate/call/reply.h"
+#include "gate/call/state.h"
+#include "gate/config/snapshot.h"
+#include "gate/worker.h"
+#include "http/server.h"
+#include "llm/core/language.h"
 
 static bool has_route(void *arg, struct sl_str name)
 {
@@ -34,7 +39,7 @@ static struct sl_str slash_turn(struct sl_str path, struct sl_arena *arena)
 
 static void redirect(struct sl_xchg *x, struct sl_str path)
 {
-    struct sl_arena *arena = &x->req->arena;
+    struct sl_arena *arena = x->arena;
     struct sl_str origin = sl_origin(x);
     struct sl_str location = sl_arena_printf(arena, "%.*s%.*s%s%.*s", SL_STR_ARG(origin), SL_STR_ARG(path),
                                              x->match.query.n ? "?" : "", SL_STR_ARG(x->match.query));
@@ -51,19 +56,19 @@ static void redirect(struct sl_xchg *x, struct sl_str path)
 
 void sl_nopath_refuse(struct sl_xchg *x)
 {
-    struct sl_arena *arena = &x->req->arena;
+    struct sl_arena *arena = x->arena;
     struct sl_str path = x->match.path;
     struct sl_str turned = path.n <= PATH_MAX_TURNED && x->match.query.n <= PATH_MAX_TURNED ? slash_turn(path, arena)
                                                                                             : SL_STR_NONE;
     bool needs_key = false; /* who has none learns no route's name */
-    unsigned of_path = sl_path_methods(path, arena, route_asked, &needs_key);
-    unsigned of_turned = turned.p ? sl_path_methods(turned, arena, route_asked, &needs_key) : 0;
+    unsigned of_path = sl_path_methods(x->worker->paths, path, arena, route_asked, &needs_key);
+    unsigned of_turned = turned.p ? sl_path_methods(x->worker->paths, turned, arena, route_asked, &needs_key) : 0;
     if (needs_key) {
-        if (!sl_auth_check(x)) {
+        if (!sl_auth_or_refuse(x)) {
             return;
         }
-        of_path = sl_path_methods(path, arena, has_route, x);
-        of_turned = turned.p ? sl_path_methods(turned, arena, has_route, x) : 0;
+        of_path = sl_path_methods(x->worker->paths, path, arena, has_route, x);
+        of_turned = turned.p ? sl_path_methods(x->worker->paths, turned, arena, has_route, x) : 0;
     }
     x->match.allowed = of_path;
     if (!of_path && of_turned) {

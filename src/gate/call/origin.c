@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/origin.h"
 
-#include "gate/call/exchange.h"
 #include "gate/call/peer.h"
+#include "gate/call/state.h"
+#include "http/server.h"
 
 #define HOST_MAX 255
 
@@ -33,7 +34,7 @@ struct sl_str sl_origin(struct sl_xchg *x)
         return SL_STR("");
     }
     bool is_https = scheme.p ? sl_str_case_eq(scheme, SL_STR("https")) : x->req->conn->stream.tls != NULL;
-    struct sl_str origin = sl_arena_printf(&x->req->arena, "%s://%.*s", is_https ? "https" : "http", SL_STR_ARG(host));
+    struct sl_str origin = sl_arena_printf(x->arena, "%s://%.*s", is_https ? "https" : "http", SL_STR_ARG(host));
     return origin.p ? origin : SL_STR("");
 }
 

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/own.h"
 
+#include "base/clock.h"
 #include "base/num.h"
-#include "gate/call/exchange.h"
+#include "gate/call/state.h"
+#include "gate/config/route.h"
+#include "gate/policy/admit.h"
+#include "http/server.h"
+#include "llm/core/language.h"
 
 static struct sl_str number(struct sl_arena *arena, uint64_t v)
 {
@@ -31,82 +36,107 @@ static char *put(char *at, struct sl_str s)
 /* What the gateway itself took since it had the request, what the attempts took until now, and their first byte. */
 static struct sl_str server_timing(struct sl_xchg *x)
 {
-    char *p = sl_arena_bytes(&x->req->arena, 128);
+    char *p = sl_arena_bytes(x->arena, 128);
     if (!p) {
         return SL_STR_NONE;
     }
-    uint64_t now = sl_loop_now(&x->worker->loop);
+    uint64_t now = sl_loop_now(x->desk->loop);
     /* What the client took to send its request is not ours. */
     uint64_t since = x->req->body_usec ? x->req->body_usec : x->req->head_usec ? x->req->head_usec : now;
     uint64_t total = now - since;
-    uint64_t upstream = x->upstream_first_usec ? now - x->upstream_first_usec : 0;
+    uint64_t upstream = x->record.upstream_first_usec ? now - x->record.upstream_first_usec : 0;
     char *at = put(p, SL_STR("sluice;dur="));
     at = put_msec(at, total - SL_MIN(upstream, total));
-    if (x->upstream_first_usec) {
+    if (x->record.upstream_first_usec) {
         at = put(at, SL_STR(", upstream;dur="));
         at = put_msec(at, upstream);
     }
-    if (x->upstream_head_usec) {
+    if (x->record.upstream_head_usec) {
         at = put(at, SL_STR(", ttfb;dur="));
-        at = put_msec(at, x->upstream_head_usec - x->upstream_first_usec);
+        at = put_msec(at, x->record.upstream_head_usec - x->record.upstream_first_usec);
     }
     return sl_str_make(p, (size_t)(at - p));
 }
 
+static int own_add(struct sl_xchg *x, struct sl_headers *io_headers, struct sl_str name, struct sl_str value)
+{
+    return value.p ? sl_headers_add(io_headers, x->arena, name, value) : SL_E_NOMEM;
+}
+
+/* A model's name comes from a file or an administrator; it must not break the head. */
+static int text_add(struct sl_xchg *x, struct sl_headers *io_headers, struct sl_str name, struct sl_str value)
+{
+    if (!value.n || !sl_header_is_visible(value, 1024)) {
+        return 0;
+    }
+    return own_add(x, io_headers, name, value);
+}
+
+/* What server.headers allows. */
+static int sluice_add(struct sl_xchg *x, struct sl_headers *io_headers)
+{
+    const struct sl_record *record = &x->record;
+    const struct sl_target *target = record->target;
+    int r = x->route ? text_add(x, io_headers, SL_STR("x-sluice-route"), x->route->name) : 0;
+    if (r == 0 && target) {
+        r = text_add(x, io_headers, SL_STR("x-sluice-provider"), sl_str_c(target->provider->name));
+        /* MLflow's files may leave the model out. */
+        r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-model"), target->model);
+        r = r < 0 ? r : own_add(x, io_headers, SL_STR("x-sluice-attempts"), number(x->arena, record->n_attempts));
+    }
+    r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-dropped"), record->dropped);
+    if (r == 0 && record->error_type) {
+        struct sl_str word = sl_str_c(sl_error_type_word(record->error_type));
+        r = own_add(x, io_headers, SL_STR("x-sluice-error-type"), word);
+    }
+    r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-upstream-request-id"), record->upstream_request_id);
+    if (r == 0 && sl_xchg_is_invocation(x)) {
+        r = own_add(x, io_headers, SL_STR("server-timing"), server_timing(x));
+    }
+    return r;
+}
+
+static const struct sl_str limit_names[] = {
+    SL_STR_INIT("x-ratelimit-limit-requests"),
+    SL_STR_INIT("x-ratelimit-remaining-requests"),
+    SL_STR_INIT("x-ratelimit-reset-requests"),
+};
+
+static void limits_drop(struct sl_headers *headers)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < headers->n; i++) {
+        bool is_limit = false;
+        for (size_t k = 0; k < SL_ARRAY_LEN(limit_names); k++) {
+            is_limit |= headers->v[i].name.n == limit_names[k].n && sl_str_case_eq(headers->v[i].name, limit_names[k]);
+        }
+        if (!is_limit) {
+            headers->v[n++] = headers->v[i];
+        }
+    }
+    headers->n = n;
+}
+
+/* Of the route's limits, in place of the provider's. */
+static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
+{
+    struct sl_limit_view view;
+    sl_admit_view(x->admission, x->ticket, sl_clock_wall_usec(), &view);
+    char *wait = sl_arena_bytes(x->arena, SL_WAIT_MAX);
+    if (!wait) {
+        return SL_E_NOMEM;
+    }
+    limits_drop(io_headers);
+    int r = own_add(x, io_headers, limit_names[0], number(x->arena, view.calls));
+    r = r < 0 ? r : own_add(x, io_headers, limit_names[1], number(x->arena, view.remaining));
+    return r < 0 ? r : own_add(x, io_headers, limit_names[2], sl_str_make(wait, sl_wait_format(view.reset_usec, wait)));
+}
+
 int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
 {
-    struct sl_arena *arena = &x->req->arena;
-    struct {
-        struct sl_str name, value;
-    } own[9];
-    size_t n = 0;
-    own[n].name = SL_STR("x-request-id");
-    own[n++].value = x->request_id;
-    if (x->settings->server.headers) {
-        if (x->route) {
-            own[n].name = SL_STR("x-sluice-route");
-            own[n++].value = x->route->name;
-        }
-        if (x->target) {
-            own[n].name = SL_STR("x-sluice-provider");
-            own[n++].value = sl_str_c(x->target->provider->name);
-            if (x->target->model.n) { /* MLflow's files may leave it out */
-                own[n].name = SL_STR("x-sluice-model");
-                own[n++].value = x->target->model;
-            }
-            own[n].name = SL_STR("x-sluice-attempts");
-            own[n++].value = number(arena, x->n_attempts);
-        }
-        if (x->up.dropped.n) {
-            own[n].name = SL_STR("x-sluice-dropped");
-            own[n++].value = x->up.dropped;
-        }
-        if (x->error_type) {
-            own[n].name = SL_STR("x-sluice-error-type");
-            own[n++].value = sl_str_c(sl_error_type_word(x->error_type));
-        }
-        if (x->upstream_request_id.n) {
-            own[n].name = SL_STR("x-sluice-upstream-request-id");
-            own[n++].value = x->upstream_request_id;
-        }
-        if (x->path && x->path->is_invocation) {
-            own[n].name = SL_STR("server-timing");
-            own[n++].value = server_timing(x);
-        }
+    int r = text_add(x, io_headers, SL_STR("x-request-id"), x->caller.request_id);
+    if (r == 0 && x->settings->server.headers) {
+        r = sluice_add(x, io_headers);
     }
-    for (size_t i = 0; i < n; i++) {
-        if (!own[i].value.p) {
-            return SL_E_NOMEM;
-        }
-        /* A model's name comes from a file or an administrator; it must not break the head. */
-        if (own[i].value.n && !sl_header_is_visible(own[i].value, 1024) &&
-            own[i].name.n != sizeof("server-timing") - 1) {
-            continue;
-        }
-        int r = sl_headers_add(io_headers, arena, own[i].name, own[i].value);
-        if (r < 0) {
-            return r;
-        }
-    }
-    return sl_admit_headers(x, io_headers);
+    return r == 0 && x->admission ? limits_add(x, io_headers) : r;
 }

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "base/num.h"
+#include "base/opt.h"
 #include "wire/uri.h"
 
 struct sl_str sl_peer_principal(const struct sl_addr *addr, struct sl_arena *arena)

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One JSON line an exchange for the access log. Written by hand into a fixed buffer: it is on the path of every
- * request. Never a credential, never message content; what comes from outside is bounded and escaped. */
+#include "gate/call/record.h"
+
 #include "base/clock.h"
 #include "base/num.h"
-#include "gate/call/exchange.h"
+#include "gate/call/state.h"
+#include "gate/config/key.h"
+#include "gate/config/route.h"
+#include "gate/watch/accesslog.h"
+#include "http/server.h"
+#include "llm/core/language.h"
 
 struct line {
     char *at;
@@ -109,53 +114,52 @@ static void put_time(struct line *line, uint64_t wall_usec)
 
 void sl_record_write(struct sl_xchg *x, int status)
 {
-    struct sl_worker *worker = x->worker;
-    if (!sl_log_is_wanted(worker->log)) {
+    const struct sl_record *record = &x->record;
+    if (!sl_log_is_wanted(x->desk->log)) {
         return;
     }
     char bytes[SL_LOG_LINE_MAX];
     struct line line = { bytes, bytes + sizeof(bytes) - 8 };
     const struct sl_hreq *req = x->req;
-    uint64_t now = sl_loop_now(&worker->loop);
+    uint64_t now = sl_loop_now(x->desk->loop);
 
     PUT(&line, "{\"time\":\"");
     put_time(&line, sl_clock_wall_usec());
-    member_text(&line, SL_STR("\",\"request_id\":"), x->request_id);
-    member_text(&line, SL_STR(",\"client\":"), sl_str_c(x->client.text));
-    member_text(&line, SL_STR(",\"principal\":"), x->principal);
-    if (x->key) {
-        member_text(&line, SL_STR(",\"key\":"), x->key->name);
+    member_text(&line, SL_STR("\",\"request_id\":"), x->caller.request_id);
+    member_text(&line, SL_STR(",\"client\":"), x->caller.address);
+    member_text(&line, SL_STR(",\"principal\":"), x->caller.principal);
+    if (x->caller.key) {
+        member_text(&line, SL_STR(",\"key\":"), x->caller.key->name);
     }
     member_text(&line, SL_STR(",\"method\":"), req->msg.method);
     member_text(&line, SL_STR(",\"path\":"), x->match.path);
     member_text(&line, SL_STR(",\"route\":"), x->route ? x->route->name : SL_STR_NONE);
-    member_text(&line, SL_STR(",\"provider\":"), x->target ? sl_str_c(x->target->provider->name) : SL_STR_NONE);
-    member_text(&line, SL_STR(",\"model\":"), x->target ? x->target->model : SL_STR_NONE);
+    member_text(&line, SL_STR(",\"provider\":"),
+                record->target ? sl_str_c(record->target->provider->name) : SL_STR_NONE);
+    member_text(&line, SL_STR(",\"model\":"), record->target ? record->target->model : SL_STR_NONE);
     PUT(&line, ",\"status\":");
     put_number(&line, (uint64_t)status);
     member_text(&line, SL_STR(",\"error_type\":"),
-                x->error_type ? sl_str_c(sl_error_type_word(x->error_type)) : SL_STR_NONE);
-    if (x->error_text.p) {
-        member_text(&line, SL_STR(",\"error\":"), x->error_text);
+                record->error_type ? sl_str_c(sl_error_type_word(record->error_type)) : SL_STR_NONE);
+    if (record->error_text.p) {
+        member_text(&line, SL_STR(",\"error\":"), record->error_text);
     }
-    if (x->path && x->path->is_invocation) {
-        put(&line, x->call.is_stream ? SL_STR(",\"stream\":true") : SL_STR(",\"stream\":false"));
-        member_count(&line, SL_STR(",\"attempts\":"), x->n_attempts);
-        member_count(&line, SL_STR(",\"upstream_status\":"), x->upstream_status ? x->upstream_status : -1);
+    if (sl_xchg_is_invocation(x)) {
+        put(&line, x->call->is_stream ? SL_STR(",\"stream\":true") : SL_STR(",\"stream\":false"));
+        member_count(&line, SL_STR(",\"attempts\":"), record->n_attempts);
+        member_count(&line, SL_STR(",\"upstream_status\":"), record->upstream_status ? record->upstream_status : -1);
     }
     member_msec(&line, SL_STR(",\"duration_ms\":"), req->start_usec, now);
     member_msec(&line, SL_STR(",\"body_ms\":"), req->head_usec, req->body_usec);
-    if (x->hcall.start_usec && !x->hcall.is_reused) {
-        member_msec(&line, SL_STR(",\"connect_ms\":"), x->hcall.start_usec, x->hcall.connected_usec);
-    }
-    member_msec(&line, SL_STR(",\"upstream_first_byte_ms\":"), x->upstream_start_usec, x->upstream_head_usec);
-    member_msec(&line, SL_STR(",\"upstream_ms\":"), x->upstream_start_usec, now);
-    member_msec(&line, SL_STR(",\"first_byte_ms\":"), req->start_usec, x->first_byte_usec);
-    member_count(&line, SL_STR(",\"input_tokens\":"), x->usage.input);
-    member_count(&line, SL_STR(",\"output_tokens\":"), x->usage.output);
-    member_count(&line, SL_STR(",\"cached_tokens\":"), x->usage.cached_input);
+    member_msec(&line, SL_STR(",\"connect_ms\":"), record->connect_start_usec, record->connected_usec);
+    member_msec(&line, SL_STR(",\"upstream_first_byte_ms\":"), record->upstream_start_usec, record->upstream_head_usec);
+    member_msec(&line, SL_STR(",\"upstream_ms\":"), record->upstream_start_usec, now);
+    member_msec(&line, SL_STR(",\"first_byte_ms\":"), req->start_usec, record->first_byte_usec);
+    member_count(&line, SL_STR(",\"input_tokens\":"), record->usage.input);
+    member_count(&line, SL_STR(",\"output_tokens\":"), record->usage.output);
+    member_count(&line, SL_STR(",\"cached_tokens\":"), record->usage.cached_input);
     member_count(&line, SL_STR(",\"bytes_in\":"), (int64_t)req->bytes_in);
     member_count(&line, SL_STR(",\"bytes_out\":"), (int64_t)req->bytes_out);
     memcpy(line.at, "}\n", 2);
-    sl_log_push(worker->log, sl_str_make(bytes, (size_t)(line.at + 2 - bytes)));
+    sl_log_push(x->desk->log, sl_str_make(bytes, (size_t)(line.at + 2 - bytes)));
 }

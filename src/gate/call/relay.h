@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the relay's parts call of each other; private to them. */
+/* What an upstream sends on its way to the client. Five ways, chosen at the head:
+ *
+ *   same language    whole: RAW (bytes through, usage scanned)       stream: EVENTS (whole events through)
+ *   another language whole: COLLECT (then on_reply → write_reply)    stream: TRANSLATE_EVENTS (frame → deltas → events)
+ *   status >= 400:   COLLECT_ERROR (whole, classified, then passed on as it is or told in the client's dialect)
+ *
+ * Every call answers with a verdict; behind DONE, AGAIN and TOLD no other call follows. */
 #ifndef SL_GATE_RELAY_H
 #define SL_GATE_RELAY_H
 
-#include "gate/call/exchange.h"
+#include "gate/call/relay_out.h"
 
-/* relay.c: the client speaks what the upstream speaks. */
-bool sl_relay_is_same_language(const struct sl_xchg *x);
-/* relay.c: length -1: not known. False: the exchange is over. */
-bool sl_relay_head_send(struct sl_xchg *x, int status, int64_t length);
-/* relay.c: body bytes to the client; they must live until the flush. */
-void sl_relay_send(struct sl_xchg *x, struct sl_str bytes);
-/* relay.c: the reply cannot be completed. Before the head an error; in a stream the dialect's error event and a clean
- * end; otherwise a cut. The exchange is over. */
-void sl_relay_broken(struct sl_xchg *x, enum sl_error_type type, struct sl_str text);
+/* Prepares for an attempt's reply; target, request and pass.is_asked as they are for it. */
+void sl_relay_start(struct sl_relay *relay, struct sl_xchg *x, const struct sl_target *target,
+                    const struct sl_http_req *request, bool asks_usage);
+/* What it holds is given back. Nothing happens when that was done. */
+void sl_relay_stop(struct sl_relay *relay);
 
-/* relay_events.c */
-void sl_relay_events_push(struct sl_xchg *x, struct sl_str bytes);
-/* The body ended. */
-void sl_relay_events_end(struct sl_xchg *x, bool is_until_close);
+/* Does a head ask for another attempt before it is looked at? AGAIN with the wait, or ON. Knows no exchange. */
+struct sl_verdict sl_relay_judge(int status, const struct sl_headers *headers, uint64_t now_wall_usec);
+/* Which way a reply goes. */
+enum sl_relay_mode sl_relay_mode(int status, bool is_stream, bool is_same_language);
 
-/* relay_collect.c */
-void sl_relay_collect_start(struct sl_xchg *x, int64_t length);
-void sl_relay_collect_push(struct sl_xchg *x, struct sl_str bytes);
-/* The body ended: of a reply, of an error. */
-void sl_relay_collect_end(struct sl_xchg *x);
-void sl_relay_error_end(struct sl_xchg *x);
-/* Nothing more can be taken, because of r: SL_E_LIMIT, SL_E_AGAIN (server.limits.memory) or SL_E_NOMEM. The exchange is
- * over. */
-void sl_relay_collect_refuse(struct sl_xchg *x, int r);
+struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct sl_headers *headers, int64_t length);
+struct sl_verdict sl_relay_data(struct sl_relay *relay, struct sl_str bytes);
+/* Sends what was gathered. True: the client is slow, the upstream should be held back. */
+bool sl_relay_turn(struct sl_relay *relay);
+struct sl_verdict sl_relay_end(struct sl_relay *relay, bool is_until_close);
+/* The attempt failed, or the exchange is to end: in the client's words. */
+struct sl_verdict sl_relay_fault(struct sl_relay *relay, enum sl_error_type type, struct sl_str text);
 
 #endif

@@ -1,19 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Admission: between a call that is valid and its first attempt. It takes all that the call costs, or refuses the call,
- * and leaves a ticket in the exchange that is settled exactly once with how the call went. */
+/* Admission: between a call that is valid and its first attempt. Subject and rules in, a verdict out: it takes all that
+ * the call costs, or refuses, and leaves a ticket that is settled exactly once. Whoever asks tells the client. */
 #ifndef SL_GATE_ADMIT_H
 #define SL_GATE_ADMIT_H
 
 #include "gate/policy/limit.h"
-#include "llm/core/llm.h"
-
-struct sl_xchg;
-
-enum sl_outcome {
-    SL_OUTCOME_OK,
-    SL_OUTCOME_FAILED,    /* ours or the upstream's fault */
-    SL_OUTCOME_CANCELLED, /* the client went away */
-};
 
 enum sl_ticket_state { SL_TICKET_NONE, SL_TICKET_OPEN, SL_TICKET_SETTLED };
 
@@ -24,15 +15,24 @@ struct sl_ticket {
     uint64_t wall_usec;        /* then */
 };
 
-/* Admits x: route, principal and call are known and valid. Calls on_admitted(x) with x->ticket open, or fails the
- * exchange (429). Either may happen within this call, or later on the same loop; in between the exchange may end. */
-void sl_admit(struct sl_xchg *x, void (*on_admitted)(struct sl_xchg *x));
+/* Who asks for what, and what holds for it. Borrowed. */
+struct sl_admission {
+    struct sl_limiter *limiter;
+    struct sl_limit_subject subject;
+    const struct sl_limit_rule *rules;
+    uint32_t n_rules;
+};
 
-/* How it went, and what it used (-1: not known). Once, for an open ticket. A call that failed upstream has been
- * counted all the same. */
-void sl_ticket_settle(struct sl_ticket *ticket, enum sl_outcome outcome, const struct sl_usage *usage);
+/* 0: the ticket is open. SL_E_LIMIT: refused, ticket->view says by which rule and for how long. SL_E_NOMEM. */
+SL_MUST int sl_admit(const struct sl_admission *admission, uint64_t now_wall_usec, struct sl_ticket *ticket);
+/* The call has ended. Once, for an open ticket: what failed upstream has been counted all the same. */
+void sl_ticket_settle(struct sl_ticket *ticket);
+/* How things stand at `now`: as the ticket saw them, or without one that was taken. At least one rule. */
+void sl_admit_view(const struct sl_admission *admission, const struct sl_ticket *ticket, uint64_t now_wall_usec,
+                   struct sl_limit_view *ret_view);
 
-/* x-ratelimit-…-requests of the route's limits, in place of the provider's. Nothing where the route has no limit. */
-SL_MUST int sl_admit_headers(struct sl_xchg *x, struct sl_headers *io_headers);
+/* "1m30s", "1h0m0s": whole seconds, rounded up, as clients of rate limits read it. Returns its length. */
+#define SL_WAIT_MAX 48
+size_t sl_wait_format(uint64_t usec, char out[SL_WAIT_MAX]);
 
 #endif

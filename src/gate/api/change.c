@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/api/change.h"
+
+#include "base/num.h"
+#include "gate/api/api.h"
+#include "gate/config/reach.h"
+#include "gate/config/route.h"
+#include "gate/config/snapshot.h"
+#include "gate/worker.h"
+
+#define MISSING_TEXT "The route '%.*s' is not present or active on the server. Please verify the route name."
+
+/* False: it was refused. */
+static bool name_or_refuse(struct sl_xchg *x, struct sl_str name)
+{
+    if (sl_str_eq_c(name, "limits")) {
+        sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE",
+                      "name: 'limits' stands for the limits calls in paths and cannot be a route's name");
+        return false;
+    }
+    return true;
+}
+
+bool sl_change_own_or_refuse(struct sl_xchg *x, struct sl_str name, const char *code, const char *what)
+{
+    const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), name);
+    if (!route || route->incarnation) {
+        return true;
+    }
+    sl_api_refuse(x, SL_ERR_CALLER_CONFLICT, code,
+                  "The route '%.*s' is defined in %s, line %u, and cannot be %s by a call: change that file",
+                  SL_STR_ARG(name), sl_api_file_name(x->worker->snapshot), route->pos.line, what);
+    return false;
+}
+
+void sl_change_body_wipe(struct sl_xchg *x)
+{
+    sl_wipe((void *)(uintptr_t)x->req->body.p, x->req->body.n);
+}
+
+bool sl_change_definition_or_refuse(struct sl_xchg *x, struct sl_str name, struct sl_definition *ret)
+{
+    struct sl_json_val body;
+    struct sl_body_fault fault;
+    struct sl_err err = { 0 };
+    if (!sl_api_body_or_refuse(x, &body)) {
+        return false;
+    }
+    int r = sl_definition_read(body, name, x->arena, ret, &fault, &err);
+    if (r == SL_E_TYPE) {
+        sl_api_refuse_body(x, fault.type, fault.loc, fault.msg);
+    } else if (r == SL_E_NOMEM) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+    } else if (r < 0) {
+        sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE", "%s", err.text);
+    }
+    return r == 0 && name_or_refuse(x, ret->name);
+}
+
+int sl_change_bind(const struct sl_definition *def, const struct sl_settings *settings, struct sl_route **ret,
+                   struct sl_err *err)
+{
+    struct sl_route *route;
+    int r = sl_definition_bind(def, settings, &route, err);
+    if (r < 0) {
+        return r;
+    }
+    r = sl_reach_check(route, &settings->upstream.guard, err);
+    if (r < 0) {
+        sl_route_unref(route);
+        return r;
+    }
+    *ret = route;
+    return 0;
+}
+
+void sl_change_create(struct sl_xchg *x, struct sl_str limits, sl_question_fn *on_answer)
+{
+    struct sl_definition def;
+    struct sl_err err = { 0 };
+    struct sl_route *route;
+    if (!sl_change_definition_or_refuse(x, SL_STR_NONE, &def)) {
+        return;
+    }
+    int r = sl_change_bind(&def, x->settings, &route, &err);
+    if (r < 0) {
+        sl_api_refuse(x, r == SL_E_INVAL ? SL_ERR_CALLER_INVALID_REQUEST : SL_ERR_SLUICE_OVERLOADED,
+                      "INVALID_PARAMETER_VALUE", "%s", err.text);
+        return;
+    }
+    struct sl_question *question = sl_change_own_or_refuse(x, def.name, "RESOURCE_ALREADY_EXISTS", "made")
+                                       ? sl_question_new(x, SL_STORE_CREATE, def.name)
+                                       : NULL;
+    if (!question) {
+        sl_route_unref(route);
+        return;
+    }
+    question->route = route;
+    question->route_job.limits = limits.p ? sl_arena_dup(&question->route_job.arena, limits) : SL_STR_NONE;
+    if (sl_store_route_job_set(&question->route_job, def.spec, def.config) < 0 ||
+        (limits.p && !question->route_job.limits.p)) {
+        sl_question_free(question);
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return;
+    }
+    sl_change_body_wipe(x);
+    sl_question_ask(question, on_answer);
+}
+
+bool sl_change_created_or_refuse(struct sl_xchg *x, const struct sl_question *question)
+{
+    int r = question->base.r;
+    if (r == SL_E_EXISTS) {
+        sl_api_refuse(x, SL_ERR_CALLER_CONFLICT, "RESOURCE_ALREADY_EXISTS", "A route with the name '%.*s' exists",
+                      SL_STR_ARG(question->route_job.route.name));
+    } else if (r < 0) {
+        sl_question_fail(x, r, &question->base.err);
+    }
+    return r >= 0;
+}
+
+void sl_change_if_match(const struct sl_xchg *x, struct sl_store_route_job *job)
+{
+    struct sl_str text = sl_str_trim(sl_headers_get(&x->req->msg.headers, "if-match"));
+    if (!text.p || sl_str_eq_c(text, "*")) {
+        return;
+    }
+    if (text.n > 2 && text.p[0] == '"' && text.p[text.n - 1] == '"') {
+        text = sl_str_sub(text, 1, text.n - 1);
+    }
+    job->has_if_version = true;
+    if (sl_parse_u64(text, 0, INT64_MAX, &job->if_version) < 0) {
+        job->if_version = UINT64_MAX; /* a tag that we never gave: fits nothing */
+    }
+}
+
+void sl_change_stale(struct sl_xchg *x, struct sl_str name)
+{
+    struct sl_llm_error error = {
+        .type = SL_ERR_CALLER_CONFLICT,
+        .status = 412,
+        .code = SL_STR("RESOURCE_CONFLICT"),
+        .message = sl_arena_printf(x->arena, "The route '%.*s' is not the version that If-Match names: read it again",
+                                   SL_STR_ARG(name)),
+    };
+    sl_xchg_fail(x, &error);
+}
+
+static void on_deleted(struct sl_xchg *x, struct sl_question *question)
+{
+    int r = question->base.r;
+    struct sl_str name = question->route_job.route.name;
+    if (r == SL_E_NOTFOUND) {
+        sl_api_refuse(x, SL_ERR_CALLER_NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", MISSING_TEXT, SL_STR_ARG(name));
+    } else if (question->route_job.is_stale) {
+        sl_change_stale(x, name);
+    } else if (r < 0) {
+        sl_question_fail(x, r, &question->base.err);
+    } else {
+        sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{}"));
+    }
+}
+
+void sl_change_delete(struct sl_xchg *x)
+{
+    struct sl_str name = x->match.arg;
+    if (!sl_change_own_or_refuse(x, name, "RESOURCE_CONFLICT", "deleted")) {
+        return;
+    }
+    struct sl_question *question = sl_question_new(x, SL_STORE_DELETE, name);
+    if (question) {
+        sl_change_if_match(x, &question->route_job);
+        sl_question_ask(question, on_deleted);
+    }
+}

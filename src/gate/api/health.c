@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Is it alive, does it take traffic; and what is not here, said at once. */
+#include "gate/api/api.h"
+#include "gate/gate.h"
+#include "gate/worker.h"
+
+static void handle_health(struct sl_xchg *x)
+{
+    sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{\"status\":\"OK\"}"));
+}
+
+static void handle_ready(struct sl_xchg *x)
+{
+    if (atomic_load_explicit(&x->worker->gate->is_draining, memory_order_relaxed)) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_DRAINING, "The gateway is shutting down.");
+        return;
+    }
+    sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{\"status\":\"OK\"}"));
+}
+
+/* 404 at once, whoever asks: an SDK probes this path before every call. */
+static void handle_not_here(struct sl_xchg *x)
+{
+    sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "Not Found");
+}
+
+/* Health stands at the top of every list of paths, what is not here in none. */
+const struct sl_path sl_health_rows[] = {
+    { .methods = SL_GET,
+      .pattern = "/health",
+      .handle = handle_health,
+      .access = SL_ACCESS_OPEN,
+      .doc = "200 while the process lives." },
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = "/ready",
+      .handle = handle_ready,
+      .access = SL_ACCESS_OPEN,
+      .doc = "200 while it takes traffic, 503 when it is draining." },
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = "/.well-known/databricks-config",
+      .handle = handle_not_here,
+      .access = SL_ACCESS_OPEN },
+    { 0 },
+};

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Limits as callers write them. */
+#ifndef SL_GATE_API_LIMITS_H
+#define SL_GATE_API_LIMITS_H
+
+#include "gate/config/limits_json.h"
+
+struct sl_xchg;
+
+/* Databricks': "rate_limits", "endpoint". */
+extern const struct sl_limits_words sl_limits_databricks;
+
+/* A caller's list, checked and normalised on the request's arena; of an empty one p is NULL. False: it was refused. */
+bool sl_api_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const struct sl_limits_words *words,
+                             struct sl_str *ret);
+/* Sets the limits of a route and answers with them in the caller's words. */
+void sl_api_limits_set(struct sl_xchg *x, struct sl_str name, struct sl_json_val list,
+                       const struct sl_limits_words *words);
+
+#endif

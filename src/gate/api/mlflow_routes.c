@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routes as MLflow's clients list, make and delete them: in its older words (routes) and its newer (endpoints). */
+#include "gate/api/api.h"
+#include "gate/api/change.h"
+#include "gate/api/page.h"
+#include "gate/call/auth.h"
+#include "gate/call/origin.h"
+#include "gate/config/route.h"
+#include "gate/config/snapshot.h"
+#include "gate/worker.h"
+#include "llm/core/language.h"
+
+/* The two shapes: words differ, order does not. */
+struct shape {
+    const char *list, *type, *url;
+    const char *one; /* in MLflow's refusal */
+};
+
+static const struct shape route_shape = { "routes", "route_type", "route_url", "route" };
+static const struct shape endpoint_shape = { "endpoints", "endpoint_type", "endpoint_url", "endpoint" };
+
+static bool is_absolute_wanted(const struct sl_xchg *x)
+{
+    return x->dialect->manners->needs_absolute_urls;
+}
+
+static void write_url(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, bool is_absolute)
+{
+    struct sl_str origin = is_absolute ? sl_origin_public(x) : SL_STR("");
+    sl_jw_str(w,
+              sl_arena_printf(x->arena, "%.*s/gateway/%.*s/invocations", SL_STR_ARG(origin), SL_STR_ARG(route->name)));
+}
+
+static void write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, const struct shape *shape,
+                        bool is_absolute)
+{
+    const struct sl_target *target = &route->targets[0];
+    sl_jw_object(w);
+    sl_jw_member_str(w, "name", route->name);
+    sl_jw_member_str(w, shape->type, sl_str_c(sl_llm_type_name(route->type)));
+    sl_jw_key(w, "model");
+    sl_jw_object(w);
+    sl_jw_member_str(w, "name", target->model);
+    sl_jw_member_str(w, "provider", sl_str_c(target->provider->name));
+    sl_jw_end(w);
+    sl_jw_key(w, shape->url);
+    write_url(x, w, route, is_absolute);
+    sl_jw_key(w, "limit");
+    if (route->has_limit) {
+        sl_jw_object(w);
+        sl_jw_member_u64(w, "calls", route->limit.calls);
+        sl_jw_member_str(w, "key", route->limit.key);
+        sl_jw_member_str(w, "renewal_period", route->limit.renewal_period);
+        sl_jw_end(w);
+    } else {
+        sl_jw_null(w);
+    }
+    sl_jw_end(w);
+}
+
+static void handle_list(struct sl_xchg *x, const struct shape *shape)
+{
+    const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
+    uint32_t start;
+    if (!sl_page_start(x, snapshot, &start)) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
+                          "Invalid page_token: it must be the next_page_token of an earlier reply.");
+        return;
+    }
+    struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
+    sl_jw_object(w);
+    sl_jw_key(w, shape->list);
+    sl_jw_array(w);
+    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, start);
+    const struct sl_route *route;
+    for (uint32_t n = 0; n < SL_PAGE_SIZE && (route = sl_snapshot_next(&it)) != NULL;) {
+        if (!sl_snapshot_is_shadowed(snapshot, route)) {
+            n++;
+            if (sl_auth_may_use(x, route->name)) {
+                write_route(x, w, route, shape, is_absolute_wanted(x));
+            }
+        }
+    }
+    sl_jw_end(w);
+    sl_page_token_write(x, w, snapshot, it.index);
+    sl_jw_end(w);
+    sl_api_reply(x, 200);
+}
+
+static void handle_get(struct sl_xchg *x, const struct shape *shape)
+{
+    const struct sl_route *route = sl_api_route(x);
+    if (!route) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND,
+                          "The %s '%.*s' is not present or active on the server. Please verify the %s name.",
+                          shape->one, SL_STR_ARG(sl_str_sub(x->match.arg, 0, 256)), shape->one);
+        return;
+    }
+    struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
+    write_route(x, w, route, shape, is_absolute_wanted(x));
+    sl_api_reply(x, 200);
+}
+
+static void handle_route_list(struct sl_xchg *x)
+{
+    handle_list(x, &route_shape);
+}
+
+static void handle_route_get(struct sl_xchg *x)
+{
+    handle_get(x, &route_shape);
+}
+
+static void handle_endpoint_list(struct sl_xchg *x)
+{
+    handle_list(x, &endpoint_shape);
+}
+
+static void handle_endpoint_get(struct sl_xchg *x)
+{
+    handle_get(x, &endpoint_shape);
+}
+
+static void on_created(struct sl_xchg *x, struct sl_question *question)
+{
+    if (sl_change_created_or_refuse(x, question)) {
+        struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
+        write_route(x, w, question->route, &route_shape, true); /* its client keeps the URL as it is sent */
+        sl_api_reply(x, 200);
+    }
+}
+
+static void handle_route_create(struct sl_xchg *x)
+{
+    sl_change_create(x, SL_STR_NONE, on_created);
+}
+
+const struct sl_path sl_mlflow_routes_rows[] = {
+    { .methods = SL_GET,
+      .pattern = "/api/2.0/gateway/routes/",
+      .handle = handle_route_list,
+      .doc = "List the routes, 3000 a page." },
+    { .methods = SL_GET, .pattern = "/api/2.0/gateway/routes/{}", .handle = handle_route_get, .doc = "One route." },
+    { .methods = SL_GET,
+      .pattern = "/api/2.0/endpoints/",
+      .handle = handle_endpoint_list,
+      .doc = "List the routes in the newer words, 3000 a page." },
+    { .methods = SL_GET,
+      .pattern = "/api/2.0/endpoints/{}",
+      .handle = handle_endpoint_get,
+      .doc = "One route in the newer words." },
+    { .methods = SL_POST,
+      .pattern = "/api/2.0/gateway/routes/",
+      .handle = handle_route_create,
+      .access = SL_ACCESS_ADMIN,
+      .doc = "Create a route." },
+    { .methods = SL_DELETE,
+      .pattern = "/api/2.0/gateway/routes/{}",
+      .handle = sl_change_delete,
+      .access = SL_ACCESS_ADMIN,
+      .doc = "Delete a route that was created by a call." },
+    { 0 },
+};

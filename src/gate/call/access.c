@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/access.h"
+
+#include <openssl/evp.h>
+
+#include "gate/config/key.h"
+#include "wire/headers.h"
+
+static struct sl_str scheme_rest(struct sl_str value, struct sl_str scheme)
+{
+    value = sl_str_trim(value);
+    if (value.n > scheme.n && sl_str_case_eq(sl_str_sub(value, 0, scheme.n), scheme) && value.p[scheme.n] == ' ') {
+        return sl_str_trim(sl_str_sub(value, scheme.n + 1, value.n));
+    }
+    return SL_STR_NONE;
+}
+
+/* The password of user:password (RFC 7617). */
+static struct sl_str basic_password(struct sl_str encoded, struct sl_arena *arena)
+{
+    if (encoded.n == 0 || encoded.n % 4 || encoded.n > SL_CREDENTIAL_MAX) {
+        return SL_STR_NONE;
+    }
+    unsigned char *text = sl_arena_alloc(arena, encoded.n);
+    int n = text ? EVP_DecodeBlock(text, (const unsigned char *)encoded.p, (int)encoded.n) : -1;
+    if (n < 0) {
+        return SL_STR_NONE;
+    }
+    for (size_t i = encoded.n; i > 0 && encoded.p[i - 1] == '='; i--) {
+        n--; /* the decoder counts padding as zero bytes */
+    }
+    struct sl_str pair = sl_str_make((const char *)text, (size_t)SL_MAX(n, 0));
+    ptrdiff_t colon = sl_str_find_char(pair, ':', 0);
+    return colon < 0 ? SL_STR_NONE : sl_str_sub(pair, (size_t)colon + 1, pair.n);
+}
+
+struct sl_str sl_access_credential(const struct sl_headers *headers, struct sl_arena *arena)
+{
+    struct sl_str authorization = sl_headers_get(headers, "authorization");
+    struct sl_str found[] = {
+        scheme_rest(authorization, SL_STR("Bearer")),
+        basic_password(scheme_rest(authorization, SL_STR("Basic")), arena),
+        sl_str_trim(sl_headers_get(headers, "x-api-key")),
+        sl_str_trim(sl_headers_get(headers, "api-key")),
+    };
+    struct sl_str first = SL_STR_NONE;
+    for (size_t i = 0; i < SL_ARRAY_LEN(found); i++) {
+        if (sl_str_has_prefix(found[i], SL_STR(SL_KEY_PREFIX))) {
+            return found[i];
+        }
+        if (!first.n && found[i].n) {
+            first = found[i];
+        }
+    }
+    return first;
+}
+
+enum sl_access_verdict sl_access_judge(enum sl_access access, const struct sl_key *key, bool has_credential,
+                                       uint64_t now_sec)
+{
+    if (!key) {
+        return has_credential ? SL_ACCESS_UNKNOWN : SL_ACCESS_NO_KEY;
+    }
+    if (sl_key_is_expired(key, now_sec)) {
+        return SL_ACCESS_EXPIRED;
+    }
+    return access == SL_ACCESS_ADMIN && key->role != SL_ROLE_ADMIN ? SL_ACCESS_NOT_ADMIN : SL_ACCESS_GRANTED;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a caller may do, decided from what is given: no exchange, no clock, no list of keys. */
+#ifndef SL_GATE_ACCESS_H
+#define SL_GATE_ACCESS_H
+
+#include "base/str.h"
+
+struct sl_arena;
+struct sl_headers;
+struct sl_key;
+
+/* What a row of the path table asks for. */
+enum sl_access {
+    SL_ACCESS_QUERY,   /* any key */
+    SL_ACCESS_OPEN,    /* everyone */
+    SL_ACCESS_ADMIN,   /* an admin's key */
+    SL_ACCESS_METRICS, /* as auth.metrics says */
+};
+
+/* Longer ones are nobody's. */
+#define SL_CREDENTIAL_MAX 4096
+
+/* The credential of a request: of Authorization: Bearer, Basic's password, x-api-key and api-key the first that looks
+ * like one of our keys, else the first there is. Decoded text on the arena; p == NULL: none. */
+struct sl_str sl_access_credential(const struct sl_headers *headers, struct sl_arena *arena);
+
+enum sl_access_verdict {
+    SL_ACCESS_GRANTED,
+    SL_ACCESS_NO_KEY,
+    SL_ACCESS_UNKNOWN,
+    SL_ACCESS_EXPIRED,
+    SL_ACCESS_NOT_ADMIN
+};
+
+/* `access` is not SL_ACCESS_OPEN; `key` is the credential's, or NULL. */
+enum sl_access_verdict sl_access_judge(enum sl_access access, const struct sl_key *key, bool has_credential,
+                                       uint64_t now_sec);
+
+#endif

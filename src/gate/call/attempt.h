@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One try of one exchange at one target: over the network, or played here where the provider answers by itself. */
+#ifndef SL_GATE_ATTEMPT_H
+#define SL_GATE_ATTEMPT_H
+
+#include "gate/call/attempt_events.h"
+#include "gate/call/state.h"
+#include "http/client.h"
+#include "llm/core/llm.h"
+
+struct sl_play;
+
+/* Used again for the next one. */
+struct sl_attempt {
+    struct sl_part part;
+    struct sl_xchg *x;
+    const struct sl_attempt_events *events;
+    void *user;
+    const struct sl_target *target;
+    bool asks_usage; /* for a usage chunk that the client did not ask for */
+    bool is_paused;
+    uint64_t total_usec;        /* for all of it; 0: over already */
+    struct sl_http_req request; /* as it is sent */
+    struct sl_hcall hcall;
+    struct sl_play *play;
+};
+
+/* Builds and starts it; target, asks_usage and total_usec are set. SL_E_NOMEM; any other code: the request cannot be
+ * made, and *ret_error says why (it has no type where the provider did not say). */
+SL_MUST int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct sl_attempt_events *events,
+                             void *user, struct sl_llm_error *ret_error);
+/* Nothing of it calls back afterwards. Nothing happens when it is over. */
+void sl_attempt_stop(struct sl_attempt *attempt);
+/* Holds the upstream back / lets it go on. */
+void sl_attempt_pause(struct sl_attempt *attempt);
+void sl_attempt_resume(struct sl_attempt *attempt);
+
+#endif

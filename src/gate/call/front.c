@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/front.h"
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "gate/call/auth.h"
+#include "gate/call/measure.h"
+#include "gate/call/nopath.h"
+#include "gate/call/peer.h"
+#include "gate/call/plan.h"
+#include "gate/call/reply.h"
+#include "gate/call/state.h"
+#include "gate/config/route.h"
+#include "gate/config/snapshot.h"
+#include "gate/gate.h"
+#include "gate/policy/admit.h"
+#include "gate/watch/metrics.h"
+#include "gate/worker.h"
+#include "llm/core/language.h"
+#include "wire/uri.h"
+
+/* An exchange and what others only point to. */
+struct whole {
+    struct sl_xchg x;
+    struct sl_call call;
+    struct sl_env env;
+    struct sl_ticket ticket;
+    struct sl_admission admission;
+};
+
+/* The caller's id when it is fit to be one, else ours. */
+static struct sl_str request_id_of(struct sl_xchg *x)
+{
+    struct sl_str given = sl_headers_get(&x->req->msg.headers, "x-request-id");
+    if (sl_header_is_visible(given, 128)) {
+        return given;
+    }
+    static const char digits[] = "0123456789abcdef";
+    char *p = sl_arena_bytes(x->arena, 32);
+    if (!p) {
+        return SL_STR("none");
+    }
+    memcpy(p, x->worker->request_id_prefix, 16);
+    uint64_t v = sl_rng_next(&x->desk->loop->rng);
+    for (size_t i = 0; i < 16; i++) {
+        p[16 + i] = digits[v >> (i * 4) & 15];
+    }
+    return sl_str_make(p, 32);
+}
+
+static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
+{
+    struct whole *whole = SL_ARENA_NEW(&req->arena, struct whole);
+    if (!whole) {
+        return NULL;
+    }
+    struct sl_xchg *x = &whole->x;
+    x->worker = worker;
+    x->desk = &worker->desk;
+    x->req = req;
+    x->arena = &req->arena;
+    x->call = &whole->call;
+    x->env = &whole->env;
+    x->ticket = &whole->ticket;
+    req->user = x;
+    req->arena.budget = x->desk->memory; /* heads are bounded by the number of connections; what comes now is not */
+    x->settings = sl_settings_ref(sl_worker_snapshot(worker)->settings);
+    x->dialect = sl_path_dialect(worker->paths, SL_STR("/"));
+    x->record.usage = SL_USAGE_NONE;
+    x->caller.request_id = request_id_of(x);
+    struct sl_addr client = sl_peer_client(x->settings, &req->conn->peer, &req->msg.headers);
+    x->caller.address = sl_arena_dup(x->arena, sl_str_c(client.text));
+    x->caller.principal = sl_peer_principal(&client, x->arena);
+    x->env->request_id = x->caller.request_id;
+    x->env->headers = &req->msg.headers;
+    x->env->scratch = x->desk->scratch;
+    sl_xchg_list_add(&x->desk->xchgs, x);
+    sl_metrics_in_flight(x->desk->metrics, 1);
+    return x;
+}
+
+/* --- from the server connection --- */
+
+static struct sl_worker *worker_of(struct sl_hserver *server)
+{
+    return server->user;
+}
+
+/* Finds the route and holds it. False: the client was refused. */
+static bool route_or_refuse(struct sl_xchg *x, struct sl_str name)
+{
+    struct sl_route *route = sl_snapshot_find(x->worker->snapshot, name);
+    if (!route || !sl_auth_may_use(x, name)) {
+        sl_xchg_fail_no_route(x, name);
+        return false;
+    }
+    x->route = sl_route_ref(route);
+    struct sl_admission *admission = &SL_CONTAINER_OF(x, struct whole, x)->admission;
+    *admission = (struct sl_admission){
+        .limiter = x->worker->gate->limiter,
+        .subject = { route->name, route->incarnation, x->caller.principal },
+        .rules = route->rules,
+        .n_rules = route->n_rules,
+    };
+    x->admission = admission->n_rules ? admission : NULL;
+    return true;
+}
+
+/* /v1: the path says what is asked for, the route what it can do. False: the client was refused. */
+static bool type_or_refuse(struct sl_xchg *x)
+{
+    if (!x->path->has_type || x->path->type == x->route->type) {
+        return true;
+    }
+    static const char *const words[] = { "a chat", "a completions", "an embeddings" }; /* MLflow's sentence */
+    struct sl_llm_error error = {
+        .type = SL_ERR_CALLER_INVALID_REQUEST,
+        .param = SL_STR("model"),
+        .message = sl_arena_printf(x->arena, "Endpoint '%.*s' is not %s endpoint: the type of this route is %s.",
+                                   SL_STR_ARG(x->route->name), words[x->path->type], sl_llm_type_name(x->route->type)),
+    };
+    sl_xchg_fail(x, &error);
+    return false;
+}
+
+/* What can be told of a target that leads nowhere: for the log, and for the error's dialect. */
+static void target_take(struct sl_xchg *x)
+{
+    struct sl_str target = x->req->msg.target;
+    if (sl_target_parse(target, &x->match.path, &x->match.query, NULL) < 0) {
+        x->match.path = target;
+    }
+    x->dialect = sl_dialect_for(sl_path_dialect(x->worker->paths, x->match.path), &x->req->msg.headers);
+}
+
+static size_t body_max(const struct sl_xchg *x)
+{
+    size_t max = (size_t)x->settings->server.limits.body_bytes;
+    return sl_xchg_is_invocation(x)            ? max
+           : x->path->access == SL_ACCESS_OPEN ? SL_MIN(max, (size_t)SL_OPEN_BODY_MAX)
+                                               : SL_MIN(max, (size_t)SL_MANAGE_BODY_MAX);
+}
+
+static void on_head(struct sl_hserver *server, struct sl_hreq *req)
+{
+    struct sl_xchg *x = xchg_new(worker_of(server), req);
+    if (!x) {
+        sl_hreq_cut(req);
+        return;
+    }
+    int r;
+    x->path = sl_path_find(x->worker->paths, req->msg.method, req->msg.target, x->arena, &x->match, &r);
+    if (r < 0) {
+        target_take(x);
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "the request target is malformed");
+        return;
+    }
+    x->dialect = sl_dialect_for(sl_path_dialect(x->worker->paths, x->match.path), &req->msg.headers);
+    struct sl_uri uri;
+    bool is_absolute = req->msg.target.p[0] != '/' && sl_uri_parse(req->msg.target, &uri, NULL) == 0;
+    const char *fault = sl_peer_page_fault(x->settings, &req->conn->peer, &req->msg.headers,
+                                           is_absolute ? uri.authority : SL_STR_NONE);
+    if (fault) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN, "%s", fault);
+        return;
+    }
+    if (!x->path) {
+        sl_nopath_refuse(x);
+        return;
+    }
+    if (!sl_auth_or_refuse(x)) {
+        return;
+    }
+    /* Slow readers hold more than is allowed: no more replies are made for them. */
+    if (x->path->access != SL_ACCESS_OPEN && sl_budget_is_over(x->desk->memory)) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "the gateway's memory (server.limits.memory) is used up");
+        return;
+    }
+    if (sl_xchg_is_invocation(x) && x->match.arg.p && !route_or_refuse(x, x->match.arg)) {
+        return;
+    }
+    sl_xchg_set_state(x, SL_XS_BODY);
+    sl_hreq_read_body(req, body_max(x));
+}
+
+static uint64_t seconds_up(uint64_t usec)
+{
+    return usec / SL_USEC_PER_SEC + (usec % SL_USEC_PER_SEC != 0);
+}
+
+/* A sentence that says what to do, or MLflow's words where its clients look for them. */
+static struct sl_str limit_text(struct sl_xchg *x, const struct sl_limit_view *view)
+{
+    if (!x->dialect->manners->limit_names_wait) {
+        /* MLflow names the first limit that refused, the sentence the one that makes the caller wait the longest. */
+        const struct sl_limit_rule *first = &x->route->rules[view->first_refusing];
+        return sl_arena_printf(x->arena, "Rate limit exceeded: %llu per %u %s", (unsigned long long)first->calls,
+                               first->multiple, first->unit);
+    }
+    const struct sl_limit_rule *rule = &x->route->rules[view->rule];
+    char wait[SL_WAIT_MAX];
+    sl_wait_format(view->reset_usec, wait);
+    return sl_arena_printf(x->arena,
+                           "Rate limit reached for the route '%.*s': %llu call%s per %u %s%s. Try again in %s.",
+                           SL_STR_ARG(x->route->name), (unsigned long long)rule->calls, rule->calls == 1 ? "" : "s",
+                           rule->multiple, rule->unit, rule->multiple == 1 ? "" : "s", wait);
+}
+
+/* False: the client was refused. */
+static bool admit_or_refuse(struct sl_xchg *x)
+{
+    struct whole *whole = SL_CONTAINER_OF(x, struct whole, x);
+    int r = sl_admit(&whole->admission, x->env->wall_usec, x->ticket);
+    if (r == SL_E_NOMEM) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return false;
+    }
+    if (x->ticket->has_view) {
+        sl_measure_limit(x, r < 0);
+    }
+    if (r < 0) {
+        const struct sl_limit_view *view = &x->ticket->view;
+        struct sl_llm_error error = {
+            .type = SL_ERR_POLICY_RATE_LIMITED,
+            .message = limit_text(x, view),
+            .retry_after_sec = seconds_up(view->reset_usec),
+        };
+        sl_xchg_fail(x, &error);
+    }
+    return r == 0;
+}
+
+/* Reads the body to a call. False: the client was refused. */
+static bool call_or_refuse(struct sl_xchg *x)
+{
+    struct sl_hreq *req = x->req;
+    enum sl_llm_type type = x->path->has_type ? x->path->type : x->route->type;
+    x->env->wall_usec = sl_clock_wall_usec();
+    x->env->random[0] = sl_rng_next(&x->desk->loop->rng);
+    x->env->random[1] = sl_rng_next(&x->desk->loop->rng);
+    struct sl_llm_error error = { 0 };
+    struct sl_incoming in = {
+        .type = type, .path = x->match.path, .query = x->match.query, .headers = &req->msg.headers, .body = req->body
+    };
+    int r = sl_dialect_read(x->dialect, &in, x->desk->doc, x->arena, x->call, &error);
+    if (r < 0) {
+        if (r == SL_E_NOMEM || error.type == SL_ERR_NONE) {
+            error = (struct sl_llm_error){ .type = SL_ERR_SLUICE_OVERLOADED,
+                                           .message = SL_STR(
+                                               "the gateway's memory (server.limits.memory) is used up") };
+        }
+        sl_xchg_fail(x, &error);
+    }
+    return r == 0;
+}
+
+static void on_body(struct sl_hserver *server, struct sl_hreq *req)
+{
+    struct sl_xchg *x = req->user;
+    if (x->path->handle) {
+        x->path->handle(x);
+    } else if (call_or_refuse(x) && (x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) &&
+               admit_or_refuse(x)) {
+        sl_plan_start(x);
+    }
+    sl_worker_trim(worker_of(server));
+}
+
+static void on_refused(struct sl_hserver *server, struct sl_hreq *req, int status, const char *text)
+{
+    struct sl_xchg *x = req->user ? req->user : xchg_new(worker_of(server), req);
+    if (!x) {
+        sl_hreq_cut(req);
+        return;
+    }
+    static const struct {
+        int status;
+        enum sl_error_type type;
+    } types[] = {
+        { 408, SL_ERR_CALLER_TIMEOUT },           { 413, SL_ERR_CALLER_BODY_TOO_LARGE },
+        { 414, SL_ERR_CALLER_HEAD_TOO_LARGE },    { 431, SL_ERR_CALLER_HEAD_TOO_LARGE },
+        { 415, SL_ERR_CALLER_UNSUPPORTED_MEDIA }, { 501, SL_ERR_CALLER_UNSUPPORTED },
+        { 503, SL_ERR_SLUICE_OVERLOADED },
+    };
+    struct sl_llm_error error = { .type = SL_ERR_CALLER_INVALID_REQUEST, .status = status, .message = sl_str_c(text) };
+    for (size_t i = 0; i < SL_ARRAY_LEN(types); i++) {
+        if (types[i].status == status) {
+            error.type = types[i].type;
+        }
+    }
+    if (!x->path) {
+        target_take(x);
+    }
+    sl_xchg_fail(x, &error);
+}
+
+static void on_gone(struct sl_hserver *server, struct sl_hreq *req)
+{
+    (void)server;
+    struct sl_xchg *x = req->user;
+    if (!x) {
+        return;
+    }
+    /* Clients leave at the last word of a stream, and at an error in it: that is no cancelling. */
+    bool is_said = sl_plan_is_said(x);
+    if (!is_said) {
+        x->record.error_type = SL_ERR_CALLER_CANCELLED;
+    }
+    sl_xchg_gone(x, is_said ? req->status : 499);
+}
+
+static void on_drain(struct sl_hserver *server, struct sl_hreq *req)
+{
+    (void)server;
+    if (req->user && sl_hreq_queued(req) <= SL_STREAM_LOW) {
+        sl_plan_resume(req->user);
+    }
+}
+
+static bool on_memory(struct sl_hserver *server, ptrdiff_t n)
+{
+    struct sl_budget *memory = worker_of(server)->desk.memory;
+    if (n >= 0) {
+        return sl_budget_take(memory, (size_t)n);
+    }
+    sl_budget_give(memory, (size_t)-n);
+    return true;
+}
+
+static void on_waiting(struct sl_hserver *server, ptrdiff_t n)
+{
+    struct sl_budget *memory = worker_of(server)->desk.memory;
+    if (n >= 0) {
+        sl_budget_force(memory, (size_t)n);
+    } else {
+        sl_budget_give(memory, (size_t)-n);
+    }
+}
+
+void sl_front_end_all(struct sl_worker *worker)
+{
+    static const struct sl_str text = SL_STR_INIT("The gateway is shutting down: try again.");
+    for (struct sl_xchg *x = sl_xchg_list_first(&worker->desk.xchgs), *next; x; x = next) {
+        next = sl_xchg_list_next(x);
+        if (x->state == SL_XS_UPSTREAM || x->state == SL_XS_RELAY) {
+            sl_plan_break(x, SL_ERR_SLUICE_DRAINING, text);
+        } else {
+            sl_xchg_fail_text(x, SL_ERR_SLUICE_DRAINING, "%s", text.p);
+        }
+    }
+}
+
+const struct sl_hserver_cbs sl_front_server_cbs = {
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_refused = on_refused,
+    .on_gone = on_gone,
+    .on_drain = on_drain,
+    .on_memory = on_memory,
+    .on_waiting = on_waiting,
+};

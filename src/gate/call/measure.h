@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the metrics are told of an exchange. */
+#ifndef SL_GATE_MEASURE_H
+#define SL_GATE_MEASURE_H
+
+#include "llm/core/error.h"
+
+struct sl_worker;
+struct sl_xchg;
+
+/* When its reply is about to be complete: whoever has the reply finds it counted. */
+void sl_measure_exchange(struct sl_xchg *x, int status);
+/* When it is: the gateway's own time in it. */
+void sl_measure_overhead(struct sl_xchg *x);
+/* An attempt ended with `type`; once each. */
+void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec);
+/* What a limit decided. */
+void sl_measure_limit(struct sl_xchg *x, bool is_refused);
+/* A connection was answered 503 before it was read from. */
+void sl_measure_turned_away(struct sl_worker *worker);
+
+#endif

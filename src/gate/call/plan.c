@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/plan.h"
+
+#include "gate/call/attempt.h"
+#include "gate/call/measure.h"
+#include "gate/call/relay.h"
+#include "gate/call/reply.h"
+#include "gate/config/route.h"
+#include "http/server.h"
+
+struct sl_plan {
+    struct sl_part part;
+    struct sl_xchg *x;
+    struct sl_attempt attempt;
+    struct sl_relay relay;
+    struct sl_timer backoff;
+    uint32_t n_retries;     /* of the attempts: those that upstream.retries counts */
+    bool usage_was_refused; /* the next one does not ask for it */
+};
+
+bool sl_plan_may_retry(const struct sl_plan_chance *chance)
+{
+    return !chance->is_head_sent && chance->n_retries < chance->n_allowed &&
+           chance->now_usec + chance->wait_usec < chance->end_usec;
+}
+
+static void attempt_begin(struct sl_plan *plan);
+
+static void backoff_on_timer(struct sl_timer *timer)
+{
+    attempt_begin(SL_CONTAINER_OF(timer, struct sl_plan, backoff));
+}
+
+static void plan_on_stop(struct sl_part *part)
+{
+    struct sl_plan *plan = SL_CONTAINER_OF(part, struct sl_plan, part);
+    sl_timer_remove(plan->x->desk->loop, &plan->backoff);
+}
+
+/* Nothing has left for the client yet. */
+static void again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec)
+{
+    struct sl_xchg *x = plan->x;
+    struct sl_loop *loop = x->desk->loop;
+    SL_ASSERT(!plan->relay.is_head_sent);
+    sl_measure_attempt(x, why, sl_loop_now(loop));
+    sl_attempt_stop(&plan->attempt);
+    sl_relay_stop(&plan->relay);
+    /* Always through the loop: a refused connection must not recurse. */
+    sl_timer_set(loop, &plan->backoff, sl_loop_now(loop) + SL_MAX(wait_usec, (uint64_t)1));
+}
+
+/* False: the policy allows no more, the error is the client's. */
+static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec)
+{
+    const struct sl_xchg *x = plan->x;
+    struct sl_plan_chance chance = {
+        .is_head_sent = plan->relay.is_head_sent,
+        .n_retries = plan->n_retries,
+        .n_allowed = x->route->conf.retries,
+        .now_usec = sl_loop_now(x->desk->loop),
+        .wait_usec = wait_usec,
+        .end_usec = x->req->body_usec + x->route->conf.timeouts.total_usec,
+    };
+    if (!sl_plan_may_retry(&chance)) {
+        return false;
+    }
+    plan->n_retries++;
+    again(plan, why, wait_usec);
+    return true;
+}
+
+static void verdict_obey(struct sl_plan *plan, struct sl_verdict verdict)
+{
+    switch (verdict.kind) {
+    case SL_VERDICT_ON:
+    case SL_VERDICT_TOLD:
+        break;
+    case SL_VERDICT_DONE:
+        sl_xchg_end(plan->x);
+        break;
+    case SL_VERDICT_AGAIN:
+        /* Asked again without; remembered when that works. Not a retry that the policy counts. */
+        plan->usage_was_refused |= verdict.is_without_usage;
+        again(plan, verdict.why, verdict.wait_usec);
+        break;
+    }
+}
+
+/* --- what the attempt tells --- */
+
+static void on_head(void *user, int status, const struct sl_headers *headers, int64_t length)
+{
+    struct sl_plan *plan = user;
+    struct sl_xchg *x = plan->x;
+    x->record.upstream_head_usec = sl_loop_now(x->desk->loop);
+    x->record.upstream_status = status;
+    struct sl_verdict verdict = sl_relay_judge(status, headers, x->env->wall_usec);
+    if (verdict.kind == SL_VERDICT_AGAIN && try_again(plan, verdict.why, verdict.wait_usec)) {
+        return;
+    }
+    if (plan->usage_was_refused && status < 300) {
+        /* The refusal was about that member: this route is not asked for it again. */
+        atomic_store_explicit(&x->route->usage_refused, true, memory_order_relaxed);
+    }
+    verdict_obey(plan, sl_relay_head(&plan->relay, status, headers, length));
+}
+
+static void on_data(void *user, struct sl_str bytes)
+{
+    struct sl_plan *plan = user;
+    if (plan->x->state == SL_XS_RELAY) {
+        verdict_obey(plan, sl_relay_data(&plan->relay, bytes));
+    }
+}
+
+static void on_turn(void *user)
+{
+    struct sl_plan *plan = user;
+    if (plan->x->state == SL_XS_RELAY && sl_relay_turn(&plan->relay) && !plan->attempt.is_paused) {
+        sl_attempt_pause(&plan->attempt);
+    }
+}
+
+static void on_end(void *user, bool is_until_close)
+{
+    struct sl_plan *plan = user;
+    struct sl_xchg *x = plan->x;
+    if (x->state == SL_XS_RELAY) {
+        x->record.upstream_end_usec = sl_loop_now(x->desk->loop);
+        verdict_obey(plan, sl_relay_end(&plan->relay, is_until_close));
+    }
+}
+
+static void on_fault(void *user, enum sl_error_type type, struct sl_str text, bool is_unsent)
+{
+    struct sl_plan *plan = user;
+    if (!is_unsent || !try_again(plan, type, 0)) {
+        verdict_obey(plan, sl_relay_fault(&plan->relay, type, text));
+    }
+}
+
+static const struct sl_attempt_events events = { on_head, on_data, on_turn, on_end, on_fault };
+
+/* --- the next one --- */
+
+static bool is_usage_asked(const struct sl_plan *plan, const struct sl_provider *provider)
+{
+    const struct sl_call *call = plan->x->call;
+    return call->is_stream && !call->has_stream_options && call->type != SL_LLM_EMBEDDINGS &&
+           provider->stream_usage == SL_USAGE_ASK && !plan->usage_was_refused &&
+           !atomic_load_explicit(&plan->x->route->usage_refused, memory_order_relaxed);
+}
+
+static void attempt_begin(struct sl_plan *plan)
+{
+    struct sl_xchg *x = plan->x;
+    struct sl_record *record = &x->record;
+    struct sl_attempt *attempt = &plan->attempt;
+    uint64_t now = sl_loop_now(x->desk->loop), total = x->route->conf.timeouts.total_usec;
+    sl_xchg_set_state(x, SL_XS_UPSTREAM);
+    attempt->target = record->target = &x->route->targets[0];
+    record->upstream_start_usec = now;
+    record->upstream_first_usec = record->n_attempts ? record->upstream_first_usec : now;
+    record->n_attempts++;
+    record->upstream_status = 0;
+    record->upstream_head_usec = 0;
+    x->env->upstream_headers = NULL;
+    uint64_t passed = record->n_attempts > 1 ? now - x->req->body_usec : 0;
+    attempt->total_usec = total > passed ? total - passed : 0;
+    attempt->asks_usage = is_usage_asked(plan, attempt->target->provider);
+    sl_relay_start(&plan->relay, x, attempt->target, &attempt->request, attempt->asks_usage);
+
+    struct sl_llm_error error = { 0 };
+    int r = sl_attempt_start(attempt, x, &events, plan, &error);
+    if (r == SL_E_NOMEM) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+    } else if (r < 0 && error.type) {
+        sl_xchg_fail(x, &error);
+    } else if (r < 0) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "The request cannot be expressed for this provider.");
+    }
+}
+
+void sl_plan_start(struct sl_xchg *x)
+{
+    struct sl_plan *plan = SL_ARENA_NEW(x->arena, struct sl_plan);
+    if (!plan) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return;
+    }
+    plan->x = x;
+    x->plan = plan;
+    sl_timer_init(&plan->backoff, backoff_on_timer);
+    sl_part_begin(x, &plan->part, plan_on_stop);
+    attempt_begin(plan);
+}
+
+/* --- from the client's side --- */
+
+void sl_plan_resume(struct sl_xchg *x)
+{
+    if (x->plan && x->plan->attempt.is_paused) {
+        sl_attempt_resume(&x->plan->attempt);
+    }
+}
+
+bool sl_plan_is_said(struct sl_xchg *x)
+{
+    return x->state == SL_XS_RELAY && sl_relay_is_said(&x->plan->relay);
+}
+
+void sl_plan_break(struct sl_xchg *x, enum sl_error_type type, struct sl_str text)
+{
+    verdict_obey(x->plan, sl_relay_fault(&x->plan->relay, type, text));
+}

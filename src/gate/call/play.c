@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/play.h"
+
+#include "gate/call/state.h"
+#include "llm/core/language.h"
+#include "llm/core/llm.h"
+#include "net/loop.h"
+
+struct sl_play {
+    struct sl_loop *loop;
+    struct sl_arena *arena;
+    const struct sl_attempt_events *events;
+    void *user;
+    const struct sl_local *local;
+    struct sl_timer timer;
+    struct sl_local_head head;
+    struct sl_local_step next;
+    void *state;
+    bool is_head_given, is_paused, is_over;
+};
+
+static void play_arm(struct sl_play *play, uint64_t delay_usec)
+{
+    sl_timer_set(play->loop, &play->timer, sl_loop_now(play->loop) + delay_usec);
+}
+
+/* Fetches the next step and waits for its time; steps without delay are taken at once, up to a budget a turn. */
+static void play_run(struct sl_play *play)
+{
+    for (unsigned budget = 64; budget > 0; budget--) {
+        if (play->next.bytes.n) {
+            struct sl_str bytes = play->next.bytes;
+            play->next.bytes = SL_STR_NONE;
+            play->events->on_data(play->user, bytes);
+            if (play->is_over) {
+                return;
+            }
+        }
+        if (play->next.is_end) {
+            play->is_over = true;
+            play->events->on_end(play->user, false);
+            return;
+        }
+        if (play->is_paused) {
+            break;
+        }
+        play->next = (struct sl_local_step){ 0 };
+        if (play->local->step(play->state, play->arena, &play->next) < 0) {
+            play->is_over = true;
+            play->events->on_fault(play->user, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"), false);
+            return;
+        }
+        if (play->next.delay_usec) {
+            break;
+        }
+    }
+    play->events->on_turn(play->user);
+    if (!play->is_over && !play->is_paused) {
+        play_arm(play, play->next.delay_usec);
+    }
+}
+
+static void play_on_timer(struct sl_timer *timer)
+{
+    struct sl_play *play = SL_CONTAINER_OF(timer, struct sl_play, timer);
+    if (!play->is_head_given) {
+        play->is_head_given = true;
+        play->events->on_head(play->user, play->head.status, &play->head.headers, -1);
+        if (play->is_over) {
+            return;
+        }
+    }
+    play_run(play);
+}
+
+int sl_play_start(struct sl_xchg *x, const struct sl_target *target, const struct sl_attempt_events *events, void *user,
+                  struct sl_play **ret)
+{
+    const struct sl_local *local = target->provider->local;
+    struct sl_play *play = SL_ARENA_NEW(x->arena, struct sl_play);
+    void *state = sl_arena_zalloc(x->arena, SL_MAX(local->state_size, (size_t)1));
+    if (!play || !state) {
+        return SL_E_NOMEM;
+    }
+    play->loop = x->desk->loop;
+    play->arena = x->arena;
+    play->events = events;
+    play->user = user;
+    play->local = local;
+    play->state = state;
+    sl_timer_init(&play->timer, play_on_timer);
+    int r = local->start(state, x->call, target, x->env, x->arena, &play->head);
+    if (r < 0) {
+        return r;
+    }
+    play_arm(play, play->head.delay_usec);
+    *ret = play;
+    return 0;
+}
+
+void sl_play_stop(struct sl_play *play)
+{
+    if (play) {
+        play->is_over = true;
+        sl_timer_remove(play->loop, &play->timer);
+    }
+}
+
+void sl_play_pause(struct sl_play *play)
+{
+    play->is_paused = true;
+    sl_timer_clear(&play->timer);
+}
+
+void sl_play_resume(struct sl_play *play)
+{
+    play->is_paused = false;
+    play_arm(play, play->next.delay_usec);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One JSON line an exchange for the access log. Written by hand into a fixed buffer: it is on the path of every
+ * request. Never a credential, never message content; what comes from outside is bounded and escaped. */
+#ifndef SL_GATE_RECORD_H
+#define SL_GATE_RECORD_H
+
+struct sl_xchg;
+
+void sl_record_write(struct sl_xchg *x, int status);
+
+#endif

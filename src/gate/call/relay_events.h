@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* EVENTS: whole events pass untouched, those that the client is not to see taken out. What stands behind the last blank
+ * line waits for its end, up to SL_RELAY_HOLD_MAX; then it flows, piece by piece, until that end. Knows neither client
+ * nor upstream: bytes in, bytes out. */
+#ifndef SL_GATE_RELAY_EVENTS_H
+#define SL_GATE_RELAY_EVENTS_H
+
+#include "base/buf.h"
+#include "wire/sse.h"
+
+struct sl_json;
+
+/* An incomplete event waits this long for its end, then it flows. */
+#define SL_RELAY_HOLD_MAX 65536
+
+struct sl_events_sink {
+    /* May this event go on? One whole event, contiguous; it is asked for each in order. */
+    bool (*passes)(void *arg, struct sl_str event);
+    /* Bytes that go on; they live until the flush. */
+    void (*send)(void *arg, struct sl_str bytes);
+    void (*flush)(void *arg);
+};
+
+struct sl_relay_events {
+    const struct sl_events_sink *sink;
+    void *arg;
+    struct sl_sse_split split;
+    struct sl_buf hold; /* an incomplete event */
+    bool is_lf_due;     /* the next LF belongs to an event that was not passed on */
+    bool is_flowing;    /* an event larger than the hold is being passed on in pieces */
+};
+
+void sl_relay_events_init(struct sl_relay_events *events, const struct sl_events_sink *sink, void *arg);
+void sl_relay_events_done(struct sl_relay_events *events);
+/* SL_E_NOMEM: nothing more may be pushed. */
+SL_MUST int sl_relay_events_push(struct sl_relay_events *events, struct sl_str bytes);
+/* The body ended: what waits is shown to `passes`, and *ret_has_tail says whether it goes on: it is `hold`.
+ * SL_E_TRUNCATED: an event is cut. `doc` to read with. */
+SL_MUST int sl_relay_events_end(struct sl_relay_events *events, struct sl_json *doc, bool *ret_has_tail);
+
+#endif

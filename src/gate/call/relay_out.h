@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an upstream sends on its way to the client: the relay's state, and what its ways share towards the client. */
+#ifndef SL_GATE_RELAY_OUT_H
+#define SL_GATE_RELAY_OUT_H
+
+#include "base/buf.h"
+#include "gate/call/relay_events.h"
+#include "gate/call/state.h"
+#include "llm/core/language.h"
+
+struct sl_frames;
+struct sl_json_scan;
+
+enum sl_relay_mode {
+    SL_RELAY_NONE,
+    SL_RELAY_RAW,              /* bytes through; a scanner reads usage as it passes */
+    SL_RELAY_EVENTS,           /* whole events through */
+    SL_RELAY_COLLECT,          /* the whole reply, then translated */
+    SL_RELAY_TRANSLATE_EVENTS, /* frame by frame */
+    SL_RELAY_COLLECT_ERROR,    /* status >= 400: whole, then passed on or translated */
+};
+
+enum sl_verdict_kind {
+    SL_VERDICT_ON,    /* more is to come */
+    SL_VERDICT_DONE,  /* all of it went to the client: the exchange may end */
+    SL_VERDICT_AGAIN, /* nothing went to the client, another attempt may do better */
+    SL_VERDICT_TOLD,  /* the client was told something else; the exchange is gone */
+};
+
+struct sl_verdict {
+    enum sl_verdict_kind kind;
+    enum sl_error_type why; /* of AGAIN */
+    uint64_t wait_usec;     /* of AGAIN: before it */
+    bool is_without_usage;  /* of AGAIN: what was asked for beside the call was refused; no fault of anybody */
+};
+
+#define SL_VERDICT(kind_) ((struct sl_verdict){ .kind = SL_VERDICT_##kind_ })
+
+/* One attempt's reply. */
+struct sl_relay {
+    struct sl_part part;
+    struct sl_xchg *x;
+    const struct sl_target *target;
+    const struct sl_language *language; /* the upstream's */
+    const struct sl_http_req *request;  /* as it was sent: its credentials are masked in errors */
+    enum sl_relay_mode mode;
+    struct sl_headers headers; /* as they go to the client */
+    struct sl_headers said;    /* as they came */
+    int64_t length;
+    bool is_head_sent;
+    size_t n_counted;              /* of what is held, into server.limits.memory */
+    struct sl_pass_state pass;     /* events that pass */
+    struct sl_relay_events events; /* EVENTS */
+    struct sl_json_scan *scan;     /* RAW */
+    struct sl_buf hold;            /* COLLECT: the reply */
+    struct sl_frames *frames;      /* TRANSLATE_EVENTS */
+    struct sl_buf out;             /* events written in this turn */
+    void *provider_state, *dialect_state;
+};
+
+/* The client speaks what the upstream speaks. */
+bool sl_relay_is_same_language(const struct sl_relay *relay);
+/* `length` -1: not known. ON, or TOLD. */
+struct sl_verdict sl_relay_head_send(struct sl_relay *relay, int status, int64_t length);
+/* Body bytes to the client; they must live until the flush. */
+void sl_relay_send(struct sl_relay *relay, struct sl_str bytes);
+/* What was written in this turn. */
+void sl_relay_out_send(struct sl_relay *relay);
+/* The stream is complete in the client's dialect: DONE. */
+struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay);
+/* The upstream's stream has said its last word, be it an error: who leaves or breaks now ends only a connection. What
+ * it said is noted (usage, error_type). */
+bool sl_relay_is_said(struct sl_relay *relay);
+/* The reply cannot be completed. Before the head an error; in a stream the dialect's error event and a clean end;
+ * otherwise a cut. DONE, or TOLD. */
+struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type type, struct sl_str text);
+/* The same because of r: SL_E_LIMIT, SL_E_AGAIN (server.limits.memory) or SL_E_NOMEM. */
+struct sl_verdict sl_relay_refuse(struct sl_relay *relay, int r);
+/* `held` bytes are held now: counted into server.limits.memory. SL_E_AGAIN: they may not be. */
+SL_MUST int sl_relay_count(struct sl_relay *relay, size_t held);
+
+#endif

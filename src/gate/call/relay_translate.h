@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TRANSLATE_EVENTS: frame by frame from the upstream's language into the client's. */
+#ifndef SL_GATE_RELAY_TRANSLATE_H
+#define SL_GATE_RELAY_TRANSLATE_H
+
+#include "gate/call/relay_out.h"
+
+/* SL_E_NOMEM. */
+SL_MUST int sl_relay_translate_start(struct sl_relay *relay);
+struct sl_verdict sl_relay_translate_push(struct sl_relay *relay, struct sl_str bytes);
+/* The body ended. */
+struct sl_verdict sl_relay_translate_end(struct sl_relay *relay);
+
+#endif

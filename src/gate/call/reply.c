@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "gate/call/headers.h"
+#include "gate/call/measure.h"
+#include "gate/call/own.h"
+#include "gate/call/record.h"
+#include "gate/call/state.h"
+#include "gate/config/key.h"
+#include "gate/config/route.h"
+#include "gate/policy/admit.h"
+#include "gate/watch/metrics.h"
+#include "gate/worker.h"
+#include "llm/core/language.h"
+
+/* What everyone is told who keeps count of exchanges. Once each, when the reply is given. */
+static void xchg_settle(struct sl_xchg *x, int status)
+{
+    if (x->ticket->state == SL_TICKET_OPEN) {
+        sl_ticket_settle(x->ticket);
+    }
+    sl_measure_overhead(x);
+    sl_record_write(x, status);
+}
+
+/* Everything the exchange holds outside its arena. */
+static void xchg_release(struct sl_xchg *x)
+{
+    SL_ASSERT(x->ticket->state != SL_TICKET_OPEN);
+    sl_xchg_list_remove(&x->desk->xchgs, x);
+    sl_metrics_in_flight(x->desk->metrics, -1);
+    sl_route_unref(x->route);
+    sl_key_unref(x->caller.key);
+    sl_settings_unref(x->settings);
+    x->req->user = NULL;
+    sl_worker_trim(x->worker);
+}
+
+static void xchg_close(struct sl_xchg *x, int status)
+{
+    sl_parts_stop(x);
+    xchg_settle(x, status);
+    xchg_release(x);
+}
+
+void sl_xchg_end(struct sl_xchg *x)
+{
+    struct sl_hreq *req = x->req;
+    sl_xchg_set_state(x, SL_XS_DONE);
+    sl_measure_exchange(x, req->status); /* first: whoever has the reply finds it counted */
+    sl_hreq_complete(req);               /* what was gathered may lie in the relay's buffers */
+    xchg_close(x, req->status);
+    sl_hreq_end(req);
+}
+
+void sl_xchg_cut(struct sl_xchg *x)
+{
+    struct sl_hreq *req = x->req;
+    sl_xchg_set_state(x, SL_XS_DONE);
+    sl_measure_exchange(x, req->status);
+    sl_hreq_flush(req);
+    xchg_close(x, req->status);
+    sl_hreq_cut(req);
+}
+
+void sl_xchg_gone(struct sl_xchg *x, int status)
+{
+    sl_xchg_set_state(x, SL_XS_DONE);
+    sl_measure_exchange(x, status);
+    xchg_close(x, status);
+}
+
+/* A reply that was made from an upstream's keeps what that one said beside its body. */
+static int beside_add(struct sl_xchg *x, struct sl_headers *headers)
+{
+    int r = 0;
+    for (uint32_t i = 0; x->beside && i < x->beside->n && r == 0; i++) {
+        const struct sl_header *h = &x->beside->v[i];
+        r = sl_header_is_of_body(h->name) ? 0 : sl_headers_add(headers, x->arena, h->name, h->value);
+    }
+    return r;
+}
+
+void sl_xchg_reply_with(struct sl_xchg *x, int status, struct sl_headers *headers, struct sl_str content_type,
+                        struct sl_str body)
+{
+    struct sl_arena *arena = x->arena;
+    int r = beside_add(x, headers);
+    if (r == 0 && content_type.n) {
+        r = sl_headers_add(headers, arena, SL_STR("content-type"), content_type);
+    }
+    if (r == 0) {
+        r = sl_headers_own(x, headers);
+    }
+    if (r == 0) {
+        r = sl_hreq_reply(x->req, status, headers, (int64_t)body.n);
+    }
+    if (r < 0) {
+        sl_xchg_cut(x);
+        return;
+    }
+    if (!x->record.first_byte_usec) {
+        x->record.first_byte_usec = sl_loop_now(x->desk->loop);
+    }
+    /* A client that cannot take it is seen by the loop. */
+    SL_IGNORE(sl_hreq_data(x->req, body) < 0);
+    sl_xchg_end(x);
+}
+
+void sl_xchg_reply(struct sl_xchg *x, int status, struct sl_str content_type, struct sl_str body)
+{
+    struct sl_headers headers = { 0 };
+    sl_xchg_reply_with(x, status, &headers, content_type, body);
+}
+
+/* What a client that reads no body is to know of an error. */
+static int error_headers_add(struct sl_xchg *x, const struct sl_llm_error *error, struct sl_headers *headers)
+{
+    struct sl_arena *arena = x->arena;
+    int r = 0;
+    uint64_t wait = error->retry_after_sec;
+    if (wait == 0 && error->status == 503 && !sl_error_type_is_upstream(error->type)) {
+        wait = 1; /* every 503 of ours says when */
+    }
+    if (r == 0 && wait && wait <= 120) {
+        struct sl_str text = sl_arena_printf(arena, "%llu", (unsigned long long)wait);
+        r = text.p ? sl_headers_add(headers, arena, SL_STR("retry-after"), text) : SL_E_NOMEM;
+    }
+    if (r == 0 && error->type == SL_ERR_CALLER_UNSUPPORTED_MEDIA) {
+        r = sl_headers_add(headers, arena, SL_STR("accept-encoding"), SL_STR(SL_CODINGS_ACCEPTED));
+    }
+    if (r == 0 && error->type == SL_ERR_CALLER_METHOD_NOT_ALLOWED) {
+        char names[64];
+        sl_methods_format(x->match.allowed, names);
+        struct sl_str text = sl_arena_dup(arena, sl_str_c(names));
+        r = text.p ? sl_headers_add(headers, arena, SL_STR("allow"), text) : SL_E_NOMEM;
+    }
+    if (r == 0 && error->type == SL_ERR_CALLER_UNAUTHENTICATED) {
+        r = sl_headers_add(headers, arena, SL_STR("www-authenticate"), SL_STR("Bearer realm=\"sluice\""));
+        r = r < 0 ? r : sl_headers_add(headers, arena, SL_STR("www-authenticate"), SL_STR("Basic realm=\"sluice\""));
+    }
+    if (r == 0 && error->type == SL_ERR_PROVIDER_AUTH_FAILED && x->dialect->manners->reads_should_retry) {
+        /* The gateway's credential is wrong: asking again cannot help, and the client is told so. */
+        r = sl_headers_add(headers, arena, SL_STR("x-should-retry"), SL_STR("false"));
+    }
+    return r;
+}
+
+void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
+{
+    x->record.error_type = error->type;
+    error->request_id = x->caller.request_id;
+    struct sl_buf *out = x->desk->text;
+    sl_buf_reset(out);
+    x->dialect->language->write_error(error, out); /* the dialect chooses the status, where none is set */
+    if (error->status == 0) {
+        error->status = sl_error_type_status(error->type);
+    }
+    struct sl_headers headers = { 0 };
+    int r = sl_buf_status(out);
+    r = r < 0 ? r : error_headers_add(x, error, &headers);
+    if (r < 0) {
+        sl_xchg_cut(x);
+        return;
+    }
+    sl_xchg_reply_with(x, error->status, &headers, SL_STR("application/json"), sl_buf_str(out));
+}
+
+void sl_xchg_fail_text(struct sl_xchg *x, enum sl_error_type type, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    struct sl_llm_error error = { .type = type, .message = sl_arena_dup(x->arena, sl_str_c(text)) };
+    sl_xchg_fail(x, &error);
+}
+
+/* A client's own name in its error, bounded; a character is not cut. */
+static struct sl_str name_shown(struct sl_str name)
+{
+    size_t n = SL_MIN(name.n, (size_t)256);
+    while (n < name.n && n > 0 && ((unsigned char)name.p[n] & 0xc0) == 0x80) {
+        n--;
+    }
+    return sl_str_sub(name, 0, n);
+}
+
+void sl_xchg_fail_no_route(struct sl_xchg *x, struct sl_str name)
+{
+    struct sl_llm_error error = { .type = SL_ERR_CALLER_NOT_FOUND, .message = SL_STR("Not Found") };
+    if (x->dialect->no_route) {
+        x->dialect->no_route(name_shown(name), x->arena, &error);
+    }
+    sl_xchg_fail(x, &error);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/state.h"
+
+static const unsigned allowed[SL_XS_COUNT] = {
+    [SL_XS_HEAD] = SL_BIT(SL_XS_BODY) | SL_BIT(SL_XS_DONE),
+    [SL_XS_BODY] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_DONE),
+    [SL_XS_UPSTREAM] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_RELAY) | SL_BIT(SL_XS_DONE), /* self: the next attempt */
+    [SL_XS_RELAY] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_DONE), /* back only before a byte left */
+    [SL_XS_DONE] = 0,
+};
+
+void sl_xchg_set_state(struct sl_xchg *x, enum sl_xchg_state to)
+{
+    SL_ASSERT(allowed[x->state] & SL_BIT(to));
+    x->state = to;
+}
+
+bool sl_xchg_is_invocation(const struct sl_xchg *x)
+{
+    return x->path && !x->path->handle;
+}
+
+void sl_part_begin(struct sl_xchg *x, struct sl_part *part, void (*stop)(struct sl_part *part))
+{
+    part->stop = stop;
+    sl_part_list_add(&x->parts, part);
+}
+
+void sl_part_end(struct sl_xchg *x, struct sl_part *part)
+{
+    if (part->link.list) {
+        sl_part_list_remove(&x->parts, part);
+    }
+}
+
+void sl_parts_stop(struct sl_xchg *x)
+{
+    for (struct sl_part *part; (part = sl_part_list_take_first(&x->parts)) != NULL;) {
+        part->stop(part);
+    }
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One client request from its first byte to its last log line: what is known of it, in parts with an owner each. It
+ * lies on the request's arena and is gone with it.
+ *
+ *   HEAD ──> BODY ──> UPSTREAM ──> RELAY ──> DONE
+ *     │        │       │  ↺ next attempt       ↑
+ *     └────────┴───────┴───────── reply ───────┘
+ */
+#ifndef SL_GATE_STATE_H
+#define SL_GATE_STATE_H
+
+#include "gate/call/path.h"
+#include "gate/desk.h"
+#include "llm/core/error.h"
+
+struct sl_admission;
+struct sl_call;
+struct sl_env;
+struct sl_hreq;
+struct sl_plan;
+struct sl_route;
+struct sl_settings;
+struct sl_target;
+struct sl_ticket;
+struct sl_worker;
+
+enum sl_xchg_state { SL_XS_HEAD, SL_XS_BODY, SL_XS_UPSTREAM, SL_XS_RELAY, SL_XS_DONE, SL_XS_COUNT };
+
+/* What runs for an exchange and must end with it: an attempt, a relay, a question to the store, a scrape. */
+struct sl_part {
+    struct sl_link link;
+    /* Nothing of it touches the exchange afterwards. It is out of the list already. */
+    void (*stop)(struct sl_part *part);
+};
+SL_LIST_HEAD(sl_part_list);
+SL_LIST_FUNCTIONS(sl_part_list, struct sl_part, link);
+
+/* Who asks: written by the front and by auth. */
+struct sl_caller {
+    struct sl_str request_id;
+    struct sl_str address;   /* the peer's, or of whom a trusted proxy speaks for: gate/call/peer.h */
+    struct sl_str principal; /* the key's, else the address */
+    struct sl_key *key;      /* held; NULL: no auth, or an open path */
+};
+
+/* What happened, for the log, the metrics and our own headers. Each is written by who sees it happen. */
+struct sl_record {
+    /* the plan */
+    const struct sl_target *target; /* tried last */
+    uint32_t n_attempts;
+    uint64_t upstream_first_usec; /* the first attempt's start; the others are the last one's */
+    uint64_t upstream_start_usec, upstream_head_usec, upstream_end_usec;
+    /* the attempt */
+    uint64_t connect_start_usec, connected_usec; /* 0: the connection had served before */
+    uint64_t sent_usec;
+    struct sl_str dropped; /* members of the call that the provider cannot express */
+    /* the relay */
+    int upstream_status;
+    bool is_stream; /* events went to the client */
+    struct sl_str upstream_request_id;
+    struct sl_usage usage;
+    struct sl_str error_text; /* our words for what the upstream did; never its own */
+    uint64_t first_byte_usec;
+    /* who ends it */
+    enum sl_error_type error_type;
+    /* measure */
+    uint32_t n_measured; /* of the attempts: those that the metrics know */
+};
+
+struct sl_xchg {
+    struct sl_worker *worker;
+    struct sl_desk *desk; /* the worker's */
+    struct sl_hreq *req;
+    struct sl_arena *arena; /* the request's */
+    struct sl_link link;    /* in the desk's list */
+    enum sl_xchg_state state;
+    struct sl_part_list parts;
+
+    /* the front's */
+    struct sl_settings *settings; /* held */
+    struct sl_caller caller;
+    const struct sl_path *path; /* NULL: there is none */
+    struct sl_path_match match;
+    const struct sl_dialect *dialect; /* of errors, until the path says more */
+    struct sl_route *route;           /* held, or NULL */
+    struct sl_call *call;             /* empty until the body is read */
+    struct sl_env *env;
+    const struct sl_admission *admission; /* what limits hold; NULL: none */
+    struct sl_ticket *ticket;
+
+    struct sl_plan *plan; /* NULL until the call is admitted */
+    /* The relay's: what an upstream said beside the body that a reply of ours is made from; NULL: nothing. */
+    const struct sl_headers *beside;
+    struct sl_record record;
+};
+SL_LIST_FUNCTIONS(sl_xchg_list, struct sl_xchg, link);
+
+/* Every move goes through here. */
+void sl_xchg_set_state(struct sl_xchg *x, enum sl_xchg_state to);
+
+/* Is it a call that a route serves? */
+bool sl_xchg_is_invocation(const struct sl_xchg *x);
+
+/* From now on it ends with the exchange. */
+void sl_part_begin(struct sl_xchg *x, struct sl_part *part, void (*stop)(struct sl_part *part));
+/* It has ended by itself, or is ended here: stop is not called. Nothing happens when it was not in the list. */
+void sl_part_end(struct sl_xchg *x, struct sl_part *part);
+/* The exchange ends. */
+void sl_parts_stop(struct sl_xchg *x);
+
+#endif
