@@ -109,9 +109,9 @@ struct sl_hclient_conf {
     uint32_t idle_per_origin;
     uint64_t idle_usec;
     uint64_t tcp_keepalive_usec; /* 0: none */
-    struct sl_uri proxy;      /* host.n == 0: none. Texts live as long as the client uses them */
-    struct sl_str proxy_auth; /* "Basic …" or p == NULL */
-    struct sl_tls_ctx *tls;   /* borrowed */
+    struct sl_uri proxy;         /* host.n == 0: none. Texts live as long as the client uses them */
+    struct sl_str proxy_auth;    /* "Basic …" or p == NULL */
+    struct sl_tls_ctx *tls;      /* borrowed */
 };
 
 SL_LIST_HEAD(sl_upconn_list);

@@ -5,7 +5,6 @@
  *
  * A write that fails does not stop the reading: a peer that answered early and hung up has its answer in our socket,
  * behind which the read side ends by itself (EOF or ECONNRESET); then on_error is made. */
-#include "base/num.h"
 #include "net/stream_priv.h"
 
 #include <arpa/inet.h>
@@ -19,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/num.h"
 #include "net/hangup.h"
 #include "net/tls_conn.h"
 
