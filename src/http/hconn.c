@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "net/tls.h"
+
 /* What a client still sends after a reply that closes the connection is read and dropped, so that the reply reaches it:
  * as long as it goes on sending, up to a bound. */
 #define LINGER_USEC     5000000ULL
@@ -143,6 +145,7 @@ static void conn_on_closed(struct sl_stream *stream)
     sl_hconn_count(conn, true);
     sl_hconn_list_remove(&server->conns, conn);
     sl_buf_done(&conn->in);
+    sl_tls_ctx_unref(conn->tls);
     free(conn);
     if (server->on_conn_closed) {
         server->on_conn_closed(server);
@@ -342,6 +345,10 @@ static void head_done(struct sl_hconn *conn, struct sl_str bytes)
     req->has_body = req->msg.framing == SL_BODY_NONE;
     if (conn->is_over_limit) {
         sl_hconn_refuse(conn, 503, sl_hconn_over_limit_text);
+        return;
+    }
+    if (conn->is_plain) {
+        sl_hconn_refuse(conn, 400, "this port speaks TLS, and the request came without: use https://");
         return;
     }
     server->cbs->on_head(server, req);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "http/hconn.h"
+#include "net/tls.h"
 #include "wire/proxy_protocol.h"
 
 /* While draining: how long a new connection, or one whose next request is on its way, may take to begin. */
@@ -66,7 +67,8 @@ static void proxy_feed(struct sl_hconn *conn, struct sl_str bytes)
         }
         sl_buf_done(&conn->in);
         sl_stream_read_into(&conn->stream, NULL, 0);
-        r = conn->tls ? sl_stream_tls_server(&conn->stream, conn->tls) : 0;
+        conn->is_tls_due = conn->tls != NULL;
+        r = 0;
     } else if (r == 1) {
         r = proxy_read(conn, need);
     }
@@ -75,11 +77,28 @@ static void proxy_feed(struct sl_hconn *conn, struct sl_str bytes)
     }
 }
 
+/* The first bytes where TLS is spoken. A method begins with a letter, no TLS record does (RFC 8446 5.1): who speaks
+ * plain HTTP here is told so. */
+static void tls_begin(struct sl_hconn *conn, struct sl_str bytes)
+{
+    conn->is_tls_due = false;
+    conn->is_plain = bytes.p[0] >= 'A' && bytes.p[0] <= 'Z';
+    if (conn->is_plain) {
+        sl_hconn_feed(conn, bytes);
+    } else if (sl_stream_tls_server(&conn->stream, conn->tls) < 0) {
+        sl_hconn_break(conn, false);
+    } else {
+        sl_stream_tls_feed(&conn->stream, bytes);
+    }
+}
+
 static void conn_on_read(struct sl_stream *stream, struct sl_str bytes)
 {
     struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
     if (conn->is_proxied) {
         proxy_feed(conn, bytes);
+    } else if (conn->is_tls_due) {
+        tls_begin(conn, bytes);
     } else {
         sl_hconn_feed(conn, bytes);
     }
@@ -215,16 +234,12 @@ void sl_hserver_reject(struct sl_hconn *conn)
 
 void sl_hserver_opened(struct sl_hconn *conn, struct sl_tls_ctx *tls, bool has_proxy_protocol)
 {
-    SL_IGNORE(!sl_hconn_peer(conn)); /* it is set there */
-    conn->tls = tls;
+    SL_IGNORE(!sl_hconn_peer(conn));              /* it is set there */
+    conn->tls = tls ? sl_tls_ctx_ref(tls) : NULL; /* a reload may take it from its settings before the first byte */
     conn->is_proxied = has_proxy_protocol;
     conn->is_fresh = true; /* one that never says anything is held to the head's time, not to an idle one's */
-    int r = 0;
-    if (conn->is_proxied) {
-        r = proxy_read(conn, SL_PROXY_HEADER_MIN);
-    } else if (tls) {
-        r = sl_stream_tls_server(&conn->stream, tls);
-    }
+    conn->is_tls_due = tls && !has_proxy_protocol;
+    int r = conn->is_proxied ? proxy_read(conn, SL_PROXY_HEADER_MIN) : 0;
     if (r < 0) {
         sl_hconn_break(conn, false);
         return;

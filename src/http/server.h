@@ -116,8 +116,8 @@ struct sl_hconn {
     enum sl_hconn_state state;
     struct sl_hreq *req; /* NULL when idle */
     struct sl_head_check check;
-    struct sl_buf in; /* an incomplete head, bytes behind the request, or a PROXY protocol header */
-    struct sl_tls_ctx *tls;
+    struct sl_buf in;       /* an incomplete head, bytes behind the request, or a PROXY protocol header */
+    struct sl_tls_ctx *tls; /* held; NULL: plain */
     uint64_t first_byte_usec;
     uint64_t n_written, sent_seen; /* bytes given to the stream; of those, sent when the write-idle timer was set */
     size_t n_waiting;              /* told to on_waiting */
@@ -130,6 +130,8 @@ struct sl_hconn {
     bool has_unread;    /* LINGER: the client may still be sending */
     bool is_over_limit; /* its first request is refused; the owner's to set before sl_hserver_opened */
     bool is_proxied;    /* a PROXY protocol header comes first */
+    bool is_tls_due;    /* the first byte will say whether it is TLS at all */
+    bool is_plain;      /* it is not, on a port that speaks TLS: its first request is refused */
 };
 
 SL_LIST_FUNCTIONS(sl_hconn_list, struct sl_hconn, link);

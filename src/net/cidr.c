@@ -108,17 +108,11 @@ static const struct {
     { { 240, 0, 0, 0 }, 4 },      /* reserved, broadcast */
 };
 
+/* Within global unicast (2000::/3): what is no public address all the same. */
 static const struct sl_cidr special_v6[] = {
-    { { { 0x01, 0x00 } }, 64 },                         /* 100::/64 discard */
-    { { { 0x00, 0x64, 0xff, 0x9b, 0x00, 0x01 } }, 48 }, /* 64:ff9b:1::/48 local NAT64 */
-    { { { 0x20, 0x01 } }, 23 },                         /* 2001::/23 protocol assignments, Teredo */
-    { { { 0x20, 0x01, 0x0d, 0xb8 } }, 32 },             /* documentation */
-    { { { 0x3f, 0xff } }, 20 },                         /* documentation (RFC 9637) */
-    { { { 0x5f, 0x00 } }, 16 },                         /* segment routing */
-    { { { 0xfc } }, 7 },                                /* unique local; metadata at fd00:ec2::254 */
-    { { { 0xfe, 0x80 } }, 10 },                         /* link-local */
-    { { { 0xfe, 0xc0 } }, 10 },                         /* site-local */
-    { { { 0xff } }, 8 },                                /* multicast */
+    { { { 0x20, 0x01 } }, 23 },             /* 2001::/23 protocol assignments, Teredo */
+    { { { 0x20, 0x01, 0x0d, 0xb8 } }, 32 }, /* documentation */
+    { { { 0x3f, 0xff } }, 20 },             /* documentation (RFC 9637) */
 };
 
 static bool v4_is_special(const unsigned char v4[4])
@@ -138,7 +132,7 @@ static bool v4_is_special(const unsigned char v4[4])
 
 bool sl_ip_is_special(const struct sl_ip *ip)
 {
-    static const struct sl_cidr compatible = { { { 0 } }, 96 };                 /* ::/96, with :: and ::1 */
+    static const struct sl_cidr global = { { { 0x20 } }, 3 };                   /* 2000::/3 */
     static const struct sl_cidr nat64 = { { { 0x00, 0x64, 0xff, 0x9b } }, 96 }; /* 64:ff9b::/96 */
     static const struct sl_cidr six_to_four = { { { 0x20, 0x02 } }, 16 };       /* 2002::/16 */
     if (ip_is_v4(ip) || sl_cidr_has(&nat64, ip)) {
@@ -147,8 +141,8 @@ bool sl_ip_is_special(const struct sl_ip *ip)
     if (sl_cidr_has(&six_to_four, ip)) {
         return v4_is_special(ip->b + 2);
     }
-    if (sl_cidr_has(&compatible, ip)) {
-        return true;
+    if (!sl_cidr_has(&global, ip)) {
+        return true; /* local, reserved, multicast, or a way to spell an IPv4 address that a router may know */
     }
     for (size_t i = 0; i < SL_ARRAY_LEN(special_v6); i++) {
         if (sl_cidr_has(&special_v6[i], ip)) {

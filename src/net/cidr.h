@@ -33,7 +33,8 @@ SL_MUST int sl_ip_parse(struct sl_str text, struct sl_ip *ret);
 bool sl_cidr_has(const struct sl_cidr *cidr, const struct sl_ip *ip);
 bool sl_cidrs_have(const struct sl_cidrs *cidrs, const struct sl_ip *ip);
 /* Not a public unicast address: loopback, private, link-local, shared, multicast, reserved, documentation, cloud
- * metadata; in IPv6 also what embeds such an IPv4 address (mapped, compatible, 6to4, NAT64). */
+ * metadata. Of IPv6 only global unicast (2000::/3) is public, and what spells a public IPv4 address as the mapped form,
+ * 6to4 or NAT64 do. */
 bool sl_ip_is_special(const struct sl_ip *ip);
 
 /* For routes that callers make: only public addresses, and what the operator allows. NULL stands for no restriction. */

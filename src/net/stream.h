@@ -107,6 +107,8 @@ void sl_stream_reset(struct sl_stream *stream, void (*on_closed)(struct sl_strea
  * written; writes before the handshake is done are held. `host`: SNI and the name that the certificate must be for (an
  * IP address: IP SAN, no SNI). */
 SL_MUST int sl_stream_tls_server(struct sl_stream *stream, struct sl_tls_ctx *ctx);
+/* Server, inside on_read: bytes that were read before the stream was made one of TLS. May call up. */
+void sl_stream_tls_feed(struct sl_stream *stream, struct sl_str bytes);
 SL_MUST int sl_stream_tls_client(struct sl_stream *stream, struct sl_tls_ctx *ctx, struct sl_str host,
                                  struct sl_err *err);
 /* Client: true once the handshake is complete (always for plain). */

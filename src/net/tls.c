@@ -246,6 +246,10 @@ int sl_tls_ctx_new_server(const char *cert_path, const char *key_path, struct sl
     if (!ctx) {
         return ctx_fail(ctx, err, SL_E_NOMEM, "cannot set up TLS", NULL);
     }
+    /* TLS 1.2 with forward secrecy and authenticated encryption only. */
+    if (SSL_CTX_set_cipher_list(ctx->ssl, "ECDHE+AESGCM:ECDHE+CHACHA20") != 1) {
+        return ctx_fail(ctx, err, SL_E_NOMEM, "cannot set up TLS", NULL);
+    }
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF); /* tickets need no memory here */
     SSL_CTX_set_alpn_select_cb(ctx->ssl, on_alpn, NULL);
     SSL_CTX_set_default_passwd_cb(ctx->ssl, on_passphrase);

@@ -519,6 +519,11 @@ int sl_stream_tls_server(struct sl_stream *stream, struct sl_tls_ctx *ctx)
     return 0;
 }
 
+void sl_stream_tls_feed(struct sl_stream *stream, struct sl_str bytes)
+{
+    sl_tls_on_bytes(stream, bytes);
+}
+
 /* What the server must prove. */
 static bool tls_expect(struct sl_tls *tls, const char *host)
 {

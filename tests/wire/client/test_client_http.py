@@ -570,6 +570,35 @@ def test_garbage_instead_of_a_handshake(secure, junk):
     assert secure.connect(secure.tls).request("GET", "/health").reply().status == 200
 
 
+@pytest.mark.parametrize("method, path, dialect", [
+    ("GET", "/health", "mlflow"), ("POST", "/v1/chat/completions", "openai"), ("GET", "/v1/models", "openai"), ("PUT", "/v1/nowhere", "openai"),
+    ("DELETE", "/api/2.0/gateway/routes/x", "mlflow"), ("OPTIONS", "/", "mlflow"), ("PATCH", "/nowhere", "mlflow"), ("HEAD", "/ready", None),
+])
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_plain_http_where_tls_is_spoken_is_told(secure, method, path, dialect, pieces):
+    conn = secure.connect()
+    raw = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: plain-{method}\r\n\r\n".encode()
+    for i in range(pieces):
+        conn.send(raw[len(raw) * i // pieces : len(raw) * (i + 1) // pieces])
+    reply = conn.reply(method)
+    assert (reply.status, reply.get("connection")) == (400, "close")
+    if dialect:
+        assert "https://" in is_error_of(reply.body, dialect)
+    assert conn.is_closed_by_peer()
+    assert secure.log_line(f"plain-{method}")["status"] == 400
+    assert secure.connect(secure.tls).request("GET", "/health").reply().status == 200
+
+
+def test_old_ciphers_are_not_negotiated(secure):
+    for ciphers in ("AES128-SHA", "ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA", "AES128-GCM-SHA256"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(ciphers + ":@SECLEVEL=0")
+        with pytest.raises(ssl.SSLError):
+            secure.connect(context)
+
+
 def test_connections_over_the_limit_through_tls(secure):
     held = [secure.connect(secure.tls) for _ in range(3)]
     for conn in held:
