@@ -251,3 +251,25 @@ void sl_json_escape(struct sl_buf *out, struct sl_str text)
         }
     }
 }
+
+void sl_json_compact(struct sl_buf *out, struct sl_str json)
+{
+    size_t from = 0;
+    bool is_inside = false;
+    for (size_t i = 0; i < json.n; i++) {
+        char c = json.p[i];
+        if (is_inside) {
+            if (c == '\\') {
+                i++;
+            } else if (c == '"') {
+                is_inside = false;
+            }
+        } else if (c == '"') {
+            is_inside = true;
+        } else if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+            sl_buf_add_str(out, sl_str_sub(json, from, i));
+            from = i + 1;
+        }
+    }
+    sl_buf_add_str(out, sl_str_sub(json, from, json.n));
+}

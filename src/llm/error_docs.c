@@ -84,7 +84,7 @@ static void type_write(enum sl_error_type type, struct sl_buf *out)
 void sl_error_docs_write(struct sl_buf *out)
 {
     sl_buf_add_lit(
-        out, "# Errors\n\n<!-- Generated from src/llm/core/error.h and src/llm/core/error_docs.c: `make docs`. A test "
+        out, "# Errors\n\n<!-- Generated from src/llm/core/error.h and src/llm/error_docs.c: `make docs`. A test "
              "fails when this "
              "page is stale. -->\n\nEvery error has a type that says whose fault it is. The same word stands in the "
              "access log (`error_type`), in the metrics' label\n`error_type` (and `reason` of an attempt) "

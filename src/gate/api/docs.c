@@ -5,7 +5,7 @@
 
 #include "gate/api/api.h"
 #include "gate/worker.h"
-#include "llm/mlflow/schema.h"
+#include "llm/mlflow/openapi.h"
 
 /* --- / and the icon --- */
 

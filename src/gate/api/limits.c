@@ -9,6 +9,7 @@
 #include "gate/config/snapshot.h"
 #include "gate/policy/limit.h"
 #include "gate/worker.h"
+#include "llm/mlflow/body.h"
 #include "llm/mlflow/schema.h"
 
 const struct sl_limits_words sl_limits_databricks = { "rate_limits", "endpoint" };

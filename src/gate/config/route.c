@@ -10,7 +10,7 @@
 #include "gate/config/limits_json.h"
 #include "gate/config/route_conf.h"
 #include "gate/policy/period.h"
-#include "llm/core/llm.h"
+#include "llm/core/language.h"
 #include "llm/form/models.h"
 
 #define FAIL(bind, pos_, key_, ...) (problem_at((bind), (pos_), (key_), __VA_ARGS__), SL_E_INVAL)

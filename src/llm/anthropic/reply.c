@@ -3,7 +3,7 @@
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
 #include "llm/core/language.h"
-#include "llm/mlflow/schema.h"
+#include "json/write.h"
 
 enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str word, bool was_answer)
 {
@@ -89,7 +89,7 @@ static struct sl_str input_get(struct reader *rd, struct sl_json_val block)
     }
     struct sl_str raw = sl_json_raw(input);
     struct sl_buf buf = SL_BUF_INIT(raw.n + 1);
-    sl_mf_compact(&buf, raw);
+    sl_json_compact(&buf, raw);
     struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
     sl_buf_done(&buf);
     if (!text.p) {

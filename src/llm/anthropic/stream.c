@@ -5,7 +5,7 @@
  *   message_stop; ping and what is not known anywhere; error instead of any. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
-#include "llm/mlflow/schema.h"
+#include "json/write.h"
 
 #define SKIPPED 255 /* a kind of block that has no counterpart */
 /* Indexes that a stream may use; a dialect has limits of its own. */
@@ -112,7 +112,7 @@ static void input_push(struct frame *f, struct sl_json_val block)
     }
     struct sl_str raw = sl_json_raw(input);
     struct sl_buf buf = SL_BUF_INIT(raw.n + 1);
-    sl_mf_compact(&buf, raw);
+    sl_json_compact(&buf, raw);
     if (sl_buf_status(&buf) == 0) {
         piece(f, sl_buf_str(&buf));
     } else {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The canonical call: a chat (or completion) request of OpenAI's language, read once, for every provider that speaks
+/* The canonical call: a chat (or completion) request of any language, read once, for every target that speaks
  * another one. What it names is checked and sorted; values that are only carried stay raw slices of JSON, so that
  * numbers, texts and members that only one side knows travel byte for byte.
  *
@@ -111,7 +111,8 @@ struct sl_chat {
     uint32_t n_members;
 };
 
-/* 0, SL_E_NOMEM, or SL_E_INVAL with *ret_error filled. A completion is read to a chat of one user message. */
+/* By the call's own language. 0, SL_E_NOMEM, or SL_E_INVAL with *ret_error filled. A completion is read to a chat of
+ * one user message. */
 SL_MUST int sl_chat_read(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                          struct sl_chat *ret_chat, struct sl_llm_error *ret_error);
 

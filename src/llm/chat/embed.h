@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The canonical embeddings call: texts in, and what is asked of the vectors; for every provider that speaks another
- * language than OpenAI's. */
+/* The canonical embeddings call: texts in, and what is asked of the vectors. */
 #ifndef SL_LLM_EMBED_H
 #define SL_LLM_EMBED_H
 
@@ -13,11 +12,12 @@ struct sl_embed {
     struct sl_chat rest; /* its members: what the canonical call has no place for; and `user` */
 };
 
-/* 0, SL_E_NOMEM, or SL_E_INVAL with *ret_error filled: no input, tokens instead of texts. */
+/* By the call's own language. 0, SL_E_NOMEM, or SL_E_INVAL with *ret_error filled: no input, tokens instead of texts.
+ */
 SL_MUST int sl_embed_read(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                           struct sl_embed *ret_embed, struct sl_llm_error *ret_error);
 
-/* Vectors that came as lists of numbers, in the form that the call asked for: with encoding_format base64 each becomes
+/* Vectors that came as lists of numbers, in the form that the call asked for: where it wants base64 each becomes
  * the base64 of its little-endian floats, quoted. 0, SL_E_NOMEM, SL_E_INVAL (not numbers). */
 SL_MUST int sl_embed_reply(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                            struct sl_reply *io_reply, struct sl_err *err);

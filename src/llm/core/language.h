@@ -13,6 +13,7 @@
 #include "llm/core/llm.h"
 
 struct sl_chat;
+struct sl_embed;
 
 /* A client's request as it came. */
 struct sl_incoming {
@@ -36,6 +37,9 @@ struct sl_language {
     /* All of a call whose body is in this language, for an upstream of another: chat.h. */
     int (*read_chat)(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                      struct sl_chat *ret_chat, struct sl_llm_error *ret_error);
+    /* The same of an embeddings call: embed.h. */
+    int (*read_embed)(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
+                      struct sl_embed *ret_embed, struct sl_llm_error *ret_error);
     /* The request's body for a target of this language: slices, length and what is left out go into *io_req. As the
      * build of a provider. */
     int (*write_call)(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
@@ -126,5 +130,8 @@ SL_MUST int sl_dialect_read(const struct sl_dialect *dialect, const struct sl_in
 
 /* Do bytes of `language` need no translation for or from this target? */
 bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, const struct sl_language *language);
+
+/* Binds done: fills target->languages from the provider's row and lets its `prepare` see to the rest. */
+SL_MUST int sl_target_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
 
 #endif

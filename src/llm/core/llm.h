@@ -35,6 +35,7 @@ struct sl_call {
     bool is_stream;
     bool wants_usage; /* the client itself asked for a usage chunk (stream_options.include_usage) */
     bool has_stream_options;
+    bool wants_base64; /* embeddings as base64 of their floats */
 };
 
 /* --- a reply, canonical --- */
@@ -133,7 +134,8 @@ struct sl_delta_sink {
     const struct sl_env *env;
 };
 
-/* A whole reply as the deltas of a stream. Returns what stopped it. */
+/* A whole reply as the deltas of a stream: for a client that asked for one of an upstream that gave none. Returns what
+ * stopped it. */
 SL_MUST int sl_reply_push(const struct sl_reply *reply, struct sl_delta_sink *sink);
 
 /* --- what comes in from outside --- */
@@ -289,8 +291,5 @@ bool sl_provider_is_known(struct sl_str name);
 /* MLflow's words for what a provider does not serve: "The chat streaming route is not implemented for X models." */
 struct sl_str sl_provider_refusal(const struct sl_provider *provider, enum sl_llm_type type, bool is_stream,
                                   struct sl_arena *arena);
-
-/* Binds done: fills target->languages from the provider's row and lets its `prepare` see to the rest. */
-SL_MUST int sl_target_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
 
 #endif

@@ -2,7 +2,6 @@
 /* Whole replies of generateContent to canonical ones. A stream that was not asked for as events is a list of such
  * replies: read as one. */
 #include "llm/gemini/gemini.h"
-#include "llm/mlflow/schema.h"
 
 #include <inttypes.h>
 
@@ -44,7 +43,7 @@ struct sl_str sl_gemini_arguments(struct sl_json_val call, struct sl_arena *aren
     struct sl_str raw = sl_json_raw(args);
     struct sl_buf buf = SL_BUF_INIT(raw.n + 16);
     sl_buf_add_c(&buf, is_object ? "" : "{\"input\":");
-    sl_mf_compact(&buf, raw);
+    sl_json_compact(&buf, raw);
     sl_buf_add_c(&buf, is_object ? "" : "}");
     struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;
     sl_buf_done(&buf);

@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A body read as MLflow's server reads it, and the faults of a body as a whole. */
+
+#include "llm/mlflow/body.h"
+
 #include "json/write.h"
+#include "llm/mlflow/check.h"
+#include "llm/mlflow/edits.h"
+#include "llm/mlflow/faults.h"
+#include "llm/mlflow/jsonfault.h"
 #include "llm/mlflow/schema.h"
 
 /* As Python's mail parser reads the field: one '/', else it is text/plain. */

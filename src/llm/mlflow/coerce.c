@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers and booleans as pydantic's lax mode reads them: from JSON numbers, booleans and strings. */
+#include "llm/mlflow/coerce.h"
+
 #include <math.h>
 #include <stdio.h>
 
 #include "base/num.h"
 #include "json/write.h"
+#include "llm/mlflow/faults.h"
 #include "llm/mlflow/schema.h"
 
 /* Longer number texts are not numbers. */

@@ -5,7 +5,8 @@
 #include "json/write.h"
 #include "llm/dialects.h"
 #include "llm/mlflow/dialect.h"
-#include "llm/mlflow/schema.h"
+#include "llm/mlflow/echo.h"
+#include "llm/mlflow/faults.h"
 
 /* The codes that its client makes the same status of again (422 has none of its own). */
 static const struct {

@@ -4,9 +4,12 @@
 #include "llm/mlflow/dialect.h"
 
 #include "json/write.h"
-#include "llm/mlflow/schema.h"
 #include "llm/dialects.h"
 #include "llm/openai/openai.h"
+#include "llm/mlflow/body.h"
+#include "llm/mlflow/coerce.h"
+#include "llm/mlflow/echo.h"
+#include "llm/mlflow/schema.h"
 
 /* --- requests --- */
 
@@ -29,6 +32,7 @@ static int call_fill(struct sl_call *call, struct sl_llm_error *error)
         return model_refuse(error);
     }
     if (call->type == SL_LLM_EMBEDDINGS) {
+        call->wants_base64 = sl_json_str_eq(sl_json_get(root, "encoding_format"), SL_STR("base64"));
         return 0; /* stream is nothing special there: it travels on */
     }
     call->is_stream = sl_mf_bool_value(sl_json_get(root, "stream"));
@@ -73,7 +77,7 @@ static void detail_text(struct sl_buf *out, struct sl_str text)
 static void detail_raw(struct sl_buf *out, struct sl_str json)
 {
     sl_buf_add_lit(out, "{\"detail\":");
-    sl_mf_compact(out, json);
+    sl_json_compact(out, json);
     sl_buf_add_char(out, '}');
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A value written again as Python's json would (or, for a tag in a message, as its repr): no white space of the
  * caller's, texts unescaped, numbers in Python's spelling, of a repeated member the last. */
+#include "llm/mlflow/echo.h"
+
 #include <math.h>
 
 #include "base/num.h"
 #include "json/write.h"
-#include "llm/mlflow/schema.h"
 
 /* Members of larger objects are not compared with each other: that would cost their square. */
 #define UNIQUE_MAX 64
@@ -120,7 +121,7 @@ static void value_write(struct echo *e, struct sl_json_val v)
     case SL_JSON_ARRAY:
     case SL_JSON_OBJECT:
         if (sl_json_tok(v)->folded || e->depth == SL_ARRAY_LEN(e->stack)) {
-            sl_mf_compact(e->out, sl_json_raw(v));
+            sl_json_compact(e->out, sl_json_raw(v));
             break;
         }
         sl_buf_add_char(e->out, sl_json_is(v, SL_JSON_ARRAY) ? '[' : '{');

@@ -2,10 +2,11 @@
 /* The edits that bring a checked body into the form that goes upstream: one pass over the tape, in the order of the
  * text, so that a body of a million nulls costs no more than one of a million numbers. What goes: members that are
  * null, and of a repeated one all but the last, since an upstream might read another than was checked here. */
+#include "llm/mlflow/edits.h"
+
 #include <stdlib.h>
 
 #include "llm/mlflow/repeats.h"
-#include "llm/mlflow/schema.h"
 
 struct frame {
     uint32_t i, end; /* the next token, and the first behind the container */

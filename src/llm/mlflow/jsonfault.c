@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A second, slower reading of a text that is not JSON, only to say what Python's decoder says of it. One state for what
  * may come next, one bit for each open container. */
-#include "llm/mlflow/schema.h"
+#include "llm/mlflow/jsonfault.h"
+
+#include "json/json.h"
 
 enum want { WANT_VALUE, WANT_FIRST_VALUE, WANT_KEY, WANT_FIRST_KEY, WANT_COLON, WANT_COMMA, WANT_NOTHING };
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The schema tables as JSON Schema (OpenAPI 3.1). */
-#include <math.h>
+#include "llm/mlflow/openapi.h"
 
-#include "json/write.h"
-#include "llm/mlflow/schema.h"
+#include <math.h>
 
 static void type_write(struct sl_jw *w, const struct sl_mf_type *type, bool is_nullable);
 

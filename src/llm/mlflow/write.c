@@ -5,7 +5,7 @@
 #include "base/num.h"
 #include "json/write.h"
 #include "llm/mlflow/dialect.h"
-#include "llm/mlflow/schema.h"
+#include "llm/mlflow/echo.h"
 
 /* --- parts --- */
 
@@ -135,7 +135,7 @@ static void embedding_member(struct sl_jw *w, struct sl_str raw)
     sl_jw_key(w, "embedding");
     sl_jw_raw(w, has_space ? SL_STR("") : raw);
     if (has_space) {
-        sl_mf_compact(w->out, raw);
+        sl_json_compact(w->out, raw);
     }
 }
 

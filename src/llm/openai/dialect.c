@@ -4,10 +4,11 @@
 #include "llm/openai/dialect.h"
 
 #include "json/write.h"
-#include "llm/chat/chat.h"
 #include "llm/core/errbody.h"
 #include "llm/dialects.h"
 #include "llm/openai/openai.h"
+#include "llm/openai/read.h"
+#include "llm/openai/read_embed.h"
 
 /* --- requests --- */
 
@@ -97,6 +98,7 @@ static int call_fill(struct sl_call *call, struct sl_json_val root, struct sl_ar
         r = model_read(m.model, arena, &call->model, error);
     }
     if (r < 0 || call->type == SL_LLM_EMBEDDINGS) {
+        call->wants_base64 = sl_json_str_eq(sl_json_get(root, "encoding_format"), SL_STR("base64"));
         return r;
     }
     if (!sl_json_is_nothing(m.stream) && !sl_json_is_bool(m.stream)) {
@@ -265,7 +267,8 @@ const struct sl_language sl_language_openai = {
     .framing = SL_FRAMING_SSE,
     .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"),
     .read_call = read_call,
-    .read_chat = sl_chat_read,
+    .read_chat = sl_openai_read_chat,
+    .read_embed = sl_openai_read_embed,
     .write_call = sl_openai_write_call,
     .read_state_size = sizeof(struct sl_openai_stream),
     .read_reply = sl_openai_on_reply,

@@ -4,7 +4,10 @@
 #include "help.h"
 
 #include "json/write.h"
-#include "llm/mlflow/schema.h"
+#include "llm/mlflow/echo.h"
+#include "llm/mlflow/faults.h"
+#include "llm/mlflow/jsonfault.h"
+#include "llm/mlflow/openapi.h"
 
 static void check_text(struct sl_str got, const char *want, const char *what)
 {

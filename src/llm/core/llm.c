@@ -1,6 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole reply as the deltas of a stream: for a client that asked for one of an upstream that gave none. */
 #include "llm/core/llm.h"
+
+static const char *const finish_names[] = {
+    [SL_FINISH_NONE] = NULL,
+    [SL_FINISH_STOP] = "stop",
+    [SL_FINISH_LENGTH] = "length",
+    [SL_FINISH_TOOL_CALLS] = "tool_calls",
+    [SL_FINISH_CONTENT_FILTER] = "content_filter",
+    [SL_FINISH_OTHER] = "stop", /* there was output; the provider's own word has no counterpart */
+};
+
+const char *sl_finish_name(enum sl_finish finish)
+{
+    SL_ASSERT(finish < SL_ARRAY_LEN(finish_names));
+    return finish_names[finish];
+}
+
+/* --- a whole reply as the deltas of a stream --- */
 
 static int block_push(const struct sl_choice *choice, uint32_t i, struct sl_delta_sink *sink)
 {

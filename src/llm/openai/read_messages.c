@@ -1,29 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical calls: messages and their parts. */
-#include <stdarg.h>
-#include <stdio.h>
+/* OpenAI's messages and prompts to canonical ones. */
+#include "llm/openai/read_messages.h"
 
-#include "llm/chat/chat_read.h"
 #include "llm/core/language.h"
-
-struct sl_str sl_chat_raw_text(struct sl_json_val object, const char *key)
-{
-    struct sl_json_val v = sl_json_get(object, key);
-    return sl_json_is(v, SL_JSON_STRING) ? sl_json_raw(v) : SL_STR_NONE;
-}
-
-int sl_chat_fault(struct sl_chat_reader *rd, struct sl_json_val v, const char *fmt, ...)
-{
-    char text[256], path[128] = "";
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    if (sl_json_is_present(v)) {
-        sl_json_path(v, path, sizeof(path));
-    }
-    return sl_refuse(rd->call, rd->arena, rd->error, path[0] ? path : NULL, "%s%s%s.", path, path[0] ? ": " : "", text);
-}
 
 /* --- media --- */
 
@@ -386,7 +365,7 @@ static int message_read(struct sl_chat_reader *rd, struct sl_json_val v, struct 
     return r == 0 && is_assistant ? assistant_read(rd, m, message) : r;
 }
 
-int sl_chat_messages_read(struct sl_chat_reader *rd, struct sl_json_val v)
+int sl_openai_messages_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     if (!sl_json_is(v, SL_JSON_ARRAY) || sl_json_count(v) == 0) {
         return sl_refuse(rd->call, rd->arena, rd->error, "messages",
@@ -405,7 +384,7 @@ int sl_chat_messages_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return 0;
 }
 
-int sl_chat_prompt_read(struct sl_chat_reader *rd, struct sl_json_val v)
+int sl_openai_prompt_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     struct sl_json_val prompt = v;
     if (sl_json_is(v, SL_JSON_ARRAY)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical calls: tools and tool_choice. */
-#include "llm/chat/chat_read.h"
+/* OpenAI's tools and tool_choice to canonical ones. */
+#include "llm/openai/read_tools.h"
 
 static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
 {
@@ -110,7 +110,7 @@ static int choice_read(struct sl_chat_reader *rd, struct sl_json_val v)
                      SL_STR_ARG(sl_str_sub(rd->chat->choice_name, 0, 128)));
 }
 
-int sl_chat_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val choice)
+int sl_openai_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val choice)
 {
     struct sl_chat *chat = rd->chat;
     if (!sl_json_is_nothing(tools) && !sl_json_is(tools, SL_JSON_ARRAY)) {

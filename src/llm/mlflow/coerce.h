@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_LLM_MLFLOW_COERCE_H
+#define SL_LLM_MLFLOW_COERCE_H
+
+#include "llm/mlflow/faults.h"
+#include "llm/mlflow/schema.h"
+
+/* Scalars. */
+void sl_mf_check_float(struct sl_mf_check *check, const struct sl_mf_type *type, struct sl_json_val v);
+void sl_mf_check_int(struct sl_mf_check *check, const struct sl_mf_type *type, struct sl_json_val v);
+void sl_mf_check_bool(struct sl_mf_check *check, struct sl_json_val v);
+/* What a boolean field means once it was checked. */
+bool sl_mf_bool_value(struct sl_json_val v);
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_LLM_MLFLOW_ECHO_H
+#define SL_LLM_MLFLOW_ECHO_H
+
+#include "base/buf.h"
+#include "json/json.h"
+
+/* A value as Python's json (without spaces, UTF-8 raw) or its repr writes it, appended. */
+void sl_mf_echo(struct sl_buf *out, struct sl_json_val v, struct sl_arena *arena);
+void sl_mf_repr(struct sl_buf *out, struct sl_json_val v, struct sl_arena *arena);
+
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_LLM_OPENAI_READ_TOOLS_H
+#define SL_LLM_OPENAI_READ_TOOLS_H
+
+#include "llm/chat/reader.h"
+
+SL_MUST int sl_openai_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val choice);
+
+#endif
