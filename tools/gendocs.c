@@ -188,7 +188,8 @@ static void endpoints_put(struct sl_buf *out)
         "\n"
         "| key | value | what |\n"
         "|---|---|---|\n"
-        "| `name` (required) | letters, digits, `_`, `-`, `.`; 1 to 255 | under which the route is called |\n"
+        "| `name` (required) | letters and digits of any script, `_`, `-`, `.`; 1 to 255 | under which the route is "
+        "called |\n"
         "| `endpoint_type` (required) | `llm/v1/chat`, `llm/v1/completions`, `llm/v1/embeddings` | what it serves |\n"
         "| `model.provider` (required) | a provider, see below; case does not matter, `-` and `_` are the same | who "
         "answers |\n"
@@ -200,6 +201,9 @@ static void endpoints_put(struct sl_buf *out)
         "opens "
         "at the first call; all limits hold, for each client apart |\n"
         "| `limit.key` | text | kept and shown, as MLflow does |\n"
+        "| `limits` | list of `{ calls, renewal_period, key }` as set_limits takes it | holds in place of `limit`; "
+        "`key`: "
+        "`user`, or `route` (also without one) for all of the route's calls together |\n"
         "| `sluice` | map | Sluice's own settings for this route, strict: |\n"
         "\n");
     table_put(out, sl_route_conf_rows, "sluice", false);

@@ -5,10 +5,8 @@
 #include <stdio.h>
 
 #include "base/buf.h"
+#include "base/near.h"
 #include "base/num.h"
-
-/* A misspelling is at most this far from what was meant. */
-#define NEAR 3
 
 void sl_problems_init(struct sl_problems *problems, struct sl_arena *arena)
 {
@@ -115,8 +113,8 @@ static void nearest_walk(const struct sl_opt *table, struct sl_str key, const ch
             nearest_walk(row->sub, key, io_best, io_distance);
             continue;
         }
-        size_t d = row->flags & SL_OPT_HIDDEN ? NEAR : sl_str_distance(key, sl_str_c(row->key), NEAR);
-        if (d < *io_distance && d * 2 <= key.n) { /* "foo" is two letters from "log", and no slip of it */
+        size_t d = row->flags & SL_OPT_HIDDEN ? SL_NAME_FAR : sl_name_distance(key, row->key);
+        if (d < *io_distance) {
             *io_best = row->key;
             *io_distance = d;
         }
@@ -126,7 +124,7 @@ static void nearest_walk(const struct sl_opt *table, struct sl_str key, const ch
 const char *sl_opt_nearest(const struct sl_opt *table, struct sl_str key)
 {
     const char *best = NULL;
-    size_t distance = NEAR;
+    size_t distance = SL_NAME_FAR;
     nearest_walk(table, key, &best, &distance);
     return best;
 }
@@ -210,7 +208,12 @@ static int enum_bind(struct sl_bind *bind, const struct sl_opt *row, const struc
         size_t n = strlen(names);
         snprintf(names + n, sizeof(names) - n, "%s%s", i ? ", " : "", row->names[i]);
     }
-    return FAIL(bind, val, "must be one of %s", names);
+    if (val->kind > SL_VAL_STRING) {
+        return FAIL(bind, val, "must be one of %s, not %s", names, sl_val_kind_name(val->kind));
+    }
+    const char *near = sl_name_nearest(val->text, row->names);
+    return FAIL(bind, val, "must be one of %s, not \"%.*s\"%s%s%s", names, SL_STR_ARG(sl_str_sub(val->text, 0, 64)),
+                near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
 static int list_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_strs *ret)
@@ -332,7 +335,7 @@ static const struct sl_opt *row_find(const struct sl_opt *table, struct sl_str k
 {
     for (const struct sl_opt *row = table; row->key; row++) {
         if (row->type == SL_OPT_ROWS) {
-            void *obj = field_of(*io_obj, row);
+            void *obj = *io_obj ? field_of(*io_obj, row) : NULL;
             const struct sl_opt *found = row_find(row->sub, key, &obj);
             if (found) {
                 *io_obj = obj;
@@ -345,12 +348,19 @@ static const struct sl_opt *row_find(const struct sl_opt *table, struct sl_str k
     return NULL;
 }
 
+const struct sl_opt *sl_opt_find(const struct sl_opt *table, struct sl_str key)
+{
+    void *obj = NULL;
+    return row_find(table, key, &obj);
+}
+
 static int unknown_key(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val_item *item)
 {
     const char *near = sl_opt_nearest(table, item->key);
     sl_bind_problem(bind, bind->is_lax ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR, item->key_pos, NULL,
-                    "unknown key \"%.*s\"%s%s%s", SL_STR_ARG(sl_opt_key_shown(item->key)),
-                    near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+                    "unknown key \"%.*s\"%s%s%s%s", SL_STR_ARG(sl_opt_key_shown(item->key)),
+                    bind->is_lax ? " is ignored" : "", near ? ": did you mean \"" : "", near ? near : "",
+                    near ? "\"?" : "");
     return bind->is_lax ? 0 : SL_E_INVAL;
 }
 

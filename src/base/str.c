@@ -148,18 +148,25 @@ size_t sl_str_distance(struct sl_str a, struct sl_str b, size_t cap)
     if (a.n > DISTANCE_MAX || b.n > DISTANCE_MAX) {
         return cap;
     }
-    /* Two rows of the usual table (Wagner and Fischer 1974). */
-    size_t row[DISTANCE_MAX + 1];
+    /* Three rows of the usual table (Wagner and Fischer 1974), and a swap of neighbours as one edit (Damerau 1964; no
+     * letter is edited twice). */
+    size_t rows[3][DISTANCE_MAX + 1];
+    size_t *before = rows[0], *above = rows[1], *row = rows[2];
     for (size_t j = 0; j <= b.n; j++) {
         row[j] = j;
     }
     for (size_t i = 1; i <= a.n; i++) {
-        size_t diagonal = row[0];
+        size_t *oldest = before;
+        before = above;
+        above = row;
+        row = oldest;
         row[0] = i;
         for (size_t j = 1; j <= b.n; j++) {
-            size_t change = diagonal + (lower(a.p[i - 1]) != lower(b.p[j - 1]));
-            diagonal = row[j];
-            row[j] = SL_MIN(change, SL_MIN(row[j], row[j - 1]) + 1);
+            char x = lower(a.p[i - 1]), y = lower(b.p[j - 1]);
+            row[j] = SL_MIN(above[j - 1] + (x != y), SL_MIN(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && x == lower(b.p[j - 2]) && y == lower(a.p[i - 2])) {
+                row[j] = SL_MIN(row[j], before[j - 2] + 1);
+            }
         }
     }
     return SL_MIN(row[b.n], cap);

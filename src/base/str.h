@@ -76,7 +76,8 @@ bool sl_str_next(struct sl_str *rest, char sep, struct sl_str *ret_part);
 /* Whole and valid UTF-8 (RFC 3629: no surrogates, no overlongs, at most U+10FFFF). */
 bool sl_str_is_utf8(struct sl_str s);
 
-/* Edit distance with a cap, for "did you mean". Returns `cap` when it is that or more. */
+/* Edit distance with a cap, for "did you mean"; two letters swapped are one edit. Returns `cap` when it is that or
+ * more. */
 size_t sl_str_distance(struct sl_str a, struct sl_str b, size_t cap);
 
 #endif

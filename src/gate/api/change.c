@@ -61,7 +61,7 @@ int sl_change_bind(const struct sl_definition *def, const struct sl_settings *se
                    struct sl_err *err)
 {
     struct sl_route *route;
-    int r = sl_definition_bind(def, settings, &route, err);
+    int r = sl_definition_bind(def, settings, false, &route, err);
     if (r < 0) {
         return r;
     }

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "base/map.h"
+#include "base/near.h"
 #include "base/num.h"
+#include "base/opt.h"
 #include "conf/secret.h"
 #include "conf/tree.h"
 #include "gate/config/route.h"
@@ -29,7 +31,7 @@ const char sl_config_default[] =
 #define DEFAULT_NAME "(embedded default)"
 
 /* Sections of the file that are not rows of the settings. */
-static const char *const route_sections[] = { "endpoints", "routes" };
+static const char *const route_sections[] = { "endpoints", "routes", NULL };
 
 struct loader {
     const char *name;
@@ -146,23 +148,49 @@ static void secrets_hide(struct loader *ld, const struct sl_val *root)
 
 /* --- settings --- */
 
+/* Could the value be what that section holds? */
+static bool could_be(const struct sl_opt *section, const struct sl_val *val)
+{
+    bool has_member = val->n == 0;
+    for (uint32_t i = 0; i < val->n; i++) {
+        has_member |= val->kind == SL_VAL_MAP && sl_opt_find(section->sub, val->items[i].key);
+    }
+    return val->kind == SL_VAL_MAP && has_member;
+}
+
+/* Our section that is meant by a name one slip away from it: what it says must not be passed over in silence. */
+static const struct sl_opt *section_meant(const struct sl_val_item *item)
+{
+    for (const struct sl_opt *row = sl_settings_rows(); row->key; row++) {
+        if (sl_name_is_slip(item->key, row->key) && could_be(row, item->val)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
 /* A top-level key that is neither ours nor MLflow's: perhaps a later version's, perhaps misspelt. */
+static void section_unknown(struct loader *ld, const struct sl_val_item *item)
+{
+    const struct sl_opt *meant = section_meant(item);
+    const char *near = sl_opt_nearest(sl_settings_rows(), item->key);
+    near = meant ? meant->key : near ? near : sl_name_nearest(item->key, route_sections);
+    sl_bind_problem(&ld->bind, meant ? SL_PROBLEM_ERROR : SL_PROBLEM_WARNING, item->key_pos, "",
+                    "unknown section \"%.*s\"%s%s%s%s", SL_STR_ARG(sl_opt_key_shown(item->key)),
+                    meant ? "" : " is ignored", near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
 static void sections_check(struct loader *ld, const struct sl_val *root)
 {
     for (uint32_t i = 0; i < root->n; i++) {
         struct sl_str key = root->items[i].key;
-        bool is_known = sl_str_has_prefix(key, SL_STR("x-")); /* the place for anchors */
-        for (size_t k = 0; k < SL_ARRAY_LEN(route_sections); k++) {
+        bool is_known = sl_str_has_prefix(key, SL_STR("x-")) /* the place for anchors */ ||
+                        sl_opt_find(sl_settings_rows(), key);
+        for (size_t k = 0; route_sections[k]; k++) {
             is_known |= sl_str_eq_c(key, route_sections[k]);
         }
-        for (const struct sl_opt *row = sl_settings_rows(); row->key; row++) {
-            is_known |= sl_str_eq_c(key, row->key);
-        }
         if (!is_known) {
-            const char *near = sl_opt_nearest(sl_settings_rows(), key);
-            sl_bind_problem(&ld->bind, SL_PROBLEM_WARNING, root->items[i].key_pos, "",
-                            "unknown section \"%.*s\" is ignored%s%s%s", SL_STR_ARG(key),
-                            near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+            section_unknown(ld, &root->items[i]);
         }
     }
 }
@@ -318,6 +346,7 @@ static void routes_load(struct loader *ld, const struct sl_val *root)
     struct sl_config *config = ld->config;
     config->routes = calloc(list->n ? list->n : 1, sizeof(struct sl_route *));
     struct sl_map names = { 0 };
+    ld->bind.is_lax = true; /* MLflow ignores what it does not know */
     for (uint32_t i = 0; config->routes && i < list->n; i++) {
         struct sl_route *route;
         snprintf(ld->bind.path, sizeof(ld->bind.path), "%s[%u]", section, i);
@@ -332,6 +361,7 @@ static void routes_load(struct loader *ld, const struct sl_val *root)
             problem(ld, SL_PROBLEM_ERROR, route->pos, section, "out of memory");
         }
     }
+    ld->bind.is_lax = false;
     ld->bind.path[0] = '\0';
     sl_map_done(&names);
     if (!config->routes) {

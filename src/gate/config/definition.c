@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/near.h"
 #include "base/opt.h"
 #include "gate/config/body_val.h"
 #include "gate/config/route.h"
@@ -71,16 +72,39 @@ static const struct sl_provider *provider_of(const struct sl_val *model)
     return sl_provider_find(sl_str_make(text, name->text.n));
 }
 
+/* Writes what was read: each name once, nothing that the reader passed over. */
+static void val_write(struct sl_jw *w, const struct sl_val *val)
+{
+    switch (val->kind) {
+    case SL_VAL_NULL:
+        sl_jw_null(w);
+        break;
+    case SL_VAL_STRING:
+        sl_jw_str(w, val->text);
+        break;
+    case SL_VAL_BOOL:
+    case SL_VAL_NUMBER:
+        sl_jw_raw(w, val->text);
+        break;
+    case SL_VAL_LIST:
+    case SL_VAL_MAP:
+        (val->kind == SL_VAL_MAP ? sl_jw_object : sl_jw_array)(w);
+        for (uint32_t i = 0; i < val->n; i++) {
+            if (val->kind == SL_VAL_MAP) {
+                sl_jw_key_str(w, val->items[i].key);
+            }
+            val_write(w, val->items[i].val);
+        }
+        sl_jw_end(w);
+        break;
+    }
+}
+
 static void member_write(struct sl_jw *w, const char *key, const struct sl_val *val)
 {
-    if (is_nothing(val)) {
-        return;
-    }
-    sl_jw_key(w, key);
-    if (val->kind == SL_VAL_STRING) {
-        sl_jw_str(w, val->text);
-    } else {
-        sl_jw_raw(w, val->text);
+    if (!is_nothing(val)) {
+        sl_jw_key(w, key);
+        val_write(w, val);
     }
 }
 
@@ -99,6 +123,53 @@ static void spec_write(struct sl_jw *w, const struct sl_val *entry, struct sl_st
     member_write(w, "limit", sl_val_find(entry, "limit"));
     member_write(w, "sluice", sl_val_find(entry, "sluice"));
     sl_jw_end(w);
+}
+
+/* Members that a route has, and those of a route that was read and comes back. */
+static const char *const route_keys[] = { "name",       "route_type", "endpoint_type", "model",
+                                          "limit",      "sluice",     "limits",        "secrets",
+                                          "owner",      "shadowed",   "version",       "route_url",
+                                          "created_at", "updated_at", "defined_at",    NULL };
+/* "task" is the route's type in the words of another API. */
+static const char *const model_keys[] = { "provider", "name", "config", "task", NULL };
+
+static bool is_one_of(struct sl_str key, const char *const *names)
+{
+    while (*names && !sl_str_eq_c(key, *names)) {
+        names++;
+    }
+    return *names != NULL;
+}
+
+static int unknown(struct sl_err *err, const char *where, struct sl_str key, const char *near)
+{
+    return sl_fail(err, SL_E_INVAL, "%sunknown key \"%.*s\"%s%s%s", where, SL_STR_ARG(sl_opt_key_shown(key)),
+                   near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+}
+
+/* What nobody would read is refused where it looks like a slip, and anywhere inside of `model`, where it may be a
+ * credential. */
+static int keys_check(const struct sl_val *entry, struct sl_err *err)
+{
+    for (uint32_t i = 0; i < entry->n; i++) {
+        const char *near = sl_name_nearest(entry->items[i].key, route_keys);
+        if (near && !is_one_of(entry->items[i].key, route_keys)) {
+            return unknown(err, "", entry->items[i].key, near);
+        }
+    }
+    const struct sl_val *model = sl_val_find(entry, "model");
+    const struct sl_provider *provider = provider_of(model);
+    for (uint32_t i = 0; i < model->n; i++) {
+        struct sl_str key = model->items[i].key;
+        bool is_config = provider && sl_route_provider_config(model, provider) == model->items[i].val;
+        if (provider && sl_opt_find(provider->opts, key)) {
+            return sl_fail(err, SL_E_INVAL, "model: \"%.*s\" belongs into model.config", SL_STR_ARG(key));
+        }
+        if (provider && !is_config && model->items[i].val->kind != SL_VAL_NULL && !is_one_of(key, model_keys)) {
+            return unknown(err, "model: ", key, sl_name_nearest(key, model_keys));
+        }
+    }
+    return 0;
 }
 
 int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_arena *arena, struct sl_definition *ret,
@@ -121,22 +192,29 @@ int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_ar
         return sl_fail(err, SL_E_INVAL, "name: is another one than the path's; leave it out, or let both be the same");
     }
     name = name.p ? name : given->text;
+    r = keys_check(entry, err);
+    if (r < 0) {
+        return r;
+    }
     const struct sl_val *model = sl_val_find(entry, "model");
     const struct sl_provider *provider = provider_of(model);
     const struct sl_val *config = provider ? sl_route_provider_config(model, provider) : NULL;
     if (config && config->kind != SL_VAL_MAP) {
         return sl_fail(err, SL_E_INVAL, "model.config: must be a map, not %s", sl_val_kind_name(config->kind));
     }
-    struct sl_buf spec = SL_BUF_INIT(CONFIG_MAX);
+    *ret = (struct sl_definition){ .name = name };
+    struct sl_buf buf = SL_BUF_INIT(CONFIG_MAX);
     struct sl_jw w;
-    sl_jw_init(&w, &spec);
+    sl_jw_init(&w, &buf);
     spec_write(&w, entry, name);
-    *ret = (struct sl_definition){ .name = name, .config = config ? config->text : SL_STR("{}") };
-    if (sl_buf_status(&spec) == 0) {
-        ret->spec = sl_arena_dup(arena, sl_buf_str(&spec));
-    }
-    sl_buf_done(&spec);
-    return ret->spec.p ? 0 : sl_fail(err, SL_E_NOMEM, "out of memory");
+    ret->spec = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_reset(&buf);
+    sl_jw_init(&w, &buf);
+    val_write(&w, config ? config : &(struct sl_val){ .kind = SL_VAL_MAP });
+    ret->config = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_wipe(buf.p, buf.len);
+    sl_buf_done(&buf);
+    return ret->spec.p && ret->config.p ? 0 : sl_fail(err, SL_E_NOMEM, "out of memory");
 }
 
 /* --- binding --- */
@@ -184,8 +262,8 @@ static void problems_join(const struct sl_problems *problems, struct sl_err *err
     }
 }
 
-int sl_definition_bind(const struct sl_definition *def, const struct sl_settings *settings, struct sl_route **ret_route,
-                       struct sl_err *err)
+int sl_definition_bind(const struct sl_definition *def, const struct sl_settings *settings, bool is_stored,
+                       struct sl_route **ret_route, struct sl_err *err)
 {
     struct sl_json docs[2];
     sl_json_init(&docs[0], NULL);
@@ -194,7 +272,7 @@ int sl_definition_bind(const struct sl_definition *def, const struct sl_settings
     sl_arena_init_small(&arena, 2048);
     struct sl_problems problems;
     sl_problems_init(&problems, &arena);
-    struct sl_bind bind = { .arena = &arena, .problems = &problems };
+    struct sl_bind bind = { .arena = &arena, .problems = &problems, .is_lax = is_stored };
     struct sl_val *entry;
     int r = tree_make(def, docs, &arena, &entry);
     if (r < 0) {
@@ -219,17 +297,45 @@ static bool has_word(struct sl_str s, const char *word)
     return sl_str_find(s, sl_str_c(word), 0) >= 0;
 }
 
-/* A member that must not be shown. A row says so; what no row knows, and the inside of values that a provider reads by
- * itself, is judged by its name, on the safe side. */
-static bool is_secret(const struct sl_provider *provider, struct sl_str key, bool is_inside)
+enum part {
+    PART_UNKNOWN, /* no row knows it: neither kept nor shown */
+    PART_SHOWN,
+    PART_SECRET,
+};
+
+/* What a member of a configuration is by its row. `rows` NULL: inside of a value that a provider reads by itself;
+ * there, and of such a value, the name is judged, on the safe side. */
+static enum part part_of(const struct sl_opt *rows, struct sl_str key)
 {
-    for (const struct sl_opt *row = is_inside ? NULL : provider->opts; row && row->key; row++) {
-        if (sl_str_eq_c(key, row->key) && row->type != SL_OPT_CUSTOM) {
-            return row->type == SL_OPT_SECRET;
+    const struct sl_opt *row = rows ? sl_opt_find(rows, key) : NULL;
+    if (rows && !row) {
+        return PART_UNKNOWN;
+    }
+    if (row && row->type != SL_OPT_CUSTOM) {
+        return row->type == SL_OPT_SECRET ? PART_SECRET : PART_SHOWN;
+    }
+    bool is_secret = has_word(key, "key") || has_word(key, "secret") || has_word(key, "token") ||
+                     has_word(key, "password") || has_word(key, "credential") || has_word(key, "auth");
+    return is_secret ? PART_SECRET : PART_SHOWN;
+}
+
+/* Does the map of that key have members of its own that are judged one by one? ret_rows: by which rows. */
+static bool has_inside(const struct sl_opt *rows, struct sl_str key, const struct sl_val *val,
+                       const struct sl_opt **ret_rows)
+{
+    const struct sl_opt *row = rows && val && val->kind == SL_VAL_MAP ? sl_opt_find(rows, key) : NULL;
+    *ret_rows = row ? row->sub : NULL;
+    return row && (row->type == SL_OPT_MAP || row->type == SL_OPT_CUSTOM);
+}
+
+static const struct sl_val *val_of(const struct sl_val *map, struct sl_str key)
+{
+    for (uint32_t i = 0; map && map->kind == SL_VAL_MAP && i < map->n; i++) {
+        if (sl_str_eq(map->items[i].key, key)) {
+            return map->items[i].val;
         }
     }
-    return has_word(key, "key") || has_word(key, "secret") || has_word(key, "token") || has_word(key, "password") ||
-           has_word(key, "credential") || has_word(key, "auth");
+    return NULL;
 }
 
 static const struct sl_provider *spec_provider(struct sl_str spec, struct sl_json *doc, struct sl_arena *arena)
@@ -241,57 +347,44 @@ static const struct sl_provider *spec_provider(struct sl_str spec, struct sl_jso
     return provider_of(sl_val_find(entry, "model"));
 }
 
-/* The members of `config`, then those secrets of `old` that it lacks; maps are merged inside, one level. */
-static void keep_write(struct sl_jw *w, const struct sl_provider *provider, const struct sl_val *config,
-                       const struct sl_val *old, bool is_inside)
+/* The members of `config`, then those secrets of `old` that it lacks; maps are merged inside. */
+static void keep_write(struct sl_jw *w, const struct sl_opt *rows, const struct sl_val *config,
+                       const struct sl_val *old)
 {
     sl_jw_object(w);
     for (uint32_t i = 0; i < config->n; i++) {
         const struct sl_val_item *item = &config->items[i];
-        char key[128];
-        snprintf(key, sizeof(key), "%.*s", SL_STR_ARG(item->key));
-        const struct sl_val *before = sl_val_find(old, key);
-        bool is_map = item->val->kind == SL_VAL_MAP && before && before->kind == SL_VAL_MAP;
+        const struct sl_val *before = val_of(old, item->key);
+        const struct sl_opt *inside;
         if (item->val->kind == SL_VAL_NULL) {
             continue;
         }
         sl_jw_key_str(w, item->key);
-        if (is_map && !is_inside) {
-            keep_write(w, provider, item->val, before, true);
-        } else if (item->val->kind == SL_VAL_STRING) {
-            sl_jw_str(w, item->val->text);
+        if (has_inside(rows, item->key, item->val, &inside) && before && before->kind == SL_VAL_MAP) {
+            keep_write(w, inside, item->val, before);
         } else {
-            sl_jw_raw(w, item->val->text);
+            val_write(w, item->val);
         }
     }
     for (uint32_t i = 0; i < old->n; i++) {
         const struct sl_val_item *item = &old->items[i];
-        char key[128];
-        snprintf(key, sizeof(key), "%.*s", SL_STR_ARG(item->key));
-        if (is_nothing(sl_val_find(config, key)) && is_secret(provider, item->key, is_inside)) {
+        if (is_nothing(val_of(config, item->key)) && part_of(rows, item->key) == PART_SECRET) {
             sl_jw_key_str(w, item->key);
-            if (item->val->kind == SL_VAL_STRING) {
-                sl_jw_str(w, item->val->text);
-            } else {
-                sl_jw_raw(w, item->val->text);
-            }
+            val_write(w, item->val);
         }
     }
     sl_jw_end(w);
 }
 
 /* A member of `old` that `config` leaves out and that would be kept. */
-static bool keeps_any(const struct sl_provider *provider, const struct sl_val *config, const struct sl_val *old,
-                      bool is_inside)
+static bool keeps_any(const struct sl_opt *rows, const struct sl_val *config, const struct sl_val *old)
 {
     for (uint32_t i = 0; i < old->n; i++) {
         const struct sl_val_item *item = &old->items[i];
-        char key[128];
-        snprintf(key, sizeof(key), "%.*s", SL_STR_ARG(item->key));
-        const struct sl_val *now = sl_val_find(config, key);
-        bool are_maps = !is_inside && item->val->kind == SL_VAL_MAP && now && now->kind == SL_VAL_MAP;
-        if (are_maps ? keeps_any(provider, now, item->val, true)
-                     : is_nothing(now) && is_secret(provider, item->key, is_inside)) {
+        const struct sl_val *now = val_of(config, item->key);
+        const struct sl_opt *inside;
+        bool are_maps = has_inside(rows, item->key, item->val, &inside) && now && now->kind == SL_VAL_MAP;
+        if (are_maps ? keeps_any(inside, now, item->val) : is_nothing(now) && part_of(rows, item->key) == PART_SECRET) {
             return true;
         }
     }
@@ -318,7 +411,7 @@ static int keep_check(const struct sl_provider *provider, const struct sl_val *c
                       struct sl_err *err)
 {
     const char *url = moved_url(provider, config, old);
-    if (url && keeps_any(provider, config, old, false)) {
+    if (url && keeps_any(provider->opts, config, old)) {
         return sl_fail(err, SL_E_INVAL,
                        "model.config.%s: is another one than the stored, and the stored credential is not sent there: "
                        "give the credential again",
@@ -350,7 +443,7 @@ int sl_definition_keep(const struct sl_definition *def, const struct sl_store_ro
     if (r == 0 && is_same) {
         struct sl_jw w;
         sl_jw_init(&w, out);
-        keep_write(&w, provider, now, before, false);
+        keep_write(&w, provider->opts, now, before);
     } else {
         sl_buf_add_str(out, def->config);
     }
@@ -365,44 +458,43 @@ int sl_definition_keep(const struct sl_definition *def, const struct sl_store_ro
 
 /* --- showing --- */
 
-static void shown_write(struct sl_jw *w, const struct sl_provider *provider, const struct sl_val *config,
-                        bool is_inside)
+static void shown_write(struct sl_jw *w, const struct sl_opt *rows, const struct sl_val *config)
 {
     sl_jw_object(w);
     for (uint32_t i = 0; i < config->n; i++) {
         const struct sl_val_item *item = &config->items[i];
-        if (is_secret(provider, item->key, is_inside)) {
+        const struct sl_opt *inside;
+        if (part_of(rows, item->key) != PART_SHOWN) {
             continue;
         }
         sl_jw_key_str(w, item->key);
-        if (item->val->kind == SL_VAL_MAP && !is_inside) {
-            shown_write(w, provider, item->val, true);
-        } else if (item->val->kind == SL_VAL_STRING) {
-            sl_jw_str(w, item->val->text);
-        } else if (item->val->kind >= SL_VAL_LIST) {
+        if (has_inside(rows, item->key, item->val, &inside)) {
+            shown_write(w, inside, item->val);
+        } else if (!rows && item->val->kind >= SL_VAL_LIST) {
             sl_jw_null(w); /* deeper than any configuration goes: not shown rather than shown too much */
         } else {
-            sl_jw_raw(w, item->val->kind == SL_VAL_NULL ? SL_STR("null") : item->val->text);
+            val_write(w, item->val);
         }
     }
     sl_jw_end(w);
 }
 
-static int prints_write(struct sl_jw *w, const struct sl_provider *provider, const struct sl_val *config,
+static int prints_write(struct sl_jw *w, const struct sl_opt *rows, const struct sl_val *config,
                         const struct sl_seal *seal, const char *prefix)
 {
     for (uint32_t i = 0; i < config->n; i++) {
         const struct sl_val_item *item = &config->items[i];
-        if (item->val->kind == SL_VAL_MAP && !*prefix) {
-            char name[136];
-            snprintf(name, sizeof(name), "%.*s.", SL_STR_ARG(sl_str_sub(item->key, 0, 128)));
-            int r = prints_write(w, provider, item->val, seal, name);
+        const struct sl_opt *inside;
+        char name[272], print[SL_FINGERPRINT_LEN + 1];
+        snprintf(name, sizeof(name), "%s%.*s", prefix, SL_STR_ARG(sl_str_sub(item->key, 0, 128)));
+        if (has_inside(rows, item->key, item->val, &inside)) {
+            size_t n = strlen(name);
+            snprintf(name + n, sizeof(name) - n, ".");
+            int r = prints_write(w, inside, item->val, seal, name);
             if (r < 0) {
                 return r;
             }
-        } else if (is_secret(provider, item->key, *prefix != '\0') && item->val->kind != SL_VAL_NULL) {
-            char name[272], print[SL_FINGERPRINT_LEN + 1];
-            snprintf(name, sizeof(name), "%s%.*s", prefix, SL_STR_ARG(sl_str_sub(item->key, 0, 128)));
+        } else if (part_of(rows, item->key) == PART_SECRET && item->val->kind != SL_VAL_NULL) {
             if (sl_seal_fingerprint(seal, item->val->text, print) < 0) {
                 return SL_E_NOMEM;
             }
@@ -423,7 +515,7 @@ int sl_definition_write(struct sl_jw *w, const struct sl_definition *def, const 
     struct sl_arena arena;
     sl_arena_init_small(&arena, 2048);
     struct sl_val *entry, *config;
-    static const struct sl_provider unknown = { .name = "" };
+    static const struct sl_opt none[] = { { NULL } };
     int r = sl_json_parse(&docs[0], def->spec);
     r = r < 0 ? r : sl_body_val(sl_json_root(&docs[0]), &arena, &entry);
     r = r < 0 ? r : sl_json_parse(&docs[1], def->config);
@@ -431,7 +523,7 @@ int sl_definition_write(struct sl_jw *w, const struct sl_definition *def, const 
     if (r == 0) {
         const struct sl_val *model = sl_val_find(entry, "model");
         const struct sl_provider *provider = provider_of(model);
-        provider = provider ? provider : &unknown;
+        const struct sl_opt *rows = provider ? provider->opts : none;
         sl_jw_member_str(w, "name", def->name);
         member_write(w, "route_type", sl_val_find(entry, "route_type"));
         sl_jw_key(w, "model");
@@ -439,13 +531,13 @@ int sl_definition_write(struct sl_jw *w, const struct sl_definition *def, const 
         member_write(w, "name", sl_val_find(model, "name"));
         member_write(w, "provider", sl_val_find(model, "provider"));
         sl_jw_key(w, "config");
-        shown_write(w, provider, config, false);
+        shown_write(w, rows, config);
         sl_jw_end(w);
         member_write(w, "limit", sl_val_find(entry, "limit"));
         member_write(w, "sluice", sl_val_find(entry, "sluice"));
         sl_jw_key(w, "secrets");
         sl_jw_object(w);
-        r = prints_write(w, provider, config, seal, "");
+        r = prints_write(w, rows, config, seal, "");
         sl_jw_end(w);
     }
     sl_arena_wipe(&arena);

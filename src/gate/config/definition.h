@@ -32,8 +32,9 @@ struct sl_body_fault {
 SL_MUST int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_arena *arena,
                                struct sl_definition *ret, struct sl_body_fault *ret_fault, struct sl_err *err);
 
-/* Binds. SL_E_INVAL: `err` has every problem. Literals only. */
-SL_MUST int sl_definition_bind(const struct sl_definition *def, const struct sl_settings *settings,
+/* Binds. SL_E_INVAL: `err` has every problem. Literals only. A new one may have nothing that no row knows; a stored one
+ * (by another version, perhaps) may: it is passed over. */
+SL_MUST int sl_definition_bind(const struct sl_definition *def, const struct sl_settings *settings, bool is_stored,
                                struct sl_route **ret_route, struct sl_err *err);
 
 /* `config` with the credentials that it leaves out taken from `old`, when both are for the same provider. Holds

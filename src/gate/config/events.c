@@ -192,7 +192,7 @@ static int route_put(struct sl_events *events, struct sl_snapshot *s, const stru
             return r;
         }
     }
-    int r = sl_definition_bind(&def, s->settings, &route, &err);
+    int r = sl_definition_bind(&def, s->settings, true, &route, &err);
     if (r == SL_E_INVAL) {
         /* Bound once before it was stored: a provider that is not in this build, or a rule that is stricter now. */
         sl_log(SL_LOG_WARNING, "store", "route '%.*s' cannot be served: %s", SL_STR_ARG(event->name), err.text);

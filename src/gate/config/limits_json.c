@@ -1,48 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/config/limits_json.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
+#include "base/num.h"
+#include "gate/config/body_val.h"
 #include "gate/policy/period.h"
 #include "json/write.h"
 
 const struct sl_limits_words sl_limits_stored = { "limits", "route" };
 
-/* In set_limits a key that is null means the whole route, as Databricks counts. */
-static int key_read(struct sl_json_val val, const struct sl_limits_words *words, enum sl_limit_key *ret)
+/* A fault at a member, or at the item where it has none of that name. */
+static SL_PRINTF(5, 6) int fault(struct sl_limits_fault *ret, const struct sl_val *item, const char *member,
+                                 struct sl_err *err, const char *fmt, ...)
 {
-    if (sl_json_is_nothing(val) || sl_json_str_eq(val, sl_str_c(words->route))) {
+    char text[256];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    const struct sl_val *at = *member ? sl_val_find(item, member) : item;
+    ret->at = at ? at : item;
+    size_t n = strlen(ret->path);
+    snprintf(ret->path + n, sizeof(ret->path) - n, "%s%s", *member ? "." : "", member);
+    return sl_fail(err, SL_E_INVAL, "%s", text);
+}
+
+/* A whole number, which JSON may write as 1e2. */
+static int calls_read(const struct sl_val *val, uint64_t *ret)
+{
+    double d;
+    if (!val || val->kind != SL_VAL_NUMBER) {
+        return SL_E_INVAL;
+    }
+    int r = sl_parse_u64(val->text, 0, INT64_MAX, ret);
+    if (r != SL_E_INVAL || sl_parse_double(val->text, &d) < 0) {
+        return r;
+    }
+    if (d < 0 || d >= 9223372036854775808.0 || d != (double)(int64_t)d) {
+        return SL_E_INVAL;
+    }
+    *ret = (uint64_t)d;
+    return 0;
+}
+
+/* A key that is null means the whole route, as Databricks counts. */
+static int key_read(const struct sl_val *val, const struct sl_limits_words *words, enum sl_limit_key *ret)
+{
+    if (!val || val->kind == SL_VAL_NULL || (val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, words->route))) {
         *ret = SL_LIMIT_ROUTE;
         return 0;
     }
     *ret = SL_LIMIT_USER;
-    return sl_json_is(val, SL_JSON_STRING) && sl_json_str_eq(val, SL_STR("user")) ? 0 : SL_E_INVAL;
+    return val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, "user") ? 0 : SL_E_INVAL;
 }
 
-static int rule_read(struct sl_json_val item, const struct sl_limits_words *words, uint32_t index,
-                     struct sl_limit_rule *ret, struct sl_err *err)
+static int rule_read(const struct sl_val *item, const struct sl_limits_words *words, struct sl_limit_rule *ret,
+                     struct sl_limits_fault *ret_fault, struct sl_err *err)
 {
-    if (!sl_json_is(item, SL_JSON_OBJECT)) {
-        return sl_fail(err, SL_E_INVAL, "%s[%u]: must be an object with calls, key and renewal_period", words->list,
-                       index);
+    if (item->kind != SL_VAL_MAP) {
+        return fault(ret_fault, item, "", err, "must be an object with calls, key and renewal_period");
     }
-    struct sl_json_val calls = sl_json_get(item, "calls"), period = sl_json_get(item, "renewal_period");
-    int64_t n = 0;
-    if (sl_json_int(calls, true, &n) < 0 || n < 0) {
-        return sl_fail(err, SL_E_INVAL, "%s[%u].calls: must be a whole number from 0 to 9223372036854775807",
-                       words->list, index);
+    if (calls_read(sl_val_find(item, "calls"), &ret->calls) < 0) {
+        return fault(ret_fault, item, "calls", err, "must be a whole number from 0 to 9223372036854775807");
     }
-    ret->calls = (uint64_t)n;
-    if (key_read(sl_json_get(item, "key"), words, &ret->key) < 0) {
-        return sl_fail(err, SL_E_INVAL, "%s[%u].key: must be \"%s\", \"user\" or null (which means \"%s\")",
-                       words->list, index, words->route, words->route);
+    if (key_read(sl_val_find(item, "key"), words, &ret->key) < 0) {
+        return fault(ret_fault, item, "key", err, "must be \"%s\", \"user\" or null (which means \"%s\")", words->route,
+                     words->route);
     }
-    struct sl_str raw = sl_json_is(period, SL_JSON_STRING) ? sl_json_raw(period) : SL_STR_NONE;
-    if (raw.n < 3 || raw.p[1] == '0' || sl_period_parse(sl_str_sub(raw, 1, raw.n - 1), ret) < 0) {
-        return sl_fail(err, SL_E_INVAL,
-                       "%s[%u].renewal_period: must be second, minute, hour, day, month or year, or a number of "
-                       "them like \"5 minutes\"",
-                       words->list, index);
+    const struct sl_val *period = sl_val_find(item, "renewal_period");
+    struct sl_str text = period && period->kind == SL_VAL_STRING ? period->text : SL_STR("");
+    if (text.n == 0 || text.p[0] == '0' || sl_period_parse(text, ret) < 0) {
+        return fault(ret_fault, item, "renewal_period", err,
+                     "must be second, minute, hour, day, month or year, or a number of them like \"5 minutes\"");
     }
     return 0;
 }
@@ -52,29 +83,57 @@ static bool is_same_counter(const struct sl_limit_rule *a, const struct sl_limit
     return a->key == b->key && a->period_usec == b->period_usec;
 }
 
-static int list_read(struct sl_json_val list, const struct sl_limits_words *words, struct sl_limit_rule *rules,
-                     struct sl_err *err)
+int sl_limits_bind(const struct sl_val *list, const struct sl_limits_words *words, struct sl_limit_rule *rules,
+                   struct sl_limits_fault *ret_fault, struct sl_err *err)
 {
-    uint32_t n = 0;
-    struct sl_json_iter it = sl_json_each(list);
-    while (sl_json_next(&it)) {
-        if (n == SL_LIMIT_RULES_MAX) {
-            return sl_fail(err, SL_E_INVAL, "%s: at most %d limits for one route", words->list, SL_LIMIT_RULES_MAX);
-        }
+    snprintf(ret_fault->path, sizeof(ret_fault->path), "%s", words->list);
+    if (list->kind != SL_VAL_LIST) {
+        return fault(ret_fault, list, "", err, "must be a list (it may be empty: no limits)");
+    }
+    if (list->n > SL_LIMIT_RULES_MAX) {
+        return fault(ret_fault, list, "", err, "at most %d limits for one route", SL_LIMIT_RULES_MAX);
+    }
+    for (uint32_t n = 0; n < list->n; n++) {
+        const struct sl_val *item = list->items[n].val;
         rules[n] = (struct sl_limit_rule){ 0 };
-        int r = rule_read(it.val, words, n, &rules[n], err);
+        snprintf(ret_fault->path, sizeof(ret_fault->path), "%s[%u]", words->list, n);
+        int r = rule_read(item, words, &rules[n], ret_fault, err);
         if (r < 0) {
             return r;
         }
         for (uint32_t i = 0; i < n; i++) {
             if (is_same_counter(&rules[i], &rules[n])) {
-                return sl_fail(err, SL_E_INVAL, "%s[%u]: has the same key and period as %s[%u]", words->list, n,
-                               words->list, i);
+                return fault(ret_fault, item, "", err, "has the same key and period as %s[%u]", words->list, i);
             }
         }
-        n++;
     }
-    return (int)n;
+    return (int)list->n;
+}
+
+/* The same of JSON. */
+static int list_read(struct sl_json_val list, const struct sl_limits_words *words, struct sl_limit_rule *rules,
+                     struct sl_err *err)
+{
+    struct sl_arena arena;
+    struct sl_val *val;
+    struct sl_limits_fault where;
+    struct sl_err why = { 0 };
+    sl_arena_init_small(&arena, 1024);
+    struct sl_val nothing = { .kind = SL_VAL_NULL };
+    val = &nothing;
+    int r = sl_json_is_present(list) ? sl_body_val(list, &arena, &val) : 0;
+    if (r < 0) {
+        sl_fail(err, r == SL_E_NOMEM ? r : SL_E_INVAL, r == SL_E_NOMEM ? "out of memory" : "%s: has too many members",
+                words->list);
+        r = r == SL_E_NOMEM ? r : SL_E_INVAL;
+    } else {
+        r = sl_limits_bind(val, words, rules, &where, &why);
+        if (r < 0) {
+            sl_fail(err, r, "%s: %s", where.path, why.text);
+        }
+    }
+    sl_arena_done(&arena);
+    return r;
 }
 
 void sl_limits_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limit_rule *rules,
@@ -101,9 +160,6 @@ int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *w
                         struct sl_err *err)
 {
     struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
-    if (!sl_json_is(list, SL_JSON_ARRAY)) {
-        return sl_fail(err, SL_E_INVAL, "%s: must be a list (it may be empty: no limits)", words->list);
-    }
     int n = list_read(list, words, rules, err);
     if (n < 0) {
         return n;

@@ -9,6 +9,7 @@
 struct sl_buf;
 struct sl_jw;
 struct sl_limit_rule;
+struct sl_val;
 
 struct sl_limits_words {
     const char *list;  /* the member that the list is */
@@ -18,6 +19,15 @@ struct sl_limits_words {
 /* As the store keeps it: "limits", "route". */
 extern const struct sl_limits_words sl_limits_stored;
 
+/* What is wrong with a list: which value, and what it is called ("limits[0].calls"). */
+struct sl_limits_fault {
+    const struct sl_val *at;
+    char path[48];
+};
+
+/* The rules of a list. Returns how many; SL_E_INVAL with what is wrong (`err` has the text alone) and where. */
+SL_MUST int sl_limits_bind(const struct sl_val *list, const struct sl_limits_words *words, struct sl_limit_rule *rules,
+                           struct sl_limits_fault *ret_fault, struct sl_err *err);
 /* Checks a list as a caller wrote it and writes it as it is stored, with every key made explicit. Returns how many;
  * SL_E_INVAL with what is wrong and where. */
 SL_MUST int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *words, struct sl_buf *out,

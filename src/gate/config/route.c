@@ -5,8 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
+#include "base/near.h"
 #include "base/num.h"
 #include "base/opt.h"
+#include "base/word.h"
 #include "gate/config/limits_json.h"
 #include "gate/config/route_conf.h"
 #include "gate/policy/period.h"
@@ -14,6 +17,9 @@
 #include "llm/form/models.h"
 
 #define FAIL(bind, pos_, key_, ...) (problem_at((bind), (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
+
+/* The names of all providers, in a message. */
+#define KNOWN_MAX 1024
 
 /* A route and its few texts: a hundred thousand of them must not cost a page each. */
 #define ROUTE_CHUNK 880
@@ -50,18 +56,43 @@ void sl_route_unref(struct sl_route *route)
     sl_arena_done(&arena);
 }
 
-/* Letters, digits, '_', '-', '.', 1 to 255 of them. */
 bool sl_route_is_name(struct sl_str s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        bool ok = ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-                  c == '.';
-        if (!ok) {
+    size_t n = 0;
+    for (uint32_t c; s.n; n++) {
+        if (!sl_utf8_next(&s, &c) || !(sl_is_word(c) || c == '-' || c == '.')) {
             return false;
         }
     }
-    return s.n >= 1 && s.n <= 255;
+    return n >= 1 && n <= 255;
+}
+
+/* A member that is there by mistake: told, and where nothing may be passed over, refused. */
+static int key_unknown(struct sl_bind *bind, const struct sl_val_item *item, const char *const *names,
+                       const char *where)
+{
+    const char *near = sl_name_nearest(item->key, names);
+    char path[320];
+    snprintf(path, sizeof(path), "%s%s%s", bind->path, *where ? "." : "", where);
+    sl_bind_problem(bind, bind->is_lax ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR, item->key_pos, path,
+                    "unknown key \"%.*s\"%s%s%s%s", SL_STR_ARG(sl_opt_key_shown(item->key)),
+                    bind->is_lax ? " is ignored" : "", near ? ": did you mean \"" : "", near ? near : "",
+                    near ? "\"?" : "");
+    return bind->is_lax ? 0 : SL_E_INVAL;
+}
+
+static int keys_check(struct sl_bind *bind, const struct sl_val *map, const char *const *names, const char *where)
+{
+    int result = 0;
+    for (uint32_t i = 0; i < map->n; i++) {
+        const char *const *name = names;
+        while (*name && !sl_str_eq_c(map->items[i].key, *name)) {
+            name++;
+        }
+        int r = *name ? 0 : key_unknown(bind, &map->items[i], names, where);
+        result = r < 0 ? r : result;
+    }
+    return result;
 }
 
 static int name_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
@@ -70,8 +101,9 @@ static int name_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl
     if (!val || val->kind == SL_VAL_NULL) {
         return FAIL(bind, entry->pos, "name", "Field required: the name under which the route is called");
     }
-    if (val->kind > SL_VAL_STRING) {
-        return FAIL(bind, val->pos, "name", "must be a string");
+    if (val->kind != SL_VAL_STRING) {
+        return FAIL(bind, val->pos, "name", "must be a string, not %s%s", sl_val_kind_name(val->kind),
+                    val->kind < SL_VAL_STRING ? ": put it in quotes" : "");
     }
     if (!sl_route_is_name(val->text) || sl_str_eq_c(val->text, ".") || sl_str_eq_c(val->text, "..")) {
         return FAIL(
@@ -79,7 +111,7 @@ static int name_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl
             "The route name provided contains disallowed characters for a url endpoint. '%.*s' is invalid. Names "
             "cannot contain spaces or any "
             "non alphanumeric characters other than hyphen, underscore and full stop, and have 1 to 255 of them.",
-            SL_STR_ARG(sl_str_sub(val->text, 0, 64)));
+            (int)sl_utf8_fit(val->text, 64), val->text.p);
     }
     route->name = sl_arena_dup(&route->arena, val->text);
     return route->name.p ? 0 : FAIL(bind, val->pos, "name", "out of memory");
@@ -117,6 +149,24 @@ static struct sl_str provider_canonical(struct sl_str text, char *room, size_t c
     return sl_str_make(room, n);
 }
 
+static int provider_unknown(struct sl_bind *bind, const struct sl_val *val, struct sl_str name)
+{
+    struct sl_buf known = SL_BUF_INIT(KNOWN_MAX);
+    const char *near = NULL;
+    size_t distance = SL_NAME_FAR;
+    for (size_t i = 0; sl_providers[i]; i++) {
+        size_t d = sl_name_distance(name, sl_providers[i]->name);
+        near = d < distance ? sl_providers[i]->name : near;
+        distance = SL_MIN(d, distance);
+        sl_buf_printf(&known, "%s%s", i ? ", " : "", sl_providers[i]->name);
+    }
+    int r = FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is not supported%s%s%s It must be one of %.*s.",
+                 SL_STR_ARG(name), near ? ": did you mean '" : "", near ? near : "", near ? "'?" : ".",
+                 SL_STR_ARG(sl_buf_str(&known)));
+    sl_buf_done(&known);
+    return r;
+}
+
 static int provider_bind(struct sl_bind *bind, const struct sl_val *model, struct sl_target *target)
 {
     const struct sl_val *val = sl_val_find(model, "provider");
@@ -134,12 +184,16 @@ static int provider_bind(struct sl_bind *bind, const struct sl_val *model, struc
         return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is known but not built into this version.",
                     SL_STR_ARG(name));
     }
-    char known[256] = "";
-    for (size_t i = 0, n = 0; sl_providers[i] && n < sizeof(known); i++) {
-        n += (size_t)snprintf(known + n, sizeof(known) - n, "%s%s", i ? ", " : "", sl_providers[i]->name);
+    return provider_unknown(bind, val, name);
+}
+
+/* "{provider}_config", as Databricks spells it. */
+static void config_key_make(const struct sl_provider *provider, char key[80])
+{
+    snprintf(key, 80, "%s_config", provider->name);
+    for (char *c = key; *c; c++) {
+        *c = *c == '-' ? '_' : *c;
     }
-    return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is not supported. It must be one of %s.",
-                SL_STR_ARG(name), known);
 }
 
 const struct sl_val *sl_route_provider_config(const struct sl_val *model, const struct sl_provider *provider)
@@ -147,10 +201,7 @@ const struct sl_val *sl_route_provider_config(const struct sl_val *model, const 
     const struct sl_val *val = sl_val_find(model, "config");
     if (!val) {
         char key[80];
-        snprintf(key, sizeof(key), "%s_config", provider->name);
-        for (char *c = key; *c; c++) {
-            *c = *c == '-' ? '_' : *c;
-        }
+        config_key_make(provider, key);
         val = sl_val_find(model, key);
     }
     return val && val->kind != SL_VAL_NULL ? val : NULL;
@@ -176,14 +227,11 @@ static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl
     target->conf = conf;
     size_t before = strlen(bind->path);
     snprintf(bind->path + before, sizeof(bind->path) - before, ".model.config");
-    bool was_lax = bind->is_lax;
-    bind->is_lax = true; /* MLflow ignores what it does not know */
     int r = sl_opt_bind(bind, provider->opts, config, conf);
     if (r == 0) {
         target->row = sl_model_find(provider->name, target->model, NULL);
         r = sl_target_prepare(bind, config ? config : model, target);
     }
-    bind->is_lax = was_lax;
     bind->path[before] = '\0';
     return r;
 }
@@ -213,7 +261,24 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
         }
         target->model = sl_arena_dup(&route->arena, name->text);
     }
-    return conf_bind(bind, model, target, &route->arena);
+    char own[80];
+    config_key_make(target->provider, own);
+    const char *const names[] = { "provider", "name", "config", own, NULL };
+    r = keys_check(bind, model, names, "model");
+    int r2 = conf_bind(bind, model, target, &route->arena);
+    return r < 0 ? r : r2;
+}
+
+static int rules_keep(struct sl_route *route, const struct sl_limit_rule *rules, uint32_t n)
+{
+    struct sl_limit_rule *copy = SL_ARENA_ARRAY(&route->arena, struct sl_limit_rule, n + 1);
+    if (!copy) {
+        return SL_E_NOMEM;
+    }
+    memcpy(copy, rules, n * sizeof(rules[0]));
+    route->rules = copy;
+    route->n_rules = n;
+    return 0;
 }
 
 /* In the file a limit counts each principal apart, as MLflow does. */
@@ -221,36 +286,39 @@ static int rules_parse(struct sl_str text, struct sl_route *route)
 {
     struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
     int n = sl_periods_parse(text, route->limit.calls, rules);
-    if (n < 0) {
-        return n;
-    }
-    route->rules = SL_ARENA_ARRAY(&route->arena, struct sl_limit_rule, (uint32_t)n);
-    if (!route->rules) {
-        return SL_E_NOMEM;
-    }
-    memcpy(route->rules, rules, (size_t)n * sizeof(rules[0]));
-    route->n_rules = (uint32_t)n;
-    return 0;
+    return n < 0 ? n : rules_keep(route, rules, (uint32_t)n);
 }
 
-static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
+#define LIMIT_BAD "Failed to parse the rate limit configuration. "
+
+static struct sl_str word_of(const struct sl_val *val)
 {
-    static const char text[] =
-        "Failed to parse the rate limit configuration. `calls` must be a number from 0 and "
-        "`renewal_period` like minute, 5 minutes, hour, day, or several limits like minute;100/hour";
-    const struct sl_val *limit = sl_val_find(entry, "limit");
-    if (!limit || limit->kind == SL_VAL_NULL) {
-        return 0;
-    }
+    return val->kind <= SL_VAL_STRING ? sl_str_sub(val->text, 0, sl_utf8_fit(val->text, 64))
+                                      : sl_str_c(sl_val_kind_name(val->kind));
+}
+
+static int limit_members_bind(struct sl_bind *bind, const struct sl_val *limit, struct sl_route *route)
+{
     const struct sl_val *calls = sl_val_find(limit, "calls");
     const struct sl_val *period = sl_val_find(limit, "renewal_period");
     const struct sl_val *key = sl_val_find(limit, "key");
     if (!calls || !period) {
         return FAIL(bind, limit->pos, "limit", "Field required: %s", calls ? "renewal_period" : "calls");
     }
-    if (calls->kind > SL_VAL_STRING || sl_parse_u64(calls->text, 0, INT64_MAX, &route->limit.calls) < 0 ||
-        period->kind != SL_VAL_STRING || rules_parse(period->text, route) < 0) {
-        return FAIL(bind, limit->pos, "limit", "%s", text);
+    int r = 0;
+    if (calls->kind > SL_VAL_STRING || sl_parse_u64(calls->text, 0, INT64_MAX, &route->limit.calls) < 0) {
+        r = FAIL(bind, calls->pos, "limit.calls", LIMIT_BAD "`calls` must be a number from 0, not \"%.*s\"",
+                 SL_STR_ARG(word_of(calls)));
+    }
+    if (period->kind != SL_VAL_STRING || rules_parse(period->text, route) < 0) {
+        const char *near = period->kind == SL_VAL_STRING ? sl_period_nearest(period->text) : NULL;
+        r = FAIL(bind, period->pos, "limit.renewal_period",
+                 LIMIT_BAD "`renewal_period` must be like minute, 5 minutes, hour, day, or several limits like "
+                           "minute;100/hour, not \"%.*s\"%s%s%s",
+                 SL_STR_ARG(word_of(period)), near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+    }
+    if (r < 0) {
+        return r;
     }
     route->limit.renewal_period = sl_arena_dup(&route->arena, period->text);
     if (key && key->kind <= SL_VAL_STRING && key->kind != SL_VAL_NULL) {
@@ -260,20 +328,41 @@ static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
     return 0;
 }
 
-static void keys_check(struct sl_bind *bind, const struct sl_val *entry)
+static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
 {
-    static const char *const known[] = { "name", "endpoint_type", "route_type", "model", "limit", "sluice" };
-    for (uint32_t i = 0; i < entry->n; i++) {
-        bool is_known = false;
-        for (size_t k = 0; k < SL_ARRAY_LEN(known); k++) {
-            is_known |= sl_str_eq_c(entry->items[i].key, known[k]);
-        }
-        if (!is_known) {
-            sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->items[i].key_pos, NULL, "unknown key \"%.*s\" is ignored",
-                            SL_STR_ARG(entry->items[i].key));
-        }
+    static const char *const names[] = { "calls", "key", "renewal_period", NULL };
+    const struct sl_val *limit = sl_val_find(entry, "limit");
+    if (!limit || limit->kind == SL_VAL_NULL) {
+        return 0;
     }
+    if (limit->kind != SL_VAL_MAP) {
+        return FAIL(bind, limit->pos, "limit", LIMIT_BAD "It must be a map with calls and renewal_period, not %s",
+                    sl_val_kind_name(limit->kind));
+    }
+    int r = keys_check(bind, limit, names, "limit");
+    int r2 = limit_members_bind(bind, limit, route);
+    return r < 0 ? r : r2;
 }
+
+/* The list that set_limits takes: it holds in place of `limit`. */
+static int limits_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
+{
+    const struct sl_val *list = sl_val_find(entry, "limits");
+    struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
+    struct sl_limits_fault fault;
+    struct sl_err err = { 0 };
+    if (!list || list->kind == SL_VAL_NULL) {
+        return 0;
+    }
+    int n = sl_limits_bind(list, &sl_limits_stored, rules, &fault, &err);
+    if (n < 0) {
+        return FAIL(bind, fault.at->pos, fault.path, "%s", err.text);
+    }
+    return rules_keep(route, rules, (uint32_t)n) < 0 ? FAIL(bind, list->pos, "limits", "out of memory") : 0;
+}
+
+static const char *const entry_keys[] = { "name",  "endpoint_type", "route_type", "model",
+                                          "limit", "limits",        "sluice",     NULL };
 
 int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
                   struct sl_route **ret_route)
@@ -293,12 +382,14 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     route->pos = entry->pos;
     struct sl_arena *bind_arena = bind->arena;
     bind->arena = &route->arena;
-    keys_check(bind, entry);
+    /* Those of a body are checked where it is read: what comes back from a GET has more. */
+    SL_IGNORE(bind->is_lax ? keys_check(bind, entry, entry_keys, "") : 0); /* lax: told, nothing more */
     /* All of them, so that every problem of an entry is told at once. */
     int r = name_bind(bind, entry, route);
     int r2 = type_bind(bind, entry, route);
     int r3 = model_bind(bind, entry, route);
     int r4 = limit_bind(bind, entry, route);
+    r4 = r4 < 0 ? r4 : limits_bind(bind, entry, route);
     route->conf = settings->upstream.route;
     int r5 = sl_route_conf_bind(bind, sl_val_find(entry, "sluice"), &route->conf, &route->conf_said);
     bind->arena = bind_arena;

@@ -47,7 +47,7 @@ struct sl_route {
         usage_refused; /* learnt, not configured: the upstream refused stream_options once, and is not asked again */
 };
 
-/* Letters, digits, '_', '-', '.', 1 to 255 of them. */
+/* Letters and digits of any script, '_', '-', '.': 1 to 255 of them, in UTF-8. */
 bool sl_route_is_name(struct sl_str s);
 
 struct sl_route *sl_route_ref(struct sl_route *route);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/policy/period.h"
 
+#include "base/near.h"
 #include "base/num.h"
 
 struct period {
@@ -92,4 +93,22 @@ int sl_periods_parse(struct sl_str text, uint64_t calls, struct sl_limit_rule ru
         }
     }
     return n ? n : SL_E_INVAL;
+}
+
+const char *sl_period_nearest(struct sl_str text)
+{
+    const char *best = NULL;
+    size_t distance = SL_NAME_FAR;
+    while (text.n && (text.p[0] == ' ' || (text.p[0] >= '0' && text.p[0] <= '9'))) {
+        text = sl_str_sub(text, 1, text.n);
+    }
+    if (text.n > 1 && (text.p[text.n - 1] | 0x20) == 's') {
+        text.n--; /* a plural */
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(periods); i++) {
+        size_t d = sl_name_distance(text, periods[i].name);
+        best = d < distance ? periods[i].name : best;
+        distance = SL_MIN(d, distance);
+    }
+    return distance ? best : NULL; /* the unit is right: something else is wrong */
 }

@@ -12,4 +12,7 @@ SL_MUST int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret);
  * counts users apart. Returns how many; SL_E_INVAL. */
 SL_MUST int sl_periods_parse(struct sl_str text, uint64_t calls, struct sl_limit_rule rules[SL_LIMIT_RULES_MAX]);
 
+/* The unit that is meant by a misspelt one ("mintue"); NULL: none is near. */
+const char *sl_period_nearest(struct sl_str text);
+
 #endif

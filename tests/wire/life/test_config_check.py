@@ -68,8 +68,8 @@ CASES = {
     "key file missing": (entry(model="{ provider: openai, config: { openai_api_key: { file: nowhere } } }"), "4:58", "cannot read the key file"),
     "key path missing": (entry(model="{ provider: openai, config: { openai_api_key: /nowhere/key } }"), "4:58", "the key file /nowhere/key does not exist"),
     "api type": (entry(model="{ provider: openai, config: { openai_api_key: k, openai_api_type: gpt } }"), "4:78", "Invalid OpenAI API type 'gpt'"),
-    "limit negative": (entry(limit="{ calls: -1, renewal_period: minute }"), "5:12", "Failed to parse the rate limit configuration."),
-    "limit period": (entry(limit="{ calls: 1, renewal_period: fortnight }"), "5:12", "Failed to parse the rate limit configuration."),
+    "limit negative": (entry(limit="{ calls: -1, renewal_period: minute }"), "5:21", "limit.calls: Failed to parse the rate limit configuration. `calls` must be a number from 0, not \"-1\""),
+    "limit period": (entry(limit="{ calls: 1, renewal_period: fortnight }"), "5:40", "limit.renewal_period: Failed to parse the rate limit configuration."),
     "limit without calls": (entry(limit="{ renewal_period: minute }"), "5:12", "Field required: calls"),
     "limit without period": (entry(limit="{ calls: 1 }"), "5:12", "Field required: renewal_period"),
     "endpoints missing": ("server: {}\n", "1:1", "endpoints: missing: a list, it may be []"),
@@ -201,13 +201,18 @@ def test_no_message_has_a_secret(tmp_path, name):
 
 def test_a_short_word_is_no_slip_of_another(tmp_path):
     assert 'unknown section "foo" is ignored\n' in check(tmp_path, "foo: {}\n" + FINE).stderr
-    assert 'unknown section "logs" is ignored: did you mean "log"?' in check(tmp_path, "logs: {}\n" + FINE).stderr
+    assert 'unknown section "authorities" is ignored: did you mean "auth"?' in check(tmp_path, "authorities: {}\n" + FINE).stderr
+
+
+def test_a_misspelt_section_does_not_start_open(tmp_path):
+    done = check(tmp_path, "atuh: { admin_key: $KEY }\n" + FINE)
+    assert done.returncode == 1 and ':1:1: error: unknown section "atuh": did you mean "auth"?' in done.stderr
 
 
 def test_unknown_keys_of_mlflow_are_warnings(tmp_path):
     text = entry(extra="1", model="{ provider: openai, config: { openai_api_key: k, more: 1 }, other: 2 }") + "unknown_section: {}\n"
     done = check(tmp_path, text)
-    assert done.returncode == 0 and "0 errors" not in done.stderr and done.stdout.endswith("1 route, 3 warnings: ok\n"), done.stdout + done.stderr
+    assert done.returncode == 0 and "0 errors" not in done.stderr and done.stdout.endswith("1 route, 4 warnings: ok\n"), done.stdout + done.stderr
     assert check(tmp_path, text, "--strict").returncode == 1
     assert check(tmp_path, FINE, "--strict").returncode == 0
 

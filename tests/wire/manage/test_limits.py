@@ -82,7 +82,7 @@ def test_grammar_of_renewal_period(tmp_path, period, is_good):
     path.write_text(json.dumps(limited(5, period)))
     done = subprocess.run([BIN, "check", "-c", str(path)], capture_output=True, text=True, timeout=60)
     assert (done.returncode == 0) == is_good, done.stderr
-    assert is_good or "limit: Failed to parse the rate limit configuration. " in done.stderr
+    assert is_good or "limit.renewal_period: Failed to parse the rate limit configuration. " in done.stderr
 
 
 def test_openai_client_sees_a_rate_limit_error(sluice):

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/word.h"
+
+bool sl_is_word(uint32_t c)
+{
+    if (c < 0x80) {
+        return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    }
+    size_t low = 0, high = sl_n_word_ranges;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (sl_word_ranges[mid].to < c) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low < sl_n_word_ranges && sl_word_ranges[low].from <= c;
+}
+
+bool sl_utf8_next(struct sl_str *io_rest, uint32_t *ret)
+{
+    const unsigned char *p = (const unsigned char *)io_rest->p;
+    if (io_rest->n == 0) {
+        return false;
+    }
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (n > io_rest->n || !sl_str_is_utf8(sl_str_make(io_rest->p, n))) {
+        return false;
+    }
+    uint32_t c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        c = c << 6 | (p[i] & 0x3fu);
+    }
+    *io_rest = sl_str_make(io_rest->p + n, io_rest->n - n);
+    *ret = c;
+    return true;
+}
+
+size_t sl_utf8_fit(struct sl_str s, size_t max)
+{
+    size_t n = SL_MIN(s.n, max);
+    while (n < s.n && n > 0 && ((unsigned char)s.p[n] & 0xc0) == 0x80) {
+        n--;
+    }
+    return n;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file as a whole: its sections. */
+#include "help.h"
+
+static void a_misspelt_section_is_an_error(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *meant;
+        bool is_error;
+    } cases[] = {
+        { "atuh: {}\n", "auth", true },
+        { "atuh: { admin_key: x, keys: [] }\n", "auth", true },
+        { "auht: { keys: [] }\n", "auth", true },
+        { "auths: { metrics: open }\n", "auth", true },
+        { "Auth: {}\n", "auth", true },
+        { "sever: { listen: 127.0.0.1:0 }\n", "server", true },
+        { "sevrer: { tls: { cert: a, key: b } }\n", "server", true },
+        { "serevrs: { workers: 1 }\n", "server", true },
+        { "upstreams: { retries: 0 }\n", "upstream", true },
+        { "upsteram: { allow: [] }\n", "upstream", true },
+        { "metric: { max_routes: 1 }\n", "metrics", true },
+        { "lgo: { level: info }\n", "log", true },
+        { "logs: {}\n", "log", true },
+        /* Too far, or not what our section could hold: another program's. */
+        { "atuh: none\n", "auth", false },
+        { "atuh: [a]\n", "auth", false },
+        { "atuh: { colour: red }\n", "auth", false },
+        { "mode: fast\n", NULL, false },
+        { "mode: { listen: x }\n", NULL, false },
+        { "note: { a: b }\n", NULL, false },
+        { "authorities: { keys: [] }\n", "auth", false },
+        { "serving: { listen: x }\n", NULL, false },
+        { "dog: { level: info }\n", "log", true }, /* one letter */
+        { "blog: { posts: 3 }\n", "log", false },
+        { "endpoint: []\n", "endpoints", false },
+        { "x-atuh: { keys: [] }\n", NULL, false },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        char text[512], want[128] = "unknown section";
+        snprintf(text, sizeof(text), "%s%s", cases[i].text, HEAD);
+        struct loaded l = load(text);
+        if (cases[i].meant) {
+            snprintf(want, sizeof(want), "%s: did you mean \"%s\"?", cases[i].is_error ? "" : " is ignored",
+                     cases[i].meant);
+        }
+        bool is_told = cases[i].text[0] == 'x' || says(&l, want);
+        if ((l.config == NULL) != cases[i].is_error || !is_told) {
+            show(&l);
+            fail_msg("case %zu: %s", i, cases[i].text);
+        }
+        unload(&l);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_misspelt_section_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
