@@ -2,12 +2,13 @@
 /* The paths of calls, the lists of what each resource has, and in whose words what is told. Adding a resource is a line
  * here. */
 #include "gate/api/table.h"
-
-#include "llm/dialects.h"
+#include "llm/core/language.h"
 
 extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[], sl_health_rows[], sl_keys_rows[],
     sl_limits_rows[], sl_metrics_rows[], sl_mlflow_routes_rows[], sl_openai_models_rows[], sl_routes_rows[],
     sl_secret_rows[];
+
+extern const struct sl_dialect sl_dialect_databricks, sl_dialect_mlflow, sl_dialect_openai, sl_dialect_sluice;
 
 static const struct sl_path invocations[] = {
     { .methods = SL_POST,

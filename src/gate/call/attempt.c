@@ -81,7 +81,7 @@ static int net_start(struct sl_attempt *attempt)
     struct sl_xchg *x = attempt->x;
     struct sl_http_req *request = &attempt->request;
     const struct sl_target *target = attempt->target;
-    int r = sl_headers_up(target->provider, &x->req->msg.headers, x->arena, &request->headers);
+    int r = sl_headers_up(target->provider->pass_headers, &x->req->msg.headers, x->arena, &request->headers);
     if (r < 0) {
         return r;
     }

@@ -14,6 +14,7 @@
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/policy/admit.h"
+#include "gate/policy/words.h"
 #include "gate/watch/metrics.h"
 #include "gate/worker.h"
 #include "llm/core/language.h"
@@ -183,29 +184,6 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     sl_hreq_read_body(req, body_max(x));
 }
 
-static uint64_t seconds_up(uint64_t usec)
-{
-    return usec / SL_USEC_PER_SEC + (usec % SL_USEC_PER_SEC != 0);
-}
-
-/* A sentence that says what to do, or MLflow's words where its clients look for them. */
-static struct sl_str limit_text(struct sl_xchg *x, const struct sl_limit_view *view)
-{
-    if (!x->dialect->manners->limit_names_wait) {
-        /* MLflow names the first limit that refused, the sentence the one that makes the caller wait the longest. */
-        const struct sl_limit_rule *first = &x->route->rules[view->first_refusing];
-        return sl_arena_printf(x->arena, "Rate limit exceeded: %llu per %u %s", (unsigned long long)first->calls,
-                               first->multiple, first->unit);
-    }
-    const struct sl_limit_rule *rule = &x->route->rules[view->rule];
-    char wait[SL_WAIT_MAX];
-    sl_wait_format(view->reset_usec, wait);
-    return sl_arena_printf(x->arena,
-                           "Rate limit reached for the route '%.*s': %llu call%s per %u %s%s. Try again in %s.",
-                           SL_STR_ARG(x->route->name), (unsigned long long)rule->calls, rule->calls == 1 ? "" : "s",
-                           rule->multiple, rule->unit, rule->multiple == 1 ? "" : "s", wait);
-}
-
 /* False: the client was refused. */
 static bool admit_or_refuse(struct sl_xchg *x)
 {
@@ -222,8 +200,9 @@ static bool admit_or_refuse(struct sl_xchg *x)
         const struct sl_limit_view *view = &x->ticket->view;
         struct sl_llm_error error = {
             .type = SL_ERR_POLICY_RATE_LIMITED,
-            .message = limit_text(x, view),
-            .retry_after_sec = seconds_up(view->reset_usec),
+            .message = sl_limit_words(view, x->route->rules, x->route->name, x->dialect->manners->limit_names_wait,
+                                      x->arena),
+            .retry_after_sec = sl_wait_sec(view->reset_usec),
         };
         sl_xchg_fail(x, &error);
     }

@@ -2,8 +2,7 @@
 #include "gate/call/headers.h"
 
 #include "base/num.h"
-#include "llm/core/language.h"
-#include "llm/core/llm.h"
+#include "llm/core/types.h"
 
 static bool has_prefix_no_case(struct sl_str s, struct sl_str prefix)
 {
@@ -87,7 +86,7 @@ static void content_type_keep(struct sl_headers *headers, struct sl_str value)
     }
 }
 
-int sl_headers_up(const struct sl_provider *provider, const struct sl_headers *from, struct sl_arena *arena,
+int sl_headers_up(const struct sl_str *pass, const struct sl_headers *from, struct sl_arena *arena,
                   struct sl_headers *io_headers)
 {
     struct sl_str agent = SL_STR_NONE;
@@ -101,7 +100,7 @@ int sl_headers_up(const struct sl_provider *provider, const struct sl_headers *f
         } else if (sl_str_case_eq(name, SL_STR("content-type"))) {
             content_type_keep(io_headers, from->v[i].value);
         } else if (is_in(name, up_names, SL_ARRAY_LEN(up_names)) || has_prefix_no_case(name, SL_STR("x-stainless-")) ||
-                   is_listed(name, provider->pass_headers)) {
+                   is_listed(name, pass)) {
             int r = sl_headers_add(io_headers, arena, name, from->v[i].value);
             if (r < 0) {
                 return r;
@@ -157,9 +156,9 @@ bool sl_header_is_of_body(struct sl_str name)
     return is_in(name, names, SL_ARRAY_LEN(names));
 }
 
-static bool is_request_id(const struct sl_provider *provider, struct sl_str name)
+static bool is_request_id(const struct sl_headers_down_rules *rules, struct sl_str name)
 {
-    return provider->request_id_header && sl_str_case_eq(name, sl_str_c(provider->request_id_header));
+    return rules->request_id && sl_str_case_eq(name, sl_str_c(rules->request_id));
 }
 
 /* What comes down, in the making. */
@@ -228,19 +227,19 @@ static int wait_down(const struct down *down)
                : r;
 }
 
-int sl_headers_down(const struct sl_provider *provider, const struct sl_headers *from, uint64_t now_wall_usec,
-                    struct sl_arena *arena, struct sl_headers *io_headers, struct sl_str *io_request_id)
+int sl_headers_down(const struct sl_headers_down_rules *rules, const struct sl_headers *from, struct sl_arena *arena,
+                    struct sl_headers *io_headers, struct sl_str *io_request_id)
 {
-    struct down down = { from, (int64_t)(now_wall_usec / SL_USEC_PER_SEC), arena, io_headers };
+    struct down down = { from, (int64_t)(rules->now_wall_usec / SL_USEC_PER_SEC), arena, io_headers };
     bool has_named = has_named_fields(from);
     for (uint32_t i = 0; i < from->n; i++) {
         struct sl_str name = from->v[i].name;
         if (is_in(name, down_dropped, SL_ARRAY_LEN(down_dropped)) || sl_header_is_hop_by_hop(name) ||
-            is_listed(name, provider->hidden_headers) || has_prefix_no_case(name, SL_STR("x-sluice-")) ||
+            is_listed(name, rules->hidden) || has_prefix_no_case(name, SL_STR("x-sluice-")) ||
             (has_named && is_named_by_connection(from, name))) {
             continue;
         }
-        if (sl_str_case_eq(name, SL_STR("x-request-id")) || is_request_id(provider, name)) {
+        if (sl_str_case_eq(name, SL_STR("x-request-id")) || is_request_id(rules, name)) {
             *io_request_id = from->v[i].value;
             continue;
         }
@@ -249,7 +248,7 @@ int sl_headers_down(const struct sl_provider *provider, const struct sl_headers 
             return r;
         }
     }
-    int r = provider->aliases ? aliases_add(&down, provider->aliases) : 0;
+    int r = rules->aliases ? aliases_add(&down, rules->aliases) : 0;
     return r < 0 ? r : wait_down(&down);
 }
 
@@ -279,15 +278,15 @@ static void query_mask(struct sl_str target, const struct sl_str *names, char *b
     }
 }
 
-void sl_headers_mask(const struct sl_provider *provider, const struct sl_http_req *request, char *bytes, size_t n)
+void sl_headers_mask(const struct sl_headers_secrets *secrets, char *bytes, size_t n)
 {
-    for (const struct sl_str *name = provider->credential_headers; name && name->p; name++) {
-        const struct sl_header *header = sl_headers_find(&request->headers, *name);
+    for (const struct sl_str *name = secrets->names; name && name->p; name++) {
+        const struct sl_header *header = sl_headers_find(secrets->headers, *name);
         struct sl_str value = header ? sl_str_trim(header->value) : SL_STR("");
         ptrdiff_t space = sl_str_find_char(value, ' ', 0); /* behind a scheme */
         word_mask(sl_str_sub(value, (size_t)(space + 1), value.n), bytes, n);
     }
-    if (provider->secret_query) {
-        query_mask(request->target, provider->secret_query, bytes, n);
+    if (secrets->parameters) {
+        query_mask(secrets->target, secrets->parameters, bytes, n);
     }
 }

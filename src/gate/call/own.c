@@ -4,8 +4,10 @@
 #include "base/clock.h"
 #include "base/num.h"
 #include "gate/call/state.h"
+#include "gate/call/timing.h"
 #include "gate/config/route.h"
 #include "gate/policy/admit.h"
+#include "gate/policy/words.h"
 #include "http/server.h"
 #include "llm/core/language.h"
 
@@ -15,47 +17,22 @@ static struct sl_str number(struct sl_arena *arena, uint64_t v)
     return p ? sl_str_make(p, sl_format_u64(v, p)) : SL_STR_NONE;
 }
 
-/* "12.345": milliseconds with three decimals. */
-static char *put_msec(char *at, uint64_t usec)
+/* What the client took to send its request is not ours. */
+static struct sl_str timing(struct sl_xchg *x)
 {
-    at += sl_format_u64(usec / 1000, at);
-    uint64_t rest = usec % 1000;
-    *at++ = '.';
-    *at++ = (char)('0' + rest / 100);
-    *at++ = (char)('0' + rest / 10 % 10);
-    *at++ = (char)('0' + rest % 10);
-    return at;
-}
-
-static char *put(char *at, struct sl_str s)
-{
-    memcpy(at, s.p, s.n);
-    return at + s.n;
-}
-
-/* What the gateway itself took since it had the request, what the attempts took until now, and their first byte. */
-static struct sl_str server_timing(struct sl_xchg *x)
-{
-    char *p = sl_arena_bytes(x->arena, 128);
-    if (!p) {
-        return SL_STR_NONE;
-    }
+    const struct sl_hreq *req = x->req;
+    const struct sl_record *record = &x->record;
     uint64_t now = sl_loop_now(x->desk->loop);
-    /* What the client took to send its request is not ours. */
-    uint64_t since = x->req->body_usec ? x->req->body_usec : x->req->head_usec ? x->req->head_usec : now;
-    uint64_t total = now - since;
-    uint64_t upstream = x->record.upstream_first_usec ? now - x->record.upstream_first_usec : 0;
-    char *at = put(p, SL_STR("sluice;dur="));
-    at = put_msec(at, total - SL_MIN(upstream, total));
-    if (x->record.upstream_first_usec) {
-        at = put(at, SL_STR(", upstream;dur="));
-        at = put_msec(at, upstream);
-    }
-    if (x->record.upstream_head_usec) {
-        at = put(at, SL_STR(", ttfb;dur="));
-        at = put_msec(at, x->record.upstream_head_usec - x->record.upstream_first_usec);
-    }
-    return sl_str_make(p, (size_t)(at - p));
+    struct sl_timing times = {
+        .since_usec = req->body_usec   ? req->body_usec
+                      : req->head_usec ? req->head_usec
+                                       : now,
+        .upstream_first_usec = record->upstream_first_usec,
+        .upstream_head_usec = record->upstream_head_usec,
+        .now_usec = now,
+    };
+    char *p = sl_arena_bytes(x->arena, SL_TIMING_MAX);
+    return p ? sl_str_make(p, sl_timing_format(&times, p)) : SL_STR_NONE;
 }
 
 static int own_add(struct sl_xchg *x, struct sl_headers *io_headers, struct sl_str name, struct sl_str value)
@@ -91,7 +68,7 @@ static int sluice_add(struct sl_xchg *x, struct sl_headers *io_headers)
     }
     r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-upstream-request-id"), record->upstream_request_id);
     if (r == 0 && sl_xchg_is_invocation(x)) {
-        r = own_add(x, io_headers, SL_STR("server-timing"), server_timing(x));
+        r = own_add(x, io_headers, SL_STR("server-timing"), timing(x));
     }
     return r;
 }

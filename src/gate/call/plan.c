@@ -5,6 +5,7 @@
 #include "gate/call/measure.h"
 #include "gate/call/relay.h"
 #include "gate/call/reply.h"
+#include "gate/call/verdict.h"
 #include "gate/config/route.h"
 #include "http/server.h"
 
@@ -17,12 +18,6 @@ struct sl_plan {
     uint32_t n_retries;     /* of the attempts: those that upstream.retries counts */
     bool usage_was_refused; /* the next one does not ask for it */
 };
-
-bool sl_plan_may_retry(const struct sl_plan_chance *chance)
-{
-    return !chance->is_head_sent && chance->n_retries < chance->n_allowed &&
-           chance->now_usec + chance->wait_usec < chance->end_usec;
-}
 
 static void attempt_begin(struct sl_plan *plan);
 
@@ -54,7 +49,7 @@ static void again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_us
 static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec)
 {
     const struct sl_xchg *x = plan->x;
-    struct sl_plan_chance chance = {
+    struct sl_chance chance = {
         .is_head_sent = plan->relay.is_head_sent,
         .n_retries = plan->n_retries,
         .n_allowed = x->route->conf.retries,
@@ -62,7 +57,7 @@ static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wai
         .wait_usec = wait_usec,
         .end_usec = x->req->body_usec + x->route->conf.timeouts.total_usec,
     };
-    if (!sl_plan_may_retry(&chance)) {
+    if (!sl_may_retry(&chance)) {
         return false;
     }
     plan->n_retries++;
@@ -95,7 +90,7 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
     struct sl_xchg *x = plan->x;
     x->record.upstream_head_usec = sl_loop_now(x->desk->loop);
     x->record.upstream_status = status;
-    struct sl_verdict verdict = sl_relay_judge(status, headers, x->env->wall_usec);
+    struct sl_verdict verdict = sl_verdict_of_head(status, headers, x->env->wall_usec);
     if (verdict.kind == SL_VERDICT_AGAIN && try_again(plan, verdict.why, verdict.wait_usec)) {
         return;
     }

@@ -16,13 +16,4 @@ bool sl_plan_is_said(struct sl_xchg *x);
 /* It may not go on: the client is told so, as far as that is possible. */
 void sl_plan_break(struct sl_xchg *x, enum sl_error_type type, struct sl_str text);
 
-/* How things stand when another attempt is asked for. */
-struct sl_plan_chance {
-    bool is_head_sent;             /* bytes have left for the client */
-    uint32_t n_retries, n_allowed; /* those that the policy counts */
-    uint64_t now_usec, wait_usec;
-    uint64_t end_usec; /* of the time for the whole call */
-};
-bool sl_plan_may_retry(const struct sl_plan_chance *chance);
-
 #endif

@@ -118,36 +118,6 @@ static struct sl_verdict stream_head_send(struct sl_relay *relay)
     return sl_relay_head_send(relay, 200, -1);
 }
 
-#define RETRY_WAIT_DEFAULT (250 * SL_USEC_PER_MSEC)
-#define RETRY_WAIT_MAX     (2 * SL_USEC_PER_SEC)
-
-struct sl_verdict sl_relay_judge(int status, const struct sl_headers *headers, uint64_t now_wall_usec)
-{
-    if (status != 503 && status != 529) {
-        return SL_VERDICT(ON);
-    }
-    struct sl_str text = sl_headers_get(headers, "retry-after");
-    uint64_t sec = 0, wait = RETRY_WAIT_DEFAULT;
-    if (text.n && sl_parse_retry_after(text, (int64_t)(now_wall_usec / SL_USEC_PER_SEC), &sec) == 0) {
-        if (sec > RETRY_WAIT_MAX / SL_USEC_PER_SEC) {
-            return SL_VERDICT(ON); /* the client may wait for as long, we do not */
-        }
-        wait = sec * SL_USEC_PER_SEC;
-    }
-    return (struct sl_verdict){ SL_VERDICT_AGAIN, SL_ERR_PROVIDER_OVERLOADED, wait, false };
-}
-
-enum sl_relay_mode sl_relay_mode(int status, bool is_stream, bool is_same_language)
-{
-    if (status >= 300) {
-        return SL_RELAY_COLLECT_ERROR;
-    }
-    if (is_same_language) {
-        return is_stream ? SL_RELAY_EVENTS : SL_RELAY_RAW;
-    }
-    return is_stream ? SL_RELAY_TRANSLATE_EVENTS : SL_RELAY_COLLECT;
-}
-
 static struct sl_verdict translate_begin(struct sl_relay *relay)
 {
     if (!relay->x->call->is_stream) {
@@ -166,12 +136,13 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
     relay->said = *headers; /* its texts are on the exchange's arena; the connection may be gone before it is read */
     x->env->upstream_headers = &relay->said;
     bool is_stream = sl_frames_is_stream(relay->language->framing, sl_headers_get(headers, "content-type"));
-    relay->mode = sl_relay_mode(status, is_stream, sl_relay_is_same_language(relay));
+    relay->mode = sl_relay_mode_of(status, is_stream, sl_relay_is_same_language(relay));
     bool is_made_here = relay->mode == SL_RELAY_COLLECT || relay->mode == SL_RELAY_COLLECT_ERROR;
     x->beside = is_made_here ? &relay->headers : NULL;
     sl_xchg_set_state(x, SL_XS_RELAY);
-    int r = sl_headers_down(provider, headers, x->env->wall_usec, x->arena, &relay->headers,
-                            &x->record.upstream_request_id);
+    struct sl_headers_down_rules rules = { provider->hidden_headers, provider->request_id_header, provider->aliases,
+                                           x->env->wall_usec };
+    int r = sl_headers_down(&rules, headers, x->arena, &relay->headers, &x->record.upstream_request_id);
     if (r < 0) {
         return sl_relay_refuse(relay, r);
     }

@@ -17,11 +17,6 @@ void sl_relay_start(struct sl_relay *relay, struct sl_xchg *x, const struct sl_t
 /* What it holds is given back. Nothing happens when that was done. */
 void sl_relay_stop(struct sl_relay *relay);
 
-/* Does a head ask for another attempt before it is looked at? AGAIN with the wait, or ON. Knows no exchange. */
-struct sl_verdict sl_relay_judge(int status, const struct sl_headers *headers, uint64_t now_wall_usec);
-/* Which way a reply goes. */
-enum sl_relay_mode sl_relay_mode(int status, bool is_stream, bool is_same_language);
-
 struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct sl_headers *headers, int64_t length);
 struct sl_verdict sl_relay_data(struct sl_relay *relay, struct sl_str bytes);
 /* Sends what was gathered. True: the client is slow, the upstream should be held back. */

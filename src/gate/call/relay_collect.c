@@ -160,12 +160,20 @@ static struct sl_verdict error_tell(struct sl_relay *relay, struct sl_llm_error 
     return SL_VERDICT(TOLD);
 }
 
+static void hold_mask(struct sl_relay *relay)
+{
+    const struct sl_provider *provider = relay->target->provider;
+    struct sl_headers_secrets secrets = { provider->credential_headers, &relay->request->headers,
+                                          provider->secret_query, relay->request->target };
+    sl_headers_mask(&secrets, relay->hold.p, relay->hold.len);
+}
+
 static struct sl_verdict error_end(struct sl_relay *relay)
 {
     struct sl_xchg *x = relay->x;
     const struct sl_provider *provider = relay->target->provider;
     int status = x->record.upstream_status;
-    sl_headers_mask(provider, relay->request, relay->hold.p, relay->hold.len);
+    hold_mask(relay);
     struct sl_str body = sl_buf_str(&relay->hold);
     if (relay->pass.is_asked && provider->refused_usage && provider->refused_usage(status, body)) {
         return (struct sl_verdict){ SL_VERDICT_AGAIN, SL_ERR_PROVIDER_REJECTED, 0, true };
@@ -199,7 +207,7 @@ static struct sl_verdict error_overflow(struct sl_relay *relay, struct sl_str by
     x->beside = NULL;
     struct sl_verdict verdict = sl_relay_head_send(relay, x->record.upstream_status, relay->length);
     if (verdict.kind == SL_VERDICT_ON) {
-        sl_headers_mask(relay->target->provider, relay->request, relay->hold.p, relay->hold.len);
+        hold_mask(relay);
         sl_relay_send(relay, sl_buf_str(&relay->hold));
         sl_hreq_flush(x->req);
         sl_buf_done(&relay->hold);

@@ -5,36 +5,12 @@
 
 #include "base/buf.h"
 #include "gate/call/relay_events.h"
+#include "gate/call/verdict.h"
 #include "gate/call/state.h"
 #include "llm/core/language.h"
 
 struct sl_frames;
 struct sl_json_scan;
-
-enum sl_relay_mode {
-    SL_RELAY_NONE,
-    SL_RELAY_RAW,              /* bytes through; a scanner reads usage as it passes */
-    SL_RELAY_EVENTS,           /* whole events through */
-    SL_RELAY_COLLECT,          /* the whole reply, then translated */
-    SL_RELAY_TRANSLATE_EVENTS, /* frame by frame */
-    SL_RELAY_COLLECT_ERROR,    /* status >= 400: whole, then passed on or translated */
-};
-
-enum sl_verdict_kind {
-    SL_VERDICT_ON,    /* more is to come */
-    SL_VERDICT_DONE,  /* all of it went to the client: the exchange may end */
-    SL_VERDICT_AGAIN, /* nothing went to the client, another attempt may do better */
-    SL_VERDICT_TOLD,  /* the client was told something else; the exchange is gone */
-};
-
-struct sl_verdict {
-    enum sl_verdict_kind kind;
-    enum sl_error_type why; /* of AGAIN */
-    uint64_t wait_usec;     /* of AGAIN: before it */
-    bool is_without_usage;  /* of AGAIN: what was asked for beside the call was refused; no fault of anybody */
-};
-
-#define SL_VERDICT(kind_) ((struct sl_verdict){ .kind = SL_VERDICT_##kind_ })
 
 /* One attempt's reply. */
 struct sl_relay {

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "gate/call/error_headers.h"
 #include "gate/call/headers.h"
 #include "gate/call/measure.h"
 #include "gate/call/own.h"
@@ -116,39 +117,6 @@ void sl_xchg_reply(struct sl_xchg *x, int status, struct sl_str content_type, st
     sl_xchg_reply_with(x, status, &headers, content_type, body);
 }
 
-/* What a client that reads no body is to know of an error. */
-static int error_headers_add(struct sl_xchg *x, const struct sl_llm_error *error, struct sl_headers *headers)
-{
-    struct sl_arena *arena = x->arena;
-    int r = 0;
-    uint64_t wait = error->retry_after_sec;
-    if (wait == 0 && error->status == 503 && !sl_error_type_is_upstream(error->type)) {
-        wait = 1; /* every 503 of ours says when */
-    }
-    if (r == 0 && wait && wait <= 120) {
-        struct sl_str text = sl_arena_printf(arena, "%llu", (unsigned long long)wait);
-        r = text.p ? sl_headers_add(headers, arena, SL_STR("retry-after"), text) : SL_E_NOMEM;
-    }
-    if (r == 0 && error->type == SL_ERR_CALLER_UNSUPPORTED_MEDIA) {
-        r = sl_headers_add(headers, arena, SL_STR("accept-encoding"), SL_STR(SL_CODINGS_ACCEPTED));
-    }
-    if (r == 0 && error->type == SL_ERR_CALLER_METHOD_NOT_ALLOWED) {
-        char names[64];
-        sl_methods_format(x->match.allowed, names);
-        struct sl_str text = sl_arena_dup(arena, sl_str_c(names));
-        r = text.p ? sl_headers_add(headers, arena, SL_STR("allow"), text) : SL_E_NOMEM;
-    }
-    if (r == 0 && error->type == SL_ERR_CALLER_UNAUTHENTICATED) {
-        r = sl_headers_add(headers, arena, SL_STR("www-authenticate"), SL_STR("Bearer realm=\"sluice\""));
-        r = r < 0 ? r : sl_headers_add(headers, arena, SL_STR("www-authenticate"), SL_STR("Basic realm=\"sluice\""));
-    }
-    if (r == 0 && error->type == SL_ERR_PROVIDER_AUTH_FAILED && x->dialect->manners->reads_should_retry) {
-        /* The gateway's credential is wrong: asking again cannot help, and the client is told so. */
-        r = sl_headers_add(headers, arena, SL_STR("x-should-retry"), SL_STR("false"));
-    }
-    return r;
-}
-
 void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
 {
     x->record.error_type = error->type;
@@ -161,7 +129,8 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
     }
     struct sl_headers headers = { 0 };
     int r = sl_buf_status(out);
-    r = r < 0 ? r : error_headers_add(x, error, &headers);
+    r = r < 0 ? r
+              : sl_error_headers(error, x->match.allowed, x->dialect->manners->reads_should_retry, x->arena, &headers);
     if (r < 0) {
         sl_xchg_cut(x);
         return;

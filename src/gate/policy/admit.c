@@ -41,26 +41,3 @@ void sl_admit_view(const struct sl_admission *admission, const struct sl_ticket 
     }
     *ret_view = view;
 }
-
-/* "15m", "0s": a number behind `at`, its unit behind it. */
-static char *part_put(char *at, uint64_t v, char unit)
-{
-    at += sl_format_u64(v, at);
-    *at++ = unit;
-    return at;
-}
-
-size_t sl_wait_format(uint64_t usec, char out[SL_WAIT_MAX])
-{
-    uint64_t sec = usec / SL_USEC_PER_SEC + (usec % SL_USEC_PER_SEC != 0);
-    char *at = out;
-    if (sec >= 3600) {
-        at = part_put(at, sec / 3600, 'h');
-    }
-    if (sec >= 60) {
-        at = part_put(at, sec / 60 % 60, 'm');
-    }
-    at = part_put(at, sec % 60, 's');
-    *at = '\0';
-    return (size_t)(at - out);
-}

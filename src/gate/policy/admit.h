@@ -31,8 +31,4 @@ void sl_ticket_settle(struct sl_ticket *ticket);
 void sl_admit_view(const struct sl_admission *admission, const struct sl_ticket *ticket, uint64_t now_wall_usec,
                    struct sl_limit_view *ret_view);
 
-/* "1m30s", "1h0m0s": whole seconds, rounded up, as clients of rate limits read it. Returns its length. */
-#define SL_WAIT_MAX 48
-size_t sl_wait_format(uint64_t usec, char out[SL_WAIT_MAX]);
-
 #endif

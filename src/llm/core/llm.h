@@ -40,19 +40,7 @@ struct sl_call {
 
 /* --- a reply, canonical --- */
 
-enum sl_finish {
-    SL_FINISH_NONE,
-    SL_FINISH_STOP,
-    SL_FINISH_LENGTH,
-    SL_FINISH_TOOL_CALLS,
-    SL_FINISH_CONTENT_FILTER,
-    SL_FINISH_OTHER
-};
-
 enum sl_block_kind { SL_BLOCK_TEXT, SL_BLOCK_TOOL_CALL, SL_BLOCK_THINKING, SL_BLOCK_REFUSAL };
-
-/* OpenAI's word; NULL for SL_FINISH_NONE. */
-const char *sl_finish_name(enum sl_finish finish);
 
 struct sl_block {
     enum sl_block_kind kind;
@@ -153,12 +141,6 @@ struct sl_env {
 /* --- the provider's side --- */
 
 struct sl_provider;
-
-/* A reply's header under the name that clients know. */
-struct sl_header_alias {
-    const char *from, *to;
-    bool is_instant; /* an instant there, the wait until it here */
-};
 
 /* One upstream of a route: provider, model, and the provider's own configuration. Lives in the route (a snapshot part),
  * immutable. */

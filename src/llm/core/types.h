@@ -23,4 +23,23 @@ struct sl_usage {
 #define SL_USAGE_COUNT_MAX ((int64_t)1 << 40)
 #define SL_USAGE_NONE      ((struct sl_usage){ -1, -1, -1, -1, -1, -1 })
 
+/* A reply's header under the name that clients know. */
+struct sl_header_alias {
+    const char *from, *to;
+    bool is_instant; /* an instant there, the wait until it here */
+};
+
+/* Why a reply ended. */
+enum sl_finish {
+    SL_FINISH_NONE,
+    SL_FINISH_STOP,
+    SL_FINISH_LENGTH,
+    SL_FINISH_TOOL_CALLS,
+    SL_FINISH_CONTENT_FILTER,
+    SL_FINISH_OTHER
+};
+
+/* OpenAI's word; NULL for SL_FINISH_NONE. */
+const char *sl_finish_name(enum sl_finish finish);
+
 #endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a client that reads no body is to know of an error. */
+#ifndef SL_GATE_ERROR_HEADERS_H
+#define SL_GATE_ERROR_HEADERS_H
+
+#include "llm/core/error.h"
+#include "wire/headers.h"
+
+/* Adds it. The error's status is set; `allowed` are the path's methods; `reads_should_retry`: the client obeys
+ * x-should-retry. */
+SL_MUST int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool reads_should_retry,
+                             struct sl_arena *arena, struct sl_headers *io_headers);
+
+#endif

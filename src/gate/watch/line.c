@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/watch/line.h"
+
+#include <string.h>
+
+#include "base/num.h"
+
+void sl_line_put(struct sl_line *line, struct sl_str s)
+{
+    size_t n = SL_MIN(s.n, (size_t)(line->end - line->at));
+    memcpy(line->at, s.p, n);
+    line->at += n;
+}
+
+/* Inside of a JSON string, at most 192 bytes of input; what would need escaping becomes '?'. */
+static void put_text(struct sl_line *line, struct sl_str s)
+{
+    size_t n = SL_MIN(s.n, (size_t)192);
+    for (size_t i = 0; i < n && line->at < line->end; i++) {
+        char c = s.p[i];
+        *line->at++ = c < 0x20 || c == 0x7f || c == '"' || c == '\\' ? '?' : c;
+    }
+}
+
+void sl_line_number(struct sl_line *line, uint64_t v)
+{
+    if (line->end - line->at >= 20) {
+        line->at += sl_format_u64(v, line->at);
+    }
+}
+
+/* Milliseconds with three decimals. */
+static void put_msec(struct sl_line *line, uint64_t usec)
+{
+    sl_line_number(line, usec / 1000);
+    uint64_t rest = usec % 1000;
+    char text[4] = { '.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10) };
+    sl_line_put(line, sl_str_make(text, 4));
+}
+
+void sl_line_text(struct sl_line *line, struct sl_str key, struct sl_str value)
+{
+    sl_line_put(line, key);
+    if (value.p) {
+        SL_LINE_PUT(line, "\"");
+        put_text(line, value);
+        SL_LINE_PUT(line, "\"");
+    } else {
+        SL_LINE_PUT(line, "null");
+    }
+}
+
+void sl_line_msec(struct sl_line *line, struct sl_str key, uint64_t from, uint64_t to)
+{
+    if (from && to >= from) {
+        sl_line_put(line, key);
+        put_msec(line, to - from);
+    }
+}
+
+void sl_line_count(struct sl_line *line, struct sl_str key, int64_t n)
+{
+    if (n >= 0) {
+        sl_line_put(line, key);
+        sl_line_number(line, (uint64_t)n);
+    }
+}
+
+static void put_two(char *at, unsigned v)
+{
+    at[0] = (char)('0' + v / 10);
+    at[1] = (char)('0' + v % 10);
+}
+
+/* "2026-01-01T00:00:00.000Z" from the wall clock, by the civil-from-days rule (Hinnant). */
+void sl_line_time(struct sl_line *line, uint64_t wall_usec)
+{
+    uint64_t sec = wall_usec / 1000000;
+    int64_t z = (int64_t)(sec / 86400) + 719468;
+    int64_t era = z / 146097;
+    unsigned doe = (unsigned)(z - era * 146097);
+    unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    unsigned mp = (5 * doy + 2) / 153;
+    unsigned day = doy - (153 * mp + 2) / 5 + 1;
+    unsigned month = mp < 10 ? mp + 3 : mp - 9;
+    unsigned year = (unsigned)(yoe + era * 400) + (month <= 2);
+    unsigned rest = (unsigned)(sec % 86400);
+    unsigned msec = (unsigned)(wall_usec / 1000 % 1000);
+    char text[] = "0000-00-00T00:00:00.000Z";
+    put_two(text, year / 100);
+    put_two(text + 2, year % 100);
+    put_two(text + 5, month);
+    put_two(text + 8, day);
+    put_two(text + 11, rest / 3600);
+    put_two(text + 14, rest / 60 % 60);
+    put_two(text + 17, rest % 60);
+    text[20] = (char)('0' + msec / 100);
+    put_two(text + 21, msec % 100);
+    sl_line_put(line, sl_str_make(text, 24));
+}
