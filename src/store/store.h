@@ -16,7 +16,7 @@
 
 #include "base/arena.h"
 #include "base/secret.h"
-#include "store/db.h"
+#include "store/sqlite/db.h"
 
 struct sl_store;
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "shim.h"
+#include "sqlite/shim.h"
 #include "store/dir.h"
 #include "store/store.h"
 #include "store/tool.h"

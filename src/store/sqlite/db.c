@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/db.h"
+#include "store/sqlite/db.h"
 
 #include <stdio.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One connection to the database and what the jobs of the store see of it. Belongs to the thread that runs the jobs. */
-#ifndef SL_STORE_DB_H
-#define SL_STORE_DB_H
+#ifndef SL_STORE_SQLITE_DB_H
+#define SL_STORE_SQLITE_DB_H
 
 #include <sqlite3.h>
 

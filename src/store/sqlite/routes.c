@@ -2,7 +2,7 @@
 /* The rows of dynamic routes and of stored limits. */
 #include <stdio.h>
 
-#include "store/store_priv.h"
+#include "store/sqlite/priv.h"
 
 /* A route as the audit tells it, before it is cut. */
 #define DESCRIBED_MAX (4u << 20)

@@ -2,7 +2,7 @@
 /* The numbered migrations. A released one never changes; a change of the schema is a new one at the end. Each runs in a
  * transaction of its own that also sets user_version. */
 #include "base/attr.h"
-#include "store/db.h"
+#include "store/sqlite/db.h"
 
 const char *const sl_db_migrations[] = {
     /* 1 */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What long windows have counted, so that a restart does not give everyone a new month. */
-#include "store/store_priv.h"
+#include "store/sqlite/priv.h"
 
 int sl_store_counter_put(struct sl_db *db, const struct sl_store_counter *counter, struct sl_err *err)
 {

@@ -2,7 +2,7 @@
 /* Who changed what: a row in the transaction of each change. */
 #include <stdio.h>
 
-#include "store/store_priv.h"
+#include "store/sqlite/priv.h"
 
 static void bind_text_or_null(sqlite3_stmt *stmt, int at, struct sl_str text, char note[64])
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SL_STORE_PRIV_H
-#define SL_STORE_PRIV_H
+#ifndef SL_STORE_SQLITE_PRIV_H
+#define SL_STORE_SQLITE_PRIV_H
 
 #include <pthread.h>
 

@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "store/dir.h"
-#include "store/store_priv.h"
+#include "store/sqlite/priv.h"
 
 /* --- which key holds --- */
 

@@ -2,7 +2,7 @@
 /* The rows of API keys: hashes, never the keys themselves. */
 #include <stdio.h>
 
-#include "store/store_priv.h"
+#include "store/sqlite/priv.h"
 
 #define COLUMNS "id, version, name, principal, role, routes, hash, created_sec, expires_sec, last_used_sec"
 

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "store/dir.h"
-#include "store/store_priv.h"
+#include "store/sqlite/priv.h"
 
 /* Jobs of one transaction: what waits longer waits for the next sync anyway. */
 #define BATCH_MAX 512

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "store/dir.h"
-#include "store/store_priv.h"
+#include "store/sqlite/priv.h"
 
 static int db_open(const char *dir, struct sl_db *db, struct sl_err *err)
 {
