@@ -124,8 +124,8 @@ static void create(struct bench *b, struct ask *ask, uint32_t i)
         sl_store_route_job_set(&ask->job, sl_str_c(spec), SL_STR(CONFIG)) < 0) {
         exit(1);
     }
-    ask->job.job.on_done = on_done;
-    while (sl_store_submit(b->store, &ask->job.job) == SL_E_LIMIT) {
+    ask->job.base.on_done = on_done;
+    while (sl_store_submit(b->store, &ask->job.base) == SL_E_LIMIT) {
         usleep(1000);
     }
 }

@@ -19,6 +19,9 @@ MAY_INCLUDE = {
     "client": {"json", "wire", "base"},
     "cli": {"conf", "base"},
 }
+# A library that one folder alone may know.
+ONLY_IN = {"sqlite3.h": "store/sqlite"}
+SYSTEM = re.compile(r'^\s*#\s*include\s+<([^>]+)>', re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 LONG = 600
 
@@ -31,8 +34,15 @@ def main():
         layer = path.relative_to(root).parts[0]
         text = path.read_text()
         sizes.append((text.count("\n"), path.relative_to(root)))
+        for name in SYSTEM.findall(text):
+            if name in ONLY_IN and not path.is_relative_to(root / ONLY_IN[name]):
+                print(f"{path}: only {ONLY_IN[name]} may include <{name}>")
+                bad += 1
         for name in INCLUDE.findall(text):
             other = name.split("/")[0]
+            if name.startswith("store/sqlite/") and path.parent != root / "store/sqlite" and path.name != "kinds.c":
+                print(f"{path}: only the table of kinds may include {name}")
+                bad += 1
             if "/" in name and other != layer and other in MAY_INCLUDE and other not in MAY_INCLUDE[layer]:
                 print(f"{path}: layer {layer} must not include {name}")
                 bad += 1

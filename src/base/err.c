@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-    "OK",    "INVAL",     "RANGE", "NOMEM", "LIMIT",     "NOTFOUND",    "EXISTS",
-    "AGAIN", "TRUNCATED", "IO",    "TYPE",  "CANCELLED", "UNSUPPORTED",
+    "OK", "INVAL", "RANGE",     "NOMEM",       "LIMIT", "NOTFOUND", "EXISTS", "AGAIN",   "TRUNCATED",
+    "IO", "TYPE",  "CANCELLED", "UNSUPPORTED", "BUSY",  "STALE",    "KEY",    "FOREIGN",
 };
 
 int sl_fail(struct sl_err *err, int code, const char *fmt, ...)
@@ -26,6 +26,11 @@ int sl_fail(struct sl_err *err, int code, const char *fmt, ...)
         }
     }
     return code;
+}
+
+int sl_fail_nomem(struct sl_err *err)
+{
+    return sl_fail(err, SL_E_NOMEM, "out of memory");
 }
 
 const char *sl_err_name(int code)

@@ -19,6 +19,10 @@ enum {
     SL_E_TYPE = -10,     /* a value of another type than asked for */
     SL_E_CANCELLED = -11,
     SL_E_UNSUPPORTED = -12,
+    SL_E_BUSY = -13,    /* another process has it */
+    SL_E_STALE = -14,   /* it was changed since the caller looked */
+    SL_E_KEY = -15,     /* the secret key does not open what was encrypted, or it is lost */
+    SL_E_FOREIGN = -16, /* another program or a newer version wrote it */
 };
 
 #define SL_ERR_TEXT_MAX 512
@@ -30,6 +34,9 @@ struct sl_err {
 
 /* Writes code and text when `err` is not NULL; returns `code`, so that callers can `return sl_fail(…)`. */
 int sl_fail(struct sl_err *err, int code, const char *fmt, ...) SL_PRINTF(3, 4);
+
+/* SL_E_NOMEM, told in the one way. */
+int sl_fail_nomem(struct sl_err *err);
 
 /* A fixed word for a code, for logs and tests. */
 const char *sl_err_name(int code);

@@ -19,7 +19,7 @@ static int key_make(struct sl_str text, struct sl_key **ret, struct sl_err *err)
     struct sl_key_spec spec = { .name = SL_STR("admin"), .role = SL_ROLE_ADMIN, .is_of_file = true };
     sl_key_hash(text, spec.hash);
     *ret = sl_key_new(&spec);
-    return *ret ? 0 : sl_fail(err, SL_E_NOMEM, "out of memory");
+    return *ret ? 0 : sl_fail_nomem(err);
 }
 
 static int key_from(struct sl_str text, const char *where, struct sl_key **ret, struct sl_err *err)

@@ -14,20 +14,20 @@ static int store_fill(struct sl_gate *gate, struct sl_err *err)
     if (r == 0) {
         r = sl_counters_load(&gate->counters, gate->store, err);
     }
-    if (r < 0 && r != SL_E_INVAL) {
+    if (r < 0 && r != SL_E_KEY) {
         sl_log(SL_LOG_ERROR, "store", "not everything could be read: %s", err->text);
         r = 0;
     }
     return r;
 }
 
-static int on_tick(void *arg, struct sl_db *db, bool was_lost, struct sl_err *err)
+static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_err *err)
 {
     struct sl_gate *gate = arg;
     struct sl_snapshot *snapshot = NULL;
-    int r = sl_counters_tick(&gate->counters, db, was_lost, err);
+    int r = sl_counters_tick(&gate->counters, store, was_lost, err);
     sl_publisher_refresh(&gate->publisher, &snapshot);
-    r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, db, was_lost || atomic_load(&gate->is_ending), err);
+    r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, store, was_lost || atomic_load(&gate->is_ending), err);
     sl_snapshot_unref(snapshot);
     return r;
 }

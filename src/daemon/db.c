@@ -63,7 +63,7 @@ int sl_cmd_secret_rotate(const char *data, bool *ret_is_running)
     int r = dir_find(data, &arena, &dir, &err);
     r = r < 0 ? r : sl_store_rotate(dir.p, &n, &err);
     sl_arena_done(&arena);
-    *ret_is_running = r == SL_E_EXISTS;
+    *ret_is_running = r == SL_E_BUSY;
     if (r == 0) {
         fprintf(stderr, "the credentials of %llu route%s are encrypted under a new secret key\n", (unsigned long long)n,
                 n == 1 ? "" : "s");

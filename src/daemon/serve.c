@@ -222,7 +222,7 @@ static int addresses_inherit(struct daemon *d, uint32_t n, struct sl_err *err)
     d->addrs = calloc(n, sizeof(*d->addrs));
     d->inherited = calloc(n, sizeof(*d->inherited));
     if (!d->addrs || !d->inherited) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return sl_fail_nomem(err);
     }
     d->n_addrs = n;
     int r = 0;
@@ -241,7 +241,7 @@ static int addresses_probe(struct daemon *d, struct sl_err *err)
     const struct sl_server_settings *s = &d->config->settings->server;
     d->addrs = calloc(s->n_listen, sizeof(*d->addrs));
     if (!d->addrs) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return sl_fail_nomem(err);
     }
     d->n_addrs = s->n_listen;
     for (uint32_t i = 0; i < s->n_listen; i++) {
@@ -287,7 +287,7 @@ static int thread_listen(struct daemon *d, struct sl_thread *thread, struct sl_e
     thread->is_inherited = d->inherited != NULL;
     thread->have_proxy_protocol = calloc(n, sizeof(*thread->have_proxy_protocol));
     if (!thread->listeners || !thread->fds || !thread->are_unix || !thread->have_proxy_protocol) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return sl_fail_nomem(err);
     }
     for (uint32_t i = 0; i < n; i++) {
         thread->are_unix[i] = d->addrs[i].is_unix;
@@ -308,7 +308,7 @@ static int threads_start(struct daemon *d, struct sl_err *err)
     d->n_threads = worker_count(d->config->settings);
     d->threads = calloc(d->n_threads, sizeof(*d->threads));
     if (!d->threads) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return sl_fail_nomem(err);
     }
     const struct sl_settings *s = d->config->settings;
     const char *log_path = s->log_access.n ? s->log_access.p : "stdout";
@@ -374,7 +374,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
         return sl_fail(err, r, "cannot set up the routes: %s", sl_err_name(r));
     }
     if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_metrics_new(&d->gate.metrics) < 0) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return sl_fail_nomem(err);
     }
     r = sl_data_open(&d->gate, d->data_given, &d->arena, &d->data, err);
     r = r < 0 ? r : sl_admin_key_open(load->config->settings, d->data, &d->gate.admin_key, err);

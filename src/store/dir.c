@@ -39,7 +39,7 @@ int sl_dir_resolve(const char *given, struct sl_arena *arena, struct sl_str *ret
         }
     }
     if (!dir.p) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return sl_fail_nomem(err);
     }
     *ret = dir;
     return 0;
@@ -104,9 +104,9 @@ int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err)
         uint64_t pid = 0;
         struct sl_str digits = sl_str_make(text, n > 0 ? strcspn(text, "\n") : 0);
         if (sl_parse_u64(digits, 1, INT32_MAX, &pid) < 0) {
-            return sl_fail(err, SL_E_EXISTS, "the data directory %s is in use by another sluice", dir);
+            return sl_fail(err, SL_E_BUSY, "the data directory %s is in use by another sluice", dir);
         }
-        return sl_fail(err, SL_E_EXISTS,
+        return sl_fail(err, SL_E_BUSY,
                        "the data directory %s is in use by the sluice with process id %llu: stop it, or choose another "
                        "directory with --data",
                        dir, (unsigned long long)pid);

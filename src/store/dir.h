@@ -6,7 +6,6 @@
 #include "base/arena.h"
 #include "store/seal.h"
 
-#define SL_DIR_DB   "sluice.db"
 #define SL_DIR_KEY  "secret.key"
 #define SL_DIR_NEXT "secret.key.next"
 #define SL_DIR_LOCK "lock"
@@ -17,7 +16,7 @@ SL_MUST int sl_dir_resolve(const char *given, struct sl_arena *arena, struct sl_
                            struct sl_err *err);
 /* Makes the directory (0700, with its parents). */
 SL_MUST int sl_dir_make(const char *dir, struct sl_err *err);
-/* Takes the lock; the descriptor holds it. SL_E_EXISTS: another process has it; the text names its id. */
+/* Takes the lock; the descriptor holds it. SL_E_BUSY: another process has it; the text names its id. */
 SL_MUST int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err);
 /* The key: SLUICE_SECRET_KEY, else the file, else (`may_make`) a new one in the file, 0600, on disk before this
  * returns. SL_E_NOTFOUND: there is none and none may be made. */

@@ -64,10 +64,10 @@ int sl_seal_set(struct sl_seal *seal, struct sl_str text, struct sl_err *err)
         }
         unsigned len = SL_SEAL_KEY_BYTES;
         if (!EVP_Digest(text.p, text.n, seal->master, &len, EVP_sha256(), NULL)) {
-            return sl_fail(err, SL_E_NOMEM, "out of memory");
+            return sl_fail_nomem(err);
         }
     }
-    return seal_ready(seal) < 0 ? sl_fail(err, SL_E_NOMEM, "out of memory") : 0;
+    return seal_ready(seal) < 0 ? sl_fail_nomem(err) : 0;
 }
 
 int sl_seal_make(struct sl_seal *seal, char out[SL_SEAL_KEY_BYTES * 2 + 1])
@@ -114,7 +114,7 @@ int sl_seal_close(const struct sl_seal *seal, struct sl_str name, struct sl_str 
 int sl_seal_open(const struct sl_seal *seal, struct sl_str name, struct sl_str sealed, struct sl_buf *out)
 {
     if (sealed.n < SL_SEAL_OVERHEAD || sealed.n > INT32_MAX || sealed.p[0] != SEAL_VERSION) {
-        return SL_E_INVAL;
+        return SL_E_KEY;
     }
     size_t n_plain = sealed.n - SL_SEAL_OVERHEAD, before = out->len;
     /* One byte more: an empty text has a place too. */
@@ -138,7 +138,7 @@ int sl_seal_open(const struct sl_seal *seal, struct sl_str name, struct sl_str s
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
         sl_wipe(to, n_plain);
-        return SL_E_INVAL;
+        return SL_E_KEY;
     }
     out->len = before + n_plain;
     return 0;

@@ -28,7 +28,7 @@ void sl_seal_done(struct sl_seal *seal); /* wipes */
 
 /* Appends version, nonce, ciphertext and tag of `plain`. */
 SL_MUST int sl_seal_close(const struct sl_seal *seal, struct sl_str name, struct sl_str plain, struct sl_buf *out);
-/* Appends the plain text; the caller wipes it. SL_E_INVAL: not sealed under this key, or for another name. */
+/* Appends the plain text; the caller wipes it. SL_E_KEY: not sealed under this key, or for another name. */
 SL_MUST int sl_seal_open(const struct sl_seal *seal, struct sl_str name, struct sl_str sealed, struct sl_buf *out);
 
 /* HMAC-SHA-256 of the secret, the first 128 bits, NUL behind. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store: one thread owns the database. Others hand it jobs through a bounded queue; the answers come back by a
- * callback on the store's thread, which the asker turns into a post to its own loop.
+/* The store: routes, limits, keys, counters and the audit, on disk. What holds for every kind of store stands here; a
+ * kind is a folder with one struct sl_store_ops (ops.h) and a row in kinds.c. One thread owns the database. Others hand
+ * it jobs through a bounded queue; the answers come back by a callback on the store's thread, which the asker turns
+ * into a post to its own loop.
  *
  *   submit ──> queue ──> BEGIN ─ savepoint a job ─ COMMIT (one sync) ──> change events ──> answers
  *
@@ -15,8 +17,9 @@
 #define SL_STORE_STORE_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/secret.h"
-#include "store/sqlite/db.h"
+#include "store/seal.h"
 
 struct sl_store;
 
@@ -63,18 +66,19 @@ struct sl_store_who {
     struct sl_str principal, key, request_id;
 };
 
-/* Embedded in what the asker keeps; it must live until on_done. */
+enum sl_store_job_kind { SL_STORE_JOB_ROUTE, SL_STORE_JOB_KEY, SL_STORE_JOB_AUDIT, SL_STORE_JOB_ROTATE };
+
+/* What every job begins with. The asker keeps it until on_done. */
 struct sl_store_job {
     struct sl_store_job *next; /* the queue's */
-    bool is_write;
-    /* On the store's thread. A write runs in a savepoint: <0 undoes it. SL_E_IO: the database failed, not the job. */
-    int (*run)(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+    enum sl_store_job_kind kind;
+    bool is_write; /* <0 undoes it alone. SL_E_IO: the database failed, not the job */
     /* On the store's thread; `r` and `err` say how it went. The asker owns the job again. */
     void (*on_done)(struct sl_store_job *job);
     struct sl_store_who who;
     int r;
     struct sl_err err;
-    bool has_event;              /* set by run */
+    bool has_event;              /* set by the store */
     struct sl_store_event event; /* what it names lies in the job */
 };
 
@@ -92,28 +96,35 @@ struct sl_store_cbs {
     void *events_arg;
     /* About every half second and at the end: what is to be written without anyone asking (counters). Runs in a
      * transaction; `was_lost`: that of the last time failed. May be NULL. */
-    int (*on_tick)(void *arg, struct sl_db *db, bool was_lost, struct sl_err *err);
+    int (*on_tick)(void *arg, struct sl_store *store, bool was_lost, struct sl_err *err);
     void *tick_arg;
 };
 
 struct sl_store_conf {
+    const char *kind; /* of sl_store_kinds; NULL: the first */
     const char *dir;
-    const char *vfs; /* NULL: the system's */
     struct sl_store_cbs cbs;
 };
 
 /* Makes and locks the directory, loads or makes the key, opens the database. Two kinds of failure:
- *  - <0 and no store: another process has the directory (SL_E_EXISTS), or the key is lost or wrong (SL_E_INVAL);
+ *  - <0 and no store: another process has the directory (SL_E_BUSY), the key is lost or wrong (SL_E_KEY), or a person
+ *    must mend the directory (SL_E_INVAL);
  *  - 0 with *ret_is_ok false: directory or database cannot be used; `err` says why. The store exists, every job is
  *    answered with SL_E_IO, and it is tried again when jobs come.
  * Nothing runs before sl_store_start. */
 SL_MUST int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err);
-/* Tells every route and every stored limit (on_load…); before the start. SL_E_INVAL: rows that the key does not open;
- * the text names their routes. */
+/* Tells every route and every stored limit (on_load…); before the start. A row that cannot be read is told to the
+ * operator by its name, stays where it is and is not served. SL_E_KEY: the key opens none of the rows; the text names
+ * their routes. */
 SL_MUST int sl_store_load(struct sl_store *store, struct sl_err *err);
 SL_MUST int sl_store_start(struct sl_store *store, struct sl_err *err);
 /* Answers what waits, writes what is due, checkpoints, closes, unlocks, frees. Accepts NULL. */
 void sl_store_close(struct sl_store *store);
+
+/* Any thread. Has everything in it been told once? Until then what is not known may well be stored. */
+bool sl_store_was_read(const struct sl_store *store);
+/* Any thread. Did the last attempt to read and write work? */
+bool sl_store_is_up(const struct sl_store *store);
 
 /* Any thread. SL_E_LIMIT: the queue is full; SL_E_CANCELLED: closing. Then on_done is not called. */
 SL_MUST int sl_store_submit(struct sl_store *store, struct sl_store_job *job);
@@ -122,7 +133,7 @@ SL_MUST int sl_store_submit(struct sl_store *store, struct sl_store_job *job);
  * thread. */
 void sl_store_seal(struct sl_store *store, struct sl_seal *ret);
 
-/* --- jobs: routes and limits (routes.c) --- */
+/* --- jobs: routes and limits --- */
 
 enum sl_store_verb {
     SL_STORE_CREATE,     /* SL_E_EXISTS when the name is taken */
@@ -133,7 +144,7 @@ enum sl_store_verb {
 };
 
 struct sl_store_route_job {
-    struct sl_store_job job;
+    struct sl_store_job base;
     enum sl_store_verb verb;
     struct sl_arena arena;       /* texts; the job's */
     struct sl_secret config;     /* where route.config lies */
@@ -142,8 +153,7 @@ struct sl_store_route_job {
     uint64_t now_usec;           /* wall */
     bool is_file_route;
     bool has_if_version;
-    uint64_t if_version;
-    bool is_stale; /* out: SL_E_EXISTS because the version differed, not because of the name */
+    uint64_t if_version; /* SL_E_STALE: it is another one */
     /* REPLACE, on the store's thread, before the row is written: `old` is what is there, or NULL. May change spec and
      * config (by sl_store_route_job_set). May be NULL. */
     int (*prepare)(struct sl_store_route_job *job, const struct sl_store_route *old, struct sl_err *err);
@@ -154,10 +164,10 @@ SL_MUST int sl_store_route_job_init(struct sl_store_route_job *job, enum sl_stor
 SL_MUST int sl_store_route_job_set(struct sl_store_route_job *job, struct sl_str spec, struct sl_str config);
 void sl_store_route_job_done(struct sl_store_route_job *job); /* wipes */
 
-/* --- jobs: keys (keys.c) --- */
+/* --- jobs: keys --- */
 
 struct sl_store_key_job {
-    struct sl_store_job job;
+    struct sl_store_job base;
     bool is_revoke;          /* of key.id; SL_E_NOTFOUND */
     struct sl_arena arena;   /* texts; the job's */
     struct sl_store_key key; /* in: all but the id, which is set */
@@ -171,22 +181,21 @@ struct sl_store_key_job {
 void sl_store_key_job_init(struct sl_store_key_job *job, bool is_revoke);
 void sl_store_key_job_done(struct sl_store_key_job *job);
 /* For on_tick: when a key was last used. No change of its own: it has no number. */
-SL_MUST int sl_store_key_used(struct sl_db *db, uint64_t id, uint64_t sec, struct sl_err *err);
+SL_MUST int sl_store_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
 
-/* --- the secret key (rotate.c) --- */
+/* --- jobs: the secret key --- */
 
 /* Makes a new key and encrypts every row anew, in one transaction. SL_E_UNSUPPORTED: the key is the environment's;
- * SL_E_INVAL: a row cannot be read. Crash-safe: see rotate.c. */
+ * SL_E_KEY: a row cannot be read. Crash-safe. */
 struct sl_store_rotate_job {
-    struct sl_store_job job;
-    struct sl_store *store;
+    struct sl_store_job base;
     uint64_t now_usec; /* wall */
     uint64_t n_routes; /* out */
 };
 
-void sl_store_rotate_job_init(struct sl_store_rotate_job *job, struct sl_store *store);
+void sl_store_rotate_job_init(struct sl_store_rotate_job *job);
 
-/* --- the audit (audit.c) --- */
+/* --- jobs: the audit --- */
 
 /* Rows that are kept: each new one takes the place of the oldest. */
 #define SL_AUDIT_ROWS 100000
@@ -201,12 +210,9 @@ struct sl_audit_row {
     struct sl_str before, after; /* JSON without secrets; p == NULL: there was, or is, nothing */
 };
 
-/* In the transaction of the change itself. Takes neither id nor ownership. */
-SL_MUST int sl_audit_add(struct sl_db *db, const struct sl_audit_row *row, struct sl_err *err);
-
 /* Reads a page, newest first. */
 struct sl_store_audit_job {
-    struct sl_store_job job;
+    struct sl_store_job base;
     struct sl_arena arena;
     uint64_t before_id; /* 0: from the newest */
     uint32_t max;
@@ -218,7 +224,7 @@ struct sl_store_audit_job {
 void sl_store_audit_job_init(struct sl_store_audit_job *job, uint64_t before_id, uint32_t max);
 void sl_store_audit_job_done(struct sl_store_audit_job *job);
 
-/* --- counters (counters.c): for on_tick and the load --- */
+/* --- counters: for on_tick and the load --- */
 
 struct sl_store_counter {
     struct sl_str route, key, principal; /* key: "route" or "user" */
@@ -227,9 +233,9 @@ struct sl_store_counter {
     uint64_t used;
 };
 
-SL_MUST int sl_store_counter_put(struct sl_db *db, const struct sl_store_counter *counter, struct sl_err *err);
+SL_MUST int sl_store_counter_put(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err);
 /* Those whose window is over. */
-SL_MUST int sl_store_counters_expire(struct sl_db *db, uint64_t now_usec, struct sl_err *err);
+SL_MUST int sl_store_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err);
 /* Before the start. */
 SL_MUST int sl_store_counters_load(struct sl_store *store, uint64_t now_usec,
                                    void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,

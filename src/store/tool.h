@@ -16,7 +16,7 @@ SL_MUST int sl_store_check(const char *dir, struct sl_store_report *ret, struct 
  * that elsewhere. */
 SL_MUST int sl_store_backup(const char *dir, const char *file, struct sl_err *err);
 
-/* Another secret key, while no daemon runs on the directory: SL_E_EXISTS when one does. */
+/* Another secret key, while no daemon runs on the directory: SL_E_BUSY when one does. */
 SL_MUST int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);
 
 #endif

@@ -152,7 +152,7 @@ static void on_deleted(struct sl_xchg *x, struct sl_question *question)
     struct sl_str name = question->route_job.route.name;
     if (r == SL_E_NOTFOUND) {
         sl_api_refuse(x, SL_ERR_CALLER_NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", MISSING_TEXT, SL_STR_ARG(name));
-    } else if (question->route_job.is_stale) {
+    } else if (r == SL_E_STALE) {
         sl_change_stale(x, name);
     } else if (r < 0) {
         sl_question_fail(x, r, &question->base.err);

@@ -119,7 +119,7 @@ struct sl_question *sl_question_new_rotate(struct sl_xchg *x)
     if (!question) {
         return NULL;
     }
-    sl_store_rotate_job_init(&question->rotate, x->worker->gate->store);
+    sl_store_rotate_job_init(&question->rotate);
     question->rotate.now_usec = sl_clock_wall_usec();
     return question_ready(x, question, 0);
 }

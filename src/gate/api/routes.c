@@ -45,9 +45,9 @@ static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route
 static void on_replaced(struct sl_xchg *x, struct sl_question *question)
 {
     int r = question->base.r;
-    if (question->route_job.is_stale) {
+    if (r == SL_E_STALE) {
         sl_change_stale(x, question->route_job.route.name);
-    } else if (r == SL_E_INVAL) {
+    } else if (r == SL_E_INVAL || r == SL_E_KEY || r == SL_E_DAMAGED) {
         sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE", "%s", question->base.err.text);
     } else if (r < 0) {
         sl_question_fail(x, r, &question->base.err);

@@ -6,7 +6,7 @@
 static void on_rotated(struct sl_xchg *x, struct sl_question *question)
 {
     int r = question->base.r;
-    if (r == SL_E_UNSUPPORTED || r == SL_E_INVAL) {
+    if (r == SL_E_UNSUPPORTED || r == SL_E_KEY) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "%s", question->base.err.text);
     } else if (r < 0) {
         sl_question_fail(x, r, &question->base.err);

@@ -176,14 +176,14 @@ struct sl_key *sl_keyset_find(const struct sl_keyset *set, uint64_t number)
     return at && set->v[at - 1]->number == number ? set->v[at - 1] : NULL;
 }
 
-int sl_keyset_write_used(const struct sl_keyset *set, struct sl_db *db, bool is_whole, struct sl_err *err)
+int sl_keyset_write_used(const struct sl_keyset *set, struct sl_store *store, bool is_whole, struct sl_err *err)
 {
     int r = 0;
     for (uint32_t i = 0; r == 0 && set && i < set->n; i++) {
         struct sl_key *key = set->v[i];
         uint64_t used = atomic_load_explicit(&key->last_used_sec, memory_order_relaxed);
         if (used && (is_whole || used >= key->written_sec + USED_EVERY_SEC)) {
-            r = sl_store_key_used(db, key->number, used, err);
+            r = sl_store_key_used(store, key->number, used, err);
             key->written_sec = used;
         }
     }

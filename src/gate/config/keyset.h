@@ -6,7 +6,7 @@
 
 #include "gate/config/key.h"
 
-struct sl_db;
+struct sl_store;
 struct sl_store_key;
 
 struct sl_keyset {
@@ -32,6 +32,7 @@ uint32_t sl_keyset_after(const struct sl_keyset *set, uint64_t number);
 struct sl_key *sl_keyset_find(const struct sl_keyset *set, uint64_t number);
 
 /* For on_tick: writes when keys were last used, each at most once a minute. `is_whole`: all that is not written yet. */
-SL_MUST int sl_keyset_write_used(const struct sl_keyset *set, struct sl_db *db, bool is_whole, struct sl_err *err);
+SL_MUST int sl_keyset_write_used(const struct sl_keyset *set, struct sl_store *store, bool is_whole,
+                                 struct sl_err *err);
 
 #endif

@@ -50,7 +50,7 @@ static void on_record(void *arg, const struct sl_limit_record *record)
     c->v[c->n++] = counter;
 }
 
-int sl_counters_tick(void *arg, struct sl_db *db, bool was_lost, struct sl_err *err)
+int sl_counters_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_err *err)
 {
     struct sl_counters *counters = arg;
     struct collected c = { 0 };
@@ -59,10 +59,10 @@ int sl_counters_tick(void *arg, struct sl_db *db, bool was_lost, struct sl_err *
     sl_limiter_each(counters->limiter, SL_COUNTERS_PERIOD_MIN, !was_lost && !counters->is_behind, now, on_record, &c);
     int r = 0;
     for (size_t i = 0; r == 0 && i < c.n; i++) {
-        r = sl_store_counter_put(db, &c.v[i], err);
+        r = sl_store_counter_put(store, &c.v[i], err);
     }
     if (r == 0 && counters->n_ticks++ % EXPIRE_TICKS == 0) {
-        r = sl_store_counters_expire(db, now, err);
+        r = sl_store_counters_expire(store, now, err);
     }
     counters->is_behind = c.is_short;
     free(c.v);

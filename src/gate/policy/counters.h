@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-struct sl_db;
+struct sl_store;
 struct sl_limiter;
 struct sl_store;
 
@@ -23,6 +23,6 @@ struct sl_counters {
 /* Before the store's start. */
 SL_MUST int sl_counters_load(struct sl_counters *counters, struct sl_store *store, struct sl_err *err);
 /* For struct sl_store_cbs; `counters`. */
-int sl_counters_tick(void *counters, struct sl_db *db, bool was_lost, struct sl_err *err);
+int sl_counters_tick(void *counters, struct sl_store *store, bool was_lost, struct sl_err *err);
 
 #endif

@@ -73,9 +73,9 @@ static int row_read(struct sl_arena *arena, sqlite3_stmt *stmt, struct sl_audit_
     return r;
 }
 
-static int audit_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
+int sl_sqlite_audit_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
 {
-    struct sl_store_audit_job *job = SL_CONTAINER_OF(base, struct sl_store_audit_job, job);
+    struct sl_store_audit_job *job = SL_CONTAINER_OF(base, struct sl_store_audit_job, base);
     sqlite3_stmt *stmt = sl_db_stmt(db,
                                     "SELECT id, at_usec, principal, key, request_id, action, target, before, after "
                                     "FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?",
@@ -85,7 +85,7 @@ static int audit_run(struct sl_db *db, struct sl_store_job *base, struct sl_err 
     }
     job->rows = SL_ARENA_ARRAY(&job->arena, struct sl_audit_row, job->max);
     if (!job->rows) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return sl_fail_nomem(err);
     }
     sqlite3_bind_int64(stmt, 1, job->before_id ? (int64_t)job->before_id : INT64_MAX);
     sqlite3_bind_int64(stmt, 2, (int64_t)job->max + 1);
@@ -98,21 +98,9 @@ static int audit_run(struct sl_db *db, struct sl_store_job *base, struct sl_err 
         }
         if (row_read(&job->arena, stmt, &job->rows[job->n]) < 0) {
             sqlite3_reset(stmt);
-            return sl_fail(err, SL_E_NOMEM, "out of memory");
+            return sl_fail_nomem(err);
         }
         job->n++;
     }
     return r;
-}
-
-void sl_store_audit_job_init(struct sl_store_audit_job *job, uint64_t before_id, uint32_t max)
-{
-    *job = (struct sl_store_audit_job){ .before_id = before_id, .max = max };
-    sl_arena_init_small(&job->arena, 4096);
-    job->job.run = audit_run;
-}
-
-void sl_store_audit_job_done(struct sl_store_audit_job *job)
-{
-    sl_arena_done(&job->arena);
 }

@@ -2,8 +2,9 @@
 /* What long windows have counted, so that a restart does not give everyone a new month. */
 #include "store/sqlite/priv.h"
 
-int sl_store_counter_put(struct sl_db *db, const struct sl_store_counter *counter, struct sl_err *err)
+int sl_sqlite_counter_put(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err)
 {
+    struct sl_db *db = &sl_sqlite_of(store)->db;
     sqlite3_stmt *stmt = sl_db_stmt(db,
                                     "INSERT OR REPLACE INTO counters "
                                     "(route, incarnation, key, principal, period_usec, end_usec, used) "
@@ -22,8 +23,9 @@ int sl_store_counter_put(struct sl_db *db, const struct sl_store_counter *counte
     return sl_db_run(db, stmt, err);
 }
 
-int sl_store_counters_expire(struct sl_db *db, uint64_t now_usec, struct sl_err *err)
+int sl_sqlite_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err)
 {
+    struct sl_db *db = &sl_sqlite_of(store)->db;
     sqlite3_stmt *stmt = sl_db_stmt(db, "DELETE FROM counters WHERE end_usec <= ?", err);
     if (!stmt) {
         return err->code;
@@ -32,11 +34,11 @@ int sl_store_counters_expire(struct sl_db *db, uint64_t now_usec, struct sl_err 
     return sl_db_run(db, stmt, err);
 }
 
-int sl_store_counters_load(struct sl_store *store, uint64_t now_usec,
-                           void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
-                           struct sl_err *err)
+int sl_sqlite_counters_load(struct sl_store *store, uint64_t now_usec,
+                            void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
+                            struct sl_err *err)
 {
-    struct sl_db *db = &store->db;
+    struct sl_db *db = &sl_sqlite_of(store)->db;
     if (!db->handle) {
         return 0;
     }

@@ -19,7 +19,7 @@ int sl_db_fail(struct sl_db *db, struct sl_err *err)
     case SQLITE_CONSTRAINT:
         return sl_fail(err, SL_E_EXISTS, "%s", sqlite3_errmsg(db->handle));
     case SQLITE_NOMEM:
-        return sl_fail(err, SL_E_NOMEM, "out of memory in the store");
+        return sl_fail_nomem(err);
     default:
         return sl_fail(err, SL_E_IO, "the store failed: %s", sqlite3_errmsg(db->handle));
     }
@@ -132,10 +132,10 @@ static int identity_check(struct sl_db *db, int64_t *ret_version, struct sl_err 
         return r;
     }
     if (id != SL_DB_APPLICATION_ID && (id != 0 || *ret_version != 0 || tables != 0)) {
-        return sl_fail(err, SL_E_UNSUPPORTED, "it is a database of another program");
+        return sl_fail(err, SL_E_FOREIGN, "it is a database of another program");
     }
     if (*ret_version > sl_db_n_migrations) {
-        return sl_fail(err, SL_E_UNSUPPORTED,
+        return sl_fail(err, SL_E_FOREIGN,
                        "it was written by a newer version of sluice (schema %lld; this one knows up to %d): start that "
                        "version, or restore a backup made before it",
                        (long long)*ret_version, sl_db_n_migrations);
@@ -160,14 +160,14 @@ static int migrate(struct sl_db *db, int64_t version, struct sl_err *err)
     return 0;
 }
 
-int sl_db_open(struct sl_db *db, const char *path, const char *vfs, struct sl_err *err)
+int sl_db_open(struct sl_db *db, const char *path, struct sl_err *err)
 {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     struct sl_err cause = { 0 };
     int64_t version = 0, change = 0;
     db->n_stmts = 0;
     db->fault = 0;
-    int r = sqlite3_open_v2(path, &db->handle, flags, vfs) == SQLITE_OK ? 0 : sl_db_fail(db, &cause);
+    int r = sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK ? 0 : sl_db_fail(db, &cause);
     if (r == 0) {
         sqlite3_busy_timeout(db->handle, BUSY_MSEC);
         sqlite3_extended_result_codes(db->handle, 1);
@@ -207,7 +207,7 @@ static void uri_make(const char *path, char *out, size_t cap)
     snprintf(out + n, cap - n, "?immutable=1");
 }
 
-int sl_db_open_readonly(struct sl_db *db, const char *path, const char *vfs, struct sl_err *err)
+int sl_db_open_readonly(struct sl_db *db, const char *path, struct sl_err *err)
 {
     char uri[3 * 4300];
     int64_t version = 0, change = 0;
@@ -217,7 +217,7 @@ int sl_db_open_readonly(struct sl_db *db, const char *path, const char *vfs, str
         return sl_fail(err, SL_E_IO, "%s-wal would have to be written back first", path);
     }
     uri_make(path, uri, sizeof(uri));
-    int r = sqlite3_open_v2(uri, &db->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, vfs) ==
+    int r = sqlite3_open_v2(uri, &db->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) ==
                     SQLITE_OK
                 ? 0
                 : sl_db_fail(db, err);

@@ -8,6 +8,8 @@
 #include "base/buf.h"
 #include "store/seal.h"
 
+#define SL_DIR_DB "sluice.db"
+
 /* "SLUC": tells our file from somebody else's. */
 #define SL_DB_APPLICATION_ID 0x534c5543
 
@@ -30,11 +32,11 @@ struct sl_db {
 };
 
 /* Opens (and makes) the file, checks whose it is, applies the migrations that are missing, reads the change number.
- * WAL, synchronous=FULL; checkpoints are the caller's. `vfs` NULL: the system's. */
-SL_MUST int sl_db_open(struct sl_db *db, const char *path, const char *vfs, struct sl_err *err);
+ * WAL, synchronous=FULL; checkpoints are the caller's. */
+SL_MUST int sl_db_open(struct sl_db *db, const char *path, struct sl_err *err);
 /* Only to read what is there, on a disk or in a directory that cannot be written. SL_E_IO where a log is left that
  * would have to be written back first. */
-SL_MUST int sl_db_open_readonly(struct sl_db *db, const char *path, const char *vfs, struct sl_err *err);
+SL_MUST int sl_db_open_readonly(struct sl_db *db, const char *path, struct sl_err *err);
 void sl_db_close(struct sl_db *db);
 
 /* The statement for a literal, reset, nothing bound; NULL with `err` set. Borrowed until the next call for the same. */

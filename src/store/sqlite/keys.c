@@ -27,7 +27,7 @@ static int audit(struct sl_db *db, const struct sl_store_key_job *job, const cha
     char target[32];
     snprintf(target, sizeof(target), SL_STORE_KEY_ID, (unsigned long long)job->key.id);
     struct sl_audit_row row = {
-        .at_usec = job->now_usec, .who = job->job.who, .action = sl_str_c(action), .target = sl_str_c(target)
+        .at_usec = job->now_usec, .who = job->base.who, .action = sl_str_c(action), .target = sl_str_c(target)
     };
     *(job->is_revoke ? &row.before : &row.after) = job->text;
     return sl_audit_add(db, &row, err);
@@ -35,8 +35,8 @@ static int audit(struct sl_db *db, const struct sl_store_key_job *job, const cha
 
 static void event_set(struct sl_store_key_job *job, enum sl_store_event_kind kind, uint64_t number)
 {
-    job->job.has_event = true;
-    job->job.event = (struct sl_store_event){ .kind = kind, .number = number, .key = &job->key, .is_new = true };
+    job->base.has_event = true;
+    job->base.event = (struct sl_store_event){ .kind = kind, .number = number, .key = &job->key, .is_new = true };
 }
 
 static int create(struct sl_db *db, struct sl_store_key_job *job, struct sl_err *err)
@@ -87,27 +87,15 @@ static int revoke(struct sl_db *db, struct sl_store_key_job *job, struct sl_err 
     return r;
 }
 
-static int key_job_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
+int sl_sqlite_key_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
 {
-    struct sl_store_key_job *job = SL_CONTAINER_OF(base, struct sl_store_key_job, job);
+    struct sl_store_key_job *job = SL_CONTAINER_OF(base, struct sl_store_key_job, base);
     return job->is_revoke ? revoke(db, job, err) : create(db, job, err);
 }
 
-void sl_store_key_job_init(struct sl_store_key_job *job, bool is_revoke)
+int sl_sqlite_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err)
 {
-    *job = (struct sl_store_key_job){ .is_revoke = is_revoke };
-    sl_arena_init_small(&job->arena, 1024);
-    job->job.run = key_job_run;
-    job->job.is_write = true;
-}
-
-void sl_store_key_job_done(struct sl_store_key_job *job)
-{
-    sl_arena_done(&job->arena);
-}
-
-int sl_store_key_used(struct sl_db *db, uint64_t id, uint64_t sec, struct sl_err *err)
-{
+    struct sl_db *db = &sl_sqlite_of(store)->db;
     sqlite3_stmt *stmt = sl_db_stmt(db, "UPDATE keys SET last_used_sec = ? WHERE id = ?", err);
     if (!stmt) {
         return err->code;

@@ -4,12 +4,13 @@
 
 #include <pthread.h>
 
-#include "store/store.h"
+#include "store/sqlite/db.h"
+#include "store/sqlite/sqlite.h"
 
-struct sl_store {
+struct sl_sqlite {
+    struct sl_store base;
     struct sl_store_cbs cbs;
     char *dir, *path;
-    const char *vfs;
     int lock_fd;          /* -1: not locked */
     struct sl_seal seal;  /* written under `lock`, and by the store's thread alone */
     struct sl_seal next;  /* between a rotation's rows and their commit */
@@ -17,7 +18,6 @@ struct sl_store {
     uint64_t retry_usec;  /* not before then another attempt to open */
     struct sl_err broken; /* why it is not open */
     bool is_readonly;     /* what is there can be read, nothing can be written; `broken` says why */
-    bool is_failing;      /* told to the operator once */
     bool was_tick_lost;   /* the last tick's transaction failed */
     uint64_t tick_usec;   /* when the next is due */
 
@@ -31,6 +31,32 @@ struct sl_store {
     bool is_closing;
 };
 
+static inline struct sl_sqlite *sl_sqlite_of(struct sl_store *store)
+{
+    return SL_CONTAINER_OF(store, struct sl_sqlite, base);
+}
+
+/* What a job does, on the store's thread: a write in its savepoint, a read outside. <0 undoes it; SL_E_IO: the database
+ * failed, not the job. */
+SL_MUST int sl_sqlite_route_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+SL_MUST int sl_sqlite_key_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+SL_MUST int sl_sqlite_audit_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+SL_MUST int sl_sqlite_rotate_run(struct sl_db *db, struct sl_store_job *job, struct sl_err *err);
+
+/* audit.c: in the transaction of the change itself. Takes neither id nor ownership. */
+SL_MUST int sl_audit_add(struct sl_db *db, const struct sl_audit_row *row, struct sl_err *err);
+
+/* The rest of the operations, each in the file of its name. */
+int sl_sqlite_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
+int sl_sqlite_counter_put(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err);
+int sl_sqlite_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err);
+int sl_sqlite_counters_load(struct sl_store *store, uint64_t now_usec,
+                            void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
+                            struct sl_err *err);
+int sl_sqlite_check(const char *dir, struct sl_store_report *ret, struct sl_err *err);
+int sl_sqlite_backup(const char *dir, const char *file, struct sl_err *err);
+int sl_sqlite_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);
+
 /* routes.c */
 SL_MUST int sl_store_load_rows(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event),
                                void *arg, struct sl_err *err);
@@ -41,12 +67,12 @@ SL_MUST int sl_sealed_read(const struct sl_seal *seal, struct sl_str name, struc
 
 /* rotate.c */
 /* The key under which the rows are. `may_change`: a missing one is made while nothing is encrypted, and what a rotation
- * has left is tidied. SL_E_INVAL: it is lost; the text names the routes. One that is wrong for the rows is given, and
+ * has left is tidied. SL_E_KEY: it is lost; the text names the routes. One that is wrong for the rows is given, and
  * the load tells. */
 SL_MUST int sl_store_key_find(const char *dir, struct sl_db *db, bool may_change, struct sl_seal *ret,
                               struct sl_err *err);
 /* Behind the transaction of a rotation, or of none. */
-void sl_store_rotate_settle(struct sl_store *store, bool is_durable);
+void sl_store_rotate_settle(struct sl_sqlite *store, bool is_durable);
 
 /* keys.c */
 SL_MUST int sl_store_load_keys(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event),

@@ -26,7 +26,7 @@ static int key_opens(struct sl_db *db, const struct sl_seal *seal, bool *ret_is_
     r = sl_sealed_read(seal, sl_db_column_str(stmt, 0), sl_db_column_str(stmt, 1), &plain);
     sl_secret_done(&plain);
     sqlite3_reset(stmt);
-    return r == 0 ? 1 : r == SL_E_INVAL ? 0 : sl_fail(err, r, "out of memory");
+    return r == 0 ? 1 : r == SL_E_KEY ? 0 : sl_fail_nomem(err);
 }
 
 static int names_read(struct sl_db *db, char *out, size_t cap, struct sl_err *err)
@@ -84,7 +84,7 @@ int sl_store_key_find(const char *dir, struct sl_db *db, bool may_change, struct
     if (opens < 0 || opens == 1 || found == 0 || names[0] == '\0') {
         return SL_MIN(opens, 0); /* a key that opens nothing is told with all the names: by the load */
     }
-    return sl_fail(err, SL_E_INVAL,
+    return sl_fail(err, SL_E_KEY,
                    "%s, but the credentials of these routes are encrypted under it: %s. Put the file back, or set "
                    "SLUICE_SECRET_KEY",
                    cause.text, names);
@@ -110,14 +110,14 @@ static int row_rotate(struct sl_db *db, sqlite3_stmt *stmt, const struct sl_seal
     struct sl_secret plain = { 0 };
     struct sl_str name = sl_db_column_str(stmt, 1);
     int r = sl_sealed_read(db->seal, name, sl_db_column_str(stmt, 2), &plain);
-    if (r == SL_E_INVAL) {
+    if (r == SL_E_KEY) {
         r = sl_fail(err, r,
                     "the credentials of route '%.*s' cannot be decrypted with the secret key: delete the route, or "
                     "bring its key back",
                     SL_STR_ARG(name));
     } else if (r == 0) {
         r = sl_seal_close(next, name, sl_secret_reveal(&plain), &sealed);
-        r = r < 0 ? sl_fail(err, r, "out of memory") : row_write(db, sqlite3_column_int64(stmt, 0), &sealed, err);
+        r = r < 0 ? sl_fail_nomem(err) : row_write(db, sqlite3_column_int64(stmt, 0), &sealed, err);
     }
     sl_secret_done(&plain);
     sl_buf_done(&sealed);
@@ -147,10 +147,10 @@ static int rows_rotate(struct sl_db *db, const struct sl_seal *next, uint64_t *r
     }
 }
 
-static int rotate_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
+int sl_sqlite_rotate_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
 {
-    struct sl_store_rotate_job *job = SL_CONTAINER_OF(base, struct sl_store_rotate_job, job);
-    struct sl_store *store = job->store;
+    struct sl_store_rotate_job *job = SL_CONTAINER_OF(base, struct sl_store_rotate_job, base);
+    struct sl_sqlite *store = SL_CONTAINER_OF(db, struct sl_sqlite, db);
     struct sl_seal next = { 0 };
     char text[48];
     struct sl_err cause = { 0 };
@@ -174,14 +174,7 @@ static int rotate_run(struct sl_db *db, struct sl_store_job *base, struct sl_err
     return r;
 }
 
-void sl_store_rotate_job_init(struct sl_store_rotate_job *job, struct sl_store *store)
-{
-    *job = (struct sl_store_rotate_job){ .store = store };
-    job->job.run = rotate_run;
-    job->job.is_write = true;
-}
-
-void sl_store_rotate_settle(struct sl_store *store, bool is_durable)
+void sl_store_rotate_settle(struct sl_sqlite *store, bool is_durable)
 {
     if (store->db.seal != &store->next) {
         return;
@@ -198,11 +191,4 @@ void sl_store_rotate_settle(struct sl_store *store, bool is_durable)
         }
     }
     sl_seal_done(&store->next);
-}
-
-void sl_store_seal(struct sl_store *store, struct sl_seal *ret)
-{
-    pthread_mutex_lock(&store->lock);
-    *ret = store->seal;
-    pthread_mutex_unlock(&store->lock);
 }

@@ -11,7 +11,7 @@
 
 static struct sl_store_route_job *job_of(struct sl_store_job *job)
 {
-    return SL_CONTAINER_OF(job, struct sl_store_route_job, job);
+    return SL_CONTAINER_OF(job, struct sl_store_route_job, base);
 }
 
 int sl_sealed_read(const struct sl_seal *seal, struct sl_str name, struct sl_str sealed, struct sl_secret *ret)
@@ -136,7 +136,7 @@ static int described(const struct sl_db *db, const struct sl_store_route *route,
     } else {
         sl_buf_add_str(out, route->spec);
     }
-    return sl_buf_status(out) < 0 ? sl_fail(err, SL_E_NOMEM, "out of memory") : 0;
+    return sl_buf_status(out) < 0 ? sl_fail_nomem(err) : 0;
 }
 
 static int audit(struct sl_db *db, const struct sl_store_route_job *job, const char *action, struct sl_str before,
@@ -144,7 +144,7 @@ static int audit(struct sl_db *db, const struct sl_store_route_job *job, const c
 {
     const struct sl_audit_row row = {
         .at_usec = job->now_usec,
-        .who = job->job.who,
+        .who = job->base.who,
         .action = sl_str_c(action),
         .target = job->route.name,
         .before = before.n ? before : SL_STR_NONE,
@@ -165,8 +165,8 @@ static int audit_put(struct sl_db *db, const struct sl_store_route_job *job, str
 
 static void event_set(struct sl_store_route_job *job, enum sl_store_event_kind kind, uint64_t number, bool is_new)
 {
-    job->job.has_event = true;
-    job->job.event = (struct sl_store_event){
+    job->base.has_event = true;
+    job->base.event = (struct sl_store_event){
         .kind = kind,
         .number = number,
         .name = job->route.name,
@@ -246,8 +246,7 @@ static int replace(struct sl_db *db, struct sl_store_route_job *job, struct sl_e
     int found = row_find(db, job->route.name, &old, &config, &stmt, err);
     int r = found == 1 ? described(db, &old, &before, err) : found;
     if (r == 0 && job->has_if_version && (found ? old.version : 0) != job->if_version) {
-        job->is_stale = true;
-        r = sl_fail(err, SL_E_EXISTS, "the route was changed in the meantime");
+        r = sl_fail(err, SL_E_STALE, "the route was changed in the meantime");
     }
     if (r == 0 && job->prepare) {
         r = job->prepare(job, found ? &old : NULL, err);
@@ -273,9 +272,9 @@ static int version_check(struct sl_db *db, struct sl_store_route_job *job, struc
     }
     sl_db_bind_str(stmt, 1, job->route.name);
     int r = sl_db_row(db, stmt, err);
-    job->is_stale = r == 1 && (uint64_t)sqlite3_column_int64(stmt, 0) != job->if_version;
+    bool is_stale = r == 1 && (uint64_t)sqlite3_column_int64(stmt, 0) != job->if_version;
     sqlite3_reset(stmt);
-    return r < 0 ? r : job->is_stale ? sl_fail(err, SL_E_EXISTS, "the route was changed in the meantime") : 0;
+    return r < 0 ? r : is_stale ? sl_fail(err, SL_E_STALE, "the route was changed in the meantime") : 0;
 }
 
 /* What is about to go, for the audit. A row that the key does not open can be deleted too. */
@@ -291,7 +290,7 @@ static int old_describe(struct sl_db *db, struct sl_str name, struct sl_buf *out
         sqlite3_reset(stmt);
     }
     sl_secret_done(&config);
-    return r < 0 && r != SL_E_INVAL ? sl_fail(err, r, "%s", cause.text) : 0;
+    return r < 0 && r != SL_E_KEY ? sl_fail(err, r, "%s", cause.text) : 0;
 }
 
 static int row_delete(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
@@ -334,7 +333,7 @@ static int read_one(struct sl_db *db, struct sl_store_route_job *job, struct sl_
     row.spec = sl_arena_dup(&job->arena, row.spec);
     job->route = row;
     sqlite3_reset(stmt);
-    return row.spec.p ? 0 : sl_fail(err, SL_E_NOMEM, "out of memory");
+    return row.spec.p ? 0 : sl_fail_nomem(err);
 }
 
 static int route_exists(struct sl_db *db, struct sl_str name, struct sl_err *err)
@@ -365,7 +364,7 @@ static int set_limits(struct sl_db *db, struct sl_store_route_job *job, struct s
     return r;
 }
 
-static int route_job_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
+int sl_sqlite_route_run(struct sl_db *db, struct sl_store_job *base, struct sl_err *err)
 {
     static int (*const verbs[])(struct sl_db *, struct sl_store_route_job *, struct sl_err *) = {
         [SL_STORE_CREATE] = create, [SL_STORE_REPLACE] = replace,       [SL_STORE_DELETE] = delete,
@@ -373,40 +372,6 @@ static int route_job_run(struct sl_db *db, struct sl_store_job *base, struct sl_
     };
     struct sl_store_route_job *job = job_of(base);
     return verbs[job->verb](db, job, err);
-}
-
-int sl_store_route_job_init(struct sl_store_route_job *job, enum sl_store_verb verb, struct sl_str name)
-{
-    *job = (struct sl_store_route_job){ .verb = verb };
-    sl_arena_init_small(&job->arena, 1024);
-    job->job.run = route_job_run;
-    job->job.is_write = verb != SL_STORE_READ;
-    job->route.name = sl_arena_dup(&job->arena, name);
-    return job->route.name.p ? 0 : SL_E_NOMEM;
-}
-
-int sl_store_route_job_set(struct sl_store_route_job *job, struct sl_str spec, struct sl_str config)
-{
-    if (spec.p) {
-        job->route.spec = sl_arena_dup(&job->arena, spec);
-        if (!job->route.spec.p) {
-            return SL_E_NOMEM;
-        }
-    }
-    if (config.p) {
-        int r = sl_secret_set(&job->config, config);
-        if (r < 0) {
-            return r;
-        }
-        job->route.config = sl_secret_reveal(&job->config);
-    }
-    return 0;
-}
-
-void sl_store_route_job_done(struct sl_store_route_job *job)
-{
-    sl_secret_done(&job->config);
-    sl_arena_done(&job->arena);
 }
 
 /* --- the load --- */
@@ -445,7 +410,7 @@ int sl_store_load_rows(struct sl_db *db, void (*on_event)(void *arg, const struc
         struct sl_secret config = { 0 };
         struct sl_err cause = { 0 };
         r = row_read(db, stmt, &route, &config, &cause);
-        if (r == SL_E_INVAL) {
+        if (r == SL_E_KEY) {
             size_t n = strlen(names);
             if (n_lost++ < LOST_NAMES && n + route.name.n + 3 < sizeof(names)) {
                 snprintf(names + n, sizeof(names) - n, "%s%.*s", n ? ", " : "", SL_STR_ARG(route.name));
@@ -463,9 +428,8 @@ int sl_store_load_rows(struct sl_db *db, void (*on_event)(void *arg, const struc
         sl_secret_done(&config);
     }
     if (r == 0 && n_lost) {
-        return sl_fail(err, SL_E_INVAL,
-                       "the secret key is not the one that encrypted the credentials of %u route%s: %s", n_lost,
-                       n_lost == 1 ? "" : "s", names);
+        return sl_fail(err, SL_E_KEY, "the secret key is not the one that encrypted the credentials of %u route%s: %s",
+                       n_lost, n_lost == 1 ? "" : "s", names);
     }
     return r;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "store/store.h"
+/* The thread that owns the file, and its queue:
+ *
+ *   submit ──> queue ──> BEGIN ─ savepoint a job ─ COMMIT (one sync) ──> change events ──> answers */
+#include "store/sqlite/sqlite.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -27,8 +30,9 @@
 
 /* --- opening --- */
 
-/* Directory, lock, database, key. SL_E_EXISTS and SL_E_INVAL are for a person to mend; the rest may mend itself. */
-static int files_open(struct sl_store *store, struct sl_err *err)
+/* Directory, lock, database, key. SL_E_BUSY, SL_E_KEY and SL_E_INVAL are for a person to mend; the rest may mend
+ * itself. */
+static int files_open(struct sl_sqlite *store, struct sl_err *err)
 {
     int r = 0;
     if (store->lock_fd < 0) {
@@ -43,8 +47,8 @@ static int files_open(struct sl_store *store, struct sl_err *err)
         }
     }
     store->is_readonly = false;
-    r = r < 0 ? r : sl_db_open(&store->db, store->path, store->vfs, err);
-    if (r == SL_E_IO && sl_db_open_readonly(&store->db, store->path, store->vfs, NULL) == 0) {
+    r = r < 0 ? r : sl_db_open(&store->db, store->path, err);
+    if (r == SL_E_IO && sl_db_open_readonly(&store->db, store->path, NULL) == 0) {
         store->is_readonly = true;
         store->broken = *err;
         r = 0;
@@ -66,7 +70,7 @@ static int files_open(struct sl_store *store, struct sl_err *err)
     return r;
 }
 
-static void store_free(struct sl_store *store)
+static void store_free(struct sl_sqlite *store)
 {
     sl_db_close(&store->db);
     sl_seal_done(&store->seal);
@@ -81,14 +85,14 @@ static void store_free(struct sl_store *store)
     free(store);
 }
 
-int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err)
+static int sqlite_open(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err)
 {
-    struct sl_store *store = calloc(1, sizeof(*store));
+    struct sl_sqlite *store = calloc(1, sizeof(*store));
     if (!store) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return sl_fail_nomem(err);
     }
+    store->base.ops = &sl_store_sqlite;
     store->cbs = conf->cbs;
-    store->vfs = conf->vfs;
     store->lock_fd = -1;
     store->tail = &store->first;
     store->db.seal = &store->seal;
@@ -100,9 +104,7 @@ int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool 
     pthread_cond_init(&store->wake, &attr);
     pthread_condattr_destroy(&attr);
     store->dir = strdup(conf->dir);
-    int r = store->dir && asprintf(&store->path, "%s/" SL_DIR_DB, conf->dir) >= 0
-                ? 0
-                : sl_fail(err, SL_E_NOMEM, "out of memory");
+    int r = store->dir && asprintf(&store->path, "%s/" SL_DIR_DB, conf->dir) >= 0 ? 0 : sl_fail_nomem(err);
     if (r == 0) {
         struct sl_err cause = { 0 };
         r = files_open(store, &cause);
@@ -110,20 +112,20 @@ int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool 
         if (r < 0 || store->is_readonly) {
             sl_fail(err, r, "%s", cause.text);
             store->broken = cause;
-            store->is_failing = true;
+            store->base.is_failing = true;
             store->retry_usec = sl_clock_usec() + RETRY_USEC;
-            r = r == SL_E_EXISTS || r == SL_E_INVAL ? r : 0;
+            r = r == SL_E_BUSY || r == SL_E_KEY || r == SL_E_INVAL ? r : 0;
         }
     }
     if (r < 0) {
         store_free(store);
         return r;
     }
-    *ret = store;
+    *ret = &store->base;
     return 0;
 }
 
-int sl_store_load(struct sl_store *store, struct sl_err *err)
+static int rows_load(struct sl_sqlite *store, struct sl_err *err)
 {
     const struct sl_store_cbs *cbs = &store->cbs;
     if (!store->db.handle || !cbs->on_load) {
@@ -138,7 +140,7 @@ int sl_store_load(struct sl_store *store, struct sl_err *err)
 /* --- the thread --- */
 
 /* Opens again after a failure, at most once a second. */
-static bool db_ready(struct sl_store *store)
+static bool db_ready(struct sl_sqlite *store)
 {
     uint64_t now = sl_clock_usec();
     if ((store->db.handle && !store->is_readonly) || now < store->retry_usec) {
@@ -152,7 +154,7 @@ static bool db_ready(struct sl_store *store)
         return true;
     }
     /* What the failure left in the log may have become part of the file: all is told anew. */
-    r = r < 0 ? r : sl_store_load(store, &err);
+    r = r < 0 ? r : rows_load(store, &err);
     if (r < 0) {
         store->broken = err;
         store->retry_usec = now + RETRY_USEC;
@@ -162,25 +164,36 @@ static bool db_ready(struct sl_store *store)
     return true;
 }
 
-static void db_works(struct sl_store *store)
+static void db_works(struct sl_sqlite *store)
 {
-    if (store->is_failing) {
+    if (store->base.is_failing) {
         sl_log(SL_LOG_INFO, "store", "the store in %s works again", store->dir);
     }
-    store->is_failing = false;
+    store->base.is_failing = false;
 }
 
-static void db_broken(struct sl_store *store, const struct sl_err *err)
+static void db_broken(struct sl_sqlite *store, const struct sl_err *err)
 {
-    if (!store->is_failing) {
+    if (!store->base.is_failing) {
         sl_log(SL_LOG_ERROR, "store", "%s; routes and limits cannot be changed until it works again", err->text);
     }
-    store->is_failing = true;
+    store->base.is_failing = true;
     if (sl_db_is_broken(&store->db)) {
         store->broken = *err;
         store->retry_usec = sl_clock_usec() + RETRY_USEC;
         sl_db_close(&store->db);
     }
+}
+
+static int job_run(struct sl_db *db, struct sl_store_job *job)
+{
+    static int (*const runs[])(struct sl_db *, struct sl_store_job *, struct sl_err *) = {
+        [SL_STORE_JOB_ROUTE] = sl_sqlite_route_run,
+        [SL_STORE_JOB_KEY] = sl_sqlite_key_run,
+        [SL_STORE_JOB_AUDIT] = sl_sqlite_audit_run,
+        [SL_STORE_JOB_ROTATE] = sl_sqlite_rotate_run,
+    };
+    return runs[job->kind](db, job, &job->err);
 }
 
 /* One job in its savepoint. SL_E_IO: the transaction is lost. */
@@ -193,7 +206,7 @@ static int job_write(struct sl_db *db, struct sl_store_job *job)
     if (r < 0) {
         return SL_E_IO;
     }
-    job->r = job->run(db, job, &job->err);
+    job->r = job_run(db, job);
     if (job->r < 0) {
         db->change = change;
         job->has_event = false;
@@ -217,7 +230,7 @@ static int change_write(struct sl_db *db, struct sl_err *err)
 }
 
 /* All writes of the batch in one transaction. <0: none of them is in the file. */
-static int batch_write(struct sl_store *store, struct sl_store_job *jobs, struct sl_err *err)
+static int batch_write(struct sl_sqlite *store, struct sl_store_job *jobs, struct sl_err *err)
 {
     struct sl_db *db = &store->db;
     uint64_t change = db->change;
@@ -251,7 +264,7 @@ static void batch_fail(struct sl_store_job *jobs, bool writes_only, const struct
     }
 }
 
-static void batch_events(struct sl_store *store, struct sl_store_job *jobs)
+static void batch_events(struct sl_sqlite *store, struct sl_store_job *jobs)
 {
     const struct sl_store_event *events[BATCH_MAX];
     size_t n = 0;
@@ -265,18 +278,18 @@ static void batch_events(struct sl_store *store, struct sl_store_job *jobs)
     }
 }
 
-static void batch_read(struct sl_store *store, struct sl_store_job *jobs)
+static void batch_read(struct sl_sqlite *store, struct sl_store_job *jobs)
 {
     for (struct sl_store_job *job = jobs; job; job = job->next) {
         if (!job->is_write) {
             job->err = (struct sl_err){ 0 };
-            job->r = store->db.handle ? job->run(&store->db, job, &job->err)
+            job->r = store->db.handle ? job_run(&store->db, job)
                                       : sl_fail(&job->err, SL_E_IO, "%s", store->broken.text);
         }
     }
 }
 
-static void batch_run(struct sl_store *store, struct sl_store_job *jobs)
+static void batch_run(struct sl_sqlite *store, struct sl_store_job *jobs)
 {
     uint32_t n_writes = 0;
     for (struct sl_store_job *job = jobs; job; job = job->next) {
@@ -306,7 +319,7 @@ static void batch_run(struct sl_store *store, struct sl_store_job *jobs)
 }
 
 /* Between batches, so that no writer waits for it longer than for another's sync. */
-static void wal_trim(struct sl_store *store)
+static void wal_trim(struct sl_sqlite *store)
 {
     struct sl_db *db = &store->db;
     int pages = 0, done = 0;
@@ -329,7 +342,7 @@ static int on_wal_commit(void *arg, sqlite3 *handle, const char *name, int pages
     return SQLITE_OK;
 }
 
-static void tick(struct sl_store *store, bool is_last)
+static void tick(struct sl_sqlite *store, bool is_last)
 {
     uint64_t now = sl_clock_usec();
     if (!store->cbs.on_tick || (!is_last && now < store->tick_usec)) {
@@ -342,7 +355,7 @@ static void tick(struct sl_store *store, bool is_last)
     }
     struct sl_db *db = &store->db;
     int r = sl_db_exec(db, "BEGIN IMMEDIATE", &err);
-    r = r < 0 ? r : store->cbs.on_tick(store->cbs.tick_arg, db, store->was_tick_lost, &err);
+    r = r < 0 ? r : store->cbs.on_tick(store->cbs.tick_arg, &store->base, store->was_tick_lost, &err);
     r = r < 0 ? r : sl_db_exec(db, "COMMIT", &err);
     store->was_tick_lost = r < 0;
     if (r < 0) {
@@ -353,7 +366,7 @@ static void tick(struct sl_store *store, bool is_last)
     }
 }
 
-static void wait_until(struct sl_store *store, uint64_t usec)
+static void wait_until(struct sl_sqlite *store, uint64_t usec)
 {
     struct timespec at = { .tv_sec = (time_t)(usec / SL_USEC_PER_SEC),
                            .tv_nsec = (long)(usec % SL_USEC_PER_SEC) * 1000 };
@@ -361,7 +374,7 @@ static void wait_until(struct sl_store *store, uint64_t usec)
 }
 
 /* Waits for work and takes it. NULL with *ret_is_over: closing, and nothing is left; without: a tick is due. */
-static struct sl_store_job *batch_take(struct sl_store *store, bool *ret_is_over)
+static struct sl_store_job *batch_take(struct sl_sqlite *store, bool *ret_is_over)
 {
     pthread_mutex_lock(&store->lock);
     while (!store->first && !store->is_closing && (!store->cbs.on_tick || sl_clock_usec() < store->tick_usec)) {
@@ -400,7 +413,7 @@ static struct sl_store_job *batch_take(struct sl_store *store, bool *ret_is_over
 
 static void *thread_main(void *arg)
 {
-    struct sl_store *store = arg;
+    struct sl_sqlite *store = arg;
     int wal_pages = 0;
     for (bool is_over = false; !is_over;) {
         if (store->db.handle) {
@@ -425,8 +438,14 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-int sl_store_start(struct sl_store *store, struct sl_err *err)
+static int sqlite_load(struct sl_store *base, struct sl_err *err)
 {
+    return rows_load(sl_sqlite_of(base), err);
+}
+
+static int sqlite_start(struct sl_store *base, struct sl_err *err)
+{
+    struct sl_sqlite *store = sl_sqlite_of(base);
     store->tick_usec = sl_clock_usec() + TICK_USEC;
     if (pthread_create(&store->thread, NULL, thread_main, store) != 0) {
         return sl_fail(err, SL_E_NOMEM, "cannot start the store's thread");
@@ -435,11 +454,9 @@ int sl_store_start(struct sl_store *store, struct sl_err *err)
     return 0;
 }
 
-void sl_store_close(struct sl_store *store)
+static void sqlite_close(struct sl_store *base)
 {
-    if (!store) {
-        return;
-    }
+    struct sl_sqlite *store = sl_sqlite_of(base);
     if (store->is_started) {
         pthread_mutex_lock(&store->lock);
         store->is_closing = true;
@@ -450,8 +467,9 @@ void sl_store_close(struct sl_store *store)
     store_free(store);
 }
 
-int sl_store_submit(struct sl_store *store, struct sl_store_job *job)
+static int sqlite_submit(struct sl_store *base, struct sl_store_job *job)
 {
+    struct sl_sqlite *store = sl_sqlite_of(base);
     pthread_mutex_lock(&store->lock);
     int r = store->is_closing ? SL_E_CANCELLED : store->n_queued >= SL_STORE_QUEUE_MAX ? SL_E_LIMIT : 0;
     if (r == 0) {
@@ -466,3 +484,28 @@ int sl_store_submit(struct sl_store *store, struct sl_store_job *job)
     pthread_mutex_unlock(&store->lock);
     return r;
 }
+
+static void sqlite_seal(struct sl_store *base, struct sl_seal *ret)
+{
+    struct sl_sqlite *store = sl_sqlite_of(base);
+    pthread_mutex_lock(&store->lock);
+    *ret = store->seal;
+    pthread_mutex_unlock(&store->lock);
+}
+
+const struct sl_store_ops sl_store_sqlite = {
+    .name = "sqlite",
+    .open = sqlite_open,
+    .load = sqlite_load,
+    .start = sqlite_start,
+    .close = sqlite_close,
+    .submit = sqlite_submit,
+    .seal = sqlite_seal,
+    .counter_put = sl_sqlite_counter_put,
+    .counters_expire = sl_sqlite_counters_expire,
+    .key_used = sl_sqlite_key_used,
+    .counters_load = sl_sqlite_counters_load,
+    .check = sl_sqlite_check,
+    .backup = sl_sqlite_backup,
+    .rotate = sl_sqlite_rotate,
+};

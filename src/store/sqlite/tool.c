@@ -20,7 +20,7 @@ static int db_open(const char *dir, struct sl_db *db, struct sl_err *err)
     if (stat(path, &st) < 0) {
         return sl_fail(err, SL_E_NOTFOUND, "%s: %s", path, strerror(errno));
     }
-    return sl_db_open(db, path, NULL, err);
+    return sl_db_open(db, path, err);
 }
 
 static int integrity_check(struct sl_db *db, struct sl_err *err)
@@ -42,7 +42,7 @@ static void count(void *arg, const struct sl_store_event *event)
     report->n_limits += event->kind == SL_STORE_LIMITS_PUT;
 }
 
-int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *err)
+int sl_sqlite_check(const char *dir, struct sl_store_report *ret, struct sl_err *err)
 {
     struct sl_seal seal = { 0 };
     struct sl_db db = { .seal = &seal };
@@ -61,7 +61,7 @@ int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *
     return r;
 }
 
-int sl_store_backup(const char *dir, const char *file, struct sl_err *err)
+int sl_sqlite_backup(const char *dir, const char *file, struct sl_err *err)
 {
     struct sl_db db = { 0 };
     sqlite3 *to = NULL;
@@ -103,15 +103,15 @@ struct rotation {
 
 static void on_rotated(struct sl_store_job *base)
 {
-    struct sl_store_rotate_job *job = SL_CONTAINER_OF(base, struct sl_store_rotate_job, job);
+    struct sl_store_rotate_job *job = SL_CONTAINER_OF(base, struct sl_store_rotate_job, base);
     sem_post(&SL_CONTAINER_OF(job, struct rotation, base)->done);
 }
 
 static int rotation_run(struct sl_store *store, uint64_t *ret_routes, struct sl_err *err)
 {
     struct rotation rotation;
-    sl_store_rotate_job_init(&rotation.base, store);
-    struct sl_store_job *job = &rotation.base.job;
+    sl_store_rotate_job_init(&rotation.base);
+    struct sl_store_job *job = &rotation.base.base;
     rotation.base.now_usec = sl_clock_wall_usec();
     job->who = (struct sl_store_who){ SL_STR("sluice secret rotate"), SL_STR(""), SL_STR("") };
     job->on_done = on_rotated;
@@ -127,7 +127,7 @@ static int rotation_run(struct sl_store *store, uint64_t *ret_routes, struct sl_
     return r;
 }
 
-int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err)
+int sl_sqlite_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err)
 {
     const struct sl_store_conf conf = { .dir = dir };
     struct sl_store *store = NULL;

@@ -106,7 +106,7 @@ static void on_end(void *arg, bool is_whole)
 static int store_try(struct sl_store **ret, struct sl_err *err)
 {
     const struct sl_store_conf conf = {
-        .dir = dir, .vfs = SHIM_VFS, .cbs = { .on_load_begin = on_begin, .on_load = on_load, .on_load_end = on_end }
+        .dir = dir, .cbs = { .on_load_begin = on_begin, .on_load = on_load, .on_load_end = on_end }
     };
     bool is_ok = false;
     int r = sl_store_open(&conf, ret, &is_ok, err);
@@ -153,7 +153,7 @@ static int route_make(struct sl_store *store, const char *name)
     struct sl_store_route_job job;
     assert_int_equal(sl_store_route_job_init(&job, SL_STORE_REPLACE, sl_str_c(name)), 0);
     assert_int_equal(sl_store_route_job_set(&job, SL_STR("{}"), SL_STR(CONFIG)), 0);
-    int r = job_wait(store, &job.job);
+    int r = job_wait(store, &job.base);
     sl_store_route_job_done(&job);
     return r;
 }
@@ -161,8 +161,8 @@ static int route_make(struct sl_store *store, const char *name)
 static int rotate(struct sl_store *store)
 {
     struct sl_store_rotate_job job;
-    sl_store_rotate_job_init(&job, store);
-    int r = job_wait(store, &job.job);
+    sl_store_rotate_job_init(&job);
+    int r = job_wait(store, &job.base);
     assert_true(r < 0 || job.n_routes == N_ROUTES);
     return r;
 }
@@ -292,12 +292,12 @@ static void test_a_lost_or_wrong_key(void **state)
     remove_key();
     fill(); /* nothing was encrypted: a new one is made */
     remove_key();
-    assert_int_equal(store_try(&store, &err), SL_E_INVAL);
+    assert_int_equal(store_try(&store, &err), SL_E_KEY);
     assert_non_null(strstr(err.text, "is missing"));
     assert_non_null(strstr(err.text, "r0, r1, r2"));
     setenv("SLUICE_SECRET_KEY", "another key of some length", 1);
     assert_int_equal(store_try(&store, &err), 0);
-    assert_int_equal(sl_store_load(store, &err), SL_E_INVAL);
+    assert_int_equal(sl_store_load(store, &err), SL_E_KEY);
     assert_non_null(strstr(err.text, "r0, r1, r2"));
     sl_store_close(store);
 }

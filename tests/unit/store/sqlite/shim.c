@@ -317,9 +317,9 @@ void shim_install(void)
     sqlite3_initialize();
     system_vfs = sqlite3_vfs_find(NULL);
     shim_vfs = *system_vfs;
-    shim_vfs.zName = SHIM_VFS;
+    shim_vfs.zName = "shim";
     shim_vfs.szOsFile = (int)sizeof(struct shim_file) + system_vfs->szOsFile;
     shim_vfs.xOpen = x_open;
     shim_vfs.xDelete = x_delete;
-    sqlite3_vfs_register(&shim_vfs, 0);
+    sqlite3_vfs_register(&shim_vfs, 1); /* the default: what is opened comes through it */
 }

@@ -7,8 +7,6 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#define SHIM_VFS "shim"
-
 struct shim {
     atomic_long n_calls;     /* reads, writes, syncs, opens, truncations, deletions, locks of shared memory */
     atomic_long fail_at;     /* the call with that number fails; -1: none */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The public functions: each finds its kind and lets it do the work. */
+#include "store/store.h"
+
+#include <string.h>
+
+#include "store/ops.h"
+#include "store/tool.h"
+
+static const struct sl_store_ops *kind_find(const char *name)
+{
+    const struct sl_store_ops *const *kind = sl_store_kinds;
+    while (name && *kind && strcmp((*kind)->name, name) != 0) {
+        kind++;
+    }
+    return *kind;
+}
+
+int sl_store_open(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err)
+{
+    const struct sl_store_ops *kind = kind_find(conf->kind);
+    return kind ? kind->open(conf, ret, ret_is_ok, err)
+                : sl_fail(err, SL_E_INVAL, "there is no kind of store '%s'", conf->kind);
+}
+
+int sl_store_load(struct sl_store *store, struct sl_err *err)
+{
+    return store->ops->load(store, err);
+}
+
+int sl_store_start(struct sl_store *store, struct sl_err *err)
+{
+    return store->ops->start(store, err);
+}
+
+void sl_store_close(struct sl_store *store)
+{
+    if (store) {
+        store->ops->close(store);
+    }
+}
+
+bool sl_store_was_read(const struct sl_store *store)
+{
+    return atomic_load_explicit(&store->was_read, memory_order_acquire);
+}
+
+bool sl_store_is_up(const struct sl_store *store)
+{
+    return !atomic_load_explicit(&store->is_failing, memory_order_relaxed);
+}
+
+int sl_store_submit(struct sl_store *store, struct sl_store_job *job)
+{
+    return store->ops->submit(store, job);
+}
+
+void sl_store_seal(struct sl_store *store, struct sl_seal *ret)
+{
+    store->ops->seal(store, ret);
+}
+
+int sl_store_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err)
+{
+    return store->ops->key_used(store, id, sec, err);
+}
+
+int sl_store_counter_put(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err)
+{
+    return store->ops->counter_put(store, counter, err);
+}
+
+int sl_store_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err)
+{
+    return store->ops->counters_expire(store, now_usec, err);
+}
+
+int sl_store_counters_load(struct sl_store *store, uint64_t now_usec,
+                           void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
+                           struct sl_err *err)
+{
+    return store->ops->counters_load(store, now_usec, on_counter, arg, err);
+}
+
+int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *err)
+{
+    return kind_find(NULL)->check(dir, ret, err);
+}
+
+int sl_store_backup(const char *dir, const char *file, struct sl_err *err)
+{
+    return kind_find(NULL)->backup(dir, file, err);
+}
+
+int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err)
+{
+    return kind_find(NULL)->rotate(dir, ret_routes, err);
+}
+
+/* --- jobs --- */
+
+int sl_store_route_job_init(struct sl_store_route_job *job, enum sl_store_verb verb, struct sl_str name)
+{
+    *job = (struct sl_store_route_job){ .base.kind = SL_STORE_JOB_ROUTE, .verb = verb };
+    sl_arena_init_small(&job->arena, 1024);
+    job->base.is_write = verb != SL_STORE_READ;
+    job->route.name = sl_arena_dup(&job->arena, name);
+    return job->route.name.p ? 0 : SL_E_NOMEM;
+}
+
+int sl_store_route_job_set(struct sl_store_route_job *job, struct sl_str spec, struct sl_str config)
+{
+    if (spec.p) {
+        job->route.spec = sl_arena_dup(&job->arena, spec);
+        if (!job->route.spec.p) {
+            return SL_E_NOMEM;
+        }
+    }
+    if (config.p) {
+        int r = sl_secret_set(&job->config, config);
+        if (r < 0) {
+            return r;
+        }
+        job->route.config = sl_secret_reveal(&job->config);
+    }
+    return 0;
+}
+
+void sl_store_route_job_done(struct sl_store_route_job *job)
+{
+    sl_secret_done(&job->config);
+    sl_arena_done(&job->arena);
+}
+
+void sl_store_key_job_init(struct sl_store_key_job *job, bool is_revoke)
+{
+    *job = (struct sl_store_key_job){ .base = { .kind = SL_STORE_JOB_KEY, .is_write = true }, .is_revoke = is_revoke };
+    sl_arena_init_small(&job->arena, 1024);
+}
+
+void sl_store_key_job_done(struct sl_store_key_job *job)
+{
+    sl_arena_done(&job->arena);
+}
+
+void sl_store_rotate_job_init(struct sl_store_rotate_job *job)
+{
+    *job = (struct sl_store_rotate_job){ .base = { .kind = SL_STORE_JOB_ROTATE, .is_write = true } };
+}
+
+void sl_store_audit_job_init(struct sl_store_audit_job *job, uint64_t before_id, uint32_t max)
+{
+    *job = (struct sl_store_audit_job){ .base.kind = SL_STORE_JOB_AUDIT, .before_id = before_id, .max = max };
+    sl_arena_init_small(&job->arena, 4096);
+}
+
+void sl_store_audit_job_done(struct sl_store_audit_job *job)
+{
+    sl_arena_done(&job->arena);
+}
