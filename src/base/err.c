@@ -8,7 +8,7 @@
 
 static const char *const names[] = {
     "OK", "INVAL", "RANGE",     "NOMEM",       "LIMIT", "NOTFOUND", "EXISTS", "AGAIN",   "TRUNCATED",
-    "IO", "TYPE",  "CANCELLED", "UNSUPPORTED", "BUSY",  "STALE",    "KEY",    "FOREIGN",
+    "IO", "TYPE",  "CANCELLED", "UNSUPPORTED", "BUSY",  "STALE",    "KEY",    "FOREIGN", "DAMAGED",
 };
 
 int sl_fail(struct sl_err *err, int code, const char *fmt, ...)

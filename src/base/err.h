@@ -23,6 +23,7 @@ enum {
     SL_E_STALE = -14,   /* it was changed since the caller looked */
     SL_E_KEY = -15,     /* the secret key does not open what was encrypted, or it is lost */
     SL_E_FOREIGN = -16, /* another program or a newer version wrote it */
+    SL_E_DAMAGED = -17, /* what is stored is not what was written */
 };
 
 #define SL_ERR_TEXT_MAX 512

@@ -10,7 +10,8 @@ struct sl_store_report {
     int schema;
 };
 
-/* Structure, schema, and that the secret key opens every route. SL_E_INVAL or SL_E_IO with what is wrong. */
+/* Structure, schema, and that the secret key opens every route, and that every row is what was written.
+ * SL_E_DAMAGED, SL_E_KEY or SL_E_IO with what is wrong. */
 SL_MUST int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *err);
 /* A whole copy as of one moment, while the daemon writes or not. `file` must not exist. Without the secret key: keep
  * that elsewhere. */

@@ -99,6 +99,16 @@ struct sl_str sl_db_column_str(sqlite3_stmt *stmt, int at)
     return sl_str_make(p, n);
 }
 
+bool sl_db_column_is_text(sqlite3_stmt *stmt, int at)
+{
+    return sqlite3_column_type(stmt, at) == SQLITE_TEXT && sl_str_is_utf8(sl_db_column_str(stmt, at));
+}
+
+bool sl_db_column_is_number(sqlite3_stmt *stmt, int at)
+{
+    return sqlite3_column_type(stmt, at) == SQLITE_INTEGER && sqlite3_column_int64(stmt, at) > 0;
+}
+
 /* One number. */
 static int value_get(struct sl_db *db, const char *sql, int64_t *ret, struct sl_err *err)
 {

@@ -60,6 +60,10 @@ void sl_db_bind_str(sqlite3_stmt *stmt, int at, struct sl_str text);
 void sl_db_bind_blob(sqlite3_stmt *stmt, int at, struct sl_str bytes);
 /* Borrowed until the statement moves on. p == NULL for NULL. */
 struct sl_str sl_db_column_str(sqlite3_stmt *stmt, int at);
+/* Is it a text in UTF-8? */
+bool sl_db_column_is_text(sqlite3_stmt *stmt, int at);
+/* Is it a number from 1 on? */
+bool sl_db_column_is_number(sqlite3_stmt *stmt, int at);
 
 /* migrate.c */
 extern const char *const sl_db_migrations[]; /* [i] makes version i + 1 */

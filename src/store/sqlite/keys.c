@@ -4,7 +4,9 @@
 
 #include "store/sqlite/priv.h"
 
-#define COLUMNS "id, version, name, principal, role, routes, hash, created_sec, expires_sec, last_used_sec"
+/* SHA-256 */
+#define HASH_BYTES 32
+#define COLUMNS    "id, version, name, principal, role, routes, hash, created_sec, expires_sec, last_used_sec"
 
 /* Borrowed from the statement. */
 static struct sl_store_key row_read(sqlite3_stmt *stmt)
@@ -105,16 +107,36 @@ int sl_sqlite_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct
     return sl_db_run(db, stmt, err);
 }
 
-int sl_store_load_keys(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event), void *arg,
+static const char *row_fault(sqlite3_stmt *stmt)
+{
+    bool has_routes = sqlite3_column_type(stmt, 5) != SQLITE_NULL;
+    return !sl_db_column_is_number(stmt, 0) ? "its id is not above 0"
+           : !sl_db_column_is_text(stmt, 2) ? "its name is no text"
+           : !sl_db_column_is_text(stmt, 3) ? "its principal is no text"
+           : !sl_db_column_is_text(stmt, 4) ? "its role is no text"
+           : has_routes && (!sl_db_column_is_text(stmt, 5) || sqlite3_column_int(stmt, 10) != 1)
+               ? "its routes are no JSON"
+           : sqlite3_column_bytes(stmt, 6) != HASH_BYTES ? "its hash has not 32 bytes"
+                                                         : NULL;
+}
+
+int sl_store_load_keys(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
                        struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS " FROM keys ORDER BY id", err);
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT " COLUMNS ", json_valid(routes) FROM keys ORDER BY id", err);
     int r = stmt ? 1 : err->code;
     while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
+        const char *fault = row_fault(stmt);
         struct sl_store_key key = row_read(stmt);
         struct sl_store_event event = {
             .kind = SL_STORE_KEY_PUT, .number = (uint64_t)sqlite3_column_int64(stmt, 1), .key = &key, .is_new = true
         };
+        if (fault) {
+            char id[32];
+            snprintf(id, sizeof(id), "key-%lld", (long long)sqlite3_column_int64(stmt, 0));
+            sl_bad_rows_add(bad, "key", sl_str_c(id), fault);
+            continue;
+        }
         on_event(arg, &event);
     }
     return r;

@@ -58,8 +58,17 @@ int sl_sqlite_backup(const char *dir, const char *file, struct sl_err *err);
 int sl_sqlite_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);
 
 /* routes.c */
-SL_MUST int sl_store_load_rows(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event),
-                               void *arg, struct sl_err *err);
+typedef void (*sl_on_event_fn)(void *arg, const struct sl_store_event *event);
+/* Rows that cannot be read: told one by one, left where they are. `what` "route", "key", "limits of route". */
+struct sl_bad_rows {
+    void (*on_bad)(void *arg, const char *what, struct sl_str name, const char *why);
+    void *arg;
+    uint32_t n;
+};
+/* All limits, keys and routes. Bad rows are no failure, but SL_E_KEY: the key opens none of the routes. */
+SL_MUST int sl_store_load_rows(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
+                               struct sl_err *err);
+void sl_bad_rows_add(struct sl_bad_rows *bad, const char *what, struct sl_str name, const char *why);
 
 /* A sealed text: the caller has bounded the body it comes from. */
 #define SL_SEALED_MAX (64u << 20)
@@ -75,7 +84,7 @@ SL_MUST int sl_store_key_find(const char *dir, struct sl_db *db, bool may_change
 void sl_store_rotate_settle(struct sl_sqlite *store, bool is_durable);
 
 /* keys.c */
-SL_MUST int sl_store_load_keys(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event),
-                               void *arg, struct sl_err *err);
+SL_MUST int sl_store_load_keys(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
+                               struct sl_err *err);
 
 #endif

@@ -13,20 +13,26 @@
 
 /* --- which key holds --- */
 
-/* 1: it opens what is encrypted, or nothing is; 0: it does not; <0. */
+/* 1: it opens something of what is encrypted, or nothing is; 0: it opens nothing; <0. One row may be damaged; all of
+ * them are the key's fault. */
 static int key_opens(struct sl_db *db, const struct sl_seal *seal, bool *ret_is_empty, struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT name, sealed FROM routes ORDER BY id LIMIT 1", err);
-    int r = stmt ? sl_db_row(db, stmt, err) : err->code;
-    *ret_is_empty = r == 0;
-    if (r != 1) {
-        return r < 0 ? r : 1;
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT name, sealed FROM routes ORDER BY id", err);
+    int r = stmt ? 1 : err->code, found = SL_E_NOTFOUND;
+    *ret_is_empty = true;
+    while (r > 0 && found != 0 && (r = sl_db_row(db, stmt, err)) > 0) {
+        struct sl_secret plain = { 0 };
+        *ret_is_empty = false;
+        found = sl_sealed_read(seal, sl_db_column_str(stmt, 0), sl_db_column_str(stmt, 1), &plain);
+        sl_secret_done(&plain);
+        if (found == SL_E_NOMEM) {
+            r = sl_fail_nomem(err);
+        }
     }
-    struct sl_secret plain = { 0 };
-    r = sl_sealed_read(seal, sl_db_column_str(stmt, 0), sl_db_column_str(stmt, 1), &plain);
-    sl_secret_done(&plain);
-    sqlite3_reset(stmt);
-    return r == 0 ? 1 : r == SL_E_KEY ? 0 : sl_fail_nomem(err);
+    if (stmt) {
+        sqlite3_reset(stmt);
+    }
+    return r < 0 ? r : *ret_is_empty || found == 0;
 }
 
 static int names_read(struct sl_db *db, char *out, size_t cap, struct sl_err *err)

@@ -6,7 +6,7 @@
 
 /* A route as the audit tells it, before it is cut. */
 #define DESCRIBED_MAX (4u << 20)
-/* Names told of rows that cannot be read. */
+/* Names told of rows that the key does not open. */
 #define LOST_NAMES 10
 
 static struct sl_store_route_job *job_of(struct sl_store_job *job)
@@ -26,10 +26,21 @@ int sl_sealed_read(const struct sl_seal *seal, struct sl_str name, struct sl_str
 
 #define COLUMNS "id, version, created_usec, updated_usec, name, spec, sealed"
 
-/* Borrowed from the statement; the configuration goes to `config`. */
+/* What a row must be before anything is made of it. NULL: it is. */
+static const char *row_fault(sqlite3_stmt *stmt)
+{
+    return !sl_db_column_is_text(stmt, 4)     ? "its name is no text"
+           : !sl_db_column_is_number(stmt, 0) ? "its id is not above 0"
+           : !sl_db_column_is_number(stmt, 1) ? "its version is not above 0"
+           : !sl_db_column_is_text(stmt, 5)   ? "its definition is no text"
+                                              : NULL;
+}
+
+/* Borrowed from the statement; the configuration goes to `config`. SL_E_DAMAGED, SL_E_KEY: it is not as written. */
 static int row_read(struct sl_db *db, sqlite3_stmt *stmt, struct sl_store_route *ret, struct sl_secret *config,
                     struct sl_err *err)
 {
+    const char *fault = row_fault(stmt);
     *ret = (struct sl_store_route){
         .id = (uint64_t)sqlite3_column_int64(stmt, 0),
         .version = (uint64_t)sqlite3_column_int64(stmt, 1),
@@ -38,6 +49,9 @@ static int row_read(struct sl_db *db, sqlite3_stmt *stmt, struct sl_store_route 
         .name = sl_db_column_str(stmt, 4),
         .spec = sl_db_column_str(stmt, 5),
     };
+    if (fault) {
+        return sl_fail(err, SL_E_DAMAGED, "the stored route '%.*s' is damaged: %s", SL_STR_ARG(ret->name), fault);
+    }
     int r = sl_sealed_read(db->seal, ret->name, sl_db_column_str(stmt, 6), config);
     if (r < 0) {
         return sl_fail(err, r, "the credentials of route '%.*s' cannot be decrypted with the secret key",
@@ -290,7 +304,7 @@ static int old_describe(struct sl_db *db, struct sl_str name, struct sl_buf *out
         sqlite3_reset(stmt);
     }
     sl_secret_done(&config);
-    return r < 0 && r != SL_E_KEY ? sl_fail(err, r, "%s", cause.text) : 0;
+    return r < 0 && r != SL_E_KEY && r != SL_E_DAMAGED ? sl_fail(err, r, "%s", cause.text) : 0;
 }
 
 static int row_delete(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
@@ -376,10 +390,16 @@ int sl_sqlite_route_run(struct sl_db *db, struct sl_store_job *base, struct sl_e
 
 /* --- the load --- */
 
-static int load_limits(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event), void *arg,
+void sl_bad_rows_add(struct sl_bad_rows *bad, const char *what, struct sl_str name, const char *why)
+{
+    bad->n++;
+    bad->on_bad(bad->arg, what, name, why);
+}
+
+static int load_limits(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
                        struct sl_err *err)
 {
-    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT route, version, limits FROM limits", err);
+    sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT route, version, limits, json_valid(limits) FROM limits", err);
     int r = stmt ? 1 : err->code;
     while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
         struct sl_store_event event = {
@@ -388,48 +408,74 @@ static int load_limits(struct sl_db *db, void (*on_event)(void *arg, const struc
             .name = sl_db_column_str(stmt, 0),
             .limits = sl_db_column_str(stmt, 2),
         };
+        if (!sl_db_column_is_text(stmt, 0) || !sl_db_column_is_text(stmt, 2) || sqlite3_column_int(stmt, 3) != 1) {
+            sl_bad_rows_add(bad, "limits of route", event.name, "they are no JSON");
+            continue;
+        }
         on_event(arg, &event);
     }
     return r;
 }
 
-int sl_store_load_rows(struct sl_db *db, void (*on_event)(void *arg, const struct sl_store_event *event), void *arg,
+struct routes_load {
+    sl_on_event_fn on_event;
+    void *arg;
+    struct sl_bad_rows *bad;
+    char lost[400]; /* names of routes that the key does not open */
+    unsigned n_lost, n_opened;
+};
+
+static int load_route(struct sl_db *db, sqlite3_stmt *stmt, struct routes_load *load, struct sl_err *err)
+{
+    struct sl_store_route route;
+    struct sl_secret config = { 0 };
+    struct sl_err cause = { 0 };
+    int r = row_read(db, stmt, &route, &config, &cause);
+    if (r == SL_E_KEY) {
+        size_t n = strlen(load->lost);
+        if (load->n_lost++ < LOST_NAMES && n + route.name.n + 3 < sizeof(load->lost)) {
+            snprintf(load->lost + n, sizeof(load->lost) - n, "%s%.*s", n ? ", " : "", SL_STR_ARG(route.name));
+        }
+        sl_bad_rows_add(load->bad, "route", route.name,
+                        "its credentials, or its name, are not what was encrypted under the secret key");
+        r = 0;
+    } else if (r == SL_E_DAMAGED) {
+        sl_bad_rows_add(load->bad, "route", route.name, row_fault(stmt));
+        r = 0;
+    } else if (r == 0) {
+        struct sl_store_event event = {
+            .kind = SL_STORE_ROUTE_PUT, .number = route.version, .name = route.name, .route = &route, .is_new = true
+        };
+        load->n_opened++;
+        load->on_event(load->arg, &event);
+    } else {
+        sl_fail(err, r, "%s", cause.text);
+    }
+    sl_secret_done(&config);
+    return r;
+}
+
+int sl_store_load_rows(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
                        struct sl_err *err)
 {
+    struct routes_load load = { .on_event = on_event, .arg = arg, .bad = bad };
     /* Limits first: a route is then told with what holds for it. */
-    int r = load_limits(db, on_event, arg, err);
-    r = r < 0 ? r : sl_store_load_keys(db, on_event, arg, err);
+    int r = load_limits(db, on_event, arg, bad, err);
+    r = r < 0 ? r : sl_store_load_keys(db, on_event, arg, bad, err);
     sqlite3_stmt *stmt = r < 0 ? NULL : sl_db_stmt(db, "SELECT " COLUMNS " FROM routes ORDER BY id", err);
     if (!stmt) {
         return r < 0 ? r : err->code;
     }
-    char names[400] = "";
-    unsigned n_lost = 0;
     while ((r = sl_db_row(db, stmt, err)) > 0) {
-        struct sl_store_route route;
-        struct sl_secret config = { 0 };
-        struct sl_err cause = { 0 };
-        r = row_read(db, stmt, &route, &config, &cause);
-        if (r == SL_E_KEY) {
-            size_t n = strlen(names);
-            if (n_lost++ < LOST_NAMES && n + route.name.n + 3 < sizeof(names)) {
-                snprintf(names + n, sizeof(names) - n, "%s%.*s", n ? ", " : "", SL_STR_ARG(route.name));
-            }
-            continue;
-        }
+        r = load_route(db, stmt, &load, err);
         if (r < 0) {
             sqlite3_reset(stmt);
-            return sl_fail(err, r, "%s", cause.text);
+            return r;
         }
-        struct sl_store_event event = {
-            .kind = SL_STORE_ROUTE_PUT, .number = route.version, .name = route.name, .route = &route, .is_new = true
-        };
-        on_event(arg, &event);
-        sl_secret_done(&config);
     }
-    if (r == 0 && n_lost) {
+    if (r == 0 && load.n_lost && !load.n_opened) {
         return sl_fail(err, SL_E_KEY, "the secret key is not the one that encrypted the credentials of %u route%s: %s",
-                       n_lost, n_lost == 1 ? "" : "s", names);
+                       load.n_lost, load.n_lost == 1 ? "" : "s", load.lost);
     }
     return r;
 }

@@ -125,6 +125,15 @@ static int sqlite_open(const struct sl_store_conf *conf, struct sl_store **ret, 
     return 0;
 }
 
+static void on_bad_row(void *arg, const char *what, struct sl_str name, const char *why)
+{
+    (void)arg;
+    sl_log(SL_LOG_ERROR, "store",
+           "the stored %s '%.*s' is damaged and not served: %s. Its row is kept: restore a backup, "
+           "or delete it and make it anew",
+           what, SL_STR_ARG(sl_str_sub(name, 0, 255)), why);
+}
+
 static int rows_load(struct sl_sqlite *store, struct sl_err *err)
 {
     const struct sl_store_cbs *cbs = &store->cbs;
@@ -132,8 +141,12 @@ static int rows_load(struct sl_sqlite *store, struct sl_err *err)
         return 0;
     }
     cbs->on_load_begin(cbs->events_arg);
-    int r = sl_store_load_rows(&store->db, cbs->on_load, cbs->events_arg, err);
+    struct sl_bad_rows bad = { .on_bad = on_bad_row };
+    int r = sl_store_load_rows(&store->db, cbs->on_load, cbs->events_arg, &bad, err);
     cbs->on_load_end(cbs->events_arg, r == 0);
+    if (r == 0) {
+        atomic_store_explicit(&store->base.was_read, true, memory_order_release);
+    }
     return r;
 }
 
@@ -363,6 +376,8 @@ static void tick(struct sl_sqlite *store, bool is_last)
             SL_IGNORE(sl_db_exec(db, "ROLLBACK", NULL) < 0);
         }
         db_broken(store, &err);
+    } else {
+        db_works(store);
     }
 }
 
@@ -440,7 +455,15 @@ static void *thread_main(void *arg)
 
 static int sqlite_load(struct sl_store *base, struct sl_err *err)
 {
-    return rows_load(sl_sqlite_of(base), err);
+    struct sl_sqlite *store = sl_sqlite_of(base);
+    int r = rows_load(store, err);
+    if (r < 0 && r != SL_E_KEY) { /* the thread opens it again, and reads it then */
+        store->broken = *err;
+        store->base.is_failing = true;
+        store->retry_usec = sl_clock_usec() + RETRY_USEC;
+        sl_db_close(&store->db);
+    }
+    return r;
 }
 
 static int sqlite_start(struct sl_store *base, struct sl_err *err)

@@ -12,6 +12,9 @@
 #include "store/dir.h"
 #include "store/sqlite/priv.h"
 
+/* Damaged rows that `db check` names. */
+#define DAMAGE_NAMES 5
+
 static int db_open(const char *dir, struct sl_db *db, struct sl_err *err)
 {
     char path[4200];
@@ -29,7 +32,7 @@ static int integrity_check(struct sl_db *db, struct sl_err *err)
     int r = stmt ? sl_db_row(db, stmt, err) : err->code;
     if (r == 1) {
         struct sl_str text = sl_db_column_str(stmt, 0);
-        r = sl_str_eq_c(text, "ok") ? 0 : sl_fail(err, SL_E_INVAL, "the database is damaged: %.*s", SL_STR_ARG(text));
+        r = sl_str_eq_c(text, "ok") ? 0 : sl_fail(err, SL_E_DAMAGED, "the database is damaged: %.*s", SL_STR_ARG(text));
         sqlite3_reset(stmt);
     }
     return r;
@@ -42,6 +45,50 @@ static void count(void *arg, const struct sl_store_event *event)
     report->n_limits += event->kind == SL_STORE_LIMITS_PUT;
 }
 
+/* The first few names, for one line. */
+struct damage {
+    char text[400];
+    unsigned n;
+};
+
+static void on_bad(void *arg, const char *what, struct sl_str name, const char *why)
+{
+    struct damage *damage = arg;
+    size_t n = strlen(damage->text);
+    if (damage->n++ < DAMAGE_NAMES) {
+        snprintf(damage->text + n, sizeof(damage->text) - n, "%s%s '%.*s' (%s)", n ? "; " : "", what,
+                 SL_STR_ARG(sl_str_sub(name, 0, 64)), why);
+    }
+}
+
+/* Rows of the audit whose texts are not what was written. */
+static int audit_check(struct sl_db *db, struct sl_bad_rows *bad, struct sl_err *err)
+{
+    sqlite3_stmt *stmt = sl_db_stmt(db,
+                                    "SELECT id FROM audit WHERE id < 1 OR NOT (before IS NULL OR (typeof(before) = "
+                                    "'text' AND json_valid(before))) OR NOT (after IS NULL OR (typeof(after) = 'text' "
+                                    "AND json_valid(after))) ORDER BY id",
+                                    err);
+    int r = stmt ? 1 : err->code;
+    while (r > 0 && (r = sl_db_row(db, stmt, err)) > 0) {
+        char id[32];
+        snprintf(id, sizeof(id), "%lld", (long long)sqlite3_column_int64(stmt, 0));
+        sl_bad_rows_add(bad, "audit row", sl_str_c(id), "before or after is no JSON");
+    }
+    return r;
+}
+
+static int rows_check(struct sl_db *db, struct sl_store_report *report, struct sl_err *err)
+{
+    struct damage damage = { .n = 0 };
+    struct sl_bad_rows bad = { .on_bad = on_bad, .arg = &damage };
+    int r = sl_store_load_rows(db, count, report, &bad, err);
+    r = r < 0 ? r : audit_check(db, &bad, err);
+    return r == 0 && bad.n ? sl_fail(err, SL_E_DAMAGED, "%u row%s damaged: %s%s", bad.n, bad.n == 1 ? " is" : "s are",
+                                     damage.text, bad.n > DAMAGE_NAMES ? "; …" : "")
+                           : r;
+}
+
 int sl_sqlite_check(const char *dir, struct sl_store_report *ret, struct sl_err *err)
 {
     struct sl_seal seal = { 0 };
@@ -52,7 +99,7 @@ int sl_sqlite_check(const char *dir, struct sl_store_report *ret, struct sl_err 
     if (r == 0) {
         r = sl_store_key_find(dir, &db, false, &seal, err);
     }
-    r = r < 0 ? r : sl_store_load_rows(&db, count, &report, err);
+    r = r < 0 ? r : rows_check(&db, &report, err);
     sl_db_close(&db);
     sl_seal_done(&seal);
     if (r == 0) {
@@ -70,9 +117,10 @@ int sl_sqlite_backup(const char *dir, const char *file, struct sl_err *err)
         return r;
     }
     int fd = open(file, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    int why = errno;
     if (fd < 0) {
         sl_db_close(&db);
-        return sl_fail(err, SL_E_IO, "cannot make %s: %s", file, strerror(errno));
+        return sl_fail(err, SL_E_IO, "cannot make %s: %s", file, strerror(why));
     }
     close(fd);
     int code = sqlite3_open_v2(file, &to, SQLITE_OPEN_READWRITE, NULL);
