@@ -15,6 +15,7 @@
 #include "daemon/notify.h"
 #include "daemon/reload.h"
 #include "gate/call/auth.h"
+#include "gate/call/credential.h"
 #include "gate/gate.h"
 #include "gate/policy/limit.h"
 #include "gate/watch/accesslog.h"
@@ -412,6 +413,7 @@ static void serve_free(struct daemon *d)
     sl_events_done(&d->gate.events);
     sl_publisher_done(&d->gate.publisher);
     sl_limiter_free(d->gate.limiter);
+    sl_credentials_done();
     sl_metrics_free(d->gate.metrics);
     sl_key_unref(d->gate.admin_key);
     sl_reload_done(&d->reload);

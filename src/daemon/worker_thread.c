@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "gate/call/credential.h"
 #include "gate/api/table.h"
 #include "gate/call/front.h"
 #include "gate/call/measure.h"
@@ -32,6 +33,7 @@ static void on_server_empty(struct sl_hserver *server)
     struct sl_worker *worker = server->user;
     struct sl_thread *thread = SL_CONTAINER_OF(worker, struct sl_thread, worker);
     if (!worker->client.is_closing && thread->n_open == 0) {
+        sl_credentials_end(worker);
         sl_hclient_close(&worker->client);
     }
     thread_finish(thread);

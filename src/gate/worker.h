@@ -14,6 +14,8 @@ struct sl_path_table;
 struct sl_settings;
 struct sl_snapshot;
 
+SL_LIST_HEAD(sl_cred_fetches);
+
 /* What calls are served with: given by who puts the gateway together, so that a worker knows neither. */
 struct sl_worker_service {
     const struct sl_hserver_cbs *server_cbs;
@@ -29,12 +31,14 @@ struct sl_worker {
     struct sl_snapshot *snapshot;
     struct sl_log_ring *log;
     struct sl_desk desk;
-    struct sl_json doc, scratch; /* the desk's */
-    struct sl_buf text;          /* the desk's */
+    struct sl_json doc, scratch;    /* the desk's */
+    struct sl_buf text;             /* the desk's */
+    struct sl_cred_fetches fetches; /* of credentials: call/credential.h */
     char request_id_prefix[17];
     struct sl_settings *client_settings; /* held: the client's configuration points into it */
     struct sl_buf proxy_auth;            /* a credential: wiped */
-    /* Answers of the store that are still to come; the worker ends only when there are none. */
+    /* Answers of the store, and credentials waited for, that are still to come; the worker ends only when there are
+     * none. */
     uint32_t n_questions;
     void (*on_answered)(struct sl_worker *worker); /* the last one came; may be NULL */
 };

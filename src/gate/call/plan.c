@@ -2,6 +2,7 @@
 #include "gate/call/plan.h"
 
 #include "gate/call/attempt.h"
+#include "gate/call/credential.h"
 #include "gate/call/measure.h"
 #include "gate/call/relay.h"
 #include "gate/call/reply.h"
@@ -17,7 +18,16 @@ struct sl_plan {
     struct sl_timer backoff;
     uint32_t n_retries;     /* of the attempts: those that upstream.retries counts */
     bool usage_was_refused; /* the next one does not ask for it */
+
+    /* where the target's credential is fetched */
+    struct sl_cred cred;
+    struct sl_cred_wait *wait; /* it is being fetched */
+    uint32_t n_waits;
+    bool cred_was_refused; /* one was; another is not asked for */
 };
+
+/* Fetches that one call waits for: the first, one after a refusal, and one that failed meanwhile. */
+#define WAITS_MAX 4
 
 static void attempt_begin(struct sl_plan *plan);
 
@@ -30,6 +40,8 @@ static void plan_on_stop(struct sl_part *part)
 {
     struct sl_plan *plan = SL_CONTAINER_OF(part, struct sl_plan, part);
     sl_timer_remove(plan->x->desk->loop, &plan->backoff);
+    sl_credential_cancel(plan->wait);
+    plan->wait = NULL;
 }
 
 /* Nothing has left for the client yet. */
@@ -84,12 +96,28 @@ static void verdict_obey(struct sl_plan *plan, struct sl_verdict verdict)
 
 /* --- what the attempt tells --- */
 
+/* A fetched credential that the provider does not take is fetched anew, once. */
+static bool is_stale(const struct sl_plan *plan, int status, const struct sl_headers *headers)
+{
+    const struct sl_cred_source *source = plan->attempt.target->cred;
+    if (!source || plan->cred_was_refused || plan->relay.is_head_sent) {
+        return false;
+    }
+    return source->ops->is_refused ? source->ops->is_refused(status, headers) : status == 401;
+}
+
 static void on_head(void *user, int status, const struct sl_headers *headers, int64_t length)
 {
     struct sl_plan *plan = user;
     struct sl_xchg *x = plan->x;
     x->record.upstream_head_usec = sl_loop_now(x->desk->loop);
     x->record.upstream_status = status;
+    if (is_stale(plan, status, headers)) {
+        plan->cred_was_refused = true;
+        sl_credential_refused(plan->attempt.target->cred, &plan->cred);
+        again(plan, SL_ERR_PROVIDER_AUTH_FAILED, 0);
+        return;
+    }
     struct sl_verdict verdict = sl_verdict_of_head(status, headers, x->env->wall_usec);
     if (verdict.kind == SL_VERDICT_AGAIN && try_again(plan, verdict.why, verdict.wait_usec)) {
         return;
@@ -147,6 +175,62 @@ static bool is_usage_asked(const struct sl_plan *plan, const struct sl_provider 
            !atomic_load_explicit(&plan->x->route->usage_refused, memory_order_relaxed);
 }
 
+/* Its credential is there, where it needs a fetched one. */
+static void attempt_go(struct sl_plan *plan)
+{
+    struct sl_xchg *x = plan->x;
+    struct sl_llm_error error = { 0 };
+    int r = sl_attempt_start(&plan->attempt, x, &events, plan, &error);
+    if (r == SL_E_NOMEM) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+    } else if (r < 0 && error.type) {
+        sl_xchg_fail(x, &error);
+    } else if (r < 0) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "The request cannot be expressed for this provider.");
+    }
+}
+
+static void credential_on_answer(void *arg);
+
+static void credential_get(struct sl_plan *plan)
+{
+    struct sl_xchg *x = plan->x;
+    const struct sl_target *target = plan->attempt.target;
+    struct sl_cred_want want = {
+        .worker = x->worker,
+        .source = target->cred,
+        .route = x->route,
+        .settings = x->settings,
+        .arena = x->arena,
+        .on_answer = credential_on_answer,
+        .arg = plan,
+    };
+    struct sl_err err = { 0 };
+    int r = sl_credential_get(&want, &plan->cred, &plan->wait, &err);
+    if (r == SL_E_AGAIN && ++plan->n_waits <= WAITS_MAX) {
+        return;
+    }
+    if (r == SL_E_AGAIN) {
+        sl_credential_cancel(plan->wait);
+        plan->wait = NULL;
+    }
+    if (r < 0) {
+        struct sl_llm_error error = { .type = SL_ERR_PROVIDER_AUTH_FAILED, .message = SL_STR("no credential") };
+        x->record.error_text = sl_arena_dup(x->arena, sl_str_c(err.text));
+        sl_xchg_fail(x, &error);
+        return;
+    }
+    x->env->credential = &plan->cred;
+    attempt_go(plan);
+}
+
+static void credential_on_answer(void *arg)
+{
+    struct sl_plan *plan = arg;
+    plan->wait = NULL;
+    credential_get(plan);
+}
+
 static void attempt_begin(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
@@ -165,15 +249,10 @@ static void attempt_begin(struct sl_plan *plan)
     attempt->total_usec = total > passed ? total - passed : 0;
     attempt->asks_usage = is_usage_asked(plan, attempt->target->provider);
     sl_relay_start(&plan->relay, x, attempt->target, &attempt->request, attempt->asks_usage);
-
-    struct sl_llm_error error = { 0 };
-    int r = sl_attempt_start(attempt, x, &events, plan, &error);
-    if (r == SL_E_NOMEM) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
-    } else if (r < 0 && error.type) {
-        sl_xchg_fail(x, &error);
-    } else if (r < 0) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "The request cannot be expressed for this provider.");
+    if (attempt->target->cred) {
+        credential_get(plan);
+    } else {
+        attempt_go(plan);
     }
 }
 

@@ -135,12 +135,15 @@ struct sl_env {
     const struct sl_headers
         *headers; /* the client's, for a provider that must look at one; never forwarded from here */
     const struct sl_headers *upstream_headers; /* of the reply being read; NULL before there is one */
-    struct sl_json *scratch; /* to read with while a request is built or a reply read; never call->doc */
+    struct sl_json *scratch;          /* to read with while a request is built or a reply read; never call->doc */
+    const struct sl_cred *credential; /* where target->cred has one fetched: it, during build */
 };
 
 /* --- the provider's side --- */
 
 struct sl_provider;
+struct sl_cred;
+struct sl_cred_source;
 
 /* One upstream of a route: provider, model, and the provider's own configuration. Lives in the route (a snapshot part),
  * immutable. */
@@ -151,8 +154,9 @@ struct sl_target {
     const struct sl_model *row; /* what is known of the model (form/models.h); set before prepare */
     const struct sl_language *languages[SL_LLM_TYPE_COUNT]; /* what this model speaks; NULL: it does not serve that */
     void *conf;                                             /* the provider's struct, bound by its option table */
-    struct sl_uri base; /* base URL; set by provider->prepare, all slices alive as long as the target */
-    bool is_local;      /* no network: provider->local answers */
+    struct sl_uri base;                /* base URL; set by provider->prepare, all slices alive as long as the target */
+    bool is_local;                     /* no network: provider->local answers */
+    const struct sl_cred_source *cred; /* cred.h: set by prepare where the credential is fetched; NULL: it is not */
 };
 
 /* A request without Host, Content-Length and hop-by-hop fields: those belong to the connection. */

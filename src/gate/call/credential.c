@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/credential.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/num.h"
+#include "gate/config/route.h"
+#include "gate/config/settings.h"
+
+/* Endpoints that give credentials answer at once or not at all. */
+#define CONNECT_USEC (5 * SL_USEC_PER_SEC)
+#define TOTAL_USEC   (10 * SL_USEC_PER_SEC)
+#define ANSWER_MAX   65536
+/* Steps of one fetch: more is a source that goes in circles. */
+#define STEPS_MAX 16
+
+static struct sl_cred_table table = SL_CRED_TABLE_INIT;
+
+/* One who waits, told on its worker's loop. Freed by itself: when it was told, or when it left in time. */
+struct sl_cred_wait {
+    struct sl_cred_waiter waiter;
+    struct sl_post post;
+    struct sl_worker *worker;
+    struct sl_str identity; /* on the heap, behind */
+    void (*on_answer)(void *arg);
+    void *arg;
+    bool is_gone; /* the asker does not want it any more; of the worker's thread */
+};
+
+/* A fetch in flight. A file is read on a thread of libuv's pool: until that is back, the fetch's memory stays. */
+struct sl_cred_fetch {
+    struct sl_link link;
+    struct sl_worker *worker;
+    struct sl_route *route;       /* held */
+    struct sl_settings *settings; /* held */
+    const struct sl_cred_source *source;
+    struct sl_arena arena;
+    struct sl_env env;
+    struct sl_json scratch;
+    struct sl_hcall hcall;
+    struct sl_timer timer; /* the first step comes from the loop */
+    struct sl_cred_step step;
+    struct sl_buf body;
+    void *state;
+    uv_work_t work;
+    int status;
+    unsigned n_steps;
+    bool is_reading, is_over;
+};
+SL_LIST_FUNCTIONS(sl_cred_fetches, struct sl_cred_fetch, link);
+
+/* --- telling who waits --- */
+
+static void pending_less(struct sl_worker *worker)
+{
+    worker->n_questions--;
+    if (worker->n_questions == 0 && worker->on_answered) {
+        worker->on_answered(worker);
+    }
+}
+
+static void wait_tell(void *arg)
+{
+    struct sl_cred_wait *wait = arg;
+    struct sl_worker *worker = wait->worker;
+    if (!wait->is_gone) {
+        wait->on_answer(wait->arg);
+    }
+    free(wait);
+    pending_less(worker);
+}
+
+static struct sl_cred_wait *wait_new(const struct sl_cred_want *want)
+{
+    size_t n = want->source->identity.n;
+    struct sl_cred_wait *wait = calloc(1, sizeof(*wait) + n);
+    if (!wait) {
+        return NULL;
+    }
+    memcpy(wait + 1, want->source->identity.p, n);
+    wait->identity = sl_str_make((char *)(wait + 1), n);
+    wait->waiter.owner = wait;
+    wait->worker = want->worker;
+    wait->on_answer = want->on_answer;
+    wait->arg = want->arg;
+    return wait;
+}
+
+void sl_credential_cancel(struct sl_cred_wait *wait)
+{
+    if (!wait) {
+        return;
+    }
+    wait->is_gone = true;
+    if (sl_cred_table_leave(&table, &wait->waiter, wait->identity)) {
+        /* Not told, and never will be. */
+        struct sl_worker *worker = wait->worker;
+        free(wait);
+        pending_less(worker);
+    }
+}
+
+/* --- fetching --- */
+
+static void fetch_free(struct sl_cred_fetch *fetch)
+{
+    if (fetch->is_reading) {
+        fetch->is_over = true;
+        return; /* file_done comes */
+    }
+    if (fetch->body.p) {
+        sl_wipe(fetch->body.p, fetch->body.len);
+    }
+    sl_buf_done(&fetch->body);
+    sl_json_done(&fetch->scratch);
+    sl_arena_wipe(&fetch->arena);
+    sl_arena_done(&fetch->arena);
+    sl_route_unref(fetch->route);
+    sl_settings_unref(fetch->settings);
+    free(fetch);
+}
+
+/* `cred` NULL: it failed. */
+static void fetch_end(struct sl_cred_fetch *fetch, const struct sl_cred *cred, const char *failure)
+{
+    struct sl_cred_waiters waiters;
+    struct sl_cred_waiter *waiter;
+    uint64_t now = sl_clock_usec(), wall = sl_clock_wall_usec(), life = 0;
+    static const char *const too_late = "the credential had expired when it came";
+    if (cred) {
+        life = cred->expires_usec == UINT64_MAX ? UINT64_MAX : cred->expires_usec - SL_MIN(cred->expires_usec, wall);
+        failure = life < SL_USEC_PER_SEC ? too_late : failure;
+        cred = life < SL_USEC_PER_SEC ? NULL : cred;
+    }
+    if (!cred) {
+        sl_log(SL_LOG_WARNING, "credential", "%s: %s", fetch->source->ops->name, failure);
+    }
+    sl_timer_remove(&fetch->worker->loop, &fetch->timer);
+    sl_cred_fetches_remove(&fetch->worker->fetches, fetch);
+    sl_cred_table_done_fetch(&table, fetch->source->identity, now, cred, life, failure, &waiters);
+    while ((waiter = sl_cred_waiters_take_first(&waiters)) != NULL) {
+        struct sl_cred_wait *wait = waiter->owner;
+        sl_loop_post(&wait->worker->loop, &wait->post, wait_tell, wait);
+    }
+    fetch_free(fetch);
+}
+
+static void step_take(struct sl_cred_fetch *fetch, const struct sl_cred_answer *last);
+
+static void net_on_head(struct sl_hcall *call, int status, const struct sl_headers *headers, int64_t length)
+{
+    (void)headers, (void)length;
+    struct sl_cred_fetch *fetch = call->user;
+    fetch->status = status;
+}
+
+static void net_on_data(struct sl_hcall *call, struct sl_str bytes)
+{
+    struct sl_cred_fetch *fetch = call->user;
+    sl_buf_add_str(&fetch->body, bytes); /* sticky beyond its cap */
+}
+
+static void net_on_end(struct sl_hcall *call)
+{
+    struct sl_cred_fetch *fetch = call->user;
+    if (sl_buf_status(&fetch->body) < 0) {
+        fetch_end(fetch, NULL, "the answer is too large");
+        return;
+    }
+    step_take(fetch, &(struct sl_cred_answer){ .status = fetch->status, .body = sl_buf_str(&fetch->body) });
+}
+
+static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
+{
+    (void)fault;
+    step_take(call->user, &(struct sl_cred_answer){ .status = -1, .body = sl_str_c(text) });
+}
+
+static void net_on_turn(struct sl_hcall *call)
+{
+    (void)call;
+}
+
+static const struct sl_hcall_cbs net_cbs = {
+    .on_head = net_on_head,
+    .on_data = net_on_data,
+    .on_end = net_on_end,
+    .on_error = net_on_error,
+    .on_turn = net_on_turn,
+};
+
+static int http_start(struct sl_cred_fetch *fetch)
+{
+    const struct sl_cred_step *step = &fetch->step;
+    struct sl_hcall_req req = {
+        .method = step->req.method,
+        .target = step->req.target,
+        .headers = step->req.headers,
+        /* Who may make routes may not look around from here. */
+        .guard = fetch->route->incarnation ? &fetch->settings->upstream.guard : NULL,
+        .slices = step->req.slices,
+        .n_slices = step->req.n_slices,
+        .body_len = step->req.body_len,
+    };
+    struct sl_hcall_timeouts timeouts = {
+        .connect_usec = CONNECT_USEC, .first_byte_usec = TOTAL_USEC, .idle_usec = TOTAL_USEC, .total_usec = TOTAL_USEC
+    };
+    return sl_hcall_start(&fetch->hcall, &fetch->worker->client, &step->base, &req, &timeouts, &fetch->arena, &net_cbs,
+                          fetch);
+}
+
+static void file_read(uv_work_t *work)
+{
+    struct sl_cred_fetch *fetch = SL_CONTAINER_OF(work, struct sl_cred_fetch, work);
+    char room[4096];
+    int fd = open(fetch->step.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t n = fd < 0 ? -1 : 0;
+    while (fd >= 0 && (n = read(fd, room, sizeof(room))) > 0) {
+        sl_buf_add(&fetch->body, room, (size_t)n); /* sticky beyond its cap */
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    sl_wipe(room, sizeof(room));
+    fetch->status = n < 0 || sl_buf_status(&fetch->body) < 0 ? -1 : 0;
+}
+
+static void file_done(uv_work_t *work, int status)
+{
+    (void)status; /* it is not cancelled */
+    struct sl_cred_fetch *fetch = SL_CONTAINER_OF(work, struct sl_cred_fetch, work);
+    struct sl_worker *worker = fetch->worker;
+    fetch->is_reading = false;
+    if (fetch->is_over) {
+        fetch_free(fetch);
+    } else {
+        struct sl_str body = fetch->status < 0 ? SL_STR("the file cannot be read") : sl_buf_str(&fetch->body);
+        step_take(fetch, &(struct sl_cred_answer){ .status = fetch->status, .body = body });
+    }
+    pending_less(worker);
+}
+
+static int file_start(struct sl_cred_fetch *fetch)
+{
+    if (uv_queue_work(&fetch->worker->loop.uv, &fetch->work, file_read, file_done) < 0) {
+        return SL_E_NOMEM;
+    }
+    fetch->is_reading = true;
+    fetch->worker->n_questions++;
+    return 0;
+}
+
+static void fetch_on_timer(struct sl_timer *timer)
+{
+    struct sl_cred_fetch *fetch = SL_CONTAINER_OF(timer, struct sl_cred_fetch, timer);
+    step_take(fetch, NULL);
+}
+
+static void step_take(struct sl_cred_fetch *fetch, const struct sl_cred_answer *last)
+{
+    struct sl_err err = { 0 };
+    fetch->step = (struct sl_cred_step){ 0 };
+    fetch->env.wall_usec = sl_clock_wall_usec();
+    int r = fetch->n_steps++ == STEPS_MAX ? sl_fail(&err, SL_E_LIMIT, "more than %d steps", STEPS_MAX) : 0;
+    if (r == 0) {
+        r = fetch->source->ops->step(fetch->source->conf, fetch->state, last, &fetch->env, &fetch->arena, &fetch->step,
+                                     &err);
+    }
+    sl_buf_reset(&fetch->body);
+    if (r < 0) {
+        fetch_end(fetch, NULL, r == SL_E_NOMEM ? "out of memory" : err.text);
+        return;
+    }
+    switch (fetch->step.kind) {
+    case SL_CRED_HTTP:
+        if (http_start(fetch) < 0) {
+            fetch_end(fetch, NULL, "out of memory");
+        }
+        return;
+    case SL_CRED_FILE:
+        if (file_start(fetch) < 0) {
+            fetch_end(fetch, NULL, "out of memory");
+        }
+        return;
+    case SL_CRED_DONE:
+        fetch_end(fetch, &fetch->step.cred, NULL);
+        return;
+    }
+}
+
+/* Gives the table's turn back where there is no memory for it. */
+static int fetch_start(const struct sl_cred_want *want)
+{
+    struct sl_cred_fetch *fetch = calloc(1, sizeof(*fetch));
+    if (!fetch) {
+        return SL_E_NOMEM;
+    }
+    sl_arena_init(&fetch->arena, NULL);
+    fetch->state = sl_arena_zalloc(&fetch->arena, SL_MAX(want->source->ops->state_size, (size_t)1));
+    if (!fetch->state) {
+        free(fetch);
+        return SL_E_NOMEM;
+    }
+    fetch->worker = want->worker;
+    fetch->route = sl_route_ref(want->route);
+    fetch->settings = sl_settings_ref(want->settings);
+    fetch->source = want->source;
+    sl_json_init(&fetch->scratch, NULL);
+    sl_buf_init(&fetch->body, ANSWER_MAX);
+    sl_timer_init(&fetch->timer, fetch_on_timer);
+    fetch->env = (struct sl_env){
+        .random = { sl_rng_next(&want->worker->loop.rng), sl_rng_next(&want->worker->loop.rng) },
+        .scratch = &fetch->scratch,
+    };
+    sl_cred_fetches_add(&want->worker->fetches, fetch);
+    sl_timer_set(&want->worker->loop, &fetch->timer, sl_loop_now(&want->worker->loop) + 1);
+    return 0;
+}
+
+static void fetch_not_started(const struct sl_cred_want *want)
+{
+    struct sl_cred_waiters waiters;
+    struct sl_cred_waiter *waiter;
+    sl_cred_table_done_fetch(&table, want->source->identity, sl_clock_usec(), NULL, 0, "out of memory", &waiters);
+    while ((waiter = sl_cred_waiters_take_first(&waiters)) != NULL) {
+        struct sl_cred_wait *wait = waiter->owner;
+        sl_loop_post(&wait->worker->loop, &wait->post, wait_tell, wait);
+    }
+}
+
+int sl_credential_get(const struct sl_cred_want *want, struct sl_cred *ret_cred, struct sl_cred_wait **ret_wait,
+                      struct sl_err *err)
+{
+    struct sl_str identity = want->source->identity;
+    struct sl_cred_wait *wait = NULL;
+    enum sl_cred_verdict verdict = sl_cred_table_ask(&table, identity, sl_clock_usec(), NULL, want->arena, ret_cred,
+                                                     err);
+    if (verdict == SL_CRED_WAIT) {
+        wait = wait_new(want);
+        if (!wait) {
+            return sl_fail(err, SL_E_NOMEM, "out of memory");
+        }
+        want->worker->n_questions++; /* before another worker can tell it */
+        verdict = sl_cred_table_ask(&table, identity, sl_clock_usec(), &wait->waiter, want->arena, ret_cred, err);
+    }
+    bool waits = verdict == SL_CRED_FETCH || verdict == SL_CRED_WAIT;
+    if (wait && !waits) {
+        want->worker->n_questions--;
+        free(wait);
+    }
+    if ((verdict == SL_CRED_FETCH || verdict == SL_CRED_REFRESH) && fetch_start(want) < 0) {
+        fetch_not_started(want); /* who waits is told that it failed */
+    }
+    if (waits) {
+        *ret_wait = wait;
+        return SL_E_AGAIN;
+    }
+    return verdict == SL_CRED_FAILED ? err->code : 0;
+}
+
+void sl_credential_refused(const struct sl_cred_source *source, const struct sl_cred *cred)
+{
+    sl_cred_table_refused(&table, source->identity, cred);
+}
+
+void sl_credentials_end(struct sl_worker *worker)
+{
+    struct sl_cred_fetch *fetch;
+    while ((fetch = sl_cred_fetches_first(&worker->fetches)) != NULL) {
+        sl_hcall_cancel(&fetch->hcall);
+        fetch_end(fetch, NULL, "the gateway is shutting down");
+    }
+}
+
+void sl_credentials_done(void)
+{
+    sl_cred_table_done(&table);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/core/cred.h"
+
+#include <openssl/evp.h>
+
+#include "llm/core/prepare.h"
+
+struct sl_str sl_cred_identity(struct sl_arena *arena, const struct sl_str *texts, size_t n)
+{
+    unsigned char *out = (unsigned char *)sl_arena_bytes(arena, 32);
+    EVP_MD_CTX *ctx = out ? EVP_MD_CTX_new() : NULL;
+    bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+    for (size_t i = 0; i < n && ok; i++) {
+        /* The length first: no two lists are the same bytes. */
+        ok = EVP_DigestUpdate(ctx, &texts[i].n, sizeof(texts[i].n)) == 1 &&
+             EVP_DigestUpdate(ctx, texts[i].n ? texts[i].p : "", texts[i].n) == 1;
+    }
+    ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
+    EVP_MD_CTX_free(ctx);
+    return ok ? sl_str_make((const char *)out, 32) : SL_STR_NONE;
+}
+
+int sl_cred_may_borrow(struct sl_bind *bind, const struct sl_val *val, const char *key)
+{
+    if (bind->resolve) {
+        return 0; /* the file's: its secrets are resolved */
+    }
+    return SL_PREPARE_FAIL(bind, val, key,
+                           "%s: only routes of the configuration file may use the identity of this machine", key);
+}
