@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the #include graph of src/ and fails on an arrow that points upwards (docs/architecture.md)."""
+"""Reads the #include graph of src/ and fails on an arrow that points upwards (docs/architecture.md): between layers,
+between the folders of one, and on a circle inside of gate, calls counted too."""
 import pathlib
 import re
 import sys
@@ -22,17 +23,97 @@ MAY_INCLUDE = {
 # A library that one folder alone may know.
 ONLY_IN = {"sqlite3.h": "store/sqlite"}
 SYSTEM = re.compile(r'^\s*#\s*include\s+<([^>]+)>', re.M)
+# Inside a layer: what a folder (or file) never includes. The longest match of the left side counts.
+NEVER = {
+    "gate/policy/": ("gate/call/", "gate/api/", "gate/config/", "llm/", "gate/worker", "gate/gate.h"),
+    "gate/watch/": ("gate/call/", "gate/api/", "gate/worker"),
+    "gate/config/": ("gate/call/", "gate/api/", "gate/worker"),
+    "gate/call/": ("gate/api/", "llm/dialects.h", "llm/providers/"),
+    "gate/worker": ("gate/call/", "gate/api/"),
+    "gate/gate.h": ("gate/call/", "gate/api/", "gate/worker"),
+    "gate/desk.h": ("gate/call/", "gate/api/", "gate/worker"),
+    "llm/core/": ("llm/openai/", "llm/anthropic/", "llm/gemini/", "llm/mlflow/", "llm/mock/", "llm/providers/"),
+}
+# Names of providers and dialects have no place in the gate, but for what a resource of the API is.
+NAMES = re.compile(r"anthropic|openai|mlflow|gemini|bedrock|cohere|databricks|vertex", re.I)
+NAMELESS = "gate/"
+NAMED = "gate/api/"
+CIRCLELESS = ("gate/",)
+CIRCLES_NOTED = ("llm/",)
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+DEFINITION = re.compile(r"^(?!static)[A-Za-z_][\w \*]*?\b(sl_\w+)\([^;{]*\)\n\{", re.M)
+CALL = re.compile(r"\b(sl_\w+)\(")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 LONG = 600
+
+
+def room(name):
+    return name.rsplit(".", 1)[0]
+
+
+def circles(graph):
+    """Tarjan's strongly connected components with more than one member."""
+    index, low, stack, found = {}, {}, [], []
+
+    def visit(v):
+        index[v] = low[v] = len(index)
+        stack.append(v)
+        for w in graph.get(v, ()):
+            if w not in index:
+                visit(w)
+                low[v] = min(low[v], low[w])
+            elif w in stack:
+                low[v] = min(low[v], index[w])
+        if low[v] == index[v]:
+            at = stack.index(v)
+            circle = stack[at:]
+            del stack[at:]
+            if len(circle) > 1:
+                found.append(sorted(circle))
+
+    for v in sorted(graph):
+        if v not in index:
+            visit(v)
+    return found
+
+
+def graph_of(files, prefix):
+    owner = {d: name for name, text in files.items() if name.endswith(".c") for d in DEFINITION.findall(text)}
+    graph = {}
+    for name, text in files.items():
+        if not name.startswith(prefix):
+            continue
+        to = {room(i) for i in INCLUDE.findall(text) if i in files and i.startswith(prefix)}
+        if name.endswith(".c"):
+            to |= {room(owner[c]) for c in CALL.findall(text) if owner.get(c, "").startswith(prefix)}
+        graph.setdefault(room(name), set()).update(to - {room(name)})
+    return graph
+
+
+def faults_of_folders(files):
+    for name, text in files.items():
+        rules = max((k for k in NEVER if name.startswith(k)), key=len, default=None)
+        for include in INCLUDE.findall(text):
+            if rules and include.startswith(NEVER[rules]):
+                yield f"src/{name}: {rules} must not include {include}"
+        if name.startswith(NAMELESS) and not name.startswith(NAMED):
+            for number, line in enumerate(COMMENT.sub(lambda m: "\n" * m[0].count("\n"), text).split("\n"), 1):
+                if NAMES.search(line):
+                    yield f"src/{name}:{number}: names a provider or a dialect: {line.strip()}"
+    for prefix in CIRCLELESS:
+        for circle in circles(graph_of(files, prefix)):
+            yield "circle: " + ", ".join(circle)
 
 
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent / "src"
     bad = 0
     sizes = []
+    files = {}
     for path in sorted(root.rglob("*.[ch]")):
         layer = path.relative_to(root).parts[0]
         text = path.read_text()
+        files[str(path.relative_to(root))] = text
         sizes.append((text.count("\n"), path.relative_to(root)))
         for name in SYSTEM.findall(text):
             if name in ONLY_IN and not path.is_relative_to(root / ONLY_IN[name]):
@@ -49,6 +130,12 @@ def main():
         if path.suffix == ".h" and "#ifndef SL_" not in text and "#ifndef SLUICE_" not in text:
             print(f"{path}: no include guard")
             bad += 1
+    for fault in faults_of_folders(files):
+        print(fault)
+        bad += 1
+    for prefix in CIRCLES_NOTED:
+        for circle in circles(graph_of(files, prefix)):
+            print("note: circle: " + ", ".join(circle))
     for lines, path in sorted(sizes, reverse=True)[:3]:
         if lines > LONG:
             print(f"note: {path} has {lines} lines")
