@@ -13,6 +13,8 @@ KNOWN = {
     "sl_chunks_model",
     "sl_cidrs_have",
     "sl_config_default",
+    "sl_cred_identity",
+    "sl_cred_may_borrow",
     "sl_db_fail",
     "sl_form_ids",
     "sl_form_name_back",
@@ -31,6 +33,7 @@ KNOWN = {
     "sl_opt_defaults",
     "sl_reach_literal",
     "sl_resolve_sort",
+    "sl_store_is_up",
 }
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORD = re.compile(r"\bsl_\w+")
