@@ -127,27 +127,6 @@ static struct sl_json_val element(struct sl_json_val array, uint64_t index)
     return SL_JSON_ABSENT;
 }
 
-struct sl_json_val sl_json_at(struct sl_json_val v, const char *path)
-{
-    while (*path && v.doc) {
-        if (*path == '[') {
-            size_t n = strcspn(path, "]");
-            uint64_t index;
-            if (path[n] == '\0' || sl_parse_u64(sl_str_make(path + 1, n - 1), 0, UINT32_MAX, &index) < 0) {
-                return SL_JSON_ABSENT;
-            }
-            v = element(v, index);
-            path += n + 1;
-        } else {
-            path += *path == '.';
-            size_t n = strcspn(path, ".[");
-            v = sl_json_get_str(v, sl_str_make(path, n));
-            path += n;
-        }
-    }
-    return v;
-}
-
 /* --- text --- */
 
 static unsigned hex4(const char *p)
@@ -275,6 +254,108 @@ int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *re
     }
     *ret = sl_str_make(out, sl_json_decode(v, out));
     return 0;
+}
+
+/* --- paths in --- */
+
+/* The decoded bytes of a string, one at a time, however it is escaped. */
+struct letters {
+    const char *p, *end;
+    char piece[4];
+    size_t n, at;
+};
+
+static int letter_next(struct letters *l)
+{
+    if (l->at == l->n) {
+        if (l->p == l->end) {
+            return -1;
+        }
+        l->at = 0;
+        l->n = 1;
+        if (*l->p == '\\') {
+            l->n = escape_decode(&l->p, l->end, l->piece);
+        } else {
+            l->piece[0] = *l->p++;
+        }
+    }
+    return (unsigned char)l->piece[l->at++];
+}
+
+/* Bytes up to the closing quote of the JSON string whose inside begins at `p`, or -1 when it does not end or has a bad
+ * escape. */
+static ptrdiff_t quoted_length(const char *p)
+{
+    const char *at = p;
+    while (*at && *at != '"') {
+        if (*at++ != '\\') {
+            continue;
+        }
+        size_t n_hex = *at == 'u' ? 4 : 0;
+        if (!*at || !strchr("\"\\/bfnrtu", *at) || strspn(at + 1, "0123456789abcdefABCDEF") < n_hex) {
+            return -1;
+        }
+        at += 1 + n_hex;
+    }
+    return *at ? at - p : -1;
+}
+
+/* The member whose name is spelt as the inside of a JSON string; the last one wins, as for sl_json_pick. */
+static struct sl_json_val member_spelt(struct sl_json_val object, struct sl_str spelt)
+{
+    struct sl_json_val found = SL_JSON_ABSENT;
+    if (!sl_json_is(object, SL_JSON_OBJECT)) {
+        return found;
+    }
+    for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it);) {
+        struct sl_str key = slice(it.key);
+        struct letters a = { .p = key.p, .end = key.p + key.n }, b = { .p = spelt.p, .end = spelt.p + spelt.n };
+        int x, y;
+        do {
+            x = letter_next(&a);
+            y = letter_next(&b);
+        } while (x == y && x >= 0);
+        if (x == y) {
+            found = it.val;
+        }
+    }
+    return found;
+}
+
+/* One step in brackets, an index or a name in quotes; `*io_path` is at the bracket. */
+static struct sl_json_val step_in_brackets(struct sl_json_val v, const char **io_path)
+{
+    const char *p = *io_path + 1;
+    uint64_t index;
+    if (*p == '"') {
+        ptrdiff_t n = quoted_length(p + 1);
+        if (n < 0 || p[n + 2] != ']') {
+            return SL_JSON_ABSENT;
+        }
+        *io_path = p + n + 3;
+        return member_spelt(v, sl_str_make(p + 1, (size_t)n));
+    }
+    size_t n = strcspn(p, "]");
+    if (p[n] == '\0' || sl_parse_u64(sl_str_make(p, n), 0, UINT32_MAX, &index) < 0) {
+        return SL_JSON_ABSENT;
+    }
+    *io_path = p + n + 1;
+    return element(v, index);
+}
+
+struct sl_json_val sl_json_at(struct sl_json_val v, const char *path)
+{
+    while (*path && v.doc) {
+        if (*path == '[') {
+            v = step_in_brackets(v, &path);
+        } else {
+            path += *path == '.';
+            size_t n = strcspn(path, ".[");
+            v = sl_json_get_str(v, sl_str_make(path, n));
+            path += n;
+        }
+    }
+    return v;
 }
 
 /* --- numbers and booleans --- */

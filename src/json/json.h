@@ -126,7 +126,8 @@ struct sl_json_val sl_json_get(struct sl_json_val object, const char *key);
 struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key);
 /* Several members in one walk: ret[i] is the member names[i], or absent; the last one wins. */
 void sl_json_pick(struct sl_json_val object, const struct sl_str *names, size_t n, struct sl_json_val *ret);
-/* "choices[0].message.content": names and indices; absent as soon as a step fails. */
+/* "choices[0].message.content": names and indices; absent as soon as a step fails. A name in brackets and quotes,
+ * escaped as in JSON, may hold anything: `a["b.c"][0]`, as sl_json_path writes it. */
 struct sl_json_val sl_json_at(struct sl_json_val v, const char *path);
 
 /* Walks. for (it = sl_json_each(v); sl_json_next(&it);) use it.key (objects; a string value) and it.val. */

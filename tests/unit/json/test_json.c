@@ -167,6 +167,68 @@ static void getters_find_and_name(void **state)
     sl_arena_done(&arena);
 }
 
+/* Every name can be reached, however it is written, and what is no path reaches nothing. */
+static void names_in_quotes(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"a\":{\"b.c\":[1,2],\"d[0]\":3,\"\":4,\"q\\\"q\":5,\"\\u00e9\":6,\"b\\\\s\":7,\"]\":8,"
+        "\"x\\ny\":9,\"\\ud83d\\ude00\":10,\"two\":1,\"t\\u0077o\":11},\"l\":[[{\"\\u002e\":12}]]}";
+    static const struct {
+        const char *path;
+        int64_t want; /* -1: absent */
+    } cases[] = {
+        { "a[\"b.c\"][0]", 1 },
+        { "a[\"b.c\"][1]", 2 },
+        { "[\"a\"][\"d[0]\"]", 3 },
+        { "a[\"\"]", 4 },
+        { "a[\"q\\\"q\"]", 5 },
+        { "a[\"q\\u0022q\"]", 5 },
+        { "a[\"\xc3\xa9\"]", 6 },
+        { "a[\"\\u00E9\"]", 6 },
+        { "a.\xc3\xa9", 6 },
+        { "a[\"b\\\\s\"]", 7 },
+        { "a[\"]\"]", 8 },
+        { "a[\"x\ny\"]", 9 },
+        { "a[\"x\\ny\"]", 9 },
+        { "a[\"\xf0\x9f\x98\x80\"]", 10 },
+        { "a[\"two\"]", 11 },
+        { "a.two", 11 },
+        { "l[0][0][\".\"]", 12 },
+        { "a[\"b\"]", -1 },
+        { "a[\"b.c\"", -1 },
+        { "a[\"b.c]", -1 },
+        { "a[\"b.c\\", -1 },
+        { "a[\"\\q\"]", -1 },
+        { "a[\"\\u00e\"]", -1 },
+        { "a[\"b.c\" ]", -1 },
+        { "l[\"0\"]", -1 },
+        { "a[b.c]", -1 },
+        { "l[-1]", -1 },
+        { "l[]", -1 },
+        { "l[0", -1 },
+    };
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    assert_int_equal(sl_json_parse(&doc, sl_str_c(text)), 0);
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_json_val v = sl_json_at(sl_json_root(&doc), cases[i].path);
+        int64_t n = -1;
+        if (sl_json_is_present(v)) {
+            assert_int_equal(sl_json_int(v, false, &n), 0);
+        }
+        if (n != cases[i].want) {
+            fail_msg("%s: %lld, not %lld", cases[i].path, (long long)n, (long long)cases[i].want);
+        }
+    }
+    /* What sl_json_path writes is read again. */
+    char path[64];
+    struct sl_json_val found = sl_json_at(sl_json_root(&doc), "a[\"q\\\"q\"]");
+    sl_json_path(found, path, sizeof(path));
+    assert_int_equal(sl_json_at(sl_json_root(&doc), path).i, found.i);
+    sl_json_done(&doc);
+}
+
 /* Each byte is looked at once: were the text before an escape checked again at every one, this would take minutes. */
 static void long_strings_are_read_once(void **state)
 {
@@ -195,8 +257,11 @@ int main(int argc, char **argv)
 {
     vectors = argc > 1 ? argv[1] : "tests/vectors/json";
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_vector_is_judged_right), cmocka_unit_test(faults_name_their_offset),
-        cmocka_unit_test(nesting_and_tokens_have_caps), cmocka_unit_test(getters_find_and_name),
+        cmocka_unit_test(every_vector_is_judged_right),
+        cmocka_unit_test(faults_name_their_offset),
+        cmocka_unit_test(nesting_and_tokens_have_caps),
+        cmocka_unit_test(getters_find_and_name),
+        cmocka_unit_test(names_in_quotes),
         cmocka_unit_test(long_strings_are_read_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
