@@ -66,7 +66,7 @@ int main(int argc, char **argv)
     sluice_result_free(result);
 
     TRY("query", sluice_gateway_query("example-fluent", data, strlen(data), &result, &err));
-    printf("answer %s\n", sluice_json_get(result, "choices[0].message.content", NULL));
+    printf("answer %s\n", sluice_result_text(result, NULL) ? sluice_result_text(result, NULL) : "(no text)");
     sluice_result_free(result);
 
     TRY("delete_route", sluice_gateway_delete_route("example-fluent", &err));

@@ -4,6 +4,7 @@
 #include <sluice/poll.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 
 /* Prints what has arrived. 1 while more may come. */
 static int drain(sluice_call **call, int number)
@@ -36,6 +37,8 @@ int main(int argc, char **argv)
     sluice_client *client = NULL;
     sluice_call *calls[2] = { NULL, NULL };
     sluice_error *err = NULL;
+    struct pollfd *fds = NULL;
+    size_t cap = 0;
     int r, i;
 
     if (argc != 4) {
@@ -52,14 +55,21 @@ int main(int argc, char **argv)
         sluice_request_free(request);
     }
     while (r == 0) {
-        struct pollfd fds[SLUICE_POLL_MAX];
         size_t n;
         int more = drain(&calls[0], 1);
         more |= drain(&calls[1], 2);
         if (!more) {
             break;
         }
-        n = sluice_poll_add(client, fds, SLUICE_POLL_MAX);
+        while ((n = sluice_poll_add(client, fds, cap)) > cap) {
+            struct pollfd *larger = realloc(fds, n * sizeof(*fds));
+            if (!larger) {
+                n = cap; /* some are not watched: the time-outs end them */
+                break;
+            }
+            fds = larger;
+            cap = n;
+        }
         poll(fds, (nfds_t)n, sluice_poll_timeout(client, -1));
         r = sluice_poll_drive(client, fds, n, &err);
     }
@@ -70,5 +80,6 @@ int main(int argc, char **argv)
     sluice_call_free(calls[0]);
     sluice_call_free(calls[1]);
     sluice_close(client);
+    free(fds);
     return r == 0 ? 0 : 1;
 }

@@ -8,7 +8,7 @@
  *   sluice_error *err = NULL;
  *   if (sluice_open(opts, &client, &err) == 0 &&
  *       sluice_query(client, "chat", json, SLUICE_NUL_TERMINATED, &result, &err) == 0) {
- *       puts(sluice_json_get(result, "choices[0].message.content", NULL));
+ *       puts(sluice_result_text(result, NULL));
  *   } else {
  *       fputs(sluice_error_text(err), stderr);
  *   }
@@ -22,16 +22,28 @@
  *              receives, on failure only, an error that the caller frees with sluice_error_free.
  *   Ownership  Inputs are borrowed for the call. What arrives in a `…**` belongs to the caller and has one free
  *              function, which accepts NULL. A `const …*` returned lives as long as the object it was asked from.
- *   Text       Strings in are NUL-terminated UTF-8. JSON in has a length: bytes, or SLUICE_NUL_TERMINATED.
+ *   NULL       where an object is wanted never crashes: functions with a code return SLUICE_EUSAGE; those that give a
+ *              part of an object give what they give when there is none (NULL, 0, "" for errors); the rest do nothing.
+ *              Where a result is handed out (`sluice_result **`), NULL means that it is not wanted.
+ *   Text       Strings in are NUL-terminated UTF-8. JSON in has a length: bytes, or SLUICE_NUL_TERMINATED. Strings out
+ *              are NUL-terminated UTF-8, whatever the server sent (what is none becomes U+FFFD), but for the two that
+ *              give a body's bytes as they are: sluice_result_json and sluice_error_body. Where a `len` is asked, it is
+ *              in bytes without the NUL.
  *   Time       Milliseconds, in an int64_t; -1 is "none".
+ *   Structs    either never grow (sluice_usage, sluice_fd), or begin with their size and may: a program and a library
+ *              of different versions understand what both know.
+ *   Versions   Functions never change and never go. SINCE says which version brought one.
  *   Threads    A client, and its calls and requests, belong to one thread at a time; a second thread that comes in
  *              is refused with SLUICE_EUSAGE. Many clients work at once. Results and errors are immutable: any number
- *              of threads may read one. sluice_cancel, sluice_cancel_all and sluice_resume may come from any thread.
+ *              of threads may read one. sluice_cancel, sluice_cancel_all, sluice_resume and sluice_close may come from
+ *              any thread.
  *   Process    No global state but libcurl's own, no signals, no output, no threads (libcurl resolves host names, not
  *              addresses, in a short-lived thread of its own). A client refuses another process id after fork.
  *   Callbacks  run inside sluice_drive, sluice_wait or a blocking call, on that thread. From one, only
  *              sluice_start, sluice_start_stream, sluice_next, sluice_finish, sluice_call_free, sluice_cancel,
- *              sluice_cancel_all, sluice_resume, requests and accessors may be called. */
+ *              sluice_cancel_all, sluice_resume, requests and accessors may be called. A callback must return: one that
+ *              throws a C++ exception or jumps out (longjmp) leaves the client taken, and it refuses every later call
+ *              with SLUICE_EUSAGE; catch inside, and return SLUICE_CANCEL. */
 #ifndef SLUICE_CLIENT_H
 #define SLUICE_CLIENT_H
 
@@ -41,6 +53,12 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The version of this header, for #if; sluice_version tells the library's. SINCE 0.2.0. */
+#define SLUICE_VERSION_MAJOR  0
+#define SLUICE_VERSION_MINOR  2
+#define SLUICE_VERSION_PATCH  0
+#define SLUICE_VERSION_NUMBER (SLUICE_VERSION_MAJOR * 1000000 + SLUICE_VERSION_MINOR * 1000 + SLUICE_VERSION_PATCH)
 
 #define SLUICE_NUL_TERMINATED ((size_t)-1)
 
@@ -58,11 +76,13 @@ typedef struct sluice_result sluice_result;
 typedef struct sluice_error sluice_error;
 /* One event of a stream. */
 typedef struct sluice_event sluice_event;
-/* A view into a result. */
+/* Views into a result. */
 typedef struct sluice_route sluice_route;
 typedef struct sluice_limit sluice_limit;
+typedef struct sluice_choice sluice_choice;       /* SINCE 0.2.0 */
+typedef struct sluice_tool_call sluice_tool_call; /* SINCE 0.2.0 */
 
-/* ---- codes ---------------------------------------------------------------------------------------------------- */
+/* ---- codes ------------------------------------------------------------------------------------------------ */
 
 enum {
     SLUICE_OK = 0,
@@ -90,22 +110,26 @@ enum { SLUICE_AGAIN = 1, SLUICE_EVENT = 2, SLUICE_END = 3 };
 
 /* The version of the library at run time, "1.2.3". Never fails; any thread. */
 const char *sluice_version(void);
+/* The same as a number, to compare with SLUICE_VERSION_NUMBER. SINCE 0.2.0. */
+int sluice_version_number(void);
 
-/* ---- errors: values, one per failed call; immutable, any thread; all accept NULL ("no error") ------------------ */
+/* ---- errors: values, one per failed call; immutable, any thread; all accept NULL ("no error") ------------- */
 
 /* The SLUICE_E… code; SLUICE_OK for NULL. */
 int sluice_error_code(const sluice_error *err);
 /* A stable name for logs and switches: "SLUICE_ELIMIT". Lives as long as the process. */
 const char *sluice_error_name(const sluice_error *err);
-/* The same for a bare code. */
+/* The same for a bare code, as functions return it. */
 const char *sluice_code_name(int code);
 /* For people: what was asked and what went wrong, with the server's own words. "" for NULL. Never holds a key. */
 const char *sluice_error_text(const sluice_error *err);
 /* The HTTP status, or 0 when there was no reply. */
 int sluice_error_http_status(const sluice_error *err);
-/* How long the server asks to wait, in milliseconds; -1 when it did not say. */
+/* How long the server asks to wait (Retry-After, seconds or a date), in milliseconds: 0 for a date that has passed, at
+ * most 2147483647000, -1 when it did not say or cannot be understood. */
 int64_t sluice_error_retry_after_msec(const sluice_error *err);
-/* 1 when the same call may well succeed later without a change: limits, overload, connection, time. */
+/* 1 when the same call may well succeed later without a change: limits, overload, connection, time; 0 also when the
+ * server says that it will not (x-should-retry, or an error type as invalid_request_error). */
 int sluice_error_is_retriable(const sluice_error *err);
 /* The server's name for this request (x-request-id), or "". */
 const char *sluice_error_request_id(const sluice_error *err);
@@ -114,11 +138,13 @@ const char *sluice_error_request_id(const sluice_error *err);
 const char *sluice_error_type(const sluice_error *err);
 /* The server's message alone, taken from its JSON (detail, error, message), or the whole text when there is none. */
 const char *sluice_error_detail(const sluice_error *err);
-/* The body of the reply, NUL-terminated, cut at 64 KiB; "" when there was none. `len` may be NULL. */
+/* The body of the reply as it came, NUL-terminated, cut at 64 KiB; "" when there was none. `len` may be NULL. */
 const char *sluice_error_body(const sluice_error *err, size_t *len);
+/* Frees what a failed call gave. */
 void sluice_error_free(sluice_error *err);
 
-/* ---- options --------------------------------------------------------------------------------------------------- *
+/* ---- options ----------------------------------------------------------------------------------------------
+ *
  *  text   url                http:// or https://, with a path prefix if need be
  *         unix_socket        connect to this path instead of the url's host
  *         key                an API key, sent as a Bearer token
@@ -128,13 +154,16 @@ void sluice_error_free(sluice_error *err);
  *         proxy              http://host:port (default: none)
  *         user_agent         default libsluice/VERSION
  *  int    insecure           1: do not check the server's certificate
- *         proxy_from_env     1: http_proxy, https_proxy, no_proxy apply
- *         retries            0 to 10, default 3 (see libsluice(3) for what is retried)
- *         max_connections    to the gateway at once; 0: no limit (default)
- *         max_reply_bytes    of a reply that is not a stream; default 64 MiB
+ *         proxy_from_env     1: http_proxy, https_proxy, no_proxy apply; 0: none of them, also not to "proxy"
+ *         retries            0 to 10, default 3 (see sluice_request(3) for what is retried)
+ *         max_connections    to the gateway at once; 0: no limit (default). Further calls wait for a free one: that is
+ *                            within their timeout, but no silence of the server's
+ *         max_reply_bytes    of a reply that is not a stream; of a stream, the text that is kept for its result;
+ *                            default 64 MiB
  *         max_event_bytes    of one event of a stream; default 16 MiB
- *  msec   connect_timeout    default 10,000
- *         idle_timeout       the longest silence of the server, also before its first byte; default 300,000; 0: none
+ *  msec   connect_timeout    name, connection and TLS; default 10,000
+ *         idle_timeout       the longest silence of the server once there is a connection, also before its first byte;
+ *                            default 300,000; 0: none
  *         timeout            a whole call, retries and waits included; default 3,600,000; 0: none
  *         backoff backoff_max   first wait before a retry, doubled each time up to the second; default 250, 8,000
  *         retry_after_max    a server that asks for a longer wait is not retried; default 120,000 */
@@ -145,9 +174,10 @@ typedef void *(*sluice_alloc_fn)(void *arg, void *p, size_t n);
 
 /* New options, all at their default; NULL when out of memory. Free with sluice_opts_free. Any thread. */
 sluice_opts *sluice_opts_new(void);
-/* The same; these options, and all that comes of clients opened with them, take memory through `fn`. libcurl's own
- * memory is the program's choice: curl_global_init_mem before the first sluice_open. */
+/* The same; these options, and all that comes of clients opened with them, take memory through `fn` (NULL: the C
+ * library's). libcurl's own memory is the program's choice: curl_global_init_mem before the first sluice_open. */
 sluice_opts *sluice_opts_new_alloc(sluice_alloc_fn fn, void *arg);
+/* Wipes keys and passwords, and frees. Clients opened with them live on. */
 void sluice_opts_free(sluice_opts *opts);
 
 /* Reads the environment into `opts`: SLUICE_SERVER, else MLFLOW_GATEWAY_URI -> url; SLUICE_KEY -> key; without it
@@ -168,21 +198,23 @@ void sluice_opts_set_clock(sluice_opts *opts, uint64_t (*now_usec)(void *arg), v
  * returns a new socket, which the client connects and owns, or -1. NULL: the library's own. */
 void sluice_opts_set_socket(sluice_opts *opts, int (*fn)(void *arg, int family, int type, int protocol), void *arg);
 
-/* ---- clients ---------------------------------------------------------------------------------------------------- */
+/* ---- clients ---------------------------------------------------------------------------------------------- */
 
 /* A client of the gateway that `opts` names; NULL: sluice_opts_from_env. Options are copied. No network yet.
  * SLUICE_EUSAGE (no url, or one that cannot be used), SLUICE_ENOMEM. Any thread. */
 int sluice_open(const sluice_opts *opts, sluice_client **client, sluice_error **err);
-/* Cancels what is in flight and closes the connections. Calls not yet finished are the caller's to free still. In
- * another process than the one that opened it, it does nothing, so that the parent's connections stay whole. Not from a
- * callback. */
+/* Cancels what is in flight and closes the connections. Calls not yet finished are the caller's to free still. While
+ * another thread is in a call on the client, it waits until that one, cancelled too, has returned; after that nobody
+ * may use the client. In another process than the one that opened it, it does nothing, so that the parent's connections
+ * stay whole; nor from a callback, above which the client is still in use. */
 void sluice_close(sluice_client *client);
 
-/* Cancels every call that is in flight on this client now, blocking ones too. Any thread; also from a signal handler.
- */
+/* Cancels every call that is in flight on this client now, blocking ones too, and a walk of sluice_routes_each between
+ * its pages. Any thread; also from a signal handler. */
 void sluice_cancel_all(sluice_client *client);
 
-/* ---- the calls, blocking ------------------------------------------------------------------------------------------ *
+/* ---- the calls, blocking ----------------------------------------------------------------------------------
+ *
  * Each returns when the call is over, retries included. On success *result (where there is one) is the caller's. */
 
 /* GET /api/2.0/gateway/routes/{name}: result with one route. */
@@ -190,33 +222,49 @@ int sluice_get_route(sluice_client *client, const char *name, sluice_result **re
 /* One page of routes. `page_token`: NULL for the first, then sluice_result_next_page_token of the one before. */
 int sluice_search_routes(sluice_client *client, const char *page_token, sluice_result **result, sluice_error **err);
 /* All routes of all pages, in order. `on_route` returns 0 to go on; anything else ends the walk, which then returns 0.
- * The route is valid during the callback. */
+ * The route is valid during the callback. sluice_cancel_all, at any time, ends it with SLUICE_ECANCELLED. */
 int sluice_routes_each(sluice_client *client, int (*on_route)(void *arg, const sluice_route *route), void *arg,
                        sluice_error **err);
 /* POST /api/2.0/gateway/routes/. `model` is a JSON object: {"name": …, "provider": …, "openai_config": {…}};
  * `route_type` and `model` may be NULL (sent as null). */
 int sluice_create_route(sluice_client *client, const char *name, const char *route_type, const char *model,
                         size_t model_len, sluice_result **result, sluice_error **err);
+/* DELETE /api/2.0/gateway/routes/{name}. SLUICE_ENOTFOUND when there is none. */
 int sluice_delete_route(sluice_client *client, const char *name, sluice_error **err);
 /* `limits` is a JSON list: [{"calls": 5, "key": null, "renewal_period": "minute"}]; [] removes them. */
 int sluice_set_limits(sluice_client *client, const char *route, const char *limits, size_t limits_len,
                       sluice_result **result, sluice_error **err);
+/* The limits of a route: sluice_result_limit; none: an empty list. */
 int sluice_get_limits(sluice_client *client, const char *route, sluice_result **result, sluice_error **err);
 /* POST /gateway/{route}/invocations with `json` as the body. A body with "stream": true is refused: see below. */
 int sluice_query(sluice_client *client, const char *route, const char *json, size_t len, sluice_result **result,
                  sluice_error **err);
 
-/* ---- streams by callback ------------------------------------------------------------------------------------------
- */
+/* ---- streams by callback ---------------------------------------------------------------------------------- */
 
+/* Tokens of a call. Never grows. */
 typedef struct sluice_usage {
     int64_t prompt_tokens; /* -1: not said */
     int64_t completion_tokens;
     int64_t total_tokens;
 } sluice_usage;
 
+/* The same and more; may grow. Start with SLUICE_TOKENS_INIT. SINCE 0.2.0. */
+typedef struct sluice_tokens {
+    size_t size;    /* sizeof(sluice_tokens) of the program */
+    int64_t prompt; /* -1: not said */
+    int64_t completion;
+    int64_t total;
+    int64_t cached;    /* of the prompt's: read from the provider's cache */
+    int64_t reasoning; /* of the completion's: thought, not said */
+} sluice_tokens;
+
+/* clang-format off */
+#define SLUICE_TOKENS_INIT { sizeof(sluice_tokens), -1, -1, -1, -1, -1 }
+/* clang-format on */
+
 /* Any member may be NULL. For one event they run in this order. on_end runs once, last, with the final code. Start with
- * SLUICE_CALLBACKS_INIT. */
+ * SLUICE_CALLBACKS_INIT. May grow: a larger size than this library knows is taken when what is not known is NULL. */
 typedef struct sluice_callbacks {
     size_t size; /* sizeof(sluice_callbacks) of the program */
     int (*on_event)(void *arg, sluice_call *call, const sluice_event *event);
@@ -230,12 +278,16 @@ typedef struct sluice_callbacks {
 /* clang-format on */
 
 /* As sluice_query, as a stream ("stream": true is put into the body). Returns when the stream is over. After
- * SLUICE_PAUSE it waits, without reading on, for sluice_resume from another thread or another call's callback.
- * *result (may be NULL) gets status and headers. SLUICE_ESTREAM when the stream broke after it had begun. */
+ * SLUICE_PAUSE it waits, without reading on, for sluice_resume from another thread or another call's callback; after
+ * the last event, too: on_end comes when it is resumed. *result (may be NULL) gets status, headers and what the events
+ * add up to: sluice_result_text and the like; sluice_result_json is "". SLUICE_ESTREAM when the stream broke after it
+ * had begun, or reported an error, or the connection ended without the stream's end ("[DONE]" or a finish_reason) where
+ * the server had announced no other. */
 int sluice_query_stream(sluice_client *client, const char *route, const char *json, size_t len,
                         const sluice_callbacks *callbacks, void *arg, sluice_result **result, sluice_error **err);
 
-/* An event lives during its callback, or until the next sluice_next on its call. */
+/* ---- events: live during their callback, or until the next sluice_next on their call ---------------------- */
+
 /* The event's data: JSON, NUL-terminated. `len` may be NULL. */
 const char *sluice_event_json(const sluice_event *event, size_t *len);
 /* The event's name, "" when it has none. */
@@ -244,11 +296,24 @@ const char *sluice_event_name(const sluice_event *event);
 const char *sluice_event_text(const sluice_event *event, size_t *len);
 /* 1 and *usage when it tells the usage, else 0. */
 int sluice_event_usage(const sluice_event *event, sluice_usage *usage);
+/* Why choice 0 ended ("stop", "length", "tool_calls", …); NULL in all events but the one that says it. SINCE 0.2.0. */
+const char *sluice_event_finish_reason(const sluice_event *event);
+/* As sluice_result_tokens. SINCE 0.2.0. */
+int sluice_event_tokens(const sluice_event *event, sluice_tokens *tokens);
 /* As sluice_json_get, in this event: "choices[0].delta.tool_calls". */
 const char *sluice_event_get(const sluice_event *event, const char *path, size_t *len);
+/* As sluice_json_str, _kind, _count, _int, _double, _bool and _key, in this event. SINCE 0.2.0. */
+const char *sluice_event_str(const sluice_event *event, const char *path, size_t *len);
+int sluice_event_kind(const sluice_event *event, const char *path);
+size_t sluice_event_count(const sluice_event *event, const char *path);
+int sluice_event_int(const sluice_event *event, const char *path, int64_t *value);
+int sluice_event_double(const sluice_event *event, const char *path, double *value);
+int sluice_event_bool(const sluice_event *event, const char *path, int *value);
+const char *sluice_event_key(const sluice_event *event, const char *path, size_t index);
 
-/* ---- requests: a call as a value, for the functions below -----------------------------------------------------------
- * * Made for one client; may be started any number of times; free before or after the calls. SLUICE_EUSAGE for what
+/* ---- requests: a call as a value, for the functions below -------------------------------------------------
+ *
+ * Made for one client; may be started any number of times; free before or after the calls. SLUICE_EUSAGE for what
  * cannot be sent (JSON that is none, an empty name), SLUICE_ENOMEM. */
 int sluice_request_get_route(sluice_client *client, const char *name, sluice_request **request, sluice_error **err);
 int sluice_request_search_routes(sluice_client *client, const char *page_token, sluice_request **request,
@@ -263,7 +328,8 @@ int sluice_request_get_limits(sluice_client *client, const char *route, sluice_r
 int sluice_request_query(sluice_client *client, const char *route, const char *json, size_t len, int stream,
                          sluice_request **request, sluice_error **err);
 /* Any other call of the gateway: `path` begins with '/' and is sent as it stands, behind the url; `body` is JSON or
- * NULL. The reply need not be JSON. GET, HEAD, PUT and DELETE count as safe to send twice. */
+ * NULL, and NULL for GET and HEAD. The reply need not be JSON. GET, HEAD, PUT and DELETE count as safe to send twice.
+ */
 int sluice_request_http(sluice_client *client, const char *method, const char *path, const char *body, size_t len,
                         sluice_request **request, sluice_error **err);
 /* Options of one call, over the client's: text idempotency_key (the call may then be sent again whatever happened),
@@ -272,13 +338,13 @@ int sluice_request_http(sluice_client *client, const char *method, const char *p
 int sluice_request_set_str(sluice_request *request, const char *name, const char *value, sluice_error **err);
 int sluice_request_set_int(sluice_request *request, const char *name, int64_t value, sluice_error **err);
 int sluice_request_set_msec(sluice_request *request, const char *name, int64_t msec, sluice_error **err);
+/* Frees it; calls made from it go on. */
 void sluice_request_free(sluice_request *request);
 
 /* Makes the call and waits for its end. *result may be NULL. */
 int sluice_perform(sluice_client *client, const sluice_request *request, sluice_result **result, sluice_error **err);
 
-/* ---- pull, and the caller's own loop
- * --------------------------------------------------------------------------------- */
+/* ---- pull, and the caller's own loop ---------------------------------------------------------------------- */
 
 /* Starts a call and returns at once; the work is done by sluice_drive, sluice_wait or another call that blocks. Pull
  * its events with sluice_next. Free the call with sluice_finish or sluice_call_free. */
@@ -303,6 +369,7 @@ void sluice_cancel(sluice_call *call);
 
 enum { SLUICE_READ = 1, SLUICE_WRITE = 2, SLUICE_FAULT = 4 };
 
+/* Never grows. */
 typedef struct sluice_fd {
     int fd;
     int events; /* wanted: SLUICE_READ | SLUICE_WRITE */
@@ -325,11 +392,11 @@ int sluice_wait(sluice_client *client, int64_t msec, sluice_error **err);
 void sluice_watch(sluice_client *client, void (*on_fd)(void *arg, int fd, int events), void (*on_timeout)(void *arg),
                   void *arg);
 
-/* ---- results: immutable, any thread; live as long as the result
- * ------------------------------------------------------- */
+/* ---- results: immutable, any thread; live as long as the result ------------------------------------------- */
 
-/* The reply's body, NUL-terminated; "" when there was none. `len` may be NULL. */
+/* The reply's body as it came, NUL-terminated; "" when there was none, and of a stream. `len` may be NULL. */
 const char *sluice_result_json(const sluice_result *result, size_t *len);
+/* The HTTP status; 0 for NULL and for sluice_json_parse's. */
 int sluice_result_status(const sluice_result *result);
 /* A reply header by its name (any case), or NULL. */
 const char *sluice_result_header(const sluice_result *result, const char *name);
@@ -337,51 +404,108 @@ const char *sluice_result_header(const sluice_result *result, const char *name);
 const char *sluice_result_request_id(const sluice_result *result);
 /* 1 and *usage when the reply (or the stream) told the usage, else 0. */
 int sluice_result_usage(const sluice_result *result, sluice_usage *usage);
+/* The same with what else is known of tokens; `tokens->size` says what the program has room for. SINCE 0.2.0. */
+int sluice_result_tokens(const sluice_result *result, sluice_tokens *tokens);
+/* Frees it, and with it all that it gave. */
 void sluice_result_free(sluice_result *result);
 
-/* The value at `path` ("choices[0].message.content", "data[2].embedding"), or NULL when there is none. A string is
- * given decoded, a number, true, false and null as written, all NUL-terminated; an object or a list is given as its
- * JSON, with the bytes behind it: use `len`, which may be NULL otherwise. */
+/* ---- answers: what the model said, of whole replies and of streams alike ----------------------------------
+ *
+ * Of a stream, the result has what all its events add up to: texts joined, tool calls put together by their index. It
+ * is kept up to max_reply_bytes; a longer one has no choices in its result. `len` (bytes) may be NULL. */
+
+/* The text of the first choice: a chat's content (parts of type "text" joined) or a completion's. NULL when there is
+ * none, as beside a tool call; "" when the model said nothing. SINCE 0.2.0. */
+const char *sluice_result_text(const sluice_result *result, size_t *len);
+/* Why the first choice ended: "stop", "length", "tool_calls", "content_filter", …; NULL when it was not said.
+ * SINCE 0.2.0. */
+const char *sluice_result_finish_reason(const sluice_result *result);
+/* The tool calls of the first choice, in order. NULL beyond the last. SINCE 0.2.0. */
+size_t sluice_result_tool_call_count(const sluice_result *result);
+const sluice_tool_call *sluice_result_tool_call(const sluice_result *result, size_t index);
+/* What the answer to it names ("call_…"); NULL when it has none. SINCE 0.2.0. */
+const char *sluice_tool_call_id(const sluice_tool_call *call);
+/* The function's name; NULL when it has none. SINCE 0.2.0. */
+const char *sluice_tool_call_name(const sluice_tool_call *call);
+/* Its arguments as the model wrote them: JSON, most often; sluice_json_parse reads and checks it. NULL when there are
+ * none. SINCE 0.2.0. */
+const char *sluice_tool_call_arguments(const sluice_tool_call *call, size_t *len);
+
+/* All choices ("n" above 1), by their index. NULL beyond the last. SINCE 0.2.0. */
+size_t sluice_result_choice_count(const sluice_result *result);
+const sluice_choice *sluice_result_choice(const sluice_result *result, size_t index);
+/* As for the first choice, above. SINCE 0.2.0. */
+const char *sluice_choice_text(const sluice_choice *choice, size_t *len);
+const char *sluice_choice_finish_reason(const sluice_choice *choice);
+size_t sluice_choice_tool_call_count(const sluice_choice *choice);
+const sluice_tool_call *sluice_choice_tool_call(const sluice_choice *choice, size_t index);
+/* Why the model would not answer; NULL when it did. SINCE 0.2.0. */
+const char *sluice_choice_refusal(const sluice_choice *choice, size_t *len);
+
+/* How many embeddings the reply has; 0 for any other. SINCE 0.2.0. */
+size_t sluice_result_embedding_count(const sluice_result *result);
+/* The embedding of input number `index`: writes at most `cap` floats (`values` may be NULL) and returns how many it
+ * has. 0: there is none, or something in it is no number. Also of "encoding_format": "base64". SINCE 0.2.0. */
+size_t sluice_result_embedding(const sluice_result *result, size_t index, float *values, size_t cap);
+
+/* ---- JSON of a result, by path ----------------------------------------------------------------------------
+ *
+ * "choices[0].message.content", "data[2].embedding": names and indices. A name with a dot or a bracket stands in
+ * brackets and quotes, escaped as in JSON: "a[\"b.c\"][0]". "" is the whole. When a name is there twice, the last one
+ * counts. */
+
+/* The value at `path`, or NULL when there is none. A string is given decoded, a number, true, false and null as written
+ * (sluice_json_kind tells null from "null"), all NUL-terminated; an object or a list is given as its JSON, with the
+ * bytes behind it: use `len`, which may be NULL otherwise. */
 const char *sluice_json_get(const sluice_result *result, const char *path, size_t *len);
+/* The string at `path`, decoded; NULL for anything else, null too. A string may hold NULs: `len` counts them.
+ * SINCE 0.2.0. */
+const char *sluice_json_str(const sluice_result *result, const char *path, size_t *len);
 /* What is there: 's'tring, 'n'umber, 'b'oolean, '0' for null, 'o'bject, 'l'ist, or 0 for nothing. */
 int sluice_json_kind(const sluice_result *result, const char *path);
 /* Members of an object or items of a list; 0 for anything else. */
 size_t sluice_json_count(const sluice_result *result, const char *path);
-/* 1 and *value, or 0 when there is no such number (for int: no whole one that fits). */
+/* 1 and *value (which may be NULL), or 0 when there is no such number (for int: no whole one that fits). */
 int sluice_json_int(const sluice_result *result, const char *path, int64_t *value);
 int sluice_json_double(const sluice_result *result, const char *path, double *value);
-
+/* 1 and *value (1 for true, 0 for false; may be NULL), or 0 when there is neither. SINCE 0.2.0. */
+int sluice_json_bool(const sluice_result *result, const char *path, int *value);
 /* The name of the object's member number `index`, or NULL. */
 const char *sluice_json_key(const sluice_result *result, const char *path, size_t index);
-/* A result of the program's own JSON (copied), for these functions; its status is 0. "" is the path of the whole.
- * SLUICE_EUSAGE when it is no JSON, SLUICE_ENOMEM. Any thread. */
+/* A result of the program's own JSON (copied), for these functions; its status is 0. SLUICE_EUSAGE when it is no JSON,
+ * SLUICE_ENOMEM. Any thread. */
 int sluice_json_parse(const char *json, size_t len, sluice_result **result, sluice_error **err);
+
+/* ---- routes and limits of a result: live as long as the result -------------------------------------------- */
 
 /* Routes of get_route (one), create_route (one) and search_routes (a page). */
 size_t sluice_result_route_count(const sluice_result *result);
-/* NULL when there is no such index. */
+/* The route number `index`; NULL when there is none. */
 const sluice_route *sluice_result_route(const sluice_result *result, size_t index);
-/* NULL on the last page. */
+/* What sluice_search_routes takes for the next page; NULL on the last. */
 const char *sluice_result_next_page_token(const sluice_result *result);
+/* Name, and type as "llm/v1/chat". Every route has both. */
 const char *sluice_route_name(const sluice_route *route);
 const char *sluice_route_type(const sluice_route *route);
-/* NULL when the route has none. */
+/* The upstream's name of the model, and its provider ("openai"). The name is NULL when the route has none. */
 const char *sluice_route_model_name(const sluice_route *route);
 const char *sluice_route_model_provider(const sluice_route *route);
 /* Where to query it: absolute for routes of get_route and search_routes, as the server wrote it for create_route. */
 const char *sluice_route_url(const sluice_route *route);
-/* NULL when the route has none. */
+/* The limit that its definition names; NULL when it has none. */
 const sluice_limit *sluice_route_limit(const sluice_route *route);
-/* The route as JSON; not NUL-terminated. */
+/* The route's JSON object, `*len` bytes; not NUL-terminated. */
 const char *sluice_route_json(const sluice_route *route, size_t *len);
 
 /* Limits of get_limits and set_limits. */
 size_t sluice_result_limit_count(const sluice_result *result);
+/* The limit number `index`; NULL when there is none. */
 const sluice_limit *sluice_result_limit(const sluice_result *result, size_t index);
+/* How many calls a period. */
 int64_t sluice_limit_calls(const sluice_limit *limit);
-/* NULL: all callers together. */
+/* Whose calls count ("user", …); NULL: all callers' together. */
 const char *sluice_limit_key(const sluice_limit *limit);
-/* "minute", "5 hour", … */
+/* The window, as it was set: "minute", "5 hour", … */
 const char *sluice_limit_renewal_period(const sluice_limit *limit);
 
 #ifdef __cplusplus

@@ -11,6 +11,8 @@
  * The URI is the one set, else SLUICE_SERVER, else MLFLOW_GATEWAY_URI; credentials, TLS and proxy come from the
  * environment as sluice_opts_from_env reads it. The environment is read anew at every call.
  *
+ * fork(2) is safe at any time: it waits for that mutex (pthread_atfork), and a child opens connections of its own.
+ *
  * Codes beside those of the call itself: SLUICE_EUSAGE without a usable URI, SLUICE_ENOMEM. */
 #ifndef SLUICE_FLUENT_H
 #define SLUICE_FLUENT_H
@@ -29,19 +31,21 @@ int sluice_gateway_set_uri(const char *uri, sluice_error **err);
  * fit. */
 int sluice_gateway_get_uri(char *uri, size_t size, sluice_error **err);
 
-/* One route. *result is the caller's. */
+/* One route by its name, as sluice_get_route: *result is the caller's, NULL where it is not wanted. */
 int sluice_gateway_get_route(const char *name, sluice_result **result, sluice_error **err);
-/* The routes of all pages, as one list. */
+/* The routes of all pages, as one list: sluice_result_route. */
 int sluice_gateway_search_routes(sluice_result **result, sluice_error **err);
-/* `model`: a JSON object; `route_type` and `model` may be NULL. */
+/* Makes a route, as sluice_create_route. `model`: a JSON object; `route_type` and `model` may be NULL. */
 int sluice_gateway_create_route(const char *name, const char *route_type, const char *model, size_t model_len,
                                 sluice_result **result, sluice_error **err);
+/* Deletes a route, as sluice_delete_route: SLUICE_ENOTFOUND when there is none. */
 int sluice_gateway_delete_route(const char *name, sluice_error **err);
-/* `limits`: a JSON list. */
+/* Replaces a route's limits, as sluice_set_limits. `limits`: a JSON list; [] removes them. */
 int sluice_gateway_set_limits(const char *route, const char *limits, size_t limits_len, sluice_result **result,
                               sluice_error **err);
+/* A route's limits, as sluice_get_limits: sluice_result_limit. */
 int sluice_gateway_get_limits(const char *route, sluice_result **result, sluice_error **err);
-/* `data`: JSON, sent as it stands. */
+/* Asks a route, as sluice_query. `data`: JSON, sent as it stands; "stream": true is refused. */
 int sluice_gateway_query(const char *route, const char *data, size_t len, sluice_result **result, sluice_error **err);
 
 #ifdef __cplusplus

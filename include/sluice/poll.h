@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client in a program's poll(2) loop, as inline functions:
+/* A client in a program's poll(2) loop:
  *
- *   struct pollfd fds[SLUICE_POLL_MAX];
- *   size_t n = sluice_poll_add(client, fds, SLUICE_POLL_MAX);      … and the program's own behind them
+ *   size_t n;
+ *   while ((n = sluice_poll_add(client, fds, cap)) > cap) {
+ *       grow fds to n entries, cap = n
+ *   }
+ *   … and the program's own behind them
  *   poll(fds, n, sluice_poll_timeout(client, -1));
  *   sluice_poll_drive(client, fds, n, &err);
  */
@@ -17,26 +20,18 @@
 extern "C" {
 #endif
 
-/* Enough for a dozen calls at once; more need a larger array: sluice_fds tells. */
+/* Enough for a dozen calls at once, to begin with. */
 #define SLUICE_POLL_MAX 64
 
-/* Fills in what the client waits for; returns how many entries it wrote, at most `cap`. */
+/* What the client waits for now: writes at most `cap` entries and returns how many there are (at least one: the
+ * wake-up). More than `cap`: the rest is not watched, so make room and ask again. Ask again after every drive. 0 when
+ * the client is in use by another thread. SINCE 0.2.0. */
+size_t sluice_poll_fds(sluice_client *client, struct pollfd *fds, size_t cap);
+
+/* The same under its older name; until 0.2.0 it gave at most SLUICE_POLL_MAX entries and returned how many it wrote. */
 static inline size_t sluice_poll_add(sluice_client *client, struct pollfd *fds, size_t cap)
 {
-    sluice_fd wanted[SLUICE_POLL_MAX];
-    size_t max = cap < SLUICE_POLL_MAX ? cap : SLUICE_POLL_MAX;
-    size_t n = sluice_fds(client, wanted, max);
-    size_t i;
-    if (n > max) {
-        n = max;
-    }
-    for (i = 0; i < n; i++) {
-        fds[i].fd = wanted[i].fd;
-        fds[i].events = (short)((wanted[i].events & SLUICE_READ ? POLLIN : 0) |
-                                (wanted[i].events & SLUICE_WRITE ? POLLOUT : 0));
-        fds[i].revents = 0;
-    }
-    return n;
+    return sluice_poll_fds(client, fds, cap);
 }
 
 /* The timeout for poll: the client's, or the program's own `msec` (-1: none) when that is sooner. */
@@ -53,7 +48,7 @@ static inline int sluice_poll_timeout(sluice_client *client, int msec)
 static inline int sluice_poll_drive(sluice_client *client, const struct pollfd *fds, size_t n, sluice_error **err)
 {
     size_t i;
-    int r = sluice_drive(client, -1, 0, err);
+    int r = 0;
     for (i = 0; i < n && r == 0; i++) {
         short got = fds[i].revents;
         if (got) {
@@ -63,7 +58,7 @@ static inline int sluice_poll_drive(sluice_client *client, const struct pollfd *
                              err);
         }
     }
-    return r;
+    return r ? r : sluice_drive(client, -1, 0, err);
 }
 
 #ifdef __cplusplus

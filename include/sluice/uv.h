@@ -112,7 +112,7 @@ static inline void sluice_uv_on_fd(void *arg, int fd, int events)
     }
 }
 
-/* NULL when out of memory. */
+/* Puts the client on the loop: uv_run drives it from now on. NULL when out of memory. */
 static inline sluice_uv *sluice_uv_attach(sluice_client *client, uv_loop_t *loop)
 {
     sluice_uv *uv = (sluice_uv *)calloc(1, sizeof(*uv));

@@ -9,12 +9,16 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "wire/uri.h"
 
 #define REDIRECTS_MAX 5
 /* A server that has sent "[DONE]" but not the body's end is not waited for longer. */
 #define DONE_GRACE_USEC 500000ULL
+/* sluice_callbacks as the first version of the interface had it, and more than it will ever be. */
+#define CALLBACKS_SIZE_FIRST (offsetof(sluice_callbacks, on_end) + sizeof(void (*)(void)))
+#define CALLBACKS_SIZE_MAX   4096
 
 static void attempt_begin(struct sluice_call *call);
 
@@ -55,14 +59,15 @@ static void end_failed(struct sluice_call *call, int code, const char *fmt, ...)
     char text[1024];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    slc_text_print(text, sizeof(text), fmt, args);
     va_end(args);
     const char *id = slc_headers_find(&call->head, "x-request-id");
     struct slc_failure f = { .code = code,
                              .http_status = call->status,
                              .retry_after_msec = -1,
-                             .is_retriable = code == SLUICE_ECONNECT || code == SLUICE_ETIMEOUT ||
-                                             code == SLUICE_ESTREAM || code == SLUICE_ENOMEM,
+                             .is_retriable = !call->events.is_final &&
+                                             (code == SLUICE_ECONNECT || code == SLUICE_ETIMEOUT ||
+                                              code == SLUICE_ESTREAM || code == SLUICE_ENOMEM),
                              .request_id = sl_str_c(id),
                              .type = sl_str_c(call->events.fault ? call->events.fault_type : NULL) };
     call_end(call, slc_fail_with(&call->alloc, &call->err, &f, "API request to %s failed with exception %s", call->url,
@@ -109,6 +114,8 @@ static void end_ok(struct sluice_call *call)
     if (call->is_stream) {
         result->usage = call->events.usage;
         result->has_usage = call->events.has_usage;
+        result->answer = call->events.answer;
+        call->events.answer = (struct slc_answer){ .alloc = &call->alloc, .is_dropped = true };
         call->result = result;
         call_end(call, SLUICE_OK);
         return;
@@ -173,34 +180,6 @@ static uint64_t backoff_usec(const struct sluice_call *call)
 
 /* --- how an attempt ended --- */
 
-static int curl_code_map(CURLcode code)
-{
-    static const struct {
-        CURLcode from;
-        int to;
-    } rows[] = {
-        { CURLE_OUT_OF_MEMORY, SLUICE_ENOMEM },
-        { CURLE_OPERATION_TIMEDOUT, SLUICE_ETIMEOUT },
-        { CURLE_URL_MALFORMAT, SLUICE_EUSAGE },
-        { CURLE_UNSUPPORTED_PROTOCOL, SLUICE_EPROTOCOL }, /* HTTP/0.9: garbage */
-        { CURLE_WEIRD_SERVER_REPLY, SLUICE_EPROTOCOL },
-        { CURLE_BAD_CONTENT_ENCODING, SLUICE_EPROTOCOL },
-        { CURLE_SSL_CONNECT_ERROR, SLUICE_ETLS },
-        { CURLE_PEER_FAILED_VERIFICATION, SLUICE_ETLS },
-        { CURLE_SSL_CERTPROBLEM, SLUICE_ETLS },
-        { CURLE_SSL_CIPHER, SLUICE_ETLS },
-        { CURLE_SSL_CACERT_BADFILE, SLUICE_ETLS },
-        { CURLE_SSL_ISSUER_ERROR, SLUICE_ETLS },
-        { CURLE_SSL_ENGINE_INITFAILED, SLUICE_ETLS },
-    };
-    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
-        if (rows[i].from == code) {
-            return rows[i].to;
-        }
-    }
-    return SLUICE_ECONNECT;
-}
-
 /* Nothing of the request can have been acted upon: without its body it is none. */
 static bool was_not_sent(const struct sluice_call *call)
 {
@@ -211,15 +190,16 @@ static bool was_not_sent(const struct sluice_call *call)
 
 static void on_transport_failed(struct sluice_call *call, CURLcode curl_code)
 {
-    int code = curl_code_map(curl_code);
     const char *why = call->curl_error[0] ? call->curl_error : curl_easy_strerror(curl_code);
+    int code = slc_curl_code_map(curl_code, why);
     if (curl_code == CURLE_OUT_OF_MEMORY && call->status && !call->head_is_over) {
         /* libcurl's word for a header line beyond its 100 KiB; that memory ran out just there is the rarer case. */
         code = SLUICE_EPROTOCOL;
         why = "a header line of the reply is too long";
     }
     if (call->is_stream && call->head_is_over) {
-        end_failed(call, code == SLUICE_ENOMEM ? code : SLUICE_ESTREAM, "the stream broke: %s", why);
+        bool is_own = code == SLUICE_ENOMEM || code == SLUICE_EPROTOCOL;
+        end_failed(call, is_own ? code : SLUICE_ESTREAM, "the stream broke: %s", why);
         return;
     }
     bool is_passing = code == SLUICE_ECONNECT || code == SLUICE_ETIMEOUT;
@@ -230,52 +210,29 @@ static void on_transport_failed(struct sluice_call *call, CURLcode curl_code)
     end_failed(call, code, "%s", why);
 }
 
-static int status_code_map(int status)
-{
-    static const struct {
-        int status, code;
-    } rows[] = { { 401, SLUICE_EAUTH },     { 403, SLUICE_EPERM },    { 404, SLUICE_ENOTFOUND },
-                 { 410, SLUICE_ENOTFOUND }, { 408, SLUICE_ETIMEOUT }, { 429, SLUICE_ELIMIT } };
-    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
-        if (rows[i].status == status) {
-            return rows[i].code;
-        }
-    }
-    return status >= 500 ? SLUICE_ESERVER : SLUICE_EINVALID;
-}
-
-/* Milliseconds; -1 when the header is not there. */
-static int64_t retry_after_msec(const struct sluice_call *call)
-{
-    curl_off_t seconds = 0;
-    if (!slc_headers_find(&call->head, "retry-after")) {
-        return -1;
-    }
-    curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &seconds);
-    return SL_MIN(seconds, (curl_off_t)INT32_MAX) * 1000;
-}
-
 static void on_status_failed(struct sluice_call *call)
 {
-    int64_t wait = retry_after_msec(call);
-    bool is_refused = call->status == 429 || call->status == 503;
+    const char *wait_text = slc_headers_find(&call->head, "retry-after");
+    int64_t wait = wait_text ? slc_retry_after_msec(wait_text, (int64_t)time(NULL)) : -1;
+    const char *type = slc_headers_find(&call->head, "x-sluice-error-type");
+    const char *advice = slc_headers_find(&call->head, "x-should-retry");
+    bool is_final = (advice && strcmp(advice, "false") == 0) || (type && slc_error_is_final(type));
+    bool is_refused = (call->status == 429 || call->status == 503) && !is_final;
     if (is_refused && wait >= 0 && wait <= call->client->opts->retry_after_max && has_retries(call) &&
         retry_after(call, SL_MAX((uint64_t)wait * SLC_USEC_PER_MSEC, backoff_usec(call)))) {
         return;
     }
     const char *id = slc_headers_find(&call->head, "x-request-id");
-    const char *type = slc_headers_find(&call->head, "x-sluice-error-type");
     struct slc_failure f = {
-        .code = status_code_map(call->status),
+        .code = slc_status_code_map(call->status),
         .http_status = call->status,
         .retry_after_msec = wait,
-        .is_retriable = call->status == 408 || call->status == 429 || call->status == 502 || call->status == 503 ||
-                        call->status == 504 || call->status == 529,
+        .is_retriable = slc_status_may_pass(call->status) && !is_final,
         .request_id = sl_str_c(id),
         .type = sl_str_c(type),
         .body = sl_buf_str(&call->body),
     };
-    struct sl_str shown = sl_str_sub(f.body, 0, 2048);
+    struct sl_str shown = slc_text_cut(f.body, 2048);
     call_end(call, slc_fail_with(&call->alloc, &call->err, &f, "%d %s Error: %s for url: %s. Response text: %.*s",
                                  call->status, call->status >= 500 ? "Server" : "Client", call->reason, call->url,
                                  SL_STR_ARG(shown)));
@@ -298,7 +255,8 @@ static void on_redirect(struct sluice_call *call)
         return;
     }
     if (!is_same_origin(call->url, to)) {
-        end_failed(call, SLUICE_EPROTOCOL, "the server redirects to another origin, which is not followed: %.512s", to);
+        end_failed(call, SLUICE_EPROTOCOL, "the server redirects to another origin, which is not followed: %.*s",
+                   SL_STR_ARG(slc_text_cut(sl_str_c(to), 512)));
         return;
     }
     if (++call->n_redirects > REDIRECTS_MAX) {
@@ -316,9 +274,20 @@ static void on_redirect(struct sluice_call *call)
     attempt_begin(call);
 }
 
+/* Did the server say where the body ends? Else the connection's end is all there is, and a proxy or a crash makes that,
+ * too. */
+static bool is_framed(const struct sluice_call *call)
+{
+    return slc_headers_find(&call->head, "content-length") || slc_headers_find(&call->head, "transfer-encoding");
+}
+
 static void on_stream_ended(struct sluice_call *call)
 {
     int r = slc_events_finish(&call->events);
+    if (r == 0 && !call->events.is_done && !call->events.answer.is_finished && !is_framed(call)) {
+        end_failed(call, SLUICE_ESTREAM, "the connection ended within the stream");
+        return;
+    }
     if (r < 0) {
         /* Half an event at the end is a broken stream. */
         int code = call->events.fault == SLUICE_EPROTOCOL ? SLUICE_ESTREAM : call->events.fault;
@@ -357,7 +326,8 @@ static void attempt_begin(struct sluice_call *call)
     call->body_sent = 0;
     call->status = 0;
     call->reason[0] = call->curl_error[0] = '\0';
-    call->head_is_over = call->is_stream = call->is_curl_paused = false;
+    call->head_is_over = call->is_stream = call->is_curl_paused = call->has_connection = false;
+    call->fd = CURL_SOCKET_BAD;
     call->state = SLC_SENDING;
     slc_call_idle_reset(call);
     if (slc_multi_ready(call->client) < 0 || curl_multi_add_handle(call->client->multi, call->easy) != CURLM_OK) {
@@ -412,7 +382,8 @@ static struct sluice_call *call_new(struct sluice_client *client, struct sluice_
     call->cancelled_before = atomic_load(&call->waker->cancelled);
     call->head = (struct sl_buf){ .max = SLC_HEAD_MAX, .alloc = &call->alloc };
     call->body = (struct sl_buf){ .max = (size_t)client->opts->max_reply_bytes, .alloc = &call->alloc };
-    slc_events_init(&call->events, &call->alloc, (size_t)client->opts->max_event_bytes);
+    slc_events_init(&call->events, &call->alloc, (size_t)client->opts->max_event_bytes,
+                    (size_t)client->opts->max_reply_bytes);
     struct sl_buf url = { .max = SIZE_MAX / 2, .alloc = &call->alloc };
     sl_buf_add_c(&url, client->base);
     sl_buf_add_c(&url, request->path);
@@ -426,19 +397,41 @@ static struct sluice_call *call_new(struct sluice_client *client, struct sluice_
     return call;
 }
 
+/* A program may be newer than this library, or older: members that it does not have are NULL, those that are not known
+ * here must be. */
+static int callbacks_copy(const struct sl_alloc *alloc, const sluice_callbacks *from, sluice_callbacks *to,
+                          sluice_error **err)
+{
+    if (from->size < CALLBACKS_SIZE_FIRST || from->size > CALLBACKS_SIZE_MAX) {
+        return slc_fail(alloc, err, SLUICE_EUSAGE, "callbacks->size is %zu, which is no sizeof(sluice_callbacks)",
+                        from->size);
+    }
+    for (size_t i = sizeof(*to); i < from->size; i++) {
+        if (((const char *)from)[i]) {
+            return slc_fail(alloc, err, SLUICE_EUSAGE, "a callback at byte %zu is not known to libsluice %s", i,
+                            sluice_version());
+        }
+    }
+    *to = (sluice_callbacks){ 0 };
+    memcpy(to, from, SL_MIN(from->size, sizeof(*to)));
+    return 0;
+}
+
 int slc_call_start(struct sluice_client *client, struct sluice_request *request, const sluice_callbacks *callbacks,
                    void *arg, struct sluice_call **ret, sluice_error **err)
 {
-    if (!request || (callbacks && callbacks->size != sizeof(*callbacks))) {
-        return slc_fail(&client->alloc, err, SLUICE_EUSAGE,
-                        request ? "callbacks->size is not sizeof(sluice_callbacks)" : "the request is NULL");
+    sluice_callbacks known = { 0 };
+    int r = slc_need(request, "request", err);
+    r = r || !callbacks ? r : callbacks_copy(&client->alloc, callbacks, &known, err);
+    if (r < 0) {
+        return r;
     }
     struct sluice_call *call = slc_watches_reserve(client) < 0 ? NULL : call_new(client, request);
     if (!call) {
         return slc_fail(&client->alloc, err, SLUICE_ENOMEM, "out of memory");
     }
     if (callbacks) {
-        call->callbacks = *callbacks;
+        call->callbacks = known;
         call->is_pushed = true;
     }
     call->arg = arg;
@@ -456,14 +449,14 @@ int slc_call_start(struct sluice_client *client, struct sluice_request *request,
 
 /* --- time --- */
 
-static bool is_cancelled(const struct sluice_call *call)
+bool slc_call_is_cancelled(const struct sluice_call *call)
 {
     return atomic_load(&call->is_cancelled) || atomic_load(&call->waker->cancelled) != call->cancelled_before;
 }
 
 static uint64_t idle_due(const struct sluice_call *call)
 {
-    if (call->state != SLC_SENDING || call->is_curl_paused) {
+    if (call->state != SLC_SENDING || call->is_curl_paused || !call->has_connection) {
         return SLC_NEVER;
     }
     if (call->events.is_done) {
@@ -475,13 +468,20 @@ static uint64_t idle_due(const struct sluice_call *call)
 uint64_t slc_call_due(const struct sluice_call *call)
 {
     if (call->state == SLC_DONE) {
-        return is_cancelled(call) && call->events.head ? 0 : SLC_NEVER;
+        return slc_call_is_cancelled(call) && call->events.head ? 0 : SLC_NEVER;
     }
-    if (is_cancelled(call)) {
+    if (slc_call_is_cancelled(call)) {
         return 0;
     }
     uint64_t due = call->state == SLC_WAITING ? call->wake_at : idle_due(call);
     return SL_MIN(due, call->deadline);
+}
+
+/* A program that did not drive for long has a silent socket only when nothing lies in it. */
+static bool has_bytes_waiting(const struct sluice_call *call)
+{
+    struct pollfd p = { call->fd, POLLIN, 0 };
+    return call->fd != CURL_SOCKET_BAD && poll(&p, 1, 0) > 0;
 }
 
 void slc_call_on_time(struct sluice_call *call, uint64_t now)
@@ -489,7 +489,7 @@ void slc_call_on_time(struct sluice_call *call, uint64_t now)
     if (now < slc_call_due(call)) {
         return;
     }
-    if (is_cancelled(call)) {
+    if (slc_call_is_cancelled(call)) {
         slc_call_abort(call, false);
     } else if (call->state == SLC_SENDING && call->events.is_done) {
         end_ok(call);
@@ -497,7 +497,9 @@ void slc_call_on_time(struct sluice_call *call, uint64_t now)
         end_failed(call, SLUICE_ETIMEOUT, "the call took longer than its timeout");
     } else if (call->state == SLC_WAITING) {
         attempt_begin(call);
-    } else if (call->state == SLC_SENDING) {
+    } else if (has_bytes_waiting(call)) {
+        slc_call_idle_reset(call);
+    } else {
         bool has_begun = call->is_stream && call->head_is_over;
         end_failed(call, SLUICE_ETIMEOUT, "the server was silent for %llu ms%s",
                    (unsigned long long)(call->idle_usec / SLC_USEC_PER_MSEC), has_begun ? " within its stream" : "");

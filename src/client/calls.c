@@ -12,7 +12,8 @@
 static int call_start(sluice_client *client, const sluice_request *request, const sluice_callbacks *callbacks,
                       void *arg, sluice_call **call, sluice_error **err)
 {
-    int r = slc_enter(client, true, err);
+    int r = slc_need(call, "call", err);
+    r = r ? r : slc_enter(client, true, err);
     if (r == 0) {
         /* Only its counts change. */
         r = slc_call_start(client, (struct sluice_request *)(uintptr_t)request, callbacks, arg, call, err);
@@ -35,8 +36,8 @@ int sluice_start_stream(sluice_client *client, const sluice_request *request, co
 
 int sluice_next(sluice_call *call, const sluice_event **event)
 {
-    struct sluice_client *client = call->client;
-    if (client && slc_enter(client, true, NULL) < 0) {
+    struct sluice_client *client = call ? call->client : NULL;
+    if (!call || !event || (client && slc_enter(client, true, NULL) < 0)) {
         return SLUICE_EUSAGE;
     }
     slc_event_free(call->current, &call->alloc);
@@ -67,11 +68,9 @@ static void outcome_give(struct sluice_call *call, sluice_result **result, sluic
 
 int sluice_finish(sluice_call *call, sluice_result **result, sluice_error **err)
 {
-    if (!call) {
-        return slc_fail(&(struct sl_alloc){ NULL, NULL }, err, SLUICE_EUSAGE, "the call is NULL");
-    }
-    struct sluice_client *client = call->client;
-    int r = client ? slc_enter(client, true, err) : 0;
+    int r = slc_need(call, "call", err);
+    struct sluice_client *client = r ? NULL : call->client;
+    r = client ? slc_enter(client, true, err) : r;
     if (r < 0) {
         return r;
     }
@@ -98,14 +97,18 @@ void sluice_call_free(sluice_call *call)
 
 void sluice_resume(sluice_call *call)
 {
-    atomic_fetch_add(&call->resumes, 1);
-    slc_waker_wake(call->waker);
+    if (call) {
+        atomic_fetch_add(&call->resumes, 1);
+        slc_waker_wake(call->waker);
+    }
 }
 
 void sluice_cancel(sluice_call *call)
 {
-    atomic_store(&call->is_cancelled, 1);
-    slc_waker_wake(call->waker);
+    if (call) {
+        atomic_store(&call->is_cancelled, 1);
+        slc_waker_wake(call->waker);
+    }
 }
 
 /* --- blocking --- */
@@ -150,47 +153,67 @@ static int perform_made(sluice_client *client, int made, sluice_request *request
     return r;
 }
 
-static int client_check(sluice_client *client, sluice_error **err)
-{
-    return client ? 0 : slc_fail(&(struct sl_alloc){ NULL, NULL }, err, SLUICE_EUSAGE, "the client is NULL");
-}
-
 int sluice_get_route(sluice_client *client, const char *name, sluice_result **result, sluice_error **err)
 {
     sluice_request *rq = NULL;
-    int r = client_check(client, err);
-    r = r ? r : sluice_request_get_route(client, name, &rq, err);
+    int r = sluice_request_get_route(client, name, &rq, err);
     return perform_made(client, r, rq, result, err);
 }
 
 int sluice_search_routes(sluice_client *client, const char *page_token, sluice_result **result, sluice_error **err)
 {
     sluice_request *rq = NULL;
-    int r = client_check(client, err);
-    r = r ? r : sluice_request_search_routes(client, page_token, &rq, err);
+    int r = sluice_request_search_routes(client, page_token, &rq, err);
     return perform_made(client, r, rq, result, err);
+}
+
+/* Cancelled since `before`, also between two pages. */
+static int walk_check(const sluice_client *client, unsigned before, sluice_error **err)
+{
+    return atomic_load(&client->waker->cancelled) == before
+               ? 0
+               : slc_fail(&client->alloc, err, SLUICE_ECANCELLED, "the walk over the routes was cancelled");
+}
+
+/* One page to the program; *ret_stop when it wants no more. */
+static int page_give(sluice_client *client, const sluice_result *page, unsigned before,
+                     int (*on_route)(void *arg, const sluice_route *route), void *arg, int *ret_stop,
+                     sluice_error **err)
+{
+    int r = 0;
+    for (size_t i = 0; i < sluice_result_route_count(page) && !*ret_stop && r == 0; i++) {
+        *ret_stop = on_route(arg, sluice_result_route(page, i));
+        r = *ret_stop ? 0 : walk_check(client, before, err);
+    }
+    return r;
 }
 
 int sluice_routes_each(sluice_client *client, int (*on_route)(void *arg, const sluice_route *route), void *arg,
                        sluice_error **err)
 {
     sluice_result *page = NULL;
-    int r = sluice_search_routes(client, NULL, &page, err);
+    int r = slc_need(client, "client", err);
+    r = r ? r : slc_need((const void *)(uintptr_t)on_route, "callback", err);
+    if (r < 0) {
+        return r;
+    }
+    unsigned before = atomic_load(&client->waker->cancelled);
+    r = sluice_search_routes(client, NULL, &page, err);
     for (unsigned n_pages = 1; r == 0; n_pages++) {
         int stop = 0;
-        for (size_t i = 0; i < sluice_result_route_count(page) && !stop; i++) {
-            stop = on_route(arg, sluice_result_route(page, i));
-        }
+        r = page_give(client, page, before, on_route, arg, &stop, err);
         const char *token = sluice_result_next_page_token(page);
-        if (stop || !token) {
+        if (r < 0 || stop || !token) {
             break;
         }
         sluice_result *next = NULL;
         r = sluice_search_routes(client, token, &next, err);
+        r = r ? r : walk_check(client, before, err);
         const char *next_token = sluice_result_next_page_token(next);
         if (r == 0 && next_token && (n_pages >= PAGES_MAX || strcmp(token, next_token) == 0)) {
             r = slc_fail(&client->alloc, err, SLUICE_EPROTOCOL,
-                         "the list of routes does not end: page %u has the token '%.100s'", n_pages + 1, next_token);
+                         "the list of routes does not end: page %u has the token '%.*s'", n_pages + 1,
+                         SL_STR_ARG(slc_text_cut(sl_str_c(next_token), 100)));
         }
         sluice_result_free(page);
         page = next;
@@ -203,16 +226,14 @@ int sluice_create_route(sluice_client *client, const char *name, const char *rou
                         size_t model_len, sluice_result **result, sluice_error **err)
 {
     sluice_request *rq = NULL;
-    int r = client_check(client, err);
-    r = r ? r : sluice_request_create_route(client, name, route_type, model, model_len, &rq, err);
+    int r = sluice_request_create_route(client, name, route_type, model, model_len, &rq, err);
     return perform_made(client, r, rq, result, err);
 }
 
 int sluice_delete_route(sluice_client *client, const char *name, sluice_error **err)
 {
     sluice_request *rq = NULL;
-    int r = client_check(client, err);
-    r = r ? r : sluice_request_delete_route(client, name, &rq, err);
+    int r = sluice_request_delete_route(client, name, &rq, err);
     return perform_made(client, r, rq, NULL, err);
 }
 
@@ -220,16 +241,14 @@ int sluice_set_limits(sluice_client *client, const char *route, const char *limi
                       sluice_result **result, sluice_error **err)
 {
     sluice_request *rq = NULL;
-    int r = client_check(client, err);
-    r = r ? r : sluice_request_set_limits(client, route, limits, limits_len, &rq, err);
+    int r = sluice_request_set_limits(client, route, limits, limits_len, &rq, err);
     return perform_made(client, r, rq, result, err);
 }
 
 int sluice_get_limits(sluice_client *client, const char *route, sluice_result **result, sluice_error **err)
 {
     sluice_request *rq = NULL;
-    int r = client_check(client, err);
-    r = r ? r : sluice_request_get_limits(client, route, &rq, err);
+    int r = sluice_request_get_limits(client, route, &rq, err);
     return perform_made(client, r, rq, result, err);
 }
 
@@ -237,8 +256,7 @@ int sluice_query(sluice_client *client, const char *route, const char *json, siz
                  sluice_error **err)
 {
     sluice_request *rq = NULL;
-    int r = client_check(client, err);
-    r = r ? r : sluice_request_query(client, route, json, len, 0, &rq, err);
+    int r = sluice_request_query(client, route, json, len, 0, &rq, err);
     return perform_made(client, r, rq, result, err);
 }
 
@@ -246,8 +264,7 @@ int sluice_query_stream(sluice_client *client, const char *route, const char *js
                         const sluice_callbacks *callbacks, void *arg, sluice_result **result, sluice_error **err)
 {
     sluice_request *rq = NULL;
-    int r = client_check(client, err);
-    r = r ? r : sluice_request_query(client, route, json, len, 1, &rq, err);
+    int r = sluice_request_query(client, route, json, len, 1, &rq, err);
     r = r ? r : perform(client, rq, callbacks, arg, result, err);
     sluice_request_free(rq);
     return r;

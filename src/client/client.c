@@ -2,11 +2,10 @@
 /* The client: libcurl's multi socket interface, who may come in, and the turn of the loop: what happened to a
  * descriptor, the timers, then the program's callbacks. libcurl's own callbacks only write down. */
 #include "client/priv.h"
+#include "sluice/poll.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,8 +19,27 @@
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool init_is_done; /* guarded by init_lock */
 
+/* A child has no thread that would give the lock back. */
+static void init_lock_take(void)
+{
+    pthread_mutex_lock(&init_lock);
+}
+
+static void init_lock_give(void)
+{
+    pthread_mutex_unlock(&init_lock);
+}
+
+static void fork_prepare(void)
+{
+    SL_IGNORE(
+        pthread_atfork(init_lock_take, init_lock_give, init_lock_give)); /* out of memory: as if there were none */
+}
+
 static int curl_ready(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fork_prepare);
     pthread_mutex_lock(&init_lock);
     init_is_done = init_is_done || curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
     bool is_ready = init_is_done;
@@ -34,6 +52,11 @@ const char *sluice_version(void)
     return SL_VERSION;
 }
 
+int sluice_version_number(void)
+{
+    return SLUICE_VERSION_NUMBER;
+}
+
 uint64_t slc_now(const struct sluice_client *client)
 {
     if (client->opts->now_usec) {
@@ -44,54 +67,19 @@ uint64_t slc_now(const struct sluice_client *client)
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-/* --- the waker --- */
-
-void slc_waker_wake(struct slc_waker *waker)
-{
-    int saved = errno;
-    uint64_t one = 1;
-    SL_IGNORE(write(waker->fd, &one, sizeof(one)) < 0); /* full: it is awake already */
-    errno = saved;
-}
-
-void slc_waker_unref(struct slc_waker *waker)
-{
-    if (waker && atomic_fetch_sub(&waker->refs, 1) == 1) {
-        close(waker->fd);
-        struct sl_alloc alloc = waker->alloc;
-        sl_alloc_free(&alloc, waker);
-    }
-}
-
-static struct slc_waker *waker_new(const struct sl_alloc *alloc)
-{
-    struct slc_waker *waker = slc_zalloc(alloc, sizeof(*waker));
-    if (!waker) {
-        return NULL;
-    }
-    waker->alloc = *alloc;
-    waker->fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (waker->fd < 0) {
-        sl_alloc_free(alloc, waker);
-        return NULL;
-    }
-    atomic_init(&waker->refs, 1);
-    return waker;
-}
-
-static void waker_drain(struct slc_waker *waker)
-{
-    uint64_t n;
-    SL_IGNORE(read(waker->fd, &n, sizeof(n)) < 0); /* nothing there: not woken */
-}
-
 /* --- who may come in --- */
+
+int slc_need(const void *arg, const char *name, sluice_error **err)
+{
+    static const struct sl_alloc libc = { NULL, NULL };
+    return arg ? 0 : slc_fail(&libc, err, SLUICE_EUSAGE, "the %s is NULL", name);
+}
 
 int slc_enter(struct sluice_client *client, bool may_be_callback, sluice_error **err)
 {
-    static const struct sl_alloc libc = { NULL, NULL };
-    if (!client) {
-        return slc_fail(&libc, err, SLUICE_EUSAGE, "the client is NULL");
+    int r = slc_need(client, "client", err);
+    if (r < 0) {
+        return r;
     }
     if (client->pid != getpid()) {
         return slc_fail(&client->alloc, err, SLUICE_EUSAGE, "this client belongs to process %d: a child opens its own",
@@ -146,8 +134,13 @@ int slc_watches_reserve(struct sluice_client *client)
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
     struct sluice_client *client = arg;
-    (void)easy;
     (void)socket_arg;
+    char *private = NULL;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
+    struct sluice_call *call = (struct sluice_call *)(void *)private;
+    if (call) { /* else libcurl's own handle, for connections that nobody uses */
+        call->fd = what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd;
+    }
     int events = what == CURL_POLL_REMOVE
                      ? 0
                      : (what & CURL_POLL_IN ? SLUICE_READ : 0) | (what & CURL_POLL_OUT ? SLUICE_WRITE : 0);
@@ -258,7 +251,7 @@ static int client_make(const struct sluice_opts *opts, sluice_client **ret, slui
     size_t n = strlen(opts->url);
     client->base = slc_dup(&client->alloc, opts->url, n - (opts->url[n - 1] == '/'));
     client->opts = client->base ? slc_opts_copy(opts) : NULL;
-    client->waker = client->opts ? waker_new(&client->alloc) : NULL;
+    client->waker = client->opts ? slc_waker_new(&client->alloc) : NULL;
     if (!client->waker || slc_authorization_make(client) < 0 || slc_watches_reserve(client) < 0 ||
         slc_multi_ready(client) < 0) {
         client_delete(client);
@@ -270,6 +263,10 @@ static int client_make(const struct sluice_opts *opts, sluice_client **ret, slui
 
 int sluice_open(const sluice_opts *opts, sluice_client **client, sluice_error **err)
 {
+    int r = slc_need(client, "client", err);
+    if (r < 0) {
+        return r;
+    }
     if (opts) {
         return client_make(opts, client, err);
     }
@@ -277,7 +274,7 @@ int sluice_open(const sluice_opts *opts, sluice_client **client, sluice_error **
     if (!from_env) {
         return slc_fail(&(struct sl_alloc){ NULL, NULL }, err, SLUICE_ENOMEM, "out of memory");
     }
-    int r = sluice_opts_from_env(from_env, err);
+    r = sluice_opts_from_env(from_env, err);
     r = r ? r : client_make(from_env, client, err);
     sluice_opts_free(from_env);
     return r;
@@ -286,15 +283,27 @@ int sluice_open(const sluice_opts *opts, sluice_client **client, sluice_error **
 void sluice_close(sluice_client *client)
 {
     /* A child must not write a goodbye into the parent's TLS connections. */
-    if (client && slc_enter(client, false, NULL) == 0) {
-        client_delete(client);
+    if (!client || client->pid != getpid()) {
+        return;
     }
+    /* Another thread that is inside is told to end its calls, until it has left. Rare, so that looking once a
+     * millisecond costs less than a lock in every call would. */
+    while (slc_enter(client, false, NULL) < 0) {
+        if (atomic_load(&client->owner) == (uintptr_t)pthread_self()) {
+            return; /* a callback: what runs above it still needs the client */
+        }
+        sluice_cancel_all(client);
+        nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
+    }
+    client_delete(client);
 }
 
 void sluice_cancel_all(sluice_client *client)
 {
-    atomic_fetch_add(&client->waker->cancelled, 1);
-    slc_waker_wake(client->waker);
+    if (client) {
+        atomic_fetch_add(&client->waker->cancelled, 1);
+        slc_waker_wake(client->waker);
+    }
 }
 
 /* --- the turn --- */
@@ -310,7 +319,7 @@ static uint64_t client_due(const struct sluice_client *client)
 
 static bool is_paused(const struct sluice_call *call)
 {
-    return call->is_pausing && atomic_load(&call->resumes) == call->resumes_before;
+    return call->is_pausing && atomic_load(&call->resumes) == call->resumes_before && !slc_call_is_cancelled(call);
 }
 
 /* Hands one event out. False when the call must not be touched any more. */
@@ -326,7 +335,9 @@ static bool event_deliver(struct sluice_client *client, struct sluice_call *call
         } else if (i == 1 && cb->on_text && event->text) {
             said[i] = cb->on_text(call->arg, call, event->text, event->text_len);
         } else if (i == 2 && cb->on_usage && event->has_usage) {
-            said[i] = cb->on_usage(call->arg, call, &event->usage);
+            sluice_usage usage;
+            SL_IGNORE(slc_usage_give(&event->usage, &usage)); /* it is there */
+            said[i] = cb->on_usage(call->arg, call, &usage);
         }
         if (client->current != call) {
             return false;
@@ -357,7 +368,7 @@ static void call_deliver(struct sluice_client *client, struct sluice_call *call)
         is_alive = event_deliver(client, call, event);
         slc_event_free(event, &client->alloc);
     }
-    if (is_alive && slc_call_is_over(call)) {
+    if (is_alive && slc_call_is_over(call) && !is_paused(call)) {
         slc_call_unlink(call);
         if (call->callbacks.on_end) {
             call->callbacks.on_end(call->arg, call, call->code);
@@ -394,7 +405,7 @@ static CURLMcode curl_turn(struct sluice_client *client, int fd, int events)
                    (events & SLUICE_FAULT ? CURL_CSELECT_ERR : 0);
         r = curl_multi_socket_action(client->multi, fd, mask, &running);
     } else {
-        waker_drain(client->waker);
+        slc_waker_drain(client->waker);
     }
     if (r == CURLM_OK && client->curl_due <= slc_now(client)) {
         client->curl_due = SLC_NEVER;
@@ -403,9 +414,9 @@ static CURLMcode curl_turn(struct sluice_client *client, int fd, int events)
     return r;
 }
 
-static void client_turn(struct sluice_client *client, int fd, int events)
+/* What follows from what libcurl did: transfers that ended, times that passed, callbacks. */
+static void client_settle(struct sluice_client *client, CURLMcode r)
 {
-    CURLMcode r = client->multi ? curl_turn(client, fd, events) : CURLM_OK;
     int left;
     for (CURLMsg *msg; client->multi && (msg = curl_multi_info_read(client->multi, &left));) {
         if (msg->msg == CURLMSG_DONE) {
@@ -425,6 +436,11 @@ static void client_turn(struct sluice_client *client, int fd, int events)
     client_dispatch(client);
 }
 
+static void client_turn(struct sluice_client *client, int fd, int events)
+{
+    client_settle(client, client->multi ? curl_turn(client, fd, events) : CURLM_OK);
+}
+
 /* Milliseconds for poll, rounded up. */
 static int64_t due_msec(const struct sluice_client *client)
 {
@@ -435,30 +451,41 @@ static int64_t due_msec(const struct sluice_client *client)
     return due <= now ? 0 : (int64_t)((due - now + SLC_USEC_PER_MSEC - 1) / SLC_USEC_PER_MSEC);
 }
 
+/* What poll is to watch: the waker, then libcurl's descriptors. */
+static struct pollfd poll_entry(const struct sluice_client *client, size_t i)
+{
+    if (i == 0) {
+        return (struct pollfd){ client->waker->fd, POLLIN, 0 };
+    }
+    const struct slc_watch *w = &client->watches[i - 1];
+    short want = (short)((w->events & SLUICE_READ ? POLLIN : 0) | (w->events & SLUICE_WRITE ? POLLOUT : 0));
+    return (struct pollfd){ w->fd, want, 0 };
+}
+
 static void client_wait(struct sluice_client *client, int64_t msec)
 {
     int64_t due = due_msec(client);
     int64_t wait = due < 0 ? msec : msec < 0 ? due : SL_MIN(due, msec);
-    nfds_t n = 0;
-    client->polls[n++] = (struct pollfd){ client->waker->fd, POLLIN, 0 };
-    for (size_t i = 0; i < client->n_watches; i++) {
-        const struct slc_watch *w = &client->watches[i];
-        short want = (short)((w->events & SLUICE_READ ? POLLIN : 0) | (w->events & SLUICE_WRITE ? POLLOUT : 0));
-        client->polls[n++] = (struct pollfd){ w->fd, want, 0 };
+    nfds_t n = client->n_watches + 1;
+    for (size_t i = 0; i < n; i++) {
+        client->polls[i] = poll_entry(client, i);
     }
     int n_ready = poll(client->polls, n, wait > INT32_MAX ? INT32_MAX : (int)wait);
     if (n_ready <= 0) {
         client_turn(client, -1, 0); /* time passed, or a signal came */
         return;
     }
-    for (nfds_t i = 0; i < n; i++) {
-        short got = client->polls[i].revents; /* a callback's new calls may have moved them */
+    /* All of them before the times are looked at: what one has to say must not come too late for another. */
+    CURLMcode r = CURLM_OK;
+    for (nfds_t i = 0; i < n && client->multi && (r == CURLM_OK || r == CURLM_BAD_SOCKET); i++) {
+        short got = client->polls[i].revents;
         int events = (got & (POLLIN | POLLHUP) ? SLUICE_READ : 0) | (got & POLLOUT ? SLUICE_WRITE : 0) |
                      (got & (POLLERR | POLLNVAL) ? SLUICE_FAULT : 0);
         if (events) {
-            client_turn(client, client->polls[i].fd, events);
+            r = curl_turn(client, client->polls[i].fd, events);
         }
     }
+    client_settle(client, r);
 }
 
 void slc_run(struct sluice_client *client, struct sluice_call *call)
@@ -476,11 +503,24 @@ size_t sluice_fds(sluice_client *client, sluice_fd *fds, size_t cap)
     if (slc_enter(client, true, NULL) < 0) {
         return 0;
     }
-    for (size_t i = 0; i <= client->n_watches && i < cap; i++) {
+    for (size_t i = 0; fds && i <= client->n_watches && i < cap; i++) {
         fds[i] = i ? (sluice_fd){ client->watches[i - 1].fd, client->watches[i - 1].events }
                    : (sluice_fd){ client->waker->fd, SLUICE_READ };
     }
     size_t n = client->n_watches + 1;
+    slc_leave(client);
+    return n;
+}
+
+size_t sluice_poll_fds(sluice_client *client, struct pollfd *fds, size_t cap)
+{
+    if (slc_enter(client, true, NULL) < 0) {
+        return 0;
+    }
+    size_t n = client->n_watches + 1;
+    for (size_t i = 0; fds && i < n && i < cap; i++) {
+        fds[i] = poll_entry(client, i);
+    }
     slc_leave(client);
     return n;
 }

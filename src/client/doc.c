@@ -106,19 +106,3 @@ const char *slc_doc_member(const struct slc_doc *doc, struct sl_json_val object,
     struct sl_json_val v = sl_json_get(object, key);
     return sl_json_is(v, SL_JSON_STRING) ? slc_doc_text(doc, v, NULL) : NULL;
 }
-
-bool slc_doc_usage(const struct slc_doc *doc, sluice_usage *ret)
-{
-    struct sl_json_val usage = sl_json_get(sl_json_root(&doc->json), "usage");
-    if (!sl_json_is(usage, SL_JSON_OBJECT)) {
-        return false;
-    }
-    *ret = (sluice_usage){ -1, -1, -1 };
-    static const char *const names[] = { "prompt_tokens", "completion_tokens", "total_tokens" };
-    int64_t *const to[] = { &ret->prompt_tokens, &ret->completion_tokens, &ret->total_tokens };
-    bool has_any = false;
-    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
-        has_any |= sl_json_int(sl_json_get(usage, names[i]), true, to[i]) == 0;
-    }
-    return has_any;
-}

@@ -2,6 +2,7 @@
 /* Errors as values, and the memory helpers. An error that cannot be made for lack of memory is a fixed one. */
 #include "client/priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* A server's error text is for people: 4 KiB say enough. */
@@ -50,17 +51,92 @@ void slc_wipe(void *p, size_t n)
     }
 }
 
-/* --- making --- */
+/* --- texts --- */
 
-/* No terminal of a reader is to be steered by a server's words. */
-static void text_clean(char *text)
+/* Bytes of the character at the start of `s`; 0 when it is none. */
+static size_t character(struct sl_str s)
 {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20 || c == 0x7f) {
-            *text = ' ';
+    size_t n = s.n && (unsigned char)s.p[0] < 0x80;
+    for (size_t k = 2; n == 0 && k <= 4 && k <= s.n; k++) {
+        n = sl_str_is_utf8(sl_str_sub(s, 0, k)) ? k : 0;
+    }
+    return n;
+}
+
+/* C0, DEL and C1 (U+0080 to U+009F, c2 80 to c2 9f). */
+static bool is_control(const char *p, size_t n)
+{
+    unsigned char c = (unsigned char)p[0];
+    return n == 1 ? c < 0x20 || c == 0x7f : n == 2 && c == 0xc2 && (unsigned char)p[1] < 0xa0;
+}
+
+void slc_text_add(struct sl_buf *out, struct sl_str s, bool is_shown)
+{
+    while (s.n) {
+        size_t n = character(s);
+        if (n == 0) {
+            sl_buf_add_lit(out, "\xef\xbf\xbd");
+        } else if (is_shown && is_control(s.p, n)) {
+            sl_buf_add_char(out, ' ');
+        } else {
+            sl_buf_add(out, s.p, n);
+        }
+        s = sl_str_sub(s, n ? n : 1, s.n);
+    }
+}
+
+size_t slc_text_whole(const char *p, size_t n)
+{
+    for (size_t back = 1; back <= 3 && back <= n; back++) {
+        unsigned char c = (unsigned char)p[n - back];
+        if (c < 0x80) {
+            break;
+        }
+        if (c >= 0xc0) {
+            size_t need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+            return need > back ? n - back : n;
         }
     }
+    return n;
+}
+
+struct sl_str slc_text_cut(struct sl_str s, size_t max)
+{
+    return s.n <= max ? s : sl_str_sub(s, 0, slc_text_whole(s.p, max));
+}
+
+void slc_text_print(char *out, size_t cap, const char *fmt, va_list args)
+{
+    int n = vsnprintf(out, cap, fmt, args);
+    if (n >= 0 && (size_t)n >= cap) {
+        out[slc_text_whole(out, cap - 1)] = '\0';
+    }
+}
+
+void slc_text_format(char *out, size_t cap, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    slc_text_print(out, cap, fmt, args);
+    va_end(args);
+}
+
+/* --- making --- */
+
+/* A copy fit to show, at most TEXT_MAX bytes. No text: NULL. */
+static int shown_copy(struct sluice_error *e, struct sl_str s, char **ret)
+{
+    struct sl_buf out = { .max = SIZE_MAX / 2, .alloc = &e->alloc };
+    slc_text_add(&out, slc_text_cut(s, TEXT_MAX), true);
+    if (s.n) {
+        sl_buf_add_char(&out, '\0');
+    }
+    if (sl_buf_status(&out)) {
+        sl_buf_done(&out);
+        return SL_E_NOMEM;
+    }
+    *ret = out.p;
+    return 0;
 }
 
 /* The server's message out of {"detail": …}, {"error": {"message": …}}, {"error": …}, {"message": …}. */
@@ -77,21 +153,11 @@ static int detail_find(struct sluice_error *e)
         size_t len = 0;
         const char *text = sl_json_is_nothing(v) ? NULL : slc_doc_text(&doc, v, &len);
         if (text) {
-            e->detail = slc_dup(&e->alloc, text, SL_MIN(len, (size_t)TEXT_MAX));
-            r = e->detail ? 0 : SL_E_NOMEM;
+            r = shown_copy(e, sl_str_make(text, len), &e->detail);
         }
     }
     slc_doc_done(&doc, &e->alloc);
     return r;
-}
-
-static int part_copy(struct sluice_error *e, struct sl_str s, char **ret)
-{
-    if (s.n == 0) {
-        return 0;
-    }
-    *ret = slc_dup(&e->alloc, s.p, s.n);
-    return *ret ? 0 : SL_E_NOMEM;
 }
 
 static SL_PRINTF(3, 0) struct sluice_error *error_new(const struct sl_alloc *alloc, const struct slc_failure *f,
@@ -106,25 +172,22 @@ static SL_PRINTF(3, 0) struct sluice_error *error_new(const struct sl_alloc *all
     e->http_status = f->http_status;
     e->retry_after_msec = f->retry_after_msec;
     e->is_retriable = f->is_retriable;
-    e->body_len = SL_MIN(f->body.n, (size_t)BODY_MAX);
-    struct sl_buf text = { .max = TEXT_MAX * 2, .alloc = &e->alloc };
+    struct sl_str body = slc_text_cut(f->body, BODY_MAX);
+    struct sl_buf text = { .max = SIZE_MAX / 2, .alloc = &e->alloc };
     sl_buf_vprintf(&text, fmt, args);
-    sl_buf_add_char(&text, '\0');
     int r = sl_buf_status(&text);
-    e->text = text.p;
-    r = r ? r : part_copy(e, f->request_id, &e->request_id);
-    r = r ? r : part_copy(e, f->type, &e->type);
-    r = r ? r : part_copy(e, sl_str_sub(f->body, 0, e->body_len), &e->body);
-    if (r == 0 && e->body) {
-        r = detail_find(e);
+    r = r ? r : shown_copy(e, sl_buf_str(&text), &e->text);
+    sl_buf_done(&text);
+    r = r ? r : shown_copy(e, f->request_id, &e->request_id);
+    r = r ? r : shown_copy(e, f->type, &e->type);
+    if (r == 0 && body.n) {
+        e->body = slc_dup(&e->alloc, body.p, body.n);
+        e->body_len = body.n;
+        r = e->body ? detail_find(e) : SL_E_NOMEM;
     }
     if (r < 0) {
         sluice_error_free(e);
         return NULL;
-    }
-    text_clean(e->text);
-    if (e->detail) {
-        text_clean(e->detail);
     }
     return e;
 }
@@ -144,6 +207,12 @@ static SL_PRINTF(4, 0) int fail_v(const struct sl_alloc *alloc, sluice_error **e
         return SLUICE_ENOMEM;
     }
     return f->code;
+}
+
+int slc_fail_copy(const struct sl_alloc *alloc, sluice_error **err, const sluice_error *from)
+{
+    struct slc_failure f = { .code = from->code, .retry_after_msec = -1, .is_retriable = from->is_retriable };
+    return slc_fail_with(alloc, err, &f, "%s", sluice_error_text(from));
 }
 
 int slc_fail_with(const struct sl_alloc *alloc, sluice_error **err, const struct slc_failure *failure, const char *fmt,

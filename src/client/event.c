@@ -13,7 +13,7 @@ static int fault(struct slc_events *events, int code, const char *fmt, ...)
         events->fault = code;
         va_list args;
         va_start(args, fmt);
-        vsnprintf(events->fault_text, sizeof(events->fault_text), fmt, args);
+        slc_text_print(events->fault_text, sizeof(events->fault_text), fmt, args);
         va_end(args);
     }
     return SL_E_INVAL;
@@ -58,23 +58,43 @@ static void text_find(struct sluice_event *event)
     if (event->text_len == 0) {
         event->text = NULL;
     }
+    event->finish_reason = slc_doc_member(&event->doc, choice, "finish_reason");
 }
 
-/* {"error": {"message", "type"}}, {"error": "…"} or an event of that name: the stream's own word that it failed. */
+static bool has_members(struct sl_json_val v)
+{
+    return sl_json_is(v, SL_JSON_OBJECT) && sl_json_count(v) > 0;
+}
+
+/* The stream's own word that it failed: {"error": {"message", "type", "code"}}, {"error": "…"}, {"object": "error", …},
+ * or an event of that name. */
 static bool is_failure(struct slc_events *events, const struct sluice_event *event)
 {
     struct sl_json_val root = sl_json_root(&event->doc.json), error = sl_json_get(root, "error");
-    bool is_named = event->name && strcmp(event->name, "error") == 0;
-    if (sl_json_is_nothing(error) && !is_named) {
+    const char *text = slc_doc_member(&event->doc, root, "error");
+    const char *object = slc_doc_member(&event->doc, root, "object");
+    bool is_named = (event->name && strcmp(event->name, "error") == 0) || (object && strcmp(object, "error") == 0);
+    if (!has_members(error) && !(text && *text) && !is_named) {
         return false;
     }
-    const char *type = slc_doc_member(&event->doc, error, "type");
-    snprintf(events->fault_type, sizeof(events->fault_type), "%s", type ? type : "");
-    const char *message = slc_doc_member(&event->doc, error, "message");
-    message = message ? message : slc_doc_member(&event->doc, root, "error");
-    message = message ? message : slc_doc_member(&event->doc, root, "message");
+    struct sl_json_val source = has_members(error) ? error : root, code = sl_json_get(source, "code");
+    const char *type = slc_doc_member(&event->doc, source, "type");
+    slc_text_format(events->fault_type, sizeof(events->fault_type), "%s", type ? type : "");
+    const char *word = sl_json_is_nothing(code) ? NULL : slc_doc_text(&event->doc, code, NULL);
+    events->is_final = slc_error_is_final(events->fault_type) || (word && slc_error_is_final(word));
+    const char *message = slc_doc_member(&event->doc, source, "message");
+    message = message ? message : text;
     SL_IGNORE(fault(events, SLUICE_ESTREAM, "%s", message ? message : "the stream reported an error"));
     return true;
+}
+
+static int name_copy(struct slc_events *events, struct sl_str name, char **ret)
+{
+    struct sl_buf out = { .max = SIZE_MAX / 2, .alloc = &events->alloc };
+    slc_text_add(&out, name, false);
+    sl_buf_add_char(&out, '\0');
+    *ret = out.p;
+    return sl_buf_status(&out);
 }
 
 static int event_add(struct slc_events *events, struct sl_str name, struct sl_str data)
@@ -82,17 +102,19 @@ static int event_add(struct slc_events *events, struct sl_str name, struct sl_st
     struct sluice_event *event = slc_zalloc(&events->alloc, sizeof(*event));
     int r = event ? slc_doc_parse(&event->doc, &events->alloc, data, true) : SL_E_NOMEM;
     if (r == 0 && name.n) {
-        event->name = slc_dup(&events->alloc, name.p, name.n);
-        r = event->name ? 0 : SL_E_NOMEM;
+        r = name_copy(events, name, &event->name);
     }
     if (r == SL_E_INVAL) {
         r = fault(events, SLUICE_EPROTOCOL, "an event is not JSON: %s at offset %zu: %.*s",
                   sl_json_fault_text(event->doc.json.fault), event->doc.json.fault_offset,
-                  (int)SL_MIN(data.n, (size_t)100), data.p);
-    } else if (r == SL_E_NOMEM) {
-        r = fault(events, SLUICE_ENOMEM, "out of memory");
-    } else if (is_failure(events, event)) {
+                  (int)slc_text_cut(data, 100).n, data.p);
+    } else if (r == 0 && is_failure(events, event)) {
         r = SL_E_INVAL;
+    } else if (r == 0) {
+        r = slc_answer_add(&events->answer, &event->doc);
+    }
+    if (r == SL_E_NOMEM) {
+        r = fault(events, SLUICE_ENOMEM, "out of memory");
     }
     if (r < 0) {
         slc_event_free(event, &events->alloc);
@@ -125,9 +147,10 @@ static int on_event(void *arg, const struct sl_sse_event *sse)
     return event_add(events, sse->name, sse->data);
 }
 
-void slc_events_init(struct slc_events *events, const struct sl_alloc *alloc, size_t max_event)
+void slc_events_init(struct slc_events *events, const struct sl_alloc *alloc, size_t max_event, size_t max_answer)
 {
     *events = (struct slc_events){ .alloc = *alloc };
+    events->answer = (struct slc_answer){ .alloc = &events->alloc, .copies = true, .max = max_answer };
     events->tail = &events->head;
     sl_sse_decoder_init(&events->decoder, max_event, on_event, events);
     events->decoder.data.alloc = &events->alloc;
@@ -141,6 +164,7 @@ void slc_events_done(struct slc_events *events)
     while (events->head) {
         slc_event_free(slc_events_pop(events), &events->alloc);
     }
+    slc_answer_done(&events->answer, &events->alloc);
 }
 
 static int decoder_result(struct slc_events *events, int r)
@@ -181,41 +205,4 @@ struct sluice_event *slc_events_pop(struct slc_events *events)
         events->queued -= event->size;
     }
     return event;
-}
-
-/* --- accessors --- */
-
-const char *sluice_event_json(const sluice_event *event, size_t *len)
-{
-    if (len) {
-        *len = event->doc.json.text.n;
-    }
-    return event->doc.json.text.p;
-}
-
-const char *sluice_event_name(const sluice_event *event)
-{
-    return event->name ? event->name : "";
-}
-
-const char *sluice_event_text(const sluice_event *event, size_t *len)
-{
-    if (len) {
-        *len = event->text_len;
-    }
-    return event->text;
-}
-
-int sluice_event_usage(const sluice_event *event, sluice_usage *usage)
-{
-    if (!event->has_usage) {
-        return 0;
-    }
-    *usage = event->usage;
-    return 1;
-}
-
-const char *sluice_event_get(const sluice_event *event, const char *path, size_t *len)
-{
-    return slc_doc_text(&event->doc, sl_json_at(sl_json_root(&event->doc.json), path), len);
 }

@@ -15,9 +15,33 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards: */
 static char uri_set[URI_MAX];                            /* "": none */
-static struct sluice_client *pool[POOL_MAX];             /* idle ones, NULL where there is none */
+static struct sluice_client *pool[POOL_MAX];             /* idle ones, the newest last */
+static size_t n_pool;
 
 static const struct sl_alloc libc = { NULL, NULL };
+
+static void lock_take(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void lock_give(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+static void fork_prepare(void)
+{
+    SL_IGNORE(pthread_atfork(lock_take, lock_give, lock_give)); /* out of memory: as if there were none */
+}
+
+/* For what the lock guards. A fork waits for it, so that a child never has it taken by a thread that it lacks. */
+static void state_take(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, fork_prepare);
+    lock_take();
+}
 
 int sluice_gateway_set_uri(const char *uri, sluice_error **err)
 {
@@ -30,10 +54,10 @@ int sluice_gateway_set_uri(const char *uri, sluice_error **err)
     if (text.n >= URI_MAX) {
         return slc_fail(&libc, err, SLUICE_EUSAGE, "the gateway uri is longer than %d bytes", URI_MAX - 1);
     }
-    pthread_mutex_lock(&lock);
+    state_take();
     memcpy(uri_set, text.p, text.n);
     uri_set[text.n] = '\0';
-    pthread_mutex_unlock(&lock);
+    lock_give();
     return 0;
 }
 
@@ -45,9 +69,9 @@ static int opts_make(sluice_opts **ret, sluice_error **err)
         return slc_fail(&libc, err, SLUICE_ENOMEM, "out of memory");
     }
     char uri[URI_MAX];
-    pthread_mutex_lock(&lock);
+    state_take();
     memcpy(uri, uri_set, sizeof(uri));
-    pthread_mutex_unlock(&lock);
+    lock_give();
     int r = sluice_opts_from_env(opts, err);
     if (r == 0 && uri[0]) {
         r = sluice_opts_set_str(opts, "url", uri, err);
@@ -63,7 +87,8 @@ static int opts_make(sluice_opts **ret, sluice_error **err)
 int sluice_gateway_get_uri(char *uri, size_t size, sluice_error **err)
 {
     sluice_opts *opts;
-    int r = opts_make(&opts, err);
+    int r = slc_need(uri, "uri", err);
+    r = r ? r : opts_make(&opts, err);
     if (r < 0) {
         return r;
     }
@@ -81,6 +106,22 @@ int sluice_gateway_get_uri(char *uri, size_t size, sluice_error **err)
 
 /* --- the pool --- */
 
+static struct sluice_client *pool_remove(size_t at)
+{
+    struct sluice_client *client = pool[at];
+    n_pool--;
+    memmove(pool + at, pool + at + 1, (n_pool - at) * sizeof(pool[0]));
+    return client;
+}
+
+/* After a fork: their connections are not ours to close. */
+static void pool_forget_parents(void)
+{
+    if (n_pool && pool[0]->pid != getpid()) {
+        n_pool = 0;
+    }
+}
+
 static int client_take(struct sluice_client **ret, sluice_error **err)
 {
     sluice_opts *opts;
@@ -89,17 +130,14 @@ static int client_take(struct sluice_client **ret, sluice_error **err)
         return r;
     }
     struct sluice_client *found = NULL;
-    pid_t pid = getpid();
-    pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < POOL_MAX && !found; i++) {
-        if (pool[i] && pool[i]->pid != pid) {
-            pool[i] = NULL; /* the parent's: its connections are not ours to close */
-        } else if (pool[i] && slc_opts_equal(pool[i]->opts, opts)) {
-            found = pool[i];
-            pool[i] = NULL;
+    state_take();
+    pool_forget_parents();
+    for (size_t i = n_pool; i-- && !found;) {
+        if (slc_opts_equal(pool[i]->opts, opts)) {
+            found = pool_remove(i);
         }
     }
-    pthread_mutex_unlock(&lock);
+    lock_give();
     if (found) {
         *ret = found;
     } else {
@@ -109,14 +147,14 @@ static int client_take(struct sluice_client **ret, sluice_error **err)
     return r;
 }
 
-/* The newest in, for the oldest out when there is no room. */
+/* For the oldest, when there is no room. */
 static void client_put(struct sluice_client *client)
 {
-    pthread_mutex_lock(&lock);
-    struct sluice_client *out = pool[POOL_MAX - 1];
-    memmove(pool + 1, pool, (POOL_MAX - 1) * sizeof(pool[0]));
-    pool[0] = client;
-    pthread_mutex_unlock(&lock);
+    state_take();
+    pool_forget_parents();
+    struct sluice_client *out = n_pool == POOL_MAX ? pool_remove(0) : NULL;
+    pool[n_pool++] = client;
+    lock_give();
     sluice_close(out);
 }
 

@@ -252,14 +252,18 @@ int sluice_opts_set_msec(sluice_opts *opts, const char *name, int64_t msec, slui
 
 void sluice_opts_set_clock(sluice_opts *opts, uint64_t (*now_usec)(void *arg), void *arg)
 {
-    opts->now_usec = now_usec;
-    opts->clock_arg = arg;
+    if (opts) {
+        opts->now_usec = now_usec;
+        opts->clock_arg = arg;
+    }
 }
 
 void sluice_opts_set_socket(sluice_opts *opts, int (*fn)(void *arg, int family, int type, int protocol), void *arg)
 {
-    opts->socket = fn;
-    opts->socket_arg = arg;
+    if (opts) {
+        opts->socket = fn;
+        opts->socket_arg = arg;
+    }
 }
 
 /* --- the environment --- */
@@ -272,9 +276,13 @@ static const char *env_get(const char *name)
 
 int sluice_opts_from_env(sluice_opts *opts, sluice_error **err)
 {
+    int r = slc_need(opts, "opts", err);
+    if (r < 0) {
+        return r;
+    }
     const char *url = env_get("SLUICE_SERVER");
     url = url ? url : env_get("MLFLOW_GATEWAY_URI");
-    int r = url ? sluice_opts_set_str(opts, "url", url, err) : 0;
+    r = url ? sluice_opts_set_str(opts, "url", url, err) : 0;
     r = r ? r : sluice_opts_set_int(opts, "proxy_from_env", 1, err);
     const char *key = env_get("SLUICE_KEY");
     if (r == 0 && key) {

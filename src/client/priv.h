@@ -50,6 +50,20 @@ int slc_fail(const struct sl_alloc *alloc, sluice_error **err, int code, const c
 int slc_fail_with(const struct sl_alloc *alloc, sluice_error **err, const struct slc_failure *failure, const char *fmt,
                   ...) SL_PRINTF(4, 5);
 
+/* The same failure again, for a caller who keeps `from`. */
+int slc_fail_copy(const struct sl_alloc *alloc, sluice_error **err, const sluice_error *from);
+
+/* What the library gives as text is UTF-8, whatever a server sends: each byte that is none becomes U+FFFD, and where
+ * the text is for people each control character (C0, DEL, C1) a space, so that no terminal is steered. */
+void slc_text_add(struct sl_buf *out, struct sl_str s, bool is_shown);
+/* Length of the whole characters in `n` bytes that were cut off somewhere. */
+size_t slc_text_whole(const char *p, size_t n);
+/* At most `max` bytes of it, cut between two characters. */
+struct sl_str slc_text_cut(struct sl_str s, size_t max);
+/* As vsnprintf and snprintf, cut between two characters. */
+void slc_text_print(char *out, size_t cap, const char *fmt, va_list args) SL_PRINTF(3, 0);
+void slc_text_format(char *out, size_t cap, const char *fmt, ...) SL_PRINTF(3, 4);
+
 /* --- options --- */
 
 struct sluice_opts {
@@ -76,6 +90,20 @@ int slc_url_check(const struct sluice_opts *opts, sluice_error **err);
 /* The MLflow variables of sluice_opts_from_env. */
 int slc_env_mlflow(struct sluice_opts *opts, sluice_error **err);
 
+/* --- what an end means (outcome.c) --- */
+
+/* `words`: what libcurl said, for the codes that say too little. */
+int slc_curl_code_map(CURLcode code, const char *words);
+/* Of 4xx and 5xx. */
+int slc_status_code_map(int status);
+/* Limits, overload and time: statuses that may be another one later. */
+bool slc_status_may_pass(int status);
+/* The type or code of an error: is the same call in vain? */
+bool slc_error_is_final(const char *word);
+/* A value of Retry-After, seconds or a date: 0 when that has passed, at most INT32_MAX seconds, -1 when it is neither.
+ * `wall_now`: seconds since 1970. */
+int64_t slc_retry_after_msec(const char *value, int64_t wall_now);
+
 /* --- documents: JSON with decoded, NUL-terminated texts --- */
 
 struct slc_doc {
@@ -91,7 +119,11 @@ void slc_doc_done(struct slc_doc *doc, const struct sl_alloc *alloc);
 const char *slc_doc_text(const struct slc_doc *doc, struct sl_json_val v, size_t *ret_len);
 /* The text of a string member, else NULL. */
 const char *slc_doc_member(const struct slc_doc *doc, struct sl_json_val object, const char *key);
-bool slc_doc_usage(const struct slc_doc *doc, sluice_usage *ret);
+/* False when the document tells no usage. */
+bool slc_doc_usage(const struct slc_doc *doc, sluice_tokens *ret);
+/* 1 and what was asked for, 0 for NULL. */
+int slc_usage_give(const sluice_tokens *from, sluice_usage *usage);
+int slc_tokens_give(const sluice_tokens *from, sluice_tokens *tokens);
 
 /* --- requests --- */
 
@@ -113,6 +145,41 @@ struct sluice_request {
 };
 
 void slc_request_unref(struct sluice_request *request);
+
+/* --- answers (answer.c) --- */
+
+/* Where a text lies: in the document, or in `own`. NUL-terminated; p is NULL when there is none. */
+struct slc_text {
+    const char *p;
+    size_t n;
+    struct sl_buf own;
+};
+
+struct sluice_tool_call {
+    int64_t index;
+    struct slc_text id, name, arguments;
+};
+
+struct sluice_choice {
+    int64_t index;
+    struct slc_text text, refusal, finish_reason;
+    struct sluice_tool_call *calls; /* in the order of their indices */
+    size_t n_calls, cap_calls;
+};
+
+struct slc_answer {
+    const struct sl_alloc *alloc;
+    bool copies;                   /* a stream's: the documents go */
+    bool is_finished;              /* a finish_reason was seen */
+    bool is_dropped;               /* it grew too large */
+    struct sluice_choice *choices; /* in the order of their indices */
+    size_t n, cap;
+    size_t held, max; /* bytes of copied text */
+};
+
+/* What the reply or the event `doc` adds. 0 or SL_E_NOMEM. */
+SL_MUST int slc_answer_add(struct slc_answer *answer, const struct slc_doc *doc);
+void slc_answer_done(struct slc_answer *answer, const struct sl_alloc *alloc);
 
 /* --- results --- */
 
@@ -136,8 +203,9 @@ struct sluice_result {
     struct sl_buf body;
     struct slc_doc doc;
     bool has_doc;
-    sluice_usage usage;
+    sluice_tokens usage;
     bool has_usage;
+    struct slc_answer answer;
     struct sluice_route *routes;
     size_t n_routes;
     struct sluice_limit *limits;
@@ -159,7 +227,8 @@ struct sluice_event {
     char *name;
     const char *text;
     size_t text_len;
-    sluice_usage usage;
+    const char *finish_reason;
+    sluice_tokens usage;
     bool has_usage;
 };
 
@@ -170,14 +239,16 @@ struct slc_events {
     size_t queued; /* bytes */
     bool is_done;  /* "[DONE]" was seen */
     bool has_begun;
-    sluice_usage usage;
+    sluice_tokens usage;
     bool has_usage;
-    int fault; /* SLUICE_E…: what ended it from within */
+    struct slc_answer answer; /* what the events add up to */
+    int fault;                /* SLUICE_E…: what ended it from within */
     char fault_text[512];
     char fault_type[64];
+    bool is_final; /* the stream's own error says that the same call fails again */
 };
 
-void slc_events_init(struct slc_events *events, const struct sl_alloc *alloc, size_t max_event);
+void slc_events_init(struct slc_events *events, const struct sl_alloc *alloc, size_t max_event, size_t max_answer);
 void slc_events_done(struct slc_events *events);
 /* Negative when the stream must end: `fault` says why. */
 SL_MUST int slc_events_push(struct slc_events *events, struct sl_str bytes);
@@ -212,8 +283,8 @@ struct sluice_call {
     bool is_pushed;   /* by callbacks */
     bool is_blocking; /* a blocking call's own: its callbacks cannot free it */
     enum slc_state state;
-    unsigned visit; /* dispatch's mark */
-    _Atomic int is_cancelled;
+    unsigned visit;           /* dispatch's mark */
+    _Atomic int is_cancelled; /* alone; see slc_call_is_cancelled */
     _Atomic unsigned resumes; /* counts sluice_resume */
     bool is_pausing;          /* a callback paused it, */
     unsigned resumes_before;  /* when this many resumes had been: one that overtakes the pause counts */
@@ -233,6 +304,8 @@ struct sluice_call {
     bool head_is_over; /* what comes now is a trailer */
     bool is_stream;    /* 2xx and text/event-stream */
     bool is_curl_paused;
+    bool has_connection; /* of its own: before that it waits for one, and the server cannot be silent */
+    curl_socket_t fd;    /* the connection's, or CURL_SOCKET_BAD */
     struct slc_events events;
     struct sluice_event *current; /* the one pull was given */
     int abort_code;               /* SLUICE_E…: why a libcurl callback ended the transfer */
@@ -263,6 +336,8 @@ uint64_t slc_call_due(const struct sluice_call *call);
 /* The next event; lets libcurl read on when the queue has room again. */
 struct sluice_event *slc_call_pop(struct sluice_call *call);
 bool slc_call_is_over(const struct sluice_call *call);
+/* By itself or with all calls of its client. */
+bool slc_call_is_cancelled(const struct sluice_call *call);
 /* Out of the client's list; frees what only a living call needs. */
 void slc_call_unlink(struct sluice_call *call);
 /* Frees a call that is over. */
@@ -313,11 +388,16 @@ struct sluice_client {
 };
 
 uint64_t slc_now(const struct sluice_client *client);
+/* SLUICE_EUSAGE for a NULL, by the name of the argument. */
+int slc_need(const void *arg, const char *name, sluice_error **err);
 /* 0, or the refusal: another process, another thread, a callback. Pair with leave. */
 int slc_enter(struct sluice_client *client, bool may_be_callback, sluice_error **err);
 void slc_leave(struct sluice_client *client);
+/* NULL when out of memory or descriptors. */
+struct slc_waker *slc_waker_new(const struct sl_alloc *alloc);
 void slc_waker_unref(struct slc_waker *waker);
 void slc_waker_wake(struct slc_waker *waker);
+void slc_waker_drain(struct slc_waker *waker);
 /* What goes behind "Authorization: "; 0 also when there is nothing to send (origin.c). */
 SL_MUST int slc_authorization_make(struct sluice_client *client);
 int slc_watches_reserve(struct sluice_client *client);

@@ -122,10 +122,18 @@ static int request_make(struct sluice_client *client, const struct spec *spec, s
     return 0;
 }
 
+/* Every constructor needs a client to make it for and a place to put it. */
+static int ends_check(const struct sluice_client *client, struct sluice_request **ret, sluice_error **err)
+{
+    int r = slc_need(client, "client", err);
+    return r ? r : slc_need(ret, "request", err);
+}
+
 static int named_make(struct sluice_client *client, struct spec spec, const char *name, struct sluice_request **ret,
                       sluice_error **err)
 {
-    int r = name_check(&client->alloc, name, &spec.name, err);
+    int r = ends_check(client, ret, err);
+    r = r ? r : name_check(&client->alloc, name, &spec.name, err);
     return r ? r : request_make(client, &spec, NULL, ret, err);
 }
 
@@ -150,6 +158,10 @@ int sluice_request_get_limits(sluice_client *client, const char *route, sluice_r
 int sluice_request_search_routes(sluice_client *client, const char *page_token, sluice_request **request,
                                  sluice_error **err)
 {
+    int r = ends_check(client, request, err);
+    if (r < 0) {
+        return r;
+    }
     struct sl_buf path = { .max = PATH_MAX_BYTES, .alloc = &client->alloc };
     sl_buf_add_lit(&path, "/api/2.0/gateway/routes/");
     if (page_token) {
@@ -157,7 +169,7 @@ int sluice_request_search_routes(sluice_client *client, const char *page_token, 
         percent_add(&path, sl_str_c(page_token), false);
     }
     sl_buf_add_char(&path, '\0');
-    int r = sl_buf_status(&path);
+    r = sl_buf_status(&path);
     if (r == SL_E_LIMIT) {
         r = slc_fail(&client->alloc, err, SLUICE_EUSAGE, "the page token is longer than %d bytes", PATH_MAX_BYTES);
     } else if (r < 0) {
@@ -208,6 +220,10 @@ static int member_add(const struct sl_alloc *alloc, struct sl_jw *w, const char 
 int sluice_request_create_route(sluice_client *client, const char *name, const char *route_type, const char *model,
                                 size_t model_len, sluice_request **request, sluice_error **err)
 {
+    int r = ends_check(client, request, err);
+    if (r < 0) {
+        return r;
+    }
     const struct sl_alloc *alloc = &client->alloc;
     if (!name || !*name) {
         return slc_fail(alloc, err, SLUICE_EUSAGE, "A non-empty string is required for the route.");
@@ -218,7 +234,7 @@ int sluice_request_create_route(sluice_client *client, const char *name, const c
     sl_jw_object(&w);
     sl_jw_member_str(&w, "name", sl_str_c(name));
     sl_jw_member_str(&w, "route_type", sl_str_c(route_type));
-    int r = member_add(alloc, &w, "model", model, model_len, SL_JSON_OBJECT, err);
+    r = member_add(alloc, &w, "model", model, model_len, SL_JSON_OBJECT, err);
     if (r < 0) {
         sl_buf_done(&body);
         return r;
@@ -231,6 +247,10 @@ int sluice_request_create_route(sluice_client *client, const char *name, const c
 int sluice_request_set_limits(sluice_client *client, const char *route, const char *limits, size_t limits_len,
                               sluice_request **request, sluice_error **err)
 {
+    int r = ends_check(client, request, err);
+    if (r < 0) {
+        return r;
+    }
     const struct sl_alloc *alloc = &client->alloc;
     if (!route || !*route) {
         return slc_fail(alloc, err, SLUICE_EUSAGE, "A non-empty string is required for the route.");
@@ -240,7 +260,7 @@ int sluice_request_set_limits(sluice_client *client, const char *route, const ch
     sl_jw_init(&w, &body);
     sl_jw_object(&w);
     sl_jw_member_str(&w, "route", sl_str_c(route));
-    int r = member_add(alloc, &w, "limits", limits, limits_len, SL_JSON_ARRAY, err);
+    r = member_add(alloc, &w, "limits", limits, limits_len, SL_JSON_ARRAY, err);
     if (r < 0) {
         sl_buf_done(&body);
         return r;
@@ -282,9 +302,13 @@ static int query_body(const struct sl_alloc *alloc, struct sl_str json, bool is_
 int sluice_request_query(sluice_client *client, const char *route, const char *json, size_t len, int stream,
                          sluice_request **request, sluice_error **err)
 {
+    int r = ends_check(client, request, err);
+    if (r < 0) {
+        return r;
+    }
     const struct sl_alloc *alloc = &client->alloc;
     struct spec spec = { "POST", "/gateway/", "/invocations", { 0 }, SLC_JSON };
-    int r = name_check(alloc, route, &spec.name, err);
+    r = name_check(alloc, route, &spec.name, err);
     if (r == 0 && !json) {
         r = slc_fail(alloc, err, SLUICE_EUSAGE, "the query's JSON is NULL");
     }
@@ -307,6 +331,10 @@ int sluice_request_query(sluice_client *client, const char *route, const char *j
 int sluice_request_http(sluice_client *client, const char *method, const char *path, const char *body, size_t len,
                         sluice_request **request, sluice_error **err)
 {
+    int r = ends_check(client, request, err);
+    if (r < 0) {
+        return r;
+    }
     const struct sl_alloc *alloc = &client->alloc;
     static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE" };
     const char *known = NULL;
@@ -325,18 +353,21 @@ int sluice_request_http(sluice_client *client, const char *method, const char *p
     if (!path || path[0] != '/') {
         return slc_fail(alloc, err, SLUICE_EUSAGE, "the path must begin with '/'");
     }
+    if (body && (strcmp(known, "GET") == 0 || strcmp(known, "HEAD") == 0)) {
+        return slc_fail(alloc, err, SLUICE_EUSAGE, "a %s has no body", known);
+    }
     struct sl_buf copy = { .max = SIZE_MAX / 2, .alloc = alloc };
     if (body) {
         struct slc_doc doc;
         struct sl_str text = sl_str_make(body, text_len(body, len));
-        int r = slc_doc_parse(&doc, alloc, text, false);
+        r = slc_doc_parse(&doc, alloc, text, false);
         if (r < 0) {
             return json_fail(alloc, "the body", &doc, r, err);
         }
         slc_doc_done(&doc, alloc);
         sl_buf_add_str(&copy, text);
     }
-    int r = request_make(client, &(struct spec){ known, path, "", { 0 }, SLC_ANY }, body ? &copy : NULL, request, err);
+    r = request_make(client, &(struct spec){ known, path, "", { 0 }, SLC_ANY }, body ? &copy : NULL, request, err);
     if (r == 0) {
         (*request)->is_safe = strcmp(known, "POST") != 0 && strcmp(known, "PATCH") != 0;
     }
@@ -347,9 +378,10 @@ int sluice_request_http(sluice_client *client, const char *method, const char *p
 
 static int frozen_check(const struct sluice_request *request, sluice_error **err)
 {
-    return atomic_load(&request->n_started)
+    int r = slc_need(request, "request", err);
+    return r == 0 && atomic_load(&request->n_started)
                ? slc_fail(&request->alloc, err, SLUICE_EUSAGE, "a call made from this request is in flight")
-               : 0;
+               : r;
 }
 
 static int unknown_fail(const struct sluice_request *request, const char *name, sluice_error **err)
@@ -360,6 +392,10 @@ static int unknown_fail(const struct sluice_request *request, const char *name, 
 
 int sluice_request_set_str(sluice_request *request, const char *name, const char *value, sluice_error **err)
 {
+    int r = frozen_check(request, err);
+    if (r < 0) {
+        return r;
+    }
     const struct {
         const char *name;
         char **to;
@@ -369,8 +405,7 @@ int sluice_request_set_str(sluice_request *request, const char *name, const char
         { "request_id", &request->request_id },
         { "accept", &request->accept },
     };
-    int r = frozen_check(request, err);
-    for (size_t i = 0; i < SL_ARRAY_LEN(rows) && r == 0; i++) {
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
         if (!name || strcmp(rows[i].name, name) != 0) {
             continue;
         }
@@ -389,7 +424,7 @@ int sluice_request_set_str(sluice_request *request, const char *name, const char
         *rows[i].to = copy;
         return 0;
     }
-    return r ? r : unknown_fail(request, name, err);
+    return unknown_fail(request, name, err);
 }
 
 static int number_set(struct sluice_request *request, const char *name, const char *const *names, int64_t *const *to,
@@ -413,13 +448,13 @@ static int number_set(struct sluice_request *request, const char *name, const ch
 int sluice_request_set_int(sluice_request *request, const char *name, int64_t value, sluice_error **err)
 {
     static const char *const names[] = { "retries", NULL };
-    int64_t *const to[] = { &request->retries };
+    int64_t *const to[] = { request ? &request->retries : NULL };
     return number_set(request, name, names, to, value, 10, err);
 }
 
 int sluice_request_set_msec(sluice_request *request, const char *name, int64_t msec, sluice_error **err)
 {
     static const char *const names[] = { "timeout", "idle_timeout", NULL };
-    int64_t *const to[] = { &request->timeout, &request->idle_timeout };
+    int64_t *const to[] = { request ? &request->timeout : NULL, request ? &request->idle_timeout : NULL };
     return number_set(request, name, names, to, msec, 30 * 24 * 3600 * 1000LL, err);
 }

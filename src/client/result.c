@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#include "base/num.h"
-
 struct sluice_result *slc_result_new(const struct sl_alloc *alloc)
 {
     struct sluice_result *result = slc_zalloc(alloc, sizeof(*result));
@@ -31,6 +29,7 @@ void sluice_result_free(sluice_result *result)
     }
     sl_alloc_free(&alloc, result->routes);
     sl_alloc_free(&alloc, result->limits);
+    slc_answer_done(&result->answer, &alloc);
     sl_alloc_free(&alloc, result);
 }
 
@@ -189,10 +188,11 @@ int slc_result_read(struct sluice_result *result, enum slc_shape shape, const ch
     }
     result->has_doc = true;
     result->has_usage = slc_doc_usage(&result->doc, &result->usage);
+    result->answer = (struct slc_answer){ .alloc = &result->alloc, .max = SIZE_MAX };
     switch (shape) {
     case SLC_ANY:
     case SLC_JSON:
-        return 0;
+        return slc_answer_add(&result->answer, &result->doc);
     case SLC_ROUTE:
     case SLC_ROUTES:
         return routes_read(result, shape, base, err);
@@ -246,79 +246,12 @@ const char *sluice_result_request_id(const sluice_result *result)
 
 int sluice_result_usage(const sluice_result *result, sluice_usage *usage)
 {
-    if (!result || !result->has_usage) {
-        return 0;
-    }
-    *usage = result->usage;
-    return 1;
+    return slc_usage_give(result && result->has_usage ? &result->usage : NULL, usage);
 }
 
-static struct sl_json_val value_at(const sluice_result *result, const char *path)
+int sluice_result_tokens(const sluice_result *result, sluice_tokens *tokens)
 {
-    return result && result->has_doc && path ? sl_json_at(sl_json_root(&result->doc.json), path) : SL_JSON_ABSENT;
-}
-
-const char *sluice_json_get(const sluice_result *result, const char *path, size_t *len)
-{
-    return result ? slc_doc_text(&result->doc, value_at(result, path), len) : NULL;
-}
-
-int sluice_json_kind(const sluice_result *result, const char *path)
-{
-    static const char kinds[] = {
-        [SL_JSON_NULL] = '0',   [SL_JSON_FALSE] = 'b', [SL_JSON_TRUE] = 'b',  [SL_JSON_NUMBER] = 'n',
-        [SL_JSON_STRING] = 's', [SL_JSON_ARRAY] = 'l', [SL_JSON_OBJECT] = 'o'
-    };
-    struct sl_json_val v = value_at(result, path);
-    return sl_json_is_present(v) ? kinds[sl_json_tok(v)->kind] : 0;
-}
-
-size_t sluice_json_count(const sluice_result *result, const char *path)
-{
-    return sl_json_count(value_at(result, path));
-}
-
-int sluice_json_int(const sluice_result *result, const char *path, int64_t *value)
-{
-    return sl_json_int(value_at(result, path), true, value) == 0;
-}
-
-int sluice_json_double(const sluice_result *result, const char *path, double *value)
-{
-    return sl_json_double(value_at(result, path), value) == 0;
-}
-
-const char *sluice_json_key(const sluice_result *result, const char *path, size_t index)
-{
-    struct sl_json_val object = value_at(result, path);
-    if (sl_json_is(object, SL_JSON_OBJECT)) {
-        for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it);) {
-            if (it.index == index) {
-                return slc_doc_text(&result->doc, it.key, NULL);
-            }
-        }
-    }
-    return NULL;
-}
-
-int sluice_json_parse(const char *json, size_t len, sluice_result **result, sluice_error **err)
-{
-    static const struct sl_alloc libc = { NULL, NULL };
-    struct sluice_result *made = slc_result_new(&libc);
-    struct sl_err why = { 0 };
-    int r = made ? 0 : SL_E_NOMEM;
-    if (made) {
-        made->body = SL_BUF_INIT(SIZE_MAX / 2);
-        sl_buf_add(&made->body, json, len == SLUICE_NUL_TERMINATED ? strlen(json) : len);
-        r = slc_result_read(made, SLC_JSON, NULL, &why);
-    }
-    if (r < 0) {
-        sluice_result_free(made);
-        return r == SL_E_NOMEM ? slc_fail(&libc, err, SLUICE_ENOMEM, "out of memory")
-                               : slc_fail(&libc, err, SLUICE_EUSAGE, "%s", why.text);
-    }
-    *result = made;
-    return 0;
+    return slc_tokens_give(result && result->has_usage ? &result->usage : NULL, tokens);
 }
 
 size_t sluice_result_route_count(const sluice_result *result)
@@ -341,40 +274,40 @@ const char *sluice_result_next_page_token(const sluice_result *result)
 
 const char *sluice_route_name(const sluice_route *route)
 {
-    return route->name;
+    return route ? route->name : NULL;
 }
 
 const char *sluice_route_type(const sluice_route *route)
 {
-    return route->type;
+    return route ? route->type : NULL;
 }
 
 const char *sluice_route_model_name(const sluice_route *route)
 {
-    return route->model_name;
+    return route ? route->model_name : NULL;
 }
 
 const char *sluice_route_model_provider(const sluice_route *route)
 {
-    return route->model_provider;
+    return route ? route->model_provider : NULL;
 }
 
 const char *sluice_route_url(const sluice_route *route)
 {
-    return route->url;
+    return route ? route->url : NULL;
 }
 
 const sluice_limit *sluice_route_limit(const sluice_route *route)
 {
-    return route->has_limit ? &route->limit : NULL;
+    return route && route->has_limit ? &route->limit : NULL;
 }
 
 const char *sluice_route_json(const sluice_route *route, size_t *len)
 {
     if (len) {
-        *len = route->json.n;
+        *len = route ? route->json.n : 0;
     }
-    return route->json.p;
+    return route ? route->json.p : NULL;
 }
 
 size_t sluice_result_limit_count(const sluice_result *result)
@@ -389,15 +322,15 @@ const sluice_limit *sluice_result_limit(const sluice_result *result, size_t inde
 
 int64_t sluice_limit_calls(const sluice_limit *limit)
 {
-    return limit->calls;
+    return limit ? limit->calls : 0;
 }
 
 const char *sluice_limit_key(const sluice_limit *limit)
 {
-    return limit->key;
+    return limit ? limit->key : NULL;
 }
 
 const char *sluice_limit_renewal_period(const sluice_limit *limit)
 {
-    return limit->renewal_period;
+    return limit ? limit->renewal_period : NULL;
 }

@@ -46,7 +46,7 @@ static void status_line_read(struct sluice_call *call, struct sl_str line)
     SL_IGNORE(sl_parse_u64(sl_str_sub(rest, 0, 3), 0, 999, &status)); /* libcurl has checked it */
     call->status = (int)status;
     struct sl_str reason = sl_str_trim(sl_str_sub(rest, 3, rest.n));
-    snprintf(call->reason, sizeof(call->reason), "%.*s", SL_STR_ARG(reason));
+    slc_text_format(call->reason, sizeof(call->reason), "%.*s", SL_STR_ARG(reason));
 }
 
 static void head_end(struct sluice_call *call)
@@ -84,7 +84,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
     if (colon > 0 && sl_str_find_char(line, '\0', 0) < 0) {
         sl_buf_add_str(&call->head, sl_str_sub(line, 0, (size_t)colon));
         sl_buf_add_char(&call->head, '\0');
-        sl_buf_add_str(&call->head, sl_str_trim(sl_str_sub(line, (size_t)colon + 1, line.n)));
+        slc_text_add(&call->head, sl_str_trim(sl_str_sub(line, (size_t)colon + 1, line.n)), false);
         sl_buf_add_char(&call->head, '\0');
     }
     int status = sl_buf_status(&call->head);
@@ -109,6 +109,19 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     }
     call->body_sent = 0;
     return CURL_SEEKFUNC_OK;
+}
+
+/* There is a connection, new or kept, and the request is about to be sent: from here on the server may be silent. */
+static int on_ready(void *arg, char *peer_ip, char *own_ip, int peer_port, int own_port)
+{
+    struct sluice_call *call = arg;
+    (void)peer_ip;
+    (void)own_ip;
+    (void)peer_port;
+    (void)own_port;
+    call->has_connection = true;
+    slc_call_idle_reset(call);
+    return CURL_PREREQFUNC_OK;
 }
 
 static curl_socket_t on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
@@ -192,8 +205,12 @@ static CURLcode connection_set(CURL *easy, const struct sluice_opts *opts)
     SET_TEXT(CURLOPT_SSLKEY, opts->cert_key ? opts->cert_key : opts->cert);
     SET_TEXT(CURLOPT_KEYPASSWD, opts->cert_key_password);
     SET_TEXT(CURLOPT_UNIX_SOCKET_PATH, opts->unix_socket);
-    if (!opts->proxy_from_env || opts->proxy) {
+    /* libcurl reads the environment for whatever is not said. */
+    if (!opts->proxy_from_env || opts->proxy || opts->unix_socket) {
         SET(CURLOPT_PROXY, opts->proxy ? opts->proxy : "");
+    }
+    if (!opts->proxy_from_env) {
+        SET(CURLOPT_NOPROXY, "");
     }
     return r;
 }
@@ -211,6 +228,8 @@ static CURLcode request_set(struct sluice_call *call)
     SET(CURLOPT_WRITEDATA, call);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, call);
+    SET(CURLOPT_PREREQFUNCTION, on_ready);
+    SET(CURLOPT_PREREQDATA, call);
     SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
     SET(CURLOPT_OPENSOCKETDATA, call);
     if (strcmp(rq->method, "GET") == 0) {

@@ -275,7 +275,7 @@ static void loop(const sluice_request *request, struct outcome *o)
     current_set(call);
     while (!o->n_ends) {
         struct pollfd fds[SLUICE_POLL_MAX];
-        size_t n = sluice_poll_add(client, fds, SLUICE_POLL_MAX);
+        size_t n = sluice_poll_add(client, fds, SLUICE_POLL_MAX); /* one call: there is room */
         poll(fds, (nfds_t)n, sluice_poll_timeout(client, -1));
         if (sluice_poll_drive(client, fds, n, NULL) < 0) {
             break;

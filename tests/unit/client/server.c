@@ -17,7 +17,8 @@
     "{\"calls\":5,\"key\":null,\"renewal_period\":\"minute\"}}"
 #define EVENT(text) "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" text "\"}}]}\r\n\r\n"
 
-static _Atomic int n_requests, n_busy;
+static _Atomic int n_requests, n_busy, n_connections;
+static _Atomic(const char *) script;
 
 static void send_all(int fd, const char *p, size_t n)
 {
@@ -70,6 +71,18 @@ static int answer(int fd, const char *path, const char *body)
         return -1;
     } else if (strncmp(path, "/gateway/silent/", 16) == 0) {
         return 0;
+    } else if (strncmp(path, "/gateway/script/", 16) == 0) {
+        const char *raw = atomic_load(&script);
+        send_all(fd, raw, strlen(raw));
+        return -1;
+    } else if (strncmp(path, "/gateway/tools/", 15) == 0) {
+        reply(fd, "200 OK", "",
+              "{\"choices\":[{\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"w\"}],\"tool_calls\":[{\"id\":"
+              "\"c\","
+              "\"function\":{\"name\":\"f\",\"arguments\":{}}}]}}]}");
+    } else if (strncmp(path, "/gateway/slow/", 14) == 0) {
+        usleep(SERVER_SLOW_MSEC * 1000);
+        reply(fd, "200 OK", "", "{}");
     } else if (strncmp(path, "/gateway/busy/", 14) == 0 && atomic_fetch_add(&n_busy, 1) % 2 == 0) {
         reply(fd, "429 Too Many Requests", "Retry-After: 0\r\n", "{\"error\":\"later\"}");
     } else if (strncmp(path, "/gateway/nope/", 14) == 0) {
@@ -124,6 +137,7 @@ static void *listener_run(void *arg)
     for (;;) {
         int fd = accept((int)(intptr_t)arg, NULL, NULL);
         pthread_t thread;
+        atomic_fetch_add(&n_connections, fd >= 0);
         if (fd >= 0 && pthread_create(&thread, NULL, connection_run, (void *)(intptr_t)fd) == 0) {
             pthread_detach(thread);
         }
@@ -149,6 +163,16 @@ const char *server_url(void)
         snprintf(url, sizeof(url), "http://127.0.0.1:%d", ntohs(addr.sin_port));
     }
     return url;
+}
+
+int server_connections(void)
+{
+    return atomic_load(&n_connections);
+}
+
+void server_script(const char *raw)
+{
+    atomic_store(&script, raw);
 }
 
 int server_count(void)

@@ -6,11 +6,18 @@
 /* Starts it once for the process; every call gives "http://127.0.0.1:PORT". What it answers, by path:
  * routes/ two pages of one route · routes/NAME and POST routes/ one route · limits/… limits ·
  * /gateway/chat/… a reply, or a stream of three events when the body asks for one ·
- * /gateway/busy/… 429 with Retry-After: 0, then as chat · /gateway/gone/… closes · /gateway/silent/… nothing */
+ * /gateway/busy/… 429 with Retry-After: 0, then as chat · /gateway/gone/… closes · /gateway/silent/… nothing ·
+ * /gateway/tools/… a text and a tool call, whole · /gateway/slow/… {} after SERVER_SLOW_MSEC · /gateway/script/… the
+ * bytes of server_script, then closes */
 const char *server_url(void);
 /* Serves one connection until its peer closes. */
 void server_serve(int fd);
-/* Requests so far. */
+/* Requests and connections so far. */
 int server_count(void);
+int server_connections(void);
+/* What /gateway/script/… sends from now on: a whole reply, head and all. Borrowed. */
+void server_script(const char *raw);
+
+#define SERVER_SLOW_MSEC 60
 
 #endif

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #include "server.h"
-#include "sluice/client.h"
+#include "sluice/chat.h"
 
 static const char chat[] = "{\"messages\": []}";
 
@@ -172,12 +172,42 @@ static int run_routes(sluice_client *client, sluice_error **err)
     return r ? r : sluice_delete_route(client, "n", err);
 }
 
+/* A chat through the same allocator, sent, answered by a stream, continued and sent again. */
+static int run_chat(sluice_client *client, sluice_error **err)
+{
+    sluice_chat *talk = sluice_chat_new_alloc(our_alloc, &ours);
+    sluice_result *result = NULL;
+    if (!talk) {
+        return SLUICE_ENOMEM;
+    }
+    sluice_chat_add(talk, "user", "hello");
+    sluice_chat_add_image(talk, "https://h/x.png", "low");
+    sluice_chat_add_image_data(talk, "image/png", "xyz", 3);
+    sluice_chat_add_text(talk, "?");
+    sluice_chat_add_tool(talk, "f", "does", "{}", 2);
+    sluice_chat_set_double(talk, "temperature", 0.5);
+    sluice_chat_set_str(talk, "user", "me");
+    int r = sluice_chat_query_stream(client, "tools", talk, NULL, NULL, &result, err);
+    if (r == 0) {
+        assert_int_equal(sluice_result_tool_call_count(result), 1);
+        sluice_chat_add_answer(talk, result);
+        sluice_chat_add_tool_result(talk, sluice_tool_call_id(sluice_result_tool_call(result, 0)), "4");
+        sluice_chat_pop(talk);
+        sluice_result_free(result);
+        result = NULL;
+        r = sluice_chat_query(client, "chat", talk, &result, err);
+    }
+    sluice_result_free(result);
+    sluice_chat_free(talk);
+    return r;
+}
+
 static const struct {
     const char *name;
     int (*run)(sluice_client *client, sluice_error **err);
 } scenarios[] = {
-    { "query", run_query },   { "refused", run_refused }, { "busy", run_busy },
-    { "stream", run_stream }, { "pull", run_pull },       { "routes", run_routes },
+    { "query", run_query }, { "refused", run_refused }, { "busy", run_busy }, { "stream", run_stream },
+    { "pull", run_pull },   { "routes", run_routes },   { "chat", run_chat },
 };
 
 static int client_open(sluice_client **client, sluice_error **err)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """libsluice and its examples against the real daemon."""
 import json
+import pathlib
+import re
 import subprocess
 
 import pytest
 
-from libsluice import BUILD, CHAT, EXAMPLES, MODES, Driver, run
+from libsluice import BUILD, CHAT, EXAMPLES, MODES, Driver, clean_env, run
 
 MOCK = '{"provider": "mock", "name": "mock"}'
 ADMIN = "an-admin-key-of-the-file"
@@ -76,6 +78,61 @@ def test_example_query_and_stream(sluice):
     assert run("stream", "chat", CHAT, MLFLOW_GATEWAY_URI=daemon.url)[:2] == (0, "You said: hello\n")
     code, _, err = run("query", "chat", "hello")
     assert code == 1 and "No Gateway server uri has been set." in err
+
+
+def test_example_chat(sluice, upstream):
+    """The second turn carries the first one's answer; a turn that fails is taken back."""
+    bodies = []
+
+    def handler(x):
+        bodies.append(x.json())
+        if len(bodies) == 2:
+            return x.reply({"error": {"message": "no"}}, "500 Internal Server Error")
+        x.stream_head()
+        for text in "a \"", "b\"":
+            x.event({"choices": [{"index": 0, "delta": {"content": text}}]})
+        x.event({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
+        x.event("[DONE]")
+        x.last_chunk()
+
+    up = upstream(handler)
+    p = subprocess.run([EXAMPLES / "example_chat", "chat", "https://h/i.png"], input=b'one "1"\nbad\n\xff\ntwo\n', capture_output=True, timeout=20,
+                       env=clean_env(SLUICE_SERVER=f"http://127.0.0.1:{up.port}"))
+    assert (p.returncode, p.stdout.decode()) == (0, 'a "b"\n\na "b"\n'), p.stderr
+    assert b"SLUICE_ESERVER" in p.stderr and b"the text is not UTF-8" in p.stderr and b"cut at its longest" in p.stderr
+    image = [{"type": "text", "text": 'one "1"'}, {"type": "image_url", "image_url": {"url": "https://h/i.png"}}]
+    first = [{"role": "system", "content": "Answer briefly."}, {"role": "user", "content": image}]
+    assert [b["messages"] for b in bodies] == [first, first + [{"role": "assistant", "content": 'a "b"'}, {"role": "user", "content": "bad"}],
+                                               first + [{"role": "assistant", "content": 'a "b"'}, {"role": "user", "content": "two"}]]
+    daemon = sluice(CONFIG)
+    p = subprocess.run([EXAMPLES / "example_chat", "chat"], input="hello\n", capture_output=True, text=True, timeout=20, env=clean_env(SLUICE_SERVER=daemon.url))
+    assert (p.returncode, p.stdout) == (0, "You said: hello\n"), p.stderr
+
+
+def test_example_tools(upstream):
+    bodies = []
+    call = lambda i, name, arguments: {"id": f"c{i}", "type": "function", "function": {"name": name, "arguments": arguments}}
+    calls = [call(1, "multiply", '{"a": 6, "b": 7}'), call(2, "multiply", '{"a": "x"}'), call(3, "rm", "{}"), call(4, "multiply", "{oops")]
+
+    def handler(x):
+        bodies.append(x.json())
+        message = {"role": "assistant", "content": None, "tool_calls": calls} if len(bodies) == 1 else {"role": "assistant", "content": "It is 42."}
+        x.reply({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
+
+    code, out, err = run("tools", "chat", "6 times 7?", SLUICE_SERVER=f"http://127.0.0.1:{upstream(handler).port}")
+    assert (code, out) == (0, "It is 42.\n"), err
+    assert bodies[0]["tools"][0]["function"]["parameters"]["required"] == ["a", "b"] and bodies[0]["temperature"] == 0
+    said = ["42", "error: a and b must be numbers", "error: no such function", "error: a and b must be numbers"]
+    assert bodies[1]["messages"][1:] == [{"role": "assistant", "content": None, "tool_calls": calls}] + [
+        {"role": "tool", "tool_call_id": f"c{i}", "content": s} for i, s in enumerate(said, 1)]
+
+
+def test_example_embed(sluice, upstream):
+    daemon = sluice(CONFIG)
+    code, out, err = run("embed", "embeddings", "one", "one", SLUICE_SERVER=daemon.url)
+    assert code == 0 and re.fullmatch(r"1\.0000 over \d+ numbers\n", out), (out, err)
+    up = upstream(lambda x: x.reply({"data": [{"index": 1, "embedding": [0, 1]}, {"index": 0, "embedding": [1, 1]}]}))
+    assert run("embed", "e", "x", "y", SLUICE_SERVER=f"http://127.0.0.1:{up.port}")[1] == "0.7071 over 2 numbers\n"
 
 
 def test_example_pull_and_loop(sluice):
@@ -176,38 +233,66 @@ def test_examples_on_the_daemon(stored):
     assert "3 per hour" in out
 
 
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+
+
+def exported():
+    """The map's functions, by the version of the interface that brought them."""
+    text = (ROOT / "src/client/libsluice.map").read_text()
+    return {name: node for node, body in re.findall(r"^(SLUICE_[\d.]+) \{(.*?)\n\}", text, re.M | re.S) for name in re.findall(r"^    (sluice_\w+);", body, re.M)}
+
+
+def declared(*headers):
+    """Functions that the headers declare; of uv.h and poll.h also those they define."""
+    text = "".join((ROOT / "include/sluice" / f"{h}.h").read_text() for h in headers)
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    return set(re.findall(r"^[a-z][\w ]*[ *](sluice_\w+)\((?:[^()]|\([^()]*\)\([^()]*\)|\([^()]*\))*?\);", text, re.M))
+
+
 def test_exported_symbols():
     """What the map lists is what the headers declare, what the shared library exports and what the archive lets out."""
-    import pathlib
-    import re
-
-    root = pathlib.Path(__file__).resolve().parents[3]
-    listed = set(re.findall(r"^    (sluice_\w+);", (root / "src/client/libsluice.map").read_text(), re.M))
-    text = "".join((root / "include/sluice" / h).read_text() for h in ("client.h", "fluent.h"))
-    declared = set(re.findall(r"\b(sluice_[a-z_]+)\(", re.sub(r"/\*.*?\*/", "", text, flags=re.S)))
-    assert listed == declared
-    page = (root / "docs/man/libsluice.3").read_text().split(".SH FUNCTIONS\n")[1].split("\n.SH")[0]
-    assert sorted(re.findall(r"^(sluice_\w+),?$", page, re.M)) == sorted(listed), "the man page lists each once"
+    listed = exported()
+    assert set(listed) == declared("client", "fluent", "chat", "poll")
     lib = BUILD / "src/client"
-    shared = subprocess.run(["nm", "-D", "--defined-only", "--format=posix", lib / "libsluice.so"], capture_output=True, text=True, check=True).stdout
-    assert {line.split()[0].split("@")[0] for line in shared.splitlines()} - {"SLUICE_1"} == listed
+    shared = subprocess.run(["readelf", "--dyn-syms", "--wide", lib / "libsluice.so"], capture_output=True, text=True, check=True).stdout
+    assert dict(re.findall(r"\b(sluice_\w+)@@(SLUICE_[\d.]+)$", shared, re.M)) == listed
+    defined = subprocess.run(["nm", "-D", "--defined-only", "--format=posix", lib / "libsluice.so"], capture_output=True, text=True, check=True).stdout
+    assert {line.split()[0].split("@")[0] for line in defined.splitlines()} - set(listed.values()) == set(listed)
     archive = subprocess.run(["nm", "--extern-only", "--defined-only", "--format=posix", lib / "libsluice.a"], capture_output=True, text=True, check=True).stdout
-    assert {line.split()[0] for line in archive.splitlines() if " T " in line or " D " in line or " B " in line} == listed
+    assert {line.split()[0] for line in archive.splitlines() if " T " in line or " D " in line or " B " in line} == set(listed)
     needed = subprocess.run(["readelf", "-d", lib / "libsluice.so"], capture_output=True, text=True, check=True).stdout
     assert set(re.findall(r"Shared library: \[(lib\w+)", needed)) <= {"libcurl", "libc", "libm", "libasan", "libubsan"}, "nothing but libcurl comes along"
     assert "libcurl" not in subprocess.run(["ldd", BUILD / "src/daemon/sluice"], capture_output=True, text=True, check=True).stdout, "the daemon never maps libcurl"
 
 
-@pytest.mark.parametrize("compiler, standard", [("cc", "c99"), ("cc", "c17"), ("c++", "c++17")])
-@pytest.mark.parametrize("header", ["client", "fluent", "poll", "uv"])
-def test_headers_compile(tmp_path, compiler, standard, header):
-    import pathlib
+def test_every_function_has_a_page():
+    """Built with the library: a page a group, and one for each function that leads there."""
+    pages = {p.name.removesuffix(".3"): p.read_text() for p in (BUILD / "src/client").glob("*.3")}
+    groups = {name for name, text in pages.items() if not text.startswith(".so ")}
+    inline = {"sluice_poll_add", "sluice_poll_timeout", "sluice_poll_drive", "sluice_uv_attach", "sluice_uv_detach"}
+    for name in set(exported()) | inline:
+        group = re.fullmatch(r"\.so man3/(\w+)\.3\n", pages[name]) if name not in groups else None
+        text = pages[group[1]] if group else pages[name]
+        first, contracts = text.split(".SH SYNOPSIS\n", 1)
+        assert re.search(rf"\b{name}\b.* \\- \w", first), f"{name} is not named in its page"
+        paragraph = re.search(rf"\\fB{name}\\fR\(.*\)\n(?:\.TQ\n.*\n)*(.*)\n", contracts)
+        assert paragraph and len(paragraph[1]) > 20, f"{name} has no contract: {paragraph and paragraph[1]}"
+    overview = (ROOT / "docs/man/libsluice.3").read_text().split(".SH PAGES\n")[1].split("\n.SH")[0]
+    assert sorted(re.findall(r"^\.BR (sluice_\w+) \(3\)$", overview, re.M)) == sorted(groups), "the overview names each group"
+    for name, text in pages.items():
+        assert "@functions@" not in text and "/*" not in text.split(".SH FUNCTIONS")[0], name
+    sources = {p.name for p in (ROOT / "docs/man").glob("*.3.in")}
+    assert {g + ".3.in" for g in groups} == sources, "each source is built"
 
-    root = pathlib.Path(__file__).resolve().parents[3]
+
+@pytest.mark.parametrize("compiler, standard", [("cc", "c99"), ("cc", "c17"), ("c++", "c++17")])
+@pytest.mark.parametrize("header", ["chat", "client", "fluent", "poll", "uv"])
+def test_headers_compile(tmp_path, compiler, standard, header):
     source = tmp_path / ("t.cc" if compiler == "c++" else "t.c")
-    source.write_text(f"#include <sluice/{header}.h>\nint main(void) {{ sluice_callbacks c = SLUICE_CALLBACKS_INIT; return c.on_end != 0; }}\n")
+    source.write_text(f"#include <sluice/{header}.h>\n#if SLUICE_VERSION_NUMBER < 2000\n#error old\n#endif\nint main(void) {{ sluice_callbacks c = SLUICE_CALLBACKS_INIT; "
+                      "sluice_tokens t = SLUICE_TOKENS_INIT; return c.on_end != 0 || t.total >= 0; }\n".replace("{{", "{"))
     define = ["-D_POSIX_C_SOURCE=200809L"] if header == "uv" and compiler == "cc" else []  # libuv's own headers want it
-    p = subprocess.run([compiler, f"-std={standard}", "-Wall", "-Wextra", "-pedantic", "-Werror", *define, "-I", root / "include", "-fsyntax-only", source],
+    p = subprocess.run([compiler, f"-std={standard}", "-Wall", "-Wextra", "-pedantic", "-Werror", *define, "-I", ROOT / "include", "-fsyntax-only", source],
                        capture_output=True, text=True)
     assert p.returncode == 0, p.stderr
 
@@ -215,24 +300,24 @@ def test_headers_compile(tmp_path, compiler, standard, header):
 def test_a_users_build(sluice, tmp_path):
     """meson install, then only what pkg-config says: shared and static."""
     import os
-    import pathlib
 
-    root = pathlib.Path(__file__).resolve().parents[3]
     prefix = tmp_path / "root"
     if "asan" in BUILD.name:
         pytest.skip("a sanitized library needs its program sanitized, too")
     subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", prefix], check=True, capture_output=True)
     pc = next(prefix.rglob("sluice.pc"))
-    assert next(prefix.rglob("libsluice.3")) and next(prefix.rglob("sluice.1")) and next(prefix.rglob("sluice.fish"))
+    man = next(prefix.rglob("libsluice.3")).parent
+    assert (man / "sluice_chat.3").exists() and (man / "sluice_chat_add.3").read_text() == ".so man3/sluice_chat.3\n" and next(prefix.rglob("sluice.1")) and next(prefix.rglob("sluice.fish"))
     subprocess.run(["bash", "-n", next(p for p in prefix.rglob("sluice") if p.parent.name == "completions")], check=True)
     env = os.environ | {"PKG_CONFIG_PATH": str(pc.parent), "PKG_CONFIG_SYSROOT_DIR": str(prefix)}
     daemon = sluice(CONFIG)
-    for static in [], ["--static"]:
-        flags = subprocess.run(["pkg-config", "--cflags", "--libs", *static, "sluice"], capture_output=True, text=True, check=True, env=env).stdout.split()
+    flags = lambda *args, env: subprocess.run(["pkg-config", *args], capture_output=True, text=True, check=True, env=env).stdout.split()
+    shared = flags("--cflags", "--libs", "sluice", env=env)
+    assert "-lcurl" not in shared
+    static = flags("--cflags", "sluice", env=env) + [str(next(prefix.rglob("libsluice.a"))), *flags("--libs", "libcurl", env=os.environ), "-lpthread", "-lm"]
+    for flags in shared, static:
         program = tmp_path / "query"
-        if static:
-            flags = [next(str(p) for p in prefix.rglob("libsluice.a")) if f == "-lsluice" else f for f in flags]
-        subprocess.run(["cc", root / "examples/client/query.c", "-o", program, *flags], check=True)
+        subprocess.run(["cc", ROOT / "examples/client/query.c", "-o", program, *flags], check=True)
         p = subprocess.run([program, "chat", "hi"], capture_output=True, text=True,
                            env={"SLUICE_SERVER": daemon.url, "LD_LIBRARY_PATH": str(pc.parent.parent)})
         assert (p.returncode, p.stdout) == (0, "You said: hi\n"), p.stderr
