@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config_set.h"
 #include "declare.h"
 
 #define IN_FLIGHT 16
@@ -17,6 +18,7 @@ struct plan {
     char *name;
     char *body;   /* of PUT; NULL: none */
     char *limits; /* of set_limits; NULL: they stay */
+    char *unset;  /* a reference of the file that stands for nothing here; NULL: none */
     enum change change;
     bool has_secret; /* a literal is in the body */
     bool is_there;   /* on the gateway, made by a call */
@@ -59,19 +61,6 @@ static int plan_cmp(const void *a, const void *b)
 
 /* --- the file --- */
 
-/* By its name: what may be a key to something. */
-static bool is_secret_name(const char *member)
-{
-    static const char *const endings[] = { "api_key", "access_key", "access_key_id", "token", "secret", "password" };
-    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
-        size_t n = strlen(endings[i]), len = strlen(member);
-        if (len >= n && strcmp(member + len - n, endings[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int secret_file_read(const char *file, char **ret)
 {
     char at[600];
@@ -113,6 +102,17 @@ static int reference_resolve(const sluice_result *route, const char *path, bool 
     return access(file, F_OK) == 0 ? secret_file_read(file, ret) : 1;
 }
 
+/* What a reference to nothing is, in words: for the route that cannot do without. */
+static char *unset_text(const sluice_result *route, const char *path)
+{
+    char at[640], *text = NULL;
+    snprintf(at, sizeof(at), "%s.file", path);
+    bool is_variable = sluice_json_kind(route, path) == 's';
+    const char *name = sluice_json_get(route, is_variable ? path : at, NULL);
+    int n = asprintf(&text, is_variable ? "%s: %s is not set" : "%s: there is no file %s", path, name);
+    return n < 0 ? NULL : text;
+}
+
 static void value_put(FILE *out, const sluice_result *route, const char *path)
 {
     size_t len;
@@ -137,11 +137,12 @@ static int config_put(FILE *out, const sluice_result *route, struct plan *plan)
     for (size_t i = 0; (key = sluice_json_key(route, config, i)); i++) {
         char path[600], *secret;
         snprintf(path, sizeof(path), "%s.%.250s", config, key);
-        int is_reference = reference_resolve(route, path, is_secret_name(key), &secret);
+        int is_reference = reference_resolve(route, path, config_set_is_secret_name(key), &secret);
         if (is_reference < 0) {
             return CLI_LOCAL;
         }
         if (is_reference && !secret) {
+            plan->unset = plan->unset ? plan->unset : unset_text(route, path);
             continue;
         }
         fputs(n++ ? "," : "", out);
@@ -271,7 +272,7 @@ static void rest_tell(const struct apply *a, const char *member)
     const char *key;
     for (size_t i = 0; !a->args->is_quiet && (key = sluice_json_key(a->file, "", i)); i++) {
         if (strcmp(key, member) != 0) {
-            fprintf(stderr, "sluice: note: '%s' of %s is left out: only routes are applied\n", key, a->args->words[0]);
+            cli_print(stderr, "sluice: note: '%s' of %s is left out: only routes are applied", key, a->args->words[0]);
         }
     }
 }
@@ -356,7 +357,7 @@ static int route_compare(void *arg, const sluice_result *listed)
     if (!wanted.name) {
         return cli_fail(CLI_FAILED, "the gateway lists a route without a name");
     }
-    struct plan *plan = bsearch(&wanted, a->plans, a->n_plans, sizeof(*a->plans), plan_cmp);
+    struct plan *plan = a->n_plans ? bsearch(&wanted, a->plans, a->n_plans, sizeof(*a->plans), plan_cmp) : NULL;
     if (plan && !is_ours) {
         const char *where = sluice_json_get(listed, "defined_at", NULL);
         return cli_fail(CLI_LOCAL, "the route '%s' is the configuration file's (%s): it cannot be changed from here",
@@ -398,6 +399,20 @@ static int route_prune(void *arg, const sluice_result *listed)
     return 0;
 }
 
+/* A new route has no stored secret to fall back to. */
+static int unset_tell(const struct apply *a)
+{
+    int r = CLI_DONE;
+    for (size_t i = 0; i < a->n_plans; i++) {
+        const struct plan *p = &a->plans[i];
+        if (p->change == CREATE && p->unset) {
+            r = cli_fail(CLI_LOCAL, "%s: the route '%s' would be new, and its %s", a->args->words[0], p->name,
+                         p->unset);
+        }
+    }
+    return r;
+}
+
 static size_t difference_show(const struct apply *a)
 {
     static const char signs[] = { [KEEP] = ' ', [CREATE] = '+', [REPLACE] = '~', [DELETE] = '-' };
@@ -406,8 +421,8 @@ static size_t difference_show(const struct apply *a)
         const struct plan *p = &a->plans[i];
         if (p->change != KEEP || p->limits) {
             n++;
-            printf("%c %s%s%s\n", p->change == KEEP ? '~' : signs[p->change], p->name,
-                   p->has_secret ? " (sets a secret)" : "", p->limits && p->change != CREATE ? " (limits)" : "");
+            cli_print(stdout, "%c %s%s%s", p->change == KEEP ? '~' : signs[p->change], p->name,
+                      p->has_secret ? " (sets a secret)" : "", p->limits && p->change != CREATE ? " (limits)" : "");
         }
     }
     fflush(stdout);
@@ -443,7 +458,9 @@ static void failed(struct apply *a, const struct plan *p, sluice_error *err)
         sluice_error_free(err);
         return;
     }
-    fprintf(stderr, "%s%s: ", a->shows ? "\n" : "", p->name);
+    fputs(a->shows ? "\n" : "", stderr);
+    cli_show(stderr, CLI_SHOW_LINE, p->name, strlen(p->name), NULL);
+    fputs(": ", stderr);
     int exit_code = cli_report(a->args, a->client, NULL, err);
     a->exit_code = a->exit_code ? a->exit_code : exit_code;
     a->n_failed++;
@@ -454,11 +471,11 @@ static void phase_run(struct apply *a, int phase)
 {
     struct flight flights[IN_FLIGHT] = { 0 };
     size_t next = 0, n_done = 0, n_active = 0;
-    a->shows = isatty(STDERR_FILENO) && !a->args->is_quiet;
     size_t n_all = 0;
     for (size_t i = 0; i < a->n_plans; i++) {
         n_all += phase == 0 ? a->plans[i].change != KEEP : a->plans[i].limits != NULL;
     }
+    a->shows = isatty(STDERR_FILENO) && !a->args->is_quiet && n_all;
     while ((next < a->n_plans && a->exit_code != CLI_INTERRUPTED) || n_active) {
         if (a->exit_code == CLI_INTERRUPTED) {
             sluice_cancel_all(a->client); /* those, too, that were started between the signal and its being seen */
@@ -502,7 +519,7 @@ static void phase_run(struct apply *a, int phase)
             fprintf(stderr, "\r%zu of %zu %s", n_done, n_all, phase ? "limits" : "routes");
         }
     }
-    if (a->shows && n_done) {
+    if (a->shows) {
         fputc('\n', stderr);
     }
     for (int i = 0; i < IN_FLIGHT; i++) {
@@ -518,11 +535,12 @@ int cli_routes_apply(const struct cli_args *args)
     if (r == 0 && a.has_secret && !cli_is_private(args)) {
         r = cli_fail(CLI_LOCAL, "secrets are sent over https:// or to this machine only");
     }
-    r = r ? r : cli_open(args, &a.client);
+    r = r ? r : cli_open_waiting(args, &a.client);
     r = r ? r : declare_each(args, a.client, OWN_ROUTES, "routes", route_compare, &a);
     if (r == 0 && args->is_prune) {
         r = declare_each(args, a.client, OWN_ROUTES, "routes", route_prune, &a);
     }
+    r = r ? r : unset_tell(&a);
     size_t n = r ? 0 : difference_show(&a);
     if (r == 0 && n && !args->is_dry_run) {
         r = cli_confirm(args, "apply %zu change%s?", n, n == 1 ? "" : "s");
@@ -549,6 +567,7 @@ int cli_routes_apply(const struct cli_args *args)
         free(a.plans[i].name);
         free(a.plans[i].body);
         free(a.plans[i].limits);
+        free(a.plans[i].unset);
     }
     free(a.plans);
     sluice_result_free(a.file);

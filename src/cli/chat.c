@@ -1,142 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice chat: a conversation with a route. On a terminal with line editing and history (libedit); else a line is a
- * turn. */
-#include <errno.h>
-#include <histedit.h>
-#include <locale.h>
+/* sluice chat: a conversation with a route. A line is a turn, and what is pasted is one line. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "cli.h"
-
-#define HISTORY_LINES 1000
+#include "lines.h"
+#include "perform.h"
+#include "prompt.h"
 
 struct chat {
     const struct cli_args *args;
     sluice_client *client;
+    char *system; /* the system message, or NULL */
+    bool is_over;
     char *messages; /* JSON objects with commas between */
     size_t len;
     char *answer; /* of this turn */
     size_t answer_len;
     FILE *answer_out;
 };
-
-struct line_reader {
-    EditLine *edit; /* NULL: no terminal */
-    History *history;
-    HistEvent event;
-    char path[1024]; /* of the history file; "": none */
-    char *line;
-    size_t cap;
-};
-
-/* --- lines --- */
-
-static char *prompt_of(EditLine *edit)
-{
-    static char text[] = "> ";
-    (void)edit;
-    return text;
-}
-
-/* The XDG state folder, made when need be. */
-static void history_path(char *path, size_t size)
-{
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    int n = state && *state ? snprintf(path, size, "%s/sluice", state)
-                            : snprintf(path, size, "%s/.local/state/sluice", home ? home : "");
-    if (n < 0 || (size_t)n + 16 > size || !((state && *state) || (home && *home))) {
-        path[0] = '\0';
-        return;
-    }
-    for (char *p = path + 1; *p; p++) {
-        if (*p == '/') {
-            *p = '\0';
-            mkdir(path, 0700);
-            *p = '/';
-        }
-    }
-    mkdir(path, 0700);
-    strcat(path, "/chat_history");
-}
-
-static void reader_init(struct line_reader *r)
-{
-    memset(r, 0, sizeof(*r));
-    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-        return;
-    }
-    setlocale(LC_CTYPE, ""); /* what is typed may be UTF-8 */
-    r->edit = el_init("sluice", stdin, stdout, stderr);
-    r->history = r->edit ? history_init() : NULL;
-    if (!r->history) {
-        return;
-    }
-    history(r->history, &r->event, H_SETSIZE, HISTORY_LINES);
-    history(r->history, &r->event, H_SETUNIQUE, 1);
-    history_path(r->path, sizeof(r->path));
-    if (r->path[0]) {
-        history(r->history, &r->event, H_LOAD, r->path);
-    }
-    el_set(r->edit, EL_PROMPT, prompt_of);
-    el_set(r->edit, EL_EDITOR, "emacs");
-    el_set(r->edit, EL_HIST, history, r->history);
-    el_source(r->edit, NULL);
-}
-
-static void reader_done(struct line_reader *r)
-{
-    if (r->history && r->path[0]) {
-        mode_t old = umask(077); /* what was asked is nobody else's business */
-        history(r->history, &r->event, H_SAVE, r->path);
-        umask(old);
-    }
-    if (r->history) {
-        history_end(r->history);
-    }
-    if (r->edit) {
-        el_end(r->edit);
-    }
-    free(r->line);
-}
-
-/* The next line without its end, or NULL at the end of input. */
-static const char *reader_next(struct line_reader *r)
-{
-    for (;;) {
-        int n = 0;
-        const char *line = NULL;
-        errno = 0;
-        if (r->edit) {
-            line = el_gets(r->edit, &n);
-            if (!line && errno == EINTR) {
-                putchar('\n'); /* Ctrl-C at the prompt: this line is thrown away */
-                el_reset(r->edit);
-                continue;
-            }
-        } else {
-            ssize_t got = getline(&r->line, &r->cap, stdin);
-            n = (int)got;
-            line = got > 0 ? r->line : NULL;
-        }
-        if (!line || n <= 0) {
-            return NULL;
-        }
-        if (r->history && line[strspn(line, " \t\r\n")]) {
-            history(r->history, &r->event, H_ENTER, line);
-        }
-        if (r->edit) {
-            free(r->line);
-            r->line = strdup(line); /* libedit's own must not be changed */
-        }
-        if (r->line) {
-            r->line[strcspn(r->line, "\r\n")] = '\0';
-        }
-        return r->line;
-    }
-}
 
 /* --- turns --- */
 
@@ -163,13 +44,42 @@ static bool message_add(struct chat *chat, const char *role, const char *content
     return true;
 }
 
-static int on_text(void *arg, sluice_call *call, const char *text, size_t len)
+static int on_event(void *arg, const sluice_event *event)
 {
     struct chat *chat = arg;
-    (void)call;
+    size_t len;
+    const char *text = sluice_event_text(event, &len);
+    if (!text) {
+        return 0;
+    }
     fwrite(text, 1, len, chat->answer_out);
     cli_put(text, len);
-    return fflush(stdout) == 0 ? 0 : SLUICE_CANCEL;
+    return fflush(stdout);
+}
+
+/* The whole request; NULL: out of memory. */
+static char *request_make(const struct chat *chat)
+{
+    char *json = NULL;
+    size_t len;
+    FILE *out = open_memstream(&json, &len);
+    if (!out) {
+        return NULL;
+    }
+    fputs("{\"messages\":[", out);
+    if (chat->system) {
+        fputs("{\"role\":\"system\",\"content\":", out);
+        cli_json_string(out, chat->system);
+        fputs("},", out);
+    }
+    fprintf(out, "%s]", chat->messages);
+    prompt_put_settings(out, chat->args);
+    putc('}', out);
+    if (fclose(out) != 0) {
+        free(json);
+        return NULL;
+    }
+    return json;
 }
 
 static void restore(struct chat *chat, size_t len)
@@ -188,21 +98,22 @@ static int turn(struct chat *chat, const char *line)
     size_t before = chat->len;
     char *json = NULL;
     chat->answer_out = open_memstream(&chat->answer, &chat->answer_len);
-    if (!chat->answer_out || !message_add(chat, "user", line) ||
-        asprintf(&json, "{\"messages\":[%s]}", chat->messages) < 0) {
+    if (!chat->answer_out || !message_add(chat, "user", line) || !(json = request_make(chat))) {
         return cli_fail(CLI_LOCAL, "out of memory");
     }
-    sluice_callbacks callbacks = SLUICE_CALLBACKS_INIT;
-    callbacks.on_text = on_text;
     sluice_error *err = NULL;
     cli_interruptible(chat->client);
-    int r = sluice_query_stream(chat->client, chat->args->words[0], json, SLUICE_NUL_TERMINATED, &callbacks, chat, NULL,
-                                &err);
+    int r = perform_stream(chat->args, chat->client, json, on_event, chat, NULL, &err);
     free(json);
     fclose(chat->answer_out);
     putchar('\n');
     fflush(stdout);
-    int exit_code = r < 0 ? cli_report(chat->args, chat->client, chat->args->words[0], err) : CLI_DONE;
+    int exit_code = r == SLUICE_OK           ? CLI_DONE
+                    : r == SLUICE_ECANCELLED ? CLI_INTERRUPTED
+                                             : cli_report(chat->args, chat->client, chat->args->words[0], err);
+    if (r == SLUICE_ECANCELLED) {
+        sluice_error_free(err);
+    }
     if (r < 0 && chat->answer_len == 0) {
         restore(chat, before); /* the question may be asked again */
     } else if (!message_add(chat, "assistant", chat->answer)) {
@@ -213,42 +124,147 @@ static int turn(struct chat *chat, const char *line)
     return exit_code;
 }
 
+/* --- words that are for us --- */
+
+static void exit_do(struct chat *chat)
+{
+    chat->is_over = true;
+}
+
+static void reset_do(struct chat *chat)
+{
+    restore(chat, 0);
+    if (!chat->args->is_quiet) {
+        cli_print(stderr, "forgotten: the next line begins a new conversation");
+    }
+}
+
+static void help_do(struct chat *chat);
+
+static const struct word {
+    const char *name;
+    const char *help; /* NULL: another name of the one above */
+    void (*run)(struct chat *chat);
+} words[] = {
+    { "/help", "show this", help_do },
+    { "/?", NULL, help_do },
+    { "/reset", "forget what was said", reset_do },
+    { "/clear", NULL, reset_do },
+    { "/new", NULL, reset_do },
+    { "/exit", "end; so do exit, quit and Ctrl-D", exit_do },
+    { "/quit", NULL, exit_do },
+    { "/bye", NULL, exit_do },
+    { "/q", NULL, exit_do },
+    { "exit", NULL, exit_do },
+    { "quit", NULL, exit_do },
+};
+
+#define N_WORDS (sizeof(words) / sizeof(words[0]))
+
+static void help_do(struct chat *chat)
+{
+    (void)chat;
+    for (size_t i = 0; i < N_WORDS; i++) {
+        if (words[i].help) {
+            cli_print(stderr, "%-8s %s", words[i].name, words[i].help);
+        }
+    }
+    cli_print(stderr, "%-8s %s", "//text", "send /text to the route");
+    cli_print(stderr, "Ctrl-C stops an answer, or empties the line; what is pasted is one message");
+}
+
+/* "/word" alone or with more words behind, but no path: has no second slash. */
+static bool is_slash_word(const char *line)
+{
+    size_t len = strcspn(line, " \t\n");
+    return line[0] == '/' && line[1] != '/' && len > 1 && !memchr(line + 1, '/', len - 1);
+}
+
+/* Was the line for us? *ret: the exit code that it means to a script. */
+static bool word_run(struct chat *chat, const char *line, int *ret)
+{
+    char typed[64];
+    const char *nearest = NULL;
+    int distance = -1;
+    size_t len = strcspn(line, " \t\n");
+    bool is_alone = !line[len + strspn(line + len, " \t\n")];
+    snprintf(typed, sizeof(typed), "%.*s", (int)len, line);
+    for (size_t i = 0; i < N_WORDS; i++) {
+        if (is_alone && strcmp(typed, words[i].name) == 0) {
+            words[i].run(chat);
+            *ret = CLI_DONE;
+            return true;
+        }
+        if (words[i].name[0] == '/') {
+            cli_nearest(typed, words[i].name, &nearest, &distance);
+        }
+    }
+    if (!is_slash_word(line)) {
+        return false;
+    }
+    *ret = nearest
+               ? cli_fail(CLI_USAGE, "there is no %s here, did you mean %s? //… sends it to the route", typed, nearest)
+               : cli_fail(CLI_USAGE, "there is no %s here: /help tells what there is, //… sends it to the route",
+                          typed);
+    return true;
+}
+
+/* The route is there and can talk, before anything is said to it. */
+static int route_check(const struct cli_args *args, sluice_client *client)
+{
+    sluice_result *route = NULL;
+    int r = cli_route_get(args, client, args->words[0], &route);
+    const char *type = r ? NULL : sluice_route_type(sluice_result_route(route, 0));
+    if (type && strcmp(type, "llm/v1/chat") != 0) {
+        r = cli_usage("chat", "the route '%s' is of type %s: it can be asked with sluice query, not talked with",
+                      args->words[0], type);
+    }
+    sluice_result_free(route);
+    return r;
+}
+
+static int talk(struct chat *chat, struct line_reader *reader)
+{
+    const char *line;
+    int r = CLI_DONE;
+    cli_interruptible(chat->client);
+    while (!chat->is_over && (line = reader_next(reader))) {
+        if (prompt_is_blank(line)) {
+            continue;
+        }
+        if (!word_run(chat, line, &r)) {
+            r = turn(chat, line[0] == '/' && line[1] == '/' ? line + 1 : line);
+            cli_interruptible(chat->client);
+        }
+        /* A person can try again; a script cannot. */
+        if (r && !reader->edit) {
+            return r;
+        }
+    }
+    return reader->edit ? CLI_DONE : r;
+}
+
 int cli_chat(const struct cli_args *args)
 {
     struct chat chat = { .args = args };
     struct line_reader reader;
-    int r = cli_open(args, &chat.client);
-    if (r) {
-        return r;
-    }
-    reader_init(&reader);
-    if (reader.edit && !args->is_quiet) {
-        fprintf(stderr, "talking to %s: /reset forgets, /exit or Ctrl-D ends, Ctrl-C stops an answer\n",
-                args->words[0]);
-    }
-    const char *line;
-    cli_interruptible(chat.client);
-    while ((line = reader_next(&reader))) {
-        if (strcmp(line, "/exit") == 0) {
-            break;
+    int r = args->system ? cli_read(args->system, &chat.system) : CLI_DONE;
+    r = r ? r : cli_open(args, &chat.client);
+    r = r ? r : route_check(args, chat.client);
+    if (r == 0) {
+        reader_init(&reader);
+        if (reader.edit && !args->is_quiet) {
+            cli_print(stderr, "talking to %s: /help tells what there is, /exit or Ctrl-D ends, Ctrl-C stops an answer",
+                      args->words[0]);
         }
-        if (strcmp(line, "/reset") == 0) {
-            restore(&chat, 0);
-        } else if (line[strspn(line, " \t")]) {
-            r = turn(&chat, line);
-            /* A person can try again; a script cannot. */
-            if (r && !reader.edit) {
-                break;
-            }
-            cli_interruptible(chat.client);
+        r = talk(&chat, &reader);
+        if (reader.edit) {
+            putchar('\n');
         }
+        reader_done(&reader);
     }
-    if (reader.edit) {
-        r = CLI_DONE;
-        putchar('\n');
-    }
-    reader_done(&reader);
     free(chat.messages);
+    free(chat.system);
     sluice_close(chat.client);
     return r;
 }

@@ -1,106 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The client commands of `sluice`: a program of its own in libexec/sluice, which `sluice` executes, so that the daemon
- * never maps libcurl. It uses libsluice's public headers and nothing else of this tree.
- *
- * One table of commands, each with a table of options, is all that the parser, --help and the completions know. */
+ * never maps libcurl. It uses libsluice's public headers and the table of commands. */
 #ifndef SLUICE_CLI_H
 #define SLUICE_CLI_H
 
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <sluice/client.h>
 
-enum {
-    CLI_DONE = 0,
-    CLI_LOCAL = 1,       /* a file, a validation */
-    CLI_USAGE = 2,       /* the command line */
-    CLI_FAILED = 3,      /* the server refused or failed */
-    CLI_NOT_ALLOWED = 4, /* not authenticated or not permitted */
-    CLI_NOT_FOUND = 5,
-    CLI_LIMITED = 6,
-    CLI_UNREACHABLE = 7,
-    CLI_BROKEN = 8, /* a stream, after output began */
-    CLI_INTERRUPTED = 130
-};
+#include "command.h"
 
-#define CLI_WORDS_MAX         4
-#define CLI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+/* --- session.c: before a call --- */
 
-/* What the command line said; text is argv's. */
-struct cli_args {
-    const char *words[CLI_WORDS_MAX]; /* what is no option, behind the command's name */
-    int n_words;
-    const char *server, *key_file, *color;
-    bool is_json, is_quiet, is_verbose, is_yes, is_dry_run;
-    int64_t timeout_msec; /* 0: not given */
-    /* of single commands */
-    const char *data;
-    bool is_stream;
-    const char *name, *type, *provider, *model;
-    int64_t interval_msec;
-    bool is_prune, is_all;
-    const char *principal, *role, *routes, *expires_at;
-};
-
-enum cli_type { CLI_TEXT, CLI_SWITCH, CLI_TIME, CLI_CHOICE };
-
-struct cli_opt {
-    const char *name; /* without its "--"; NULL ends a table */
-    char letter;      /* or 0 */
-    enum cli_type type;
-    size_t offset;     /* in struct cli_args */
-    const char *value; /* what help calls it; for CLI_CHOICE the words, with '|' between */
-    const char *help;
-};
-
-struct cli_command {
-    const char *name; /* "routes list"; NULL ends the table */
-    const char *words;
-    int min_words, max_words;
-    const char *summary;
-    const char *example;
-    const struct cli_opt *opts; /* beside the common ones; may be NULL */
-    int (*run)(const struct cli_args *args);
-};
-
-extern const struct cli_command cli_commands[];
-extern const struct cli_opt cli_common[];
-
-/* --- args.c --- */
-
-/* Runs the command that `argv` (behind the program's name) asks for. */
-int cli_dispatch(int argc, char **argv);
-/* One command's help on standard output, or the list of all when `name` is NULL. */
-int cli_help(const char *name);
-/* The candidate nearest to `word`, or NULL when none is near. Give them one by one, with *distance = -1 before. */
-void cli_nearest(const char *word, const char *candidate, const char **nearest, int *distance);
-
-/* --- session.c --- */
-
-/* A client as the options and the environment say. 0, or an exit code after a message. */
+/* A client as the options and the environment say. 0, or an exit code after a message. What failed on the way is sent
+ * again by the library, at once; a wait that the server asks for is cli_perform's, which tells of it. */
 int cli_open(const struct cli_args *args, sluice_client **client);
+/* The same for many calls at once: those waits are the library's. */
+int cli_open_waiting(const struct cli_args *args, sluice_client **client);
+/* The gateway as the user named it. */
+const char *cli_server(const struct cli_args *args);
 /* Is what is sent to the server out of others' sight: TLS, this machine, a socket file? */
 bool cli_is_private(const struct cli_args *args);
 /* From now on Ctrl-C cancels what the client does, once; the next one ends the program. */
 void cli_interruptible(sluice_client *client);
-/* Tells the error (freed here) on standard error; returns the exit code. `route`: whose nearest name is suggested when
- * it was not found; may be NULL. */
-int cli_report(const struct cli_args *args, sluice_client *client, const char *route, sluice_error *err);
-/* One call of the server's own, done and its error told. `json` may be NULL; so may `result` (free it, also after a
- * failure). 0, or an exit code. */
-int cli_call(const struct cli_args *args, sluice_client *client, const char *method, const char *path, const char *json,
-             sluice_result **result);
-/* "sluice: …" on standard error; returns `code`. */
-int cli_fail(int code, const char *fmt, ...) CLI_PRINTF(2, 3);
-/* A usage error: CLI_USAGE. */
-int cli_usage(const char *command, const char *fmt, ...) CLI_PRINTF(2, 3);
+/* Was there a Ctrl-C since? */
+bool cli_is_interrupted(void);
 /* "yes" on a terminal, or --yes. 0, or an exit code. */
 int cli_confirm(const struct cli_args *args, const char *fmt, ...) CLI_PRINTF(2, 3);
 /* The text itself, or what stands in the file of "@FILE", or on standard input for "-" and "@-". The caller frees it.
  */
 int cli_read(const char *arg, char **text);
+/* The same of a file by its bare name. */
+int cli_read_file(const char *path, char **text);
+
+/* --- perform.c: calls --- */
+
+/* A request made and done: takes it on every path (NULL: `err` says why it could not be made, and is taken too). Waits
+ * and repeats at a limit or an overload, and says so. `route`: as for cli_report. `result` may be NULL. 0, or an exit
+ * code after a message. */
+int cli_perform(const struct cli_args *args, sluice_client *client, const char *route, sluice_request *request,
+                sluice_error *err, sluice_result **result);
+/* One call of the server's own, done and its error told. `json` may be NULL; so may `result` (free it, also after a
+ * failure). 0, or an exit code. */
+int cli_call(const struct cli_args *args, sluice_client *client, const char *method, const char *path, const char *json,
+             sluice_result **result);
+/* One route. */
+int cli_route_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **result);
+/* All pages of routes. `fn` returns 0 to go on; anything else ends the walk. */
+int cli_routes_each(const struct cli_args *args, sluice_client *client, int (*fn)(void *arg, const sluice_route *route),
+                    void *arg);
+
+/* --- fault.c: whose fault it was --- */
+
+/* Tells the error (freed here) on standard error; returns the exit code. `route`: whose nearest name is suggested when
+ * it was not found; may be NULL. */
+int cli_report(const struct cli_args *args, sluice_client *client, const char *route, sluice_error *err);
+/* The exit code of an error: its type (x-sluice-error-type, or ""), SLUICE_E… code and HTTP status. */
+int cli_exit_code(const char *type, int code, int status);
+/* Whose limit or overload it is that makes us wait: "the gateway's limit is reached". NULL: waiting is
+ * no help. */
+const char *cli_wait_reason(const char *error_type, int status);
+/* The message of an error's body for a person: FastAPI's list of what is wrong as sentences. The caller frees it; NULL:
+ * there is none in it. */
+char *cli_fault_text(const char *body);
 
 /* --- out.c --- */
 
@@ -116,17 +76,15 @@ void cli_table_add(struct cli_table *table, const char *cell); /* NULL: "-" on a
 void cli_table_free(struct cli_table *table);
 /* Prints and frees. 0, or an exit code. */
 int cli_table_end(const struct cli_args *args, struct cli_table *table);
-/* Server text, with control characters made harmless where a terminal would obey them. */
+/* Columns that a text takes on a terminal. */
+int cli_width(const char *text);
+/* Server text on standard output; as it is when that is no terminal. */
 void cli_put(const char *text, size_t len);
-/* The same for a message: a copy that lives until the fourth call after it, at most 4095 bytes. */
-const char *cli_safe(const char *text);
 /* JSON and a line end; the same of a reply's body. */
 void cli_put_json(const char *json, size_t len);
 void cli_put_result(const sluice_result *result);
 /* Text as a JSON string. */
 void cli_json_string(FILE *out, const char *text);
-/* Ends the output: CLI_LOCAL when it could not be written. */
-int cli_flush(int code);
 bool cli_has_color(const struct cli_args *args);
 
 /* --- the commands --- */
@@ -149,7 +107,6 @@ int cli_secret_rotate(const struct cli_args *args);
 int cli_completion(const struct cli_args *args);
 int cli_chat(const struct cli_args *args);
 int cli_status(const struct cli_args *args);
-/* sluice(1), for the build. */
-int cli_man(void);
+int cli_man(const struct cli_args *args);
 
 #endif

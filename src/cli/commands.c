@@ -1,96 +1,207 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of commands. */
+/* The table of commands. It is compiled for each program that reads it: SLUICE_CLI_DAEMON has the functions of the
+ * daemon's rows, SLUICE_CLI_CLIENT those of the client's, and without either nobody can be called. */
+#include "command.h"
+
+#if defined(SLUICE_CLI_DAEMON)
+#include "daemon/commands.h"
+#define OF_DAEMON(fn)                    fn
+#define OF_CLIENT(fn)                    NULL
+#define OF_BOTH(of_daemon_fn, client_fn) of_daemon_fn
+#elif defined(SLUICE_CLI_CLIENT)
 #include "cli.h"
+#define OF_DAEMON(fn)                    NULL
+#define OF_CLIENT(fn)                    fn
+#define OF_BOTH(of_daemon_fn, client_fn) client_fn
+#else
+#define OF_DAEMON(fn)                    NULL
+#define OF_CLIENT(fn)                    NULL
+#define OF_BOTH(of_daemon_fn, client_fn) NULL
+#endif
 
 #define AT(member) offsetof(struct cli_args, member)
+/* clang-format off */
+#define OPTIONS_END { NULL, 0, CLI_TEXT, 0, NULL, NULL, 0 }
+/* clang-format on */
+
+/* More is nobody's wish, and would not fit the wire. */
+#define TOKENS_MAX  1000000000
+#define RETRIES_MAX 10
 
 const struct cli_opt cli_common[] = {
-    { "server", 0, CLI_TEXT, AT(server), "URL", "the gateway: a URL, host:port or unix:/path (default SLUICE_SERVER)" },
-    { "key-file", 0, CLI_TEXT, AT(key_file), "FILE", "the API key is in this file (default SLUICE_KEY)" },
-    { "json", 0, CLI_SWITCH, AT(is_json), NULL, "print the server's own JSON" },
-    { "quiet", 'q', CLI_SWITCH, AT(is_quiet), NULL, "print errors only" },
-    { "verbose", 'v', CLI_SWITCH, AT(is_verbose), NULL, "tell more about errors, and usage" },
-    { "timeout", 0, CLI_TIME, AT(timeout_msec), "TIME", "the longest a call may take: 500ms, 30s, 5m" },
-    { "yes", 'y', CLI_SWITCH, AT(is_yes), NULL, "do not ask" },
-    { "dry-run", 0, CLI_SWITCH, AT(is_dry_run), NULL, "only say what would be done" },
-    { "color", 0, CLI_CHOICE, AT(color), "auto|always|never", "colour (default: on a terminal, without NO_COLOR)" },
-    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+    { "server", 0, CLI_TEXT, AT(server), "URL", "the gateway: a URL, host:port or unix:/path (default SLUICE_SERVER)",
+      0 },
+    { "key-file", 0, CLI_TEXT, AT(key_file), "FILE", "the API key is in this file (default SLUICE_KEY)", 0 },
+    { "ca", 0, CLI_TEXT, AT(ca), "FILE", "whom to believe the server's certificate from, as PEM (default SLUICE_CA)",
+      0 },
+    { "insecure", 0, CLI_SWITCH, AT(is_insecure), NULL, "do not check the server's certificate", 0 },
+    { "cert", 0, CLI_TEXT, AT(cert), "FILE", "our own certificate for the server, as PEM", 0 },
+    { "cert-key", 0, CLI_TEXT, AT(cert_key), "FILE", "and its key, as PEM (default: in the same file)", 0 },
+    { "json", 0, CLI_SWITCH, AT(is_json), NULL, "print the server's own JSON", 0 },
+    { "quiet", 'q', CLI_SWITCH, AT(is_quiet), NULL, "print errors only", 0 },
+    { "verbose", 'v', CLI_SWITCH, AT(is_verbose), NULL, "tell more about errors, and usage", 0 },
+    { "timeout", 0, CLI_TIME, AT(timeout_msec), "TIME", "the longest a call may take: 500ms, 30s, 5m", 0 },
+    { "yes", 'y', CLI_SWITCH, AT(is_yes), NULL, "do not ask", 0 },
+    { "dry-run", 0, CLI_SWITCH, AT(is_dry_run), NULL, "only say what would be done", 0 },
+    { "color", 0, CLI_CHOICE, AT(color), "auto|always|never", "colour (default: on a terminal, without NO_COLOR)", 0 },
+    OPTIONS_END,
+};
+
+static const struct cli_opt serve_opts[] = {
+    { "config", 'c', CLI_TEXT, AT(config), "FILE", "the configuration (default SLUICE_CONFIG, MLFLOW_GATEWAY_CONFIG)",
+      0 },
+    { "listen", 0, CLI_TEXT, AT(listen), "ADDR", "host:port or unix:/path in place of server.listen", 0 },
+    { "workers", 0, CLI_TEXT, AT(workers), "N", "threads that serve, or auto, in place of server.workers", 0 },
+    { "data", 0, CLI_TEXT, AT(data_dir), "DIR|none", "where routes, limits and keys live (default SLUICE_DATA)", 0 },
+    OPTIONS_END,
+};
+
+static const struct cli_opt check_opts[] = {
+    { "config", 'c', CLI_TEXT, AT(config), "FILE", "the configuration (default SLUICE_CONFIG, MLFLOW_GATEWAY_CONFIG)",
+      0 },
+    { "strict", 0, CLI_SWITCH, AT(is_strict), NULL, "warnings are errors", 0 },
+    OPTIONS_END,
+};
+
+static const struct cli_opt mlflow_opts[] = {
+    { "config-path", 0, CLI_TEXT, AT(config), "FILE", "the configuration (default MLFLOW_GATEWAY_CONFIG)", 0 },
+    { "host", 0, CLI_TEXT, AT(host), "HOST", "the address to listen on (default 127.0.0.1)", 0 },
+    { "port", 0, CLI_TEXT, AT(port), "PORT", "(default 5000)", 0 },
+    { "workers", 0, CLI_TEXT, AT(workers), "N", "threads that serve (default 2)", 0 },
+    OPTIONS_END,
+};
+
+static const struct cli_opt data_opts[] = {
+    { "data", 0, CLI_TEXT, AT(data_dir), "DIR", "the data directory (default SLUICE_DATA)", 0 },
+    OPTIONS_END,
+};
+
+static const struct cli_opt version_opts[] = {
+    { "json", 0, CLI_SWITCH, AT(is_json), NULL, "as JSON", 0 },
+    OPTIONS_END,
 };
 
 static const struct cli_opt query_opts[] = {
-    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole request in place of a prompt; @- is standard input" },
-    { "stream", 0, CLI_SWITCH, AT(is_stream), NULL, "print the answer as it comes; with --json one event a line" },
-    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole request in place of a prompt; @- is standard input",
+      0 },
+    { "file", 0, CLI_LIST, AT(files), "FILE", "put this file's text behind the prompt", 0 },
+    { "system", 0, CLI_TEXT, AT(system), "TEXT|@FILE", "the system message", 0 },
+    { "temperature", 0, CLI_DECIMAL, AT(temperature), "X", "how freely the model may choose", 0 },
+    { "max-tokens", 0, CLI_COUNT, AT(max_tokens), "N", "the longest answer", TOKENS_MAX },
+    { "retries", 0, CLI_COUNT, AT(retries), "N", "try so often again at a limit or an overload (default 3)",
+      RETRIES_MAX },
+    { "stream", 0, CLI_SWITCH, AT(is_stream), NULL, "print the answer as it comes; with --json one event a line", 0 },
+    OPTIONS_END,
+};
+
+static const struct cli_opt chat_opts[] = {
+    { "system", 0, CLI_TEXT, AT(system), "TEXT|@FILE", "the system message", 0 },
+    { "temperature", 0, CLI_DECIMAL, AT(temperature), "X", "how freely the model may choose", 0 },
+    { "max-tokens", 0, CLI_COUNT, AT(max_tokens), "N", "the longest answer", TOKENS_MAX },
+    { "retries", 0, CLI_COUNT, AT(retries), "N", "try so often again at a limit or an overload (default 3)",
+      RETRIES_MAX },
+    OPTIONS_END,
 };
 
 static const struct cli_opt create_opts[] = {
-    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole route in place of the options below" },
-    { "name", 0, CLI_TEXT, AT(name), "NAME", "the route's name" },
-    { "type", 0, CLI_TEXT, AT(type), "TYPE", "llm/v1/chat (default), llm/v1/completions, llm/v1/embeddings" },
-    { "provider", 0, CLI_TEXT, AT(provider), "NAME", "openai, anthropic, mock, …" },
-    { "model", 0, CLI_TEXT, AT(model), "NAME", "the provider's model" },
-    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole route in place of the options below", 0 },
+    { "name", 0, CLI_TEXT, AT(name), "NAME", "the route's name", 0 },
+    { "type", 0, CLI_TEXT, AT(type), "TYPE", "llm/v1/chat (default), llm/v1/completions, llm/v1/embeddings", 0 },
+    { "provider", 0, CLI_TEXT, AT(provider), "NAME", "openai, anthropic, mock, …", 0 },
+    { "model", 0, CLI_TEXT, AT(model), "NAME", "the provider's model", 0 },
+    { "set", 0, CLI_LIST, AT(set), "KEY=VALUE", "of the provider's configuration; =$NAME: a variable, =@FILE: a file",
+      0 },
+    OPTIONS_END,
 };
 
 static const struct cli_opt limits_opts[] = {
-    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole list of limits in place of CALLS/PERIOD" },
-    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole list of limits in place of CALLS/PERIOD", 0 },
+    { "key", 0, CLI_CHOICE, AT(key), "user|route", "what is counted: each caller, or all together (default)", 0 },
+    OPTIONS_END,
 };
 
 static const struct cli_opt status_opts[] = {
-    { "interval", 0, CLI_TIME, AT(interval_msec), "TIME", "between two looks (default 1s)" },
-    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+    { "interval", 0, CLI_TIME, AT(interval_msec), "TIME", "between two looks (default 1s)", 0 },
+    { "all", 0, CLI_SWITCH, AT(is_all), NULL, "every route, not only as many as the terminal has lines", 0 },
+    OPTIONS_END,
 };
 
 static const struct cli_opt apply_opts[] = {
-    { "prune", 0, CLI_SWITCH, AT(is_prune), NULL, "delete created routes that are not in the file" },
-    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+    { "prune", 0, CLI_SWITCH, AT(is_prune), NULL, "delete created routes that are not in the file", 0 },
+    OPTIONS_END,
 };
 
 static const struct cli_opt key_opts[] = {
-    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole key in place of the options below" },
-    { "name", 0, CLI_TEXT, AT(name), "NAME", "what the key is called" },
-    { "principal", 0, CLI_TEXT, AT(principal), "NAME", "who asks with it (default: its name)" },
-    { "role", 0, CLI_CHOICE, AT(role), "query|admin", "what it may do (default: query)" },
-    { "routes", 0, CLI_TEXT, AT(routes), "ROUTE,…", "only these routes" },
-    { "expires-at", 0, CLI_TEXT, AT(expires_at), "TIME", "such as 2030-01-01T00:00:00Z" },
-    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+    { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole key in place of the options below", 0 },
+    { "name", 0, CLI_TEXT, AT(name), "NAME", "what the key is called", 0 },
+    { "principal", 0, CLI_TEXT, AT(principal), "NAME", "who asks with it (default: its name)", 0 },
+    { "role", 0, CLI_CHOICE, AT(role), "query|admin", "what it may do (default: query)", 0 },
+    { "routes", 0, CLI_TEXT, AT(routes), "ROUTE,…", "only these routes", 0 },
+    { "expires-at", 0, CLI_TEXT, AT(expires_at), "TIME", "such as 2030-01-01T00:00:00Z", 0 },
+    OPTIONS_END,
 };
 
 static const struct cli_opt audit_opts[] = {
-    { "all", 0, CLI_SWITCH, AT(is_all), NULL, "everything, not only the newest hundred" },
-    { NULL, 0, CLI_TEXT, 0, NULL, NULL },
+    { "all", 0, CLI_SWITCH, AT(is_all), NULL, "everything, not only the newest hundred", 0 },
+    OPTIONS_END,
 };
 
 const struct cli_command cli_commands[] = {
-    { "query", "ROUTE [PROMPT | -]", 1, 2, "ask a route", "sluice query chat 'why is the sky blue?' --stream",
-      query_opts, cli_query },
-    { "chat", "ROUTE", 1, 1, "talk with a route, with line editing and history", "sluice chat chat", NULL, cli_chat },
-    { "status", "", 0, 0, "show rates, latencies, errors and limits, live on a terminal", "sluice status --interval 2s",
-      status_opts, cli_status },
-    { "routes list", "", 0, 0, "list the routes", "sluice routes list --json", NULL, cli_routes_list },
-    { "routes get", "ROUTE", 1, 1, "show one route", "sluice routes get chat", NULL, cli_routes_get },
-    { "routes create", "", 0, 0, "create a route", "sluice routes create -d @route.json", create_opts,
-      cli_routes_create },
-    { "routes delete", "ROUTE", 1, 1, "delete a route that was created", "sluice routes delete chat --yes", NULL,
-      cli_routes_delete },
-    { "routes export", "", 0, 0, "print the created routes as a file for apply", "sluice routes export > routes.json",
-      NULL, cli_routes_export },
-    { "routes apply", "FILE | -", 1, 1,
+    { "serve", "start", "", 0, 0,
+      "run the gateway in the foreground; without a file an embedded default, whose mock routes need no key\n"
+      "SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM drains and ends",
+      "sluice serve -c gateway.yaml --listen 127.0.0.1:8080", serve_opts, true, OF_DAEMON(sl_command_serve) },
+    { "check", "validate", "", 0, 0,
+      "read the configuration as serve would, and tell every problem with file:line:column",
+      "sluice check -c gateway.yaml --strict", check_opts, true, OF_DAEMON(sl_command_check) },
+    { "mlflow start", NULL, "", 0, 0, "run the gateway with the options of `mlflow gateway start`",
+      "sluice mlflow start --config-path config.yaml --port 7000", mlflow_opts, true, OF_DAEMON(sl_command_mlflow) },
+    { "db check", NULL, "", 0, 0, "look whether the data directory is sound, while the gateway runs or not",
+      "sluice db check", data_opts, true, OF_DAEMON(sl_command_db_check) },
+    { "db backup", NULL, "FILE", 1, 1, "copy the database, while the gateway runs or not",
+      "sluice db backup /var/backups/sluice.db", data_opts, true, OF_DAEMON(sl_command_db_backup) },
+    { "version", NULL, "", 0, 0, "tell the version", "sluice version --json", version_opts, true,
+      OF_DAEMON(sl_command_version) },
+    { "help", NULL, "[COMMAND]", 0, 2, "tell about a command", "sluice help limits set", NULL, true, NULL },
+    { "completion", NULL, "bash|zsh|fish", 1, 1, "print a completion script",
+      "sluice completion bash > ~/.sluice-completion", NULL, true, OF_CLIENT(cli_completion) },
+    { "man-page", NULL, "", 0, 0, "print sluice(1)", "sluice man-page > sluice.1", NULL, true, OF_CLIENT(cli_man) },
+    { "query", "ask", "ROUTE [PROMPT | -]", 1, 2, "ask a route; what is piped in is put behind the prompt",
+      "sluice query chat 'why is the sky blue?' --stream", query_opts, false, OF_CLIENT(cli_query) },
+    { "chat", NULL, "ROUTE", 1, 1, "talk with a route, with line editing and history", "sluice chat chat", chat_opts,
+      false, OF_CLIENT(cli_chat) },
+    { "status", "top", "", 0, 0, "show rates, latencies, errors and limits, live on a terminal",
+      "sluice status --interval 2s", status_opts, false, OF_CLIENT(cli_status) },
+    { "routes list", "routes ls|ls", "", 0, 0, "list the routes", "sluice routes list --json", NULL, false,
+      OF_CLIENT(cli_routes_list) },
+    { "routes get", "routes show", "ROUTE", 1, 1, "show one route", "sluice routes get chat", NULL, false,
+      OF_CLIENT(cli_routes_get) },
+    { "routes create", "routes add|routes new", "", 0, 0, "create a route",
+      "sluice routes create --name chat --provider openai --model gpt-4.1 --set 'openai_api_key=$OPENAI_API_KEY'",
+      create_opts, false, OF_CLIENT(cli_routes_create) },
+    { "routes delete", "routes rm|routes remove", "ROUTE", 1, 1, "delete a route that was created",
+      "sluice routes delete chat --yes", NULL, false, OF_CLIENT(cli_routes_delete) },
+    { "routes export", NULL, "", 0, 0, "print the created routes as a file for apply",
+      "sluice routes export > routes.json", NULL, false, OF_CLIENT(cli_routes_export) },
+    { "routes apply", NULL, "FILE | -", 1, 1,
       "make the created routes what a JSON or YAML file says; shows the difference first",
-      "sluice routes apply routes.json --prune", apply_opts, cli_routes_apply },
-    { "limits get", "ROUTE", 1, 1, "show a route's limits", "sluice limits get chat", NULL, cli_limits_get },
-    { "limits set", "ROUTE [CALLS/PERIOD]", 1, 2, "replace a route's limits", "sluice limits set chat 100/minute",
-      limits_opts, cli_limits_set },
-    { "limits clear", "ROUTE", 1, 1, "remove a route's limits", "sluice limits clear chat", NULL, cli_limits_clear },
-    { "keys list", "", 0, 0, "list the API keys", "sluice keys list", NULL, cli_keys_list },
-    { "keys create", "", 0, 0, "make an API key and print it, this once",
-      "sluice keys create --name ci --routes chat > ci.key", key_opts, cli_keys_create },
-    { "keys revoke", "ID", 1, 1, "revoke an API key", "sluice keys revoke key-1", NULL, cli_keys_revoke },
-    { "audit", "", 0, 0, "list what was changed, newest first", "sluice audit --json", audit_opts, cli_audit },
-    { "secret rotate", "", 0, 0, "encrypt the stored credentials under a new secret key", "sluice secret rotate", NULL,
-      cli_secret_rotate },
-    { "completion", "bash|zsh|fish", 1, 1, "print a completion script", "sluice completion bash > ~/.sluice-completion",
-      NULL, cli_completion },
-    { NULL, NULL, 0, 0, NULL, NULL, NULL, NULL },
+      "sluice routes apply routes.json --prune", apply_opts, false, OF_CLIENT(cli_routes_apply) },
+    { "limits get", "limits show|limits list|limits ls", "ROUTE", 1, 1, "show a route's limits",
+      "sluice limits get chat", NULL, false, OF_CLIENT(cli_limits_get) },
+    { "limits set", NULL, "ROUTE [CALLS/PERIOD]", 1, 2, "replace a route's limits", "sluice limits set chat 100/minute",
+      limits_opts, false, OF_CLIENT(cli_limits_set) },
+    { "limits clear", "limits rm|limits remove|limits delete", "ROUTE", 1, 1, "remove a route's limits",
+      "sluice limits clear chat", NULL, false, OF_CLIENT(cli_limits_clear) },
+    { "keys list", "keys ls", "", 0, 0, "list the API keys", "sluice keys list", NULL, false,
+      OF_CLIENT(cli_keys_list) },
+    { "keys create", "keys add|keys new", "", 0, 0, "make an API key and print it, this once",
+      "sluice keys create --name ci --routes chat > ci.key", key_opts, false, OF_CLIENT(cli_keys_create) },
+    { "keys revoke", "keys rm|keys remove|keys delete", "ID", 1, 1, "revoke an API key", "sluice keys revoke key-1",
+      NULL, false, OF_CLIENT(cli_keys_revoke) },
+    { "audit", NULL, "", 0, 0, "list what was changed, newest first", "sluice audit --json", audit_opts, false,
+      OF_CLIENT(cli_audit) },
+    { "secret rotate", NULL, "", 0, 0,
+      "encrypt the stored credentials under a new secret key, through the running gateway when there is one",
+      "sluice secret rotate", data_opts, false, OF_BOTH(sl_command_secret_rotate, cli_secret_rotate) },
+    { NULL, NULL, NULL, 0, 0, NULL, NULL, NULL, false, NULL },
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice completion: scripts written from the tables. */
+#include <ctype.h>
 #include <string.h>
 
 #include "cli.h"
@@ -28,7 +29,6 @@ static bool is_first_of_group(const struct cli_command *c)
 
 static void first_words_print(void)
 {
-    fputs("serve check mlflow db version help", stdout);
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         if (is_first_of_group(c)) {
             printf(" %.*s", (int)strcspn(c->name, " "), c->name);
@@ -43,18 +43,20 @@ static void opts_print(const struct cli_opt *opts)
     }
 }
 
-/* The daemon's own commands: their options are told in src/daemon/main.c. */
-static const struct {
-    const char *pattern, *words;
-} daemons[] = {
-    { "serve' '*", "--config --listen --workers --data" },
-    { "check' '*", "--config --strict" },
-    { "'mlflow start'", "--config-path --host --port --workers" },
-    { "mlflow' '*", "start" },
-    { "'db check'|'db backup'", "--data" },
-    { "db' '*", "check backup" },
-    { "version' '*", "--json" },
-};
+static void options_print(const struct cli_command *c)
+{
+    opts_print(c->opts);
+    if (!c->is_local) {
+        opts_print(cli_common);
+    }
+}
+
+static void words_split(const char *choices)
+{
+    for (const char *p = choices; *p; p += strcspn(p, "|"), p += *p == '|') {
+        printf(" %.*s", (int)strcspn(p, "|"), p);
+    }
+}
 
 /* zsh runs it through bashcompinit. */
 static void bash_print(void)
@@ -67,22 +69,17 @@ static void bash_print(void)
     puts("'\n    else\n        case \"${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in");
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         printf("        '%s'%s) words='", c->name, strchr(c->name, ' ') ? "" : "' '*");
-        opts_print(c->opts);
-        opts_print(cli_common);
-        if (strstr(c->words, "|")) {
-            for (const char *p = c->words; strcmp(c->name, "completion") == 0 && *p;
-                 p += strcspn(p, "|"), p += *p == '|') {
-                printf(" %.*s", (int)strcspn(p, "|"), p);
-            }
+        options_print(c);
+        if (strchr(c->words, '|') && islower((unsigned char)c->words[0])) {
+            words_split(c->words); /* a choice: bash|zsh|fish */
+        } else if (strcmp(c->name, "help") == 0) {
+            first_words_print();
         }
         printf("'");
         if (strncmp(c->words, "ROUTE", 5) == 0) {
             printf("; [[ $cur != -* ]] && words=$(sluice routes list 2>/dev/null | cut -f1)");
         }
         puts(" ;;");
-    }
-    for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++) {
-        printf("        %s) words='%s' ;;\n", daemons[i].pattern, daemons[i].words);
     }
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         if (strchr(c->name, ' ') && is_first_of_group(c)) {

@@ -92,26 +92,26 @@ struct names {
     size_t n, cap;
 };
 
-static void member_put(const sluice_result *route, const char *path, const char *label)
+static void member_put(FILE *out, const sluice_result *route, const char *path, const char *label)
 {
     size_t len;
     const char *json = sluice_json_get(route, path, &len);
     if (json) {
-        printf(",\"%s\":", label);
+        fprintf(out, ",\"%s\":", label);
         if (sluice_json_kind(route, path) == 's') {
-            cli_json_string(stdout, json);
+            cli_json_string(out, json);
         } else {
-            printf("%.*s", (int)len, json);
+            fprintf(out, "%.*s", (int)len, json);
         }
     }
 }
 
 /* The configuration's members, and a reference for each secret. */
-static void config_put(const sluice_result *route, const char *name)
+static void config_put(FILE *out, const sluice_result *route, const char *name)
 {
     int n = 0;
     const char *key;
-    fputs(",\"config\":{", stdout);
+    fputs(",\"config\":{", out);
     for (size_t i = 0; (key = sluice_json_key(route, "model.config", i)); i++) {
         char path[512];
         size_t len;
@@ -120,24 +120,24 @@ static void config_put(const sluice_result *route, const char *name)
         if (!json) {
             continue;
         }
-        fputs(n++ ? "," : "", stdout);
-        cli_json_string(stdout, key);
-        putchar(':');
+        fputs(n++ ? "," : "", out);
+        cli_json_string(out, key);
+        putc(':', out);
         if (sluice_json_kind(route, path) == 's') {
-            cli_json_string(stdout, json);
+            cli_json_string(out, json);
         } else {
-            printf("%.*s", (int)len, json);
+            fprintf(out, "%.*s", (int)len, json);
         }
     }
     for (size_t i = 0; (key = sluice_json_key(route, "secrets", i)); i++) {
         char variable[600] = "$";
         declare_variable(name, key, variable + 1, sizeof(variable) - 1);
-        fputs(n++ ? "," : "", stdout);
-        cli_json_string(stdout, key);
-        putchar(':');
-        cli_json_string(stdout, variable);
+        fputs(n++ ? "," : "", out);
+        cli_json_string(out, key);
+        putc(':', out);
+        cli_json_string(out, variable);
     }
-    putchar('}');
+    putc('}', out);
 }
 
 static int name_add(void *arg, const sluice_result *listed)
@@ -165,26 +165,26 @@ static int name_cmp(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static int route_export(const struct cli_args *args, sluice_client *client, const char *name, bool is_first)
+static int route_export(const struct cli_args *args, sluice_client *client, FILE *out, const char *name, bool is_first)
 {
     sluice_result *route = NULL;
     int r = declare_get(args, client, name, &route);
     if (r) {
         return r;
     }
-    printf("%s\n{\"name\":", is_first ? "" : ",");
-    cli_json_string(stdout, name);
-    member_put(route, "route_type", "route_type");
-    fputs(",\"model\":{\"provider\":", stdout);
+    fprintf(out, "%s\n{\"name\":", is_first ? "" : ",");
+    cli_json_string(out, name);
+    member_put(out, route, "route_type", "route_type");
+    fputs(",\"model\":{\"provider\":", out);
     const char *provider = sluice_json_get(route, "model.provider", NULL);
-    cli_json_string(stdout, provider ? provider : "");
-    member_put(route, "model.name", "name");
-    config_put(route, name);
-    putchar('}');
-    member_put(route, "limit", "limit");
-    member_put(route, "sluice", "sluice");
-    member_put(route, "limits", "limits");
-    putchar('}');
+    cli_json_string(out, provider ? provider : "");
+    member_put(out, route, "model.name", "name");
+    config_put(out, route, name);
+    putc('}', out);
+    member_put(out, route, "limit", "limit");
+    member_put(out, route, "sluice", "sluice");
+    member_put(out, route, "limits", "limits");
+    putc('}', out);
     sluice_result_free(route);
     return 0;
 }
@@ -199,13 +199,24 @@ int cli_routes_export(const struct cli_args *args)
     if (names.n) {
         qsort(names.v, names.n, sizeof(*names.v), name_cmp);
     }
-    if (r == 0) {
-        fputs("{\"routes\":[", stdout);
+    char *json = NULL;
+    size_t len = 0;
+    FILE *out = r ? NULL : open_memstream(&json, &len);
+    if (out) {
+        fputs("{\"routes\":[", out);
         for (size_t i = 0; i < names.n && r == 0; i++) {
-            r = route_export(args, client, names.v[i], i == 0);
+            r = route_export(args, client, out, names.v[i], i == 0);
         }
-        puts(names.n ? "\n]}" : "]}");
+        fputs(names.n ? "\n]}" : "]}", out);
     }
+    if (r == 0 && (!out || fclose(out) != 0)) {
+        r = cli_fail(CLI_LOCAL, "out of memory");
+    } else if (r == 0) {
+        cli_put_json(json, len);
+    } else if (out) {
+        fclose(out);
+    }
+    free(json);
     if (r == 0 && !args->is_quiet) {
         fprintf(stderr, "%zu route%s; a secret is written as the variable that apply reads it from\n", names.n,
                 names.n == 1 ? "" : "s");

@@ -171,9 +171,9 @@ int cli_keys_create(const struct cli_args *args)
     if (r == 0 && (args->is_json || !key)) {
         cli_put_result(result);
     } else if (r == 0) {
-        puts(cli_safe(key)); /* alone on standard output: it is told this once */
+        cli_print(stdout, "%s", key); /* alone on standard output: it is told this once */
         if (!args->is_quiet) {
-            fprintf(stderr, "made %s; the key is not shown again\n", cli_safe(id ? id : "a key"));
+            cli_print(stderr, "made %s; the key is not shown again", id ? id : "a key");
         }
     }
     sluice_result_free(result);
@@ -186,7 +186,7 @@ int cli_keys_revoke(const struct cli_args *args)
 {
     sluice_client *client = NULL;
     if (args->is_dry_run) {
-        printf("would revoke %s\n", args->words[0]);
+        cli_print(stdout, "would revoke %s", args->words[0]);
         return CLI_DONE;
     }
     char *path = declare_path(OWN_KEYS, args->words[0]);
@@ -194,7 +194,7 @@ int cli_keys_revoke(const struct cli_args *args)
     r = r ? r : cli_open(args, &client);
     r = r ? r : cli_call(args, client, "DELETE", path, NULL, NULL);
     if (r == 0 && !args->is_quiet) {
-        fprintf(stderr, "revoked %s\n", args->words[0]);
+        cli_print(stderr, "revoked %s", args->words[0]);
     }
     sluice_close(client);
     free(path);

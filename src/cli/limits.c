@@ -30,9 +30,11 @@ int cli_limits_get(const struct cli_args *args)
     int r = cli_open(args, &client);
     if (r == 0) {
         sluice_result *result = NULL;
+        sluice_request *request = NULL;
         sluice_error *err = NULL;
-        r = sluice_get_limits(client, args->words[0], &result, &err) < 0 ? cli_report(args, client, args->words[0], err)
-                                                                         : limits_print(args, result);
+        r = sluice_request_get_limits(client, args->words[0], &request, &err);
+        r = cli_perform(args, client, args->words[0], r < 0 ? NULL : request, err, &result);
+        r = r ? r : limits_print(args, result);
         sluice_result_free(result);
     }
     sluice_close(client);
@@ -49,16 +51,36 @@ static int limits_send(const struct cli_args *args, const char *limits)
     int r = cli_open(args, &client);
     if (r == 0) {
         sluice_result *result = NULL;
+        sluice_request *request = NULL;
         sluice_error *err = NULL;
-        if (sluice_set_limits(client, args->words[0], limits, SLUICE_NUL_TERMINATED, &result, &err) < 0) {
-            r = cli_report(args, client, args->words[0], err);
-        } else if (!args->is_quiet) {
-            r = limits_print(args, result);
-        }
+        r = sluice_request_set_limits(client, args->words[0], limits, SLUICE_NUL_TERMINATED, &request, &err);
+        r = cli_perform(args, client, args->words[0], r < 0 ? NULL : request, err, &result);
+        r = r || args->is_quiet ? r : limits_print(args, result);
         sluice_result_free(result);
     }
     sluice_close(client);
     return r;
+}
+
+/* "100/minute" as the list that the gateway takes. What may be a period is the gateway's to say. */
+static int limit_make(const struct cli_args *args, const char *spec, char **ret)
+{
+    size_t digits = strspn(spec, "0123456789"), len;
+    const char *period = spec + digits + (spec[digits] == '/');
+    FILE *out = digits && digits < 18 && spec[digits] == '/' && *period ? open_memstream(ret, &len) : NULL;
+    if (!out) {
+        return cli_usage("limits set", "'%s' is not CALLS/PERIOD, such as 100/minute or 5000/day", spec);
+    }
+    fprintf(out, "[{\"calls\":%lld,\"key\":", strtoll(spec, NULL, 10));
+    if (args->key) {
+        cli_json_string(out, args->key);
+    } else {
+        fputs("null", out);
+    }
+    fputs(",\"renewal_period\":", out);
+    cli_json_string(out, period);
+    fputs("}]", out);
+    return fclose(out) == 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
 }
 
 int cli_limits_set(const struct cli_args *args)
@@ -69,20 +91,13 @@ int cli_limits_set(const struct cli_args *args)
     if (!spec == !args->data) {
         return cli_usage("limits set", "it needs either CALLS/PERIOD or --data");
     }
+    if (args->data && args->key) {
+        return cli_usage("limits set", "--data and --key exclude each other");
+    }
     if (args->data) {
         r = cli_read(args->data, &json);
     } else {
-        char *end;
-        long long calls = strtoll(spec, &end, 10);
-        size_t len;
-        FILE *out = end != spec && *end == '/' && end[1] && calls >= 0 ? open_memstream(&json, &len) : NULL;
-        if (!out) {
-            return cli_usage("limits set", "'%s' is not CALLS/PERIOD, such as 100/minute or 5000/day", spec);
-        }
-        fprintf(out, "[{\"calls\":%lld,\"key\":null,\"renewal_period\":", calls);
-        cli_json_string(out, end + 1);
-        fputs("}]", out);
-        r = fclose(out) == 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
+        r = limit_make(args, spec, &json);
     }
     r = r ? r : limits_send(args, json);
     free(json);

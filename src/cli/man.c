@@ -42,48 +42,41 @@ static void opts_put(const struct cli_opt *opts)
     }
 }
 
-int cli_man(void)
+static void also_put(const struct cli_command *c)
 {
+    for (const char *p = c->also; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL) {
+        printf(p == c->also ? "Also \\fBsluice %.*s\\fR" : ", \\fBsluice %.*s\\fR", (int)strcspn(p, "|"), p);
+    }
+    fputs(c->also ? ".\n" : "", stdout);
+}
+
+int cli_man(const struct cli_args *args)
+{
+    (void)args;
     printf(".\\\" Written from src/cli/commands.c.\n.TH SLUICE 1 \"\" \"Sluice %s\" \"User Commands\"\n",
            sluice_version());
     puts(".SH NAME\nsluice \\- AI gateway, and commands for a running one\n.SH SYNOPSIS\n.nf");
-    static const struct {
-        const char *name, *words;
-    } daemons[] = {
-        { "serve", "[-c FILE] [--listen ADDR] [--workers N] [--data DIR]" },
-        { "check", "[-c FILE] [--strict]" },
-        { "mlflow start", "--config-path FILE [--host HOST] [--port PORT] [--workers N]" },
-        { "db check", "[--data DIR]" },
-        { "db backup", "FILE [--data DIR]" },
-        { "version", "[--json]" },
-        { "help", "[COMMAND]" },
-    };
-    for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++) {
-        printf("\\fBsluice %s\\fR \\fI", daemons[i].name);
-        roff_put(daemons[i].words);
-        puts("\\fR");
-    }
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         printf("\\fBsluice %s\\fR \\fI", c->name);
         roff_put(c->words);
-        puts("\\fR [\\fIOPTION\\fR...]");
+        puts(c->opts || !c->is_local ? "\\fR [\\fIOPTION\\fR...]" : "\\fR");
     }
-    puts(
-        ".fi\n.SH DESCRIPTION\n.B sluice serve\nruns the gateway; its options are told by\n.BR \"sluice help serve\" "
-        ".\n"
-        "Every other command here asks a running gateway, over the network, through\n.BR libsluice (3).\n.SH COMMANDS");
+    puts(".fi\n.SH DESCRIPTION\n.B sluice serve\nruns the gateway; check, mlflow and db work on its files. "
+         "Every command that is not theirs asks a running gateway, over the network, through\n.BR libsluice (3).\n"
+         ".SH COMMANDS");
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         printf(".SS sluice %s ", c->name);
         roff_put(c->words);
         putchar('\n');
         roff_put(c->summary);
         puts(".");
+        also_put(c);
         opts_put(c->opts);
         fputs(".PP\nExample:\n.B ", stdout);
         roff_put(c->example);
         putchar('\n');
     }
-    puts(".SH OPTIONS OF EVERY COMMAND");
+    puts(".SH OPTIONS OF EVERY COMMAND FOR A RUNNING GATEWAY\nThey may stand before the command, too.");
     opts_put(cli_common);
     puts(".SH OUTPUT\nData goes to standard output, everything else to standard error. A list is a table on a terminal "
          "and "
@@ -95,7 +88,8 @@ int cli_man(void)
          ".B 6\nrate limited\n.TP\n.B 7\nthe server cannot be reached\n.TP\n.B 8\na stream broke after output "
          "began\n.TP\n"
          ".B 130\ninterrupted\n.SH ENVIRONMENT\n.TP\n.B SLUICE_SERVER\\fR, else \\fBMLFLOW_GATEWAY_URI\n"
-         "the gateway; else http://127.0.0.1:5000\n.TP\n.B SLUICE_KEY\nthe API key\n.TP\n.B SLUICE_CONFIG\\fR, else "
+         "the gateway; else http://127.0.0.1:5000\n.TP\n.B SLUICE_KEY\nthe API key\n.TP\n.B SLUICE_CA\n"
+         "trusted certificates, as \\-\\-ca\n.TP\n.B SLUICE_CONFIG\\fR, else "
          "\\fBMLFLOW_GATEWAY_CONFIG\nthe file of serve and check\n.TP\n.B SLUICE_DATA\nthe data directory\n.TP\n.B "
          "NO_COLOR\nno colour\n"
          ".SH SEE ALSO\n.BR libsluice (3)");

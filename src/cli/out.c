@@ -3,17 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #include "cli.h"
-
-int cli_flush(int code)
-{
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "sluice: standard output cannot be written\n");
-        return code ? code : CLI_LOCAL;
-    }
-    return code;
-}
 
 bool cli_has_color(const struct cli_args *args)
 {
@@ -24,50 +16,28 @@ bool cli_has_color(const struct cli_args *args)
     return isatty(STDOUT_FILENO) && !(no && *no) && !(term && strcmp(term, "dumb") == 0);
 }
 
-/* What a terminal would obey becomes a question mark: C0 but line ends and tabs, DEL; and C1, of whose two bytes in
- * UTF-8 the first has been written, a turned one. */
-static char harmless(unsigned char before, unsigned char c)
+static bool is_terminal(void)
 {
-    if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f) {
-        return '?';
+    static int is_tty = -1; /* asked once: a stream is many pieces */
+    if (is_tty < 0) {
+        is_tty = isatty(STDOUT_FILENO);
     }
-    return (char)(before == 0xc2 && c >= 0x80 && c < 0xa0 ? 0xbf : c);
-}
-
-const char *cli_safe(const char *text)
-{
-    static char kept[4][4096];
-    static unsigned next;
-    char *out = kept[next++ % 4];
-    size_t n = strnlen(text, sizeof(kept[0]) - 1);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = harmless(i ? (unsigned char)text[i - 1] : 0, (unsigned char)text[i]);
-    }
-    out[n] = '\0';
-    return out;
+    return is_tty;
 }
 
 void cli_put(const char *text, size_t len)
 {
-    static unsigned char before; /* a character may be cut between two pieces */
-    static int is_tty = -1;      /* asked once: a stream is many pieces */
-    if (is_tty < 0) {
-        is_tty = isatty(STDOUT_FILENO);
-    }
-    if (!is_tty) {
+    static struct cli_cut cut; /* a character may be cut between two pieces */
+    if (is_terminal()) {
+        cli_show(stdout, CLI_SHOW_TEXT, text, len, &cut);
+    } else {
         fwrite(text, 1, len, stdout);
-        return;
-    }
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        putchar(harmless(before, c));
-        before = c;
     }
 }
 
 void cli_put_json(const char *json, size_t len)
 {
-    cli_put(json, len);
+    cli_show(stdout, is_terminal() ? CLI_SHOW_JSON : CLI_SHOW_DATA, json, len, NULL);
     if (len == 0 || json[len - 1] != '\n') {
         putchar('\n');
     }
@@ -107,22 +77,26 @@ void cli_table_add(struct cli_table *table, const char *cell)
         return;
     }
     table->cells = cells;
-    cells[n] = cell ? strdup(cell) : NULL;
-    table->is_broken |= cell && !cells[n];
+    cells[n] = NULL;
     table->n_rows++;
-    unsigned char before = 0;
-    for (char *p = cells[n]; p && *p; before = (unsigned char)*p++) {
-        bool ends = *p == '\n' || *p == '\t'; /* it would be another cell */
-        *p = ends ? ' ' : harmless(before, (unsigned char)*p);
+    size_t len;
+    FILE *out = cell ? open_memstream(&cells[n], &len) : NULL;
+    if (out) {
+        cli_show(out, CLI_SHOW_LINE, cell, strlen(cell), NULL);
     }
+    table->is_broken |= cell && (!out || fclose(out) != 0);
 }
 
-/* Characters, not bytes: a UTF-8 continuation takes no room. */
-static int width_of(const char *text)
+int cli_width(const char *text)
 {
     int n = 0;
-    for (; *text; text++) {
-        n += ((unsigned char)*text & 0xc0) != 0x80;
+    for (size_t left = strlen(text); left;) {
+        wchar_t c;
+        int len = mbtowc(&c, text, left), width = len > 0 ? wcwidth(c) : 1;
+        len = len > 0 ? len : 1;
+        n += width > 0 ? width : 0;
+        text += len;
+        left -= (size_t)len;
     }
     return n;
 }
@@ -132,7 +106,7 @@ static void aligned_print(const struct cli_args *args, const struct cli_table *t
     int widths[16] = { 0 };
     for (int i = -t->n_columns; i < t->n_rows; i++) {
         const char *cell = i < 0 ? t->heading[i + t->n_columns] : t->cells[i] ? t->cells[i] : "-";
-        int column = (i + t->n_columns) % t->n_columns, width = width_of(cell);
+        int column = (i + t->n_columns) % t->n_columns, width = cli_width(cell);
         widths[column] = width > widths[column] ? width : widths[column];
     }
     bool has_color = cli_has_color(args);
@@ -141,7 +115,7 @@ static void aligned_print(const struct cli_args *args, const struct cli_table *t
         int column = (i + t->n_columns) % t->n_columns;
         bool is_last = column == t->n_columns - 1;
         printf("%s%s%s%*s", i < 0 && has_color ? "\x1b[1m" : "", cell, i < 0 && has_color ? "\x1b[0m" : "",
-               is_last ? 0 : widths[column] - width_of(cell) + 2, "");
+               is_last ? 0 : widths[column] - cli_width(cell) + 2, "");
         if (is_last) {
             putchar('\n');
         }

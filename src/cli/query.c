@@ -1,59 +1,93 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sluice query */
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "perform.h"
+#include "prompt.h"
 
-/* The prompt as the route's type wants it. */
-static char *request_json(const char *type, const char *prompt)
+/* How long standard input may be silent before a person is told that we wait for it. */
+#define SILENCE_MSEC 1500
+
+/* Is something piped in? A terminal and /dev/null are nothing to wait for. */
+static bool is_piped_in(void)
 {
-    char *json = NULL;
-    size_t len;
-    FILE *out = open_memstream(&json, &len);
-    if (!out) {
-        return NULL;
+    struct stat st;
+    return fstat(STDIN_FILENO, &st) == 0 && (S_ISFIFO(st.st_mode) || S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
+static int stdin_read(const struct cli_args *args, bool is_asked, char **text)
+{
+    struct pollfd fd = { STDIN_FILENO, POLLIN, 0 };
+    if (!is_asked && !args->is_quiet && poll(&fd, 1, SILENCE_MSEC) == 0) {
+        cli_print(stderr, "sluice: waiting for the end of standard input; </dev/null leaves it out");
     }
-    bool is_embedding = strcmp(type, "llm/v1/embeddings") == 0, is_completion = strcmp(type, "llm/v1/completions") == 0;
-    fputs(is_embedding    ? "{\"input\":"
-          : is_completion ? "{\"prompt\":"
-                          : "{\"messages\":[{\"role\":\"user\",\"content\":",
-          out);
-    cli_json_string(out, prompt);
-    fputs(is_embedding || is_completion ? "}" : "}]}", out);
-    return fclose(out) == 0 ? json : NULL;
+    return cli_read("-", text);
+}
+
+/* The prompt, the files and what is piped in, in this order. */
+static int text_make(const struct cli_args *args, char **ret)
+{
+    const char *prompt = args->n_words > 1 ? args->words[1] : NULL;
+    bool is_asked = prompt && strcmp(prompt, "-") == 0, has_text = (prompt && !is_asked) || args->files.n;
+    char *read[CLI_LIST_MAX + 1] = { NULL };
+    const char *parts[CLI_LIST_MAX + 2] = { is_asked ? NULL : prompt };
+    if (!has_text && !is_asked && isatty(STDIN_FILENO)) {
+        return cli_usage("query", "it needs a PROMPT, --file, --data, or text on standard input");
+    }
+    int r = CLI_DONE, n = 0;
+    for (; n < args->files.n && r == 0; n++) {
+        const char *path = args->files.v[n];
+        r = cli_read_file(path[0] == '@' ? path + 1 : path, &read[n]);
+    }
+    if (r == 0 && (!has_text || is_asked || is_piped_in())) {
+        r = stdin_read(args, !has_text || is_asked, &read[n++]);
+    }
+    for (int i = 0; i < n; i++) {
+        parts[i + 1] = read[i];
+    }
+    if (r == 0) {
+        *ret = prompt_join(parts, (size_t)n + 1);
+        r = !*ret                   ? cli_fail(CLI_LOCAL, "out of memory")
+            : prompt_is_blank(*ret) ? cli_usage("query", "the prompt is empty")
+                                    : CLI_DONE;
+    }
+    for (int i = 0; i < n; i++) {
+        free(read[i]);
+    }
+    return r;
 }
 
 /* The body of the request: given whole, or made of a prompt. The caller frees it. */
 static int body_make(const struct cli_args *args, sluice_client *client, char **ret)
 {
-    const char *prompt = args->n_words > 1 ? args->words[1] : NULL;
-    if (args->data && prompt) {
-        return cli_usage("query", "a prompt and --data exclude each other");
+    if (args->data && (args->n_words > 1 || args->files.n || args->system || args->temperature || args->max_tokens)) {
+        return cli_usage("query",
+                         "--data is the whole request: a prompt, --file, --system, --temperature, --max-tokens "
+                         "and it exclude each other");
     }
     if (args->data) {
         return cli_read(args->data, ret);
     }
-    if (!prompt && isatty(STDIN_FILENO)) {
-        return cli_usage("query", "it needs a PROMPT, --data, or text on standard input");
-    }
-    char *text = NULL;
-    bool is_piped = !prompt || strcmp(prompt, "-") == 0;
-    int r = is_piped ? cli_read("-", &text) : 0;
-    if (r) {
-        return r;
-    }
+    char *text = NULL, *system = NULL;
     sluice_result *route = NULL;
-    sluice_error *err = NULL;
-    if (sluice_get_route(client, args->words[0], &route, &err) < 0) {
-        free(text);
-        return cli_report(args, client, args->words[0], err);
+    int r = text_make(args, &text);
+    r = r || !args->system ? r : cli_read(args->system, &system);
+    r = r ? r : cli_route_get(args, client, args->words[0], &route);
+    const char *type = r ? NULL : sluice_route_type(sluice_result_route(route, 0));
+    type = type ? type : "llm/v1/chat";
+    r = r ? r : prompt_check(args, "query", type);
+    if (r == 0) {
+        *ret = prompt_request(args, type, system, text);
+        r = *ret ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
     }
-    *ret = request_json(sluice_route_type(sluice_result_route(route, 0)), is_piped ? text : prompt);
     sluice_result_free(route);
+    free(system);
     free(text);
-    return *ret ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
+    return r;
 }
 
 struct output {
@@ -62,28 +96,42 @@ struct output {
     char last; /* byte written */
 };
 
-static int on_event(void *arg, sluice_call *call, const sluice_event *event)
+/* One event a line: JSON may have line ends between its values, never inside a string. */
+static bool line_put(const char *json, size_t len)
+{
+    char *line = NULL;
+    size_t n;
+    FILE *out = open_memstream(&line, &n);
+    for (size_t i = 0; i < len && out; i++) {
+        putc(json[i] == '\n' || json[i] == '\r' ? ' ' : json[i], out);
+    }
+    bool is_whole = out && fclose(out) == 0;
+    if (is_whole) {
+        cli_put_json(line, n);
+    }
+    free(line);
+    return is_whole;
+}
+
+static int on_event(void *arg, const sluice_event *event)
 {
     struct output *out = arg;
     size_t len;
-    (void)call;
     if (out->args->is_json) {
         const char *json = sluice_event_json(event, &len);
-        /* One event a line: JSON may have line ends between its values, never inside a string. */
-        for (size_t i = 0; i < len; i++) {
-            putchar(json[i] == '\n' || json[i] == '\r' ? ' ' : json[i]);
+        if (!line_put(json, len)) {
+            return cli_fail(CLI_LOCAL, "out of memory");
         }
-        putchar('\n');
     } else {
         const char *text = sluice_event_text(event, &len);
-        if (!text) {
+        if (!text || len == 0) {
             return 0;
         }
         cli_put(text, len);
         out->last = text[len - 1];
     }
     out->has_begun = true;
-    return fflush(stdout) == 0 ? 0 : SLUICE_CANCEL;
+    return fflush(stdout);
 }
 
 static void usage_print(const struct cli_args *args, const sluice_result *result)
@@ -97,12 +145,10 @@ static void usage_print(const struct cli_args *args, const sluice_result *result
 
 static int stream_run(const struct cli_args *args, sluice_client *client, const char *json)
 {
-    sluice_callbacks callbacks = SLUICE_CALLBACKS_INIT;
     struct output out = { args, false, '\n' };
     sluice_result *result = NULL;
     sluice_error *err = NULL;
-    callbacks.on_event = on_event;
-    int r = sluice_query_stream(client, args->words[0], json, SLUICE_NUL_TERMINATED, &callbacks, &out, &result, &err);
+    int r = perform_stream(args, client, json, on_event, &out, &result, &err);
     if (out.has_begun && out.last != '\n' && !args->is_json) {
         putchar('\n');
         fflush(stdout);
@@ -112,20 +158,23 @@ static int stream_run(const struct cli_args *args, sluice_client *client, const 
     if (r == 0) {
         return CLI_DONE;
     }
-    int code = sluice_error_code(err);
-    int exit_code = cli_report(args, client, args->words[0], err);
-    if (code == SLUICE_ECANCELLED || !out.has_begun) {
-        return exit_code == CLI_BROKEN ? CLI_FAILED : exit_code;
+    if (r == SLUICE_ECANCELLED) {
+        sluice_error_free(err);
+        return cli_is_interrupted() ? CLI_INTERRUPTED : CLI_LOCAL; /* else the output was not taken */
     }
-    return CLI_BROKEN;
+    int exit_code = cli_report(args, client, args->words[0], err);
+    return out.has_begun ? CLI_BROKEN : exit_code == CLI_BROKEN ? CLI_FAILED : exit_code;
 }
 
 static int whole_run(const struct cli_args *args, sluice_client *client, const char *json)
 {
     sluice_result *result = NULL;
+    sluice_request *request = NULL;
     sluice_error *err = NULL;
-    if (sluice_query(client, args->words[0], json, SLUICE_NUL_TERMINATED, &result, &err) < 0) {
-        return cli_report(args, client, args->words[0], err);
+    int r = sluice_request_query(client, args->words[0], json, SLUICE_NUL_TERMINATED, 0, &request, &err);
+    r = cli_perform(args, client, args->words[0], r < 0 ? NULL : request, err, &result);
+    if (r) {
+        return r;
     }
     size_t len;
     const char *text = args->is_json ? NULL : sluice_json_get(result, "choices[0].message.content", &len);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "config_set.h"
 
 static void limit_format(const sluice_limit *limit, char *out, size_t size)
 {
@@ -59,8 +59,7 @@ int cli_routes_list(const struct cli_args *args)
         }
         fputs("{\"routes\":[", l.json);
     }
-    sluice_error *err = NULL;
-    r = sluice_routes_each(client, on_route, &l, &err) < 0 ? cli_report(args, client, NULL, err) : CLI_DONE;
+    r = cli_routes_each(args, client, on_route, &l);
     if (l.json) {
         fputs("],\"next_page_token\":null}", l.json);
         bool is_whole = fclose(l.json) == 0;
@@ -108,9 +107,8 @@ int cli_routes_get(const struct cli_args *args)
     int r = cli_open(args, &client);
     if (r == 0) {
         sluice_result *result = NULL;
-        sluice_error *err = NULL;
-        r = sluice_get_route(client, args->words[0], &result, &err) < 0 ? cli_report(args, client, args->words[0], err)
-                                                                        : route_print(args, result);
+        r = cli_route_get(args, client, args->words[0], &result);
+        r = r ? r : route_print(args, result);
         sluice_result_free(result);
     }
     sluice_close(client);
@@ -121,7 +119,7 @@ int cli_routes_get(const struct cli_args *args)
 static int route_make(const struct cli_args *args, char **ret)
 {
     if (args->data) {
-        return args->name || args->type || args->provider || args->model
+        return args->name || args->type || args->provider || args->model || args->set.n
                    ? cli_usage("routes create", "--data and the other options exclude each other")
                    : cli_read(args->data, ret);
     }
@@ -141,8 +139,9 @@ static int route_make(const struct cli_args *args, char **ret)
     cli_json_string(out, args->provider);
     fputs(",\"name\":", out);
     cli_json_string(out, args->model);
+    int r = config_set_put(args, out);
     fputs("}}", out);
-    return fclose(out) == 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
+    return fclose(out) == 0 ? r : cli_fail(CLI_LOCAL, "out of memory");
 }
 
 int cli_routes_create(const struct cli_args *args)
@@ -151,6 +150,9 @@ int cli_routes_create(const struct cli_args *args)
     sluice_result *result = NULL;
     char *json = NULL;
     int r = route_make(args, &json);
+    if (r == 0 && config_set_has_secret(args) && !cli_is_private(args)) {
+        r = cli_fail(CLI_LOCAL, "secrets are sent over https:// or to this machine only");
+    }
     if (r == 0 && args->is_dry_run) {
         cli_put_json(json, strlen(json));
         free(json);
@@ -162,7 +164,7 @@ int cli_routes_create(const struct cli_args *args)
         cli_put_result(result);
     } else if (r == 0 && !args->is_quiet) {
         const char *name = sluice_json_get(result, "name", NULL);
-        fprintf(stderr, "created %s\n", cli_safe(name ? name : "the route"));
+        cli_print(stderr, "created %s", name ? name : "the route");
     }
     sluice_result_free(result);
     sluice_close(client);
@@ -174,17 +176,18 @@ int cli_routes_delete(const struct cli_args *args)
 {
     sluice_client *client = NULL;
     if (args->is_dry_run) {
-        printf("would delete %s\n", args->words[0]);
+        cli_print(stdout, "would delete %s", args->words[0]);
         return CLI_DONE;
     }
     int r = cli_confirm(args, "delete the route '%s'?", args->words[0]);
     r = r ? r : cli_open(args, &client);
     if (r == 0) {
+        sluice_request *request = NULL;
         sluice_error *err = NULL;
-        if (sluice_delete_route(client, args->words[0], &err) < 0) {
-            r = cli_report(args, client, args->words[0], err);
-        } else if (!args->is_quiet) {
-            fprintf(stderr, "deleted %s\n", args->words[0]);
+        r = sluice_request_delete_route(client, args->words[0], &request, &err);
+        r = cli_perform(args, client, args->words[0], r < 0 ? NULL : request, err, NULL);
+        if (r == 0 && !args->is_quiet) {
+            cli_print(stderr, "deleted %s", args->words[0]);
         }
     }
     sluice_close(client);

@@ -16,7 +16,7 @@ int cli_secret_rotate(const struct cli_args *args)
         cli_put_result(result);
     } else if (r == 0 && !args->is_quiet) {
         const char *n = sluice_json_get(result, "routes", NULL);
-        fprintf(stderr, "the credentials of %s routes are encrypted under a new secret key\n", cli_safe(n ? n : "all"));
+        cli_print(stderr, "the credentials of %s routes are encrypted under a new secret key", n ? n : "all");
     }
     sluice_result_free(result);
     sluice_close(client);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every command does before and after its call: options to a client, errors to words and exit codes. */
+/* What every command does before its call: files, the client that the options ask for. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,32 +12,7 @@
 
 #define DEFAULT_SERVER "http://127.0.0.1:5000"
 #define FILE_MAX       (64u << 20)
-
-static CLI_PRINTF(1, 0) void message(const char *fmt, va_list args)
-{
-    fputs("sluice: ", stderr);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
-}
-
-int cli_fail(int code, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    message(fmt, args);
-    va_end(args);
-    return code;
-}
-
-int cli_usage(const char *command, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    message(fmt, args);
-    va_end(args);
-    fprintf(stderr, "try: sluice %s%s\n", command ? command : "help", command ? " --help" : "");
-    return CLI_USAGE;
-}
+#define WAIT_MAX_MSEC  120000
 
 int cli_confirm(const struct cli_args *args, const char *fmt, ...)
 {
@@ -48,9 +23,15 @@ int cli_confirm(const struct cli_args *args, const char *fmt, ...)
         return cli_fail(CLI_USAGE, "without a terminal to ask on, this needs --yes");
     }
     va_list list;
+    char *question = NULL;
     va_start(list, fmt);
-    vfprintf(stderr, fmt, list);
+    int n = vasprintf(&question, fmt, list);
     va_end(list);
+    if (n < 0) {
+        return cli_fail(CLI_LOCAL, "out of memory");
+    }
+    cli_show(stderr, CLI_SHOW_LINE, question, (size_t)n, NULL);
+    free(question);
     fputs(" [y/N] ", stderr);
     char line[16];
     bool is_yes = fgets(line, sizeof(line), stdin) && (line[0] == 'y' || line[0] == 'Y');
@@ -87,39 +68,39 @@ static int stream_read(FILE *in, const char *name, char **ret)
     return CLI_DONE;
 }
 
+int cli_read_file(const char *path, char **text)
+{
+    FILE *in = fopen(path, "re");
+    if (!in) {
+        return cli_fail(CLI_LOCAL, "%s: %s", path, strerror(errno));
+    }
+    int r = stream_read(in, path, text);
+    fclose(in);
+    return r;
+}
+
 int cli_read(const char *arg, char **text)
 {
     if (strcmp(arg, "-") == 0 || strcmp(arg, "@-") == 0) {
         return stream_read(stdin, "standard input", text);
     }
-    if (arg[0] != '@') {
-        *text = strdup(arg);
-        return *text ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
+    if (arg[0] == '@') {
+        return cli_read_file(arg + 1, text);
     }
-    FILE *in = fopen(arg + 1, "re");
-    if (!in) {
-        return cli_fail(CLI_LOCAL, "%s: %s", arg + 1, strerror(errno));
-    }
-    int r = stream_read(in, arg + 1, text);
-    fclose(in);
-    return r;
+    *text = strdup(arg);
+    return *text ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
 }
 
 static int key_read(const char *path, sluice_opts *opts, sluice_error **err, int *ret_exit)
 {
-    char *arg = malloc(strlen(path) + 2), *text = NULL;
-    if (!arg) {
-        return *ret_exit = cli_fail(CLI_LOCAL, "out of memory");
-    }
-    sprintf(arg, "@%s", path);
-    *ret_exit = cli_read(strcmp(path, "-") == 0 ? path : arg, &text);
-    free(arg);
+    char *text = NULL;
+    *ret_exit = strcmp(path, "-") == 0 ? cli_read("-", &text) : cli_read_file(path, &text);
     if (*ret_exit) {
         return *ret_exit;
     }
     struct stat st;
     if (stat(path, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077)) {
-        fprintf(stderr, "sluice: %s can be read by others: chmod 600 it\n", path);
+        cli_print(stderr, "sluice: %s can be read by others: chmod 600 it", path);
     }
     text[strcspn(text, "\r\n")] = '\0';
     int r = sluice_opts_set_str(opts, "key", text, err);
@@ -131,17 +112,25 @@ static int key_read(const char *path, sluice_opts *opts, sluice_error **err, int
 /* --- the client --- */
 
 static sluice_client *interrupted; /* for the handler; set once */
+static volatile sig_atomic_t was_interrupted;
 
 static void on_interrupt(int number)
 {
     (void)number;
+    was_interrupted = 1;
     sluice_cancel_all(interrupted);
+}
+
+bool cli_is_interrupted(void)
+{
+    return was_interrupted;
 }
 
 void cli_interruptible(sluice_client *client)
 {
     struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
     interrupted = client;
+    was_interrupted = 0;
     sigaction(SIGINT, &action, NULL);
 }
 
@@ -170,7 +159,7 @@ static const char *env_get(const char *name)
     return value && *value ? value : NULL;
 }
 
-static const char *server_name(const struct cli_args *args)
+const char *cli_server(const struct cli_args *args)
 {
     const char *server = args->server ? args->server : env_get("SLUICE_SERVER");
     server = server ? server : env_get("MLFLOW_GATEWAY_URI");
@@ -179,7 +168,7 @@ static const char *server_name(const struct cli_args *args)
 
 bool cli_is_private(const struct cli_args *args)
 {
-    const char *server = server_name(args);
+    const char *server = cli_server(args);
     if (strncmp(server, "unix:", 5) == 0 || strncmp(server, "https://", 8) == 0) {
         return true;
     }
@@ -194,16 +183,37 @@ bool cli_is_private(const struct cli_args *args)
     return false;
 }
 
-int cli_open(const struct cli_args *args, sluice_client **client)
+static int tls_set(const struct cli_args *args, sluice_opts *opts, sluice_error **err)
+{
+    const char *ca = args->ca ? args->ca : env_get("SLUICE_CA");
+    const char *const files[][2] = { { "ca", ca }, { "cert", args->cert }, { "cert_key", args->cert_key } };
+    int r = args->is_insecure ? sluice_opts_set_int(opts, "insecure", 1, err) : 0;
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && r == 0; i++) {
+        if (files[i][1] && access(files[i][1], R_OK) < 0) {
+            return cli_fail(CLI_LOCAL, "%s: %s", files[i][1], strerror(errno));
+        }
+        r = files[i][1] ? sluice_opts_set_str(opts, files[i][0], files[i][1], err) : 0;
+    }
+    return r;
+}
+
+/* Waits of up to that long, which a server asks for, are the library's. */
+static int client_open(const struct cli_args *args, int64_t wait_max_msec, sluice_client **client)
 {
     sluice_error *err = NULL;
     sluice_opts *opts = sluice_opts_new();
     int exit_code = CLI_DONE;
     int r = opts ? sluice_opts_from_env(opts, &err) : SLUICE_ENOMEM;
-    r = r ? r : server_set(opts, server_name(args), &err);
+    r = r ? r : server_set(opts, cli_server(args), &err);
     char agent[64];
     snprintf(agent, sizeof(agent), "sluice-cli/%s", sluice_version());
     r = r ? r : sluice_opts_set_str(opts, "user_agent", agent, &err);
+    r = r ? r : sluice_opts_set_msec(opts, "retry_after_max", wait_max_msec, &err);
+    r = r || !args->retries ? r : sluice_opts_set_int(opts, "retries", args->retries - 1, &err);
+    if (r == 0) {
+        r = tls_set(args, opts, &err);
+        exit_code = r > 0 ? r : CLI_DONE;
+    }
     if (r == 0 && args->key_file) {
         r = key_read(args->key_file, opts, &err, &exit_code);
     }
@@ -222,85 +232,12 @@ int cli_open(const struct cli_args *args, sluice_client **client)
     return exit_code;
 }
 
-/* --- errors --- */
-
-static int exit_code_of(const sluice_error *err)
+int cli_open(const struct cli_args *args, sluice_client **client)
 {
-    static const struct {
-        int code, exit_code;
-    } rows[] = {
-        { SLUICE_EUSAGE, CLI_LOCAL },        { SLUICE_ENOMEM, CLI_LOCAL },      { SLUICE_ECONNECT, CLI_UNREACHABLE },
-        { SLUICE_ETLS, CLI_UNREACHABLE },    { SLUICE_EAUTH, CLI_NOT_ALLOWED }, { SLUICE_EPERM, CLI_NOT_ALLOWED },
-        { SLUICE_ENOTFOUND, CLI_NOT_FOUND }, { SLUICE_ELIMIT, CLI_LIMITED },    { SLUICE_ECANCELLED, CLI_INTERRUPTED },
-        { SLUICE_ESTREAM, CLI_BROKEN },
-    };
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (rows[i].code == sluice_error_code(err)) {
-            return rows[i].exit_code;
-        }
-    }
-    bool has_reply = sluice_error_http_status(err) != 0;
-    return sluice_error_code(err) == SLUICE_ETIMEOUT && !has_reply ? CLI_UNREACHABLE : CLI_FAILED;
+    return client_open(args, 0, client);
 }
 
-struct search {
-    const char *wanted;
-    char nearest[256];
-    int distance;
-};
-
-static int on_route(void *arg, const sluice_route *route)
+int cli_open_waiting(const struct cli_args *args, sluice_client **client)
 {
-    struct search *s = arg;
-    const char *nearest = NULL;
-    cli_nearest(s->wanted, sluice_route_name(route), &nearest, &s->distance);
-    if (nearest) {
-        snprintf(s->nearest, sizeof(s->nearest), "%s", nearest);
-    }
-    return 0;
-}
-
-int cli_report(const struct cli_args *args, sluice_client *client, const char *route, sluice_error *err)
-{
-    int exit_code = exit_code_of(err);
-    int status = sluice_error_http_status(err);
-    if (exit_code == CLI_INTERRUPTED) {
-        sluice_error_free(err);
-        return exit_code;
-    }
-    struct search s = { route, "", -1 };
-    if (exit_code == CLI_NOT_FOUND && route) {
-        sluice_routes_each(client, on_route, &s, NULL); /* only to help: its own failure is not told */
-    }
-    fprintf(stderr, "sluice: %s", cli_safe(args->is_verbose ? sluice_error_text(err) : sluice_error_detail(err)));
-    if (status && !args->is_verbose) {
-        fprintf(stderr, " (%d)", status);
-    }
-    if (s.nearest[0]) {
-        fprintf(stderr, "; did you mean '%s'?", cli_safe(s.nearest));
-    }
-    fputc('\n', stderr);
-    if (sluice_error_retry_after_msec(err) >= 0) {
-        fprintf(stderr, "try again in %lld s\n", (long long)(sluice_error_retry_after_msec(err) + 999) / 1000);
-    }
-    if (args->is_verbose && *sluice_error_request_id(err)) {
-        fprintf(stderr, "request id %s, %s\n", cli_safe(sluice_error_request_id(err)),
-                cli_safe(sluice_error_type(err)));
-    }
-    if (exit_code == CLI_UNREACHABLE && !status) {
-        fprintf(stderr, "is a gateway running at %s? (--server, SLUICE_SERVER)\n", server_name(args));
-    }
-    sluice_error_free(err);
-    return exit_code;
-}
-
-int cli_call(const struct cli_args *args, sluice_client *client, const char *method, const char *path, const char *json,
-             sluice_result **result)
-{
-    sluice_request *request = NULL;
-    sluice_error *err = NULL;
-    int r = sluice_request_http(client, method, path, json, json ? SLUICE_NUL_TERMINATED : 0, &request, &err);
-    r = r ? r : sluice_perform(client, request, result, &err);
-    sluice_request_free(request);
-    return r < 0 ? cli_report(args, client, NULL, err) : CLI_DONE;
+    return client_open(args, WAIT_MAX_MSEC, client);
 }

@@ -23,37 +23,12 @@ static void text_put(FILE *out, struct sl_str s)
     putc('"', out);
 }
 
-/* Is it a number to JSON too? */
-static bool is_json_number(const char *p)
-{
-    p += *p == '-';
-    size_t n = strspn(p, "0123456789");
-    if (n == 0 || (n > 1 && *p == '0')) {
-        return false;
-    }
-    p += n;
-    if (*p == '.') {
-        n = strspn(++p, "0123456789");
-        p += n;
-        if (n == 0) {
-            return false;
-        }
-    }
-    if (*p == 'e' || *p == 'E') {
-        p += 1 + (p[1] == '+' || p[1] == '-');
-        n = strspn(p, "0123456789");
-        p += n;
-        return n > 0 && !*p;
-    }
-    return !*p;
-}
-
 /* YAML also has +5 and 007; what is no number to JSON at all (.inf) goes as text, for the gateway to refuse by name. */
 static void number_put(FILE *out, struct sl_str s)
 {
     char text[64], *end;
     snprintf(text, sizeof(text), "%.*s", SL_STR_ARG(s));
-    if (is_json_number(text)) {
+    if (cli_is_number(text)) {
         fputs(text, out);
         return;
     }
@@ -112,8 +87,8 @@ int declare_yaml_to_json(const char *name, const char *text, char **ret)
     int r = sl_conf_parse(name, sl_str_c(text), &arena, &problems, &root);
     for (uint32_t i = 0; i < problems.n; i++) {
         const struct sl_problem *p = &problems.v[i];
-        fprintf(stderr, "sluice: %s:%u:%u: %.*s%s%.*s\n", name, p->pos.line, p->pos.col, SL_STR_ARG(p->path),
-                p->path.n ? ": " : "", SL_STR_ARG(p->text));
+        cli_print(stderr, "sluice: %s:%u:%u: %.*s%s%.*s", name, p->pos.line, p->pos.col, SL_STR_ARG(p->path),
+                  p->path.n ? ": " : "", SL_STR_ARG(p->text));
     }
     FILE *out = r < 0 || problems.n_errors ? NULL : open_memstream(ret, &len);
     r = r < 0 || problems.n_errors ? CLI_LOCAL : CLI_DONE;

@@ -70,6 +70,14 @@ def test_a_query_is_only_shown(server):
     assert sl("query", "rare", "hello", server=server)[0] == 0, "the one call of its hour is still there"
 
 
+def test_json_for_a_program_has_no_c1_either(upstream):
+    """Its value is the same; every other byte too."""
+    value = {"choices": [{"message": {"content": "a\u007fb\u0085c\u009bd\u00a0\u00e9\u202e\U0001f600"}}]}
+    up = upstream(lambda x: x.reply(json.dumps(value, ensure_ascii=False)))
+    code, out, _ = sl("query", "chat", "-d", '{"messages": []}', "--json", server=f"http://127.0.0.1:{up.port}")
+    assert code == 0 and json.loads(out) == value and "\\u007fb\\u0085c\\u009bd\u00a0\u00e9\u202e\U0001f600" in out
+
+
 def test_query_from_a_file(server, tmp_path):
     (tmp_path / "q.json").write_text('{"prompt": "filed"}')
     assert sl("query", "completions", "-d", f"@{tmp_path}/q.json", server=server) == (0, "You said: filed\n", "")
@@ -187,7 +195,7 @@ def test_exit_codes_without_a_reply(server):
 
 @pytest.mark.parametrize("args, said", [
     (["qury", "chat"], "did you mean 'query'?"), (["routs", "list"], "did you mean 'routes list'?"), (["routes", "lst"], "did you mean 'routes list'?"), (["srve"], "did you mean 'serve'?"),
-    (["db", "chekc"], "commands of db are"), (["serve", "--confg", "x"], "did you mean '--config'?"), (["check", "--strickt"], "did you mean '--strict'?"), (["dbb", "check"], "did you mean 'db check'?"),
+    (["db", "chekc"], "did you mean 'db check'?"), (["serve", "--confg", "x"], "did you mean '--config'?"), (["check", "--strickt"], "did you mean '--strict'?"), (["dbb", "check"], "did you mean 'db check'?"),
     (["zzzzzzzz"], "'zzzzzzzz' is not a command"), (["routes"], "sluice routes get ROUTE"), (["query"], "it needs ROUTE"), (["query", "--strem", "chat", "x"], "did you mean '--stream'?"),
     (["query", "a", "b", "c"], "one word too many"), (["query", "a", "b", "--timeout", "5"], "such as 500ms"), (["routes", "list", "--json=1"], "takes no value"),
     (["routes", "list", "--server"], "--server needs a value: URL"), (["routes", "list", "--color", "blue"], "auto|always|never"), (["limits", "set", "r", "many"], "is not CALLS/PERIOD"),
@@ -287,11 +295,30 @@ def test_each_command_tells_its_options(command):
     code, out, err = sl(*command.split(), "--help")
     assert code == 0 and not err and out.startswith(f"usage: sluice {command.split()[0]} "), out
     assert "\n\n  " in out and re.search(r"^ +(-\w, )?--[a-z-]+", out, re.M) and "\nexample: sluice " in out
-    if command.split()[0] not in ("secret",):
-        assert sl("help", command.split()[0]) == (0, out, "")
+    assert sl("help", *command.split()) == (0, out, "")
 
 
-HOSTILE = "a\u001b]0;title\u0007b\u009b31mc\rd\u007fe"
+HOSTILE = "a\u001b]0;title\u0007b\u009b31mc\rd\u007fe\u202ef\u2066g"
+STEERS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
+
+
+def hostile_json(value):
+    """DEL, C1 and what turns the direction may stand in JSON as they are; C0 may not."""
+    return json.dumps(value, ensure_ascii=False).replace("\u001b", "\\u001b").replace("\u0007", "\\u0007").replace("\r", "\\r")
+
+
+def terminal(args, server):
+    """What a person sees of both outputs."""
+    parent, child = pty.openpty()
+    p = subprocess.Popen([BIN, *args], stdin=subprocess.DEVNULL, stdout=child, stderr=child, env=clean_env(TERM="xterm", NO_COLOR="1", SLUICE_SERVER=server))
+    os.close(child)
+    shown = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(parent, 65536):
+            shown += piece
+    os.close(parent)
+    p.wait(DEADLINE)
+    return shown.decode().replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("args,reply,status", [
@@ -305,17 +332,38 @@ HOSTILE = "a\u001b]0;title\u0007b\u009b31mc\rd\u007fe"
     (["keys", "list"], {"keys": [{"id": HOSTILE, "name": HOSTILE, "routes": [HOSTILE]}], "next_page_token": None}, "200 OK"),
 ])
 def test_a_server_does_not_steer_the_terminal(upstream, args, reply, status):
-    body = json.dumps(reply, ensure_ascii=False).replace("\u001b", "\\u001b").replace("\u0007", "\\u0007").replace("\r", "\\r")  # DEL and C1 may stand as they are
     route = {"name": "chat", "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "p"}, "route_url": "/gateway/chat/invocations", "limit": None}
-    up = upstream(lambda x: x.reply(route) if x.path.endswith("/routes/chat") else x.reply(body.encode(), status))
-    parent, child = pty.openpty()
-    p = subprocess.Popen([BIN, *args], stdin=subprocess.DEVNULL, stdout=child, stderr=child, env=clean_env(TERM="xterm", NO_COLOR="1", SLUICE_SERVER=f"http://127.0.0.1:{up.port}"))
-    os.close(child)
-    shown = b""
-    with contextlib.suppress(OSError):
-        while piece := os.read(parent, 65536):
-            shown += piece
-    os.close(parent)
-    p.wait(DEADLINE)
-    text = shown.decode().replace("\r\n", "\n")
-    assert "title" in text and not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", text), text
+    up = upstream(lambda x: x.reply(route) if x.path.endswith("/routes/chat") else x.reply(hostile_json(reply).encode(), status))
+    text = terminal(args, f"http://127.0.0.1:{up.port}")
+    assert "title" in text and not re.search(STEERS, text), text
+
+
+@pytest.mark.parametrize("args", [["routes", "export"], ["routes", "apply", "{file}", "--yes", "-q"], ["routes", "apply", "{file}", "--prune", "--dry-run"], ["audit"], ["audit", "--json"],
+                                  ["keys", "list", "--json"], ["status"], ["status", "--json"], ["limits", "get", "chat"], ["limits", "set", "chat", "5/minute"],
+                                  ["query", "chat", "hi", "--stream"], ["query", "chat", "hi", "--stream", "--json"], ["query", "chat", "hi", "-v"], ["secret", "rotate", "-y"], ["routes", "get", "chat"]])
+def test_nor_in_any_other_command(upstream, tmp_path, args):
+    """One gateway that is hostile everywhere: names, lists, metrics, streams."""
+    route = {"name": HOSTILE, "route_type": "llm/v1/chat", "endpoint_type": "llm/v1/chat", "owner": "api", "defined_at": HOSTILE, "limits": [],
+             "model": {"name": HOSTILE, "provider": HOSTILE, "config": {HOSTILE: HOSTILE}}, "secrets": {HOSTILE: HOSTILE}, "route_url": "/x", "limit": None}
+
+    def handler(x):
+        if x.path == "/metrics":
+            label = HOSTILE.replace("\n", "")
+            x.reply(f'sluice_requests_total{{route="{label}",error_type="{label}"}} 5\nsluice_build_info{{version="{label}"}} 1\nprocess_start_time_seconds 1\n'.encode(), content_type="text/plain")
+        elif "stream" in x.body.decode():
+            x.stream_head()
+            x.chunk("data: " + hostile_json({"choices": [{"index": 0, "delta": {"content": HOSTILE}, "finish_reason": "stop"}]}) + "\n\ndata: [DONE]\n\n")
+            x.last_chunk()
+        elif x.path.startswith("/api/2.0/gateway/limits"):
+            x.reply(hostile_json({"limits": [{"calls": 5, "key": HOSTILE, "renewal_period": HOSTILE}]}))
+        elif x.path.endswith("/routes/chat") or x.path.startswith("/api/sluice/v1/routes/"):
+            x.reply(hostile_json(route | ({"name": "chat"} if x.path.endswith("/routes/chat") else {})))
+        elif x.path.endswith("/invocations"):
+            x.reply(hostile_json({"error": HOSTILE}), "500 Internal Server Error", headers=[("x-request-id", "a"), ("x-sluice-error-type", "provider_server_error")])
+        else:
+            item = route | {"id": HOSTILE, "time": HOSTILE, "principal": HOSTILE, "action": HOSTILE, "target": HOSTILE, "routes": [HOSTILE]}
+            x.reply(hostile_json({"routes": [item] if x.path.endswith("/routes") else HOSTILE, "keys": [item], "audit": [item], "next_page_token": None}))
+
+    (tmp_path / "routes.json").write_text(json.dumps({"routes": [{"name": HOSTILE, "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "mock"}}]}))
+    text = terminal([a.replace("{file}", str(tmp_path / "routes.json")) for a in args], f"http://127.0.0.1:{upstream(handler).port}")
+    assert "title" in text and not re.search(STEERS, text), text

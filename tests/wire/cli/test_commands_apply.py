@@ -61,6 +61,24 @@ def test_apply_and_export(gateway):
     assert {line.split("\t")[0] for line in gateway("list")[1].splitlines()} == {"chat", "b"}
 
 
+def test_a_new_route_needs_its_secret(gateway, tmp_path):
+    """On a route that is there a reference to nothing leaves what is stored; a new one has nothing to leave."""
+    filed = json.loads(json.dumps(SECRET).replace('"$THE_KEY"', json.dumps({"file": str(tmp_path / "none")}))) | {"name": "c"}
+    for flag in "--yes", "--dry-run":
+        code, out, err = gateway("apply", "-", flag, routes=[SECRET, PLAIN, filed])
+        assert (code, out) == (1, "") and err == ("sluice: -: the route 'a' would be new, and its model.config.openai_api_key: $THE_KEY is not set\n"
+                                                  f"sluice: -: the route 'c' would be new, and its model.config.openai_api_key: there is no file {tmp_path}/none\n")
+    assert gateway("list")[1].count("\n") == 1, "nothing was sent"
+    assert gateway("apply", "-", "--yes", routes=[SECRET], THE_KEY="sk-now")[0] == 0
+    assert gateway("apply", "-", "--yes", routes=[SECRET, PLAIN]) == (0, "+ b\n", "applied\n")
+
+
+def test_an_empty_list(gateway):
+    assert gateway("apply", "-", "--yes", routes=[]) == (0, "", "nothing to change\n")
+    assert gateway("apply", "-", "--yes", routes=[PLAIN])[0] == 0
+    assert gateway("apply", "-", "--yes", "--prune", routes=[]) == (0, "- b\n", "applied\n")
+
+
 def test_a_secret_in_a_file(gateway, tmp_path):
     (tmp_path / "secret").write_text("sk-filed\n")
     route = json.loads(json.dumps(SECRET).replace('"$THE_KEY"', json.dumps({"file": str(tmp_path / "secret")})))

@@ -77,6 +77,8 @@ def test_tables(run):
         "key-1       ci     ci         query  -       2099-01-01T00:00:00Z  -                     api\n")
     heading, first = run.shown("audit").splitlines()[:2]
     assert heading.split() == ["TIME", "PRINCIPAL", "ACTION", "TARGET", "REQUEST", "ID"] and first.split()[1:4] == ["admin", "key.create", "key-1"]
-    text = run("status")
-    for line in "requests   ", "in flight  0\n", "total      p50 ", "first byte p50 ", "memory     ":
-        assert line in text
+    lines = dict(line.split("\t", 1) for line in run("status").splitlines())
+    assert re.fullmatch(r"sluice [\d.]+, up \S+ \S+, configuration \d+(, loaded .* ago)?(, store up)?", lines["gateway"]), lines
+    assert lines["in flight"].startswith("0, memory ") and lines["total"].startswith("p50 ") and lines["first byte"].startswith("p50 ") and "since the start" in lines["calls"]
+    shown = run.shown("status").splitlines()
+    assert shown[0].startswith("gateway    sluice ") and max(map(len, shown)) <= 80

@@ -2,13 +2,15 @@
 """`sluice chat` and `sluice status` on a screen: tmux types, and reads what stands there."""
 import os
 import shutil
+import signal
 import subprocess
 import termios
 
 import pytest
 
-from harness import BIN, chat_route, wait_for
+from harness import BIN, DEADLINE, chat_route, wait_for
 from libsluice import clean_env
+from test_commands import sl
 
 CONFIG = {"endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock"}}]}
 
@@ -17,7 +19,7 @@ class Screen:
     def __init__(self, directory, server):
         self.socket = str(directory / "tmux")
         env = clean_env(SLUICE_SERVER=server, XDG_STATE_HOME=str(directory / "state"), TERM="screen", LANG="C.UTF-8", PATH=os.environ["PATH"])
-        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", "env", "PS1=$ ", "bash", "--norc", "--noprofile", env=env)
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "30", "env", "PS1=$ ", "bash", "--norc", "--noprofile", env=env)
         self.tty = self.tmux("display-message", "-p", "#{pane_tty}").strip()
         self.prompts("$")
 
@@ -127,6 +129,138 @@ def test_an_answer_is_stopped(sluice, screen, upstream):
     s.shows("seen: one | half an ans | two")
 
 
+@pytest.mark.parametrize("args, code, said", [(["chta"], 5, "did you mean 'chat'?"), (["nosuch"], 5, "nosuch"), (["chat", "--temperature", "hot"], 2, "must be a number"), (["chat", "more"], 2, "one word too many"),
+                                              (["words"], 2, "is of type llm/v1/completions"), (["chat", "--system", "@/nonexistent"], 1, "No such file")])
+def test_nobody_is_talked_to_who_is_not_there(sluice, args, code, said):
+    daemon = sluice({"endpoints": CONFIG["endpoints"] + [{"name": "words", "endpoint_type": "llm/v1/completions", "model": {"provider": "mock", "name": "mock"}}]})
+    got, out, err = sl("chat", *args, server=daemon.url, stdin="hello\n")
+    assert (got, out) == (code, "") and said in err, err
+
+
+SCRIPTED = [
+    ("hello\n", 0, "You said: hello\n", ""), ("a\nb\n", 0, "You said: a\nYou said: b\n", ""), ("\n \nhello\n", 0, "You said: hello\n", ""), ("exit\nhello\n", 0, "", ""), ("quit\n", 0, "", ""),
+    ("/exit\n", 0, "", ""), ("/quit\n", 0, "", ""), ("/bye\n", 0, "", ""), ("/q\n", 0, "", ""), ("/exit \n", 0, "", ""), ("/help\nhello\n", 0, "You said: hello\n", "/reset   forget what was said"),
+    ("/hlep\nhello\n", 2, "", "did you mean /help?"), ("/nosuch\nhello\n", 2, "", "there is no /nosuch here"), ("/nosuch word\n", 2, "", "there is no /nosuch here"), ("/resett\n", 2, "", "did you mean /reset?"),
+    ("//nosuch\n", 0, "You said: /nosuch\n", ""), ("/etc/passwd is what?\n", 0, "You said: /etc/passwd is what?\n", ""), ("exit now\n", 0, "You said: exit now\n", ""), ("quit smoking\n", 0, "You said: quit smoking\n", ""),
+    ("help\n", 0, "You said: help\n", ""), ("/\n", 0, "You said: /\n", ""), ("/ 2\n", 0, "You said: / 2\n", ""), ("/reset\nhello\n", 0, "You said: hello\n", "forgotten"), ("", 0, "", ""),
+]
+
+
+@pytest.mark.parametrize("stdin, code, out, err", SCRIPTED)
+def test_words_that_are_for_us(sluice, stdin, code, out, err):
+    got, said, told = sl("chat", "chat", server=sluice(CONFIG).url, stdin=stdin)
+    assert (got, said) == (code, out) and err in told and bool(err) == bool(told), told
+
+
+def test_settings_of_a_conversation(sluice, upstream):
+    seen = []
+
+    def handler(x):
+        seen.append(x.json())
+        x.stream_head()
+        x.event({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}]})
+        x.event("[DONE]")
+        x.last_chunk()
+
+    daemon = sluice({"endpoints": [chat_route(upstream(handler).base)]})
+    assert sl("chat", "chat", "--system", "brief", "--temperature", "0.5", "--max-tokens", "9", server=daemon.url, stdin="one\ntwo\n/reset\nthree\n")[:2] == (0, "yes\nyes\nyes\n")
+    assert [[m["content"] for m in x["messages"]] for x in seen] == [["brief", "one"], ["brief", "one", "yes", "two"], ["brief", "three"]]
+    assert all(x["temperature"] == 0.5 and x["max_tokens"] == 9 for x in seen)
+
+
+def test_a_paste_is_one_message(sluice, screen, tmp_path):
+    daemon = sluice(CONFIG)
+    s = screen(daemon.url)
+    s.type(f"{BIN} chat chat -q", "Enter")
+    s.prompts()
+    s.tmux("set-buffer", "one \u00e4\ntwo\n\tthree\n")
+    s.tmux("paste-buffer", "-p")
+    s.shows("three")
+    assert "You said" not in s.text()
+    s.type(" and more", "Enter")
+    s.shows("You said: one")
+    text = s.shows("and more", 2)
+    assert text.count("You said") == 1 and "You said: one \u00e4\ntwo\n" in text
+    s.prompts()
+    s.type("C-d")
+    s.prompts("$")
+    assert len([line for line in daemon.log_lines(2) if line["path"].endswith("/invocations")]) == 1
+
+
+def test_chat_is_helped(sluice, screen):
+    s = screen(sluice(CONFIG).url)
+    s.type(f"{BIN} chat chta", "Enter")
+    s.shows("(404)")
+    s.prompts("$")
+    s.type(f"{BIN} chat chat", "Enter")
+    s.shows("/help tells what there is")
+    s.prompts()
+    s.type("/hlep", "Enter")
+    s.shows("did you mean /help?")
+    s.prompts()
+    s.type("/help", "Enter")
+    s.shows("/exit    end; so do exit, quit and Ctrl-D")
+    s.prompts()
+    s.type("quit", "Enter")
+    s.prompts("$")
+    assert "You said" not in s.text()
+
+
+def test_status_lives_longer_than_a_daemon(sluice, screen):
+    daemon = sluice(CONFIG)
+    for _ in range(3):
+        daemon.call("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "x"}]})
+    s = screen(daemon.url)
+    s.type(f"{BIN} status --interval 100ms", "Enter")
+    s.shows("(3 since the start)")
+    daemon.stop()
+    daemon.stopped = True
+    s.shows(f"waiting for the server at {daemon.url} (no answer), q ends")
+    again = sluice(CONFIG, port=daemon.port)
+    s.shows("(0 since the start)")
+    again.call("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "x"}]})
+    s.shows("(1 since the start)")
+    assert "waiting" not in s.text()
+    s.type("q")
+    s.prompts("$")
+
+
+def test_status_shows_that_it_drains(sluice, screen):
+    daemon = sluice({**CONFIG, "server": {"timeouts": {"drain_delay": "1h"}}})
+    s = screen(daemon.url)
+    s.type(f"{BIN} status --interval 100ms", "Enter")
+    s.shows("calls ")
+    assert "DRAINING" not in s.text()
+    daemon.proc.send_signal(signal.SIGTERM)
+    s.shows("DRAINING")
+    s.type("q")
+    s.prompts("$")
+    daemon.proc.send_signal(signal.SIGTERM)  # the second one ends it
+    daemon.proc.wait(DEADLINE)
+    daemon.stopped = True
+
+
+def test_status_finds_the_busiest(sluice, screen, upstream):
+    """Of more routes than the screen has lines; with what goes wrong in the route's own line."""
+    routes = [CONFIG["endpoints"][0] | {"name": f"route-{i:02}"} for i in range(60)] + [chat_route(upstream(lambda x: x.reply({"error": {"message": "no"}}, "401 Unauthorized")).base, "broken")]
+    daemon = sluice({"endpoints": routes})
+    for i in range(60):
+        for _ in range(1 + (i == 57) * 20):
+            daemon.call("POST", f"/gateway/route-{i:02}/invocations", {"messages": [{"role": "user", "content": "x"}]})
+    for _ in range(5):
+        daemon.call("POST", "/gateway/broken/invocations", {"messages": [{"role": "user", "content": "x"}]})
+    s = screen(daemon.url)
+    s.type(f"{BIN} status --interval 100ms", "Enter")
+    s.shows("q ends")
+    text = s.shows("--all shows them")
+    rows = [line.split() for line in text.splitlines()]
+    at = next(i for i, r in enumerate(rows) if r[:1] == ["ROUTE"])
+    assert rows[at + 1][0] == "route-57" and rows[at + 1][2] == "21"
+    assert rows[at + 2][0] == "broken" and rows[at + 2][2:4] == ["5", "5"] and "provider_auth_failed" in text.splitlines()[at + 2]
+    s.type("q")
+    s.prompts("$")
+
+
 def test_status(sluice, screen):
     limited = CONFIG["endpoints"][0] | {"name": "tight", "limit": {"calls": 10, "renewal_period": "hour"}}
     daemon = sluice({"endpoints": CONFIG["endpoints"] + [limited]})
@@ -137,16 +271,21 @@ def test_status(sluice, screen):
     daemon.call("POST", "/gateway/nope/invocations", {})
     s = screen(daemon.url)
     s.type(f"{BIN} status --interval 200ms", "Enter")
-    text = s.shows("q ends")
-    assert "route      chat" in text and "caller_not_found" in text and "p95" in text
+    s.shows("q ends")
+    text = s.shows("MOST")
+    assert "caller_not_found" in text and "P95" in text
+
+    def row(name):
+        return next((line.split() for line in s.text().splitlines() if line.startswith(name + " ")), [])
+
+    assert row("chat")[2:4] == ["3", "0"] and row("other")[2:4] == ["1", "1"]
     for _ in range(5):
         daemon.call("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "x"}]})
-    s.shows("/s  (8)")  # of route chat: it is live
-    assert "limit      tight                    90% used  near its cap" in s.text()
+    wait_for(lambda: row("chat")[2:3] == ["8"], "the view is live")
+    assert "90% near its cap" in " ".join(row("tight"))
     for _ in range(2):
         daemon.call("POST", "/gateway/tight/invocations", {"messages": [{"role": "user", "content": "x"}]})
-    s.shows("100% used  at its cap")
-    s.shows("refused    tight                    1 of 11")
+    s.shows("100% at its cap, 1 refused")
     s.type("q")
     s.prompts("$")
     s.type("echo ended $?", "Enter")

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lines from a person: with editing and history (libedit) on a terminal, as they come without one. */
+#ifndef SLUICE_CLI_LINES_H
+#define SLUICE_CLI_LINES_H
+
+#include <histedit.h>
+#include <stddef.h>
+
+struct line_reader {
+    EditLine *edit; /* NULL: no terminal */
+    History *history;
+    HistEvent event;
+    char path[1024]; /* of the history file; "": none */
+    char *line;
+    size_t cap;
+};
+
+void reader_init(struct line_reader *r);
+void reader_done(struct line_reader *r);
+/* The next line without its end, or NULL at the end of input. What was pasted is one line, with line ends in it. */
+const char *reader_next(struct line_reader *r);
+
+#endif

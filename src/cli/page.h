@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One look at /metrics: what the gateway counted, by route. */
+#ifndef SLUICE_CLI_PAGE_H
+#define SLUICE_CLI_PAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PAGE_BUCKETS 32
+#define PAGE_ERRORS  16
+#define PAGE_TEXT    48
+
+struct page_histogram {
+    double le[PAGE_BUCKETS], n[PAGE_BUCKETS]; /* cumulative, as on the page */
+    int n_buckets;
+};
+
+struct page_error {
+    char type[PAGE_TEXT];
+    double n;
+};
+
+struct page_route {
+    char *name; /* as on the page; "none": what asked for no route */
+    double calls, errors;
+    double refused, used; /* by its limit; the share of it that is used up. -1: it has none */
+    struct page_error types[PAGE_ERRORS];
+    int n_types; /* the last one stands for the rest */
+    struct page_histogram total, first;
+};
+
+struct page {
+    struct page_route *routes;
+    size_t n_routes, cap;
+    size_t *slots; /* of a hash table: index + 1 */
+    size_t n_slots;
+    struct page_histogram total, first; /* of all routes */
+    double requests, in_flight, started, memory, config_version;
+    double reload_ok, reload_at, store_up; /* -1: the page does not say */
+    double refused_reloads;
+    char version[PAGE_TEXT];
+    bool is_broken; /* out of memory */
+};
+
+void page_read(struct page *page, const char *text);
+void page_done(struct page *page);
+/* NULL when it is not there. */
+const struct page_route *page_find(const struct page *page, const char *name);
+/* Seconds below which the share `q` of what happened between two looks lies, linear inside a bucket; `before` may be
+ * NULL: since the start. -1: nothing happened. */
+double page_quantile(const struct page_histogram *now, const struct page_histogram *before, double q);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls: made, repeated after a wait that the server asks for, and their errors told. */
+#include <poll.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "perform.h"
+
+/* As many as the library has. */
+#define RETRIES_DEFAULT 3
+#define TIMEOUT_DEFAULT 3600000
+#define BACKOFF_MSEC    250
+/* Who is told to come back later than this is told so, and goes. */
+#define WAIT_MAX_MSEC 120000
+
+static int64_t now_msec(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void perform_begin(const struct cli_args *args, struct perform *p)
+{
+    *p = (struct perform){ .deadline = now_msec() + (args->timeout_msec ? args->timeout_msec : TIMEOUT_DEFAULT) };
+}
+
+int64_t perform_rest_msec(const struct perform *p)
+{
+    int64_t rest = p->deadline - now_msec();
+    return rest > 1 ? rest : 1;
+}
+
+/* False when a signal ended it. */
+static bool wait_msec(int64_t msec)
+{
+    int64_t end = now_msec() + msec, rest = msec;
+    while (rest > 0 && !cli_is_interrupted()) {
+        poll(NULL, 0, (int)rest);
+        rest = end - now_msec();
+    }
+    return !cli_is_interrupted();
+}
+
+bool perform_again(const struct cli_args *args, struct perform *p, const sluice_error *err)
+{
+    int status = sluice_error_http_status(err), n_max = args->retries ? (int)args->retries - 1 : RETRIES_DEFAULT;
+    int64_t wait = sluice_error_retry_after_msec(err), backoff = (int64_t)BACKOFF_MSEC << p->n;
+    const char *reason = cli_wait_reason(sluice_error_type(err), status);
+    if (!reason || wait < 0 || wait > WAIT_MAX_MSEC || p->n >= n_max) {
+        return false;
+    }
+    wait = wait > backoff ? wait : backoff;
+    if (wait >= perform_rest_msec(p)) {
+        return false;
+    }
+    p->n++;
+    if (!args->is_quiet) {
+        cli_print(stderr, "sluice: %s; trying again in %lld s (%d of %d; Ctrl-C ends)", reason,
+                  (long long)(wait + 999) / 1000, p->n, n_max);
+    }
+    p->is_interrupted = !wait_msec(wait);
+    return !p->is_interrupted;
+}
+
+int cli_perform(const struct cli_args *args, sluice_client *client, const char *route, sluice_request *request,
+                sluice_error *err, sluice_result **result)
+{
+    struct perform p;
+    perform_begin(args, &p);
+    int r = request ? SLUICE_OK : SLUICE_EUSAGE;
+    while (request) {
+        r = sluice_perform(client, request, result, &err);
+        if (r == SLUICE_OK || !perform_again(args, &p, err)) {
+            break;
+        }
+        sluice_error_free(err);
+        err = NULL;
+        if (result) {
+            sluice_result_free(*result);
+            *result = NULL;
+        }
+        if (sluice_request_set_msec(request, "timeout", perform_rest_msec(&p), &err) < 0) {
+            break;
+        }
+    }
+    sluice_request_free(request);
+    if (r == SLUICE_OK) {
+        return CLI_DONE;
+    }
+    if (p.is_interrupted) {
+        sluice_error_free(err);
+        return CLI_INTERRUPTED;
+    }
+    return cli_report(args, client, route, err);
+}
+
+/* One try. *has_begun: an event came. */
+static int stream_once(sluice_client *client, const sluice_request *request,
+                       int (*fn)(void *arg, const sluice_event *event), void *arg, bool *has_begun,
+                       sluice_result **result, sluice_error **err)
+{
+    sluice_call *call = NULL;
+    int r = sluice_start(client, request, &call, err), next;
+    const sluice_event *event;
+    if (r < 0) {
+        return r;
+    }
+    while ((next = sluice_next(call, &event)) != SLUICE_END) {
+        if (next == SLUICE_EVENT) {
+            *has_begun = true;
+            if (fn(arg, event)) {
+                sluice_cancel(call);
+            }
+        } else if (next != SLUICE_AGAIN || sluice_wait(client, -1, NULL) < 0 || cli_is_interrupted()) {
+            break; /* finishing a call that is not over cancels it */
+        }
+    }
+    return sluice_finish(call, result, err);
+}
+
+int perform_stream(const struct cli_args *args, sluice_client *client, const char *json,
+                   int (*fn)(void *arg, const sluice_event *event), void *arg, sluice_result **result,
+                   sluice_error **err)
+{
+    struct perform p;
+    sluice_request *request = NULL;
+    bool has_begun = false;
+    int r = sluice_request_query(client, args->words[0], json, SLUICE_NUL_TERMINATED, 1, &request, err);
+    perform_begin(args, &p);
+    while (r == SLUICE_OK) {
+        r = stream_once(client, request, fn, arg, &has_begun, result, err);
+        if (r == SLUICE_OK || has_begun || !perform_again(args, &p, *err)) {
+            break;
+        }
+        sluice_error_free(*err);
+        *err = NULL;
+        r = sluice_request_set_msec(request, "timeout", perform_rest_msec(&p), err);
+    }
+    sluice_request_free(request);
+    if (p.is_interrupted) {
+        sluice_error_free(*err);
+        *err = NULL;
+        return SLUICE_ECANCELLED;
+    }
+    return r;
+}
+
+int cli_call(const struct cli_args *args, sluice_client *client, const char *method, const char *path, const char *json,
+             sluice_result **result)
+{
+    sluice_request *request = NULL;
+    sluice_error *err = NULL;
+    int r = sluice_request_http(client, method, path, json, json ? SLUICE_NUL_TERMINATED : 0, &request, &err);
+    return cli_perform(args, client, NULL, r < 0 ? NULL : request, err, result);
+}
+
+int cli_route_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **result)
+{
+    sluice_request *request = NULL;
+    sluice_error *err = NULL;
+    int r = sluice_request_get_route(client, name, &request, &err);
+    return cli_perform(args, client, name, r < 0 ? NULL : request, err, result);
+}
+
+int cli_routes_each(const struct cli_args *args, sluice_client *client, int (*fn)(void *arg, const sluice_route *route),
+                    void *arg)
+{
+    sluice_result *page = NULL;
+    for (bool is_last = false; !is_last;) {
+        sluice_request *request = NULL;
+        sluice_error *err = NULL;
+        sluice_result *next = NULL;
+        int r = sluice_request_search_routes(client, sluice_result_next_page_token(page), &request, &err);
+        r = cli_perform(args, client, NULL, r < 0 ? NULL : request, err, &next);
+        sluice_result_free(page);
+        page = next;
+        for (size_t i = 0; r == 0 && i < sluice_result_route_count(page); i++) {
+            if (fn(arg, sluice_result_route(page, i))) {
+                sluice_result_free(page);
+                return CLI_DONE;
+            }
+        }
+        if (r) {
+            sluice_result_free(page);
+            return r;
+        }
+        is_last = !sluice_result_next_page_token(page);
+    }
+    sluice_result_free(page);
+    return CLI_DONE;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How two looks at /metrics are shown. */
+#ifndef SLUICE_CLI_STATUS_SHOW_H
+#define SLUICE_CLI_STATUS_SHOW_H
+
+#include "cli.h"
+#include "page.h"
+
+struct look {
+    double at;      /* seconds, monotonic */
+    double at_wall; /* since 1970 */
+    bool is_draining;
+    struct page page;
+};
+
+struct view {
+    double seconds;     /* between the looks */
+    int columns, lines; /* of the terminal; 0: as many as needed */
+    bool has_color;
+    bool is_plain; /* tab-separated: no terminal */
+};
+
+/* `before` NULL: since the daemon's start. */
+void status_show(FILE *out, const struct look *now, const struct look *before, const struct view *view);
+void status_json(FILE *out, const struct look *now);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What `sluice status` reads and how it shows it. */
+#include <locale.h>
+#include <math.h>
+
+#include "cli/status_show.h"
+#include "cli_test.h"
+
+static const char small[] =
+    "# HELP sluice_requests_total x\n"
+    "sluice_requests_total{route=\"chat\",dialect=\"openai\",status=\"200\",error_type=\"\",stream=\"true\"} 10\n"
+    "sluice_requests_total{route=\"chat\",dialect=\"mlflow\",status=\"200\",error_type=\"\",stream=\"false\"} 5\n"
+    "sluice_requests_total{route=\"chat\",dialect=\"openai\",status=\"401\",error_type=\"provider_auth_failed\",stream="
+    "\"true\"} 3\n"
+    "sluice_requests_total{route=\"chat\",dialect=\"openai\",status=\"429\",error_type=\"policy_rate_limited\",stream="
+    "\"true\"} 2\n"
+    "sluice_requests_total{route=\"none\",dialect=\"sluice\",status=\"200\",error_type=\"\",stream=\"false\"} 7\n"
+    "sluice_requests_total{route=\"a\\\"b\\\\c,route=\\\"x\",dialect=\"openai\",status=\"200\",error_type=\"\",stream="
+    "\"true\"} 1\n"
+    "sluice_limit_decisions_total{route=\"chat\",decision=\"allowed\"} 15\n"
+    "sluice_limit_decisions_total{route=\"chat\",decision=\"refused\"} 2\n"
+    "sluice_limit_used_ratio{route=\"chat\"} 0.9\n"
+    "gen_ai_server_request_duration_seconds_bucket{gen_ai_operation_name=\"chat\",gen_ai_original_model=\"chat\",error_"
+    "type=\"\",le=\"0.1\"} 10\n"
+    "gen_ai_server_request_duration_seconds_bucket{gen_ai_operation_name=\"chat\",gen_ai_original_model=\"chat\",error_"
+    "type=\"\",le=\"0.2\"} 20\n"
+    "gen_ai_server_request_duration_seconds_bucket{gen_ai_operation_name=\"chat\",gen_ai_original_model=\"chat\",error_"
+    "type=\"\",le=\"+Inf\"} 20\n"
+    "gen_ai_server_time_to_first_token_seconds_bucket{gen_ai_original_model=\"chat\",le=\"0.5\"} 1\n"
+    "sluice_requests_in_flight 4\n"
+    "sluice_config_version 7\n"
+    "sluice_config_reload_total{result=\"refused\"} 2\n"
+    "sluice_build_info{version=\"1.2.3\"} 1\n"
+    "process_resident_memory_bytes 1048576\n"
+    "process_start_time_seconds 1000.5\n"
+    "not a series\n"
+    "sluice_store_up 1";
+
+static void a_page_is_read(void **state)
+{
+    (void)state;
+    struct page page;
+    page_read(&page, small);
+    assert_int_equal(page.n_routes, 3);
+    const struct page_route *chat = page_find(&page, "chat");
+    assert_non_null(chat);
+    assert_int_equal((int)chat->calls, 20);
+    assert_int_equal((int)chat->errors, 5);
+    assert_int_equal(chat->n_types, 2);
+    assert_string_equal(chat->types[0].type, "provider_auth_failed");
+    assert_int_equal((int)chat->refused, 2);
+    assert_true(chat->used == 0.9);
+    assert_non_null(page_find(&page, "a\"b\\c,route=\"x"));
+    assert_null(page_find(&page, "other"));
+    assert_int_equal((int)page.requests, 28);
+    assert_int_equal((int)page.in_flight, 4);
+    assert_int_equal((int)page.config_version, 7);
+    assert_int_equal((int)page.refused_reloads, 2);
+    assert_true(page.store_up == 1 && page.reload_ok == -1 && page.started == 1000.5);
+    assert_string_equal(page.version, "1.2.3");
+    page_done(&page);
+}
+
+static void quantiles(void **state)
+{
+    (void)state;
+    static const struct {
+        double n[4], before[4], q, want; /* at le 0.1, 0.2, 0.4, +Inf */
+    } cases[] = {
+        { { 0, 0, 0, 0 }, { 0 }, 0.5, -1 },
+        { { 10, 10, 10, 10 }, { 0 }, 0.5, 0.05 },
+        { { 0, 10, 10, 10 }, { 0 }, 0.5, 0.15 },
+        { { 5, 10, 10, 10 }, { 0 }, 0.5, 0.1 },
+        { { 0, 0, 10, 10 }, { 0 }, 1, 0.4 },
+        { { 0, 0, 0, 10 }, { 0 }, 0.5, 0.4 },
+        { { 10, 10, 10, 10 }, { 10, 10, 10, 10 }, 0.5, -1 },
+        { { 10, 20, 20, 20 }, { 10, 10, 10, 10 }, 0.5, 0.15 },
+        { { 1, 1, 1, 1 }, { 0 }, 0.95, 0.095 },
+        { { 10, 20, 30, 40 }, { 0 }, 0.25, 0.1 },
+        { { 10, 20, 30, 40 }, { 0 }, 0.5, 0.2 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct page_histogram now = { { 0.1, 0.2, 0.4, HUGE_VAL }, { 0 }, 4 }, before = now;
+        memcpy(now.n, cases[i].n, sizeof(cases[i].n));
+        memcpy(before.n, cases[i].before, sizeof(cases[i].before));
+        double got = page_quantile(&now, &before, cases[i].q);
+        if (got < cases[i].want - 1e-9 || got > cases[i].want + 1e-9) {
+            fail_msg("case %zu: %g", i, got);
+        }
+    }
+}
+
+/* A page of `n` routes; route 41 has been busiest since the look before when `is_later`. */
+static void many_read(struct page *page, int n, bool is_later)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    for (int i = 0; i < n; i++) {
+        int calls = 1000 - i + (is_later ? i == 41 ? 500 : 1 : 0), errors = i == 41 && is_later ? 100 : 0;
+        fprintf(out,
+                "sluice_requests_total{route=\"route-%d-\xe6\xbc\xa2\xe5\xad\x97\",error_type=\"\"} %d\n"
+                "sluice_requests_total{route=\"route-%d-\xe6\xbc\xa2\xe5\xad\x97\",error_type=\"provider_overloaded\"} "
+                "%d\n",
+                i, calls, i, errors);
+    }
+    fputs("process_start_time_seconds 100\n", out);
+    fclose(out);
+    page_read(page, text);
+    free(text);
+}
+
+static char *status_text(const struct look *now, const struct look *before, struct view view)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    status_show(out, now, before, &view);
+    fclose(out);
+    return text;
+}
+
+static void the_busiest_is_seen(void **state)
+{
+    (void)state;
+    assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+    struct look before = { .at_wall = 200 }, now = { .at_wall = 201 };
+    many_read(&before.page, 1200, false);
+    many_read(&now.page, 1200, true);
+    char *text = status_text(&now, &before, (struct view){ .seconds = 1, .columns = 100, .lines = 24 });
+    assert_non_null(strstr(text, "MOST ERRORS\nroute-41-"));
+    assert_non_null(strstr(text, "provider_overloaded (100)"));
+    assert_non_null(strstr(text, "and 1184 more: 1184.0/s, 0 errors; --all shows them"));
+    free(text);
+    text = status_text(&now, &before, (struct view){ .seconds = 1 });
+    assert_non_null(strstr(text, "route-1199-"));
+    assert_null(strstr(text, " more: "));
+    free(text);
+    page_done(&before.page);
+    page_done(&now.page);
+}
+
+static void no_line_is_wider_than_the_terminal(void **state)
+{
+    (void)state;
+    assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+    struct look now = { .at_wall = 100000, .is_draining = true };
+    char page[sizeof(small) + 1000];
+    snprintf(
+        page, sizeof(page), "%s\nsluice_requests_total{route=\"%s\",error_type=\"\"} 4000000\n", small,
+        "a-very-long-name-of-a-route-\xe6\xbc\xa2\xe5\xad\x97-that-nobody-reads-to-its-end-but-that-is-lawful\x1b[31m");
+    page_read(&now.page, page);
+    for (int columns = 20; columns < 220; columns++) {
+        char *text = status_text(&now, NULL, (struct view){ .seconds = 10, .columns = columns, .lines = 30 });
+        for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+            if (cli_width(line) > columns && strncmp(line, "and ", 4) != 0) {
+                fail_msg("%d columns: %s", columns, line);
+            }
+            assert_null(strchr(line, '\x1b'));
+        }
+        free(text);
+    }
+    char *text = status_text(&now, NULL, (struct view){ .seconds = 10, .columns = 200 });
+    static const char *const seen[] = {
+        "sluice 1.2.3, up 1 d 3 h, configuration 7, 2 reloads refused, store up, DRAINING",
+        "90% near its cap, 2 refused", "provider_auth_failed (3)", "4.00M", "p50 100 ms"
+    };
+    for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+        if (!strstr(text, seen[i])) {
+            fail_msg("%s: %s", seen[i], text);
+        }
+    }
+    free(text);
+    text = status_text(&now, NULL, (struct view){ .seconds = 10, .is_plain = true });
+    assert_non_null(strstr(text, "\nROUTE\tCALLS/S\tCALLS\tERRORS\tP50\tP95\tFIRST P95\tLIMIT\tMOST ERRORS\n"));
+    assert_non_null(strstr(text, "\nchat\t2.0\t20\t5\t"));
+    free(text);
+    page_done(&now.page);
+}
+
+static void limits_in_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *series, *says;
+    } cases[] = {
+        { "sluice_limit_used_ratio{route=\"r\"} 0", "\t0%\t" },
+        { "sluice_limit_used_ratio{route=\"r\"} 0.5", "\t50%\t" },
+        { "sluice_limit_used_ratio{route=\"r\"} 0.799", "\t79%\t" },
+        { "sluice_limit_used_ratio{route=\"r\"} 0.8", "\t80% near its cap\t" },
+        { "sluice_limit_used_ratio{route=\"r\"} 0.999", "\t99% near its cap\t" },
+        { "sluice_limit_used_ratio{route=\"r\"} 1", "\t100% at its cap\t" },
+        { "sluice_limit_used_ratio{route=\"r\"} 1.5", "\t150% at its cap\t" },
+        { "sluice_limit_decisions_total{route=\"r\",decision=\"refused\"} 3", "\t3 refused\t" },
+        { "sluice_limit_decisions_total{route=\"r\",decision=\"allowed\"} 3", "\t-\t" },
+        { "sluice_limit_used_ratio{route=\"r\"} 1\nsluice_limit_decisions_total{route=\"r\",decision=\"refused\"} 1",
+          "\t100% at its cap, 1 refused\t" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct look now = { .at_wall = 1 };
+        page_read(&now.page, cases[i].series);
+        char *text = status_text(&now, NULL, (struct view){ .seconds = 1, .is_plain = true });
+        if (!strstr(text, cases[i].says)) {
+            fail_msg("%s: %s", cases[i].series, text);
+        }
+        free(text);
+        page_done(&now.page);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_page_is_read),      cmocka_unit_test(quantiles),
+        cmocka_unit_test(the_busiest_is_seen), cmocka_unit_test(no_line_is_wider_than_the_terminal),
+        cmocka_unit_test(limits_in_words),
+    };
+    return cmocka_run_group_tests_name("page", tests, NULL, NULL);
+}
