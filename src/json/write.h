@@ -40,6 +40,9 @@ void sl_jw_member_bool(struct sl_jw *w, const char *key, bool v);
 void sl_jw_member_null(struct sl_jw *w, const char *key);
 void sl_jw_member_raw(struct sl_jw *w, const char *key, struct sl_str json);
 
+/* JSON without the white space between its tokens, appended. */
+void sl_json_compact(struct sl_buf *out, struct sl_str json);
+
 /* Only the escaping: appends `text` as the inside of a JSON string (no quotes). */
 void sl_json_escape(struct sl_buf *out, struct sl_str text);
 

@@ -311,7 +311,18 @@ int sl_parse_instant(struct sl_str s, int64_t *ret_unix_sec)
 int sl_parse_retry_after(struct sl_str s, int64_t now_unix_sec, uint64_t *ret_sec)
 {
     s = sl_str_trim(s);
-    int r = sl_parse_u64(s, 0, INT32_MAX, ret_sec);
+    ptrdiff_t dot = sl_str_find_char(s, '.', 0);
+    struct sl_str whole = dot > 0 ? sl_str_sub(s, 0, (size_t)dot) : s;
+    struct sl_str part = dot > 0 ? sl_str_sub(s, (size_t)dot + 1, s.n) : SL_STR("");
+    bool is_number = dot != 0 && (dot < 0 || part.n > 0), has_part = false;
+    for (size_t i = 0; i < part.n && is_number; i++) {
+        is_number = part.p[i] >= '0' && part.p[i] <= '9';
+        has_part |= part.p[i] != '0';
+    }
+    int r = is_number ? sl_parse_u64(whole, 0, INT32_MAX, ret_sec) : SL_E_INVAL;
+    if (r == 0 && has_part) {
+        *ret_sec += 1; /* whole seconds, rounded up */
+    }
     if (r != SL_E_INVAL) {
         return r;
     }

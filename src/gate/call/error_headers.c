@@ -42,8 +42,9 @@ int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool re
         r = sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[0]);
         r = r < 0 ? r : sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[1]);
     }
-    if (r == 0 && error->type == SL_ERR_PROVIDER_AUTH_FAILED && reads_should_retry) {
-        /* The gateway's credential is wrong: asking again cannot help, and the client is told so. */
+    bool is_operators = error->type == SL_ERR_PROVIDER_AUTH_FAILED || error->type == SL_ERR_PROVIDER_BILLING;
+    if (r == 0 && is_operators && reads_should_retry) {
+        /* The gateway's credential or account is at fault: asking again cannot help, and the client is told so. */
         r = sl_headers_add(io_headers, arena, SL_STR("x-should-retry"), SL_STR("false"));
     }
     return r;

@@ -123,11 +123,11 @@ static struct sl_verdict reply_end(struct sl_relay *relay)
 /* --- COLLECT_ERROR --- */
 
 /* May an error of that status and type go to the client as it is? A redirect would send the client's key elsewhere, and
- * a refused credential is not the client's. */
+ * a refused credential or an empty account is not the client's. */
 static bool may_pass(const struct sl_relay *relay, enum sl_error_type type)
 {
-    return sl_relay_is_same_language(relay) && type != SL_ERR_PROVIDER_AUTH_FAILED &&
-           relay->x->record.upstream_status >= 400;
+    bool is_operators = type == SL_ERR_PROVIDER_AUTH_FAILED || type == SL_ERR_PROVIDER_BILLING;
+    return sl_relay_is_same_language(relay) && !is_operators && relay->x->record.upstream_status >= 400;
 }
 
 /* A page for people says nothing to a program. */

@@ -207,6 +207,17 @@ const struct sl_val *sl_route_provider_config(const struct sl_val *model, const 
     return val && val->kind != SL_VAL_NULL ? val : NULL;
 }
 
+/* A name that the tables do not know, taken as another. */
+static void model_warn(struct sl_bind *bind, const struct sl_val *model, const struct sl_target *target)
+{
+    if ((target->row->can & SL_MODEL_GUESS) && target->row->like && target->model.n) {
+        const struct sl_val *name = sl_val_find(model, "name");
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, name ? name->pos : model->pos, NULL,
+                        "the model '%.*s' is not known: it is taken as one like %s; `models:` can say what it is",
+                        SL_STR_ARG(sl_str_sub(target->model, 0, 64)), target->row->like);
+    }
+}
+
 static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl_target *target, struct sl_arena *arena)
 {
     const struct sl_provider *provider = target->provider;
@@ -230,6 +241,7 @@ static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl
     int r = sl_opt_bind(bind, provider->opts, config, conf);
     if (r == 0) {
         target->row = sl_model_find(provider->name, target->model, NULL);
+        model_warn(bind, model, target);
         r = sl_target_prepare(bind, config ? config : model, target);
     }
     bind->path[before] = '\0';
@@ -388,6 +400,11 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     int r = name_bind(bind, entry, route);
     int r2 = type_bind(bind, entry, route);
     int r3 = model_bind(bind, entry, route);
+    if (r2 == 0 && r3 == 0 && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
+                        "%s does not serve %s: every call of this route is refused", route->targets[0].provider->name,
+                        sl_llm_type_name(route->type));
+    }
     int r4 = limit_bind(bind, entry, route);
     r4 = r4 < 0 ? r4 : limits_bind(bind, entry, route);
     route->conf = settings->upstream.route;

@@ -4,6 +4,7 @@
 #ifndef SL_LLM_ANTHROPIC_H
 #define SL_LLM_ANTHROPIC_H
 
+#include "llm/core/pieces.h"
 #include "llm/form/params.h"
 
 struct sl_anthropic_conf {
@@ -18,13 +19,17 @@ struct sl_anthropic_conf {
 };
 
 struct sl_anthropic_stream {
-    bool has_start, is_done, has_error;
-    bool is_open;          /* a block is */
-    bool is_answer;        /* the open block is the forced tool whose arguments are the answer */
-    bool has_arguments;    /* the open tool call got some */
-    bool was_answer;       /* such a block was there */
-    uint8_t open_kind;     /* enum sl_block_kind, or SKIPPED */
-    uint32_t open;         /* the upstream's index of it */
+    bool has_start, has_usage, has_finish, is_done, has_error;
+    bool is_open;       /* a block is */
+    bool is_answer;     /* the open block is the forced tool whose arguments are the answer */
+    bool has_arguments; /* the open tool call got some */
+    bool was_answer;    /* such a block was there */
+    uint8_t open_kind;  /* enum sl_block_kind, or SKIPPED */
+    uint32_t open;      /* the upstream's index of it */
+    uint32_t n_blocks;  /* begun so far; the open one is the last */
+    char id[64];        /* the reply's, for calls that have none */
+    uint8_t id_len;
+    struct sl_half half;   /* of the open block */
     struct sl_usage usage; /* cumulative */
 };
 

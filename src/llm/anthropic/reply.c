@@ -80,25 +80,27 @@ static struct sl_str text_get(struct reader *rd, struct sl_json_val object, cons
     return text;
 }
 
-/* A tool's input as text: compact, its members in their order. */
-static struct sl_str input_get(struct reader *rd, struct sl_json_val block)
+static void tool_read(struct reader *rd, struct sl_json_val v, struct sl_str reply_id, uint32_t n,
+                      struct sl_block *block)
 {
-    struct sl_json_val input = sl_json_get(block, "input");
-    if (!sl_json_is_present(input)) {
-        return SL_STR("{}");
+    struct sl_str input = sl_arguments_text(sl_json_get(v, "input"), rd->arena);
+    block->tool_name = text_get(rd, v, "name");
+    if (sl_str_eq_c(block->tool_name, SL_ANTHROPIC_ANSWER_TOOL)) {
+        rd->was_answer = true;
+        block->text = input;
+    } else {
+        block->kind = SL_BLOCK_TOOL_CALL;
+        block->tool_name = sl_form_name_back(rd->call->aliases, block->tool_name);
+        block->tool_id = text_get(rd, v, "id");
+        block->tool_id = block->tool_id.n ? block->tool_id : sl_call_id_make(reply_id, 0, n, rd->arena);
+        block->arguments = input;
     }
-    struct sl_str raw = sl_json_raw(input);
-    struct sl_buf buf = SL_BUF_INIT(raw.n + 1);
-    sl_json_compact(&buf, raw);
-    struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
-    sl_buf_done(&buf);
-    if (!text.p) {
+    if (rd->status == 0 && (!input.p || (block->kind == SL_BLOCK_TOOL_CALL && !block->tool_id.p))) {
         rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
     }
-    return text;
 }
 
-static void block_read(struct reader *rd, struct sl_json_val v, struct sl_choice *choice)
+static void block_read(struct reader *rd, struct sl_json_val v, struct sl_str reply_id, struct sl_choice *choice)
 {
     struct sl_block block = { 0 };
     struct sl_json_val type = sl_json_get(v, "type");
@@ -112,16 +114,7 @@ static void block_read(struct reader *rd, struct sl_json_val v, struct sl_choice
         block.kind = SL_BLOCK_THINKING;
         block.redacted = text_get(rd, v, "data");
     } else if (sl_json_str_eq(type, SL_STR("tool_use"))) {
-        block.tool_name = text_get(rd, v, "name");
-        struct sl_str input = input_get(rd, v);
-        if (sl_str_eq_c(block.tool_name, SL_ANTHROPIC_ANSWER_TOOL)) {
-            rd->was_answer = true;
-            block.text = input;
-        } else {
-            block.kind = SL_BLOCK_TOOL_CALL;
-            block.tool_id = text_get(rd, v, "id");
-            block.arguments = input;
-        }
+        tool_read(rd, v, reply_id, choice->n_blocks, &block);
     } else {
         return; /* server tools' blocks have no counterpart */
     }
@@ -151,12 +144,12 @@ static void message_read(struct reader *rd, struct sl_json_val root, struct sl_r
         return;
     }
     struct sl_choice *choice = &reply->choices[0];
+    reply->id = text_get(rd, root, "id");
     for (struct sl_json_iter it = sl_json_each(content); rd->status == 0 && sl_json_next(&it);) {
-        block_read(rd, it.val, choice);
+        block_read(rd, it.val, reply->id, choice);
     }
     choice->finish_text = text_get(rd, root, "stop_reason");
     choice->finish = sl_anthropic_finish(rd->call, choice->finish_text, rd->was_answer);
-    reply->id = text_get(rd, root, "id");
     sl_anthropic_usage_read(sl_json_get(root, "usage"), &reply->usage);
 }
 
@@ -199,7 +192,7 @@ int sl_anthropic_on_reply(const struct sl_call *call, const struct sl_env *env, 
 {
     struct sl_json *doc = env->scratch;
     doc->limits.record_depth = 0;
-    int r = sl_json_parse(doc, body);
+    int r = sl_json_parse(doc, sl_skip_bom(body));
     if (r < 0) {
         return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
     }

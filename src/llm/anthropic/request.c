@@ -461,5 +461,6 @@ int sl_anthropic_messages_build(const struct sl_call *call, const struct sl_targ
         sl_body_drop(&body);
         return r;
     }
-    return sl_body_finish(&body, arena, req);
+    r = sl_body_finish(&body, arena, req);
+    return r < 0 ? r : sl_form_aliases_keep(&form, req);
 }

@@ -5,7 +5,6 @@
  *   message_stop; ping and what is not known anywhere; error instead of any. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
-#include "json/write.h"
 
 #define SKIPPED 255 /* a kind of block that has no counterpart */
 /* Indexes that a stream may use; a dialect has limits of its own. */
@@ -36,9 +35,24 @@ static struct sl_str text_get(struct frame *f, struct sl_json_val object, const 
     return text;
 }
 
+/* A piece of a text, whose last character may be cut in two. */
+static struct sl_str half_get(struct frame *f, struct sl_json_val object, const char *key)
+{
+    struct sl_str text = SL_STR_NONE;
+    struct sl_json_val v = sl_json_get(object, key);
+    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_half_text(&f->st->half, v, f->sink->arena, &text) < 0) {
+        f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
+    }
+    return text;
+}
+
 static void usage_push(struct frame *f, struct sl_json_val usage)
 {
     if (sl_json_is(usage, SL_JSON_OBJECT)) {
+        if (!f->st->has_usage) {
+            f->st->has_usage = true;
+            f->st->usage = SL_USAGE_NONE;
+        }
         sl_anthropic_usage_read(usage, &f->st->usage);
         push(f, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = f->st->usage });
     }
@@ -51,11 +65,11 @@ static void message_start(struct frame *f, struct sl_json_val root)
         return;
     }
     f->st->has_start = true;
-    f->st->usage = SL_USAGE_NONE;
-    push(f, &(struct sl_delta){ .kind = SL_DELTA_START,
-                                .id = text_get(f, message, "id"),
-                                .model = text_get(f, message, "model"),
-                                .created = -1 });
+    struct sl_str id = text_get(f, message, "id");
+    f->st->id_len = (uint8_t)SL_MIN(id.n, sizeof(f->st->id));
+    memcpy(f->st->id, id.n ? id.p : "", f->st->id_len);
+    push(f,
+         &(struct sl_delta){ .kind = SL_DELTA_START, .id = id, .model = text_get(f, message, "model"), .created = -1 });
     usage_push(f, sl_json_get(message, "usage"));
 }
 
@@ -63,7 +77,7 @@ static void message_start(struct frame *f, struct sl_json_val root)
 
 static struct sl_delta open_delta(const struct frame *f, enum sl_delta_kind kind)
 {
-    return (struct sl_delta){ .kind = kind, .block = f->st->open, .block_kind = f->st->open_kind };
+    return (struct sl_delta){ .kind = kind, .block = f->st->n_blocks - 1, .block_kind = f->st->open_kind };
 }
 
 static void piece(struct frame *f, struct sl_str text)
@@ -96,6 +110,7 @@ static void block_stop(struct frame *f)
     if (is_tool && !st->has_arguments) {
         piece(f, SL_STR("{}"));
     }
+    piece(f, sl_half_end(&st->half));
     if (st->open_kind != SKIPPED) {
         struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_STOP);
         push(f, &delta);
@@ -107,19 +122,18 @@ static void block_stop(struct frame *f)
 static void input_push(struct frame *f, struct sl_json_val block)
 {
     struct sl_json_val input = sl_json_get(block, "input");
-    if (sl_json_count(input) == 0) {
-        return;
+    bool is_empty = sl_json_is(input, SL_JSON_OBJECT) || sl_json_is(input, SL_JSON_ARRAY) ? sl_json_count(input) == 0
+                                                                                          : sl_json_says_nothing(input);
+    if (is_empty) {
+        return; /* what is to come */
     }
-    struct sl_str raw = sl_json_raw(input);
-    struct sl_buf buf = SL_BUF_INIT(raw.n + 1);
-    sl_json_compact(&buf, raw);
-    if (sl_buf_status(&buf) == 0) {
-        piece(f, sl_buf_str(&buf));
+    struct sl_str text = sl_arguments_text(input, f->sink->arena);
+    if (text.p) {
+        piece(f, text);
     } else {
         f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
     }
     f->st->has_arguments = true;
-    sl_buf_done(&buf);
 }
 
 static void block_start(struct frame *f, struct sl_json_val root)
@@ -143,6 +157,7 @@ static void block_start(struct frame *f, struct sl_json_val root)
     st->is_open = true;
     st->open = index;
     st->open_kind = SKIPPED;
+    st->half.high = 0;
     st->is_answer = st->has_arguments = false;
     for (size_t i = 0; i < SL_ARRAY_LEN(kinds); i++) {
         if (sl_json_str_eq(type, kinds[i].type)) {
@@ -152,6 +167,7 @@ static void block_start(struct frame *f, struct sl_json_val root)
     if (st->open_kind == SKIPPED) {
         return;
     }
+    st->n_blocks++;
     struct sl_str name = text_get(f, block, "name");
     if (st->open_kind == SL_BLOCK_TOOL_CALL && sl_str_eq_c(name, SL_ANTHROPIC_ANSWER_TOOL)) {
         st->is_answer = st->was_answer = true;
@@ -160,7 +176,13 @@ static void block_start(struct frame *f, struct sl_json_val root)
     struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_START);
     if (st->open_kind == SL_BLOCK_TOOL_CALL) {
         delta.tool_id = text_get(f, block, "id");
-        delta.tool_name = name;
+        delta.tool_name = sl_form_name_back(f->call->aliases, name);
+        if (delta.tool_id.n == 0) {
+            delta.tool_id = sl_call_id_make(sl_str_make(st->id, st->id_len), 0, st->n_blocks - 1, f->sink->arena);
+        }
+        if (!delta.tool_id.p) {
+            f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
+        }
     }
     push(f, &delta);
     if (st->open_kind == SL_BLOCK_TOOL_CALL || st->is_answer) {
@@ -190,13 +212,13 @@ static void block_delta(struct frame *f, struct sl_json_val root)
         return;
     }
     if (sl_json_str_eq(type, SL_STR("text_delta"))) {
-        piece(f, text_get(f, delta, "text"));
+        piece(f, half_get(f, delta, "text"));
     } else if (sl_json_str_eq(type, SL_STR("input_json_delta"))) {
-        struct sl_str text = text_get(f, delta, "partial_json");
+        struct sl_str text = half_get(f, delta, "partial_json");
         st->has_arguments |= text.n > 0;
         piece(f, text);
     } else if (sl_json_str_eq(type, SL_STR("thinking_delta"))) {
-        piece(f, text_get(f, delta, "thinking"));
+        piece(f, half_get(f, delta, "thinking"));
     } else if (sl_json_str_eq(type, SL_STR("signature_delta"))) {
         struct sl_delta signed_off = open_delta(f, SL_DELTA_BLOCK);
         signed_off.signature = text_get(f, delta, "signature");
@@ -217,7 +239,8 @@ static void block_stop_event(struct frame *f, struct sl_json_val root)
 static void message_delta(struct frame *f, struct sl_json_val root)
 {
     struct sl_str word = text_get(f, sl_json_get(root, "delta"), "stop_reason");
-    if (word.n) {
+    if (word.n && !f->st->has_finish) { /* a second one says nothing new */
+        f->st->has_finish = true;
         block_stop(f);
         push(f, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
                                     .finish = sl_anthropic_finish(f->call, word, f->st->was_answer),
@@ -237,10 +260,12 @@ static void error_push(struct frame *f, struct sl_json_val root)
     struct sl_errbody said;
     sl_errbody_read_val(sl_json_get(root, "error"), f->sink->arena, &said);
     f->st->has_error = true;
+    int status = sl_error_status_of(said.type, said.code);
     struct sl_llm_error error = {
-        .type = sl_error_type_of(0, said.type, said.code),
-        .message = said.message.p ? said.message : SL_STR("the upstream reported an error"),
+        .type = sl_errbody_type(status, &said),
+        .upstream_status = status,
         .code = said.type,
+        .message = said.message.p ? said.message : SL_STR("the upstream reported an error"),
     };
     push(f, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
 }

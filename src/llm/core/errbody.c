@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/errbody.h"
 
+#include "llm/core/pieces.h"
+
 #define ERRBODY_TEXT_MAX 1024
 /* Error bodies are small; what is larger is not read as JSON. */
 #define ERRBODY_TOKENS_MAX 4096
@@ -116,7 +118,7 @@ void sl_errbody_read(struct sl_str body, struct sl_arena *arena, struct sl_errbo
     struct sl_json_limits limits = { .depth = 64, .tokens = ERRBODY_TOKENS_MAX };
     struct sl_json doc;
     sl_json_init(&doc, &limits);
-    if (sl_json_parse(&doc, body) == 0) {
+    if (sl_json_parse(&doc, sl_skip_bom(body)) == 0) {
         root_read(sl_json_root(&doc), arena, ret);
     }
     sl_json_done(&doc);
@@ -176,13 +178,61 @@ enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_st
     return SL_ERR_PROVIDER_SERVER_ERROR;
 }
 
+static bool has_words(struct sl_str text, const char *words)
+{
+    size_t n = strlen(words);
+    for (size_t i = 0; i + n <= text.n; i++) {
+        if (sl_str_case_eq(sl_str_make(text.p + i, n), sl_str_make(words, n))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum sl_error_type sl_errbody_type(int status, const struct sl_errbody *said)
+{
+    static const char *const phrases[] = { "credit balance",      "insufficient_quota", "insufficient balance",
+                                           "insufficient credit", "insufficient funds", "billing hard limit",
+                                           "enable billing",      "billing account",    "billing is not",
+                                           "check your billing",  "payment required" };
+    enum sl_error_type type = sl_error_type_of(status, said->type, said->code);
+    bool may_be_money = type == SL_ERR_PROVIDER_REJECTED || type == SL_ERR_PROVIDER_RATE_LIMITED || status == 403;
+    for (size_t i = 0; i < SL_ARRAY_LEN(phrases) && may_be_money; i++) {
+        if (has_words(said->message, phrases[i])) {
+            return SL_ERR_PROVIDER_BILLING;
+        }
+    }
+    return type;
+}
+
+int sl_error_status_of(struct sl_str type, struct sl_str code)
+{
+    static const struct {
+        const char *word;
+        int status;
+    } words[] = {
+        { "invalid_request_error", 400 }, { "authentication_error", 401 }, { "invalid_api_key", 401 },
+        { "billing_error", 402 },         { "insufficient_quota", 429 },   { "permission_error", 403 },
+        { "not_found_error", 404 },       { "model_not_found", 404 },      { "request_too_large", 413 },
+        { "rate_limit_error", 429 },      { "rate_limit_exceeded", 429 },  { "api_error", 500 },
+        { "server_error", 500 },          { "timeout_error", 504 },        { "timeout", 504 },
+        { "overloaded_error", 529 },      { "overloaded", 529 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (sl_str_eq_c(code, words[i].word) || sl_str_eq_c(type, words[i].word)) {
+            return words[i].status;
+        }
+    }
+    return 0;
+}
+
 void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
                          struct sl_llm_error *ret_error)
 {
     struct sl_errbody said;
     sl_errbody_read(body, arena, &said);
     *ret_error = (struct sl_llm_error){
-        .type = sl_error_type_of(status, said.type, said.code),
+        .type = sl_errbody_type(status, &said),
         .upstream_status = status,
         .message = said.message.p ? said.message : sl_str_c(sl_status_reason(status)),
         .code = said.code,

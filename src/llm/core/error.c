@@ -26,3 +26,15 @@ bool sl_error_type_is_upstream(enum sl_error_type type)
 {
     return sl_str_has_prefix(sl_str_c(sl_error_type_word(type)), SL_STR("provider_"));
 }
+
+void sl_error_hide(struct sl_llm_error *io_error)
+{
+    if (io_error->type != SL_ERR_PROVIDER_AUTH_FAILED) {
+        return;
+    }
+    io_error->message = SL_STR("The upstream provider refused this gateway's credential; the gateway's operator must "
+                               "correct it. Your own key is not at fault.");
+    io_error->code = SL_STR_NONE;
+    io_error->param = SL_STR_NONE;
+    io_error->upstream_status = 0;
+}

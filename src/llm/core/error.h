@@ -53,6 +53,10 @@ const char *sl_error_type_word(enum sl_error_type type);
 int sl_error_type_status(enum sl_error_type type);
 bool sl_error_type_is_upstream(enum sl_error_type type); /* provider_… */
 
+struct sl_llm_error;
+/* What an upstream says about this gateway's credential is for the operator, not for who asked: other words instead. */
+void sl_error_hide(struct sl_llm_error *io_error);
+
 /* Code of a bad response that is JSON, but not in the provider's shape. */
 #define SL_CODE_UNEXPECTED "unexpected_response"
 

@@ -23,6 +23,7 @@
 struct sl_language;
 struct sl_manners;
 
+struct sl_form_aliases;
 struct sl_call {
     enum sl_llm_type type;
     const struct sl_manners *manners;   /* what the client's dialect promises beyond its language */
@@ -35,7 +36,8 @@ struct sl_call {
     bool is_stream;
     bool wants_usage; /* the client itself asked for a usage chunk (stream_options.include_usage) */
     bool has_stream_options;
-    bool wants_base64; /* embeddings as base64 of their floats */
+    bool wants_base64;                     /* embeddings as base64 of their floats */
+    const struct sl_form_aliases *aliases; /* tools that went up under another name: of the request that was built */
 };
 
 /* --- a reply, canonical --- */
@@ -167,7 +169,8 @@ struct sl_http_req {
     struct sl_str *slices; /* the body: pieces of the client's body and of new text */
     size_t n_slices;
     size_t body_len;
-    struct sl_str dropped; /* the call's members that this provider cannot express, comma-separated */
+    const struct sl_form_aliases *aliases; /* tools that go up under another name (form/form.h); NULL: none */
+    struct sl_str dropped;                 /* the call's members that this provider cannot express, comma-separated */
 };
 
 enum sl_framing { SL_FRAMING_SSE, SL_FRAMING_NDJSON, SL_FRAMING_AWS };

@@ -23,7 +23,30 @@ int sl_prepare_base(struct sl_bind *bind, const struct sl_val *val, const char *
         return SL_PREPARE_FAIL(bind, val, key, "%s: a user or password in the URL is not used; give the key by itself",
                                key);
     }
+    static const char *const calls[] = { "/chat/completions", "/completions", "/messages",
+                                         "/complete",         "/embeddings",  "/responses" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(calls); i++) {
+        if (sl_str_has_suffix(ret->path, sl_str_c(calls[i]))) {
+            sl_bind_problem(bind, SL_PROBLEM_WARNING, sl_prepare_pos(val, key), NULL,
+                            "%s ends with %s, the path of a call: it is added to the base URL by itself", key,
+                            calls[i]);
+            break;
+        }
+    }
     return 0;
+}
+
+void sl_prepare_version(struct sl_bind *bind, const struct sl_val *val, const char *key, const struct sl_uri *base)
+{
+    struct sl_str rest = base->path, part;
+    bool has_version = false;
+    while (!has_version && sl_str_next(&rest, '/', &part)) {
+        has_version = part.n > 1 && part.p[0] == 'v' && part.p[1] >= '0' && part.p[1] <= '9';
+    }
+    if (!has_version) {
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, sl_prepare_pos(val, key), NULL,
+                        "%s has no version: a base URL ends with one, such as /v1", key);
+    }
 }
 
 int sl_prepare_key(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str prefix,

@@ -14,6 +14,8 @@ struct sl_pos sl_prepare_pos(const struct sl_val *val, const char *key);
 /* The base URL that `key` holds. */
 SL_MUST int sl_prepare_base(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str text,
                             struct sl_uri *ret);
+/* For providers whose base URL always has its version: warns where it has none. */
+void sl_prepare_version(struct sl_bind *bind, const struct sl_val *val, const char *key, const struct sl_uri *base);
 /* The credential as it stands in its header, `prefix` before it: formed once, kept where it is wiped. SL_E_INVAL after
  * a problem, or SL_E_NOMEM. */
 SL_MUST int sl_prepare_key(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str prefix,

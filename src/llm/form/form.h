@@ -118,6 +118,9 @@ struct sl_form {
 /* Brings *chat into form, in place. 0, SL_E_NOMEM, or SL_E_INVAL with the error filled. */
 SL_MUST int sl_form_call(struct sl_form *form, struct sl_chat *chat);
 
+/* For the reading of the reply: names that went up under another one. */
+SL_MUST int sl_form_aliases_keep(const struct sl_form *form, struct sl_http_req *req);
+
 /* Its steps, for tests and for who needs one alone. */
 SL_MUST int sl_form_ids(struct sl_form *form, struct sl_chat *chat);
 SL_MUST int sl_form_names(struct sl_form *form, struct sl_chat *chat);

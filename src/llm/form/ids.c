@@ -326,3 +326,23 @@ struct sl_str sl_form_name_back(const struct sl_form_aliases *aliases, struct sl
     }
     return name;
 }
+
+int sl_form_aliases_keep(const struct sl_form *form, struct sl_http_req *req)
+{
+    if (form->aliases.n == 0) {
+        return 0;
+    }
+    struct sl_form_aliases *kept = SL_ARENA_NEW(form->arena, struct sl_form_aliases);
+    if (!kept) {
+        return SL_E_NOMEM;
+    }
+    *kept = form->aliases;
+    for (uint32_t i = 0; i < kept->n; i++) { /* the tape they may be of is used again */
+        kept->v[i].from = sl_arena_dup(form->arena, kept->v[i].from);
+        if (!kept->v[i].from.p) {
+            return SL_E_NOMEM;
+        }
+    }
+    req->aliases = kept;
+    return 0;
+}

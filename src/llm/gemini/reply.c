@@ -2,6 +2,7 @@
 /* Whole replies of generateContent to canonical ones. A stream that was not asked for as events is a list of such
  * replies: read as one. */
 #include "llm/gemini/gemini.h"
+#include "llm/core/pieces.h"
 
 #include <inttypes.h>
 
@@ -344,7 +345,7 @@ int sl_gemini_on_reply(const struct sl_call *call, const struct sl_env *env, str
 {
     struct sl_json *doc = env->scratch;
     doc->limits.record_depth = call->type == SL_LLM_EMBEDDINGS ? 3 : 0; /* the numbers stay raw */
-    int r = sl_json_parse(doc, body);
+    int r = sl_json_parse(doc, sl_skip_bom(body));
     if (r < 0) {
         return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
     }

@@ -345,7 +345,9 @@ static void value_check(struct sl_mf_check *check, const struct sl_mf_type *type
         sl_mf_check_int(check, type, v);
         break;
     case SL_MF_BOOL:
-        sl_mf_check_bool(check, v);
+        if (!type->or_object || !sl_json_is(v, SL_JSON_OBJECT)) {
+            sl_mf_check_bool(check, v);
+        }
         break;
     case SL_MF_LITERAL:
         literal_check(check, type, v);

@@ -130,7 +130,8 @@ static void json_body_write(struct sl_llm_error *error, struct sl_buf *out)
 /* MLflow's mapping of what a provider answers. */
 static void upstream_write(struct sl_llm_error *error, struct sl_buf *out)
 {
-    error->status = error->upstream_status >= 400 ? error->upstream_status : 502;
+    bool is_own = error->upstream_status >= 400 && error->type != SL_ERR_PROVIDER_BILLING;
+    error->status = is_own ? error->upstream_status : 502;
     struct sl_str type = error->upstream_content_type;
     if (has_word(type, "application/json")) {
         json_body_write(error, out);

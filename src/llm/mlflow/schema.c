@@ -8,6 +8,7 @@
 
 static const struct sl_mf_type t_str = { .kind = SL_MF_STR };
 static const struct sl_mf_type t_bool = { .kind = SL_MF_BOOL };
+static const struct sl_mf_type t_bool_or_object = { .kind = SL_MF_BOOL, .or_object = true };
 static const struct sl_mf_type t_temperature = { .kind = SL_MF_FLOAT, .min = 0, .max = 2 };
 static const struct sl_mf_type t_count = { .kind = SL_MF_INT, .min = 1 };
 static const struct sl_mf_type t_strs = { .kind = SL_MF_LIST, .item = &t_str };
@@ -105,7 +106,7 @@ static const struct sl_mf_model m_parameters = {
         { "properties", &t_properties, REQ, NULL },
         { "type", &t_object, 0, "\"type\":\"object\"," },
         { "required", &t_strs, NUL, NULL },
-        { "additionalProperties", &t_bool, NUL, NULL },
+        { "additionalProperties", &t_bool_or_object, NUL, NULL },
     },
     4,
     NULL,

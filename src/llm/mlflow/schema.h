@@ -24,6 +24,7 @@ struct sl_mf_model;
 struct sl_mf_type {
     enum sl_mf_kind kind;
     bool is_not_empty;        /* lists */
+    bool or_object;           /* booleans: a JSON Schema will do too, which MLflow itself refuses */
     const char *const *words; /* ends with NULL */
     const struct sl_mf_model *model;
     const struct sl_mf_type *item;

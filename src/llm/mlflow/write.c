@@ -22,8 +22,8 @@ static void member_count(struct sl_jw *w, const char *key, int64_t v)
 static void usage_write(struct sl_jw *w, const struct sl_usage *u, bool has_output)
 {
     int64_t total = u->total;
-    if (total < 0 && u->input >= 0 && u->output >= 0) {
-        total = u->input + u->output;
+    if (total < 0 && (u->input >= 0 || u->output >= 0)) {
+        total = SL_MAX(u->input, (int64_t)0) + SL_MAX(u->output, (int64_t)0); /* of what was said */
     }
     sl_jw_object(w);
     member_count(w, "prompt_tokens", u->input);
@@ -441,6 +441,9 @@ void sl_mlflow_write_end(void *state, struct sl_buf *out)
 void sl_mlflow_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out)
 {
     (void)state;
+    struct sl_llm_error told = *error;
+    sl_error_hide(&told);
+    error = &told;
     struct sl_jw w;
     sl_buf_add_lit(out, "data: ");
     sl_jw_init(&w, out);

@@ -209,8 +209,8 @@ static int status_of(const struct sl_llm_error *error)
     if (error->type == SL_ERR_CALLER_UNSUPPORTED && error->status == 0) {
         return 400; /* a feature that the provider lacks; what HTTP itself lacks comes with its own status */
     }
-    if (error->type == SL_ERR_PROVIDER_AUTH_FAILED) {
-        return 502;
+    if (error->type == SL_ERR_PROVIDER_AUTH_FAILED || error->type == SL_ERR_PROVIDER_BILLING) {
+        return 502; /* the gateway's own credential, its own account */
     }
     if (error->upstream_status == 529) {
         return 503;
@@ -224,24 +224,16 @@ static int status_of(const struct sl_llm_error *error)
 static void write_error(struct sl_llm_error *error, struct sl_buf *out)
 {
     error->status = status_of(error);
-    if (error->type == SL_ERR_PROVIDER_AUTH_FAILED) {
-        /* What the upstream says about the key is for the operator, not for who asked. */
-        struct sl_llm_error told = *error;
-        told.message = SL_STR("The upstream provider refused this gateway's credential; the gateway's operator must "
-                              "correct it. Your own key is not at fault.");
-        told.code = SL_STR_NONE;
-        told.param = SL_STR_NONE;
-        told.upstream_status = 0;
-        error_write(&told, error->status, out);
-        return;
-    }
-    error_write(error, error->status, out);
+    struct sl_llm_error told = *error;
+    sl_error_hide(&told);
+    error_write(&told, error->status, out);
 }
 
 void sl_openai_write_error_event(const struct sl_llm_error *error, struct sl_buf *out)
 {
     struct sl_llm_error told = *error;
     told.status = status_of(error);
+    sl_error_hide(&told);
     sl_buf_add_lit(out, "data: ");
     error_write(&told, told.status, out);
     sl_buf_add_lit(out, "\n\n");

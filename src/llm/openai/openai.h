@@ -5,6 +5,7 @@
 #define SL_LLM_OPENAI_H
 
 #include "llm/core/language.h"
+#include "llm/core/pieces.h"
 
 extern const struct sl_language sl_language_openai;
 
@@ -31,15 +32,19 @@ struct sl_openai_conf {
 
 struct sl_openai_stream {
     bool has_start, is_done, has_finish, has_error;
+    char id[64]; /* the reply's, for calls that have none */
+    uint8_t id_len;
     uint16_t n_tools;
     struct {
         uint16_t choice, index, block;
+        uint32_t id_hash;         /* some servers use one index for several calls */
     } tools[SL_OPENAI_TOOLS_MAX]; /* which block a tool call of the upstream is */
     struct {
         uint16_t next_block;
         uint16_t open; /* block + 1; 0: none */
         uint8_t open_kind;
         bool has_begun, has_finish;
+        struct sl_half half; /* of the open block */
     } choices[SL_OPENAI_CHOICES_MAX];
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole replies of the OpenAI family to canonical ones. */
 #include "llm/core/errbody.h"
+#include "llm/core/pieces.h"
 #include "llm/openai/openai.h"
 
 enum sl_finish sl_openai_finish(struct sl_str word)
@@ -29,6 +30,7 @@ struct reader {
     struct sl_arena *arena;
     struct sl_err *err;
     int status; /* sticky */
+    struct sl_str id;
 };
 
 /* A text member; absent, null or of another type: none. */
@@ -71,12 +73,25 @@ static void tool_calls_read(struct reader *rd, struct sl_json_val calls, struct 
 {
     for (struct sl_json_iter it = sl_json_each(calls); sl_json_next(&it);) {
         struct sl_json_val function = sl_json_get(it.val, "function");
-        choice->blocks[choice->n_blocks++] = (struct sl_block){
+        struct sl_json_val arguments = sl_json_get(function, "arguments");
+        struct sl_block *block = &choice->blocks[choice->n_blocks];
+        *block = (struct sl_block){
             .kind = SL_BLOCK_TOOL_CALL,
             .tool_id = text_get(rd, it.val, "id"),
             .tool_name = text_get(rd, function, "name"),
             .arguments = text_get(rd, function, "arguments"),
         };
+        if (block->tool_id.n == 0) {
+            block->tool_id = sl_call_id_make(rd->id, (uint32_t)choice->index, choice->n_blocks, rd->arena);
+        }
+        if (!sl_json_is(arguments, SL_JSON_STRING) || sl_json_str_eq(arguments, SL_STR("null"))) {
+            arguments = sl_json_is(arguments, SL_JSON_STRING) ? SL_JSON_ABSENT : arguments;
+            block->arguments = sl_arguments_text(arguments, rd->arena); /* null, or an object itself */
+        }
+        choice->n_blocks++;
+        if (rd->status == 0 && (!block->tool_id.p || !block->arguments.p)) {
+            rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+        }
     }
 }
 
@@ -168,7 +183,7 @@ static void root_read(struct reader *rd, const struct sl_call *call, struct sl_j
         rd->status = sl_fail(rd->err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
         return;
     }
-    reply->id = text_get(rd, root, "id");
+    reply->id = rd->id = text_get(rd, root, "id");
     reply->model = text_get(rd, root, "model");
     reply->created = int_get(root, "created", -1);
     struct sl_json_val usage = sl_json_get(root, "usage");
@@ -187,11 +202,11 @@ int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, str
 {
     struct sl_json *doc = env->scratch;
     doc->limits.record_depth = call->type == SL_LLM_EMBEDDINGS ? 3 : 0; /* the numbers stay raw */
-    int r = sl_json_parse(doc, body);
+    int r = sl_json_parse(doc, sl_skip_bom(body));
     if (r < 0) {
         return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
     }
-    struct reader rd = { arena, err, 0 };
+    struct reader rd = { arena, err, 0, SL_STR_NONE };
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     root_read(&rd, call, sl_json_root(doc), &reply);
     if (rd.status == 0) {

@@ -32,10 +32,26 @@ static struct sl_str text_get(struct chunk *c, struct sl_json_val object, const 
     return text;
 }
 
+/* A piece of a text, whose last character may be cut in two. */
+static struct sl_str half_get(struct chunk *c, uint16_t choice, struct sl_json_val object, const char *key)
+{
+    struct sl_str text = SL_STR_NONE;
+    struct sl_json_val v = sl_json_get(object, key);
+    if (c->status == 0 && sl_json_is(v, SL_JSON_STRING) &&
+        sl_half_text(&c->st->choices[choice].half, v, c->sink->arena, &text) < 0) {
+        c->status = sl_fail(c->err, SL_E_NOMEM, "out of memory");
+    }
+    return text;
+}
+
+static void piece(struct chunk *c, uint16_t choice, uint16_t block, enum sl_block_kind kind, struct sl_str text);
+
 static void block_stop(struct chunk *c, uint16_t choice)
 {
     uint16_t open = c->st->choices[choice].open;
     if (open) {
+        piece(c, choice, (uint16_t)(open - 1), c->st->choices[choice].open_kind,
+              sl_half_end(&c->st->choices[choice].half));
         c->st->choices[choice].open = 0;
         push(c, &(struct sl_delta){ .kind = SL_DELTA_BLOCK_STOP,
                                     .choice = choice,
@@ -83,20 +99,50 @@ static void text_push(struct chunk *c, uint16_t choice, enum sl_block_kind kind,
 static int tool_block(struct chunk *c, uint16_t choice, uint16_t index, struct sl_str id, struct sl_str name)
 {
     struct sl_openai_stream *st = c->st;
-    for (uint16_t i = 0; i < st->n_tools; i++) {
-        if (st->tools[i].choice == choice && st->tools[i].index == index) {
-            return st->tools[i].block;
+    uint32_t hash = 0;
+    for (size_t i = 0; i < id.n; i++) {
+        hash = hash * 31 + (unsigned char)id.p[i];
+    }
+    for (uint16_t i = st->n_tools; i > 0; i--) { /* the newest first */
+        if (st->tools[i - 1].choice == choice && st->tools[i - 1].index == index) {
+            bool is_another = id.n && name.n && st->tools[i - 1].id_hash != hash;
+            if (is_another) {
+                break;
+            }
+            return st->tools[i - 1].block;
         }
     }
     if (st->n_tools == SL_OPENAI_TOOLS_MAX) {
         c->status = sl_fail(c->err, SL_E_LIMIT, "more than %d tool calls in one stream", SL_OPENAI_TOOLS_MAX);
         return -1;
     }
+    if (id.n == 0) {
+        id = sl_call_id_make(sl_str_make(st->id, st->id_len), choice, st->n_tools, c->sink->arena);
+    }
+    if (!id.p) {
+        c->status = sl_fail(c->err, SL_E_NOMEM, "out of memory");
+        return -1;
+    }
     uint16_t block = block_start(c, choice, SL_BLOCK_TOOL_CALL, id, name);
+    st->tools[st->n_tools].id_hash = hash;
     st->tools[st->n_tools].choice = choice;
     st->tools[st->n_tools].index = index;
     st->tools[st->n_tools++].block = block;
     return block;
+}
+
+/* A piece of their text; some servers send the object itself. */
+static struct sl_str arguments_get(struct chunk *c, uint16_t choice, struct sl_json_val function)
+{
+    struct sl_json_val v = sl_json_get(function, "arguments");
+    if (!sl_json_is(v, SL_JSON_OBJECT)) {
+        return half_get(c, choice, function, "arguments");
+    }
+    struct sl_str text = sl_arguments_text(v, c->sink->arena);
+    if (!text.p && c->status == 0) {
+        c->status = sl_fail(c->err, SL_E_NOMEM, "out of memory");
+    }
+    return text;
 }
 
 static void tool_calls_push(struct chunk *c, uint16_t choice, struct sl_json_val calls)
@@ -112,7 +158,7 @@ static void tool_calls_push(struct chunk *c, uint16_t choice, struct sl_json_val
         struct sl_str name = text_get(c, function, "name");
         int block = tool_block(c, choice, (uint16_t)index, id, name);
         if (block >= 0) {
-            piece(c, choice, (uint16_t)block, SL_BLOCK_TOOL_CALL, text_get(c, function, "arguments"));
+            piece(c, choice, (uint16_t)block, SL_BLOCK_TOOL_CALL, arguments_get(c, choice, function));
         }
     }
 }
@@ -127,10 +173,10 @@ static void choice_push(struct chunk *c, struct sl_json_val v)
     uint16_t choice = (uint16_t)index;
     c->st->choices[choice].has_begun = true;
     struct sl_json_val delta = sl_json_get(v, "delta");
-    struct sl_str thinking = text_get(c, delta, "reasoning_content");
-    text_push(c, choice, SL_BLOCK_THINKING, thinking.n ? thinking : text_get(c, delta, "reasoning"));
-    text_push(c, choice, SL_BLOCK_TEXT, text_get(c, delta, "content"));
-    text_push(c, choice, SL_BLOCK_TEXT, text_get(c, v, "text")); /* a genuine completion */
+    struct sl_str thinking = half_get(c, choice, delta, "reasoning_content");
+    text_push(c, choice, SL_BLOCK_THINKING, thinking.n ? thinking : half_get(c, choice, delta, "reasoning"));
+    text_push(c, choice, SL_BLOCK_TEXT, half_get(c, choice, delta, "content"));
+    text_push(c, choice, SL_BLOCK_TEXT, half_get(c, choice, v, "text")); /* a genuine completion */
     text_push(c, choice, SL_BLOCK_REFUSAL, text_get(c, delta, "refusal"));
     tool_calls_push(c, choice, sl_json_get(delta, "tool_calls"));
     struct sl_str finish = text_get(c, v, "finish_reason");
@@ -172,6 +218,8 @@ static void root_push(struct chunk *c, struct sl_json_val root)
     /* Azure's first chunk has neither choices nor an id, only what its filter found. */
     if (!c->st->has_start && (id.n || sl_json_count(choices))) {
         c->st->has_start = true;
+        c->st->id_len = (uint8_t)SL_MIN(id.n, sizeof(c->st->id));
+        memcpy(c->st->id, id.n ? id.p : "", c->st->id_len);
         int64_t created = -1;
         SL_IGNORE(sl_json_int(sl_json_get(root, "created"), true, &created) < 0); /* not said */
         push(c, &(struct sl_delta){

@@ -11,15 +11,24 @@ static int64_t or_zero(int64_t v)
     return v < 0 ? 0 : v;
 }
 
+/* What was not said is null. */
+static void count_write(struct sl_jw *w, const char *key, int64_t n)
+{
+    if (n < 0) {
+        sl_jw_member_null(w, key);
+    } else {
+        sl_jw_member_i64(w, key, n);
+    }
+}
+
 static void usage_write(struct sl_jw *w, enum sl_llm_type type, const struct sl_usage *u)
 {
-    int64_t in = or_zero(u->input), out = or_zero(u->output);
     sl_jw_object(w);
-    sl_jw_member_i64(w, "prompt_tokens", in);
+    count_write(w, "prompt_tokens", u->input);
     if (type != SL_LLM_EMBEDDINGS) {
-        sl_jw_member_i64(w, "completion_tokens", out);
+        count_write(w, "completion_tokens", u->output);
     }
-    sl_jw_member_i64(w, "total_tokens", u->total >= 0 ? u->total : in + out);
+    sl_jw_member_i64(w, "total_tokens", u->total >= 0 ? u->total : or_zero(u->input) + or_zero(u->output));
     if (type != SL_LLM_EMBEDDINGS) {
         sl_jw_key(w, "prompt_tokens_details");
         sl_jw_object(w);

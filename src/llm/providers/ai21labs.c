@@ -2,6 +2,7 @@
 /* Provider ai21labs: the text completions that MLflow knows of it, nothing else. */
 #include "llm/chat/chat.h"
 #include "llm/core/errbody.h"
+#include "llm/core/pieces.h"
 #include "llm/core/language.h"
 #include "llm/core/prepare.h"
 
@@ -160,7 +161,7 @@ static int on_reply(const struct sl_call *call, const struct sl_env *env, struct
     (void)call;
     struct sl_json *doc = env->scratch;
     doc->limits.record_depth = 0;
-    int r = sl_json_parse(doc, body);
+    int r = sl_json_parse(doc, sl_skip_bom(body));
     if (r < 0) {
         return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
     }

@@ -14,6 +14,9 @@ static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_tar
     struct sl_anthropic_conf *conf = target->conf;
     struct sl_headers *h = &conf->headers;
     int r = sl_prepare_base(bind, val, "anthropic_api_base", conf->base, &target->base);
+    if (r == 0) {
+        sl_prepare_version(bind, val, "anthropic_api_base", &target->base);
+    }
     r = r < 0 ? r : sl_uri_join(&target->base, SL_STR("messages"), bind->arena, &conf->messages_target);
     r = r < 0 ? r : sl_uri_join(&target->base, SL_STR("complete"), bind->arena, &conf->complete_target);
     r = r < 0 ? r : sl_prepare_key(bind, val, "anthropic_api_key", SL_STR(""), &conf->key);

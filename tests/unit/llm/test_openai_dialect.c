@@ -134,7 +134,7 @@ static const struct {
       "\"INVALID_ARGUMENT\"",
       NULL },
     { { .type = SL_ERR_PROVIDER_BILLING, .upstream_status = 402 },
-      402,
+      502,
       "insufficient_quota",
       "\"insufficient_quota\"",
       NULL },
