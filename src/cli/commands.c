@@ -135,7 +135,7 @@ static const struct cli_opt key_opts[] = {
     { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole key in place of the options below", 0 },
     { "name", 0, CLI_TEXT, AT(name), "NAME", "what the key is called", 0 },
     { "principal", 0, CLI_TEXT, AT(principal), "NAME", "who asks with it (default: its name)", 0 },
-    { "role", 0, CLI_CHOICE, AT(role), "query|admin", "what it may do (default: query)", 0 },
+    { "role", 0, CLI_CHOICE, AT(role), "query|viewer|admin", "what it may do (default: query)", 0 },
     { "routes", 0, CLI_TEXT, AT(routes), "ROUTE,…", "only these routes", 0 },
     { "expires-at", 0, CLI_TEXT, AT(expires_at), "TIME", "such as 2030-01-01T00:00:00Z", 0 },
     OPTIONS_END,

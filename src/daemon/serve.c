@@ -217,6 +217,13 @@ static int addresses_allow(void *arg, const struct sl_settings *settings, struct
     return 0;
 }
 
+static void addresses_judge(struct daemon *d)
+{
+    for (uint32_t i = 0; i < d->n_addrs; i++) {
+        d->gate.is_public |= !sl_bind_is_local(&d->addrs[i]);
+    }
+}
+
 /* A supervisor's sockets in place of server.listen. */
 static int addresses_inherit(struct daemon *d, uint32_t n, struct sl_err *err)
 {
@@ -380,6 +387,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     r = sl_data_open(&d->gate, d->data_given, &d->arena, &d->data, err);
     r = r < 0 ? r : sl_admin_key_open(load->config->settings, d->data, &d->gate.admin_key, err);
     r = r < 0 ? r : addresses_probe(d, err);
+    addresses_judge(d);
     r = r < 0 ? r : addresses_allow(d, load->config->settings, err);
     r = r < 0 ? r : main_loop_init(d, err);
     r = r < 0 ? r : threads_start(d, err);

@@ -24,6 +24,7 @@ struct sl_gate {
     atomic_bool is_draining; /* /ready says 503 */
     struct sl_budget memory; /* server.limits.memory: bodies, JSON tapes, collected replies */
     atomic_uint n_connections;
+    bool is_public; /* other machines can connect: some listener is neither loopback nor a unix socket */
     uint64_t start_wall_usec;
     struct sl_key *admin_key; /* made at the first start, when the file names none; or NULL */
     atomic_uint_fast64_t config_version, reloads_ok, reloads_refused; /* written by the main thread */

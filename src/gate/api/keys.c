@@ -68,7 +68,9 @@ static int role_read(struct sl_json_val v, struct sl_arena *arena, struct asked 
     struct sl_str text;
     return sl_json_text(v, arena, &text) == 0 && sl_role_parse(text, &ret->role) == 0
                ? 0
-               : sl_fail(err, SL_E_INVAL, "must be \"query\" (invoke and read) or \"admin\" (everything)");
+               : sl_fail(err, SL_E_INVAL,
+                         "must be \"query\" (invoke and read), \"viewer\" (read routes and metrics) or "
+                         "\"admin\" (everything)");
 }
 
 static int routes_read(struct sl_json_val v, struct sl_arena *arena, struct asked *ret, struct sl_err *err)
@@ -162,7 +164,11 @@ static bool asked_or_refuse(struct sl_xchg *x, struct asked *ret)
             return false;
         }
     }
-    return true;
+    const char *fault = sl_role_routes_fault(ret->role, ret->has_routes);
+    if (fault) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "routes: %s", fault);
+    }
+    return !fault;
 }
 
 /* --- showing --- */

@@ -55,6 +55,21 @@ struct sl_str sl_access_credential(const struct sl_headers *headers, struct sl_a
     return first;
 }
 
+static const struct {
+    unsigned roles; /* bits */
+    const char *words;
+} rights[] = {
+    [SL_ACCESS_QUERY] = { SL_BIT(SL_ROLE_QUERY) | SL_BIT(SL_ROLE_VIEWER) | SL_BIT(SL_ROLE_ADMIN), "any" },
+    [SL_ACCESS_INVOKE] = { SL_BIT(SL_ROLE_QUERY) | SL_BIT(SL_ROLE_ADMIN), "query or admin" },
+    [SL_ACCESS_VIEWER] = { SL_BIT(SL_ROLE_VIEWER) | SL_BIT(SL_ROLE_ADMIN), "viewer or admin" },
+    [SL_ACCESS_ADMIN] = { SL_BIT(SL_ROLE_ADMIN), "admin" },
+};
+
+const char *sl_access_roles(enum sl_access access)
+{
+    return rights[access].words;
+}
+
 enum sl_access_verdict sl_access_judge(enum sl_access access, const struct sl_key *key, bool has_credential,
                                        uint64_t now_sec)
 {
@@ -64,5 +79,5 @@ enum sl_access_verdict sl_access_judge(enum sl_access access, const struct sl_ke
     if (sl_key_is_expired(key, now_sec)) {
         return SL_ACCESS_EXPIRED;
     }
-    return access == SL_ACCESS_ADMIN && key->role != SL_ROLE_ADMIN ? SL_ACCESS_NOT_ADMIN : SL_ACCESS_GRANTED;
+    return rights[access].roles & SL_BIT(key->role) ? SL_ACCESS_GRANTED : SL_ACCESS_FORBIDDEN;
 }

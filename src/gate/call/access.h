@@ -11,10 +11,13 @@ struct sl_key;
 
 /* What a row of the path table asks for. */
 enum sl_access {
-    SL_ACCESS_QUERY,   /* any key */
+    SL_ACCESS_QUERY,   /* any key; to invoke, one that may */
     SL_ACCESS_OPEN,    /* everyone */
     SL_ACCESS_ADMIN,   /* an admin's key */
     SL_ACCESS_METRICS, /* as auth.metrics says */
+    /* What those two come to for a request. */
+    SL_ACCESS_INVOKE, /* query or admin */
+    SL_ACCESS_VIEWER, /* viewer or admin */
 };
 
 /* Longer ones are nobody's. */
@@ -29,10 +32,13 @@ enum sl_access_verdict {
     SL_ACCESS_NO_KEY,
     SL_ACCESS_UNKNOWN,
     SL_ACCESS_EXPIRED,
-    SL_ACCESS_NOT_ADMIN
+    SL_ACCESS_FORBIDDEN, /* the key's role does not allow it */
 };
 
-/* `access` is not SL_ACCESS_OPEN; `key` is the credential's, or NULL. */
+/* The roles that may, for people: "admin". */
+const char *sl_access_roles(enum sl_access access);
+
+/* `access` is neither SL_ACCESS_OPEN nor SL_ACCESS_METRICS; `key` is the credential's, or NULL. */
 enum sl_access_verdict sl_access_judge(enum sl_access access, const struct sl_key *key, bool has_credential,
                                        uint64_t now_sec);
 

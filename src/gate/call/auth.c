@@ -13,13 +13,28 @@
 #include "gate/gate.h"
 #include "gate/worker.h"
 
+static enum sl_access metrics_access(const struct sl_xchg *x)
+{
+    switch ((enum sl_metrics_access)x->settings->auth.metrics) {
+    case SL_METRICS_AUTO:
+        return x->worker->gate->is_public ? SL_ACCESS_VIEWER : SL_ACCESS_OPEN;
+    case SL_METRICS_VIEWER:
+        return SL_ACCESS_VIEWER;
+    case SL_METRICS_ADMIN:
+        return SL_ACCESS_ADMIN;
+    case SL_METRICS_OPEN:
+        break;
+    }
+    return SL_ACCESS_OPEN;
+}
+
 static enum sl_access access_of(const struct sl_xchg *x)
 {
     enum sl_access access = x->path ? x->path->access : SL_ACCESS_QUERY;
-    if (access == SL_ACCESS_METRICS) {
-        access = x->settings->auth.metrics ? SL_ACCESS_ADMIN : SL_ACCESS_OPEN;
+    if (access == SL_ACCESS_QUERY && sl_xchg_is_invocation(x)) {
+        return SL_ACCESS_INVOKE;
     }
-    return access;
+    return access == SL_ACCESS_METRICS ? metrics_access(x) : access;
 }
 
 static struct sl_key *key_find(const struct sl_xchg *x, struct sl_str credential)
@@ -62,16 +77,16 @@ bool sl_auth_or_refuse(struct sl_xchg *x)
     struct sl_key *key = key_find(x, credential);
     uint64_t now_sec = sl_clock_wall_usec() / SL_USEC_PER_SEC;
     enum sl_access_verdict verdict = sl_access_judge(access, key, credential.n > 0, now_sec);
-    if (verdict != SL_ACCESS_GRANTED && verdict != SL_ACCESS_NOT_ADMIN) {
+    if (verdict != SL_ACCESS_GRANTED && verdict != SL_ACCESS_FORBIDDEN) {
         unknown_refuse(x, verdict);
         return false;
     }
     x->caller.key = sl_key_ref(key);
     x->caller.principal = key->principal;
     atomic_store_explicit(&key->last_used_sec, now_sec, memory_order_relaxed);
-    if (verdict == SL_ACCESS_NOT_ADMIN) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN, "This call needs a key of role admin; this one has role %s.",
-                          sl_role_name(key->role));
+    if (verdict == SL_ACCESS_FORBIDDEN) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN, "This call needs a key of role %s; this one has role %s.",
+                          sl_access_roles(access), sl_role_name(key->role));
         return false;
     }
     return true;

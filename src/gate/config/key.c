@@ -14,7 +14,9 @@
 /* A key and its few texts: thousands of them must not cost a page each. */
 #define KEY_CHUNK 480
 
-static const char *const role_names[] = { [SL_ROLE_QUERY] = "query", [SL_ROLE_ADMIN] = "admin", NULL };
+static const char *const role_names[] = {
+    [SL_ROLE_QUERY] = "query", [SL_ROLE_VIEWER] = "viewer", [SL_ROLE_ADMIN] = "admin", NULL
+};
 
 const char *sl_role_name(enum sl_role role)
 {
@@ -30,6 +32,13 @@ int sl_role_parse(struct sl_str text, enum sl_role *ret)
         }
     }
     return SL_E_INVAL;
+}
+
+const char *sl_role_routes_fault(enum sl_role role, bool has_routes)
+{
+    return has_routes && role != SL_ROLE_QUERY
+               ? "routes go with the role query only: a key of another role sees or changes all routes"
+               : NULL;
 }
 
 static int strs_dup(struct sl_arena *arena, struct sl_strs from, struct sl_strs *ret)
@@ -319,9 +328,9 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
         { "principal", SL_OPT_STR, offsetof(struct file_key, principal), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
           "whom limits and the log count; without it the name" },
         { "role", SL_OPT_ENUM, offsetof(struct file_key, role), "query", 0, 0, SL_OPT_RELOAD, role_names, NULL, NULL,
-          "query: invoke and read; admin: everything" },
+          "query: invoke and read; viewer: read routes and /metrics; admin: everything" },
         { "routes", SL_OPT_STR_LIST, offsetof(struct file_key, routes), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-          "the routes it may use; without it all" },
+          "the routes it may use; without it all. Of role query only" },
         { "expires_at", SL_OPT_STR, offsetof(struct file_key, expires_at), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
           "when it ends, as 2026-12-31T23:59:59Z; without it never" },
         { "key", SL_OPT_CUSTOM, offsetof(struct file_key, hash), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL,
@@ -336,6 +345,11 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
     uint64_t expires_sec = 0;
     if (r == 0 && conf.expires_at.n && sl_time_parse(conf.expires_at, &expires_sec) < 0) {
         r = FAIL(bind, val, "expires_at must be a time like 2026-12-31T23:59:59Z");
+    }
+    const char *fault = sl_role_routes_fault((enum sl_role)conf.role, conf.routes.v != NULL);
+    if (r == 0 && fault) {
+        const struct sl_val *at = sl_val_find(val, "routes");
+        r = FAIL(bind, at ? at : val, "%s", fault);
     }
     if (r < 0) {
         return r;

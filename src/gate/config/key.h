@@ -13,10 +13,16 @@
 struct sl_bind;
 struct sl_val;
 
-enum sl_role { SL_ROLE_QUERY /* invoke and read */, SL_ROLE_ADMIN /* everything */ };
+enum sl_role {
+    SL_ROLE_QUERY,  /* invokes, and reads its routes */
+    SL_ROLE_VIEWER, /* reads routes and metrics, invokes nothing */
+    SL_ROLE_ADMIN,  /* everything */
+};
 
 const char *sl_role_name(enum sl_role role);
 SL_MUST int sl_role_parse(struct sl_str text, enum sl_role *ret);
+/* Routes bound what a key may invoke: of one that sees or does more they would only look like a bound. NULL: fine. */
+const char *sl_role_routes_fault(enum sl_role role, bool has_routes);
 
 #define SL_KEY_PREFIX "sk-sluice-"
 /* Prefix and 43 characters of base64url (RFC 4648 section 5), NUL included. */

@@ -23,7 +23,7 @@
     }
 
 static const char *const log_levels[] = { "error", "warning", "info", "debug", NULL }; /* enum sl_log_level */
-static const char *const metrics_access[] = { "open", "admin", NULL };
+static const char *const metrics_access[] = { "auto", "open", "viewer", "admin", NULL };
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
 
@@ -324,8 +324,10 @@ static const struct sl_opt auth_opts[] = {
         struct sl_auth_settings, "admin_key", SL_OPT_CUSTOM, has_admin_key, NULL, SL_OPT_RELOAD, admin_key_check,
         "the bootstrap admin key: $NAME, { file: PATH } or { sha256: HEX }; without it SLUICE_ADMIN_KEY, else one "
         "that is made at the first start in the data directory"),
-    { "metrics", SL_OPT_ENUM, offsetof(struct sl_auth_settings, metrics), "open", 0, 0, SL_OPT_RELOAD, metrics_access,
-      NULL, NULL, "who may read /metrics" },
+    { "metrics", SL_OPT_ENUM, offsetof(struct sl_auth_settings, metrics), "auto", 0, 0, SL_OPT_RELOAD, metrics_access,
+      NULL, NULL,
+      "who may read /metrics: everyone, any key of role viewer or above, or of role admin; auto: open where every "
+      "listener is loopback or a unix socket, else viewer" },
     { "keys", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, ring), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, keys_check,
       "API keys of the file: a list of { name, key, principal, role, routes, expires_at }" },
     END_OF_TABLE,

@@ -59,11 +59,19 @@ enum sl_auth_mode {
     SL_AUTH_KEYS,
 };
 
+/* Who may read /metrics; in the order of the words in settings.c. */
+enum sl_metrics_access {
+    SL_METRICS_AUTO, /* everyone where only this machine can ask, else a viewer */
+    SL_METRICS_OPEN,
+    SL_METRICS_VIEWER,
+    SL_METRICS_ADMIN,
+};
+
 struct sl_auth_settings {
     enum sl_auth_mode mode;
     struct sl_keyring *ring; /* owned; the file's keys, the admin key among them */
     bool has_admin_key;
-    int metrics; /* 0: open, 1: admin */
+    int metrics; /* enum sl_metrics_access */
 };
 
 /* server.timeouts.drain_delay: auto. */

@@ -337,6 +337,28 @@ def test_scraper_that_leaves_harms_nobody(sluice):
     wait_for(lambda: Page(daemon).sum("sluice_requests_in_flight") == 1, "all scrapes are over")
 
 
+@pytest.mark.parametrize("listen,said,may", [
+    ("127.0.0.1", None, ("none", "query", "viewer", "admin")), ("127.0.0.1", "viewer", ("viewer", "admin")), ("127.0.0.1", "admin", ("admin",)),
+    ("0.0.0.0", None, ("viewer", "admin")), ("0.0.0.0", "auto", ("viewer", "admin")), ("0.0.0.0", "open", ("none", "query", "viewer", "admin")),
+    ("0.0.0.0", "viewer", ("viewer", "admin")), ("0.0.0.0", "admin", ("admin",)),
+])
+def test_who_may_read_metrics(sluice, listen, said, may):
+    """A key that may see one route must not learn of all others here: beyond this machine it takes a viewer."""
+    keys = {role: f"sk-sluice-{role[0] * 43}" for role in ("query", "viewer", "admin")}
+    auth = {"keys": [{"name": role, "role": role, "key": key} for role, key in keys.items()]} | ({"metrics": said} if said else {})
+    port = free_port()
+    daemon = sluice(mock_config() | {"auth": auth}, args=("--listen", f"{listen}:{port}"), port=port, listen=False)
+    for role in ("none", *keys):
+        headers = [("Authorization", "Bearer " + keys[role])] if role in keys else []
+        status = daemon.call("GET", "/metrics", headers=headers).status
+        assert status == (200 if role in may else 401 if role == "none" else 403), (role, status)
+    viewer = [("Authorization", "Bearer " + keys["viewer"])]
+    assert daemon.call("GET", "/v1/models", headers=viewer).status == 200
+    refused = daemon.call("POST", "/v1/chat/completions", CHAT, viewer)
+    assert refused.status == 403 and b"needs a key of role query or admin; this one has role viewer" in refused.body
+    assert daemon.call("DELETE", "/api/2.0/gateway/routes/chat", headers=viewer).status == 403
+
+
 def test_admin_only(sluice):
     daemon = sluice(mock_config() | {"auth": {"admin_key": "sk-sluice-" + "a" * 43, "metrics": "admin"}})
     assert daemon.call("GET", "/metrics").status == 401
