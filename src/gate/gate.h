@@ -30,4 +30,7 @@ struct sl_gate {
     atomic_uint_fast64_t config_version, reloads_ok, reloads_refused; /* written by the main thread */
 };
 
+/* A store is configured and has never been read: what is not known may well be stored. */
+bool sl_gate_is_unread(const struct sl_gate *gate);
+
 #endif

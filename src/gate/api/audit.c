@@ -6,9 +6,20 @@
 #include "gate/api/api.h"
 #include "gate/api/question.h"
 #include "gate/config/key.h"
+#include "json/json.h"
 #include "wire/uri.h"
 
 #define AUDIT_PAGE 100
+
+/* What is stored is looked at before it goes out as it is: one changed row must not spoil the page. */
+static void stored_json_write(struct sl_jw *w, const char *key, struct sl_str json)
+{
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    bool is_json = json.p && sl_json_parse(&doc, json) == 0;
+    sl_json_done(&doc);
+    sl_jw_member_raw(w, key, !json.p ? SL_STR("null") : is_json ? json : SL_STR("{\"damaged\":true}"));
+}
 
 static void row_write(struct sl_jw *w, const struct sl_audit_row *row)
 {
@@ -21,8 +32,8 @@ static void row_write(struct sl_jw *w, const struct sl_audit_row *row)
     sl_jw_member_str(w, "request_id", row->who.request_id);
     sl_jw_member_str(w, "action", row->action);
     sl_jw_member_str(w, "target", row->target.n ? row->target : SL_STR_NONE);
-    sl_jw_member_raw(w, "before", row->before.p ? row->before : SL_STR("null"));
-    sl_jw_member_raw(w, "after", row->after.p ? row->after : SL_STR("null"));
+    stored_json_write(w, "before", row->before);
+    stored_json_write(w, "after", row->after);
     sl_jw_end(w);
 }
 

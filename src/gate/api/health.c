@@ -15,6 +15,10 @@ static void handle_ready(struct sl_xchg *x)
         sl_xchg_fail_text(x, SL_ERR_SLUICE_DRAINING, "The gateway is shutting down.");
         return;
     }
+    if (sl_gate_is_unread(x->worker->gate)) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "The gateway's store could not be read yet.");
+        return;
+    }
     sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{\"status\":\"OK\"}"));
 }
 
@@ -35,7 +39,7 @@ const struct sl_path sl_health_rows[] = {
       .pattern = "/ready",
       .handle = handle_ready,
       .access = SL_ACCESS_OPEN,
-      .doc = "200 while it takes traffic, 503 when it is draining." },
+      .doc = "200 while it takes traffic, 503 when it is draining, and while its store could never be read." },
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/.well-known/databricks-config",
       .handle = handle_not_here,

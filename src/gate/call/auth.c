@@ -58,6 +58,11 @@ static struct sl_key *key_find(const struct sl_xchg *x, struct sl_str credential
 
 static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict)
 {
+    if (verdict == SL_ACCESS_UNKNOWN && sl_gate_is_unread(x->worker->gate)) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_STORE_UNAVAILABLE,
+                          "The gateway's store could not be read yet: whether this API key is known cannot be told.");
+        return;
+    }
     const char *why = verdict == SL_ACCESS_EXPIRED   ? "The API key has expired."
                       : verdict == SL_ACCESS_UNKNOWN ? "The API key is not known to this gateway."
                                                      : "An API key is needed.";

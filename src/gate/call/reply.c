@@ -12,6 +12,7 @@
 #include "gate/call/state.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
+#include "gate/gate.h"
 #include "gate/policy/admit.h"
 #include "gate/watch/metrics.h"
 #include "gate/worker.h"
@@ -117,8 +118,21 @@ void sl_xchg_reply(struct sl_xchg *x, int status, struct sl_str content_type, st
     sl_xchg_reply_with(x, status, &headers, content_type, body);
 }
 
+/* While the store has never been read nobody can say that a name does not exist. Paths that are open to all have no
+ * such names. */
+static bool is_unknown_yet(const struct sl_xchg *x, const struct sl_llm_error *error)
+{
+    return error->type == SL_ERR_CALLER_NOT_FOUND && x->path && x->path->access != SL_ACCESS_OPEN &&
+           sl_gate_is_unread(x->worker->gate);
+}
+
 void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
 {
+    if (is_unknown_yet(x, error)) {
+        *error = (struct sl_llm_error){ .type = SL_ERR_SLUICE_STORE_UNAVAILABLE,
+                                        .message = SL_STR("The gateway's store could not be read yet: whether this "
+                                                          "name exists is not known.") };
+    }
     x->record.error_type = error->type;
     error->request_id = x->caller.request_id;
     struct sl_buf *out = x->desk->text;

@@ -16,6 +16,7 @@
 #include "gate/policy/limit.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
+#include "store/store.h"
 
 #define MILLION 1000000
 
@@ -71,6 +72,15 @@ static void reloads_read(struct sl_reading_sink *sink, const void *source)
 static void version_read(struct sl_reading_sink *sink, const void *source)
 {
     put(sink, atomic_load(&gate_of(source)->config_version));
+}
+
+/* No value where no store is configured. */
+static void store_up_read(struct sl_reading_sink *sink, const void *source)
+{
+    const struct sl_store *store = gate_of(source)->store;
+    if (store) {
+        put(sink, sl_store_was_read(store) && sl_store_is_up(store));
+    }
 }
 
 static void build_read(struct sl_reading_sink *sink, const void *source)
@@ -241,6 +251,9 @@ const struct sl_reading sl_readings[] = {
     COUNTER("sluice_config_reload_total", "Reloads of the configuration.", reloads_read, LB_RESULT),
     GAUGE("sluice_config_version", "Number of the configuration in force: it grows by one with each change.",
           version_read, LB_END),
+    GAUGE("sluice_store_up",
+          "1 while the store in the data directory can be read and written, else 0; absent without one.", store_up_read,
+          LB_END),
     GAUGE("sluice_build_info", "1; the label says what runs.", build_read, LB_VERSION),
     COUNTER("process_cpu_seconds_total", "User and system CPU time.", cpu_read, LB_END),
     GAUGE("process_resident_memory_bytes", "Resident memory.", resident_read, LB_END),

@@ -4,9 +4,11 @@
  *   submit ──> queue ──> BEGIN ─ savepoint a job ─ COMMIT (one sync) ──> change events ──> answers */
 #include "store/sqlite/sqlite.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -85,6 +87,13 @@ static void store_free(struct sl_sqlite *store)
     free(store);
 }
 
+/* A place that has no database yet, and cannot be written: nothing is stored that could be asked for. */
+static bool is_missing(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 static int sqlite_open(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err)
 {
     struct sl_sqlite *store = calloc(1, sizeof(*store));
@@ -114,6 +123,7 @@ static int sqlite_open(const struct sl_store_conf *conf, struct sl_store **ret, 
             store->broken = cause;
             store->base.is_failing = true;
             store->retry_usec = sl_clock_usec() + RETRY_USEC;
+            store->base.was_read = is_missing(store->path);
             r = r == SL_E_BUSY || r == SL_E_KEY || r == SL_E_INVAL ? r : 0;
         }
     }

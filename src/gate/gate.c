@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/gate.h"
+
+#include "store/store.h"
+
+bool sl_gate_is_unread(const struct sl_gate *gate)
+{
+    return gate->store && !sl_store_was_read(gate->store);
+}

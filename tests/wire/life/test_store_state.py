@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A store that cannot be read, or not whole: nobody is told that what is in it does not exist."""
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+
+import pytest
+
+from harness import BIN, CHAT, DEADLINE, wait_for
+
+KEYS = "/api/sluice/v1/keys"
+OWN = "/api/sluice/v1/routes"
+FILE_KEY = "sk-of-the-file-0123456789"
+CONFIG = {"auth": {"keys": [{"name": "op", "role": "admin", "key": FILE_KEY}]},
+          "endpoints": [{"name": "fixed", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}]}
+MADE = {"name": "made", "route_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}
+
+
+def bearer(key):
+    return [("Authorization", f"Bearer {key}")]
+
+
+def sql(path, *statements):
+    with sqlite3.connect(path) as db:
+        for statement in statements:
+            db.execute(statement)
+    db.close()
+
+
+def random_pages(path):
+    size = path.stat().st_size
+    with open(path, "r+b") as f:
+        f.seek(4096)
+        f.write(os.urandom(size - 4096))
+
+
+def cut(path):
+    with open(path, "r+b") as f:
+        f.truncate(5000)
+
+
+DAMAGES = {
+    "random bytes": random_pages,
+    "cut off": cut,
+    "a newer schema": lambda path: sql(path, "PRAGMA user_version = 99"),
+    "another program's": lambda path: sql(path, "PRAGMA application_id = 7"),
+    "no database": lambda path: path.write_bytes(b"not a database " * 1000),
+    "a table is gone": lambda path: sql(path, "DROP TABLE routes"),
+    "a column is gone": lambda path: sql(path, "ALTER TABLE keys RENAME COLUMN role TO rank"),
+    "no change number": lambda path: sql(path, "DELETE FROM meta"),
+    "limits are gone": lambda path: sql(path, "ALTER TABLE limits RENAME TO other"),
+    "an unfinished schema": lambda path: sql(path, "PRAGMA user_version = 1"),
+}
+
+
+@pytest.fixture
+def start(sluice, tmp_path):
+    def start(**more):
+        return sluice(CONFIG, args=["--data", str(tmp_path / "data"), "--workers", "2"], **more)
+
+    return start
+
+
+@pytest.fixture
+def filled(start, tmp_path):
+    """A data directory with a route, and a key that is in it."""
+    daemon = start()
+    assert daemon.call("POST", "/api/2.0/gateway/routes/", MADE, bearer(FILE_KEY)).status == 200
+    key = daemon.call("POST", KEYS, {"name": "k", "principal": "p", "role": "query"}, bearer(FILE_KEY)).json()["key"]
+    daemon.stop()
+    return tmp_path / "data", key
+
+
+def ask(daemon, route, key):
+    return daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": route}, bearer(key))
+
+
+def up(daemon):
+    text = daemon.call("GET", "/metrics", None, bearer(FILE_KEY)).body.decode()
+    return [line.split()[1] for line in text.splitlines() if line.startswith("sluice_store_up ")]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_store_that_was_never_read(filled, start, tmp_path, damage):
+    data, key = filled
+    good = tmp_path / "good.db"
+    shutil.copy(data / "sluice.db", good)
+    DAMAGES[damage](data / "sluice.db")
+    daemon = start()
+    for reply in [ask(daemon, "fixed", key), ask(daemon, "made", FILE_KEY), daemon.call("GET", "/v1/models/made", None, bearer(FILE_KEY)),
+                  daemon.call("POST", "/gateway/made/invocations", CHAT, bearer(FILE_KEY)), daemon.call("GET", f"{OWN}/made", None, bearer(FILE_KEY)),
+                  daemon.call("GET", "/ready")]:
+        assert reply.status == 503, reply.body
+    assert b"sluice_store_unavailable" in daemon.call("GET", f"{OWN}/made", None, bearer(FILE_KEY)).body
+    assert ask(daemon, "fixed", FILE_KEY).status == 200 and daemon.call("GET", "/health").status == 200
+    assert daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": "fixed"}).status == 401  # without a key there is nothing to look up
+    assert daemon.call("GET", "/nowhere", None, bearer(FILE_KEY)).status == 404
+    assert up(daemon) == ["0"]
+    for end in ["-wal", "-shm"]:
+        (data / f"sluice.db{end}").unlink(missing_ok=True)
+    shutil.copy(good, data / "next.db")
+    os.rename(data / "next.db", data / "sluice.db")
+    wait_for(lambda: daemon.call("GET", "/ready").status == 200 and up(daemon) == ["1"], "the store is read at last")
+    assert ask(daemon, "made", key).status == 200
+    assert ask(daemon, "none", key).status == 404 and ask(daemon, "fixed", "sk-unknown-key-0123456789").status == 401
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_that_is_only_not_writable(filled, start):
+    data, key = filled
+    for path in data.iterdir():
+        path.chmod(0o400)
+    data.chmod(0o500)
+    try:
+        daemon = start()
+        assert daemon.call("GET", "/ready").status == 200 and ask(daemon, "made", key).status == 200
+        assert ask(daemon, "none", key).status == 404 and up(daemon) == ["0"]
+    finally:
+        data.chmod(0o700)
+
+
+def test_no_store_has_no_value(sluice):
+    daemon = sluice(CONFIG)
+    assert up(daemon) == [] and daemon.call("GET", "/ready").status == 200
+
+
+def test_a_changed_row_leaves_the_others(filled, start):
+    data, key = filled
+    sql(data / "sluice.db", "UPDATE routes SET id = 0", "INSERT INTO audit (at_usec, principal, key, request_id, action, target, before, after) VALUES (1, 'p', x'ff', '', 'a', x'fe', '{', '[1')")
+    daemon = start()
+    wait_for(lambda: "the stored route 'made' is damaged" in daemon.stderr, "the row is named")
+    assert daemon.call("GET", "/ready").status == 200 and ask(daemon, "fixed", key).status == 200 and ask(daemon, "made", key).status == 404
+    page = json.loads(daemon.call("GET", "/api/sluice/v1/audit", None, bearer(FILE_KEY)).body)["audit"]
+    assert page[0]["before"] == page[0]["after"] == {"damaged": True} and page[1]["after"]["name"] == "k"
+    check = subprocess.run([BIN, "db", "check", "--data", str(data)], capture_output=True, text=True, timeout=DEADLINE)
+    assert check.returncode == 1 and "route 'made'" in check.stderr and "audit row" in check.stderr
+
+
+@pytest.mark.parametrize("target, why", [("here.db", "File exists"), ("nowhere/copy.db", "No such file or directory")])
+def test_a_backup_says_why_not(filled, start, tmp_path, target, why):
+    data, _ = filled
+    start()
+    (tmp_path / "here.db").touch()
+    backup = subprocess.run([BIN, "db", "backup", str(tmp_path / target), "--data", str(data)], capture_output=True, text=True, timeout=DEADLINE)
+    assert backup.returncode == 1 and why in backup.stderr
