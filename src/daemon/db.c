@@ -47,7 +47,13 @@ int sl_cmd_db_backup(const char *data, const char *file)
     int r = dir_find(data, &arena, &dir, &err);
     r = r < 0 ? r : sl_store_backup(dir.p, file, &err);
     if (r == 0) {
-        fprintf(stderr, "wrote %s; the secret key is not in it: keep %s/" SL_DIR_KEY " elsewhere too\n", file, dir.p);
+        const char *key = getenv("SLUICE_SECRET_KEY");
+        if (key && *key) {
+            fprintf(stderr, "wrote %s; the secret key is not in it: keep what SLUICE_SECRET_KEY holds, too\n", file);
+        } else {
+            fprintf(stderr, "wrote %s; the secret key is not in it: keep %s/" SL_DIR_KEY " elsewhere too\n", file,
+                    dir.p);
+        }
     }
     sl_arena_done(&arena);
     return r < 0 ? told(&err) : SL_EXIT_OK;

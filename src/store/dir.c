@@ -69,6 +69,10 @@ int sl_dir_make(const char *dir, struct sl_err *err)
     if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode)) {
         return sl_fail(err, SL_E_IO, "%s is not a directory", dir);
     }
+    if (st.st_mode & S_IWOTH) {
+        sl_log(SL_LOG_WARNING, "store", "everyone may write in the data directory %s (mode %04o): chmod 700 it", dir,
+               (unsigned)st.st_mode & 07777);
+    }
     return 0;
 }
 
@@ -78,6 +82,19 @@ static int path_of(const char *dir, const char *name, char *out, size_t cap, str
     return n < 0 || (size_t)n >= cap ? sl_fail(err, SL_E_INVAL, "the data directory's name is too long") : 0;
 }
 
+int sl_dir_regular_or_refuse(const char *path, bool may_link, struct sl_err *err)
+{
+    struct stat st;
+    if ((may_link ? stat(path, &st) : lstat(path, &st)) < 0 || S_ISREG(st.st_mode)) {
+        return 0; /* one that is not there is told by whoever opens it */
+    }
+    const char *what = S_ISLNK(st.st_mode)    ? "a symbolic link"
+                       : S_ISFIFO(st.st_mode) ? "a named pipe"
+                       : S_ISDIR(st.st_mode)  ? "a directory"
+                                              : "no regular file";
+    return sl_fail(err, SL_E_INVAL, "%s is %s, where a regular file must be", path, what);
+}
+
 int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err)
 {
     char path[4200], text[32] = "";
@@ -85,11 +102,15 @@ int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err)
     if (r < 0) {
         return r;
     }
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    r = sl_dir_regular_or_refuse(path, false, err);
+    if (r < 0) {
+        return r;
+    }
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     int why = fd < 0 ? errno : 0;
     bool is_readonly = why == EROFS || why == EACCES;
     if (is_readonly) {
-        fd = open(path, O_RDONLY | O_CLOEXEC);
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     }
     if (fd < 0) {
         return sl_fail(err, SL_E_IO, "cannot open %s: %s", path, strerror(why));
@@ -123,7 +144,11 @@ int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err)
 static int key_read(const char *path, struct sl_seal *ret, struct sl_err *err)
 {
     char text[KEY_FILE_MAX];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = sl_dir_regular_or_refuse(path, true, err);
+    if (r < 0) {
+        return r;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
         return errno == ENOENT ? SL_E_NOTFOUND
                                : sl_fail(err, SL_E_IO, "cannot read the secret key %s: %s", path, strerror(errno));
@@ -134,15 +159,16 @@ static int key_read(const char *path, struct sl_seal *ret, struct sl_err *err)
                (unsigned)st.st_mode & 0777);
     }
     ssize_t n = read(fd, text, sizeof(text));
+    int why = errno;
     close(fd);
     if (n < 0) {
-        return sl_fail(err, SL_E_IO, "cannot read the secret key %s: %s", path, strerror(errno));
+        return sl_fail(err, SL_E_IO, "cannot read the secret key %s: %s", path, strerror(why));
     }
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r' || text[n - 1] == ' ')) {
         n--;
     }
     struct sl_err cause = { 0 };
-    int r = sl_seal_set(ret, sl_str_make(text, (size_t)n), &cause);
+    r = sl_seal_set(ret, sl_str_make(text, (size_t)n), &cause);
     sl_wipe(text, sizeof(text));
     return r < 0 ? sl_fail(err, SL_E_INVAL, "%s: %s", path, cause.text) : 0;
 }

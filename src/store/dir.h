@@ -16,6 +16,9 @@ SL_MUST int sl_dir_resolve(const char *given, struct sl_arena *arena, struct sl_
                            struct sl_err *err);
 /* Makes the directory (0700, with its parents). */
 SL_MUST int sl_dir_make(const char *dir, struct sl_err *err);
+/* SL_E_INVAL, by name: something is there that is no regular file (a pipe would be waited for, a link leads elsewhere).
+ * `may_link`: a symbolic link to one is fine. */
+SL_MUST int sl_dir_regular_or_refuse(const char *path, bool may_link, struct sl_err *err);
 /* Takes the lock; the descriptor holds it. SL_E_BUSY: another process has it; the text names its id. */
 SL_MUST int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err);
 /* The key: SLUICE_SECRET_KEY, else the file, else (`may_make`) a new one in the file, 0600, on disk before this

@@ -41,6 +41,7 @@ static int files_open(struct sl_sqlite *store, struct sl_err *err)
         r = sl_dir_make(store->dir, err);
         r = r < 0 ? r : sl_dir_lock(store->dir, &store->lock_fd, err);
     }
+    r = r < 0 ? r : sl_dir_regular_or_refuse(store->path, true, err);
     if (r == 0) {
         /* Private from its first moment; SQLite's other files get the mode of this one. */
         int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

@@ -23,7 +23,8 @@ static int db_open(const char *dir, struct sl_db *db, struct sl_err *err)
     if (stat(path, &st) < 0) {
         return sl_fail(err, SL_E_NOTFOUND, "%s: %s", path, strerror(errno));
     }
-    return sl_db_open(db, path, err);
+    int r = sl_dir_regular_or_refuse(path, true, err);
+    return r < 0 ? r : sl_db_open(db, path, err);
 }
 
 static int integrity_check(struct sl_db *db, struct sl_err *err)

@@ -145,3 +145,63 @@ def test_a_backup_says_why_not(filled, start, tmp_path, target, why):
     (tmp_path / "here.db").touch()
     backup = subprocess.run([BIN, "db", "backup", str(tmp_path / target), "--data", str(data)], capture_output=True, text=True, timeout=DEADLINE)
     assert backup.returncode == 1 and why in backup.stderr
+
+
+def lock_link(data):
+    (data.parent / "precious").write_text("kept")
+    (data / "lock").unlink()
+    (data / "lock").symlink_to(data.parent / "precious")
+
+
+def fifo(name):
+    def make(data):
+        (data / name).unlink()
+        os.mkfifo(data / name)
+    return make
+
+
+def folder(name):
+    def make(data):
+        (data / name).unlink()
+        (data / name).mkdir()
+    return make
+
+
+@pytest.mark.parametrize("name, make, what", [
+    ("lock", lock_link, "a symbolic link"), ("lock", fifo("lock"), "a named pipe"), ("lock", folder("lock"), "a directory"),
+    ("secret.key", fifo("secret.key"), "a named pipe"), ("secret.key", folder("secret.key"), "a directory"),
+    ("sluice.db", fifo("sluice.db"), "a named pipe"), ("sluice.db", folder("sluice.db"), "a directory")])
+def test_what_is_no_regular_file_is_refused_by_name(filled, start, tmp_path, name, make, what):
+    data, _ = filled
+    make(data)
+    daemon = start(ready=False)
+    daemon.stopped = True
+    assert daemon.proc.wait(DEADLINE) == 1
+    wait_for(lambda: f"{data}/{name} is {what}" in daemon.stderr, daemon.stderr)
+    assert name != "lock" or what != "a symbolic link" or (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_directory_that_all_may_write_is_told(filled, start):
+    data, _ = filled
+    data.chmod(0o777)
+    daemon = start()
+    wait_for(lambda: f"everyone may write in the data directory {data} (mode 0777)" in daemon.stderr, "the warning")
+
+
+def test_two_daemons_on_one_directory(filled, start, sluice, tmp_path):
+    data, _ = filled
+    first = start()
+    second = sluice(CONFIG, args=["--data", str(data)], ready=False)
+    second.stopped = True
+    assert second.proc.wait(DEADLINE) == 1
+    wait_for(lambda: f"the data directory {data} is in use by the sluice with process id {first.proc.pid}: stop it" in second.stderr, second.stderr)
+    assert first.call("GET", "/ready").status == 200
+
+
+@pytest.mark.parametrize("env, told", [({}, "secret.key elsewhere"), ({"SLUICE_SECRET_KEY": "a key of some length"}, "what SLUICE_SECRET_KEY holds")])
+def test_a_backup_tells_which_key_to_keep(sluice, tmp_path, env, told):
+    data = tmp_path / "data"
+    sluice(CONFIG, args=["--data", str(data)], env=env)
+    backup = subprocess.run([BIN, "db", "backup", str(tmp_path / "copy.db"), "--data", str(data)], env={**os.environ, **env}, capture_output=True, text=True, timeout=DEADLINE)
+    assert backup.returncode == 0 and told in backup.stderr, backup.stderr
+    assert (data / "secret.key").exists() == (not env)
