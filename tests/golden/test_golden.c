@@ -117,7 +117,9 @@ static void target_make(struct golden *g, struct sl_json_val request)
     struct sl_json_val root = sl_json_root(&g->file), route = sl_json_get(root, "route");
     struct sl_str path = text_of(g, request, "path"), type = text_of(g, route, "type");
     struct sl_str model = text_of(g, sl_json_is_present(route) ? route : sl_json_get(request, "body"), "model");
-    g->dialect = sl_str_has_prefix(path, SL_STR("/v1/")) ? &sl_dialect_openai : &sl_dialect_mlflow;
+    g->dialect = sl_str_eq(path, SL_STR("/v1/messages"))   ? &sl_dialect_anthropic
+                 : sl_str_has_prefix(path, SL_STR("/v1/")) ? &sl_dialect_openai
+                                                           : &sl_dialect_mlflow;
     g->type = sl_str_has_suffix(path, SL_STR("/v1/completions"))  ? SL_LLM_COMPLETIONS
               : sl_str_has_suffix(path, SL_STR("/v1/embeddings")) ? SL_LLM_EMBEDDINGS
                                                                   : SL_LLM_CHAT;
@@ -298,6 +300,13 @@ static void response_check(struct golden *g, const struct sl_call *call, struct 
     }
 }
 
+/* As the gateway asks: a translated stream's usage is wanted by somebody. */
+static bool asks_usage(const struct golden *g, const struct sl_call *call)
+{
+    return call->is_stream && !call->has_stream_options && g->target.provider->stream_usage == SL_USAGE_ASK &&
+           !sl_target_speaks(&g->target, g->type, call->language);
+}
+
 static void exchange_check(struct golden *g, struct sl_json_val exchange)
 {
     struct sl_json_val request = sl_json_get(exchange, "client_request");
@@ -308,7 +317,7 @@ static void exchange_check(struct golden *g, struct sl_json_val exchange)
     target_make(g, request);
     int r = help_read(&g->h, g->dialect, g->type, body, "application/json", &call, &error);
     if (r == 0) {
-        r = g->target.provider->build(&call, &g->target, &g->h.env, false, &g->h.arena, &req, &error);
+        r = g->target.provider->build(&call, &g->target, &g->h.env, asks_usage(g, &call), &g->h.arena, &req, &error);
     }
     bool is_sent = !sl_json_is_nothing(sl_json_get(exchange, "upstream_request"));
     if (r < 0 && is_sent) {

@@ -3,7 +3,11 @@
 #include "llm/core/language.h"
 
 #include "llm/anthropic/anthropic.h"
+#include "llm/anthropic/pass.h"
+#include "llm/anthropic/read.h"
+#include "llm/anthropic/write.h"
 #include "llm/core/errbody.h"
+#include "llm/dialects.h"
 
 static void read_error(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
                        struct sl_llm_error *ret_error)
@@ -25,6 +29,11 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
                       struct sl_llm_error *ret_error)
 {
     (void)ask_usage; /* it is always told */
+    const struct sl_anthropic_conf *conf = target->conf;
+    if (sl_target_speaks(target, call->type, call->language)) {
+        struct sl_call_edit model = { "model", conf->model_json, true };
+        return sl_call_pass(call, &model, 1, arena, io_req, ret_error);
+    }
     return (sl_anthropic_is_complete(call, target) ? sl_anthropic_complete_build : sl_anthropic_messages_build)(
         call, target, env, arena, io_req, ret_error);
 }
@@ -33,6 +42,8 @@ const struct sl_language sl_language_anthropic = {
     .name = "anthropic",
     .framing = SL_FRAMING_SSE,
     .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"),
+    .read_call = sl_anthropic_read_call,
+    .read_chat = sl_anthropic_read_chat,
     .write_call = write_call,
     .read_state_size = sizeof(struct sl_anthropic_stream),
     .read_reply = sl_anthropic_on_reply,
@@ -40,4 +51,31 @@ const struct sl_language sl_language_anthropic = {
     .on_end = sl_anthropic_on_end,
     .is_over = sl_anthropic_is_over,
     .read_error = read_error,
+    .write_state_size = sizeof(struct sl_anthropic_writer),
+    .write_reply = sl_anthropic_write_reply,
+    .write_delta = sl_anthropic_write_delta,
+    .write_end = sl_anthropic_write_end,
+    .write_error = sl_anthropic_write_error,
+    .write_stream_error = sl_anthropic_write_stream_error,
+    .reply_members = sl_anthropic_reply_members,
+    .read_usage = sl_anthropic_read_usage,
+    .pass_event = sl_anthropic_pass_event,
+};
+
+static const struct sl_manners manners = {
+    .refusal_status = 400,
+    .limit_names_wait = true,
+    .reads_should_retry = true,
+};
+
+static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error)
+{
+    io_error->message = sl_arena_printf(arena, "model: %.*s", SL_STR_ARG(name));
+}
+
+const struct sl_dialect sl_dialect_anthropic = {
+    .name = "anthropic",
+    .language = &sl_language_anthropic,
+    .manners = &manners,
+    .no_route = no_route,
 };

@@ -58,36 +58,10 @@ static void title_write(struct sl_anthropic_builder *b, const struct sl_part *pa
     }
 }
 
-static int base64_value(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
-static struct sl_str base64_decode(struct sl_str s, struct sl_arena *arena)
-{
-    char *out = sl_arena_bytes(arena, s.n / 4 * 3 + 3);
-    if (!out) {
-        return SL_STR_NONE;
-    }
-    size_t n = 0;
-    uint32_t bits = 0, have = 0;
-    for (size_t i = 0; i < s.n && s.p[i] != '='; i++) {
-        bits = bits << 6 | (uint32_t)base64_value(s.p[i]);
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            out[n++] = (char)(bits >> have & 0xff);
-        }
-    }
-    return sl_str_make(out, n);
-}
-
 /* A text file goes as its text. */
 static int text_file_write(struct sl_anthropic_builder *b, const struct sl_part *part)
 {
-    struct sl_str text = base64_decode(part->media->base64, b->arena);
+    struct sl_str text = sl_base64_decode(part->media->base64, b->arena);
     if (!text.p) {
         return SL_E_NOMEM;
     }
@@ -225,7 +199,10 @@ static int result_write(struct sl_anthropic_builder *b, const struct sl_message 
     if (message->is_plain ? message->text.n > 2 : message->n_parts > 0) {
         r = content_write(b, message);
     }
-    sl_jw_end(jw(b));
+    if (message->is_error) {
+        sl_jw_member_bool(jw(b), "is_error", true);
+    }
+    block_end(b, message->cache_control);
     return r;
 }
 

@@ -228,7 +228,15 @@ static int params_settle(struct sl_anthropic_builder *b, struct sl_form *form)
         .top_p_beside_reasoning = 0.95,
     };
     SL_IGNORE(own_thinking(b, &ask).i);
-    return sl_form_params(form, chat, &ask, &b->params);
+    /* A client of this language says both, and each means what it says. */
+    struct sl_chat asked = *chat;
+    bool has_both = ask.own_name && b->call->language == &sl_language_anthropic;
+    asked.effort = has_both ? SL_STR_NONE : chat->effort;
+    int r = sl_form_params(form, &asked, &ask, &b->params);
+    if (r == 0 && has_both && !b->params.effort.n && (b->model->can & SL_MODEL_EFFORT)) {
+        b->params.effort = chat->effort;
+    }
+    return r;
 }
 
 /* Older models answer in a form by a forced tool; where the caller has tools of its own, none can be forced. */

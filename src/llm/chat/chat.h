@@ -63,8 +63,10 @@ struct sl_message {
     bool is_joined; /* belongs to the turn of the message before: made by llm/form */
     uint32_t n_parts;
     struct sl_part *parts;
-    struct sl_str text;    /* raw */
-    struct sl_str tool_id; /* raw; role tool; p == NULL: not said */
+    struct sl_str text;          /* raw */
+    struct sl_str tool_id;       /* raw; role tool; p == NULL: not said */
+    struct sl_str cache_control; /* raw JSON; role tool */
+    bool is_error;               /* role tool: the tool failed */
 };
 
 struct sl_tool {

@@ -38,3 +38,17 @@ void sl_error_hide(struct sl_llm_error *io_error)
     io_error->param = SL_STR_NONE;
     io_error->upstream_status = 0;
 }
+
+int sl_error_status(const struct sl_llm_error *error)
+{
+    if (error->type == SL_ERR_CALLER_UNSUPPORTED && error->status == 0) {
+        return 400;
+    }
+    if (error->type == SL_ERR_PROVIDER_AUTH_FAILED || error->type == SL_ERR_PROVIDER_BILLING) {
+        return 502;
+    }
+    if (error->upstream_status >= 400) {
+        return error->upstream_status;
+    }
+    return error->status ? error->status : sl_error_type_status(error->type);
+}

@@ -30,7 +30,50 @@ struct sl_str sl_json_quote(struct sl_str text, struct sl_arena *arena)
     return p ? sl_str_make(p, n) : SL_STR_NONE;
 }
 
-int sl_edits_copy(const struct sl_json_edits *from, struct sl_arena *arena, struct sl_json_edits *ret)
+bool sl_base64_is_sound(struct sl_str s)
+{
+    static const char tail[] = "==";
+    size_t n = s.n;
+    for (size_t i = 0; i < 2 && n > 0 && s.p[n - 1] == tail[i]; i++) {
+        n--;
+    }
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)s.p[i], low = c | 0x20;
+        if (!((low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/')) {
+            return false;
+        }
+    }
+    return n > 0 && s.n % 4 == 0;
+}
+
+static int base64_value(char c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+struct sl_str sl_base64_decode(struct sl_str s, struct sl_arena *arena)
+{
+    char *out = sl_arena_bytes(arena, s.n / 4 * 3 + 3);
+    if (!out) {
+        return SL_STR_NONE;
+    }
+    size_t n = 0;
+    uint32_t bits = 0, have = 0;
+    for (size_t i = 0; i < s.n && s.p[i] != '='; i++) {
+        bits = bits << 6 | (uint32_t)base64_value(s.p[i]);
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            out[n++] = (char)(bits >> have & 0xff);
+        }
+    }
+    return sl_str_make(out, n);
+}
+
+/* An independent copy: edits added to it do not show in `from`. */
+static int edits_copy(const struct sl_json_edits *from, struct sl_arena *arena, struct sl_json_edits *ret)
 {
     sl_json_edits_init(ret, arena);
     if (from->status < 0) {
@@ -166,7 +209,9 @@ int sl_body_finish(struct sl_body *body, struct sl_arena *arena, struct sl_http_
     return r;
 }
 
-int sl_call_root(const struct sl_call *call, struct sl_json *spare, struct sl_json_val *ret_root)
+/* The top level of a call's body. A later attempt may find call->doc in use for something else; then the body is read
+ * again into `spare`, shallow: containers inside are folded. */
+static int root_get(const struct sl_call *call, struct sl_json *spare, struct sl_json_val *ret_root)
 {
     const struct sl_json *doc = call->doc;
     if (doc->text.p != call->body.p || doc->text.n != call->body.n || doc->n_toks == 0) {
@@ -182,4 +227,35 @@ int sl_call_root(const struct sl_call *call, struct sl_json *spare, struct sl_js
     }
     *ret_root = sl_json_root(doc);
     return 0;
+}
+
+static int slices_make(const struct sl_call *call, const struct sl_call_edit *edits, size_t n, struct sl_json *spare,
+                       struct sl_arena *arena, struct sl_http_req *io_req)
+{
+    struct sl_json_val root;
+    struct sl_json_edits all;
+    int r = root_get(call, spare, &root);
+    r = r < 0 ? r : edits_copy(&call->edits, arena, &all);
+    if (r < 0) {
+        return r;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (edits[i].is_due && edits[i].json.p) {
+            sl_json_edit_set(&all, root, edits[i].key, edits[i].json);
+        } else if (edits[i].is_due) {
+            sl_json_edit_remove(&all, root, edits[i].key);
+        }
+    }
+    return sl_json_edits_slices(&all, call->body, &io_req->slices, &io_req->n_slices, &io_req->body_len);
+}
+
+int sl_call_pass(const struct sl_call *call, const struct sl_call_edit *edits, size_t n, struct sl_arena *arena,
+                 struct sl_http_req *io_req, struct sl_llm_error *ret_error)
+{
+    struct sl_json spare;
+    sl_json_init(&spare, NULL);
+    int r = slices_make(call, edits, n, &spare, arena, io_req);
+    sl_json_done(&spare);
+    return r < 0 && r != SL_E_NOMEM ? sl_refuse(call, arena, ret_error, NULL, "The request could not be read again.")
+                                    : r;
 }

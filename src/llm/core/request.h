@@ -9,8 +9,9 @@
 /* `text` as a JSON string with its quotes, on the arena; p == NULL: no memory. */
 SL_MUST struct sl_str sl_json_quote(struct sl_str text, struct sl_arena *arena);
 
-/* An independent copy: edits added to it do not show in `from`. */
-SL_MUST int sl_edits_copy(const struct sl_json_edits *from, struct sl_arena *arena, struct sl_json_edits *ret);
+/* Is it base64 of something, padded? And what of, on the arena; p == NULL: no memory. */
+bool sl_base64_is_sound(struct sl_str s);
+struct sl_str sl_base64_decode(struct sl_str s, struct sl_arena *arena);
 
 /* A request that this provider cannot take, told in the dialect's way: fills *error, returns SL_E_INVAL. `param` (or
  * NULL) is the member at fault. The status is the manners'. */
@@ -49,8 +50,15 @@ void sl_body_leave_out(struct sl_body *body, struct sl_str name);
 /* Frees the buffer; slices, length and the dropped list go into *req. */
 SL_MUST int sl_body_finish(struct sl_body *body, struct sl_arena *arena, struct sl_http_req *req);
 
-/* The top level of a call's body. A later attempt may find call->doc in use for something else; then the body is read
- * again into `spare` (initialised and freed by the caller, shallow: containers inside are folded). */
-SL_MUST int sl_call_root(const struct sl_call *call, struct sl_json *spare, struct sl_json_val *ret_root);
+/* A member of the client's own body that is to be another value (p == NULL: to go), where `is_due`. */
+struct sl_call_edit {
+    const char *key;
+    struct sl_str json;
+    bool is_due;
+};
+/* The client's own bytes, with what the dialect and `edits` change, for a target of the same language: slices and
+ * length go into *io_req. */
+SL_MUST int sl_call_pass(const struct sl_call *call, const struct sl_call_edit *edits, size_t n, struct sl_arena *arena,
+                         struct sl_http_req *io_req, struct sl_llm_error *ret_error);
 
 #endif

@@ -5,63 +5,13 @@
 
 #include "json/write.h"
 #include "llm/core/errbody.h"
+#include "llm/core/incoming.h"
 #include "llm/dialects.h"
 #include "llm/openai/openai.h"
 #include "llm/openai/read.h"
 #include "llm/openai/read_embed.h"
 
 /* --- requests --- */
-
-static int refuse(struct sl_llm_error *error, const char *param, struct sl_str message)
-{
-    *error = (struct sl_llm_error){
-        .type = SL_ERR_CALLER_INVALID_REQUEST,
-        .message = message.p ? message : SL_STR("the request is not valid"),
-        .param = sl_str_c(param),
-    };
-    return SL_E_INVAL;
-}
-
-static int parse_failed(const struct sl_json *doc, int r, struct sl_arena *arena, struct sl_llm_error *error)
-{
-    if (r == SL_E_NOMEM) {
-        return r;
-    }
-    if (doc->fault == SL_JSON_FAULT_EMPTY) {
-        return refuse(error, NULL, SL_STR("The request has no body; a JSON object is expected."));
-    }
-    return refuse(error, NULL,
-                  sl_arena_printf(arena, "The body of the request is not valid JSON: %s at offset %zu.",
-                                  sl_json_fault_text(doc->fault), doc->fault_offset));
-}
-
-struct members {
-    struct sl_json_val model, stream, stream_options;
-};
-
-/* The members that decide what is done. Given twice, the gateway and the upstream could read different ones: refused,
- * however they are spelt. */
-static int members_find(struct sl_json_val root, struct sl_arena *arena, struct members *ret,
-                        struct sl_llm_error *error)
-{
-    struct {
-        const char *key;
-        struct sl_json_val *val;
-    } rows[] = { { "model", &ret->model }, { "stream", &ret->stream }, { "stream_options", &ret->stream_options } };
-    for (struct sl_json_iter it = sl_json_each(root); sl_json_next(&it);) {
-        for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
-            if (!sl_json_str_eq(it.key, sl_str_c(rows[i].key))) {
-                continue;
-            }
-            if (sl_json_is_present(*rows[i].val)) {
-                return refuse(error, rows[i].key,
-                              sl_arena_printf(arena, "The member '%s' is given more than once.", rows[i].key));
-            }
-            *rows[i].val = it.val;
-        }
-    }
-    return 0;
-}
 
 /* Did the client itself ask for the usage chunk? The object is folded on the tape, so it is read by itself. */
 static bool wants_usage(struct sl_json_val options)
@@ -75,60 +25,25 @@ static bool wants_usage(struct sl_json_val options)
     return wants;
 }
 
-static int model_read(struct sl_json_val v, struct sl_arena *arena, struct sl_str *ret, struct sl_llm_error *error)
-{
-    if (sl_json_is_nothing(v)) {
-        return refuse(error, "model", SL_STR("You must provide a 'model': the name of a route of this gateway."));
-    }
-    int r = sl_json_text(v, arena, ret);
-    if (r == SL_E_TYPE) {
-        return refuse(error, "model", SL_STR("Invalid type for 'model': a string is expected."));
-    }
-    if (r == 0 && ret->n == 0) {
-        return refuse(error, "model", SL_STR("You must provide a 'model': the name of a route of this gateway."));
-    }
-    return r;
-}
-
-static int call_fill(struct sl_call *call, struct sl_json_val root, struct sl_arena *arena, struct sl_llm_error *error)
-{
-    struct members m = { SL_JSON_ABSENT, SL_JSON_ABSENT, SL_JSON_ABSENT };
-    int r = members_find(root, arena, &m, error);
-    if (r == 0) {
-        r = model_read(m.model, arena, &call->model, error);
-    }
-    if (r < 0 || call->type == SL_LLM_EMBEDDINGS) {
-        call->wants_base64 = sl_json_str_eq(sl_json_get(root, "encoding_format"), SL_STR("base64"));
-        return r;
-    }
-    if (!sl_json_is_nothing(m.stream) && !sl_json_is_bool(m.stream)) {
-        return refuse(error, "stream", SL_STR("Invalid type for 'stream': a boolean is expected."));
-    }
-    call->is_stream = sl_json_is(m.stream, SL_JSON_TRUE);
-    call->has_stream_options = !sl_json_is_nothing(m.stream_options);
-    call->wants_usage = call->has_stream_options && wants_usage(m.stream_options);
-    return 0;
-}
-
 /* The content type is not asked: clients of every kind of carelessness are served; what is not JSON shows itself. */
 static int read_call(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
                      struct sl_call *ret_call, struct sl_llm_error *ret_error)
 {
-    struct sl_json_limits limits = doc->limits;
-    doc->limits.record_depth = 1;
-    int r = sl_json_parse(doc, in->body);
-    doc->limits = limits;
-    if (r < 0) {
-        return parse_failed(doc, r, arena, ret_error);
-    }
-    struct sl_json_val root = sl_json_root(doc);
-    if (!sl_json_is(root, SL_JSON_OBJECT)) {
-        return refuse(ret_error, NULL, SL_STR("The body of the request must be a JSON object."));
-    }
+    struct sl_json_val model = SL_JSON_ABSENT, stream = SL_JSON_ABSENT, options = SL_JSON_ABSENT;
+    struct sl_incoming_row rows[] = { { "model", &model }, { "stream", &stream }, { "stream_options", &options } };
     struct sl_call call = { .type = in->type, .language = &sl_language_openai, .body = in->body, .doc = doc };
-    sl_json_edits_init(&call.edits, arena);
-    r = call_fill(&call, root, arena, ret_error);
+    int r = sl_incoming_pick(in, doc, arena, rows, SL_ARRAY_LEN(rows), ret_error);
+    r = r < 0 ? r : sl_incoming_model(model, arena, &call.model, ret_error);
+    if (r == 0 && in->type == SL_LLM_EMBEDDINGS) {
+        struct sl_json_val format = sl_json_get(sl_json_root(doc), "encoding_format");
+        call.wants_base64 = sl_json_str_eq(format, SL_STR("base64"));
+    } else if (r == 0) {
+        r = sl_incoming_stream(stream, &call.is_stream, ret_error);
+        call.has_stream_options = !sl_json_is_nothing(options);
+        call.wants_usage = call.has_stream_options && wants_usage(options);
+    }
     if (r == 0) {
+        sl_json_edits_init(&call.edits, arena);
         *ret_call = call;
     }
     return r;
@@ -201,24 +116,11 @@ static void error_write(struct sl_llm_error *error, int status, struct sl_buf *o
     sl_jw_end(&w);
 }
 
-/* The upstream's status where it has one that this dialect's clients know; a credential that is refused is the
- * gateway's fault. */
+/* OpenAI has no 529. */
 static int status_of(const struct sl_llm_error *error)
 {
-    int status = error->status ? error->status : sl_error_type_status(error->type);
-    if (error->type == SL_ERR_CALLER_UNSUPPORTED && error->status == 0) {
-        return 400; /* a feature that the provider lacks; what HTTP itself lacks comes with its own status */
-    }
-    if (error->type == SL_ERR_PROVIDER_AUTH_FAILED || error->type == SL_ERR_PROVIDER_BILLING) {
-        return 502; /* the gateway's own credential, its own account */
-    }
-    if (error->upstream_status == 529) {
-        return 503;
-    }
-    if (error->upstream_status >= 400) {
-        return error->upstream_status;
-    }
-    return status;
+    int status = sl_error_status(error);
+    return status == 529 ? 503 : status;
 }
 
 static void write_error(struct sl_llm_error *error, struct sl_buf *out)

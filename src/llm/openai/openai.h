@@ -53,6 +53,12 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
 int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req,
                     struct sl_llm_error *ret_error);
+struct sl_chat;
+struct sl_body;
+/* A chat as OpenAI's request, whatever language it was read from. */
+SL_MUST int sl_openai_chat_write(const struct sl_call *call, const struct sl_chat *chat, const struct sl_target *target,
+                                 bool ask_usage, struct sl_arena *arena, struct sl_body *body,
+                                 struct sl_llm_error *ret_error);
 int sl_openai_write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                          bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                          struct sl_llm_error *ret_error);

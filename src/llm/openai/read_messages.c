@@ -6,22 +6,6 @@
 
 /* --- media --- */
 
-static bool is_base64(struct sl_str s)
-{
-    static const char tail[] = "==";
-    size_t n = s.n;
-    for (size_t i = 0; i < 2 && n > 0 && s.p[n - 1] == tail[i]; i++) {
-        n--;
-    }
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)s.p[i], low = c | 0x20;
-        if (!((low >= 'a' && low <= 'z') || (c >= '0' && c <= '9') || c == '+' || c == '/')) {
-            return false;
-        }
-    }
-    return n > 0 && s.n % 4 == 0;
-}
-
 /* data:<mime>[;name=value]*;base64,<payload> */
 static bool data_uri_read(struct sl_str uri, struct sl_media *media)
 {
@@ -37,7 +21,7 @@ static bool data_uri_read(struct sl_str uri, struct sl_media *media)
     }
     media->mime = sl_str_sub(head, 0, (size_t)semi);
     media->base64 = sl_str_sub(uri, (size_t)comma + 1, uri.n);
-    return media->mime.n > 0 && is_base64(media->base64);
+    return media->mime.n > 0 && sl_base64_is_sound(media->base64);
 }
 
 /* A URL of the web, or a data URI. */
@@ -95,7 +79,9 @@ static int audio_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl
     if (r == SL_E_NOMEM) {
         return r;
     }
-    return r == 0 && is_base64(part->media->base64) ? 0 : sl_chat_fault(rd, v, "input_audio.data must be sound base64");
+    return r == 0 && sl_base64_is_sound(part->media->base64)
+               ? 0
+               : sl_chat_fault(rd, v, "input_audio.data must be sound base64");
 }
 
 static int file_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)

@@ -132,36 +132,6 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
 
 /* --- building a request --- */
 
-int sl_openai_write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
-                         bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
-                         struct sl_llm_error *ret_error)
-{
-    (void)env;
-    const struct sl_openai_conf *conf = target->conf;
-    struct sl_json spare;
-    sl_json_init(&spare, NULL);
-    struct sl_json_val root;
-    struct sl_json_edits edits;
-    int r = sl_call_root(call, &spare, &root);
-    if (r == 0) {
-        r = sl_edits_copy(&call->edits, arena, &edits);
-    }
-    if (r == 0) {
-        if (ask_usage && !call->has_stream_options) {
-            sl_json_edit_set(&edits, root, "stream_options", SL_STR("{\"include_usage\":true}"));
-        }
-        if (conf->model_json.p) {
-            sl_json_edit_set(&edits, root, "model", conf->model_json);
-        } else {
-            sl_json_edit_remove(&edits, root, "model");
-        }
-        r = sl_json_edits_slices(&edits, call->body, &io_req->slices, &io_req->n_slices, &io_req->body_len);
-    }
-    sl_json_done(&spare);
-    return r < 0 && r != SL_E_NOMEM ? sl_refuse(call, arena, ret_error, NULL, "The request could not be read again.")
-                                    : r;
-}
-
 int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {

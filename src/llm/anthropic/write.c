@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/anthropic/write.h"
+
+#include <inttypes.h>
+
+#include "json/write.h"
+
+/* --- parts --- */
+
+static const char *reason_of(enum sl_finish finish, bool has_tool)
+{
+    switch (finish) {
+    case SL_FINISH_NONE:
+        return NULL;
+    case SL_FINISH_LENGTH:
+        return "max_tokens";
+    case SL_FINISH_CONTENT_FILTER:
+        return "refusal";
+    case SL_FINISH_TOOL_CALLS:
+        return "tool_use";
+    case SL_FINISH_STOP:
+    case SL_FINISH_OTHER:
+        break;
+    }
+    return has_tool ? "tool_use" : "end_turn"; /* some upstreams end a call of tools as any other */
+}
+
+/* Canonical input holds what was read from and written to a cache; this language's does not. */
+static void usage_write(struct sl_jw *w, const struct sl_usage *u)
+{
+    int64_t cached = SL_MAX(u->cached_input, (int64_t)0), written = SL_MAX(u->cache_creation, (int64_t)0);
+    int64_t fresh = SL_MAX(u->input, (int64_t)0) - cached - written;
+    sl_jw_object(w);
+    sl_jw_member_i64(w, "input_tokens", SL_MAX(fresh, (int64_t)0));
+    if (u->cache_creation >= 0) {
+        sl_jw_member_i64(w, "cache_creation_input_tokens", written);
+    }
+    if (u->cached_input >= 0) {
+        sl_jw_member_i64(w, "cache_read_input_tokens", cached);
+    }
+    sl_jw_member_i64(w, "output_tokens", SL_MAX(u->output, (int64_t)0));
+    if (u->reasoning >= 0) {
+        sl_jw_key(w, "output_tokens_details");
+        sl_jw_object(w);
+        sl_jw_member_i64(w, "thinking_tokens", u->reasoning);
+        sl_jw_end(w);
+    }
+    sl_jw_end(w);
+}
+
+/* The id of a message; another language's comes with this one's beginning, so that both can be found. */
+static void id_write(struct sl_jw *w, struct sl_str id, const struct sl_env *env)
+{
+    struct sl_buf *out = w->out;
+    sl_jw_key(w, "id");
+    sl_jw_raw(w, SL_STR("\""));
+    if (id.n == 0) {
+        sl_buf_printf(out, "msg_%016" PRIx64 "%08" PRIx64, env->random[0], env->random[1] & 0xffffffff);
+    } else {
+        sl_buf_add_c(out, sl_str_has_prefix(id, SL_STR("msg_")) ? "" : "msg_");
+        sl_json_escape(out, id);
+    }
+    sl_buf_add_char(out, '"');
+}
+
+/* What a whole message and its beginning have in common; the object stays open. */
+static void head_write(struct sl_jw *w, struct sl_str id, struct sl_str model, const struct sl_env *env)
+{
+    sl_jw_object(w);
+    id_write(w, id, env);
+    sl_jw_member_str(w, "type", SL_STR("message"));
+    sl_jw_member_str(w, "role", SL_STR("assistant"));
+    sl_jw_member_str(w, "model", model.p ? model : SL_STR(""));
+}
+
+static struct sl_str text_of(struct sl_str text)
+{
+    return text.p ? text : SL_STR("");
+}
+
+/* --- whole replies --- */
+
+/* A tool's input is an object; what a model wrote that is none is told inside one. */
+static void input_write(struct sl_jw *w, struct sl_str arguments)
+{
+    struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = SL_JSON_TOKENS_MAX, .record_depth = 1 };
+    struct sl_json doc;
+    sl_json_init(&doc, &limits);
+    bool is_object = arguments.n && sl_json_parse(&doc, arguments) == 0 &&
+                     sl_json_is(sl_json_root(&doc), SL_JSON_OBJECT);
+    sl_json_done(&doc);
+    sl_jw_key(w, "input");
+    if (is_object) {
+        sl_jw_raw(w, arguments);
+        return;
+    }
+    sl_jw_object(w);
+    if (arguments.n) {
+        sl_jw_member_str(w, "arguments", arguments);
+    }
+    sl_jw_end(w);
+}
+
+static void block_write(struct sl_jw *w, const struct sl_block *block)
+{
+    sl_jw_object(w);
+    switch (block->kind) {
+    case SL_BLOCK_TEXT:
+    case SL_BLOCK_REFUSAL:
+        sl_jw_member_str(w, "type", SL_STR("text"));
+        sl_jw_member_str(w, "text", text_of(block->text));
+        break;
+    case SL_BLOCK_THINKING:
+        sl_jw_member_str(w, "type", block->redacted.n ? SL_STR("redacted_thinking") : SL_STR("thinking"));
+        if (block->redacted.n) {
+            sl_jw_member_str(w, "data", block->redacted);
+        } else {
+            sl_jw_member_str(w, "thinking", text_of(block->text));
+            sl_jw_member_str(w, "signature", text_of(block->signature));
+        }
+        break;
+    case SL_BLOCK_TOOL_CALL:
+        sl_jw_member_str(w, "type", SL_STR("tool_use"));
+        sl_jw_member_str(w, "id", text_of(block->tool_id));
+        sl_jw_member_str(w, "name", text_of(block->tool_name));
+        input_write(w, block->arguments);
+        break;
+    }
+    sl_jw_end(w);
+}
+
+int sl_anthropic_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
+                             struct sl_buf *out)
+{
+    static const struct sl_choice none = { 0 };
+    const struct sl_choice *choice = reply->n_choices ? &reply->choices[0] : &none; /* it knows one */
+    bool has_tool = false;
+    struct sl_jw w;
+    sl_jw_init(&w, out);
+    head_write(&w, reply->id, reply->model.n ? reply->model : call->model, env);
+    sl_jw_key(&w, "content");
+    sl_jw_array(&w);
+    for (uint32_t i = 0; i < choice->n_blocks; i++) {
+        has_tool |= choice->blocks[i].kind == SL_BLOCK_TOOL_CALL;
+        block_write(&w, &choice->blocks[i]);
+    }
+    sl_jw_end(&w);
+    sl_jw_member_str(&w, "stop_reason", sl_str_c(reason_of(choice->finish, has_tool)));
+    sl_jw_member_null(&w, "stop_sequence");
+    sl_jw_key(&w, "usage");
+    usage_write(&w, &reply->usage);
+    sl_jw_end(&w);
+    return sl_buf_status(out);
+}
+
+/* --- streams --- */
+
+static void event_begin(struct sl_jw *w, struct sl_buf *out, const char *type)
+{
+    sl_buf_printf(out, "event: %s\ndata: ", type);
+    sl_jw_init(w, out);
+    sl_jw_object(w);
+    sl_jw_member_str(w, "type", sl_str_c(type));
+}
+
+static void event_end(struct sl_jw *w)
+{
+    sl_jw_end(w);
+    sl_buf_add_lit(w->out, "\n\n");
+}
+
+static void start_write(struct sl_anthropic_writer *st, const struct sl_call *call, const struct sl_env *env,
+                        const struct sl_delta *start, struct sl_buf *out)
+{
+    struct sl_jw w;
+    if (st->has_start) {
+        return;
+    }
+    st->has_start = true;
+    st->usage = SL_USAGE_NONE;
+    event_begin(&w, out, "message_start");
+    sl_jw_key(&w, "message");
+    head_write(&w, start ? start->id : SL_STR_NONE, start && start->model.n ? start->model : call->model, env);
+    sl_jw_key(&w, "content");
+    sl_jw_array(&w);
+    sl_jw_end(&w);
+    sl_jw_member_null(&w, "stop_reason");
+    sl_jw_member_null(&w, "stop_sequence");
+    sl_jw_key(&w, "usage");
+    usage_write(&w, &st->usage); /* what is known of it comes with message_delta */
+    sl_jw_end(&w);
+    event_end(&w);
+}
+
+/* content_block_start, when it is known what begins. */
+static void block_begin(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
+{
+    struct sl_jw w;
+    if (st->is_started) {
+        return;
+    }
+    st->is_started = true;
+    event_begin(&w, out, "content_block_start");
+    sl_jw_member_u64(&w, "index", st->n_blocks++);
+    sl_jw_key(&w, "content_block");
+    sl_jw_object(&w);
+    if (st->kind == SL_BLOCK_TOOL_CALL) {
+        sl_jw_member_str(&w, "type", SL_STR("tool_use"));
+        sl_jw_member_str(&w, "id", text_of(d->tool_id));
+        sl_jw_member_str(&w, "name", text_of(d->tool_name));
+        sl_jw_member_raw(&w, "input", SL_STR("{}"));
+    } else if (st->kind == SL_BLOCK_THINKING && d->redacted.n) {
+        sl_jw_member_str(&w, "type", SL_STR("redacted_thinking"));
+        sl_jw_member_str(&w, "data", d->redacted);
+    } else if (st->kind == SL_BLOCK_THINKING) {
+        sl_jw_member_str(&w, "type", SL_STR("thinking"));
+        sl_jw_member_str(&w, "thinking", SL_STR(""));
+        sl_jw_member_str(&w, "signature", SL_STR(""));
+    } else {
+        sl_jw_member_str(&w, "type", SL_STR("text"));
+        sl_jw_member_str(&w, "text", SL_STR(""));
+    }
+    sl_jw_end(&w);
+    event_end(&w);
+}
+
+static void block_stop(struct sl_anthropic_writer *st, struct sl_buf *out)
+{
+    struct sl_jw w;
+    if (st->is_open && st->is_started) {
+        event_begin(&w, out, "content_block_stop");
+        sl_jw_member_u64(&w, "index", st->n_blocks - 1);
+        event_end(&w);
+    }
+    st->is_open = st->is_started = false;
+}
+
+/* A block is open from here; thinking shows with its first piece what it is. */
+static void block_open(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
+{
+    block_stop(st, out);
+    st->is_open = true;
+    st->kind = (uint8_t)d->block_kind;
+    st->block = d->block;
+    st->has_tool |= d->block_kind == SL_BLOCK_TOOL_CALL;
+    if (d->block_kind != SL_BLOCK_THINKING) {
+        block_begin(st, d, out);
+    }
+}
+
+static void piece_write(struct sl_anthropic_writer *st, const char *type, const char *key, struct sl_str text,
+                        struct sl_buf *out)
+{
+    struct sl_jw w;
+    event_begin(&w, out, "content_block_delta");
+    sl_jw_member_u64(&w, "index", st->n_blocks - 1);
+    sl_jw_key(&w, "delta");
+    sl_jw_object(&w);
+    sl_jw_member_str(&w, "type", sl_str_c(type));
+    sl_jw_member_str(&w, key, text);
+    sl_jw_end(&w);
+    event_end(&w);
+}
+
+static int block_delta(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
+{
+    if (!st->is_open || st->block != d->block) {
+        if (d->block_kind == SL_BLOCK_TOOL_CALL) {
+            return SL_E_INVAL;
+        }
+        block_open(st, d, out); /* a text that goes on behind another block is one more */
+    }
+    block_begin(st, d, out);
+    if (d->text.n) {
+        switch (d->block_kind) {
+        case SL_BLOCK_TEXT:
+        case SL_BLOCK_REFUSAL:
+            piece_write(st, "text_delta", "text", d->text, out);
+            break;
+        case SL_BLOCK_THINKING:
+            piece_write(st, "thinking_delta", "thinking", d->text, out);
+            break;
+        case SL_BLOCK_TOOL_CALL:
+            piece_write(st, "input_json_delta", "partial_json", d->text, out);
+            break;
+        }
+    }
+    if (d->signature.n) {
+        piece_write(st, "signature_delta", "signature", d->signature, out);
+    }
+    return 0;
+}
+
+int sl_anthropic_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
+                             const struct sl_delta *delta, struct sl_buf *out)
+{
+    struct sl_anthropic_writer *st = state;
+    int r = 0;
+    if (delta->kind == SL_DELTA_CHUNK || delta->choice > 0) {
+        return 0; /* it knows one choice */
+    }
+    if (delta->kind == SL_DELTA_ALIVE) {
+        sl_buf_add_lit(out, "event: ping\ndata: {\"type\":\"ping\"}\n\n");
+        return sl_buf_status(out);
+    }
+    if (delta->kind != SL_DELTA_ERROR) {
+        start_write(st, call, env, delta->kind == SL_DELTA_START ? delta : NULL, out);
+    }
+    switch (delta->kind) {
+    case SL_DELTA_START:
+    case SL_DELTA_CHUNK:
+    case SL_DELTA_ALIVE:
+        break;
+    case SL_DELTA_BLOCK_START:
+        block_open(st, delta, out);
+        break;
+    case SL_DELTA_BLOCK:
+        r = block_delta(st, delta, out);
+        break;
+    case SL_DELTA_BLOCK_STOP:
+        if (st->is_open && st->block == delta->block) {
+            block_stop(st, out);
+        }
+        break;
+    case SL_DELTA_FINISH:
+        block_stop(st, out);
+        st->finish = (uint8_t)delta->finish;
+        break;
+    case SL_DELTA_USAGE:
+        st->usage = delta->usage;
+        break;
+    case SL_DELTA_ERROR:
+        sl_anthropic_write_stream_error(state, delta->error, out);
+        break;
+    }
+    return r < 0 ? r : sl_buf_status(out);
+}
+
+void sl_anthropic_write_end(void *state, struct sl_buf *out)
+{
+    struct sl_anthropic_writer *st = state;
+    struct sl_jw w;
+    if (!st || st->has_error || !st->has_start) {
+        return;
+    }
+    block_stop(st, out);
+    event_begin(&w, out, "message_delta");
+    sl_jw_key(&w, "delta");
+    sl_jw_object(&w);
+    sl_jw_member_str(&w, "stop_reason", sl_str_c(reason_of((enum sl_finish)st->finish, st->has_tool)));
+    sl_jw_member_null(&w, "stop_sequence");
+    sl_jw_end(&w);
+    sl_jw_key(&w, "usage");
+    usage_write(&w, &st->usage);
+    event_end(&w);
+    event_begin(&w, out, "message_stop");
+    event_end(&w);
+}
+
+/* --- errors --- */
+
+static const char *type_of(const struct sl_llm_error *error, int status)
+{
+    static const struct {
+        int status;
+        const char *type;
+    } rows[] = {
+        { 401, "authentication_error" }, { 402, "billing_error" },    { 403, "permission_error" },
+        { 404, "not_found_error" },      { 409, "conflict_error" },   { 413, "request_too_large" },
+        { 429, "rate_limit_error" },     { 503, "overloaded_error" }, { 504, "timeout_error" },
+        { 529, "overloaded_error" },     { 408, "timeout_error" },
+    };
+    if (error->type == SL_ERR_PROVIDER_BILLING) {
+        return "billing_error";
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        if (rows[i].status == status) {
+            return rows[i].type;
+        }
+    }
+    return status >= 500 ? "api_error" : "invalid_request_error";
+}
+
+static void error_write(struct sl_jw *w, const struct sl_llm_error *error, int status)
+{
+    struct sl_llm_error told = *error;
+    sl_error_hide(&told);
+    sl_jw_key(w, "error");
+    sl_jw_object(w);
+    sl_jw_member_str(w, "type", sl_str_c(type_of(error, status)));
+    sl_jw_member_str(w, "message", told.message.p ? told.message : sl_str_c(sl_status_reason(status)));
+    sl_jw_end(w);
+}
+
+void sl_anthropic_write_error(struct sl_llm_error *error, struct sl_buf *out)
+{
+    struct sl_jw w;
+    error->status = sl_error_status(error);
+    sl_jw_init(&w, out);
+    sl_jw_object(&w);
+    sl_jw_member_str(&w, "type", SL_STR("error"));
+    error_write(&w, error, error->status);
+    sl_jw_member_str(&w, "request_id", error->request_id);
+    sl_jw_end(&w);
+}
+
+void sl_anthropic_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out)
+{
+    struct sl_anthropic_writer *st = state;
+    struct sl_jw w;
+    if (st) {
+        st->has_error = true; /* message_stop belongs to an answer that is complete */
+    }
+    event_begin(&w, out, "error");
+    error_write(&w, error, sl_error_status(error));
+    event_end(&w);
+}

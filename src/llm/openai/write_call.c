@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A call for an upstream of OpenAI's language: the client's own bytes where it speaks that too, else a chat made of the
+ * canonical call. */
+#include "llm/chat/chat.h"
+#include "llm/openai/openai.h"
+#include "llm/openai/write_messages.h"
+
+#define STOPS_MAX 4 /* OpenAI takes no more */
+
+static const struct sl_fate_row fates[] = {
+    { "thinking", SL_FATE_OWN },
+    { "service_tier", SL_FATE_OWN },
+    { "seed", SL_FATE_PASS },
+    { NULL, SL_FATE_NEVER },
+};
+
+/* --- tools --- */
+
+static void tool_write(struct sl_body *body, const struct sl_tool *tool)
+{
+    struct sl_jw *w = &body->w;
+    sl_jw_object(w);
+    sl_jw_member_str(w, "type", SL_STR("function"));
+    sl_jw_key(w, "function");
+    sl_jw_object(w);
+    sl_body_member(body, "name", tool->name);
+    if (tool->description.p) {
+        sl_body_member(body, "description", tool->description);
+    }
+    if (tool->parameters.p) {
+        sl_body_member(body, "parameters", tool->parameters);
+    }
+    if (tool->strict.p) {
+        sl_body_member(body, "strict", tool->strict);
+    }
+    sl_jw_end(w);
+    sl_jw_end(w);
+    if (tool->cache_control.p) {
+        sl_body_leave_out(body, SL_STR("cache_control"));
+    }
+}
+
+static int tools_write(const struct sl_call *call, const struct sl_chat *chat, struct sl_body *body,
+                       struct sl_arena *arena, struct sl_llm_error *error)
+{
+    if (chat->n_tools == 0) {
+        return 0;
+    }
+    sl_jw_key(&body->w, "tools");
+    sl_jw_array(&body->w);
+    for (uint32_t i = 0; i < chat->n_tools; i++) {
+        if (chat->tools[i].type.n) {
+            return sl_refuse(call, arena, error, "tools",
+                             "Only function calling tool is supported, but received tool type %.*s",
+                             SL_STR_ARG(chat->tools[i].type));
+        }
+        if (!chat->tools[i].is_left_out) {
+            tool_write(body, &chat->tools[i]);
+        }
+    }
+    sl_jw_end(&body->w);
+    return 0;
+}
+
+static void choice_write(const struct sl_chat *chat, struct sl_body *body)
+{
+    static const char *const words[] = {
+        [SL_CHOICE_AUTO] = "auto",
+        [SL_CHOICE_NONE] = "none",
+        [SL_CHOICE_REQUIRED] = "required",
+    };
+    struct sl_jw *w = &body->w;
+    if (chat->choice == SL_CHOICE_NAMED) {
+        sl_jw_key(w, "tool_choice");
+        sl_jw_object(w);
+        sl_jw_member_str(w, "type", SL_STR("function"));
+        sl_jw_key(w, "function");
+        sl_jw_object(w);
+        sl_body_member(body, "name", chat->choice_name);
+        sl_jw_end(w);
+        sl_jw_end(w);
+    } else if (chat->choice != SL_CHOICE_NONE_SAID) {
+        sl_jw_member_str(w, "tool_choice", sl_str_c(words[chat->choice]));
+    }
+    if (chat->parallel >= 0) {
+        sl_jw_member_bool(w, "parallel_tool_calls", chat->parallel == 1);
+    }
+}
+
+/* --- values --- */
+
+/* reasoning_effort: what was said of it, or how large a budget of tokens another language gives. */
+static void effort_write(const struct sl_chat *chat, struct sl_body *body)
+{
+    struct sl_json_val thinking = sl_chat_member(chat, "thinking"), type = sl_json_get(thinking, "type");
+    int64_t budget = -1;
+    struct sl_str effort = chat->effort;
+    SL_IGNORE(sl_json_int(sl_json_get(thinking, "budget_tokens"), true, &budget) < 0); /* not said */
+    if (sl_json_str_eq(type, SL_STR("disabled"))) {
+        effort = SL_STR("none");
+    } else if (!effort.p && sl_json_str_eq(type, SL_STR("enabled"))) {
+        effort = budget < 2048 ? SL_STR("low") : budget < 8192 ? SL_STR("medium") : SL_STR("high");
+    }
+    if (effort.p) {
+        sl_jw_member_str(&body->w, "reasoning_effort", effort);
+    }
+}
+
+static void format_write(const struct sl_chat *chat, struct sl_body *body)
+{
+    struct sl_jw *w = &body->w;
+    if (chat->format == SL_ANSWER_TEXT) {
+        return;
+    }
+    sl_jw_key(w, "response_format");
+    sl_jw_object(w);
+    sl_jw_member_str(w, "type", chat->format == SL_ANSWER_JSON ? SL_STR("json_object") : SL_STR("json_schema"));
+    if (chat->format == SL_ANSWER_SCHEMA) {
+        sl_jw_key(w, "json_schema");
+        sl_jw_object(w);
+        sl_body_member(body, "name", chat->schema_name.p ? chat->schema_name : SL_STR("\"output\""));
+        if (chat->schema_description.p) {
+            sl_body_member(body, "description", chat->schema_description);
+        }
+        sl_body_member(body, "schema", chat->schema);
+        sl_jw_end(w);
+    }
+    sl_jw_end(w);
+}
+
+static void stop_write(const struct sl_chat *chat, struct sl_body *body)
+{
+    if (chat->n_stop == 0) {
+        return;
+    }
+    sl_jw_key(&body->w, "stop");
+    sl_jw_array(&body->w);
+    for (uint32_t i = 0; i < chat->n_stop && i < STOPS_MAX; i++) {
+        sl_body_raw(body, chat->stop[i]);
+    }
+    sl_jw_end(&body->w);
+    if (chat->n_stop > STOPS_MAX) {
+        sl_body_leave_out(body, SL_STR("stop"));
+    }
+}
+
+static void tier_write(const struct sl_chat *chat, struct sl_body *body)
+{
+    struct sl_json_val tier = sl_chat_member(chat, "service_tier");
+    if (sl_json_str_eq(tier, SL_STR("standard_only"))) {
+        sl_jw_member_str(&body->w, "service_tier", SL_STR("default"));
+    } else if (sl_json_is(tier, SL_JSON_STRING)) {
+        sl_body_member(body, "service_tier", sl_json_raw(tier));
+    }
+}
+
+static void values_write(const struct sl_call *call, const struct sl_chat *chat, bool ask_usage, struct sl_body *body)
+{
+    struct sl_jw *w = &body->w;
+    if (chat->max_tokens >= 0) {
+        sl_jw_member_i64(w, "max_completion_tokens", chat->max_tokens);
+    }
+    if (chat->has_n) {
+        sl_jw_member_i64(w, "n", chat->n);
+    }
+    if (sl_json_is_present(chat->temperature)) {
+        sl_body_member(body, "temperature", sl_json_raw(chat->temperature));
+    }
+    if (sl_json_is_present(chat->top_p)) {
+        sl_body_member(body, "top_p", sl_json_raw(chat->top_p));
+    }
+    stop_write(chat, body);
+    effort_write(chat, body);
+    format_write(chat, body);
+    if (chat->user.p) {
+        sl_body_member(body, "user", chat->user);
+    }
+    tier_write(chat, body);
+    if (call->is_stream) {
+        sl_jw_member_bool(w, "stream", true);
+    }
+    if (call->is_stream && ask_usage) {
+        sl_jw_member_raw(w, "stream_options", SL_STR("{\"include_usage\":true}"));
+    }
+}
+
+/* --- the whole --- */
+
+int sl_openai_chat_write(const struct sl_call *call, const struct sl_chat *chat, const struct sl_target *target,
+                         bool ask_usage, struct sl_arena *arena, struct sl_body *body, struct sl_llm_error *ret_error)
+{
+    const struct sl_openai_conf *conf = target->conf;
+    sl_jw_object(&body->w);
+    if (conf->model_json.p) {
+        sl_body_member(body, "model", conf->model_json);
+    }
+    int r = sl_openai_messages_write(call, chat, arena, body, ret_error);
+    r = r < 0 ? r : tools_write(call, chat, body, arena, ret_error);
+    if (r < 0) {
+        return r;
+    }
+    choice_write(chat, body);
+    values_write(call, chat, ask_usage, body);
+    r = sl_chat_members(call, chat, target->provider, fates, body, arena, ret_error);
+    sl_jw_end(&body->w);
+    return r;
+}
+
+static int translate(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error)
+{
+    struct sl_chat chat;
+    struct sl_body body;
+    int r = sl_chat_read(call, env, arena, &chat, ret_error);
+    if (r < 0) {
+        return r;
+    }
+    sl_body_init(&body, call);
+    r = sl_openai_chat_write(call, &chat, target, ask_usage, arena, &body, ret_error);
+    if (r < 0) {
+        sl_body_drop(&body);
+        return r;
+    }
+    return sl_body_finish(&body, arena, io_req);
+}
+
+int sl_openai_write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                         bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
+                         struct sl_llm_error *ret_error)
+{
+    const struct sl_openai_conf *conf = target->conf;
+    if (!sl_target_speaks(target, call->type, call->language)) {
+        return translate(call, target, env, ask_usage, arena, io_req, ret_error);
+    }
+    struct sl_call_edit edits[] = {
+        { "stream_options", SL_STR("{\"include_usage\":true}"), ask_usage && !call->has_stream_options },
+        { "model", conf->model_json, true },
+    };
+    return sl_call_pass(call, edits, SL_ARRAY_LEN(edits), arena, io_req, ret_error);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SL_LLM_OPENAI_WRITE_MESSAGES_H
+#define SL_LLM_OPENAI_WRITE_MESSAGES_H
+
+#include "llm/chat/chat.h"
+
+/* The member `messages` of a chat. */
+SL_MUST int sl_openai_messages_write(const struct sl_call *call, const struct sl_chat *chat, struct sl_arena *arena,
+                                     struct sl_body *body, struct sl_llm_error *ret_error);
+
+#endif
