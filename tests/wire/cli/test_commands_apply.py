@@ -10,7 +10,7 @@ import threading
 import pytest
 import yaml
 
-from harness import BIN, DEADLINE
+from harness import BIN, DEADLINE, wait_for
 from libsluice import clean_env
 from test_commands import sl
 
@@ -209,24 +209,28 @@ def test_sixteen_in_flight(upstream):
 
 def test_an_interrupted_run_is_run_again(gateway, upstream, tmp_path):
     """Ctrl-C in the middle: told once, 130; the next run does the rest."""
-    half = []
+    lock, half, done, held = threading.Lock(), [], [], threading.Event()
 
     def proxy(x):
-        if x.method == "PUT" and len(half) == 20:
-            arrived.set()
+        is_put = x.method == "PUT"
+        with lock:
+            is_held = is_put and len(half) == 20
+            if is_put and not is_held:
+                half.append(x.path)
+        if is_held:
+            held.set()
             x.wait_closed()
             return
-        if x.method == "PUT":
-            half.append(x.path)
         r = gateway.daemon.call(x.method, x.path, x.json() if x.body else None, headers=[("Authorization", f"Bearer {ADMIN}")])
+        if is_put:
+            done.append(x.path)
         x.reply(r.body, f"{r.status} OK")
 
-    arrived = threading.Event()
     path = tmp_path / "routes.json"
     path.write_text(json.dumps({"routes": [PLAIN | {"name": f"r{i:02}"} for i in range(60)]}))
     p = subprocess.Popen([BIN, "routes", "apply", str(path), "--yes"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                          env=clean_env(SLUICE_SERVER=f"http://127.0.0.1:{upstream(proxy).port}", SLUICE_KEY=ADMIN))
-    assert arrived.wait(DEADLINE)
+    wait_for(lambda: held.is_set() and len(done) == 20, "half of it is done")
     p.send_signal(signal.SIGINT)
     _, err = p.communicate(timeout=DEADLINE)
     assert (p.returncode, err) == (130, "sluice: interrupted; run it again to go on\n")
