@@ -22,7 +22,7 @@ def check(path):
     env = {**ENV, **{name: f"sk-{name.lower()}-{'0' * 32}" for name in re.findall(r"\$([A-Z_]+)", text)}}
     for name in re.findall(r"file: (/[^ }]+)", text):
         local = path.parent / name.replace("/", "_")
-        local.write_text(f"sk-{'0' * 40}\n")
+        local.write_text(f"sk-{local.name}-{'0' * 40}\n")
         text = text.replace(name, str(local))
     path.write_text(text)
     done = subprocess.run([BIN, "check", "--strict", "-c", str(path)], env=env, capture_output=True, text=True, timeout=20)
@@ -53,6 +53,48 @@ def test_kubernetes_manifest(tmp_path):
     assert inner["server"]["listen"].endswith(f":{container['ports'][0]['containerPort']}")
     probe = container["readinessProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] < int(times["drain_delay"][:-1]), "the Service must see it in time"
+
+
+def test_kubernetes_gives_nobody_the_admin_key():
+    """A program's key is of role query and for named routes; with `--data none` there is no other place for one."""
+    text = (EXAMPLES / "kubernetes/sluice.yaml").read_text()
+    objects = {o["kind"]: o for o in yaml.safe_load_all(text)}
+    config = yaml.safe_load(objects["ConfigMap"]["data"]["sluice.yaml"])
+    names = {e["name"] for e in config["endpoints"]}
+    assert config["auth"]["keys"] and all(k["role"] == "query" and set(k["routes"]) <= names for k in config["auth"]["keys"])
+    made = set(re.findall(r"--from-literal=(\w+)=", text))
+    assert made == set(re.findall(r"/etc/sluice-keys/(\w+)", text)), "every key file is made by the command at the top"
+    image = objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]["image"]
+    recipe = (EXAMPLES / "kubernetes/Dockerfile").read_text()
+    assert f"docker build -t {image} -f examples/kubernetes/Dockerfile ." in text and image in recipe and not image.endswith(":latest")
+
+
+def test_the_image_has_every_library():
+    """What the two programs are linked to, by the names of Debian's packages."""
+    if not shutil.which("dpkg"):
+        pytest.skip("no Debian")
+    recipe = (EXAMPLES / "kubernetes/Dockerfile").read_text()
+    programs = [BIN, pathlib.Path(BIN).parent.parent / "cli/sluice-client"]
+    needed = {n for p in programs for n in re.findall(r"NEEDED\)\s+Shared library: \[(.*?)\]", subprocess.run(["readelf", "-d", p], capture_output=True, text=True, check=True).stdout)}
+    for library in sorted(needed - {n for n in needed if re.match(r"lib(c|m|asan|ubsan|tsan|pthread|gcc_s)\.|ld-", n)}):
+        owners = subprocess.run(["dpkg", "-S", f"*/{library}"], capture_output=True, text=True).stdout
+        packages = {line.split(":")[0] for line in owners.splitlines()}
+        assert packages & set(recipe.split()), f"{library}: {packages}"
+
+
+@pytest.mark.parametrize("path", sorted([*EXAMPLES.rglob("*.yaml"), *EXAMPLES.rglob("*.service"), *EXAMPLES.parent.glob("*.md"), *(EXAMPLES.parent / "docs").glob("*.md")]), ids=lambda p: p.name)
+def test_what_is_to_be_pasted_can_be(path):
+    """No ellipsis stands where a key belongs."""
+    for line in path.read_text().splitlines():
+        assert not re.search(r"(sk-|AIza|=|\"sk-ant-)\u2026", line), line
+
+
+RETIRED = re.compile(r"gpt-3\.5|gpt-4-|gpt-4\b(?![.o])|claude-(instant|1|2|3)|claude-3-|palm|bison|davinci|babbage|text-embedding-ada|gemini-(1|pro)|command-(light|nightly|xlarge)|j2-")
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.yaml")), ids=lambda p: p.name)
+def test_models_are_of_today(path):
+    assert not RETIRED.search(path.read_text()), RETIRED.search(path.read_text())
 
 
 def test_systemd_units():
