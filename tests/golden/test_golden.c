@@ -6,6 +6,7 @@
 #include <dirent.h>
 
 #include "compare.h"
+#include "llm/core/cred.h"
 
 static const size_t pieces[] = { 1, 2, 3, 7, 64, 4096 };
 
@@ -99,6 +100,9 @@ static const char *config_of(struct sl_str provider)
     } rows[] = {
         { "anthropic", "{\"anthropic_api_key\":\"sk-ant-upstream-test\"}" },
         { "gemini", "{\"gemini_api_key\":\"AIza-upstream-test\"}" },
+        { "vertex_ai", "{\"vertex_project\":\"acme\",\"vertex_location\":\"europe-west4\",\"vertex_credentials\":\""
+                       "{\\\"type\\\":\\\"authorized_user\\\",\\\"client_id\\\":\\\"c\\\",\\\"client_secret\\\":"
+                       "\\\"s\\\",\\\"refresh_token\\\":\\\"r\\\"}\"}" },
         { "openai", "{\"openai_api_key\":\"sk-upstream-test\"}" },
         { "ai21labs", "{\"ai21labs_api_key\":\"ai21-upstream-test\"}" },
     };
@@ -128,6 +132,8 @@ static void target_make(struct golden *g, struct sl_json_val request)
     }
     struct sl_str provider = text_of(g, root, "provider");
     assert_int_equal(help_target(&g->h, provider.p, model.p, config_of(provider), &g->target), 0);
+    static const struct sl_cred fetched = { .parts = { SL_STR_INIT("Bearer ya29.upstream-test") } };
+    g->h.env.credential = g->target.cred ? &fetched : NULL;
 }
 
 static void error_check(struct golden *g, struct sl_llm_error *error, struct sl_json_val response)

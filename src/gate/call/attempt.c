@@ -155,10 +155,12 @@ void sl_attempt_resume(struct sl_attempt *attempt)
     }
 }
 
-/* Is the call of a kind that the provider serves? */
-static bool is_served(const struct sl_provider *provider, const struct sl_call *call)
+/* Is the call of a kind that the provider serves, with this model? */
+static bool is_served(const struct sl_target *target, const struct sl_call *call)
 {
-    return (provider->caps & SL_BIT(call->type)) && (!call->is_stream || (provider->caps & SL_CAP_STREAM));
+    const struct sl_provider *provider = target->provider;
+    return target->languages[call->type] && (provider->caps & SL_BIT(call->type)) &&
+           (!call->is_stream || (provider->caps & SL_CAP_STREAM));
 }
 
 int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct sl_attempt_events *events, void *user,
@@ -171,7 +173,7 @@ int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct
     attempt->user = user;
     attempt->request = (struct sl_http_req){ 0 };
     x->record.dropped = SL_STR_NONE;
-    if (!is_served(provider, x->call)) {
+    if (!is_served(target, x->call)) {
         ret_error->type = SL_ERR_CALLER_UNSUPPORTED;
         ret_error->message = sl_provider_refusal(provider, x->call->type, x->call->is_stream, x->arena);
         return SL_E_UNSUPPORTED;

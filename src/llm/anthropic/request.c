@@ -411,7 +411,11 @@ static int body_write(struct sl_anthropic_builder *b, struct sl_form *form)
     format_settle(b);
     int r = params_settle(b, form);
     sl_jw_object(jw(b));
-    sl_body_member(b->body, "model", b->conf->model_json);
+    if (b->conf->hosted_version.p) {
+        sl_body_member(b->body, "anthropic_version", b->conf->hosted_version);
+    } else {
+        sl_body_member(b->body, "model", b->conf->model_json);
+    }
     sl_jw_key(jw(b), "max_tokens");
     sl_jw_i64(jw(b), b->params.max_tokens);
     r = r < 0 ? r : sl_anthropic_system_write(b);

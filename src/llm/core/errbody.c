@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/errbody.h"
 
+#include "llm/core/google_error.h"
 #include "llm/core/pieces.h"
 
 #define ERRBODY_TEXT_MAX 1024
@@ -226,6 +227,22 @@ int sl_error_status_of(struct sl_str type, struct sl_str code)
     return 0;
 }
 
+/* google.rpc.Status says more than message and code. */
+static void google_read(int status, struct sl_str body, struct sl_arena *arena, struct sl_llm_error *io_error)
+{
+    struct sl_json_limits limits = { .depth = 64, .tokens = ERRBODY_TOKENS_MAX };
+    struct sl_json doc;
+    sl_json_init(&doc, &limits);
+    if (sl_json_parse(&doc, body) == 0) {
+        struct sl_json_val root = sl_json_root(&doc), first = sl_json_at(root, "[0]");
+        struct sl_json_val error = sl_json_get(sl_json_is_present(first) ? first : root, "error");
+        if (sl_google_error_is(error)) {
+            sl_google_error_read(error, status, arena, io_error);
+        }
+    }
+    sl_json_done(&doc);
+}
+
 void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
                          struct sl_llm_error *ret_error)
 {
@@ -240,4 +257,5 @@ void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl
         .upstream_body = body,
         .upstream_content_type = headers ? sl_headers_get(headers, "content-type") : SL_STR_NONE,
     };
+    google_read(status, body, arena, ret_error);
 }

@@ -20,6 +20,7 @@ enum sl_gemini_method {
     SL_GEMINI_STREAM,
     SL_GEMINI_EMBED,
     SL_GEMINI_EMBED_BATCH,
+    SL_GEMINI_PREDICT, /* Vertex AI's older embeddings */
     SL_GEMINI_METHOD_COUNT
 };
 
@@ -32,6 +33,7 @@ struct sl_gemini_conf {
     bool has_no_ids;                               /* calls and results travel without ids */
     bool needs_media_type;                         /* a file that is only named needs its type */
     bool has_labels;
+    bool has_embed_content, embeds_one; /* Vertex AI's embeddings: by embedContent; one text a call */
 };
 
 #define SL_GEMINI_CHOICES_MAX 32
@@ -111,11 +113,8 @@ int sl_gemini_on_frame(void *state, const struct sl_call *call, const struct sl_
 bool sl_gemini_is_over(const void *state);
 int sl_gemini_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err);
 
-/* google.rpc.Status: an `error` member's value to a canonical error; `status` 0: its own code counts. */
-void sl_gemini_error_read(struct sl_json_val error, int status, struct sl_arena *arena, struct sl_llm_error *io_error);
-void sl_gemini_read_error(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
-                          struct sl_llm_error *ret_error);
-
 extern const struct sl_language sl_language_gemini;
+/* Embeddings as Vertex AI has them. */
+extern const struct sl_language sl_language_vertex_embeddings;
 
 #endif

@@ -2,13 +2,14 @@
 /* The language of generateContent, as an upstream speaks it. */
 #include "llm/core/language.h"
 
+#include "llm/core/errbody.h"
+
 #include "llm/gemini/gemini.h"
 
 static const char *const methods[SL_GEMINI_METHOD_COUNT] = {
-    [SL_GEMINI_GENERATE] = "generateContent",
-    [SL_GEMINI_STREAM] = "streamGenerateContent",
-    [SL_GEMINI_EMBED] = "embedContent",
-    [SL_GEMINI_EMBED_BATCH] = "batchEmbedContents",
+    [SL_GEMINI_GENERATE] = "generateContent", [SL_GEMINI_STREAM] = "streamGenerateContent",
+    [SL_GEMINI_EMBED] = "embedContent",       [SL_GEMINI_EMBED_BATCH] = "batchEmbedContents",
+    [SL_GEMINI_PREDICT] = "predict",
 };
 
 int sl_gemini_targets_make(struct sl_arena *arena, const struct sl_uri *base, struct sl_str prefix,
@@ -48,5 +49,5 @@ const struct sl_language sl_language_gemini = {
     .on_frame = sl_gemini_on_frame,
     .on_end = sl_gemini_on_end,
     .is_over = sl_gemini_is_over,
-    .read_error = sl_gemini_read_error,
+    .read_error = sl_errbody_classify,
 };

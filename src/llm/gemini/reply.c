@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole replies of generateContent to canonical ones. A stream that was not asked for as events is a list of such
  * replies: read as one. */
+#include "llm/core/google_error.h"
 #include "llm/gemini/gemini.h"
 #include "llm/core/pieces.h"
 
@@ -267,7 +268,7 @@ static void response_read(struct reader *rd, struct sl_json_val root, bool *io_h
     struct sl_json_val error = sl_json_get(root, "error");
     if (sl_json_is(error, SL_JSON_OBJECT)) {
         struct sl_llm_error said = { 0 };
-        sl_gemini_error_read(error, 0, rd->arena, &said);
+        sl_google_error_read(error, 0, rd->arena, &said);
         rd->status = sl_fail(rd->err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
         return;
     }

@@ -2,6 +2,7 @@
 /* Streams of streamGenerateContent to deltas. Each frame is a whole reply whose parts are added: texts in pieces, a
  * call whole. A block ends where another kind of output begins, or with its candidate's finishReason. The stream has no
  * last word of its own: it is complete when every candidate that began has its finishReason. */
+#include "llm/core/google_error.h"
 #include "llm/gemini/gemini.h"
 
 struct frame {
@@ -224,7 +225,7 @@ static void root_push(struct frame *f, struct sl_json_val root)
     struct sl_json_val error = sl_json_get(root, "error");
     if (!sl_json_is_nothing(error)) {
         struct sl_llm_error said = { 0 };
-        sl_gemini_error_read(error, 0, f->sink->arena, &said);
+        sl_google_error_read(error, 0, f->sink->arena, &said);
         if (said.type == SL_ERR_PROVIDER_AUTH_FAILED) {
             said.message = SL_STR("The upstream provider refused this gateway's credential.");
         }

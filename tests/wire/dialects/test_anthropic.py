@@ -188,7 +188,7 @@ def test_check_names_a_provider_that_is_not_built(tmp_path):
 
     for provider in ("cohere", "bedrock", "amazon-bedrock", "palm", "mosaicml", "mistral", "togetherai", "mlflow-model-serving",
                      "huggingface-text-generation-inference", "databricks", "databricks-model-serving", "azure", "groq", "deepseek", "xai", "openrouter", "ollama",
-                     "portkey", "vertex_ai", "litellm", "sap-ai-core", "AMAZON_BEDROCK"):
+                     "portkey", "litellm", "sap-ai-core", "AMAZON_BEDROCK"):
         done = check(provider)
         assert done.returncode == 1 and "c.yaml:4:" in done.stdout + done.stderr and "known but not built into this version" in done.stdout + done.stderr, provider
     done = check("nobody")

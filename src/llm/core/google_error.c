@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* google.rpc.Status: {code, message, status, details[ErrorInfo | RetryInfo | QuotaFailure | BadRequest …]}. */
+#include "llm/core/google_error.h"
+
 #include "base/num.h"
 #include "llm/core/errbody.h"
-#include "llm/gemini/gemini.h"
 
 static struct sl_str text_of(struct sl_json_val v, struct sl_arena *arena)
 {
@@ -51,7 +52,7 @@ static bool is_billing(int status, const struct details *d, struct sl_str messag
            (status == 429 && has_word(message, "credits are depleted"));
 }
 
-void sl_gemini_error_read(struct sl_json_val error, int status, struct sl_arena *arena, struct sl_llm_error *io_error)
+void sl_google_error_read(struct sl_json_val error, int status, struct sl_arena *arena, struct sl_llm_error *io_error)
 {
     struct details d = { 0 };
     int64_t code = 0;
@@ -76,20 +77,8 @@ void sl_gemini_error_read(struct sl_json_val error, int status, struct sl_arena 
     }
 }
 
-void sl_gemini_read_error(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
-                          struct sl_llm_error *ret_error)
+bool sl_google_error_is(struct sl_json_val error)
 {
-    struct sl_json_limits limits = { .depth = 64, .tokens = 4096 };
-    struct sl_json doc;
-    sl_errbody_classify(status, headers, body, arena, ret_error);
-    sl_json_init(&doc, &limits);
-    if (sl_json_parse(&doc, body) == 0) {
-        struct sl_json_val root = sl_json_root(&doc);
-        struct sl_json_val error = sl_json_get(sl_json_is(root, SL_JSON_ARRAY) ? sl_json_at(root, "[0]") : root,
-                                               "error");
-        if (sl_json_is(error, SL_JSON_OBJECT)) {
-            sl_gemini_error_read(error, status, arena, ret_error);
-        }
-    }
-    sl_json_done(&doc);
+    return sl_json_is(sl_json_get(error, "code"), SL_JSON_NUMBER) &&
+           sl_json_is(sl_json_get(error, "status"), SL_JSON_STRING);
 }
