@@ -10,7 +10,7 @@
 #include "llm/core/prepare.h"
 
 #define SCOPE          "https://www.googleapis.com/auth/cloud-platform"
-#define METADATA_PATH  "/computeMetadata/v1/instance/service-accounts/default/token"
+#define METADATA_PATH  "computeMetadata/v1/instance/service-accounts/default/token"
 #define JWT_LIFE_SEC   3600
 #define CREDENTIAL_MAX 65536 /* bytes of a credentials file */
 #define TOKEN_MAX      16384
@@ -158,7 +158,7 @@ static int metadata_take(struct sl_bind *bind, const struct sl_val *val, const s
     int r = sl_cred_may_borrow(bind, val, keys->credentials);
     struct sl_str url = metadata_url.n ? metadata_url : SL_STR(SL_GCP_METADATA_URL);
     r = r < 0 ? r : sl_prepare_base(bind, val, keys->metadata_url, url, &conf->base);
-    r = r < 0 ? r : sl_uri_join(&conf->base, SL_STR(METADATA_PATH + 1), bind->arena, &conf->target);
+    r = r < 0 ? r : sl_uri_join(&conf->base, SL_STR(METADATA_PATH), bind->arena, &conf->target);
     conf->audience = url;
     return r < 0 ? r : sl_headers_add(&conf->headers, bind->arena, SL_STR("metadata-flavor"), SL_STR("Google"));
 }

@@ -11,6 +11,8 @@ CASES = sorted(p for p in GOLDEN.glob("*/*.json") if p.parent.name != "anthropic
 BASES = {"ai21labs": "/studio/v1", "gemini": "/v1beta"}  # the paths of those bases that are not /v1
 KEYS = {"openai": ("openai_api_key", "sk-upstream-test", "openai_api_base"), "anthropic": ("anthropic_api_key", "sk-ant-upstream-test", "anthropic_api_base"),
         "gemini": ("gemini_api_key", "AIza-upstream-test", "gemini_api_base"), "ai21labs": ("ai21labs_api_key", "ai21-upstream-test", "ai21labs_api_base")}
+VERTEX = {"vertex_project": "acme", "vertex_location": "europe-west4",
+          "vertex_credentials": json.dumps({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"})}
 TYPES = {"/v1/chat/completions": "chat", "/v1/completions": "completions", "/v1/embeddings": "embeddings"}
 CLIENT_KEY = "gw-test-key"
 
@@ -52,6 +54,9 @@ def body_text(case, message):
 
 
 def answer(x, case, response, piece):
+    if x.path == "/v1/token":
+        x.reply({"access_token": "ya29.upstream-test", "expires_in": 3599, "token_type": "Bearer"})
+        return
     headers = [(k, v) for k, v in response["headers"].items() if k.lower() != "content-type"]
     kind = response["headers"]["content-type"]
     body = body_text(case, response)
@@ -66,13 +71,17 @@ def answer(x, case, response, piece):
 
 def route_of(doc, exchange, base):
     provider = doc["provider"]
-    key, secret, base_key = KEYS[provider]
+    if provider == "vertex_ai":
+        config = {**VERTEX, "vertex_api_base": base, "token_uri": base + "/token"}
+    else:
+        key, secret, base_key = KEYS[provider]
+        config = {key: secret, base_key: base}
     path = exchange["client_request"]["path"]
     route = doc.get("route") or {}
     model = route.get("model") or exchange["client_request"]["body"]["model"]
     name = path.split("/")[2] if path not in TYPES else model
     return {"name": name, "endpoint_type": route.get("type") or f"llm/v1/{TYPES[path]}",
-            "model": {"provider": provider, "name": model, "config": {key: secret, base_key: base}}, "sluice": {"retries": 0}}
+            "model": {"provider": provider, "name": model, "config": config}, "sluice": {"retries": 0}}
 
 
 def check_upstream(x, want):
@@ -82,6 +91,10 @@ def check_upstream(x, want):
         assert x.get(k) == v, k
     assert normal(x.json()) == normal(want["body"])
     assert CLIENT_KEY.encode() not in x.head + x.body
+
+
+def calls(up):
+    return [x for x in up.requests if x.path != "/v1/token"]
 
 
 def check_client(case, doc, r, want):
@@ -109,11 +122,11 @@ def test_case(sluice, upstream, case, piece):
     daemon = sluice({"endpoints": [route_of(doc, doc["exchanges"][0], base)]})
     for exchange in doc["exchanges"]:
         current.update(exchange)
-        seen = len(up.requests)
+        seen = len(calls(up))
         request = exchange["client_request"]
         r = daemon.call(request["method"], request["path"], json.dumps(request["body"], ensure_ascii=False), list(request["headers"].items()))
         if exchange.get("upstream_request"):
-            check_upstream(up.requests[seen], exchange["upstream_request"])
+            check_upstream(calls(up)[seen], exchange["upstream_request"])
         else:
-            assert len(up.requests) == seen, "refused without asking the upstream"
+            assert len(calls(up)) == seen, "refused without asking the upstream"
         check_client(case, doc, r, exchange["client_response"])

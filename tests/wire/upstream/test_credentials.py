@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Credentials that are fetched: what is asked for them, one fetch for many calls, refreshing, refusals, and who may borrow the machine's own."""
+import base64
+import json
+import threading
+import time
+import urllib.parse
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PEM = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+ANSWER = {"candidates": [{"content": {"role": "model", "parts": [{"text": "ok"}]}, "finishReason": "STOP"}]}
+CALL = {"model": "g", "messages": [{"role": "user", "content": "hello"}]}
+
+
+class Google:
+    """A token endpoint, a metadata server and models, which take only the newest token."""
+
+    def __init__(self, upstream):
+        self.up = upstream(self.handle)
+        self.n = 0
+        self.life = 3599
+        self.lock = threading.Lock()
+        self.refuse = None
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def handle(self, x):
+        if x.path == "/v1/token" or "/computeMetadata/" in x.path:
+            self.gate.wait(20)
+            if self.refuse:
+                x.reply({"error": "invalid_grant", "error_description": self.refuse}, "400 Bad Request")
+                return
+            with self.lock:
+                self.n += 1
+                x.reply({"access_token": f"t{self.n}", "expires_in": self.life, "token_type": "Bearer"})
+        elif x.get("authorization") != f"Bearer t{self.n}":
+            x.reply({"error": {"code": 401, "message": "expired", "status": "UNAUTHENTICATED"}}, "401 Unauthorized")
+        else:
+            x.reply(ANSWER)
+
+    def route(self, **config):
+        return {"name": "g", "endpoint_type": "llm/v1/chat", "sluice": {"retries": 0},
+                "model": {"provider": "vertex_ai", "name": "gemini-2.5-flash", "config": {"vertex_project": "p", "vertex_api_base": self.up.base, **config}}}
+
+    def account(self):
+        return json.dumps({"type": "service_account", "client_email": "me@p.iam", "private_key": PEM, "private_key_id": "k1", "token_uri": self.up.base + "/token"})
+
+    def tokens(self):
+        return [x for x in self.up.requests if x.path == "/v1/token"]
+
+
+def call(daemon):
+    return daemon.call("POST", "/v1/chat/completions", CALL)
+
+
+def decode(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+@pytest.fixture
+def google(upstream):
+    return Google(upstream)
+
+
+def test_a_service_account_signs_for_its_token(sluice, google):
+    daemon = sluice({"endpoints": [google.route(vertex_credentials=google.account())]})
+    assert call(daemon).status == 200
+    asked = google.tokens()[0]
+    form = urllib.parse.parse_qs(asked.body.decode())
+    assert asked.method == "POST" and form["grant_type"] == ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
+    head, claims, signature = form["assertion"][0].split(".")
+    KEY.public_key().verify(decode(signature), f"{head}.{claims}".encode(), padding.PKCS1v15(), hashes.SHA256())
+    assert json.loads(decode(head)) == {"alg": "RS256", "typ": "JWT", "kid": "k1"}
+    claims = json.loads(decode(claims))
+    assert claims["iss"] == "me@p.iam" and claims["aud"] == google.up.base + "/token" and claims["exp"] - claims["iat"] == 3600
+    assert abs(claims["iat"] - time.time()) < 60 and claims["scope"].endswith("/auth/cloud-platform")
+
+
+def test_many_calls_wait_for_one_fetch(sluice, google):
+    daemon = sluice({"endpoints": [google.route(vertex_credentials=google.account())], "server": {"workers": 2}})
+    google.gate.clear()
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(call(daemon).status)) for _ in range(8)]
+    for t in threads:
+        t.start()
+    assert google.up.arrived.get(timeout=20) is not None
+    google.gate.set()
+    for t in threads:
+        t.join()
+    assert got == [200] * 8 and len(google.tokens()) == 1
+
+
+def test_a_token_that_is_refused_is_fetched_anew_once(sluice, google):
+    daemon = sluice({"endpoints": [google.route(vertex_credentials=google.account())]})
+    assert call(daemon).status == 200
+    google.n = 7  # t1 is no good any more
+    r = call(daemon)
+    assert r.status == 200 and len(google.tokens()) == 2 and r.get("x-sluice-attempts") == "2"
+    google.n = 99
+    google.refuse = "Invalid JWT Signature."
+    r = call(daemon)
+    assert r.status == 502 and r.get("x-sluice-error-type") == "provider_auth_failed"
+    for secret in (b"t8", PEM.encode()[40:80], b"assertion"):
+        assert secret not in r.body
+
+
+def test_a_short_lived_token_is_refreshed_while_calls_go_on(sluice, google):
+    google.life = 2
+    daemon = sluice({"endpoints": [google.route(vertex_credentials=google.account())]})
+    end = time.monotonic() + 10
+    while google.n < 3:
+        assert call(daemon).status == 200
+        assert time.monotonic() < end
+
+
+def test_who_waits_may_leave(sluice, google):
+    daemon = sluice({"endpoints": [google.route(vertex_credentials=google.account())]})
+    google.gate.clear()
+    conn = daemon.connect().request("POST", "/v1/chat/completions", CALL, [("content-type", "application/json")])
+    assert google.up.arrived.get(timeout=20) is not None
+    conn.close()
+    google.gate.set()
+    assert call(daemon).status == 200
+
+
+def test_the_machines_identity_is_for_routes_of_the_file(sluice, google, tmp_path):
+    origin = google.up.base.removesuffix("/v1")
+    daemon = sluice({"endpoints": [google.route(metadata_url=origin)]}, args=["--data", str(tmp_path / "data")])
+    assert call(daemon).status == 200
+    asked = next(x for x in google.up.requests if "/computeMetadata/" in x.path)
+    assert asked.method == "GET" and asked.path.endswith("/instance/service-accounts/default/token") and asked.get("metadata-flavor") == "Google"
+    body = {"name": "mine", "route_type": "llm/v1/chat", "model": google.route()["model"]}
+    r = daemon.call("POST", "/api/2.0/gateway/routes/", body)
+    assert r.status == 400 and b"only routes of the configuration file" in r.body
