@@ -115,7 +115,7 @@ void sl_gemini_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
     u.cached_input = count_get(v, "cachedContentTokenCount");
     /* Its own total leaves a part out at times: what adds up is told. */
     u.total = u.input >= 0 && u.output >= 0 ? u.input + u.output : count_get(v, "totalTokenCount");
-    if (u.output < 0 && u.input >= 0 && u.total > u.input) {
+    if (u.output < 0 && u.input >= 0 && u.total >= u.input) {
         u.output = u.total - u.input;
     }
     *io_usage = u;

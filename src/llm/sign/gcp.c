@@ -163,23 +163,6 @@ static int metadata_take(struct sl_bind *bind, const struct sl_val *val, const s
     return r < 0 ? r : sl_headers_add(&conf->headers, bind->arena, SL_STR("metadata-flavor"), SL_STR("Google"));
 }
 
-int sl_gcp_prepare(struct sl_bind *bind, const struct sl_val *val, const struct sl_gcp_keys *keys,
-                   struct sl_secret *secret, struct sl_str token_uri, struct sl_str metadata_url,
-                   struct sl_gcp_conf *conf, struct sl_cred_source *ret_source)
-{
-    *conf = (struct sl_gcp_conf){ .kind = SL_GCP_METADATA, .secret = secret };
-    int r = sl_secret_is_set(secret) ? credentials_take(bind, val, keys, secret, token_uri, conf)
-                                     : metadata_take(bind, val, keys, metadata_url, conf);
-    if (r < 0) {
-        return r;
-    }
-    struct sl_str kind = sl_str_make((const char *)&conf->kind, sizeof(conf->kind));
-    const struct sl_str texts[] = { SL_STR("gcp"), kind, conf->audience, conf->email, sl_secret_reveal(secret) };
-    struct sl_str identity = sl_cred_identity(bind->arena, texts, SL_ARRAY_LEN(texts));
-    *ret_source = (struct sl_cred_source){ .ops = &sl_gcp_ops, .conf = conf, .identity = identity };
-    return identity.p ? 0 : SL_E_NOMEM;
-}
-
 /* --- the JWT --- */
 
 /* base64url without padding (RFC 7515 2). */
@@ -351,7 +334,26 @@ static int step(const void *conf, void *state, const struct sl_cred_answer *last
     return last ? token_read(last, env, arena, ret, err) : ask(conf, env, arena, ret, err);
 }
 
-const struct sl_cred_ops sl_gcp_ops = {
+static const struct sl_cred_ops ops = {
     .name = "google",
     .step = step,
 };
+
+/* --- the source --- */
+
+int sl_gcp_prepare(struct sl_bind *bind, const struct sl_val *val, const struct sl_gcp_keys *keys,
+                   struct sl_secret *secret, struct sl_str token_uri, struct sl_str metadata_url,
+                   struct sl_gcp_conf *conf, struct sl_cred_source *ret_source)
+{
+    *conf = (struct sl_gcp_conf){ .kind = SL_GCP_METADATA, .secret = secret };
+    int r = sl_secret_is_set(secret) ? credentials_take(bind, val, keys, secret, token_uri, conf)
+                                     : metadata_take(bind, val, keys, metadata_url, conf);
+    if (r < 0) {
+        return r;
+    }
+    struct sl_str kind = sl_str_make((const char *)&conf->kind, sizeof(conf->kind));
+    const struct sl_str texts[] = { SL_STR("gcp"), kind, conf->audience, conf->email, sl_secret_reveal(secret) };
+    struct sl_str identity = sl_cred_identity(bind->arena, texts, SL_ARRAY_LEN(texts));
+    *ret_source = (struct sl_cred_source){ .ops = &ops, .conf = conf, .identity = identity };
+    return identity.p ? 0 : SL_E_NOMEM;
+}

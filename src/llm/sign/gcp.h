@@ -21,8 +21,6 @@ struct sl_gcp_conf {
     struct sl_headers headers;
 };
 
-extern const struct sl_cred_ops sl_gcp_ops;
-
 /* What the configuration says: `secret` is the text of a credentials file (service_account or authorized_user) and is
  * replaced by what of it is needed later; unset, the metadata server is asked. `token_uri` and `metadata_url` may be
  * "". Keys name the members in problems. SL_E_INVAL after a problem, or SL_E_NOMEM. */
