@@ -31,8 +31,11 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
     (void)ask_usage; /* it is always told */
     const struct sl_anthropic_conf *conf = target->conf;
     if (sl_target_speaks(target, call->type, call->language)) {
-        struct sl_call_edit model = { "model", conf->model_json, true };
-        return sl_call_pass(call, &model, 1, arena, io_req, ret_error);
+        struct sl_call_edit edits[] = {
+            { "model", conf->hosted_version.p ? SL_STR_NONE : conf->model_json, true },
+            { "anthropic_version", conf->hosted_version, true },
+        };
+        return sl_call_pass(call, edits, conf->hosted_version.p ? 2 : 1, arena, io_req, ret_error);
     }
     return (sl_anthropic_is_complete(call, target) ? sl_anthropic_complete_build : sl_anthropic_messages_build)(
         call, target, env, arena, io_req, ret_error);
