@@ -348,6 +348,15 @@ static const struct sl_opt *row_find(const struct sl_opt *table, struct sl_str k
     return NULL;
 }
 
+const char *sl_opt_required(const struct sl_opt *table)
+{
+    const char *key = NULL;
+    for (const struct sl_opt *row = table; !key && row->key; row++) {
+        key = row->type == SL_OPT_ROWS ? sl_opt_required(row->sub) : row->flags & SL_OPT_REQUIRED ? row->key : NULL;
+    }
+    return key;
+}
+
 const struct sl_opt *sl_opt_find(const struct sl_opt *table, struct sl_str key)
 {
     void *obj = NULL;

@@ -112,6 +112,8 @@ uint64_t sl_opt_said(const struct sl_opt *table, const struct sl_val *map);
 void sl_opt_fill(const struct sl_opt *table, uint64_t said, const void *from, void *to);
 bool sl_opt_are_same(const struct sl_opt *table, const void *a, const void *b);
 
+/* The first key that must be said; NULL: none. */
+const char *sl_opt_required(const struct sl_opt *table);
 /* The row of a key, or NULL. */
 const struct sl_opt *sl_opt_find(const struct sl_opt *table, struct sl_str key);
 /* The nearest key of a table to a misspelt one, or NULL when none is near. */

@@ -90,6 +90,9 @@ static int event_next(struct reader *rd, yaml_event_t *event)
     const yaml_parser_t *p = &rd->parser;
     /* libyaml's words are fixed texts: none of the file's own bytes, which may be a secret, gets into the message. */
     yaml_mark_t mark = p->problem_mark.line || p->problem_mark.column ? p->problem_mark : p->mark;
+    if (p->context && p->problem && strstr(p->problem, "unexpected end of stream")) {
+        mark = p->context_mark; /* what is not closed, not where the file ends */
+    }
     if (p->error == YAML_READER_ERROR) {
         mark = mark_at(rd->text, p->problem_offset); /* the reader knows only the byte */
     }

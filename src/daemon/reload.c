@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "daemon/notify.h"
 #include "gate/config/settings.h"
@@ -61,6 +62,8 @@ int sl_conf_publish(struct sl_gate *gate, const struct sl_config *config)
     }
     sl_log_set_level((enum sl_log_level)config->settings->log_level);
     atomic_fetch_add(&gate->config_version, 1);
+    atomic_store(&gate->config_wall_usec, sl_clock_wall_usec());
+    atomic_store(&gate->is_file_refused, false);
     return 0;
 }
 
@@ -210,6 +213,7 @@ void sl_reload_now(struct sl_reload *reload, const char *why)
     int r = load ? load_apply(reload, load) : SL_E_NOMEM;
     if (r < 0) {
         atomic_fetch_add(&reload->gate->reloads_refused, 1);
+        atomic_store(&reload->gate->is_file_refused, true);
         sl_log(SL_LOG_WARNING, "reload", "%s is refused, the old configuration serves on (%s)", reload->path,
                r == SL_E_NOMEM ? "out of memory" : "the reasons are above");
         sl_notify("READY=1\nSTATUS=serving; the changed configuration was refused, see the log");

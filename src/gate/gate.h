@@ -7,6 +7,7 @@
 #include "gate/config/events.h"
 #include "gate/config/snapshot.h"
 #include "gate/policy/counters.h"
+#include "gate/watch/notice.h"
 
 struct sl_accesslog;
 struct sl_key;
@@ -24,10 +25,13 @@ struct sl_gate {
     atomic_bool is_draining; /* /ready says 503 */
     struct sl_budget memory; /* server.limits.memory: bodies, JSON tapes, collected replies */
     atomic_uint n_connections;
-    bool is_public; /* other machines can connect: some listener is neither loopback nor a unix socket */
+    bool is_public;            /* other machines can connect: some listener is neither loopback nor a unix socket */
+    struct sl_notices notices; /* of upstreams that fail */
     uint64_t start_wall_usec;
     struct sl_key *admin_key; /* made at the first start, when the file names none; or NULL */
     atomic_uint_fast64_t config_version, reloads_ok, reloads_refused; /* written by the main thread */
+    atomic_bool is_file_refused;           /* the last reload: the configuration in force is not what the file says */
+    atomic_uint_fast64_t config_wall_usec; /* when the one in force was taken */
 };
 
 /* A store is configured and has never been read: what is not known may well be stored. */

@@ -267,6 +267,24 @@ int sl_tls_ctx_new_server(const char *cert_path, const char *key_path, struct sl
     return 0;
 }
 
+static uint64_t expiry_of(const X509 *cert)
+{
+    struct tm tm;
+    int64_t sec = cert && ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1 ? timegm(&tm) : 0;
+    return sec > 0 ? (uint64_t)sec : 0;
+}
+
+uint64_t sl_tls_ctx_expiry(const struct sl_tls_ctx *ctx)
+{
+    STACK_OF(X509) *chain = NULL;
+    uint64_t first = expiry_of(SSL_CTX_get0_certificate(ctx->ssl));
+    SSL_CTX_get0_chain_certs(ctx->ssl, &chain);
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        first = SL_MIN(first, expiry_of(sk_X509_value(chain, i)));
+    }
+    return first;
+}
+
 /* "5ed36f99.0": how OpenSSL finds an authority in a folder. */
 static bool name_is_hash(const char *name)
 {

@@ -35,6 +35,22 @@ void sl_measure_limit(struct sl_xchg *x, bool is_refused)
     sl_metrics_add(x->desk->metrics, SL_METRIC_LIMITS, &key);
 }
 
+/* For the operator's log. */
+static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)
+{
+    const struct sl_record *record = &x->record;
+    const struct sl_notice notice = {
+        .route = x->route->name,
+        .provider = record->target ? sl_str_c(record->target->provider->name) : SL_STR(""),
+        .model = record->target ? record->target->model : SL_STR(""),
+        .kind = sl_error_type_word(type),
+        .status = record->upstream_status,
+        .code = record->upstream_code,
+        .request_id = record->upstream_request_id,
+    };
+    sl_notice_upstream(&x->worker->gate->notices, &notice, now_usec);
+}
+
 void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)
 {
     /* A call that its provider cannot express never left. */
@@ -48,6 +64,9 @@ void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now
     sl_metrics_observe(metrics, SL_METRIC_CLIENT_DURATION, &key, now_usec - x->record.upstream_start_usec);
     key.word = type == SL_ERR_NONE ? "ok" : type == SL_ERR_CALLER_CANCELLED ? "cancelled" : "error";
     sl_metrics_add(metrics, SL_METRIC_ATTEMPTS, &key);
+    if (sl_error_type_is_upstream(type)) {
+        attempt_tell(x, type, now_usec);
+    }
 }
 
 /* Tokens, and the times of a stream. */

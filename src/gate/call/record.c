@@ -40,6 +40,12 @@ void sl_record_write(struct sl_xchg *x, int status)
     sl_line_number(&line, (uint64_t)status);
     sl_line_text(&line, SL_STR(",\"error_type\":"),
                  record->error_type ? sl_str_c(sl_error_type_word(record->error_type)) : SL_STR_NONE);
+    if (record->upstream_code.n) {
+        sl_line_text(&line, SL_STR(",\"upstream_code\":"), record->upstream_code);
+    }
+    if (record->upstream_request_id.n) {
+        sl_line_text(&line, SL_STR(",\"upstream_request_id\":"), record->upstream_request_id);
+    }
     if (record->error_text.p) {
         sl_line_text(&line, SL_STR(",\"error\":"), record->error_text);
     }

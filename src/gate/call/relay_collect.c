@@ -2,6 +2,7 @@
 #include "gate/call/relay_collect.h"
 
 #include "base/num.h"
+#include "base/word.h"
 #include "gate/call/headers.h"
 #include "gate/call/reply.h"
 #include "gate/config/settings.h"
@@ -168,6 +169,17 @@ static void hold_mask(struct sl_relay *relay)
     sl_headers_mask(&secrets, relay->hold.p, relay->hold.len);
 }
 
+/* A word as APIs have them for their errors: fit for a log, where a sentence would not be. */
+static bool is_code(struct sl_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (!sl_is_word((unsigned char)s.p[i]) && s.p[i] != '-' && s.p[i] != '.') {
+            return false;
+        }
+    }
+    return s.n >= 1 && s.n <= 64;
+}
+
 static struct sl_verdict error_end(struct sl_relay *relay)
 {
     struct sl_xchg *x = relay->x;
@@ -181,6 +193,7 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     struct sl_llm_error error = { 0 };
     relay->language->read_error(status, &relay->headers, body, x->arena, &error);
     x->record.error_type = error.type;
+    x->record.upstream_code = is_code(error.code) ? sl_arena_dup(x->arena, error.code) : SL_STR_NONE;
     error.upstream_status = status;
     error.upstream_body = body;
     if (!may_pass(relay, error.type) || !is_object(x->desk->doc, body)) {

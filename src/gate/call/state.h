@@ -58,6 +58,7 @@ struct sl_record {
     int upstream_status;
     bool is_stream; /* events went to the client */
     struct sl_str upstream_request_id;
+    struct sl_str upstream_code; /* its own word for an error ("model_not_found"); never its message */
     struct sl_usage usage;
     struct sl_str error_text; /* our words for what the upstream did; never its own */
     uint64_t first_byte_usec;

@@ -53,6 +53,21 @@ static struct sl_pos start_of(const struct loader *ld)
     return (struct sl_pos){ ld->name, 1, 1 };
 }
 
+/* The reader's own words get MLflow's before them. */
+static void yaml_name(struct loader *ld)
+{
+    static const struct sl_str prefix = SL_STR_INIT("not valid YAML: ");
+    struct sl_problems *problems = ld->bind.problems;
+    struct sl_problem *last = problems->n ? &problems->v[problems->n - 1] : NULL;
+    if (last) {
+        struct sl_str why = last->text;
+        why = sl_str_has_prefix(why, prefix) ? sl_str_sub(why, prefix.n, why.n) : why;
+        struct sl_str text = sl_arena_printf(problems->arena, "The file at %s is not a valid yaml file: %.*s", ld->name,
+                                             SL_STR_ARG(why));
+        last->text = text.p ? text : last->text;
+    }
+}
+
 static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
 {
     struct sl_str text = ld->text.p ? ld->text : sl_str_c(sl_config_default);
@@ -77,8 +92,7 @@ static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
     }
     int r = sl_conf_parse(ld->name, text, &ld->tree, ld->bind.problems, ret);
     if (r < 0) {
-        sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, start_of(ld), "", "The file at %s is not a valid yaml file",
-                        ld->name);
+        yaml_name(ld);
         return r;
     }
     if ((*ret)->kind != SL_VAL_MAP) {

@@ -222,14 +222,11 @@ static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl
 {
     const struct sl_provider *provider = target->provider;
     const struct sl_val *config = sl_route_provider_config(model, provider);
-    bool needs_config = false;
-    for (const struct sl_opt *row = provider->opts; row->key; row++) {
-        needs_config |= (row->flags & SL_OPT_REQUIRED) != 0;
-    }
-    if (!config && needs_config) {
+    if (!config && sl_opt_required(provider->opts)) {
         return FAIL(bind, model->pos, "model.config",
-                    "A config must be supplied when setting a provider. The provider entry for '%s' is incorrect.",
-                    provider->name);
+                    "A config must be supplied when setting a provider. The provider entry for '%s' is incorrect. "
+                    "It needs %s.",
+                    provider->name, sl_opt_required(provider->opts));
     }
     void *conf = sl_arena_zalloc(arena, SL_MAX(provider->conf_size, (size_t)1));
     if (!conf) {

@@ -4,6 +4,10 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "base/word.h"
+
+/* Of one text. */
+#define TEXT_MAX 192
 
 void sl_line_put(struct sl_line *line, struct sl_str s)
 {
@@ -12,13 +16,26 @@ void sl_line_put(struct sl_line *line, struct sl_str s)
     line->at += n;
 }
 
-/* Inside of a JSON string, at most 192 bytes of input; what would need escaping becomes '?'. */
+/* Inside of a JSON string, at most 192 bytes of input, cut at a character; what would need escaping, is no UTF-8 or
+ * steers a terminal becomes '?'. */
 static void put_text(struct sl_line *line, struct sl_str s)
 {
-    size_t n = SL_MIN(s.n, (size_t)192);
-    for (size_t i = 0; i < n && line->at < line->end; i++) {
-        char c = s.p[i];
-        *line->at++ = c < 0x20 || c == 0x7f || c == '"' || c == '\\' ? '?' : c;
+    s.n = sl_utf8_fit(s, TEXT_MAX);
+    while (s.n && line->at < line->end) {
+        uint32_t c;
+        struct sl_str rest = s;
+        bool is_text = sl_utf8_next(&rest, &c) && c >= 0x20 && (c < 0x7f || c >= 0xa0) && c != '"' && c != '\\';
+        size_t n = is_text ? s.n - rest.n : 1;
+        if (n > (size_t)(line->end - line->at)) {
+            return;
+        }
+        if (is_text) {
+            memcpy(line->at, s.p, n);
+        } else {
+            *line->at = '?';
+        }
+        line->at += n;
+        s = sl_str_sub(s, n, s.n);
     }
 }
 

@@ -28,6 +28,7 @@ enum sl_metric_label {
     LB_CANCELLED,
     LB_RESULT,
     LB_VERSION,
+    LB_FILE,
     LB_COUNT
 };
 

@@ -22,6 +22,7 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_CANCELLED] = { "upstream_cancelled", "`true`: an attempt was running and was aborted" },
     [LB_RESULT] = { "result", "`ok` or `refused`" },
     [LB_VERSION] = { "version", "of the daemon" },
+    [LB_FILE] = { "file", "its path, as in the configuration" },
 };
 
 /* Microseconds. */

@@ -16,6 +16,7 @@
 #include "gate/policy/limit.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
+#include "net/tls.h"
 #include "store/store.h"
 
 #define MILLION 1000000
@@ -80,6 +81,24 @@ static void store_up_read(struct sl_reading_sink *sink, const void *source)
     const struct sl_store *store = gate_of(source)->store;
     if (store) {
         put(sink, sl_store_was_read(store) && sl_store_is_up(store));
+    }
+}
+
+static void file_read(struct sl_reading_sink *sink, const void *source)
+{
+    put(sink, !atomic_load(&gate_of(source)->is_file_refused));
+}
+
+static void file_time_read(struct sl_reading_sink *sink, const void *source)
+{
+    put_millionths(sink, atomic_load(&gate_of(source)->config_wall_usec));
+}
+
+static void certificate_read(struct sl_reading_sink *sink, const void *source)
+{
+    const struct sl_settings *settings = ((const struct sl_reading_source *)source)->snapshot->settings;
+    if (settings->server_tls) {
+        put_word(sink, settings->server.tls_cert.p, sl_tls_ctx_expiry(settings->server_tls));
     }
 }
 
@@ -254,6 +273,13 @@ const struct sl_reading sl_readings[] = {
     GAUGE("sluice_store_up",
           "1 while the store in the data directory can be read and written, else 0; absent without one.", store_up_read,
           LB_END),
+    GAUGE("sluice_config_last_reload_successful",
+          "1: the configuration in force is what the file said when it was last read; 0: the file was refused.",
+          file_read, LB_END),
+    GAUGE("sluice_config_last_reload_success_timestamp_seconds",
+          "When the configuration in force was taken, in seconds since 1970.", file_time_read, LB_END),
+    GAUGE("sluice_certificate_expiry_timestamp_seconds",
+          "When the first certificate of the file ends, in seconds since 1970.", certificate_read, LB_FILE),
     GAUGE("sluice_build_info", "1; the label says what runs.", build_read, LB_VERSION),
     COUNTER("process_cpu_seconds_total", "User and system CPU time.", cpu_read, LB_END),
     GAUGE("process_resident_memory_bytes", "Resident memory.", resident_read, LB_END),

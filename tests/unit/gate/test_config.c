@@ -54,10 +54,64 @@ static void a_misspelt_section_is_an_error(void **state)
     }
 }
 
+static void a_yaml_error_is_told_once_where_it_begins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        { "a: \"open\nb: c\nd: e\n",
+          "f:1:4: error: The file at f is not a valid yaml file: found unexpected end of stream" },
+        { "x: y\na: 'open\nb: c\n", "f:2:4: error: The file at f is not a valid yaml file: " },
+        { "x:\n\n  \"open\n", "f:3:3: error: " },
+        { "a:\n\tb: c\n", "f:2:1: error: " },
+        { "a: [1, 2\nb: c\n", "error: The file at f is not a valid yaml file: " },
+        { "a: {b: 1\n", "error: The file at f is not a valid yaml file: " },
+        { "a: b: c\n", "f:1:5: error: " },
+        { "- a\nb: c\n", "error: The file at f" },
+        { "a: @x\n", "f:1:4: error: " },
+        { "a: *nowhere\n", "error: The file at f" },
+        { "a: b\n---\nc: d\n", "a second document" },
+        { "a: \x01\n", "f:1:4: error: " },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct loaded l = load(cases[i].text);
+        if (l.problems.n != 1 || !says(&l, cases[i].want)) {
+            show(&l);
+            fail_msg("case %zu: %s", i, cases[i].text);
+        }
+        unload(&l);
+    }
+}
+
+static void a_missing_config_says_what_it_needs(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {
+        { "openai", "It needs openai_api_key." },
+        { "OpenAI", "It needs openai_api_key." },
+        { "anthropic", "It needs anthropic_api_key." },
+        { "ai21labs", "It needs ai21labs_api_key." },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        char text[512];
+        snprintf(text, sizeof(text),
+                 "endpoints: [{ name: a, endpoint_type: llm/v1/completions, model: { provider: %s } }]\n", cases[i][0]);
+        struct loaded l = load(text);
+        if (l.config || !says(&l, cases[i][1]) || !says(&l, "A config must be supplied when setting a provider.")) {
+            show(&l);
+            fail_msg("case %zu", i);
+        }
+        unload(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_misspelt_section_is_an_error),
+        cmocka_unit_test(a_yaml_error_is_told_once_where_it_begins),
+        cmocka_unit_test(a_missing_config_says_what_it_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,10 @@
 """/metrics as Prometheus reads it, and that the right numbers move. What a reply says about itself, in header, log and metric alike."""
 import json
 import re
+import signal
+import ssl
 import threading
+import urllib.request
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,6 +19,7 @@ NAMES = {
     "gen_ai_client_operation_duration_seconds", "gen_ai_client_token_usage", "sluice_requests", "sluice_requests_in_flight",
     "sluice_overhead_seconds", "sluice_attempts", "sluice_limit_decisions", "sluice_limit_used_ratio", "sluice_upstream_connections", "sluice_client_gone",
     "sluice_usage_missing", "sluice_log_dropped", "sluice_config_reload", "sluice_config_version", "sluice_build_info",
+    "sluice_config_last_reload_successful", "sluice_config_last_reload_success_timestamp_seconds", "sluice_store_up", "sluice_certificate_expiry_timestamp_seconds",
     "process_cpu_seconds", "process_resident_memory_bytes", "process_virtual_memory_bytes", "process_open_fds", "process_max_fds",
     "process_start_time_seconds",
 }
@@ -402,3 +406,50 @@ def test_server_headers_off(sluice, upstream):
         ours = [k for k, _ in r.headers if k.lower().startswith("x-sluice-") or k.lower() == "server-timing"]
         assert not ours, (path, ours)
         assert r.get("x-request-id") not in (None, "theirs")
+
+
+def test_a_refused_file_can_be_alerted_on(sluice):
+    daemon = sluice(mock_config())
+    path = daemon.dir / "sluice.yaml"
+    good = path.read_text()
+    name, when = "sluice_config_last_reload_successful", "sluice_config_last_reload_success_timestamp_seconds"
+    first = Page(daemon)
+    assert first.sum(name) == 1 and first.sum(when) > 1.7e9
+    assert not first.has("sluice_store_up"), "there is no store"
+    path.write_text(good + "endpoint: [\n")
+    daemon.proc.send_signal(signal.SIGHUP)
+    wait_for(lambda: Page(daemon).sum(name) == 0, "the refusal shows")
+    assert Page(daemon).sum(when) == first.sum(when)
+    path.write_text(good)
+    daemon.proc.send_signal(signal.SIGHUP)
+    wait_for(lambda: Page(daemon).sum(name) == 1, "the repair shows")
+    assert Page(daemon).sum(when) > first.sum(when)
+
+
+def test_a_store_and_a_certificate_are_watched(sluice, tmp_path, certs):
+    daemon = sluice(mock_config(), args=("--data", str(tmp_path / "data")))
+    assert Page(daemon).sum("sluice_store_up") == 1
+    port = free_port()
+    config = mock_config() | {"server": {"listen": [f"127.0.0.1:{port}"], "tls": {"cert": str(certs[0]), "key": str(certs[1])}}}
+    daemon = sluice(config, port=port, listen=False)
+    context = ssl.create_default_context(cafile=str(certs[0]))
+    context.check_hostname = False
+    text = urllib.request.urlopen(f"https://127.0.0.1:{port}/metrics", context=context).read().decode()
+    line = next(line for line in text.splitlines() if line.startswith("sluice_certificate_expiry_timestamp_seconds{"))
+    end = ssl.cert_time_to_seconds(ssl._ssl._test_decode_cert(str(certs[0]))["notAfter"])
+    assert f'file="{certs[0]}"' in line and float(line.split()[1]) == end
+
+
+def test_the_operator_hears_of_a_failing_upstream(sluice, upstream):
+    """Once a minute for a route and a kind, with the provider's own word; the access log has that word, and its id, of each call."""
+    body = {"error": {"message": "The model `nope` does not exist", "type": "invalid_request_error", "code": "model_not_found"}}
+    up = upstream(lambda ex: ex.reply(body, "404 Not Found", headers=[("x-request-id", "req-up-1")]))
+    daemon = sluice({"endpoints": [chat_route(up.base), chat_route(up.base, "other")]})
+    for route in ("chat", "chat", "other", "chat"):
+        assert daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": route}).status == 404
+    lines = [json.loads(line) for line in daemon.log_lines(4)] if isinstance(daemon.log_lines(4)[0], str) else daemon.log_lines(4)
+    assert [(line["upstream_code"], line["upstream_request_id"]) for line in lines] == [("model_not_found", "req-up-1")] * 4
+    wait_for(lambda: "route 'other'" in daemon.stderr, "a word of the other route")
+    told = [line for line in daemon.stderr.splitlines() if " warning upstream: " in line]
+    assert len(told) == 2 and "does not exist" not in daemon.stderr
+    assert told[0].endswith("route 'chat' (openai, gpt-4o-mini): provider_rejected, status 404, model_not_found, its request req-up-1")

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the operator's log says of upstreams that fail: once a minute for a route and a kind of failure, with how many
+ * were like it in between. Any thread. */
+#ifndef SL_GATE_NOTICE_H
+#define SL_GATE_NOTICE_H
+
+#include <stdatomic.h>
+
+#include "base/str.h"
+
+#define SL_NOTICE_EVERY_USEC 60000000ull
+
+/* Two that share a slot are told more often than they should be, never less. */
+struct sl_notices {
+    struct {
+        atomic_uint_fast64_t id, told_usec, n_untold;
+    } slots[256];
+};
+
+struct sl_notice {
+    struct sl_str route, provider, model;
+    const char *kind;               /* the error type */
+    int status;                     /* the upstream's; 0: none came */
+    struct sl_str code, request_id; /* the upstream's, where it said some */
+};
+
+/* Says it, or counts it. True: it was said. */
+bool sl_notice_upstream(struct sl_notices *notices, const struct sl_notice *notice, uint64_t now_usec);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Texts in a line of the access log, and how often the operator's log speaks of an upstream. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "gate/watch/line.h"
+#include "gate/watch/notice.h"
+
+static struct sl_str written(struct sl_str in, char *room, size_t n)
+{
+    struct sl_line line = { room, room + n };
+    sl_line_text(&line, SL_STR("k:"), in);
+    return sl_str_make(room, (size_t)(line.at - room));
+}
+
+static void texts_are_utf_8_as_they_came(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in, *want;
+    } cases[] = {
+        { "plain", "k:\"plain\"" },
+        { "Zoë", "k:\"Zoë\"" },
+        { "команда-а", "k:\"команда-а\"" },
+        { "команда-б", "k:\"команда-б\"" },
+        { "模型", "k:\"模型\"" },
+        { "😀", "k:\"😀\"" },
+        { "a\"b\\c", "k:\"a?b?c\"" },
+        { "a\nb\x01\x7f", "k:\"a?b??\"" },
+        { "a\xff"
+          "b",
+          "k:\"a?b\"" },
+        { "\xc3", "k:\"?\"" },
+        { "\xc3(", "k:\"?(\"" },
+        { "\xed\xa0\x80", "k:\"???\"" }, /* a surrogate */
+        { "a\xc2\x9b"
+          "31m",
+          "k:\"a??31m\"" }, /* C1 steers a terminal */
+        { "\xc0\x80", "k:\"??\"" },
+        { "", "k:\"\"" },
+    };
+    char room[512];
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_str got = written(sl_str_c(cases[i].in), room, sizeof(room));
+        if (!sl_str_eq_c(got, cases[i].want)) {
+            fail_msg("case %zu: %.*s", i, SL_STR_ARG(got));
+        }
+    }
+    assert_true(sl_str_eq_c(written(SL_STR_NONE, room, sizeof(room)), "k:null"));
+}
+
+static void a_text_is_cut_at_a_character(void **state)
+{
+    (void)state;
+    char in[1024], room[1024];
+    for (size_t shift = 0; shift < 4; shift++) {
+        memset(in, 'x', shift);
+        for (size_t i = shift; i + 4 <= sizeof(in); i += 4) {
+            memcpy(in + i, "😀", 4);
+        }
+        struct sl_str got = written(sl_str_make(in, sizeof(in) - 4), room, sizeof(room));
+        assert_true(sl_str_is_utf8(got));
+        assert_in_range(got.n, 188, 192 + 4);
+        /* A line that is full is cut at a character too. */
+        for (size_t n = 3; n < 40; n++) {
+            got = written(sl_str_make(in, 64), room, n);
+            assert_true(sl_str_is_utf8(got));
+            assert_true(got.n <= n);
+        }
+    }
+}
+
+static void a_failing_upstream_is_told_once_a_minute(void **state)
+{
+    (void)state;
+    static struct sl_notices notices;
+    static const uint64_t sec = 1000000;
+    static const struct {
+        const char *route, *kind;
+        uint64_t at_sec;
+        bool is_told;
+    } cases[] = {
+        { "a", "provider_auth_failed", 100, true },  { "a", "provider_auth_failed", 101, false },
+        { "a", "provider_rate_limited", 101, true }, { "b", "provider_auth_failed", 102, true },
+        { "a", "provider_auth_failed", 159, false }, { "a", "provider_auth_failed", 160, true },
+        { "a", "provider_auth_failed", 161, false }, { "b", "provider_auth_failed", 161, false },
+        { "a", "provider_rate_limited", 162, true }, { "b", "provider_auth_failed", 163, true },
+        { "a", "provider_auth_failed", 1000, true },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_notice notice = { .route = sl_str_c(cases[i].route),
+                                    .provider = SL_STR("mock"),
+                                    .kind = cases[i].kind };
+        if (sl_notice_upstream(&notices, &notice, cases[i].at_sec * sec) != cases[i].is_told) {
+            fail_msg("case %zu", i);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(texts_are_utf_8_as_they_came),
+        cmocka_unit_test(a_text_is_cut_at_a_character),
+        cmocka_unit_test(a_failing_upstream_is_told_once_a_minute),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
