@@ -216,8 +216,10 @@ static void on_status_failed(struct sluice_call *call)
     int64_t wait = wait_text ? slc_retry_after_msec(wait_text, (int64_t)time(NULL)) : -1;
     const char *type = slc_headers_find(&call->head, "x-sluice-error-type");
     const char *advice = slc_headers_find(&call->head, "x-should-retry");
-    bool is_final = (advice && strcmp(advice, "false") == 0) || (type && slc_error_is_final(type));
-    bool is_refused = (call->status == 429 || call->status == 503) && !is_final;
+    bool may_pass = slc_status_may_pass(call->status) && !(advice && strcmp(advice, "false") == 0) &&
+                    !(type && slc_error_is_final(type)) &&
+                    !slc_error_body_is_final(&call->alloc, sl_buf_str(&call->body));
+    bool is_refused = (call->status == 429 || call->status == 503) && may_pass;
     if (is_refused && wait >= 0 && wait <= call->client->opts->retry_after_max && has_retries(call) &&
         retry_after(call, SL_MAX((uint64_t)wait * SLC_USEC_PER_MSEC, backoff_usec(call)))) {
         return;
@@ -227,7 +229,7 @@ static void on_status_failed(struct sluice_call *call)
         .code = slc_status_code_map(call->status),
         .http_status = call->status,
         .retry_after_msec = wait,
-        .is_retriable = slc_status_may_pass(call->status) && !is_final,
+        .is_retriable = may_pass,
         .request_id = sl_str_c(id),
         .type = sl_str_c(type),
         .body = sl_buf_str(&call->body),

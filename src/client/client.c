@@ -138,8 +138,10 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
     char *private = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct sluice_call *call = (struct sluice_call *)(void *)private;
-    if (call) { /* else libcurl's own handle, for connections that nobody uses */
-        call->fd = what == CURL_POLL_REMOVE ? CURL_SOCKET_BAD : fd;
+    if (call && what != CURL_POLL_REMOVE) { /* NULL: libcurl's own handle, for connections that nobody uses */
+        call->fd = fd;
+    } else if (call && call->fd == fd) {
+        call->fd = CURL_SOCKET_BAD;
     }
     int events = what == CURL_POLL_REMOVE
                      ? 0

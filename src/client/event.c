@@ -77,11 +77,10 @@ static bool is_failure(struct slc_events *events, const struct sluice_event *eve
     if (!has_members(error) && !(text && *text) && !is_named) {
         return false;
     }
-    struct sl_json_val source = has_members(error) ? error : root, code = sl_json_get(source, "code");
+    struct sl_json_val source = has_members(error) ? error : root;
     const char *type = slc_doc_member(&event->doc, source, "type");
     slc_text_format(events->fault_type, sizeof(events->fault_type), "%s", type ? type : "");
-    const char *word = sl_json_is_nothing(code) ? NULL : slc_doc_text(&event->doc, code, NULL);
-    events->is_final = slc_error_is_final(events->fault_type) || (word && slc_error_is_final(word));
+    events->is_final = slc_error_value_is_final(&event->doc, source);
     const char *message = slc_doc_member(&event->doc, source, "message");
     message = message ? message : text;
     SL_IGNORE(fault(events, SLUICE_ESTREAM, "%s", message ? message : "the stream reported an error"));

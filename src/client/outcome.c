@@ -117,6 +117,27 @@ bool slc_error_is_final(const char *word)
     return strncmp(word, "caller_", 7) == 0 && strcmp(word, "caller_timeout") != 0;
 }
 
+bool slc_error_value_is_final(const struct slc_doc *doc, struct sl_json_val error)
+{
+    const char *type = slc_doc_member(doc, error, "type");
+    struct sl_json_val code = sl_json_get(error, "code");
+    const char *word = sl_json_is(code, SL_JSON_STRING) || sl_json_is(code, SL_JSON_NUMBER)
+                           ? slc_doc_text(doc, code, NULL)
+                           : NULL;
+    return (type && slc_error_is_final(type)) || (word && slc_error_is_final(word));
+}
+
+bool slc_error_body_is_final(const struct sl_alloc *alloc, struct sl_str body)
+{
+    struct slc_doc doc;
+    if (slc_doc_parse(&doc, alloc, body, false) < 0) {
+        return false; /* it says nothing, or nothing that can be read now */
+    }
+    bool is_final = slc_error_value_is_final(&doc, sl_json_get(sl_json_root(&doc.json), "error"));
+    slc_doc_done(&doc, alloc);
+    return is_final;
+}
+
 /* --- Retry-After --- */
 
 /* RFC 9110 5.6.7: three forms of a date, all with a weekday before and a time of day; curl_getdate reads them, and

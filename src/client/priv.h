@@ -90,20 +90,6 @@ int slc_url_check(const struct sluice_opts *opts, sluice_error **err);
 /* The MLflow variables of sluice_opts_from_env. */
 int slc_env_mlflow(struct sluice_opts *opts, sluice_error **err);
 
-/* --- what an end means (outcome.c) --- */
-
-/* `words`: what libcurl said, for the codes that say too little. */
-int slc_curl_code_map(CURLcode code, const char *words);
-/* Of 4xx and 5xx. */
-int slc_status_code_map(int status);
-/* Limits, overload and time: statuses that may be another one later. */
-bool slc_status_may_pass(int status);
-/* The type or code of an error: is the same call in vain? */
-bool slc_error_is_final(const char *word);
-/* A value of Retry-After, seconds or a date: 0 when that has passed, at most INT32_MAX seconds, -1 when it is neither.
- * `wall_now`: seconds since 1970. */
-int64_t slc_retry_after_msec(const char *value, int64_t wall_now);
-
 /* --- documents: JSON with decoded, NUL-terminated texts --- */
 
 struct slc_doc {
@@ -124,6 +110,23 @@ bool slc_doc_usage(const struct slc_doc *doc, sluice_tokens *ret);
 /* 1 and what was asked for, 0 for NULL. */
 int slc_usage_give(const sluice_tokens *from, sluice_usage *usage);
 int slc_tokens_give(const sluice_tokens *from, sluice_tokens *tokens);
+
+/* --- what an end means (outcome.c) --- */
+
+/* `words`: what libcurl said, for the codes that say too little. */
+int slc_curl_code_map(CURLcode code, const char *words);
+/* Of 4xx and 5xx. */
+int slc_status_code_map(int status);
+/* Limits, overload and time: statuses that may be another one later. */
+bool slc_status_may_pass(int status);
+/* The type or code of an error: is the same call in vain? */
+bool slc_error_is_final(const char *word);
+/* The same for an error as JSON, {"type", "code"}, and for a body that may hold one as "error". */
+bool slc_error_value_is_final(const struct slc_doc *doc, struct sl_json_val error);
+bool slc_error_body_is_final(const struct sl_alloc *alloc, struct sl_str body);
+/* A value of Retry-After, seconds or a date: 0 when that has passed, at most INT32_MAX seconds, -1 when it is neither.
+ * `wall_now`: seconds since 1970. */
+int64_t slc_retry_after_msec(const char *value, int64_t wall_now);
 
 /* --- requests --- */
 

@@ -22,7 +22,7 @@
 
 static const char body[] = "{\"messages\": []}";
 
-static sluice_client *client_make(const char *option, int64_t value)
+static sluice_client *client_make_for(const char *option, int64_t value, int64_t connect_timeout)
 {
     sluice_opts *opts = sluice_opts_new();
     sluice_client *client;
@@ -33,10 +33,15 @@ static sluice_client *client_make(const char *option, int64_t value)
     }
     /* Times that only what waits for something else can reach. */
     assert_int_equal(sluice_opts_set_msec(opts, "idle_timeout", 5 * SERVER_SLOW_MSEC, NULL), 0);
-    assert_int_equal(sluice_opts_set_msec(opts, "connect_timeout", 5 * SERVER_SLOW_MSEC, NULL), 0);
+    assert_int_equal(sluice_opts_set_msec(opts, "connect_timeout", connect_timeout, NULL), 0);
     assert_int_equal(sluice_open(opts, &client, NULL), 0);
     sluice_opts_free(opts);
     return client;
+}
+
+static sluice_client *client_make(const char *option, int64_t value)
+{
+    return client_make_for(option, value, 5 * SERVER_SLOW_MSEC);
 }
 
 static sluice_call *start(sluice_client *client, const char *route, const sluice_callbacks *callbacks, void *arg)
@@ -84,8 +89,15 @@ static void more_calls_than_the_array_has_room_for(void **state)
             cap = n;
         }
         most = n > most ? n : most;
+        for (size_t i = 0; i < n; i++) {
+            assert_true(fds[i].fd >= 0 && fds[i].events && fds[i].revents == 0);
+            for (size_t k = 0; k < i; k++) {
+                assert_true(fds[k].fd != fds[i].fd);
+            }
+        }
         poll(fds, (nfds_t)n, sluice_poll_timeout(client, -1));
         assert_int_equal(sluice_poll_drive(client, fds, n, NULL), 0);
+        memset(fds, 0xff, cap * sizeof(*fds));
     }
     assert_int_equal(counts.failed, 0);
     assert_true(most > SLUICE_POLL_MAX);
@@ -142,24 +154,29 @@ static void waiting_in_the_own_queue_is_no_silence(void **state)
     sluice_close(client);
 }
 
-/* The answer lies in the socket while the program does something else for longer than the server may be silent. */
+/* The answers lie in the sockets while the program does something else for longer than the server may be silent. On
+ * connections that were made before: libcurl has timers of its own while it makes one, and would read by chance. */
 static void a_program_that_was_away_makes_no_silence(void **state)
 {
     (void)state;
-    sluice_client *client = client_make(NULL, 0);
-    sluice_call *calls[2] = { start(client, "slow", NULL, NULL), start(client, "slow", NULL, NULL) };
+    sluice_client *client = client_make_for(NULL, 0, 60000);
     const sluice_event *event;
-    int before = server_count();
-    while (server_count() < before + 2) {
-        assert_int_equal(sluice_wait(client, 1, NULL), 0);
-    }
-    usleep(7 * SERVER_SLOW_MSEC * 1000); /* being away is what is tested */
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(sluice_drive(client, -1, 0, NULL), 0);
-        while (sluice_next(calls[i], &event) != SLUICE_END) {
-            assert_int_equal(sluice_wait(client, -1, NULL), 0);
+    for (int is_away = 0; is_away < 2; is_away++) {
+        int before = server_count();
+        sluice_call *calls[2] = { start(client, "slow", NULL, NULL), start(client, "slow", NULL, NULL) };
+        while (server_count() < before + 2) {
+            assert_int_equal(sluice_wait(client, 1, NULL), 0);
         }
-        assert_int_equal(sluice_finish(calls[i], NULL, NULL), 0);
+        if (is_away) {
+            usleep(7 * SERVER_SLOW_MSEC * 1000);
+            assert_int_equal(sluice_drive(client, -1, 0, NULL), 0);
+        }
+        for (int i = 0; i < 2; i++) {
+            while (sluice_next(calls[i], &event) != SLUICE_END) {
+                assert_int_equal(sluice_wait(client, -1, NULL), 0);
+            }
+            assert_int_equal(sluice_finish(calls[i], NULL, NULL), 0);
+        }
     }
     sluice_close(client);
 }

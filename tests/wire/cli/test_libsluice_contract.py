@@ -77,6 +77,18 @@ def test_a_wait_beyond_all_numbers_is_not_retried(upstream):
     driver.close()
 
 
+@pytest.mark.parametrize("error, retriable", [
+    ({"type": "insufficient_quota", "code": "insufficient_quota"}, 0), ({"type": "x", "code": "context_length_exceeded"}, 0), ({"code": 401}, 0), ({"type": "invalid_request_error"}, 0),
+    ({"type": "rate_limit_error"}, 1), ({"code": "rate_limit_exceeded"}, 1), ({"code": 429}, 1), ("insufficient_quota", 1), (None, 1), ({"type": None, "code": None}, 1), ({"type": ["x"]}, 1),
+])
+def test_bodies_that_say_that_it_is_in_vain(upstream, error, retriable):
+    up = upstream(lambda x: x.send(reply({"error": error}, "429 Too Many Requests", "Retry-After: 0\r\n")))
+    driver = Driver(f"url=http://127.0.0.1:{up.port}", "retries=1", "backoff=1")
+    assert driver.call("block", "query", "chat", CHAT)["retriable"] == retriable
+    assert len(up.requests) == 1 + retriable
+    driver.close()
+
+
 @pytest.mark.parametrize("status, headers, retriable", [
     ("429 Too Many Requests", "x-should-retry: false\r\n", 0), ("503 Service Unavailable", "x-should-retry: false\r\n", 0), ("504 Gateway Timeout", "X-Should-Retry: false\r\n", 0),
     ("429 Too Many Requests", "x-should-retry: true\r\n", 1), ("502 Bad Gateway", "x-sluice-error-type: provider_auth_failed\r\n", 0), ("502 Bad Gateway", "x-sluice-error-type: provider_billing\r\n", 0),
