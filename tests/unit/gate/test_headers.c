@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which header fields travel, and that no provider's credential comes back in an error. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/opt.h"
+#include "gate/call/error_headers.h"
+#include "gate/call/headers.h"
+#include "gate/call/path.h"
+#include "gate/config/config.h"
+#include "gate/config/route.h"
+#include "llm/dialects.h"
+
+static struct sl_arena arena;
+
+static int arena_begin(void **state)
+{
+    (void)state;
+    sl_arena_init(&arena, NULL);
+    return 0;
+}
+
+static int arena_end(void **state)
+{
+    (void)state;
+    sl_arena_done(&arena);
+    return 0;
+}
+
+/* "a: 1\nb: 2" */
+static struct sl_headers headers_of(const char *text)
+{
+    struct sl_headers headers = { 0 };
+    struct sl_str rest = sl_str_c(text), line;
+    while (sl_str_next(&rest, '\n', &line)) {
+        ptrdiff_t colon = sl_str_find_char(line, ':', 0);
+        if (colon > 0) {
+            struct sl_str value = sl_str_trim(sl_str_sub(line, (size_t)colon + 1, line.n));
+            assert_int_equal(sl_headers_add(&headers, &arena, sl_str_sub(line, 0, (size_t)colon), value), 0);
+        }
+    }
+    return headers;
+}
+
+static void headers_are(const struct sl_headers *headers, const char *want)
+{
+    struct sl_buf text;
+    sl_buf_init(&text, 1 << 16);
+    for (uint32_t i = 0; i < headers->n; i++) {
+        sl_buf_printf(&text, "%s%.*s: %.*s", i ? "\n" : "", SL_STR_ARG(headers->v[i].name),
+                      SL_STR_ARG(headers->v[i].value));
+    }
+    if (!sl_str_eq_c(sl_buf_str(&text), want)) {
+        fail_msg("got\n%.*s\nwanted\n%s", SL_STR_ARG(sl_buf_str(&text)), want);
+    }
+    sl_buf_done(&text);
+}
+
+static void few_go_up(void **state)
+{
+    (void)state;
+    static const struct sl_str pass[] = { SL_STR_INIT("x-beta"), { 0 } };
+    struct sl_headers from = headers_of("Host: h\nAuthorization: Bearer mine\nx-api-key: k\nCookie: c\nAccept: a\n"
+                                        "Idempotency-Key: i\nX-Beta: b\nx-other: o\nX-Stainless-Lang: c\n"
+                                        "traceparent: t\ntracestate: s\nUser-Agent: curl/8\nAccept-Encoding: br\n"
+                                        "Content-Type: application/json; charset=utf-8\nx-sluice-route: r");
+    struct sl_headers up = headers_of("authorization: Bearer ours\ncontent-type: application/json");
+    assert_int_equal(sl_headers_up(pass, &from, &arena, &up), 0);
+    headers_are(&up, "authorization: Bearer ours\ncontent-type: application/json; charset=utf-8\nAccept: a\n"
+                     "Idempotency-Key: i\nX-Beta: b\nX-Stainless-Lang: c\ntraceparent: t\ntracestate: s\n"
+                     "user-agent: curl/8 sluice/" SL_VERSION "\naccept-encoding: identity");
+    /* What the client says of a body that is none of JSON's is not believed; what Connection names stays here. */
+    from = headers_of("Content-Type: application/x-www-form-urlencoded\nConnection: accept, close\nAccept: a");
+    up = headers_of("content-type: application/json");
+    assert_int_equal(sl_headers_up(NULL, &from, &arena, &up), 0);
+    headers_are(&up, "content-type: application/json\nuser-agent: sluice/" SL_VERSION "\naccept-encoding: identity");
+}
+
+static void most_come_down(void **state)
+{
+    (void)state;
+    static const struct sl_str hidden[] = { SL_STR_INIT("x-account"), { 0 } };
+    static const struct sl_header_alias aliases[] = {
+        { "up-left", "x-ratelimit-remaining-requests", false },
+        { "up-reset", "x-ratelimit-reset-requests", true },
+        { "up-when", "x-when", true },
+        { NULL, NULL, false },
+    };
+    static const struct {
+        const char *from, *want, *request_id;
+    } cases[] = {
+        { "Content-Type: a\nDate: d\nServer: s\nSet-Cookie: c\nContent-Length: 1\nX-Account: me\nAlt-Svc: "
+          "h3\nkeep-alive: 1\n"
+          "Transfer-Encoding: chunked\nX-Other: o\nx-sluice-route: fake\nserver-timing: t",
+          "Content-Type: a\nX-Other: o", NULL },
+        { "X-Request-Id: one", "", "one" },
+        { "Up-Id: two\nx-a: 1", "x-a: 1", "two" },
+        { "Connection: x-hop\nX-Hop: h\nx-a: 1", "x-a: 1", NULL },
+        { "up-left: 7", "up-left: 7\nx-ratelimit-remaining-requests: 7", NULL },
+        { "up-left: 7\nx-ratelimit-remaining-requests: 8", "up-left: 7\nx-ratelimit-remaining-requests: 8", NULL },
+        { "up-reset: 1970-01-01T00:16:50Z", "up-reset: 1970-01-01T00:16:50Z\nx-ratelimit-reset-requests: 10s", NULL },
+        { "up-when: never", "up-when: never", NULL },
+        { "Retry-After: 3", "retry-after: 3", NULL },
+        { "retry-after-ms: 1500", "retry-after: 2\nretry-after-ms: 1500", NULL },
+        { "retry-after: 120", "retry-after: 120", NULL },
+        { "retry-after: 121", "x-ratelimit-reset-requests: 121s", NULL },
+        { "retry-after: 121\nx-ratelimit-reset-requests: 5s", "x-ratelimit-reset-requests: 5s", NULL },
+        { "retry-after: soon", "", NULL },
+    };
+    struct sl_headers_down_rules rules = { hidden, "up-id", aliases, 1000000000 };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_headers from = headers_of(cases[i].from), down = { 0 };
+        struct sl_str id = SL_STR_NONE;
+        assert_int_equal(sl_headers_down(&rules, &from, &arena, &down, &id), 0);
+        headers_are(&down, cases[i].want);
+        assert_true(cases[i].request_id ? sl_str_eq_c(id, cases[i].request_id) : !id.p);
+    }
+}
+
+static void credentials_are_masked(void **state)
+{
+    (void)state;
+    static const struct sl_str names[] = { SL_STR_INIT("authorization"), SL_STR_INIT("x-key"), { 0 } };
+    static const struct sl_str parameters[] = { SL_STR_INIT("key"), { 0 } };
+    static const struct {
+        const char *headers, *target, *text, *want;
+    } cases[] = {
+        { "Authorization: Bearer abcdefgh", "/", "no: Bearer abcdefgh, abcdefgh", "no: Bearer ********, ********" },
+        { "X-Key: abcdefghi", "/", "<abcdefghi>", "<*********>" },
+        { "x-key: short", "/", "short", "short" },
+        { "x-other: abcdefghi", "/", "abcdefghi", "abcdefghi" },
+        { "", "/x?a=1&key=12345678&b=2", "bad key 12345678", "bad key ********" },
+        { "", "/x?a=12345678", "12345678", "12345678" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_headers headers = headers_of(cases[i].headers);
+        struct sl_headers_secrets secrets = { names, &headers, parameters, sl_str_c(cases[i].target) };
+        char text[64];
+        size_t n = strlen(cases[i].text);
+        memcpy(text, cases[i].text, n + 1);
+        sl_headers_mask(&secrets, text, n);
+        assert_string_equal(text, cases[i].want);
+    }
+}
+
+/* --- each provider --- */
+
+#define MARK "credential-0123456789"
+
+/* What else a provider's configuration needs; a new one that needs more than its secrets adds a row. */
+static const struct {
+    const char *provider, *config;
+} needs[] = {
+    { "none", "" },
+};
+
+/* A route of that provider with every secret set. */
+static struct sl_config *config_of(const struct sl_provider *provider, enum sl_llm_type type)
+{
+    struct sl_buf text;
+    struct sl_problems problems;
+    struct sl_config *config = NULL;
+    sl_problems_init(&problems, &arena);
+    sl_buf_init(&text, 1 << 16);
+    sl_buf_printf(&text,
+                  "endpoints:\n- name: r\n  endpoint_type: %s\n  model:\n    provider: %s\n    name: m\n    config:\n",
+                  sl_llm_type_name(type), provider->name);
+    for (const struct sl_opt *row = provider->opts; row && row->key; row++) {
+        if (row->type == SL_OPT_SECRET) {
+            sl_buf_printf(&text, "      %s: " MARK "\n", row->key);
+        }
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(needs); i++) {
+        sl_buf_add_c(&text, strcmp(needs[i].provider, provider->name) == 0 ? needs[i].config : "");
+    }
+    int r = sl_config_load_text("test", sl_buf_str(&text), &arena, &problems, &config);
+    sl_buf_done(&text);
+    if (r < 0) {
+        fail_msg("%s: its configuration needs more than its secrets: add it to `needs`", provider->name);
+    }
+    return config;
+}
+
+static const char *const bodies[] = {
+    "{\"model\":\"r\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
+    "{\"model\":\"r\",\"prompt\":\"hi\"}",
+    "{\"model\":\"r\",\"input\":\"hi\"}",
+};
+
+static void request_is_masked(const struct sl_provider *provider, enum sl_llm_type type)
+{
+    struct sl_config *config = config_of(provider, type);
+    const struct sl_target *target = config->routes[0]->targets;
+    struct sl_json doc, scratch;
+    struct sl_call call = { 0 };
+    struct sl_http_req request = { 0 };
+    struct sl_llm_error error = { 0 };
+    struct sl_headers none = { 0 };
+    sl_json_init(&doc, NULL);
+    sl_json_init(&scratch, NULL);
+    struct sl_incoming in = { .type = type, .headers = &none, .body = sl_str_c(bodies[type]) };
+    struct sl_env env = { .headers = &none, .scratch = &scratch };
+    assert_int_equal(sl_dialect_read(&sl_dialect_openai, &in, &doc, &arena, &call, &error), 0);
+    if (!target->is_local) {
+        assert_int_equal(provider->build(&call, target, &env, false, &arena, &request, &error), 0);
+    }
+    struct sl_headers_secrets secrets = { provider->credential_headers, &request.headers, provider->secret_query,
+                                          request.target };
+    bool has_credential = false;
+    for (uint32_t i = 0; i <= request.headers.n; i++) {
+        struct sl_str value = i < request.headers.n ? request.headers.v[i].value : request.target;
+        char *copy = sl_arena_bytes(&arena, value.n + 1);
+        memcpy(copy, value.p ? value.p : "", value.n);
+        has_credential |= sl_str_find(value, SL_STR(MARK), 0) >= 0;
+        sl_headers_mask(&secrets, copy, value.n);
+        if (sl_str_find(sl_str_make(copy, value.n), SL_STR(MARK), 0) >= 0) {
+            fail_msg("%s: a credential is not masked in '%.*s'", provider->name,
+                     SL_STR_ARG(i < request.headers.n ? request.headers.v[i].name : request.target));
+        }
+    }
+    assert_true(has_credential || target->is_local || target->cred);
+    sl_json_done(&doc);
+    sl_json_done(&scratch);
+    sl_config_free(config);
+}
+
+static void no_provider_forgets_a_credential(void **state)
+{
+    (void)state;
+    for (size_t i = 0; sl_providers[i]; i++) {
+        for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT; type++) {
+            if (sl_providers[i]->caps & SL_BIT(type)) {
+                request_is_masked(sl_providers[i], type);
+            }
+        }
+    }
+}
+
+/* --- errors --- */
+
+static void an_error_tells_in_its_head(void **state)
+{
+    (void)state;
+    static const struct {
+        struct sl_llm_error error;
+        bool reads_should_retry;
+        const char *want;
+    } cases[] = {
+        { { .type = SL_ERR_CALLER_NOT_FOUND, .status = 404 }, true, "" },
+        { { .type = SL_ERR_POLICY_RATE_LIMITED, .status = 429, .retry_after_sec = 7 }, true, "retry-after: 7" },
+        { { .type = SL_ERR_POLICY_RATE_LIMITED, .status = 429, .retry_after_sec = 121 }, true, "" },
+        { { .type = SL_ERR_SLUICE_DRAINING, .status = 503 }, true, "retry-after: 1" },
+        { { .type = SL_ERR_PROVIDER_OVERLOADED, .status = 503 }, true, "" },
+        { { .type = SL_ERR_CALLER_METHOD_NOT_ALLOWED, .status = 405 }, true, "allow: GET, POST" },
+        { { .type = SL_ERR_CALLER_UNAUTHENTICATED, .status = 401 },
+          true,
+          "www-authenticate: Bearer realm=\"sluice\"\nwww-authenticate: Basic realm=\"sluice\"" },
+        { { .type = SL_ERR_PROVIDER_AUTH_FAILED, .status = 502 }, true, "x-should-retry: false" },
+        { { .type = SL_ERR_PROVIDER_AUTH_FAILED, .status = 502 }, false, "" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_headers headers = { 0 };
+        int r = sl_error_headers(&cases[i].error, SL_GET | SL_POST, cases[i].reads_should_retry, &arena, &headers);
+        assert_int_equal(r, 0);
+        headers_are(&headers, cases[i].want);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(few_go_up, arena_begin, arena_end),
+        cmocka_unit_test_setup_teardown(most_come_down, arena_begin, arena_end),
+        cmocka_unit_test_setup_teardown(credentials_are_masked, arena_begin, arena_end),
+        cmocka_unit_test_setup_teardown(no_provider_forgets_a_credential, arena_begin, arena_end),
+        cmocka_unit_test_setup_teardown(an_error_tells_in_its_head, arena_begin, arena_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

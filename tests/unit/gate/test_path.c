@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of paths as it is served, and who may do what. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "gate/api/table.h"
+#include "gate/call/path.h"
+#include "gate/config/key.h"
+#include "llm/dialects.h"
+#include "wire/headers.h"
+
+static struct sl_arena arena;
+
+static int arena_begin(void **state)
+{
+    (void)state;
+    sl_arena_init(&arena, NULL);
+    return 0;
+}
+
+static int arena_end(void **state)
+{
+    (void)state;
+    sl_arena_done(&arena);
+    return 0;
+}
+
+static const struct {
+    const char *method, *target;
+    const char *pattern; /* NULL: no row */
+    const char *arg;     /* NULL: none */
+    int r;
+} finds[] = {
+    { "POST", "/v1/chat/completions", "/v1/chat/completions", NULL, 0 },
+    { "POST", "/v1/chat/completions?x=1", "/v1/chat/completions", NULL, 0 },
+    { "POST", "http://h/v1/chat/completions", "/v1/chat/completions", NULL, 0 },
+    { "GET", "/v1/chat/completions", NULL, NULL, 0 },
+    { "POST", "/v1/chat/completions/", NULL, NULL, 0 },
+    { "POST", "/gateway/a/invocations", "/gateway/{}/invocations", "a", 0 },
+    { "POST", "/gateway/a%20b/invocations", "/gateway/{}/invocations", "a b", 0 },
+    { "POST", "/gateway/a%2Fb/invocations", NULL, NULL, 0 },
+    { "POST", "/gateway//invocations", NULL, NULL, 0 },
+    { "POST", "/gateway/a/b/invocations", NULL, NULL, 0 },
+    { "GET", "/v1/models/m", "/v1/models/{}", "m", 0 },
+    { "HEAD", "/v1/models", "/v1/models", NULL, 0 },
+    { "GET", "/api/2.0/gateway/routes/", "/api/2.0/gateway/routes/", NULL, 0 },
+    { "GET", "/api/2.0/gateway/routes/r", "/api/2.0/gateway/routes/{}", "r", 0 },
+    { "DELETE", "/api/2.0/gateway/routes/r", "/api/2.0/gateway/routes/{}", "r", 0 },
+    { "PUT", "/api/sluice/v1/routes/r", "/api/sluice/v1/routes/{}", "r", 0 },
+    { "PATCH", "/api/2.0/serving-endpoints/e/tags", "/api/2.0/serving-endpoints/{}/tags", "e", 0 },
+    { "BREW", "/health", NULL, NULL, 0 },
+    { "GET", "/nothing", NULL, NULL, 0 },
+    { "OPTIONS", "*", NULL, NULL, 0 },
+    { "POST", "/gateway/%zz/invocations", NULL, NULL, SL_E_INVAL },
+};
+
+static void a_path_leads_to_its_row(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(finds); i++) {
+        struct sl_path_match match;
+        int r;
+        const struct sl_path *row = sl_path_find(&sl_api_paths, sl_str_c(finds[i].method), sl_str_c(finds[i].target),
+                                                 &arena, &match, &r);
+        if (r != finds[i].r || !row != !finds[i].pattern || (row && strcmp(row->pattern, finds[i].pattern) != 0)) {
+            fail_msg("%s %s: %s, %d", finds[i].method, finds[i].target, row ? row->pattern : "no row", r);
+        }
+        if (row && finds[i].arg && !sl_str_eq_c(match.arg, finds[i].arg)) {
+            fail_msg("%s %s: '%.*s'", finds[i].method, finds[i].target, SL_STR_ARG(match.arg));
+        }
+    }
+}
+
+static bool is_r(void *arg, struct sl_str name)
+{
+    (void)arg;
+    return sl_str_eq_c(name, "r");
+}
+
+static void a_path_says_its_methods(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *methods;
+    } cases[] = {
+        { "/api/sluice/v1/keys", "GET, POST" },
+        { "/ready", "GET, HEAD" },
+        { "/api/2.0/gateway/routes/x", "GET, DELETE" },
+        { "/gateway/r/invocations", "POST" }, /* a route that is there */
+        { "/gateway/x/invocations", "" },
+        { "/gateway/%zz/invocations", "" },
+        { "/nothing", "" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        char text[SL_METHODS_MAX];
+        sl_methods_format(sl_path_methods(&sl_api_paths, sl_str_c(cases[i].path), &arena, is_r, NULL), text);
+        assert_string_equal(text, cases[i].methods);
+    }
+}
+
+static void a_path_has_a_dialect(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        const struct sl_dialect *dialect;
+    } cases[] = {
+        { "/v1/chat/completions", &sl_dialect_openai },
+        { "/v1/nothing", &sl_dialect_openai },
+        { "/v1", &sl_dialect_mlflow },
+        { "/api/sluice/v1/nothing", &sl_dialect_sluice },
+        { "/serving-endpoints/e/invocations", &sl_dialect_databricks },
+        { "/api/2.0/serving-endpoints", &sl_dialect_databricks },
+        { "/gateway/r/invocations", &sl_dialect_mlflow },
+        { "", &sl_dialect_mlflow },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        assert_ptr_equal(sl_path_dialect(&sl_api_paths, sl_str_c(cases[i].path)), cases[i].dialect);
+    }
+}
+
+/* Every row can be reached: no earlier one takes its path and method. And what changes something asks for an admin. */
+static void every_row_is_reached_and_guarded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        unsigned bit;
+    } methods[] = { { "GET", SL_GET }, { "HEAD", SL_HEAD },     { "POST", SL_POST },
+                    { "PUT", SL_PUT }, { "DELETE", SL_DELETE }, { "PATCH", SL_PATCH } };
+    struct sl_path_iter it = { 0 };
+    unsigned n = 0;
+    for (const struct sl_path *row; (row = sl_path_next(&sl_api_paths, &it)) != NULL; n++) {
+        size_t before = strcspn(row->pattern, "{");
+        struct sl_str target = row->pattern[before] ? sl_arena_printf(&arena, "%.*sx%s", (int)before, row->pattern,
+                                                                      row->pattern + before + 2)
+                                                    : sl_str_c(row->pattern);
+        for (size_t i = 0; i < SL_ARRAY_LEN(methods); i++) {
+            struct sl_path_match match;
+            int r;
+            if ((row->methods & methods[i].bit) &&
+                sl_path_find(&sl_api_paths, sl_str_c(methods[i].name), target, &arena, &match, &r) != row) {
+                fail_msg("%s %s is another row's", methods[i].name, row->pattern);
+            }
+        }
+        if (row->handle && (row->methods & ~(unsigned)(SL_GET | SL_HEAD)) && row->access != SL_ACCESS_ADMIN) {
+            fail_msg("%s changes something and asks for no admin", row->pattern);
+        }
+    }
+    assert_true(n > 30);
+}
+
+/* --- access --- */
+
+static void a_credential_is_found(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *value, *name2, *value2;
+        const char *want; /* NULL: none */
+    } cases[] = {
+        { "authorization", "Bearer abc", NULL, NULL, "abc" },
+        { "Authorization", "bearer  abc ", NULL, NULL, "abc" },
+        { "authorization", "Basic dXNlcjpwYXNz", NULL, NULL, "pass" },
+        { "authorization", "Basic dXNlcg==", NULL, NULL, NULL }, /* no colon */
+        { "authorization", "Basic dXN", NULL, NULL, NULL },
+        { "authorization", "Basic !!!!", NULL, NULL, NULL },
+        { "authorization", "Digest abc", NULL, NULL, NULL },
+        { "authorization", "Bearer", NULL, NULL, NULL },
+        { "x-api-key", "k1", NULL, NULL, "k1" },
+        { "api-key", "k2", NULL, NULL, "k2" },
+        { "authorization", "Bearer other", "x-api-key", "sk-sluice-1", "sk-sluice-1" },
+        { "authorization", "Bearer first", "x-api-key", "second", "first" },
+        { "host", "x", NULL, NULL, NULL },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_headers headers = { 0 };
+        assert_int_equal(sl_headers_add(&headers, &arena, sl_str_c(cases[i].name), sl_str_c(cases[i].value)), 0);
+        if (cases[i].name2) {
+            assert_int_equal(sl_headers_add(&headers, &arena, sl_str_c(cases[i].name2), sl_str_c(cases[i].value2)), 0);
+        }
+        struct sl_str got = sl_access_credential(&headers, &arena);
+        if (cases[i].want ? !sl_str_eq_c(got, cases[i].want) : got.n != 0) {
+            fail_msg("case %zu: '%.*s'", i, SL_STR_ARG(got));
+        }
+    }
+}
+
+static void a_key_opens_what_its_role_allows(void **state)
+{
+    (void)state;
+    struct sl_key query = { .role = SL_ROLE_QUERY }, admin = { .role = SL_ROLE_ADMIN };
+    struct sl_key old = { .role = SL_ROLE_ADMIN, .expires_sec = 100 };
+    assert_int_equal(sl_access_judge(SL_ACCESS_QUERY, NULL, false, 0), SL_ACCESS_NO_KEY);
+    assert_int_equal(sl_access_judge(SL_ACCESS_ADMIN, NULL, true, 0), SL_ACCESS_UNKNOWN);
+    assert_int_equal(sl_access_judge(SL_ACCESS_QUERY, &query, true, 0), SL_ACCESS_GRANTED);
+    assert_int_equal(sl_access_judge(SL_ACCESS_ADMIN, &query, true, 0), SL_ACCESS_NOT_ADMIN);
+    assert_int_equal(sl_access_judge(SL_ACCESS_ADMIN, &admin, true, 0), SL_ACCESS_GRANTED);
+    assert_int_equal(sl_access_judge(SL_ACCESS_QUERY, &old, true, 99), SL_ACCESS_GRANTED);
+    assert_int_equal(sl_access_judge(SL_ACCESS_QUERY, &old, true, 100), SL_ACCESS_EXPIRED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_path_leads_to_its_row, arena_begin, arena_end),
+        cmocka_unit_test_setup_teardown(a_path_says_its_methods, arena_begin, arena_end),
+        cmocka_unit_test(a_path_has_a_dialect),
+        cmocka_unit_test_setup_teardown(every_row_is_reached_and_guarded, arena_begin, arena_end),
+        cmocka_unit_test_setup_teardown(a_credential_is_found, arena_begin, arena_end),
+        cmocka_unit_test(a_key_opens_what_its_role_allows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole events pass however the bytes come in pieces; and what is decided about a reply. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "base/num.h"
+#include "gate/call/relay_events.h"
+#include "gate/call/verdict.h"
+#include "json/json.h"
+#include "wire/headers.h"
+
+/* --- events --- */
+
+struct client {
+    struct sl_buf got;
+    unsigned n_events;
+};
+
+/* An event with "hidden" in it is not to be seen. */
+static bool passes(void *arg, struct sl_str event)
+{
+    struct client *client = arg;
+    client->n_events++;
+    return sl_str_find(event, SL_STR("hidden"), 0) < 0;
+}
+
+static void send(void *arg, struct sl_str bytes)
+{
+    struct client *client = arg;
+    sl_buf_add_str(&client->got, bytes);
+}
+
+static void flush(void *arg)
+{
+    (void)arg;
+}
+
+static const struct sl_events_sink sink = { passes, send, flush };
+
+/* Feeds `text` in pieces cut at `cut` and behind it each `step` bytes; returns what end says. */
+static int feed(struct sl_str text, size_t cut, size_t step, struct client *client)
+{
+    struct sl_relay_events events;
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    sl_buf_init(&client->got, 1 << 20);
+    client->n_events = 0;
+    sl_relay_events_init(&events, &sink, client);
+    size_t at = 0, next = cut;
+    while (at < text.n) {
+        next = next > text.n ? text.n : next;
+        assert_int_equal(sl_relay_events_push(&events, sl_str_sub(text, at, next)), 0);
+        at = next;
+        next = at + step;
+    }
+    bool has_tail = false;
+    int r = sl_relay_events_end(&events, &doc, &has_tail);
+    if (has_tail) {
+        send(client, sl_buf_str(&events.hold));
+    }
+    sl_relay_events_done(&events);
+    sl_json_done(&doc);
+    return r;
+}
+
+static const struct {
+    const char *text, *want;
+    int r;
+} streams[] = {
+    { "data: {\"a\":1}\n\ndata: [DONE]\n\n", "data: {\"a\":1}\n\ndata: [DONE]\n\n", 0 },
+    { "data: {\"a\":1}\n\ndata: hidden\n\ndata: [DONE]\n\n", "data: {\"a\":1}\n\ndata: [DONE]\n\n", 0 },
+    { "data: hidden\n\ndata: hidden\n\n", "", 0 },
+    { "data: 1\r\n\r\ndata: hidden\r\n\r\ndata: 2\r\n\r\n", "data: 1\r\n\r\ndata: 2\r\n\r\n", 0 },
+    { "data: 1\r\rdata: hidden\r\rdata: 2\r\r", "data: 1\r\rdata: 2\r\r", 0 },
+    { "event: x\ndata: 1\ndata: 2\n\n: alive\n\n", "event: x\ndata: 1\ndata: 2\n\n: alive\n\n", 0 },
+    /* The last blank line is left out by some: what stands there counts when it is an event. */
+    { "data: 1\n\ndata: [DONE]\n", "data: 1\n\ndata: [DONE]\n", 0 },
+    { "data: 1\n\ndata: {\"a\":2}", "data: 1\n\ndata: {\"a\":2}", 0 },
+    { "data: 1\n\n: comment", "data: 1\n\n: comment", 0 },
+    { "data: 1\n\ndata: hidden", "data: 1\n\n", 0 },
+    { "data: 1\n\ndata: {\"a\":", "data: 1\n\n", SL_E_TRUNCATED },
+    { "data: 1\n\nda", "data: 1\n\n", SL_E_TRUNCATED },
+    { "", "", 0 },
+};
+
+static void events_pass_whole_at_every_split(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(streams); i++) {
+        struct sl_str text = sl_str_c(streams[i].text);
+        for (size_t cut = 0; cut <= text.n; cut++) {
+            for (size_t step = 1; step <= text.n + 2; step += text.n + 1) {
+                struct client client;
+                int r = feed(text, cut ? cut : 1, step, &client);
+                if (r != streams[i].r || !sl_str_eq_c(sl_buf_str(&client.got), streams[i].want)) {
+                    fail_msg("stream %zu cut at %zu, then each %zu: %d, got '%.*s'", i, cut, step, r,
+                             SL_STR_ARG(sl_buf_str(&client.got)));
+                }
+                sl_buf_done(&client.got);
+            }
+        }
+    }
+}
+
+/* An event that is larger than the hold flows before its end has come. */
+static void a_large_event_flows(void **state)
+{
+    (void)state;
+    struct sl_buf text;
+    sl_buf_init(&text, 1 << 20);
+    sl_buf_add_lit(&text, "data: 1\n\ndata: ");
+    for (unsigned i = 0; i < SL_RELAY_HOLD_MAX + 100; i++) {
+        sl_buf_add_char(&text, 'x');
+    }
+    sl_buf_add_lit(&text, "\n\ndata: hidden\n\ndata: 2\n\n");
+    static const size_t steps[] = { 1 << 20, 4096, 1000, 7 };
+    for (size_t i = 0; i < SL_ARRAY_LEN(steps); i++) {
+        struct client client;
+        assert_int_equal(feed(sl_buf_str(&text), 20, steps[i], &client), 0);
+        /* All of it but the hidden event. */
+        assert_int_equal(client.got.len, text.len - strlen("data: hidden\n\n"));
+        assert_true(sl_str_has_suffix(sl_buf_str(&client.got), SL_STR("x\n\ndata: 2\n\n")));
+        sl_buf_done(&client.got);
+    }
+    struct client cut;
+    assert_int_equal(feed(sl_str_sub(sl_buf_str(&text), 0, SL_RELAY_HOLD_MAX + 50), 20, 4096, &cut), SL_E_TRUNCATED);
+    assert_int_equal(cut.got.len, SL_RELAY_HOLD_MAX + 50);
+    sl_buf_done(&cut.got);
+    sl_buf_done(&text);
+}
+
+/* --- verdicts --- */
+
+static void a_busy_upstream_is_asked_again(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        const char *retry_after; /* NULL: none */
+        enum sl_verdict_kind kind;
+        uint64_t wait_usec;
+    } cases[] = {
+        { 200, NULL, SL_VERDICT_ON, 0 },
+        { 429, "1", SL_VERDICT_ON, 0 },
+        { 500, NULL, SL_VERDICT_ON, 0 },
+        { 502, NULL, SL_VERDICT_ON, 0 },
+        { 503, NULL, SL_VERDICT_AGAIN, 250000 },
+        { 529, NULL, SL_VERDICT_AGAIN, 250000 },
+        { 503, "soon", SL_VERDICT_AGAIN, 250000 },
+        { 503, "0", SL_VERDICT_AGAIN, 0 },
+        { 503, "2", SL_VERDICT_AGAIN, 2000000 },
+        { 503, "3", SL_VERDICT_ON, 0 },
+        { 503, "Thu, 01 Jan 1970 00:16:41 GMT", SL_VERDICT_AGAIN, 1000000 },
+        { 503, "Thu, 01 Jan 1970 00:16:49 GMT", SL_VERDICT_ON, 0 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_header field = { SL_STR("Retry-After"), SL_STR_NONE };
+        struct sl_headers headers = { &field, cases[i].retry_after ? 1 : 0, 1 };
+        if (cases[i].retry_after) {
+            field.value = sl_str_c(cases[i].retry_after);
+        }
+        struct sl_verdict verdict = sl_verdict_of_head(cases[i].status, &headers, 1000 * SL_USEC_PER_SEC);
+        if (verdict.kind != cases[i].kind || verdict.wait_usec != cases[i].wait_usec) {
+            fail_msg("case %zu: kind %d, wait %llu", i, verdict.kind, (unsigned long long)verdict.wait_usec);
+        }
+        assert_int_equal(verdict.why, verdict.kind == SL_VERDICT_AGAIN ? SL_ERR_PROVIDER_OVERLOADED : SL_ERR_NONE);
+    }
+}
+
+static void a_reply_goes_one_of_five_ways(void **state)
+{
+    (void)state;
+    assert_int_equal(sl_relay_mode_of(200, false, true), SL_RELAY_RAW);
+    assert_int_equal(sl_relay_mode_of(200, true, true), SL_RELAY_EVENTS);
+    assert_int_equal(sl_relay_mode_of(200, false, false), SL_RELAY_COLLECT);
+    assert_int_equal(sl_relay_mode_of(201, true, false), SL_RELAY_TRANSLATE_EVENTS);
+    for (int status = 300; status < 600; status++) {
+        assert_int_equal(sl_relay_mode_of(status, status & 1, status & 2), SL_RELAY_COLLECT_ERROR);
+    }
+}
+
+static void another_attempt_needs_a_chance(void **state)
+{
+    (void)state;
+    static const struct {
+        struct sl_chance chance;
+        bool want;
+    } cases[] = {
+        { { false, 0, 2, 100, 10, 200 }, true },   { { false, 1, 2, 100, 10, 200 }, true },
+        { { false, 2, 2, 100, 10, 200 }, false },  /* all retries are used */
+        { { false, 0, 0, 100, 10, 200 }, false },  /* none is allowed */
+        { { true, 0, 2, 100, 10, 200 }, false },   /* the client has seen bytes */
+        { { false, 0, 2, 100, 100, 200 }, false }, /* no time is left behind the wait */
+        { { false, 0, 2, 100, 99, 200 }, true },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        if (sl_may_retry(&cases[i].chance) != cases[i].want) {
+            fail_msg("case %zu", i);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(events_pass_whole_at_every_split), cmocka_unit_test(a_large_event_flows),
+        cmocka_unit_test(a_busy_upstream_is_asked_again),   cmocka_unit_test(a_reply_goes_one_of_five_ways),
+        cmocka_unit_test(another_attempt_needs_a_chance),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
