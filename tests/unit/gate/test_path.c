@@ -197,7 +197,7 @@ static void a_key_opens_what_its_role_allows(void **state)
     assert_int_equal(sl_access_judge(SL_ACCESS_QUERY, NULL, false, 0), SL_ACCESS_NO_KEY);
     assert_int_equal(sl_access_judge(SL_ACCESS_ADMIN, NULL, true, 0), SL_ACCESS_UNKNOWN);
     assert_int_equal(sl_access_judge(SL_ACCESS_QUERY, &query, true, 0), SL_ACCESS_GRANTED);
-    assert_int_equal(sl_access_judge(SL_ACCESS_ADMIN, &query, true, 0), SL_ACCESS_NOT_ADMIN);
+    assert_int_equal(sl_access_judge(SL_ACCESS_ADMIN, &query, true, 0), SL_ACCESS_FORBIDDEN);
     assert_int_equal(sl_access_judge(SL_ACCESS_ADMIN, &admin, true, 0), SL_ACCESS_GRANTED);
     assert_int_equal(sl_access_judge(SL_ACCESS_QUERY, &old, true, 99), SL_ACCESS_GRANTED);
     assert_int_equal(sl_access_judge(SL_ACCESS_QUERY, &old, true, 100), SL_ACCESS_EXPIRED);
