@@ -10,6 +10,8 @@
 #include "daemon/reload.h"
 #include "gate/config/settings.h"
 #include "gate/call/auth.h"
+#include "gate/config/key.h"
+#include "gate/config/route.h"
 
 static const char *name_of(const struct sl_serve_opts *opts)
 {
@@ -56,6 +58,26 @@ static bool addresses_are_allowed(const struct sl_settings *settings, struct sl_
     return true;
 }
 
+/* A key that may use only routes which are not in the file: perhaps they are made by calls, perhaps it is a slip. */
+static uint32_t keys_look(const struct sl_config *config, const char *name)
+{
+    const struct sl_key *key;
+    uint32_t n_warnings = 0;
+    for (size_t i = 0; (key = sl_map_each(&config->settings->auth.ring->by_hash, &i)) != NULL;) {
+        bool has_any = !key->has_routes || key->routes.n == 0; /* [] is said on purpose */
+        for (uint32_t k = 0; !has_any && k < config->n_routes; k++) {
+            has_any = sl_key_may_use(key, config->routes[k]->name);
+        }
+        if (!has_any) {
+            fprintf(stderr, "%s:%u: warning: auth.keys: the key '%.*s' may use no route of this file: \"%.*s\"%s\n",
+                    name, key->line, SL_STR_ARG(key->name), SL_STR_ARG(key->routes.v[0]),
+                    key->routes.n > 1 ? " and others are none" : " is none");
+            n_warnings++;
+        }
+    }
+    return n_warnings;
+}
+
 /* MLflow's command says it like this (its tests and scripts look for the words). */
 int sl_cmd_bad_config(const struct sl_serve_opts *opts, const struct sl_conf_load *load)
 {
@@ -97,6 +119,7 @@ int sl_cmd_check(const struct sl_serve_opts *opts)
         fprintf(stderr, "%s: error: %s\n", name_of(opts), err.text);
         n_errors++;
     }
+    n_warnings += load->config ? keys_look(load->config, name_of(opts)) : 0;
     bool is_bad = !load->config || n_errors || (opts->is_strict && n_warnings);
     if (is_bad) {
         fprintf(stderr, "%s: %u error%s, %u warning%s\n", name_of(opts), n_errors, n_errors == 1 ? "" : "s", n_warnings,

@@ -218,6 +218,32 @@ static void model_warn(struct sl_bind *bind, const struct sl_val *model, const s
     }
 }
 
+/* What stands behind "//host" of a URL. */
+static struct sl_str path_of(struct sl_str url)
+{
+    ptrdiff_t host = sl_str_find(url, SL_STR("://"), 0);
+    ptrdiff_t slash = host < 0 ? -1 : sl_str_find_char(url, '/', (size_t)host + 3);
+    struct sl_str path = slash < 0 ? SL_STR("") : sl_str_sub(url, (size_t)slash, url.n);
+    while (path.n && path.p[path.n - 1] == '/') {
+        path.n--;
+    }
+    return path;
+}
+
+/* A base URL that lacks the path which its default has ("/v1") answers 404 to every call: told, since a proxy may be
+ * meant. */
+static void bases_look(struct sl_bind *bind, const struct sl_opt *rows, const struct sl_val *config)
+{
+    for (const struct sl_opt *row = rows; row->key; row++) {
+        const struct sl_val *val = row->type == SL_OPT_URL && row->def ? sl_val_find(config, row->key) : NULL;
+        struct sl_str path = path_of(sl_str_c(val ? row->def : ""));
+        if (val && val->kind == SL_VAL_STRING && path.n && path_of(val->text).n == 0) {
+            sl_bind_problem(bind, SL_PROBLEM_WARNING, val->pos, NULL,
+                            "%s has no path: the provider's own ends in \"%.*s\"", row->key, SL_STR_ARG(path));
+        }
+    }
+}
+
 static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl_target *target, struct sl_arena *arena)
 {
     const struct sl_provider *provider = target->provider;
@@ -236,6 +262,7 @@ static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl
     size_t before = strlen(bind->path);
     snprintf(bind->path + before, sizeof(bind->path) - before, ".model.config");
     int r = sl_opt_bind(bind, provider->opts, config, conf);
+    bases_look(bind, provider->opts, config);
     if (r == 0) {
         target->row = sl_model_find(provider->name, target->model, NULL);
         model_warn(bind, model, target);
@@ -406,6 +433,11 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     r4 = r4 < 0 ? r4 : limits_bind(bind, entry, route);
     route->conf = settings->upstream.route;
     int r5 = sl_route_conf_bind(bind, sl_val_find(entry, "sluice"), &route->conf, &route->conf_said);
+    if (r2 == 0 && r3 == 0 && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
+                        "this route can never answer: the provider '%s' does not serve %s",
+                        route->targets[0].provider->name, sl_llm_type_name(route->type));
+    }
     bind->arena = bind_arena;
     if (r < 0 || r2 < 0 || r3 < 0 || r4 < 0 || r5 < 0) {
         sl_route_unref(route);

@@ -113,6 +113,10 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
         return r;
     }
     r = sl_prepare_base(bind, val, "openai_api_base", conf->base, &target->base);
+    if (r == 0 && conf->api == SL_OPENAI_PLAIN && target->base.path.n <= 1) { /* nothing, or "/" */
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, sl_prepare_pos(val, "openai_api_base"), NULL,
+                        "openai_api_base has no path: the provider's own ends in \"/v1\"");
+    }
     for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
         r = target_make(bind, conf, &target->base, type, &conf->targets[type]);
     }

@@ -191,6 +191,32 @@ static void what_a_route_does_not_say_the_settings_say(void **state)
     unload(&l);
 }
 
+#define TYPED(type, provider, config)                                                                                  \
+    "endpoints: [{ name: a, endpoint_type: llm/v1/" type ", model: { provider: " provider ", name: m, config: " config \
+    " } }]\n"
+
+static void what_can_never_answer_is_told(void **state)
+{
+    (void)state;
+    static const struct file_case cases[] = {
+        { TYPED("embeddings", "openai", "{ openai_api_key: k }"), NULL },
+        { TYPED("embeddings", "anthropic", "{ anthropic_api_key: k }"),
+          "warning: endpoints[0]: this route can never answer: the provider 'anthropic' does not serve "
+          "llm/v1/embeddings" },
+        { TYPED("chat", "ai21labs", "{ ai21labs_api_key: k }"), "'ai21labs' does not serve llm/v1/chat" },
+        { TYPED("embeddings", "ai21labs", "{ ai21labs_api_key: k }"), "'ai21labs' does not serve llm/v1/embeddings" },
+        { TYPED("chat", "openai", "{ openai_api_key: k, openai_api_base: 'https://api.openai.com/v1' }"), NULL },
+        { TYPED("chat", "openai", "{ openai_api_key: k, openai_api_base: 'https://proxy.example/llm' }"), NULL },
+        { TYPED("chat", "openai", "{ openai_api_key: k, openai_api_base: 'https://api.openai.com' }"),
+          "warning: endpoints[0].model.config: openai_api_base has no path: the provider's own ends in \"/v1\"" },
+        { TYPED("chat", "openai", "{ openai_api_key: k, openai_api_base: 'https://api.openai.com/' }"), "has no path" },
+        { TYPED("chat", "openai", "{ openai_api_key: k, openai_api_base: 'http://127.0.0.1:8000' }"), "has no path" },
+        { TYPED("chat", "anthropic", "{ anthropic_api_key: k, anthropic_api_base: 'https://api.anthropic.com' }"),
+          "anthropic_api_base has no path" },
+    };
+    check_all(cases, SL_ARRAY_LEN(cases));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +225,7 @@ int main(void)
         cmocka_unit_test(limits_of_set_limits_hold_in_the_file),
         cmocka_unit_test(a_bad_limit_is_told_at_its_member),
         cmocka_unit_test(what_is_meant_is_suggested),
+        cmocka_unit_test(what_can_never_answer_is_told),
         cmocka_unit_test(what_a_route_does_not_say_the_settings_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

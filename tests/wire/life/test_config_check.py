@@ -305,3 +305,15 @@ def test_the_environment_names_the_file(tmp_path):
     assert sluice("check", env={**env, "SLUICE_CONFIG": ""}).returncode == 1
     assert sluice("check", "-c", bad, env=env).returncode == 1
     assert "embedded default" in sluice("check").stdout
+
+
+def test_a_key_for_routes_that_are_not_there(tmp_path):
+    """Perhaps they are made by calls: a warning, and --strict ends with 1."""
+    keys = "auth: {{ keys: [{{ name: ci, routes: [{}], key: {{ sha256: '" + "0123456789abcdef" * 4 + "' }} }}] }}\n"
+    done = check(tmp_path, keys.format("chta") + FINE)
+    assert done.returncode == 0 and "c.yaml:1: warning: auth.keys: the key 'ci' may use no route of this file: \"chta\" is none" in done.stderr
+    assert check(tmp_path, keys.format("chta") + FINE, "--strict").returncode == 1
+    for fine in ("chat", "chta, chat", ""):
+        assert check(tmp_path, keys.format(fine) + FINE, "--strict").returncode == 0, fine
+    done = check(tmp_path, entry(model="{ provider: anthropic, config: { anthropic_api_key: k } }").replace("llm/v1/chat", "llm/v1/embeddings"), "--strict")
+    assert done.returncode == 1 and "can never answer" in done.stderr
