@@ -21,7 +21,10 @@
     X(FIXED_SAMPLING, "fixed_sampling") \
     X(ONE_SAMPLING, "one_sampling")     \
     X(NO_BUDGET, "no_budget")           \
-    X(NO_PREFILL, "no_prefill")
+    X(NO_PREFILL, "no_prefill")         \
+    X(ALWAYS_THINKS, "always_thinks")   \
+    X(TWO_EFFORTS, "two_efforts")       \
+    X(SIGNS, "signs")
 
 enum sl_model_feature {
 #define X(symbol, word) SL_MODEL_AT_##symbol,

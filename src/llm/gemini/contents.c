@@ -313,7 +313,7 @@ static int part_write(struct sl_gemini_builder *b, const struct sl_part *part, b
 static int message_write(struct sl_gemini_builder *b, uint32_t at, bool is_current)
 {
     const struct sl_message *message = &b->chat->messages[at];
-    bool needs_signature = is_current && (b->conf->model_can & SL_GEMINI_SIGNS);
+    bool needs_signature = is_current && (b->model->can & SL_MODEL_SIGNS);
     int r = 0;
     if (message->role == SL_ROLE_TOOL) {
         r = result_write(b, at);
@@ -324,6 +324,43 @@ static int message_write(struct sl_gemini_builder *b, uint32_t at, bool is_curre
         bool is_done = message->role == SL_ROLE_TOOL && message->parts[i].kind == SL_PART_TEXT;
         r = is_done ? 0 : part_write(b, &message->parts[i], &needs_signature);
     }
+    return r;
+}
+
+/* Results go in the order of their calls: without ids that is how they are told apart. Returns the last of them in
+ * *io_at. */
+static int results_write(struct sl_gemini_builder *b, uint32_t *io_at, bool is_current)
+{
+    const struct sl_message *messages = b->chat->messages;
+    uint32_t from = *io_at, end = from, owner = from, next = 0;
+    while (end < b->chat->n_messages && messages[end].role == SL_ROLE_TOOL) {
+        end++;
+    }
+    while (owner > 0 && messages[owner - 1].role == SL_ROLE_ASSISTANT) {
+        owner--;
+    }
+    uint32_t n = end - from;
+    bool *is_done = SL_ARENA_ARRAY(b->arena, bool, n);
+    int r = is_done ? 0 : SL_E_NOMEM;
+    for (uint32_t i = owner; i < from; i++) {
+        for (uint32_t k = 0; k < messages[i].n_parts && r == 0; k++) {
+            const struct sl_part *part = &messages[i].parts[k];
+            bool is_call = part->kind == SL_PART_TOOL_CALL;
+            for (uint32_t step = 0; is_call && step < n && r == 0; step++) {
+                uint32_t at = (next + step) % n;
+                if (!is_done[at] && sl_str_eq(messages[from + at].tool_id, part->call->id)) {
+                    is_done[at] = true;
+                    next = at + 1;
+                    r = message_write(b, from + at, is_current);
+                    break;
+                }
+            }
+        }
+    }
+    for (uint32_t at = 0; at < n && r == 0; at++) {
+        r = is_done[at] ? 0 : message_write(b, from + at, is_current);
+    }
+    *io_at = end - 1;
     return r;
 }
 
@@ -380,7 +417,7 @@ static int contents_write(struct sl_gemini_builder *b)
             sl_jw_key(jw(b), "parts");
             sl_jw_array(jw(b));
         }
-        r = message_write(b, i, i >= current);
+        r = message->role == SL_ROLE_TOOL ? results_write(b, &i, i >= current) : message_write(b, i, i >= current);
     }
     if (is_open) {
         sl_jw_end(jw(b));

@@ -4,16 +4,8 @@
 #ifndef SL_LLM_GEMINI_H
 #define SL_LLM_GEMINI_H
 
-#include "llm/chat/chat.h"
 #include "llm/chat/embed.h"
-
-/* What a family of models can do. */
-#define SL_GEMINI_BUDGET      SL_BIT(0) /* thinks by a budget of tokens */
-#define SL_GEMINI_LEVEL       SL_BIT(1) /* thinks by a level */
-#define SL_GEMINI_TWO_LEVELS  SL_BIT(2) /* of the levels it has LOW and HIGH only */
-#define SL_GEMINI_THINKS_ON   SL_BIT(3) /* its thinking cannot be turned off */
-#define SL_GEMINI_JSON_SCHEMA SL_BIT(4) /* takes JSON Schema; without: the subset named Schema */
-#define SL_GEMINI_SIGNS       SL_BIT(5) /* a call of the current turn without its signature is refused */
+#include "llm/form/form.h"
 
 enum sl_gemini_method {
     SL_GEMINI_GENERATE,
@@ -29,7 +21,6 @@ struct sl_gemini_conf {
     /* made by the provider's prepare */
     struct sl_str targets[SL_GEMINI_METHOD_COUNT]; /* path and query */
     struct sl_str model_name;                      /* "models/…", quoted: for embeddings */
-    unsigned model_can;                            /* SL_GEMINI_* */
     bool has_no_ids;                               /* calls and results travel without ids */
     bool needs_media_type;                         /* a file that is only named needs its type */
     bool has_labels;
@@ -56,6 +47,7 @@ struct sl_gemini_stream {
 struct sl_gemini_builder {
     const struct sl_call *call;
     const struct sl_gemini_conf *conf;
+    const struct sl_model *model;
     const struct sl_chat *chat;
     const struct sl_env *env;
     const struct sl_provider *provider;
@@ -65,7 +57,8 @@ struct sl_gemini_builder {
     bool is_config_open; /* generationConfig has a member */
 };
 
-unsigned sl_gemini_model_can(struct sl_str model);
+/* The rules of form, which a model has wherever it is served. */
+const struct sl_form_rules *sl_gemini_form(const struct sl_model *model);
 
 /* The members `systemInstruction` and `contents`. */
 SL_MUST int sl_gemini_contents_write(struct sl_gemini_builder *b);

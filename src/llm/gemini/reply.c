@@ -189,7 +189,7 @@ static void part_add(struct reader *rd, struct sl_json_val v, struct sl_choice *
         break;
     case SL_GEMINI_CALL:
         block.kind = SL_BLOCK_TOOL_CALL;
-        block.tool_name = text_of(rd, sl_json_get(part.call, "name"));
+        block.tool_name = sl_form_name_back(rd->call->aliases, text_of(rd, sl_json_get(part.call, "name")));
         block.tool_id = sl_gemini_call_id(part.call, rd->env, rd->n_calls++, rd->arena);
         block.arguments = sl_gemini_arguments(part.call, rd->arena);
         block.signature = text_of(rd, part.signature);

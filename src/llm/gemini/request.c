@@ -156,7 +156,7 @@ static void format_write(struct sl_gemini_builder *b)
     }
     config_raw(b, "responseMimeType", SL_STR("\"application/json\""));
     if (chat->format == SL_ANSWER_SCHEMA) {
-        bool is_json = (b->conf->model_can & SL_GEMINI_JSON_SCHEMA) != 0;
+        bool is_json = (b->model->can & SL_MODEL_SCHEMA) != 0;
         config_raw(b, is_json ? "responseJsonSchema" : "responseSchema", chat->schema);
     }
 }
@@ -187,7 +187,7 @@ struct thinking {
 static int effort_settle(struct sl_gemini_builder *b, struct thinking *t)
 {
     struct sl_str effort = b->chat->effort;
-    unsigned can = b->conf->model_can;
+    uint32_t can = b->model->can;
     size_t i = 0;
     if (!effort.p) {
         return 0;
@@ -201,7 +201,7 @@ static int effort_settle(struct sl_gemini_builder *b, struct thinking *t)
                          "expected.");
     }
     bool is_off = efforts[i].budget == 0;
-    if (t->is_said || !(can & (SL_GEMINI_BUDGET | SL_GEMINI_LEVEL))) {
+    if (t->is_said || !(can & SL_MODEL_THINKING)) {
         if (!is_off || t->is_said) {
             sl_body_leave_out(b->body, SL_STR("reasoning_effort"));
         }
@@ -209,10 +209,10 @@ static int effort_settle(struct sl_gemini_builder *b, struct thinking *t)
     }
     t->is_said = true;
     t->has_thoughts = !is_off;
-    if (can & SL_GEMINI_LEVEL) {
-        t->level = can & SL_GEMINI_TWO_LEVELS ? efforts[i].two_levels : efforts[i].level;
+    if (can & SL_MODEL_EFFORT) {
+        t->level = can & SL_MODEL_TWO_EFFORTS ? efforts[i].two_levels : efforts[i].level;
     } else {
-        t->budget = is_off && (can & SL_GEMINI_THINKS_ON) ? BUDGET_MIN : efforts[i].budget;
+        t->budget = is_off && (can & SL_MODEL_ALWAYS_THINKS) ? BUDGET_MIN : efforts[i].budget;
     }
     return 0;
 }
@@ -236,13 +236,14 @@ static void thinking_settle(struct sl_gemini_builder *b, struct thinking *t)
     int64_t budget = -1;
     bool is_off = sl_json_str_eq(sl_json_get(thinking, "type"), SL_STR("disabled"));
     bool has_budget = sl_json_int(sl_json_get(thinking, "budget_tokens"), true, &budget) == 0 && budget >= 0;
-    if (!(b->conf->model_can & SL_GEMINI_BUDGET) || (!is_off && !has_budget)) {
+    bool takes_budget = (b->model->can & SL_MODEL_THINKING) && !(b->model->can & SL_MODEL_EFFORT);
+    if (!takes_budget || (!is_off && !has_budget)) {
         sl_body_leave_out(b->body, SL_STR("thinking"));
         return;
     }
     t->is_said = true;
     t->has_thoughts = !is_off;
-    t->budget = !is_off ? budget : b->conf->model_can & SL_GEMINI_THINKS_ON ? BUDGET_MIN : 0;
+    t->budget = !is_off ? budget : b->model->can & SL_MODEL_ALWAYS_THINKS ? BUDGET_MIN : 0;
 }
 
 static void thinking_write(struct sl_gemini_builder *b, const struct thinking *t)
@@ -267,16 +268,34 @@ static void thinking_write(struct sl_gemini_builder *b, const struct thinking *t
     sl_jw_end(jw(b));
 }
 
+/* The answer comes on top of the thinking, which counts as output here. Where both are more than the model has, the
+ * budget gives way, and an answer that is too long alone is cut to the limit. */
+static void room_write(struct sl_gemini_builder *b, struct thinking *io_thinking)
+{
+    int64_t limit = b->model->output, room = b->chat->max_tokens, budget = SL_MAX(io_thinking->budget, (int64_t)0);
+    if (room < 0) {
+        return;
+    }
+    if (limit && room > limit) {
+        sl_body_leave_out(b->body, SL_STR("max_tokens"));
+        room = limit;
+    }
+    if (limit && room + budget > limit) {
+        bool is_always = (b->model->can & SL_MODEL_ALWAYS_THINKS) != 0;
+        budget = SL_MAX(limit - room, (int64_t)(is_always ? BUDGET_MIN : 0));
+        io_thinking->budget = budget;
+        io_thinking->has_thoughts = budget > 0;
+    }
+    config_int(b, "maxOutputTokens", limit ? SL_MIN(room + budget, limit) : room + budget);
+}
+
 static int config_write(struct sl_gemini_builder *b)
 {
     const struct sl_chat *chat = b->chat;
     struct thinking thinking = { .budget = -1 };
     thinking_settle(b, &thinking);
     int r = effort_settle(b, &thinking);
-    if (chat->max_tokens >= 0) {
-        /* The answer comes on top of the thinking, which counts as output here. */
-        config_int(b, "maxOutputTokens", chat->max_tokens + SL_MAX(thinking.budget, (int64_t)0));
-    }
+    room_write(b, &thinking);
     config_val(b, "temperature", chat->temperature);
     config_val(b, "topP", chat->top_p);
     config_val(b, "topK", sl_chat_member(chat, "top_k"));
@@ -336,7 +355,7 @@ static void declaration_write(struct sl_gemini_builder *b, const struct sl_tool 
         sl_body_member(b->body, "description", tool->description);
     }
     if (has_parameters(b, tool)) {
-        bool is_json = (b->conf->model_can & SL_GEMINI_JSON_SCHEMA) != 0;
+        bool is_json = (b->model->can & SL_MODEL_SCHEMA) != 0;
         sl_body_member(b->body, is_json ? "parametersJsonSchema" : "parameters", tool->parameters);
     }
     sl_jw_end(jw(b));
@@ -570,8 +589,16 @@ int sl_gemini_chat_write(const struct sl_call *call, const struct sl_target *tar
         return r;
     }
     struct sl_body body;
+    struct sl_form form = { .rules = sl_gemini_form(target->row),
+                            .model = target->row,
+                            .call = call,
+                            .env = env,
+                            .arena = arena,
+                            .body = &body,
+                            .error = ret_error };
     struct sl_gemini_builder b = { .call = call,
                                    .conf = target->conf,
+                                   .model = target->row,
                                    .chat = &chat,
                                    .env = env,
                                    .provider = target->provider,
@@ -583,11 +610,13 @@ int sl_gemini_chat_write(const struct sl_call *call, const struct sl_target *tar
         return r;
     }
     sl_body_init(&body, call);
-    r = body_write(&b);
+    r = sl_form_call(&form, &chat);
+    r = r < 0 ? r : body_write(&b);
     if (r < 0) {
         sl_body_drop(&body);
         return r;
     }
     io_req->target = b.conf->targets[call->is_stream ? SL_GEMINI_STREAM : SL_GEMINI_GENERATE];
-    return sl_body_finish(&body, arena, io_req);
+    r = sl_body_finish(&body, arena, io_req);
+    return r < 0 ? r : sl_form_aliases_keep(&form, io_req);
 }

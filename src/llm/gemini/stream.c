@@ -98,7 +98,7 @@ static void call_push(struct frame *f, uint32_t choice, const struct sl_gemini_p
     struct sl_str arguments = sl_gemini_arguments(part->call, f->sink->arena);
     struct sl_delta call = {
         .tool_id = sl_gemini_call_id(part->call, f->sink->env, f->st->n_calls++, f->sink->arena),
-        .tool_name = text_of(f, sl_json_get(part->call, "name")),
+        .tool_name = sl_form_name_back(f->call->aliases, text_of(f, sl_json_get(part->call, "name"))),
         .signature = text_of(f, part->signature),
     };
     if (!arguments.p || !call.tool_id.p) {

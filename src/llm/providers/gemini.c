@@ -20,7 +20,6 @@ static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_tar
     struct sl_str model = sl_percent_encode(target->model, bind->arena);
     struct sl_str prefix = sl_arena_printf(bind->arena, "models/%.*s", SL_STR_ARG(model));
     struct sl_str name = sl_arena_printf(bind->arena, "models/%.*s", SL_STR_ARG(target->model));
-    conf->gemini.model_can = sl_gemini_model_can(target->model);
     conf->gemini.model_name = name.p ? sl_json_quote(name, bind->arena) : SL_STR_NONE;
     int r = model.p && prefix.p && conf->gemini.model_name.p ? 0 : SL_E_NOMEM;
     r = r < 0 ? r : sl_prepare_base(bind, val, "gemini_api_base", conf->base, &target->base);

@@ -74,7 +74,7 @@ static int gemini_prepare(struct sl_arena *arena, struct sl_str parent, struct s
     struct sl_gemini_conf *conf = target->conf;
     struct sl_str prefix = sl_arena_printf(arena, "%.*s/publishers/google/models/%.*s", SL_STR_ARG(parent),
                                            SL_STR_ARG(model));
-    conf->model_can = sl_gemini_model_can(target->model);
+    target->row = sl_model_find("gemini", target->model, NULL);
     conf->has_no_ids = conf->needs_media_type = conf->has_labels = true;
     conf->embeds_one = begins(target->model, embeddings);
     conf->has_embed_content = conf->embeds_one && !sl_str_eq_c(target->model, "gemini-embedding-001");

@@ -114,6 +114,8 @@ def check_client(case, doc, r, want):
 @pytest.mark.parametrize("case", CASES, ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_case(sluice, upstream, case, piece):
     doc = json.loads(case.read_text())
+    if doc["exchanges"][0]["client_request"]["path"] == "/v1/messages":
+        pytest.skip("no path leads to that dialect")
     if piece != 4096 and not any("body_file" in e.get("upstream_response", {}) for e in doc["exchanges"]):
         pytest.skip("not a stream")
     current = {}
