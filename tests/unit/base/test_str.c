@@ -101,8 +101,11 @@ static void distance_is_the_number_of_edits(void **state)
         const char *a, *b;
         size_t cap, want;
     } cases[] = {
-        { "listen", "listen", 4, 0 },  { "lisen", "listen", 4, 1 },  { "listem", "listen", 4, 1 }, { "a", "", 4, 1 },
-        { "kitten", "sitting", 9, 3 }, { "abcdef", "uvwxyz", 3, 3 },
+        { "listen", "listen", 4, 0 }, { "lisen", "listen", 4, 1 },
+        { "listem", "listen", 4, 1 }, { "a", "", 4, 1 },
+        { "atuh", "auth", 9, 1 },     { "ca", "abc", 9, 3 },
+        { "opnaei", "openai", 9, 2 }, { "kitten", "sitting", 9, 3 },
+        { "abcdef", "uvwxyz", 3, 3 },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         assert_int_equal(sl_str_distance(sl_str_c(cases[i].a), sl_str_c(cases[i].b), cases[i].cap), cases[i].want);

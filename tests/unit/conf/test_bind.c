@@ -162,12 +162,87 @@ static void problems_have_a_bound(void **state)
     sl_arena_done(&f.arena);
 }
 
+struct pair {
+    uint32_t count;
+    uint64_t wait_usec;
+};
+struct wide {
+    struct pair pair;
+    bool flag;
+    struct sl_str text;
+    int word;
+};
+static const char *const words[] = { "red", "green", NULL };
+static const struct sl_opt pair_rows[] = {
+    { "count", SL_OPT_U32, offsetof(struct pair, count), "1", 0, 9, SL_OPT_RELOAD, NULL, NULL, NULL, "" },
+    { "wait", SL_OPT_USEC, offsetof(struct pair, wait_usec), "5s", 0, 0, 0, NULL, NULL, NULL, "" },
+    { NULL },
+};
+/* The pair's rows stand beside the others. */
+static const struct sl_opt wide_rows[] = {
+    { "flag", SL_OPT_BOOL, offsetof(struct wide, flag), "false", 0, 0, 0, NULL, NULL, NULL, "" },
+    { "", SL_OPT_ROWS, offsetof(struct wide, pair), NULL, 0, 0, 0, NULL, pair_rows, NULL, "" },
+    { "text", SL_OPT_STR, offsetof(struct wide, text), "t", 0, 0, SL_OPT_REQUIRED, NULL, NULL, NULL, "" },
+    { "word", SL_OPT_ENUM, offsetof(struct wide, word), "red", 0, 0, 0, words, NULL, NULL, "" },
+    { NULL },
+};
+
+static void on_restart(void *arg, const char *path)
+{
+    snprintf(arg, 64, "%s", path);
+}
+
+static void what_is_not_said_is_filled_in(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t count;
+        uint64_t wait_sec;
+        bool flag;
+        int word;
+    } cases[] = {
+        /* what the others say: count 3, wait 7s, flag true, word green */
+        { "{ text: x }", 3, 7, true, 1 },
+        { "{ text: x, count: 2 }", 2, 7, true, 1 },
+        { "{ text: x, count: null }", 3, 7, true, 1 },
+        { "{ text: x, wait: 1s }", 3, 1, true, 1 },
+        { "{ text: x, flag: false }", 3, 7, false, 1 },
+        { "{ text: x, word: red }", 3, 7, true, 0 },
+        { "{ text: x, count: 0, wait: 0s, flag: false, word: red }", 0, 0, false, 0 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct fixture f;
+        fixture_init(&f);
+        struct sl_val *map;
+        struct wide own = { 0 }, others = { { 3, 7000000 }, true, SL_STR("o"), 1 };
+        assert_int_equal(sl_conf_parse("f", sl_str_c(cases[i].text), &f.arena, &f.problems, &map), 0);
+        assert_int_equal(sl_opt_bind(&f.bind, wide_rows, map, &own), 0);
+        assert_true(sl_opt_are_same(wide_rows, &own, &own));
+        assert_false(sl_opt_are_same(wide_rows, &own, &others));
+        sl_opt_fill(wide_rows, sl_opt_said(wide_rows, map), &others, &own);
+        bool is_right = own.pair.count == cases[i].count && own.pair.wait_usec == cases[i].wait_sec * 1000000 &&
+                        own.flag == cases[i].flag && own.word == cases[i].word && sl_str_eq_c(own.text, "x");
+        if (!is_right) {
+            fail_msg("case %zu: %s", i, cases[i].text);
+        }
+        sl_arena_done(&f.arena);
+    }
+    struct wide a = { .pair = { 1, 5 } }, b = { .pair = { 2, 6 } };
+    char path[64] = "";
+    sl_opt_each_restart(wide_rows, &a, &b, on_restart, path);
+    assert_string_equal(path, "wait"); /* count takes a reload only */
+    assert_string_equal(sl_opt_nearest(wide_rows, SL_STR("cuont")), "count");
+    assert_string_equal(sl_opt_required(wide_rows), "text");
+    assert_ptr_equal(sl_opt_find(wide_rows, SL_STR("wait")), &pair_rows[1]);
+    assert_null(sl_opt_find(wide_rows, SL_STR("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_needs_a_restart_is_named),
-        cmocka_unit_test(a_map_laid_over_changes_what_it_says),
-        cmocka_unit_test(secrets_do_not_show),
+        cmocka_unit_test(what_needs_a_restart_is_named), cmocka_unit_test(a_map_laid_over_changes_what_it_says),
+        cmocka_unit_test(what_is_not_said_is_filled_in), cmocka_unit_test(secrets_do_not_show),
         cmocka_unit_test(problems_have_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

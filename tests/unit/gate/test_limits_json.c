@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists of limits: as callers write them, as they are stored, as they are shown; and the grammar of periods. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "gate/config/limits_json.h"
+#include "gate/policy/period.h"
+#include "json/write.h"
+
+static const struct sl_limits_words other = { "rate_limits", "endpoint" };
+
+static void a_list_is_checked_and_written_anew(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *in;
+        const struct sl_limits_words *words;
+        const char *out; /* what is stored; NULL: refused */
+        const char *why;
+    } cases[] = {
+        { "[]", &sl_limits_stored, "[]", NULL },
+        { "[{\"calls\":5,\"renewal_period\":\"minute\"}]", &sl_limits_stored,
+          "[{\"calls\":5,\"key\":\"route\",\"renewal_period\":\"minute\"}]", NULL },
+        { "[{\"calls\":1e2,\"key\":null,\"renewal_period\":\"5 MINUTES\"}]", &sl_limits_stored,
+          "[{\"calls\":100,\"key\":\"route\",\"renewal_period\":\"5 minutes\"}]", NULL },
+        { "[{\"calls\":0,\"key\":\"user\",\"renewal_period\":\"day\",\"more\":\"x\"}]", &sl_limits_stored,
+          "[{\"calls\":0,\"key\":\"user\",\"renewal_period\":\"day\"}]", NULL },
+        { "[{\"calls\":1,\"key\":\"endpoint\",\"renewal_period\":\"\\u0064ay\"}]", &other,
+          "[{\"calls\":1,\"key\":\"route\",\"renewal_period\":\"day\"}]", NULL },
+        { "[{\"calls\":1,\"key\":\"endpoint\",\"renewal_period\":\"day\"}]", &sl_limits_stored, NULL,
+          "limits[0].key: must be \"route\", \"user\" or null" },
+        { "{}", &sl_limits_stored, NULL, "limits: must be a list" },
+        { "null", &other, NULL, "rate_limits: must be a list" },
+        { "[5]", &sl_limits_stored, NULL, "limits[0]: must be an object" },
+        { "[{\"calls\":\"5\",\"renewal_period\":\"day\"}]", &sl_limits_stored, NULL,
+          "limits[0].calls: must be a whole" },
+        { "[{\"calls\":1.5,\"renewal_period\":\"day\"}]", &sl_limits_stored, NULL, "limits[0].calls: must be a whole" },
+        { "[{\"calls\":-1,\"renewal_period\":\"day\"}]", &sl_limits_stored, NULL, "limits[0].calls: must be a whole" },
+        { "[{\"calls\":9223372036854775808,\"renewal_period\":\"day\"}]", &sl_limits_stored, NULL, "limits[0].calls" },
+        { "[{\"calls\":1,\"renewal_period\":\"0 days\"}]", &sl_limits_stored, NULL, "limits[0].renewal_period: must" },
+        { "[{\"calls\":1,\"renewal_period\":5}]", &sl_limits_stored, NULL, "limits[0].renewal_period: must be" },
+        { "[{\"calls\":1,\"renewal_period\":\"day\"},{\"calls\":2,\"renewal_period\":\"24 hours\"}]", &other, NULL,
+          "rate_limits[1]: has the same key and period as rate_limits[0]" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_json doc;
+        struct sl_buf out = SL_BUF_INIT(1 << 16);
+        struct sl_err err = { 0 };
+        sl_json_init(&doc, NULL);
+        assert_int_equal(sl_json_parse(&doc, sl_str_c(cases[i].in)), 0);
+        int r = sl_limits_normalise(sl_json_root(&doc), cases[i].words, &out, &err);
+        bool is_right = cases[i].out ? r >= 0 && sl_str_eq_c(sl_buf_str(&out), cases[i].out)
+                                     : r == SL_E_INVAL && strstr(err.text, cases[i].why);
+        if (!is_right) {
+            fail_msg("case %zu: %s: %d %.*s %s", i, cases[i].in, r, SL_STR_ARG(sl_buf_str(&out)), err.text);
+        }
+        if (r > 0) { /* what is stored is read again, and shown in the caller's words */
+            struct sl_arena arena;
+            struct sl_limit_rule *rules;
+            uint32_t n;
+            sl_arena_init(&arena, NULL);
+            assert_int_equal(sl_limits_read(sl_buf_str(&out), &arena, &rules, &n), 0);
+            assert_int_equal(n, r);
+            struct sl_buf shown = SL_BUF_INIT(1 << 16);
+            struct sl_jw w;
+            sl_jw_init(&w, &shown);
+            sl_limits_write(&w, &sl_limits_stored, rules, n);
+            assert_true(sl_str_eq(sl_buf_str(&shown), sl_buf_str(&out)));
+            sl_buf_done(&shown);
+            sl_arena_done(&arena);
+        }
+        sl_buf_done(&out);
+        sl_json_done(&doc);
+    }
+}
+
+static void too_many_and_torn_ones_are_refused(void **state)
+{
+    (void)state;
+    struct sl_arena arena;
+    struct sl_limit_rule *rules;
+    uint32_t n;
+    struct sl_buf many = SL_BUF_INIT(1 << 16), out = SL_BUF_INIT(1 << 16);
+    struct sl_err err = { 0 };
+    struct sl_json doc;
+    sl_buf_add_char(&many, '[');
+    for (int i = 1; i <= SL_LIMIT_RULES_MAX + 1; i++) {
+        sl_buf_printf(&many, "%s{\"calls\":1,\"renewal_period\":\"%d seconds\"}", i > 1 ? "," : "", i);
+    }
+    sl_buf_add_char(&many, ']');
+    sl_json_init(&doc, NULL);
+    assert_int_equal(sl_json_parse(&doc, sl_buf_str(&many)), 0);
+    assert_int_equal(sl_limits_normalise(sl_json_root(&doc), &sl_limits_stored, &out, &err), SL_E_INVAL);
+    assert_non_null(strstr(err.text, "at most 16 limits"));
+    /* Of a body without the member. */
+    assert_int_equal(sl_limits_normalise(sl_json_get(sl_json_root(&doc), "limits"), &sl_limits_stored, &out, &err),
+                     SL_E_INVAL);
+    sl_json_done(&doc);
+    sl_arena_init(&arena, NULL);
+    static const char *const torn[] = {
+        "", "[", "{}", "[{}]", "[{\"calls\":1}]", "[1]", "null", "[{\"calls\":1,\"key\":5}]"
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(torn); i++) {
+        if (sl_limits_read(sl_str_c(torn[i]), &arena, &rules, &n) == 0) {
+            fail_msg("case %zu: %s", i, torn[i]);
+        }
+    }
+    sl_arena_done(&arena);
+    sl_buf_done(&many);
+    sl_buf_done(&out);
+}
+
+static void periods_are_mlflows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int n; /* -1: none */
+        uint64_t sec;
+        const char *near;
+    } cases[] = {
+        { "second", 1, 1, NULL },
+        { "5 Minutes", 1, 300, NULL },
+        { "0 hour", 1, 3600, NULL },
+        { " month ", 1, 30 * 86400, NULL },
+        { "2years", 1, 720 * 86400, NULL },
+        { "minute;100/hour", 2, 60, NULL },
+        { "day,3 per 2 days|9/year", 3, 86400, NULL },
+        { "", -1, 0, NULL },
+        { "minute;", -1, 0, NULL },
+        { "mintue", -1, 0, "minute" },
+        { "5 hors", -1, 0, "hour" },
+        { "fortnight", -1, 0, NULL },
+        { "-1 day", -1, 0, NULL },
+        { "secs", -1, 0, "second" },
+        { "9999999999 days", -1, 0, NULL },
+        { "minute/hour", -1, 0, "minute" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
+        int n = sl_periods_parse(sl_str_c(cases[i].text), 7, rules);
+        if (cases[i].n < 0 ? n >= 0 : n != cases[i].n || rules[0].period_usec != cases[i].sec * 1000000) {
+            fail_msg("case %zu: %s: %d", i, cases[i].text, n);
+        }
+        if (cases[i].near) {
+            assert_string_equal(sl_period_nearest(sl_str_c(cases[i].text)), cases[i].near);
+        }
+        if (n > 0) {
+            assert_int_equal(rules[0].calls, 7);
+            assert_int_equal(rules[0].key, SL_LIMIT_USER);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_list_is_checked_and_written_anew),
+        cmocka_unit_test(too_many_and_torn_ones_are_refused),
+        cmocka_unit_test(periods_are_mlflows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
