@@ -75,9 +75,9 @@ struct sl_llm_error {
     struct sl_str request_id;            /* of the exchange; filled in by who writes it */
 };
 
-/* For dialects that pass on an upstream's status: that one, where there is one; the gateway's own credential and account
- * are its own fault; a feature that the provider lacks is the request's, while what HTTP itself lacks comes with its own
- * status. */
+/* For dialects that pass on an upstream's status: that one, where there is one; the gateway's own credential and
+ * account are its own fault; a feature that the provider lacks is the request's, while what HTTP itself lacks comes
+ * with its own status. */
 int sl_error_status(const struct sl_llm_error *error);
 
 #endif
