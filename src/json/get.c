@@ -4,13 +4,6 @@
 #include "base/num.h"
 #include "json/json.h"
 
-static const char *const kind_names[] = { "null", "false", "true", "a number", "a string", "an array", "an object" };
-
-static const char *kind_name(struct sl_json_val v)
-{
-    return sl_json_is_bool(v) ? "a boolean" : kind_names[sl_json_tok(v)->kind];
-}
-
 bool sl_json_is_bool(struct sl_json_val v)
 {
     return sl_json_is(v, SL_JSON_TRUE) || sl_json_is(v, SL_JSON_FALSE);
@@ -469,74 +462,4 @@ void sl_json_path(struct sl_json_val v, char *out, size_t cap)
         }
     }
     *o.at = '\0';
-}
-
-static int fail_member(struct sl_json_val object, const char *key, struct sl_json_val v, int code, const char *expected,
-                       struct sl_err *err)
-{
-    char path[256];
-    sl_json_path(object, path, sizeof(path));
-    const char *dot = path[0] ? "." : "";
-    if (!v.doc) {
-        return sl_fail(err, code, "%s%s%s: missing", path, dot, key);
-    }
-    return sl_fail(err, code, "%s%s%s: expected %s, got %s", path, dot, key, expected, kind_name(v));
-}
-
-int sl_json_need_text(struct sl_json_val object, const char *key, struct sl_arena *arena, struct sl_str *ret,
-                      struct sl_err *err)
-{
-    struct sl_json_val v = sl_json_get(object, key);
-    int r = sl_json_text(v, arena, ret);
-    if (r == SL_E_NOMEM) {
-        return sl_fail(err, r, "out of memory");
-    }
-    return r < 0 ? fail_member(object, key, v, v.doc ? r : SL_E_NOTFOUND, "a string", err) : 0;
-}
-
-int sl_json_opt_text(struct sl_json_val object, const char *key, struct sl_arena *arena, struct sl_str *ret,
-                     struct sl_err *err)
-{
-    return sl_json_is_nothing(sl_json_get(object, key)) ? 0 : sl_json_need_text(object, key, arena, ret, err);
-}
-
-int sl_json_opt_int(struct sl_json_val object, const char *key, int64_t min, int64_t max, int64_t *ret,
-                    struct sl_err *err)
-{
-    struct sl_json_val v = sl_json_get(object, key);
-    if (sl_json_is_nothing(v)) {
-        return 0;
-    }
-    int64_t n = 0;
-    int r = sl_json_int(v, true, &n);
-    if (r == SL_E_TYPE || r == SL_E_INVAL) {
-        return fail_member(object, key, v, r, "an integer", err);
-    }
-    if (r < 0 || n < min || n > max) {
-        char path[256];
-        sl_json_path(v, path, sizeof(path));
-        return sl_fail(err, SL_E_RANGE, "%s: must be from %lld to %lld", path, (long long)min, (long long)max);
-    }
-    *ret = n;
-    return 0;
-}
-
-int sl_json_opt_bool(struct sl_json_val object, const char *key, bool *ret, struct sl_err *err)
-{
-    struct sl_json_val v = sl_json_get(object, key);
-    if (sl_json_is_nothing(v)) {
-        return 0;
-    }
-    int r = sl_json_bool(v, ret);
-    return r < 0 ? fail_member(object, key, v, r, "a boolean", err) : 0;
-}
-
-int sl_json_need_array(struct sl_json_val object, const char *key, struct sl_json_val *ret, struct sl_err *err)
-{
-    struct sl_json_val v = sl_json_get(object, key);
-    if (!sl_json_is(v, SL_JSON_ARRAY)) {
-        return fail_member(object, key, v, v.doc ? SL_E_TYPE : SL_E_NOTFOUND, "an array", err);
-    }
-    *ret = v;
-    return 0;
 }

@@ -421,7 +421,7 @@ SL_INLINE int document_parse(struct sl_json *doc, struct parser *ps)
     return ps->p == ps->end ? 0 : fail_at(doc, SL_JSON_FAULT_EXTRA, ps->p);
 }
 
-int sl_json_parse(struct sl_json *doc, struct sl_str text)
+int sl_json_parse_at(struct sl_json *doc, struct sl_str text, uint32_t record_depth)
 {
     doc->text = text;
     doc->n_toks = 0;
@@ -435,10 +435,15 @@ int sl_json_parse(struct sl_json *doc, struct sl_str text)
         .end = text.p + text.n,
         .toks = doc->toks,
         .cap = SL_MIN(doc->cap, doc->limits.tokens),
-        .record_depth = doc->limits.record_depth ? doc->limits.record_depth : UINT32_MAX,
+        .record_depth = record_depth ? record_depth : UINT32_MAX,
         .parent = NO_PARENT,
     };
     int r = document_parse(doc, &ps);
     doc->n_toks = r < 0 ? 0 : ps.n_toks;
     return r;
+}
+
+int sl_json_parse(struct sl_json *doc, struct sl_str text)
+{
+    return sl_json_parse_at(doc, text, doc->limits.record_depth);
 }

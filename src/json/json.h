@@ -87,6 +87,8 @@ void sl_json_trim(struct sl_json *doc);
  * callers that accept one skip it. Lone surrogate escapes (\ud800) are accepted as the grammar does; sl_json_text makes
  * U+FFFD of them. */
 SL_MUST int sl_json_parse(struct sl_json *doc, struct sl_str text);
+/* The same with another record_depth than the limits have: 0 records all. */
+SL_MUST int sl_json_parse_at(struct sl_json *doc, struct sl_str text, uint32_t record_depth);
 /* "expected ',' or '}' at offset 17", for people. */
 const char *sl_json_fault_text(enum sl_json_fault fault);
 
@@ -166,17 +168,5 @@ SL_MUST int sl_json_bool(struct sl_json_val v, bool *ret);
 /* The path of a value from the root, "messages[2].role", for messages: found by a walk, so only for errors. Names with
  * unusual characters are written in brackets and quotes. */
 void sl_json_path(struct sl_json_val v, char *out, size_t cap);
-
-/* Asks for a member that must be a string / integer / …; on failure the error reads
- * "messages[2].role: expected a string, got a number" or "messages[2].role: missing". Optional forms leave *ret
- * untouched and return 0 when the member is absent or null. */
-SL_MUST int sl_json_need_text(struct sl_json_val object, const char *key, struct sl_arena *arena, struct sl_str *ret,
-                              struct sl_err *err);
-SL_MUST int sl_json_opt_text(struct sl_json_val object, const char *key, struct sl_arena *arena, struct sl_str *ret,
-                             struct sl_err *err);
-SL_MUST int sl_json_opt_int(struct sl_json_val object, const char *key, int64_t min, int64_t max, int64_t *ret,
-                            struct sl_err *err);
-SL_MUST int sl_json_opt_bool(struct sl_json_val object, const char *key, bool *ret, struct sl_err *err);
-SL_MUST int sl_json_need_array(struct sl_json_val object, const char *key, struct sl_json_val *ret, struct sl_err *err);
 
 #endif

@@ -191,8 +191,7 @@ int sl_anthropic_on_reply(const struct sl_call *call, const struct sl_env *env, 
                           struct sl_arena *arena, struct sl_reply *ret_reply, struct sl_err *err)
 {
     struct sl_json *doc = env->scratch;
-    doc->limits.record_depth = 0;
-    int r = sl_json_parse(doc, sl_skip_bom(body));
+    int r = sl_json_parse_at(doc, sl_skip_bom(body), 0);
     if (r < 0) {
         return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
     }

@@ -292,8 +292,7 @@ int sl_anthropic_on_frame(void *state, const struct sl_call *call, const struct 
         return 0; /* nothing counts behind the end */
     }
     struct sl_json *doc = sink->doc;
-    doc->limits.record_depth = 0;
-    int r = sl_json_parse(doc, frame->data);
+    int r = sl_json_parse_at(doc, frame->data, 0);
     if (r < 0) {
         return sl_fail(err, r, "an event is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
                        doc->fault_offset);

@@ -58,8 +58,7 @@ int sl_chat_root(struct sl_chat_reader *rd, struct sl_json_val *ret)
         return 0;
     }
     struct sl_json *scratch = rd->env->scratch;
-    scratch->limits.record_depth = 0;
-    r = sl_json_parse(scratch, text);
+    r = sl_json_parse_at(scratch, text, 0);
     if (r < 0) {
         return r == SL_E_NOMEM ? r : sl_refuse(call, rd->arena, rd->error, NULL, "The request's JSON is too large.");
     }

@@ -37,10 +37,7 @@ static int row_note(const struct sl_incoming_row *row, struct sl_json_val v, str
 int sl_incoming_pick(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
                      const struct sl_incoming_row *rows, size_t n, struct sl_llm_error *error)
 {
-    struct sl_json_limits limits = doc->limits;
-    doc->limits.record_depth = 1;
-    int r = sl_json_parse(doc, in->body);
-    doc->limits = limits;
+    int r = sl_json_parse_at(doc, in->body, 1);
     if (r < 0) {
         return parse_failed(doc, r, arena, error);
     }

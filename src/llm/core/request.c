@@ -215,11 +215,10 @@ static int root_get(const struct sl_call *call, struct sl_json *spare, struct sl
 {
     const struct sl_json *doc = call->doc;
     if (doc->text.p != call->body.p || doc->text.n != call->body.n || doc->n_toks == 0) {
-        spare->limits.record_depth = 1;
         if (!spare->cap) {
             spare->budget = doc->budget;
         }
-        int r = sl_json_parse(spare, call->body);
+        int r = sl_json_parse_at(spare, call->body, 1);
         if (r < 0) {
             return r;
         }

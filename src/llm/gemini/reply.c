@@ -345,8 +345,8 @@ int sl_gemini_on_reply(const struct sl_call *call, const struct sl_env *env, str
                        struct sl_reply *ret_reply, struct sl_err *err)
 {
     struct sl_json *doc = env->scratch;
-    doc->limits.record_depth = call->type == SL_LLM_EMBEDDINGS ? 3 : 0; /* the numbers stay raw */
-    int r = sl_json_parse(doc, sl_skip_bom(body));
+    uint32_t depth = call->type == SL_LLM_EMBEDDINGS ? 3 : 0; /* the numbers stay raw */
+    int r = sl_json_parse_at(doc, sl_skip_bom(body), depth);
     if (r < 0) {
         return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
     }

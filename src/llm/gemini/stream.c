@@ -255,8 +255,7 @@ int sl_gemini_on_frame(void *state, const struct sl_call *call, const struct sl_
         return 0; /* proxies in between end streams so */
     }
     struct sl_json *doc = sink->doc;
-    doc->limits.record_depth = 0;
-    int r = sl_json_parse(doc, frame->data);
+    int r = sl_json_parse_at(doc, frame->data, 0);
     if (r < 0) {
         return sl_fail(err, r, "an event is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
                        doc->fault_offset);

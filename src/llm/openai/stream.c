@@ -259,7 +259,6 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
         return 0; /* nothing counts behind the end */
     }
     struct sl_json *doc = sink->doc;
-    doc->limits.record_depth = 0;
     struct sl_judgement said;
     sl_openai_judge(frame->name, frame->data, c.st->has_finish, doc, &said);
     switch (said.said) {
