@@ -80,7 +80,11 @@ void reader_init(struct line_reader *r)
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
         return;
     }
-    r->edit = el_init("sluice", stdin, stdout, stderr);
+    /* One for the process, never ended: el_end forgets the names that EL_ADDFN copied, and the terminal is itself again
+     * after each line. */
+    static EditLine *editor;
+    editor = editor ? editor : el_init("sluice", stdin, stdout, stderr);
+    r->edit = editor;
     r->history = r->edit ? history_init() : NULL;
     if (!r->history) {
         return;
@@ -108,9 +112,6 @@ void reader_done(struct line_reader *r)
     }
     if (r->history) {
         history_end(r->history);
-    }
-    if (r->edit) {
-        el_end(r->edit);
     }
     free(r->line);
 }

@@ -160,6 +160,9 @@ int cli_routes_create(const struct cli_args *args)
     }
     r = r ? r : cli_open(args, &client);
     r = r ? r : cli_call(args, client, "POST", "/api/2.0/gateway/routes/", json, &result);
+    if (json) {
+        explicit_bzero(json, strlen(json)); /* there may be secrets in it */
+    }
     if (r == 0 && args->is_json) {
         cli_put_result(result);
     } else if (r == 0 && !args->is_quiet) {

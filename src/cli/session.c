@@ -173,6 +173,9 @@ bool cli_is_private(const struct cli_args *args)
         return true;
     }
     server += strncmp(server, "http://", 7) == 0 ? 7 : 0;
+    if (memchr(server, '@', strcspn(server, "/?#"))) {
+        return false; /* what stands before it is a name and a password, whatever they look like */
+    }
     static const char *const here[] = { "127.0.0.1", "localhost", "[::1]" };
     for (size_t i = 0; i < 3; i++) {
         size_t len = strlen(here[i]);
