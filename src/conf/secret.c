@@ -9,17 +9,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/env.h"
+
 #define SECRET_MAX 65536
 
 static int file_read(struct sl_conf_files *files, const char *path, struct sl_secret *ret, struct sl_err *err)
 {
     char *text = malloc(SECRET_MAX + 1);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* opening a pipe must not wait for its other end */
+    int why = errno;
     struct stat st;
     bool is_file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     if (!is_file || !text) {
         int r = sl_fail(err, SL_E_IO, "cannot read the key file %s: %s", path,
-                        fd < 0     ? strerror(errno)
+                        fd < 0     ? strerror(why)
                         : !is_file ? "it is no regular file"
                                    : "out of memory");
         free(text);
@@ -61,7 +64,7 @@ static int env_read(struct sl_str name, struct sl_secret *ret, struct sl_err *er
     }
     memcpy(text, name.p, name.n);
     text[name.n] = '\0';
-    const char *value = getenv(text);
+    const char *value = sl_env_secret(text);
     if (!value || !*value) {
         return sl_fail(err, SL_E_NOTFOUND, "Environment variable '%s' is %s%s", text,
                        value ? "not set: it is empty" : "not set",

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/log.h"
 #include "base/secret.h"
 
@@ -105,7 +106,7 @@ static int file_open(const char *data, struct sl_key **ret, struct sl_err *err)
 int sl_admin_key_open(const struct sl_settings *settings, const char *data, struct sl_key **ret, struct sl_err *err)
 {
     *ret = NULL;
-    const char *given = getenv("SLUICE_ADMIN_KEY");
+    const char *given = sl_env_secret("SLUICE_ADMIN_KEY");
     const struct sl_auth_settings *auth = &settings->auth;
     if (auth->mode != SL_AUTH_KEYS) {
         if (given && *given && auth->mode == SL_AUTH_ABSENT) {

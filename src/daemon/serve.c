@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/env.h"
 #include "base/log.h"
 #include "daemon/admin_key.h"
 #include "daemon/data.h"
@@ -390,6 +392,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     addresses_judge(d);
     r = r < 0 ? r : addresses_allow(d, load->config->settings, err);
     r = r < 0 ? r : main_loop_init(d, err);
+    sl_env_secrets_freeze();
     r = r < 0 ? r : threads_start(d, err);
     d->reload.gate = &d->gate;
     d->reload.check = addresses_allow;
@@ -425,6 +428,8 @@ static void serve_free(struct daemon *d)
     sl_metrics_free(d->gate.metrics);
     sl_key_unref(d->gate.admin_key);
     sl_reload_done(&d->reload);
+    sl_env_secrets_done();
+    SL_IGNORE(prctl(PR_SET_DUMPABLE, 1) < 0); /* nothing is left; sanitizers look for leaks now */
 }
 
 static void serve_tell(const struct daemon *d, bool is_default)
@@ -446,6 +451,8 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     struct daemon *d = &daemon_mem;
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the store's or the log's error, not the process's end */
+    /* Secrets are read from here on: no core file, and nobody but root looks into this process. */
+    SL_IGNORE(prctl(PR_SET_DUMPABLE, 0) < 0);
     sl_publisher_init(&d->gate.publisher);
     d->data_given = opts->data;
     sl_arena_init_small(&d->arena, 512);

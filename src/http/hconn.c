@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/secret.h"
 #include "net/tls.h"
 
 /* What a client still sends after a reply that closes the connection is read and dropped, so that the reply reaches it:
@@ -114,6 +115,9 @@ void sl_hserver_reap(struct sl_hserver *server)
         struct sl_hreq *req = server->dead;
         server->dead = req->next_dead;
         struct sl_arena arena = req->arena; /* the request lies on it */
+        if (req->is_secret) {
+            sl_arena_wipe(&arena);
+        }
         sl_arena_done(&arena);
     }
     uv_prepare_stop(&server->reaper);
@@ -280,13 +284,23 @@ static void body_done(struct sl_hconn *conn)
     conn->server->cbs->on_body(conn->server, req);
 }
 
+/* Bytes that were taken over or dropped, in a read buffer that others will use: they may hold a credential. */
+static void bytes_wipe(struct sl_str bytes)
+{
+    sl_wipe((char *)(uintptr_t)bytes.p, bytes.n);
+}
+
 static size_t body_feed(struct sl_hconn *conn, struct sl_str bytes)
 {
     struct sl_hreq *req = conn->req;
     struct sl_msg_fault fault = { 400, "the body is malformed" };
     size_t used = 0;
+    bool is_own = req->body_mem && bytes.p >= req->body_mem && bytes.p < req->body_mem + req->body_cap;
     int r = sl_msg_push_body(&req->msg, bytes, &used, &fault);
     req->bytes_in += used;
+    if (req->is_secret && !is_own) {
+        bytes_wipe(r < 0 ? bytes : sl_str_sub(bytes, 0, used));
+    }
     if (r == SL_E_LIMIT || r == SL_E_AGAIN || r == SL_E_NOMEM) {
         body_refuse(conn, r);
         return bytes.n;
@@ -431,8 +445,11 @@ void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes)
             used = body_feed(conn, bytes);
         } else if (conn->state == SL_HC_REPLY) {
             ahead_keep(conn, bytes);
-        } else if (conn->state == SL_HC_LINGER && sl_loop_now(conn->server->loop) < conn->linger_until_usec) {
-            sl_hconn_arm(conn);
+        } else if (conn->state == SL_HC_LINGER) {
+            bytes_wipe(bytes); /* the body of a refused request */
+            if (sl_loop_now(conn->server->loop) < conn->linger_until_usec) {
+                sl_hconn_arm(conn);
+            }
         }
         bytes = sl_str_sub(bytes, used, bytes.n);
     }
@@ -490,6 +507,7 @@ void sl_hconn_linger(struct sl_hconn *conn, bool has_unread)
     conn->has_unread = has_unread && !conn->is_eof;
     conn->linger_until_usec = sl_loop_now(conn->server->loop) + LINGER_MAX_USEC;
     conn_set_state(conn, SL_HC_LINGER);
+    bytes_wipe(sl_buf_str(&conn->in));
     if (!conn->has_unread && conn->stream.queued == 0) {
         sl_hconn_break(conn, false);
         return;

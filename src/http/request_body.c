@@ -3,6 +3,7 @@
  * into server.limits.memory. Compressed ones are decoded when they are whole. */
 #include <stdlib.h>
 
+#include "base/secret.h"
 #include "http/hconn.h"
 
 /* A body up to this size lies on the exchange's arena; a larger one has memory of its own. */
@@ -11,6 +12,21 @@
 static bool memory_take(struct sl_hserver *server, ptrdiff_t n)
 {
     return !server->cbs->on_memory || server->cbs->on_memory(server, n);
+}
+
+/* Moved, not resized, where what stays behind must not be read. */
+static char *body_grow(struct sl_hreq *req, size_t cap)
+{
+    if (!req->is_secret || !req->body_mem) {
+        return realloc(req->body_mem, cap);
+    }
+    char *p = malloc(cap);
+    if (p) {
+        memcpy(p, req->body_mem, req->body_len);
+        sl_wipe(req->body_mem, req->body_cap);
+        free(req->body_mem);
+    }
+    return p;
 }
 
 int sl_hreq_body_append(void *arg, struct sl_str bytes)
@@ -28,7 +44,7 @@ int sl_hreq_body_append(void *arg, struct sl_str bytes)
         if (!memory_take(server, (ptrdiff_t)(cap - req->body_cap))) {
             return SL_E_AGAIN;
         }
-        char *p = realloc(req->body_mem, cap);
+        char *p = body_grow(req, cap);
         if (!p) {
             SL_IGNORE(memory_take(server, -(ptrdiff_t)(cap - req->body_cap)));
             return SL_E_NOMEM;
@@ -75,6 +91,9 @@ int sl_hreq_body_alloc(struct sl_hreq *req)
 void sl_hreq_body_free(struct sl_hreq *req)
 {
     if (req->body_mem) {
+        if (req->is_secret) {
+            sl_wipe(req->body_mem, req->body_cap);
+        }
         free(req->body_mem);
         SL_IGNORE(memory_take(req->conn->server, -(ptrdiff_t)req->body_cap)); /* giving back always works */
     }
@@ -98,6 +117,9 @@ int sl_hreq_body_decode(struct sl_hreq *req)
         req->body_cap = req->body_len = 0;
         r = sl_coding_undo(req->codings.v[i - 1], from.text, sl_hreq_body_append, req);
         if (from.mem) {
+            if (req->is_secret) {
+                sl_wipe(from.mem, from.cap);
+            }
             free(from.mem);
             SL_IGNORE(memory_take(req->conn->server, -(ptrdiff_t)from.cap));
         }

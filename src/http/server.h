@@ -37,6 +37,8 @@ struct sl_hreq {
     uint64_t body_usec;           /* body complete */
     uint64_t bytes_in, bytes_out; /* on the wire, heads and framing included */
     bool is_head;                 /* HEAD: replies carry no body */
+    bool is_secret;               /* the owner's to set before sl_hreq_read_body: the body may hold credentials, and
+                                   * everything that the request left in memory is wiped at its end */
     int status;                   /* of the reply, once its head was given */
     void *user;                   /* the gate's */
     /* private */

@@ -251,6 +251,7 @@ int sl_tls_ctx_new_server(const char *cert_path, const char *key_path, struct sl
         return ctx_fail(ctx, err, SL_E_NOMEM, "cannot set up TLS", NULL);
     }
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF); /* tickets need no memory here */
+    SSL_CTX_set_options(ctx->ssl, SSL_OP_CLEANSE_PLAINTEXT);      /* requests may hold credentials */
     SSL_CTX_set_alpn_select_cb(ctx->ssl, on_alpn, NULL);
     SSL_CTX_set_default_passwd_cb(ctx->ssl, on_passphrase);
     if (SSL_CTX_use_certificate_chain_file(ctx->ssl, cert_path) != 1) {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/env.h"
 #include "base/log.h"
 #include "base/num.h"
 #include "base/secret.h"
@@ -215,7 +216,7 @@ static int key_make(const char *dir, const char *path, struct sl_seal *ret, stru
 
 static int env_read(const char *name, struct sl_seal *ret, struct sl_err *err)
 {
-    const char *given = getenv(name);
+    const char *given = sl_env_secret(name);
     struct sl_err cause = { 0 };
     if (!given || !*given) {
         return SL_E_NOTFOUND;
@@ -226,7 +227,7 @@ static int env_read(const char *name, struct sl_seal *ret, struct sl_err *err)
 
 static bool key_is_of_env(void)
 {
-    const char *given = getenv(KEY_ENV);
+    const char *given = sl_env_secret(KEY_ENV);
     return given && *given;
 }
 
