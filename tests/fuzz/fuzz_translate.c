@@ -9,12 +9,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct {
     const char *provider, *key, *model;
 } rows[] = {
-    { "anthropic", "anthropic_api_key", "claude-sonnet-4-5" },
-    { "anthropic", "anthropic_api_key", "claude-3-opus" },
-    { "anthropic", "anthropic_api_key", "claude-opus-4-7" },
-    { "gemini", "gemini_api_key", "gemini-3-pro" },
-    { "gemini", "gemini_api_key", "gemini-2.0-flash" },
-    { "ai21labs", "ai21labs_api_key", "j2-mid" },
+    { "anthropic", "anthropic_api_key", "claude-sonnet-4-5" }, { "anthropic", "anthropic_api_key", "claude-3-opus" },
+    { "anthropic", "anthropic_api_key", "claude-opus-4-7" },   { "gemini", "gemini_api_key", "gemini-3-pro" },
+    { "gemini", "gemini_api_key", "gemini-2.0-flash" },        { "ai21labs", "ai21labs_api_key", "j2-mid" },
 };
 
 static void target_make(struct llm_fuzz *f, size_t row, struct sl_target *target)

@@ -244,7 +244,8 @@ static void bases_look(struct sl_bind *bind, const struct sl_opt *rows, const st
     }
 }
 
-static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl_target *target, struct sl_arena *arena)
+static int conf_bind(struct sl_bind *bind, const struct sl_val *model, const struct sl_own_models *models,
+                     struct sl_target *target, struct sl_arena *arena)
 {
     const struct sl_provider *provider = target->provider;
     const struct sl_val *config = sl_route_provider_config(model, provider);
@@ -264,7 +265,14 @@ static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl
     int r = sl_opt_bind(bind, provider->opts, config, conf);
     bases_look(bind, provider->opts, config);
     if (r == 0) {
-        target->row = sl_model_find(provider->name, target->model, NULL);
+        struct sl_model *row = SL_ARENA_NEW(arena, struct sl_model);
+        if (!row) {
+            return FAIL(bind, model->pos, "model", "out of memory");
+        }
+        /* A copy: a route outlives the settings that it was made with. */
+        *row = *sl_model_find(provider->name, target->model, models);
+        row->prefix = SL_STR_NONE;
+        target->row = row;
         model_warn(bind, model, target);
         r = sl_target_prepare(bind, config ? config : model, target);
     }
@@ -272,7 +280,8 @@ static int conf_bind(struct sl_bind *bind, const struct sl_val *model, struct sl
     return r;
 }
 
-static int model_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
+static int model_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_own_models *models,
+                      struct sl_route *route)
 {
     const struct sl_val *model = sl_val_find(entry, "model");
     if (!model || model->kind != SL_VAL_MAP) {
@@ -301,7 +310,7 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
     config_key_make(target->provider, own);
     const char *const names[] = { "provider", "name", "config", own, NULL };
     r = keys_check(bind, model, names, "model");
-    int r2 = conf_bind(bind, model, target, &route->arena);
+    int r2 = conf_bind(bind, model, models, target, &route->arena);
     return r < 0 ? r : r2;
 }
 
@@ -423,7 +432,7 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     /* All of them, so that every problem of an entry is told at once. */
     int r = name_bind(bind, entry, route);
     int r2 = type_bind(bind, entry, route);
-    int r3 = model_bind(bind, entry, route);
+    int r3 = model_bind(bind, entry, &settings->models, route);
     if (r2 == 0 && r3 == 0 && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
         sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
                         "%s does not serve %s: every call of this route is refused", route->targets[0].provider->name,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "gate/config/key.h"
+#include "gate/config/models.h"
 #include "gate/config/route_conf.h"
 #include "net/listen.h"
 #include "net/tls.h"
@@ -382,6 +383,8 @@ static const struct sl_opt sections[] = {
       "who may call: a map, {} for the admin key alone; none: everyone, on any address; absent: everyone, on loopback "
       "only" },
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
+    { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, models), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_own_model_opts,
+      sl_models_check, "rows for models, by the beginning of their name (a * behind it is free)" },
     { "log", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, log_opts, NULL, "logs" },
     END_OF_TABLE,
 };

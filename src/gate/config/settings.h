@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "gate/config/per_route.h"
+#include "llm/form/models.h"
 #include "net/cidr.h"
 
 struct sl_keyring;
@@ -86,6 +87,7 @@ struct sl_settings {
     struct sl_server_settings server;
     struct sl_upstream_settings upstream;
     struct sl_auth_settings auth;
+    struct sl_own_models models; /* rows of the file's own */
     uint32_t metrics_max_routes;
     struct sl_str log_access; /* "stdout", "stderr", "none" or a path */
     int log_level;            /* enum sl_log_level */

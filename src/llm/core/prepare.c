@@ -39,7 +39,7 @@ int sl_prepare_base(struct sl_bind *bind, const struct sl_val *val, const char *
 void sl_prepare_version(struct sl_bind *bind, const struct sl_val *val, const char *key, const struct sl_uri *base)
 {
     struct sl_str rest = base->path, part;
-    bool has_version = false;
+    bool has_version = rest.n <= 1; /* without any path it is told elsewhere */
     while (!has_version && sl_str_next(&rest, '/', &part)) {
         has_version = part.n > 1 && part.p[0] == 'v' && part.p[1] >= '0' && part.p[1] <= '9';
     }

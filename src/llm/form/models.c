@@ -46,3 +46,13 @@ uint32_t sl_model_feature_parse(struct sl_str word)
     }
     return 0;
 }
+
+const char *sl_model_feature_words(void)
+{
+    static const char words[] = ""
+#define X(symbol, word) " " word
+        SL_MODEL_FEATURES(X)
+#undef X
+        ;
+    return words + 1;
+}

@@ -64,6 +64,8 @@ struct sl_own_models {
 /* The row with the longest prefix of `name`; of two alike the configuration's. Never NULL: a provider without a table
  * has a row that knows nothing. `own` may be NULL. */
 const struct sl_model *sl_model_find(const char *provider, struct sl_str name, const struct sl_own_models *own);
+/* All words, for messages: "tools, images, …". */
+const char *sl_model_feature_words(void);
 /* 0 when there is no such feature. */
 uint32_t sl_model_feature_parse(struct sl_str word);
 

@@ -357,7 +357,8 @@ def check_of(tmp_path, kind="chat", name="claude-sonnet-4-5", **config):
 
 
 @pytest.mark.parametrize("about, want, kwargs", [
-    ("no version", "has no version", {"anthropic_api_base": "https://api.anthropic.com"}),
+    ("no path", "has no path", {"anthropic_api_base": "https://api.anthropic.com"}),
+    ("no version", "has no version", {"anthropic_api_base": "https://api.anthropic.com/api"}),
     ("a whole path", "the path of a call", {"anthropic_api_base": "https://h/v1/chat/completions"}),
     ("a whole path", "the path of a call", {"anthropic_api_base": "https://h/v1/messages"}),
     ("embeddings", "does not serve", {"kind": "embeddings"}),
@@ -366,6 +367,27 @@ def check_of(tmp_path, kind="chat", name="claude-sonnet-4-5", **config):
 def test_check_warns(tmp_path, about, want, kwargs):
     code, text = check_of(tmp_path, **kwargs)
     assert code == 0 and (": warning:" in text) == (want is not None) and (want or "") in text, (about, text)
+
+
+def test_models_of_the_configuration(sluice, upstream, tmp_path):
+    fake = StrictAnthropic()
+    up = upstream(fake)
+    own = {"claude-sonnet-4-5-mine*": {"provider": "anthropic", "like": "claude-sonnet-4-5", "output": 5000, "features": ["tools", "thinking"]},
+           "claude-opus-4-7-soon": {"provider": "anthropic", "like": "claude-opus-4-7", "output": 3000}}
+    routes = [{"name": n, "endpoint_type": "llm/v1/chat", "sluice": {"retries": 0},
+               "model": {"provider": "anthropic", "name": m, "config": {"anthropic_api_key": "k", "anthropic_api_base": up.base}}}
+              for n, m in (("mine", "claude-sonnet-4-5-mine-1"), ("soon", "claude-opus-4-7-soon"), ("plain", "claude-sonnet-4-5"))]
+    daemon = sluice({"endpoints": routes, "models": own})
+    for route, limit in (("mine", 5000), ("soon", 3000), ("plain", 8192)):
+        r = daemon.call("POST", "/v1/chat/completions", {"model": route, "messages": X})
+        assert r.status == 200 and fake.bodies[-1]["max_tokens"] == limit, r.body
+    r = daemon.call("POST", "/v1/chat/completions", {"model": "mine", "messages": X, "response_format": schema_of(OBJECT)})
+    assert r.status == 200 and fake.bodies[-1]["tool_choice"]["name"] == "structured_answer"  # no structured output: it was not named
+    path = tmp_path / "c.yaml"
+    path.write_text('models: { x: { features: [magic] }, y: { like: claude-opus-5 }, z: { provider: nobody }, w: { outputs: 1 } }\nendpoints: []\n')
+    done = subprocess.run([BIN, "check", "-c", str(path)], capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    assert done.returncode == 1 and all(w in text for w in ("'magic' is none", "needs `provider`", "'nobody' is not supported", "outputs")), text
 
 
 def test_a_byte_order_mark_before_the_reply(lab):

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/models.h"
+
+#include <stdio.h>
+
+#include "llm/form/models.h"
+
+struct model_conf {
+    struct sl_str provider, like;
+    uint64_t context, output;
+    struct sl_strs features;
+};
+
+const struct sl_opt sl_own_model_opts[] = {
+    { "provider", SL_OPT_STR, offsetof(struct model_conf, provider), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "of this provider only" },
+    { "like", SL_OPT_STR, offsetof(struct model_conf, like), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "the model whose row it begins with" },
+    { "context", SL_OPT_U64, offsetof(struct model_conf, context), "0", 0, 1000000000, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "tokens of the window" },
+    { "output", SL_OPT_U64, offsetof(struct model_conf, output), "0", 0, 1000000000, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "tokens that one answer may have" },
+    { "features", SL_OPT_STR_LIST, offsetof(struct model_conf, features), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "what it can do and refuses: the words of data/models" },
+    { NULL },
+};
+
+static int features_read(struct sl_bind *bind, const struct sl_val *val, const struct model_conf *conf,
+                         struct sl_model *row)
+{
+    uint32_t can = 0;
+    for (uint32_t i = 0; i < conf->features.n; i++) {
+        uint32_t bit = sl_model_feature_parse(conf->features.v[i]);
+        if (!bit) {
+            const struct sl_val *at = sl_val_find(val, "features");
+            sl_bind_problem(bind, SL_PROBLEM_ERROR, at->pos, NULL, "features: '%.*s' is none; there are %s",
+                            SL_STR_ARG(sl_str_sub(conf->features.v[i], 0, 64)), sl_model_feature_words());
+            return SL_E_INVAL;
+        }
+        can |= bit;
+    }
+    if (sl_val_find(val, "features")) {
+        row->can = can;
+    }
+    return 0;
+}
+
+static int model_bind(struct sl_bind *bind, const struct sl_val_item *item, struct sl_own_model *own)
+{
+    struct model_conf conf = { .context = 0 };
+    struct sl_str prefix = item->key;
+    if (sl_opt_bind(bind, sl_own_model_opts, item->val, &conf) < 0) {
+        return SL_E_INVAL;
+    }
+    char *name = conf.provider.n ? sl_arena_bytes(bind->arena, conf.provider.n + 1) : NULL;
+    for (size_t i = 0; name && i <= conf.provider.n; i++) { /* canonical names have hyphens */
+        name[i] = i == conf.provider.n ? '\0' : conf.provider.p[i] == '_' ? '-' : conf.provider.p[i];
+    }
+    if (conf.provider.n) {
+        conf.provider = sl_str_c(name);
+    }
+    if (conf.provider.p && !sl_provider_find(conf.provider)) {
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, item->key_pos, NULL, "the provider '%.*s' is not supported",
+                        SL_STR_ARG(sl_str_sub(conf.provider, 0, 64)));
+        return SL_E_INVAL;
+    }
+    if (conf.like.n && !conf.provider.p) {
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, item->key_pos, NULL, "`like` needs `provider`: whose model it is");
+        return SL_E_INVAL;
+    }
+    if (conf.like.n) {
+        own->row = *sl_model_find(conf.provider.p, conf.like, NULL);
+        own->row.can &= ~(uint32_t)SL_MODEL_GUESS;
+        own->row.like = NULL;
+    }
+    if (prefix.n && prefix.p[prefix.n - 1] == '*') {
+        prefix.n--;
+    }
+    own->provider = conf.provider;
+    own->row.prefix = sl_arena_dup(bind->arena, prefix);
+    own->row.context = conf.context ? (int64_t)conf.context : own->row.context;
+    own->row.output = conf.output ? (int64_t)conf.output : own->row.output;
+    if (!own->row.prefix.p) {
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, item->key_pos, NULL, "out of memory");
+        return SL_E_INVAL;
+    }
+    return features_read(bind, item->val, &conf, &own->row);
+}
+
+int sl_models_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    struct sl_own_models *models = field;
+    if (val->kind != SL_VAL_MAP) {
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL, "%s is a map: the beginning of a name, and what it is",
+                        row->key);
+        return SL_E_INVAL;
+    }
+    models->v = SL_ARENA_ARRAY(bind->arena, struct sl_own_model, val->n + 1);
+    if (!models->v) {
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL, "out of memory");
+        return SL_E_INVAL;
+    }
+    int r = 0;
+    for (uint32_t i = 0; i < val->n; i++) {
+        size_t before = strlen(bind->path);
+        snprintf(bind->path + before, sizeof(bind->path) - before, ".%.*s",
+                 SL_STR_ARG(sl_str_sub(val->items[i].key, 0, 64)));
+        if (model_bind(bind, &val->items[i], &models->v[models->n]) < 0) {
+            r = SL_E_INVAL;
+        } else {
+            models->n++;
+        }
+        bind->path[before] = '\0';
+    }
+    return r;
+}

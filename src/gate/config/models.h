@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The file's `models:` section: rows for models that the tables of data/models do not know, or know otherwise. */
+#ifndef SL_GATE_MODELS_H
+#define SL_GATE_MODELS_H
+
+#include "base/opt.h"
+
+/* What one of its members may say. */
+extern const struct sl_opt sl_own_model_opts[];
+/* The check of an option row whose field is a struct sl_own_models. */
+int sl_models_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field);
+
+#endif
