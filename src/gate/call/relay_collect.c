@@ -107,6 +107,11 @@ static struct sl_verdict reply_end(struct sl_relay *relay)
     if (r == 0) {
         x->record.usage = reply.usage;
         reply.model = reply.model.n ? reply.model : relay->target->model;
+        if (reply.dropped.n) {
+            struct sl_str before = x->record.dropped;
+            x->record.dropped = sl_arena_printf(x->arena, "%.*s%s%.*s", SL_STR_ARG(before), before.n ? "," : "",
+                                                SL_STR_ARG(reply.dropped));
+        }
         r = reply_write(relay, &reply);
     }
     if (r == SL_E_NOMEM) {

@@ -60,6 +60,7 @@ struct sl_choice {
     uint32_t n_blocks;
     enum sl_finish finish;
     struct sl_str finish_text; /* the provider's own word */
+    struct sl_str logprobs;    /* raw JSON in OpenAI's words, or p == NULL */
 };
 
 struct sl_embedding {
@@ -77,6 +78,7 @@ struct sl_reply {
     uint32_t n_embeddings;
     struct sl_usage usage;
     struct sl_str usage_raw; /* the JSON object as it came, or p == NULL */
+    struct sl_str dropped;   /* what of it has no place here, comma-separated, or p == NULL */
 };
 
 /* --- a stream, canonical: blocks --- */

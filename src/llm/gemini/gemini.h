@@ -93,6 +93,13 @@ struct sl_str sl_gemini_arguments(struct sl_json_val call, struct sl_arena *aren
 /* Its id, or one made up. p == NULL: no memory. */
 struct sl_str sl_gemini_call_id(struct sl_json_val call, const struct sl_env *env, uint32_t at, struct sl_arena *arena);
 
+/* An image of the reply as a text, a data URI in Markdown; "" where it is none. p == NULL: no memory. */
+struct sl_str sl_gemini_image_text(struct sl_json_val data, struct sl_arena *arena);
+/* logprobsResult in OpenAI's words; *ret stays as it is where there is none. */
+SL_MUST int sl_gemini_logprobs(struct sl_json_val result, struct sl_arena *arena, struct sl_str *ret);
+/* What of a candidate has no place in a reply of ours, comma-separated; p == NULL: nothing. */
+struct sl_str sl_gemini_dropped(struct sl_json_val candidate, struct sl_arena *arena);
+
 /* SL_FINISH_OTHER: an end that is a fault, unless there was output. */
 enum sl_finish sl_gemini_finish(struct sl_str word, bool has_call);
 void sl_gemini_usage_read(struct sl_json_val v, struct sl_usage *io_usage);

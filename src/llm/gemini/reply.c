@@ -199,6 +199,11 @@ static void part_add(struct reader *rd, struct sl_json_val v, struct sl_choice *
         }
         break;
     case SL_GEMINI_IMAGE:
+        block.text = sl_gemini_image_text(part.data, rd->arena);
+        if (!block.text.p) {
+            fail_memory(rd);
+        }
+        break;
     case SL_GEMINI_OTHER:
         return;
     }
@@ -216,6 +221,12 @@ static void candidate_read(struct reader *rd, struct sl_json_val candidate, uint
     struct sl_json_val parts = sl_json_at(candidate, "content.parts");
     for (struct sl_json_iter it = sl_json_each(parts); rd->status == 0 && sl_json_next(&it);) {
         part_add(rd, it.val, choice);
+    }
+    struct sl_str dropped = sl_gemini_dropped(candidate, rd->arena);
+    rd->reply->dropped = dropped.p ? dropped : rd->reply->dropped;
+    if (rd->status == 0 &&
+        sl_gemini_logprobs(sl_json_get(candidate, "logprobsResult"), rd->arena, &choice->logprobs) < 0) {
+        fail_memory(rd);
     }
     struct sl_str word = text_of(rd, sl_json_get(candidate, "finishReason"));
     struct sl_str message = text_of(rd, sl_json_get(candidate, "finishMessage"));

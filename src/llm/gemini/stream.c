@@ -128,6 +128,8 @@ static void part_push(struct frame *f, uint32_t choice, struct sl_json_val v)
         call_push(f, choice, &part);
         break;
     case SL_GEMINI_IMAGE:
+        text_push(f, choice, SL_BLOCK_TEXT, sl_gemini_image_text(part.data, f->sink->arena), SL_STR_NONE);
+        break;
     case SL_GEMINI_OTHER:
         break;
     }

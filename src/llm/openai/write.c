@@ -208,7 +208,8 @@ static void choice_write(struct sl_jw *w, enum sl_llm_type type, const struct sl
         sl_jw_key(w, "text");
         blocks_write(w, choice, SL_BLOCK_TEXT, true);
     }
-    sl_jw_member_null(w, "logprobs");
+    sl_jw_key(w, "logprobs");
+    sl_jw_raw(w, choice->logprobs.p ? choice->logprobs : SL_STR("null"));
     sl_jw_key(w, "finish_reason");
     sl_jw_str_c(w, sl_finish_name(choice->finish));
     sl_jw_end(w);

@@ -133,3 +133,20 @@ def test_a_stream_without_its_end_is_broken(sluice, upstream):
     client = openai.OpenAI(base_url=daemon.url + "/v1", api_key="k")
     with pytest.raises(openai.APIError):
         list(client.chat.completions.create(model="g", messages=[{"role": "user", "content": "x"}], stream=True))
+
+
+def test_what_is_beside_the_text(sluice, upstream):
+    """Images become texts, probabilities OpenAI's; what has no place is named."""
+    candidate = {"content": {"parts": [{"text": "A"}, {"inlineData": {"mimeType": "image/png", "data": "iVBO"}}, {"executableCode": {"language": "PYTHON", "code": "1"}}]},
+                 "finishReason": "STOP", "groundingMetadata": {"webSearchQueries": ["q"]},
+                 "logprobsResult": {"chosenCandidates": [{"token": "A", "tokenId": 1, "logProbability": -0.5}],
+                                    "topCandidates": [{"candidates": [{"token": "A", "logProbability": -0.5}, {"token": "B", "logProbability": -1.5}]}]}}
+    other = upstream(lambda x: x.reply({"candidates": [candidate]}))
+    daemon = sluice({"endpoints": [{"name": "g", "endpoint_type": "llm/v1/chat",
+                                    "model": {"provider": "gemini", "name": "m", "config": {"gemini_api_key": "AIza-x", "gemini_api_base": other.base}}}]})
+    client = openai.OpenAI(base_url=daemon.url + "/v1", api_key="k")
+    raw = client.chat.completions.with_raw_response.create(model="g", messages=[{"role": "user", "content": "x"}], logprobs=True, top_logprobs=2, user="u")
+    choice = raw.parse().choices[0]
+    assert raw.headers["x-sluice-dropped"] == "user,reply.groundingMetadata,reply.parts"
+    assert choice.message.content == "A![image](data:image/png;base64,iVBO)"
+    assert choice.logprobs.content[0].logprob == -0.5 and [t.token for t in choice.logprobs.content[0].top_logprobs] == ["A", "B"]

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a reply has beside texts and calls: images, token probabilities, and what is only named. */
+#include "json/write.h"
+#include "llm/gemini/gemini.h"
+
+struct sl_str sl_gemini_image_text(struct sl_json_val data, struct sl_arena *arena)
+{
+    struct sl_str mime = SL_STR_NONE, base64 = SL_STR_NONE;
+    int r = sl_json_text(sl_json_get(data, "mimeType"), arena, &mime);
+    r = r < 0 ? r : sl_json_text(sl_json_get(data, "data"), arena, &base64);
+    if (r < 0) {
+        return r == SL_E_NOMEM ? SL_STR_NONE : SL_STR("");
+    }
+    static const struct sl_str begin = SL_STR_INIT("![image](data:"), middle = SL_STR_INIT(";base64,");
+    const struct sl_str pieces[] = { begin, mime, middle, base64, SL_STR(")") };
+    size_t n = 0;
+    for (size_t i = 0; i < SL_ARRAY_LEN(pieces); i++) {
+        n += pieces[i].n;
+    }
+    char *p = sl_arena_bytes(arena, n);
+    size_t at = 0;
+    for (size_t i = 0; p && i < SL_ARRAY_LEN(pieces); i++) {
+        memcpy(p + at, pieces[i].p, pieces[i].n);
+        at += pieces[i].n;
+    }
+    return p ? sl_str_make(p, n) : SL_STR_NONE;
+}
+
+/* Without its last brace: an object stays open. */
+static void token_write(struct sl_jw *w, struct sl_json_val v)
+{
+    struct sl_json_val token = sl_json_get(v, "token"), logprob = sl_json_get(v, "logProbability");
+    sl_jw_object(w);
+    sl_jw_key(w, "token");
+    sl_jw_raw(w, sl_json_is(token, SL_JSON_STRING) ? sl_json_raw(token) : SL_STR("\"\""));
+    sl_jw_key(w, "logprob");
+    sl_jw_raw(w, sl_json_is(logprob, SL_JSON_NUMBER) ? sl_json_raw(logprob) : SL_STR("0"));
+    sl_jw_member_null(w, "bytes");
+}
+
+int sl_gemini_logprobs(struct sl_json_val result, struct sl_arena *arena, struct sl_str *ret)
+{
+    struct sl_json_val chosen = sl_json_get(result, "chosenCandidates"), top = sl_json_get(result, "topCandidates");
+    struct sl_json_iter tops = sl_json_each(top);
+    struct sl_buf buf = SL_BUF_INIT(1u << 26);
+    struct sl_jw w;
+    if (!sl_json_is(chosen, SL_JSON_ARRAY)) {
+        return 0;
+    }
+    sl_jw_init(&w, &buf);
+    sl_jw_object(&w);
+    sl_jw_key(&w, "content");
+    sl_jw_array(&w);
+    for (struct sl_json_iter it = sl_json_each(chosen); sl_json_next(&it);) {
+        struct sl_json_val others = sl_json_next(&tops) ? sl_json_get(tops.val, "candidates") : SL_JSON_ABSENT;
+        token_write(&w, it.val);
+        sl_jw_key(&w, "top_logprobs");
+        sl_jw_array(&w);
+        for (struct sl_json_iter o = sl_json_each(others); sl_json_next(&o);) {
+            token_write(&w, o.val);
+            sl_jw_end(&w);
+        }
+        sl_jw_end(&w);
+        sl_jw_end(&w);
+    }
+    sl_jw_end(&w);
+    sl_jw_member_null(&w, "refusal");
+    sl_jw_end(&w);
+    int r = sl_buf_status(&buf);
+    if (r == 0) {
+        *ret = sl_arena_dup(arena, sl_buf_str(&buf));
+        r = ret->p ? 0 : SL_E_NOMEM;
+    }
+    sl_buf_done(&buf);
+    return r;
+}
+
+/* Names that a reply of ours has no place for, in the words of x-sluice-dropped. */
+struct sl_str sl_gemini_dropped(struct sl_json_val candidate, struct sl_arena *arena)
+{
+    bool has_code = false;
+    for (struct sl_json_iter it = sl_json_each(sl_json_at(candidate, "content.parts")); sl_json_next(&it);) {
+        struct sl_gemini_part part;
+        sl_gemini_part_read(it.val, &part);
+        has_code |= part.kind == SL_GEMINI_OTHER;
+    }
+    bool has_grounding = sl_json_count(sl_json_get(candidate, "groundingMetadata")) > 0;
+    bool has_citations = sl_json_count(sl_json_get(candidate, "citationMetadata")) > 0;
+    if (!has_code && !has_grounding && !has_citations) {
+        return SL_STR_NONE;
+    }
+    return sl_arena_printf(arena, "%s%s%s%s%s", has_grounding ? "reply.groundingMetadata" : "",
+                           has_grounding && (has_citations || has_code) ? "," : "",
+                           has_citations ? "reply.citationMetadata" : "", has_citations && has_code ? "," : "",
+                           has_code ? "reply.parts" : "");
+}
