@@ -208,12 +208,50 @@ static void limits_in_words(void **state)
     }
 }
 
+static void the_gateway_in_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *series;
+        bool is_draining;
+        const char *says;
+    } cases[] = {
+        { "", false, "sluice ?, up 0 ms, configuration 0\n" },
+        { "sluice_build_info{version=\"1.2\"} 1\nprocess_start_time_seconds 940", false,
+          "sluice 1.2, up 60 s, configuration 0\n" },
+        { "process_start_time_seconds 0.5\nsluice_config_version 3", false, "up 16 min 40 s, configuration 3\n" },
+        { "sluice_config_last_reload_success_timestamp_seconds 880\nsluice_config_last_reload_successful 1", false,
+          "configuration 0, loaded 2 min ago\n" },
+        { "sluice_config_last_reload_success_timestamp_seconds 880\nsluice_config_last_reload_successful 0", false,
+          "configuration 0, loaded 2 min ago, THE FILE NOW IS BAD\n" },
+        { "sluice_config_reload_total{result=\"refused\"} 2", false, "configuration 0, 2 reloads refused\n" },
+        { "sluice_config_reload_total{result=\"ok\"} 2", false, "configuration 0\n" },
+        { "sluice_config_reload_total{result=\"refused\"} 2\nsluice_config_last_reload_successful 1", false,
+          "configuration 0\n" },
+        { "sluice_store_up 1", false, "configuration 0, store up\n" },
+        { "sluice_store_up 0", false, "configuration 0, STORE DOWN\n" },
+        { "", true, "configuration 0, DRAINING\n" },
+        { "sluice_store_up 0\nsluice_config_last_reload_successful 0", true,
+          ", THE FILE NOW IS BAD, STORE DOWN, DRAINING\n" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct look now = { .at_wall = 1000, .is_draining = cases[i].is_draining };
+        page_read(&now.page, cases[i].series);
+        char *text = status_text(&now, NULL, (struct view){ .seconds = 1, .is_plain = true });
+        if (!strstr(text, cases[i].says)) {
+            fail_msg("%s: %s", cases[i].series, text);
+        }
+        free(text);
+        page_done(&now.page);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page_is_read),      cmocka_unit_test(quantiles),
         cmocka_unit_test(the_busiest_is_seen), cmocka_unit_test(no_line_is_wider_than_the_terminal),
-        cmocka_unit_test(limits_in_words),
+        cmocka_unit_test(limits_in_words),     cmocka_unit_test(the_gateway_in_words),
     };
     return cmocka_run_group_tests_name("page", tests, NULL, NULL);
 }
