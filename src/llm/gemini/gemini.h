@@ -62,6 +62,8 @@ const struct sl_form_rules *sl_gemini_form(const struct sl_model *model);
 
 /* The members `systemInstruction` and `contents`. */
 SL_MUST int sl_gemini_contents_write(struct sl_gemini_builder *b);
+/* The members `tools` and `toolConfig`. */
+SL_MUST int sl_gemini_tools_write(struct sl_gemini_builder *b);
 
 SL_MUST int sl_gemini_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                                  struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error);
