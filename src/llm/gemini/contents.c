@@ -388,6 +388,31 @@ static uint32_t current_from(const struct sl_chat *chat)
     return from;
 }
 
+/* A turn that is one plain text: most are, and long conversations are made of them. */
+static bool is_alone(const struct sl_chat *chat, uint32_t at)
+{
+    const struct sl_message *message = &chat->messages[at];
+    bool is_last = at + 1 == chat->n_messages;
+    return message->is_plain && message->role != SL_ROLE_TOOL && !message->is_joined &&
+           (is_last || (!chat->messages[at + 1].is_joined && chat->messages[at + 1].role != SL_ROLE_OTHER));
+}
+
+static void alone_write(struct sl_gemini_builder *b, const struct sl_message *message)
+{
+    struct sl_str before = message->role == SL_ROLE_ASSISTANT ? SL_STR("{\"role\":\"model\",\"parts\":[{\"text\":")
+                                                              : SL_STR("{\"role\":\"user\",\"parts\":[{\"text\":");
+    sl_body_around(b->body, before, message->text, SL_STR("}]}"));
+}
+
+static void turn_close(struct sl_gemini_builder *b, bool *io_is_open)
+{
+    if (*io_is_open) {
+        sl_jw_end(jw(b));
+        sl_jw_end(jw(b));
+        *io_is_open = false;
+    }
+}
+
 static int contents_write(struct sl_gemini_builder *b)
 {
     const struct sl_chat *chat = b->chat;
@@ -405,11 +430,14 @@ static int contents_write(struct sl_gemini_builder *b)
             continue;
         }
         bool is_other = (message->role == SL_ROLE_ASSISTANT) != is_model;
-        if (is_open && is_other) {
-            sl_jw_end(jw(b));
-            sl_jw_end(jw(b));
+        if (is_other) {
+            turn_close(b, &is_open);
         }
-        if (!is_open || is_other) {
+        if (!is_open && is_alone(chat, i)) {
+            alone_write(b, message);
+            continue;
+        }
+        if (!is_open) {
             is_open = true;
             is_model = message->role == SL_ROLE_ASSISTANT;
             sl_jw_object(jw(b));
@@ -419,10 +447,7 @@ static int contents_write(struct sl_gemini_builder *b)
         }
         r = message->role == SL_ROLE_TOOL ? results_write(b, &i, i >= current) : message_write(b, i, i >= current);
     }
-    if (is_open) {
-        sl_jw_end(jw(b));
-        sl_jw_end(jw(b));
-    }
+    turn_close(b, &is_open);
     sl_jw_end(jw(b));
     return r;
 }
