@@ -392,7 +392,7 @@ def lookup_ratio(bench: Bench, data: pathlib.Path, n: int) -> tuple[float, str]:
 
 def run_msec(argv: list[str], **options) -> float:
     began = time.monotonic_ns()
-    done = subprocess.run(argv, capture_output=True, text=True, **options)
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, **options)
     if done.returncode != 0:
         raise BenchError(f"{' '.join(argv)}: {done.returncode}\n{done.stderr}")
     return (time.monotonic_ns() - began) / 1e6

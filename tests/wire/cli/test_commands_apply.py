@@ -278,6 +278,15 @@ def admin(gateway, *args, key=ADMIN):
     return sl(*args, server=gateway.daemon.url, SLUICE_KEY=key)
 
 
+@pytest.mark.parametrize("role", ["query", "viewer", "admin"])
+def test_each_role_can_be_given(gateway, role):
+    """The command knows every role that the gateway knows."""
+    assert admin(gateway, "keys", "create", "--name", "x", "--role", role)[0] == 0
+    listed = json.loads(admin(gateway, "keys", "list", "--json")[1])["keys"]
+    assert [k["role"] for k in listed if k["name"] == "x"] == [role]
+    assert role in sl("help", "keys", "create")[1]
+
+
 def test_keys(gateway):
     code, key, err = admin(gateway, "keys", "create", "--name", "ci", "--principal", "team", "--routes", "chat", "--expires-at", "2099-01-01T00:00:00Z")
     key = key.strip()

@@ -61,7 +61,8 @@ def test_kubernetes_gives_nobody_the_admin_key():
     objects = {o["kind"]: o for o in yaml.safe_load_all(text)}
     config = yaml.safe_load(objects["ConfigMap"]["data"]["sluice.yaml"])
     names = {e["name"] for e in config["endpoints"]}
-    assert config["auth"]["keys"] and all(k["role"] == "query" and set(k["routes"]) <= names for k in config["auth"]["keys"])
+    keys = config["auth"]["keys"]
+    assert any(k["role"] == "query" for k in keys) and all(k["role"] == "viewer" or k["role"] == "query" and set(k["routes"]) <= names for k in keys)
     made = set(re.findall(r"--from-literal=(\w+)=", text))
     assert made == set(re.findall(r"/etc/sluice-keys/(\w+)", text)), "every key file is made by the command at the top"
     image = objects["Deployment"]["spec"]["template"]["spec"]["containers"][0]["image"]
