@@ -3,7 +3,9 @@
 #include "help.h"
 
 #include "llm/core/errbody.h"
+#include "llm/core/gather.h"
 #include "llm/core/pieces.h"
+#include "llm/openai/openai.h"
 
 static void test_arguments(void **state)
 {
@@ -131,12 +133,74 @@ static void test_error_words(void **state)
     }
 }
 
+/* Chunks of OpenAI-like servers, and the calls and the text they are. */
+static void test_openai_streams(void **state)
+{
+    (void)state;
+#define CHUNK(delta)   "{\"id\":\"c1\",\"choices\":[{\"index\":0,\"delta\":{" delta "},\"finish_reason\":null}]}"
+#define PIECE(members) CHUNK("\"tool_calls\":[{\"index\":0,\"type\":\"function\"," members "}]")
+    static const struct {
+        const char *chunks[4];
+        const char *want; /* each call as "id name arguments;", then the text */
+    } rows[] = {
+        { { PIECE("\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\"\"}"),
+            PIECE("\"function\":{\"arguments\":\":1}\"}"),
+            PIECE("\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"{}\"}") },
+          "a f {\"a\":1};b g {};" },
+        { { PIECE("\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}"),
+            PIECE("\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}") },
+          "a f {};" },
+        { { PIECE("\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":{ \"a\" : 1 }}") }, "a f {\"a\":1};" },
+        { { PIECE("\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}") }, "call_" },
+        { { CHUNK("\"content\":\"a\\ud83d\""), CHUNK("\"content\":\"\\ude00b\""), CHUNK("\"content\":\"\\ud83d\"") },
+          "a\xf0\x9f\x98\x80"
+          "b\xef\xbf\xbd" },
+        { { CHUNK("\"reasoning_content\":\"\\ud83d\""), CHUNK("\"content\":\"x\"") }, "\xef\xbf\xbdx" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        struct help h;
+        help_init(&h);
+        struct sl_openai_stream st = { 0 };
+        struct sl_gather gather;
+        sl_gather_init(&gather, &h.arena, 1 << 20);
+        struct sl_delta_sink sink = { sl_gather_push, &gather, &h.arena, &h.doc, &h.env };
+        struct sl_call call = { .manners = sl_dialect_openai.manners };
+        struct sl_err err = { 0 };
+        static const char end[] = "{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}";
+        for (size_t k = 0; k < 5; k++) {
+            const char *data = k < 4 ? rows[i].chunks[k] : end;
+            struct sl_frame frame = { .data = sl_str_c(data ? data : end) };
+            assert_int_equal(sl_openai_on_frame(&st, &call, &frame, &sink, &err), 0);
+        }
+        struct sl_reply reply;
+        assert_int_equal(sl_gather_reply(&gather, &reply), 0);
+        struct sl_buf out = SL_BUF_INIT(4096);
+        for (uint32_t k = 0; k < reply.choices[0].n_blocks; k++) {
+            const struct sl_block *b = &reply.choices[0].blocks[k];
+            if (b->kind == SL_BLOCK_TOOL_CALL) {
+                sl_buf_printf(&out, "%.*s %.*s %.*s;", SL_STR_ARG(b->tool_id), SL_STR_ARG(b->tool_name),
+                              SL_STR_ARG(b->arguments));
+            } else {
+                sl_buf_add_str(&out, b->text);
+            }
+        }
+        if (!sl_str_has_prefix(sl_buf_str(&out), sl_str_c(rows[i].want)) ||
+            (strcmp(rows[i].want, "call_") != 0 && out.len != strlen(rows[i].want))) {
+            fail_msg("row %zu: %.*s, want %s", i, SL_STR_ARG(sl_buf_str(&out)), rows[i].want);
+        }
+        sl_buf_done(&out);
+        sl_gather_done(&gather);
+        help_done(&h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_halves),
         cmocka_unit_test(test_error_words),
+        cmocka_unit_test(test_openai_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -450,3 +450,27 @@ def test_openai_client_with_tools_and_reasoning_over_three_turns(lab, route, kee
     assert message.content == "Snow in Oslo."
     if route == "s45" and keeps and not stream:
         assert all(b["thinking"]["type"] == "enabled" for b in lab.fake.bodies)
+
+
+# --- an upstream of OpenAI's language, translated to MLflow's ---
+
+@pytest.fixture
+def openai_lab(sluice, upstream):
+    class Openai:
+        handler = None
+
+    lab = Openai()
+    up = upstream(lambda x: lab.handler(x))
+    lab.daemon = sluice({"endpoints": [{"name": "o", "endpoint_type": "llm/v1/chat", "sluice": {"retries": 0},
+                                        "model": {"provider": "openai", "name": "m", "config": {"openai_api_key": "k", "openai_api_base": up.base}}}]})
+    return lab
+
+
+@pytest.mark.parametrize("said, want", [(None, "{}"), ("null", "{}"), ({"a": 1}, '{"a":1}'), ('{"a": 1}', '{"a": 1}')])
+def test_arguments_of_openai_like_replies(openai_lab, said, want):
+    message = {"role": "assistant", "content": None, "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": said}}]}
+    openai_lab.handler = lambda x: x.reply(b"\xef\xbb\xbf" + json.dumps({"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": [
+        {"index": 0, "message": message, "finish_reason": "tool_calls"}]}).encode())
+    r = openai_lab.daemon.call("POST", "/gateway/o/invocations", {"messages": X})
+    call = r.json()["choices"][0]["message"]["tool_calls"][0]
+    assert call["function"]["arguments"] == want and call["id"]
