@@ -44,6 +44,10 @@ struct sl_json_val sl_schema_target(const struct sl_schema_cast *c, struct sl_js
 /* The schema with what allOf and, where they are not taken, references make part of it. */
 SL_MUST int sl_schema_view_make(struct sl_schema_cast *c, struct sl_schema_view *view, struct sl_json_val v);
 void sl_schema_view_done(struct sl_schema_cast *c, struct sl_schema_view *view);
+/* What the other words say of the type; NULL: nothing. */
+const char *sl_schema_type_guess(const struct sl_schema_view *view);
+/* Is the word taken with this value? */
+bool sl_schema_word_fits(const struct sl_schema_cast *c, enum sl_schema_word word, struct sl_json_val v);
 /* Refuses a schema that holds itself. */
 SL_MUST int sl_schema_recursion_check(struct sl_schema_cast *c, struct sl_json_val v);
 
