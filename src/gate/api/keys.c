@@ -376,15 +376,17 @@ static void handle_key_list(struct sl_xchg *x)
     if (!has_token) {
         file_keys_write(x, w);
     }
-    uint32_t i = sl_keyset_after(keys, after), n = keys ? keys->n : 0, end = SL_MIN(n, i + KEYS_PAGE);
-    for (; i < end; i++) {
-        key_write(x, w, keys->v[i]);
-        after = keys->v[i]->number;
+    struct sl_keyset_iter it = sl_keyset_walk(keys, after);
+    const struct sl_key *key = sl_keyset_next(&it);
+    for (uint32_t n = 0; key && n < KEYS_PAGE; n++) {
+        key_write(x, w, key);
+        after = key->number;
+        key = sl_keyset_next(&it);
     }
     sl_jw_end(w);
     char next[24];
     snprintf(next, sizeof(next), "%llu", (unsigned long long)after);
-    sl_jw_member_str(w, "next_page_token", end < n ? sl_str_c(next) : SL_STR_NONE);
+    sl_jw_member_str(w, "next_page_token", key ? sl_str_c(next) : SL_STR_NONE);
     is_asked_for_write(x, w);
     sl_jw_end(w);
     sl_api_reply(x, 200);

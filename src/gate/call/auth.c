@@ -47,8 +47,8 @@ static struct sl_key *key_find(const struct sl_xchg *x, struct sl_str credential
     struct sl_key *key = sl_keyring_find(x->settings->auth.ring, hash);
     struct sl_key *admin = x->worker->gate->admin_key;
     const struct sl_keyset *stored = x->worker->snapshot->keys;
-    if (!key && stored) {
-        key = sl_keyring_find(&stored->ring, hash);
+    if (!key) {
+        key = sl_keyset_match(stored, hash);
     }
     if (!key && admin && CRYPTO_memcmp(admin->hash, hash, sizeof(hash)) == 0) {
         key = admin;

@@ -297,7 +297,7 @@ static struct sl_snapshot *file_only_wait(const struct sl_snapshot *from)
         usleep(NOMEM_WAIT_USEC);
     }
     for (uint32_t i = 0; i < n; i++) {
-        struct sl_route *route = from->file->v[i].route;
+        struct sl_route *route = from->file->v[i].item;
         routes[i] = route->base ? route->base : route;
     }
     while (sl_snapshot_new(from->settings, routes, n, &fresh) < 0) {

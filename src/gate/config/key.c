@@ -181,11 +181,6 @@ int sl_keyring_add(struct sl_keyring *ring, struct sl_key *key)
     return r;
 }
 
-void sl_keyring_remove(struct sl_keyring *ring, struct sl_key *key)
-{
-    sl_key_unref(sl_map_remove(&ring->by_hash, hash_str(key->hash)));
-}
-
 struct sl_key *sl_keyring_find(const struct sl_keyring *ring, const unsigned char hash[SL_KEY_HASH_BYTES])
 {
     struct sl_key *key = sl_map_find(&ring->by_hash, hash_str(hash));

@@ -86,7 +86,6 @@ struct sl_keyring {
 void sl_keyring_done(struct sl_keyring *ring);
 /* SL_E_EXISTS when the same key is there. */
 SL_MUST int sl_keyring_add(struct sl_keyring *ring, struct sl_key *key);
-void sl_keyring_remove(struct sl_keyring *ring, struct sl_key *key); /* one that is there */
 /* Borrowed, or NULL. */
 struct sl_key *sl_keyring_find(const struct sl_keyring *ring, const unsigned char hash[SL_KEY_HASH_BYTES]);
 

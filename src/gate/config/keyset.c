@@ -1,14 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/config/keyset.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/map.h"
 #include "json/json.h"
 #include "store/store.h"
 
 #define USED_EVERY_SEC 60
+
+static void item_ref(void *item)
+{
+    sl_key_ref(item);
+}
+
+static void item_unref(void *item)
+{
+    sl_key_unref(item);
+}
+
+static const struct sl_page_ops key_ops = { item_ref, item_unref };
+
+static bool is_of_hash(const void *item, const void *hash)
+{
+    return CRYPTO_memcmp(((const struct sl_key *)item)->hash, hash, SL_KEY_HASH_BYTES) == 0;
+}
+
+static uint64_t place_of(const unsigned char *hash)
+{
+    return sl_hash(sl_str_make((const char *)hash, SL_KEY_HASH_BYTES));
+}
 
 struct sl_keyset *sl_keyset_ref(struct sl_keyset *set)
 {
@@ -21,32 +45,27 @@ struct sl_keyset *sl_keyset_ref(struct sl_keyset *set)
 void sl_keyset_unref(struct sl_keyset *set)
 {
     if (set && atomic_fetch_sub_explicit(&set->refs, 1, memory_order_acq_rel) == 1) {
-        sl_keyring_done(&set->ring);
-        free(set->v);
+        sl_hashed_done(&set->by_hash);
+        sl_ordered_done(&set->by_number);
         free(set);
     }
 }
 
 static int add(struct sl_keyset *set, struct sl_key *key)
 {
-    if (set->n == set->cap) {
-        uint32_t cap = set->cap ? set->cap * 2 : 16;
-        struct sl_key **v = realloc(set->v, cap * sizeof(struct sl_key *));
-        if (!v) {
-            return SL_E_NOMEM;
-        }
-        set->v = v;
-        set->cap = cap;
+    uint64_t place = place_of(key->hash);
+    if (sl_hashed_at(&set->by_hash, place, is_of_hash, key->hash) >= 0) {
+        return SL_E_EXISTS;
     }
-    int r = sl_keyring_add(&set->ring, key);
+    int r = sl_ordered_put(&set->by_number, key->number, key);
     if (r < 0) {
         return r;
     }
-    uint32_t at = sl_keyset_after(set, key->number);
-    memmove(&set->v[at + 1], &set->v[at], (set->n - at) * sizeof(struct sl_key *));
-    set->v[at] = key;
-    set->n++;
-    return 0;
+    r = sl_hashed_put(&set->by_hash, place, -1, key);
+    if (r < 0) { /* the page is this set's own by now: nothing is allocated */
+        SL_IGNORE(sl_ordered_remove(&set->by_number, key->number) < 0);
+    }
+    return r;
 }
 
 /* One that nobody else has. */
@@ -61,11 +80,12 @@ static int own(struct sl_keyset **io_set)
         return SL_E_NOMEM;
     }
     atomic_init(&set->refs, 1);
-    for (uint32_t i = 0; old && i < old->n; i++) {
-        if (add(set, old->v[i]) < 0) {
-            sl_keyset_unref(set);
-            return SL_E_NOMEM;
-        }
+    int r = old ? sl_hashed_copy(&old->by_hash, &set->by_hash) : sl_hashed_init(&set->by_hash, &key_ops);
+    r = r < 0 ? r
+              : (old ? sl_ordered_copy(&old->by_number, &set->by_number) : sl_ordered_init(&set->by_number, &key_ops));
+    if (r < 0) {
+        sl_keyset_unref(set);
+        return r;
     }
     sl_keyset_unref(old);
     *io_set = set;
@@ -125,22 +145,23 @@ int sl_keyset_put(struct sl_keyset **io_set, const struct sl_store_key *row, con
                (unsigned long long)row->id);
         return 0;
     }
-    r = r < 0 ? r : own(io_set);
     if (r < 0) {
         return r;
     }
-    const struct sl_key *before = known ? sl_keyring_find(&known->ring, key->hash) : NULL;
+    const struct sl_key *before = sl_keyset_match(known, key->hash);
     uint64_t used = before ? atomic_load_explicit(&before->last_used_sec, memory_order_relaxed) : 0;
     atomic_store_explicit(&key->last_used_sec, SL_MAX(used, row->last_used_sec), memory_order_relaxed);
     key->written_sec = row->last_used_sec;
-    r = sl_keyset_find(*io_set, key->number) ? 0 : add(*io_set, key);
-    sl_key_unref(key); /* the ring holds it */
+    r = sl_keyset_find(*io_set, key->number) ? 0 : own(io_set);
+    r = r < 0 || sl_keyset_find(*io_set, key->number) ? r : add(*io_set, key);
+    sl_key_unref(key); /* the set holds it */
     return r == SL_E_EXISTS ? 0 : r;
 }
 
 int sl_keyset_remove(struct sl_keyset **io_set, uint64_t number)
 {
-    if (!sl_keyset_find(*io_set, number)) {
+    struct sl_key *key = sl_keyset_find(*io_set, number);
+    if (!key) {
         return 0;
     }
     int r = own(io_set);
@@ -148,39 +169,52 @@ int sl_keyset_remove(struct sl_keyset **io_set, uint64_t number)
         return r;
     }
     struct sl_keyset *set = *io_set;
-    uint32_t at = sl_keyset_after(set, number) - 1;
-    struct sl_key *key = set->v[at];
-    sl_keyring_remove(&set->ring, key);
-    set->n--;
-    memmove(&set->v[at], &set->v[at + 1], (set->n - at) * sizeof(struct sl_key *));
-    return 0;
-}
-
-uint32_t sl_keyset_after(const struct sl_keyset *set, uint64_t number)
-{
-    uint32_t low = 0, high = set ? set->n : 0;
-    while (low < high) {
-        uint32_t mid = low + (high - low) / 2;
-        if (set->v[mid]->number <= number) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return low;
+    uint64_t place = place_of(key->hash);
+    int64_t at = sl_hashed_at(&set->by_hash, place, is_of_hash, key->hash);
+    r = at < 0 ? 0 : sl_hashed_remove(&set->by_hash, place, at); /* what failed half may be asked again */
+    return r < 0 ? r : sl_ordered_remove(&set->by_number, number);
 }
 
 struct sl_key *sl_keyset_find(const struct sl_keyset *set, uint64_t number)
 {
-    uint32_t at = sl_keyset_after(set, number);
-    return at && set->v[at - 1]->number == number ? set->v[at - 1] : NULL;
+    return set ? sl_ordered_find(&set->by_number, number) : NULL;
+}
+
+struct sl_key *sl_keyset_match(const struct sl_keyset *set, const unsigned char hash[SL_KEY_HASH_BYTES])
+{
+    uint64_t place = set ? place_of(hash) : 0;
+    int64_t at = set ? sl_hashed_at(&set->by_hash, place, is_of_hash, hash) : -1;
+    return at < 0 ? NULL : (*sl_hashed_slot(&set->by_hash, place))->v[at].item;
+}
+
+struct sl_keyset_iter sl_keyset_walk(const struct sl_keyset *set, uint64_t after)
+{
+    struct sl_keyset_iter it = { .set = set };
+    if (set && set->by_number.n_pages && after < UINT64_MAX) {
+        it.page = sl_ordered_page(&set->by_number, after + 1);
+        it.at = sl_page_lower(set->by_number.pages[it.page], after + 1);
+    }
+    return it;
+}
+
+struct sl_key *sl_keyset_next(struct sl_keyset_iter *it)
+{
+    while (it->set && it->page < it->set->by_number.n_pages) {
+        const struct sl_page *page = it->set->by_number.pages[it->page];
+        if (it->at < page->n) {
+            return page->v[it->at++].item;
+        }
+        it->page++;
+        it->at = 0;
+    }
+    return NULL;
 }
 
 int sl_keyset_write_used(const struct sl_keyset *set, struct sl_store *store, bool is_whole, struct sl_err *err)
 {
     int r = 0;
-    for (uint32_t i = 0; r == 0 && set && i < set->n; i++) {
-        struct sl_key *key = set->v[i];
+    struct sl_keyset_iter it = sl_keyset_walk(set, 0);
+    for (struct sl_key *key; r == 0 && (key = sl_keyset_next(&it)) != NULL;) {
         uint64_t used = atomic_load_explicit(&key->last_used_sec, memory_order_relaxed);
         if (used && (is_whole || used >= key->written_sec + USED_EVERY_SEC)) {
             r = sl_store_key_used(store, key->number, used, err);

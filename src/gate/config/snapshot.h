@@ -4,9 +4,7 @@
  * it differs, so a change is in force on every worker when publish returns. An exchange holds its route and its
  * settings, never the index.
  *
- * Snapshots share their parts. The index by name is a table of pages, chosen by the name's hash; the dynamic routes
- * also stand in pages by their order of creation. A change copies one page of each and the two roots, whatever the
- * number of routes: a page that only one snapshot has, which is not published yet, is changed in place.
+ * Snapshots share their parts (pages.h): the index by name, the dynamic routes by their order of creation, the keys.
  *
  * A route of the file and a dynamic one may have the same name: then the file's is served, the dynamic one keeps its
  * place in the order and is *shadowed*. */
@@ -17,34 +15,20 @@
 #include <stdatomic.h>
 
 #include "base/str.h"
+#include "gate/config/pages.h"
 
 struct sl_keyset;
 struct sl_route;
 struct sl_settings;
 
-struct sl_page_item {
-    uint64_t key; /* of the index by name: the hash; of the order: the incarnation. Ascending */
-    struct sl_route *route;
-};
-
-struct sl_page {
-    atomic_uint refs;
-    uint32_t n, cap;
-    struct sl_page_item v[]; /* each holds a reference of its route */
-};
-
 struct sl_snapshot {
     atomic_uint refs;
     uint64_t version;
     struct sl_settings *settings;
-    struct sl_keyset *keys; /* the stored ones; NULL: none */
-    struct sl_page **names; /* n_names of them, a power of two; a page may be NULL */
-    uint32_t n_names;
-    struct sl_page *file;   /* the file's routes in its order; NULL: none */
-    struct sl_page **order; /* the dynamic ones by creation; none is empty */
-    uint32_t n_order;
-    uint32_t n_dynamic; /* shadowed ones too */
-    uint32_t n_routes;  /* served */
+    struct sl_keyset *keys;  /* the stored ones; NULL: none */
+    struct sl_hashed names;  /* what is served, by the hash of its name */
+    struct sl_page *file;    /* the file's routes in its order; NULL: none */
+    struct sl_ordered order; /* the dynamic ones by incarnation, shadowed ones too */
 };
 
 /* A snapshot of the file alone. Takes references of its own. SL_E_NOMEM, or SL_E_EXISTS for two routes of one name. */

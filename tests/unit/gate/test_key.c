@@ -149,30 +149,39 @@ static void a_set_is_copied_before_it_changes(void **state)
         struct sl_store_key row = row_of(64 - i, hashes[i], "query", i % 2 ? "[\"a\",\"b\"]" : NULL);
         assert_int_equal(sl_keyset_put(&set, &row, NULL), 0);
     }
-    assert_int_equal(set->n, 64);
-    for (uint32_t i = 1; i < set->n; i++) {
-        assert_true(set->v[i - 1]->number < set->v[i]->number);
+    uint64_t last = 0;
+    uint32_t n = 0;
+    struct sl_keyset_iter it = sl_keyset_walk(set, 0);
+    for (struct sl_key *key; (key = sl_keyset_next(&it)) != NULL; n++) {
+        assert_true(key->number > last);
+        last = key->number;
     }
+    assert_int_equal(n, 64);
     struct sl_keyset *held = sl_keyset_ref(set);
     assert_int_equal(sl_keyset_remove(&set, 7), 0);
     assert_int_equal(sl_keyset_remove(&set, 7), 0);
     assert_ptr_not_equal(set, held);
     assert_null(sl_keyset_find(set, 7));
     assert_non_null(sl_keyset_find(held, 7));
-    assert_int_equal(sl_keyset_after(set, 6), 6);
-    assert_int_equal(sl_keyset_after(NULL, 6), 0);
+    it = sl_keyset_walk(set, 6);
+    assert_int_equal(sl_keyset_next(&it)->number, 8);
+    it = sl_keyset_walk(NULL, 6);
+    assert_null(sl_keyset_next(&it));
+    it = sl_keyset_walk(set, 64);
+    assert_null(sl_keyset_next(&it));
     /* One that is there again changes nothing; one that cannot be read opens nothing. */
     struct sl_store_key again = row_of(1, hashes[63], "query", NULL), odd = row_of(99, hashes[0], "emperor", NULL);
     struct sl_store_key torn = row_of(100, hashes[0], "query", "[");
     assert_int_equal(sl_keyset_put(&set, &again, NULL), 0);
     assert_int_equal(sl_keyset_put(&set, &odd, NULL), 0);
     assert_int_equal(sl_keyset_put(&set, &torn, NULL), 0);
-    assert_int_equal(set->n, 63);
-    const struct sl_key *key = sl_keyring_find(&set->ring, hashes[1]);
+    assert_int_equal(set->by_number.n, 63);
+    assert_int_equal(set->by_hash.n, 63);
+    const struct sl_key *key = sl_keyset_match(set, hashes[1]);
     assert_non_null(key);
     assert_true(sl_key_may_use(key, SL_STR("b")));
     assert_false(sl_key_may_use(key, SL_STR("c")));
-    assert_true(sl_key_may_use(sl_keyring_find(&set->ring, hashes[2]), SL_STR("c")));
+    assert_true(sl_key_may_use(sl_keyset_match(set, hashes[2]), SL_STR("c")));
     /* When it was last used outlives a reload of the store. */
     atomic_store(&sl_keyset_find(set, 3)->last_used_sec, 1234);
     struct sl_keyset *fresh = NULL;
@@ -182,6 +191,55 @@ static void a_set_is_copied_before_it_changes(void **state)
     assert_int_equal(atomic_load(&sl_keyset_find(fresh, 3)->last_used_sec), 1234);
     sl_keyset_unref(fresh);
     sl_keyset_unref(held);
+    sl_keyset_unref(set);
+}
+
+/* How many of its pages a set does not share with the one before it. */
+static uint32_t pages_of_its_own(const struct sl_keyset *set, const struct sl_keyset *before)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < set->by_hash.n_pages; i++) {
+        n += set->by_hash.pages[i] != before->by_hash.pages[i];
+    }
+    for (uint32_t i = 0; i < set->by_number.n_pages; i++) {
+        n += i >= before->by_number.n_pages || set->by_number.pages[i] != before->by_number.pages[i];
+    }
+    return n;
+}
+
+/* Copied for a key: one page of each table, of a bounded size, whatever the number of keys. */
+static void a_key_costs_the_same_among_many(void **state)
+{
+    (void)state;
+    struct sl_keyset *set = NULL;
+    uint32_t n_grown = 0;
+    for (uint64_t i = 1; i <= 50000; i++) {
+        unsigned char hash[SL_KEY_HASH_BYTES] = { 0 };
+        memcpy(hash, &i, sizeof(i));
+        struct sl_store_key row = row_of(i, hash, "query", NULL);
+        struct sl_keyset *held = sl_keyset_ref(set); /* published */
+        assert_int_equal(sl_keyset_put(&set, &row, held), 0);
+        if (held && held->by_hash.n_pages == set->by_hash.n_pages) {
+            assert_int_equal(pages_of_its_own(set, held), 2);
+        } else {
+            n_grown++;
+        }
+        assert_ptr_equal(sl_keyset_match(set, hash), sl_keyset_find(set, i));
+        sl_keyset_unref(held);
+    }
+    assert_in_range(n_grown, 1, 12); /* it doubles */
+    for (uint32_t i = 0; i < set->by_number.n_pages; i++) {
+        assert_in_range(set->by_number.pages[i]->n, 1, 256);
+    }
+    for (uint32_t i = 0; i < set->by_hash.n_pages; i++) {
+        assert_true(!set->by_hash.pages[i] || set->by_hash.pages[i]->n < 256);
+    }
+    /* And taken away again. */
+    for (uint64_t i = 50000; i >= 1; i--) {
+        assert_int_equal(sl_keyset_remove(&set, i * 7 % 50001), 0);
+    }
+    assert_int_equal(set->by_number.n, 0);
+    assert_int_equal(set->by_hash.n, 0);
     sl_keyset_unref(set);
 }
 
@@ -212,6 +270,7 @@ int main(void)
         cmocka_unit_test(roles_have_their_rights),
         cmocka_unit_test(the_files_keys),
         cmocka_unit_test(a_set_is_copied_before_it_changes),
+        cmocka_unit_test(a_key_costs_the_same_among_many),
         cmocka_unit_test(tokens_are_ours_and_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
