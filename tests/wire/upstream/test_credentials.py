@@ -127,6 +127,18 @@ def test_who_waits_may_leave(sluice, google):
     assert call(daemon).status == 200
 
 
+def test_a_drain_does_not_wait_for_a_fetch(sluice, google):
+    daemon = sluice({"endpoints": [google.route(vertex_credentials=google.account())], "server": {"timeouts": {"drain": "200ms"}}})
+    google.gate.clear()
+    conn = daemon.connect().request("POST", "/v1/chat/completions", CALL, [("content-type", "application/json")])
+    assert google.up.arrived.get(timeout=20) is not None
+    began = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - began < 5
+    assert conn.reply().status == 503
+    google.gate.set()
+
+
 def test_the_machines_identity_is_for_routes_of_the_file(sluice, google, tmp_path):
     origin = google.up.base.removesuffix("/v1")
     daemon = sluice({"endpoints": [google.route(metadata_url=origin)]}, args=["--data", str(tmp_path / "data")])
