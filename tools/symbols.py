@@ -16,7 +16,6 @@ KNOWN = {
     "sl_cred_identity",
     "sl_cred_may_borrow",
     "sl_db_fail",
-    "sl_form_ids",
     "sl_form_name_back",
     "sl_form_name_fits",
     "sl_json_bool",

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Calls brought into form. The first byte chooses the family of rules (names, shape, media, people, all of them), the
  * second which of its rules hold. What a rule promises is asserted. */
+#include "llm/form/form.h"
+#include "llm/form/ids.h"
 #include "llm/form/params.h"
+#include "llm/form/shape.h"
 #include "llm_fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,6 +3,7 @@
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
 #include "llm/core/language.h"
+#include "llm/form/ids.h"
 #include "json/write.h"
 
 enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str word, bool was_answer)

@@ -3,6 +3,10 @@
 #include "llm/anthropic/anthropic.h"
 
 #include "llm/core/language.h"
+#include "llm/form/form.h"
+#include "llm/form/ids.h"
+#include "llm/form/person.h"
+#include "llm/form/shape.h"
 
 #define MAX_TOKENS_OPENAI        8192
 #define MAX_TOKENS_MLFLOW_LIMIT  1000000

@@ -5,6 +5,7 @@
  *   message_stop; ping and what is not known anywhere; error instead of any. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
+#include "llm/form/ids.h"
 
 #define SKIPPED 255 /* a kind of block that has no counterpart */
 /* Indexes that a stream may use; a dialect has limits of its own. */

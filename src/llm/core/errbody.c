@@ -128,57 +128,6 @@ void sl_errbody_read(struct sl_str body, struct sl_arena *arena, struct sl_errbo
     }
 }
 
-static bool is_any(struct sl_str s, const char *const *list)
-{
-    for (; *list; list++) {
-        if (sl_str_eq_c(s, *list)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_str code)
-{
-    static const char *const billing[] = { "insufficient_quota", "credit_balance_exhausted",
-                                           "billing_not_active", "billing_hard_limit_reached",
-                                           "billing_error",      NULL };
-    static const char *const limited[] = { "rate_limit_exceeded", "rate_limit_error", NULL };
-    static const char *const overloaded[] = { "overloaded_error", "server_is_overloaded", "slow_down", "overloaded",
-                                              NULL };
-    static const char *const rejected[] = { "invalid_request_error", NULL };
-    if (status == 402 || (status != 401 && status != 403 && (is_any(code, billing) || is_any(type, billing)))) {
-        return SL_ERR_PROVIDER_BILLING;
-    }
-    if (status == 401 || status == 403) {
-        return SL_ERR_PROVIDER_AUTH_FAILED;
-    }
-    if (status == 429 || status == 498) {
-        return SL_ERR_PROVIDER_RATE_LIMITED;
-    }
-    if (status == 503 || status == 529) {
-        return SL_ERR_PROVIDER_OVERLOADED;
-    }
-    if (status >= 400 && status < 500 && status != 408 && status != 424) {
-        return SL_ERR_PROVIDER_REJECTED;
-    }
-    if (status >= 300 && status < 400) {
-        return SL_ERR_PROVIDER_BAD_RESPONSE; /* a redirect: it would carry the credential elsewhere */
-    }
-    if (status == 0) { /* inside a stream: only the words tell */
-        if (is_any(code, limited) || is_any(type, limited)) {
-            return SL_ERR_PROVIDER_RATE_LIMITED;
-        }
-        if (is_any(code, overloaded) || is_any(type, overloaded)) {
-            return SL_ERR_PROVIDER_OVERLOADED;
-        }
-        if (is_any(type, rejected)) {
-            return SL_ERR_PROVIDER_REJECTED;
-        }
-    }
-    return SL_ERR_PROVIDER_SERVER_ERROR;
-}
-
 static bool has_words(struct sl_str text, const char *words)
 {
     size_t n = strlen(words);
@@ -204,27 +153,6 @@ enum sl_error_type sl_errbody_type(int status, const struct sl_errbody *said)
         }
     }
     return type;
-}
-
-int sl_error_status_of(struct sl_str type, struct sl_str code)
-{
-    static const struct {
-        const char *word;
-        int status;
-    } words[] = {
-        { "invalid_request_error", 400 }, { "authentication_error", 401 }, { "invalid_api_key", 401 },
-        { "billing_error", 402 },         { "insufficient_quota", 429 },   { "permission_error", 403 },
-        { "not_found_error", 404 },       { "model_not_found", 404 },      { "request_too_large", 413 },
-        { "rate_limit_error", 429 },      { "rate_limit_exceeded", 429 },  { "api_error", 500 },
-        { "server_error", 500 },          { "timeout_error", 504 },        { "timeout", 504 },
-        { "overloaded_error", 529 },      { "overloaded", 529 },
-    };
-    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
-        if (sl_str_eq_c(code, words[i].word) || sl_str_eq_c(type, words[i].word)) {
-            return words[i].status;
-        }
-    }
-    return 0;
 }
 
 /* google.rpc.Status says more than message and code. */

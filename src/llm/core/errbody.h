@@ -18,13 +18,8 @@ void sl_errbody_read(struct sl_str body, struct sl_arena *arena, struct sl_errbo
 /* The same from a value that holds an error: the `error` member of a body or of an event. */
 void sl_errbody_read_val(struct sl_json_val error, struct sl_arena *arena, struct sl_errbody *ret);
 
-/* The error type of a status and the upstream's own code. */
-enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_str code);
-
 /* The same of all that an upstream said: an empty account is often told in words only. */
 enum sl_error_type sl_errbody_type(int status, const struct sl_errbody *said);
-/* The status that an error inside a stream would have had, by its type or code; 0: not known. */
-int sl_error_status_of(struct sl_str type, struct sl_str code);
 
 /* All of it: fills *ret_error from status, headers and body. */
 void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,

@@ -52,6 +52,10 @@ enum sl_error_type {
 const char *sl_error_type_word(enum sl_error_type type);
 int sl_error_type_status(enum sl_error_type type);
 bool sl_error_type_is_upstream(enum sl_error_type type); /* provider_… */
+/* Of a status and of the upstream's own type and code. */
+enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_str code);
+/* The status that an error inside a stream would have had, by its type or code; 0: not known. */
+int sl_error_status_of(struct sl_str type, struct sl_str code);
 
 struct sl_llm_error;
 /* What an upstream says about this gateway's credential is for the operator, not for who asked: other words instead. */

@@ -3,7 +3,6 @@
 #include "llm/core/google_error.h"
 
 #include "base/num.h"
-#include "llm/core/errbody.h"
 
 static struct sl_str text_of(struct sl_json_val v, struct sl_arena *arena)
 {

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "llm/form/form_priv.h"
+#include "llm/form/form.h"
+
+#include "llm/form/ids.h"
+#include "llm/form/media.h"
+#include "llm/form/person.h"
 #include "llm/form/schema.h"
+#include "llm/form/shape.h"
 
 static int schemas(struct sl_form *form, struct sl_chat *chat)
 {

@@ -2,10 +2,11 @@
 /* Ids of tool calls and names of tools, in the provider's alphabet and length. What does not fit becomes a digest of
  * itself, so that the same text is the same id in every turn of a conversation; an id that is missing is made of its
  * place, and one that comes twice of its text and its number. */
+#include "llm/form/ids.h"
+
 #include <openssl/sha.h>
 
 #include "base/map.h"
-#include "llm/form/form_priv.h"
 
 #define DIGEST_LEN 22 /* base62 digits of 128 bits */
 #define ID_PREFIX  "call_"
@@ -244,15 +245,6 @@ int sl_form_link(struct sl_form *form, struct sl_chat *chat, struct sl_form_link
     return r;
 }
 
-int sl_form_ids(struct sl_form *form, struct sl_chat *chat)
-{
-    struct sl_form_link *links;
-    return sl_form_link(form, chat, &links);
-}
-
-/* --- names --- */
-
-/* In form, or p == NULL: no memory. */
 static struct sl_str name_in_form(struct sl_form *form, struct sl_str raw, struct sl_str *ret_text)
 {
     const struct sl_form_name *rule = &form->rules->names;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Images and files: types spelt wrongly are corrected, what the provider does not take is refused with what it takes.
  */
-#include <stdarg.h>
+#include "llm/form/media.h"
+
 #include <stdio.h>
 
-#include "llm/form/form_priv.h"
+#include "llm/form/refuse.h"
 
 /* --- types --- */
 
@@ -65,22 +66,6 @@ static bool is_taken(const char *const *list, struct sl_str mime)
         }
     }
     return list == NULL;
-}
-
-/* --- refusals --- */
-
-int sl_form_refuse(const struct sl_form *form, struct sl_json_val v, const char *fmt, ...)
-{
-    char text[384], path[128] = "";
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    if (sl_json_is_present(v)) {
-        sl_json_path(v, path, sizeof(path));
-    }
-    return sl_refuse(form->call, form->arena, form->error, path[0] ? path : "messages", "%s%s%s", path,
-                     path[0] ? ": " : "", text);
 }
 
 static int type_refuse(const struct sl_form *form, const struct sl_part *part, const char *const *list)

@@ -6,7 +6,7 @@
 #ifndef SL_LLM_FORM_PARAMS_H
 #define SL_LLM_FORM_PARAMS_H
 
-#include "llm/form/form.h"
+#include "llm/form/rules.h"
 
 enum sl_reasoning {
     SL_REASONING_UNSAID,

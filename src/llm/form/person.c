@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Identifiers of people. Providers ask for something opaque and refuse what names somebody. */
-#include "llm/form/form_priv.h"
+#include "llm/form/person.h"
+
+#include "llm/form/ids.h"
 
 #define PHONE_DIGITS 7 /* so many digits and nothing but what stands between them: it can be a telephone's number */
 

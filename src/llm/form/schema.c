@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/form/schema.h"
 
-#include "llm/form/schema_priv.h"
+#include "llm/form/schema_word.h"
 
 #define BYTES_MAX (4u << 20) /* of one schema in form: references put in place can multiply */
 

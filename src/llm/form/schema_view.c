@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Schemas read: their words, what is part of them by allOf and references, and whether they hold themselves. */
-#include "llm/form/schema_priv.h"
+#include "llm/form/schema_view.h"
+
+#include "llm/form/refuse.h"
 
 const struct sl_schema_word_row sl_schema_words[SL_SCHEMA_WORD_COUNT] = {
 #define X(symbol, word_, kind_, fate_) \

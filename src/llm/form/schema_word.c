@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words of schemas that are taken in part, and what they say of a type that is missing. */
-#include "llm/form/schema_priv.h"
+#include "llm/form/schema_word.h"
 
 const char *sl_schema_type_guess(const struct sl_schema_view *view)
 {

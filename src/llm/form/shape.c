@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The shape of a conversation: empty texts, the place of results, turns. The messages are put into a new order; none is
  * changed but for parts that say nothing. */
-#include "llm/form/form_priv.h"
+#include "llm/form/shape.h"
+
+#include "llm/form/ids.h"
 
 /* --- blanks --- */
 

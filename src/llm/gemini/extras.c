@@ -1,7 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a reply has beside texts and calls: images, token probabilities, and what is only named. */
+/* The parts of a reply, and what it has beside texts and calls: images, token probabilities, and what is only named. */
 #include "json/write.h"
 #include "llm/gemini/gemini.h"
+
+enum part_member { P_TEXT, P_THOUGHT, P_SIGNATURE, P_CALL, P_DATA, P_COUNT };
+
+static const struct sl_str part_members[P_COUNT] = {
+    [P_TEXT] = SL_STR_INIT("text"),
+    [P_THOUGHT] = SL_STR_INIT("thought"),
+    [P_SIGNATURE] = SL_STR_INIT("thoughtSignature"),
+    [P_CALL] = SL_STR_INIT("functionCall"),
+    [P_DATA] = SL_STR_INIT("inlineData"),
+};
+
+void sl_gemini_part_read(struct sl_json_val v, struct sl_gemini_part *ret)
+{
+    struct sl_json_val m[P_COUNT];
+    sl_json_pick(v, part_members, P_COUNT, m);
+    *ret = (struct sl_gemini_part){ .kind = SL_GEMINI_OTHER, .text = m[P_TEXT], .signature = m[P_SIGNATURE] };
+    if (sl_json_is(m[P_CALL], SL_JSON_OBJECT)) {
+        ret->kind = SL_GEMINI_CALL;
+        ret->call = m[P_CALL];
+    } else if (sl_json_is(m[P_TEXT], SL_JSON_STRING)) {
+        ret->kind = sl_json_is(m[P_THOUGHT], SL_JSON_TRUE) ? SL_GEMINI_THOUGHT : SL_GEMINI_TEXT;
+    } else if (sl_json_is(m[P_DATA], SL_JSON_OBJECT)) {
+        ret->kind = SL_GEMINI_IMAGE;
+        ret->data = m[P_DATA];
+    }
+}
 
 struct sl_str sl_gemini_image_text(struct sl_json_val data, struct sl_arena *arena)
 {

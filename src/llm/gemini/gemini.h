@@ -5,7 +5,7 @@
 #define SL_LLM_GEMINI_H
 
 #include "llm/chat/embed.h"
-#include "llm/form/form.h"
+#include "llm/form/rules.h"
 
 enum sl_gemini_method {
     SL_GEMINI_GENERATE,

@@ -3,6 +3,7 @@
  * call whole. A block ends where another kind of output begins, or with its candidate's finishReason. The stream has no
  * last word of its own: it is complete when every candidate that began has its finishReason. */
 #include "llm/core/google_error.h"
+#include "llm/form/ids.h"
 #include "llm/gemini/gemini.h"
 
 struct frame {

@@ -2,6 +2,7 @@
 /* Form: small calls of OpenAI's language, and what goes up to a Claude model. A table a kind. */
 #include "help.h"
 
+#include "llm/form/form.h"
 #include "llm/form/schema.h"
 
 struct row {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private to llm/form: what its steps tell each other. */
-#ifndef SL_LLM_FORM_PRIV_H
-#define SL_LLM_FORM_PRIV_H
+/* Ids of tool calls and names of tools in the provider's alphabet, and which result belongs to which call. */
+#ifndef SL_LLM_FORM_IDS_H
+#define SL_LLM_FORM_IDS_H
 
-#include "llm/form/form.h"
+#include "llm/form/rules.h"
 
 #define SL_LINK_NONE UINT32_MAX
 
@@ -20,6 +20,17 @@ struct sl_form_link {
  * it. NULL links when there is neither call nor result. */
 SL_MUST int sl_form_link(struct sl_form *form, struct sl_chat *chat, struct sl_form_link **ret_links);
 
+/* Tools whose names do not fit go up under another one; form->aliases says which. */
+SL_MUST int sl_form_names(struct sl_form *form, struct sl_chat *chat);
+
+/* For the reading of the reply: names that went up under another one. */
+SL_MUST int sl_form_aliases_keep(const struct sl_form *form, struct sl_http_req *req);
+/* The client's name of an upstream's. */
+struct sl_str sl_form_name_back(const struct sl_form_aliases *aliases, struct sl_str name);
+
+bool sl_form_name_fits(const struct sl_form_name *rule, struct sl_str text);
+/* `text` in form, made of its digest: the same for the same text. On the arena; p == NULL: no memory. */
+struct sl_str sl_form_digest(const struct sl_form_name *rule, struct sl_str text, struct sl_arena *arena);
 /* The text of a raw string; p == NULL: no memory. */
 struct sl_str sl_raw_text(struct sl_str raw, struct sl_arena *arena);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Private to the casting of schemas: reading (schema_view.c) and writing (schema.c). */
-#ifndef SL_LLM_FORM_SCHEMA_PRIV_H
-#define SL_LLM_FORM_SCHEMA_PRIV_H
+#ifndef SL_LLM_FORM_SCHEMA_VIEW_H
+#define SL_LLM_FORM_SCHEMA_VIEW_H
 
-#include "llm/form/schema.h"
+#include "llm/form/schema_rules.h"
 
 #define SL_SCHEMA_DEPTH_MAX 256
 #define SL_SCHEMA_VIEW_MAX  16 /* schemas that are one by allOf */
@@ -44,10 +44,6 @@ struct sl_json_val sl_schema_target(const struct sl_schema_cast *c, struct sl_js
 /* The schema with what allOf and, where they are not taken, references make part of it. */
 SL_MUST int sl_schema_view_make(struct sl_schema_cast *c, struct sl_schema_view *view, struct sl_json_val v);
 void sl_schema_view_done(struct sl_schema_cast *c, struct sl_schema_view *view);
-/* What the other words say of the type; NULL: nothing. */
-const char *sl_schema_type_guess(const struct sl_schema_view *view);
-/* Is the word taken with this value? */
-bool sl_schema_word_fits(const struct sl_schema_cast *c, enum sl_schema_word word, struct sl_json_val v);
 /* Refuses a schema that holds itself. */
 SL_MUST int sl_schema_recursion_check(struct sl_schema_cast *c, struct sl_json_val v);
 

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images and files: types that are misspelt are corrected, what the provider does not take is refused. */
+#ifndef SL_LLM_FORM_MEDIA_H
+#define SL_LLM_FORM_MEDIA_H
+
+#include "llm/form/rules.h"
+
+SL_MUST int sl_form_media(struct sl_form *form, struct sl_chat *chat);
+
+#endif

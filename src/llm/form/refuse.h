@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What no form helps is refused, and the text says where it stands in the call. */
+#ifndef SL_LLM_FORM_REFUSE_H
+#define SL_LLM_FORM_REFUSE_H
+
+#include "llm/form/rules.h"
+
+/* Refuses a value of the call by its path: "messages[1].content[0]: …". */
+int sl_form_refuse(const struct sl_form *form, struct sl_json_val v, const char *fmt, ...) SL_PRINTF(3, 4);
+
+#endif
