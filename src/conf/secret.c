@@ -38,10 +38,13 @@ static int file_read(struct sl_conf_files *files, const char *path, struct sl_se
     while (n <= SECRET_MAX && ((got = read(fd, text + n, SECRET_MAX + 1 - n)) > 0 || (got < 0 && errno == EINTR))) {
         n += got > 0 ? (size_t)got : 0;
     }
+    why = errno;
     close(fd);
     int r = sl_conf_files_note(files, sl_str_c(path), sl_conf_print(sl_str_make(text, n)));
     if (r < 0) {
         sl_fail(err, r, "out of memory");
+    } else if (got < 0) {
+        r = sl_fail(err, SL_E_IO, "cannot read the key file %s: %s", path, strerror(why));
     } else if (n > SECRET_MAX) {
         r = sl_fail(err, SL_E_LIMIT, "the key file %s is larger than %d bytes", path, SECRET_MAX);
     } else {

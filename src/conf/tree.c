@@ -494,11 +494,16 @@ int sl_conf_parse(const char *name, struct sl_str text, struct sl_arena *arena, 
 
 int sl_conf_read_file(const char *path, struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
 {
+    struct stat st;
+    /* Opening one waits for whoever writes into it, perhaps for ever. Those of a shell, <(...) and |, have writers. */
+    bool is_shells = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+    if (!is_shells && stat(path, &st) == 0 && S_ISFIFO(st.st_mode)) {
+        return sl_fail(err, SL_E_IO, "is a named pipe, where a regular file must be");
+    }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         return sl_fail(err, SL_E_IO, "cannot read the file: %s", strerror(errno));
     }
-    struct stat st;
     int r = 0;
     char *p = NULL;
     size_t n = 0, cap = 0;

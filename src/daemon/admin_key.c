@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/env.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "store/dir.h"
 
 #define KEY_FILE_MAX 4096
 
@@ -33,6 +35,14 @@ static int key_from(struct sl_str text, const char *where, struct sl_key **ret, 
     return key_make(text, ret, err);
 }
 
+/* 0 or errno; a disk that takes only a part is full. */
+static int line_write(int fd, struct sl_str text)
+{
+    struct iovec parts[] = { { (char *)(uintptr_t)text.p, text.n }, { (char *)(uintptr_t) "\n", 1 } };
+    ssize_t done = writev(fd, parts, 2);
+    return done < 0 ? errno : (size_t)done < text.n + 1 ? ENOSPC : fsync(fd) < 0 ? errno : 0;
+}
+
 /* Written whole under another name and then renamed, so that a crash leaves no half a key behind. */
 static int file_make(const char *path, struct sl_str token, struct sl_err *err)
 {
@@ -42,14 +52,15 @@ static int file_make(const char *path, struct sl_str token, struct sl_err *err)
         return sl_fail(err, SL_E_INVAL, "the path of the data directory is too long");
     }
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && write(fd, token.p, token.n) == (ssize_t)token.n &&
-              write(fd, "\n", 1) == 1 && fsync(fd) == 0;
-    int why = errno;
+    int why = fd < 0 || fchmod(fd, 0600) < 0 ? errno : 0;
+    why = why ? why : line_write(fd, token);
     if (fd >= 0) {
         close(fd);
     }
-    if (!ok || rename(temporary, path) < 0) {
-        why = ok ? errno : why;
+    if (!why && rename(temporary, path) < 0) {
+        why = errno;
+    }
+    if (why) {
         unlink(temporary);
         return sl_fail(err, SL_E_IO, "cannot make the admin key %s: %s", path, strerror(why));
     }
@@ -83,18 +94,23 @@ static int file_open(const char *data, struct sl_key **ret, struct sl_err *err)
     if (n < 0 || (size_t)n >= sizeof(path)) {
         return sl_fail(err, SL_E_INVAL, "the path of the data directory is too long");
     }
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = sl_dir_regular_or_refuse(path, true, err);
+    if (r < 0) {
+        return r;
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int why = errno;
     if (fd >= 0) {
-        int r = file_read(path, fd, ret, err);
+        r = file_read(path, fd, ret, err);
         close(fd);
         return r;
     }
-    if (errno != ENOENT) {
-        return sl_fail(err, SL_E_IO, "cannot read the admin key %s: %s", path, strerror(errno));
+    if (why != ENOENT) {
+        return sl_fail(err, SL_E_IO, "cannot read the admin key %s: %s", path, strerror(why));
     }
     char token[SL_KEY_TOKEN_SIZE];
     sl_key_make_token(token);
-    int r = file_make(path, sl_str_c(token), err);
+    r = file_make(path, sl_str_c(token), err);
     if (r == 0) {
         r = key_make(sl_str_c(token), ret, err);
         sl_log(SL_LOG_INFO, "auth", "made an admin key: it is in %s", path);

@@ -27,12 +27,11 @@ static bool log_is_writable(struct sl_str path, struct sl_err *err)
         return true;
     }
     if (stat(path.p, &st) == 0) {
-        if (S_ISDIR(st.st_mode) || access(path.p, W_OK) < 0) {
-            sl_fail(err, SL_E_IO, "log.access: cannot write %s: %s", path.p,
-                    strerror(S_ISDIR(st.st_mode) ? EISDIR : errno));
-            return false;
+        int why = S_ISDIR(st.st_mode) ? EISDIR : access(path.p, W_OK) < 0 ? errno : 0;
+        if (why) {
+            sl_fail(err, SL_E_IO, "log.access: cannot write %s: %s", path.p, strerror(why));
         }
-        return true;
+        return !why;
     }
     char folder[4096] = ".";
     const char *slash = strrchr(path.p, '/');

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice db check`, `sluice db backup FILE`, and `sluice secret rotate` without a daemon. */
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "base/env.h"
 #include "daemon/daemon.h"
 #include "store/dir.h"
 #include "store/tool.h"
@@ -47,7 +47,7 @@ int sl_cmd_db_backup(const char *data, const char *file)
     int r = dir_find(data, &arena, &dir, &err);
     r = r < 0 ? r : sl_store_backup(dir.p, file, &err);
     if (r == 0) {
-        const char *key = getenv("SLUICE_SECRET_KEY");
+        const char *key = sl_env_secret("SLUICE_SECRET_KEY");
         if (key && *key) {
             fprintf(stderr, "wrote %s; the secret key is not in it: keep what SLUICE_SECRET_KEY holds, too\n", file);
         } else {

@@ -112,8 +112,9 @@ int sl_activation_get(unsigned i, int *ret_fd, struct sl_bind_addr *ret_addr, st
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n) < 0 ||
         getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &m) < 0 ||
         getsockname(fd, (struct sockaddr *)&addr.addr, &addr.len) < 0) {
+        int why = errno;
         return sl_fail(err, SL_E_INVAL, "LISTEN_FDS: descriptor %d (%.*s) is no socket: %s", fd, SL_STR_ARG(name),
-                       strerror(errno));
+                       strerror(why));
     }
     int family = addr.addr.ss_family;
     addr.is_unix = family == AF_UNIX;

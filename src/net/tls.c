@@ -3,11 +3,14 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/list.h"
 #include "base/map.h"
@@ -195,19 +198,24 @@ static int ctx_fail(struct sl_tls_ctx *ctx, struct sl_err *err, int code, const 
 /* A file that cannot be read is told with the system's words. */
 static bool file_is_readable(const char *path, const char *what, struct sl_err *err)
 {
-    FILE *file = fopen(path, "re");
-    if (!file || fgetc(file) == EOF) {
-        sl_fail(err, SL_E_IO, "cannot read %s %s: %s", what, path,
-                !file          ? strerror(errno)
-                : ferror(file) ? "it is no readable file"
-                               : "it is empty");
-        if (file) {
-            fclose(file);
-        }
-        return false;
+    struct stat st;
+    const char *why = NULL;
+    /* Opening a pipe would wait for its other end; and it is read twice. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        why = strerror(errno);
+    } else if (!S_ISREG(st.st_mode)) {
+        why = "it is no regular file";
+    } else if (st.st_size == 0) {
+        why = "it is empty";
     }
-    fclose(file);
-    return true;
+    if (why) {
+        sl_fail(err, SL_E_IO, "cannot read %s %s: %s", what, path, why);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return !why;
 }
 
 /* A key with a passphrase is refused: a daemon has nobody to ask. */

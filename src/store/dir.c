@@ -61,8 +61,9 @@ int sl_dir_make(const char *dir, struct sl_err *err)
         char c = path[i];
         path[i] = '\0';
         struct stat st;
-        if (mkdir(path, 0700) < 0 && (errno != EEXIST && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)))) {
-            return sl_fail(err, SL_E_IO, "cannot make the data directory %s: %s", path, strerror(errno));
+        int why = mkdir(path, 0700) < 0 ? errno : 0;
+        if (why && why != EEXIST && (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))) {
+            return sl_fail(err, SL_E_IO, "cannot make the data directory %s: %s", path, strerror(why));
         }
         path[i] = c;
     }
@@ -174,15 +175,23 @@ static int key_read(const char *path, struct sl_seal *ret, struct sl_err *err)
     return r < 0 ? sl_fail(err, SL_E_INVAL, "%s: %s", path, cause.text) : 0;
 }
 
+/* 0 or errno. */
 static int dir_sync(const char *dir)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        return SL_E_IO;
+        return errno;
     }
-    int r = fsync(fd) < 0 ? SL_E_IO : 0;
+    int why = fsync(fd) < 0 ? errno : 0;
     close(fd);
-    return r;
+    return why;
+}
+
+/* 0 or errno; a disk that takes only a part is full. */
+static int file_write(int fd, const char *text, size_t n)
+{
+    ssize_t done = write(fd, text, n);
+    return done < 0 ? errno : (size_t)done < n ? ENOSPC : fsync(fd) < 0 ? errno : 0;
 }
 
 /* Under another name first: a crash leaves a whole key or none. */
@@ -197,19 +206,18 @@ static int key_make(const char *dir, const char *path, struct sl_seal *ret, stru
     text[SL_SEAL_KEY_BYTES * 2] = '\n';
     unlink(temp);
     int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1 && fsync(fd) == 0;
-    int code = errno;
+    int why = fd < 0 ? errno : file_write(fd, text, sizeof(text) - 1);
     sl_wipe(text, sizeof(text));
     if (fd >= 0) {
         close(fd);
     }
-    if (ok && rename(temp, path) < 0) {
-        code = errno;
-        ok = false;
+    if (!why && rename(temp, path) < 0) {
+        why = errno;
     }
-    if (!ok || dir_sync(dir) < 0) {
+    why = why ? why : dir_sync(dir);
+    if (why) {
         unlink(temp);
-        return sl_fail(err, SL_E_IO, "cannot write the secret key %s: %s", path, strerror(code));
+        return sl_fail(err, SL_E_IO, "cannot write the secret key %s: %s", path, strerror(why));
     }
     return 0;
 }
@@ -270,8 +278,9 @@ int sl_dir_next_adopt(const char *dir, struct sl_err *err)
     }
     int r = path_of(dir, SL_DIR_NEXT, from, sizeof(from), err);
     r = r < 0 ? r : path_of(dir, SL_DIR_KEY, to, sizeof(to), err);
-    if (r == 0 && (rename(from, to) < 0 || dir_sync(dir) < 0)) {
-        r = sl_fail(err, SL_E_IO, "cannot rename %s to %s: %s", from, to, strerror(errno));
+    int why = r < 0 ? 0 : rename(from, to) < 0 ? errno : dir_sync(dir);
+    if (why) {
+        r = sl_fail(err, SL_E_IO, "cannot rename %s to %s: %s", from, to, strerror(why));
     }
     return r;
 }

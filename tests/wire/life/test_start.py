@@ -10,7 +10,7 @@ import tempfile
 
 import pytest
 
-from harness import BIN, CHAT, CHAT_REPLY, chat_route, free_port, wait_for
+from harness import BIN, CHAT, CHAT_REPLY, DEADLINE, chat_route, free_port, wait_for
 
 MOCK = {"endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "mock-1"}}]}
 
@@ -161,3 +161,44 @@ def test_half_a_line_in_the_access_log_spoils_no_other(sluice):
     torn = [line for line in lines if not line.endswith("}")]
     assert len(torn) <= 1  # none where the limit falls on a line's end
     assert all(json.loads(line)["status"] == 200 for line in lines if line not in torn)
+
+
+def pipe(path):
+    os.mkfifo(path)
+    return path
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_a_named_pipe_as_configuration_is_refused(tmp_path, command):
+    path = pipe(tmp_path / "sluice.yaml")
+    done = subprocess.run([BIN, command, "-c", str(path), *(["--data", "none"] if command == "serve" else [])], capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 1 and f"{path}" in done.stderr and "is a named pipe, where a regular file must be" in done.stderr, done
+
+
+def test_a_shells_pipe_is_read_as_configuration(tmp_path):
+    done = subprocess.run(["bash", "-c", f"echo 'endpoints: []' | {BIN} check -c /dev/stdin && {BIN} check -c <(echo 'endpoints: []')"],
+                          capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 0 and done.stdout.count(": ok") == 2, done
+
+
+def test_a_named_pipe_as_certificate_or_admin_key_is_refused(sluice, tmp_path, certs):
+    cert = pipe(tmp_path / "cert.pem")
+    daemon = sluice({"endpoints": [], "server": {"tls": {"cert": str(cert), "key": certs[1]}}}, ready=False)
+    daemon.stopped = True
+    assert daemon.proc.wait(DEADLINE) == 1
+    wait_for(lambda: f"{cert} is no regular file" in daemon.stderr, daemon.stderr)
+    (tmp_path / "data").mkdir()
+    key = pipe(tmp_path / "data" / "admin.key")
+    daemon = sluice({"endpoints": [], "auth": {}}, args=["--data", str(tmp_path / "data")], ready=False)
+    daemon.stopped = True
+    assert daemon.proc.wait(DEADLINE) == 1
+    wait_for(lambda: f"{key} is a named pipe" in daemon.stderr, daemon.stderr)
+
+
+def test_a_full_disk_is_named_as_the_reason(sluice, tmp_path):
+    """The file takes only a part of what is written, which sets no error number."""
+    daemon = sluice({"endpoints": [], "auth": {}}, args=["--data", str(tmp_path / "data")], ready=False,
+                    preexec=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (40, 40)))
+    daemon.stopped = True
+    assert daemon.proc.wait(DEADLINE) == 1
+    wait_for(lambda: "cannot make the admin key" in daemon.stderr and "No space left on device" in daemon.stderr, daemon.stderr)
