@@ -23,7 +23,6 @@ KNOWN = {
     "sl_model_feature_parse",
     "sl_openai_build",
     "sl_openai_is_error",
-    "sl_openai_judge_root",
     "sl_openai_prepare",
     "sl_opt_defaults",
     "sl_reach_literal",

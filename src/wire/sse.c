@@ -131,8 +131,9 @@ static int event_give(struct sl_sse_decoder *dec, struct sl_str data)
 static int event_end(struct sl_sse_decoder *dec)
 {
     if (!dec->has_data) {
+        bool is_named = dec->name.len > 0;
         sl_buf_reset(&dec->name);
-        return 0;
+        return is_named && dec->on_alive ? dec->on_alive(dec->arg) : 0;
     }
     return event_give(dec, sl_str_make(dec->data.p ? dec->data.p : "", dec->data.len));
 }
@@ -147,7 +148,7 @@ static int line_take(struct sl_sse_decoder *dec, struct sl_str line, struct sl_s
     }
     ptrdiff_t colon = sl_str_find_char(line, ':', 0);
     if (colon == 0) {
-        return 0; /* a comment */
+        return dec->on_alive ? dec->on_alive(dec->arg) : 0; /* a comment */
     }
     struct sl_str field = colon < 0 ? line : sl_str_sub(line, 0, (size_t)colon);
     struct sl_str value = colon < 0 ? SL_STR("") : sl_str_sub(line, (size_t)colon + 1, line.n);
@@ -244,6 +245,9 @@ int sl_sse_finish(struct sl_sse_decoder *dec)
         bool gave;
         r = line_take(dec, sl_buf_str(&dec->line), SL_STR(""), &gave);
         sl_buf_reset(&dec->line);
+    }
+    if (!dec->has_data) {
+        sl_buf_reset(&dec->name); /* half an event is no sign of life */
     }
     return r < 0 ? r : event_end(dec);
 }

@@ -42,6 +42,8 @@ struct sl_sse_decoder {
     struct sl_buf name;
     struct sl_buf line; /* a line that was not complete in one piece */
     sl_sse_fn on_event;
+    int (*on_alive)(
+        void *arg); /* a comment, or an event without data: the peer lives. May be NULL; the owner's to set */
     void *arg;
     size_t max_event;
     /* private */

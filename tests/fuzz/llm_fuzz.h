@@ -90,7 +90,7 @@ static inline int llm_fuzz_stream(struct llm_fuzz *f, const char *provider, cons
     s.dialect_state = calloc(1, dialect->language->write_state_size);
     sl_buf_init(&s.out, 1 << 24);
     struct sl_frames frames;
-    sl_frames_init(&frames, s.upstream->framing, llm_fuzz_on_frame, &s);
+    sl_frames_init(&frames, s.upstream->framing, SL_SSE_EVENT_MAX, llm_fuzz_on_frame, &s);
     int r = 0;
     for (size_t at = 0; at < bytes.n && r == 0; at += piece) {
         r = sl_frames_push(&frames, sl_str_sub(bytes, at, at + piece));
@@ -104,7 +104,7 @@ static inline int llm_fuzz_stream(struct llm_fuzz *f, const char *provider, cons
     }
     sl_frames_done(&frames);
     struct sl_frames check;
-    sl_frames_init(&check, SL_FRAMING_SSE, llm_fuzz_check_event, NULL);
+    sl_frames_init(&check, SL_FRAMING_SSE, SL_SSE_EVENT_MAX, llm_fuzz_check_event, NULL);
     SL_ASSERT(sl_frames_push(&check, sl_buf_str(&s.out)) == 0 && sl_frames_finish(&check) == 0);
     sl_frames_done(&check);
     free(s.provider_state);

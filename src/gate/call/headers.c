@@ -2,6 +2,7 @@
 #include "gate/call/headers.h"
 
 #include "base/num.h"
+#include "gate/call/mask.h"
 #include "llm/core/types.h"
 
 static bool has_prefix_no_case(struct sl_str s, struct sl_str prefix)
@@ -236,57 +237,23 @@ int sl_headers_down(const struct sl_headers_down_rules *rules, const struct sl_h
         struct sl_str name = from->v[i].name;
         if (is_in(name, down_dropped, SL_ARRAY_LEN(down_dropped)) || sl_header_is_hop_by_hop(name) ||
             is_listed(name, rules->hidden) || has_prefix_no_case(name, SL_STR("x-sluice-")) ||
+            has_prefix_no_case(name, SL_STR("access-control-")) || /* who may read it in a browser is ours to say */
             (has_named && is_named_by_connection(from, name))) {
             continue;
         }
+        struct sl_str value = sl_mask_text(rules->secrets, from->v[i].value, arena);
+        if (!value.p) {
+            return SL_E_NOMEM;
+        }
         if (sl_str_case_eq(name, SL_STR("x-request-id")) || is_request_id(rules, name)) {
-            *io_request_id = from->v[i].value;
+            *io_request_id = value;
             continue;
         }
-        int r = sl_headers_add(io_headers, arena, name, from->v[i].value);
+        int r = sl_headers_add(io_headers, arena, name, value);
         if (r < 0) {
             return r;
         }
     }
     int r = rules->aliases ? aliases_add(&down, rules->aliases) : 0;
     return r < 0 ? r : wait_down(&down);
-}
-
-/* Shorter ones are none, and would spoil words. */
-#define CREDENTIAL_MIN 8
-
-static void word_mask(struct sl_str word, char *bytes, size_t n)
-{
-    struct sl_str text = sl_str_make(bytes, n);
-    ptrdiff_t at = word.n >= CREDENTIAL_MIN ? sl_str_find(text, word, 0) : -1;
-    while (at >= 0) {
-        memset(bytes + at, '*', word.n);
-        at = sl_str_find(text, word, (size_t)at + word.n);
-    }
-}
-
-/* Of a query the values of parameters that carry a credential, as they stand in it. */
-static void query_mask(struct sl_str target, const struct sl_str *names, char *bytes, size_t n)
-{
-    ptrdiff_t mark = sl_str_find_char(target, '?', 0);
-    struct sl_str rest = mark < 0 ? SL_STR_NONE : sl_str_sub(target, (size_t)mark + 1, target.n), pair;
-    while (sl_str_next(&rest, '&', &pair)) {
-        ptrdiff_t equals = sl_str_find_char(pair, '=', 0);
-        if (equals >= 0 && is_listed(sl_str_sub(pair, 0, (size_t)equals), names)) {
-            word_mask(sl_str_sub(pair, (size_t)equals + 1, pair.n), bytes, n);
-        }
-    }
-}
-
-void sl_headers_mask(const struct sl_headers_secrets *secrets, char *bytes, size_t n)
-{
-    for (const struct sl_str *name = secrets->names; name && name->p; name++) {
-        const struct sl_header *header = sl_headers_find(secrets->headers, *name);
-        struct sl_str value = header ? sl_str_trim(header->value) : SL_STR("");
-        ptrdiff_t space = sl_str_find_char(value, ' ', 0); /* behind a scheme */
-        word_mask(sl_str_sub(value, (size_t)(space + 1), value.n), bytes, n);
-    }
-    if (secrets->parameters) {
-        query_mask(secrets->target, secrets->parameters, bytes, n);
-    }
 }

@@ -7,6 +7,7 @@
 #include "wire/headers.h"
 
 struct sl_header_alias;
+struct sl_secrets;
 
 /* Adds to a request's headers what goes up of the client's (`from`), and ours. `pass`: what this upstream may see
  * besides; lists end with a p of NULL, NULL is an empty one. */
@@ -17,6 +18,7 @@ struct sl_headers_down_rules {
     const struct sl_str *hidden;           /* no client may see them */
     const char *request_id;                /* its own id of the request, besides x-request-id; or NULL */
     const struct sl_header_alias *aliases; /* ends with a NULL name; NULL: none */
+    const struct sl_secrets *secrets;      /* values that quote one are masked */
     uint64_t now_wall_usec;
 };
 
@@ -24,16 +26,6 @@ struct sl_headers_down_rules {
  * *io_request_id instead. */
 SL_MUST int sl_headers_down(const struct sl_headers_down_rules *rules, const struct sl_headers *from,
                             struct sl_arena *arena, struct sl_headers *io_headers, struct sl_str *io_request_id);
-/* Where a request carries its credential. */
-struct sl_headers_secrets {
-    const struct sl_str *names; /* of headers */
-    const struct sl_headers *headers;
-    const struct sl_str *parameters; /* of the query */
-    struct sl_str target;
-};
-
-/* An upstream's error may quote the credential that it was sent: every occurrence in `bytes` becomes '*'. */
-void sl_headers_mask(const struct sl_headers_secrets *secrets, char *bytes, size_t n);
 /* Says something about the body it came with, or is made anew: does not go with another body. */
 bool sl_header_is_of_body(struct sl_str name);
 

@@ -3,56 +3,163 @@
 
 #include "base/num.h"
 #include "gate/call/headers.h"
+#include "gate/call/mask.h"
 #include "gate/call/relay_collect.h"
 #include "gate/call/relay_translate.h"
 #include "http/server.h"
 #include "json/scan.h"
 #include "llm/core/frames.h"
+#include "llm/core/gather.h"
 
-/* --- RAW --- */
+/* --- HELD, RAW --- */
 
-static void scan_start(struct sl_relay *relay)
+/* A reply that has shown nothing of an answer, nor of an error, by then passes as it is. */
+#define HELD_MAX 65536
+
+static int held_start(struct sl_relay *relay)
 {
     const struct sl_language *language = relay->language;
-    if (!language->reply_members) {
-        return;
-    }
-    relay->scan = SL_ARENA_NEW(relay->x->arena, struct sl_json_scan);
-    if (relay->scan) {
+    sl_buf_init(&relay->hold, HELD_MAX);
+    if (language->reply_members) {
+        relay->scan = SL_ARENA_NEW(relay->x->arena, struct sl_json_scan);
+        if (!relay->scan) {
+            return SL_E_NOMEM;
+        }
         sl_json_scan_init(relay->scan, language->reply_members, SL_REPLY_COUNT);
     }
+    return 0;
 }
 
-static void usage_read(struct sl_relay *relay, struct sl_str raw)
+/* The head and what was held go; the rest follows as it comes. */
+static struct sl_verdict raw_begin(struct sl_relay *relay, struct sl_str more)
+{
+    struct sl_verdict verdict = sl_relay_head_send(relay, relay->x->record.upstream_status, relay->length);
+    if (verdict.kind != SL_VERDICT_ON) {
+        return verdict;
+    }
+    relay->mode = SL_RELAY_RAW;
+    relay->x->beside = NULL;
+    sl_relay_send(relay, sl_buf_str(&relay->hold));
+    sl_relay_send(relay, more);
+    return verdict;
+}
+
+/* A client of HTTP/1.0 that would keep its connection learns the length from the head only. */
+static bool is_length_wanted(const struct sl_relay *relay)
+{
+    const struct sl_msg *msg = &relay->x->req->msg;
+    return relay->length < 0 && msg->minor == 0 && msg->keep_alive;
+}
+
+static bool is_answer_seen(const struct sl_relay *relay)
+{
+    const struct sl_json_scan *scan = relay->scan;
+    return !scan || (scan->first == '{' && !scan->members[SL_REPLY_ERROR].first &&
+                     (scan->members[SL_REPLY_ANSWER].is_filled || scan->members[SL_REPLY_DATA].is_filled));
+}
+
+static struct sl_verdict held_push(struct sl_relay *relay, struct sl_str bytes)
+{
+    if (relay->scan) {
+        sl_json_scan_push(relay->scan, bytes);
+    }
+    bool is_full = bytes.n > HELD_MAX - relay->hold.len;
+    if (is_full || (is_answer_seen(relay) && !is_length_wanted(relay))) {
+        bool is_other = relay->scan && relay->scan->first != '{';
+        return is_other ? sl_relay_no_answer_tell(relay, &(struct sl_reply_judgement){ 0 }) : raw_begin(relay, bytes);
+    }
+    sl_buf_add_str(&relay->hold, bytes);
+    return sl_buf_status(&relay->hold) < 0 ? sl_relay_refuse(relay, SL_E_NOMEM) : SL_VERDICT(ON);
+}
+
+static void usage_read(struct sl_relay *relay)
 {
     struct sl_json *doc = relay->x->desk->doc;
-    if (sl_json_parse(doc, raw) == 0) {
+    struct sl_str raw;
+    if (relay->scan && sl_json_scan_value(relay->scan, SL_REPLY_USAGE, &raw) && sl_json_parse(doc, raw) == 0) {
         /* An upstream that counts strangely is not the client's problem. */
         SL_IGNORE(relay->language->read_usage(sl_json_root(doc), &relay->x->record.usage) < 0);
     }
 }
 
+/* An error that came too late to be told: for the log and the metrics. */
+static void late_error_note(struct sl_relay *relay)
+{
+    struct sl_xchg *x = relay->x;
+    struct sl_str raw;
+    struct sl_json_scan_member *error = relay->scan ? &relay->scan->members[SL_REPLY_ERROR] : NULL;
+    if (!error || !error->is_filled || error->first == 'n' || error->first == 'f' ||
+        !sl_json_scan_value(relay->scan, SL_REPLY_ERROR, &raw) || x->record.error_type) {
+        return;
+    }
+    struct sl_llm_error said = { 0 };
+    relay->language->read_error(0, &relay->headers, raw, x->arena, &said);
+    x->record.error_type = said.type;
+}
+
 static struct sl_verdict raw_end(struct sl_relay *relay, bool is_until_close)
 {
-    struct sl_str raw;
     if (is_until_close && relay->scan && sl_json_scan_is_cut(relay->scan)) {
         /* Nothing but the text itself tells that this was not its end. */
         return sl_relay_broken(relay, SL_ERR_PROVIDER_STREAM_BROKEN,
                                SL_STR("the upstream ended its reply inside a JSON object"));
     }
-    if (relay->scan && sl_json_scan_value(relay->scan, SL_REPLY_USAGE, &raw)) {
-        usage_read(relay, raw);
-    }
+    usage_read(relay);
+    late_error_note(relay);
     return SL_VERDICT(DONE);
+}
+
+/* All of it is there, and it is short. */
+static struct sl_verdict held_end(struct sl_relay *relay, bool is_until_close)
+{
+    struct sl_xchg *x = relay->x;
+    if (relay->scan && sl_json_scan_is_cut(relay->scan)) {
+        return sl_relay_broken(relay, SL_ERR_PROVIDER_BAD_RESPONSE,
+                               SL_STR("the upstream ended its reply inside a JSON object"));
+    }
+    struct sl_reply_judgement judgement = { .is_object = true, .has_answer = true };
+    if (relay->language->judge_reply && !is_answer_seen(relay)) {
+        relay->language->judge_reply(sl_buf_str(&relay->hold), x->call->type, x->desk->doc, &judgement);
+    }
+    if (!judgement.has_answer) {
+        return sl_relay_no_answer_tell(relay, &judgement);
+    }
+    if (judgement.is_error) {
+        x->record.error_type = judgement.error_type;
+    }
+    relay->length = (int64_t)relay->hold.len;
+    struct sl_verdict verdict = raw_begin(relay, SL_STR(""));
+    return verdict.kind == SL_VERDICT_ON ? raw_end(relay, is_until_close) : verdict;
 }
 
 /* --- EVENTS --- */
 
-static bool event_passes(void *arg, struct sl_str event)
+/* An error that quotes the credential does so no more. */
+static struct sl_str error_mask(struct sl_relay *relay, struct sl_str event)
+{
+    struct sl_buf *edited = &relay->edited;
+    sl_buf_reset(edited);
+    sl_buf_add_str(edited, event);
+    if (sl_buf_status(edited) < 0) {
+        return SL_STR("");
+    }
+    bool is_masked = sl_mask_bytes(&relay->secrets, edited->p, edited->len);
+    return is_masked ? sl_buf_str(edited) : event;
+}
+
+static struct sl_str event_pass(void *arg, struct sl_str event)
 {
     struct sl_relay *relay = arg;
     const struct sl_language *language = relay->language;
-    return !language->pass_event || language->pass_event(&relay->pass, event, relay->x->desk->doc) != SL_PASS_DROP;
+    if (!language->pass_event) {
+        return event;
+    }
+    bool had_error = relay->pass.has_error;
+    enum sl_pass pass = language->pass_event(&relay->pass, event, relay->x->desk->doc);
+    if (relay->pass.has_error && !had_error) {
+        return error_mask(relay, event);
+    }
+    return pass == SL_PASS_DROP ? SL_STR("") : pass == SL_PASS_REPLACE ? sl_buf_str(&relay->edited) : event;
 }
 
 static void event_send(void *arg, struct sl_str bytes)
@@ -66,7 +173,7 @@ static void event_flush(void *arg)
     sl_hreq_flush(relay->x->req);
 }
 
-static const struct sl_events_sink events_sink = { event_passes, event_send, event_flush };
+static const struct sl_events_sink events_sink = { event_pass, event_send, event_flush };
 
 static struct sl_verdict events_push(struct sl_relay *relay, struct sl_str bytes)
 {
@@ -83,93 +190,110 @@ static struct sl_verdict events_push(struct sl_relay *relay, struct sl_str bytes
 static struct sl_verdict events_end(struct sl_relay *relay, bool is_until_close)
 {
     const struct sl_pass_state *pass = &relay->pass;
-    bool has_tail = false;
-    int r = sl_relay_events_end(&relay->events, relay->x->desk->doc, &has_tail);
+    struct sl_record *record = &relay->x->record;
+    struct sl_str tail = SL_STR("");
+    int r = sl_relay_events_end(&relay->events, relay->x->desk->doc, &tail);
     bool is_whole = pass->is_done || pass->has_error || (!is_until_close && pass->has_finish);
     if (r < 0 || !is_whole) {
         return sl_relay_broken(relay, SL_ERR_PROVIDER_STREAM_BROKEN,
                                SL_STR("the upstream ended the stream before its end"));
     }
-    if (has_tail) {
-        sl_relay_send(relay, sl_buf_str(&relay->events.hold));
+    sl_relay_send(relay, tail);
+    record->usage = pass->usage;
+    record->error_type = pass->error_type;
+    if (pass->is_done || pass->has_error) {
+        return SL_VERDICT(DONE);
     }
-    relay->x->record.usage = pass->usage;
-    relay->x->record.error_type = pass->error_type;
-    return SL_VERDICT(DONE);
+    /* It is complete, and clients wait for the word that says so. */
+    if (tail.n) {
+        sl_relay_send(relay, SL_STR("\n\n"));
+    }
+    sl_buf_init(&relay->out, SL_RELAY_HOLD_MAX);
+    return sl_relay_stream_finish(relay);
 }
 
 /* --- the head --- */
 
-static struct sl_verdict stream_head_send(struct sl_relay *relay)
+/* The way is known: what it needs. Streams whose head has not gone yet send it. */
+static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode mode)
 {
     struct sl_xchg *x = relay->x;
-    x->record.is_stream = true;
-    if (relay->mode == SL_RELAY_TRANSLATE_EVENTS) {
-        struct sl_headers kept = { 0 };
-        for (uint32_t i = 0; i < relay->headers.n; i++) {
-            struct sl_header h = relay->headers.v[i];
-            if (!sl_header_is_of_body(h.name)) {
-                SL_IGNORE(sl_headers_add(&kept, x->arena, h.name, h.value) < 0); /* one header fewer */
-            }
-        }
-        SL_IGNORE(sl_headers_add(&kept, x->arena, SL_STR("content-type"), x->dialect->language->stream_type) < 0);
-        relay->headers = kept;
+    int r = 0;
+    relay->mode = mode;
+    x->beside = mode == SL_RELAY_EVENTS || mode == SL_RELAY_TRANSLATE_EVENTS ? NULL : &relay->headers;
+    switch (mode) {
+    case SL_RELAY_HELD:
+        r = held_start(relay);
+        break;
+    case SL_RELAY_EVENTS:
+        sl_relay_events_init(&relay->events, &events_sink, relay);
+        sl_buf_init(&relay->edited, SL_RELAY_HOLD_MAX * 2);
+        relay->pass.edited = &relay->edited;
+        break;
+    case SL_RELAY_TRANSLATE_EVENTS:
+    case SL_RELAY_GATHER:
+        r = sl_relay_translate_start(relay);
+        break;
+    case SL_RELAY_COLLECT:
+        r = relay->is_head_sent ? sl_relay_writer_start(relay) : 0;
+        sl_buf_init(&relay->out, SL_RELAY_HOLD_MAX);
+        sl_relay_collect_start(relay);
+        break;
+    case SL_RELAY_COLLECT_ERROR:
+        sl_relay_collect_start(relay);
+        break;
+    case SL_RELAY_RAW:
+    case SL_RELAY_NONE:
+    case SL_RELAY_MODE_COUNT:
+        break;
     }
-    return sl_relay_head_send(relay, 200, -1);
+    if (r < 0) {
+        return sl_relay_refuse(relay, r);
+    }
+    bool is_head_due = (mode == SL_RELAY_EVENTS || mode == SL_RELAY_TRANSLATE_EVENTS) && !relay->is_head_sent;
+    return is_head_due ? sl_relay_stream_head_send(relay) : SL_VERDICT(ON);
 }
 
-static struct sl_verdict translate_begin(struct sl_relay *relay)
-{
-    if (!relay->x->call->is_stream) {
-        return sl_relay_broken(relay, SL_ERR_PROVIDER_BAD_RESPONSE,
-                               SL_STR("the upstream streams where a whole reply was asked for"));
-    }
-    int r = sl_relay_translate_start(relay);
-    return r < 0 ? sl_relay_refuse(relay, r) : stream_head_send(relay);
-}
+/* White space that is longer than this is no beginning of a stream. */
+#define UNSURE_MAX 4096
 
 struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct sl_headers *headers, int64_t length)
 {
     struct sl_xchg *x = relay->x;
     const struct sl_provider *provider = relay->target->provider;
+    bool is_same = sl_relay_is_same_language(relay), is_asked = x->call->is_stream;
     relay->length = length;
+    relay->secrets = (struct sl_secrets){ provider->credential_headers, &relay->request->headers,
+                                          provider->secret_query, relay->request->target };
     relay->said = *headers; /* its texts are on the exchange's arena; the connection may be gone before it is read */
     x->env->upstream_headers = &relay->said;
-    bool is_stream = sl_frames_is_stream(relay->language->framing, sl_headers_get(headers, "content-type"));
-    relay->mode = sl_relay_mode_of(status, is_stream, sl_relay_is_same_language(relay));
-    bool is_made_here = relay->mode == SL_RELAY_COLLECT || relay->mode == SL_RELAY_COLLECT_ERROR;
-    x->beside = is_made_here ? &relay->headers : NULL;
     sl_xchg_set_state(x, SL_XS_RELAY);
     struct sl_headers_down_rules rules = { provider->hidden_headers, provider->request_id_header, provider->aliases,
-                                           x->env->wall_usec };
+                                           &relay->secrets, x->env->wall_usec };
     int r = sl_headers_down(&rules, headers, x->arena, &relay->headers, &x->record.upstream_request_id);
     if (r < 0) {
         return sl_relay_refuse(relay, r);
     }
-    switch (relay->mode) {
-    case SL_RELAY_RAW:
-        scan_start(relay);
-        return sl_relay_head_send(relay, status, length);
-    case SL_RELAY_EVENTS:
-        sl_relay_events_init(&relay->events, &events_sink, relay);
-        return stream_head_send(relay);
-    case SL_RELAY_TRANSLATE_EVENTS:
-        return translate_begin(relay);
-    case SL_RELAY_COLLECT:
-    case SL_RELAY_COLLECT_ERROR:
-        sl_relay_collect_start(relay);
-        break;
-    case SL_RELAY_NONE:
-        break;
+    bool is_stream = sl_frames_is_stream(relay->language->framing, sl_headers_get(headers, "content-type"));
+    enum sl_relay_mode mode = sl_relay_mode_of(status, is_stream, is_asked, is_same);
+    /* A stream that says it is one goes on at once: a model may think for minutes before its first word. Anything else
+     * is decided by the first bytes, which know better than the label. */
+    relay->is_unsure = status < 300 && relay->language->framing == SL_FRAMING_SSE;
+    relay->is_in_time = is_stream && is_asked;
+    if (relay->is_unsure && !relay->is_in_time) {
+        sl_buf_init(&relay->hold, UNSURE_MAX + SL_READ_BUFFER * 2);
+        return SL_VERDICT(ON);
     }
-    return SL_VERDICT(ON);
+    return mode_begin(relay, mode);
 }
 
 /* --- the body --- */
 
-struct sl_verdict sl_relay_data(struct sl_relay *relay, struct sl_str bytes)
+static struct sl_verdict mode_push(struct sl_relay *relay, struct sl_str bytes)
 {
     switch (relay->mode) {
+    case SL_RELAY_HELD:
+        return held_push(relay, bytes);
     case SL_RELAY_RAW:
         if (relay->scan) {
             sl_json_scan_push(relay->scan, bytes);
@@ -179,14 +303,73 @@ struct sl_verdict sl_relay_data(struct sl_relay *relay, struct sl_str bytes)
     case SL_RELAY_EVENTS:
         return events_push(relay, bytes);
     case SL_RELAY_TRANSLATE_EVENTS:
+    case SL_RELAY_GATHER:
         return sl_relay_translate_push(relay, bytes);
     case SL_RELAY_COLLECT:
     case SL_RELAY_COLLECT_ERROR:
         return sl_relay_collect_push(relay, bytes);
     case SL_RELAY_NONE:
+    case SL_RELAY_MODE_COUNT:
         break;
     }
     return SL_VERDICT(ON);
+}
+
+/* It is one, or it is not: `bytes` are the first. */
+static struct sl_verdict sure(struct sl_relay *relay, bool is_stream, struct sl_str bytes)
+{
+    relay->is_unsure = false;
+    bool is_as_said = relay->is_in_time && is_stream;
+    if (!is_as_said) {
+        if (relay->is_in_time) { /* the head spoke of a stream, and is with the client */
+            sl_relay_events_done(&relay->events);
+        }
+        enum sl_relay_mode mode = sl_relay_mode_of(200, is_stream, relay->x->call->is_stream,
+                                                   sl_relay_is_same_language(relay));
+        struct sl_verdict verdict = mode_begin(relay, mode);
+        if (verdict.kind != SL_VERDICT_ON) {
+            return verdict;
+        }
+    }
+    return bytes.n ? mode_push(relay, bytes) : SL_VERDICT(ON);
+}
+
+/* Bytes while it is not known what they are. Those that do not tell yet wait, very few as a rule. */
+static struct sl_verdict unsure_push(struct sl_relay *relay, struct sl_str bytes, bool is_end)
+{
+    struct sl_buf kept = relay->hold;
+    bool was_empty = kept.len == 0;
+    if (!was_empty || is_end) {
+        sl_buf_add_str(&kept, bytes);
+        bytes = sl_buf_str(&kept);
+    }
+    enum sl_sniffed sniffed = sl_frames_sniff(relay->language->framing, bytes);
+    if (sniffed == SL_SNIFFED_TOO_FEW && !is_end && bytes.n < UNSURE_MAX) {
+        if (was_empty) {
+            kept.max = UNSURE_MAX + SL_READ_BUFFER * 2;
+            sl_buf_add_str(&kept, bytes);
+        }
+        relay->hold = kept;
+        return sl_buf_status(&relay->hold) < 0 ? sl_relay_refuse(relay, SL_E_NOMEM) : SL_VERDICT(ON);
+    }
+    relay->hold = (struct sl_buf){ 0 };
+    /* A stream of comments that ends is a stream, one without a byte what its head says. */
+    bool is_stream = sniffed == SL_SNIFFED_STREAM || (sniffed == SL_SNIFFED_TOO_FEW && relay->is_in_time);
+    struct sl_hreq *req = relay->x->req;
+    struct sl_verdict verdict = sure(relay, is_stream, bytes);
+    if (verdict.kind != SL_VERDICT_TOLD && kept.len) {
+        sl_hreq_flush(req); /* what was kept may be among what goes */
+    }
+    sl_buf_done(&kept);
+    return verdict;
+}
+
+struct sl_verdict sl_relay_data(struct sl_relay *relay, struct sl_str bytes)
+{
+    if (SL_UNLIKELY(relay->is_unsure)) {
+        return unsure_push(relay, bytes, false);
+    }
+    return mode_push(relay, bytes);
 }
 
 bool sl_relay_turn(struct sl_relay *relay)
@@ -201,17 +384,28 @@ bool sl_relay_turn(struct sl_relay *relay)
 
 struct sl_verdict sl_relay_end(struct sl_relay *relay, bool is_until_close)
 {
+    if (relay->is_unsure) {
+        struct sl_verdict verdict = unsure_push(relay, SL_STR(""), true);
+        if (verdict.kind != SL_VERDICT_ON) {
+            return verdict;
+        }
+    }
     switch (relay->mode) {
+    case SL_RELAY_HELD:
+        return held_end(relay, is_until_close);
     case SL_RELAY_RAW:
         return raw_end(relay, is_until_close);
     case SL_RELAY_EVENTS:
         return events_end(relay, is_until_close);
     case SL_RELAY_TRANSLATE_EVENTS:
         return sl_relay_translate_end(relay);
+    case SL_RELAY_GATHER:
+        return sl_relay_gather_end(relay);
     case SL_RELAY_COLLECT:
     case SL_RELAY_COLLECT_ERROR:
         return sl_relay_collect_end(relay);
     case SL_RELAY_NONE:
+    case SL_RELAY_MODE_COUNT:
         break;
     }
     return SL_VERDICT(ON);
@@ -229,9 +423,15 @@ struct sl_verdict sl_relay_fault(struct sl_relay *relay, enum sl_error_type type
 static void relay_on_stop(struct sl_part *part)
 {
     struct sl_relay *relay = SL_CONTAINER_OF(part, struct sl_relay, part);
+    sl_timer_remove(relay->x->desk->loop, &relay->heartbeat);
     sl_buf_done(&relay->hold);
     sl_relay_events_done(&relay->events);
+    sl_buf_done(&relay->edited);
     sl_buf_done(&relay->out);
+    if (relay->gather) {
+        sl_gather_done(relay->gather);
+        relay->gather = NULL;
+    }
     SL_IGNORE(sl_relay_count(relay, 0) < 0); /* giving back always works */
     if (relay->frames) {
         sl_frames_done(relay->frames);
@@ -252,9 +452,10 @@ void sl_relay_start(struct sl_relay *relay, struct sl_xchg *x, const struct sl_t
         .target = target,
         .language = target->languages[x->call->type],
         .request = request,
-        .pass = { .usage = SL_USAGE_NONE, .is_asked = asks_usage },
+        .pass = { .usage = SL_USAGE_NONE, .is_asked = asks_usage, .n_choices = x->call->n_choices },
     };
     x->record.is_stream = false;
+    sl_timer_init(&relay->heartbeat, sl_relay_on_heartbeat);
     sl_part_begin(x, &relay->part, relay_on_stop);
 }
 

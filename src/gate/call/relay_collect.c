@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "base/word.h"
 #include "gate/call/headers.h"
+#include "gate/call/mask.h"
 #include "gate/call/reply.h"
 #include "gate/config/settings.h"
 #include "http/server.h"
@@ -11,7 +12,7 @@
 
 /* Taken at once for a reply that says how long it is. */
 #define RESERVE_MAX 65536
-/* An upstream's error body beyond this is passed on unread, or cut where it must be translated. */
+/* Of an upstream's error body no more is read. */
 #define ERROR_MAX 262144
 
 void sl_relay_collect_start(struct sl_relay *relay)
@@ -34,36 +35,24 @@ static int hold_push(struct sl_relay *relay, struct sl_str bytes)
     return r < 0 ? r : sl_relay_count(relay, relay->hold.cap);
 }
 
-/* --- COLLECT --- */
-
-/* A 2xx that says it is something else than JSON: a proxy's page, most often. */
-static bool is_readable(struct sl_str type)
+/* What is told of the body from now on is an error. */
+static void hold_mask(struct sl_relay *relay)
 {
-    return sl_str_find(type, SL_STR("json"), 0) >= 0 || sl_str_find(type, SL_STR("text/plain"), 0) >= 0;
+    SL_IGNORE(sl_mask_bytes(&relay->secrets, relay->hold.p, relay->hold.len)); /* whether or not there was one */
 }
 
-static struct sl_verdict type_refuse(struct sl_relay *relay, struct sl_str type)
+/* A word as APIs have them for their errors: fit for a log, where a sentence would not be. */
+static bool is_code(struct sl_str s)
 {
-    type = type.n ? sl_str_sub(type, 0, 256) : SL_STR("None");
-    sl_xchg_fail_text(relay->x, SL_ERR_PROVIDER_BAD_RESPONSE,
-                      "The returned data type from the route service is not supported. Received content type: %.*s",
-                      SL_STR_ARG(type));
-    return SL_VERDICT(TOLD);
-}
-
-static struct sl_verdict unreadable(struct sl_relay *relay, const char *why)
-{
-    struct sl_xchg *x = relay->x;
-    struct sl_llm_error error = {
-        .type = SL_ERR_PROVIDER_BAD_RESPONSE,
-        .message = sl_arena_printf(x->arena, "The upstream's reply could not be read: %s", why),
-    };
-    if (sl_json_parse(x->desk->doc, sl_buf_str(&relay->hold)) == 0) {
-        error.code = SL_STR(SL_CODE_UNEXPECTED);
+    for (size_t i = 0; i < s.n; i++) {
+        if (!sl_is_word((unsigned char)s.p[i]) && s.p[i] != '-' && s.p[i] != '.') {
+            return false;
+        }
     }
-    sl_xchg_fail(x, &error);
-    return SL_VERDICT(TOLD);
+    return s.n >= 1 && s.n <= 64;
 }
+
+/* --- COLLECT --- */
 
 static int whole_push(void *arg, const struct sl_delta *delta)
 {
@@ -72,58 +61,139 @@ static int whole_push(void *arg, const struct sl_delta *delta)
     return x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, delta, x->desk->text);
 }
 
-/* The client's words for a reply; a stream where it asked for one, though the upstream gave it whole. */
-static int reply_write(struct sl_relay *relay, const struct sl_reply *reply)
+/* The whole reply as a stream. */
+static int stream_write(struct sl_relay *relay, const struct sl_reply *reply)
+{
+    struct sl_xchg *x = relay->x;
+    int r = relay->dialect_state ? 0 : sl_relay_writer_start(relay);
+    struct sl_delta_sink sink = { whole_push, relay, x->arena, x->desk->scratch, x->env };
+    r = r < 0 ? r : sl_reply_push(reply, &sink);
+    if (r == 0) {
+        x->dialect->language->write_end(relay->dialect_state, x->desk->text);
+    }
+    return r;
+}
+
+struct sl_verdict sl_relay_reply_tell(struct sl_relay *relay, const struct sl_reply *reply)
 {
     struct sl_xchg *x = relay->x;
     struct sl_buf *out = x->desk->text;
+    struct sl_reply named = *reply;
+    named.model = reply->model.n ? reply->model : relay->target->model;
     sl_buf_reset(out);
+    int r = x->call->is_stream ? stream_write(relay, &named)
+                               : x->dialect->language->write_reply(x->call, &named, x->env, out);
+    r = r < 0 ? r : sl_buf_status(out);
+    if (r < 0) {
+        return sl_relay_refuse(relay, SL_E_NOMEM);
+    }
     if (!x->call->is_stream) {
-        int r = x->dialect->language->write_reply(x->call, reply, x->env, out);
-        return r < 0 ? r : sl_buf_status(out);
+        sl_xchg_reply(x, 200, SL_STR("application/json"), sl_buf_str(out));
+        return SL_VERDICT(TOLD);
     }
-    relay->dialect_state = sl_arena_zalloc(x->arena, SL_MAX(x->dialect->language->write_state_size, (size_t)1));
-    if (!relay->dialect_state) {
-        return SL_E_NOMEM;
+    struct sl_verdict verdict = relay->is_head_sent ? SL_VERDICT(ON) : sl_relay_stream_head_send(relay);
+    if (verdict.kind == SL_VERDICT_ON) {
+        sl_relay_send(relay, sl_buf_str(out));
+        sl_hreq_flush(x->req); /* the text is the next one's after this turn */
+        verdict = SL_VERDICT(DONE);
     }
-    struct sl_delta_sink sink = { whole_push, relay, x->arena, x->desk->scratch, x->env };
-    int r = sl_reply_push(reply, &sink);
-    if (r == 0) {
-        x->dialect->language->write_end(relay->dialect_state, out);
+    return verdict;
+}
+
+/* A page for people: its title, or its first words. */
+static struct sl_str page_text(struct sl_relay *relay, struct sl_str body)
+{
+    struct sl_errbody said;
+    sl_errbody_read(body, relay->x->arena, &said);
+    return said.message.n
+               ? sl_arena_printf(relay->x->arena, "the upstream answered 200 with something else than a reply: %.*s",
+                                 SL_STR_ARG(said.message))
+               : SL_STR("the upstream answered 200 with an empty body");
+}
+
+/* Says it is something else than JSON, and is: a proxy's page, most often. MLflow's sentence. */
+static struct sl_str type_text(struct sl_relay *relay, struct sl_str type)
+{
+    type = type.n ? sl_str_sub(type, 0, 256) : SL_STR("None");
+    return sl_arena_printf(
+        relay->x->arena, "The returned data type from the route service is not supported. Received content type: %.*s",
+        SL_STR_ARG(type));
+}
+
+struct sl_verdict sl_relay_no_answer_tell(struct sl_relay *relay, const struct sl_reply_judgement *judgement)
+{
+    struct sl_xchg *x = relay->x;
+    hold_mask(relay);
+    struct sl_str body = sl_buf_str(&relay->hold);
+    if (judgement->is_error) {
+        struct sl_llm_error error = { 0 };
+        relay->language->read_error(judgement->error_status, &relay->headers, body, x->arena, &error);
+        error.type = judgement->error_type;
+        error.upstream_status = judgement->error_status;
+        return sl_relay_error_tell(relay, &error);
     }
-    return r < 0 ? r : sl_buf_status(out);
+    struct sl_str type = sl_headers_get(&relay->headers, "content-type");
+    bool is_json_said = sl_str_find(type, SL_STR("json"), 0) >= 0 || !type.n;
+    struct sl_llm_error error = {
+        .type = SL_ERR_PROVIDER_BAD_RESPONSE,
+        .message = judgement->is_object ? SL_STR("the upstream answered 200 with an object that is no reply")
+                   : is_json_said || sl_relay_is_same_language(relay) ? page_text(relay, body)
+                                                                      : type_text(relay, type),
+    };
+    if (judgement->is_object) {
+        error.code = SL_STR(SL_CODE_UNEXPECTED);
+    }
+    return sl_relay_error_tell(relay, &error);
+}
+
+/* `r`: SL_E_TRUNCATED where the reply has the right shape and no answer in it. */
+static struct sl_verdict unreadable(struct sl_relay *relay, int r, const char *why)
+{
+    bool is_other_shape = r != SL_E_TRUNCATED && sl_json_parse(relay->x->desk->doc, sl_buf_str(&relay->hold)) == 0;
+    struct sl_llm_error error = {
+        .type = SL_ERR_PROVIDER_BAD_RESPONSE,
+        .message = sl_arena_printf(relay->x->arena, "The upstream's reply could not be read: %s", why),
+        .code = is_other_shape ? SL_STR(SL_CODE_UNEXPECTED) : SL_STR_NONE,
+    };
+    return sl_relay_error_tell(relay, &error);
+}
+
+/* What of the reply has no place in the client's words, beside what of the call had none in the upstream's. */
+static void dropped_note(struct sl_xchg *x, struct sl_str dropped)
+{
+    if (dropped.n) {
+        struct sl_str before = x->record.dropped;
+        x->record.dropped = sl_arena_printf(x->arena, "%.*s%s%.*s", SL_STR_ARG(before), before.n ? "," : "",
+                                            SL_STR_ARG(dropped));
+    }
 }
 
 static struct sl_verdict reply_end(struct sl_relay *relay)
 {
     struct sl_xchg *x = relay->x;
-    struct sl_str type = sl_headers_get(&relay->headers, "content-type");
-    if (!is_readable(type)) {
-        return type_refuse(relay, type);
+    struct sl_str body = sl_buf_str(&relay->hold);
+    struct sl_reply_judgement judgement = { .is_object = true, .has_answer = true };
+    if (relay->language->judge_reply) {
+        relay->language->judge_reply(body, x->call->type, x->desk->doc, &judgement);
+    }
+    if (judgement.is_error && !judgement.has_answer) {
+        return sl_relay_no_answer_tell(relay, &judgement);
     }
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     struct sl_err err = { 0 };
-    int r = relay->language->read_reply(x->call, x->env, sl_buf_str(&relay->hold), x->arena, &reply, &err);
-    if (r == 0) {
-        x->record.usage = reply.usage;
-        reply.model = reply.model.n ? reply.model : relay->target->model;
-        if (reply.dropped.n) {
-            struct sl_str before = x->record.dropped;
-            x->record.dropped = sl_arena_printf(x->arena, "%.*s%s%.*s", SL_STR_ARG(before), before.n ? "," : "",
-                                                SL_STR_ARG(reply.dropped));
-        }
-        r = reply_write(relay, &reply);
-    }
+    int r = relay->language->read_reply(x->call, x->env, body, x->arena, &reply, &err);
     if (r == SL_E_NOMEM) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
-        return SL_VERDICT(TOLD);
+        return sl_relay_refuse(relay, r);
+    }
+    if (r < 0 && !judgement.is_object && body.n && body.p[0] != '{' && body.p[0] != '[') {
+        return sl_relay_no_answer_tell(relay, &judgement);
     }
     if (r < 0) {
-        return unreadable(relay, err.text);
+        return unreadable(relay, r, err.text);
     }
-    sl_xchg_reply(x, 200, x->call->is_stream ? x->dialect->language->stream_type : SL_STR("application/json"),
-                  sl_buf_str(x->desk->text));
-    return SL_VERDICT(TOLD);
+    x->record.usage = reply.usage;
+    dropped_note(x, reply.dropped);
+    return sl_relay_reply_tell(relay, &reply);
 }
 
 /* --- COLLECT_ERROR --- */
@@ -150,10 +220,18 @@ static struct sl_str redirect_text(struct sl_xchg *x)
                            x->record.upstream_status);
 }
 
-static struct sl_verdict error_tell(struct sl_relay *relay, struct sl_llm_error *error)
+struct sl_verdict sl_relay_error_tell(struct sl_relay *relay, struct sl_llm_error *error)
 {
     struct sl_xchg *x = relay->x;
-    if (x->record.upstream_status < 400) {
+    x->record.error_type = error->type;
+    x->record.upstream_code = is_code(error->code) ? sl_arena_dup(x->arena, error->code) : SL_STR_NONE;
+    if (relay->is_head_sent) { /* a stream has begun: the rest of it is this */
+        sl_buf_reset(&relay->out);
+        x->dialect->language->write_stream_error(relay->dialect_state, error, &relay->out);
+        sl_relay_out_send(relay);
+        return SL_VERDICT(DONE);
+    }
+    if (x->record.upstream_status >= 300 && x->record.upstream_status < 400) {
         error->message = x->record.error_text = redirect_text(x);
         error->upstream_status = 0;
     }
@@ -166,27 +244,9 @@ static struct sl_verdict error_tell(struct sl_relay *relay, struct sl_llm_error 
     return SL_VERDICT(TOLD);
 }
 
-static void hold_mask(struct sl_relay *relay)
-{
-    const struct sl_provider *provider = relay->target->provider;
-    struct sl_headers_secrets secrets = { provider->credential_headers, &relay->request->headers,
-                                          provider->secret_query, relay->request->target };
-    sl_headers_mask(&secrets, relay->hold.p, relay->hold.len);
-}
-
-/* A word as APIs have them for their errors: fit for a log, where a sentence would not be. */
-static bool is_code(struct sl_str s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        if (!sl_is_word((unsigned char)s.p[i]) && s.p[i] != '-' && s.p[i] != '.') {
-            return false;
-        }
-    }
-    return s.n >= 1 && s.n <= 64;
-}
-
 static struct sl_verdict error_end(struct sl_relay *relay)
 {
+    bool is_cut = relay->hold.len == ERROR_MAX;
     struct sl_xchg *x = relay->x;
     const struct sl_provider *provider = relay->target->provider;
     int status = x->record.upstream_status;
@@ -201,8 +261,8 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     x->record.upstream_code = is_code(error.code) ? sl_arena_dup(x->arena, error.code) : SL_STR_NONE;
     error.upstream_status = status;
     error.upstream_body = body;
-    if (!may_pass(relay, error.type) || !is_object(x->desk->doc, body)) {
-        return error_tell(relay, &error);
+    if (is_cut || !may_pass(relay, error.type) || !is_object(x->desk->doc, body)) {
+        return sl_relay_error_tell(relay, &error);
     }
     struct sl_verdict verdict = sl_relay_head_send(relay, status, (int64_t)body.n);
     if (verdict.kind == SL_VERDICT_ON) {
@@ -212,34 +272,13 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     return verdict;
 }
 
-/* An error body that is too long to be read: passed on where it may be, else cut to what is there. */
-static struct sl_verdict error_overflow(struct sl_relay *relay, struct sl_str bytes)
-{
-    struct sl_xchg *x = relay->x;
-    enum sl_error_type type = sl_error_type_of(x->record.upstream_status, SL_STR_NONE, SL_STR_NONE);
-    if (!may_pass(relay, type)) {
-        return error_end(relay);
-    }
-    x->record.error_type = type;
-    relay->mode = SL_RELAY_RAW;
-    x->beside = NULL;
-    struct sl_verdict verdict = sl_relay_head_send(relay, x->record.upstream_status, relay->length);
-    if (verdict.kind == SL_VERDICT_ON) {
-        hold_mask(relay);
-        sl_relay_send(relay, sl_buf_str(&relay->hold));
-        sl_hreq_flush(x->req);
-        sl_buf_done(&relay->hold);
-        sl_relay_send(relay, bytes);
-    }
-    return verdict;
-}
-
 /* --- both --- */
 
 struct sl_verdict sl_relay_collect_push(struct sl_relay *relay, struct sl_str bytes)
 {
     if (relay->mode == SL_RELAY_COLLECT_ERROR && bytes.n > ERROR_MAX - relay->hold.len) {
-        return error_overflow(relay, bytes);
+        sl_buf_add_str(&relay->hold, sl_str_sub(bytes, 0, ERROR_MAX - relay->hold.len));
+        return error_end(relay); /* nobody reads on: what there is tells enough */
     }
     int r = hold_push(relay, bytes);
     return r < 0 ? sl_relay_refuse(relay, r) : SL_VERDICT(ON);

@@ -15,20 +15,18 @@ void sl_relay_events_done(struct sl_relay_events *events)
     sl_buf_done(&events->hold);
 }
 
-/* One whole event, contiguous. Returns whether it goes on. */
-static bool event_passes(struct sl_relay_events *events, struct sl_str event)
+/* One whole event, contiguous. Returns what goes on in its place: itself, as a rule. */
+static struct sl_str event_pass(struct sl_relay_events *events, struct sl_str event)
 {
     if (events->is_lf_due) {
         events->is_lf_due = false;
         if (event.n == 1 && event.p[0] == '\n') {
-            return false; /* the LF behind the CR that ended a dropped event's last piece */
+            return SL_STR(""); /* the LF behind the CR that ended a dropped event's last piece */
         }
     }
-    if (events->sink->passes(events->arg, event)) {
-        return true;
-    }
-    events->is_lf_due = event.p[event.n - 1] == '\r';
-    return false;
+    struct sl_str passed = events->sink->pass(events->arg, event);
+    events->is_lf_due = passed.p != event.p && event.p[event.n - 1] == '\r';
+    return passed;
 }
 
 static void send(struct sl_relay_events *events, struct sl_str bytes)
@@ -76,8 +74,9 @@ static int held_finish(struct sl_relay_events *events, struct sl_str *io_bytes)
         return SL_E_NOMEM;
     }
     if (n) {
-        if (event_passes(events, sl_buf_str(&events->hold))) {
-            send(events, sl_buf_str(&events->hold));
+        struct sl_str passed = event_pass(events, sl_buf_str(&events->hold));
+        if (passed.n) {
+            send(events, passed);
             events->sink->flush(events->arg);
         }
         hold_empty(events);
@@ -113,13 +112,17 @@ int sl_relay_events_push(struct sl_relay_events *events, struct sl_str bytes)
         if (n == 0) {
             break;
         }
-        if (event_passes(events, sl_str_sub(bytes, at, at + n))) {
-            at += n;
-            continue;
+        struct sl_str event = sl_str_sub(bytes, at, at + n);
+        struct sl_str passed = event_pass(events, event);
+        if (passed.p != event.p) {
+            send(events, sl_str_sub(bytes, run, at));
+            if (passed.n) {
+                send(events, passed);
+                events->sink->flush(events->arg);
+            }
+            run = at + n;
         }
-        send(events, sl_str_sub(bytes, run, at));
         at += n;
-        run = at;
     }
     send(events, sl_str_sub(bytes, run, at));
     if (at < bytes.n) {
@@ -142,12 +145,17 @@ static bool tail_is_event(struct sl_str tail, struct sl_json *doc)
     return sl_str_eq(data, SL_STR("[DONE]")) || sl_json_parse(doc, data) == 0;
 }
 
-int sl_relay_events_end(struct sl_relay_events *events, struct sl_json *doc, bool *ret_has_tail)
+int sl_relay_events_end(struct sl_relay_events *events, struct sl_json *doc, struct sl_str *ret_tail)
 {
-    bool has_tail = events->hold.len && event_passes(events, sl_buf_str(&events->hold));
-    if (events->is_flowing || (has_tail && !tail_is_event(sl_buf_str(&events->hold), doc))) {
+    struct sl_str tail = events->hold.len ? event_pass(events, sl_buf_str(&events->hold)) : SL_STR("");
+    if (events->is_flowing || (tail.n && !tail_is_event(tail, doc))) {
         return SL_E_TRUNCATED;
     }
-    *ret_has_tail = has_tail;
+    *ret_tail = tail;
     return 0;
+}
+
+bool sl_relay_events_is_between(const struct sl_relay_events *events)
+{
+    return events->hold.len == 0 && !events->is_flowing;
 }

@@ -14,8 +14,9 @@ struct sl_json;
 #define SL_RELAY_HOLD_MAX 65536
 
 struct sl_events_sink {
-    /* May this event go on? One whole event, contiguous; it is asked for each in order. */
-    bool (*passes)(void *arg, struct sl_str event);
+    /* What goes on of this event: all of it, nothing (an empty text), or another in its place, which lives until the
+     * flush. One whole event, contiguous; it is asked for each in order. */
+    struct sl_str (*pass)(void *arg, struct sl_str event);
     /* Bytes that go on; they live until the flush. */
     void (*send)(void *arg, struct sl_str bytes);
     void (*flush)(void *arg);
@@ -34,8 +35,10 @@ void sl_relay_events_init(struct sl_relay_events *events, const struct sl_events
 void sl_relay_events_done(struct sl_relay_events *events);
 /* SL_E_NOMEM: nothing more may be pushed. */
 SL_MUST int sl_relay_events_push(struct sl_relay_events *events, struct sl_str bytes);
-/* The body ended: what waits is shown to `passes`, and *ret_has_tail says whether it goes on: it is `hold`.
+/* The body ended: what waits is shown to `pass`, and *ret_tail is what goes on of it; "" where there is none.
  * SL_E_TRUNCATED: an event is cut. `doc` to read with. */
-SL_MUST int sl_relay_events_end(struct sl_relay_events *events, struct sl_json *doc, bool *ret_has_tail);
+SL_MUST int sl_relay_events_end(struct sl_relay_events *events, struct sl_json *doc, struct sl_str *ret_tail);
+/* No event is half sent or half received: something else may be said. */
+bool sl_relay_events_is_between(const struct sl_relay_events *events);
 
 #endif

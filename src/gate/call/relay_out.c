@@ -2,8 +2,10 @@
 #include "gate/call/relay_out.h"
 
 #include "base/budget.h"
+#include "gate/call/headers.h"
 #include "gate/call/own.h"
 #include "gate/call/reply.h"
+#include "gate/config/settings.h"
 #include "http/server.h"
 
 bool sl_relay_is_same_language(const struct sl_relay *relay)
@@ -23,11 +25,87 @@ struct sl_verdict sl_relay_head_send(struct sl_relay *relay, int status, int64_t
     return SL_VERDICT(ON);
 }
 
+/* --- signs of life --- */
+
+static bool may_beat(const struct sl_relay *relay)
+{
+    if (!relay->is_head_sent || sl_hreq_queued(relay->x->req) > 0) {
+        return false; /* what waits for a slow client is sign enough */
+    }
+    return relay->mode != SL_RELAY_EVENTS || sl_relay_events_is_between(&relay->events);
+}
+
+void sl_relay_on_heartbeat(struct sl_timer *timer)
+{
+    struct sl_relay *relay = SL_CONTAINER_OF(timer, struct sl_relay, heartbeat);
+    struct sl_xchg *x = relay->x;
+    uint64_t now = sl_loop_now(x->desk->loop), every = x->settings->server.heartbeat_usec;
+    if (now >= relay->sent_usec + every && may_beat(relay)) {
+        SL_IGNORE(sl_hreq_data(x->req, x->dialect->language->alive) < 0); /* one that is gone is told by the loop */
+        sl_hreq_flush(x->req);
+        relay->sent_usec = now;
+    }
+    /* Something was sent meanwhile: the rest of the time from then. */
+    uint64_t due = relay->sent_usec + every;
+    sl_timer_set(x->desk->loop, timer, due > now ? due : now + every);
+}
+
+static void heartbeat_start(struct sl_relay *relay)
+{
+    struct sl_xchg *x = relay->x;
+    uint64_t every = x->settings->server.heartbeat_usec;
+    relay->sent_usec = sl_loop_now(x->desk->loop);
+    if (every && x->dialect->language->alive.n) {
+        sl_timer_set(x->desk->loop, &relay->heartbeat, relay->sent_usec + every);
+    }
+}
+
+/* --- the head --- */
+
+/* Of the upstream's fields those that speak of another body than ours are left out, and those that tell who stands
+ * between not to hold a stream back are ours. */
+struct sl_verdict sl_relay_stream_head_send(struct sl_relay *relay)
+{
+    struct sl_xchg *x = relay->x;
+    bool is_passed = relay->mode == SL_RELAY_EVENTS;
+    struct sl_headers kept = { 0 };
+    int r = 0;
+    for (uint32_t i = 0; i < relay->headers.n && r == 0; i++) {
+        struct sl_header h = relay->headers.v[i];
+        bool is_ours = sl_str_case_eq(h.name, SL_STR("x-accel-buffering")) ||
+                       (!is_passed && sl_str_case_eq(h.name, SL_STR("cache-control")));
+        bool is_type = sl_str_case_eq(h.name, SL_STR("content-type"));
+        bool stays = is_passed ? !is_type || relay->is_in_time : !sl_header_is_of_body(h.name);
+        r = is_ours || !stays ? 0 : sl_headers_add(&kept, x->arena, h.name, h.value);
+    }
+    if (r == 0 && !(is_passed && relay->is_in_time)) {
+        r = sl_headers_add(&kept, x->arena, SL_STR("content-type"), x->dialect->language->stream_type);
+    }
+    if (r == 0 && !is_passed) {
+        r = sl_headers_add(&kept, x->arena, SL_STR("cache-control"), SL_STR("no-cache"));
+    }
+    if (r == 0) {
+        r = sl_headers_add(&kept, x->arena, SL_STR("x-accel-buffering"), SL_STR("no"));
+    }
+    if (r < 0) {
+        sl_xchg_cut(x);
+        return SL_VERDICT(TOLD);
+    }
+    relay->headers = kept;
+    x->record.is_stream = true;
+    struct sl_verdict verdict = sl_relay_head_send(relay, 200, -1);
+    if (verdict.kind == SL_VERDICT_ON) {
+        heartbeat_start(relay);
+    }
+    return verdict;
+}
+
 void sl_relay_send(struct sl_relay *relay, struct sl_str bytes)
 {
     struct sl_xchg *x = relay->x;
+    relay->sent_usec = sl_loop_now(x->desk->loop);
     if (bytes.n && !x->record.first_byte_usec) {
-        x->record.first_byte_usec = sl_loop_now(x->desk->loop);
+        x->record.first_byte_usec = relay->sent_usec;
     }
     /* A client that is gone is told by the loop. */
     SL_IGNORE(sl_hreq_data(x->req, bytes) < 0);
@@ -43,6 +121,13 @@ void sl_relay_out_send(struct sl_relay *relay)
         sl_hreq_flush(relay->x->req);
         sl_buf_shrink(&relay->out, OUT_KEPT);
     }
+}
+
+int sl_relay_writer_start(struct sl_relay *relay)
+{
+    size_t size = relay->x->dialect->language->write_state_size;
+    relay->dialect_state = sl_arena_zalloc(relay->x->arena, SL_MAX(size, (size_t)1));
+    return relay->dialect_state ? 0 : SL_E_NOMEM;
 }
 
 struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay)
@@ -63,9 +148,11 @@ bool sl_relay_is_said(struct sl_relay *relay)
     return relay->mode == SL_RELAY_TRANSLATE_EVENTS && relay->language->is_over(relay->provider_state);
 }
 
-static bool is_stream(enum sl_relay_mode mode)
+/* Whole events go to the client, or will: something can be said behind them. */
+static bool is_stream(const struct sl_relay *relay)
 {
-    return mode == SL_RELAY_EVENTS || mode == SL_RELAY_TRANSLATE_EVENTS;
+    return relay->mode == SL_RELAY_EVENTS || relay->mode == SL_RELAY_TRANSLATE_EVENTS ||
+           (relay->mode == SL_RELAY_COLLECT && relay->x->record.is_stream);
 }
 
 struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type type, struct sl_str text)
@@ -81,7 +168,7 @@ struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type typ
         return relay->mode == SL_RELAY_TRANSLATE_EVENTS ? sl_relay_stream_finish(relay) : SL_VERDICT(DONE);
     }
     x->record.error_type = type;
-    if (relay->events.is_flowing || !is_stream(relay->mode)) {
+    if (relay->events.is_flowing || !is_stream(relay)) {
         sl_xchg_cut(x); /* part of a reply or of an event left already: nothing can be said behind it */
         return SL_VERDICT(TOLD);
     }

@@ -4,12 +4,15 @@
 #define SL_GATE_RELAY_OUT_H
 
 #include "base/buf.h"
+#include "gate/call/mask.h"
 #include "gate/call/relay_events.h"
 #include "gate/call/verdict.h"
 #include "gate/call/state.h"
 #include "llm/core/language.h"
+#include "net/loop.h"
 
 struct sl_frames;
+struct sl_gather;
 struct sl_json_scan;
 
 /* One attempt's reply. */
@@ -18,20 +21,28 @@ struct sl_relay {
     struct sl_xchg *x;
     const struct sl_target *target;
     const struct sl_language *language; /* the upstream's */
-    const struct sl_http_req *request;  /* as it was sent: its credentials are masked in errors */
+    const struct sl_http_req *request;  /* as it was sent */
+    struct sl_secrets secrets;          /* its credentials are masked in errors */
     enum sl_relay_mode mode;
     struct sl_headers headers; /* as they go to the client */
     struct sl_headers said;    /* as they came */
     int64_t length;
     bool is_head_sent;
+    bool is_unsure;                /* the first bytes will say whether it is a stream: what of them came is in `hold` */
+    bool is_in_time;               /* the head said that it is a stream, and was passed on at once */
     size_t n_counted;              /* of what is held, into server.limits.memory */
     struct sl_pass_state pass;     /* events that pass */
     struct sl_relay_events events; /* EVENTS */
-    struct sl_json_scan *scan;     /* RAW */
-    struct sl_buf hold;            /* COLLECT: the reply */
-    struct sl_frames *frames;      /* TRANSLATE_EVENTS */
+    struct sl_buf edited;          /* EVENTS: an event in another's place */
+    struct sl_json_scan *scan;     /* HELD, RAW */
+    struct sl_buf hold;            /* HELD, COLLECT: the reply */
+    struct sl_frames *frames;      /* TRANSLATE_EVENTS, GATHER */
+    struct sl_gather *gather;      /* GATHER */
     struct sl_buf out;             /* events written in this turn */
     void *provider_state, *dialect_state;
+    struct sl_err err;         /* what the reader of the stream said when it gave up */
+    struct sl_timer heartbeat; /* between events, when the client has heard nothing for a while */
+    uint64_t sent_usec;        /* when it last heard something */
 };
 
 /* The client speaks what the upstream speaks. */
@@ -40,10 +51,16 @@ bool sl_relay_is_same_language(const struct sl_relay *relay);
 struct sl_verdict sl_relay_head_send(struct sl_relay *relay, int status, int64_t length);
 /* Body bytes to the client; they must live until the flush. */
 void sl_relay_send(struct sl_relay *relay, struct sl_str bytes);
+/* The head of an event stream. */
+struct sl_verdict sl_relay_stream_head_send(struct sl_relay *relay);
+/* The timer's: writes the client's sign of life between two events when nothing else was said for a while. */
+void sl_relay_on_heartbeat(struct sl_timer *timer);
 /* What was written in this turn. */
 void sl_relay_out_send(struct sl_relay *relay);
 /* The stream is complete in the client's dialect: DONE. */
 struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay);
+/* Room for what the client's writer of streams must remember. SL_E_NOMEM. */
+SL_MUST int sl_relay_writer_start(struct sl_relay *relay);
 /* The upstream's stream has said its last word, be it an error: who leaves or breaks now ends only a connection. What
  * it said is noted (usage, error_type). */
 bool sl_relay_is_said(struct sl_relay *relay);

@@ -1,25 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/relay_translate.h"
 
+#include "gate/call/mask.h"
+#include "gate/call/relay_collect.h"
+#include "gate/call/reply.h"
+#include "gate/config/settings.h"
 #include "llm/core/frames.h"
+#include "llm/core/gather.h"
 
 /* A stream's frames and events are counted when they are larger. */
 #define COUNTED_MIN 65536
+
+static int error_push(struct sl_relay *relay, const struct sl_llm_error *said)
+{
+    struct sl_xchg *x = relay->x;
+    struct sl_llm_error error = *said;
+    error.message = sl_mask_text(&relay->secrets, said->message, x->arena);
+    struct sl_delta delta = { .kind = SL_DELTA_ERROR, .error = &error };
+    x->record.error_type = error.type;
+    return relay->gather
+               ? sl_gather_push(relay->gather, &delta)
+               : x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, &delta, &relay->out);
+}
 
 static int delta_push(void *arg, const struct sl_delta *delta)
 {
     struct sl_relay *relay = arg;
     struct sl_xchg *x = relay->x;
+    if (delta->kind == SL_DELTA_ALIVE) {
+        sl_buf_add_str(&relay->out, relay->gather ? SL_STR_NONE : x->dialect->language->alive);
+        return sl_buf_status(&relay->out);
+    }
     if (delta->kind == SL_DELTA_USAGE) {
         x->record.usage = delta->usage;
-    } else if (delta->kind == SL_DELTA_ERROR) {
-        x->record.error_type = delta->error->type;
-    } else if (delta->kind == SL_DELTA_START && delta->model.n == 0) {
+    }
+    if (delta->kind == SL_DELTA_ERROR) {
+        return error_push(relay, delta->error);
+    }
+    if (relay->gather) {
+        return sl_gather_push(relay->gather, delta);
+    }
+    if (delta->kind == SL_DELTA_START && delta->model.n == 0) {
         struct sl_delta named = *delta; /* an upstream that does not say which model it is */
         named.model = relay->target->model;
         return x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, &named, &relay->out);
     }
     return x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, delta, &relay->out);
+}
+
+static int alive_push(void *arg)
+{
+    return delta_push(arg, &(struct sl_delta){ .kind = SL_DELTA_ALIVE });
 }
 
 static int frame_push(void *arg, const struct sl_frame *frame)
@@ -28,9 +59,10 @@ static int frame_push(void *arg, const struct sl_frame *frame)
     struct sl_xchg *x = relay->x;
     struct sl_arena_mark mark = sl_arena_mark(x->arena);
     struct sl_delta_sink sink = { delta_push, relay, x->arena, x->desk->scratch, x->env };
-    struct sl_err err = { 0 };
-    int r = relay->language->on_frame(relay->provider_state, x->call, frame, &sink, &err);
-    sl_arena_rewind(x->arena, mark);
+    int r = relay->language->on_frame(relay->provider_state, x->call, frame, &sink, &relay->err);
+    if (!relay->gather) { /* what is gathered keeps its short texts there */
+        sl_arena_rewind(x->arena, mark);
+    }
     return r;
 }
 
@@ -39,20 +71,27 @@ int sl_relay_translate_start(struct sl_relay *relay)
     struct sl_arena *arena = relay->x->arena;
     struct sl_frames *frames = SL_ARENA_NEW(arena, struct sl_frames);
     relay->provider_state = sl_arena_zalloc(arena, SL_MAX(relay->language->read_state_size, (size_t)1));
-    relay->dialect_state = sl_arena_zalloc(arena, SL_MAX(relay->x->dialect->language->write_state_size, (size_t)1));
-    if (!frames || !relay->provider_state || !relay->dialect_state) {
+    if (!frames || !relay->provider_state || sl_relay_writer_start(relay) < 0) {
         return SL_E_NOMEM;
     }
+    if (relay->mode == SL_RELAY_GATHER) {
+        relay->gather = SL_ARENA_NEW(arena, struct sl_gather);
+        if (!relay->gather) {
+            return SL_E_NOMEM;
+        }
+        sl_gather_init(relay->gather, arena, relay->x->settings->upstream.reply_bytes);
+    }
     relay->frames = frames;
-    sl_frames_init(frames, relay->language->framing, frame_push, relay);
-    sl_buf_init(&relay->out, (size_t)SL_SSE_EVENT_MAX * 2);
+    sl_frames_init(frames, relay->language->framing, relay->x->settings->upstream.event_bytes, frame_push, relay);
+    frames->on_alive = alive_push;
+    sl_buf_init(&relay->out, (size_t)relay->x->settings->upstream.event_bytes * 2);
     return 0;
 }
 
 /* An upstream decides how large a frame is: what it takes counts into server.limits.memory while it is there. */
 static int held_count(struct sl_relay *relay)
 {
-    size_t held = sl_frames_held(relay->frames) + relay->out.cap;
+    size_t held = sl_frames_held(relay->frames) + relay->out.cap + (relay->gather ? relay->gather->n_bytes : 0);
     return sl_relay_count(relay, held > COUNTED_MIN ? held : 0);
 }
 
@@ -62,6 +101,14 @@ struct sl_verdict sl_relay_translate_push(struct sl_relay *relay, struct sl_str 
     if (r == 0) {
         r = sl_buf_status(&relay->out);
     }
+    if (r == SL_E_LIMIT) {
+        return sl_relay_broken(relay, SL_ERR_PROVIDER_BAD_RESPONSE,
+                               relay->gather
+                                   ? SL_STR("the upstream's reply is larger than upstream.limits.reply allows, "
+                                            "or one event of it than upstream.limits.event")
+                                   : SL_STR("an event of the upstream's stream is larger than "
+                                            "upstream.limits.event allows"));
+    }
     if (r < 0) {
         return sl_relay_broken(relay, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream's stream could not be read"));
     }
@@ -69,18 +116,42 @@ struct sl_verdict sl_relay_translate_push(struct sl_relay *relay, struct sl_str 
     return r < 0 ? sl_relay_refuse(relay, r) : SL_VERDICT(ON);
 }
 
-struct sl_verdict sl_relay_translate_end(struct sl_relay *relay)
+/* The frames have ended: 0, or the stream was not complete. */
+static int frames_end(struct sl_relay *relay)
 {
     struct sl_xchg *x = relay->x;
     int r = sl_frames_finish(relay->frames);
     struct sl_delta_sink sink = { delta_push, relay, x->arena, x->desk->scratch, x->env };
-    struct sl_err err = { 0 };
-    if (r == 0) {
-        r = relay->language->on_end(relay->provider_state, &sink, &err);
+    return r < 0 ? r : relay->language->on_end(relay->provider_state, &sink, &relay->err);
+}
+
+static struct sl_verdict cut(struct sl_relay *relay)
+{
+    return sl_relay_broken(relay, relay->is_head_sent ? SL_ERR_PROVIDER_STREAM_BROKEN : SL_ERR_PROVIDER_BAD_RESPONSE,
+                           SL_STR("the upstream ended the stream before its end"));
+}
+
+struct sl_verdict sl_relay_translate_end(struct sl_relay *relay)
+{
+    return frames_end(relay) < 0 ? cut(relay) : sl_relay_stream_finish(relay);
+}
+
+struct sl_verdict sl_relay_gather_end(struct sl_relay *relay)
+{
+    struct sl_xchg *x = relay->x;
+    struct sl_gather *gather = relay->gather;
+    bool is_cut = frames_end(relay) < 0;
+    if (gather->has_error) {
+        return sl_relay_error_tell(relay, &gather->error);
     }
+    if (is_cut) {
+        return cut(relay);
+    }
+    struct sl_reply reply;
+    int r = sl_gather_reply(gather, &reply);
     if (r < 0) {
-        return sl_relay_broken(relay, SL_ERR_PROVIDER_STREAM_BROKEN,
-                               SL_STR("the upstream ended the stream before its end"));
+        return sl_relay_refuse(relay, r);
     }
-    return sl_relay_stream_finish(relay);
+    x->record.usage = reply.usage;
+    return sl_relay_reply_tell(relay, &reply);
 }

@@ -23,15 +23,15 @@ struct sl_verdict sl_verdict_of_head(int status, const struct sl_headers *header
     return (struct sl_verdict){ SL_VERDICT_AGAIN, SL_ERR_PROVIDER_OVERLOADED, wait, false };
 }
 
-enum sl_relay_mode sl_relay_mode_of(int status, bool is_stream, bool is_same_language)
+enum sl_relay_mode sl_relay_mode_of(int status, bool is_stream, bool is_stream_asked, bool is_same_language)
 {
     if (status >= 300) {
         return SL_RELAY_COLLECT_ERROR;
     }
-    if (is_same_language) {
-        return is_stream ? SL_RELAY_EVENTS : SL_RELAY_RAW;
+    if (is_stream) {
+        return !is_stream_asked ? SL_RELAY_GATHER : is_same_language ? SL_RELAY_EVENTS : SL_RELAY_TRANSLATE_EVENTS;
     }
-    return is_stream ? SL_RELAY_TRANSLATE_EVENTS : SL_RELAY_COLLECT;
+    return is_same_language && !is_stream_asked ? SL_RELAY_HELD : SL_RELAY_COLLECT;
 }
 
 bool sl_may_retry(const struct sl_chance *chance)

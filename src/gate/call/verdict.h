@@ -9,11 +9,14 @@ struct sl_headers;
 
 enum sl_relay_mode {
     SL_RELAY_NONE,
+    SL_RELAY_HELD,             /* a whole reply that may pass, until it is seen to be an answer; then RAW */
     SL_RELAY_RAW,              /* bytes through; a scanner reads usage as it passes */
     SL_RELAY_EVENTS,           /* whole events through */
     SL_RELAY_COLLECT,          /* the whole reply, then translated */
     SL_RELAY_TRANSLATE_EVENTS, /* frame by frame */
-    SL_RELAY_COLLECT_ERROR,    /* status >= 400: whole, then passed on or translated */
+    SL_RELAY_GATHER,           /* a stream where none was asked for: frame by frame to one reply */
+    SL_RELAY_COLLECT_ERROR,    /* status >= 300: whole, then passed on or translated */
+    SL_RELAY_MODE_COUNT
 };
 
 enum sl_verdict_kind {
@@ -34,8 +37,8 @@ struct sl_verdict {
 
 /* Does a head ask for another attempt before it is looked at? AGAIN with the wait, or ON. Knows no exchange. */
 struct sl_verdict sl_verdict_of_head(int status, const struct sl_headers *headers, uint64_t now_wall_usec);
-/* Which way a reply goes. */
-enum sl_relay_mode sl_relay_mode_of(int status, bool is_stream, bool is_same_language);
+/* Which way a reply goes. `is_stream`: its bytes are one. */
+enum sl_relay_mode sl_relay_mode_of(int status, bool is_stream, bool is_stream_asked, bool is_same_language);
 
 /* How things stand when another attempt is asked for. */
 struct sl_chance {

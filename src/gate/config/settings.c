@@ -282,6 +282,10 @@ static const struct sl_opt server_opts[] = {
            "networks (CIDR) whose forwarding headers are believed"),
     SERVER("public_url", SL_OPT_URL, public_url, NULL, SL_OPT_RELOAD, url_check,
            "what absolute route URLs begin with; without it they are relative"),
+    ROW(struct sl_server_settings, "heartbeat", SL_OPT_USEC, heartbeat_usec, "15s", 0, DAY, SL_OPT_RELOAD,
+        "how long a stream may be silent before a sign of life is written between two events, so that nobody on the "
+        "way "
+        "takes it for dead; 0s: none"),
     ROW(struct sl_server_settings, "tcp_keepalive", SL_OPT_USEC, tcp_keepalive_usec, "60s", 0, 7200 * SEC, 0,
         "how long a client's connection may be silent before TCP asks whether it is still there; 0s: never"),
     SERVER("headers", SL_OPT_BOOL, headers, "true", SL_OPT_RELOAD, NULL,
@@ -301,6 +305,8 @@ static const struct sl_opt pool_opts[] = {
 static const struct sl_opt upstream_limit_opts[] = {
     UP("reply", SL_OPT_BYTES, reply_bytes, "32MiB", 1024, GIB,
        "of a reply that must be collected to be translated; beyond it 502"),
+    UP("event", SL_OPT_BYTES, event_bytes, "16MiB", 65536, GIB,
+       "of one event of a stream that is translated; beyond it the stream ends with an error"),
     END_OF_TABLE,
 };
 

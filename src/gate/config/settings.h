@@ -40,6 +40,7 @@ struct sl_server_settings {
     struct sl_str public_url;
     bool headers; /* false: none of our x-sluice-… headers */
     uint64_t tcp_keepalive_usec;
+    uint64_t heartbeat_usec; /* 0: none */
 };
 
 struct sl_upstream_settings {
@@ -47,7 +48,7 @@ struct sl_upstream_settings {
     uint32_t pool_idle_per_origin;
     uint64_t pool_idle_usec;
     uint64_t tcp_keepalive_usec;
-    uint64_t reply_bytes;
+    uint64_t reply_bytes, event_bytes;
     struct sl_str proxy; /* http://[user:pass@]host:port */
     struct sl_str ca;    /* PEM path */
     struct sl_strs allow;

@@ -45,6 +45,7 @@ const struct sl_language sl_language_anthropic = {
     .name = "anthropic",
     .framing = SL_FRAMING_SSE,
     .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"),
+    .alive = SL_STR_INIT("event: ping\ndata: {\"type\": \"ping\"}\n\n"),
     .read_call = sl_anthropic_read_call,
     .read_chat = sl_anthropic_read_chat,
     .write_call = write_call,

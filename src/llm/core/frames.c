@@ -22,6 +22,40 @@ bool sl_frames_is_stream(enum sl_framing framing, struct sl_str content_type)
     return false;
 }
 
+/* Of an event stream the first line, whatever is in front of it, begins with a field's name or a comment. */
+enum sl_sniffed sl_frames_sniff(enum sl_framing framing, struct sl_str bytes)
+{
+    static const struct sl_str begins[] = {
+        SL_STR_INIT(":"), SL_STR_INIT("data:"), SL_STR_INIT("event:"), SL_STR_INIT("id:"), SL_STR_INIT("retry:"),
+    };
+    static const struct sl_str bom = SL_STR_INIT("\xef\xbb\xbf");
+    if (framing != SL_FRAMING_SSE) {
+        return SL_SNIFFED_WHOLE;
+    }
+    if (sl_str_has_prefix(bytes, bom)) {
+        bytes = sl_str_sub(bytes, bom.n, bytes.n);
+    } else if (sl_str_has_prefix(bom, bytes)) {
+        return SL_SNIFFED_TOO_FEW;
+    }
+    while (bytes.n && (bytes.p[0] == '\n' || bytes.p[0] == '\r' || bytes.p[0] == ' ' || bytes.p[0] == '\t')) {
+        bytes = sl_str_sub(bytes, 1, bytes.n);
+    }
+    bool may_be = bytes.n == 0;
+    for (size_t i = 0; i < SL_ARRAY_LEN(begins); i++) {
+        if (sl_str_has_prefix(bytes, begins[i])) {
+            return SL_SNIFFED_STREAM;
+        }
+        may_be |= sl_str_has_prefix(begins[i], bytes);
+    }
+    return may_be ? SL_SNIFFED_TOO_FEW : SL_SNIFFED_WHOLE;
+}
+
+static int on_sse_alive(void *arg)
+{
+    struct sl_frames *frames = arg;
+    return frames->on_alive ? frames->on_alive(frames->arg) : 0;
+}
+
 static int on_sse(void *arg, const struct sl_sse_event *event)
 {
     struct sl_frames *frames = arg;
@@ -35,12 +69,14 @@ static int on_aws(void *arg, const struct sl_aws_event *event)
     return frames->on_frame(frames->arg, &frame);
 }
 
-void sl_frames_init(struct sl_frames *frames, enum sl_framing framing, sl_frame_fn on_frame, void *arg)
+void sl_frames_init(struct sl_frames *frames, enum sl_framing framing, size_t max_frame, sl_frame_fn on_frame,
+                    void *arg)
 {
     *frames = (struct sl_frames){ .framing = framing, .on_frame = on_frame, .arg = arg };
-    sl_sse_decoder_init(&frames->sse, SL_SSE_EVENT_MAX, on_sse, frames);
+    sl_sse_decoder_init(&frames->sse, max_frame, on_sse, frames);
+    frames->sse.on_alive = on_sse_alive;
     sl_aws_decoder_init(&frames->aws, on_aws, frames);
-    sl_buf_init(&frames->line, SL_SSE_EVENT_MAX);
+    sl_buf_init(&frames->line, max_frame);
 }
 
 void sl_frames_done(struct sl_frames *frames)

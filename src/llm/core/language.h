@@ -23,10 +23,20 @@ struct sl_incoming {
     struct sl_str body;
 };
 
+/* What is to be thought of a whole reply under 2xx. */
+struct sl_reply_judgement {
+    bool is_object;  /* it is one of JSON */
+    bool has_answer; /* it has what every answer has */
+    bool is_error;   /* it reports an error */
+    enum sl_error_type error_type;
+    int error_status; /* that the error would have had as a reply of its own; 0: none is named */
+};
+
 struct sl_language {
     const char *name;
     enum sl_framing framing;   /* of its streams */
     struct sl_str stream_type; /* their content type */
+    struct sl_str alive;       /* what may stand between two events and says nothing; n == 0: its clients take none */
 
     /* --- requests --- */
 
@@ -81,6 +91,10 @@ struct sl_language {
     void (*write_error)(struct sl_llm_error *error, struct sl_buf *out);
     /* The stream broke after its head: the error event and its end. */
     void (*write_stream_error)(void *state, const struct sl_llm_error *error, struct sl_buf *out);
+
+    /* What a whole 2xx reply is: an answer, or an error that came with the wrong status. NULL: it is an answer.
+     * `doc` to read with. */
+    void (*judge_reply)(struct sl_str body, enum sl_llm_type type, struct sl_json *doc, struct sl_reply_judgement *ret);
 
     /* --- bytes that pass untouched --- */
 

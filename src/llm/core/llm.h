@@ -38,6 +38,7 @@ struct sl_call {
     bool has_stream_options;
     bool wants_base64;                     /* embeddings as base64 of their floats */
     const struct sl_form_aliases *aliases; /* tools that went up under another name: of the request that was built */
+    uint32_t n_choices;                    /* asked for; 0: not said, one */
 };
 
 /* --- a reply, canonical --- */

@@ -43,6 +43,7 @@ const struct sl_language sl_language_gemini = {
     .name = "gemini",
     .framing = SL_FRAMING_SSE,
     .stream_type = SL_STR_INIT("text/event-stream"),
+    .alive = SL_STR_INIT(": alive\n\n"),
     .write_call = write_call,
     .read_state_size = sizeof(struct sl_gemini_stream),
     .read_reply = sl_gemini_on_reply,

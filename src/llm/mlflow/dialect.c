@@ -109,7 +109,6 @@ static void json_body_write(struct sl_llm_error *error, struct sl_buf *out)
     struct sl_json doc;
     sl_json_init(&doc, &limits);
     if (sl_json_parse(&doc, error->upstream_body) < 0) {
-        error->status = 502;
         detail_text(out, SL_STR("The upstream's error could not be read: its body is not JSON."));
     } else {
         struct sl_json_val said = sl_json_get(sl_json_root(&doc), "error");
@@ -127,13 +126,16 @@ static void json_body_write(struct sl_llm_error *error, struct sl_buf *out)
     sl_json_done(&doc);
 }
 
-/* MLflow's mapping of what a provider answers. */
+/* MLflow's mapping of what a provider answers; its 502 for a body that is not JSON is not taken over, for the status is
+ * what a client acts on. */
 static void upstream_write(struct sl_llm_error *error, struct sl_buf *out)
 {
     bool is_own = error->upstream_status >= 400 && error->type != SL_ERR_PROVIDER_BILLING;
     error->status = is_own ? error->upstream_status : 502;
     struct sl_str type = error->upstream_content_type;
-    if (has_word(type, "application/json")) {
+    if (!error->upstream_body.p && !type.n && error->message.p) {
+        detail_text(out, error->message); /* told inside a reply of another status */
+    } else if (has_word(type, "application/json")) {
         json_body_write(error, out);
     } else if (has_word(type, "text/plain")) {
         struct sl_jw w;
@@ -145,12 +147,8 @@ static void upstream_write(struct sl_llm_error *error, struct sl_buf *out)
         sl_jw_end(&w);
         sl_jw_end(&w);
     } else {
-        error->status = 502;
-        sl_buf_add_lit(
-            out,
-            "{\"detail\":\"The returned data type from the route service is not supported. Received content type: ");
-        sl_json_escape(out, type.p ? type : SL_STR("None"));
-        sl_buf_add_lit(out, "\"}");
+        /* A page for people, most often: the status says what a program needs, its title what a person does. */
+        detail_text(out, error->message.n ? error->message : sl_str_c(sl_status_reason(error->upstream_status)));
     }
 }
 

@@ -3,6 +3,8 @@
  * is refused here that an upstream might accept. Replies are in dialect_openai_write.c. */
 #include "llm/openai/dialect.h"
 
+#include "llm/openai/judge.h"
+
 #include "json/write.h"
 #include "llm/core/errbody.h"
 #include "llm/core/incoming.h"
@@ -160,6 +162,8 @@ const struct sl_language sl_language_openai = {
     .name = "openai",
     .framing = SL_FRAMING_SSE,
     .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"),
+    .alive = SL_STR_INIT(": alive\n\n"),
+    .judge_reply = sl_openai_judge_reply,
     .read_call = read_call,
     .read_chat = sl_openai_read_chat,
     .read_embed = sl_openai_read_embed,

@@ -45,9 +45,10 @@ static void error_judge(struct sl_json_val error, struct sl_judgement *ret)
 {
     ret->said = SL_SAID_ERROR;
     ret->error = error;
-    ret->error_status = status_named(error);
-    ret->error_type = sl_error_type_of(ret->error_status, word_of(sl_json_get(error, "type")),
-                                       word_of(sl_json_get(error, "code")));
+    struct sl_str type = word_of(sl_json_get(error, "type")), code = word_of(sl_json_get(error, "code"));
+    int status = status_named(error);
+    ret->error_status = status ? status : sl_error_status_of(type, code);
+    ret->error_type = sl_error_type_of(ret->error_status, type, code);
 }
 
 static bool is_text(struct sl_json_val v)
@@ -149,14 +150,27 @@ static void root_judge(struct sl_json_val root, bool is_named_error, bool is_aft
     }
 }
 
-void sl_openai_judge_root(struct sl_json_val root, struct sl_judgement *ret)
+void sl_openai_judge_reply(struct sl_str body, enum sl_llm_type type, struct sl_json *doc,
+                           struct sl_reply_judgement *ret)
 {
-    *ret = (struct sl_judgement){ .said = SL_SAID_CHUNK };
-    if (!sl_json_is(root, SL_JSON_OBJECT)) {
-        ret->said = SL_SAID_GARBAGE;
+    *ret = (struct sl_reply_judgement){ 0 };
+    static const struct sl_str bom = SL_STR_INIT("\xef\xbb\xbf");
+    struct sl_json_limits limits = doc->limits;
+    doc->limits.record_depth = 3; /* of an answer only whether there is one */
+    int r = sl_json_parse(doc, sl_str_has_prefix(body, bom) ? sl_str_sub(body, bom.n, body.n) : body);
+    doc->limits = limits;
+    if (r < 0 || !sl_json_is(sl_json_root(doc), SL_JSON_OBJECT)) {
         return;
     }
-    root_judge(root, false, false, ret);
+    struct sl_judgement said = { .said = SL_SAID_CHUNK };
+    root_judge(sl_json_root(doc), false, false, &said);
+    struct sl_json_val answer = sl_json_get(said.root, type == SL_LLM_EMBEDDINGS ? "data" : "choices");
+    ret->is_object = true;
+    /* An object that says nothing of an error may be an answer of a kind that is not known here. */
+    ret->has_answer = said.said != SL_SAID_ERROR || (sl_json_is(answer, SL_JSON_ARRAY) && sl_json_count(answer) > 0);
+    ret->is_error = said.said == SL_SAID_ERROR;
+    ret->error_type = said.error_type;
+    ret->error_status = said.error_status;
 }
 
 void sl_openai_judge(struct sl_str name, struct sl_str data, bool is_after_finish, struct sl_json *doc,

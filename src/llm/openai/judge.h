@@ -6,6 +6,7 @@
 
 #include "json/json.h"
 #include "llm/core/error.h"
+#include "llm/core/language.h"
 
 enum sl_said {
     SL_SAID_CHUNK,   /* a piece of the answer, or anything else that may be one */
@@ -32,8 +33,9 @@ struct sl_judgement {
 void sl_openai_judge(struct sl_str name, struct sl_str data, bool is_after_finish, struct sl_json *doc,
                      struct sl_judgement *ret);
 
-/* The same of a whole reply's top level. */
-void sl_openai_judge_root(struct sl_json_val root, struct sl_judgement *ret);
+/* Of struct sl_language. */
+void sl_openai_judge_reply(struct sl_str body, enum sl_llm_type type, struct sl_json *doc,
+                           struct sl_reply_judgement *ret);
 
 /* Whether a member `error` reports one: not null, false, "" or {}. */
 bool sl_openai_is_error(struct sl_json_val error);

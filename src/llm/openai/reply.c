@@ -140,6 +140,10 @@ static void choices_read(struct reader *rd, struct sl_json_val root, struct sl_r
         rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of choices");
         return;
     }
+    if (sl_json_count(choices) == 0) {
+        rd->status = sl_fail(rd->err, SL_E_TRUNCATED, "its list of choices is empty");
+        return;
+    }
     reply->choices = array_new(rd, sl_json_count(choices), sizeof(*reply->choices));
     for (struct sl_json_iter it = sl_json_each(choices); rd->status == 0 && sl_json_next(&it);) {
         if (!sl_json_is(it.val, SL_JSON_OBJECT)) {

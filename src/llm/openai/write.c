@@ -413,12 +413,8 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
                           const struct sl_delta *delta, struct sl_buf *out)
 {
     struct writer wr = { state, out, { 0 } };
-    if (delta->kind == SL_DELTA_CHUNK) {
+    if (delta->kind == SL_DELTA_CHUNK || delta->kind == SL_DELTA_ALIVE) {
         return 0; /* an upstream of this language is not translated; what is comes as blocks */
-    }
-    if (delta->kind == SL_DELTA_ALIVE) {
-        sl_buf_add_lit(out, ": alive\n\n");
-        return sl_buf_status(out);
     }
     sl_chunks_identify(wr.chunks, call, env, delta->kind == SL_DELTA_START ? delta : NULL);
     int r = 0;

@@ -9,6 +9,7 @@
 #include "base/opt.h"
 #include "gate/call/error_headers.h"
 #include "gate/call/headers.h"
+#include "gate/call/mask.h"
 #include "gate/call/path.h"
 #include "gate/config/config.h"
 #include "gate/config/route.h"
@@ -111,7 +112,10 @@ static void most_come_down(void **state)
         { "retry-after: 121\nx-ratelimit-reset-requests: 5s", "x-ratelimit-reset-requests: 5s", NULL },
         { "retry-after: soon", "", NULL },
     };
-    struct sl_headers_down_rules rules = { hidden, "up-id", aliases, 1000000000 };
+    struct sl_headers none = { 0 };
+    struct sl_secrets secrets = { 0 };
+    secrets.headers = &none;
+    struct sl_headers_down_rules rules = { hidden, "up-id", aliases, &secrets, 1000000000 };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_headers from = headers_of(cases[i].from), down = { 0 };
         struct sl_str id = SL_STR_NONE;
@@ -131,18 +135,26 @@ static void credentials_are_masked(void **state)
     } cases[] = {
         { "Authorization: Bearer abcdefgh", "/", "no: Bearer abcdefgh, abcdefgh", "no: Bearer ********, ********" },
         { "X-Key: abcdefghi", "/", "<abcdefghi>", "<*********>" },
-        { "x-key: short", "/", "short", "short" },
+        { "x-key: short", "/", "short", "*****" },
+        { "x-key: short", "/", "shorter, \"short\", re-short", "shorter, \"*****\", re-short" },
+        { "x-key: k", "/", "a key: k", "a key: *" },
+        { "x-key: sk-secret-1", "/", "{\"m\":\"sk-\\u0073ecret-1\"}", "{\"m\":\"***************\"}" },
+        { "x-key: a/b/c/d/e", "/", "a\\/b\\/c\\/d\\/e.", "*************." },
+        { "x-key: aaaaaaaaab", "/", "aaaaaaaaaab", "a**********" },
         { "x-other: abcdefghi", "/", "abcdefghi", "abcdefghi" },
         { "", "/x?a=1&key=12345678&b=2", "bad key 12345678", "bad key ********" },
         { "", "/x?a=12345678", "12345678", "12345678" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_headers headers = headers_of(cases[i].headers);
-        struct sl_headers_secrets secrets = { names, &headers, parameters, sl_str_c(cases[i].target) };
+        struct sl_secrets secrets = { names, &headers, parameters, sl_str_c(cases[i].target) };
         char text[64];
         size_t n = strlen(cases[i].text);
         memcpy(text, cases[i].text, n + 1);
-        sl_headers_mask(&secrets, text, n);
+        bool is_found = sl_mask_bytes(&secrets, text, n);
+        assert_int_equal(is_found, strcmp(cases[i].text, cases[i].want) != 0);
+        struct sl_str copy = sl_mask_text(&secrets, sl_str_c(cases[i].text), &arena);
+        assert_true(sl_str_eq_c(copy, cases[i].want));
         assert_string_equal(text, cases[i].want);
     }
 }
@@ -219,15 +231,15 @@ static void request_is_masked(const struct sl_provider *provider, enum sl_llm_ty
     if (!target->is_local) {
         assert_int_equal(provider->build(&call, target, &env, false, &arena, &request, &error), 0);
     }
-    struct sl_headers_secrets secrets = { provider->credential_headers, &request.headers, provider->secret_query,
-                                          request.target };
+    struct sl_secrets secrets = { provider->credential_headers, &request.headers, provider->secret_query,
+                                  request.target };
     bool has_credential = false;
     for (uint32_t i = 0; i <= request.headers.n; i++) {
         struct sl_str value = i < request.headers.n ? request.headers.v[i].value : request.target;
         char *copy = sl_arena_bytes(&arena, value.n + 1);
         memcpy(copy, value.p ? value.p : "", value.n);
         has_credential |= sl_str_find(value, SL_STR(MARK), 0) >= 0;
-        sl_headers_mask(&secrets, copy, value.n);
+        assert_true(sl_mask_bytes(&secrets, copy, value.n));
         if (sl_str_find(sl_str_make(copy, value.n), SL_STR(MARK), 0) >= 0) {
             fail_msg("%s: a credential is not masked in '%.*s'", provider->name,
                      SL_STR_ARG(i < request.headers.n ? request.headers.v[i].name : request.target));

@@ -19,12 +19,15 @@ struct client {
     unsigned n_events;
 };
 
-/* An event with "hidden" in it is not to be seen. */
-static bool passes(void *arg, struct sl_str event)
+/* An event with "hidden" in it is not to be seen, and one with "other" is another. */
+static struct sl_str pass(void *arg, struct sl_str event)
 {
     struct client *client = arg;
     client->n_events++;
-    return sl_str_find(event, SL_STR("hidden"), 0) < 0;
+    if (sl_str_find(event, SL_STR("other"), 0) >= 0) {
+        return SL_STR("data: {}\n\n");
+    }
+    return sl_str_find(event, SL_STR("hidden"), 0) < 0 ? event : SL_STR("");
 }
 
 static void send(void *arg, struct sl_str bytes)
@@ -38,7 +41,7 @@ static void flush(void *arg)
     (void)arg;
 }
 
-static const struct sl_events_sink sink = { passes, send, flush };
+static const struct sl_events_sink sink = { pass, send, flush };
 
 /* Feeds `text` in pieces cut at `cut` and behind it each `step` bytes; returns what end says. */
 static int feed(struct sl_str text, size_t cut, size_t step, struct client *client)
@@ -56,10 +59,10 @@ static int feed(struct sl_str text, size_t cut, size_t step, struct client *clie
         at = next;
         next = at + step;
     }
-    bool has_tail = false;
-    int r = sl_relay_events_end(&events, &doc, &has_tail);
-    if (has_tail) {
-        send(client, sl_buf_str(&events.hold));
+    struct sl_str tail = SL_STR("");
+    int r = sl_relay_events_end(&events, &doc, &tail);
+    if (r == 0) {
+        send(client, tail);
     }
     sl_relay_events_done(&events);
     sl_json_done(&doc);
@@ -73,6 +76,8 @@ static const struct {
     { "data: {\"a\":1}\n\ndata: [DONE]\n\n", "data: {\"a\":1}\n\ndata: [DONE]\n\n", 0 },
     { "data: {\"a\":1}\n\ndata: hidden\n\ndata: [DONE]\n\n", "data: {\"a\":1}\n\ndata: [DONE]\n\n", 0 },
     { "data: hidden\n\ndata: hidden\n\n", "", 0 },
+    { "data: 1\n\ndata: other\n\ndata: 2\n\n", "data: 1\n\ndata: {}\n\ndata: 2\n\n", 0 },
+    { "data: other\r\n\r\ndata: hidden\r\n\r\ndata: 2\r\n\r\n", "data: {}\n\ndata: 2\r\n\r\n", 0 },
     { "data: 1\r\n\r\ndata: hidden\r\n\r\ndata: 2\r\n\r\n", "data: 1\r\n\r\ndata: 2\r\n\r\n", 0 },
     { "data: 1\r\rdata: hidden\r\rdata: 2\r\r", "data: 1\r\rdata: 2\r\r", 0 },
     { "event: x\ndata: 1\ndata: 2\n\n: alive\n\n", "event: x\ndata: 1\ndata: 2\n\n: alive\n\n", 0 },
@@ -173,12 +178,20 @@ static void a_busy_upstream_is_asked_again(void **state)
 static void a_reply_goes_one_of_five_ways(void **state)
 {
     (void)state;
-    assert_int_equal(sl_relay_mode_of(200, false, true), SL_RELAY_RAW);
-    assert_int_equal(sl_relay_mode_of(200, true, true), SL_RELAY_EVENTS);
-    assert_int_equal(sl_relay_mode_of(200, false, false), SL_RELAY_COLLECT);
-    assert_int_equal(sl_relay_mode_of(201, true, false), SL_RELAY_TRANSLATE_EVENTS);
+    static const struct {
+        bool is_stream, is_asked, is_same;
+        enum sl_relay_mode want;
+    } ways[] = {
+        { false, false, true, SL_RELAY_HELD },   { false, false, false, SL_RELAY_COLLECT },
+        { false, true, true, SL_RELAY_COLLECT }, { false, true, false, SL_RELAY_COLLECT },
+        { true, false, true, SL_RELAY_GATHER },  { true, false, false, SL_RELAY_GATHER },
+        { true, true, true, SL_RELAY_EVENTS },   { true, true, false, SL_RELAY_TRANSLATE_EVENTS },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(ways); i++) {
+        assert_int_equal(sl_relay_mode_of(200, ways[i].is_stream, ways[i].is_asked, ways[i].is_same), ways[i].want);
+    }
     for (int status = 300; status < 600; status++) {
-        assert_int_equal(sl_relay_mode_of(status, status & 1, status & 2), SL_RELAY_COLLECT_ERROR);
+        assert_int_equal(sl_relay_mode_of(status, status & 1, status & 4, status & 2), SL_RELAY_COLLECT_ERROR);
     }
 }
 

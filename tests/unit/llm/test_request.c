@@ -87,7 +87,7 @@ static void test_frames(void **state)
         for (size_t piece = 1; piece <= bytes.n + 1; piece++) {
             struct sl_buf out = SL_BUF_INIT(4096);
             struct sl_frames frames;
-            sl_frames_init(&frames, frame_cases[i].framing, frame_note, &out);
+            sl_frames_init(&frames, frame_cases[i].framing, SL_SSE_EVENT_MAX, frame_note, &out);
             for (size_t at = 0; at < bytes.n; at += piece) {
                 assert_int_equal(sl_frames_push(&frames, sl_str_sub(bytes, at, at + piece)), 0);
             }

@@ -6,7 +6,7 @@ import time
 import openai
 import pytest
 
-from harness import Sluice, chat_route, typed_route
+from harness import CHAT_REPLY, Sluice, chat_route, typed_route
 from lab import DONE, MESSAGES, Lab, chunk_of, event_of
 from upstream import Upstream
 
@@ -80,7 +80,7 @@ def test_a_whole_stream_passes_untouched(lab, name, size):
         pytest.skip("many pieces")
     r = lab.call(sends(*[body[i : i + size] for i in range(0, len(body), size)]), stream=True)
     assert r.status == 200 and r.complete and r.get("content-type") == "text/event-stream"
-    assert r.body == body
+    assert r.body == body + (DONE.encode() if name == "no terminator, but finished" else b"")
     assert lab.n_requests == 1 and lab.log()["error_type"] == ("provider_overloaded" if "slow_down" in WHOLE[name] else "provider_server_error" if '"error"' in WHOLE[name] else None)
 
 
@@ -284,16 +284,40 @@ def test_events_leave_one_by_one(lab):
     assert got.decode() == A + ": keep-alive\n\n" + B + END + DONE and time.monotonic() - start < 8
 
 
-def test_a_whole_reply_where_a_stream_was_asked_for_passes(lab):
-    r = lab.call(lambda x: x.reply({"id": "x", "choices": []}), stream=True)
-    assert r.json() == {"id": "x", "choices": []} and r.get("content-type") == "application/json"
+@pytest.mark.parametrize("content_type", ["application/json", "text/event-stream", "text/plain", ""])
+def test_a_whole_reply_where_a_stream_was_asked_for_becomes_one(lab, content_type):
+    for mlflow in (False, True):
+        r = lab.call(lambda x: x.reply(CHAT_REPLY, content_type=content_type), stream=True, mlflow=mlflow)
+        assert r.status == 200 and r.get("content-type").startswith("text/event-stream") and r.get("x-accel-buffering") == "no"
+        said = [json.loads(e) for e in events(r.body) if e != "[DONE]"]
+        assert "".join(c["choices"][0]["delta"].get("content") or "" for c in said if c["choices"]) == "hi \u00e9"
+        assert said[-1]["choices"][0]["finish_reason"] == "stop" and (mlflow or events(r.body)[-1] == "[DONE]")
+        assert lab.log()["input_tokens"] == 9
 
 
-def test_a_stream_nobody_asked_for(lab):
-    r = lab.call(sends(A + END + DONE))
-    assert r.body.decode() == A + END + DONE
-    m = lab.call(sends(A + END + DONE), mlflow=True)
-    assert m.status == 502 and m.get("x-sluice-error-type") == "provider_bad_response"
+@pytest.mark.parametrize("content_type", ["text/event-stream", "application/json", "application/octet-stream", "text/plain", ""])
+def test_a_stream_nobody_asked_for_is_collected(lab, content_type):
+    def handler(x):
+        x.stream_head(content_type)
+        for piece in (A, B, END + event_of(USAGE_CHUNK), DONE):
+            x.chunk(piece)
+        x.last_chunk()
+
+    for mlflow in (False, True):
+        r = lab.call(handler, mlflow=mlflow)
+        assert r.status == 200 and r.get("content-type") == "application/json"
+        choice = r.json()["choices"][0]
+        assert choice["message"]["content"] == "ab" and choice["finish_reason"] == "stop"
+        assert r.json()["usage"]["prompt_tokens"] == 5 and lab.log()["input_tokens"] == 5
+
+
+def test_a_stream_nobody_asked_for_that_fails_is_an_error(lab):
+    failed = event_of({"error": {"message": "no room", "code": 429}})
+    for mlflow in (False, True):
+        r = lab.call(sends(A + failed), mlflow=mlflow)
+        assert r.status == 429 and "no room" in r.body.decode()
+        r = lab.call(sends(A), mlflow=mlflow)
+        assert r.status == 502 and r.get("x-sluice-error-type") == "provider_bad_response"
 
 
 def test_errors_before_the_stream_are_plain_errors(lab):

@@ -289,7 +289,7 @@ def test_idle_time(lab):
     lab = lab(timeouts={"idle": "300ms"})
 
     def whole(x):
-        x.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"a\":")
+        x.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"choices\":[{")
         x.hold()
 
     r = lab.call(whole)
@@ -411,7 +411,7 @@ def test_client_gone_aborts_the_upstream(lab, phase, how):
         if phase == "head":
             x.send("HTTP/1.1 200 OK\r\n")
         elif phase == "whole":
-            x.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+            x.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{\"choices\":[{")
         elif phase in ("stream", "mlflow stream"):
             x.stream_head()
             x.chunk(A)
@@ -518,12 +518,12 @@ def test_client_gone_between_two_attempts(lab):
 
 
 def pours(total, sent, chunked=True):
-    block = b"y" * 100000
+    block, first = b"y" * 100000, b'{"choices":[{"x":"'.ljust(100000, b"y")
 
     def handler(x):
-        x.send("HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n" + (f"Content-Length: {total}\r\n\r\n" if not chunked else "Transfer-Encoding: chunked\r\n\r\n"))
-        for _ in range(total // len(block)):
-            x.chunk(block) if chunked else x.send(block)
+        x.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + (f"Content-Length: {total}\r\n\r\n" if not chunked else "Transfer-Encoding: chunked\r\n\r\n"))
+        for i in range(total // len(block)):
+            x.chunk(block if i else first) if chunked else x.send(block if i else first)
             sent[0] += len(block)
         if chunked:
             x.last_chunk()

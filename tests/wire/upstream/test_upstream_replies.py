@@ -169,8 +169,11 @@ CUT = {
 @pytest.mark.parametrize("name", CUT)
 def test_what_breaks_is_cut(lab, name):
     r = lab.call(CUT[name])
-    assert r.status == 200 and not r.complete and b"error" not in r.body
-    assert lab.n_requests == 1 and lab.log()["error_type"] == BROKEN
+    if r.status == 200:
+        assert not r.complete and b"error" not in r.body and lab.log()["error_type"] == BROKEN
+    else:  # nothing of it had left yet
+        assert (r.status, r.complete) == (502, True) and r.get("x-sluice-error-type") == BAD and r.json()["error"]["message"]
+    assert lab.n_requests == 1
     m = lab.call(CUT[name], mlflow=True)
     assert m.status == 502 and m.complete and m.get("x-sluice-error-type") == BAD and lab.n_requests == 1
 
@@ -235,7 +238,7 @@ def test_a_page_for_people_becomes_an_error_for_programs(lab, status):
     assert r.status == status and r.get("content-type") == "application/json" and b"\n" not in r.body
     assert "502 Bad Gateway" in r.json()["error"]["message"] and "<" not in r.json()["error"]["message"]
     m = lab.call(error(b"%d X" % status, HTML, b"text/html"), mlflow=True)
-    assert m.status == 502 and "Received content type: text/html" in m.json()["detail"]
+    assert m.status == status and m.json() == {"detail": "502 Bad Gateway"}
     r = lab.call(error(b"%d X" % status, b"", b"text/html"))
     assert r.status == status and r.json()["error"]["message"]
 
@@ -269,7 +272,7 @@ def test_waits_are_passed_up_to_two_minutes(lab):
 def test_large_error_bodies(lab):
     body = b'{"error":{"message":"' + b"x" * 1000000 + b'"}}'
     r = lab.call(error(b"400 Bad Request", body))
-    assert r.status == 400 and r.body == body and r.get("x-sluice-error-type") == "provider_rejected"
+    assert r.status == 400 and len(r.body) < 10000 and r.get("x-sluice-error-type") == "provider_rejected" and r.json()["error"]["message"]
     r = lab.call(error(b"302 Found", body))
     assert r.status == 502
     m = lab.call(error(b"400 Bad Request", body), mlflow=True)
@@ -328,7 +331,7 @@ def test_gzip_bombs_stay_small(lab):
     """A reply of 200 MB in 200 kB: passed on at the client's pace where it may be, refused where it must be collected."""
     z = zlib.compressobj(9, zlib.DEFLATED, 31)
     million = b'"' + b"x" * 999998 + b'"'
-    bomb = z.compress(b"[") + b"".join(z.compress(million + b",") for _ in range(200)) + z.compress(b"1]") + z.flush()
+    bomb = z.compress(b'{"x":[') + b"".join(z.compress(million + b",") for _ in range(200)) + z.compress(b"1]}") + z.flush()
     assert len(bomb) < 300000
     before = lab.daemon.rss()
     m = lab.call(coded(b"gzip", bomb), mlflow=True)
@@ -341,7 +344,7 @@ def test_gzip_bombs_stay_small(lab):
         total += len(data)
         peak = max(peak, lab.daemon.rss())
     conn.close()
-    assert total == 200 * 1000001 + 3
+    assert total == 200 * 1000001 + len(b'{"x":[') + len(b"1]}")
     assert SANITIZED or peak - before < 48 << 20, "the decoded reply was kept"
 
 

@@ -32,9 +32,9 @@ def handler(x):
     elif kind == "gzip":
         x.reply(PACKED, headers=[("content-encoding", "gzip")])
     elif kind == "pour":
-        x.stream_head("application/octet-stream")
-        for _ in range(25):
-            x.chunk(b"z" * 100000)
+        x.stream_head("application/json")
+        for i in range(25):
+            x.chunk(b"z" * 100000 if i else b'{"choices":[{"x":"'.ljust(100000, b"z"))
         x.last_chunk()
     elif kind == "silent":
         x.conn.settimeout(0.3)
