@@ -135,16 +135,18 @@ static struct sl_verdict held_end(struct sl_relay *relay, bool is_until_close)
 /* --- EVENTS --- */
 
 /* An error that quotes the credential does so no more. */
-static struct sl_str error_mask(struct sl_relay *relay, struct sl_str event)
+static struct sl_str error_mask(struct sl_relay *relay, struct sl_str event, bool is_replaced)
 {
     struct sl_buf *edited = &relay->edited;
-    sl_buf_reset(edited);
-    sl_buf_add_str(edited, event);
+    if (!is_replaced) {
+        sl_buf_reset(edited);
+        sl_buf_add_str(edited, event);
+    }
     if (sl_buf_status(edited) < 0) {
         return SL_STR("");
     }
     bool is_masked = sl_mask_bytes(&relay->secrets, edited->p, edited->len);
-    return is_masked ? sl_buf_str(edited) : event;
+    return is_masked || is_replaced ? sl_buf_str(edited) : event;
 }
 
 static struct sl_str event_pass(void *arg, struct sl_str event)
@@ -157,7 +159,7 @@ static struct sl_str event_pass(void *arg, struct sl_str event)
     bool had_error = relay->pass.has_error;
     enum sl_pass pass = language->pass_event(&relay->pass, event, relay->x->desk->doc);
     if (relay->pass.has_error && !had_error) {
-        return error_mask(relay, event);
+        return error_mask(relay, event, pass == SL_PASS_REPLACE);
     }
     return pass == SL_PASS_DROP ? SL_STR("") : pass == SL_PASS_REPLACE ? sl_buf_str(&relay->edited) : event;
 }

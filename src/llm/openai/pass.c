@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The OpenAI family's pass-through: what is noted as bytes go by untouched. It runs once an event, so it looks for
  * words first, and asks the judge only where they say that the event may be more than a piece of text. */
+#include "llm/core/errbody.h"
+#include "llm/openai/dialect.h"
 #include "llm/openai/judge.h"
 #include "llm/openai/openai.h"
 #include "wire/sse.h"
@@ -151,6 +153,35 @@ static enum sl_pass usage_cut(struct sl_pass_state *state, const struct sl_judge
     return is_done ? SL_PASS_REPLACE : SL_PASS_FORWARD;
 }
 
+/* Clients look for a member `error` and for nothing else: an error that is told in another way is told in theirs. */
+static enum sl_pass error_note(struct sl_pass_state *state, const struct sl_judgement *said, struct sl_str data)
+{
+    state->has_error = true;
+    state->error_type = said->error_type;
+    if (!state->edited || sl_openai_is_error(sl_json_get(said->root, "error"))) {
+        return SL_PASS_FORWARD;
+    }
+    struct sl_arena arena;
+    sl_arena_init_small(&arena, 1024);
+    struct sl_errbody words = { 0 };
+    if (sl_json_is_present(said->error)) {
+        sl_errbody_read_val(said->error, &arena, &words);
+    } else {
+        sl_errbody_read(data, &arena, &words);
+    }
+    struct sl_llm_error error = {
+        .type = said->error_type,
+        .upstream_status = said->error_status,
+        .message = words.message.n ? words.message : SL_STR("the upstream reported an error"),
+        .code = words.code,
+        .param = words.param,
+    };
+    sl_buf_reset(state->edited);
+    sl_openai_write_error_event(&error, state->edited);
+    sl_arena_done(&arena);
+    return sl_buf_status(state->edited) == 0 ? SL_PASS_REPLACE : SL_PASS_FORWARD;
+}
+
 /* Which of several choices have finished. */
 static void finishes_note(struct sl_pass_state *state, struct sl_json_val choices)
 {
@@ -178,9 +209,7 @@ static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judge
         state->is_done = true;
         break;
     case SL_SAID_ERROR:
-        state->has_error = true;
-        state->error_type = said->error_type;
-        break;
+        return error_note(state, said, data);
     case SL_SAID_USAGE:
         return !state->is_asked ? SL_PASS_FORWARD : said->has_more ? usage_cut(state, said, data) : SL_PASS_DROP;
     case SL_SAID_EMPTY:

@@ -189,14 +189,14 @@ static const struct {
     { "event: ping\ndata: {}\n\n", SL_PASS_ALIVE, false, false, false, false },
     { "id: 7\ndata: {\"error\":{\"message\":\"m\"}}\n\n", SL_PASS_FORWARD, false, false, false, true },
     { ": c\ndata: {\"error\":\"text\"}\n\n", SL_PASS_FORWARD, false, false, false, true },
-    { "event: error\ndata: {\"message\":\"m\"}\n\n", SL_PASS_FORWARD, false, false, false, true },
-    { "event: error\ndata: it broke\n\n", SL_PASS_FORWARD, false, false, false, true },
-    { "data: {\"object\":\"error\",\"message\":\"m\",\"code\":400}\n\n", SL_PASS_FORWARD, false, false, false, true },
+    { "event: error\ndata: {\"message\":\"m\"}\n\n", SL_PASS_REPLACE, false, false, false, true },
+    { "event: error\ndata: it broke\n\n", SL_PASS_REPLACE, false, false, false, true },
+    { "data: {\"object\":\"error\",\"message\":\"m\",\"code\":400}\n\n", SL_PASS_REPLACE, false, false, false, true },
     { "data: {\"choices\":[{\"index\":0,\"delta\":{}}],\"error\":{\"code\":502}}\n\n", SL_PASS_FORWARD, false, false,
       false, true },
     { "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}],\"error\":null}\n\n", SL_PASS_FORWARD, false,
       false, false, false },
-    { "data: {\"detail\":\"out of memory\"}\n\n", SL_PASS_FORWARD, false, false, false, true },
+    { "data: {\"detail\":\"out of memory\"}\n\n", SL_PASS_REPLACE, false, false, false, true },
     { "data: <html>\n\n", SL_PASS_FORWARD, false, false, false, false },
     { "data: {\"error\":{\"message\":\"m\"}}\n\n", SL_PASS_FORWARD, false, false, false, true },
     { "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":}}\n\n", SL_PASS_FORWARD, false, false, false, false },
@@ -268,9 +268,12 @@ static void events_are_noted_and_the_asked_for_chunk_is_dropped(void **state)
             memcpy(copy, pass_cases[i].event, n);
             enum sl_pass got = p->pass_event(&st, sl_str_make(copy, n), &doc);
             free(copy);
-            bool is_cut = pass_cases[i].want == SL_PASS_DROP || pass_cases[i].want == SL_PASS_REPLACE;
+            bool is_cut = !pass_cases[i].has_error &&
+                          (pass_cases[i].want == SL_PASS_DROP || pass_cases[i].want == SL_PASS_REPLACE);
             enum sl_pass want = !asked && is_cut ? SL_PASS_FORWARD : pass_cases[i].want;
-            if (got == SL_PASS_REPLACE) {
+            if (got == SL_PASS_REPLACE && pass_cases[i].has_error) {
+                assert_true(sl_str_has_prefix(sl_buf_str(&edited), SL_STR("data: {\"error\":{\"message\":\"")));
+            } else if (got == SL_PASS_REPLACE) {
                 assert_true(sl_str_find(sl_buf_str(&edited), SL_STR("\"usage\":"), 0) < 0);
                 assert_true(sl_str_find(sl_buf_str(&edited), SL_STR("\"choices\":[{\"index\":0"), 0) > 0);
             }
