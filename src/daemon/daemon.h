@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "gate/engine.h"
 #include "gate/worker.h"
 #include "net/listen.h"
 
@@ -37,7 +38,8 @@ int sl_cmd_bad_config(const struct sl_serve_opts *opts, const struct sl_conf_loa
 
 struct sl_thread {
     pthread_t thread;
-    struct sl_worker worker;
+    struct sl_engine engine;
+    struct sl_worker worker; /* runs on it */
     struct sl_gate *gate;
     struct sl_listener *listeners;
     int *fds; /* listening sockets, given to the listeners */

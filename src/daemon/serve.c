@@ -478,7 +478,7 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     uv_run(&d->loop, UV_RUN_DEFAULT);
     for (uint32_t i = 0; i < d->n_running; i++) {
         pthread_join(d->threads[i].thread, NULL);
-        sl_loop_done(&d->threads[i].worker.loop);
+        sl_loop_done(&d->threads[i].engine.loop);
     }
     uv_loop_close(&d->loop);
     sl_log(SL_LOG_INFO, "serve", "ended");

@@ -19,22 +19,22 @@ static struct sl_thread *thread_of(struct sl_listener *listener);
 
 static void thread_finish(struct sl_thread *thread)
 {
-    if (!thread->is_draining || thread->is_finished || thread->n_open || thread->worker.server.conns.n ||
-        thread->worker.client.conns.n || thread->worker.n_questions) {
+    if (!thread->is_draining || thread->is_finished || thread->n_open || thread->engine.server.conns.n ||
+        thread->engine.client.conns.n || thread->worker.n_questions) {
         return;
     }
     thread->is_finished = true;
-    sl_hserver_stop(&thread->worker.server);
-    sl_loop_stop(&thread->worker.loop);
+    sl_hserver_stop(&thread->engine.server);
+    sl_loop_stop(&thread->engine.loop);
 }
 
 static void on_server_empty(struct sl_hserver *server)
 {
     struct sl_worker *worker = server->user;
     struct sl_thread *thread = SL_CONTAINER_OF(worker, struct sl_thread, worker);
-    if (!worker->client.is_closing && thread->n_open == 0) {
+    if (!worker->engine->client.is_closing && thread->n_open == 0) {
         sl_credentials_end(worker);
-        sl_hclient_close(&worker->client);
+        sl_hclient_close(&worker->engine->client);
     }
     thread_finish(thread);
 }
@@ -61,7 +61,7 @@ static struct sl_stream *on_connection(struct sl_listener *listener)
     struct sl_gate *gate = thread->gate;
     uint32_t max = sl_worker_snapshot(&thread->worker)->settings->server.limits.connections;
     uint32_t before = atomic_fetch_add(&gate->n_connections, 1);
-    struct sl_hconn *conn = before < max + OVER_LIMIT_MAX ? sl_hserver_new_conn(&thread->worker.server) : NULL;
+    struct sl_hconn *conn = before < max + OVER_LIMIT_MAX ? sl_hserver_new_conn(&thread->engine.server) : NULL;
     if (!conn) {
         atomic_fetch_sub(&gate->n_connections, 1);
         return NULL;
@@ -108,12 +108,13 @@ static void on_refuse(struct sl_listener *listener, int fd)
     if (!settings->server_tls) {
         static const char body[] = "{\"detail\":\"The gateway has no free connection: try again in a second.\"}";
         char text[512];
-        int n = snprintf(
-            text, sizeof(text),
-            "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
-            "Connection: close\r\nx-request-id: %016llx%016llx\r\n%sContent-Length: %zu\r\n\r\n%s",
-            (unsigned long long)sl_rng_next(&worker->loop.rng), (unsigned long long)sl_rng_next(&worker->loop.rng),
-            settings->server.headers ? "x-sluice-error-type: sluice_overloaded\r\n" : "", sizeof(body) - 1, body);
+        int n = snprintf(text, sizeof(text),
+                         "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+                         "Connection: close\r\nx-request-id: %016llx%016llx\r\n%sContent-Length: %zu\r\n\r\n%s",
+                         (unsigned long long)sl_rng_next(&worker->engine->loop.rng),
+                         (unsigned long long)sl_rng_next(&worker->engine->loop.rng),
+                         settings->server.headers ? "x-sluice-error-type: sluice_overloaded\r\n" : "", sizeof(body) - 1,
+                         body);
         SL_IGNORE(send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0); /* best effort */
         shutdown(fd, SHUT_WR);
     }
@@ -124,17 +125,17 @@ static void on_listener_closed(struct sl_listener *listener)
     struct sl_thread *thread = thread_of(listener);
     thread->n_open--;
     if (thread->n_open == 0) {
-        sl_hserver_drain(&thread->worker.server);
+        sl_hserver_drain(&thread->engine.server);
     }
     if (thread->is_aborting) {
-        sl_hserver_abort(&thread->worker.server); /* what was accepted last */
+        sl_hserver_abort(&thread->engine.server); /* what was accepted last */
     }
     thread_finish(thread);
 }
 
 static struct sl_thread *thread_of(struct sl_listener *listener)
 {
-    return SL_CONTAINER_OF(listener->loop, struct sl_thread, worker.loop);
+    return SL_CONTAINER_OF(listener->loop, struct sl_thread, engine.loop);
 }
 
 /* --- life --- */
@@ -146,9 +147,9 @@ static void drain(void *arg)
         return;
     }
     thread->is_draining = true;
-    thread->worker.server.is_draining = true;
+    thread->engine.server.is_draining = true;
     if (thread->n_open == 0) {
-        sl_hserver_drain(&thread->worker.server);
+        sl_hserver_drain(&thread->engine.server);
     }
     for (uint32_t i = 0; i < thread->n_listeners; i++) {
         sl_listener_close(&thread->listeners[i]);
@@ -160,13 +161,13 @@ static void abort_all(void *arg)
     struct sl_thread *thread = arg;
     thread->is_aborting = true;
     drain(arg);
-    sl_hserver_abort(&thread->worker.server);
+    sl_hserver_abort(&thread->engine.server);
 }
 
 static void announce(void *arg)
 {
     struct sl_thread *thread = arg;
-    thread->worker.server.is_draining = true;
+    thread->engine.server.is_draining = true;
 }
 
 static void end_exchanges(void *arg)
@@ -185,34 +186,34 @@ static void refresh(void *arg)
 void sl_thread_refresh(struct sl_thread *thread)
 {
     if (!atomic_exchange(&thread->is_refresh_posted, true)) {
-        sl_loop_post(&thread->worker.loop, &thread->post_refresh, refresh, thread);
+        sl_loop_post(&thread->engine.loop, &thread->post_refresh, refresh, thread);
     }
 }
 
 void sl_thread_announce(struct sl_thread *thread)
 {
-    sl_loop_post(&thread->worker.loop, &thread->post_announce, announce, thread);
+    sl_loop_post(&thread->engine.loop, &thread->post_announce, announce, thread);
 }
 
 void sl_thread_end_exchanges(struct sl_thread *thread)
 {
-    sl_loop_post(&thread->worker.loop, &thread->post_end, end_exchanges, thread);
+    sl_loop_post(&thread->engine.loop, &thread->post_end, end_exchanges, thread);
 }
 
 void sl_thread_drain(struct sl_thread *thread)
 {
-    sl_loop_post(&thread->worker.loop, &thread->post_drain, drain, thread);
+    sl_loop_post(&thread->engine.loop, &thread->post_drain, drain, thread);
 }
 
 void sl_thread_abort(struct sl_thread *thread)
 {
-    sl_loop_post(&thread->worker.loop, &thread->post_abort, abort_all, thread);
+    sl_loop_post(&thread->engine.loop, &thread->post_abort, abort_all, thread);
 }
 
 static void *thread_main(void *arg)
 {
     struct sl_thread *thread = arg;
-    sl_loop_run(&thread->worker.loop);
+    sl_loop_run(&thread->engine.loop);
     sl_worker_done(&thread->worker);
     thread->on_done(thread->on_done_arg);
     return NULL;
@@ -221,19 +222,19 @@ static void *thread_main(void *arg)
 int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
 {
     struct sl_worker *worker = &thread->worker;
-    int r = sl_loop_init(&worker->loop, err);
+    int r = sl_loop_init(&thread->engine.loop, err);
     if (r < 0) {
         return r;
     }
     struct sl_log_ring *log = worker->log;
     const struct sl_worker_service service = { &sl_front_server_cbs, &sl_api_paths };
-    r = sl_worker_init(worker, thread->gate, log, &service);
+    r = sl_worker_init(worker, &thread->engine, thread->gate, log, &service);
     if (r < 0) {
         return sl_fail(err, r, "cannot set up a worker");
     }
-    worker->server.on_empty = on_server_empty;
-    worker->server.on_conn_closed = on_conn_closed;
-    worker->client.on_empty = on_client_empty;
+    worker->engine->server.on_empty = on_server_empty;
+    worker->engine->server.on_conn_closed = on_conn_closed;
+    worker->engine->client.on_empty = on_client_empty;
     worker->on_answered = on_answered;
     for (uint32_t i = 0; i < thread->n_listeners; i++) {
         struct sl_listener *listener = &thread->listeners[i];
@@ -242,7 +243,7 @@ int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
         listener->on_accepted = on_accepted;
         listener->on_refuse = on_refuse;
         listener->on_closed = on_listener_closed;
-        r = sl_listener_start(listener, &worker->loop, thread->fds[i], thread->are_unix[i]);
+        r = sl_listener_start(listener, &worker->engine->loop, thread->fds[i], thread->are_unix[i]);
         if (r < 0) {
             return sl_fail(err, r, "cannot watch a listening socket");
         }

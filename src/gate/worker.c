@@ -4,7 +4,9 @@
 #include <stdio.h>
 
 #include "base/secret.h"
+#include "gate/config/snapshot.h"
 #include "gate/config/settings.h"
+#include "gate/engine.h"
 #include "gate/gate.h"
 #include "gate/watch/metrics.h"
 
@@ -82,67 +84,68 @@ static int client_conf(const struct sl_settings *settings, struct sl_buf *ret_au
     return r;
 }
 
-int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log,
+int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl_gate *gate, struct sl_log_ring *log,
                    const struct sl_worker_service *service)
 {
+    worker->engine = engine;
     worker->gate = gate;
     worker->paths = service->paths;
     worker->log = log;
     worker->snapshot = NULL;
     sl_publisher_refresh(&gate->publisher, &worker->snapshot);
-    sl_json_init(&worker->doc, NULL);
-    sl_json_init(&worker->scratch, NULL);
-    worker->doc.budget = worker->scratch.budget = &gate->memory;
+    sl_json_init(&engine->doc, NULL);
+    sl_json_init(&engine->scratch, NULL);
+    engine->doc.budget = engine->scratch.budget = &gate->memory;
     atomic_store_explicit(&gate->memory.max, worker->snapshot->settings->server.limits.memory_bytes,
                           memory_order_relaxed);
-    sl_buf_init(&worker->text, WORKER_TEXT_MAX);
+    sl_buf_init(&engine->text, WORKER_TEXT_MAX);
     snprintf(worker->request_id_prefix, sizeof(worker->request_id_prefix), "%016llx",
-             (unsigned long long)sl_rng_next(&worker->loop.rng));
+             (unsigned long long)sl_rng_next(&engine->loop.rng));
 
     struct sl_hserver_conf sconf;
     server_conf(worker->snapshot->settings, &sconf);
-    sl_hserver_init(&worker->server, &worker->loop, service->server_cbs, &sconf);
-    worker->server.user = worker;
+    sl_hserver_init(&engine->server, &engine->loop, service->server_cbs, &sconf);
+    engine->server.user = worker;
     struct sl_hclient_conf cconf;
-    int r = client_conf(worker->snapshot->settings, &worker->proxy_auth, &cconf);
+    int r = client_conf(worker->snapshot->settings, &engine->proxy_auth, &cconf);
     if (r < 0) {
         return r;
     }
-    sl_hclient_init(&worker->client, &worker->loop, &cconf);
+    sl_hclient_init(&engine->client, &engine->loop, &cconf);
     worker->client_settings = sl_settings_ref(worker->snapshot->settings);
-    worker->client.user = worker;
+    engine->client.user = worker;
     worker->desk = (struct sl_desk){
-        .loop = &worker->loop,
+        .loop = &engine->loop,
         .memory = &gate->memory,
-        .doc = &worker->doc,
-        .scratch = &worker->scratch,
-        .text = &worker->text,
+        .doc = &engine->doc,
+        .scratch = &engine->scratch,
+        .text = &engine->text,
         .log = log,
     };
     r = sl_metrics_worker_new(gate->metrics, &worker->desk.metrics);
     if (r == 0) {
-        sl_metrics_watch(worker->desk.metrics, &worker->client.shown_conns, &worker->client.shown_idle);
+        sl_metrics_watch(worker->desk.metrics, &engine->client.shown_conns, &engine->client.shown_idle);
     }
     return r;
 }
 
 void sl_worker_trim(struct sl_worker *worker)
 {
-    sl_json_trim(&worker->doc);
-    sl_json_trim(&worker->scratch);
-    if (worker->text.cap > WORKER_TEXT_KEPT) {
-        sl_buf_done(&worker->text);
+    sl_json_trim(&worker->engine->doc);
+    sl_json_trim(&worker->engine->scratch);
+    if (worker->engine->text.cap > WORKER_TEXT_KEPT) {
+        sl_buf_done(&worker->engine->text);
     }
 }
 
 void sl_worker_done(struct sl_worker *worker)
 {
-    sl_hserver_done(&worker->server);
-    sl_hclient_done(&worker->client);
-    sl_json_done(&worker->doc);
-    sl_json_done(&worker->scratch);
-    sl_buf_done(&worker->text);
-    proxy_auth_done(&worker->proxy_auth);
+    sl_hserver_done(&worker->engine->server);
+    sl_hclient_done(&worker->engine->client);
+    sl_json_done(&worker->engine->doc);
+    sl_json_done(&worker->engine->scratch);
+    sl_buf_done(&worker->engine->text);
+    proxy_auth_done(&worker->engine->proxy_auth);
     sl_settings_unref(worker->client_settings);
     sl_snapshot_unref(worker->snapshot);
 }
@@ -155,9 +158,9 @@ static void client_configure(struct sl_worker *worker)
     if (client_conf(worker->snapshot->settings, &auth, &conf) < 0) {
         return; /* no memory: the old way is kept */
     }
-    sl_hclient_configure(&worker->client, &conf);
-    proxy_auth_done(&worker->proxy_auth);
-    worker->proxy_auth = auth;
+    sl_hclient_configure(&worker->engine->client, &conf);
+    proxy_auth_done(&worker->engine->proxy_auth);
+    worker->engine->proxy_auth = auth;
     sl_settings_unref(worker->client_settings);
     worker->client_settings = sl_settings_ref(worker->snapshot->settings);
 }
@@ -167,7 +170,7 @@ const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker)
     const struct sl_settings *before = worker->snapshot->settings;
     sl_publisher_refresh(&worker->gate->publisher, &worker->snapshot);
     if (SL_UNLIKELY(worker->snapshot->settings != before)) {
-        server_conf(worker->snapshot->settings, &worker->server.conf);
+        server_conf(worker->snapshot->settings, &worker->engine->server.conf);
         atomic_store_explicit(&worker->gate->memory.max, worker->snapshot->settings->server.limits.memory_bytes,
                               memory_order_relaxed);
         client_configure(worker);

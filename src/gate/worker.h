@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one worker has: its loop, its HTTP sides, its reference to the snapshot, and scratch that is only used within
- * one turn. Belongs to one thread. */
+/* What one worker knows: what it runs on, its reference to the snapshot, and the exchanges that it serves. Belongs to
+ * one thread. */
 #ifndef SL_GATE_WORKER_H
 #define SL_GATE_WORKER_H
 
+#include "base/err.h"
 #include "gate/desk.h"
-#include "http/client.h"
-#include "http/server.h"
-#include "json/json.h"
 
+struct sl_engine;
 struct sl_gate;
+struct sl_hserver_cbs;
 struct sl_path_table;
 struct sl_settings;
 struct sl_snapshot;
@@ -23,29 +23,24 @@ struct sl_worker_service {
 };
 
 struct sl_worker {
+    struct sl_engine *engine; /* lives as long as the worker */
     struct sl_gate *gate;
     const struct sl_path_table *paths;
-    struct sl_loop loop;
-    struct sl_hserver server;
-    struct sl_hclient client;
     struct sl_snapshot *snapshot;
     struct sl_log_ring *log;
     struct sl_desk desk;
-    struct sl_json doc, scratch;    /* the desk's */
-    struct sl_buf text;             /* the desk's */
     struct sl_cred_fetches fetches; /* of credentials: call/credential.h */
     char request_id_prefix[17];
     struct sl_settings *client_settings; /* held: the client's configuration points into it */
-    struct sl_buf proxy_auth;            /* a credential: wiped */
     /* Answers of the store, and credentials waited for, that are still to come; the worker ends only when there are
      * none. */
     uint32_t n_questions;
     void (*on_answered)(struct sl_worker *worker); /* the last one came; may be NULL */
 };
 
-/* The loop is initialised; `gate` has a snapshot. */
-SL_MUST int sl_worker_init(struct sl_worker *worker, struct sl_gate *gate, struct sl_log_ring *log,
-                           const struct sl_worker_service *service);
+/* The engine's loop is initialised, the rest of it zero; `gate` has a snapshot. */
+SL_MUST int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl_gate *gate,
+                           struct sl_log_ring *log, const struct sl_worker_service *service);
 void sl_worker_done(struct sl_worker *worker);
 /* Scratch that one large request or reply has left is given back. */
 void sl_worker_trim(struct sl_worker *worker);

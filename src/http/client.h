@@ -20,6 +20,7 @@
 #include "net/tls.h"
 #include "wire/inflate.h"
 #include "wire/uri.h"
+#include "base/buf.h"
 
 struct sl_hclient;
 struct sl_hcall;

@@ -9,7 +9,6 @@
 #include <llhttp.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "wire/chunked.h"
 #include "wire/head.h"
 #include "wire/headers.h"

@@ -16,42 +16,14 @@
 #define SL_HTTP_SERVER_H
 
 #include "base/list.h"
-#include "http/coding.h"
-#include "http/msg.h"
+#include "http/hreq.h"
 #include "net/stream.h"
+#include "base/buf.h"
 
 struct sl_hconn;
 struct sl_hserver;
 
 enum sl_hconn_state { SL_HC_IDLE, SL_HC_HEAD, SL_HC_BODY, SL_HC_REPLY, SL_HC_LINGER, SL_HC_CLOSED, SL_HC_COUNT };
-
-/* One request and its reply. Lives from its head's last byte until the reply's end; everything on its arena goes then.
- */
-struct sl_hreq {
-    struct sl_hconn *conn;
-    struct sl_arena arena;
-    struct sl_msg msg;            /* method, target, headers */
-    struct sl_str body;           /* whole, NUL-free or not; valid from on_body on */
-    uint64_t start_usec;          /* first byte of the head */
-    uint64_t head_usec;           /* head complete */
-    uint64_t body_usec;           /* body complete */
-    uint64_t bytes_in, bytes_out; /* on the wire, heads and framing included */
-    bool is_head;                 /* HEAD: replies carry no body */
-    bool is_secret;               /* the owner's to set before sl_hreq_read_body: the body may hold credentials, and
-                                   * everything that the request left in memory is wiped at its end */
-    int status;                   /* of the reply, once its head was given */
-    void *user;                   /* the gate's */
-    /* private */
-    struct sl_hreq *next_dead;
-    size_t max_body;
-    struct sl_codings codings; /* of the body, undone before on_body */
-    char *body_mem;            /* heap part of the body, or NULL */
-    size_t body_cap;
-    size_t body_len;
-    bool wants_body, has_body;
-    bool must_close; /* after this reply */
-    bool is_chunked_out, is_replying, is_ended;
-};
 
 struct sl_hserver_cbs {
     /* The head is complete and well-formed. Either reply (refusal), or call sl_hreq_read_body, or keep the request for
@@ -161,32 +133,5 @@ void sl_hserver_drop(struct sl_hconn *conn);
 void sl_hserver_drain(struct sl_hserver *server);
 /* Every connection, at once. */
 void sl_hserver_abort(struct sl_hserver *server);
-
-/* Only inside or after on_head, once: read the body, at most `max` bytes (beyond: on_refused 413), and undo its
- * Content-Encoding, to `max` bytes again (one that is not understood: 415; a damaged body: 400). Sends 100 Continue
- * where expected. */
-void sl_hreq_read_body(struct sl_hreq *req, size_t max);
-
-/* --- replying --- */
-
-/* The head. `headers` without Content-Length, Transfer-Encoding, Connection, Date: those are added here. `length` -1:
- * not known (chunked, or until close for HTTP/1.0). Nothing is sent before the first data, a flush, or the end. Headers
- * may be gone after the call. */
-SL_MUST int sl_hreq_reply(struct sl_hreq *req, int status, const struct sl_headers *headers, int64_t length);
-/* Body bytes; they must live until the flush at the end of this turn: sl_hreq_flush, or the reply's end. Returns
- * SL_E_IO when the client cannot take more. */
-SL_MUST int sl_hreq_data(struct sl_hreq *req, struct sl_str bytes);
-/* Sends what was gathered, in one writev. */
-void sl_hreq_flush(struct sl_hreq *req);
-/* Complete: the last bytes are sent, nothing that was given is needed any more. */
-void sl_hreq_complete(struct sl_hreq *req);
-/* The same where that was not called yet; then the request is gone: see above. The next one may begin inside this call.
- */
-void sl_hreq_end(struct sl_hreq *req);
-/* Broken: the connection ends without the last chunk or the missing bytes, so that nobody takes the reply for a whole
- * one. The request is gone. */
-void sl_hreq_cut(struct sl_hreq *req);
-/* Bytes that wait for a slow client: hold the source back above SL_STREAM_HIGH. */
-size_t sl_hreq_queued(const struct sl_hreq *req);
 
 #endif

@@ -5,6 +5,7 @@
 #define SL_HTTP_UPCONN_H
 
 #include "http/client.h"
+#include "base/buf.h"
 
 SL_LIST_HEAD(sl_idle_list);
 

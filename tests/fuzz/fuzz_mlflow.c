@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "llm/dialects.h"
+#include "llm/core/llm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,6 +3,7 @@
  * The first byte chooses dialect, type and provider; the upstream's reply is the same bytes. */
 #include "llm/form/models.h"
 #include "llm_fuzz.h"
+#include "llm/core/llm.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

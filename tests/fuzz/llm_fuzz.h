@@ -8,6 +8,7 @@
 
 #include "llm/core/frames.h"
 #include "llm/dialects.h"
+#include "llm/core/llm.h"
 
 struct llm_fuzz {
     struct sl_arena arena;

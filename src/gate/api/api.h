@@ -5,7 +5,7 @@
 
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
-#include "http/server.h"
+#include "http/hreq.h"
 #include "json/json.h"
 #include "json/write.h"
 

@@ -8,6 +8,8 @@
 #include "gate/config/snapshot.h"
 #include "gate/worker.h"
 #include "llm/core/language.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
 
 static void write_endpoint(struct sl_jw *w, const struct sl_route *route)
 {

@@ -9,6 +9,8 @@
 #include "gate/watch/metrics_write.h"
 #include "gate/watch/readings.h"
 #include "gate/worker.h"
+#include "net/loop.h"
+#include "gate/engine.h"
 
 /* A scrape of a gateway with a thousand busy routes is about 20 MB. */
 #define METRICS_TEXT_MAX (256u << 20)

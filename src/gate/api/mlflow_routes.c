@@ -9,6 +9,8 @@
 #include "gate/config/snapshot.h"
 #include "gate/worker.h"
 #include "llm/core/language.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
 
 /* The two shapes: words differ, order does not. */
 struct shape {

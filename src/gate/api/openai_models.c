@@ -6,6 +6,8 @@
 #include "gate/gate.h"
 #include "gate/worker.h"
 #include "llm/core/language.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
 
 static void write_model(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
 {

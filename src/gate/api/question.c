@@ -9,6 +9,7 @@
 #include "gate/config/route.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
+#include "gate/engine.h"
 
 void sl_question_free(struct sl_question *question)
 {
@@ -155,7 +156,7 @@ static void on_loop(void *arg)
 static void on_done(struct sl_store_job *base)
 {
     struct sl_question *question = SL_CONTAINER_OF(base, struct sl_question, base);
-    sl_loop_post(&question->worker->loop, &question->post, on_loop, question);
+    sl_loop_post(&question->worker->engine->loop, &question->post, on_loop, question);
 }
 
 /* The exchange ends first: its answer has no reader. */

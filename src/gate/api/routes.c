@@ -12,6 +12,8 @@
 #include "gate/gate.h"
 #include "gate/worker.h"
 #include "llm/core/language.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
 
 /* A kept credential and what stands around it. */
 #define CONFIG_MAX (1u << 20)

@@ -7,6 +7,10 @@
 #include "gate/config/route.h"
 #include "gate/worker.h"
 #include "llm/core/language.h"
+#include "llm/core/call.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+#include "gate/engine.h"
 
 /* --- over the network --- */
 
@@ -102,8 +106,8 @@ static int net_start(struct sl_attempt *attempt)
         .idle_usec = t->idle_usec,
         .total_usec = SL_MAX(attempt->total_usec, (uint64_t)1),
     };
-    return sl_hcall_start(&attempt->hcall, &x->worker->client, &target->base, &req, &timeouts, x->arena, &net_cbs,
-                          attempt);
+    return sl_hcall_start(&attempt->hcall, &x->worker->engine->client, &target->base, &req, &timeouts, x->arena,
+                          &net_cbs, attempt);
 }
 
 /* --- both --- */

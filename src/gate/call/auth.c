@@ -12,6 +12,7 @@
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
+#include "http/hreq.h"
 
 static enum sl_access metrics_access(const struct sl_xchg *x)
 {

@@ -11,6 +11,8 @@
 #include "base/num.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "llm/core/call.h"
+#include "gate/engine.h"
 
 /* Endpoints that give credentials answer at once or not at all. */
 #define CONNECT_USEC (5 * SL_USEC_PER_SEC)
@@ -140,12 +142,12 @@ static void fetch_end(struct sl_cred_fetch *fetch, const struct sl_cred *cred, c
     if (!cred) {
         sl_log(SL_LOG_WARNING, "credential", "%s: %s", fetch->source->ops->name, failure);
     }
-    sl_timer_remove(&fetch->worker->loop, &fetch->timer);
+    sl_timer_remove(&fetch->worker->engine->loop, &fetch->timer);
     sl_cred_fetches_remove(&fetch->worker->fetches, fetch);
     sl_cred_table_done_fetch(&table, fetch->source->identity, now, cred, life, failure, &waiters);
     while ((waiter = sl_cred_waiters_take_first(&waiters)) != NULL) {
         struct sl_cred_wait *wait = waiter->owner;
-        sl_loop_post(&wait->worker->loop, &wait->post, wait_tell, wait);
+        sl_loop_post(&wait->worker->engine->loop, &wait->post, wait_tell, wait);
     }
     fetch_free(fetch);
 }
@@ -210,8 +212,8 @@ static int http_start(struct sl_cred_fetch *fetch)
     struct sl_hcall_timeouts timeouts = {
         .connect_usec = CONNECT_USEC, .first_byte_usec = TOTAL_USEC, .idle_usec = TOTAL_USEC, .total_usec = TOTAL_USEC
     };
-    return sl_hcall_start(&fetch->hcall, &fetch->worker->client, &step->base, &req, &timeouts, &fetch->arena, &net_cbs,
-                          fetch);
+    return sl_hcall_start(&fetch->hcall, &fetch->worker->engine->client, &step->base, &req, &timeouts, &fetch->arena,
+                          &net_cbs, fetch);
 }
 
 static void file_read(uv_work_t *work)
@@ -247,7 +249,7 @@ static void file_done(uv_work_t *work, int status)
 
 static int file_start(struct sl_cred_fetch *fetch)
 {
-    if (uv_queue_work(&fetch->worker->loop.uv, &fetch->work, file_read, file_done) < 0) {
+    if (uv_queue_work(&fetch->worker->engine->loop.uv, &fetch->work, file_read, file_done) < 0) {
         return SL_E_NOMEM;
     }
     fetch->is_reading = true;
@@ -314,11 +316,11 @@ static int fetch_start(const struct sl_cred_want *want)
     sl_buf_init(&fetch->body, ANSWER_MAX);
     sl_timer_init(&fetch->timer, fetch_on_timer);
     fetch->env = (struct sl_env){
-        .random = { sl_rng_next(&want->worker->loop.rng), sl_rng_next(&want->worker->loop.rng) },
+        .random = { sl_rng_next(&want->worker->engine->loop.rng), sl_rng_next(&want->worker->engine->loop.rng) },
         .scratch = &fetch->scratch,
     };
     sl_cred_fetches_add(&want->worker->fetches, fetch);
-    sl_timer_set(&want->worker->loop, &fetch->timer, sl_loop_now(&want->worker->loop) + 1);
+    sl_timer_set(&want->worker->engine->loop, &fetch->timer, sl_loop_now(&want->worker->engine->loop) + 1);
     return 0;
 }
 
@@ -329,7 +331,7 @@ static void fetch_not_started(const struct sl_cred_want *want)
     sl_cred_table_done_fetch(&table, want->source->identity, sl_clock_usec(), NULL, 0, "out of memory", &waiters);
     while ((waiter = sl_cred_waiters_take_first(&waiters)) != NULL) {
         struct sl_cred_wait *wait = waiter->owner;
-        sl_loop_post(&wait->worker->loop, &wait->post, wait_tell, wait);
+        sl_loop_post(&wait->worker->engine->loop, &wait->post, wait_tell, wait);
     }
 }
 

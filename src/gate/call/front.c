@@ -19,6 +19,8 @@
 #include "gate/worker.h"
 #include "llm/core/language.h"
 #include "wire/uri.h"
+#include "llm/core/call.h"
+#include "http/server.h"
 
 /* An exchange and what others only point to. */
 struct whole {

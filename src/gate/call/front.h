@@ -3,7 +3,7 @@
 #ifndef SL_GATE_FRONT_H
 #define SL_GATE_FRONT_H
 
-#include "http/server.h"
+#include "http/hreq.h"
 
 struct sl_worker;
 

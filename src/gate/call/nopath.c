@@ -7,7 +7,7 @@
 #include "gate/call/state.h"
 #include "gate/config/snapshot.h"
 #include "gate/worker.h"
-#include "http/server.h"
+#include "http/hreq.h"
 #include "llm/core/language.h"
 
 static bool has_route(void *arg, struct sl_str name)

@@ -8,8 +8,11 @@
 #include "gate/config/route.h"
 #include "gate/policy/admit.h"
 #include "gate/policy/words.h"
-#include "http/server.h"
+#include "http/hreq.h"
 #include "llm/core/language.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+#include "net/loop.h"
 
 static struct sl_str number(struct sl_arena *arena, uint64_t v)
 {

@@ -8,7 +8,10 @@
 #include "gate/call/reply.h"
 #include "gate/call/verdict.h"
 #include "gate/config/route.h"
-#include "http/server.h"
+#include "http/hreq.h"
+#include "llm/core/call.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
 
 struct sl_plan {
     struct sl_part part;

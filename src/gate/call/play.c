@@ -3,8 +3,9 @@
 
 #include "gate/call/state.h"
 #include "llm/core/language.h"
-#include "llm/core/llm.h"
 #include "net/loop.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
 
 struct sl_play {
     struct sl_loop *loop;

@@ -8,8 +8,12 @@
 #include "gate/config/route.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/line.h"
-#include "http/server.h"
+#include "http/hreq.h"
 #include "llm/core/language.h"
+#include "llm/core/call.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+#include "net/loop.h"
 
 void sl_record_write(struct sl_xchg *x, int status)
 {

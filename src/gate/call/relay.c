@@ -6,10 +6,15 @@
 #include "gate/call/mask.h"
 #include "gate/call/relay_collect.h"
 #include "gate/call/relay_translate.h"
-#include "http/server.h"
+#include "http/hreq.h"
 #include "json/scan.h"
 #include "llm/core/frames.h"
+#include "llm/core/call.h"
+#include "llm/core/frame.h"
 #include "llm/core/gather.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+#include "net/stream.h"
 
 /* --- HELD, RAW --- */
 

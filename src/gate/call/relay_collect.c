@@ -7,8 +7,13 @@
 #include "gate/call/mask.h"
 #include "gate/call/reply.h"
 #include "gate/config/settings.h"
-#include "http/server.h"
+#include "http/hreq.h"
 #include "llm/core/errbody.h"
+#include "llm/core/call.h"
+#include "llm/core/frame.h"
+#include "llm/core/provider.h"
+#include "llm/core/reply.h"
+#include "llm/core/target.h"
 
 /* Taken at once for a reply that says how long it is. */
 #define RESERVE_MAX 65536

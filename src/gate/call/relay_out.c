@@ -6,7 +6,10 @@
 #include "gate/call/own.h"
 #include "gate/call/reply.h"
 #include "gate/config/settings.h"
-#include "http/server.h"
+#include "http/hreq.h"
+#include "llm/core/call.h"
+#include "llm/core/frame.h"
+#include "net/loop.h"
 
 bool sl_relay_is_same_language(const struct sl_relay *relay)
 {

@@ -9,7 +9,9 @@
 #include "gate/call/verdict.h"
 #include "gate/call/state.h"
 #include "llm/core/language.h"
+#include "llm/core/error.h"
 #include "net/loop.h"
+#include "wire/headers.h"
 
 struct sl_frames;
 struct sl_gather;

@@ -7,6 +7,8 @@
 #include "gate/config/settings.h"
 #include "llm/core/frames.h"
 #include "llm/core/gather.h"
+#include "llm/core/reply.h"
+#include "llm/core/target.h"
 
 /* A stream's frames and events are counted when they are larger. */
 #define COUNTED_MIN 65536

@@ -17,6 +17,9 @@
 #include "gate/watch/metrics.h"
 #include "gate/worker.h"
 #include "llm/core/language.h"
+#include "base/buf.h"
+#include "http/hreq.h"
+#include "net/loop.h"
 
 /* What everyone is told who keeps count of exchanges. Once each, when the reply is given. */
 static void xchg_settle(struct sl_xchg *x, int status)

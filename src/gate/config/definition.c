@@ -8,8 +8,8 @@
 #include "gate/config/body_val.h"
 #include "gate/config/route.h"
 #include "json/write.h"
-#include "llm/core/llm.h"
 #include "store/store.h"
+#include "llm/core/provider.h"
 
 #define CONFIG_MAX (1u << 20)
 

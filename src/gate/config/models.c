@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "llm/form/models.h"
+#include "llm/core/provider.h"
 
 struct model_conf {
     struct sl_str provider, like;

@@ -4,7 +4,9 @@
 #include <arpa/inet.h>
 
 #include "gate/config/route.h"
-#include "llm/core/llm.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+#include "base/opt.h"
 
 int sl_reach_literal(struct sl_str host, struct sl_ip *ret)
 {

@@ -15,6 +15,8 @@
 #include "gate/policy/period.h"
 #include "llm/core/language.h"
 #include "llm/form/models.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
 
 #define FAIL(bind, pos_, key_, ...) (problem_at((bind), (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The language of the Messages API, and of the old completions behind it. */
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 #include "llm/anthropic/anthropic.h"
 #include "llm/anthropic/pass.h"

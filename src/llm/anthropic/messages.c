@@ -3,6 +3,7 @@
 #include "llm/anthropic/anthropic.h"
 
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 static struct sl_jw *jw(struct sl_anthropic_builder *b)
 {

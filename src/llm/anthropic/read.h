@@ -5,6 +5,7 @@
 
 #include "llm/chat/chat.h"
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 SL_MUST int sl_anthropic_read_call(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
                                    struct sl_call *ret_call, struct sl_llm_error *ret_error);

@@ -4,6 +4,7 @@
 #include "llm/anthropic/read_messages.h"
 
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 static struct sl_str cache_of(struct sl_json_val v)
 {

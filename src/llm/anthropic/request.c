@@ -3,6 +3,7 @@
 #include "llm/anthropic/anthropic.h"
 
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 #include "llm/form/form.h"
 #include "llm/form/ids.h"
 #include "llm/form/person.h"

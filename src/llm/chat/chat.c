@@ -2,6 +2,7 @@
 #include "llm/chat/chat.h"
 
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 int sl_chat_read(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena, struct sl_chat *ret_chat,
                  struct sl_llm_error *ret_error)

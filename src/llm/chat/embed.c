@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 int sl_embed_read(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                   struct sl_embed *ret_embed, struct sl_llm_error *ret_error)

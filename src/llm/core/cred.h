@@ -8,7 +8,13 @@
 #ifndef SL_LLM_CRED_H
 #define SL_LLM_CRED_H
 
-#include "llm/core/llm.h"
+#include "llm/core/target.h"
+
+struct sl_arena;
+struct sl_bind;
+struct sl_env;
+struct sl_err;
+struct sl_val;
 
 /* What the parts are is the source's own business: a bearer's header value; key id, secret and session token. */
 #define SL_CRED_PARTS 3

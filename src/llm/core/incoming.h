@@ -4,6 +4,7 @@
 #define SL_LLM_INCOMING_H
 
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 /* A member that decides what is done, and where its value goes. */
 struct sl_incoming_row {

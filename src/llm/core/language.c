@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 const struct sl_dialect *sl_dialect_for(const struct sl_dialect *dialect, const struct sl_headers *headers)
 {

@@ -10,10 +10,28 @@
 #ifndef SL_LLM_LANGUAGE_H
 #define SL_LLM_LANGUAGE_H
 
-#include "llm/core/llm.h"
+#include "base/err.h"
+#include "llm/core/frame.h"
 
+struct sl_arena;
+struct sl_bind;
+struct sl_buf;
+struct sl_call;
 struct sl_chat;
+struct sl_delta;
+struct sl_delta_sink;
 struct sl_embed;
+struct sl_env;
+struct sl_err;
+struct sl_headers;
+struct sl_http_req;
+struct sl_json;
+struct sl_json_scan_want;
+struct sl_json_val;
+struct sl_llm_error;
+struct sl_reply;
+struct sl_target;
+struct sl_val;
 
 /* A client's request as it came. */
 struct sl_incoming {

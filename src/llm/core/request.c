@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 struct sl_str sl_json_quote(struct sl_str text, struct sl_arena *arena)
 {

@@ -5,7 +5,7 @@
 #ifndef SL_LLM_FORM_MODELS_H
 #define SL_LLM_FORM_MODELS_H
 
-#include "llm/core/llm.h"
+#include "base/str.h"
 
 /* X(symbol, word): the words of data/models and of `models:`. */
 #define SL_MODEL_FEATURES(X)            \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The language of generateContent, as an upstream speaks it. */
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 #include "llm/core/errbody.h"
 

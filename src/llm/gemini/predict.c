@@ -2,6 +2,7 @@
 /* Embeddings as Vertex AI has them: `predict` with instances, or embedContent with its settings apart. */
 #include "llm/core/errbody.h"
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 #include "llm/gemini/gemini.h"
 
 static const struct sl_fate_row fates[] = {

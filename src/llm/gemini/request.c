@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Canonical chats to generateContent: all but the contents themselves. */
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 #include "llm/form/form.h"
 #include "llm/form/ids.h"
 #include "llm/gemini/gemini.h"

@@ -4,6 +4,7 @@
 #define SL_LLM_DIALECT_MLFLOW_H
 
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 #include "llm/openai/chunks.h"
 
 /* Of all of them: labels are told apart by address. */

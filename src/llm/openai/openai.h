@@ -5,6 +5,7 @@
 #define SL_LLM_OPENAI_H
 
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 #include "llm/core/pieces.h"
 
 extern const struct sl_language sl_language_openai;

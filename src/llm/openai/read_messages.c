@@ -3,6 +3,7 @@
 #include "llm/openai/read_messages.h"
 
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 
 /* --- media --- */
 

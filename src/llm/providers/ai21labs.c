@@ -4,6 +4,7 @@
 #include "llm/core/errbody.h"
 #include "llm/core/pieces.h"
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 #include "llm/core/prepare.h"
 
 #define AI21LABS_BASE "https://api.ai21.com/studio/v1"

@@ -2,6 +2,7 @@
 #include "llm/anthropic/anthropic.h"
 
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 #include "llm/core/prepare.h"
 
 #define ANTHROPIC_BASE    "https://api.anthropic.com/v1"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Provider gemini: Google's Generative Language API with its key. */
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 #include "llm/core/prepare.h"
 #include "llm/gemini/gemini.h"
 

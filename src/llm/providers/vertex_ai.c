@@ -3,6 +3,7 @@
  * Claude's, OpenAI's (models of others, served as a service), else Gemini's. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/language.h"
+#include "llm/core/llm.h"
 #include "llm/core/prepare.h"
 #include "llm/gemini/gemini.h"
 #include "llm/openai/openai.h"

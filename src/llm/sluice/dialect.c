@@ -3,6 +3,7 @@
  * of the error type's closed list, `type` its domain. Nothing is invoked in this dialect. */
 #include "json/write.h"
 #include "llm/dialects.h"
+#include "wire/headers.h"
 
 static struct sl_str domain_of(enum sl_error_type type)
 {

@@ -15,6 +15,8 @@
 #include "gate/config/route.h"
 #include "llm/core/cred.h"
 #include "llm/dialects.h"
+#include "base/buf.h"
+#include "llm/core/llm.h"
 
 static struct sl_arena arena;
 

@@ -11,6 +11,7 @@
 #include "gate/config/key.h"
 #include "llm/dialects.h"
 #include "wire/headers.h"
+#include "llm/core/llm.h"
 
 static struct sl_arena arena;
 

@@ -15,6 +15,8 @@
 #include "llm/dialects.h"
 #include "llm/form/models.h"
 #include "wire/sse.h"
+#include "llm/core/llm.h"
+#include "json/json.h"
 
 struct help {
     struct sl_arena arena;

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's call, and what comes in with it from outside: time, randomness, credentials. */
+#ifndef SL_LLM_CALL_H
+#define SL_LLM_CALL_H
+
+#include "json/edit.h"
+#include "json/json.h"
+#include "llm/core/types.h"
+
+struct sl_cred;
+struct sl_form_aliases;
+struct sl_headers;
+struct sl_language;
+struct sl_manners;
+
+struct sl_call {
+    enum sl_llm_type type;
+    const struct sl_manners *manners;   /* what the client's dialect promises beyond its language */
+    const struct sl_language *language; /* of `body` with its edits: some dialects are read to another's */
+    struct sl_str body;                 /* the client's bytes, alive for the whole exchange */
+    const struct sl_json *doc;          /* of body; containers deep inside may be folded */
+    struct sl_json_edits edits; /* what the dialect changes in it for everyone: coercions, nulls removed. Providers copy
+                                   it before they add theirs */
+    struct sl_str model;        /* as the client named it; "" when the path names the route */
+    bool is_stream;
+    bool wants_usage; /* the client itself asked for a usage chunk (stream_options.include_usage) */
+    bool has_stream_options;
+    bool wants_base64;                     /* embeddings as base64 of their floats */
+    const struct sl_form_aliases *aliases; /* tools that went up under another name: of the request that was built */
+    uint32_t n_choices;                    /* asked for; 0: not said, one */
+};
+
+struct sl_env {
+    uint64_t wall_usec;
+    uint64_t random[2]; /* fresh for every call */
+    struct sl_str request_id;
+    const struct sl_headers
+        *headers; /* the client's, for a provider that must look at one; never forwarded from here */
+    const struct sl_headers *upstream_headers; /* of the reply being read; NULL before there is one */
+    struct sl_json *scratch;          /* to read with while a request is built or a reply read; never call->doc */
+    const struct sl_cred *credential; /* where target->cred has one fetched: it, during build */
+};
+
+#endif

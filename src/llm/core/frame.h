@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames of streams, and what is seen of bytes that pass untouched. */
+#ifndef SL_LLM_FRAME_H
+#define SL_LLM_FRAME_H
+
+#include "llm/core/error.h"
+#include "llm/core/types.h"
+
+struct sl_buf;
+
+enum sl_framing { SL_FRAMING_SSE, SL_FRAMING_NDJSON, SL_FRAMING_AWS };
+
+struct sl_frame {
+    struct sl_str name; /* the event's, "" when it has none */
+    struct sl_str data;
+    struct sl_str kind; /* Amazon's: event, exception or error (whose text is the data) */
+};
+
+/* What is seen of a whole reply that passes. */
+enum sl_reply_member {
+    SL_REPLY_USAGE,
+    SL_REPLY_ERROR,
+    SL_REPLY_ANSWER, /* what every reply that is none of errors has something in */
+    SL_REPLY_DATA,   /* the same of embeddings */
+    SL_REPLY_COUNT
+};
+
+enum sl_pass {
+    SL_PASS_FORWARD,
+    SL_PASS_DROP,
+    SL_PASS_REPLACE, /* what stands in pass_state.edited goes on in its place */
+    SL_PASS_ALIVE,   /* a sign of life: forward it where the client can take one */
+};
+
+/* A pass-through stream's bookkeeping, per attempt. */
+struct sl_pass_state {
+    bool is_asked;                 /* we asked for the usage chunk, the client did not: it must not see it */
+    bool is_done;                  /* [DONE] or its like was seen */
+    bool has_finish;               /* a finish_reason was seen on a choice */
+    bool has_error;                /* the upstream reported an error inside the stream */
+    enum sl_error_type error_type; /* which one */
+    struct sl_usage usage;
+    uint32_t n_choices;    /* asked for; with more than one, each must finish */
+    uint64_t finished;     /* bits: those that have */
+    struct sl_buf *edited; /* the caller's, for SL_PASS_REPLACE; NULL: nothing is replaced */
+};
+
+#endif

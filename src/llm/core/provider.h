@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A provider: address and credential of an upstream, and which languages its models speak. */
+#ifndef SL_LLM_PROVIDER_H
+#define SL_LLM_PROVIDER_H
+
+#include "llm/core/types.h"
+#include "wire/headers.h"
+
+struct sl_arena;
+struct sl_bind;
+struct sl_call;
+struct sl_env;
+struct sl_http_req;
+struct sl_language;
+struct sl_llm_error;
+struct sl_opt;
+struct sl_target;
+struct sl_val;
+
+/* Does the upstream report usage in a stream? */
+enum sl_stream_usage { SL_USAGE_ASK /* with stream_options */, SL_USAGE_ALWAYS /* by itself */, SL_USAGE_NEVER };
+
+/* A reply made here, in steps: for the provider `mock`. The bytes are what a real upstream would send, so that the
+ * whole path is used. */
+struct sl_local_step {
+    uint64_t delay_usec; /* before it */
+    struct sl_str bytes; /* of the body, on the arena given */
+    bool is_end;
+};
+
+struct sl_local_head {
+    uint64_t delay_usec;
+    int status;
+    struct sl_headers headers; /* content-type; the length is the relay's business */
+};
+
+struct sl_local {
+    size_t state_size; /* zeroed by the caller */
+    int (*start)(void *state, const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                 struct sl_arena *arena, struct sl_local_head *ret_head);
+    int (*step)(void *state, struct sl_arena *arena, struct sl_local_step *ret_step);
+};
+
+#define SL_CAP_CHAT        SL_BIT(SL_LLM_CHAT)
+#define SL_CAP_COMPLETIONS SL_BIT(SL_LLM_COMPLETIONS)
+#define SL_CAP_EMBEDDINGS  SL_BIT(SL_LLM_EMBEDDINGS)
+#define SL_CAP_STREAM      SL_BIT(8)
+
+struct sl_provider {
+    const char *name;
+    const char *label; /* for people and MLflow's texts: "OpenAI" */
+    unsigned caps;
+    const struct sl_language *languages[SL_LLM_TYPE_COUNT]; /* of its targets, where prepare says nothing else */
+    enum sl_stream_usage stream_usage;
+    const struct sl_opt *opts; /* its configuration section; ends with a NULL key */
+    size_t conf_size;
+
+    /* After binding: checks what the table cannot, sets target->base (slices on the arena) and is_local, and another
+     * language where the model speaks it. Problems through the bind. */
+    int (*prepare)(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
+    /* One attempt's request: address and credential, and the body in the target's language. `ask_usage`: put
+     * stream_options.include_usage into a stream's request (only for SL_USAGE_ASK). SL_E_NOMEM, or any other code with
+     * *ret_error filled (request.h: sl_refuse, sl_unsupported). */
+    int (*build)(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env, bool ask_usage,
+                 struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error);
+    /* What the upstream calls its own id of a request besides x-request-id, and the headers of its replies that clients
+     * know by another name (ends with a NULL name). NULL: none. */
+    const char *request_id_header;
+    const struct sl_header_alias *aliases;
+
+    /* Headers by name; each list ends with a p of NULL, and NULL is an empty one. Of a request those that carry a
+     * credential (an error that quotes one is masked), of a client those that this upstream may see, of a reply those
+     * that no client may see. And the parameters of the query that carry a credential. */
+    const struct sl_str *credential_headers, *pass_headers, *hidden_headers, *secret_query;
+
+    /* Did this upstream refuse the stream_options member with its 400? Then it is asked again without. NULL: never. */
+    bool (*refused_usage)(int status, struct sl_str body);
+
+    const struct sl_local *local; /* or NULL */
+};
+
+/* NULL when there is none of that name (without case). */
+const struct sl_provider *sl_provider_find(struct sl_str name);
+extern const struct sl_provider *const sl_providers[]; /* ends with NULL */
+/* A name that MLflow knows (spec C.2), built here or not. */
+bool sl_provider_is_known(struct sl_str name);
+/* MLflow's words for what a provider does not serve: "The chat streaming route is not implemented for X models." */
+struct sl_str sl_provider_refusal(const struct sl_provider *provider, enum sl_llm_type type, bool is_stream,
+                                  struct sl_arena *arena);
+
+#endif
