@@ -159,6 +159,12 @@ size_t sl_json_decode(struct sl_json_val v, char *out);
  * stays as it is. For JSON that goes to readers who refuse them. */
 SL_MUST int sl_json_mend(struct sl_str *io_text, struct sl_arena *arena);
 
+/* A text that is not JSON because of NaN, Infinity or -Infinity, which several languages' encoders write: a copy with
+ * null in their place, on the arena. p == NULL: no memory. */
+struct sl_str sl_json_constants_null(struct sl_str text, struct sl_arena *arena);
+/* Whether the text may hold one of them. */
+bool sl_json_has_constants(struct sl_str text);
+
 /* Typed getters with bounds. SL_E_TYPE / SL_E_RANGE / SL_E_INVAL (a fraction where an integer is wanted). Integers may
  * be spelt 2, 2.0 or 2e0 when `lax`. */
 SL_MUST int sl_json_int(struct sl_json_val v, bool lax, int64_t *ret);

@@ -62,3 +62,44 @@ int sl_json_mend(struct sl_str *io_text, struct sl_arena *arena)
     *io_text = sl_str_make(out, s.n);
     return 0;
 }
+
+/* Bytes of the constant at `i`, outside a string; 0: none stands there. */
+static size_t constant_at(struct sl_str s, size_t i)
+{
+    static const struct sl_str words[] = { SL_STR_INIT("NaN"), SL_STR_INIT("Infinity"), SL_STR_INIT("-Infinity") };
+    for (size_t k = 0; k < SL_ARRAY_LEN(words); k++) {
+        if (s.p[i] == words[k].p[0] && sl_str_has_prefix(sl_str_sub(s, i, s.n), words[k])) {
+            return words[k].n;
+        }
+    }
+    return 0;
+}
+
+bool sl_json_has_constants(struct sl_str text)
+{
+    return sl_str_find(text, SL_STR("NaN"), 0) >= 0 || sl_str_find(text, SL_STR("Infinity"), 0) >= 0;
+}
+
+struct sl_str sl_json_constants_null(struct sl_str text, struct sl_arena *arena)
+{
+    char *p = sl_arena_bytes(arena, text.n + text.n / 3 + 1); /* "NaN" grows by a third */
+    size_t n = 0;
+    bool is_inside = false;
+    for (size_t i = 0; p && i < text.n; i++) {
+        size_t skip = is_inside ? 0 : constant_at(text, i);
+        if (skip) {
+            memcpy(p + n, "null", 4);
+            n += 4;
+            i += skip - 1;
+            continue;
+        }
+        char c = text.p[i];
+        p[n++] = c;
+        if (is_inside && c == '\\' && i + 1 < text.n) {
+            p[n++] = text.p[++i];
+        } else if (c == '"') {
+            is_inside = !is_inside;
+        }
+    }
+    return p ? sl_str_make(p, n) : SL_STR_NONE;
+}

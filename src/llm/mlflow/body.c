@@ -113,7 +113,7 @@ static int json_reread(struct sl_json *doc, struct sl_str *io_body, struct sl_ar
     if (fault) {
         return json_refuse(fault, at, arena, error);
     }
-    struct sl_str body = sl_mf_constants_null(*io_body, arena);
+    struct sl_str body = sl_json_constants_null(*io_body, arena);
     int r = body.p ? sl_json_parse(doc, body) : SL_E_NOMEM;
     if (r < 0) {
         return r == SL_E_NOMEM ? r : json_refuse("Too many values", at, arena, error);

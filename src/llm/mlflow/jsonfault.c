@@ -247,31 +247,3 @@ const char *sl_mf_json_fault(struct sl_str text, size_t *ret_char)
     *ret_char = chars_count(sl_str_sub(text, 0, sc.at));
     return fault;
 }
-
-struct sl_str sl_mf_constants_null(struct sl_str text, struct sl_arena *arena)
-{
-    char *p = sl_arena_bytes(arena, text.n + text.n / 3 + 1); /* "NaN" grows by a third */
-    size_t n = 0;
-    bool is_inside = false;
-    for (size_t i = 0; p && i < text.n; i++) {
-        char c = text.p[i];
-        size_t skip = is_inside                                            ? 0
-                      : c == 'N'                                           ? 3
-                      : c == 'I'                                           ? 8
-                      : c == '-' && i + 1 < text.n && text.p[i + 1] == 'I' ? 9
-                                                                           : 0;
-        if (skip) {
-            memcpy(p + n, "null", 4);
-            n += 4;
-            i += skip - 1;
-            continue;
-        }
-        p[n++] = c;
-        if (is_inside && c == '\\') {
-            p[n++] = text.p[++i];
-        } else if (c == '"') {
-            is_inside = !is_inside;
-        }
-    }
-    return p ? sl_str_make(p, n) : SL_STR_NONE;
-}

@@ -9,7 +9,5 @@
 /* What Python's decoder says of a text that is not JSON, and at which character. NULL: nothing, for it takes NaN and
  * Infinity for numbers. */
 const char *sl_mf_json_fault(struct sl_str text, size_t *ret_char);
-/* Such a text with null in the place of those numbers, which is how they would leave Python's encoder. */
-struct sl_str sl_mf_constants_null(struct sl_str text, struct sl_arena *arena);
 
 #endif

@@ -32,7 +32,11 @@ static int read_call(const struct sl_incoming *in, struct sl_json *doc, struct s
                      struct sl_call *ret_call, struct sl_llm_error *ret_error)
 {
     struct sl_json_val model = SL_JSON_ABSENT, stream = SL_JSON_ABSENT, options = SL_JSON_ABSENT;
-    struct sl_incoming_row rows[] = { { "model", &model }, { "stream", &stream }, { "stream_options", &options } };
+    struct sl_json_val n = SL_JSON_ABSENT;
+    int64_t n_choices = 0;
+    struct sl_incoming_row rows[] = {
+        { "model", &model }, { "stream", &stream }, { "stream_options", &options }, { "n", &n }
+    };
     struct sl_call call = { .type = in->type, .language = &sl_language_openai, .body = in->body, .doc = doc };
     int r = sl_incoming_pick(in, doc, arena, rows, SL_ARRAY_LEN(rows), ret_error);
     r = r < 0 ? r : sl_incoming_model(model, arena, &call.model, ret_error);
@@ -43,6 +47,9 @@ static int read_call(const struct sl_incoming *in, struct sl_json *doc, struct s
         r = sl_incoming_stream(stream, &call.is_stream, ret_error);
         call.has_stream_options = !sl_json_is_nothing(options);
         call.wants_usage = call.has_stream_options && wants_usage(options);
+        if (sl_json_int(n, true, &n_choices) == 0 && n_choices > 1 && n_choices <= INT32_MAX) {
+            call.n_choices = (uint32_t)n_choices;
+        }
     }
     if (r == 0) {
         sl_json_edits_init(&call.edits, arena);

@@ -207,6 +207,10 @@ int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, str
     struct sl_json *doc = env->scratch;
     uint32_t depth = call->type == SL_LLM_EMBEDDINGS ? 3 : 0; /* the numbers stay raw */
     int r = sl_json_parse_at(doc, sl_skip_bom(body), depth);
+    if (r == SL_E_INVAL && sl_json_has_constants(body)) {
+        struct sl_str mended = sl_json_constants_null(sl_skip_bom(body), arena);
+        r = mended.p ? sl_json_parse_at(doc, mended, depth) : SL_E_NOMEM;
+    }
     if (r < 0) {
         return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
     }

@@ -261,6 +261,10 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
     struct sl_json *doc = sink->doc;
     struct sl_judgement said;
     sl_openai_judge(frame->name, frame->data, c.st->has_finish, doc, &said);
+    if (said.said == SL_SAID_GARBAGE && sl_json_has_constants(frame->data)) {
+        struct sl_str mended = sl_json_constants_null(frame->data, sink->arena);
+        sl_openai_judge(frame->name, mended.p ? mended : frame->data, c.st->has_finish, doc, &said);
+    }
     switch (said.said) {
     case SL_SAID_END:
         c.st->is_done = true;

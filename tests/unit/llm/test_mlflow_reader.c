@@ -105,7 +105,7 @@ static void constants_become_null(void **state)
     struct help h;
     help_init(&h);
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
-        check_text(sl_mf_constants_null(sl_str_c(cases[i].text), &h.arena), cases[i].want, cases[i].text);
+        check_text(sl_json_constants_null(sl_str_c(cases[i].text), &h.arena), cases[i].want, cases[i].text);
     }
     help_done(&h);
 }

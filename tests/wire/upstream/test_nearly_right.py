@@ -171,6 +171,45 @@ def test_garbage_behind_the_finish_is_no_error(lab):
         assert m.complete and "error" not in m.body.decode() and lab.log()["error_type"] is None
 
 
+def test_each_choice_that_was_asked_for_must_finish(lab):
+    def piece(index, finish=None, content=None):
+        return event_of({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                         "choices": [{"index": index, "delta": {"content": content} if content else {}, "finish_reason": finish}]})
+
+    body = {"model": "chat", "messages": MESSAGES, "stream": True, "n": 2}
+    half = piece(0, content="a") + piece(1, content="b") + piece(1, "stop")
+    for text, is_whole in ((half, False), (half + piece(0, "length"), True)):
+        lab.up.handler = streams(text)
+        r = lab.daemon.call("POST", "/v1/chat/completions", body)
+        assert ("error" in r.body.decode()) != is_whole and r.body.endswith(DONE.encode())
+        m = lab.daemon.call("POST", "/gateway/chat/invocations", {k: v for k, v in body.items() if k != "model"})
+        assert ("error" in m.body.decode()) != is_whole
+
+
+def test_numbers_that_are_none_are_null(lab):
+    body = CHAT_REPLY.decode() if isinstance(CHAT_REPLY, bytes) else CHAT_REPLY
+    odd = body[:-1] + ',"score":NaN,"list":[Infinity,-Infinity,"NaN"]}'
+    m = lab.call(lambda x: x.reply(odd), mlflow=True)
+    assert m.status == 200 and m.json()["choices"][0]["message"]["content"] == "hi \u00e9"
+    chunk = 'data: {"id":"c","choices":[{"index":0,"delta":{"content":"a"},"logprobs":NaN}]}\n\n'
+    s = lab.call(streams(chunk, END, DONE), mlflow=True, stream=True)
+    assert "error" not in s.body.decode() and json.loads(said(s.body)[0])["choices"][0]["delta"]["content"] == "a"
+
+
+def test_texts_in_a_list_are_joined(lab):
+    reply = json.loads(CHAT_REPLY)
+    reply["choices"][0]["message"]["content"] = [{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]
+    m = lab.call(lambda x: x.reply(reply), mlflow=True)
+    assert m.json()["choices"][0]["message"]["content"] == "one two"
+
+
+def test_an_event_beyond_the_limit_names_it(sluice, upstream):
+    up = upstream(streams(event_of(chunk_of("x" * 200000)), END, DONE))
+    daemon = sluice({"endpoints": [chat_route(up.base)], "upstream": {"limits": {"event": "100KiB"}}})
+    m = daemon.call("POST", "/gateway/chat/invocations", {"messages": MESSAGES, "stream": True})
+    assert "upstream.limits.event" in m.body.decode()
+
+
 # --- usage that only we asked for ---
 
 HIDDEN = {
