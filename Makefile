@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The two commands of the README, and what is behind them. Meson builds; this only strings commands together.
-.PHONY: all docs run test unit sanitize tsan wire fuzz bench format lint install clean
+.PHONY: all docs run test drill tsan fuzz bench format lint install clean
 
 BUILD    ?= build
 SECONDS  ?= 120
@@ -17,12 +17,17 @@ $(BUILD)/build.ninja:
 run: all
 	./$(BUILD)/src/daemon/sluice serve $(ARGS)
 
-# Everything: both builds of the units, the wire tests on both, the fuzz corpora.
+# The short form, some minutes: what tools/test.sh says. `make test WIRE=manage/test_keys.py` picks other wire tests.
 test:
 	tools/deps.sh test
 	tools/test.sh
 
-# What several threads share, under the thread sanitizer; also a part of `make test`.
+# Everything, an hour or so: all wire tests on both builds, all units under sanitizers, threads, clang, and fuzzers for a while.
+drill:
+	tools/deps.sh test
+	WIRE=all WIRE_ASAN=all UNITS_ASAN=all CLANG=1 TSAN=1 FUZZ=$(SECONDS) tools/test.sh
+
+# What several threads share, under the thread sanitizer; also a part of `make drill`.
 tsan:
 	tools/deps.sh test
 	tools/tsan.sh

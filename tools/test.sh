@@ -1,7 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The whole test run: lint, units and fuzz corpora in the release build and under sanitizers, wire tests against both daemons.
-# Ends with one line "N passed, M failed" over all parts. WIRE=0 leaves the wire tests out.
+# The test run, in parts; ends with one line "N passed, M failed" over them. By default the short form: lint, the release build's units,
+# fuzz corpora and a share of the wire tests, and under sanitizers the units and corpora that are about memory. What more is to run is said by:
+#   WIRE=       wire tests against the release daemon: share (tests/wire/share), all, none, or files below tests/wire
+#   WIRE_ASAN=  the same against the daemon with sanitizers; none by default
+#   UNITS_ASAN=all  all units under sanitizers, those of threads and of the store too
+#   CLANG=1     a build by clang, whose warnings are errors too
+#   TSAN=1      what threads share, under the thread sanitizer
+#   FUZZ=SECONDS  the fuzzers, for so long
 set -u
 cd "$(dirname "$0")/.."
 passed=0
@@ -33,19 +39,38 @@ units() { # directory, suites…
     meson test -C "$dir" --no-rebuild --print-errorlogs --timeout-multiplier 4 "$@"
 }
 
+wire() { # which, name of the part, daemon
+    case $1 in
+    none) return ;;
+    all) part "$2" tests/wire/run.sh "$3" ;;
+    # shellcheck disable=SC2046
+    share) part "$2" tests/wire/run.sh "$3" $(grep -v '^#' tests/wire/share) ;;
+    *) part "$2" tests/wire/run.sh "$3" $1 ;;
+    esac
+}
+
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 part "lint" tools/lint.sh
 part "build (release)" setup build-test
 part "build (address and undefined sanitizers)" setup build-asan -Dwerror=false -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false
-CC=clang part "build (clang: its warnings are errors too)" setup build-clang
-part "units (release)" units build-test
-part "units (sanitizers)" units build-asan
-if [ "${WIRE:-1}" = 1 ]; then
-    part "wire tests (release)" tests/wire/run.sh build-test/src/daemon/sluice
-    part "wire tests (sanitizers)" tests/wire/run.sh build-asan/src/daemon/sluice
+if [ "${CLANG:-0}" = 1 ]; then
+    CC=clang part "build (clang: its warnings are errors too)" setup build-clang
 fi
-part "threads (thread sanitizer)" tools/tsan.sh
+part "units (release)" units build-test
+if [ "${UNITS_ASAN:-}" = all ]; then
+    part "units (sanitizers)" units build-asan
+else
+    part "units (sanitizers, without those of threads)" units build-asan --no-suite threads
+fi
+wire "${WIRE:-share}" "wire tests (release)" build-test/src/daemon/sluice
+wire "${WIRE_ASAN:-none}" "wire tests (sanitizers)" build-asan/src/daemon/sluice
+if [ "${TSAN:-0}" = 1 ]; then
+    part "threads (thread sanitizer)" tools/tsan.sh
+fi
+if [ "${FUZZ:-0}" != 0 ]; then
+    part "fuzzers" tools/fuzz.sh "$FUZZ"
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
