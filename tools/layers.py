@@ -32,7 +32,7 @@ NEVER = {
     "gate/worker": ("gate/call/", "gate/api/"),
     "gate/gate.h": ("gate/call/", "gate/api/", "gate/worker"),
     "gate/desk.h": ("gate/call/", "gate/api/", "gate/worker"),
-    "llm/core/": ("llm/openai/", "llm/anthropic/", "llm/gemini/", "llm/mlflow/", "llm/mock/", "llm/providers/"),
+    "llm/core/": ("llm/openai/", "llm/anthropic/", "llm/cohere/", "llm/gemini/", "llm/mlflow/", "llm/mock/", "llm/providers/"),
 }
 # Names of providers and dialects have no place in the gate, but for what a resource of the API is.
 NAMES = re.compile(r"anthropic|openai|mlflow|gemini|bedrock|cohere|databricks|vertex", re.I)

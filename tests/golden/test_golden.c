@@ -99,6 +99,7 @@ static const char *config_of(struct sl_str provider)
         const char *provider, *config;
     } rows[] = {
         { "anthropic", "{\"anthropic_api_key\":\"sk-ant-upstream-test\"}" },
+        { "cohere", "{\"cohere_api_key\":\"co-upstream-test\"}" },
         { "gemini", "{\"gemini_api_key\":\"AIza-upstream-test\"}" },
         { "vertex_ai", "{\"vertex_project\":\"acme\",\"vertex_location\":\"europe-west4\",\"vertex_credentials\":\""
                        "{\\\"type\\\":\\\"authorized_user\\\",\\\"client_id\\\":\\\"c\\\",\\\"client_secret\\\":"

@@ -268,6 +268,9 @@ int sl_form_shape(struct sl_form *form, struct sl_chat *chat)
     for (uint32_t i = 0; i < chat->n_messages && r == 0; i++) {
         r = is_apart && is_system(&chat->messages[i]) ? 0 : message_put(&s, i);
     }
+    if (r == 0 && !is_apart) {
+        SL_IGNORE(system_speaks(&s, n_turns)); /* where they stay in place, nothing else depends on it */
+    }
     if (r == 0 && s.n_out == n_systems && has(&s, SL_SHAPE_NO_EMPTY | SL_SHAPE_NO_BLANK)) {
         r = nothing_refuse(&s);
     }

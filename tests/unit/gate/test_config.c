@@ -88,10 +88,9 @@ static void a_missing_config_says_what_it_needs(void **state)
 {
     (void)state;
     static const char *const cases[][2] = {
-        { "openai", "It needs openai_api_key." },
-        { "OpenAI", "It needs openai_api_key." },
-        { "anthropic", "It needs anthropic_api_key." },
-        { "ai21labs", "It needs ai21labs_api_key." },
+        { "openai", "It needs openai_api_key." },       { "OpenAI", "It needs openai_api_key." },
+        { "anthropic", "It needs anthropic_api_key." }, { "ai21labs", "It needs ai21labs_api_key." },
+        { "cohere", "It needs cohere_api_key." },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         char text[512];

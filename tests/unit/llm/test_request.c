@@ -155,9 +155,8 @@ static void test_own_models(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    static const char *const built[] = { "openai", "anthropic", "ai21labs", "mock" };
-    static const char *const known[] = { "cohere",
-                                         "mosaicml",
+    static const char *const built[] = { "openai", "anthropic", "ai21labs", "cohere", "mock" };
+    static const char *const known[] = { "mosaicml",
                                          "palm",
                                          "gemini",
                                          "mistral",

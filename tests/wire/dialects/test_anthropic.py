@@ -186,7 +186,7 @@ def test_check_names_a_provider_that_is_not_built(tmp_path):
         path.write_text(f"endpoints:\n  - name: x\n    endpoint_type: llm/v1/chat\n    model: {{ provider: {provider}, name: m, config: {{}} }}\n")
         return subprocess.run([BIN, "check", "-c", str(path)], capture_output=True, text=True)
 
-    for provider in ("cohere", "bedrock", "amazon-bedrock", "palm", "mosaicml", "mistral", "togetherai", "mlflow-model-serving",
+    for provider in ("bedrock", "amazon-bedrock", "palm", "mosaicml", "mistral", "togetherai", "mlflow-model-serving",
                      "huggingface-text-generation-inference", "databricks", "databricks-model-serving", "azure", "groq", "deepseek", "xai", "openrouter", "ollama",
                      "portkey", "litellm", "sap-ai-core", "AMAZON_BEDROCK"):
         done = check(provider)

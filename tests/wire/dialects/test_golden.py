@@ -8,8 +8,9 @@ import pytest
 
 GOLDEN = pathlib.Path(__file__).parent.parent.parent / "golden"
 CASES = sorted(p for p in GOLDEN.glob("*/*.json") if p.parent.name != "anthropic_in")  # no path leads to that dialect
-BASES = {"ai21labs": "/studio/v1", "gemini": "/v1beta"}  # the paths of those bases that are not /v1
+BASES = {"ai21labs": "/studio/v1", "cohere": "/v2", "gemini": "/v1beta"}  # the paths of those bases that are not /v1
 KEYS = {"openai": ("openai_api_key", "sk-upstream-test", "openai_api_base"), "anthropic": ("anthropic_api_key", "sk-ant-upstream-test", "anthropic_api_base"),
+        "cohere": ("cohere_api_key", "co-upstream-test", "cohere_api_base"),
         "gemini": ("gemini_api_key", "AIza-upstream-test", "gemini_api_base"), "ai21labs": ("ai21labs_api_key", "ai21-upstream-test", "ai21labs_api_base")}
 VERTEX = {"vertex_project": "acme", "vertex_location": "europe-west4",
           "vertex_credentials": json.dumps({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"})}

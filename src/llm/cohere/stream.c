@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams of /v2/chat to deltas. One block is open at a time; the plan of the tools' use is a text.
+ *
+ *   message-start ─> tool-plan-delta* ─> (content-start ─> content-delta* ─> content-end)* ─>
+ *   (tool-call-start ─> tool-call-delta* ─> tool-call-end)* ─> message-end; citations in between, and what is not known
+ *   anywhere. */
+#include "llm/cohere/cohere.h"
+#include "llm/core/errbody.h"
+#include "llm/form/ids.h"
+
+#define BLOCK_MAX 65535 /* blocks that a stream may have; a dialect has limits of its own */
+
+struct frame {
+    struct sl_cohere_stream *st;
+    const struct sl_call *call;
+    struct sl_delta_sink *sink;
+    struct sl_err *err;
+    int status; /* sticky: the first failure, ours or the sink's */
+};
+
+static void push(struct frame *f, const struct sl_delta *delta)
+{
+    if (f->status == 0) {
+        f->status = f->sink->push(f->sink->arg, delta);
+    }
+}
+
+static void fail_memory(struct frame *f)
+{
+    f->status = f->status ? f->status : sl_fail(f->err, SL_E_NOMEM, "out of memory");
+}
+
+static struct sl_str text_of(struct frame *f, struct sl_json_val v)
+{
+    struct sl_str text = SL_STR_NONE;
+    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, f->sink->arena, &text) < 0) {
+        fail_memory(f);
+    }
+    return text;
+}
+
+/* A piece of a text, whose last character may be cut in two. */
+static struct sl_str half_of(struct frame *f, struct sl_json_val v)
+{
+    struct sl_str text = SL_STR_NONE;
+    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_half_text(&f->st->half, v, f->sink->arena, &text) < 0) {
+        fail_memory(f);
+    }
+    return text;
+}
+
+/* --- blocks --- */
+
+static struct sl_delta open_delta(const struct frame *f, enum sl_delta_kind kind)
+{
+    return (struct sl_delta){ .kind = kind,
+                              .block = f->st->n_blocks - 1,
+                              .block_kind = (enum sl_block_kind)f->st->open_kind };
+}
+
+static void piece(struct frame *f, struct sl_str text)
+{
+    if (text.n) {
+        struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
+        delta.text = text;
+        push(f, &delta);
+    }
+}
+
+static void block_stop(struct frame *f)
+{
+    struct sl_cohere_stream *st = f->st;
+    if (!st->is_open) {
+        return;
+    }
+    if (st->open_kind == SL_BLOCK_TOOL_CALL && !st->has_arguments) {
+        piece(f, SL_STR("{}"));
+    }
+    piece(f, sl_half_end(&st->half));
+    struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_STOP);
+    st->is_open = false;
+    push(f, &delta);
+}
+
+static void block_start(struct frame *f, enum sl_block_kind kind, struct sl_str id, struct sl_str name)
+{
+    struct sl_cohere_stream *st = f->st;
+    block_stop(f);
+    if (st->n_blocks == BLOCK_MAX) {
+        f->status = f->status ? f->status : sl_fail(f->err, SL_E_LIMIT, "more blocks than a stream may have");
+        return;
+    }
+    st->n_blocks++;
+    st->is_open = st->has_output = true;
+    st->has_arguments = false;
+    st->open_kind = (uint8_t)kind;
+    st->half.high = 0;
+    struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_START);
+    delta.tool_id = id;
+    delta.tool_name = name;
+    push(f, &delta);
+}
+
+/* Opens a block where none of that kind is open: what servers in between leave out is made good. */
+static void words_push(struct frame *f, enum sl_block_kind kind, struct sl_json_val v)
+{
+    if (!sl_json_is(v, SL_JSON_STRING) || sl_json_tok(v)->len == 0) {
+        return;
+    }
+    if (!f->st->is_open || f->st->open_kind != kind) {
+        block_start(f, kind, SL_STR_NONE, SL_STR_NONE);
+    }
+    piece(f, half_of(f, v));
+}
+
+/* --- events --- */
+
+static void start_push(struct frame *f, struct sl_json_val root)
+{
+    struct sl_cohere_stream *st = f->st;
+    if (st->has_start) {
+        return;
+    }
+    st->has_start = true;
+    struct sl_str id = text_of(f, sl_json_get(root, "id"));
+    st->id_len = (uint8_t)SL_MIN(id.n, sizeof(st->id));
+    memcpy(st->id, id.n ? id.p : "", st->id_len);
+    push(f, &(struct sl_delta){ .kind = SL_DELTA_START, .id = id, .created = -1 });
+}
+
+static void plan_delta(struct frame *f, struct sl_json_val root)
+{
+    words_push(f, SL_BLOCK_TEXT, sl_json_at(root, "delta.message.tool_plan"));
+}
+
+static void content_delta(struct frame *f, struct sl_json_val root)
+{
+    struct sl_json_val content = sl_json_at(root, "delta.message.content");
+    words_push(f, SL_BLOCK_THINKING, sl_json_get(content, "thinking"));
+    words_push(f, SL_BLOCK_TEXT, sl_json_get(content, "text"));
+}
+
+static void content_start(struct frame *f, struct sl_json_val root)
+{
+    block_stop(f);
+    content_delta(f, root);
+}
+
+static void block_end(struct frame *f, struct sl_json_val root)
+{
+    (void)root;
+    block_stop(f);
+}
+
+/* The place of a call among its message's, as the upstream counts. */
+static uint32_t index_of(struct sl_json_val root)
+{
+    int64_t index = 0;
+    SL_IGNORE(sl_json_int(sl_json_get(root, "index"), true, &index) < 0); /* not said: the first */
+    return index >= 0 && index < UINT32_MAX ? (uint32_t)index : UINT32_MAX;
+}
+
+static void arguments_push(struct frame *f, struct sl_json_val v)
+{
+    if (sl_json_is(v, SL_JSON_STRING)) {
+        struct sl_str text = half_of(f, v);
+        f->st->has_arguments |= text.n > 0;
+        piece(f, text);
+    } else if (!sl_json_is_nothing(v)) { /* some servers give the whole object */
+        struct sl_str text = sl_arguments_text(v, f->sink->arena);
+        if (!text.p) {
+            fail_memory(f);
+        }
+        f->st->has_arguments = true;
+        piece(f, text);
+    }
+}
+
+static void call_start(struct frame *f, struct sl_json_val root)
+{
+    struct sl_json_val call = sl_json_at(root, "delta.message.tool_calls"), function;
+    if (sl_json_is(call, SL_JSON_ARRAY)) { /* a list of one, as in whole replies */
+        struct sl_json_iter it = sl_json_each(call);
+        call = sl_json_next(&it) ? it.val : SL_JSON_ABSENT;
+    }
+    function = sl_json_get(call, "function");
+    struct sl_str id = text_of(f, sl_json_get(call, "id"));
+    if (!id.n) {
+        id = sl_call_id_make(sl_str_make(f->st->id, f->st->id_len), 0, f->st->n_blocks, f->sink->arena);
+    }
+    if (!id.p) {
+        fail_memory(f);
+        return;
+    }
+    struct sl_str name = sl_form_name_back(f->call->aliases, text_of(f, sl_json_get(function, "name")));
+    block_start(f, SL_BLOCK_TOOL_CALL, id, name);
+    f->st->open = index_of(root);
+    arguments_push(f, sl_json_get(function, "arguments"));
+}
+
+static void call_delta(struct frame *f, struct sl_json_val root)
+{
+    struct sl_cohere_stream *st = f->st;
+    if (!st->is_open || st->open_kind != SL_BLOCK_TOOL_CALL || st->open != index_of(root)) {
+        f->status = sl_fail(f->err, SL_E_INVAL, "a piece of call %u, which is not open", index_of(root));
+        return;
+    }
+    arguments_push(f, sl_json_at(root, "delta.message.tool_calls.function.arguments"));
+}
+
+static void error_push(struct frame *f, struct sl_json_val v)
+{
+    struct sl_errbody said;
+    sl_errbody_read_val(v, f->sink->arena, &said);
+    int status = sl_error_status_of(said.type, said.code);
+    struct sl_llm_error error = {
+        .type = sl_errbody_type(status, &said),
+        .upstream_status = status,
+        .code = said.type,
+        .message = said.message.n ? said.message : SL_STR("the upstream reported an error"),
+    };
+    f->st->has_error = true;
+    push(f, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
+}
+
+static void message_end(struct frame *f, struct sl_json_val root)
+{
+    struct sl_json_val delta = sl_json_get(root, "delta"), error = sl_json_get(delta, "error");
+    struct sl_str word = text_of(f, sl_json_get(delta, "finish_reason"));
+    enum sl_finish finish = word.n ? sl_cohere_finish(word) : SL_FINISH_STOP;
+    struct sl_usage usage = SL_USAGE_NONE;
+    sl_cohere_usage_read(sl_json_get(delta, "usage"), &usage);
+    block_stop(f);
+    if (usage.input >= 0 || usage.output >= 0) {
+        push(f, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = usage });
+    }
+    if (!sl_json_is_nothing(error)) {
+        error_push(f, error);
+        return;
+    }
+    if (finish == SL_FINISH_OTHER && !f->st->has_output) {
+        struct sl_llm_error none = {
+            .type = SL_ERR_PROVIDER_SERVER_ERROR,
+            .message = sl_arena_printf(f->sink->arena, "The model ended with %.*s and no answer", SL_STR_ARG(word)),
+        };
+        f->st->has_error = true;
+        push(f, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &none });
+        return;
+    }
+    f->st->is_done = true;
+    push(f, &(struct sl_delta){ .kind = SL_DELTA_FINISH, .finish = finish, .finish_text = word });
+}
+
+/* The most frequent first. */
+static const struct {
+    struct sl_str type;
+    void (*on)(struct frame *f, struct sl_json_val root);
+} events[] = {
+    { SL_STR_INIT("content-delta"), content_delta }, { SL_STR_INIT("tool-call-delta"), call_delta },
+    { SL_STR_INIT("tool-plan-delta"), plan_delta },  { SL_STR_INIT("content-start"), content_start },
+    { SL_STR_INIT("content-end"), block_end },       { SL_STR_INIT("tool-call-start"), call_start },
+    { SL_STR_INIT("tool-call-end"), block_end },     { SL_STR_INIT("message-start"), start_push },
+    { SL_STR_INIT("message-end"), message_end },
+};
+
+static void root_push(struct frame *f, struct sl_json_val root, struct sl_str name)
+{
+    struct sl_json_val type = sl_json_get(root, "type"), message = sl_json_get(root, "message");
+    struct sl_json_val error = sl_json_get(root, "error");
+    bool has_type = sl_json_is(type, SL_JSON_STRING);
+    for (size_t i = 0; i < SL_ARRAY_LEN(events); i++) {
+        if (has_type ? sl_json_str_eq(type, events[i].type) : sl_str_eq(name, events[i].type)) {
+            events[i].on(f, root);
+            return;
+        }
+    }
+    /* An error as it would be a body, in the place of an event. */
+    if (!sl_json_is_nothing(error)) {
+        error_push(f, error);
+    } else if (sl_json_is(message, SL_JSON_STRING)) {
+        error_push(f, root);
+    }
+}
+
+int sl_cohere_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
+                       struct sl_delta_sink *sink, struct sl_err *err)
+{
+    struct frame f = { state, call, sink, err, 0 };
+    if (f.st->is_done || f.st->has_error || sl_str_eq_c(frame->data, "[DONE]")) {
+        return 0; /* nothing counts behind the end */
+    }
+    struct sl_json *doc = sink->doc;
+    int r = sl_json_parse_at(doc, frame->data, 0);
+    if (r < 0) {
+        return sl_fail(err, r, "an event is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
+                       doc->fault_offset);
+    }
+    struct sl_json_val root = sl_json_root(doc);
+    if (!sl_json_is(root, SL_JSON_OBJECT)) {
+        return sl_fail(err, SL_E_INVAL, "an event is not a JSON object");
+    }
+    root_push(&f, root, frame->name);
+    return f.status;
+}
+
+bool sl_cohere_is_over(const void *state)
+{
+    const struct sl_cohere_stream *st = state;
+    return st->is_done || st->has_error;
+}
+
+int sl_cohere_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)
+{
+    (void)sink;
+    if (sl_cohere_is_over(state)) {
+        return 0;
+    }
+    return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+}
