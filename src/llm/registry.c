@@ -2,12 +2,16 @@
 /* The providers that are built in, and the names that are known without being built. Adding one is a line here. */
 #include "llm/core/llm.h"
 
-extern const struct sl_provider sl_provider_ai21labs, sl_provider_anthropic, sl_provider_cohere, sl_provider_gemini,
-    sl_provider_mock, sl_provider_openai, sl_provider_vertex_ai;
+extern const struct sl_provider sl_provider_ai21labs, sl_provider_amazon_bedrock, sl_provider_anthropic,
+    sl_provider_bedrock, sl_provider_cohere, sl_provider_gemini, sl_provider_mock, sl_provider_openai,
+    sl_provider_vertex_ai;
 
 const struct sl_provider *const sl_providers[] = {
-    &sl_provider_ai21labs, &sl_provider_anthropic, &sl_provider_cohere,    &sl_provider_gemini,
-    &sl_provider_mock,     &sl_provider_openai,    &sl_provider_vertex_ai, NULL,
+    &sl_provider_ai21labs,  &sl_provider_amazon_bedrock,
+    &sl_provider_anthropic, &sl_provider_bedrock,
+    &sl_provider_cohere,    &sl_provider_gemini,
+    &sl_provider_mock,      &sl_provider_openai,
+    &sl_provider_vertex_ai, NULL,
 };
 
 /* MLflow's: those of 2.x, in both its spellings for Bedrock, and what 3.x adds. */

@@ -93,6 +93,10 @@ static void body_check(struct golden *g, struct sl_str got, struct sl_json_val w
 
 /* --- the way up --- */
 
+#define BEDROCK_CONFIG                                                                                               \
+    "{\"aws_config\":{\"aws_access_key_id\":\"AKIDEXAMPLE\",\"aws_region\":\"us-east-1\",\"aws_secret_access_key\":" \
+    "\"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY\"}}"
+
 static const char *config_of(struct sl_str provider)
 {
     static const struct {
@@ -100,6 +104,8 @@ static const char *config_of(struct sl_str provider)
     } rows[] = {
         { "anthropic", "{\"anthropic_api_key\":\"sk-ant-upstream-test\"}" },
         { "cohere", "{\"cohere_api_key\":\"co-upstream-test\"}" },
+        { "amazon-bedrock", BEDROCK_CONFIG },
+        { "bedrock", BEDROCK_CONFIG },
         { "gemini", "{\"gemini_api_key\":\"AIza-upstream-test\"}" },
         { "vertex_ai", "{\"vertex_project\":\"acme\",\"vertex_location\":\"europe-west4\",\"vertex_credentials\":\""
                        "{\\\"type\\\":\\\"authorized_user\\\",\\\"client_id\\\":\\\"c\\\",\\\"client_secret\\\":"
@@ -134,6 +140,7 @@ static void target_make(struct golden *g, struct sl_json_val request)
     struct sl_str provider = text_of(g, root, "provider");
     assert_int_equal(help_target(&g->h, provider.p, model.p, config_of(provider), &g->target), 0);
     static const struct sl_cred fetched = { .parts = { SL_STR_INIT("Bearer ya29.upstream-test") } };
+    g->h.model = g->target.model;
     g->h.env.credential = g->target.cred ? &fetched : NULL;
 }
 
@@ -289,15 +296,20 @@ static void response_check(struct golden *g, const struct sl_call *call, struct 
 {
     struct sl_json_val up = sl_json_get(exchange, "upstream_response"), down = sl_json_get(exchange, "client_response");
     int status = status_of(up);
+    struct sl_headers headers = { 0 };
+    for (struct sl_json_iter it = sl_json_each(sl_json_get(up, "headers")); sl_json_next(&it);) {
+        struct sl_str name, value;
+        assert_int_equal(sl_json_text(it.key, &g->h.arena, &name), 0);
+        assert_int_equal(sl_json_text(it.val, &g->h.arena, &value), 0);
+        name = sl_arena_dup(&g->h.arena, name);
+        assert_int_equal(sl_headers_add(&headers, &g->h.arena, name, sl_arena_dup(&g->h.arena, value)), 0);
+    }
+    g->h.env.upstream_headers = &headers;
     if (status >= 300 && is_same_language(g)) {
         assert_int_equal(status_of(down), status); /* it goes on as it is */
         body_check(g, body_of(g, up), sl_json_get(down, "body"), SL_JSON_ABSENT);
     } else if (status >= 300) {
         struct sl_llm_error error = { 0 };
-        struct sl_headers headers = { 0 };
-        assert_int_equal(sl_headers_add(&headers, &g->h.arena, SL_STR("content-type"),
-                                        text_of(g, sl_json_get(up, "headers"), "content-type")),
-                         0);
         g->target.languages[g->type]->read_error(status, &headers, body_of(g, up), &g->h.arena, &error);
         error_check(g, &error, down);
     } else if (sl_json_is_present(sl_json_get(up, "body_file"))) {
@@ -305,6 +317,7 @@ static void response_check(struct golden *g, const struct sl_call *call, struct 
     } else {
         reply_check(g, call, up, down);
     }
+    g->h.env.upstream_headers = NULL;
 }
 
 /* As the gateway asks: a translated stream's usage is wanted by somebody. */

@@ -264,7 +264,7 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     relay->language->read_error(status, &relay->headers, body, x->arena, &error);
     x->record.error_type = error.type;
     x->record.upstream_code = is_code(error.code) ? sl_arena_dup(x->arena, error.code) : SL_STR_NONE;
-    error.upstream_status = status;
+    error.upstream_status = error.upstream_status ? error.upstream_status : status; /* some say more than their head */
     error.upstream_body = body;
     if (is_cut || !may_pass(relay, error.type) || !is_object(x->desk->doc, body)) {
         return sl_relay_error_tell(relay, &error);

@@ -275,8 +275,8 @@ static int conf_bind(struct sl_bind *bind, const struct sl_val *model, const str
         *row = *sl_model_find(provider->name, target->model, models);
         row->prefix = SL_STR_NONE;
         target->row = row;
-        model_warn(bind, model, target);
         r = sl_target_prepare(bind, config ? config : model, target);
+        model_warn(bind, model, target);
     }
     bind->path[before] = '\0';
     return r;

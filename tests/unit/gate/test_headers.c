@@ -165,11 +165,20 @@ static void credentials_are_masked(void **state)
 
 #define MARK "credential-0123456789"
 
+#define AWS_CONFIG                          \
+    "      aws_config:\n"                   \
+    "        aws_access_key_id: " MARK "\n" \
+    "        aws_secret_access_key: s\n"    \
+    "        aws_session_token: " MARK "\n" \
+    "        aws_region: us-east-1\n"
+
 /* What else a provider's configuration needs; a new one that needs more than its secrets adds a row. */
 static const struct {
     const char *provider, *config;
     bool is_fetched; /* the secrets are no credential, but what one is fetched with */
 } needs[] = {
+    { "bedrock", AWS_CONFIG, false },
+    { "amazon-bedrock", AWS_CONFIG, false },
     { "vertex_ai",
       "      vertex_project: p\n"
       "      vertex_credentials: "

@@ -14,6 +14,7 @@
 
 #include "llm/dialects.h"
 #include "llm/form/models.h"
+#include "llm/core/frames.h"
 #include "wire/sse.h"
 #include "llm/core/llm.h"
 #include "json/json.h"
@@ -23,6 +24,7 @@ struct help {
     struct sl_json doc, scratch;
     struct sl_problems problems;
     struct sl_env env;
+    struct sl_str model; /* what a stream that names none is of, as the gateway says it */
 };
 
 static inline void help_init(struct help *h)
@@ -164,18 +166,21 @@ struct help_stream {
 static inline int help_push(void *arg, const struct sl_delta *delta)
 {
     struct help_stream *s = arg;
-    return s->dialect->language->write_delta(s->dialect_state, s->call, &s->h->env, delta, &s->out);
+    struct sl_delta named = *delta;
+    if (named.kind == SL_DELTA_START && !named.model.n && s->h->model.n) {
+        named.model = s->h->model;
+    }
+    return s->dialect->language->write_delta(s->dialect_state, s->call, &s->h->env, &named, &s->out);
 }
 
-static inline int help_frame(void *arg, const struct sl_sse_event *event)
+static inline int help_frame(void *arg, const struct sl_frame *frame)
 {
     struct help_stream *s = arg;
     struct sl_arena scratch;
     sl_arena_init(&scratch, NULL);
     struct sl_delta_sink sink = { help_push, s, &scratch, &s->h->scratch, &s->h->env };
-    struct sl_frame frame = { .name = event->name, .data = event->data };
     struct sl_err err = { 0 };
-    int r = s->upstream->on_frame(s->provider_state, s->call, &frame, &sink, &err);
+    int r = s->upstream->on_frame(s->provider_state, s->call, frame, &sink, &err);
     sl_arena_done(&scratch); /* nothing of a frame may live on */
     return r;
 }
@@ -190,17 +195,17 @@ static inline int help_stream(struct help *h, const struct sl_language *upstream
                              calloc(1, upstream->read_state_size),
                              calloc(1, dialect->language->write_state_size),
                              SL_BUF_INIT(1 << 24) };
-    struct sl_sse_decoder dec;
-    sl_sse_decoder_init(&dec, SL_SSE_EVENT_MAX, help_frame, &s);
+    struct sl_frames frames;
+    sl_frames_init(&frames, upstream->framing, SL_SSE_EVENT_MAX, help_frame, &s);
     int r = 0;
     for (size_t at = 0; at < bytes.n && r == 0; at += piece) {
         size_t n = SL_MIN(piece, bytes.n - at);
         char *copy = malloc(n); /* the piece is gone afterwards */
         memcpy(copy, bytes.p + at, n);
-        r = sl_sse_push(&dec, sl_str_make(copy, n));
+        r = sl_frames_push(&frames, sl_str_make(copy, n));
         free(copy);
     }
-    r = r < 0 ? r : sl_sse_finish(&dec);
+    r = r < 0 ? r : sl_frames_finish(&frames);
     struct sl_delta_sink sink = { help_push, &s, &h->arena, &h->scratch, &h->env };
     struct sl_err err = { 0 };
     r = r < 0 ? r : upstream->on_end(s.provider_state, &sink, &err);
@@ -209,7 +214,7 @@ static inline int help_stream(struct help *h, const struct sl_language *upstream
     }
     *ret = sl_arena_dup(&h->arena, sl_buf_str(&s.out));
     sl_buf_done(&s.out);
-    sl_sse_decoder_done(&dec);
+    sl_frames_done(&frames);
     free(s.provider_state);
     free(s.dialect_state);
     return r;

@@ -55,7 +55,7 @@ CASES = {
     "old type unknown": (entry(endpoint_type=None, route_type="nope"), "4:17", "endpoints[0].route_type: The route_type 'nope' is not supported."),
     "no type": (entry(endpoint_type=None), "2:5", "endpoints[0].endpoint_type: Field required"),
     "no model": (entry(model=None), "2:5", "endpoints[0].model: Field required"),
-    "provider unknown": (entry(model="{ provider: nope, config: {} }"), "4:24", "The provider 'nope' is not supported. It must be one of ai21labs, anthropic, cohere, gemini, mock, openai, vertex_ai."),
+    "provider unknown": (entry(model="{ provider: nope, config: {} }"), "4:24", "The provider 'nope' is not supported. It must be one of ai21labs, amazon-bedrock, anthropic, bedrock, cohere, gemini, mock, openai, vertex_ai."),
     "provider not built": (entry(model="{ provider: palm, config: {} }"), "4:24", "The provider 'palm' is known but not built into this version."),
     "no provider": (entry(model="{ name: m, config: {} }"), "4:12", "A provider must be provided for each gateway route."),
     "no config": (entry(model="{ provider: openai, name: m }"), "4:12", "A config must be supplied when setting a provider."),

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The language of Converse, and what a model's name says. */
+#include "llm/bedrock/bedrock.h"
+
+#include "llm/core/prepare.h"
+
+static int write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                      bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
+                      struct sl_llm_error *ret_error)
+{
+    (void)ask_usage; /* it is always told */
+    const struct sl_bedrock_conf *conf = target->conf;
+    bool is_old = conf->is_old && call->type == SL_LLM_COMPLETIONS && !call->is_stream;
+    return (is_old ? sl_bedrock_complete_write : sl_bedrock_chat_write)(call, target, env, arena, io_req, ret_error);
+}
+
+const struct sl_language sl_language_bedrock = {
+    .name = "bedrock",
+    .framing = SL_FRAMING_AWS,
+    .stream_type = SL_STR_INIT("application/vnd.amazon.eventstream"),
+    .write_call = write_call,
+    .read_state_size = sizeof(struct sl_bedrock_stream),
+    .read_reply = sl_bedrock_on_reply,
+    .on_frame = sl_bedrock_on_frame,
+    .on_end = sl_bedrock_on_end,
+    .is_over = sl_bedrock_is_over,
+    .read_error = sl_bedrock_read_error,
+};
+
+/* --- names of models --- */
+
+static const struct {
+    const char *vendor;
+    enum sl_bedrock_family family;
+} vendors[] = {
+    { "anthropic.", SL_BEDROCK_CLAUDE },  { "amazon.nova", SL_BEDROCK_NOVA }, { "amazon.titan", SL_BEDROCK_TITAN },
+    { "cohere.", SL_BEDROCK_COHERE },     { "ai21.", SL_BEDROCK_AI21 },       { "mistral.", SL_BEDROCK_MISTRAL },
+    { "openai.gpt-oss", SL_BEDROCK_GPT }, { "meta.", SL_BEDROCK_OTHER },      { "deepseek.", SL_BEDROCK_OTHER },
+};
+
+/* Models of text from before Converse, whose completions MLflow knows. */
+static bool is_old(struct sl_str name)
+{
+    static const char *const names[] = { "amazon.titan-text",       "cohere.command-text",
+                                         "cohere.command-light",    "ai21.j2",
+                                         "anthropic.claude-v1",     "anthropic.claude-v2",
+                                         "anthropic.claude-instant" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        if (sl_str_has_prefix(name, sl_str_c(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "us.anthropic.claude-…", "arn:…/us.anthropic.claude-…": from the vendor on. */
+static struct sl_str name_of(struct sl_str model, enum sl_bedrock_family *ret_family)
+{
+    for (size_t i = 0; i < SL_ARRAY_LEN(vendors); i++) {
+        ptrdiff_t at = sl_str_find(model, sl_str_c(vendors[i].vendor), 0);
+        if (at >= 0) {
+            *ret_family = vendors[i].family;
+            return sl_str_sub(model, (size_t)at, model.n);
+        }
+    }
+    *ret_family = SL_BEDROCK_OTHER;
+    return model;
+}
+
+static bool is_embedding(struct sl_str name)
+{
+    return sl_str_has_prefix(name, SL_STR("amazon.titan-embed")) || sl_str_has_prefix(name, SL_STR("cohere.embed"));
+}
+
+int sl_bedrock_prepare(struct sl_arena *arena, struct sl_bedrock_conf *conf, struct sl_target *target)
+{
+    static const char *const methods[SL_BEDROCK_METHOD_COUNT] = { "converse", "converse-stream", "invoke" };
+    static const struct sl_model plain = { 0 };
+    struct sl_str name = name_of(target->model, &conf->family), model = sl_percent_encode(target->model, arena);
+    int r = model.p ? 0 : SL_E_NOMEM;
+    conf->is_old = is_old(name);
+    bool is_unknown = target->row->can == 0 || (target->row->can & SL_MODEL_GUESS); /* nothing in `models:` */
+    if (is_unknown && conf->family == SL_BEDROCK_CLAUDE) {
+        target->row = conf->is_old ? &plain : sl_model_find("anthropic", sl_str_sub(name, 10, name.n), NULL);
+    } else if (is_unknown) {
+        target->row = conf->is_old || is_embedding(name) ? &plain : sl_model_find("bedrock", name, NULL);
+    }
+    bool is_told = conf->family != SL_BEDROCK_OTHER; /* an ARN may not tell the model: any kind is possible */
+    if (is_told && is_embedding(name)) {
+        target->languages[SL_LLM_CHAT] = target->languages[SL_LLM_COMPLETIONS] = NULL;
+    } else if (is_told) {
+        target->languages[SL_LLM_EMBEDDINGS] = NULL;
+    }
+    for (size_t i = 0; i < SL_BEDROCK_METHOD_COUNT && r == 0; i++) {
+        struct sl_str rel = sl_arena_printf(arena, "model/%.*s/%s", SL_STR_ARG(model), methods[i]);
+        r = rel.p ? sl_uri_join(&target->base, rel, arena, &conf->targets[i]) : SL_E_NOMEM;
+    }
+    return r;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole replies of Converse and InvokeModel to canonical ones, and what exceptions say. */
+#include "llm/bedrock/bedrock.h"
+#include "llm/form/ids.h"
+
+#include <stdio.h>
+
+#include "llm/core/errbody.h"
+
+/* --- words and numbers --- */
+
+bool sl_bedrock_is_malformed(struct sl_str word)
+{
+    return sl_str_eq_c(word, "malformed_model_output") || sl_str_eq_c(word, "malformed_tool_use");
+}
+
+enum sl_finish sl_bedrock_finish(struct sl_str word, bool was_answer)
+{
+    static const struct {
+        struct sl_str word;
+        enum sl_finish finish;
+    } words[] = {
+        { SL_STR_INIT("end_turn"), SL_FINISH_STOP },
+        { SL_STR_INIT("stop_sequence"), SL_FINISH_STOP },
+        { SL_STR_INIT("max_tokens"), SL_FINISH_LENGTH },
+        { SL_STR_INIT("model_context_window_exceeded"), SL_FINISH_LENGTH },
+        { SL_STR_INIT("tool_use"), SL_FINISH_TOOL_CALLS },
+        { SL_STR_INIT("guardrail_intervened"), SL_FINISH_CONTENT_FILTER },
+        { SL_STR_INIT("content_filtered"), SL_FINISH_CONTENT_FILTER },
+    };
+    enum sl_finish finish = word.n ? SL_FINISH_OTHER : SL_FINISH_NONE;
+    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (sl_str_eq(word, words[i].word)) {
+            finish = words[i].finish;
+        }
+    }
+    return finish == SL_FINISH_TOOL_CALLS && was_answer ? SL_FINISH_STOP : finish;
+}
+
+static int64_t count_of(struct sl_json_val v, const char *key)
+{
+    int64_t n;
+    bool is_count = sl_json_int(sl_json_get(v, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX;
+    return is_count ? n : -1;
+}
+
+void sl_bedrock_usage_read(struct sl_json_val v, struct sl_usage *ret)
+{
+    *ret = SL_USAGE_NONE;
+    int64_t fresh = count_of(v, "inputTokens");
+    ret->output = count_of(v, "outputTokens");
+    ret->cached_input = count_of(v, "cacheReadInputTokens");
+    ret->cache_creation = count_of(v, "cacheWriteInputTokens");
+    if (fresh >= 0) { /* what was read from and written to the cache is not part of it */
+        ret->input = fresh + SL_MAX(ret->cached_input, (int64_t)0) + SL_MAX(ret->cache_creation, (int64_t)0);
+    }
+}
+
+/* --- replies --- */
+
+struct reader {
+    const struct sl_call *call;
+    struct sl_arena *arena;
+    struct sl_err *err;
+    int status; /* sticky */
+    bool was_answer, has_citations, has_others;
+};
+
+static struct sl_str text_get(struct reader *rd, struct sl_json_val object, const char *key)
+{
+    struct sl_str text = SL_STR_NONE;
+    struct sl_json_val v = sl_json_get(object, key);
+    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, rd->arena, &text) < 0) {
+        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    }
+    return text;
+}
+
+static void tool_read(struct reader *rd, struct sl_json_val v, struct sl_str reply_id, struct sl_choice *choice)
+{
+    struct sl_block block = { 0 };
+    struct sl_str input = sl_arguments_text(sl_json_get(v, "input"), rd->arena), name = text_get(rd, v, "name");
+    if (sl_str_eq_c(name, SL_BEDROCK_ANSWER_TOOL)) {
+        rd->was_answer = true;
+        block.text = input;
+    } else {
+        block.kind = SL_BLOCK_TOOL_CALL;
+        block.tool_name = sl_form_name_back(rd->call->aliases, name);
+        block.tool_id = text_get(rd, v, "toolUseId");
+        block.tool_id = block.tool_id.n ? block.tool_id : sl_call_id_make(reply_id, 0, choice->n_blocks, rd->arena);
+        block.arguments = input;
+    }
+    if (rd->status == 0 && (!input.p || (block.kind == SL_BLOCK_TOOL_CALL && !block.tool_id.p))) {
+        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    }
+    choice->blocks[choice->n_blocks++] = block;
+}
+
+/* Texts that say where they are from: the texts. Each is a block; there is room for as many as there are members. */
+static void cited_read(struct reader *rd, struct sl_json_val v, struct sl_choice *choice)
+{
+    struct sl_buf buf = SL_BUF_INIT(1u << 30);
+    rd->has_citations |= !sl_json_says_nothing(sl_json_get(v, "citations"));
+    for (struct sl_json_iter it = sl_json_each(sl_json_get(v, "content")); sl_json_next(&it);) {
+        sl_buf_add_str(&buf, text_get(rd, it.val, "text"));
+    }
+    struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    if (!text.p && rd->status == 0) {
+        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    }
+    choice->blocks[choice->n_blocks++] = (struct sl_block){ .text = text };
+}
+
+static void block_read(struct reader *rd, struct sl_json_val v, struct sl_str reply_id, struct sl_choice *choice)
+{
+    struct sl_json_val tool = sl_json_get(v, "toolUse"), reasoning = sl_json_get(v, "reasoningContent");
+    struct sl_json_val cited = sl_json_get(v, "citationsContent");
+    struct sl_block block = { 0 };
+    if (sl_json_is(sl_json_get(v, "text"), SL_JSON_STRING)) {
+        block.text = text_get(rd, v, "text");
+    } else if (sl_json_is(tool, SL_JSON_OBJECT)) {
+        tool_read(rd, tool, reply_id, choice);
+        return;
+    } else if (sl_json_is(reasoning, SL_JSON_OBJECT)) {
+        struct sl_json_val text = sl_json_get(reasoning, "reasoningText");
+        block.kind = SL_BLOCK_THINKING;
+        block.text = text_get(rd, text, "text");
+        block.signature = text_get(rd, text, "signature");
+        block.redacted = text_get(rd, reasoning, "redactedContent");
+    } else if (sl_json_is(cited, SL_JSON_OBJECT)) {
+        cited_read(rd, cited, choice);
+        return;
+    } else {
+        rd->has_others = true;
+        return;
+    }
+    choice->blocks[choice->n_blocks++] = block;
+}
+
+static struct sl_str dropped_of(const struct reader *rd, struct sl_json_val root)
+{
+    const struct {
+        bool is_due;
+        const char *name;
+    } rows[] = {
+        { rd->has_citations, "reply.citations" },
+        { rd->has_others, "reply.parts" },
+        { sl_json_is_present(sl_json_get(root, "trace")), "reply.trace" },
+        { sl_json_is_present(sl_json_get(root, "additionalModelResponseFields")),
+          "reply.additionalModelResponseFields" },
+    };
+    char text[128];
+    size_t n = 0;
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        if (rows[i].is_due) {
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? "," : "", rows[i].name);
+        }
+    }
+    return n ? sl_arena_dup(rd->arena, sl_str_make(text, n)) : SL_STR_NONE;
+}
+
+static void message_read(struct reader *rd, struct sl_json_val root, struct sl_reply *reply)
+{
+    struct sl_json_val content = sl_json_at(root, "output.message.content");
+    if (!sl_json_is(content, SL_JSON_ARRAY)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of content");
+        return;
+    }
+    reply->choices = SL_ARENA_NEW(rd->arena, struct sl_choice);
+    struct sl_block *blocks = SL_ARENA_ARRAY(rd->arena, struct sl_block, sl_json_count(content) + 1);
+    if (!reply->choices || !blocks) {
+        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+        return;
+    }
+    reply->n_choices = 1;
+    struct sl_choice *choice = &reply->choices[0];
+    choice->blocks = blocks;
+    for (struct sl_json_iter it = sl_json_each(content); rd->status == 0 && sl_json_next(&it);) {
+        block_read(rd, it.val, reply->id, choice);
+    }
+    choice->finish_text = text_get(rd, root, "stopReason");
+    choice->finish = sl_bedrock_finish(choice->finish_text, rd->was_answer);
+    if (rd->status == 0 && choice->n_blocks == 0 && sl_bedrock_is_malformed(choice->finish_text)) {
+        rd->status = sl_fail(rd->err, SL_E_INVAL, "the model's answer was malformed: %.*s",
+                             SL_STR_ARG(choice->finish_text));
+    }
+    sl_bedrock_usage_read(sl_json_get(root, "usage"), &reply->usage);
+    reply->dropped = dropped_of(rd, root);
+}
+
+int sl_bedrock_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body,
+                        struct sl_arena *arena, struct sl_reply *ret_reply, struct sl_err *err)
+{
+    struct sl_json *doc = env->scratch;
+    int r = sl_json_parse_at(doc, sl_skip_bom(body), 0);
+    if (r < 0) {
+        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+    }
+    struct sl_json_val root = sl_json_root(doc);
+    struct reader rd = { .call = call, .arena = arena, .err = err };
+    struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
+    if (!sl_json_is(root, SL_JSON_OBJECT)) {
+        return sl_fail(err, SL_E_INVAL, "it is not a JSON object");
+    }
+    if (env->upstream_headers) {
+        reply.id = sl_headers_get(env->upstream_headers, "x-amzn-requestid");
+    }
+    bool is_converse = sl_json_is_present(sl_json_get(root, "output"));
+    r = !is_converse && call->type == SL_LLM_COMPLETIONS ? sl_bedrock_complete_read(call, root, arena, &reply, err)
+                                                         : SL_E_TYPE;
+    if (r == SL_E_TYPE) {
+        message_read(&rd, root, &reply);
+        r = rd.status;
+    }
+    if (r == 0) {
+        sl_bedrock_counts_read(env->upstream_headers, &reply.usage);
+        *ret_reply = reply;
+    }
+    return r;
+}
+
+/* --- exceptions --- */
+
+static const struct exception {
+    const char *name;
+    int status;              /* inside a stream */
+    enum sl_error_type type; /* NONE: as the status says */
+} exceptions[] = {
+    { "ThrottlingException", 429, SL_ERR_PROVIDER_RATE_LIMITED },
+    { "ServiceQuotaExceededException", 429, SL_ERR_PROVIDER_RATE_LIMITED },
+    { "ModelNotReadyException", 429, SL_ERR_PROVIDER_RATE_LIMITED },
+    { "ValidationException", 400, SL_ERR_NONE },
+    { "AccessDeniedException", 403, SL_ERR_PROVIDER_AUTH_FAILED },
+    { "ExpiredTokenException", 403, SL_ERR_PROVIDER_AUTH_FAILED },
+    { "InvalidSignatureException", 403, SL_ERR_PROVIDER_AUTH_FAILED },
+    { "UnrecognizedClientException", 403, SL_ERR_PROVIDER_AUTH_FAILED },
+    { "IncompleteSignatureException", 403, SL_ERR_PROVIDER_AUTH_FAILED },
+    { "ResourceNotFoundException", 404, SL_ERR_NONE },
+    { "ModelTimeoutException", 408, SL_ERR_NONE },
+    { "ModelErrorException", 424, SL_ERR_NONE },
+    { "ModelStreamErrorException", 424, SL_ERR_NONE },
+    { "InternalServerException", 500, SL_ERR_NONE },
+    { "ServiceUnavailableException", 503, SL_ERR_NONE },
+};
+
+/* "com.amazon#ThrottlingException:http://…": what stands between. */
+static struct sl_str name_of(struct sl_str text)
+{
+    ptrdiff_t colon = sl_str_find_char(text, ':', 0);
+    text = colon < 0 ? text : sl_str_sub(text, 0, (size_t)colon);
+    ptrdiff_t hash = sl_str_find_char(text, '#', 0);
+    return hash < 0 ? text : sl_str_sub(text, (size_t)hash + 1, text.n);
+}
+
+static bool is_too_long(struct sl_str message)
+{
+    static const char *const words[] = { "nput is too long", "rompt is too long", "aximum context length",
+                                         "oo many input tokens", "exceed context limit" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (sl_str_find(message, sl_str_c(words[i]), 0) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the body says beyond its message. */
+static int original_status(struct sl_str body, struct sl_arena *arena, struct sl_str *io_name)
+{
+    struct sl_json_limits limits = { .depth = 16, .tokens = 256 };
+    struct sl_json doc;
+    int64_t status = 0;
+    sl_json_init(&doc, &limits);
+    if (sl_json_parse(&doc, body) == 0) {
+        struct sl_json_val root = sl_json_root(&doc), lower = sl_json_get(root, "originalStatusCode");
+        struct sl_json_val type = sl_json_get(root, "__type");
+        SL_IGNORE(sl_json_int(sl_json_is_present(lower) ? lower : sl_json_get(root, "OriginalStatusCode"), true,
+                              &status) < 0); /* 0: not said */
+        if (!io_name->n && sl_json_is(type, SL_JSON_STRING)) {
+            SL_IGNORE(sl_json_text(type, arena, io_name) < 0); /* no memory for what is nice to have */
+        }
+    }
+    sl_json_done(&doc);
+    return status >= 400 && status < 600 ? (int)status : 0;
+}
+
+void sl_bedrock_error_read(int status, const struct sl_headers *headers, struct sl_str name, struct sl_str body,
+                           struct sl_arena *arena, struct sl_llm_error *ret_error)
+{
+    int original = original_status(body, arena, &name);
+    const struct exception *known = NULL;
+    name = name_of(name);
+    for (size_t i = 0; i < SL_ARRAY_LEN(exceptions) && !known; i++) {
+        known = sl_str_case_eq(name, sl_str_c(exceptions[i].name)) ? &exceptions[i] : NULL;
+    }
+    bool is_stream = status == 0;
+    status = known && (is_stream || known->type != SL_ERR_NONE) ? known->status : is_stream ? 500 : status;
+    status = status == 424 && original >= 400 && original < 500 ? original : status;
+    sl_errbody_classify(status, headers, body, arena, ret_error);
+    if (known && known->type != SL_ERR_NONE) {
+        ret_error->type = known->type;
+    }
+    ret_error->code = status != 400 ? SL_STR_NONE : known ? sl_str_c(known->name) : name;
+    if (status == 400 && is_too_long(ret_error->message)) {
+        ret_error->code = SL_STR("context_length_exceeded");
+    }
+}
+
+void sl_bedrock_read_error(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
+                           struct sl_llm_error *ret_error)
+{
+    struct sl_str name = headers ? sl_headers_get(headers, "x-amzn-errortype") : SL_STR_NONE;
+    sl_bedrock_error_read(status, headers, name, body, arena, ret_error);
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ConverseStream's events to deltas. One block is open at a time; only a tool's begins with an event of its own.
+ *
+ *   messageStart ─> (contentBlockStart? ─> contentBlockDelta* ─> contentBlockStop)* ─> messageStop ─> metadata;
+ *   an exception instead of any; what is not known anywhere. */
+#include "llm/bedrock/bedrock.h"
+#include "llm/form/ids.h"
+#include "llm/core/errbody.h"
+
+/* Indexes that a stream may use; a dialect has limits of its own. */
+#define BLOCK_MAX 65535
+
+struct frame {
+    struct sl_bedrock_stream *st;
+    const struct sl_call *call;
+    struct sl_delta_sink *sink;
+    struct sl_err *err;
+    int status; /* sticky: the first failure, ours or the sink's */
+};
+
+static void push(struct frame *f, const struct sl_delta *delta)
+{
+    if (f->status == 0) {
+        f->status = f->sink->push(f->sink->arg, delta);
+    }
+}
+
+static struct sl_str text_get(struct frame *f, struct sl_json_val object, const char *key)
+{
+    struct sl_str text = SL_STR_NONE;
+    struct sl_json_val v = sl_json_get(object, key);
+    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, f->sink->arena, &text) < 0) {
+        f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
+    }
+    return text;
+}
+
+/* A piece of a text, whose last character may be cut in two. */
+static struct sl_str half_get(struct frame *f, struct sl_json_val v)
+{
+    struct sl_str text = SL_STR_NONE;
+    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_half_text(&f->st->half, v, f->sink->arena, &text) < 0) {
+        f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
+    }
+    return text;
+}
+
+static struct sl_str reply_id(const struct frame *f)
+{
+    const struct sl_headers *headers = f->sink->env->upstream_headers;
+    return headers ? sl_headers_get(headers, "x-amzn-requestid") : SL_STR_NONE;
+}
+
+static void message_start(struct frame *f, struct sl_json_val root)
+{
+    (void)root;
+    if (!f->st->has_start) {
+        f->st->has_start = true;
+        push(f, &(struct sl_delta){ .kind = SL_DELTA_START, .id = reply_id(f), .created = -1 });
+    }
+}
+
+/* --- blocks --- */
+
+static struct sl_delta open_delta(const struct frame *f, enum sl_delta_kind kind)
+{
+    return (struct sl_delta){ .kind = kind, .block = f->st->n_blocks - 1, .block_kind = f->st->open_kind };
+}
+
+static void piece(struct frame *f, struct sl_str text)
+{
+    if (text.n) {
+        struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
+        delta.text = text;
+        f->st->has_output = true;
+        push(f, &delta);
+    }
+}
+
+static bool index_read(struct frame *f, struct sl_json_val root, uint32_t *ret)
+{
+    int64_t index;
+    if (sl_json_int(sl_json_get(root, "contentBlockIndex"), true, &index) < 0 || index < 0 || index > BLOCK_MAX) {
+        f->status = sl_fail(f->err, SL_E_INVAL, "a block has no index from 0 to %d", BLOCK_MAX);
+        return false;
+    }
+    *ret = (uint32_t)index;
+    return true;
+}
+
+static void block_close(struct frame *f)
+{
+    struct sl_bedrock_stream *st = f->st;
+    if (!st->is_open) {
+        return;
+    }
+    if ((st->open_kind == SL_BLOCK_TOOL_CALL || st->is_answer) && !st->has_arguments) {
+        piece(f, SL_STR("{}"));
+    }
+    piece(f, sl_half_end(&st->half));
+    struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_STOP);
+    push(f, &delta);
+    st->is_open = false;
+}
+
+static struct sl_delta block_open(struct frame *f, uint32_t index, enum sl_block_kind kind)
+{
+    struct sl_bedrock_stream *st = f->st;
+    block_close(f); /* one that was left open */
+    message_start(f, SL_JSON_ABSENT);
+    st->is_open = true;
+    st->is_answer = st->has_arguments = false;
+    st->open = index;
+    st->open_kind = (uint8_t)kind;
+    st->half.high = 0;
+    st->n_blocks++;
+    return open_delta(f, SL_DELTA_BLOCK_START);
+}
+
+static void block_start(struct frame *f, struct sl_json_val root)
+{
+    struct sl_json_val tool = sl_json_at(root, "start.toolUse");
+    uint32_t index;
+    if (!index_read(f, root, &index) || !sl_json_is(tool, SL_JSON_OBJECT)) {
+        return;
+    }
+    struct sl_str name = text_get(f, tool, "name"), id = text_get(f, tool, "toolUseId");
+    bool is_answer = sl_str_eq_c(name, SL_BEDROCK_ANSWER_TOOL);
+    struct sl_delta delta = block_open(f, index, is_answer ? SL_BLOCK_TEXT : SL_BLOCK_TOOL_CALL);
+    if (is_answer) {
+        f->st->is_answer = f->st->was_answer = true;
+    } else {
+        delta.tool_id = id.n ? id : sl_call_id_make(reply_id(f), 0, f->st->n_blocks - 1, f->sink->arena);
+        delta.tool_name = sl_form_name_back(f->call->aliases, name);
+        f->status = f->status == 0 && !delta.tool_id.p ? sl_fail(f->err, SL_E_NOMEM, "out of memory") : f->status;
+    }
+    f->st->has_output = true;
+    push(f, &delta);
+}
+
+/* The block that a piece of this kind belongs to: the open one, or it begins with it. */
+static bool block_for(struct frame *f, uint32_t index, enum sl_block_kind kind)
+{
+    const struct sl_bedrock_stream *st = f->st;
+    if (st->is_open && st->open == index && st->open_kind == kind && !st->is_answer) {
+        return true;
+    }
+    if (st->is_open && st->open == index) {
+        f->status = sl_fail(f->err, SL_E_INVAL, "pieces of two kinds in block %u", index);
+        return false;
+    }
+    struct sl_delta delta = block_open(f, index, kind);
+    push(f, &delta);
+    return f->status == 0;
+}
+
+static void reasoning_delta(struct frame *f, uint32_t index, struct sl_json_val v)
+{
+    struct sl_json_val text = sl_json_get(v, "text");
+    if (!block_for(f, index, SL_BLOCK_THINKING)) {
+        return;
+    }
+    piece(f, half_get(f, text));
+    struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
+    delta.signature = text_get(f, v, "signature");
+    delta.redacted = text_get(f, v, "redactedContent");
+    if (delta.signature.n || delta.redacted.n) {
+        push(f, &delta);
+    }
+}
+
+static void block_delta(struct frame *f, struct sl_json_val root)
+{
+    struct sl_json_val delta = sl_json_get(root, "delta"), text = sl_json_get(delta, "text");
+    struct sl_json_val tool = sl_json_get(delta, "toolUse"), reasoning = sl_json_get(delta, "reasoningContent");
+    struct sl_bedrock_stream *st = f->st;
+    uint32_t index;
+    if (!index_read(f, root, &index)) {
+        return;
+    }
+    if (sl_json_is(text, SL_JSON_STRING)) {
+        if (sl_json_raw(text).n > 2 && block_for(f, index, SL_BLOCK_TEXT)) {
+            piece(f, half_get(f, text));
+        }
+    } else if (sl_json_is(tool, SL_JSON_OBJECT)) {
+        if (!st->is_open || st->open != index || (st->open_kind != SL_BLOCK_TOOL_CALL && !st->is_answer)) {
+            f->status = sl_fail(f->err, SL_E_INVAL, "a piece of the tool call %u, which is not open", index);
+            return;
+        }
+        struct sl_str input = half_get(f, sl_json_get(tool, "input"));
+        st->has_arguments |= input.n > 0;
+        piece(f, input);
+    } else if (sl_json_is(reasoning, SL_JSON_OBJECT)) {
+        reasoning_delta(f, index, reasoning);
+    } /* citations have no counterpart in a stream */
+}
+
+static void block_stop(struct frame *f, struct sl_json_val root)
+{
+    uint32_t index;
+    if (index_read(f, root, &index) && f->st->is_open && index == f->st->open) {
+        block_close(f);
+    }
+}
+
+/* --- the end --- */
+
+static void message_stop(struct frame *f, struct sl_json_val root)
+{
+    struct sl_str word = text_get(f, root, "stopReason");
+    if (f->st->has_finish) {
+        return; /* a second one says nothing new */
+    }
+    if (!f->st->has_output && sl_bedrock_is_malformed(word)) {
+        f->status = sl_fail(f->err, SL_E_INVAL, "the model's answer was malformed: %.*s", SL_STR_ARG(word));
+        return;
+    }
+    f->st->has_finish = true;
+    message_start(f, SL_JSON_ABSENT);
+    block_close(f);
+    push(f, &(struct sl_delta){
+                .kind = SL_DELTA_FINISH, .finish = sl_bedrock_finish(word, f->st->was_answer), .finish_text = word });
+}
+
+static void metadata(struct frame *f, struct sl_json_val root)
+{
+    struct sl_json_val usage = sl_json_get(root, "usage");
+    f->st->is_done = f->st->has_finish;
+    if (sl_json_is(usage, SL_JSON_OBJECT)) {
+        struct sl_delta delta = { .kind = SL_DELTA_USAGE };
+        sl_bedrock_usage_read(usage, &delta.usage);
+        push(f, &delta);
+    }
+}
+
+static int exception_push(struct frame *f, const struct sl_frame *frame)
+{
+    struct sl_llm_error error;
+    sl_bedrock_error_read(0, NULL, frame->name, frame->data, f->sink->arena, &error);
+    error.upstream_body = SL_STR_NONE;
+    error.message = error.message.n ? error.message : SL_STR("the upstream reported an error");
+    f->st->has_error = true;
+    push(f, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
+    return f->status;
+}
+
+/* The most frequent first. */
+static const struct {
+    struct sl_str name;
+    void (*on)(struct frame *f, struct sl_json_val root);
+} events[] = {
+    { SL_STR_INIT("contentBlockDelta"), block_delta }, { SL_STR_INIT("contentBlockStart"), block_start },
+    { SL_STR_INIT("contentBlockStop"), block_stop },   { SL_STR_INIT("messageStart"), message_start },
+    { SL_STR_INIT("messageStop"), message_stop },      { SL_STR_INIT("metadata"), metadata },
+};
+
+int sl_bedrock_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
+                        struct sl_delta_sink *sink, struct sl_err *err)
+{
+    struct frame f = { state, call, sink, err, 0 };
+    if (sl_bedrock_is_over(state)) {
+        return 0; /* nothing counts behind the end */
+    }
+    if (!sl_str_eq_c(frame->kind, "event")) {
+        return exception_push(&f, frame);
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(events); i++) {
+        if (!sl_str_eq(frame->name, events[i].name)) {
+            continue;
+        }
+        struct sl_json *doc = sink->doc;
+        int r = sl_json_parse_at(doc, frame->data, 0);
+        if (r < 0) {
+            return sl_fail(err, r, "an event is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
+                           doc->fault_offset);
+        }
+        if (!sl_json_is(sl_json_root(doc), SL_JSON_OBJECT)) {
+            return sl_fail(err, SL_E_INVAL, "an event is not a JSON object");
+        }
+        events[i].on(&f, sl_json_root(doc));
+        break;
+    }
+    return f.status;
+}
+
+bool sl_bedrock_is_over(const void *state)
+{
+    const struct sl_bedrock_stream *st = state;
+    return st->is_done || st->has_error;
+}
+
+int sl_bedrock_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)
+{
+    (void)sink;
+    const struct sl_bedrock_stream *st = state;
+    if (st->has_finish || st->has_error) { /* what counts the tokens may be missing */
+        return 0;
+    }
+    return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+}
