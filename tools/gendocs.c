@@ -10,6 +10,7 @@
 #include "gate/watch/metrics_write.h"
 #include "gate/watch/readings.h"
 #include "gate/config/route_conf.h"
+#include "gate/config/route_own.h"
 #include "gate/config/settings.h"
 #include "llm/error_docs.h"
 #include "llm/core/llm.h"
@@ -58,6 +59,7 @@ static const char *const environment[][2] = {
     { "SLUICE_ADMIN_KEY", "the bootstrap admin key, where `auth` is configured and the file names none" },
     { "SLUICE_AUTH", "`none`: as `auth: none`, where the file says nothing about `auth`" },
     { "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS", "as `upstream.timeouts.total`, where the file does not say it" },
+    { "NO_PROXY, no_proxy", "with `upstream.proxy`: what is reached without it, beside `except`; as curl reads it" },
     { "SSL_CERT_FILE, SSL_CERT_DIR", "the system's authorities for upstreams, as OpenSSL reads them" },
     { "NOTIFY_SOCKET", "systemd: is told of readiness, reloads and the end" },
     { "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", "systemd: sockets that take the place of `server.listen`" },
@@ -147,7 +149,7 @@ static void rows_put(struct sl_buf *out, const struct sl_opt *table, const char 
         if (row->type != SL_OPT_MAP) {
             sl_buf_printf(out, "| `%s`%s | ", path, row->flags & SL_OPT_REQUIRED ? " (required)" : "");
             values_put(out, row);
-            const char *def = is_own ? "`upstream`'s" : row->def ? row->def : "–";
+            const char *def = is_own && row->def ? "`upstream`'s" : row->def ? row->def : "–";
             const char *tick = !is_own && row->def ? "`" : "";
             sl_buf_printf(out, " | %s%s%s | ", tick, def, tick);
             if (with_reload) {
@@ -206,7 +208,10 @@ static void endpoints_put(struct sl_buf *out)
         "`user`, or `route` (also without one) for all of the route's calls together |\n"
         "| `sluice` | map | Sluice's own settings for this route, strict: |\n"
         "\n");
-    table_put(out, sl_route_conf_rows, "sluice", false);
+    sl_buf_add_c(out, "| key | value | default | what |\n|---|---|---|---|\n");
+    rows_put(out, sl_route_conf_rows, "sluice", false);
+    rows_put(out, sl_route_own_rows, "sluice", false);
+    sl_buf_add_c(out, "\n`proxy`, `headers` and `tls` are for routes of this file only.\n\n");
 }
 
 static void providers_put(struct sl_buf *out)

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 
-#include "base/secret.h"
 #include "gate/config/snapshot.h"
 #include "gate/config/settings.h"
 #include "gate/engine.h"
@@ -29,41 +28,6 @@ static void server_conf(const struct sl_settings *settings, struct sl_hserver_co
     };
 }
 
-/* "Basic " and base64 of user:password, for a proxy whose URL has them. */
-static int proxy_auth_make(const struct sl_uri *proxy, struct sl_buf *ret)
-{
-    struct sl_buf made = { 0 };
-    int r = 0;
-    if (proxy->userinfo.n) {
-        struct sl_arena arena;
-        sl_arena_init(&arena, NULL);
-        struct sl_str plain;
-        r = sl_percent_decode(proxy->userinfo, &arena, &plain);
-        if (r == 0) {
-            made.max = 8 + plain.n * 2;
-            SL_IGNORE(sl_buf_reserve(&made, made.max) < 0); /* in one piece; seen below */
-            sl_buf_add_lit(&made, "Basic ");
-            sl_buf_add_base64(&made, plain);
-            r = sl_buf_status(&made);
-        }
-        sl_arena_done(&arena);
-    }
-    if (r < 0) {
-        sl_buf_done(&made);
-        return r;
-    }
-    *ret = made;
-    return 0;
-}
-
-static void proxy_auth_done(struct sl_buf *auth)
-{
-    if (auth->p) {
-        sl_wipe(auth->p, auth->len);
-    }
-    sl_buf_done(auth);
-}
-
 /* Its texts are the settings' and `ret_auth`'s. */
 static int client_conf(const struct sl_settings *settings, struct sl_buf *ret_auth, struct sl_hclient_conf *ret)
 {
@@ -74,12 +38,12 @@ static int client_conf(const struct sl_settings *settings, struct sl_buf *ret_au
         .tcp_keepalive_usec = settings->upstream.tcp_keepalive_usec,
         .tls = settings->client_tls,
     };
-    int r = settings->upstream.proxy.n ? sl_uri_parse(settings->upstream.proxy, &ret->proxy, NULL) : 0;
+    const struct sl_proxy_settings *proxy = &settings->upstream.proxy;
+    int r = proxy->url.n ? sl_uri_parse(proxy->url, &ret->proxy.uri, NULL) : 0;
+    r = r < 0 ? r : sl_proxy_auth_make(&ret->proxy.uri, ret_auth);
     if (r == 0) {
-        r = proxy_auth_make(&ret->proxy, ret_auth);
-    }
-    if (r == 0) {
-        ret->proxy_auth = sl_buf_str(ret_auth);
+        ret->proxy.auth = sl_buf_str(ret_auth);
+        ret->proxy.except = proxy->rules;
     }
     return r;
 }
@@ -145,7 +109,7 @@ void sl_worker_done(struct sl_worker *worker)
     sl_json_done(&worker->engine->doc);
     sl_json_done(&worker->engine->scratch);
     sl_buf_done(&worker->engine->text);
-    proxy_auth_done(&worker->engine->proxy_auth);
+    sl_proxy_auth_done(&worker->engine->proxy_auth);
     sl_settings_unref(worker->client_settings);
     sl_snapshot_unref(worker->snapshot);
 }
@@ -159,7 +123,7 @@ static void client_configure(struct sl_worker *worker)
         return; /* no memory: the old way is kept */
     }
     sl_hclient_configure(&worker->engine->client, &conf);
-    proxy_auth_done(&worker->engine->proxy_auth);
+    sl_proxy_auth_done(&worker->engine->proxy_auth);
     worker->engine->proxy_auth = auth;
     sl_settings_unref(worker->client_settings);
     worker->client_settings = sl_settings_ref(worker->snapshot->settings);

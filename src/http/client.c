@@ -535,7 +535,7 @@ int sl_hcall_start(struct sl_hcall *call, struct sl_hclient *client, const struc
     if (r < 0) {
         return r;
     }
-    call->origin = sl_uporigin_get(client, base, req->guard != NULL);
+    call->origin = sl_uporigin_get(client, base, req->guard != NULL, req->way);
     if (!call->origin) {
         return SL_E_NOMEM;
     }
@@ -605,8 +605,7 @@ static void idle_close_all(struct sl_hclient *client)
 void sl_hclient_configure(struct sl_hclient *client, const struct sl_hclient_conf *conf)
 {
     const struct sl_hclient_conf *old = &client->conf;
-    bool is_same_way = old->tls == conf->tls && sl_str_eq(old->proxy.authority, conf->proxy.authority) &&
-                       sl_str_eq(old->proxy_auth, conf->proxy_auth);
+    bool is_same_way = old->tls == conf->tls && sl_proxy_is_same(&old->proxy, &conf->proxy);
     client->conf = *conf;
     if (!is_same_way) {
         idle_close_all(client);

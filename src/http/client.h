@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "http/msg.h"
+#include "http/way.h"
 #include "net/dial.h"
 #include "net/stream.h"
 #include "net/tls.h"
@@ -64,6 +65,7 @@ struct sl_hcall_req {
     struct sl_str target;
     struct sl_headers headers;    /* without Host, Content-Length, Connection */
     const struct sl_guard *guard; /* which addresses may be dialled; NULL: any */
+    struct sl_way *way;           /* another than the client's; NULL: the client's */
     const struct sl_str *slices;  /* the body */
     size_t n_slices;
     size_t body_len;
@@ -110,8 +112,7 @@ struct sl_hclient_conf {
     uint32_t idle_per_origin;
     uint64_t idle_usec;
     uint64_t tcp_keepalive_usec; /* 0: none */
-    struct sl_uri proxy;         /* host.n == 0: none. Texts live as long as the client uses them */
-    struct sl_str proxy_auth;    /* "Basic …" or p == NULL */
+    struct sl_proxy proxy;       /* its texts live as long as the client uses them */
     struct sl_tls_ctx *tls;      /* borrowed */
 };
 

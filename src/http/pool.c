@@ -13,15 +13,26 @@ static struct sl_upconn *conn_of(struct sl_stream *stream)
     return SL_CONTAINER_OF(stream, struct sl_upconn, stream);
 }
 
-struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base, bool is_guarded)
+/* Kind and port. */
+#define KEY_HEAD 3
+/* A host name has at most 253 bytes (RFC 1035). */
+#define HOST_MAX 253
+
+struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base, bool is_guarded,
+                                    struct sl_way *way)
 {
     /* By hand: it is made for each request. */
-    char key[3 + 253] = { (char)(base->is_https | is_guarded << 1), (char)(base->port >> 8), (char)base->port };
-    if (base->host.n > sizeof(key) - 3) {
-        return NULL; /* a host name has at most 253 bytes (RFC 1035) */
+    char key[KEY_HEAD + HOST_MAX + sizeof(way->id)] = { (char)(base->is_https | is_guarded << 1 | (way != NULL) << 2),
+                                                        (char)(base->port >> 8), (char)base->port };
+    if (base->host.n > HOST_MAX) {
+        return NULL;
     }
-    memcpy(key + 3, base->host.p, base->host.n);
-    size_t n = 3 + base->host.n;
+    memcpy(key + KEY_HEAD, base->host.p, base->host.n);
+    size_t n = KEY_HEAD + base->host.n;
+    if (way) {
+        memcpy(key + n, &way->id, sizeof(way->id));
+        n += sizeof(way->id);
+    }
     struct sl_uporigin *origin = sl_map_find(&client->origins, sl_str_make(key, n));
     if (!origin) {
         origin = calloc(1, sizeof(*origin) + n + 1);
@@ -31,13 +42,14 @@ struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_u
         char *text = (char *)(origin + 1); /* a NUL is behind it */
         memcpy(text, key, n);
         origin->key = sl_str_make(text, n);
-        origin->host = sl_str_make(text + 3, n - 3);
+        origin->host = sl_str_make(text + KEY_HEAD, base->host.n);
         origin->port = base->port;
         origin->is_https = base->is_https;
         if (sl_map_put(&client->origins, origin->key, origin) < 0) {
             free(origin);
             return NULL;
         }
+        origin->way = sl_way_ref(way);
     }
     origin->refs++;
     return origin;
@@ -48,6 +60,7 @@ void sl_uporigin_unref(struct sl_hclient *client, struct sl_uporigin *origin)
     SL_ASSERT(origin->refs > 0);
     if (--origin->refs == 0) {
         sl_map_remove(&client->origins, origin->key);
+        sl_way_unref(origin->way);
         free(origin);
     }
 }
@@ -162,12 +175,20 @@ static void connect_failed(struct sl_upconn *conn, enum sl_hcall_fault fault, co
     sl_hcall_on_connect_failed(call, fault, text);
 }
 
+static const struct sl_proxy *proxy_of(const struct sl_upconn *conn)
+{
+    const struct sl_way *way = conn->origin->way;
+    return way && way->has_proxy ? &way->proxy : &conn->client->conf.proxy;
+}
+
 static void conn_ready(struct sl_upconn *conn)
 {
+    const struct sl_way *way = conn->origin->way;
     conn->state = SL_UC_LEASED;
     if (conn->origin->is_https) {
         struct sl_err err;
-        if (sl_stream_tls_client(&conn->stream, conn->client->conf.tls, conn->origin->host, &err) < 0) {
+        struct sl_tls_ctx *tls = way && way->tls ? way->tls : conn->client->conf.tls;
+        if (sl_stream_tls_client(&conn->stream, tls, conn->origin->host, &err) < 0) {
             connect_failed(conn, SL_HF_CONNECT, err.text);
             return;
         }
@@ -177,7 +198,7 @@ static void conn_ready(struct sl_upconn *conn)
 
 static int proxy_ask(struct sl_upconn *conn)
 {
-    const struct sl_hclient_conf *conf = &conn->client->conf;
+    const struct sl_proxy *proxy = proxy_of(conn);
     bool is_ipv6 = sl_str_find_char(conn->origin->host, ':', 0) >= 0;
     char where[300];
     int n = snprintf(where, sizeof(where), is_ipv6 ? "[%.*s]:%u" : "%.*s:%u", SL_STR_ARG(conn->origin->host),
@@ -188,9 +209,9 @@ static int proxy_ask(struct sl_upconn *conn)
     struct sl_str name = sl_str_make(where, (size_t)n);
     struct sl_str parts[7] = { SL_STR("CONNECT "), name, SL_STR(" HTTP/1.1\r\nHost: "), name };
     size_t n_parts = 4;
-    if (conf->proxy_auth.p) {
+    if (proxy->auth.p) {
         parts[n_parts++] = SL_STR("\r\nProxy-Authorization: ");
-        parts[n_parts++] = conf->proxy_auth;
+        parts[n_parts++] = proxy->auth;
     }
     parts[n_parts++] = SL_STR("\r\n\r\n");
     sl_msg_init(&conn->msg, SL_HEAD_RESPONSE, PROXY_HEAD_MAX);
@@ -310,12 +331,12 @@ struct sl_upconn *sl_upconn_dial(struct sl_hclient *client, struct sl_uporigin *
     conn->state = SL_UC_DIAL;
     sl_stream_init(&conn->stream, client->loop, &conn_stream_cbs);
     sl_timer_init(&conn->timer, conn_on_timer);
-    const struct sl_uri *proxy = &client->conf.proxy;
+    const struct sl_proxy *proxy = proxy_of(conn);
+    conn->is_proxied = sl_proxy_leads_to(proxy, origin->host, origin->port);
     /* Behind a proxy it is the proxy that resolves and connects: its own rules hold there. */
-    const struct sl_guard *guard = proxy->host.n ? NULL : call->req.guard;
-    conn->is_proxied = proxy->host.n > 0;
-    struct sl_str host = proxy->host.n ? proxy->host : origin->host;
-    uint16_t port = proxy->host.n ? proxy->port : origin->port;
+    const struct sl_guard *guard = conn->is_proxied ? NULL : call->req.guard;
+    struct sl_str host = conn->is_proxied ? proxy->uri.host : origin->host;
+    uint16_t port = conn->is_proxied ? proxy->uri.port : origin->port;
     if (sl_dial_start_guarded(client->loop, host, port, guard, deadline_usec, &conn->stream, conn_on_dialled, conn,
                               &conn->dial) < 0) {
         free(conn);

@@ -14,6 +14,7 @@ struct sl_uporigin {
     struct sl_str host; /* dialled or CONNECTed to */
     uint16_t port;
     bool is_https;
+    struct sl_way *way;       /* held; NULL: the client's */
     struct sl_idle_list idle; /* last used last */
     uint32_t refs;            /* connections and calls that point here */
 };
@@ -41,8 +42,9 @@ SL_LIST_FUNCTIONS(sl_upconn_list, struct sl_upconn, link);
 SL_LIST_FUNCTIONS(sl_idle_list, struct sl_upconn, idle_link);
 
 /* The origin's record, made when needed; a reference is taken. What was dialled under a guard and what was not never
- * share connections. NULL: no memory. */
-struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base, bool is_guarded);
+ * share connections, nor do different ways. NULL: no memory. */
+struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base, bool is_guarded,
+                                    struct sl_way *way);
 void sl_uporigin_unref(struct sl_hclient *client, struct sl_uporigin *origin);
 
 /* An idle connection, now leased, or NULL. */

@@ -244,6 +244,21 @@ static int on_alpn(SSL *ssl, const unsigned char **ret, unsigned char *ret_n, co
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* NULL: they are in use; else what is wrong, and with which file. */
+static const char *cert_use(SSL_CTX *ssl, const char *cert_path, const char *key_path, const char **ret_path)
+{
+    SSL_CTX_set_default_passwd_cb(ssl, on_passphrase);
+    *ret_path = cert_path;
+    if (SSL_CTX_use_certificate_chain_file(ssl, cert_path) != 1) {
+        return "no usable TLS certificate (PEM) in";
+    }
+    *ret_path = key_path;
+    if (SSL_CTX_use_PrivateKey_file(ssl, key_path, SSL_FILETYPE_PEM) != 1) {
+        return "no usable TLS key (PEM, without passphrase, for the certificate) in";
+    }
+    return SSL_CTX_check_private_key(ssl) == 1 ? NULL : "the TLS certificate is not for the key in";
+}
+
 int sl_tls_ctx_new_server(const char *cert_path, const char *key_path, struct sl_tls_ctx **ret, struct sl_err *err)
 {
     if (!file_is_readable(cert_path, "the TLS certificate", err) || !file_is_readable(key_path, "the TLS key", err)) {
@@ -261,16 +276,9 @@ int sl_tls_ctx_new_server(const char *cert_path, const char *key_path, struct sl
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF); /* tickets need no memory here */
     SSL_CTX_set_options(ctx->ssl, SSL_OP_CLEANSE_PLAINTEXT);      /* requests may hold credentials */
     SSL_CTX_set_alpn_select_cb(ctx->ssl, on_alpn, NULL);
-    SSL_CTX_set_default_passwd_cb(ctx->ssl, on_passphrase);
-    if (SSL_CTX_use_certificate_chain_file(ctx->ssl, cert_path) != 1) {
-        return ctx_fail(ctx, err, SL_E_INVAL, "no usable TLS certificate (PEM) in", cert_path);
-    }
-    if (SSL_CTX_use_PrivateKey_file(ctx->ssl, key_path, SSL_FILETYPE_PEM) != 1) {
-        return ctx_fail(ctx, err, SL_E_INVAL, "no usable TLS key (PEM, without passphrase, for the certificate) in",
-                        key_path);
-    }
-    if (SSL_CTX_check_private_key(ctx->ssl) != 1) {
-        return ctx_fail(ctx, err, SL_E_INVAL, "the TLS certificate is not for the key in", key_path);
+    const char *path, *fault = cert_use(ctx->ssl, cert_path, key_path, &path);
+    if (fault) {
+        return ctx_fail(ctx, err, SL_E_INVAL, fault, path);
     }
     *ret = ctx;
     return 0;
@@ -325,9 +333,12 @@ static bool authorities_use(SSL_CTX *ssl)
     return SSL_CTX_set_default_verify_paths(ssl) == 1;
 }
 
-int sl_tls_ctx_new_client(const char *ca_path, struct sl_tls_ctx **ret, struct sl_err *err)
+int sl_tls_ctx_new_client(const char *ca_path, const char *cert_path, const char *key_path, struct sl_tls_ctx **ret,
+                          struct sl_err *err)
 {
-    if (ca_path && !file_is_readable(ca_path, "the TLS authorities", err)) {
+    if ((ca_path && !file_is_readable(ca_path, "the TLS authorities", err)) ||
+        (cert_path && (!file_is_readable(cert_path, "the TLS certificate", err) ||
+                       !file_is_readable(key_path, "the TLS key", err)))) {
         return SL_E_IO;
     }
     ERR_clear_error();
@@ -340,6 +351,10 @@ int sl_tls_ctx_new_client(const char *ca_path, struct sl_tls_ctx **ret, struct s
     }
     if (ca_path && SSL_CTX_load_verify_file(ctx->ssl, ca_path) != 1) {
         return ctx_fail(ctx, err, SL_E_INVAL, "no usable TLS authorities (PEM) in", ca_path);
+    }
+    const char *path, *fault = cert_path ? cert_use(ctx->ssl, cert_path, key_path, &path) : NULL;
+    if (fault) {
+        return ctx_fail(ctx, err, SL_E_INVAL, fault, path);
     }
     SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);

@@ -14,7 +14,8 @@ SL_MUST int sl_tls_ctx_new_server(const char *cert_path, const char *key_path, s
                                   struct sl_err *err);
 /* The system's authorities, and those of `ca_path` (PEM) beside them when not NULL. Sessions are kept per host (at most
  * 1,000 hosts) and reused. */
-SL_MUST int sl_tls_ctx_new_client(const char *ca_path, struct sl_tls_ctx **ret, struct sl_err *err);
+SL_MUST int sl_tls_ctx_new_client(const char *ca_path, const char *cert_path, const char *key_path,
+                                  struct sl_tls_ctx **ret, struct sl_err *err);
 /* When the first of a server's certificates ends: unix seconds. */
 uint64_t sl_tls_ctx_expiry(const struct sl_tls_ctx *ctx);
 struct sl_tls_ctx *sl_tls_ctx_ref(struct sl_tls_ctx *ctx);

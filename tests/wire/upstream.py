@@ -288,3 +288,13 @@ class Authority:
         ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         ctx.load_cert_chain(str(self._write(f"{'_'.join(names).replace(':', '-')}{days}.pem", cert, key)))
         return ctx
+
+    def pem(self, name, days=1):
+        """A client's certificate and key, as one text."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+
+        key = ec.generate_private_key(ec.SECP256R1())
+        cert = self._sign(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key.public_key(), [], False, days)
+        return self._write(f"{name}.pem", cert, key).read_text()

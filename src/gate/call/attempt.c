@@ -80,12 +80,31 @@ static const struct sl_hcall_cbs net_cbs = {
     .on_turn = net_on_turn,
 };
 
+/* The route's own headers, in place of what the client or the gateway said under their names. */
+static int own_headers_add(struct sl_xchg *x, struct sl_headers *io_headers)
+{
+    const struct sl_route_own *own = &x->route->own;
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < own->n_headers; i++) {
+        uint32_t n = 0;
+        for (uint32_t k = 0; k < io_headers->n; k++) {
+            if (!sl_str_case_eq(io_headers->v[k].name, own->headers[i].name)) {
+                io_headers->v[n++] = io_headers->v[k];
+            }
+        }
+        io_headers->n = n;
+        r = sl_headers_add(io_headers, x->arena, own->headers[i].name, sl_secret_reveal(&own->headers[i].value));
+    }
+    return r;
+}
+
 static int net_start(struct sl_attempt *attempt)
 {
     struct sl_xchg *x = attempt->x;
     struct sl_http_req *request = &attempt->request;
     const struct sl_target *target = attempt->target;
     int r = sl_headers_up(target->provider->pass_headers, &x->req->msg.headers, x->arena, &request->headers);
+    r = r < 0 || !x->route->own.n_headers ? r : own_headers_add(x, &request->headers);
     if (r < 0) {
         return r;
     }
@@ -95,6 +114,7 @@ static int net_start(struct sl_attempt *attempt)
         .headers = request->headers,
         /* Who may make routes may not look around from here; the operator's own are trusted. */
         .guard = x->route->incarnation ? &x->settings->upstream.guard : NULL,
+        .way = x->route->way,
         .slices = request->slices,
         .n_slices = request->n_slices,
         .body_len = request->body_len,

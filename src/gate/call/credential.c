@@ -205,6 +205,7 @@ static int http_start(struct sl_cred_fetch *fetch)
         .headers = step->req.headers,
         /* Who may make routes may not look around from here. */
         .guard = fetch->route->incarnation ? &fetch->settings->upstream.guard : NULL,
+        .way = fetch->route->way,
         .slices = step->req.slices,
         .n_slices = step->req.n_slices,
         .body_len = step->req.body_len,

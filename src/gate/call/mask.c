@@ -123,14 +123,20 @@ static void query_mask(struct sl_str target, const struct sl_str *names, struct 
     }
 }
 
-static void credentials_mask(const struct sl_secrets *secrets, struct text *text)
+static void headers_mask(const struct sl_headers *headers, const struct sl_str *names, struct text *text)
 {
-    for (const struct sl_str *name = secrets->names; name && name->p; name++) {
-        const struct sl_header *header = sl_headers_find(secrets->headers, *name);
+    for (const struct sl_str *name = names; name && name->p; name++) {
+        const struct sl_header *header = sl_headers_find(headers, *name);
         struct sl_str value = header ? sl_str_trim(header->value) : SL_STR("");
         ptrdiff_t space = sl_str_find_char(value, ' ', 0); /* behind a scheme */
         word_mask(text, sl_str_sub(value, (size_t)(space + 1), value.n));
     }
+}
+
+static void credentials_mask(const struct sl_secrets *secrets, struct text *text)
+{
+    headers_mask(secrets->headers, secrets->names, text);
+    headers_mask(secrets->headers, secrets->own_names, text);
     if (secrets->parameters) {
         query_mask(secrets->target, secrets->parameters, text);
     }

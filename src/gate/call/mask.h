@@ -16,6 +16,7 @@ struct sl_secrets {
     const struct sl_headers *headers;
     const struct sl_str *parameters; /* of the query */
     struct sl_str target;
+    const struct sl_str *own_names; /* of headers that the route adds */
 };
 
 /* Every occurrence in `bytes` of a credential of the request becomes '*', also one whose letters are escaped as JSON

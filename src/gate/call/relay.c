@@ -6,6 +6,7 @@
 #include "gate/call/mask.h"
 #include "gate/call/relay_collect.h"
 #include "gate/call/relay_translate.h"
+#include "gate/config/route.h"
 #include "http/hreq.h"
 #include "json/scan.h"
 #include "llm/core/frames.h"
@@ -271,7 +272,7 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
     bool is_same = sl_relay_is_same_language(relay), is_asked = x->call->is_stream;
     relay->length = length;
     relay->secrets = (struct sl_secrets){ provider->credential_headers, &relay->request->headers,
-                                          provider->secret_query, relay->request->target };
+                                          provider->secret_query, relay->request->target, x->route->own.secret_names };
     relay->said = *headers; /* its texts are on the exchange's arena; the connection may be gone before it is read */
     x->env->upstream_headers = &relay->said;
     sl_xchg_set_state(x, SL_XS_RELAY);

@@ -244,6 +244,28 @@ static void auth_from_env(struct loader *ld, struct sl_settings *settings)
     }
 }
 
+/* NO_PROXY adds to what is reached without the proxy; a word of it that fits nothing is passed over. */
+static void no_proxy_from_env(struct loader *ld, struct sl_proxy_settings *proxy)
+{
+    for (int i = 0; proxy->url.p && i < 2; i++) {
+        const char *text = getenv(i ? "NO_PROXY" : "no_proxy");
+        struct sl_arena *arena = &ld->config->settings->arena;
+        struct sl_str rest = text ? sl_arena_dup(arena, sl_str_c(text)) : SL_STR(""), word;
+        struct sl_noproxy rules = { SL_ARENA_ARRAY(arena, struct sl_noproxy_rule, proxy->rules.n + rest.n + 1), 0 };
+        if (!rest.p || !rules.v) {
+            problem(ld, SL_PROBLEM_ERROR, (struct sl_pos){ "NO_PROXY", 0, 0 }, "", "out of memory");
+            return;
+        }
+        for (; rules.n < proxy->rules.n; rules.n++) {
+            rules.v[rules.n] = proxy->rules.v[rules.n];
+        }
+        while (sl_str_next(&rest, ',', &word)) {
+            rules.n += sl_noproxy_parse(sl_str_trim(word), &rules.v[rules.n]) == 0;
+        }
+        proxy->rules = rules;
+    }
+}
+
 /* A time for whole calls from the environment, where the file does not say. */
 static void total_override(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
 {
@@ -273,6 +295,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
               0); /* its errors are counted in the problems */
     if (!ld->is_pure) {
         auth_from_env(ld, settings);
+        no_proxy_from_env(ld, &settings->upstream.proxy);
     }
     total_override(ld, root, over);
     struct sl_server_settings *server = &settings->server;
@@ -327,7 +350,7 @@ static void tls_load(struct loader *ld, const struct sl_val *root)
         problem(ld, SL_PROBLEM_ERROR, tls ? tls->pos : root->pos, "server.tls", err.text);
     }
     const char *ca_path = settings->upstream.ca.n ? settings->upstream.ca.p : NULL;
-    if (sl_tls_ctx_new_client(ca_path, &settings->client_tls, &err) < 0) {
+    if (sl_tls_ctx_new_client(ca_path, NULL, NULL, &settings->client_tls, &err) < 0) {
         problem(ld, SL_PROBLEM_ERROR, ca ? ca->pos : root->pos, "upstream.ca", err.text);
     }
 }

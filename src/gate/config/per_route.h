@@ -6,6 +6,9 @@
 
 #include <stdint.h>
 
+#include "base/secret.h"
+#include "base/str.h"
+
 struct sl_upstream_timeouts {
     uint64_t connect_usec, first_byte_usec, idle_usec, total_usec;
 };
@@ -13,6 +16,21 @@ struct sl_upstream_timeouts {
 struct sl_route_conf {
     struct sl_upstream_timeouts timeouts;
     uint32_t retries; /* further attempts */
+};
+
+struct sl_route_header {
+    struct sl_str name;
+    struct sl_secret value;
+    bool is_secret; /* masked in what the upstream says */
+};
+
+/* What only a route has: how its upstream is reached, and what it is told besides. */
+struct sl_route_own {
+    struct sl_str proxy;                     /* a URL, "none", or p == NULL: upstream.proxy */
+    struct sl_str tls_ca, tls_cert, tls_key; /* paths; p == NULL: none of its own */
+    struct sl_route_header *headers;
+    uint32_t n_headers;
+    struct sl_str *secret_names; /* of headers whose values are secrets; ends with a p of NULL; NULL: none */
 };
 
 #endif

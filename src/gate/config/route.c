@@ -12,7 +12,9 @@
 #include "base/word.h"
 #include "gate/config/limits_json.h"
 #include "gate/config/route_conf.h"
+#include "gate/config/route_own.h"
 #include "gate/policy/period.h"
+#include "http/way.h"
 #include "llm/core/language.h"
 #include "llm/form/models.h"
 #include "llm/core/provider.h"
@@ -53,6 +55,10 @@ void sl_route_unref(struct sl_route *route)
         if (route->targets[i].conf) {
             sl_opt_done(route->targets[i].provider->opts, route->targets[i].conf);
         }
+    }
+    if (!route->base) {
+        sl_route_own_done(&route->own);
+        sl_way_unref(route->way);
     }
     struct sl_arena arena = route->arena; /* the route lies on it */
     sl_arena_done(&arena);
@@ -408,6 +414,24 @@ static int limits_bind(struct sl_bind *bind, const struct sl_val *entry, struct 
     return rules_keep(route, rules, (uint32_t)n) < 0 ? FAIL(bind, list->pos, "limits", "out of memory") : 0;
 }
 
+/* What stands in its `sluice:`. */
+static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
+                    struct sl_route *route)
+{
+    const struct sl_val *map = sl_val_find(entry, "sluice");
+    route->conf = settings->upstream.route;
+    int r = sl_route_conf_bind(bind, map, &route->conf, &route->own, &route->conf_said);
+    if (r < 0 || !map) {
+        return r;
+    }
+    const struct sl_provider *provider = route->n_targets ? route->targets[0].provider : NULL;
+    size_t before = strlen(bind->path);
+    snprintf(bind->path + before, sizeof(bind->path) - before, ".sluice");
+    r = sl_route_own_check(bind, map, provider, settings->upstream.ca, &route->own, &route->way);
+    bind->path[before] = '\0';
+    return r;
+}
+
 static const char *const entry_keys[] = { "name",  "endpoint_type", "route_type", "model",
                                           "limit", "limits",        "sluice",     NULL };
 
@@ -442,8 +466,7 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     }
     int r4 = limit_bind(bind, entry, route);
     r4 = r4 < 0 ? r4 : limits_bind(bind, entry, route);
-    route->conf = settings->upstream.route;
-    int r5 = sl_route_conf_bind(bind, sl_val_find(entry, "sluice"), &route->conf, &route->conf_said);
+    int r5 = own_bind(bind, entry, settings, route);
     if (r2 == 0 && r3 == 0 && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
         sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
                         "this route can never answer: the provider '%s' does not serve %s",

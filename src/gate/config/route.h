@@ -15,6 +15,7 @@ struct sl_limit_rule;
 struct sl_metric_labels;
 struct sl_provider;
 struct sl_target;
+struct sl_way;
 
 /* The file's `limit`, in its own words (spec of MLflow's grammar: `calls` per `renewal_period`). */
 struct sl_limit_conf {
@@ -41,6 +42,8 @@ struct sl_route {
     struct sl_route *base;       /* this one has its targets from there; NULL: they are its own */
     struct sl_route_conf conf;   /* the route's own, the settings' where it says nothing */
     uint64_t conf_said;          /* what it says: bits of sl_opt_said */
+    struct sl_route_own own;     /* of the file's routes */
+    struct sl_way *way;          /* to its upstream; NULL: the settings' */
     _Atomic(const struct sl_metric_labels *) *metric_labels; /* one a target; NULL until first used */
     struct sl_pos pos;                                       /* where the file defines it */
     atomic_bool

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
+#include "gate/config/route_own.h"
 
 #define MSEC SL_USEC_PER_MSEC
 #define DAY  (86400 * SL_USEC_PER_SEC)
@@ -29,14 +30,29 @@ const struct sl_opt sl_route_conf_rows[] = {
     { NULL },
 };
 
+/* Both, in one map. */
+struct said {
+    struct sl_route_conf conf;
+    struct sl_route_own own;
+};
+
+static const struct sl_opt said_rows[] = {
+    { "", SL_OPT_ROWS, offsetof(struct said, conf), NULL, 0, 0, 0, NULL, sl_route_conf_rows, NULL, NULL },
+    { "", SL_OPT_ROWS, offsetof(struct said, own), NULL, 0, 0, 0, NULL, sl_route_own_rows, NULL, NULL },
+    { NULL },
+};
+
 int sl_route_conf_bind(struct sl_bind *bind, const struct sl_val *map, struct sl_route_conf *io_conf,
-                       uint64_t *ret_said)
+                       struct sl_route_own *io_own, uint64_t *ret_said)
 {
+    struct said said = { *io_conf, *io_own };
     size_t before = strlen(bind->path);
     snprintf(bind->path + before, sizeof(bind->path) - before, ".sluice");
     bool was_lax = bind->is_lax;
     bind->is_lax = false;
-    int r = sl_opt_bind_over(bind, sl_route_conf_rows, map, io_conf);
+    int r = sl_opt_bind_over(bind, said_rows, map, &said);
+    *io_conf = said.conf;
+    *io_own = said.own;
     bind->is_lax = was_lax;
     bind->path[before] = '\0';
     *ret_said = sl_opt_said(sl_route_conf_rows, map);

@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "gate/config/key.h"
 #include "gate/config/models.h"
+#include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
 #include "net/listen.h"
 #include "net/tls.h"
@@ -172,22 +173,46 @@ static int url_check(struct sl_bind *bind, const struct sl_opt *row, const struc
     return 0;
 }
 
-static int proxy_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+static int except_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
-    int r = url_check(bind, row, val, field);
-    struct sl_uri uri;
-    if (r < 0 || sl_uri_parse(*(struct sl_str *)field, &uri, NULL) < 0) {
-        return r;
+    (void)row;
+    struct sl_proxy_settings *proxy = SL_CONTAINER_OF(field, struct sl_proxy_settings, except);
+    proxy->rules.v = SL_ARENA_ARRAY(bind->arena, struct sl_noproxy_rule, proxy->except.n + 1);
+    if (!proxy->rules.v) {
+        return FAIL(bind, val, "out of memory");
     }
-    if (uri.is_https) {
-        return FAIL(bind, val,
-                    "must begin with http://: the way to the proxy is not encrypted, what passes through it is");
-    }
-    struct sl_str plain;
-    if (sl_percent_decode(uri.userinfo, bind->arena, &plain) < 0) {
-        return FAIL(bind, val, "has a bad escape in its user or password: write %% as %%25");
+    proxy->rules.n = 0;
+    for (uint32_t i = 0; i < proxy->except.n; i++) {
+        if (sl_noproxy_parse(proxy->except.v[i], &proxy->rules.v[proxy->rules.n++]) < 0) {
+            return FAIL(bind, val, "\"%.*s\" is not a host, a domain like .example.com, an address or a network",
+                        SL_STR_ARG(proxy->except.v[i]));
+        }
     }
     return 0;
+}
+
+static const struct sl_opt proxy_opts[] = {
+    { "url", SL_OPT_URL, offsetof(struct sl_proxy_settings, url), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL,
+      NULL, sl_proxy_url_check, "of the proxy: http://[user:password@]host:port" },
+    { "except", SL_OPT_STR_LIST, offsetof(struct sl_proxy_settings, except), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
+      except_check,
+      "what is reached without it: hosts, domains with all below them (.example.com), addresses and networks, with "
+      ":port if wanted; the words of the variable NO_PROXY come to them" },
+    END_OF_TABLE,
+};
+
+/* The URL alone, or the map. */
+static int proxy_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    struct sl_proxy_settings *proxy = field;
+    if (val->kind == SL_VAL_MAP) {
+        return sl_opt_bind(bind, proxy_opts, val, proxy);
+    }
+    if (val->kind != SL_VAL_STRING) {
+        return FAIL(bind, val, "must be a URL, or { url: …, except: […] }");
+    }
+    proxy->url = sl_arena_dup(bind->arena, val->text);
+    return proxy->url.p ? sl_proxy_url_check(bind, row, val, &proxy->url) : FAIL(bind, val, "out of memory");
 }
 
 /* The bootstrap key: everything is allowed to it. */
@@ -317,8 +342,8 @@ static const struct sl_opt upstream_opts[] = {
        "how long an upstream connection may be silent before TCP asks whether it is still there; 0s: never"),
     { "pool", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, pool_opts, NULL, "idle upstream connections" },
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, upstream_limit_opts, NULL, "sizes" },
-    ROW_CHECK(struct sl_upstream_settings, "proxy", SL_OPT_URL, proxy, NULL, SL_OPT_RELOAD, proxy_check,
-              "HTTP proxy for all upstreams, by CONNECT: http://host:port"),
+    { "proxy", SL_OPT_CUSTOM, offsetof(struct sl_upstream_settings, proxy), NULL, 0, 0, SL_OPT_RELOAD, NULL, proxy_opts,
+      proxy_check, "HTTP proxy for all upstreams, by CONNECT: its URL, or a map; a route may have its own" },
     ROW(struct sl_upstream_settings, "ca", SL_OPT_PATH, ca, NULL, 0, 0, SL_OPT_RELOAD,
         "certificate authorities (PEM) beside the system's"),
     ROW_CHECK(struct sl_upstream_settings, "allow", SL_OPT_STR_LIST, allow, NULL, SL_OPT_RELOAD, allow_check,

@@ -9,6 +9,7 @@
 #include "gate/config/per_route.h"
 #include "llm/form/models.h"
 #include "net/cidr.h"
+#include "net/noproxy.h"
 
 struct sl_keyring;
 struct sl_opt;
@@ -43,14 +44,20 @@ struct sl_server_settings {
     uint64_t heartbeat_usec; /* 0: none */
 };
 
+struct sl_proxy_settings {
+    struct sl_str url;       /* http://[user:pass@]host:port; p == NULL: none */
+    struct sl_strs except;   /* what is reached without it */
+    struct sl_noproxy rules; /* the same, parsed, and NO_PROXY's */
+};
+
 struct sl_upstream_settings {
     struct sl_route_conf route; /* where a route says nothing itself */
     uint32_t pool_idle_per_origin;
     uint64_t pool_idle_usec;
     uint64_t tcp_keepalive_usec;
     uint64_t reply_bytes, event_bytes;
-    struct sl_str proxy; /* http://[user:pass@]host:port */
-    struct sl_str ca;    /* PEM path */
+    struct sl_proxy_settings proxy;
+    struct sl_str ca; /* PEM path */
     struct sl_strs allow;
     struct sl_guard guard; /* for routes made over the API: allow, parsed */
 };

@@ -98,7 +98,7 @@ static int setup_tls(void **state)
 {
     struct sl_err err;
     assert_int_equal(sl_tls_ctx_new_server(cert_path, key_path, &server_ctx, &err), 0);
-    assert_int_equal(sl_tls_ctx_new_client(cert_path, &client_ctx, &err), 0);
+    assert_int_equal(sl_tls_ctx_new_client(cert_path, NULL, NULL, &client_ctx, &err), 0);
     return setup_loop(state);
 }
 
@@ -340,7 +340,7 @@ static void test_the_wrong_certificate_is_refused(void **state)
     };
     struct sl_tls_ctx *strangers;
     struct sl_err err;
-    assert_int_equal(sl_tls_ctx_new_client(NULL, &strangers, &err), 0);
+    assert_int_equal(sl_tls_ctx_new_client(NULL, NULL, NULL, &strangers, &err), 0);
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct peer client, server;
         peers_connect(&client, &server, loop, false);
@@ -589,8 +589,8 @@ static void test_unusable_files_are_named(void **state)
     assert_non_null(strstr(err.text, other_key_path));
     assert_int_equal(sl_tls_ctx_new_server(cert_path, locked_key_path, &ctx, &err), SL_E_INVAL);
     assert_non_null(strstr(err.text, locked_key_path));
-    assert_int_equal(sl_tls_ctx_new_client("/nowhere/ca.pem", &ctx, &err), SL_E_IO);
-    assert_int_equal(sl_tls_ctx_new_client(key_path, &ctx, &err), SL_E_INVAL);
+    assert_int_equal(sl_tls_ctx_new_client("/nowhere/ca.pem", NULL, NULL, &ctx, &err), SL_E_IO);
+    assert_int_equal(sl_tls_ctx_new_client(key_path, NULL, NULL, &ctx, &err), SL_E_INVAL);
     assert_non_null(strstr(err.text, key_path));
     assert_null(ctx);
 }

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/route_own.h"
+
+#include "conf/files.h"
+#include "gate/config/proxy_url.h"
+#include "http/way.h"
+#include "llm/core/llm.h"
+#include "wire/headers.h"
+
+#define HEADERS_MAX 64
+#define VALUE_MAX   8192
+/* A literal of this length counts as a secret, as any reference does: its text is masked in what an upstream says. */
+#define SECRET_MIN 16
+
+#define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
+
+static int proxy_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    struct sl_str *proxy = field;
+    if (val->kind != SL_VAL_STRING) {
+        return FAIL(bind, val, "must be a URL like http://host:port, or none");
+    }
+    *proxy = sl_arena_dup(bind->arena, val->text);
+    if (!proxy->p) {
+        return FAIL(bind, val, "out of memory");
+    }
+    return sl_str_eq_c(*proxy, "none") ? 0 : sl_proxy_url_check(bind, row, val, proxy);
+}
+
+static bool is_token(struct sl_str s)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~"; /* RFC 9110 5.6.2 */
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool is_plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!is_plain && (c == '\0' || !strchr(marks, c))) {
+            return false;
+        }
+    }
+    return s.n > 0 && s.n <= 128;
+}
+
+/* The gateway's to write: they say how the body is sent. */
+static bool is_ours(struct sl_str name)
+{
+    static const char *const names[] = {
+        "host", "content-length", "content-type", "content-encoding", "expect", "accept-encoding", NULL
+    };
+    for (const char *const *at = names; *at; at++) {
+        if (sl_str_case_eq(name, sl_str_c(*at))) {
+            return true;
+        }
+    }
+    return sl_header_is_hop_by_hop(name);
+}
+
+static bool is_reference(const struct sl_val *val)
+{
+    return val->kind == SL_VAL_MAP || (val->text.n && val->text.p[0] == '$');
+}
+
+static int header_bind(struct sl_bind *bind, const struct sl_val_item *item, struct sl_route_header *ret)
+{
+    struct sl_err err = { 0 };
+    if (!is_token(item->key)) {
+        return FAIL(bind, item->val, "\"%.*s\" is no header's name", SL_STR_ARG(sl_opt_key_shown(item->key)));
+    }
+    if (is_ours(item->key)) {
+        return FAIL(bind, item->val, "\"%.*s\" is the gateway's own to write", SL_STR_ARG(item->key));
+    }
+    ret->name = sl_arena_dup(bind->arena, item->key);
+    if (!ret->name.p) {
+        return FAIL(bind, item->val, "out of memory");
+    }
+    if (item->val->kind != SL_VAL_STRING && item->val->kind != SL_VAL_MAP && item->val->kind != SL_VAL_NUMBER) {
+        return FAIL(bind, item->val, "must be a text, or a secret by reference ($NAME, { file: PATH })");
+    }
+    struct sl_val text = *item->val;
+    text.kind = text.kind == SL_VAL_NUMBER ? SL_VAL_STRING : text.kind;
+    if (bind->resolve(bind->resolve_arg, &text, &ret->value, &err) < 0) {
+        return FAIL(bind, item->val, "%s", err.text);
+    }
+    struct sl_str value = sl_secret_reveal(&ret->value);
+    for (size_t i = 0; i < value.n; i++) {
+        if ((unsigned char)value.p[i] < 0x20 || value.p[i] == 0x7f) {
+            return FAIL(bind, item->val, "has a control character");
+        }
+    }
+    ret->is_secret = is_reference(item->val) || value.n >= SECRET_MIN;
+    return value.n <= VALUE_MAX ? 0 : FAIL(bind, item->val, "is longer than %d bytes", VALUE_MAX);
+}
+
+static int headers_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_route_own *own = SL_CONTAINER_OF(field, struct sl_route_own, headers);
+    if (val->kind != SL_VAL_MAP || val->n > HEADERS_MAX) {
+        return FAIL(bind, val, "must be a map of at most %d headers: { name: value }", HEADERS_MAX);
+    }
+    own->headers = SL_ARENA_ARRAY(bind->arena, struct sl_route_header, val->n + 1);
+    own->secret_names = SL_ARENA_ARRAY(bind->arena, struct sl_str, val->n + 1);
+    if (!own->headers || !own->secret_names) {
+        return FAIL(bind, val, "out of memory");
+    }
+    uint32_t n_secrets = 0;
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && bind->resolve && i < val->n; i++) {
+        struct sl_route_header *header = &own->headers[own->n_headers++];
+        r = header_bind(bind, &val->items[i], header);
+        if (header->is_secret) {
+            own->secret_names[n_secrets++] = header->name;
+        }
+    }
+    return r;
+}
+
+static const struct sl_opt tls_rows[] = {
+    { "ca", SL_OPT_PATH, offsetof(struct sl_route_own, tls_ca), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "certificate authorities (PEM) beside the system's, in place of upstream.ca" },
+    { "cert", SL_OPT_PATH, offsetof(struct sl_route_own, tls_cert), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "certificate chain (PEM) that is shown to the upstream" },
+    { "key", SL_OPT_PATH, offsetof(struct sl_route_own, tls_key), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "its private key (PEM)" },
+    { NULL },
+};
+
+const struct sl_opt sl_route_own_rows[] = {
+    { "proxy", SL_OPT_CUSTOM, offsetof(struct sl_route_own, proxy), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, proxy_check,
+      "another proxy than upstream.proxy, without exceptions: http://[user:password@]host:port, or none" },
+    { "headers", SL_OPT_CUSTOM, offsetof(struct sl_route_own, headers), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
+      headers_check, "sent with each request: { name: value }; a value may be a secret by reference" },
+    { "tls", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, tls_rows, NULL, "of the connections to the upstream" },
+    { NULL },
+};
+
+static int headers_look(struct sl_bind *bind, const struct sl_val *map, const struct sl_provider *provider,
+                        const struct sl_route_own *own)
+{
+    const struct sl_str *name = provider ? provider->credential_headers : NULL;
+    for (; name && name->p; name++) {
+        for (uint32_t i = 0; i < own->n_headers; i++) {
+            if (sl_str_case_eq(own->headers[i].name, *name)) {
+                return FAIL(bind, map, "headers: \"%.*s\" carries the credential, which stands in model.config",
+                            SL_STR_ARG(*name));
+            }
+        }
+    }
+    return 0;
+}
+
+/* The print first: a file that changes in between is read again, not missed. */
+static int files_note(struct sl_bind *bind, const struct sl_route_own *own)
+{
+    const struct sl_str paths[] = { own->tls_ca, own->tls_cert, own->tls_key };
+    for (size_t i = 0; i < SL_ARRAY_LEN(paths); i++) {
+        if (paths[i].n && sl_conf_files_note(bind->resolve_arg, paths[i], sl_conf_print_file(paths[i].p)) < 0) {
+            return SL_E_NOMEM;
+        }
+    }
+    return 0;
+}
+
+static int tls_make(struct sl_bind *bind, const struct sl_val *map, struct sl_str ca, const struct sl_route_own *own,
+                    struct sl_tls_ctx **ret)
+{
+    struct sl_err err = { 0 };
+    const char *ca_path = own->tls_ca.n ? own->tls_ca.p : ca.n ? ca.p : NULL;
+    if (!own->tls_cert.n != !own->tls_key.n) {
+        return FAIL(bind, map, "tls: needs both cert and key");
+    }
+    if (files_note(bind, own) < 0) {
+        return FAIL(bind, map, "out of memory");
+    }
+    return sl_tls_ctx_new_client(ca_path, own->tls_cert.n ? own->tls_cert.p : NULL, own->tls_key.p, ret, &err) < 0
+               ? FAIL(bind, map, "tls: %s", err.text)
+               : 0;
+}
+
+int sl_route_own_check(struct sl_bind *bind, const struct sl_val *map, const struct sl_provider *provider,
+                       struct sl_str ca, const struct sl_route_own *own, struct sl_way **ret_way)
+{
+    bool has_tls = own->tls_ca.n || own->tls_cert.n || own->tls_key.n;
+    *ret_way = NULL;
+    if (!own->proxy.p && !own->headers && !has_tls) {
+        return 0;
+    }
+    if (!bind->resolve) {
+        return FAIL(bind, map, "proxy, headers and tls are for routes of the operator's file only");
+    }
+    struct sl_tls_ctx *tls = NULL;
+    int r = headers_look(bind, map, provider, own);
+    r = r < 0 || !has_tls ? r : tls_make(bind, map, ca, own, &tls);
+    if (r < 0 || (!own->proxy.p && !tls)) {
+        return r;
+    }
+    r = sl_way_new(own->proxy, tls, ret_way);
+    if (r < 0) {
+        sl_tls_ctx_unref(tls);
+        return FAIL(bind, map, "out of memory");
+    }
+    return 0;
+}
+
+void sl_route_own_done(struct sl_route_own *own)
+{
+    for (uint32_t i = 0; i < own->n_headers; i++) {
+        sl_secret_done(&own->headers[i].value);
+    }
+    own->n_headers = 0;
+    if (own->proxy.n) {
+        sl_wipe((char *)(uintptr_t)own->proxy.p, own->proxy.n); /* it may have a password */
+    }
+}
