@@ -10,9 +10,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/opt.h"
 #include "base/random.h"
 #include "gate/config/config.h"
 #include "gate/config/events.h"
+#include "gate/config/route.h"
+#include "gate/config/snapshot.h"
+#include "store/store.h"
 
 #define LOOKUPS 2000000u
 #define CHANGES 2000u

@@ -33,7 +33,7 @@ def test_what_is_made_of_a_body_is_counted(sluice, upstream):
     up = upstream(silent)
     daemon = sluice({"endpoints": [{"name": "claude", "endpoint_type": "llm/v1/chat", "model": {"provider": "anthropic", "name": "m", "config": {
         "anthropic_api_key": "k", "anthropic_api_base": up.base}}}], "server": {"workers": 1, "limits": {"memory": "10MiB"}}})
-    body = {"model": "claude", "messages": [{"role": "user" if i % 2 == 0 else "assistant", "content": "x"} for i in range(20000)]}
+    body = {"model": "claude", "messages": [{"role": "user" if i % 2 == 0 else "assistant", "content": "x"} for i in range(19999)]}
     held, refused = [], None
     while not refused and len(held) < 9:  # nine bodies alone would fit
         held.append(daemon.connect().request("POST", "/v1/chat/completions", body))

@@ -7,7 +7,7 @@ import time
 import pytest
 import requests
 
-from harness import BIN, Sluice, chat_route, free_port, typed_route, wait_for
+from harness import CHAT_REPLY, BIN, Sluice, chat_route, free_port, typed_route, wait_for
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -145,7 +145,7 @@ def test_client_sends_again_after_a_server_error(sluice, gateway, upstream, monk
 
 
 def test_credentials_of_any_kind_are_taken_and_go_nowhere(sluice, gateway, upstream, monkeypatch):
-    up = upstream(lambda x: x.reply({"id": "x", "created": 1, "model": "m", "choices": [], "usage": {}}))
+    up = upstream(lambda x: x.reply(CHAT_REPLY))
     gateway.set_gateway_uri(sluice({"endpoints": [chat_route(up.base)]}).url)
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "canary-token")
     gateway.query("chat", {"messages": MESSAGES})
