@@ -56,7 +56,8 @@ static void table_init(void)
     pthread_condattr_destroy(&attr);
 }
 
-void sl_resolve_sort(const struct addrinfo *list, struct sl_addrs *ret)
+/* The order in which addresses are tried. */
+static void sort(const struct addrinfo *list, struct sl_addrs *ret)
 {
     const struct addrinfo *next[2] = { list, list };
     static const int family[2] = { AF_INET6, AF_INET };
@@ -135,7 +136,7 @@ static void host_look_up(struct sl_resolve_host *host)
     struct sl_addrs addrs = { 0 };
     int error = fn(name, NULL, &hints, &list);
     if (!error) {
-        sl_resolve_sort(list, &addrs);
+        sort(list, &addrs);
         free_fn(list);
         if (addrs.n == 0) {
             error = EAI_NONAME;

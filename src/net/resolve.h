@@ -53,9 +53,6 @@ SL_MUST int sl_resolve_start(struct sl_resolve_wait *wait, struct sl_str host);
 /* True: the memory is the owner's again. False: on_done is on its way, and will still be called. */
 SL_MUST bool sl_resolve_cancel(struct sl_resolve_wait *wait);
 
-/* The order in which addresses are tried. */
-void sl_resolve_sort(const struct addrinfo *list, struct sl_addrs *ret);
-
 /* For tests: a clock in place of the monotonic one (NULL restores), and an empty table (no look-up may be under way).
  */
 void sl_resolve_set_clock(uint64_t (*now)(void));

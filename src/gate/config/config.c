@@ -15,7 +15,7 @@
 #include "gate/config/route.h"
 #include "net/tls.h"
 
-const char sl_config_default[] =
+static const char default_text[] =
     "# What `sluice serve` runs without a file: routes that answer by themselves, without network or keys.\n"
     "endpoints:\n"
     "  - name: chat\n"
@@ -70,7 +70,7 @@ static void yaml_name(struct loader *ld)
 
 static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
 {
-    struct sl_str text = ld->text.p ? ld->text : sl_str_c(sl_config_default);
+    struct sl_str text = ld->text.p ? ld->text : sl_str_c(default_text);
     struct sl_err err = { 0 };
     if (path) {
         if (access(path, F_OK) < 0 && errno == ENOENT) {

@@ -47,6 +47,4 @@ void sl_problem_format(const struct sl_problem *problem, bool with_severity, cha
 /* One a line. */
 void sl_problems_print(const struct sl_problems *problems, FILE *out);
 
-extern const char sl_config_default[];
-
 #endif

@@ -8,7 +8,9 @@
 #include "llm/core/target.h"
 #include "base/opt.h"
 
-int sl_reach_literal(struct sl_str host, struct sl_ip *ret)
+/* The address that a host is, in any spelling that a resolver takes without asking anyone: dotted, short, decimal,
+ * octal, hexadecimal; IPv6 with or without a zone. SL_E_INVAL: it is a name. */
+static int literal_parse(struct sl_str host, struct sl_ip *ret)
 {
     char text[256];
     struct sockaddr_in v4 = { .sin_family = AF_INET };
@@ -38,7 +40,7 @@ static int url_check(const char *key, struct sl_str url, const struct sl_guard *
     if (uri.userinfo.n) {
         return sl_fail(err, SL_E_INVAL, "model.config.%s: a user or password in the URL is not used", key);
     }
-    if (sl_reach_literal(uri.host, &ip) == 0 && !sl_guard_lets(guard, &ip)) {
+    if (literal_parse(uri.host, &ip) == 0 && !sl_guard_lets(guard, &ip)) {
         return sl_fail(err, SL_E_INVAL,
                        "model.config.%s: %.*s is a private, local or reserved address, to which a route made by a call "
                        "may lead only when the operator's upstream.allow has it",

@@ -8,9 +8,6 @@
 
 struct sl_route;
 
-/* The address that a host is, in any spelling that a resolver takes without asking anyone: dotted, short, decimal,
- * octal, hexadecimal; IPv6 with or without a zone. SL_E_INVAL: it is a name. */
-SL_MUST int sl_reach_literal(struct sl_str host, struct sl_ip *ret);
 /* Every URL of the provider's configuration: http or https without a user, and no special address but those of
  * upstream.allow. SL_E_INVAL. */
 SL_MUST int sl_reach_check(const struct sl_route *route, const struct sl_guard *guard, struct sl_err *err);

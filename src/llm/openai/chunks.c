@@ -50,12 +50,12 @@ void sl_chunks_note_usage(struct sl_chunks *chunks, const struct sl_usage *usage
     chunks->has_usage = true;
 }
 
-struct sl_str sl_chunks_id(const struct sl_chunks *chunks)
+static struct sl_str id_of(const struct sl_chunks *chunks)
 {
     return sl_str_make(chunks->id, chunks->id_len);
 }
 
-struct sl_str sl_chunks_model(const struct sl_chunks *chunks)
+static struct sl_str model_of(const struct sl_chunks *chunks)
 {
     return sl_str_make(chunks->model, chunks->model_len);
 }
@@ -90,7 +90,7 @@ void sl_chunks_write_begin(const struct sl_chunks *chunks, const char *object, s
 {
     sl_buf_add_lit(out, "data: ");
     sl_jw_init(w, out);
-    sl_chunks_write_head(w, sl_chunks_id(chunks), object, chunks->created, sl_chunks_model(chunks));
+    sl_chunks_write_head(w, id_of(chunks), object, chunks->created, model_of(chunks));
     sl_jw_key(w, "choices");
     sl_jw_array(w);
 }

@@ -39,8 +39,6 @@ void sl_chunks_note_usage(struct sl_chunks *chunks, const struct sl_usage *usage
 /* Takes id, model and created from a start; what is missing comes from the environment: the same in every chunk. */
 void sl_chunks_identify(struct sl_chunks *chunks, const struct sl_call *call, const struct sl_env *env,
                         const struct sl_delta *start);
-struct sl_str sl_chunks_id(const struct sl_chunks *chunks);
-struct sl_str sl_chunks_model(const struct sl_chunks *chunks);
 
 /* The place of a tool call among its choice's; new blocks get the next one. -1: too many. */
 int sl_chunks_tool_index(struct sl_chunks *chunks, uint32_t choice, uint32_t block);

@@ -9,7 +9,8 @@
 /* Another process (db check, db backup) may hold the file for a moment. */
 #define BUSY_MSEC 5000
 
-int sl_db_fail(struct sl_db *db, struct sl_err *err)
+/* From the last SQLite error: SL_E_EXISTS for a constraint, SL_E_NOMEM, else SL_E_IO with SQLite's words. */
+static int db_fail(struct sl_db *db, struct sl_err *err)
 {
     int code = db->handle ? sqlite3_extended_errcode(db->handle) : SQLITE_NOMEM;
     if ((code & 0xff) != SQLITE_CONSTRAINT) {
@@ -42,7 +43,7 @@ sqlite3_stmt *sl_db_stmt(struct sl_db *db, const char *sql, struct sl_err *err)
     SL_ASSERT(db->n_stmts < SL_DB_STMTS_MAX);
     sqlite3_stmt *stmt;
     if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &stmt, NULL) != SQLITE_OK) {
-        sl_db_fail(db, err);
+        db_fail(db, err);
         return NULL;
     }
     db->stmts[db->n_stmts].sql = sql;
@@ -56,7 +57,7 @@ int sl_db_row(struct sl_db *db, sqlite3_stmt *stmt, struct sl_err *err)
     if (code == SQLITE_ROW) {
         return 1;
     }
-    int r = code == SQLITE_DONE ? 0 : sl_db_fail(db, err);
+    int r = code == SQLITE_DONE ? 0 : db_fail(db, err);
     sqlite3_reset(stmt);
     return r;
 }
@@ -114,12 +115,12 @@ static int value_get(struct sl_db *db, const char *sql, int64_t *ret, struct sl_
 {
     sqlite3_stmt *stmt;
     if (sqlite3_prepare_v2(db->handle, sql, -1, &stmt, NULL) != SQLITE_OK) {
-        return sl_db_fail(db, err);
+        return db_fail(db, err);
     }
     int code = sqlite3_step(stmt);
     int r = code == SQLITE_ROW    ? 0
             : code == SQLITE_DONE ? sl_fail(err, SL_E_IO, "the store is damaged: a row is missing")
-                                  : sl_db_fail(db, err);
+                                  : db_fail(db, err);
     if (r == 0) {
         *ret = sqlite3_column_int64(stmt, 0);
     }
@@ -129,7 +130,7 @@ static int value_get(struct sl_db *db, const char *sql, int64_t *ret, struct sl_
 
 static int script(struct sl_db *db, const char *sql, struct sl_err *err)
 {
-    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : sl_db_fail(db, err);
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fail(db, err);
 }
 
 static int identity_check(struct sl_db *db, int64_t *ret_version, struct sl_err *err)
@@ -177,7 +178,7 @@ int sl_db_open(struct sl_db *db, const char *path, struct sl_err *err)
     int64_t version = 0, change = 0;
     db->n_stmts = 0;
     db->fault = 0;
-    int r = sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK ? 0 : sl_db_fail(db, &cause);
+    int r = sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK ? 0 : db_fail(db, &cause);
     if (r == 0) {
         sqlite3_busy_timeout(db->handle, BUSY_MSEC);
         sqlite3_extended_result_codes(db->handle, 1);
@@ -230,7 +231,7 @@ int sl_db_open_readonly(struct sl_db *db, const char *path, struct sl_err *err)
     int r = sqlite3_open_v2(uri, &db->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) ==
                     SQLITE_OK
                 ? 0
-                : sl_db_fail(db, err);
+                : db_fail(db, err);
     r = r < 0 ? r : identity_check(db, &version, err);
     if (r == 0 && version != sl_db_n_migrations) {
         r = sl_fail(err, SL_E_IO, "it would have to be migrated first");

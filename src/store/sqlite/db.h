@@ -48,8 +48,6 @@ SL_MUST int sl_db_row(struct sl_db *db, sqlite3_stmt *stmt, struct sl_err *err);
 /* A statement without parameters or rows. */
 SL_MUST int sl_db_exec(struct sl_db *db, const char *sql, struct sl_err *err);
 
-/* From the last SQLite error: SL_E_EXISTS for a constraint, SL_E_NOMEM, else SL_E_IO with SQLite's words. */
-int sl_db_fail(struct sl_db *db, struct sl_err *err);
 /* Was the last failure of the kind after which the file had better be opened anew? */
 bool sl_db_is_broken(const struct sl_db *db);
 
