@@ -13,7 +13,7 @@ static const struct {
     { "anthropic", "anthropic_api_key", "claude-sonnet-4-5" }, { "anthropic", "anthropic_api_key", "claude-3-opus" },
     { "anthropic", "anthropic_api_key", "claude-opus-4-7" },   { "gemini", "gemini_api_key", "gemini-3-pro" },
     { "gemini", "gemini_api_key", "gemini-2.0-flash" },        { "ai21labs", "ai21labs_api_key", "j2-mid" },
-    { "cohere", "cohere_api_key", "command-a-reasoning" },
+    { "cohere", "cohere_api_key", "command-a-reasoning" },     { "ai21labs", "ai21labs_api_key", "jamba-large" },
 };
 
 static void target_make(struct llm_fuzz *f, size_t row, struct sl_target *target)

@@ -152,6 +152,7 @@ def test_model_is_refused_whatever_the_type(sluice, upstream):
 UNSERVED = [
     ("anthropic", "embeddings", {"input": "x"}, "The embeddings route is not implemented for Anthropic models."),
     ("ai21labs", "completions", {"prompt": "x", "stream": True}, "The completions streaming route is not implemented for AI21Labs models."),
+    ("ai21labs", "completions", {"prompt": "x", "stream": True}, "The completions streaming route is not implemented for AI21Labs models."),
     ("ai21labs", "chat", {"messages": MSG}, "The chat route is not implemented for AI21Labs models."),
     ("ai21labs", "chat", {"messages": MSG, "stream": True}, "The chat streaming route is not implemented for AI21Labs models."),
 ]
