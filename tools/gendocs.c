@@ -218,8 +218,8 @@ static void providers_put(struct sl_buf *out)
 {
     static const char *const types[SL_LLM_TYPE_COUNT] = { "chat", "completions", "embeddings" };
     sl_buf_add_c(out, "## Providers: `model.config`\n\n");
-    for (size_t i = 0; sl_providers[i]; i++) {
-        const struct sl_provider *provider = sl_providers[i];
+    for (size_t i = 0; sl_provider_at(i); i++) {
+        const struct sl_provider *provider = sl_provider_at(i);
         sl_buf_printf(out, "### `%s`\n\nServes", provider->name);
         const char *sep = " ";
         for (size_t t = 0; t < SL_ARRAY_LEN(types); t++) {

@@ -82,6 +82,30 @@ void sl_json_edit_replace(struct sl_json_edits *edits, struct sl_json_val v, str
     edit_put(edits, (struct sl_json_edit){ raw_offset(v), sl_json_raw(v).n, json });
 }
 
+void sl_json_edit_rename(struct sl_json_edits *edits, struct sl_json_val key, const char *name)
+{
+    struct sl_str text = sl_arena_printf(edits->arena, "%s\"", name);
+    if (!text.p) {
+        edits->status = SL_E_NOMEM;
+        return;
+    }
+    /* Behind the opening quote: an edit that covers a name's first byte is a removal. */
+    edit_put(edits, (struct sl_json_edit){ raw_offset(key) + 1, sl_json_raw(key).n - 1, text });
+}
+
+void sl_json_edit_prepend(struct sl_json_edits *edits, struct sl_json_val list, struct sl_str json)
+{
+    struct sl_str text = json;
+    if (sl_json_count(list)) {
+        text = sl_arena_printf(edits->arena, "%.*s,", SL_STR_ARG(json));
+    }
+    if (!text.p) {
+        edits->status = SL_E_NOMEM;
+        return;
+    }
+    edit_put(edits, (struct sl_json_edit){ raw_offset(list) + 1, 0, text });
+}
+
 /* Is this member's value gone (its bytes lie inside a removal)? */
 static bool is_removed(const struct sl_json_edits *edits, size_t key_off)
 {

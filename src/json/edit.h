@@ -27,6 +27,10 @@ void sl_json_edit_replace(struct sl_json_edits *edits, struct sl_json_val v, str
 /* Sets a member of `object`: replaces every occurrence's value, or inserts `"key":json` as the first member when
  * absent. Several inserts into one object come out in the order they were made. */
 void sl_json_edit_set(struct sl_json_edits *edits, struct sl_json_val object, const char *key, struct sl_str json);
+/* Gives a member, by its key, another name; its value stays as it is. `name` needs no escaping. */
+void sl_json_edit_rename(struct sl_json_edits *edits, struct sl_json_val key, const char *name);
+/* Puts a value before the first one of a list. */
+void sl_json_edit_prepend(struct sl_json_edits *edits, struct sl_json_val list, struct sl_str json);
 /* Removes every occurrence of a member together with one comma; works for first, middle, last and only member, and for
  * several removed from one object, in any order, also together with sets in the same object. */
 void sl_json_edit_remove(struct sl_json_edits *edits, struct sl_json_val object, const char *key);

@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The providers that are built in, and the names that are known without being built. Adding one is a line here. */
-#include "llm/core/llm.h"
+/* The providers that are built in, and the names that are known without being built. Adding one is a line here, or a
+ * row of OpenAI's family (providers/family.c). */
+#include "llm/openai/host_row.h"
 
 extern const struct sl_provider sl_provider_ai21labs, sl_provider_amazon_bedrock, sl_provider_anthropic,
-    sl_provider_bedrock, sl_provider_cohere, sl_provider_gemini, sl_provider_mock, sl_provider_openai,
-    sl_provider_vertex_ai;
+    sl_provider_azure, sl_provider_bedrock, sl_provider_cohere, sl_provider_gemini, sl_provider_mock,
+    sl_provider_openai, sl_provider_vertex_ai;
 
-const struct sl_provider *const sl_providers[] = {
-    &sl_provider_ai21labs,  &sl_provider_amazon_bedrock,
-    &sl_provider_anthropic, &sl_provider_bedrock,
-    &sl_provider_cohere,    &sl_provider_gemini,
-    &sl_provider_mock,      &sl_provider_openai,
-    &sl_provider_vertex_ai, NULL,
+static const struct sl_provider *const singles[] = {
+    &sl_provider_ai21labs,
+    &sl_provider_amazon_bedrock,
+    &sl_provider_anthropic,
+    &sl_provider_azure,
+    &sl_provider_bedrock,
+    &sl_provider_cohere,
+    &sl_provider_gemini,
+    &sl_provider_mock,
+    &sl_provider_openai,
+    &sl_provider_vertex_ai,
+    NULL,
 };
+#define N_SINGLES (SL_ARRAY_LEN(singles) - 1)
 
 /* MLflow's: those of 2.x, in both its spellings for Bedrock, and what 3.x adds. */
 static const char *const known[] = {
@@ -59,11 +67,21 @@ static bool name_eq(struct sl_str a, struct sl_str b)
     return true;
 }
 
+const struct sl_provider *sl_provider_at(size_t i)
+{
+    if (i < N_SINGLES) {
+        return singles[i];
+    }
+    const struct sl_provider *provider = &sl_openai_family[i - N_SINGLES].provider;
+    return provider->name ? provider : NULL;
+}
+
 const struct sl_provider *sl_provider_find(struct sl_str name)
 {
-    for (size_t i = 0; sl_providers[i]; i++) {
-        if (name_eq(name, sl_str_c(sl_providers[i]->name))) {
-            return sl_providers[i];
+    const struct sl_provider *provider;
+    for (size_t i = 0; (provider = sl_provider_at(i)) != NULL; i++) {
+        if (name_eq(name, sl_str_c(provider->name))) {
+            return provider;
         }
     }
     return NULL;

@@ -80,8 +80,8 @@ static unsigned caps_of(const char *folder)
 static void each_capability_has_a_case(void **state)
 {
     (void)state;
-    for (size_t i = 0; sl_providers[i]; i++) {
-        const struct sl_provider *p = sl_providers[i];
+    for (size_t i = 0; sl_provider_at(i); i++) {
+        const struct sl_provider *p = sl_provider_at(i);
         unsigned missing = p->local ? 0 : p->caps & ~caps_of(p->name); /* a provider without an upstream has none */
         if (missing) {
             fail_msg("%s: no golden case for the capabilities 0x%x", p->name, missing);
@@ -94,12 +94,12 @@ static void each_provider_has_a_page(void **state)
     (void)state;
     struct sl_buf buf = SL_BUF_INIT(1 << 24);
     struct sl_str docs = file_read(docs_path, &buf);
-    for (size_t i = 0; sl_providers[i]; i++) {
+    for (size_t i = 0; sl_provider_at(i); i++) {
         char row[80], page[80];
-        snprintf(row, sizeof(row), "\n| `%s`", sl_providers[i]->name);
-        snprintf(page, sizeof(page), "\n## %s", sl_providers[i]->name);
+        snprintf(row, sizeof(row), "\n| `%s`", sl_provider_at(i)->name);
+        snprintf(page, sizeof(page), "\n## %s", sl_provider_at(i)->name);
         if (sl_str_find(docs, sl_str_c(row), 0) < 0 || sl_str_find(docs, sl_str_c(page), 0) < 0) {
-            fail_msg("%s: no row or no page in docs/providers.md", sl_providers[i]->name);
+            fail_msg("%s: no row or no page in docs/providers.md", sl_provider_at(i)->name);
         }
     }
     sl_buf_done(&buf);
@@ -108,10 +108,10 @@ static void each_provider_has_a_page(void **state)
 static void each_capability_has_a_language(void **state)
 {
     (void)state;
-    for (size_t i = 0; sl_providers[i]; i++) {
+    for (size_t i = 0; sl_provider_at(i); i++) {
         for (enum sl_llm_type t = SL_LLM_CHAT; t < SL_LLM_TYPE_COUNT; t++) {
-            if ((sl_providers[i]->caps & SL_BIT(t)) && !sl_providers[i]->languages[t]) {
-                fail_msg("%s: no language for %s", sl_providers[i]->name, sl_llm_type_name(t));
+            if ((sl_provider_at(i)->caps & SL_BIT(t)) && !sl_provider_at(i)->languages[t]) {
+                fail_msg("%s: no language for %s", sl_provider_at(i)->name, sl_llm_type_name(t));
             }
         }
     }

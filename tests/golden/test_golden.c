@@ -112,6 +112,23 @@ static const char *config_of(struct sl_str provider)
                        "\\\"s\\\",\\\"refresh_token\\\":\\\"r\\\"}\"}" },
         { "openai", "{\"openai_api_key\":\"sk-upstream-test\"}" },
         { "ai21labs", "{\"ai21labs_api_key\":\"ai21-upstream-test\"}" },
+        { "azure", "{\"openai_api_key\":\"az-upstream-test\",\"openai_api_base\":\"https://acme.openai.azure.com\","
+                   "\"openai_deployment_name\":\"gpt\",\"openai_api_version\":\"2024-10-21\"}" },
+        { "groq", "{\"api_key\":\"gsk-upstream-test\"}" },
+        { "deepseek", "{\"api_key\":\"sk-upstream-test\"}" },
+        { "xai", "{\"api_key\":\"xai-upstream-test\"}" },
+        { "togetherai", "{\"togetherai_api_key\":\"tg-upstream-test\"}" },
+        { "fireworks", "{\"api_key\":\"fw-upstream-test\"}" },
+        { "openrouter", "{\"api_key\":\"sk-or-upstream-test\"}" },
+        { "perplexity", "{\"api_key\":\"pplx-upstream-test\"}" },
+        { "mistral", "{\"mistral_api_key\":\"mi-upstream-test\"}" },
+        { "ollama", "{\"api_key\":\"ollama\"}" },
+        { "vllm", "{\"api_base\":\"https://vllm.example.com/v1\",\"api_key\":\"vllm-upstream-test\"}" },
+        { "openai-compatible", "{\"api_base\":\"https://llm.example.com/v1\"}" },
+        { "portkey", "{\"api_key\":\"pk-upstream-test\",\"portkey_provider\":\"openai\",\"provider_api_key\":\"sk-"
+                     "behind-test\"}" },
+        { "litellm", "{\"litellm_api_base\":\"https://litellm.example.com/v1\",\"litellm_api_key\":\"sk-litellm-test\","
+                     "\"litellm_provider\":\"openai\"}" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
         if (sl_str_eq_c(provider, rows[i].provider)) {
@@ -162,8 +179,8 @@ static void request_check(struct golden *g, const struct sl_http_req *req, struc
 {
     struct sl_json_val want = sl_json_get(exchange, "upstream_request");
     struct sl_str url = text_of(g, want, "url");
-    struct sl_str got = sl_arena_printf(&g->h.arena, "https://%.*s%.*s", SL_STR_ARG(g->target.base.host),
-                                        SL_STR_ARG(req->target));
+    struct sl_str got = sl_arena_printf(&g->h.arena, "http%s://%.*s%.*s", g->target.base.is_https ? "s" : "",
+                                        SL_STR_ARG(g->target.base.authority), SL_STR_ARG(req->target));
     check_str(got, url.p);
     for (struct sl_json_iter it = sl_json_each(sl_json_get(want, "headers")); sl_json_next(&it);) {
         char name[128];

@@ -162,11 +162,11 @@ static int provider_unknown(struct sl_bind *bind, const struct sl_val *val, stru
     struct sl_buf known = SL_BUF_INIT(KNOWN_MAX);
     const char *near = NULL;
     size_t distance = SL_NAME_FAR;
-    for (size_t i = 0; sl_providers[i]; i++) {
-        size_t d = sl_name_distance(name, sl_providers[i]->name);
-        near = d < distance ? sl_providers[i]->name : near;
+    for (size_t i = 0; sl_provider_at(i); i++) {
+        size_t d = sl_name_distance(name, sl_provider_at(i)->name);
+        near = d < distance ? sl_provider_at(i)->name : near;
         distance = SL_MIN(d, distance);
-        sl_buf_printf(&known, "%s%s", i ? ", " : "", sl_providers[i]->name);
+        sl_buf_printf(&known, "%s%s", i ? ", " : "", sl_provider_at(i)->name);
     }
     int r = FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is not supported%s%s%s It must be one of %.*s.",
                  SL_STR_ARG(name), near ? ": did you mean '" : "", near ? near : "", near ? "'?" : ".",

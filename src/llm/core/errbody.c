@@ -67,6 +67,8 @@ static void root_read(struct sl_json_val root, struct sl_arena *arena, struct sl
     if (sl_json_is(error, SL_JSON_OBJECT) || sl_json_is(error, SL_JSON_STRING)) {
         sl_errbody_read_val(error, arena, ret);
         if (ret->message.p) {
+            /* A text alone has its code beside it (xAI). */
+            ret->code = ret->code.p ? ret->code : text_of(sl_json_get(root, "code"), arena);
             return;
         }
     }
@@ -146,6 +148,10 @@ enum sl_error_type sl_errbody_type(int status, const struct sl_errbody *said)
                                            "enable billing",      "billing account",    "billing is not",
                                            "check your billing",  "payment required" };
     enum sl_error_type type = sl_error_type_of(status, said->type, said->code);
+    /* xAI tells of a bad key with 400. */
+    if (status == 400 && has_words(said->message, "incorrect api key")) {
+        return SL_ERR_PROVIDER_AUTH_FAILED;
+    }
     bool may_be_money = type == SL_ERR_PROVIDER_REJECTED || type == SL_ERR_PROVIDER_RATE_LIMITED || status == 403;
     for (size_t i = 0; i < SL_ARRAY_LEN(phrases) && may_be_money; i++) {
         if (has_words(said->message, phrases[i])) {

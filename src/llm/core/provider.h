@@ -81,7 +81,8 @@ struct sl_provider {
 
 /* NULL when there is none of that name (without case). */
 const struct sl_provider *sl_provider_find(struct sl_str name);
-extern const struct sl_provider *const sl_providers[]; /* ends with NULL */
+/* All of them, one by one; NULL behind the last. */
+const struct sl_provider *sl_provider_at(size_t i);
 /* A name that MLflow knows (spec C.2), built here or not. */
 bool sl_provider_is_known(struct sl_str name);
 /* MLflow's words for what a provider does not serve: "The chat streaming route is not implemented for X models." */

@@ -229,13 +229,19 @@ static int root_get(const struct sl_call *call, struct sl_json *spare, struct sl
     return 0;
 }
 
+int sl_call_edits(const struct sl_call *call, struct sl_json *spare, struct sl_arena *arena,
+                  struct sl_json_val *ret_root, struct sl_json_edits *ret_edits)
+{
+    int r = root_get(call, spare, ret_root);
+    return r < 0 ? r : edits_copy(&call->edits, arena, ret_edits);
+}
+
 static int slices_make(const struct sl_call *call, const struct sl_call_edit *edits, size_t n, struct sl_json *spare,
                        struct sl_arena *arena, struct sl_http_req *io_req)
 {
     struct sl_json_val root;
     struct sl_json_edits all;
-    int r = root_get(call, spare, &root);
-    r = r < 0 ? r : edits_copy(&call->edits, arena, &all);
+    int r = sl_call_edits(call, spare, arena, &root, &all);
     if (r < 0) {
         return r;
     }

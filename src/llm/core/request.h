@@ -56,6 +56,10 @@ struct sl_call_edit {
     struct sl_str json;
     bool is_due;
 };
+/* The same by hand, for who changes more: the top level of the call's body, and a copy of what the dialect changes in
+ * it. `spare` is initialised, and holds the body where call->doc no longer does. */
+SL_MUST int sl_call_edits(const struct sl_call *call, struct sl_json *spare, struct sl_arena *arena,
+                          struct sl_json_val *ret_root, struct sl_json_edits *ret_edits);
 /* The client's own bytes, with what the dialect and `edits` change, for a target of the same language: slices and
  * length go into *io_req. */
 SL_MUST int sl_call_pass(const struct sl_call *call, const struct sl_call_edit *edits, size_t n, struct sl_arena *arena,

@@ -192,6 +192,18 @@ const struct sl_language sl_language_openai = {
     .pass_event = sl_openai_pass_event,
 };
 
+const struct sl_language sl_language_openai_like = {
+    .name = "openai_like",
+    .framing = SL_FRAMING_SSE,
+    .write_call = sl_openai_write_call,
+    .read_state_size = sizeof(struct sl_openai_stream),
+    .read_reply = sl_openai_on_reply,
+    .on_frame = sl_openai_on_frame,
+    .on_end = sl_openai_on_end,
+    .is_over = sl_openai_is_over,
+    .read_error = sl_errbody_classify,
+};
+
 static const struct sl_manners manners = {
     .refusal_status = 400,
     .limit_names_wait = true,

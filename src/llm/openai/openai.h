@@ -9,6 +9,10 @@
 #include "llm/core/pieces.h"
 
 extern const struct sl_language sl_language_openai;
+/* The same of hosts whose answers are not OpenAI's to the letter (lists of parts as content), and of those that serve
+ * completions as chats: the call goes up in OpenAI's words, the reply is read and written again. */
+extern const struct sl_language sl_language_openai_like;
+struct sl_openai_host;
 
 enum sl_openai_api { SL_OPENAI_PLAIN, SL_OPENAI_AZURE, SL_OPENAI_AZUREAD };
 
@@ -24,7 +28,8 @@ struct sl_openai_conf {
     /* made by prepare */
     struct sl_str targets[SL_LLM_TYPE_COUNT]; /* path and query */
     struct sl_headers headers;
-    struct sl_str model_json; /* p == NULL: the member is left out */
+    struct sl_str model_json;          /* p == NULL: the member is left out */
+    const struct sl_openai_host *host; /* what it has otherwise than OpenAI; NULL: nothing */
 };
 
 /* A stream in progress. Fixed in size: more parallel calls or choices than any upstream offers are refused. */

@@ -35,6 +35,9 @@ int sl_openai_read_usage(struct sl_json_val usage, struct sl_usage *ret)
     count_read(in, "cached_tokens", &u.cached_input);
     count_read(in, "cache_write_tokens", &u.cache_creation);
     count_read(sl_json_get(usage, "completion_tokens_details"), "reasoning_tokens", &u.reasoning);
+    if (u.reasoning > 0 && u.input >= 0 && u.output >= 0 && u.total == u.input + u.output + u.reasoning) {
+        u.output += u.reasoning; /* xAI counts it beside the answer */
+    }
     if (u.cached_input < 0) {
         count_read(usage, "prompt_cache_hit_tokens", &u.cached_input);
     }

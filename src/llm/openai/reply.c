@@ -12,6 +12,8 @@ enum sl_finish sl_openai_finish(struct sl_str word)
     } words[] = {
         { SL_STR_INIT("stop"), SL_FINISH_STOP },
         { SL_STR_INIT("length"), SL_FINISH_LENGTH },
+        { SL_STR_INIT("eos"), SL_FINISH_STOP },
+        { SL_STR_INIT("model_length"), SL_FINISH_LENGTH },
         { SL_STR_INIT("tool_calls"), SL_FINISH_TOOL_CALLS },
         { SL_STR_INIT("content_filter"), SL_FINISH_CONTENT_FILTER },
     };
@@ -107,6 +109,12 @@ static void content_read(struct reader *rd, struct sl_json_val message, struct s
         return;
     }
     for (struct sl_json_iter it = sl_json_each(content); sl_json_next(&it);) {
+        /* Thoughts are lists themselves: Mistral's `thinking`, the `summary` of a `reasoning`. */
+        struct sl_json_val thoughts = sl_json_get(it.val, "thinking");
+        thoughts = sl_json_is_present(thoughts) ? thoughts : sl_json_get(it.val, "summary");
+        for (struct sl_json_iter in = sl_json_each(thoughts); sl_json_next(&in);) {
+            block_add(choice, SL_BLOCK_THINKING, text_get(rd, in.val, "text"));
+        }
         block_add(choice, SL_BLOCK_TEXT, text_get(rd, it.val, "text"));
     }
 }
@@ -115,7 +123,11 @@ static void choice_read(struct reader *rd, struct sl_json_val v, struct sl_choic
 {
     struct sl_json_val message = sl_json_get(v, "message");
     struct sl_json_val calls = sl_json_get(message, "tool_calls");
-    size_t n = 4 + sl_json_count(calls) + sl_json_count(sl_json_get(message, "content"));
+    struct sl_json_val content = sl_json_get(message, "content");
+    size_t n = 4 + sl_json_count(calls) + sl_json_count(content);
+    for (struct sl_json_iter it = sl_json_each(content); sl_json_is(content, SL_JSON_ARRAY) && sl_json_next(&it);) {
+        n += sl_json_count(sl_json_get(it.val, "thinking")) + sl_json_count(sl_json_get(it.val, "summary"));
+    }
     choice->blocks = array_new(rd, n, sizeof(*choice->blocks));
     if (!choice->blocks) {
         return;

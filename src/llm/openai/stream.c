@@ -163,6 +163,22 @@ static void tool_calls_push(struct chunk *c, uint16_t choice, struct sl_json_val
     }
 }
 
+/* Some hosts stream content as a list of parts, thoughts among them as lists themselves. */
+static void parts_push(struct chunk *c, uint16_t choice, struct sl_json_val content)
+{
+    if (!sl_json_is(content, SL_JSON_ARRAY)) {
+        return;
+    }
+    for (struct sl_json_iter it = sl_json_each(content); c->status == 0 && sl_json_next(&it);) {
+        struct sl_json_val thoughts = sl_json_get(it.val, "thinking");
+        thoughts = sl_json_is_present(thoughts) ? thoughts : sl_json_get(it.val, "summary");
+        for (struct sl_json_iter in = sl_json_each(thoughts); c->status == 0 && sl_json_next(&in);) {
+            text_push(c, choice, SL_BLOCK_THINKING, half_get(c, choice, in.val, "text"));
+        }
+        text_push(c, choice, SL_BLOCK_TEXT, half_get(c, choice, it.val, "text"));
+    }
+}
+
 static void choice_push(struct chunk *c, struct sl_json_val v)
 {
     int64_t index = 0;
@@ -176,6 +192,7 @@ static void choice_push(struct chunk *c, struct sl_json_val v)
     struct sl_str thinking = half_get(c, choice, delta, "reasoning_content");
     text_push(c, choice, SL_BLOCK_THINKING, thinking.n ? thinking : half_get(c, choice, delta, "reasoning"));
     text_push(c, choice, SL_BLOCK_TEXT, half_get(c, choice, delta, "content"));
+    parts_push(c, choice, sl_json_get(delta, "content"));
     text_push(c, choice, SL_BLOCK_TEXT, half_get(c, choice, v, "text")); /* a genuine completion */
     text_push(c, choice, SL_BLOCK_REFUSAL, text_get(c, delta, "refusal"));
     tool_calls_push(c, choice, sl_json_get(delta, "tool_calls"));

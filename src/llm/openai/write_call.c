@@ -2,6 +2,7 @@
 /* A call for an upstream of OpenAI's language: the client's own bytes where it speaks that too, else a chat made of the
  * canonical call. */
 #include "llm/chat/chat.h"
+#include "llm/openai/host.h"
 #include "llm/openai/openai.h"
 #include "llm/openai/write_messages.h"
 
@@ -12,6 +13,21 @@ static const struct sl_fate_row fates[] = {
     { "service_tier", SL_FATE_OWN },
     { "seed", SL_FATE_PASS },
     { NULL, SL_FATE_NEVER },
+};
+
+/* A completion as a chat, of a client that speaks the same: nothing of it is strange up there. */
+static const struct sl_fate_row near_fates[] = {
+    { "seed", SL_FATE_PASS },
+    { "frequency_penalty", SL_FATE_PASS },
+    { "presence_penalty", SL_FATE_PASS },
+    { "logit_bias", SL_FATE_PASS },
+    { "top_k", SL_FATE_PASS },
+    { "min_p", SL_FATE_PASS },
+    { "suffix", SL_FATE_REFUSE },
+    { "echo", SL_FATE_REFUSE },
+    { "logprobs", SL_FATE_REFUSE },
+    { "best_of", SL_FATE_DROP },
+    { NULL, SL_FATE_DROP },
 };
 
 /* --- tools --- */
@@ -201,7 +217,8 @@ int sl_openai_chat_write(const struct sl_call *call, const struct sl_chat *chat,
     }
     choice_write(chat, body);
     values_write(call, chat, ask_usage, body);
-    r = sl_chat_members(call, chat, target->provider, fates, body, arena, ret_error);
+    r = sl_chat_members(call, chat, target->provider, call->type == SL_LLM_COMPLETIONS ? near_fates : fates, body,
+                        arena, ret_error);
     sl_jw_end(&body->w);
     return r;
 }
@@ -221,7 +238,17 @@ static int translate(const struct sl_call *call, const struct sl_target *target,
         sl_body_drop(&body);
         return r;
     }
-    return sl_body_finish(&body, arena, io_req);
+    r = sl_body_finish(&body, arena, io_req);
+    const struct sl_openai_host *host = ((const struct sl_openai_conf *)target->conf)->host;
+    return r < 0 || !host ? r : sl_host_mend(host, call, target, env, arena, io_req, ret_error);
+}
+
+/* Does the client's own body go up? */
+static bool is_same_call(const struct sl_call *call, const struct sl_target *target)
+{
+    bool is_like = sl_target_speaks(target, call->type, &sl_language_openai_like);
+    return sl_target_speaks(target, call->type, call->language) ||
+           (is_like && call->language == &sl_language_openai && call->type != SL_LLM_COMPLETIONS);
 }
 
 int sl_openai_write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
@@ -229,12 +256,14 @@ int sl_openai_write_call(const struct sl_call *call, const struct sl_target *tar
                          struct sl_llm_error *ret_error)
 {
     const struct sl_openai_conf *conf = target->conf;
-    if (!sl_target_speaks(target, call->type, call->language)) {
+    if (!is_same_call(call, target)) {
         return translate(call, target, env, ask_usage, arena, io_req, ret_error);
     }
     struct sl_call_edit edits[] = {
         { "stream_options", SL_STR("{\"include_usage\":true}"), ask_usage && !call->has_stream_options },
         { "model", conf->model_json, true },
     };
-    return sl_call_pass(call, edits, SL_ARRAY_LEN(edits), arena, io_req, ret_error);
+    return conf->host
+               ? sl_host_pass(conf->host, call, target, env, edits, SL_ARRAY_LEN(edits), arena, io_req, ret_error)
+               : sl_call_pass(call, edits, SL_ARRAY_LEN(edits), arena, io_req, ret_error);
 }

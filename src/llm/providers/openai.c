@@ -153,40 +153,99 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
 
 /* --- the row --- */
 
-static const struct sl_opt openai_opts[] = {
-    { "openai_api_key", SL_OPT_SECRET, offsetof(struct sl_openai_conf, key), NULL, 0, 0,
-      SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL, NULL,
-      "the credential: a literal, $NAME, or the path of a file that holds it" },
-    { "openai_api_base", SL_OPT_URL, offsetof(struct sl_openai_conf, base), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL" },
-    { "openai_organization", SL_OPT_STR, offsetof(struct sl_openai_conf, organization), NULL, 0, 0, SL_OPT_RELOAD, NULL,
-      NULL, NULL, "sent as OpenAI-Organization" },
-    { "openai_project", SL_OPT_STR, offsetof(struct sl_openai_conf, project), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
-      NULL, "sent as OpenAI-Project" },
-    { "openai_api_type", SL_OPT_CUSTOM, offsetof(struct sl_openai_conf, api), "openai", 0, 0, SL_OPT_RELOAD, NULL, NULL,
-      api_check, "openai, azure (key in the api-key header) or azuread (key is a bearer token)" },
-    { "openai_api_version", SL_OPT_STR, offsetof(struct sl_openai_conf, api_version), NULL, 0, 0, SL_OPT_RELOAD, NULL,
-      NULL, NULL, "sent as the query parameter api-version; azure and azuread need it" },
-    { "openai_deployment_name", SL_OPT_STR, offsetof(struct sl_openai_conf, deployment), NULL, 0, 0, SL_OPT_RELOAD,
-      NULL, NULL, NULL, "the deployment, in the path of azure and azuread" },
-    { NULL },
-};
+#define OPTS(api_type)                                                                                 \
+    (const struct sl_opt[])                                                                            \
+    {                                                                                                  \
+        { "openai_api_key",                                                                            \
+          SL_OPT_SECRET,                                                                               \
+          offsetof(struct sl_openai_conf, key),                                                        \
+          NULL,                                                                                        \
+          0,                                                                                           \
+          0,                                                                                           \
+          SL_OPT_RELOAD | SL_OPT_REQUIRED,                                                             \
+          NULL,                                                                                        \
+          NULL,                                                                                        \
+          NULL,                                                                                        \
+          "the credential: a literal, $NAME, or the path of a file that holds it" },                   \
+            { "openai_api_base",                                                                       \
+              SL_OPT_URL,                                                                              \
+              offsetof(struct sl_openai_conf, base),                                                   \
+              NULL,                                                                                    \
+              0,                                                                                       \
+              0,                                                                                       \
+              SL_OPT_RELOAD,                                                                           \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL" }, \
+            { "openai_organization",                                                                   \
+              SL_OPT_STR,                                                                              \
+              offsetof(struct sl_openai_conf, organization),                                           \
+              NULL,                                                                                    \
+              0,                                                                                       \
+              0,                                                                                       \
+              SL_OPT_RELOAD,                                                                           \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              "sent as OpenAI-Organization" },                                                         \
+            { "openai_project",                                                                        \
+              SL_OPT_STR,                                                                              \
+              offsetof(struct sl_openai_conf, project),                                                \
+              NULL,                                                                                    \
+              0,                                                                                       \
+              0,                                                                                       \
+              SL_OPT_RELOAD,                                                                           \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              "sent as OpenAI-Project" },                                                              \
+            { "openai_api_type",                                                                       \
+              SL_OPT_CUSTOM,                                                                           \
+              offsetof(struct sl_openai_conf, api),                                                    \
+              api_type,                                                                                \
+              0,                                                                                       \
+              0,                                                                                       \
+              SL_OPT_RELOAD,                                                                           \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              api_check,                                                                               \
+              "openai, azure (key in the api-key header) or azuread (key is a bearer token)" },        \
+            { "openai_api_version",                                                                    \
+              SL_OPT_STR,                                                                              \
+              offsetof(struct sl_openai_conf, api_version),                                            \
+              NULL,                                                                                    \
+              0,                                                                                       \
+              0,                                                                                       \
+              SL_OPT_RELOAD,                                                                           \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              "sent as the query parameter api-version; azure and azuread need it" },                  \
+            { "openai_deployment_name",                                                                \
+              SL_OPT_STR,                                                                              \
+              offsetof(struct sl_openai_conf, deployment),                                             \
+              NULL,                                                                                    \
+              0,                                                                                       \
+              0,                                                                                       \
+              SL_OPT_RELOAD,                                                                           \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              "the deployment, in the path of azure and azuread" },                                    \
+            { NULL },                                                                                  \
+    }
 
 static const struct sl_str credential_headers[] = { SL_STR_INIT("authorization"), SL_STR_INIT("api-key"), { 0 } };
 
-extern const struct sl_provider sl_provider_openai;
-const struct sl_provider sl_provider_openai = {
-    .name = "openai",
-    .label = "OpenAI",
-    .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,
-    .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai },
-    .stream_usage = SL_USAGE_ASK,
-    .credential_headers = credential_headers,
-    .pass_headers = sl_pass_common,
-    .hidden_headers = sl_hidden_common,
-    .opts = openai_opts,
-    .conf_size = sizeof(struct sl_openai_conf),
-    .prepare = sl_openai_prepare,
-    .build = sl_openai_build,
-    .refused_usage = sl_openai_refused_usage,
-};
+#define ROW                                                                                                       \
+    .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,                                 \
+    .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai }, .stream_usage = SL_USAGE_ASK, \
+    .credential_headers = credential_headers, .pass_headers = sl_pass_common, .hidden_headers = sl_hidden_common, \
+    .conf_size = sizeof(struct sl_openai_conf), .prepare = sl_openai_prepare, .build = sl_openai_build,           \
+    .refused_usage = sl_openai_refused_usage
+
+extern const struct sl_provider sl_provider_openai, sl_provider_azure;
+const struct sl_provider sl_provider_openai = { .name = "openai", .label = "OpenAI", ROW, .opts = OPTS("openai") };
+/* MLflow 3's name for the same with `openai_api_type: azure`. */
+const struct sl_provider sl_provider_azure = { .name = "azure", .label = "OpenAI", ROW, .opts = OPTS("azure") };

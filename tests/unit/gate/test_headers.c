@@ -184,6 +184,11 @@ static const struct {
       "      vertex_credentials: "
       "'{\"type\":\"authorized_user\",\"client_id\":\"c\",\"client_secret\":\"s\",\"refresh_token\":\"r\"}'\n",
       true },
+    { "azure",
+      "      openai_api_base: https://a.example\n      openai_deployment_name: d\n      openai_api_version: v\n" },
+    { "vllm", "      api_base: https://a.example/v1\n" },
+    { "openai-compatible", "      api_base: https://a.example/v1\n" },
+    { "litellm", "      litellm_api_base: https://a.example/v1\n" },
 };
 
 /* A route of that provider with every secret set. */
@@ -265,10 +270,10 @@ static void request_is_masked(const struct sl_provider *provider, enum sl_llm_ty
 static void no_provider_forgets_a_credential(void **state)
 {
     (void)state;
-    for (size_t i = 0; sl_providers[i]; i++) {
+    for (size_t i = 0; sl_provider_at(i); i++) {
         for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT; type++) {
-            if (sl_providers[i]->caps & SL_BIT(type)) {
-                request_is_masked(sl_providers[i], type);
+            if (sl_provider_at(i)->caps & SL_BIT(type)) {
+                request_is_masked(sl_provider_at(i), type);
             }
         }
     }

@@ -155,7 +155,8 @@ static void test_own_models(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    static const char *const built[] = { "openai", "anthropic", "ai21labs", "cohere", "mock" };
+    static const char *const built[] = { "openai", "anthropic", "ai21labs",         "cohere",
+                                         "mock",   "azure",     "OpenAI_Compatible" };
     static const char *const known[] = { "mosaicml",
                                          "palm",
                                          "gemini",

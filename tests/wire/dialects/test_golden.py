@@ -9,10 +9,18 @@ import pytest
 
 GOLDEN = pathlib.Path(__file__).parent.parent.parent / "golden"
 CASES = sorted(p for p in GOLDEN.glob("*/*.json") if p.parent.name != "anthropic_in")  # no path leads to that dialect
-BASES = {"bedrock": "", "amazon-bedrock": "", "ai21labs": "/studio/v1", "cohere": "/v2", "gemini": "/v1beta"}  # the paths of those bases that are not /v1
+BASES = {"bedrock": "", "amazon-bedrock": "", "ai21labs": "/studio/v1", "cohere": "/v2", "gemini": "/v1beta",
+         "azure": "", "groq": "/openai/v1", "fireworks": "/inference/v1", "openrouter": "/api/v1", "perplexity": ""}  # the paths of those bases that are not /v1
 KEYS = {"openai": ("openai_api_key", "sk-upstream-test", "openai_api_base"), "anthropic": ("anthropic_api_key", "sk-ant-upstream-test", "anthropic_api_base"),
         "cohere": ("cohere_api_key", "co-upstream-test", "cohere_api_base"),
         "gemini": ("gemini_api_key", "AIza-upstream-test", "gemini_api_base"), "ai21labs": ("ai21labs_api_key", "ai21-upstream-test", "ai21labs_api_base")}
+MORE = {"azure": {"openai_deployment_name": "gpt", "openai_api_version": "2024-10-21"}, "litellm": {"litellm_provider": "openai"},
+        "portkey": {"portkey_provider": "openai", "provider_api_key": "sk-behind-test"}}
+KEYS |= {name: ("api_key", secret, "api_base") for name, secret in (
+    ("groq", "gsk-upstream-test"), ("deepseek", "sk-upstream-test"), ("xai", "xai-upstream-test"), ("fireworks", "fw-upstream-test"), ("openrouter", "sk-or-upstream-test"),
+    ("perplexity", "pplx-upstream-test"), ("ollama", "ollama"), ("vllm", "vllm-upstream-test"), ("openai-compatible", None), ("portkey", "pk-upstream-test"))}
+KEYS |= {"azure": ("openai_api_key", "az-upstream-test", "openai_api_base"), "togetherai": ("togetherai_api_key", "tg-upstream-test", "togetherai_api_base"),
+         "mistral": ("mistral_api_key", "mi-upstream-test", "mistral_api_base"), "litellm": ("litellm_api_key", "sk-litellm-test", "litellm_api_base")}
 VERTEX = {"vertex_project": "acme", "vertex_location": "europe-west4",
           "vertex_credentials": json.dumps({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"})}
 AWS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "aws_region": "us-east-1"}
@@ -85,11 +93,12 @@ def route_of(doc, exchange, base):
         config = {"aws_config": {**AWS, "aws_endpoint_url": base}}
     else:
         key, secret, base_key = KEYS[provider]
-        config = {key: secret, base_key: base}
+        config = {**({key: secret} if secret else {}), base_key: base, **MORE.get(provider, {})}
     path = exchange["client_request"]["path"]
     route = doc.get("route") or {}
     model = route.get("model") or exchange["client_request"]["body"]["model"]
-    name = path.split("/")[2] if path not in TYPES else route_name(model)
+    named = exchange["client_request"]["body"].get("model") if route else None  # the case names the route itself
+    name = path.split("/")[2] if path not in TYPES else named or route_name(model)
     return {"name": name, "endpoint_type": route.get("type") or f"llm/v1/{TYPES[path]}",
             "model": {"provider": provider, "name": model, "config": config}, "sluice": {"retries": 0}}
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hosts of OpenAI's language: what one lacks or spells otherwise is data, applied to the client's own bytes. A call
+ * that needs none of it is not read any deeper. */
+#ifndef SL_LLM_OPENAI_HOST_ROW_H
+#define SL_LLM_OPENAI_HOST_ROW_H
+
+#include "llm/core/request.h"
+#include "llm/form/rules.h"
+
+/* A member of OpenAI's that the host does not have under that name. */
+struct sl_host_member {
+    const char *name;
+    const char *to;  /* its name there; NULL: it has none, and the member is left out and named */
+    bool is_refused; /* it changes what the answer is: refused, unless it says nothing */
+    bool is_quiet;   /* left out without being named: the host does the same without being told */
+    int64_t neutral; /* the number that says nothing, besides 0 */
+    unsigned types;  /* SL_BIT(enum sl_llm_type); 0: all */
+};
+
+/* In a chat's messages. */
+#define SL_HOST_NO_DEVELOPER SL_BIT(0) /* that role is `system` */
+#define SL_HOST_NO_NAMES     SL_BIT(1) /* messages have no `name` */
+#define SL_HOST_PREFIX       SL_BIT(2) /* a beginning of the answer must say that it is one */
+#define SL_HOST_STRICT       SL_BIT(3) /* members of messages that it does not know are refused */
+#define SL_HOST_DOCUMENTS    SL_BIT(4) /* files and audio are spelt as Mistral does */
+#define SL_HOST_ALTERNATE    SL_BIT(5) /* system first, then user and assistant in turns */
+#define SL_HOST_NO_SCHEMA    SL_BIT(6) /* of structured answers only json_object: the schema is told in words */
+#define SL_HOST_LOGPROBS     SL_BIT(7) /* logprobs is the number of them */
+#define SL_HOST_HALVES       SL_BIT(8) /* MLflow's completions: half the temperature, no `n` and no `stop` */
+
+struct sl_openai_host {
+    const struct sl_host_member *members; /* ends with a NULL name; NULL: none */
+    unsigned quirks;                      /* SL_HOST_* */
+    const struct sl_form_name *ids;       /* of tool calls; NULL: any */
+};
+
+/* A row of the family: the provider, and what its host is like. */
+struct sl_family_row {
+    struct sl_provider provider;
+    struct sl_openai_host host;
+};
+extern const struct sl_family_row sl_openai_family[]; /* ends with a provider without a name */
+
+#endif

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Providers that speak OpenAI's language, a row each: where they are, what their credential is called, what of a call
+ * they lack or spell otherwise. */
+#include "llm/core/language.h"
+#include "llm/core/prepare.h"
+#include "llm/openai/host_row.h"
+#include "llm/openai/openai.h"
+
+struct conf {
+    struct sl_openai_conf openai; /* first: the language reads its own */
+    struct sl_str portkey_provider, portkey_config;
+    struct sl_secret provider_key;
+    struct sl_str litellm_provider;
+};
+
+/* --- preparing a target --- */
+
+static const char *const paths[SL_LLM_TYPE_COUNT] = {
+    [SL_LLM_CHAT] = "chat/completions",
+    [SL_LLM_COMPLETIONS] = "completions",
+    [SL_LLM_EMBEDDINGS] = "embeddings",
+};
+
+/* The key that a row of this kind names, for problems: the first URL or secret of the table. */
+static const char *key_of(const struct sl_opt *rows, enum sl_opt_type type)
+{
+    while (rows->key && rows->type != type) {
+        rows++;
+    }
+    return rows->key ? rows->key : "";
+}
+
+static int targets_make(struct sl_bind *bind, struct sl_target *target)
+{
+    struct sl_openai_conf *conf = target->conf;
+    int r = 0;
+    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
+        bool is_as_chat = type == SL_LLM_COMPLETIONS && target->languages[type] == &sl_language_openai_like;
+        r = sl_uri_join(&target->base, sl_str_c(paths[is_as_chat ? SL_LLM_CHAT : type]), bind->arena,
+                        &conf->targets[type]);
+    }
+    return r;
+}
+
+/* What every row does: base, paths, the model's name, the host. */
+static int host_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    struct sl_openai_conf *conf = target->conf;
+    const struct sl_family_row *row = (const struct sl_family_row *)(const void *)target->provider;
+    bool has_edits = row->host.members || row->host.quirks || row->host.ids;
+    conf->host = has_edits ? &row->host : NULL;
+    int r = sl_prepare_base(bind, val, key_of(target->provider->opts, SL_OPT_URL), conf->base, &target->base);
+    r = r < 0 ? r : targets_make(bind, target);
+    r = r < 0 ? r : sl_headers_add(&conf->headers, bind->arena, SL_STR("content-type"), SL_STR("application/json"));
+    if (r == 0) {
+        conf->model_json = target->model.n ? sl_json_quote(target->model, bind->arena) : SL_STR("null");
+        r = conf->model_json.p ? 0 : SL_E_NOMEM;
+    }
+    return r;
+}
+
+static int key_add(struct sl_bind *bind, const struct sl_val *val, const char *key, const char *header,
+                   struct sl_secret *secret, struct sl_headers *headers)
+{
+    bool is_bearer = strcmp(header, "authorization") == 0;
+    if (!sl_secret_is_set(secret)) {
+        return 0;
+    }
+    int r = sl_prepare_key(bind, val, key, is_bearer ? SL_STR("Bearer ") : SL_STR(""), secret);
+    return r < 0 ? r : sl_headers_add(headers, bind->arena, sl_str_c(header), sl_secret_reveal(secret));
+}
+
+static int told(struct sl_bind *bind, const struct sl_val *val, int r)
+{
+    return r == SL_E_NOMEM ? SL_PREPARE_FAIL(bind, val, "", "out of memory") : r;
+}
+
+static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    struct sl_openai_conf *conf = target->conf;
+    int r = host_prepare(bind, val, target);
+    r = r < 0 ? r
+              : key_add(bind, val, key_of(target->provider->opts, SL_OPT_SECRET), "authorization", &conf->key,
+                        &conf->headers);
+    return told(bind, val, r);
+}
+
+/* MLflow's default key of a server that has none is the word itself. */
+static int ollama_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    struct sl_openai_conf *conf = target->conf;
+    if (sl_str_eq(sl_secret_reveal(&conf->key), SL_STR("ollama"))) {
+        return told(bind, val, host_prepare(bind, val, target));
+    }
+    return prepare(bind, val, target);
+}
+
+/* Magistral's answers are lists of parts, its thoughts among them. */
+static int mistral_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    if (sl_str_has_prefix(target->model, SL_STR("magistral"))) {
+        target->languages[SL_LLM_CHAT] = &sl_language_openai_like;
+    }
+    return prepare(bind, val, target);
+}
+
+static int portkey_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    struct conf *conf = target->conf;
+    struct sl_headers *h = &conf->openai.headers;
+    int r = host_prepare(bind, val, target);
+    r = r < 0 ? r : key_add(bind, val, "api_key", "x-portkey-api-key", &conf->openai.key, h);
+    r = r < 0 ? r : key_add(bind, val, "provider_api_key", "authorization", &conf->provider_key, h);
+    r = r < 0
+            ? r
+            : sl_prepare_header(bind, val, "portkey_provider", SL_STR("x-portkey-provider"), conf->portkey_provider, h);
+    r = r < 0 ? r : sl_prepare_header(bind, val, "portkey_config", SL_STR("x-portkey-config"), conf->portkey_config, h);
+    return told(bind, val, r);
+}
+
+/* A LiteLLM proxy knows models as "provider/name". */
+static int litellm_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    const struct conf *conf = target->conf;
+    if (conf->litellm_provider.n) {
+        target->model = sl_arena_printf(bind->arena, "%.*s/%.*s", SL_STR_ARG(conf->litellm_provider),
+                                        SL_STR_ARG(target->model));
+        if (!target->model.p) {
+            return told(bind, val, SL_E_NOMEM);
+        }
+    }
+    return prepare(bind, val, target);
+}
+
+/* --- what hosts have otherwise --- */
+
+#define CHAT       SL_BIT(SL_LLM_CHAT)
+#define EMBEDDINGS SL_BIT(SL_LLM_EMBEDDINGS)
+#define RENAMED(...)        \
+    {                       \
+        .name = __VA_ARGS__ \
+    }
+#define MAX_TOKENS                                          \
+    {                                                       \
+        .name = "max_completion_tokens", .to = "max_tokens" \
+    }
+#define DROPPED(n)  \
+    {               \
+        .name = (n) \
+    }
+#define REFUSED(n)                      \
+    {                                   \
+        .name = (n), .is_refused = true \
+    }
+#define ONE_ANSWER                                    \
+    {                                                 \
+        .name = "n", .is_refused = true, .neutral = 1 \
+    }
+
+static const struct sl_host_member groq_members[] = {
+    ONE_ANSWER,
+    REFUSED("logprobs"),
+    REFUSED("top_logprobs"),
+    DROPPED("logit_bias"),
+    DROPPED("metadata"),
+    DROPPED("store"),
+    { 0 },
+};
+
+static const struct sl_host_member deepseek_members[] = { MAX_TOKENS, { 0 } };
+
+static const struct sl_host_member xai_members[] = { DROPPED("logit_bias"), { 0 } };
+
+static const struct sl_host_member together_members[] = { MAX_TOKENS, { 0 } };
+
+static const struct sl_host_member perplexity_members[] = {
+    MAX_TOKENS,           ONE_ANSWER,
+    REFUSED("tools"),     DROPPED("tool_choice"),
+    REFUSED("logprobs"),  DROPPED("parallel_tool_calls"),
+    DROPPED("seed"),      REFUSED("top_logprobs"),
+    REFUSED("functions"), { 0 },
+};
+
+static const struct sl_host_member ollama_members[] = {
+    MAX_TOKENS, ONE_ANSWER, DROPPED("tool_choice"), DROPPED("logit_bias"), DROPPED("user"), { 0 },
+};
+
+static const struct sl_host_member mistral_members[] = {
+    MAX_TOKENS,
+    { .name = "seed", .to = "random_seed" },
+    { .name = "dimensions", .to = "output_dimension", .types = EMBEDDINGS },
+    { .name = "stream_options", .is_quiet = true }, /* the counts come without being asked for */
+    REFUSED("logprobs"),
+    REFUSED("top_logprobs"),
+    REFUSED("functions"),
+    REFUSED("modalities"),
+    REFUSED("audio"),
+    DROPPED("function_call"),
+    DROPPED("logit_bias"),
+    DROPPED("user"),
+    DROPPED("safety_identifier"),
+    DROPPED("store"),
+    DROPPED("service_tier"),
+    DROPPED("verbosity"),
+    DROPPED("web_search_options"),
+    { 0 },
+};
+
+static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL_NAME_LETTERS, .exact = 9, .max = 9 };
+
+/* --- the rows --- */
+
+#define KEY(name, flags)                                                                                               \
+    {                                                                                                                  \
+        name, SL_OPT_SECRET, offsetof(struct conf, openai.key), NULL, 0, 0, SL_OPT_RELOAD | (flags), NULL, NULL, NULL, \
+            "the credential: a literal, $NAME, or the path of a file that holds it"                                    \
+    }
+#define BASE(name, def, flags)                                                                                      \
+    {                                                                                                               \
+        name, SL_OPT_URL, offsetof(struct conf, openai.base), def, 0, 0, SL_OPT_RELOAD | (flags), NULL, NULL, NULL, \
+            "base URL with the version"                                                                             \
+    }
+#define TEXT(name, field, help)                                                                           \
+    {                                                                                                     \
+        name, SL_OPT_STR, offsetof(struct conf, field), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL, help \
+    }
+#define OPTS(...)           \
+    (const struct sl_opt[]) \
+    {                       \
+        __VA_ARGS__,        \
+        {                   \
+            NULL            \
+        }                   \
+    }
+
+#define ALL         (SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM)
+#define CHAT_ONLY   (SL_CAP_CHAT | SL_CAP_STREAM)
+#define NO_OLD      (SL_CAP_CHAT | SL_CAP_EMBEDDINGS | SL_CAP_STREAM)
+#define USAGE_ASKED .stream_usage = SL_USAGE_ASK, .refused_usage = sl_openai_refused_usage
+#define USAGE_COMES .stream_usage = SL_USAGE_ALWAYS
+
+#define COMMON .hidden_headers = sl_hidden_common, .conf_size = sizeof(struct conf), .build = sl_openai_build
+#define SPEAKS .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai }
+#define BEARER .credential_headers = sl_credential_bearer
+#define PASS   .pass_headers = sl_pass_common
+#define PLAIN  COMMON, SPEAKS, BEARER, PASS, .prepare = prepare
+
+static const struct sl_str portkey_credentials[] = { SL_STR_INIT("authorization"),
+                                                     SL_STR_INIT("x-portkey-api-key"),
+                                                     { 0 } };
+static const struct sl_str openrouter_pass[] = {
+    SL_STR_INIT("http-referer"), SL_STR_INIT("x-title"), SL_STR_INIT("x-openrouter-title"), { 0 }
+};
+
+const struct sl_family_row sl_openai_family[] = {
+    { .provider = { .name = "groq",
+                    .label = "Groq",
+                    .caps = CHAT_ONLY,
+                    PLAIN,
+                    USAGE_ASKED,
+                    .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED),
+                                 BASE("api_base", "https://api.groq.com/openai/v1", 0)) },
+      .host = { .members = groq_members, .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_NO_NAMES } },
+    { .provider = { .name = "deepseek",
+                    .label = "DeepSeek",
+                    .caps = CHAT_ONLY,
+                    PLAIN,
+                    USAGE_ASKED,
+                    .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.deepseek.com/v1", 0)) },
+      .host = { .members = deepseek_members, .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_NO_SCHEMA } },
+    { .provider = { .name = "xai",
+                    .label = "xAI",
+                    .caps = ALL,
+                    PLAIN,
+                    USAGE_COMES,
+                    .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.x.ai/v1", 0)) },
+      .host = { .members = xai_members, .quirks = SL_HOST_NO_DEVELOPER } },
+    { .provider = { .name = "togetherai",
+                    .label = "TogetherAI",
+                    .caps = ALL,
+                    PLAIN,
+                    USAGE_COMES,
+                    .opts = OPTS(KEY("togetherai_api_key", SL_OPT_REQUIRED),
+                                 BASE("togetherai_api_base", "https://api.together.xyz/v1", 0)) },
+      .host = { .members = together_members, .quirks = SL_HOST_LOGPROBS } },
+    { .provider = { .name = "fireworks",
+                    .label = "Fireworks",
+                    .caps = ALL,
+                    PLAIN,
+                    USAGE_COMES,
+                    .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED),
+                                 BASE("api_base", "https://api.fireworks.ai/inference/v1", 0)) } },
+    { .provider = { .name = "openrouter",
+                    .label = "OpenRouter",
+                    .caps = ALL,
+                    COMMON,
+                    SPEAKS,
+                    BEARER,
+                    .prepare = prepare,
+                    USAGE_ASKED,
+                    .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://openrouter.ai/api/v1", 0)),
+                    .pass_headers = openrouter_pass } },
+    { .provider = { .name = "perplexity",
+                    .label = "Perplexity",
+                    .caps = CHAT_ONLY,
+                    PLAIN,
+                    USAGE_COMES,
+                    .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.perplexity.ai", 0)) },
+      .host = { .members = perplexity_members, .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_ALTERNATE } },
+    { .provider = { .name = "mistral",
+                    .label = "Mistral",
+                    .caps = ALL,
+                    COMMON,
+                    BEARER,
+                    PASS,
+                    USAGE_COMES,
+                    .opts = OPTS(KEY("mistral_api_key", SL_OPT_REQUIRED),
+                                 BASE("mistral_api_base", "https://api.mistral.ai/v1", 0)),
+                    .languages = { &sl_language_openai, &sl_language_openai_like, &sl_language_openai },
+                    .prepare = mistral_prepare },
+      .host = { .members = mistral_members,
+                .ids = &mistral_ids,
+                .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_PREFIX | SL_HOST_STRICT | SL_HOST_DOCUMENTS |
+                          SL_HOST_HALVES } },
+    { .provider = { .name = "ollama",
+                    .label = "Ollama",
+                    .caps = ALL,
+                    COMMON,
+                    SPEAKS,
+                    BEARER,
+                    PASS,
+                    USAGE_ASKED,
+                    .opts = OPTS(KEY("api_key", 0), BASE("api_base", "http://localhost:11434/v1", 0)),
+                    .prepare = ollama_prepare },
+      .host = { .members = ollama_members, .quirks = SL_HOST_NO_DEVELOPER } },
+    { .provider = { .name = "vllm",
+                    .label = "vLLM",
+                    .caps = ALL,
+                    PLAIN,
+                    USAGE_ASKED,
+                    .opts = OPTS(BASE("api_base", NULL, SL_OPT_REQUIRED), KEY("api_key", 0)) } },
+    { .provider = { .name = "openai-compatible",
+                    .label = "OpenAI-compatible",
+                    .caps = ALL,
+                    PLAIN,
+                    USAGE_ASKED,
+                    .opts = OPTS(BASE("api_base", NULL, SL_OPT_REQUIRED), KEY("api_key", 0)) } },
+    { .provider = { .name = "portkey",
+                    .label = "Portkey",
+                    .caps = ALL,
+                    COMMON,
+                    SPEAKS,
+                    PASS,
+                    USAGE_ASKED,
+                    .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.portkey.ai/v1", 0),
+                                 TEXT("portkey_provider", portkey_provider, "sent as x-portkey-provider"),
+                                 TEXT("portkey_config", portkey_config, "sent as x-portkey-config"),
+                                 { "provider_api_key", SL_OPT_SECRET, offsetof(struct conf, provider_key), NULL, 0, 0,
+                                   SL_OPT_RELOAD, NULL, NULL, NULL, "the provider's own key, sent as a bearer token" }),
+                    .prepare = portkey_prepare,
+                    .credential_headers = portkey_credentials } },
+    { .provider = { .name = "litellm",
+                    .label = "LiteLLM",
+                    .caps = ALL,
+                    COMMON,
+                    SPEAKS,
+                    BEARER,
+                    PASS,
+                    USAGE_ASKED,
+                    .opts = OPTS(
+                        BASE("litellm_api_base", NULL, SL_OPT_REQUIRED), KEY("litellm_api_key", 0),
+                        TEXT("litellm_provider", litellm_provider, "stands before the model's name, with a slash")),
+                    .prepare = litellm_prepare } },
+    { .provider = { NULL } },
+};

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OpenAI's family: a row of the registry each, and what its host has otherwise. */
+#include "help.h"
+
+static const struct {
+    const char *name, *config, *model;
+    enum sl_llm_type type;
+    const char *target, *header, *value; /* value NULL: the header is not there */
+    enum sl_stream_usage usage;
+    unsigned caps;
+} rows[] = {
+#define ALL       (SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM)
+#define CHAT_ONLY (SL_CAP_CHAT | SL_CAP_STREAM)
+    { "groq", "{\"api_key\":\"k\"}", "m", SL_LLM_CHAT, "https://api.groq.com/openai/v1/chat/completions",
+      "authorization", "Bearer k", SL_USAGE_ASK, CHAT_ONLY },
+    { "DeepSeek", "{\"api_key\":\"k\"}", "m", SL_LLM_CHAT, "https://api.deepseek.com/v1/chat/completions",
+      "authorization", "Bearer k", SL_USAGE_ASK, CHAT_ONLY },
+    { "xai", "{\"api_key\":\"k\"}", "m", SL_LLM_COMPLETIONS, "https://api.x.ai/v1/completions", "authorization",
+      "Bearer k", SL_USAGE_ALWAYS, ALL },
+    { "togetherai", "{\"togetherai_api_key\":\"k\"}", "m", SL_LLM_EMBEDDINGS, "https://api.together.xyz/v1/embeddings",
+      "authorization", "Bearer k", SL_USAGE_ALWAYS, ALL },
+    { "fireworks", "{\"api_key\":\"k\"}", "m", SL_LLM_CHAT, "https://api.fireworks.ai/inference/v1/chat/completions",
+      "authorization", "Bearer k", SL_USAGE_ALWAYS, ALL },
+    { "openrouter", "{\"api_key\":\"k\",\"api_base\":\"https://eu.example/v1\"}", "m", SL_LLM_CHAT,
+      "https://eu.example/v1/chat/completions", "authorization", "Bearer k", SL_USAGE_ASK, ALL },
+    { "perplexity", "{\"api_key\":\"k\"}", "m", SL_LLM_CHAT, "https://api.perplexity.ai/chat/completions",
+      "authorization", "Bearer k", SL_USAGE_ALWAYS, CHAT_ONLY },
+    { "mistral", "{\"mistral_api_key\":\"k\"}", "m", SL_LLM_COMPLETIONS, "https://api.mistral.ai/v1/chat/completions",
+      "authorization", "Bearer k", SL_USAGE_ALWAYS, ALL },
+    { "ollama", "{}", "m", SL_LLM_CHAT, "http://localhost:11434/v1/chat/completions", "authorization", NULL,
+      SL_USAGE_ASK, ALL },
+    { "ollama", "{\"api_key\":\"ollama\"}", "m", SL_LLM_CHAT, "http://localhost:11434/v1/chat/completions",
+      "authorization", NULL, SL_USAGE_ASK, ALL },
+    { "ollama", "{\"api_key\":\"k\"}", "m", SL_LLM_CHAT, "http://localhost:11434/v1/chat/completions", "authorization",
+      "Bearer k", SL_USAGE_ASK, ALL },
+    { "vllm", "{\"api_base\":\"http://v:8000/v1/\"}", "m", SL_LLM_CHAT, "http://v:8000/v1/chat/completions",
+      "authorization", NULL, SL_USAGE_ASK, ALL },
+    { "openai_compatible", "{\"api_base\":\"http://v:1/v1?a=b\",\"api_key\":\"k\"}", "m", SL_LLM_CHAT,
+      "http://v:1/v1/chat/completions?a=b", "authorization", "Bearer k", SL_USAGE_ASK, ALL },
+    { "portkey", "{\"api_key\":\"k\",\"portkey_config\":\"c\"}", "m", SL_LLM_CHAT,
+      "https://api.portkey.ai/v1/chat/completions", "x-portkey-config", "c", SL_USAGE_ASK, ALL },
+    { "portkey", "{\"api_key\":\"k\"}", "m", SL_LLM_CHAT, "https://api.portkey.ai/v1/chat/completions",
+      "x-portkey-api-key", "k", SL_USAGE_ASK, ALL },
+    { "portkey", "{\"api_key\":\"k\"}", "m", SL_LLM_CHAT, "https://api.portkey.ai/v1/chat/completions", "authorization",
+      NULL, SL_USAGE_ASK, ALL },
+    { "litellm", "{\"litellm_api_base\":\"http://l:4000\"}", "m", SL_LLM_CHAT, "http://l:4000/chat/completions",
+      "authorization", NULL, SL_USAGE_ASK, ALL },
+    { "azure",
+      "{\"openai_api_key\":\"k\",\"openai_api_base\":\"https://"
+      "r.example\",\"openai_api_version\":\"v\",\"openai_deployment_name\":\"d\"}",
+      "m", SL_LLM_CHAT, "https://r.example/openai/deployments/d/chat/completions?api-version=v", "api-key", "k",
+      SL_USAGE_ASK, ALL },
+};
+
+static const char *const bodies[SL_LLM_TYPE_COUNT] = {
+    "{\"model\":\"r\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
+    "{\"model\":\"r\",\"prompt\":\"hi\"}",
+    "{\"model\":\"r\",\"input\":\"hi\"}",
+};
+
+static void each_row_has_its_place_and_its_credential(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        struct help h;
+        struct sl_target target;
+        struct sl_http_req req = { 0 };
+        struct sl_llm_error error = { 0 };
+        help_init(&h);
+        assert_int_equal(help_target(&h, rows[i].name, rows[i].model, rows[i].config, &target), 0);
+        struct sl_call call = help_call(&h, &sl_dialect_openai, rows[i].type, bodies[rows[i].type]);
+        assert_int_equal(target.provider->build(&call, &target, &h.env, false, &h.arena, &req, &error), 0);
+        struct sl_str url = sl_arena_printf(&h.arena, "http%s://%.*s%.*s", target.base.is_https ? "s" : "",
+                                            SL_STR_ARG(target.base.authority), SL_STR_ARG(req.target));
+        assert_string_equal(url.p, rows[i].target);
+        struct sl_str value = sl_headers_get(&req.headers, rows[i].header);
+        assert_int_equal(value.p != NULL, rows[i].value != NULL);
+        assert_true(!value.p || sl_str_eq_c(value, rows[i].value));
+        assert_int_equal(target.provider->stream_usage, rows[i].usage);
+        assert_int_equal(target.provider->caps, rows[i].caps);
+        help_target_done(&target);
+        help_done(&h);
+    }
+}
+
+/* Clients that speak the host's language and need nothing: the bytes are theirs, but for the model. */
+static const struct {
+    const char *provider, *config, *body, *want, *dropped;
+} edits[] = {
+    { "groq", "{\"api_key\":\"k\"}",
+      "{\"model\":\"r\", \"messages\":[ {\"role\":\"user\",\"content\":\"\\u0041\"}],\"x\":1e400}",
+      "{\"model\":\"m\", \"messages\":[ {\"role\":\"user\",\"content\":\"\\u0041\"}],\"x\":1e400}", "" },
+    { "groq", "{\"api_key\":\"k\"}",
+      "{\"logprobs\":false,\"model\":\"r\",\"messages\":[{\"name\":\"a\",\"role\":\"developer\"}],\"store\":true}",
+      "{\"model\":\"m\",\"messages\":[{\"role\":\"system\"}]}", "store,name" },
+    { "groq", "{\"api_key\":\"k\"}", "{\"model\":\"r\",\"metadata\":{ },\"n\":1,\"messages\":7}",
+      "{\"model\":\"m\",\"messages\":7}", "" },
+    { "deepseek", "{\"api_key\":\"k\"}",
+      "{\"max_tokens\":1,\"max_completion_tokens\":2,\"model\":\"r\",\"max_completion_tokens\":3}",
+      "{\"max_tokens\":2,\"model\":\"m\",\"max_tokens\":3}", "" },
+    { "deepseek", "{\"api_key\":\"k\"}", "{\"max_completion_tokens\":null,\"model\":\"r\"}", "{\"model\":\"m\"}", "" },
+    { "deepseek", "{\"api_key\":\"k\"}", "{\"model\":\"r\",\"max_completion_tokens\":4}",
+      "{\"model\":\"m\",\"max_tokens\":4}", "" },
+    { "togetherai", "{\"togetherai_api_key\":\"k\"}", "{\"model\":\"r\",\"logprobs\":2}",
+      "{\"model\":\"m\",\"logprobs\":2}", "" },
+    { "togetherai", "{\"togetherai_api_key\":\"k\"}", "{\"model\":\"r\",\"logprobs\":false,\"top_logprobs\":2}",
+      "{\"model\":\"m\"}", "" },
+    { "perplexity", "{\"api_key\":\"k\"}",
+      "{\"model\":\"r\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"u\"}]}",
+      "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\",\"content\":\"u\"}]}",
+      "" },
+    { "perplexity", "{\"api_key\":\"k\"}",
+      "{\"model\":\"r\",\"messages\":[{\"role\":\"user\",\"content\":\"\\\"a\"},{\"content\":\"b\",\"role\":\"user\"}]"
+      "}",
+      "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\\\"a\\n\\nb\"}]}", "" },
+    { "mistral", "{\"mistral_api_key\":\"k\"}",
+      "{\"model\":\"r\",\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"x\":{\"y\":1}}]}",
+      "{\"model\":\"m\",\"messages\":[{\"prefix\":true,\"role\":\"assistant\",\"content\":\"a\"}]}", "x" },
+    { "mistral", "{\"mistral_api_key\":\"k\"}",
+      "{\"model\":\"r\",\"messages\":[{\"role\":\"assistant\",\"prefix\":false,\"content\":\"a\"}]}",
+      "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"prefix\":true,\"content\":\"a\"}]}", "" },
+};
+
+static void a_hosts_words_are_put_into_the_clients_bytes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(edits); i++) {
+        struct help h;
+        struct sl_target target;
+        struct sl_http_req req = { 0 };
+        struct sl_llm_error error = { 0 };
+        struct sl_buf got = SL_BUF_INIT(1 << 16);
+        help_init(&h);
+        assert_int_equal(help_target(&h, edits[i].provider, "m", edits[i].config, &target), 0);
+        struct sl_call call = help_call(&h, &sl_dialect_openai, SL_LLM_CHAT, edits[i].body);
+        assert_int_equal(target.provider->build(&call, &target, &h.env, false, &h.arena, &req, &error), 0);
+        for (size_t k = 0; k < req.n_slices; k++) {
+            sl_buf_add_str(&got, req.slices[k]);
+        }
+        sl_buf_add_char(&got, '\0');
+        assert_string_equal(got.p, edits[i].want);
+        assert_int_equal(req.body_len, got.len - 1);
+        assert_true(sl_str_eq_c(req.dropped, edits[i].dropped));
+        sl_buf_done(&got);
+        help_target_done(&target);
+        help_done(&h);
+    }
+}
+
+static void configurations_that_cannot_be(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *provider, *config;
+    } cases[] = {
+        { "groq", "{}" },
+        { "vllm", "{\"api_key\":\"k\"}" },
+        { "openai-compatible", "{}" },
+        { "portkey", "{\"api_key\":\"k\",\"portkey_config\":\"a\\nb\"}" },
+        { "mistral", "{\"mistral_api_key\":\"a b\\u0001\"}" },
+        { "azure", "{\"openai_api_key\":\"k\"}" },
+        { "fireworks", "{\"api_key\":\"k\",\"api_base\":\"ftp://x\"}" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct help h;
+        struct sl_target target;
+        help_init(&h);
+        assert_true(help_target(&h, cases[i].provider, "m", cases[i].config, &target) < 0);
+        assert_int_not_equal(h.problems.n_errors, 0);
+        help_target_done(&target);
+        help_done(&h);
+    }
+}
+
+/* Reasoning that is counted beside the answer, as xAI does it, is part of the output. */
+static void usage_counts_reasoning_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *usage;
+        int64_t output;
+    } cases[] = {
+        { "{\"prompt_tokens\":32,\"completion_tokens\":9,\"total_tokens\":135,\"completion_tokens_details\":{"
+          "\"reasoning_tokens\":94}}",
+          103 },
+        { "{\"prompt_tokens\":32,\"completion_tokens\":103,\"total_tokens\":135,\"completion_tokens_details\":{"
+          "\"reasoning_tokens\":94}}",
+          103 },
+        { "{\"prompt_tokens\":32,\"completion_tokens\":9,\"total_tokens\":41}", 9 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_json doc;
+        struct sl_usage usage;
+        sl_json_init(&doc, NULL);
+        assert_int_equal(sl_json_parse(&doc, sl_str_c(cases[i].usage)), 0);
+        const struct sl_language *language = sl_provider_find(SL_STR("xai"))->languages[SL_LLM_CHAT];
+        assert_int_equal(language->read_usage(sl_json_root(&doc), &usage), 0);
+        assert_int_equal(usage.output, cases[i].output);
+        sl_json_done(&doc);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_row_has_its_place_and_its_credential),
+        cmocka_unit_test(a_hosts_words_are_put_into_the_clients_bytes),
+        cmocka_unit_test(configurations_that_cannot_be),
+        cmocka_unit_test(usage_counts_reasoning_once),
+    };
+    return cmocka_run_group_tests_name("llm/family", tests, NULL, NULL);
+}
