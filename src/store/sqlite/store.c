@@ -378,11 +378,18 @@ static void tick(struct sl_sqlite *store, bool is_last)
         return;
     }
     struct sl_db *db = &store->db;
+    uint64_t change = db->change;
     int r = sl_db_exec(db, "BEGIN IMMEDIATE", &err);
     r = r < 0 ? r : store->cbs.on_tick(store->cbs.tick_arg, &store->base, store->was_tick_lost, &err);
+    if (r == 0 && store->base.is_failing) {
+        /* A transaction that writes nothing works on a full disk, too, and SQLite does not write what is the same. */
+        db->change++;
+        r = change_write(db, &err);
+    }
     r = r < 0 ? r : sl_db_exec(db, "COMMIT", &err);
     store->was_tick_lost = r < 0;
     if (r < 0) {
+        db->change = change;
         if (db->handle && !sqlite3_get_autocommit(db->handle)) {
             SL_IGNORE(sl_db_exec(db, "ROLLBACK", NULL) < 0);
         }

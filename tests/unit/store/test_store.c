@@ -577,6 +577,48 @@ static void test_a_disk_that_can_only_be_read(void **state)
     check_content(dir, "a=1;b=2;");
 }
 
+static int tick_count(void *arg, struct sl_store *store, bool was_lost, struct sl_err *err)
+{
+    (void)store;
+    (void)was_lost;
+    (void)err;
+    atomic_fetch_add((atomic_int *)arg, 1);
+    return 0;
+}
+
+static void ticks_wait(atomic_int *n_ticks, int n)
+{
+    for (int until = atomic_load(n_ticks) + n; atomic_load(n_ticks) < until;) {
+        usleep(1000);
+    }
+}
+
+/* Ticks that have nothing to write do not say that it works again; once there is room they do, without a call. */
+static void test_a_full_disk_is_down_until_there_is_room(void **state)
+{
+    (void)state;
+    atomic_int n_ticks = 0;
+    const struct sl_store_conf conf = {
+        .dir = dir,
+        .cbs = { .on_events = on_events, .on_tick = tick_count, .tick_arg = &n_ticks },
+    };
+    struct sl_store *store;
+    struct sl_err err = { 0 };
+    bool is_ok = false;
+    assert_int_equal(sl_store_open(&conf, &store, &is_ok, &err), 0);
+    store_start(store);
+    assert_int_equal(ask_wait(store, SL_STORE_CREATE, "a", "1"), 0);
+    atomic_store(&shim.is_full, true);
+    assert_int_equal(ask_wait(store, SL_STORE_CREATE, "b", "2"), SL_E_IO);
+    ticks_wait(&n_ticks, 3);
+    assert_false(sl_store_is_up(store));
+    atomic_store(&shim.is_full, false);
+    ticks_wait(&n_ticks, 2);
+    assert_true(sl_store_is_up(store));
+    sl_store_close(store);
+    check_content(dir, "a=1;");
+}
+
 /* --- the directory, the key, the tools --- */
 
 static void test_the_directory_has_one_owner(void **state)
@@ -682,6 +724,7 @@ int main(void)
         TEST(test_each_allocation_of_ours_fails_in_turn),
         TEST(test_opening_fails_at_each_call),
         TEST(test_a_disk_that_can_only_be_read),
+        TEST(test_a_full_disk_is_down_until_there_is_room),
         TEST(test_the_directory_has_one_owner),
         TEST(test_sealing),
         TEST(test_check_and_backup),

@@ -86,6 +86,9 @@ static int x_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
     if (shim_step()) {
         return SQLITE_IOERR_WRITE;
     }
+    if (atomic_load(&shim.is_full)) {
+        return SQLITE_FULL;
+    }
     if (of(f)->is_wal) {
         atomic_store(&shim.wal_dirty, true);
     }
@@ -296,6 +299,7 @@ void shim_reset(void)
     atomic_store(&shim.kill_at, -1);
     atomic_store(&shim.fails_on, false);
     atomic_store(&shim.is_readonly, false);
+    atomic_store(&shim.is_full, false);
     atomic_store(&shim.n_syncs, 0);
     atomic_store(&shim.wal_dirty, false);
     atomic_store(&shim.sync_usec, 0);

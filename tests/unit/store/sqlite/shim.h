@@ -12,6 +12,7 @@ struct shim {
     atomic_long fail_at;     /* the call with that number fails; -1: none */
     atomic_long kill_at;     /* at the call with that number the process ends, as by a kill; -1: none */
     atomic_bool is_readonly; /* nothing can be opened for writing */
+    atomic_bool is_full;     /* nothing can be written to what is open */
     atomic_bool fails_on;    /* and every one after it */
     atomic_long n_syncs;     /* of the WAL */
     atomic_uint sync_usec;   /* how long one takes at least */
