@@ -54,6 +54,7 @@ static void again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_us
     struct sl_loop *loop = x->desk->loop;
     SL_ASSERT(!plan->relay.is_head_sent);
     sl_measure_attempt(x, why, sl_loop_now(loop));
+    x->record.error_text = SL_STR_NONE; /* of this attempt only */
     sl_attempt_stop(&plan->attempt);
     sl_relay_stop(&plan->relay);
     /* Always through the loop: a refused connection must not recurse. */
@@ -161,9 +162,13 @@ static void on_end(void *user, bool is_until_close)
 static void on_fault(void *user, enum sl_error_type type, struct sl_str text, bool is_unsent)
 {
     struct sl_plan *plan = user;
-    if (!is_unsent || !try_again(plan, type, 0)) {
-        verdict_obey(plan, sl_relay_fault(&plan->relay, type, text));
+    if (is_unsent) {
+        plan->x->record.error_text = text;
+        if (try_again(plan, type, 0)) {
+            return;
+        }
     }
+    verdict_obey(plan, sl_relay_fault(&plan->relay, type, text));
 }
 
 static const struct sl_attempt_events events = { on_head, on_data, on_turn, on_end, on_fault };

@@ -105,15 +105,17 @@ struct sl_verdict sl_relay_reply_tell(struct sl_relay *relay, const struct sl_re
     return verdict;
 }
 
+#define NO_REPLY   "the upstream answered 200 with something else than a reply"
+#define UNREADABLE "The upstream's reply could not be read"
+#define NO_BODY    "the upstream answered 200 with an empty body"
+
 /* A page for people: its title, or its first words. */
 static struct sl_str page_text(struct sl_relay *relay, struct sl_str body)
 {
     struct sl_errbody said;
     sl_errbody_read(body, relay->x->arena, &said);
-    return said.message.n
-               ? sl_arena_printf(relay->x->arena, "the upstream answered 200 with something else than a reply: %.*s",
-                                 SL_STR_ARG(said.message))
-               : SL_STR("the upstream answered 200 with an empty body");
+    return said.message.n ? sl_arena_printf(relay->x->arena, NO_REPLY ": %.*s", SL_STR_ARG(said.message))
+                          : SL_STR(NO_BODY);
 }
 
 /* Says it is something else than JSON, and is: a proxy's page, most often. MLflow's sentence. */
@@ -148,6 +150,7 @@ struct sl_verdict sl_relay_no_answer_tell(struct sl_relay *relay, const struct s
     if (judgement->is_object) {
         error.code = SL_STR(SL_CODE_UNEXPECTED);
     }
+    x->record.error_text = judgement->is_object ? error.message : body.n ? SL_STR(NO_REPLY) : SL_STR(NO_BODY);
     return sl_relay_error_tell(relay, &error);
 }
 
@@ -157,9 +160,10 @@ static struct sl_verdict unreadable(struct sl_relay *relay, int r, const char *w
     bool is_other_shape = r != SL_E_TRUNCATED && sl_json_parse(relay->x->desk->doc, sl_buf_str(&relay->hold)) == 0;
     struct sl_llm_error error = {
         .type = SL_ERR_PROVIDER_BAD_RESPONSE,
-        .message = sl_arena_printf(relay->x->arena, "The upstream's reply could not be read: %s", why),
+        .message = sl_arena_printf(relay->x->arena, UNREADABLE ": %s", why),
         .code = is_other_shape ? SL_STR(SL_CODE_UNEXPECTED) : SL_STR_NONE,
     };
+    relay->x->record.error_text = SL_STR(UNREADABLE);
     return sl_relay_error_tell(relay, &error);
 }
 
@@ -190,7 +194,7 @@ static struct sl_verdict reply_end(struct sl_relay *relay)
     if (r == SL_E_NOMEM) {
         return sl_relay_refuse(relay, r);
     }
-    if (r < 0 && !judgement.is_object && body.n && body.p[0] != '{' && body.p[0] != '[') {
+    if (r < 0 && !judgement.is_object && (!body.n || (body.p[0] != '{' && body.p[0] != '['))) {
         return sl_relay_no_answer_tell(relay, &judgement);
     }
     if (r < 0) {

@@ -22,6 +22,7 @@ struct sl_notice {
     const char *kind;               /* the error type */
     int status;                     /* the upstream's; 0: none came */
     struct sl_str code, request_id; /* the upstream's, where it said some */
+    struct sl_str text;             /* our words for what it did, where there are some */
 };
 
 /* Says it, or counts it. True: it was said. */

@@ -453,3 +453,18 @@ def test_the_operator_hears_of_a_failing_upstream(sluice, upstream):
     told = [line for line in daemon.stderr.splitlines() if " warning upstream: " in line]
     assert len(told) == 2 and "does not exist" not in daemon.stderr
     assert told[0].endswith("route 'chat' (openai, gpt-4o-mini): provider_rejected, status 404, model_not_found, its request req-up-1")
+
+
+def test_the_operator_hears_why_an_upstream_is_not_reached(sluice, upstream):
+    """Our words for it are in the one line, at a retried attempt too; what the upstream itself says is in none."""
+    page = upstream(lambda ex: ex.reply(b"<html><title>Sign in, Jane</title></html>", headers=[("content-type", "text/html")]))
+    refused = f"127.0.0.1:{free_port()}"
+    daemon = sluice({"endpoints": [chat_route(f"http://{refused}/v1"), chat_route(page.base, "page")]})
+    for route in ("chat", "page"):
+        assert daemon.call("POST", f"/gateway/{route}/invocations", {"messages": CHAT["messages"]}).status == 502
+    wait_for(lambda: "route 'page'" in daemon.stderr, "a word of the page")
+    told = [line for line in daemon.stderr.splitlines() if " warning upstream: " in line]
+    assert told[0].endswith(f"route 'chat' (openai, gpt-4o-mini): provider_connect_failed: connection refused by {refused}")
+    why = "the upstream answered 200 with something else than a reply"
+    assert told[1].endswith(f"route 'page' (openai, gpt-4o-mini): provider_bad_response, status 200: {why}")
+    assert {line["error"] for line in daemon.log_lines(2)} == {f"connection refused by {refused}", why} and "Jane" not in daemon.stderr
