@@ -21,7 +21,7 @@ static const struct fault {
     { "policy_budget_exceeded", CLI_LIMITED, "the gateway's budget is used up", NULL },
     { "provider_auth_failed", CLI_FAILED,
       "the provider refused the gateway's own credential (the route's, not your key)", NULL },
-    { "provider_billing", CLI_FAILED, "the provider refused the gateway's account with it (its bill, not your key)",
+    { "provider_billing", CLI_FAILED, "the provider refused the gateway's account for its bill or quota (not your key)",
       NULL },
     { "provider_rate_limited", CLI_LIMITED, "the provider's limit is reached (not the gateway's)",
       "the provider's limit is reached" },
@@ -30,7 +30,7 @@ static const struct fault {
     { "provider_content_filter", CLI_FAILED, "the provider's content filter refused it", NULL },
     { "provider_context_length", CLI_FAILED, "it is too long for the provider's model", NULL },
     { "provider_server_error", CLI_FAILED, "the provider failed", "the provider failed" },
-    { "provider_bad_response", CLI_FAILED, "the provider's answer is none that the gateway understands", NULL },
+    { "provider_bad_response", CLI_FAILED, "the gateway does not understand the provider's answer", NULL },
     { "provider_connect_failed", CLI_FAILED, "the gateway cannot reach the provider",
       "the gateway cannot reach the provider" },
     { "provider_timeout_", CLI_FAILED, "the provider did not answer in time", NULL },
@@ -195,7 +195,7 @@ static void unreachable_tell(const struct cli_args *args, const sluice_error *er
     cli_fail(exit_code, "%s", args->is_verbose ? sluice_error_text(err) : why);
     if (sluice_error_code(err) == SLUICE_ETLS && strstr(why, "wrong version number")) {
         cli_print(stderr, "it does not speak TLS there: is it http:// in place of https://?");
-    } else if (sluice_error_code(err) == SLUICE_ETLS) {
+    } else if (sluice_error_code(err) == SLUICE_ETLS && (strstr(why, "issuer") || strstr(why, "self-signed"))) {
         cli_print(stderr, "a certificate of one's own authority is believed with --ca FILE (SLUICE_CA); --insecure "
                           "checks none");
     }

@@ -113,6 +113,13 @@ def test_tls(sluice, certs):
     assert code == 7 and "is it http:// in place of https://?" in err, err
 
 
+def test_a_certificate_of_another_name_is_no_matter_of_authorities(upstream, tmp_path):
+    authority = Authority(tmp_path / "ca")
+    up = upstream(lambda x: x.reply({"routes": []}), tls=authority.server("other.example"))
+    code, _, err = sl("routes", "list", "--ca", authority.path, server=f"https://127.0.0.1:{up.port}")
+    assert code == 7 and "127.0.0.1" in err and "--ca FILE" not in err, err
+
+
 def test_a_client_certificate(upstream, tmp_path):
     authority = Authority(tmp_path / "ca")
     context = authority.server("127.0.0.1")
