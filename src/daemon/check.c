@@ -70,7 +70,7 @@ static uint32_t keys_look(const struct sl_config *config, const char *name)
         if (!has_any) {
             fprintf(stderr, "%s:%u: warning: auth.keys: the key '%.*s' may use no route of this file: \"%.*s\"%s\n",
                     name, key->line, SL_STR_ARG(key->name), SL_STR_ARG(key->routes.v[0]),
-                    key->routes.n > 1 ? " and others are none" : " is none");
+                    key->routes.n > 1 ? " and the others are not there" : " is not there");
             n_warnings++;
         }
     }

@@ -96,7 +96,9 @@ int sl_uri_parse(struct sl_str text, struct sl_uri *ret, struct sl_err *err)
     if (sl_str_case_eq(sl_str_sub(text, 0, 8), SL_STR("https://"))) {
         uri.is_https = true;
     } else if (!sl_str_case_eq(sl_str_sub(text, 0, 7), SL_STR("http://"))) {
-        return sl_fail(err, SL_E_INVAL, "scheme must be http or https");
+        return sl_fail(err, SL_E_INVAL,
+                       sl_str_find(text, SL_STR("://"), 0) < 0 ? "must begin with http:// or https://"
+                                                               : "scheme must be http or https");
     }
     uri.port = uri.is_https ? 443 : 80;
     struct sl_str rest = sl_str_sub(text, uri.is_https ? 8 : 7, text.n);

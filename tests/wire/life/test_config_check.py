@@ -97,6 +97,7 @@ CASES = {
     "drain delay": ("server: { timeouts: { drain_delay: 5 } }\n" + FINE, "1:36", "must be auto or a duration from 0s to 24h"),
     "cidr": ("server: { trusted_proxies: [ 10.0.0.0/40 ] }\n" + FINE, "1:28", "is not an address or a network"),
     "public url": ("server: { public_url: 'ftp://a' }\n" + FINE, "1:23", "is not a URL: scheme must be http or https"),
+    "public url without a scheme": ("server: { public_url: gateway.example.com }\n" + FINE, "1:23", "is not a URL: must begin with http:// or https://"),
     "log level": ("log: { level: loud }\n" + FINE, "1:15", "must be one of error, warning, info, debug"),
     "no access log": ("log: { access: off }\n" + FINE, "1:16", "log.access: must be stdout, stderr, none or a file's path"),
     "an access log without a name": ("log: { access: '' }\n" + FINE, "1:16", "log.access: must be stdout, stderr, none or a file's path"),
@@ -311,7 +312,7 @@ def test_a_key_for_routes_that_are_not_there(tmp_path):
     """Perhaps they are made by calls: a warning, and --strict ends with 1."""
     keys = "auth: {{ keys: [{{ name: ci, routes: [{}], key: {{ sha256: '" + "0123456789abcdef" * 4 + "' }} }}] }}\n"
     done = check(tmp_path, keys.format("chta") + FINE)
-    assert done.returncode == 0 and "c.yaml:1: warning: auth.keys: the key 'ci' may use no route of this file: \"chta\" is none" in done.stderr
+    assert done.returncode == 0 and "c.yaml:1: warning: auth.keys: the key 'ci' may use no route of this file: \"chta\" is not there" in done.stderr
     assert check(tmp_path, keys.format("chta") + FINE, "--strict").returncode == 1
     for fine in ("chat", "chta, chat", ""):
         assert check(tmp_path, keys.format(fine) + FINE, "--strict").returncode == 0, fine
