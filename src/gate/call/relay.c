@@ -163,8 +163,11 @@ static struct sl_str event_pass(void *arg, struct sl_str event)
         return event;
     }
     bool had_error = relay->pass.has_error;
+    relay->pass.has_error = false;
     enum sl_pass pass = language->pass_event(&relay->pass, event, relay->x->desk->doc);
-    if (relay->pass.has_error && !had_error) {
+    bool is_error = relay->pass.has_error; /* each one, not only the first */
+    relay->pass.has_error = is_error || had_error;
+    if (is_error) {
         return error_mask(relay, event, pass == SL_PASS_REPLACE);
     }
     return pass == SL_PASS_DROP ? SL_STR("") : pass == SL_PASS_REPLACE ? sl_buf_str(&relay->edited) : event;

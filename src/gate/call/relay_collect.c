@@ -232,6 +232,7 @@ static struct sl_str redirect_text(struct sl_xchg *x)
 struct sl_verdict sl_relay_error_tell(struct sl_relay *relay, struct sl_llm_error *error)
 {
     struct sl_xchg *x = relay->x;
+    sl_relay_error_mask(relay, error); /* read from a reply that was taken for a good one */
     x->record.error_type = error->type;
     x->record.upstream_code = is_code(error->code) ? sl_arena_dup(x->arena, error->code) : SL_STR_NONE;
     if (relay->is_head_sent) { /* a stream has begun: the rest of it is this */

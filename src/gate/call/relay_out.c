@@ -3,6 +3,7 @@
 
 #include "base/budget.h"
 #include "gate/call/headers.h"
+#include "gate/call/mask.h"
 #include "gate/call/own.h"
 #include "gate/call/reply.h"
 #include "gate/config/settings.h"
@@ -131,6 +132,14 @@ int sl_relay_writer_start(struct sl_relay *relay)
     size_t size = relay->x->dialect->language->write_state_size;
     relay->dialect_state = sl_arena_zalloc(relay->x->arena, SL_MAX(size, (size_t)1));
     return relay->dialect_state ? 0 : SL_E_NOMEM;
+}
+
+void sl_relay_error_mask(struct sl_relay *relay, struct sl_llm_error *error)
+{
+    struct sl_str *texts[] = { &error->message, &error->code, &error->param };
+    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++) {
+        *texts[i] = sl_mask_text(&relay->secrets, *texts[i], relay->x->arena);
+    }
 }
 
 struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay)

@@ -59,6 +59,8 @@ struct sl_verdict sl_relay_stream_head_send(struct sl_relay *relay);
 void sl_relay_on_heartbeat(struct sl_timer *timer);
 /* What was written in this turn. */
 void sl_relay_out_send(struct sl_relay *relay);
+/* Of what an upstream's error says its quotes of the credential: no more, neither to the client nor in a log. */
+void sl_relay_error_mask(struct sl_relay *relay, struct sl_llm_error *error);
 /* The stream is complete in the client's dialect: DONE. */
 struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay);
 /* Room for what the client's writer of streams must remember. SL_E_NOMEM. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/relay_translate.h"
 
-#include "gate/call/mask.h"
 #include "gate/call/relay_collect.h"
 #include "gate/call/reply.h"
 #include "gate/config/settings.h"
@@ -17,7 +16,7 @@ static int error_push(struct sl_relay *relay, const struct sl_llm_error *said)
 {
     struct sl_xchg *x = relay->x;
     struct sl_llm_error error = *said;
-    error.message = sl_mask_text(&relay->secrets, said->message, x->arena);
+    sl_relay_error_mask(relay, &error);
     struct sl_delta delta = { .kind = SL_DELTA_ERROR, .error = &error };
     x->record.error_type = error.type;
     return relay->gather

@@ -350,6 +350,15 @@ def test_a_quoted_credential_is_masked(lab, spelt, mlflow):
             leaks(lab, streams(*[text[i : i + size] for i in range(0, len(text), size)]), mlflow=mlflow, stream=True)
 
 
+@pytest.mark.parametrize("mlflow", [False, True], ids=["v1", "mlflow"])
+def test_a_second_error_and_a_code_are_masked_as_well(lab, mlflow):
+    second = A + 'data: {"error":{"message":"one"}}\n\ndata: {"error":{"message":"two: %s"}}\n\n' % KEY
+    code = A + 'data: {"error":{"message":"one","type":"%s","code":"%s"}}\n\n' % (KEY, KEY)
+    for text in (second, code):
+        for asked in (True, False):
+            leaks(lab, streams(text), mlflow=mlflow, stream=asked)
+
+
 def test_what_an_answer_says_is_left_alone(lab):
     body = json.dumps({**json.loads(CHAT_REPLY), "note": KEY})
     assert lab.call(lambda x: x.reply(body)).body.decode() == body

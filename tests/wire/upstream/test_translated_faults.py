@@ -197,3 +197,22 @@ def test_limits_of_the_provider_under_the_names_that_clients_know(world):
     assert 80 <= int(r.get("x-ratelimit-reset-requests").removesuffix("s")) <= 90
     names = [k.lower() for k, _ in world.call(lambda x: x.reply({"type": "error", "error": {"type": "rate_limit_error", "message": "m"}}, "429 X", headers=[("retry-after", "300"), *said])).headers]
     assert names.count("x-ratelimit-reset-requests") == 1 and "retry-after" not in names
+
+
+# --- the credential, quoted ---
+
+KEY = "sk-ant-upstream-test"
+FAULT = {"type": "error", "error": {"type": KEY, "message": "bad key: " + KEY}}
+
+
+@pytest.mark.parametrize("reply", [
+    HEAD + b"Connection: close\r\n\r\n" + json.dumps(FAULT).encode(),
+    HEAD + b"Connection: close\r\n\r\n" + json.dumps({**message({"type": "text", "text": "hi"}), **FAULT}).encode(),
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n" + event(START) + event(FAULT),
+], ids=["whole", "with-an-answer", "stream"])
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("mlflow", [False, True], ids=["v1", "mlflow"])
+def test_an_error_under_200_quotes_no_credential(world, reply, stream, mlflow):
+    r = world.call(reply, mlflow=mlflow, stream=stream)
+    assert b"bad key: ***" in r.body and KEY.encode() not in r.body
+    assert KEY not in json.dumps(world.daemon.log_line(world.id))
