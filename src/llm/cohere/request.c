@@ -354,7 +354,9 @@ static void temperature_write(struct sl_cohere_builder *b)
         sl_jw_double(jw(b), t / scale);
         return;
     }
-    bounded_write(b, "temperature", "temperature", v, 0, 1);
+    if (sl_json_is_present(v)) { /* as it is: what is too warm is for Cohere to say */
+        sl_body_member(b->body, "temperature", sl_json_raw(v));
+    }
 }
 
 static int sampling_write(struct sl_cohere_builder *b)

@@ -51,7 +51,7 @@ def test_tools_over_several_turns(sluice, upstream, model, stream):
                  {"tool_calls": [call(3, name, {"city": "Rome"})]}, {"content": [*thought, {"type": "text", "text": "Cold."}]}, {"content": [{"type": "text", "text": "Bye."}]}]
     messages = [{"role": "system", "content": "Be short."}, {"role": "user", "content": "Weather?"}]
     for _ in range(3):
-        message = turn(client, messages, stream, tools=TOOLS, reasoning_effort="low", temperature=1.7, presence_penalty=-0.5)
+        message = turn(client, messages, stream, tools=TOOLS, reasoning_effort="low", temperature=0.7, presence_penalty=-0.5)
         messages.append(message)
         for tool in reversed(message.get("tool_calls", [])):
             assert tool["function"]["name"] in ("get-weather", "now")
