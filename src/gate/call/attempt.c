@@ -2,6 +2,7 @@
 #include "gate/call/attempt.h"
 
 #include "base/log.h"
+#include "base/num.h"
 #include "gate/call/headers.h"
 #include "gate/call/play.h"
 #include "gate/config/route.h"
@@ -11,6 +12,9 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "gate/engine.h"
+
+/* How long OpenAI's clients wait for a reply. */
+#define FIRST_BYTE_USEC (600 * SL_USEC_PER_SEC)
 
 /* --- over the network --- */
 
@@ -98,6 +102,13 @@ static int own_headers_add(struct sl_xchg *x, struct sl_headers *io_headers)
     return r;
 }
 
+/* What is set holds for every dialect; else each has its clients' own patience. */
+static uint64_t first_byte_usec(const struct sl_xchg *x)
+{
+    uint64_t said = x->route->conf.timeouts.first_byte_usec, own = x->dialect->manners->first_byte_usec;
+    return said ? said : own ? own : FIRST_BYTE_USEC;
+}
+
 static int net_start(struct sl_attempt *attempt)
 {
     struct sl_xchg *x = attempt->x;
@@ -122,7 +133,7 @@ static int net_start(struct sl_attempt *attempt)
     const struct sl_upstream_timeouts *t = &x->route->conf.timeouts;
     struct sl_hcall_timeouts timeouts = {
         .connect_usec = t->connect_usec,
-        .first_byte_usec = t->first_byte_usec,
+        .first_byte_usec = first_byte_usec(x),
         .idle_usec = t->idle_usec,
         .total_usec = SL_MAX(attempt->total_usec, (uint64_t)1),
     };

@@ -24,6 +24,21 @@ static int wait_add(const struct sl_llm_error *error, struct sl_arena *arena, st
     return text_add(headers, arena, SL_STR("retry-after"), sl_arena_printf(arena, "%llu", (unsigned long long)sec));
 }
 
+/* Asking again cannot help (the gateway's credential or account is at fault), or has the answer generated, and paid
+ * for, once more (a time-out behind the request's last byte). */
+static bool is_hopeless(enum sl_error_type type)
+{
+    static const enum sl_error_type types[] = { SL_ERR_PROVIDER_AUTH_FAILED, SL_ERR_PROVIDER_BILLING,
+                                                SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE, SL_ERR_PROVIDER_TIMEOUT_IDLE,
+                                                SL_ERR_PROVIDER_TIMEOUT_TOTAL };
+    for (size_t i = 0; i < SL_ARRAY_LEN(types); i++) {
+        if (types[i] == type) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool reads_should_retry,
                      struct sl_arena *arena, struct sl_headers *io_headers)
 {
@@ -42,9 +57,7 @@ int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool re
         r = sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[0]);
         r = r < 0 ? r : sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[1]);
     }
-    bool is_operators = error->type == SL_ERR_PROVIDER_AUTH_FAILED || error->type == SL_ERR_PROVIDER_BILLING;
-    if (r == 0 && is_operators && reads_should_retry) {
-        /* The gateway's credential or account is at fault: asking again cannot help, and the client is told so. */
+    if (r == 0 && reads_should_retry && is_hopeless(error->type)) {
         r = sl_headers_add(io_headers, arena, SL_STR("x-should-retry"), SL_STR("false"));
     }
     return r;

@@ -10,7 +10,9 @@
 #include "base/str.h"
 
 struct sl_upstream_timeouts {
-    uint64_t connect_usec, first_byte_usec, idle_usec, total_usec;
+    uint64_t connect_usec;
+    uint64_t first_byte_usec; /* 0: not said, the dialect's own holds */
+    uint64_t idle_usec, total_usec;
 };
 
 struct sl_route_conf {

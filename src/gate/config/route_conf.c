@@ -16,7 +16,9 @@
     }
 static const struct sl_opt timeout_rows[] = {
     TIME("connect", connect_usec, "5s", "resolving, connecting and TLS; beyond it 504"),
-    TIME("first_byte", first_byte_usec, "290s", "from the request's last byte to the reply's first; beyond it 504"),
+    TIME("first_byte", first_byte_usec, NULL,
+         "from the request's last byte to the reply's first; beyond it 504. Where it is not said: 600s, or what the "
+         "path's clients wait for (docs/upstreams.md)"),
     TIME("idle", idle_usec, "120s", "between two pieces of a reply"),
     TIME("total", total_usec, "1h", "the whole call, retries included"),
     { NULL },

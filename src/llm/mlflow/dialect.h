@@ -31,6 +31,6 @@ void sl_mlflow_write_stream_error(void *state, const struct sl_llm_error *error,
 #define SL_MLFLOW_MANNERS                                                                                         \
     .refusal_status = 422, .passes_unknown = true, .takes_any_role = true, .temperature_max = 2,                  \
     .max_tokens_default = INT64_MAX, .checks_as_mlflow = true, .has_old_completions = true, .joins_system = true, \
-    .has_two_finishes = true, .has_fastapi_texts = true
+    .has_two_finishes = true, .has_fastapi_texts = true, .first_byte_usec = 290000000 /* they wait for 300 s */
 
 #endif

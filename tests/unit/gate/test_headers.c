@@ -300,6 +300,11 @@ static void an_error_tells_in_its_head(void **state)
           "www-authenticate: Bearer realm=\"sluice\"\nwww-authenticate: Basic realm=\"sluice\"" },
         { { .type = SL_ERR_PROVIDER_AUTH_FAILED, .status = 502 }, true, "x-should-retry: false" },
         { { .type = SL_ERR_PROVIDER_AUTH_FAILED, .status = 502 }, false, "" },
+        { { .type = SL_ERR_PROVIDER_TIMEOUT_CONNECT, .status = 504 }, true, "" },
+        { { .type = SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE, .status = 504 }, true, "x-should-retry: false" },
+        { { .type = SL_ERR_PROVIDER_TIMEOUT_IDLE, .status = 504 }, true, "x-should-retry: false" },
+        { { .type = SL_ERR_PROVIDER_TIMEOUT_TOTAL, .status = 504 }, true, "x-should-retry: false" },
+        { { .type = SL_ERR_PROVIDER_TIMEOUT_TOTAL, .status = 504 }, false, "" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_headers headers = { 0 };

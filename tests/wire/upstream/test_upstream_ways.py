@@ -148,3 +148,12 @@ def test_a_route_made_by_a_call_has_no_way_of_its_own(sluice, tmp_path, own):
     route = {"name": "a", "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "openai", "openai_config": {"openai_api_key": "sk-x"}}, "sluice": own}
     reply = daemon.call("POST", "/api/2.0/gateway/routes/", route)
     assert reply.status == 400 and b"operator's file only" in reply.body, reply.body
+
+
+def test_a_set_first_byte_holds_on_every_path_and_is_not_asked_again(sluice, upstream):
+    up = upstream(lambda x: wait_for(lambda: x.conn.recv(1) == b"", "the gateway leaves"))
+    daemon = sluice({"upstream": {"timeouts": {"first_byte": "150ms"}, "retries": 0}, "endpoints": [chat_route(up.base)]})
+    reply = ask(daemon)
+    assert (reply.status, reply.get("x-sluice-error-type"), reply.get("x-should-retry")) == (504, "provider_timeout_first_byte", "false")
+    reply = daemon.call("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "x"}]})
+    assert (reply.status, reply.get("x-sluice-error-type"), reply.get("x-should-retry")) == (504, "provider_timeout_first_byte", None)
