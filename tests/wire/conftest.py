@@ -23,6 +23,21 @@ def sluice(tmp_path):
             daemon.stop()
 
 
+@pytest.fixture(scope="module")
+def sluice_module(tmp_path_factory):
+    """The same for a whole file: for tables of requests that leave nothing behind."""
+    running = []
+
+    def start(*args, **kwargs):
+        daemon = Sluice(tmp_path_factory.mktemp("daemon") / str(len(running)), *args, **kwargs)
+        running.append(daemon)
+        return daemon
+
+    yield start
+    for daemon in running:
+        daemon.stop()
+
+
 @pytest.fixture
 def upstream():
     running = []

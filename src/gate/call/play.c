@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/play.h"
 
+#include "base/buf.h"
 #include "gate/call/state.h"
 #include "llm/core/language.h"
 #include "net/loop.h"
@@ -25,39 +26,51 @@ static void play_arm(struct sl_play *play, uint64_t delay_usec)
     sl_timer_set(play->loop, &play->timer, sl_loop_now(play->loop) + delay_usec);
 }
 
-/* Fetches the next step and waits for its time; steps without delay are taken at once, up to a budget a turn. */
-static void play_run(struct sl_play *play)
+/* What is made in one turn: so many steps without a wait between them, and no more bytes than these and a step's. */
+#define TURN_STEPS 64
+#define TURN_BYTES (16u << 10)
+/* A step that makes more is broken. */
+#define TURN_MAX (64u << 20)
+
+/* Makes the steps of a turn. False: one failed. */
+static bool steps_make(struct sl_play *play, struct sl_buf *out)
 {
-    for (unsigned budget = 64; budget > 0; budget--) {
-        if (play->next.bytes.n) {
-            struct sl_str bytes = play->next.bytes;
-            play->next.bytes = SL_STR_NONE;
-            play->events->on_data(play->user, bytes);
-            if (play->is_over) {
-                return;
-            }
-        }
-        if (play->next.is_end) {
-            play->is_over = true;
-            play->events->on_end(play->user, false);
-            return;
-        }
-        if (play->is_paused) {
-            break;
-        }
+    play->next = (struct sl_local_step){ 0 };
+    for (unsigned budget = TURN_STEPS; budget > 0 && out->len < TURN_BYTES; budget--) {
         play->next = (struct sl_local_step){ 0 };
-        if (play->local->step(play->state, play->arena, &play->next) < 0) {
-            play->is_over = true;
-            play->events->on_fault(play->user, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"), false);
-            return;
+        if (play->local->step(play->state, out, &play->next) < 0) {
+            return false;
         }
-        if (play->next.delay_usec) {
+        if (play->next.is_end || play->next.wait_usec) {
             break;
         }
     }
+    return true;
+}
+
+/* The bytes live until the client has them, or its queue has a copy. */
+static void play_run(struct sl_play *play)
+{
+    SL_CLEANUP(sl_buf_done) struct sl_buf out = SL_BUF_INIT(TURN_MAX);
+    if (!steps_make(play, &out)) {
+        play->is_over = true;
+        play->events->on_fault(play->user, SL_ERR_SLUICE_OVERLOADED, SL_STR("out of memory"), false);
+        return;
+    }
+    if (out.len) {
+        play->events->on_data(play->user, sl_buf_str(&out));
+        if (play->is_over) {
+            return;
+        }
+    }
+    if (play->next.is_end) {
+        play->is_over = true;
+        play->events->on_end(play->user, false);
+        return;
+    }
     play->events->on_turn(play->user);
     if (!play->is_over && !play->is_paused) {
-        play_arm(play, play->next.delay_usec);
+        play_arm(play, play->next.wait_usec);
     }
 }
 
@@ -67,7 +80,7 @@ static void play_on_timer(struct sl_timer *timer)
     if (!play->is_head_given) {
         play->is_head_given = true;
         play->events->on_head(play->user, play->head.status, &play->head.headers, -1);
-        if (play->is_over) {
+        if (play->is_over || play->is_paused) {
             return;
         }
     }
@@ -116,5 +129,5 @@ void sl_play_pause(struct sl_play *play)
 void sl_play_resume(struct sl_play *play)
 {
     play->is_paused = false;
-    play_arm(play, play->next.delay_usec);
+    play_arm(play, play->next.wait_usec);
 }

@@ -8,6 +8,7 @@
 
 struct sl_arena;
 struct sl_bind;
+struct sl_buf;
 struct sl_call;
 struct sl_env;
 struct sl_http_req;
@@ -23,8 +24,7 @@ enum sl_stream_usage { SL_USAGE_ASK /* with stream_options */, SL_USAGE_ALWAYS /
 /* A reply made here, in steps: for the provider `mock`. The bytes are what a real upstream would send, so that the
  * whole path is used. */
 struct sl_local_step {
-    uint64_t delay_usec; /* before it */
-    struct sl_str bytes; /* of the body, on the arena given */
+    uint64_t wait_usec; /* before the next one */
     bool is_end;
 };
 
@@ -38,7 +38,9 @@ struct sl_local {
     size_t state_size; /* zeroed by the caller */
     int (*start)(void *state, const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                  struct sl_arena *arena, struct sl_local_head *ret_head);
-    int (*step)(void *state, struct sl_arena *arena, struct sl_local_step *ret_step);
+    /* Adds the next bytes of the body to `out`: a bounded number, whatever the call asked for. Nothing of them is kept.
+     */
+    int (*step)(void *state, struct sl_buf *out, struct sl_local_step *ret_step);
 };
 
 #define SL_CAP_CHAT        SL_BIT(SL_LLM_CHAT)

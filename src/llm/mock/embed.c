@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/mock/embed.h"
 
-#include "json/write.h"
-
 /* Eight bytes a step. */
 uint64_t sl_mock_hash(struct sl_str s, uint64_t seed)
 {
@@ -16,32 +14,52 @@ uint64_t sl_mock_hash(struct sl_str s, uint64_t seed)
     return h;
 }
 
-/* Four decimals in [-1, 1], from the text and the place. */
-static double component(uint64_t hash, uint32_t i)
+/* Ten-thousandths in [-1, 1], from the text and the place. */
+static int component(uint64_t hash, uint32_t i)
 {
     uint64_t h = hash + (i + 1) * 0x9e3779b97f4a7c15u;
     h = (h ^ (h >> 30)) * 0xbf58476d1ce4e5b9u;
     h = (h ^ (h >> 27)) * 0x94d049bb133111ebu;
     h ^= h >> 31;
-    return (double)((int64_t)(h % 20001) - 10000) / 10000.0;
+    return (int)(h % 20001) - 10000;
+}
+
+/* The shortest form, without the search for it that any number would need: "-0.25", "1". `out` has 8 bytes. */
+static size_t component_format(int v, char *out)
+{
+    static const int places[] = { 1000, 100, 10, 1 };
+    unsigned rest = (unsigned)(v < 0 ? -v : v);
+    size_t n = 0;
+    if (v < 0) {
+        out[n++] = '-';
+    }
+    out[n++] = (char)('0' + rest / 10000);
+    rest %= 10000;
+    if (rest) {
+        out[n++] = '.';
+    }
+    for (size_t i = 0; rest; i++) {
+        out[n++] = (char)('0' + rest / (unsigned)places[i]);
+        rest %= (unsigned)places[i];
+    }
+    return n;
 }
 
 void sl_mock_embedding(struct sl_buf *out, struct sl_str text, uint32_t dimensions, bool is_base64)
 {
     uint64_t hash = sl_mock_hash(text, 0);
     if (!is_base64) {
-        struct sl_jw w;
-        sl_jw_init(&w, out);
-        sl_jw_array(&w);
         for (uint32_t i = 0; i < dimensions; i++) {
-            sl_jw_double(&w, component(hash, i));
+            char digits[8];
+            sl_buf_add_char(out, i ? ',' : '[');
+            sl_buf_add(out, digits, component_format(component(hash, i), digits));
         }
-        sl_jw_end(&w);
+        sl_buf_add_char(out, ']');
         return;
     }
     unsigned char bytes[SL_MOCK_DIMENSIONS_MAX * 4];
     for (uint32_t i = 0; i < dimensions; i++) {
-        float f = (float)component(hash, i);
+        float f = (float)(component(hash, i) / 10000.0);
         uint32_t word;
         memcpy(&word, &f, sizeof(word));
         for (unsigned k = 0; k < 4; k++) {

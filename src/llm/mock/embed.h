@@ -3,9 +3,7 @@
 #ifndef SL_LLM_MOCK_EMBED_H
 #define SL_LLM_MOCK_EMBED_H
 
-#include "base/buf.h"
-
-#define SL_MOCK_DIMENSIONS_MAX 4096
+#include "llm/mock/mock.h"
 
 /* Not for secrets. */
 uint64_t sl_mock_hash(struct sl_str s, uint64_t seed);

@@ -1,61 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Provider mock: answers here, without network or key, in the bytes that an OpenAI upstream would send. The same
  * request gets the same reply (save `created`, which is the time). Tokens are counted by one rule: a text has one for
- * each four bytes of its UTF-8 begun. */
+ * each four bytes of its UTF-8 begun.
+ *
+ * What a caller chooses the size of is made in steps, each of a bounded length, straight into the bytes that leave: of
+ * a whole reply a frame is made first, with a mark where each text or embedding belongs. */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "base/num.h"
 #include "json/write.h"
-#include "llm/openai/dialect.h"
 #include "llm/core/errbody.h"
-#include "llm/mock/embed.h"
-#include "llm/openai/openai.h"
 #include "llm/core/request.h"
+#include "llm/mock/embed.h"
+#include "llm/mock/mock.h"
+#include "llm/openai/dialect.h"
+#include "llm/openai/openai.h"
 
 #define CHOICES_MAX SL_CHUNKS_CHOICES_MAX
-/* Of a reply made here. */
-#define REPLY_MAX (64u << 20)
+/* Of a frame, or of an error. */
+#define FRAME_MAX (16u << 20)
+/* Of a text that is escaped into a whole reply: bytes a step. */
+#define SLICE_MAX 8192
 
-struct mock_error {
-    uint32_t status; /* 0: none */
-    struct sl_str message;
-    struct sl_str type;
+/* No request can have this in a frame: what a client says stands in texts only. */
+static const struct sl_str mark = SL_STR_INIT("\x02mock\x02");
+static const struct sl_str mark_escaped = SL_STR_INIT("\\u0002mock\\u0002");
+
+/* Part of an answer. */
+struct block {
+    enum sl_block_kind kind;
+    struct sl_mock_text text; /* of a tool call: its arguments */
+    struct sl_mock_piece literal;
+    struct sl_str tool_id, tool_name;
 };
 
-struct mock_conf {
-    struct sl_str template;
-    uint64_t latency_usec;
-    uint32_t chunk_size; /* characters */
-    uint64_t chunk_delay_usec;
-    uint32_t dimensions;
-    struct mock_error error;
-};
-
-/* One answer; several choices may share a text. */
+/* One answer; several choices may share their blocks. */
 struct answer {
-    struct sl_str text;
-    int64_t tokens;
-    bool is_cut;
+    struct block *blocks;
+    uint32_t n_blocks;
+    int64_t tokens, reasoning_tokens;
+    enum sl_finish finish;
 };
 
-enum step { STEP_START, STEP_TEXT, STEP_FINISH, STEP_END };
+enum step { STEP_START, STEP_BLOCKS, STEP_FINISH, STEP_END };
 
 struct mock_state {
     struct sl_call call;
     struct sl_env env;
-    const struct mock_conf *conf;
-    struct sl_str whole; /* a reply that is no stream */
+    const struct sl_mock_conf *conf;
     struct answer *answers;
     uint32_t n_choices;
+    struct sl_str *inputs; /* of embeddings */
+    uint32_t n_inputs, dimensions;
+    bool is_base64;
     struct sl_usage usage;
     char id[40];
     struct sl_str id_str;
     struct sl_str model;
-    /* where the stream is */
+    /* Where it is: of a whole reply the rest of the frame, and of what stands at its marks; of a stream the step. */
+    struct sl_str frame;
+    bool is_filling;
     enum step step;
-    uint32_t choice;
-    size_t at; /* of the answer's text */
+    uint32_t choice, block;
+    bool has_begun; /* the block */
+    struct sl_mock_cursor cursor;
     struct sl_chunks chunks;
 };
 
@@ -65,7 +74,8 @@ struct reader {
     struct sl_arena *arena;
     struct sl_json_val root;
     int64_t input_tokens;
-    int status; /* sticky */
+    int status; /* sticky; SL_E_INVAL: `refusal` says why */
+    struct sl_mock_refusal refusal;
 };
 
 static int64_t tokens_of(struct sl_str text)
@@ -88,7 +98,7 @@ static struct sl_str content_get(struct reader *rd, struct sl_json_val content)
     if (!sl_json_is(content, SL_JSON_ARRAY)) {
         return text_get(rd, content);
     }
-    struct sl_buf buf = SL_BUF_INIT(REPLY_MAX);
+    struct sl_buf buf = SL_BUF_INIT(SL_MOCK_TEXTS_MAX);
     for (struct sl_json_iter it = sl_json_each(content); sl_json_next(&it);) {
         sl_buf_add_str(&buf, text_get(rd, sl_json_get(it.val, "text")));
     }
@@ -157,69 +167,141 @@ static int64_t number_get(struct reader *rd, const char *key, int64_t min, int64
 
 /* --- making the answer --- */
 
-static struct sl_str template_fill(const struct mock_conf *conf, struct sl_str message, struct sl_str model,
-                                   struct sl_arena *arena)
+static int refuse(struct reader *rd, const char *param, const char *text)
 {
-    struct sl_buf buf = SL_BUF_INIT(REPLY_MAX);
-    struct sl_str rest = conf->template;
-    while (rest.n) {
-        if (sl_str_has_prefix(rest, SL_STR("{message}"))) {
-            sl_buf_add_str(&buf, message);
-            rest = sl_str_sub(rest, 9, rest.n);
-        } else if (sl_str_has_prefix(rest, SL_STR("{model}"))) {
-            sl_buf_add_str(&buf, model);
-            rest = sl_str_sub(rest, 7, rest.n);
-        } else {
-            sl_buf_add_char(&buf, rest.p[0]);
-            rest = sl_str_sub(rest, 1, rest.n);
-        }
-    }
-    struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;
-    sl_buf_done(&buf);
+    rd->status = sl_mock_refuse(&rd->refusal, rd->arena, param, NULL, "%s", text);
+    return rd->status;
+}
+
+static struct sl_mock_text template_text(const struct mock_state *st, struct sl_str message)
+{
+    const struct sl_mock_pieces *pieces = &st->conf->pieces;
+    struct sl_mock_text text = { pieces->v, pieces->n, false, message, st->model, 0 };
+    sl_mock_text_measure(&text);
     return text;
 }
 
-static bool is_inside_char(struct sl_str s, size_t at)
+static int64_t tokens_of_len(size_t n)
 {
-    return at < s.n && ((unsigned char)s.p[at] & 0xc0) == 0x80;
+    return (int64_t)((n + 3) / 4);
 }
 
-static void answer_make(struct reader *rd, struct mock_state *st, struct sl_str message, int64_t max_tokens,
-                        struct answer *ret)
+/* `max_tokens` < 0: no bound. */
+static void text_cut(struct sl_mock_text *text, int64_t max_tokens)
 {
-    ret->text = template_fill(st->conf, message, st->model, rd->arena);
-    if (!ret->text.p) {
+    if (max_tokens >= 0 && tokens_of_len(text->len) > max_tokens) {
+        sl_mock_text_cut(text, (size_t)max_tokens * 4);
+    }
+}
+
+static void block_literal(struct block *block, enum sl_block_kind kind, struct sl_str text)
+{
+    block->kind = kind;
+    block->literal = (struct sl_mock_piece){ SL_MOCK_LITERAL, text };
+    block->text = (struct sl_mock_text){ .pieces = &block->literal, .n_pieces = 1, .len = text.n };
+}
+
+/* Does the request offer the function, and its tool_choice let it be called? */
+static bool is_offered(struct reader *rd, struct sl_str name)
+{
+    struct sl_json_val choice = sl_json_get(rd->root, "tool_choice");
+    struct sl_json_val named = sl_json_at(choice, "function.name");
+    if (sl_json_str_eq(choice, SL_STR("none")) || (sl_json_is_present(named) && !sl_json_str_eq(named, name))) {
+        return false;
+    }
+    for (struct sl_json_iter it = sl_json_each(sl_json_get(rd->root, "tools")); sl_json_next(&it);) {
+        if (sl_json_str_eq(sl_json_at(it.val, "function.name"), name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A tool has answered: it is the model's turn to speak. */
+static bool is_tool_answered(struct reader *rd)
+{
+    struct sl_json_val role = SL_JSON_ABSENT;
+    for (struct sl_json_iter it = sl_json_each(sl_json_get(rd->root, "messages")); sl_json_next(&it);) {
+        role = sl_json_get(it.val, "role");
+    }
+    return sl_json_str_eq(role, SL_STR("tool")) || sl_json_str_eq(role, SL_STR("function"));
+}
+
+static uint32_t calls_add(struct reader *rd, const struct mock_state *st, uint32_t n, struct block *blocks)
+{
+    const struct sl_mock_tools *tools = &st->conf->tools;
+    uint32_t max = sl_json_is(sl_json_get(rd->root, "parallel_tool_calls"), SL_JSON_FALSE) ? 1
+                                                                                           : SL_CHUNKS_TOOLS_MAX / n;
+    uint32_t found = 0;
+    if (tools->n == 0 || is_tool_answered(rd)) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < tools->n && found < max; i++) {
+        if (is_offered(rd, tools->v[i].name)) {
+            struct block *block = &blocks[found++];
+            block_literal(block, SL_BLOCK_TOOL_CALL, tools->v[i].arguments);
+            block->tool_name = tools->v[i].name;
+            block->tool_id = sl_arena_printf(rd->arena, "call_mock%016" PRIx64 "%02u", sl_mock_hash(st->call.body, 2),
+                                             i);
+            rd->status = block->tool_id.p ? rd->status : SL_E_NOMEM;
+        }
+    }
+    return found;
+}
+
+/* Thoughts, then what is said, refused or called. */
+static void answer_make(struct reader *rd, const struct mock_state *st, struct sl_str message, uint32_t n,
+                        int64_t max_tokens, struct answer *ret)
+{
+    bool is_chat = st->call.type == SL_LLM_CHAT;
+    struct block *blocks = SL_ARENA_ARRAY(rd->arena, struct block, st->conf->tools.n + 2);
+    if (!blocks) {
         rd->status = SL_E_NOMEM;
         return;
     }
-    if (max_tokens >= 0 && tokens_of(ret->text) > max_tokens) {
-        size_t n = (size_t)max_tokens * 4;
-        while (is_inside_char(ret->text, n)) {
-            n--;
-        }
-        ret->text.n = n;
-        ret->is_cut = true;
+    *ret = (struct answer){ .blocks = blocks, .finish = SL_FINISH_STOP };
+    if (is_chat && st->conf->reasoning.n) {
+        block_literal(&blocks[ret->n_blocks++], SL_BLOCK_THINKING, st->conf->reasoning);
+        ret->reasoning_tokens = tokens_of(st->conf->reasoning);
     }
-    ret->tokens = tokens_of(ret->text);
+    uint32_t n_calls = is_chat ? calls_add(rd, st, n, &blocks[ret->n_blocks]) : 0;
+    ret->n_blocks += n_calls;
+    if (n_calls) {
+        ret->finish = SL_FINISH_TOOL_CALLS;
+    } else if (is_chat && st->conf->refusal.n) {
+        block_literal(&blocks[ret->n_blocks++], SL_BLOCK_REFUSAL, st->conf->refusal);
+    } else {
+        struct block *block = &blocks[ret->n_blocks++];
+        block->kind = SL_BLOCK_TEXT;
+        block->text = template_text(st, message);
+        text_cut(&block->text, max_tokens);
+        ret->finish = block->text.is_cut ? SL_FINISH_LENGTH : SL_FINISH_STOP;
+    }
+    for (uint32_t i = 0; i < ret->n_blocks; i++) {
+        ret->tokens += tokens_of_len(blocks[i].text.len);
+    }
+}
+
+static int64_t max_tokens_get(struct reader *rd)
+{
+    static const char *const names[] = { "max_completion_tokens", "max_tokens" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        if (sl_json_is(sl_json_get(rd->root, names[i]), SL_JSON_NUMBER)) {
+            return number_get(rd, names[i], 0, INT64_C(1) << 40, -1);
+        }
+    }
+    return -1;
 }
 
 static void answers_make(struct reader *rd, struct mock_state *st)
 {
-    bool is_chat = st->call.type == SL_LLM_CHAT;
     struct sl_str one = SL_STR_NONE;
     struct sl_str *messages = &one;
-    uint32_t n_messages = 1;
-    if (is_chat) {
+    uint32_t n_messages = 1, n = (uint32_t)number_get(rd, "n", 1, CHOICES_MAX, 1);
+    if (st->call.type == SL_LLM_CHAT) {
         one = last_user_message(rd);
     } else {
         messages = items_get(rd, "prompt", &n_messages);
-    }
-    uint32_t n = (uint32_t)number_get(rd, "n", 1, CHOICES_MAX, 1);
-    int64_t max_tokens = number_get(rd, "max_tokens", 0, INT64_C(1) << 40, -1);
-    if (sl_json_is(sl_json_get(rd->root, "max_completion_tokens"), SL_JSON_NUMBER)) {
-        max_tokens = number_get(rd, "max_completion_tokens", 0, INT64_C(1) << 40, -1);
-    } else if (!sl_json_is(sl_json_get(rd->root, "max_tokens"), SL_JSON_NUMBER)) {
-        max_tokens = -1;
     }
     n_messages = SL_MIN(n_messages, (uint32_t)CHOICES_MAX / n);
     st->answers = rd->status == 0 ? SL_ARENA_ARRAY(rd->arena, struct answer, (size_t)n * n_messages + 1) : NULL;
@@ -227,114 +309,162 @@ static void answers_make(struct reader *rd, struct mock_state *st)
         rd->status = rd->status < 0 ? rd->status : SL_E_NOMEM;
         return;
     }
-    int64_t output = 0;
+    int64_t output = 0, reasoning = 0, max_tokens = max_tokens_get(rd);
     for (uint32_t i = 0; i < n_messages && rd->status == 0; i++) {
         struct answer answer = { 0 };
-        answer_make(rd, st, messages[i], max_tokens, &answer);
+        answer_make(rd, st, messages[i], n, max_tokens, &answer);
         for (uint32_t k = 0; k < n; k++) {
             st->answers[st->n_choices++] = answer;
             output += answer.tokens;
+            reasoning += answer.reasoning_tokens;
         }
     }
-    st->usage = SL_USAGE_NONE;
-    st->usage.input = rd->input_tokens;
-    st->usage.output = output;
-    st->usage.total = rd->input_tokens + output;
+    if (rd->status == 0 && output > (int64_t)(SL_MOCK_TEXTS_MAX / 4)) {
+        refuse(rd, "n", "The answers to this request would be larger than 64 MiB, which is too much for a mock.");
+    }
+    st->usage = (struct sl_usage){ rd->input_tokens,          output, rd->input_tokens + output, -1, -1,
+                                   reasoning ? reasoning : -1 };
 }
 
-/* --- embeddings --- */
-
-static void embeddings_make(struct reader *rd, struct mock_state *st, struct sl_reply *reply)
+static void embeddings_make(struct reader *rd, struct mock_state *st)
 {
-    uint32_t n = 0;
-    struct sl_str *inputs = items_get(rd, "input", &n);
-    uint32_t dimensions = (uint32_t)number_get(rd, "dimensions", 1, SL_MOCK_DIMENSIONS_MAX, st->conf->dimensions);
-    bool is_base64 = sl_json_str_eq(sl_json_get(rd->root, "encoding_format"), SL_STR("base64"));
-    reply->embeddings = rd->status == 0 ? SL_ARENA_ARRAY(rd->arena, struct sl_embedding, n + 1) : NULL;
-    struct sl_buf buf = SL_BUF_INIT(REPLY_MAX);
-    for (uint32_t i = 0; reply->embeddings && i < n; i++) {
-        sl_buf_reset(&buf);
-        sl_mock_embedding(&buf, inputs[i], dimensions, is_base64);
-        struct sl_str raw = sl_arena_dup(rd->arena, sl_buf_str(&buf));
-        if (sl_buf_status(&buf) < 0 || !raw.p) {
-            rd->status = SL_E_NOMEM;
-            break;
-        }
-        reply->embeddings[reply->n_embeddings++] = (struct sl_embedding){ i, raw };
-    }
-    sl_buf_done(&buf);
-    if (!reply->embeddings) {
-        rd->status = rd->status < 0 ? rd->status : SL_E_NOMEM;
-    }
+    st->inputs = items_get(rd, "input", &st->n_inputs);
+    st->dimensions = (uint32_t)number_get(rd, "dimensions", 1, SL_MOCK_DIMENSIONS_MAX, st->conf->dimensions);
+    st->is_base64 = sl_json_str_eq(sl_json_get(rd->root, "encoding_format"), SL_STR("base64"));
     st->usage = (struct sl_usage){ rd->input_tokens, -1, rd->input_tokens, -1, -1, -1 };
+    if (rd->status == 0 && (uint64_t)st->n_inputs * st->dimensions > SL_MOCK_NUMBERS_MAX) {
+        refuse(rd, "input",
+               "Inputs times dimensions would be more than 1048576 numbers, which is too much for a mock: send the "
+               "inputs in several requests.");
+    }
 }
 
 /* --- whole replies --- */
 
-static int choices_make(struct mock_state *st, struct sl_arena *arena, struct sl_reply *reply)
+static int choices_frame(const struct mock_state *st, struct sl_arena *arena, struct sl_reply *reply)
 {
     reply->choices = SL_ARENA_ARRAY(arena, struct sl_choice, st->n_choices + 1);
-    struct sl_block *blocks = SL_ARENA_ARRAY(arena, struct sl_block, st->n_choices + 1);
-    if (!reply->choices || !blocks) {
+    if (!reply->choices) {
         return SL_E_NOMEM;
     }
     for (uint32_t i = 0; i < st->n_choices; i++) {
-        blocks[i] = (struct sl_block){ .kind = SL_BLOCK_TEXT, .text = st->answers[i].text };
+        const struct answer *answer = &st->answers[i];
+        struct sl_block *blocks = SL_ARENA_ARRAY(arena, struct sl_block, answer->n_blocks + 1);
+        if (!blocks) {
+            return SL_E_NOMEM;
+        }
+        for (uint32_t k = 0; k < answer->n_blocks; k++) {
+            const struct block *from = &answer->blocks[k];
+            blocks[k] = (struct sl_block){
+                .kind = from->kind,
+                .text = from->kind == SL_BLOCK_TEXT ? mark : from->literal.text,
+                .arguments = from->literal.text,
+                .tool_id = from->tool_id,
+                .tool_name = from->tool_name,
+            };
+        }
         reply->choices[i] = (struct sl_choice){
-            .index = i,
-            .blocks = &blocks[i],
-            .n_blocks = 1,
-            .finish = st->answers[i].is_cut ? SL_FINISH_LENGTH : SL_FINISH_STOP,
+            .index = i, .blocks = blocks, .n_blocks = answer->n_blocks, .finish = answer->finish
         };
     }
     reply->n_choices = st->n_choices;
     return 0;
 }
 
-static int whole_make(struct reader *rd, struct mock_state *st)
+static int embeddings_frame(const struct mock_state *st, struct sl_arena *arena, struct sl_reply *reply)
 {
-    struct sl_reply reply = { .id = st->id_str, .model = st->model, .created = -1 };
-    if (st->call.type == SL_LLM_EMBEDDINGS) {
-        embeddings_make(rd, st, &reply);
-    } else if (rd->status == 0) {
-        rd->status = choices_make(st, rd->arena, &reply);
+    reply->embeddings = SL_ARENA_ARRAY(arena, struct sl_embedding, st->n_inputs + 1);
+    if (!reply->embeddings) {
+        return SL_E_NOMEM;
     }
-    if (rd->status < 0) {
-        return rd->status;
+    for (uint32_t i = 0; i < st->n_inputs; i++) {
+        reply->embeddings[reply->n_embeddings++] = (struct sl_embedding){ i, mark_escaped };
     }
-    reply.usage = st->usage;
-    struct sl_buf out = SL_BUF_INIT(REPLY_MAX);
-    int r = sl_openai_write_reply(&st->call, &reply, &st->env, &out);
+    return 0;
+}
+
+static int frame_make(struct mock_state *st, struct sl_arena *arena)
+{
+    struct sl_reply reply = { .id = st->id_str, .model = st->model, .created = -1, .usage = st->usage };
+    int r = st->inputs ? embeddings_frame(st, arena, &reply) : choices_frame(st, arena, &reply);
+    struct sl_buf out = SL_BUF_INIT(FRAME_MAX);
+    r = r < 0 ? r : sl_openai_write_reply(&st->call, &reply, &st->env, &out);
     if (r == 0) {
-        st->whole = sl_arena_dup(rd->arena, sl_buf_str(&out));
-        r = st->whole.p ? 0 : SL_E_NOMEM;
+        st->frame = sl_arena_dup(arena, sl_buf_str(&out));
+        r = st->frame.p ? 0 : SL_E_NOMEM;
     }
     sl_buf_done(&out);
     return r;
 }
 
-static int error_make(struct mock_state *st, struct sl_arena *arena)
+/* What stands at a mark, or the first bytes of it. */
+static void mark_fill(struct mock_state *st, struct sl_buf *out)
 {
-    const struct mock_error *error = &st->conf->error;
-    struct sl_buf out = SL_BUF_INIT(REPLY_MAX);
+    if (st->inputs) {
+        sl_mock_embedding(out, st->inputs[st->choice++], st->dimensions, st->is_base64);
+        st->is_filling = false;
+        return;
+    }
+    const struct answer *answer = &st->answers[st->choice];
+    uint32_t n_chars;
+    struct sl_str slice = sl_mock_text_next(&answer->blocks[answer->n_blocks - 1].text, &st->cursor, SLICE_MAX,
+                                            SLICE_MAX, &n_chars);
+    if (slice.n) {
+        sl_json_escape(out, slice);
+        return;
+    }
+    st->choice++;
+    st->cursor = (struct sl_mock_cursor){ 0 };
+    st->is_filling = false;
+}
+
+static void whole_step(struct mock_state *st, struct sl_buf *out, struct sl_local_step *step)
+{
+    if (st->is_filling) {
+        mark_fill(st, out);
+        return;
+    }
+    ptrdiff_t at = sl_str_find(st->frame, mark_escaped, 0);
+    size_t n = at < 0 ? st->frame.n : (size_t)at;
+    sl_buf_add_str(out, sl_str_sub(st->frame, 0, n));
+    st->frame = sl_str_sub(st->frame, at < 0 ? n : n + mark_escaped.n, st->frame.n);
+    st->is_filling = at >= 0;
+    step->is_end = at < 0;
+}
+
+/* --- errors --- */
+
+static int error_make(struct mock_state *st, struct sl_arena *arena, struct sl_str type,
+                      const struct sl_mock_refusal *said)
+{
+    struct sl_buf out = SL_BUF_INIT(FRAME_MAX);
     struct sl_jw w;
     sl_jw_init(&w, &out);
     sl_jw_object(&w);
     sl_jw_key(&w, "error");
     sl_jw_object(&w);
-    sl_jw_member_str(&w, "message",
-                     error->message.p ? error->message : SL_STR("This is the error that the mock was told to give."));
-    sl_jw_member_str(&w, "type",
-                     error->type.p          ? error->type
-                     : error->status >= 500 ? SL_STR("server_error")
-                                            : SL_STR("invalid_request_error"));
-    sl_jw_member_null(&w, "param");
-    sl_jw_member_null(&w, "code");
+    sl_jw_member_str(&w, "message", said->message);
+    sl_jw_member_str(&w, "type", type);
+    sl_jw_member_str(&w, "param", said->param);
+    sl_jw_member_str(&w, "code", said->code);
     sl_jw_end(&w);
     sl_jw_end(&w);
-    st->whole = sl_buf_status(&out) == 0 ? sl_arena_dup(arena, sl_buf_str(&out)) : SL_STR_NONE;
+    st->call.is_stream = false;
+    st->frame = sl_buf_status(&out) == 0 ? sl_arena_dup(arena, sl_buf_str(&out)) : SL_STR_NONE;
     sl_buf_done(&out);
-    return st->whole.p ? 0 : SL_E_NOMEM;
+    return st->frame.p ? 0 : SL_E_NOMEM;
+}
+
+static int error_told(struct mock_state *st, struct sl_arena *arena)
+{
+    const struct sl_mock_error *error = &st->conf->error;
+    struct sl_mock_refusal said = {
+        .message = error->message.p ? error->message : SL_STR("This is the error that the mock was told to give."),
+    };
+    struct sl_str type = error->type.p          ? error->type
+                         : error->status >= 500 ? SL_STR("server_error")
+                                                : SL_STR("invalid_request_error");
+    return error_make(st, arena, type, &said);
 }
 
 /* --- the play --- */
@@ -355,20 +485,24 @@ static int request_read(const struct sl_call *call, struct sl_arena *arena, stru
     return sl_json_parse(doc, body);
 }
 
-static int replies_make(struct mock_state *st, struct sl_json *doc, struct sl_arena *arena)
+static int replies_make(struct mock_state *st, struct sl_json *doc, struct sl_arena *arena, int *ret_status)
 {
     int r = request_read(&st->call, arena, doc);
     if (r < 0) {
         return r;
     }
-    struct reader rd = { arena, sl_json_root(doc), 0, 0 };
-    if (st->call.type != SL_LLM_EMBEDDINGS) {
+    struct reader rd = { .arena = arena, .root = sl_json_root(doc) };
+    rd.status = sl_mock_check(st->call.type, rd.root, arena, &rd.refusal);
+    if (rd.status == 0 && st->call.type == SL_LLM_EMBEDDINGS) {
+        embeddings_make(&rd, st);
+    } else if (rd.status == 0) {
         answers_make(&rd, st);
     }
-    if (rd.status < 0 || st->call.is_stream) {
-        return rd.status;
+    if (rd.status == SL_E_INVAL && rd.refusal.message.p) {
+        *ret_status = 400;
+        return error_make(st, arena, SL_STR("invalid_request_error"), &rd.refusal);
     }
-    return whole_make(&rd, st);
+    return rd.status < 0 || st->call.is_stream ? rd.status : frame_make(st, arena);
 }
 
 static int mock_start(void *state, const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
@@ -389,12 +523,11 @@ static int mock_start(void *state, const struct sl_call *call, const struct sl_t
     int r = 0;
     if (st->conf->error.status) {
         head.status = (int)st->conf->error.status;
-        st->call.is_stream = false;
-        r = error_make(st, arena);
+        r = error_told(st, arena);
     } else {
         struct sl_json doc;
         sl_json_init(&doc, NULL);
-        r = replies_make(st, &doc, arena);
+        r = replies_make(st, &doc, arena, &head.status);
         sl_json_done(&doc);
     }
     if (r == 0) {
@@ -413,39 +546,71 @@ static int delta_write(struct mock_state *st, struct sl_buf *out, const struct s
     return sl_openai_write_delta(&st->chunks, &st->call, &st->env, delta, out);
 }
 
-/* The next `chunk_size` characters. */
-static struct sl_str piece_take(struct mock_state *st)
+/* The next `chunk_size` characters of a block. */
+static int piece_write(struct mock_state *st, const struct block *block, struct sl_buf *out)
 {
-    struct sl_str text = st->answers[st->choice].text;
-    size_t from = st->at;
-    for (uint32_t i = 0; i < st->conf->chunk_size && st->at < text.n; i++) {
-        st->at++;
-        while (is_inside_char(text, st->at)) {
-            st->at++;
-        }
+    struct sl_delta piece = {
+        .kind = SL_DELTA_BLOCK, .choice = st->choice, .block = st->block, .block_kind = block->kind
+    };
+    uint32_t left = st->conf->chunk_size, n;
+    piece.text = sl_mock_text_next(&block->text, &st->cursor, SIZE_MAX, left, &n);
+    left -= n;
+    if (left == 0 || st->cursor.done == block->text.len) {
+        return delta_write(st, out, &piece);
     }
-    return sl_str_sub(text, from, st->at);
+    struct sl_buf joined = SL_BUF_INIT(SL_MOCK_TEXTS_MAX);
+    sl_buf_add_str(&joined, piece.text);
+    while (left && st->cursor.done < block->text.len) {
+        sl_buf_add_str(&joined, sl_mock_text_next(&block->text, &st->cursor, SIZE_MAX, left, &n));
+        left -= n;
+    }
+    piece.text = sl_buf_str(&joined);
+    int r = sl_buf_status(&joined);
+    r = r < 0 ? r : delta_write(st, out, &piece);
+    sl_buf_done(&joined);
+    return r;
 }
 
-static int choice_step(struct mock_state *st, struct sl_buf *out, struct sl_local_step *step)
+/* Is there text left in the choice? */
+static bool has_text_left(const struct mock_state *st)
 {
     const struct answer *answer = &st->answers[st->choice];
-    if (st->step == STEP_TEXT && st->at < answer->text.n) {
-        step->delay_usec = st->conf->chunk_delay_usec;
-        struct sl_delta begin = { .kind = SL_DELTA_BLOCK_START, .choice = st->choice, .block_kind = SL_BLOCK_TEXT };
-        struct sl_delta piece = { .kind = SL_DELTA_BLOCK, .choice = st->choice, .block_kind = SL_BLOCK_TEXT };
-        int r = st->at == 0 ? delta_write(st, out, &begin) : 0;
-        piece.text = piece_take(st);
-        return r < 0 ? r : delta_write(st, out, &piece);
+    for (uint32_t i = st->block; i < answer->n_blocks; i++) {
+        if ((i == st->block ? st->cursor.done : 0) < answer->blocks[i].text.len) {
+            return true;
+        }
     }
-    struct sl_delta finish = { .kind = SL_DELTA_FINISH,
-                               .choice = st->choice,
-                               .finish = answer->is_cut ? SL_FINISH_LENGTH : SL_FINISH_STOP };
+    return false;
+}
+
+/* What comes first of: a block's beginning and its next piece, the choice's end. */
+static int choice_step(struct mock_state *st, struct sl_buf *out)
+{
+    const struct answer *answer = &st->answers[st->choice];
+    while (st->block < answer->n_blocks) {
+        const struct block *block = &answer->blocks[st->block];
+        int r = 0;
+        if (!st->has_begun && block->text.len) {
+            struct sl_delta begin = { .kind = SL_DELTA_BLOCK_START,
+                                      .choice = st->choice,
+                                      .block = st->block,
+                                      .block_kind = block->kind,
+                                      .tool_id = block->tool_id,
+                                      .tool_name = block->tool_name };
+            r = delta_write(st, out, &begin);
+            st->has_begun = true;
+        }
+        if (r < 0 || st->cursor.done < block->text.len) {
+            return r < 0 ? r : piece_write(st, block, out);
+        }
+        st->block++;
+        st->has_begun = false;
+        st->cursor = (struct sl_mock_cursor){ 0 };
+    }
+    struct sl_delta finish = { .kind = SL_DELTA_FINISH, .choice = st->choice, .finish = answer->finish };
     st->choice++;
-    st->at = 0;
-    if (st->choice == st->n_choices) {
-        st->step = STEP_FINISH;
-    }
+    st->block = 0;
+    st->step = st->choice == st->n_choices ? STEP_FINISH : STEP_BLOCKS;
     return delta_write(st, out, &finish);
 }
 
@@ -456,58 +621,43 @@ static int stream_step(struct mock_state *st, struct sl_buf *out, struct sl_loca
     int r = 0;
     switch (st->step) {
     case STEP_START:
-        st->step = st->n_choices ? STEP_TEXT : STEP_FINISH;
-        return delta_write(st, out, &start);
-    case STEP_TEXT:
-        return choice_step(st, out, step);
+        st->step = st->n_choices ? STEP_BLOCKS : STEP_FINISH;
+        r = delta_write(st, out, &start);
+        break;
+    case STEP_BLOCKS:
+        r = choice_step(st, out);
+        break;
     case STEP_FINISH:
         st->step = STEP_END;
         step->is_end = true;
         r = delta_write(st, out, &usage);
         sl_openai_write_end(&st->chunks, out);
-        return r;
+        break;
     case STEP_END:
         step->is_end = true;
-        return 0;
+        break;
     }
-    return 0;
-}
-
-static int mock_step(void *state, struct sl_arena *arena, struct sl_local_step *ret_step)
-{
-    struct mock_state *st = state;
-    struct sl_local_step step = { 0 };
-    if (!st->call.is_stream) {
-        step.bytes = st->whole;
-        step.is_end = true;
-        *ret_step = step;
-        return 0;
-    }
-    struct sl_buf out = SL_BUF_INIT(REPLY_MAX);
-    int r = stream_step(st, &out, &step);
-    r = r < 0 ? r : sl_buf_status(&out);
-    if (r == 0 && out.len) {
-        step.bytes = sl_arena_dup(arena, sl_buf_str(&out));
-        r = step.bytes.p ? 0 : SL_E_NOMEM;
-    }
-    sl_buf_done(&out);
-    if (r == 0) {
-        *ret_step = step;
+    if (st->step == STEP_BLOCKS && has_text_left(st)) {
+        step->wait_usec = st->conf->chunk_delay_usec;
     }
     return r;
 }
 
-static int mock_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+static int mock_step(void *state, struct sl_buf *out, struct sl_local_step *ret_step)
 {
-    const struct mock_conf *conf = target->conf;
-    target->is_local = true;
-    if (conf->error.status && (conf->error.status < 400 || conf->error.status > 599)) {
-        const struct sl_val *error = sl_val_find(val, "error");
-        sl_bind_problem(bind, SL_PROBLEM_ERROR, error ? error->pos : (struct sl_pos){ 0 }, NULL,
-                        "error.status must be from 400 to 599");
-        return SL_E_INVAL;
+    struct mock_state *st = state;
+    struct sl_local_step step = { 0 };
+    int r = 0;
+    if (st->call.is_stream) {
+        r = stream_step(st, out, &step);
+    } else {
+        whole_step(st, out, &step);
     }
-    return 0;
+    r = r < 0 ? r : sl_buf_status(out);
+    if (r == 0) {
+        *ret_step = step;
+    }
+    return r;
 }
 
 static int mock_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
@@ -518,34 +668,6 @@ static int mock_build(const struct sl_call *call, const struct sl_target *target
     return sl_unsupported(call, ret_error, SL_STR("The provider mock answers by itself and has no upstream."));
 }
 
-static const struct sl_opt error_opts[] = {
-    { "status", SL_OPT_U32, offsetof(struct mock_error, status), "0", 0, 599, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "answer everything with this status, 400 to 599; 0: do not" },
-    { "message", SL_OPT_STR, offsetof(struct mock_error, message), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "the error's message" },
-    { "type", SL_OPT_STR, offsetof(struct mock_error, type), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "the error's type" },
-    { NULL },
-};
-
-static const struct sl_opt mock_opts[] = {
-    { "template", SL_OPT_STR, offsetof(struct mock_conf, template), "You said: {message}", 0, 0, SL_OPT_RELOAD, NULL,
-      NULL, NULL,
-      "the answer; {message} is the last user message or the prompt, {model} the route's model; a text counts one "
-      "token for each four bytes begun" },
-    { "latency", SL_OPT_USEC, offsetof(struct mock_conf, latency_usec), "0s", 0, 3600 * SL_USEC_PER_SEC, SL_OPT_RELOAD,
-      NULL, NULL, NULL, "waits this long before it answers" },
-    { "chunk_size", SL_OPT_U32, offsetof(struct mock_conf, chunk_size), "8", 1, 1000000, SL_OPT_RELOAD, NULL, NULL,
-      NULL, "characters in a chunk of a stream" },
-    { "chunk_delay", SL_OPT_USEC, offsetof(struct mock_conf, chunk_delay_usec), "0s", 0, 3600 * SL_USEC_PER_SEC,
-      SL_OPT_RELOAD, NULL, NULL, NULL, "waits this long before each chunk of text" },
-    { "dimensions", SL_OPT_U32, offsetof(struct mock_conf, dimensions), "8", 1, SL_MOCK_DIMENSIONS_MAX, SL_OPT_RELOAD,
-      NULL, NULL, NULL, "numbers in an embedding, where the request does not say" },
-    { "error", SL_OPT_MAP, offsetof(struct mock_conf, error), NULL, 0, 0, SL_OPT_RELOAD, NULL, error_opts, NULL,
-      "a fixed error instead of every answer" },
-    { NULL },
-};
-
 static const struct sl_local mock_local = { sizeof(struct mock_state), mock_start, mock_step };
 
 extern const struct sl_provider sl_provider_mock;
@@ -555,9 +677,9 @@ const struct sl_provider sl_provider_mock = {
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,
     .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai },
     .stream_usage = SL_USAGE_ASK,
-    .opts = mock_opts,
-    .conf_size = sizeof(struct mock_conf),
-    .prepare = mock_prepare,
+    .opts = sl_mock_opts,
+    .conf_size = sizeof(struct sl_mock_conf),
+    .prepare = sl_mock_prepare,
     .build = mock_build,
     .local = &mock_local,
 };
