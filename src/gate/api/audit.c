@@ -78,7 +78,7 @@ static void handle_audit(struct sl_xchg *x)
 }
 
 const struct sl_path sl_audit_rows[] = {
-    { .methods = SL_GET,
+    { .methods = SL_GET | SL_HEAD,
       .pattern = "/api/sluice/v1/audit",
       .handle = handle_audit,
       .access = SL_ACCESS_ADMIN,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "gate/api/api.h"
+#include "gate/call/origin.h"
 #include "gate/worker.h"
 #include "llm/mlflow/openapi.h"
 
@@ -12,7 +13,8 @@
 static void handle_index(struct sl_xchg *x)
 {
     struct sl_headers headers = { 0 };
-    if (sl_headers_add(&headers, x->arena, SL_STR("location"), SL_STR("/docs")) < 0) {
+    struct sl_str prefix = sl_origin_prefix(x), location = sl_arena_printf(x->arena, "%.*s/docs", SL_STR_ARG(prefix));
+    if (!location.p || sl_headers_add(&headers, x->arena, SL_STR("location"), location) < 0) {
         sl_xchg_cut(x);
         return;
     }
@@ -43,13 +45,13 @@ static void handle_favicon(struct sl_xchg *x)
 
 static const char docs_head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>Sluice AI Gateway</title>\n"
-    "<link rel=\"icon\" href=\"/favicon.ico\">\n<style>\n"
+    "<link rel=\"icon\" href=\"favicon.ico\">\n<style>\n"
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60em;margin:2em auto;padding:0 1em;color:#222;background:#fff}\n"
     "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3em .6em;border-bottom:1px solid #ddd}\n"
     "code,pre{font-family:ui-monospace,monospace;font-size:.9em}pre{background:#f4f4f4;padding:1em;overflow:auto}\n"
     "</style>\n</head>\n<body>\n<h1>Sluice AI Gateway</h1>\n"
     "<p>Version " SL_VERSION ". It speaks MLflow's AI Gateway protocol and OpenAI's. The calls below as OpenAPI: "
-    "<a href=\"/openapi.json\">openapi.json</a>.</p>\n"
+    "<a href=\"openapi.json\">openapi.json</a>.</p>\n"
     "<pre>curl -s http://HOST:PORT/api/2.0/gateway/routes/\n"
     "curl -s http://HOST:PORT/gateway/ROUTE/invocations -H 'content-type: application/json' \\\n"
     "     -d '{\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]}'</pre>\n"
@@ -261,8 +263,8 @@ static void handle_openapi(struct sl_xchg *x)
 }
 
 const struct sl_path sl_docs_rows[] = {
-    { .methods = SL_GET, .pattern = "/", .handle = handle_index, .access = SL_ACCESS_OPEN },
-    { .methods = SL_GET, .pattern = "/docs", .handle = handle_docs, .access = SL_ACCESS_OPEN },
+    { .methods = SL_GET | SL_HEAD, .pattern = "/", .handle = handle_index, .access = SL_ACCESS_OPEN },
+    { .methods = SL_GET | SL_HEAD, .pattern = "/docs", .handle = handle_docs, .access = SL_ACCESS_OPEN },
     { .methods = SL_GET | SL_HEAD, .pattern = "/redoc", .handle = handle_docs, .access = SL_ACCESS_OPEN },
     { .methods = SL_GET | SL_HEAD, .pattern = "/openapi.json", .handle = handle_openapi, .access = SL_ACCESS_OPEN },
     { .methods = SL_GET, .pattern = "/favicon.ico", .handle = handle_favicon, .access = SL_ACCESS_OPEN },

@@ -30,7 +30,7 @@ static void handle_not_here(struct sl_xchg *x)
 
 /* Health stands at the top of every list of paths, what is not here in none. */
 const struct sl_path sl_health_rows[] = {
-    { .methods = SL_GET,
+    { .methods = SL_GET | SL_HEAD,
       .pattern = "/health",
       .handle = handle_health,
       .access = SL_ACCESS_OPEN,

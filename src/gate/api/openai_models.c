@@ -68,5 +68,13 @@ const struct sl_path sl_openai_models_rows[] = {
       .pattern = "/v1/models/{}",
       .handle = handle_model,
       .doc = "One route, as OpenAI shows a model." },
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = "/models",
+      .handle = handle_models,
+      .doc = "The same for clients whose base URL lacks /v1." },
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = "/models/{}",
+      .handle = handle_model,
+      .doc = "The same for clients whose base URL lacks /v1." },
     { 0 },
 };

@@ -263,12 +263,12 @@ static void handle_own_route_get(struct sl_xchg *x)
 #define OWN "/api/sluice/v1/routes"
 
 const struct sl_path sl_routes_rows[] = {
-    { .methods = SL_GET,
+    { .methods = SL_GET | SL_HEAD,
       .pattern = OWN,
       .handle = handle_own_route_list,
       .access = SL_ACCESS_ADMIN,
       .doc = "List the routes with their owner and limits, shadowed ones too." },
-    { .methods = SL_GET,
+    { .methods = SL_GET | SL_HEAD,
       .pattern = OWN "/{}",
       .handle = handle_own_route_get,
       .access = SL_ACCESS_ADMIN,

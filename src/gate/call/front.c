@@ -167,6 +167,15 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
         sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN, "%s", fault);
         return;
     }
+    if (x->match.method == SL_OTHER) {
+        struct sl_llm_error error = {
+            .type = SL_ERR_CALLER_UNSUPPORTED,
+            .status = 501,
+            .message = SL_STR("HTTP has no such method."),
+        };
+        sl_xchg_fail(x, &error);
+        return;
+    }
     if (!x->path) {
         sl_nopath_refuse(x);
         return;
@@ -222,7 +231,12 @@ static bool call_or_refuse(struct sl_xchg *x)
     x->env->random[1] = sl_rng_next(&x->desk->loop->rng);
     struct sl_llm_error error = { 0 };
     struct sl_incoming in = {
-        .type = type, .path = x->match.path, .query = x->match.query, .headers = &req->msg.headers, .body = req->body
+        .type = type,
+        .path = x->match.path,
+        .query = x->match.query,
+        .headers = &req->msg.headers,
+        .body = req->body,
+        .has_route = x->match.arg.p != NULL,
     };
     int r = sl_dialect_read(x->dialect, &in, x->desk->doc, x->arena, x->call, &error);
     if (r < 0) {

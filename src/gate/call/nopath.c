@@ -40,8 +40,9 @@ static struct sl_str slash_turn(struct sl_str path, struct sl_arena *arena)
 static void redirect(struct sl_xchg *x, struct sl_str path)
 {
     struct sl_arena *arena = x->arena;
-    struct sl_str origin = sl_origin(x);
-    struct sl_str location = sl_arena_printf(arena, "%.*s%.*s%s%.*s", SL_STR_ARG(origin), SL_STR_ARG(path),
+    /* A path alone: scheme and host are what the client knows, whoever stands in front. */
+    struct sl_str prefix = sl_origin_prefix(x);
+    struct sl_str location = sl_arena_printf(arena, "%.*s%.*s%s%.*s", SL_STR_ARG(prefix), SL_STR_ARG(path),
                                              x->match.query.n ? "?" : "", SL_STR_ARG(x->match.query));
     struct sl_headers headers = { 0 };
     if (!location.p || sl_headers_add(&headers, arena, SL_STR("location"), location) < 0) {

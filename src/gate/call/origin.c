@@ -6,7 +6,8 @@
 #include "http/hreq.h"
 #include "http/server.h"
 
-#define HOST_MAX 255
+#define HOST_MAX   255
+#define PREFIX_MAX 1024
 
 /* A name or an address, with a port or without: nothing that could end the authority of a URL. */
 static bool is_host(struct sl_str host)
@@ -22,7 +23,9 @@ static bool is_host(struct sl_str host)
     return host.n > 0 && host.n <= HOST_MAX;
 }
 
-struct sl_str sl_origin(struct sl_xchg *x)
+/* "http://gateway.example:5000" from the connection and the request's Host, or what a trusted proxy says of them; ""
+ * when that is absent or not fit to stand in a URL. */
+static struct sl_str origin_of(struct sl_xchg *x)
 {
     const struct sl_headers *headers = &x->req->msg.headers;
     const struct sl_addr *peer = &x->req->conn->peer;
@@ -39,14 +42,54 @@ struct sl_str sl_origin(struct sl_xchg *x)
     return origin.p ? origin : SL_STR("");
 }
 
+static struct sl_str slashes_cut(struct sl_str text)
+{
+    while (text.n && text.p[text.n - 1] == '/') {
+        text.n--;
+    }
+    return text;
+}
+
+/* Segments of letters, digits and "-._~%": nothing that could name another host or end a header. */
+static bool is_prefix(struct sl_str text)
+{
+    if (text.n > PREFIX_MAX || text.p[0] != '/') {
+        return false;
+    }
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool is_slash = c == '/' && (i == 0 || text.p[i - 1] != '/');
+        if (!is_slash &&
+            !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || memchr("-._~%", c, 5))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct sl_str sl_origin_prefix(struct sl_xchg *x)
+{
+    struct sl_str prefix = slashes_cut(x->settings->server.public_url);
+    ptrdiff_t scheme = sl_str_find(prefix, SL_STR("://"), 0);
+    if (scheme >= 0) {
+        ptrdiff_t path = sl_str_find_char(prefix, '/', (size_t)scheme + 3);
+        return path < 0 ? SL_STR("") : sl_str_sub(prefix, (size_t)path, prefix.n);
+    }
+    prefix = slashes_cut(
+        sl_peer_forwarded(x->settings, &x->req->conn->peer, &x->req->msg.headers, "x-forwarded-prefix"));
+    return prefix.n && is_prefix(prefix) ? prefix : SL_STR("");
+}
+
 struct sl_str sl_origin_public(struct sl_xchg *x)
 {
-    struct sl_str base = x->settings->server.public_url;
-    if (base.n == 0) {
-        return sl_origin(x);
+    struct sl_str base = slashes_cut(x->settings->server.public_url);
+    if (base.n) {
+        return base;
     }
-    while (base.n && base.p[base.n - 1] == '/') {
-        base.n--;
+    struct sl_str origin = origin_of(x), prefix = sl_origin_prefix(x);
+    if (!prefix.n) {
+        return origin;
     }
-    return base;
+    base = sl_arena_printf(x->arena, "%.*s%.*s", SL_STR_ARG(origin), SL_STR_ARG(prefix));
+    return base.p ? base : SL_STR("");
 }

@@ -7,10 +7,12 @@
 
 struct sl_xchg;
 
-/* "http://gateway.example:5000" from the connection and the request's Host, or what a trusted proxy says of them; ""
- * when that is absent or not fit to stand in a URL: then a path alone must do. On the exchange's arena. */
-struct sl_str sl_origin(struct sl_xchg *x);
-/* The same for a route's URL: what the operator set as server.public_url wins. */
+/* What of a path the client sees before ours: that of server.public_url, else what a trusted proxy says in
+ * X-Forwarded-Prefix; "" or "/sluice", without a slash at its end. On the exchange's arena, or the settings'. */
+struct sl_str sl_origin_prefix(struct sl_xchg *x);
+/* What stands before a route's path in its URL: server.public_url, else "http://gateway.example:5000" from the
+ * connection and the request's Host, or what a trusted proxy says of them, and the prefix; without a Host that fits a
+ * URL the prefix alone. On the exchange's arena, or the settings'. */
 struct sl_str sl_origin_public(struct sl_xchg *x);
 
 #endif

@@ -7,8 +7,9 @@ static const struct {
     const char *name;
     unsigned bit;
 } methods[] = {
-    { "GET", SL_GET },       { "HEAD", SL_HEAD },       { "POST", SL_POST },   { "PUT", SL_PUT },
-    { "DELETE", SL_DELETE }, { "OPTIONS", SL_OPTIONS }, { "PATCH", SL_PATCH },
+    { "GET", SL_GET },     { "HEAD", SL_HEAD },     { "POST", SL_POST },
+    { "PUT", SL_PUT },     { "DELETE", SL_DELETE }, { "OPTIONS", SL_OPTIONS },
+    { "PATCH", SL_PATCH }, { "TRACE", SL_TRACE },   { "CONNECT", SL_CONNECT },
 };
 
 static unsigned method_parse(struct sl_str method)
@@ -105,10 +106,16 @@ unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, 
     return found;
 }
 
+/* The path itself, or one with more segments. */
+static bool is_below(struct sl_str path, struct sl_str prefix)
+{
+    return sl_str_has_prefix(path, prefix) && (prefix.n == 0 || path.n == prefix.n || path.p[prefix.n] == '/');
+}
+
 const struct sl_dialect *sl_path_dialect(const struct sl_path_table *table, struct sl_str path)
 {
     const struct sl_path_prefix *row = table->prefixes;
-    while (!sl_str_has_prefix(path, sl_str_c(row->prefix))) {
+    while (!is_below(path, sl_str_c(row->prefix))) {
         row++;
     }
     return row->dialect;

@@ -19,7 +19,9 @@ enum sl_method {
     SL_HEAD = 16,
     SL_OPTIONS = 32,
     SL_PATCH = 64,
-    SL_OTHER = 128
+    SL_TRACE = 128,
+    SL_CONNECT = 256,
+    SL_OTHER = 512 /* HTTP has no such method */
 };
 
 /* Of every call that is no invocation; beyond it 413. */
@@ -39,7 +41,7 @@ struct sl_path {
     const char *body; /* the schema's name there; NULL: any object */
 };
 
-/* In whose words everything below a path is told, be it there or not. */
+/* In whose words a path and everything below it is told, be it there or not. */
 struct sl_path_prefix {
     const char *prefix; /* "": everything else */
     const struct sl_dialect *dialect;

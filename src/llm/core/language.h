@@ -39,6 +39,7 @@ struct sl_incoming {
     struct sl_str path, query;
     const struct sl_headers *headers;
     struct sl_str body;
+    bool has_route; /* the path names it: the body need not */
 };
 
 /* What is to be thought of a whole reply under 2xx. */

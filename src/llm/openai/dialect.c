@@ -39,7 +39,9 @@ static int read_call(const struct sl_incoming *in, struct sl_json *doc, struct s
     };
     struct sl_call call = { .type = in->type, .language = &sl_language_openai, .body = in->body, .doc = doc };
     int r = sl_incoming_pick(in, doc, arena, rows, SL_ARRAY_LEN(rows), ret_error);
-    r = r < 0 ? r : sl_incoming_model(model, arena, &call.model, ret_error);
+    if (r == 0 && !(in->has_route && sl_json_is_nothing(model))) {
+        r = sl_incoming_model(model, arena, &call.model, ret_error);
+    }
     if (r == 0 && in->type == SL_LLM_EMBEDDINGS) {
         struct sl_json_val format = sl_json_get(sl_json_root(doc), "encoding_format");
         call.wants_base64 = sl_json_str_eq(format, SL_STR("base64"));

@@ -87,7 +87,7 @@ static void a_path_says_its_methods(void **state)
     static const struct {
         const char *path, *methods;
     } cases[] = {
-        { "/api/sluice/v1/keys", "GET, POST" },
+        { "/api/sluice/v1/keys", "GET, HEAD, POST" },
         { "/ready", "GET, HEAD" },
         { "/api/2.0/gateway/routes/x", "GET, DELETE" },
         { "/gateway/r/invocations", "POST" }, /* a route that is there */
@@ -111,7 +111,10 @@ static void a_path_has_a_dialect(void **state)
     } cases[] = {
         { "/v1/chat/completions", &sl_dialect_openai },
         { "/v1/nothing", &sl_dialect_openai },
-        { "/v1", &sl_dialect_mlflow },
+        { "/v1", &sl_dialect_openai },
+        { "/v1x", &sl_dialect_mlflow },
+        { "/models/chat", &sl_dialect_openai },
+        { "/modelsx", &sl_dialect_mlflow },
         { "/api/sluice/v1/nothing", &sl_dialect_sluice },
         { "/serving-endpoints/e/invocations", &sl_dialect_databricks },
         { "/api/2.0/serving-endpoints", &sl_dialect_databricks },

@@ -52,12 +52,14 @@ def test_forwarded_for_is_believed_from_trusted_proxies_only(sluice):
 
 
 def test_forwarded_host_and_proto(sluice):
-    """Where a path's URL is told, it is the one that the client used."""
-    said = [("X-Forwarded-Host", "evil.example, llm.example"), ("X-Forwarded-Proto", "https")]
-    for trusted, want in [(["127.0.0.1"], "https://llm.example/health"), ([], "http://127.0.0.1/health")]:
-        daemon = sluice({"endpoints": [], "auth": "none", "server": {"trusted_proxies": trusted}})
-        reply = daemon.call("GET", "/health/", headers=said)
-        assert (reply.status, reply.get("location")) == (307, want)
+    """Where a URL is told whole, it is the one that the client used; a proxy that cuts a prefix off says which."""
+    route = {"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}
+    said = [("X-Forwarded-Host", "evil.example, llm.example"), ("X-Forwarded-Proto", "https"), ("User-Agent", "databricks-sdk-py/0.1")]
+    for trusted, want in [(["127.0.0.1"], "https://llm.example"), ([], "http://127.0.0.1")]:
+        daemon = sluice({"endpoints": [route], "auth": "none", "server": {"trusted_proxies": trusted}})
+        for prefix, seen in (("", ""), ("/sluice", "/sluice" if trusted else ""), ("//x", "")):
+            reply = daemon.call("GET", "/api/2.0/endpoints/chat", headers=[*said, *([("X-Forwarded-Prefix", prefix)] if prefix else [])])
+            assert (reply.status, reply.json()["endpoint_url"]) == (200, want + seen + "/gateway/chat/invocations")
 
 
 def v2(source, port, command=1, tlv=b"", family=None):

@@ -76,10 +76,10 @@ def test_slashes_redirect_whatever_the_method(sluice):
     for path, to in SLASHES:
         for method in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"):
             r = daemon.call(method, path)
-            assert (r.status, r.body, r.get("location"), r.get("content-type")) == (307, b"", "http://127.0.0.1" + to, None), (method, path)
+            assert (r.status, r.body, r.get("location"), r.get("content-type")) == (307, b"", to, None), (method, path)
 
 
-def test_redirect_without_a_host_that_fits_a_url_is_relative(sluice):
+def test_redirect_without_a_host(sluice):
     daemon = sluice(three())
     conn = daemon.connect()
     conn.send(b"GET /health/ HTTP/1.0\r\n\r\n")
@@ -88,7 +88,7 @@ def test_redirect_without_a_host_that_fits_a_url_is_relative(sluice):
 
 
 METHODS = [
-    ("/", "GET"), ("/health", "GET"), ("/docs", "GET"), ("/favicon.ico", "GET"), (ROUTES, "GET, POST"), (ROUTES + "chat", "GET, DELETE"), (ENDPOINTS, "GET"), (ENDPOINTS + "x", "GET"),
+    ("/", "GET, HEAD"), ("/health", "GET, HEAD"), ("/docs", "GET, HEAD"), ("/favicon.ico", "GET"), (ROUTES, "GET, POST"), (ROUTES + "chat", "GET, DELETE"), (ENDPOINTS, "GET"), (ENDPOINTS + "x", "GET"),
     ("/api/2.0/gateway/limits/chat", "GET"), ("/api/2.0/gateway/limits/", "POST"), ("/api/2.0/endpoints/limits/", "POST"), ("/api/2.0/endpoints/limits", "GET"),
     ("/gateway/chat/invocations", "POST"), ("/endpoints/chat/invocations", "POST"), ("/redoc", "GET, HEAD"), ("/openapi.json", "GET, HEAD"),
 ]

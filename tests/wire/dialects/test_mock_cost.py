@@ -54,14 +54,16 @@ def test_others_are_served_meanwhile(sluice, path, body, n):
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
         reader.start()
-    worst = 0.0
+    worst, began = 0.0, time.monotonic()
     while not over.is_set():
         start = time.monotonic()
         assert daemon.call("GET", "/health").status == 200
         worst = max(worst, time.monotonic() - start)
     for reader in readers:
         reader.join()
-    assert replies == [200] * 3 and worst < 1.0, worst
+    # Answered in one go each of them would hold up all others until it is over.
+    took = time.monotonic() - began
+    assert replies == [200] * 3 and worst < max(1.0, took / 2), (worst, took)
 
 
 @pytest.mark.skipif(SANITIZED, reason="time and memory are measured in the release build")
