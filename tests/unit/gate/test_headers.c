@@ -140,7 +140,7 @@ static void credentials_are_masked(void **state)
         { "x-key: short", "/", "short", "*****" },
         { "x-key: short", "/", "shorter, \"short\", re-short", "shorter, \"*****\", re-short" },
         { "x-key: k", "/", "a key: k", "a key: *" },
-        { "x-key: sk-secret-1", "/", "{\"m\":\"sk-\\u0073ecret-1\"}", "{\"m\":\"***************\"}" },
+        { "x-key: sk-secret-1", "/", "{\"m\":\"sk-\\u0073ecret-1\"}", "{\"m\":\"****************\"}" },
         { "x-key: a/b/c/d/e", "/", "a\\/b\\/c\\/d\\/e.", "*************." },
         { "x-key: aaaaaaaaab", "/", "aaaaaaaaaab", "a**********" },
         { "x-other: abcdefghi", "/", "abcdefghi", "abcdefghi" },
@@ -156,7 +156,9 @@ static void credentials_are_masked(void **state)
         bool is_found = sl_mask_bytes(&secrets, text, n);
         assert_int_equal(is_found, strcmp(cases[i].text, cases[i].want) != 0);
         struct sl_str copy = sl_mask_text(&secrets, sl_str_c(cases[i].text), &arena);
-        assert_true(sl_str_eq_c(copy, cases[i].want));
+        if (!sl_str_eq_c(copy, cases[i].want)) {
+            fail_msg("%s: %.*s", cases[i].want, SL_STR_ARG(copy));
+        }
         assert_string_equal(text, cases[i].want);
     }
 }
@@ -255,7 +257,7 @@ static void request_is_masked(const struct sl_provider *provider, enum sl_llm_ty
         char *copy = sl_arena_bytes(&arena, value.n + 1);
         memcpy(copy, value.p ? value.p : "", value.n);
         has_credential |= sl_str_find(value, SL_STR(MARK), 0) >= 0;
-        assert_true(sl_mask_bytes(&secrets, copy, value.n));
+        SL_IGNORE(sl_mask_bytes(&secrets, copy, value.n)); /* few of them carry one */
         if (sl_str_find(sl_str_make(copy, value.n), SL_STR(MARK), 0) >= 0) {
             fail_msg("%s: a credential is not masked in '%.*s'", provider->name,
                      SL_STR_ARG(i < request.headers.n ? request.headers.v[i].name : request.target));
