@@ -528,14 +528,14 @@ static int schema_write(struct sl_schema_cast *c, struct sl_json_val v)
         return SL_E_NOMEM;
     }
     c->depth++;
-    c->state[v.i]++;
+    ++*sl_schema_state(c, v.i);
     int r = sl_schema_view_make(c, view, v);
     struct object o = { c, false };
     sl_buf_add_char(c->out, '{');
     r = r < 0 ? r : object_write(&o, view, is_root);
     sl_buf_add_char(c->out, '}');
     sl_schema_view_done(c, view);
-    c->state[v.i]--;
+    --*sl_schema_state(c, v.i);
     c->depth--;
     if (r == 0) { /* a refusal's text stays */
         sl_arena_rewind(c->form->arena, mark);
@@ -570,13 +570,14 @@ int sl_form_schema(const struct sl_form *form, const struct sl_schema_rules *rul
         return sl_schema_refuse(&c, schema, "the schema's root must be an object.");
     }
     struct sl_arena_mark mark = sl_arena_mark(form->arena);
-    c.state = sl_arena_zalloc(form->arena, schema.doc->n_toks);
+    uint32_t n_toks = sl_json_tok(schema)->next - schema.i; /* of the schema alone: a call may have very many */
+    c.state = sl_arena_zalloc(form->arena, n_toks);
     if (!c.state) {
         return SL_E_NOMEM;
     }
     int r = rules->no_recursion ? sl_schema_recursion_check(&c, schema) : 0;
     if (r == 0) {
-        memset(c.state, 0, schema.doc->n_toks);
+        memset(c.state, 0, n_toks);
         c.depth = 0;
         r = schema_write(&c, schema);
     }

@@ -117,14 +117,14 @@ int sl_schema_view_make(struct sl_schema_cast *c, struct sl_schema_view *view, s
         if (!sl_json_is(target, SL_JSON_OBJECT)) {
             return sl_schema_refuse(c, ref, "the reference points to no schema of this one.");
         }
-        if (c->state[target.i] && c->rules->is_shallow) {
+        if (*sl_schema_state(c, target.i) && c->rules->is_shallow) {
             continue;
         }
-        if (c->state[target.i]) {
+        if (*sl_schema_state(c, target.i)) {
             return sl_schema_refuse(c, ref, "the schema holds itself; it can be sent only without recursion.");
         }
         if (view->n_marks < SL_SCHEMA_VIEW_MAX) {
-            c->state[target.i] = 1;
+            *sl_schema_state(c, target.i) = 1;
             view->marks[view->n_marks++] = target.i;
         }
         r = view_add(c, view, target);
@@ -150,16 +150,16 @@ static int children_check(struct sl_schema_cast *c, struct sl_json_val v)
 int sl_schema_recursion_check(struct sl_schema_cast *c, struct sl_json_val v)
 {
     int r = 0;
-    if (!sl_json_is(v, SL_JSON_OBJECT) || c->state[v.i] == 2) {
+    if (!sl_json_is(v, SL_JSON_OBJECT) || *sl_schema_state(c, v.i) == 2) {
         return 0;
     }
-    if (c->state[v.i] == 1) {
+    if (*sl_schema_state(c, v.i) == 1) {
         return sl_schema_refuse(c, v, "the schema holds itself; it can be sent only without recursion.");
     }
     if (++c->depth > SL_SCHEMA_DEPTH_MAX) {
         return sl_schema_refuse(c, v, "the schema is nested too deeply.");
     }
-    c->state[v.i] = 1;
+    *sl_schema_state(c, v.i) = 1;
     for (struct sl_json_iter it = sl_json_each(v); r == 0 && sl_json_next(&it);) {
         int word = word_of(it.key);
         if (word == SL_SCHEMA_AT_REF && sl_json_is(it.val, SL_JSON_STRING)) {
@@ -171,7 +171,7 @@ int sl_schema_recursion_check(struct sl_schema_cast *c, struct sl_json_val v)
             r = sl_schema_recursion_check(c, it.val);
         }
     }
-    c->state[v.i] = 2;
+    *sl_schema_state(c, v.i) = 2;
     c->depth--;
     return r;
 }
@@ -179,6 +179,6 @@ int sl_schema_recursion_check(struct sl_schema_cast *c, struct sl_json_val v)
 void sl_schema_view_done(struct sl_schema_cast *c, struct sl_schema_view *view)
 {
     while (view->n_marks > 0) {
-        c->state[view->marks[--view->n_marks]] = 0;
+        *sl_schema_state(c, view->marks[--view->n_marks]) = 0;
     }
 }

@@ -23,7 +23,7 @@ struct sl_schema_cast {
     const struct sl_schema_rules *rules;
     struct sl_json_val root;
     struct sl_buf *out;
-    uint8_t *state; /* of each token: is being written, was seen */
+    uint8_t *state; /* of each token of `root`: is being written, was seen */
     uint32_t depth;
 };
 
@@ -37,6 +37,11 @@ struct sl_schema_view {
     size_t n_marks;
 };
 
+/* The state of the token `i`, which is in `root`. */
+SL_INLINE uint8_t *sl_schema_state(const struct sl_schema_cast *c, uint32_t i)
+{
+    return &c->state[i - c->root.i];
+}
 bool sl_schema_takes(const struct sl_schema_cast *c, enum sl_schema_word word);
 int sl_schema_refuse(const struct sl_schema_cast *c, struct sl_json_val v, const char *text);
 /* Where "#/$defs/Name" points; absent: nowhere in this schema. */

@@ -2,6 +2,8 @@
 /* Canonical messages to contents: turns of user and model, made of parts; what the system says stands apart. */
 #include "llm/gemini/gemini.h"
 
+#include "base/map.h"
+
 /* base64 of "skip_thought_signature_validator": what the upstream documents for a call whose signature was lost. */
 #define LOST_SIGNATURE "\"c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=\""
 
@@ -174,22 +176,6 @@ static void call_write(struct sl_gemini_builder *b, const struct sl_part *part, 
 
 /* --- results --- */
 
-/* The name of the call that message `at` has the result of, raw; p == NULL: there is none. */
-static struct sl_str name_of_result(const struct sl_gemini_builder *b, uint32_t at)
-{
-    const struct sl_chat *chat = b->chat;
-    for (uint32_t i = at; i-- > 0;) {
-        const struct sl_message *message = &chat->messages[i];
-        for (uint32_t k = 0; k < message->n_parts; k++) {
-            const struct sl_part *part = &message->parts[k];
-            if (part->kind == SL_PART_TOOL_CALL && sl_str_eq(part->call->id, chat->messages[at].tool_id)) {
-                return part->call->name;
-            }
-        }
-    }
-    return SL_STR_NONE;
-}
-
 /* All texts of a message as one raw string. */
 static struct sl_str texts_join(struct sl_gemini_builder *b, const struct sl_message *message)
 {
@@ -255,15 +241,10 @@ static int object_read(struct sl_gemini_builder *b, struct sl_str raw, struct sl
     return r == SL_E_NOMEM ? r : 0; /* not JSON: a text */
 }
 
-static int result_write(struct sl_gemini_builder *b, uint32_t at)
+/* `name` is its call's. */
+static int result_write(struct sl_gemini_builder *b, const struct sl_message *message, struct sl_str name)
 {
-    const struct sl_message *message = &b->chat->messages[at];
-    struct sl_str name = name_of_result(b, at), text = texts_join(b, message), object = SL_STR_NONE;
-    if (!name.p) {
-        return sl_refuse(b->call, b->arena, b->error, "messages",
-                         "messages[%u].tool_call_id: no earlier message has a call with the id %.*s.", at,
-                         SL_STR_ARG(message->tool_id));
-    }
+    struct sl_str text = texts_join(b, message), object = SL_STR_NONE;
     int r = text.p ? object_read(b, text, &object) : SL_E_NOMEM;
     if (r < 0) {
         return r;
@@ -315,51 +296,67 @@ static int message_write(struct sl_gemini_builder *b, uint32_t at, bool is_curre
     const struct sl_message *message = &b->chat->messages[at];
     bool needs_signature = is_current && (b->model->can & SL_MODEL_SIGNS);
     int r = 0;
-    if (message->role == SL_ROLE_TOOL) {
-        r = result_write(b, at);
-    } else if (message->is_plain) {
+    if (message->is_plain) {
         text_write(b, message->text, SL_STR_NONE);
     }
     for (uint32_t i = 0; i < message->n_parts && r == 0; i++) {
-        bool is_done = message->role == SL_ROLE_TOOL && message->parts[i].kind == SL_PART_TEXT;
-        r = is_done ? 0 : part_write(b, &message->parts[i], &needs_signature);
+        r = part_write(b, &message->parts[i], &needs_signature);
     }
     return r;
 }
 
-/* Results go in the order of their calls: without ids that is how they are told apart. Returns the last of them in
- * *io_at. */
-static int results_write(struct sl_gemini_builder *b, uint32_t *io_at, bool is_current)
+/* A result among its neighbours. */
+struct result {
+    const struct sl_message *message;
+    struct result *next; /* the next one of the same id */
+};
+
+/* The results of messages [from, end) by their ids, raw. */
+static int results_map(struct sl_gemini_builder *b, uint32_t from, uint32_t end, struct sl_map *by_id)
+{
+    struct result *results = SL_ARENA_ARRAY(b->arena, struct result, end - from);
+    int r = results ? 0 : SL_E_NOMEM;
+    for (uint32_t i = end - from; i-- > 0 && r == 0;) {
+        results[i].message = &b->chat->messages[from + i];
+        results[i].next = sl_map_remove(by_id, results[i].message->tool_id);
+        r = sl_map_put(by_id, results[i].message->tool_id, &results[i]);
+    }
+    return r;
+}
+
+/* The result of a call, and what else it brought. */
+static int result_of_call(struct sl_gemini_builder *b, struct sl_map *by_id, const struct sl_tool_call *call)
+{
+    struct result *result = sl_map_remove(by_id, call->id);
+    bool no_signature = false;
+    if (!result) {
+        return 0;
+    }
+    const struct sl_message *message = result->message;
+    int r = result->next ? sl_map_put(by_id, call->id, result->next) : 0;
+    r = r < 0 ? r : result_write(b, message, call->name);
+    for (uint32_t i = 0; i < message->n_parts && r == 0; i++) {
+        r = message->parts[i].kind == SL_PART_TEXT ? 0 : part_write(b, &message->parts[i], &no_signature);
+    }
+    return r;
+}
+
+/* Results go in the order of their calls: without ids that is how they are told apart. llm/form has put all of them
+ * behind the message with their calls. Returns the last of them in *io_at. */
+static int results_write(struct sl_gemini_builder *b, uint32_t *io_at)
 {
     const struct sl_message *messages = b->chat->messages;
-    uint32_t from = *io_at, end = from, owner = from, next = 0;
+    uint32_t from = *io_at, end = from;
     while (end < b->chat->n_messages && messages[end].role == SL_ROLE_TOOL) {
         end++;
     }
-    while (owner > 0 && messages[owner - 1].role == SL_ROLE_ASSISTANT) {
-        owner--;
+    struct sl_map by_id = { 0 };
+    int r = results_map(b, from, end, &by_id);
+    for (uint32_t i = 0; from > 0 && i < messages[from - 1].n_parts && r == 0; i++) {
+        const struct sl_part *part = &messages[from - 1].parts[i];
+        r = part->kind == SL_PART_TOOL_CALL ? result_of_call(b, &by_id, part->call) : 0;
     }
-    uint32_t n = end - from;
-    bool *is_done = SL_ARENA_ARRAY(b->arena, bool, n);
-    int r = is_done ? 0 : SL_E_NOMEM;
-    for (uint32_t i = owner; i < from; i++) {
-        for (uint32_t k = 0; k < messages[i].n_parts && r == 0; k++) {
-            const struct sl_part *part = &messages[i].parts[k];
-            bool is_call = part->kind == SL_PART_TOOL_CALL;
-            for (uint32_t step = 0; is_call && step < n && r == 0; step++) {
-                uint32_t at = (next + step) % n;
-                if (!is_done[at] && sl_str_eq(messages[from + at].tool_id, part->call->id)) {
-                    is_done[at] = true;
-                    next = at + 1;
-                    r = message_write(b, from + at, is_current);
-                    break;
-                }
-            }
-        }
-    }
-    for (uint32_t at = 0; at < n && r == 0; at++) {
-        r = is_done[at] ? 0 : message_write(b, from + at, is_current);
-    }
+    sl_map_done(&by_id);
     *io_at = end - 1;
     return r;
 }
@@ -445,7 +442,7 @@ static int contents_write(struct sl_gemini_builder *b)
             sl_jw_key(jw(b), "parts");
             sl_jw_array(jw(b));
         }
-        r = message->role == SL_ROLE_TOOL ? results_write(b, &i, i >= current) : message_write(b, i, i >= current);
+        r = message->role == SL_ROLE_TOOL ? results_write(b, &i) : message_write(b, i, i >= current);
     }
     turn_close(b, &is_open);
     sl_jw_end(jw(b));

@@ -2,6 +2,8 @@
 /* OpenAI's tools and tool_choice to canonical ones. */
 #include "llm/openai/read_tools.h"
 
+#include "base/map.h"
+
 static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
 {
     if (!sl_json_is(v, SL_JSON_OBJECT)) {
@@ -41,6 +43,40 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     return 0;
 }
 
+static int allowed_refuse(struct sl_chat_reader *rd, struct sl_str name)
+{
+    return sl_refuse(rd->call, rd->arena, rd->error, "tool_choice",
+                     "Invalid value for 'tool_choice': the tool %.*s is allowed, but is not in 'tools'.",
+                     SL_STR_ARG(name.p ? sl_str_sub(name, 0, 128) : SL_STR("without a name")));
+}
+
+/* Tools of one name share the fate of the first: `by_name` has that one. */
+static int allowed_mark(struct sl_chat_reader *rd, struct sl_json_val list, struct sl_map *by_name)
+{
+    struct sl_chat *chat = rd->chat;
+    for (uint32_t i = 0; i < chat->n_tools; i++) {
+        struct sl_tool *tool = &chat->tools[i];
+        tool->is_left_out = true;
+        if (tool->name.p && sl_map_put(by_name, tool->name, tool) == SL_E_NOMEM) {
+            return SL_E_NOMEM;
+        }
+    }
+    for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
+        struct sl_json_val function = sl_json_get(it.val, "function");
+        struct sl_str name = sl_chat_raw_text(sl_json_is_present(function) ? function : it.val, "name");
+        struct sl_tool *tool = name.p ? sl_map_find(by_name, name) : NULL;
+        if (!tool) {
+            return allowed_refuse(rd, name);
+        }
+        tool->is_left_out = false;
+    }
+    for (uint32_t i = 0; i < chat->n_tools; i++) {
+        struct sl_tool *tool = &chat->tools[i], *first = tool->name.p ? sl_map_find(by_name, tool->name) : tool;
+        tool->is_left_out = first->is_left_out;
+    }
+    return 0;
+}
+
 /* {"mode", "tools": [{"type": "function", "function": {"name"}}]}: the others are left out. */
 static int allowed_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
@@ -50,26 +86,10 @@ static int allowed_read(struct sl_chat_reader *rd, struct sl_json_val v)
     }
     bool is_required = sl_json_str_eq(sl_json_get(v, "mode"), SL_STR("required"));
     rd->chat->choice = is_required ? SL_CHOICE_REQUIRED : SL_CHOICE_AUTO;
-    for (uint32_t i = 0; i < rd->chat->n_tools; i++) {
-        rd->chat->tools[i].is_left_out = true;
-    }
-    for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
-        struct sl_json_val function = sl_json_get(it.val, "function");
-        struct sl_str name = sl_chat_raw_text(sl_json_is_present(function) ? function : it.val, "name");
-        bool is_known = false;
-        for (uint32_t i = 0; name.p && i < rd->chat->n_tools; i++) {
-            if (sl_str_eq(rd->chat->tools[i].name, name)) {
-                rd->chat->tools[i].is_left_out = false;
-                is_known = true;
-            }
-        }
-        if (!is_known) {
-            return sl_refuse(rd->call, rd->arena, rd->error, "tool_choice",
-                             "Invalid value for 'tool_choice': the tool %.*s is allowed, but is not in 'tools'.",
-                             SL_STR_ARG(name.p ? sl_str_sub(name, 0, 128) : SL_STR("without a name")));
-        }
-    }
-    return 0;
+    struct sl_map by_name = { 0 };
+    int r = allowed_mark(rd, list, &by_name);
+    sl_map_done(&by_name);
+    return r;
 }
 
 static int choice_read(struct sl_chat_reader *rd, struct sl_json_val v)
