@@ -5,8 +5,10 @@
 #include "gate/api/page.h"
 #include "gate/call/auth.h"
 #include "gate/call/origin.h"
+#include "gate/config/limits_json.h"
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
+#include "gate/policy/limit.h"
 #include "gate/worker.h"
 #include "llm/core/language.h"
 #include "llm/core/provider.h"
@@ -33,6 +35,23 @@ static void write_url(struct sl_xchg *x, struct sl_jw *w, const struct sl_route 
               sl_arena_printf(x->arena, "%.*s/gateway/%.*s/invocations", SL_STR_ARG(origin), SL_STR_ARG(route->name)));
 }
 
+/* The first of the list that set_limits or the definition gave, else the definition's own words. */
+static void write_limit(struct sl_jw *w, const struct sl_route *route)
+{
+    bool is_listed = route->stored_limits.p || !route->has_limit;
+    if (is_listed && route->n_rules) {
+        sl_limit_write(w, &sl_limits_stored, &route->rules[0]);
+    } else if (route->has_limit) {
+        sl_jw_object(w);
+        sl_jw_member_u64(w, "calls", route->limit.calls);
+        sl_jw_member_str(w, "key", route->limit.key);
+        sl_jw_member_str(w, "renewal_period", route->limit.renewal_period);
+        sl_jw_end(w);
+    } else {
+        sl_jw_null(w);
+    }
+}
+
 static void write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route, const struct shape *shape,
                         bool is_absolute)
 {
@@ -48,15 +67,7 @@ static void write_route(struct sl_xchg *x, struct sl_jw *w, const struct sl_rout
     sl_jw_key(w, shape->url);
     write_url(x, w, route, is_absolute);
     sl_jw_key(w, "limit");
-    if (route->has_limit) {
-        sl_jw_object(w);
-        sl_jw_member_u64(w, "calls", route->limit.calls);
-        sl_jw_member_str(w, "key", route->limit.key);
-        sl_jw_member_str(w, "renewal_period", route->limit.renewal_period);
-        sl_jw_end(w);
-    } else {
-        sl_jw_null(w);
-    }
+    write_limit(w, route);
     sl_jw_end(w);
 }
 

@@ -136,22 +136,27 @@ static int list_read(struct sl_json_val list, const struct sl_limits_words *word
     return r;
 }
 
+void sl_limit_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limit_rule *rule)
+{
+    char period[48];
+    if (rule->multiple == 1) {
+        snprintf(period, sizeof(period), "%s", rule->unit);
+    } else {
+        snprintf(period, sizeof(period), "%u %ss", rule->multiple, rule->unit);
+    }
+    sl_jw_object(w);
+    sl_jw_member_u64(w, "calls", rule->calls);
+    sl_jw_member_str(w, "key", sl_str_c(rule->key == SL_LIMIT_ROUTE ? words->route : "user"));
+    sl_jw_member_str(w, "renewal_period", sl_str_c(period));
+    sl_jw_end(w);
+}
+
 void sl_limits_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limit_rule *rules,
                      uint32_t n)
 {
     sl_jw_array(w);
     for (uint32_t i = 0; i < n; i++) {
-        char period[48];
-        if (rules[i].multiple == 1) {
-            snprintf(period, sizeof(period), "%s", rules[i].unit);
-        } else {
-            snprintf(period, sizeof(period), "%u %ss", rules[i].multiple, rules[i].unit);
-        }
-        sl_jw_object(w);
-        sl_jw_member_u64(w, "calls", rules[i].calls);
-        sl_jw_member_str(w, "key", sl_str_c(rules[i].key == SL_LIMIT_ROUTE ? words->route : "user"));
-        sl_jw_member_str(w, "renewal_period", sl_str_c(period));
-        sl_jw_end(w);
+        sl_limit_write(w, words, &rules[i]);
     }
     sl_jw_end(w);
 }

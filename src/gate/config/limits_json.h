@@ -34,6 +34,8 @@ SL_MUST int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_
                                 struct sl_err *err);
 /* The rules of a normalised list. */
 SL_MUST int sl_limits_read(struct sl_str json, struct sl_arena *arena, struct sl_limit_rule **ret, uint32_t *ret_n);
+/* One rule. */
+void sl_limit_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limit_rule *rule);
 /* The list of the rules in force. */
 void sl_limits_write(struct sl_jw *w, const struct sl_limits_words *words, const struct sl_limit_rule *rules,
                      uint32_t n);

@@ -411,6 +411,7 @@ static int limits_bind(struct sl_bind *bind, const struct sl_val *entry, struct 
     if (n < 0) {
         return FAIL(bind, fault.at->pos, fault.path, "%s", err.text);
     }
+    route->has_limit = false;
     return rules_keep(route, rules, (uint32_t)n) < 0 ? FAIL(bind, list->pos, "limits", "out of memory") : 0;
 }
 

@@ -31,7 +31,7 @@ struct sl_route {
     enum sl_llm_type type;
     struct sl_target *targets;
     uint32_t n_targets; /* 1 today */
-    bool has_limit;
+    bool has_limit;     /* `limit`, and no `limits` in its place */
     struct sl_limit_conf limit;
     /* What is enforced: the limits in force for this route, and which of the routes that had its name this is. */
     struct sl_limit_rule *rules;

@@ -104,7 +104,7 @@ static void limits_of_set_limits_hold_in_the_file(void **state)
     assert_non_null(l.config);
     const struct sl_route *route = l.config->routes[0];
     assert_int_equal(route->n_rules, 2); /* in place of `limit`, which is kept and shown */
-    assert_true(route->has_limit);
+    assert_false(route->has_limit);
     assert_int_equal(route->rules[0].calls, 1);
     assert_int_equal(route->rules[0].key, SL_LIMIT_ROUTE);
     assert_int_equal(route->rules[1].calls, 100);

@@ -60,7 +60,6 @@ def test_the_files_limit(sluice, data):
     assert put(daemon, "chat", shown) == {"limits": shown}  # what was read changes nothing
     assert [ask(daemon, "chat").status for _ in range(2)] == [200, 429]
     put(daemon, "chat", [limit(5, "route")])  # the stored one wins
-    assert daemon.call("GET", ROUTES + "chat").json()["limit"] == {"calls": 2, "key": None, "renewal_period": "hour"}
     assert ask(daemon, "chat").status == 200
     daemon.stop()
     daemon.stopped = True
@@ -68,6 +67,35 @@ def test_the_files_limit(sluice, data):
     assert get(daemon, "chat") == [limit(5, "route")]
     put(daemon, "chat", [])  # the file's holds again
     assert get(daemon, "chat") == shown and ask(daemon, "chat").status == 429
+
+
+FILE_LIMIT = {"calls": 2, "key": None, "renewal_period": "hour"}
+
+
+@pytest.mark.parametrize("name, own", [("chat", FILE_LIMIT), ("free", None), ("made", FILE_LIMIT), ("bare", None), ("list", limit(7, "route", "day"))])
+def test_a_routes_limit_is_the_one_in_force(sluice, data, name, own):
+    file_route = CONFIG["endpoints"][0]
+    in_hour = {"calls": 2, "renewal_period": "hour"}
+    listed = file_route | {"name": "list", "limit": in_hour, "limits": [limit(7, None, "day"), limit(1, "user")]}
+    daemon = with_data(sluice, data, {"endpoints": [file_route | {"limit": in_hour}, file_route | {"name": "free"}, listed]})
+    create(daemon, mock("made") | {"limit": in_hour})
+    create(daemon, mock("bare"))
+
+    def shown():
+        pages = [daemon.call("GET", f"/api/2.0/{p}/").json()[w] for p, w in (("gateway/routes", "routes"), ("endpoints", "endpoints"))]
+        listed = [r["limit"] for page in pages for r in page if r["name"] == name]
+        return listed + [daemon.call("GET", f"/api/2.0/{p}/{name}").json()["limit"] for p in ("gateway/routes", "endpoints")]
+
+    for limits, first in (
+        (None, own),
+        ([limit(0, None, "minute")], limit(0, "route", "minute")),
+        ([limit(9, "user", "5 Minutes"), limit(1, "route")], limit(9, "user", "5 minutes")),
+        ([limit(1, "route", "day"), limit(9, "user")], limit(1, "route", "day")),
+        ([], own),
+    ):
+        if limits is not None:
+            put(daemon, name, limits)
+        assert shown() == [first] * 4
 
 
 def test_a_route_of_that_name_starts_afresh(sluice, data):
