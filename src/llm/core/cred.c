@@ -20,6 +20,18 @@ struct sl_str sl_cred_identity(struct sl_arena *arena, const struct sl_str *text
     return ok ? sl_str_make((const char *)out, 32) : SL_STR_NONE;
 }
 
+#define WORD_MAX 48
+
+struct sl_str sl_cred_word(struct sl_str text)
+{
+    bool is_word = text.n <= WORD_MAX;
+    for (size_t i = 0; i < text.n && is_word; i++) {
+        unsigned char low = (unsigned char)text.p[i] | 0x20;
+        is_word = (low >= 'a' && low <= 'z') || text.p[i] == '_' || text.p[i] == '.' || text.p[i] == '-';
+    }
+    return is_word ? text : SL_STR("");
+}
+
 int sl_cred_may_borrow(struct sl_bind *bind, const struct sl_val *val, const char *key)
 {
     if (bind->resolve) {

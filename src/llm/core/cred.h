@@ -60,6 +60,9 @@ struct sl_cred_source {
 
 /* The bytes of an identity: a digest of the texts, which may be secret. p == NULL: no memory. */
 struct sl_str sl_cred_identity(struct sl_arena *arena, const struct sl_str *texts, size_t n);
+/* What of an endpoint's refusal may be logged and shown: `text` when it is a code word ("invalid_grant",
+ * "AccessDenied"), else "". The rest of such a body may quote the credential that was sent. Keys have digits. */
+struct sl_str sl_cred_word(struct sl_str text);
 /* The machine's own identity may be used by routes of the file only: SL_E_INVAL after a problem otherwise. */
 SL_MUST int sl_cred_may_borrow(struct sl_bind *bind, const struct sl_val *val, const char *key);
 

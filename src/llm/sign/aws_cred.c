@@ -186,9 +186,9 @@ static int refused(const struct sl_cred_answer *last, const char *what, struct s
     }
     ptrdiff_t from = sl_str_find(last->body, SL_STR("<Code>"), 0);
     ptrdiff_t to = from < 0 ? -1 : sl_str_find(last->body, SL_STR("</Code>"), (size_t)from);
-    struct sl_str code = to < 0 ? SL_STR("") : sl_str_sub(last->body, (size_t)from + 6, (size_t)to);
+    struct sl_str code = sl_cred_word(to < 0 ? SL_STR("") : sl_str_sub(last->body, (size_t)from + 6, (size_t)to));
     return sl_fail(err, SL_E_INVAL, "no keys: %s answered %d%s%.*s", what, last->status, code.n ? ": " : "",
-                   SL_STR_ARG(sl_str_sub(code, 0, 100)));
+                   SL_STR_ARG(code));
 }
 
 /* Between <tag> and </tag>. */

@@ -278,20 +278,20 @@ static int ask(const struct sl_gcp_conf *conf, const struct sl_env *env, struct 
     return r;
 }
 
-/* {"error": "invalid_grant", "error_description": …}; of the metadata server a text. */
+/* {"error": "invalid_grant", "error_description": …}; of the metadata server a text. A description may quote what was
+ * sent. */
 static int refused(const struct sl_cred_answer *last, const struct sl_env *env, struct sl_arena *arena,
                    struct sl_err *err)
 {
-    struct sl_str word = SL_STR_NONE, text = SL_STR_NONE;
+    struct sl_str word = SL_STR_NONE;
     if (last->status < 0) {
         return sl_fail(err, SL_E_IO, "no token: %.*s", SL_STR_ARG(sl_str_sub(last->body, 0, 200)));
     }
     if (sl_json_parse(env->scratch, last->body) == 0) {
-        word = text_of(sl_json_root(env->scratch), "error", arena);
-        text = text_of(sl_json_root(env->scratch), "error_description", arena);
+        word = sl_cred_word(text_of(sl_json_root(env->scratch), "error", arena));
     }
-    return sl_fail(err, SL_E_INVAL, "no token: the endpoint answered %d%s%.*s%s%.*s", last->status, word.n ? ": " : "",
-                   SL_STR_ARG(sl_str_sub(word, 0, 100)), text.n ? ": " : "", SL_STR_ARG(sl_str_sub(text, 0, 200)));
+    return sl_fail(err, SL_E_INVAL, "no token: the endpoint answered %d%s%.*s", last->status, word.n ? ": " : "",
+                   SL_STR_ARG(word));
 }
 
 static int token_read(const struct sl_cred_answer *last, const struct sl_env *env, struct sl_arena *arena,

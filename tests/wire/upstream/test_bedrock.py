@@ -7,6 +7,7 @@ import openai
 import pytest
 
 from bedrock_fake import KEYS, Bedrock, Refused, check_signature, event
+from harness import wait_for
 
 TOOLS = [{"type": "function", "function": {"name": n, "description": "d", "parameters": p}} for n, p in (
     ("get weather", {"anyOf": [{"type": "object", "properties": {"city": {"type": "string"}}}]}), ("now", {"type": "object", "properties": {}}))]
@@ -148,6 +149,16 @@ def test_a_role_is_assumed_once(sluice, upstream):
     machine.keys = ("ASIAOTHER", "x", "y")  # those are no good any more: fetched anew, once
     r = ask(daemon)
     assert r.status == 502 and r.get("x-sluice-error-type") == "provider_auth_failed" and len(machine.asked) == 2
+
+
+@pytest.mark.parametrize("said", ["AccessDenied", KEYS[1], "x" * 100])
+def test_a_refusal_of_the_token_service_is_told_by_its_code(sluice, upstream, said):
+    up = upstream(lambda x: x.reply(f"<ErrorResponse><Error><Code>{said}</Code><Message>{KEYS[1]}</Message></Error></ErrorResponse>", "403 Forbidden", "text/xml"))
+    base = up.base.removesuffix("/v1")
+    daemon = sluice({"endpoints": [route(base, **STATIC, aws_role_arn="arn:aws:iam::1:role/r", sts_endpoint_url=base)]})
+    assert ask(daemon).status == 502
+    line = wait_for(lambda: next((x for x in daemon.stderr.splitlines(True) if "no keys" in x and x.endswith("\n")), None), "the log line")
+    assert ("answered 403: AccessDenied" in line) == (said == "AccessDenied") and "xxx" not in line and KEYS[1] not in line
 
 
 def machine_env(kind, base, tmp_path):

@@ -10,6 +10,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from harness import wait_for
+
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 PEM = KEY.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
 ANSWER = {"candidates": [{"content": {"role": "model", "parts": [{"text": "ok"}]}, "finishReason": "STOP"}]}
@@ -32,7 +34,7 @@ class Google:
         if x.path == "/v1/token" or "/computeMetadata/" in x.path:
             self.gate.wait(20)
             if self.refuse:
-                x.reply({"error": "invalid_grant", "error_description": self.refuse}, "400 Bad Request")
+                x.reply({"error": "invalid_grant", **(self.refuse(x) if callable(self.refuse) else {"error_description": self.refuse})}, "400 Bad Request")
                 return
             with self.lock:
                 self.n += 1
@@ -106,6 +108,25 @@ def test_a_token_that_is_refused_is_fetched_anew_once(sluice, google):
     assert r.status == 502 and r.get("x-sluice-error-type") == "provider_auth_failed"
     for secret in (b"t8", PEM.encode()[40:80], b"assertion"):
         assert secret not in r.body
+
+
+@pytest.mark.parametrize("key", ["error", "error_description"])
+@pytest.mark.parametrize("kind", ["user", "account"])
+def test_a_refusal_may_quote_the_credential(sluice, google, kind, key):
+    user = {"type": "authorized_user", "client_id": "c", "client_secret": "GOCSPX-Abc_123", "refresh_token": "1//0g.Abc-123", "token_uri": google.up.base + "/token"}
+    daemon = sluice({"endpoints": [google.route(vertex_credentials=json.dumps(user) if kind == "user" else google.account())]})
+
+    def refuse(x):
+        form = urllib.parse.parse_qs(x.body.decode())
+        return {key: form["client_secret" if kind == "user" else "assertion"][0] if key == "error" else f"quoted: {form}"}
+
+    google.refuse = refuse
+    r = call(daemon)
+    assert r.status == 502 and r.get("x-sluice-error-type") == "provider_auth_failed"
+    line = wait_for(lambda: next((x for x in daemon.stderr.splitlines(True) if "no token" in x and x.endswith("\n")), None), "the log line")
+    assert "the endpoint answered 400" in line and (key == "error" or "invalid_grant" in line)
+    for secret in ("GOCSPX", "0g.Abc", "eyJ", "quoted"):
+        assert secret not in line and secret.encode() not in r.body
 
 
 def test_a_short_lived_token_is_refreshed_while_calls_go_on(sluice, google):
