@@ -63,8 +63,8 @@ class Reply:
 class Conn:
     """One client connection, bytes in and bytes out."""
 
-    def __init__(self, port, tls=None, host="127.0.0.1"):
-        self.sock = socket.create_connection((host, port), timeout=DEADLINE)
+    def __init__(self, port, tls=None, host="127.0.0.1", source=None):
+        self.sock = socket.create_connection((host, port), timeout=DEADLINE, source_address=source and (source, 0))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
