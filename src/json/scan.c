@@ -75,7 +75,7 @@ static void value_end(struct sl_json_scan *scan)
 /* Something stands in the list, object or text whose inside begins at `p`. */
 static void inside_note(struct sl_json_scan *scan, const char *p, const char *end)
 {
-    if (scan->at < 0 || scan->members[scan->at].is_filled) {
+    if (scan->members[scan->at].is_filled) {
         return;
     }
     bool is_text = scan->members[scan->at].first == '"';
@@ -141,7 +141,9 @@ static const char *key_push(struct sl_json_scan *scan, const char *p, const char
 
 static const char *string_push(struct sl_json_scan *scan, const char *p, const char *end, enum state inside)
 {
-    inside_note(scan, p, end);
+    if (scan->at >= 0) {
+        inside_note(scan, p, end);
+    }
     while (p < end) {
         if (scan->state & ST_ESCAPE) {
             value_add(scan, p, 1);
@@ -173,7 +175,9 @@ static const char *string_push(struct sl_json_scan *scan, const char *p, const c
 static const char *nested_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
     const char *from = p;
-    inside_note(scan, p, end);
+    if (scan->at >= 0) {
+        inside_note(scan, p, end);
+    }
     while (p < end) {
         char c = *p++;
         if (c == '"') {

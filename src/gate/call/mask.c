@@ -84,7 +84,7 @@ struct text {
 
 static void word_mask(struct text *text, struct sl_str word)
 {
-    if (word.n == 0 || text->n < word.n || (text->is_read_only && text->is_found)) {
+    if (text->is_read_only && text->is_found) {
         return;
     }
     char *end = text->p + text->n;
@@ -110,35 +110,53 @@ static bool is_listed(struct sl_str name, const struct sl_str *list)
     return false;
 }
 
-/* Of a query the values of parameters that carry a credential, as they stand in it. */
-static void query_mask(struct sl_str target, const struct sl_str *names, struct text *text)
+static void word_add(struct sl_secrets *secrets, struct sl_str word)
 {
-    ptrdiff_t mark = sl_str_find_char(target, '?', 0);
-    struct sl_str rest = mark < 0 ? SL_STR_NONE : sl_str_sub(target, (size_t)mark + 1, target.n), pair;
+    if (word.n && secrets->n_words < SL_SECRETS_MAX) {
+        secrets->words[secrets->n_words++] = word;
+    }
+}
+
+/* Of a query the values of parameters that carry a credential, as they stand in it. */
+static void query_find(struct sl_secrets *secrets)
+{
+    ptrdiff_t mark = sl_str_find_char(secrets->target, '?', 0);
+    struct sl_str rest = mark < 0 ? SL_STR_NONE : sl_str_sub(secrets->target, (size_t)mark + 1, secrets->target.n),
+                  pair;
     while (sl_str_next(&rest, '&', &pair)) {
         ptrdiff_t equals = sl_str_find_char(pair, '=', 0);
-        if (equals >= 0 && is_listed(sl_str_sub(pair, 0, (size_t)equals), names)) {
-            word_mask(text, sl_str_sub(pair, (size_t)equals + 1, pair.n));
+        if (equals >= 0 && is_listed(sl_str_sub(pair, 0, (size_t)equals), secrets->parameters)) {
+            word_add(secrets, sl_str_sub(pair, (size_t)equals + 1, pair.n));
         }
     }
 }
 
-static void headers_mask(const struct sl_headers *headers, const struct sl_str *names, struct text *text)
+static void headers_find(struct sl_secrets *secrets, const struct sl_str *names)
 {
     for (const struct sl_str *name = names; name && name->p; name++) {
-        const struct sl_header *header = sl_headers_find(headers, *name);
+        const struct sl_header *header = sl_headers_find(secrets->headers, *name);
         struct sl_str value = header ? sl_str_trim(header->value) : SL_STR("");
         ptrdiff_t space = sl_str_find_char(value, ' ', 0); /* behind a scheme */
-        word_mask(text, sl_str_sub(value, (size_t)(space + 1), value.n));
+        word_add(secrets, sl_str_sub(value, (size_t)(space + 1), value.n));
+    }
+}
+
+void sl_secrets_find(struct sl_secrets *secrets)
+{
+    secrets->n_words = 0;
+    headers_find(secrets, secrets->names);
+    headers_find(secrets, secrets->own_names);
+    if (secrets->parameters) {
+        query_find(secrets);
     }
 }
 
 static void credentials_mask(const struct sl_secrets *secrets, struct text *text)
 {
-    headers_mask(secrets->headers, secrets->names, text);
-    headers_mask(secrets->headers, secrets->own_names, text);
-    if (secrets->parameters) {
-        query_mask(secrets->target, secrets->parameters, text);
+    for (uint32_t i = 0; i < secrets->n_words; i++) {
+        if (text->n >= secrets->words[i].n) {
+            word_mask(text, secrets->words[i]);
+        }
     }
 }
 

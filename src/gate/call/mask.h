@@ -10,6 +10,8 @@
 
 struct sl_headers;
 
+#define SL_SECRETS_MAX 16
+
 /* Where a request carries its credential. Lists end with a p of NULL, NULL is an empty one. */
 struct sl_secrets {
     const struct sl_str *names; /* of headers */
@@ -17,7 +19,14 @@ struct sl_secrets {
     const struct sl_str *parameters; /* of the query */
     struct sl_str target;
     const struct sl_str *own_names; /* of headers that the route adds */
+    /* the credentials themselves: sl_secrets_find */
+    struct sl_str words[SL_SECRETS_MAX];
+    uint32_t n_words;
 };
+
+/* Looks the credentials up, once a request: what is told of its reply is held against them. More than SL_SECRETS_MAX
+ * are not known. They are slices of the request. */
+void sl_secrets_find(struct sl_secrets *secrets);
 
 /* Every occurrence in `bytes` of a credential of the request becomes '*', also one whose letters are escaped as JSON
  * does it (\u0073, \/). A short credential counts only where it stands alone, for it may be a word. True: there was

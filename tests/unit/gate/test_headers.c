@@ -153,6 +153,7 @@ static void credentials_are_masked(void **state)
         char text[64];
         size_t n = strlen(cases[i].text);
         memcpy(text, cases[i].text, n + 1);
+        sl_secrets_find(&secrets);
         bool is_found = sl_mask_bytes(&secrets, text, n);
         assert_int_equal(is_found, strcmp(cases[i].text, cases[i].want) != 0);
         struct sl_str copy = sl_mask_text(&secrets, sl_str_c(cases[i].text), &arena);
@@ -251,6 +252,7 @@ static void request_is_masked(const struct sl_provider *provider, enum sl_llm_ty
     }
     struct sl_secrets secrets = { provider->credential_headers, &request.headers, provider->secret_query,
                                   request.target };
+    sl_secrets_find(&secrets);
     bool has_credential = false;
     for (uint32_t i = 0; i <= request.headers.n; i++) {
         struct sl_str value = i < request.headers.n ? request.headers.v[i].value : request.target;
