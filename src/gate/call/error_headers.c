@@ -57,7 +57,7 @@ int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool re
         r = sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[0]);
         r = r < 0 ? r : sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[1]);
     }
-    if (r == 0 && reads_should_retry && is_hopeless(error->type)) {
+    if (r == 0 && reads_should_retry && (error->is_final || is_hopeless(error->type))) {
         r = sl_headers_add(io_headers, arena, SL_STR("x-should-retry"), SL_STR("false"));
     }
     return r;

@@ -215,6 +215,7 @@ static bool admit_or_refuse(struct sl_xchg *x)
             .message = sl_limit_words(view, x->route->rules, x->route->name, x->dialect->manners->limit_names_wait,
                                       x->arena),
             .retry_after_sec = sl_wait_sec(view->reset_usec),
+            .is_final = view->is_final,
         };
         sl_xchg_fail(x, &error);
     }

@@ -278,11 +278,11 @@ static void view_make(const struct claim *claims, const struct sl_limit_rule *ru
             .rule = i,
             .calls = rules[i].calls,
             .remaining = used < rules[i].calls ? rules[i].calls - used : 0,
-            .reset_usec = used             ? c->end_usec - now
-                          : rules[i].calls ? 0
-                                           : rules[i].period_usec,
+            .is_final = rules[i].calls == 0,
+            .reset_usec = used && rules[i].calls ? c->end_usec - now : 0,
         };
         bool is_tighter = v.is_refused != best.is_refused ? v.is_refused
+                          : v.is_final != best.is_final   ? v.is_final
                           : v.is_refused                  ? v.reset_usec > best.reset_usec
                           : v.remaining != best.remaining ? v.remaining < best.remaining
                                                           : v.reset_usec > best.reset_usec;

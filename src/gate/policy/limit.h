@@ -48,10 +48,11 @@ struct sl_limit_subject {
  * calls. */
 struct sl_limit_view {
     bool is_refused;
+    bool is_final;           /* that rule never lets a call pass: no wait helps */
     uint32_t first_refusing; /* index of the first rule that did */
     uint32_t rule;           /* its index */
     uint64_t calls, remaining;
-    uint64_t reset_usec; /* until the window is over; 0: none is open */
+    uint64_t reset_usec; /* until the window is over; 0: none is open, or is_final */
 };
 
 struct sl_limiter;

@@ -41,9 +41,16 @@ struct sl_str sl_limit_words(const struct sl_limit_view *view, const struct sl_l
                                first->multiple, first->unit);
     }
     const struct sl_limit_rule *rule = &rules[view->rule];
+    const char *plural = rule->multiple == 1 ? "" : "s";
+    if (view->is_final) {
+        return sl_arena_printf(arena,
+                               "Rate limit reached for the route '%.*s': 0 calls per %u %s%s. Nothing passes until the "
+                               "limit is changed.",
+                               SL_STR_ARG(route), rule->multiple, rule->unit, plural);
+    }
     char wait[SL_WAIT_MAX];
     sl_wait_format(view->reset_usec, wait);
     return sl_arena_printf(arena, "Rate limit reached for the route '%.*s': %llu call%s per %u %s%s. Try again in %s.",
                            SL_STR_ARG(route), (unsigned long long)rule->calls, rule->calls == 1 ? "" : "s",
-                           rule->multiple, rule->unit, rule->multiple == 1 ? "" : "s", wait);
+                           rule->multiple, rule->unit, plural, wait);
 }

@@ -76,6 +76,7 @@ struct sl_llm_error {
     struct sl_str upstream_body;         /* as it came */
     struct sl_str upstream_content_type; /* of that body; p == NULL: none was said */
     uint64_t retry_after_sec;            /* 0: none */
+    bool is_final;                       /* asking again cannot help, whatever the type says */
     struct sl_str request_id;            /* of the exchange; filled in by who writes it */
 };
 

@@ -111,15 +111,41 @@ static void keys_count_apart(void **state)
     sl_limiter_free(limiter);
 }
 
-static void none_passes_at_zero(void **state)
+static void none_passes_at_zero_and_no_wait_helps(void **state)
 {
     (void)state;
+    static const struct sl_limit_rule zero = { 0, MINUTE, SL_LIMIT_USER, 1, "minute" };
+    static const struct sl_limit_rule one = { 1, HOUR, SL_LIMIT_ROUTE, 1, "hour" };
+    static const struct {
+        struct sl_limit_rule rules[2];
+        uint32_t n, rule;
+        bool is_final;
+    } cases[] = {
+        { { zero }, 1, 0, true },
+        { { one }, 1, 0, false },
+        { { one, zero }, 2, 1, true }, /* its wait is the longer one, used up or not */
+        { { zero, one }, 2, 0, true },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_limiter *limiter = limiter_new(1000);
+        for (int used = 0; used < 2; used++) {
+            assert_int_equal(take(limiter, "a", &one, T0).is_refused, used);
+            struct sl_limit_view v = take_many(limiter, "chat", "a", cases[i].rules, cases[i].n, T0 + SEC);
+            assert_true(v.is_refused);
+            assert_int_equal(v.rule, cases[i].rule);
+            assert_int_equal(v.is_final, cases[i].is_final);
+            assert_int_equal(v.reset_usec, cases[i].is_final ? 0 : HOUR - SEC);
+        }
+        assert_int_equal(sl_limiter_count(limiter), 1);
+        sl_limiter_free(limiter);
+    }
+    /* A limit that is set to 0 while a window is open. */
     struct sl_limiter *limiter = limiter_new(1000);
-    struct sl_limit_rule none = { 0, MINUTE, SL_LIMIT_USER, 1, "minute" };
-    struct sl_limit_view v = take(limiter, "a", &none, T0);
-    assert_true(v.is_refused);
-    assert_int_equal(v.reset_usec, MINUTE);
-    assert_int_equal(sl_limiter_count(limiter), 0);
+    struct sl_limit_rule rule = { 1, MINUTE, SL_LIMIT_USER, 1, "minute" };
+    assert_false(take(limiter, "a", &rule, T0).is_refused);
+    rule.calls = 0;
+    assert_true(take(limiter, "a", &rule, T0 + SEC).is_final);
+    assert_int_equal(peek(limiter, "a", &rule, T0 + SEC).reset_usec, 0);
     sl_limiter_free(limiter);
 }
 
@@ -299,7 +325,7 @@ int main(void)
         cmocka_unit_test(window_opens_at_the_first_call_and_lasts_one_period),
         cmocka_unit_test(refused_calls_take_nothing),
         cmocka_unit_test(keys_count_apart),
-        cmocka_unit_test(none_passes_at_zero),
+        cmocka_unit_test(none_passes_at_zero_and_no_wait_helps),
         cmocka_unit_test(several_hold_together_all_or_none),
         cmocka_unit_test(two_rules_of_one_counter_take_once),
         cmocka_unit_test(full_table_drops_what_is_over_then_shares),

@@ -65,6 +65,16 @@ static void a_limit_admits_refuses_and_says_why(void **state)
     assert_true(sl_str_eq_c(text, "Rate limit exceeded: 1 per 1 minute"));
     text = sl_limit_words(&second.view, rules, SL_STR("r"), true, &arena);
     assert_true(sl_str_eq_c(text, "Rate limit reached for the route 'r': 1 call per 2 hours. Try again in 1h59m59s."));
+    static const struct sl_limit_rule zero[] = {
+        { .period_usec = 60 * SL_USEC_PER_SEC, .multiple = 1, .unit = "minute" }
+    };
+    struct sl_admission closed = { .limiter = admission.limiter, .rules = zero, .n_rules = 1 };
+    assert_int_equal(sl_admit(&closed, SL_USEC_PER_SEC, &none), SL_E_LIMIT);
+    text = sl_limit_words(&none.view, zero, SL_STR("r"), true, &arena);
+    assert_true(sl_str_eq_c(text,
+                            "Rate limit reached for the route 'r': 0 calls per 1 minute. Nothing passes until the "
+                            "limit is changed."));
+    none = (struct sl_ticket){ 0 };
 
     admission.n_rules = 0;
     assert_int_equal(sl_admit(&admission, 2 * SL_USEC_PER_SEC, &none), 0);

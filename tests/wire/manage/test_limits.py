@@ -56,6 +56,33 @@ def test_mlflow_body_to_the_letter(sluice, period, calls, text):
     assert r.get("x-sluice-error-type") == "policy_rate_limited"
 
 
+@pytest.mark.parametrize("path, body, should_retry", [
+    (INVOKE, MESSAGES, None),
+    ("/serving-endpoints/chat/invocations", MESSAGES, None),
+    ("/v1/chat/completions", CHAT, "false"),
+    ("/openai/deployments/chat/chat/completions", CHAT, "false"),
+])
+@pytest.mark.parametrize("period", ["second", "minute", "minute;5/hour", "year"])
+def test_no_wait_is_told_where_none_helps(sluice, path, body, should_retry, period):
+    r = sluice(limited(0, period)).call("POST", path, body)
+    assert (r.status, numbers(r), r.get("retry-after")) == (429, ("0", "0", "0s"), None)
+    assert r.get("x-should-retry") == should_retry and b"ry again" not in r.body
+
+
+def test_a_wait_that_helps_is_told(sluice):
+    daemon = sluice(limited(1))
+    daemon.call("POST", "/v1/chat/completions", CHAT)
+    r = daemon.call("POST", "/v1/chat/completions", CHAT)
+    assert (r.status, r.get("x-should-retry")) == (429, None) and int(r.get("retry-after")) > 0
+
+
+def test_openai_client_asks_once_where_nothing_passes(sluice):
+    daemon = sluice(limited(0))
+    with pytest.raises(openai.RateLimitError, match="Nothing passes until the limit is changed"):
+        openai.OpenAI(base_url=daemon.url + "/v1", api_key="none", max_retries=2).chat.completions.create(model="chat", **MESSAGES)
+    assert b'sluice_limit_decisions_total{route="chat",decision="refused"} 1\n' in daemon.call("GET", "/metrics").body
+
+
 def test_several_windows_in_one_period(sluice):
     daemon = sluice(limited(1, "second;3/hour"))
 
