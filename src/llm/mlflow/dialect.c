@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The MLflow dialect: requests are checked against its schemas, and go up as the caller sent them: coerced, without
- * nulls, with everything that the schemas do not name. Replies are in dialect_mlflow_write.c. */
+ * nulls, with everything that the schemas do not name. Replies are in write.c. */
 #include "llm/mlflow/dialect.h"
 
 #include "json/write.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The MLflow dialect: its reading half, and its writing half in dialect_mlflow_write.c. */
+/* The MLflow dialect: its reading half, and its writing half in write.c. */
 #ifndef SL_LLM_DIALECT_MLFLOW_H
 #define SL_LLM_DIALECT_MLFLOW_H
 

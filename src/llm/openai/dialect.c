@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The OpenAI dialect: the client's body is read no deeper than its top level, because it travels on as it is; nothing
- * is refused here that an upstream might accept. Replies are in dialect_openai_write.c. */
+ * is refused here that an upstream might accept. Replies are in write.c. */
 #include "llm/openai/dialect.h"
 
 #include "llm/openai/judge.h"
