@@ -148,7 +148,7 @@ static int headers_look(struct sl_bind *bind, const struct sl_val *map, const st
     return 0;
 }
 
-/* The print first: a file that changes in between is read again, not missed. */
+/* The fingerprint comes first: a file that changes in between is read again, not missed. */
 static int files_note(struct sl_bind *bind, const struct sl_route_own *own)
 {
     const struct sl_str paths[] = { own->tls_ca, own->tls_cert, own->tls_key };

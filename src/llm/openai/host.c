@@ -127,7 +127,7 @@ static int slices_make(struct sl_host_edit *e, struct sl_http_req *io_req)
     return sl_json_edits_slices(&e->all, e->text, &io_req->slices, &io_req->n_slices, &io_req->body_len);
 }
 
-/* What is left when it went wrong without a word. */
+/* A failure that brought no message of its own gets one. */
 static int refused(struct sl_host_edit *e, int r)
 {
     return r < 0 && r != SL_E_NOMEM && !e->error->message.p
