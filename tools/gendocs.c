@@ -57,6 +57,8 @@ static const char *const environment[][2] = {
     { "MLFLOW_GATEWAY_CONFIG", "the same, after SLUICE_CONFIG" },
     { "SLUICE_DATA", "the data directory; `none` for none" },
     { "SLUICE_ADMIN_KEY", "the bootstrap admin key, where `auth` is configured and the file names none" },
+    { "MLFLOW_GATEWAY_ALLOWED_PROVIDERS",
+      "the providers that routes may have, comma-separated, in the file and through the API; empty or not set: all" },
     { "SLUICE_AUTH", "`none`: as `auth: none`, where the file says nothing about `auth`" },
     { "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS", "as `upstream.timeouts.total`, where the file does not say it" },
     { "NO_PROXY, no_proxy", "with `upstream.proxy`: what is reached without it, beside `except`; as curl reads it" },

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The providers that are built in, and the names that are known without being built. Adding one is a line here, or a
+/* The providers that are built in, and the names that MLflow knows besides. Adding one is a line here, or a
  * row of OpenAI's family (providers/family.c). */
 #include "llm/openai/host_row.h"
 
 extern const struct sl_provider sl_provider_ai21labs, sl_provider_amazon_bedrock, sl_provider_anthropic,
     sl_provider_azure, sl_provider_bedrock, sl_provider_cohere, sl_provider_gemini, sl_provider_mock,
-    sl_provider_openai, sl_provider_vertex_ai;
+    sl_provider_mosaicml, sl_provider_openai, sl_provider_palm, sl_provider_vertex_ai;
 
 static const struct sl_provider *const singles[] = {
     &sl_provider_ai21labs,
@@ -16,39 +16,29 @@ static const struct sl_provider *const singles[] = {
     &sl_provider_cohere,
     &sl_provider_gemini,
     &sl_provider_mock,
+    &sl_provider_mosaicml,
     &sl_provider_openai,
+    &sl_provider_palm,
     &sl_provider_vertex_ai,
     NULL,
 };
 #define N_SINGLES (SL_ARRAY_LEN(singles) - 1)
 
-/* MLflow's: those of 2.x, in both its spellings for Bedrock, and what 3.x adds. */
-static const char *const known[] = {
-    "openai",
-    "anthropic",
-    "cohere",
-    "ai21labs",
-    "mosaicml",
-    "palm",
-    "gemini",
-    "mistral",
-    "togetherai",
-    "bedrock",
-    "databricks",
-    "amazon-bedrock",
-    "mlflow-model-serving",
-    "huggingface-text-generation-inference",
-    "databricks-model-serving",
-    "azure",
-    "groq",
-    "deepseek",
-    "xai",
-    "openrouter",
-    "ollama",
-    "portkey",
-    "vertex-ai",
-    "litellm",
-    "sap-ai-core",
+/* MLflow's names that are no providers here, and why. */
+static const struct {
+    const char *name, *why;
+} known[] = {
+    { "databricks", "it is not built into this version" },
+    { "databricks-model-serving", "it is not built into this version" },
+    { "mlflow-model-serving", "it is not built into this version" },
+    { "huggingface-text-generation-inference", "it is not built into this version" },
+    { "sap-ai-core", "in MLflow it serves judges only, and has no address that a route could use" },
+};
+
+/* Names of one and the same provider, for who may be used. */
+static const char *const aliases[][2] = {
+    { "amazon-bedrock", "bedrock" },
+    { "databricks-model-serving", "databricks" },
 };
 
 /* '-' and '_' are the same, and case does not count. */
@@ -87,14 +77,33 @@ const struct sl_provider *sl_provider_find(struct sl_str name)
     return NULL;
 }
 
-bool sl_provider_is_known(struct sl_str name)
+const char *sl_provider_why_not(struct sl_str name)
 {
     for (size_t i = 0; i < SL_ARRAY_LEN(known); i++) {
-        if (name_eq(name, sl_str_c(known[i]))) {
-            return true;
+        if (name_eq(name, sl_str_c(known[i].name))) {
+            return known[i].why;
         }
     }
-    return sl_provider_find(name) != NULL;
+    return NULL;
+}
+
+static struct sl_str alias_of(struct sl_str name)
+{
+    for (size_t i = 0; i < SL_ARRAY_LEN(aliases); i++) {
+        if (name_eq(name, sl_str_c(aliases[i][0]))) {
+            return sl_str_c(aliases[i][1]);
+        }
+    }
+    return name;
+}
+
+bool sl_provider_is_allowed(const struct sl_provider *provider, struct sl_str list)
+{
+    bool is_allowed = list.n == 0;
+    for (struct sl_str word; !is_allowed && sl_str_next(&list, ',', &word);) {
+        is_allowed = name_eq(alias_of(sl_str_trim(word)), alias_of(sl_str_c(provider->name)));
+    }
+    return is_allowed;
 }
 
 struct sl_str sl_provider_refusal(const struct sl_provider *provider, enum sl_llm_type type, bool is_stream,

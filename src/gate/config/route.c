@@ -185,14 +185,39 @@ static int provider_bind(struct sl_bind *bind, const struct sl_val *model, struc
     char room[64];
     struct sl_str name = provider_canonical(val->text, room, sizeof(room));
     target->provider = sl_provider_find(name);
+    const char *allowed = getenv(SL_PROVIDER_POLICY), *why = sl_provider_why_not(name);
+    if (target->provider && !sl_provider_is_allowed(target->provider, sl_str_c(allowed ? allowed : ""))) {
+        return FAIL(bind, val->pos, "model.provider",
+                    "Provider '%s' is not allowed by the current gateway provider policy.", target->provider->name);
+    }
     if (target->provider) {
         return 0;
     }
-    if (sl_provider_is_known(name)) {
-        return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is known but not built into this version.",
-                    SL_STR_ARG(name));
+    if (why) {
+        return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is known, but cannot be used: %s.",
+                    SL_STR_ARG(name), why);
     }
     return provider_unknown(bind, val, name);
+}
+
+/* What the provider and the route's type are for each other. */
+static int provider_fit(struct sl_bind *bind, const struct sl_val *entry, const struct sl_route *route)
+{
+    const struct sl_target *target = &route->targets[0];
+    const struct sl_provider *provider = target->provider;
+    const struct sl_val *model = sl_val_find(entry, "model"), *name = sl_val_find(model, "name");
+    const char *begin = route->type == SL_LLM_CHAT ? provider->chat_models : NULL;
+    if (begin && !sl_str_case_eq(sl_str_sub(target->model, 0, strlen(begin)), sl_str_c(begin))) {
+        return FAIL(bind, name ? name->pos : model->pos, "model.name",
+                    "An invalid model has been specified for the chat route. '%.*s': it must begin with %s.",
+                    SL_STR_ARG(sl_str_sub(target->model, 0, 64)), begin);
+    }
+    if (provider->successor) {
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
+                        "%s is retired: every call of this route is refused; use %s", provider->label,
+                        provider->successor);
+    }
+    return 0;
 }
 
 /* "{provider}_config", as Databricks spells it. */
@@ -460,6 +485,7 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     int r = name_bind(bind, entry, route);
     int r2 = type_bind(bind, entry, route);
     int r3 = model_bind(bind, entry, &settings->models, route);
+    r3 = r2 == 0 && r3 == 0 ? provider_fit(bind, entry, route) : r3;
     if (r2 == 0 && r3 == 0 && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
         sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
                         "%s does not serve %s: every call of this route is refused", route->targets[0].provider->name,

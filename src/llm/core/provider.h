@@ -79,14 +79,23 @@ struct sl_provider {
     bool (*refused_usage)(int status, struct sl_str body);
 
     const struct sl_local *local; /* or NULL */
+
+    const char
+        *successor; /* a service that is gone, and what took its place: every call is refused; NULL: it is there */
+    const char *chat_models; /* MLflow takes for chats only models that begin so, without case; NULL: any */
 };
 
 /* NULL when there is none of that name (without case). */
 const struct sl_provider *sl_provider_find(struct sl_str name);
 /* All of them, one by one; NULL behind the last. */
 const struct sl_provider *sl_provider_at(size_t i);
-/* A name that MLflow knows (spec C.2), built here or not. */
-bool sl_provider_is_known(struct sl_str name);
+/* Why a name that MLflow knows is no provider here; NULL: it is not one of those. */
+const char *sl_provider_why_not(struct sl_str name);
+/* The variable in which the operator lists the providers that routes may have. */
+#define SL_PROVIDER_POLICY "MLFLOW_GATEWAY_ALLOWED_PROVIDERS"
+/* Is it in that comma list? Other names of the same provider
+ * count; an empty list allows every one. */
+bool sl_provider_is_allowed(const struct sl_provider *provider, struct sl_str list);
 /* MLflow's words for what a provider does not serve: "The chat streaming route is not implemented for X models." */
 struct sl_str sl_provider_refusal(const struct sl_provider *provider, enum sl_llm_type type, bool is_stream,
                                   struct sl_arena *arena);

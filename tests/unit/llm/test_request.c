@@ -151,28 +151,20 @@ static void test_own_models(void **state)
     assert_int_equal(sl_model_find("anthropic", SL_STR("claude-opus-4-7-x"), &own)->output, 128000);
 }
 
-/* MLflow's names: built, or known without being built. */
+/* MLflow's names: those of providers, or known with the reason why they are none. */
 static void test_names(void **state)
 {
     (void)state;
-    static const char *const built[] = { "openai", "anthropic", "ai21labs",         "cohere",
-                                         "mock",   "azure",     "OpenAI_Compatible" };
-    static const char *const known[] = { "mosaicml",
-                                         "palm",
-                                         "gemini",
-                                         "mistral",
-                                         "togetherai",
-                                         "bedrock",
-                                         "amazon_bedrock",
-                                         "mlflow-model-serving",
-                                         "huggingface-text-generation-inference" };
+    static const char *const built[] = { "openai",   "anthropic", "ai21labs",       "cohere",
+                                         "mock",     "azure",     "gemini",         "mistral",
+                                         "mosaicml", "palm",      "amazon_bedrock", "bedrock",
+                                         "groq",     "litellm",   "vertex-ai",      "OpenAI_Compatible" };
     for (size_t i = 0; i < SL_ARRAY_LEN(built); i++) {
         assert_non_null(sl_provider_find(sl_str_c(built[i])));
+        assert_null(sl_provider_why_not(sl_str_c(built[i])));
     }
-    for (size_t i = 0; i < SL_ARRAY_LEN(known); i++) {
-        assert_true(sl_provider_is_known(sl_str_c(known[i])));
-    }
-    assert_false(sl_provider_is_known(SL_STR("nobody")));
+    assert_null(sl_provider_find(SL_STR("sap-ai-core")));
+    assert_non_null(sl_provider_why_not(SL_STR("sap-ai-core")));
 }
 
 /* A later attempt: the document of the parse is in use for something else. */

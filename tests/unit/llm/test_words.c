@@ -35,10 +35,34 @@ static void providers_are_found_in_any_spelling(void **state)
     assert_string_equal(sl_provider_find(SL_STR("OpenAI"))->name, "openai");
     assert_null(sl_provider_find(SL_STR("open")));
     assert_null(sl_provider_find(SL_STR("")));
-    assert_true(sl_provider_is_known(SL_STR("AMAZON_BEDROCK")));
-    assert_true(sl_provider_is_known(SL_STR("mlflow_model-serving")));
-    assert_true(sl_provider_is_known(SL_STR("mock")));
-    assert_false(sl_provider_is_known(SL_STR("closedai")));
+    assert_string_equal(sl_provider_find(SL_STR("AMAZON_BEDROCK"))->name, "amazon-bedrock");
+    assert_non_null(sl_provider_why_not(SL_STR("SAP_AI-core")));
+    assert_null(sl_provider_why_not(SL_STR("openai")));
+    assert_null(sl_provider_why_not(SL_STR("closedai")));
+}
+
+static void a_policy_lists_providers_by_any_of_their_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *provider, *list;
+        bool is_allowed;
+    } cases[] = {
+        { "openai", "", true },
+        { "openai", "openai", true },
+        { "openai", "anthropic, OpenAI ,", true },
+        { "openai", "anthropic", false },
+        { "openai", "openai-compatible", false },
+        { "openai-compatible", "OPENAI_COMPATIBLE", true },
+        { "openai", " , ", false },
+        { "bedrock", "Amazon_Bedrock", true },
+        { "amazon-bedrock", "bedrock", true },
+        { "vertex_ai", "vertex-ai", true },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        const struct sl_provider *p = sl_provider_find(sl_str_c(cases[i].provider));
+        assert_int_equal(sl_provider_is_allowed(p, sl_str_c(cases[i].list)), cases[i].is_allowed);
+    }
 }
 
 static void refusals_are_in_mlflows_words(void **state)
@@ -62,6 +86,7 @@ int main(void)
         cmocka_unit_test(every_error_type_has_a_word_and_a_status),
         cmocka_unit_test(types_have_names),
         cmocka_unit_test(providers_are_found_in_any_spelling),
+        cmocka_unit_test(a_policy_lists_providers_by_any_of_their_names),
         cmocka_unit_test(refusals_are_in_mlflows_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

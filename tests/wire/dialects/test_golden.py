@@ -21,6 +21,7 @@ KEYS |= {name: ("api_key", secret, "api_base") for name, secret in (
     ("perplexity", "pplx-upstream-test"), ("ollama", "ollama"), ("vllm", "vllm-upstream-test"), ("openai-compatible", None), ("portkey", "pk-upstream-test"))}
 KEYS |= {"azure": ("openai_api_key", "az-upstream-test", "openai_api_base"), "togetherai": ("togetherai_api_key", "tg-upstream-test", "togetherai_api_base"),
          "mistral": ("mistral_api_key", "mi-upstream-test", "mistral_api_base"), "litellm": ("litellm_api_key", "sk-litellm-test", "litellm_api_base")}
+KEYS |= {"mosaicml": ("mosaicml_api_key", "mo-upstream-test", "mosaicml_api_base"), "palm": ("palm_api_key", "pa-upstream-test", None)}
 VERTEX = {"vertex_project": "acme", "vertex_location": "europe-west4",
           "vertex_credentials": json.dumps({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"})}
 AWS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "aws_region": "us-east-1"}
@@ -93,7 +94,7 @@ def route_of(doc, exchange, base):
         config = {"aws_config": {**AWS, "aws_endpoint_url": base}}
     else:
         key, secret, base_key = KEYS[provider]
-        config = {**({key: secret} if secret else {}), base_key: base, **MORE.get(provider, {})}
+        config = {**({key: secret} if secret else {}), **({base_key: base} if base_key else {}), **MORE.get(provider, {})}
     path = exchange["client_request"]["path"]
     route = doc.get("route") or {}
     model = route.get("model") or exchange["client_request"]["body"]["model"]

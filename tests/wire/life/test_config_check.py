@@ -55,8 +55,11 @@ CASES = {
     "old type unknown": (entry(endpoint_type=None, route_type="nope"), "4:17", "endpoints[0].route_type: The route_type 'nope' is not supported."),
     "no type": (entry(endpoint_type=None), "2:5", "endpoints[0].endpoint_type: Field required"),
     "no model": (entry(model=None), "2:5", "endpoints[0].model: Field required"),
-    "provider unknown": (entry(model="{ provider: nope, config: {} }"), "4:24", "The provider 'nope' is not supported. It must be one of ai21labs, amazon-bedrock, anthropic, bedrock, cohere, gemini, mock, openai, vertex_ai."),
-    "provider not built": (entry(model="{ provider: palm, config: {} }"), "4:24", "The provider 'palm' is known but not built into this version."),
+    "provider unknown": (entry(model="{ provider: nope, config: {} }"), "4:24", "The provider 'nope' is not supported. It must be one of ai21labs, amazon-bedrock, anthropic, azure, "),
+    "provider not for routes": (entry(model="{ provider: SAP_AI_CORE, config: {} }"), "4:24", "The provider 'sap-ai-core' is known, but cannot be used: in MLflow it serves judges only"),
+    "palm without a key": (entry(model="{ provider: palm, config: {} }"), "4:38", "endpoints[0].model.config.palm_api_key: missing"),
+    "a chat of mosaicml": (entry(model="{ provider: mosaicml, name: mpt-7b, config: { mosaicml_api_key: k } }"), "4:40", "An invalid model has been specified for the chat route. 'mpt-7b': it must begin with llama2."),
+    "a chat of mosaicml without a model": (entry(model="{ provider: mosaicml, config: { mosaicml_api_key: k } }"), "4:12", "An invalid model has been specified for the chat route."),
     "no provider": (entry(model="{ name: m, config: {} }"), "4:12", "A provider must be provided for each gateway route."),
     "no config": (entry(model="{ provider: openai, name: m }"), "4:12", "A config must be supplied when setting a provider."),
     "no key": (entry(model="{ provider: openai, config: { openai_api_base: 'https://a/v1' } }"), "4:40", "endpoints[0].model.config.openai_api_key: missing"),
@@ -318,3 +321,18 @@ def test_a_key_for_routes_that_are_not_there(tmp_path):
         assert check(tmp_path, keys.format(fine) + FINE, "--strict").returncode == 0, fine
     done = check(tmp_path, entry(model="{ provider: anthropic, config: { anthropic_api_key: k } }").replace("llm/v1/chat", "llm/v1/embeddings"), "--strict")
     assert done.returncode == 1 and "can never answer" in done.stderr
+
+
+def test_retired_services_load_with_a_warning(tmp_path):
+    for provider, model in (("palm", "text-bison"), ("PaLM", "chat-bison"), ("mosaicml", "Llama2-70B-chat"), ("mosaicml", "LLAMA2")):
+        done = check(tmp_path, entry(model=f"{{ provider: {provider}, name: {model}, config: {{ {provider.lower()}_api_key: k }} }}"))
+        assert done.returncode == 0 and "is retired: every call of this route is refused" in done.stderr
+    text = entry(endpoint_type="llm/v1/completions", model="{ provider: mosaicml, name: mpt-7b, config: { mosaicml_api_key: k, mosaicml_api_base: 'https://a/b' } }")
+    assert check(tmp_path, text).returncode == 0
+
+
+@pytest.mark.parametrize("policy, is_allowed", [("", True), ("openai", True), (" Anthropic , OPENAI ", True), ("anthropic", False), ("open", False), (" , ", False)])
+def test_the_operator_names_the_providers(tmp_path, policy, is_allowed):
+    done = check(tmp_path, FINE, env={**ENV, "MLFLOW_GATEWAY_ALLOWED_PROVIDERS": policy})
+    assert done.returncode == (0 if is_allowed else 1)
+    assert is_allowed or "c.yaml:5:17: error: endpoints[0].model.provider: Provider 'openai' is not allowed by the current gateway provider policy." in done.stderr

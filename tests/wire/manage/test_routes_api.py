@@ -549,3 +549,17 @@ def test_the_end_waits_for_answers(sluice, data):
             w.result()
     daemon = with_data(sluice, data)
     assert set(made) <= {r["name"] for r in daemon.call("GET", ROUTES).json()["routes"]}
+
+
+def test_the_operators_list_of_providers_holds_for_calls_too(sluice, data):
+    """MLFLOW_GATEWAY_ALLOWED_PROVIDERS: what is not in it is made by nobody."""
+    daemon = with_data(sluice, data, env={"MLFLOW_GATEWAY_ALLOWED_PROVIDERS": "Mock,mosaicml"})
+    create(daemon, mock("fine"))
+    told = create(daemon, openai("other"), 400)
+    assert "Provider 'openai' is not allowed by the current gateway provider policy." in json.dumps(told)
+    assert "other" not in names(daemon)
+    create(daemon, {"name": "old", "route_type": "llm/v1/chat", "model": {"name": "llama2-7b", "provider": "mosaicml", "config": {"mosaicml_api_key": "sk-canary-2"}}})
+    reply = ask_v1(daemon, "old")
+    assert (reply.status, reply.get("x-sluice-error-type")) == (410, "caller_retired") and "Databricks" in reply.json()["error"]["message"]
+    told = create(daemon, {"name": "judge", "route_type": "llm/v1/chat", "model": {"name": "m", "provider": "sap-ai-core", "config": {}}}, 400)
+    assert "is known, but cannot be used: in MLflow it serves judges only" in json.dumps(told)
