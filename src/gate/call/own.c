@@ -97,6 +97,13 @@ static void limits_drop(struct sl_headers *headers)
     headers->n = n;
 }
 
+/* The reply is a refusal by the upstream's limit: what stands beside it is about that one, and ours would say that
+ * calls are left. */
+static bool is_upstreams_limit(const struct sl_xchg *x)
+{
+    return x->record.error_type == SL_ERR_PROVIDER_RATE_LIMITED;
+}
+
 /* Of the route's limits, in place of the provider's. */
 static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
 {
@@ -118,5 +125,5 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
     if (r == 0 && x->settings->server.headers) {
         r = sluice_add(x, io_headers);
     }
-    return r == 0 && x->admission ? limits_add(x, io_headers) : r;
+    return r == 0 && x->admission && !is_upstreams_limit(x) ? limits_add(x, io_headers) : r;
 }

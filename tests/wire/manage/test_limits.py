@@ -206,6 +206,45 @@ def test_our_limit_replaces_the_providers_and_its_token_headers_stay(sluice, ups
     assert numbers(r) == ("999", "998", "8ms")
 
 
+def said_limit(limit, remaining, reset, wait=None):
+    names = [f"x-ratelimit-{n}-requests" for n in ("limit", "remaining", "reset")]
+    return [(n, v) for n, v in zip(names + ["retry-after"], (limit, remaining, reset, wait)) if v]
+
+
+@pytest.mark.parametrize("path, body", [(INVOKE, MESSAGES), ("/v1/chat/completions", CHAT), ("/v1/chat/completions", {**CHAT, "stream": True}),
+                                        ("/serving-endpoints/chat/invocations", MESSAGES)])
+@pytest.mark.parametrize("status, said, want", [
+    ("429 Too Many Requests", said_limit("3", "0", "20s", "20"), ("3", "0", "20s", "20")),
+    ("429 Too Many Requests", said_limit("3", "0", "59m58s"), ("3", "0", "59m58s", None)),
+    ("429 Too Many Requests", said_limit(None, None, None, "900"), (None, None, "900s", None)),  # a wait that is not told by retry-after
+    ("429 Too Many Requests", [], (None, None, None, None)),
+    ("500 Internal Server Error", said_limit("3", "2", "20s"), ("7", "6", None, None)),
+    ("400 Bad Request", said_limit("3", "2", "20s"), ("7", "6", None, None)),
+    ("200 OK", said_limit("3", "2", "20s"), ("7", "6", None, None)),
+])
+def test_a_refusal_carries_the_limit_that_refused(sluice, upstream, path, body, status, said, want):
+    reply = CHAT_REPLY if status == "200 OK" else {"error": {"message": "no", "type": "x", "code": None, "param": None}}
+    up = upstream(lambda ex: ex.reply(reply, status=status, headers=said))
+    daemon = sluice({"endpoints": [chat_route(up.base) | {"limit": {"calls": 7, "renewal_period": "hour"}}]})
+    r = daemon.call("POST", path, body)
+    assert r.status == int(status[:3])
+    assert (*numbers(r)[:2], r.get("retry-after")) == (*want[:2], want[3])
+    reset = numbers(r)[2]
+    assert 3590 <= seconds(reset) <= 3600 if want[0] == "7" else reset == want[2]
+
+
+def test_two_gateways_in_a_chain(sluice):
+    inner = sluice(limited(1, "minute"))
+    route = chat_route(inner.url + "/v1") | {"limit": {"calls": 7, "renewal_period": "hour"}}
+    route["model"]["name"] = "chat"
+    daemon = sluice({"endpoints": [route]})
+    for path, body in (("/v1/chat/completions", CHAT), (INVOKE, MESSAGES)):
+        while (r := daemon.call("POST", path, body)).status == 200:
+            assert numbers(r)[0] == "7"
+        assert (r.status, numbers(r)[:2], r.get("x-sluice-error-type")) == (429, ("1", "0"), "provider_rate_limited")
+        assert 0 < int(r.get("retry-after")) == seconds(numbers(r)[2]) <= 60
+
+
 def test_what_is_counted(sluice, upstream):
     answers = iter(["500 Internal Server Error", "401 Unauthorized", "200 OK"])
     up = upstream(lambda ex: ex.reply(CHAT_REPLY, status=next(answers)))
