@@ -397,7 +397,7 @@ static int frame_make(struct mock_state *st, struct sl_arena *arena)
     return r;
 }
 
-/* What stands at a mark, or the first bytes of it. */
+/* The next bytes of the text or embedding that takes a mark's place. */
 static void mark_fill(struct mock_state *st, struct sl_buf *out)
 {
     if (st->inputs) {
