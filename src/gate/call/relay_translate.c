@@ -60,7 +60,8 @@ static int frame_push(void *arg, const struct sl_frame *frame)
     struct sl_xchg *x = relay->x;
     struct sl_arena_mark mark = sl_arena_mark(x->arena);
     struct sl_delta_sink sink = { delta_push, relay, x->arena, x->desk->scratch, x->env };
-    int r = relay->language->on_frame(relay->provider_state, x->call, frame, &sink, &relay->err);
+    struct sl_err err = { 0 };
+    int r = relay->language->on_frame(relay->provider_state, x->call, frame, &sink, &err);
     if (!relay->gather) { /* what is gathered keeps its short texts there */
         sl_arena_rewind(x->arena, mark);
     }
@@ -123,7 +124,8 @@ static int frames_end(struct sl_relay *relay)
     struct sl_xchg *x = relay->x;
     int r = sl_frames_finish(relay->frames);
     struct sl_delta_sink sink = { delta_push, relay, x->arena, x->desk->scratch, x->env };
-    return r < 0 ? r : relay->language->on_end(relay->provider_state, &sink, &relay->err);
+    struct sl_err err = { 0 };
+    return r < 0 ? r : relay->language->on_end(relay->provider_state, &sink, &err);
 }
 
 static struct sl_verdict cut(struct sl_relay *relay)

@@ -231,12 +231,12 @@ def test_a_slow_upload_gets_its_refusal(world):
 
 def test_head_has_no_body_on_any_get_path(world):
     conn = world.connect()
-    for path in ["/ready", "/v1/models", "/v1/models/chat", "/openapi.json"]:
+    for path in ["/health", "/ready", "/v1/models", "/v1/models/chat", "/openapi.json"]:
         got = conn.request("GET", path).reply()
         assert got.status == 200, path
         head = conn.request("HEAD", path).reply("HEAD")  # the next reply on this connection shows that no body followed
         assert (head.status, head.get("content-length"), head.get("content-type")) == (200, got.get("content-length"), got.get("content-type")), path
-    for path in ["/health", "/api/2.0/gateway/routes/", "/api/2.0/endpoints/chat"]:  # MLflow's own paths know no HEAD
+    for path in ["/api/2.0/gateway/routes/", "/api/2.0/endpoints/chat"]:  # MLflow's own paths know no HEAD
         assert conn.request("HEAD", path).reply("HEAD").status == 405
     for raw, status in [(b"HEAD /nope HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 404), (b"HEAD /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", 405)]:
         conn.send(raw)
