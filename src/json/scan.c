@@ -96,12 +96,12 @@ static const char *string_skip(const char *p, const char *end)
     return stop;
 }
 
-/* One more byte of a name: which wants can it still be? */
+/* One more byte of a name: which wants can it still be? A NUL is in none, though each ends with one. */
 static void name_compare(struct sl_json_scan *scan, char c)
 {
     unsigned left = 0;
     for (unsigned i = 0; i < scan->n_wants; i++) {
-        bool fits = (scan->candidates & SL_BIT(i)) && scan->wants[i].name[scan->name_at] == c;
+        bool fits = c && (scan->candidates & SL_BIT(i)) && scan->wants[i].name[scan->name_at] == c;
         left |= fits ? SL_BIT(i) : 0;
     }
     scan->candidates = (uint8_t)left;

@@ -96,11 +96,24 @@ static void members_are_noted_however_it_is_split(void **state)
     }
 }
 
+/* A NUL behind a wanted name is no end of it. */
+static void a_nul_is_in_no_name(void **state)
+{
+    (void)state;
+    static const struct sl_json_scan_want wants[] = { { "usage", 64 } };
+    struct sl_json_scan scan;
+    sl_json_scan_init(&scan, wants, 1);
+    sl_json_scan_push(&scan, SL_STR("{\"usage\0\0\0\":1,\"usage\0\":2}"));
+    assert_int_equal(scan.members[0].first, '\0');
+    sl_json_scan_done(&scan);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(found_however_it_is_split),
         cmocka_unit_test(members_are_noted_however_it_is_split),
+        cmocka_unit_test(a_nul_is_in_no_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
