@@ -153,10 +153,12 @@ static bool is_type(struct sl_json_val type, const char *word)
 static void type_word_write(struct object *o, struct sl_str word)
 {
     key_write(o, SL_STR("type"));
+    /* The word is raw: an escape in it has its own spelling, and no type has one. */
+    bool is_upper = o->c->rules->is_upper && sl_str_find_char(word, '\\', 0) < 0;
     sl_buf_add_char(o->c->out, '"');
     for (size_t i = 0; i < word.n; i++) {
         char ch = word.p[i];
-        sl_buf_add_char(o->c->out, o->c->rules->is_upper && ch >= 'a' && ch <= 'z' ? (char)(ch - 32) : ch);
+        sl_buf_add_char(o->c->out, is_upper && ch >= 'a' && ch <= 'z' ? (char)(ch - 32) : ch);
     }
     sl_buf_add_char(o->c->out, '"');
 }
