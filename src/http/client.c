@@ -332,10 +332,13 @@ static int coding_setup(struct sl_hcall *call, struct sl_headers *headers, int64
         }
     }
     if (r < 0 && call->msg->status < 400) {
-        char text[160];
-        snprintf(text, sizeof(text),
-                 "the upstream's reply has the Content-Encoding '%.*s', which was not asked for and is not understood",
-                 (int)SL_MIN(word.n, (size_t)40), word.p);
+        char text[160] = "the upstream's reply has a Content-Encoding that is not understood";
+        if (sl_coding_is_word(word)) {
+            snprintf(text, sizeof(text),
+                     "the upstream's reply has the Content-Encoding '%.*s', which was not asked for and is not "
+                     "understood",
+                     SL_STR_ARG(word));
+        }
         call_fail(call, SL_HF_CODING, text);
         return r;
     }

@@ -83,6 +83,17 @@ int sl_codings_parse(const struct sl_headers *headers, struct sl_codings *ret, s
     return 0;
 }
 
+bool sl_coding_is_word(struct sl_str word)
+{
+    enum { WORD_MAX = 20 };
+    bool is_word = word.n > 0 && word.n <= WORD_MAX;
+    for (size_t i = 0; i < word.n && is_word; i++) {
+        unsigned char c = (unsigned char)word.p[i], low = c | 0x20;
+        is_word = (c >= '0' && c <= '9') || (low >= 'a' && low <= 'z') || c == '-' || c == '_';
+    }
+    return is_word;
+}
+
 static int zlib_undo(struct sl_str body, sl_coding_fn on_bytes, void *arg)
 {
     struct sl_inflate *inf;

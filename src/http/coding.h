@@ -19,6 +19,8 @@ struct sl_codings {
 /* All fields Content-Encoding together. Words that encode nothing are left out: identity, none, a charset, an empty
  * one. SL_E_UNSUPPORTED: a coding that is not known, or too many; *ret_word is the word that is at fault. */
 SL_MUST int sl_codings_parse(const struct sl_headers *headers, struct sl_codings *ret, struct sl_str *ret_word);
+/* Is it a short word, as names of codings are? Anything else from a header is not for a message. */
+bool sl_coding_is_word(struct sl_str word);
 
 /* Takes decoded bytes; non-zero stops and is returned. */
 typedef int (*sl_coding_fn)(void *arg, struct sl_str bytes);

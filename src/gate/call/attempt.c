@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/num.h"
 #include "gate/call/headers.h"
+#include "gate/call/mask.h"
 #include "gate/call/play.h"
 #include "gate/config/route.h"
 #include "gate/worker.h"
@@ -71,9 +72,19 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
 {
     struct sl_attempt *attempt = call->user;
     struct sl_xchg *x = attempt->x;
-    sl_log_debug("upstream", "%.*s: %s", SL_STR_ARG(x->caller.request_id), text);
+    const struct sl_http_req *request = &attempt->request;
+    const struct sl_provider *provider = attempt->target->provider;
+    struct sl_secrets secrets = { provider->credential_headers, &request->headers, provider->secret_query,
+                                  request->target, x->route->own.secret_names };
+    sl_secrets_find(&secrets);
+    struct sl_str shown = sl_arena_dup(x->arena, sl_str_c(text)); /* it may quote a word of the upstream's */
+    if (shown.p) {
+        SL_IGNORE(!sl_mask_bytes(&secrets, (char *)(uintptr_t)shown.p, shown.n)); /* nearly always there is none */
+    }
+    sl_log_debug("upstream", "%.*s: %.*s", SL_STR_ARG(x->caller.request_id), SL_STR_ARG(shown));
     bool is_unsent = fault == SL_HF_CONNECT || fault == SL_HF_TIMEOUT_CONNECT;
-    attempt->events->on_fault(attempt->user, fault_type(fault), sl_arena_dup(x->arena, sl_str_c(text)), is_unsent);
+    x->record.is_final = fault == SL_HF_CODING;
+    attempt->events->on_fault(attempt->user, fault_type(fault), shown, is_unsent);
 }
 
 static const struct sl_hcall_cbs net_cbs = {

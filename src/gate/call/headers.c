@@ -242,8 +242,12 @@ int sl_headers_down(const struct sl_headers_down_rules *rules, const struct sl_h
             continue;
         }
         struct sl_str value = sl_mask_text(rules->secrets, from->v[i].value, arena);
-        if (!value.p) {
+        struct sl_str shown = sl_mask_text(rules->secrets, name, arena);
+        if (!value.p || !shown.p) {
             return SL_E_NOMEM;
+        }
+        if (SL_UNLIKELY(shown.p != name.p)) {
+            continue; /* a name that holds the credential: masked it would be none */
         }
         if (sl_str_case_eq(name, SL_STR("x-request-id")) || is_request_id(rules, name)) {
             *io_request_id = value;

@@ -138,6 +138,7 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
     }
     x->record.error_type = error->type;
     error->request_id = x->caller.request_id;
+    error->is_final |= x->record.is_final;
     struct sl_buf *out = x->desk->text;
     sl_buf_reset(out);
     x->dialect->language->write_error(error, out); /* the dialect chooses the status, where none is set */

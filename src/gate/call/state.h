@@ -62,6 +62,7 @@ struct sl_record {
     struct sl_usage usage;
     struct sl_str error_text; /* our words for what the upstream did; never its own */
     uint64_t first_byte_usec;
+    bool is_final; /* the fault is one that would come again */
     /* who ends it */
     enum sl_error_type error_type;
     /* measure */

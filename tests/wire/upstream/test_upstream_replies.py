@@ -136,6 +136,21 @@ def test_what_is_no_reply_is_502(lab, name):
 def test_a_coding_that_is_not_understood_is_named(lab, name):
     r = lab.call(coded(name.encode(), b"\x0b\x02\x80{}\x03"))
     assert r.status == 502 and f"'{name.split(', ')[-1]}'" in r.json()["error"]["message"]
+    assert r.get("x-should-retry") == "false" and lab.n_requests == 1
+    assert lab.call(REFUSED["bare LF"]).get("x-should-retry") is None
+
+
+@pytest.mark.parametrize("name", [b"sk-test-secret", b"x" * 21, b"a/b", b"sk-test-secret-of-a-longer-kind"])
+def test_a_coding_that_is_no_word_is_not_quoted(lab, name):
+    for mlflow in (False, True):
+        r = lab.call(coded(name, b"{}"), mlflow=mlflow)
+        assert r.status == 502 and name not in r.body and b"Content-Encoding" in r.body
+        assert name.decode() not in json.dumps(lab.log()) and r.get("x-should-retry") == (None if mlflow else "false")
+
+
+def test_a_header_named_after_the_credential_does_not_come_down(lab):
+    r = lab.call(WHOLE.replace(b"Content-Type:", b"x-sk-test-secret-x: 1\r\nsk-test-secret: 1\r\nx-kept: Bearer sk-test-secret\r\nContent-Type:", 1))
+    assert r.status == 200 and r.get("x-kept") == "Bearer **************" and "secret" not in str(r.headers)
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
