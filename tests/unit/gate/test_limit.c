@@ -116,7 +116,7 @@ static void none_passes_at_zero_and_no_wait_helps(void **state)
     (void)state;
     static const struct sl_limit_rule zero = { 0, MINUTE, SL_LIMIT_USER, 1, "minute" };
     static const struct sl_limit_rule one = { 1, HOUR, SL_LIMIT_ROUTE, 1, "hour" };
-    static const struct {
+    const struct {
         struct sl_limit_rule rules[2];
         uint32_t n, rule;
         bool is_final;
