@@ -3,12 +3,16 @@
 
 #include "base/num.h"
 #include "gate/api/api.h"
+#include "gate/config/definition.h"
 #include "gate/config/reach.h"
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
 #include "gate/worker.h"
 
 #define MISSING_TEXT "The route '%.*s' is not present or active on the server. Please verify the route name."
+
+/* A kept credential and what stands around it. */
+#define CONFIG_MAX (1u << 20)
 
 /* False: it was refused. */
 static bool name_or_refuse(struct sl_xchg *x, struct sl_str name)
@@ -21,7 +25,8 @@ static bool name_or_refuse(struct sl_xchg *x, struct sl_str name)
     return true;
 }
 
-bool sl_change_own_or_refuse(struct sl_xchg *x, struct sl_str name, const char *code, const char *what)
+/* A route of the file is the operator's: false, it was refused. `what`: "made", "changed", "deleted". */
+static bool own_or_refuse(struct sl_xchg *x, struct sl_str name, const char *code, const char *what)
 {
     const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), name);
     if (!route || route->incarnation) {
@@ -33,12 +38,14 @@ bool sl_change_own_or_refuse(struct sl_xchg *x, struct sl_str name, const char *
     return false;
 }
 
-void sl_change_body_wipe(struct sl_xchg *x)
+/* Of a caller who has sent credentials: they stay no longer than needed. */
+static void body_wipe(struct sl_xchg *x)
 {
     sl_wipe((void *)(uintptr_t)x->req->body.p, x->req->body.n);
 }
 
-bool sl_change_definition_or_refuse(struct sl_xchg *x, struct sl_str name, struct sl_definition *ret)
+/* Reads the body to a definition on the request's arena. False: it was refused. */
+static bool definition_or_refuse(struct sl_xchg *x, struct sl_str name, struct sl_definition *ret)
 {
     struct sl_json_val body;
     struct sl_body_fault fault;
@@ -57,8 +64,9 @@ bool sl_change_definition_or_refuse(struct sl_xchg *x, struct sl_str name, struc
     return r == 0 && name_or_refuse(x, ret->name);
 }
 
-int sl_change_bind(const struct sl_definition *def, const struct sl_settings *settings, struct sl_route **ret,
-                   struct sl_err *err)
+/* Binds, and looks where it leads. Any thread. */
+static int bind_reached(const struct sl_definition *def, const struct sl_settings *settings, struct sl_route **ret,
+                        struct sl_err *err)
 {
     struct sl_route *route;
     int r = sl_definition_bind(def, settings, false, &route, err);
@@ -79,16 +87,16 @@ void sl_change_create(struct sl_xchg *x, struct sl_str limits, sl_question_fn *o
     struct sl_definition def;
     struct sl_err err = { 0 };
     struct sl_route *route;
-    if (!sl_change_definition_or_refuse(x, SL_STR_NONE, &def)) {
+    if (!definition_or_refuse(x, SL_STR_NONE, &def)) {
         return;
     }
-    int r = sl_change_bind(&def, x->settings, &route, &err);
+    int r = bind_reached(&def, x->settings, &route, &err);
     if (r < 0) {
         sl_api_refuse(x, r == SL_E_INVAL ? SL_ERR_CALLER_INVALID_REQUEST : SL_ERR_SLUICE_OVERLOADED,
                       "INVALID_PARAMETER_VALUE", "%s", err.text);
         return;
     }
-    struct sl_question *question = sl_change_own_or_refuse(x, def.name, "RESOURCE_ALREADY_EXISTS", "made")
+    struct sl_question *question = own_or_refuse(x, def.name, "RESOURCE_ALREADY_EXISTS", "made")
                                        ? sl_question_new(x, SL_STORE_CREATE, def.name)
                                        : NULL;
     if (!question) {
@@ -103,7 +111,7 @@ void sl_change_create(struct sl_xchg *x, struct sl_str limits, sl_question_fn *o
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return;
     }
-    sl_change_body_wipe(x);
+    body_wipe(x);
     sl_question_ask(question, on_answer);
 }
 
@@ -119,7 +127,8 @@ bool sl_change_created_or_refuse(struct sl_xchg *x, const struct sl_question *qu
     return r >= 0;
 }
 
-void sl_change_if_match(const struct sl_xchg *x, struct sl_store_route_job *job)
+/* What If-Match asks for. */
+static void if_match_take(const struct sl_xchg *x, struct sl_store_route_job *job)
 {
     struct sl_str text = sl_str_trim(sl_headers_get(&x->req->msg.headers, "if-match"));
     if (!text.p || sl_str_eq_c(text, "*")) {
@@ -134,7 +143,8 @@ void sl_change_if_match(const struct sl_xchg *x, struct sl_store_route_job *job)
     }
 }
 
-void sl_change_stale(struct sl_xchg *x, struct sl_str name)
+/* The route is not the version that If-Match names. */
+static void stale_refuse(struct sl_xchg *x, struct sl_str name)
 {
     struct sl_llm_error error = {
         .type = SL_ERR_CALLER_CONFLICT,
@@ -153,7 +163,7 @@ static void on_deleted(struct sl_xchg *x, struct sl_question *question)
     if (r == SL_E_NOTFOUND) {
         sl_api_refuse(x, SL_ERR_CALLER_NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", MISSING_TEXT, SL_STR_ARG(name));
     } else if (r == SL_E_STALE) {
-        sl_change_stale(x, name);
+        stale_refuse(x, name);
     } else if (r < 0) {
         sl_question_fail(x, r, &question->base.err);
     } else {
@@ -164,12 +174,68 @@ static void on_deleted(struct sl_xchg *x, struct sl_question *question)
 void sl_change_delete(struct sl_xchg *x)
 {
     struct sl_str name = x->match.arg;
-    if (!sl_change_own_or_refuse(x, name, "RESOURCE_CONFLICT", "deleted")) {
+    if (!own_or_refuse(x, name, "RESOURCE_CONFLICT", "deleted")) {
         return;
     }
     struct sl_question *question = sl_question_new(x, SL_STORE_DELETE, name);
     if (question) {
-        sl_change_if_match(x, &question->route_job);
+        if_match_take(x, &question->route_job);
         sl_question_ask(question, on_deleted);
     }
+}
+
+/* On the store's thread: what is there is known, so the credentials left out can be taken from it. */
+static int on_prepare(struct sl_store_route_job *job, const struct sl_store_route *old, struct sl_err *err)
+{
+    struct sl_question *question = SL_CONTAINER_OF(job, struct sl_question, route_job);
+    struct sl_definition def = { job->route.name, job->route.spec, job->route.config };
+    int r = 0;
+    if (old) {
+        struct sl_buf config = SL_BUF_INIT(CONFIG_MAX);
+        r = sl_definition_keep(&def, old, &config, err);
+        r = r < 0 ? r : sl_store_route_job_set(job, SL_STR_NONE, sl_buf_str(&config));
+        sl_wipe(config.p, config.cap);
+        sl_buf_done(&config);
+        def.config = job->route.config;
+    }
+    if (r < 0) {
+        return r == SL_E_INVAL ? r : sl_fail(err, SL_E_NOMEM, "out of memory");
+    }
+    sl_route_unref(question->route);
+    question->route = NULL;
+    return bind_reached(&def, question->settings, &question->route, err);
+}
+
+bool sl_change_replaced_or_refuse(struct sl_xchg *x, const struct sl_question *question)
+{
+    int r = question->base.r;
+    if (r == SL_E_STALE) {
+        stale_refuse(x, question->route_job.route.name);
+    } else if (r == SL_E_INVAL || r == SL_E_KEY || r == SL_E_DAMAGED) {
+        sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE", "%s", question->base.err.text);
+    } else if (r < 0) {
+        sl_question_fail(x, r, &question->base.err);
+    }
+    return r >= 0;
+}
+
+void sl_change_replace(struct sl_xchg *x, sl_question_fn *on_answer)
+{
+    struct sl_definition def;
+    if (!definition_or_refuse(x, x->match.arg, &def) || !own_or_refuse(x, def.name, "RESOURCE_CONFLICT", "changed")) {
+        return;
+    }
+    struct sl_question *question = sl_question_new(x, SL_STORE_REPLACE, def.name);
+    if (!question) {
+        return;
+    }
+    question->route_job.prepare = on_prepare;
+    if (sl_store_route_job_set(&question->route_job, def.spec, def.config) < 0) {
+        sl_question_free(question);
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return;
+    }
+    body_wipe(x);
+    if_match_take(x, &question->route_job);
+    sl_question_ask(question, on_answer);
 }

@@ -106,29 +106,29 @@ static struct sl_str joined(const struct sl_str *parts, size_t n, struct sl_aren
     return p ? sl_str_make(p, len) : SL_STR_NONE;
 }
 
-/* The body as create_route has it, of the one external model, and its limits. p == NULL: the exchange was failed. */
-static struct sl_str body_or_refuse(struct sl_xchg *x, struct sl_json_val root, struct sl_str *ret_limits)
+/* The one external model of the entities, which stand at `where`. False: the client was refused. */
+static bool model_or_refuse(struct sl_xchg *x, struct sl_json_val config, const char *where, struct sl_json_val *ret)
 {
-    struct sl_json_val config = sl_json_get(root, "config");
     struct sl_json_val entities = sl_json_get(config, "served_entities");
-    struct sl_json_val model = sl_json_at(entities, "[0].external_model");
-    struct sl_json_val name = sl_json_get(root, "name"), task = sl_json_get(model, "task");
-    if (sl_json_count(entities) != 1 || !sl_json_is(model, SL_JSON_OBJECT)) {
-        sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE",
-                      "config.served_entities: must be a list of one entity with an external_model, which becomes "
-                      "the route");
-        return SL_STR_NONE;
+    *ret = sl_json_at(entities, "[0].external_model");
+    if (sl_json_count(entities) == 1 && sl_json_is(*ret, SL_JSON_OBJECT)) {
+        return true;
     }
-    struct sl_json_val limits = sl_json_get(root, "rate_limits");
-    if (!sl_json_is_nothing(limits) && !sl_api_limits_or_refuse(x, limits, &sl_limits_databricks, ret_limits)) {
-        return SL_STR_NONE;
-    }
-    struct sl_str none = SL_STR("null");
+    sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE",
+                  "%s: must be a list of one entity with an external_model, which becomes the route", where);
+    return false;
+}
+
+/* The body as create_route has it takes the request's body's place; what is absent of name and task stands as given
+ * here, in JSON. False: the exchange was failed. */
+static bool body_or_refuse(struct sl_xchg *x, struct sl_json_val model, struct sl_str name, struct sl_str task)
+{
+    struct sl_json_val said = sl_json_get(model, "task");
     const struct sl_str parts[] = {
         SL_STR("{\"name\":"),
-        sl_json_is_present(name) ? sl_json_raw(name) : none,
+        name,
         SL_STR(",\"route_type\":"),
-        sl_json_is_present(task) ? sl_json_raw(task) : none,
+        sl_json_is_nothing(said) ? task : sl_json_raw(said),
         SL_STR(",\"model\":"),
         sl_json_raw(model),
         SL_STR("}"),
@@ -136,19 +136,27 @@ static struct sl_str body_or_refuse(struct sl_xchg *x, struct sl_json_val root, 
     struct sl_str body = joined(parts, SL_ARRAY_LEN(parts), x->arena);
     if (!body.p) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        return false;
     }
-    return body;
+    sl_wipe((void *)(uintptr_t)x->req->body.p, x->req->body.n);
+    x->req->body = body;
+    return true;
+}
+
+static void changed_reply(struct sl_xchg *x, const struct sl_question *question)
+{
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
+    const struct sl_store_route *row = &question->route_job.route;
+    const struct sl_route *served = sl_snapshot_find(sl_worker_snapshot(x->worker), row->name);
+    bool is_it = served && served->incarnation == row->id; /* with its limits */
+    write_endpoint(w, is_it ? served : question->route);
+    sl_api_reply(x, 200);
 }
 
 static void on_created(struct sl_xchg *x, struct sl_question *question)
 {
     if (sl_change_created_or_refuse(x, question)) {
-        struct sl_jw writer, *w = sl_api_writer(x, &writer);
-        const struct sl_store_route *row = &question->route_job.route;
-        const struct sl_route *served = sl_snapshot_find(sl_worker_snapshot(x->worker), row->name);
-        bool is_it = served && served->incarnation == row->id; /* with its limits */
-        write_endpoint(w, is_it ? served : question->route);
-        sl_api_reply(x, 200);
+        changed_reply(x, question);
     }
 }
 
@@ -158,11 +166,39 @@ static void handle_serving_create(struct sl_xchg *x)
     if (!sl_api_body_or_refuse(x, &root)) {
         return;
     }
-    struct sl_str limits = SL_STR_NONE, body = body_or_refuse(x, root, &limits);
-    if (body.p) {
-        sl_wipe((void *)(uintptr_t)x->req->body.p, x->req->body.n);
-        x->req->body = body;
+    struct sl_str none = SL_STR("null"), limits = SL_STR_NONE;
+    struct sl_json_val name = sl_json_get(root, "name"), list = sl_json_get(root, "rate_limits"), model;
+    if (!model_or_refuse(x, sl_json_get(root, "config"), "config.served_entities", &model) ||
+        (!sl_json_is_nothing(list) && !sl_api_limits_or_refuse(x, list, &sl_limits_databricks, &limits))) {
+        return;
+    }
+    if (body_or_refuse(x, model, sl_json_is_present(name) ? sl_json_raw(name) : none, none)) {
         sl_change_create(x, limits, on_created);
+    }
+}
+
+static void on_configured(struct sl_xchg *x, struct sl_question *question)
+{
+    if (sl_change_replaced_or_refuse(x, question)) {
+        changed_reply(x, question);
+    }
+}
+
+/* The path's route, which must be there, by another external model. */
+static void handle_serving_config(struct sl_xchg *x)
+{
+    struct sl_json_val root, model;
+    const struct sl_route *route = sl_api_route(x);
+    if (!route) {
+        sl_xchg_fail_no_route(x, x->match.arg);
+        return;
+    }
+    if (!sl_api_body_or_refuse(x, &root) || !model_or_refuse(x, root, "served_entities", &model)) {
+        return;
+    }
+    struct sl_str task = sl_arena_printf(x->arena, "\"%s\"", sl_llm_type_name(route->type));
+    if (body_or_refuse(x, model, SL_STR("null"), task.p ? task : SL_STR("null"))) {
+        sl_change_replace(x, on_configured);
     }
 }
 
@@ -196,8 +232,9 @@ const struct sl_path sl_databricks_rows[] = {
       .doc = "Set the limits of a route, as Databricks' client does." },
     { .methods = SL_PUT,
       .pattern = SERVING "/{}/config",
-      .handle = handle_serving_unsupported,
-      .access = SL_ACCESS_ADMIN },
+      .handle = handle_serving_config,
+      .access = SL_ACCESS_ADMIN,
+      .doc = "Replace a route by another external model, as Databricks' client does." },
     { .methods = SL_PUT,
       .pattern = SERVING "/{}/ai-gateway",
       .handle = handle_serving_unsupported,

@@ -7,6 +7,7 @@
 #include "gate/api/api.h"
 #include "gate/api/change.h"
 #include "gate/api/page.h"
+#include "gate/config/definition.h"
 #include "gate/config/limits_json.h"
 #include "gate/config/route.h"
 #include "gate/gate.h"
@@ -15,69 +16,20 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 
-/* A kept credential and what stands around it. */
-#define CONFIG_MAX (1u << 20)
-
 #define MISSING_TEXT "The route '%.*s' is not present or active on the server. Please verify the route name."
-
-/* On the store's thread: what is there is known, so the credentials left out can be taken from it. */
-static int on_prepare(struct sl_store_route_job *job, const struct sl_store_route *old, struct sl_err *err)
-{
-    struct sl_question *question = SL_CONTAINER_OF(job, struct sl_question, route_job);
-    struct sl_definition def = { job->route.name, job->route.spec, job->route.config };
-    int r = 0;
-    if (old) {
-        struct sl_buf config = SL_BUF_INIT(CONFIG_MAX);
-        r = sl_definition_keep(&def, old, &config, err);
-        r = r < 0 ? r : sl_store_route_job_set(job, SL_STR_NONE, sl_buf_str(&config));
-        sl_wipe(config.p, config.cap);
-        sl_buf_done(&config);
-        def.config = job->route.config;
-    }
-    if (r < 0) {
-        return r == SL_E_INVAL ? r : sl_fail(err, SL_E_NOMEM, "out of memory");
-    }
-    sl_route_unref(question->route);
-    question->route = NULL;
-    return sl_change_bind(&def, question->settings, &question->route, err);
-}
 
 static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route *row);
 
 static void on_replaced(struct sl_xchg *x, struct sl_question *question)
 {
-    int r = question->base.r;
-    if (r == SL_E_STALE) {
-        sl_change_stale(x, question->route_job.route.name);
-    } else if (r == SL_E_INVAL || r == SL_E_KEY || r == SL_E_DAMAGED) {
-        sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE", "%s", question->base.err.text);
-    } else if (r < 0) {
-        sl_question_fail(x, r, &question->base.err);
-    } else {
+    if (sl_change_replaced_or_refuse(x, question)) {
         own_reply(x, question->base.event.is_new ? 201 : 200, &question->route_job.route);
     }
 }
 
 static void handle_own_route_put(struct sl_xchg *x)
 {
-    struct sl_definition def;
-    if (!sl_change_definition_or_refuse(x, x->match.arg, &def) ||
-        !sl_change_own_or_refuse(x, def.name, "RESOURCE_CONFLICT", "changed")) {
-        return;
-    }
-    struct sl_question *question = sl_question_new(x, SL_STORE_REPLACE, def.name);
-    if (!question) {
-        return;
-    }
-    question->route_job.prepare = on_prepare;
-    if (sl_store_route_job_set(&question->route_job, def.spec, def.config) < 0) {
-        sl_question_free(question);
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
-        return;
-    }
-    sl_change_body_wipe(x);
-    sl_change_if_match(x, &question->route_job);
-    sl_question_ask(question, on_replaced);
+    sl_change_replace(x, on_replaced);
 }
 
 /* --- our own reads --- */

@@ -341,6 +341,53 @@ def test_databricks_rate_limits(gate, monkeypatch):
     assert [r["action"] for r in rows[:4]] == ["limits.clear", "limits.set", "limits.set", "route.create"]
 
 
+def test_databricks_update_endpoint_config(gate, monkeypatch):
+    """PUT of the route: another model, limits and a credential that is left out stay."""
+    from mlflow.deployments import get_deploy_client
+
+    daemon = gate()
+    monkeypatch.setenv("DATABRICKS_HOST", daemon.url)
+    monkeypatch.setenv("DATABRICKS_TOKEN", make(daemon, role="admin")["key"])
+    client = get_deploy_client("databricks")
+
+    def config(name, task="llm/v1/chat", **more):
+        openai_config = {"openai_api_base": daemon.up.base, **more}
+        return {"served_entities": [{"external_model": {"name": name, "provider": "openai", "openai_config": openai_config} | ({"task": task} if task else {})}]}
+
+    limits = [{"calls": 9, "key": "endpoint", "renewal_period": "hour"}]
+    client.create_endpoint(name="made", config={**config("gpt", openai_api_key="sk-made"), "rate_limits": limits})
+    for name, task in (("gpt-2", "llm/v1/chat"), ("gpt-3", None), ("gpt-4", "llm/v1/chat")):
+        said = client.update_endpoint_config("made", config(name, task))
+        assert said == client.get_endpoint("made")
+        assert said["config"]["served_entities"][0]["external_model"] == {"name": name, "provider": "openai", "task": "llm/v1/chat"}
+        assert said["rate_limits"] == limits
+        assert client.predict(endpoint="made", inputs={"messages": CHAT["messages"]})["choices"]
+        asked = daemon.up.requests[-1]
+        assert asked.json()["model"] == name and asked.get("authorization") == "Bearer sk-made"
+    for endpoint, body, status, code in (
+        ("nope", config("gpt"), 404, "RESOURCE_DOES_NOT_EXIST"),
+        ("chat", config("gpt"), 409, "RESOURCE_CONFLICT"),  # of the file
+        ("made", {}, 400, "INVALID_PARAMETER_VALUE"),
+        ("made", {"served_entities": []}, 400, "INVALID_PARAMETER_VALUE"),
+        ("made", {"served_entities": config("a")["served_entities"] * 2}, 400, "INVALID_PARAMETER_VALUE"),
+        ("made", config("gpt", "llm/v1/nothing"), 400, "INVALID_PARAMETER_VALUE"),
+        ("made", config("gpt", openai_api_kee="sk-x"), 400, "INVALID_PARAMETER_VALUE"),
+    ):
+        r = daemon.call("PUT", f"/api/2.0/serving-endpoints/{endpoint}/config", body, bearer(ADMIN))
+        assert (r.status, r.json()["error_code"]) == (status, code), (endpoint, body, r.body)
+    for method, path, body, where in (
+        ("PUT", "/made/config", {"served_entities": []}, "served_entities: "),
+        ("POST", "", {"name": "x", "config": {"served_entities": []}, "rate_limits": "wrong"}, "config.served_entities: "),
+    ):
+        r = daemon.call(method, f"/api/2.0/serving-endpoints{path}", body, bearer(ADMIN))
+        assert r.status == 400 and r.json()["message"].startswith(where), r.body
+    assert client.get_endpoint("made")["config"]["served_entities"][0]["external_model"]["name"] == "gpt-4"
+    r = daemon.call("PUT", "/api/2.0/serving-endpoints/made/config", config("gpt"), bearer(make(daemon)["key"]))
+    assert r.status == 403
+    rows = daemon.call("GET", AUDIT, headers=bearer(ADMIN)).json()["audit"]
+    assert [r["action"] for r in rows if r["action"].startswith("route.")] == ["route.replace"] * 3 + ["route.create"]
+
+
 def test_a_long_definition_comes_through_databricks_form(gate):
     daemon = gate()
     entity = {"name": "e", "external_model": {"name": "gpt", "provider": "openai", "task": "llm/v1/chat",
