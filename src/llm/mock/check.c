@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
-#include "llm/mock/mock.h"
+#include "llm/mock/parts.h"
 #include "llm/openai/chunks.h"
 
 struct check {

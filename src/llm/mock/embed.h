@@ -3,7 +3,7 @@
 #ifndef SL_LLM_MOCK_EMBED_H
 #define SL_LLM_MOCK_EMBED_H
 
-#include "llm/mock/mock.h"
+#include "llm/mock/parts.h"
 
 /* Not for secrets. */
 uint64_t sl_mock_hash(struct sl_str s, uint64_t seed);

@@ -13,7 +13,7 @@
 #include "llm/core/errbody.h"
 #include "llm/core/request.h"
 #include "llm/mock/embed.h"
-#include "llm/mock/mock.h"
+#include "llm/mock/parts.h"
 #include "llm/openai/dialect.h"
 #include "llm/openai/openai.h"
 

@@ -2,7 +2,7 @@
 /* What the provider mock can be told, and what is made of it once. */
 #include "base/num.h"
 #include "json/write.h"
-#include "llm/mock/mock.h"
+#include "llm/mock/parts.h"
 
 #define TOOLS_MAX     16
 #define ARGUMENTS_MAX (1u << 20)

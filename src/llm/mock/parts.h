@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the parts of the provider mock share: its settings, texts that are made piece by piece, and what it refuses. */
-#ifndef SL_LLM_MOCK_MOCK_H
-#define SL_LLM_MOCK_MOCK_H
+#ifndef SL_LLM_MOCK_PARTS_H
+#define SL_LLM_MOCK_PARTS_H
 
 #include "llm/core/llm.h"
 
