@@ -100,6 +100,8 @@ static void most_come_down(void **state)
           "h3\nkeep-alive: 1\n"
           "Transfer-Encoding: chunked\nX-Other: o\nx-sluice-route: fake\nserver-timing: t",
           "Content-Type: a\nX-Other: o", NULL },
+        { "Access-Control-Allow-Origin: *\naccess-control-max-age: 1\nx-access-control-x: y", "x-access-control-x: y",
+          NULL },
         { "X-Request-Id: one", "", "one" },
         { "Up-Id: two\nx-a: 1", "x-a: 1", "two" },
         { "Connection: x-hop\nX-Hop: h\nx-a: 1", "x-a: 1", NULL },
