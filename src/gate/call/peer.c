@@ -228,6 +228,15 @@ static bool is_our_origin(const struct sl_settings *settings, struct sl_str orig
            (is_loopback_name(host) && is_our_port(settings, port));
 }
 
+/* Browsers say who asks where they send no Origin: an image, a script or a frame of another site's page. Somebody who
+ * follows a link from there asks for himself. */
+static bool is_asked_by_a_page(const struct sl_headers *headers, struct sl_str site)
+{
+    return !sl_str_case_eq(site, SL_STR("same-origin")) && !sl_str_case_eq(site, SL_STR("none")) &&
+           !(sl_str_case_eq(sl_headers_get(headers, "sec-fetch-mode"), SL_STR("navigate")) &&
+             sl_str_case_eq(sl_headers_get(headers, "sec-fetch-dest"), SL_STR("document")));
+}
+
 const char *sl_peer_page_fault(const struct sl_settings *settings, const struct sl_addr *peer,
                                const struct sl_headers *headers, struct sl_str authority)
 {
@@ -242,13 +251,20 @@ const char *sl_peer_page_fault(const struct sl_settings *settings, const struct 
         return "this gateway is open to this machine only: the request's Host must be a loopback name or address, or "
                "that of server.public_url";
     }
-    struct sl_str own = authority.p ? authority : host;
+    static const char another[] = "this gateway is open to this machine only: a web page of another origin (Origin, "
+                                  "Sec-Fetch-Site) may not call it; set server.public_url or auth to allow more";
+    struct sl_str own = authority.p ? authority : host, site = SL_STR_NONE;
+    bool has_origin = false;
     for (uint32_t i = 0; i < headers->n; i++) {
-        if (sl_str_case_eq(headers->v[i].name, SL_STR("origin")) &&
-            !is_our_origin(settings, headers->v[i].value, own)) {
-            return "this gateway is open to this machine only: a web page of another origin (Origin) may not call it; "
-                   "set server.public_url or auth to allow more";
+        const struct sl_header *h = &headers->v[i];
+        if (sl_str_case_eq(h->name, SL_STR("origin"))) {
+            has_origin = true;
+            if (!is_our_origin(settings, h->value, own)) {
+                return another;
+            }
+        } else if (sl_str_case_eq(h->name, SL_STR("sec-fetch-site"))) {
+            site = h->value;
         }
     }
-    return NULL;
+    return site.p && !has_origin && is_asked_by_a_page(headers, site) ? another : NULL;
 }

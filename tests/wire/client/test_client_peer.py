@@ -199,6 +199,11 @@ HOSTS = [("127.0.0.1", True), ("127.0.0.1:5000", True), ("127.9.9.9", True), ("l
          ("[::2]", False), ("0.0.0.0", False), ("", False), ("xlocalhost", False), ("2130706433", False)]
 
 
+@pytest.fixture(scope="module")
+def open_daemon(sluice_module):
+    return sluice_module({"endpoints": []})
+
+
 def forbidden(reply, dialect):
     assert (reply.status, reply.get("x-sluice-error-type")) == (403, "caller_forbidden")
     value = json.loads(reply.body)
@@ -242,6 +247,29 @@ def test_another_sites_page_is_refused(sluice, upstream, tmp_path):
     reply = daemon.call("POST", "/v1/chat/completions", CHAT, [("Origin", f"http://127.0.0.1:{own}"), ("Origin", "http://evil.example")])
     forbidden(reply, "openai")
     assert len(up.requests) == 4
+
+
+LINK = {"mode": "navigate", "dest": "document"}
+
+
+@pytest.mark.parametrize("fetch, origin, good", [
+    ({"site": "cross-site"}, None, False), ({"site": "same-site"}, None, False), ({"site": "cross-site", "mode": "no-cors", "dest": "image"}, None, False),
+    ({"site": "Cross-Site", "mode": "no-cors", "dest": "script"}, None, False), ({"site": "cross-site", "mode": "navigate", "dest": "iframe"}, None, False),
+    ({"site": "same-site", "mode": "navigate"}, None, False), ({"site": ""}, None, False), ({"site": "nonsense"}, None, False),
+    ({"site": "same-origin"}, None, True), ({"site": "none", **LINK}, None, True), ({"site": "cross-site", **LINK}, None, True), ({"mode": "no-cors"}, None, True),
+    ({"site": "cross-site", "mode": "cors"}, "http://localhost:{port}", True), ({"site": "same-origin"}, "http://evil.example", False)])
+def test_a_page_without_origin_is_known_by_its_site(open_daemon, fetch, origin, good):
+    """Browsers send no Origin with images, scripts and frames, but Sec-Fetch-Site; who follows a link to here is welcome."""
+    headers = [(f"Sec-Fetch-{k.title()}", v) for k, v in fetch.items()] + ([("Origin", origin.format(port=open_daemon.port))] if origin else [])
+    reply = open_daemon.call("GET", "/v1/models", headers=headers)
+    assert reply.status == (200 if good else 403)
+    if not good:
+        forbidden(reply, "openai")
+
+
+def test_where_keys_are_asked_for_a_page_may_have_one(sluice):
+    daemon = sluice({"endpoints": [], "auth": "none"})
+    assert daemon.call("GET", "/v1/models", headers=[("Sec-Fetch-Site", "cross-site")]).status == 200
 
 
 def test_public_url_is_ours_too(sluice):
