@@ -305,36 +305,25 @@ static int message_write(struct sl_gemini_builder *b, uint32_t at, bool is_curre
     return r;
 }
 
-/* A result among its neighbours. */
-struct result {
-    const struct sl_message *message;
-    struct result *next; /* the next one of the same id */
-};
-
-/* The results of messages [from, end) by their ids, raw. */
+/* The results of messages [from, end) by their ids, raw: llm/form has given each call an id of its own. */
 static int results_map(struct sl_gemini_builder *b, uint32_t from, uint32_t end, struct sl_map *by_id)
 {
-    struct result *results = SL_ARENA_ARRAY(b->arena, struct result, end - from);
-    int r = results ? 0 : SL_E_NOMEM;
-    for (uint32_t i = end - from; i-- > 0 && r == 0;) {
-        results[i].message = &b->chat->messages[from + i];
-        results[i].next = sl_map_remove(by_id, results[i].message->tool_id);
-        r = sl_map_put(by_id, results[i].message->tool_id, &results[i]);
+    int r = 0;
+    for (uint32_t i = from; i < end && r == 0; i++) {
+        r = sl_map_put(by_id, b->chat->messages[i].tool_id, &b->chat->messages[i]);
     }
     return r;
 }
 
 /* The result of a call, and what else it brought. */
-static int result_of_call(struct sl_gemini_builder *b, struct sl_map *by_id, const struct sl_tool_call *call)
+static int result_of_call(struct sl_gemini_builder *b, const struct sl_map *by_id, const struct sl_tool_call *call)
 {
-    struct result *result = sl_map_remove(by_id, call->id);
+    const struct sl_message *message = sl_map_find(by_id, call->id);
     bool no_signature = false;
-    if (!result) {
+    if (!message) {
         return 0;
     }
-    const struct sl_message *message = result->message;
-    int r = result->next ? sl_map_put(by_id, call->id, result->next) : 0;
-    r = r < 0 ? r : result_write(b, message, call->name);
+    int r = result_write(b, message, call->name);
     for (uint32_t i = 0; i < message->n_parts && r == 0; i++) {
         r = message->parts[i].kind == SL_PART_TEXT ? 0 : part_write(b, &message->parts[i], &no_signature);
     }
