@@ -113,6 +113,15 @@ static const struct {
       "{\"model\":\"r\",\"messages\":[{\"role\":\"user\",\"content\":\"\\\"a\"},{\"content\":\"b\",\"role\":\"user\"}]"
       "}",
       "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"\\\"a\\n\\nb\"}]}", "" },
+    /* an id of eight characters: nine it must be, here and at its result */
+    { "mistral", "{\"mistral_api_key\":\"k\"}",
+      "{\"model\":\"r\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"abcDEF01\"},{\"id\":"
+      "\"abcDEF019\"}]},"
+      "{\"role\":\"tool\",\"tool_call_id\":\"abcDEF01\",\"content\":\"r\"}]}",
+      "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"v1gDlPgVI\"},{\"id\":"
+      "\"abcDEF019\"}]},"
+      "{\"role\":\"tool\",\"tool_call_id\":\"v1gDlPgVI\",\"content\":\"r\"}]}",
+      "" },
     { "mistral", "{\"mistral_api_key\":\"k\"}",
       "{\"model\":\"r\",\"messages\":[{\"role\":\"assistant\",\"content\":\"a\",\"x\":{\"y\":1}}]}",
       "{\"model\":\"m\",\"messages\":[{\"prefix\":true,\"role\":\"assistant\",\"content\":\"a\"}]}", "x" },

@@ -1,71 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Form: small calls of OpenAI's language, and what goes up to a Claude model. A table a kind. */
-#include "help.h"
+#include "form.h"
 
-#include "llm/form/form.h"
-#include "llm/form/schema.h"
-
-struct row {
-    const char *model; /* NULL: claude-sonnet-4-5 */
-    const char *body;
-    const char *has, *hasnt; /* pieces of what goes up */
-    const char *dropped;     /* x-sluice-dropped; NULL: nothing */
-    const char *refused;     /* or: a piece of the refusal's text */
-};
-
-#define MODEL   "claude-sonnet-4-5-20250929"
-#define ROUTE   "{\"model\":\"r\","
-#define X       ROUTE "\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]"
-#define SAYS(t) ROUTE "\"messages\":[" t "]}"
-#define USER(t) "{\"role\":\"user\",\"content\":\"" t "\"}"
-#define BOT(t)  "{\"role\":\"assistant\",\"content\":\"" t "\"}"
-#define SYS(t)  "{\"role\":\"system\",\"content\":\"" t "\"}"
-#define CALL(id, name, args) \
-    "{\"id\":" id ",\"type\":\"function\",\"function\":{\"name\":" name ",\"arguments\":\"" args "\"}}"
-#define CALLS(c)         "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[" c "]}"
-#define RESULT(id, text) "{\"role\":\"tool\",\"tool_call_id\":" id ",\"content\":\"" text "\"}"
-#define USE(id, name)    "{\"type\":\"tool_use\",\"id\":\"" id "\",\"name\":\"" name "\",\"input\":{}}"
-#define USED(id, text)   "{\"type\":\"tool_result\",\"tool_use_id\":\"" id "\",\"content\":\"" text "\"}"
-#define T(name, schema)  "{\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"parameters\":" schema "}}"
-#define TEXT(t)          "{\"type\":\"text\",\"text\":\"" t "\"}"
-#define IMAGE(url)       "{\"type\":\"image_url\",\"image_url\":{\"url\":\"" url "\"}}"
-#define WITH(parts)      "{\"role\":\"user\",\"content\":[" parts "]}"
-#define THINKING         "{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"s\"}"
-
-static void row_check(const char *table, size_t i, const struct row *row, const struct sl_dialect *dialect)
-{
-    struct help h;
-    help_init(&h);
-    struct sl_target target;
-    assert_int_equal(
-        help_target(&h, "anthropic", row->model ? row->model : MODEL, "{\"anthropic_api_key\":\"k\"}", &target), 0);
-    struct sl_call call = help_call(&h, dialect, SL_LLM_CHAT, row->body);
-    struct sl_http_req req = { 0 };
-    struct sl_llm_error error = { 0 };
-    int r = target.provider->build(&call, &target, &h.env, false, &h.arena, &req, &error);
-    struct sl_str got = r == 0 ? help_body(&h, &req) : error.message;
-    const char *has = row->refused ? row->refused : row->has;
-    bool is_right = (r < 0) == (row->refused != NULL) && (!has || sl_str_find(got, sl_str_c(has), 0) >= 0) &&
-                    (!row->hasnt || sl_str_find(got, sl_str_c(row->hasnt), 0) < 0) &&
-                    (r < 0 || sl_str_eq_c(req.dropped, row->dropped ? row->dropped : ""));
-    if (r == 0 && is_right) { /* what goes up is JSON */
-        is_right = sl_json_parse(&h.scratch, got) == 0;
-    }
-    if (!is_right) {
-        fail_msg("%s[%zu]: %s\n gave %d %.*s\n dropped %.*s\n want %s, not %s", table, i, row->body, r, SL_STR_ARG(got),
-                 SL_STR_ARG(req.dropped), has, row->hasnt);
-    }
-    help_target_done(&target);
-    help_done(&h);
-}
-
-static void table_check(const char *table, const struct row *rows, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        row_check(table, i, &rows[i], &sl_dialect_openai);
-    }
-}
-#define CHECK(rows) table_check(#rows, rows, SL_ARRAY_LEN(rows))
+#include "llm/form/ids.h"
 
 static void test_ids(void **state)
 {
@@ -82,6 +19,12 @@ static void test_ids(void **state)
               CALL("\"c\"", "\"f\"", "")) "," RESULT("\"c\"", "two")),
           .has = USED("c", "one") "]},",
           .hasnt = USED("c", "two") },
+        /* and in three: the third is neither of the two before it */
+        { .body = SAYS(USER("x") "," CALLS(CALL("\"c\"", "\"f\"", "")) "," RESULT("\"c\"", "one") "," CALLS(
+              CALL("\"c\"", "\"f\"", "")) "," RESULT("\"c\"", "two") "," CALLS(CALL("\"c\"", "\"f\"",
+                                                                                    "")) "," RESULT("\"c\"", "three")),
+          .has = USED("call_TIDsVNftqVX16uKnccFSc5",
+                      "two") "]},{\"role\":\"assistant\",\"content\":[" USE("call_ZBxkr9K3sLYK9S7jXeh1n0", "f") },
         /* ids that are missing, empty, of another alphabet, too long */
         { .body = SAYS(USER("x") ",{\"role\":\"assistant\",\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]},"
                                  "{\"role\":\"tool\",\"content\":\"r\"}"),
@@ -116,6 +59,54 @@ static void test_ids(void **state)
     CHECK(ids);
 }
 
+/* What a name or an id may be, and what becomes of one that it may not be. */
+static void test_names(void **state)
+{
+    (void)state;
+    static const struct sl_form_name nine = { .alphabet = SL_NAME_DIGITS | SL_NAME_LETTERS, .exact = 9, .max = 9 };
+    static const struct sl_form_name all = { .alphabet = SL_NAME_WORD | SL_NAME_HYPHEN | SL_NAME_DOT | SL_NAME_COLON,
+                                             .max = 12,
+                                             .begins_with_letter = true };
+    static const struct sl_form_name any = { .max = 2 };
+    static const struct {
+        const struct sl_form_name *rule;
+        const char *text;
+        bool fits;
+    } rows[] = {
+        { &nine, "abcDEF019", true },
+        { &nine, "abcDEF01", false },
+        { &nine, "abcDEF0123", false },
+        { &nine, "abcDEF01_", false },
+        { &nine, "", false },
+        { &all, "a1_-.:", true },
+        { &all, "_1", true },
+        { &all, "1a", false },
+        { &all, "-a", false },
+        { &all, ".a", false },
+        { &all, ":a", false },
+        { &all, "abcdefghijkl", true },
+        { &all, "abcdefghijklm", false },
+        { &all, "a b", false },
+        { &all, "a/b", false },
+        { &all, "\xc3\xa9", false },
+        { &any, "what is not bound", true },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        if (sl_form_name_fits(rows[i].rule, sl_str_c(rows[i].text)) != rows[i].fits) {
+            fail_msg("[%zu] %s", i, rows[i].text);
+        }
+    }
+    struct help h;
+    help_init(&h);
+    static const char *const texts[] = { "abc", "abcDEF01", "call_0123456789", "" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++) {
+        struct sl_str digest = sl_form_digest(&nine, sl_str_c(texts[i]), &h.arena);
+        assert_true(sl_form_name_fits(&nine, digest));
+        assert_true(sl_str_eq(digest, sl_form_digest(&nine, sl_str_c(texts[i]), &h.arena)));
+    }
+    help_done(&h);
+}
+
 static void test_shape(void **state)
 {
     (void)state;
@@ -132,6 +123,13 @@ static void test_shape(void **state)
               "\"c\"", "\"f\"", "") "]}," RESULT("\"c\"", "")),
           .has = "\"content\":[" USE("c", "f") "]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\","
                                                "\"tool_use_id\":\"c\"}]}" },
+        { .body = SAYS(USER("a") "," BOT("b") "," USER("\xc2\xa0\xe3\x80\x80\xe2\x80\xa8\xe2\x80\xa9 \\r\\f")),
+          .has = "\"messages\":[" USER("a") "," BOT("b") "]" },
+        { .body = SAYS(USER("a") "," BOT("b") "," USER(
+              "\\u0009\\u000a\\u000A\\u000b\\u000B\\u000c\\u000C\\u000d\\u000D\\u0020\\u00A0")),
+          .has = "\"messages\":[" USER("a") "," BOT("b") "]" },
+        { .body = SAYS(USER("a") "," BOT("b") "," USER("\xe2\x80\xaa")), .has = USER("\xe2\x80\xaa") },
+        { .body = SAYS(USER("a") "," BOT("b") "," USER("\\u0021")), .has = USER("\\u0021") },
         { .body = SAYS(USER("a") ",{\"role\":\"user\",\"content\":[]}"), .has = "\"messages\":[" USER("a") "]" },
         { .body = SAYS(WITH(TEXT("") "," TEXT("a") "," TEXT(" "))), .has = "\"content\":[" TEXT("a") "]" },
         { .body = SAYS(USER("")), .refused = "nothing is left" },
@@ -213,12 +211,78 @@ static void test_people(void **state)
         { .body = X ",\"safety_identifier\":\"a@b\"}", .hasnt = "a@b" },
         { .body = X ",\"user\":\"+49 (30) 123-4567\"}", .hasnt = "4567" },
         { .body = X ",\"user\":\"0301234567\"}", .hasnt = "0301234567" },
+        { .body = X ",\"user\":\"123-4567\"}", .hasnt = "4567" },
+        { .body = X ",\"user\":\"123-456\"}", .has = "\"123-456\"" },
         { .body = X ",\"user\":\"1234\"}", .has = "\"1234\"" },
+        { .body = X ",\"user\":\"a@\"}", .has = "\"a@\"" },
         { .body = X ",\"user\":\"@team\"}", .has = "\"@team\"" },
         { .body = X ",\"metadata\":{\"user_id\":\"a@b.c\"}}", .has = "{\"user_id\":\"user_", .hasnt = "a@b.c" },
         { .body = X ",\"user\":\"6f1c1a3e-6d6a-4b58-9c0a-0a0a0a0a0a0a\"}", .has = "6f1c1a3e-6d6a" },
     };
     CHECK(people);
+}
+
+/* One character more than is taken, and one byte of an image. */
+static void test_bounds(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *after, *has, *refused;
+        size_t n;
+        char fill;
+    } bounds[] = {
+        { X ",\"user\":\"", "\"}", "{\"user_id\":\"aaaa", NULL, 256, 'a' },
+        { X ",\"user\":\"", "\"}", "{\"user_id\":\"user_", NULL, 257, 'a' },
+        { ROUTE "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":"
+                "\"data:image/png;base64,",
+          "\"}}]}]}", "\"media_type\":\"image/png\"", NULL, 5 << 20, 'A' },
+        { ROUTE "\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":"
+                "\"data:image/png;base64,",
+          "\"}}]}]}", NULL, "the image has 5242884 bytes of base64; Anthropic models take 5242880 at most",
+          (5 << 20) + 4, 'A' },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(bounds); i++) {
+        struct sl_buf buf = SL_BUF_INIT(8 << 20);
+        sl_buf_add_c(&buf, bounds[i].before);
+        for (size_t k = 0; k < bounds[i].n; k++) {
+            sl_buf_add_char(&buf, bounds[i].fill);
+        }
+        sl_buf_add_c(&buf, bounds[i].after);
+        sl_buf_add_char(&buf, '\0');
+        assert_int_equal(sl_buf_status(&buf), 0);
+        struct row row = { .body = buf.p, .has = bounds[i].has, .refused = bounds[i].refused };
+        row_check("bounds", i, &row, &sl_dialect_openai);
+        sl_buf_done(&buf);
+    }
+}
+
+/* The configuration's row of a model, where the table has one as well. */
+static void test_own_models(void **state)
+{
+    (void)state;
+    struct sl_own_model v[] = {
+        { SL_STR("anthropic"), { .prefix = SL_STR("claude-3-haiku"), .output = 1 } },
+        { SL_STR("gemini"), { .prefix = SL_STR("claude-3-opus-x"), .output = 2 } },
+        { SL_STR_NONE, { .prefix = SL_STR("mine"), .output = 3 } },
+        { SL_STR_NONE, { .prefix = SL_STR("claude"), .output = 4 } },
+    };
+    struct sl_own_models own = { v, SL_ARRAY_LEN(v) };
+    static const struct {
+        const char *name;
+        int64_t output;
+    } rows[] = {
+        { "claude-3-haiku-20240307", 1 }, /* as long as the table's own: the configuration's */
+        { "claude-3-opus-x", 4096 },      /* another provider's */
+        { "mine-7b", 3 },
+        { "claude-3-opus-20240229", 4096 }, /* shorter than the table's */
+        { "claud", 128000 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        const struct sl_model *row = sl_model_find("anthropic", sl_str_c(rows[i].name), &own);
+        if (row->output != rows[i].output) {
+            fail_msg("%s: %lld", rows[i].name, (long long)row->output);
+        }
+    }
 }
 
 static void test_params(void **state)
@@ -228,11 +292,13 @@ static void test_params(void **state)
     ROUTE "\"messages\":[" USER("x") "," first \
                                      "," RESULT("\"c\"", "r") "],\"tools\":[" T("f", "{\"type\":\"object\"}") "]"
 #define LOST LOOP(CALLS(CALL("\"c\"", "\"f\"", "")))
+/* words of the user's beside the results: the same turn */
+#define LOST_WORDS                                                                                            \
+    ROUTE "\"messages\":[" USER("x") "," CALLS(CALL("\"c\"", "\"f\"", "")) "," RESULT("\"c\"", "r") "," USER( \
+        "go") "],\"tools\":[" T("f", "{\"type\":\"object\"}") "]"
 #define KEPT                                                                                                          \
     LOOP("{\"role\":\"assistant\",\"thinking_blocks\":[" THINKING "],\"tool_calls\":[" CALL("\"c\"", "\"f\"", "") "]" \
                                                                                                                   "}")
-#define EFFORT    ",\"reasoning_effort\":\"medium\""
-#define NATIVE    ",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2000}"
 #define BUDGET(n) "\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":" n "}"
 #define FORCE     ",\"tools\":[" T("f", "{\"type\":\"object\"}") "],\"tool_choice\":\"required\""
 #define FORMAT                                                                                                         \
@@ -240,7 +306,11 @@ static void test_params(void **state)
     "}"
     static const struct row params[] = {
         /* history without its reasoning */
-        { .body = LOST EFFORT "}", .hasnt = "\"thinking\"", .dropped = "reasoning_effort" },
+        { .body = LOST EFFORT "}",
+          .has = "\"max_tokens\":8192",
+          .hasnt = "\"thinking\"",
+          .dropped = "reasoning_effort" },
+        { .body = LOST_WORDS EFFORT "}", .hasnt = "\"thinking\"", .dropped = "reasoning_effort" },
         { .body = LOST NATIVE "}", .hasnt = "\"thinking\"", .dropped = "thinking" },
         { .body = KEPT EFFORT "}", .has = BUDGET("4096") },
         { .body = ROUTE "\"messages\":[" USER("x") "," BOT("y") "," USER("z") "]" EFFORT "}", .has = BUDGET("4096") },
@@ -287,6 +357,8 @@ static void test_params(void **state)
         { .body = X EFFORT ",\"temperature\":0.5}", .hasnt = "temperature", .dropped = "temperature" },
         { .body = X EFFORT ",\"top_k\":5}", .hasnt = "top_k", .dropped = "top_k" },
         { .model = "claude-sonnet-4-6", .body = X EFFORT ",\"temperature\":0.5}", .dropped = "temperature" },
+        { .model = "claude-sonnet-4-6", .body = X EFFORT ",\"top_p\":0.5}", .hasnt = "top_p", .dropped = "top_p" },
+        { .model = "claude-sonnet-4-6", .body = X EFFORT ",\"top_p\":0.97}", .has = "\"top_p\":0.97" },
         { .body = X ",\"temperature\":0.2" NATIVE "}", .hasnt = "temperature", .dropped = "temperature" },
         /* a forced tool, the form of the answer, a beginning of it */
         { .body = X FORCE EFFORT "}", .has = "\"any\"", .hasnt = "thinking", .dropped = "reasoning_effort" },
@@ -309,6 +381,14 @@ static void test_params(void **state)
         { .model = "claude-opus-4-7",
           .body = X NATIVE "}",
           .has = "\"thinking\":{\"type\":\"adaptive\"},\"output_config\":{\"effort\":\"low\"}",
+          .dropped = "thinking" },
+        { .model = "claude-opus-4-7",
+          .body = X ",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":2048}}",
+          .has = "{\"effort\":\"medium\"}",
+          .dropped = "thinking" },
+        { .model = "claude-opus-4-7",
+          .body = X ",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":8192}}",
+          .has = "{\"effort\":\"high\"}",
           .dropped = "thinking" },
         { .body = X ",\"thinking\":{\"type\":\"adaptive\"}}", .has = BUDGET("4096"), .dropped = "thinking" },
         { .model = "claude-3-haiku", .body = X NATIVE "}", .hasnt = "\"thinking\"", .dropped = "thinking" },
@@ -371,223 +451,6 @@ static void test_text(void **state)
     CHECK(text);
 }
 
-#define TOOL(schema) X ",\"tools\":[" T("f", schema) "]}"
-#define STRICT(schema) \
-    X ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"strict\":true,\"parameters\":" schema "}}]}"
-#define ANSWER(schema) \
-    X ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"n\",\"schema\":" schema "}}}"
-#define GOES(schema)   "\"input_schema\":" schema
-#define FORMED(schema) "\"format\":{\"type\":\"json_schema\",\"schema\":" schema "}"
-
-/* Roots of tools. What is below stays as it is. */
-static void test_tool_schemas(void **state)
-{
-    (void)state;
-    static const struct row tools[] = {
-        { .body = TOOL("{}"), .has = GOES("{\"type\":\"object\",\"properties\":{}}") },
-        { .body = TOOL("{\"properties\":{}}"), .has = GOES("{\"type\":\"object\",\"properties\":{}}") },
-        { .body = TOOL("{\"type\":\"object\"}"), .has = GOES("{\"type\":\"object\"}") },
-        { .body = TOOL("{\"type\":\"object\",\"properties\":{\"a\":{\"minimum\":1}},\"additionalProperties\":{\"type\":"
-                       "\"string\"}}"),
-          .has = GOES("{\"type\":\"object\",\"properties\":{\"a\":{\"minimum\":1}},\"additionalProperties\":{\"type\":"
-                      "\"string\"}}") },
-        { .body = TOOL("{\"type\":[\"object\",\"null\"],\"properties\":{\"a\":{}}}"),
-          .has = GOES("{\"type\":\"object\",\"properties\":{\"a\":{}}}") },
-        { .body = TOOL("{\"anyOf\":[{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"k\":{}},"
-                       "\"required\":[\"a\",\"k\"]},"
-                       "{\"type\":\"object\",\"properties\":{\"b\":{\"type\":\"number\"},\"k\":{}},\"required\":[\"b\","
-                       "\"k\"]}]}"),
-          .has = GOES(
-              "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"},\"k\":{},\"b\":{\"type\":\"number\"}},"
-              "\"required\":[\"k\"],\"description\":\"{anyOf: [") },
-        { .body = TOOL("{\"oneOf\":[{\"properties\":{\"a\":{\"type\":\"string\"}}},{\"properties\":{\"a\":{\"type\":"
-                       "\"number\"}}}]}"),
-          .has = "\"properties\":{\"a\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"number\"}]}}" },
-        { .body = TOOL("{\"allOf\":[{\"properties\":{\"a\":{}},\"required\":[\"a\"]},{\"properties\":{\"b\":{}},"
-                       "\"required\":[\"a\",\"b\"]}]}"),
-          .has = GOES("{\"type\":\"object\",\"properties\":{\"a\":{},\"b\":{}},\"required\":[\"a\",\"b\"]}") },
-        { .body = TOOL("{\"$ref\":\"#/$defs/A\",\"$defs\":{\"A\":{\"type\":\"object\",\"properties\":{\"a\":{}}}}}"),
-          .has = "\"type\":\"object\",\"properties\":{\"a\":{}}",
-          .hasnt = "$ref" },
-        { .body = TOOL("{\"type\":\"object\",\"anyOf\":[{\"$ref\":\"#/$defs/"
-                       "A\"}],\"$defs\":{\"A\":{\"properties\":{\"a\":{}}}}}"),
-          .has = "\"properties\":{\"a\":{}}" },
-        { .body = TOOL("{\"type\":\"array\"}"),
-          .refused = "tools[0].function.parameters: the schema's root must be an object" },
-        { .body = TOOL("{\"$ref\":\"#/$defs/Nobody\"}"), .refused = "points to no schema" },
-        { .body = X ",\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}",
-          .has = GOES("{\"type\":\"object\",\"properties\":{}}") },
-        { .body = STRICT("{\"properties\":{\"a\":{\"type\":\"integer\",\"minimum\":1}}}"),
-          .has = GOES(
-              "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"integer\",\"description\":\"{minimum: 1}\"}},"
-              "\"additionalProperties\":false}") },
-    };
-    CHECK(tools);
-}
-
-/* Structured output: closed objects, what has no word is told. */
-static void test_answer_schemas(void **state)
-{
-    (void)state;
-    static const struct row answers[] = {
-        { .body = ANSWER("{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}}}"),
-          .has = FORMED(
-              "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"string\"}},\"additionalProperties\":false}") },
-        { .body = ANSWER("{\"type\":\"object\",\"additionalProperties\":true}"),
-          .has = FORMED("{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}") },
-        { .body = ANSWER("{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"}}"),
-          .has = "\"additionalProperties\":false,\"description\":\"{additionalProperties: "
-                 "{\\\"type\\\":\\\"integer\\\"}}\"" },
-        { .body = ANSWER("{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"array\",\"items\":{\"type\":"
-                         "\"string\",\"maxLength\":9},\"maxItems\":3,"
-                         "\"description\":\"Names.\"}}}"),
-          .has = "{\"type\":\"array\",\"items\":{\"type\":\"string\",\"description\":\"{maxLength: 9}\"},"
-                 "\"description\":\"Names.\\n\\n{maxItems: 3}\"}" },
-        { .body = ANSWER("{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"minItems\":1}"),
-          .has = "\"minItems\":1}" },
-        { .body = ANSWER("{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"minItems\":2}"),
-          .has = "{minItems: 2}" },
-        { .body = ANSWER("{\"type\":\"string\",\"format\":\"email\"}"), .has = "\"format\":\"email\"" },
-        { .body = ANSWER("{\"type\":\"string\",\"format\":\"color\"}"), .has = "{format: \\\"color\\\"}" },
-        { .body = ANSWER("{\"type\":\"string\",\"pattern\":\"^[a-z]+$\"}"), .has = "\"pattern\":\"^[a-z]+$\"" },
-        { .body = ANSWER("{\"type\":\"string\",\"pattern\":\"^(?=a)\\\\b\"}"), .has = "{pattern: " },
-        { .body = ANSWER("{\"oneOf\":[{\"type\":\"string\"},{\"type\":\"object\"}]}"),
-          .has = FORMED("{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"object\",\"properties\":{},"
-                        "\"additionalProperties\":false}]}") },
-        { .body = ANSWER(
-              "{\"properties\":{\"a\":{},\"b\":{\"minimum\":2},\"c\":{\"enum\":[\"x\"]},\"d\":{\"const\":1}}}"),
-          .has = "\"b\":{\"type\":\"number\",\"description\":\"{minimum: "
-                 "2}\"},\"c\":{\"type\":\"string\",\"enum\":[\"x\"]},"
-                 "\"d\":{\"type\":\"number\",\"const\":1}" },
-        { .body = ANSWER("{\"$defs\":{\"A\":{\"type\":\"object\",\"properties\":{\"n\":{\"type\":\"integer\","
-                         "\"maximum\":5}}}},\"type\":\"object\","
-                         "\"properties\":{\"a\":{\"$ref\":\"#/$defs/A\"}}}"),
-          .has = "\"a\":{\"$ref\":\"#/$defs/A\"}}" },
-        { .body = ANSWER("{\"$defs\":{\"A\":{\"type\":\"object\"}},\"type\":\"object\",\"properties\":{\"a\":{"
-                         "\"allOf\":[{\"$ref\":\"#/$defs/A\"}],"
-                         "\"description\":\"An A.\"}}}"),
-          .has = "\"a\":{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false,\"description\":\"An "
-                 "A.\"}" },
-        { .body = ANSWER("{\"type\":\"object\",\"properties\":{\"next\":{\"$ref\":\"#\"}}}"),
-          .refused = "response_format.json_schema.schema: the schema holds itself" },
-        { .body = ANSWER(
-              "{\"$defs\":{\"A\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/A\"}}},\"$ref\":\"#/$defs/A\"}"),
-          .refused = "holds itself" },
-        { .body = ANSWER("{\"type\":\"array\",\"prefixItems\":[{\"type\":\"string\"},{\"type\":\"number\"}]}"),
-          .has = "\"items\":{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"number\"}]}" },
-        { .body = ANSWER("{\"type\":\"string\",\"nullable\":true}"),
-          .has = FORMED("{\"type\":[\"string\",\"null\"]}") },
-        { .body = ANSWER("{\"type\":\"object\",\"$schema\":\"x\",\"title\":\"T\",\"x-own\":1}"),
-          .has = "\"title\":\"T\"",
-          .hasnt = "x-own" },
-        { .body = ANSWER("{\"type\":\"string\",\"not\":{\"const\":\"x\"}}"),
-          .has = "{not: {\\\"const\\\":\\\"x\\\"}}" },
-        { .model = "claude-3-7-sonnet-latest",
-          .body = ANSWER("{\"properties\":{\"a\":{\"minimum\":1}}}"),
-          .has = "\"name\":\"structured_answer\",\"description\":\"Give the answer in this "
-                 "form.\",\"input_schema\":{\"type\":\"object\","
-                 "\"properties\":{\"a\":{\"minimum\":1}}}" },
-    };
-    CHECK(answers);
-}
-
-/* Another subset: no references, types in capitals, null as a member. */
-static void test_other_subset(void **state)
-{
-    (void)state;
-    static const struct sl_schema_rules rules = {
-        .takes = SL_SCHEMA_CORE | SL_SCHEMA_BIT(ANY_OF) | SL_SCHEMA_BIT(FORMAT) | SL_SCHEMA_BIT(MINIMUM),
-        .needs_type = true,
-        .has_nullable = true,
-        .is_upper = true,
-        .has_string_enums = true,
-        .any = "\"type\":\"STRING\"",
-    };
-    static const struct {
-        const char *schema, *want; /* want NULL: refused */
-    } rows[] = {
-        { "{\"type\":\"object\",\"properties\":{\"a\":{\"type\":[\"integer\",\"null\"],\"minimum\":1}},"
-          "\"additionalProperties\":false}",
-          "{\"type\":\"OBJECT\",\"properties\":{\"a\":{\"type\":\"INTEGER\",\"minimum\":1,\"nullable\":true}},"
-          "\"description\":\"{additionalProperties: false}\"}" },
-        { "{\"anyOf\":[{\"type\":\"string\"},{\"type\":\"null\"}]}",
-          "{\"anyOf\":[{\"type\":\"STRING\"}],\"nullable\":true}" },
-        { "{\"type\":[\"string\",\"integer\",\"null\"]}",
-          "{\"anyOf\":[{\"type\":\"STRING\"},{\"type\":\"INTEGER\"}],\"nullable\":true}" },
-        { "{\"$defs\":{\"A\":{\"type\":\"string\"}},\"properties\":{\"a\":{\"$ref\":\"#/$defs/A\"},\"b\":{\"$ref\":\"#/"
-          "$defs/A\",\"description\":\"B\"}}}",
-          "{\"type\":\"OBJECT\",\"properties\":{\"a\":{\"type\":\"STRING\"},\"b\":{\"type\":\"STRING\",\"description\":"
-          "\"B\"}}}" },
-        { "{\"definitions\":{\"a/b\":{\"type\":\"string\"}},\"items\":{\"$ref\":\"#/definitions/a~1b\"}}",
-          "{\"type\":\"ARRAY\",\"items\":{\"type\":\"STRING\"}}" },
-        { "{\"enum\":[1,2]}", "{\"type\":\"NUMBER\",\"description\":\"{enum: [1,2]}\"}" },
-        { "{\"const\":\"x\"}", "{\"type\":\"STRING\",\"description\":\"{const: \\\"x\\\"}\"}" },
-        { "{}", "{\"type\":\"STRING\"}" },
-        { "{\"properties\":{\"a\":true}}", "{\"type\":\"OBJECT\",\"properties\":{\"a\":{\"type\":\"STRING\"}}}" },
-        { "{\"properties\":{\"a\":{\"properties\":{\"b\":{\"$ref\":\"#/properties/a\"}}}}}", NULL },
-        { "{\"properties\":{\"a\":{\"$ref\":\"http://h/s\"}}}", NULL },
-    };
-    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
-        struct help h;
-        help_init(&h);
-        assert_int_equal(sl_json_parse(&h.doc, sl_str_c(rows[i].schema)), 0);
-        struct sl_call call = { .manners = sl_dialect_openai.manners };
-        struct sl_llm_error error = { 0 };
-        struct sl_form_rules form_rules = { .label = "Other" };
-        struct sl_form form = { .rules = &form_rules, .call = &call, .arena = &h.arena, .error = &error };
-        struct sl_str raw = sl_str_c(rows[i].schema);
-        int r = sl_form_schema(&form, &rules, sl_json_root(&h.doc), &raw);
-        if ((r < 0) != (rows[i].want == NULL) || (r == 0 && !sl_str_eq_c(raw, rows[i].want))) {
-            fail_msg("%s\n gave %d %.*s\n want %s", rows[i].schema, r, SL_STR_ARG(r < 0 ? error.message : raw),
-                     rows[i].want);
-        }
-        help_done(&h);
-    }
-}
-
-/* Nothing a caller sends makes a cast slow, large or deep. */
-static void test_schema_bounds(void **state)
-{
-    (void)state;
-    struct help h;
-    help_init(&h);
-    static const struct sl_schema_rules rules = { .takes = SL_SCHEMA_CORE, .closes = true };
-    struct sl_call call = { .manners = sl_dialect_openai.manners };
-    struct sl_llm_error error = { 0 };
-    struct sl_form_rules form_rules = { .label = "Other" };
-    struct sl_form form = { .rules = &form_rules, .call = &call, .arena = &h.arena, .error = &error };
-    for (int deep = 200; deep <= 240; deep += 40) { /* two levels of JSON a schema */
-        struct sl_buf buf = SL_BUF_INIT(1 << 20);
-        for (int i = 0; i < deep; i++) {
-            sl_buf_add_c(&buf, "{\"items\":");
-        }
-        sl_buf_add_c(&buf, "{}");
-        for (int i = 0; i < deep; i++) {
-            sl_buf_add_char(&buf, '}');
-        }
-        struct sl_str raw = SL_STR_NONE;
-        assert_int_equal(sl_json_parse(&h.doc, sl_buf_str(&buf)), 0);
-        assert_int_equal(sl_form_schema(&form, &rules, sl_json_root(&h.doc), &raw), 0);
-        assert_int_equal(raw.n, sl_buf_str(&buf).n);
-        sl_buf_done(&buf);
-    }
-    /* references put in place: each level doubles */
-    struct sl_buf buf = SL_BUF_INIT(1 << 20);
-    sl_buf_add_c(&buf, "{\"$ref\":\"#/$defs/d0\",\"$defs\":{");
-    for (int i = 0; i < 60; i++) {
-        sl_buf_printf(&buf,
-                      "\"d%d\":{\"properties\":{\"a\":{\"$ref\":\"#/$defs/d%d\"},\"b\":{\"$ref\":\"#/$defs/d%d\"}}},",
-                      i, i + 1, i + 1);
-    }
-    sl_buf_add_c(&buf, "\"d60\":{}}}");
-    struct sl_str raw = SL_STR_NONE;
-    assert_int_equal(sl_json_parse(&h.doc, sl_buf_str(&buf)), 0);
-    assert_int_equal(sl_form_schema(&form, &rules, sl_json_root(&h.doc), &raw), SL_E_INVAL);
-    assert_true(sl_str_find(error.message, SL_STR("too large"), 0) >= 0);
-    sl_buf_done(&buf);
-    help_done(&h);
-}
-
 static void test_tool_choice(void **state)
 {
     (void)state;
@@ -616,12 +479,10 @@ static void test_tool_choice(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),          cmocka_unit_test(test_shape),
-        cmocka_unit_test(test_media),        cmocka_unit_test(test_people),
-        cmocka_unit_test(test_params),       cmocka_unit_test(test_mlflow),
-        cmocka_unit_test(test_text),         cmocka_unit_test(test_tool_choice),
-        cmocka_unit_test(test_tool_schemas), cmocka_unit_test(test_answer_schemas),
-        cmocka_unit_test(test_other_subset), cmocka_unit_test(test_schema_bounds),
+        cmocka_unit_test(test_ids),        cmocka_unit_test(test_names),       cmocka_unit_test(test_shape),
+        cmocka_unit_test(test_media),      cmocka_unit_test(test_people),      cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_own_models), cmocka_unit_test(test_params),      cmocka_unit_test(test_mlflow),
+        cmocka_unit_test(test_text),       cmocka_unit_test(test_tool_choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
