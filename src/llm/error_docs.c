@@ -49,8 +49,9 @@ static const struct {
     { "caller_", "caller_…", "The program that called." },
     { "policy_", "policy_…", "Nobody's: the operator's rules refused the call." },
     { "provider_", "provider_…",
-      "The upstream, or the way to it. Where a dialect passes an upstream's own status on, "
-      "that one stands instead." },
+      "The upstream, or the way to it. Where the table says \"the upstream's\", the status that the upstream sent is "
+      "passed on, for\nexample the one shown. An error inside a reply of status 200 has the status that its type "
+      "stands for, else 502." },
     { "sluice_", "sluice_…", "The gateway, or the machine it runs on." },
 };
 
@@ -59,14 +60,42 @@ const char *sl_error_advice(enum sl_error_type type)
     return advice[type];
 }
 
-static int status_in(const struct sl_dialect *dialect, enum sl_error_type type)
+/* A status of an upstream that means that type; 0: none does. */
+static int upstream_status_of(enum sl_error_type type)
+{
+    static const int usual[] = { 400, 401, 402, 429, 500, 503 };
+    for (size_t i = 0; i < SL_ARRAY_LEN(usual); i++) {
+        if (sl_error_type_of(usual[i], SL_STR_NONE, SL_STR_NONE) == type) {
+            return usual[i];
+        }
+    }
+    return 0;
+}
+
+/* What a client of that dialect gets, as the dialect itself decides. */
+static void status_write(const struct sl_dialect *dialect, enum sl_error_type type, struct sl_buf *out)
 {
     struct sl_buf text = SL_BUF_INIT(65536);
-    struct sl_llm_error error = { .type = type, .message = SL_STR("") };
+    struct sl_llm_error error = { .type = type, .upstream_status = upstream_status_of(type), .message = SL_STR("") };
     dialect->language->write_error(&error, &text);
     sl_buf_done(&text);
-    return error.status;
+    if (error.upstream_status && error.status == error.upstream_status) {
+        sl_buf_printf(out, "the upstream's (%d)", error.status);
+    } else {
+        sl_buf_printf(out, "%d", error.status);
+    }
 }
+
+/* Statuses beside the type's own one. */
+static const struct {
+    const char *mlflow, *openai;
+} beside[SL_ERR_COUNT] = {
+    [SL_ERR_CALLER_INVALID_REQUEST] = { "; 422 by MLflow's schemas", "" },
+    [SL_ERR_CALLER_CONFLICT] = { "; 412 for `if-match`", "" },
+    [SL_ERR_CALLER_HEAD_TOO_LARGE] = { "; 414 for the request line", "; 414 for the request line" },
+    [SL_ERR_CALLER_UNSUPPORTED] = { "", "; 501 for a method that HTTP does not have" },
+    [SL_ERR_PROVIDER_BAD_RESPONSE] = { "; 500 for JSON of another shape", "" },
+};
 
 static void type_write(enum sl_error_type type, struct sl_buf *out)
 {
@@ -74,9 +103,10 @@ static void type_write(enum sl_error_type type, struct sl_buf *out)
     if (type == SL_ERR_CALLER_CANCELLED) {
         sl_buf_add_lit(out, "no reply (499 in the log) | no reply");
     } else {
-        sl_buf_printf(out, "%d%s | %d", status_in(&sl_dialect_mlflow, type),
-                      type == SL_ERR_CALLER_INVALID_REQUEST ? "; 422 by MLflow's schemas" : "",
-                      status_in(&sl_dialect_openai, type));
+        status_write(&sl_dialect_mlflow, type, out);
+        sl_buf_printf(out, "%s | ", beside[type].mlflow ? beside[type].mlflow : "");
+        status_write(&sl_dialect_openai, type, out);
+        sl_buf_printf(out, "%s", beside[type].openai ? beside[type].openai : "");
     }
     sl_buf_printf(out, " | %s |\n", advice[type]);
 }

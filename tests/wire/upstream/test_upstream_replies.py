@@ -3,6 +3,8 @@
 looks whole."""
 import gzip
 import json
+import pathlib
+import re
 import zlib
 
 import pytest
@@ -267,6 +269,18 @@ def test_a_refused_credential_is_the_gateways_fault(lab, status):
         assert "gateway's credential" in r.json()["error"]["message"] and b"sk-test" not in r.body
     m = lab.call(error(b"%d X" % status, body), mlflow=True)
     assert m.status == status and m.json()["detail"].startswith("Incorrect API key") and m.get("x-sluice-error-type") == "provider_auth_failed"
+
+
+ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", re.M)
+TOLD = {t: cells for t, *cells in ROW.findall((pathlib.Path(__file__).parents[3] / "docs/errors.md").read_text())}
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 408, 422, 429, 500, 502, 503])
+def test_the_status_is_what_docs_errors_says(lab, status):
+    for mlflow, column in (True, 0), (False, 1):
+        r = lab.call(error(b"%d X" % status, b'{"error":{"message":"m"}}'), mlflow=mlflow)
+        told = TOLD[r.get("x-sluice-error-type")][column]
+        assert r.status == (status if told.startswith("the upstream's (") else int(told[:3])), told
 
 
 def test_waits_are_passed_up_to_two_minutes(lab):
