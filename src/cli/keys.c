@@ -173,7 +173,11 @@ int cli_keys_create(const struct cli_args *args)
     } else if (r == 0) {
         cli_print(stdout, "%s", key); /* alone on standard output: it is told this once */
         if (!args->is_quiet) {
+            int is_enforced = 1;
             cli_print(stderr, "made %s; the key is not shown again", id ? id : "a key");
+            if (sluice_json_bool(result, "enforced", &is_enforced) && !is_enforced) {
+                cli_print(stderr, "this gateway asks nobody for a key until its configuration has an auth section");
+            }
         }
     }
     sluice_result_free(result);

@@ -287,6 +287,14 @@ def test_each_role_can_be_given(gateway, role):
     assert role in sl("help", "keys", "create")[1]
 
 
+def test_a_key_that_nobody_asks_for(sluice, tmp_path):
+    daemon = sluice({"endpoints": [FILE_ROUTE]}, args=["--data", str(tmp_path / "data")])
+    code, key, err = sl("keys", "create", "--name", "ci", server=daemon.url)
+    assert code == 0 and key.startswith("sk-sluice-")
+    assert err == "made key-1; the key is not shown again\nthis gateway asks nobody for a key until its configuration has an auth section\n"
+    assert sl("keys", "create", "--name", "ci", "--quiet", server=daemon.url)[2] == ""
+
+
 def test_keys(gateway):
     code, key, err = admin(gateway, "keys", "create", "--name", "ci", "--principal", "team", "--routes", "chat", "--expires-at", "2099-01-01T00:00:00Z")
     key = key.strip()
