@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/sqlite/db.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Pages of SQLite's own cache, in KiB: rows are read once at the start and seldom later. */
 #define CACHE_KIB "2048"
@@ -171,6 +173,23 @@ static int migrate(struct sl_db *db, int64_t version, struct sl_err *err)
     return 0;
 }
 
+/* SQLite only says that it cannot open or write: mostly it is the folder, where it has to make files beside its own. */
+static void folder_blame(const struct sl_db *db, const char *path, struct sl_err *io_cause)
+{
+    char folder[4300];
+    if (db->fault != SQLITE_CANTOPEN && db->fault != SQLITE_READONLY) {
+        return;
+    }
+    snprintf(folder, sizeof(folder), "%s", path);
+    char *end = strrchr(folder, '/');
+    if (end && end > folder) {
+        *end = '\0';
+    }
+    if (end && access(folder, W_OK) < 0) {
+        SL_IGNORE(sl_fail(io_cause, SL_E_IO, "the folder %s cannot be written to (%s)", folder, strerror(errno)) < 0);
+    }
+}
+
 int sl_db_open(struct sl_db *db, const char *path, struct sl_err *err)
 {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
@@ -192,6 +211,7 @@ int sl_db_open(struct sl_db *db, const char *path, struct sl_err *err)
     r = r < 0 ? r : migrate(db, version, &cause);
     r = r < 0 ? r : value_get(db, "SELECT value FROM meta WHERE key = 'change'", &change, &cause);
     if (r < 0) {
+        folder_blame(db, path, &cause);
         sl_db_close(db);
         return sl_fail(err, r, "%s cannot be used: %s", path, cause.text);
     }

@@ -61,21 +61,38 @@ def test_every_address_listens_or_none(sluice):
         wait_for(lambda: f"127.0.0.1:{bad}" in daemon.stderr, daemon.stderr)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
-def test_a_start_without_rights_says_what_is_missing(sluice):
-    def nobody():
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
+def nobody():
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
 
+
+@pytest.fixture
+def public_data():
+    """A data directory that others see but cannot write in; tmp_path is root's alone."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become nobody")
     try:
         subprocess.run([BIN, "version"], preexec_fn=nobody, check=True, stdout=subprocess.DEVNULL)
     except (OSError, subprocess.SubprocessError):
         pytest.skip("nobody cannot run the daemon where it lies")
-    with tempfile.TemporaryDirectory() as data:  # tmp_path is root's alone
+    with tempfile.TemporaryDirectory() as data:
         os.chmod(data, 0o755)
-        daemon = sluice(args=["--data", data], preexec=nobody)
-        wait_for(lambda: f"cannot open {data}/lock: Permission denied. Serving goes on" in daemon.stderr, daemon.stderr)
+        yield data
+
+
+def test_a_start_without_rights_says_what_is_missing(sluice, public_data):
+    daemon = sluice(args=["--data", public_data], preexec=nobody)
+    wait_for(lambda: f"cannot open {public_data}/lock: Permission denied. Serving goes on" in daemon.stderr, daemon.stderr)
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(sluice, public_data):
+    sluice(args=["--data", public_data]).stop()
+    for name in os.listdir(public_data):
+        os.chmod(f"{public_data}/{name}", 0o644)
+    daemon = sluice(args=["--data", public_data], preexec=nobody)
+    said = f"{public_data}/sluice.db cannot be used: the folder {public_data} cannot be written to (Permission denied). Serving goes on"
+    wait_for(lambda: said in daemon.stderr, daemon.stderr)
 
 
 def test_a_foreign_address_is_explained(sluice):

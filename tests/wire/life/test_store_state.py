@@ -117,6 +117,7 @@ def test_a_directory_that_is_only_not_writable(filled, start):
         daemon = start()
         assert daemon.call("GET", "/ready").status == 200 and ask(daemon, "made", key).status == 200
         assert ask(daemon, "none", key).status == 404 and up(daemon) == ["0"]
+        assert f"the folder {data} cannot be written to (Permission denied)" in daemon.stderr
     finally:
         data.chmod(0o700)
 
