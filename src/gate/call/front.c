@@ -132,6 +132,8 @@ static void target_take(struct sl_xchg *x)
     struct sl_str target = x->req->msg.target;
     if (sl_target_parse(target, &x->match.path, &x->match.query, NULL) < 0) {
         x->match.path = target;
+    } else {
+        SL_IGNORE(sl_nopath_cut(x));
     }
     x->dialect = sl_dialect_for(sl_path_dialect(x->worker->paths, x->match.path), &x->req->msg.headers);
 }
@@ -144,6 +146,18 @@ static size_t body_max(const struct sl_xchg *x)
                                                : SL_MIN(max, (size_t)SL_MANAGE_BODY_MAX);
 }
 
+/* Finds the row, for the path as it stands or without the prefix that the gateway is published under. */
+static int path_find(struct sl_xchg *x)
+{
+    int r;
+    struct sl_hreq *req = x->req;
+    x->path = sl_path_find(x->worker->paths, req->msg.method, req->msg.target, x->arena, &x->match, &r);
+    if (SL_UNLIKELY(!x->path) && r == 0 && sl_nopath_cut(x)) {
+        x->path = sl_path_look(x->worker->paths, x->arena, &x->match, &r);
+    }
+    return r;
+}
+
 static void on_head(struct sl_hserver *server, struct sl_hreq *req)
 {
     struct sl_xchg *x = xchg_new(worker_of(server), req);
@@ -151,9 +165,7 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
         sl_hreq_cut(req);
         return;
     }
-    int r;
-    x->path = sl_path_find(x->worker->paths, req->msg.method, req->msg.target, x->arena, &x->match, &r);
-    if (r < 0) {
+    if (path_find(x) < 0) {
         target_take(x);
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "the request target is malformed");
         return;

@@ -55,12 +55,41 @@ static void redirect(struct sl_xchg *x, struct sl_str path)
 /* Longer ones are nobody's with a slash too few. */
 #define PATH_MAX_TURNED 2048
 
+/* The path with the slash at its end turned, if it may be one with a slash too few or too many. */
+static struct sl_str turned_of(const struct sl_xchg *x)
+{
+    bool is_short = x->match.path.n <= PATH_MAX_TURNED && x->match.query.n <= PATH_MAX_TURNED;
+    return is_short ? slash_turn(x->match.path, x->arena) : SL_STR_NONE;
+}
+
+/* Whatever routes there are. */
+static bool any_route(void *arg, struct sl_str name)
+{
+    (void)arg;
+    (void)name;
+    return true;
+}
+
+bool sl_nopath_cut(struct sl_xchg *x)
+{
+    struct sl_str rest = sl_path_cut(x->match.path, sl_origin_prefix(x));
+    if (!rest.p) {
+        return false;
+    }
+    struct sl_str turned = turned_of(x);
+    if (sl_path_methods(x->worker->paths, x->match.path, x->arena, any_route, NULL) ||
+        (turned.p && sl_path_methods(x->worker->paths, turned, x->arena, any_route, NULL))) {
+        return false;
+    }
+    x->match.path = rest;
+    return true;
+}
+
 void sl_nopath_refuse(struct sl_xchg *x)
 {
     struct sl_arena *arena = x->arena;
     struct sl_str path = x->match.path;
-    struct sl_str turned = path.n <= PATH_MAX_TURNED && x->match.query.n <= PATH_MAX_TURNED ? slash_turn(path, arena)
-                                                                                            : SL_STR_NONE;
+    struct sl_str turned = turned_of(x);
     bool needs_key = false; /* who has none learns no route's name */
     unsigned of_path = sl_path_methods(x->worker->paths, path, arena, route_asked, &needs_key);
     unsigned of_turned = turned.p ? sl_path_methods(x->worker->paths, turned, arena, route_asked, &needs_key) : 0;

@@ -60,9 +60,14 @@ const struct sl_path *sl_path_find(const struct sl_path_table *table, struct sl_
     struct sl_path_match *m = ret_match;
     *m = (struct sl_path_match){ .method = method_parse(method) };
     *ret_r = sl_target_parse(target, &m->path, &m->query, NULL);
-    if (*ret_r < 0) {
-        return NULL;
-    }
+    return *ret_r < 0 ? NULL : sl_path_look(table, arena, m, ret_r);
+}
+
+const struct sl_path *sl_path_look(const struct sl_path_table *table, struct sl_arena *arena, struct sl_path_match *m,
+                                   int *ret_r)
+{
+    *ret_r = 0;
+    m->arg = SL_STR_NONE;
     struct sl_path_iter it = { 0 };
     for (const struct sl_path *row; (row = sl_path_next(table, &it)) != NULL;) {
         struct sl_str arg = SL_STR_NONE;
@@ -110,6 +115,11 @@ unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, 
 static bool is_below(struct sl_str path, struct sl_str prefix)
 {
     return sl_str_has_prefix(path, prefix) && (prefix.n == 0 || path.n == prefix.n || path.p[prefix.n] == '/');
+}
+
+struct sl_str sl_path_cut(struct sl_str path, struct sl_str prefix)
+{
+    return prefix.n && is_below(path, prefix) ? sl_str_sub(path, prefix.n, path.n) : SL_STR_NONE;
 }
 
 const struct sl_dialect *sl_path_dialect(const struct sl_path_table *table, struct sl_str path)

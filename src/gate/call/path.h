@@ -63,10 +63,16 @@ struct sl_path_match {
  * path. */
 const struct sl_path *sl_path_find(const struct sl_path_table *table, struct sl_str method, struct sl_str target,
                                    struct sl_arena *arena, struct sl_path_match *ret_match, int *ret_r);
+/* The same for the path and method in *match: its arg is taken anew. */
+const struct sl_path *sl_path_look(const struct sl_path_table *table, struct sl_arena *arena,
+                                   struct sl_path_match *match, int *ret_r);
 /* The methods of the rows that a path fits; 0: there is no such path. `has_route` says whether an invocation path,
  * which is there for each route only, is. */
 unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, struct sl_arena *arena,
                          bool (*has_route)(void *arg, struct sl_str name), void *arg);
+/* The path without the prefix, whole segments of it: "/v1/models" of "/ai/v1/models" and "/ai", "" of "/ai". p == NULL:
+ * it does not begin with it, or the prefix is "". */
+struct sl_str sl_path_cut(struct sl_str path, struct sl_str prefix);
 /* Before it is known who asks. */
 const struct sl_dialect *sl_path_dialect(const struct sl_path_table *table, struct sl_str path);
 

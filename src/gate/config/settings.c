@@ -306,7 +306,8 @@ static const struct sl_opt server_opts[] = {
     SERVER("trusted_proxies", SL_OPT_STR_LIST, trusted_proxies, NULL, SL_OPT_RELOAD, trusted_check,
            "networks (CIDR) whose forwarding headers are believed"),
     SERVER("public_url", SL_OPT_URL, public_url, NULL, SL_OPT_RELOAD, url_check,
-           "what absolute route URLs begin with, and of its path every redirect; without it they are relative"),
+           "what absolute route URLs begin with, and of its path every redirect; a request's path may begin with that "
+           "path too; without it they are relative"),
     ROW(struct sl_server_settings, "heartbeat", SL_OPT_USEC, heartbeat_usec, "15s", 0, DAY, SL_OPT_RELOAD,
         "how long a stream may be silent before a sign of life is written between two events, so that nobody on the "
         "way "

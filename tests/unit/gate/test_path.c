@@ -75,6 +75,56 @@ static void a_path_leads_to_its_row(void **state)
     }
 }
 
+/* The path behind what the gateway is published under, and the row that it leads to. */
+static void a_prefix_is_cut_in_whole_segments(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path, *prefix;
+        const char *rest;    /* NULL: not below it */
+        const char *pattern; /* NULL: no row */
+    } cases[] = {
+        { "/ai/v1/models", "/ai", "/v1/models", "/v1/models" },
+        { "/a/b-c.d/health", "/a/b-c.d", "/health", "/health" },
+        { "/ai/v1/models/m", "/ai", "/v1/models/m", "/v1/models/{}" },
+        { "/v1/v1/models", "/v1", "/v1/models", "/v1/models" },
+        { "/ai/ai/v1/models", "/ai", "/ai/v1/models", NULL },
+        { "/ai", "/ai", "", NULL },
+        { "/ai/", "/ai", "/", "/" },
+        { "/ai//health", "/ai", "//health", NULL },
+        { "/ai/../health", "/ai", "/../health", NULL },
+        { "/ai/%2Fhealth", "/ai", "/%2Fhealth", NULL },
+        { "/ai/v1/models/a%2Fb", "/ai", "/v1/models/a%2Fb", NULL },
+        { "/aix/health", "/ai", NULL, NULL },
+        { "/a/health", "/ai", NULL, NULL },
+        { "/AI/health", "/ai", NULL, NULL },
+        { "/ai%2Fhealth", "/ai", NULL, NULL },
+        { "/%61i/health", "/ai", NULL, NULL },
+        { "//ai/health", "/ai", NULL, NULL },
+        { "/health", "", NULL, NULL },
+        { "", "/ai", NULL, NULL },
+        { "*", "/ai", NULL, NULL },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_str rest = sl_path_cut(sl_str_c(cases[i].path), sl_str_c(cases[i].prefix));
+        if (cases[i].rest ? !rest.p || !sl_str_eq_c(rest, cases[i].rest) : rest.p != NULL) {
+            fail_msg("%s behind %s: '%.*s'", cases[i].path, cases[i].prefix, SL_STR_ARG(rest));
+        }
+        if (!rest.p) {
+            continue;
+        }
+        struct sl_path_match match = { .path = rest, .method = SL_GET, .arg = SL_STR_INIT("stale") };
+        int r = SL_E_INVAL;
+        const struct sl_path *row = sl_path_look(&sl_api_paths, &arena, &match, &r);
+        if (r != 0 || !row != !cases[i].pattern || (row && strcmp(row->pattern, cases[i].pattern) != 0)) {
+            fail_msg("%s behind %s: %s, %d", cases[i].path, cases[i].prefix, row ? row->pattern : "no row", r);
+        }
+        if (row && sl_str_eq_c(match.arg, "stale")) {
+            fail_msg("%s: the argument of an earlier look", cases[i].path);
+        }
+    }
+}
+
 static bool is_r(void *arg, struct sl_str name)
 {
     (void)arg;
@@ -211,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_path_leads_to_its_row, arena_begin, arena_end),
+        cmocka_unit_test_setup_teardown(a_prefix_is_cut_in_whole_segments, arena_begin, arena_end),
         cmocka_unit_test_setup_teardown(a_path_says_its_methods, arena_begin, arena_end),
         cmocka_unit_test(a_path_has_a_dialect),
         cmocka_unit_test_setup_teardown(every_row_is_reached_and_guarded, arena_begin, arena_end),

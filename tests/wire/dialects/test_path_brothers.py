@@ -93,6 +93,109 @@ def test_redirects_are_relative(daemon, path, headers, location):
     assert (r.status, r.get("location")) == (307, location)
 
 
+ADMIN = "k" * 40
+OPENAI, SLUICE, MLFLOW = {"message", "type", "param", "code"}, {"message", "type", "code", "request_id"}, {"detail"}
+
+
+def shape_of(reply):
+    return set(reply.json().get("error") or reply.json())
+
+
+@pytest.fixture(scope="module")
+def keyed(sluice_module, tmp_path_factory):
+    conf = {**config(), "auth": {"metrics": "viewer"}, "server": {"trusted_proxies": ["127.0.0.1"]}}
+    daemon = sluice_module(conf, args=["--data", str(tmp_path_factory.mktemp("data") / "store")], env={"SLUICE_ADMIN_KEY": ADMIN})
+    made = daemon.call("POST", "/api/sluice/v1/keys", {"name": "query", "principal": "team", "role": "query", "routes": ["chat"]}, [("Authorization", f"Bearer {ADMIN}")])
+    assert made.status == 201, made.body
+    return daemon, {"admin": ADMIN, "query": made.json()["key"]}
+
+
+@pytest.mark.parametrize("prefix, method, path, who, status", [
+    # as it stands, and behind the prefix: the same row, the same keys
+    ("/ai", "GET", "/ai/v1/models", "query", 200),
+    ("/ai/", "GET", "/ai/v1/models?x=1", "query", 200),
+    ("/a/b-c.d", "GET", "/a/b-c.d/v1/models/chat", "query", 200),
+    ("/ai", "GET", "http://llm.example/ai/v1/models", "query", 200),
+    ("/ai", "GET", "/ai/v1/models", None, 401),
+    ("/ai", "GET", "/ai/v1/models", "wrong", 401),
+    ("/ai", "GET", "/ai/api/sluice/v1/keys", "query", 403),
+    ("/ai", "GET", "/ai/api/sluice/v1/keys", "admin", 200),
+    ("/ai", "GET", "/ai/metrics", None, 401),
+    ("/ai", "DELETE", "/ai/api/2.0/gateway/routes/chat", "query", 403),
+    ("/ai", "POST", "/ai/gateway/chat/invocations", None, 401),
+    ("/ai", "POST", "/ai/gateway/other/invocations", "query", 404),
+    ("/ai", "GET", "/ai/health", None, 200),
+    ("/ai", "HEAD", "/ai/health", None, 200),
+    ("/ai", "DELETE", "/ai/health", None, 405),
+    ("/ai", "BREW", "/ai/health", None, 501),
+    ("/ai", "GET", "/ai", None, 307),
+    # a prefix that is named as a path of ours takes none of ours away
+    ("/v1", "GET", "/v1/models", "query", 200),
+    ("/v1", "GET", "/v1/models/", "query", 307),
+    ("/v1", "GET", "/v1/chat/completions", "query", 405),
+    ("/v1", "GET", "/v1/v1/models", "query", 200),
+    ("/health", "GET", "/health", None, 200),
+    ("/health", "GET", "/health/health", None, 200),
+    ("/gateway", "POST", "/gateway/nothing/invocations", "query", 404),
+    ("/health", "DELETE", "/health", None, 405),
+    ("/api/sluice/v1", "DELETE", "/api/sluice/v1/keys", "admin", 405),
+    ("/api/sluice/v1", "GET", "/api/sluice/v1/keys/", "admin", 307),
+    ("/api/sluice/v1", "GET", "/api/sluice/v1/health", None, 200),
+    # no prefix of whole segments, once
+    ("/ai", "GET", "/aiv1/models", "admin", 404),
+    ("/ai", "GET", "/aix/v1/models", "admin", 404),
+    ("/ai", "GET", "/AI/v1/models", "admin", 404),
+    ("/ai", "GET", "/ai/ai/v1/models", "admin", 404),
+    ("/ai", "GET", "/x/ai/v1/models", "admin", 404),
+    ("/ai", "GET", "//ai/v1/models", "admin", 404),
+    ("/ai", "GET", "/ai//v1/models", "admin", 404),
+    ("/ai", "GET", "/ai/./v1/models", "admin", 404),
+    ("/ai", "GET", "/ai/../v1/models", "admin", 404),
+    ("/ai", "GET", "/x/../ai/v1/models", "admin", 404),
+    ("/ai", "GET", "/ai%2Fv1/models", "admin", 404),
+    ("/ai", "GET", "/ai/%2Fv1/models", "admin", 404),
+    ("/ai", "GET", "/%61i/v1/models", "admin", 404),
+    ("/ai", "POST", "/ai/gateway/a%2Fb/invocations", "admin", 404),
+    ("/ai", "POST", "/ai/gateway/%zz/invocations", "admin", 400),
+    ("//ai", "GET", "//ai/v1/models", "admin", 404),
+    ("https://ai", "GET", "/ai/v1/models", "admin", 404),
+    ("", "GET", "/ai/v1/models", "admin", 404),
+])
+def test_a_path_that_still_has_its_prefix(keyed, prefix, method, path, who, status):
+    daemon, keys = keyed
+    headers = [("X-Forwarded-Prefix", prefix), *([("Authorization", f"Bearer {keys.get(who, who)}")] if who else [])]
+    r = daemon.call(method, path, {"messages": []} if method == "POST" else None, headers)
+    assert r.status == status, r.body
+
+
+@pytest.mark.parametrize("path, shape", [("/ai/v1/nothing", OPENAI), ("/ai/v1/models", OPENAI), ("/ai/v1/models/%zz", OPENAI), ("/ai/gateway/%zz/invocations", MLFLOW), ("/ai/nothing", MLFLOW), ("/ai/api/sluice/v1/keys", SLUICE)])
+def test_an_error_speaks_as_behind_the_prefix(keyed, path, shape):
+    """Where there is no key, or no such path: as the path without its prefix is told it."""
+    daemon, _ = keyed
+    told = [daemon.call("GET", p, headers=[("X-Forwarded-Prefix", "/ai")]) for p in (path, path.removeprefix("/ai"))]
+    assert told[0].status == told[1].status >= 400
+    assert shape_of(told[0]) == shape_of(told[1]) == shape
+
+
+def test_a_head_that_is_refused_speaks_as_behind_the_prefix(keyed):
+    daemon, _ = keyed
+    for path in ("/ai/v1/models", "/v1/models"):
+        r = daemon.call("POST", path, headers=[("X-Forwarded-Prefix", "/ai"), ("Transfer-Encoding", "gzip")])
+        assert r.status >= 400 and shape_of(r) == OPENAI, (r.status, r.body)
+
+
+def test_who_is_no_proxy_cannot_have_a_path_cut(sluice):
+    daemon = sluice(config())
+    for path in ("/ai/health", "/v1/health"):
+        assert daemon.call("GET", path, headers=[("X-Forwarded-Prefix", "/" + path.split("/")[1])]).status == 404
+
+
+def test_public_url_goes_before_the_header(sluice):
+    daemon = sluice({"server": {"public_url": "https://ai.example/ai", "trusted_proxies": ["127.0.0.1"]}, "auth": "none", **config()})
+    for path, status in (("/ai/health", 200), ("/evil/health", 404), ("/health", 200)):
+        assert daemon.call("GET", path, headers=[("X-Forwarded-Prefix", "/evil")]).status == status
+
+
 def test_a_prefix_is_believed_from_proxies_only(sluice):
     daemon = sluice(config())
     assert daemon.call("GET", "/health/", headers=[("X-Forwarded-Prefix", "/sluice")]).get("location") == "/health"

@@ -306,6 +306,35 @@ def test_under_a_path(sluice, front, url):
     assert sdk.json()["endpoint_url"] == (url or "https://127.0.0.1/llm") + "/gateway/chat/invocations"
 
 
+KEPT = {  # the prefix stays in the path; public_url alone, or what the proxy says
+    "nginx": lambda said: ("nginx", of_page("nginx").replace("location / {", "location /llm/ {").replace('X-Forwarded-Prefix ""', f"X-Forwarded-Prefix {said}")),
+    "haproxy": lambda said: ("haproxy", of_page("haproxy").replace("del-header X-Forwarded-Prefix", f"set-header X-Forwarded-Prefix {said}" if said != '""' else "del-header X-Forwarded-Prefix")),
+}
+
+
+@pytest.mark.parametrize("url", [None, "https://llm.example.com/llm"], ids=["x-forwarded-prefix", "public_url"])
+@pytest.mark.parametrize("name", list(KEPT))
+def test_under_a_path_that_the_proxy_keeps(sluice, upstream, front, tmp_path, name, url):
+    up = upstream(lambda x: x.reply(CHAT_REPLY))
+    config = {**yaml.safe_load(of_page("yaml")), "endpoints": [chat_route(up.base)]}
+    config["server"] = {"trusted_proxies": ["127.0.0.1"], **({"public_url": url} if url else {})}
+    daemon = sluice(config, args=["--data", str(tmp_path / "data")], env={"SLUICE_ADMIN_KEY": ADMIN})
+    conn = front(*KEPT[name]('""' if url else "/llm"), daemon.port).connect()
+    for path, call in (("/v1/chat/completions", CHAT), ("/gateway/chat/invocations", {"messages": CHAT["messages"]})):
+        reply = conn.request("POST", "/llm" + path, call, key(("X-Request-Id", path[1:3]))).reply()
+        assert (reply.status, reply.json()["choices"][0]["message"]["content"]) == (200, json.loads(CHAT_REPLY)["choices"][0]["message"]["content"])
+        assert daemon.log_line(path[1:3])["path"] == path
+    made = conn.request("PUT", "/llm/api/sluice/v1/routes/made", {"route_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}, key()).reply()
+    assert made.status == 201, made.body
+    for path, location in (("/v1/models/?a=b", "/llm/v1/models?a=b"), ("/api/2.0/gateway/routes", "/llm/api/2.0/gateway/routes/"), ("/", "/llm/docs")):
+        reply = conn.request("GET", "/llm" + path, headers=key()).reply()
+        assert (reply.status, reply.get("location")) == (307, location)
+        assert conn.request("GET", location, headers=key()).reply().status == 200
+    assert conn.request("GET", "/llm/v1/models").reply().status == 401
+    said = conn.request("GET", "/llm/v1/nothing", headers=key()).reply()
+    assert said.status == 404 and said.json()["error"]["type"]  # in OpenAI's words
+
+
 @pytest.mark.parametrize("name", ["nginx, as the page says", "haproxy, as the page says"])
 def test_a_clients_own_prefix_is_taken_away(sluice, front, name):
     daemon = sluice({"endpoints": [], "auth": "none", "server": {"trusted_proxies": ["127.0.0.1"]}})
