@@ -28,8 +28,6 @@ static const struct sl_provider *const singles[] = {
 static const struct {
     const char *name, *why;
 } known[] = {
-    { "databricks", "it is not built into this version" },
-    { "databricks-model-serving", "it is not built into this version" },
     { "mlflow-model-serving", "it is not built into this version" },
     { "huggingface-text-generation-inference", "it is not built into this version" },
     { "sap-ai-core", "in MLflow it serves judges only, and has no address that a route could use" },

@@ -114,6 +114,9 @@ static const char *config_of(struct sl_str provider)
         { "ai21labs", "{\"ai21labs_api_key\":\"ai21-upstream-test\"}" },
         { "azure", "{\"openai_api_key\":\"az-upstream-test\",\"openai_api_base\":\"https://acme.openai.azure.com\","
                    "\"openai_deployment_name\":\"gpt\",\"openai_api_version\":\"2024-10-21\"}" },
+        { "databricks", "{\"host\":\"https://acme.cloud.databricks.com\",\"token\":\"dapi-upstream-test\"}" },
+        { "databricks-model-serving",
+          "{\"host\":\"https://acme.cloud.databricks.com/serving-endpoints/\",\"token\":\"dapi-upstream-test\"}" },
         { "mosaicml", "{\"mosaicml_api_key\":\"mo-upstream-test\"}" },
         { "palm", "{\"palm_api_key\":\"pa-upstream-test\"}" },
         { "groq", "{\"api_key\":\"gsk-upstream-test\"}" },

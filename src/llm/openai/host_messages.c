@@ -97,6 +97,45 @@ static int part_edit(struct sl_host_edit *e, struct sl_json_val part)
                                         is_named ? (int)called.n : 0, is_named ? called.p : ""));
 }
 
+/* Parts of other kinds go and are named; what is texts alone becomes one of them, a line each. */
+static int plain_edit(struct sl_host_edit *e, struct sl_json_val content)
+{
+    static const char *const kinds[] = { "text", "image_url", "input_audio" };
+    size_t n_kept = 0, n_texts = 0;
+    struct sl_json_val *kept = SL_ARENA_ARRAY(e->arena, struct sl_json_val, sl_json_count(content) + 1);
+    if (!kept) {
+        return SL_E_NOMEM;
+    }
+    for (struct sl_json_iter it = sl_json_each(content); sl_json_next(&it);) {
+        struct sl_json_val type = sl_json_get(it.val, "type");
+        size_t kind = 0;
+        while (kind < SL_ARRAY_LEN(kinds) && !sl_json_str_eq(type, sl_str_c(kinds[kind]))) {
+            kind++;
+        }
+        if (kind == SL_ARRAY_LEN(kinds)) {
+            sl_body_leave_out(&e->notes, SL_STR("content"));
+            continue;
+        }
+        kept[n_kept++] = it.val;
+        n_texts += kind == 0 && sl_json_is(sl_json_get(it.val, "text"), SL_JSON_STRING);
+    }
+    if (n_texts < n_kept && n_kept == sl_json_count(content)) {
+        return 0;
+    }
+    struct sl_buf buf = SL_BUF_INIT(e->text.n + 64);
+    bool is_text = n_texts == n_kept;
+    sl_buf_add_char(&buf, is_text ? '"' : '[');
+    for (size_t i = 0; i < n_kept; i++) {
+        struct sl_str raw = sl_json_raw(is_text ? sl_json_get(kept[i], "text") : kept[i]);
+        sl_buf_add_c(&buf, i == 0 ? "" : is_text ? "\\n" : ",");
+        sl_buf_add_str(&buf, is_text ? sl_str_sub(raw, 1, raw.n - 1) : raw);
+    }
+    sl_buf_add_char(&buf, is_text ? '"' : ']');
+    struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(e->arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    return part_replace(e, content, text);
+}
+
 static int message_edit(struct sl_host_edit *e, struct sl_json_val message, bool is_last)
 {
     struct sl_json_val role = sl_json_get(message, "role"), calls = sl_json_get(message, "tool_calls");
@@ -123,6 +162,9 @@ static int message_edit(struct sl_host_edit *e, struct sl_json_val message, bool
         for (struct sl_json_iter it = sl_json_each(content); r == 0 && sl_json_next(&it);) {
             r = part_edit(e, it.val);
         }
+    }
+    if (r == 0 && has_quirk(e, SL_HOST_PLAIN) && sl_json_is(content, SL_JSON_ARRAY)) {
+        r = plain_edit(e, content);
     }
     return r;
 }
@@ -267,6 +309,7 @@ static bool may_need(const struct sl_host_edit *e)
         { SL_HOST_DOCUMENTS, SL_STR_INIT("\"file\"") },
         { SL_HOST_DOCUMENTS, SL_STR_INIT("\"input_audio\"") },
         { SL_HOST_NO_SCHEMA, SL_STR_INIT("\"json_schema\"") },
+        { SL_HOST_PLAIN, SL_STR_INIT("\"type\"") },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
         if (has_quirk(e, words[i].quirk) && sl_str_find(e->text, words[i].word, 0) >= 0) {

@@ -27,6 +27,7 @@ struct sl_host_member {
 #define SL_HOST_NO_SCHEMA    SL_BIT(6) /* of structured answers only json_object: the schema is told in words */
 #define SL_HOST_LOGPROBS     SL_BIT(7) /* logprobs is the number of them */
 #define SL_HOST_HALVES       SL_BIT(8) /* MLflow's completions: half the temperature, no `n` and no `stop` */
+#define SL_HOST_PLAIN        SL_BIT(9) /* content has text, image_url and input_audio only; texts alone are one text */
 
 struct sl_openai_host {
     const struct sl_host_member *members; /* ends with a NULL name; NULL: none */

@@ -132,6 +132,20 @@ static int litellm_prepare(struct sl_bind *bind, const struct sl_val *val, struc
     return prepare(bind, val, target);
 }
 
+/* A workspace's address; its models are under one path of it, said or not. */
+static int databricks_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    struct sl_openai_conf *conf = target->conf;
+    struct sl_str host = conf->base;
+    while (host.n && host.p[host.n - 1] == '/') {
+        host.n--;
+    }
+    if (!sl_str_has_suffix(host, SL_STR("/serving-endpoints"))) {
+        conf->base = sl_arena_printf(bind->arena, "%.*s/serving-endpoints", SL_STR_ARG(host));
+    }
+    return conf->base.p ? prepare(bind, val, target) : told(bind, val, SL_E_NOMEM);
+}
+
 /* --- what hosts have otherwise --- */
 
 #define CHAT       SL_BIT(SL_LLM_CHAT)
@@ -244,6 +258,26 @@ static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL
 #define BEARER .credential_headers = sl_credential_bearer
 #define PASS   .pass_headers = sl_pass_common
 #define PLAIN  COMMON, SPEAKS, BEARER, PASS, .prepare = prepare
+
+/* Answers may be lists of parts, thoughts among them. */
+#define DATABRICKS(spelling)                                                                              \
+    {                                                                                                     \
+        .provider = {                                                                                   \
+            .name = (spelling),                                                                         \
+            .label = "Databricks",                                                                      \
+            .caps = ALL,                                                                                \
+            COMMON,                                                                                     \
+            BEARER,                                                                                     \
+            PASS,                                                                                       \
+            USAGE_COMES,                                                                                \
+            .opts = OPTS({ "host", SL_OPT_URL, offsetof(struct conf, openai.base), NULL, 0, 0,          \
+                           SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL, NULL, "URL of the workspace" }, \
+                         KEY("token", SL_OPT_REQUIRED)),                                                \
+            .languages = { &sl_language_openai_like, &sl_language_openai, &sl_language_openai },        \
+            .prepare = databricks_prepare,                                                              \
+        },                                                                                              \
+        .host = { .quirks = SL_HOST_PLAIN }, \
+    }
 
 static const struct sl_str portkey_credentials[] = { SL_STR_INIT("authorization"),
                                                      SL_STR_INIT("x-portkey-api-key"),
@@ -371,5 +405,7 @@ const struct sl_family_row sl_openai_family[] = {
                         BASE("litellm_api_base", NULL, SL_OPT_REQUIRED), KEY("litellm_api_key", 0),
                         TEXT("litellm_provider", litellm_provider, "stands before the model's name, with a slash")),
                     .prepare = litellm_prepare } },
+    DATABRICKS("databricks"),
+    DATABRICKS("databricks-model-serving"),
     { .provider = { NULL } },
 };

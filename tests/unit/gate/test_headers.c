@@ -194,6 +194,8 @@ static const struct {
     { "vllm", "      api_base: https://a.example/v1\n" },
     { "openai-compatible", "      api_base: https://a.example/v1\n" },
     { "litellm", "      litellm_api_base: https://a.example/v1\n" },
+    { "databricks", "      host: https://a.example\n" },
+    { "databricks-model-serving", "      host: https://a.example\n" },
 };
 
 /* A route of that provider with every secret set. */

@@ -45,6 +45,11 @@ static const struct {
       NULL, SL_USAGE_ASK, ALL },
     { "litellm", "{\"litellm_api_base\":\"http://l:4000\"}", "m", SL_LLM_CHAT, "http://l:4000/chat/completions",
       "authorization", NULL, SL_USAGE_ASK, ALL },
+    { "databricks", "{\"host\":\"https://w.example\",\"token\":\"k\"}", "m", SL_LLM_CHAT,
+      "https://w.example/serving-endpoints/chat/completions", "authorization", "Bearer k", SL_USAGE_ALWAYS, ALL },
+    { "Databricks_Model_Serving", "{\"host\":\"https://w.example/serving-endpoints/\",\"token\":\"k\"}", "m",
+      SL_LLM_EMBEDDINGS, "https://w.example/serving-endpoints/embeddings", "authorization", "Bearer k", SL_USAGE_ALWAYS,
+      ALL },
     { "azure",
       "{\"openai_api_key\":\"k\",\"openai_api_base\":\"https://"
       "r.example\",\"openai_api_version\":\"v\",\"openai_deployment_name\":\"d\"}",
@@ -128,6 +133,27 @@ static const struct {
     { "mistral", "{\"mistral_api_key\":\"k\"}",
       "{\"model\":\"r\",\"messages\":[{\"role\":\"assistant\",\"prefix\":false,\"content\":\"a\"}]}",
       "{\"model\":\"m\",\"messages\":[{\"role\":\"assistant\",\"prefix\":true,\"content\":\"a\"}]}", "" },
+    { "databricks", "{\"host\":\"https://w.example\",\"token\":\"k\"}",
+      "{\"model\":\"r\", \"messages\":[{\"content\":[ {\"type\":\"text\",\"text\":\"a\\\"b\"}, "
+      "{\"type\":\"text\",\"text\":\"c\"} ],\"role\":\"user\"}]}",
+      "{\"model\":\"m\", \"messages\":[{\"content\":\"a\\\"b\\nc\",\"role\":\"user\"}]}", "" },
+    { "databricks", "{\"host\":\"https://w.example\",\"token\":\"k\"}",
+      "{\"model\":\"r\", "
+      "\"messages\":[{\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"reasoning\",\"summary\":[]},{"
+      "\"type\":\"image_url\",\"image_url\":{\"url\":\"u\"}}],\"role\":\"user\"}]}",
+      "{\"model\":\"m\", "
+      "\"messages\":[{\"content\":[{\"type\":\"text\",\"text\":\"a\"},{\"type\":\"image_url\",\"image_url\":{\"url\":"
+      "\"u\"}}],\"role\":\"user\"}]}",
+      "content" },
+    { "databricks", "{\"host\":\"https://w.example\",\"token\":\"k\"}",
+      "{\"model\":\"r\", \"messages\":[{\"content\":[{\"type\":\"input_audio\",\"input_audio\":{}} "
+      "],\"role\":\"user\"}]}",
+      "{\"model\":\"m\", \"messages\":[{\"content\":[{\"type\":\"input_audio\",\"input_audio\":{}} "
+      "],\"role\":\"user\"}]}",
+      "" },
+    { "databricks", "{\"host\":\"https://w.example\",\"token\":\"k\"}",
+      "{\"model\":\"r\", \"messages\":[{\"content\":[{\"type\":\"reasoning\"}],\"role\":\"user\"}]}",
+      "{\"model\":\"m\", \"messages\":[{\"content\":\"\",\"role\":\"user\"}]}", "content" },
 };
 
 static void a_hosts_words_are_put_into_the_clients_bytes(void **state)
@@ -165,6 +191,9 @@ static void configurations_that_cannot_be(void **state)
         { "groq", "{}" },
         { "vllm", "{\"api_key\":\"k\"}" },
         { "openai-compatible", "{}" },
+        { "databricks", "{\"token\":\"k\"}" },
+        { "databricks", "{\"host\":\"https://w.example\"}" },
+        { "databricks", "{\"host\":\"w.example\",\"token\":\"k\"}" },
         { "portkey", "{\"api_key\":\"k\",\"portkey_config\":\"a\\nb\"}" },
         { "mistral", "{\"mistral_api_key\":\"a b\\u0001\"}" },
         { "azure", "{\"openai_api_key\":\"k\"}" },

@@ -10,7 +10,7 @@ import pytest
 GOLDEN = pathlib.Path(__file__).parent.parent.parent / "golden"
 CASES = sorted(p for p in GOLDEN.glob("*/*.json") if p.parent.name != "anthropic_in")  # no path leads to that dialect
 BASES = {"bedrock": "", "amazon-bedrock": "", "ai21labs": "/studio/v1", "cohere": "/v2", "gemini": "/v1beta",
-         "azure": "", "groq": "/openai/v1", "fireworks": "/inference/v1", "openrouter": "/api/v1", "perplexity": ""}  # the paths of those bases that are not /v1
+         "azure": "", "databricks": "", "databricks-model-serving": "", "groq": "/openai/v1", "fireworks": "/inference/v1", "openrouter": "/api/v1", "perplexity": ""}  # the paths of those bases that are not /v1
 KEYS = {"openai": ("openai_api_key", "sk-upstream-test", "openai_api_base"), "anthropic": ("anthropic_api_key", "sk-ant-upstream-test", "anthropic_api_base"),
         "cohere": ("cohere_api_key", "co-upstream-test", "cohere_api_base"),
         "gemini": ("gemini_api_key", "AIza-upstream-test", "gemini_api_base"), "ai21labs": ("ai21labs_api_key", "ai21-upstream-test", "ai21labs_api_base")}
@@ -21,6 +21,7 @@ KEYS |= {name: ("api_key", secret, "api_base") for name, secret in (
     ("perplexity", "pplx-upstream-test"), ("ollama", "ollama"), ("vllm", "vllm-upstream-test"), ("openai-compatible", None), ("portkey", "pk-upstream-test"))}
 KEYS |= {"azure": ("openai_api_key", "az-upstream-test", "openai_api_base"), "togetherai": ("togetherai_api_key", "tg-upstream-test", "togetherai_api_base"),
          "mistral": ("mistral_api_key", "mi-upstream-test", "mistral_api_base"), "litellm": ("litellm_api_key", "sk-litellm-test", "litellm_api_base")}
+KEYS |= {n: ("token", "dapi-upstream-test", "host") for n in ("databricks", "databricks-model-serving")}
 KEYS |= {"mosaicml": ("mosaicml_api_key", "mo-upstream-test", "mosaicml_api_base"), "palm": ("palm_api_key", "pa-upstream-test", None)}
 VERTEX = {"vertex_project": "acme", "vertex_location": "europe-west4",
           "vertex_credentials": json.dumps({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"})}
