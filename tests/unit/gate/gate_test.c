@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate_test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/num.h"
+#include "gate/api/table.h"
+#include "gate/call/credential.h"
+#include "gate/call/front.h"
+#include "gate/policy/limit.h"
+#include "gate/watch/accesslog.h"
+#include "gate/watch/metrics.h"
+
+/* --- sockets --- */
+
+static struct sockaddr_in loopback(unsigned port)
+{
+    return (struct sockaddr_in){ .sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)port),
+                                 .sin_addr = { htonl(INADDR_LOOPBACK) } };
+}
+
+static int listen_any(unsigned *ret_port)
+{
+    struct sockaddr_in addr = loopback(0);
+    socklen_t n = sizeof(addr);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&addr, n) == 0 && listen(fd, 16) == 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &n), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    *ret_port = ntohs(addr.sin_port);
+    return fd;
+}
+
+/* Two ends of one connection. */
+static void pair_make(int fds[2])
+{
+    unsigned port;
+    int listener = listen_any(&port);
+    struct sockaddr_in addr = loopback(port);
+    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fds[0], (struct sockaddr *)&addr, sizeof(addr)), 0);
+    fds[1] = accept(listener, NULL, NULL);
+    assert_true(fds[1] >= 0);
+    assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+    close(listener);
+}
+
+/* What has come is added to `buf`. False: the other end has closed. */
+static bool take(int fd, struct sl_buf *buf)
+{
+    char room[4096];
+    ssize_t n;
+    while ((n = read(fd, room, sizeof(room))) > 0) {
+        sl_buf_add(buf, room, (size_t)n);
+    }
+    return n < 0 && errno == EAGAIN;
+}
+
+/* --- the upstream --- */
+
+/* Is that a whole request? */
+static bool is_whole(struct sl_str text)
+{
+    ptrdiff_t end = sl_str_find(text, SL_STR("\r\n\r\n"), 0);
+    ptrdiff_t at = sl_str_find(text, SL_STR("content-length: "), 0);
+    uint64_t n = 0;
+    if (end < 0) {
+        return false;
+    }
+    if (at >= 0) {
+        size_t from = (size_t)at + strlen("content-length: ");
+        ptrdiff_t to = sl_str_find(text, SL_STR("\r\n"), from);
+        assert_int_equal(sl_parse_u64(sl_str_sub(text, from, (size_t)to), 0, UINT64_MAX, &n), 0);
+    }
+    return text.n >= (size_t)end + 4 + n;
+}
+
+static void upstream_answer(struct gate_test *g)
+{
+    const char *reply = g->n_asked < g->n_replies ? g->replies[g->n_asked] : NULL;
+    g->n_asked++;
+    if (reply) {
+        assert_int_equal(write(g->up, reply, strlen(reply)), strlen(reply));
+    }
+    if (!g->is_held) {
+        close(g->up);
+        g->up = -1;
+    }
+}
+
+static void upstream_turn(struct gate_test *g)
+{
+    if (g->up < 0 && (g->up = accept(g->upstream, NULL, NULL)) >= 0) {
+        assert_int_equal(fcntl(g->up, F_SETFL, O_NONBLOCK), 0);
+        sl_buf_reset(&g->asked);
+    }
+    if (g->up < 0) {
+        return;
+    }
+    bool was_whole = is_whole(sl_buf_str(&g->asked));
+    g->is_up_gone |= !take(g->up, &g->asked);
+    if (!was_whole && is_whole(sl_buf_str(&g->asked))) {
+        upstream_answer(g);
+    }
+}
+
+/* --- the exchange --- */
+
+void gate_test_send(struct gate_test *g, const char *request, const char *const *replies)
+{
+    int fds[2];
+    pair_make(fds);
+    sl_buf_reset(&g->got);
+    sl_buf_reset(&g->asked);
+    g->client = fds[0];
+    g->replies = replies;
+    g->n_replies = g->n_asked = 0;
+    g->is_up_gone = false;
+    while (replies && g->n_replies < UPSTREAM_REPLIES_MAX && replies[g->n_replies]) {
+        g->n_replies++;
+    }
+    struct sl_hconn *conn = sl_hserver_new_conn(&g->engine.server);
+    assert_non_null(conn);
+    assert_int_equal(sl_stream_open_fd(&conn->stream, fds[1], false), 0);
+    sl_hserver_opened(conn, NULL, false);
+    assert_int_equal(write(g->client, request, strlen(request)), strlen(request));
+}
+
+static void on_turn_over(struct sl_timer *timer)
+{
+    (void)timer;
+}
+
+void gate_test_turn(struct gate_test *g)
+{
+    struct sl_timer timer;
+    sl_timer_init(&timer, on_turn_over);
+    sl_timer_set(&g->engine.loop, &timer, sl_loop_now(&g->engine.loop) + 2000);
+    uv_run(&g->engine.loop.uv, UV_RUN_ONCE);
+    sl_timer_remove(&g->engine.loop, &timer);
+    upstream_turn(g);
+    if (g->client >= 0 && !take(g->client, &g->got)) {
+        close(g->client);
+        g->client = -1;
+    }
+}
+
+struct sl_str gate_test_reply(struct gate_test *g)
+{
+    GATE_UNTIL(g, g->client < 0);
+    return sl_buf_str(&g->got);
+}
+
+/* --- life --- */
+
+/* `text` with the port where it says PORT. */
+static void port_put(struct sl_buf *out, const char *text, unsigned port)
+{
+    const char *at;
+    while ((at = strstr(text, "PORT")) != NULL) {
+        sl_buf_add(out, text, (size_t)(at - text));
+        sl_buf_printf(out, "%u", port);
+        text = at + strlen("PORT");
+    }
+    sl_buf_add_c(out, text);
+    sl_buf_add_char(out, '\0');
+}
+
+void gate_test_start(struct gate_test *g, const char *config)
+{
+    struct sl_buf text = SL_BUF_INIT(1 << 16);
+    struct sl_err err;
+    signal(SIGPIPE, SIG_IGN);
+    memset(g, 0, sizeof(*g));
+    g->client = g->up = -1;
+    g->upstream = listen_any(&g->port);
+    sl_buf_init(&g->got, 64 << 20);
+    sl_buf_init(&g->asked, 64 << 20);
+    port_put(&text, config, g->port);
+    g->loaded = load(text.p);
+    sl_buf_done(&text);
+    if (!g->loaded.config) {
+        show(&g->loaded);
+        fail_msg("the configuration is refused");
+    }
+    const struct sl_config *c = g->loaded.config;
+    sl_publisher_init(&g->gate.publisher);
+    sl_events_init(&g->gate.events, &g->gate.publisher);
+    assert_int_equal(sl_events_configure(&g->gate.events, c->settings, c->routes, c->n_routes), 0);
+    assert_int_equal(sl_limiter_new(100, &g->gate.limiter), 0);
+    assert_int_equal(sl_metrics_new(&g->gate.metrics), 0);
+    assert_int_equal(sl_accesslog_open("none", 1, &g->gate.access_log, &err), 0);
+    g->gate.start_wall_usec = sl_clock_wall_usec();
+    assert_int_equal(sl_loop_init(&g->engine.loop, &err), 0);
+    static const struct sl_worker_service service = { &sl_front_server_cbs, &sl_api_paths };
+    assert_int_equal(
+        sl_worker_init(&g->worker, &g->engine, &g->gate, sl_accesslog_ring(g->gate.access_log, 0), &service), 0);
+}
+
+static void is_empty(struct sl_hclient *client)
+{
+    *(bool *)client->user = true;
+}
+
+void gate_test_end(struct gate_test *g)
+{
+    bool is_client_empty = false;
+    if (g->client >= 0) {
+        close(g->client);
+        g->client = -1;
+    }
+    GATE_UNTIL(g, g->engine.server.conns.n == 0);
+    g->engine.client.on_empty = is_empty;
+    g->engine.client.user = &is_client_empty;
+    sl_hclient_close(&g->engine.client);
+    GATE_UNTIL(g, is_client_empty);
+    sl_hserver_stop(&g->engine.server);
+    sl_loop_stop(&g->engine.loop);
+    sl_loop_run(&g->engine.loop);
+    sl_worker_done(&g->worker);
+    sl_loop_done(&g->engine.loop);
+    sl_accesslog_close(g->gate.access_log);
+    sl_events_done(&g->gate.events);
+    sl_publisher_done(&g->gate.publisher);
+    sl_limiter_free(g->gate.limiter);
+    sl_credentials_done();
+    sl_metrics_free(g->gate.metrics);
+    unload(&g->loaded);
+    close(g->upstream);
+    if (g->up >= 0) {
+        close(g->up);
+    }
+    sl_buf_done(&g->got);
+    sl_buf_done(&g->asked);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole gate on one loop of the test's thread: a worker, a client's socket, and an upstream that says what it is told
+ * to. No process, no other thread but the access log's. */
+#ifndef SL_TEST_GATE_TEST_H
+#define SL_TEST_GATE_TEST_H
+
+#include "help.h"
+
+#include "gate/engine.h"
+#include "gate/gate.h"
+#include "gate/worker.h"
+
+#define UPSTREAM_REPLIES_MAX 4
+
+struct gate_test {
+    struct loaded loaded;
+    struct sl_gate gate;
+    struct sl_engine engine;
+    struct sl_worker worker;
+    int upstream; /* listens; routes name its port as "PORT" */
+    unsigned port;
+
+    /* of the exchange that runs */
+    int client; /* -1: closed */
+    struct sl_buf got;
+    const char *const *replies; /* what the upstream sends to one request after the other; NULL: it just closes */
+    unsigned n_replies, n_asked;
+    int up;              /* its connection; -1: none */
+    bool is_held;        /* it keeps the last connection open */
+    bool is_up_gone;     /* the gateway has closed the connection that is held */
+    struct sl_buf asked; /* the last request, all of it */
+};
+
+/* `config` in YAML; each "PORT" in it becomes the upstream's port. Fails the test where it is refused. */
+void gate_test_start(struct gate_test *g, const char *config);
+/* Waits for all that is open, and frees. */
+void gate_test_end(struct gate_test *g);
+
+/* Connects a client and sends `request`. The upstream answers its requests with `replies` (NULL at the end). */
+void gate_test_send(struct gate_test *g, const char *request, const char *const *replies);
+/* One turn of the loop, of the client's reading and of the upstream. */
+void gate_test_turn(struct gate_test *g);
+/* Until the gateway closes the client's connection. What came; borrowed until the next. */
+struct sl_str gate_test_reply(struct gate_test *g);
+/* Runs until `cond`; fails the test after 10 s. */
+#define GATE_UNTIL(g, cond)                                                                              \
+    do {                                                                                                 \
+        uint64_t until_ = sl_loop_now(&(g)->engine.loop) + 10000000;                                     \
+        while (!(cond)) {                                                                                \
+            if (sl_loop_now(&(g)->engine.loop) > until_) {                                               \
+                fail_msg("never became true: %s; got '%.*s'", #cond, SL_STR_ARG(sl_buf_str(&(g)->got))); \
+            }                                                                                            \
+            gate_test_turn(g);                                                                           \
+        }                                                                                                \
+    } while (0)
+
+#endif
