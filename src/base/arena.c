@@ -191,6 +191,22 @@ struct sl_str sl_arena_dup(struct sl_arena *arena, struct sl_str s)
     return sl_str_make(p, s.n);
 }
 
+struct sl_str sl_arena_join(struct sl_arena *arena, const struct sl_str *parts, size_t n)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        len += parts[i].n;
+    }
+    char *p = sl_arena_bytes(arena, len), *at = p;
+    for (size_t i = 0; p && i < n; i++) {
+        if (parts[i].n) {
+            memcpy(at, parts[i].p, parts[i].n);
+            at += parts[i].n;
+        }
+    }
+    return p ? sl_str_make(p, len) : SL_STR_NONE;
+}
+
 struct sl_str sl_arena_printf(struct sl_arena *arena, const char *fmt, ...)
 {
     va_list args, again;

@@ -55,6 +55,8 @@ SL_MUST void *sl_arena_zalloc(struct sl_arena *arena, size_t n);
 SL_MUST char *sl_arena_bytes(struct sl_arena *arena, size_t n);
 /* A copy with a NUL behind it (not counted). `ret->p` is NULL when out of memory. */
 SL_MUST struct sl_str sl_arena_dup(struct sl_arena *arena, struct sl_str s);
+/* The parts one behind the other, whatever their bytes and lengths are (printf cuts: SL_STR_ARG). NULL: no memory. */
+SL_MUST struct sl_str sl_arena_join(struct sl_arena *arena, const struct sl_str *parts, size_t n);
 SL_MUST struct sl_str sl_arena_printf(struct sl_arena *arena, const char *fmt, ...) SL_PRINTF(2, 3);
 
 struct sl_arena_mark sl_arena_mark(const struct sl_arena *arena);

@@ -97,7 +97,7 @@ void sl_json_edit_prepend(struct sl_json_edits *edits, struct sl_json_val list, 
 {
     struct sl_str text = json;
     if (sl_json_count(list)) {
-        text = sl_arena_printf(edits->arena, "%.*s,", SL_STR_ARG(json));
+        text = sl_arena_join(edits->arena, (struct sl_str[]){ json, SL_STR(",") }, 2);
     }
     if (!text.p) {
         edits->status = SL_E_NOMEM;

@@ -213,8 +213,7 @@ int sl_uri_join(const struct sl_uri *base, struct sl_str rel, struct sl_arena *a
     while (rel.n && rel.p[0] == '/') {
         rel = sl_str_sub(rel, 1, rel.n);
     }
-    *ret_target = base->query.n ? sl_arena_printf(arena, "%.*s/%.*s?%.*s", SL_STR_ARG(path), SL_STR_ARG(rel),
-                                                  SL_STR_ARG(base->query))
-                                : sl_arena_printf(arena, "%.*s/%.*s", SL_STR_ARG(path), SL_STR_ARG(rel));
+    const struct sl_str parts[] = { path, SL_STR("/"), rel, SL_STR("?"), base->query };
+    *ret_target = sl_arena_join(arena, parts, base->query.n ? 5 : 3);
     return ret_target->p ? 0 : SL_E_NOMEM;
 }

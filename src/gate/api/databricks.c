@@ -92,20 +92,6 @@ static void handle_serving_limits(struct sl_xchg *x)
     }
 }
 
-static struct sl_str joined(const struct sl_str *parts, size_t n, struct sl_arena *arena)
-{
-    size_t len = 0;
-    for (size_t i = 0; i < n; i++) {
-        len += parts[i].n;
-    }
-    char *p = sl_arena_bytes(arena, len), *at = p;
-    for (size_t i = 0; p && i < n; i++) {
-        memcpy(at, parts[i].p, parts[i].n);
-        at += parts[i].n;
-    }
-    return p ? sl_str_make(p, len) : SL_STR_NONE;
-}
-
 /* The one external model of the entities, which stand at `where`. False: the client was refused. */
 static bool model_or_refuse(struct sl_xchg *x, struct sl_json_val config, const char *where, struct sl_json_val *ret)
 {
@@ -133,7 +119,7 @@ static bool body_or_refuse(struct sl_xchg *x, struct sl_json_val model, struct s
         sl_json_raw(model),
         SL_STR("}"),
     };
-    struct sl_str body = joined(parts, SL_ARRAY_LEN(parts), x->arena);
+    struct sl_str body = sl_arena_join(x->arena, parts, SL_ARRAY_LEN(parts));
     if (!body.p) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         return false;

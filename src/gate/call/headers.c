@@ -110,14 +110,10 @@ int sl_headers_up(const struct sl_str *pass, const struct sl_headers *from, stru
     }
     struct sl_str ours = SL_STR("sluice/" SL_VERSION);
     if (agent.n) {
-        char *p = sl_arena_bytes(arena, agent.n + 1 + ours.n);
-        if (!p) {
+        ours = sl_arena_join(arena, (struct sl_str[]){ agent, SL_STR(" "), ours }, 3);
+        if (!ours.p) {
             return SL_E_NOMEM;
         }
-        memcpy(p, agent.p, agent.n);
-        p[agent.n] = ' ';
-        memcpy(p + agent.n + 1, ours.p, ours.n);
-        ours = sl_str_make(p, agent.n + 1 + ours.n);
     }
     int r = sl_headers_add(io_headers, arena, SL_STR("user-agent"), ours);
     return r < 0 ? r : sl_headers_add(io_headers, arena, SL_STR("accept-encoding"), SL_STR("identity"));

@@ -178,12 +178,45 @@ static void many_edits_on_many_members(void **state)
     sl_arena_done(&arena);
 }
 
+/* What is put before the others may be longer than any message. */
+static void a_long_value_is_prepended_whole(void **state)
+{
+    (void)state;
+    static const char *const lists[] = { "[]", "[1]" };
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    struct sl_json doc, again;
+    sl_json_init(&doc, NULL);
+    sl_json_init(&again, NULL);
+    enum { LONG = 10000 };
+    char *value = sl_arena_bytes(&arena, LONG);
+    assert_non_null(value);
+    memset(value, 'a', LONG);
+    value[0] = value[LONG - 1] = '"';
+    for (size_t i = 0; i < SL_ARRAY_LEN(lists); i++) {
+        struct sl_buf out = SL_BUF_INIT(3 * LONG);
+        struct sl_json_edits edits;
+        assert_int_equal(sl_json_parse(&doc, sl_str_c(lists[i])), 0);
+        sl_json_edits_init(&edits, &arena);
+        sl_json_edit_prepend(&edits, sl_json_root(&doc), sl_str_make(value, LONG));
+        result(&edits, sl_str_c(lists[i]), &out);
+        assert_int_equal(sl_json_parse(&again, sl_buf_str(&out)), 0);
+        assert_int_equal(sl_json_count(sl_json_root(&again)), i + 1);
+        assert_int_equal(sl_json_raw(sl_json_at(sl_json_root(&again), "[0]")).n, LONG);
+        sl_buf_done(&out);
+    }
+    sl_json_done(&doc);
+    sl_json_done(&again);
+    sl_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_combinations_on_small_objects),
         cmocka_unit_test(other_bytes_stay),
         cmocka_unit_test(many_edits_on_many_members),
+        cmocka_unit_test(a_long_value_is_prepended_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
