@@ -304,18 +304,6 @@ static void call_on_later(struct sl_timer *timer)
     }
 }
 
-static void coding_fields_drop(struct sl_headers *headers)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < headers->n; i++) {
-        struct sl_str name = headers->v[i].name;
-        if (!sl_str_case_eq(name, SL_STR("content-encoding")) && !sl_str_case_eq(name, SL_STR("content-length"))) {
-            headers->v[kept++] = headers->v[i];
-        }
-    }
-    headers->n = kept;
-}
-
 /* Undoes Content-Encoding, or fails the call. */
 static int coding_setup(struct sl_hcall *call, struct sl_headers *headers, int64_t *io_length)
 {
@@ -342,7 +330,10 @@ static int coding_setup(struct sl_hcall *call, struct sl_headers *headers, int64
         call_fail(call, SL_HF_CODING, text);
         return r;
     }
-    coding_fields_drop(headers);
+    static const struct sl_str of_coding[] = { SL_STR_INIT("content-encoding"),
+                                               SL_STR_INIT("content-length"),
+                                               { NULL, 0 } };
+    sl_headers_drop(headers, of_coding);
     if (r < 0) { /* the status tells enough */
         call->is_unreadable = true;
         *io_length = -1;

@@ -67,16 +67,12 @@ int sl_codings_parse(const struct sl_headers *headers, struct sl_codings *ret, s
         if (!sl_str_case_eq(headers->v[i].name, SL_STR("content-encoding"))) {
             continue;
         }
-        struct sl_str list = headers->v[i].value;
-        for (bool has_more = true; has_more;) {
-            ptrdiff_t comma = sl_str_find_char(list, ',', 0);
-            has_more = comma >= 0;
-            struct sl_str word = sl_str_trim(sl_str_sub(list, 0, has_more ? (size_t)comma : list.n));
-            int r = word_add(&codings, word, ret_word);
+        struct sl_str list = headers->v[i].value, word;
+        while (sl_str_next(&list, ',', &word)) {
+            int r = word_add(&codings, sl_str_trim(word), ret_word);
             if (r < 0) {
                 return r;
             }
-            list = has_more ? sl_str_sub(list, (size_t)comma + 1, list.n) : list;
         }
     }
     *ret = codings;

@@ -77,6 +77,17 @@ bool sl_headers_has_token(const struct sl_headers *headers, const char *name, co
     return false;
 }
 
+void sl_headers_drop(struct sl_headers *headers, const struct sl_str *list)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < headers->n; i++) {
+        if (!sl_header_is_listed(headers->v[i].name, list)) {
+            headers->v[n++] = headers->v[i];
+        }
+    }
+    headers->n = n;
+}
+
 bool sl_header_is_hop_by_hop(struct sl_str name)
 {
     static const struct sl_str names[] = {
@@ -89,13 +100,9 @@ bool sl_header_is_hop_by_hop(struct sl_str name)
         SL_STR_INIT("upgrade"),
         SL_STR_INIT("proxy-authenticate"),
         SL_STR_INIT("proxy-authorization"),
+        { NULL, 0 },
     };
-    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
-        if (sl_str_case_eq(name, names[i])) {
-            return true;
-        }
-    }
-    return false;
+    return sl_header_is_listed(name, names);
 }
 
 bool sl_header_is_visible(struct sl_str value, size_t max)

@@ -29,6 +29,19 @@ SL_MUST int sl_headers_add(struct sl_headers *headers, struct sl_arena *arena, s
 /* Does any field of that name hold `token` in its comma-separated list (no case)? "Connection: keep-alive, close" */
 bool sl_headers_has_token(const struct sl_headers *headers, const char *name, const char *token);
 
+/* Is the name in the list? It ends with a p of NULL; NULL is an empty one. */
+SL_INLINE bool sl_header_is_listed(struct sl_str name, const struct sl_str *list)
+{
+    for (; list && list->p; list++) {
+        if (sl_str_case_eq(name, *list)) {
+            return true;
+        }
+    }
+    return false;
+}
+/* Takes all fields out whose name is in the list. */
+void sl_headers_drop(struct sl_headers *headers, const struct sl_str *list);
+
 /* Fields that belong to one connection and are never forwarded (RFC 9110 7.6.1): connection, keep-alive,
  * proxy-connection, te, trailer, transfer-encoding, upgrade, proxy-authenticate, proxy-authorization, and whatever the
  * Connection field names. */

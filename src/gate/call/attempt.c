@@ -101,13 +101,7 @@ static int own_headers_add(struct sl_xchg *x, struct sl_headers *io_headers)
     const struct sl_route_own *own = &x->route->own;
     int r = 0;
     for (uint32_t i = 0; r == 0 && i < own->n_headers; i++) {
-        uint32_t n = 0;
-        for (uint32_t k = 0; k < io_headers->n; k++) {
-            if (!sl_str_case_eq(io_headers->v[k].name, own->headers[i].name)) {
-                io_headers->v[n++] = io_headers->v[k];
-            }
-        }
-        io_headers->n = n;
+        sl_headers_drop(io_headers, (struct sl_str[]){ own->headers[i].name, SL_STR_NONE });
         r = sl_headers_add(io_headers, x->arena, own->headers[i].name, sl_secret_reveal(&own->headers[i].value));
     }
     return r;

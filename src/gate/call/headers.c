@@ -10,26 +10,6 @@ static bool has_prefix_no_case(struct sl_str s, struct sl_str prefix)
     return s.n >= prefix.n && sl_str_case_eq(sl_str_make(s.p, prefix.n), prefix);
 }
 
-static bool is_listed(struct sl_str name, const struct sl_str *list)
-{
-    for (; list && list->p; list++) {
-        if (name.n == list->n && sl_str_case_eq(name, *list)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool is_in(struct sl_str name, const struct sl_str *list, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (name.n == list[i].n && sl_str_case_eq(name, list[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Is there a Connection field that names others? Nearly always there is none: asked once a head. */
 static bool has_named_fields(const struct sl_headers *from)
 {
@@ -68,10 +48,8 @@ static bool is_named_by_connection(const struct sl_headers *from, struct sl_str 
 
 /* To any upstream. authorization is the provider's; accept-encoding and user-agent are set here. */
 static const struct sl_str up_names[] = {
-    SL_STR_INIT("accept"),
-    SL_STR_INIT("idempotency-key"),
-    SL_STR_INIT("traceparent"),
-    SL_STR_INIT("tracestate"),
+    SL_STR_INIT("accept"), SL_STR_INIT("idempotency-key"), SL_STR_INIT("traceparent"), SL_STR_INIT("tracestate"),
+    { NULL, 0 },
 };
 
 /* The body is the client's own JSON: so is what it says about it. What says something else (curl's default does) is not
@@ -100,8 +78,8 @@ int sl_headers_up(const struct sl_str *pass, const struct sl_headers *from, stru
             continue;
         } else if (sl_str_case_eq(name, SL_STR("content-type"))) {
             content_type_keep(io_headers, from->v[i].value);
-        } else if (is_in(name, up_names, SL_ARRAY_LEN(up_names)) || has_prefix_no_case(name, SL_STR("x-stainless-")) ||
-                   is_listed(name, pass)) {
+        } else if (sl_header_is_listed(name, up_names) || has_prefix_no_case(name, SL_STR("x-stainless-")) ||
+                   sl_header_is_listed(name, pass)) {
             int r = sl_headers_add(io_headers, arena, name, from->v[i].value);
             if (r < 0) {
                 return r;
@@ -132,6 +110,7 @@ static const struct sl_str down_dropped[] = {
     SL_STR_INIT("server-timing"),
     SL_STR_INIT("retry-after"), /* wait_down */
     SL_STR_INIT("retry-after-ms"),
+    { NULL, 0 },
 };
 
 bool sl_header_is_of_body(struct sl_str name)
@@ -149,8 +128,9 @@ bool sl_header_is_of_body(struct sl_str name)
         SL_STR_INIT("x-should-retry"),
         SL_STR_INIT("retry-after"),
         SL_STR_INIT("www-authenticate"),
+        { NULL, 0 },
     };
-    return is_in(name, names, SL_ARRAY_LEN(names));
+    return sl_header_is_listed(name, names);
 }
 
 static bool is_request_id(const struct sl_headers_down_rules *rules, struct sl_str name)
@@ -231,8 +211,8 @@ int sl_headers_down(const struct sl_headers_down_rules *rules, const struct sl_h
     bool has_named = has_named_fields(from);
     for (uint32_t i = 0; i < from->n; i++) {
         struct sl_str name = from->v[i].name;
-        if (is_in(name, down_dropped, SL_ARRAY_LEN(down_dropped)) || sl_header_is_hop_by_hop(name) ||
-            is_listed(name, rules->hidden) || has_prefix_no_case(name, SL_STR("x-sluice-")) ||
+        if (sl_header_is_listed(name, down_dropped) || sl_header_is_hop_by_hop(name) ||
+            sl_header_is_listed(name, rules->hidden) || has_prefix_no_case(name, SL_STR("x-sluice-")) ||
             has_prefix_no_case(name, SL_STR("access-control-")) || /* who may read it in a browser is ours to say */
             (has_named && is_named_by_connection(from, name))) {
             continue;

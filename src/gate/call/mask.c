@@ -100,16 +100,6 @@ static void word_mask(struct text *text, struct sl_str word)
     }
 }
 
-static bool is_listed(struct sl_str name, const struct sl_str *list)
-{
-    for (; list && list->p; list++) {
-        if (sl_str_case_eq(name, *list)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void word_add(struct sl_secrets *secrets, struct sl_str word)
 {
     if (word.n && secrets->n_words < SL_SECRETS_MAX) {
@@ -125,7 +115,7 @@ static void query_find(struct sl_secrets *secrets)
                   pair;
     while (sl_str_next(&rest, '&', &pair)) {
         ptrdiff_t equals = sl_str_find_char(pair, '=', 0);
-        if (equals >= 0 && is_listed(sl_str_sub(pair, 0, (size_t)equals), secrets->parameters)) {
+        if (equals >= 0 && sl_header_is_listed(sl_str_sub(pair, 0, (size_t)equals), secrets->parameters)) {
             word_add(secrets, sl_str_sub(pair, (size_t)equals + 1, pair.n));
         }
     }

@@ -80,22 +80,8 @@ static const struct sl_str limit_names[] = {
     SL_STR_INIT("x-ratelimit-limit-requests"),
     SL_STR_INIT("x-ratelimit-remaining-requests"),
     SL_STR_INIT("x-ratelimit-reset-requests"),
+    { NULL, 0 },
 };
-
-static void limits_drop(struct sl_headers *headers)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < headers->n; i++) {
-        bool is_limit = false;
-        for (size_t k = 0; k < SL_ARRAY_LEN(limit_names); k++) {
-            is_limit |= headers->v[i].name.n == limit_names[k].n && sl_str_case_eq(headers->v[i].name, limit_names[k]);
-        }
-        if (!is_limit) {
-            headers->v[n++] = headers->v[i];
-        }
-    }
-    headers->n = n;
-}
 
 /* The reply is a refusal by the upstream's limit: what stands beside it is about that one, and ours would say that
  * calls are left. */
@@ -113,7 +99,7 @@ static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
     if (!wait) {
         return SL_E_NOMEM;
     }
-    limits_drop(io_headers);
+    sl_headers_drop(io_headers, limit_names);
     int r = own_add(x, io_headers, limit_names[0], number(x->arena, view.calls));
     r = r < 0 ? r : own_add(x, io_headers, limit_names[1], number(x->arena, view.remaining));
     return r < 0 ? r : own_add(x, io_headers, limit_names[2], sl_str_make(wait, sl_wait_format(view.reset_usec, wait)));
