@@ -36,7 +36,7 @@ int sl_ip_parse(struct sl_str text, struct sl_ip *ret)
 {
     char room[INET6_ADDRSTRLEN + 1] = "";
     unsigned char v4[4];
-    if (text.n >= sizeof(room) || memchr(text.p, 0, text.n)) {
+    if (text.n == 0 || text.n >= sizeof(room) || memchr(text.p, 0, text.n)) {
         return SL_E_INVAL;
     }
     memcpy(room, text.p, text.n);

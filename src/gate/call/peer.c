@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "base/num.h"
 #include "base/opt.h"
 #include "wire/uri.h"
 
@@ -28,57 +27,40 @@ static bool is_unix(const struct sl_addr *addr)
     return strcmp(addr->text, "unix") == 0;
 }
 
-/* An address without port or brackets, in network byte order. */
-static bool ip_parse(struct sl_str text, bool *ret_is_ipv6, unsigned char ret_ip[16])
-{
-    char z[INET6_ADDRSTRLEN] = "";
-    if (text.n == 0 || text.n >= sizeof(z) || memchr(text.p, 0, text.n)) {
-        return false;
-    }
-    memcpy(z, text.p, text.n);
-    *ret_is_ipv6 = memchr(z, ':', text.n) != NULL;
-    return inet_pton(*ret_is_ipv6 ? AF_INET6 : AF_INET, z, ret_ip) == 1;
-}
-
 static bool addr_parse(struct sl_str text, struct sl_addr *ret)
 {
-    bool is_ipv6;
-    unsigned char ip[16];
-    if (!ip_parse(text, &is_ipv6, ip)) {
+    struct sl_ip ip;
+    if (sl_ip_parse(text, &ip) < 0) {
         return false;
     }
-    sl_addr_set(ret, is_ipv6, ip, 0);
+    sl_addr_set(ret, true, ip.b, 0);
     return true;
 }
 
-static bool is_within(const struct sl_addr *addr, struct sl_str network)
+/* Bits before an IPv4 address in the long form. */
+#define V4_PREFIX 96
+
+static struct sl_ip ip_of(const struct sl_addr *addr)
 {
-    struct sl_str rest = network, address;
-    struct sl_addr net;
-    uint64_t bits;
-    if (!sl_str_next(&rest, '/', &address) || !addr_parse(address, &net) || net.is_ipv6 != addr->is_ipv6) {
-        return false;
-    }
-    unsigned max = net.is_ipv6 ? 128 : 32;
-    if (!rest.p) {
-        bits = max;
-    } else if (sl_parse_u64(rest, 0, max, &bits) < 0) {
-        return false;
-    }
-    size_t whole = (size_t)bits / 8;
-    unsigned char mask = (unsigned char)(0xff00 >> bits % 8);
-    return memcmp(addr->ip, net.ip, whole) == 0 && (bits % 8 == 0 || ((addr->ip[whole] ^ net.ip[whole]) & mask) == 0);
+    struct sl_ip ip = { { [10] = 0xff, [11] = 0xff } };
+    memcpy(addr->is_ipv6 ? ip.b : ip.b + V4_PREFIX / 8, addr->ip, addr->is_ipv6 ? 16 : 4);
+    return ip;
 }
 
 bool sl_peer_is_trusted(const struct sl_settings *settings, const struct sl_addr *addr)
 {
-    const struct sl_strs *trusted = &settings->server.trusted_proxies;
+    const struct sl_cidrs *trusted = &settings->server.trusted;
+    struct sl_ip ip = ip_of(addr);
+    if (is_unix(addr)) {
+        return true;
+    }
     for (uint32_t i = 0; i < trusted->n; i++) {
-        if (is_within(addr, trusted->v[i])) {
+        /* ::/0 does not speak of IPv4. */
+        if ((addr->is_ipv6 || trusted->v[i].bits >= V4_PREFIX) && sl_cidr_has(&trusted->v[i], &ip)) {
             return true;
         }
     }
-    return is_unix(addr);
+    return false;
 }
 
 /* "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]:4711", in quotes or not. */
@@ -151,13 +133,10 @@ struct sl_str sl_peer_forwarded(const struct sl_settings *settings, const struct
 
 static bool is_loopback_ip(struct sl_str text)
 {
-    static const unsigned char one[16] = { [15] = 1 }, mapped[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
-    bool is_ipv6;
-    unsigned char ip[16];
-    if (!ip_parse(text, &is_ipv6, ip)) {
-        return false;
-    }
-    return is_ipv6 ? memcmp(ip, one, sizeof(one)) == 0 || memcmp(ip, mapped, sizeof(mapped)) == 0 : ip[0] == 127;
+    static const struct sl_cidr v6 = { { { [15] = 1 } }, 128 };
+    static const struct sl_cidr v4 = { { { [10] = 0xff, [11] = 0xff, [12] = 127 } }, V4_PREFIX + 8 };
+    struct sl_ip ip;
+    return sl_ip_parse(text, &ip) == 0 && (sl_cidr_has(&v6, &ip) || sl_cidr_has(&v4, &ip));
 }
 
 /* Host and port as they stand in Host and Origin; the port, where there is one, with its colon. */

@@ -37,7 +37,7 @@ struct sl_server_settings {
     struct sl_server_limits limits;
     struct sl_server_timeouts timeouts;
     struct sl_strs trusted_proxies;
-    struct sl_cidrs trusted; /* the same, parsed */
+    struct sl_cidrs trusted; /* the same, parsed: what counts */
     struct sl_str public_url;
     bool headers; /* false: none of our x-sluice-… headers */
     uint64_t tcp_keepalive_usec;

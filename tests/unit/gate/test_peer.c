@@ -67,8 +67,9 @@ static void networks_are_compared_bit_by_bit(void **state)
         { "2001:db8::1/128", "2001:db8::2", false },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
-        struct sl_str network = sl_str_c(cases[i].network);
-        struct sl_settings settings = { .server.trusted_proxies = { .v = &network, .n = 1 } };
+        struct sl_cidr network;
+        assert_int_equal(sl_cidr_parse(sl_str_c(cases[i].network), &network), 0);
+        struct sl_settings settings = { .server.trusted = { .v = &network, .n = 1 } };
         struct sl_addr addr = addr_of(cases[i].addr);
         if (sl_peer_is_trusted(&settings, &addr) != cases[i].is_in) {
             fail_msg("%s in %s", cases[i].addr, cases[i].network);
