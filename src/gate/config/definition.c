@@ -61,15 +61,7 @@ static int schema_check(const struct sl_val *entry, bool needs_name, struct sl_b
 static const struct sl_provider *provider_of(const struct sl_val *model)
 {
     const struct sl_val *name = sl_val_find(model, "provider");
-    char text[64];
-    if (!name || name->kind != SL_VAL_STRING || name->text.n >= sizeof(text)) {
-        return NULL;
-    }
-    for (size_t i = 0; i < name->text.n; i++) {
-        char c = name->text.p[i];
-        text[i] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-    }
-    return sl_provider_find(sl_str_make(text, name->text.n));
+    return name && name->kind == SL_VAL_STRING ? sl_provider_find(name->text) : NULL;
 }
 
 /* Writes what was read: each name once, nothing that the reader passed over. */

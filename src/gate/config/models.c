@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/word.h"
 #include "llm/form/models.h"
 #include "llm/core/provider.h"
 
@@ -53,31 +54,25 @@ static int model_bind(struct sl_bind *bind, const struct sl_val_item *item, stru
     if (sl_opt_bind(bind, sl_own_model_opts, item->val, &conf) < 0) {
         return SL_E_INVAL;
     }
-    char *name = conf.provider.n ? sl_arena_bytes(bind->arena, conf.provider.n + 1) : NULL;
-    for (size_t i = 0; name && i <= conf.provider.n; i++) { /* canonical names have hyphens */
-        name[i] = i == conf.provider.n ? '\0' : conf.provider.p[i] == '_' ? '-' : conf.provider.p[i];
-    }
-    if (conf.provider.n) {
-        conf.provider = sl_str_c(name);
-    }
-    if (conf.provider.p && !sl_provider_find(conf.provider)) {
+    const struct sl_provider *provider = conf.provider.n ? sl_provider_find(conf.provider) : NULL;
+    if (conf.provider.n && !provider) {
         sl_bind_problem(bind, SL_PROBLEM_ERROR, item->key_pos, NULL, "the provider '%.*s' is not supported",
-                        SL_STR_ARG(sl_str_sub(conf.provider, 0, 64)));
+                        SL_STR_ARG(sl_str_sub(conf.provider, 0, sl_utf8_fit(conf.provider, 64))));
         return SL_E_INVAL;
     }
-    if (conf.like.n && !conf.provider.p) {
+    if (conf.like.n && !provider) {
         sl_bind_problem(bind, SL_PROBLEM_ERROR, item->key_pos, NULL, "`like` needs `provider`: whose model it is");
         return SL_E_INVAL;
     }
     if (conf.like.n) {
-        own->row = *sl_model_find(conf.provider.p, conf.like, NULL);
+        own->row = *sl_model_find(provider->name, conf.like, NULL);
         own->row.can &= ~(uint32_t)SL_MODEL_GUESS;
         own->row.like = NULL;
     }
     if (prefix.n && prefix.p[prefix.n - 1] == '*') {
         prefix.n--;
     }
-    own->provider = conf.provider;
+    own->provider = provider ? sl_str_c(provider->name) : SL_STR_NONE;
     own->row.prefix = sl_arena_dup(bind->arena, prefix);
     own->row.context = conf.context ? (int64_t)conf.context : own->row.context;
     own->row.output = conf.output ? (int64_t)conf.output : own->row.output;

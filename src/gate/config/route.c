@@ -146,24 +146,19 @@ static int type_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl
     return 0;
 }
 
-/* '-' and '_' are the same, case does not matter. The canonical spelling has hyphens. */
-static struct sl_str provider_canonical(struct sl_str text, char *room, size_t cap)
-{
-    size_t n = SL_MIN(text.n, cap);
-    for (size_t i = 0; i < n; i++) {
-        char c = text.p[i];
-        room[i] = c == '_' ? '-' : c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-    }
-    return sl_str_make(room, n);
-}
-
 static int provider_unknown(struct sl_bind *bind, const struct sl_val *val, struct sl_str name)
 {
+    char room[64];
+    size_t n = SL_MIN(name.n, sizeof(room));
+    for (size_t i = 0; i < n; i++) {
+        room[i] = name.p[i] == '_' ? '-' : name.p[i]; /* as near to the names as the other spelling */
+    }
+    struct sl_str typed = sl_str_make(room, n);
     struct sl_buf known = SL_BUF_INIT(KNOWN_MAX);
     const char *near = NULL;
     size_t distance = SL_NAME_FAR;
     for (size_t i = 0; sl_provider_at(i); i++) {
-        size_t d = sl_name_distance(name, sl_provider_at(i)->name);
+        size_t d = sl_name_distance(typed, sl_provider_at(i)->name);
         near = d < distance ? sl_provider_at(i)->name : near;
         distance = SL_MIN(d, distance);
         sl_buf_printf(&known, "%s%s", i ? ", " : "", sl_provider_at(i)->name);
@@ -182,10 +177,9 @@ static int provider_bind(struct sl_bind *bind, const struct sl_val *model, struc
         return FAIL(bind, val ? val->pos : model->pos, "model.provider",
                     "A provider must be provided for each gateway route.");
     }
-    char room[64];
-    struct sl_str name = provider_canonical(val->text, room, sizeof(room));
-    target->provider = sl_provider_find(name);
-    const char *allowed = getenv(SL_PROVIDER_POLICY), *why = sl_provider_why_not(name);
+    struct sl_str name = sl_str_sub(val->text, 0, sl_utf8_fit(val->text, 64)); /* as it is shown */
+    target->provider = sl_provider_find(val->text);
+    const char *allowed = getenv(SL_PROVIDER_POLICY), *why = sl_provider_why_not(val->text);
     if (target->provider && !sl_provider_is_allowed(target->provider, sl_str_c(allowed ? allowed : ""))) {
         return FAIL(bind, val->pos, "model.provider",
                     "Provider '%s' is not allowed by the current gateway provider policy.", target->provider->name);
@@ -486,11 +480,6 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     int r2 = type_bind(bind, entry, route);
     int r3 = model_bind(bind, entry, &settings->models, route);
     r3 = r2 == 0 && r3 == 0 ? provider_fit(bind, entry, route) : r3;
-    if (r2 == 0 && r3 == 0 && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
-        sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
-                        "%s does not serve %s: every call of this route is refused", route->targets[0].provider->name,
-                        sl_llm_type_name(route->type));
-    }
     int r4 = limit_bind(bind, entry, route);
     r4 = r4 < 0 ? r4 : limits_bind(bind, entry, route);
     int r5 = own_bind(bind, entry, settings, route);

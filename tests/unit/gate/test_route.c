@@ -217,6 +217,34 @@ static void what_can_never_answer_is_told(void **state)
     check_all(cases, SL_ARRAY_LEN(cases));
 }
 
+static void what_can_never_answer_is_told_once(void **state)
+{
+    (void)state;
+    struct loaded l = load(TYPED("embeddings", "anthropic", "{ anthropic_api_key: k }"));
+    unsigned n = 0;
+    for (uint32_t i = 0; i < l.problems.n; i++) {
+        n += sl_str_find(l.problems.v[i].text, SL_STR("does not serve"), 0) >= 0;
+    }
+    assert_int_equal(n, 1);
+    unload(&l);
+}
+
+/* As a route's provider is read: any case, hyphens or underscores. Else the row would hold for nobody. */
+static void a_models_provider_is_found_by_any_spelling(void **state)
+{
+    (void)state;
+    static const char *const spellings[] = { "openai", "OpenAI", "OPENAI" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(spellings); i++) {
+        char text[128];
+        snprintf(text, sizeof(text), "models: { x: { provider: %s, output: 5 } }\nendpoints: []\n", spellings[i]);
+        struct loaded l = load(text);
+        assert_non_null(l.config);
+        assert_int_equal(l.config->settings->models.n, 1);
+        assert_true(sl_str_eq_c(l.config->settings->models.v[0].provider, "openai"));
+        unload(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +254,8 @@ int main(void)
         cmocka_unit_test(a_bad_limit_is_told_at_its_member),
         cmocka_unit_test(what_is_meant_is_suggested),
         cmocka_unit_test(what_can_never_answer_is_told),
+        cmocka_unit_test(what_can_never_answer_is_told_once),
+        cmocka_unit_test(a_models_provider_is_found_by_any_spelling),
         cmocka_unit_test(what_a_route_does_not_say_the_settings_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
