@@ -22,7 +22,7 @@ struct sl_jw *sl_api_writer(struct sl_xchg *x, struct sl_jw *w)
 void sl_api_reply(struct sl_xchg *x, int status)
 {
     if (sl_buf_status(x->desk->text) < 0) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     sl_xchg_reply(x, status, json_type, sl_buf_str(x->desk->text));
@@ -82,7 +82,7 @@ bool sl_api_body_or_refuse(struct sl_xchg *x, struct sl_json_val *ret)
     struct sl_json *doc = x->desk->doc;
     int r = sl_json_parse(doc, body);
     if (r == SL_E_NOMEM) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return false;
     }
     *ret = sl_json_root(doc);

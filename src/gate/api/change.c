@@ -57,7 +57,7 @@ static bool definition_or_refuse(struct sl_xchg *x, struct sl_str name, struct s
     if (r == SL_E_TYPE) {
         sl_api_refuse_body(x, fault.type, fault.loc, fault.msg);
     } else if (r == SL_E_NOMEM) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
     } else if (r < 0) {
         sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE", "%s", err.text);
     }
@@ -108,7 +108,7 @@ void sl_change_create(struct sl_xchg *x, struct sl_str limits, sl_question_fn *o
     if (sl_store_route_job_set(&question->route_job, def.spec, def.config) < 0 ||
         (limits.p && !question->route_job.limits.p)) {
         sl_question_free(question);
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     body_wipe(x);
@@ -199,7 +199,7 @@ static int on_prepare(struct sl_store_route_job *job, const struct sl_store_rout
         def.config = job->route.config;
     }
     if (r < 0) {
-        return r == SL_E_INVAL ? r : sl_fail(err, SL_E_NOMEM, "out of memory");
+        return r == SL_E_INVAL ? r : sl_fail_nomem(err);
     }
     sl_route_unref(question->route);
     question->route = NULL;
@@ -232,7 +232,7 @@ void sl_change_replace(struct sl_xchg *x, sl_question_fn *on_answer)
     question->route_job.prepare = on_prepare;
     if (sl_store_route_job_set(&question->route_job, def.spec, def.config) < 0) {
         sl_question_free(question);
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     body_wipe(x);

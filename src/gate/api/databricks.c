@@ -121,7 +121,7 @@ static bool body_or_refuse(struct sl_xchg *x, struct sl_json_val model, struct s
     };
     struct sl_str body = sl_arena_join(x->arena, parts, SL_ARRAY_LEN(parts));
     if (!body.p) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return false;
     }
     sl_wipe((void *)(uintptr_t)x->req->body.p, x->req->body.n);

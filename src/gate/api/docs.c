@@ -101,7 +101,7 @@ static void handle_docs(struct sl_xchg *x)
     }
     sl_buf_add_lit(out, "</table>\n</body>\n</html>\n");
     if (sl_buf_status(out) < 0) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     sl_xchg_reply(x, 200, SL_STR("text/html; charset=utf-8"), sl_buf_str(out));

@@ -44,7 +44,7 @@ static int text_read(struct sl_json_val v, struct sl_arena *arena, struct sl_str
 {
     int r = sl_json_text(v, arena, ret);
     if (r == SL_E_NOMEM) {
-        return sl_fail(err, r, "out of memory");
+        return sl_fail_nomem(err);
     }
     return r == 0 && is_plain(*ret) ? 0
                                     : sl_fail(err, SL_E_INVAL,
@@ -85,7 +85,7 @@ static int routes_read(struct sl_json_val v, struct sl_arena *arena, struct aske
     ret->has_routes = true;
     ret->routes.v = SL_ARENA_ARRAY(arena, struct sl_str, sl_json_count(v) + 1);
     if (!ret->routes.v) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
+        return sl_fail_nomem(err);
     }
     for (struct sl_json_iter it = sl_json_each(v); sl_json_next(&it);) {
         struct sl_str name;
@@ -155,7 +155,7 @@ static bool asked_or_refuse(struct sl_xchg *x, struct asked *ret)
                 : members[i].is_required ? sl_fail(&err, SL_E_INVAL, "is missing: a key needs name, principal and role")
                                          : 0;
         if (r == SL_E_NOMEM) {
-            sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+            sl_xchg_fail_nomem(x);
             return false;
         }
         if (r < 0) {
@@ -258,7 +258,7 @@ static void on_created(struct sl_xchg *x, struct sl_question *question)
     struct sl_headers headers = { 0 };
     if (sl_buf_status(x->desk->text) < 0 ||
         sl_headers_add(&headers, x->arena, SL_STR("cache-control"), SL_STR("no-store")) < 0) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     struct sl_buf *text = x->desk->text;
@@ -312,7 +312,7 @@ static void handle_key_create(struct sl_xchg *x)
     }
     if (key_fill(question, &asked) < 0) {
         sl_question_free(question);
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     sl_question_ask(question, on_created);
@@ -461,7 +461,7 @@ static void handle_key_revoke(struct sl_xchg *x)
     question->key.text = audit_text(&asked, &question->key.arena);
     if (!question->key.text.p) {
         sl_question_free(question);
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     sl_question_ask(question, on_revoked);

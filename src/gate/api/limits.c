@@ -48,7 +48,7 @@ static void limits_reply(struct sl_xchg *x, struct sl_str stored, const struct s
     struct sl_limit_rule *rules = NULL;
     uint32_t n = 0;
     if (stored.p && sl_limits_read(stored, x->arena, &rules, &n) < 0) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory"); /* what was written can be read */
+        sl_xchg_fail_nomem(x); /* what was written can be read */
         return;
     }
     struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
@@ -94,7 +94,7 @@ bool sl_api_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const s
     if (n == SL_E_INVAL) {
         sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE", "%s", err.text);
     } else if (n < 0 || (n > 0 && !ret->p)) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
     }
     return n >= 0 && (n == 0 || ret->p);
 }
@@ -115,7 +115,7 @@ void sl_api_limits_set(struct sl_xchg *x, struct sl_str name, struct sl_json_val
     question->route_job.limits = limits.p ? sl_arena_dup(&question->route_job.arena, limits) : SL_STR_NONE;
     if (limits.p && !question->route_job.limits.p) {
         sl_question_free(question);
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     sl_question_ask(question, words == &sl_limits_stored ? on_set : on_set_databricks);
@@ -135,7 +135,7 @@ static void handle_limits_set(struct sl_xchg *x)
     }
     r = r < 0 ? r : sl_json_text(sl_json_get(sl_json_root(doc), "route"), arena, &name);
     if (r < 0) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     sl_api_limits_set(x, name, sl_json_get(sl_json_root(doc), "limits"), &sl_limits_stored);

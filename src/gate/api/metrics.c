@@ -46,7 +46,7 @@ static void scrape_done(uv_work_t *work, int status)
     if (x) {
         sl_part_end(x, &scrape->part);
         if (status < 0 || sl_buf_status(&scrape->text) < 0) {
-            sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+            sl_xchg_fail_nomem(x);
         } else {
             sl_xchg_reply(x, 200, SL_STR("text/plain; version=0.0.4; charset=utf-8"), sl_buf_str(&scrape->text));
         }
@@ -64,7 +64,7 @@ static void handle_metrics(struct sl_xchg *x)
 {
     struct scrape *scrape = calloc(1, sizeof(*scrape));
     if (!scrape) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     scrape->x = x;

@@ -59,7 +59,7 @@ static struct sl_question *question_alloc(struct sl_xchg *x, enum sl_question_ki
     }
     struct sl_question *question = calloc(1, sizeof(*question));
     if (!question) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return NULL;
     }
     question->kind = kind;
@@ -75,7 +75,7 @@ static struct sl_question *question_ready(struct sl_xchg *x, struct sl_question 
 {
     if (r < 0 || who_set(question, x) < 0) {
         sl_question_free(question);
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return NULL;
     }
     return question;

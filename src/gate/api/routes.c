@@ -73,7 +73,7 @@ static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route
     r = r < 0 ? r : sl_buf_status(x->desk->text);
     r = r < 0 ? r : etag_add(x, &headers, row->version);
     if (r < 0) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     sl_xchg_reply_with(x, status, &headers, SL_STR("application/json"), sl_buf_str(x->desk->text));
@@ -188,7 +188,7 @@ static void file_reply(struct sl_xchg *x, const struct sl_route *route)
     int r = file_prints_write(x, w, &route->targets[0]);
     sl_jw_end(w);
     if (r < 0) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     sl_api_reply(x, 200);

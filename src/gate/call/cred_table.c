@@ -75,7 +75,7 @@ static enum sl_cred_verdict entry_ask(struct sl_cred_entry *entry, uint64_t now,
     bool may_fetch = !entry->is_fetching && now >= entry->retry_usec;
     if (entry->has_cred && now < entry->expires_usec) {
         if (parts_copy(entry, arena, ret_cred) < 0) {
-            SL_IGNORE(sl_fail(err, SL_E_NOMEM, "out of memory"));
+            SL_IGNORE(sl_fail_nomem(err));
             return SL_CRED_FAILED;
         }
         if (now < entry->refresh_usec || !may_fetch) {
@@ -109,7 +109,7 @@ enum sl_cred_verdict sl_cred_table_ask(struct sl_cred_table *table, struct sl_st
     if (entry) {
         verdict = entry_ask(entry, now_usec, waiter, arena, ret_cred, err);
     } else {
-        SL_IGNORE(sl_fail(err, SL_E_NOMEM, "out of memory"));
+        SL_IGNORE(sl_fail_nomem(err));
     }
     pthread_mutex_unlock(&table->lock);
     return verdict;

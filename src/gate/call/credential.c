@@ -346,7 +346,7 @@ int sl_credential_get(const struct sl_cred_want *want, struct sl_cred *ret_cred,
     if (verdict == SL_CRED_WAIT) {
         wait = wait_new(want);
         if (!wait) {
-            return sl_fail(err, SL_E_NOMEM, "out of memory");
+            return sl_fail_nomem(err);
         }
         want->worker->n_questions++; /* before another worker can tell it */
         verdict = sl_cred_table_ask(&table, identity, sl_clock_usec(), &wait->waiter, want->arena, ret_cred, err);

@@ -214,7 +214,7 @@ static bool admit_or_refuse(struct sl_xchg *x)
     struct whole *whole = SL_CONTAINER_OF(x, struct whole, x);
     int r = sl_admit(&whole->admission, x->env->wall_usec, x->ticket);
     if (r == SL_E_NOMEM) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return false;
     }
     if (x->ticket->has_view) {

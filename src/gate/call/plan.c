@@ -190,7 +190,7 @@ static void attempt_go(struct sl_plan *plan)
     struct sl_llm_error error = { 0 };
     int r = sl_attempt_start(&plan->attempt, x, &events, plan, &error);
     if (r == SL_E_NOMEM) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
     } else if (r < 0 && error.type) {
         sl_xchg_fail(x, &error);
     } else if (r < 0) {
@@ -268,7 +268,7 @@ void sl_plan_start(struct sl_xchg *x)
 {
     struct sl_plan *plan = SL_ARENA_NEW(x->arena, struct sl_plan);
     if (!plan) {
-        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "out of memory");
+        sl_xchg_fail_nomem(x);
         return;
     }
     plan->x = x;

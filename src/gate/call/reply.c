@@ -167,6 +167,11 @@ void sl_xchg_fail_text(struct sl_xchg *x, enum sl_error_type type, const char *f
     sl_xchg_fail(x, &error);
 }
 
+void sl_xchg_fail_nomem(struct sl_xchg *x)
+{
+    sl_xchg_fail(x, &(struct sl_llm_error){ .type = SL_ERR_SLUICE_OVERLOADED, .message = SL_STR("out of memory") });
+}
+
 /* A client's own name in its error, bounded; a character is not cut. */
 static struct sl_str name_shown(struct sl_str name)
 {

@@ -16,6 +16,8 @@ void sl_xchg_reply_with(struct sl_xchg *x, int status, struct sl_headers *header
 /* The same from an error in the client's dialect; logs its type. */
 void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error);
 void sl_xchg_fail_text(struct sl_xchg *x, enum sl_error_type type, const char *fmt, ...) SL_PRINTF(3, 4);
+/* 503: out of memory, told in the one way. */
+void sl_xchg_fail_nomem(struct sl_xchg *x);
 /* The dialect's 404 for a name that is no route's, or no route of this caller's. */
 void sl_xchg_fail_no_route(struct sl_xchg *x, struct sl_str name);
 

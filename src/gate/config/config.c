@@ -83,7 +83,7 @@ static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
         int r = sl_conf_read_file(path, &ld->tree, &text, &err);
         if (is_file &&
             sl_conf_files_note(ld->files, sl_str_c(path), r < 0 ? SL_CONF_PRINT_NONE : sl_conf_print(text)) < 0) {
-            r = sl_fail(&err, SL_E_NOMEM, "out of memory");
+            r = sl_fail_nomem(&err);
         }
         if (r < 0) {
             problem(ld, SL_PROBLEM_ERROR, (struct sl_pos){ path, 0, 0 }, "", err.text);

@@ -206,7 +206,7 @@ int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_ar
     ret->config = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;
     sl_wipe(buf.p, buf.len);
     sl_buf_done(&buf);
-    return ret->spec.p && ret->config.p ? 0 : sl_fail(err, SL_E_NOMEM, "out of memory");
+    return ret->spec.p && ret->config.p ? 0 : sl_fail_nomem(err);
 }
 
 /* --- binding --- */

@@ -172,7 +172,7 @@ int sl_limits_normalise(struct sl_json_val list, const struct sl_limits_words *w
     struct sl_jw w;
     sl_jw_init(&w, out);
     sl_limits_write(&w, &sl_limits_stored, rules, (uint32_t)n);
-    return sl_buf_status(out) < 0 ? sl_fail(err, SL_E_NOMEM, "out of memory") : n;
+    return sl_buf_status(out) < 0 ? sl_fail_nomem(err) : n;
 }
 
 int sl_limits_read(struct sl_str json, struct sl_arena *arena, struct sl_limit_rule **ret, uint32_t *ret_n)
