@@ -93,6 +93,14 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
     return r;
 }
 
+void sl_worker_answered(struct sl_worker *worker)
+{
+    worker->n_questions--;
+    if (worker->n_questions == 0 && worker->on_answered) {
+        worker->on_answered(worker);
+    }
+}
+
 void sl_worker_trim(struct sl_worker *worker)
 {
     sl_json_trim(&worker->engine->doc);

@@ -42,6 +42,8 @@ struct sl_worker {
 SL_MUST int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl_gate *gate,
                            struct sl_log_ring *log, const struct sl_worker_service *service);
 void sl_worker_done(struct sl_worker *worker);
+/* One of n_questions came. */
+void sl_worker_answered(struct sl_worker *worker);
 /* Scratch that one large request or reply has left is given back. */
 void sl_worker_trim(struct sl_worker *worker);
 /* The newest snapshot; borrowed until the next call. Applies what changed to the HTTP sides. */

@@ -147,10 +147,7 @@ static void on_loop(void *arg)
         question->on_answer(x, question);
     }
     sl_question_free(question);
-    worker->n_questions--;
-    if (worker->n_questions == 0 && worker->on_answered) {
-        worker->on_answered(worker);
-    }
+    sl_worker_answered(worker);
 }
 
 static void on_done(struct sl_store_job *base)

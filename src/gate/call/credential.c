@@ -58,14 +58,6 @@ SL_LIST_FUNCTIONS(sl_cred_fetches, struct sl_cred_fetch, link);
 
 /* --- telling who waits --- */
 
-static void pending_less(struct sl_worker *worker)
-{
-    worker->n_questions--;
-    if (worker->n_questions == 0 && worker->on_answered) {
-        worker->on_answered(worker);
-    }
-}
-
 static void wait_tell(void *arg)
 {
     struct sl_cred_wait *wait = arg;
@@ -74,7 +66,7 @@ static void wait_tell(void *arg)
         wait->on_answer(wait->arg);
     }
     free(wait);
-    pending_less(worker);
+    sl_worker_answered(worker);
 }
 
 static struct sl_cred_wait *wait_new(const struct sl_cred_want *want)
@@ -103,7 +95,7 @@ void sl_credential_cancel(struct sl_cred_wait *wait)
         /* Not told, and never will be. */
         struct sl_worker *worker = wait->worker;
         free(wait);
-        pending_less(worker);
+        sl_worker_answered(worker);
     }
 }
 
@@ -127,12 +119,22 @@ static void fetch_free(struct sl_cred_fetch *fetch)
     free(fetch);
 }
 
-/* `cred` NULL: it failed. */
-static void fetch_end(struct sl_cred_fetch *fetch, const struct sl_cred *cred, const char *failure)
+/* The table learns what came of it, and who waits asks again. `cred` NULL: it failed. */
+static void outcome_tell(struct sl_str identity, const struct sl_cred *cred, uint64_t life_usec, const char *failure)
 {
     struct sl_cred_waiters waiters;
     struct sl_cred_waiter *waiter;
-    uint64_t now = sl_clock_usec(), wall = sl_clock_wall_usec(), life = 0;
+    sl_cred_table_done_fetch(&table, identity, sl_clock_usec(), cred, life_usec, failure, &waiters);
+    while ((waiter = sl_cred_waiters_take_first(&waiters)) != NULL) {
+        struct sl_cred_wait *wait = waiter->owner;
+        sl_loop_post(&wait->worker->engine->loop, &wait->post, wait_tell, wait);
+    }
+}
+
+/* `cred` NULL: it failed. */
+static void fetch_end(struct sl_cred_fetch *fetch, const struct sl_cred *cred, const char *failure)
+{
+    uint64_t wall = sl_clock_wall_usec(), life = 0;
     static const char *const too_late = "the credential had expired when it came";
     if (cred) {
         life = cred->expires_usec == UINT64_MAX ? UINT64_MAX : cred->expires_usec - SL_MIN(cred->expires_usec, wall);
@@ -144,11 +146,7 @@ static void fetch_end(struct sl_cred_fetch *fetch, const struct sl_cred *cred, c
     }
     sl_timer_remove(&fetch->worker->engine->loop, &fetch->timer);
     sl_cred_fetches_remove(&fetch->worker->fetches, fetch);
-    sl_cred_table_done_fetch(&table, fetch->source->identity, now, cred, life, failure, &waiters);
-    while ((waiter = sl_cred_waiters_take_first(&waiters)) != NULL) {
-        struct sl_cred_wait *wait = waiter->owner;
-        sl_loop_post(&wait->worker->engine->loop, &wait->post, wait_tell, wait);
-    }
+    outcome_tell(fetch->source->identity, cred, life, failure);
     fetch_free(fetch);
 }
 
@@ -245,7 +243,7 @@ static void file_done(uv_work_t *work, int status)
         struct sl_str body = fetch->status < 0 ? SL_STR("the file cannot be read") : sl_buf_str(&fetch->body);
         step_take(fetch, &(struct sl_cred_answer){ .status = fetch->status, .body = body });
     }
-    pending_less(worker);
+    sl_worker_answered(worker);
 }
 
 static int file_start(struct sl_cred_fetch *fetch)
@@ -296,7 +294,6 @@ static void step_take(struct sl_cred_fetch *fetch, const struct sl_cred_answer *
     }
 }
 
-/* Gives the table's turn back where there is no memory for it. */
 static int fetch_start(const struct sl_cred_want *want)
 {
     struct sl_cred_fetch *fetch = calloc(1, sizeof(*fetch));
@@ -325,17 +322,6 @@ static int fetch_start(const struct sl_cred_want *want)
     return 0;
 }
 
-static void fetch_not_started(const struct sl_cred_want *want)
-{
-    struct sl_cred_waiters waiters;
-    struct sl_cred_waiter *waiter;
-    sl_cred_table_done_fetch(&table, want->source->identity, sl_clock_usec(), NULL, 0, "out of memory", &waiters);
-    while ((waiter = sl_cred_waiters_take_first(&waiters)) != NULL) {
-        struct sl_cred_wait *wait = waiter->owner;
-        sl_loop_post(&wait->worker->engine->loop, &wait->post, wait_tell, wait);
-    }
-}
-
 int sl_credential_get(const struct sl_cred_want *want, struct sl_cred *ret_cred, struct sl_cred_wait **ret_wait,
                       struct sl_err *err)
 {
@@ -357,7 +343,7 @@ int sl_credential_get(const struct sl_cred_want *want, struct sl_cred *ret_cred,
         free(wait);
     }
     if ((verdict == SL_CRED_FETCH || verdict == SL_CRED_REFRESH) && fetch_start(want) < 0) {
-        fetch_not_started(want); /* who waits is told that it failed */
+        outcome_tell(identity, NULL, 0, "out of memory"); /* who waits is told that it failed */
     }
     if (waits) {
         *ret_wait = wait;
