@@ -15,7 +15,7 @@
 
 static const char *name_of(const struct sl_serve_opts *opts)
 {
-    return opts->config ? opts->config : "(embedded default)";
+    return opts->config ? opts->config : SL_SETTINGS_EMBEDDED;
 }
 
 /* The access log's file is made at the start: can it be? */

@@ -436,7 +436,7 @@ static void serve_tell(const struct daemon *d, bool is_default)
 {
     uint32_t n = d->config->n_routes;
     sl_log(SL_LOG_INFO, "serve", "sluice " SL_VERSION ", process id %ld, configuration %s, data directory %s",
-           (long)getpid(), d->reload.path ? d->reload.path : "(embedded default)", d->data ? d->data : "none");
+           (long)getpid(), d->reload.path ? d->reload.path : SL_SETTINGS_EMBEDDED, d->data ? d->data : "none");
     for (uint32_t i = 0; i < d->n_addrs; i++) {
         sl_log(SL_LOG_INFO, "serve", "listening on %s%s, %u worker%s, %u route%s%s", d->addrs[i].text,
                d->inherited ? " (handed over)" : "", d->n_threads, d->n_threads == 1 ? "" : "s", n, n == 1 ? "" : "s",

@@ -4,11 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/num.h"
+#include "base/word.h"
 #include "gate/call/auth.h"
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
 #include "gate/worker.h"
 #include "llm/core/language.h"
+#include "wire/uri.h"
 
 static const struct sl_str json_type = SL_STR_INIT("application/json");
 
@@ -34,11 +37,6 @@ const struct sl_route *sl_api_route(struct sl_xchg *x)
     return route && sl_auth_may_use(x, route->name) ? route : NULL;
 }
 
-const char *sl_api_file_name(const struct sl_snapshot *snapshot)
-{
-    return snapshot->settings->file.p ? snapshot->settings->file.p : "(embedded default)";
-}
-
 void sl_api_refuse(struct sl_xchg *x, enum sl_error_type type, const char *code, const char *fmt, ...)
 {
     char text[1024];
@@ -50,6 +48,30 @@ void sl_api_refuse(struct sl_xchg *x, enum sl_error_type type, const char *code,
                                   .code = sl_str_c(code),
                                   .message = sl_arena_dup(x->arena, sl_str_c(text)) };
     sl_xchg_fail(x, &error);
+}
+
+void sl_api_refuse_missing(struct sl_xchg *x, struct sl_str name)
+{
+    sl_api_refuse(x, SL_ERR_CALLER_NOT_FOUND, "RESOURCE_DOES_NOT_EXIST",
+                  "The route '%.*s' is not present or active on the server. Please verify the route name.",
+                  SL_STR_ARG(sl_str_sub(name, 0, sl_utf8_fit(name, 256))));
+}
+
+void sl_api_refuse_page(struct sl_xchg *x)
+{
+    sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
+                      "Invalid page_token: it must be the next_page_token of an earlier reply.");
+}
+
+bool sl_api_page_or_refuse(struct sl_xchg *x, uint64_t *ret)
+{
+    struct sl_str token;
+    *ret = 0;
+    if (sl_query_get(x->match.query, "page_token", x->arena, &token) && sl_parse_u64(token, 1, INT64_MAX, ret) < 0) {
+        sl_api_refuse_page(x);
+        return false;
+    }
+    return true;
 }
 
 void sl_api_refuse_body(struct sl_xchg *x, const char *type, const char *loc, const char *msg)

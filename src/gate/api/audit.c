@@ -7,7 +7,6 @@
 #include "gate/api/question.h"
 #include "gate/config/key.h"
 #include "json/json.h"
-#include "wire/uri.h"
 
 #define AUDIT_PAGE 100
 
@@ -63,12 +62,8 @@ static void on_read(struct sl_xchg *x, struct sl_question *question)
 
 static void handle_audit(struct sl_xchg *x)
 {
-    struct sl_str token;
-    uint64_t before = 0;
-    if (sl_query_get(x->match.query, "page_token", x->arena, &token) &&
-        sl_parse_u64(token, 1, INT64_MAX, &before) < 0) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
-                          "Invalid page_token: it must be the next_page_token of an earlier reply.");
+    uint64_t before;
+    if (!sl_api_page_or_refuse(x, &before)) {
         return;
     }
     struct sl_question *question = sl_question_new_audit(x, before, AUDIT_PAGE);

@@ -9,8 +9,6 @@
 #include "gate/config/snapshot.h"
 #include "gate/worker.h"
 
-#define MISSING_TEXT "The route '%.*s' is not present or active on the server. Please verify the route name."
-
 /* A kept credential and what stands around it. */
 #define CONFIG_MAX (1u << 20)
 
@@ -34,7 +32,7 @@ static bool own_or_refuse(struct sl_xchg *x, struct sl_str name, const char *cod
     }
     sl_api_refuse(x, SL_ERR_CALLER_CONFLICT, code,
                   "The route '%.*s' is defined in %s, line %u, and cannot be %s by a call: change that file",
-                  SL_STR_ARG(name), sl_api_file_name(x->worker->snapshot), route->pos.line, what);
+                  SL_STR_ARG(name), sl_settings_file(x->worker->snapshot->settings), route->pos.line, what);
     return false;
 }
 
@@ -161,7 +159,7 @@ static void on_deleted(struct sl_xchg *x, struct sl_question *question)
     int r = question->base.r;
     struct sl_str name = question->route_job.route.name;
     if (r == SL_E_NOTFOUND) {
-        sl_api_refuse(x, SL_ERR_CALLER_NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", MISSING_TEXT, SL_STR_ARG(name));
+        sl_api_refuse_missing(x, name);
     } else if (r == SL_E_STALE) {
         stale_refuse(x, name);
     } else if (r < 0) {

@@ -12,7 +12,6 @@
 #include "gate/config/route.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
-#include "wire/uri.h"
 
 #define KEYS_PAGE      1000
 #define NAME_MAX_LEN   255
@@ -323,7 +322,7 @@ static void handle_key_create(struct sl_xchg *x)
 static void key_where(const struct sl_xchg *x, const struct sl_key *key, char *out, size_t cap)
 {
     if (key->line) {
-        snprintf(out, cap, "%s:%u", x->settings->file.p ? x->settings->file.p : "(embedded default)", key->line);
+        snprintf(out, cap, "%s:%u", sl_settings_file(x->settings), key->line);
     } else {
         snprintf(out, cap, "auth.admin_key, SLUICE_ADMIN_KEY or admin.key in the data directory");
     }
@@ -360,12 +359,8 @@ static void file_keys_write(struct sl_xchg *x, struct sl_jw *w)
 
 static void handle_key_list(struct sl_xchg *x)
 {
-    struct sl_str token = SL_STR_NONE;
-    uint64_t after = 0;
-    bool has_token = sl_query_get(x->match.query, "page_token", x->arena, &token);
-    if (has_token && sl_parse_u64(token, 1, INT64_MAX, &after) < 0) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
-                          "Invalid page_token: it must be the next_page_token of an earlier reply.");
+    uint64_t after;
+    if (!sl_api_page_or_refuse(x, &after)) {
         return;
     }
     const struct sl_keyset *keys = sl_worker_snapshot(x->worker)->keys;
@@ -373,7 +368,7 @@ static void handle_key_list(struct sl_xchg *x)
     sl_jw_object(w);
     sl_jw_key(w, "keys");
     sl_jw_array(w);
-    if (!has_token) {
+    if (!after) {
         file_keys_write(x, w);
     }
     struct sl_keyset_iter it = sl_keyset_walk(keys, after);

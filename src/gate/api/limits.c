@@ -21,9 +21,7 @@ static struct sl_route *route_of(struct sl_xchg *x, struct sl_str name)
 {
     struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), name);
     if (!route || !sl_auth_may_use(x, name)) {
-        sl_api_refuse(x, SL_ERR_CALLER_NOT_FOUND, "RESOURCE_DOES_NOT_EXIST",
-                      "The route '%.*s' is not present or active on the server. Please verify the route name.",
-                      SL_STR_ARG(sl_str_sub(name, 0, 256)));
+        sl_api_refuse_missing(x, name);
         return NULL;
     }
     return route;
@@ -63,9 +61,7 @@ static void answer(struct sl_xchg *x, struct sl_question *question, const struct
 {
     int r = question->base.r;
     if (r == SL_E_NOTFOUND) {
-        sl_api_refuse(x, SL_ERR_CALLER_NOT_FOUND, "RESOURCE_DOES_NOT_EXIST",
-                      "The route '%.*s' is not present or active on the server. Please verify the route name.",
-                      SL_STR_ARG(question->route_job.route.name));
+        sl_api_refuse_missing(x, question->route_job.route.name);
     } else if (r < 0) {
         sl_question_fail(x, r, &question->base.err);
     } else {

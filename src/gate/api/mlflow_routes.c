@@ -75,9 +75,7 @@ static void handle_list(struct sl_xchg *x, const struct shape *shape)
 {
     const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
     uint32_t start;
-    if (!sl_page_start(x, snapshot, &start)) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
-                          "Invalid page_token: it must be the next_page_token of an earlier reply.");
+    if (!sl_page_start_or_refuse(x, snapshot, &start)) {
         return;
     }
     struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);

@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 
 #include "base/num.h"
+#include "gate/api/api.h"
 #include "gate/call/auth.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
@@ -77,7 +78,7 @@ static uint32_t start_find(const struct sl_snapshot *snapshot, struct sl_json_va
     return (uint32_t)SL_MIN(index, (int64_t)sl_snapshot_count(snapshot));
 }
 
-bool sl_page_start(struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t *ret_start)
+bool sl_page_start_or_refuse(struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t *ret_start)
 {
     struct sl_arena *arena = x->arena;
     struct sl_str token;
@@ -90,6 +91,7 @@ bool sl_page_start(struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32
     int64_t index;
     if (!text.p || sl_json_parse(doc, text) < 0 ||
         !index_read(sl_json_get(sl_json_root(doc), "index"), arena, &index)) {
+        sl_api_refuse_page(x);
         return false;
     }
     *ret_start = start_find(snapshot, sl_json_root(doc), index, arena);

@@ -13,8 +13,8 @@ struct sl_xchg;
 /* MLflow's page. */
 #define SL_PAGE_SIZE 3000
 
-/* The first route to tell, at most sl_snapshot_count. False: the query's page_token is not one. */
-bool sl_page_start(struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t *ret_start);
+/* The first route to tell, at most sl_snapshot_count. False: it was refused, the query's page_token is not one. */
+bool sl_page_start_or_refuse(struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t *ret_start);
 /* The member next_page_token of a page that ended before `next`; null behind the last route. */
 void sl_page_token_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_snapshot *snapshot, uint32_t next);
 

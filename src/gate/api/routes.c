@@ -16,8 +16,6 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 
-#define MISSING_TEXT "The route '%.*s' is not present or active on the server. Please verify the route name."
-
 static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route *row);
 
 static void on_replaced(struct sl_xchg *x, struct sl_question *question)
@@ -98,7 +96,7 @@ static void own_item_members(struct sl_xchg *x, struct sl_jw *w, const struct sl
         sl_jw_member_u64(w, "version", route->version);
     } else {
         char where[512];
-        snprintf(where, sizeof(where), "%s:%u", sl_api_file_name(x->worker->snapshot), route->pos.line);
+        snprintf(where, sizeof(where), "%s:%u", sl_settings_file(x->worker->snapshot->settings), route->pos.line);
         sl_jw_member_str(w, "defined_at", sl_str_c(where));
     }
 }
@@ -114,9 +112,7 @@ static void handle_own_route_list(struct sl_xchg *x)
 {
     const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
     uint32_t start;
-    if (!sl_page_start(x, snapshot, &start)) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
-                          "Invalid page_token: it must be the next_page_token of an earlier reply.");
+    if (!sl_page_start_or_refuse(x, snapshot, &start)) {
         return;
     }
     struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
@@ -138,8 +134,7 @@ static void on_read(struct sl_xchg *x, struct sl_question *question)
 {
     int r = question->base.r;
     if (r == SL_E_NOTFOUND) {
-        sl_api_refuse(x, SL_ERR_CALLER_NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", MISSING_TEXT,
-                      SL_STR_ARG(question->route_job.route.name));
+        sl_api_refuse_missing(x, question->route_job.route.name);
     } else if (r < 0) {
         sl_question_fail(x, r, &question->base.err);
     } else {
@@ -202,8 +197,7 @@ static void handle_own_route_get(struct sl_xchg *x)
         return;
     }
     if (!route && !x->worker->gate->store) {
-        sl_api_refuse(x, SL_ERR_CALLER_NOT_FOUND, "RESOURCE_DOES_NOT_EXIST", MISSING_TEXT,
-                      SL_STR_ARG(sl_str_sub(x->match.arg, 0, 256)));
+        sl_api_refuse_missing(x, sl_str_sub(x->match.arg, 0, 256));
         return;
     }
     struct sl_question *question = sl_question_new(x, SL_STORE_READ, x->match.arg);

@@ -28,8 +28,6 @@ static const char default_text[] =
     "    endpoint_type: llm/v1/embeddings\n"
     "    model: { provider: mock, name: mock-embeddings, config: {} }\n";
 
-#define DEFAULT_NAME "(embedded default)"
-
 /* Sections of the file that are not rows of the settings. */
 static const char *const route_sections[] = { "endpoints", "routes", NULL };
 
@@ -457,7 +455,7 @@ static int config_load(struct loader *ld, const char *path, const struct sl_conf
 int sl_config_load(const char *path, const struct sl_config_overrides *over, struct sl_arena *arena,
                    struct sl_problems *problems, struct sl_conf_files *files, struct sl_config **ret)
 {
-    struct loader ld = { .name = path ? path : DEFAULT_NAME, .files = files };
+    struct loader ld = { .name = path ? path : SL_SETTINGS_EMBEDDED, .files = files };
     ld.bind = (struct sl_bind){
         .arena = arena, .problems = problems, .resolve = sl_conf_resolve_secret, .resolve_arg = files
     };

@@ -126,11 +126,10 @@ static int file_snapshot(const struct sl_events *events, struct sl_settings *set
 static void shadow_warn(const struct sl_snapshot *snapshot, const struct sl_route *route)
 {
     const struct sl_route *file = sl_snapshot_find(snapshot, route->name);
-    const char *name = snapshot->settings->file.p;
     sl_log(SL_LOG_WARNING, "config",
            "%s:%u: route '%.*s' was also made by create_route: the file's is served, the other one is kept and comes "
            "back when the file's entry goes",
-           name ? name : "(embedded default)", file->pos.line, SL_STR_ARG(route->name));
+           sl_settings_file(snapshot->settings), file->pos.line, SL_STR_ARG(route->name));
 }
 
 /* The dynamic routes of the snapshot in force, under other settings. */

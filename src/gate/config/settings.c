@@ -426,6 +426,11 @@ const struct sl_opt *sl_settings_rows(void)
     return sections;
 }
 
+const char *sl_settings_file(const struct sl_settings *settings)
+{
+    return settings->file.p ? settings->file.p : SL_SETTINGS_EMBEDDED;
+}
+
 struct sl_settings *sl_settings_new(void)
 {
     struct sl_settings *settings = calloc(1, sizeof(*settings));

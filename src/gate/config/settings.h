@@ -105,6 +105,10 @@ struct sl_settings {
  * `key` is the section. */
 const struct sl_opt *sl_settings_rows(void);
 
+/* Where they stand, for people. */
+#define SL_SETTINGS_EMBEDDED "(embedded default)"
+const char *sl_settings_file(const struct sl_settings *settings);
+
 struct sl_settings *sl_settings_new(void);
 struct sl_settings *sl_settings_ref(struct sl_settings *settings);
 void sl_settings_unref(struct sl_settings *settings);
