@@ -2,6 +2,7 @@
 /* Whole replies of the Messages API, and of the old completions, to canonical ones. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
+#include "llm/core/reading.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 #include "llm/form/ids.h"
@@ -9,10 +10,7 @@
 
 enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str word, bool was_answer)
 {
-    static const struct {
-        struct sl_str word;
-        enum sl_finish finish;
-    } words[] = {
+    static const struct sl_finish_word words[] = {
         { SL_STR_INIT("end_turn"), SL_FINISH_STOP },
         { SL_STR_INIT("stop_sequence"), SL_FINISH_STOP },
         { SL_STR_INIT("pause_turn"), SL_FINISH_STOP },
@@ -20,13 +18,10 @@ enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str wor
         { SL_STR_INIT("model_context_window_exceeded"), SL_FINISH_LENGTH },
         { SL_STR_INIT("tool_use"), SL_FINISH_TOOL_CALLS },
         { SL_STR_INIT("refusal"), SL_FINISH_CONTENT_FILTER },
+        { { 0 }, SL_FINISH_NONE },
     };
-    enum sl_finish finish = word.n ? SL_FINISH_STOP : SL_FINISH_NONE;
-    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
-        if (sl_str_eq(word, words[i].word)) {
-            finish = words[i].finish;
-        }
-    }
+    enum sl_finish finish = sl_finish_find(words, word);
+    finish = finish == SL_FINISH_OTHER ? SL_FINISH_STOP : finish; /* words that are new */
     if (finish == SL_FINISH_TOOL_CALLS && was_answer) {
         return SL_FINISH_STOP;
     }
@@ -37,10 +32,8 @@ enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str wor
 
 static void count_read(struct sl_json_val v, const char *key, int64_t *io)
 {
-    int64_t n;
-    if (sl_json_int(sl_json_get(v, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX) {
-        *io = n;
-    }
+    int64_t n = sl_count_get(v, key);
+    *io = n < 0 ? *io : n;
 }
 
 void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
@@ -66,39 +59,27 @@ void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
 
 struct reader {
     const struct sl_call *call;
-    struct sl_arena *arena;
-    struct sl_err *err;
-    int status; /* sticky */
+    struct sl_reading in;
     bool was_answer;
 };
-
-static struct sl_str text_get(struct reader *rd, struct sl_json_val object, const char *key)
-{
-    struct sl_str text = SL_STR_NONE;
-    struct sl_json_val v = sl_json_get(object, key);
-    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, rd->arena, &text) < 0) {
-        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
-    }
-    return text;
-}
 
 static void tool_read(struct reader *rd, struct sl_json_val v, struct sl_str reply_id, uint32_t n,
                       struct sl_block *block)
 {
-    struct sl_str input = sl_arguments_text(sl_json_get(v, "input"), rd->arena);
-    block->tool_name = text_get(rd, v, "name");
+    struct sl_str input = sl_arguments_text(sl_json_get(v, "input"), rd->in.arena);
+    block->tool_name = sl_reading_text(&rd->in, sl_json_get(v, "name"));
     if (sl_str_eq_c(block->tool_name, SL_ANTHROPIC_ANSWER_TOOL)) {
         rd->was_answer = true;
         block->text = input;
     } else {
         block->kind = SL_BLOCK_TOOL_CALL;
         block->tool_name = sl_form_name_back(rd->call->aliases, block->tool_name);
-        block->tool_id = text_get(rd, v, "id");
-        block->tool_id = block->tool_id.n ? block->tool_id : sl_call_id_make(reply_id, 0, n, rd->arena);
+        block->tool_id = sl_reading_text(&rd->in, sl_json_get(v, "id"));
+        block->tool_id = block->tool_id.n ? block->tool_id : sl_call_id_make(reply_id, 0, n, rd->in.arena);
         block->arguments = input;
     }
-    if (rd->status == 0 && (!input.p || (block->kind == SL_BLOCK_TOOL_CALL && !block->tool_id.p))) {
-        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    if (rd->in.status == 0 && (!input.p || (block->kind == SL_BLOCK_TOOL_CALL && !block->tool_id.p))) {
+        sl_reading_no_memory(&rd->in);
     }
 }
 
@@ -107,14 +88,14 @@ static void block_read(struct reader *rd, struct sl_json_val v, struct sl_str re
     struct sl_block block = { 0 };
     struct sl_json_val type = sl_json_get(v, "type");
     if (sl_json_str_eq(type, SL_STR("text"))) {
-        block.text = text_get(rd, v, "text");
+        block.text = sl_reading_text(&rd->in, sl_json_get(v, "text"));
     } else if (sl_json_str_eq(type, SL_STR("thinking"))) {
         block.kind = SL_BLOCK_THINKING;
-        block.text = text_get(rd, v, "thinking");
-        block.signature = text_get(rd, v, "signature");
+        block.text = sl_reading_text(&rd->in, sl_json_get(v, "thinking"));
+        block.signature = sl_reading_text(&rd->in, sl_json_get(v, "signature"));
     } else if (sl_json_str_eq(type, SL_STR("redacted_thinking"))) {
         block.kind = SL_BLOCK_THINKING;
-        block.redacted = text_get(rd, v, "data");
+        block.redacted = sl_reading_text(&rd->in, sl_json_get(v, "data"));
     } else if (sl_json_str_eq(type, SL_STR("tool_use"))) {
         tool_read(rd, v, reply_id, choice->n_blocks, &block);
     } else {
@@ -123,34 +104,22 @@ static void block_read(struct reader *rd, struct sl_json_val v, struct sl_str re
     choice->blocks[choice->n_blocks++] = block;
 }
 
-static int choice_new(struct reader *rd, size_t n_blocks, struct sl_reply *reply)
-{
-    reply->choices = SL_ARENA_NEW(rd->arena, struct sl_choice);
-    struct sl_block *blocks = SL_ARENA_ARRAY(rd->arena, struct sl_block, n_blocks + 1);
-    if (!reply->choices || !blocks) {
-        return rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
-    }
-    reply->n_choices = 1;
-    reply->choices[0].blocks = blocks;
-    return 0;
-}
-
 static void message_read(struct reader *rd, struct sl_json_val root, struct sl_reply *reply)
 {
     struct sl_json_val content = sl_json_get(root, "content");
     if (!sl_json_is(content, SL_JSON_ARRAY)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of content");
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it has no list of content");
         return;
     }
-    if (choice_new(rd, sl_json_count(content), reply) < 0) {
+    struct sl_choice *choice = sl_reading_choice(&rd->in, sl_json_count(content), reply);
+    if (!choice) {
         return;
     }
-    struct sl_choice *choice = &reply->choices[0];
-    reply->id = text_get(rd, root, "id");
-    for (struct sl_json_iter it = sl_json_each(content); rd->status == 0 && sl_json_next(&it);) {
+    reply->id = sl_reading_text(&rd->in, sl_json_get(root, "id"));
+    for (struct sl_json_iter it = sl_json_each(content); rd->in.status == 0 && sl_json_next(&it);) {
         block_read(rd, it.val, reply->id, choice);
     }
-    choice->finish_text = text_get(rd, root, "stop_reason");
+    choice->finish_text = sl_reading_text(&rd->in, sl_json_get(root, "stop_reason"));
     choice->finish = sl_anthropic_finish(rd->call, choice->finish_text, rd->was_answer);
     sl_anthropic_usage_read(sl_json_get(root, "usage"), &reply->usage);
 }
@@ -159,32 +128,33 @@ static void completion_read(struct reader *rd, struct sl_json_val root, struct s
 {
     struct sl_json_val completion = sl_json_get(root, "completion");
     if (!sl_json_is(completion, SL_JSON_STRING)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no completion");
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it has no completion");
         return;
     }
-    if (choice_new(rd, 1, reply) < 0) {
+    struct sl_choice *choice = sl_reading_choice(&rd->in, 1, reply);
+    if (!choice) {
         return;
     }
-    struct sl_choice *choice = &reply->choices[0];
-    choice->blocks[choice->n_blocks++] = (struct sl_block){ .text = text_get(rd, root, "completion") };
-    choice->finish_text = text_get(rd, root, "stop_reason");
+    choice->blocks[choice->n_blocks++] = (struct sl_block){ .text = sl_reading_text(&rd->in,
+                                                                                    sl_json_get(root, "completion")) };
+    choice->finish_text = sl_reading_text(&rd->in, sl_json_get(root, "stop_reason"));
     choice->finish = sl_str_eq_c(choice->finish_text, "stop_sequence") ? SL_FINISH_STOP : SL_FINISH_LENGTH;
 }
 
 static void root_read(struct reader *rd, struct sl_json_val root, struct sl_reply *reply)
 {
     if (!sl_json_is(root, SL_JSON_OBJECT)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is not a JSON object");
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it is not a JSON object");
         return;
     }
     struct sl_json_val error = sl_json_get(root, "error");
     if (!sl_json_is_nothing(error)) {
         struct sl_errbody said;
-        sl_errbody_read_val(error, rd->arena, &said);
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
+        sl_errbody_read_val(error, rd->in.arena, &said);
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
         return;
     }
-    reply->model = text_get(rd, root, "model");
+    reply->model = sl_reading_text(&rd->in, sl_json_get(root, "model"));
     bool is_complete = rd->call->type == SL_LLM_COMPLETIONS && !sl_json_is_present(sl_json_get(root, "content"));
     (is_complete ? completion_read : message_read)(rd, root, reply);
 }
@@ -193,15 +163,15 @@ int sl_anthropic_on_reply(const struct sl_call *call, const struct sl_env *env, 
                           struct sl_arena *arena, struct sl_reply *ret_reply, struct sl_err *err)
 {
     struct sl_json *doc = env->scratch;
-    int r = sl_json_parse_at(doc, sl_skip_bom(body), 0);
+    int r = sl_reply_parse(doc, body, 0, err);
     if (r < 0) {
-        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+        return r;
     }
-    struct reader rd = { call, arena, err, 0, false };
+    struct reader rd = { .call = call, .in = SL_READING_REPLY(arena, err) };
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     root_read(&rd, sl_json_root(doc), &reply);
-    if (rd.status == 0) {
+    if (rd.in.status == 0) {
         *ret_reply = reply;
     }
-    return rd.status;
+    return rd.in.status;
 }

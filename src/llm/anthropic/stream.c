@@ -5,6 +5,7 @@
  *   message_stop; ping and what is not known anywhere; error instead of any. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
+#include "llm/core/reading.h"
 #include "llm/form/ids.h"
 
 #define SKIPPED 255 /* a kind of block that has no counterpart */
@@ -14,38 +15,8 @@
 struct frame {
     struct sl_anthropic_stream *st;
     const struct sl_call *call;
-    struct sl_delta_sink *sink;
-    struct sl_err *err;
-    int status; /* sticky: the first failure, ours or the sink's */
+    struct sl_reading in;
 };
-
-static void push(struct frame *f, const struct sl_delta *delta)
-{
-    if (f->status == 0) {
-        f->status = f->sink->push(f->sink->arg, delta);
-    }
-}
-
-static struct sl_str text_get(struct frame *f, struct sl_json_val object, const char *key)
-{
-    struct sl_str text = SL_STR_NONE;
-    struct sl_json_val v = sl_json_get(object, key);
-    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, f->sink->arena, &text) < 0) {
-        f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
-    }
-    return text;
-}
-
-/* A piece of a text, whose last character may be cut in two. */
-static struct sl_str half_get(struct frame *f, struct sl_json_val object, const char *key)
-{
-    struct sl_str text = SL_STR_NONE;
-    struct sl_json_val v = sl_json_get(object, key);
-    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_half_text(&f->st->half, v, f->sink->arena, &text) < 0) {
-        f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
-    }
-    return text;
-}
 
 static void usage_push(struct frame *f, struct sl_json_val usage)
 {
@@ -55,7 +26,7 @@ static void usage_push(struct frame *f, struct sl_json_val usage)
             f->st->usage = SL_USAGE_NONE;
         }
         sl_anthropic_usage_read(usage, &f->st->usage);
-        push(f, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = f->st->usage });
+        sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = f->st->usage });
     }
 }
 
@@ -66,11 +37,13 @@ static void message_start(struct frame *f, struct sl_json_val root)
         return;
     }
     f->st->has_start = true;
-    struct sl_str id = text_get(f, message, "id");
+    struct sl_str id = sl_reading_text(&f->in, sl_json_get(message, "id"));
     f->st->id_len = (uint8_t)SL_MIN(id.n, sizeof(f->st->id));
     memcpy(f->st->id, id.n ? id.p : "", f->st->id_len);
-    push(f,
-         &(struct sl_delta){ .kind = SL_DELTA_START, .id = id, .model = text_get(f, message, "model"), .created = -1 });
+    sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_START,
+                                                .id = id,
+                                                .model = sl_reading_text(&f->in, sl_json_get(message, "model")),
+                                                .created = -1 });
     usage_push(f, sl_json_get(message, "usage"));
 }
 
@@ -86,7 +59,7 @@ static void piece(struct frame *f, struct sl_str text)
     if (text.n) {
         struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
         delta.text = text;
-        push(f, &delta);
+        sl_reading_push(&f->in, &delta);
     }
 }
 
@@ -94,7 +67,7 @@ static bool index_read(struct frame *f, struct sl_json_val root, uint32_t *ret)
 {
     int64_t index;
     if (sl_json_int(sl_json_get(root, "index"), true, &index) < 0 || index < 0 || index > BLOCK_MAX) {
-        f->status = sl_fail(f->err, SL_E_INVAL, "a block has no index from 0 to %d", BLOCK_MAX);
+        f->in.status = sl_fail(f->in.err, SL_E_INVAL, "a block has no index from 0 to %d", BLOCK_MAX);
         return false;
     }
     *ret = (uint32_t)index;
@@ -114,7 +87,7 @@ static void block_stop(struct frame *f)
     piece(f, sl_half_end(&st->half));
     if (st->open_kind != SKIPPED) {
         struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_STOP);
-        push(f, &delta);
+        sl_reading_push(&f->in, &delta);
     }
     st->is_open = false;
 }
@@ -128,11 +101,11 @@ static void input_push(struct frame *f, struct sl_json_val block)
     if (is_empty) {
         return; /* what is to come */
     }
-    struct sl_str text = sl_arguments_text(input, f->sink->arena);
+    struct sl_str text = sl_arguments_text(input, f->in.arena);
     if (text.p) {
         piece(f, text);
     } else {
-        f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
+        sl_reading_no_memory(&f->in);
     }
     f->st->has_arguments = true;
 }
@@ -169,31 +142,31 @@ static void block_start(struct frame *f, struct sl_json_val root)
         return;
     }
     st->n_blocks++;
-    struct sl_str name = text_get(f, block, "name");
+    struct sl_str name = sl_reading_text(&f->in, sl_json_get(block, "name"));
     if (st->open_kind == SL_BLOCK_TOOL_CALL && sl_str_eq_c(name, SL_ANTHROPIC_ANSWER_TOOL)) {
         st->is_answer = st->was_answer = true;
         st->open_kind = SL_BLOCK_TEXT;
     }
     struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_START);
     if (st->open_kind == SL_BLOCK_TOOL_CALL) {
-        delta.tool_id = text_get(f, block, "id");
+        delta.tool_id = sl_reading_text(&f->in, sl_json_get(block, "id"));
         delta.tool_name = sl_form_name_back(f->call->aliases, name);
         if (delta.tool_id.n == 0) {
-            delta.tool_id = sl_call_id_make(sl_str_make(st->id, st->id_len), 0, st->n_blocks - 1, f->sink->arena);
+            delta.tool_id = sl_call_id_make(sl_str_make(st->id, st->id_len), 0, st->n_blocks - 1, f->in.arena);
         }
         if (!delta.tool_id.p) {
-            f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
+            sl_reading_no_memory(&f->in);
         }
     }
-    push(f, &delta);
+    sl_reading_push(&f->in, &delta);
     if (st->open_kind == SL_BLOCK_TOOL_CALL || st->is_answer) {
         input_push(f, block);
     } else if (st->open_kind == SL_BLOCK_THINKING && sl_json_str_eq(type, SL_STR("redacted_thinking"))) {
         delta.kind = SL_DELTA_BLOCK;
-        delta.redacted = text_get(f, block, "data");
-        push(f, &delta);
+        delta.redacted = sl_reading_text(&f->in, sl_json_get(block, "data"));
+        sl_reading_push(&f->in, &delta);
     } else {
-        piece(f, text_get(f, block, st->open_kind == SL_BLOCK_THINKING ? "thinking" : "text"));
+        piece(f, sl_reading_text(&f->in, sl_json_get(block, st->open_kind == SL_BLOCK_THINKING ? "thinking" : "text")));
     }
 }
 
@@ -205,7 +178,7 @@ static void block_delta(struct frame *f, struct sl_json_val root)
         return;
     }
     if (!st->is_open || index != st->open) {
-        f->status = sl_fail(f->err, SL_E_INVAL, "a piece of block %u, which is not open", index);
+        f->in.status = sl_fail(f->in.err, SL_E_INVAL, "a piece of block %u, which is not open", index);
         return;
     }
     struct sl_json_val delta = sl_json_get(root, "delta"), type = sl_json_get(delta, "type");
@@ -213,17 +186,17 @@ static void block_delta(struct frame *f, struct sl_json_val root)
         return;
     }
     if (sl_json_str_eq(type, SL_STR("text_delta"))) {
-        piece(f, half_get(f, delta, "text"));
+        piece(f, sl_reading_half(&f->in, &f->st->half, sl_json_get(delta, "text")));
     } else if (sl_json_str_eq(type, SL_STR("input_json_delta"))) {
-        struct sl_str text = half_get(f, delta, "partial_json");
+        struct sl_str text = sl_reading_half(&f->in, &f->st->half, sl_json_get(delta, "partial_json"));
         st->has_arguments |= text.n > 0;
         piece(f, text);
     } else if (sl_json_str_eq(type, SL_STR("thinking_delta"))) {
-        piece(f, half_get(f, delta, "thinking"));
+        piece(f, sl_reading_half(&f->in, &f->st->half, sl_json_get(delta, "thinking")));
     } else if (sl_json_str_eq(type, SL_STR("signature_delta"))) {
         struct sl_delta signed_off = open_delta(f, SL_DELTA_BLOCK);
-        signed_off.signature = text_get(f, delta, "signature");
-        push(f, &signed_off);
+        signed_off.signature = sl_reading_text(&f->in, sl_json_get(delta, "signature"));
+        sl_reading_push(&f->in, &signed_off);
     }
 }
 
@@ -239,13 +212,13 @@ static void block_stop_event(struct frame *f, struct sl_json_val root)
 
 static void message_delta(struct frame *f, struct sl_json_val root)
 {
-    struct sl_str word = text_get(f, sl_json_get(root, "delta"), "stop_reason");
+    struct sl_str word = sl_reading_text(&f->in, sl_json_get(sl_json_get(root, "delta"), "stop_reason"));
     if (word.n && !f->st->has_finish) { /* a second one says nothing new */
         f->st->has_finish = true;
         block_stop(f);
-        push(f, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
-                                    .finish = sl_anthropic_finish(f->call, word, f->st->was_answer),
-                                    .finish_text = word });
+        sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
+                                                    .finish = sl_anthropic_finish(f->call, word, f->st->was_answer),
+                                                    .finish_text = word });
     }
     usage_push(f, sl_json_get(root, "usage"));
 }
@@ -259,7 +232,7 @@ static void message_stop(struct frame *f, struct sl_json_val root)
 static void error_push(struct frame *f, struct sl_json_val root)
 {
     struct sl_errbody said;
-    sl_errbody_read_val(sl_json_get(root, "error"), f->sink->arena, &said);
+    sl_errbody_read_val(sl_json_get(root, "error"), f->in.arena, &said);
     f->st->has_error = true;
     int status = sl_error_status_of(said.type, said.code);
     struct sl_llm_error error = {
@@ -268,7 +241,7 @@ static void error_push(struct frame *f, struct sl_json_val root)
         .code = said.type,
         .message = said.message.p ? said.message : SL_STR("the upstream reported an error"),
     };
-    push(f, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
+    sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
 }
 
 /* The most frequent first. */
@@ -288,27 +261,23 @@ static const struct {
 int sl_anthropic_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
                           struct sl_delta_sink *sink, struct sl_err *err)
 {
-    struct frame f = { state, call, sink, err, 0 };
+    struct frame f = { state, call, SL_READING_STREAM(sink, err) };
     if (f.st->is_done || f.st->has_error) {
         return 0; /* nothing counts behind the end */
     }
     struct sl_json *doc = sink->doc;
-    int r = sl_json_parse_at(doc, frame->data, 0);
+    int r = sl_event_object(doc, frame->data, err);
     if (r < 0) {
-        return sl_fail(err, r, "an event is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
-                       doc->fault_offset);
+        return r;
     }
     struct sl_json_val root = sl_json_root(doc), type = sl_json_get(root, "type");
-    if (!sl_json_is(root, SL_JSON_OBJECT)) {
-        return sl_fail(err, SL_E_INVAL, "an event is not a JSON object");
-    }
     for (size_t i = 0; i < SL_ARRAY_LEN(events); i++) {
         if (sl_json_str_eq(type, events[i].type)) {
             events[i].on(&f, root);
-            return f.status;
+            return f.in.status;
         }
     }
-    return f.status;
+    return f.in.status;
 }
 
 bool sl_anthropic_is_over(const void *state)

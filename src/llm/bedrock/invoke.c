@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* InvokeModel, whose bodies are the models' own: embeddings, and the completions of models from before Converse. */
 #include "llm/bedrock/bedrock.h"
+#include "llm/core/reading.h"
 #include "base/num.h"
 #include "llm/chat/embed.h"
 
@@ -218,12 +219,6 @@ static int choice_read(const struct sl_call *call, const struct shape *shape, st
     return r == SL_E_TYPE ? sl_fail(err, SL_E_INVAL, "a completion has no text") : r;
 }
 
-static int64_t tokens_of(struct sl_json_val v)
-{
-    int64_t n;
-    return sl_json_int(v, true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX ? n : -1;
-}
-
 void sl_bedrock_counts_read(const struct sl_headers *headers, struct sl_usage *io_usage)
 {
     uint64_t n;
@@ -257,10 +252,10 @@ int sl_bedrock_complete_read(const struct sl_call *call, struct sl_json_val root
     for (struct sl_json_iter it = sl_json_each(list); shape->list && r == 0 && sl_json_next(&it);) {
         io_reply->choices[io_reply->n_choices].index = it.index;
         r = choice_read(call, shape, it.val, arena, &io_reply->choices[io_reply->n_choices++], err);
-        int64_t n = tokens_of(sl_json_get(it.val, "tokenCount"));
+        int64_t n = sl_count_get(it.val, "tokenCount");
         io_reply->usage.output = n < 0 ? io_reply->usage.output : SL_MAX(io_reply->usage.output, (int64_t)0) + n;
     }
-    io_reply->usage.input = tokens_of(sl_json_get(root, "inputTextTokenCount"));
+    io_reply->usage.input = sl_count_get(root, "inputTextTokenCount");
     return r;
 }
 
@@ -349,9 +344,9 @@ static int embed_reply(const struct sl_call *call, const struct sl_env *env, str
                        struct sl_reply *ret_reply, struct sl_err *err)
 {
     struct sl_json *doc = env->scratch;
-    int r = sl_json_parse_at(doc, sl_skip_bom(body), 3); /* the numbers stay raw */
+    int r = sl_reply_parse(doc, body, 3, err); /* the numbers stay raw */
     if (r < 0) {
-        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+        return r;
     }
     struct sl_json_val root = sl_json_root(doc), one = sl_json_get(root, "embedding");
     struct sl_json_val list = sl_json_get(root, "embeddings");
@@ -371,7 +366,7 @@ static int embed_reply(const struct sl_call *call, const struct sl_env *env, str
     for (struct sl_json_iter it = sl_json_each(list); !is_one && sl_json_next(&it);) {
         reply.embeddings[reply.n_embeddings++] = (struct sl_embedding){ it.index, sl_json_raw(it.val) };
     }
-    reply.usage.input = tokens_of(sl_json_get(root, "inputTextTokenCount"));
+    reply.usage.input = sl_count_get(root, "inputTextTokenCount");
     sl_bedrock_counts_read(env->upstream_headers, &reply.usage);
     reply.usage.total = reply.usage.input;
     r = sl_embed_reply(call, env, arena, &reply, err);

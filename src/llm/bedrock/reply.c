@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "llm/core/errbody.h"
+#include "llm/core/reading.h"
 
 /* --- words and numbers --- */
 
@@ -16,10 +17,7 @@ bool sl_bedrock_is_malformed(struct sl_str word)
 
 enum sl_finish sl_bedrock_finish(struct sl_str word, bool was_answer)
 {
-    static const struct {
-        struct sl_str word;
-        enum sl_finish finish;
-    } words[] = {
+    static const struct sl_finish_word words[] = {
         { SL_STR_INIT("end_turn"), SL_FINISH_STOP },
         { SL_STR_INIT("stop_sequence"), SL_FINISH_STOP },
         { SL_STR_INIT("max_tokens"), SL_FINISH_LENGTH },
@@ -27,30 +25,19 @@ enum sl_finish sl_bedrock_finish(struct sl_str word, bool was_answer)
         { SL_STR_INIT("tool_use"), SL_FINISH_TOOL_CALLS },
         { SL_STR_INIT("guardrail_intervened"), SL_FINISH_CONTENT_FILTER },
         { SL_STR_INIT("content_filtered"), SL_FINISH_CONTENT_FILTER },
+        { { 0 }, SL_FINISH_NONE },
     };
-    enum sl_finish finish = word.n ? SL_FINISH_OTHER : SL_FINISH_NONE;
-    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
-        if (sl_str_eq(word, words[i].word)) {
-            finish = words[i].finish;
-        }
-    }
+    enum sl_finish finish = sl_finish_find(words, word);
     return finish == SL_FINISH_TOOL_CALLS && was_answer ? SL_FINISH_STOP : finish;
-}
-
-static int64_t count_of(struct sl_json_val v, const char *key)
-{
-    int64_t n;
-    bool is_count = sl_json_int(sl_json_get(v, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX;
-    return is_count ? n : -1;
 }
 
 void sl_bedrock_usage_read(struct sl_json_val v, struct sl_usage *ret)
 {
     *ret = SL_USAGE_NONE;
-    int64_t fresh = count_of(v, "inputTokens");
-    ret->output = count_of(v, "outputTokens");
-    ret->cached_input = count_of(v, "cacheReadInputTokens");
-    ret->cache_creation = count_of(v, "cacheWriteInputTokens");
+    int64_t fresh = sl_count_get(v, "inputTokens");
+    ret->output = sl_count_get(v, "outputTokens");
+    ret->cached_input = sl_count_get(v, "cacheReadInputTokens");
+    ret->cache_creation = sl_count_get(v, "cacheWriteInputTokens");
     if (fresh >= 0) { /* what was read from and written to the cache is not part of it */
         ret->input = fresh + SL_MAX(ret->cached_input, (int64_t)0) + SL_MAX(ret->cache_creation, (int64_t)0);
     }
@@ -60,38 +47,27 @@ void sl_bedrock_usage_read(struct sl_json_val v, struct sl_usage *ret)
 
 struct reader {
     const struct sl_call *call;
-    struct sl_arena *arena;
-    struct sl_err *err;
-    int status; /* sticky */
+    struct sl_reading in;
     bool was_answer, has_citations, has_others;
 };
-
-static struct sl_str text_get(struct reader *rd, struct sl_json_val object, const char *key)
-{
-    struct sl_str text = SL_STR_NONE;
-    struct sl_json_val v = sl_json_get(object, key);
-    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, rd->arena, &text) < 0) {
-        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
-    }
-    return text;
-}
 
 static void tool_read(struct reader *rd, struct sl_json_val v, struct sl_str reply_id, struct sl_choice *choice)
 {
     struct sl_block block = { 0 };
-    struct sl_str input = sl_arguments_text(sl_json_get(v, "input"), rd->arena), name = text_get(rd, v, "name");
+    struct sl_str input = sl_arguments_text(sl_json_get(v, "input"), rd->in.arena),
+                  name = sl_reading_text(&rd->in, sl_json_get(v, "name"));
     if (sl_str_eq_c(name, SL_BEDROCK_ANSWER_TOOL)) {
         rd->was_answer = true;
         block.text = input;
     } else {
         block.kind = SL_BLOCK_TOOL_CALL;
         block.tool_name = sl_form_name_back(rd->call->aliases, name);
-        block.tool_id = text_get(rd, v, "toolUseId");
-        block.tool_id = block.tool_id.n ? block.tool_id : sl_call_id_make(reply_id, 0, choice->n_blocks, rd->arena);
+        block.tool_id = sl_reading_text(&rd->in, sl_json_get(v, "toolUseId"));
+        block.tool_id = block.tool_id.n ? block.tool_id : sl_call_id_make(reply_id, 0, choice->n_blocks, rd->in.arena);
         block.arguments = input;
     }
-    if (rd->status == 0 && (!input.p || (block.kind == SL_BLOCK_TOOL_CALL && !block.tool_id.p))) {
-        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    if (rd->in.status == 0 && (!input.p || (block.kind == SL_BLOCK_TOOL_CALL && !block.tool_id.p))) {
+        sl_reading_no_memory(&rd->in);
     }
     choice->blocks[choice->n_blocks++] = block;
 }
@@ -102,12 +78,12 @@ static void cited_read(struct reader *rd, struct sl_json_val v, struct sl_choice
     struct sl_buf buf = SL_BUF_INIT(1u << 30);
     rd->has_citations |= !sl_json_says_nothing(sl_json_get(v, "citations"));
     for (struct sl_json_iter it = sl_json_each(sl_json_get(v, "content")); sl_json_next(&it);) {
-        sl_buf_add_str(&buf, text_get(rd, it.val, "text"));
+        sl_buf_add_str(&buf, sl_reading_text(&rd->in, sl_json_get(it.val, "text")));
     }
-    struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->in.arena, sl_buf_str(&buf)) : SL_STR_NONE;
     sl_buf_done(&buf);
-    if (!text.p && rd->status == 0) {
-        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    if (!text.p && rd->in.status == 0) {
+        sl_reading_no_memory(&rd->in);
     }
     choice->blocks[choice->n_blocks++] = (struct sl_block){ .text = text };
 }
@@ -118,16 +94,16 @@ static void block_read(struct reader *rd, struct sl_json_val v, struct sl_str re
     struct sl_json_val cited = sl_json_get(v, "citationsContent");
     struct sl_block block = { 0 };
     if (sl_json_is(sl_json_get(v, "text"), SL_JSON_STRING)) {
-        block.text = text_get(rd, v, "text");
+        block.text = sl_reading_text(&rd->in, sl_json_get(v, "text"));
     } else if (sl_json_is(tool, SL_JSON_OBJECT)) {
         tool_read(rd, tool, reply_id, choice);
         return;
     } else if (sl_json_is(reasoning, SL_JSON_OBJECT)) {
         struct sl_json_val text = sl_json_get(reasoning, "reasoningText");
         block.kind = SL_BLOCK_THINKING;
-        block.text = text_get(rd, text, "text");
-        block.signature = text_get(rd, text, "signature");
-        block.redacted = text_get(rd, reasoning, "redactedContent");
+        block.text = sl_reading_text(&rd->in, sl_json_get(text, "text"));
+        block.signature = sl_reading_text(&rd->in, sl_json_get(text, "signature"));
+        block.redacted = sl_reading_text(&rd->in, sl_json_get(reasoning, "redactedContent"));
     } else if (sl_json_is(cited, SL_JSON_OBJECT)) {
         cited_read(rd, cited, choice);
         return;
@@ -157,33 +133,28 @@ static struct sl_str dropped_of(const struct reader *rd, struct sl_json_val root
             n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? "," : "", rows[i].name);
         }
     }
-    return n ? sl_arena_dup(rd->arena, sl_str_make(text, n)) : SL_STR_NONE;
+    return n ? sl_arena_dup(rd->in.arena, sl_str_make(text, n)) : SL_STR_NONE;
 }
 
 static void message_read(struct reader *rd, struct sl_json_val root, struct sl_reply *reply)
 {
     struct sl_json_val content = sl_json_at(root, "output.message.content");
     if (!sl_json_is(content, SL_JSON_ARRAY)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of content");
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it has no list of content");
         return;
     }
-    reply->choices = SL_ARENA_NEW(rd->arena, struct sl_choice);
-    struct sl_block *blocks = SL_ARENA_ARRAY(rd->arena, struct sl_block, sl_json_count(content) + 1);
-    if (!reply->choices || !blocks) {
-        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    struct sl_choice *choice = sl_reading_choice(&rd->in, sl_json_count(content), reply);
+    if (!choice) {
         return;
     }
-    reply->n_choices = 1;
-    struct sl_choice *choice = &reply->choices[0];
-    choice->blocks = blocks;
-    for (struct sl_json_iter it = sl_json_each(content); rd->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(content); rd->in.status == 0 && sl_json_next(&it);) {
         block_read(rd, it.val, reply->id, choice);
     }
-    choice->finish_text = text_get(rd, root, "stopReason");
+    choice->finish_text = sl_reading_text(&rd->in, sl_json_get(root, "stopReason"));
     choice->finish = sl_bedrock_finish(choice->finish_text, rd->was_answer);
-    if (rd->status == 0 && choice->n_blocks == 0 && sl_bedrock_is_malformed(choice->finish_text)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "the model's answer was malformed: %.*s",
-                             SL_STR_ARG(choice->finish_text));
+    if (rd->in.status == 0 && choice->n_blocks == 0 && sl_bedrock_is_malformed(choice->finish_text)) {
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "the model's answer was malformed: %.*s",
+                                SL_STR_ARG(choice->finish_text));
     }
     sl_bedrock_usage_read(sl_json_get(root, "usage"), &reply->usage);
     reply->dropped = dropped_of(rd, root);
@@ -193,12 +164,12 @@ int sl_bedrock_on_reply(const struct sl_call *call, const struct sl_env *env, st
                         struct sl_arena *arena, struct sl_reply *ret_reply, struct sl_err *err)
 {
     struct sl_json *doc = env->scratch;
-    int r = sl_json_parse_at(doc, sl_skip_bom(body), 0);
+    int r = sl_reply_parse(doc, body, 0, err);
     if (r < 0) {
-        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+        return r;
     }
     struct sl_json_val root = sl_json_root(doc);
-    struct reader rd = { .call = call, .arena = arena, .err = err };
+    struct reader rd = { .call = call, .in = SL_READING_REPLY(arena, err) };
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     if (!sl_json_is(root, SL_JSON_OBJECT)) {
         return sl_fail(err, SL_E_INVAL, "it is not a JSON object");
@@ -211,7 +182,7 @@ int sl_bedrock_on_reply(const struct sl_call *call, const struct sl_env *env, st
                                                          : SL_E_TYPE;
     if (r == SL_E_TYPE) {
         message_read(&rd, root, &reply);
-        r = rd.status;
+        r = rd.in.status;
     }
     if (r == 0) {
         sl_bedrock_counts_read(env->upstream_headers, &reply.usage);

@@ -6,6 +6,7 @@
 #include "llm/bedrock/bedrock.h"
 #include "llm/form/ids.h"
 #include "llm/core/errbody.h"
+#include "llm/core/reading.h"
 
 /* Indexes that a stream may use; a dialect has limits of its own. */
 #define BLOCK_MAX 65535
@@ -13,41 +14,12 @@
 struct frame {
     struct sl_bedrock_stream *st;
     const struct sl_call *call;
-    struct sl_delta_sink *sink;
-    struct sl_err *err;
-    int status; /* sticky: the first failure, ours or the sink's */
+    struct sl_reading in;
 };
-
-static void push(struct frame *f, const struct sl_delta *delta)
-{
-    if (f->status == 0) {
-        f->status = f->sink->push(f->sink->arg, delta);
-    }
-}
-
-static struct sl_str text_get(struct frame *f, struct sl_json_val object, const char *key)
-{
-    struct sl_str text = SL_STR_NONE;
-    struct sl_json_val v = sl_json_get(object, key);
-    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, f->sink->arena, &text) < 0) {
-        f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
-    }
-    return text;
-}
-
-/* A piece of a text, whose last character may be cut in two. */
-static struct sl_str half_get(struct frame *f, struct sl_json_val v)
-{
-    struct sl_str text = SL_STR_NONE;
-    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_half_text(&f->st->half, v, f->sink->arena, &text) < 0) {
-        f->status = sl_fail(f->err, SL_E_NOMEM, "out of memory");
-    }
-    return text;
-}
 
 static struct sl_str reply_id(const struct frame *f)
 {
-    const struct sl_headers *headers = f->sink->env->upstream_headers;
+    const struct sl_headers *headers = f->in.sink->env->upstream_headers;
     return headers ? sl_headers_get(headers, "x-amzn-requestid") : SL_STR_NONE;
 }
 
@@ -56,7 +28,7 @@ static void message_start(struct frame *f, struct sl_json_val root)
     (void)root;
     if (!f->st->has_start) {
         f->st->has_start = true;
-        push(f, &(struct sl_delta){ .kind = SL_DELTA_START, .id = reply_id(f), .created = -1 });
+        sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_START, .id = reply_id(f), .created = -1 });
     }
 }
 
@@ -73,7 +45,7 @@ static void piece(struct frame *f, struct sl_str text)
         struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
         delta.text = text;
         f->st->has_output = true;
-        push(f, &delta);
+        sl_reading_push(&f->in, &delta);
     }
 }
 
@@ -81,7 +53,7 @@ static bool index_read(struct frame *f, struct sl_json_val root, uint32_t *ret)
 {
     int64_t index;
     if (sl_json_int(sl_json_get(root, "contentBlockIndex"), true, &index) < 0 || index < 0 || index > BLOCK_MAX) {
-        f->status = sl_fail(f->err, SL_E_INVAL, "a block has no index from 0 to %d", BLOCK_MAX);
+        f->in.status = sl_fail(f->in.err, SL_E_INVAL, "a block has no index from 0 to %d", BLOCK_MAX);
         return false;
     }
     *ret = (uint32_t)index;
@@ -99,7 +71,7 @@ static void block_close(struct frame *f)
     }
     piece(f, sl_half_end(&st->half));
     struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_STOP);
-    push(f, &delta);
+    sl_reading_push(&f->in, &delta);
     st->is_open = false;
 }
 
@@ -124,18 +96,20 @@ static void block_start(struct frame *f, struct sl_json_val root)
     if (!index_read(f, root, &index) || !sl_json_is(tool, SL_JSON_OBJECT)) {
         return;
     }
-    struct sl_str name = text_get(f, tool, "name"), id = text_get(f, tool, "toolUseId");
+    struct sl_str name = sl_reading_text(&f->in, sl_json_get(tool, "name")),
+                  id = sl_reading_text(&f->in, sl_json_get(tool, "toolUseId"));
     bool is_answer = sl_str_eq_c(name, SL_BEDROCK_ANSWER_TOOL);
     struct sl_delta delta = block_open(f, index, is_answer ? SL_BLOCK_TEXT : SL_BLOCK_TOOL_CALL);
     if (is_answer) {
         f->st->is_answer = f->st->was_answer = true;
     } else {
-        delta.tool_id = id.n ? id : sl_call_id_make(reply_id(f), 0, f->st->n_blocks - 1, f->sink->arena);
+        delta.tool_id = id.n ? id : sl_call_id_make(reply_id(f), 0, f->st->n_blocks - 1, f->in.arena);
         delta.tool_name = sl_form_name_back(f->call->aliases, name);
-        f->status = f->status == 0 && !delta.tool_id.p ? sl_fail(f->err, SL_E_NOMEM, "out of memory") : f->status;
+        f->in.status = f->in.status == 0 && !delta.tool_id.p ? sl_fail(f->in.err, SL_E_NOMEM, "out of memory")
+                                                             : f->in.status;
     }
     f->st->has_output = true;
-    push(f, &delta);
+    sl_reading_push(&f->in, &delta);
 }
 
 /* The block that a piece of this kind belongs to: the open one, or it begins with it. */
@@ -146,12 +120,12 @@ static bool block_for(struct frame *f, uint32_t index, enum sl_block_kind kind)
         return true;
     }
     if (st->is_open && st->open == index) {
-        f->status = sl_fail(f->err, SL_E_INVAL, "pieces of two kinds in block %u", index);
+        f->in.status = sl_fail(f->in.err, SL_E_INVAL, "pieces of two kinds in block %u", index);
         return false;
     }
     struct sl_delta delta = block_open(f, index, kind);
-    push(f, &delta);
-    return f->status == 0;
+    sl_reading_push(&f->in, &delta);
+    return f->in.status == 0;
 }
 
 static void reasoning_delta(struct frame *f, uint32_t index, struct sl_json_val v)
@@ -160,12 +134,12 @@ static void reasoning_delta(struct frame *f, uint32_t index, struct sl_json_val 
     if (!block_for(f, index, SL_BLOCK_THINKING)) {
         return;
     }
-    piece(f, half_get(f, text));
+    piece(f, sl_reading_half(&f->in, &f->st->half, text));
     struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
-    delta.signature = text_get(f, v, "signature");
-    delta.redacted = text_get(f, v, "redactedContent");
+    delta.signature = sl_reading_text(&f->in, sl_json_get(v, "signature"));
+    delta.redacted = sl_reading_text(&f->in, sl_json_get(v, "redactedContent"));
     if (delta.signature.n || delta.redacted.n) {
-        push(f, &delta);
+        sl_reading_push(&f->in, &delta);
     }
 }
 
@@ -180,14 +154,14 @@ static void block_delta(struct frame *f, struct sl_json_val root)
     }
     if (sl_json_is(text, SL_JSON_STRING)) {
         if (sl_json_raw(text).n > 2 && block_for(f, index, SL_BLOCK_TEXT)) {
-            piece(f, half_get(f, text));
+            piece(f, sl_reading_half(&f->in, &f->st->half, text));
         }
     } else if (sl_json_is(tool, SL_JSON_OBJECT)) {
         if (!st->is_open || st->open != index || (st->open_kind != SL_BLOCK_TOOL_CALL && !st->is_answer)) {
-            f->status = sl_fail(f->err, SL_E_INVAL, "a piece of the tool call %u, which is not open", index);
+            f->in.status = sl_fail(f->in.err, SL_E_INVAL, "a piece of the tool call %u, which is not open", index);
             return;
         }
-        struct sl_str input = half_get(f, sl_json_get(tool, "input"));
+        struct sl_str input = sl_reading_half(&f->in, &f->st->half, sl_json_get(tool, "input"));
         st->has_arguments |= input.n > 0;
         piece(f, input);
     } else if (sl_json_is(reasoning, SL_JSON_OBJECT)) {
@@ -207,19 +181,20 @@ static void block_stop(struct frame *f, struct sl_json_val root)
 
 static void message_stop(struct frame *f, struct sl_json_val root)
 {
-    struct sl_str word = text_get(f, root, "stopReason");
+    struct sl_str word = sl_reading_text(&f->in, sl_json_get(root, "stopReason"));
     if (f->st->has_finish) {
         return; /* a second one says nothing new */
     }
     if (!f->st->has_output && sl_bedrock_is_malformed(word)) {
-        f->status = sl_fail(f->err, SL_E_INVAL, "the model's answer was malformed: %.*s", SL_STR_ARG(word));
+        f->in.status = sl_fail(f->in.err, SL_E_INVAL, "the model's answer was malformed: %.*s", SL_STR_ARG(word));
         return;
     }
     f->st->has_finish = true;
     message_start(f, SL_JSON_ABSENT);
     block_close(f);
-    push(f, &(struct sl_delta){
-                .kind = SL_DELTA_FINISH, .finish = sl_bedrock_finish(word, f->st->was_answer), .finish_text = word });
+    sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
+                                                .finish = sl_bedrock_finish(word, f->st->was_answer),
+                                                .finish_text = word });
 }
 
 static void metadata(struct frame *f, struct sl_json_val root)
@@ -229,19 +204,19 @@ static void metadata(struct frame *f, struct sl_json_val root)
     if (sl_json_is(usage, SL_JSON_OBJECT)) {
         struct sl_delta delta = { .kind = SL_DELTA_USAGE };
         sl_bedrock_usage_read(usage, &delta.usage);
-        push(f, &delta);
+        sl_reading_push(&f->in, &delta);
     }
 }
 
 static int exception_push(struct frame *f, const struct sl_frame *frame)
 {
     struct sl_llm_error error;
-    sl_bedrock_error_read(0, NULL, frame->name, frame->data, f->sink->arena, &error);
+    sl_bedrock_error_read(0, NULL, frame->name, frame->data, f->in.arena, &error);
     error.upstream_body = SL_STR_NONE;
     error.message = error.message.n ? error.message : SL_STR("the upstream reported an error");
     f->st->has_error = true;
-    push(f, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
-    return f->status;
+    sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
+    return f->in.status;
 }
 
 /* The most frequent first. */
@@ -257,7 +232,7 @@ static const struct {
 int sl_bedrock_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
                         struct sl_delta_sink *sink, struct sl_err *err)
 {
-    struct frame f = { state, call, sink, err, 0 };
+    struct frame f = { state, call, SL_READING_STREAM(sink, err) };
     if (sl_bedrock_is_over(state)) {
         return 0; /* nothing counts behind the end */
     }
@@ -269,18 +244,14 @@ int sl_bedrock_on_frame(void *state, const struct sl_call *call, const struct sl
             continue;
         }
         struct sl_json *doc = sink->doc;
-        int r = sl_json_parse_at(doc, frame->data, 0);
+        int r = sl_event_object(doc, frame->data, err);
         if (r < 0) {
-            return sl_fail(err, r, "an event is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
-                           doc->fault_offset);
-        }
-        if (!sl_json_is(sl_json_root(doc), SL_JSON_OBJECT)) {
-            return sl_fail(err, SL_E_INVAL, "an event is not a JSON object");
+            return r;
         }
         events[i].on(&f, sl_json_root(doc));
         break;
     }
-    return f.status;
+    return f.in.status;
 }
 
 bool sl_bedrock_is_over(const void *state)

@@ -3,34 +3,21 @@
 #include "json/write.h"
 #include "llm/cohere/cohere.h"
 #include "llm/core/errbody.h"
+#include "llm/core/reading.h"
 #include "llm/form/ids.h"
 
 /* --- what whole replies and streams share --- */
 
 enum sl_finish sl_cohere_finish(struct sl_str word)
 {
-    static const struct {
-        struct sl_str word;
-        enum sl_finish finish;
-    } words[] = {
+    static const struct sl_finish_word words[] = {
         { SL_STR_INIT("COMPLETE"), SL_FINISH_STOP },
         { SL_STR_INIT("STOP_SEQUENCE"), SL_FINISH_STOP },
         { SL_STR_INIT("MAX_TOKENS"), SL_FINISH_LENGTH },
         { SL_STR_INIT("TOOL_CALL"), SL_FINISH_TOOL_CALLS },
+        { { 0 }, SL_FINISH_NONE },
     };
-    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
-        if (sl_str_eq(word, words[i].word)) {
-            return words[i].finish;
-        }
-    }
-    return word.n ? SL_FINISH_OTHER : SL_FINISH_NONE;
-}
-
-static int64_t count_get(struct sl_json_val v, const char *key)
-{
-    int64_t n;
-    bool is_count = sl_json_int(sl_json_get(v, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX;
-    return is_count ? n : -1;
+    return sl_finish_find(words, word);
 }
 
 void sl_cohere_usage_read(struct sl_json_val usage, struct sl_usage *io_usage)
@@ -40,11 +27,11 @@ void sl_cohere_usage_read(struct sl_json_val usage, struct sl_usage *io_usage)
         return;
     }
     struct sl_usage u = SL_USAGE_NONE;
-    u.input = count_get(tokens, "input_tokens");
-    u.output = count_get(tokens, "output_tokens");
-    u.input = u.input < 0 ? count_get(billed, "input_tokens") : u.input;
-    u.output = u.output < 0 ? count_get(billed, "output_tokens") : u.output;
-    u.cached_input = count_get(usage, "cached_tokens");
+    u.input = sl_count_get(tokens, "input_tokens");
+    u.output = sl_count_get(tokens, "output_tokens");
+    u.input = u.input < 0 ? sl_count_get(billed, "input_tokens") : u.input;
+    u.output = u.output < 0 ? sl_count_get(billed, "output_tokens") : u.output;
+    u.cached_input = sl_count_get(usage, "cached_tokens");
     u.total = u.input >= 0 && u.output >= 0 ? u.input + u.output : -1;
     *io_usage = u;
 }
@@ -53,25 +40,9 @@ void sl_cohere_usage_read(struct sl_json_val usage, struct sl_usage *io_usage)
 
 struct reader {
     const struct sl_call *call;
-    struct sl_arena *arena;
-    struct sl_err *err;
+    struct sl_reading in;
     struct sl_reply *reply;
-    int status; /* sticky */
 };
-
-static void fail_memory(struct reader *rd)
-{
-    rd->status = rd->status ? rd->status : sl_fail(rd->err, SL_E_NOMEM, "out of memory");
-}
-
-static struct sl_str text_of(struct reader *rd, struct sl_json_val v)
-{
-    struct sl_str text = SL_STR_NONE;
-    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, rd->arena, &text) < 0) {
-        fail_memory(rd);
-    }
-    return text;
-}
 
 static void block_add(struct sl_choice *choice, enum sl_block_kind kind, struct sl_str text)
 {
@@ -85,15 +56,15 @@ static void call_add(struct reader *rd, struct sl_json_val v, struct sl_choice *
     struct sl_json_val function = sl_json_get(v, "function");
     struct sl_block block = {
         .kind = SL_BLOCK_TOOL_CALL,
-        .tool_id = text_of(rd, sl_json_get(v, "id")),
-        .tool_name = sl_form_name_back(rd->call->aliases, text_of(rd, sl_json_get(function, "name"))),
-        .arguments = sl_arguments_text(sl_json_get(function, "arguments"), rd->arena),
+        .tool_id = sl_reading_text(&rd->in, sl_json_get(v, "id")),
+        .tool_name = sl_form_name_back(rd->call->aliases, sl_reading_text(&rd->in, sl_json_get(function, "name"))),
+        .arguments = sl_arguments_text(sl_json_get(function, "arguments"), rd->in.arena),
     };
     if (block.tool_id.n == 0) {
-        block.tool_id = sl_call_id_make(rd->reply->id, 0, choice->n_blocks, rd->arena);
+        block.tool_id = sl_call_id_make(rd->reply->id, 0, choice->n_blocks, rd->in.arena);
     }
     if (!block.tool_id.p || !block.arguments.p) {
-        fail_memory(rd);
+        sl_reading_no_memory(&rd->in);
     }
     choice->blocks[choice->n_blocks++] = block;
 }
@@ -130,43 +101,38 @@ static void logprobs_read(struct reader *rd, struct sl_json_val list, struct sl_
     sl_jw_end(&w);
     sl_jw_member_null(&w, "refusal");
     sl_jw_end(&w);
-    choice->logprobs = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    choice->logprobs = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->in.arena, sl_buf_str(&buf)) : SL_STR_NONE;
     sl_buf_done(&buf);
     if (!choice->logprobs.p) {
-        fail_memory(rd);
+        sl_reading_no_memory(&rd->in);
     }
 }
 
 static void content_read(struct reader *rd, struct sl_json_val content, struct sl_choice *choice)
 {
     if (sl_json_is(content, SL_JSON_STRING)) {
-        block_add(choice, SL_BLOCK_TEXT, text_of(rd, content));
+        block_add(choice, SL_BLOCK_TEXT, sl_reading_text(&rd->in, content));
     }
-    for (struct sl_json_iter it = sl_json_each(content); rd->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(content); rd->in.status == 0 && sl_json_next(&it);) {
         struct sl_json_val thinking = sl_json_get(it.val, "thinking");
         bool is_thought = sl_json_is(thinking, SL_JSON_STRING);
         block_add(choice, is_thought ? SL_BLOCK_THINKING : SL_BLOCK_TEXT,
-                  text_of(rd, is_thought ? thinking : sl_json_get(it.val, "text")));
+                  sl_reading_text(&rd->in, is_thought ? thinking : sl_json_get(it.val, "text")));
     }
 }
 
 static void message_read(struct reader *rd, struct sl_json_val root, struct sl_json_val message)
 {
     struct sl_json_val content = sl_json_get(message, "content"), calls = sl_json_get(message, "tool_calls");
-    struct sl_choice *choice = rd->reply->choices = SL_ARENA_NEW(rd->arena, struct sl_choice);
-    size_t n = 2 + (size_t)sl_json_count(calls) + (sl_json_is(content, SL_JSON_ARRAY) ? sl_json_count(content) : 0);
-    if (choice) {
-        choice->blocks = SL_ARENA_ARRAY(rd->arena, struct sl_block, n);
-    }
-    if (!choice || !choice->blocks) {
-        fail_memory(rd);
+    size_t n = 1 + (size_t)sl_json_count(calls) + (sl_json_is(content, SL_JSON_ARRAY) ? sl_json_count(content) : 1);
+    struct sl_choice *choice = sl_reading_choice(&rd->in, n, rd->reply);
+    if (!choice) {
         return;
     }
-    rd->reply->n_choices = 1;
     content_read(rd, content, choice);
-    block_add(choice, SL_BLOCK_TEXT, text_of(rd, sl_json_get(message, "tool_plan")));
+    block_add(choice, SL_BLOCK_TEXT, sl_reading_text(&rd->in, sl_json_get(message, "tool_plan")));
     if (sl_json_is(calls, SL_JSON_ARRAY)) {
-        for (struct sl_json_iter it = sl_json_each(calls); rd->status == 0 && sl_json_next(&it);) {
+        for (struct sl_json_iter it = sl_json_each(calls); rd->in.status == 0 && sl_json_next(&it);) {
             call_add(rd, it.val, choice);
         }
     }
@@ -174,11 +140,11 @@ static void message_read(struct reader *rd, struct sl_json_val root, struct sl_j
         rd->reply->dropped = SL_STR("reply.citations");
     }
     logprobs_read(rd, sl_json_get(root, "logprobs"), choice);
-    choice->finish_text = text_of(rd, sl_json_get(root, "finish_reason"));
+    choice->finish_text = sl_reading_text(&rd->in, sl_json_get(root, "finish_reason"));
     choice->finish = sl_cohere_finish(choice->finish_text);
-    if (choice->finish == SL_FINISH_OTHER && choice->n_blocks == 0 && rd->status == 0) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "the model ended with %.*s and no answer",
-                             SL_STR_ARG(choice->finish_text));
+    if (choice->finish == SL_FINISH_OTHER && choice->n_blocks == 0 && rd->in.status == 0) {
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "the model ended with %.*s and no answer",
+                                SL_STR_ARG(choice->finish_text));
     }
 }
 
@@ -186,13 +152,13 @@ static void chat_read(struct reader *rd, struct sl_json_val root)
 {
     struct sl_json_val message = sl_json_get(root, "message");
     if (!sl_json_is(message, SL_JSON_OBJECT)) {
-        struct sl_str said = text_of(rd, message);
-        rd->status = rd->status ? rd->status
-                     : said.n   ? sl_fail(rd->err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said))
-                                : sl_fail(rd->err, SL_E_INVAL, "it has no message");
+        struct sl_str said = sl_reading_text(&rd->in, message);
+        rd->in.status = rd->in.status ? rd->in.status
+                        : said.n      ? sl_fail(rd->in.err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said))
+                                      : sl_fail(rd->in.err, SL_E_INVAL, "it has no message");
         return;
     }
-    rd->reply->id = text_of(rd, sl_json_get(root, "id"));
+    rd->reply->id = sl_reading_text(&rd->in, sl_json_get(root, "id"));
     message_read(rd, root, message);
     sl_cohere_usage_read(sl_json_get(root, "usage"), &rd->reply->usage);
 }
@@ -211,22 +177,22 @@ static void embeddings_read(struct reader *rd, struct sl_json_val root)
         list = sl_json_count(it.val) ? it.val : list;
     }
     if (!sl_json_is(list, SL_JSON_ARRAY)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of embeddings");
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it has no list of embeddings");
         return;
     }
-    reply->embeddings = SL_ARENA_ARRAY(rd->arena, struct sl_embedding, sl_json_count(list) + 1);
+    reply->embeddings = SL_ARENA_ARRAY(rd->in.arena, struct sl_embedding, sl_json_count(list) + 1);
     if (!reply->embeddings) {
-        fail_memory(rd);
+        sl_reading_no_memory(&rd->in);
     }
-    for (struct sl_json_iter it = sl_json_each(list); rd->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(list); rd->in.status == 0 && sl_json_next(&it);) {
         if (!sl_json_is(it.val, SL_JSON_ARRAY) && !sl_json_is(it.val, SL_JSON_STRING)) {
-            rd->status = sl_fail(rd->err, SL_E_INVAL, "embedding %u has no values", it.index);
+            rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "embedding %u has no values", it.index);
             return;
         }
         reply->embeddings[reply->n_embeddings++] = (struct sl_embedding){ it.index, sl_json_raw(it.val) };
     }
     struct sl_usage u = SL_USAGE_NONE;
-    u.input = u.total = count_get(sl_json_at(root, "meta.billed_units"), "input_tokens");
+    u.input = u.total = sl_count_get(sl_json_at(root, "meta.billed_units"), "input_tokens");
     reply->usage = u;
 }
 
@@ -235,23 +201,23 @@ int sl_cohere_on_reply(const struct sl_call *call, const struct sl_env *env, str
 {
     struct sl_json *doc = env->scratch;
     bool is_embed = call->type == SL_LLM_EMBEDDINGS;
-    int r = sl_json_parse_at(doc, sl_skip_bom(body), is_embed ? 4 : 0); /* the numbers stay raw */
+    int r = sl_reply_parse(doc, body, is_embed ? 4 : 0, err); /* the numbers stay raw */
     if (r < 0) {
-        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+        return r;
     }
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
-    struct reader rd = { .call = call, .arena = arena, .err = err, .reply = &reply };
+    struct reader rd = { .call = call, .in = SL_READING_REPLY(arena, err), .reply = &reply };
     struct sl_json_val root = sl_json_root(doc);
     if (!sl_json_is(root, SL_JSON_OBJECT)) {
         return sl_fail(err, SL_E_INVAL, "it is not a JSON object");
     }
     (is_embed ? embeddings_read : chat_read)(&rd, root);
     bool is_list = reply.n_embeddings && reply.embeddings[0].raw.p[0] == '[';
-    if (rd.status == 0 && is_list) {
-        rd.status = sl_embed_reply(call, env, arena, &reply, err);
+    if (rd.in.status == 0 && is_list) {
+        rd.in.status = sl_embed_reply(call, env, arena, &reply, err);
     }
-    if (rd.status == 0) {
+    if (rd.in.status == 0) {
         *ret_reply = reply;
     }
-    return rd.status;
+    return rd.in.status;
 }

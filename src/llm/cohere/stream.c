@@ -6,6 +6,7 @@
  *   anywhere. */
 #include "llm/cohere/cohere.h"
 #include "llm/core/errbody.h"
+#include "llm/core/reading.h"
 #include "llm/form/ids.h"
 
 #define BLOCK_MAX 65535 /* blocks that a stream may have; a dialect has limits of its own */
@@ -13,41 +14,8 @@
 struct frame {
     struct sl_cohere_stream *st;
     const struct sl_call *call;
-    struct sl_delta_sink *sink;
-    struct sl_err *err;
-    int status; /* sticky: the first failure, ours or the sink's */
+    struct sl_reading in;
 };
-
-static void push(struct frame *f, const struct sl_delta *delta)
-{
-    if (f->status == 0) {
-        f->status = f->sink->push(f->sink->arg, delta);
-    }
-}
-
-static void fail_memory(struct frame *f)
-{
-    f->status = f->status ? f->status : sl_fail(f->err, SL_E_NOMEM, "out of memory");
-}
-
-static struct sl_str text_of(struct frame *f, struct sl_json_val v)
-{
-    struct sl_str text = SL_STR_NONE;
-    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, f->sink->arena, &text) < 0) {
-        fail_memory(f);
-    }
-    return text;
-}
-
-/* A piece of a text, whose last character may be cut in two. */
-static struct sl_str half_of(struct frame *f, struct sl_json_val v)
-{
-    struct sl_str text = SL_STR_NONE;
-    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_half_text(&f->st->half, v, f->sink->arena, &text) < 0) {
-        fail_memory(f);
-    }
-    return text;
-}
 
 /* --- blocks --- */
 
@@ -63,7 +31,7 @@ static void piece(struct frame *f, struct sl_str text)
     if (text.n) {
         struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
         delta.text = text;
-        push(f, &delta);
+        sl_reading_push(&f->in, &delta);
     }
 }
 
@@ -79,7 +47,7 @@ static void block_stop(struct frame *f)
     piece(f, sl_half_end(&st->half));
     struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_STOP);
     st->is_open = false;
-    push(f, &delta);
+    sl_reading_push(&f->in, &delta);
 }
 
 static void block_start(struct frame *f, enum sl_block_kind kind, struct sl_str id, struct sl_str name)
@@ -87,7 +55,8 @@ static void block_start(struct frame *f, enum sl_block_kind kind, struct sl_str 
     struct sl_cohere_stream *st = f->st;
     block_stop(f);
     if (st->n_blocks == BLOCK_MAX) {
-        f->status = f->status ? f->status : sl_fail(f->err, SL_E_LIMIT, "more blocks than a stream may have");
+        f->in.status = f->in.status ? f->in.status
+                                    : sl_fail(f->in.err, SL_E_LIMIT, "more blocks than a stream may have");
         return;
     }
     st->n_blocks++;
@@ -98,7 +67,7 @@ static void block_start(struct frame *f, enum sl_block_kind kind, struct sl_str 
     struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_START);
     delta.tool_id = id;
     delta.tool_name = name;
-    push(f, &delta);
+    sl_reading_push(&f->in, &delta);
 }
 
 /* Opens a block where none of that kind is open: what servers in between leave out is made good. */
@@ -110,7 +79,7 @@ static void words_push(struct frame *f, enum sl_block_kind kind, struct sl_json_
     if (!f->st->is_open || f->st->open_kind != kind) {
         block_start(f, kind, SL_STR_NONE, SL_STR_NONE);
     }
-    piece(f, half_of(f, v));
+    piece(f, sl_reading_half(&f->in, &f->st->half, v));
 }
 
 /* --- events --- */
@@ -122,10 +91,10 @@ static void start_push(struct frame *f, struct sl_json_val root)
         return;
     }
     st->has_start = true;
-    struct sl_str id = text_of(f, sl_json_get(root, "id"));
+    struct sl_str id = sl_reading_text(&f->in, sl_json_get(root, "id"));
     st->id_len = (uint8_t)SL_MIN(id.n, sizeof(st->id));
     memcpy(st->id, id.n ? id.p : "", st->id_len);
-    push(f, &(struct sl_delta){ .kind = SL_DELTA_START, .id = id, .created = -1 });
+    sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_START, .id = id, .created = -1 });
 }
 
 static void plan_delta(struct frame *f, struct sl_json_val root)
@@ -163,13 +132,13 @@ static uint32_t index_of(struct sl_json_val root)
 static void arguments_push(struct frame *f, struct sl_json_val v)
 {
     if (sl_json_is(v, SL_JSON_STRING)) {
-        struct sl_str text = half_of(f, v);
+        struct sl_str text = sl_reading_half(&f->in, &f->st->half, v);
         f->st->has_arguments |= text.n > 0;
         piece(f, text);
     } else if (!sl_json_is_nothing(v)) { /* some servers give the whole object */
-        struct sl_str text = sl_arguments_text(v, f->sink->arena);
+        struct sl_str text = sl_arguments_text(v, f->in.arena);
         if (!text.p) {
-            fail_memory(f);
+            sl_reading_no_memory(&f->in);
         }
         f->st->has_arguments = true;
         piece(f, text);
@@ -184,15 +153,15 @@ static void call_start(struct frame *f, struct sl_json_val root)
         call = sl_json_next(&it) ? it.val : SL_JSON_ABSENT;
     }
     function = sl_json_get(call, "function");
-    struct sl_str id = text_of(f, sl_json_get(call, "id"));
+    struct sl_str id = sl_reading_text(&f->in, sl_json_get(call, "id"));
     if (!id.n) {
-        id = sl_call_id_make(sl_str_make(f->st->id, f->st->id_len), 0, f->st->n_blocks, f->sink->arena);
+        id = sl_call_id_make(sl_str_make(f->st->id, f->st->id_len), 0, f->st->n_blocks, f->in.arena);
     }
     if (!id.p) {
-        fail_memory(f);
+        sl_reading_no_memory(&f->in);
         return;
     }
-    struct sl_str name = sl_form_name_back(f->call->aliases, text_of(f, sl_json_get(function, "name")));
+    struct sl_str name = sl_form_name_back(f->call->aliases, sl_reading_text(&f->in, sl_json_get(function, "name")));
     block_start(f, SL_BLOCK_TOOL_CALL, id, name);
     f->st->open = index_of(root);
     arguments_push(f, sl_json_get(function, "arguments"));
@@ -202,7 +171,7 @@ static void call_delta(struct frame *f, struct sl_json_val root)
 {
     struct sl_cohere_stream *st = f->st;
     if (!st->is_open || st->open_kind != SL_BLOCK_TOOL_CALL || st->open != index_of(root)) {
-        f->status = sl_fail(f->err, SL_E_INVAL, "a piece of call %u, which is not open", index_of(root));
+        f->in.status = sl_fail(f->in.err, SL_E_INVAL, "a piece of call %u, which is not open", index_of(root));
         return;
     }
     arguments_push(f, sl_json_at(root, "delta.message.tool_calls.function.arguments"));
@@ -211,7 +180,7 @@ static void call_delta(struct frame *f, struct sl_json_val root)
 static void error_push(struct frame *f, struct sl_json_val v)
 {
     struct sl_errbody said;
-    sl_errbody_read_val(v, f->sink->arena, &said);
+    sl_errbody_read_val(v, f->in.arena, &said);
     int status = sl_error_status_of(said.type, said.code);
     struct sl_llm_error error = {
         .type = sl_errbody_type(status, &said),
@@ -220,19 +189,19 @@ static void error_push(struct frame *f, struct sl_json_val v)
         .message = said.message.n ? said.message : SL_STR("the upstream reported an error"),
     };
     f->st->has_error = true;
-    push(f, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
+    sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
 }
 
 static void message_end(struct frame *f, struct sl_json_val root)
 {
     struct sl_json_val delta = sl_json_get(root, "delta"), error = sl_json_get(delta, "error");
-    struct sl_str word = text_of(f, sl_json_get(delta, "finish_reason"));
+    struct sl_str word = sl_reading_text(&f->in, sl_json_get(delta, "finish_reason"));
     enum sl_finish finish = word.n ? sl_cohere_finish(word) : SL_FINISH_STOP;
     struct sl_usage usage = SL_USAGE_NONE;
     sl_cohere_usage_read(sl_json_get(delta, "usage"), &usage);
     block_stop(f);
     if (usage.input >= 0 || usage.output >= 0) {
-        push(f, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = usage });
+        sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = usage });
     }
     if (!sl_json_is_nothing(error)) {
         error_push(f, error);
@@ -241,14 +210,14 @@ static void message_end(struct frame *f, struct sl_json_val root)
     if (finish == SL_FINISH_OTHER && !f->st->has_output) {
         struct sl_llm_error none = {
             .type = SL_ERR_PROVIDER_SERVER_ERROR,
-            .message = sl_arena_printf(f->sink->arena, "The model ended with %.*s and no answer", SL_STR_ARG(word)),
+            .message = sl_arena_printf(f->in.arena, "The model ended with %.*s and no answer", SL_STR_ARG(word)),
         };
         f->st->has_error = true;
-        push(f, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &none });
+        sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &none });
         return;
     }
     f->st->is_done = true;
-    push(f, &(struct sl_delta){ .kind = SL_DELTA_FINISH, .finish = finish, .finish_text = word });
+    sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_FINISH, .finish = finish, .finish_text = word });
 }
 
 /* The most frequent first. */
@@ -285,22 +254,18 @@ static void root_push(struct frame *f, struct sl_json_val root, struct sl_str na
 int sl_cohere_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
                        struct sl_delta_sink *sink, struct sl_err *err)
 {
-    struct frame f = { state, call, sink, err, 0 };
+    struct frame f = { state, call, SL_READING_STREAM(sink, err) };
     if (f.st->is_done || f.st->has_error || sl_str_eq_c(frame->data, "[DONE]")) {
         return 0; /* nothing counts behind the end */
     }
     struct sl_json *doc = sink->doc;
-    int r = sl_json_parse_at(doc, frame->data, 0);
+    int r = sl_event_object(doc, frame->data, err);
     if (r < 0) {
-        return sl_fail(err, r, "an event is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
-                       doc->fault_offset);
+        return r;
     }
     struct sl_json_val root = sl_json_root(doc);
-    if (!sl_json_is(root, SL_JSON_OBJECT)) {
-        return sl_fail(err, SL_E_INVAL, "an event is not a JSON object");
-    }
     root_push(&f, root, frame->name);
-    return f.status;
+    return f.in.status;
 }
 
 bool sl_cohere_is_over(const void *state)

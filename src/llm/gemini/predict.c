@@ -3,6 +3,7 @@
 #include "llm/core/errbody.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
+#include "llm/core/reading.h"
 #include "llm/gemini/gemini.h"
 
 static const struct sl_fate_row fates[] = {
@@ -101,12 +102,10 @@ static void tokens_add(struct sl_json_val embeddings, struct sl_usage *io_usage)
     struct sl_json_limits limits = { .depth = 4, .tokens = 64 };
     struct sl_json_val said = sl_json_get(embeddings, "statistics");
     struct sl_json doc;
-    int64_t n;
     sl_json_init(&doc, &limits);
-    if (sl_json_is_present(said) && sl_json_parse(&doc, sl_json_raw(said)) == 0 &&
-        sl_json_int(sl_json_get(sl_json_root(&doc), "token_count"), true, &n) == 0 && n >= 0 &&
-        n <= SL_USAGE_COUNT_MAX) {
-        io_usage->input = SL_MAX(io_usage->input, (int64_t)0) + n;
+    if (sl_json_is_present(said) && sl_json_parse(&doc, sl_json_raw(said)) == 0) {
+        int64_t n = sl_count_get(sl_json_root(&doc), "token_count");
+        io_usage->input = n < 0 ? io_usage->input : SL_MAX(io_usage->input, (int64_t)0) + n;
         io_usage->total = io_usage->input;
     }
     sl_json_done(&doc);
@@ -116,10 +115,9 @@ static int read_reply(const struct sl_call *call, const struct sl_env *env, stru
                       struct sl_reply *ret_reply, struct sl_err *err)
 {
     struct sl_json *doc = env->scratch;
-    doc->limits.record_depth = 4; /* the numbers stay raw */
-    int r = sl_json_parse(doc, body);
+    int r = sl_reply_parse(doc, body, 4, err); /* the numbers stay raw */
     if (r < 0) {
-        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+        return r;
     }
     struct sl_json_val list = sl_json_get(sl_json_root(doc), "predictions");
     if (!sl_json_is(list, SL_JSON_ARRAY)) { /* embedContent */

@@ -2,7 +2,7 @@
 /* Whole replies of generateContent to canonical ones. A stream that was not asked for as events is a list of such
  * replies: read as one. */
 #include "llm/core/google_error.h"
-#include "llm/core/pieces.h"
+#include "llm/core/reading.h"
 #include "llm/form/ids.h"
 #include "llm/gemini/gemini.h"
 
@@ -39,10 +39,7 @@ struct sl_str sl_gemini_call_id(struct sl_json_val call, const struct sl_env *en
 
 enum sl_finish sl_gemini_finish(struct sl_str word, bool has_call)
 {
-    static const struct {
-        struct sl_str word;
-        enum sl_finish finish;
-    } words[] = {
+    static const struct sl_finish_word words[] = {
         { SL_STR_INIT("STOP"), SL_FINISH_STOP },
         { SL_STR_INIT("MAX_TOKENS"), SL_FINISH_LENGTH },
         { SL_STR_INIT("SAFETY"), SL_FINISH_CONTENT_FILTER },
@@ -55,21 +52,10 @@ enum sl_finish sl_gemini_finish(struct sl_str word, bool has_call)
         { SL_STR_INIT("IMAGE_SAFETY"), SL_FINISH_CONTENT_FILTER },
         { SL_STR_INIT("IMAGE_PROHIBITED_CONTENT"), SL_FINISH_CONTENT_FILTER },
         { SL_STR_INIT("IMAGE_RECITATION"), SL_FINISH_CONTENT_FILTER },
+        { { 0 }, SL_FINISH_NONE },
     };
-    enum sl_finish finish = word.n ? SL_FINISH_OTHER : SL_FINISH_NONE;
-    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
-        if (sl_str_eq(word, words[i].word)) {
-            finish = words[i].finish;
-        }
-    }
+    enum sl_finish finish = sl_finish_find(words, word);
     return has_call && finish == SL_FINISH_STOP ? SL_FINISH_TOOL_CALLS : finish;
-}
-
-static int64_t count_get(struct sl_json_val v, const char *key)
-{
-    int64_t n;
-    bool is_count = sl_json_int(sl_json_get(v, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX;
-    return is_count ? n : -1;
 }
 
 /* Sums where at least one is said. */
@@ -84,12 +70,12 @@ void sl_gemini_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
         return;
     }
     struct sl_usage u = SL_USAGE_NONE;
-    u.input = sum(count_get(v, "promptTokenCount"), count_get(v, "toolUsePromptTokenCount"));
-    u.reasoning = count_get(v, "thoughtsTokenCount");
-    u.output = sum(count_get(v, "candidatesTokenCount"), u.reasoning);
-    u.cached_input = count_get(v, "cachedContentTokenCount");
+    u.input = sum(sl_count_get(v, "promptTokenCount"), sl_count_get(v, "toolUsePromptTokenCount"));
+    u.reasoning = sl_count_get(v, "thoughtsTokenCount");
+    u.output = sum(sl_count_get(v, "candidatesTokenCount"), u.reasoning);
+    u.cached_input = sl_count_get(v, "cachedContentTokenCount");
     /* Its own total leaves a part out at times: what adds up is told. */
-    u.total = u.input >= 0 && u.output >= 0 ? u.input + u.output : count_get(v, "totalTokenCount");
+    u.total = u.input >= 0 && u.output >= 0 ? u.input + u.output : sl_count_get(v, "totalTokenCount");
     if (u.output < 0 && u.input >= 0 && u.total >= u.input) {
         u.output = u.total - u.input;
     }
@@ -114,27 +100,11 @@ struct sl_str sl_gemini_block_text(struct sl_json_val feedback, struct sl_arena 
 struct reader {
     const struct sl_call *call;
     const struct sl_env *env;
-    struct sl_arena *arena;
-    struct sl_err *err;
+    struct sl_reading in;
     struct sl_reply *reply;
-    int status; /* sticky */
     uint32_t n_calls;
     bool has_call[SL_GEMINI_CHOICES_MAX];
 };
-
-static void fail_memory(struct reader *rd)
-{
-    rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
-}
-
-static struct sl_str text_of(struct reader *rd, struct sl_json_val v)
-{
-    struct sl_str text = SL_STR_NONE;
-    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, rd->arena, &text) < 0) {
-        fail_memory(rd);
-    }
-    return text;
-}
 
 /* Where a candidate stands; -1: beyond what any upstream offers. */
 static int index_of(struct reader *rd, struct sl_json_val candidate, uint32_t at)
@@ -142,7 +112,8 @@ static int index_of(struct reader *rd, struct sl_json_val candidate, uint32_t at
     int64_t index = at;
     SL_IGNORE(sl_json_int(sl_json_get(candidate, "index"), true, &index) < 0); /* not said: its place */
     if (index < 0 || index >= SL_GEMINI_CHOICES_MAX) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "a candidate's index is not from 0 to %d", SL_GEMINI_CHOICES_MAX - 1);
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "a candidate's index is not from 0 to %d",
+                                SL_GEMINI_CHOICES_MAX - 1);
         return -1;
     }
     return (int)index;
@@ -156,27 +127,28 @@ static void part_add(struct reader *rd, struct sl_json_val v, struct sl_choice *
     switch (part.kind) {
     case SL_GEMINI_THOUGHT:
         block.kind = SL_BLOCK_THINKING;
-        block.text = text_of(rd, part.text);
+        block.text = sl_reading_text(&rd->in, part.text);
         break; /* its signature is of no use without the thought in place, and is not asked for */
     case SL_GEMINI_TEXT:
-        block.text = text_of(rd, part.text);
-        block.signature = text_of(rd, part.signature);
+        block.text = sl_reading_text(&rd->in, part.text);
+        block.signature = sl_reading_text(&rd->in, part.signature);
         break;
     case SL_GEMINI_CALL:
         block.kind = SL_BLOCK_TOOL_CALL;
-        block.tool_name = sl_form_name_back(rd->call->aliases, text_of(rd, sl_json_get(part.call, "name")));
-        block.tool_id = sl_gemini_call_id(part.call, rd->env, rd->n_calls++, rd->arena);
-        block.arguments = sl_gemini_arguments(part.call, rd->arena);
-        block.signature = text_of(rd, part.signature);
+        block.tool_name = sl_form_name_back(rd->call->aliases,
+                                            sl_reading_text(&rd->in, sl_json_get(part.call, "name")));
+        block.tool_id = sl_gemini_call_id(part.call, rd->env, rd->n_calls++, rd->in.arena);
+        block.arguments = sl_gemini_arguments(part.call, rd->in.arena);
+        block.signature = sl_reading_text(&rd->in, part.signature);
         rd->has_call[choice->index] = true;
         if (!block.tool_id.p || !block.arguments.p) {
-            fail_memory(rd);
+            sl_reading_no_memory(&rd->in);
         }
         break;
     case SL_GEMINI_IMAGE:
-        block.text = sl_gemini_image_text(part.data, rd->arena);
+        block.text = sl_gemini_image_text(part.data, rd->in.arena);
         if (!block.text.p) {
-            fail_memory(rd);
+            sl_reading_no_memory(&rd->in);
         }
         break;
     case SL_GEMINI_OTHER:
@@ -189,30 +161,30 @@ static void candidate_read(struct reader *rd, struct sl_json_val candidate, uint
 {
     int index = sl_json_is(candidate, SL_JSON_OBJECT) ? index_of(rd, candidate, at) : -1;
     if (index < 0) {
-        rd->status = rd->status ? rd->status : sl_fail(rd->err, SL_E_INVAL, "a candidate is not an object");
+        rd->in.status = rd->in.status ? rd->in.status : sl_fail(rd->in.err, SL_E_INVAL, "a candidate is not an object");
         return;
     }
     struct sl_choice *choice = &rd->reply->choices[index];
     struct sl_json_val parts = sl_json_at(candidate, "content.parts");
-    for (struct sl_json_iter it = sl_json_each(parts); rd->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(parts); rd->in.status == 0 && sl_json_next(&it);) {
         part_add(rd, it.val, choice);
     }
-    struct sl_str dropped = sl_gemini_dropped(candidate, rd->arena);
+    struct sl_str dropped = sl_gemini_dropped(candidate, rd->in.arena);
     rd->reply->dropped = dropped.p ? dropped : rd->reply->dropped;
-    if (rd->status == 0 &&
-        sl_gemini_logprobs(sl_json_get(candidate, "logprobsResult"), rd->arena, &choice->logprobs) < 0) {
-        fail_memory(rd);
+    if (rd->in.status == 0 &&
+        sl_gemini_logprobs(sl_json_get(candidate, "logprobsResult"), rd->in.arena, &choice->logprobs) < 0) {
+        sl_reading_no_memory(&rd->in);
     }
-    struct sl_str word = text_of(rd, sl_json_get(candidate, "finishReason"));
-    struct sl_str message = text_of(rd, sl_json_get(candidate, "finishMessage"));
+    struct sl_str word = sl_reading_text(&rd->in, sl_json_get(candidate, "finishReason"));
+    struct sl_str message = sl_reading_text(&rd->in, sl_json_get(candidate, "finishMessage"));
     if (!word.n || choice->finish != SL_FINISH_NONE) {
         return;
     }
     choice->finish_text = word;
     choice->finish = sl_gemini_finish(word, rd->has_call[index]);
     if (choice->n_blocks == 0 && choice->finish == SL_FINISH_OTHER) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "the model ended with %.*s and no answer%s%.*s", SL_STR_ARG(word),
-                             message.n ? ": " : "", SL_STR_ARG(message));
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "the model ended with %.*s and no answer%s%.*s",
+                                SL_STR_ARG(word), message.n ? ": " : "", SL_STR_ARG(message));
     } else if (choice->n_blocks == 0 && choice->finish == SL_FINISH_CONTENT_FILTER && message.n) {
         choice->blocks[choice->n_blocks++] = (struct sl_block){ .kind = SL_BLOCK_REFUSAL, .text = message };
     }
@@ -224,9 +196,9 @@ static void choices_make(struct reader *rd, struct sl_json_val root)
     uint32_t n_parts[SL_GEMINI_CHOICES_MAX] = { 0 }, n = 0;
     bool is_list = sl_json_is(root, SL_JSON_ARRAY);
     struct sl_json_iter it = sl_json_each(root);
-    for (bool more = !is_list || sl_json_next(&it); more && rd->status == 0; more = is_list && sl_json_next(&it)) {
+    for (bool more = !is_list || sl_json_next(&it); more && rd->in.status == 0; more = is_list && sl_json_next(&it)) {
         struct sl_json_val candidates = sl_json_get(is_list ? it.val : root, "candidates");
-        for (struct sl_json_iter c = sl_json_each(candidates); rd->status == 0 && sl_json_next(&c);) {
+        for (struct sl_json_iter c = sl_json_each(candidates); rd->in.status == 0 && sl_json_next(&c);) {
             int index = index_of(rd, c.val, c.index);
             if (index >= 0) {
                 n = SL_MAX(n, (uint32_t)index + 1);
@@ -235,14 +207,14 @@ static void choices_make(struct reader *rd, struct sl_json_val root)
         }
     }
     n = SL_MAX(n, 1u); /* a prompt that was blocked is told as an answer */
-    struct sl_choice *choices = SL_ARENA_ARRAY(rd->arena, struct sl_choice, n);
+    struct sl_choice *choices = SL_ARENA_ARRAY(rd->in.arena, struct sl_choice, n);
     for (uint32_t i = 0; choices && i < n; i++) {
         choices[i].index = i;
-        choices[i].blocks = SL_ARENA_ARRAY(rd->arena, struct sl_block, n_parts[i] + 1);
+        choices[i].blocks = SL_ARENA_ARRAY(rd->in.arena, struct sl_block, n_parts[i] + 1);
         choices = choices[i].blocks ? choices : NULL;
     }
     if (!choices) {
-        fail_memory(rd);
+        sl_reading_no_memory(&rd->in);
         return;
     }
     rd->reply->choices = choices;
@@ -254,8 +226,8 @@ static void response_read(struct reader *rd, struct sl_json_val root, bool *io_h
     struct sl_json_val error = sl_json_get(root, "error");
     if (sl_json_is(error, SL_JSON_OBJECT)) {
         struct sl_llm_error said = { 0 };
-        sl_google_error_read(error, 0, rd->arena, &said);
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
+        sl_google_error_read(error, 0, rd->in.arena, &said);
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
         return;
     }
     struct sl_reply *reply = rd->reply;
@@ -263,18 +235,18 @@ static void response_read(struct reader *rd, struct sl_json_val root, bool *io_h
     if (sl_json_count(candidates) == 0 && sl_json_is_present(sl_json_get(feedback, "blockReason")) &&
         reply->choices[0].finish == SL_FINISH_NONE) {
         struct sl_choice *choice = &reply->choices[0];
-        struct sl_str text = sl_gemini_block_text(feedback, rd->arena);
+        struct sl_str text = sl_gemini_block_text(feedback, rd->in.arena);
         choice->blocks[0] = (struct sl_block){ .kind = SL_BLOCK_REFUSAL, .text = text };
         choice->n_blocks = 1;
         choice->finish = SL_FINISH_CONTENT_FILTER;
         *io_has_candidates = true;
     }
-    for (struct sl_json_iter it = sl_json_each(candidates); rd->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(candidates); rd->in.status == 0 && sl_json_next(&it);) {
         candidate_read(rd, it.val, it.index);
         *io_has_candidates = true;
     }
-    struct sl_str id = text_of(rd, sl_json_get(root, "responseId"));
-    struct sl_str model = text_of(rd, sl_json_get(root, "modelVersion"));
+    struct sl_str id = sl_reading_text(&rd->in, sl_json_get(root, "responseId"));
+    struct sl_str model = sl_reading_text(&rd->in, sl_json_get(root, "modelVersion"));
     reply->id = id.n ? id : reply->id;
     reply->model = model.n ? model : reply->model;
     sl_gemini_usage_read(sl_json_get(root, "usageMetadata"), &reply->usage);
@@ -284,19 +256,19 @@ static void root_read(struct reader *rd, struct sl_json_val root)
 {
     bool has_candidates = false;
     if (!sl_json_is(root, SL_JSON_OBJECT) && !sl_json_is(root, SL_JSON_ARRAY)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is not a JSON object");
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it is not a JSON object");
         return;
     }
     choices_make(rd, root);
-    if (sl_json_is(root, SL_JSON_OBJECT) && rd->status == 0) {
+    if (sl_json_is(root, SL_JSON_OBJECT) && rd->in.status == 0) {
         response_read(rd, root, &has_candidates);
     } else {
-        for (struct sl_json_iter it = sl_json_each(root); rd->status == 0 && sl_json_next(&it);) {
+        for (struct sl_json_iter it = sl_json_each(root); rd->in.status == 0 && sl_json_next(&it);) {
             response_read(rd, it.val, &has_candidates);
         }
     }
-    if (rd->status == 0 && !has_candidates) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no candidates");
+    if (rd->in.status == 0 && !has_candidates) {
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it has no candidates");
     }
 }
 
@@ -304,7 +276,7 @@ static void embedding_add(struct reader *rd, struct sl_json_val values, uint32_t
 {
     struct sl_reply *reply = rd->reply;
     if (!sl_json_is(values, SL_JSON_ARRAY)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "embedding %u has no values", index);
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "embedding %u has no values", index);
         return;
     }
     reply->embeddings[reply->n_embeddings++] = (struct sl_embedding){ index, sl_json_raw(values) };
@@ -313,15 +285,15 @@ static void embedding_add(struct reader *rd, struct sl_json_val values, uint32_t
 static void embeddings_read(struct reader *rd, struct sl_json_val root)
 {
     struct sl_json_val one = sl_json_get(root, "embedding"), list = sl_json_get(root, "embeddings");
-    rd->reply->embeddings = SL_ARENA_ARRAY(rd->arena, struct sl_embedding, sl_json_count(list) + 1);
+    rd->reply->embeddings = SL_ARENA_ARRAY(rd->in.arena, struct sl_embedding, sl_json_count(list) + 1);
     if (!rd->reply->embeddings) {
-        fail_memory(rd);
+        sl_reading_no_memory(&rd->in);
     } else if (sl_json_is(one, SL_JSON_OBJECT)) {
         embedding_add(rd, sl_json_get(one, "values"), 0);
     } else if (!sl_json_is(list, SL_JSON_ARRAY)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of embeddings");
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it has no list of embeddings");
     }
-    for (struct sl_json_iter it = sl_json_each(list); rd->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(list); rd->in.status == 0 && sl_json_next(&it);) {
         embedding_add(rd, sl_json_get(it.val, "values"), it.index);
     }
     sl_gemini_usage_read(sl_json_get(root, "usageMetadata"), &rd->reply->usage);
@@ -332,22 +304,22 @@ int sl_gemini_on_reply(const struct sl_call *call, const struct sl_env *env, str
 {
     struct sl_json *doc = env->scratch;
     uint32_t depth = call->type == SL_LLM_EMBEDDINGS ? 3 : 0; /* the numbers stay raw */
-    int r = sl_json_parse_at(doc, sl_skip_bom(body), depth);
+    int r = sl_reply_parse(doc, body, depth, err);
     if (r < 0) {
-        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+        return r;
     }
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
-    struct reader rd = { .call = call, .env = env, .arena = arena, .err = err, .reply = &reply };
+    struct reader rd = { .call = call, .env = env, .in = SL_READING_REPLY(arena, err), .reply = &reply };
     if (call->type == SL_LLM_EMBEDDINGS) {
         embeddings_read(&rd, sl_json_root(doc));
-        if (rd.status == 0) {
-            rd.status = sl_embed_reply(call, env, arena, &reply, err);
+        if (rd.in.status == 0) {
+            rd.in.status = sl_embed_reply(call, env, arena, &reply, err);
         }
     } else {
         root_read(&rd, sl_json_root(doc));
     }
-    if (rd.status == 0) {
+    if (rd.in.status == 0) {
         *ret_reply = reply;
     }
-    return rd.status;
+    return rd.in.status;
 }

@@ -3,37 +3,15 @@
  * call whole. A block ends where another kind of output begins, or with its candidate's finishReason. The stream has no
  * last word of its own: it is complete when every candidate that began has its finishReason. */
 #include "llm/core/google_error.h"
+#include "llm/core/reading.h"
 #include "llm/form/ids.h"
 #include "llm/gemini/gemini.h"
 
 struct frame {
     struct sl_gemini_stream *st;
     const struct sl_call *call;
-    struct sl_delta_sink *sink;
-    struct sl_err *err;
-    int status; /* sticky: the first failure, ours or the sink's */
+    struct sl_reading in;
 };
-
-static void push(struct frame *f, const struct sl_delta *delta)
-{
-    if (f->status == 0) {
-        f->status = f->sink->push(f->sink->arg, delta);
-    }
-}
-
-static void fail_memory(struct frame *f)
-{
-    f->status = f->status ? f->status : sl_fail(f->err, SL_E_NOMEM, "out of memory");
-}
-
-static struct sl_str text_of(struct frame *f, struct sl_json_val v)
-{
-    struct sl_str text = SL_STR_NONE;
-    if (f->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, f->sink->arena, &text) < 0) {
-        fail_memory(f);
-    }
-    return text;
-}
 
 /* --- blocks --- */
 
@@ -50,7 +28,7 @@ static void block_stop(struct frame *f, uint32_t choice)
     if (f->st->choices[choice].open) {
         struct sl_delta stop = open_delta(f, choice, SL_DELTA_BLOCK_STOP);
         f->st->choices[choice].open = 0;
-        push(f, &stop);
+        sl_reading_push(&f->in, &stop);
     }
 }
 
@@ -58,7 +36,8 @@ static void block_start(struct frame *f, uint32_t choice, enum sl_block_kind kin
 {
     block_stop(f, choice);
     if (f->st->choices[choice].next_block == UINT16_MAX - 1) {
-        f->status = f->status ? f->status : sl_fail(f->err, SL_E_LIMIT, "more blocks than a stream may have");
+        f->in.status = f->in.status ? f->in.status
+                                    : sl_fail(f->in.err, SL_E_LIMIT, "more blocks than a stream may have");
         return;
     }
     f->st->choices[choice].open = ++f->st->choices[choice].next_block;
@@ -69,7 +48,7 @@ static void block_start(struct frame *f, uint32_t choice, enum sl_block_kind kin
         start.tool_name = call->tool_name;
         start.signature = call->signature;
     }
-    push(f, &start);
+    sl_reading_push(&f->in, &start);
 }
 
 static void text_push(struct frame *f, uint32_t choice, enum sl_block_kind kind, struct sl_str text,
@@ -85,32 +64,32 @@ static void text_push(struct frame *f, uint32_t choice, enum sl_block_kind kind,
     struct sl_delta delta = open_delta(f, choice, SL_DELTA_BLOCK);
     if (text.n) {
         delta.text = text;
-        push(f, &delta);
+        sl_reading_push(&f->in, &delta);
     }
     if (signature.n) {
         delta.text = SL_STR_NONE;
         delta.signature = signature;
-        push(f, &delta);
+        sl_reading_push(&f->in, &delta);
     }
 }
 
 static void call_push(struct frame *f, uint32_t choice, const struct sl_gemini_part *part)
 {
-    struct sl_str arguments = sl_gemini_arguments(part->call, f->sink->arena);
+    struct sl_str arguments = sl_gemini_arguments(part->call, f->in.arena);
     struct sl_delta call = {
-        .tool_id = sl_gemini_call_id(part->call, f->sink->env, f->st->n_calls++, f->sink->arena),
-        .tool_name = sl_form_name_back(f->call->aliases, text_of(f, sl_json_get(part->call, "name"))),
-        .signature = text_of(f, part->signature),
+        .tool_id = sl_gemini_call_id(part->call, f->in.sink->env, f->st->n_calls++, f->in.arena),
+        .tool_name = sl_form_name_back(f->call->aliases, sl_reading_text(&f->in, sl_json_get(part->call, "name"))),
+        .signature = sl_reading_text(&f->in, part->signature),
     };
     if (!arguments.p || !call.tool_id.p) {
-        fail_memory(f);
+        sl_reading_no_memory(&f->in);
         return;
     }
     f->st->choices[choice].has_call = true;
     block_start(f, choice, SL_BLOCK_TOOL_CALL, &call);
     struct sl_delta delta = open_delta(f, choice, SL_DELTA_BLOCK);
     delta.text = arguments;
-    push(f, &delta);
+    sl_reading_push(&f->in, &delta);
     block_stop(f, choice);
 }
 
@@ -120,16 +99,17 @@ static void part_push(struct frame *f, uint32_t choice, struct sl_json_val v)
     sl_gemini_part_read(v, &part);
     switch (part.kind) {
     case SL_GEMINI_TEXT:
-        text_push(f, choice, SL_BLOCK_TEXT, text_of(f, part.text), text_of(f, part.signature));
+        text_push(f, choice, SL_BLOCK_TEXT, sl_reading_text(&f->in, part.text),
+                  sl_reading_text(&f->in, part.signature));
         break;
     case SL_GEMINI_THOUGHT:
-        text_push(f, choice, SL_BLOCK_THINKING, text_of(f, part.text), SL_STR_NONE);
+        text_push(f, choice, SL_BLOCK_THINKING, sl_reading_text(&f->in, part.text), SL_STR_NONE);
         break;
     case SL_GEMINI_CALL:
         call_push(f, choice, &part);
         break;
     case SL_GEMINI_IMAGE:
-        text_push(f, choice, SL_BLOCK_TEXT, sl_gemini_image_text(part.data, f->sink->arena), SL_STR_NONE);
+        text_push(f, choice, SL_BLOCK_TEXT, sl_gemini_image_text(part.data, f->in.arena), SL_STR_NONE);
         break;
     case SL_GEMINI_OTHER:
         break;
@@ -141,13 +121,13 @@ static void part_push(struct frame *f, uint32_t choice, struct sl_json_val v)
 static void error_push(struct frame *f, const struct sl_llm_error *error)
 {
     f->st->has_error = true;
-    push(f, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = error });
+    sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = error });
 }
 
 static void finish_push(struct frame *f, uint32_t choice, struct sl_json_val candidate)
 {
-    struct sl_str word = text_of(f, sl_json_get(candidate, "finishReason"));
-    struct sl_str message = text_of(f, sl_json_get(candidate, "finishMessage"));
+    struct sl_str word = sl_reading_text(&f->in, sl_json_get(candidate, "finishReason"));
+    struct sl_str message = sl_reading_text(&f->in, sl_json_get(candidate, "finishMessage"));
     if (!word.n) {
         return;
     }
@@ -157,8 +137,8 @@ static void finish_push(struct frame *f, uint32_t choice, struct sl_json_val can
     if (!has_output && finish == SL_FINISH_OTHER) {
         struct sl_llm_error error = {
             .type = SL_ERR_PROVIDER_SERVER_ERROR,
-            .message = sl_arena_printf(f->sink->arena, "The model ended with %.*s and no answer%s%.*s",
-                                       SL_STR_ARG(word), message.n ? ": " : "", SL_STR_ARG(message)),
+            .message = sl_arena_printf(f->in.arena, "The model ended with %.*s and no answer%s%.*s", SL_STR_ARG(word),
+                                       message.n ? ": " : "", SL_STR_ARG(message)),
         };
         error_push(f, &error);
         return;
@@ -168,7 +148,8 @@ static void finish_push(struct frame *f, uint32_t choice, struct sl_json_val can
         block_stop(f, choice);
     }
     f->st->choices[choice].has_finish = true;
-    push(f, &(struct sl_delta){ .kind = SL_DELTA_FINISH, .choice = choice, .finish = finish, .finish_text = word });
+    sl_reading_push(
+        &f->in, &(struct sl_delta){ .kind = SL_DELTA_FINISH, .choice = choice, .finish = finish, .finish_text = word });
 }
 
 static void candidate_push(struct frame *f, struct sl_json_val candidate, uint32_t at)
@@ -176,7 +157,8 @@ static void candidate_push(struct frame *f, struct sl_json_val candidate, uint32
     int64_t index = at;
     SL_IGNORE(sl_json_int(sl_json_get(candidate, "index"), true, &index) < 0); /* not said: its place */
     if (index < 0 || index >= SL_GEMINI_CHOICES_MAX) {
-        f->status = sl_fail(f->err, SL_E_INVAL, "a candidate's index is not from 0 to %d", SL_GEMINI_CHOICES_MAX - 1);
+        f->in.status = sl_fail(f->in.err, SL_E_INVAL, "a candidate's index is not from 0 to %d",
+                               SL_GEMINI_CHOICES_MAX - 1);
         return;
     }
     uint32_t choice = (uint32_t)index;
@@ -185,10 +167,10 @@ static void candidate_push(struct frame *f, struct sl_json_val candidate, uint32
     }
     f->st->choices[choice].has_begun = true;
     struct sl_json_val parts = sl_json_at(candidate, "content.parts");
-    for (struct sl_json_iter it = sl_json_each(parts); f->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(parts); f->in.status == 0 && sl_json_next(&it);) {
         part_push(f, choice, it.val);
     }
-    if (f->status == 0) {
+    if (f->in.status == 0) {
         finish_push(f, choice, candidate);
     }
 }
@@ -197,10 +179,10 @@ static void start_push(struct frame *f, struct sl_json_val root)
 {
     if (!f->st->has_start) {
         f->st->has_start = true;
-        push(f, &(struct sl_delta){ .kind = SL_DELTA_START,
-                                    .id = text_of(f, sl_json_get(root, "responseId")),
-                                    .model = text_of(f, sl_json_get(root, "modelVersion")),
-                                    .created = -1 });
+        sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_START,
+                                                    .id = sl_reading_text(&f->in, sl_json_get(root, "responseId")),
+                                                    .model = sl_reading_text(&f->in, sl_json_get(root, "modelVersion")),
+                                                    .created = -1 });
     }
 }
 
@@ -210,17 +192,18 @@ static void block_push(struct frame *f, struct sl_json_val feedback)
     if (!sl_json_is_present(sl_json_get(feedback, "blockReason")) || f->st->choices[0].has_finish) {
         return;
     }
-    struct sl_str text = sl_gemini_block_text(feedback, f->sink->arena);
+    struct sl_str text = sl_gemini_block_text(feedback, f->in.arena);
     if (!text.p) {
-        fail_memory(f);
+        sl_reading_no_memory(&f->in);
         return;
     }
     text_push(f, 0, SL_BLOCK_REFUSAL, text, SL_STR_NONE);
     block_stop(f, 0);
     f->st->choices[0].has_begun = f->st->choices[0].has_finish = true;
-    push(f, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
-                                .finish = SL_FINISH_CONTENT_FILTER,
-                                .finish_text = text_of(f, sl_json_get(feedback, "blockReason")) });
+    sl_reading_push(&f->in,
+                    &(struct sl_delta){ .kind = SL_DELTA_FINISH,
+                                        .finish = SL_FINISH_CONTENT_FILTER,
+                                        .finish_text = sl_reading_text(&f->in, sl_json_get(feedback, "blockReason")) });
 }
 
 static void root_push(struct frame *f, struct sl_json_val root)
@@ -228,7 +211,7 @@ static void root_push(struct frame *f, struct sl_json_val root)
     struct sl_json_val error = sl_json_get(root, "error");
     if (!sl_json_is_nothing(error)) {
         struct sl_llm_error said = { 0 };
-        sl_google_error_read(error, 0, f->sink->arena, &said);
+        sl_google_error_read(error, 0, f->in.arena, &said);
         if (said.type == SL_ERR_PROVIDER_AUTH_FAILED) {
             said.message = SL_STR("The upstream provider refused this gateway's credential.");
         }
@@ -237,7 +220,7 @@ static void root_push(struct frame *f, struct sl_json_val root)
     }
     struct sl_json_val candidates = sl_json_get(root, "candidates"), usage = sl_json_get(root, "usageMetadata");
     start_push(f, root);
-    for (struct sl_json_iter it = sl_json_each(candidates); f->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(candidates); f->in.status == 0 && sl_json_next(&it);) {
         candidate_push(f, it.val, it.index);
     }
     if (sl_json_count(candidates) == 0) {
@@ -246,35 +229,34 @@ static void root_push(struct frame *f, struct sl_json_val root)
     if (sl_json_is(usage, SL_JSON_OBJECT) && !f->st->has_error) {
         struct sl_delta delta = { .kind = SL_DELTA_USAGE, .usage = SL_USAGE_NONE };
         sl_gemini_usage_read(usage, &delta.usage);
-        push(f, &delta);
+        sl_reading_push(&f->in, &delta);
     }
 }
 
 int sl_gemini_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
                        struct sl_delta_sink *sink, struct sl_err *err)
 {
-    struct frame f = { state, call, sink, err, 0 };
+    struct frame f = { state, call, SL_READING_STREAM(sink, err) };
     if (f.st->has_error || sl_str_eq_c(frame->data, "[DONE]")) {
         return 0; /* proxies in between end streams so */
     }
     struct sl_json *doc = sink->doc;
-    int r = sl_json_parse_at(doc, frame->data, 0);
+    int r = sl_event_parse(doc, frame->data, err);
     if (r < 0) {
-        return sl_fail(err, r, "an event is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
-                       doc->fault_offset);
+        return r;
     }
     struct sl_json_val root = sl_json_root(doc);
     if (sl_json_is(root, SL_JSON_ARRAY)) { /* errors come wrapped at times */
-        for (struct sl_json_iter it = sl_json_each(root); f.status == 0 && sl_json_next(&it);) {
+        for (struct sl_json_iter it = sl_json_each(root); f.in.status == 0 && sl_json_next(&it);) {
             root_push(&f, it.val);
         }
-        return f.status;
+        return f.in.status;
     }
     if (!sl_json_is(root, SL_JSON_OBJECT)) {
         return sl_fail(err, SL_E_INVAL, "an event is not a JSON object");
     }
     root_push(&f, root);
-    return f.status;
+    return f.in.status;
 }
 
 bool sl_gemini_is_over(const void *state)

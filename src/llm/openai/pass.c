@@ -2,6 +2,7 @@
 /* The OpenAI family's pass-through: what is noted as bytes go by untouched. It runs once an event, so it looks for
  * words first, and asks the judge only where they say that the event may be more than a piece of text. */
 #include "llm/core/errbody.h"
+#include "llm/core/reading.h"
 #include "llm/openai/dialect.h"
 #include "llm/openai/judge.h"
 #include "llm/openai/openai.h"
@@ -14,32 +15,24 @@ const struct sl_json_scan_want sl_openai_reply_members[SL_REPLY_COUNT] = {
     [SL_REPLY_DATA] = { "data", 0 },
 };
 
-static void count_read(struct sl_json_val object, const char *key, int64_t *ret)
-{
-    int64_t n;
-    if (sl_json_int(sl_json_get(object, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX) {
-        *ret = n;
-    }
-}
-
 int sl_openai_read_usage(struct sl_json_val usage, struct sl_usage *ret)
 {
     if (!sl_json_is(usage, SL_JSON_OBJECT)) {
         return SL_E_TYPE;
     }
     struct sl_usage u = SL_USAGE_NONE;
-    count_read(usage, "prompt_tokens", &u.input);
-    count_read(usage, "completion_tokens", &u.output);
-    count_read(usage, "total_tokens", &u.total);
+    u.input = sl_count_get(usage, "prompt_tokens");
+    u.output = sl_count_get(usage, "completion_tokens");
+    u.total = sl_count_get(usage, "total_tokens");
     struct sl_json_val in = sl_json_get(usage, "prompt_tokens_details");
-    count_read(in, "cached_tokens", &u.cached_input);
-    count_read(in, "cache_write_tokens", &u.cache_creation);
-    count_read(sl_json_get(usage, "completion_tokens_details"), "reasoning_tokens", &u.reasoning);
+    u.cached_input = sl_count_get(in, "cached_tokens");
+    u.cache_creation = sl_count_get(in, "cache_write_tokens");
+    u.reasoning = sl_count_get(sl_json_get(usage, "completion_tokens_details"), "reasoning_tokens");
     if (u.reasoning > 0 && u.input >= 0 && u.output >= 0 && u.total == u.input + u.output + u.reasoning) {
         u.output += u.reasoning; /* xAI counts it beside the answer */
     }
     if (u.cached_input < 0) {
-        count_read(usage, "prompt_cache_hit_tokens", &u.cached_input);
+        u.cached_input = sl_count_get(usage, "prompt_cache_hit_tokens");
     }
     *ret = u;
     return 0;

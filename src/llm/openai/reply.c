@@ -1,53 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole replies of the OpenAI family to canonical ones. */
 #include "llm/core/errbody.h"
-#include "llm/core/pieces.h"
+#include "llm/core/reading.h"
 #include "llm/openai/openai.h"
 
 enum sl_finish sl_openai_finish(struct sl_str word)
 {
-    static const struct {
-        struct sl_str word;
-        enum sl_finish finish;
-    } words[] = {
+    static const struct sl_finish_word words[] = {
         { SL_STR_INIT("stop"), SL_FINISH_STOP },
         { SL_STR_INIT("length"), SL_FINISH_LENGTH },
         { SL_STR_INIT("eos"), SL_FINISH_STOP },
         { SL_STR_INIT("model_length"), SL_FINISH_LENGTH },
         { SL_STR_INIT("tool_calls"), SL_FINISH_TOOL_CALLS },
         { SL_STR_INIT("content_filter"), SL_FINISH_CONTENT_FILTER },
+        { { 0 }, SL_FINISH_NONE },
     };
-    if (word.n == 0) {
-        return SL_FINISH_NONE;
-    }
-    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
-        if (sl_str_eq(word, words[i].word)) {
-            return words[i].finish;
-        }
-    }
-    return SL_FINISH_OTHER;
+    return sl_finish_find(words, word);
 }
 
 struct reader {
-    struct sl_arena *arena;
-    struct sl_err *err;
-    int status; /* sticky */
+    struct sl_reading in;
     struct sl_str id;
 };
-
-/* A text member; absent, null or of another type: none. */
-static struct sl_str text_get(struct reader *rd, struct sl_json_val object, const char *key)
-{
-    struct sl_str text = SL_STR_NONE;
-    struct sl_json_val v = sl_json_get(object, key);
-    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING)) {
-        int r = sl_json_text(v, rd->arena, &text);
-        if (r < 0) {
-            rd->status = sl_fail(rd->err, r, "out of memory");
-        }
-    }
-    return text;
-}
 
 static int64_t int_get(struct sl_json_val object, const char *key, int64_t otherwise)
 {
@@ -57,9 +31,9 @@ static int64_t int_get(struct sl_json_val object, const char *key, int64_t other
 
 static void *array_new(struct reader *rd, size_t n, size_t size)
 {
-    void *p = rd->status == 0 ? sl_arena_zalloc(rd->arena, SL_MAX(n, (size_t)1) * size) : NULL;
-    if (!p && rd->status == 0) {
-        rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+    void *p = rd->in.status == 0 ? sl_arena_zalloc(rd->in.arena, SL_MAX(n, (size_t)1) * size) : NULL;
+    if (!p && rd->in.status == 0) {
+        sl_reading_no_memory(&rd->in);
     }
     return p;
 }
@@ -79,20 +53,20 @@ static void tool_calls_read(struct reader *rd, struct sl_json_val calls, struct 
         struct sl_block *block = &choice->blocks[choice->n_blocks];
         *block = (struct sl_block){
             .kind = SL_BLOCK_TOOL_CALL,
-            .tool_id = text_get(rd, it.val, "id"),
-            .tool_name = text_get(rd, function, "name"),
-            .arguments = text_get(rd, function, "arguments"),
+            .tool_id = sl_reading_text(&rd->in, sl_json_get(it.val, "id")),
+            .tool_name = sl_reading_text(&rd->in, sl_json_get(function, "name")),
+            .arguments = sl_reading_text(&rd->in, sl_json_get(function, "arguments")),
         };
         if (block->tool_id.n == 0) {
-            block->tool_id = sl_call_id_make(rd->id, (uint32_t)choice->index, choice->n_blocks, rd->arena);
+            block->tool_id = sl_call_id_make(rd->id, (uint32_t)choice->index, choice->n_blocks, rd->in.arena);
         }
         if (!sl_json_is(arguments, SL_JSON_STRING) || sl_json_str_eq(arguments, SL_STR("null"))) {
             arguments = sl_json_is(arguments, SL_JSON_STRING) ? SL_JSON_ABSENT : arguments;
-            block->arguments = sl_arguments_text(arguments, rd->arena); /* null, or an object itself */
+            block->arguments = sl_arguments_text(arguments, rd->in.arena); /* null, or an object itself */
         }
         choice->n_blocks++;
-        if (rd->status == 0 && (!block->tool_id.p || !block->arguments.p)) {
-            rd->status = sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+        if (rd->in.status == 0 && (!block->tool_id.p || !block->arguments.p)) {
+            sl_reading_no_memory(&rd->in);
         }
     }
 }
@@ -103,8 +77,9 @@ static void content_read(struct reader *rd, struct sl_json_val message, struct s
     struct sl_json_val content = sl_json_get(message, "content");
     if (!sl_json_is(content, SL_JSON_ARRAY)) {
         if (sl_json_is(content, SL_JSON_STRING)) { /* an empty text is not none */
-            choice->blocks[choice->n_blocks++] = (struct sl_block){ .kind = SL_BLOCK_TEXT,
-                                                                    .text = text_get(rd, message, "content") };
+            choice->blocks[choice->n_blocks++] = (struct sl_block){
+                .kind = SL_BLOCK_TEXT, .text = sl_reading_text(&rd->in, sl_json_get(message, "content"))
+            };
         }
         return;
     }
@@ -113,9 +88,9 @@ static void content_read(struct reader *rd, struct sl_json_val message, struct s
         struct sl_json_val thoughts = sl_json_get(it.val, "thinking");
         thoughts = sl_json_is_present(thoughts) ? thoughts : sl_json_get(it.val, "summary");
         for (struct sl_json_iter in = sl_json_each(thoughts); sl_json_next(&in);) {
-            block_add(choice, SL_BLOCK_THINKING, text_get(rd, in.val, "text"));
+            block_add(choice, SL_BLOCK_THINKING, sl_reading_text(&rd->in, sl_json_get(in.val, "text")));
         }
-        block_add(choice, SL_BLOCK_TEXT, text_get(rd, it.val, "text"));
+        block_add(choice, SL_BLOCK_TEXT, sl_reading_text(&rd->in, sl_json_get(it.val, "text")));
     }
 }
 
@@ -132,16 +107,17 @@ static void choice_read(struct reader *rd, struct sl_json_val v, struct sl_choic
     if (!choice->blocks) {
         return;
     }
-    choice->finish_text = text_get(rd, v, "finish_reason");
+    choice->finish_text = sl_reading_text(&rd->in, sl_json_get(v, "finish_reason"));
     choice->finish = sl_openai_finish(choice->finish_text);
     if (!sl_json_is(message, SL_JSON_OBJECT)) {
-        block_add(choice, SL_BLOCK_TEXT, text_get(rd, v, "text")); /* a genuine completion */
+        block_add(choice, SL_BLOCK_TEXT, sl_reading_text(&rd->in, sl_json_get(v, "text"))); /* a genuine completion */
         return;
     }
-    struct sl_str thinking = text_get(rd, message, "reasoning_content");
-    block_add(choice, SL_BLOCK_THINKING, thinking.n ? thinking : text_get(rd, message, "reasoning"));
+    struct sl_str thinking = sl_reading_text(&rd->in, sl_json_get(message, "reasoning_content"));
+    block_add(choice, SL_BLOCK_THINKING,
+              thinking.n ? thinking : sl_reading_text(&rd->in, sl_json_get(message, "reasoning")));
     content_read(rd, message, choice);
-    block_add(choice, SL_BLOCK_REFUSAL, text_get(rd, message, "refusal"));
+    block_add(choice, SL_BLOCK_REFUSAL, sl_reading_text(&rd->in, sl_json_get(message, "refusal")));
     tool_calls_read(rd, calls, choice);
 }
 
@@ -149,17 +125,17 @@ static void choices_read(struct reader *rd, struct sl_json_val root, struct sl_r
 {
     struct sl_json_val choices = sl_json_get(root, "choices");
     if (!sl_json_is(choices, SL_JSON_ARRAY)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of choices");
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it has no list of choices");
         return;
     }
     if (sl_json_count(choices) == 0) {
-        rd->status = sl_fail(rd->err, SL_E_TRUNCATED, "its list of choices is empty");
+        rd->in.status = sl_fail(rd->in.err, SL_E_TRUNCATED, "its list of choices is empty");
         return;
     }
     reply->choices = array_new(rd, sl_json_count(choices), sizeof(*reply->choices));
-    for (struct sl_json_iter it = sl_json_each(choices); rd->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(choices); rd->in.status == 0 && sl_json_next(&it);) {
         if (!sl_json_is(it.val, SL_JSON_OBJECT)) {
-            rd->status = sl_fail(rd->err, SL_E_INVAL, "choices[%u] is not an object", it.index);
+            rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "choices[%u] is not an object", it.index);
             return;
         }
         struct sl_choice *choice = &reply->choices[reply->n_choices++];
@@ -172,14 +148,14 @@ static void embeddings_read(struct reader *rd, struct sl_json_val root, struct s
 {
     struct sl_json_val data = sl_json_get(root, "data");
     if (!sl_json_is(data, SL_JSON_ARRAY)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it has no list of embeddings");
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it has no list of embeddings");
         return;
     }
     reply->embeddings = array_new(rd, sl_json_count(data), sizeof(*reply->embeddings));
-    for (struct sl_json_iter it = sl_json_each(data); rd->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(data); rd->in.status == 0 && sl_json_next(&it);) {
         struct sl_json_val embedding = sl_json_get(it.val, "embedding");
         if (!sl_json_is(embedding, SL_JSON_ARRAY) && !sl_json_is(embedding, SL_JSON_STRING)) {
-            rd->status = sl_fail(rd->err, SL_E_INVAL, "data[%u] has no embedding", it.index);
+            rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "data[%u] has no embedding", it.index);
             return;
         }
         reply->embeddings[reply->n_embeddings++] = (struct sl_embedding){ it.index, sl_json_raw(embedding) };
@@ -189,18 +165,18 @@ static void embeddings_read(struct reader *rd, struct sl_json_val root, struct s
 static void root_read(struct reader *rd, const struct sl_call *call, struct sl_json_val root, struct sl_reply *reply)
 {
     if (!sl_json_is(root, SL_JSON_OBJECT)) {
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is not a JSON object");
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it is not a JSON object");
         return;
     }
     struct sl_json_val error = sl_json_get(root, "error");
     if (!sl_json_is_nothing(error) && !sl_json_is_present(sl_json_get(root, "choices"))) {
         struct sl_errbody said;
-        sl_errbody_read_val(error, rd->arena, &said);
-        rd->status = sl_fail(rd->err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
+        sl_errbody_read_val(error, rd->in.arena, &said);
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
         return;
     }
-    reply->id = rd->id = text_get(rd, root, "id");
-    reply->model = text_get(rd, root, "model");
+    reply->id = rd->id = sl_reading_text(&rd->in, sl_json_get(root, "id"));
+    reply->model = sl_reading_text(&rd->in, sl_json_get(root, "model"));
     reply->created = int_get(root, "created", -1);
     struct sl_json_val usage = sl_json_get(root, "usage");
     if (sl_openai_read_usage(usage, &reply->usage) == 0) {
@@ -226,11 +202,11 @@ int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, str
     if (r < 0) {
         return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
     }
-    struct reader rd = { arena, err, 0, SL_STR_NONE };
+    struct reader rd = { .in = SL_READING_REPLY(arena, err) };
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     root_read(&rd, call, sl_json_root(doc), &reply);
-    if (rd.status == 0) {
+    if (rd.in.status == 0) {
         *ret_reply = reply; /* its slices are of the body */
     }
-    return rd.status;
+    return rd.in.status;
 }

@@ -2,47 +2,14 @@
 /* Streams of the OpenAI family to block deltas. A chunk says what is added, not where a block begins or ends: a block
  * ends where another kind of output begins in its choice, or with the choice's finish. */
 #include "llm/core/errbody.h"
+#include "llm/core/reading.h"
 #include "llm/openai/judge.h"
 #include "llm/openai/openai.h"
 
 struct chunk {
     struct sl_openai_stream *st;
-    struct sl_delta_sink *sink;
-    struct sl_err *err;
-    int status; /* sticky: the first failure, ours or the sink's */
+    struct sl_reading in;
 };
-
-static void push(struct chunk *c, const struct sl_delta *delta)
-{
-    if (c->status == 0) {
-        c->status = c->sink->push(c->sink->arg, delta);
-    }
-}
-
-static struct sl_str text_get(struct chunk *c, struct sl_json_val object, const char *key)
-{
-    struct sl_str text = SL_STR_NONE;
-    struct sl_json_val v = sl_json_get(object, key);
-    if (c->status == 0 && sl_json_is(v, SL_JSON_STRING)) {
-        int r = sl_json_text(v, c->sink->arena, &text);
-        if (r < 0) {
-            c->status = sl_fail(c->err, r, "out of memory");
-        }
-    }
-    return text;
-}
-
-/* A piece of a text, whose last character may be cut in two. */
-static struct sl_str half_get(struct chunk *c, uint16_t choice, struct sl_json_val object, const char *key)
-{
-    struct sl_str text = SL_STR_NONE;
-    struct sl_json_val v = sl_json_get(object, key);
-    if (c->status == 0 && sl_json_is(v, SL_JSON_STRING) &&
-        sl_half_text(&c->st->choices[choice].half, v, c->sink->arena, &text) < 0) {
-        c->status = sl_fail(c->err, SL_E_NOMEM, "out of memory");
-    }
-    return text;
-}
 
 static void piece(struct chunk *c, uint16_t choice, uint16_t block, enum sl_block_kind kind, struct sl_str text);
 
@@ -53,10 +20,10 @@ static void block_stop(struct chunk *c, uint16_t choice)
         piece(c, choice, (uint16_t)(open - 1), c->st->choices[choice].open_kind,
               sl_half_end(&c->st->choices[choice].half));
         c->st->choices[choice].open = 0;
-        push(c, &(struct sl_delta){ .kind = SL_DELTA_BLOCK_STOP,
-                                    .choice = choice,
-                                    .block = open - 1u,
-                                    .block_kind = c->st->choices[choice].open_kind });
+        sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_BLOCK_STOP,
+                                                    .choice = choice,
+                                                    .block = open - 1u,
+                                                    .block_kind = c->st->choices[choice].open_kind });
     }
 }
 
@@ -67,20 +34,21 @@ static uint16_t block_start(struct chunk *c, uint16_t choice, enum sl_block_kind
     uint16_t block = c->st->choices[choice].next_block++;
     c->st->choices[choice].open = (uint16_t)(block + 1);
     c->st->choices[choice].open_kind = (uint8_t)kind;
-    push(c, &(struct sl_delta){ .kind = SL_DELTA_BLOCK_START,
-                                .choice = choice,
-                                .block = block,
-                                .block_kind = kind,
-                                .tool_id = id,
-                                .tool_name = name });
+    sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_BLOCK_START,
+                                                .choice = choice,
+                                                .block = block,
+                                                .block_kind = kind,
+                                                .tool_id = id,
+                                                .tool_name = name });
     return block;
 }
 
 static void piece(struct chunk *c, uint16_t choice, uint16_t block, enum sl_block_kind kind, struct sl_str text)
 {
     if (text.n) {
-        push(c, &(struct sl_delta){
-                    .kind = SL_DELTA_BLOCK, .choice = choice, .block = block, .block_kind = kind, .text = text });
+        sl_reading_push(
+            &c->in, &(struct sl_delta){
+                        .kind = SL_DELTA_BLOCK, .choice = choice, .block = block, .block_kind = kind, .text = text });
     }
 }
 
@@ -113,14 +81,14 @@ static int tool_block(struct chunk *c, uint16_t choice, uint16_t index, struct s
         }
     }
     if (st->n_tools == SL_OPENAI_TOOLS_MAX) {
-        c->status = sl_fail(c->err, SL_E_LIMIT, "more than %d tool calls in one stream", SL_OPENAI_TOOLS_MAX);
+        c->in.status = sl_fail(c->in.err, SL_E_LIMIT, "more than %d tool calls in one stream", SL_OPENAI_TOOLS_MAX);
         return -1;
     }
     if (id.n == 0) {
-        id = sl_call_id_make(sl_str_make(st->id, st->id_len), choice, st->n_tools, c->sink->arena);
+        id = sl_call_id_make(sl_str_make(st->id, st->id_len), choice, st->n_tools, c->in.arena);
     }
     if (!id.p) {
-        c->status = sl_fail(c->err, SL_E_NOMEM, "out of memory");
+        sl_reading_no_memory(&c->in);
         return -1;
     }
     uint16_t block = block_start(c, choice, SL_BLOCK_TOOL_CALL, id, name);
@@ -136,26 +104,26 @@ static struct sl_str arguments_get(struct chunk *c, uint16_t choice, struct sl_j
 {
     struct sl_json_val v = sl_json_get(function, "arguments");
     if (!sl_json_is(v, SL_JSON_OBJECT)) {
-        return half_get(c, choice, function, "arguments");
+        return sl_reading_half(&c->in, &c->st->choices[choice].half, sl_json_get(function, "arguments"));
     }
-    struct sl_str text = sl_arguments_text(v, c->sink->arena);
-    if (!text.p && c->status == 0) {
-        c->status = sl_fail(c->err, SL_E_NOMEM, "out of memory");
+    struct sl_str text = sl_arguments_text(v, c->in.arena);
+    if (!text.p && c->in.status == 0) {
+        sl_reading_no_memory(&c->in);
     }
     return text;
 }
 
 static void tool_calls_push(struct chunk *c, uint16_t choice, struct sl_json_val calls)
 {
-    for (struct sl_json_iter it = sl_json_each(calls); c->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(calls); c->in.status == 0 && sl_json_next(&it);) {
         int64_t index = it.index; /* some compatible servers leave it out */
         if (sl_json_int(sl_json_get(it.val, "index"), true, &index) == 0 && (index < 0 || index > UINT16_MAX)) {
-            c->status = sl_fail(c->err, SL_E_INVAL, "a tool call's index is out of range");
+            c->in.status = sl_fail(c->in.err, SL_E_INVAL, "a tool call's index is out of range");
             return;
         }
         struct sl_json_val function = sl_json_get(it.val, "function");
-        struct sl_str id = text_get(c, it.val, "id");
-        struct sl_str name = text_get(c, function, "name");
+        struct sl_str id = sl_reading_text(&c->in, sl_json_get(it.val, "id"));
+        struct sl_str name = sl_reading_text(&c->in, sl_json_get(function, "name"));
         int block = tool_block(c, choice, (uint16_t)index, id, name);
         if (block >= 0) {
             piece(c, choice, (uint16_t)block, SL_BLOCK_TOOL_CALL, arguments_get(c, choice, function));
@@ -169,13 +137,15 @@ static void parts_push(struct chunk *c, uint16_t choice, struct sl_json_val cont
     if (!sl_json_is(content, SL_JSON_ARRAY)) {
         return;
     }
-    for (struct sl_json_iter it = sl_json_each(content); c->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(content); c->in.status == 0 && sl_json_next(&it);) {
         struct sl_json_val thoughts = sl_json_get(it.val, "thinking");
         thoughts = sl_json_is_present(thoughts) ? thoughts : sl_json_get(it.val, "summary");
-        for (struct sl_json_iter in = sl_json_each(thoughts); c->status == 0 && sl_json_next(&in);) {
-            text_push(c, choice, SL_BLOCK_THINKING, half_get(c, choice, in.val, "text"));
+        for (struct sl_json_iter in = sl_json_each(thoughts); c->in.status == 0 && sl_json_next(&in);) {
+            text_push(c, choice, SL_BLOCK_THINKING,
+                      sl_reading_half(&c->in, &c->st->choices[choice].half, sl_json_get(in.val, "text")));
         }
-        text_push(c, choice, SL_BLOCK_TEXT, half_get(c, choice, it.val, "text"));
+        text_push(c, choice, SL_BLOCK_TEXT,
+                  sl_reading_half(&c->in, &c->st->choices[choice].half, sl_json_get(it.val, "text")));
     }
 }
 
@@ -183,28 +153,33 @@ static void choice_push(struct chunk *c, struct sl_json_val v)
 {
     int64_t index = 0;
     if (sl_json_int(sl_json_get(v, "index"), true, &index) == 0 && (index < 0 || index >= SL_OPENAI_CHOICES_MAX)) {
-        c->status = sl_fail(c->err, SL_E_INVAL, "a choice's index is out of range");
+        c->in.status = sl_fail(c->in.err, SL_E_INVAL, "a choice's index is out of range");
         return;
     }
     uint16_t choice = (uint16_t)index;
     c->st->choices[choice].has_begun = true;
     struct sl_json_val delta = sl_json_get(v, "delta");
-    struct sl_str thinking = half_get(c, choice, delta, "reasoning_content");
-    text_push(c, choice, SL_BLOCK_THINKING, thinking.n ? thinking : half_get(c, choice, delta, "reasoning"));
-    text_push(c, choice, SL_BLOCK_TEXT, half_get(c, choice, delta, "content"));
+    struct sl_str thinking = sl_reading_half(&c->in, &c->st->choices[choice].half,
+                                             sl_json_get(delta, "reasoning_content"));
+    text_push(c, choice, SL_BLOCK_THINKING,
+              thinking.n ? thinking
+                         : sl_reading_half(&c->in, &c->st->choices[choice].half, sl_json_get(delta, "reasoning")));
+    text_push(c, choice, SL_BLOCK_TEXT,
+              sl_reading_half(&c->in, &c->st->choices[choice].half, sl_json_get(delta, "content")));
     parts_push(c, choice, sl_json_get(delta, "content"));
-    text_push(c, choice, SL_BLOCK_TEXT, half_get(c, choice, v, "text")); /* a genuine completion */
-    text_push(c, choice, SL_BLOCK_REFUSAL, text_get(c, delta, "refusal"));
+    text_push(c, choice, SL_BLOCK_TEXT,
+              sl_reading_half(&c->in, &c->st->choices[choice].half, sl_json_get(v, "text"))); /* a genuine completion */
+    text_push(c, choice, SL_BLOCK_REFUSAL, sl_reading_text(&c->in, sl_json_get(delta, "refusal")));
     tool_calls_push(c, choice, sl_json_get(delta, "tool_calls"));
-    struct sl_str finish = text_get(c, v, "finish_reason");
+    struct sl_str finish = sl_reading_text(&c->in, sl_json_get(v, "finish_reason"));
     if (finish.n && !c->st->choices[choice].has_finish) { /* a second one says nothing new */
         block_stop(c, choice);
         c->st->has_finish = true;
         c->st->choices[choice].has_finish = true;
-        push(c, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
-                                    .choice = choice,
-                                    .finish = sl_openai_finish(finish),
-                                    .finish_text = finish });
+        sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
+                                                    .choice = choice,
+                                                    .finish = sl_openai_finish(finish),
+                                                    .finish_text = finish });
     }
 }
 
@@ -212,9 +187,9 @@ static void error_push(struct chunk *c, const struct sl_judgement *said, struct 
 {
     struct sl_errbody words = { 0 };
     if (sl_json_is_present(said->error)) {
-        sl_errbody_read_val(said->error, c->sink->arena, &words);
+        sl_errbody_read_val(said->error, c->in.arena, &words);
     } else if (data.n) {
-        sl_errbody_read(data, c->sink->arena, &words); /* a text for people */
+        sl_errbody_read(data, c->in.arena, &words); /* a text for people */
     }
     c->st->has_error = true;
     struct sl_llm_error e = {
@@ -224,14 +199,14 @@ static void error_push(struct chunk *c, const struct sl_judgement *said, struct 
         .code = words.code,
         .param = words.param,
     };
-    push(c, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &e });
+    sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &e });
 }
 
 static void root_push(struct chunk *c, struct sl_json_val root)
 {
     struct sl_json_val choices = sl_json_get(root, "choices");
-    push(c, &(struct sl_delta){ .kind = SL_DELTA_CHUNK, .chunk = root });
-    struct sl_str id = text_get(c, root, "id");
+    sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_CHUNK, .chunk = root });
+    struct sl_str id = sl_reading_text(&c->in, sl_json_get(root, "id"));
     /* Azure's first chunk has neither choices nor an id, only what its filter found. */
     if (!c->st->has_start && (id.n || sl_json_count(choices))) {
         c->st->has_start = true;
@@ -239,15 +214,17 @@ static void root_push(struct chunk *c, struct sl_json_val root)
         memcpy(c->st->id, id.n ? id.p : "", c->st->id_len);
         int64_t created = -1;
         SL_IGNORE(sl_json_int(sl_json_get(root, "created"), true, &created) < 0); /* not said */
-        push(c, &(struct sl_delta){
-                    .kind = SL_DELTA_START, .id = id, .model = text_get(c, root, "model"), .created = created });
+        sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_START,
+                                                    .id = id,
+                                                    .model = sl_reading_text(&c->in, sl_json_get(root, "model")),
+                                                    .created = created });
     }
-    for (struct sl_json_iter it = sl_json_each(choices); c->status == 0 && sl_json_next(&it);) {
+    for (struct sl_json_iter it = sl_json_each(choices); c->in.status == 0 && sl_json_next(&it);) {
         choice_push(c, it.val);
     }
     struct sl_usage usage;
     if (sl_openai_read_usage(sl_json_get(root, "usage"), &usage) == 0) {
-        push(c, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = usage });
+        sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = usage });
     }
 }
 
@@ -271,7 +248,7 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
                        struct sl_delta_sink *sink, struct sl_err *err)
 {
     (void)call;
-    struct chunk c = { state, sink, err, 0 };
+    struct chunk c = { state, SL_READING_STREAM(sink, err) };
     if (c.st->is_done || c.st->has_error) {
         return 0; /* nothing counts behind the end */
     }
@@ -287,7 +264,7 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
         c.st->is_done = true;
         break;
     case SL_SAID_ALIVE:
-        push(&c, &(struct sl_delta){ .kind = SL_DELTA_ALIVE });
+        sl_reading_push(&c.in, &(struct sl_delta){ .kind = SL_DELTA_ALIVE });
         break;
     case SL_SAID_ERROR:
         error_push(&c, &said, frame->data);
@@ -305,7 +282,7 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
         root_push(&c, said.root);
         break;
     }
-    return c.status;
+    return c.in.status;
 }
 
 bool sl_openai_is_over(const void *state)

@@ -7,6 +7,7 @@
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 #include "llm/core/prepare.h"
+#include "llm/core/reading.h"
 #include "llm/openai/openai.h"
 #include "llm/openai/write_messages.h"
 
@@ -308,9 +309,9 @@ static int on_reply(const struct sl_call *call, const struct sl_env *env, struct
 {
     (void)call;
     struct sl_json *doc = env->scratch;
-    int r = sl_json_parse_at(doc, sl_skip_bom(body), 0);
+    int r = sl_reply_parse(doc, body, 0, err);
     if (r < 0) {
-        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+        return r;
     }
     struct sl_json_val list = sl_json_get(sl_json_root(doc), "completions");
     if (!sl_json_is(list, SL_JSON_ARRAY)) {

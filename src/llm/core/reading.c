@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/core/reading.h"
+
+int sl_reply_parse(struct sl_json *doc, struct sl_str body, uint32_t depth, struct sl_err *err)
+{
+    int r = sl_json_parse_at(doc, sl_skip_bom(body), depth);
+    return r < 0 ? sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset) : 0;
+}
+
+int sl_event_parse(struct sl_json *doc, struct sl_str data, struct sl_err *err)
+{
+    int r = sl_json_parse_at(doc, data, 0);
+    return r < 0 ? sl_fail(err, r, "an event is not JSON: %s at offset %zu", sl_json_fault_text(doc->fault),
+                           doc->fault_offset)
+                 : 0;
+}
+
+int sl_event_object(struct sl_json *doc, struct sl_str data, struct sl_err *err)
+{
+    int r = sl_event_parse(doc, data, err);
+    bool is_object = r == 0 && sl_json_is(sl_json_root(doc), SL_JSON_OBJECT);
+    return r < 0 || is_object ? r : sl_fail(err, SL_E_INVAL, "an event is not a JSON object");
+}
+
+void sl_reading_no_memory(struct sl_reading *rd)
+{
+    rd->status = rd->status ? rd->status : sl_fail(rd->err, SL_E_NOMEM, "out of memory");
+}
+
+struct sl_str sl_reading_text(struct sl_reading *rd, struct sl_json_val v)
+{
+    struct sl_str text = SL_STR_NONE;
+    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_json_text(v, rd->arena, &text) < 0) {
+        sl_reading_no_memory(rd);
+    }
+    return text;
+}
+
+struct sl_str sl_reading_half(struct sl_reading *rd, struct sl_half *half, struct sl_json_val v)
+{
+    struct sl_str text = SL_STR_NONE;
+    if (rd->status == 0 && sl_json_is(v, SL_JSON_STRING) && sl_half_text(half, v, rd->arena, &text) < 0) {
+        sl_reading_no_memory(rd);
+    }
+    return text;
+}
+
+struct sl_choice *sl_reading_choice(struct sl_reading *rd, size_t n_blocks, struct sl_reply *reply)
+{
+    struct sl_choice *choice = SL_ARENA_NEW(rd->arena, struct sl_choice);
+    struct sl_block *blocks = SL_ARENA_ARRAY(rd->arena, struct sl_block, n_blocks + 1);
+    if (!choice || !blocks) {
+        sl_reading_no_memory(rd);
+        return NULL;
+    }
+    choice->blocks = blocks;
+    reply->choices = choice;
+    reply->n_choices = 1;
+    return choice;
+}
+
+void sl_reading_push(struct sl_reading *rd, const struct sl_delta *delta)
+{
+    if (rd->status == 0) {
+        rd->status = rd->sink->push(rd->sink->arg, delta);
+    }
+}
+
+int64_t sl_count_get(struct sl_json_val object, const char *key)
+{
+    int64_t n;
+    bool is_count = sl_json_int(sl_json_get(object, key), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX;
+    return is_count ? n : -1;
+}
+
+enum sl_finish sl_finish_find(const struct sl_finish_word *words, struct sl_str word)
+{
+    for (; word.n && words->word.n; words++) {
+        if (sl_str_eq(word, words->word)) {
+            return words->finish;
+        }
+    }
+    return word.n ? SL_FINISH_OTHER : SL_FINISH_NONE;
+}

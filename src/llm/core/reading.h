@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the languages share that read replies and streams to canonical ones: JSON that came from an upstream, texts and
+ * deltas with a status that sticks, counts, and the words for an end. */
+#ifndef SL_LLM_READING_H
+#define SL_LLM_READING_H
+
+#include "llm/core/pieces.h"
+
+/* A whole reply: byte order mark skipped, folded beyond `depth` (0: not at all). The root is in *doc. */
+SL_MUST int sl_reply_parse(struct sl_json *doc, struct sl_str body, uint32_t depth, struct sl_err *err);
+/* An event of a stream: any JSON, or an object. */
+SL_MUST int sl_event_parse(struct sl_json *doc, struct sl_str data, struct sl_err *err);
+SL_MUST int sl_event_object(struct sl_json *doc, struct sl_str data, struct sl_err *err);
+
+struct sl_reading {
+    struct sl_arena *arena;
+    struct sl_err *err;
+    struct sl_delta_sink *sink; /* of a stream, else NULL */
+    int status;                 /* sticky: the first failure, ours or the sink's */
+};
+#define SL_READING_REPLY(on_arena, error)    ((struct sl_reading){ (on_arena), (error), NULL, 0 })
+#define SL_READING_STREAM(delta_sink, error) ((struct sl_reading){ (delta_sink)->arena, (error), (delta_sink), 0 })
+
+void sl_reading_no_memory(struct sl_reading *rd);
+/* The text of a string; of anything else none. */
+struct sl_str sl_reading_text(struct sl_reading *rd, struct sl_json_val v);
+/* The same of a piece whose last character may be cut in two. */
+struct sl_str sl_reading_half(struct sl_reading *rd, struct sl_half *half, struct sl_json_val v);
+/* The only choice of a reply, with room for `n_blocks`; NULL: no memory, and the status says so. */
+struct sl_choice *sl_reading_choice(struct sl_reading *rd, size_t n_blocks, struct sl_reply *reply);
+void sl_reading_push(struct sl_reading *rd, const struct sl_delta *delta);
+
+/* A number of tokens; -1: not said, or made up. */
+int64_t sl_count_get(struct sl_json_val object, const char *key);
+
+/* An upstream's words for how a reply ended; the last row is empty. */
+struct sl_finish_word {
+    struct sl_str word;
+    enum sl_finish finish;
+};
+/* No word: SL_FINISH_NONE; one that is not there: SL_FINISH_OTHER. */
+enum sl_finish sl_finish_find(const struct sl_finish_word *words, struct sl_str word);
+
+#endif
