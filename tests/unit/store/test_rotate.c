@@ -71,7 +71,9 @@ static int setup(void **state)
     unsetenv("SLUICE_SECRET_KEY_NEW");
     shim_reset();
     counts = false;
-    snprintf(dir, sizeof(dir), "/tmp/sluice-rotate-XXXXXX");
+    /* In memory: a disk that others use makes a minute of the syncs. What is asked is when they come, not how long they
+     * take. */
+    snprintf(dir, sizeof(dir), "%s/sluice-rotate-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     return mkdtemp(dir) ? 0 : -1;
 }
 

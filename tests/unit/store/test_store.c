@@ -30,7 +30,9 @@ static atomic_uint_fast64_t last_event;
 static int setup(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof(dir), "/tmp/sluice-store-XXXXXX");
+    /* In memory: a disk that others use makes a minute of the syncs. What is asked is when they come, not how long they
+     * take. */
+    snprintf(dir, sizeof(dir), "%s/sluice-store-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     shim_reset();
     atomic_store(&n_unsynced, 0);
     atomic_store(&n_events, 0);
