@@ -328,7 +328,9 @@ def test_a_client_that_reads_nothing_grows_no_memory(sluice):
     except TimeoutError:
         pass
     assert sent < 60_000_000, "the daemon read it all"
-    assert SANITIZED or daemon.rss() - rss < 4_000_000
+    # What is sent lies in the kernel, 64 KiB of replies in the daemon. The rest is what malloc keeps for itself of 20,000 short replies, up to
+    # 8 MB; a daemon that read on would have 200 MB of them.
+    assert SANITIZED or daemon.rss() - rss < 32_000_000
     conn.sock.settimeout(DEADLINE)
     got, buf = 0, b""
     while got < sent // len(pattern):
