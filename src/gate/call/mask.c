@@ -13,36 +13,124 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
 }
 
-/* The character that stands at `p`, escapes of JSON undone; *ret_n bytes spell it. Credentials are ASCII. */
-static char char_at(const char *p, const char *end, size_t *ret_n)
+/* A text within a text within a text is escaped as often. */
+#define NEST_MAX 8
+
+/* Bytes at `p`, a backslash, that are JSON for that character; 0: they are not. */
+static size_t json_spelt(const char *p, const char *end, char c)
 {
-    *ret_n = 1;
-    if (*p != '\\' || p + 1 == end) {
-        return *p;
+    size_t k = 1;
+    while (k < NEST_MAX && p + k < end && p[k] == '\\') {
+        k++;
     }
-    if (p[1] != 'u') {
-        *ret_n = 2;
-        return p[1];
+    if (c == '\\') {
+        return k > 1 ? 2 : 1;
     }
     unsigned v = 0;
-    for (int i = 2; i < 6; i++) {
-        int digit = p + i < end ? hex_digit(p[i]) : -1;
+    for (size_t i = k + 1; i <= k + 4; i++) {
+        int digit = p + i < end && p[k] == 'u' ? hex_digit(p[i]) : -1;
         if (digit < 0) {
-            return *p;
+            return p + k < end && p[k] == c ? k + 1 : 0;
         }
         v = v << 4 | (unsigned)digit;
     }
-    *ret_n = 6;
-    return v < 0x80 ? (char)v : '\0';
+    return v == (unsigned char)c ? k + 5 : 0;
 }
 
-/* Bytes at `p` that spell the word; 0: others. */
-static size_t spelt_at(const char *p, const char *end, struct sl_str word)
+/* The same for a '%' and a URL. */
+static size_t url_spelt(const char *p, const char *end, char c)
+{
+    const char *at = p + 1;
+    for (int i = 0; i < NEST_MAX && end - at >= 2; i++, at += 2) {
+        int high = hex_digit(at[0]), low = hex_digit(at[1]);
+        int v = high < 0 || low < 0 ? -1 : high << 4 | low;
+        if (v == (unsigned char)c) {
+            return (size_t)(at + 2 - p);
+        }
+        if (v != '%') {
+            break;
+        }
+    }
+    return c == '%' ? 1 : 0;
+}
+
+/* Bytes at `p` that spell that character; 0: another one. */
+static size_t char_spelt(const char *p, const char *end, char c)
+{
+    return *p == '\\' ? json_spelt(p, end, c) : *p == '%' ? url_spelt(p, end, c) : *p == c;
+}
+
+static const char base64_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* Of either alphabet; -1: none. */
+static int base64_digit(char c)
+{
+    c = c == '-' ? '+' : c == '_' ? '/' : c;
+    const char *at = c ? strchr(base64_chars, c) : NULL;
+    return at ? (int)(at - base64_chars) : -1;
+}
+
+/* What a credential may look like. The characters are worked out as they are compared: most requests never need any.
+ * In base64 they depend on how many bytes stand before it; those that it shares with its neighbours are left out. */
+enum form {
+    FORM_PLAIN,
+    FORM_BASE64, /* behind 0, 1 and 2 bytes */
+    FORM_BASE64_1,
+    FORM_BASE64_2,
+    FORM_PASSWORD,
+    FORM_COUNT,
+};
+
+/* The bit of the credential with which its first character begins. */
+static const uint8_t first_bit[FORM_COUNT] = { [FORM_BASE64_1] = 4, [FORM_BASE64_2] = 2 };
+
+static size_t form_n(const struct sl_secret_word *word, enum form form)
+{
+    if (form == FORM_PLAIN) {
+        return word->text.n;
+    }
+    if (form == FORM_PASSWORD) {
+        return word->n_password;
+    }
+    return word->text.n > SHORT_MAX ? (word->text.n * 8 - first_bit[form]) / 6 : 0;
+}
+
+static char decoded_char(struct sl_str text, size_t i)
+{
+    size_t at = i * 8 / 6, shift = 4 - i % 3 * 2;
+    int high = base64_digit(text.p[at]), low = base64_digit(text.p[at + 1]);
+    return (char)((high << 6 | low) >> shift);
+}
+
+static char form_char(const struct sl_secret_word *word, enum form form, size_t i)
+{
+    const struct sl_str text = word->text;
+    if (form == FORM_PLAIN) {
+        return text.p[i];
+    }
+    if (form == FORM_PASSWORD) {
+        return decoded_char(text, word->password_at + i);
+    }
+    size_t bit = first_bit[form] + 6 * i, at = bit / 8;
+    unsigned two = (unsigned)(unsigned char)text.p[at] << 8 | (at + 1 < text.n ? (unsigned char)text.p[at + 1] : 0u);
+    return base64_chars[two >> (10 - bit % 8) & 63];
+}
+
+/* Bytes at `p` that spell the word in that form; 0: others. */
+static size_t spelt_at(const char *p, const char *end, const struct sl_secret_word *word, enum form form)
 {
     const char *at = p;
-    for (size_t i = 0; i < word.n; i++) {
-        size_t n;
-        if (at >= end || char_at(at, end, &n) != word.p[i]) {
+    size_t n_chars = form_n(word, form);
+    if (form == FORM_PLAIN && (size_t)(end - p) >= n_chars && memcmp(p, word->text.p, n_chars) == 0) {
+        return n_chars; /* as it is, be there a '%' or a backslash in it */
+    }
+    for (size_t i = 0; i < n_chars; i++) {
+        char c = form_char(word, form, i);
+        size_t n = at < end ? char_spelt(at, end, c) : 0;
+        if (n == 0 && at < end && form != FORM_PLAIN && form != FORM_PASSWORD && (c == '+' || c == '/')) {
+            n = char_spelt(at, end, c == '+' ? '-' : '_');
+        }
+        if (n == 0) {
             return 0;
         }
         at += n;
@@ -60,51 +148,84 @@ static bool stands_alone(const char *begin, const char *from, const char *to, co
     return (from == begin || !is_word_char(from[-1])) && (to == end || !is_word_char(*to));
 }
 
-/* Where the word begins in the text, and how many bytes spell it there; NULL: nowhere. */
-static const char *word_find(const char *begin, const char *p, const char *end, struct sl_str word, size_t *ret_n)
+/* The most bytes at `p` that spell a credential; 0: they spell none. */
+static size_t credential_at(const struct sl_secrets *secrets, const char *begin, const char *p, const char *end)
+{
+    size_t most = 0;
+    for (uint32_t i = 0; i < secrets->n_words; i++) {
+        for (enum form form = FORM_PLAIN; form < FORM_COUNT; form++) {
+            size_t n = spelt_at(p, end, &secrets->words[i], form);
+            if (n > most && (form_n(&secrets->words[i], form) > SHORT_MAX || stands_alone(begin, p, p + n, end))) {
+                most = n;
+            }
+        }
+    }
+    return most;
+}
+
+static bool may_start(const struct sl_secrets *secrets, char c)
+{
+    return secrets->starts[(unsigned char)c >> 3] >> ((unsigned char)c & 7) & 1;
+}
+
+/* Where a credential begins in the text, and how many bytes spell it there; NULL: nowhere. */
+static const char *credential_find(const struct sl_secrets *secrets, const char *begin, const char *p, const char *end,
+                                   size_t *ret_n)
 {
     for (; p < end; p++) {
-        if (*p != word.p[0] && *p != '\\') {
-            continue;
-        }
-        *ret_n = spelt_at(p, end, word);
-        if (*ret_n && (word.n > SHORT_MAX || stands_alone(begin, p, p + *ret_n, end))) {
+        if (may_start(secrets, *p) && (*ret_n = credential_at(secrets, begin, p, end)) > 0) {
             return p;
         }
     }
     return NULL;
 }
 
-struct text {
-    char *p;
-    size_t n;
-    bool is_found;
-    bool is_read_only; /* only whether there is one is asked */
-};
-
-static void word_mask(struct text *text, struct sl_str word)
+static void start_add(struct sl_secrets *secrets, char c)
 {
-    if (text->is_read_only && text->is_found) {
-        return;
+    secrets->starts[(unsigned char)c >> 3] |= (uint8_t)(1u << ((unsigned char)c & 7));
+}
+
+/* Where its password stands, when all of it is base64 and has one. */
+static void password_find(struct sl_secret_word *word)
+{
+    while (word->text.n && word->text.p[word->text.n - 1] == '=') {
+        word->text.n--; /* some leave them out */
     }
-    char *end = text->p + text->n;
-    const char *at = text->p;
-    size_t n;
-    while ((at = word_find(text->p, at, end, word, &n)) != NULL) {
-        text->is_found = true;
-        if (text->is_read_only) {
+    struct sl_str text = word->text;
+    for (size_t i = 0; i < text.n; i++) {
+        if (base64_digit(text.p[i]) < 0) {
             return;
         }
-        memset(text->p + (at - text->p), '*', n);
-        at += n;
+    }
+    size_t n = text.n * 6 / 8;
+    for (size_t i = 0; i < n; i++) {
+        if (decoded_char(text, i) == ':') {
+            word->password_at = (uint32_t)i + 1;
+            word->n_password = (uint32_t)(n - i - 1);
+            return;
+        }
     }
 }
 
-static void word_add(struct sl_secrets *secrets, struct sl_str word)
+static void word_add(struct sl_secrets *secrets, struct sl_str text, bool is_basic)
 {
-    if (word.n && secrets->n_words < SL_SECRETS_MAX) {
-        secrets->words[secrets->n_words++] = word;
+    if (!text.n || secrets->n_words == SL_SECRETS_MAX) {
+        return;
     }
+    struct sl_secret_word *word = &secrets->words[secrets->n_words++];
+    *word = (struct sl_secret_word){ .text = text };
+    if (is_basic) {
+        password_find(word);
+    }
+    for (enum form form = FORM_PLAIN; form < FORM_COUNT; form++) {
+        char c = form_n(word, form) ? form_char(word, form, 0) : '\\';
+        start_add(secrets, c);
+        if (c == '+' || c == '/') { /* of base64's other alphabet */
+            start_add(secrets, c == '+' ? '-' : '_');
+        }
+    }
+    start_add(secrets, '\\');
+    start_add(secrets, '%');
 }
 
 /* Of a query the values of parameters that carry a credential, as they stand in it. */
@@ -116,7 +237,7 @@ static void query_find(struct sl_secrets *secrets)
     while (sl_str_next(&rest, '&', &pair)) {
         ptrdiff_t equals = sl_str_find_char(pair, '=', 0);
         if (equals >= 0 && sl_header_is_listed(sl_str_sub(pair, 0, (size_t)equals), secrets->parameters)) {
-            word_add(secrets, sl_str_sub(pair, (size_t)equals + 1, pair.n));
+            word_add(secrets, sl_str_sub(pair, (size_t)equals + 1, pair.n), false);
         }
     }
 }
@@ -127,13 +248,15 @@ static void headers_find(struct sl_secrets *secrets, const struct sl_str *names)
         const struct sl_header *header = sl_headers_find(secrets->headers, *name);
         struct sl_str value = header ? sl_str_trim(header->value) : SL_STR("");
         ptrdiff_t space = sl_str_find_char(value, ' ', 0); /* behind a scheme */
-        word_add(secrets, sl_str_sub(value, (size_t)(space + 1), value.n));
+        bool is_basic = space > 0 && sl_str_case_eq(sl_str_sub(value, 0, (size_t)space), SL_STR("basic"));
+        word_add(secrets, sl_str_sub(value, (size_t)(space + 1), value.n), is_basic);
     }
 }
 
 void sl_secrets_find(struct sl_secrets *secrets)
 {
     secrets->n_words = 0;
+    memset(secrets->starts, 0, sizeof(secrets->starts));
     headers_find(secrets, secrets->names);
     headers_find(secrets, secrets->own_names);
     if (secrets->parameters) {
@@ -141,29 +264,23 @@ void sl_secrets_find(struct sl_secrets *secrets)
     }
 }
 
-static void credentials_mask(const struct sl_secrets *secrets, struct text *text)
-{
-    for (uint32_t i = 0; i < secrets->n_words; i++) {
-        if (text->n >= secrets->words[i].n) {
-            word_mask(text, secrets->words[i]);
-        }
-    }
-}
-
 bool sl_mask_bytes(const struct sl_secrets *secrets, char *bytes, size_t n)
 {
-    struct text text = { bytes, n, false, false };
-    credentials_mask(secrets, &text);
-    return text.is_found;
+    const char *end = bytes + n, *at = bytes;
+    bool is_found = false;
+    size_t n_spelt;
+    while ((at = credential_find(secrets, bytes, at, end, &n_spelt)) != NULL) {
+        memset(bytes + (at - bytes), '*', n_spelt);
+        at += n_spelt;
+        is_found = true;
+    }
+    return is_found;
 }
 
 struct sl_str sl_mask_text(const struct sl_secrets *secrets, struct sl_str text, struct sl_arena *arena)
 {
-    struct text seen = { (char *)(uintptr_t)text.p, text.n, false, true }; /* read only */
-    if (text.n) {
-        credentials_mask(secrets, &seen);
-    }
-    if (!seen.is_found) {
+    size_t n_spelt;
+    if (!text.n || !credential_find(secrets, text.p, text.p, text.p + text.n, &n_spelt)) {
         return text;
     }
     struct sl_str copy = sl_arena_dup(arena, text);

@@ -12,6 +12,12 @@ struct sl_headers;
 
 #define SL_SECRETS_MAX 16
 
+struct sl_secret_word {
+    struct sl_str text;
+    /* Of Basic's user:password, which is base64, the bytes of the password once decoded; n_password 0: none. */
+    uint32_t password_at, n_password;
+};
+
 /* Where a request carries its credential. Lists end with a p of NULL, NULL is an empty one. */
 struct sl_secrets {
     const struct sl_str *names; /* of headers */
@@ -20,8 +26,9 @@ struct sl_secrets {
     struct sl_str target;
     const struct sl_str *own_names; /* of headers that the route adds */
     /* the credentials themselves: sl_secrets_find */
-    struct sl_str words[SL_SECRETS_MAX];
+    struct sl_secret_word words[SL_SECRETS_MAX];
     uint32_t n_words;
+    uint8_t starts[32]; /* a bit for each byte that one of their spellings begins with */
 };
 
 /* Looks the credentials up, once a request: what is told of its reply is held against them. More than SL_SECRETS_MAX
@@ -29,8 +36,8 @@ struct sl_secrets {
 void sl_secrets_find(struct sl_secrets *secrets);
 
 /* Every occurrence in `bytes` of a credential of the request becomes '*', also one whose letters are escaped as JSON
- * does it (\u0073, \/). A short credential counts only where it stands alone, for it may be a word. True: there was
- * one. */
+ * (\u0073, \/) or a URL (%2F) does it, however often, one in base64 or inside something in base64, and the password
+ * of Basic. A short credential counts only where it stands alone, for it may be a word. True: there was one. */
 bool sl_mask_bytes(const struct sl_secrets *secrets, char *bytes, size_t n);
 /* The same for a text that may not be changed: itself, or a copy on the arena. p == NULL: no memory. */
 struct sl_str sl_mask_text(const struct sl_secrets *secrets, struct sl_str text, struct sl_arena *arena);

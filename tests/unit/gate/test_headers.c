@@ -146,13 +146,37 @@ static void credentials_are_masked(void **state)
         { "x-key: a/b/c/d/e", "/", "a\\/b\\/c\\/d\\/e.", "*************." },
         { "x-key: aaaaaaaaab", "/", "aaaaaaaaaab", "a**********" },
         { "x-other: abcdefghi", "/", "abcdefghi", "abcdefghi" },
+        { "x-key: a/b/c/d/e", "/", "{\"m\":\"{\\\"m\\\":\\\"a\\\\\\/b\\\\\\/c\\/d\\u002fe\\\"}\"}",
+          "{\"m\":\"{\\\"m\\\":\\\"*********************\\\"}\"}" },
+        { "x-key: a\\b\\c\\d\\e", "/", "a\\b\\c\\d\\e a\\\\b\\\\c\\\\d\\\\e", "********* *************" },
+        /* as a URL does it, once and twice */
+        { "x-key: ab+c/d=1", "/", "http://h/?k=ab%2Bc%2fd%3D1&x=1", "http://h/?k=**************&x=1" },
+        { "x-key: ab+c/d=1", "/", "%61b%252Bc%25252Fd%3D1", "**********************" },
+        { "x-key: 50%25off!", "/", "50%25off! 50%2525off! 50%off!", "********* *********** 50%off!" },
+        { "x-key: abcdefgh", "/", "100% abcdefg% abcdefg%6", "100% abcdefg% abcdefg%6" },
+        /* in base64, alone and inside something */
+        { "x-key: abcdefgh", "/", "YWJjZGVmZ2g=", "**********g=" },
+        { "x-key: abcdefgh", "/", "QmVhcmVyIGFiY2RlZmdoIQ==", "QmVhcmVyIG**********IQ==" },
+        { "x-key: abcdefgh", "/", "Ojphb.OmFiY2RlZmdo OjphYmNkZWZnaA", "Ojphb.Om********** Ojp**********A" },
+        { "x-key: >|?>|?~>?~>?", "/", "Pnw/Pnw/fj4/fj4/ Pnw_Pnw_fj4_fj4_ Pnw%2fPnw\\/fj4\\u002Ffj4/",
+          "**************** **************** ************************" },
+        { "x-key: short", "/", "c2hvcnQ=", "c2hvcnQ=" },
+        /* Basic, and what it says */
+        { "Authorization: Basic dXNlcjpwYXNzd29yZA==", "/",
+          "user with password: Basic dXNlcjpwYXNzd29yZA==, dXNlcjpwYXNzd29yZA",
+          "user with ********: Basic ******************==, ******************" },
+        { "authorization: basic dTpwdw", "/", "pw of pws: %70w dTpwdw", "** of pws: **** ******" },
+        { "authorization: Basic dXNlcg==", "/", "user", "user" },
+        { "authorization: Basic no:base64", "/", "no base64", "no base64" },
+        /* the longest of two */
+        { "authorization: abcdefgh\nx-key: abcdefghijkl", "/", "abcdefghijkl", "************" },
         { "", "/x?a=1&key=12345678&b=2", "bad key 12345678", "bad key ********" },
         { "", "/x?a=12345678", "12345678", "12345678" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_headers headers = headers_of(cases[i].headers);
         struct sl_secrets secrets = { names, &headers, parameters, sl_str_c(cases[i].target) };
-        char text[64];
+        char text[128];
         size_t n = strlen(cases[i].text);
         memcpy(text, cases[i].text, n + 1);
         sl_secrets_find(&secrets);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Upstreams that are only nearly right: what their users see through the gateway, on bytes that pass and on bytes that are translated."""
+import base64
 import json
+import urllib.parse
 
 import openai
 import pytest
@@ -348,6 +350,29 @@ def test_a_quoted_credential_is_masked(lab, spelt, mlflow):
         for size in (1, 5, 10**9):
             text = A + name
             leaks(lab, streams(*[text[i : i + size] for i in range(0, len(text), size)]), mlflow=mlflow, stream=True)
+
+
+SPELT = {
+    "of a URL": "https://h/v1?key=" + KEY.replace("-", "%2D") + "&a=1",
+    "of a URL in a URL": "https://h/?to=" + urllib.parse.quote("https://h/?key=" + KEY.replace("-", "%2d"), safe=""),
+    "base64": base64.b64encode(KEY.encode()).decode(),
+    "base64 of more": base64.b64encode(f"Bearer {KEY}".encode()).decode(),
+    "base64 of Basic": "Basic " + base64.b64encode(f"u:{KEY}".encode()).decode(),
+    "JSON in JSON": json.dumps(json.dumps(ESCAPED))[1:-1],
+}
+
+
+@pytest.mark.parametrize("name", SPELT)
+@pytest.mark.parametrize("mlflow", [False, True], ids=["v1", "mlflow"])
+def test_a_credential_is_masked_however_it_is_spelt(lab, name, mlflow):
+    spelt, error = SPELT[name], {"error": {"message": "no: <" + SPELT[name] + ">", "code": None}}
+    cores = [base64.b64encode(b"..."[:k] + KEY.encode())[4:-4] for k in (0, 1, 2)] + [b"test", b"\\u0073ecret"]
+    for status, stream in (("400 X", False), ("200 OK", False), ("200 OK", True)):
+        said = [("x-echo", spelt)] if status == "400 X" else []
+        lab.up.handler = streams(A + "data: " + json.dumps(error) + "\n\n") if stream else lambda x: x.reply(error, status, headers=said)
+        r = lab.call(lab.up.handler, mlflow=mlflow, stream=stream)
+        text = r.body + str(r.headers).encode()
+        assert b"no: <" in r.body and b"***" in r.body and not [c for c in cores if c in text], text
 
 
 @pytest.mark.parametrize("mlflow", [False, True], ids=["v1", "mlflow"])
