@@ -14,9 +14,12 @@
 #include "gate/api/table.h"
 #include "gate/call/credential.h"
 #include "gate/call/front.h"
+#include "gate/config/definition.h"
+#include "gate/config/keyset.h"
 #include "gate/policy/limit.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
+#include "store/store.h"
 
 /* --- sockets --- */
 
@@ -135,6 +138,21 @@ void gate_test_send(struct gate_test *g, const char *request, const char *const 
     assert_int_equal(write(g->client, request, strlen(request)), strlen(request));
 }
 
+void gate_test_call(struct gate_test *g, const char *method, const char *path, const char *headers, const char *body,
+                    const char *const *replies)
+{
+    struct sl_buf request = SL_BUF_INIT(1 << 20);
+    sl_buf_printf(&request, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s", method, path, headers);
+    if (body) {
+        sl_buf_printf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
+    }
+    sl_buf_printf(&request, "\r\n%s", body ? body : "");
+    sl_buf_add_char(&request, '\0');
+    assert_int_equal(sl_buf_status(&request), 0);
+    gate_test_send(g, request.p, replies);
+    sl_buf_done(&request);
+}
+
 static void on_turn_over(struct sl_timer *timer)
 {
     (void)timer;
@@ -160,6 +178,21 @@ struct sl_str gate_test_reply(struct gate_test *g)
     return sl_buf_str(&g->got);
 }
 
+void gate_test_check(struct gate_test *g, const char *what, int status, const char *const *has, const char *hasnt)
+{
+    struct sl_str got = gate_test_reply(g);
+    char line[32];
+    snprintf(line, sizeof(line), "HTTP/1.1 %d ", status);
+    bool is_right = sl_str_has_prefix(got, sl_str_c(line)) && (!hasnt || sl_str_find(got, sl_str_c(hasnt), 0) < 0);
+    for (; *has && is_right; has++) {
+        is_right = sl_str_find(got, sl_str_c(*has), 0) >= 0;
+    }
+    if (!is_right) {
+        fail_msg("%s: wanted %d, with '%s', without '%s'; got\n%.*s", what, status, *has ? *has : "",
+                 hasnt ? hasnt : "", SL_STR_ARG(got));
+    }
+}
+
 /* --- life --- */
 
 /* `text` with the port where it says PORT. */
@@ -177,7 +210,7 @@ static void port_put(struct sl_buf *out, const char *text, unsigned port)
 
 void gate_test_start(struct gate_test *g, const char *config)
 {
-    struct sl_buf text = SL_BUF_INIT(1 << 16);
+    struct sl_buf text = SL_BUF_INIT(1 << 20);
     struct sl_err err;
     signal(SIGPIPE, SIG_IGN);
     memset(g, 0, sizeof(*g));
@@ -186,6 +219,7 @@ void gate_test_start(struct gate_test *g, const char *config)
     sl_buf_init(&g->got, 64 << 20);
     sl_buf_init(&g->asked, 64 << 20);
     port_put(&text, config, g->port);
+    assert_int_equal(sl_buf_status(&text), 0);
     g->loaded = load(text.p);
     sl_buf_done(&text);
     if (!g->loaded.config) {
@@ -204,6 +238,54 @@ void gate_test_start(struct gate_test *g, const char *config)
     static const struct sl_worker_service service = { &sl_front_server_cbs, &sl_api_paths };
     assert_int_equal(
         sl_worker_init(&g->worker, &g->engine, &g->gate, sl_accesslog_ring(g->gate.access_log, 0), &service), 0);
+}
+
+static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_err *err)
+{
+    struct sl_gate *gate = arg;
+    struct sl_snapshot *snapshot = NULL;
+    int r = sl_counters_tick(&gate->counters, store, was_lost, err);
+    sl_publisher_refresh(&gate->publisher, &snapshot);
+    r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, store, true, err);
+    sl_snapshot_unref(snapshot);
+    return r;
+}
+
+static void store_open(struct gate_test *g)
+{
+    struct sl_err err = { 0 };
+    bool is_ok = false;
+    g->gate.counters = (struct sl_counters){ .limiter = g->gate.limiter };
+    const struct sl_store_conf conf = { .dir = g->dir,
+                                        .cbs = { .on_events = sl_events_apply,
+                                                 .describe = sl_definition_describe,
+                                                 .on_load_begin = sl_events_load_begin,
+                                                 .on_load = sl_events_load,
+                                                 .on_load_end = sl_events_load_end,
+                                                 .events_arg = &g->gate.events,
+                                                 .on_tick = on_tick,
+                                                 .tick_arg = &g->gate } };
+    int r = sl_store_open(&conf, &g->gate.store, &is_ok, &err);
+    r = r < 0 ? r : sl_store_load(g->gate.store, &err);
+    r = r < 0 ? r : sl_store_start(g->gate.store, &err);
+    if (r < 0 || !is_ok) {
+        fail_msg("no store: %s", err.text);
+    }
+}
+
+void gate_test_store(struct gate_test *g)
+{
+    snprintf(g->dir, sizeof(g->dir), "/tmp/sluice-gate-XXXXXX");
+    assert_non_null(mkdtemp(g->dir));
+    store_open(g);
+}
+
+static void store_remove(struct gate_test *g)
+{
+    char command[128];
+    sl_store_close(g->gate.store);
+    snprintf(command, sizeof(command), "rm -rf %s", g->dir);
+    assert_int_equal(g->dir[0] ? system(command) : 0, 0);
 }
 
 static void is_empty(struct sl_hclient *client)
@@ -226,6 +308,7 @@ void gate_test_end(struct gate_test *g)
     sl_hserver_stop(&g->engine.server);
     sl_loop_stop(&g->engine.loop);
     sl_loop_run(&g->engine.loop);
+    store_remove(g);
     sl_worker_done(&g->worker);
     sl_loop_done(&g->engine.loop);
     sl_accesslog_close(g->gate.access_log);

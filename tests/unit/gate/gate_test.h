@@ -19,6 +19,7 @@ struct gate_test {
     struct sl_worker worker;
     int upstream; /* listens; routes name its port as "PORT" */
     unsigned port;
+    char dir[64]; /* the store's; "": it runs without */
 
     /* of the exchange that runs */
     int client; /* -1: closed */
@@ -33,15 +34,22 @@ struct gate_test {
 
 /* `config` in YAML; each "PORT" in it becomes the upstream's port. Fails the test where it is refused. */
 void gate_test_start(struct gate_test *g, const char *config);
+/* A store in a folder of its own, which gate_test_end removes. */
+void gate_test_store(struct gate_test *g);
 /* Waits for all that is open, and frees. */
 void gate_test_end(struct gate_test *g);
 
 /* Connects a client and sends `request`. The upstream answers its requests with `replies` (NULL at the end). */
 void gate_test_send(struct gate_test *g, const char *request, const char *const *replies);
+/* The same with a request to write: `headers` has whole lines; `body` NULL: none. */
+void gate_test_call(struct gate_test *g, const char *method, const char *path, const char *headers, const char *body,
+                    const char *const *replies);
 /* One turn of the loop, of the client's reading and of the upstream. */
 void gate_test_turn(struct gate_test *g);
 /* Until the gateway closes the client's connection. What came; borrowed until the next. */
 struct sl_str gate_test_reply(struct gate_test *g);
+/* Waits for the reply, which has this status and all of `has` (NULL at the end), but not `hasnt` (may be NULL). */
+void gate_test_check(struct gate_test *g, const char *what, int status, const char *const *has, const char *hasnt);
 /* Runs until `cond`; fails the test after 10 s. */
 #define GATE_UNTIL(g, cond)                                                                              \
     do {                                                                                                 \

@@ -30,17 +30,6 @@
 
 #define MESSAGES "\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]"
 
-/* A request with its length, on the heap. */
-static char *post(const char *path, const char *body)
-{
-    size_t n = strlen(path) + strlen(body) + 200;
-    char *text = malloc(n);
-    assert_non_null(text);
-    snprintf(text, n, HEAD_OF("POST", "%s") "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", path,
-             strlen(body), body);
-    return text;
-}
-
 static int begin(void **state)
 {
     static struct gate_test world;
@@ -53,21 +42,6 @@ static int end(void **state)
 {
     gate_test_end(*state);
     return 0;
-}
-
-static void check_reply(struct gate_test *g, const char *what, int status, const char *const *has, const char *hasnt)
-{
-    struct sl_str got = gate_test_reply(g);
-    char line[32];
-    snprintf(line, sizeof(line), "HTTP/1.1 %d ", status);
-    bool is_right = sl_str_has_prefix(got, sl_str_c(line)) && (!hasnt || sl_str_find(got, sl_str_c(hasnt), 0) < 0);
-    for (; *has && is_right; has++) {
-        is_right = sl_str_find(got, sl_str_c(*has), 0) >= 0;
-    }
-    if (!is_right) {
-        fail_msg("%s: wanted %d, with '%s', without '%s'; got\n%.*s", what, status, *has ? *has : "",
-                 hasnt ? hasnt : "", SL_STR_ARG(got));
-    }
 }
 
 /* --- what needs no upstream --- */
@@ -119,7 +93,7 @@ static void requests_are_answered_here(void **state)
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(gets); i++) {
         gate_test_send(*state, gets[i].request, NULL);
-        check_reply(*state, gets[i].request, gets[i].status, gets[i].has, NULL);
+        gate_test_check(*state, gets[i].request, gets[i].status, gets[i].has, NULL);
     }
 }
 
@@ -168,10 +142,8 @@ static void calls_are_refused_or_answered_by_mock(void **state)
           { "x-sluice-error-type: policy_rate_limited", "1 call per 1 hour", "x-ratelimit-limit-requests: 1" } },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(posts); i++) {
-        char *request = post(posts[i].path, posts[i].body);
-        gate_test_send(*state, request, NULL);
-        check_reply(*state, posts[i].body, posts[i].status, posts[i].has, NULL);
-        free(request);
+        gate_test_call(*state, "POST", posts[i].path, "", posts[i].body, NULL);
+        gate_test_check(*state, posts[i].body, posts[i].status, posts[i].has, NULL);
     }
 }
 
@@ -348,13 +320,11 @@ static void replies_are_told(void **state)
     struct gate_test *g = *state;
     for (size_t i = 0; i < SL_ARRAY_LEN(exchanges); i++) {
         const struct exchange *e = &exchanges[i];
-        char *request = post(e->path, e->body);
-        gate_test_send(g, request, e->replies);
-        check_reply(g, e->name, e->status, e->has, e->hasnt);
+        gate_test_call(g, "POST", e->path, "", e->body, e->replies);
+        gate_test_check(g, e->name, e->status, e->has, e->hasnt);
         if (g->n_asked != e->n_asked) {
             fail_msg("%s: the upstream was asked %u times", e->name, g->n_asked);
         }
-        free(request);
     }
 }
 
@@ -364,12 +334,10 @@ static void a_silent_upstream_is_given_up(void **state)
 {
     struct gate_test *g = *state;
     static const char *const has[] = { "upstream.timeouts.first_byte", "x-should-retry: false", NULL };
-    char *request = post(V1, BODY("quick"));
     g->is_held = true;
-    gate_test_send(g, request, NULL);
-    check_reply(g, "silent", 504, has, NULL);
+    gate_test_call(g, "POST", V1, "", BODY("quick"), NULL);
+    gate_test_check(g, "silent", 504, has, NULL);
     GATE_UNTIL(g, g->is_up_gone);
-    free(request);
 }
 
 static void a_client_that_leaves_takes_its_upstream_along(void **state)
@@ -378,16 +346,14 @@ static void a_client_that_leaves_takes_its_upstream_along(void **state)
     static const char *const begun[] = { EVENTS(A), NULL }, *const silent[] = { NULL };
     const char *const *const replies[] = { silent, begun };
     for (size_t i = 0; i < SL_ARRAY_LEN(replies); i++) {
-        char *request = post(V1, ASKS("chat"));
         g->is_held = true;
-        gate_test_send(g, request, replies[i]);
+        gate_test_call(g, "POST", V1, "", ASKS("chat"), replies[i]);
         GATE_UNTIL(g, i == 0 ? g->n_asked == 1 : sl_str_find(sl_buf_str(&g->got), SL_STR("an answer"), 0) >= 0);
         close(g->client);
         g->client = -1;
         GATE_UNTIL(g, g->is_up_gone && !sl_xchg_list_first(&g->worker.desk.xchgs));
         close(g->up);
         g->up = -1;
-        free(request);
     }
 }
 
@@ -398,16 +364,14 @@ static void the_drains_end_is_told(void **state)
     static const char *const said[] = { "shutting down", NULL };
     const char *const *const replies[] = { silent, begun };
     for (size_t i = 0; i < SL_ARRAY_LEN(replies); i++) {
-        char *request = post(V1, ASKS("chat"));
         g->is_held = true;
-        gate_test_send(g, request, replies[i]);
+        gate_test_call(g, "POST", V1, "", ASKS("chat"), replies[i]);
         GATE_UNTIL(g, i == 0 ? g->n_asked == 1 : sl_str_find(sl_buf_str(&g->got), SL_STR("an answer"), 0) >= 0);
         sl_front_end_all(&g->worker);
-        check_reply(g, i == 0 ? "before the head" : "in a stream", i == 0 ? 503 : 200, said, NULL);
+        gate_test_check(g, i == 0 ? "before the head" : "in a stream", i == 0 ? 503 : 200, said, NULL);
         GATE_UNTIL(g, g->is_up_gone);
         close(g->up);
         g->up = -1;
-        free(request);
     }
 }
 
@@ -446,14 +410,12 @@ static void who_may_call(void **state)
     struct gate_test g;
     gate_test_start(&g, config);
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
-        const char *body = cases[i].body ? cases[i].body : "";
-        char request[1024];
-        snprintf(request, sizeof(request),
-                 "%s %s HTTP/1.1\r\nHost: any.example\r\nConnection: close\r\n%s%s%sContent-Length: %zu\r\n\r\n%s",
-                 cases[i].body ? "POST" : "GET", cases[i].path, cases[i].key ? "Authorization: Bearer " : "",
-                 cases[i].key ? cases[i].key : "", cases[i].key ? "\r\n" : "", strlen(body), body);
-        gate_test_send(&g, request, NULL);
-        check_reply(&g, request, cases[i].status, cases[i].has, NULL);
+        char key[128] = "";
+        if (cases[i].key) {
+            snprintf(key, sizeof(key), "Authorization: Bearer %s\r\n", cases[i].key);
+        }
+        gate_test_call(&g, cases[i].body ? "POST" : "GET", cases[i].path, key, cases[i].body, NULL);
+        gate_test_check(&g, cases[i].path, cases[i].status, cases[i].has, NULL);
     }
     gate_test_end(&g);
 }
