@@ -158,6 +158,11 @@ static void handle_serving_create(struct sl_xchg *x)
         (!sl_json_is_nothing(list) && !sl_api_limits_or_refuse(x, list, &sl_limits_databricks, &limits))) {
         return;
     }
+    if (!sl_json_is(sl_json_get(model, "task"), SL_JSON_STRING)) { /* in the words that the caller has used */
+        sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE",
+                      "config.served_entities[0].external_model.task: must be the route's type, like llm/v1/chat");
+        return;
+    }
     if (body_or_refuse(x, model, sl_json_is_present(name) ? sl_json_raw(name) : none, none)) {
         sl_change_create(x, limits, on_created);
     }

@@ -223,6 +223,7 @@ static void routes_are_serving_endpoints(void **state)
     static const struct step steps[] = {
         { "POST", SERVING, NULL, ENDPOINT("s", TASK), 200, { "EXTERNAL_MODEL", "\"name\":\"s\"" }, "rate_limits" },
         { "POST", SERVING, NULL, ENDPOINT("s", TASK), 409, { "RESOURCE_ALREADY_EXISTS" }, NULL },
+        { "POST", SERVING, NULL, ENDPOINT("t", ""), 400, { "external_model.task: must be" }, "route_type" },
         { "POST",
           SERVING "/",
           NULL,
