@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what: every path, with every method, by every kind of key. What each asks for is said here once more, apart from the daemon's table."""
+import re
+
+import pytest
+
+from harness import CHAT, CHAT_REPLY, chat_route
+
+ADMIN = "an-admin-key-of-the-file"
+KEYS = {name: "sk-sluice-" + name[0] * 43 for name in ("query", "narrow", "viewer", "boss", "old")}
+METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "TRACE", "QUERY", "PROPFIND")
+
+OPEN, ANY, INVOKE, VIEWER, ADMINS = "open", "any", "invoke", "viewer", "admins"
+MAY = {ANY: {"query", "narrow", "viewer", "boss", "admin"}, INVOKE: {"query", "narrow", "boss", "admin"}, VIEWER: {"viewer", "boss", "admin"},
+       ADMINS: {"boss", "admin"}}
+
+INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/chat/completions", "/completions", "/embeddings",
+               "/openai/deployments/{}/chat/completions", "/openai/deployments/{}/completions", "/openai/deployments/{}/embeddings",
+               "/gateway/{}/invocations", "/endpoints/{}/invocations", "/serving-endpoints/{}/invocations")
+SERVING = "/api/2.0/serving-endpoints"
+OWN = "/api/sluice/v1"
+RIGHTS = {
+    **{path: {"POST": INVOKE} for path in INVOCATIONS},
+    **{path: {"GET": ANY} for path in ("/v1/models", "/v1/models/{}", "/models", "/models/{}", "/api/2.0/endpoints/", "/api/2.0/endpoints/{}")},
+    **{path: {"GET": OPEN, "HEAD": OPEN} for path in ("/health", "/ready", "/", "/docs", "/redoc", "/openapi.json")},
+    **{path: {"GET": OPEN} for path in ("/favicon.ico", "/.well-known/databricks-config")},
+    "/metrics": {"GET": VIEWER, "HEAD": VIEWER},
+    "/api/2.0/gateway/routes/": {"GET": ANY, "POST": ADMINS},
+    "/api/2.0/gateway/routes/{}": {"GET": ANY, "DELETE": ADMINS},
+    **{path + "{}": {"GET": ANY} for path in ("/api/2.0/gateway/limits/", "/api/2.0/endpoints/limits/")},
+    **{path: {"POST": ADMINS} for path in ("/api/2.0/gateway/limits/", "/api/2.0/endpoints/limits/")},
+    **{path: {"GET": ANY, "POST": ADMINS} for path in (SERVING, SERVING + "/")},
+    SERVING + "/{}": {"GET": ANY, "DELETE": ADMINS},
+    **{SERVING + "/{}/" + last: {"PUT": ADMINS} for last in ("rate-limits", "config", "ai-gateway")},
+    SERVING + "/{}/tags": {"PATCH": ADMINS},
+    OWN + "/routes": {"GET": ADMINS},
+    OWN + "/routes/{}": {"GET": ADMINS, "PUT": ADMINS, "DELETE": ADMINS},
+    OWN + "/keys": {"GET": ADMINS, "POST": ADMINS},
+    OWN + "/keys/{}": {"DELETE": ADMINS},
+    OWN + "/secret/rotate": {"POST": ADMINS},
+    OWN + "/audit": {"GET": ADMINS},
+    **{path: {} for path in ("/nowhere", "/v1/nowhere", "/api/2.0/nowhere", OWN + "/nowhere", "/gateway//invocations")},
+}
+
+
+@pytest.fixture
+def guarded(sluice, upstream, tmp_path):
+    up = upstream(lambda x: x.reply(CHAT_REPLY))
+    names = [{"name": n, "principal": n, "key": f"$KEY_{n.upper()}", "role": "query"} for n in ("query", "narrow", "viewer", "boss", "old")]
+    names[1]["routes"] = ["chat"]
+    names[2]["role"], names[3]["role"] = "viewer", "admin"
+    names[4]["expires_at"] = "2020-01-01T00:00:00Z"
+    config = {"auth": {"admin_key": "$THE_ADMIN", "metrics": "viewer", "keys": names}, "endpoints": [chat_route(up.base), chat_route(up.base, "other")]}
+    daemon = sluice(config, args=["--data", str(tmp_path / "data")], env={"THE_ADMIN": ADMIN, **{f"KEY_{n.upper()}": k for n, k in KEYS.items()}})
+    daemon.up = up
+    return daemon
+
+
+def test_every_path_method_and_key(guarded):
+    """401 without a key that counts, 403 with one whose role may not, and only then whatever the call itself is answered with."""
+    callers = {**KEYS, "admin": ADMIN, "none": None, "unknown": "sk-sluice-" + "u" * 43, "cut": ADMIN[:-1]}
+    conn = guarded.connect()
+    wrong, n = [], 0
+    for path, rights in RIGHTS.items():
+        for method in METHODS:
+            for caller, key in callers.items():
+                conn.request(method, path.replace("{}", "absent"), {} if method in ("POST", "PUT", "PATCH") else None,
+                             [("Authorization", f"Bearer {key}")] if key else [])
+                r = conn.reply(method)
+                right = rights.get(method) or (rights.get("GET") if method == "HEAD" and r.status != 405 else None)
+                if right:
+                    want = {401} if right != OPEN and caller not in MAY[ANY] else {403} if right != OPEN and caller not in MAY[right] else None
+                else:  # what is not there is told to everybody, as the documents tell it
+                    want = {404, 405, 501} | (set() if caller in MAY[ANY] else {401}) | ({204} if method == "OPTIONS" else set())
+                if (r.status not in want) if want else (r.status in (401, 403)):
+                    wrong.append((method, path, caller, r.status, want))
+                n += 1
+                if r.get("connection") == "close":
+                    conn = guarded.connect()
+    assert not wrong, (len(wrong), wrong[:20])
+    assert n == len(RIGHTS) * len(METHODS) * len(callers)
+    assert not guarded.up.requests
+
+
+def test_the_matrix_has_every_path_of_the_daemon(guarded):
+    told = guarded.call("GET", "/openapi.json").json()["paths"]
+    for path, methods in told.items():
+        pattern = re.sub(r"\{[^}]*\}", "{}", path)
+        fits = [p for p in RIGHTS if p == pattern or re.fullmatch(re.escape(p).replace(r"\{\}", "[^/]+"), path)]
+        assert fits, f"{path} has no row here"
+        for method in methods:
+            if method.isalpha() and method.islower() and method != "parameters":
+                assert any(method.upper() in RIGHTS[p] for p in fits), (path, method)
+
+
+def test_a_narrow_key_sees_no_other_route_anywhere(guarded):
+    """By any path and method that takes a name: what is refused for a route that is there but not for this key is refused in the same words as for one that is nowhere."""
+
+    def ask(method, path, name, body):
+        r = guarded.call(method, path.replace("{}", name), body, [("Authorization", f"Bearer {KEYS['narrow']}")])
+        return r.status, re.sub(rb'"request_id":"[0-9a-f]+"', b"", r.body.replace(name.encode(), b"NAME")), r.get("x-sluice-error-type")
+
+    for path, rights in RIGHTS.items():
+        for method in rights:
+            body = {"messages": CHAT["messages"]} if method in ("POST", "PUT", "PATCH") else None
+            if "{}" in path:
+                assert ask(method, path, "other", body) == ask(method, path, "absent", body), (method, path)
+    for path in INVOCATIONS[:6]:
+        there, nowhere = (guarded.call("POST", path, {**CHAT, "model": name, "prompt": "x", "input": "x"}, [("Authorization", f"Bearer {KEYS['narrow']}")])
+                          for name in ("other", "absent"))
+        assert (there.status, there.body.replace(b"other", b"NAME")) == (nowhere.status, nowhere.body.replace(b"absent", b"NAME")), path
+    assert not guarded.up.requests
+
+
+@pytest.mark.parametrize("role", ["admin", "viewer"])
+def test_routes_limit_keys_of_role_query_only(guarded, role):
+    r = guarded.call("POST", OWN + "/keys", {"name": "half", "principal": "x", "role": role, "routes": ["chat"]}, [("Authorization", f"Bearer {ADMIN}")])
+    assert r.status in (400, 422) and b"role query only" in r.body
