@@ -144,6 +144,19 @@ static const char *config_of(struct sl_str provider)
     return NULL;
 }
 
+/* The provider's, and what the case has besides. */
+static const char *config_make(struct golden *g, struct sl_str provider)
+{
+    struct sl_json_val more = sl_json_get(sl_json_root(&g->file), "config");
+    struct sl_str base = sl_str_c(config_of(provider));
+    if (!sl_json_is_present(more)) {
+        return base.p;
+    }
+    struct sl_str raw = sl_json_raw(more);
+    base = sl_str_sub(base, 0, base.n - 1);
+    return sl_arena_printf(&g->h.arena, "%.*s,%.*s", SL_STR_ARG(base), SL_STR_ARG(sl_str_sub(raw, 1, raw.n))).p;
+}
+
 /* /v1: the route has the model's own name. MLflow's paths: the case says which route stands behind it. */
 static void target_make(struct golden *g, struct sl_json_val request)
 {
@@ -160,7 +173,7 @@ static void target_make(struct golden *g, struct sl_json_val request)
         assert_int_equal(sl_llm_type_parse(type, &g->type), 0);
     }
     struct sl_str provider = text_of(g, root, "provider");
-    assert_int_equal(help_target(&g->h, provider.p, model.p, config_of(provider), &g->target), 0);
+    assert_int_equal(help_target(&g->h, provider.p, model.p, config_make(g, provider), &g->target), 0);
     static const struct sl_cred fetched = { .parts = { SL_STR_INIT("Bearer ya29.upstream-test") } };
     g->h.model = g->target.model;
     g->h.env.credential = g->target.cred ? &fetched : NULL;

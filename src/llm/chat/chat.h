@@ -101,14 +101,16 @@ struct sl_chat {
     struct sl_str schema;                          /* raw JSON */
     struct sl_json_val schema_node;                /* the same as it came */
     struct sl_str schema_name, schema_description; /* raw */
+    struct sl_str schema_strict;                   /* raw: true or false, or p == NULL */
     struct sl_json_val temperature, top_p;         /* numbers, or absent */
     int64_t max_tokens;                            /* -1: not said */
     bool has_n;
     int64_t n;           /* 1 when not said */
     struct sl_str *stop; /* raw */
     uint32_t n_stop;
-    struct sl_str user;   /* raw: user, else safety_identifier */
-    struct sl_str effort; /* reasoning_effort, decoded */
+    struct sl_str user;      /* raw: user, else safety_identifier */
+    struct sl_str safety_id; /* raw: safety_identifier, or p == NULL */
+    struct sl_str effort;    /* reasoning_effort, decoded */
     struct sl_member *members;
     uint32_t n_members;
 };

@@ -24,7 +24,8 @@
     X(NO_PREFILL, "no_prefill")         \
     X(ALWAYS_THINKS, "always_thinks")   \
     X(TWO_EFFORTS, "two_efforts")       \
-    X(SIGNS, "signs")
+    X(SIGNS, "signs")                   \
+    X(RESPONSES, "responses")
 
 enum sl_model_feature {
 #define X(symbol, word) SL_MODEL_AT_##symbol,

@@ -15,6 +15,8 @@ extern const struct sl_language sl_language_openai_like;
 struct sl_openai_host;
 
 enum sl_openai_api { SL_OPENAI_PLAIN, SL_OPENAI_AZURE, SL_OPENAI_AZUREAD };
+/* Which of OpenAI's two ways a chat goes up: its own, or as a response; AUTO: by the model. */
+enum sl_openai_way { SL_OPENAI_CHAT, SL_OPENAI_RESPONSES, SL_OPENAI_AUTO };
 
 /* What never changes between two requests of a target, made once by prepare. */
 struct sl_openai_conf {
@@ -25,6 +27,7 @@ struct sl_openai_conf {
     struct sl_str api_version;
     struct sl_str deployment;
     int api; /* enum sl_openai_api */
+    int way; /* enum sl_openai_way */
     /* made by prepare */
     struct sl_str targets[SL_LLM_TYPE_COUNT]; /* path and query */
     struct sl_headers headers;
@@ -65,6 +68,10 @@ struct sl_body;
 SL_MUST int sl_openai_chat_write(const struct sl_call *call, const struct sl_chat *chat, const struct sl_target *target,
                                  bool ask_usage, struct sl_arena *arena, struct sl_body *body,
                                  struct sl_llm_error *ret_error);
+/* Of a chat: reasoning_effort, as it was said, or by how large a budget of tokens another language gives; p == NULL: it
+ * is not said. And the member service_tier. */
+struct sl_str sl_openai_effort(const struct sl_chat *chat);
+void sl_openai_tier_write(const struct sl_chat *chat, struct sl_body *body);
 int sl_openai_write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                          bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                          struct sl_llm_error *ret_error);

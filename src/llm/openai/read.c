@@ -173,6 +173,8 @@ static int format_read(struct sl_chat_reader *rd, struct sl_json_val v)
     chat->schema_node = schema;
     chat->schema_name = sl_chat_raw_text(envelope, "name");
     chat->schema_description = sl_chat_raw_text(envelope, "description");
+    struct sl_json_val strict = sl_json_get(envelope, "strict");
+    chat->schema_strict = sl_json_is_bool(strict) ? sl_json_raw(strict) : SL_STR_NONE;
     return 0;
 }
 
@@ -202,6 +204,7 @@ static int user_read(struct sl_chat_reader *rd, const struct sl_json_val found[K
 {
     struct sl_json_val user = SL_JSON_ABSENT;
     int r = text_read(rd, "safety_identifier", found[K_SAFETY_ID], &user);
+    rd->chat->safety_id = sl_json_is_present(user) ? sl_json_raw(user) : SL_STR_NONE;
     r = r < 0 ? r : text_read(rd, "user", found[K_USER], &user);
     if (r == 0 && sl_json_is_present(user)) {
         rd->chat->user = sl_json_raw(user);

@@ -105,8 +105,7 @@ static void choice_write(const struct sl_chat *chat, struct sl_body *body)
 
 /* --- values --- */
 
-/* reasoning_effort: what was said of it, or how large a budget of tokens another language gives. */
-static void effort_write(const struct sl_chat *chat, struct sl_body *body)
+struct sl_str sl_openai_effort(const struct sl_chat *chat)
 {
     struct sl_json_val thinking = sl_chat_member(chat, "thinking"), type = sl_json_get(thinking, "type");
     int64_t budget = -1;
@@ -117,6 +116,12 @@ static void effort_write(const struct sl_chat *chat, struct sl_body *body)
     } else if (!effort.p && sl_json_str_eq(type, SL_STR("enabled"))) {
         effort = budget < 2048 ? SL_STR("low") : budget < 8192 ? SL_STR("medium") : SL_STR("high");
     }
+    return effort;
+}
+
+static void effort_write(const struct sl_chat *chat, struct sl_body *body)
+{
+    struct sl_str effort = sl_openai_effort(chat);
     if (effort.p) {
         sl_jw_member_str(&body->w, "reasoning_effort", effort);
     }
@@ -160,7 +165,7 @@ static void stop_write(const struct sl_chat *chat, struct sl_body *body)
     }
 }
 
-static void tier_write(const struct sl_chat *chat, struct sl_body *body)
+void sl_openai_tier_write(const struct sl_chat *chat, struct sl_body *body)
 {
     struct sl_json_val tier = sl_chat_member(chat, "service_tier");
     if (sl_json_str_eq(tier, SL_STR("standard_only"))) {
@@ -191,7 +196,7 @@ static void values_write(const struct sl_call *call, const struct sl_chat *chat,
     if (chat->user.p) {
         sl_body_member(body, "user", chat->user);
     }
-    tier_write(chat, body);
+    sl_openai_tier_write(chat, body);
     if (call->is_stream) {
         sl_jw_member_bool(w, "stream", true);
     }

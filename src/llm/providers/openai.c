@@ -5,6 +5,8 @@
 #include "llm/core/errbody.h"
 #include "llm/core/prepare.h"
 #include "llm/core/request.h"
+#include "llm/form/models.h"
+#include "llm/responses/responses.h"
 
 #define OPENAI_BASE "https://api.openai.com/v1"
 
@@ -13,6 +15,7 @@ static const char *const paths[SL_LLM_TYPE_COUNT] = {
     [SL_LLM_COMPLETIONS] = "completions",
     [SL_LLM_EMBEDDINGS] = "embeddings",
 };
+static const char responses_path[] = "responses";
 
 /* --- preparing a target --- */
 
@@ -32,6 +35,10 @@ static int api_check(struct sl_bind *bind, const struct sl_opt *row, const struc
                     "Invalid OpenAI API type '%.*s': must be openai, azure or azuread", SL_STR_ARG(val->text));
     return SL_E_INVAL;
 }
+
+static const char *const ways[] = {
+    [SL_OPENAI_CHAT] = "chat", [SL_OPENAI_RESPONSES] = "responses", [SL_OPENAI_AUTO] = "auto", NULL
+};
 
 /* Which settings go together (MLflow's rules). */
 static int conf_check(struct sl_bind *bind, const struct sl_val *val, const struct sl_openai_conf *conf)
@@ -55,18 +62,26 @@ static int conf_check(struct sl_bind *bind, const struct sl_val *val, const stru
     return 0;
 }
 
+/* Azure has responses beside its deployments: the body names which one. */
+static struct sl_str path_make(struct sl_arena *arena, const struct sl_openai_conf *conf, const char *path)
+{
+    if (conf->api == SL_OPENAI_PLAIN) {
+        return sl_str_c(path);
+    }
+    if (path == responses_path) {
+        return sl_arena_printf(arena, "openai/%s", path);
+    }
+    struct sl_str deployment = sl_percent_encode(conf->deployment, arena);
+    return deployment.p ? sl_arena_printf(arena, "openai/deployments/%.*s/%s", SL_STR_ARG(deployment), path)
+                        : SL_STR_NONE;
+}
+
 /* base (+ deployment) + operation (+ api-version). */
 static int target_make(struct sl_bind *bind, const struct sl_openai_conf *conf, const struct sl_uri *base,
-                       enum sl_llm_type type, struct sl_str *ret)
+                       const char *path, struct sl_str *ret)
 {
     struct sl_arena *arena = bind->arena;
-    struct sl_str rel = sl_str_c(paths[type]);
-    if (conf->api != SL_OPENAI_PLAIN) {
-        struct sl_str deployment = sl_percent_encode(conf->deployment, arena);
-        rel = deployment.p ? sl_arena_printf(arena, "openai/deployments/%.*s/%s", SL_STR_ARG(deployment), paths[type])
-                           : SL_STR_NONE;
-    }
-    struct sl_str target;
+    struct sl_str rel = path_make(arena, conf, path), target;
     int r = rel.p ? sl_uri_join(base, rel, arena, &target) : SL_E_NOMEM;
     if (r < 0) {
         return r;
@@ -102,6 +117,23 @@ static int headers_make(struct sl_bind *bind, const struct sl_val *val, struct s
     return r;
 }
 
+/* Chats and completions go up as responses where the configuration says so, or where the model takes nothing else. */
+static void way_settle(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    const struct sl_openai_conf *conf = target->conf;
+    if (conf->api != SL_OPENAI_PLAIN && target->row->prefix.n == 0) { /* Azure's models are OpenAI's */
+        target->row = sl_model_find("openai", target->model, NULL);
+    }
+    bool is_only = (target->row->can & SL_MODEL_RESPONSES) != 0;
+    if (conf->way == SL_OPENAI_RESPONSES || (conf->way == SL_OPENAI_AUTO && is_only)) {
+        target->languages[SL_LLM_CHAT] = target->languages[SL_LLM_COMPLETIONS] = &sl_language_responses;
+    } else if (is_only) {
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, sl_prepare_pos(val, "openai_api"), NULL,
+                        "the model %.*s is served by OpenAI's Responses API only: set openai_api to auto",
+                        SL_STR_ARG(sl_str_sub(target->model, 0, 64)));
+    }
+}
+
 int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
     struct sl_openai_conf *conf = target->conf;
@@ -117,8 +149,10 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
         sl_bind_problem(bind, SL_PROBLEM_WARNING, sl_prepare_pos(val, "openai_api_base"), NULL,
                         "openai_api_base has no path: the provider's own ends in \"/v1\"");
     }
+    way_settle(bind, val, target);
     for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
-        r = target_make(bind, conf, &target->base, type, &conf->targets[type]);
+        bool is_response = target->languages[type] == &sl_language_responses;
+        r = target_make(bind, conf, &target->base, is_response ? responses_path : paths[type], &conf->targets[type]);
     }
     if (r == 0 && sl_secret_is_set(&conf->key)) {
         struct sl_str prefix = conf->api == SL_OPENAI_AZURE ? SL_STR("") : SL_STR("Bearer ");
@@ -127,8 +161,10 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
     if (r == 0) {
         r = headers_make(bind, val, conf);
     }
-    if (r == 0 && conf->api == SL_OPENAI_PLAIN) {
-        conf->model_json = target->model.n ? sl_json_quote(target->model, bind->arena) : SL_STR("null");
+    bool is_response = target->languages[SL_LLM_CHAT] == &sl_language_responses;
+    if (r == 0 && (conf->api == SL_OPENAI_PLAIN || is_response)) {
+        struct sl_str model = conf->api == SL_OPENAI_PLAIN ? target->model : conf->deployment;
+        conf->model_json = model.n ? sl_json_quote(model, bind->arena) : SL_STR("null");
         r = conf->model_json.p ? 0 : SL_E_NOMEM;
     }
     return r == SL_E_NOMEM ? SL_PREPARE_FAIL(bind, val, "", "out of memory") : r;
@@ -144,7 +180,7 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
     if (sl_headers_start(&conf->headers, arena, &req.headers) < 0) {
         return SL_E_NOMEM;
     }
-    int r = sl_openai_write_call(call, target, env, ask_usage, arena, &req, ret_error);
+    int r = target->languages[call->type]->write_call(call, target, env, ask_usage, arena, &req, ret_error);
     if (r == 0) {
         *ret_req = req;
     }
@@ -233,6 +269,18 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
               NULL,                                                                                    \
               NULL,                                                                                    \
               "the deployment, in the path of azure and azuread" },                                    \
+            { "openai_api",                                                                            \
+              SL_OPT_ENUM,                                                                             \
+              offsetof(struct sl_openai_conf, way),                                                    \
+              "chat",                                                                                  \
+              0,                                                                                       \
+              0,                                                                                       \
+              SL_OPT_RELOAD,                                                                           \
+              ways,                                                                                    \
+              NULL,                                                                                    \
+              NULL,                                                                                    \
+              "how chats go up: chat, responses (the Responses API), or auto (responses where the "    \
+              "model takes nothing else)" },                                                           \
             { NULL },                                                                                  \
     }
 

@@ -96,7 +96,7 @@ def route_of(doc, exchange, base):
         config = {"aws_config": {**AWS, "aws_endpoint_url": base}}
     else:
         key, secret, base_key = KEYS[provider]
-        config = {**({key: secret} if secret else {}), **({base_key: base} if base_key else {}), **MORE.get(provider, {})}
+        config = {**({key: secret} if secret else {}), **({base_key: base} if base_key else {}), **MORE.get(provider, {}), **doc.get("config", {})}
     path = exchange["client_request"]["path"]
     route = doc.get("route") or {}
     model = route.get("model") or exchange["client_request"]["body"]["model"]

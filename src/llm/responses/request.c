@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Canonical chats to /v1/responses: all but the input itself. */
+#include "llm/core/language.h"
+#include "llm/form/form.h"
+#include "llm/form/ids.h"
+#include "llm/openai/openai.h"
+#include "llm/responses/responses.h"
+
+#define OUTPUT_MIN 16 /* fewer tokens of output are refused */
+
+static const struct sl_fate_row fates[] = {
+    { "truncation", SL_FATE_PASS },
+    { "max_tool_calls", SL_FATE_PASS },
+    { "metadata", SL_FATE_PASS },
+    { "prompt_cache_key", SL_FATE_PASS },
+    { "prompt_cache_retention", SL_FATE_PASS },
+    { "prompt_cache_options", SL_FATE_PASS },
+    /* mapped below */
+    { "store", SL_FATE_OWN },
+    { "include", SL_FATE_OWN },
+    { "reasoning", SL_FATE_OWN },
+    { "thinking", SL_FATE_OWN },
+    { "verbosity", SL_FATE_OWN },
+    { "logprobs", SL_FATE_OWN },
+    { "top_logprobs", SL_FATE_OWN },
+    { "service_tier", SL_FATE_OWN },
+    { "web_search_options", SL_FATE_OWN },
+    { "modalities", SL_FATE_OWN },
+    { "best_of", SL_FATE_OWN },
+    /* these would change what the answer is */
+    { "audio", SL_FATE_REFUSE },
+    { "functions", SL_FATE_REFUSE },
+    { "function_call", SL_FATE_REFUSE },
+    { "suffix", SL_FATE_REFUSE },
+    { "echo", SL_FATE_REFUSE },
+    { "background", SL_FATE_REFUSE },
+    { "conversation", SL_FATE_REFUSE },
+    { "previous_response_id", SL_FATE_REFUSE },
+    { "prompt", SL_FATE_REFUSE },
+    { NULL, SL_FATE_NEVER },
+};
+
+static struct sl_jw *jw(struct sl_responses_builder *b)
+{
+    return &b->body->w;
+}
+
+/* --- what cannot be said --- */
+
+static int refusals(struct sl_responses_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    int64_t best_of;
+    int r = 0;
+    if (chat->n != 1) {
+        r = sl_refuse(b->call, b->arena, b->error, "n", "The Responses API gives one choice: 'n' must be 1.");
+    }
+    if (r == 0 && sl_json_int(sl_chat_member(chat, "best_of"), true, &best_of) == 0 && best_of > 1) {
+        r = sl_refuse(b->call, b->arena, b->error, "best_of",
+                      "The Responses API gives one choice: 'best_of' must be 1.");
+    }
+    for (uint32_t i = 0; i < chat->n_stop && r == 0; i++) {
+        if (chat->stop[i].n > 2) { /* an empty one stops nothing */
+            r = sl_refuse(b->call, b->arena, b->error, "stop",
+                          "The parameter 'stop' is not supported for this model: the Responses API has none.");
+        }
+    }
+    struct sl_json_val modalities = sl_chat_member(chat, "modalities");
+    for (struct sl_json_iter it = sl_json_each(modalities); r == 0 && sl_json_next(&it);) {
+        if (!sl_json_str_eq(it.val, SL_STR("text"))) {
+            r = sl_refuse(b->call, b->arena, b->error, "modalities", "The Responses API answers with text only.");
+        }
+    }
+    return r;
+}
+
+/* --- tools --- */
+
+/* Strict is what a tool is that does not say: here it always does. */
+static void tool_write(struct sl_responses_builder *b, const struct sl_tool *tool)
+{
+    sl_jw_object(jw(b));
+    sl_jw_member_str(jw(b), "type", SL_STR("function"));
+    sl_body_member(b->body, "name", tool->name);
+    if (tool->description.p) {
+        sl_body_member(b->body, "description", tool->description);
+    }
+    sl_body_member(b->body, "parameters",
+                   tool->parameters.p ? tool->parameters : SL_STR("{\"type\":\"object\",\"properties\":{}}"));
+    sl_body_member(b->body, "strict", tool->strict.p ? tool->strict : SL_STR("false"));
+    sl_jw_end(jw(b));
+    if (tool->cache_control.p) {
+        sl_body_leave_out(b->body, SL_STR("cache_control"));
+    }
+}
+
+/* What a chat asks of a search on the web is a tool here. */
+static void search_write(struct sl_responses_builder *b, struct sl_json_val options)
+{
+    struct sl_json_val size = sl_json_get(options, "search_context_size");
+    struct sl_json_val where = sl_json_get(options, "user_location"), near = sl_json_get(where, "approximate");
+    sl_jw_object(jw(b));
+    sl_jw_member_str(jw(b), "type", SL_STR("web_search"));
+    if (!sl_json_is_nothing(size)) {
+        sl_body_member(b->body, "search_context_size", sl_json_raw(size));
+    }
+    if (sl_json_is(near, SL_JSON_OBJECT)) {
+        static const char *const names[] = { "city", "country", "region", "timezone" };
+        sl_jw_key(jw(b), "user_location");
+        sl_jw_object(jw(b));
+        sl_jw_member_str(jw(b), "type", SL_STR("approximate"));
+        for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+            struct sl_json_val v = sl_json_get(near, names[i]);
+            if (!sl_json_is_nothing(v)) {
+                sl_body_member(b->body, names[i], sl_json_raw(v));
+            }
+        }
+        sl_jw_end(jw(b));
+    }
+    sl_jw_end(jw(b));
+}
+
+static int tools_write(struct sl_responses_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    struct sl_json_val search = sl_chat_member(chat, "web_search_options");
+    bool searches = sl_json_is(search, SL_JSON_OBJECT);
+    for (uint32_t i = 0; i < chat->n_tools; i++) {
+        if (chat->tools[i].type.n) {
+            return sl_refuse(b->call, b->arena, b->error, "tools",
+                             "Only function calling tool is supported, but received tool type %.*s",
+                             SL_STR_ARG(chat->tools[i].type));
+        }
+    }
+    if (chat->n_tools == 0 && !searches) {
+        return 0;
+    }
+    sl_jw_key(jw(b), "tools");
+    sl_jw_array(jw(b));
+    for (uint32_t i = 0; i < chat->n_tools; i++) {
+        tool_write(b, &chat->tools[i]);
+    }
+    if (searches) {
+        search_write(b, search);
+    }
+    sl_jw_end(jw(b));
+    return 0;
+}
+
+static void function_name(struct sl_responses_builder *b, struct sl_str name)
+{
+    sl_jw_object(jw(b));
+    sl_jw_member_str(jw(b), "type", SL_STR("function"));
+    sl_body_member(b->body, "name", name);
+    sl_jw_end(jw(b));
+}
+
+/* Which tools may be called, where it is not all of them: the others go up as well, so that a cache holds. */
+static void allowed_write(struct sl_responses_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    bool is_required = chat->choice == SL_CHOICE_REQUIRED;
+    sl_jw_object(jw(b));
+    sl_jw_member_str(jw(b), "type", SL_STR("allowed_tools"));
+    sl_jw_member_str(jw(b), "mode", is_required ? SL_STR("required") : SL_STR("auto"));
+    sl_jw_key(jw(b), "tools");
+    sl_jw_array(jw(b));
+    for (uint32_t i = 0; i < chat->n_tools; i++) {
+        if (!chat->tools[i].is_left_out) {
+            function_name(b, chat->tools[i].name);
+        }
+    }
+    sl_jw_end(jw(b));
+    sl_jw_end(jw(b));
+}
+
+static void choice_write(struct sl_responses_builder *b)
+{
+    static const char *const words[] = {
+        [SL_CHOICE_AUTO] = "auto",
+        [SL_CHOICE_NONE] = "none",
+        [SL_CHOICE_REQUIRED] = "required",
+    };
+    const struct sl_chat *chat = b->chat;
+    bool is_some = false;
+    for (uint32_t i = 0; i < chat->n_tools; i++) {
+        is_some |= chat->tools[i].is_left_out;
+    }
+    if (chat->choice != SL_CHOICE_NONE_SAID) {
+        sl_jw_key(jw(b), "tool_choice");
+        if (is_some) {
+            allowed_write(b);
+        } else if (chat->choice == SL_CHOICE_NAMED) {
+            function_name(b, chat->choice_name);
+        } else {
+            sl_jw_str_c(jw(b), words[chat->choice]);
+        }
+    }
+    if (chat->parallel >= 0) {
+        sl_jw_member_bool(jw(b), "parallel_tool_calls", chat->parallel == 1);
+    }
+}
+
+/* --- reasoning, the form of the answer --- */
+
+/* `reasoning` as this API has it, for clients that add it; an effort is put in where it says none. */
+static void reasoning_write(struct sl_responses_builder *b, struct sl_str effort)
+{
+    static const char *const names[] = { "effort", "summary", "mode", "context" };
+    struct sl_json_val own = sl_chat_member(b->chat, "reasoning");
+    bool has_effort = !sl_json_is_nothing(sl_json_get(own, "effort"));
+    if (!sl_json_is(own, SL_JSON_OBJECT) && !effort.p) {
+        return;
+    }
+    sl_jw_key(jw(b), "reasoning");
+    sl_jw_object(jw(b));
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        struct sl_json_val v = sl_json_get(own, names[i]);
+        if (!sl_json_is_nothing(v)) {
+            sl_body_member(b->body, names[i], sl_json_raw(v));
+        }
+    }
+    if (!has_effort && effort.p) {
+        sl_jw_member_str(jw(b), "effort", effort);
+    }
+    sl_jw_end(jw(b));
+}
+
+static void format_write(struct sl_responses_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    struct sl_json_val verbosity = sl_chat_member(chat, "verbosity");
+    if (chat->format == SL_ANSWER_TEXT && sl_json_is_nothing(verbosity)) {
+        return;
+    }
+    sl_jw_key(jw(b), "text");
+    sl_jw_object(jw(b));
+    if (chat->format != SL_ANSWER_TEXT) {
+        sl_jw_key(jw(b), "format");
+        sl_jw_object(jw(b));
+        sl_jw_member_str(jw(b), "type", chat->format == SL_ANSWER_JSON ? SL_STR("json_object") : SL_STR("json_schema"));
+    }
+    if (chat->format == SL_ANSWER_SCHEMA) {
+        sl_body_member(b->body, "name", chat->schema_name.p ? chat->schema_name : SL_STR("\"output\""));
+        if (chat->schema_description.p) {
+            sl_body_member(b->body, "description", chat->schema_description);
+        }
+        sl_body_member(b->body, "schema", chat->schema);
+        if (chat->schema_strict.p) {
+            sl_body_member(b->body, "strict", chat->schema_strict);
+        }
+    }
+    if (chat->format != SL_ANSWER_TEXT) {
+        sl_jw_end(jw(b));
+    }
+    if (!sl_json_is_nothing(verbosity)) {
+        sl_body_member(b->body, "verbosity", sl_json_raw(verbosity));
+    }
+    sl_jw_end(jw(b));
+}
+
+/* --- what the reply holds --- */
+
+#define CLOSED_REASONING "reasoning.encrypted_content"
+#define LOGPROBS         "message.output_text.logprobs"
+
+static bool has_text(struct sl_json_val list, struct sl_str text)
+{
+    for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
+        if (sl_json_str_eq(it.val, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the caller asks for itself, and: the closed form of reasoning, so that it can come back with the next turn,
+ * which nothing upstream remembers. Models that do not reason refuse to be asked. */
+static void include_write(struct sl_responses_builder *b, struct sl_str effort, bool wants_logprobs)
+{
+    struct sl_json_val own = sl_chat_member(b->chat, "include");
+    bool is_list = sl_json_is(own, SL_JSON_ARRAY);
+    bool is_said = effort.p && !sl_str_eq_c(effort, "none");
+    bool reasons = b->call->type == SL_LLM_CHAT && ((b->model->can & SL_MODEL_THINKING) || is_said);
+    bool closed = reasons && !has_text(own, SL_STR(CLOSED_REASONING));
+    bool logprobs = wants_logprobs && !has_text(own, SL_STR(LOGPROBS));
+    if (!closed && !logprobs && !is_list) {
+        return;
+    }
+    sl_jw_key(jw(b), "include");
+    sl_jw_array(jw(b));
+    for (struct sl_json_iter it = sl_json_each(own); is_list && sl_json_next(&it);) {
+        sl_body_raw(b->body, sl_json_raw(it.val));
+    }
+    if (closed) {
+        sl_jw_str_c(jw(b), CLOSED_REASONING);
+    }
+    if (logprobs) {
+        sl_jw_str_c(jw(b), LOGPROBS);
+    }
+    sl_jw_end(jw(b));
+}
+
+/* Pieces of texts have no place for them in other languages' streams. */
+static bool logprobs_write(struct sl_responses_builder *b)
+{
+    struct sl_json_val wanted = sl_chat_member(b->chat, "logprobs"), top = sl_chat_member(b->chat, "top_logprobs");
+    if (!sl_json_is(wanted, SL_JSON_TRUE)) {
+        return false;
+    }
+    if (b->call->is_stream) {
+        sl_body_leave_out(b->body, SL_STR("logprobs"));
+        return false;
+    }
+    if (!sl_json_is_nothing(top)) {
+        sl_body_member(b->body, "top_logprobs", sl_json_raw(top));
+    }
+    return true;
+}
+
+/* --- values --- */
+
+static void room_write(struct sl_responses_builder *b)
+{
+    int64_t room = b->chat->max_tokens;
+    if (room >= 0 && room < OUTPUT_MIN) {
+        sl_body_leave_out(b->body, SL_STR("max_tokens"));
+        room = OUTPUT_MIN;
+    }
+    if (room >= 0) {
+        sl_jw_member_i64(jw(b), "max_output_tokens", room);
+    }
+}
+
+static void person_write(struct sl_responses_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    if (chat->safety_id.p) {
+        sl_body_member(b->body, "safety_identifier", chat->safety_id);
+    }
+    if (chat->user.p && chat->user.p != chat->safety_id.p) {
+        sl_body_member(b->body, "user", chat->user);
+    }
+}
+
+static void values_write(struct sl_responses_builder *b)
+{
+    const struct sl_chat *chat = b->chat;
+    struct sl_json_val store = sl_chat_member(chat, "store");
+    struct sl_str effort = sl_openai_effort(chat);
+    room_write(b);
+    if (sl_json_is_present(chat->temperature)) {
+        sl_body_member(b->body, "temperature", sl_json_raw(chat->temperature));
+    }
+    if (sl_json_is_present(chat->top_p)) {
+        sl_body_member(b->body, "top_p", sl_json_raw(chat->top_p));
+    }
+    reasoning_write(b, effort);
+    format_write(b);
+    include_write(b, effort, logprobs_write(b));
+    person_write(b);
+    sl_openai_tier_write(chat, b->body);
+    /* A chat is not stored where its caller does not ask for it: here it would be. */
+    sl_body_member(b->body, "store", sl_json_is_bool(store) ? sl_json_raw(store) : SL_STR("false"));
+    if (b->call->is_stream) {
+        sl_jw_member_bool(jw(b), "stream", true);
+    }
+}
+
+/* --- all --- */
+
+static int body_write(struct sl_responses_builder *b, struct sl_str model_json)
+{
+    sl_jw_object(jw(b));
+    sl_body_member(b->body, "model", model_json);
+    int r = sl_responses_input_write(b);
+    r = r < 0 ? r : tools_write(b);
+    if (r < 0) {
+        return r;
+    }
+    choice_write(b);
+    values_write(b);
+    r = sl_chat_members(b->call, b->chat, b->provider, fates, b->body, b->arena, b->error);
+    sl_jw_end(jw(b));
+    return r;
+}
+
+int sl_responses_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                            struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error)
+{
+    const struct sl_openai_conf *conf = target->conf;
+    struct sl_chat chat;
+    int r = sl_chat_read(call, env, arena, &chat, ret_error);
+    if (r < 0) {
+        return r;
+    }
+    struct sl_body body;
+    struct sl_form form = { .rules = &sl_responses_form,
+                            .model = target->row,
+                            .call = call,
+                            .env = env,
+                            .arena = arena,
+                            .body = &body,
+                            .error = ret_error };
+    struct sl_responses_builder b = { .call = call,
+                                      .model = target->row,
+                                      .chat = &chat,
+                                      .provider = target->provider,
+                                      .arena = arena,
+                                      .body = &body,
+                                      .error = ret_error };
+    r = refusals(&b);
+    if (r < 0) {
+        return r;
+    }
+    sl_body_init(&body, call);
+    r = sl_form_call(&form, &chat);
+    r = r < 0 ? r : body_write(&b, conf->model_json);
+    if (r < 0) {
+        sl_body_drop(&body);
+        return r;
+    }
+    r = sl_body_finish(&body, arena, io_req);
+    return r < 0 ? r : sl_form_aliases_keep(&form, io_req);
+}
