@@ -84,6 +84,20 @@ size_t sl_sse_split_push(struct sl_sse_split *split, struct sl_str bytes)
     return 0;
 }
 
+bool sl_sse_is_silent(struct sl_str event)
+{
+    const char *p = event.p, *end = event.p + event.n;
+    while (p < end) {
+        bool is_data = end - p >= 4 && memcmp(p, "data", 4) == 0;
+        if (is_data || *p == '\xef') { /* or a byte order mark, behind which data may stand */
+            return false;
+        }
+        p = line_stop(p, end);
+        p += p < end;
+    }
+    return true;
+}
+
 /* --- the decoder --- */
 
 enum decoder_state { DS_LINE, DS_CR /* the last byte was a CR: skip an LF */ };

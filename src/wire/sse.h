@@ -24,6 +24,9 @@ void sl_sse_split_init(struct sl_sse_split *split);
  * event). */
 size_t sl_sse_split_push(struct sl_sse_split *split, struct sl_str bytes);
 
+/* Has that event, as the splitter cuts it, no data: blank lines, comments, a name alone? */
+bool sl_sse_is_silent(struct sl_str event);
+
 /* --- the decoder --- */
 
 struct sl_sse_event {

@@ -249,6 +249,11 @@ class Sluice:
                 return int(line.split()[1]) * 1024
         return 0
 
+    def cpu(self):
+        """Seconds of processor time that it took so far."""
+        fields = open(f"/proc/{self.proc.pid}/stat").read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def stop(self, sig=None, check=True):
         """SIGTERM; where no file took away the drain's delay SIGINT, which has none."""
         sig = sig or (signal.SIGTERM if self.has_file else signal.SIGINT)

@@ -159,7 +159,7 @@ static struct sl_str event_pass(void *arg, struct sl_str event)
 {
     struct sl_relay *relay = arg;
     const struct sl_language *language = relay->language;
-    if (!language->pass_event) {
+    if (!language->pass_event || sl_sse_is_silent(event)) {
         return event;
     }
     bool had_error = relay->pass.has_error;

@@ -194,12 +194,41 @@ static void carriage_returns_cost_no_more(void **state)
     free(text);
 }
 
+static void an_event_without_data_is_silent(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *event;
+        bool want;
+    } events[] = {
+        { "", true },
+        { "\n", true },
+        { "\r\n", true },
+        { ": c\n\n", true },
+        { ": data: x\r\r", true },
+        { "event: data\n\n", true },
+        { "da\n\n", true },
+        { "data\n\n", false },
+        { "data: x\n\n", false },
+        { ": c\nevent: e\r\ndata: x\r\n\r\n", false },
+        { ":\rdata:x\r\r", false },
+        { "\xef\xbb\xbf"
+          "data: x\n\n",
+          false },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(events); i++) {
+        if (sl_sse_is_silent(sl_str_c(events[i].event)) != events[i].want) {
+            fail_msg("event %zu", i);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decoded_however_they_are_split), cmocka_unit_test(a_large_event_is_a_limit),
-        cmocka_unit_test(events_end_where_they_end),      cmocka_unit_test(the_encoder_is_read_back),
-        cmocka_unit_test(carriage_returns_cost_no_more),
+        cmocka_unit_test(an_event_without_data_is_silent), cmocka_unit_test(decoded_however_they_are_split),
+        cmocka_unit_test(a_large_event_is_a_limit),        cmocka_unit_test(events_end_where_they_end),
+        cmocka_unit_test(the_encoder_is_read_back),        cmocka_unit_test(carriage_returns_cost_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -408,3 +408,24 @@ def test_long_streams_cost_what_short_ones_do(lab):
         r = lab.call(many(100000), stream=True, mlflow=mlflow)
         assert r.complete and r.body.count(b"\n\n") >= 100000
         assert lab.daemon.rss() - before < 3 << 20
+
+
+@pytest.mark.parametrize("line", [b"\n", b":\n\n", b"x\n\n"], ids=["blank", "comment", "unknown"])
+def test_lines_that_say_nothing_cost_little(lab, line):
+    """As bytes that pass they take no more than as bytes that are read for a translation, give or take."""
+
+    def handler(x):
+        x.stream_head()
+        x.chunk(A)
+        for _ in range(200):
+            x.chunk(line * (30000 // len(line)))
+        x.chunk("\n" + END + DONE)
+        x.last_chunk()
+
+    spent = {}
+    for mlflow in (True, False):
+        before = lab.daemon.cpu()
+        r = lab.call(handler, stream=True, mlflow=mlflow)
+        assert r.complete and (mlflow or len(r.body) > 5_900_000)
+        spent[mlflow] = lab.daemon.cpu() - before
+    assert spent[False] < 3 * spent[True] + 0.1, spent
