@@ -29,7 +29,6 @@ static const struct {
     const char *name, *why;
 } known[] = {
     { "mlflow-model-serving", "it is not built into this version" },
-    { "huggingface-text-generation-inference", "it is not built into this version" },
     { "sap-ai-core", "in MLflow it serves judges only, and has no address that a route could use" },
 };
 

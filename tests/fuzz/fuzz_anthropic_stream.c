@@ -7,5 +7,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    return llm_fuzz_stream_entry("anthropic", data, size);
+    return llm_fuzz_stream_entry("anthropic", SL_LLM_CHAT, data, size);
 }

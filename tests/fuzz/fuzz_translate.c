@@ -10,10 +10,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const struct {
     const char *provider, *key, *model;
 } rows[] = {
-    { "anthropic", "anthropic_api_key", "claude-sonnet-4-5" }, { "anthropic", "anthropic_api_key", "claude-3-opus" },
-    { "anthropic", "anthropic_api_key", "claude-opus-4-7" },   { "gemini", "gemini_api_key", "gemini-3-pro" },
-    { "gemini", "gemini_api_key", "gemini-2.0-flash" },        { "ai21labs", "ai21labs_api_key", "j2-mid" },
-    { "cohere", "cohere_api_key", "command-a-reasoning" },     { "ai21labs", "ai21labs_api_key", "jamba-large" },
+    { "anthropic", "anthropic_api_key", "claude-sonnet-4-5" },
+    { "anthropic", "anthropic_api_key", "claude-3-opus" },
+    { "anthropic", "anthropic_api_key", "claude-opus-4-7" },
+    { "gemini", "gemini_api_key", "gemini-3-pro" },
+    { "gemini", "gemini_api_key", "gemini-2.0-flash" },
+    { "ai21labs", "ai21labs_api_key", "j2-mid" },
+    { "cohere", "cohere_api_key", "command-a-reasoning" },
+    { "ai21labs", "ai21labs_api_key", "jamba-large" },
+    { "huggingface-text-generation-inference", "hf_server_url", "m" },
 };
 
 static void target_make(struct llm_fuzz *f, size_t row, struct sl_target *target)
@@ -23,7 +28,7 @@ static void target_make(struct llm_fuzz *f, size_t row, struct sl_target *target
     struct sl_val *key = SL_ARENA_NEW(&f->arena, struct sl_val), *map = SL_ARENA_NEW(&f->arena, struct sl_val);
     struct sl_val_item *item = SL_ARENA_NEW(&f->arena, struct sl_val_item);
     SL_ASSERT(key && map && item);
-    *key = (struct sl_val){ .kind = SL_VAL_STRING, .text = SL_STR("k") };
+    *key = (struct sl_val){ .kind = SL_VAL_STRING, .text = SL_STR("https://k") };
     *item = (struct sl_val_item){ .key = sl_str_c(rows[row].key), .val = key };
     *map = (struct sl_val){ .kind = SL_VAL_MAP, .items = item, .n = 1 };
     *target = (struct sl_target){ .provider = sl_provider_find(sl_str_c(rows[row].provider)),

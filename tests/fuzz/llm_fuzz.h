@@ -78,15 +78,14 @@ static inline int llm_fuzz_on_frame(void *arg, const struct sl_frame *frame)
 }
 
 /* A stream in pieces through a provider into a dialect: what comes out is events of JSON. */
-static inline int llm_fuzz_stream(struct llm_fuzz *f, const char *provider, const struct sl_dialect *dialect,
-                                  struct sl_str bytes, size_t piece, struct sl_buf *ret_out)
+static inline int llm_fuzz_stream(struct llm_fuzz *f, const char *provider, enum sl_llm_type type,
+                                  const struct sl_dialect *dialect, struct sl_str bytes, size_t piece,
+                                  struct sl_buf *ret_out)
 {
     struct llm_fuzz_stream s = { .f = f,
-                                 .upstream = sl_provider_find(sl_str_c(provider))->languages[SL_LLM_CHAT],
+                                 .upstream = sl_provider_find(sl_str_c(provider))->languages[type],
                                  .dialect = dialect };
-    s.call = (struct sl_call){
-        .type = SL_LLM_CHAT, .manners = dialect->manners, .is_stream = true, .wants_usage = true
-    };
+    s.call = (struct sl_call){ .type = type, .manners = dialect->manners, .is_stream = true, .wants_usage = true };
     s.provider_state = calloc(1, s.upstream->read_state_size);
     s.dialect_state = calloc(1, dialect->language->write_state_size);
     sl_buf_init(&s.out, 1 << 24);
@@ -114,7 +113,7 @@ static inline int llm_fuzz_stream(struct llm_fuzz *f, const char *provider, cons
     return r;
 }
 
-static inline int llm_fuzz_stream_entry(const char *provider, const uint8_t *data, size_t size)
+static inline int llm_fuzz_stream_entry(const char *provider, enum sl_llm_type type, const uint8_t *data, size_t size)
 {
     if (size < 2) {
         return 0;
@@ -124,8 +123,8 @@ static inline int llm_fuzz_stream_entry(const char *provider, const uint8_t *dat
     struct llm_fuzz f;
     struct sl_buf whole, cut;
     llm_fuzz_init(&f);
-    int r = llm_fuzz_stream(&f, provider, dialect, bytes, bytes.n, &whole);
-    int r2 = llm_fuzz_stream(&f, provider, dialect, bytes, 1 + data[0] % 16, &cut);
+    int r = llm_fuzz_stream(&f, provider, type, dialect, bytes, bytes.n, &whole);
+    int r2 = llm_fuzz_stream(&f, provider, type, dialect, bytes, 1 + data[0] % 16, &cut);
     SL_ASSERT(r == r2 && (r < 0 || sl_str_eq(sl_buf_str(&whole), sl_buf_str(&cut))));
     sl_buf_done(&whole);
     sl_buf_done(&cut);

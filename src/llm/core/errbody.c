@@ -69,6 +69,7 @@ static void root_read(struct sl_json_val root, struct sl_arena *arena, struct sl
         if (ret->message.p) {
             /* A text alone has its code beside it (xAI). */
             ret->code = ret->code.p ? ret->code : text_of(sl_json_get(root, "code"), arena);
+            ret->type = ret->type.p ? ret->type : text_of(sl_json_get(root, "error_type"), arena);
             return;
         }
     }
@@ -79,8 +80,9 @@ static void root_read(struct sl_json_val root, struct sl_arena *arena, struct sl
     if (!ret->message.p) {
         ret->message = detail_text(sl_json_get(root, "detail"), arena);
     }
-    if (!ret->code.p) {
-        ret->code = text_of(sl_json_get(root, "code"), arena);
+    static const char *const codes[] = { "code", "error_code" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(codes) && !ret->code.p; i++) {
+        ret->code = text_of(sl_json_get(root, codes[i]), arena);
     }
     if (!ret->type.p) {
         ret->type = text_of(sl_json_get(root, "type"), arena);

@@ -148,6 +148,12 @@ int sl_error_status_of(struct sl_str type, struct sl_str code)
         { "ThrottlingException", 429 },
         { "ValidationException", 400 },
         { "AccessDeniedException", 403 },
+        { "BAD_REQUEST", 400 },
+        { "REQUEST_LIMIT_EXCEEDED", 429 },
+        { "TEMPORARILY_UNAVAILABLE", 503 },
+        { "validation", 422 },
+        { "generation", 424 },
+        { "incomplete_generation", 500 },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
         if (sl_str_eq_c(code, words[i].word) || sl_str_eq_c(type, words[i].word)) {

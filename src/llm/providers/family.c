@@ -5,9 +5,11 @@
 #include "llm/core/prepare.h"
 #include "llm/openai/host_row.h"
 #include "llm/openai/openai.h"
+#include "llm/tgi/tgi.h"
 
 struct conf {
     struct sl_openai_conf openai; /* first: the language reads its own */
+    struct sl_str text_stream;    /* made by prepare: where text-generation-inference streams completions */
     struct sl_str portkey_provider, portkey_config;
     struct sl_secret provider_key;
     struct sl_str litellm_provider;
@@ -146,6 +148,32 @@ static int databricks_prepare(struct sl_bind *bind, const struct sl_val *val, st
     return conf->base.p ? prepare(bind, val, target) : told(bind, val, SL_E_NOMEM);
 }
 
+/* Chats are OpenAI's, under their path; texts have paths of their own. */
+static int tgi_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    struct conf *conf = target->conf;
+    int r = prepare(bind, val, target);
+    if (r < 0) {
+        return r;
+    }
+    r = sl_uri_join(&target->base, SL_STR("v1/chat/completions"), bind->arena, &conf->openai.targets[SL_LLM_CHAT]);
+    r = r < 0 ? r
+              : sl_uri_join(&target->base, SL_STR("generate"), bind->arena, &conf->openai.targets[SL_LLM_COMPLETIONS]);
+    r = r < 0 ? r : sl_uri_join(&target->base, SL_STR("generate_stream"), bind->arena, &conf->text_stream);
+    return told(bind, val, r);
+}
+
+static int tgi_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req,
+                     struct sl_llm_error *ret_error)
+{
+    int r = sl_openai_build(call, target, env, ask_usage, arena, ret_req, ret_error);
+    if (r == 0 && call->is_stream && call->type == SL_LLM_COMPLETIONS) {
+        ret_req->target = ((const struct conf *)target->conf)->text_stream;
+    }
+    return r;
+}
+
 /* --- what hosts have otherwise --- */
 
 #define CHAT       SL_BIT(SL_LLM_CHAT)
@@ -199,6 +227,8 @@ static const struct sl_host_member ollama_members[] = {
     MAX_TOKENS, ONE_ANSWER, DROPPED("tool_choice"), DROPPED("logit_bias"), DROPPED("user"), { 0 },
 };
 
+static const struct sl_host_member tgi_members[] = { MAX_TOKENS, ONE_ANSWER, { 0 } };
+
 static const struct sl_host_member mistral_members[] = {
     MAX_TOKENS,
     { .name = "seed", .to = "random_seed" },
@@ -234,6 +264,11 @@ static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL
         name, SL_OPT_URL, offsetof(struct conf, openai.base), def, 0, 0, SL_OPT_RELOAD | (flags), NULL, NULL, NULL, \
             "base URL with the version"                                                                             \
     }
+#define URL(name, help)                                                                                                \
+    {                                                                                                                  \
+        name, SL_OPT_URL, offsetof(struct conf, openai.base), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL, \
+            NULL, help                                                                                                 \
+    }
 #define TEXT(name, field, help)                                                                           \
     {                                                                                                     \
         name, SL_OPT_STR, offsetof(struct conf, field), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL, help \
@@ -253,7 +288,8 @@ static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL
 #define USAGE_ASKED .stream_usage = SL_USAGE_ASK, .refused_usage = sl_openai_refused_usage
 #define USAGE_COMES .stream_usage = SL_USAGE_ALWAYS
 
-#define COMMON .hidden_headers = sl_hidden_common, .conf_size = sizeof(struct conf), .build = sl_openai_build
+#define HIDING .hidden_headers = sl_hidden_common, .conf_size = sizeof(struct conf)
+#define COMMON HIDING, .build = sl_openai_build
 #define SPEAKS .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai }
 #define BEARER .credential_headers = sl_credential_bearer
 #define PASS   .pass_headers = sl_pass_common
@@ -270,9 +306,7 @@ static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL
             BEARER,                                                                                     \
             PASS,                                                                                       \
             USAGE_COMES,                                                                                \
-            .opts = OPTS({ "host", SL_OPT_URL, offsetof(struct conf, openai.base), NULL, 0, 0,          \
-                           SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL, NULL, "URL of the workspace" }, \
-                         KEY("token", SL_OPT_REQUIRED)),                                                \
+            .opts = OPTS(URL("host", "URL of the workspace"), KEY("token", SL_OPT_REQUIRED)),                                                \
             .languages = { &sl_language_openai_like, &sl_language_openai, &sl_language_openai },        \
             .prepare = databricks_prepare,                                                              \
         },                                                                                              \
@@ -405,6 +439,18 @@ const struct sl_family_row sl_openai_family[] = {
                         BASE("litellm_api_base", NULL, SL_OPT_REQUIRED), KEY("litellm_api_key", 0),
                         TEXT("litellm_provider", litellm_provider, "stands before the model's name, with a slash")),
                     .prepare = litellm_prepare } },
+    { .provider = { .name = "huggingface-text-generation-inference",
+                    .label = "Hugging Face Text Generation Inference",
+                    .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_STREAM,
+                    HIDING,
+                    BEARER,
+                    PASS,
+                    USAGE_ASKED,
+                    .opts = OPTS(URL("hf_server_url", "URL of the server"), KEY("hf_api_key", 0)),
+                    .languages = { &sl_language_openai, &sl_language_tgi },
+                    .prepare = tgi_prepare,
+                    .build = tgi_build },
+      .host = { .members = tgi_members, .quirks = SL_HOST_NO_DEVELOPER } },
     DATABRICKS("databricks"),
     DATABRICKS("databricks-model-serving"),
     { .provider = { NULL } },

@@ -218,6 +218,7 @@ static const struct {
     { "vllm", "      api_base: https://a.example/v1\n" },
     { "openai-compatible", "      api_base: https://a.example/v1\n" },
     { "litellm", "      litellm_api_base: https://a.example/v1\n" },
+    { "huggingface-text-generation-inference", "      hf_server_url: https://a.example\n" },
     { "databricks", "      host: https://a.example\n" },
     { "databricks-model-serving", "      host: https://a.example\n" },
 };

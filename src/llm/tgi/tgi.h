@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hugging Face's text-generation-inference: texts by {"inputs", "parameters"}. Its chats are OpenAI's language. */
+#ifndef SL_LLM_TGI_H
+#define SL_LLM_TGI_H
+
+#include "llm/core/language.h"
+#include "llm/core/llm.h"
+#include "llm/core/pieces.h"
+
+struct sl_tgi_stream {
+    bool has_start, has_text, is_done, has_error;
+    struct sl_half half;
+};
+
+int sl_tgi_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame, struct sl_delta_sink *sink,
+                    struct sl_err *err);
+bool sl_tgi_is_over(const void *state);
+int sl_tgi_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err);
+
+/* MLflow is told the word as it is. */
+enum sl_finish sl_tgi_finish(const struct sl_call *call, struct sl_str word);
+
+/* Completions only. The request's path is its provider's. */
+extern const struct sl_language sl_language_tgi;
+
+#endif

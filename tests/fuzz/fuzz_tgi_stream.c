@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Streams of text-generation-inference into both dialects: whole and cut give the same, and only events of JSON. The
+ * first byte is the size of the pieces, its highest bit the dialect. */
+#include "llm_fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    return llm_fuzz_stream_entry("huggingface-text-generation-inference", SL_LLM_COMPLETIONS, data, size);
+}

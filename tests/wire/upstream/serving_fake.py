@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers of models that refuse what theirs refuse: text-generation-inference with its rules for parameters. What is right it answers with the texts of a plan, a call each."""
+import json
+
+PARAMETERS = {"best_of", "decoder_input_details", "details", "do_sample", "frequency_penalty", "grammar", "max_new_tokens", "repetition_penalty", "return_full_text", "seed", "stop",
+              "temperature", "top_k", "top_n_tokens", "top_p", "truncate", "typical_p", "watermark", "adapter_id"}
+
+
+class Refused(Exception):
+    pass
+
+
+def check_texts(body, is_stream):
+    """text-generation-inference's own checks."""
+    given = body.get("parameters", {})
+    if set(body) - {"inputs", "parameters", "stream"} or set(given) - PARAMETERS:
+        raise Refused(f"unknown field among {sorted(body)}, {sorted(given)}")
+    if not isinstance(body["inputs"], str) or not body["inputs"]:
+        raise Refused("`inputs` cannot be empty")
+    if "temperature" in given and not given["temperature"] > 0:
+        raise Refused("`temperature` must be strictly positive")
+    if "top_p" in given and not 0 < given["top_p"] < 1:
+        raise Refused("`top_p` must be > 0.0 and < 1.0")
+    if given.get("max_new_tokens", 1) < 1 or len(given.get("stop", [])) > 4:
+        raise Refused("`max_new_tokens` must be strictly positive, `stop` has four at most")
+    if given.get("do_sample") is False and "temperature" in given:
+        raise Refused("sampling parameters without sampling")
+    if is_stream and (given.get("decoder_input_details") or given.get("best_of", 1) > 1):
+        raise Refused("`decoder_input_details` == true is not supported when streaming tokens")
+
+
+def texts_reply(body, text):
+    shown = body["inputs"] + text if body["parameters"].get("return_full_text") else text
+    details = {"finish_reason": "eos_token", "generated_tokens": len(text), "seed": None, "tokens": [],
+               "prefill": [{"id": i, "text": c, "logprob": None} for i, c in enumerate(body["inputs"])] if body["parameters"].get("decoder_input_details") else []}
+    return {"generated_text": shown, "details": details if body["parameters"].get("details") else None}
+
+
+def texts_events(body, text):
+    for i, piece in enumerate(text):
+        yield {"index": i + 1, "token": {"id": i, "text": piece, "logprob": -0.1, "special": False}, "generated_text": None, "details": None}
+    yield {"index": len(text) + 1, "token": {"id": 0, "text": "</s>", "logprob": 0, "special": True}, "generated_text": text,
+           "details": {"finish_reason": "eos_token", "generated_tokens": len(text), "input_length": len(body["inputs"]), "seed": None}}
+
+
+class Texts:
+    """An upstream's handler: text-generation-inference."""
+
+    def __init__(self, plan):
+        self.plan, self.bodies = list(plan), []
+
+    def __call__(self, x):
+        body, is_stream = x.json(), x.path.endswith("_stream")
+        assert x.path in ("/generate", "/generate_stream")
+        try:
+            check_texts(body, is_stream)
+        except Refused as e:
+            x.reply({"error": f"Input validation error: {e}", "error_type": "validation"}, "422 Unprocessable Entity")
+            return
+        self.bodies.append(body)
+        text = self.plan.pop(0)
+        if not is_stream:
+            x.reply(texts_reply(body, text))
+            return
+        x.stream_head()
+        for event in texts_events(body, text):
+            x.chunk("data:" + json.dumps(event) + "\n\n")
+        x.last_chunk()

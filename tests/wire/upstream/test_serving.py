@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers of models, each strict, driven by OpenAI's client; their faults."""
+import openai
+import pytest
+
+from serving_fake import Texts
+
+BAD, BROKEN = "provider_bad_response", "provider_stream_broken"
+TEXTS = "huggingface-text-generation-inference"
+
+
+def route(kind, provider, config, name="m"):
+    return {"name": "r", "endpoint_type": f"llm/v1/{kind}", "sluice": {"retries": 0}, "model": {"provider": provider, "name": name, "config": config}}
+
+
+def texts(sluice, upstream, handler):
+    base = upstream(handler).base.removesuffix("/v1")
+    daemon = sluice({"endpoints": [route("completions", TEXTS, {"hf_server_url": base, "hf_api_key": "hf_secret-key"})]})
+    return openai.OpenAI(base_url=daemon.url + "/v1", api_key="k", max_retries=0), daemon
+
+
+# --- text-generation-inference ---
+
+
+@pytest.mark.parametrize("more", [{}, {"temperature": 0}, {"temperature": 0.3, "top_p": 1, "stop": ["a", "b"], "seed": 1, "max_tokens": 4, "frequency_penalty": 0.5},
+                                  {"presence_penalty": 1, "logit_bias": {"1": 2}, "user": "u"}], ids=["plain", "greedy", "values", "hints"])
+def test_what_openai_allows_gets_through(sluice, upstream, more):
+    fake = Texts(["hej å", "hej"])
+    client, _ = texts(sluice, upstream, fake)
+    r = client.completions.create(model="r", prompt="Say", **more)
+    assert (r.choices[0].text, r.choices[0].finish_reason, r.usage.prompt_tokens, r.usage.completion_tokens) == ("hej å", "stop", 3, 5)
+    chunks = list(client.completions.create(model="r", prompt="Say", stream=True, stream_options={"include_usage": True}, **more))
+    assert "".join(c.choices[0].text for c in chunks if c.choices) == "hej"
+    assert (chunks[-1].usage.prompt_tokens, chunks[-1].usage.completion_tokens) == (3, 3) and chunks[-2].choices[0].finish_reason == "stop"
+    assert len(fake.bodies) == 2
+
+
+def test_the_prompt_again(sluice, upstream):
+    client, _ = texts(sluice, upstream, Texts(["b"]))
+    assert client.completions.create(model="r", prompt="a", echo=True).choices[0].text == "ab"
+    with pytest.raises(openai.BadRequestError, match="echo"):
+        client.completions.create(model="r", prompt="a", echo=True, stream=True)
+
+
+def test_what_it_refuses_is_told(sluice, upstream):
+    client, daemon = texts(sluice, upstream, Texts([]))
+    with pytest.raises(openai.UnprocessableEntityError, match="`inputs` cannot be empty"):
+        client.completions.create(model="r", prompt="")
+    r = daemon.call("POST", "/gateway/r/invocations", {"prompt": ""})
+    assert (r.status, r.json()) == (422, {"detail": "Input validation error: `inputs` cannot be empty"})
+
+
+@pytest.mark.parametrize("body", [b"<html>", b'{"generated_te', b"[]", b"{}", b'{"generated_text":7}', b"null", b'[{"details":{}}]', b'{"generated_text":null,"details":null}'])
+def test_bad_replies_are_bad_replies(sluice, upstream, body):
+    _, daemon = texts(sluice, upstream, lambda x: x.reply(body))
+    r = daemon.call("POST", "/v1/completions", {"model": "r", "prompt": "x"})
+    assert r.status == 502 and r.get("x-sluice-error-type") == BAD, r.body
+    r = daemon.call("POST", "/gateway/r/invocations", {"prompt": "x"})
+    assert r.status in (500, 502) and r.get("x-sluice-error-type") == BAD, "MLflow says 500 of JSON in another shape"
+
+
+HI = {"index": 1, "token": {"id": 1, "text": "hi", "special": False}, "generated_text": None, "details": None}
+LAST = {
+    "no end": (None, BROKEN),
+    "an error": ({"error": "Request failed during generation: out of memory", "error_type": "generation"}, "provider_server_error"),
+    "overloaded": ({"error": "Model is overloaded", "error_type": "overloaded"}, "provider_overloaded"),
+    "not JSON": ("oops", BAD),
+    "a list": ([1], BAD),
+}
+
+
+@pytest.mark.parametrize("name", LAST)
+def test_broken_streams_are_errors(sluice, upstream, name):
+    last, kind = LAST[name]
+
+    def half(x):
+        x.stream_head()
+        for event in filter(None, (HI, last)):
+            x.event(event)
+        x.last_chunk()
+
+    client, daemon = texts(sluice, upstream, half)
+    with pytest.raises(openai.APIError):
+        list(client.completions.create(model="r", prompt="x", stream=True))
+    r = daemon.call("POST", "/gateway/r/invocations", {"prompt": "x", "stream": True})
+    assert b'"error"' in r.body and daemon.log_line(r.get("x-request-id"))["error_type"] == kind
+
+
+def test_its_key_is_not_quoted(sluice, upstream):
+    _, daemon = texts(sluice, upstream, lambda x: x.reply({"error": f"bad: {x.get('authorization')}", "error_type": "validation"}, "422 Unprocessable Entity"))
+    r = daemon.call("POST", "/v1/completions", {"model": "r", "prompt": "x"})
+    assert r.status == 422 and b"secret" not in r.body
