@@ -5,8 +5,8 @@
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 #include "llm/form/form.h"
-#include "llm/form/ids.h"
 #include "llm/form/person.h"
+#include "llm/form/refuse.h"
 #include "llm/form/shape.h"
 
 #define MAX_TOKENS_OPENAI        8192
@@ -392,23 +392,10 @@ static void tier_write(struct sl_anthropic_builder *b)
 }
 
 /* What cannot be said in this language and is no hint either. */
-static int refusals(struct sl_anthropic_builder *b)
+static int refusals(struct sl_anthropic_builder *b, const struct sl_form *form)
 {
     int r = sl_anthropic_mlflow_check(b->call, b->chat, b->arena, b->error);
-    if (r == 0 && b->chat->n != 1) {
-        r = sl_refuse(b->call, b->arena, b->error, "n", "Anthropic models give one choice: 'n' must be 1.");
-    }
-    struct sl_json_val modalities = sl_chat_member(b->chat, "modalities");
-    for (struct sl_json_iter it = sl_json_each(modalities); r == 0 && sl_json_next(&it);) {
-        if (!sl_json_str_eq(it.val, SL_STR("text"))) {
-            r = sl_refuse(b->call, b->arena, b->error, "modalities", "Anthropic models answer with text only.");
-        }
-    }
-    int64_t best_of;
-    if (r == 0 && sl_json_int(sl_chat_member(b->chat, "best_of"), true, &best_of) == 0 && best_of > 1) {
-        r = sl_refuse(b->call, b->arena, b->error, "best_of", "Anthropic models give one choice: 'best_of' must be 1.");
-    }
-    return r;
+    return r < 0 ? r : sl_form_refuse_many(form, b->chat, "Anthropic");
 }
 
 static int body_write(struct sl_anthropic_builder *b, struct sl_form *form)
@@ -444,40 +431,22 @@ static int body_write(struct sl_anthropic_builder *b, struct sl_form *form)
     return r;
 }
 
+static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct sl_target *target)
+{
+    struct sl_anthropic_builder b = { .call = form->call,
+                                      .conf = target->conf,
+                                      .model = target->row,
+                                      .chat = chat,
+                                      .arena = form->arena,
+                                      .body = form->body,
+                                      .error = form->error };
+    int r = refusals(&b, form);
+    r = r < 0 ? r : sl_form_call(form, chat);
+    return r < 0 ? r : body_write(&b, form);
+}
+
 int sl_anthropic_messages_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                                 struct sl_arena *arena, struct sl_http_req *req, struct sl_llm_error *ret_error)
 {
-    struct sl_chat chat;
-    int r = sl_chat_read(call, env, arena, &chat, ret_error);
-    if (r < 0) {
-        return r;
-    }
-    struct sl_body body;
-    struct sl_anthropic_builder b = { .call = call,
-                                      .conf = target->conf,
-                                      .model = target->row,
-                                      .chat = &chat,
-                                      .arena = arena,
-                                      .body = &body,
-                                      .error = ret_error };
-    struct sl_form form = { .rules = &sl_anthropic_form,
-                            .model = target->row,
-                            .call = call,
-                            .env = env,
-                            .arena = arena,
-                            .body = &body,
-                            .error = ret_error };
-    r = refusals(&b);
-    if (r < 0) {
-        return r;
-    }
-    sl_body_init(&body, call);
-    r = sl_form_call(&form, &chat);
-    r = r < 0 ? r : body_write(&b, &form);
-    if (r < 0) {
-        sl_body_drop(&body);
-        return r;
-    }
-    r = sl_body_finish(&body, arena, req);
-    return r < 0 ? r : sl_form_aliases_keep(&form, req);
+    return sl_form_write(&sl_anthropic_form, chat_write, call, target, env, arena, req, ret_error);
 }

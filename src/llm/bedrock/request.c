@@ -2,7 +2,7 @@
 /* Canonical chats to Converse: all but the messages themselves. */
 #include "llm/bedrock/bedrock.h"
 #include "llm/form/form.h"
-#include "llm/form/ids.h"
+#include "llm/form/refuse.h"
 #include "llm/form/shape.h"
 
 #define BUDGET_MIN               1024 /* Claude's */
@@ -443,26 +443,6 @@ static void hints_write(struct sl_bedrock_builder *b)
     }
 }
 
-static int refusals(struct sl_bedrock_builder *b)
-{
-    int r = 0;
-    if (b->chat->n != 1) {
-        r = sl_refuse(b->call, b->arena, b->error, "n", "Amazon Bedrock models give one choice: 'n' must be 1.");
-    }
-    struct sl_json_val modalities = sl_chat_member(b->chat, "modalities");
-    for (struct sl_json_iter it = sl_json_each(modalities); r == 0 && sl_json_next(&it);) {
-        if (!sl_json_str_eq(it.val, SL_STR("text"))) {
-            r = sl_refuse(b->call, b->arena, b->error, "modalities", "Amazon Bedrock models answer with text only.");
-        }
-    }
-    int64_t best_of;
-    if (r == 0 && sl_json_int(sl_chat_member(b->chat, "best_of"), true, &best_of) == 0 && best_of > 1) {
-        r = sl_refuse(b->call, b->arena, b->error, "best_of",
-                      "Amazon Bedrock models give one choice: 'best_of' must be 1.");
-    }
-    return r;
-}
-
 static int body_write(struct sl_bedrock_builder *b, struct sl_form *form)
 {
     format_settle(b);
@@ -485,42 +465,25 @@ static int body_write(struct sl_bedrock_builder *b, struct sl_form *form)
     return r;
 }
 
+static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct sl_target *target)
+{
+    struct sl_bedrock_builder b = { .call = form->call,
+                                    .conf = target->conf,
+                                    .model = target->row,
+                                    .chat = chat,
+                                    .provider = target->provider,
+                                    .arena = form->arena,
+                                    .body = form->body,
+                                    .error = form->error };
+    int r = sl_form_refuse_many(form, chat, "Amazon Bedrock");
+    r = r < 0 ? r : sl_form_call(form, chat);
+    return r < 0 ? r : body_write(&b, form);
+}
+
 int sl_bedrock_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                           struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error)
 {
-    struct sl_chat chat;
-    int r = sl_chat_read(call, env, arena, &chat, ret_error);
-    if (r < 0) {
-        return r;
-    }
-    struct sl_body body;
-    struct sl_bedrock_builder b = { .call = call,
-                                    .conf = target->conf,
-                                    .provider = target->provider,
-                                    .model = target->row,
-                                    .chat = &chat,
-                                    .arena = arena,
-                                    .body = &body,
-                                    .error = ret_error };
-    struct sl_form form = { .rules = &sl_bedrock_form,
-                            .model = target->row,
-                            .call = call,
-                            .env = env,
-                            .arena = arena,
-                            .body = &body,
-                            .error = ret_error };
-    r = refusals(&b);
-    if (r < 0) {
-        return r;
-    }
-    sl_body_init(&body, call);
-    r = sl_form_call(&form, &chat);
-    r = r < 0 ? r : body_write(&b, &form);
-    if (r < 0) {
-        sl_body_drop(&body);
-        return r;
-    }
-    io_req->target = b.conf->targets[call->is_stream ? SL_BEDROCK_STREAM : SL_BEDROCK_CONVERSE];
-    r = sl_body_finish(&body, arena, io_req);
-    return r < 0 ? r : sl_form_aliases_keep(&form, io_req);
+    const struct sl_bedrock_conf *conf = target->conf;
+    io_req->target = conf->targets[call->is_stream ? SL_BEDROCK_STREAM : SL_BEDROCK_CONVERSE];
+    return sl_form_write(&sl_bedrock_form, chat_write, call, target, env, arena, io_req, ret_error);
 }

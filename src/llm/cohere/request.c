@@ -3,7 +3,7 @@
 #include "llm/cohere/cohere.h"
 #include "llm/core/language.h"
 #include "llm/form/form.h"
-#include "llm/form/ids.h"
+#include "llm/form/refuse.h"
 
 #define STOPS_MAX 5
 
@@ -71,24 +71,10 @@ static int mlflow_check(struct sl_cohere_builder *b)
     return 0;
 }
 
-static int refusals(struct sl_cohere_builder *b)
+static int refusals(struct sl_cohere_builder *b, const struct sl_form *form)
 {
-    const struct sl_chat *chat = b->chat;
     int r = b->call->manners->checks_as_mlflow ? mlflow_check(b) : 0;
-    if (r == 0 && chat->n != 1) {
-        r = sl_refuse(b->call, b->arena, b->error, "n", "Cohere models give one choice: 'n' must be 1.");
-    }
-    int64_t best_of;
-    if (r == 0 && sl_json_int(sl_chat_member(chat, "best_of"), true, &best_of) == 0 && best_of > 1) {
-        r = sl_refuse(b->call, b->arena, b->error, "best_of", "Cohere models give one choice: 'best_of' must be 1.");
-    }
-    struct sl_json_val modalities = sl_chat_member(chat, "modalities");
-    for (struct sl_json_iter it = sl_json_each(modalities); r == 0 && sl_json_next(&it);) {
-        if (!sl_json_str_eq(it.val, SL_STR("text"))) {
-            r = sl_refuse(b->call, b->arena, b->error, "modalities", "Cohere models answer with text only.");
-        }
-    }
-    return r;
+    return r < 0 ? r : sl_form_refuse_many(form, b->chat, "Cohere");
 }
 
 /* --- tools --- */
@@ -404,42 +390,25 @@ static int body_write(struct sl_cohere_builder *b)
     return r;
 }
 
+static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct sl_target *target)
+{
+    struct sl_cohere_builder b = { .call = form->call,
+                                   .conf = target->conf,
+                                   .model = target->row,
+                                   .chat = chat,
+                                   .provider = target->provider,
+                                   .arena = form->arena,
+                                   .body = form->body,
+                                   .error = form->error };
+    int r = refusals(&b, form);
+    r = r < 0 ? r : sl_form_call(form, chat);
+    return r < 0 ? r : body_write(&b);
+}
+
 int sl_cohere_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                          struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error)
 {
-    struct sl_chat chat;
-    int r = sl_chat_read(call, env, arena, &chat, ret_error);
-    if (r < 0) {
-        return r;
-    }
-    struct sl_body body;
-    struct sl_form form = { .rules = &sl_cohere_form,
-                            .model = target->row,
-                            .call = call,
-                            .env = env,
-                            .arena = arena,
-                            .body = &body,
-                            .error = ret_error };
-    struct sl_cohere_builder b = { .call = call,
-                                   .conf = target->conf,
-                                   .model = target->row,
-                                   .chat = &chat,
-                                   .provider = target->provider,
-                                   .arena = arena,
-                                   .body = &body,
-                                   .error = ret_error };
-    r = refusals(&b);
-    if (r < 0) {
-        return r;
-    }
-    sl_body_init(&body, call);
-    r = sl_form_call(&form, &chat);
-    r = r < 0 ? r : body_write(&b);
-    if (r < 0) {
-        sl_body_drop(&body);
-        return r;
-    }
-    io_req->target = b.conf->chat;
-    r = sl_body_finish(&body, arena, io_req);
-    return r < 0 ? r : sl_form_aliases_keep(&form, io_req);
+    const struct sl_cohere_conf *conf = target->conf;
+    io_req->target = conf->chat;
+    return sl_form_write(&sl_cohere_form, chat_write, call, target, env, arena, io_req, ret_error);
 }

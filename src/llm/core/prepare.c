@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/prepare.h"
 
+#include "llm/core/language.h"
+
 #define KEY_MAX    16384
 #define HEADER_MAX 1024
 /* Headers that a request gets on top of the configuration's. */
@@ -119,6 +121,19 @@ int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, stru
     memcpy(v, from->v, from->n * sizeof(*v));
     *ret = (struct sl_headers){ .v = v, .n = from->n, .cap = cap };
     return 0;
+}
+
+int sl_build_post(const struct sl_headers *headers, struct sl_str path, const struct sl_call *call,
+                  const struct sl_target *target, const struct sl_env *env, bool ask_usage, struct sl_arena *arena,
+                  struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
+{
+    struct sl_http_req req = { .method = "POST", .target = path };
+    int r = sl_headers_start(headers, arena, &req.headers);
+    r = r < 0 ? r : target->languages[call->type]->write_call(call, target, env, ask_usage, arena, &req, ret_error);
+    if (r == 0) {
+        *ret_req = req;
+    }
+    return r;
 }
 
 const struct sl_str sl_credential_bearer[] = { SL_STR_INIT("authorization"), { 0 } };

@@ -29,6 +29,12 @@ struct sl_str sl_percent_encode(struct sl_str s, struct sl_arena *arena);
 /* A request's headers in the making: those of the configuration, and room for what the gateway adds. */
 SL_MUST int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, struct sl_headers *ret);
 
+/* The `build` of most providers: a POST to `path` (p == NULL: the language knows it) with the headers of the
+ * configuration, its body by the target's language. */
+SL_MUST int sl_build_post(const struct sl_headers *headers, struct sl_str path, const struct sl_call *call,
+                          const struct sl_target *target, const struct sl_env *env, bool ask_usage,
+                          struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error);
+
 /* Lists for a provider's row that most have: a bearer's header; what the SDKs of any upstream may say to any; and what
  * names the operator's account. */
 extern const struct sl_str sl_credential_bearer[], sl_pass_common[], sl_hidden_common[];

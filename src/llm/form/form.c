@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/form/form.h"
 
+#include "llm/core/request.h"
 #include "llm/form/ids.h"
 #include "llm/form/media.h"
 #include "llm/form/person.h"
@@ -36,4 +37,31 @@ int sl_form_call(struct sl_form *form, struct sl_chat *chat)
         r = chat->user.p ? 0 : SL_E_NOMEM;
     }
     return r;
+}
+
+int sl_form_write(const struct sl_form_rules *rules, sl_form_write_fn *write, const struct sl_call *call,
+                  const struct sl_target *target, const struct sl_env *env, struct sl_arena *arena,
+                  struct sl_http_req *io_req, struct sl_llm_error *ret_error)
+{
+    struct sl_chat chat;
+    int r = sl_chat_read(call, env, arena, &chat, ret_error);
+    if (r < 0) {
+        return r;
+    }
+    struct sl_body body;
+    struct sl_form form = { .rules = rules,
+                            .model = target->row,
+                            .call = call,
+                            .env = env,
+                            .arena = arena,
+                            .body = &body,
+                            .error = ret_error };
+    sl_body_init(&body, call);
+    r = write(&form, &chat, target);
+    if (r < 0) {
+        sl_body_drop(&body);
+        return r;
+    }
+    r = sl_body_finish(&body, arena, io_req);
+    return r < 0 ? r : sl_form_aliases_keep(&form, io_req);
 }

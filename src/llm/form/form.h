@@ -7,12 +7,10 @@
  *
  *     static const struct sl_form_rules rules = { .ids = …, .names = …, .shape = SL_SHAPE_…, .media = &media, … };
  *
- *     sl_chat_read(call, env, arena, &chat, error);             the call as the client said it
- *     sl_body_init(&body, call);
- *     struct sl_form form = { &rules, target->row, call, env, arena, &body, error };
- *     sl_form_call(&form, &chat);                               the same call, in form
- *     sl_form_params(&form, &chat, &ask, &params);              reasoning, numbers and sampling, settled together
- *     …                                                         write `chat` and `params`: no more checks
+ *     sl_form_write(&rules, write, call, target, …);            and in its `write`:
+ *         sl_form_call(form, chat);                             the same call, in form
+ *         sl_form_params(form, chat, &ask, &params);            reasoning, numbers and sampling, settled together
+ *         …                                                     write `chat` and `params`: no more checks
  *
  * After sl_form_call ids and names are of the provider's alphabet; schemas of its subset; texts are not empty; results
  * stand behind their calls; a message with `is_joined` belongs to the turn of the one before. A writer needs one loop:
@@ -24,7 +22,17 @@
 
 #include "llm/form/rules.h"
 
+struct sl_http_req;
+
 /* Brings *chat into form, in place. 0, SL_E_NOMEM, or SL_E_INVAL with the error filled. */
 SL_MUST int sl_form_call(struct sl_form *form, struct sl_chat *chat);
+
+/* Writes *chat, the call as the client said it, into form->body. Refuses what has no form first. */
+typedef int sl_form_write_fn(struct sl_form *form, struct sl_chat *chat, const struct sl_target *target);
+/* The `write_call` of a language for chats: reads the call, has it written, and keeps what the reply's reader needs to
+ * know. The path is the caller's. */
+SL_MUST int sl_form_write(const struct sl_form_rules *rules, sl_form_write_fn *write, const struct sl_call *call,
+                          const struct sl_target *target, const struct sl_env *env, struct sl_arena *arena,
+                          struct sl_http_req *io_req, struct sl_llm_error *ret_error);
 
 #endif

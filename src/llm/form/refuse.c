@@ -19,3 +19,22 @@ int sl_form_refuse(const struct sl_form *form, struct sl_json_val v, const char 
     return sl_refuse(form->call, form->arena, form->error, path[0] ? path : "messages", "%s%s%s", path,
                      path[0] ? ": " : "", text);
 }
+
+int sl_form_refuse_many(const struct sl_form *form, const struct sl_chat *chat, const char *who)
+{
+    int64_t best_of;
+    if (chat->n != 1) {
+        return sl_refuse(form->call, form->arena, form->error, "n", "%s models give one choice: 'n' must be 1.", who);
+    }
+    if (sl_json_int(sl_chat_member(chat, "best_of"), true, &best_of) == 0 && best_of > 1) {
+        return sl_refuse(form->call, form->arena, form->error, "best_of",
+                         "%s models give one choice: 'best_of' must be 1.", who);
+    }
+    for (struct sl_json_iter it = sl_json_each(sl_chat_member(chat, "modalities")); sl_json_next(&it);) {
+        if (!sl_json_str_eq(it.val, SL_STR("text"))) {
+            return sl_refuse(form->call, form->arena, form->error, "modalities", "%s models answer with text only.",
+                             who);
+        }
+    }
+    return 0;
+}

@@ -428,43 +428,26 @@ static int body_write(struct sl_gemini_builder *b)
     return r < 0 ? r : members_leave(b);
 }
 
+static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct sl_target *target)
+{
+    struct sl_gemini_builder b = { .call = form->call,
+                                   .conf = target->conf,
+                                   .model = target->row,
+                                   .chat = chat,
+                                   .env = form->env,
+                                   .provider = target->provider,
+                                   .arena = form->arena,
+                                   .body = form->body,
+                                   .error = form->error };
+    int r = mlflow_check(&b);
+    r = r < 0 ? r : sl_form_call(form, chat);
+    return r < 0 ? r : body_write(&b);
+}
+
 int sl_gemini_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                          struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error)
 {
-    struct sl_chat chat;
-    int r = sl_chat_read(call, env, arena, &chat, ret_error);
-    if (r < 0) {
-        return r;
-    }
-    struct sl_body body;
-    struct sl_form form = { .rules = sl_gemini_form(target->row),
-                            .model = target->row,
-                            .call = call,
-                            .env = env,
-                            .arena = arena,
-                            .body = &body,
-                            .error = ret_error };
-    struct sl_gemini_builder b = { .call = call,
-                                   .conf = target->conf,
-                                   .model = target->row,
-                                   .chat = &chat,
-                                   .env = env,
-                                   .provider = target->provider,
-                                   .arena = arena,
-                                   .body = &body,
-                                   .error = ret_error };
-    r = mlflow_check(&b);
-    if (r < 0) {
-        return r;
-    }
-    sl_body_init(&body, call);
-    r = sl_form_call(&form, &chat);
-    r = r < 0 ? r : body_write(&b);
-    if (r < 0) {
-        sl_body_drop(&body);
-        return r;
-    }
-    io_req->target = b.conf->targets[call->is_stream ? SL_GEMINI_STREAM : SL_GEMINI_GENERATE];
-    r = sl_body_finish(&body, arena, io_req);
-    return r < 0 ? r : sl_form_aliases_keep(&form, io_req);
+    const struct sl_gemini_conf *conf = target->conf;
+    io_req->target = conf->targets[call->is_stream ? SL_GEMINI_STREAM : SL_GEMINI_GENERATE];
+    return sl_form_write(sl_gemini_form(target->row), chat_write, call, target, env, arena, io_req, ret_error);
 }

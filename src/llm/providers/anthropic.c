@@ -37,19 +37,8 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
                  struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct sl_anthropic_conf *conf = target->conf;
-    bool is_complete = sl_anthropic_is_complete(call, target);
-    struct sl_http_req req = {
-        .method = "POST",
-        .target = is_complete ? conf->complete_target : conf->messages_target,
-    };
-    if (sl_headers_start(&conf->headers, arena, &req.headers) < 0) {
-        return SL_E_NOMEM;
-    }
-    int r = target->languages[call->type]->write_call(call, target, env, ask_usage, arena, &req, ret_error);
-    if (r == 0) {
-        *ret_req = req;
-    }
-    return r;
+    struct sl_str path = sl_anthropic_is_complete(call, target) ? conf->complete_target : conf->messages_target;
+    return sl_build_post(&conf->headers, path, call, target, env, ask_usage, arena, ret_req, ret_error);
 }
 
 static const struct sl_header_alias aliases[] = {

@@ -33,16 +33,8 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
                  struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct conf *conf = target->conf;
-    struct sl_http_req req = { .method = "POST" };
-    if (sl_headers_start(&conf->headers, arena, &req.headers) < 0) {
-        return SL_E_NOMEM;
-    }
-    int r = target->languages[call->type]->write_call(call, target, env, ask_usage, arena, &req, ret_error);
-    r = r < 0 ? r : sl_aws_authorize(&conf->aws, "bedrock", target, env, arena, &req);
-    if (r == 0) {
-        *ret_req = req;
-    }
-    return r;
+    int r = sl_build_post(&conf->headers, SL_STR_NONE, call, target, env, ask_usage, arena, ret_req, ret_error);
+    return r < 0 ? r : sl_aws_authorize(&conf->aws, "bedrock", target, env, arena, ret_req);
 }
 
 /* --- the row --- */

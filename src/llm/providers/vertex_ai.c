@@ -151,21 +151,12 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
 {
     const struct conf *conf = target->conf;
     const struct sl_language *language = target->languages[call->type];
-    struct sl_http_req req = { .method = "POST" };
-    if (sl_headers_start(&conf->headers, arena, &req.headers) < 0 ||
-        sl_headers_add(&req.headers, arena, SL_STR("authorization"), env->credential->parts[0]) < 0) {
-        return SL_E_NOMEM;
-    }
-    if (language == &sl_language_anthropic) {
-        req.target = conf->claude_targets[call->is_stream ? CLAUDE_STREAM : CLAUDE_WHOLE];
-    } else if (language == &sl_language_openai) {
-        req.target = conf->openai.targets[SL_LLM_CHAT];
-    }
-    int r = language->write_call(call, target, env, ask_usage, arena, &req, ret_error);
-    if (r == 0) {
-        *ret_req = req;
-    }
-    return r;
+    struct sl_str path = language == &sl_language_anthropic
+                             ? conf->claude_targets[call->is_stream ? CLAUDE_STREAM : CLAUDE_WHOLE]
+                         : language == &sl_language_openai ? conf->openai.targets[SL_LLM_CHAT]
+                                                           : SL_STR_NONE;
+    int r = sl_build_post(&conf->headers, path, call, target, env, ask_usage, arena, ret_req, ret_error);
+    return r < 0 ? r : sl_headers_add(&ret_req->headers, arena, SL_STR("authorization"), env->credential->parts[0]);
 }
 
 /* --- the row --- */
