@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/budget.h"
 #include "base/secret.h"
 
 #if defined(__SANITIZE_ADDRESS__)

@@ -4,9 +4,10 @@
 #ifndef SL_BASE_ARENA_H
 #define SL_BASE_ARENA_H
 
-#include "base/budget.h"
 #include "base/err.h"
 #include "base/str.h"
+
+struct sl_budget;
 
 /* One chunk holds the head, headers and a small body of an ordinary request. */
 #define SL_ARENA_CHUNK 8192

@@ -6,9 +6,10 @@
 
 #include <stdarg.h>
 
-#include "base/alloc.h"
 #include "base/err.h"
 #include "base/str.h"
+
+struct sl_alloc;
 
 struct sl_buf {
     char *p;

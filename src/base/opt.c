@@ -4,9 +4,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/near.h"
 #include "base/num.h"
+#include "base/secret.h"
 
 void sl_problems_init(struct sl_problems *problems, struct sl_arena *arena)
 {

@@ -4,8 +4,11 @@
 #ifndef SL_BASE_OPT_H
 #define SL_BASE_OPT_H
 
-#include "base/secret.h"
 #include "base/val.h"
+
+struct sl_arena;
+struct sl_err;
+struct sl_secret;
 
 enum sl_opt_type {
     SL_OPT_BOOL,     /* bool */

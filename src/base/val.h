@@ -5,7 +5,6 @@
 #ifndef SL_BASE_VAL_H
 #define SL_BASE_VAL_H
 
-#include "base/arena.h"
 #include "base/str.h"
 
 enum sl_val_kind { SL_VAL_NULL, SL_VAL_BOOL, SL_VAL_NUMBER, SL_VAL_STRING, SL_VAL_LIST, SL_VAL_MAP };

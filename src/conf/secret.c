@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/env.h"
+#include "base/secret.h"
 
 #define SECRET_MAX 65536
 

@@ -8,6 +8,8 @@
 #include "base/opt.h"
 #include "conf/files.h"
 
+struct sl_secret;
+
 /* A sl_secret_resolve_fn; `arg` is a struct sl_conf_files or NULL. Messages never hold the secret. */
 int sl_conf_resolve_secret(void *arg, const struct sl_val *val, struct sl_secret *ret, struct sl_err *err);
 

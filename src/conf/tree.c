@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <yaml.h>
 
+#include "base/arena.h"
 #include "base/map.h"
 #include "base/num.h"
 

@@ -7,6 +7,9 @@
 
 #include "base/opt.h"
 
+struct sl_arena;
+struct sl_err;
+
 #define SL_CONF_DEPTH_MAX 64
 /* Nodes after aliases are followed: an alias counts what it stands for. */
 #define SL_CONF_NODES_MAX 1000000

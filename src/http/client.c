@@ -7,6 +7,7 @@
 #include "base/num.h"
 #include "http/coding.h"
 #include "http/upconn.h"
+#include "wire/inflate.h"
 
 /* How soon after the request's last byte a reused connection's death counts as "it was dead already". */
 #define STALE_USEC 1000000ULL

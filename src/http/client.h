@@ -12,19 +12,16 @@
 
 #include <stdatomic.h>
 
+#include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
-#include "http/msg.h"
 #include "http/way.h"
-#include "net/dial.h"
-#include "net/stream.h"
-#include "net/tls.h"
-#include "wire/inflate.h"
-#include "wire/uri.h"
-#include "base/buf.h"
+#include "net/loop.h"
+#include "wire/headers.h"
 
-struct sl_hclient;
 struct sl_hcall;
+struct sl_hclient;
+struct sl_msg;
 struct sl_upconn;
 struct sl_uporigin;
 

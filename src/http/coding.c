@@ -5,6 +5,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "wire/headers.h"
 #include "wire/inflate.h"
 
 #define OUT_BYTES       16384

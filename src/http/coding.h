@@ -4,7 +4,9 @@
 #define SL_HTTP_CODING_H
 
 #include "base/err.h"
-#include "wire/headers.h"
+#include "base/str.h"
+
+struct sl_headers;
 
 enum sl_coding { SL_CODING_GZIP, SL_CODING_DEFLATE, SL_CODING_ZSTD };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http/upconn.h"
 #include "base/num.h"
+#include "http/upconn.h"
+#include "net/dial.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,10 @@
 #ifndef SL_HTTP_UPCONN_H
 #define SL_HTTP_UPCONN_H
 
-#include "http/client.h"
 #include "base/buf.h"
+#include "http/client.h"
+#include "http/msg.h"
+#include "net/stream.h"
 
 SL_LIST_HEAD(sl_idle_list);
 

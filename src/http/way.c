@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/secret.h"
+#include "net/tls.h"
 
 static atomic_uint_fast64_t last_id;
 

@@ -9,7 +9,6 @@
 
 #include "base/buf.h"
 #include "net/noproxy.h"
-#include "net/tls.h"
 #include "wire/uri.h"
 
 /* A proxy that is asked to CONNECT. */

@@ -3,6 +3,8 @@
  * byte edits only when the result is asked for: then it is known which members stay. */
 #include "json/edit.h"
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/num.h"
 
 #define EDITS_MIN 8

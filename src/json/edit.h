@@ -4,9 +4,10 @@
 #ifndef SL_JSON_EDIT_H
 #define SL_JSON_EDIT_H
 
-#include "base/arena.h"
-#include "base/buf.h"
 #include "json/json.h"
+
+struct sl_arena;
+struct sl_buf;
 
 struct sl_json_edit {
     size_t off; /* in the original text */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/num.h"
 #include "json/json.h"
 

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "base/budget.h"
 #include "json/simd.h"
 
 #define NO_PARENT UINT32_MAX

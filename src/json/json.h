@@ -11,10 +11,11 @@
 #ifndef SL_JSON_JSON_H
 #define SL_JSON_JSON_H
 
-#include "base/arena.h"
-#include "base/budget.h"
 #include "base/err.h"
 #include "base/str.h"
+
+struct sl_arena;
+struct sl_budget;
 
 enum sl_json_kind {
     SL_JSON_NULL,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "json/simd.h"
 
 void sl_jw_init(struct sl_jw *w, struct sl_buf *out)

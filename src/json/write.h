@@ -5,7 +5,9 @@
 #ifndef SL_JSON_WRITE_H
 #define SL_JSON_WRITE_H
 
-#include "base/buf.h"
+#include "base/str.h"
+
+struct sl_buf;
 
 #define SL_JW_DEPTH_MAX 32
 

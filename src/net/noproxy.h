@@ -6,7 +6,6 @@
 #ifndef SL_NET_NOPROXY_H
 #define SL_NET_NOPROXY_H
 
-#include "base/arena.h"
 #include "net/cidr.h"
 
 struct sl_noproxy_rule {

@@ -7,6 +7,7 @@
 
 #include "store/store.h"
 
+struct sl_seal;
 struct sl_store_report;
 
 /* Each kind's own struct begins with it. */

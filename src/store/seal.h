@@ -4,7 +4,10 @@
 #ifndef SL_STORE_SEAL_H
 #define SL_STORE_SEAL_H
 
-#include "base/buf.h"
+#include "base/str.h"
+
+struct sl_buf;
+struct sl_err;
 
 #define SL_SEAL_KEY_BYTES  32
 #define SL_SEAL_NONCE      12

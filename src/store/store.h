@@ -17,10 +17,10 @@
 #define SL_STORE_STORE_H
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/secret.h"
-#include "store/seal.h"
 
+struct sl_buf;
+struct sl_seal;
 struct sl_store;
 
 /* Jobs that wait, at most; one more is SL_E_LIMIT. */

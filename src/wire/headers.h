@@ -4,8 +4,9 @@
 #ifndef SL_WIRE_HEADERS_H
 #define SL_WIRE_HEADERS_H
 
-#include "base/arena.h"
 #include "base/str.h"
+
+struct sl_arena;
 
 struct sl_header {
     struct sl_str name;

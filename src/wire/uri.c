@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wire/uri.h"
 
+#include "base/arena.h"
 #include "base/num.h"
 
 static int hex_digit(char c)

@@ -3,9 +3,10 @@
 #ifndef SL_WIRE_URI_H
 #define SL_WIRE_URI_H
 
-#include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+
+struct sl_arena;
 
 struct sl_uri {
     bool is_https;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "wire/headers.h"
 #include "wire/uri.h"
 

@@ -6,6 +6,8 @@
 
 #include "json/json.h"
 
+struct sl_arena;
+
 struct compare {
     struct sl_arena *arena;
     struct sl_json_val volatiles; /* JSON pointers, or absent */

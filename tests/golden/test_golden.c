@@ -2,11 +2,11 @@
 /* Golden cases (one JSON file each, see README.md) through the pure translation layer: the client's request to the
  * upstream's, the upstream's reply to the client's; streams cut into pieces of several sizes. */
 #include "../unit/llm/help.h"
-
-#include <dirent.h>
-
+#include "base/arena.h"
 #include "compare.h"
 #include "llm/core/cred.h"
+
+#include <dirent.h>
 
 static const size_t pieces[] = { 1, 2, 3, 7, 64, 4096 };
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/num.h"
 #include "base/word.h"
 #include "gate/call/auth.h"

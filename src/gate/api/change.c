@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/api/change.h"
 
+#include "base/buf.h"
 #include "base/num.h"
 #include "gate/api/api.h"
 #include "gate/config/definition.h"

@@ -2,6 +2,7 @@
 /* API keys: made, listed and revoked by an administrator. */
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/num.h"
 #include "base/opt.h"

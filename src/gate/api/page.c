@@ -4,6 +4,7 @@
 #include <math.h>
 #include <openssl/evp.h>
 
+#include "base/buf.h"
 #include "base/num.h"
 #include "gate/api/api.h"
 #include "gate/call/auth.h"

@@ -2,6 +2,7 @@
 /* Sluice's own calls on routes. */
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/num.h"
 #include "base/opt.h"
 #include "gate/api/api.h"
@@ -15,6 +16,7 @@
 #include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
+#include "store/seal.h"
 
 static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route *row);
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
+
 static void parts_forget(struct sl_cred_entry *entry)
 {
     for (size_t i = 0; i < SL_CRED_PARTS; i++) {

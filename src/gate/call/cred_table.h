@@ -17,6 +17,8 @@
 #include "base/secret.h"
 #include "llm/core/cred.h"
 
+struct sl_arena;
+
 /* Identities that are kept; beyond it the one that was not asked for the longest goes. */
 #define SL_CRED_ENTRIES_MAX 4096
 /* Refreshed when a fifth of its life is left, at most so long before its end. */

@@ -8,6 +8,7 @@
 #include "gate/call/cred_table.h"
 #include "gate/worker.h"
 
+struct sl_arena;
 struct sl_cred_wait;
 
 /* Who asks, and for what. Route and settings are held while a fetch goes on: a dynamic route reaches no further with it

@@ -6,6 +6,8 @@
 #include "llm/core/error.h"
 #include "wire/headers.h"
 
+struct sl_arena;
+
 /* Adds it. The error's status is set; `allowed` are the path's methods; `reads_should_retry`: the client obeys
  * x-should-retry. */
 SL_MUST int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool reads_should_retry,

@@ -6,6 +6,7 @@
 
 #include "wire/headers.h"
 
+struct sl_arena;
 struct sl_header_alias;
 struct sl_secrets;
 

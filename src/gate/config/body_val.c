@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/config/body_val.h"
 
+#include "base/arena.h"
+
 #define DEPTH_MAX   64
 #define MEMBERS_MAX 1024 /* of one container: names are compared one by one */
 

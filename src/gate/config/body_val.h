@@ -7,6 +7,8 @@
 #include "base/val.h"
 #include "json/json.h"
 
+struct sl_arena;
+
 /* On the arena, strings decoded; lists and maps keep their exact JSON in `text`. A name that is repeated: the last one
  * counts, as everywhere. SL_E_NOMEM; SL_E_LIMIT beyond a nesting of 64 or
  * 1,024 members of one container. */

@@ -3,13 +3,15 @@
 
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/near.h"
 #include "base/opt.h"
 #include "gate/config/body_val.h"
 #include "gate/config/route.h"
 #include "json/write.h"
-#include "store/store.h"
 #include "llm/core/provider.h"
+#include "store/seal.h"
+#include "store/store.h"
 
 #define CONFIG_MAX (1u << 20)
 

@@ -10,6 +10,7 @@
 #include "base/num.h"
 #include "base/opt.h"
 #include "base/random.h"
+#include "base/secret.h"
 
 /* A key and its few texts: thousands of them must not cost a page each. */
 #define KEY_CHUNK 480

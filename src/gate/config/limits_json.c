@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "base/num.h"
 #include "gate/config/body_val.h"
 #include "gate/policy/period.h"

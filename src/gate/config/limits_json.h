@@ -6,6 +6,7 @@
 
 #include "json/json.h"
 
+struct sl_arena;
 struct sl_buf;
 struct sl_jw;
 struct sl_limit_rule;

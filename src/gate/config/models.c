@@ -3,9 +3,11 @@
 
 #include <stdio.h>
 
+#include "base/arena.h"
+#include "base/err.h"
 #include "base/word.h"
-#include "llm/form/models.h"
 #include "llm/core/provider.h"
+#include "llm/form/models.h"
 
 struct model_conf {
     struct sl_str provider, like;

@@ -5,6 +5,7 @@
 #include "gate/config/proxy_url.h"
 #include "http/way.h"
 #include "llm/core/llm.h"
+#include "net/tls.h"
 #include "wire/headers.h"
 
 #define HEADERS_MAX 64

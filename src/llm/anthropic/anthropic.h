@@ -4,6 +4,7 @@
 #ifndef SL_LLM_ANTHROPIC_H
 #define SL_LLM_ANTHROPIC_H
 
+#include "base/secret.h"
 #include "llm/core/pieces.h"
 #include "llm/form/params.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/prepare.h"
 
+#include "base/secret.h"
 #include "llm/core/language.h"
 
 #define KEY_MAX    16384

@@ -5,6 +5,8 @@
 
 #include "llm/core/llm.h"
 
+struct sl_secret;
+
 /* Where a problem with `key` is: its value, else the map. */
 struct sl_pos sl_prepare_pos(const struct sl_val *val, const char *key);
 

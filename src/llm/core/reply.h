@@ -6,6 +6,7 @@
 #include "json/json.h"
 #include "llm/core/types.h"
 
+struct sl_arena;
 struct sl_env;
 struct sl_llm_error;
 

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "base/arena.h"
 #include "base/num.h"
 #include "json/write.h"
 

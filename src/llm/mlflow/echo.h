@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "json/json.h"
 
+struct sl_arena;
+
 /* A value as Python's json (without spaces, UTF-8 raw) or its repr writes it, appended. */
 void sl_mf_echo(struct sl_buf *out, struct sl_json_val v, struct sl_arena *arena);
 void sl_mf_repr(struct sl_buf *out, struct sl_json_val v, struct sl_arena *arena);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/arena.h"
+
 /* Members of an object up to this many are compared with each other. */
 #define PAIRS_MAX 16
 

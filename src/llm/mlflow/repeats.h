@@ -5,6 +5,8 @@
 
 #include "json/json.h"
 
+struct sl_arena;
+
 struct sl_mf_repeats {
     uint32_t *keys; /* tokens of the keys that do not count, ascending; on the arena */
     uint32_t n, cap;

@@ -4,6 +4,7 @@
 #ifndef SL_LLM_OPENAI_H
 #define SL_LLM_OPENAI_H
 
+#include "base/secret.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 #include "llm/core/pieces.h"

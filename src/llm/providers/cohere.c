@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Provider cohere: Cohere's second API with its key. */
 #include "llm/cohere/cohere.h"
+#include "base/secret.h"
 #include "llm/core/language.h"
 #include "llm/core/prepare.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Provider gemini: Google's Generative Language API with its key. */
+#include "base/secret.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 #include "llm/core/prepare.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Services that are gone: mosaicml and palm. Their routes load as they do in MLflow, and every call of one is refused
  * with the name of what took its place. */
+#include "base/secret.h"
 #include "llm/core/errbody.h"
 #include "llm/core/language.h"
 #include "llm/core/prepare.h"

@@ -4,6 +4,7 @@
 #ifndef SL_LLM_AWS_CRED_H
 #define SL_LLM_AWS_CRED_H
 
+#include "base/secret.h"
 #include "llm/core/cred.h"
 #include "llm/sign/aws.h"
 

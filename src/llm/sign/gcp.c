@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 
 #include "base/num.h"
+#include "base/secret.h"
 #include "json/write.h"
 #include "llm/core/prepare.h"
 

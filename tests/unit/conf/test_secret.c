@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/secret.h"
 #include "conf/secret.h"
 #include "conf/tree.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The management calls, one behind the other on a gate with a store: what each makes of what those before it have
  * left. */
-#include "gate_test.h"
-
+#include "base/buf.h"
 #include "gate/watch/metrics.h"
+#include "gate_test.h"
 #include "store/store.h"
 
 #define ROUTES  "/api/2.0/gateway/routes/"

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
 #include "gate/call/cred_table.h"
 
 #define SEC 1000000ull

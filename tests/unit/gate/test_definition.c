@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A body becomes a route, and nothing that no row knows is taken, kept or shown. */
-#include "help.h"
-
 #include "base/buf.h"
 #include "gate/config/definition.h"
+#include "help.h"
 #include "json/write.h"
+#include "store/seal.h"
 #include "store/store.h"
 
 static struct loaded base; /* settings */

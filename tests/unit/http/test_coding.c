@@ -9,8 +9,10 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "http/coding.h"
+#include "wire/headers.h"
 
 static const struct {
     const char *value, *second; /* NULL: no second field */

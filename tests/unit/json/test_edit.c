@@ -7,6 +7,8 @@
 
 #include <time.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
 #include "json/edit.h"
 
 static const char *const keys[] = { "a", "b", "c", "d" };

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "base/buf.h"
 #include "json/write.h"
 
 static void compact_json_comes_out(void **state)

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "sqlite/shim.h"
 #include "store/dir.h"
 #include "store/store.h"

@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
+#include "base/err.h"
 #include "wire/headers.h"
 
 static void dates_in_three_forms(void **state)

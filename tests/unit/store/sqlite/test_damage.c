@@ -2,6 +2,7 @@
 /* Rows that somebody or something changed: each is named, kept and not served; the others serve. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sqlite3.h>
 #include <stdio.h>
