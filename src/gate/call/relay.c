@@ -19,13 +19,13 @@
 
 /* --- HELD, RAW --- */
 
-/* A reply that has shown nothing of an answer, nor of an error, by then passes as it is. */
-#define HELD_MAX 65536
+/* A client of HTTP/1.0 learns no length of more than this. */
+#define LENGTH_HELD_MAX 65536
 
 static int held_start(struct sl_relay *relay)
 {
     const struct sl_language *language = relay->language;
-    sl_buf_init(&relay->hold, HELD_MAX);
+    sl_buf_init(&relay->hold, relay->x->settings->upstream.reply_bytes);
     if (language->reply_members) {
         relay->scan = SL_ARENA_NEW(relay->x->arena, struct sl_json_scan);
         if (!relay->scan) {
@@ -69,13 +69,19 @@ static struct sl_verdict held_push(struct sl_relay *relay, struct sl_str bytes)
     if (relay->scan) {
         sl_json_scan_push(relay->scan, bytes);
     }
-    bool is_full = bytes.n > HELD_MAX - relay->hold.len;
-    if (is_full || (is_answer_seen(relay) && !is_length_wanted(relay))) {
-        bool is_other = relay->scan && relay->scan->first != '{';
-        return is_other ? sl_relay_no_answer_tell(relay, &(struct sl_reply_judgement){ 0 }) : raw_begin(relay, bytes);
+    bool is_long = bytes.n > LENGTH_HELD_MAX - SL_MIN(relay->hold.len, (size_t)LENGTH_HELD_MAX);
+    if (is_answer_seen(relay) && (is_long || !is_length_wanted(relay))) {
+        return raw_begin(relay, bytes);
     }
+    if (is_long && relay->scan->first != '{') {
+        return sl_relay_no_answer_tell(relay, &(struct sl_reply_judgement){ 0 });
+    }
+    /* It may still turn out to be an error, which may quote the credential. */
     sl_buf_add_str(&relay->hold, bytes);
-    return sl_buf_status(&relay->hold) < 0 ? sl_relay_refuse(relay, SL_E_NOMEM) : SL_VERDICT(ON);
+    int r = sl_buf_status(&relay->hold);
+    size_t held = relay->hold.cap;
+    r = r < 0 ? r : sl_relay_count(relay, held > SL_RELAY_COUNTED_MIN ? held : 0);
+    return r < 0 ? sl_relay_refuse(relay, r) : SL_VERDICT(ON);
 }
 
 static void usage_read(struct sl_relay *relay)
@@ -141,7 +147,7 @@ static struct sl_verdict held_end(struct sl_relay *relay, bool is_until_close)
 /* --- EVENTS --- */
 
 /* An error that quotes the credential does so no more. */
-static struct sl_str error_mask(struct sl_relay *relay, struct sl_str event, bool is_replaced)
+static struct sl_str event_mask(struct sl_relay *relay, struct sl_str event, bool is_replaced)
 {
     struct sl_buf *edited = &relay->edited;
     if (!is_replaced) {
@@ -163,12 +169,12 @@ static struct sl_str event_pass(void *arg, struct sl_str event)
         return event;
     }
     bool had_error = relay->pass.has_error;
-    relay->pass.has_error = false;
+    relay->pass.has_error = relay->pass.is_unread = false;
     enum sl_pass pass = language->pass_event(&relay->pass, event, relay->x->desk->doc);
     bool is_error = relay->pass.has_error; /* each one, not only the first */
     relay->pass.has_error = is_error || had_error;
-    if (is_error) {
-        return error_mask(relay, event, pass == SL_PASS_REPLACE);
+    if (is_error || relay->pass.is_unread) {
+        return event_mask(relay, event, pass == SL_PASS_REPLACE);
     }
     return pass == SL_PASS_DROP ? SL_STR("") : pass == SL_PASS_REPLACE ? sl_buf_str(&relay->edited) : event;
 }
@@ -178,10 +184,14 @@ static void event_send(void *arg, struct sl_str bytes)
     sl_relay_send(arg, bytes);
 }
 
+/* Of an edited event's room no more is kept. */
+#define EDITED_KEPT 4096
+
 static void event_flush(void *arg)
 {
     struct sl_relay *relay = arg;
     sl_hreq_flush(relay->x->req);
+    sl_buf_shrink(&relay->edited, EDITED_KEPT);
 }
 
 static const struct sl_events_sink events_sink = { event_pass, event_send, event_flush };
@@ -189,6 +199,11 @@ static const struct sl_events_sink events_sink = { event_pass, event_send, event
 static struct sl_verdict events_push(struct sl_relay *relay, struct sl_str bytes)
 {
     int r = sl_relay_events_push(&relay->events, bytes);
+    if (r == SL_E_LIMIT) {
+        return sl_relay_event_refuse(relay);
+    }
+    size_t held = relay->events.hold.cap;
+    r = r < 0 ? r : sl_relay_count(relay, held > SL_RELAY_COUNTED_MIN ? held : 0);
     if (r < 0) {
         return sl_relay_refuse(relay, r);
     }
@@ -219,7 +234,7 @@ static struct sl_verdict events_end(struct sl_relay *relay, bool is_until_close)
     if (tail.n) {
         sl_relay_send(relay, SL_STR("\n\n"));
     }
-    sl_buf_init(&relay->out, SL_RELAY_HOLD_MAX);
+    sl_buf_init(&relay->out, SL_RELAY_OUT_MAX);
     return sl_relay_stream_finish(relay);
 }
 
@@ -237,8 +252,8 @@ static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode m
         r = held_start(relay);
         break;
     case SL_RELAY_EVENTS:
-        sl_relay_events_init(&relay->events, &events_sink, relay);
-        sl_buf_init(&relay->edited, SL_RELAY_HOLD_MAX * 2);
+        sl_relay_events_init(&relay->events, x->settings->upstream.event_bytes, &events_sink, relay);
+        sl_buf_init(&relay->edited, (size_t)x->settings->upstream.event_bytes * 2);
         relay->pass.edited = &relay->edited;
         break;
     case SL_RELAY_TRANSLATE_EVENTS:
@@ -247,7 +262,7 @@ static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode m
         break;
     case SL_RELAY_COLLECT:
         r = relay->is_head_sent ? sl_relay_writer_start(relay) : 0;
-        sl_buf_init(&relay->out, SL_RELAY_HOLD_MAX);
+        sl_buf_init(&relay->out, SL_RELAY_OUT_MAX);
         sl_relay_collect_start(relay);
         break;
     case SL_RELAY_COLLECT_ERROR:

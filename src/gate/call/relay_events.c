@@ -3,11 +3,11 @@
 
 #include "json/json.h"
 
-void sl_relay_events_init(struct sl_relay_events *events, const struct sl_events_sink *sink, void *arg)
+void sl_relay_events_init(struct sl_relay_events *events, size_t max, const struct sl_events_sink *sink, void *arg)
 {
     *events = (struct sl_relay_events){ .sink = sink, .arg = arg };
     sl_sse_split_init(&events->split);
-    sl_buf_init(&events->hold, SL_RELAY_HOLD_MAX);
+    sl_buf_init(&events->hold, max);
 }
 
 void sl_relay_events_done(struct sl_relay_events *events)
@@ -55,25 +55,9 @@ static int held_finish(struct sl_relay_events *events, struct sl_str *io_bytes)
     size_t n = sl_sse_split_push(&events->split, bytes);
     struct sl_str piece = sl_str_sub(bytes, 0, n ? n : bytes.n);
     *io_bytes = sl_str_sub(bytes, piece.n, bytes.n);
-    if (events->is_flowing) {
-        send(events, piece);
-        events->is_flowing = n == 0;
-        return 0;
-    }
-    if (piece.n >= SL_RELAY_HOLD_MAX - events->hold.len) {
-        /* Too large to wait, whether its end has come or not. */
-        send(events, sl_buf_str(&events->hold));
-        events->sink->flush(events->arg);
-        hold_empty(events);
-        send(events, piece);
-        events->is_flowing = n == 0;
-        return 0;
-    }
     sl_buf_add_str(&events->hold, piece);
-    if (sl_buf_status(&events->hold) < 0) {
-        return SL_E_NOMEM;
-    }
-    if (n) {
+    int r = sl_buf_status(&events->hold);
+    if (r == 0 && n) {
         struct sl_str passed = event_pass(events, sl_buf_str(&events->hold));
         if (passed.n) {
             send(events, passed);
@@ -81,25 +65,12 @@ static int held_finish(struct sl_relay_events *events, struct sl_str *io_bytes)
         }
         hold_empty(events);
     }
-    return 0;
-}
-
-/* What has no end yet waits for it, or flows. */
-static void tail_hold(struct sl_relay_events *events, struct sl_str tail)
-{
-    if (tail.n < SL_RELAY_HOLD_MAX) {
-        sl_buf_add_str(&events->hold, tail);
-    }
-    if (tail.n >= SL_RELAY_HOLD_MAX || sl_buf_status(&events->hold) < 0) {
-        sl_buf_reset(&events->hold);
-        send(events, tail);
-        events->is_flowing = true;
-    }
+    return r;
 }
 
 int sl_relay_events_push(struct sl_relay_events *events, struct sl_str bytes)
 {
-    while (bytes.n && (events->hold.len || events->is_flowing)) {
+    while (bytes.n && events->hold.len) {
         int r = held_finish(events, &bytes);
         if (r < 0) {
             return r;
@@ -125,10 +96,8 @@ int sl_relay_events_push(struct sl_relay_events *events, struct sl_str bytes)
         at += n;
     }
     send(events, sl_str_sub(bytes, run, at));
-    if (at < bytes.n) {
-        tail_hold(events, sl_str_sub(bytes, at, bytes.n));
-    }
-    return 0;
+    sl_buf_add_str(&events->hold, sl_str_sub(bytes, at, bytes.n)); /* it has no end yet */
+    return sl_buf_status(&events->hold);
 }
 
 /* What stands behind the last blank line at the end: some upstreams leave the last one out. Half an event is none. */
@@ -148,14 +117,9 @@ static bool tail_is_event(struct sl_str tail, struct sl_json *doc)
 int sl_relay_events_end(struct sl_relay_events *events, struct sl_json *doc, struct sl_str *ret_tail)
 {
     struct sl_str tail = events->hold.len ? event_pass(events, sl_buf_str(&events->hold)) : SL_STR("");
-    if (events->is_flowing || (tail.n && !tail_is_event(tail, doc))) {
+    if (tail.n && !tail_is_event(tail, doc)) {
         return SL_E_TRUNCATED;
     }
     *ret_tail = tail;
     return 0;
-}
-
-bool sl_relay_events_is_between(const struct sl_relay_events *events)
-{
-    return events->hold.len == 0 && !events->is_flowing;
 }

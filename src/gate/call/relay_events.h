@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* EVENTS: whole events pass untouched, those that the client is not to see taken out. What stands behind the last blank
- * line waits for its end, up to SL_RELAY_HOLD_MAX; then it flows, piece by piece, until that end. Knows neither client
- * nor upstream: bytes in, bytes out. */
+ * line waits for its end, however large: only a whole event tells whether it is an error, and nobody can read half of
+ * one. Knows neither client nor upstream: bytes in, bytes out. */
 #ifndef SL_GATE_RELAY_EVENTS_H
 #define SL_GATE_RELAY_EVENTS_H
 
@@ -9,9 +9,6 @@
 #include "wire/sse.h"
 
 struct sl_json;
-
-/* An incomplete event waits this long for its end, then it flows. */
-#define SL_RELAY_HOLD_MAX 65536
 
 struct sl_events_sink {
     /* What goes on of this event: all of it, nothing (an empty text), or another in its place, which lives until the
@@ -28,17 +25,14 @@ struct sl_relay_events {
     struct sl_sse_split split;
     struct sl_buf hold; /* an incomplete event */
     bool is_lf_due;     /* the next LF belongs to an event that was not passed on */
-    bool is_flowing;    /* an event larger than the hold is being passed on in pieces */
 };
 
-void sl_relay_events_init(struct sl_relay_events *events, const struct sl_events_sink *sink, void *arg);
+/* An event is at most `max` bytes. */
+void sl_relay_events_init(struct sl_relay_events *events, size_t max, const struct sl_events_sink *sink, void *arg);
 void sl_relay_events_done(struct sl_relay_events *events);
-/* SL_E_NOMEM: nothing more may be pushed. */
+/* SL_E_LIMIT: an event is too large. SL_E_NOMEM. Behind either nothing more may be pushed. */
 SL_MUST int sl_relay_events_push(struct sl_relay_events *events, struct sl_str bytes);
 /* The body ended: what waits is shown to `pass`, and *ret_tail is what goes on of it; "" where there is none.
  * SL_E_TRUNCATED: an event is cut. `doc` to read with. */
 SL_MUST int sl_relay_events_end(struct sl_relay_events *events, struct sl_json *doc, struct sl_str *ret_tail);
-/* No event is half sent or half received: something else may be said. */
-bool sl_relay_events_is_between(const struct sl_relay_events *events);
-
 #endif

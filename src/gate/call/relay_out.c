@@ -33,10 +33,7 @@ struct sl_verdict sl_relay_head_send(struct sl_relay *relay, int status, int64_t
 
 static bool may_beat(const struct sl_relay *relay)
 {
-    if (!relay->is_head_sent || sl_hreq_queued(relay->x->req) > 0) {
-        return false; /* what waits for a slow client is sign enough */
-    }
-    return relay->mode != SL_RELAY_EVENTS || sl_relay_events_is_between(&relay->events);
+    return relay->is_head_sent && sl_hreq_queued(relay->x->req) == 0; /* what waits for a slow client is sign enough */
 }
 
 void sl_relay_on_heartbeat(struct sl_timer *timer)
@@ -152,7 +149,7 @@ struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay)
 bool sl_relay_is_said(struct sl_relay *relay)
 {
     struct sl_record *record = &relay->x->record;
-    if (relay->mode == SL_RELAY_EVENTS && !relay->events.is_flowing && (relay->pass.is_done || relay->pass.has_error)) {
+    if (relay->mode == SL_RELAY_EVENTS && (relay->pass.is_done || relay->pass.has_error)) {
         record->usage = relay->pass.usage;
         record->error_type = relay->pass.error_type;
         return true;
@@ -180,19 +177,25 @@ struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type typ
         return relay->mode == SL_RELAY_TRANSLATE_EVENTS ? sl_relay_stream_finish(relay) : SL_VERDICT(DONE);
     }
     x->record.error_type = type;
-    if (relay->events.is_flowing || !is_stream(relay)) {
-        sl_xchg_cut(x); /* part of a reply or of an event left already: nothing can be said behind it */
+    if (!is_stream(relay)) {
+        sl_xchg_cut(x); /* part of a reply left already: nothing can be said behind it */
         return SL_VERDICT(TOLD);
     }
     if (relay->mode == SL_RELAY_EVENTS) {
         x->record.usage = relay->pass.usage;
-        sl_buf_init(&relay->out, SL_RELAY_HOLD_MAX);
+        sl_buf_init(&relay->out, SL_RELAY_OUT_MAX);
     }
     sl_relay_out_send(relay);
     sl_buf_reset(&relay->out);
     x->dialect->language->write_stream_error(relay->dialect_state, &error, &relay->out);
     sl_relay_out_send(relay);
     return SL_VERDICT(DONE);
+}
+
+struct sl_verdict sl_relay_event_refuse(struct sl_relay *relay)
+{
+    return sl_relay_broken(relay, SL_ERR_PROVIDER_BAD_RESPONSE,
+                           SL_STR("an event of the upstream's stream is larger than upstream.limits.event allows"));
 }
 
 struct sl_verdict sl_relay_refuse(struct sl_relay *relay, int r)

@@ -17,6 +17,11 @@ struct sl_frames;
 struct sl_gather;
 struct sl_json_scan;
 
+/* What is written of our own in one go. */
+#define SL_RELAY_OUT_MAX 65536
+/* What is held of a reply is counted into server.limits.memory when it is more. */
+#define SL_RELAY_COUNTED_MIN 65536
+
 /* One attempt's reply. */
 struct sl_relay {
     struct sl_part part;
@@ -71,6 +76,8 @@ bool sl_relay_is_said(struct sl_relay *relay);
 /* The reply cannot be completed. Before the head an error; in a stream the dialect's error event and a clean end;
  * otherwise a cut. DONE, or TOLD. */
 struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type type, struct sl_str text);
+/* The same because of upstream.limits.event. */
+struct sl_verdict sl_relay_event_refuse(struct sl_relay *relay);
 /* The same because of r: SL_E_LIMIT, SL_E_AGAIN (server.limits.memory) or SL_E_NOMEM. */
 struct sl_verdict sl_relay_refuse(struct sl_relay *relay, int r);
 /* `held` bytes are held now: counted into server.limits.memory. SL_E_AGAIN: they may not be. */

@@ -9,9 +9,6 @@
 #include "llm/core/reply.h"
 #include "llm/core/target.h"
 
-/* A stream's frames and events are counted when they are larger. */
-#define COUNTED_MIN 65536
-
 static int error_push(struct sl_relay *relay, const struct sl_llm_error *said)
 {
     struct sl_xchg *x = relay->x;
@@ -94,7 +91,7 @@ int sl_relay_translate_start(struct sl_relay *relay)
 static int held_count(struct sl_relay *relay)
 {
     size_t held = sl_frames_held(relay->frames) + relay->out.cap + (relay->gather ? relay->gather->n_bytes : 0);
-    return sl_relay_count(relay, held > COUNTED_MIN ? held : 0);
+    return sl_relay_count(relay, held > SL_RELAY_COUNTED_MIN ? held : 0);
 }
 
 struct sl_verdict sl_relay_translate_push(struct sl_relay *relay, struct sl_str bytes)
@@ -104,12 +101,10 @@ struct sl_verdict sl_relay_translate_push(struct sl_relay *relay, struct sl_str 
         r = sl_buf_status(&relay->out);
     }
     if (r == SL_E_LIMIT) {
-        return sl_relay_broken(relay, SL_ERR_PROVIDER_BAD_RESPONSE,
-                               relay->gather
-                                   ? SL_STR("the upstream's reply is larger than upstream.limits.reply allows, "
-                                            "or one event of it than upstream.limits.event")
-                                   : SL_STR("an event of the upstream's stream is larger than "
-                                            "upstream.limits.event allows"));
+        return !relay->gather ? sl_relay_event_refuse(relay)
+                              : sl_relay_broken(relay, SL_ERR_PROVIDER_BAD_RESPONSE,
+                                                SL_STR("the upstream's reply is larger than upstream.limits.reply "
+                                                       "allows, or one event of it than upstream.limits.event"));
     }
     if (r < 0) {
         return sl_relay_broken(relay, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream's stream could not be read"));

@@ -332,7 +332,7 @@ static const struct sl_opt upstream_limit_opts[] = {
     UP("reply", SL_OPT_BYTES, reply_bytes, "32MiB", 1024, GIB,
        "of a reply that must be collected to be translated; beyond it 502"),
     UP("event", SL_OPT_BYTES, event_bytes, "16MiB", 65536, GIB,
-       "of one event of a stream that is translated; beyond it the stream ends with an error"),
+       "of one event of a stream; beyond it the stream ends with an error"),
     END_OF_TABLE,
 };
 

@@ -57,7 +57,10 @@ static int event_note(void *arg, const struct sl_sse_event *event)
 {
     struct noted *noted = arg;
     noted->pass = sl_str_eq_c(event->name, "ping") ? SL_PASS_ALIVE : SL_PASS_FORWARD;
-    if (noted->pass == SL_PASS_FORWARD && sl_json_parse(noted->scratch, event->data) == 0) {
+    if (noted->pass == SL_PASS_FORWARD) {
+        noted->state->is_unread = sl_json_parse(noted->scratch, event->data) < 0;
+    }
+    if (noted->pass == SL_PASS_FORWARD && !noted->state->is_unread) {
         root_note(noted->state, sl_json_root(noted->scratch));
     }
     return 0;
@@ -70,9 +73,10 @@ enum sl_pass sl_anthropic_pass_event(struct sl_pass_state *state, struct sl_str 
     }
     struct noted noted = { state, scratch, SL_PASS_ALIVE }; /* a comment is a sign of life */
     struct sl_sse_decoder dec;
-    sl_sse_decoder_init(&dec, SL_SSE_EVENT_MAX, event_note, &noted);
+    sl_sse_decoder_init(&dec, event.n, event_note, &noted);
     if (sl_sse_push(&dec, event) < 0 || sl_sse_finish(&dec) < 0) {
         noted.pass = SL_PASS_FORWARD; /* not ours to judge */
+        state->is_unread = true;
     }
     sl_sse_decoder_done(&dec);
     return noted.pass;

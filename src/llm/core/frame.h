@@ -38,6 +38,7 @@ struct sl_pass_state {
     bool is_done;                  /* [DONE] or its like was seen */
     bool has_finish;               /* a finish_reason was seen on a choice */
     bool has_error;                /* the upstream reported an error inside the stream */
+    bool is_unread;                /* the last event is none that can be read: it may say anything */
     enum sl_error_type error_type; /* which one */
     struct sl_usage usage;
     uint32_t n_choices;    /* asked for; with more than one, each must finish */

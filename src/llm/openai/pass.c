@@ -116,9 +116,9 @@ static int event_keep(void *arg, const struct sl_sse_event *event)
 
 static int event_decode(struct sl_str event, struct decoded *ret)
 {
-    *ret = (struct decoded){ .name = SL_BUF_INIT(1024), .data = SL_BUF_INIT(SL_SSE_EVENT_MAX) };
+    *ret = (struct decoded){ .name = SL_BUF_INIT(1024), .data = SL_BUF_INIT(event.n + 1) };
     struct sl_sse_decoder dec;
-    sl_sse_decoder_init(&dec, SL_SSE_EVENT_MAX, event_keep, ret);
+    sl_sse_decoder_init(&dec, event.n, event_keep, ret);
     int r = sl_sse_push(&dec, event);
     r = r < 0 ? r : sl_sse_finish(&dec);
     sl_sse_decoder_done(&dec);
@@ -213,8 +213,10 @@ static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judge
         return state->is_asked && state->has_finish && !said->has_more ? SL_PASS_DROP : SL_PASS_FORWARD;
     case SL_SAID_ALIVE:
         return SL_PASS_ALIVE;
-    case SL_SAID_CHUNK:
     case SL_SAID_GARBAGE: /* not ours to judge: its reader sees what it is */
+        state->is_unread = true;
+        break;
+    case SL_SAID_CHUNK:
         break;
     }
     return SL_PASS_FORWARD;
@@ -231,7 +233,9 @@ enum sl_pass sl_openai_pass_event(struct sl_pass_state *state, struct sl_str eve
     }
     struct decoded d;
     enum sl_pass pass = SL_PASS_FORWARD;
-    if (event_decode(event, &d) == 0) {
+    int r = event_decode(event, &d);
+    state->is_unread = r < 0;
+    if (r == 0) {
         struct sl_judgement said = { .said = SL_SAID_ALIVE };
         struct sl_str data = sl_str_trim(sl_buf_str(&d.data));
         if (d.has_event) {

@@ -51,7 +51,7 @@ static int feed(struct sl_str text, size_t cut, size_t step, struct client *clie
     sl_json_init(&doc, NULL);
     sl_buf_init(&client->got, 1 << 20);
     client->n_events = 0;
-    sl_relay_events_init(&events, &sink, client);
+    sl_relay_events_init(&events, 1 << 20, &sink, client);
     size_t at = 0, next = cut;
     while (at < text.n) {
         next = next > text.n ? text.n : next;
@@ -110,31 +110,59 @@ static void events_pass_whole_at_every_split(void **state)
     }
 }
 
-/* An event that is larger than the hold flows before its end has come. */
-static void a_large_event_flows(void **state)
+/* However large an event is, it is seen as a whole, and nothing of it leaves before. */
+static void a_large_event_is_seen_whole(void **state)
 {
     (void)state;
     struct sl_buf text;
     sl_buf_init(&text, 1 << 20);
     sl_buf_add_lit(&text, "data: 1\n\ndata: ");
-    for (unsigned i = 0; i < SL_RELAY_HOLD_MAX + 100; i++) {
+    for (unsigned i = 0; i < 100000; i++) {
         sl_buf_add_char(&text, 'x');
     }
-    sl_buf_add_lit(&text, "\n\ndata: hidden\n\ndata: 2\n\n");
+    size_t half = text.len;
+    sl_buf_add_lit(&text, " hidden\n\ndata: 2\n\n");
     static const size_t steps[] = { 1 << 20, 4096, 1000, 7 };
     for (size_t i = 0; i < SL_ARRAY_LEN(steps); i++) {
         struct client client;
         assert_int_equal(feed(sl_buf_str(&text), 20, steps[i], &client), 0);
-        /* All of it but the hidden event. */
-        assert_int_equal(client.got.len, text.len - strlen("data: hidden\n\n"));
-        assert_true(sl_str_has_suffix(sl_buf_str(&client.got), SL_STR("x\n\ndata: 2\n\n")));
+        assert_true(sl_str_eq_c(sl_buf_str(&client.got), "data: 1\n\ndata: 2\n\n"));
+        assert_int_equal(client.n_events, 3);
+        sl_buf_done(&client.got);
+        assert_int_equal(feed(sl_str_sub(sl_buf_str(&text), 0, half), 20, steps[i], &client), SL_E_TRUNCATED);
+        assert_true(sl_str_eq_c(sl_buf_str(&client.got), "data: 1\n\n"));
         sl_buf_done(&client.got);
     }
-    struct client cut;
-    assert_int_equal(feed(sl_str_sub(sl_buf_str(&text), 0, SL_RELAY_HOLD_MAX + 50), 20, 4096, &cut), SL_E_TRUNCATED);
-    assert_int_equal(cut.got.len, SL_RELAY_HOLD_MAX + 50);
-    sl_buf_done(&cut.got);
     sl_buf_done(&text);
+}
+
+static void a_too_large_event_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int want;
+    } cases[] = {
+        { "data: 1\n\ndata: 7890", 0 },
+        { "data: 1\n\ndata: 78901", SL_E_LIMIT },
+        { "data: 1\n\ndata: 6789\n\ndata: 6789\n\n", SL_E_LIMIT },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        for (size_t step = 1; step < 6; step++) {
+            struct sl_relay_events events;
+            struct client client = { .got = SL_BUF_INIT(1024) };
+            struct sl_str text = sl_str_c(cases[i].text);
+            sl_relay_events_init(&events, 10, &sink, &client);
+            int r = 0;
+            for (size_t at = 0; r == 0 && at < text.n; at += step) {
+                r = sl_relay_events_push(&events, sl_str_sub(text, at, SL_MIN(at + step, text.n)));
+            }
+            assert_int_equal(r, cases[i].want);
+            assert_true(sl_str_eq_c(sl_buf_str(&client.got), "data: 1\n\n"));
+            sl_relay_events_done(&events);
+            sl_buf_done(&client.got);
+        }
+    }
 }
 
 /* --- verdicts --- */
@@ -219,9 +247,9 @@ static void another_attempt_needs_a_chance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(events_pass_whole_at_every_split), cmocka_unit_test(a_large_event_flows),
-        cmocka_unit_test(a_busy_upstream_is_asked_again),   cmocka_unit_test(a_reply_goes_one_of_five_ways),
-        cmocka_unit_test(another_attempt_needs_a_chance),
+        cmocka_unit_test(events_pass_whole_at_every_split), cmocka_unit_test(a_large_event_is_seen_whole),
+        cmocka_unit_test(a_too_large_event_is_refused),     cmocka_unit_test(a_busy_upstream_is_asked_again),
+        cmocka_unit_test(a_reply_goes_one_of_five_ways),    cmocka_unit_test(another_attempt_needs_a_chance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

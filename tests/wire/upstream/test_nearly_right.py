@@ -375,6 +375,22 @@ def test_a_credential_is_masked_however_it_is_spelt(lab, name, mlflow):
         assert b"no: <" in r.body and b"***" in r.body and not [c for c in cores if c in text], text
 
 
+@pytest.mark.parametrize("at", ["front", "back"])
+@pytest.mark.parametrize("mlflow", [False, True], ids=["v1", "mlflow"])
+def test_a_credential_in_a_large_error_is_masked(lab, at, mlflow):
+    pad, error = '"pad":"' + "x" * 200000 + '"', '"error":{"message":"no: %s, %s","code":null}' % (KEY, "y" * 100000)
+    text = "{" + (f"{pad},{error}" if at == "back" else f"{error},{pad}") + "}"
+    for event in ("data: " + text, "event: error\ndata: " + text, "event: " + "e" * 3000 + "\ndata: " + text):
+        r = leaks(lab, streams(A, event[:150000], event[150000:], "\n\n"), mlflow=mlflow, stream=True)
+        assert b"no: ***" in r.body or (mlflow and "eee" in event and b"upstream.limits.event" in r.body)
+    for event in ("data: no JSON: " + KEY, "data: {\"error\": \"" + KEY + " " + "x" * 100000, "data: " + "[" * 5000 + f'"{KEY}"' + "]" * 5000):
+        leaks(lab, streams(A, event + "\n\n"), mlflow=mlflow, stream=True)
+    for _ in range(2):
+        r = leaks(lab, lambda x: x.reply(text), mlflow=mlflow)
+        assert b"no: ***" in r.body and r.status == 502
+    assert lab.log()["error_type"] == "provider_server_error"
+
+
 @pytest.mark.parametrize("mlflow", [False, True], ids=["v1", "mlflow"])
 def test_a_second_error_and_a_code_are_masked_as_well(lab, mlflow):
     second = A + 'data: {"error":{"message":"one"}}\n\ndata: {"error":{"message":"two: %s"}}\n\n' % KEY

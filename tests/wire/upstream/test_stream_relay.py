@@ -224,11 +224,40 @@ def test_a_client_that_leaves_at_the_last_word_has_not_cancelled(lab, mlflow, la
     assert (line["status"], line["error_type"]) == (200, type_)
 
 
-def test_a_break_inside_an_event_that_flows_is_cut(lab):
-    r = lab.call(sends(A, "data: " + "x" * 200000, end=False), stream=True)
-    assert r.status == 200 and not r.complete and b"error" not in r.body and r.body.decode().startswith(A)
-    r = lab.call(sends(A, "data: " + "x" * 200000), stream=True)
-    assert not r.complete
+@pytest.mark.parametrize("end", [True, False])
+def test_nothing_of_a_large_event_that_breaks_is_sent(lab, end):
+    r = lab.call(sends(A, "data: " + "x" * 200000, end=end), stream=True)
+    assert r.status == 200 and r.complete and r.body.decode().startswith(A) and is_error_then_done(r.body[len(A) :].decode())
+    assert lab.log()["error_type"] == "provider_stream_broken"
+
+
+def test_a_large_events_usage_is_counted(lab):
+    large = event_of(chunk_of("x" * 100000, usage=USAGE))
+    r = lab.call(sends(*[large[i : i + 30000] for i in range(0, len(large), 30000)], END + DONE), stream=True)
+    assert r.body.decode() == large + END + DONE and lab.log()["input_tokens"] == 5
+
+
+@pytest.mark.parametrize("mlflow", [False, True], ids=["passed", "translated"])
+def test_an_event_may_be_so_large_and_no_larger(tmp_path, mlflow):
+    lab = Lab(tmp_path, {"upstream": {"limits": {"event": "100KiB"}}})
+    try:
+        for n in (90000, 110000):
+            r = lab.call(sends(A, event_of(chunk_of("x" * n)), END + DONE), stream=True, mlflow=mlflow)
+            assert r.status == 200 and r.complete and (b"upstream.limits.event" in r.body) == (n > 100000) == (b"xxx" not in r.body)
+            assert lab.log()["error_type"] == ("provider_bad_response" if n > 100000 else None)
+    finally:
+        lab.close()
+
+
+def test_large_events_count_as_memory(tmp_path):
+    lab = Lab(tmp_path, {"server": {"limits": {"memory": "8MiB"}}})
+    try:
+        r = lab.call(sends(A, "data: " + "x" * (9 << 20)), stream=True)
+        assert r.complete and b"server.limits.memory" in r.body and lab.log()["error_type"] == "sluice_overloaded"
+        text = A + event_of(chunk_of("x" * 3000000)) * 4 + END + DONE  # it is given back
+        assert lab.call(sends(text), stream=True).body.decode() == text
+    finally:
+        lab.close()
 
 
 def test_every_cut_of_a_small_stream(lab):

@@ -360,7 +360,7 @@ def test_gzip_bombs_stay_small(lab):
     """A reply of 200 MB in 200 kB: passed on at the client's pace where it may be, refused where it must be collected."""
     z = zlib.compressobj(9, zlib.DEFLATED, 31)
     million = b'"' + b"x" * 999998 + b'"'
-    bomb = z.compress(b'{"x":[') + b"".join(z.compress(million + b",") for _ in range(200)) + z.compress(b"1]}") + z.flush()
+    bomb = z.compress(b'{"choices":[') + b"".join(z.compress(million + b",") for _ in range(200)) + z.compress(b"1]}") + z.flush()
     assert len(bomb) < 300000
     before = lab.daemon.rss()
     m = lab.call(coded(b"gzip", bomb), mlflow=True)
@@ -373,7 +373,7 @@ def test_gzip_bombs_stay_small(lab):
         total += len(data)
         peak = max(peak, lab.daemon.rss())
     conn.close()
-    assert total == 200 * 1000001 + len(b'{"x":[') + len(b"1]}")
+    assert total == 200 * 1000001 + len(b'{"choices":[') + len(b"1]}")
     assert SANITIZED or peak - before < 48 << 20, "the decoded reply was kept"
 
 
@@ -395,7 +395,7 @@ def test_more_than_the_limit_is_not_collected(lab):
 def test_collected_replies_count_into_the_memory_limit(tmp_path):
     lab = Lab(tmp_path, {"server": {"workers": 1, "limits": {"memory": "4MiB"}}})
     try:
-        big = b'{"x":"' + b"y" * 6000000 + b'"}'
+        big = b'{"choices":[{"x":"' + b"y" * 6000000 + b'"}]}'
         for reply in (OK + b"Content-Length: %d\r\n\r\n" % len(big) + big, OK + b"\r\n" + big):
             m = lab.call(reply, mlflow=True)
             assert m.status == 503 and m.get("x-sluice-error-type") == "sluice_overloaded" and m.get("retry-after")
@@ -404,6 +404,10 @@ def test_collected_replies_count_into_the_memory_limit(tmp_path):
             m = lab.call(OK + N + CHAT_REPLY, mlflow=True)
             assert m.status == 200
         assert lab.call(OK + b"Content-Length: %d\r\n\r\n" % len(big) + big).body == big, "passed on, not collected"
+        hidden = b'{"x":"' + b"y" * 6000000 + b'","choices":[{}]}'  # whether it is an answer is not seen in time
+        m = lab.call(OK + b"Content-Length: %d\r\n\r\n" % len(hidden) + hidden)
+        assert m.status == 503 and "server.limits.memory" in m.json()["error"]["message"]
+        assert lab.call(OK + N + CHAT_REPLY).status == 200
     finally:
         lab.close()
 
