@@ -150,6 +150,9 @@ static void words_end(struct words *w)
 static void words_add(struct words *w, const struct sl_part *part)
 {
     bool is_refusal = part->kind == SL_PART_REFUSAL;
+    if (part->text.n <= 2) {
+        return; /* an empty one says nothing: clients that gather a stream have it beside calls */
+    }
     if (!w->is_open) {
         sl_jw_object(jw(w->b));
         sl_jw_member_str(jw(w->b), "role", SL_STR("assistant"));
