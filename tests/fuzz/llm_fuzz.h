@@ -78,13 +78,11 @@ static inline int llm_fuzz_on_frame(void *arg, const struct sl_frame *frame)
 }
 
 /* A stream in pieces through a provider into a dialect: what comes out is events of JSON. */
-static inline int llm_fuzz_stream(struct llm_fuzz *f, const char *provider, enum sl_llm_type type,
+static inline int llm_fuzz_stream(struct llm_fuzz *f, const struct sl_language *upstream, enum sl_llm_type type,
                                   const struct sl_dialect *dialect, struct sl_str bytes, size_t piece,
                                   struct sl_buf *ret_out)
 {
-    struct llm_fuzz_stream s = { .f = f,
-                                 .upstream = sl_provider_find(sl_str_c(provider))->languages[type],
-                                 .dialect = dialect };
+    struct llm_fuzz_stream s = { .f = f, .upstream = upstream, .dialect = dialect };
     s.call = (struct sl_call){ .type = type, .manners = dialect->manners, .is_stream = true, .wants_usage = true };
     s.provider_state = calloc(1, s.upstream->read_state_size);
     s.dialect_state = calloc(1, dialect->language->write_state_size);
@@ -113,7 +111,9 @@ static inline int llm_fuzz_stream(struct llm_fuzz *f, const char *provider, enum
     return r;
 }
 
-static inline int llm_fuzz_stream_entry(const char *provider, enum sl_llm_type type, const uint8_t *data, size_t size)
+/* The first byte is the size of the pieces, its highest bit the dialect. */
+static inline int llm_fuzz_stream_of(const struct sl_language *upstream, enum sl_llm_type type, const uint8_t *data,
+                                     size_t size)
 {
     if (size < 2) {
         return 0;
@@ -123,13 +123,18 @@ static inline int llm_fuzz_stream_entry(const char *provider, enum sl_llm_type t
     struct llm_fuzz f;
     struct sl_buf whole, cut;
     llm_fuzz_init(&f);
-    int r = llm_fuzz_stream(&f, provider, type, dialect, bytes, bytes.n, &whole);
-    int r2 = llm_fuzz_stream(&f, provider, type, dialect, bytes, 1 + data[0] % 16, &cut);
+    int r = llm_fuzz_stream(&f, upstream, type, dialect, bytes, bytes.n, &whole);
+    int r2 = llm_fuzz_stream(&f, upstream, type, dialect, bytes, 1 + data[0] % 16, &cut);
     SL_ASSERT(r == r2 && (r < 0 || sl_str_eq(sl_buf_str(&whole), sl_buf_str(&cut))));
     sl_buf_done(&whole);
     sl_buf_done(&cut);
     llm_fuzz_done(&f);
     return 0;
+}
+
+static inline int llm_fuzz_stream_entry(const char *provider, enum sl_llm_type type, const uint8_t *data, size_t size)
+{
+    return llm_fuzz_stream_of(sl_provider_find(sl_str_c(provider))->languages[type], type, data, size);
 }
 
 #endif
