@@ -176,15 +176,8 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct sl_openai_conf *conf = target->conf;
-    struct sl_http_req req = { .method = "POST", .target = conf->targets[call->type] };
-    if (sl_headers_start(&conf->headers, arena, &req.headers) < 0) {
-        return SL_E_NOMEM;
-    }
-    int r = target->languages[call->type]->write_call(call, target, env, ask_usage, arena, &req, ret_error);
-    if (r == 0) {
-        *ret_req = req;
-    }
-    return r;
+    return sl_build_post(&conf->headers, conf->targets[call->type], call, target, env, ask_usage, arena, ret_req,
+                         ret_error);
 }
 
 /* --- the row --- */

@@ -2,7 +2,7 @@
 /* Canonical chats to /v1/responses: all but the input itself. */
 #include "llm/core/language.h"
 #include "llm/form/form.h"
-#include "llm/form/ids.h"
+#include "llm/form/refuse.h"
 #include "llm/openai/openai.h"
 #include "llm/responses/responses.h"
 
@@ -47,28 +47,14 @@ static struct sl_jw *jw(struct sl_responses_builder *b)
 
 /* --- what cannot be said --- */
 
-static int refusals(struct sl_responses_builder *b)
+static int refusals(struct sl_responses_builder *b, const struct sl_form *form)
 {
     const struct sl_chat *chat = b->chat;
-    int64_t best_of;
-    int r = 0;
-    if (chat->n != 1) {
-        r = sl_refuse(b->call, b->arena, b->error, "n", "The Responses API gives one choice: 'n' must be 1.");
-    }
-    if (r == 0 && sl_json_int(sl_chat_member(chat, "best_of"), true, &best_of) == 0 && best_of > 1) {
-        r = sl_refuse(b->call, b->arena, b->error, "best_of",
-                      "The Responses API gives one choice: 'best_of' must be 1.");
-    }
+    int r = sl_form_refuse_many(form, chat, "The Responses API's");
     for (uint32_t i = 0; i < chat->n_stop && r == 0; i++) {
         if (chat->stop[i].n > 2) { /* an empty one stops nothing */
             r = sl_refuse(b->call, b->arena, b->error, "stop",
                           "The parameter 'stop' is not supported for this model: the Responses API has none.");
-        }
-    }
-    struct sl_json_val modalities = sl_chat_member(chat, "modalities");
-    for (struct sl_json_iter it = sl_json_each(modalities); r == 0 && sl_json_next(&it);) {
-        if (!sl_json_str_eq(it.val, SL_STR("text"))) {
-            r = sl_refuse(b->call, b->arena, b->error, "modalities", "The Responses API answers with text only.");
         }
     }
     return r;
@@ -385,41 +371,23 @@ static int body_write(struct sl_responses_builder *b, struct sl_str model_json)
     return r;
 }
 
+static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct sl_target *target)
+{
+    const struct sl_openai_conf *conf = target->conf;
+    struct sl_responses_builder b = { .call = form->call,
+                                      .model = target->row,
+                                      .chat = chat,
+                                      .provider = target->provider,
+                                      .arena = form->arena,
+                                      .body = form->body,
+                                      .error = form->error };
+    int r = refusals(&b, form);
+    r = r < 0 ? r : sl_form_call(form, chat);
+    return r < 0 ? r : body_write(&b, conf->model_json);
+}
+
 int sl_responses_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                             struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error)
 {
-    const struct sl_openai_conf *conf = target->conf;
-    struct sl_chat chat;
-    int r = sl_chat_read(call, env, arena, &chat, ret_error);
-    if (r < 0) {
-        return r;
-    }
-    struct sl_body body;
-    struct sl_form form = { .rules = &sl_responses_form,
-                            .model = target->row,
-                            .call = call,
-                            .env = env,
-                            .arena = arena,
-                            .body = &body,
-                            .error = ret_error };
-    struct sl_responses_builder b = { .call = call,
-                                      .model = target->row,
-                                      .chat = &chat,
-                                      .provider = target->provider,
-                                      .arena = arena,
-                                      .body = &body,
-                                      .error = ret_error };
-    r = refusals(&b);
-    if (r < 0) {
-        return r;
-    }
-    sl_body_init(&body, call);
-    r = sl_form_call(&form, &chat);
-    r = r < 0 ? r : body_write(&b, conf->model_json);
-    if (r < 0) {
-        sl_body_drop(&body);
-        return r;
-    }
-    r = sl_body_finish(&body, arena, io_req);
-    return r < 0 ? r : sl_form_aliases_keep(&form, io_req);
+    return sl_form_write(&sl_responses_form, chat_write, call, target, env, arena, io_req, ret_error);
 }
