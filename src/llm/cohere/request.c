@@ -286,8 +286,13 @@ static void bounded_write(struct sl_cohere_builder *b, const char *key, const ch
     if (from) {
         sl_body_leave_out(b->body, sl_str_c(from));
     }
+    double bound = n < min ? min : max;
     sl_jw_key(jw(b), key);
-    sl_jw_double(jw(b), n < min ? min : max);
+    if (bound == (double)(int64_t)bound) {
+        sl_jw_i64(jw(b), (int64_t)bound); /* `k` must be a whole number in its writing too */
+    } else {
+        sl_jw_double(jw(b), bound);
+    }
 }
 
 /* A negative one asks for the opposite of what Cohere has. */
