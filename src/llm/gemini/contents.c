@@ -364,6 +364,16 @@ static bool is_written(const struct sl_message *message)
     return has_any;
 }
 
+/* Nothing else is in it, so that no part is written. */
+static void thoughts_leave(struct sl_gemini_builder *b, const struct sl_message *message)
+{
+    for (uint32_t i = 0; i < message->n_parts; i++) {
+        if (message->parts[i].kind == SL_PART_THINKING) {
+            sl_body_leave_out(b->body, SL_STR("thinking_blocks"));
+        }
+    }
+}
+
 /* Calls behind the last words of the user belong to the turn that goes on: their signatures count. */
 static uint32_t current_from(const struct sl_chat *chat)
 {
@@ -413,6 +423,7 @@ static int contents_write(struct sl_gemini_builder *b)
             sl_body_leave_out(b->body, SL_STR("messages"));
         }
         if (!is_written(message)) {
+            thoughts_leave(b, message);
             continue;
         }
         bool is_other = (message->role == SL_ROLE_ASSISTANT) != is_model;
