@@ -28,7 +28,6 @@ static const struct sl_provider *const singles[] = {
 static const struct {
     const char *name, *why;
 } known[] = {
-    { "mlflow-model-serving", "it is not built into this version" },
     { "sap-ai-core", "in MLflow it serves judges only, and has no address that a route could use" },
 };
 

@@ -19,6 +19,7 @@ static const struct {
     { "cohere", "cohere_api_key", "command-a-reasoning" },
     { "ai21labs", "ai21labs_api_key", "jamba-large" },
     { "huggingface-text-generation-inference", "hf_server_url", "m" },
+    { "mlflow-model-serving", "model_server_url", "m" },
 };
 
 static void target_make(struct llm_fuzz *f, size_t row, struct sl_target *target)
@@ -73,8 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct llm_fuzz f;
     llm_fuzz_init(&f);
     const struct sl_dialect *dialect = data[0] & 1 ? &sl_dialect_mlflow : &sl_dialect_openai;
-    enum sl_llm_type type = data[0] & 2 ? SL_LLM_COMPLETIONS : SL_LLM_CHAT;
-    size_t row = type == SL_LLM_CHAT ? (data[0] >> 2) % 3 : (data[0] >> 2) % SL_ARRAY_LEN(rows);
+    enum sl_llm_type type = data[0] & 0x80 ? SL_LLM_EMBEDDINGS : data[0] & 2 ? SL_LLM_COMPLETIONS : SL_LLM_CHAT;
+    size_t row = (data[0] >> 2 & 31) % SL_ARRAY_LEN(rows);
     struct sl_target target;
     target_make(&f, row, &target);
     struct sl_str body = sl_arena_dup(&f.arena, sl_str_make((const char *)data + 1, size - 1));
@@ -83,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sl_http_req req = { 0 };
     struct sl_incoming in = { .type = type, .headers = &(struct sl_headers){ 0 }, .body = body };
     int r = sl_dialect_read(dialect, &in, &f.doc, &f.arena, &call, &error);
-    if (r == 0) {
+    if (r == 0 && target.languages[type]) {
         r = target.provider->build(&call, &target, &f.env, false, &f.arena, &req, &error);
         SL_ASSERT(r == 0 || r == SL_E_NOMEM || error.type != SL_ERR_NONE);
         if (r == 0) {

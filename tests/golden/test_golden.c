@@ -119,6 +119,7 @@ static const char *config_of(struct sl_str provider)
           "{\"host\":\"https://acme.cloud.databricks.com/serving-endpoints/\",\"token\":\"dapi-upstream-test\"}" },
         { "huggingface-text-generation-inference",
           "{\"hf_server_url\":\"https://tgi.example.com\",\"hf_api_key\":\"hf_upstream-test\"}" },
+        { "mlflow-model-serving", "{\"model_server_url\":\"https://model.example.com\"}" },
         { "mosaicml", "{\"mosaicml_api_key\":\"mo-upstream-test\"}" },
         { "palm", "{\"palm_api_key\":\"pa-upstream-test\"}" },
         { "groq", "{\"api_key\":\"gsk-upstream-test\"}" },

@@ -210,6 +210,17 @@ int sl_body_finish(struct sl_body *body, struct sl_arena *arena, struct sl_http_
     return r;
 }
 
+struct sl_str sl_req_flat(const struct sl_http_req *req, struct sl_arena *arena)
+{
+    char *p = sl_arena_bytes(arena, req->body_len + 1);
+    size_t at = 0;
+    for (size_t i = 0; p && i < req->n_slices; i++) {
+        memcpy(p + at, req->slices[i].n ? req->slices[i].p : "", req->slices[i].n);
+        at += req->slices[i].n;
+    }
+    return p ? sl_str_make(p, at) : SL_STR_NONE;
+}
+
 /* The top level of a call's body. A later attempt may find call->doc in use for something else; then the body is read
  * again into `spare`, shallow: containers inside are folded. */
 static int root_get(const struct sl_call *call, struct sl_json *spare, struct sl_json_val *ret_root)

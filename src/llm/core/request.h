@@ -50,6 +50,9 @@ void sl_body_leave_out(struct sl_body *body, struct sl_str name);
 /* Frees the buffer; slices, length and the dropped list go into *req. */
 SL_MUST int sl_body_finish(struct sl_body *body, struct sl_arena *arena, struct sl_http_req *req);
 
+/* A body that is made, in one piece on the arena; p == NULL: no memory. */
+struct sl_str sl_req_flat(const struct sl_http_req *req, struct sl_arena *arena);
+
 /* A member of the client's own body that is to be another value (p == NULL: to go), where `is_due`. */
 struct sl_call_edit {
     const char *key;

@@ -163,17 +163,6 @@ int sl_host_pass(const struct sl_openai_host *host, const struct sl_call *call, 
     return refused(&e, r);
 }
 
-static struct sl_str flat(const struct sl_http_req *req, struct sl_arena *arena)
-{
-    char *p = sl_arena_bytes(arena, req->body_len + 1);
-    size_t at = 0;
-    for (size_t i = 0; p && i < req->n_slices; i++) {
-        memcpy(p + at, req->slices[i].n ? req->slices[i].p : "", req->slices[i].n);
-        at += req->slices[i].n;
-    }
-    return p ? sl_str_make(p, at) : SL_STR_NONE;
-}
-
 int sl_host_mend(const struct sl_openai_host *host, const struct sl_call *call, const struct sl_target *target,
                  const struct sl_env *env, struct sl_arena *arena, struct sl_http_req *io_req,
                  struct sl_llm_error *ret_error)
@@ -186,7 +175,7 @@ int sl_host_mend(const struct sl_openai_host *host, const struct sl_call *call, 
     while (rest.n && sl_str_next(&rest, ',', &part)) {
         sl_body_leave_out(&e.notes, part);
     }
-    e.text = flat(io_req, arena);
+    e.text = sl_req_flat(io_req, arena);
     if (!e.text.p) {
         return SL_E_NOMEM;
     }

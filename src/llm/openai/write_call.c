@@ -251,9 +251,9 @@ static int translate(const struct sl_call *call, const struct sl_target *target,
 /* Does the client's own body go up? */
 static bool is_same_call(const struct sl_call *call, const struct sl_target *target)
 {
-    bool is_like = sl_target_speaks(target, call->type, &sl_language_openai_like);
-    return sl_target_speaks(target, call->type, call->language) ||
-           (is_like && call->language == &sl_language_openai && call->type != SL_LLM_COMPLETIONS);
+    bool is_as_chat = call->type == SL_LLM_COMPLETIONS &&
+                      sl_target_speaks(target, call->type, &sl_language_openai_like);
+    return call->language == &sl_language_openai && !is_as_chat;
 }
 
 int sl_openai_write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,

@@ -5,6 +5,7 @@
 #include "llm/core/prepare.h"
 #include "llm/openai/host_row.h"
 #include "llm/openai/openai.h"
+#include "llm/scoring/scoring.h"
 #include "llm/tgi/tgi.h"
 
 struct conf {
@@ -13,7 +14,12 @@ struct conf {
     struct sl_str portkey_provider, portkey_config;
     struct sl_secret provider_key;
     struct sl_str litellm_provider;
+    int server_api; /* enum server_api */
 };
+
+/* What MLflow's model server is asked in. */
+enum server_api { SERVER_INPUTS, SERVER_OPENAI };
+static const char *const server_apis[] = { [SERVER_INPUTS] = "inputs", [SERVER_OPENAI] = "openai", NULL };
 
 /* --- preparing a target --- */
 
@@ -160,6 +166,18 @@ static int tgi_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl
     r = r < 0 ? r
               : sl_uri_join(&target->base, SL_STR("generate"), bind->arena, &conf->openai.targets[SL_LLM_COMPLETIONS]);
     r = r < 0 ? r : sl_uri_join(&target->base, SL_STR("generate_stream"), bind->arena, &conf->text_stream);
+    return told(bind, val, r);
+}
+
+/* One path for all; the body tells what is asked. */
+static int serving_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    struct conf *conf = target->conf;
+    int r = host_prepare(bind, val, target);
+    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
+        r = sl_uri_join(&target->base, SL_STR("invocations"), bind->arena, &conf->openai.targets[type]);
+        target->languages[type] = conf->server_api == SERVER_OPENAI ? &sl_language_openai : &sl_language_scoring;
+    }
     return told(bind, val, r);
 }
 
@@ -451,6 +469,19 @@ const struct sl_family_row sl_openai_family[] = {
                     .prepare = tgi_prepare,
                     .build = tgi_build },
       .host = { .members = tgi_members, .quirks = SL_HOST_NO_DEVELOPER } },
+    { .provider = { .name = "mlflow-model-serving",
+                    .label = "MLflow Model Serving",
+                    .caps = ALL,
+                    COMMON,
+                    PASS,
+                    USAGE_COMES,
+                    .opts = OPTS(
+                        URL("model_server_url", "URL of the model server"),
+                        { "model_server_api", SL_OPT_ENUM, offsetof(struct conf, server_api), "inputs", 0, 0,
+                          SL_OPT_RELOAD, server_apis, NULL, NULL,
+                          "what the model takes: inputs (with params), or openai (chats as they come, streams)" }),
+                    .languages = { &sl_language_scoring, &sl_language_scoring, &sl_language_scoring },
+                    .prepare = serving_prepare } },
     DATABRICKS("databricks"),
     DATABRICKS("databricks-model-serving"),
     { .provider = { NULL } },

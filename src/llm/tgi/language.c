@@ -4,6 +4,7 @@
 #include "base/num.h"
 #include "llm/chat/chat.h"
 #include "llm/core/errbody.h"
+#include "llm/core/reading.h"
 
 /* MLflow's temperature is 0 to 2, and 100 is the most here; 0 is refused. */
 #define TEMPERATURE_FACTOR 50
@@ -143,11 +144,14 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
 
 enum sl_finish sl_tgi_finish(const struct sl_call *call, struct sl_str word)
 {
-    bool is_stop = sl_str_eq_c(word, "eos_token") || sl_str_eq_c(word, "stop_sequence");
-    if (sl_str_eq_c(word, "length")) {
-        return SL_FINISH_LENGTH;
-    }
-    return is_stop && !call->manners->checks_as_mlflow ? SL_FINISH_STOP : word.n ? SL_FINISH_OTHER : SL_FINISH_NONE;
+    static const struct sl_finish_word words[] = {
+        { SL_STR_INIT("length"), SL_FINISH_LENGTH },
+        { SL_STR_INIT("eos_token"), SL_FINISH_STOP },
+        { SL_STR_INIT("stop_sequence"), SL_FINISH_STOP },
+        { { 0 }, SL_FINISH_NONE },
+    };
+    enum sl_finish finish = sl_finish_find(words, word);
+    return finish == SL_FINISH_STOP && call->manners->checks_as_mlflow ? SL_FINISH_OTHER : finish;
 }
 
 /* The prompt's tokens: those that were listed, else what the head says. */
@@ -161,49 +165,35 @@ static int64_t input_of(struct sl_json_val details, const struct sl_headers *hea
     return (int64_t)n;
 }
 
-static int root_read(const struct sl_call *call, const struct sl_env *env, struct sl_json_val root,
-                     struct sl_arena *arena, struct sl_reply *reply, struct sl_err *err)
-{
-    struct sl_json_val details = sl_json_get(root, "details"), reason = sl_json_get(details, "finish_reason");
-    struct sl_choice *choice = reply->choices = SL_ARENA_NEW(arena, struct sl_choice);
-    struct sl_block *block = choice ? choice->blocks = SL_ARENA_NEW(arena, struct sl_block) : NULL;
-    if (!block) {
-        return sl_fail(err, SL_E_NOMEM, "out of memory");
-    }
-    int r = sl_json_text(sl_json_get(root, "generated_text"), arena, &block->text);
-    if (r == 0 && sl_json_is(reason, SL_JSON_STRING)) {
-        r = sl_json_text(reason, arena, &choice->finish_text);
-    }
-    if (r < 0) {
-        return sl_fail(err, r == SL_E_TYPE ? SL_E_INVAL : r, "it has no generated_text");
-    }
-    reply->n_choices = choice->n_blocks = 1;
-    choice->finish = sl_tgi_finish(call, choice->finish_text);
-    reply->usage.input = input_of(details, env->upstream_headers);
-    int64_t n = -1;
-    if (sl_json_int(sl_json_get(details, "generated_tokens"), true, &n) == 0 && n >= 0 && n <= SL_USAGE_COUNT_MAX) {
-        reply->usage.output = n;
-    }
-    return 0;
-}
-
 /* One object, or a list of one. */
 static int read_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
                       struct sl_reply *ret_reply, struct sl_err *err)
 {
-    struct sl_json *doc = env->scratch;
-    int r = sl_json_parse_at(doc, sl_skip_bom(body), 0);
+    int r = sl_reply_parse(env->scratch, body, 0, err);
     if (r < 0) {
-        return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
+        return r;
     }
-    struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
-    struct sl_json_val root = sl_json_root(doc);
+    struct sl_json_val root = sl_json_root(env->scratch);
     root = sl_json_is(root, SL_JSON_ARRAY) ? sl_json_at(root, "[0]") : root;
-    r = root_read(call, env, root, arena, &reply, err);
-    if (r == 0) {
+    struct sl_json_val text = sl_json_get(root, "generated_text"), details = sl_json_get(root, "details");
+    struct sl_reading rd = SL_READING_REPLY(arena, err);
+    struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
+    struct sl_choice *choice = sl_reading_choice(&rd, 1, &reply);
+    if (!choice) {
+        return rd.status;
+    }
+    if (!sl_json_is(text, SL_JSON_STRING)) {
+        return sl_fail(err, SL_E_INVAL, "it has no generated_text");
+    }
+    choice->blocks[choice->n_blocks++].text = sl_reading_text(&rd, text);
+    choice->finish_text = sl_reading_text(&rd, sl_json_get(details, "finish_reason"));
+    choice->finish = sl_tgi_finish(call, choice->finish_text);
+    reply.usage.input = input_of(details, env->upstream_headers);
+    reply.usage.output = sl_count_get(details, "generated_tokens");
+    if (rd.status == 0) {
         *ret_reply = reply;
     }
-    return r;
+    return rd.status;
 }
 
 const struct sl_language sl_language_tgi = {

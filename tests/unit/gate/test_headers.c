@@ -219,6 +219,7 @@ static const struct {
     { "openai-compatible", "      api_base: https://a.example/v1\n" },
     { "litellm", "      litellm_api_base: https://a.example/v1\n" },
     { "huggingface-text-generation-inference", "      hf_server_url: https://a.example\n" },
+    { "mlflow-model-serving", "      model_server_url: https://a.example\n" },
     { "databricks", "      host: https://a.example\n" },
     { "databricks-model-serving", "      host: https://a.example\n" },
 };

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers of models that refuse what theirs refuse: text-generation-inference with its rules for parameters. What is right it answers with the texts of a plan, a call each."""
+"""Servers of models that refuse what theirs refuse: text-generation-inference with its rules for parameters, MLflow's model server with its one way to give inputs. What is
+right they answer with the texts (or vectors) of a plan, a call each."""
 import json
 
 PARAMETERS = {"best_of", "decoder_input_details", "details", "do_sample", "frequency_penalty", "grammar", "max_new_tokens", "repetition_penalty", "return_full_text", "seed", "stop",
@@ -66,3 +67,21 @@ class Texts:
         for event in texts_events(body, text):
             x.chunk("data:" + json.dumps(event) + "\n\n")
         x.last_chunk()
+
+
+class Scoring:
+    """An upstream's handler: MLflow's model server."""
+
+    def __init__(self, plan):
+        self.plan, self.bodies = list(plan), []
+
+    def __call__(self, x):
+        body = x.json()
+        given = [k for k in ("dataframe_split", "dataframe_records", "instances", "inputs") if k in body]
+        wrong = (x.path != "/invocations" or x.get("content-type") != "application/json" or len(given) != 1 or set(body) - {*given, "params"}
+                 or not isinstance(body["inputs"], list) or not isinstance(body.get("params", {}), dict) or x.get("authorization"))
+        if wrong:
+            x.reply({"error_code": "BAD_REQUEST", "message": "The request body must contain exactly one of the keys", "stack_trace": "Traceback"}, "400 Bad Request")
+            return
+        self.bodies.append(body)
+        x.reply({"predictions": [self.plan.pop(0) for _ in body["inputs"]]})

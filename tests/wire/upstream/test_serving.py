@@ -3,7 +3,7 @@
 import openai
 import pytest
 
-from serving_fake import Texts
+from serving_fake import Scoring, Texts
 
 BAD, BROKEN = "provider_bad_response", "provider_stream_broken"
 TEXTS = "huggingface-text-generation-inference"
@@ -90,3 +90,69 @@ def test_its_key_is_not_quoted(sluice, upstream):
     _, daemon = texts(sluice, upstream, lambda x: x.reply({"error": f"bad: {x.get('authorization')}", "error_type": "validation"}, "422 Unprocessable Entity"))
     r = daemon.call("POST", "/v1/completions", {"model": "r", "prompt": "x"})
     assert r.status == 422 and b"secret" not in r.body
+
+
+# --- MLflow's model server ---
+
+
+def scoring(sluice, upstream, handler, **config):
+    base = upstream(handler).base.removesuffix("/v1")
+    daemon = sluice({"endpoints": [{**route(kind, "mlflow-model-serving", {"model_server_url": base, **config}), "name": kind} for kind in ("chat", "completions", "embeddings")]})
+    return openai.OpenAI(base_url=daemon.url + "/v1", api_key="k", max_retries=0), daemon
+
+
+def test_inputs_and_params(sluice, upstream):
+    fake = Scoring(["Hi.", "a", "b", [0.5, 1.0], [0.25, 2.0], "Ho."])
+    client, daemon = scoring(sluice, upstream, fake)
+    r = client.chat.completions.create(model="chat", messages=[{"role": "user", "content": "hello"}], temperature=0, user="u")
+    assert (r.choices[0].message.content, r.choices[0].finish_reason, r.usage) == ("Hi.", "stop", None)
+    assert [c.text for c in client.completions.create(model="completions", prompt=["x", "y"], max_tokens=3).choices] == ["a", "b"]
+    assert [d.embedding for d in client.embeddings.create(model="embeddings", input=["x", "y"]).data] == [[0.5, 1.0], [0.25, 2.0]]  # base64 on the wire
+    assert daemon.call("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "hello"}]}).json()["choices"][0]["message"]["content"] == "Ho."
+    assert fake.bodies[:3] == [{"inputs": ["hello"], "params": {"temperature": 0, "user": "u"}}, {"inputs": ["x", "y"], "params": {"max_tokens": 3}}, {"inputs": ["x", "y"]}]
+
+
+def test_there_are_no_streams(sluice, upstream):
+    _, daemon = scoring(sluice, upstream, Scoring([]))
+    call = {"messages": [{"role": "user", "content": "x"}], "stream": True}
+    text = "The chat streaming route is not implemented for MLflow Model Serving models."
+    r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", **call})
+    assert r.status == 400 and r.json()["error"]["message"] == text
+    r = daemon.call("POST", "/gateway/chat/invocations", call)
+    assert (r.status, r.json()) == (501, {"detail": text})
+
+
+def test_a_model_of_chats_gets_them_as_they_come(sluice, upstream):
+    def echo(x):
+        assert x.path == "/invocations" and x.json()["messages"] == [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]
+        x.stream_head()
+        for delta, finish in (({"role": "assistant", "content": "ok"}, None), ({}, "stop")):
+            x.event({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+        x.event("[DONE]")
+        x.last_chunk()
+
+    client, _ = scoring(sluice, upstream, echo, model_server_api="openai")
+    chunks = client.chat.completions.create(model="chat", messages=[{"role": "user", "content": "a"}, {"role": "user", "content": "b"}], stream=True)
+    assert "".join(c.choices[0].delta.content or "" for c in chunks) == "ok"
+
+
+NO_ANSWERS = [b'{"predictions":[]}', b"{}", b'{"predictions":"text"}', b'{"predictions":[1]}', b'{"predictions":[["a"]]}', b'{"predictions":{"a":["x"],"b":1}}', b'{"predictions":{"a":[]}}',
+              b'{"predictions":null}', b'{"answer":["a"]}']
+
+
+@pytest.mark.parametrize("body", [*NO_ANSWERS, b"<html>", b'{"predictions":["te', b"[]", b"null"])
+def test_what_is_no_prediction_is_a_bad_reply(sluice, upstream, body):
+    _, daemon = scoring(sluice, upstream, lambda x: x.reply(body))
+    messages = [{"role": "user", "content": "x"}]
+    r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": messages})
+    m = daemon.call("POST", "/gateway/chat/invocations", {"messages": messages})
+    for reply in (r, m):
+        assert reply.status == 502 and reply.get("x-sluice-error-type") == BAD, reply.body
+
+
+@pytest.mark.parametrize("body", [b'{"predictions":[]}', b'{"predictions":[[]]}', b'{"predictions":[[1.5],2]}', b'{"predictions":["a"]}', b'{"predictions":[[0.5],[]]}', b'{"predictions":{"a":[1]}}'])
+def test_what_is_no_vector_is_a_bad_reply(sluice, upstream, body):
+    _, daemon = scoring(sluice, upstream, lambda x: x.reply(body))
+    for path, call in (("/v1/embeddings", {"model": "embeddings", "input": "x"}), ("/gateway/embeddings/invocations", {"input": "x"})):
+        r = daemon.call("POST", path, call)
+        assert r.status == 502 and r.get("x-sluice-error-type") == BAD, r.body
