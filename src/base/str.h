@@ -52,10 +52,11 @@ SL_INLINE bool sl_str_eq_c(struct sl_str a, const char *b)
 /* Both of n bytes. */
 bool sl_str_case_eq_n(const char *a, const char *b, size_t n);
 
-/* ASCII letters only; the rest byte for byte. Header names are told apart by their lengths, mostly: without a call. */
+/* ASCII letters only; the rest byte for byte. Header names are told apart by their lengths or first letters, mostly:
+ * without a call. The cases of a letter differ in bit 0x20 alone. */
 SL_INLINE bool sl_str_case_eq(struct sl_str a, struct sl_str b)
 {
-    return a.n == b.n && sl_str_case_eq_n(a.p, b.p, a.n);
+    return a.n == b.n && (a.n == 0 || (((*a.p ^ *b.p) & ~0x20) == 0 && sl_str_case_eq_n(a.p, b.p, a.n)));
 }
 
 bool sl_str_has_prefix(struct sl_str s, struct sl_str prefix);

@@ -68,26 +68,31 @@ uint32_t sl_json_count(struct sl_json_val container)
     return n;
 }
 
-/* Keys are compared where they lie, and nearly always told apart by their lengths. */
+/* Keys are compared where they lie, and nearly always told apart by their lengths or first letters. */
 static bool key_is(const struct sl_json *doc, uint32_t at, struct sl_str name)
 {
     const struct sl_json_tok *key = &doc->toks[at];
     if (SL_UNLIKELY(key->escaped)) {
         return sl_json_str_eq((struct sl_json_val){ doc, at }, name);
     }
-    return key->len == name.n && memcmp(doc->text.p + key->off, name.p, name.n) == 0;
+    const char *p = doc->text.p + key->off;
+    return key->len == name.n && (name.n == 0 || (*p == *name.p && memcmp(p, name.p, name.n) == 0));
 }
 
+/* One name, asked for all the time: no walk over a list of names. */
 struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key)
 {
-    struct sl_json_val found = SL_JSON_ABSENT;
-    sl_json_pick(object, &key, 1, &found);
-    return found;
-}
-
-struct sl_json_val sl_json_get(struct sl_json_val object, const char *key)
-{
-    return sl_json_get_str(object, sl_str_c(key));
+    if (!sl_json_is(object, SL_JSON_OBJECT)) {
+        return SL_JSON_ABSENT;
+    }
+    const struct sl_json *doc = object.doc;
+    uint32_t end = doc->toks[object.i].next, found = 0;
+    for (uint32_t at = object.i + 1; at < end; at = doc->toks[at + 1].next) {
+        if (key_is(doc, at, key)) {
+            found = at + 1;
+        }
+    }
+    return found ? (struct sl_json_val){ doc, found } : SL_JSON_ABSENT;
 }
 
 void sl_json_pick(struct sl_json_val object, const struct sl_str *names, size_t n, struct sl_json_val *ret)

@@ -125,8 +125,11 @@ bool sl_json_is_nothing(struct sl_json_val v);
 struct sl_str sl_json_raw(struct sl_json_val v);
 
 /* Member of an object by its decoded name; the last one wins when a name is repeated. Absent for anything else. */
-struct sl_json_val sl_json_get(struct sl_json_val object, const char *key);
 struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key);
+SL_INLINE struct sl_json_val sl_json_get(struct sl_json_val object, const char *key)
+{
+    return sl_json_get_str(object, sl_str_c(key)); /* a literal's length is a constant here */
+}
 /* Several members in one walk: ret[i] is the member names[i], or absent; the last one wins. */
 void sl_json_pick(struct sl_json_val object, const struct sl_str *names, size_t n, struct sl_json_val *ret);
 /* "choices[0].message.content": names and indices; absent as soon as a step fails. A name in brackets and quotes,

@@ -19,12 +19,6 @@ const struct sl_header *sl_headers_find(const struct sl_headers *headers, struct
     return NULL;
 }
 
-struct sl_str sl_headers_get(const struct sl_headers *headers, const char *name)
-{
-    const struct sl_header *header = sl_headers_find(headers, sl_str_c(name));
-    return header ? header->value : SL_STR_NONE;
-}
-
 uint32_t sl_headers_count(const struct sl_headers *headers, const char *name)
 {
     uint32_t n = 0;

@@ -21,7 +21,11 @@ struct sl_headers {
 /* First one with that name, or NULL. */
 const struct sl_header *sl_headers_find(const struct sl_headers *headers, struct sl_str name);
 /* Its value, or SL_STR_NONE. */
-struct sl_str sl_headers_get(const struct sl_headers *headers, const char *name);
+SL_INLINE struct sl_str sl_headers_get(const struct sl_headers *headers, const char *name)
+{
+    const struct sl_header *header = sl_headers_find(headers, sl_str_c(name)); /* a literal's length is a constant */
+    return header ? header->value : SL_STR_NONE;
+}
 uint32_t sl_headers_count(const struct sl_headers *headers, const char *name);
 /* Room for exactly `n` in an empty list, for one that lives long and is small. */
 SL_MUST int sl_headers_reserve(struct sl_headers *headers, struct sl_arena *arena, uint32_t n);
