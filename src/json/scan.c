@@ -72,17 +72,19 @@ static void value_end(struct sl_json_scan *scan)
     scan->state = ST_KEY_WAIT;
 }
 
-/* Something stands in the list, object or text whose inside begins at `p`. */
+/* Something stands in the list, object or text whose inside begins at `p`. Of a value that is not kept that is all
+ * that is asked: the rest of it is like any other. */
 static void inside_note(struct sl_json_scan *scan, const char *p, const char *end)
 {
-    if (scan->members[scan->at].is_filled) {
-        return;
-    }
-    bool is_text = scan->members[scan->at].first == '"';
+    struct sl_json_scan_member *member = &scan->members[scan->at];
+    bool is_text = member->first == '"';
     while (!is_text && p < end && is_space(*p)) {
         p++;
     }
-    scan->members[scan->at].is_filled = p < end && *p != (is_text ? '"' : ']') && (is_text || *p != '}');
+    member->is_filled = p < end && *p != (is_text ? '"' : ']') && (is_text || *p != '}');
+    if (member->is_filled && !scan->wants[scan->at].keep_bytes) {
+        scan->at = -1;
+    }
 }
 
 /* Inside a string: up to the quote or the escape, in one go. */
@@ -99,10 +101,10 @@ static const char *string_skip(const char *p, const char *end)
 /* One more byte of a name: which wants can it still be? A NUL is in none, though each ends with one. */
 static void name_compare(struct sl_json_scan *scan, char c)
 {
-    unsigned left = 0;
-    for (unsigned i = 0; i < scan->n_wants; i++) {
-        bool fits = c && (scan->candidates & SL_BIT(i)) && scan->wants[i].name[scan->name_at] == c;
-        left |= fits ? SL_BIT(i) : 0;
+    unsigned left = c ? scan->candidates : 0;
+    for (unsigned ask = left; ask; ask &= ask - 1) {
+        unsigned i = (unsigned)__builtin_ctz(ask);
+        left &= scan->wants[i].name[scan->name_at] == c ? ~0u : ~SL_BIT(i);
     }
     scan->candidates = (uint8_t)left;
     scan->name_at++;
@@ -111,8 +113,9 @@ static void name_compare(struct sl_json_scan *scan, char c)
 static void name_end(struct sl_json_scan *scan)
 {
     scan->at = -1;
-    for (unsigned i = 0; i < scan->n_wants; i++) {
-        if ((scan->candidates & SL_BIT(i)) && scan->wants[i].name[scan->name_at] == '\0') {
+    for (unsigned ask = scan->candidates; ask; ask &= ask - 1) {
+        unsigned i = (unsigned)__builtin_ctz(ask);
+        if (scan->wants[i].name[scan->name_at] == '\0') {
             scan->at = (int8_t)i;
         }
     }
@@ -134,6 +137,10 @@ static const char *key_push(struct sl_json_scan *scan, const char *p, const char
             return p;
         } else if (scan->candidates) {
             name_compare(scan, c);
+        } else {
+            while (p < end && *p != '"' && *p != '\\') { /* another name: to its end */
+                p++;
+            }
         }
     }
     return p;
@@ -141,7 +148,7 @@ static const char *key_push(struct sl_json_scan *scan, const char *p, const char
 
 static const char *string_push(struct sl_json_scan *scan, const char *p, const char *end, enum state inside)
 {
-    if (scan->at >= 0) {
+    if (scan->at >= 0 && !scan->members[scan->at].is_filled) {
         inside_note(scan, p, end);
     }
     while (p < end) {
@@ -175,7 +182,7 @@ static const char *string_push(struct sl_json_scan *scan, const char *p, const c
 static const char *nested_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
     const char *from = p;
-    if (scan->at >= 0) {
+    if (scan->at >= 0 && !scan->members[scan->at].is_filled) {
         inside_note(scan, p, end);
     }
     while (p < end) {
