@@ -56,23 +56,28 @@ static bool is_text(struct sl_json_val v)
     return sl_json_is(v, SL_JSON_STRING) && sl_json_raw(v).n > 2;
 }
 
+/* Members of the top level, found in one walk: this is asked of every chunk of a translated stream. */
+enum { M_CHOICES, M_USAGE, M_ERROR, M_OBJECT, M_TYPE, M_COUNT };
+static const struct sl_str members[M_COUNT] = {
+    [M_CHOICES] = SL_STR_INIT("choices"), [M_USAGE] = SL_STR_INIT("usage"), [M_ERROR] = SL_STR_INIT("error"),
+    [M_OBJECT] = SL_STR_INIT("object"),   [M_TYPE] = SL_STR_INIT("type"),
+};
+
 /* What describes an error, where the top level reports one; absent: it does not. */
-static struct sl_json_val error_find(struct sl_json_val root, bool is_named_error)
+static struct sl_json_val error_find(struct sl_json_val root, const struct sl_json_val *found, bool is_named_error)
 {
-    struct sl_json_val error = sl_json_get(root, "error");
-    if (sl_openai_is_error(error)) {
-        return error;
+    if (sl_openai_is_error(found[M_ERROR])) {
+        return found[M_ERROR];
     }
-    bool is_told = is_named_error || sl_str_eq(word_of(sl_json_get(root, "object")), SL_STR("error")) ||
-                   sl_str_eq(word_of(sl_json_get(root, "type")), SL_STR("error"));
+    bool is_told = is_named_error || sl_str_eq(word_of(found[M_OBJECT]), SL_STR("error")) ||
+                   sl_str_eq(word_of(found[M_TYPE]), SL_STR("error"));
     if (is_told) {
         return root;
     }
-    static const char *const answers[] = { "choices", "usage", "data", "id" };
-    for (size_t i = 0; i < SL_ARRAY_LEN(answers); i++) {
-        if (sl_json_is_present(sl_json_get(root, answers[i]))) {
-            return SL_JSON_ABSENT;
-        }
+    bool is_answer = sl_json_is_present(found[M_CHOICES]) || sl_json_is_present(found[M_USAGE]) ||
+                     sl_json_is_present(sl_json_get(root, "data")) || sl_json_is_present(sl_json_get(root, "id"));
+    if (is_answer) {
+        return SL_JSON_ABSENT;
     }
     bool has_words = is_text(sl_json_get(root, "message")) || is_text(sl_json_get(root, "detail"));
     return has_words ? root : SL_JSON_ABSENT;
@@ -132,15 +137,19 @@ static bool has_more(struct sl_json_val root)
 
 static void root_judge(struct sl_json_val root, bool is_named_error, bool is_after_finish, struct sl_judgement *ret)
 {
-    struct sl_json_val choices = sl_json_get(root, "choices");
+    struct sl_json_val found[M_COUNT];
+    sl_json_pick(root, members, M_COUNT, found);
+    struct sl_json_val choices = found[M_CHOICES];
     ret->root = root;
+    ret->choices = choices;
+    ret->usage = found[M_USAGE];
     ret->has_choices = sl_json_is(choices, SL_JSON_ARRAY) && sl_json_count(choices) > 0;
-    struct sl_json_val error = error_find(root, is_named_error);
+    struct sl_json_val error = error_find(root, found, is_named_error);
     if (sl_json_is_present(error)) {
         error_judge(error, ret);
         return;
     }
-    bool has_usage = sl_json_is(sl_json_get(root, "usage"), SL_JSON_OBJECT);
+    bool has_usage = sl_json_is(ret->usage, SL_JSON_OBJECT);
     if (has_usage && choices_are_hollow(choices, is_after_finish)) {
         ret->said = SL_SAID_USAGE;
         ret->has_more = has_more(root);

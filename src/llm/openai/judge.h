@@ -20,8 +20,9 @@ enum sl_said {
 
 struct sl_judgement {
     enum sl_said said;
-    struct sl_json_val root;  /* of the data, where it is an object */
-    struct sl_json_val error; /* SL_SAID_ERROR: what describes it; absent: the data's own text does */
+    struct sl_json_val root;           /* of the data, where it is an object */
+    struct sl_json_val choices, usage; /* its members */
+    struct sl_json_val error;          /* SL_SAID_ERROR: what describes it; absent: the data's own text does */
     enum sl_error_type error_type;
     int error_status; /* the HTTP status that the error names itself, or 0 */
     bool has_choices; /* at least one */

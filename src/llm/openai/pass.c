@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The OpenAI family's pass-through: what is noted as bytes go by untouched. It runs once an event, so it looks for
  * words first, and asks the judge only where they say that the event may be more than a piece of text. */
+#include "json/simd.h"
 #include "llm/core/errbody.h"
 #include "llm/core/reading.h"
 #include "llm/openai/dialect.h"
@@ -49,54 +50,76 @@ bool sl_openai_refused_usage(int status, struct sl_str body)
            (has(body, SL_STR("stream_options")) || has(body, SL_STR("include_usage")));
 }
 
-/* Where the value behind `"word":` begins, the first that is not null, or NULL. A quote inside a string is escaped, so
- * that text cannot imitate a key (it can look like one as a whole string value, "usage" in an array; then no ':'
- * follows). */
-static const char *value_behind(struct sl_str s, struct sl_str quoted_word)
+/* What an event's words say of it before it is read. A quote inside a string is escaped, so that text cannot imitate a
+ * key (it can look like one as a whole string value, "usage" in an array; then no ':' follows). */
+struct words {
+    const char *choices, *usage, *finish; /* where the value behind the key begins, the first that is not null; NULL:
+                                             none */
+    bool has_error;                       /* the word stands in it, as a key or as a value */
+};
+
+static const char *blanks_skip(const char *p, const char *end)
 {
-    const char *end = s.p + s.n;
-    const char *at = s.p;
-    while ((at = memmem(at, (size_t)(end - at), quoted_word.p, quoted_word.n)) != NULL) {
-        at += quoted_word.n;
-        const char *p = at;
-        while (p < end && (*p == ' ' || *p == '\t')) {
-            p++;
-        }
-        if (p < end && *p == ':') {
-            p++;
-            while (p < end && (*p == ' ' || *p == '\t')) {
-                p++;
-            }
-            if (p < end && *p != 'n') { /* null says nothing: look on */
-                return p;
-            }
-        }
+    while (p < end && (*p == ' ' || *p == '\t')) {
+        p++;
     }
-    return NULL;
+    return p;
 }
 
-/* A member `choices` with something in it. */
-static bool has_choices(struct sl_str event)
+/* `p` is behind the key's closing quote. null says nothing: NULL. */
+static const char *value_behind(const char *p, const char *end)
 {
+    p = blanks_skip(p, end);
+    if (p == end || *p != ':') {
+        return NULL;
+    }
+    p = blanks_skip(p + 1, end);
+    return p < end && *p != 'n' ? p : NULL;
+}
+
+/* The key with its closing quote stands at `p`, and was not found before: notes its value. */
+static void key_note(const char **io_value, struct sl_str key, const char *p, const char *end)
+{
+    if (!*io_value && (size_t)(end - p) >= key.n && memcmp(p, key.p, key.n) == 0) {
+        *io_value = value_behind(p + key.n, end);
+    }
+}
+
+/* One walk, for all of the words. */
+static struct words words_find(struct sl_str event)
+{
+    static const char letters[4] = { 'c', 'u', 'f', 'e' };
+    struct words found = { 0 };
     const char *end = event.p + event.n;
-    const char *p = value_behind(event, SL_STR("\"choices\""));
-    if (!p || *p != '[') {
-        return false;
+    for (const char *p = event.p; (p = sl_simd_word_find(p, end, letters)) < end;) {
+        switch (*++p) {
+        case 'c':
+            key_note(&found.choices, SL_STR("choices\""), p, end);
+            break;
+        case 'u':
+            key_note(&found.usage, SL_STR("usage\""), p, end);
+            break;
+        case 'f':
+            key_note(&found.finish, SL_STR("finish_reason\""), p, end);
+            break;
+        default:
+            found.has_error |= sl_str_has_prefix(sl_str_make(p, (size_t)(end - p)), SL_STR("error\""));
+            break;
+        }
     }
-    for (p++; p < end && (*p == ' ' || *p == '\t'); p++) {
-    }
-    return p < end && *p == '{';
+    return found;
 }
 
 /* One data line and nothing else, a piece of the answer by its looks: most events of most streams. */
-static bool is_plain(const struct sl_pass_state *state, struct sl_str event)
+static bool is_plain(const struct sl_pass_state *state, struct sl_str event, const struct words *words)
 {
-    if (state->n_choices > 1 || !sl_str_has_prefix(event, SL_STR("data:")) || !has_choices(event) ||
-        has(event, SL_STR("\"error\""))) {
+    const char *end = event.p + event.n;
+    if (state->n_choices > 1 || !sl_str_has_prefix(event, SL_STR("data:")) || words->has_error || !words->choices ||
+        *words->choices != '[' || (words->usage && *words->usage == '{')) {
         return false;
     }
-    const char *usage = value_behind(event, SL_STR("\"usage\""));
-    return !usage || *usage != '{';
+    const char *first = blanks_skip(words->choices + 1, end);
+    return first < end && *first == '{';
 }
 
 /* An event as it is decoded: its name and its data, which may lie on several lines. */
@@ -194,11 +217,11 @@ static void finishes_note(struct sl_pass_state *state, struct sl_json_val choice
 static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judgement *said, struct sl_str data)
 {
     struct sl_usage usage;
-    if (sl_openai_read_usage(sl_json_get(said->root, "usage"), &usage) == 0) {
+    if (sl_openai_read_usage(said->usage, &usage) == 0) {
         state->usage = usage;
     }
     if (state->n_choices > 1) {
-        finishes_note(state, sl_json_get(said->root, "choices"));
+        finishes_note(state, said->choices);
     }
     switch (said->said) {
     case SL_SAID_END:
@@ -224,11 +247,11 @@ static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judge
 
 enum sl_pass sl_openai_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
 {
+    struct words words = words_find(event);
     if (!state->has_finish && state->n_choices <= 1) {
-        const char *finish = value_behind(event, SL_STR("\"finish_reason\""));
-        state->has_finish = finish && *finish == '"';
+        state->has_finish = words.finish && *words.finish == '"';
     }
-    if (is_plain(state, event)) {
+    if (is_plain(state, event, &words)) {
         return SL_PASS_FORWARD;
     }
     struct decoded d;

@@ -104,7 +104,7 @@ static struct sl_str arguments_get(struct chunk *c, uint16_t choice, struct sl_j
 {
     struct sl_json_val v = sl_json_get(function, "arguments");
     if (!sl_json_is(v, SL_JSON_OBJECT)) {
-        return sl_reading_half(&c->in, &c->st->choices[choice].half, sl_json_get(function, "arguments"));
+        return sl_reading_half(&c->in, &c->st->choices[choice].half, v);
     }
     struct sl_str text = sl_arguments_text(v, c->in.arena);
     if (!text.p && c->in.status == 0) {
@@ -149,29 +149,44 @@ static void parts_push(struct chunk *c, uint16_t choice, struct sl_json_val cont
     }
 }
 
+/* What a choice's delta may hold, and the choice itself: each found in one walk. */
+enum { D_REASONING_CONTENT, D_REASONING, D_CONTENT, D_REFUSAL, D_TOOL_CALLS, D_COUNT };
+static const struct sl_str delta_members[D_COUNT] = {
+    [D_REASONING_CONTENT] = SL_STR_INIT("reasoning_content"),
+    [D_REASONING] = SL_STR_INIT("reasoning"),
+    [D_CONTENT] = SL_STR_INIT("content"),
+    [D_REFUSAL] = SL_STR_INIT("refusal"),
+    [D_TOOL_CALLS] = SL_STR_INIT("tool_calls"),
+};
+enum { C_INDEX, C_DELTA, C_TEXT, C_FINISH, C_COUNT };
+static const struct sl_str choice_members[C_COUNT] = {
+    [C_INDEX] = SL_STR_INIT("index"),
+    [C_DELTA] = SL_STR_INIT("delta"),
+    [C_TEXT] = SL_STR_INIT("text"), /* of a genuine completion */
+    [C_FINISH] = SL_STR_INIT("finish_reason"),
+};
+
 static void choice_push(struct chunk *c, struct sl_json_val v)
 {
+    struct sl_json_val m[C_COUNT], d[D_COUNT];
+    sl_json_pick(v, choice_members, C_COUNT, m);
     int64_t index = 0;
-    if (sl_json_int(sl_json_get(v, "index"), true, &index) == 0 && (index < 0 || index >= SL_OPENAI_CHOICES_MAX)) {
+    if (sl_json_int(m[C_INDEX], true, &index) == 0 && (index < 0 || index >= SL_OPENAI_CHOICES_MAX)) {
         c->in.status = sl_fail(c->in.err, SL_E_INVAL, "a choice's index is out of range");
         return;
     }
     uint16_t choice = (uint16_t)index;
     c->st->choices[choice].has_begun = true;
-    struct sl_json_val delta = sl_json_get(v, "delta");
-    struct sl_str thinking = sl_reading_half(&c->in, &c->st->choices[choice].half,
-                                             sl_json_get(delta, "reasoning_content"));
-    text_push(c, choice, SL_BLOCK_THINKING,
-              thinking.n ? thinking
-                         : sl_reading_half(&c->in, &c->st->choices[choice].half, sl_json_get(delta, "reasoning")));
-    text_push(c, choice, SL_BLOCK_TEXT,
-              sl_reading_half(&c->in, &c->st->choices[choice].half, sl_json_get(delta, "content")));
-    parts_push(c, choice, sl_json_get(delta, "content"));
-    text_push(c, choice, SL_BLOCK_TEXT,
-              sl_reading_half(&c->in, &c->st->choices[choice].half, sl_json_get(v, "text"))); /* a genuine completion */
-    text_push(c, choice, SL_BLOCK_REFUSAL, sl_reading_text(&c->in, sl_json_get(delta, "refusal")));
-    tool_calls_push(c, choice, sl_json_get(delta, "tool_calls"));
-    struct sl_str finish = sl_reading_text(&c->in, sl_json_get(v, "finish_reason"));
+    struct sl_half *half = &c->st->choices[choice].half;
+    sl_json_pick(m[C_DELTA], delta_members, D_COUNT, d);
+    struct sl_str thinking = sl_reading_half(&c->in, half, d[D_REASONING_CONTENT]);
+    text_push(c, choice, SL_BLOCK_THINKING, thinking.n ? thinking : sl_reading_half(&c->in, half, d[D_REASONING]));
+    text_push(c, choice, SL_BLOCK_TEXT, sl_reading_half(&c->in, half, d[D_CONTENT]));
+    parts_push(c, choice, d[D_CONTENT]);
+    text_push(c, choice, SL_BLOCK_TEXT, sl_reading_half(&c->in, half, m[C_TEXT]));
+    text_push(c, choice, SL_BLOCK_REFUSAL, sl_reading_text(&c->in, d[D_REFUSAL]));
+    tool_calls_push(c, choice, d[D_TOOL_CALLS]);
+    struct sl_str finish = sl_reading_text(&c->in, m[C_FINISH]);
     if (finish.n && !c->st->choices[choice].has_finish) { /* a second one says nothing new */
         block_stop(c, choice);
         c->st->has_finish = true;
@@ -202,11 +217,11 @@ static void error_push(struct chunk *c, const struct sl_judgement *said, struct 
     sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &e });
 }
 
-static void root_push(struct chunk *c, struct sl_json_val root)
+static void root_push(struct chunk *c, const struct sl_judgement *said)
 {
-    struct sl_json_val choices = sl_json_get(root, "choices");
+    struct sl_json_val root = said->root, choices = said->choices;
     sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_CHUNK, .chunk = root });
-    struct sl_str id = sl_reading_text(&c->in, sl_json_get(root, "id"));
+    struct sl_str id = c->st->has_start ? SL_STR_NONE : sl_reading_text(&c->in, sl_json_get(root, "id"));
     /* Azure's first chunk has neither choices nor an id, only what its filter found. */
     if (!c->st->has_start && (id.n || sl_json_count(choices))) {
         c->st->has_start = true;
@@ -223,7 +238,7 @@ static void root_push(struct chunk *c, struct sl_json_val root)
         choice_push(c, it.val);
     }
     struct sl_usage usage;
-    if (sl_openai_read_usage(sl_json_get(root, "usage"), &usage) == 0) {
+    if (sl_openai_read_usage(said->usage, &usage) == 0) {
         sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = usage });
     }
 }
@@ -279,7 +294,7 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
     case SL_SAID_CHUNK:
     case SL_SAID_USAGE:
     case SL_SAID_EMPTY:
-        root_push(&c, said.root);
+        root_push(&c, &said);
         break;
     }
     return c.in.status;
