@@ -182,17 +182,18 @@ static struct sl_verdict reply_end(struct sl_relay *relay)
     struct sl_xchg *x = relay->x;
     struct sl_str body = sl_buf_str(&relay->hold);
     struct sl_reply_judgement judgement = { .is_object = true, .has_answer = true };
-    if (relay->language->judge_reply) {
-        relay->language->judge_reply(body, x->call->type, x->desk->doc, &judgement);
-    }
-    if (judgement.is_error && !judgement.has_answer) {
-        return sl_relay_no_answer_tell(relay, &judgement);
-    }
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     struct sl_err err = { 0 };
     int r = relay->language->read_reply(x->call, x->env, body, x->arena, &reply, &err);
     if (r == SL_E_NOMEM) {
         return sl_relay_refuse(relay, r);
+    }
+    bool is_answer = r == 0 && (reply.n_choices || reply.n_embeddings);
+    if (!is_answer && relay->language->judge_reply) { /* what has an answer needs no second reading */
+        relay->language->judge_reply(body, x->call->type, x->desk->doc, &judgement);
+    }
+    if (judgement.is_error && !judgement.has_answer) {
+        return sl_relay_no_answer_tell(relay, &judgement);
     }
     if (r < 0 && !judgement.is_object && (!body.n || (body.p[0] != '{' && body.p[0] != '['))) {
         return sl_relay_no_answer_tell(relay, &judgement);
