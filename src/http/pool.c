@@ -252,7 +252,11 @@ static void conn_on_dialled(void *arg, enum sl_dial_result result, const char *t
     struct sl_upconn *conn = arg;
     conn->dial = NULL;
     if (result != SL_DIAL_OK) {
-        connect_failed(conn, result == SL_DIAL_TIMEOUT ? SL_HF_TIMEOUT_CONNECT : SL_HF_CONNECT, text);
+        connect_failed(conn,
+                       result == SL_DIAL_TIMEOUT   ? SL_HF_TIMEOUT_CONNECT
+                       : result == SL_DIAL_GUARDED ? SL_HF_GUARDED
+                                                   : SL_HF_CONNECT,
+                       text);
         return;
     }
     uv_os_fd_t fd;

@@ -18,6 +18,9 @@
 
 #include "net/resolve.h"
 
+/* Beside the system's errors: the guard's. */
+#define EGUARD (-1)
+
 #define ADDR_TEXT_MAX (INET6_ADDRSTRLEN + 8)
 
 struct
@@ -42,7 +45,8 @@ struct sl_dial {
     const char *why;      /* that failure, of resolving */
     struct try *tries[SL_RESOLVE_ADDRS_MAX];
     unsigned n_tries, n_running;
-    unsigned rank; /* how telling `text` is */
+    unsigned rank;   /* how telling `text` is */
+    bool is_guarded; /* it says that the guard does not let */
     char text[512];
     char host[SL_RESOLVE_HOST_MAX + 1];
     struct sl_resolve_wait wait; /* the addresses, too */
@@ -88,7 +92,8 @@ static void dial_note(struct sl_dial *dial, unsigned index, int error)
     dial->rank = rank;
     char addr[ADDR_TEXT_MAX];
     addr_text(&dial->wait.addrs.addrs[index], dial->port, addr);
-    if (error == EACCES) {
+    dial->is_guarded = error == EGUARD;
+    if (dial->is_guarded) {
         snprintf(dial->text, sizeof(dial->text), "%s is no public address: it is refused unless upstream.allow has it",
                  addr);
     } else if (error == ECONNREFUSED) {
@@ -139,7 +144,7 @@ static void on_deadline(struct sl_timer *timer)
         char why[sizeof(dial->text)];
         memcpy(why, dial->text, sizeof(why));
         snprintf(dial->text, sizeof(dial->text), "no connection to %s:%u in time%s%.200s", dial->host, dial->port,
-                 dial->rank ? "; " : "", why);
+                 dial->rank && !dial->is_guarded ? "; " : "", dial->is_guarded ? "" : why);
     }
     dial_end(dial, SL_DIAL_TIMEOUT);
 }
@@ -155,7 +160,7 @@ static int try_start(struct sl_dial *dial, unsigned index)
     bool is_v6 = addr.any.sa_family == AF_INET6;
     struct sl_ip ip;
     if (dial->guard && (sl_ip_of(&addr.any, &ip) < 0 || !sl_guard_lets(dial->guard, &ip))) {
-        return EACCES; /* as a filter of the system would answer */
+        return EGUARD;
     }
     if (is_v6) {
         addr.v6.sin6_port = htons(dial->port);
@@ -237,7 +242,7 @@ static void on_uv_poll(uv_poll_t *poll, int status, int events)
     dial_note(dial, index, error);
     sl_timer_clear(&dial->step);
     if (dial_next(dial)) {
-        dial_end(dial, SL_DIAL_CONNECT_FAILED);
+        dial_end(dial, dial->is_guarded ? SL_DIAL_GUARDED : SL_DIAL_CONNECT_FAILED);
     }
 }
 
@@ -261,7 +266,7 @@ static void on_resolved(struct sl_resolve_wait *wait, int error)
     if (error) {
         dial_fail_resolve(dial, gai_strerror(error));
     } else if (dial_next(dial)) {
-        dial_end(dial, SL_DIAL_CONNECT_FAILED);
+        dial_end(dial, dial->is_guarded ? SL_DIAL_GUARDED : SL_DIAL_CONNECT_FAILED);
     }
 }
 
@@ -278,7 +283,7 @@ static void on_step(struct sl_timer *timer)
     if (dial->why) {
         dial_fail_resolve(dial, dial->why);
     } else if (dial_next(dial)) {
-        dial_end(dial, SL_DIAL_CONNECT_FAILED);
+        dial_end(dial, dial->is_guarded ? SL_DIAL_GUARDED : SL_DIAL_CONNECT_FAILED);
     }
 }
 

@@ -23,7 +23,13 @@ void sl_resolve_set_getaddrinfo(sl_getaddrinfo_fn fn, void (*free_fn)(struct add
 
 struct sl_dial;
 
-enum sl_dial_result { SL_DIAL_OK, SL_DIAL_RESOLVE_FAILED, SL_DIAL_CONNECT_FAILED, SL_DIAL_TIMEOUT };
+enum sl_dial_result {
+    SL_DIAL_OK,
+    SL_DIAL_RESOLVE_FAILED,
+    SL_DIAL_CONNECT_FAILED,
+    SL_DIAL_GUARDED, /* the guard does not let; `text` names the address, which is not the caller's to know */
+    SL_DIAL_TIMEOUT,
+};
 
 /* The end of a dial: `stream` (the caller's) is open when OK; else `text` says what failed ("connection refused by
  * 192.0.2.1:443", "cannot resolve api.example: …"). Never called from inside sl_dial_start. The dial is gone when this

@@ -47,6 +47,7 @@ static enum sl_error_type fault_type(enum sl_hcall_fault fault)
 {
     switch (fault) {
     case SL_HF_CONNECT:
+    case SL_HF_GUARDED:
         return SL_ERR_PROVIDER_CONNECT_FAILED;
     case SL_HF_TIMEOUT_CONNECT:
         return SL_ERR_PROVIDER_TIMEOUT_CONNECT;
@@ -82,7 +83,11 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
         SL_IGNORE(!sl_mask_bytes(&secrets, (char *)(uintptr_t)shown.p, shown.n)); /* nearly always there is none */
     }
     sl_log_debug("upstream", "%.*s: %.*s", SL_STR_ARG(x->caller.request_id), SL_STR_ARG(shown));
-    bool is_unsent = fault == SL_HF_CONNECT || fault == SL_HF_TIMEOUT_CONNECT;
+    bool is_unsent = fault == SL_HF_CONNECT || fault == SL_HF_GUARDED || fault == SL_HF_TIMEOUT_CONNECT;
+    if (fault == SL_HF_GUARDED) {
+        x->record.error_inside = shown;
+        shown = SL_STR("the upstream's address is not public, and this route may not lead there");
+    }
     x->record.is_final = fault == SL_HF_CODING;
     attempt->events->on_fault(attempt->user, fault_type(fault), shown, is_unsent);
 }

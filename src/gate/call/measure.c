@@ -52,7 +52,7 @@ static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t no
         .status = record->upstream_status,
         .code = record->upstream_code,
         .request_id = record->upstream_request_id,
-        .text = record->error_text,
+        .text = sl_record_error(record),
     };
     sl_notice_upstream(&x->worker->gate->notices, &notice, now_usec);
 }

@@ -51,7 +51,7 @@ void sl_record_write(struct sl_xchg *x, int status)
         sl_line_text(&line, SL_STR(",\"upstream_request_id\":"), record->upstream_request_id);
     }
     if (record->error_text.p) {
-        sl_line_text(&line, SL_STR(",\"error\":"), record->error_text);
+        sl_line_text(&line, SL_STR(",\"error\":"), sl_record_error(record));
     }
     if (sl_xchg_is_invocation(x)) {
         sl_line_put(&line, x->call->is_stream ? SL_STR(",\"stream\":true") : SL_STR(",\"stream\":false"));

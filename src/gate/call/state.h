@@ -60,7 +60,8 @@ struct sl_record {
     struct sl_str upstream_request_id;
     struct sl_str upstream_code; /* its own word for an error ("model_not_found"); never its message */
     struct sl_usage usage;
-    struct sl_str error_text; /* our words for what the upstream did; never its own */
+    struct sl_str error_text;   /* our words for what the upstream did; never its own */
+    struct sl_str error_inside; /* the same for the operator alone, where that says more; else p == NULL */
     uint64_t first_byte_usec;
     bool is_final; /* the fault is one that would come again */
     /* who ends it */
@@ -68,6 +69,12 @@ struct sl_record {
     /* measure */
     uint32_t n_measured; /* of the attempts: those that the metrics know */
 };
+
+/* What the operator reads. */
+SL_INLINE struct sl_str sl_record_error(const struct sl_record *record)
+{
+    return record->error_inside.p ? record->error_inside : record->error_text;
+}
 
 struct sl_xchg {
     struct sl_worker *worker;

@@ -169,7 +169,7 @@ static void test_guard(void **state)
         assert_int_equal(sl_dial_start_guarded(loop, sl_str_c(rows[i].host), port, rows[i].is_open ? &open : &closed,
                                                sl_loop_now(loop) + 5000000, &r.peer.stream, on_done, &r, &r.dial),
                          0);
-        dial_ends(&r, rows[i].is_open ? SL_DIAL_OK : SL_DIAL_CONNECT_FAILED, NULL);
+        dial_ends(&r, rows[i].is_open ? SL_DIAL_OK : SL_DIAL_GUARDED, NULL);
         if (!rows[i].is_open) {
             assert_non_null(strstr(r.text, "is no public address"));
         }

@@ -2,6 +2,7 @@
 """Credentials: another secret key for them, what happens when it is lost, and that none is ever told."""
 import json
 import os
+import re
 import signal
 import subprocess
 
@@ -235,8 +236,13 @@ def test_a_name_that_leads_inside_is_refused_when_it_is_dialled(sluice, tmp_path
     up = upstream(lambda x: x.reply(CHAT_REPLY))
     daemon = sluice({"endpoints": []}, args=["--data", str(tmp_path / "data")])
     assert daemon.call("POST", ROUTES, openai("r", "sk-secret-1", f"http://localhost:{up.port}/v1")).status == 200
-    refused = daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": "r"})
-    assert refused.status == 502 and up.n_connections == 0
+    for path, call in (("/v1/chat/completions", {**CHAT, "model": "r"}), ("/gateway/r/invocations", {"messages": CHAT["messages"]})):
+        refused = daemon.call("POST", path, call, [("x-request-id", "inside")])
+        assert refused.status == 502 and up.n_connections == 0
+        told = (refused.body + str(refused.headers).encode()).decode()
+        assert "not public" in told and "127.0.0.1" not in told and "::1" not in told  # what the name stands for is the operator's to know
+        assert re.search(r"(127\.0\.0\.1|\[::1\]):\d+ is no public address: it is refused unless upstream.allow has it", daemon.log_line("inside")["error"])
+    assert "is no public address" in daemon.stderr
 
 
 def test_a_redirect_is_not_followed(sluice, tmp_path, upstream):
