@@ -7,6 +7,7 @@ struct sl_gather_block {
     uint32_t choice, block;
     struct sl_block said; /* but for its text, which grows in `text` */
     struct sl_buf text;
+    struct sl_buf annotations; /* the inside of their list */
 };
 
 void sl_gather_init(struct sl_gather *gather, struct sl_arena *arena, size_t max_bytes)
@@ -19,6 +20,7 @@ void sl_gather_done(struct sl_gather *gather)
 {
     for (uint32_t i = 0; i < gather->n_blocks; i++) {
         sl_buf_done(&gather->blocks[i].text);
+        sl_buf_done(&gather->blocks[i].annotations);
     }
     free(gather->blocks);
     free(gather->finishes);
@@ -74,9 +76,25 @@ static int block_start(struct sl_gather *g, const struct sl_delta *d)
     struct sl_gather_block *b = &g->blocks[g->n_blocks++];
     *b = (struct sl_gather_block){ .choice = d->choice, .block = d->block, .said = { .kind = d->block_kind } };
     sl_buf_init(&b->text, g->max_bytes);
+    sl_buf_init(&b->annotations, g->max_bytes);
     r = keep(g, d->tool_id, &b->said.tool_id);
     r = r < 0 ? r : keep(g, d->signature, &b->said.signature); /* a tool call's comes with its beginning */
     return r < 0 ? r : keep(g, d->tool_name, &b->said.tool_name);
+}
+
+/* Lists that follow each other are one. */
+static int annotations_add(struct sl_gather *g, struct sl_gather_block *b, struct sl_str list)
+{
+    if (list.n <= 2) {
+        return 0;
+    }
+    if (list.n > g->max_bytes - g->n_bytes) {
+        return SL_E_LIMIT;
+    }
+    g->n_bytes += list.n;
+    sl_buf_add_char(&b->annotations, b->annotations.len ? ',' : '[');
+    sl_buf_add_str(&b->annotations, sl_str_sub(list, 1, list.n - 1));
+    return sl_buf_status(&b->annotations);
 }
 
 static int block_add(struct sl_gather *g, const struct sl_delta *d)
@@ -92,6 +110,7 @@ static int block_add(struct sl_gather *g, const struct sl_delta *d)
     sl_buf_add_str(&b->text, d->text);
     int r = sl_buf_status(&b->text);
     r = r < 0 ? r : keep(g, d->signature, &b->said.signature);
+    r = r < 0 ? r : annotations_add(g, b, d->annotations);
     return r < 0 ? r : keep(g, d->redacted, &b->said.redacted);
 }
 
@@ -165,7 +184,7 @@ static int choice_make(struct sl_gather *g, uint32_t index, struct sl_choice *re
         return SL_E_NOMEM;
     }
     for (uint32_t i = 0; i < g->n_blocks; i++) {
-        const struct sl_gather_block *b = &g->blocks[i];
+        struct sl_gather_block *b = &g->blocks[i];
         if (b->choice != index) {
             continue;
         }
@@ -176,6 +195,13 @@ static int choice_make(struct sl_gather *g, uint32_t index, struct sl_choice *re
             block->arguments = text;
         } else {
             block->text = text;
+        }
+        if (b->annotations.len) {
+            sl_buf_add_char(&b->annotations, ']');
+            block->annotations = sl_buf_str(&b->annotations);
+        }
+        if (sl_buf_status(&b->annotations) < 0) {
+            return sl_buf_status(&b->annotations);
         }
     }
     for (uint32_t i = 0; i < g->n_finishes; i++) {

@@ -43,6 +43,11 @@ static int block_push(const struct sl_choice *choice, uint32_t i, struct sl_delt
         delta.redacted = block->redacted;
         r = sink->push(sink->arg, &delta);
     }
+    if (r == 0 && block->annotations.n) {
+        delta.text = delta.signature = delta.redacted = SL_STR_NONE;
+        delta.annotations = block->annotations;
+        r = sink->push(sink->arg, &delta);
+    }
     delta.kind = SL_DELTA_BLOCK_STOP;
     return r < 0 ? r : sink->push(sink->arg, &delta);
 }

@@ -22,6 +22,9 @@ struct sl_block {
     struct sl_str arguments; /* tool call: the arguments' JSON text, decoded from the string it travels in */
     struct sl_str signature; /* where the provider signs it: thinking, a tool call, a text */
     struct sl_str redacted;  /* thinking that the provider gives in a form only it can read */
+    /* A text's sources: a raw JSON list in OpenAI's words, places counted in all of the choice's text; p == NULL:
+     * none. */
+    struct sl_str annotations;
 };
 
 struct sl_choice {
@@ -57,7 +60,8 @@ enum sl_delta_kind {
     SL_DELTA_START,       /* id, model, created */
     SL_DELTA_BLOCK_START, /* choice, block, block_kind; tool_id, tool_name and perhaps signature for tool calls */
     SL_DELTA_BLOCK,       /* choice, block, block_kind, text: a piece of text, or of the arguments' JSON; thinking may
-                             have its signature or its redacted form instead of a text, a text its signature */
+                             have its signature or its redacted form instead of a text, a text its signature or
+                             annotations */
     SL_DELTA_BLOCK_STOP,  /* choice, block */
     SL_DELTA_FINISH,      /* choice, finish, finish_text */
     SL_DELTA_USAGE,       /* usage; cumulative: the last one counts */
@@ -74,6 +78,7 @@ struct sl_delta {
     enum sl_block_kind block_kind;
     struct sl_str text;
     struct sl_str signature, redacted;
+    struct sl_str annotations;
     struct sl_str tool_id, tool_name;
     struct sl_str id, model;
     int64_t created;

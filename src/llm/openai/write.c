@@ -165,6 +165,27 @@ static struct sl_str text_signature(const struct sl_choice *choice)
     return signature;
 }
 
+/* The lists of all texts as one. */
+static void annotations_write(struct sl_jw *w, const struct sl_choice *choice)
+{
+    bool has_any = false;
+    for (uint32_t i = 0; i < choice->n_blocks; i++) {
+        struct sl_str list = choice->blocks[i].annotations;
+        if (list.n <= 2) {
+            continue;
+        }
+        if (!has_any) {
+            sl_jw_key(w, "annotations");
+            sl_jw_array(w);
+            has_any = true;
+        }
+        sl_jw_raw(w, sl_str_sub(list, 1, list.n - 1));
+    }
+    if (has_any) {
+        sl_jw_end(w);
+    }
+}
+
 static void message_write(struct sl_jw *w, const struct sl_choice *choice)
 {
     struct sl_str signature = text_signature(choice);
@@ -194,6 +215,7 @@ static void message_write(struct sl_jw *w, const struct sl_choice *choice)
     if (signature.n) {
         sl_chunks_write_google(w, signature);
     }
+    annotations_write(w, choice);
     sl_jw_end(w);
 }
 
@@ -436,6 +458,10 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
             r = block_write(&wr, delta);
         } else if (delta->signature.n || delta->redacted.n) {
             signature_write(&wr, delta);
+        } else if (delta->annotations.n && is_chat(&wr)) {
+            choice_begin(&wr, delta->choice);
+            sl_jw_member_raw(&wr.w, "annotations", delta->annotations);
+            choice_end(&wr, SL_FINISH_NONE);
         }
         break;
     case SL_DELTA_BLOCK_STOP:

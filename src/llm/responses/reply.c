@@ -58,6 +58,52 @@ struct sl_str sl_responses_signature(struct sl_reading *rd, struct sl_json_val i
     return text;
 }
 
+int64_t sl_responses_chars(struct sl_str text)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        n += ((unsigned char)text.p[i] & 0xc0) != 0x80;
+    }
+    return n;
+}
+
+struct sl_str sl_responses_annotation(struct sl_reading *rd, struct sl_json_val annotation, int64_t before)
+{
+    static const char *const places[] = { "start_index", "end_index" }, *const texts[] = { "url", "title" };
+    if (!sl_json_str_eq(sl_json_get(annotation, "type"), SL_STR("url_citation"))) {
+        return SL_STR("");
+    }
+    struct sl_buf buf = SL_BUF_INIT(sl_json_raw(annotation).n + 256);
+    struct sl_jw w;
+    sl_jw_init(&w, &buf);
+    sl_jw_array(&w);
+    sl_jw_object(&w);
+    sl_jw_member_str(&w, "type", SL_STR("url_citation"));
+    sl_jw_key(&w, "url_citation");
+    sl_jw_object(&w);
+    for (size_t i = 0; i < SL_ARRAY_LEN(places); i++) {
+        int64_t at = sl_count_get(annotation, places[i]);
+        if (at >= 0) {
+            sl_jw_member_i64(&w, places[i], at + before);
+        }
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++) {
+        struct sl_json_val v = sl_json_get(annotation, texts[i]);
+        if (sl_json_is(v, SL_JSON_STRING)) {
+            sl_jw_member_raw(&w, texts[i], sl_json_raw(v));
+        }
+    }
+    sl_jw_end(&w);
+    sl_jw_end(&w);
+    sl_jw_end(&w);
+    struct sl_str list = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    if (!list.p) {
+        sl_reading_no_memory(rd);
+    }
+    return list;
+}
+
 /* Codes that say that the request is at fault. */
 static bool is_callers(struct sl_str code)
 {
@@ -95,6 +141,7 @@ struct reader {
     struct sl_reading in;
     struct sl_reply *reply;
     struct sl_choice *choice;
+    int64_t chars; /* of the texts so far */
     bool has_calls;
 };
 
@@ -174,16 +221,45 @@ static void logprobs_read(struct reader *rd, struct sl_json_val list)
     }
 }
 
+/* Of a text: its sources on the web. Others have no place in a chat. */
+static void annotations_read(struct reader *rd, struct sl_json_val list, int64_t before)
+{
+    struct sl_choice *choice = rd->choice;
+    if (!sl_json_is(list, SL_JSON_ARRAY) || sl_json_count(list) == 0 || choice->n_blocks == 0) {
+        return;
+    }
+    struct sl_buf buf = SL_BUF_INIT(sl_json_raw(list).n + 256 * (size_t)sl_json_count(list));
+    for (struct sl_json_iter it = sl_json_each(list); rd->in.status == 0 && sl_json_next(&it);) {
+        struct sl_arena_mark mark = sl_arena_mark(rd->in.arena);
+        struct sl_str one = sl_responses_annotation(&rd->in, it.val, before);
+        if (one.n) {
+            sl_buf_add_char(&buf, buf.len ? ',' : '[');
+            sl_buf_add_str(&buf, sl_str_sub(one, 1, one.n - 1));
+        } else {
+            rd->reply->dropped = SL_STR("reply.annotations");
+        }
+        sl_arena_rewind(rd->in.arena, mark);
+    }
+    sl_buf_add_c(&buf, buf.len ? "]" : "");
+    struct sl_str all = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->in.arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    if (!all.p) {
+        sl_reading_no_memory(&rd->in);
+    }
+    choice->blocks[choice->n_blocks - 1].annotations = all;
+}
+
 static void message_read(struct reader *rd, struct sl_json_val item)
 {
     struct sl_json_val content = sl_json_get(item, "content");
     for (struct sl_json_iter it = sl_json_each(content); sl_json_is(content, SL_JSON_ARRAY) && sl_json_next(&it);) {
         bool is_refusal = sl_json_str_eq(sl_json_get(it.val, "type"), SL_STR("refusal"));
-        block_add(rd, is_refusal ? SL_BLOCK_REFUSAL : SL_BLOCK_TEXT,
-                  sl_reading_text(&rd->in, sl_json_get(it.val, is_refusal ? "refusal" : "text")));
+        struct sl_str text = sl_reading_text(&rd->in, sl_json_get(it.val, is_refusal ? "refusal" : "text"));
+        block_add(rd, is_refusal ? SL_BLOCK_REFUSAL : SL_BLOCK_TEXT, text);
         logprobs_read(rd, sl_json_get(it.val, "logprobs"));
-        if (sl_json_count(sl_json_get(it.val, "annotations")) > 0) {
-            rd->reply->dropped = SL_STR("reply.annotations");
+        if (text.n && !is_refusal) {
+            annotations_read(rd, sl_json_get(it.val, "annotations"), rd->chars);
+            rd->chars += sl_responses_chars(text);
         }
     }
 }

@@ -41,6 +41,11 @@ enum sl_finish sl_responses_finish(struct sl_reading *rd, struct sl_json_val res
 void sl_responses_usage_read(struct sl_json_val usage, struct sl_usage *ret);
 /* The signature of an item of reasoning, or "" where it has no closed form. */
 struct sl_str sl_responses_signature(struct sl_reading *rd, struct sl_json_val item);
+/* A source of a text as OpenAI's chats have it, in a list; "": they have no word for that kind. `before`: characters of
+ * the texts that stand before this one. */
+struct sl_str sl_responses_annotation(struct sl_reading *rd, struct sl_json_val annotation, int64_t before);
+/* Characters of a text. */
+int64_t sl_responses_chars(struct sl_str text);
 /* An error as a response or an event has it. */
 void sl_responses_error_read(struct sl_json_val error, struct sl_arena *arena, struct sl_llm_error *ret);
 
@@ -60,7 +65,8 @@ struct sl_responses_stream {
     uint32_t item; /* output_index of what is open */
     uint32_t part; /* content_index or summary_index of it */
     uint32_t n_blocks;
-    uint32_t told; /* output_index + 1 of the last item that gave a text */
+    int64_t chars, before; /* characters of all texts, and of those before this part */
+    uint32_t told;         /* output_index + 1 of the last item that gave a text */
     struct sl_half half;
     uint16_t n_calls;
     struct {

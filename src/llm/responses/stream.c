@@ -31,6 +31,7 @@ static void piece(struct frame *f, uint32_t block, enum sl_block_kind kind, stru
 static void open_piece(struct frame *f, struct sl_str text)
 {
     f->st->has_text |= text.n > 0;
+    f->st->chars += f->st->open_kind == SL_BLOCK_TEXT ? sl_responses_chars(text) : 0;
     piece(f, f->st->n_blocks - 1, (enum sl_block_kind)f->st->open_kind, text);
 }
 
@@ -93,9 +94,41 @@ static void words_push(struct frame *f, enum sl_block_kind kind, uint32_t item, 
     open_piece(f, sl_reading_half(&f->in, &st->half, v));
 }
 
+/* Where a part of a text begins, its sources count from. */
+static void part_note(struct frame *f, uint32_t item, uint32_t part)
+{
+    struct sl_responses_stream *st = f->st;
+    bool goes_on = st->is_open && st->open_kind == SL_BLOCK_TEXT && st->item == item && st->part == part;
+    st->before = goes_on ? st->before : st->chars;
+}
+
+static void text_push(struct frame *f, uint32_t item, uint32_t part, struct sl_json_val v)
+{
+    part_note(f, item, part);
+    words_push(f, SL_BLOCK_TEXT, item, v);
+    f->st->part = part;
+}
+
 static void text_delta(struct frame *f, struct sl_json_val root)
 {
-    words_push(f, SL_BLOCK_TEXT, index_of(root, "output_index"), sl_json_get(root, "delta"));
+    text_push(f, index_of(root, "output_index"), index_of(root, "content_index"), sl_json_get(root, "delta"));
+}
+
+static void annotation_push(struct frame *f, struct sl_json_val v)
+{
+    struct sl_responses_stream *st = f->st;
+    struct sl_str list = sl_responses_annotation(&f->in, v, st->before);
+    if (list.n && st->is_open && st->open_kind == SL_BLOCK_TEXT) {
+        sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_BLOCK,
+                                                    .block = st->n_blocks - 1,
+                                                    .block_kind = SL_BLOCK_TEXT,
+                                                    .annotations = list });
+    }
+}
+
+static void annotation_added(struct frame *f, struct sl_json_val root)
+{
+    annotation_push(f, sl_json_get(root, "annotation"));
 }
 
 static void refusal_delta(struct frame *f, struct sl_json_val root)
@@ -225,9 +258,15 @@ static void message_done(struct frame *f, uint32_t index, struct sl_json_val ite
         return;
     }
     for (struct sl_json_iter it = sl_json_each(content); sl_json_is(content, SL_JSON_ARRAY) && sl_json_next(&it);) {
-        bool is_refusal = is_type(it.val, "refusal");
-        words_push(f, is_refusal ? SL_BLOCK_REFUSAL : SL_BLOCK_TEXT, index,
-                   sl_json_get(it.val, is_refusal ? "refusal" : "text"));
+        struct sl_json_val sources = sl_json_get(it.val, "annotations");
+        if (is_type(it.val, "refusal")) {
+            words_push(f, SL_BLOCK_REFUSAL, index, sl_json_get(it.val, "refusal"));
+            continue;
+        }
+        text_push(f, index, it.index, sl_json_get(it.val, "text"));
+        for (struct sl_json_iter s = sl_json_each(sources); sl_json_is(sources, SL_JSON_ARRAY) && sl_json_next(&s);) {
+            annotation_push(f, s.val);
+        }
     }
 }
 
@@ -354,6 +393,7 @@ static const struct {
     { SL_STR_INIT("response.reasoning_summary_text.delta"), summary_delta },
     { SL_STR_INIT("response.reasoning_text.delta"), thought_delta },
     { SL_STR_INIT("response.refusal.delta"), refusal_delta },
+    { SL_STR_INIT("response.output_text.annotation.added"), annotation_added },
     { SL_STR_INIT("response.output_item.added"), item_added },
     { SL_STR_INIT("response.output_item.done"), item_done },
     { SL_STR_INIT("response.function_call_arguments.done"), arguments_done },

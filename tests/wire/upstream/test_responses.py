@@ -105,6 +105,32 @@ def test_usage_and_json(sluice, upstream):
     assert chunks[-1].usage.total_tokens == 7 and chunks[0].id == "resp_2"
 
 
+SOURCE = {"type": "url_citation", "start_index": 0, "end_index": 2, "url": "https://example.com/", "title": "T"}
+
+
+@pytest.mark.parametrize("up, down", [(False, False), (False, True), (True, False), (True, True)])
+def test_sources_come_whatever_is_streamed(sluice, upstream, up, down):
+    """`up`, `down`: what the server gives, whatever it was asked for, and what the client asks for."""
+    fake = Responses([[text("Hi", annotations=[SOURCE, {"type": "file_citation", "index": 1, "file_id": "f"}]), text("Ho", annotations=[SOURCE])]])
+
+    def other(x):
+        body = x.json()
+        x.json = lambda: {**body, "stream": up}
+        fake(x)
+
+    client, _ = start(sluice, upstream, other)
+    want = [{"type": "url_citation", "url_citation": {"start_index": n, "end_index": n + 2, "url": "https://example.com/", "title": "T"}} for n in (0, 2)]
+    if down:
+        deltas = [c.choices[0].delta.model_dump() for c in client.chat.completions.create(model="c", messages=USER, stream=True)]
+        assert [a for d in deltas for a in d.get("annotations") or []] == want
+        assert "".join(d["content"] or "" for d in deltas) == "HiHo"
+        return
+    raw = client.chat.completions.with_raw_response.create(model="c", messages=USER)
+    message = raw.parse().choices[0].message.model_dump(exclude_none=True)
+    assert message["annotations"] == want and message["content"] == "HiHo"
+    assert up or raw.headers["x-sluice-dropped"] == "reply.annotations"
+
+
 def test_mlflows_path(sluice, upstream):
     fake = Responses([[thought(), text("ok")], [thought("s"), text("ok")]])
     _, daemon = start(sluice, upstream, fake, "gpt-5-mini")
