@@ -183,6 +183,24 @@ int sl_parse_size(struct sl_str s, uint64_t *ret_bytes)
     return parse_with_unit(s, size_units, SL_ARRAY_LEN(size_units), ret_bytes);
 }
 
+int sl_parse_whole(struct sl_str s, uint64_t min, uint64_t max, uint64_t *ret)
+{
+    double d;
+    int r = sl_parse_u64(s, min, max, ret);
+    if (r != SL_E_INVAL || sl_parse_double(s, &d) < 0) {
+        return r;
+    }
+    if (d < 0 || d >= 9223372036854775808.0 || d != (double)(int64_t)d) {
+        return SL_E_INVAL;
+    }
+    uint64_t v = (uint64_t)d;
+    if (v < min || v > max) {
+        return SL_E_RANGE;
+    }
+    *ret = v;
+    return 0;
+}
+
 int sl_parse_bool(struct sl_str s, bool *ret)
 {
     static const char *const words[] = { "false", "true", "no", "yes", "off", "on" };

@@ -12,6 +12,8 @@
 
 /* Digits only: no sign, no space; leading zeros allowed. */
 SL_MUST int sl_parse_u64(struct sl_str s, uint64_t min, uint64_t max, uint64_t *ret);
+/* The same for how JSON may write a whole number: 5, 5.0, 1e2. Exact up to 2^53 in the latter forms. */
+SL_MUST int sl_parse_whole(struct sl_str s, uint64_t min, uint64_t max, uint64_t *ret);
 /* An optional '-' before the digits. */
 SL_MUST int sl_parse_i64(struct sl_str s, int64_t min, int64_t max, int64_t *ret);
 /* RFC 8259 number grammar, finite. */

@@ -137,7 +137,7 @@ static int number_bind(struct sl_bind *bind, const struct sl_opt *row, const str
 {
     uint64_t max = row->max ? row->max : row->type == SL_OPT_U32 ? UINT32_MAX : UINT64_MAX;
     bool is_right = val->kind == SL_VAL_NUMBER || val->kind == SL_VAL_STRING;
-    int r = is_right ? sl_parse_u64(val->text, row->min, max, ret) : SL_E_INVAL;
+    int r = is_right ? sl_parse_whole(val->text, row->min, max, ret) : SL_E_INVAL;
     if (r == 0) {
         return 0;
     }

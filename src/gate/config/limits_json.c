@@ -29,22 +29,9 @@ static SL_PRINTF(5, 6) int fault(struct sl_limits_fault *ret, const struct sl_va
     return sl_fail(err, SL_E_INVAL, "%s", text);
 }
 
-/* A whole number, which JSON may write as 1e2. */
 static int calls_read(const struct sl_val *val, uint64_t *ret)
 {
-    double d;
-    if (!val || val->kind != SL_VAL_NUMBER) {
-        return SL_E_INVAL;
-    }
-    int r = sl_parse_u64(val->text, 0, INT64_MAX, ret);
-    if (r != SL_E_INVAL || sl_parse_double(val->text, &d) < 0) {
-        return r;
-    }
-    if (d < 0 || d >= 9223372036854775808.0 || d != (double)(int64_t)d) {
-        return SL_E_INVAL;
-    }
-    *ret = (uint64_t)d;
-    return 0;
+    return val && val->kind == SL_VAL_NUMBER ? sl_parse_whole(val->text, 0, INT64_MAX, ret) : SL_E_INVAL;
 }
 
 /* A key that is null means the whole route, as Databricks counts. */

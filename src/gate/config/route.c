@@ -378,7 +378,7 @@ static int limit_members_bind(struct sl_bind *bind, const struct sl_val *limit, 
         return FAIL(bind, limit->pos, "limit", "Field required: %s", calls ? "renewal_period" : "calls");
     }
     int r = 0;
-    if (calls->kind > SL_VAL_STRING || sl_parse_u64(calls->text, 0, INT64_MAX, &route->limit.calls) < 0) {
+    if (calls->kind > SL_VAL_STRING || sl_parse_whole(calls->text, 0, INT64_MAX, &route->limit.calls) < 0) {
         r = FAIL(bind, calls->pos, "limit.calls", LIMIT_BAD "`calls` must be a number from 0, not \"%.*s\"",
                  SL_STR_ARG(word_of(calls)));
     }

@@ -77,6 +77,38 @@ static void sizes_need_a_unit(void **state)
     units_check(cases, SL_ARRAY_LEN(cases), sl_parse_size);
 }
 
+static void whole_numbers_may_be_written_as_in_json(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t min, max;
+        int want;
+        uint64_t value;
+    } cases[] = {
+        { "7", 0, 9, 0, 7 },
+        { "18446744073709551615", 0, UINT64_MAX, 0, UINT64_MAX },
+        { "7.0", 0, 9, 0, 7 },
+        { "7e0", 0, 9, 0, 7 },
+        { "1.5e1", 0, 99, 0, 15 },
+        { "0.0", 0, 9, 0, 0 },
+        { "10.0", 0, 9, SL_E_RANGE, 0 },
+        { "2.0", 3, 9, SL_E_RANGE, 0 },
+        { "7.5", 0, 9, SL_E_INVAL, 0 },
+        { "-1.0", 0, 9, SL_E_INVAL, 0 },
+        { "1e19", 0, UINT64_MAX, SL_E_INVAL, 0 },
+        { "1e400", 0, 9, SL_E_INVAL, 0 },
+        { "7.", 0, 9, SL_E_INVAL, 0 },
+        { "seven", 0, 9, SL_E_INVAL, 0 },
+        { "", 0, 9, SL_E_INVAL, 0 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        uint64_t value = UNTOUCHED;
+        assert_int_equal(sl_parse_whole(sl_str_c(cases[i].text), cases[i].min, cases[i].max, &value), cases[i].want);
+        assert_int_equal(value, cases[i].want == 0 ? cases[i].value : UNTOUCHED);
+    }
+}
+
 static void integers_have_bounds(void **state)
 {
     (void)state;
@@ -197,9 +229,10 @@ static void written_as_they_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(durations_need_a_unit), cmocka_unit_test(sizes_need_a_unit),
-        cmocka_unit_test(integers_have_bounds),  cmocka_unit_test(doubles_follow_the_grammar),
-        cmocka_unit_test(hexadecimal_and_words), cmocka_unit_test(written_as_they_are_read),
+        cmocka_unit_test(durations_need_a_unit),      cmocka_unit_test(sizes_need_a_unit),
+        cmocka_unit_test(integers_have_bounds),       cmocka_unit_test(whole_numbers_may_be_written_as_in_json),
+        cmocka_unit_test(doubles_follow_the_grammar), cmocka_unit_test(hexadecimal_and_words),
+        cmocka_unit_test(written_as_they_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

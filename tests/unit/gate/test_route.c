@@ -79,6 +79,9 @@ static void limits_of_set_limits_hold_in_the_file(void **state)
     (void)state;
     static const struct file_case cases[] = {
         { HEAD "    limits: [{ calls: 1, renewal_period: minute }]\n", NULL },
+        { HEAD "    limit: { calls: 2.0, renewal_period: minute }\n    sluice: { retries: 1e0 }\n", NULL },
+        { HEAD "    limit: { calls: 2.5, renewal_period: minute }\n", "`calls` must be a number from 0" },
+        { HEAD "    sluice: { retries: 1.5 }\n", "sluice.retries: must be a whole number" },
         { HEAD "    limits: [{ calls: 1, renewal_period: 5 minutes, key: user }, { calls: 9, renewal_period: day }]\n",
           NULL },
         { HEAD "    limits: []\n", NULL },
