@@ -77,6 +77,7 @@ const struct sl_path sl_audit_rows[] = {
       .pattern = "/api/sluice/v1/audit",
       .handle = handle_audit,
       .access = SL_ACCESS_ADMIN,
-      .doc = "What was changed, when and by whom, newest first, 100 a page." },
+      .told = SL_TOLD("What was changed, when and by whom, newest first, 100 a page.", .parameters = "page_number",
+                      .reply = "AuditPage") },
     { 0 },
 };

@@ -3,10 +3,11 @@
  * route is named here: they are open to everyone. */
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "gate/api/api.h"
+#include "gate/api/openapi.h"
 #include "gate/call/origin.h"
 #include "gate/worker.h"
-#include "llm/mlflow/openapi.h"
 
 /* --- / and the icon --- */
 
@@ -70,17 +71,6 @@ static void html_add(struct sl_buf *out, const char *text)
     }
 }
 
-/* "{}" gets a name. */
-static void pattern_add(struct sl_buf *out, const char *pattern)
-{
-    size_t n = strcspn(pattern, "{");
-    sl_buf_add(out, pattern, n);
-    if (pattern[n]) {
-        sl_buf_add_lit(out, "{name}");
-        sl_buf_add_c(out, pattern + n + 2);
-    }
-}
-
 static void handle_docs(struct sl_xchg *x)
 {
     struct sl_jw unused, *w = sl_api_writer(x, &unused);
@@ -88,15 +78,12 @@ static void handle_docs(struct sl_xchg *x)
     sl_buf_add_c(out, docs_head);
     struct sl_path_iter it = { 0 };
     for (const struct sl_path *row; (row = sl_path_next(x->worker->paths, &it)) != NULL;) {
-        if (!row->doc) {
-            continue;
-        }
         char methods[SL_METHODS_MAX];
         sl_methods_format(row->methods & ~(unsigned)SL_HEAD, methods);
         sl_buf_printf(out, "<tr><td>%s</td><td><code>", methods);
-        pattern_add(out, row->pattern);
+        sl_openapi_pattern(out, row->pattern);
         sl_buf_add_lit(out, "</code></td><td>");
-        html_add(out, row->doc);
+        html_add(out, row->told->text);
         sl_buf_add_lit(out, "</td></tr>\n");
     }
     sl_buf_add_lit(out, "</table>\n</body>\n</html>\n");
@@ -107,166 +94,24 @@ static void handle_docs(struct sl_xchg *x)
     sl_xchg_reply(x, 200, SL_STR("text/html; charset=utf-8"), sl_buf_str(out));
 }
 
-/* --- /openapi.json --- */
-
-static const struct {
-    const char *name;
-    enum sl_llm_type type;
-} schemas[] = {
-    { "ChatRequest", SL_LLM_CHAT },
-    { "CompletionsRequest", SL_LLM_COMPLETIONS },
-    { "EmbeddingsRequest", SL_LLM_EMBEDDINGS },
-};
-
-static void schema_ref(struct sl_jw *w, const char *name)
-{
-    char ref[64];
-    snprintf(ref, sizeof(ref), "#/components/schemas/%s", name);
-    sl_jw_object(w);
-    sl_jw_member_str(w, "$ref", sl_str_c(ref));
-    sl_jw_end(w);
-}
-
-static void body_write(struct sl_jw *w, const struct sl_path *row)
-{
-    sl_jw_key(w, "requestBody");
-    sl_jw_object(w);
-    sl_jw_member_bool(w, "required", true);
-    sl_jw_key(w, "content");
-    sl_jw_object(w);
-    sl_jw_key(w, "application/json");
-    sl_jw_object(w);
-    sl_jw_key(w, "schema");
-    if (row->body) {
-        schema_ref(w, row->body);
-    } else if (row->has_type) {
-        sl_jw_object(w); /* an upstream may take more than any schema says */
-        sl_jw_member_str(w, "type", SL_STR("object"));
-        sl_jw_member_raw(w, "required", SL_STR("[\"model\"]"));
-        sl_jw_end(w);
-    } else if (!row->handle) {
-        sl_jw_object(w);
-        sl_jw_key(w, "anyOf");
-        sl_jw_array(w);
-        for (size_t i = 0; i < SL_ARRAY_LEN(schemas); i++) {
-            schema_ref(w, schemas[i].name);
-        }
-        sl_jw_end(w);
-        sl_jw_end(w);
-    } else {
-        sl_jw_object(w);
-        sl_jw_member_str(w, "type", SL_STR("object"));
-        sl_jw_end(w);
-    }
-    sl_jw_end(w);
-    sl_jw_end(w);
-    sl_jw_end(w);
-}
-
-static void response_write(struct sl_jw *w, const char *status, const char *text)
-{
-    sl_jw_key(w, status);
-    sl_jw_object(w);
-    sl_jw_member_str(w, "description", sl_str_c(text));
-    sl_jw_end(w);
-}
-
-static void operation_write(struct sl_jw *w, const struct sl_path *row, const char *method)
-{
-    sl_jw_key(w, method);
-    sl_jw_object(w);
-    sl_jw_member_str(w, "summary", sl_str_c(row->doc));
-    if (strchr(row->pattern, '{')) {
-        sl_jw_member_raw(w, "parameters",
-                         SL_STR("[{\"name\":\"name\",\"in\":\"path\",\"required\":true,"
-                                "\"schema\":{\"type\":\"string\"}}]"));
-    }
-    if (strcmp(method, "post") == 0 || strcmp(method, "put") == 0) {
-        body_write(w, row);
-    }
-    sl_jw_key(w, "responses");
-    sl_jw_object(w);
-    response_write(w, "200", !row->handle ? "The reply, or with \"stream\": true server-sent events." : "OK");
-    if (!row->handle && !row->has_type) {
-        response_write(w, "422", "The body does not fit the route's schema.");
-    }
-    sl_jw_end(w);
-    sl_jw_end(w);
-}
-
-/* All rows of one path stand together as its operations. */
-static void path_write(struct sl_jw *w, const struct sl_path_table *paths, const struct sl_path *first)
-{
-    static const struct {
-        unsigned bit;
-        const char *name;
-    } methods[] = {
-        { SL_GET, "get" }, { SL_POST, "post" }, { SL_PUT, "put" }, { SL_DELETE, "delete" }, { SL_PATCH, "patch" }
-    };
-    struct sl_buf path = SL_BUF_INIT(256);
-    pattern_add(&path, first->pattern);
-    sl_jw_key_str(w, sl_buf_str(&path));
-    sl_jw_object(w);
-    struct sl_path_iter it = { 0 };
-    for (const struct sl_path *row; (row = sl_path_next(paths, &it)) != NULL;) {
-        for (size_t i = 0; i < SL_ARRAY_LEN(methods) && row->doc && strcmp(row->pattern, first->pattern) == 0; i++) {
-            if (row->methods & methods[i].bit) {
-                operation_write(w, row, methods[i].name);
-            }
-        }
-    }
-    sl_jw_end(w);
-    sl_buf_done(&path);
-}
-
-static bool is_first(const struct sl_path_table *paths, const struct sl_path *row)
-{
-    struct sl_path_iter it = { 0 };
-    for (const struct sl_path *before; (before = sl_path_next(paths, &it)) != row;) {
-        if (before->doc && strcmp(before->pattern, row->pattern) == 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void handle_openapi(struct sl_xchg *x)
 {
     struct sl_jw writer, *w = sl_api_writer(x, &writer);
-    sl_jw_object(w);
-    sl_jw_member_str(w, "openapi", SL_STR("3.1.0"));
-    sl_jw_member_raw(w, "info", SL_STR("{\"title\":\"Sluice AI Gateway\",\"version\":\"" SL_VERSION "\"}"));
-    sl_jw_key(w, "paths");
-    sl_jw_object(w);
-    const struct sl_path_table *paths = x->worker->paths;
-    struct sl_path_iter it = { 0 };
-    for (const struct sl_path *row; (row = sl_path_next(paths, &it)) != NULL;) {
-        if (row->doc && is_first(paths, row)) {
-            path_write(w, paths, row);
-        }
-    }
-    sl_jw_end(w);
-    sl_jw_key(w, "components");
-    sl_jw_object(w);
-    sl_jw_key(w, "schemas");
-    sl_jw_object(w);
-    for (size_t i = 0; i < SL_ARRAY_LEN(schemas); i++) {
-        sl_jw_key(w, schemas[i].name);
-        sl_mf_model_schema(w, sl_mf_requests[schemas[i].type]);
-    }
-    sl_jw_key(w, "SetLimitsRequest");
-    sl_mf_model_schema(w, &sl_mf_set_limits);
-    sl_jw_end(w);
-    sl_jw_end(w);
-    sl_jw_end(w);
+    sl_openapi_write(w, x->worker->paths);
     sl_api_reply(x, 200);
 }
 
+#define PAGE(methods_, path, handle_, ...)                                                       \
+    {                                                                                            \
+        .methods = (methods_), .pattern = (path), .handle = (handle_), .access = SL_ACCESS_OPEN, \
+        .told = SL_TOLD(__VA_ARGS__)                                                             \
+    }
+
 const struct sl_path sl_docs_rows[] = {
-    { .methods = SL_GET | SL_HEAD, .pattern = "/", .handle = handle_index, .access = SL_ACCESS_OPEN },
-    { .methods = SL_GET | SL_HEAD, .pattern = "/docs", .handle = handle_docs, .access = SL_ACCESS_OPEN },
-    { .methods = SL_GET | SL_HEAD, .pattern = "/redoc", .handle = handle_docs, .access = SL_ACCESS_OPEN },
-    { .methods = SL_GET | SL_HEAD, .pattern = "/openapi.json", .handle = handle_openapi, .access = SL_ACCESS_OPEN },
-    { .methods = SL_GET, .pattern = "/favicon.ico", .handle = handle_favicon, .access = SL_ACCESS_OPEN },
+    PAGE(SL_GET | SL_HEAD, "/", handle_index, "To /docs.", .statuses = "307"),
+    PAGE(SL_GET | SL_HEAD, "/docs", handle_docs, "This page.", .media = "text/html"),
+    PAGE(SL_GET | SL_HEAD, "/redoc", handle_docs, "The same.", .media = "text/html"),
+    PAGE(SL_GET | SL_HEAD, "/openapi.json", handle_openapi, "These calls, for programs.", .reply = "Document"),
+    PAGE(SL_GET, "/favicon.ico", handle_favicon, "A gate over water.", .media = "image/vnd.microsoft.icon"),
     { 0 },
 };

@@ -28,21 +28,22 @@ static void handle_not_here(struct sl_xchg *x)
     sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "Not Found");
 }
 
-/* Health stands at the top of every list of paths, what is not here in none. */
 const struct sl_path sl_health_rows[] = {
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/health",
       .handle = handle_health,
       .access = SL_ACCESS_OPEN,
-      .doc = "200 while the process lives." },
+      .told = SL_TOLD("200 while the process lives.", .reply = "Health") },
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/ready",
       .handle = handle_ready,
       .access = SL_ACCESS_OPEN,
-      .doc = "200 while it takes traffic, 503 when it is draining, and while its store could never be read." },
+      .told = SL_TOLD("200 while it takes traffic, 503 when it is draining, and while its store could never be read.",
+                      .reply = "Health") },
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/.well-known/databricks-config",
       .handle = handle_not_here,
-      .access = SL_ACCESS_OPEN },
+      .access = SL_ACCESS_OPEN,
+      .told = SL_TOLD("404 at once, whoever asks: Databricks' SDK looks here before each call.", .statuses = "404") },
     { 0 },
 };

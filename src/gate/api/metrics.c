@@ -84,6 +84,6 @@ const struct sl_path sl_metrics_rows[] = {
       .pattern = "/metrics",
       .handle = handle_metrics,
       .access = SL_ACCESS_METRICS,
-      .doc = "Counters, as Prometheus reads them." },
+      .told = SL_TOLD("Counters, as Prometheus reads them.", .media = "text/plain") },
     { 0 },
 };

@@ -32,6 +32,7 @@ const struct sl_path sl_secret_rows[] = {
       .pattern = "/api/sluice/v1/secret/rotate",
       .handle = handle_secret_rotate,
       .access = SL_ACCESS_ADMIN,
-      .doc = "Encrypt the credentials of all routes under a new secret key." },
+      .told = SL_TOLD("Encrypt the credentials of all routes under a new secret key.", .statuses = "200 409",
+                      .reply = "Rotated") },
     { 0 },
 };

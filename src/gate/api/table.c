@@ -10,31 +10,37 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
 
 extern const struct sl_dialect sl_dialect_databricks, sl_dialect_mlflow, sl_dialect_openai, sl_dialect_sluice;
 
-#define OPENAI(path, llm_type, text)                                                               \
-    {                                                                                              \
-        .methods = SL_POST, .pattern = (path), .has_type = true, .type = (llm_type), .doc = (text) \
+#define OPENAI(path, llm_type, body_, ...)                                           \
+    {                                                                                \
+        .methods = SL_POST, .pattern = (path), .has_type = true, .type = (llm_type), \
+        .told = SL_TOLD(__VA_ARGS__, .body = (body_), .reply = "OpenaiReply")        \
     }
+#define CHAT(path, ...)        OPENAI(path, SL_LLM_CHAT, "OpenaiChatRequest", __VA_ARGS__)
+#define COMPLETIONS(path, ...) OPENAI(path, SL_LLM_COMPLETIONS, "OpenaiCompletionsRequest", __VA_ARGS__)
+#define EMBEDDINGS(path, ...)  OPENAI(path, SL_LLM_EMBEDDINGS, "OpenaiEmbeddingsRequest", __VA_ARGS__)
+/* The path names the route. */
+#define DEPLOYMENT(path, llm_type, kind, text) \
+    OPENAI("/openai/deployments/{}/" path, llm_type, "Deployment" kind "Request", text, .parameters = "api-version")
+#define MLFLOW(path, text)                                                                                \
+    {                                                                                                     \
+        .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
+    }
+#define SAME "The same for clients whose base URL lacks /v1."
 
 static const struct sl_path invocations[] = {
-    OPENAI("/v1/chat/completions", SL_LLM_CHAT, "Query a chat route; `model` names the route. OpenAI's shapes."),
-    OPENAI("/v1/completions", SL_LLM_COMPLETIONS,
-           "Query a completions route; `model` names the route. OpenAI's shapes."),
-    OPENAI("/v1/embeddings", SL_LLM_EMBEDDINGS, "Query an embeddings route; `model` names the route. OpenAI's shapes."),
-    OPENAI("/chat/completions", SL_LLM_CHAT, "The same for clients whose base URL lacks /v1."),
-    OPENAI("/completions", SL_LLM_COMPLETIONS, "The same for clients whose base URL lacks /v1."),
-    OPENAI("/embeddings", SL_LLM_EMBEDDINGS, "The same for clients whose base URL lacks /v1."),
-    OPENAI("/openai/deployments/{}/chat/completions", SL_LLM_CHAT,
-           "Query a chat route as Azure's client does; `api-version` is not looked at."),
-    OPENAI("/openai/deployments/{}/completions", SL_LLM_COMPLETIONS,
-           "Query a completions route as Azure's client does."),
-    OPENAI("/openai/deployments/{}/embeddings", SL_LLM_EMBEDDINGS, "Query an embeddings route as Azure's client does."),
-    { .methods = SL_POST, .pattern = "/gateway/{}/invocations", .doc = "Query a route. MLflow's shapes." },
-    { .methods = SL_POST,
-      .pattern = "/endpoints/{}/invocations",
-      .doc = "Query a route; the same call under its other name." },
-    { .methods = SL_POST,
-      .pattern = "/serving-endpoints/{}/invocations",
-      .doc = "Query a route, as Databricks' deployment client does." },
+    CHAT("/v1/chat/completions", "Query a chat route; `model` names the route. OpenAI's shapes."),
+    COMPLETIONS("/v1/completions", "Query a completions route; `model` names the route. OpenAI's shapes."),
+    EMBEDDINGS("/v1/embeddings", "Query an embeddings route; `model` names the route. OpenAI's shapes."),
+    CHAT("/chat/completions", SAME),
+    COMPLETIONS("/completions", SAME),
+    EMBEDDINGS("/embeddings", SAME),
+    DEPLOYMENT("chat/completions", SL_LLM_CHAT, "Chat",
+               "Query a chat route as Azure's client does; `api-version` is not looked at."),
+    DEPLOYMENT("completions", SL_LLM_COMPLETIONS, "Completions", "Query a completions route as Azure's client does."),
+    DEPLOYMENT("embeddings", SL_LLM_EMBEDDINGS, "Embeddings", "Query an embeddings route as Azure's client does."),
+    MLFLOW("/gateway/{}/invocations", "Query a route. MLflow's shapes."),
+    MLFLOW("/endpoints/{}/invocations", "Query a route; the same call under its other name."),
+    MLFLOW("/serving-endpoints/{}/invocations", "Query a route, as Databricks' deployment client does."),
     { 0 },
 };
 

@@ -29,6 +29,18 @@ enum sl_method {
 /* Of a call that needs no key, and no body either: who has none shall not fill server.limits.memory. */
 #define SL_OPEN_BODY_MAX 4096
 
+/* What /docs and /openapi.json tell of a row. Lists are names with a blank between them; a name is that of a part of
+ * /openapi.json. */
+struct sl_path_told {
+    const char *text;       /* what it does */
+    const char *statuses;   /* what is answered besides what every call of its kind is; NULL: "200" */
+    const char *parameters; /* besides what the path names */
+    const char *headers;    /* of a success, besides those of every one */
+    const char *body;       /* the schema; NULL: it has none */
+    const char *reply;      /* the schema of a success; NULL: it has none, but for `media` */
+    const char *media;      /* its type; NULL: JSON */
+};
+
 struct sl_path {
     unsigned methods;    /* MLflow's paths take no HEAD: it stands here where it is served */
     const char *pattern; /* "{}" stands for one segment, a trailing '/' counts */
@@ -37,9 +49,15 @@ struct sl_path {
     bool has_type; /* of an invocation: the path says the type */
     enum sl_llm_type type;
     enum sl_access access;
-    const char *doc;  /* what it does, for /docs and /openapi.json; NULL: an alias or a page, not told there */
-    const char *body; /* the schema's name there; NULL: any object */
+    const struct sl_path_told *told; /* every row has it */
 };
+
+/* For a row's .told. */
+#define SL_TOLD(...)             \
+    &(const struct sl_path_told) \
+    {                            \
+        .text = __VA_ARGS__      \
+    }
 
 /* In whose words a path and everything below it is told, be it there or not. */
 struct sl_path_prefix {

@@ -51,15 +51,20 @@ static void bounds_members(struct sl_jw *w, const struct sl_mf_type *type)
 }
 
 /* The members of an object's schema. */
-static void model_members(struct sl_jw *w, const struct sl_mf_model *model)
+static void model_members(struct sl_jw *w, const struct sl_mf_model *model, bool is_request)
 {
     bool has_required = false;
     sl_jw_key(w, "properties");
     sl_jw_object(w);
     for (unsigned i = 0; i < model->n; i++) {
         has_required |= (model->fields[i].flags & SL_MF_REQUIRED) != 0;
-        sl_jw_key(w, model->fields[i].name);
-        type_write(w, model->fields[i].type, (model->fields[i].flags & SL_MF_NULLABLE) != 0);
+        if (!is_request || strcmp(model->fields[i].name, "model") != 0) {
+            sl_jw_key(w, model->fields[i].name);
+            type_write(w, model->fields[i].type, (model->fields[i].flags & SL_MF_NULLABLE) != 0);
+        }
+    }
+    if (is_request) {
+        sl_jw_member_raw(w, "model", SL_STR("{\"type\":\"null\",\"description\":\"The path names the route.\"}"));
     }
     sl_jw_end(w);
     if (has_required) {
@@ -72,6 +77,14 @@ static void model_members(struct sl_jw *w, const struct sl_mf_model *model)
         }
         sl_jw_end(w);
     }
+}
+
+static void model_write(struct sl_jw *w, const struct sl_mf_model *model, bool is_request)
+{
+    sl_jw_object(w);
+    type_member(w, "object", false);
+    model_members(w, model, is_request);
+    sl_jw_end(w);
 }
 
 static void raw_any_of(struct sl_jw *w, const char *alternatives)
@@ -90,8 +103,37 @@ static void content_members(struct sl_jw *w, bool is_nullable)
     sl_jw_key(w, "oneOf");
     sl_jw_array(w);
     for (size_t i = 0; sl_mf_parts[i]; i++) {
-        sl_mf_model_schema(w, sl_mf_parts[i]);
+        model_write(w, sl_mf_parts[i], false);
     }
+    sl_jw_end(w);
+    sl_jw_end(w);
+}
+
+static void bool_members(struct sl_jw *w, const struct sl_mf_type *type, bool is_nullable)
+{
+    if (!type->or_object) {
+        type_member(w, "boolean", is_nullable);
+        return;
+    }
+    sl_jw_member_raw(w, "type",
+                     is_nullable ? SL_STR("[\"boolean\",\"object\",\"null\"]") : SL_STR("[\"boolean\",\"object\"]"));
+}
+
+/* One of the words, or a list of them. */
+static void type_words_members(struct sl_jw *w, const char *const *words, bool is_nullable)
+{
+    sl_jw_key(w, "anyOf");
+    sl_jw_array(w);
+    sl_jw_object(w);
+    words_member(w, words, is_nullable);
+    sl_jw_end(w);
+    sl_jw_object(w);
+    type_member(w, "array", false);
+    sl_jw_member_u64(w, "minItems", 1);
+    sl_jw_key(w, "items");
+    sl_jw_object(w);
+    words_member(w, words, false);
+    sl_jw_end(w);
     sl_jw_end(w);
     sl_jw_end(w);
 }
@@ -112,17 +154,17 @@ static void type_write(struct sl_jw *w, const struct sl_mf_type *type, bool is_n
         bounds_members(w, type);
         break;
     case SL_MF_BOOL:
-        type_member(w, "boolean", is_nullable);
+        bool_members(w, type, is_nullable);
         break;
     case SL_MF_LITERAL:
         words_member(w, type->words, is_nullable);
         break;
     case SL_MF_TYPE:
-        raw_any_of(w, "[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]");
+        type_words_members(w, type->words, is_nullable);
         break;
     case SL_MF_MODEL:
         type_member(w, "object", is_nullable);
-        model_members(w, type->model);
+        model_members(w, type->model, false);
         break;
     case SL_MF_LIST:
         type_member(w, "array", is_nullable);
@@ -155,10 +197,7 @@ static void type_write(struct sl_jw *w, const struct sl_mf_type *type, bool is_n
     sl_jw_end(w);
 }
 
-void sl_mf_model_schema(struct sl_jw *w, const struct sl_mf_model *model)
+void sl_mf_request_schema(struct sl_jw *w, enum sl_llm_type type)
 {
-    sl_jw_object(w);
-    type_member(w, "object", false);
-    model_members(w, model);
-    sl_jw_end(w);
+    model_write(w, sl_mf_requests[type], true);
 }

@@ -5,7 +5,7 @@
 #include "json/write.h"
 #include "llm/mlflow/schema.h"
 
-/* A model as JSON Schema. */
-void sl_mf_model_schema(struct sl_jw *w, const struct sl_mf_model *model);
+/* A request of that type as JSON Schema: the one that the path names the route of. */
+void sl_mf_request_schema(struct sl_jw *w, enum sl_llm_type type);
 
 #endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/api/opt_schema.h"
+
+#include <stdio.h>
+
+#include "json/write.h"
+#include "llm/core/provider.h"
+
+/* A credential goes into a header as it stands; "$NAME" is the file's alone. */
+#define SECRET_PATTERN "^[!-#%-~][!-~]*$"
+
+static void names_write(struct sl_jw *w, const char *const *names)
+{
+    sl_jw_key(w, "enum");
+    sl_jw_array(w);
+    for (; names && *names; names++) {
+        sl_jw_str_c(w, *names);
+    }
+    sl_jw_end(w);
+}
+
+static void text_write(struct sl_jw *w, const char *pattern)
+{
+    sl_jw_member_str(w, "type", SL_STR("string"));
+    if (pattern) {
+        sl_jw_member_str(w, "pattern", sl_str_c(pattern));
+    }
+}
+
+static void number_write(struct sl_jw *w, const struct sl_opt *row)
+{
+    sl_jw_member_str(w, "type", SL_STR("integer"));
+    sl_jw_member_u64(w, "minimum", row->min);
+    if (row->max) {
+        sl_jw_member_u64(w, "maximum", row->max);
+    }
+}
+
+static void map_members(struct sl_jw *w, const struct sl_opt *rows);
+
+static void row_write(struct sl_jw *w, const struct sl_opt *row)
+{
+    sl_jw_object(w);
+    switch (row->type) {
+    case SL_OPT_BOOL:
+        sl_jw_member_str(w, "type", SL_STR("boolean"));
+        break;
+    case SL_OPT_U32:
+    case SL_OPT_U64:
+        number_write(w, row);
+        break;
+    case SL_OPT_DOUBLE:
+        sl_jw_member_str(w, "type", SL_STR("number"));
+        break;
+    case SL_OPT_USEC:
+        text_write(w, row->min ? "^0*[1-9][0-9]*(ms|s|m|h|d)$" : "^[0-9]+(ms|s|m|h|d)$");
+        break;
+    case SL_OPT_BYTES:
+        text_write(w, row->min ? "^0*[1-9][0-9]*(B|kB|KiB|MB|MiB|GB|GiB)$" : "^[0-9]+(B|kB|KiB|MB|MiB|GB|GiB)$");
+        break;
+    case SL_OPT_STR:
+    case SL_OPT_PATH:
+        text_write(w, NULL);
+        break;
+    case SL_OPT_URL:
+        text_write(w, "^https?://");
+        sl_jw_member_str(w, "format", SL_STR("uri"));
+        break;
+    case SL_OPT_ENUM:
+        names_write(w, row->names);
+        break;
+    case SL_OPT_STR_LIST:
+        sl_jw_member_raw(w, "anyOf",
+                         SL_STR("[{\"type\":\"string\"},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]"));
+        break;
+    case SL_OPT_SECRET:
+        text_write(w, SECRET_PATTERN);
+        sl_jw_member_bool(w, "writeOnly", true);
+        break;
+    case SL_OPT_MAP:
+        map_members(w, row->sub);
+        break;
+    case SL_OPT_CUSTOM: /* its own reader says what it may be */
+    case SL_OPT_ROWS:
+        break;
+    }
+    if (row->help) {
+        sl_jw_member_str(w, "description", sl_str_c(row->help));
+    }
+    sl_jw_end(w);
+}
+
+static void rows_write(struct sl_jw *w, const struct sl_opt *rows)
+{
+    for (const struct sl_opt *row = rows; row->key; row++) {
+        if (row->type == SL_OPT_ROWS) {
+            rows_write(w, row->sub);
+        } else if (!(row->flags & SL_OPT_HIDDEN)) {
+            sl_jw_key(w, row->key);
+            row_write(w, row);
+        }
+    }
+}
+
+static void required_write(struct sl_jw *w, const struct sl_opt *rows)
+{
+    for (const struct sl_opt *row = rows; row->key; row++) {
+        if (row->type == SL_OPT_ROWS) {
+            required_write(w, row->sub);
+        } else if (row->flags & SL_OPT_REQUIRED) {
+            sl_jw_str_c(w, row->key);
+        }
+    }
+}
+
+static void map_members(struct sl_jw *w, const struct sl_opt *rows)
+{
+    sl_jw_member_str(w, "type", SL_STR("object"));
+    sl_jw_key(w, "properties");
+    sl_jw_object(w);
+    rows_write(w, rows);
+    sl_jw_end(w);
+    if (sl_opt_required(rows)) {
+        sl_jw_key(w, "required");
+        sl_jw_array(w);
+        required_write(w, rows);
+        sl_jw_end(w);
+    }
+    sl_jw_member_bool(w, "additionalProperties", false);
+}
+
+void sl_opt_schema(struct sl_jw *w, const struct sl_opt *rows)
+{
+    sl_jw_object(w);
+    map_members(w, rows);
+    sl_jw_end(w);
+}
+
+/* --- models --- */
+
+static void config_key(const struct sl_provider *provider, bool is_own_key, char out[80])
+{
+    snprintf(out, 80, "%s%sconfig", is_own_key ? provider->name : "", is_own_key ? "_" : "");
+    for (char *c = out; *c; c++) {
+        *c = *c == '-' ? '_' : *c;
+    }
+}
+
+static void provider_schema(struct sl_jw *w, const struct sl_provider *provider, bool is_own_key)
+{
+    char key[80];
+    config_key(provider, is_own_key, key);
+    sl_jw_object(w);
+    sl_jw_member_str(w, "title", sl_str_c(provider->label));
+    sl_jw_member_str(w, "type", SL_STR("object"));
+    sl_jw_key(w, "properties");
+    sl_jw_object(w);
+    sl_jw_key(w, "provider");
+    sl_jw_object(w);
+    sl_jw_member_str(w, "const", sl_str_c(provider->name));
+    sl_jw_end(w);
+    sl_jw_member_raw(w, "name", SL_STR("{\"type\":\"string\",\"minLength\":1}"));
+    if (is_own_key) {
+        sl_jw_member_raw(w, "task", SL_STR("{\"$ref\":\"#/components/schemas/RouteType\"}"));
+    }
+    sl_jw_key(w, key);
+    sl_opt_schema(w, provider->opts);
+    sl_jw_end(w);
+    sl_jw_key(w, "required");
+    sl_jw_array(w);
+    sl_jw_str_c(w, "provider");
+    sl_jw_str_c(w, "name");
+    if (sl_opt_required(provider->opts)) {
+        sl_jw_str_c(w, key);
+    }
+    sl_jw_end(w);
+    sl_jw_member_bool(w, "additionalProperties", false);
+    sl_jw_end(w);
+}
+
+void sl_model_schema(struct sl_jw *w, bool is_own_key)
+{
+    sl_jw_object(w);
+    sl_jw_key(w, "oneOf");
+    sl_jw_array(w);
+    const struct sl_provider *provider;
+    for (size_t i = 0; (provider = sl_provider_at(i)) != NULL; i++) {
+        if (!provider->successor) {
+            provider_schema(w, provider, is_own_key);
+        }
+    }
+    sl_jw_end(w);
+    sl_jw_end(w);
+}
