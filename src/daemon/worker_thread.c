@@ -3,17 +3,17 @@
  * idle connections go and the others finish; when the last one is closed the upstream pool closes too, and the loop
  * ends. */
 #include "daemon/daemon.h"
-
-#include <stdio.h>
-#include <sys/socket.h>
-
-#include "gate/call/credential.h"
 #include "gate/api/table.h"
+#include "gate/call/credential.h"
 #include "gate/call/front.h"
 #include "gate/call/measure.h"
 #include "gate/call/peer.h"
+#include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
 
 static struct sl_thread *thread_of(struct sl_listener *listener);
 

@@ -515,19 +515,6 @@ bool sl_stream_is_secure_or_plain(const struct sl_stream *stream)
     return !stream->tls || sl_tls_is_ready(stream->tls);
 }
 
-void sl_addr_set(struct sl_addr *addr, bool is_ipv6, const unsigned char *ip, uint16_t port)
-{
-    static const unsigned char mapped[12] = { [10] = 0xff, [11] = 0xff };
-    *addr = (struct sl_addr){ .port = port };
-    if (is_ipv6 && memcmp(ip, mapped, sizeof(mapped)) == 0) {
-        is_ipv6 = false;
-        ip += sizeof(mapped);
-    }
-    addr->is_ipv6 = is_ipv6;
-    memcpy(addr->ip, ip, is_ipv6 ? 16 : 4);
-    SL_IGNORE(!inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, ip, addr->text, sizeof(addr->text))); /* it fits */
-}
-
 void sl_stream_peer(const struct sl_stream *stream, struct sl_addr *ret)
 {
     *ret = (struct sl_addr){ .text = "unknown" };

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "net/addr.h"
 #include "net/loop.h"
 
 struct sl_stream;
@@ -33,13 +34,6 @@ struct sl_stream_cbs {
 /* A source is paused when more than this waits to be sent, and resumed at the low mark. */
 #define SL_STREAM_HIGH 65536
 #define SL_STREAM_LOW  16384
-
-struct sl_addr {
-    char text[64]; /* "192.0.2.1", "2001:db8::1", "unix" */
-    uint16_t port;
-    bool is_ipv6;
-    unsigned char ip[16]; /* network order; IPv4 in the first 4 */
-};
 
 struct sl_stream {
     union {
@@ -116,8 +110,6 @@ bool sl_stream_is_secure_or_plain(const struct sl_stream *stream);
 
 /* TCP_NODELAY is always set. */
 void sl_stream_peer(const struct sl_stream *stream, struct sl_addr *ret);
-/* `ip` in network order, 4 or 16 bytes; an IPv4 address inside IPv6 (::ffff:0:0/96) becomes IPv4. */
-void sl_addr_set(struct sl_addr *addr, bool is_ipv6, const unsigned char *ip, uint16_t port);
 
 /* A connection that was silent for `usec` (rounded up to seconds) is asked whether it still lives: a NAT or firewall on
  * the way does not forget it meanwhile. After four unanswered questions, a quarter of that time apart, it is given up.

@@ -3,13 +3,13 @@
 #ifndef SL_GATE_API_H
 #define SL_GATE_API_H
 
-#include "gate/call/reply.h"
-#include "gate/call/state.h"
-#include "http/hreq.h"
-#include "json/json.h"
-#include "json/write.h"
+#include "base/str.h"
+#include "llm/core/error.h"
 
+struct sl_json_val;
+struct sl_jw;
 struct sl_snapshot;
+struct sl_xchg;
 
 /* A writer into the worker's text, emptied. */
 struct sl_jw *sl_api_writer(struct sl_xchg *x, struct sl_jw *w);

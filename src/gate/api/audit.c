@@ -7,6 +7,7 @@
 #include "gate/api/question.h"
 #include "gate/config/key.h"
 #include "json/json.h"
+#include "json/write.h"
 
 #define AUDIT_PAGE 100
 

@@ -4,11 +4,15 @@
 #include "base/buf.h"
 #include "base/num.h"
 #include "gate/api/api.h"
+#include "gate/call/reply.h"
 #include "gate/config/definition.h"
 #include "gate/config/reach.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/worker.h"
+#include "http/hreq.h"
+#include "wire/headers.h"
 
 /* A kept credential and what stands around it. */
 #define CONFIG_MAX (1u << 20)

@@ -6,7 +6,11 @@
 #include "base/buf.h"
 #include "gate/api/api.h"
 #include "gate/api/openapi.h"
+#include "gate/call/access.h"
 #include "gate/call/origin.h"
+#include "gate/call/path.h"
+#include "gate/call/reply.h"
+#include "gate/call/state.h"
 #include "gate/worker.h"
 
 /* --- / and the icon --- */

@@ -9,10 +9,15 @@
 #include "gate/api/api.h"
 #include "gate/api/page.h"
 #include "gate/api/question.h"
+#include "gate/call/reply.h"
 #include "gate/config/keyset.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
+#include "json/json.h"
+#include "json/write.h"
+#include "wire/headers.h"
 
 #define KEYS_PAGE      1000
 #define NAME_MAX_LEN   255

@@ -5,10 +5,13 @@
 #include "gate/api/api.h"
 #include "gate/api/question.h"
 #include "gate/call/auth.h"
+#include "gate/call/reply.h"
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
 #include "gate/policy/limit.h"
 #include "gate/worker.h"
+#include "http/hreq.h"
+#include "json/write.h"
 #include "llm/mlflow/body.h"
 #include "llm/mlflow/schema.h"
 

@@ -3,14 +3,19 @@
 #include <stdlib.h>
 
 #include "gate/api/api.h"
+#include "gate/call/access.h"
+#include "gate/call/part.h"
+#include "gate/call/path.h"
+#include "gate/call/reply.h"
+#include "gate/call/state.h"
 #include "gate/config/snapshot.h"
+#include "gate/engine.h"
 #include "gate/gate.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/metrics_write.h"
 #include "gate/watch/readings.h"
 #include "gate/worker.h"
 #include "net/loop.h"
-#include "gate/engine.h"
 
 /* A scrape of a gateway with a thousand busy routes is about 20 MB. */
 #define METRICS_TEXT_MAX (256u << 20)
@@ -44,7 +49,7 @@ static void scrape_done(uv_work_t *work, int status)
     struct scrape *scrape = SL_CONTAINER_OF(work, struct scrape, work);
     struct sl_xchg *x = scrape->x;
     if (x) {
-        sl_part_end(x, &scrape->part);
+        sl_part_end(&x->parts, &scrape->part);
         if (status < 0 || sl_buf_status(&scrape->text) < 0) {
             sl_xchg_fail_nomem(x);
         } else {
@@ -76,7 +81,7 @@ static void handle_metrics(struct sl_xchg *x)
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "the gateway cannot read its metrics now");
         return;
     }
-    sl_part_begin(x, &scrape->part, scrape_on_stop);
+    sl_part_begin(&x->parts, &scrape->part, scrape_on_stop);
 }
 
 const struct sl_path sl_metrics_rows[] = {

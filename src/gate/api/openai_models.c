@@ -2,9 +2,13 @@
 /* The routes as OpenAI's clients read models. */
 #include "gate/api/api.h"
 #include "gate/call/auth.h"
+#include "gate/call/path.h"
+#include "gate/call/reply.h"
+#include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
+#include "json/write.h"
 #include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"

@@ -12,6 +12,7 @@
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
 #include "json/json.h"
+#include "json/write.h"
 #include "wire/uri.h"
 
 /* Names of at most 255 characters, four bytes each, a dozen of them. */

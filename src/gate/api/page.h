@@ -5,8 +5,10 @@
 #ifndef SL_GATE_PAGE_H
 #define SL_GATE_PAGE_H
 
-#include "json/write.h"
+#include <stdbool.h>
+#include <stdint.h>
 
+struct sl_jw;
 struct sl_snapshot;
 struct sl_xchg;
 

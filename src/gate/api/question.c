@@ -5,11 +5,13 @@
 
 #include "base/clock.h"
 #include "gate/api/api.h"
+#include "gate/call/reply.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
+#include "gate/engine.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
-#include "gate/engine.h"
 
 void sl_question_free(struct sl_question *question)
 {
@@ -143,7 +145,7 @@ static void on_loop(void *arg)
     struct sl_worker *worker = question->worker;
     struct sl_xchg *x = question->x;
     if (x) {
-        sl_part_end(x, &question->part);
+        sl_part_end(&x->parts, &question->part);
         question->on_answer(x, question);
     }
     sl_question_free(question);
@@ -167,12 +169,12 @@ void sl_question_ask(struct sl_question *question, sl_question_fn *on_answer)
     struct sl_xchg *x = question->x;
     question->on_answer = on_answer;
     question->base.on_done = on_done;
-    sl_part_begin(x, &question->part, question_on_stop);
+    sl_part_begin(&x->parts, &question->part, question_on_stop);
     question->worker->n_questions++;
     int r = sl_store_submit(x->worker->gate->store, &question->base);
     if (r < 0) {
         question->worker->n_questions--;
-        sl_part_end(x, &question->part);
+        sl_part_end(&x->parts, &question->part);
         sl_question_free(question);
         sl_question_fail(x, r, NULL);
     }

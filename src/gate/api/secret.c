@@ -2,6 +2,8 @@
 /* The secret key, which is not told but changed. */
 #include "gate/api/api.h"
 #include "gate/api/question.h"
+#include "gate/call/reply.h"
+#include "json/write.h"
 
 static void on_rotated(struct sl_xchg *x, struct sl_question *question)
 {

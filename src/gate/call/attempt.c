@@ -3,16 +3,18 @@
 
 #include "base/log.h"
 #include "base/num.h"
+#include "gate/call/attempt_events.h"
 #include "gate/call/headers.h"
 #include "gate/call/mask.h"
 #include "gate/call/play.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
+#include "gate/engine.h"
 #include "gate/worker.h"
-#include "llm/core/language.h"
 #include "llm/core/call.h"
+#include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
-#include "gate/engine.h"
 
 /* How long OpenAI's clients wait for a reply. */
 #define FIRST_BYTE_USEC (600 * SL_USEC_PER_SEC)
@@ -175,7 +177,7 @@ static void attempt_on_stop(struct sl_part *part)
 void sl_attempt_stop(struct sl_attempt *attempt)
 {
     if (attempt->x) {
-        sl_part_end(attempt->x, &attempt->part);
+        sl_part_end(&attempt->x->parts, &attempt->part);
         attempt_on_stop(&attempt->part);
     }
 }
@@ -223,7 +225,7 @@ int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct
         ret_error->message = sl_provider_refusal(provider, x->call->type, x->call->is_stream, x->arena);
         return SL_E_UNSUPPORTED;
     }
-    sl_part_begin(x, &attempt->part, attempt_on_stop);
+    sl_part_begin(&x->parts, &attempt->part, attempt_on_stop);
     if (target->is_local) {
         return sl_play_start(x, target, events, user, &attempt->play);
     }

@@ -3,11 +3,11 @@
 #ifndef SL_GATE_ATTEMPT_H
 #define SL_GATE_ATTEMPT_H
 
-#include "gate/call/attempt_events.h"
 #include "gate/call/state.h"
 #include "http/client.h"
-#include "llm/core/llm.h"
+#include "llm/core/target.h"
 
+struct sl_attempt_events;
 struct sl_play;
 
 /* Used again for the next one. */

@@ -9,10 +9,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "gate/call/cred_table.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
-#include "llm/core/call.h"
 #include "gate/engine.h"
+#include "gate/worker.h"
+#include "llm/core/call.h"
+#include "llm/core/cred.h"
 
 /* Endpoints that give credentials answer at once or not at all. */
 #define CONNECT_USEC (5 * SL_USEC_PER_SEC)

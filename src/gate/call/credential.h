@@ -5,11 +5,13 @@
 #ifndef SL_GATE_CREDENTIAL_H
 #define SL_GATE_CREDENTIAL_H
 
-#include "gate/call/cred_table.h"
-#include "gate/worker.h"
+#include "base/err.h"
 
 struct sl_arena;
+struct sl_cred;
+struct sl_cred_source;
 struct sl_cred_wait;
+struct sl_worker;
 
 /* Who asks, and for what. Route and settings are held while a fetch goes on: a dynamic route reaches no further with it
  * than with its calls. */

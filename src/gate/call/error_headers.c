@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/error_headers.h"
 
+#include "base/arena.h"
 #include "gate/call/path.h"
 #include "http/coding.h"
+#include "llm/core/error.h"
+#include "wire/headers.h"
 
 /* Longer waits are not told: common clients sleep for all of it. */
 #define WAIT_MAX_SEC 120

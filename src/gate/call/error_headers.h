@@ -3,10 +3,13 @@
 #ifndef SL_GATE_ERROR_HEADERS_H
 #define SL_GATE_ERROR_HEADERS_H
 
-#include "llm/core/error.h"
-#include "wire/headers.h"
+#include <stdbool.h>
+
+#include "base/err.h"
 
 struct sl_arena;
+struct sl_headers;
+struct sl_llm_error;
 
 /* Adds it. The error's status is set; `allowed` are the path's methods; `reads_should_retry`: the client obeys
  * x-should-retry. */

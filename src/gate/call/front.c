@@ -11,16 +11,17 @@
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/policy/admit.h"
 #include "gate/policy/words.h"
 #include "gate/watch/metrics.h"
 #include "gate/worker.h"
+#include "http/server.h"
+#include "llm/core/call.h"
 #include "llm/core/language.h"
 #include "wire/uri.h"
-#include "llm/core/call.h"
-#include "http/server.h"
 
 /* An exchange and what others only point to. */
 struct whole {

@@ -3,8 +3,6 @@
 #ifndef SL_GATE_FRONT_H
 #define SL_GATE_FRONT_H
 
-#include "http/hreq.h"
-
 struct sl_worker;
 
 extern const struct sl_hserver_cbs sl_front_server_cbs;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/headers.h"
 
+#include "base/arena.h"
 #include "base/num.h"
 #include "gate/call/mask.h"
 #include "llm/core/types.h"
+#include "wire/headers.h"
 
 static bool has_prefix_no_case(struct sl_str s, struct sl_str prefix)
 {

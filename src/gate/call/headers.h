@@ -4,10 +4,11 @@
 #ifndef SL_GATE_HEADERS_H
 #define SL_GATE_HEADERS_H
 
-#include "wire/headers.h"
+#include "base/str.h"
 
 struct sl_arena;
 struct sl_header_alias;
+struct sl_headers;
 struct sl_secrets;
 
 /* Adds to a request's headers what goes up of the client's (`from`), and ours. `pass`: what this upstream may see

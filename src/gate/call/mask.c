@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 
+#include "base/arena.h"
 #include "wire/headers.h"
 
 /* Shorter ones may be words of a message. */

@@ -5,9 +5,9 @@
 #ifndef SL_GATE_MASK_H
 #define SL_GATE_MASK_H
 
-#include "base/arena.h"
 #include "base/str.h"
 
+struct sl_arena;
 struct sl_headers;
 
 #define SL_SECRETS_MAX 16

@@ -3,14 +3,15 @@
 
 #include "gate/call/state.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
 #include "gate/gate.h"
 #include "gate/watch/metrics.h"
 #include "gate/worker.h"
-#include "llm/core/language.h"
+#include "http/hreq.h"
 #include "llm/core/call.h"
+#include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
-#include "http/hreq.h"
 #include "net/loop.h"
 
 static const char *const operation_names[] = { "chat", "text_completion", "embeddings" };

@@ -3,6 +3,7 @@
 
 #include "gate/call/peer.h"
 #include "gate/call/state.h"
+#include "gate/config/settings.h"
 #include "http/hreq.h"
 #include "http/server.h"
 

@@ -6,6 +6,7 @@
 #include "gate/call/state.h"
 #include "gate/call/timing.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
 #include "gate/policy/admit.h"
 #include "gate/policy/words.h"
 #include "http/hreq.h"

@@ -3,8 +3,9 @@
 #ifndef SL_GATE_OWN_H
 #define SL_GATE_OWN_H
 
-#include "wire/headers.h"
+#include "base/err.h"
 
+struct sl_headers;
 struct sl_xchg;
 
 /* Adds them: the request's id, the limits, and what server.headers allows. */

@@ -4,10 +4,10 @@
 #ifndef SL_GATE_PATH_H
 #define SL_GATE_PATH_H
 
-#include "base/arena.h"
 #include "gate/call/access.h"
 #include "llm/core/types.h"
 
+struct sl_arena;
 struct sl_dialect;
 struct sl_xchg;
 

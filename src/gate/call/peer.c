@@ -4,7 +4,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "base/arena.h"
 #include "base/opt.h"
+#include "gate/config/settings.h"
+#include "net/cidr.h"
+#include "wire/headers.h"
 #include "wire/uri.h"
 
 struct sl_str sl_peer_principal(const struct sl_addr *addr, struct sl_arena *arena)

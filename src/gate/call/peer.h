@@ -5,10 +5,12 @@
 #ifndef SL_GATE_PEER_H
 #define SL_GATE_PEER_H
 
-#include "base/arena.h"
-#include "gate/config/settings.h"
-#include "net/stream.h"
-#include "wire/headers.h"
+#include "base/str.h"
+#include "net/addr.h"
+
+struct sl_arena;
+struct sl_headers;
+struct sl_settings;
 
 /* The name that limits and the log count by: an IPv4 address as text, an IPv6 address as its /64 ("2001:db8:1:2::/64",
  * since one client has all of that), "unix" for a unix socket. On the arena; "unknown" when that is full. */

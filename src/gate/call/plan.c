@@ -2,14 +2,17 @@
 #include "gate/call/plan.h"
 
 #include "gate/call/attempt.h"
+#include "gate/call/attempt_events.h"
 #include "gate/call/credential.h"
 #include "gate/call/measure.h"
 #include "gate/call/relay.h"
+#include "gate/call/relay_out.h"
 #include "gate/call/reply.h"
 #include "gate/call/verdict.h"
 #include "gate/config/route.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"
+#include "llm/core/cred.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 
@@ -274,7 +277,7 @@ void sl_plan_start(struct sl_xchg *x)
     plan->x = x;
     x->plan = plan;
     sl_timer_init(&plan->backoff, backoff_on_timer);
-    sl_part_begin(x, &plan->part, plan_on_stop);
+    sl_part_begin(&x->parts, &plan->part, plan_on_stop);
     attempt_begin(plan);
 }
 

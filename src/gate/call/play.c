@@ -2,11 +2,12 @@
 #include "gate/call/play.h"
 
 #include "base/buf.h"
+#include "gate/call/attempt_events.h"
 #include "gate/call/state.h"
 #include "llm/core/language.h"
-#include "net/loop.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
+#include "net/loop.h"
 
 struct sl_play {
     struct sl_loop *loop;

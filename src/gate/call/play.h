@@ -3,8 +3,9 @@
 #ifndef SL_GATE_PLAY_H
 #define SL_GATE_PLAY_H
 
-#include "gate/call/attempt_events.h"
+#include "base/err.h"
 
+struct sl_attempt_events;
 struct sl_play;
 struct sl_target;
 struct sl_xchg;

@@ -4,15 +4,20 @@
 #include "base/num.h"
 #include "gate/call/headers.h"
 #include "gate/call/mask.h"
+#include "gate/call/part.h"
 #include "gate/call/relay_collect.h"
+#include "gate/call/relay_events.h"
+#include "gate/call/relay_out.h"
 #include "gate/call/relay_translate.h"
+#include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "http/hreq.h"
 #include "json/scan.h"
-#include "llm/core/frames.h"
 #include "llm/core/call.h"
 #include "llm/core/frame.h"
+#include "llm/core/frames.h"
 #include "llm/core/gather.h"
+#include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/stream.h"
@@ -483,13 +488,13 @@ void sl_relay_start(struct sl_relay *relay, struct sl_xchg *x, const struct sl_t
     };
     x->record.is_stream = false;
     sl_timer_init(&relay->heartbeat, sl_relay_on_heartbeat);
-    sl_part_begin(x, &relay->part, relay_on_stop);
+    sl_part_begin(&x->parts, &relay->part, relay_on_stop);
 }
 
 void sl_relay_stop(struct sl_relay *relay)
 {
     if (relay->part.link.list) {
-        sl_part_end(relay->x, &relay->part);
+        sl_part_end(&relay->x->parts, &relay->part);
         relay_on_stop(&relay->part);
     }
 }

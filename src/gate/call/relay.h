@@ -12,7 +12,15 @@
 #ifndef SL_GATE_RELAY_H
 #define SL_GATE_RELAY_H
 
-#include "gate/call/relay_out.h"
+#include "base/str.h"
+#include "gate/call/verdict.h"
+#include "llm/core/error.h"
+
+struct sl_headers;
+struct sl_http_req;
+struct sl_relay;
+struct sl_target;
+struct sl_xchg;
 
 /* Prepares for an attempt's reply; target, request and pass.is_asked as they are for it. */
 void sl_relay_start(struct sl_relay *relay, struct sl_xchg *x, const struct sl_target *target,

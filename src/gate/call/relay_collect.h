@@ -3,7 +3,13 @@
 #ifndef SL_GATE_RELAY_COLLECT_H
 #define SL_GATE_RELAY_COLLECT_H
 
-#include "gate/call/relay_out.h"
+#include "base/str.h"
+#include "gate/call/verdict.h"
+
+struct sl_llm_error;
+struct sl_relay;
+struct sl_reply;
+struct sl_reply_judgement;
 
 /* mode and length are set. */
 void sl_relay_collect_start(struct sl_relay *relay);

@@ -10,6 +10,7 @@
 #include "http/hreq.h"
 #include "llm/core/call.h"
 #include "llm/core/frame.h"
+#include "llm/core/language.h"
 #include "net/loop.h"
 
 bool sl_relay_is_same_language(const struct sl_relay *relay)

@@ -6,16 +6,17 @@
 #include "base/buf.h"
 #include "gate/call/mask.h"
 #include "gate/call/relay_events.h"
-#include "gate/call/verdict.h"
 #include "gate/call/state.h"
-#include "llm/core/language.h"
+#include "gate/call/verdict.h"
 #include "llm/core/error.h"
+#include "llm/core/frame.h"
 #include "net/loop.h"
 #include "wire/headers.h"
 
 struct sl_frames;
 struct sl_gather;
 struct sl_json_scan;
+struct sl_language;
 
 /* What is written of our own in one go. */
 #define SL_RELAY_OUT_MAX 65536

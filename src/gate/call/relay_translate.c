@@ -2,10 +2,12 @@
 #include "gate/call/relay_translate.h"
 
 #include "gate/call/relay_collect.h"
+#include "gate/call/relay_out.h"
 #include "gate/call/reply.h"
 #include "gate/config/settings.h"
 #include "llm/core/frames.h"
 #include "llm/core/gather.h"
+#include "llm/core/language.h"
 #include "llm/core/reply.h"
 #include "llm/core/target.h"
 

@@ -3,7 +3,10 @@
 #ifndef SL_GATE_RELAY_TRANSLATE_H
 #define SL_GATE_RELAY_TRANSLATE_H
 
-#include "gate/call/relay_out.h"
+#include "base/str.h"
+#include "gate/call/verdict.h"
+
+struct sl_relay;
 
 /* SL_E_NOMEM. */
 SL_MUST int sl_relay_translate_start(struct sl_relay *relay);

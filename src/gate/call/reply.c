@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "gate/call/error_headers.h"
 #include "gate/call/headers.h"
 #include "gate/call/measure.h"
@@ -12,13 +13,13 @@
 #include "gate/call/state.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
 #include "gate/gate.h"
 #include "gate/policy/admit.h"
 #include "gate/watch/metrics.h"
 #include "gate/worker.h"
-#include "llm/core/language.h"
-#include "base/buf.h"
 #include "http/hreq.h"
+#include "llm/core/language.h"
 #include "net/loop.h"
 
 /* What everyone is told who keeps count of exchanges. Once each, when the reply is given. */
@@ -46,7 +47,7 @@ static void xchg_release(struct sl_xchg *x)
 
 static void xchg_close(struct sl_xchg *x, int status)
 {
-    sl_parts_stop(x);
+    sl_parts_stop(&x->parts);
     xchg_settle(x, status);
     xchg_release(x);
 }

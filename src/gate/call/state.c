@@ -19,23 +19,3 @@ bool sl_xchg_is_invocation(const struct sl_xchg *x)
 {
     return x->path && !x->path->handle;
 }
-
-void sl_part_begin(struct sl_xchg *x, struct sl_part *part, void (*stop)(struct sl_part *part))
-{
-    part->stop = stop;
-    sl_part_list_add(&x->parts, part);
-}
-
-void sl_part_end(struct sl_xchg *x, struct sl_part *part)
-{
-    if (part->link.list) {
-        sl_part_list_remove(&x->parts, part);
-    }
-}
-
-void sl_parts_stop(struct sl_xchg *x)
-{
-    for (struct sl_part *part; (part = sl_part_list_take_first(&x->parts)) != NULL;) {
-        part->stop(part);
-    }
-}

@@ -9,11 +9,13 @@
 #ifndef SL_GATE_STATE_H
 #define SL_GATE_STATE_H
 
+#include "gate/call/part.h"
 #include "gate/call/path.h"
 #include "gate/desk.h"
 #include "llm/core/error.h"
 
 struct sl_admission;
+struct sl_arena;
 struct sl_call;
 struct sl_env;
 struct sl_hreq;
@@ -25,15 +27,6 @@ struct sl_ticket;
 struct sl_worker;
 
 enum sl_xchg_state { SL_XS_HEAD, SL_XS_BODY, SL_XS_UPSTREAM, SL_XS_RELAY, SL_XS_DONE, SL_XS_COUNT };
-
-/* What runs for an exchange and must end with it: an attempt, a relay, a question to the store, a scrape. */
-struct sl_part {
-    struct sl_link link;
-    /* Nothing of it touches the exchange afterwards. It is out of the list already. */
-    void (*stop)(struct sl_part *part);
-};
-SL_LIST_HEAD(sl_part_list);
-SL_LIST_FUNCTIONS(sl_part_list, struct sl_part, link);
 
 /* Who asks: written by the front and by auth. */
 struct sl_caller {
@@ -109,12 +102,5 @@ void sl_xchg_set_state(struct sl_xchg *x, enum sl_xchg_state to);
 
 /* Is it a call that a route serves? */
 bool sl_xchg_is_invocation(const struct sl_xchg *x);
-
-/* From now on it ends with the exchange. */
-void sl_part_begin(struct sl_xchg *x, struct sl_part *part, void (*stop)(struct sl_part *part));
-/* It has ended by itself, or is ended here: stop is not called. Nothing happens when it was not in the list. */
-void sl_part_end(struct sl_xchg *x, struct sl_part *part);
-/* The exchange ends. */
-void sl_parts_stop(struct sl_xchg *x);
 
 #endif

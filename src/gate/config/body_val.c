@@ -2,6 +2,7 @@
 #include "gate/config/body_val.h"
 
 #include "base/arena.h"
+#include "base/val.h"
 
 #define DEPTH_MAX   64
 #define MEMBERS_MAX 1024 /* of one container: names are compared one by one */

@@ -4,10 +4,10 @@
 #ifndef SL_GATE_BODY_VAL_H
 #define SL_GATE_BODY_VAL_H
 
-#include "base/val.h"
 #include "json/json.h"
 
 struct sl_arena;
+struct sl_val;
 
 /* On the arena, strings decoded; lists and maps keep their exact JSON in `text`. A name that is repeated: the last one
  * counts, as everywhere. SL_E_NOMEM; SL_E_LIMIT beyond a nesting of 64 or

@@ -13,6 +13,8 @@
 #include "conf/secret.h"
 #include "conf/tree.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
+#include "net/noproxy.h"
 #include "net/tls.h"
 
 static const char default_text[] =

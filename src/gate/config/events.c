@@ -9,6 +9,7 @@
 #include "gate/config/keyset.h"
 #include "gate/config/route.h"
 #include "gate/config/route_conf.h"
+#include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "store/store.h"
 

@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/num.h"
+#include "base/val.h"
 #include "gate/config/body_val.h"
 #include "gate/policy/period.h"
 #include "json/write.h"

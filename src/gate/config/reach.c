@@ -3,10 +3,11 @@
 
 #include <arpa/inet.h>
 
+#include "base/opt.h"
 #include "gate/config/route.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
-#include "base/opt.h"
+#include "net/cidr.h"
 
 /* The address that a host is, in any spelling that a resolver takes without asking anyone: dotted, short, decimal,
  * octal, hexadecimal; IPv6 with or without a zone. SL_E_INVAL: it is a name. */

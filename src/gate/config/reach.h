@@ -4,8 +4,9 @@
 #ifndef SL_GATE_REACH_H
 #define SL_GATE_REACH_H
 
-#include "net/cidr.h"
+#include "base/err.h"
 
+struct sl_guard;
 struct sl_route;
 
 /* Every URL of the provider's configuration: http or https without a user, and no special address but those of

@@ -13,12 +13,13 @@
 #include "gate/config/limits_json.h"
 #include "gate/config/route_conf.h"
 #include "gate/config/route_own.h"
+#include "gate/config/settings.h"
 #include "gate/policy/period.h"
 #include "http/way.h"
 #include "llm/core/language.h"
-#include "llm/form/models.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
+#include "llm/form/models.h"
 
 #define FAIL(bind, pos_, key_, ...) (problem_at((bind), (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 

@@ -6,14 +6,16 @@
 
 #include <stdatomic.h>
 
+#include "base/arena.h"
 #include "base/val.h"
-#include "gate/config/settings.h"
+#include "gate/config/per_route.h"
 #include "llm/core/types.h"
 
 struct sl_bind;
 struct sl_limit_rule;
 struct sl_metric_labels;
 struct sl_provider;
+struct sl_settings;
 struct sl_target;
 struct sl_way;
 

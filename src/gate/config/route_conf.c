@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
+#include "gate/config/per_route.h"
 #include "gate/config/route_own.h"
 
 #define MSEC SL_USEC_PER_MSEC

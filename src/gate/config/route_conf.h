@@ -5,7 +5,9 @@
 #define SL_GATE_ROUTE_CONF_H
 
 #include "base/opt.h"
-#include "gate/config/per_route.h"
+
+struct sl_route_conf;
+struct sl_route_own;
 
 /* Over struct sl_route_conf. */
 extern const struct sl_opt sl_route_conf_rows[];

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/config/route_own.h"
 
+#include "base/secret.h"
 #include "conf/files.h"
+#include "gate/config/per_route.h"
 #include "gate/config/proxy_url.h"
 #include "http/way.h"
 #include "llm/core/llm.h"

@@ -4,9 +4,9 @@
 #define SL_GATE_ROUTE_OWN_H
 
 #include "base/opt.h"
-#include "gate/config/per_route.h"
 
 struct sl_provider;
+struct sl_route_own;
 struct sl_way;
 
 /* Over struct sl_route_own. */

@@ -6,6 +6,7 @@
 #include "base/map.h"
 #include "gate/config/keyset.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
 
 static void item_ref(void *item)
 {

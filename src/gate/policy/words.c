@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/policy/words.h"
 
+#include "base/arena.h"
 #include "base/num.h"
 #include "gate/policy/limit.h"
 

@@ -3,8 +3,9 @@
 #ifndef SL_GATE_WORDS_H
 #define SL_GATE_WORDS_H
 
-#include "base/arena.h"
+#include "base/str.h"
 
+struct sl_arena;
 struct sl_limit_rule;
 struct sl_limit_view;
 

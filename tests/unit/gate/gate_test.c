@@ -20,6 +20,7 @@
 #include "gate/policy/limit.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
+#include "gate/worker.h"
 #include "store/store.h"
 
 /* --- sockets --- */

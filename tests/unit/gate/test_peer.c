@@ -7,7 +7,10 @@
 
 #include <arpa/inet.h>
 
+#include "base/arena.h"
 #include "gate/call/peer.h"
+#include "gate/config/settings.h"
+#include "net/cidr.h"
 
 static struct sl_addr addr_of(const char *text)
 {

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
 #include "base/num.h"
 #include "gate/call/timing.h"
 #include "gate/policy/admit.h"
