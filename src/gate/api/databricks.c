@@ -10,7 +10,6 @@
 #include "gate/worker.h"
 #include "http/hreq.h"
 #include "json/write.h"
-#include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 

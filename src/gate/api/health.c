@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Is it alive, does it take traffic; and what is not here, said at once. */
-#include "gate/api/api.h"
 #include "gate/call/access.h"
 #include "gate/call/path.h"
 #include "gate/call/reply.h"

@@ -8,7 +8,6 @@
 #include "gate/call/reply.h"
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
-#include "gate/policy/limit.h"
 #include "gate/worker.h"
 #include "http/hreq.h"
 #include "json/write.h"

@@ -2,7 +2,6 @@
 /* GET /metrics. */
 #include <stdlib.h>
 
-#include "gate/api/api.h"
 #include "gate/call/access.h"
 #include "gate/call/part.h"
 #include "gate/call/path.h"

@@ -9,7 +9,6 @@
 #include "gate/gate.h"
 #include "gate/worker.h"
 #include "json/write.h"
-#include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 

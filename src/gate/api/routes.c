@@ -16,7 +16,6 @@
 #include "gate/gate.h"
 #include "gate/worker.h"
 #include "json/write.h"
-#include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "store/seal.h"

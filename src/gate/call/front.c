@@ -2,7 +2,6 @@
 #include "gate/call/front.h"
 
 #include "base/clock.h"
-#include "base/num.h"
 #include "gate/call/auth.h"
 #include "gate/call/measure.h"
 #include "gate/call/nopath.h"

@@ -10,7 +10,6 @@
 #include "gate/policy/admit.h"
 #include "gate/policy/words.h"
 #include "http/hreq.h"
-#include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/loop.h"

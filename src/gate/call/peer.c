@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 
 #include "base/arena.h"
-#include "base/opt.h"
 #include "gate/config/settings.h"
 #include "net/cidr.h"
 #include "wire/headers.h"

@@ -4,7 +4,6 @@
 #include "base/buf.h"
 #include "gate/call/attempt_events.h"
 #include "gate/call/state.h"
-#include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/loop.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/relay.h"
 
-#include "base/num.h"
 #include "gate/call/headers.h"
 #include "gate/call/mask.h"
 #include "gate/call/part.h"
@@ -11,6 +10,7 @@
 #include "gate/call/relay_translate.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
 #include "http/hreq.h"
 #include "json/scan.h"
 #include "llm/core/call.h"

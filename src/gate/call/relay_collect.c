@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/relay_collect.h"
 
-#include "base/num.h"
 #include "base/word.h"
-#include "gate/call/headers.h"
 #include "gate/call/mask.h"
 #include "gate/call/relay_out.h"
 #include "gate/call/reply.h"

@@ -3,7 +3,6 @@
 
 #include "gate/call/relay_collect.h"
 #include "gate/call/relay_out.h"
-#include "gate/call/reply.h"
 #include "gate/config/settings.h"
 #include "llm/core/frames.h"
 #include "llm/core/gather.h"

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "base/log.h"
 #include "base/num.h"
 #include "gate/config/key.h"
 #include "gate/config/models.h"

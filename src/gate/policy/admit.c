@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/policy/admit.h"
 
-#include "base/num.h"
-
 int sl_admit(const struct sl_admission *admission, uint64_t now_wall_usec, struct sl_ticket *ticket)
 {
     SL_ASSERT(ticket->state == SL_TICKET_NONE);

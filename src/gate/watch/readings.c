@@ -10,7 +10,6 @@
 
 #include "base/clock.h"
 #include "base/map.h"
-#include "base/num.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/gate.h"
