@@ -3,6 +3,7 @@
  * route is named here: they are open to everyone. */
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "gate/api/api.h"
 #include "gate/api/openapi.h"
@@ -12,6 +13,8 @@
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/worker.h"
+#include "json/write.h"
+#include "wire/headers.h"
 
 /* --- / and the icon --- */
 
