@@ -7,6 +7,7 @@
 #   UNITS_ASAN=all  all units under sanitizers, those of threads and of the store too
 #   CLANG=1     a build by clang, whose warnings are errors too
 #   TSAN=1      what threads share, under the thread sanitizer
+#   COVERAGE=1  how many lines of gate and llm the units reach: 80 % of each at least
 #   FUZZ=SECONDS  the fuzzers, for so long
 set -u
 cd "$(dirname "$0")/.."
@@ -68,6 +69,9 @@ wire "${WIRE:-share}" "wire tests (release)" build-test/src/daemon/sluice
 wire "${WIRE_ASAN:-none}" "wire tests (sanitizers)" build-asan/src/daemon/sluice
 if [ "${TSAN:-0}" = 1 ]; then
     part "threads (thread sanitizer)" tools/tsan.sh
+fi
+if [ "${COVERAGE:-0}" = 1 ]; then
+    part "coverage (units)" tools/coverage.sh
 fi
 if [ "${FUZZ:-0}" != 0 ]; then
     part "fuzzers" tools/fuzz.sh "$FUZZ"

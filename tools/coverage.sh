@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# How many lines of src/gate and of src/llm the unit suites alone reach; fails where it is under 80 % of one of them.
+# What is not reached is listed in build-cov/FOLDER.txt.
+set -eu
+cd "$(dirname "$0")/.."
+least=80
+# Counters that several threads raise at once must not lose count: gcov would tell negative ones.
+[ -f build-cov/build.ninja ] || meson setup build-cov -Db_coverage=true -Dbuildtype=debug -Dwerror=false \
+    -Dc_args=-fprofile-update=atomic >build-cov.setup.log 2>&1 || { cat build-cov.setup.log; exit 1; }
+find build-cov -name '*.gcda' -delete
+meson test -C build-cov --suite unit --print-errorlogs --timeout-multiplier 4
+failed=0
+for folder in gate llm; do
+    gcovr -r . build-cov --filter "src/$folder/" --txt "build-cov/$folder.txt"
+    share=$(awk '$1 == "TOTAL" { print $2 > 0 ? int(1000 * $3 / $2) / 10 : 0 }' "build-cov/$folder.txt")
+    echo "src/$folder: $share % of the lines are reached by units"
+    awk -v share="$share" -v least="$least" 'BEGIN { exit !(share >= least) }' || failed=1
+done
+[ "$failed" = 0 ] || { echo "less than $least %: see build-cov/gate.txt and build-cov/llm.txt"; exit 1; }
