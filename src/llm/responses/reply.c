@@ -289,10 +289,22 @@ static void output_read(struct reader *rd, struct sl_json_val output)
     }
 }
 
+static bool is_error(struct sl_json_val error)
+{
+    return sl_json_is(error, SL_JSON_OBJECT) || sl_json_is(error, SL_JSON_STRING);
+}
+
 static void root_read(struct reader *rd, struct sl_json_val root)
 {
     struct sl_json_val output = sl_json_get(root, "output"), status = sl_json_get(root, "status");
+    struct sl_json_val error = sl_json_get(root, "error");
     struct sl_reply *reply = rd->reply;
+    if (is_error(error)) {
+        struct sl_llm_error said;
+        sl_responses_error_read(error, rd->in.arena, &said);
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it is an error: %.*s", SL_STR_ARG(said.message));
+        return;
+    }
     if (!sl_json_is(output, SL_JSON_ARRAY)) {
         rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "it has no list of items");
         return;
@@ -311,6 +323,10 @@ static void root_read(struct reader *rd, struct sl_json_val root)
     struct sl_choice *choice = rd->choice;
     choice->finish = sl_responses_finish(&rd->in, root, rd->has_calls, &choice->finish_text);
     sl_responses_usage_read(sl_json_get(root, "usage"), &reply->usage);
+    if (choice->finish == SL_FINISH_OTHER && choice->n_blocks == 0 && rd->in.status == 0) {
+        rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "the response ended with %.*s and no answer",
+                                SL_STR_ARG(choice->finish_text));
+    }
 }
 
 int sl_responses_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body,
@@ -346,7 +362,7 @@ void sl_responses_judge_reply(struct sl_str body, enum sl_llm_type type, struct 
     }
     struct sl_json_val root = sl_json_root(doc), error = sl_json_get(root, "error");
     ret->is_object = true;
-    ret->is_error = sl_json_is(error, SL_JSON_OBJECT) || sl_json_is(error, SL_JSON_STRING);
+    ret->is_error = is_error(error);
     ret->has_answer = !ret->is_error;
     if (ret->is_error) {
         struct sl_llm_error said;

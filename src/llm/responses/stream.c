@@ -379,6 +379,16 @@ static void response_end(struct frame *f, struct sl_json_val root)
     usage_push(f, response);
     struct sl_delta delta = { .kind = SL_DELTA_FINISH };
     delta.finish = sl_responses_finish(&f->in, response, f->st->n_calls > 0, &delta.finish_text);
+    if (delta.finish == SL_FINISH_OTHER && f->st->n_blocks == 0) {
+        struct sl_llm_error none = {
+            .type = SL_ERR_PROVIDER_SERVER_ERROR,
+            .message = sl_arena_printf(f->in.arena, "The response ended with %.*s and no answer",
+                                       SL_STR_ARG(delta.finish_text)),
+        };
+        f->st->has_error = true;
+        sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &none });
+        return;
+    }
     f->st->is_done = true;
     sl_reading_push(&f->in, &delta);
 }

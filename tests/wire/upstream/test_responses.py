@@ -160,7 +160,7 @@ def failed(code, **more):
 
 
 @pytest.mark.parametrize("body", [b"<html>", b'{"output":[{"type":"message","content":[{"te', b"[]", b"{}", b'{"output":7}', b"null", b'{"status":"in_progress","output":[]}',
-                                  b'{"object":"chat.completion","choices":[]}'])
+                                  b'{"object":"chat.completion","choices":[]}', b'{"status":"cancelled","output":[]}'])
 def test_bad_replies_are_bad_replies(sluice, upstream, body):
     _, daemon = start(sluice, upstream, lambda x: x.reply(body))
     r = daemon.call("POST", "/v1/chat/completions", {"model": "c", "messages": USER})
@@ -223,6 +223,17 @@ def test_errors_inside_a_stream(sluice, upstream, event):
         for chunk in client.chat.completions.create(model="c", messages=USER, stream=True):
             got += [chunk.choices[0].delta.content]
     assert "".join(filter(None, got)) == "Hi"
+
+
+def test_an_end_without_an_answer_is_an_error(sluice, upstream):
+    def handler(x):
+        x.stream_head()
+        x.event({"type": "response.cancelled", "response": {"id": "r", "status": "cancelled"}})
+        x.last_chunk()
+
+    client, _ = start(sluice, upstream, handler)
+    with pytest.raises(openai.APIError, match="ended with cancelled"):
+        list(client.chat.completions.create(model="c", messages=USER, stream=True))
 
 
 def test_arguments_that_come_late_and_whole_replies_in_the_place_of_streams(sluice, upstream):
