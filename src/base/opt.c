@@ -141,11 +141,10 @@ static int number_bind(struct sl_bind *bind, const struct sl_opt *row, const str
     if (r == 0) {
         return 0;
     }
-    if (r == SL_E_RANGE && row->max) {
-        return FAIL(bind, val, "must be from %llu to %llu", (unsigned long long)row->min, (unsigned long long)row->max);
-    }
     if (r == SL_E_RANGE) {
-        return FAIL(bind, val, "must be at least %llu", (unsigned long long)row->min);
+        unsigned long long from = row->min, to = row->max;
+        return to ? FAIL(bind, val, "must be from %llu to %llu", from, to)
+                  : FAIL(bind, val, "must be at least %llu", from);
     }
     return FAIL(bind, val, "must be a whole number, not %s", sl_val_kind_name(val->kind));
 }
@@ -175,9 +174,15 @@ static int unit_bind(struct sl_bind *bind, const struct sl_opt *row, const struc
     return 0;
 }
 
+bool sl_bind_is_text(const struct sl_bind *bind, const struct sl_val *val)
+{
+    bool is_body = !bind->resolve && !val->pos.file && !bind->is_lax;
+    return val->kind == SL_VAL_STRING || (!is_body && val->kind < SL_VAL_STRING);
+}
+
 static int text_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_str *ret)
 {
-    if (val->kind == SL_VAL_LIST || val->kind == SL_VAL_MAP) {
+    if (!sl_bind_is_text(bind, val)) {
         return FAIL(bind, val, "must be a string, not %s", sl_val_kind_name(val->kind));
     }
     *ret = sl_arena_dup(bind->arena, val->text);
@@ -262,6 +267,9 @@ static int secret_bind(struct sl_bind *bind, const struct sl_val *val, struct sl
     }
     if (val->kind == SL_VAL_MAP || val->kind == SL_VAL_LIST) {
         return FAIL(bind, val, "must be the secret itself: references are for the operator's file only");
+    }
+    if (!sl_bind_is_text(bind, val)) {
+        return FAIL(bind, val, "must be a string, not %s", sl_val_kind_name(val->kind));
     }
     if (val->text.n && val->text.p[0] == '$') {
         return FAIL(bind, val, "must be the secret itself: environment variables are for the operator's file only");

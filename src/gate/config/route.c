@@ -329,7 +329,7 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, const st
     route->n_targets = 1;
     const struct sl_val *name = sl_val_find(model, "name");
     if (name && name->kind != SL_VAL_NULL) {
-        if (name->kind > SL_VAL_STRING) {
+        if (!sl_bind_is_text(bind, name)) {
             return FAIL(bind, name->pos, "model.name", "must be a string");
         }
         target->model = sl_arena_dup(&route->arena, name->text);

@@ -76,6 +76,8 @@ static void what_no_row_knows_is_refused(void **state)
         { OPENAI("{" KEY ",\"\":\"sk-secret-secret\"}"), "unknown key \"\"" },
         { OPENAI("{" KEY ",\"openai_organization\":{\"secret\":\"sk-secret-secret\"}}"), "must be a string" },
         { OPENAI("{" KEY ",\"openai_organization\":[\"sk-secret-secret\"]}"), "must be a string" },
+        { OPENAI("{" KEY ",\"openai_organization\":5}"), "openai_organization: must be a string, not a number" },
+        { OPENAI("{\"openai_api_key\":true}"), "openai_api_key: must be a string, not a boolean" },
         { CLAUDE("{\"anthropic_api_key\":\"sk-ant\",\"anthropic_verion\":\"2023-06-01\"}"),
           "did you mean \"anthropic_version\"?" },
         { CLAUDE("{\"anthropic_api_key\":\"sk-ant\",\"anthropic_key\":\"sk-secret-secret\"}"),

@@ -147,6 +147,7 @@ static void what_is_meant_is_suggested(void **state)
 {
     (void)state;
     static const struct file_case cases[] = {
+        { MODEL("{ provider: mock, name: 5 }"), NULL }, /* YAML asks for no quotes */
         { MODEL("{ provider: mokc, name: m }"), "'mokc' is not supported: did you mean 'mock'? It must be one of" },
         { MODEL("{ provider: opnai, name: m }"), "did you mean 'openai'?" },
         { MODEL("{ provider: antropic, name: m }"), "did you mean 'anthropic'?" },

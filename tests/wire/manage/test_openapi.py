@@ -104,6 +104,12 @@ include-path-regex = "/(tags|ai-gateway)$"
 [operations.checks]
 not_a_server_error.expected-statuses = ["4xx", "501"]
 positive_data_acceptance.expected-statuses = ["501"]
+
+[[operations]]
+# names are pinned here; and a call of a model is taken in more forms than its schema has: "0.5" for 0.5, as MLflow does
+include-path-regex = "[{]name[}]|^(?!/api/)"
+[operations.checks]
+negative_data_rejection.expected-statuses = ["2xx", "3xx", "4xx", "5xx"]
 """
 
 
@@ -115,7 +121,7 @@ def test_schemathesis_finds_nothing(gateway, tmp_path, part):
     run = subprocess.run(
         [pathlib.Path(sys.executable).parent / "schemathesis", "--config-file", "schemathesis.toml", "run", "openapi.json", "--url", gateway.url, "--seed", "1", "--max-examples", "3",
          "--phases", "coverage,fuzzing", "--include-path-regex", part, "--continue-on-failure", "--no-color", "--warnings", "off",
-         "--header", f"Authorization: Bearer {ADMIN}", "--checks", "all", "--exclude-checks", "negative_data_rejection,missing_required_header"],
+         "--header", f"Authorization: Bearer {ADMIN}", "--checks", "all", "--exclude-checks", "missing_required_header"],
         cwd=tmp_path, capture_output=True, text=True, timeout=280)
     assert run.returncode == 0, run.stdout[-30000:] + run.stderr
     print(run.stdout[-600:])
