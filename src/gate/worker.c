@@ -43,7 +43,7 @@ static int client_conf(const struct sl_settings *settings, struct sl_buf *ret_au
     r = r < 0 ? r : sl_proxy_auth_make(&ret->proxy.uri, ret_auth);
     if (r == 0) {
         ret->proxy.auth = sl_buf_str(ret_auth);
-        ret->proxy.except = proxy->rules;
+        ret->proxy.except = proxy->rules ? *proxy->rules : (struct sl_noproxy){ 0 };
     }
     return r;
 }

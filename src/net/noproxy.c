@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "net/noproxy.h"
 
+#include "base/arena.h"
 #include "base/num.h"
 
 static struct sl_str dots_cut(struct sl_str s)
@@ -55,6 +56,17 @@ static int port_read(struct sl_str *io_word, uint16_t *ret)
     }
     *ret = (uint16_t)port;
     return 0;
+}
+
+struct sl_noproxy *sl_noproxy_new(struct sl_arena *arena, size_t max)
+{
+    struct sl_noproxy *rules = SL_ARENA_NEW(arena, struct sl_noproxy);
+    struct sl_noproxy_rule *v = SL_ARENA_ARRAY(arena, struct sl_noproxy_rule, max + 1);
+    if (!rules || !v) {
+        return NULL;
+    }
+    rules->v = v;
+    return rules;
 }
 
 int sl_noproxy_parse(struct sl_str word, struct sl_noproxy_rule *ret)

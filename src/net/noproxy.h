@@ -8,6 +8,8 @@
 
 #include "net/cidr.h"
 
+struct sl_arena;
+
 struct sl_noproxy_rule {
     struct sl_str text; /* as written */
     struct sl_str host; /* without dots around it; "": every host; p == NULL: `net` counts */
@@ -20,6 +22,8 @@ struct sl_noproxy {
     uint32_t n;
 };
 
+/* An empty list with room for `max`. NULL: no memory. */
+struct sl_noproxy *sl_noproxy_new(struct sl_arena *arena, size_t max);
 /* One word; its texts are borrowed. SL_E_INVAL: it can fit nothing. */
 SL_MUST int sl_noproxy_parse(struct sl_str word, struct sl_noproxy_rule *ret);
 /* `host` as in a URL, without brackets. */

@@ -3,11 +3,13 @@
 
 #include "base/log.h"
 #include "base/num.h"
+#include "base/secret.h"
 #include "gate/call/attempt_events.h"
 #include "gate/call/headers.h"
 #include "gate/call/mask.h"
 #include "gate/call/play.h"
 #include "gate/config/route.h"
+#include "gate/config/route_header.h"
 #include "gate/config/settings.h"
 #include "gate/engine.h"
 #include "gate/worker.h"

@@ -251,16 +251,18 @@ static void no_proxy_from_env(struct loader *ld, struct sl_proxy_settings *proxy
         const char *text = getenv(i ? "NO_PROXY" : "no_proxy");
         struct sl_arena *arena = &ld->config->settings->arena;
         struct sl_str rest = text ? sl_arena_dup(arena, sl_str_c(text)) : SL_STR(""), word;
-        struct sl_noproxy rules = { SL_ARENA_ARRAY(arena, struct sl_noproxy_rule, proxy->rules.n + rest.n + 1), 0 };
-        if (!rest.p || !rules.v) {
+        const struct sl_noproxy *before = proxy->rules;
+        uint32_t n = before ? before->n : 0;
+        struct sl_noproxy *rules = sl_noproxy_new(arena, n + rest.n);
+        if (!rest.p || !rules) {
             problem(ld, SL_PROBLEM_ERROR, (struct sl_pos){ "NO_PROXY", 0, 0 }, "", "out of memory");
             return;
         }
-        for (; rules.n < proxy->rules.n; rules.n++) {
-            rules.v[rules.n] = proxy->rules.v[rules.n];
+        for (; rules->n < n; rules->n++) {
+            rules->v[rules->n] = before->v[rules->n];
         }
         while (sl_str_next(&rest, ',', &word)) {
-            rules.n += sl_noproxy_parse(sl_str_trim(word), &rules.v[rules.n]) == 0;
+            rules->n += sl_noproxy_parse(sl_str_trim(word), &rules->v[rules->n]) == 0;
         }
         proxy->rules = rules;
     }

@@ -87,17 +87,20 @@ static int model_bind(struct sl_bind *bind, const struct sl_val_item *item, stru
 
 int sl_models_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
-    struct sl_own_models *models = field;
+    struct sl_own_models **ret = field;
     if (val->kind != SL_VAL_MAP) {
         sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL, "%s is a map: the beginning of a name, and what it is",
                         row->key);
         return SL_E_INVAL;
     }
-    models->v = SL_ARENA_ARRAY(bind->arena, struct sl_own_model, val->n + 1);
-    if (!models->v) {
+    struct sl_own_models *models = SL_ARENA_NEW(bind->arena, struct sl_own_models);
+    struct sl_own_model *rows = SL_ARENA_ARRAY(bind->arena, struct sl_own_model, val->n + 1);
+    if (!models || !rows) {
         sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL, "out of memory");
         return SL_E_INVAL;
     }
+    models->v = rows;
+    *ret = models;
     int r = 0;
     for (uint32_t i = 0; i < val->n; i++) {
         size_t before = strlen(bind->path);

@@ -7,7 +7,7 @@
 
 /* What one of its members may say. */
 extern const struct sl_opt sl_own_model_opts[];
-/* The check of an option row whose field is a struct sl_own_models. */
+/* The check of an option row whose field is a pointer to a struct sl_own_models. */
 int sl_models_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field);
 
 #endif

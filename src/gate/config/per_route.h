@@ -6,8 +6,9 @@
 
 #include <stdint.h>
 
-#include "base/secret.h"
 #include "base/str.h"
+
+struct sl_route_header;
 
 struct sl_upstream_timeouts {
     uint64_t connect_usec;
@@ -18,12 +19,6 @@ struct sl_upstream_timeouts {
 struct sl_route_conf {
     struct sl_upstream_timeouts timeouts;
     uint32_t retries; /* further attempts */
-};
-
-struct sl_route_header {
-    struct sl_str name;
-    struct sl_secret value;
-    bool is_secret; /* masked in what the upstream says */
 };
 
 /* What only a route has: how its upstream is reached, and what it is told besides. */

@@ -479,7 +479,7 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     /* All of them, so that every problem of an entry is told at once. */
     int r = name_bind(bind, entry, route);
     int r2 = type_bind(bind, entry, route);
-    int r3 = model_bind(bind, entry, &settings->models, route);
+    int r3 = model_bind(bind, entry, settings->models, route);
     r3 = r2 == 0 && r3 == 0 ? provider_fit(bind, entry, route) : r3;
     int r4 = limit_bind(bind, entry, route);
     r4 = r4 < 0 ? r4 : limits_bind(bind, entry, route);

@@ -5,8 +5,9 @@
 #include "conf/files.h"
 #include "gate/config/per_route.h"
 #include "gate/config/proxy_url.h"
+#include "gate/config/route_header.h"
 #include "http/way.h"
-#include "llm/core/llm.h"
+#include "llm/core/provider.h"
 #include "net/tls.h"
 #include "wire/headers.h"
 

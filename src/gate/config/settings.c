@@ -9,6 +9,7 @@
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
 #include "net/listen.h"
+#include "net/noproxy.h"
 #include "net/tls.h"
 #include "wire/uri.h"
 
@@ -176,13 +177,12 @@ static int except_check(struct sl_bind *bind, const struct sl_opt *row, const st
 {
     (void)row;
     struct sl_proxy_settings *proxy = SL_CONTAINER_OF(field, struct sl_proxy_settings, except);
-    proxy->rules.v = SL_ARENA_ARRAY(bind->arena, struct sl_noproxy_rule, proxy->except.n + 1);
-    if (!proxy->rules.v) {
+    proxy->rules = sl_noproxy_new(bind->arena, proxy->except.n);
+    if (!proxy->rules) {
         return FAIL(bind, val, "out of memory");
     }
-    proxy->rules.n = 0;
     for (uint32_t i = 0; i < proxy->except.n; i++) {
-        if (sl_noproxy_parse(proxy->except.v[i], &proxy->rules.v[proxy->rules.n++]) < 0) {
+        if (sl_noproxy_parse(proxy->except.v[i], &proxy->rules->v[proxy->rules->n++]) < 0) {
             return FAIL(bind, val, "\"%.*s\" is not a host, a domain like .example.com, an address or a network",
                         SL_STR_ARG(proxy->except.v[i]));
         }

@@ -7,12 +7,12 @@
 
 #include "base/arena.h"
 #include "gate/config/per_route.h"
-#include "llm/form/models.h"
 #include "net/cidr.h"
-#include "net/noproxy.h"
 
 struct sl_keyring;
+struct sl_noproxy;
 struct sl_opt;
+struct sl_own_models;
 struct sl_tls_ctx;
 
 struct sl_listen_conf {
@@ -46,8 +46,8 @@ struct sl_server_settings {
 
 struct sl_proxy_settings {
     struct sl_str url;       /* http://[user:pass@]host:port; p == NULL: none */
-    struct sl_strs except;   /* what is reached without it */
-    struct sl_noproxy rules; /* the same, parsed, and NO_PROXY's */
+    struct sl_strs except;    /* what is reached without it */
+    struct sl_noproxy *rules; /* the same, parsed, and NO_PROXY's; NULL: none */
 };
 
 struct sl_upstream_settings {
@@ -95,7 +95,7 @@ struct sl_settings {
     struct sl_server_settings server;
     struct sl_upstream_settings upstream;
     struct sl_auth_settings auth;
-    struct sl_own_models models; /* rows of the file's own */
+    struct sl_own_models *models; /* rows of the file's own; NULL: none */
     uint32_t metrics_max_routes;
     struct sl_str log_access; /* "stdout", "stderr", "none" or a path */
     int log_level;            /* enum sl_log_level */

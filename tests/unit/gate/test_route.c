@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Routes as the file writes them: what is taken, and what is said of the rest. */
-#include "help.h"
-
 #include "gate/policy/limit.h"
+#include "help.h"
+#include "llm/form/models.h"
 
 /* A whole file, and a line that must be said of it; NULL: it is fine and nothing is said. */
 struct file_case {
@@ -243,8 +243,8 @@ static void a_models_provider_is_found_by_any_spelling(void **state)
         snprintf(text, sizeof(text), "models: { x: { provider: %s, output: 5 } }\nendpoints: []\n", spellings[i]);
         struct loaded l = load(text);
         assert_non_null(l.config);
-        assert_int_equal(l.config->settings->models.n, 1);
-        assert_true(sl_str_eq_c(l.config->settings->models.v[0].provider, "openai"));
+        assert_int_equal(l.config->settings->models->n, 1);
+        assert_true(sl_str_eq_c(l.config->settings->models->v[0].provider, "openai"));
         unload(&l);
     }
 }

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A header that a route adds to what its upstream is sent. */
+#ifndef SL_GATE_ROUTE_HEADER_H
+#define SL_GATE_ROUTE_HEADER_H
+
+#include "base/secret.h"
+
+struct sl_route_header {
+    struct sl_str name;
+    struct sl_secret value;
+    bool is_secret; /* masked in what the upstream says */
+};
+
+#endif
