@@ -5,6 +5,8 @@
 #include "base/num.h"
 #include "gate/api/api.h"
 #include "gate/api/question.h"
+#include "gate/call/access.h"
+#include "gate/call/path.h"
 #include "gate/config/key.h"
 #include "json/json.h"
 #include "json/write.h"

@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "gate/api/api.h"
 #include "gate/call/reply.h"
+#include "gate/call/state.h"
 #include "gate/config/definition.h"
 #include "gate/config/reach.h"
 #include "gate/config/route.h"

@@ -5,7 +5,9 @@
 
 #include "base/clock.h"
 #include "gate/api/api.h"
+#include "gate/call/part.h"
 #include "gate/call/reply.h"
+#include "gate/call/state.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -13,45 +15,65 @@
 #include "gate/gate.h"
 #include "gate/worker.h"
 
+enum kind { ROUTE, KEY, AUDIT, ROTATE };
+
+/* A question whole. */
+struct asked {
+    struct sl_question question;
+    enum kind kind;
+    struct sl_part part;
+    struct sl_arena arena; /* who asks, for the audit */
+    struct sl_worker *worker;
+    struct sl_xchg *x; /* NULL: gone. The loop's thread only */
+    struct sl_post post;
+    sl_question_fn *on_answer;
+};
+
+static struct asked *asked_of(struct sl_question *question)
+{
+    return SL_CONTAINER_OF(question, struct asked, question);
+}
+
 void sl_question_free(struct sl_question *question)
 {
     if (!question) {
         return;
     }
-    switch (question->kind) {
-    case SL_QUESTION_ROUTE:
+    struct asked *asked = asked_of(question);
+    switch (asked->kind) {
+    case ROUTE:
         sl_store_route_job_done(&question->route_job);
         break;
-    case SL_QUESTION_KEY:
+    case KEY:
         sl_store_key_job_done(&question->key);
         break;
-    case SL_QUESTION_AUDIT:
+    case AUDIT:
         sl_store_audit_job_done(&question->audit);
         break;
-    case SL_QUESTION_ROTATE:
+    case ROTATE:
         break;
     }
     sl_secret_done(&question->token);
-    sl_arena_done(&question->arena);
+    sl_arena_done(&asked->arena);
     sl_route_unref(question->route);
     sl_settings_unref(question->settings);
-    free(question);
+    free(asked);
 }
 
 /* Copies: the exchange may end first. */
-static int who_set(struct sl_question *question, const struct sl_xchg *x)
+static int who_set(struct asked *asked, const struct sl_xchg *x)
 {
-    struct sl_store_who *who = &question->base.who;
+    struct sl_store_who *who = &asked->question.base.who;
     *who = (struct sl_store_who){
-        .principal = sl_arena_dup(&question->arena, x->caller.principal),
-        .key = sl_arena_dup(&question->arena, x->caller.key ? x->caller.key->id : SL_STR("")),
-        .request_id = sl_arena_dup(&question->arena, x->caller.request_id),
+        .principal = sl_arena_dup(&asked->arena, x->caller.principal),
+        .key = sl_arena_dup(&asked->arena, x->caller.key ? x->caller.key->id : SL_STR("")),
+        .request_id = sl_arena_dup(&asked->arena, x->caller.request_id),
     };
     return who->principal.p && who->key.p && who->request_id.p ? 0 : SL_E_NOMEM;
 }
 
 /* NULL: the exchange was failed. */
-static struct sl_question *question_alloc(struct sl_xchg *x, enum sl_question_kind kind)
+static struct sl_question *question_alloc(struct sl_xchg *x, enum kind kind)
 {
     if (!x->worker->gate->store) {
         sl_api_refuse(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "TEMPORARILY_UNAVAILABLE",
@@ -59,23 +81,23 @@ static struct sl_question *question_alloc(struct sl_xchg *x, enum sl_question_ki
                       "changed: start it with --data DIR.");
         return NULL;
     }
-    struct sl_question *question = calloc(1, sizeof(*question));
-    if (!question) {
+    struct asked *asked = calloc(1, sizeof(*asked));
+    if (!asked) {
         sl_xchg_fail_nomem(x);
         return NULL;
     }
-    question->kind = kind;
-    question->worker = x->worker;
-    question->x = x;
-    question->settings = sl_settings_ref(x->settings);
-    sl_arena_init_small(&question->arena, 256);
-    return question;
+    asked->kind = kind;
+    asked->worker = x->worker;
+    asked->x = x;
+    asked->question.settings = sl_settings_ref(x->settings);
+    sl_arena_init_small(&asked->arena, 256);
+    return &asked->question;
 }
 
 /* Behind the kind's own init. */
 static struct sl_question *question_ready(struct sl_xchg *x, struct sl_question *question, int r)
 {
-    if (r < 0 || who_set(question, x) < 0) {
+    if (r < 0 || who_set(asked_of(question), x) < 0) {
         sl_question_free(question);
         sl_xchg_fail_nomem(x);
         return NULL;
@@ -85,7 +107,7 @@ static struct sl_question *question_ready(struct sl_xchg *x, struct sl_question 
 
 struct sl_question *sl_question_new(struct sl_xchg *x, enum sl_store_verb verb, struct sl_str name)
 {
-    struct sl_question *question = question_alloc(x, SL_QUESTION_ROUTE);
+    struct sl_question *question = question_alloc(x, ROUTE);
     if (!question) {
         return NULL;
     }
@@ -96,7 +118,7 @@ struct sl_question *sl_question_new(struct sl_xchg *x, enum sl_store_verb verb, 
 
 struct sl_question *sl_question_new_key(struct sl_xchg *x, uint64_t revoke_id)
 {
-    struct sl_question *question = question_alloc(x, SL_QUESTION_KEY);
+    struct sl_question *question = question_alloc(x, KEY);
     if (!question) {
         return NULL;
     }
@@ -108,7 +130,7 @@ struct sl_question *sl_question_new_key(struct sl_xchg *x, uint64_t revoke_id)
 
 struct sl_question *sl_question_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max)
 {
-    struct sl_question *question = question_alloc(x, SL_QUESTION_AUDIT);
+    struct sl_question *question = question_alloc(x, AUDIT);
     if (!question) {
         return NULL;
     }
@@ -118,7 +140,7 @@ struct sl_question *sl_question_new_audit(struct sl_xchg *x, uint64_t before_id,
 
 struct sl_question *sl_question_new_rotate(struct sl_xchg *x)
 {
-    struct sl_question *question = question_alloc(x, SL_QUESTION_ROTATE);
+    struct sl_question *question = question_alloc(x, ROTATE);
     if (!question) {
         return NULL;
     }
@@ -141,40 +163,41 @@ void sl_question_fail(struct sl_xchg *x, int r, const struct sl_err *err)
 
 static void on_loop(void *arg)
 {
-    struct sl_question *question = arg;
-    struct sl_worker *worker = question->worker;
-    struct sl_xchg *x = question->x;
+    struct asked *asked = arg;
+    struct sl_worker *worker = asked->worker;
+    struct sl_xchg *x = asked->x;
     if (x) {
-        sl_part_end(&x->parts, &question->part);
-        question->on_answer(x, question);
+        sl_part_end(&x->parts, &asked->part);
+        asked->on_answer(x, &asked->question);
     }
-    sl_question_free(question);
+    sl_question_free(&asked->question);
     sl_worker_answered(worker);
 }
 
 static void on_done(struct sl_store_job *base)
 {
-    struct sl_question *question = SL_CONTAINER_OF(base, struct sl_question, base);
-    sl_loop_post(&question->worker->engine->loop, &question->post, on_loop, question);
+    struct asked *asked = asked_of(SL_CONTAINER_OF(base, struct sl_question, base));
+    sl_loop_post(&asked->worker->engine->loop, &asked->post, on_loop, asked);
 }
 
 /* The exchange ends first: its answer has no reader. */
-static void question_on_stop(struct sl_part *part)
+static void on_stop(struct sl_part *part)
 {
-    SL_CONTAINER_OF(part, struct sl_question, part)->x = NULL;
+    SL_CONTAINER_OF(part, struct asked, part)->x = NULL;
 }
 
 void sl_question_ask(struct sl_question *question, sl_question_fn *on_answer)
 {
-    struct sl_xchg *x = question->x;
-    question->on_answer = on_answer;
+    struct asked *asked = asked_of(question);
+    struct sl_xchg *x = asked->x;
+    asked->on_answer = on_answer;
     question->base.on_done = on_done;
-    sl_part_begin(&x->parts, &question->part, question_on_stop);
-    question->worker->n_questions++;
+    sl_part_begin(&x->parts, &asked->part, on_stop);
+    asked->worker->n_questions++;
     int r = sl_store_submit(x->worker->gate->store, &question->base);
     if (r < 0) {
-        question->worker->n_questions--;
-        sl_part_end(&x->parts, &question->part);
+        asked->worker->n_questions--;
+        sl_part_end(&x->parts, &asked->part);
         sl_question_free(question);
         sl_question_fail(x, r, NULL);
     }

@@ -4,39 +4,30 @@
 #ifndef SL_GATE_QUESTION_H
 #define SL_GATE_QUESTION_H
 
-#include "gate/call/state.h"
-#include "net/loop.h"
+#include "base/secret.h"
+#include "base/str.h"
 #include "store/store.h"
 
 struct sl_question;
 struct sl_route;
 struct sl_settings;
-struct sl_worker;
 struct sl_xchg;
 
 /* Ends the exchange. */
 typedef void sl_question_fn(struct sl_xchg *x, struct sl_question *question);
 
-enum sl_question_kind { SL_QUESTION_ROUTE, SL_QUESTION_KEY, SL_QUESTION_AUDIT, SL_QUESTION_ROTATE };
-
+/* What who asks sees of it. */
 struct sl_question {
-    union { /* by kind; each begins with `base` */
+    union { /* each begins with `base` */
         struct sl_store_job base;
         struct sl_store_route_job route_job;
         struct sl_store_key_job key;
         struct sl_store_audit_job audit;
         struct sl_store_rotate_job rotate;
     };
-    enum sl_question_kind kind;
-    struct sl_part part;
-    struct sl_arena arena; /* who asks, for the audit */
-    struct sl_worker *worker;
-    struct sl_xchg *x; /* NULL: gone. The loop's thread only */
-    struct sl_post post;
     struct sl_secret token;       /* of a new key: told once */
     struct sl_route *route;       /* what the caller's body defines, held; or NULL */
     struct sl_settings *settings; /* held */
-    sl_question_fn *on_answer;
 };
 
 /* NULL: the exchange was failed (no store, no memory). */

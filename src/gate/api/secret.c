@@ -2,6 +2,8 @@
 /* The secret key, which is not told but changed. */
 #include "gate/api/api.h"
 #include "gate/api/question.h"
+#include "gate/call/access.h"
+#include "gate/call/path.h"
 #include "gate/call/reply.h"
 #include "json/write.h"
 
