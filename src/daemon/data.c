@@ -3,8 +3,11 @@
 
 #include "base/log.h"
 #include "gate/config/definition.h"
+#include "gate/config/events.h"
 #include "gate/config/keyset.h"
+#include "gate/config/snapshot.h"
 #include "gate/gate.h"
+#include "gate/policy/counters.h"
 #include "store/dir.h"
 #include "store/store.h"
 
@@ -12,7 +15,7 @@ static int store_fill(struct sl_gate *gate, struct sl_err *err)
 {
     int r = sl_store_load(gate->store, err);
     if (r == 0) {
-        r = sl_counters_load(&gate->counters, gate->store, err);
+        r = sl_counters_load(gate->counters, gate->store, err);
     }
     if (r < 0 && r != SL_E_KEY) {
         sl_log(SL_LOG_ERROR, "store", "not everything could be read: %s", err->text);
@@ -25,8 +28,8 @@ static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_e
 {
     struct sl_gate *gate = arg;
     struct sl_snapshot *snapshot = NULL;
-    int r = sl_counters_tick(&gate->counters, store, was_lost, err);
-    sl_publisher_refresh(&gate->publisher, &snapshot);
+    int r = sl_counters_tick(gate->counters, store, was_lost, err);
+    sl_publisher_refresh(gate->publisher, &snapshot);
     r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, store, was_lost || atomic_load(&gate->is_ending), err);
     sl_snapshot_unref(snapshot);
     return r;
@@ -55,7 +58,7 @@ int sl_data_open(struct sl_gate *gate, const char *given, struct sl_arena *arena
                cause.text);
         return 0;
     }
-    gate->counters = (struct sl_counters){ .limiter = gate->limiter };
+    *gate->counters = (struct sl_counters){ .limiter = gate->limiter };
     const struct sl_store_conf conf = {
         .dir = dir.p,
         .cbs = { .on_events = sl_events_apply,
@@ -63,7 +66,7 @@ int sl_data_open(struct sl_gate *gate, const char *given, struct sl_arena *arena
                  .on_load_begin = sl_events_load_begin,
                  .on_load = sl_events_load,
                  .on_load_end = sl_events_load_end,
-                 .events_arg = &gate->events,
+                 .events_arg = gate->events,
                  .on_tick = on_tick,
                  .tick_arg = gate },
     };

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "daemon/notify.h"
+#include "gate/config/events.h"
 #include "gate/config/settings.h"
 #include "gate/gate.h"
 
@@ -56,7 +57,7 @@ void sl_conf_load_free(struct sl_conf_load *load)
 
 int sl_conf_publish(struct sl_gate *gate, const struct sl_config *config)
 {
-    int r = sl_events_configure(&gate->events, config->settings, config->routes, config->n_routes);
+    int r = sl_events_configure(gate->events, config->settings, config->routes, config->n_routes);
     if (r < 0) {
         return r;
     }

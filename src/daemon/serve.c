@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `sluice serve`: read, check, bind, start the workers, wait for signals, drain. The main thread has a small loop of
  * its own for that. */
+#include "base/clock.h"
+#include "base/env.h"
+#include "base/log.h"
+#include "daemon/admin_key.h"
 #include "daemon/daemon.h"
+#include "daemon/data.h"
+#include "daemon/notify.h"
+#include "daemon/reload.h"
+#include "gate/call/auth.h"
+#include "gate/call/credential.h"
+#include "gate/config/events.h"
+#include "gate/config/snapshot.h"
+#include "gate/gate.h"
+#include "gate/policy/counters.h"
+#include "gate/policy/limit.h"
+#include "gate/watch/accesslog.h"
+#include "gate/watch/metrics.h"
+#include "gate/watch/notice.h"
+#include "store/store.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-#include "base/clock.h"
-#include "base/env.h"
-#include "base/log.h"
-#include "daemon/admin_key.h"
-#include "daemon/data.h"
-#include "daemon/notify.h"
-#include "daemon/reload.h"
-#include "gate/call/auth.h"
-#include "gate/call/credential.h"
-#include "gate/gate.h"
-#include "gate/policy/limit.h"
-#include "gate/watch/accesslog.h"
-#include "gate/watch/metrics.h"
-#include "store/store.h"
 
 /* Descriptors that are not connections: listeners, loops, logs, the store. */
 #define OTHER_FDS        64
@@ -33,7 +36,11 @@
 #define LAST_WORDS_MSEC 1000
 
 struct daemon {
-    struct sl_gate gate;
+    struct sl_gate gate; /* points to the next four */
+    struct sl_publisher publisher;
+    struct sl_events events;
+    struct sl_counters counters;
+    struct sl_notices notices;
     const char *data_given;         /* --data or SLUICE_DATA; NULL: the default */
     const char *data;               /* the data directory; NULL: none */
     struct sl_arena arena;          /* its name */
@@ -421,8 +428,8 @@ static void serve_free(struct daemon *d)
     sl_accesslog_close(d->gate.access_log);
     atomic_store(&d->gate.is_ending, true);
     sl_store_close(d->gate.store); /* writes the counters a last time */
-    sl_events_done(&d->gate.events);
-    sl_publisher_done(&d->gate.publisher);
+    sl_events_done(&d->events);
+    sl_publisher_done(&d->publisher);
     sl_limiter_free(d->gate.limiter);
     sl_credentials_done();
     sl_metrics_free(d->gate.metrics);
@@ -453,10 +460,14 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the store's or the log's error, not the process's end */
     /* Secrets are read from here on: no core file, and nobody but root looks into this process. */
     SL_IGNORE(prctl(PR_SET_DUMPABLE, 0) < 0);
-    sl_publisher_init(&d->gate.publisher);
+    d->gate.publisher = &d->publisher;
+    d->gate.events = &d->events;
+    d->gate.counters = &d->counters;
+    d->gate.notices = &d->notices;
+    sl_publisher_init(&d->publisher);
     d->data_given = opts->data;
     sl_arena_init_small(&d->arena, 512);
-    sl_events_init(&d->gate.events, &d->gate.publisher);
+    sl_events_init(&d->events, &d->publisher);
     d->reload.path = opts->config;
     d->reload.over = (struct sl_config_overrides){ .listen = sl_str_c(opts->listen), .workers = opts->workers };
     struct sl_conf_load *load = sl_conf_load_new(d->reload.path, &d->reload.over);
@@ -466,7 +477,7 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     if (!load || !load->config) {
         int code = sl_cmd_bad_config(opts, load);
         sl_conf_load_free(load);
-        sl_publisher_done(&d->gate.publisher);
+        sl_publisher_done(&d->publisher);
         return code;
     }
     struct sl_err err = { 0 };

@@ -3,21 +3,27 @@
 #ifndef SL_GATE_GATE_H
 #define SL_GATE_GATE_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/budget.h"
-#include "gate/config/events.h"
-#include "gate/config/snapshot.h"
-#include "gate/policy/counters.h"
-#include "gate/watch/notice.h"
 
 struct sl_accesslog;
+struct sl_counters;
+struct sl_events;
 struct sl_key;
+struct sl_limiter;
 struct sl_metrics;
+struct sl_notices;
+struct sl_publisher;
+struct sl_store;
 
 struct sl_gate {
-    struct sl_publisher publisher;
-    struct sl_events events;
+    struct sl_publisher *publisher;
+    struct sl_events *events;
     struct sl_store *store; /* NULL: runs without */
-    struct sl_counters counters;
+    struct sl_counters *counters;
     struct sl_accesslog *access_log;
     struct sl_limiter *limiter;
     struct sl_metrics *metrics;
@@ -25,8 +31,8 @@ struct sl_gate {
     atomic_bool is_draining; /* /ready says 503 */
     struct sl_budget memory; /* server.limits.memory: bodies, JSON tapes, collected replies */
     atomic_uint n_connections;
-    bool is_public;            /* other machines can connect: some listener is neither loopback nor a unix socket */
-    struct sl_notices notices; /* of upstreams that fail */
+    bool is_public;             /* other machines can connect: some listener is neither loopback nor a unix socket */
+    struct sl_notices *notices; /* of upstreams that fail */
     uint64_t start_wall_usec;
     struct sl_key *admin_key; /* made at the first start, when the file names none; or NULL */
     atomic_uint_fast64_t config_version, reloads_ok, reloads_refused; /* written by the main thread */

@@ -56,7 +56,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
     worker->paths = service->paths;
     worker->log = log;
     worker->snapshot = NULL;
-    sl_publisher_refresh(&gate->publisher, &worker->snapshot);
+    sl_publisher_refresh(gate->publisher, &worker->snapshot);
     sl_json_init(&engine->doc, NULL);
     sl_json_init(&engine->scratch, NULL);
     engine->doc.budget = engine->scratch.budget = &gate->memory;
@@ -140,7 +140,7 @@ static void client_configure(struct sl_worker *worker)
 const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker)
 {
     const struct sl_settings *before = worker->snapshot->settings;
-    sl_publisher_refresh(&worker->gate->publisher, &worker->snapshot);
+    sl_publisher_refresh(worker->gate->publisher, &worker->snapshot);
     if (SL_UNLIKELY(worker->snapshot->settings != before)) {
         server_conf(worker->snapshot->settings, &worker->engine->server.conf);
         atomic_store_explicit(&worker->gate->memory.max, worker->snapshot->settings->server.limits.memory_bytes,

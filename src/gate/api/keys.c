@@ -14,6 +14,7 @@
 #include "gate/config/keyset.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
 #include "json/json.h"

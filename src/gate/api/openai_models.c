@@ -6,6 +6,7 @@
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
+#include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
 #include "json/write.h"

@@ -16,6 +16,7 @@
 #include "gate/config/limits_json.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
 #include "json/write.h"

@@ -6,6 +6,7 @@
 #include "gate/config/settings.h"
 #include "gate/gate.h"
 #include "gate/watch/metrics.h"
+#include "gate/watch/notice.h"
 #include "gate/worker.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"
@@ -55,7 +56,7 @@ static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t no
         .request_id = record->upstream_request_id,
         .text = sl_record_error(record),
     };
-    sl_notice_upstream(&x->worker->gate->notices, &notice, now_usec);
+    sl_notice_upstream(x->worker->gate->notices, &notice, now_usec);
 }
 
 void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)

@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/policy/limit.h"
 #include "gate/watch/accesslog.h"

@@ -16,7 +16,10 @@
 #include "gate/call/credential.h"
 #include "gate/call/front.h"
 #include "gate/config/definition.h"
+#include "gate/config/events.h"
 #include "gate/config/keyset.h"
+#include "gate/config/snapshot.h"
+#include "gate/policy/counters.h"
 #include "gate/policy/limit.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
@@ -229,9 +232,13 @@ void gate_test_start(struct gate_test *g, const char *config)
         fail_msg("the configuration is refused");
     }
     const struct sl_config *c = g->loaded.config;
-    sl_publisher_init(&g->gate.publisher);
-    sl_events_init(&g->gate.events, &g->gate.publisher);
-    assert_int_equal(sl_events_configure(&g->gate.events, c->settings, c->routes, c->n_routes), 0);
+    g->gate.publisher = &g->publisher;
+    g->gate.events = &g->events;
+    g->gate.counters = &g->counters;
+    g->gate.notices = &g->notices;
+    sl_publisher_init(&g->publisher);
+    sl_events_init(&g->events, &g->publisher);
+    assert_int_equal(sl_events_configure(&g->events, c->settings, c->routes, c->n_routes), 0);
     assert_int_equal(sl_limiter_new(100, &g->gate.limiter), 0);
     assert_int_equal(sl_metrics_new(&g->gate.metrics), 0);
     assert_int_equal(sl_accesslog_open("none", 1, &g->gate.access_log, &err), 0);
@@ -246,8 +253,8 @@ static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_e
 {
     struct sl_gate *gate = arg;
     struct sl_snapshot *snapshot = NULL;
-    int r = sl_counters_tick(&gate->counters, store, was_lost, err);
-    sl_publisher_refresh(&gate->publisher, &snapshot);
+    int r = sl_counters_tick(gate->counters, store, was_lost, err);
+    sl_publisher_refresh(gate->publisher, &snapshot);
     r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, store, true, err);
     sl_snapshot_unref(snapshot);
     return r;
@@ -257,14 +264,14 @@ static void store_open(struct gate_test *g)
 {
     struct sl_err err = { 0 };
     bool is_ok = false;
-    g->gate.counters = (struct sl_counters){ .limiter = g->gate.limiter };
+    g->counters = (struct sl_counters){ .limiter = g->gate.limiter };
     const struct sl_store_conf conf = { .dir = g->dir,
                                         .cbs = { .on_events = sl_events_apply,
                                                  .describe = sl_definition_describe,
                                                  .on_load_begin = sl_events_load_begin,
                                                  .on_load = sl_events_load,
                                                  .on_load_end = sl_events_load_end,
-                                                 .events_arg = &g->gate.events,
+                                                 .events_arg = &g->events,
                                                  .on_tick = on_tick,
                                                  .tick_arg = &g->gate } };
     int r = sl_store_open(&conf, &g->gate.store, &is_ok, &err);
@@ -314,8 +321,8 @@ void gate_test_end(struct gate_test *g)
     sl_worker_done(&g->worker);
     sl_loop_done(&g->engine.loop);
     sl_accesslog_close(g->gate.access_log);
-    sl_events_done(&g->gate.events);
-    sl_publisher_done(&g->gate.publisher);
+    sl_events_done(&g->events);
+    sl_publisher_done(&g->publisher);
     sl_limiter_free(g->gate.limiter);
     sl_credentials_done();
     sl_metrics_free(g->gate.metrics);

@@ -4,17 +4,24 @@
 #ifndef SL_TEST_GATE_TEST_H
 #define SL_TEST_GATE_TEST_H
 
-#include "help.h"
-
+#include "gate/config/events.h"
+#include "gate/config/snapshot.h"
 #include "gate/engine.h"
 #include "gate/gate.h"
+#include "gate/policy/counters.h"
+#include "gate/watch/notice.h"
 #include "gate/worker.h"
+#include "help.h"
 
 #define UPSTREAM_REPLIES_MAX 4
 
 struct gate_test {
     struct loaded loaded;
-    struct sl_gate gate;
+    struct sl_gate gate; /* points to the next four */
+    struct sl_publisher publisher;
+    struct sl_events events;
+    struct sl_counters counters;
+    struct sl_notices notices;
     struct sl_engine engine;
     struct sl_worker worker;
     int upstream; /* listens; routes name its port as "PORT" */
