@@ -13,6 +13,7 @@
 #include "base/env.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "gate/config/keyring.h"
 #include "store/dir.h"
 
 #define KEY_FILE_MAX 4096

@@ -8,10 +8,12 @@
 
 #include "daemon/daemon.h"
 #include "daemon/reload.h"
-#include "gate/config/settings.h"
 #include "gate/call/auth.h"
 #include "gate/config/key.h"
+#include "gate/config/keyring.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
+#include "net/bind.h"
 
 static const char *name_of(const struct sl_serve_opts *opts)
 {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/num.h"
+#include "net/bind.h"
 
 /* sd_listen_fds(3): the first of the descriptors that were handed over. */
 #define LISTEN_FDS_START 3

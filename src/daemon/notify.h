@@ -4,8 +4,9 @@
 #ifndef SL_DAEMON_NOTIFY_H
 #define SL_DAEMON_NOTIFY_H
 
-#include "base/attr.h"
-#include "net/listen.h"
+#include "base/err.h"
+
+struct sl_bind_addr;
 
 /* "READY=1\nSTATUS=…"; lost where nobody listens. */
 void sl_notify(const char *fmt, ...) SL_PRINTF(1, 2);

@@ -19,6 +19,7 @@
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
+#include "net/bind.h"
 #include "store/store.h"
 
 #include <fcntl.h>

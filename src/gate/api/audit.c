@@ -7,7 +7,7 @@
 #include "gate/api/question.h"
 #include "gate/call/access.h"
 #include "gate/call/path.h"
-#include "gate/config/key.h"
+#include "gate/config/instant.h"
 #include "json/json.h"
 #include "json/write.h"
 
@@ -28,7 +28,7 @@ static void row_write(struct sl_jw *w, const struct sl_audit_row *row)
     char time[32];
     sl_jw_object(w);
     sl_jw_member_u64(w, "id", row->id);
-    sl_jw_member_str(w, "time", sl_time_format(row->at_usec / SL_USEC_PER_SEC, time));
+    sl_jw_member_str(w, "time", sl_instant_format(row->at_usec / SL_USEC_PER_SEC, time));
     sl_jw_member_str(w, "principal", row->who.principal);
     sl_jw_member_str(w, "key_id", row->who.key.n ? row->who.key : SL_STR_NONE);
     sl_jw_member_str(w, "request_id", row->who.request_id);

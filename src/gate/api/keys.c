@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/map.h"
 #include "base/num.h"
 #include "gate/api/api.h"
 #include "gate/api/question.h"
@@ -11,6 +12,8 @@
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/instant.h"
+#include "gate/config/keyring.h"
 #include "gate/config/keyset.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -111,7 +114,7 @@ static int expiry_read(struct sl_json_val v, struct sl_arena *arena, struct aske
         return 0;
     }
     struct sl_str text = sl_json_is(v, SL_JSON_NUMBER) ? sl_json_raw(v) : SL_STR_NONE;
-    if ((!text.p && sl_json_text(v, arena, &text) < 0) || sl_time_parse(text, &ret->expires_sec) < 0) {
+    if ((!text.p && sl_json_text(v, arena, &text) < 0) || sl_instant_parse(text, &ret->expires_sec) < 0) {
         return sl_fail(err, SL_E_INVAL,
                        "must be a time like \"2030-12-31T23:59:59Z\", unix seconds, or null for never");
     }
@@ -196,7 +199,7 @@ static void routes_write(struct sl_jw *w, bool has_routes, const struct sl_strs 
 static void time_write(struct sl_jw *w, const char *key, uint64_t sec)
 {
     char text[32];
-    sl_jw_member_str(w, key, sec ? sl_time_format(sec, text) : SL_STR_NONE);
+    sl_jw_member_str(w, key, sec ? sl_instant_format(sec, text) : SL_STR_NONE);
 }
 
 /* What is said of a key everywhere: here, in lists, in the audit. Into an open object. */

@@ -7,6 +7,8 @@
 #include "base/num.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/key.h"
+#include "gate/config/keyring.h"
 #include "gate/config/keyset.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"

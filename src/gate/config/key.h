@@ -8,10 +8,8 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
-#include "base/map.h"
-
-struct sl_bind;
-struct sl_val;
+#include "base/err.h"
+#include "base/str.h"
 
 enum sl_role {
     SL_ROLE_QUERY,  /* invokes, and reads its routes */
@@ -19,6 +17,8 @@ enum sl_role {
     SL_ROLE_ADMIN,  /* everything */
 };
 
+/* In the order of the roles; ends with NULL. */
+extern const char *const sl_role_names[];
 const char *sl_role_name(enum sl_role role);
 SL_MUST int sl_role_parse(struct sl_str text, enum sl_role *ret);
 /* Routes bound what a key may invoke: of one that sees or does more they would only look like a bound. NULL: fine. */
@@ -76,30 +76,5 @@ SL_MUST int sl_key_hash_parse(struct sl_str hex, unsigned char out[SL_KEY_HASH_B
 
 bool sl_key_is_expired(const struct sl_key *key, uint64_t now_sec);
 bool sl_key_may_use(const struct sl_key *key, struct sl_str route);
-
-/* A set of keys by hash; holds a reference to each. Found by a map of hashes of hashes, then compared in constant time:
- * how long a look-up takes says nothing about a key. */
-struct sl_keyring {
-    struct sl_map by_hash;
-};
-
-void sl_keyring_done(struct sl_keyring *ring);
-/* SL_E_EXISTS when the same key is there. */
-SL_MUST int sl_keyring_add(struct sl_keyring *ring, struct sl_key *key);
-/* Borrowed, or NULL. */
-struct sl_key *sl_keyring_find(const struct sl_keyring *ring, const unsigned char hash[SL_KEY_HASH_BYTES]);
-
-/* The file's `auth.keys`: a list of {name, principal, role, routes, expires_at, key: a secret or {sha256: HEX}}. Every
- * problem goes to bind->problems. */
-SL_MUST int sl_keys_bind(struct sl_bind *bind, const struct sl_val *list, struct sl_keyring *ring);
-
-/* One key of the file: a secret by reference, or { sha256: HEX }. At least SL_KEY_OWN_MIN characters. */
-SL_MUST int sl_key_text_bind(struct sl_bind *bind, const struct sl_val *val, unsigned char ret_hash[SL_KEY_HASH_BYTES]);
-
-#define SL_TIME_MAX 253402300799ull /* the end of the year 9999 */
-/* RFC 3339 ("2026-12-31T23:59:59Z", with a fraction or another zone too), or unix seconds; SL_E_INVAL. */
-SL_MUST int sl_time_parse(struct sl_str text, uint64_t *ret_sec);
-/* "2026-12-31T23:59:59Z"; `out` has 32 bytes. */
-struct sl_str sl_time_format(uint64_t sec, char out[32]);
 
 #endif

@@ -5,10 +5,11 @@
 
 #include "base/num.h"
 #include "gate/config/key.h"
+#include "gate/config/keyring.h"
 #include "gate/config/models.h"
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
-#include "net/listen.h"
+#include "net/bind.h"
 #include "net/noproxy.h"
 #include "net/tls.h"
 #include "wire/uri.h"

@@ -45,7 +45,7 @@ struct sl_server_settings {
 };
 
 struct sl_proxy_settings {
-    struct sl_str url;       /* http://[user:pass@]host:port; p == NULL: none */
+    struct sl_str url;        /* http://[user:pass@]host:port; p == NULL: none */
     struct sl_strs except;    /* what is reached without it */
     struct sl_noproxy *rules; /* the same, parsed, and NO_PROXY's; NULL: none */
 };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keys: their words, times, the file's list, the set of stored ones, and what each role may do. */
-#include "help.h"
-
+#include "base/str.h"
 #include "gate/call/access.h"
+#include "gate/config/instant.h"
 #include "gate/config/key.h"
 #include "gate/config/keyset.h"
+#include "help.h"
 #include "store/store.h"
 
 static void times_are_rfc_3339_or_seconds(void **state)
@@ -39,13 +40,13 @@ static void times_are_rfc_3339_or_seconds(void **state)
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         uint64_t sec = 0;
-        int r = sl_time_parse(sl_str_c(cases[i].text), &sec);
+        int r = sl_instant_parse(sl_str_c(cases[i].text), &sec);
         if (cases[i].sec < 0 ? r == 0 : r < 0 || sec != (uint64_t)cases[i].sec) {
             fail_msg("case %zu: %s: %d %llu", i, cases[i].text, r, (unsigned long long)sec);
         }
     }
     char text[32];
-    assert_true(sl_str_eq_c(sl_time_format(1798761599, text), "2026-12-31T23:59:59Z"));
+    assert_true(sl_str_eq_c(sl_instant_format(1798761599, text), "2026-12-31T23:59:59Z"));
 }
 
 static void roles_have_their_rights(void **state)

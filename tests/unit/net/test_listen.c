@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "net/bind.h"
+#include "net/listen.h"
 #include "net_test.h"
 
 #include <arpa/inet.h>
@@ -8,8 +10,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "net/listen.h"
 
 static const struct {
     const char *text;
