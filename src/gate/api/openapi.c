@@ -206,13 +206,29 @@ static void success_write(struct sl_jw *w, const struct sl_path *row, const stru
 }
 
 /* "openai_404", of components/responses. */
-static void error_name(char out[64], const char *language, const struct status *status)
+static void error_name(char out[64], const char *words, const struct status *status)
 {
-    snprintf(out, 64, "%s_%s", language, status->status);
+    snprintf(out, 64, "%s_%s", words, status->status);
+}
+
+/* Where a provider's error comes down as it is, calls of models have words of their own: "openai_call". */
+static bool call_words(const char *language, char out[32])
+{
+    char schema[48];
+    snprintf(out, 32, "%s_call", language);
+    snprintf(schema, sizeof(schema), "%s_error", out);
+    for (const struct sl_openapi_part *part = sl_openapi_parts; part->name; part++) {
+        if (strcmp(part->name, schema) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void responses_write(struct sl_jw *w, const struct sl_path *row, const char *language, bool is_head)
 {
+    char of_call[32];
+    const char *words = is_head ? "head" : !row->handle && call_words(language, of_call) ? of_call : language;
     sl_jw_key(w, "responses");
     sl_jw_object(w);
     for (size_t i = 0; i < SL_ARRAY_LEN(statuses); i++) {
@@ -221,7 +237,7 @@ static void responses_write(struct sl_jw *w, const struct sl_path *row, const ch
             continue;
         }
         sl_jw_key(w, statuses[i].status);
-        error_name(name, is_head ? "head" : language, &statuses[i]);
+        error_name(name, words, &statuses[i]);
         if (is_error(&statuses[i])) {
             ref_write(w, "responses", sl_str_c(name));
         } else {
@@ -303,17 +319,17 @@ static bool is_first(const struct sl_path_table *paths, const struct sl_path *ro
 
 /* --- components --- */
 
-/* The errors of one language, by status; NULL: without bodies, as HEAD has them. */
-static void errors_write(struct sl_jw *w, const char *language)
+/* The errors in those words, by status; NULL: without bodies, as HEAD has them. */
+static void errors_write(struct sl_jw *w, const char *words)
 {
     char schema[48];
-    snprintf(schema, sizeof(schema), "%s_error", language ? language : "");
+    snprintf(schema, sizeof(schema), "%s_error", words ? words : "");
     for (size_t i = 0; i < SL_ARRAY_LEN(statuses); i++) {
         char name[64];
         if (!is_error(&statuses[i])) {
             continue;
         }
-        error_name(name, language ? language : "head", &statuses[i]);
+        error_name(name, words ? words : "head", &statuses[i]);
         sl_jw_key(w, name);
         sl_jw_object(w);
         sl_jw_member_str(w, "description", sl_str_c(statuses[i].text));
@@ -322,7 +338,7 @@ static void errors_write(struct sl_jw *w, const char *language)
         headers_add(w, OF_EVERY " " OF_ERROR);
         headers_add(w, statuses[i].headers);
         sl_jw_end(w);
-        if (language) {
+        if (words) {
             sl_jw_key(w, "content");
             sl_jw_object(w);
             media_write(w, JSON, schema);
@@ -346,8 +362,14 @@ static void all_errors_write(struct sl_jw *w, const struct sl_path_table *paths)
 {
     errors_write(w, NULL);
     for (const struct sl_path_prefix *row = paths->prefixes;; row++) {
-        if (!is_told_before(paths->prefixes, row)) {
-            errors_write(w, row->dialect->language->name);
+        const char *language = row->dialect->language->name;
+        char of_call[32];
+        bool is_new = !is_told_before(paths->prefixes, row);
+        if (is_new) {
+            errors_write(w, language);
+        }
+        if (is_new && call_words(language, of_call)) {
+            errors_write(w, of_call);
         }
         if (!*row->prefix) {
             return;

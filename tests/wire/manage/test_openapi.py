@@ -6,9 +6,9 @@ import pathlib
 import re
 import subprocess
 import sys
-import threading
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from harness import CHAT_REPLY, chat_route, typed_route
 from upstream import Upstream
@@ -125,3 +125,65 @@ def test_schemathesis_finds_nothing(gateway, tmp_path, part):
         cwd=tmp_path, capture_output=True, text=True, timeout=280)
     assert run.returncode == 0, run.stdout[-30000:] + run.stderr
     print(run.stdout[-600:])
+
+
+def check(doc, path, method, reply):
+    """The reply is one that the document has."""
+    responses = doc["paths"][path][method]["responses"]
+    told = responses.get(str(reply.status)) or responses[f"{reply.status // 100}XX"]
+    if "$ref" in told:
+        told = doc["components"]["responses"][told["$ref"].rsplit("/", 1)[1]]
+    for name, header in told["headers"].items():
+        header = doc["components"]["headers"][header["$ref"].rsplit("/", 1)[1]]
+        assert reply.get(name) is not None or not header.get("required"), (name, reply.headers)
+    schema = told["content"][reply.get("content-type").split(";")[0]].get("schema")
+    if schema:
+        Draft202012Validator({**doc, **schema}).validate(reply.json())
+
+
+def test_schemas_are_schemas(gateway):
+    doc = document(gateway)
+    for schema in doc["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    assert set(doc["components"]["schemas"]["RouteSettings"]["properties"]) == {"timeouts", "retries"}
+
+
+ERROR = {"error": {"message": "no", "type": "t", "param": None, "code": "c"}}
+SAID = [  # what an upstream may say: status, type, body
+    ("500 Oops", "application/json", ERROR), ("503 Busy", "application/json", {"error": {"message": "busy"}}), ("529 Overloaded", "application/json", ERROR),
+    ("418 Teapot", "application/json", {"error": "a text"}), ("400 Bad", "application/json", {"message": "no error member"}), ("400 Bad", "application/json", []),
+    ("401 No", "application/json", ERROR), ("402 Pay", "application/json", ERROR), ("404 None", "text/plain", "nothing"), ("429 Slow", "application/json", {"error": {"code": 7, "message": None}}),
+    ("502 Gateway", "text/html", "<html><title>Bad</title></html>"), ("302 Elsewhere", "text/html", ""), ("400 Bad", "application/json", "{"), ("422 Shape", "application/json", {"detail": [{"loc": ["body"], "msg": "m", "type": "t"}]}),
+    ("200 OK", "text/html", "<html></html>"), ("200 OK", "application/json", "[]"), ("200 OK", "application/json", ERROR), ("200 OK", "application/json", "{}"), ("200 OK", "application/json", {"choices": []}),
+    ("200 OK", "application/json", {"choices": [{"message": {"content": ["?"]}}]}),
+]
+PATHS = ["/v1/chat/completions", "/openai/deployments/{name}/chat/completions", "/gateway/{name}/invocations", "/endpoints/{name}/invocations", "/serving-endpoints/{name}/invocations"]
+
+
+def test_what_upstreams_say_is_told_as_the_document_has_it(sluice, upstream):
+    said = iter([])
+    up = upstream(lambda x: (lambda status, kind, body: x.reply(body, status=status, content_type=kind))(*next(said)))
+    daemon = sluice({"endpoints": [chat_route(up.base, "chat", retries=0)], "auth": "none"})
+    doc = document(daemon)
+    for path in PATHS:
+        said = iter(SAID)
+        for _ in SAID:
+            body = {"messages": [{"role": "user", "content": "hello"}], **({"model": "chat"} if path.startswith("/v1") else {})}
+            check(doc, path, "post", daemon.call("POST", path.replace("{name}", "chat"), body))
+        assert next(said, None) is None
+
+
+def test_without_a_store_or_an_upstream(sluice):
+    daemon = sluice({"endpoints": [chat_route("http://127.0.0.1:9/v1")], "auth": "none"})
+    doc = document(daemon)
+    for path in PATHS:
+        body = {"messages": [{"role": "user", "content": "hello"}], **({"model": "chat"} if path.startswith("/v1") else {})}
+        reply = daemon.call("POST", path.replace("{name}", "chat"), body)
+        assert reply.status == 502
+        check(doc, path, "post", reply)
+    for method, path, body in (("post", "/api/2.0/gateway/routes/", {"name": "new", "route_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}}), ("get", "/api/sluice/v1/audit", None),
+                               ("post", "/api/sluice/v1/keys", {"name": "n", "principal": "p", "role": "query"}), ("post", "/api/2.0/gateway/limits/", {"route": "chat", "limits": []}),
+                               ("put", "/api/2.0/serving-endpoints/{name}/rate-limits", {"rate_limits": []}), ("post", "/api/sluice/v1/secret/rotate", None)):
+        reply = daemon.call(method.upper(), path.replace("{name}", "chat"), body)
+        assert (reply.status, reply.get("retry-after")) == (503, "1"), reply.body
+        check(doc, path, method, reply)
