@@ -75,8 +75,9 @@ struct sl_tool {
     struct sl_json_val schema;       /* the same as it came */
     struct sl_str strict;            /* raw: true or false, or p == NULL */
     struct sl_str cache_control;
-    struct sl_str type; /* decoded, when it is not "function" */
-    bool is_left_out;   /* by tool_choice's allowed_tools */
+    struct sl_str type;      /* decoded, when it is not "function" */
+    struct sl_json_val node; /* then: the tool as it came */
+    bool is_left_out;        /* by tool_choice's allowed_tools */
 };
 
 enum sl_tool_choice { SL_CHOICE_NONE_SAID, SL_CHOICE_AUTO, SL_CHOICE_NONE, SL_CHOICE_REQUIRED, SL_CHOICE_NAMED };

@@ -12,6 +12,7 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     struct sl_json_val type = sl_json_get(v, "type");
     if (!sl_json_is_nothing(type) && !sl_json_str_eq(type, SL_STR("function"))) {
         tool->type = SL_STR("?");
+        tool->node = v;
         int r = sl_json_text(type, rd->arena, &tool->type);
         return r == SL_E_NOMEM ? r : 0; /* the provider refuses what it does not know */
     }

@@ -106,13 +106,26 @@ static void search_write(struct sl_responses_builder *b, struct sl_json_val opti
     sl_jw_end(jw(b));
 }
 
+/* Tools that the API runs itself, and whose use ends in a text: they travel as they are. Those that the client would
+ * have to run, or to allow, give items that a chat has no word for. */
+static bool is_hosted(struct sl_str type)
+{
+    static const char *const names[] = { "file_search", "code_interpreter" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        if (sl_str_eq_c(type, names[i])) {
+            return true;
+        }
+    }
+    return sl_str_has_prefix(type, SL_STR("web_search")); /* it has versions */
+}
+
 static int tools_write(struct sl_responses_builder *b)
 {
     const struct sl_chat *chat = b->chat;
     struct sl_json_val search = sl_chat_member(chat, "web_search_options");
     bool searches = sl_json_is(search, SL_JSON_OBJECT);
     for (uint32_t i = 0; i < chat->n_tools; i++) {
-        if (chat->tools[i].type.n) {
+        if (chat->tools[i].type.n && !is_hosted(chat->tools[i].type)) {
             return sl_refuse(b->call, b->arena, b->error, "tools",
                              "Only function calling tool is supported, but received tool type %.*s",
                              SL_STR_ARG(chat->tools[i].type));
@@ -124,7 +137,11 @@ static int tools_write(struct sl_responses_builder *b)
     sl_jw_key(jw(b), "tools");
     sl_jw_array(jw(b));
     for (uint32_t i = 0; i < chat->n_tools; i++) {
-        tool_write(b, &chat->tools[i]);
+        if (chat->tools[i].type.n) {
+            sl_body_raw(b->body, sl_json_raw(chat->tools[i].node));
+        } else {
+            tool_write(b, &chat->tools[i]);
+        }
     }
     if (searches) {
         search_write(b, search);
@@ -152,7 +169,7 @@ static void allowed_write(struct sl_responses_builder *b)
     sl_jw_key(jw(b), "tools");
     sl_jw_array(jw(b));
     for (uint32_t i = 0; i < chat->n_tools; i++) {
-        if (!chat->tools[i].is_left_out) {
+        if (!chat->tools[i].is_left_out && chat->tools[i].name.p) {
             function_name(b, chat->tools[i].name);
         }
     }

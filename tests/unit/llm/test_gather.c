@@ -4,7 +4,7 @@
 
 static struct sl_block blocks_a[] = {
     { .kind = SL_BLOCK_THINKING, .text = SL_STR_INIT("hm"), .signature = SL_STR_INIT("sig") },
-    { .kind = SL_BLOCK_TEXT, .text = SL_STR_INIT("hello") },
+    { .kind = SL_BLOCK_TEXT, .text = SL_STR_INIT("hello"), .annotations = SL_STR_INIT("[{},{\"a\":1}]") },
     { .kind = SL_BLOCK_TOOL_CALL,
       .tool_id = SL_STR_INIT("t1"),
       .tool_name = SL_STR_INIT("f"),
@@ -59,6 +59,7 @@ static void a_reply_as_deltas_is_gathered_to_itself(void **state)
             same(a->tool_id, b->tool_id);
             same(a->tool_name, b->tool_name);
             same(a->signature, b->signature);
+            same(a->annotations, b->annotations);
         }
     }
     sl_gather_done(&g);
@@ -90,6 +91,29 @@ static void interleaved_blocks_grow_each_for_itself(void **state)
     assert_int_equal(got.n_choices, 2);
     same(got.choices[0].blocks[0].text, SL_STR("aaa"));
     same(got.choices[1].blocks[9].text, SL_STR("ttt"));
+    sl_gather_done(&g);
+    help_done(&h);
+}
+
+static void annotations_that_come_one_by_one_are_one_list(void **state)
+{
+    (void)state;
+    static const char *const pieces[] = { "[1]", "[]", "[2,3]" };
+    struct help h;
+    help_init(&h);
+    struct sl_gather g;
+    sl_gather_init(&g, &h.arena, 12);
+    struct sl_delta start = { .kind = SL_DELTA_BLOCK_START, .block_kind = SL_BLOCK_TEXT };
+    assert_int_equal(sl_gather_push(&g, &start), 0);
+    for (size_t i = 0; i < SL_ARRAY_LEN(pieces); i++) {
+        struct sl_delta d = { .kind = SL_DELTA_BLOCK, .annotations = sl_str_c(pieces[i]) };
+        assert_int_equal(sl_gather_push(&g, &d), 0);
+    }
+    struct sl_delta more = { .kind = SL_DELTA_BLOCK, .annotations = SL_STR("[4,5]") };
+    assert_int_equal(sl_gather_push(&g, &more), SL_E_LIMIT);
+    struct sl_reply got;
+    assert_int_equal(sl_gather_reply(&g, &got), 0);
+    same(got.choices[0].blocks[0].annotations, SL_STR("[1,2,3]"));
     sl_gather_done(&g);
     help_done(&h);
 }
@@ -138,6 +162,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reply_as_deltas_is_gathered_to_itself),
         cmocka_unit_test(interleaved_blocks_grow_each_for_itself),
+        cmocka_unit_test(annotations_that_come_one_by_one_are_one_list),
         cmocka_unit_test(more_than_is_allowed_is_refused),
         cmocka_unit_test(an_error_is_kept_beyond_its_frame),
     };

@@ -126,6 +126,7 @@ static void settings_that_do_not_fit_together_are_refused(void **state)
           "x\",\"openai_api_version\":\"1\",\"openai_deployment_name\":\"d\",\"openai_organization\":\"o\"}",
           "openai_organization" },
         { "{\"openai_api_key\":\"k\",\"openai_api_base\":\"ftp://x\"}", "scheme" },
+        { "{\"openai_api_key\":\"k\",\"openai_api\":\"both\"}", "chat, responses, auto" },
         { "{\"openai_api_key\":\"k\",\"openai_api_base\":\"https://u:p@x\"}", "user" },
         { "{\"openai_api_key\":\"k\\nX: y\"}", "header" },
         { "{\"openai_api_key\":\"k\",\"openai_organization\":\"a\\r\\nb\"}", "openai_organization" },
@@ -140,6 +141,47 @@ static void settings_that_do_not_fit_together_are_refused(void **state)
             fail_msg("%s: %.*s", cases[i].config, SL_STR_ARG(h.problems.v[0].text));
         }
         assert_true(sl_str_find(h.problems.v[0].text, SL_STR("k\n"), 0) < 0);
+        help_target_done(&target);
+        help_done(&h);
+    }
+}
+
+#define AZURE                                                      \
+    "\"openai_api_type\":\"azure\",\"openai_api_base\":\"https://" \
+    "x\",\"openai_api_version\":\"1\",\"openai_deployment_name\":\"d\","
+
+static const struct {
+    const char *model, *more;
+    bool is_response, is_warned;
+} way_cases[] = {
+    { "gpt-5", "\"openai_api\":\"chat\"", false, false },
+    { "gpt-5-codex", "\"openai_project\":\"p\"", false, true },
+    { "gpt-5-codex", "\"openai_api\":\"auto\"", true, false },
+    { "gpt-5-codex-mini", "\"openai_api\":\"responses\"", true, false },
+    { "gpt-5", "\"openai_api\":\"auto\"", false, false },
+    { "never-heard-of", "\"openai_api\":\"auto\"", false, false },
+    { "gpt-4o", "\"openai_api\":\"responses\"", true, false },
+    { "o3-pro", AZURE "\"openai_api\":\"auto\"", true, false },
+    { "o3", AZURE "\"openai_api\":\"auto\"", false, false },
+};
+
+static void a_chats_way_is_settled_by_setting_and_model(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(way_cases); i++) {
+        struct help h;
+        help_init(&h);
+        struct sl_target target;
+        char config[512];
+        snprintf(config, sizeof(config), "{\"openai_api_key\":\"k\",%s}", way_cases[i].more);
+        assert_int_equal(help_target(&h, "openai", way_cases[i].model, config, &target), 0);
+        const char *chat = target.languages[SL_LLM_CHAT]->name, *old = target.languages[SL_LLM_COMPLETIONS]->name;
+        assert_string_equal(chat, way_cases[i].is_response ? "responses" : "openai");
+        assert_string_equal(old, chat);
+        assert_string_equal(target.languages[SL_LLM_EMBEDDINGS]->name, "openai");
+        if ((h.problems.n > 0) != way_cases[i].is_warned) {
+            fail_msg("%s, %s: %zu problems", way_cases[i].model, way_cases[i].more, (size_t)h.problems.n);
+        }
         help_target_done(&target);
         help_done(&h);
     }
@@ -366,6 +408,7 @@ int main(void)
         cmocka_unit_test(requests_are_the_clients_bytes_with_another_model),
         cmocka_unit_test(usage_is_asked_for_where_the_client_said_nothing),
         cmocka_unit_test(settings_that_do_not_fit_together_are_refused),
+        cmocka_unit_test(a_chats_way_is_settled_by_setting_and_model),
         cmocka_unit_test(events_are_noted_and_the_asked_for_chunk_is_dropped),
         cmocka_unit_test(an_empty_chunk_behind_the_finish_is_dropped),
         cmocka_unit_test(a_choice_that_has_not_finished_is_seen),
