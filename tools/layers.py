@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Reads the #include graph of src/ and fails on an arrow that points upwards (docs/architecture.md): between layers,
-between the folders of one, and on a circle inside of gate or llm, calls counted too."""
+between the folders of one, on a circle inside of gate or llm, calls counted too, and on .c files of gate that mostly
+read many of our headers."""
 import pathlib
 import re
+import statistics
 import sys
 
 MAY_INCLUDE = {
@@ -46,6 +48,8 @@ CALL = re.compile(r"\b(sl_\w+)\(")
 ALSO = {"cli/commands.c": {"daemon"}}
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 LONG = 600
+# How many of our headers the median .c of a folder reads, those included that others include.
+REACH_MAX = {"gate/": 15}
 
 
 def room(name):
@@ -106,6 +110,26 @@ def faults_of_folders(files):
             yield "circle: " + ", ".join(circle)
 
 
+def reach(includes, name):
+    seen, todo = set(), [name]
+    while todo:
+        new = set(includes[todo.pop()]) - seen
+        seen |= new
+        todo += new
+    return seen
+
+
+def faults_of_reach(files):
+    includes = {name: [i for i in INCLUDE.findall(text) if i in files] for name, text in files.items()}
+    for prefix, most in REACH_MAX.items():
+        sizes = {n: len(reach(includes, n)) for n in files if n.startswith(prefix) and n.endswith(".c")}
+        median = statistics.median(sizes.values())
+        if median > most:
+            near = sorted((n for n in sizes if sizes[n] > most), key=sizes.get)[:5]
+            yield (f"the median .c of src/{prefix} reads {median:g} headers, at most {most}: name by `struct x;` what "
+                   f"is only pointed to; just above: " + ", ".join(f"{n} ({sizes[n]})" for n in near))
+
+
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent / "src"
     bad = 0
@@ -131,7 +155,7 @@ def main():
         if path.suffix == ".h" and "#ifndef SL_" not in text and "#ifndef SLUICE_" not in text:
             print(f"{path}: no include guard")
             bad += 1
-    for fault in faults_of_folders(files):
+    for fault in [*faults_of_folders(files), *faults_of_reach(files)]:
         print(fault)
         bad += 1
     for lines, path in sorted(sizes, reverse=True)[:3]:
