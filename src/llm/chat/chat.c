@@ -71,3 +71,18 @@ int sl_chat_members(const struct sl_call *call, const struct sl_chat *chat, cons
     }
     return 0;
 }
+
+int sl_chat_place_write(struct sl_body *body, struct sl_arena *arena, const char *key, const struct sl_media *media)
+{
+    if (!media->base64.n) {
+        sl_body_member(body, key, media->url);
+        return 0;
+    }
+    struct sl_str head = sl_arena_printf(arena, "\"data:%.*s;base64,", SL_STR_ARG(media->mime));
+    if (!head.p) {
+        return SL_E_NOMEM;
+    }
+    sl_jw_key(&body->w, key);
+    sl_body_around(body, head, media->base64, SL_STR("\""));
+    return 0;
+}

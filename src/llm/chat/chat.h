@@ -143,6 +143,9 @@ SL_MUST int sl_chat_members(const struct sl_call *call, const struct sl_chat *ch
 
 /* A member by its name, or absent. */
 struct sl_json_val sl_chat_member(const struct sl_chat *chat, const char *name);
+/* A member that is a URL, or data as one: `media` has either. */
+SL_MUST int sl_chat_place_write(struct sl_body *body, struct sl_arena *arena, const char *key,
+                                const struct sl_media *media);
 /* false, 0, "", [], {}: nothing is lost with it. */
 bool sl_json_says_nothing(struct sl_json_val v);
 

@@ -38,22 +38,13 @@ static int image_write(struct sl_cohere_builder *b, const struct sl_part *part)
     sl_jw_member_str(jw(b), "type", SL_STR("image_url"));
     sl_jw_key(jw(b), "image_url");
     sl_jw_object(jw(b));
-    if (media->base64.n) {
-        struct sl_str head = sl_arena_printf(b->arena, "\"data:%.*s;base64,", SL_STR_ARG(media->mime));
-        if (!head.p) {
-            return SL_E_NOMEM;
-        }
-        sl_jw_key(jw(b), "url");
-        sl_body_around(b->body, head, media->base64, SL_STR("\""));
-    } else {
-        sl_body_member(b->body, "url", media->url);
-    }
+    int r = sl_chat_place_write(b->body, b->arena, "url", media);
     if (media->detail.p) {
         sl_body_member(b->body, "detail", media->detail);
     }
     sl_jw_end(jw(b));
     sl_jw_end(jw(b));
-    return 0;
+    return r;
 }
 
 static int part_write(struct sl_cohere_builder *b, const struct sl_part *part)

@@ -36,22 +36,6 @@ static void text_write(struct writer *wr, struct sl_str raw)
     sl_jw_end(jw(wr));
 }
 
-/* A URL, or data as one. */
-static int place_write(struct writer *wr, const char *key, const struct sl_media *media)
-{
-    if (!media->base64.n) {
-        sl_body_member(wr->body, key, media->url);
-        return 0;
-    }
-    struct sl_str head = sl_arena_printf(wr->arena, "\"data:%.*s;base64,", SL_STR_ARG(media->mime));
-    if (!head.p) {
-        return SL_E_NOMEM;
-    }
-    sl_jw_key(jw(wr), key);
-    sl_body_around(wr->body, head, media->base64, SL_STR("\""));
-    return 0;
-}
-
 static int image_write(struct writer *wr, const struct sl_part *part)
 {
     if (!part->media->base64.n && !part->media->url.p) {
@@ -60,7 +44,7 @@ static int image_write(struct writer *wr, const struct sl_part *part)
     part_begin(wr, "image_url");
     sl_jw_key(jw(wr), "image_url");
     sl_jw_object(jw(wr));
-    int r = place_write(wr, "url", part->media);
+    int r = sl_chat_place_write(wr->body, wr->arena, "url", part->media);
     if (part->media->detail.p) {
         sl_body_member(wr->body, "detail", part->media->detail);
     }
@@ -97,7 +81,7 @@ static int file_write(struct writer *wr, const struct sl_part *part)
     sl_jw_object(jw(wr));
     if (media->base64.n) {
         sl_body_member(wr->body, "filename", media->filename.p ? media->filename : SL_STR("\"document\""));
-        r = place_write(wr, "file_data", media);
+        r = sl_chat_place_write(wr->body, wr->arena, "file_data", media);
     } else {
         sl_body_member(wr->body, "file_id", media->file_id);
     }

@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Canonical messages to the items of a response's input. An assistant's message becomes as many as it has to: one for
  * its words, one for each call and each piece of reasoning, in their order. */
-#include "llm/core/request.h"
+#include "llm/form/refuse.h"
 #include "llm/responses/responses.h"
 
 static struct sl_jw *jw(struct sl_responses_builder *b)
 {
     return &b->body->w;
-}
-
-static int refuse_part(struct sl_responses_builder *b, const struct sl_part *part, const char *text)
-{
-    char path[128] = "messages";
-    if (sl_json_is_present(part->node)) {
-        sl_json_path(part->node, path, sizeof(path));
-    }
-    return sl_refuse(b->call, b->arena, b->error, path, "%s: %s", path, text);
 }
 
 static void item_begin(struct sl_responses_builder *b, const char *type)
@@ -33,33 +24,17 @@ static void text_write(struct sl_responses_builder *b, const char *type, const c
     sl_jw_end(jw(b));
 }
 
-/* A URL, or data as one. */
-static int place_write(struct sl_responses_builder *b, const char *key, const struct sl_media *media)
-{
-    if (!media->base64.n) {
-        sl_body_member(b->body, key, media->url);
-        return 0;
-    }
-    struct sl_str head = sl_arena_printf(b->arena, "\"data:%.*s;base64,", SL_STR_ARG(media->mime));
-    if (!head.p) {
-        return SL_E_NOMEM;
-    }
-    sl_jw_key(jw(b), key);
-    sl_body_around(b->body, head, media->base64, SL_STR("\""));
-    return 0;
-}
-
 static int image_write(struct sl_responses_builder *b, const struct sl_part *part)
 {
     const struct sl_media *media = part->media;
     int r = 0;
     item_begin(b, "input_image");
     if (media->base64.n || media->url.p) {
-        r = place_write(b, "image_url", media);
+        r = sl_chat_place_write(b->body, b->arena, "image_url", media);
     } else if (media->file_id.p) {
         sl_body_member(b->body, "file_id", media->file_id);
     } else {
-        r = refuse_part(b, part, "OpenAI takes images as data, by a URL or by a file_id.");
+        r = sl_form_refuse(b->form, part->node, "OpenAI takes images as data, by a URL or by a file_id.");
     }
     sl_body_member(b->body, "detail", media->detail.p ? media->detail : SL_STR("\"auto\""));
     sl_jw_end(jw(b));
@@ -89,7 +64,7 @@ static int file_write(struct sl_responses_builder *b, const struct sl_part *part
     item_begin(b, "input_file");
     if (media->base64.n) {
         sl_body_member(b->body, "filename", media->filename.p ? media->filename : SL_STR("\"document\""));
-        r = place_write(b, "file_data", media);
+        r = sl_chat_place_write(b->body, b->arena, "file_data", media);
     } else if (media->url.p) {
         sl_body_member(b->body, "file_url", media->url);
     } else {
@@ -111,7 +86,7 @@ static int part_write(struct sl_responses_builder *b, const struct sl_part *part
     case SL_PART_FILE:
         return file_write(b, part);
     case SL_PART_AUDIO:
-        return refuse_part(b, part, "OpenAI's Responses API takes text, images and files only.");
+        return sl_form_refuse(b->form, part->node, "OpenAI's Responses API takes text, images and files only.");
     case SL_PART_THINKING:
     case SL_PART_TOOL_CALL:
         break; /* an assistant's */
@@ -221,7 +196,7 @@ static int assistant_write(struct sl_responses_builder *b, const struct sl_messa
         case SL_PART_IMAGE:
         case SL_PART_AUDIO:
         case SL_PART_FILE:
-            r = refuse_part(b, part, "OpenAI takes text only in an assistant's message.");
+            r = sl_form_refuse(b->form, part->node, "OpenAI takes text only in an assistant's message.");
             break;
         }
     }

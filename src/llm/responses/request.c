@@ -391,7 +391,8 @@ static int body_write(struct sl_responses_builder *b, struct sl_str model_json)
 static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct sl_target *target)
 {
     const struct sl_openai_conf *conf = target->conf;
-    struct sl_responses_builder b = { .call = form->call,
+    struct sl_responses_builder b = { .form = form,
+                                      .call = form->call,
                                       .model = target->row,
                                       .chat = chat,
                                       .provider = target->provider,

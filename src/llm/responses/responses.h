@@ -16,6 +16,7 @@
 
 /* A request in the making. */
 struct sl_responses_builder {
+    const struct sl_form *form;
     const struct sl_call *call;
     const struct sl_model *model;
     const struct sl_chat *chat;

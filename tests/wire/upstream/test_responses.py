@@ -147,8 +147,8 @@ def test_auto_asks_the_table_of_models(sluice, upstream):
     fake = Responses([[text("ok")], [text("ok")]])
     chat = lambda x: x.reply({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": x.path}, "finish_reason": "stop"}]})
     up = upstream(lambda x: fake(x) if x.path.endswith("/responses") else chat(x))
-    names = ["o3-pro", "gpt-5-codex", "gpt-5-mini"]
-    daemon = sluice({"endpoints": [{"name": n, "endpoint_type": "llm/v1/chat", "model": {"provider": "openai", "name": n, "config": config(up.base, openai_api="auto")}} for n in names]})
+    names = ["o3-pro", "ours-1", "gpt-5-mini"]
+    daemon = sluice({"models": {"ours*": {"provider": "openai", "features": ["responses"]}}, "endpoints": [{"name": n, "endpoint_type": "llm/v1/chat", "model": {"provider": "openai", "name": n, "config": config(up.base, openai_api="auto")}} for n in names]})
     client = openai.OpenAI(base_url=daemon.url + "/v1", api_key="k")
     assert [client.chat.completions.create(model=n, messages=USER).choices[0].message.content for n in names] == ["ok", "ok", "/v1/chat/completions"]
 
