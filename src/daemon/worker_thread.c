@@ -82,7 +82,9 @@ static void on_accepted(struct sl_listener *listener, struct sl_stream *stream, 
     const struct sl_settings *settings = sl_worker_snapshot(&thread->worker)->settings;
     bool has_proxy_protocol = thread->have_proxy_protocol[listener - thread->listeners];
     if (has_proxy_protocol && !sl_peer_is_trusted(settings, sl_hconn_peer(conn))) {
-        sl_hserver_reject(conn); /* only proxies that are known may say who the client is */
+        /* Only proxies that are known may say who the client is. */
+        sl_hserver_reject(conn,
+                          "its listener is for proxies (proxy_protocol), and it is none of server.trusted_proxies");
         return;
     }
     sl_hserver_opened(conn, settings->server_tls, has_proxy_protocol);

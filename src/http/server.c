@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/log.h"
 #include "http/hconn.h"
 #include "net/tls.h"
 #include "wire/proxy_protocol.h"
 
 /* While draining: how long a new connection, or one whose next request is on its way, may take to begin. */
 #define LAST_CALL_USEC 2000000ULL
+/* Who knocks in vain may do so a thousand times a second. */
+#define REJECTED_AGAIN_USEC 60000000ULL
 
 /* The client will send no more: what that means depends on what it has sent. */
 static void eof_settle(struct sl_hconn *conn)
@@ -40,6 +43,17 @@ static void eof_settle(struct sl_hconn *conn)
     case SL_HC_COUNT:
         break;
     }
+}
+
+void sl_hserver_reject(struct sl_hconn *conn, const char *why)
+{
+    struct sl_hserver *server = conn->server;
+    uint64_t now = sl_loop_now(server->loop);
+    if (!server->rejected_usec || now - server->rejected_usec >= REJECTED_AGAIN_USEC) {
+        server->rejected_usec = now;
+        sl_log(SL_LOG_WARNING, "serve", "%s was sent away: %s (told once a minute)", conn->peer.text, why);
+    }
+    sl_hconn_break(conn, false);
 }
 
 /* The next bytes, `n` at most. */
@@ -72,8 +86,10 @@ static void proxy_feed(struct sl_hconn *conn, struct sl_str bytes)
     } else if (r == 1) {
         r = proxy_read(conn, need);
     }
-    if (r < 0) {
+    if (r == SL_E_NOMEM) {
         sl_hconn_break(conn, false);
+    } else if (r < 0) {
+        sl_hserver_reject(conn, "what it sent first is no PROXY header, which its listener asks for (proxy_protocol)");
     }
 }
 
@@ -225,11 +241,6 @@ const struct sl_addr *sl_hconn_peer(struct sl_hconn *conn)
 {
     sl_stream_peer(&conn->stream, &conn->peer);
     return &conn->peer;
-}
-
-void sl_hserver_reject(struct sl_hconn *conn)
-{
-    sl_hconn_break(conn, false);
 }
 
 void sl_hserver_opened(struct sl_hconn *conn, struct sl_tls_ctx *tls, bool has_proxy_protocol)

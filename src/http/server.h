@@ -79,6 +79,7 @@ struct sl_hserver {
     size_t scratch_len;
     char date[30];
     uint64_t date_sec;
+    uint64_t rejected_usec; /* when the last rejection was told */
 };
 
 struct sl_hconn {
@@ -125,8 +126,8 @@ const struct sl_addr *sl_hconn_peer(struct sl_hconn *conn);
 /* Starts reading. `tls` may be NULL. `has_proxy_protocol`: a header of it comes first and tells the client's address;
  * without one the connection is closed. The first request of one that `is_over_limit` gets 503. */
 void sl_hserver_opened(struct sl_hconn *conn, struct sl_tls_ctx *tls, bool has_proxy_protocol);
-/* Closes instead. */
-void sl_hserver_reject(struct sl_hconn *conn);
+/* Closes instead, and says in the log who was sent away and why: once a minute. */
+void sl_hserver_reject(struct sl_hconn *conn, const char *why);
 void sl_hserver_drop(struct sl_hconn *conn);
 /* Idle connections close, the others after their reply. One that has not yet said anything (it may come straight from
  * the accept queue) has two seconds to begin. */

@@ -150,6 +150,7 @@ def test_malformed_proxy_headers_close(proxied, name):
     except (BrokenPipeError, ConnectionResetError):
         pass
     assert conn.rest() == b""
+    wait_for(lambda: "127.0.0.1 was sent away: what it sent first is no PROXY header" in proxied.stderr, "a line of it")
 
 
 def test_a_proxy_header_has_the_heads_time(proxied):
@@ -168,6 +169,7 @@ def test_only_trusted_proxies_may_use_that_listener(sluice, tmp_path):
     except (BrokenPipeError, ConnectionResetError):
         pass
     assert conn.rest() == b""
+    wait_for(lambda: "127.0.0.1 was sent away: its listener is for proxies" in daemon.stderr, "a line of it")
     conn = daemon.connect()
     conn.send(PROXIED["v1"][0] + get())  # on a listener without the protocol that is no request
     assert conn.reply().status == 400
