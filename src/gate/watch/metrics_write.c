@@ -55,11 +55,17 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
     return SL_STR_NONE;
 }
 
+/* A name may hold what a terminal takes for a command: "\\x1b" stands for it. */
 static void value_escape(struct sl_buf *out, struct sl_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] == '\n') {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c == '\n') {
             sl_buf_add_lit(out, "\\n");
+            continue;
+        }
+        if (c < 0x20 || c == 0x7f) {
+            sl_buf_printf(out, "\\\\x%02x", c);
             continue;
         }
         if (s.p[i] == '"' || s.p[i] == '\\') {

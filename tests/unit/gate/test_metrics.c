@@ -123,9 +123,9 @@ static void routes_beyond_the_maximum_are_other(void **state)
 static void label_values_are_escaped(void **state)
 {
     (void)state;
-    struct sl_metric_key key = { .labels = labels_of("a\"b\\c\nd", 10), .word = "allowed" };
+    struct sl_metric_key key = { .labels = labels_of("a\"b\\c\nd\x1b[31m\x7f", 10), .word = "allowed" };
     sl_metrics_add(one, SL_METRIC_LIMITS, &key);
-    assert_line("sluice_limit_decisions_total{route=\"a\\\"b\\\\c\\nd\",decision=\"allowed\"} 1");
+    assert_line("sluice_limit_decisions_total{route=\"a\\\"b\\\\c\\nd\\\\x1b[31m\\\\x7f\",decision=\"allowed\"} 1");
 }
 
 static void series_have_an_end(void **state)
