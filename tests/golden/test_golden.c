@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "compare.h"
 #include "llm/core/cred.h"
+#include "llm/core/target.h"
+#include "llm/core/types.h"
 
 #include <dirent.h>
 

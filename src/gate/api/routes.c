@@ -23,6 +23,7 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "store/seal.h"
+#include "wire/headers.h"
 
 static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route *row);
 

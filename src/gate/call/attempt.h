@@ -3,12 +3,15 @@
 #ifndef SL_GATE_ATTEMPT_H
 #define SL_GATE_ATTEMPT_H
 
-#include "gate/call/state.h"
+#include "gate/call/part.h"
 #include "http/client.h"
-#include "llm/core/target.h"
+#include "llm/core/http_req.h"
 
 struct sl_attempt_events;
+struct sl_llm_error;
 struct sl_play;
+struct sl_target;
+struct sl_xchg;
 
 /* Used again for the next one. */
 struct sl_attempt {

@@ -8,6 +8,7 @@
 #include "gate/call/relay.h"
 #include "gate/call/relay_out.h"
 #include "gate/call/reply.h"
+#include "gate/call/state.h"
 #include "gate/call/verdict.h"
 #include "gate/config/route.h"
 #include "http/hreq.h"

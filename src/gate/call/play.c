@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "gate/call/attempt_events.h"
 #include "gate/call/state.h"
+#include "llm/core/local.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/loop.h"

@@ -5,6 +5,7 @@
 #include "gate/call/mask.h"
 #include "gate/call/relay_out.h"
 #include "gate/call/reply.h"
+#include "gate/call/state.h"
 #include "gate/call/verdict.h"
 #include "gate/config/settings.h"
 #include "http/hreq.h"

@@ -6,6 +6,7 @@
 #include "gate/call/mask.h"
 #include "gate/call/own.h"
 #include "gate/call/reply.h"
+#include "gate/call/state.h"
 #include "gate/config/settings.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"

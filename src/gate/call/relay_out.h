@@ -5,8 +5,8 @@
 
 #include "base/buf.h"
 #include "gate/call/mask.h"
+#include "gate/call/part.h"
 #include "gate/call/relay_events.h"
-#include "gate/call/state.h"
 #include "gate/call/verdict.h"
 #include "llm/core/error.h"
 #include "llm/core/frame.h"
@@ -17,6 +17,7 @@ struct sl_frames;
 struct sl_gather;
 struct sl_json_scan;
 struct sl_language;
+struct sl_xchg;
 
 /* What is written of our own in one go. */
 #define SL_RELAY_OUT_MAX 65536

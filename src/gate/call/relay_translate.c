@@ -3,6 +3,7 @@
 
 #include "gate/call/relay_collect.h"
 #include "gate/call/relay_out.h"
+#include "gate/call/state.h"
 #include "gate/config/settings.h"
 #include "llm/core/frames.h"
 #include "llm/core/gather.h"

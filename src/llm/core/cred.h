@@ -8,7 +8,8 @@
 #ifndef SL_LLM_CRED_H
 #define SL_LLM_CRED_H
 
-#include "llm/core/target.h"
+#include "llm/core/http_req.h"
+#include "wire/uri.h"
 
 struct sl_arena;
 struct sl_bind;

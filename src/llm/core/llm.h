@@ -14,6 +14,7 @@
 #include "llm/core/call.h"
 #include "llm/core/error.h"
 #include "llm/core/frame.h"
+#include "llm/core/http_req.h"
 #include "llm/core/provider.h"
 #include "llm/core/reply.h"
 #include "llm/core/target.h"

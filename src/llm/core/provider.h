@@ -4,7 +4,6 @@
 #define SL_LLM_PROVIDER_H
 
 #include "llm/core/types.h"
-#include "wire/headers.h"
 
 struct sl_arena;
 struct sl_bind;
@@ -14,34 +13,13 @@ struct sl_env;
 struct sl_http_req;
 struct sl_language;
 struct sl_llm_error;
+struct sl_local;
 struct sl_opt;
 struct sl_target;
 struct sl_val;
 
 /* Does the upstream report usage in a stream? */
 enum sl_stream_usage { SL_USAGE_ASK /* with stream_options */, SL_USAGE_ALWAYS /* by itself */, SL_USAGE_NEVER };
-
-/* A reply made here, in steps: for the provider `mock`. The bytes are what a real upstream would send, so that the
- * whole path is used. */
-struct sl_local_step {
-    uint64_t wait_usec; /* before the next one */
-    bool is_end;
-};
-
-struct sl_local_head {
-    uint64_t delay_usec;
-    int status;
-    struct sl_headers headers; /* content-type; the length is the relay's business */
-};
-
-struct sl_local {
-    size_t state_size; /* zeroed by the caller */
-    int (*start)(void *state, const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
-                 struct sl_arena *arena, struct sl_local_head *ret_head);
-    /* Adds the next bytes of the body to `out`: a bounded number, whatever the call asked for. Nothing of them is kept.
-     */
-    int (*step)(void *state, struct sl_buf *out, struct sl_local_step *ret_step);
-};
 
 #define SL_CAP_CHAT        SL_BIT(SL_LLM_CHAT)
 #define SL_CAP_COMPLETIONS SL_BIT(SL_LLM_COMPLETIONS)

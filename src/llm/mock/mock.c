@@ -11,6 +11,7 @@
 #include "base/num.h"
 #include "json/write.h"
 #include "llm/core/errbody.h"
+#include "llm/core/local.h"
 #include "llm/core/request.h"
 #include "llm/mock/embed.h"
 #include "llm/mock/parts.h"

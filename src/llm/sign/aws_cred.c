@@ -8,6 +8,7 @@
 #include "base/env.h"
 #include "base/num.h"
 #include "llm/core/prepare.h"
+#include "wire/headers.h"
 
 #define SESSION_NAME   "ai-gateway-bedrock" /* MLflow's */
 #define CONTAINER_URL  "http://169.254.170.2"

@@ -4,8 +4,9 @@
 #define SL_TEST_LLM_FORM_H
 
 #include "help.h"
-
 #include "llm/core/cred.h"
+#include "llm/core/target.h"
+#include "llm/core/types.h"
 
 struct row {
     const char *provider; /* NULL: anthropic */

@@ -5,9 +5,9 @@
 #define SL_TEST_LLM_TABLE_H
 
 #include "help.h"
-
 #include "llm/core/cred.h"
 #include "llm/core/language.h"
+#include "llm/core/target.h"
 
 /* The route that the rows of a table are of. */
 struct route {
