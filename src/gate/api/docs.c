@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/budget.h"
 #include "gate/api/api.h"
 #include "gate/api/openapi.h"
 #include "gate/call/access.h"
@@ -101,8 +102,13 @@ static void handle_docs(struct sl_xchg *x)
     sl_xchg_reply(x, 200, SL_STR("text/html; charset=utf-8"), sl_buf_str(out));
 }
 
+/* Of 200 KB, for everyone who asks: not for those who leave them unread. */
 static void handle_openapi(struct sl_xchg *x)
 {
+    if (sl_budget_is_over(x->desk->memory)) {
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "the gateway's memory (server.limits.memory) is used up");
+        return;
+    }
     struct sl_jw writer, *w = sl_api_writer(x, &writer);
     sl_openapi_write(w, x->worker->paths);
     sl_api_reply(x, 200);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client that wants to do harm, beyond malformed heads and bodies."""
+import socket
 import threading
 
 from harness import CHAT, CHAT_REPLY, chat_route, wait_for
@@ -20,6 +21,23 @@ def test_who_has_no_key_cannot_fill_the_memory(sluice, upstream):
             assert conn.reply().status in (401, 413), path
     reply = daemon.call("POST", "/v1/chat/completions", dict(CHAT, pad="x" * (3 << 20)), [("Authorization", "Bearer sk-sluice-" + "a" * 43)])
     assert reply.status == 200, reply.body
+
+
+def test_who_has_no_key_cannot_fill_the_memory_by_not_reading(sluice):
+    daemon = sluice({"endpoints": [], "auth": {"admin_key": "sk-sluice-" + "a" * 43}, "server": {"workers": 1, "limits": {"memory": "1MiB"}}})
+    held = []
+    while len(held) < 200 and daemon.call("GET", "/openapi.json").status == 200:
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        sock.connect(("127.0.0.1", daemon.port))
+        sock.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 40)  # the first ones wait in the kernel
+        held.append(sock)
+    refused = daemon.call("GET", "/openapi.json")
+    assert (refused.status, refused.get("x-sluice-error-type")) == (503, "sluice_overloaded") and 5 <= len(held) < 200, len(held)
+    assert daemon.call("GET", "/health").status == 200
+    for sock in held:
+        sock.close()
+    wait_for(lambda: daemon.call("GET", "/openapi.json").status == 200, "the memory to be free again")
 
 
 def test_what_is_made_of_a_body_is_counted(sluice, upstream):
