@@ -93,7 +93,8 @@ static int container_take(struct sl_bind *bind, const struct sl_val *val, struct
 {
     conf->kind = SL_AWS_CONTAINER;
     conf->container_file = env_get(bind, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-    int r = env_take("AWS_CONTAINER_AUTHORIZATION_TOKEN", &conf->machine_token);
+    sl_secret_done(&conf->token); /* of keys that are not there */
+    int r = env_take("AWS_CONTAINER_AUTHORIZATION_TOKEN", &conf->token);
     struct sl_str url = relative.n ? sl_arena_printf(bind->arena, CONTAINER_URL "%.*s", SL_STR_ARG(relative)) : full;
     r = r < 0 || url.p ? r : SL_E_NOMEM;
     r = r < 0 ? r : sl_prepare_base(bind, val, "aws_config", url, &conf->place);
@@ -327,8 +328,8 @@ static int first_ask(const struct sl_aws_conf *conf, struct fetch *fetch, const 
             *ret = (struct sl_cred_step){ .kind = SL_CRED_FILE, .path = file.p };
             return 0;
         }
-        return ask("GET", &conf->place, conf->place_target, "authorization", sl_secret_reveal(&conf->machine_token),
-                   arena, ret);
+        return ask("GET", &conf->place, conf->place_target, "authorization", sl_secret_reveal(&conf->token), arena,
+                   ret);
     case SL_AWS_INSTANCE:
         fetch->at = FETCH_TOKEN;
         return ask("PUT", &conf->place, SL_STR(INSTANCE_TOKEN), "x-aws-ec2-metadata-token-ttl-seconds", SL_STR("21600"),

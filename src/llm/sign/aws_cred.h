@@ -12,13 +12,13 @@ enum sl_aws_kind { SL_AWS_BEARER, SL_AWS_STATIC, SL_AWS_WEB, SL_AWS_CONTAINER, S
 
 /* The map `aws_config`, MLflow's. */
 struct sl_aws_conf {
-    struct sl_secret bearer, id, secret, token;
+    struct sl_secret bearer, id, secret;
+    struct sl_secret token; /* the session's; of a container, what its service is asked with */
     struct sl_str role_arn, region, endpoint, sts_endpoint;
     uint32_t session_sec;
     /* made by prepare */
     enum sl_aws_kind kind;
-    bool has_role;                  /* and the keys are used to assume it */
-    struct sl_secret machine_token; /* a container's */
+    bool has_role; /* and the keys are used to assume it */
     struct sl_str web_file, web_role, web_session, container_file;
     struct sl_uri sts, place; /* place: the container's or the instance's */
     struct sl_str place_target;
