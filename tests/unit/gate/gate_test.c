@@ -213,7 +213,18 @@ static void port_put(struct sl_buf *out, const char *text, unsigned port)
     sl_buf_add_char(out, '\0');
 }
 
-void gate_test_start(struct gate_test *g, const char *config)
+static struct loaded through_file(struct sl_str text)
+{
+    char path[] = "/tmp/sluice-gate-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n);
+    close(fd);
+    struct loaded loaded = load_file(path);
+    unlink(path);
+    return loaded;
+}
+
+static void start(struct gate_test *g, const char *config, bool is_file)
 {
     struct sl_buf text = SL_BUF_INIT(1 << 20);
     struct sl_err err;
@@ -225,7 +236,7 @@ void gate_test_start(struct gate_test *g, const char *config)
     sl_buf_init(&g->asked, 64 << 20);
     port_put(&text, config, g->port);
     assert_int_equal(sl_buf_status(&text), 0);
-    g->loaded = load(text.p);
+    g->loaded = is_file ? through_file(sl_str_c(text.p)) : load(text.p);
     sl_buf_done(&text);
     if (!g->loaded.config) {
         show(&g->loaded);
@@ -247,6 +258,16 @@ void gate_test_start(struct gate_test *g, const char *config)
     static const struct sl_worker_service service = { &sl_front_server_cbs, &sl_api_paths };
     assert_int_equal(
         sl_worker_init(&g->worker, &g->engine, &g->gate, sl_accesslog_ring(g->gate.access_log, 0), &service), 0);
+}
+
+void gate_test_start(struct gate_test *g, const char *config)
+{
+    start(g, config, false);
+}
+
+void gate_test_start_file(struct gate_test *g, const char *config)
+{
+    start(g, config, true);
 }
 
 static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_err *err)
@@ -310,6 +331,8 @@ void gate_test_end(struct gate_test *g)
         g->client = -1;
     }
     GATE_UNTIL(g, g->engine.server.conns.n == 0);
+    sl_credentials_end(&g->worker);
+    GATE_UNTIL(g, g->worker.n_questions == 0);
     g->engine.client.on_empty = is_empty;
     g->engine.client.user = &is_client_empty;
     sl_hclient_close(&g->engine.client);

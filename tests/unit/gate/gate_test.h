@@ -41,6 +41,8 @@ struct gate_test {
 
 /* `config` in YAML; each "PORT" in it becomes the upstream's port. Fails the test where it is refused. */
 void gate_test_start(struct gate_test *g, const char *config);
+/* The same with the configuration in a file. */
+void gate_test_start_file(struct gate_test *g, const char *config);
 /* A store in a folder of its own, which gate_test_end removes. */
 void gate_test_store(struct gate_test *g);
 /* Waits for all that is open, and frees. */

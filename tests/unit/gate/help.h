@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/opt.h"
+#include "conf/files.h"
 #include "gate/config/config.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -31,6 +32,21 @@ static inline struct loaded load(const char *text)
         l.config = NULL;
     }
     l.problems.arena = NULL; /* it moves with the copy that is given back */
+    return l;
+}
+
+/* The same as the file of that name: it may have secrets by reference, and borrow from its machine. */
+static inline struct loaded load_file(const char *path)
+{
+    struct loaded l = { .config = NULL };
+    struct sl_conf_files files = { .arena = &l.arena };
+    const struct sl_config_overrides over = { .workers = -1 };
+    sl_arena_init(&l.arena, NULL);
+    sl_problems_init(&l.problems, &l.arena);
+    if (sl_config_load(path, &over, &l.arena, &l.problems, &files, &l.config) < 0) {
+        l.config = NULL;
+    }
+    l.problems.arena = NULL;
     return l;
 }
 
