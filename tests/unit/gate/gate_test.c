@@ -92,17 +92,29 @@ static bool is_whole(struct sl_str text)
     return text.n >= (size_t)end + 4 + n;
 }
 
+static void upstream_say(struct gate_test *g)
+{
+    size_t n = strlen(g->unsent), piece = g->piece ? SL_MIN(g->piece, n) : n;
+    ssize_t sent = n ? write(g->up, g->unsent, piece) : 0;
+    if (sent < 0) { /* the gateway has heard enough */
+        assert_true(errno == EPIPE || errno == ECONNRESET);
+        piece = n;
+    } else {
+        assert_int_equal(sent, piece);
+    }
+    g->unsent = piece == n ? NULL : g->unsent + piece;
+    if (!g->unsent && !g->is_held) {
+        close(g->up);
+        g->up = -1;
+    }
+}
+
 static void upstream_answer(struct gate_test *g)
 {
     const char *reply = g->n_asked < g->n_replies ? g->replies[g->n_asked] : NULL;
     g->n_asked++;
-    if (reply) {
-        assert_int_equal(write(g->up, reply, strlen(reply)), strlen(reply));
-    }
-    if (!g->is_held) {
-        close(g->up);
-        g->up = -1;
-    }
+    g->unsent = reply ? reply : "";
+    upstream_say(g);
 }
 
 static void upstream_turn(struct gate_test *g)
@@ -112,6 +124,10 @@ static void upstream_turn(struct gate_test *g)
         sl_buf_reset(&g->asked);
     }
     if (g->up < 0) {
+        return;
+    }
+    if (g->unsent) {
+        upstream_say(g);
         return;
     }
     bool was_whole = is_whole(sl_buf_str(&g->asked));
@@ -133,6 +149,7 @@ void gate_test_send(struct gate_test *g, const char *request, const char *const 
     g->replies = replies;
     g->n_replies = g->n_asked = 0;
     g->is_up_gone = false;
+    g->unsent = NULL;
     while (replies && g->n_replies < UPSTREAM_REPLIES_MAX && replies[g->n_replies]) {
         g->n_replies++;
     }
@@ -167,7 +184,7 @@ void gate_test_turn(struct gate_test *g)
 {
     struct sl_timer timer;
     sl_timer_init(&timer, on_turn_over);
-    sl_timer_set(&g->engine.loop, &timer, sl_loop_now(&g->engine.loop) + 2000);
+    sl_timer_set(&g->engine.loop, &timer, sl_loop_now(&g->engine.loop) + (g->unsent ? 1 : 2000));
     uv_run(&g->engine.loop.uv, UV_RUN_ONCE);
     sl_timer_remove(&g->engine.loop, &timer);
     upstream_turn(g);
@@ -177,9 +194,37 @@ void gate_test_turn(struct gate_test *g)
     }
 }
 
+/* The body in place of its chunks. */
+static void chunks_join(struct sl_buf *got)
+{
+    struct sl_buf out = SL_BUF_INIT(64 << 20);
+    struct sl_str text = sl_buf_str(got);
+    ptrdiff_t head = sl_str_find(text, SL_STR("\r\n\r\n"), 0);
+    if (head < 0 || sl_str_find(sl_str_sub(text, 0, (size_t)head), SL_STR("Transfer-Encoding: chunked"), 0) < 0) {
+        return;
+    }
+    size_t at = (size_t)head + 4, n = 1;
+    sl_buf_add_str(&out, sl_str_sub(text, 0, at));
+    while (n > 0 && at < text.n) {
+        char *end;
+        n = strtoul(text.p + at, &end, 16);
+        at = (size_t)(end - text.p) + 2;
+        sl_buf_add_str(&out, sl_str_sub(text, at, SL_MIN(at + n, text.n)));
+        at += n + 2;
+    }
+    sl_buf_add_char(&out, '\0');
+    out.len--;
+    assert_int_equal(sl_buf_status(&out), 0);
+    sl_buf_done(got);
+    *got = out;
+}
+
 struct sl_str gate_test_reply(struct gate_test *g)
 {
     GATE_UNTIL(g, g->client < 0);
+    sl_buf_add_char(&g->got, '\0'); /* for strtoul */
+    g->got.len--;
+    chunks_join(&g->got);
     return sl_buf_str(&g->got);
 }
 
@@ -308,6 +353,14 @@ void gate_test_store(struct gate_test *g)
     snprintf(g->dir, sizeof(g->dir), "/tmp/sluice-gate-XXXXXX");
     assert_non_null(mkdtemp(g->dir));
     store_open(g);
+}
+
+void gate_test_log(struct gate_test *g, const char *path)
+{
+    struct sl_err err;
+    sl_accesslog_close(g->gate.access_log);
+    assert_int_equal(sl_accesslog_open(path, 1, &g->gate.access_log, &err), 0);
+    g->worker.log = g->worker.desk.log = sl_accesslog_ring(g->gate.access_log, 0);
 }
 
 static void store_remove(struct gate_test *g)

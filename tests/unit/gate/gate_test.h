@@ -33,6 +33,8 @@ struct gate_test {
     struct sl_buf got;
     const char *const *replies; /* what the upstream sends to one request after the other; NULL: it just closes */
     unsigned n_replies, n_asked;
+    size_t piece;        /* it sends so many bytes a turn; 0: all at once */
+    const char *unsent;  /* what is left of its reply; NULL: it has none */
     int up;              /* its connection; -1: none */
     bool is_held;        /* it keeps the last connection open */
     bool is_up_gone;     /* the gateway has closed the connection that is held */
@@ -45,6 +47,8 @@ void gate_test_start(struct gate_test *g, const char *config);
 void gate_test_start_file(struct gate_test *g, const char *config);
 /* A store in a folder of its own, which gate_test_end removes. */
 void gate_test_store(struct gate_test *g);
+/* The access log goes to that file; it is whole after gate_test_end. Before the first call. */
+void gate_test_log(struct gate_test *g, const char *path);
 /* Waits for all that is open, and frees. */
 void gate_test_end(struct gate_test *g);
 

@@ -328,6 +328,21 @@ static void replies_are_told(void **state)
     }
 }
 
+/* The same, wherever the upstream's bytes are cut. */
+static void replies_are_told_byte_by_byte(void **state)
+{
+    struct gate_test *g = *state;
+    g->piece = 1;
+    replies_are_told(state);
+}
+
+static void replies_are_told_from_pieces(void **state)
+{
+    struct gate_test *g = *state;
+    g->piece = 7;
+    replies_are_told(state);
+}
+
 /* --- time, and those who leave --- */
 
 static void a_silent_upstream_is_given_up(void **state)
@@ -428,6 +443,8 @@ int main(void)
         TEST(requests_are_answered_here),
         TEST(calls_are_refused_or_answered_by_mock),
         TEST(replies_are_told),
+        TEST(replies_are_told_byte_by_byte),
+        TEST(replies_are_told_from_pieces),
         TEST(a_silent_upstream_is_given_up),
         TEST(a_client_that_leaves_takes_its_upstream_along),
         TEST(the_drains_end_is_told),
