@@ -94,6 +94,12 @@ static void words_push(struct frame *f, enum sl_block_kind kind, uint32_t item, 
     open_piece(f, sl_reading_half(&f->in, &st->half, v));
 }
 
+/* An empty piece opens nothing, and is no part of what is open. */
+static void part_set(struct sl_responses_stream *st, uint32_t item, uint32_t part)
+{
+    st->part = st->is_open && st->item == item ? part : st->part;
+}
+
 /* Where a part of a text begins, its sources count from. */
 static void part_note(struct frame *f, uint32_t item, uint32_t part)
 {
@@ -106,7 +112,7 @@ static void text_push(struct frame *f, uint32_t item, uint32_t part, struct sl_j
 {
     part_note(f, item, part);
     words_push(f, SL_BLOCK_TEXT, item, v);
-    f->st->part = part;
+    part_set(f->st, item, part);
 }
 
 static void text_delta(struct frame *f, struct sl_json_val root)
@@ -146,7 +152,7 @@ static void thought_push(struct frame *f, uint32_t item, uint32_t part, struct s
         open_piece(f, SL_STR("\n\n"));
     }
     words_push(f, SL_BLOCK_THINKING, item, v);
-    st->part = part;
+    part_set(st, item, part);
 }
 
 static void summary_delta(struct frame *f, struct sl_json_val root)
