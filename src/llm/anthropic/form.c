@@ -39,6 +39,7 @@ const struct sl_form_rules sl_anthropic_form = {
              SL_SHAPE_TRIM_PREFILL,
     .media = &media,
     .person = { .is_guarded = true, .max = 256 },
+    .signs_in_base64 = true,
     .tools = &input,
     .strict_tools = &strict,
     .answer = &answer,

@@ -39,6 +39,7 @@ const struct sl_form_rules sl_bedrock_form = {
     .shape = SL_SHAPE_NO_EMPTY | SL_SHAPE_NO_BLANK | SL_SHAPE_SYSTEM_APART | SL_SHAPE_NEEDS_TURN | SL_SHAPE_RESULTS |
              SL_SHAPE_ALTERNATE | SL_SHAPE_TRIM_PREFILL,
     .media = &media,
+    .signs_in_base64 = true,
     .tools = &input,
     .answer = &answer,
 };

@@ -26,8 +26,34 @@ static int schemas(struct sl_form *form, struct sl_chat *chat)
     return r;
 }
 
+/* What another provider closed cannot be opened here: no base64 has a colon, and what the Responses API closes does. */
+static bool is_closed_elsewhere(const struct sl_part *part)
+{
+    struct sl_str closed = part->redacted.p ? part->redacted : part->signature;
+    return part->kind == SL_PART_THINKING && sl_str_find_char(closed, ':', 0) >= 0;
+}
+
+static void thoughts_sift(struct sl_form *form, struct sl_chat *chat)
+{
+    for (uint32_t i = 0; i < chat->n_messages; i++) {
+        struct sl_message *message = &chat->messages[i];
+        uint32_t n = 0;
+        for (uint32_t j = 0; message->role == SL_ROLE_ASSISTANT && j < message->n_parts; j++) {
+            if (is_closed_elsewhere(&message->parts[j])) {
+                sl_body_leave_out(form->body, SL_STR("thinking_blocks"));
+            } else if (n++ != j) {
+                message->parts[n - 1] = message->parts[j];
+            }
+        }
+        message->n_parts = message->role == SL_ROLE_ASSISTANT ? n : message->n_parts;
+    }
+}
+
 int sl_form_call(struct sl_form *form, struct sl_chat *chat)
 {
+    if (form->rules->signs_in_base64) {
+        thoughts_sift(form, chat);
+    }
     int r = sl_form_media(form, chat); /* before messages move: paths are of the call as it came */
     r = r < 0 ? r : sl_form_names(form, chat);
     r = r < 0 ? r : schemas(form, chat);
