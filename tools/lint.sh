@@ -7,6 +7,7 @@ status=0
 clang-format --dry-run --Werror $(git ls-files '*.c' '*.h') || status=1
 python3 tools/layers.py || status=1
 python3 tools/symbols.py || status=1
+python3 tools/twins.py || status=1
 tools/headers.sh || status=1
 python3 tools/prose.py || status=1
 exit $status

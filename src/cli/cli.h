@@ -85,6 +85,7 @@ void cli_put_json(const char *json, size_t len);
 void cli_put_result(const sluice_result *result);
 /* Text as a JSON string. */
 void cli_json_string(FILE *out, const char *text);
+void cli_json_bytes(FILE *out, const char *p, size_t n);
 bool cli_has_color(const struct cli_args *args);
 
 /* --- the commands --- */

@@ -50,11 +50,11 @@ void cli_put_result(const sluice_result *result)
     cli_put_json(json, len);
 }
 
-void cli_json_string(FILE *out, const char *text)
+void cli_json_bytes(FILE *out, const char *p, size_t n)
 {
     putc('"', out);
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
         if (c == '"' || c == '\\') {
             fprintf(out, "\\%c", c);
         } else if (c < 0x20) {
@@ -64,6 +64,11 @@ void cli_json_string(FILE *out, const char *text)
         }
     }
     putc('"', out);
+}
+
+void cli_json_string(FILE *out, const char *text)
+{
+    cli_json_bytes(out, text, strlen(text));
 }
 
 /* --- tables --- */

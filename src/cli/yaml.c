@@ -10,18 +10,7 @@
 
 static void text_put(FILE *out, struct sl_str s)
 {
-    putc('"', out);
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        if (c == '"' || c == '\\') {
-            fprintf(out, "\\%c", c);
-        } else if (c < 0x20) {
-            fprintf(out, "\\u%04x", c);
-        } else {
-            putc(c, out);
-        }
-    }
-    putc('"', out);
+    cli_json_bytes(out, s.p, s.n);
 }
 
 /* YAML also has +5 and 007; what is no number to JSON at all (.inf) goes as text, for the gateway to refuse by name. */

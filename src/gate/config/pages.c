@@ -129,6 +129,16 @@ static void pages_free(struct sl_page **pages, uint32_t n)
     free(pages);
 }
 
+/* The same pages, with room for `cap`. NULL: no memory. */
+static struct sl_page **pages_copy(struct sl_page *const *from, uint32_t n, uint32_t cap)
+{
+    struct sl_page **pages = malloc(cap * sizeof(*pages));
+    for (uint32_t i = 0; pages && i < n; i++) {
+        pages[i] = sl_page_ref(from[i]);
+    }
+    return pages;
+}
+
 /* --- items by their hash --- */
 
 int sl_hashed_init(struct sl_hashed *table, const struct sl_page_ops *ops)
@@ -140,12 +150,9 @@ int sl_hashed_init(struct sl_hashed *table, const struct sl_page_ops *ops)
 
 int sl_hashed_copy(const struct sl_hashed *from, struct sl_hashed *ret)
 {
-    struct sl_page **pages = malloc(from->n_pages * sizeof(*pages));
+    struct sl_page **pages = pages_copy(from->pages, from->n_pages, from->n_pages);
     if (!pages) {
         return SL_E_NOMEM;
-    }
-    for (uint32_t i = 0; i < from->n_pages; i++) {
-        pages[i] = sl_page_ref(from->pages[i]);
     }
     *ret = *from;
     ret->pages = pages;
@@ -215,13 +222,10 @@ int sl_ordered_init(struct sl_ordered *table, const struct sl_page_ops *ops)
 
 int sl_ordered_copy(const struct sl_ordered *from, struct sl_ordered *ret)
 {
-    /* One more: a new page finds room. */
-    struct sl_page **pages = malloc((from->n_pages + 1) * sizeof(*pages));
+    struct sl_page **pages = pages_copy(from->pages, from->n_pages,
+                                        from->n_pages + 1); /* one more: a new page finds room */
     if (!pages) {
         return SL_E_NOMEM;
-    }
-    for (uint32_t i = 0; i < from->n_pages; i++) {
-        pages[i] = sl_page_ref(from->pages[i]);
     }
     *ret = *from;
     ret->pages = pages;

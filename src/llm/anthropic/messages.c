@@ -4,6 +4,7 @@
 
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
+#include "llm/form/form.h"
 
 static struct sl_jw *jw(struct sl_anthropic_builder *b)
 {
@@ -208,8 +209,9 @@ static int result_write(struct sl_anthropic_builder *b, const struct sl_message 
 }
 
 /* A turn is one message: results first, as they stand behind their calls. Returns behind it in *io_i. */
-static int turn_write(struct sl_anthropic_builder *b, uint32_t *io_i)
+static int turn_write(void *builder, uint32_t *io_i)
 {
+    struct sl_anthropic_builder *b = builder;
     const struct sl_chat *chat = b->chat;
     const struct sl_message *message = &chat->messages[*io_i];
     uint32_t end = *io_i + 1;
@@ -240,24 +242,7 @@ static int turn_write(struct sl_anthropic_builder *b, uint32_t *io_i)
 
 int sl_anthropic_messages_write(struct sl_anthropic_builder *b)
 {
-    const struct sl_chat *chat = b->chat;
-    int r = 0;
-    sl_jw_key(jw(b), "messages");
-    sl_jw_array(jw(b));
-    for (uint32_t i = 0; i < chat->n_messages && r == 0;) {
-        if (chat->messages[i].role == SL_ROLE_SYSTEM) {
-            i++;
-        } else {
-            r = turn_write(b, &i);
-        }
-    }
-    for (uint32_t i = 0; i < chat->n_messages; i++) {
-        if (chat->messages[i].has_name) {
-            sl_body_leave_out(b->body, SL_STR("messages.name"));
-        }
-    }
-    sl_jw_end(jw(b));
-    return r;
+    return sl_form_turns(jw(b), "messages", b->chat, turn_write, b);
 }
 
 /* --- system --- */

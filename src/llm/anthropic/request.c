@@ -146,13 +146,6 @@ static void tool_write(struct sl_anthropic_builder *b, const struct sl_tool *too
 
 static int tools_write(struct sl_anthropic_builder *b)
 {
-    for (uint32_t i = 0; i < b->chat->n_tools; i++) {
-        if (b->chat->tools[i].type.n) {
-            return sl_refuse(b->call, b->arena, b->error, "tools",
-                             "Only function calling tool is supported, but received tool type %.*s",
-                             SL_STR_ARG(b->chat->tools[i].type));
-        }
-    }
     if (!has_tools(b) && !b->has_answer_tool) {
         return 0;
     }
@@ -412,6 +405,7 @@ static int body_write(struct sl_anthropic_builder *b, struct sl_form *form)
     sl_jw_i64(jw(b), b->params.max_tokens);
     r = r < 0 ? r : sl_anthropic_system_write(b);
     r = r < 0 ? r : sl_anthropic_messages_write(b);
+    sl_form_names_leave_out(form, b->chat);
     r = r < 0 ? r : tools_write(b);
     if (r < 0) {
         return r;
@@ -441,6 +435,7 @@ static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct s
                                       .body = form->body,
                                       .error = form->error };
     int r = refusals(&b, form);
+    r = r < 0 ? r : sl_form_refuse_tools(form, chat);
     r = r < 0 ? r : sl_form_call(form, chat);
     return r < 0 ? r : body_write(&b, form);
 }

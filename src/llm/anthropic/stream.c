@@ -233,14 +233,8 @@ static void error_push(struct frame *f, struct sl_json_val root)
 {
     struct sl_errbody said;
     sl_errbody_read_val(sl_json_get(root, "error"), f->in.arena, &said);
+    struct sl_llm_error error = sl_errbody_event(&said);
     f->st->has_error = true;
-    int status = sl_error_status_of(said.type, said.code);
-    struct sl_llm_error error = {
-        .type = sl_errbody_type(status, &said),
-        .upstream_status = status,
-        .code = said.type,
-        .message = said.message.p ? said.message : SL_STR("the upstream reported an error"),
-    };
     sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
 }
 
@@ -265,12 +259,11 @@ int sl_anthropic_on_frame(void *state, const struct sl_call *call, const struct 
     if (f.st->is_done || f.st->has_error) {
         return 0; /* nothing counts behind the end */
     }
-    struct sl_json *doc = sink->doc;
-    int r = sl_event_object(doc, frame->data, err);
-    if (r < 0) {
-        return r;
+    struct sl_json_val root;
+    if (sl_reading_event(&f.in, frame->data, &root) < 0) {
+        return f.in.status;
     }
-    struct sl_json_val root = sl_json_root(doc), type = sl_json_get(root, "type");
+    struct sl_json_val type = sl_json_get(root, "type");
     for (size_t i = 0; i < SL_ARRAY_LEN(events); i++) {
         if (sl_json_str_eq(type, events[i].type)) {
             events[i].on(&f, root);

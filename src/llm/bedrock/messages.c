@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Canonical messages to Converse's blocks. */
 #include "llm/bedrock/bedrock.h"
+#include "llm/form/form.h"
 #include "llm/form/shape.h"
 
 static struct sl_jw *jw(struct sl_bedrock_builder *b)
@@ -268,8 +269,9 @@ static bool has_text(const struct sl_message *message)
     return has;
 }
 
-static int turn_write(struct sl_bedrock_builder *b, uint32_t *io_i)
+static int turn_write(void *builder, uint32_t *io_i)
 {
+    struct sl_bedrock_builder *b = builder;
     const struct sl_message *message = &b->chat->messages[*io_i];
     bool has_words = false;
     uint32_t n_documents = b->n_documents;
@@ -322,22 +324,6 @@ static int system_write(struct sl_bedrock_builder *b)
 
 int sl_bedrock_messages_write(struct sl_bedrock_builder *b)
 {
-    const struct sl_chat *chat = b->chat;
     int r = system_write(b);
-    sl_jw_key(jw(b), "messages");
-    sl_jw_array(jw(b));
-    for (uint32_t i = 0; i < chat->n_messages && r == 0;) {
-        if (chat->messages[i].role == SL_ROLE_SYSTEM) {
-            i++;
-        } else {
-            r = turn_write(b, &i);
-        }
-    }
-    sl_jw_end(jw(b));
-    for (uint32_t i = 0; i < chat->n_messages; i++) {
-        if (chat->messages[i].has_name) {
-            sl_body_leave_out(b->body, SL_STR("messages.name"));
-        }
-    }
-    return r;
+    return r < 0 ? r : sl_form_turns(jw(b), "messages", b->chat, turn_write, b);
 }

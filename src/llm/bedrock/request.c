@@ -133,13 +133,6 @@ static int tools_write(struct sl_bedrock_builder *b)
 {
     const struct sl_chat *chat = b->chat;
     bool has_any = has_tools(b), is_history = has_history(b), is_none = chat->choice == SL_CHOICE_NONE;
-    for (uint32_t i = 0; i < chat->n_tools; i++) {
-        if (chat->tools[i].type.n) {
-            return sl_refuse(b->call, b->arena, b->error, "tools",
-                             "Only function calling tool is supported, but received tool type %.*s",
-                             SL_STR_ARG(chat->tools[i].type));
-        }
-    }
     if (chat->parallel == 0) {
         sl_body_leave_out(b->body, SL_STR("parallel_tool_calls"));
     }
@@ -452,6 +445,7 @@ static int body_write(struct sl_bedrock_builder *b, struct sl_form *form)
     }
     sl_jw_object(jw(b));
     r = sl_bedrock_messages_write(b);
+    sl_form_names_leave_out(form, b->chat);
     config_write(b);
     r = r < 0 ? r : tools_write(b);
     if (r < 0) {
@@ -476,6 +470,7 @@ static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct s
                                     .body = form->body,
                                     .error = form->error };
     int r = sl_form_refuse_many(form, chat, "Amazon Bedrock");
+    r = r < 0 ? r : sl_form_refuse_tools(form, chat);
     r = r < 0 ? r : sl_form_call(form, chat);
     return r < 0 ? r : body_write(&b, form);
 }

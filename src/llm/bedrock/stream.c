@@ -243,12 +243,11 @@ int sl_bedrock_on_frame(void *state, const struct sl_call *call, const struct sl
         if (!sl_str_eq(frame->name, events[i].name)) {
             continue;
         }
-        struct sl_json *doc = sink->doc;
-        int r = sl_event_object(doc, frame->data, err);
-        if (r < 0) {
-            return r;
+        struct sl_json_val root;
+        if (sl_reading_event(&f.in, frame->data, &root) < 0) {
+            return f.in.status;
         }
-        events[i].on(&f, sl_json_root(doc));
+        events[i].on(&f, root);
         break;
     }
     return f.in.status;

@@ -16,6 +16,7 @@ struct sl_cohere_conf {
 
 /* A request in the making. */
 struct sl_cohere_builder {
+    const struct sl_form *form;
     const struct sl_call *call;
     const struct sl_cohere_conf *conf;
     const struct sl_model *model;

@@ -3,6 +3,7 @@
 #include "llm/cohere/cohere.h"
 #include "llm/core/language.h"
 #include "llm/form/form.h"
+#include "llm/form/params.h"
 #include "llm/form/refuse.h"
 
 #define STOPS_MAX 5
@@ -121,13 +122,6 @@ static void tool_write(struct sl_cohere_builder *b, const struct sl_tool *tool)
 static int tools_write(struct sl_cohere_builder *b)
 {
     const struct sl_chat *chat = b->chat;
-    for (uint32_t i = 0; i < chat->n_tools; i++) {
-        if (chat->tools[i].type.n) {
-            return sl_refuse(b->call, b->arena, b->error, "tools",
-                             "Only function calling tool is supported, but received tool type %.*s",
-                             SL_STR_ARG(chat->tools[i].type));
-        }
-    }
     if (chat->parallel == 0) {
         sl_body_leave_out(b->body, SL_STR("parallel_tool_calls"));
     }
@@ -173,12 +167,11 @@ static void format_write(struct sl_cohere_builder *b)
 /* --- thinking --- */
 
 static const struct {
-    struct sl_str word;
     int64_t budget; /* 0: none at all, -1: as much as it takes */
 } efforts[] = {
-    { SL_STR_INIT("none"), 0 },      { SL_STR_INIT("minimal"), 1024 }, { SL_STR_INIT("low"), 1024 },
-    { SL_STR_INIT("medium"), 4096 }, { SL_STR_INIT("high"), -1 },      { SL_STR_INIT("xhigh"), -1 },
-    { SL_STR_INIT("max"), -1 },
+    [SL_EFFORT_NONE] = { 0 },      [SL_EFFORT_MINIMAL] = { 1024 }, [SL_EFFORT_LOW] = { 1024 },
+    [SL_EFFORT_MEDIUM] = { 4096 }, [SL_EFFORT_HIGH] = { -1 },      [SL_EFFORT_XHIGH] = { -1 },
+    [SL_EFFORT_MAX] = { -1 },
 };
 
 struct thinking {
@@ -213,17 +206,13 @@ static int thinking_settle(struct sl_cohere_builder *b, struct thinking *t)
 {
     struct sl_str effort = b->chat->effort;
     bool has_own = own_settle(b, t);
-    size_t i = 0;
+    enum sl_effort i;
     if (!effort.p) {
         return 0;
     }
-    while (i < SL_ARRAY_LEN(efforts) && !sl_str_eq(effort, efforts[i].word)) {
-        i++;
-    }
-    if (i == SL_ARRAY_LEN(efforts)) {
-        return sl_refuse(b->call, b->arena, b->error, "reasoning_effort",
-                         "Invalid value for 'reasoning_effort': none, minimal, low, medium, high, xhigh or max is "
-                         "expected.");
+    int r = sl_form_effort(b->form, effort, &i);
+    if (r < 0) {
+        return r;
     }
     if (has_own || !(b->model->can & SL_MODEL_THINKING)) {
         if (has_own || efforts[i].budget != 0) {
@@ -397,7 +386,8 @@ static int body_write(struct sl_cohere_builder *b)
 
 static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct sl_target *target)
 {
-    struct sl_cohere_builder b = { .call = form->call,
+    struct sl_cohere_builder b = { .form = form,
+                                   .call = form->call,
                                    .conf = target->conf,
                                    .model = target->row,
                                    .chat = chat,
@@ -406,6 +396,7 @@ static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct s
                                    .body = form->body,
                                    .error = form->error };
     int r = refusals(&b, form);
+    r = r < 0 ? r : sl_form_refuse_tools(form, chat);
     r = r < 0 ? r : sl_form_call(form, chat);
     return r < 0 ? r : body_write(&b);
 }

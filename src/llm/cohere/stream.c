@@ -181,13 +181,7 @@ static void error_push(struct frame *f, struct sl_json_val v)
 {
     struct sl_errbody said;
     sl_errbody_read_val(v, f->in.arena, &said);
-    int status = sl_error_status_of(said.type, said.code);
-    struct sl_llm_error error = {
-        .type = sl_errbody_type(status, &said),
-        .upstream_status = status,
-        .code = said.type,
-        .message = said.message.n ? said.message : SL_STR("the upstream reported an error"),
-    };
+    struct sl_llm_error error = sl_errbody_event(&said);
     f->st->has_error = true;
     sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
 }
@@ -255,15 +249,13 @@ int sl_cohere_on_frame(void *state, const struct sl_call *call, const struct sl_
                        struct sl_delta_sink *sink, struct sl_err *err)
 {
     struct frame f = { state, call, SL_READING_STREAM(sink, err) };
-    if (f.st->is_done || f.st->has_error || sl_str_eq_c(frame->data, "[DONE]")) {
+    if (sl_cohere_is_over(state) || sl_str_eq_c(frame->data, "[DONE]")) {
         return 0; /* nothing counts behind the end */
     }
-    struct sl_json *doc = sink->doc;
-    int r = sl_event_object(doc, frame->data, err);
-    if (r < 0) {
-        return r;
+    struct sl_json_val root;
+    if (sl_reading_event(&f.in, frame->data, &root) < 0) {
+        return f.in.status;
     }
-    struct sl_json_val root = sl_json_root(doc);
     root_push(&f, root, frame->name);
     return f.in.status;
 }

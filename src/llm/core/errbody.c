@@ -179,6 +179,17 @@ static void google_read(int status, struct sl_str body, struct sl_arena *arena, 
     sl_json_done(&doc);
 }
 
+struct sl_llm_error sl_errbody_event(const struct sl_errbody *said)
+{
+    int status = sl_error_status_of(said->type, said->code);
+    return (struct sl_llm_error){
+        .type = sl_errbody_type(status, said),
+        .upstream_status = status,
+        .code = said->type,
+        .message = said->message.n ? said->message : SL_STR("the upstream reported an error"),
+    };
+}
+
 void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
                          struct sl_llm_error *ret_error)
 {

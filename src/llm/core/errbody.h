@@ -21,6 +21,9 @@ void sl_errbody_read_val(struct sl_json_val error, struct sl_arena *arena, struc
 /* The same of all that an upstream said: an empty account is often told in words only. */
 enum sl_error_type sl_errbody_type(int status, const struct sl_errbody *said);
 
+/* The error that an event of a stream tells: as a body of the status that its type or code stand for. */
+struct sl_llm_error sl_errbody_event(const struct sl_errbody *said);
+
 /* All of it: fills *ret_error from status, headers and body. */
 void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
                          struct sl_llm_error *ret_error);

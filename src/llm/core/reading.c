@@ -15,11 +15,15 @@ int sl_event_parse(struct sl_json *doc, struct sl_str data, struct sl_err *err)
                  : 0;
 }
 
-int sl_event_object(struct sl_json *doc, struct sl_str data, struct sl_err *err)
+int sl_reading_event(struct sl_reading *rd, struct sl_str data, struct sl_json_val *ret_root)
 {
-    int r = sl_event_parse(doc, data, err);
-    bool is_object = r == 0 && sl_json_is(sl_json_root(doc), SL_JSON_OBJECT);
-    return r < 0 || is_object ? r : sl_fail(err, SL_E_INVAL, "an event is not a JSON object");
+    int r = sl_event_parse(rd->sink->doc, data, rd->err);
+    *ret_root = r == 0 ? sl_json_root(rd->sink->doc) : (struct sl_json_val){ 0 };
+    if (r == 0 && !sl_json_is(*ret_root, SL_JSON_OBJECT)) {
+        r = sl_fail(rd->err, SL_E_INVAL, "an event is not a JSON object");
+    }
+    rd->status = rd->status ? rd->status : r;
+    return rd->status;
 }
 
 void sl_reading_no_memory(struct sl_reading *rd)

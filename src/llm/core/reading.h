@@ -8,9 +8,8 @@
 
 /* A whole reply: byte order mark skipped, folded beyond `depth` (0: not at all). The root is in *doc. */
 SL_MUST int sl_reply_parse(struct sl_json *doc, struct sl_str body, uint32_t depth, struct sl_err *err);
-/* An event of a stream: any JSON, or an object. */
+/* An event of a stream: any JSON. */
 SL_MUST int sl_event_parse(struct sl_json *doc, struct sl_str data, struct sl_err *err);
-SL_MUST int sl_event_object(struct sl_json *doc, struct sl_str data, struct sl_err *err);
 
 struct sl_reading {
     struct sl_arena *arena;
@@ -21,6 +20,8 @@ struct sl_reading {
 #define SL_READING_REPLY(on_arena, error)    ((struct sl_reading){ (on_arena), (error), NULL, 0 })
 #define SL_READING_STREAM(delta_sink, error) ((struct sl_reading){ (delta_sink)->arena, (error), (delta_sink), 0 })
 
+/* An event that is an object; else the status says so, and is returned. */
+SL_MUST int sl_reading_event(struct sl_reading *rd, struct sl_str data, struct sl_json_val *ret_root);
 void sl_reading_no_memory(struct sl_reading *rd);
 /* The text of a string; of anything else none. */
 struct sl_str sl_reading_text(struct sl_reading *rd, struct sl_json_val v);

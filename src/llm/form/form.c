@@ -91,3 +91,30 @@ int sl_form_write(const struct sl_form_rules *rules, sl_form_write_fn *write, co
     r = sl_body_finish(&body, arena, io_req);
     return r < 0 ? r : sl_form_aliases_keep(&form, io_req);
 }
+
+void sl_form_names_leave_out(const struct sl_form *form, const struct sl_chat *chat)
+{
+    for (uint32_t i = 0; i < chat->n_messages; i++) {
+        if (chat->messages[i].has_name) {
+            sl_body_leave_out(form->body, SL_STR("messages.name"));
+            return;
+        }
+    }
+}
+
+int sl_form_turns(struct sl_jw *w, const char *key, const struct sl_chat *chat,
+                  int (*write)(void *builder, uint32_t *io_i), void *builder)
+{
+    int r = 0;
+    sl_jw_key(w, key);
+    sl_jw_array(w);
+    for (uint32_t i = 0; i < chat->n_messages && r == 0;) {
+        if (chat->messages[i].role == SL_ROLE_SYSTEM) {
+            i++;
+        } else {
+            r = write(builder, &i);
+        }
+    }
+    sl_jw_end(w);
+    return r;
+}

@@ -23,6 +23,7 @@
 #include "llm/form/rules.h"
 
 struct sl_http_req;
+struct sl_jw;
 
 /* Brings *chat into form, in place. 0, SL_E_NOMEM, or SL_E_INVAL with the error filled. */
 SL_MUST int sl_form_call(struct sl_form *form, struct sl_chat *chat);
@@ -34,5 +35,12 @@ typedef int sl_form_write_fn(struct sl_form *form, struct sl_chat *chat, const s
 SL_MUST int sl_form_write(const struct sl_form_rules *rules, sl_form_write_fn *write, const struct sl_call *call,
                           const struct sl_target *target, const struct sl_env *env, struct sl_arena *arena,
                           struct sl_http_req *io_req, struct sl_llm_error *ret_error);
+
+/* The member `key`: the list of turns. `write` is called where one begins (system messages are none), writes it and
+ * moves *io_i behind it. */
+SL_MUST int sl_form_turns(struct sl_jw *w, const char *key, const struct sl_chat *chat,
+                          int (*write)(void *builder, uint32_t *io_i), void *builder);
+/* Messages' names, where an upstream has no place for them. */
+void sl_form_names_leave_out(const struct sl_form *form, const struct sl_chat *chat);
 
 #endif

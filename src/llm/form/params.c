@@ -104,29 +104,38 @@ static unsigned sampling_read(const struct sl_chat *chat, const struct sl_form_a
 
 /* --- reasoning --- */
 
+int sl_form_effort(const struct sl_form *form, struct sl_str word, enum sl_effort *ret)
+{
+    static const char *const words[] = { "none", "minimal", "low", "medium", "high", "xhigh", "max" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (sl_str_eq_c(word, words[i])) {
+            *ret = (enum sl_effort)i;
+            return 0;
+        }
+    }
+    return sl_refuse(
+        form->call, form->arena, form->error, "reasoning_effort",
+        "Invalid value for 'reasoning_effort': none, minimal, low, medium, high, xhigh or max is expected.");
+}
+
 static const struct {
-    struct sl_str word;
     struct sl_str effort; /* for models that take the word */
     int64_t budget;       /* for models that take a number */
 } efforts[] = {
-    { SL_STR_INIT("none"), SL_STR_INIT(""), 0 },         { SL_STR_INIT("minimal"), SL_STR_INIT("low"), 1024 },
-    { SL_STR_INIT("low"), SL_STR_INIT("low"), 1024 },    { SL_STR_INIT("medium"), SL_STR_INIT("medium"), 4096 },
-    { SL_STR_INIT("high"), SL_STR_INIT("high"), 16384 }, { SL_STR_INIT("xhigh"), SL_STR_INIT("xhigh"), 16384 },
-    { SL_STR_INIT("max"), SL_STR_INIT("max"), 16384 },
+    [SL_EFFORT_NONE] = { SL_STR_INIT(""), 0 },         [SL_EFFORT_MINIMAL] = { SL_STR_INIT("low"), 1024 },
+    [SL_EFFORT_LOW] = { SL_STR_INIT("low"), 1024 },    [SL_EFFORT_MEDIUM] = { SL_STR_INIT("medium"), 4096 },
+    [SL_EFFORT_HIGH] = { SL_STR_INIT("high"), 16384 }, [SL_EFFORT_XHIGH] = { SL_STR_INIT("xhigh"), 16384 },
+    [SL_EFFORT_MAX] = { SL_STR_INIT("max"), 16384 },
 };
 #define MEDIUM 4096 /* where a model needs a number and none was said */
 
 static int effort_read(struct sl_form *form, struct sl_str word, struct sl_form_params *p)
 {
-    size_t i = 0;
+    enum sl_effort i;
     uint32_t can = form->model->can;
-    while (i < SL_ARRAY_LEN(efforts) && !sl_str_eq(word, efforts[i].word)) {
-        i++;
-    }
-    if (i == SL_ARRAY_LEN(efforts)) {
-        return sl_refuse(form->call, form->arena, form->error, "reasoning_effort",
-                         "Invalid value for 'reasoning_effort': none, minimal, low, medium, high, xhigh or max is "
-                         "expected.");
+    int r = sl_form_effort(form, word, &i);
+    if (r < 0) {
+        return r;
     }
     if (efforts[i].budget == 0) {
         p->reasoning = can & SL_MODEL_THINKING ? SL_REASONING_OFF : SL_REASONING_UNSAID;

@@ -31,6 +31,19 @@ struct sl_form_ask {
     double top_p_beside_reasoning; /* at least; 0: no rule of that kind, sampling is free beside reasoning */
 };
 
+/* How much a model shall think before it answers: the words of reasoning_effort. */
+enum sl_effort {
+    SL_EFFORT_NONE,
+    SL_EFFORT_MINIMAL,
+    SL_EFFORT_LOW,
+    SL_EFFORT_MEDIUM,
+    SL_EFFORT_HIGH,
+    SL_EFFORT_XHIGH,
+    SL_EFFORT_MAX,
+};
+/* Another word is refused. */
+SL_MUST int sl_form_effort(const struct sl_form *form, struct sl_str word, enum sl_effort *ret);
+
 struct sl_form_params {
     enum sl_reasoning reasoning;
     int64_t budget;                 /* SL_REASONING_BUDGET */

@@ -38,3 +38,15 @@ int sl_form_refuse_many(const struct sl_form *form, const struct sl_chat *chat, 
     }
     return 0;
 }
+
+int sl_form_refuse_tools(const struct sl_form *form, const struct sl_chat *chat)
+{
+    for (uint32_t i = 0; i < chat->n_tools; i++) {
+        if (chat->tools[i].type.n) {
+            return sl_refuse(form->call, form->arena, form->error, "tools",
+                             "Only function calling tool is supported, but received tool type %.*s",
+                             SL_STR_ARG(chat->tools[i].type));
+        }
+    }
+    return 0;
+}

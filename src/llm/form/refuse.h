@@ -10,4 +10,7 @@ int sl_form_refuse(const struct sl_form *form, struct sl_json_val v, const char 
 /* Refuses more than one choice (n, best_of) and answers that are no text. `who` answers: "Cohere". */
 SL_MUST int sl_form_refuse_many(const struct sl_form *form, const struct sl_chat *chat, const char *who);
 
+/* Refuses tools that are no functions. */
+SL_MUST int sl_form_refuse_tools(const struct sl_form *form, const struct sl_chat *chat);
+
 #endif

@@ -45,6 +45,7 @@ struct sl_gemini_stream {
 
 /* A request in the making. */
 struct sl_gemini_builder {
+    const struct sl_form *form;
     const struct sl_call *call;
     const struct sl_gemini_conf *conf;
     const struct sl_model *model;

@@ -3,7 +3,7 @@
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 #include "llm/form/form.h"
-#include "llm/form/ids.h"
+#include "llm/form/params.h"
 #include "llm/gemini/gemini.h"
 
 #define STOPS_MAX 5
@@ -171,14 +171,13 @@ static void format_write(struct sl_gemini_builder *b)
 /* --- thinking --- */
 
 static const struct {
-    struct sl_str word;
     const char *level, *two_levels;
     int64_t budget;
 } efforts[] = {
-    { SL_STR_INIT("none"), "MINIMAL", "LOW", 0 },   { SL_STR_INIT("minimal"), "MINIMAL", "LOW", 1024 },
-    { SL_STR_INIT("low"), "LOW", "LOW", 1024 },     { SL_STR_INIT("medium"), "MEDIUM", "HIGH", 8192 },
-    { SL_STR_INIT("high"), "HIGH", "HIGH", 24576 }, { SL_STR_INIT("xhigh"), "HIGH", "HIGH", 24576 },
-    { SL_STR_INIT("max"), "HIGH", "HIGH", 24576 },
+    [SL_EFFORT_NONE] = { "MINIMAL", "LOW", 0 },   [SL_EFFORT_MINIMAL] = { "MINIMAL", "LOW", 1024 },
+    [SL_EFFORT_LOW] = { "LOW", "LOW", 1024 },     [SL_EFFORT_MEDIUM] = { "MEDIUM", "HIGH", 8192 },
+    [SL_EFFORT_HIGH] = { "HIGH", "HIGH", 24576 }, [SL_EFFORT_XHIGH] = { "HIGH", "HIGH", 24576 },
+    [SL_EFFORT_MAX] = { "HIGH", "HIGH", 24576 },
 };
 /* The least that a model takes whose thinking cannot be turned off. */
 #define BUDGET_MIN 128
@@ -195,17 +194,13 @@ static int effort_settle(struct sl_gemini_builder *b, struct thinking *t)
 {
     struct sl_str effort = b->chat->effort;
     uint32_t can = b->model->can;
-    size_t i = 0;
+    enum sl_effort i;
     if (!effort.p) {
         return 0;
     }
-    while (i < SL_ARRAY_LEN(efforts) && !sl_str_eq(effort, efforts[i].word)) {
-        i++;
-    }
-    if (i == SL_ARRAY_LEN(efforts)) {
-        return sl_refuse(b->call, b->arena, b->error, "reasoning_effort",
-                         "Invalid value for 'reasoning_effort': none, minimal, low, medium, high, xhigh or max is "
-                         "expected.");
+    int r = sl_form_effort(b->form, effort, &i);
+    if (r < 0) {
+        return r;
     }
     bool is_off = efforts[i].budget == 0;
     if (t->is_said || !(can & SL_MODEL_THINKING)) {
@@ -404,12 +399,7 @@ static int members_leave(struct sl_gemini_builder *b)
     if (chat->user.p) {
         sl_body_leave_out(b->body, SL_STR("user"));
     }
-    for (uint32_t i = 0; i < chat->n_messages; i++) {
-        if (chat->messages[i].has_name) {
-            sl_body_leave_out(b->body, SL_STR("messages.name"));
-            break;
-        }
-    }
+    sl_form_names_leave_out(b->form, chat);
     return sl_chat_members(b->call, chat, b->provider, fates, b->body, b->arena, b->error);
 }
 
@@ -430,7 +420,8 @@ static int body_write(struct sl_gemini_builder *b)
 
 static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct sl_target *target)
 {
-    struct sl_gemini_builder b = { .call = form->call,
+    struct sl_gemini_builder b = { .form = form,
+                                   .call = form->call,
                                    .conf = target->conf,
                                    .model = target->row,
                                    .chat = chat,

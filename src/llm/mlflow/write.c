@@ -84,14 +84,7 @@ static void tool_calls_write(struct sl_jw *w, const struct sl_choice *choice)
     sl_jw_key(w, "tool_calls");
     sl_jw_array(w);
     for (; block; block = block_find(choice, SL_BLOCK_TOOL_CALL, i + 1, &i)) {
-        sl_jw_object(w);
-        sl_jw_member_str(w, "id", block->tool_id.p ? block->tool_id : SL_STR(""));
-        sl_jw_member_str(w, "type", SL_STR("function"));
-        sl_jw_key(w, "function");
-        sl_jw_object(w);
-        sl_jw_member_str(w, "name", block->tool_name.p ? block->tool_name : SL_STR(""));
-        sl_jw_member_str(w, "arguments", block->arguments.p ? block->arguments : SL_STR(""));
-        sl_jw_end(w);
+        sl_chunks_begin_call(w, block);
         if (block->signature.n) {
             sl_jw_member_str(w, "thought_signature", block->signature);
         }
@@ -141,10 +134,7 @@ static void embedding_member(struct sl_jw *w, struct sl_str raw)
 
 static void embeddings_write(struct sl_jw *w, const struct sl_call *call, const struct sl_reply *reply)
 {
-    sl_jw_object(w);
-    sl_jw_member_str(w, "object", SL_STR("list"));
-    sl_jw_key(w, "data");
-    sl_jw_array(w);
+    sl_chunks_begin_list(w);
     for (uint32_t i = 0; i < reply->n_embeddings; i++) {
         sl_jw_object(w);
         sl_jw_member_str(w, "object", SL_STR("embedding"));

@@ -95,6 +95,26 @@ void sl_chunks_write_begin(const struct sl_chunks *chunks, const char *object, s
     sl_jw_array(w);
 }
 
+void sl_chunks_begin_call(struct sl_jw *w, const struct sl_block *block)
+{
+    sl_jw_object(w);
+    sl_jw_member_str(w, "id", block->tool_id.p ? block->tool_id : SL_STR(""));
+    sl_jw_member_str(w, "type", SL_STR("function"));
+    sl_jw_key(w, "function");
+    sl_jw_object(w);
+    sl_jw_member_str(w, "name", block->tool_name.p ? block->tool_name : SL_STR(""));
+    sl_jw_member_str(w, "arguments", block->arguments.p ? block->arguments : SL_STR(""));
+    sl_jw_end(w);
+}
+
+void sl_chunks_begin_list(struct sl_jw *w)
+{
+    sl_jw_object(w);
+    sl_jw_member_str(w, "object", SL_STR("list"));
+    sl_jw_key(w, "data");
+    sl_jw_array(w);
+}
+
 void sl_chunks_write_google(struct sl_jw *w, struct sl_str signature)
 {
     sl_jw_key(w, "extra_content");

@@ -50,6 +50,10 @@ void sl_chunks_write_begin(const struct sl_chunks *chunks, const char *object, s
 /* The delta's member `tool_calls`: a call's beginning, or more of its arguments. A signature is a member of the call,
  * or (`signature_key` NULL) stands where Google's compatible API has it: see sl_chunks_write_google. */
 void sl_chunks_write_tool(struct sl_jw *w, const struct sl_delta *d, int index, const char *signature_key);
+/* A whole call: {"id", "type", "function"}; the object stays open. */
+void sl_chunks_begin_call(struct sl_jw *w, const struct sl_block *block);
+/* {"object": "list", "data": [: the list stays open. */
+void sl_chunks_begin_list(struct sl_jw *w);
 /* "extra_content":{"google":{"thought_signature":…}}, of a call or of a message. */
 void sl_chunks_write_google(struct sl_jw *w, struct sl_str signature);
 

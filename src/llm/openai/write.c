@@ -52,14 +52,7 @@ static bool is_usage_known(const struct sl_usage *u)
 
 static void tool_call_write(struct sl_jw *w, const struct sl_block *block)
 {
-    sl_jw_object(w);
-    sl_jw_member_str(w, "id", block->tool_id.p ? block->tool_id : SL_STR(""));
-    sl_jw_member_str(w, "type", SL_STR("function"));
-    sl_jw_key(w, "function");
-    sl_jw_object(w);
-    sl_jw_member_str(w, "name", block->tool_name.p ? block->tool_name : SL_STR(""));
-    sl_jw_member_str(w, "arguments", block->arguments.p ? block->arguments : SL_STR(""));
-    sl_jw_end(w);
+    sl_chunks_begin_call(w, block);
     if (block->signature.n) {
         sl_chunks_write_google(w, block->signature);
     }
@@ -239,10 +232,7 @@ static void choice_write(struct sl_jw *w, enum sl_llm_type type, const struct sl
 
 static void embeddings_write(struct sl_jw *w, const struct sl_call *call, const struct sl_reply *reply)
 {
-    sl_jw_object(w);
-    sl_jw_member_str(w, "object", SL_STR("list"));
-    sl_jw_key(w, "data");
-    sl_jw_array(w);
+    sl_chunks_begin_list(w);
     for (uint32_t i = 0; i < reply->n_embeddings; i++) {
         sl_jw_object(w);
         sl_jw_member_str(w, "object", SL_STR("embedding"));

@@ -461,12 +461,11 @@ int sl_responses_on_frame(void *state, const struct sl_call *call, const struct 
     if (f.st->is_done || f.st->has_error || sl_str_eq_c(frame->data, "[DONE]")) {
         return 0; /* nothing counts behind the end */
     }
-    struct sl_json *doc = sink->doc;
-    int r = sl_event_object(doc, frame->data, err);
-    if (r < 0) {
-        return r;
+    struct sl_json_val root;
+    if (sl_reading_event(&f.in, frame->data, &root) < 0) {
+        return f.in.status;
     }
-    root_push(&f, sl_json_root(doc), frame->name);
+    root_push(&f, root, frame->name);
     return f.in.status;
 }
 

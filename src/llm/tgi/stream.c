@@ -55,13 +55,7 @@ static void error_push(struct frame *f, struct sl_str data)
 {
     struct sl_errbody said;
     sl_errbody_read(data, f->in.arena, &said);
-    int status = sl_error_status_of(said.type, said.code);
-    struct sl_llm_error error = {
-        .type = sl_errbody_type(status, &said),
-        .upstream_status = status,
-        .code = said.type,
-        .message = said.message.n ? said.message : SL_STR("the upstream reported an error"),
-    };
+    struct sl_llm_error error = sl_errbody_event(&said);
     f->st->has_error = true;
     sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_ERROR, .error = &error });
 }
@@ -73,11 +67,11 @@ int sl_tgi_on_frame(void *state, const struct sl_call *call, const struct sl_fra
     if (sl_tgi_is_over(state) || sl_str_eq_c(frame->data, "[DONE]")) {
         return 0; /* nothing counts behind the end */
     }
-    int r = sl_event_object(sink->doc, frame->data, err);
-    if (r < 0) {
-        return r;
+    struct sl_json_val root;
+    if (sl_reading_event(&f.in, frame->data, &root) < 0) {
+        return f.in.status;
     }
-    struct sl_json_val root = sl_json_root(sink->doc), token = sl_json_get(root, "token");
+    struct sl_json_val token = sl_json_get(root, "token");
     if (!sl_json_is_present(token) &&
         (!sl_json_is_nothing(sl_json_get(root, "error")) || sl_json_is(sl_json_get(root, "message"), SL_JSON_STRING))) {
         error_push(&f, frame->data);
