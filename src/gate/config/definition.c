@@ -385,11 +385,17 @@ static bool keeps_any(const struct sl_opt *rows, const struct sl_val *config, co
     return false;
 }
 
-/* The URL that has become another one; NULL: none. */
-static const char *moved_url(const struct sl_provider *provider, const struct sl_val *config, const struct sl_val *old)
+/* The URL that has become another one, here or in a map inside; NULL: none. */
+static const char *moved_url(const struct sl_opt *rows, const struct sl_val *config, const struct sl_val *old)
 {
-    for (const struct sl_opt *row = provider->opts; row->key; row++) {
-        const struct sl_val *now = sl_val_find(config, row->key), *before = sl_val_find(old, row->key);
+    for (const struct sl_opt *row = rows; row->key; row++) {
+        const struct sl_val *now = val_of(config, sl_str_c(row->key)), *before = val_of(old, sl_str_c(row->key));
+        if (row->type == SL_OPT_MAP) {
+            const char *inside = moved_url(row->sub, now, before);
+            if (inside) {
+                return inside;
+            }
+        }
         struct sl_str to = is_nothing(now) ? SL_STR("") : now->text,
                       from = is_nothing(before) ? SL_STR("") : before->text;
         if (row->type == SL_OPT_URL && !sl_str_eq(to, from)) {
@@ -404,7 +410,7 @@ static const char *moved_url(const struct sl_provider *provider, const struct sl
 static int keep_check(const struct sl_provider *provider, const struct sl_val *config, const struct sl_val *old,
                       struct sl_err *err)
 {
-    const char *url = moved_url(provider, config, old);
+    const char *url = moved_url(provider->opts, config, old);
     if (url && keeps_any(provider->opts, config, old)) {
         return sl_fail(err, SL_E_INVAL,
                        "model.config.%s: is another one than the stored, and the stored credential is not sent there: "

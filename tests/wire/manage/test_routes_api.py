@@ -259,6 +259,38 @@ def test_a_kept_credential_goes_only_where_it_was_given_for(sluice, upstream, da
     assert theirs.requests[-1].get("authorization") == "Bearer sk-other-22"
 
 
+def test_a_kept_key_of_aws_goes_nowhere_else_either(sluice, upstream, data):
+    def own(more):
+        return {"route_type": "llm/v1/chat", "model": {"provider": "bedrock", "name": "m", "config": {"aws_config": {"aws_region": "us-east-1", **more}}}}
+
+    ours, theirs = upstream(lambda x: x.reply(b"{}")), upstream(lambda x: x.reply(b"{}"))
+    daemon = with_data(sluice, data)
+    path, here = OWN + "/r", ours.base.removesuffix("/v1")
+    assert daemon.call("PUT", path, own({"aws_endpoint_url": here, "aws_bearer_token": "canary-aws-1"})).status == 201
+    for more in ({"aws_endpoint_url": theirs.base.removesuffix("/v1")}, {}, {"aws_endpoint_url": here, "sts_endpoint_url": theirs.base}):
+        refused = daemon.call("PUT", path, own(more))
+        assert refused.status == 400 and "endpoint_url" in refused.json()["error"]["message"] and "credential" in refused.json()["error"]["message"], refused.body
+    assert daemon.call("PUT", path, own({"aws_endpoint_url": here})).status == 200
+    ask_v1(daemon, "r")
+    assert not theirs.requests and ours.requests[-1].get("authorization") == "Bearer canary-aws-1"
+
+
+def test_a_call_does_not_say_how_an_upstream_is_reached(sluice, upstream, data):
+    """A proxy, headers and certificate authorities are the file's to say: a kept credential goes straight to where it was given for."""
+    ours, theirs = upstream(lambda x: x.reply(harness.CHAT_REPLY)), upstream(lambda x: x.reply(harness.CHAT_REPLY))
+    daemon = with_data(sluice, data)
+    route = openai("r", openai_api_base=ours.base)
+    assert daemon.call("PUT", OWN + "/r", route).status == 201
+    del route["model"]["openai_config"]["openai_api_key"]
+    more = {"proxy": theirs.base.removesuffix("/v1"), "headers": {"x-a": "b", "host": "elsewhere"}, "tls": {"ca": "/tmp/ca.pem"}}
+    for changed in ({**route, "sluice": more}, {**route, **more}, {**route, "model": {**route["model"], "sluice": more}}):
+        status = daemon.call("PUT", OWN + "/r", changed).status
+        assert status in (200, 400, 422)
+        assert ask_v1(daemon, "r").status == 200 and not theirs.n_connections
+        asked = ours.requests[-1]
+        assert asked.get("authorization") == "Bearer sk-canary-1" and asked.get("x-a") is None and asked.get("host").startswith("127.0.0.1")
+
+
 def test_if_match(sluice, data):
     daemon = with_data(sluice, data)
     tag = daemon.call("PUT", f"{OWN}/p", mock("p")).get("etag")
