@@ -232,6 +232,23 @@ static struct sl_str redirect_text(struct sl_xchg *x)
                            x->record.upstream_status);
 }
 
+#define NO_SUCH_PATH                                                                                                 \
+    "the upstream has nothing at this path (404, and no JSON): the provider's base URL may lack its version, as in " \
+    "/v1"
+
+/* A server that is no API, or one that is asked beside it: what it says is of no use to who has to mend it. */
+static void page_404_tell(struct sl_relay *relay, struct sl_llm_error *error)
+{
+    struct sl_arena *arena = relay->x->arena;
+    struct sl_str told = error->message.n ? sl_arena_printf(arena, "%.*s: " NO_SUCH_PATH, SL_STR_ARG(error->message))
+                                          : SL_STR(NO_SUCH_PATH);
+    error->message = told.p ? told : SL_STR(NO_SUCH_PATH);
+    bool is_text = sl_str_find(error->upstream_content_type, SL_STR("text/plain"), 0) >= 0; /* MLflow's other shape */
+    error->upstream_body = is_text ? error->message : SL_STR_NONE;
+    error->upstream_content_type = is_text ? error->upstream_content_type : SL_STR_NONE;
+    relay->x->record.error_text = SL_STR(NO_SUCH_PATH);
+}
+
 struct sl_verdict sl_relay_error_tell(struct sl_relay *relay, struct sl_llm_error *error)
 {
     struct sl_xchg *x = relay->x;
@@ -274,6 +291,9 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     x->record.upstream_code = is_code(error.code) ? sl_arena_dup(x->arena, error.code) : SL_STR_NONE;
     error.upstream_status = error.upstream_status ? error.upstream_status : status; /* some say more than their head */
     error.upstream_body = body;
+    if (status == 404 && !is_object(x->desk->doc, body)) {
+        page_404_tell(relay, &error);
+    }
     if (is_cut || !may_pass(relay, error.type) || !is_object(x->desk->doc, body)) {
         return sl_relay_error_tell(relay, &error);
     }

@@ -255,7 +255,7 @@ def test_a_page_for_people_becomes_an_error_for_programs(lab, status):
     assert r.status == status and r.get("content-type") == "application/json" and b"\n" not in r.body
     assert "502 Bad Gateway" in r.json()["error"]["message"] and "<" not in r.json()["error"]["message"]
     m = lab.call(error(b"%d X" % status, HTML, b"text/html"), mlflow=True)
-    assert m.status == status and m.json() == {"detail": "502 Bad Gateway"}
+    assert m.status == status and (m.json() == {"detail": "502 Bad Gateway"} or (status == 404 and m.json()["detail"].startswith("502 Bad Gateway: ")))
     r = lab.call(error(b"%d X" % status, b"", b"text/html"))
     assert r.status == status and r.json()["error"]["message"]
 
@@ -269,6 +269,19 @@ def test_a_refused_credential_is_the_gateways_fault(lab, status):
         assert "gateway's credential" in r.json()["error"]["message"] and b"sk-test" not in r.body
     m = lab.call(error(b"%d X" % status, body), mlflow=True)
     assert m.status == status and m.json()["detail"].startswith("Incorrect API key") and m.get("x-sluice-error-type") == "provider_auth_failed"
+
+
+@pytest.mark.parametrize("page", [b"<html><head><title>404 Not Found</title></head><body>nginx</body></html>", b"404 page not found\n", b""])
+@pytest.mark.parametrize("type_", [b"text/html", b"text/plain", b"application/json"])
+def test_a_404_without_json_leads_to_the_base_url(lab, page, type_):
+    for mlflow in (True, False):
+        r = lab.call(error(b"404 Not Found", page, content_type=type_), mlflow=mlflow)
+        said = r.json()["detail"] if mlflow else r.json()["error"]["message"]
+        said = said["message"] if type_ == b"text/plain" and mlflow else said
+        assert r.status == 404 and "base URL may lack its version, as in /v1" in said and "/v1" in lab.log()["error"]
+        assert not page or said.startswith(page.split(b"<title>")[-1].split(b"<")[0].decode().strip())
+    r = lab.call(error(b"404 X", b'{"error":{"message":"The model does not exist"}}'), mlflow=True)
+    assert r.json()["detail"] == "The model does not exist" and "error" not in lab.log()
 
 
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", re.M)
