@@ -173,7 +173,7 @@ static bool may_start(const struct sl_secrets *secrets, char c)
 static const char *credential_find(const struct sl_secrets *secrets, const char *begin, const char *p, const char *end,
                                    size_t *ret_n)
 {
-    for (; p < end; p++) {
+    for (; p < end && (size_t)(end - p) >= secrets->shortest; p++) {
         if (may_start(secrets, *p) && (*ret_n = credential_at(secrets, begin, p, end)) > 0) {
             return p;
         }
@@ -219,7 +219,9 @@ static void word_add(struct sl_secrets *secrets, struct sl_str text, bool is_bas
         password_find(word);
     }
     for (enum form form = FORM_PLAIN; form < FORM_COUNT; form++) {
-        char c = form_n(word, form) ? form_char(word, form, 0) : '\\';
+        size_t n = form_n(word, form);
+        secrets->shortest = n ? SL_MIN(secrets->shortest, n) : secrets->shortest;
+        char c = n ? form_char(word, form, 0) : '\\';
         start_add(secrets, c);
         if (c == '+' || c == '/') { /* of base64's other alphabet */
             start_add(secrets, c == '+' ? '-' : '_');
@@ -257,6 +259,7 @@ static void headers_find(struct sl_secrets *secrets, const struct sl_str *names)
 void sl_secrets_find(struct sl_secrets *secrets)
 {
     secrets->n_words = 0;
+    secrets->shortest = SIZE_MAX;
     memset(secrets->starts, 0, sizeof(secrets->starts));
     headers_find(secrets, secrets->names);
     headers_find(secrets, secrets->own_names);

@@ -28,6 +28,7 @@ struct sl_secrets {
     /* the credentials themselves: sl_secrets_find */
     struct sl_secret_word words[SL_SECRETS_MAX];
     uint32_t n_words;
+    size_t shortest;    /* of all their spellings, in bytes: what is shorter holds none */
     uint8_t starts[32]; /* a bit for each byte that one of their spellings begins with */
 };
 
