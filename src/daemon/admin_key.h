@@ -3,8 +3,8 @@
 #ifndef SL_DAEMON_ADMIN_KEY_H
 #define SL_DAEMON_ADMIN_KEY_H
 
-#include "gate/config/settings.h"
 #include "gate/config/key.h"
+#include "gate/config/settings.h"
 
 /* With `auth` configured and no admin key in the file: the environment's, else <data>/admin.key, which is made (0600)
  * when it is not there; only its path is logged. `data` NULL: no data directory. *ret is NULL when none is needed; the

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 
-#include "gate/config/snapshot.h"
 #include "gate/config/settings.h"
+#include "gate/config/snapshot.h"
 #include "gate/engine.h"
 #include "gate/gate.h"
 #include "gate/watch/metrics.h"
