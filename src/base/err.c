@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 static const char *const names[] = {
-    "OK", "INVAL", "RANGE",     "NOMEM",       "LIMIT", "NOTFOUND", "EXISTS", "AGAIN",   "TRUNCATED",
-    "IO", "TYPE",  "CANCELLED", "UNSUPPORTED", "BUSY",  "STALE",    "KEY",    "FOREIGN", "DAMAGED",
+    "OK",   "INVAL",     "RANGE",       "NOMEM", "LIMIT", "NOTFOUND", "EXISTS",  "AGAIN",   "TRUNCATED", "IO",
+    "TYPE", "CANCELLED", "UNSUPPORTED", "BUSY",  "STALE", "KEY",      "FOREIGN", "DAMAGED", "BUDGET",
 };
 
 int sl_fail(struct sl_err *err, int code, const char *fmt, ...)

@@ -24,6 +24,7 @@ enum {
     SL_E_KEY = -15,     /* the secret key does not open what was encrypted, or it is lost */
     SL_E_FOREIGN = -16, /* another program or a newer version wrote it */
     SL_E_DAMAGED = -17, /* what is stored is not what was written */
+    SL_E_BUDGET = -18,  /* the memory that many share is used up */
 };
 
 #define SL_ERR_TEXT_MAX 512

@@ -258,7 +258,7 @@ static void body_refuse(struct sl_hconn *conn, int r)
         sl_hconn_refuse(conn, 400, "the body is not what its Content-Encoding says, or it is damaged");
     } else if (r == SL_E_LIMIT) {
         sl_hconn_refuse(conn, 413, "the body is larger than server.limits.body allows");
-    } else if (r == SL_E_AGAIN) {
+    } else if (r == SL_E_BUDGET) {
         sl_hconn_refuse(conn, 503, "the gateway's memory for bodies (server.limits.memory) is used up");
     } else {
         sl_hconn_refuse(conn, 503, "out of memory");
@@ -301,7 +301,7 @@ static size_t body_feed(struct sl_hconn *conn, struct sl_str bytes)
     if (req->is_secret && !is_own) {
         bytes_wipe(r < 0 ? bytes : sl_str_sub(bytes, 0, used));
     }
-    if (r == SL_E_LIMIT || r == SL_E_AGAIN || r == SL_E_NOMEM) {
+    if (r == SL_E_LIMIT || r == SL_E_BUDGET || r == SL_E_NOMEM) {
         body_refuse(conn, r);
         return bytes.n;
     }

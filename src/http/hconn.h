@@ -26,7 +26,7 @@ void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes);
 /* Goes on with what was kept. */
 void sl_hconn_resume(struct sl_hconn *conn);
 
-/* request_body.c: the memory of a request's body. SL_E_LIMIT: larger than it may be; SL_E_AGAIN: server.limits.memory
+/* request_body.c: the memory of a request's body. SL_E_LIMIT: larger than it may be; SL_E_BUDGET: server.limits.memory
  * is used up; SL_E_NOMEM. */
 SL_MUST int sl_hreq_body_alloc(struct sl_hreq *req);
 /* Callbacks of struct sl_msg: `arg` is the request. */

@@ -42,7 +42,7 @@ int sl_hreq_body_append(void *arg, struct sl_str bytes)
         size_t cap = SL_MIN(req->max_body, SL_MAX(need, req->body_cap + req->body_cap / 2));
         cap = SL_MAX(cap, SL_MIN((size_t)BODY_ARENA_MAX, req->max_body));
         if (!memory_take(server, (ptrdiff_t)(cap - req->body_cap))) {
-            return SL_E_AGAIN;
+            return SL_E_BUDGET;
         }
         char *p = body_grow(req, cap);
         if (!p) {
@@ -76,7 +76,7 @@ int sl_hreq_body_alloc(struct sl_hreq *req)
         return req->body.p ? 0 : SL_E_NOMEM;
     }
     if (!memory_take(req->conn->server, (ptrdiff_t)n)) {
-        return SL_E_AGAIN;
+        return SL_E_BUDGET;
     }
     req->body_mem = malloc(n);
     if (!req->body_mem) {

@@ -207,15 +207,16 @@ struct sl_verdict sl_relay_refuse(struct sl_relay *relay, int r)
                                SL_STR("the upstream's reply is larger than upstream.limits.reply allows"));
     }
     return sl_relay_broken(relay, SL_ERR_SLUICE_OVERLOADED,
-                           r == SL_E_AGAIN ? SL_STR("the gateway's memory for bodies (server.limits.memory) is used up")
-                                           : SL_STR("out of memory"));
+                           r == SL_E_BUDGET
+                               ? SL_STR("the gateway's memory for bodies (server.limits.memory) is used up")
+                               : SL_STR("out of memory"));
 }
 
 int sl_relay_count(struct sl_relay *relay, size_t held)
 {
     struct sl_budget *memory = relay->x->desk->memory;
     if (held > relay->n_counted && !sl_budget_take(memory, held - relay->n_counted)) {
-        return SL_E_AGAIN;
+        return SL_E_BUDGET;
     }
     if (held < relay->n_counted) {
         sl_budget_give(memory, relay->n_counted - held);

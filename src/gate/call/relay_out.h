@@ -80,9 +80,9 @@ bool sl_relay_is_said(struct sl_relay *relay);
 struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type type, struct sl_str text);
 /* The same because of upstream.limits.event. */
 struct sl_verdict sl_relay_event_refuse(struct sl_relay *relay);
-/* The same because of r: SL_E_LIMIT, SL_E_AGAIN (server.limits.memory) or SL_E_NOMEM. */
+/* The same because of r: SL_E_LIMIT, SL_E_BUDGET (server.limits.memory) or SL_E_NOMEM. */
 struct sl_verdict sl_relay_refuse(struct sl_relay *relay, int r);
-/* `held` bytes are held now: counted into server.limits.memory. SL_E_AGAIN: they may not be. */
+/* `held` bytes are held now: counted into server.limits.memory. SL_E_BUDGET: they may not be. */
 SL_MUST int sl_relay_count(struct sl_relay *relay, size_t held);
 
 #endif
