@@ -2,8 +2,8 @@
 #include "gate/api/page.h"
 
 #include <math.h>
-#include <openssl/evp.h>
 
+#include "base/base64.h"
 #include "base/buf.h"
 #include "base/num.h"
 #include "gate/api/api.h"
@@ -43,18 +43,7 @@ static bool index_read(struct sl_json_val v, struct sl_arena *arena, int64_t *re
 /* The JSON inside; p == NULL: it is not base64. */
 static struct sl_str token_decode(struct sl_str token, struct sl_arena *arena)
 {
-    if (token.n == 0 || token.n > TOKEN_MAX || token.n % 4) {
-        return SL_STR_NONE;
-    }
-    unsigned char *text = sl_arena_alloc(arena, token.n);
-    int n = text ? EVP_DecodeBlock(text, (const unsigned char *)token.p, (int)token.n) : -1;
-    if (n < 0) {
-        return SL_STR_NONE;
-    }
-    for (size_t i = token.n; i > 0 && token.p[i - 1] == '='; i--) {
-        n--; /* the decoder counts padding as zero bytes */
-    }
-    return n < 0 ? SL_STR_NONE : sl_str_make((char *)text, (size_t)n); /* nothing but padding */
+    return token.n <= TOKEN_MAX && sl_base64_is_sound(token) ? sl_base64_decode(token, arena) : SL_STR_NONE;
 }
 
 static const struct sl_route *named(const struct sl_snapshot *snapshot, struct sl_json_val name, struct sl_arena *arena)
@@ -161,14 +150,14 @@ void sl_page_token_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_sna
         sl_jw_null(w);
         return;
     }
-    struct sl_buf json = SL_BUF_INIT(TOKEN_MAX);
+    struct sl_buf json = SL_BUF_INIT(TOKEN_MAX), token = SL_BUF_INIT(2 * TOKEN_MAX);
     token_text(x, &json, snapshot, next);
-    char *text = sl_buf_status(&json) == 0 ? sl_arena_bytes(x->arena, json.len / 3 * 4 + 8) : NULL;
-    if (text) {
-        int n = EVP_EncodeBlock((unsigned char *)text, (const unsigned char *)json.p, (int)json.len);
-        sl_jw_str(w, sl_str_make(text, (size_t)n));
+    sl_buf_add_base64(&token, sl_buf_str(&json));
+    if (sl_buf_status(&json) == 0 && sl_buf_status(&token) == 0) {
+        sl_jw_str(w, sl_buf_str(&token));
     } else {
         sl_buf_reserve(w->out, SIZE_MAX); /* no page without its token: the next ones would be missed */
     }
+    sl_buf_done(&token);
     sl_buf_done(&json);
 }

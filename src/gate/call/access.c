@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/access.h"
 
-#include <openssl/evp.h>
-
+#include "base/base64.h"
 #include "gate/config/key.h"
 #include "wire/headers.h"
 
@@ -18,18 +17,8 @@ static struct sl_str scheme_rest(struct sl_str value, struct sl_str scheme)
 /* The password of user:password (RFC 7617). */
 static struct sl_str basic_password(struct sl_str encoded, struct sl_arena *arena)
 {
-    if (encoded.n == 0 || encoded.n % 4 || encoded.n > SL_CREDENTIAL_MAX) {
-        return SL_STR_NONE;
-    }
-    unsigned char *text = sl_arena_alloc(arena, encoded.n);
-    int n = text ? EVP_DecodeBlock(text, (const unsigned char *)encoded.p, (int)encoded.n) : -1;
-    if (n < 0) {
-        return SL_STR_NONE;
-    }
-    for (size_t i = encoded.n; i > 0 && encoded.p[i - 1] == '='; i--) {
-        n--; /* the decoder counts padding as zero bytes */
-    }
-    struct sl_str pair = sl_str_make((const char *)text, (size_t)SL_MAX(n, 0));
+    bool is_sound = encoded.n <= SL_CREDENTIAL_MAX && sl_base64_is_sound(encoded);
+    struct sl_str pair = is_sound ? sl_base64_decode(encoded, arena) : SL_STR_NONE;
     ptrdiff_t colon = sl_str_find_char(pair, ':', 0);
     return colon < 0 ? SL_STR_NONE : sl_str_sub(pair, (size_t)colon + 1, pair.n);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Canonical messages to the blocks of the Messages API. */
+#include "base/base64.h"
 #include "llm/anthropic/anthropic.h"
-
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 #include "llm/form/form.h"

@@ -3,6 +3,7 @@
  * its own, where it stands. */
 #include "llm/anthropic/read_messages.h"
 
+#include "base/base64.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 

@@ -9,10 +9,6 @@
 /* `text` as a JSON string with its quotes, on the arena; p == NULL: no memory. */
 SL_MUST struct sl_str sl_json_quote(struct sl_str text, struct sl_arena *arena);
 
-/* Is it base64 of something, padded? And what of, on the arena; p == NULL: no memory. */
-bool sl_base64_is_sound(struct sl_str s);
-struct sl_str sl_base64_decode(struct sl_str s, struct sl_arena *arena);
-
 /* A request that this provider cannot take, told in the dialect's way: fills *error, returns SL_E_INVAL. `param` (or
  * NULL) is the member at fault. The status is the manners'. */
 int sl_refuse(const struct sl_call *call, struct sl_arena *arena, struct sl_llm_error *error, const char *param,

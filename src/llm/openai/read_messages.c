@@ -2,6 +2,7 @@
 /* OpenAI's messages and prompts to canonical ones. */
 #include "llm/openai/read_messages.h"
 
+#include "base/base64.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 

@@ -2,6 +2,8 @@
 /* Canonical messages to OpenAI's. */
 #include "llm/openai/write_messages.h"
 
+#include "base/base64.h"
+
 struct writer {
     const struct sl_call *call;
     struct sl_arena *arena;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Canonical messages to the items of a response's input. An assistant's message becomes as many as it has to: one for
  * its words, one for each call and each piece of reasoning, in their order. */
+#include "base/base64.h"
 #include "llm/form/refuse.h"
 #include "llm/responses/responses.h"
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/base64.h"
 #include "base/budget.h"
 #include "base/buf.h"
 #include "base/secret.h"
@@ -197,6 +198,32 @@ static void secrets_are_compared_and_replaced(void **state)
     assert_memory_equal(bytes, "\0\0\0\0\0", 6);
 }
 
+static void base64_comes_back(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *plain; /* NULL: not sound */
+    } cases[] = {
+        { "YQ==", "a" },  { "YWI=", "ab" }, { "YWJj", "abc" }, { "dTpwOnc=", "u:p:w" }, { "+/+/", "\xfb\xff\xbf" },
+        { "", NULL },     { "====", NULL }, { "YQ=", NULL },   { "YQ", NULL },          { "Y===", NULL },
+        { " YQ=", NULL }, { "Y=Q=", NULL }, { "YWJ-", NULL },
+    };
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_str text = sl_str_c(cases[i].text);
+        assert_int_equal(sl_base64_is_sound(text), cases[i].plain != NULL);
+        if (cases[i].plain) {
+            assert_true(sl_str_eq_c(sl_base64_decode(text, &arena), cases[i].plain));
+            struct sl_buf back = SL_BUF_INIT(64);
+            sl_buf_add_base64(&back, sl_str_c(cases[i].plain));
+            assert_true(sl_str_eq(sl_buf_str(&back), text));
+            sl_buf_done(&back);
+        }
+    }
+    sl_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +235,7 @@ int main(void)
         cmocka_unit_test(base64_is_padded),
         cmocka_unit_test(a_budget_is_never_exceeded),
         cmocka_unit_test(secrets_are_compared_and_replaced),
+        cmocka_unit_test(base64_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
