@@ -5,22 +5,16 @@
 
 extern const struct sl_provider sl_provider_ai21labs, sl_provider_amazon_bedrock, sl_provider_anthropic,
     sl_provider_azure, sl_provider_bedrock, sl_provider_cohere, sl_provider_gemini, sl_provider_mock,
-    sl_provider_mosaicml, sl_provider_openai, sl_provider_palm, sl_provider_vertex_ai;
+    sl_provider_mosaicml, sl_provider_openai, sl_provider_palm, sl_provider_sagemaker, sl_provider_vertex_ai;
 
 static const struct sl_provider *const singles[] = {
-    &sl_provider_ai21labs,
-    &sl_provider_amazon_bedrock,
-    &sl_provider_anthropic,
-    &sl_provider_azure,
-    &sl_provider_bedrock,
-    &sl_provider_cohere,
-    &sl_provider_gemini,
-    &sl_provider_mock,
-    &sl_provider_mosaicml,
-    &sl_provider_openai,
-    &sl_provider_palm,
-    &sl_provider_vertex_ai,
-    NULL,
+    &sl_provider_ai21labs,  &sl_provider_amazon_bedrock,
+    &sl_provider_anthropic, &sl_provider_azure,
+    &sl_provider_bedrock,   &sl_provider_cohere,
+    &sl_provider_gemini,    &sl_provider_mock,
+    &sl_provider_mosaicml,  &sl_provider_openai,
+    &sl_provider_palm,      &sl_provider_sagemaker,
+    &sl_provider_vertex_ai, NULL,
 };
 #define N_SINGLES (SL_ARRAY_LEN(singles) - 1)
 

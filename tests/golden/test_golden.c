@@ -108,6 +108,7 @@ static const char *config_of(struct sl_str provider)
         { "cohere", "{\"cohere_api_key\":\"co-upstream-test\"}" },
         { "amazon-bedrock", BEDROCK_CONFIG },
         { "bedrock", BEDROCK_CONFIG },
+        { "sagemaker", BEDROCK_CONFIG },
         { "gemini", "{\"gemini_api_key\":\"AIza-upstream-test\"}" },
         { "vertex_ai", "{\"vertex_project\":\"acme\",\"vertex_location\":\"europe-west4\",\"vertex_credentials\":\""
                        "{\\\"type\\\":\\\"authorized_user\\\",\\\"client_id\\\":\\\"c\\\",\\\"client_secret\\\":"

@@ -210,6 +210,11 @@ static const struct exception {
     { "ResourceNotFoundException", 404, SL_ERR_NONE },
     { "ModelTimeoutException", 408, SL_ERR_NONE },
     { "ModelErrorException", 424, SL_ERR_NONE },
+    { "ModelError", 424, SL_ERR_NONE }, /* these without "Exception" are SageMaker's */
+    { "ModelStreamError", 424, SL_ERR_NONE },
+    { "ValidationError", 400, SL_ERR_NONE },
+    { "InternalStreamFailure", 500, SL_ERR_NONE },
+    { "ServiceUnavailable", 503, SL_ERR_NONE },
     { "ModelStreamErrorException", 424, SL_ERR_NONE },
     { "InternalServerException", 500, SL_ERR_NONE },
     { "ServiceUnavailableException", 503, SL_ERR_NONE },

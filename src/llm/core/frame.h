@@ -8,7 +8,13 @@
 
 struct sl_buf;
 
-enum sl_framing { SL_FRAMING_SSE, SL_FRAMING_NDJSON, SL_FRAMING_AWS };
+enum sl_framing {
+    SL_FRAMING_SSE,
+    SL_FRAMING_NDJSON,
+    SL_FRAMING_AWS,
+    SL_FRAMING_AWS_SSE, /* Amazon's frames, whose payloads are the pieces of an SSE stream; exceptions come as they are
+                         */
+};
 
 struct sl_frame {
     struct sl_str name; /* the event's, "" when it has none */

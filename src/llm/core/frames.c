@@ -11,6 +11,7 @@ bool sl_frames_is_stream(enum sl_framing framing, struct sl_str content_type)
         { SL_FRAMING_NDJSON, SL_STR_INIT("application/x-ndjson") },
         { SL_FRAMING_NDJSON, SL_STR_INIT("application/stream+json") },
         { SL_FRAMING_AWS, SL_STR_INIT("application/vnd.amazon.eventstream") },
+        { SL_FRAMING_AWS_SSE, SL_STR_INIT("application/vnd.amazon.eventstream") },
     };
     ptrdiff_t semi = sl_str_find_char(content_type, ';', 0);
     struct sl_str type = sl_str_trim(semi < 0 ? content_type : sl_str_sub(content_type, 0, (size_t)semi));
@@ -65,6 +66,9 @@ static int on_sse(void *arg, const struct sl_sse_event *event)
 static int on_aws(void *arg, const struct sl_aws_event *event)
 {
     struct sl_frames *frames = arg;
+    if (frames->framing == SL_FRAMING_AWS_SSE && sl_str_eq_c(event->message_type, "event")) {
+        return sl_sse_push(&frames->sse, event->payload);
+    }
     struct sl_frame frame = { event->type, event->error.p ? event->error : event->payload, event->message_type };
     return frames->on_frame(frames->arg, &frame);
 }
@@ -130,6 +134,7 @@ int sl_frames_push(struct sl_frames *frames, struct sl_str bytes)
     case SL_FRAMING_NDJSON:
         return lines_push(frames, bytes);
     case SL_FRAMING_AWS:
+    case SL_FRAMING_AWS_SSE:
         return sl_aws_push(&frames->aws, bytes);
     }
     return SL_E_INVAL;
@@ -144,6 +149,10 @@ int sl_frames_finish(struct sl_frames *frames)
         return line_give(frames, sl_buf_str(&frames->line));
     case SL_FRAMING_AWS:
         return sl_aws_finish(&frames->aws);
+    case SL_FRAMING_AWS_SSE: {
+        int r = sl_aws_finish(&frames->aws);
+        return r < 0 ? r : sl_sse_finish(&frames->sse);
+    }
     }
     return SL_E_INVAL;
 }

@@ -109,7 +109,7 @@ static void values_write(const struct sl_call *call, const struct sl_chat *chat,
     }
 }
 
-static int write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+int sl_tgi_write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error)
 {
@@ -151,6 +151,9 @@ enum sl_finish sl_tgi_finish(const struct sl_call *call, struct sl_str word)
         { { 0 }, SL_FINISH_NONE },
     };
     enum sl_finish finish = sl_finish_find(words, word);
+    if (finish == SL_FINISH_NONE && !call->manners->checks_as_mlflow) {
+        return SL_FINISH_STOP; /* without details nothing is said, and clients expect a word */
+    }
     return finish == SL_FINISH_STOP && call->manners->checks_as_mlflow ? SL_FINISH_OTHER : finish;
 }
 
@@ -165,8 +168,7 @@ static int64_t input_of(struct sl_json_val details, const struct sl_headers *hea
     return (int64_t)n;
 }
 
-/* One object, or a list of one. */
-static int read_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
+int sl_tgi_read_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
                       struct sl_reply *ret_reply, struct sl_err *err)
 {
     int r = sl_reply_parse(env->scratch, body, 0, err);
@@ -200,9 +202,9 @@ const struct sl_language sl_language_tgi = {
     .name = "tgi",
     .framing = SL_FRAMING_SSE,
     .stream_type = SL_STR_INIT("text/event-stream"),
-    .write_call = write_call,
+    .write_call = sl_tgi_write_call,
     .read_state_size = sizeof(struct sl_tgi_stream),
-    .read_reply = read_reply,
+    .read_reply = sl_tgi_read_reply,
     .on_frame = sl_tgi_on_frame,
     .on_end = sl_tgi_on_end,
     .is_over = sl_tgi_is_over,

@@ -12,6 +12,12 @@ struct sl_tgi_stream {
     struct sl_half half;
 };
 
+int sl_tgi_write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                      bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
+                      struct sl_llm_error *ret_error);
+/* One object, or a list of one. */
+int sl_tgi_read_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
+                      struct sl_reply *ret_reply, struct sl_err *err);
 int sl_tgi_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame, struct sl_delta_sink *sink,
                     struct sl_err *err);
 bool sl_tgi_is_over(const void *state);

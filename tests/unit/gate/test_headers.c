@@ -209,6 +209,7 @@ static const struct {
 } needs[] = {
     { "bedrock", AWS_CONFIG, false },
     { "amazon-bedrock", AWS_CONFIG, false },
+    { "sagemaker", AWS_CONFIG, false },
     { "vertex_ai",
       "      vertex_project: p\n"
       "      vertex_credentials: "

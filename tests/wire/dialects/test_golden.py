@@ -10,7 +10,7 @@ import pytest
 GOLDEN = pathlib.Path(__file__).parent.parent.parent / "golden"
 # Those of Anthropic's dialect are run by the units alone: no path leads to it.
 CASES = sorted(p for p in GOLDEN.glob("*/*.json") if json.loads(p.read_text())["exchanges"][0]["client_request"]["path"] != "/v1/messages")
-BASES = {"bedrock": "", "amazon-bedrock": "", "ai21labs": "/studio/v1", "cohere": "/v2", "gemini": "/v1beta",
+BASES = {"sagemaker": "", "bedrock": "", "amazon-bedrock": "", "ai21labs": "/studio/v1", "cohere": "/v2", "gemini": "/v1beta",
          "azure": "", "huggingface-text-generation-inference": "", "mlflow-model-serving": "", "databricks": "", "databricks-model-serving": "", "groq": "/openai/v1", "fireworks": "/inference/v1", "openrouter": "/api/v1", "perplexity": ""}  # the paths of those bases that are not /v1
 KEYS = {"openai": ("openai_api_key", "sk-upstream-test", "openai_api_base"), "anthropic": ("anthropic_api_key", "sk-ant-upstream-test", "anthropic_api_base"),
         "cohere": ("cohere_api_key", "co-upstream-test", "cohere_api_base"),
@@ -93,8 +93,8 @@ def route_of(doc, exchange, base):
     provider = doc["provider"]
     if provider == "vertex_ai":
         config = {**VERTEX, "vertex_api_base": base, "token_uri": base + "/token"}
-    elif provider.endswith("bedrock"):
-        config = {"aws_config": {**AWS, "aws_endpoint_url": base}}
+    elif provider.endswith("bedrock") or provider == "sagemaker":
+        config = {"aws_config": {**AWS, "aws_endpoint_url": base}, **doc.get("config", {})}
     else:
         key, secret, base_key = KEYS[provider]
         config = {**({key: secret} if secret else {}), **({base_key: base} if base_key else {}), **MORE.get(provider, {}), **doc.get("config", {})}

@@ -3,6 +3,9 @@
 right they answer with the texts (or vectors) of a plan, a call each."""
 import json
 
+from bedrock_fake import KEYS, check_signature, frame
+from bedrock_fake import Refused as BedrockRefused
+
 PARAMETERS = {"best_of", "decoder_input_details", "details", "do_sample", "frequency_penalty", "grammar", "max_new_tokens", "repetition_penalty", "return_full_text", "seed", "stop",
               "temperature", "top_k", "top_n_tokens", "top_p", "truncate", "typical_p", "watermark", "adapter_id"}
 
@@ -85,3 +88,54 @@ class Scoring:
             return
         self.bodies.append(body)
         x.reply({"predictions": [self.plan.pop(0) for _ in body["inputs"]]})
+
+
+PART = {":event-type": "PayloadPart", ":content-type": "application/octet-stream", ":message-type": "event"}
+
+
+class SageMaker:
+    """An upstream's handler: an endpoint named e, signed; its container is of OpenAI's words, or of text-generation-inference. A container's refusal is an error of the model."""
+
+    def __init__(self, plan, texts=False):
+        self.plan, self.texts, self.bodies = list(plan), texts, []
+
+    def events(self, body, text):
+        if self.texts:
+            yield from (json.dumps(e) for e in texts_events(body, text))
+            return
+        for delta, finish in (({"role": "assistant", "content": ""}, None), *(({"content": c}, None) for c in text), ({}, "stop")):
+            yield json.dumps({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "x", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+        yield json.dumps({"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "x", "choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}})
+        yield "[DONE]"
+
+    def __call__(self, x):
+        is_stream = x.path.endswith("-response-stream")
+        assert x.path == "/endpoints/e/invocations" + ("-response-stream" if is_stream else "") and x.get("x-amzn-sagemaker-inference-component") == "part"
+        try:
+            check_signature(x, KEYS, "sagemaker")
+        except BedrockRefused as e:
+            x.reply({"message": str(e)}, e.status, headers=[("x-amzn-errortype", e.name)])
+            return
+        body = x.json()
+        try:
+            if self.texts:
+                check_texts(body, is_stream)
+            elif "model" in body or not body.get("messages"):
+                raise Refused("messages are missing")
+        except Refused as e:
+            x.reply({"Message": f"Received client error (422) from model with message \"{e}\"", "OriginalStatusCode": 422, "OriginalMessage": str(e), "LogStreamArn": "arn"},
+                    "424 Failed Dependency", headers=[("x-amzn-errortype", "ModelError")])
+            return
+        self.bodies.append(body)
+        text = self.plan.pop(0)
+        if not is_stream and self.texts:
+            x.reply([texts_reply(body, text)])
+        elif not is_stream:
+            x.reply({"id": "c", "object": "chat.completion", "created": 1, "model": "x", "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
+                     "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}})
+        else:
+            x.stream_head("application/vnd.amazon.eventstream")
+            raw = "".join(f"data: {e}\n\n" for e in self.events(body, text)).encode()
+            for at in range(0, len(raw), 50):
+                x.chunk(frame(PART, raw[at:at + 50]))
+            x.last_chunk()

@@ -3,7 +3,8 @@
 import openai
 import pytest
 
-from serving_fake import Scoring, Texts
+from bedrock_fake import KEYS, frame
+from serving_fake import PART, SageMaker, Scoring, Texts
 
 BAD, BROKEN = "provider_bad_response", "provider_stream_broken"
 TEXTS = "huggingface-text-generation-inference"
@@ -156,3 +157,69 @@ def test_what_is_no_vector_is_a_bad_reply(sluice, upstream, body):
     for path, call in (("/v1/embeddings", {"model": "embeddings", "input": "x"}), ("/gateway/embeddings/invocations", {"input": "x"})):
         r = daemon.call("POST", path, call)
         assert r.status == 502 and r.get("x-sluice-error-type") == BAD, r.body
+
+
+# --- SageMaker ---
+
+HELLO = [{"role": "user", "content": "hello"}]
+
+
+def sagemaker(sluice, upstream, handler, kind="chat", secret=KEYS[1], **config):
+    base = upstream(handler).base.removesuffix("/v1")
+    aws = {"aws_access_key_id": KEYS[0], "aws_secret_access_key": secret, "aws_region": "us-east-1", "aws_endpoint_url": base}
+    daemon = sluice({"endpoints": [route(kind, "sagemaker", {"aws_config": aws, "sagemaker_inference_component": "part", **config}, "e")]})
+    return openai.OpenAI(base_url=daemon.url + "/v1", api_key="k", max_retries=0), daemon
+
+
+def test_a_container_of_chats(sluice, upstream):
+    fake = SageMaker(["Hi å", "Ho å", "He"])
+    client, daemon = sagemaker(sluice, upstream, fake)
+    r = client.chat.completions.create(model="r", messages=HELLO, extra_body={"top_k": 3})
+    assert (r.choices[0].message.content, r.usage.total_tokens, fake.bodies[0]) == ("Hi å", 5, {"messages": HELLO, "top_k": 3})
+    chunks = list(client.chat.completions.create(model="r", messages=HELLO, stream=True, stream_options={"include_usage": True}))
+    assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == "Ho å" and chunks[-1].usage.total_tokens == 5
+    r = daemon.call("POST", "/gateway/r/invocations", {"messages": HELLO, "stream": True})
+    assert r.complete and b'"content":"H"' in r.body and b'"error"' not in r.body
+
+
+def test_a_container_of_texts(sluice, upstream):
+    fake = SageMaker(["hej", "hej"], texts=True)
+    client, daemon = sagemaker(sluice, upstream, fake, "completions", sagemaker_api="tgi")
+    assert client.completions.create(model="r", prompt="a", temperature=0).choices[0].text == "hej"
+    assert "".join(c.choices[0].text for c in client.completions.create(model="r", prompt="a", stream=True)) == "hej"
+    with pytest.raises(openai.UnprocessableEntityError, match="cannot be empty"):
+        client.completions.create(model="r", prompt="")
+
+
+def test_keys_that_are_refused_are_the_gateways_fault(sluice, upstream):
+    _, daemon = sagemaker(sluice, upstream, SageMaker(["x"]), secret="wrong-secret")
+    r = daemon.call("POST", "/v1/chat/completions", {"model": "r", "messages": HELLO})
+    assert r.status == 502 and r.get("x-sluice-error-type") == "provider_auth_failed" and b"wrong-secret" not in r.body
+
+
+EXCEPTION = frame({":exception-type": "ModelStreamError", ":message-type": "exception"}, b'{"Message":"out of memory","ErrorCode":"X"}')
+BROKEN_PARTS = {
+    "an exception": ([frame(PART, b"data: {\"id\":\"c\",\"choi"), EXCEPTION], "provider_server_error"),
+    "a wrong checksum": ([frame(PART, b"data: {}\n\n")[:-1] + b"x"], BAD),
+    "half a frame": ([frame(PART, b"data: {}\n\n")[:-9]], BROKEN),
+    "no end": ([frame(PART, b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n')], BROKEN),
+    "not JSON": ([frame(PART, b"data: oops\n\n")], BAD),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_PARTS)
+def test_broken_frames_are_errors(sluice, upstream, name):
+    parts, kind = BROKEN_PARTS[name]
+
+    def handler(x):
+        x.stream_head("application/vnd.amazon.eventstream")
+        for part in parts:
+            x.chunk(part)
+        x.last_chunk()
+
+    client, daemon = sagemaker(sluice, upstream, handler)
+    with pytest.raises(openai.APIError):
+        list(client.chat.completions.create(model="r", messages=HELLO, stream=True))
+    r = daemon.call("POST", "/gateway/r/invocations", {"messages": HELLO, "stream": True})
+    assert b"error" in r.body or r.status >= 500
+    assert daemon.log_line(r.get("x-request-id"))["error_type"] == kind
