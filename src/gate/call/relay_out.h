@@ -49,7 +49,6 @@ struct sl_relay {
     struct sl_gather *gather;      /* GATHER */
     struct sl_buf out;             /* events written in this turn */
     void *provider_state, *dialect_state;
-    struct sl_err err;         /* what the reader of the stream said when it gave up */
     struct sl_timer heartbeat; /* between events, when the client has heard nothing for a while */
     uint64_t sent_usec;        /* when it last heard something */
 };
