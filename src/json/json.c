@@ -203,6 +203,7 @@ SL_NOINLINE static const char *string_rest(struct sl_json *doc, const char *p, c
                 return NULL;
             }
             *ret_escaped = true;
+            doc->has_halves |= p[1] == 'u' && (p[2] | 0x20) == 'd' && p[3] >= '8';
             p = next;
         } else if (c >= 0x80) {
             size_t n = utf8_length((const unsigned char *)p, (size_t)(end - p));
@@ -428,6 +429,7 @@ int sl_json_parse_at(struct sl_json *doc, struct sl_str text, uint32_t record_de
     doc->n_toks = 0;
     doc->fault = SL_JSON_FAULT_NONE;
     doc->fault_offset = 0;
+    doc->has_halves = false;
     if (text.n >= UINT32_MAX) {
         return fail_at(doc, SL_JSON_FAULT_TOKENS, text.p);
     }

@@ -77,6 +77,7 @@ struct sl_json {
     struct sl_budget *budget; /* the caller's to set after init; NULL: none. Used up: SL_E_NOMEM */
     enum sl_json_fault fault; /* after a failed parse */
     size_t fault_offset;      /* byte offset of the first byte that cannot be right */
+    bool has_halves;          /* an escape is half of a surrogate pair: sl_json_mend looks for its other half */
 };
 
 /* NULL limits: the defaults. The document owns a growing tape, reused by the next parse, freed by done. */

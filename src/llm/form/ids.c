@@ -42,7 +42,7 @@ static bool is_of(unsigned alphabet, char c)
 bool sl_form_name_fits(const struct sl_form_name *rule, struct sl_str text)
 {
     if (!rule->alphabet) {
-        return true;
+        return !rule->max || text.n <= rule->max;
     }
     bool fits = text.n > 0 && (!rule->max || text.n <= rule->max) && (!rule->exact || text.n == rule->exact);
     for (size_t i = 0; i < text.n && fits; i++) {

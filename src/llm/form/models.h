@@ -25,7 +25,9 @@
     X(ALWAYS_THINKS, "always_thinks")   \
     X(TWO_EFFORTS, "two_efforts")       \
     X(SIGNS, "signs")                   \
-    X(RESPONSES, "responses")
+    X(RESPONSES, "responses")           \
+    X(NEW_MAX, "new_max")               \
+    X(RESTS, "rests")
 
 enum sl_model_feature {
 #define X(symbol, word) SL_MODEL_AT_##symbol,

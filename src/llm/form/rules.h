@@ -17,7 +17,7 @@
 #define SL_NAME_WORD       (SL_NAME_DIGITS | SL_NAME_LETTERS | SL_NAME_UNDERSCORE)
 
 struct sl_form_name {
-    unsigned alphabet;       /* SL_NAME_*; 0: anything goes */
+    unsigned alphabet;       /* SL_NAME_*; 0: any characters */
     uint32_t max;            /* characters; 0: no bound */
     uint32_t exact;          /* so many and no other number; 0: no */
     bool begins_with_letter; /* or '_' */

@@ -4,7 +4,9 @@
 #include "json/edit.h"
 #include "llm/chat/chat.h"
 #include "llm/core/language.h"
+#include "llm/openai/host_form.h"
 #include "llm/openai/host_messages.h"
+#include "llm/openai/host_order.h"
 
 /* Containers are folded at this depth: their text tells whether there is anything in them. */
 static bool says_nothing(struct sl_json_val v, int64_t neutral)
@@ -18,10 +20,33 @@ static bool says_nothing(struct sl_json_val v, int64_t neutral)
            (neutral && sl_json_int(v, true, &n) == 0 && n == neutral);
 }
 
+/* Is the row for this call? */
+static bool is_due(const struct sl_host_edit *e, const struct sl_host_member *row)
+{
+    struct sl_json_val effort = sl_json_get(e->root, "reasoning_effort");
+    bool reasons = !sl_json_is_nothing(effort) && !sl_json_str_eq(effort, SL_STR("none"));
+    bool is_free = row->is_sampling && (e->model->can & SL_MODEL_RESTS) && !reasons;
+    return (row->types == 0 || (row->types & SL_BIT(e->call->type))) &&
+           (row->models == 0 || (e->model->can & row->models)) && !is_free && (!row->is_foreign || e->is_foreign);
+}
+
+static bool row_says_nothing(const struct sl_host_member *row, struct sl_json_val v)
+{
+    int64_t n;
+    if (row->zero_speaks && sl_json_is(v, SL_JSON_NUMBER)) {
+        return sl_json_int(v, true, &n) == 0 && n == row->neutral;
+    }
+    return says_nothing(v, row->neutral);
+}
+
 static int member_edit(struct sl_host_edit *e, const struct sl_host_member *row)
 {
     struct sl_json_val v = sl_json_get(e->root, row->name);
-    if (!sl_json_is_present(v)) {
+    if (!sl_json_is_present(v) || !is_due(e, row)) {
+        return 0;
+    }
+    if (row->to_is_newer && !sl_json_is_nothing(sl_json_get(e->root, row->to))) {
+        sl_json_edit_remove(&e->all, e->root, row->name);
         return 0;
     }
     if (row->to && !sl_json_is_nothing(v)) {
@@ -33,11 +58,12 @@ static int member_edit(struct sl_host_edit *e, const struct sl_host_member *row)
         }
         return 0;
     }
-    if (!says_nothing(v, row->neutral) && row->is_refused) {
+    bool is_said = !row_says_nothing(row, v);
+    if (is_said && row->is_refused) {
         return sl_refuse(e->call, e->arena, e->error, row->name, "The parameter '%s' is not supported for %s models.",
                          row->name, e->label);
     }
-    if (!says_nothing(v, row->neutral) && !row->is_quiet) {
+    if (is_said && !row->is_quiet) {
         sl_body_leave_out(&e->notes, sl_str_c(row->name));
     }
     sl_json_edit_remove(&e->all, e->root, row->name);
@@ -101,19 +127,21 @@ static int halves_edit(struct sl_host_edit *e)
     return 0;
 }
 
-static int body_edit(struct sl_host_edit *e)
+static int body_edit(struct sl_host_edit *e, struct sl_json *spare)
 {
-    int r = 0;
+    int r = sl_host_order_edit(e, spare);
     for (const struct sl_host_member *row = e->host->members; row && row->name && r == 0; row++) {
-        r = row->types == 0 || (row->types & SL_BIT(e->call->type)) ? member_edit(e, row) : 0;
+        r = member_edit(e, row);
     }
+    r = r < 0 ? r : sl_host_form_edit(e);
     if (r == 0 && (e->host->quirks & SL_HOST_LOGPROBS)) {
         r = logprobs_edit(e);
     }
     if (r == 0 && (e->host->quirks & SL_HOST_HALVES)) {
         r = halves_edit(e);
     }
-    return r < 0 ? r : sl_host_messages_edit(e);
+    r = r < 0 ? r : sl_host_messages_edit(e);
+    return r == 0 && e->lacks_thoughts && (e->host->quirks & SL_HOST_THOUGHTS) ? sl_host_rest(e) : r;
 }
 
 static int slices_make(struct sl_host_edit *e, struct sl_http_req *io_req)
@@ -142,9 +170,11 @@ int sl_host_pass(const struct sl_openai_host *host, const struct sl_call *call, 
     struct sl_host_edit e = { .host = host,
                               .call = call,
                               .env = env,
+                              .model = target->row,
                               .label = target->provider->label,
                               .arena = arena,
                               .error = ret_error,
+                              .is_foreign = call->manners->checks_as_mlflow,
                               .text = call->body };
     struct sl_json spare;
     sl_json_init(&spare, NULL);
@@ -157,19 +187,50 @@ int sl_host_pass(const struct sl_openai_host *host, const struct sl_call *call, 
             sl_json_edit_remove(&e.all, e.root, edits[i].key);
         }
     }
-    r = r < 0 ? r : body_edit(&e);
+    r = r < 0 ? r : body_edit(&e, &spare);
     r = r < 0 ? r : slices_make(&e, io_req);
     sl_json_done(&spare);
     return refused(&e, r);
+}
+
+int sl_host_halves_mend(const struct sl_call *call, struct sl_arena *arena, struct sl_http_req *io_req)
+{
+    bool is_here = call->doc->text.p == call->body.p && call->doc->text.n == call->body.n;
+    if (is_here && !call->doc->has_halves) {
+        return 0;
+    }
+    struct sl_str text = call->body;
+    int r = sl_json_mend(&text, arena);
+    if (r < 0 || text.p == call->body.p) {
+        return r; /* whole pairs only */
+    }
+    text = sl_req_flat(io_req, arena);
+    r = text.p ? sl_json_mend(&text, arena) : SL_E_NOMEM;
+    if (r < 0) {
+        return r;
+    }
+    struct sl_str *slice = SL_ARENA_NEW(arena, struct sl_str);
+    if (!slice) {
+        return SL_E_NOMEM;
+    }
+    *slice = text;
+    io_req->slices = slice;
+    io_req->n_slices = 1;
+    return 0;
 }
 
 int sl_host_mend(const struct sl_openai_host *host, const struct sl_call *call, const struct sl_target *target,
                  const struct sl_env *env, struct sl_arena *arena, struct sl_http_req *io_req,
                  struct sl_llm_error *ret_error)
 {
-    struct sl_host_edit e = {
-        .host = host, .call = call, .env = env, .arena = arena, .error = ret_error, .label = target->provider->label
-    };
+    struct sl_host_edit e = { .is_foreign = true,
+                              .host = host,
+                              .call = call,
+                              .env = env,
+                              .model = target->row,
+                              .arena = arena,
+                              .error = ret_error,
+                              .label = target->provider->label };
     struct sl_json spare;
     struct sl_str rest = io_req->dropped, part;
     while (rest.n && sl_str_next(&rest, ',', &part)) {
@@ -179,12 +240,13 @@ int sl_host_mend(const struct sl_openai_host *host, const struct sl_call *call, 
     if (!e.text.p) {
         return SL_E_NOMEM;
     }
+    *ret_error = (struct sl_llm_error){ 0 };
     sl_json_init(&spare, NULL);
     sl_json_edits_init(&e.all, arena);
     *ret_error = (struct sl_llm_error){ 0 };
     int r = sl_json_parse_at(&spare, e.text, 1);
     e.root = sl_json_root(&spare);
-    r = r < 0 ? r : body_edit(&e);
+    r = r < 0 ? r : body_edit(&e, &spare);
     r = r < 0 ? r : slices_make(&e, io_req);
     sl_json_done(&spare);
     return refused(&e, r);

@@ -14,4 +14,7 @@ SL_MUST int sl_host_mend(const struct sl_openai_host *host, const struct sl_call
                          const struct sl_env *env, struct sl_arena *arena, struct sl_http_req *io_req,
                          struct sl_llm_error *ret_error);
 
+/* Halves of surrogate pairs in a body of the client's own bytes become U+FFFD: readers refuse them. */
+SL_MUST int sl_host_halves_mend(const struct sl_call *call, struct sl_arena *arena, struct sl_http_req *io_req);
+
 #endif

@@ -2,6 +2,7 @@
 /* What a host wants otherwise inside of messages, and a schema that it takes in words only. */
 #include "llm/openai/host_messages.h"
 
+#include "llm/core/language.h"
 #include "llm/form/ids.h"
 
 #define SCHEMA_WORDS "Answer with one JSON object, and nothing else, that conforms to this JSON Schema: "
@@ -136,6 +137,61 @@ static int plain_edit(struct sl_host_edit *e, struct sl_json_val content)
     return part_replace(e, content, text);
 }
 
+/* --- parts that a host does not take --- */
+
+static int part_refuse(struct sl_host_edit *e, struct sl_json_val part, const char *text)
+{
+    char path[128] = "messages";
+    sl_json_path(part, path, sizeof(path));
+    return sl_refuse(e->call, e->arena, e->error, path, "%s: %s models take %s.", path, e->label, text);
+}
+
+static int part_check(struct sl_host_edit *e, struct sl_json_val part)
+{
+    struct sl_json_val type = sl_json_get(part, "type"), image = sl_json_get(part, "image_url"), place;
+    unsigned takes = e->host->parts;
+    place = sl_json_is(image, SL_JSON_STRING) ? image : sl_json_get(image, "url");
+    if (sl_json_str_eq(type, SL_STR("image_url")) && !(takes & SL_HOST_IMAGES)) {
+        return part_refuse(e, part, "no images");
+    }
+    struct sl_str url = sl_json_is(place, SL_JSON_STRING) ? sl_json_raw(place) : SL_STR("");
+    bool is_data = url.n > 6 && sl_str_case_eq(sl_str_sub(url, 1, 6), SL_STR("data:"));
+    if (sl_json_str_eq(type, SL_STR("image_url")) && url.n && !is_data && !(takes & SL_HOST_URLS)) {
+        return part_refuse(e, part, "images as a data URI, not by a URL");
+    }
+    if (sl_json_str_eq(type, SL_STR("input_audio")) && !(takes & SL_HOST_AUDIO)) {
+        return part_refuse(e, part, "no audio");
+    }
+    if (sl_json_str_eq(type, SL_STR("file")) && !(takes & SL_HOST_FILES)) {
+        return part_refuse(e, part, "no files");
+    }
+    return 0;
+}
+
+/* --- a message --- */
+
+/* Lists of calls with nothing in them, and null, are refused where calls are expected. */
+static void nothing_remove(struct sl_host_edit *e, struct sl_json_val message)
+{
+    static const char *const names[] = { "tool_calls", "function_call" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names) && !e->call->manners->checks_as_mlflow; i++) { /* which sends them up */
+        struct sl_json_val v = sl_json_get(message, names[i]);
+        if (sl_json_is_present(v) && (sl_json_is_nothing(v) || sl_json_says_nothing(v))) {
+            sl_json_edit_remove(&e->all, message, names[i]);
+        }
+    }
+}
+
+static int content_edit(struct sl_host_edit *e, struct sl_json_val content)
+{
+    int r = 0;
+    for (struct sl_json_iter it = sl_json_each(content); r == 0 && sl_json_next(&it);) {
+        r = e->host->parts ? part_check(e, it.val) : 0;
+        r = r == 0 && has_quirk(e, SL_HOST_DOCUMENTS) ? part_edit(e, it.val) : r;
+    }
+    return r;
+}
+
 static int message_edit(struct sl_host_edit *e, struct sl_json_val message, bool is_last)
 {
     struct sl_json_val role = sl_json_get(message, "role"), calls = sl_json_get(message, "tool_calls");
@@ -157,115 +213,16 @@ static int message_edit(struct sl_host_edit *e, struct sl_json_val message, bool
     for (struct sl_json_iter it = sl_json_each(calls); r == 0 && sl_json_next(&it);) {
         r = id_edit(e, sl_json_get(it.val, "id"));
     }
-    struct sl_json_val content = sl_json_get(message, "content");
-    if (has_quirk(e, SL_HOST_DOCUMENTS) && sl_json_is(content, SL_JSON_ARRAY)) {
-        for (struct sl_json_iter it = sl_json_each(content); r == 0 && sl_json_next(&it);) {
-            r = part_edit(e, it.val);
-        }
+    if (is_answer) {
+        nothing_remove(e, message);
+        e->lacks_thoughts |= sl_json_count(calls) > 0 && sl_json_is_nothing(sl_json_get(message, "reasoning_content"));
     }
-    if (r == 0 && has_quirk(e, SL_HOST_PLAIN) && sl_json_is(content, SL_JSON_ARRAY)) {
-        r = plain_edit(e, content);
+    struct sl_json_val content = sl_json_get(message, "content");
+    if (r == 0 && sl_json_is(content, SL_JSON_ARRAY)) {
+        r = content_edit(e, content);
+        r = r == 0 && has_quirk(e, SL_HOST_PLAIN) ? plain_edit(e, content) : r;
     }
     return r;
-}
-
-/* --- the order of messages --- */
-
-static bool is_same_role(struct sl_json_val a, struct sl_json_val b)
-{
-    struct sl_str x = sl_json_raw(sl_json_get(a, "role")), y = sl_json_raw(sl_json_get(b, "role"));
-    return x.n && sl_str_eq(x, y);
-}
-
-static bool is_system(struct sl_json_val message)
-{
-    struct sl_json_val role = sl_json_get(message, "role");
-    return sl_json_str_eq(role, SL_STR("system")) || sl_json_str_eq(role, SL_STR("developer"));
-}
-
-/* A message's content as members of a list of parts. */
-static void parts_write(struct sl_jw *w, struct sl_json_val message)
-{
-    struct sl_json_val content = sl_json_get(message, "content");
-    if (sl_json_is(content, SL_JSON_STRING)) {
-        sl_jw_object(w);
-        sl_jw_member_str(w, "type", SL_STR("text"));
-        sl_jw_member_raw(w, "text", sl_json_raw(content));
-        sl_jw_end(w);
-    }
-    if (sl_json_is(content, SL_JSON_ARRAY)) {
-        for (struct sl_json_iter it = sl_json_each(content); sl_json_next(&it);) {
-            sl_jw_raw(w, sl_json_raw(it.val));
-        }
-    }
-}
-
-/* Messages `from` up to `to` as one: texts with an empty line between, else all their parts. */
-static void run_write(struct sl_buf *buf, struct sl_jw *w, const struct sl_json_val *v, size_t from, size_t to)
-{
-    bool are_texts = true;
-    if (to - from == 1) {
-        sl_jw_raw(w, sl_json_raw(v[from]));
-        return;
-    }
-    for (size_t i = from; i < to; i++) {
-        are_texts = are_texts && sl_json_is(sl_json_get(v[i], "content"), SL_JSON_STRING);
-    }
-    sl_jw_object(w);
-    sl_jw_member_raw(w, "role", sl_json_raw(sl_json_get(v[from], "role")));
-    sl_jw_key(w, "content");
-    if (are_texts) {
-        sl_jw_raw(w, SL_STR("\""));
-        for (size_t i = from; i < to; i++) {
-            struct sl_str raw = sl_json_raw(sl_json_get(v[i], "content"));
-            sl_buf_add_c(buf, i > from ? "\\n\\n" : "");
-            sl_buf_add_str(buf, sl_str_sub(raw, 1, raw.n - 1));
-        }
-        sl_buf_add_char(buf, '"');
-    } else {
-        sl_jw_array(w);
-        for (size_t i = from; i < to; i++) {
-            parts_write(w, v[i]);
-        }
-        sl_jw_end(w);
-    }
-    sl_jw_end(w);
-}
-
-/* System messages first, then neighbours of one role joined: where they are not so already. */
-static int order_edit(struct sl_host_edit *e, struct sl_json_val messages)
-{
-    size_t n = sl_json_count(messages), at = 0;
-    struct sl_json_val *v = SL_ARENA_ARRAY(e->arena, struct sl_json_val, n + 1);
-    if (!v) {
-        return SL_E_NOMEM;
-    }
-    bool is_moved = false, is_joined = false;
-    for (int turn = 0; turn < 2; turn++) {
-        for (struct sl_json_iter it = sl_json_each(messages); sl_json_next(&it);) {
-            if (is_system(it.val) == (turn == 0)) {
-                is_moved |= it.index != at;
-                is_joined |= at > 0 && is_same_role(v[at - 1], it.val);
-                v[at++] = it.val;
-            }
-        }
-    }
-    if (!is_moved && !is_joined) {
-        return 0;
-    }
-    struct sl_buf buf = SL_BUF_INIT(e->text.n * 2 + 4096);
-    struct sl_jw w;
-    sl_jw_init(&w, &buf);
-    sl_jw_array(&w);
-    for (size_t from = 0, to; from < n; from = to) {
-        for (to = from + 1; to < n && is_same_role(v[from], v[to]); to++) {
-        }
-        run_write(&buf, &w, v, from, to);
-    }
-    sl_jw_end(&w);
-    struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(e->arena, sl_buf_str(&buf)) : SL_STR_NONE;
-    sl_buf_done(&buf);
-    return part_replace(e, messages, text);
 }
 
 /* --- a schema in words --- */
@@ -295,6 +252,46 @@ static int schema_edit(struct sl_host_edit *e, struct sl_json_val root)
 
 /* --- the whole --- */
 
+struct sl_str sl_host_value_behind(struct sl_str text, size_t from)
+{
+    struct sl_str rest = sl_str_trim(sl_str_sub(text, from, SL_MIN(text.n, from + 256)));
+    if (rest.n == 0 || rest.p[0] != ':') {
+        return SL_STR("");
+    }
+    const char *p = rest.p + 1, *end = text.p + text.n;
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) {
+        p++;
+    }
+    return sl_str_make(p, (size_t)(end - p));
+}
+
+/* Ids that the host does not take, calls that are none, and calls at all where the host wants reasoning with them. */
+static bool calls_may_need(const struct sl_host_edit *e)
+{
+    static const struct sl_str word = SL_STR_INIT("\"tool_call");
+    static const struct sl_str id = SL_STR_INIT("_id\""), list = SL_STR_INIT("s\"");
+    for (ptrdiff_t at = 0; (at = sl_str_find(e->text, word, (size_t)at)) >= 0;) {
+        struct sl_str tail = sl_str_sub(e->text, (size_t)at + word.n, e->text.n);
+        at += (ptrdiff_t)word.n;
+        if (sl_str_has_prefix(tail, id) && e->host->ids) {
+            struct sl_str value = sl_host_value_behind(tail, id.n);
+            ptrdiff_t end = value.n && value.p[0] == '"' ? sl_str_find_char(value, '"', 1) : -1;
+            if (end < 0 || !sl_form_name_fits(e->host->ids, sl_str_sub(value, 1, (size_t)end))) {
+                return true;
+            }
+        }
+        if (sl_str_has_prefix(tail, list)) {
+            struct sl_str value = sl_host_value_behind(tail, list.n);
+            struct sl_str inside = sl_str_trim(sl_str_sub(value, 1, SL_MIN(value.n, (size_t)64)));
+            if (value.n == 0 || value.p[0] != '[' || inside.n == 0 || inside.p[0] == ']' ||
+                has_quirk(e, SL_HOST_THOUGHTS)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* A look for words: most calls have none that asks for more. Names spelt with escapes are not seen: they go up as they
  * are. */
 static bool may_need(const struct sl_host_edit *e)
@@ -311,16 +308,21 @@ static bool may_need(const struct sl_host_edit *e)
         { SL_HOST_NO_SCHEMA, SL_STR_INIT("\"json_schema\"") },
         { SL_HOST_PLAIN, SL_STR_INIT("\"type\"") },
     };
+    static const struct sl_str parts[] = { SL_STR_INIT("\"image_url\""), SL_STR_INIT("\"input_audio\""),
+                                           SL_STR_INIT("\"file\"") };
     for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
         if (has_quirk(e, words[i].quirk) && sl_str_find(e->text, words[i].word, 0) >= 0) {
             return true;
         }
     }
-    if (e->host->ids && sl_str_find(e->text, SL_STR("\"tool_call"), 0) >= 0) {
-        return true;
+    for (size_t i = 0; i < SL_ARRAY_LEN(parts) && e->host->parts; i++) {
+        if (sl_str_find(e->text, parts[i], 0) >= 0) {
+            return true;
+        }
     }
-    ptrdiff_t role = has_quirk(e, SL_HOST_ALTERNATE) ? sl_str_find(e->text, SL_STR("\"role\""), 0) : -1;
-    return role >= 0 && sl_str_find(e->text, SL_STR("\"role\""), (size_t)role + 1) >= 0;
+    ptrdiff_t call = sl_str_find(e->text, SL_STR("\"function_call\""), 0);
+    bool is_null = call >= 0 && sl_str_has_prefix(sl_host_value_behind(e->text, (size_t)call + 15), SL_STR("null"));
+    return is_null || calls_may_need(e);
 }
 
 int sl_host_messages_edit(struct sl_host_edit *e)
@@ -340,8 +342,5 @@ int sl_host_messages_edit(struct sl_host_edit *e)
     for (struct sl_json_iter it = sl_json_each(messages); r == 0 && sl_json_next(&it);) {
         r = sl_json_is(it.val, SL_JSON_OBJECT) ? message_edit(e, it.val, it.index + 1 == n) : 0;
     }
-    if (r == 0 && has_quirk(e, SL_HOST_NO_SCHEMA)) {
-        r = schema_edit(e, root);
-    }
-    return r == 0 && has_quirk(e, SL_HOST_ALTERNATE) ? order_edit(e, messages) : r;
+    return r == 0 && has_quirk(e, SL_HOST_NO_SCHEMA) ? schema_edit(e, root) : r;
 }

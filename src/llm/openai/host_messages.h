@@ -9,6 +9,7 @@ struct sl_host_edit {
     const struct sl_openai_host *host;
     const struct sl_call *call;
     const struct sl_env *env;
+    const struct sl_model *model;
     const char *label;
     struct sl_arena *arena;
     struct sl_llm_error *error;
@@ -16,9 +17,13 @@ struct sl_host_edit {
     struct sl_json_val root;  /* its top level */
     struct sl_json_edits all; /* out */
     struct sl_body notes;     /* only its list of what is left out */
+    bool is_foreign;          /* the call was made for another API than OpenAI's */
+    bool lacks_thoughts;      /* out: an assistant's calls came without its reasoning */
 };
 
 /* Reads the messages and edits them, where something in the text says that there may be a need. */
 SL_MUST int sl_host_messages_edit(struct sl_host_edit *e);
+/* The text from the value on, where a colon stands behind a name that ends at `from`; n == 0: none does. */
+struct sl_str sl_host_value_behind(struct sl_str text, size_t from);
 
 #endif

@@ -2,6 +2,7 @@
 /* Whole replies of the OpenAI family to canonical ones. */
 #include "llm/core/errbody.h"
 #include "llm/core/reading.h"
+#include "llm/form/ids.h"
 #include "llm/openai/openai.h"
 
 enum sl_finish sl_openai_finish(struct sl_str word)
@@ -21,6 +22,7 @@ enum sl_finish sl_openai_finish(struct sl_str word)
 struct reader {
     struct sl_reading in;
     struct sl_str id;
+    const struct sl_form_aliases *aliases;
 };
 
 static int64_t int_get(struct sl_json_val object, const char *key, int64_t otherwise)
@@ -54,7 +56,7 @@ static void tool_calls_read(struct reader *rd, struct sl_json_val calls, struct 
         *block = (struct sl_block){
             .kind = SL_BLOCK_TOOL_CALL,
             .tool_id = sl_reading_text(&rd->in, sl_json_get(it.val, "id")),
-            .tool_name = sl_reading_text(&rd->in, sl_json_get(function, "name")),
+            .tool_name = sl_form_name_back(rd->aliases, sl_reading_text(&rd->in, sl_json_get(function, "name"))),
             .arguments = sl_reading_text(&rd->in, sl_json_get(function, "arguments")),
         };
         if (block->tool_id.n == 0) {
@@ -202,7 +204,7 @@ int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, str
     if (r < 0) {
         return sl_fail(err, r, "%s at offset %zu", sl_json_fault_text(doc->fault), doc->fault_offset);
     }
-    struct reader rd = { .in = SL_READING_REPLY(arena, err) };
+    struct reader rd = { .in = SL_READING_REPLY(arena, err), .aliases = call->aliases };
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     root_read(&rd, call, sl_json_root(doc), &reply);
     if (rd.in.status == 0) {

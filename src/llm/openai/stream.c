@@ -3,12 +3,14 @@
  * ends where another kind of output begins in its choice, or with the choice's finish. */
 #include "llm/core/errbody.h"
 #include "llm/core/reading.h"
+#include "llm/form/ids.h"
 #include "llm/openai/judge.h"
 #include "llm/openai/openai.h"
 
 struct chunk {
     struct sl_openai_stream *st;
     struct sl_reading in;
+    const struct sl_form_aliases *aliases;
 };
 
 static void piece(struct chunk *c, uint16_t choice, uint16_t block, enum sl_block_kind kind, struct sl_str text);
@@ -91,7 +93,7 @@ static int tool_block(struct chunk *c, uint16_t choice, uint16_t index, struct s
         sl_reading_no_memory(&c->in);
         return -1;
     }
-    uint16_t block = block_start(c, choice, SL_BLOCK_TOOL_CALL, id, name);
+    uint16_t block = block_start(c, choice, SL_BLOCK_TOOL_CALL, id, sl_form_name_back(c->aliases, name));
     st->tools[st->n_tools].id_hash = hash;
     st->tools[st->n_tools].choice = choice;
     st->tools[st->n_tools].index = index;
@@ -262,8 +264,7 @@ static bool is_complete(const struct sl_openai_stream *st)
 int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,
                        struct sl_delta_sink *sink, struct sl_err *err)
 {
-    (void)call;
-    struct chunk c = { state, SL_READING_STREAM(sink, err) };
+    struct chunk c = { state, SL_READING_STREAM(sink, err), call->aliases };
     if (c.st->is_done || c.st->has_error) {
         return 0; /* nothing counts behind the end */
     }

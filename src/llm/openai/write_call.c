@@ -2,6 +2,9 @@
 /* A call for an upstream of OpenAI's language: the client's own bytes where it speaks that too, else a chat made of the
  * canonical call. */
 #include "llm/chat/chat.h"
+#include "llm/form/form.h"
+#include "llm/form/ids.h"
+#include "llm/form/schema.h"
 #include "llm/openai/host.h"
 #include "llm/openai/openai.h"
 #include "llm/openai/write_messages.h"
@@ -30,6 +33,19 @@ static const struct sl_fate_row near_fates[] = {
     { NULL, SL_FATE_DROP },
 };
 
+/* --- form --- */
+
+/* What OpenAI refuses, and other languages allow. */
+static const struct sl_schema_rules input = { .takes = SL_SCHEMA_ALL, .needs_object = true, .is_shallow = true };
+static const struct sl_form_rules form_rules = {
+    .label = "OpenAI",
+    .ids = { .max = 40 },
+    .names = { .alphabet = SL_NAME_WORD | SL_NAME_HYPHEN, .max = 64 },
+    .shape = SL_SHAPE_RESULTS,
+    .person = { .max = 64 },
+    .tools = &input,
+};
+
 /* --- tools --- */
 
 static void tool_write(struct sl_body *body, const struct sl_tool *tool)
@@ -56,10 +72,20 @@ static void tool_write(struct sl_body *body, const struct sl_tool *tool)
     }
 }
 
+static bool has_tools(const struct sl_chat *chat)
+{
+    for (uint32_t i = 0; i < chat->n_tools; i++) {
+        if (!chat->tools[i].is_left_out) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int tools_write(const struct sl_call *call, const struct sl_chat *chat, struct sl_body *body,
                        struct sl_arena *arena, struct sl_llm_error *error)
 {
-    if (chat->n_tools == 0) {
+    if (!has_tools(chat)) {
         return 0;
     }
     sl_jw_key(&body->w, "tools");
@@ -86,6 +112,9 @@ static void choice_write(const struct sl_chat *chat, struct sl_body *body)
         [SL_CHOICE_REQUIRED] = "required",
     };
     struct sl_jw *w = &body->w;
+    if (!has_tools(chat)) {
+        return; /* there is nothing to choose */
+    }
     if (chat->choice == SL_CHOICE_NAMED) {
         sl_jw_key(w, "tool_choice");
         sl_jw_object(w);
@@ -215,7 +244,7 @@ int sl_openai_chat_write(const struct sl_call *call, const struct sl_chat *chat,
     if (conf->model_json.p) {
         sl_body_member(body, "model", conf->model_json);
     }
-    int r = sl_openai_messages_write(call, chat, arena, body, ret_error);
+    int r = sl_openai_messages_write(call, chat, conf->host, arena, body, ret_error);
     r = r < 0 ? r : tools_write(call, chat, body, arena, ret_error);
     if (r < 0) {
         return r;
@@ -238,12 +267,21 @@ static int translate(const struct sl_call *call, const struct sl_target *target,
         return r;
     }
     sl_body_init(&body, call);
-    r = sl_openai_chat_write(call, &chat, target, ask_usage, arena, &body, ret_error);
+    struct sl_form form = { .rules = &form_rules,
+                            .model = target->row,
+                            .call = call,
+                            .env = env,
+                            .arena = arena,
+                            .body = &body,
+                            .error = ret_error };
+    r = sl_form_call(&form, &chat);
+    r = r < 0 ? r : sl_openai_chat_write(call, &chat, target, ask_usage, arena, &body, ret_error);
     if (r < 0) {
         sl_body_drop(&body);
         return r;
     }
     r = sl_body_finish(&body, arena, io_req);
+    r = r < 0 ? r : sl_form_aliases_keep(&form, io_req);
     const struct sl_openai_host *host = ((const struct sl_openai_conf *)target->conf)->host;
     return r < 0 || !host ? r : sl_host_mend(host, call, target, env, arena, io_req, ret_error);
 }
@@ -268,7 +306,8 @@ int sl_openai_write_call(const struct sl_call *call, const struct sl_target *tar
         { "stream_options", SL_STR("{\"include_usage\":true}"), ask_usage && !call->has_stream_options },
         { "model", conf->model_json, true },
     };
-    return conf->host
-               ? sl_host_pass(conf->host, call, target, env, edits, SL_ARRAY_LEN(edits), arena, io_req, ret_error)
-               : sl_call_pass(call, edits, SL_ARRAY_LEN(edits), arena, io_req, ret_error);
+    int r = conf->host
+                ? sl_host_pass(conf->host, call, target, env, edits, SL_ARRAY_LEN(edits), arena, io_req, ret_error)
+                : sl_call_pass(call, edits, SL_ARRAY_LEN(edits), arena, io_req, ret_error);
+    return r < 0 ? r : sl_host_halves_mend(call, arena, io_req);
 }

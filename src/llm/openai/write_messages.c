@@ -3,12 +3,14 @@
 #include "llm/openai/write_messages.h"
 
 #include "base/base64.h"
+#include "llm/openai/host_row.h"
 
 struct writer {
     const struct sl_call *call;
     struct sl_arena *arena;
     struct sl_body *body;
     struct sl_llm_error *error;
+    bool gives_thoughts; /* reasoning goes back with an assistant's words */
 };
 
 static struct sl_jw *jw(struct writer *wr)
@@ -203,11 +205,14 @@ static void call_write(struct writer *wr, const struct sl_tool_call *call)
 
 static void assistant_write(struct writer *wr, const struct sl_message *message)
 {
-    bool has_calls = false;
+    bool has_calls = false, has_thought = false;
     for (uint32_t i = 0; i < message->n_parts; i++) {
         const struct sl_part *part = &message->parts[i];
         if (part->kind == SL_PART_REFUSAL) {
             sl_body_member(wr->body, "refusal", part->text);
+        } else if (part->kind == SL_PART_THINKING && wr->gives_thoughts && part->text.n && !has_thought) {
+            sl_body_member(wr->body, "reasoning_content", part->text);
+            has_thought = true;
         } else if (part->kind == SL_PART_THINKING) {
             sl_body_leave_out(wr->body, SL_STR("messages.thinking")); /* it has no place in a request */
         } else if (part->kind == SL_PART_TOOL_CALL) {
@@ -246,10 +251,10 @@ static int message_write(struct writer *wr, const struct sl_message *message)
     return r;
 }
 
-int sl_openai_messages_write(const struct sl_call *call, const struct sl_chat *chat, struct sl_arena *arena,
-                             struct sl_body *body, struct sl_llm_error *ret_error)
+int sl_openai_messages_write(const struct sl_call *call, const struct sl_chat *chat, const struct sl_openai_host *host,
+                             struct sl_arena *arena, struct sl_body *body, struct sl_llm_error *ret_error)
 {
-    struct writer wr = { call, arena, body, ret_error };
+    struct writer wr = { call, arena, body, ret_error, host && (host->quirks & SL_HOST_THOUGHTS) };
     int r = 0;
     sl_jw_key(&body->w, "messages");
     sl_jw_array(&body->w);

@@ -136,7 +136,7 @@ static int jamba_write(const struct sl_call *call, const struct ai21labs_conf *c
 {
     sl_jw_object(&body->w);
     sl_body_member(body, "model", conf->model_json);
-    int r = sl_openai_messages_write(call, chat, arena, body, ret_error);
+    int r = sl_openai_messages_write(call, chat, NULL, arena, body, ret_error);
     if (r < 0) {
         return r;
     }

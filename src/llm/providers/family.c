@@ -3,6 +3,7 @@
  * they lack or spell otherwise. */
 #include "llm/core/language.h"
 #include "llm/core/prepare.h"
+#include "llm/form/models.h"
 #include "llm/openai/host_row.h"
 #include "llm/openai/openai.h"
 #include "llm/scoring/scoring.h"
@@ -55,8 +56,7 @@ static int host_prepare(struct sl_bind *bind, const struct sl_val *val, struct s
 {
     struct sl_openai_conf *conf = target->conf;
     const struct sl_family_row *row = (const struct sl_family_row *)(const void *)target->provider;
-    bool has_edits = row->host.members || row->host.quirks || row->host.ids;
-    conf->host = has_edits ? &row->host : NULL;
+    conf->host = &row->host;
     int r = sl_prepare_base(bind, val, key_of(target->provider->opts, SL_OPT_URL), conf->base, &target->base);
     r = r < 0 ? r : targets_make(bind, target);
     r = r < 0 ? r : sl_headers_add(&conf->headers, bind->arena, SL_STR("content-type"), SL_STR("application/json"));
@@ -229,7 +229,13 @@ static const struct sl_host_member groq_members[] = {
 
 static const struct sl_host_member deepseek_members[] = { MAX_TOKENS, { 0 } };
 
-static const struct sl_host_member xai_members[] = { DROPPED("logit_bias"), { 0 } };
+static const struct sl_host_member xai_members[] = {
+    DROPPED("logit_bias"),
+    { .name = "presence_penalty", .models = SL_MODEL_THINKING },
+    { .name = "frequency_penalty", .models = SL_MODEL_THINKING },
+    { 0 },
+};
+static const struct sl_host_efforts xai_efforts = { NULL, "low", "high" };
 
 static const struct sl_host_member together_members[] = { MAX_TOKENS, { 0 } };
 
@@ -268,6 +274,7 @@ static const struct sl_host_member mistral_members[] = {
     { 0 },
 };
 
+static const struct sl_host_efforts mistral_efforts = { "none", "high", "high" };
 static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL_NAME_LETTERS, .exact = 9, .max = 9 };
 
 /* --- the rows --- */
@@ -346,21 +353,28 @@ const struct sl_family_row sl_openai_family[] = {
                     USAGE_ASKED,
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED),
                                  BASE("api_base", "https://api.groq.com/openai/v1", 0)) },
-      .host = { .members = groq_members, .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_NO_NAMES } },
+      .host = { .members = groq_members,
+                .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_NO_NAMES | SL_HOST_NO_ALLOWED,
+                .parts = SL_HOST_IMAGES | SL_HOST_URLS } },
     { .provider = { .name = "deepseek",
                     .label = "DeepSeek",
                     .caps = CHAT_ONLY,
                     PLAIN,
                     USAGE_ASKED,
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.deepseek.com/v1", 0)) },
-      .host = { .members = deepseek_members, .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_NO_SCHEMA } },
+      .host = { .members = deepseek_members,
+                .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_NO_SCHEMA | SL_HOST_NO_ALLOWED | SL_HOST_THOUGHTS,
+                .parts = SL_HOST_TEXTS } },
     { .provider = { .name = "xai",
                     .label = "xAI",
                     .caps = ALL,
                     PLAIN,
                     USAGE_COMES,
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.x.ai/v1", 0)) },
-      .host = { .members = xai_members, .quirks = SL_HOST_NO_DEVELOPER } },
+      .host = { .members = xai_members,
+                .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_NO_ALLOWED,
+                .efforts = &xai_efforts,
+                .parts = SL_HOST_IMAGES | SL_HOST_URLS } },
     { .provider = { .name = "togetherai",
                     .label = "TogetherAI",
                     .caps = ALL,
@@ -368,7 +382,7 @@ const struct sl_family_row sl_openai_family[] = {
                     USAGE_COMES,
                     .opts = OPTS(KEY("togetherai_api_key", SL_OPT_REQUIRED),
                                  BASE("togetherai_api_base", "https://api.together.xyz/v1", 0)) },
-      .host = { .members = together_members, .quirks = SL_HOST_LOGPROBS } },
+      .host = { .members = together_members, .quirks = SL_HOST_LOGPROBS | SL_HOST_NO_ALLOWED } },
     { .provider = { .name = "fireworks",
                     .label = "Fireworks",
                     .caps = ALL,
@@ -406,8 +420,9 @@ const struct sl_family_row sl_openai_family[] = {
                     .prepare = mistral_prepare },
       .host = { .members = mistral_members,
                 .ids = &mistral_ids,
-                .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_PREFIX | SL_HOST_STRICT | SL_HOST_DOCUMENTS |
-                          SL_HOST_HALVES } },
+                .efforts = &mistral_efforts,
+                .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_PREFIX | SL_HOST_STRICT | SL_HOST_DOCUMENTS | SL_HOST_HALVES |
+                          SL_HOST_SYSTEM_FIRST | SL_HOST_NO_ALLOWED } },
     { .provider = { .name = "ollama",
                     .label = "Ollama",
                     .caps = ALL,
@@ -418,7 +433,7 @@ const struct sl_family_row sl_openai_family[] = {
                     USAGE_ASKED,
                     .opts = OPTS(KEY("api_key", 0), BASE("api_base", "http://localhost:11434/v1", 0)),
                     .prepare = ollama_prepare },
-      .host = { .members = ollama_members, .quirks = SL_HOST_NO_DEVELOPER } },
+      .host = { .members = ollama_members, .quirks = SL_HOST_NO_DEVELOPER, .parts = SL_HOST_IMAGES } },
     { .provider = { .name = "vllm",
                     .label = "vLLM",
                     .caps = ALL,

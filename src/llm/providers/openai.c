@@ -6,6 +6,7 @@
 #include "llm/core/prepare.h"
 #include "llm/core/request.h"
 #include "llm/form/models.h"
+#include "llm/openai/host_row.h"
 #include "llm/responses/responses.h"
 
 #define OPENAI_BASE "https://api.openai.com/v1"
@@ -16,6 +17,33 @@ static const char *const paths[SL_LLM_TYPE_COUNT] = {
     [SL_LLM_EMBEDDINGS] = "embeddings",
 };
 static const char responses_path[] = "responses";
+
+/* --- what newer models have otherwise --- */
+
+#define SAMPLING(n, m, zero)                                                                          \
+    {                                                                                                 \
+        .name = (n), .neutral = (m), .types = SL_BIT(SL_LLM_CHAT), .models = SL_MODEL_FIXED_SAMPLING, \
+        .is_sampling = true, .is_foreign = true, .zero_speaks = (zero)                                \
+    }
+
+static const struct sl_host_member own_members[] = {
+    { .name = "max_tokens",
+      .to = "max_completion_tokens",
+      .types = SL_BIT(SL_LLM_CHAT),
+      .models = SL_MODEL_NEW_MAX,
+      .is_foreign = true,
+      .to_is_newer = true },
+    SAMPLING("temperature", 1, true),
+    SAMPLING("top_p", 1, true),
+    SAMPLING("presence_penalty", 0, false),
+    SAMPLING("frequency_penalty", 0, false),
+    SAMPLING("logit_bias", 0, false),
+    { 0 },
+};
+
+static const struct sl_form_name own_ids = { .max = 40 };
+
+static const struct sl_openai_host own_host = { .members = own_members, .ids = &own_ids, .person_max = 64 };
 
 /* --- preparing a target --- */
 
@@ -161,6 +189,7 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
     if (r == 0) {
         r = headers_make(bind, val, conf);
     }
+    conf->host = &own_host;
     bool is_response = target->languages[SL_LLM_CHAT] == &sl_language_responses;
     if (r == 0 && (conf->api == SL_OPENAI_PLAIN || is_response)) {
         struct sl_str model = conf->api == SL_OPENAI_PLAIN ? target->model : conf->deployment;

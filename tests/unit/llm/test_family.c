@@ -2,6 +2,10 @@
 /* OpenAI's family: a row of the registry each, and what its host has otherwise. */
 #include "help.h"
 
+#include "llm/anthropic/anthropic.h"
+#include "llm/form/ids.h"
+#include "llm/openai/openai.h"
+
 static const struct {
     const char *name, *config, *model;
     enum sl_llm_type type;
@@ -182,6 +186,105 @@ static void a_hosts_words_are_put_into_the_clients_bytes(void **state)
     }
 }
 
+/* Calls of Anthropic's language, in the form that OpenAI's wants: what they allow and it refuses. */
+#define NAME_70 "n123456789n123456789n123456789n123456789n123456789n123456789n123456789"
+#define ASKS    "{\"model\":\"r\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}"
+#define USES(before, id)                                                                           \
+    ",{\"role\":\"assistant\",\"content\":[" before "{\"type\":\"tool_use\",\"id\":\"" id          \
+    "\",\"name\":\"f\",\"input\":{}}]},{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\"," \
+    "\"tool_use_id\":\"" id "\",\"content\":\"r\"}]}"
+#define TOOL(name) "\"tools\":[{\"name\":\"" name "\",\"input_schema\":{\"type\":\"object\"}}]"
+
+static const struct {
+    const char *provider, *config, *model, *body;
+    const char *has, *hasnt; /* pieces of what goes up; NULL: none */
+    const char *dropped;
+} translations[] = {
+    { "openai", "{\"openai_api_key\":\"k\"}", "gpt-4.1", ASKS "],\"tools\":[],\"tool_choice\":{\"type\":\"auto\"}}",
+      "\"max_completion_tokens\":9", "tool", "" },
+    { "openai", "{\"openai_api_key\":\"k\"}", "gpt-4.1", ASKS USES("", "toolu_" NAME_70) "]," TOOL("f") "}",
+      "\"tool_call_id\":\"", NAME_70, "" },
+    { "openai", "{\"openai_api_key\":\"k\"}", "gpt-4.1",
+      ASKS "]," TOOL(NAME_70) ",\"tool_choice\":{\"type\":\"tool\",\"name\":\"" NAME_70 "\"}}",
+      "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"n123", NAME_70, "" },
+    { "openai", "{\"openai_api_key\":\"k\"}", "gpt-4.1", ASKS "],\"metadata\":{\"user_id\":\"" NAME_70 "\"}}",
+      "\"user\":\"user_", NAME_70, "" },
+    { "openai", "{\"openai_api_key\":\"k\"}", "o3", ASKS "],\"temperature\":0.5}", "\"model\":\"o3\"", "temperature",
+      "temperature" },
+    { "deepseek", "{\"api_key\":\"k\"}", "deepseek-v4-pro",
+      ASKS USES("{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"s\"},", "a") "]," TOOL("f") "}",
+      "\"reasoning_content\":\"hm\"", "disabled", "" },
+    { "deepseek", "{\"api_key\":\"k\"}", "deepseek-v4-pro",
+      ASKS USES("", "a") "]," TOOL("f") ",\"thinking\":{\"type\":\"enabled\",\"budget_tokens\":9000}}",
+      "\"thinking\":{\"type\":\"disabled\"}", "effort", "reasoning_effort" },
+    { "groq", "{\"api_key\":\"k\"}", "m",
+      ASKS USES("{\"type\":\"thinking\",\"thinking\":\"hm\",\"signature\":\"s\"},", "a") "]," TOOL("f") "}",
+      "\"tool_calls\"", "hm", "messages.thinking" },
+    { "mistral", "{\"mistral_api_key\":\"k\"}", "m", ASKS USES("", "toolu_01") "]," TOOL("f") "}",
+      "\"tool_call_id\":\"", "toolu_01", "" },
+};
+
+static void calls_of_another_language_have_its_form(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(translations); i++) {
+        struct help h;
+        struct sl_target target;
+        struct sl_http_req req = { 0 };
+        struct sl_llm_error error = { 0 };
+        struct sl_buf got = SL_BUF_INIT(1 << 16);
+        help_init(&h);
+        assert_int_equal(
+            help_target(&h, translations[i].provider, translations[i].model, translations[i].config, &target), 0);
+        struct sl_call call = help_call(&h, &sl_dialect_anthropic, SL_LLM_CHAT, translations[i].body);
+        assert_int_equal(target.provider->build(&call, &target, &h.env, false, &h.arena, &req, &error), 0);
+        for (size_t k = 0; k < req.n_slices; k++) {
+            sl_buf_add_str(&got, req.slices[k]);
+        }
+        struct sl_str text = sl_buf_str(&got);
+        bool has = sl_str_find(text, sl_str_c(translations[i].has), 0) >= 0;
+        bool hasnt = sl_str_find(text, sl_str_c(translations[i].hasnt), 0) < 0;
+        if (!has || !hasnt || !sl_str_eq_c(req.dropped, translations[i].dropped)) {
+            fail_msg("[%zu] %.*s, left out: %.*s", i, SL_STR_ARG(text), SL_STR_ARG(req.dropped));
+        }
+        sl_buf_done(&got);
+        help_target_done(&target);
+        help_done(&h);
+    }
+}
+
+/* A tool that went up under another name has its own in the reply, streamed or not. */
+static void names_of_tools_come_back(void **state)
+{
+    (void)state;
+    static const struct sl_form_alias alias = { SL_STR_INIT("my.tool"), SL_STR_INIT("my_tool_1") };
+    static const struct sl_form_aliases aliases = { (struct sl_form_alias *)(uintptr_t)&alias, 1 };
+    static const char reply[] =
+        "{\"id\":\"c\",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"a\","
+        "\"type\":\"function\",\"function\":{\"name\":\"my_tool_1\",\"arguments\":\"{}\"}}]},\"finish_reason\":"
+        "\"tool_calls\"}]}";
+    static const char stream[] =
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\","
+        "\"function\":{\"name\":\"my_tool_1\",\"arguments\":\"{}\"}}]}}]}\n\n"
+        "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n"
+        "data: [DONE]\n\n";
+    struct help h;
+    help_init(&h);
+    struct sl_call call = help_call(&h, &sl_dialect_anthropic, SL_LLM_CHAT, ASKS "]}");
+    call.aliases = &aliases;
+    struct sl_reply got;
+    struct sl_err err = { 0 };
+    assert_int_equal(sl_language_openai.read_reply(&call, &h.env, sl_str_c(reply), &h.arena, &got, &err), 0);
+    assert_true(sl_str_eq_c(got.choices[0].blocks[0].tool_name, "my.tool"));
+    struct sl_str events;
+    assert_int_equal(help_stream(&h, &sl_language_openai, &sl_dialect_anthropic, &call, sl_str_c(stream),
+                                 sizeof(stream) - 1, &events),
+                     0);
+    assert_true(sl_str_find(events, SL_STR("\"name\":\"my.tool\""), 0) >= 0);
+    assert_true(sl_str_find(events, SL_STR("my_tool_1"), 0) < 0);
+    help_done(&h);
+}
+
 static void configurations_that_cannot_be(void **state)
 {
     (void)state;
@@ -243,6 +346,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_row_has_its_place_and_its_credential),
         cmocka_unit_test(a_hosts_words_are_put_into_the_clients_bytes),
+        cmocka_unit_test(calls_of_another_language_have_its_form),
+        cmocka_unit_test(names_of_tools_come_back),
         cmocka_unit_test(configurations_that_cannot_be),
         cmocka_unit_test(usage_counts_reasoning_once),
     };

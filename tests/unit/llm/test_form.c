@@ -67,7 +67,7 @@ static void test_names(void **state)
     static const struct sl_form_name all = { .alphabet = SL_NAME_WORD | SL_NAME_HYPHEN | SL_NAME_DOT | SL_NAME_COLON,
                                              .max = 12,
                                              .begins_with_letter = true };
-    static const struct sl_form_name any = { .max = 2 };
+    static const struct sl_form_name any = { 0 }, two = { .max = 2 };
     static const struct {
         const struct sl_form_name *rule;
         const char *text;
@@ -90,6 +90,8 @@ static void test_names(void **state)
         { &all, "a/b", false },
         { &all, "\xc3\xa9", false },
         { &any, "what is not bound", true },
+        { &two, "a ", true },
+        { &two, "a b", false },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
         if (sl_form_name_fits(rows[i].rule, sl_str_c(rows[i].text)) != rows[i].fits) {

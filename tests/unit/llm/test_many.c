@@ -110,6 +110,7 @@ static void costs_grow_in_step(void **state)
         { "gemini", "gemini-2.5-flash", "{\"gemini_api_key\":\"k\"}" },
         { "anthropic", "claude-sonnet-4-5", "{\"anthropic_api_key\":\"k\"}" },
         { "cohere", "command-a-03-2025", "{\"cohere_api_key\":\"k\"}" },
+        { "mistral", "mistral-large-latest", "{\"mistral_api_key\":\"k\"}" },
     };
     static const struct {
         const char *name;
