@@ -162,15 +162,9 @@ static void stale_refuse(struct sl_xchg *x, struct sl_str name)
 
 static void on_deleted(struct sl_xchg *x, struct sl_question *question)
 {
-    int r = question->base.r;
-    struct sl_str name = question->route_job.route.name;
-    if (r == SL_E_NOTFOUND) {
-        sl_api_refuse_missing(x, name);
-    } else if (r == SL_E_STALE) {
-        stale_refuse(x, name);
-    } else if (r < 0) {
-        sl_question_fail(x, r, &question->base.err);
-    } else {
+    if (question->base.r == SL_E_STALE) {
+        stale_refuse(x, question->route_job.route.name);
+    } else if (sl_question_done_or_refuse(x, question)) {
         sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{}"));
     }
 }

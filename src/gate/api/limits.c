@@ -63,12 +63,7 @@ static void limits_reply(struct sl_xchg *x, struct sl_str stored, const struct s
 
 static void answer(struct sl_xchg *x, struct sl_question *question, const struct sl_limits_words *words)
 {
-    int r = question->base.r;
-    if (r == SL_E_NOTFOUND) {
-        sl_api_refuse_missing(x, question->route_job.route.name);
-    } else if (r < 0) {
-        sl_question_fail(x, r, &question->base.err);
-    } else {
+    if (sl_question_done_or_refuse(x, question)) {
         limits_reply(x, question->route_job.limits, words);
     }
 }

@@ -161,6 +161,17 @@ void sl_question_fail(struct sl_xchg *x, int r, const struct sl_err *err)
                   err ? err->text : "");
 }
 
+bool sl_question_done_or_refuse(struct sl_xchg *x, const struct sl_question *question)
+{
+    int r = question->base.r;
+    if (r == SL_E_NOTFOUND) {
+        sl_api_refuse_missing(x, question->route_job.route.name);
+    } else if (r < 0) {
+        sl_question_fail(x, r, &question->base.err);
+    }
+    return r >= 0;
+}
+
 static void on_loop(void *arg)
 {
     struct asked *asked = arg;

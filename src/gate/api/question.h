@@ -44,5 +44,7 @@ void sl_question_ask(struct sl_question *question, sl_question_fn *on_answer);
 void sl_question_free(struct sl_question *question);
 /* The store failed, was full, or refused for a reason that is not the caller's: 503. */
 void sl_question_fail(struct sl_xchg *x, int r, const struct sl_err *err);
+/* Of a route: was it there, and was it done? False: the client was refused. */
+bool sl_question_done_or_refuse(struct sl_xchg *x, const struct sl_question *question);
 
 #endif

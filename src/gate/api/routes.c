@@ -141,12 +141,7 @@ static void handle_own_route_list(struct sl_xchg *x)
 
 static void on_read(struct sl_xchg *x, struct sl_question *question)
 {
-    int r = question->base.r;
-    if (r == SL_E_NOTFOUND) {
-        sl_api_refuse_missing(x, question->route_job.route.name);
-    } else if (r < 0) {
-        sl_question_fail(x, r, &question->base.err);
-    } else {
+    if (sl_question_done_or_refuse(x, question)) {
         own_reply(x, 200, &question->route_job.route);
     }
 }
