@@ -284,7 +284,7 @@ bool sl_mask_bytes(const struct sl_secrets *secrets, char *bytes, size_t n)
 struct sl_str sl_mask_text(const struct sl_secrets *secrets, struct sl_str text, struct sl_arena *arena)
 {
     size_t n_spelt;
-    if (!text.n || !credential_find(secrets, text.p, text.p, text.p + text.n, &n_spelt)) {
+    if (text.n < secrets->shortest || !text.n || !credential_find(secrets, text.p, text.p, text.p + text.n, &n_spelt)) {
         return text;
     }
     struct sl_str copy = sl_arena_dup(arena, text);
