@@ -43,6 +43,45 @@ void sl_tls_error_text(char *out, size_t n, const char *what)
     ERR_clear_error();
 }
 
+/* --- failed handshakes --- */
+
+static const char *const failure_words[] = { "version", "cipher", "refused", "closed", "other" };
+static atomic_uint_least64_t failures[SL_TLS_FAILURE_COUNT];
+
+const char *sl_tls_failure_word(enum sl_tls_failure failure)
+{
+    return failure_words[failure];
+}
+
+uint64_t sl_tls_failures(enum sl_tls_failure failure)
+{
+    return atomic_load_explicit(&failures[failure], memory_order_relaxed);
+}
+
+static enum sl_tls_failure failure_of(unsigned long code)
+{
+    int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
+    switch (reason) {
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_UNKNOWN_PROTOCOL:
+    case SSL_R_NO_PROTOCOLS_AVAILABLE:
+        return SL_TLS_VERSION;
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+        return SL_TLS_CIPHER;
+    default:
+        return reason >= SSL_AD_REASON_OFFSET ? SL_TLS_REFUSED : SL_TLS_OTHER;
+    }
+}
+
+void sl_tls_failure_count(bool is_closed)
+{
+    enum sl_tls_failure failure = is_closed ? SL_TLS_CLOSED : failure_of(ERR_peek_error());
+    atomic_fetch_add_explicit(&failures[failure], 1, memory_order_relaxed);
+}
+
 /* --- sessions of clients --- */
 
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;

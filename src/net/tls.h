@@ -18,6 +18,20 @@ SL_MUST int sl_tls_ctx_new_client(const char *ca_path, const char *cert_path, co
                                   struct sl_tls_ctx **ret, struct sl_err *err);
 /* When the first of a server's certificates ends: unix seconds. */
 uint64_t sl_tls_ctx_expiry(const struct sl_tls_ctx *ctx);
+/* Why a client's handshake with us came to nothing. */
+enum sl_tls_failure {
+    SL_TLS_VERSION, /* an older version than TLS 1.2 */
+    SL_TLS_CIPHER,  /* no cipher in common */
+    SL_TLS_REFUSED, /* the client sent an alert: it does not trust the certificate, most often */
+    SL_TLS_CLOSED,  /* the connection ended before it was done, or time was up */
+    SL_TLS_OTHER,   /* what came is no TLS, or damaged */
+    SL_TLS_FAILURE_COUNT,
+};
+
+/* How many there were in this process, and the word for them in metrics. Any thread. */
+uint64_t sl_tls_failures(enum sl_tls_failure failure);
+const char *sl_tls_failure_word(enum sl_tls_failure failure);
+
 struct sl_tls_ctx *sl_tls_ctx_ref(struct sl_tls_ctx *ctx);
 void sl_tls_ctx_unref(struct sl_tls_ctx *ctx);
 

@@ -56,6 +56,7 @@ struct sl_tls {
     struct sl_tls_io io; /* `io.in` lies in the read buffer, or is `held` */
     char *held;          /* malloc'd, when `io.in` outlives a read */
     bool is_ready;       /* the handshake is done */
+    bool is_failed;      /* it failed, and is counted */
     bool is_held;        /* there may be plaintext to deliver, but nobody reads */
     bool is_fin;         /* close_notify and FIN are on their way */
     struct tls_write *writes, **writes_tail;
@@ -268,6 +269,10 @@ static void tls_fail_handshake(struct sl_stream *stream)
 {
     struct sl_tls *tls = stream->tls;
     long verified = SSL_get_verify_result(tls->ssl);
+    if (SSL_is_server(tls->ssl)) {
+        sl_tls_failure_count(false);
+        tls->is_failed = true;
+    }
     if (tls->key[0] && verified != X509_V_OK) {
         snprintf(tls->text, sizeof(tls->text), "TLS: certificate of %s not accepted: %s", tls->key,
                  X509_verify_cert_error_string(verified));
@@ -468,6 +473,9 @@ void sl_tls_free(struct sl_tls *tls)
         struct tls_write *write = tls->writes;
         tls->writes = write->next;
         free(write);
+    }
+    if (tls->ssl && SSL_is_server(tls->ssl) && !tls->is_ready && !tls->is_failed) {
+        sl_tls_failure_count(true);
     }
     SSL_free(tls->ssl);
     sl_tls_ctx_unref(tls->ctx);

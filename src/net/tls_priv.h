@@ -16,6 +16,8 @@ void sl_tls_session_drop(struct sl_tls_ctx *ctx, struct sl_str key);
  * are kept under it. */
 int sl_tls_key_index(void);
 /* "TLS: <what>: <OpenSSL's first queued reason>"; clears the queue. */
+/* A client's handshake failed: counted by OpenSSL's error, which is still there; `is_closed`: without one. */
+void sl_tls_failure_count(bool is_closed);
 void sl_tls_error_text(char *out, size_t n, const char *what);
 
 #endif

@@ -29,6 +29,7 @@ enum sl_metric_label {
     LB_RESULT,
     LB_VERSION,
     LB_FILE,
+    LB_HANDSHAKE,
     LB_COUNT
 };
 

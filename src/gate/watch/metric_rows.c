@@ -23,6 +23,9 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_RESULT] = { "result", "`ok` or `refused`" },
     [LB_VERSION] = { "version", "of the daemon" },
     [LB_FILE] = { "file", "its path, as in the configuration" },
+    [LB_HANDSHAKE] = { "reason",
+                       "of a TLS handshake: `version`, `cipher`, `refused` (the client sent an alert: it does "
+                       "not trust the certificate, most often), `closed` (before it was done), `other`" },
 };
 
 /* Microseconds. */

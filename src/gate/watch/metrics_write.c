@@ -47,6 +47,7 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
     case LB_RESULT:
     case LB_VERSION:
     case LB_FILE:
+    case LB_HANDSHAKE:
         return sl_str_c(key->word);
     case LB_END:
     case LB_COUNT:

@@ -71,6 +71,14 @@ static void reloads_read(struct sl_reading_sink *sink, const void *source)
     put_word(sink, "refused", atomic_load(&gate_of(source)->reloads_refused));
 }
 
+static void handshakes_read(struct sl_reading_sink *sink, const void *source)
+{
+    (void)source; /* the process's */
+    for (enum sl_tls_failure failure = 0; failure < SL_TLS_FAILURE_COUNT; failure++) {
+        put_word(sink, sl_tls_failure_word(failure), sl_tls_failures(failure));
+    }
+}
+
 static void version_read(struct sl_reading_sink *sink, const void *source)
 {
     put(sink, atomic_load(&gate_of(source)->config_version));
@@ -281,6 +289,8 @@ const struct sl_reading sl_readings[] = {
           "When the configuration in force was taken, in seconds since 1970.", file_time_read, LB_END),
     GAUGE("sluice_certificate_expiry_timestamp_seconds",
           "When the first certificate of the file ends, in seconds since 1970.", certificate_read, LB_FILE),
+    COUNTER("sluice_tls_handshakes_failed_total", "Clients' TLS handshakes that came to nothing.", handshakes_read,
+            LB_HANDSHAKE),
     GAUGE("sluice_build_info", "1; the label says what runs.", build_read, LB_VERSION),
     COUNTER("process_cpu_seconds_total", "User and system CPU time.", cpu_read, LB_END),
     GAUGE("process_resident_memory_bytes", "Resident memory.", resident_read, LB_END),

@@ -591,6 +591,40 @@ def test_plain_http_where_tls_is_spoken_is_told(secure, method, path, dialect, p
     assert secure.connect(secure.tls).request("GET", "/health").reply().status == 200
 
 
+def failed_handshakes(daemon):
+    conn = daemon.connect(daemon.tls)
+    text = conn.request("GET", "/metrics").reply("GET").body.decode()
+    conn.close()
+    return {reason: int(n) for reason, n in re.findall(r'sluice_tls_handshakes_failed_total\{reason="(\w+)"\} (\d+)', text)}
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_failed_handshakes_are_counted_by_reason(secure):
+    def tries(**settings):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = settings.pop("verify", ssl.CERT_NONE)
+        context.set_ciphers(settings.pop("ciphers", "DEFAULT") + ":@SECLEVEL=0")
+        for name, value in settings.items():
+            setattr(context, name, value)
+        with pytest.raises(ssl.SSLError):
+            secure.connect(context)
+
+    assert failed_handshakes(secure) == {"version": 0, "cipher": 0, "refused": 0, "closed": 0, "other": 0}
+    tries(minimum_version=ssl.TLSVersion.TLSv1_1, maximum_version=ssl.TLSVersion.TLSv1_1)
+    tries(maximum_version=ssl.TLSVersion.TLSv1_2, ciphers="AES128-SHA")
+    tries(verify=ssl.CERT_REQUIRED)
+    for junk in (b"\0" * 2000, b"\x16"):
+        conn = secure.connect()
+        conn.send(junk)
+        if junk[0]:
+            conn.sock.shutdown(socket.SHUT_WR)
+        conn.rest()
+        conn.close()
+    want = {"version": 1, "cipher": 1, "refused": 1, "closed": 1, "other": 1}
+    wait_for(lambda: failed_handshakes(secure) == want, lambda: failed_handshakes(secure))
+
+
 def test_old_ciphers_are_not_negotiated(secure):
     for ciphers in ("AES128-SHA", "ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA", "AES128-GCM-SHA256"):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
