@@ -354,7 +354,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED),
                                  BASE("api_base", "https://api.groq.com/openai/v1", 0)) },
       .host = { .members = groq_members,
-                .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_NO_NAMES | SL_HOST_NO_ALLOWED,
+                .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_NO_NAMES | SL_HOST_STRICT | SL_HOST_NO_ALLOWED,
                 .parts = SL_HOST_IMAGES | SL_HOST_URLS } },
     { .provider = { .name = "deepseek",
                     .label = "DeepSeek",
