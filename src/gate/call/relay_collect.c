@@ -291,7 +291,8 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     x->record.upstream_code = is_code(error.code) ? sl_arena_dup(x->arena, error.code) : SL_STR_NONE;
     error.upstream_status = error.upstream_status ? error.upstream_status : status; /* some say more than their head */
     error.upstream_body = body;
-    if (status == 404 && !is_object(x->desk->doc, body)) {
+    bool is_json = sl_json_parse(x->desk->doc, body) == 0; /* Gemini's is an array */
+    if (status == 404 && !is_json) {
         page_404_tell(relay, &error);
     }
     if (is_cut || !may_pass(relay, error.type) || !is_object(x->desk->doc, body)) {

@@ -282,6 +282,8 @@ def test_a_404_without_json_leads_to_the_base_url(lab, page, type_):
         assert not page or said.startswith(page.split(b"<title>")[-1].split(b"<")[0].decode().strip())
     r = lab.call(error(b"404 X", b'{"error":{"message":"The model does not exist"}}'), mlflow=True)
     assert r.json()["detail"] == "The model does not exist" and "error" not in lab.log()
+    r = lab.call(error(b"404 X", b'[{"error":{"message":"no such model"}}]'))  # as Gemini tells it
+    assert r.status == 404 and "base URL" not in r.json()["error"]["message"]
 
 
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", re.M)
