@@ -27,8 +27,9 @@ struct sl_openai_conf {
     struct sl_str project;
     struct sl_str api_version;
     struct sl_str deployment;
-    int api; /* enum sl_openai_api */
-    int way; /* enum sl_openai_way */
+    struct sl_str tenant, client, authority; /* azuread: whose secret the key is */
+    int api;                                 /* enum sl_openai_api */
+    int way;                                 /* enum sl_openai_way */
     /* made by prepare */
     struct sl_str targets[SL_LLM_TYPE_COUNT]; /* path and query */
     struct sl_headers headers;

@@ -8,6 +8,7 @@
 #include "llm/form/models.h"
 #include "llm/openai/host_row.h"
 #include "llm/responses/responses.h"
+#include "llm/sign/entra.h"
 
 #define OPENAI_BASE "https://api.openai.com/v1"
 
@@ -71,6 +72,11 @@ static const char *const ways[] = {
 /* Which settings go together (MLflow's rules). */
 static int conf_check(struct sl_bind *bind, const struct sl_val *val, const struct sl_openai_conf *conf)
 {
+    bool has_client = conf->tenant.n || conf->client.n;
+    if (has_client && (!conf->tenant.n || !conf->client.n || conf->api != SL_OPENAI_AZUREAD)) {
+        return SL_PREPARE_FAIL(bind, val, conf->tenant.n ? "azure_tenant_id" : "azure_client_id",
+                               "azure_tenant_id and azure_client_id go together, with openai_api_type azuread");
+    }
     if (conf->api == SL_OPENAI_PLAIN) {
         if (conf->deployment.n) {
             return SL_PREPARE_FAIL(bind, val, "openai_deployment_name",
@@ -132,7 +138,7 @@ static int headers_make(struct sl_bind *bind, const struct sl_val *val, struct s
     /* A hundred thousand routes may have these: no room for more than there can be. */
     int r = sl_headers_reserve(h, arena, 2 + (conf->organization.n > 0) + (conf->project.n > 0));
     r = r < 0 ? r : sl_headers_add(h, arena, SL_STR("content-type"), SL_STR("application/json"));
-    if (r == 0 && sl_secret_is_set(&conf->key)) {
+    if (r == 0 && sl_secret_is_set(&conf->key) && !conf->tenant.n) {
         struct sl_str name = conf->api == SL_OPENAI_AZURE ? SL_STR("api-key") : SL_STR("authorization");
         r = sl_headers_add(h, arena, name, sl_secret_reveal(&conf->key));
     }
@@ -182,7 +188,9 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
         bool is_response = target->languages[type] == &sl_language_responses;
         r = target_make(bind, conf, &target->base, is_response ? responses_path : paths[type], &conf->targets[type]);
     }
-    if (r == 0 && sl_secret_is_set(&conf->key)) {
+    if (r == 0 && conf->tenant.n) {
+        r = sl_entra_prepare(bind, val, conf->authority, conf->tenant, conf->client, &conf->key, &target->cred);
+    } else if (r == 0 && sl_secret_is_set(&conf->key)) {
         struct sl_str prefix = conf->api == SL_OPENAI_AZURE ? SL_STR("") : SL_STR("Bearer ");
         r = sl_prepare_key(bind, val, "openai_api_key", prefix, &conf->key);
     }
@@ -205,105 +213,141 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct sl_openai_conf *conf = target->conf;
-    return sl_build_post(&conf->headers, conf->targets[call->type], call, target, env, ask_usage, arena, ret_req,
-                         ret_error);
+    int r = sl_build_post(&conf->headers, conf->targets[call->type], call, target, env, ask_usage, arena, ret_req,
+                          ret_error);
+    return r < 0 || !target->cred
+               ? r
+               : sl_headers_add(&ret_req->headers, arena, SL_STR("authorization"), env->credential->parts[0]);
 }
 
 /* --- the row --- */
 
-#define OPTS(api_type)                                                                                 \
-    (const struct sl_opt[])                                                                            \
-    {                                                                                                  \
-        { "openai_api_key",                                                                            \
-          SL_OPT_SECRET,                                                                               \
-          offsetof(struct sl_openai_conf, key),                                                        \
-          NULL,                                                                                        \
-          0,                                                                                           \
-          0,                                                                                           \
-          SL_OPT_RELOAD | SL_OPT_REQUIRED,                                                             \
-          NULL,                                                                                        \
-          NULL,                                                                                        \
-          NULL,                                                                                        \
-          "the credential: a literal, $NAME, or the path of a file that holds it" },                   \
-            { "openai_api_base",                                                                       \
-              SL_OPT_URL,                                                                              \
-              offsetof(struct sl_openai_conf, base),                                                   \
-              NULL,                                                                                    \
-              0,                                                                                       \
-              0,                                                                                       \
-              SL_OPT_RELOAD,                                                                           \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL" }, \
-            { "openai_organization",                                                                   \
-              SL_OPT_STR,                                                                              \
-              offsetof(struct sl_openai_conf, organization),                                           \
-              NULL,                                                                                    \
-              0,                                                                                       \
-              0,                                                                                       \
-              SL_OPT_RELOAD,                                                                           \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              "sent as OpenAI-Organization" },                                                         \
-            { "openai_project",                                                                        \
-              SL_OPT_STR,                                                                              \
-              offsetof(struct sl_openai_conf, project),                                                \
-              NULL,                                                                                    \
-              0,                                                                                       \
-              0,                                                                                       \
-              SL_OPT_RELOAD,                                                                           \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              "sent as OpenAI-Project" },                                                              \
-            { "openai_api_type",                                                                       \
-              SL_OPT_CUSTOM,                                                                           \
-              offsetof(struct sl_openai_conf, api),                                                    \
-              api_type,                                                                                \
-              0,                                                                                       \
-              0,                                                                                       \
-              SL_OPT_RELOAD,                                                                           \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              api_check,                                                                               \
-              "openai, azure (key in the api-key header) or azuread (key is a bearer token)" },        \
-            { "openai_api_version",                                                                    \
-              SL_OPT_STR,                                                                              \
-              offsetof(struct sl_openai_conf, api_version),                                            \
-              NULL,                                                                                    \
-              0,                                                                                       \
-              0,                                                                                       \
-              SL_OPT_RELOAD,                                                                           \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              "sent as the query parameter api-version; azure and azuread need it" },                  \
-            { "openai_deployment_name",                                                                \
-              SL_OPT_STR,                                                                              \
-              offsetof(struct sl_openai_conf, deployment),                                             \
-              NULL,                                                                                    \
-              0,                                                                                       \
-              0,                                                                                       \
-              SL_OPT_RELOAD,                                                                           \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              "the deployment, in the path of azure and azuread" },                                    \
-            { "openai_api",                                                                            \
-              SL_OPT_ENUM,                                                                             \
-              offsetof(struct sl_openai_conf, way),                                                    \
-              "chat",                                                                                  \
-              0,                                                                                       \
-              0,                                                                                       \
-              SL_OPT_RELOAD,                                                                           \
-              ways,                                                                                    \
-              NULL,                                                                                    \
-              NULL,                                                                                    \
-              "how chats go up: chat, responses (the Responses API), or auto (responses where the "    \
-              "model takes nothing else)" },                                                           \
-            { NULL },                                                                                  \
+#define OPTS(api_type)                                                                                              \
+    (const struct sl_opt[])                                                                                         \
+    {                                                                                                               \
+        { "openai_api_key",                                                                                         \
+          SL_OPT_SECRET,                                                                                            \
+          offsetof(struct sl_openai_conf, key),                                                                     \
+          NULL,                                                                                                     \
+          0,                                                                                                        \
+          0,                                                                                                        \
+          SL_OPT_RELOAD | SL_OPT_REQUIRED,                                                                          \
+          NULL,                                                                                                     \
+          NULL,                                                                                                     \
+          NULL,                                                                                                     \
+          "the credential: a literal, $NAME, or the path of a file that holds it" },                                \
+            { "openai_api_base",                                                                                    \
+              SL_OPT_URL,                                                                                           \
+              offsetof(struct sl_openai_conf, base),                                                                \
+              NULL,                                                                                                 \
+              0,                                                                                                    \
+              0,                                                                                                    \
+              SL_OPT_RELOAD,                                                                                        \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL" },              \
+            { "openai_organization",                                                                                \
+              SL_OPT_STR,                                                                                           \
+              offsetof(struct sl_openai_conf, organization),                                                        \
+              NULL,                                                                                                 \
+              0,                                                                                                    \
+              0,                                                                                                    \
+              SL_OPT_RELOAD,                                                                                        \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              "sent as OpenAI-Organization" },                                                                      \
+            { "openai_project",                                                                                     \
+              SL_OPT_STR,                                                                                           \
+              offsetof(struct sl_openai_conf, project),                                                             \
+              NULL,                                                                                                 \
+              0,                                                                                                    \
+              0,                                                                                                    \
+              SL_OPT_RELOAD,                                                                                        \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              "sent as OpenAI-Project" },                                                                           \
+            { "openai_api_type",                                                                                    \
+              SL_OPT_CUSTOM,                                                                                        \
+              offsetof(struct sl_openai_conf, api),                                                                 \
+              api_type,                                                                                             \
+              0,                                                                                                    \
+              0,                                                                                                    \
+              SL_OPT_RELOAD,                                                                                        \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              api_check,                                                                                            \
+              "openai, azure (key in the api-key header) or azuread (key is a bearer token)" },                     \
+            { "openai_api_version",                                                                                 \
+              SL_OPT_STR,                                                                                           \
+              offsetof(struct sl_openai_conf, api_version),                                                         \
+              NULL,                                                                                                 \
+              0,                                                                                                    \
+              0,                                                                                                    \
+              SL_OPT_RELOAD,                                                                                        \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              "sent as the query parameter api-version; azure and azuread need it" },                               \
+            { "openai_deployment_name",                                                                             \
+              SL_OPT_STR,                                                                                           \
+              offsetof(struct sl_openai_conf, deployment),                                                          \
+              NULL,                                                                                                 \
+              0,                                                                                                    \
+              0,                                                                                                    \
+              SL_OPT_RELOAD,                                                                                        \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              "the deployment, in the path of azure and azuread" },                                                 \
+            { "azure_tenant_id",                                                                                    \
+              SL_OPT_STR,                                                                                           \
+              offsetof(struct sl_openai_conf, tenant),                                                              \
+              NULL,                                                                                                 \
+              0,                                                                                                    \
+              0,                                                                                                    \
+              SL_OPT_RELOAD,                                                                                        \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              "azuread: the tenant in which a token is fetched; openai_api_key is then the secret of the client" }, \
+            { "azure_client_id",                                                                                    \
+              SL_OPT_STR,                                                                                           \
+              offsetof(struct sl_openai_conf, client),                                                              \
+              NULL,                                                                                                 \
+              0,                                                                                                    \
+              0,                                                                                                    \
+              SL_OPT_RELOAD,                                                                                        \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              "azuread: the client whose secret openai_api_key is" },                                               \
+            { "azure_authority",                                                                                    \
+              SL_OPT_URL,                                                                                           \
+              offsetof(struct sl_openai_conf, authority),                                                           \
+              SL_ENTRA_AUTHORITY,                                                                                   \
+              0,                                                                                                    \
+              0,                                                                                                    \
+              SL_OPT_RELOAD,                                                                                        \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              "azuread: where tokens are fetched" },                                                                \
+            { "openai_api",                                                                                         \
+              SL_OPT_ENUM,                                                                                          \
+              offsetof(struct sl_openai_conf, way),                                                                 \
+              "chat",                                                                                               \
+              0,                                                                                                    \
+              0,                                                                                                    \
+              SL_OPT_RELOAD,                                                                                        \
+              ways,                                                                                                 \
+              NULL,                                                                                                 \
+              NULL,                                                                                                 \
+              "how chats go up: chat, responses (the Responses API), or auto (responses where the "                 \
+              "model takes nothing else)" },                                                                        \
+            { NULL },                                                                                               \
     }
 
 static const struct sl_str credential_headers[] = { SL_STR_INIT("authorization"), SL_STR_INIT("api-key"), { 0 } };

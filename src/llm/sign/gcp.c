@@ -295,7 +295,7 @@ static int refused(const struct sl_cred_answer *last, const struct sl_env *env, 
                    SL_STR_ARG(word));
 }
 
-static int token_read(const struct sl_cred_answer *last, const struct sl_env *env, struct sl_arena *arena,
+int sl_gcp_token_read(const struct sl_cred_answer *last, const struct sl_env *env, struct sl_arena *arena,
                       struct sl_cred_step *ret, struct sl_err *err)
 {
     int64_t life = 0;
@@ -332,7 +332,7 @@ static int step(const void *conf, void *state, const struct sl_cred_answer *last
                 struct sl_arena *arena, struct sl_cred_step *ret, struct sl_err *err)
 {
     (void)state; /* one question, one answer */
-    return last ? token_read(last, env, arena, ret, err) : ask(conf, env, arena, ret, err);
+    return last ? sl_gcp_token_read(last, env, arena, ret, err) : ask(conf, env, arena, ret, err);
 }
 
 static const struct sl_cred_ops ops = {

@@ -71,6 +71,7 @@ CASES = {
     "key file missing": (entry(model="{ provider: openai, config: { openai_api_key: { file: nowhere } } }"), "4:58", "cannot read the key file"),
     "key path missing": (entry(model="{ provider: openai, config: { openai_api_key: /nowhere/key } }"), "4:58", "the key file /nowhere/key does not exist"),
     "api type": (entry(model="{ provider: openai, config: { openai_api_key: k, openai_api_type: gpt } }"), "4:78", "Invalid OpenAI API type 'gpt'"),
+    "azure tenant alone": (entry(model="{ provider: azure, config: { openai_api_key: k, openai_api_base: 'https://a', openai_deployment_name: d, openai_api_version: v, azure_tenant_id: t } }"), "4:157", "azure_tenant_id and azure_client_id go together, with openai_api_type azuread"),
     "limit negative": (entry(limit="{ calls: -1, renewal_period: minute }"), "5:21", "limit.calls: Failed to parse the rate limit configuration. `calls` must be a number from 0, not \"-1\""),
     "limit period": (entry(limit="{ calls: 1, renewal_period: fortnight }"), "5:40", "limit.renewal_period: Failed to parse the rate limit configuration."),
     "limit without calls": (entry(limit="{ renewal_period: minute }"), "5:12", "Field required: calls"),

@@ -169,3 +169,63 @@ def test_the_machines_identity_is_for_routes_of_the_file(sluice, google, tmp_pat
     body = {"name": "mine", "route_type": "llm/v1/chat", "model": google.route()["model"]}
     r = daemon.call("POST", "/api/2.0/gateway/routes/", body)
     assert r.status == 400 and b"only routes of the configuration file" in r.body
+
+
+# --- Entra, for Azure ---
+
+
+class Entra:
+    """A token endpoint and a deployment, which takes only the newest token."""
+
+    def __init__(self, upstream):
+        self.up, self.n, self.forms, self.refuse = upstream(self.handle), 0, [], False
+        self.lock = threading.Lock()
+
+    def handle(self, x):
+        if x.path == "/v1/ten%20ant/oauth2/v2.0/token":
+            form = dict(urllib.parse.parse_qsl(x.body.decode()))
+            with self.lock:
+                self.forms.append(form)
+                self.n += 1
+            if self.refuse or form["client_secret"] != "s+e/c r&t":
+                x.reply({"error": "invalid_client", "error_description": f"AADSTS7000215: {form}"}, "401 Unauthorized")
+            else:
+                x.reply({"token_type": "Bearer", "expires_in": 3599, "access_token": f"e{self.n}"})
+        elif x.get("authorization") != f"Bearer e{self.n}":
+            x.reply({"error": {"code": "401", "message": "Access denied"}}, "401 Unauthorized")
+        else:
+            assert x.path == "/v1/openai/deployments/d/chat/completions?api-version=v" and x.get("api-key") is None
+            x.reply({"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}]})
+
+    def route(self, provider="azure", secret="s+e/c r&t", **more):
+        return {"name": "g", "endpoint_type": "llm/v1/chat", "sluice": {"retries": 0},
+                "model": {"provider": provider, "name": "m", "config": {"openai_api_type": "azuread", "openai_api_key": secret, "openai_api_base": self.up.base, "openai_deployment_name": "d",
+                                                                        "openai_api_version": "v", "azure_tenant_id": "ten ant", "azure_client_id": "c&id", "azure_authority": self.up.base, **more}}}
+
+
+@pytest.mark.parametrize("provider", ["azure", "openai"])
+def test_entra_gives_a_token_for_a_clients_secret(sluice, upstream, provider):
+    entra = Entra(upstream)
+    daemon = sluice({"endpoints": [entra.route(provider)], "server": {"workers": 2}})
+    got = []
+    threads = [threading.Thread(target=lambda: got.append(call(daemon).status)) for _ in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert got == [200] * 6 and entra.forms == [{"grant_type": "client_credentials", "scope": "https://cognitiveservices.azure.com/.default", "client_id": "c&id", "client_secret": "s+e/c r&t"}]
+    entra.n = 7  # e1 is no good any more
+    r = call(daemon)
+    assert r.status == 200 and len(entra.forms) == 2 and r.get("x-sluice-attempts") == "2"
+
+
+def test_what_entra_refuses_is_the_gateways_fault(sluice, upstream):
+    entra = Entra(upstream)
+    entra.refuse = True
+    daemon = sluice({"endpoints": [entra.route()]})
+    r = call(daemon)
+    assert r.status == 502 and r.get("x-sluice-error-type") == "provider_auth_failed"
+    line = wait_for(lambda: next((x for x in daemon.stderr.splitlines(True) if "no token" in x and x.endswith("\n")), None), "the log line")
+    assert "invalid_client" in line and "AADSTS" not in line
+    for secret in ("s+e/c", "s%2Be"):
+        assert secret not in line and secret.encode() not in r.body
