@@ -23,11 +23,15 @@ static bool says_nothing(struct sl_json_val v, int64_t neutral)
 /* Is the row for this call? */
 static bool is_due(const struct sl_host_edit *e, const struct sl_host_member *row)
 {
+    if ((row->types && !(row->types & SL_BIT(e->call->type))) || (row->models && !(e->model->can & row->models)) ||
+        (row->is_foreign && !e->is_foreign)) {
+        return false;
+    }
+    if (!row->is_sampling || !(e->model->can & SL_MODEL_RESTS)) {
+        return true;
+    }
     struct sl_json_val effort = sl_json_get(e->root, "reasoning_effort");
-    bool reasons = !sl_json_is_nothing(effort) && !sl_json_str_eq(effort, SL_STR("none"));
-    bool is_free = row->is_sampling && (e->model->can & SL_MODEL_RESTS) && !reasons;
-    return (row->types == 0 || (row->types & SL_BIT(e->call->type))) &&
-           (row->models == 0 || (e->model->can & row->models)) && !is_free && (!row->is_foreign || e->is_foreign);
+    return !sl_json_is_nothing(effort) && !sl_json_str_eq(effort, SL_STR("none"));
 }
 
 static bool row_says_nothing(const struct sl_host_member *row, struct sl_json_val v)
@@ -41,8 +45,8 @@ static bool row_says_nothing(const struct sl_host_member *row, struct sl_json_va
 
 static int member_edit(struct sl_host_edit *e, const struct sl_host_member *row)
 {
-    struct sl_json_val v = sl_json_get(e->root, row->name);
-    if (!sl_json_is_present(v) || !is_due(e, row)) {
+    struct sl_json_val v = is_due(e, row) ? sl_json_get(e->root, row->name) : SL_JSON_ABSENT;
+    if (!sl_json_is_present(v)) {
         return 0;
     }
     if (row->to_is_newer && !sl_json_is_nothing(sl_json_get(e->root, row->to))) {
@@ -64,7 +68,7 @@ static int member_edit(struct sl_host_edit *e, const struct sl_host_member *row)
                          row->name, e->label);
     }
     if (is_said && !row->is_quiet) {
-        sl_body_leave_out(&e->notes, sl_str_c(row->name));
+        sl_body_leave_out(e->notes, sl_str_c(row->name));
     }
     sl_json_edit_remove(&e->all, e->root, row->name);
     return 0;
@@ -107,7 +111,7 @@ static int halves_edit(struct sl_host_edit *e)
     for (size_t i = 0; i < SL_ARRAY_LEN(gone); i++) {
         struct sl_json_val v = sl_json_get(e->root, gone[i]);
         if (!says_nothing(v, 1)) {
-            sl_body_leave_out(&e->notes, sl_str_c(gone[i]));
+            sl_body_leave_out(e->notes, sl_str_c(gone[i]));
         }
         sl_json_edit_remove(&e->all, e->root, gone[i]);
     }
@@ -127,8 +131,20 @@ static int halves_edit(struct sl_host_edit *e)
     return 0;
 }
 
+/* "tool_calls", "tool_call_id", "function_call": most texts have none of them, and are looked at once. */
+static bool says_call(struct sl_str text)
+{
+    for (ptrdiff_t at = 0; (at = sl_str_find_char(text, '_', (size_t)at)) >= 0; at++) {
+        if (sl_str_has_prefix(sl_str_sub(text, (size_t)at + 1, text.n), SL_STR("call"))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int body_edit(struct sl_host_edit *e, struct sl_json *spare)
 {
+    e->has_calls = e->call->type == SL_LLM_CHAT && says_call(e->text);
     int r = sl_host_order_edit(e, spare);
     for (const struct sl_host_member *row = e->host->members; row && row->name && r == 0; row++) {
         r = member_edit(e, row);
@@ -146,8 +162,8 @@ static int body_edit(struct sl_host_edit *e, struct sl_json *spare)
 
 static int slices_make(struct sl_host_edit *e, struct sl_http_req *io_req)
 {
-    if (e->notes.n_dropped) {
-        io_req->dropped = sl_arena_dup(e->arena, sl_str_make(e->notes.dropped, e->notes.n_dropped));
+    if (e->notes->n_dropped) {
+        io_req->dropped = sl_arena_dup(e->arena, sl_str_make(e->notes->dropped, e->notes->n_dropped));
         if (!io_req->dropped.p) {
             return SL_E_NOMEM;
         }
@@ -167,8 +183,10 @@ int sl_host_pass(const struct sl_openai_host *host, const struct sl_call *call, 
                  const struct sl_env *env, const struct sl_call_edit *edits, size_t n, struct sl_arena *arena,
                  struct sl_http_req *io_req, struct sl_llm_error *ret_error)
 {
+    struct sl_body notes; /* large: of it only the list is used */
     struct sl_host_edit e = { .host = host,
                               .call = call,
+                              .notes = &notes,
                               .env = env,
                               .model = target->row,
                               .label = target->provider->label,
@@ -177,6 +195,7 @@ int sl_host_pass(const struct sl_openai_host *host, const struct sl_call *call, 
                               .is_foreign = call->manners->checks_as_mlflow,
                               .text = call->body };
     struct sl_json spare;
+    notes.n_dropped = 0;
     sl_json_init(&spare, NULL);
     *ret_error = (struct sl_llm_error){ 0 };
     int r = sl_call_edits(call, &spare, arena, &e.root, &e.all);
@@ -223,7 +242,9 @@ int sl_host_mend(const struct sl_openai_host *host, const struct sl_call *call, 
                  const struct sl_env *env, struct sl_arena *arena, struct sl_http_req *io_req,
                  struct sl_llm_error *ret_error)
 {
+    struct sl_body notes;
     struct sl_host_edit e = { .is_foreign = true,
+                              .notes = &notes,
                               .host = host,
                               .call = call,
                               .env = env,
@@ -233,8 +254,9 @@ int sl_host_mend(const struct sl_openai_host *host, const struct sl_call *call, 
                               .label = target->provider->label };
     struct sl_json spare;
     struct sl_str rest = io_req->dropped, part;
+    notes.n_dropped = 0;
     while (rest.n && sl_str_next(&rest, ',', &part)) {
-        sl_body_leave_out(&e.notes, part);
+        sl_body_leave_out(e.notes, part);
     }
     e.text = sl_req_flat(io_req, arena);
     if (!e.text.p) {

@@ -13,7 +13,7 @@ static bool is_empty_list(struct sl_json_val v)
 
 static void remove_named(struct sl_host_edit *e, const char *name)
 {
-    sl_body_leave_out(&e->notes, sl_str_c(name));
+    sl_body_leave_out(e->notes, sl_str_c(name));
     sl_json_edit_remove(&e->all, e->root, name);
 }
 
@@ -193,7 +193,7 @@ int sl_host_rest(struct sl_host_edit *e)
         return 0;
     }
     if (!sl_json_is_nothing(thinking)) {
-        sl_body_leave_out(&e->notes, SL_STR("thinking"));
+        sl_body_leave_out(e->notes, SL_STR("thinking"));
     }
     if (!sl_json_is_nothing(effort)) {
         remove_named(e, "reasoning_effort");

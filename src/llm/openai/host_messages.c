@@ -58,7 +58,7 @@ static void strange_remove(struct sl_host_edit *e, struct sl_json_val message)
         name[raw.n - 2] = '\0';
         sl_json_edit_remove(&e->all, message, name);
         if (!is_of_answers && !sl_json_says_nothing(it.val)) {
-            sl_body_leave_out(&e->notes, sl_str_c(name));
+            sl_body_leave_out(e->notes, sl_str_c(name));
         }
     }
 }
@@ -114,7 +114,7 @@ static int plain_edit(struct sl_host_edit *e, struct sl_json_val content)
             kind++;
         }
         if (kind == SL_ARRAY_LEN(kinds)) {
-            sl_body_leave_out(&e->notes, SL_STR("content"));
+            sl_body_leave_out(e->notes, SL_STR("content"));
             continue;
         }
         kept[n_kept++] = it.val;
@@ -201,7 +201,7 @@ static int message_edit(struct sl_host_edit *e, struct sl_json_val message, bool
     }
     if (has_quirk(e, SL_HOST_NO_NAMES) && sl_json_is_present(sl_json_get(message, "name"))) {
         sl_json_edit_remove(&e->all, message, "name");
-        sl_body_leave_out(&e->notes, SL_STR("name"));
+        sl_body_leave_out(e->notes, SL_STR("name"));
     }
     if (has_quirk(e, SL_HOST_STRICT)) {
         strange_remove(e, message);
@@ -319,6 +319,9 @@ static bool may_need(const struct sl_host_edit *e)
         if (sl_str_find(e->text, parts[i], 0) >= 0) {
             return true;
         }
+    }
+    if (!e->has_calls) {
+        return false;
     }
     ptrdiff_t call = sl_str_find(e->text, SL_STR("\"function_call\""), 0);
     bool is_null = call >= 0 && sl_str_has_prefix(sl_host_value_behind(e->text, (size_t)call + 15), SL_STR("null"));

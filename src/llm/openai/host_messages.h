@@ -16,7 +16,8 @@ struct sl_host_edit {
     struct sl_str text;       /* the body */
     struct sl_json_val root;  /* its top level */
     struct sl_json_edits all; /* out */
-    struct sl_body notes;     /* only its list of what is left out */
+    struct sl_body *notes;    /* only its list of what is left out */
+    bool has_calls;           /* some name in the text says "_call" */
     bool is_foreign;          /* the call was made for another API than OpenAI's */
     bool lacks_thoughts;      /* out: an assistant's calls came without its reasoning */
 };

@@ -44,7 +44,7 @@ static bool is_odd(const struct sl_host_edit *e)
     static const struct sl_str word = SL_STR_INIT("\"role\"");
     bool wants_system = has_quirk(e, SL_HOST_SYSTEM_FIRST | SL_HOST_ALTERNATE);
     struct look look = { 0 };
-    if (!wants_system && sl_str_find(e->text, SL_STR("\"tool_call_id\""), 0) < 0) {
+    if (!wants_system && (!e->has_calls || sl_str_find(e->text, SL_STR("\"tool_call_id\""), 0) < 0)) {
         return false;
     }
     for (ptrdiff_t at = 0; (at = sl_str_find(e->text, word, (size_t)at)) >= 0;) {
