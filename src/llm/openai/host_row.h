@@ -35,6 +35,7 @@ struct sl_host_member {
 #define SL_HOST_PLAIN        SL_BIT(9)  /* content has text, image_url and input_audio only; texts alone are one text */
 #define SL_HOST_SYSTEM_FIRST SL_BIT(12) /* no system message behind an answer or a tool's result */
 #define SL_HOST_NO_ALLOWED   SL_BIT(10) /* no allowed_tools in tool_choice: the list of tools is filtered */
+#define SL_HOST_OWN          SL_BIT(13) /* OpenAI itself: what it refuses of tools it tells its own clients */
 #define SL_HOST_THOUGHTS     SL_BIT(11) /* an assistant's calls come with its reasoning, or the model may not reason */
 
 /* Parts of a message that are taken beside texts. */

@@ -44,7 +44,9 @@ static const struct sl_host_member own_members[] = {
 
 static const struct sl_form_name own_ids = { .max = 40 };
 
-static const struct sl_openai_host own_host = { .members = own_members, .ids = &own_ids, .person_max = 64 };
+static const struct sl_openai_host own_host = {
+    .members = own_members, .ids = &own_ids, .quirks = SL_HOST_OWN, .person_max = 64
+};
 
 /* --- preparing a target --- */
 

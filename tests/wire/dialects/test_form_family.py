@@ -18,6 +18,7 @@ ROUTES = {  # name: (provider, model, the rules that hold there)
     "perplexity": ("perplexity", "sonar", "perplexity"), "ollama": ("ollama", "llama3.2", "ollama"), "vllm": ("vllm", "m", "vllm"),
 }
 TOOL_USERS = [r for r in ROUTES if r != "perplexity"]
+OWN = ["openai", "o3", "gpt-5", "gpt-5.2", "azure", "azure-o4"]  # OpenAI itself: what it refuses of tools it tells its own clients
 OLD_MAX = ["mistral", "codestral", "deepseek", "togetherai", "perplexity", "ollama"]
 NO_DEVELOPER = ["mistral", "codestral", "groq", "deepseek", "grok-3", "grok-4", "grok-3-mini", "perplexity", "ollama"]
 REASONING = ["o3", "gpt-5", "azure-o4"]
@@ -79,7 +80,7 @@ ROWS = [  # routes, call, what goes up otherwise, x-sluice-dropped
     (["deepseek"], says(X, calls(NINE), result(NINE), tools=[tool()]), {"thinking": {"type": "disabled"}}, None),
     (["deepseek"], says(X, calls(NINE, **THOUGHT), result(NINE), tools=[tool()], reasoning_effort="high"), {}, None),
     # tools
-    (TOOL_USERS, says(X, tools=[], tool_choice="auto", parallel_tool_calls=True), {"tools": GONE, "tool_choice": GONE, "parallel_tool_calls": GONE}, None),
+    ([r for r in TOOL_USERS if r not in OWN], says(X, tools=[], tool_choice="auto", parallel_tool_calls=True), {"tools": GONE, "tool_choice": GONE, "parallel_tool_calls": GONE}, None),
     ([r for r in TOOL_USERS if r != "ollama"], says(X, tools=[tool()], tool_choice="required"), {}, None),
     (["ollama"], says(X, tools=[tool()], tool_choice="required"), {"tool_choice": GONE}, "tool_choice"),
     (["openai", "azure", "o3"], says(X, tools=[tool()], tool_choice=allowed("auto", "f")), {}, None),
@@ -153,6 +154,7 @@ TOLD = [  # routes, call, param: what the upstream refuses and tells best itself
     (["openai", "azure", "groq"], says(X, result("nobody")), "messages"),
     (["openai", "azure", "grok-3"], says(X, tools=[tool(f"f{i}") for i in range(129)]), "tools"),
     (["openai"], says(X, tools=[tool("a.b")]), None),
+    (OWN, says(X, tools=[]), "tools"),
     (["openai"], says(X, stop=list("abcde")), "stop"),
     (REASONING, says(X, max_tokens=9), "max_tokens"),
     (REASONING, says(X, temperature=0), "temperature"),

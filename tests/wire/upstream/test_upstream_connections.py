@@ -247,7 +247,7 @@ def test_tls_counts_into_the_time_to_connect(sluice, upstream):
     up = upstream(on_connect=lambda conn: conn.recv(1) and time.sleep(8))
     daemon = sluice({"endpoints": [chat_route(f"https://127.0.0.1:{up.port}/v1", timeouts={"connect": "300ms"}, retries=0)]})
     start = time.monotonic()
-    for body in ({}, {"user": "x" * 3000000}):
+    for body in ({}, {"padding": "x" * 3000000}):
         r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [], **body})
         expect_timeout(r, "connect", "connect")
     assert time.monotonic() - start < 6
@@ -357,7 +357,7 @@ def test_an_upstream_that_stops_reading(sluice, upstream):
     up = upstream(on_connect=unread(lambda conn: time.sleep(5)))
     daemon = sluice({"endpoints": [chat_route(up.base, timeouts={"idle": "400ms"})]})
     start = time.monotonic()
-    r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [], "user": "x" * 20000000})
+    r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [], "padding": "x" * 20000000})
     expect_timeout(r, "idle", "upstream.timeouts.idle")
     assert time.monotonic() - start < 4
 
@@ -373,7 +373,7 @@ def test_an_upstream_that_reads_slowly_is_waited_for(sluice, upstream):
     up = upstream(on_connect=slow)
     daemon = sluice({"endpoints": [chat_route(up.base, timeouts={"idle": "500ms"})]})
     start = time.monotonic()
-    r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [], "user": "x" * 12000000})
+    r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [], "padding": "x" * 12000000})
     assert r.status == 200 and time.monotonic() - start > 1
 
 
@@ -390,7 +390,7 @@ def test_an_early_answer_is_passed(sluice, upstream):
     up = upstream(on_connect=unread(early))
     daemon = sluice({"endpoints": [chat_route(up.base)]})
     for _ in range(2):
-        r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [], "user": "x" * 20000000})
+        r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [], "padding": "x" * 20000000})
         assert r.status == 413 and r.body == b'{"error":{"message":"big"}}'
     assert up.n_connections == 2
 
@@ -495,7 +495,7 @@ def test_client_gone_while_the_body_goes_up(sluice, upstream):
     resume = threading.Event()
     up = upstream(on_connect=unread(on_connect))
     daemon = sluice({"endpoints": [chat_route(up.base)]})
-    conn = daemon.connect().request("POST", "/v1/chat/completions", {"model": "chat", "messages": [], "user": "x" * 20000000}, [("x-request-id", "gone")])
+    conn = daemon.connect().request("POST", "/v1/chat/completions", {"model": "chat", "messages": [], "padding": "x" * 20000000}, [("x-request-id", "gone")])
     assert here.wait(10)
     conn.close()
     assert daemon.log_line("gone")["error_type"] == "caller_cancelled"

@@ -42,8 +42,8 @@ def test_calls_and_streams(lab):
         assert lab.call(OK).body == CHAT_REPLY
     assert lab.call(lambda x: (x.stream_head(), x.chunk(A + END + DONE), x.last_chunk()), stream=True).body.decode() == A + END + DONE
     assert lab.up.n_connections == 1
-    big = {"user": "x" * 9000000}
-    assert lab.call(OK, body=big).body == CHAT_REPLY and lab.up.requests[-1].json()["user"] == big["user"]
+    big = {"padding": "x" * 9000000}
+    assert lab.call(OK, body=big).body == CHAT_REPLY and lab.up.requests[-1].json()["padding"] == big["padding"]
 
 
 def refused(tmp_path, sluice, tls, ca_path, words, host="127.0.0.1"):
