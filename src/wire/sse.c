@@ -84,12 +84,28 @@ size_t sl_sse_split_push(struct sl_sse_split *split, struct sl_str bytes)
     return 0;
 }
 
+/* Does a line with a known field begin here, or a byte order mark, behind which one may stand? */
+static bool line_is_field(struct sl_str rest)
+{
+    switch (rest.p[0]) {
+    case 'd':
+        return sl_str_has_prefix(rest, SL_STR("data"));
+    case 'e':
+        return sl_str_has_prefix(rest, SL_STR("event"));
+    case 'i':
+        return sl_str_has_prefix(rest, SL_STR("id"));
+    case 'r':
+        return sl_str_has_prefix(rest, SL_STR("retry"));
+    default:
+        return rest.p[0] == '\xef';
+    }
+}
+
 bool sl_sse_is_silent(struct sl_str event)
 {
     const char *p = event.p, *end = event.p + event.n;
     while (p < end) {
-        bool is_data = end - p >= 4 && memcmp(p, "data", 4) == 0;
-        if (is_data || *p == '\xef') { /* or a byte order mark, behind which data may stand */
+        if (line_is_field(sl_str_make(p, (size_t)(end - p)))) {
             return false;
         }
         p = line_stop(p, end);

@@ -24,7 +24,7 @@ void sl_sse_split_init(struct sl_sse_split *split);
  * event). */
 size_t sl_sse_split_push(struct sl_sse_split *split, struct sl_str bytes);
 
-/* Has that event, as the splitter cuts it, no data: blank lines, comments, a name alone? */
+/* Does that event, as the splitter cuts it, say nothing to any reader: blank lines, comments, unknown fields? */
 bool sl_sse_is_silent(struct sl_str event);
 
 /* --- the decoder --- */

@@ -172,12 +172,14 @@ static enum sl_pass usage_cut(struct sl_pass_state *state, const struct sl_judge
     return is_done ? SL_PASS_REPLACE : SL_PASS_FORWARD;
 }
 
-/* Clients look for a member `error` and for nothing else: an error that is told in another way is told in theirs. */
+/* Clients look for an object in the member `error` and for nothing else: an error that is told in another way is told
+ * in theirs. */
 static enum sl_pass error_note(struct sl_pass_state *state, const struct sl_judgement *said, struct sl_str data)
 {
     state->has_error = true;
     state->error_type = said->error_type;
-    if (!state->edited || sl_openai_is_error(sl_json_get(said->root, "error"))) {
+    struct sl_json_val error_in = sl_json_get(said->root, "error");
+    if (!state->edited || (sl_json_is(error_in, SL_JSON_OBJECT) && sl_openai_is_error(error_in))) {
         return SL_PASS_FORWARD;
     }
     struct sl_arena arena;
@@ -201,6 +203,17 @@ static enum sl_pass error_note(struct sl_pass_state *state, const struct sl_judg
     return sl_buf_status(state->edited) == 0 ? SL_PASS_REPLACE : SL_PASS_FORWARD;
 }
 
+/* Clients know the end by one spelling, and read any other as JSON. */
+static enum sl_pass end_respell(struct sl_pass_state *state)
+{
+    if (!state->edited) {
+        return SL_PASS_FORWARD;
+    }
+    sl_buf_reset(state->edited);
+    sl_buf_add_lit(state->edited, "data: [DONE]\n\n");
+    return sl_buf_status(state->edited) == 0 ? SL_PASS_REPLACE : SL_PASS_FORWARD;
+}
+
 /* Which of several choices have finished. */
 static void finishes_note(struct sl_pass_state *state, struct sl_json_val choices)
 {
@@ -214,7 +227,8 @@ static void finishes_note(struct sl_pass_state *state, struct sl_json_val choice
     state->has_finish = (uint32_t)__builtin_popcountll(state->finished) >= SL_MIN(state->n_choices, 64u);
 }
 
-static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judgement *said, struct sl_str data)
+static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judgement *said, struct sl_str event,
+                              struct sl_str data)
 {
     struct sl_usage usage;
     if (sl_openai_read_usage(said->usage, &usage) == 0) {
@@ -226,7 +240,7 @@ static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judge
     switch (said->said) {
     case SL_SAID_END:
         state->is_done = true;
-        break;
+        return sl_str_has_prefix(data, SL_STR("[DONE]")) ? SL_PASS_FORWARD : end_respell(state);
     case SL_SAID_ERROR:
         return error_note(state, said, data);
     case SL_SAID_USAGE:
@@ -235,7 +249,8 @@ static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judge
         /* Behind the finish our question brought it; before, a filter's findings may be all that it has. */
         return state->is_asked && state->has_finish && !said->has_more ? SL_PASS_DROP : SL_PASS_FORWARD;
     case SL_SAID_ALIVE:
-        return SL_PASS_ALIVE;
+        /* Clients read JSON in every event that has a field, be it a name alone, and fail. */
+        return sl_sse_is_silent(event) ? SL_PASS_ALIVE : SL_PASS_DROP;
     case SL_SAID_GARBAGE: /* not ours to judge: its reader sees what it is */
         state->is_unread = true;
         break;
@@ -264,7 +279,7 @@ enum sl_pass sl_openai_pass_event(struct sl_pass_state *state, struct sl_str eve
         if (d.has_event) {
             sl_openai_judge(sl_buf_str(&d.name), data, state->has_finish, scratch, &said);
         }
-        pass = said_note(state, &said, data);
+        pass = said_note(state, &said, event, data);
     }
     sl_buf_done(&d.name);
     sl_buf_done(&d.data);

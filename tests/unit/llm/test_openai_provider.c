@@ -223,14 +223,16 @@ static const struct {
     { "data: [DONE]\n\n", SL_PASS_FORWARD, false, false, true, false },
     { ": x\rdata:[DONE]\r\r", SL_PASS_FORWARD, false, false, true, false },
     { "data: [DONE]", SL_PASS_FORWARD, false, false, true, false },
-    { "data: [done]\n\n", SL_PASS_FORWARD, false, false, true, false },
+    { "data: [done]\n\n", SL_PASS_REPLACE, false, false, true, false },
     { ": comment only\n\n", SL_PASS_ALIVE, false, false, false, false },
     { "\n", SL_PASS_ALIVE, false, false, false, false },
-    { "data:\n\n", SL_PASS_ALIVE, false, false, false, false },
-    { "data: : keepalive\n\n", SL_PASS_ALIVE, false, false, false, false },
-    { "event: ping\ndata: {}\n\n", SL_PASS_ALIVE, false, false, false, false },
+    { "data:\n\n", SL_PASS_DROP, false, false, false, false },
+    { "data: : keepalive\n\n", SL_PASS_DROP, false, false, false, false },
+    { "event: ping\ndata: {}\n\n", SL_PASS_DROP, false, false, false, false },
+    { "event: ping\n\n", SL_PASS_DROP, false, false, false, false },
+    { "retry: 5\n\n", SL_PASS_DROP, false, false, false, false },
     { "id: 7\ndata: {\"error\":{\"message\":\"m\"}}\n\n", SL_PASS_FORWARD, false, false, false, true },
-    { ": c\ndata: {\"error\":\"text\"}\n\n", SL_PASS_FORWARD, false, false, false, true },
+    { ": c\ndata: {\"error\":\"text\"}\n\n", SL_PASS_REPLACE, false, false, false, true },
     { "event: error\ndata: {\"message\":\"m\"}\n\n", SL_PASS_REPLACE, false, false, false, true },
     { "event: error\ndata: it broke\n\n", SL_PASS_REPLACE, false, false, false, true },
     { "data: {\"object\":\"error\",\"message\":\"m\",\"code\":400}\n\n", SL_PASS_REPLACE, false, false, false, true },
@@ -310,11 +312,15 @@ static void events_are_noted_and_the_asked_for_chunk_is_dropped(void **state)
             memcpy(copy, pass_cases[i].event, n);
             enum sl_pass got = p->pass_event(&st, sl_str_make(copy, n), &doc);
             free(copy);
-            bool is_cut = !pass_cases[i].has_error &&
-                          (pass_cases[i].want == SL_PASS_DROP || pass_cases[i].want == SL_PASS_REPLACE);
+            /* what goes or changes for its usage does so only where we asked for it */
+            bool is_cut = !pass_cases[i].has_error && !pass_cases[i].is_done &&
+                          (pass_cases[i].want == SL_PASS_REPLACE ||
+                           (pass_cases[i].want == SL_PASS_DROP && pass_cases[i].has_usage));
             enum sl_pass want = !asked && is_cut ? SL_PASS_FORWARD : pass_cases[i].want;
             if (got == SL_PASS_REPLACE && pass_cases[i].has_error) {
                 assert_true(sl_str_has_prefix(sl_buf_str(&edited), SL_STR("data: {\"error\":{\"message\":\"")));
+            } else if (got == SL_PASS_REPLACE && st.is_done) {
+                assert_true(sl_str_eq(sl_buf_str(&edited), SL_STR("data: [DONE]\n\n")));
             } else if (got == SL_PASS_REPLACE) {
                 assert_true(sl_str_find(sl_buf_str(&edited), SL_STR("\"usage\":"), 0) < 0);
                 assert_true(sl_str_find(sl_buf_str(&edited), SL_STR("\"choices\":[{\"index\":0"), 0) > 0);

@@ -194,7 +194,7 @@ static void carriage_returns_cost_no_more(void **state)
     free(text);
 }
 
-static void an_event_without_data_is_silent(void **state)
+static void an_event_without_fields_is_silent(void **state)
 {
     (void)state;
     static const struct {
@@ -206,7 +206,10 @@ static void an_event_without_data_is_silent(void **state)
         { "\r\n", true },
         { ": c\n\n", true },
         { ": data: x\r\r", true },
-        { "event: data\n\n", true },
+        { "event: data\n\n", false },
+        { "id: 7\n\n", false },
+        { ": c\nretry: 5\n\n", false },
+        { "unknown\n\n", true },
         { "da\n\n", true },
         { "data\n\n", false },
         { "data: x\n\n", false },
@@ -226,9 +229,9 @@ static void an_event_without_data_is_silent(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_event_without_data_is_silent), cmocka_unit_test(decoded_however_they_are_split),
-        cmocka_unit_test(a_large_event_is_a_limit),        cmocka_unit_test(events_end_where_they_end),
-        cmocka_unit_test(the_encoder_is_read_back),        cmocka_unit_test(carriage_returns_cost_no_more),
+        cmocka_unit_test(an_event_without_fields_is_silent), cmocka_unit_test(decoded_however_they_are_split),
+        cmocka_unit_test(a_large_event_is_a_limit),          cmocka_unit_test(events_end_where_they_end),
+        cmocka_unit_test(the_encoder_is_read_back),          cmocka_unit_test(carriage_returns_cost_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
