@@ -226,7 +226,7 @@ static void proxy_on_read(struct sl_upconn *conn, struct sl_str bytes)
 {
     size_t used = 0;
     int done = sl_head_check_push(&conn->msg.check, bytes, &used);
-    if (done < 0 || used < bytes.n) {
+    if (done < 0) {
         connect_failed(conn, SL_HF_CONNECT, "the proxy's answer to CONNECT is not an HTTP head");
         return;
     }
@@ -240,7 +240,11 @@ static void proxy_on_read(struct sl_upconn *conn, struct sl_str bytes)
         status < 200 || status > 299) {
         char text[64];
         snprintf(text, sizeof(text), "the proxy answered CONNECT with status %u", (unsigned)status);
-        connect_failed(conn, SL_HF_CONNECT, text);
+        connect_failed(conn, SL_HF_CONNECT, text); /* whatever body it has for people */
+        return;
+    }
+    if (used < bytes.n) {
+        connect_failed(conn, SL_HF_CONNECT, "the proxy sent more than its answer to CONNECT");
         return;
     }
     sl_buf_done(&conn->in);
@@ -252,6 +256,11 @@ static void conn_on_dialled(void *arg, enum sl_dial_result result, const char *t
     struct sl_upconn *conn = arg;
     conn->dial = NULL;
     if (result != SL_DIAL_OK) {
+        char of_proxy[256];
+        if (conn->is_proxied) {
+            snprintf(of_proxy, sizeof(of_proxy), "the proxy: %s", text);
+            text = of_proxy;
+        }
         connect_failed(conn,
                        result == SL_DIAL_TIMEOUT   ? SL_HF_TIMEOUT_CONNECT
                        : result == SL_DIAL_GUARDED ? SL_HF_GUARDED

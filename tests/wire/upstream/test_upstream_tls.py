@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from harness import BIN, CHAT_REPLY, SANITIZED, chat_route, wait_for
+from harness import BIN, CHAT_REPLY, SANITIZED, chat_route, free_port, wait_for
 from lab import DONE, Lab, chunk_of, event_of
 from upstream import Authority, Proxy, Upstream
 
@@ -222,7 +222,7 @@ def test_ipv6_both_ways(sluice, upstream, proxy, ca):
 
 REFUSALS = {
     "407": (b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n", "407"),
-    "403 with a body": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\n", "403"),
+    "403 with a body": (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 5\r\n\r\nhello", "status 403"),
     "502": (b"HTTP/1.0 502 Bad Gateway\r\n\r\n", "502"),
     "redirect": (b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", "302"),
     "junk": (b"\x05\x00 what is CONNECT?\r\n\r\n", "proxy"),
@@ -241,6 +241,13 @@ def test_a_proxy_that_refuses(sluice, upstream, proxy, name):
     r = daemon.call("POST", "/v1/chat/completions", CALL)
     assert r.status == 502 and r.get("x-sluice-error-type") == "provider_connect_failed" and words in r.json()["error"]["message"], r.body
     assert not up.requests
+
+
+def test_a_proxy_that_is_down_is_named_as_the_proxy(sluice, upstream):
+    up = upstream(OK)
+    daemon = sluice({"upstream": {"proxy": f"http://127.0.0.1:{free_port()}"}, "endpoints": [chat_route(up.base)]})
+    r = daemon.call("POST", "/v1/chat/completions", CALL)
+    assert r.status == 502 and "the proxy: connection refused" in r.json()["error"]["message"], r.body
 
 
 def test_a_wrong_password_is_told_without_it(sluice, upstream, proxy):
