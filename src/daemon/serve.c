@@ -453,10 +453,23 @@ static void serve_tell(const struct daemon *d, bool is_default)
     sl_notify("READY=1\nSTATUS=serving, %u route%s\nMAINPID=%ld", n, n == 1 ? "" : "s", (long)getpid());
 }
 
+/* What the caller closed of standard input, output and error: no file or socket of ours shall get its number. */
+static void standard_open(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 int sl_cmd_serve(const struct sl_serve_opts *opts)
 {
     static struct daemon daemon_mem;
     struct daemon *d = &daemon_mem;
+    standard_open();
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the store's or the log's error, not the process's end */
     /* Secrets are read from here on: no core file, and nobody but root looks into this process. */

@@ -162,7 +162,9 @@ def test_lines_that_a_full_disk_refuses_are_counted(sluice):
     daemon = sluice(MOCK | {"log": {"access": "/dev/full"}})
     assert daemon.call("GET", "/health").status == 200
     wait_for(lambda: logged_dropped(daemon) >= 1, "the lost line is counted")
-    assert daemon.stderr.count("cannot write the access log /dev/full: No space left on device") == 1
+    text = "cannot write the access log /dev/full: No space left on device"
+    wait_for(lambda: text in daemon.stderr, "it is told")
+    assert daemon.stderr.count(text) == 1
 
 
 def test_half_a_line_in_the_access_log_spoils_no_other(sluice):
@@ -219,3 +221,11 @@ def test_a_full_disk_is_named_as_the_reason(sluice, tmp_path):
     daemon.stopped = True
     assert daemon.proc.wait(DEADLINE) == 1
     wait_for(lambda: "cannot make the admin key" in daemon.stderr and "No space left on device" in daemon.stderr, daemon.stderr)
+
+
+@pytest.mark.parametrize("fd", [0, 1, 2])
+def test_a_closed_standard_stream_is_no_socket(sluice, fd):
+    """No listener gets its number, and the end is an end as any other."""
+    daemon = sluice({"endpoints": []}, preexec=lambda: os.close(fd))
+    assert daemon.call("GET", "/health").status == 200
+    assert daemon.stop() == 0
