@@ -31,6 +31,7 @@ enum sl_opt_type {
 #define SL_OPT_RELOAD   SL_BIT(0) /* a reload applies it; without: needs a restart */
 #define SL_OPT_REQUIRED SL_BIT(1)
 #define SL_OPT_HIDDEN   SL_BIT(2) /* MLflow's private keys: read, not in our docs */
+#define SL_OPT_PLACE    SL_BIT(3) /* a text that says where credentials go, as a URL does */
 
 struct sl_bind;
 

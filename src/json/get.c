@@ -17,6 +17,9 @@ bool sl_json_is_nothing(struct sl_json_val v)
 
 struct sl_str sl_json_raw(struct sl_json_val v)
 {
+    if (!v.doc) {
+        return SL_STR_NONE;
+    }
     const struct sl_json_tok *tok = sl_json_tok(v);
     size_t quotes = tok->kind == SL_JSON_STRING;
     return sl_str_make(v.doc->text.p + tok->off - quotes, tok->len + 2 * quotes);

@@ -122,7 +122,7 @@ SL_INLINE bool sl_json_is(struct sl_json_val v, enum sl_json_kind kind)
 bool sl_json_is_bool(struct sl_json_val v);
 /* Absent or null: what most APIs take as "not given". */
 bool sl_json_is_nothing(struct sl_json_val v);
-/* The value's exact bytes in the text, quotes included for strings. */
+/* The value's exact bytes in the text, quotes included for strings. p == NULL: the value is absent. */
 struct sl_str sl_json_raw(struct sl_json_val v);
 
 /* Member of an object by its decoded name; the last one wins when a name is repeated. Absent for anything else. */

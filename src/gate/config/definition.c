@@ -398,7 +398,8 @@ static const char *moved_url(const struct sl_opt *rows, const struct sl_val *con
         }
         struct sl_str to = is_nothing(now) ? SL_STR("") : now->text,
                       from = is_nothing(before) ? SL_STR("") : before->text;
-        if (row->type == SL_OPT_URL && !sl_str_eq(to, from)) {
+        bool is_place = row->type == SL_OPT_URL || (row->flags & SL_OPT_PLACE);
+        if (is_place && !sl_str_eq(to, from)) {
             return row->key;
         }
     }

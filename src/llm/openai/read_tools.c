@@ -14,6 +14,9 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
         tool->type = SL_STR("?");
         tool->node = v;
         int r = sl_json_text(type, rd->arena, &tool->type);
+        if (r == 0 && tool->type.n == 0) {
+            return sl_chat_fault(rd, type, "the type of a tool is missing, such as function");
+        }
         return r == SL_E_NOMEM ? r : 0; /* the provider refuses what it does not know */
     }
     struct sl_json_val function = sl_json_get(v, "function");

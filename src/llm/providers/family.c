@@ -298,6 +298,12 @@ static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL
     {                                                                                                     \
         name, SL_OPT_STR, offsetof(struct conf, field), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL, help \
     }
+/* One by which the host finds the place that its key goes to. */
+#define PLACE(name, field, help)                                                                                    \
+    {                                                                                                               \
+        name, SL_OPT_STR, offsetof(struct conf, field), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_PLACE, NULL, NULL, NULL, \
+            help                                                                                                    \
+    }
 #define OPTS(...)           \
     (const struct sl_opt[]) \
     {                       \
@@ -454,8 +460,8 @@ const struct sl_family_row sl_openai_family[] = {
                     PASS,
                     USAGE_ASKED,
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.portkey.ai/v1", 0),
-                                 TEXT("portkey_provider", portkey_provider, "sent as x-portkey-provider"),
-                                 TEXT("portkey_config", portkey_config, "sent as x-portkey-config"),
+                                 PLACE("portkey_provider", portkey_provider, "sent as x-portkey-provider"),
+                                 PLACE("portkey_config", portkey_config, "sent as x-portkey-config"),
                                  { "provider_api_key", SL_OPT_SECRET, offsetof(struct conf, provider_key), NULL, 0, 0,
                                    SL_OPT_RELOAD, NULL, NULL, NULL, "the provider's own key, sent as a bearer token" }),
                     .prepare = portkey_prepare,

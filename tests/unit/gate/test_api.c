@@ -132,6 +132,23 @@ static void credentials_stay_where_they_are(void **state)
           400,
           { "is another one than the stored, and the stored credential is not sent there" },
           NULL },
+        { "POST",
+          ROUTES,
+          NULL,
+          "{\"name\":\"pk\",\"route_type\":\"llm/v1/"
+          "chat\",\"model\":{\"name\":\"m\",\"provider\":\"portkey\",\"config\":{"
+          "\"api_key\":\"pk-a\",\"provider_api_key\":\"sk-behind\",\"portkey_provider\":\"openai\"}}}",
+          200,
+          { "\"pk\"" },
+          "sk-behind" },
+        { "PUT",
+          OWN "/pk",
+          NULL,
+          "{\"route_type\":\"llm/v1/chat\",\"model\":{\"name\":\"m\",\"provider\":\"portkey\",\"config\":{"
+          "\"portkey_config\":\"pc-other\"}}}",
+          400,
+          { "portkey", "is another one than the stored" },
+          NULL },
         /* nor does a call lead where the operator has not said so */
         { "PUT",
           OWN "/o",
@@ -168,7 +185,7 @@ static void credentials_stay_where_they_are(void **state)
           200,
           { "\"p\"" },
           NULL },
-        { "POST", "/api/sluice/v1/secret/rotate", NULL, NULL, 200, { "{\"routes\":2}" }, NULL },
+        { "POST", "/api/sluice/v1/secret/rotate", NULL, NULL, 200, { "{\"routes\":3}" }, NULL },
         { "GET", OWN "/o", NULL, NULL, 200, { "\"fingerprint\":\"" }, "sk-of" },
         { "GET", AUDIT, NULL, NULL, 200, { "\"action\":\"route.create\"", "\"target\":\"o\"" }, "sk-of" },
     };

@@ -468,6 +468,7 @@ static void test_tool_choice(void **state)
         { .body = AB ALLOWED("required", NAMED("c")), .refused = "the tool \"c\" is allowed, but is not in 'tools'" },
         { .body = AB ALLOWED("auto", NAMED("a") "," NAMED("c")), .refused = "\"c\"" },
         { .body = AB ALLOWED("auto", "{}"), .refused = "without a name" },
+        { .body = X ",\"tools\":[{\"type\":\"\",\"function\":{\"name\":\"a\"}}]}", .refused = "the type of a tool" },
         { .body = AB ",\"tool_choice\":" NAMED("b") "}", .has = "\"tool_choice\":{\"type\":\"tool\",\"name\":\"b\"}" },
         { .body = AB ",\"tool_choice\":" NAMED("c") "}", .refused = "the tool \"c\" is not in 'tools'" },
         { .body = AB ",\"tool_choice\":\"none\"}", .has = "\"tool_choice\":{\"type\":\"none\"}" },

@@ -2,6 +2,7 @@
 """What goes up to hosts of OpenAI's language that refuse as strictly as the real ones: a table of (routes, call, what of it goes up otherwise)."""
 import pytest
 
+from harness import CHAT_REPLY
 from strict_openai import StrictOpenAI
 from upstream import Upstream
 
@@ -166,15 +167,16 @@ def each(table):
     return [pytest.param(route, *row[1:], id=f"{i}-{route}") for i, row in enumerate(table) for route in row[0]]
 
 
+def endpoint(port, name, provider, model, rules):
+    config = {KEY.get(provider, "api_key"): "k", BASE.get(provider, "api_base"): f"http://127.0.0.1:{port}/{rules}/v1", **(AZURE if provider == "azure" else {})}
+    return {"name": name, "endpoint_type": "llm/v1/chat", "model": {"provider": provider, "name": model, "config": config}, "sluice": {"retries": 0}}
+
+
 class Lab:
     def __init__(self, sluice):
         self.fake = StrictOpenAI()
         self.up = Upstream(self.fake)
-        self.daemon = sluice({"endpoints": [self.endpoint(name, *row) for name, row in ROUTES.items()]})
-
-    def endpoint(self, name, provider, model, rules):
-        config = {KEY.get(provider, "api_key"): "k", BASE.get(provider, "api_base"): f"http://127.0.0.1:{self.up.port}/{rules}/v1", **(AZURE if provider == "azure" else {})}
-        return {"name": name, "endpoint_type": "llm/v1/chat", "model": {"provider": provider, "name": model, "config": config}, "sluice": {"retries": 0}}
+        self.daemon = sluice({"endpoints": [endpoint(self.up.port, name, *row) for name, row in ROUTES.items()]})
 
     def say(self, route, call, path="/v1/chat/completions"):
         self.seen = len(self.fake.bodies)
@@ -255,3 +257,23 @@ def test_a_schema_in_words(lab):
     assert lab.say("deepseek", says(X, response_format=SCHEMA)).status == 200
     body = lab.fake.bodies[-1]
     assert body["response_format"] == {"type": "json_object"} and '"properties":{}' in body["messages"][0]["content"]
+
+
+ODD = [{}, {"content": "b"}, {"role": 5, "content": "c"}, {"role": "user"}, {"role": "user", "content": None}, {"role": "user", "content": [{}]},
+       {"role": "user", "content": [{"type": "file", "file": {"file_data": "data:application/pdf;base64,aGk="}}]},
+       {"role": "user", "content": [{"type": "file", "file": {"file_data": "zzz", "filename": 5}}]}, {"role": "user", "content": [{"type": "file"}]},
+       {"role": "user", "content": [{"type": "input_audio"}]}, {"role": "user", "content": [{"type": "image_url"}]}, {"role": "tool"},
+       {"role": "assistant", "tool_calls": [{}]}, {"role": "assistant", "tool_calls": 5}, {"role": "system"}, {"role": "developer", "content": [5]}]
+
+
+def test_odd_messages_are_answered(sluice, upstream):
+    """At any place among others: passed on as JSON or refused, whatever is missing in them."""
+    up = upstream(lambda x: x.reply(CHAT_REPLY))
+    daemon = sluice({"endpoints": [endpoint(up.port, name, *row) for name, row in ROUTES.items()]})
+    for route in ROUTES:
+        for odd in ODD:
+            for messages in ([odd], [X, odd, {"role": "assistant", "content": "x"}], [X, {"role": "assistant", "content": "x"}, odd], [odd, X], [X, calls(NINE), odd, result(NINE)]):
+                r = daemon.call("POST", "/v1/chat/completions", says(*messages, model=route))
+                assert r.status in (200, 400), (route, messages, r.status, r.body)
+                if r.status == 200:
+                    assert up.requests[-1].json()["messages"]
