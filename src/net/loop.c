@@ -88,6 +88,7 @@ static void heap_remove(struct sl_loop *loop, struct sl_timer *timer)
 }
 
 static void on_clock(uv_timer_t *clock);
+static void on_turn(uv_idle_t *turn);
 
 static void clock_arm(struct sl_loop *loop)
 {
@@ -99,9 +100,11 @@ static void clock_arm(struct sl_loop *loop)
      * cached value the timer is due at an absolute time, however old the value is. */
     uint64_t due_msec = loop->armed_usec / 1000 + (loop->armed_usec % 1000 != 0);
     uint64_t now_msec = uv_now(&loop->uv);
-    bool is_due = due_msec <= now_msec ||
-                  loop->armed_usec <= sl_loop_now(loop); /* in the next turn, not in a millisecond */
-    int r = uv_timer_start(&loop->clock, on_clock, is_due ? 0 : due_msec - now_msec, 0);
+    /* What is due runs in the next turn, not in a millisecond; and not in this one: libuv runs its timers until none is
+     * due, and one that sets itself anew each time would keep everybody else from the loop. */
+    bool is_due = due_msec <= now_msec || loop->armed_usec <= sl_loop_now(loop);
+    int r = is_due ? uv_idle_start(&loop->turn, on_turn)
+                   : uv_timer_start(&loop->clock, on_clock, due_msec - now_msec, 0);
     SL_ASSERT(r == 0);
 }
 
@@ -130,6 +133,12 @@ static bool timers_run(struct sl_loop *loop)
 static void on_clock(uv_timer_t *clock)
 {
     timers_run(clock->data);
+}
+
+static void on_turn(uv_idle_t *turn)
+{
+    uv_idle_stop(turn);
+    timers_run(turn->data);
 }
 
 void sl_timer_init(struct sl_timer *timer, void (*on_timer)(struct sl_timer *timer))
@@ -232,6 +241,10 @@ int sl_loop_init(struct sl_loop *loop, struct sl_err *err)
     r = uv_timer_init(&loop->uv, &loop->clock);
     SL_ASSERT(r == 0);
     loop->clock.data = loop;
+    r = uv_idle_init(&loop->uv, &loop->turn);
+    SL_ASSERT(r == 0);
+    loop->turn.data = loop;
+    uv_unref((uv_handle_t *)&loop->turn);
     uv_unref((uv_handle_t *)&loop->clock);
     sl_arena_cache_init(&loop->arenas, ARENA_CHUNKS);
     sl_rng_init(&loop->rng);
@@ -259,6 +272,7 @@ void sl_loop_done(struct sl_loop *loop)
     sl_loop_stop(loop);
     sl_loop_run(loop); /* the close callbacks that are due */
     uv_close((uv_handle_t *)&loop->clock, NULL);
+    uv_close((uv_handle_t *)&loop->turn, NULL);
     uv_close((uv_handle_t *)&loop->posted, NULL);
     SL_IGNORE(uv_run(&loop->uv, UV_RUN_DEFAULT)); /* uv_loop_close tells */
     int r = uv_loop_close(&loop->uv);

@@ -23,6 +23,7 @@ struct sl_loop {
     struct sl_tls_scratch *tls; /* net/tls_conn.c: what TLS streams share; NULL until the first */
     /* private: the timer heap and the posted calls */
     uv_timer_t clock;
+    uv_idle_t turn; /* runs once, in the next turn */
     struct sl_timer **heap;
     size_t n_heap, cap_heap;
     uint64_t armed_usec; /* when the clock fires; UINT64_MAX: it does not; 0: the heap is being served */

@@ -341,6 +341,37 @@ def test_a_client_that_reads_nothing_grows_no_memory(sluice):
         buf = buf[buf.rfind(b'{"status":"OK"}') + 15:] if b'{"status":"OK"}' in buf else buf
 
 
+def test_many_that_pipeline_take_turns(sluice):
+    """2,000 requests of each of 50 connections: all are answered, another client is served meanwhile, and what is done with gives back its memory."""
+    daemon = sluice({"endpoints": [], "log": {"access": "none"}})
+    rss = daemon.rss()
+    conns = [daemon.connect() for _ in range(50)]
+    burst = (HEALTH + b"\r\n") * 2000
+    for conn in conns:
+        conn.sock.setblocking(False)
+        conn.left = burst
+        conn.got, conn.tail = 0, b""
+    meanwhile, waiting = 0, set(conns)
+    while waiting:
+        for conn in list(waiting):
+            try:
+                conn.left = conn.left[conn.sock.send(conn.left):] if conn.left else b""
+            except BlockingIOError:
+                pass
+            try:
+                data = conn.tail + conn.sock.recv(1 << 16)
+            except BlockingIOError:
+                continue
+            conn.got += data.count(b'{"status":"OK"}')
+            conn.tail = data[data.rfind(b'{"status":"OK"}') + 15:][-14:] if b'{"status":"OK"}' in data else data[-14:]
+            if conn.got == 2000:
+                waiting.discard(conn)
+        if meanwhile < 3:
+            assert daemon.call("GET", "/health").status == 200
+            meanwhile += 1
+    assert SANITIZED or daemon.rss() - rss < 100_000_000
+
+
 def test_chunked_requests(world):
     conn = world.connect()
     for i, body in enumerate([chunk(BODY) + b"0\r\n\r\n", chunk(BODY, b';a=b;c="d e"') + b"0;last\r\n\r\n", b"".join(chunk(bytes([c])) for c in BODY) + b"000\r\n\r\n",
