@@ -14,23 +14,30 @@ void sl_json_edits_init(struct sl_json_edits *edits, struct sl_arena *arena)
     *edits = (struct sl_json_edits){ .arena = arena };
 }
 
+/* Makes room for `n` more. */
+static bool edits_reserve(struct sl_json_edits *edits, uint32_t n)
+{
+    if (edits->status || edits->n + n <= edits->cap) {
+        return edits->status == 0;
+    }
+    uint32_t cap = SL_MAX(edits->cap ? edits->cap * 2 : EDITS_MIN, edits->n + n);
+    struct sl_json_edit *v = SL_ARENA_ARRAY(edits->arena, struct sl_json_edit, cap);
+    if (!v) {
+        edits->status = SL_E_NOMEM;
+        return false;
+    }
+    if (edits->n) {
+        memcpy(v, edits->v, edits->n * sizeof(*v));
+    }
+    edits->v = v;
+    edits->cap = cap;
+    return true;
+}
+
 static struct sl_json_edit *edit_insert(struct sl_json_edits *edits, uint32_t at, struct sl_json_edit edit)
 {
-    if (edits->status) {
+    if (!edits_reserve(edits, 1)) {
         return NULL;
-    }
-    if (edits->n == edits->cap) {
-        uint32_t cap = edits->cap ? edits->cap * 2 : EDITS_MIN;
-        struct sl_json_edit *v = SL_ARENA_ARRAY(edits->arena, struct sl_json_edit, cap);
-        if (!v) {
-            edits->status = SL_E_NOMEM;
-            return NULL;
-        }
-        if (edits->n) {
-            memcpy(v, edits->v, edits->n * sizeof(*v));
-        }
-        edits->v = v;
-        edits->cap = cap;
     }
     memmove(edits->v + at + 1, edits->v + at, (edits->n - at) * sizeof(*edits->v));
     edits->v[at] = edit;
@@ -84,8 +91,21 @@ void sl_json_edit_replace(struct sl_json_edits *edits, struct sl_json_val v, str
     edit_put(edits, (struct sl_json_edit){ raw_offset(v), sl_json_raw(v).n, json });
 }
 
+/* Is this member's value gone (its bytes lie inside a removal)? */
+static bool is_removed(const struct sl_json_edits *edits, size_t key_off)
+{
+    uint32_t i = first_behind(edits, key_off);
+    while (i > 0 && edits->v[i - 1].len == 0) {
+        i--; /* an insert covers nothing */
+    }
+    return i > 0 && key_off < edits->v[i - 1].off + edits->v[i - 1].len;
+}
+
 void sl_json_edit_rename(struct sl_json_edits *edits, struct sl_json_val key, const char *name)
 {
+    if (is_removed(edits, raw_offset(key))) {
+        return;
+    }
     struct sl_str text = sl_arena_printf(edits->arena, "%s\"", name);
     if (!text.p) {
         edits->status = SL_E_NOMEM;
@@ -108,16 +128,6 @@ void sl_json_edit_prepend(struct sl_json_edits *edits, struct sl_json_val list, 
     edit_put(edits, (struct sl_json_edit){ raw_offset(list) + 1, 0, text });
 }
 
-/* Is this member's value gone (its bytes lie inside a removal)? */
-static bool is_removed(const struct sl_json_edits *edits, size_t key_off)
-{
-    uint32_t i = first_behind(edits, key_off);
-    while (i > 0 && edits->v[i - 1].len == 0) {
-        i--; /* an insert covers nothing */
-    }
-    return i > 0 && key_off < edits->v[i - 1].off + edits->v[i - 1].len;
-}
-
 /* Are there members of `object` in the text that still stand? */
 static bool has_members_left(const struct sl_json_edits *edits, struct sl_json_val object)
 {
@@ -135,9 +145,9 @@ static void insert_fix_commas(struct sl_json_edits *edits, struct sl_json_val ob
 {
     size_t inside = raw_offset(object) + 1;
     bool needs_last = has_members_left(edits, object);
-    for (uint32_t i = edits->n; i-- > 0;) {
+    for (uint32_t i = first_behind(edits, inside); i-- > 0 && edits->v[i].off == inside;) {
         struct sl_json_edit *e = &edits->v[i];
-        if (e->off != inside || e->len) {
+        if (e->len) {
             continue;
         }
         bool has = e->text.n && e->text.p[e->text.n - 1] == ',';
@@ -208,28 +218,28 @@ void sl_json_edit_set(struct sl_json_edits *edits, struct sl_json_val object, co
 /* Puts `runs` (removals, in order) between the edits; what lies inside one goes away. */
 static void removals_merge(struct sl_json_edits *edits, const struct sl_json_edit *runs, uint32_t n_runs)
 {
-    struct sl_json_edit *v = SL_ARENA_ARRAY(edits->arena, struct sl_json_edit, (size_t)edits->n + n_runs);
-    if (!v) {
-        edits->status = SL_E_NOMEM;
+    if (n_runs == 0 || !edits_reserve(edits, n_runs)) {
         return;
     }
-    uint32_t n = 0, k = 0;
+    /* Those before the first run stay; the others move up, and are taken from there. */
+    uint32_t n = first_behind(edits, runs[0].off - 1), k = n + n_runs, end_k = edits->n + n_runs;
+    struct sl_json_edit *v = edits->v;
+    if (n < edits->n) {
+        memmove(v + k, v + n, (edits->n - n) * sizeof(*v));
+    }
     for (uint32_t i = 0; i < n_runs; i++) {
         size_t end = runs[i].off + runs[i].len;
-        while (k < edits->n &&
-               (edits->v[k].off < runs[i].off || (edits->v[k].off == runs[i].off && edits->v[k].len == 0))) {
-            v[n++] = edits->v[k++];
+        while (k < end_k && (v[k].off < runs[i].off || (v[k].off == runs[i].off && v[k].len == 0))) {
+            v[n++] = v[k++];
         }
-        while (k < edits->n && edits->v[k].off < end && edits->v[k].off + edits->v[k].len <= end) {
+        while (k < end_k && v[k].off < end && v[k].off + v[k].len <= end) {
             k++;
         }
         v[n++] = runs[i];
     }
-    while (k < edits->n) {
-        v[n++] = edits->v[k++];
+    while (k < end_k) {
+        v[n++] = v[k++];
     }
-    edits->cap = edits->n + n_runs;
-    edits->v = v;
     edits->n = n;
 }
 
@@ -304,10 +314,11 @@ void sl_json_edit_remove(struct sl_json_edits *edits, struct sl_json_val object,
     /* Earlier removals of this object are rebuilt together with the new one: those that cover one of its names. Both
      * lists are in order. */
     size_t from = raw_offset(object), to = from + sl_json_raw(object).n;
-    uint32_t kept = 0;
+    uint32_t first = first_behind(edits, from), kept = first;
     struct sl_json_iter it = sl_json_each(object);
     bool has_member = sl_json_next(&it);
-    for (uint32_t k = 0; k < edits->n; k++) {
+    uint32_t k = first;
+    for (; k < edits->n && edits->v[k].off < to; k++) {
         struct sl_json_edit *e = &edits->v[k];
         while (has_member && raw_offset(it.key) < e->off) {
             has_member = sl_json_next(&it);
@@ -317,7 +328,10 @@ void sl_json_edit_remove(struct sl_json_edits *edits, struct sl_json_val object,
             edits->v[kept++] = *e;
         }
     }
-    edits->n = kept;
+    if (kept < k) {
+        memmove(edits->v + kept, edits->v + k, (edits->n - k) * sizeof(*edits->v));
+        edits->n -= k - kept;
+    }
     removals_rebuild(edits, object, gone, n);
     insert_fix_commas(edits, object);
 }

@@ -3,6 +3,7 @@
 #ifndef SL_LLM_BEDROCK_H
 #define SL_LLM_BEDROCK_H
 
+#include "base/map.h"
 #include "llm/core/language.h"
 #include "llm/core/pieces.h"
 #include "llm/form/params.h"
@@ -46,10 +47,7 @@ struct sl_bedrock_builder {
     struct sl_llm_error *error;
     struct sl_form_params params;
     bool has_answer_tool; /* the schema goes into a forced tool */
-    struct sl_bedrock_name {
-        struct sl_str text;
-        struct sl_bedrock_name *next;
-    } * names; /* of documents: no two are alike */
+    struct sl_map names;  /* of documents: no two are alike */
     uint32_t n_documents;
 };
 

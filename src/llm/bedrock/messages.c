@@ -82,7 +82,7 @@ static const struct format *format_of(const struct sl_media *media, struct sl_st
 /* Letters, digits, single blanks, hyphens, parentheses and brackets; no two documents have the same. */
 static struct sl_str document_name(struct sl_bedrock_builder *b, struct sl_str raw)
 {
-    struct sl_bedrock_name *name = SL_ARENA_NEW(b->arena, struct sl_bedrock_name);
+    static char there;
     char *p = sl_arena_bytes(b->arena, 200);
     size_t n = 0;
     b->n_documents++;
@@ -95,21 +95,15 @@ static struct sl_str document_name(struct sl_bedrock_builder *b, struct sl_str r
             p[n++] = c;
         }
     }
-    if (!p || !name) {
+    if (!p) {
         return SL_STR_NONE;
     }
-    name->text = sl_str_trim(sl_str_make(p, n));
-    bool is_known = name->text.n == 0;
-    for (const struct sl_bedrock_name *other = b->names; other && !is_known; other = other->next) {
-        is_known = sl_str_eq(other->text, name->text);
+    struct sl_str name = sl_str_trim(sl_str_make(p, n));
+    if (name.n == 0 || sl_map_find(&b->names, name)) {
+        struct sl_str stem = name.n ? name : SL_STR("document");
+        name = sl_arena_printf(b->arena, "%.*s %u", SL_STR_ARG(stem), b->n_documents);
     }
-    if (is_known) {
-        struct sl_str stem = name->text.n ? name->text : SL_STR("document");
-        name->text = sl_arena_printf(b->arena, "%.*s %u", SL_STR_ARG(stem), b->n_documents);
-    }
-    name->next = b->names;
-    b->names = name;
-    return name->text;
+    return name.p && sl_map_put(&b->names, name, &there) == SL_E_NOMEM ? SL_STR_NONE : name;
 }
 
 static int part_refuse(struct sl_bedrock_builder *b, const struct sl_part *part, const char *text)

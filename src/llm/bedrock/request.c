@@ -90,25 +90,23 @@ static void tool_write(struct sl_bedrock_builder *b, const struct sl_tool *tool)
     sl_bedrock_cache_point_write(b, tool->cache_control);
 }
 
-/* A history with calls is refused without tools: those that were called are named. */
-static void history_tools_write(struct sl_bedrock_builder *b)
+/* A history with calls is refused without tools: those that were called are named, each once. */
+static int history_tools_write(struct sl_bedrock_builder *b)
 {
-    for (uint32_t i = 0; i < b->chat->n_messages; i++) {
-        for (uint32_t k = 0; k < b->chat->messages[i].n_parts; k++) {
-            const struct sl_tool_call *call = history_call(b, i, k), *other = NULL;
-            bool is_new = call != NULL;
-            for (uint32_t m = 0; m <= i && is_new; m++) {
-                uint32_t end = m == i ? k : b->chat->messages[m].n_parts;
-                for (uint32_t n = 0; n < end && is_new; n++) {
-                    other = history_call(b, m, n);
-                    is_new = !other || !sl_str_eq(other->name, call->name);
-                }
-            }
-            if (is_new) {
+    static char there;
+    struct sl_map names = { 0 };
+    int r = 0;
+    for (uint32_t i = 0; i < b->chat->n_messages && r != SL_E_NOMEM; i++) {
+        for (uint32_t k = 0; k < b->chat->messages[i].n_parts && r != SL_E_NOMEM; k++) {
+            const struct sl_tool_call *call = history_call(b, i, k);
+            r = call ? sl_map_put(&names, call->name, &there) : SL_E_EXISTS;
+            if (r == 0) {
                 tool_write(b, &(struct sl_tool){ .name = call->name });
             }
         }
     }
+    sl_map_done(&names);
+    return r == SL_E_NOMEM ? r : 0;
 }
 
 static void choice_write(struct sl_bedrock_builder *b)
@@ -151,9 +149,7 @@ static int tools_write(struct sl_bedrock_builder *b)
             tool_write(b, &chat->tools[i]);
         }
     }
-    if (!has_any) {
-        history_tools_write(b);
-    }
+    int r = has_any ? 0 : history_tools_write(b);
     if (b->has_answer_tool) {
         struct sl_str description = chat->schema_description;
         tool_write(b, &(struct sl_tool){ .name = SL_STR("\"" SL_BEDROCK_ANSWER_TOOL "\""),
@@ -166,7 +162,7 @@ static int tools_write(struct sl_bedrock_builder *b)
         choice_write(b);
     }
     sl_jw_end(jw(b));
-    return 0;
+    return r;
 }
 
 /* --- numbers and reasoning --- */
@@ -472,7 +468,9 @@ static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct s
     int r = sl_form_refuse_many(form, chat, "Amazon Bedrock");
     r = r < 0 ? r : sl_form_refuse_tools(form, chat);
     r = r < 0 ? r : sl_form_call(form, chat);
-    return r < 0 ? r : body_write(&b, form);
+    r = r < 0 ? r : body_write(&b, form);
+    sl_map_done(&b.names);
+    return r;
 }
 
 int sl_bedrock_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,

@@ -63,6 +63,28 @@ static void allowed_write(struct sl_buf *out, unsigned n)
     sl_buf_add_lit(out, "]}}}");
 }
 
+/* Messages that lose a member each where a host does not know it. */
+static void thoughts_write(struct sl_buf *out, unsigned n)
+{
+    body_begin(out);
+    for (unsigned i = 0; i < n; i++) {
+        sl_buf_add_lit(out, ",{\"role\":\"assistant\",\"content\":\"a\",\"reasoning_content\":\"t\"}");
+    }
+    sl_buf_add_lit(out, ",{\"role\":\"user\",\"content\":\"x\"}]}");
+}
+
+/* Documents of one name. */
+static void documents_write(struct sl_buf *out, unsigned n)
+{
+    body_begin(out);
+    sl_buf_add_lit(out, ",{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}");
+    for (unsigned i = 0; i < n; i++) {
+        sl_buf_add_lit(out, ",{\"type\":\"file\",\"file\":{\"filename\":\"a.pdf\",\"file_data\":"
+                            "\"data:application/pdf;base64,aGk=\"}}");
+    }
+    sl_buf_add_lit(out, "]}]}");
+}
+
 static uint64_t cpu_usec(void)
 {
     struct timespec t;
@@ -111,17 +133,28 @@ static void costs_grow_in_step(void **state)
         { "anthropic", "claude-sonnet-4-5", "{\"anthropic_api_key\":\"k\"}" },
         { "cohere", "command-a-03-2025", "{\"cohere_api_key\":\"k\"}" },
         { "mistral", "mistral-large-latest", "{\"mistral_api_key\":\"k\"}" },
+        { "bedrock", "anthropic.claude-sonnet-4-5",
+          "{\"aws_config\":{\"aws_access_key_id\":\"a\",\"aws_secret_access_key\":\"s\",\"aws_region\":\"us-east-1\"}"
+          "}" },
     };
     static const struct {
         const char *name;
         write_fn *write;
-    } cases[] = { { "results", results_write }, { "tools", tools_write }, { "allowed", allowed_write } };
+        const char *only; /* of this provider; NULL: of all */
+    } cases[] = { { "results", results_write, NULL },
+                  { "tools", tools_write, NULL },
+                  { "allowed", allowed_write, NULL },
+                  { "thoughts", thoughts_write, NULL },
+                  { "documents", documents_write, "bedrock" } };
     for (size_t i = 0; i < SL_ARRAY_LEN(providers); i++) {
         struct help h;
         help_init(&h);
         struct sl_target target;
         assert_int_equal(help_target(&h, providers[i].provider, providers[i].model, providers[i].config, &target), 0);
         for (size_t k = 0; k < SL_ARRAY_LEN(cases); k++) {
+            if (cases[k].only && strcmp(cases[k].only, providers[i].provider) != 0) {
+                continue;
+            }
             uint64_t few = cost(&target, cases[k].write, FEW);
             uint64_t many = cost(&target, cases[k].write, FEW * TIMES);
             if (many > few * LIMIT) {
