@@ -212,13 +212,53 @@ static void a_long_value_is_prepended_whole(void **state)
     sl_arena_done(&arena);
 }
 
+/* The bytes of the arena that it takes to remove a member from each of `n` objects. */
+static size_t removals_cost(unsigned n)
+{
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    struct sl_buf text = SL_BUF_INIT(1 << 20), want = SL_BUF_INIT(1 << 20), out = SL_BUF_INIT(1 << 20);
+    for (unsigned i = 0; i < n; i++) {
+        sl_buf_add_c(&text, i ? ",{\"a\":1,\"b\":2}" : "[{\"a\":1,\"b\":2}");
+        sl_buf_add_c(&want, i ? ",{\"a\":1}" : "[{\"a\":1}");
+    }
+    sl_buf_add_char(&text, ']');
+    sl_buf_add_char(&want, ']');
+    assert_int_equal(sl_json_parse(&doc, sl_buf_str(&text)), 0);
+    struct sl_json_edits edits;
+    sl_json_edits_init(&edits, &arena);
+    for (struct sl_json_iter it = sl_json_each(sl_json_root(&doc)); sl_json_next(&it);) {
+        sl_json_edit_remove(&edits, it.val, "b");
+    }
+    size_t bytes = arena.total;
+    sl_json_edits_write(&edits, sl_buf_str(&text), &out);
+    assert_true(sl_str_eq(sl_buf_str(&out), sl_buf_str(&want)));
+    sl_buf_done(&out);
+    sl_buf_done(&want);
+    sl_buf_done(&text);
+    sl_json_done(&doc);
+    sl_arena_done(&arena);
+    return bytes;
+}
+
+/* A client decides how many objects lose a member: four times as many take four times the memory, not sixteen. */
+static void removals_from_many_objects(void **state)
+{
+    (void)state;
+    size_t few = removals_cost(2000), many = removals_cost(8000);
+    if (many > 6 * few) {
+        fail_msg("%zu bytes, for four times as many objects %zu", few, many);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_combinations_on_small_objects),
-        cmocka_unit_test(other_bytes_stay),
-        cmocka_unit_test(many_edits_on_many_members),
-        cmocka_unit_test(a_long_value_is_prepended_whole),
+        cmocka_unit_test(all_combinations_on_small_objects), cmocka_unit_test(other_bytes_stay),
+        cmocka_unit_test(many_edits_on_many_members),        cmocka_unit_test(a_long_value_is_prepended_whole),
+        cmocka_unit_test(removals_from_many_objects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
