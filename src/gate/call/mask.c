@@ -117,7 +117,14 @@ static char form_char(const struct sl_secret_word *word, enum form form, size_t 
     return base64_chars[two >> (10 - bit % 8) & 63];
 }
 
-/* Bytes at `p` that spell the word in that form; 0: others. */
+/* Is this all that a text which was cut has of a character? */
+static bool is_cut_char(const char *at, const char *end)
+{
+    return at == end || ((*at == '\\' || *at == '%') && end - at < 6);
+}
+
+/* Bytes at `p` that spell the word in that form; 0: others. A text that ends in its midst may have been cut there: what
+ * it has of the word counts, where that is more than a short one. */
 static size_t spelt_at(const char *p, const char *end, const struct sl_secret_word *word, enum form form)
 {
     const char *at = p;
@@ -132,7 +139,7 @@ static size_t spelt_at(const char *p, const char *end, const struct sl_secret_wo
             n = char_spelt(at, end, c == '+' ? '-' : '_');
         }
         if (n == 0) {
-            return 0;
+            return i > SHORT_MAX && is_cut_char(at, end) ? (size_t)(end - p) : 0;
         }
         at += n;
     }
@@ -173,7 +180,8 @@ static bool may_start(const struct sl_secrets *secrets, char c)
 static const char *credential_find(const struct sl_secrets *secrets, const char *begin, const char *p, const char *end,
                                    size_t *ret_n)
 {
-    for (; p < end && (size_t)(end - p) >= secrets->shortest; p++) {
+    size_t least = SL_MIN(secrets->shortest, (size_t)SHORT_MAX + 1);
+    for (; p < end && (size_t)(end - p) >= least; p++) {
         if (may_start(secrets, *p) && (*ret_n = credential_at(secrets, begin, p, end)) > 0) {
             return p;
         }

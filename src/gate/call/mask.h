@@ -38,7 +38,8 @@ void sl_secrets_find(struct sl_secrets *secrets);
 
 /* Every occurrence in `bytes` of a credential of the request becomes '*', also one whose letters are escaped as JSON
  * (\u0073, \/) or a URL (%2F) does it, however often, one in base64 or inside something in base64, and the password
- * of Basic. A short credential counts only where it stands alone, for it may be a word. True: there was one. */
+ * of Basic. A short credential counts only where it stands alone, for it may be a word. A text may have been cut: at
+ * its end the first eight characters of a longer one are enough. True: there was one. */
 bool sl_mask_bytes(const struct sl_secrets *secrets, char *bytes, size_t n);
 /* The same for a text that may not be changed: itself, or a copy on the arena. p == NULL: no memory. */
 struct sl_str sl_mask_text(const struct sl_secrets *secrets, struct sl_str text, struct sl_arena *arena);

@@ -89,14 +89,20 @@ static void root_read(struct sl_json_val root, struct sl_arena *arena, struct sl
     }
 }
 
-/* The first line or lines of a text that is not for programs. */
+/* The first line or lines of a text that is not for programs: whole words, so that who masks credentials sees no half
+ * of one. */
 static struct sl_str text_cut(struct sl_str s)
 {
     size_t from = 0, to = s.n;
     while (from < to && (unsigned char)s.p[from] <= ' ') {
         from++;
     }
-    to = SL_MIN(to, from + ERRBODY_TEXT_MAX);
+    if (to > from + ERRBODY_TEXT_MAX) {
+        to = from + ERRBODY_TEXT_MAX;
+        while (to > from && (unsigned char)s.p[to] > ' ') {
+            to--;
+        }
+    }
     while (to > from && (unsigned char)s.p[to - 1] <= ' ') {
         to--;
     }

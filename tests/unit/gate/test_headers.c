@@ -168,6 +168,13 @@ static void credentials_are_masked(void **state)
         { "authorization: basic dTpwdw", "/", "pw of pws: %70w dTpwdw", "** of pws: **** ******" },
         { "authorization: Basic dXNlcg==", "/", "user", "user" },
         { "authorization: Basic no:base64", "/", "no base64", "no base64" },
+        /* a text that was cut in its midst */
+        { "x-key: abcdefghijkl", "/", "no: abcdefghijk", "no: ***********" },
+        { "x-key: abcdefghijkl", "/", "no: abcdefgh", "no: ********" },
+        { "x-key: abcdefghijkl", "/", "no: abcdefg", "no: abcdefg" },
+        { "x-key: abcdefghijkl", "/", "abcdefghijk, no", "abcdefghijk, no" },
+        { "x-key: abcdefghijkl", "/", "no: abcdefgh\\u00", "no: ************" },
+        { "x-key: abcdefghijkl", "/", "no: %61bcdefgh%6", "no: ************" },
         /* the longest of two */
         { "authorization: abcdefgh\nx-key: abcdefghijkl", "/", "abcdefghijkl", "************" },
         { "", "/x?a=1&key=12345678&b=2", "bad key 12345678", "bad key ********" },
