@@ -371,6 +371,23 @@ def test_the_body_differs_only_in_its_model(lab):
     assert lab.up.requests[-1].body == body.replace(b'"chat"', b'"gpt-4o-mini"')
 
 
+@pytest.mark.parametrize("before", [b" " * (262144 - 12), b" " * (262144 - 9)])
+@pytest.mark.parametrize("kind", ["text/plain", "application/json"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/gateway/chat/invocations"])
+def test_a_credential_is_not_told_in_halves(lab, path, kind, before):
+    """Wherever a long error is cut."""
+    lab.up.handler = lambda x: x.reply(before + b"sk-test-secret" + b"z" * 100, status="400 Bad Request", content_type=kind)
+    r = lab.daemon.call("POST", path, {"messages": [{"role": "user", "content": "x"}], **({"model": "chat"} if path.startswith("/v1") else {})})
+    assert r.status == 400 and b"sk-test-s" not in r.body, r.body[-200:]
+
+
+def test_a_credential_is_not_told_in_halves_of_an_event(lab):
+    text = b"a " * 506 + b"sk-test-secret" + b"z" * 100
+    lab.up.handler = lambda x: x.reply(b"event: error\ndata: " + text + b"\n\n", content_type="text/event-stream")
+    r = lab.daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": "x"}], "stream": True})
+    assert b"a a a" in r.body and b"sk-test-s" not in r.body, r.body[-200:]
+
+
 def test_gzip_bombs_stay_small(lab):
     """A reply of 200 MB in 200 kB: passed on at the client's pace where it may be, refused where it must be collected."""
     z = zlib.compressobj(9, zlib.DEFLATED, 31)
