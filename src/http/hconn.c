@@ -52,10 +52,7 @@ void sl_hconn_arm(struct sl_hconn *conn)
     uint64_t wait = 0;
     switch (conn->state) {
     case SL_HC_IDLE:
-        wait = sl_hconn_is_ready(conn) ? 1
-               : is_sending            ? conf->write_idle_usec
-               : conn->is_fresh        ? conf->head_usec
-                                       : conf->keep_alive_usec;
+        wait = is_sending ? conf->write_idle_usec : conn->is_fresh ? conf->head_usec : conf->keep_alive_usec;
         break;
     case SL_HC_HEAD:
         wait = conf->head_usec;
@@ -77,7 +74,9 @@ void sl_hconn_arm(struct sl_hconn *conn)
         wait = SL_MIN(wait, OVER_LIMIT_USEC);
     }
     conn->sent_seen = sl_hconn_sent(conn);
-    if (wait) {
+    if (sl_hconn_is_ready(conn)) {
+        timer_in(conn, 0); /* in the next turn */
+    } else if (wait) {
         timer_in(conn, wait);
     } else {
         sl_timer_clear(&conn->timer);

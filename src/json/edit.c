@@ -181,9 +181,9 @@ static struct sl_str member_text(struct sl_json_edits *edits, const char *key, s
 static bool insert_replace(struct sl_json_edits *edits, size_t inside, const char *key, struct sl_str text)
 {
     struct sl_str name = sl_str_c(key);
-    for (uint32_t i = 0; i < edits->n; i++) {
+    for (uint32_t i = first_behind(edits, inside - 1); i < edits->n && edits->v[i].off == inside; i++) {
         struct sl_json_edit *e = &edits->v[i];
-        if (e->off == inside && e->len == 0 && e->text.n > name.n + 3 && memcmp(e->text.p + 1, name.p, name.n) == 0 &&
+        if (e->len == 0 && e->text.n > name.n + 3 && memcmp(e->text.p + 1, name.p, name.n) == 0 &&
             memcmp(e->text.p + 1 + name.n, "\":", 2) == 0) {
             e->text = text;
             return true;

@@ -24,7 +24,7 @@ static void handle_index(struct sl_xchg *x)
     struct sl_headers headers = { 0 };
     struct sl_str prefix = sl_origin_prefix(x), location = sl_arena_printf(x->arena, "%.*s/docs", SL_STR_ARG(prefix));
     if (!location.p || sl_headers_add(&headers, x->arena, SL_STR("location"), location) < 0) {
-        sl_xchg_cut(x);
+        sl_xchg_fail_nomem(x);
         return;
     }
     sl_xchg_reply_with(x, 307, &headers, SL_STR_NONE, SL_STR(""));

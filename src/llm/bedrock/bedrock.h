@@ -49,6 +49,7 @@ struct sl_bedrock_builder {
     bool has_answer_tool; /* the schema goes into a forced tool */
     struct sl_map names;  /* of documents: no two are alike */
     uint32_t n_documents;
+    uint32_t n_names; /* the next number for one that is made up */
 };
 
 struct sl_bedrock_stream {

@@ -98,12 +98,15 @@ static struct sl_str document_name(struct sl_bedrock_builder *b, struct sl_str r
     if (!p) {
         return SL_STR_NONE;
     }
-    struct sl_str name = sl_str_trim(sl_str_make(p, n));
-    if (name.n == 0 || sl_map_find(&b->names, name)) {
-        struct sl_str stem = name.n ? name : SL_STR("document");
-        name = sl_arena_printf(b->arena, "%.*s %u", SL_STR_ARG(stem), b->n_documents);
+    struct sl_str stem = sl_str_trim(sl_str_make(p, n)), name = stem;
+    stem = stem.n ? stem : SL_STR("document");
+    b->n_names = SL_MAX(b->n_names, b->n_documents); /* it only grows: names that are taken are passed over once */
+    int r = name.n ? sl_map_put(&b->names, name, &there) : SL_E_EXISTS;
+    while (r == SL_E_EXISTS) {
+        name = sl_arena_printf(b->arena, "%.*s %u", SL_STR_ARG(stem), b->n_names++);
+        r = name.p ? sl_map_put(&b->names, name, &there) : SL_E_NOMEM;
     }
-    return name.p && sl_map_put(&b->names, name, &there) == SL_E_NOMEM ? SL_STR_NONE : name;
+    return r == SL_E_NOMEM ? SL_STR_NONE : name;
 }
 
 static int part_refuse(struct sl_bedrock_builder *b, const struct sl_part *part, const char *text)

@@ -58,9 +58,12 @@ int sl_form_call(struct sl_form *form, struct sl_chat *chat)
     r = r < 0 ? r : sl_form_names(form, chat);
     r = r < 0 ? r : schemas(form, chat);
     r = r < 0 ? r : sl_form_shape(form, chat); /* ids on the way */
-    if (r == 0 && chat->user.p) {
-        chat->user = sl_form_person(form, chat->user);
-        r = chat->user.p ? 0 : SL_E_NOMEM;
+    struct sl_str *people[] = { &chat->user, &chat->safety_id };
+    for (size_t i = 0; i < SL_ARRAY_LEN(people) && r == 0; i++) {
+        if (people[i]->p) {
+            *people[i] = sl_form_person(form, *people[i]);
+            r = people[i]->p ? 0 : SL_E_NOMEM;
+        }
     }
     return r;
 }

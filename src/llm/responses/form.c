@@ -7,4 +7,5 @@ const struct sl_form_rules sl_responses_form = {
     .ids = { .alphabet = SL_NAME_WORD | SL_NAME_HYPHEN | SL_NAME_DOT | SL_NAME_COLON, .max = 64 },
     .names = { .alphabet = SL_NAME_WORD | SL_NAME_HYPHEN, .max = 64 },
     .shape = SL_SHAPE_RESULTS,
+    .person = { .max = 64 },
 };

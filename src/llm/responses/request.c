@@ -283,7 +283,9 @@ static void include_write(struct sl_responses_builder *b, struct sl_str effort, 
 {
     struct sl_json_val own = sl_chat_member(b->chat, "include");
     bool is_list = sl_json_is(own, SL_JSON_ARRAY);
-    bool is_said = effort.p && !sl_str_eq_c(effort, "none");
+    struct sl_json_val said = sl_json_get(sl_chat_member(b->chat, "reasoning"), "effort");
+    bool is_said = sl_json_is_nothing(said) ? effort.p && !sl_str_eq_c(effort, "none")
+                                            : !sl_json_str_eq(said, SL_STR("none"));
     bool reasons = b->call->type == SL_LLM_CHAT && ((b->model->can & SL_MODEL_THINKING) || is_said);
     bool closed = reasons && !has_text(own, SL_STR(CLOSED_REASONING));
     bool logprobs = wants_logprobs && !has_text(own, SL_STR(LOGPROBS));
@@ -341,7 +343,7 @@ static void person_write(struct sl_responses_builder *b)
     if (chat->safety_id.p) {
         sl_body_member(b->body, "safety_identifier", chat->safety_id);
     }
-    if (chat->user.p && chat->user.p != chat->safety_id.p) {
+    if (chat->user.p && !sl_str_eq(chat->user, chat->safety_id)) {
         sl_body_member(b->body, "user", chat->user);
     }
 }

@@ -36,7 +36,7 @@ static void end_push(struct frame *f, const struct sl_call *call, struct sl_json
 {
     struct sl_str word = sl_reading_text(&f->in, sl_json_get(details, "finish_reason"));
     struct sl_delta usage = { .kind = SL_DELTA_USAGE, .usage = SL_USAGE_NONE };
-    struct sl_delta finish = { .kind = SL_DELTA_FINISH, .finish = SL_FINISH_STOP, .finish_text = word };
+    struct sl_delta finish = { .kind = SL_DELTA_FINISH, .finish_text = word };
     f->st->is_done = true;
     piece(f, sl_half_end(&f->st->half));
     if (f->st->has_text) {
@@ -72,7 +72,7 @@ int sl_tgi_on_frame(void *state, const struct sl_call *call, const struct sl_fra
         return f.in.status;
     }
     struct sl_json_val token = sl_json_get(root, "token");
-    if (!sl_json_is_present(token) &&
+    if (sl_json_is_nothing(token) &&
         (!sl_json_is_nothing(sl_json_get(root, "error")) || sl_json_is(sl_json_get(root, "message"), SL_JSON_STRING))) {
         error_push(&f, frame->data);
         return f.in.status;

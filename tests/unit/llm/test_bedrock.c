@@ -197,6 +197,12 @@ static void converse_takes_media_and_thoughts(void **state)
                                                                      "data:text/x-c;base64,QUJD") "," TEXT("t")),
           "{'messages':[{'role':'user','content':[{'document':{'format':'txt','name':'x-txt','source':{'bytes':'QUJD'}}"
           "},{'document':{'format':'txt','name':'x-txt 2','source':{'bytes':'QUJD'}}},{'text':'t'}]}]}" },
+        { NOVA,
+          SAYS(FILE("x 3", "data:text/plain;base64,QUJD") "," FILE("x", "data:text/plain;base64,QUJD") "," FILE(
+              "x", "data:text/plain;base64,QUJD")),
+          "{'messages':[{'role':'user','content':[{'document':{'format':'txt','name':'x 3','source':{'bytes':'QUJD'}}},"
+          "{'document':{'format':'txt','name':'x','source':{'bytes':'QUJD'}}},{'document':{'format':'txt','name':'x "
+          "4','source':{'bytes':'QUJD'}}},{'text':'(document)'}]}]}" },
         { NOVA, SAYS(FILE("//", "data:text/csv;base64,QUJD")),
           "{'messages':[{'role':'user','content':[{'document':{'format':'csv','name':'document "
           "1','source':{'bytes':'QUJD'}}},{'text':'(document)'}]}]}" },

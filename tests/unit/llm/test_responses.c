@@ -5,6 +5,7 @@
 #define CONFIG "{'openai_api_key':'k','openai_api':'responses'}"
 #define M      "gpt-5"
 
+#define SIXTY_FOUR       "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define HI               ",'messages':[{'role':'user','content':'hi'}]"
 #define SAYS(content)    ",'messages':[{'role':'user','content':[" content "]}]"
 #define TOOL(name, more) "{'type':'function','function':{'name':'" name "'" more "}}"
@@ -27,6 +28,18 @@ static void its_words_are_used(void **state)
         { M, HI ",'stream':true,'user':'u'",
           "{'model':'gpt-5','input':[{'role':'user','content':'hi'}],'include':['reasoning.encrypted_content'],'user':'"
           "u','store':false,'stream':true}" },
+        { "gpt-4o", HI ",'reasoning':{'effort':'high'}",
+          "{'model':'gpt-4o','input':[{'role':'user','content':'hi'}],'reasoning':{'effort':'high'},'include':['"
+          "reasoning.encrypted_content'],'store':false}" },
+        { "gpt-4o", HI ",'user':'" SIXTY_FOUR "','safety_identifier':'" SIXTY_FOUR "'",
+          "{'model':'gpt-4o','input':[{'role':'user','content':'hi'}],'safety_identifier':'" SIXTY_FOUR
+          "','store':false}" },
+        { "gpt-4o", HI ",'user':'" SIXTY_FOUR "x'",
+          "{'model':'gpt-4o','input':[{'role':'user','content':'hi'}],'user':'user_bEwoLT7Luu6bo8Owv0p1i5','store':"
+          "false}" },
+        { "gpt-4o", HI ",'safety_identifier':'" SIXTY_FOUR "x'",
+          "{'model':'gpt-4o','input':[{'role':'user','content':'hi'}],'safety_identifier':'user_bEwoLT7Luu6bo8Owv0p1i5'"
+          ",'store':false}" },
         { M, HI ",'max_tokens':50,'metadata':{'a':'b'},'truncation':'auto'",
           "{'model':'gpt-5','input':[{'role':'user','content':'hi'}],'max_output_tokens':50,'include':['reasoning."
           "encrypted_content'],'store':false,'metadata':{'a':'b'},'truncation':'auto'}" },

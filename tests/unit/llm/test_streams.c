@@ -119,6 +119,23 @@ static void cohere_streams(void **state)
     STREAMS(&route, rows);
 }
 
+static void texts_stream(void **state)
+{
+    (void)state;
+    static const struct route route = { "huggingface-text-generation-inference",
+                                        "{'hf_server_url':'http://127.0.0.1:8080'}", SL_LLM_COMPLETIONS,
+                                        &sl_dialect_openai };
+    static const struct told rows[] = {
+        { "m", ",'prompt':'hi'",
+          E("{'token':{'text':'a'}}")
+              E("{'token':{'text':'b'},'generated_text':'ab','details':{'finish_reason':'eos_token'}}"),
+          "*'finish_reason':'stop'" },
+        { "m", ",'prompt':'hi'", E("{'token':null,'error':'it is full','error_type':'overloaded'}"), "*it is full" },
+        { "m", ",'prompt':'hi'", E("{'token':{'text':'a'}}"), "!" },
+    };
+    STREAMS(&route, rows);
+}
+
 static void responses_stream(void **state)
 {
     (void)state;
@@ -297,10 +314,8 @@ static void bedrock_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gemini_streams),
-        cmocka_unit_test(cohere_streams),
-        cmocka_unit_test(responses_stream),
-        cmocka_unit_test(bedrock_streams),
+        cmocka_unit_test(gemini_streams),   cmocka_unit_test(cohere_streams),  cmocka_unit_test(texts_stream),
+        cmocka_unit_test(responses_stream), cmocka_unit_test(bedrock_streams),
     };
     return cmocka_run_group_tests_name("llm/streams", tests, NULL, NULL);
 }
