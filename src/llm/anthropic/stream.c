@@ -282,8 +282,5 @@ bool sl_anthropic_is_over(const void *state)
 int sl_anthropic_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)
 {
     (void)sink;
-    if (sl_anthropic_is_over(state)) {
-        return 0;
-    }
-    return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+    return sl_anthropic_is_over(state) ? 0 : sl_reading_cut(err);
 }

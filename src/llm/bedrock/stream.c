@@ -266,5 +266,5 @@ int sl_bedrock_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *er
     if (st->has_finish || st->has_error) { /* what counts the tokens may be missing */
         return 0;
     }
-    return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+    return sl_reading_cut(err);
 }

@@ -269,8 +269,5 @@ bool sl_cohere_is_over(const void *state)
 int sl_cohere_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)
 {
     (void)sink;
-    if (sl_cohere_is_over(state)) {
-        return 0;
-    }
-    return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+    return sl_cohere_is_over(state) ? 0 : sl_reading_cut(err);
 }

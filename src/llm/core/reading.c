@@ -70,6 +70,11 @@ void sl_reading_push(struct sl_reading *rd, const struct sl_delta *delta)
     }
 }
 
+int sl_reading_cut(struct sl_err *err)
+{
+    return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+}
+
 int64_t sl_count_get(struct sl_json_val object, const char *key)
 {
     int64_t n;

@@ -31,6 +31,9 @@ struct sl_str sl_reading_half(struct sl_reading *rd, struct sl_half *half, struc
 struct sl_choice *sl_reading_choice(struct sl_reading *rd, size_t n_blocks, struct sl_reply *reply);
 void sl_reading_push(struct sl_reading *rd, const struct sl_delta *delta);
 
+/* SL_E_TRUNCATED, with its text. */
+SL_MUST int sl_reading_cut(struct sl_err *err);
+
 /* A number of tokens; -1: not said, or made up. */
 int64_t sl_count_get(struct sl_json_val object, const char *key);
 

@@ -275,8 +275,5 @@ bool sl_gemini_is_over(const void *state)
 int sl_gemini_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)
 {
     (void)sink;
-    if (sl_gemini_is_over(state)) {
-        return 0;
-    }
-    return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+    return sl_gemini_is_over(state) ? 0 : sl_reading_cut(err);
 }

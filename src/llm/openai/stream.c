@@ -314,5 +314,5 @@ int sl_openai_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err
     if (is_complete(st)) {
         return 0;
     }
-    return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+    return sl_reading_cut(err);
 }

@@ -224,132 +224,36 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
 
 /* --- the row --- */
 
-#define OPTS(api_type)                                                                                              \
-    (const struct sl_opt[])                                                                                         \
+#define OPT(name, kind, field, def, flags, names, check, help)                                                      \
     {                                                                                                               \
-        { "openai_api_key",                                                                                         \
-          SL_OPT_SECRET,                                                                                            \
-          offsetof(struct sl_openai_conf, key),                                                                     \
-          NULL,                                                                                                     \
-          0,                                                                                                        \
-          0,                                                                                                        \
-          SL_OPT_RELOAD | SL_OPT_REQUIRED,                                                                          \
-          NULL,                                                                                                     \
-          NULL,                                                                                                     \
-          NULL,                                                                                                     \
-          "the credential: a literal, $NAME, or the path of a file that holds it" },                                \
-            { "openai_api_base",                                                                                    \
-              SL_OPT_URL,                                                                                           \
-              offsetof(struct sl_openai_conf, base),                                                                \
-              NULL,                                                                                                 \
-              0,                                                                                                    \
-              0,                                                                                                    \
-              SL_OPT_RELOAD,                                                                                        \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL" },              \
-            { "openai_organization",                                                                                \
-              SL_OPT_STR,                                                                                           \
-              offsetof(struct sl_openai_conf, organization),                                                        \
-              NULL,                                                                                                 \
-              0,                                                                                                    \
-              0,                                                                                                    \
-              SL_OPT_RELOAD,                                                                                        \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              "sent as OpenAI-Organization" },                                                                      \
-            { "openai_project",                                                                                     \
-              SL_OPT_STR,                                                                                           \
-              offsetof(struct sl_openai_conf, project),                                                             \
-              NULL,                                                                                                 \
-              0,                                                                                                    \
-              0,                                                                                                    \
-              SL_OPT_RELOAD,                                                                                        \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              "sent as OpenAI-Project" },                                                                           \
-            { "openai_api_type",                                                                                    \
-              SL_OPT_CUSTOM,                                                                                        \
-              offsetof(struct sl_openai_conf, api),                                                                 \
-              api_type,                                                                                             \
-              0,                                                                                                    \
-              0,                                                                                                    \
-              SL_OPT_RELOAD,                                                                                        \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              api_check,                                                                                            \
-              "openai, azure (key in the api-key header) or azuread (key is a bearer token)" },                     \
-            { "openai_api_version",                                                                                 \
-              SL_OPT_STR,                                                                                           \
-              offsetof(struct sl_openai_conf, api_version),                                                         \
-              NULL,                                                                                                 \
-              0,                                                                                                    \
-              0,                                                                                                    \
-              SL_OPT_RELOAD,                                                                                        \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              "sent as the query parameter api-version; azure and azuread need it" },                               \
-            { "openai_deployment_name",                                                                             \
-              SL_OPT_STR,                                                                                           \
-              offsetof(struct sl_openai_conf, deployment),                                                          \
-              NULL,                                                                                                 \
-              0,                                                                                                    \
-              0,                                                                                                    \
-              SL_OPT_RELOAD,                                                                                        \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              "the deployment, in the path of azure and azuread" },                                                 \
-            { "azure_tenant_id",                                                                                    \
-              SL_OPT_STR,                                                                                           \
-              offsetof(struct sl_openai_conf, tenant),                                                              \
-              NULL,                                                                                                 \
-              0,                                                                                                    \
-              0,                                                                                                    \
-              SL_OPT_RELOAD,                                                                                        \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              "azuread: the tenant in which a token is fetched; openai_api_key is then the secret of the client" }, \
-            { "azure_client_id",                                                                                    \
-              SL_OPT_STR,                                                                                           \
-              offsetof(struct sl_openai_conf, client),                                                              \
-              NULL,                                                                                                 \
-              0,                                                                                                    \
-              0,                                                                                                    \
-              SL_OPT_RELOAD,                                                                                        \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              "azuread: the client whose secret openai_api_key is" },                                               \
-            { "azure_authority",                                                                                    \
-              SL_OPT_URL,                                                                                           \
-              offsetof(struct sl_openai_conf, authority),                                                           \
-              SL_ENTRA_AUTHORITY,                                                                                   \
-              0,                                                                                                    \
-              0,                                                                                                    \
-              SL_OPT_RELOAD,                                                                                        \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              "azuread: where tokens are fetched" },                                                                \
-            { "openai_api",                                                                                         \
-              SL_OPT_ENUM,                                                                                          \
-              offsetof(struct sl_openai_conf, way),                                                                 \
-              "chat",                                                                                               \
-              0,                                                                                                    \
-              0,                                                                                                    \
-              SL_OPT_RELOAD,                                                                                        \
-              ways,                                                                                                 \
-              NULL,                                                                                                 \
-              NULL,                                                                                                 \
-              "how chats go up: chat, responses (the Responses API), or auto (responses where the "                 \
-              "model takes nothing else)" },                                                                        \
-            { NULL },                                                                                               \
+        name, kind, offsetof(struct sl_openai_conf, field), def, 0, 0, SL_OPT_RELOAD | (flags), names, NULL, check, \
+            help                                                                                                    \
+    }
+#define TEXT(name, field, help)     OPT(name, SL_OPT_STR, field, NULL, 0, NULL, NULL, help)
+#define URL(name, field, def, help) OPT(name, SL_OPT_URL, field, def, 0, NULL, NULL, help)
+
+#define OPTS(api_type)                                                                                                \
+    (const struct sl_opt[])                                                                                           \
+    {                                                                                                                 \
+        OPT("openai_api_key", SL_OPT_SECRET, key, NULL, SL_OPT_REQUIRED, NULL, NULL,                                  \
+            "the credential: a literal, $NAME, or the path of a file that holds it"),                                 \
+            URL("openai_api_base", base, NULL,                                                                        \
+                "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL"),               \
+            TEXT("openai_organization", organization, "sent as OpenAI-Organization"),                                 \
+            TEXT("openai_project", project, "sent as OpenAI-Project"),                                                \
+            OPT("openai_api_type", SL_OPT_CUSTOM, api, api_type, 0, NULL, api_check,                                  \
+                "openai, azure (key in the api-key header) or azuread (key is a bearer token)"),                      \
+            TEXT("openai_api_version", api_version,                                                                   \
+                 "sent as the query parameter api-version; azure and azuread need it"),                               \
+            TEXT("openai_deployment_name", deployment, "the deployment, in the path of azure and azuread"),           \
+            TEXT("azure_tenant_id", tenant,                                                                           \
+                 "azuread: the tenant in which a token is fetched; openai_api_key is then the secret of the client"), \
+            TEXT("azure_client_id", client, "azuread: the client whose secret openai_api_key is"),                    \
+            URL("azure_authority", authority, SL_ENTRA_AUTHORITY, "azuread: where tokens are fetched"),               \
+            OPT("openai_api", SL_OPT_ENUM, way, "chat", 0, ways, NULL,                                                \
+                "how chats go up: chat, responses (the Responses API), or auto (responses where the model takes "     \
+                "nothing else)"),                                                                                     \
+            { NULL },                                                                                                 \
     }
 
 static const struct sl_str credential_headers[] = { SL_STR_INIT("authorization"), SL_STR_INIT("api-key"), { 0 } };

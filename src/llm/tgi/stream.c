@@ -93,5 +93,5 @@ bool sl_tgi_is_over(const void *state)
 int sl_tgi_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err)
 {
     (void)sink;
-    return sl_tgi_is_over(state) ? 0 : sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
+    return sl_tgi_is_over(state) ? 0 : sl_reading_cut(err);
 }
