@@ -264,6 +264,9 @@ static void piece_write(struct sl_anthropic_writer *st, const char *type, const 
 
 static int block_delta(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
+    if (d->annotations.n) {
+        return 0; /* OpenAI's words for a text's sources */
+    }
     if (!st->is_open || st->block != d->block) {
         if (d->block_kind == SL_BLOCK_TOOL_CALL) {
             return SL_E_INVAL;

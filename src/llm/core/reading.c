@@ -63,6 +63,15 @@ struct sl_choice *sl_reading_choice(struct sl_reading *rd, size_t n_blocks, stru
     return choice;
 }
 
+int64_t sl_reading_chars(struct sl_str text)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < text.n; i++) {
+        n += ((unsigned char)text.p[i] & 0xc0) != 0x80;
+    }
+    return n;
+}
+
 void sl_reading_push(struct sl_reading *rd, const struct sl_delta *delta)
 {
     if (rd->status == 0) {

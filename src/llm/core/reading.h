@@ -29,6 +29,8 @@ struct sl_str sl_reading_text(struct sl_reading *rd, struct sl_json_val v);
 struct sl_str sl_reading_half(struct sl_reading *rd, struct sl_half *half, struct sl_json_val v);
 /* The only choice of a reply, with room for `n_blocks`; NULL: no memory, and the status says so. */
 struct sl_choice *sl_reading_choice(struct sl_reading *rd, size_t n_blocks, struct sl_reply *reply);
+/* Characters of a text. */
+int64_t sl_reading_chars(struct sl_str text);
 void sl_reading_push(struct sl_reading *rd, const struct sl_delta *delta);
 
 /* SL_E_TRUNCATED, with its text. */

@@ -102,7 +102,7 @@ int sl_gemini_logprobs(struct sl_json_val result, struct sl_arena *arena, struct
 }
 
 /* Names that a reply of ours has no place for, in the words of x-sluice-dropped. */
-struct sl_str sl_gemini_dropped(struct sl_json_val candidate, struct sl_arena *arena)
+struct sl_str sl_gemini_dropped(struct sl_json_val candidate, bool has_grounding, struct sl_arena *arena)
 {
     bool has_code = false;
     for (struct sl_json_iter it = sl_json_each(sl_json_at(candidate, "content.parts")); sl_json_next(&it);) {
@@ -110,7 +110,6 @@ struct sl_str sl_gemini_dropped(struct sl_json_val candidate, struct sl_arena *a
         sl_gemini_part_read(it.val, &part);
         has_code |= part.kind == SL_GEMINI_OTHER;
     }
-    bool has_grounding = sl_json_count(sl_json_get(candidate, "groundingMetadata")) > 0;
     bool has_citations = sl_json_count(sl_json_get(candidate, "citationMetadata")) > 0;
     if (!has_code && !has_grounding && !has_citations) {
         return SL_STR_NONE;

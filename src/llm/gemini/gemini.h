@@ -37,6 +37,9 @@ struct sl_gemini_stream {
         uint8_t open_kind;
         uint16_t open; /* block + 1; 0: none */
         uint16_t next_block;
+        uint16_t text_block;  /* the last text's, as `open` */
+        int64_t bytes, chars; /* of the texts so far */
+        int64_t plain;        /* bytes at their begin of which each is a character */
     } choices[SL_GEMINI_CHOICES_MAX];
 };
 
@@ -100,8 +103,22 @@ struct sl_str sl_gemini_call_id(struct sl_json_val call, const struct sl_env *en
 struct sl_str sl_gemini_image_text(struct sl_json_val data, struct sl_arena *arena);
 /* logprobsResult in OpenAI's words; *ret stays as it is where there is none. */
 SL_MUST int sl_gemini_logprobs(struct sl_json_val result, struct sl_arena *arena, struct sl_str *ret);
-/* What of a candidate has no place in a reply of ours, comma-separated; p == NULL: nothing. */
-struct sl_str sl_gemini_dropped(struct sl_json_val candidate, struct sl_arena *arena);
+/* What of a candidate has no place in a reply of ours, comma-separated; p == NULL: nothing. `has_grounding`: something
+ * of its groundingMetadata. */
+struct sl_str sl_gemini_dropped(struct sl_json_val candidate, bool has_grounding, struct sl_arena *arena);
+
+/* Which character of a choice's text a byte of a part is; -1: not known. */
+struct sl_gemini_places {
+    int64_t (*find)(const void *arg, int64_t part, int64_t byte);
+    const void *arg;
+};
+/* The web's sources of groundingMetadata as OpenAI's annotations; *ret stays as it is where there are none. A source
+ * whose place is not known has none. *io_left_out: something of it came to nothing. */
+SL_MUST int sl_gemini_sources(struct sl_json_val metadata, struct sl_gemini_places places, struct sl_arena *arena,
+                              struct sl_str *ret, bool *io_left_out);
+/* The same of a whole candidate, whose texts are at hand. */
+SL_MUST int sl_gemini_sources_whole(struct sl_json_val candidate, struct sl_arena *arena, struct sl_str *ret,
+                                    bool *io_left_out);
 
 /* SL_FINISH_OTHER: an end that is a fault, unless there was output. */
 enum sl_finish sl_gemini_finish(struct sl_str word, bool has_call);

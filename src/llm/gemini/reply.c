@@ -2,6 +2,7 @@
 /* Whole replies of generateContent to canonical ones. A stream that was not asked for as events is a list of such
  * replies: read as one. */
 #include "llm/core/google_error.h"
+#include "llm/core/language.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 #include "llm/gemini/gemini.h"
@@ -104,6 +105,7 @@ struct reader {
     struct sl_reply *reply;
     uint32_t n_calls;
     bool has_call[SL_GEMINI_CHOICES_MAX];
+    bool is_list; /* several replies: the pieces of a stream */
 };
 
 /* Where a candidate stands; -1: beyond what any upstream offers. */
@@ -157,6 +159,29 @@ static void part_add(struct reader *rd, struct sl_json_val v, struct sl_choice *
     choice->blocks[choice->n_blocks++] = block;
 }
 
+/* The sources of a candidate's texts, which count in all of them: they stand with the last. True: something of them was
+ * left out. */
+static bool sources_read(struct reader *rd, struct sl_json_val candidate, struct sl_choice *choice)
+{
+    struct sl_json_val metadata = sl_json_get(candidate, "groundingMetadata");
+    struct sl_block *last = NULL;
+    bool left_out = false;
+    if (sl_json_count(metadata) == 0 || rd->in.status < 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < choice->n_blocks; i++) {
+        last = choice->blocks[i].kind == SL_BLOCK_TEXT ? &choice->blocks[i] : last;
+    }
+    bool has_place = rd->call->type == SL_LLM_CHAT && !rd->call->manners->checks_as_mlflow;
+    if (!has_place || rd->is_list || !last) {
+        return true; /* the places of a stream's pieces count in texts that are not all here */
+    }
+    if (sl_gemini_sources_whole(candidate, rd->in.arena, &last->annotations, &left_out) < 0) {
+        sl_reading_no_memory(&rd->in);
+    }
+    return left_out;
+}
+
 static void candidate_read(struct reader *rd, struct sl_json_val candidate, uint32_t at)
 {
     int index = sl_json_is(candidate, SL_JSON_OBJECT) ? index_of(rd, candidate, at) : -1;
@@ -169,7 +194,7 @@ static void candidate_read(struct reader *rd, struct sl_json_val candidate, uint
     for (struct sl_json_iter it = sl_json_each(parts); rd->in.status == 0 && sl_json_next(&it);) {
         part_add(rd, it.val, choice);
     }
-    struct sl_str dropped = sl_gemini_dropped(candidate, rd->in.arena);
+    struct sl_str dropped = sl_gemini_dropped(candidate, sources_read(rd, candidate, choice), rd->in.arena);
     rd->reply->dropped = dropped.p ? dropped : rd->reply->dropped;
     if (rd->in.status == 0 &&
         sl_gemini_logprobs(sl_json_get(candidate, "logprobsResult"), rd->in.arena, &choice->logprobs) < 0) {
@@ -260,6 +285,7 @@ static void root_read(struct reader *rd, struct sl_json_val root)
         return;
     }
     choices_make(rd, root);
+    rd->is_list = sl_json_is(root, SL_JSON_ARRAY);
     if (sl_json_is(root, SL_JSON_OBJECT) && rd->in.status == 0) {
         response_read(rd, root, &has_candidates);
     } else {

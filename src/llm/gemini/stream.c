@@ -51,6 +51,24 @@ static void block_start(struct frame *f, uint32_t choice, enum sl_block_kind kin
     sl_reading_push(&f->in, &start);
 }
 
+/* For the places of sources, which may come later. */
+static void text_count(struct sl_gemini_stream *st, uint32_t choice, enum sl_block_kind kind, struct sl_str text)
+{
+    if (kind != SL_BLOCK_TEXT) {
+        return;
+    }
+    int64_t plain = 0, n = (int64_t)text.n;
+    if (st->choices[choice].plain == st->choices[choice].bytes) {
+        while (plain < n && !((unsigned char)text.p[plain] & 0x80)) {
+            plain++;
+        }
+        st->choices[choice].plain += plain;
+    }
+    st->choices[choice].bytes += n;
+    st->choices[choice].chars += plain + sl_reading_chars(sl_str_sub(text, (size_t)plain, text.n));
+    st->choices[choice].text_block = st->choices[choice].open;
+}
+
 static void text_push(struct frame *f, uint32_t choice, enum sl_block_kind kind, struct sl_str text,
                       struct sl_str signature)
 {
@@ -64,6 +82,7 @@ static void text_push(struct frame *f, uint32_t choice, enum sl_block_kind kind,
     struct sl_delta delta = open_delta(f, choice, SL_DELTA_BLOCK);
     if (text.n) {
         delta.text = text;
+        text_count(f->st, choice, kind, text);
         sl_reading_push(&f->in, &delta);
     }
     if (signature.n) {
@@ -152,6 +171,39 @@ static void finish_push(struct frame *f, uint32_t choice, struct sl_json_val can
         &f->in, &(struct sl_delta){ .kind = SL_DELTA_FINISH, .choice = choice, .finish = finish, .finish_text = word });
 }
 
+struct counted {
+    int64_t bytes, chars, plain;
+};
+
+/* Texts that are gone: up to their first character of several bytes, and at their end. A stream's pieces are one part.
+ */
+static int64_t counted_find(const void *arg, int64_t part, int64_t byte)
+{
+    const struct counted *texts = arg;
+    if (part != 0) {
+        return -1;
+    }
+    return byte <= texts->plain ? byte : byte == texts->bytes ? texts->chars : -1;
+}
+
+static void sources_push(struct frame *f, uint32_t choice, struct sl_json_val metadata)
+{
+    struct sl_gemini_stream *st = f->st;
+    bool left_out = false; /* the head that would name it is gone */
+    struct counted texts = { st->choices[choice].bytes, st->choices[choice].chars, st->choices[choice].plain };
+    struct sl_delta delta = { .kind = SL_DELTA_BLOCK, .choice = choice, .block_kind = SL_BLOCK_TEXT };
+    if (f->in.status < 0 || !st->choices[choice].text_block || sl_json_count(metadata) == 0) {
+        return;
+    }
+    delta.block = st->choices[choice].text_block - 1u;
+    struct sl_gemini_places places = { counted_find, &texts };
+    if (sl_gemini_sources(metadata, places, f->in.arena, &delta.annotations, &left_out) < 0) {
+        sl_reading_no_memory(&f->in);
+    } else if (delta.annotations.n) {
+        sl_reading_push(&f->in, &delta);
+    }
+}
+
 static void candidate_push(struct frame *f, struct sl_json_val candidate, uint32_t at)
 {
     int64_t index = at;
@@ -170,6 +222,7 @@ static void candidate_push(struct frame *f, struct sl_json_val candidate, uint32
     for (struct sl_json_iter it = sl_json_each(parts); f->in.status == 0 && sl_json_next(&it);) {
         part_push(f, choice, it.val);
     }
+    sources_push(f, choice, sl_json_get(candidate, "groundingMetadata"));
     if (f->in.status == 0) {
         finish_push(f, choice, candidate);
     }

@@ -58,15 +58,6 @@ struct sl_str sl_responses_signature(struct sl_reading *rd, struct sl_json_val i
     return text;
 }
 
-int64_t sl_responses_chars(struct sl_str text)
-{
-    int64_t n = 0;
-    for (size_t i = 0; i < text.n; i++) {
-        n += ((unsigned char)text.p[i] & 0xc0) != 0x80;
-    }
-    return n;
-}
-
 struct sl_str sl_responses_annotation(struct sl_reading *rd, struct sl_json_val annotation, int64_t before)
 {
     static const char *const places[] = { "start_index", "end_index" }, *const texts[] = { "url", "title" };
@@ -259,7 +250,7 @@ static void message_read(struct reader *rd, struct sl_json_val item)
         logprobs_read(rd, sl_json_get(it.val, "logprobs"));
         if (text.n && !is_refusal) {
             annotations_read(rd, sl_json_get(it.val, "annotations"), rd->chars);
-            rd->chars += sl_responses_chars(text);
+            rd->chars += sl_reading_chars(text);
         }
     }
 }

@@ -31,7 +31,7 @@ static void piece(struct frame *f, uint32_t block, enum sl_block_kind kind, stru
 static void open_piece(struct frame *f, struct sl_str text)
 {
     f->st->has_text |= text.n > 0;
-    f->st->chars += f->st->open_kind == SL_BLOCK_TEXT ? sl_responses_chars(text) : 0;
+    f->st->chars += f->st->open_kind == SL_BLOCK_TEXT ? sl_reading_chars(text) : 0;
     piece(f, f->st->n_blocks - 1, (enum sl_block_kind)f->st->open_kind, text);
 }
 

@@ -331,6 +331,33 @@ static void gemini_replies(void **state)
           "*data:image/png;base64,QUJD" },
         { G2, HI, CANDIDATE("{'text':'a'}", ",'finishReason':'STOP','groundingMetadata':{'x':1}") "}",
           "*'content':'a'" },
+    /* sources: bytes of a part become characters of the whole */
+#define GROUNDED(parts, chunks, supports) \
+    CANDIDATE(parts, ",'groundingMetadata':{'groundingChunks':[" chunks "],'groundingSupports':[" supports "]}") "}"
+#define WEB(url)               "{'web':{'uri':'" url "','title':'T'}}"
+#define SUPPORT(segment, list) "{'segment':{" segment "},'groundingChunkIndices':[" list "]}"
+#define CITED(places, url)     "{'type':'url_citation','url_citation':{" places "'url':'" url "','title':'T'}}"
+        { G2, HI, GROUNDED("{'text':'äöü b'}", WEB("u"), SUPPORT("'startIndex':2,'endIndex':8", "0")),
+          "*'annotations':[" CITED("'start_index':1,'end_index':5,", "u") "]" },
+        { G2, HI,
+          GROUNDED("{'text':'hm','thought':true},{'text':'ä'},{'text':'€b'}", WEB("u") "," WEB("v"),
+                   SUPPORT("'endIndex':2,'partIndex':1", "0") "," SUPPORT("'partIndex':2,'startIndex':3,'endIndex':4",
+                                                                          "1,0")),
+          "*'annotations':[" CITED("'start_index':0,'end_index':1,", "u") "," CITED(
+              "'start_index':2,'end_index':3,", "v") "," CITED("'start_index':2,'end_index':3,", "u") "]" },
+        { G2, HI,
+          GROUNDED("{'text':'0123456789012345678901234567890123456789012345678901234567890123ä6'}", WEB("u"),
+                   SUPPORT("'startIndex':64,'endIndex':67", "0")),
+          "*'annotations':[" CITED("'start_index':64,'end_index':66,", "u") "]" },
+        /* a place that is not there is left out; so is what is no source of the web */
+        { G2, HI, GROUNDED("{'text':'ab'}", WEB("u"), SUPPORT("'endIndex':3", "0")),
+          "*'annotations':[" CITED("", "u") "]" },
+        { G2, HI, GROUNDED("{'text':'ab'}", WEB("u"), SUPPORT("'partIndex':1,'endIndex':1", "0,1,-1")),
+          "*'annotations':[" CITED("", "u") "]" },
+        { G2, HI, GROUNDED("{'text':'ab'}", "{'retrievedContext':{'uri':'u'}}", SUPPORT("'endIndex':1", "0")),
+          "*'content':'ab','refusal':null}" },
+        { G2, HI, GROUNDED("{'functionCall':{'name':'f'}}", WEB("u"), SUPPORT("'endIndex':1", "0")),
+          "*'arguments':'{}'}}]}" },
         { G2, HI,
           "{'candidates':[{'index':0,'content':{'parts':[{'text':'a'}]}},{'index':1,'content':{'parts':[{'text':'b'}]},"
           "'finishReason':'STOP'}]}",

@@ -49,6 +49,20 @@ static void gemini_streams(void **state)
           E("{'candidates':[{'index':1,'content':{'parts':[{'text':'b'}]},'finishReason':'STOP'},{'index':0,'content':{"
             "'parts':[{'text':'a'}]},'finishReason':'STOP'}]}"),
           "*'index':1,'delta':{'content':'b'}" },
+    /* sources: where characters of the text so far are not bytes, only the places that are known */
+#define GROUNDED(segment)                                                                              \
+    ",'finishReason':'STOP','groundingMetadata':{'groundingChunks':[{'web':{'uri':'u','title':'T'}}]," \
+    "'groundingSupports':[{'segment':{" segment "},'groundingChunkIndices':[0]}]}"
+#define CITED(places) "*{'annotations':[{'type':'url_citation','url_citation':{" places "'url':'u','title':'T'}}]}"
+        { M, HI, G("{'text':'ab'}", "") G("{'text':'cd'}", GROUNDED("'startIndex':1,'endIndex':3")),
+          CITED("'start_index':1,'end_index':3,") },
+        { M, HI, G("{'text':'aä'}", "") G("{'text':'ü'}", GROUNDED("'startIndex':1,'endIndex':5")),
+          CITED("'start_index':1,'end_index':3,") },
+        { M, HI, G("{'text':'aäb'}", "") G("{'text':''}", GROUNDED("'startIndex':3,'endIndex':4")), CITED("") },
+        { M, HI,
+          G("{'text':'hm','thought':true},{'text':'ab'},{'functionCall':{'name':'f'}}", GROUNDED("'endIndex':2")),
+          CITED("'start_index':0,'end_index':2,") },
+        { M, HI, G("{'text':'ab'}", GROUNDED("'partIndex':1,'endIndex':2")), CITED("") },
         /* behind the end nothing counts; before it the stream is cut */
         { M, HI, G("{'text':'a'}", ",'finishReason':'STOP'") G("{'text':'late'}", "") E("[DONE]"),
           "*'finish_reason':'stop'" },
