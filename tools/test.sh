@@ -8,6 +8,7 @@
 #   CLANG=1     a build by clang, whose warnings are errors too
 #   TSAN=1      what threads share, under the thread sanitizer
 #   COVERAGE=1  how many lines of gate and llm the units reach: 80 % of each at least
+#   CLIENTS=1   real clients in loops of several turns (tests/clients); installs them
 #   FUZZ=SECONDS  the fuzzers, for so long
 set -u
 cd "$(dirname "$0")/.."
@@ -72,6 +73,9 @@ if [ "${TSAN:-0}" = 1 ]; then
 fi
 if [ "${COVERAGE:-0}" = 1 ]; then
     part "coverage (units)" tools/coverage.sh
+fi
+if [ "${CLIENTS:-0}" = 1 ]; then
+    part "real clients" tests/clients/run.sh build-test/src/daemon/sluice
 fi
 if [ "${FUZZ:-0}" != 0 ]; then
     part "fuzzers" tools/fuzz.sh "$FUZZ"

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One model behind every strict upstream, and a route to each. It calls `look_up` until it has three results and then says their sum.
+Without that tool it gives an object, in the way the call asks for; the object is right only at its third try, so that a client that checks
+must ask again."""
+import json
+import re
+
+from bedrock_fake import KEYS, Bedrock
+from gemini_fake import Gemini
+from strict_anthropic import StrictAnthropic
+from strict_openai import StrictOpenAI
+from upstream import Upstream
+
+ROWS = [11, 22, 33]  # what the tool gives for 0, 1 and 2: the sum can only come from results
+SUM = sum(ROWS)
+PROVIDERS = {  # route: (provider, model, the rules of StrictOpenAI that hold there)
+    "openai": ("openai", "gpt-4.1", "openai"),
+    "mistral": ("mistral", "mistral-small-2603", "mistral"),
+    "deepseek": ("deepseek", "deepseek-v4-flash", "deepseek"),
+}
+ROUTES = [*PROVIDERS, "anthropic", "gemini", "bedrock"]
+
+
+def numbers(value):
+    return [int(n) for n in re.findall(r"-?\d+", json.dumps(value))]
+
+
+def step(results, tools, n_tries):
+    """What the model does next: (tool, arguments) of each call, or a text. The second step is two calls at a time."""
+    if "look_up" in tools:
+        if len(results) < len(ROWS):
+            return [("look_up", {"row": i}) for i in ([0] if not results else [1, 2])]
+        return f"The sum is {sum(results)}."
+    value = {"sum": SUM - 2 + min(n_tries, 2)}
+    return [(tools[0], value)] if tools else json.dumps(value)
+
+
+# --- the same in each language ---
+
+def openai_answer(body):
+    messages = body["messages"]
+    results = [n for m in messages if m["role"] == "tool" for n in numbers(m["content"])]
+    tools = [t["function"]["name"] for t in body.get("tools", [])]
+    n_tries = sum(m["role"] == "assistant" for m in messages)
+    said = step(results, tools, n_tries)
+    if isinstance(said, str):
+        return {"role": "assistant", "content": said}, "stop"
+    calls = [{"id": f"call{n_tries}{i:04d}", "type": "function", "function": {"name": name, "arguments": json.dumps(args)}} for i, (name, args) in enumerate(said)]
+    return {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls"
+
+
+def anthropic_answer(body):
+    blocks = [b for m in body["messages"] if isinstance(m["content"], list) for b in m["content"]]
+    results = [n for b in blocks if b["type"] == "tool_result" for n in numbers(b["content"])]
+    n_tries = sum(m["role"] == "assistant" for m in body["messages"])
+    said = step(results, [t["name"] for t in body.get("tools", [])], n_tries)
+    if isinstance(said, str):
+        return [{"type": "text", "text": said}], "end_turn"
+    return [{"type": "tool_use", "id": f"toolu_{n_tries}_{i}", "name": name, "input": args} for i, (name, args) in enumerate(said)], "tool_use"
+
+
+def gemini_answer(body):
+    parts = [p for c in body["contents"] for p in c["parts"]]
+    results = [n for p in parts if "functionResponse" in p for n in numbers(p["functionResponse"]["response"])]
+    n_tries = sum(c["role"] == "model" for c in body["contents"])
+    said = step(results, [d["name"] for t in body.get("tools", []) for d in t["functionDeclarations"]], n_tries)
+    if isinstance(said, str):
+        return [{"text": said}]
+    calls = [{"functionCall": {"name": name, "args": args, "id": f"c{n_tries}{i}"}} for i, (name, args) in enumerate(said)]
+    calls[0]["thoughtSignature"] = "czE="
+    return calls
+
+
+def bedrock_answer(body):
+    blocks = [b for m in body["messages"] for b in m["content"]]
+    results = [n for b in blocks if "toolResult" in b for n in numbers(b["toolResult"]["content"])]
+    n_tries = sum(m["role"] == "assistant" for m in body["messages"])
+    said = step(results, [t["toolSpec"]["name"] for t in body.get("toolConfig", {}).get("tools", [])], n_tries)
+    if isinstance(said, str):
+        return [{"text": said}]
+    return [{"toolUse": {"toolUseId": f"t{n_tries}_{i}", "name": name, "input": args}} for i, (name, args) in enumerate(said)]
+
+
+class Plan:
+    """The plan of a fake that takes one, made as it goes from the call that came last."""
+
+    def __init__(self, kind, answer):
+        self.fake, self.answer = kind([]), answer
+        self.fake.plan = self
+
+    def pop(self, _):
+        return self.answer(self.fake.bodies[-1])
+
+
+class Lab:
+    """A daemon with a route to each strict upstream. `taken(route)`: the calls that its upstream found right."""
+
+    def __init__(self, start):
+        fakes = {"openai": StrictOpenAI(openai_answer), "anthropic": StrictAnthropic(anthropic_answer), "gemini": Plan(Gemini, gemini_answer).fake,
+                 "bedrock": Plan(Bedrock, bedrock_answer).fake}
+        self.fakes, self.ups = fakes, {name: Upstream(fake) for name, fake in fakes.items()}
+        root = {name: up.base.removesuffix("/v1") for name, up in self.ups.items()}
+        routes = [self.route(name, provider, model, **self.family(provider, f"{root['openai']}/{rules}/v1")) for name, (provider, model, rules) in PROVIDERS.items()]
+        routes += [
+            self.route("anthropic", "anthropic", "claude-sonnet-4-5", anthropic_api_key="k", anthropic_api_base=root["anthropic"] + "/v1"),
+            self.route("gemini", "gemini", "gemini-3-pro-preview", gemini_api_key="k", gemini_api_base=root["gemini"] + "/v1beta"),
+            self.route("bedrock", "bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0", aws_config={
+                "aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1], "aws_region": "us-east-1", "aws_endpoint_url": root["bedrock"]})]
+        self.daemon = start({"endpoints": routes})
+        self.url = self.daemon.url + "/v1"
+
+    @staticmethod
+    def family(provider, base):
+        own = f"{provider}_" if provider in ("openai", "mistral") else ""
+        return {f"{own}api_key": "k", f"{own}api_base": base}
+
+    @staticmethod
+    def route(name, provider, model, **config):
+        return {"name": name, "endpoint_type": "llm/v1/chat", "sluice": {"retries": 0}, "model": {"provider": provider, "name": model, "config": config}}
+
+    def taken(self, route):
+        """How many calls reached that route's upstream so far."""
+        return len(self.fakes.get(route, self.fakes["openai"]).bodies)
+
+    def close(self):
+        for up in self.ups.values():
+            up.close()

@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The real clients that these tests drive, pinned, wheels only. Does nothing when they are there; a changed list is brought up to date in place.
+set -eu
+cd "$(dirname "$0")"
+python=/usr/bin/python3
+[ -x "$python" ] || python=python3
+
+install() { # directory, list
+    local sum
+    sum=$(sha256sum <"$2" | cut -d' ' -f1)
+    [ "$(cat "$1/stamp" 2>/dev/null || true)" != "$sum" ] || return 0
+    if [ ! -x "$1/bin/pip" ]; then
+        rm -rf "$1"
+        "$python" -m venv "$1"
+    fi
+    exec 9>"$1/lock"
+    flock 9
+    [ "$(cat "$1/stamp" 2>/dev/null || true)" != "$sum" ] || return 0
+    echo "installing the clients of $2"
+    "$1/bin/pip" install --quiet --disable-pip-version-check --only-binary :all: -r "$2"
+    echo "$sum" >"$1/stamp"
+}
+
+install .venv requirements.txt
