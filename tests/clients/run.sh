@@ -8,4 +8,10 @@ export SLUICE_BIN
 shift
 "$here/setup.sh" || exit 1
 cd "$here" || exit 1
-exec .venv/bin/python -m pytest -q -p no:cacheprovider --timeout 60 "$@" </dev/null
+tests() { # directory of the clients, options…
+    "$1/bin/python" -m pytest -q -p no:cacheprovider --timeout 60 "${@:2}" </dev/null
+}
+status=0
+tests .venv --ignore test_llama_index.py "$@" || status=1
+tests .venv-llama test_llama_index.py "$@" || status=1
+exit $status

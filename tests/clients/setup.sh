@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The real clients that these tests drive, pinned, wheels only. Does nothing when they are there; a changed list is brought up to date in place.
+# The real clients that these tests drive, pinned, wheels only. LlamaIndex does not go with the others: it has a place of its own. Does
+# nothing when they are there; a changed list is brought up to date in place.
 set -eu
 cd "$(dirname "$0")"
 python=/usr/bin/python3
@@ -23,3 +24,4 @@ install() { # directory, list
 }
 
 install .venv requirements.txt
+install .venv-llama requirements-llama.txt
