@@ -405,7 +405,8 @@ static int map_bind(struct sl_bind *bind, const struct sl_opt *table, const stru
     }
     for (const struct sl_opt *row = table; row->key; row++) {
         const struct sl_val *val = sl_val_find(map, row->key);
-        if (row->flags & SL_OPT_REQUIRED && (!val || val->kind == SL_VAL_NULL)) {
+        bool is_needed = row->flags & SL_OPT_REQUIRED && !(row->unless && sl_val_find(map, row->unless));
+        if (is_needed && (!val || val->kind == SL_VAL_NULL)) {
             struct sl_pos pos = map ? map->pos : (struct sl_pos){ 0 };
             size_t before = path_enter(bind, row->key);
             sl_bind_problem(bind, SL_PROBLEM_ERROR, pos, NULL, "missing");

@@ -49,6 +49,7 @@ struct sl_opt {
     const char *help;                           /* one sentence */
     bool (*same)(const void *a, const void *b); /* SL_OPT_CUSTOM: are two fields equal? Where something asks */
     size_t size;                                /* SL_OPT_CUSTOM of a table that is filled (sl_opt_fill) */
+    const char *unless;                         /* SL_OPT_REQUIRED: this key of the map may stand in its place */
 };
 
 enum sl_severity { SL_PROBLEM_ERROR, SL_PROBLEM_WARNING };

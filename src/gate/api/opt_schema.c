@@ -107,7 +107,7 @@ static void required_write(struct sl_jw *w, const struct sl_opt *rows)
     for (const struct sl_opt *row = rows; row->key; row++) {
         if (row->type == SL_OPT_ROWS) {
             required_write(w, row->sub);
-        } else if (row->flags & SL_OPT_REQUIRED) {
+        } else if (row->flags & SL_OPT_REQUIRED && !row->unless) {
             sl_jw_str_c(w, row->key);
         }
     }

@@ -32,6 +32,14 @@ struct sl_str sl_cred_word(struct sl_str text)
     return is_word ? text : SL_STR("");
 }
 
+struct sl_str sl_cred_line(struct sl_str file)
+{
+    while (file.n && (file.p[file.n - 1] == '\n' || file.p[file.n - 1] == '\r')) {
+        file.n--;
+    }
+    return sl_str_trim(file);
+}
+
 int sl_cred_may_borrow(struct sl_bind *bind, const struct sl_val *val, const char *key)
 {
     if (bind->resolve) {

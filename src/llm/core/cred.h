@@ -64,6 +64,8 @@ struct sl_str sl_cred_identity(struct sl_arena *arena, const struct sl_str *text
 /* What of an endpoint's refusal may be logged and shown: `text` when it is a code word ("invalid_grant",
  * "AccessDenied"), else "". The rest of such a body may quote the credential that was sent. Keys have digits. */
 struct sl_str sl_cred_word(struct sl_str text);
+/* A file's only line, without its ends and blanks around it. */
+struct sl_str sl_cred_line(struct sl_str file);
 /* The machine's own identity may be used by routes of the file only: SL_E_INVAL after a problem otherwise. */
 SL_MUST int sl_cred_may_borrow(struct sl_bind *bind, const struct sl_val *val, const char *key);
 

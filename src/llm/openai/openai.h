@@ -28,6 +28,8 @@ struct sl_openai_conf {
     struct sl_str api_version;
     struct sl_str deployment;
     struct sl_str tenant, client, authority; /* azuread: whose secret the key is */
+    struct sl_str metadata_url;              /* azuread, a managed identity */
+    int identity;                            /* azuread: enum sl_entra_kind */
     int api;                                 /* enum sl_openai_api */
     int way;                                 /* enum sl_openai_way */
     /* made by prepare */

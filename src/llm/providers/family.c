@@ -7,6 +7,7 @@
 #include "llm/openai/host_row.h"
 #include "llm/openai/openai.h"
 #include "llm/scoring/scoring.h"
+#include "llm/sign/oauth.h"
 #include "llm/tgi/tgi.h"
 
 struct conf {
@@ -15,6 +16,8 @@ struct conf {
     struct sl_str portkey_provider, portkey_config;
     struct sl_secret provider_key;
     struct sl_str litellm_provider;
+    struct sl_str client_id;
+    struct sl_secret client_secret;
     int server_api; /* enum server_api */
 };
 
@@ -140,18 +143,40 @@ static int litellm_prepare(struct sl_bind *bind, const struct sl_val *val, struc
     return prepare(bind, val, target);
 }
 
+/* A service principal of the workspace, in place of a token that somebody made by hand. */
+static int principal_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_str host,
+                             struct sl_target *target)
+{
+    struct conf *conf = target->conf;
+    bool has_token = sl_secret_is_set(&conf->openai.key), has_secret = sl_secret_is_set(&conf->client_secret);
+    if (!conf->client_id.n && !has_secret) {
+        return 0;
+    }
+    if (has_token || !conf->client_id.n || !has_secret) {
+        return SL_PREPARE_FAIL(bind, val, has_secret ? "client_secret" : "client_id",
+                               "client_id and client_secret go together, and stand in the token's place");
+    }
+    struct sl_oauth_client client = {
+        .key = "host", .scope = "all-apis", .id = conf->client_id, .secret = &conf->client_secret
+    };
+    client.url = sl_arena_printf(bind->arena, "%.*s/oidc/v1/token", SL_STR_ARG(host));
+    return client.url.p ? sl_oauth_client_prepare(bind, val, &client, &target->cred) : SL_E_NOMEM;
+}
+
 /* A workspace's address; its models are under one path of it, said or not. */
 static int databricks_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
+    static const struct sl_str models = SL_STR_INIT("/serving-endpoints");
     struct sl_openai_conf *conf = target->conf;
     struct sl_str host = conf->base;
     while (host.n && host.p[host.n - 1] == '/') {
         host.n--;
     }
-    if (!sl_str_has_suffix(host, SL_STR("/serving-endpoints"))) {
-        conf->base = sl_arena_printf(bind->arena, "%.*s/serving-endpoints", SL_STR_ARG(host));
-    }
-    return conf->base.p ? prepare(bind, val, target) : told(bind, val, SL_E_NOMEM);
+    host.n -= sl_str_has_suffix(host, models) ? models.n : 0;
+    int r = principal_prepare(bind, val, host, target);
+    conf->base = sl_arena_printf(bind->arena, "%.*s%.*s", SL_STR_ARG(host), SL_STR_ARG(models));
+    r = r == 0 && !conf->base.p ? SL_E_NOMEM : r;
+    return r < 0 ? told(bind, val, r) : prepare(bind, val, target);
 }
 
 /* Chats are OpenAI's, under their path; texts have paths of their own. */
@@ -326,6 +351,18 @@ static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL
 #define PASS   .pass_headers = sl_pass_common
 #define PLAIN  COMMON, SPEAKS, BEARER, PASS, .prepare = prepare
 
+#define DATABRICKS_TOKEN                                                                    \
+    {                                                                                       \
+        .key = "token", .type = SL_OPT_SECRET, .offset = offsetof(struct conf, openai.key), \
+        .flags = SL_OPT_RELOAD | SL_OPT_REQUIRED, .unless = "client_id",                    \
+        .help = "the credential: a literal, $NAME, or the path of a file that holds it"     \
+    }
+#define CLIENT_SECRET                                                                                  \
+    {                                                                                                  \
+        .key = "client_secret", .type = SL_OPT_SECRET, .offset = offsetof(struct conf, client_secret), \
+        .flags = SL_OPT_RELOAD, .help = "the service principal's secret"                               \
+    }
+
 /* Answers may be lists of parts, thoughts among them. */
 #define DATABRICKS(spelling)                                                                              \
     {                                                                                                     \
@@ -337,7 +374,8 @@ static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL
             BEARER,                                                                                     \
             PASS,                                                                                       \
             USAGE_COMES,                                                                                \
-            .opts = OPTS(URL("host", "URL of the workspace"), KEY("token", SL_OPT_REQUIRED)),                                                \
+            .opts = OPTS(URL("host", "URL of the workspace"), DATABRICKS_TOKEN, \
+                TEXT("client_id", client_id, "a service principal's, in place of a token (OAuth)"), CLIENT_SECRET),   \
             .languages = { &sl_language_openai_like, &sl_language_openai, &sl_language_openai },        \
             .prepare = databricks_prepare,                                                              \
         },                                                                                              \

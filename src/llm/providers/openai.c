@@ -71,13 +71,34 @@ static const char *const ways[] = {
     [SL_OPENAI_CHAT] = "chat", [SL_OPENAI_RESPONSES] = "responses", [SL_OPENAI_AUTO] = "auto", NULL
 };
 
+static const char *const identities[] = {
+    [SL_ENTRA_SECRET] = "secret", [SL_ENTRA_WORKLOAD] = "workload", [SL_ENTRA_MANAGED] = "managed", NULL
+};
+
+/* A key, or an identity in its place. */
+static int identity_check(struct sl_bind *bind, const struct sl_val *val, const struct sl_openai_conf *conf)
+{
+    bool is_secret = conf->identity == SL_ENTRA_SECRET, has_key = sl_secret_is_set(&conf->key);
+    bool has_client = conf->tenant.n || conf->client.n;
+    if (!is_secret && (has_key || conf->api != SL_OPENAI_AZUREAD)) {
+        return SL_PREPARE_FAIL(bind, val, "azure_identity",
+                               "azure_identity %s is for openai_api_type azuread, and takes the place of "
+                               "openai_api_key: %s",
+                               identities[conf->identity], has_key ? "remove the key" : "the type is another one");
+    }
+    if (is_secret && has_client && (!conf->tenant.n || !conf->client.n || conf->api != SL_OPENAI_AZUREAD)) {
+        return SL_PREPARE_FAIL(bind, val, conf->tenant.n ? "azure_tenant_id" : "azure_client_id",
+                               "azure_tenant_id and azure_client_id go together, with openai_api_type azuread");
+    }
+    return 0;
+}
+
 /* Which settings go together (MLflow's rules). */
 static int conf_check(struct sl_bind *bind, const struct sl_val *val, const struct sl_openai_conf *conf)
 {
-    bool has_client = conf->tenant.n || conf->client.n;
-    if (has_client && (!conf->tenant.n || !conf->client.n || conf->api != SL_OPENAI_AZUREAD)) {
-        return SL_PREPARE_FAIL(bind, val, conf->tenant.n ? "azure_tenant_id" : "azure_client_id",
-                               "azure_tenant_id and azure_client_id go together, with openai_api_type azuread");
+    int r = identity_check(bind, val, conf);
+    if (r < 0) {
+        return r;
     }
     if (conf->api == SL_OPENAI_PLAIN) {
         if (conf->deployment.n) {
@@ -190,8 +211,14 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
         bool is_response = target->languages[type] == &sl_language_responses;
         r = target_make(bind, conf, &target->base, is_response ? responses_path : paths[type], &conf->targets[type]);
     }
-    if (r == 0 && conf->tenant.n) {
-        r = sl_entra_prepare(bind, val, conf->authority, conf->tenant, conf->client, &conf->key, &target->cred);
+    if (r == 0 && (conf->tenant.n || conf->identity != SL_ENTRA_SECRET)) {
+        const struct sl_entra_want want = { .kind = (enum sl_entra_kind)conf->identity,
+                                            .authority = conf->authority,
+                                            .metadata_url = conf->metadata_url,
+                                            .tenant = conf->tenant,
+                                            .client = conf->client,
+                                            .secret = &conf->key };
+        r = sl_entra_prepare(bind, val, &want, &target->cred);
     } else if (r == 0 && sl_secret_is_set(&conf->key)) {
         struct sl_str prefix = conf->api == SL_OPENAI_AZURE ? SL_STR("") : SL_STR("Bearer ");
         r = sl_prepare_key(bind, val, "openai_api_key", prefix, &conf->key);
@@ -235,8 +262,12 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
 #define OPTS(api_type)                                                                                                \
     (const struct sl_opt[])                                                                                           \
     {                                                                                                                 \
-        OPT("openai_api_key", SL_OPT_SECRET, key, NULL, SL_OPT_REQUIRED, NULL, NULL,                                  \
-            "the credential: a literal, $NAME, or the path of a file that holds it"),                                 \
+        { .key = "openai_api_key",                                                                                    \
+          .type = SL_OPT_SECRET,                                                                                      \
+          .offset = offsetof(struct sl_openai_conf, key),                                                             \
+          .flags = SL_OPT_RELOAD | SL_OPT_REQUIRED,                                                                   \
+          .unless = "azure_identity",                                                                                 \
+          .help = "the credential: a literal, $NAME, or the path of a file that holds it" },                          \
             URL("openai_api_base", base, NULL,                                                                        \
                 "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL"),               \
             TEXT("openai_organization", organization, "sent as OpenAI-Organization"),                                 \
@@ -248,8 +279,19 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
             TEXT("openai_deployment_name", deployment, "the deployment, in the path of azure and azuread"),           \
             TEXT("azure_tenant_id", tenant,                                                                           \
                  "azuread: the tenant in which a token is fetched; openai_api_key is then the secret of the client"), \
-            TEXT("azure_client_id", client, "azuread: the client whose secret openai_api_key is"),                    \
-            URL("azure_authority", authority, SL_ENTRA_AUTHORITY, "azuread: where tokens are fetched"),               \
+            TEXT("azure_client_id", client,                                                                           \
+                 "azuread: the client whose secret openai_api_key is, or whose identity is used"),                    \
+            URL("azure_authority", authority, NULL,                                                                   \
+                "azuread: where tokens are fetched; without: " SL_ENTRA_AUTHORITY),                                   \
+            OPT("azure_identity", SL_OPT_ENUM, identity, "secret", 0, identities, NULL,                               \
+                "azuread: secret (openai_api_key), or without a key workload (the token file of a Kubernetes "        \
+                "workload, from "                                                                                     \
+                "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE) or managed (the identity of the "   \
+                "machine); "                                                                                          \
+                "the last two for routes of the configuration file only"),                                            \
+            URL("azure_metadata_url", metadata_url, NULL,                                                             \
+                "azuread: where a managed identity is asked for; without: IDENTITY_ENDPOINT, "                        \
+                "or " SL_ENTRA_METADATA_URL),                                                                         \
             OPT("openai_api", SL_OPT_ENUM, way, "chat", 0, ways, NULL,                                                \
                 "how chats go up: chat, responses (the Responses API), or auto (responses where the model takes "     \
                 "nothing else)"),                                                                                     \

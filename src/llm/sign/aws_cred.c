@@ -302,7 +302,7 @@ static int role_ask(const struct sl_aws_conf *conf, struct fetch *fetch, const s
 static int web_ask(const struct sl_aws_conf *conf, struct fetch *fetch, struct sl_str token, struct sl_arena *arena,
                    struct sl_cred_step *ret)
 {
-    struct sl_str arn = sl_percent_encode(conf->web_role, arena), jwt = sl_percent_encode(sl_str_trim(token), arena);
+    struct sl_str arn = sl_percent_encode(conf->web_role, arena), jwt = sl_percent_encode(token, arena);
     struct sl_str name = sl_percent_encode(conf->web_session.n ? conf->web_session : SL_STR(SESSION_NAME), arena);
     if (!arn.p || !jwt.p || !name.p) {
         return SL_E_NOMEM;
@@ -372,10 +372,7 @@ static int instance_step(const struct sl_aws_conf *conf, struct fetch *fetch, co
 static int file_step(const struct sl_aws_conf *conf, struct fetch *fetch, const struct sl_cred_answer *last,
                      struct sl_arena *arena, struct sl_cred_step *ret, struct sl_err *err)
 {
-    struct sl_str text = sl_arena_dup(arena, sl_str_trim(last->body));
-    while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r')) {
-        text.n--;
-    }
+    struct sl_str text = sl_arena_dup(arena, sl_cred_line(last->body));
     if (last->status < 0) {
         return refused(last, "the token's file", err);
     }

@@ -9,25 +9,18 @@
 #include "base/secret.h"
 #include "json/write.h"
 #include "llm/core/prepare.h"
+#include "llm/sign/oauth.h"
 
 #define SCOPE          "https://www.googleapis.com/auth/cloud-platform"
 #define METADATA_PATH  "computeMetadata/v1/instance/service-accounts/default/token"
 #define JWT_LIFE_SEC   3600
 #define CREDENTIAL_MAX 65536 /* bytes of a credentials file */
-#define TOKEN_MAX      16384
 
 /* --- the configuration --- */
 
 struct file {
     struct sl_str type, email, key, key_id, token_uri, client_id, client_secret, refresh_token;
 };
-
-static struct sl_str text_of(struct sl_json_val root, const char *key, struct sl_arena *arena)
-{
-    struct sl_str text = SL_STR_NONE;
-    SL_IGNORE(sl_json_text(sl_json_get(root, key), arena, &text) < 0); /* not a text: as if it were not there */
-    return text;
-}
 
 static EVP_PKEY *key_parse(struct sl_str pem)
 {
@@ -45,14 +38,6 @@ static bool key_is_rsa(struct sl_str pem)
     return is_rsa;
 }
 
-/* A text of a form: key=value with what must be escaped. */
-static void form_add(struct sl_buf *buf, const char *key, struct sl_str value, struct sl_arena *scratch)
-{
-    struct sl_str text = sl_percent_encode(value, scratch);
-    sl_buf_printf(buf, "%s%s=", buf->len ? "&" : "", key);
-    sl_buf_add_str(buf, text);
-}
-
 static int user_set(struct sl_bind *bind, const struct sl_val *val, const char *key, const struct file *file,
                     struct sl_arena *scratch, struct sl_secret *secret)
 {
@@ -61,10 +46,10 @@ static int user_set(struct sl_bind *bind, const struct sl_val *val, const char *
         return SL_PREPARE_FAIL(bind, val, key, "%s: client_id, client_secret and refresh_token are expected", key);
     }
     SL_IGNORE(sl_buf_reserve(&form, CREDENTIAL_MAX) < 0); /* in one piece: growing would leave copies behind */
-    form_add(&form, "grant_type", SL_STR("refresh_token"), scratch);
-    form_add(&form, "client_id", file->client_id, scratch);
-    form_add(&form, "client_secret", file->client_secret, scratch);
-    form_add(&form, "refresh_token", file->refresh_token, scratch);
+    sl_oauth_form_add(&form, "grant_type", SL_STR("refresh_token"), scratch);
+    sl_oauth_form_add(&form, "client_id", file->client_id, scratch);
+    sl_oauth_form_add(&form, "client_secret", file->client_secret, scratch);
+    sl_oauth_form_add(&form, "refresh_token", file->refresh_token, scratch);
     int r = sl_buf_status(&form);
     r = r < 0 ? r : sl_secret_set(secret, sl_buf_str(&form));
     if (form.p) {
@@ -93,14 +78,14 @@ static int file_take(struct sl_bind *bind, const struct sl_val *val, const struc
                      struct sl_gcp_conf *conf, struct sl_secret *secret)
 {
     struct file file = {
-        .type = text_of(root, "type", scratch),
-        .email = text_of(root, "client_email", scratch),
-        .key = text_of(root, "private_key", scratch),
-        .key_id = text_of(root, "private_key_id", scratch),
-        .token_uri = text_of(root, "token_uri", scratch),
-        .client_id = text_of(root, "client_id", scratch),
-        .client_secret = text_of(root, "client_secret", scratch),
-        .refresh_token = text_of(root, "refresh_token", scratch),
+        .type = sl_oauth_text(root, "type", scratch),
+        .email = sl_oauth_text(root, "client_email", scratch),
+        .key = sl_oauth_text(root, "private_key", scratch),
+        .key_id = sl_oauth_text(root, "private_key_id", scratch),
+        .token_uri = sl_oauth_text(root, "token_uri", scratch),
+        .client_id = sl_oauth_text(root, "client_id", scratch),
+        .client_secret = sl_oauth_text(root, "client_secret", scratch),
+        .refresh_token = sl_oauth_text(root, "refresh_token", scratch),
     };
     struct sl_str uri = token_uri.n ? token_uri : file.token_uri.n ? file.token_uri : SL_STR(SL_GCP_TOKEN_URI);
     conf->audience = sl_arena_dup(bind->arena, uri);
@@ -251,88 +236,22 @@ static int assertion_write(const struct sl_gcp_conf *conf, uint64_t now_sec, str
 static int ask(const struct sl_gcp_conf *conf, const struct sl_env *env, struct sl_arena *arena,
                struct sl_cred_step *ret, struct sl_err *err)
 {
-    struct sl_cred_step step = { .kind = SL_CRED_HTTP, .base = conf->base };
-    step.req = (struct sl_http_req){ .method = conf->kind == SL_GCP_METADATA ? "GET" : "POST", .target = conf->target };
-    int r = sl_headers_start(&conf->headers, arena, &step.req.headers);
+    const struct sl_oauth_ask question = { .base = &conf->base, .target = conf->target, .headers = &conf->headers };
     struct sl_buf form = SL_BUF_INIT(CREDENTIAL_MAX * 4);
-    if (r == 0 && conf->kind == SL_GCP_SERVICE_ACCOUNT) {
+    int r = 0;
+    if (conf->kind == SL_GCP_SERVICE_ACCOUNT) {
         r = assertion_write(conf, env->wall_usec / SL_USEC_PER_SEC, &form, err);
-    } else if (r == 0 && conf->kind == SL_GCP_USER) {
+    } else if (conf->kind == SL_GCP_USER) {
         sl_buf_add_str(&form, sl_secret_reveal(conf->secret));
-        r = sl_buf_status(&form);
     }
-    struct sl_str *body = r == 0 ? SL_ARENA_NEW(arena, struct sl_str) : NULL;
-    if (r == 0 && body) {
-        *body = sl_arena_dup(arena, sl_buf_str(&form));
-        step.req.slices = body;
-        step.req.n_slices = form.len > 0;
-        step.req.body_len = form.len;
-    }
-    r = r == 0 && (!body || (form.len && !body->p)) ? SL_E_NOMEM : r;
-    if (form.p) {
-        sl_wipe(form.p, form.len);
-    }
-    sl_buf_done(&form);
-    if (r == 0) {
-        *ret = step;
-    }
-    return r;
-}
-
-/* {"error": "invalid_grant", "error_description": …}; of the metadata server a text. A description may quote what was
- * sent. */
-static int refused(const struct sl_cred_answer *last, const struct sl_env *env, struct sl_arena *arena,
-                   struct sl_err *err)
-{
-    struct sl_str word = SL_STR_NONE;
-    if (last->status < 0) {
-        return sl_fail(err, SL_E_IO, "no token: %.*s", SL_STR_ARG(sl_str_sub(last->body, 0, 200)));
-    }
-    if (sl_json_parse(env->scratch, last->body) == 0) {
-        word = sl_cred_word(text_of(sl_json_root(env->scratch), "error", arena));
-    }
-    return sl_fail(err, SL_E_INVAL, "no token: the endpoint answered %d%s%.*s", last->status, word.n ? ": " : "",
-                   SL_STR_ARG(word));
-}
-
-int sl_gcp_token_read(const struct sl_cred_answer *last, const struct sl_env *env, struct sl_arena *arena,
-                      struct sl_cred_step *ret, struct sl_err *err)
-{
-    int64_t life = 0;
-    struct sl_str token = SL_STR_NONE;
-    env->scratch->limits.record_depth = 0;
-    if (last->status != 200) {
-        return refused(last, env, arena, err);
-    }
-    if (sl_json_parse(env->scratch, last->body) < 0) {
-        return sl_fail(err, SL_E_INVAL, "no token: the endpoint's answer is not JSON");
-    }
-    struct sl_json_val root = sl_json_root(env->scratch);
-    token = text_of(root, "access_token", arena);
-    if (!token.n || !sl_header_is_visible(token, TOKEN_MAX) ||
-        sl_json_int(sl_json_get(root, "expires_in"), true, &life) < 0 || life < 1 || life > INT32_MAX) {
-        return sl_fail(err, SL_E_INVAL, "no token: the endpoint's answer has no access_token with its expires_in");
-    }
-    static const struct sl_str bearer = SL_STR_INIT("Bearer ");
-    char *p = sl_arena_bytes(arena, bearer.n + token.n);
-    if (!p) {
-        return SL_E_NOMEM;
-    }
-    memcpy(p, bearer.p, bearer.n);
-    memcpy(p + bearer.n, token.p, token.n);
-    *ret = (struct sl_cred_step){
-        .kind = SL_CRED_DONE,
-        .cred = { .parts = { sl_str_make(p, bearer.n + token.n) },
-                  .expires_usec = env->wall_usec + (uint64_t)life * SL_USEC_PER_SEC },
-    };
-    return 0;
+    return sl_oauth_ask(&question, r, &form, arena, ret);
 }
 
 static int step(const void *conf, void *state, const struct sl_cred_answer *last, const struct sl_env *env,
                 struct sl_arena *arena, struct sl_cred_step *ret, struct sl_err *err)
 {
     (void)state; /* one question, one answer */
-    return last ? sl_gcp_token_read(last, env, arena, ret, err) : ask(conf, env, arena, ret, err);
+    return last ? sl_oauth_token_read(last, env, arena, ret, err) : ask(conf, env, arena, ret, err);
 }
 
 static const struct sl_cred_ops ops = {

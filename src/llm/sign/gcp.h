@@ -31,8 +31,4 @@ SL_MUST int sl_gcp_prepare(struct sl_bind *bind, const struct sl_val *val, const
                            struct sl_secret *secret, struct sl_str token_uri, struct sl_str metadata_url,
                            struct sl_gcp_conf *conf, struct sl_cred_source *ret_source);
 
-/* The token of an OAuth endpoint's answer, {"access_token", "expires_in"}: that of Google's, and of others'. */
-SL_MUST int sl_gcp_token_read(const struct sl_cred_answer *last, const struct sl_env *env, struct sl_arena *arena,
-                              struct sl_cred_step *ret, struct sl_err *err);
-
 #endif

@@ -229,3 +229,96 @@ def test_what_entra_refuses_is_the_gateways_fault(sluice, upstream):
     assert "invalid_client" in line and "AADSTS" not in line
     for secret in ("s+e/c", "s%2Be"):
         assert secret not in line and secret.encode() not in r.body
+
+
+ANSWERED = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [{"index": 0, "message": {"role": "assistant", "content": "ok"}, "finish_reason": "stop"}]}
+
+
+def azure(up, **config):
+    base = {"openai_api_type": "azuread", "openai_api_base": up.base, "openai_deployment_name": "d", "openai_api_version": "v"}
+    return {"name": "g", "endpoint_type": "llm/v1/chat", "sluice": {"retries": 0}, "model": {"provider": "azure", "name": "m", "config": {**base, **config}}}
+
+
+def test_a_workloads_token_file_is_read_for_every_fetch(sluice, upstream, tmp_path):
+    file, asked = tmp_path / "token", []
+    file.write_text("first.jwt\n")
+
+    def handle(x):
+        if x.path == "/v1/ten/oauth2/v2.0/token":
+            asked.append(dict(urllib.parse.parse_qsl(x.body.decode())))
+            x.reply({"token_type": "Bearer", "expires_in": 3599, "access_token": f"w{len(asked)}"})
+        elif x.get("authorization") == f"Bearer w{len(asked)}" and len(asked) != refused:
+            x.reply(ANSWERED)
+        else:
+            x.reply({"error": {"code": "401", "message": "Access denied"}}, "401 Unauthorized")
+
+    refused, up = 0, upstream(handle)
+    env = {"AZURE_TENANT_ID": "ten", "AZURE_CLIENT_ID": "cl", "AZURE_FEDERATED_TOKEN_FILE": str(file), "AZURE_AUTHORITY_HOST": up.base + "/"}
+    daemon = sluice({"endpoints": [azure(up, azure_identity="workload")]}, env=env)
+    assert call(daemon).status == 200
+    assert asked == [{"grant_type": "client_credentials", "scope": "https://cognitiveservices.azure.com/.default", "client_id": "cl",
+                      "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion": "first.jwt"}]
+    file.write_text("second.jwt")
+    refused = 1  # w1 is no good any more
+    assert call(daemon).status == 200 and asked[-1]["client_assertion"] == "second.jwt" and len(asked) == 2
+
+
+def test_a_workload_without_its_file_says_so(sluice, upstream, tmp_path):
+    up = upstream(lambda x: x.reply(ANSWERED))
+    env = {"AZURE_TENANT_ID": "ten", "AZURE_CLIENT_ID": "cl", "AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "gone"), "AZURE_AUTHORITY_HOST": up.base}
+    daemon = sluice({"endpoints": [azure(up, azure_identity="workload")]}, env=env)
+    r = call(daemon)
+    assert r.status == 502 and not up.requests
+    assert wait_for(lambda: next((x for x in daemon.stderr.splitlines(True) if "gone" in x and x.endswith("\n")), None), "the log line")
+
+
+@pytest.mark.parametrize("life", [{"expires_in": "3599"}, {"expires_on": None}], ids=["in", "on"])
+@pytest.mark.parametrize("place", ["machine", "app"])
+def test_a_managed_identity_is_asked_for_where_the_machine_has_it(sluice, upstream, place, life):
+    def handle(x):
+        if "resource=" not in x.path:
+            x.reply(ANSWERED if x.get("authorization") == "Bearer m1" else {"error": {"code": "401", "message": "Access denied"}}, "200 OK" if x.get("authorization") == "Bearer m1" else "401 Unauthorized")
+            return
+        when = {k: v or str(int(time.time()) + 3599) for k, v in life.items()}
+        x.reply({"token_type": "Bearer", "access_token": "m1", **when})
+
+    up = upstream(handle)
+    origin = up.base.removesuffix("/v1")
+    env = {"IDENTITY_ENDPOINT": origin + "/msi/token", "IDENTITY_HEADER": "hidden-word"} if place == "app" else {}
+    where = {"azure_metadata_url": origin} if place == "machine" else {}
+    daemon = sluice({"endpoints": [azure(up, azure_identity="managed", azure_client_id="u&1", **where)]}, env=env)
+    assert call(daemon).status == 200
+    asked = next(x for x in up.requests if "resource=" in x.path)
+    query = "resource=https%3A%2F%2Fcognitiveservices.azure.com&client_id=u%261"
+    if place == "app":
+        assert asked.method == "GET" and asked.path == "/msi/token?api-version=2019-08-01&" + query and asked.get("x-identity-header") == "hidden-word"
+    else:
+        assert asked.method == "GET" and asked.path == "/metadata/identity/oauth2/token?api-version=2018-02-01&" + query and asked.get("metadata") == "true"
+
+
+@pytest.mark.parametrize("identity", ["managed", "workload"])
+def test_azures_machine_identity_is_for_routes_of_the_file(sluice, upstream, tmp_path, identity):
+    up = upstream(lambda x: x.reply(ANSWERED))
+    daemon = sluice({"endpoints": []}, args=["--data", str(tmp_path / "data")], env={"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_FEDERATED_TOKEN_FILE": "/f"})
+    body = {"name": "mine", "route_type": "llm/v1/chat", "model": azure(up, azure_identity=identity)["model"]}
+    r = daemon.call("POST", "/api/2.0/gateway/routes/", body)
+    assert r.status == 400 and b"only routes of the configuration file" in r.body and not up.requests
+
+
+@pytest.mark.parametrize("host", ["", "/serving-endpoints/"])
+@pytest.mark.parametrize("provider", ["databricks", "databricks-model-serving"])
+def test_databricks_gives_a_token_to_a_service_principal(sluice, upstream, provider, host):
+    def handle(x):
+        if x.path == "/v1/oidc/v1/token":
+            assert base64.b64decode(x.get("authorization").removeprefix("Basic ")) == b"the-id:s%2Fe%3Ac"
+            assert dict(urllib.parse.parse_qsl(x.body.decode())) == {"grant_type": "client_credentials", "scope": "all-apis"}
+            x.reply({"token_type": "Bearer", "expires_in": 3600, "access_token": "d1"})
+        else:
+            assert x.path == "/v1/serving-endpoints/chat/completions" and x.get("authorization") == "Bearer d1"
+            x.reply(ANSWERED)
+
+    up = upstream(handle)
+    config = {"host": up.base + host, "client_id": "the-id", "client_secret": "s/e:c"}
+    daemon = sluice({"endpoints": [{"name": "g", "endpoint_type": "llm/v1/chat", "sluice": {"retries": 0}, "model": {"provider": provider, "name": "m", "config": config}}]})
+    assert [call(daemon).status for _ in range(2)] == [200, 200]
+    assert sum(x.path.endswith("/oidc/v1/token") for x in up.requests) == 1
