@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/word.h"
 
 /* Longer messages are cut; a line is one write(2), so that threads' lines do not mix. */
 #define LOG_LINE_MAX 2048
@@ -24,6 +25,21 @@ void sl_log_set_level(enum sl_log_level level)
 bool sl_log_is_on(enum sl_log_level level)
 {
     return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
+}
+
+/* What a peer sent may stand in a message; it must not forge a second line, nor steer a terminal. */
+static void line_clean(char *text, size_t n)
+{
+    struct sl_str rest = sl_str_make(text, n);
+    while (rest.n) {
+        uint32_t c;
+        struct sl_str at = rest;
+        bool is_fit = sl_utf8_next(&rest, &c) && !sl_is_steering(c);
+        rest = rest.n == at.n ? sl_str_sub(at, 1, at.n) : rest;
+        if (!is_fit) {
+            memset(text + (n - at.n), '?', at.n - rest.n);
+        }
+    }
 }
 
 void sl_log(enum sl_log_level level, const char *area, const char *fmt, ...)
@@ -47,12 +63,7 @@ void sl_log(enum sl_log_level level, const char *area, const char *fmt, ...)
     va_end(args);
     size_t end = n + (size_t)SL_MAX(more, 0);
     end = SL_MIN(end, sizeof(line) - 2);
-    for (size_t i = n; i < end; i++) {
-        /* What a peer sent may stand in a message; it must not forge a second line. */
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f) {
-            line[i] = '?';
-        }
-    }
+    line_clean(line + n, end - n);
     line[end++] = '\n';
     SL_IGNORE(write(STDERR_FILENO, line, end) < 0); /* there is nowhere left to complain */
 }

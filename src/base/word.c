@@ -37,6 +37,11 @@ bool sl_utf8_next(struct sl_str *io_rest, uint32_t *ret)
     return true;
 }
 
+bool sl_is_steering(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 size_t sl_utf8_fit(struct sl_str s, size_t max)
 {
     size_t n = SL_MIN(s.n, max);

@@ -42,6 +42,13 @@ void sl_measure_limit(struct sl_xchg *x, bool is_refused)
     sl_metrics_add(x->desk->metrics, SL_METRIC_LIMITS, &key);
 }
 
+/* Its own words where they are about this gateway; others may quote what somebody asked. */
+static struct sl_str said(const struct sl_record *record, enum sl_error_type type)
+{
+    bool is_operators = type == SL_ERR_PROVIDER_AUTH_FAILED || type == SL_ERR_PROVIDER_BILLING;
+    return is_operators ? record->upstream_said : SL_STR_NONE;
+}
+
 /* For the operator's log. */
 static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)
 {
@@ -55,6 +62,7 @@ static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t no
         .code = record->upstream_code,
         .request_id = record->upstream_request_id,
         .text = sl_record_error(record),
+        .said = said(record, type),
     };
     sl_notice_upstream(x->worker->gate->notices, &notice, now_usec);
 }

@@ -58,7 +58,7 @@ static void again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_us
     struct sl_loop *loop = x->desk->loop;
     SL_ASSERT(!plan->relay.is_head_sent);
     sl_measure_attempt(x, why, sl_loop_now(loop));
-    x->record.error_text = x->record.error_inside = SL_STR_NONE; /* of this attempt only */
+    x->record.error_text = x->record.error_inside = x->record.upstream_said = SL_STR_NONE; /* of this attempt only */
     sl_attempt_stop(&plan->attempt);
     sl_relay_stop(&plan->relay);
     /* Always through the loop: a refused connection must not recurse. */

@@ -45,6 +45,9 @@ void sl_record_write(struct sl_xchg *x, int status)
     if (record->upstream_code.n) {
         sl_line_text(&line, SL_STR(",\"upstream_code\":"), record->upstream_code);
     }
+    if (record->upstream_said.n) {
+        sl_line_text(&line, SL_STR(",\"upstream_error\":"), record->upstream_said);
+    }
     if (record->upstream_request_id.n) {
         sl_line_text(&line, SL_STR(",\"upstream_request_id\":"), record->upstream_request_id);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One JSON line an exchange for the access log. Written by hand into a fixed buffer: it is on the path of every
- * request. Never a credential, never message content; what comes from outside is bounded and escaped. */
+ * request. Never a credential, a prompt or an answer; what comes from outside is bounded and escaped. An upstream's own
+ * words for an error are in it: the beginning of them, and some upstreams quote a piece of the request. */
 #ifndef SL_GATE_RECORD_H
 #define SL_GATE_RECORD_H
 

@@ -59,6 +59,20 @@ static bool is_code(struct sl_str s)
     return s.n >= 1 && s.n <= 64;
 }
 
+/* Of an upstream's message so much is kept for the log. */
+#define SAID_MAX 192
+
+/* For the operator: the client may be told other words, or none. No credential is in it, whether or not the whole body
+ * has been masked before. */
+static void said_note(struct sl_relay *relay, const struct sl_llm_error *error)
+{
+    struct sl_record *record = &relay->x->record;
+    struct sl_arena *arena = relay->x->arena;
+    struct sl_str message = sl_mask_text(&relay->secrets, error->message, arena);
+    record->upstream_code = is_code(error->code) ? sl_arena_dup(arena, error->code) : SL_STR_NONE;
+    record->upstream_said = sl_arena_dup(arena, sl_str_sub(message, 0, sl_utf8_fit(message, SAID_MAX)));
+}
+
 /* --- COLLECT --- */
 
 static int whole_push(void *arg, const struct sl_delta *delta)
@@ -139,6 +153,7 @@ struct sl_verdict sl_relay_no_answer_tell(struct sl_relay *relay, const struct s
         relay->language->read_error(judgement->error_status, &relay->headers, body, x->arena, &error);
         error.type = judgement->error_type;
         error.upstream_status = judgement->error_status;
+        said_note(relay, &error);
         return sl_relay_error_tell(relay, &error);
     }
     struct sl_str type = sl_headers_get(&relay->headers, "content-type");
@@ -288,7 +303,7 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     struct sl_llm_error error = { 0 };
     relay->language->read_error(status, &relay->headers, body, x->arena, &error);
     x->record.error_type = error.type;
-    x->record.upstream_code = is_code(error.code) ? sl_arena_dup(x->arena, error.code) : SL_STR_NONE;
+    said_note(relay, &error);
     error.upstream_status = error.upstream_status ? error.upstream_status : status; /* some say more than their head */
     error.upstream_body = body;
     bool is_json = sl_json_parse(x->desk->doc, body) == 0; /* Gemini's is an array */

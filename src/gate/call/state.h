@@ -51,7 +51,8 @@ struct sl_record {
     int upstream_status;
     bool is_stream; /* events went to the client */
     struct sl_str upstream_request_id;
-    struct sl_str upstream_code; /* its own word for an error ("model_not_found"); never its message */
+    struct sl_str upstream_code; /* its own word for an error ("model_not_found") */
+    struct sl_str upstream_said; /* and the beginning of its message, without a credential: for the operator alone */
     struct sl_usage usage;
     struct sl_str error_text;   /* our words for what the upstream did; never its own */
     struct sl_str error_inside; /* the same for the operator alone, where that says more; else p == NULL */

@@ -24,7 +24,7 @@ static void put_text(struct sl_line *line, struct sl_str s)
     while (s.n && line->at < line->end) {
         uint32_t c;
         struct sl_str rest = s;
-        bool is_text = sl_utf8_next(&rest, &c) && c >= 0x20 && (c < 0x7f || c >= 0xa0) && c != '"' && c != '\\';
+        bool is_text = sl_utf8_next(&rest, &c) && !sl_is_steering(c) && c != '"' && c != '\\';
         size_t n = is_text ? s.n - rest.n : 1;
         if (n > (size_t)(line->end - line->at)) {
             return;

@@ -36,9 +36,11 @@ bool sl_notice_upstream(struct sl_notices *notices, const struct sl_notice *noti
     if (is_same && n) {
         snprintf(more, sizeof(more), "; %llu more like it since the last line", (unsigned long long)n);
     }
-    sl_log(SL_LOG_WARNING, "upstream", "route '%.*s' (%.*s%s%.*s): %s%s%s%.*s%s%.*s%s%.*s%s", SL_STR_ARG(notice->route),
-           SL_STR_ARG(notice->provider), notice->model.n ? ", " : "", SL_STR_ARG(notice->model), notice->kind, status,
-           notice->code.n ? ", " : "", SL_STR_ARG(notice->code), notice->request_id.n ? ", its request " : "",
-           SL_STR_ARG(notice->request_id), notice->text.n ? ": " : "", SL_STR_ARG(notice->text), more);
+    sl_log(SL_LOG_WARNING, "upstream", "route '%.*s' (%.*s%s%.*s): %s%s%s%.*s%s%.*s%s%.*s%s%.*s%s%s",
+           SL_STR_ARG(notice->route), SL_STR_ARG(notice->provider), notice->model.n ? ", " : "",
+           SL_STR_ARG(notice->model), notice->kind, status, notice->code.n ? ", " : "", SL_STR_ARG(notice->code),
+           notice->request_id.n ? ", its request " : "", SL_STR_ARG(notice->request_id), notice->text.n ? ": " : "",
+           SL_STR_ARG(notice->text), notice->said.n ? ": \"" : "", SL_STR_ARG(notice->said), notice->said.n ? "\"" : "",
+           more);
     return true;
 }

@@ -23,6 +23,7 @@ struct sl_notice {
     int status;                     /* the upstream's; 0: none came */
     struct sl_str code, request_id; /* the upstream's, where it said some */
     struct sl_str text;             /* our words for what it did, where there are some */
+    struct sl_str said;             /* the upstream's own, shown in quotes */
 };
 
 /* Says it, or counts it. True: it was said. */

@@ -40,6 +40,9 @@ static void texts_are_utf_8_as_they_came(void **state)
         { "a\xc2\x9b"
           "31m",
           "k:\"a??31m\"" }, /* C1 steers a terminal */
+        { "a\xe2\x80\xae"
+          "b",
+          "k:\"a???b\"" }, /* the direction of writing turns */
         { "\xc0\x80", "k:\"??\"" },
         { "", "k:\"\"" },
     };

@@ -22,6 +22,13 @@
 #define BUSY UP("503 Busy", "Retry-After: 0\r\n", "{\"error\":{\"message\":\"too much\"}}")
 #define REFUSED \
     UP("400 No", "Content-Type: application/json\r\n", "{\"error\":{\"message\":\"no\",\"code\":\"bad_param\"}}")
+#define NO_ENTRY                                                                                        \
+    UP("401 No", "Content-Type: application/json\r\n",                                                  \
+       "{\"error\":{\"message\":\"Incorrect key sk-of-the-gateway: \\\"see\\\" \\u001b[31m\\u202e" LONG \
+       "\",\"code\":\"k\"}}")
+#define LONG                                                                                                           \
+    "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901" \
+    "0123456789012345678901234567890123456789012345678901234567890123456789"
 
 static const struct {
     const char *method, *path, *headers, *body, *replies[4];
@@ -59,7 +66,15 @@ static const struct {
       "{\"model\":\"chat\"," MESSAGES "}",
       { REFUSED },
       { "\"status\":400,\"error_type\":\"provider_rejected\"", "\"upstream_code\":\"bad_param\"",
-        "\"upstream_status\":400" },
+        "\"upstream_status\":400", "\"upstream_error\":\"no\"" },
+      "sk-of" },
+    { "POST",
+      V1,
+      "",
+      "{\"model\":\"chat\"," MESSAGES "}",
+      { NO_ENTRY },
+      { "\"status\":502,\"error_type\":\"provider_auth_failed\"", "\"upstream_status\":401",
+        "\"upstream_error\":\"Incorrect key *****************: ?see? ?[31m", "56789012\",\"stream\"" },
       "sk-of" },
     { "POST",
       V1,
