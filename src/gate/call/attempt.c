@@ -49,7 +49,7 @@ static void net_on_turn(struct sl_hcall *call)
     attempt->events->on_turn(attempt->user);
 }
 
-static enum sl_error_type fault_type(enum sl_hcall_fault fault)
+enum sl_error_type sl_attempt_fault_type(enum sl_hcall_fault fault)
 {
     switch (fault) {
     case SL_HF_CONNECT:
@@ -95,7 +95,7 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
         shown = SL_STR("the upstream's address is not public, and this route may not lead there");
     }
     x->record.is_final = fault == SL_HF_CODING;
-    attempt->events->on_fault(attempt->user, fault_type(fault), shown, is_unsent);
+    attempt->events->on_fault(attempt->user, sl_attempt_fault_type(fault), shown, is_unsent);
 }
 
 static const struct sl_hcall_cbs net_cbs = {

@@ -5,10 +5,10 @@
 
 #include "gate/call/part.h"
 #include "http/client.h"
+#include "llm/core/error.h"
 #include "llm/core/http_req.h"
 
 struct sl_attempt_events;
-struct sl_llm_error;
 struct sl_play;
 struct sl_target;
 struct sl_xchg;
@@ -32,6 +32,7 @@ struct sl_attempt {
  * made, and *ret_error says why (it has no type where the provider did not say). */
 SL_MUST int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct sl_attempt_events *events,
                              void *user, struct sl_llm_error *ret_error);
+enum sl_error_type sl_attempt_fault_type(enum sl_hcall_fault fault);
 /* Nothing of it calls back afterwards. Nothing happens when it is over. */
 void sl_attempt_stop(struct sl_attempt *attempt);
 /* Holds the upstream back / lets it go on. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/cred_table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
+
+static const struct sl_cred_failure no_memory = { SL_ERR_SLUICE_OVERLOADED, "out of memory" };
 
 static void parts_forget(struct sl_cred_entry *entry)
 {
@@ -72,12 +73,13 @@ static int parts_copy(const struct sl_cred_entry *entry, struct sl_arena *arena,
 }
 
 static enum sl_cred_verdict entry_ask(struct sl_cred_entry *entry, uint64_t now, struct sl_cred_waiter *waiter,
-                                      struct sl_arena *arena, struct sl_cred *ret_cred, struct sl_err *err)
+                                      struct sl_arena *arena, struct sl_cred *ret_cred,
+                                      struct sl_cred_failure *ret_failure)
 {
     bool may_fetch = !entry->is_fetching && now >= entry->retry_usec;
     if (entry->has_cred && now < entry->expires_usec) {
         if (parts_copy(entry, arena, ret_cred) < 0) {
-            SL_IGNORE(sl_fail_nomem(err));
+            *ret_failure = no_memory;
             return SL_CRED_FAILED;
         }
         if (now < entry->refresh_usec || !may_fetch) {
@@ -87,7 +89,7 @@ static enum sl_cred_verdict entry_ask(struct sl_cred_entry *entry, uint64_t now,
         return SL_CRED_REFRESH;
     }
     if (!entry->is_fetching && !may_fetch) {
-        SL_IGNORE(sl_fail(err, SL_E_IO, "%s", entry->failure));
+        *ret_failure = entry->failure;
         return SL_CRED_FAILED;
     }
     if (!waiter) {
@@ -103,15 +105,15 @@ static enum sl_cred_verdict entry_ask(struct sl_cred_entry *entry, uint64_t now,
 
 enum sl_cred_verdict sl_cred_table_ask(struct sl_cred_table *table, struct sl_str identity, uint64_t now_usec,
                                        struct sl_cred_waiter *waiter, struct sl_arena *arena, struct sl_cred *ret_cred,
-                                       struct sl_err *err)
+                                       struct sl_cred_failure *ret_failure)
 {
     enum sl_cred_verdict verdict = SL_CRED_FAILED;
     pthread_mutex_lock(&table->lock);
     struct sl_cred_entry *entry = entry_get(table, identity);
     if (entry) {
-        verdict = entry_ask(entry, now_usec, waiter, arena, ret_cred, err);
+        verdict = entry_ask(entry, now_usec, waiter, arena, ret_cred, ret_failure);
     } else {
-        SL_IGNORE(sl_fail_nomem(err));
+        *ret_failure = no_memory;
     }
     pthread_mutex_unlock(&table->lock);
     return verdict;
@@ -131,7 +133,7 @@ static int parts_set(struct sl_cred_entry *entry, const struct sl_cred *cred)
 }
 
 static void entry_done(struct sl_cred_entry *entry, uint64_t now, const struct sl_cred *cred, uint64_t life,
-                       const char *failure)
+                       const struct sl_cred_failure *failure)
 {
     entry->is_fetching = false;
     if (cred && parts_set(entry, cred) == 0) {
@@ -143,11 +145,11 @@ static void entry_done(struct sl_cred_entry *entry, uint64_t now, const struct s
     }
     bool is_valid = entry->has_cred && now < entry->expires_usec;
     entry->retry_usec = now + (is_valid ? SL_CRED_REFRESH_USEC : SL_CRED_FAILED_USEC);
-    snprintf(entry->failure, sizeof(entry->failure), "%s", cred ? "out of memory" : failure);
+    entry->failure = cred ? no_memory : *failure;
 }
 
 void sl_cred_table_done_fetch(struct sl_cred_table *table, struct sl_str identity, uint64_t now_usec,
-                              const struct sl_cred *cred, uint64_t life_usec, const char *failure,
+                              const struct sl_cred *cred, uint64_t life_usec, const struct sl_cred_failure *failure,
                               struct sl_cred_waiters *ret_waiters)
 {
     *ret_waiters = (struct sl_cred_waiters){ 0 };

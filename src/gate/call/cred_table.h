@@ -16,6 +16,7 @@
 #include "base/map.h"
 #include "base/secret.h"
 #include "llm/core/cred.h"
+#include "llm/core/error.h"
 
 struct sl_arena;
 
@@ -26,6 +27,12 @@ struct sl_arena;
 /* A fetch that failed is not tried again for so long: without a valid credential, and with one. */
 #define SL_CRED_FAILED_USEC  (1 * 1000000ull)
 #define SL_CRED_REFRESH_USEC (5 * 1000000ull)
+
+/* Why there is none. */
+struct sl_cred_failure {
+    enum sl_error_type type;
+    char text[512]; /* for the operator */
+};
 
 /* One who waits. The owner's memory; in the table's hands from WAIT until it is given back by sl_cred_table_done_fetch
  * or taken back by sl_cred_table_leave. */
@@ -43,7 +50,7 @@ struct sl_cred_entry {
     bool has_cred, is_fetching;
     uint64_t expires_usec, refresh_usec; /* monotonic */
     uint64_t retry_usec;                 /* not fetched before */
-    char failure[256];                   /* what the last fetch said */
+    struct sl_cred_failure failure;      /* of the last fetch */
     struct sl_cred_waiters waiters;
 };
 SL_LIST_HEAD(sl_cred_entries);
@@ -65,7 +72,7 @@ enum sl_cred_verdict {
     SL_CRED_REFRESH, /* the same; and who asked must fetch it anew, in the background */
     SL_CRED_FETCH,   /* who asked must fetch it, and waits */
     SL_CRED_WAIT,    /* somebody is fetching it */
-    SL_CRED_FAILED,  /* the last fetch failed a moment ago: `err` tells */
+    SL_CRED_FAILED,  /* the last fetch failed a moment ago: *ret_failure tells */
 };
 
 void sl_cred_table_done(struct sl_cred_table *table);
@@ -74,11 +81,11 @@ void sl_cred_table_done(struct sl_cred_table *table);
  * NULL: nobody will wait, and WAIT says only that asking with one is due. */
 enum sl_cred_verdict sl_cred_table_ask(struct sl_cred_table *table, struct sl_str identity, uint64_t now_usec,
                                        struct sl_cred_waiter *waiter, struct sl_arena *arena, struct sl_cred *ret_cred,
-                                       struct sl_err *err);
+                                       struct sl_cred_failure *ret_failure);
 /* A fetch ended: with a credential that is good for `life_usec` more, or (cred NULL) with `failure`. Who waited comes
  * back in *ret_waiters: each asks again. */
 void sl_cred_table_done_fetch(struct sl_cred_table *table, struct sl_str identity, uint64_t now_usec,
-                              const struct sl_cred *cred, uint64_t life_usec, const char *failure,
+                              const struct sl_cred *cred, uint64_t life_usec, const struct sl_cred_failure *failure,
                               struct sl_cred_waiters *ret_waiters);
 /* True: it waited no more than that, and is the owner's again. False: it was given back already. */
 bool sl_cred_table_leave(struct sl_cred_table *table, struct sl_cred_waiter *waiter, struct sl_str identity);

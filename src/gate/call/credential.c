@@ -9,22 +9,27 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/num.h"
+#include "gate/call/attempt.h"
 #include "gate/call/cred_table.h"
+#include "gate/call/mask.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/engine.h"
 #include "gate/worker.h"
 #include "llm/core/call.h"
 #include "llm/core/cred.h"
+#include "wire/uri.h"
 
-/* Endpoints that give credentials answer at once or not at all. */
-#define CONNECT_USEC (5 * SL_USEC_PER_SEC)
-#define TOTAL_USEC   (10 * SL_USEC_PER_SEC)
-#define ANSWER_MAX   65536
+/* Endpoints that give credentials answer at once or not at all. A route may allow less. */
+#define CONNECT_USEC    (5 * SL_USEC_PER_SEC)
+#define FIRST_BYTE_USEC (10 * SL_USEC_PER_SEC)
+#define TOTAL_USEC      (15 * SL_USEC_PER_SEC)
+#define ANSWER_MAX      65536
 /* Steps of one fetch: more is a source that goes in circles. */
 #define STEPS_MAX 16
 
 static struct sl_cred_table table = SL_CRED_TABLE_INIT;
+static const struct sl_cred_failure no_memory = { SL_ERR_SLUICE_OVERLOADED, "out of memory" };
 
 /* One who waits, told on its worker's loop. Freed by itself: when it was told, or when it left in time. */
 struct sl_cred_wait {
@@ -54,6 +59,7 @@ struct sl_cred_fetch {
     void *state;
     uv_work_t work;
     int status;
+    enum sl_error_type fault; /* of the last step, where nothing came */
     unsigned n_steps;
     bool is_reading, is_over;
 };
@@ -123,7 +129,8 @@ static void fetch_free(struct sl_cred_fetch *fetch)
 }
 
 /* The table learns what came of it, and who waits asks again. `cred` NULL: it failed. */
-static void outcome_tell(struct sl_str identity, const struct sl_cred *cred, uint64_t life_usec, const char *failure)
+static void outcome_tell(struct sl_str identity, const struct sl_cred *cred, uint64_t life_usec,
+                         const struct sl_cred_failure *failure)
 {
     struct sl_cred_waiters waiters;
     struct sl_cred_waiter *waiter;
@@ -134,23 +141,36 @@ static void outcome_tell(struct sl_str identity, const struct sl_cred *cred, uin
     }
 }
 
-/* `cred` NULL: it failed. */
-static void fetch_end(struct sl_cred_fetch *fetch, const struct sl_cred *cred, const char *failure)
+static void fetch_done(struct sl_cred_fetch *fetch, const struct sl_cred *cred, uint64_t life_usec,
+                       const struct sl_cred_failure *failure)
 {
-    uint64_t wall = sl_clock_wall_usec(), life = 0;
-    static const char *const too_late = "the credential had expired when it came";
-    if (cred) {
-        life = cred->expires_usec == UINT64_MAX ? UINT64_MAX : cred->expires_usec - SL_MIN(cred->expires_usec, wall);
-        failure = life < SL_USEC_PER_SEC ? too_late : failure;
-        cred = life < SL_USEC_PER_SEC ? NULL : cred;
-    }
-    if (!cred) {
-        sl_log(SL_LOG_WARNING, "credential", "%s: %s", fetch->source->ops->name, failure);
-    }
     sl_timer_remove(&fetch->worker->engine->loop, &fetch->timer);
     sl_cred_fetches_remove(&fetch->worker->fetches, fetch);
-    outcome_tell(fetch->source->identity, cred, life, failure);
+    outcome_tell(fetch->source->identity, cred, life_usec, failure);
     fetch_free(fetch);
+}
+
+static void fetch_fail(struct sl_cred_fetch *fetch, enum sl_error_type type, const char *text)
+{
+    struct sl_cred_failure failure = { .type = type };
+    struct sl_str host = fetch->step.kind == SL_CRED_HTTP ? fetch->step.base.authority : SL_STR("");
+    snprintf(failure.text, sizeof(failure.text), "%.*s%s%s", SL_STR_ARG(sl_str_sub(host, 0, 128)), host.n ? ": " : "",
+             text);
+    sl_log(SL_LOG_WARNING, "credential", "%s: %s: %s", fetch->source->ops->name, sl_error_type_word(type),
+           failure.text);
+    fetch_done(fetch, NULL, 0, &failure);
+}
+
+static void fetch_succeed(struct sl_cred_fetch *fetch, const struct sl_cred *cred)
+{
+    uint64_t wall = sl_clock_wall_usec();
+    uint64_t life = cred->expires_usec == UINT64_MAX ? UINT64_MAX
+                                                     : cred->expires_usec - SL_MIN(cred->expires_usec, wall);
+    if (life < SL_USEC_PER_SEC) {
+        fetch_fail(fetch, SL_ERR_PROVIDER_AUTH_FAILED, "the credential had expired when it came");
+    } else {
+        fetch_done(fetch, cred, life, NULL);
+    }
 }
 
 static void step_take(struct sl_cred_fetch *fetch, const struct sl_cred_answer *last);
@@ -172,7 +192,7 @@ static void net_on_end(struct sl_hcall *call)
 {
     struct sl_cred_fetch *fetch = call->user;
     if (sl_buf_status(&fetch->body) < 0) {
-        fetch_end(fetch, NULL, "the answer is too large");
+        fetch_fail(fetch, SL_ERR_PROVIDER_BAD_RESPONSE, "the answer is too large");
         return;
     }
     step_take(fetch, &(struct sl_cred_answer){ .status = fetch->status, .body = sl_buf_str(&fetch->body) });
@@ -180,8 +200,14 @@ static void net_on_end(struct sl_hcall *call)
 
 static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
 {
-    (void)fault;
-    step_take(call->user, &(struct sl_cred_answer){ .status = -1, .body = sl_str_c(text) });
+    struct sl_cred_fetch *fetch = call->user;
+    fetch->fault = sl_attempt_fault_type(fault);
+    if (fault == SL_HF_TIMEOUT_FIRST_BYTE || fault == SL_HF_TIMEOUT_IDLE || fault == SL_HF_TIMEOUT_TOTAL) {
+        fetch->fault = SL_ERR_PROVIDER_TIMEOUT_CONNECT; /* the call has not left: it may be tried again */
+    } else if (fault == SL_HF_BROKEN) {
+        fetch->fault = SL_ERR_PROVIDER_BAD_RESPONSE;
+    }
+    step_take(fetch, &(struct sl_cred_answer){ .status = -1, .body = sl_str_c(text) });
 }
 
 static void net_on_turn(struct sl_hcall *call)
@@ -211,8 +237,12 @@ static int http_start(struct sl_cred_fetch *fetch)
         .n_slices = step->req.n_slices,
         .body_len = step->req.body_len,
     };
+    const struct sl_upstream_timeouts *t = &fetch->route->conf.timeouts;
     struct sl_hcall_timeouts timeouts = {
-        .connect_usec = CONNECT_USEC, .first_byte_usec = TOTAL_USEC, .idle_usec = TOTAL_USEC, .total_usec = TOTAL_USEC
+        .connect_usec = SL_MIN(t->connect_usec, (uint64_t)CONNECT_USEC),
+        .first_byte_usec = t->first_byte_usec ? SL_MIN(t->first_byte_usec, (uint64_t)FIRST_BYTE_USEC) : FIRST_BYTE_USEC,
+        .idle_usec = FIRST_BYTE_USEC,
+        .total_usec = SL_MIN(t->total_usec, (uint64_t)TOTAL_USEC),
     };
     return sl_hcall_start(&fetch->hcall, &fetch->worker->engine->client, &step->base, &req, &timeouts, &fetch->arena,
                           &net_cbs, fetch);
@@ -243,6 +273,7 @@ static void file_done(uv_work_t *work, int status)
     if (fetch->is_over) {
         fetch_free(fetch);
     } else {
+        fetch->fault = SL_ERR_PROVIDER_AUTH_FAILED; /* this machine's own: nobody was asked */
         struct sl_str body = fetch->status < 0 ? SL_STR("the file cannot be read") : sl_buf_str(&fetch->body);
         step_take(fetch, &(struct sl_cred_answer){ .status = fetch->status, .body = body });
     }
@@ -265,34 +296,83 @@ static void fetch_on_timer(struct sl_timer *timer)
     step_take(fetch, NULL);
 }
 
+/* Whose fault it is that a step failed after this answer: who is asked for a credential refuses with 4xx. */
+static enum sl_error_type answer_fault(const struct sl_cred_fetch *fetch, const struct sl_cred_answer *last)
+{
+    int status = last ? last->status : 0;
+    if (status < 0) {
+        return fetch->fault;
+    }
+    if (status == 429 || status >= 500) {
+        return status == 429 ? SL_ERR_PROVIDER_RATE_LIMITED : SL_ERR_PROVIDER_SERVER_ERROR;
+    }
+    return status >= 400 || status == 0 ? SL_ERR_PROVIDER_AUTH_FAILED : SL_ERR_PROVIDER_BAD_RESPONSE;
+}
+
+/* Of the form that was sent, and of a query: what must not be told. */
+static void form_find(struct sl_secrets *secrets, struct sl_str form, struct sl_arena *arena)
+{
+    static const struct sl_str names[] = { SL_STR_INIT("assertion"),
+                                           SL_STR_INIT("client_assertion"),
+                                           SL_STR_INIT("client_secret"),
+                                           SL_STR_INIT("refresh_token"),
+                                           SL_STR_INIT("subject_token"),
+                                           SL_STR_INIT("WebIdentityToken"),
+                                           SL_STR_NONE };
+    struct sl_str pair, value;
+    while (sl_str_next(&form, '&', &pair)) {
+        ptrdiff_t equals = sl_str_find_char(pair, '=', 0);
+        if (equals > 0 && sl_header_is_listed(sl_str_sub(pair, 0, (size_t)equals), names) &&
+            sl_percent_decode(sl_str_sub(pair, (size_t)equals + 1, pair.n), arena, &value) == 0) {
+            sl_secrets_add(secrets, value);
+        }
+    }
+}
+
+/* An endpoint's words may quote what it was sent. */
+static void text_mask(struct sl_cred_fetch *fetch, const struct sl_http_req *req, char *text)
+{
+    static const struct sl_str headers[] = { SL_STR_INIT("authorization"), SL_STR_INIT("x-amz-security-token"),
+                                             SL_STR_INIT("x-aws-ec2-metadata-token"), SL_STR_INIT("x-identity-header"),
+                                             SL_STR_NONE };
+    struct sl_secrets secrets = { .names = headers, .headers = &req->headers };
+    sl_secrets_find(&secrets);
+    if (req->n_slices) {
+        form_find(&secrets, req->slices[0], &fetch->arena);
+    }
+    SL_IGNORE(!sl_mask_bytes(&secrets, text, strlen(text))); /* mostly there is none */
+}
+
 static void step_take(struct sl_cred_fetch *fetch, const struct sl_cred_answer *last)
 {
     struct sl_err err = { 0 };
-    fetch->step = (struct sl_cred_step){ 0 };
+    struct sl_cred_step next = { 0 };
     fetch->env.wall_usec = sl_clock_wall_usec();
     int r = fetch->n_steps++ == STEPS_MAX ? sl_fail(&err, SL_E_LIMIT, "more than %d steps", STEPS_MAX) : 0;
     if (r == 0) {
-        r = fetch->source->ops->step(fetch->source->conf, fetch->state, last, &fetch->env, &fetch->arena, &fetch->step,
-                                     &err);
+        r = fetch->source->ops->step(fetch->source->conf, fetch->state, last, &fetch->env, &fetch->arena, &next, &err);
     }
-    sl_buf_reset(&fetch->body);
     if (r < 0) {
-        fetch_end(fetch, NULL, r == SL_E_NOMEM ? "out of memory" : err.text);
+        text_mask(fetch, &fetch->step.req, err.text);
+        fetch_fail(fetch, r == SL_E_NOMEM ? SL_ERR_SLUICE_OVERLOADED : answer_fault(fetch, last),
+                   r == SL_E_NOMEM ? "out of memory" : err.text);
         return;
     }
+    sl_buf_reset(&fetch->body);
+    fetch->step = next;
     switch (fetch->step.kind) {
     case SL_CRED_HTTP:
         if (http_start(fetch) < 0) {
-            fetch_end(fetch, NULL, "out of memory");
+            fetch_fail(fetch, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         }
         return;
     case SL_CRED_FILE:
         if (file_start(fetch) < 0) {
-            fetch_end(fetch, NULL, "out of memory");
+            fetch_fail(fetch, SL_ERR_SLUICE_OVERLOADED, "out of memory");
         }
         return;
     case SL_CRED_DONE:
-        fetch_end(fetch, &fetch->step.cred, NULL);
+        fetch_succeed(fetch, &fetch->step.cred);
         return;
     }
 }
@@ -310,6 +390,7 @@ static int fetch_start(const struct sl_cred_want *want)
         return SL_E_NOMEM;
     }
     fetch->worker = want->worker;
+    fetch->step.kind = SL_CRED_DONE; /* nobody is asked yet */
     fetch->route = sl_route_ref(want->route);
     fetch->settings = sl_settings_ref(want->settings);
     fetch->source = want->source;
@@ -326,19 +407,21 @@ static int fetch_start(const struct sl_cred_want *want)
 }
 
 int sl_credential_get(const struct sl_cred_want *want, struct sl_cred *ret_cred, struct sl_cred_wait **ret_wait,
-                      struct sl_err *err)
+                      struct sl_cred_failure *ret_failure)
 {
     struct sl_str identity = want->source->identity;
     struct sl_cred_wait *wait = NULL;
     enum sl_cred_verdict verdict = sl_cred_table_ask(&table, identity, sl_clock_usec(), NULL, want->arena, ret_cred,
-                                                     err);
+                                                     ret_failure);
     if (verdict == SL_CRED_WAIT) {
         wait = wait_new(want);
         if (!wait) {
-            return sl_fail_nomem(err);
+            *ret_failure = no_memory;
+            return SL_E_NOMEM;
         }
         want->worker->n_questions++; /* before another worker can tell it */
-        verdict = sl_cred_table_ask(&table, identity, sl_clock_usec(), &wait->waiter, want->arena, ret_cred, err);
+        verdict = sl_cred_table_ask(&table, identity, sl_clock_usec(), &wait->waiter, want->arena, ret_cred,
+                                    ret_failure);
     }
     bool waits = verdict == SL_CRED_FETCH || verdict == SL_CRED_WAIT;
     if (wait && !waits) {
@@ -346,13 +429,13 @@ int sl_credential_get(const struct sl_cred_want *want, struct sl_cred *ret_cred,
         free(wait);
     }
     if ((verdict == SL_CRED_FETCH || verdict == SL_CRED_REFRESH) && fetch_start(want) < 0) {
-        outcome_tell(identity, NULL, 0, "out of memory"); /* who waits is told that it failed */
+        outcome_tell(identity, NULL, 0, &no_memory); /* who waits is told that it failed */
     }
     if (waits) {
         *ret_wait = wait;
         return SL_E_AGAIN;
     }
-    return verdict == SL_CRED_FAILED ? err->code : 0;
+    return verdict == SL_CRED_FAILED ? SL_E_IO : 0;
 }
 
 void sl_credential_refused(const struct sl_cred_source *source, const struct sl_cred *cred)
@@ -365,7 +448,7 @@ void sl_credentials_end(struct sl_worker *worker)
     struct sl_cred_fetch *fetch;
     while ((fetch = sl_cred_fetches_first(&worker->fetches)) != NULL) {
         sl_hcall_cancel(&fetch->hcall);
-        fetch_end(fetch, NULL, "the gateway is shutting down");
+        fetch_fail(fetch, SL_ERR_SLUICE_DRAINING, "the gateway is shutting down");
     }
 }
 

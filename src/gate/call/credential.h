@@ -9,6 +9,7 @@
 
 struct sl_arena;
 struct sl_cred;
+struct sl_cred_failure;
 struct sl_cred_source;
 struct sl_cred_wait;
 struct sl_worker;
@@ -26,9 +27,9 @@ struct sl_cred_want {
 };
 
 /* 0: *ret_cred is filled. SL_E_AGAIN: on_answer follows, unless *ret_wait is cancelled. Anything else: there is none,
- * and `err` has a text that names no secret. */
+ * and *ret_failure says whose fault that is, in a text that names no secret. */
 SL_MUST int sl_credential_get(const struct sl_cred_want *want, struct sl_cred *ret_cred, struct sl_cred_wait **ret_wait,
-                              struct sl_err *err);
+                              struct sl_cred_failure *ret_failure);
 /* The asker is gone: no answer. Takes `wait`. */
 void sl_credential_cancel(struct sl_cred_wait *wait);
 /* The provider refused it: the next one who asks fetches anew. */

@@ -276,6 +276,11 @@ void sl_secrets_find(struct sl_secrets *secrets)
     }
 }
 
+void sl_secrets_add(struct sl_secrets *secrets, struct sl_str text)
+{
+    word_add(secrets, text, false);
+}
+
 bool sl_mask_bytes(const struct sl_secrets *secrets, char *bytes, size_t n)
 {
     const char *end = bytes + n, *at = bytes;

@@ -36,6 +36,9 @@ struct sl_secrets {
  * are not known. They are slices of the request. */
 void sl_secrets_find(struct sl_secrets *secrets);
 
+/* One more, which its owner keeps meanwhile. */
+void sl_secrets_add(struct sl_secrets *secrets, struct sl_str text);
+
 /* Every occurrence in `bytes` of a credential of the request becomes '*', also one whose letters are escaped as JSON
  * (\u0073, \/) or a URL (%2F) does it, however often, one in base64 or inside something in base64, and the password
  * of Basic. A short credential counts only where it stands alone, for it may be a word. A text may have been cut: at

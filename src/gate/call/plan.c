@@ -3,6 +3,7 @@
 
 #include "gate/call/attempt.h"
 #include "gate/call/attempt_events.h"
+#include "gate/call/cred_table.h"
 #include "gate/call/credential.h"
 #include "gate/call/measure.h"
 #include "gate/call/relay.h"
@@ -217,8 +218,8 @@ static void credential_get(struct sl_plan *plan)
         .on_answer = credential_on_answer,
         .arg = plan,
     };
-    struct sl_err err = { 0 };
-    int r = sl_credential_get(&want, &plan->cred, &plan->wait, &err);
+    struct sl_cred_failure failure = { SL_ERR_PROVIDER_TIMEOUT_CONNECT, "no credential came in time" };
+    int r = sl_credential_get(&want, &plan->cred, &plan->wait, &failure);
     if (r == SL_E_AGAIN && ++plan->n_waits <= WAITS_MAX) {
         return;
     }
@@ -227,8 +228,12 @@ static void credential_get(struct sl_plan *plan)
         plan->wait = NULL;
     }
     if (r < 0) {
-        struct sl_llm_error error = { .type = SL_ERR_PROVIDER_AUTH_FAILED, .message = SL_STR("no credential") };
-        x->record.error_text = sl_arena_dup(x->arena, sl_str_c(err.text));
+        struct sl_llm_error error = {
+            .type = failure.type,
+            .message = SL_STR("the gateway could not fetch its credential for the upstream: the endpoint that gives it "
+                              "cannot be reached, or fails"),
+        };
+        x->record.error_text = sl_arena_dup(x->arena, sl_str_c(failure.text));
         sl_xchg_fail(x, &error);
         return;
     }

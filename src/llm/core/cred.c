@@ -3,6 +3,7 @@
 
 #include <openssl/evp.h>
 
+#include "base/word.h"
 #include "llm/core/prepare.h"
 
 struct sl_str sl_cred_identity(struct sl_arena *arena, const struct sl_str *texts, size_t n)
@@ -21,6 +22,13 @@ struct sl_str sl_cred_identity(struct sl_arena *arena, const struct sl_str *text
 }
 
 #define WORD_MAX 48
+#define SAID_MAX 256
+
+struct sl_str sl_cred_said(struct sl_str text)
+{
+    text = sl_str_trim(text);
+    return text.n ? sl_str_sub(text, 0, sl_utf8_fit(text, SAID_MAX)) : SL_STR("");
+}
 
 struct sl_str sl_cred_word(struct sl_str text)
 {

@@ -45,7 +45,7 @@ struct sl_cred_ops {
     const char *name;
     size_t state_size; /* per fetch, zeroed by the caller; alive with the arena until the fetch ends */
     /* The next step; `last` NULL: the first. What is left for later must be on the arena. SL_E_NOMEM, or any other code
-     * with a text in `err` that may be logged and shown: it quotes no credential. */
+     * with a text in `err` for the log, in which the endpoint's own words may stand (sl_cred_said). */
     int (*step)(const void *conf, void *state, const struct sl_cred_answer *last, const struct sl_env *env,
                 struct sl_arena *arena, struct sl_cred_step *ret, struct sl_err *err);
     /* Does this head of the provider's answer say that the credential is no longer good? NULL: 401 does. */
@@ -61,11 +61,13 @@ struct sl_cred_source {
 
 /* The bytes of an identity: a digest of the texts, which may be secret. p == NULL: no memory. */
 struct sl_str sl_cred_identity(struct sl_arena *arena, const struct sl_str *texts, size_t n);
-/* What of an endpoint's refusal may be logged and shown: `text` when it is a code word ("invalid_grant",
- * "AccessDenied"), else "". The rest of such a body may quote the credential that was sent. Keys have digits. */
+/* Of an endpoint's refusal: `text` when it is a code word ("invalid_grant", "AccessDenied"), else "". Keys have
+ * digits. */
 struct sl_str sl_cred_word(struct sl_str text);
 /* A file's only line, without its ends and blanks around it. */
 struct sl_str sl_cred_line(struct sl_str file);
+/* What it says in words: the beginning, or "". It may quote the credential that was sent: who fetches masks it. */
+struct sl_str sl_cred_said(struct sl_str text);
 /* The machine's own identity may be used by routes of the file only: SL_E_INVAL after a problem otherwise. */
 SL_MUST int sl_cred_may_borrow(struct sl_bind *bind, const struct sl_val *val, const char *key);
 

@@ -3,6 +3,8 @@
  * Amazon's tools: environment, web identity, container, instance. */
 #include "llm/sign/aws_cred.h"
 
+#include <stdio.h>
+
 #include <stdlib.h>
 
 #include "base/env.h"
@@ -181,26 +183,30 @@ struct fetch {
     struct sl_str token; /* of the file, or of the instance's service */
 };
 
+/* Between <tag> and </tag>. */
+static struct sl_str xml_find(struct sl_str body, const char *tag)
+{
+    char open[64], close[64];
+    int n_open = snprintf(open, sizeof(open), "<%s>", tag), n_close = snprintf(close, sizeof(close), "</%s>", tag);
+    ptrdiff_t from = sl_str_find(body, sl_str_make(open, (size_t)n_open), 0);
+    ptrdiff_t to = from < 0 ? -1 : sl_str_find(body, sl_str_make(close, (size_t)n_close), (size_t)from);
+    return to < 0 ? SL_STR("") : sl_str_trim(sl_str_sub(body, (size_t)from + (size_t)n_open, (size_t)to));
+}
+
 static int refused(const struct sl_cred_answer *last, const char *what, struct sl_err *err)
 {
     if (last->status < 0) {
         return sl_fail(err, SL_E_IO, "no keys: %s: %.*s", what, SL_STR_ARG(sl_str_sub(last->body, 0, 200)));
     }
-    ptrdiff_t from = sl_str_find(last->body, SL_STR("<Code>"), 0);
-    ptrdiff_t to = from < 0 ? -1 : sl_str_find(last->body, SL_STR("</Code>"), (size_t)from);
-    struct sl_str code = sl_cred_word(to < 0 ? SL_STR("") : sl_str_sub(last->body, (size_t)from + 6, (size_t)to));
-    return sl_fail(err, SL_E_INVAL, "no keys: %s answered %d%s%.*s", what, last->status, code.n ? ": " : "",
-                   SL_STR_ARG(code));
+    struct sl_str code = sl_cred_word(xml_find(last->body, "Code"));
+    struct sl_str said = sl_cred_said(xml_find(last->body, "Message"));
+    return sl_fail(err, SL_E_INVAL, "no keys: %s answered %d%s%.*s%s%.*s", what, last->status, code.n ? ": " : "",
+                   SL_STR_ARG(code), said.n ? ": " : "", SL_STR_ARG(said));
 }
 
-/* Between <tag> and </tag>. */
 static struct sl_str xml_get(struct sl_str body, const char *tag, struct sl_arena *arena)
 {
-    struct sl_str open = sl_arena_printf(arena, "<%s>", tag), close = sl_arena_printf(arena, "</%s>", tag);
-    ptrdiff_t from = open.p && close.p ? sl_str_find(body, open, 0) : -1;
-    ptrdiff_t to = from < 0 ? -1 : sl_str_find(body, close, (size_t)from);
-    struct sl_str text = to < 0 ? SL_STR("") : sl_str_trim(sl_str_sub(body, (size_t)from + open.n, (size_t)to));
-    return sl_arena_dup(arena, text);
+    return sl_arena_dup(arena, xml_find(body, tag));
 }
 
 static struct sl_str json_get(struct sl_json_val root, const char *key, struct sl_arena *arena)

@@ -50,20 +50,21 @@ int sl_oauth_ask(const struct sl_oauth_ask *ask, int r, struct sl_buf *form, str
     return r;
 }
 
-/* {"error": "invalid_grant", "error_description": …}; of the metadata server a text. A description may quote what was
- * sent. */
+/* {"error": "invalid_grant", "error_description": …}; of the metadata server a text. */
 static int refused(const struct sl_cred_answer *last, const struct sl_env *env, struct sl_arena *arena,
                    struct sl_err *err)
 {
-    struct sl_str word = SL_STR_NONE;
+    struct sl_str word = SL_STR_NONE, said = SL_STR_NONE;
     if (last->status < 0) {
         return sl_fail(err, SL_E_IO, "no token: %.*s", SL_STR_ARG(sl_str_sub(last->body, 0, 200)));
     }
     if (sl_json_parse(env->scratch, last->body) == 0) {
-        word = sl_cred_word(sl_oauth_text(sl_json_root(env->scratch), "error", arena));
+        struct sl_json_val root = sl_json_root(env->scratch);
+        word = sl_cred_word(sl_oauth_text(root, "error", arena));
+        said = sl_cred_said(sl_oauth_text(root, "error_description", arena));
     }
-    return sl_fail(err, SL_E_INVAL, "no token: the endpoint answered %d%s%.*s", last->status, word.n ? ": " : "",
-                   SL_STR_ARG(word));
+    return sl_fail(err, SL_E_INVAL, "no token: the endpoint answered %d%s%.*s%s%.*s", last->status, word.n ? ": " : "",
+                   SL_STR_ARG(word), said.n ? ": " : "", SL_STR_ARG(said));
 }
 
 /* A number, or a number in a text: Azure's metadata service has both so. */

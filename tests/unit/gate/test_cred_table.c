@@ -18,7 +18,7 @@ struct fixture {
     struct sl_cred_table table;
     struct sl_arena arena;
     struct sl_cred cred;
-    struct sl_err err;
+    struct sl_cred_failure failure;
 };
 
 static void fixture_init(struct fixture *f)
@@ -36,7 +36,7 @@ static void fixture_done(struct fixture *f)
 static enum sl_cred_verdict ask(struct fixture *f, uint64_t now, struct sl_cred_waiter *waiter)
 {
     f->cred = (struct sl_cred){ 0 };
-    return sl_cred_table_ask(&f->table, id, now, waiter, &f->arena, &f->cred, &f->err);
+    return sl_cred_table_ask(&f->table, id, now, waiter, &f->arena, &f->cred, &f->failure);
 }
 
 /* Returns how many waited. */
@@ -44,7 +44,8 @@ static size_t fetched(struct fixture *f, uint64_t now, const char *token, uint64
 {
     struct sl_cred_waiters waiters;
     struct sl_cred cred = { .parts = { sl_str_c(token) } };
-    sl_cred_table_done_fetch(&f->table, id, now, token ? &cred : NULL, life, "no luck", &waiters);
+    static const struct sl_cred_failure failure = { SL_ERR_PROVIDER_SERVER_ERROR, "no luck" };
+    sl_cred_table_done_fetch(&f->table, id, now, token ? &cred : NULL, life, &failure, &waiters);
     size_t n = waiters.n;
     while (sl_cred_waiters_take_first(&waiters)) {
     }
@@ -113,7 +114,8 @@ static void test_a_failed_refresh_keeps_what_is_valid(void **state)
     assert_int_equal(ask(&f, 86 * SEC, NULL), SL_CRED_REFRESH);
     assert_int_equal(fetched(&f, 99 * SEC, NULL, 0), 0);
     assert_int_equal(ask(&f, 100 * SEC, NULL), SL_CRED_FAILED); /* expired, and tried a moment ago */
-    assert_string_equal(f.err.text, "no luck");
+    assert_string_equal(f.failure.text, "no luck");
+    assert_int_equal(f.failure.type, SL_ERR_PROVIDER_SERVER_ERROR);
     assert_int_equal(ask(&f, 104 * SEC, &a), SL_CRED_FETCH);
     assert_int_equal(fetched(&f, 104 * SEC, "t2", 100 * SEC), 1);
     fixture_done(&f);
@@ -163,8 +165,9 @@ static void test_the_table_is_bounded(void **state)
     for (unsigned i = 0; i < SL_CRED_ENTRIES_MAX + 10; i++) {
         char name[32];
         int n = snprintf(name, sizeof(name), "other %u", i);
-        assert_int_equal(sl_cred_table_ask(&f.table, sl_str_make(name, (size_t)n), 0, NULL, &f.arena, &f.cred, &f.err),
-                         SL_CRED_WAIT);
+        assert_int_equal(
+            sl_cred_table_ask(&f.table, sl_str_make(name, (size_t)n), 0, NULL, &f.arena, &f.cred, &f.failure),
+            SL_CRED_WAIT);
     }
     assert_int_equal(f.table.entries.n, SL_CRED_ENTRIES_MAX);
     assert_int_equal(fetched(&f, 0, "t1", 100 * SEC), 1);

@@ -70,21 +70,31 @@ static void no_token_no_call(void **state)
     (void)state;
     static char large[80000] = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
     memset(large + strlen(large), ' ', sizeof(large) - strlen(large) - 1);
-    const char *const replies[] = {
-        UP("404 No", "not here"),
-        UP("200 OK", "<html>"),
-        UP("200 OK", "{}"),
-        TOKEN("ya29 b", "3600"),
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{",
-        large,
-        NULL,
+    const struct {
+        const char *reply, *type;
+    } rows[] = {
+        { UP("404 No", "not here"), "provider_auth_failed" },
+        { UP("400 No", "{\"error\":\"invalid_grant\"}"), "provider_auth_failed" },
+        { UP("429 Slow", "{}"), "provider_rate_limited" },
+        { UP("500 No", "{\"error\":\"internal_failure\"}"), "provider_server_error" },
+        { UP("503 No", "<html>"), "provider_server_error" },
+        { UP("302 Away", ""), "provider_bad_response" },
+        { UP("200 OK", "<html>"), "provider_bad_response" },
+        { UP("200 OK", "{}"), "provider_bad_response" },
+        { TOKEN("ya29 b", "3600"), "provider_bad_response" },
+        { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{", "provider_bad_response" },
+        { large, "provider_bad_response" },
+        { NULL, "provider_bad_response" },
     };
-    for (size_t i = 0; i < SL_ARRAY_LEN(replies); i++) {
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        char type[64];
+        snprintf(type, sizeof(type), "x-sluice-error-type: %s\r\n", rows[i].type);
+        bool is_refusal = strcmp(rows[i].type, "provider_auth_failed") == 0;
         const struct call calls[] = {
-            { { replies[i], ANSWER },
+            { { rows[i].reply, ANSWER },
               1,
               502,
-              { "x-sluice-error-type: provider_auth_failed" },
+              { type, is_refusal ? "x-should-retry: false" : "could not fetch its credential" },
               "GET /computeMetadata/v1/" },
         };
         RUN(CONFIG, calls);
