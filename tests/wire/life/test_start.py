@@ -141,17 +141,19 @@ def test_a_line_of_the_access_log(sluice, upstream, path, stream):
 
 
 @pytest.mark.parametrize("status, kind", [(400, "provider_rejected"), (401, "provider_auth_failed"), (500, "provider_server_error")])
-def test_errors_in_the_access_log_quote_nobody(sluice, upstream, status, kind):
-    up = upstream(lambda x: x.reply({"error": {"message": "words-of-a-user with key sk-test-secret: words-of-a-model", "type": "x"}}, f"{status} X"))
+def test_errors_in_the_access_log_quote_no_key_and_no_prompt(sluice, upstream, status, kind):
+    """The upstream's own message is in the line, and nowhere else, without the key; of what was asked there is nothing."""
+    up = upstream(lambda x: x.reply({"error": {"message": "not with key sk-test-secret", "type": "x"}, "input": "words-of-a-user", "so far": "words-of-a-model"}, f"{status} X"))
     daemon = sluice({"endpoints": [chat_route(up.base, retries=0)]})
     daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [{"role": "user", "content": "words-of-a-user"}]},
                 [("x-request-id", "the-one"), ("authorization", "Bearer client-key-77")])
     daemon.call("POST", "/v1/chat/completions", '{"words-of-a-user"', [("x-request-id", "broken"), ("api-key", "client-key-77")])
     line = daemon.log_line("the-one")
-    assert (line["upstream_status"], line["error_type"]) == (status, kind)
+    assert (line["upstream_status"], line["error_type"], line["upstream_error"]) == (status, kind, "not with key **************")
     assert daemon.log_line("broken")["error_type"] == "caller_invalid_request"
     text = daemon.log_path.read_text() + daemon.stderr + daemon.stdout
     assert not [s for s in SECRETS if s in text], text
+    assert ("not with key" in daemon.stderr) == (status == 401)
 
 
 def logged_dropped(daemon):
