@@ -267,7 +267,7 @@ static void security_write(struct sl_jw *w, const struct sl_path *row)
 static void operation_write(struct sl_jw *w, const struct sl_path_table *paths, const struct sl_path *row,
                             const char *method)
 {
-    const char *language = sl_path_dialect(paths, sl_str_c(row->pattern))->language->name;
+    const char *language = sl_path_dialect(paths, sl_str_c(row->pattern), NULL)->language->name;
     sl_jw_key(w, method);
     sl_jw_object(w);
     sl_jw_member_str(w, "summary", sl_str_c(row->told->text));

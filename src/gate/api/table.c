@@ -5,10 +5,10 @@
 #include "llm/core/language.h"
 
 extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[], sl_health_rows[], sl_keys_rows[],
-    sl_limits_rows[], sl_metrics_rows[], sl_mlflow_routes_rows[], sl_openai_models_rows[], sl_routes_rows[],
-    sl_secret_rows[];
+    sl_limits_rows[], sl_metrics_rows[], sl_mlflow_routes_rows[], sl_models_rows[], sl_routes_rows[], sl_secret_rows[];
 
-extern const struct sl_dialect sl_dialect_databricks, sl_dialect_mlflow, sl_dialect_openai, sl_dialect_sluice;
+extern const struct sl_dialect sl_dialect_anthropic, sl_dialect_databricks, sl_dialect_mlflow, sl_dialect_openai,
+    sl_dialect_sluice;
 
 #define OPENAI(path, llm_type, body_, ...)                                           \
     {                                                                                \
@@ -21,6 +21,11 @@ extern const struct sl_dialect sl_dialect_databricks, sl_dialect_mlflow, sl_dial
 /* The path names the route. */
 #define DEPLOYMENT(path, llm_type, kind, text) \
     OPENAI("/openai/deployments/{}/" path, llm_type, "Deployment" kind "Request", text, .parameters = "api-version")
+#define MESSAGES(path, ...)                                                                 \
+    {                                                                                       \
+        .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT,       \
+        .told = SL_TOLD(__VA_ARGS__, .body = "AnthropicRequest", .reply = "AnthropicReply") \
+    }
 #define MLFLOW(path, text)                                                                                \
     {                                                                                                     \
         .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
@@ -38,6 +43,8 @@ static const struct sl_path invocations[] = {
                "Query a chat route as Azure's client does; `api-version` is not looked at."),
     DEPLOYMENT("completions", SL_LLM_COMPLETIONS, "Completions", "Query a completions route as Azure's client does."),
     DEPLOYMENT("embeddings", SL_LLM_EMBEDDINGS, "Embeddings", "Query an embeddings route as Azure's client does."),
+    MESSAGES("/v1/messages", "Query a chat route; `model` names the route. Anthropic's shapes."),
+    MESSAGES("/anthropic/v1/messages", "The same for clients whose base URL ends with /anthropic."),
     MLFLOW("/gateway/{}/invocations", "Query a route. MLflow's shapes."),
     MLFLOW("/endpoints/{}/invocations", "Query a route; the same call under its other name."),
     MLFLOW("/serving-endpoints/{}/invocations", "Query a route, as Databricks' deployment client does."),
@@ -46,12 +53,15 @@ static const struct sl_path invocations[] = {
 
 /* In the order in which they are told. */
 static const struct sl_path *const lists[] = {
-    invocations,    sl_openai_models_rows, sl_health_rows, sl_metrics_rows, sl_mlflow_routes_rows,
-    sl_limits_rows, sl_databricks_rows,    sl_routes_rows, sl_keys_rows,    sl_secret_rows,
-    sl_audit_rows,  sl_docs_rows,          NULL,
+    invocations,    sl_models_rows,     sl_health_rows, sl_metrics_rows, sl_mlflow_routes_rows,
+    sl_limits_rows, sl_databricks_rows, sl_routes_rows, sl_keys_rows,    sl_secret_rows,
+    sl_audit_rows,  sl_docs_rows,       NULL,
 };
 
 static const struct sl_path_prefix prefixes[] = {
+    { "/v1/messages", &sl_dialect_anthropic },
+    { "/anthropic", &sl_dialect_anthropic },
+    { "/v1/models", &sl_dialect_anthropic, .header = "anthropic-version" },
     { "/v1", &sl_dialect_openai },
     { "/chat/completions", &sl_dialect_openai },
     { "/completions", &sl_dialect_openai },

@@ -68,7 +68,7 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     req->user = x;
     req->arena.budget = x->desk->memory; /* heads are bounded by the number of connections; what comes now is not */
     x->settings = sl_settings_ref(sl_worker_snapshot(worker)->settings);
-    x->dialect = sl_path_dialect(worker->paths, SL_STR("/"));
+    x->dialect = sl_path_dialect(worker->paths, SL_STR("/"), NULL);
     x->record.usage = SL_USAGE_NONE;
     x->caller.request_id = request_id_of(x);
     struct sl_addr client = sl_peer_client(x->settings, &req->conn->peer, &req->msg.headers);
@@ -126,6 +126,12 @@ static bool type_or_refuse(struct sl_xchg *x)
     return false;
 }
 
+static void dialect_find(struct sl_xchg *x)
+{
+    const struct sl_headers *headers = &x->req->msg.headers;
+    x->dialect = sl_dialect_for(sl_path_dialect(x->worker->paths, x->match.path, headers), headers);
+}
+
 /* What can be told of a target that leads nowhere: for the log, and for the error's dialect. */
 static void target_take(struct sl_xchg *x)
 {
@@ -135,7 +141,7 @@ static void target_take(struct sl_xchg *x)
     } else {
         SL_IGNORE(sl_nopath_cut(x));
     }
-    x->dialect = sl_dialect_for(sl_path_dialect(x->worker->paths, x->match.path), &x->req->msg.headers);
+    dialect_find(x);
 }
 
 static size_t body_max(const struct sl_xchg *x)
@@ -170,7 +176,7 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "the request target is malformed");
         return;
     }
-    x->dialect = sl_dialect_for(sl_path_dialect(x->worker->paths, x->match.path), &req->msg.headers);
+    dialect_find(x);
     struct sl_uri uri;
     bool is_absolute = req->msg.target.p[0] != '/' && sl_uri_parse(req->msg.target, &uri, NULL) == 0;
     const char *fault = sl_peer_page_fault(x->settings, &req->conn->peer, &req->msg.headers,

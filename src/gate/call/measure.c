@@ -160,7 +160,7 @@ void sl_measure_turned_away(struct sl_worker *worker)
 {
     struct sl_metric_key key = {
         .labels = sl_metrics_none(worker->gate->metrics),
-        .dialect = sl_path_dialect(worker->paths, SL_STR("/"))->name,
+        .dialect = sl_path_dialect(worker->paths, SL_STR("/"), NULL)->name,
         .status = 503,
         .error_type = SL_ERR_SLUICE_OVERLOADED,
     };

@@ -10,6 +10,7 @@
 #include "gate/policy/admit.h"
 #include "gate/policy/words.h"
 #include "http/hreq.h"
+#include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/loop.h"
@@ -108,6 +109,11 @@ static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
 int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
 {
     int r = text_add(x, io_headers, SL_STR("x-request-id"), x->caller.request_id);
+    if (r == 0 && x->dialect->request_id_header) {
+        struct sl_str name = sl_str_c(x->dialect->request_id_header);
+        sl_headers_drop(io_headers, (struct sl_str[]){ name, SL_STR_NONE });
+        r = text_add(x, io_headers, name, x->caller.request_id);
+    }
     if (r == 0 && x->settings->server.headers) {
         r = sluice_add(x, io_headers);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/path.h"
 
+#include "wire/headers.h"
 #include "wire/uri.h"
 
 static const struct {
@@ -122,10 +123,16 @@ struct sl_str sl_path_cut(struct sl_str path, struct sl_str prefix)
     return prefix.n && is_below(path, prefix) ? sl_str_sub(path, prefix.n, path.n) : SL_STR_NONE;
 }
 
-const struct sl_dialect *sl_path_dialect(const struct sl_path_table *table, struct sl_str path)
+static bool has_header(const struct sl_headers *headers, const char *name)
+{
+    return !name || (headers && sl_headers_get(headers, name).p);
+}
+
+const struct sl_dialect *sl_path_dialect(const struct sl_path_table *table, struct sl_str path,
+                                         const struct sl_headers *headers)
 {
     const struct sl_path_prefix *row = table->prefixes;
-    while (!is_below(path, sl_str_c(row->prefix))) {
+    while (!is_below(path, sl_str_c(row->prefix)) || !has_header(headers, row->header)) {
         row++;
     }
     return row->dialect;

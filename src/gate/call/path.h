@@ -9,6 +9,7 @@
 
 struct sl_arena;
 struct sl_dialect;
+struct sl_headers;
 struct sl_xchg;
 
 enum sl_method {
@@ -63,6 +64,7 @@ struct sl_path {
 struct sl_path_prefix {
     const char *prefix; /* "": everything else */
     const struct sl_dialect *dialect;
+    const char *header; /* only for requests that have it; NULL: for all */
 };
 
 struct sl_path_table {
@@ -91,8 +93,9 @@ unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, 
 /* The path without the prefix, whole segments of it: "/v1/models" of "/ai/v1/models" and "/ai", "" of "/ai". p == NULL:
  * it does not begin with it, or the prefix is "". */
 struct sl_str sl_path_cut(struct sl_str path, struct sl_str prefix);
-/* Before it is known who asks. */
-const struct sl_dialect *sl_path_dialect(const struct sl_path_table *table, struct sl_str path);
+/* Before it is known who asks. Without headers: what the path says alone. */
+const struct sl_dialect *sl_path_dialect(const struct sl_path_table *table, struct sl_str path,
+                                         const struct sl_headers *headers);
 
 /* Every row, for who tells them all: begin with { 0 }; NULL ends. */
 struct sl_path_iter {

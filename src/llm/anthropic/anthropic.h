@@ -90,5 +90,6 @@ int sl_anthropic_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *
 
 extern const struct sl_provider sl_provider_anthropic;
 extern const struct sl_language sl_language_anthropic;
+extern const struct sl_listing sl_anthropic_listing;
 
 #endif

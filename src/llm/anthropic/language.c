@@ -83,4 +83,6 @@ const struct sl_dialect sl_dialect_anthropic = {
     .language = &sl_language_anthropic,
     .manners = &manners,
     .no_route = no_route,
+    .listing = &sl_anthropic_listing,
+    .request_id_header = "request-id",
 };

@@ -28,6 +28,7 @@ struct sl_http_req;
 struct sl_json;
 struct sl_json_scan_want;
 struct sl_json_val;
+struct sl_listing;
 struct sl_llm_error;
 struct sl_reply;
 struct sl_target;
@@ -151,6 +152,8 @@ struct sl_dialect {
     const struct sl_manners *manners;
     /* What it says of a name that is no route's; NULL: what it says of a path. */
     void (*no_route)(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
+    const struct sl_listing *listing; /* the routes as its clients read models; NULL: no path of it lists them */
+    const char *request_id_header;    /* in which its clients look for it, besides x-request-id; NULL: there alone */
     /* The same for clients whose User-Agent holds this. */
     const char *variant_agent;
     const struct sl_dialect *variant;

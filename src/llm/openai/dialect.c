@@ -217,4 +217,5 @@ const struct sl_dialect sl_dialect_openai = {
     .language = &sl_language_openai,
     .manners = &manners,
     .no_route = no_route,
+    .listing = &sl_openai_listing,
 };

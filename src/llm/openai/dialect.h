@@ -5,6 +5,8 @@
 
 #include "llm/openai/chunks.h"
 
+extern const struct sl_listing sl_openai_listing;
+
 int sl_openai_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                           struct sl_buf *out);
 int sl_openai_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,

@@ -155,24 +155,33 @@ static void a_path_says_its_methods(void **state)
 static void a_path_has_a_dialect(void **state)
 {
     (void)state;
+    static struct sl_header version = { SL_STR_INIT("Anthropic-Version"), SL_STR_INIT("2023-06-01") };
+    static const struct sl_headers versioned = { .v = &version, .n = 1, .cap = 1 };
     static const struct {
         const char *path;
         const struct sl_dialect *dialect;
+        const struct sl_headers *headers;
     } cases[] = {
-        { "/v1/chat/completions", &sl_dialect_openai },
-        { "/v1/nothing", &sl_dialect_openai },
-        { "/v1", &sl_dialect_openai },
-        { "/v1x", &sl_dialect_mlflow },
-        { "/models/chat", &sl_dialect_openai },
-        { "/modelsx", &sl_dialect_mlflow },
-        { "/api/sluice/v1/nothing", &sl_dialect_sluice },
-        { "/serving-endpoints/e/invocations", &sl_dialect_databricks },
-        { "/api/2.0/serving-endpoints", &sl_dialect_databricks },
-        { "/gateway/r/invocations", &sl_dialect_mlflow },
-        { "", &sl_dialect_mlflow },
+        { "/v1/messages", &sl_dialect_anthropic, NULL },
+        { "/v1/messages/batches", &sl_dialect_anthropic, NULL },
+        { "/anthropic/v1/nothing", &sl_dialect_anthropic, NULL },
+        { "/v1/models", &sl_dialect_openai, NULL },
+        { "/v1/models", &sl_dialect_anthropic, &versioned },
+        { "/v1/models/chat", &sl_dialect_anthropic, &versioned },
+        { "/v1/chat/completions", &sl_dialect_openai, &versioned },
+        { "/v1/nothing", &sl_dialect_openai, NULL },
+        { "/v1", &sl_dialect_openai, NULL },
+        { "/v1x", &sl_dialect_mlflow, NULL },
+        { "/models/chat", &sl_dialect_openai, NULL },
+        { "/modelsx", &sl_dialect_mlflow, NULL },
+        { "/api/sluice/v1/nothing", &sl_dialect_sluice, NULL },
+        { "/serving-endpoints/e/invocations", &sl_dialect_databricks, NULL },
+        { "/api/2.0/serving-endpoints", &sl_dialect_databricks, NULL },
+        { "/gateway/r/invocations", &sl_dialect_mlflow, NULL },
+        { "", &sl_dialect_mlflow, NULL },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
-        assert_ptr_equal(sl_path_dialect(&sl_api_paths, sl_str_c(cases[i].path)), cases[i].dialect);
+        assert_ptr_equal(sl_path_dialect(&sl_api_paths, sl_str_c(cases[i].path), cases[i].headers), cases[i].dialect);
     }
 }
 

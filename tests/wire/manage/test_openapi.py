@@ -65,6 +65,7 @@ def narrowed(doc):
     """What no schema can say, said for these calls: which names there are, which providers' members go together, what lies in the future."""
     parts, schemas = doc["components"]["parameters"], doc["components"]["schemas"]
     parts["page_token"]["schema"] = {"enum": ["eyJpbmRleCI6IDB9"]}  # {"index": 0}
+    parts["after_id"]["schema"] = parts["before_id"]["schema"] = {"enum": ["chat"]}
     for path, operations in doc["paths"].items():
         kind = next((k for k in KINDS if k in path), None)
         for operation in operations.values():
@@ -78,6 +79,7 @@ def narrowed(doc):
     for kind, name in KINDS.items():
         schemas[f"Openai{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name]}
         schemas[f"Deployment{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name, None]}
+    schemas["AnthropicRequest"]["properties"]["model"] = {"enum": ["chat"]}
     for name in ("RouteModel", "ExternalModel"):
         schemas[name]["oneOf"] = [m for m in schemas[name]["oneOf"] if m["properties"]["provider"]["const"] in ("groq", "mistral")]
         for model in schemas[name]["oneOf"]:

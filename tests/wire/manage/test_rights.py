@@ -16,12 +16,12 @@ MAY = {ANY: {"query", "narrow", "viewer", "boss", "admin"}, INVOKE: {"query", "n
 
 INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/chat/completions", "/completions", "/embeddings",
                "/openai/deployments/{}/chat/completions", "/openai/deployments/{}/completions", "/openai/deployments/{}/embeddings",
-               "/gateway/{}/invocations", "/endpoints/{}/invocations", "/serving-endpoints/{}/invocations")
+               "/v1/messages", "/anthropic/v1/messages", "/gateway/{}/invocations", "/endpoints/{}/invocations", "/serving-endpoints/{}/invocations")
 SERVING = "/api/2.0/serving-endpoints"
 OWN = "/api/sluice/v1"
 RIGHTS = {
     **{path: {"POST": INVOKE} for path in INVOCATIONS},
-    **{path: {"GET": ANY} for path in ("/v1/models", "/v1/models/{}", "/models", "/models/{}", "/api/2.0/endpoints/", "/api/2.0/endpoints/{}")},
+    **{path: {"GET": ANY} for path in ("/v1/models", "/v1/models/{}", "/models", "/models/{}", "/anthropic/v1/models", "/anthropic/v1/models/{}", "/api/2.0/endpoints/", "/api/2.0/endpoints/{}")},
     **{path: {"GET": OPEN, "HEAD": OPEN} for path in ("/health", "/ready", "/", "/docs", "/redoc", "/openapi.json")},
     **{path: {"GET": OPEN} for path in ("/favicon.ico", "/.well-known/databricks-config")},
     "/metrics": {"GET": VIEWER, "HEAD": VIEWER},

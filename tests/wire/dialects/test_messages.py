@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Anthropic's own client at /v1/messages, against strict upstreams of its own language and of others."""
+import json
+
+import anthropic
+import pytest
+
+from strict_anthropic import StrictAnthropic
+from test_form_family import TOOL_USERS, Lab
+from upstream import Upstream
+
+MODEL = "claude-sonnet-4-5"
+TOOL = {"name": "f", "description": "adds", "input_schema": {"type": "object", "properties": {"n": {"type": "integer"}}}}
+
+
+def claude_route(base, name="claude"):
+    return {"name": name, "endpoint_type": "llm/v1/chat", "sluice": {"retries": 0},
+            "model": {"provider": "anthropic", "name": MODEL, "config": {"anthropic_api_key": "sk-ant-up", "anthropic_api_base": base}}}
+
+
+def claude_answer(body):
+    """Calls a tool until three results are there."""
+    results = [b["content"] for m in body["messages"] if isinstance(m["content"], list) for b in m["content"] if b["type"] == "tool_result"]
+    if body.get("tools") and len(results) < 3:
+        return [{"type": "text", "text": "so"}, {"type": "tool_use", "id": f"toolu_{len(results)}", "name": "f", "input": {"n": len(results)}}], "tool_use"
+    return [{"type": "text", "text": str(len(results))}], "end_turn"
+
+
+def openai_answer(body):
+    results = [m["content"] for m in body["messages"] if m["role"] == "tool"]
+    if body.get("tools") and len(results) < 3:
+        call = {"id": f"call{len(results):05d}", "type": "function", "function": {"name": "f", "arguments": json.dumps({"n": len(results)})}}
+        return {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
+    return {"role": "assistant", "content": str(len(results))}, "stop"
+
+
+@pytest.fixture(scope="module")
+def lab(sluice_module):
+    lab = Lab(sluice_module)
+    lab.fake.answer = openai_answer
+    lab.client = anthropic.Anthropic(base_url=lab.daemon.url, api_key="k", max_retries=0)
+    yield lab
+    lab.up.close()
+
+
+@pytest.fixture(scope="module")
+def own(sluice_module):
+    fake = StrictAnthropic(claude_answer)
+    up = Upstream(fake)
+    daemon = sluice_module({"endpoints": [claude_route(up.base), claude_route(up.base, "second"), claude_route(up.base, "third")]})
+    daemon.fake, daemon.up = fake, up
+    daemon.client = anthropic.Anthropic(base_url=daemon.url, api_key="k", max_retries=0)
+    yield daemon
+    up.close()
+
+
+def ask(client, stream, **call):
+    if not stream:
+        return client.messages.create(max_tokens=100, **call)
+    with client.messages.stream(max_tokens=100, **call) as s:
+        kinds = [e.type for e in s if e.type in ("message_start", "content_block_start", "content_block_stop", "message_delta", "message_stop")]
+        assert kinds[0] == "message_start" and kinds[-2:] == ["message_delta", "message_stop"] and kinds.count("content_block_start") == kinds.count("content_block_stop")
+        return s.get_final_message()
+
+
+def loop(client, route, stream):
+    messages = [{"role": "user", "content": "go"}]
+    for _ in range(4):
+        message = ask(client, stream, model=route, messages=messages, tools=[TOOL], system="add")
+        messages.append({"role": "assistant", "content": [b.model_dump(exclude_none=True, include={"type", "text", "id", "name", "input"}) for b in message.content]})
+        uses = [b for b in message.content if b.type == "tool_use"]
+        assert message.stop_reason == ("tool_use" if uses else "end_turn")
+        assert message.usage.output_tokens > 0 or stream  # not all of these hosts count a stream unasked
+        if not uses:
+            break
+        messages.append({"role": "user", "content": [{"type": "tool_result", "tool_use_id": b.id, "content": str(b.input["n"])} for b in uses]})
+    assert message.content[0].text == "3" and len(messages) == 8
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_loop_of_tools_at_its_own_language(own, stream):
+    loop(own.client, "claude", stream)
+    assert {b["model"] for b in own.fake.bodies} == {MODEL}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("route", TOOL_USERS)
+def test_a_loop_of_tools_at_others(lab, route, stream):
+    loop(lab.client, route, stream)
+
+
+def test_the_routes_are_listed_as_models(own):
+    assert [m.id for m in own.client.models.list()] == ["claude", "second", "third"]
+    page = own.client.models.list(limit=2)
+    assert (page.has_more, page.first_id, page.last_id) == (True, "claude", "second")
+    assert [m.id for m in page] == ["claude", "second", "third"], "the client fetches the rest by itself"
+    back = own.client.models.list(limit=1, before_id="third")
+    assert ([m.id for m in back.data], back.has_more) == (["second"], True)
+    assert own.client.models.retrieve("second").display_name == "second"
+    with pytest.raises(anthropic.NotFoundError):
+        own.client.models.retrieve("nothing")
+    with pytest.raises(anthropic.BadRequestError, match="limit"):
+        own.client.models.list(limit=0)
+
+
+def test_errors_and_ids(own):
+    with pytest.raises(anthropic.NotFoundError) as e:
+        own.client.messages.create(model="nothing", max_tokens=1, messages=[{"role": "user", "content": "x"}])
+    assert e.value.body["error"]["type"] == "not_found_error" and e.value.body["request_id"] == e.value.request_id
+    raw = own.client.messages.with_raw_response.create(model="claude", max_tokens=1, messages=[{"role": "user", "content": "x"}], extra_headers={"x-request-id": "mine"})
+    assert raw.headers["request-id"] == "mine" and raw.parse()._request_id == "mine"
+    for path in ("/v1/messages/batches", "/anthropic/v1/nothing"):
+        r = own.call("POST", path, {})
+        assert (r.status, r.json()["type"], r.json()["error"]["type"]) == (404, "error", "not_found_error")
