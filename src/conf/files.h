@@ -20,6 +20,7 @@ struct sl_conf_files {
     struct sl_arena *arena; /* the caller's: paths and the list */
     struct sl_conf_file *v;
     uint32_t n, cap;
+    bool is_env_unset; /* a variable that a secret refers to is not in the environment */
 };
 
 uint64_t sl_conf_print(struct sl_str bytes);

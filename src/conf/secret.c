@@ -60,7 +60,7 @@ static int file_read(struct sl_conf_files *files, const char *path, struct sl_se
     return r;
 }
 
-static int env_read(struct sl_str name, struct sl_secret *ret, struct sl_err *err)
+static int env_read(struct sl_conf_files *files, struct sl_str name, struct sl_secret *ret, struct sl_err *err)
 {
     char text[256];
     if (name.n >= sizeof(text) || name.n == 0) {
@@ -70,6 +70,9 @@ static int env_read(struct sl_str name, struct sl_secret *ret, struct sl_err *er
     text[name.n] = '\0';
     const char *value = sl_env_secret(text);
     if (!value || !*value) {
+        if (files) {
+            files->is_env_unset = true;
+        }
         return sl_fail(err, SL_E_NOTFOUND, "Environment variable '%s' is %s%s", text,
                        value ? "not set: it is empty" : "not set",
                        text[0] == '{' ? " (write $NAME, without braces)" : "");
@@ -103,7 +106,7 @@ int sl_conf_resolve_secret(void *arg, const struct sl_val *val, struct sl_secret
             return file_reference(files, file, ret, err);
         }
         if (val->n == 1 && env && env->kind == SL_VAL_STRING) {
-            return env_read(env->text, ret, err);
+            return env_read(files, env->text, ret, err);
         }
         return sl_fail(err, SL_E_INVAL, "a secret's map must be { file: PATH } or { env: NAME }");
     }
@@ -114,7 +117,7 @@ int sl_conf_resolve_secret(void *arg, const struct sl_val *val, struct sl_secret
                        "api key, or the api key itself");
     }
     if (val->text.n && val->text.p[0] == '$') {
-        return env_read(sl_str_sub(val->text, 1, val->text.n), ret, err);
+        return env_read(files, sl_str_sub(val->text, 1, val->text.n), ret, err);
     }
     char path[PATH_MAX];
     struct stat st;

@@ -158,6 +158,11 @@ static void problems_log(const struct sl_conf_load *load)
     if (load->problems.n_left_out) {
         sl_log(SL_LOG_WARNING, "reload", "… and %u more problems", load->problems.n_left_out);
     }
+    if (load->files.is_env_unset) {
+        sl_log(SL_LOG_WARNING, "reload",
+               "a running daemon sees only the environment of its start: restart it when a variable was set since, or "
+               "keep the key in a file");
+    }
 }
 
 /* The files of the configuration in force stay watched: a repair may be there. */

@@ -320,6 +320,15 @@ def test_limits_and_counters_outlive_a_reload(sluice):
     assert metric('sluice_config_reload_total{result="refused"}') == 1 and metric("sluice_config_version") == 2
 
 
+def test_a_variable_of_later_is_not_seen(sluice):
+    daemon = sluice(config("a"))
+    write(daemon.dir / "sluice.yaml", {"endpoints": [{"name": "b", "endpoint_type": "llm/v1/chat", "model": {"provider": "openai", "name": "m", "config": {"openai_api_key": "$SET_LATER"}}}]})
+    daemon.proc.send_signal(signal.SIGHUP)
+    says(daemon, "is refused")
+    assert "Environment variable 'SET_LATER' is not set" in daemon.stderr
+    assert daemon.stderr.count("a running daemon sees only the environment of its start") == 1
+
+
 def test_a_reload_cannot_open_the_gateway_to_the_network(sluice):
     """Without an auth section only loopback may be served: that holds for what comes later, too."""
     port = free_port()
