@@ -219,42 +219,44 @@ int sl_db_open(struct sl_db *db, const char *path, struct sl_err *err)
     return 0;
 }
 
-static bool log_is_left(const char *path)
+static bool is_there(const char *path, const char *end, off_t least)
 {
-    char wal[4300];
+    char name[4300];
     struct stat st;
-    snprintf(wal, sizeof(wal), "%s-wal", path);
-    return stat(wal, &st) == 0 && st.st_size > 0;
+    snprintf(name, sizeof(name), "%s%s", path, end);
+    return stat(name, &st) == 0 && st.st_size >= least;
 }
 
-/* "file:…?immutable=1" */
-static void uri_make(const char *path, char *out, size_t cap)
+/* "file:…?immutable=1": without SQLite's other files, which nobody writes there. With them "file:…?mode=ro". */
+static void uri_make(const char *path, const char *query, char *out, size_t cap)
 {
     size_t n = (size_t)snprintf(out, cap, "file:");
     for (const char *c = path; *c && n + 16 < cap; c++) {
         bool is_plain = *c != '?' && *c != '#' && *c != '%';
         n += (size_t)snprintf(out + n, cap - n, is_plain ? "%c" : "%%%02X", (unsigned char)*c);
     }
-    snprintf(out + n, cap - n, "?immutable=1");
+    snprintf(out + n, cap - n, "?%s", query);
 }
 
-int sl_db_open_readonly(struct sl_db *db, const char *path, struct sl_err *err)
+int sl_db_open_readonly(struct sl_db *db, const char *path, bool may_share, struct sl_err *err)
 {
     char uri[3 * 4300];
     int64_t version = 0, change = 0;
     db->n_stmts = 0;
     db->fault = 0;
-    if (log_is_left(path)) {
+    bool has_log = is_there(path, "-wal", 1) || (may_share && is_there(path, "-wal", 0));
+    if (has_log && (!may_share || !is_there(path, "-shm", 0))) {
         return sl_fail(err, SL_E_IO, "%s-wal would have to be written back first", path);
     }
-    uri_make(path, uri, sizeof(uri));
+    uri_make(path, has_log ? "mode=ro" : "immutable=1", uri, sizeof(uri));
     int r = sqlite3_open_v2(uri, &db->handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL) ==
                     SQLITE_OK
                 ? 0
                 : db_fail(db, err);
     r = r < 0 ? r : identity_check(db, &version, err);
     if (r == 0 && version != sl_db_n_migrations) {
-        r = sl_fail(err, SL_E_IO, "it would have to be migrated first");
+        r = sl_fail(err, SL_E_IO, "it is of an older version (schema %lld), and would have to be migrated first",
+                    (long long)version);
     }
     r = r < 0 ? r : value_get(db, "SELECT value FROM meta WHERE key = 'change'", &change, err);
     if (r < 0) {

@@ -35,8 +35,8 @@ struct sl_db {
  * WAL, synchronous=FULL; checkpoints are the caller's. */
 SL_MUST int sl_db_open(struct sl_db *db, const char *path, struct sl_err *err);
 /* Only to read what is there, on a disk or in a directory that cannot be written. SL_E_IO where a log is left that
- * would have to be written back first. */
-SL_MUST int sl_db_open_readonly(struct sl_db *db, const char *path, struct sl_err *err);
+ * would have to be written back first; `may_share`: another process may have it open, its log is read as well. */
+SL_MUST int sl_db_open_readonly(struct sl_db *db, const char *path, bool may_share, struct sl_err *err);
 void sl_db_close(struct sl_db *db);
 
 /* The statement for a literal, reset, nothing bound; NULL with `err` set. Borrowed until the next call for the same. */

@@ -51,7 +51,7 @@ static int files_open(struct sl_sqlite *store, struct sl_err *err)
     }
     store->is_readonly = false;
     r = r < 0 ? r : sl_db_open(&store->db, store->path, err);
-    if (r == SL_E_IO && sl_db_open_readonly(&store->db, store->path, NULL) == 0) {
+    if (r == SL_E_IO && sl_db_open_readonly(&store->db, store->path, false, NULL) == 0) {
         store->is_readonly = true;
         store->broken = *err;
         r = 0;

@@ -15,16 +15,24 @@
 /* Damaged rows that `db check` names. */
 #define DAMAGE_NAMES 5
 
+/* A look and a copy write nothing: where the place cannot be written, reading is enough. */
 static int db_open(const char *dir, struct sl_db *db, struct sl_err *err)
 {
     char path[4200];
     struct stat st;
+    struct sl_err cause = { 0 };
     snprintf(path, sizeof(path), "%s/" SL_DIR_DB, dir);
     if (stat(path, &st) < 0) {
         return sl_fail(err, SL_E_NOTFOUND, "%s: %s", path, strerror(errno));
     }
-    int r = sl_dir_regular_or_refuse(path, true, err);
-    return r < 0 ? r : sl_db_open(db, path, err);
+    int r = sl_dir_regular_or_refuse(path, true, &cause);
+    r = r < 0 ? r : sl_db_open(db, path, &cause);
+    if (r == SL_E_IO) {
+        struct sl_err why = { 0 };
+        r = sl_db_open_readonly(db, path, true, &why);
+        return r < 0 ? sl_fail(err, r, "%s; nor can it only be read: %s", cause.text, why.text) : 0;
+    }
+    return r < 0 ? sl_fail(err, r, "%s", cause.text) : 0;
 }
 
 static int integrity_check(struct sl_db *db, struct sl_err *err)

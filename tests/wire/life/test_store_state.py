@@ -122,6 +122,40 @@ def test_a_directory_that_is_only_not_writable(filled, start):
         data.chmod(0o700)
 
 
+READ_ONLY = ["unshare", "-rm", "sh", "-c", 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"']
+
+
+@pytest.mark.skipif(subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode != 0, reason="no mounts of one's own here")
+@pytest.mark.parametrize("is_running", [False, True])
+def test_looks_and_copies_of_a_directory_that_can_only_be_read(filled, start, tmp_path, is_running):
+    data, _ = filled
+    if is_running:
+        daemon = start()
+        later = daemon.call("POST", "/api/2.0/gateway/routes/", {**MADE, "name": "later"}, bearer(FILE_KEY))
+        assert later.status == 200 and (data / "sluice.db-wal").stat().st_size > 0  # that route is in the log only
+    before = {path.name: path.read_bytes() for path in data.iterdir()}
+
+    def db(*args):
+        return subprocess.run([*READ_ONLY, str(data), BIN, "db", *args, "--data", str(data)], capture_output=True, text=True, timeout=DEADLINE)
+    check = db("check")
+    assert check.returncode == 0 and f", {2 if is_running else 1} route" in check.stdout, check.stderr + check.stdout
+    backup = db("backup", str(tmp_path / "copy.db"))
+    assert backup.returncode == 0, backup.stderr
+    copy = sqlite3.connect(tmp_path / "copy.db")
+    assert copy.execute("SELECT count(*) FROM routes").fetchone() == (2 if is_running else 1,)
+    copy.close()
+    assert is_running or {path.name: path.read_bytes() for path in data.iterdir()} == before
+    if is_running:
+        return
+    (data / "sluice.db-wal").write_bytes(b"left by a crash")
+    check = db("check")
+    assert check.returncode == 1 and f"nor can it only be read: {data}/sluice.db-wal would have to be written back first" in check.stderr
+    (data / "sluice.db-wal").unlink()
+    sql(data / "sluice.db", "PRAGMA user_version = 1")
+    check = db("check")
+    assert check.returncode == 1 and "it is of an older version (schema 1), and would have to be migrated first" in check.stderr
+
+
 def test_no_store_has_no_value(sluice):
     daemon = sluice(CONFIG)
     assert up(daemon) == [] and daemon.call("GET", "/ready").status == 200
