@@ -242,44 +242,6 @@ static int list_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_s
     return 0;
 }
 
-/* "/etc/key", "./key", "~/key". Base64 may begin with '/', but hardly with a whole word of small letters between two.
- */
-static bool looks_like_path(struct sl_str s)
-{
-    static const char *const starts[] = { "./", "../", "~/" };
-    for (size_t i = 0; i < SL_ARRAY_LEN(starts); i++) {
-        if (sl_str_has_prefix(s, sl_str_c(starts[i]))) {
-            return true;
-        }
-    }
-    size_t n = 1;
-    while (s.n && s.p[0] == '/' && n < s.n && s.p[n] >= 'a' && s.p[n] <= 'z') {
-        n++;
-    }
-    return n > 3 && n < s.n && s.p[n] == '/';
-}
-
-static int secret_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_secret *ret)
-{
-    struct sl_err err = { 0 };
-    if (bind->resolve) {
-        return bind->resolve(bind->resolve_arg, val, ret, &err) < 0 ? FAIL(bind, val, "%s", err.text) : 0;
-    }
-    if (val->kind == SL_VAL_MAP || val->kind == SL_VAL_LIST) {
-        return FAIL(bind, val, "must be the secret itself: references are for the operator's file only");
-    }
-    if (!sl_bind_is_text(bind, val)) {
-        return FAIL(bind, val, "must be a string, not %s", sl_val_kind_name(val->kind));
-    }
-    if (val->text.n && val->text.p[0] == '$') {
-        return FAIL(bind, val, "must be the secret itself: environment variables are for the operator's file only");
-    }
-    if (looks_like_path(val->text)) {
-        return FAIL(bind, val, "must be the secret itself: files are for the operator's file only");
-    }
-    return sl_secret_set(ret, val->text) < 0 ? FAIL(bind, val, "out of memory") : 0;
-}
-
 static int bool_bind(struct sl_bind *bind, const struct sl_val *val, bool *ret)
 {
     bool is_right = val->kind == SL_VAL_BOOL || val->kind == SL_VAL_STRING;
@@ -327,7 +289,7 @@ static int row_bind(struct sl_bind *bind, const struct sl_opt *row, const struct
         r = list_bind(bind, val, field);
         return r == 0 && row->check ? row->check(bind, row, val, field) : r;
     case SL_OPT_SECRET:
-        return secret_bind(bind, val, field);
+        return sl_opt_secret_bind(bind, val, field);
     case SL_OPT_MAP:
         return map_bind(bind, row->sub, val, field);
     case SL_OPT_CUSTOM:

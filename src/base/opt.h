@@ -97,6 +97,12 @@ SL_MUST int sl_opt_bind_over(struct sl_bind *bind, const struct sl_opt *table, c
 /* Frees what rows own outside the arena: secrets. */
 void sl_opt_done(const struct sl_opt *table, void *obj);
 
+/* Binds what a row of SL_OPT_SECRET holds. */
+SL_MUST int sl_opt_secret_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_secret *ret);
+/* Warns where a secret of the operator's file is hardly what was meant: in quotes, with blanks at an end, a path of no
+ * file. `text` is what `val` led to. */
+void sl_opt_secret_look(struct sl_bind *bind, const struct sl_val *val, struct sl_str text);
+
 /* `path` NULL: the binder's current path. */
 void sl_bind_problem(struct sl_bind *bind, enum sl_severity severity, struct sl_pos pos, const char *path,
                      const char *fmt, ...) SL_PRINTF(5, 6);

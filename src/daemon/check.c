@@ -6,9 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/num.h"
 #include "daemon/daemon.h"
 #include "daemon/reload.h"
 #include "gate/call/auth.h"
+#include "gate/config/instant.h"
 #include "gate/config/key.h"
 #include "gate/config/keyring.h"
 #include "gate/config/route.h"
@@ -60,19 +63,31 @@ static bool addresses_are_allowed(const struct sl_settings *settings, struct sl_
 }
 
 /* A key that may use only routes which are not in the file: perhaps they are made by calls, perhaps it is a slip. */
-static uint32_t keys_look(const struct sl_config *config, const char *name)
+static bool has_no_route(const struct sl_config *config, const struct sl_key *key)
+{
+    bool has_any = !key->has_routes || key->routes.n == 0; /* [] is said on purpose */
+    for (uint32_t k = 0; !has_any && k < config->n_routes; k++) {
+        has_any = sl_key_may_use(key, config->routes[k]->name);
+    }
+    return !has_any;
+}
+
+/* The number of warnings about the file's keys. */
+static uint32_t keys_look(const struct sl_config *config, const char *name, uint64_t now_sec)
 {
     const struct sl_key *key;
     uint32_t n_warnings = 0;
     for (size_t i = 0; (key = sl_map_each(&config->settings->auth.ring->by_hash, &i)) != NULL;) {
-        bool has_any = !key->has_routes || key->routes.n == 0; /* [] is said on purpose */
-        for (uint32_t k = 0; !has_any && k < config->n_routes; k++) {
-            has_any = sl_key_may_use(key, config->routes[k]->name);
-        }
-        if (!has_any) {
+        if (has_no_route(config, key)) {
             fprintf(stderr, "%s:%u: warning: auth.keys: the key '%.*s' may use no route of this file: \"%.*s\"%s\n",
                     name, key->line, SL_STR_ARG(key->name), SL_STR_ARG(key->routes.v[0]),
                     key->routes.n > 1 ? " and the others are not there" : " is not there");
+            n_warnings++;
+        }
+        if (sl_key_is_expired(key, now_sec)) {
+            char when[32];
+            fprintf(stderr, "%s:%u: warning: auth.keys: the key '%.*s' is refused: it expired at %.*s\n", name,
+                    key->line, SL_STR_ARG(key->name), SL_STR_ARG(sl_instant_format(key->expires_sec, when)));
             n_warnings++;
         }
     }
@@ -120,7 +135,7 @@ int sl_cmd_check(const struct sl_serve_opts *opts)
         fprintf(stderr, "%s: error: %s\n", name_of(opts), err.text);
         n_errors++;
     }
-    n_warnings += load->config ? keys_look(load->config, name_of(opts)) : 0;
+    n_warnings += load->config ? keys_look(load->config, name_of(opts), sl_clock_wall_usec() / SL_USEC_PER_SEC) : 0;
     bool is_bad = !load->config || n_errors || (opts->is_strict && n_warnings);
     if (is_bad) {
         fprintf(stderr, "%s: %u error%s, %u warning%s\n", name_of(opts), n_errors, n_errors == 1 ? "" : "s", n_warnings,

@@ -65,6 +65,7 @@ int sl_key_text_bind(struct sl_bind *bind, const struct sl_val *val, unsigned ch
         return FAIL(bind, val, "%s", err.text);
     }
     struct sl_str text = sl_secret_reveal(&secret);
+    sl_opt_secret_look(bind, val, text);
     if (text.n < SL_KEY_OWN_MIN) {
         r = FAIL(bind, val, "the key is too short to be safe: at least %d characters are needed", SL_KEY_OWN_MIN);
     } else {
@@ -80,7 +81,21 @@ static int key_text_check(struct sl_bind *bind, const struct sl_opt *row, const 
     return sl_key_text_bind(bind, val, field);
 }
 
-static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_keyring *ring)
+/* Two keys of one name are allowed, but the log and the list of keys tell them apart by nothing else. */
+static int name_look(struct sl_bind *bind, const struct sl_val *val, struct sl_map *by_name, struct sl_key *key)
+{
+    int r = sl_map_put(by_name, key->name, key);
+    if (r != SL_E_EXISTS) {
+        return r;
+    }
+    const struct sl_key *other = sl_map_find(by_name, key->name);
+    sl_bind_problem(bind, SL_PROBLEM_WARNING, val->pos, NULL,
+                    "another key is called \"%.*s\" too (line %u): give each its own name, and both one principal",
+                    SL_STR_ARG(key->name), other->line);
+    return 0;
+}
+
+static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_keyring *ring, struct sl_map *by_name)
 {
     static const struct sl_opt rows[] = {
         { "name", SL_OPT_STR, offsetof(struct file_key, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
@@ -127,6 +142,7 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
     memcpy(spec.hash, conf.hash, sizeof(spec.hash));
     struct sl_key *key = sl_key_new(&spec);
     r = key ? sl_keyring_add(ring, key) : SL_E_NOMEM;
+    r = r < 0 ? r : name_look(bind, val, by_name, key);
     sl_key_unref(key); /* the ring holds it */
     if (r == SL_E_EXISTS) {
         return FAIL(bind, val, "the key of \"%.*s\" stands in another entry already", SL_STR_ARG(conf.name));
@@ -139,13 +155,15 @@ int sl_keys_bind(struct sl_bind *bind, const struct sl_val *list, struct sl_keyr
     if (list->kind != SL_VAL_LIST) {
         return FAIL(bind, list, "must be a list (it may be [])");
     }
+    struct sl_map by_name = { 0 };
     int result = 0;
     for (uint32_t i = 0; i < list->n; i++) {
         size_t before = strlen(bind->path);
         snprintf(bind->path + before, sizeof(bind->path) - before, "[%u]", i);
-        int r = key_bind(bind, list->items[i].val, ring);
+        int r = key_bind(bind, list->items[i].val, ring, &by_name);
         bind->path[before] = '\0';
         result = r < 0 ? r : result;
     }
+    sl_map_done(&by_name);
     return result;
 }

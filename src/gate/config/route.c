@@ -21,7 +21,7 @@
 #include "llm/core/target.h"
 #include "llm/form/models.h"
 
-#define FAIL(bind, pos_, key_, ...) (problem_at((bind), (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
+#define FAIL(bind, pos_, key_, ...) (problem_add((bind), SL_PROBLEM_ERROR, (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 
 /* The names of all providers, in a message. */
 #define KNOWN_MAX 1024
@@ -29,7 +29,8 @@
 /* A route and its few texts: a hundred thousand of them must not cost a page each. */
 #define ROUTE_CHUNK 880
 
-static SL_PRINTF(4, 5) void problem_at(struct sl_bind *bind, struct sl_pos pos, const char *key, const char *fmt, ...)
+static SL_PRINTF(5, 6) void problem_add(struct sl_bind *bind, enum sl_severity severity, struct sl_pos pos,
+                                        const char *key, const char *fmt, ...)
 {
     char text[512], path[320];
     va_list args;
@@ -37,7 +38,7 @@ static SL_PRINTF(4, 5) void problem_at(struct sl_bind *bind, struct sl_pos pos, 
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     snprintf(path, sizeof(path), "%s%s%s", bind->path, *key ? "." : "", key);
-    sl_bind_problem(bind, SL_PROBLEM_ERROR, pos, path, "%s", text);
+    sl_bind_problem(bind, severity, pos, path, "%s", text);
 }
 
 struct sl_route *sl_route_ref(struct sl_route *route)
@@ -207,6 +208,11 @@ static int provider_fit(struct sl_bind *bind, const struct sl_val *entry, const 
                     "An invalid model has been specified for the chat route. '%.*s': it must begin with %s.",
                     SL_STR_ARG(sl_str_sub(target->model, 0, 64)), begin);
     }
+    if (target->chat_setting && route->type == SL_LLM_EMBEDDINGS) {
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, model->pos, NULL,
+                        "%s says how chats and completions go up: a route of %s does not use it", target->chat_setting,
+                        sl_llm_type_name(route->type));
+    }
     if (provider->successor) {
         sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
                         "%s is retired: every call of this route is refused; use %s", provider->label,
@@ -333,6 +339,10 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, const st
             return FAIL(bind, name->pos, "model.name", "must be a string");
         }
         target->model = sl_arena_dup(&route->arena, name->text);
+        if (name->text.n == 0) {
+            problem_add(bind, SL_PROBLEM_WARNING, name->pos, "model.name",
+                        "is empty: the provider is asked for no model; leave it out where that is meant");
+        }
     }
     char own[80];
     config_key_make(target->provider, own);

@@ -96,6 +96,17 @@ static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_tar
     return told(bind, val, r);
 }
 
+/* Of servers that people run themselves: there is no default whose path could be told. */
+static int own_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
+{
+    int r = prepare(bind, val, target);
+    if (r == 0 && target->base.path.n <= 1) { /* nothing, or "/" */
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, sl_prepare_pos(val, "api_base"), NULL,
+                        "api_base has no path: most such servers answer under \"/v1\" only");
+    }
+    return r;
+}
+
 /* MLflow's default key of a server that has none is the word itself. */
 static int ollama_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
@@ -481,15 +492,23 @@ const struct sl_family_row sl_openai_family[] = {
     { .provider = { .name = "vllm",
                     .label = "vLLM",
                     .caps = ALL,
-                    PLAIN,
+                    COMMON,
+                    SPEAKS,
+                    BEARER,
+                    PASS,
                     USAGE_ASKED,
-                    .opts = OPTS(BASE("api_base", NULL, SL_OPT_REQUIRED), KEY("api_key", 0)) } },
+                    .opts = OPTS(BASE("api_base", NULL, SL_OPT_REQUIRED), KEY("api_key", 0)),
+                    .prepare = own_prepare } },
     { .provider = { .name = "openai-compatible",
                     .label = "OpenAI-compatible",
                     .caps = ALL,
-                    PLAIN,
+                    COMMON,
+                    SPEAKS,
+                    BEARER,
+                    PASS,
                     USAGE_ASKED,
-                    .opts = OPTS(BASE("api_base", NULL, SL_OPT_REQUIRED), KEY("api_key", 0)) } },
+                    .opts = OPTS(BASE("api_base", NULL, SL_OPT_REQUIRED), KEY("api_key", 0)),
+                    .prepare = own_prepare } },
     { .provider = { .name = "portkey",
                     .label = "Portkey",
                     .caps = ALL,

@@ -182,6 +182,7 @@ static void way_settle(struct sl_bind *bind, const struct sl_val *val, struct sl
         target->row = sl_model_find("openai", target->model, NULL);
     }
     bool is_only = (target->row->can & SL_MODEL_RESPONSES) != 0;
+    target->chat_setting = conf->way == SL_OPENAI_RESPONSES ? "openai_api: responses" : NULL;
     if (conf->way == SL_OPENAI_RESPONSES || (conf->way == SL_OPENAI_AUTO && is_only)) {
         target->languages[SL_LLM_CHAT] = target->languages[SL_LLM_COMPLETIONS] = &sl_language_responses;
     } else if (is_only) {

@@ -159,6 +159,11 @@ static int kind_take(struct sl_bind *bind, const struct sl_val *val, bool is_bed
     bool has_id = sl_secret_is_set(&conf->id), has_secret = sl_secret_is_set(&conf->secret);
     if (sl_secret_is_set(&conf->bearer) && is_bedrock) {
         conf->kind = SL_AWS_BEARER;
+        if (has_id || has_secret || conf->role_arn.n) {
+            sl_bind_problem(bind, SL_PROBLEM_WARNING, sl_prepare_pos(val, "aws_config"), NULL,
+                            "aws_config: aws_bearer_token is what is sent: the %s beside it %s not used",
+                            has_id || has_secret ? "access keys" : "role", has_id || has_secret ? "are" : "is");
+        }
         return 0;
     }
     if (has_id && has_secret) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is wrong with a configuration: where it is, what it is, what would be right; and never a secret."""
+import json
 import os
 import subprocess
 import textwrap
@@ -322,6 +323,42 @@ def test_a_key_for_routes_that_are_not_there(tmp_path):
         assert check(tmp_path, keys.format(fine) + FINE, "--strict").returncode == 0, fine
     done = check(tmp_path, entry(model="{ provider: anthropic, config: { anthropic_api_key: k } }").replace("llm/v1/chat", "llm/v1/embeddings"), "--strict")
     assert done.returncode == 1 and "can never answer" in done.stderr
+
+
+# text of the file, where, what the warning says
+LOOKS = {
+    "a model without a name": (entry(model="{ provider: openai, name: '', config: { openai_api_key: k } }"), "4:38", "endpoints[0].model.name: is empty: the provider is asked for no model"),
+    "a key in quotes": (entry(model="""{ provider: openai, name: m, config: { openai_api_key: '"sk-abcdef"' } }"""), "4:67", "the secret stands in quotes"),
+    "an operator's key with a blank": ("auth: { keys: [ { name: a, key: ' a-key-of-some-length-0123456789' } ] }\n" + FINE, "1:33", "the secret begins with a blank"),
+    "a secret with a blank": (entry(model="{ provider: bedrock, name: amazon.nova-lite-v1:0, config: { aws_config: { aws_region: a, aws_access_key_id: b, aws_secret_access_key: 'c ' } } }"), "4:146", "the secret ends with a blank"),
+    "a key file that is not there": (entry(model="{ provider: openai, name: m, config: { openai_api_key: keys/openai.key } }"), "4:67", "it looks like a key file's path, but there is no such file here"),
+    "a key file in a folder that is": (entry(model="{ provider: openai, name: m, config: { openai_api_key: folder/openai } }"), "4:67", "it looks like a key file's path, but there is no such file here"),
+    "a key file beside the file": (entry(model="{ provider: openai, name: m, config: { openai_api_key: openai.key } }"), "4:67", "{ file: PATH } says that it is a file, beside this one"),
+    "responses of embeddings": (entry(endpoint_type="llm/v1/embeddings", model="{ provider: openai, name: text-embedding-3-small, config: { openai_api_key: k, openai_api: responses } }"), "4:12", "openai_api: responses says how chats and completions go up: a route of llm/v1/embeddings does not use it"),
+    "a bearer and keys": (entry(model="{ provider: bedrock, name: amazon.nova-lite-v1:0, config: { aws_config: { aws_region: a, aws_access_key_id: b, aws_secret_access_key: c, aws_bearer_token: d } } }"), "4:84", "aws_bearer_token is what is sent: the access keys beside it are not used"),
+    "a bearer and a role": (entry(model="{ provider: bedrock, name: amazon.nova-lite-v1:0, config: { aws_config: { aws_region: a, aws_role_arn: r, aws_bearer_token: d } } }"), "4:84", "the role beside it is not used"),
+    "vllm without /v1": (entry(model="{ provider: vllm, name: m, config: { api_base: 'http://a:8000' } }"), "4:59", 'api_base has no path: most such servers answer under "/v1" only'),
+    "another server without /v1": (entry(model="{ provider: openai-compatible, name: m, config: { api_base: 'http://a:8000/' } }"), "4:72", 'api_base has no path: most such servers answer under "/v1" only'),
+    "two keys of one name": ("auth: { keys: [ { name: a, key: a-key-of-some-length-0123 }, { name: a, key: b-key-of-some-length-0123 } ] }\n" + FINE, "1:62", 'another key is called "a" too (line 1)'),
+    "a key that is over": ("auth: { keys: [ { name: a, key: a-key-of-some-length-0123, expires_at: '2020-01-01T00:00:00Z' } ] }\n" + FINE, "1", "auth.keys: the key 'a' is refused: it expired at 2020-01-01T00:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_what_is_hardly_meant_is_told(tmp_path, name):
+    text, place, message = LOOKS[name]
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "c.yaml").write_text(text)
+    done = sluice("check", "-c", "c.yaml", cwd=tmp_path)
+    lines = [line for line in done.stderr.splitlines() if line.startswith(f"c.yaml:{place}: warning: ") and message in line]
+    assert done.returncode == 0 and len(lines) == 1 and done.stdout.endswith(", 1 warning: ok\n"), done.stdout + done.stderr
+    assert "key-of-some-length" not in done.stderr and "sk-abcdef" not in done.stderr
+
+
+@pytest.mark.parametrize("key", ["sk-proj-abc_DEF-012", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "abc/def", "eyJhbGciOi.eyJzdWIi.c2ln", "a'b", '"'])
+def test_a_key_that_is_one_is_not_told(tmp_path, key):
+    (tmp_path / "c.yaml").write_text(entry(model="{ provider: openai, name: m, config: { openai_api_key: " + json.dumps(key) + " } }"))
+    assert sluice("check", "--strict", "-c", "c.yaml", cwd=tmp_path).returncode == 0
 
 
 def test_retired_services_load_with_a_warning(tmp_path):
