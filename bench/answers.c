@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "util.h"
+#include "answers_text.h"
 
 #define TEXT_MAX   8192 /* of one answer or one piece of a stream */
 #define DIMENSIONS 64   /* of the embedding: about 1 KB, as the chat reply */
@@ -24,24 +24,27 @@
     "x-ratelimit-reset-requests: 6ms\r\n"      \
     "x-request-id: req_0f1e2d3c4b5a69788796\r\n"
 
-static const char chat_content[] = "A gateway stands between the programs of a company and the model providers they "
-                                   "call. It keeps the providers' keys in one "
-                                   "place, knows who called what and how often, and lets the model behind a name "
-                                   "change without a change in any program. What "
-                                   "it must not do is to cost time: each answer passes through it, and a stream passes "
-                                   "word by word.\\n\\nThree things make it "
-                                   "cheap. It reads a request once, and keeps slices of it instead of copies. It holds "
-                                   "connections to the provider open, so "
-                                   "that no call waits for a handshake. And it writes each piece of a reply as soon as "
-                                   "it is there, with one call to the "
-                                   "kernel.";
+const char answers_content[] = "A gateway stands between the programs of a company and the model providers they "
+                               "call. It keeps the providers' keys in one "
+                               "place, knows who called what and how often, and lets the model behind a name "
+                               "change without a change in any program. What "
+                               "it must not do is to cost time: each answer passes through it, and a stream passes "
+                               "word by word.\\n\\nThree things make it "
+                               "cheap. It reads a request once, and keeps slices of it instead of copies. It holds "
+                               "connections to the provider open, so "
+                               "that no call waits for a handshake. And it writes each piece of a reply as soon as "
+                               "it is there, with one call to the "
+                               "kernel.";
 
-/* The words of a stream, in turn. */
 static const char *const words[] = { "A",         " gateway", " stands", " between", " the",
                                      " programs", " and",     " the",    " models",  "." };
 
-/* Appends to a text whose room is TEXT_MAX. */
-SL_PRINTF(2, 3) static void text_add(struct text *t, const char *fmt, ...)
+const char *answers_word(size_t i)
+{
+    return words[i % SL_ARRAY_LEN(words)];
+}
+
+static void text_start(struct text *t)
 {
     if (!t->data) {
         t->data = malloc(TEXT_MAX);
@@ -50,7 +53,22 @@ SL_PRINTF(2, 3) static void text_add(struct text *t, const char *fmt, ...)
     if (!t->data) {
         bench_die("bench_upstream: out of memory");
     }
+}
+
+void text_add_bytes(struct text *t, const void *p, size_t n)
+{
+    text_start(t);
+    if (n >= TEXT_MAX - t->len) {
+        bench_die("bench_upstream: an answer is longer than %d bytes", TEXT_MAX);
+    }
+    memcpy(t->data + t->len, p, n);
+    t->len += n;
+}
+
+void text_add(struct text *t, const char *fmt, ...)
+{
     va_list args;
+    text_start(t);
     va_start(args, fmt);
     int n = vsnprintf(t->data + t->len, TEXT_MAX - t->len, fmt, args);
     va_end(args);
@@ -60,14 +78,13 @@ SL_PRINTF(2, 3) static void text_add(struct text *t, const char *fmt, ...)
     t->len += (size_t)n;
 }
 
-static void text_free(struct text *t)
+void text_free(struct text *t)
 {
     free(t->data);
     *t = (struct text){ 0 };
 }
 
-/* Puts head and `body` into `t`; frees the body. */
-static void text_reply(struct text *t, const char *status, struct text *body)
+void text_reply(struct text *t, const char *status, struct text *body)
 {
     text_add(t, "HTTP/1.1 %s\r\n" COMMON_HEADERS "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%.*s",
              status, body->len, (int)body->len, body->data);
@@ -86,7 +103,7 @@ static void make_chat(struct text *t)
              "tokens\":0},"
              "\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0}},\"service_tier\":\"default\","
              "\"system_fingerprint\":\"fp_560af6e559\"}",
-             chat_content);
+             answers_content);
     text_reply(t, "200 OK", &body);
 }
 
@@ -98,7 +115,7 @@ static void make_completion(struct text *t)
              ",\"model\":\"" MODEL
              "\",\"choices\":[{\"text\":\"%s\",\"index\":0,\"logprobs\":null,\"finish_reason\":\"stop\"}],"
              "\"usage\":{\"prompt_tokens\":187,\"completion_tokens\":118,\"total_tokens\":305}}",
-             chat_content);
+             answers_content);
     text_reply(t, "200 OK", &body);
 }
 
@@ -121,12 +138,22 @@ static void make_error(struct text *t, const char *status, const char *message)
     text_reply(t, status, &body);
 }
 
-/* Wraps the events into one HTTP chunk at the end of `piece`; empties them. */
-static void add_http_chunk(struct text *piece, struct text *events)
+void piece_add(struct stream_text *s, size_t i, const char *type, struct text *events)
 {
-    text_add(piece, "%zx\r\n%.*s\r\n", events->len, (int)events->len, events->data);
+    struct text *piece = &s->pieces[i];
+    if (i == 0) {
+        text_add(piece,
+                 "HTTP/1.1 200 OK\r\n" COMMON_HEADERS "Content-Type: %s\r\nCache-Control: no-cache\r\n"
+                 "Transfer-Encoding: chunked\r\n\r\n",
+                 type);
+    }
+    text_add(piece, "%zx\r\n", events->len);
+    text_add_bytes(piece, events->data, events->len);
+    text_add(piece, i + 1 == s->n ? "\r\n0\r\n\r\n" : "\r\n");
     events->len = 0;
 }
+
+#define SSE "text/event-stream; charset=utf-8"
 
 /* The Messages API's answer with the chat answer's words and counts. */
 #define MESSAGE_MODEL "claude-sonnet-4-5-20250929"
@@ -142,7 +169,7 @@ static void make_message(struct text *t)
              "{\"id\":\"msg_0f1e2d3c4b5a6978\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"" MESSAGE_MODEL
              "\",\"content\":[{\"type\":\"text\",\"text\":\"%s\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null,"
              "\"usage\":" MESSAGE_USAGE "}",
-             chat_content, 118);
+             answers_content, 118);
     text_reply(t, "200 OK", &body);
 }
 
@@ -151,10 +178,7 @@ static void make_message_stream(struct stream_text *s, size_t n_chunks)
     struct text events = { 0 };
     s->n = n_chunks;
     for (size_t i = 0; i < n_chunks; i++) {
-        struct text *piece = &s->pieces[i];
         if (i == 0) {
-            text_add(piece, "HTTP/1.1 200 OK\r\n" COMMON_HEADERS "Content-Type: text/event-stream; charset=utf-8\r\n"
-                            "Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
             text_add(
                 &events,
                 "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_"
@@ -167,7 +191,7 @@ static void make_message_stream(struct stream_text *s, size_t n_chunks)
             text_add(&events,
                      "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{"
                      "\"type\":\"text_delta\",\"text\":\"%s\"}}\n\n",
-                     words[(i - 1) % SL_ARRAY_LEN(words)]);
+                     answers_word(i - 1));
         } else {
             text_add(&events,
                      "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
@@ -175,10 +199,7 @@ static void make_message_stream(struct stream_text *s, size_t n_chunks)
                      "\"stop_sequence\":null},\"usage\":{\"output_tokens\":18}}\n\n"
                      "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
         }
-        add_http_chunk(piece, &events);
-        if (i + 1 == n_chunks) {
-            text_add(piece, "0\r\n\r\n");
-        }
+        piece_add(s, i, SSE, &events);
     }
     text_free(&events);
 }
@@ -199,11 +220,8 @@ static void make_stream(struct stream_text *s, size_t n_chunks, bool with_usage)
     const char *usage = with_usage ? ",\"usage\":null" : "";
     s->n = n_chunks;
     for (size_t i = 0; i < n_chunks; i++) {
-        struct text *piece = &s->pieces[i];
         char choice[256];
         if (i == 0) {
-            text_add(piece, "HTTP/1.1 200 OK\r\n" COMMON_HEADERS "Content-Type: text/event-stream; charset=utf-8\r\n"
-                            "Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
             snprintf(
                 choice, sizeof choice,
                 "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null},\"logprobs\":null,"
@@ -211,7 +229,7 @@ static void make_stream(struct stream_text *s, size_t n_chunks, bool with_usage)
         } else if (i + 1 < n_chunks) {
             snprintf(choice, sizeof choice,
                      "{\"index\":0,\"delta\":{\"content\":\"%s\"},\"logprobs\":null,\"finish_reason\":null}",
-                     words[(i - 1) % SL_ARRAY_LEN(words)]);
+                     answers_word(i - 1));
         } else {
             snprintf(choice, sizeof choice, "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}");
         }
@@ -222,10 +240,7 @@ static void make_stream(struct stream_text *s, size_t n_chunks, bool with_usage)
         if (i + 1 == n_chunks) {
             text_add(&events, "data: [DONE]\n\n");
         }
-        add_http_chunk(piece, &events);
-        if (i + 1 == n_chunks) {
-            text_add(piece, "0\r\n\r\n");
-        }
+        piece_add(s, i, SSE, &events);
     }
     text_free(&events);
 }
@@ -242,8 +257,12 @@ void answers_init(struct answers *a, size_t n_chunks)
     *a = (struct answers){ 0 };
     make_chat(&a->chat);
     make_completion(&a->completion);
-    make_message(&a->message);
-    make_message_stream(&a->message_plain, n_chunks);
+    struct other_answer *messages = &a->others[OTHER_MESSAGES];
+    messages->path = messages->stream_path = "/messages";
+    make_message(&messages->whole);
+    make_message_stream(&messages->stream, n_chunks);
+    make_gemini(&a->others[OTHER_GEMINI], n_chunks);
+    make_converse(&a->others[OTHER_CONVERSE], n_chunks);
     make_embedding(&a->embedding);
     make_error(&a->not_found, "404 Not Found", "The mock upstream has no such path.");
     make_error(&a->bad_request, "400 Bad Request", "The mock upstream wants a JSON object with a Content-Length.");
@@ -255,8 +274,10 @@ void answers_done(struct answers *a)
 {
     text_free(&a->chat);
     text_free(&a->completion);
-    text_free(&a->message);
-    stream_free(&a->message_plain);
+    for (size_t i = 0; i < OTHER_COUNT; i++) {
+        text_free(&a->others[i].whole);
+        stream_free(&a->others[i].stream);
+    }
     text_free(&a->embedding);
     text_free(&a->not_found);
     text_free(&a->bad_request);

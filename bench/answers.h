@@ -19,12 +19,19 @@ struct stream_text {
     size_t n;
 };
 
+/* The chat answer as another API gives it, and its stream with as many pieces. */
+struct other_answer {
+    const char *path, *stream_path; /* their ends; equal: the body says which is meant */
+    struct text whole;
+    struct stream_text stream;
+};
+enum other_api { OTHER_MESSAGES, OTHER_GEMINI, OTHER_CONVERSE, OTHER_COUNT };
+
 struct answers {
     struct text chat, completion, embedding, not_found, bad_request;
-    struct text message;              /* the chat answer as the Messages API gives it */
-    struct stream_text message_plain; /* and its stream, with as many pieces */
-    struct stream_text plain;         /* as without stream_options */
-    struct stream_text with_usage;    /* as with include_usage: `"usage":null` in each chunk, and one chunk more */
+    struct stream_text plain;      /* as without stream_options */
+    struct stream_text with_usage; /* as with include_usage: `"usage":null` in each chunk, and one chunk more */
+    struct other_answer others[OTHER_COUNT];
 };
 
 /* Dies when memory is short. `n_chunks` counts the events with a choice in them; 2 to CHUNKS_MAX. */

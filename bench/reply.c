@@ -22,15 +22,16 @@ static void reply_finish(struct reply *r)
     r->state = REPLY_DONE;
 }
 
-/* A NUL in what is wanted stands for any digit: the clock's. */
+/* A NUL in what is wanted stands for any letter or digit: of the clock, or of an id that was made up. */
 static bool is_wanted(const char *want, const char *data, size_t len)
 {
     if (memcmp(want, data, len) == 0) {
         return true;
     }
     for (size_t i = 0; i < len; i++) {
-        bool is_digit = data[i] >= '0' && data[i] <= '9';
-        if (want[i] != data[i] && !(want[i] == '\0' && is_digit)) {
+        char low = (char)(data[i] | 32);
+        bool is_alnum = (data[i] >= '0' && data[i] <= '9') || (low >= 'a' && low <= 'z');
+        if (want[i] != data[i] && !(want[i] == '\0' && is_alnum)) {
             return false;
         }
     }

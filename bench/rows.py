@@ -179,11 +179,11 @@ def mlflow_cpu(connections: int):
     return run
 
 
-def translated(name: str, size: int, stream: bool = False):
+def translated(name: str, size: int, stream: bool = False, model: str = "claude"):
     """The same conversation to an upstream of another language and, by a second process, to one of the client's own."""
     def run(bench: Bench) -> dict[str, Figure]:
         bench.need_sluice()
-        ours = Call(workload.openai_request(workload.conversation("claude", size, stream)),
+        ours = Call(workload.openai_request(workload.conversation(model, size, stream)),
                     workload.check_translated_stream if stream else workload.check_translated)
         theirs = Call(workload.openai_request(workload.conversation("chat", size, stream)),
                       workload.check_stream if stream else workload.check_same)
@@ -323,15 +323,26 @@ def json_reader(bench: Bench) -> dict[str, Figure]:
     return {"json-reader": Figure(got["ratio"], note, got)}
 
 
-def limiter(bench: Bench) -> dict[str, Figure]:
+def figures_of(bench: Bench, name: str) -> dict:
+    """What a program of the benchmark says in its last line."""
     bench.need_sluice()
-    program = bench.build / "bench" / "bench_limiter"
+    program = bench.build / "bench" / name
     if not program.exists():
         raise BenchError(f"{program} is not built")
     done = subprocess.run([str(program)], capture_output=True, text=True)
     if done.returncode != 0:
         raise BenchError(f"{program.name} failed:\n{done.stderr}")
-    got = json.loads(done.stdout.strip().splitlines()[-1])
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def sign(bench: Bench) -> dict[str, Figure]:
+    got = figures_of(bench, "bench_sign")
+    note = f"1 KiB {got['small_ns'] / 1000:.2f} µs · 30 KiB {got['large_ns'] / 1000:.2f} µs"
+    return {"sign": Figure(got["small_ns"] / 1000, note, got)}
+
+
+def limiter(bench: Bench) -> dict[str, Figure]:
+    got = figures_of(bench, "bench_limiter")
     note = f"one principal {got['one_ns']} ns, three rules at once {got['three_rules_ns']} ns, refused {got['refused_ns']} ns"
     return {"limiter": Figure(got["one_of_10000_ns"], note, got)}
 
@@ -437,12 +448,13 @@ TASKS = (
     task("openai-c64", "OpenAI dialect, 64 connections: CPU against nginx", 1.25, "×", openai_cpu(64)),
     task("mlflow-c16", "MLflow dialect, 16 connections: CPU against nginx", 1.6, "×", mlflow_cpu(16)),
     task("mlflow-c64", "MLflow dialect, 64 connections: CPU against nginx", 1.6, "×", mlflow_cpu(64)),
-    task("translate-1k", "1 KiB chat translated to Anthropic: CPU against passing it through", 1.5, "×",
-         translated("translate-1k", 1024)),
-    task("translate-30k", "30 KiB chat translated to Anthropic: CPU against passing it through", 1.5, "×",
-         translated("translate-30k", 30720)),
-    task("translate-stream", "stream of 20 chunks from Anthropic: CPU against passing one through", 1.5, "×",
-         translated("translate-stream", 1024, stream=True)),
+    *(task(name, f"{what}: CPU against passing it through", limit, "×", translated(name, size, stream, model))
+      for model, label in (("claude", "Anthropic"), ("gemini", "Gemini"), ("bedrock", "Bedrock"))
+      for name, what, limit, size, stream in (
+          (f"{model}-1k", f"1 KiB chat translated to {label}", 1.3, 1024, False),
+          (f"{model}-30k", f"30 KiB chat translated to {label}", 1.4, 30720, False),
+          (f"{model}-stream", f"stream of 20 chunks from {label}", 1.2, 1024, True))),
+    task("sign", "one signature of Amazon's, 1 KiB body", 10, "µs", sign),
     task("latency-c1", "one connection: added latency (p50) beyond nginx's", 20, "µs", latency),
     Task("stream-c32", (Bar("stream-cpu", "streams of 20 chunks, 32 connections: CPU against nginx", 1.25, "×"),
                         Bar("stream-first", "the same: added time to first chunk beyond nginx's", 50, "µs")), stream),

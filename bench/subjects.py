@@ -95,6 +95,25 @@ SLUICE_TRANSLATED = """\
       config:
         anthropic_api_key: sk-bench
         anthropic_api_base: "{scheme}://127.0.0.1:{upstream}/v1"
+  - name: gemini
+    endpoint_type: llm/v1/chat
+    model:
+      provider: gemini
+      name: gemini-2.5-flash
+      config:
+        gemini_api_key: sk-bench
+        gemini_api_base: "{scheme}://127.0.0.1:{upstream}/v1beta"
+  - name: bedrock
+    endpoint_type: llm/v1/chat
+    model:
+      provider: bedrock
+      name: amazon.nova-pro-v1:0
+      config:
+        aws_config:
+          aws_region: us-east-1
+          aws_access_key_id: AKIDEXAMPLE
+          aws_secret_access_key: wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY
+          aws_endpoint_url: "{scheme}://127.0.0.1:{upstream}"
 """
 
 

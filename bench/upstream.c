@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mock upstream: one thread, HTTP/1.1 with keep-alive, the paths of OpenAI's API and Anthropic's messages. It reads
- * no more of a request than it must, and answers with texts made at start, so that a benchmark spends its time
- * elsewhere.
+/* The mock upstream: one thread, HTTP/1.1 with keep-alive, the paths of OpenAI's API, Anthropic's, Gemini's and
+ * Bedrock's. It reads no more of a request than it must, and answers with texts made at start, so that a benchmark
+ * spends its time elsewhere.
  *
  *   bench_upstream [--port P] [--chunks N] [--delay-us D] [--hold] [--cert FILE --key FILE]
  *
@@ -151,6 +151,35 @@ static bool path_ends(const struct conn *c, const char *path)
     return end && (size_t)(end - target) > len && memcmp(end - len, path, len) == 0;
 }
 
+/* NULL: none of the other APIs. */
+static const struct other_answer *other_asked(const struct upstream *u, const struct conn *c)
+{
+    for (size_t i = 0; i < OTHER_COUNT; i++) {
+        const struct other_answer *other = &u->answers.others[i];
+        if (path_ends(c, other->path) || path_ends(c, other->stream_path)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* NULL: a whole answer is wanted, or none is there. */
+static const struct stream_text *stream_asked(const struct upstream *u, const struct conn *c)
+{
+    const struct other_answer *other = other_asked(u, c);
+    if (other && other->path != other->stream_path) {
+        return path_ends(c, other->stream_path) ? &other->stream : NULL;
+    }
+    if (!other && !path_ends(c, "/chat/completions")) {
+        return NULL;
+    }
+    if (!body_has_true(c, "\"stream\":true", "\"stream\": true")) {
+        return NULL;
+    }
+    bool usage = body_has_true(c, "\"include_usage\":true", "\"include_usage\": true");
+    return other ? &other->stream : usage ? &u->answers.with_usage : &u->answers.plain;
+}
+
 /* The request is complete: false when the connection has failed. */
 static bool conn_answer(struct upstream *u, struct conn *c)
 {
@@ -158,16 +187,14 @@ static bool conn_answer(struct upstream *u, struct conn *c)
     c->state = S_HEAD;
     if (c->kept == c->head_len || c->in[c->head_len] != '{' || c->last != '}') {
         t = &u->answers.bad_request;
-    } else if (path_ends(c, "/chat/completions") || path_ends(c, "/messages")) {
-        bool is_message = path_ends(c, "/messages");
-        if (body_has_true(c, "\"stream\":true", "\"stream\": true")) {
-            bool usage = body_has_true(c, "\"include_usage\":true", "\"include_usage\": true");
-            c->stream = is_message ? &u->answers.message_plain : usage ? &u->answers.with_usage : &u->answers.plain;
-            c->next_piece = 0;
-            c->kept = 0;
-            return stream_step(u, c);
-        }
-        t = is_message ? &u->answers.message : &u->answers.chat;
+    } else if ((c->stream = stream_asked(u, c))) {
+        c->next_piece = 0;
+        c->kept = 0;
+        return stream_step(u, c);
+    } else if (path_ends(c, "/chat/completions")) {
+        t = &u->answers.chat;
+    } else if (other_asked(u, c)) {
+        t = &other_asked(u, c)->whole;
     } else if (path_ends(c, "/completions")) {
         t = &u->answers.completion;
     } else if (path_ends(c, "/embeddings")) {
