@@ -77,8 +77,8 @@ int sl_data_open(struct sl_gate *gate, const char *given, struct sl_arena *arena
     *ret_dir = dir.p;
     if (!is_ok) {
         sl_log(SL_LOG_ERROR, "store",
-               "%s. Serving goes on with what can be read; calls that change routes or limits are answered with 503 "
-               "until it works",
+               "%s. Serving goes on with what can be read; calls that change routes, limits or keys are answered with "
+               "503 until it works; /ready is 503 while nothing of it could be read",
                err->text);
     }
     r = store_fill(gate, err);

@@ -6,6 +6,7 @@
 #include "gate/call/state.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
+#include "store/store.h"
 
 static void handle_health(struct sl_xchg *x)
 {
@@ -22,7 +23,10 @@ static void handle_ready(struct sl_xchg *x)
         sl_xchg_fail_text(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "The gateway's store could not be read yet.");
         return;
     }
-    sl_xchg_reply(x, 200, SL_STR("application/json"), SL_STR("{\"status\":\"OK\"}"));
+    const struct sl_store *store = x->worker->gate->store;
+    sl_xchg_reply(x, 200, SL_STR("application/json"),
+                  !store || sl_store_is_up(store) ? SL_STR("{\"status\":\"OK\"}")
+                                                  : SL_STR("{\"status\":\"OK\",\"store\":\"down\"}"));
 }
 
 /* 404 at once, whoever asks: an SDK probes this path before every call. */

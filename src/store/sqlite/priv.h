@@ -5,16 +5,18 @@
 #include <pthread.h>
 
 #include "store/sqlite/db.h"
+#include "store/sqlite/place.h"
 #include "store/sqlite/sqlite.h"
 
 struct sl_sqlite {
     struct sl_store base;
     struct sl_store_cbs cbs;
     char *dir, *path;
-    int lock_fd;          /* -1: not locked */
-    struct sl_seal seal;  /* written under `lock`, and by the store's thread alone */
-    struct sl_seal next;  /* between a rotation's rows and their commit */
-    struct sl_db db;      /* the thread's, once it runs */
+    int lock_fd;         /* -1: not locked */
+    struct sl_seal seal; /* written under `lock`, and by the store's thread alone */
+    struct sl_seal next; /* between a rotation's rows and their commit */
+    struct sl_db db;     /* the thread's, once it runs */
+    struct sl_place place;
     uint64_t retry_usec;  /* not before then another attempt to open */
     struct sl_err broken; /* why it is not open */
     bool is_readonly;     /* what is there can be read, nothing can be written; `broken` says why */

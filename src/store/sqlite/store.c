@@ -32,6 +32,32 @@
 
 /* --- opening --- */
 
+/* A place that has no database yet. */
+static bool is_missing(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+/* Private from its first moment; SQLite's other files get the mode of this one. */
+static void file_make(const char *dir, const char *path)
+{
+    char key[4300];
+    bool is_new = is_missing(path);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return; /* SQLite says why */
+    }
+    close(fd);
+    snprintf(key, sizeof(key), "%s/" SL_DIR_KEY, dir);
+    bool had_one = !is_missing(key); /* a first start makes the key behind the database */
+    if (is_new) {
+        sl_log(had_one ? SL_LOG_WARNING : SL_LOG_INFO, "store", "a new, empty database was made: %s%s", path,
+               had_one ? "; there is a secret key, so there was another one before: if it is missing, restore a backup"
+                       : "");
+    }
+}
+
 /* Directory, lock, database, key. SL_E_BUSY, SL_E_KEY and SL_E_INVAL are for a person to mend; the rest may mend
  * itself. */
 static int files_open(struct sl_sqlite *store, struct sl_err *err)
@@ -43,11 +69,7 @@ static int files_open(struct sl_sqlite *store, struct sl_err *err)
     }
     r = r < 0 ? r : sl_dir_regular_or_refuse(store->path, true, err);
     if (r == 0) {
-        /* Private from its first moment; SQLite's other files get the mode of this one. */
-        int fd = open(store->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-        if (fd >= 0) {
-            close(fd);
-        }
+        file_make(store->dir, store->path);
     }
     store->is_readonly = false;
     r = r < 0 ? r : sl_db_open(&store->db, store->path, err);
@@ -69,6 +91,8 @@ static int files_open(struct sl_sqlite *store, struct sl_err *err)
     }
     if (r < 0) {
         sl_db_close(&store->db);
+    } else {
+        sl_place_note(&store->place, store->path);
     }
     return r;
 }
@@ -86,13 +110,6 @@ static void store_free(struct sl_sqlite *store)
     free(store->dir);
     free(store->path);
     free(store);
-}
-
-/* A place that has no database yet, and cannot be written: nothing is stored that could be asked for. */
-static bool is_missing(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
 static int sqlite_open(const struct sl_store_conf *conf, struct sl_store **ret, bool *ret_is_ok, struct sl_err *err)
@@ -124,6 +141,7 @@ static int sqlite_open(const struct sl_store_conf *conf, struct sl_store **ret, 
             store->broken = cause;
             store->base.is_failing = true;
             store->retry_usec = sl_clock_usec() + RETRY_USEC;
+            /* Not there, and cannot be written: nothing is stored that could be asked for. */
             store->base.was_read = is_missing(store->path);
             r = r == SL_E_BUSY || r == SL_E_KEY || r == SL_E_INVAL ? r : 0;
         }
@@ -172,7 +190,8 @@ static bool db_ready(struct sl_sqlite *store)
     }
     struct sl_err err = { 0 };
     sl_db_close(&store->db);
-    int r = files_open(store, &err);
+    int r = sl_place_prepare(&store->place, store->path, &err);
+    r = r < 0 ? r : files_open(store, &err);
     if (r == 0 && store->is_readonly) {
         store->retry_usec = now + RETRY_USEC;
         return true;
@@ -199,7 +218,10 @@ static void db_works(struct sl_sqlite *store)
 static void db_broken(struct sl_sqlite *store, const struct sl_err *err)
 {
     if (!store->base.is_failing) {
-        sl_log(SL_LOG_ERROR, "store", "%s; routes and limits cannot be changed until it works again", err->text);
+        sl_log(SL_LOG_ERROR, "store",
+               "%s. Until it works again calls that change routes, limits or keys are answered with 503%s", err->text,
+               store->base.was_read ? ", and counters are not kept; /ready says so, with 200"
+                                    : ", what it may hold is answered with 503, and so is /ready");
     }
     store->base.is_failing = true;
     if (sl_db_is_broken(&store->db)) {
@@ -253,12 +275,27 @@ static int change_write(struct sl_db *db, struct sl_err *err)
     return sl_db_run(db, stmt, err);
 }
 
+/* What was written is where it will be looked for. Else the file is opened anew. */
+static int place_check(struct sl_sqlite *store, struct sl_err *err)
+{
+    int r = sl_place_check(&store->place, store->path, err);
+    if (r < 0) {
+        store->db.fault = SQLITE_CANTOPEN;
+        if (store->lock_fd >= 0) {
+            close(store->lock_fd); /* the folder may be another one, too */
+            store->lock_fd = -1;
+        }
+    }
+    return r;
+}
+
 /* All writes of the batch in one transaction. <0: none of them is in the file. */
 static int batch_write(struct sl_sqlite *store, struct sl_store_job *jobs, struct sl_err *err)
 {
     struct sl_db *db = &store->db;
     uint64_t change = db->change;
-    int r = sl_db_exec(db, "BEGIN IMMEDIATE", err);
+    int r = place_check(store, err);
+    r = r < 0 ? r : sl_db_exec(db, "BEGIN IMMEDIATE", err);
     for (struct sl_store_job *job = jobs; r == 0 && job; job = job->next) {
         if (job->is_write && job_write(db, job) < 0) {
             r = sl_fail(err, SL_E_IO, "%s", job->err.text);
@@ -268,6 +305,7 @@ static int batch_write(struct sl_sqlite *store, struct sl_store_job *jobs, struc
         r = change_write(db, err);
     }
     r = r < 0 ? r : sl_db_exec(db, "COMMIT", err);
+    r = r < 0 ? r : place_check(store, err);
     if (r < 0) {
         db->change = change;
         if (db->handle && !sqlite3_get_autocommit(db->handle)) {
@@ -387,6 +425,7 @@ static void tick(struct sl_sqlite *store, bool is_last)
         r = change_write(db, &err);
     }
     r = r < 0 ? r : sl_db_exec(db, "COMMIT", &err);
+    r = r < 0 ? r : place_check(store, &err);
     store->was_tick_lost = r < 0;
     if (r < 0) {
         db->change = change;

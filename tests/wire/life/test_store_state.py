@@ -240,3 +240,51 @@ def test_a_backup_tells_which_key_to_keep(sluice, tmp_path, env, told):
     backup = subprocess.run([BIN, "db", "backup", str(tmp_path / "copy.db"), "--data", str(data)], env={**os.environ, **env}, capture_output=True, text=True, timeout=DEADLINE)
     assert backup.returncode == 0 and told in backup.stderr, backup.stderr
     assert (data / "secret.key").exists() == (not env)
+
+
+def make(daemon, name):
+    return daemon.call("POST", "/api/2.0/gateway/routes/", {**MADE, "name": name}, bearer(FILE_KEY))
+
+
+def test_a_database_that_is_removed_takes_no_more(filled, start, tmp_path):
+    """What is acknowledged would be lost. Calls are served; put back, it goes on, and nothing is missing."""
+    data, key = filled
+    daemon = start()
+    assert make(daemon, "before").status == 200
+    for name in ("sluice.db", "sluice.db-wal"):
+        os.rename(data / name, tmp_path / name)
+    reply = make(daemon, "lost")
+    assert reply.status == 503 and b"sluice_store_unavailable" in daemon.call("POST", KEYS, {"name": "lost", "principal": "p", "role": "query"}, bearer(FILE_KEY)).body
+    assert ask(daemon, "made", key).status == 200 and ask(daemon, "before", key).status == 200
+    assert daemon.call("GET", "/ready").json() == {"status": "OK", "store": "down"} and up(daemon) == ["0"]
+    wait_for(lambda: f"{data / 'sluice.db'} was removed while it is in use" in daemon.stderr, "the operator hears of it")
+    assert not (data / "sluice.db").exists()
+    for name in ("sluice.db-wal", "sluice.db"):
+        os.rename(tmp_path / name, data / name)
+    wait_for(lambda: make(daemon, "after").status == 200, "it works again")
+    assert daemon.call("GET", "/ready").json() == {"status": "OK"}
+    daemon.stop()
+    daemon = start()
+    assert [ask(daemon, name, key).status for name in ("made", "before", "after", "fixed", "lost")] == [200] * 4 + [404]
+
+
+def test_a_database_that_is_replaced_is_read_anew(filled, start, tmp_path):
+    data, key = filled
+    shutil.copy(data / "sluice.db", tmp_path / "backup.db")
+    daemon = start()
+    assert make(daemon, "young").status == 200
+    os.rename(tmp_path / "backup.db", data / "sluice.db")
+    wait_for(lambda: "was replaced while it was in use: all of it is read anew" in daemon.stderr and up(daemon) == ["1"], "the other one is read")
+    assert ask(daemon, "young", key).status == 404 and ask(daemon, "made", key).status == 200
+    assert make(daemon, "after").status == 200
+    daemon.stop()
+    daemon = start()
+    assert [ask(daemon, name, key).status for name in ("made", "after", "young")] == [200, 200, 404]
+
+
+def test_a_new_database_is_told(start, filled):
+    data, _ = filled
+    (data / "sluice.db").unlink()
+    daemon = start()
+    assert f" warning store: a new, empty database was made: {data / 'sluice.db'}; there is a secret key" in daemon.stderr
+    daemon.stop()
