@@ -11,6 +11,7 @@
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
+#include "gate/watch/notice.h"
 
 #include <stdio.h>
 #include <sys/socket.h>
@@ -107,6 +108,8 @@ static void on_refuse(struct sl_listener *listener, int fd)
     struct sl_worker *worker = &thread_of(listener)->worker;
     const struct sl_settings *settings = worker->snapshot->settings;
     sl_measure_turned_away(worker);
+    SL_IGNORE(!sl_notice_overloaded(worker->gate->notices, sl_str_c(sl_hconn_over_limit_text),
+                                    sl_loop_now(&worker->engine->loop)));
     if (!settings->server_tls) {
         static const char body[] = "{\"detail\":\"The gateway has no free connection: try again in a second.\"}";
         char text[512];

@@ -43,4 +43,7 @@ struct sl_gate {
 /* A store is configured and has never been read: what is not known may well be stored. */
 bool sl_gate_is_unread(const struct sl_gate *gate);
 
+/* One is configured, and takes no changes now. */
+bool sl_gate_is_store_down(const struct sl_gate *gate);
+
 #endif

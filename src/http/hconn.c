@@ -356,10 +356,11 @@ static void head_done(struct sl_hconn *conn, struct sl_str bytes)
     }
     req->is_head = sl_str_eq(req->msg.method, SL_STR("HEAD"));
     req->has_body = req->msg.framing == SL_BODY_NONE;
-    if (conn->is_over_limit) {
+    if (conn->is_over_limit && !(server->cbs->may_exceed && server->cbs->may_exceed(server, req))) {
         sl_hconn_refuse(conn, 503, sl_hconn_over_limit_text);
         return;
     }
+    req->must_close = conn->is_over_limit;
     if (conn->is_plain) {
         sl_hconn_refuse(conn, 400, "this port speaks TLS, and the request came without: use https://");
         return;

@@ -5,8 +5,6 @@
 
 #include "http/server.h"
 
-extern const char sl_hconn_over_limit_text[];
-
 /* Frees the requests that ended. */
 void sl_hserver_reap(struct sl_hserver *server);
 

@@ -29,6 +29,9 @@ struct sl_hserver_cbs {
     /* The head is complete and well-formed. Either reply (refusal), or call sl_hreq_read_body, or keep the request for
      * later (pause). */
     void (*on_head)(struct sl_hserver *server, struct sl_hreq *req);
+    /* Of a connection that is_over_limit: is this a request that is answered all the same? Its connection closes behind
+     * the reply. NULL: none is. */
+    bool (*may_exceed)(struct sl_hserver *server, struct sl_hreq *req);
     /* The whole body is there (also when there is none): reply now or later. */
     void (*on_body)(struct sl_hserver *server, struct sl_hreq *req);
     /* A request that never became one: malformed, too large, timed out. The callee replies (the connection closes after
@@ -103,13 +106,16 @@ struct sl_hconn {
     bool is_paused;     /* too much pipelined: reading stopped */
     bool is_held;       /* idle, but `in` has requests that wait until the client takes its replies */
     bool has_unread;    /* LINGER: the client may still be sending */
-    bool is_over_limit; /* its first request is refused; the owner's to set before sl_hserver_opened */
+    bool is_over_limit; /* its first request is refused, but for may_exceed; set before sl_hserver_opened */
     bool is_proxied;    /* a PROXY protocol header comes first */
     bool is_tls_due;    /* the first byte will say whether it is TLS at all */
     bool is_plain;      /* it is not, on a port that speaks TLS: its first request is refused */
 };
 
 SL_LIST_FUNCTIONS(sl_hconn_list, struct sl_hconn, link);
+
+/* What one that is_over_limit is told. */
+extern const char sl_hconn_over_limit_text[];
 
 void sl_hserver_init(struct sl_hserver *server, struct sl_loop *loop, const struct sl_hserver_cbs *cbs,
                      const struct sl_hserver_conf *conf);

@@ -6,7 +6,6 @@
 #include "gate/call/state.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
-#include "store/store.h"
 
 static void handle_health(struct sl_xchg *x)
 {
@@ -23,10 +22,9 @@ static void handle_ready(struct sl_xchg *x)
         sl_xchg_fail_text(x, SL_ERR_SLUICE_STORE_UNAVAILABLE, "The gateway's store could not be read yet.");
         return;
     }
-    const struct sl_store *store = x->worker->gate->store;
+    bool is_down = sl_gate_is_store_down(x->worker->gate);
     sl_xchg_reply(x, 200, SL_STR("application/json"),
-                  !store || sl_store_is_up(store) ? SL_STR("{\"status\":\"OK\"}")
-                                                  : SL_STR("{\"status\":\"OK\",\"store\":\"down\"}"));
+                  is_down ? SL_STR("{\"status\":\"OK\",\"store\":\"down\"}") : SL_STR("{\"status\":\"OK\"}"));
 }
 
 /* 404 at once, whoever asks: an SDK probes this path before every call. */
@@ -38,11 +36,13 @@ static void handle_not_here(struct sl_xchg *x)
 const struct sl_path sl_health_rows[] = {
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/health",
+      .is_watch = true,
       .handle = handle_health,
       .access = SL_ACCESS_OPEN,
       .told = SL_TOLD("200 while the process lives.", .reply = "Health") },
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/ready",
+      .is_watch = true,
       .handle = handle_ready,
       .access = SL_ACCESS_OPEN,
       .told = SL_TOLD("200 while it takes traffic, 503 when it is draining, and while its store could never be read.",

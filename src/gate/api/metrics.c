@@ -86,6 +86,7 @@ static void handle_metrics(struct sl_xchg *x)
 const struct sl_path sl_metrics_rows[] = {
     { .methods = SL_GET | SL_HEAD,
       .pattern = "/metrics",
+      .is_watch = true,
       .handle = handle_metrics,
       .access = SL_ACCESS_METRICS,
       .told = SL_TOLD("Counters, as Prometheus reads them.", .media = "text/plain") },

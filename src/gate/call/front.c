@@ -164,6 +164,16 @@ static int path_find(struct sl_xchg *x)
     return r;
 }
 
+/* One of the few connections beyond server.limits.connections: only who watches the gateway is answered there. */
+static bool may_exceed(struct sl_hserver *server, struct sl_hreq *req)
+{
+    int r;
+    struct sl_path_match match;
+    const struct sl_path *path = sl_path_find(worker_of(server)->paths, req->msg.method, req->msg.target, &req->arena,
+                                              &match, &r);
+    return path && path->is_watch;
+}
+
 static void on_head(struct sl_hserver *server, struct sl_hreq *req)
 {
     struct sl_xchg *x = xchg_new(worker_of(server), req);
@@ -202,7 +212,7 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
         return;
     }
     /* Slow readers hold more than is allowed: no more replies are made for them. */
-    if (x->path->access != SL_ACCESS_OPEN && sl_budget_is_over(x->desk->memory)) {
+    if (x->path->access != SL_ACCESS_OPEN && !x->path->is_watch && sl_budget_is_over(x->desk->memory)) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "the gateway's memory (server.limits.memory) is used up");
         return;
     }
@@ -367,6 +377,7 @@ void sl_front_end_all(struct sl_worker *worker)
 
 const struct sl_hserver_cbs sl_front_server_cbs = {
     .on_head = on_head,
+    .may_exceed = may_exceed,
     .on_body = on_body,
     .on_refused = on_refused,
     .on_gone = on_gone,

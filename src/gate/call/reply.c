@@ -17,6 +17,7 @@
 #include "gate/gate.h"
 #include "gate/policy/admit.h"
 #include "gate/watch/metrics.h"
+#include "gate/watch/notice.h"
 #include "gate/worker.h"
 #include "http/hreq.h"
 #include "llm/core/language.h"
@@ -138,6 +139,9 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
                                                           "name exists is not known.") };
     }
     x->record.error_type = error->type;
+    if (error->type == SL_ERR_SLUICE_OVERLOADED) {
+        SL_IGNORE(!sl_notice_overloaded(x->worker->gate->notices, error->message, sl_loop_now(x->desk->loop)));
+    }
     error->request_id = x->caller.request_id;
     error->is_final |= x->record.is_final;
     struct sl_buf *out = x->desk->text;

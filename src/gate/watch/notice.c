@@ -12,9 +12,9 @@ static uint64_t id_of(const struct sl_notice *notice)
     return id ? id : 1;
 }
 
-bool sl_notice_upstream(struct sl_notices *notices, const struct sl_notice *notice, uint64_t now_usec)
+/* Is it time to say it? Else it is counted. *ret_n: how many were like it since. */
+static bool is_due(struct sl_notices *notices, uint64_t id, uint64_t now_usec, uint64_t *ret_n)
 {
-    uint64_t id = id_of(notice);
     size_t at = id % SL_ARRAY_LEN(notices->slots);
     uint64_t before = atomic_load(&notices->slots[at].id), told = atomic_load(&notices->slots[at].told_usec);
     bool is_same = before == id;
@@ -29,18 +29,47 @@ bool sl_notice_upstream(struct sl_notices *notices, const struct sl_notice *noti
     }
     atomic_store(&notices->slots[at].id, id);
     uint64_t n = atomic_exchange(&notices->slots[at].n_untold, 0);
-    char status[32] = "", more[64] = "";
+    *ret_n = is_same ? n : 0;
+    return true;
+}
+
+#define MORE_MAX 64
+
+static const char *more_text(uint64_t n, char room[MORE_MAX])
+{
+    room[0] = '\0';
+    if (n) {
+        snprintf(room, MORE_MAX, "; %llu more like it since the last line", (unsigned long long)n);
+    }
+    return room;
+}
+
+bool sl_notice_overloaded(struct sl_notices *notices, struct sl_str what, uint64_t now_usec)
+{
+    uint64_t n = 0;
+    char more[MORE_MAX];
+    if (!is_due(notices, sl_hash(what) | 1, now_usec, &n)) {
+        return false;
+    }
+    sl_log(SL_LOG_WARNING, "serve", "calls are refused with 503: %.*s%s", SL_STR_ARG(what), more_text(n, more));
+    return true;
+}
+
+bool sl_notice_upstream(struct sl_notices *notices, const struct sl_notice *notice, uint64_t now_usec)
+{
+    uint64_t n = 0;
+    char status[32] = "", more[MORE_MAX];
+    if (!is_due(notices, id_of(notice), now_usec, &n)) {
+        return false;
+    }
     if (notice->status) {
         snprintf(status, sizeof(status), ", status %d", notice->status);
-    }
-    if (is_same && n) {
-        snprintf(more, sizeof(more), "; %llu more like it since the last line", (unsigned long long)n);
     }
     sl_log(SL_LOG_WARNING, "upstream", "route '%.*s' (%.*s%s%.*s): %s%s%s%.*s%s%.*s%s%.*s%s%.*s%s%s",
            SL_STR_ARG(notice->route), SL_STR_ARG(notice->provider), notice->model.n ? ", " : "",
            SL_STR_ARG(notice->model), notice->kind, status, notice->code.n ? ", " : "", SL_STR_ARG(notice->code),
            notice->request_id.n ? ", its request " : "", SL_STR_ARG(notice->request_id), notice->text.n ? ": " : "",
            SL_STR_ARG(notice->text), notice->said.n ? ": \"" : "", SL_STR_ARG(notice->said), notice->said.n ? "\"" : "",
-           more);
+           more_text(n, more));
     return true;
 }

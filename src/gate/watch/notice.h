@@ -26,6 +26,8 @@ struct sl_notice {
     struct sl_str said;             /* the upstream's own, shown in quotes */
 };
 
+/* Of a call that was refused because the gateway is full: what is used up. The same once a minute. */
+bool sl_notice_overloaded(struct sl_notices *notices, struct sl_str what, uint64_t now_usec);
 /* Says it, or counts it. True: it was said. */
 bool sl_notice_upstream(struct sl_notices *notices, const struct sl_notice *notice, uint64_t now_usec);
 

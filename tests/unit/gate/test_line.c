@@ -104,12 +104,30 @@ static void a_failing_upstream_is_told_once_a_minute(void **state)
     }
 }
 
+static void a_full_gateway_is_told_once_a_minute(void **state)
+{
+    (void)state;
+    static struct sl_notices notices;
+    static const struct {
+        const char *what;
+        uint64_t at_usec;
+        bool is_told;
+    } cases[] = {
+        { "memory", 100000000, true },       { "memory", 100000001, false }, { "connections", 100000002, true },
+        { "connections", 159999999, false }, { "memory", 160000000, true },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        assert_int_equal(sl_notice_overloaded(&notices, sl_str_c(cases[i].what), cases[i].at_usec), cases[i].is_told);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_utf_8_as_they_came),
         cmocka_unit_test(a_text_is_cut_at_a_character),
         cmocka_unit_test(a_failing_upstream_is_told_once_a_minute),
+        cmocka_unit_test(a_full_gateway_is_told_once_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

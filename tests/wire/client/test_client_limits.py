@@ -102,6 +102,7 @@ def test_memory_is_one_budget_and_refused_from_the_head(sluice, upstream):
             pass
         assert conn.reply().status == 503
     assert daemon.call("POST", "/v1/chat/completions", CHAT).status == 200  # small ones are served
+    wait_for(lambda: "calls are refused with 503: " in daemon.stderr and "(server.limits.memory)" in daemon.stderr, "the operator hears of it")
     held.close()
     wait_for(lambda: daemon.call("POST", "/v1/chat/completions", body).status == 200, "the memory to be free again")
     for _ in range(5):  # nothing is lost count of
@@ -121,12 +122,17 @@ def test_connections_over_the_limit(sluice):
         return conns if ok else [c.close() for c in conns] and None
 
     held = wait_for(quiet, "three connections")
-    for path, dialect in [("/health", "mlflow"), ("/v1/models", "openai")]:
+    for path, dialect in [("/api/2.0/gateway/limits/none", "mlflow"), ("/v1/models", "openai")]:
         over = daemon.connect()
         reply = over.request("GET", path).reply()
         assert (reply.status, reply.get("x-sluice-error-type"), reply.get("connection")) == (503, "sluice_overloaded", "close")
         assert int(reply.get("retry-after")) >= 1 and "server.limits.connections" in reply.body.decode() and ("error" in reply.json()) == (dialect == "openai")
         assert over.is_closed_by_peer()
+        over.close()
+    for path in ("/health", "/ready", "/metrics"):  # who watches is answered, and has no place for long
+        over = daemon.connect()
+        reply = over.request("GET", path).reply()
+        assert (reply.status, reply.get("connection")) == (200, "close") and over.is_closed_by_peer()
         over.close()
     silent = daemon.connect()  # also one that says nothing is told
     assert silent.reply().status == 503 and silent.is_closed_by_peer()
@@ -135,6 +141,8 @@ def test_connections_over_the_limit(sluice):
     assert codes == [503] * 100
     for c in crowd:
         c.close()
+    told = [line for line in daemon.stderr.splitlines() if "calls are refused with 503: the gateway has no free connection (server.limits.connections)" in line]
+    assert len(told) == 1 and " warning serve: " in told[0]
     for conn in held:  # those that were in stay in
         assert conn.request("GET", "/health").reply().status == 200
     held[0].close()
