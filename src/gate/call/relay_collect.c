@@ -233,10 +233,13 @@ static bool may_pass(const struct sl_relay *relay, enum sl_error_type type)
     return sl_relay_is_same_language(relay) && !is_operators && relay->x->record.upstream_status >= 400;
 }
 
-/* A page for people says nothing to a program. */
-static bool is_object(struct sl_json *doc, struct sl_str body)
+/* A page for people says nothing to a program, and a client looks for what went wrong in its language's place only. */
+static bool is_error_of(const struct sl_language *language, struct sl_json *doc, struct sl_str body)
 {
-    return sl_json_parse(doc, body) == 0 && sl_json_is(sl_json_root(doc), SL_JSON_OBJECT);
+    if (sl_json_parse(doc, body) < 0 || !sl_json_is(sl_json_root(doc), SL_JSON_OBJECT)) {
+        return false;
+    }
+    return !language->error_member || sl_json_is_present(sl_json_get(sl_json_root(doc), language->error_member));
 }
 
 static struct sl_str redirect_text(struct sl_xchg *x)
@@ -310,7 +313,7 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     if (status == 404 && !is_json) {
         page_404_tell(relay, &error);
     }
-    if (is_cut || !may_pass(relay, error.type) || !is_object(x->desk->doc, body)) {
+    if (is_cut || !may_pass(relay, error.type) || !is_error_of(x->dialect->language, x->desk->doc, body)) {
         return sl_relay_error_tell(relay, &error);
     }
     struct sl_verdict verdict = sl_relay_head_send(relay, status, (int64_t)body.n);

@@ -109,6 +109,8 @@ struct sl_language {
     /* Our own error, or an upstream's that cannot be passed: may change error->status to the language's (401 from
      * upstream, …). Body into `out`. */
     void (*write_error)(struct sl_llm_error *error, struct sl_buf *out);
+    /* The member that its errors stand in: an upstream's object without it is told anew. NULL: any object passes. */
+    const char *error_member;
     /* The stream broke after its head: the error event and its end. */
     void (*write_stream_error)(void *state, const struct sl_llm_error *error, struct sl_buf *out);
 

@@ -188,6 +188,7 @@ const struct sl_language sl_language_openai = {
     .write_delta = sl_openai_write_delta,
     .write_end = sl_openai_write_end,
     .write_error = write_error,
+    .error_member = "error",
     .write_stream_error = write_stream_error,
     .reply_members = sl_openai_reply_members,
     .read_usage = sl_openai_read_usage,

@@ -249,6 +249,18 @@ def test_an_openai_error_passes_as_it_is(lab):
     assert m.get("x-ratelimit-remaining-tokens") == "7" and m.get("retry-after") == "3"
 
 
+@pytest.mark.parametrize("body, message", [
+    (b'{"detail": "Slow down."}', "Slow down."), (b'{"object": "error", "message": "Bad model", "type": "invalid_model", "param": null, "code": "1500"}', "Bad model"),
+    (b'{"detail": [{"loc": ["body", "n"], "msg": "Input should be 1"}]}', "body.n: Input should be 1"), (b"{}", "")])
+def test_an_error_in_another_shape_becomes_openais(lab, body, message):
+    """OpenAI's clients look in `error` only: the one for Node says "no body" of all these."""
+    r = lab.call(error(b"422 X", body, more=b"x-ratelimit-remaining-tokens: 7\r\n"))
+    assert r.status == 422 and message in r.json()["error"]["message"] and r.json()["error"]["message"] and r.get("x-ratelimit-remaining-tokens") == "7"
+    for passes in (b'{"error": "text", "code": "c"}', b'{"error": {"message": 5}, "detail": "d"}'):
+        r = lab.call(error(b"422 X", passes))
+        assert (r.status, r.body) == (422, passes)
+
+
 @pytest.mark.parametrize("status", [400, 404, 409, 422, 500, 502, 504])
 def test_a_page_for_people_becomes_an_error_for_programs(lab, status):
     r = lab.call(error(b"%d X" % status, HTML, b"text/html"))
