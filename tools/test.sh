@@ -8,7 +8,7 @@
 #   CLANG=1     a build by clang, whose warnings are errors too
 #   TSAN=1      what threads share, under the thread sanitizer
 #   COVERAGE=1  how many lines of gate and llm the units reach: 80 % of each at least
-#   CLIENTS=1   real clients in loops of several turns (tests/clients); installs them
+#   CLIENTS=1   real clients in loops of several turns, and gateways as upstreams (tests/clients); installs them
 #   FUZZ=SECONDS  the fuzzers, for so long
 set -u
 cd "$(dirname "$0")/.."

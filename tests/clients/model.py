@@ -6,7 +6,9 @@ import json
 import re
 
 from bedrock_fake import KEYS, Bedrock
+from cohere_fake import Cohere
 from gemini_fake import Gemini
+from responses_fake import Responses
 from strict_anthropic import StrictAnthropic
 from strict_openai import StrictOpenAI
 from upstream import Upstream
@@ -18,7 +20,7 @@ PROVIDERS = {  # route: (provider, model, the rules of StrictOpenAI that hold th
     "mistral": ("mistral", "mistral-small-2603", "mistral"),
     "deepseek": ("deepseek", "deepseek-v4-flash", "deepseek"),
 }
-ROUTES = [*PROVIDERS, "anthropic", "gemini", "bedrock"]
+ROUTES = [*PROVIDERS, "anthropic", "gemini", "bedrock", "cohere", "responses"]
 
 
 def numbers(value):
@@ -81,6 +83,21 @@ def bedrock_answer(body):
     return [{"toolUse": {"toolUseId": f"t{n_tries}_{i}", "name": name, "input": args}} for i, (name, args) in enumerate(said)]
 
 
+def cohere_answer(body):
+    message, finish = openai_answer(body)
+    return {"tool_calls": message["tool_calls"]} if finish == "tool_calls" else {"content": [{"type": "text", "text": message["content"]}]}
+
+
+def responses_answer(body):
+    items = body["input"]
+    results = [n for i in items if i.get("type") == "function_call_output" for n in numbers(i["output"])]
+    n_tries = sum(i.get("role") == "assistant" or i.get("type") == "function_call" for i in items)
+    said = step(results, [t["name"] for t in body.get("tools", [])], n_tries)
+    if isinstance(said, str):
+        return [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": said, "annotations": []}]}]
+    return [{"type": "function_call", "call_id": f"call_{len(items)}_{i}", "name": name, "arguments": json.dumps(args)} for i, (name, args) in enumerate(said)]
+
+
 class Plan:
     """The plan of a fake that takes one, made as it goes from the call that came last."""
 
@@ -97,7 +114,7 @@ class Lab:
 
     def __init__(self, start):
         fakes = {"openai": StrictOpenAI(openai_answer), "anthropic": StrictAnthropic(anthropic_answer), "gemini": Plan(Gemini, gemini_answer).fake,
-                 "bedrock": Plan(Bedrock, bedrock_answer).fake}
+                 "bedrock": Plan(Bedrock, bedrock_answer).fake, "cohere": Plan(Cohere, cohere_answer).fake, "responses": Plan(Responses, responses_answer).fake}
         self.fakes, self.ups = fakes, {name: Upstream(fake) for name, fake in fakes.items()}
         root = {name: up.base.removesuffix("/v1") for name, up in self.ups.items()}
         routes = [self.route(name, provider, model, **self.family(provider, f"{root['openai']}/{rules}/v1")) for name, (provider, model, rules) in PROVIDERS.items()]
@@ -105,7 +122,9 @@ class Lab:
             self.route("anthropic", "anthropic", "claude-sonnet-4-5", anthropic_api_key="k", anthropic_api_base=root["anthropic"] + "/v1"),
             self.route("gemini", "gemini", "gemini-3-pro-preview", gemini_api_key="k", gemini_api_base=root["gemini"] + "/v1beta"),
             self.route("bedrock", "bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0", aws_config={
-                "aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1], "aws_region": "us-east-1", "aws_endpoint_url": root["bedrock"]})]
+                "aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1], "aws_region": "us-east-1", "aws_endpoint_url": root["bedrock"]}),
+            self.route("cohere", "cohere", "command-a-03-2025", cohere_api_key="k", cohere_api_base=root["cohere"] + "/v2"),
+            self.route("responses", "openai", "gpt-4.1", openai_api_key="k", openai_api_base=root["responses"] + "/v1", openai_api="responses")]
         self.daemon = start({"endpoints": routes})
         self.url = self.daemon.url + "/v1"
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The real clients that these tests drive, pinned, wheels only. LlamaIndex does not go with the others: it has a place of its own. Does
-# nothing when they are there; a changed list is brought up to date in place.
+# The real clients that these tests drive, pinned, wheels only. The versions of LlamaIndex and of LiteLLM do not go with the others: they
+# have places of their own. Does nothing when they are there; a changed list is brought up to date in place. What else these tests need,
+# MLflow's gateway and OpenAI's client for Node, is the wire tests'.
 set -eu
 cd "$(dirname "$0")"
 python=/usr/bin/python3
@@ -25,3 +26,5 @@ install() { # directory, list
 
 install .venv requirements.txt
 install .venv-llama requirements-llama.txt
+install .venv-litellm requirements-litellm.txt
+../wire/setup.sh
