@@ -55,6 +55,8 @@ int cli_routes_each(const struct cli_args *args, sluice_client *client, int (*fn
 int cli_report(const struct cli_args *args, sluice_client *client, const char *route, sluice_error *err);
 /* The exit code of an error: its type (x-sluice-error-type, or ""), SLUICE_E… code and HTTP status. */
 int cli_exit_code(const char *type, int code, int status);
+/* Is that address, which could not be connected to (curl's words), a proxy's and not the server's? */
+bool cli_is_proxys(const char *server, const char *why);
 /* Whose limit or overload it is that makes us wait: "the gateway's limit is reached". NULL: waiting is
  * no help. */
 const char *cli_wait_reason(const char *error_type, int status);

@@ -185,6 +185,24 @@ static int on_route(void *arg, const sluice_route *route)
     return 0;
 }
 
+bool cli_is_proxys(const char *server, const char *why)
+{
+    static const char mark[] = "Failed to connect to ";
+    char want[300];
+    const char *host = strstr(server, "://"), *at = strstr(why, mark);
+    host = host ? host + 3 : server;
+    size_t n = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/?#");
+    n = n > strlen(host) ? strlen(host) : n;
+    if (!at || n >= sizeof(want) - 30) {
+        return false;
+    }
+    bool is_v6 = host[0] == '[';
+    int digits = host[n] == ':' ? (int)strcspn(host + n + 1, "/?#") : 0;
+    snprintf(want, sizeof(want), "%.*s port %.*s", (int)n - (is_v6 ? 2 : 0), host + is_v6, digits < 6 ? digits : 6,
+             host + n + (digits > 0));
+    return strncasecmp(at + sizeof(mark) - 1, want, strlen(want)) != 0;
+}
+
 /* There was no reply. */
 static void unreachable_tell(const struct cli_args *args, const sluice_error *err, int exit_code)
 {
@@ -199,22 +217,45 @@ static void unreachable_tell(const struct cli_args *args, const sluice_error *er
         cli_print(stderr, "a certificate of one's own authority is believed with --ca FILE (SLUICE_CA); --insecure "
                           "checks none");
     }
-    if (exit_code == CLI_UNREACHABLE) {
+    if (sluice_error_code(err) == SLUICE_ECONNECT && cli_is_proxys(server, why)) {
+        cli_print(stderr, "that is the proxy which the environment names; NO_PROXY lists what is reached without it");
+    } else if (exit_code == CLI_UNREACHABLE && sluice_error_code(err) != SLUICE_ETLS) { /* else something answers */
         cli_print(stderr, "is a gateway running at %s? (--server, SLUICE_SERVER)", server);
     }
 }
 
 /* A key was asked for, or refused: what to do about it here. */
-static void key_tell(const struct cli_args *args, int status)
+static void key_tell(const struct cli_args *args, const sluice_error *err)
 {
-    const char *env = getenv("SLUICE_KEY");
-    if (args->key_file) {
-        cli_fail(CLI_NOT_ALLOWED, "the gateway does not know the key in %s (%d)", args->key_file, status);
-    } else if (env && *env) {
-        cli_fail(CLI_NOT_ALLOWED, "the gateway does not know the key in SLUICE_KEY (%d)", status);
-    } else {
+    const char *env = getenv("SLUICE_KEY"), *detail = sluice_error_detail(err);
+    const char *where = args->key_file ? args->key_file : env && *env ? "SLUICE_KEY" : NULL;
+    int status = sluice_error_http_status(err);
+    if (!where) {
         cli_fail(CLI_NOT_ALLOWED, "the gateway asks for an API key: SLUICE_KEY, or --key-file FILE (%d)", status);
+    } else if (strstr(detail, "expired")) { /* the server's first sentence; the next one is about headers */
+        cli_fail(CLI_NOT_ALLOWED, "the gateway refuses the key in %s: %.*s (%d)", where, (int)strcspn(detail, "."),
+                 detail, status);
+    } else {
+        cli_fail(CLI_NOT_ALLOWED, "the gateway does not know the key in %s (%d)", where, status);
     }
+}
+
+/* A page or a text of something else: neither MLflow's nor any other gateway's error is one. */
+static bool is_foreign(const sluice_error *err)
+{
+    char *made = cli_fault_text(sluice_error_body(err, NULL));
+    bool is = sluice_error_http_status(err) >= 300 && !*sluice_error_type(err) && !made &&
+              sluice_error_detail(err) == sluice_error_text(err);
+    free(made);
+    return is;
+}
+
+/* Not a route is missing, but what was asked for, behind the path of the server's URL. */
+static bool is_no_path(const char *server, const sluice_error *err)
+{
+    const char *host = strstr(server, "://"), *path = strchr(host ? host + 3 : server, '/');
+    return path && path[1] && sluice_error_http_status(err) == 404 &&
+           strncmp(sluice_error_detail(err), "Not Found", 9) == 0;
 }
 
 /* What the server said, behind whose words they are. */
@@ -267,6 +308,8 @@ int cli_report(const struct cli_args *args, sluice_client *client, const char *r
         sluice_error_free(err);
         return exit_code;
     }
+    /* What something else does not have is no route that is not there. */
+    exit_code = exit_code == CLI_NOT_FOUND && is_foreign(err) ? CLI_FAILED : exit_code;
     struct search s = { route, "", -1 };
     if (exit_code == CLI_NOT_FOUND && route) {
         sluice_routes_each(client, on_route, &s, NULL); /* only to help: its own failure is not told */
@@ -274,9 +317,12 @@ int cli_report(const struct cli_args *args, sluice_client *client, const char *r
     if (status == 0) {
         unreachable_tell(args, err, exit_code);
     } else if (strcmp(type, "caller_unauthenticated") == 0 && !args->is_verbose) {
-        key_tell(args, status);
+        key_tell(args, err);
     } else {
         reply_tell(args, err, s.nearest);
+        if (is_foreign(err) || is_no_path(cli_server(args), err)) {
+            cli_print(stderr, "is %s a gateway's URL? (--server, SLUICE_SERVER)", cli_server(args));
+        }
     }
     wait_tell(err);
     if (args->is_verbose && *sluice_error_request_id(err)) {

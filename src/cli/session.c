@@ -38,6 +38,12 @@ int cli_confirm(const struct cli_args *args, const char *fmt, ...)
     return is_yes ? CLI_DONE : cli_fail(CLI_LOCAL, "not done");
 }
 
+static const char *env_get(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : NULL;
+}
+
 /* --- files --- */
 
 static int stream_read(FILE *in, const char *name, char **ret)
@@ -91,6 +97,41 @@ int cli_read(const char *arg, char **text)
     return *text ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
 }
 
+/* What cannot be a key. 0, or an exit code. */
+static int key_look(const char *key, const char *where)
+{
+    size_t n = strlen(key);
+    if (n == 0) {
+        return cli_fail(CLI_LOCAL, "%s: there is no key in it", where);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)key[i] < ' ' || key[i] == 0x7f) {
+            return cli_fail(CLI_LOCAL, "%s: the key in it has a line's end or another control character", where);
+        }
+    }
+    if (n > 1 && key[0] == key[n - 1] && (key[0] == '"' || key[0] == '\'')) {
+        cli_print(stderr, "sluice: %s: the key in it stands in quotes, which are sent too", where);
+    }
+    return CLI_DONE;
+}
+
+/* As in a file: the line's end behind it is no part of it. */
+static int env_key_look(void)
+{
+    const char *value = env_get("SLUICE_KEY");
+    size_t n = value ? strlen(value) : 0, end = n;
+    while (n && strchr("\r\n", value[n - 1])) {
+        n--;
+    }
+    if (n < end) {
+        char *key = strndup(value, n);
+        int r = key ? setenv("SLUICE_KEY", key, 1) : -1;
+        free(key);
+        value = r < 0 ? NULL : getenv("SLUICE_KEY");
+    }
+    return value && *value ? key_look(value, "SLUICE_KEY") : CLI_DONE;
+}
+
 static int key_read(const char *path, sluice_opts *opts, sluice_error **err, int *ret_exit)
 {
     char *text = NULL;
@@ -103,7 +144,8 @@ static int key_read(const char *path, sluice_opts *opts, sluice_error **err, int
         cli_print(stderr, "sluice: %s can be read by others: chmod 600 it", path);
     }
     text[strcspn(text, "\r\n")] = '\0';
-    int r = sluice_opts_set_str(opts, "key", text, err);
+    *ret_exit = key_look(text, strcmp(path, "-") == 0 ? "standard input" : path);
+    int r = *ret_exit ? *ret_exit : sluice_opts_set_str(opts, "key", text, err);
     explicit_bzero(text, strlen(text));
     free(text);
     return r;
@@ -153,12 +195,6 @@ static int server_set(sluice_opts *opts, const char *server, sluice_error **err)
     return r;
 }
 
-static const char *env_get(const char *name)
-{
-    const char *value = getenv(name);
-    return value && *value ? value : NULL;
-}
-
 const char *cli_server(const struct cli_args *args)
 {
     const char *server = args->server ? args->server : env_get("SLUICE_SERVER");
@@ -204,8 +240,11 @@ static int tls_set(const struct cli_args *args, sluice_opts *opts, sluice_error 
 static int client_open(const struct cli_args *args, int64_t wait_max_msec, sluice_client **client)
 {
     sluice_error *err = NULL;
+    int exit_code = args->key_file ? CLI_DONE : env_key_look();
+    if (exit_code) {
+        return exit_code;
+    }
     sluice_opts *opts = sluice_opts_new();
-    int exit_code = CLI_DONE;
     int r = opts ? sluice_opts_from_env(opts, &err) : SLUICE_ENOMEM;
     r = r ? r : server_set(opts, cli_server(args), &err);
     char agent[64];
@@ -226,7 +265,9 @@ static int client_open(const struct cli_args *args, int64_t wait_max_msec, sluic
     r = r ? r : sluice_open(opts, client, &err);
     sluice_opts_free(opts);
     if (r && !exit_code) {
-        exit_code = cli_fail(CLI_LOCAL, "%s", err ? sluice_error_text(err) : "out of memory");
+        const char *text = err ? sluice_error_text(err) : "out of memory";
+        bool is_server = strncmp(text, "Invalid url", 11) == 0 || strncmp(text, "The gateway uri", 15) == 0;
+        exit_code = cli_fail(CLI_LOCAL, "%s%s", text, is_server ? " (--server, SLUICE_SERVER)" : "");
     }
     sluice_error_free(err);
     if (r == 0) {

@@ -117,12 +117,37 @@ static void lists_of_faults_are_sentences(void **state)
     }
 }
 
+static void whose_address_it_is(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *server, *why;
+        bool is_proxys;
+    } cases[] = {
+        { "http://a:80", "Failed to connect to a port 80 after 0 ms: x", false },
+        { "http://a:80/path", "Failed to connect to a port 80 after 0 ms: x", false },
+        { "http://A", "Failed to connect to a port 80 after 0 ms: x", false },
+        { "a:5000", "Failed to connect to a port 5000: x", false },
+        { "https://[::1]:5000", "Failed to connect to ::1 port 5000 after 0 ms: x", false },
+        { "http://a:80", "Failed to connect to proxy port 80 after 0 ms: x", true },
+        { "http://127.0.0.1:5000", "Failed to connect to 127.0.0.1 port 3128 after 0 ms: x", true },
+        { "http://a.b", "Failed to connect to a port 80: x", true },
+        { "http://a", "Could not resolve host: b", false },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        if (cli_is_proxys(cases[i].server, cases[i].why) != cases[i].is_proxys) {
+            fail_msg("%s: %s", cases[i].server, cases[i].why);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exit_codes),
         cmocka_unit_test(what_waiting_helps_against),
         cmocka_unit_test(lists_of_faults_are_sentences),
+        cmocka_unit_test(whose_address_it_is),
     };
     return cmocka_run_group_tests_name("fault", tests, NULL, NULL);
 }

@@ -58,6 +58,59 @@ def test_a_key_is_asked_for(sluice, tmp_path, given, said):
         assert code == 4 and err.startswith("sluice: " + said) and "Authorization" not in err and "x-api-key" not in err, err
 
 
+KEY = "an-admin-key-of-the-file"
+
+
+def test_a_key_that_cannot_be_right(sluice, tmp_path):
+    old = {"name": "old", "key": "a-key-of-yesterday-0123", "expires_at": "2020-01-01T00:00:00Z"}
+    daemon = sluice({"endpoints": [MOCK], "auth": {"admin_key": "$ADMIN", "keys": [old]}}, env={"ADMIN": KEY})
+    file = tmp_path / "key"
+
+    def asked(text):
+        file.write_text(text)
+        file.chmod(0o600)
+        by_file = sl("--key-file", str(file), "routes", "list", server=daemon.url)
+        by_env = sl("routes", "list", server=daemon.url, SLUICE_KEY=text)
+        for code, _, err in by_file, by_env:
+            assert KEY not in err and "yesterday" not in err, err
+        return by_file, by_env
+    for code, _, err in asked(old["key"]):
+        assert code == 4 and err.startswith("sluice: the gateway refuses the key in ") and err.endswith(": The API key has expired (401)\n"), err
+    for code, _, err in asked(f"{KEY}\r\n"):
+        assert (code, err) == (0, "")
+    for code, _, err in asked(f'"{KEY}"'):
+        assert code == 4 and ": the key in it stands in quotes, which are sent too\n" in err, err
+    (code, _, err), (code_env, _, err_env) = asked("\n")
+    assert (code, err) == (1, f"sluice: {file}: there is no key in it\n")
+    assert code_env == 4 and "asks for an API key" in err_env, err_env
+    code, _, err = asked(f"{KEY[:5]}\t{KEY[5:]}")[1]
+    assert (code, err) == (1, "sluice: SLUICE_KEY: the key in it has a line's end or another control character\n")
+
+
+@pytest.mark.parametrize("server, exit_code, said", [
+    ("ftp://a", 1, "scheme must be http or https (--server, SLUICE_SERVER)\n"), ("http://", 1, "not 'http://' (--server, SLUICE_SERVER)\n"),
+    ("{}/behind", 5, "\nis {}/behind a gateway's URL? (--server, SLUICE_SERVER)\n")])
+def test_a_server_that_cannot_be_right(sluice, server, exit_code, said):
+    daemon = sluice({"endpoints": [MOCK]})
+    code, _, err = sl("routes", "list", server=server.format(daemon.url))
+    assert code == exit_code and err.endswith(said.format(daemon.url)), err
+    code, _, err = sl("routes", "get", "a/b", server=daemon.url)
+    assert code == 5 and "URL" not in err, err
+
+
+def test_a_proxy_that_is_not_there():
+    proxy = f"http://127.0.0.1:{free_port()}"
+    code, _, err = sl("routes", "list", server="http://gateway.example:5000", http_proxy=proxy)
+    assert code == 7 and err.endswith("\nthat is the proxy which the environment names; NO_PROXY lists what is reached without it\n"), err
+
+
+def test_an_empty_pipe_is_named(sluice):
+    daemon = sluice({"endpoints": [MOCK]})
+    for words in ["mock"], ["mock", "-"]:
+        code, _, err = sl("query", *words, server=daemon.url, stdin="")
+        assert code == 2 and err.startswith("sluice: there is no prompt: standard input is empty\n"), err
+
+
 @pytest.mark.parametrize("args, said", [
     (["query", "mock", "-d", "{}"], "messages: Field required"), (["query", "mock", "-d", '{"messages": "x"}'], "messages: Input should be a valid list"),
     (["query", "mock", "-d", '{"messages": [{"role": 5, "content": "x"}]}'], "messages[0].role: "), (["routes", "create", "-d", "{}"], "name: Field required"),
@@ -73,7 +126,7 @@ PAGE = "<html><head><title>It works!</title></head></html>"
 
 
 @pytest.mark.parametrize("status, body, content_type, code, said", [
-    ("200 OK", PAGE, "text/html", 3, "no gateway's answer: "), ("200 OK", "", "text/plain", 3, "no gateway's answer: "), ("404 Not Found", PAGE, "text/html", 5, "no gateway's answer: It works! (404)"),
+    ("200 OK", PAGE, "text/html", 3, "no gateway's answer: "), ("200 OK", "", "text/plain", 3, "no gateway's answer: "), ("404 Not Found", PAGE, "text/html", 3, "no gateway's answer: It works! (404)"),
     ("502 Bad Gateway", "upstream died\nreally", "text/plain", 3, "no gateway's answer: upstream died (502)"), ("503 Service Unavailable", "", "text/plain", 3, "no gateway's answer: no message (503)"),
     ("403 Forbidden", "<h1>no</h1>", "text/html", 4, "no gateway's answer: no message (403)"), ("500 Internal Server Error", PAGE, "text/html", 3, "no gateway's answer: It works! (500)"),
     ("429 Too Many Requests", "slow down", "text/plain", 6, "no gateway's answer: slow down (429)"), ("200 OK", "[1, 2", "application/json", 3, "no gateway's answer: "), ("200 OK", '{"routes": 5}', "application/json", 3, "no gateway's answer: "),
@@ -82,6 +135,7 @@ def test_what_answers_is_no_gateway(upstream, status, body, content_type, code, 
     up = upstream(lambda x: x.reply(body, status, content_type))
     got, out, err = sl("routes", "list", server=f"http://127.0.0.1:{up.port}")
     assert (got, out) == (code, "") and err.startswith("sluice: " + said) and "exception" not in err and "(200)" not in err and "<" not in err.split("\n")[0], err
+    assert ("a gateway's URL? (--server, SLUICE_SERVER)" in err) == (not status.startswith("200")), err
 
 
 def test_who_does_not_answer(tmp_path):
@@ -101,7 +155,7 @@ def test_tls(sluice, certs):
     daemon = sluice({"endpoints": [MOCK], "server": {"tls": {"cert": certs[0], "key": certs[1]}}})
     url = f"https://127.0.0.1:{daemon.port}"
     code, _, err = sl("routes", "list", server=url)
-    assert code == 7 and "--ca FILE (SLUICE_CA)" in err, err
+    assert code == 7 and "--ca FILE (SLUICE_CA)" in err and "is a gateway running" not in err, err
     for args, env in (["--ca", certs[0]], {}), ([], {"SLUICE_CA": certs[0]}), (["--insecure"], {}):
         assert sl(*args, "routes", "list", server=url, **env)[0] == 0
         assert sl("query", "mock", "x", *args, server=url, **env)[1] == "You said: x\n"
