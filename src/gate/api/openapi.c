@@ -197,7 +197,7 @@ static void success_write(struct sl_jw *w, const struct sl_path *row, const stru
         sl_jw_key(w, "content");
         sl_jw_object(w);
         media_write(w, told->media ? told->media : JSON, told->reply);
-        if (!row->handle && row->type != SL_LLM_EMBEDDINGS) {
+        if (!row->handle && row->type != SL_LLM_EMBEDDINGS && !row->counts) {
             media_write(w, "text/event-stream", NULL);
         }
         sl_jw_end(w);

@@ -26,6 +26,11 @@ extern const struct sl_dialect sl_dialect_anthropic, sl_dialect_databricks, sl_d
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT,       \
         .told = SL_TOLD(__VA_ARGS__, .body = "AnthropicRequest", .reply = "AnthropicReply") \
     }
+#define COUNT(path, text)                                                                                             \
+    {                                                                                                                 \
+        .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT, .counts = true,                 \
+        .told = SL_TOLD(text, .body = "AnthropicCountRequest", .reply = "TokenCount", .headers = "x-sluice-estimate") \
+    }
 #define MLFLOW(path, text)                                                                                \
     {                                                                                                     \
         .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
@@ -44,6 +49,8 @@ static const struct sl_path invocations[] = {
     DEPLOYMENT("completions", SL_LLM_COMPLETIONS, "Completions", "Query a completions route as Azure's client does."),
     DEPLOYMENT("embeddings", SL_LLM_EMBEDDINGS, "Embeddings", "Query an embeddings route as Azure's client does."),
     MESSAGES("/v1/messages", "Query a chat route; `model` names the route. Anthropic's shapes."),
+    COUNT("/v1/messages/count_tokens", "How many tokens a chat has; where its provider cannot say, an estimate."),
+    COUNT("/anthropic/v1/messages/count_tokens", "The same for clients whose base URL ends with /anthropic."),
     MESSAGES("/anthropic/v1/messages", "The same for clients whose base URL ends with /anthropic."),
     MLFLOW("/gateway/{}/invocations", "Query a route. MLflow's shapes."),
     MLFLOW("/endpoints/{}/invocations", "Query a route; the same call under its other name."),

@@ -125,12 +125,34 @@ static uint64_t first_byte_usec(const struct sl_xchg *x)
     return said ? said : own ? own : FIRST_BYTE_USEC;
 }
 
+/* Headers that say something in the client's language alone: an upstream of another does not get them, and that is
+ * told. */
+static int strange_drop(struct sl_attempt *attempt)
+{
+    struct sl_xchg *x = attempt->x;
+    const struct sl_str *name = x->dialect->own_headers;
+    bool is_same = !name || sl_target_speaks(attempt->target, x->call->type, x->dialect->language);
+    for (; !is_same && name->p; name++) {
+        if (!sl_headers_find(&attempt->request.headers, *name)) {
+            continue;
+        }
+        struct sl_str *dropped = &x->record.dropped;
+        sl_headers_drop(&attempt->request.headers, (struct sl_str[]){ *name, SL_STR_NONE });
+        *dropped = dropped->n ? sl_arena_join(x->arena, (struct sl_str[]){ *dropped, SL_STR(","), *name }, 3) : *name;
+        if (!dropped->p) {
+            return SL_E_NOMEM;
+        }
+    }
+    return 0;
+}
+
 static int net_start(struct sl_attempt *attempt)
 {
     struct sl_xchg *x = attempt->x;
     struct sl_http_req *request = &attempt->request;
     const struct sl_target *target = attempt->target;
     int r = sl_headers_up(target->provider->pass_headers, &x->req->msg.headers, x->arena, &request->headers);
+    r = r < 0 ? r : strange_drop(attempt);
     r = r < 0 || !x->route->own.n_headers ? r : own_headers_add(x, &request->headers);
     if (r < 0) {
         return r;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "gate/call/auth.h"
+#include "gate/call/estimate.h"
 #include "gate/call/measure.h"
 #include "gate/call/nopath.h"
 #include "gate/call/peer.h"
@@ -266,6 +267,7 @@ static bool call_or_refuse(struct sl_xchg *x)
         .headers = &req->msg.headers,
         .body = req->body,
         .has_route = x->match.arg.p != NULL,
+        .is_count = x->path->counts,
     };
     int r = sl_dialect_read(x->dialect, &in, x->desk->doc, x->arena, x->call, &error);
     if (r < 0) {
@@ -285,7 +287,7 @@ static void on_body(struct sl_hserver *server, struct sl_hreq *req)
     if (x->path->handle) {
         x->path->handle(x);
     } else if (call_or_refuse(x) && (x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) &&
-               admit_or_refuse(x)) {
+               admit_or_refuse(x) && !sl_estimate_reply(x)) {
         sl_plan_start(x);
     }
     sl_worker_trim(worker_of(server));

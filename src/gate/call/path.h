@@ -48,6 +48,7 @@ struct sl_path {
     /* NULL: an invocation. Called with the body (empty for GET). */
     void (*handle)(struct sl_xchg *x);
     bool has_type; /* of an invocation: the path says the type */
+    bool counts;   /* of one: not an answer is asked for, but how many tokens the call has */
     enum sl_llm_type type;
     enum sl_access access;
     bool is_watch;                   /* whoever watches the gateway asks it: served when it has no room for others */

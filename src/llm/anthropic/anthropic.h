@@ -14,7 +14,7 @@ struct sl_anthropic_conf {
     struct sl_str version;
     uint64_t max_tokens; /* where the caller does not say; 0: the dialect's own */
     /* made by prepare */
-    struct sl_str messages_target, complete_target; /* path and query */
+    struct sl_str messages_target, complete_target, count_target; /* path and query */
     struct sl_headers headers;
     struct sl_str model_json;
     struct sl_str hosted_version; /* another host's API: anthropic_version in the body, quoted, in place of the model */

@@ -33,7 +33,7 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
     const struct sl_anthropic_conf *conf = target->conf;
     if (sl_target_speaks(target, call->type, call->language)) {
         struct sl_call_edit edits[] = {
-            { "model", conf->hosted_version.p ? SL_STR_NONE : conf->model_json, true },
+            { "model", conf->hosted_version.p && !call->is_count ? SL_STR_NONE : conf->model_json, true },
             { "anthropic_version", conf->hosted_version, true },
         };
         return sl_call_pass(call, edits, conf->hosted_version.p ? 2 : 1, arena, io_req, ret_error);
@@ -49,6 +49,7 @@ const struct sl_language sl_language_anthropic = {
     .alive = SL_STR_INIT("event: ping\ndata: {\"type\": \"ping\"}\n\n"),
     .read_call = sl_anthropic_read_call,
     .read_chat = sl_anthropic_read_chat,
+    .count = sl_anthropic_count,
     .write_call = write_call,
     .read_state_size = sizeof(struct sl_anthropic_stream),
     .read_reply = sl_anthropic_on_reply,
@@ -78,11 +79,14 @@ static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_e
     io_error->message = sl_arena_printf(arena, "model: %.*s", SL_STR_ARG(name));
 }
 
+static const struct sl_str own_headers[] = { SL_STR_INIT("anthropic-beta"), { 0 } };
+
 const struct sl_dialect sl_dialect_anthropic = {
     .name = "anthropic",
     .language = &sl_language_anthropic,
     .manners = &manners,
     .no_route = no_route,
     .listing = &sl_anthropic_listing,
+    .own_headers = own_headers,
     .request_id_header = "request-id",
 };

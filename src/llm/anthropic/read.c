@@ -16,6 +16,8 @@ int sl_anthropic_read_call(const struct sl_incoming *in, struct sl_json *doc, st
     r = r < 0 ? r : sl_incoming_stream(stream, &call.is_stream, ret_error);
     if (r == 0) {
         call.wants_usage = true; /* its streams always tell it */
+        call.is_count = in->is_count;
+        call.is_stream &= !in->is_count;
         sl_json_edits_init(&call.edits, arena);
         *ret_call = call;
     }
@@ -77,6 +79,9 @@ static int members_sort(struct sl_chat_reader *rd, struct sl_json_val root, stru
 
 static int max_tokens_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
+    if (rd->call->is_count && sl_json_is_nothing(v)) {
+        return 0;
+    }
     if (sl_json_int(v, true, &rd->chat->max_tokens) < 0 || rd->chat->max_tokens < 0) {
         return sl_refuse(rd->call, rd->arena, rd->error, "max_tokens",
                          "Missing 'max_tokens': an integer of at least 0 is expected.");

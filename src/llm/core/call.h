@@ -23,6 +23,7 @@ struct sl_call {
                                    it before they add theirs */
     struct sl_str model;        /* as the client named it; "" when the path names the route */
     bool is_stream;
+    bool is_count;    /* not an answer is asked for, but how many tokens the call has */
     bool wants_usage; /* the client itself asked for a usage chunk (stream_options.include_usage) */
     bool has_stream_options;
     bool wants_base64;                     /* embeddings as base64 of their floats */

@@ -41,6 +41,7 @@ struct sl_incoming {
     const struct sl_headers *headers;
     struct sl_str body;
     bool has_route; /* the path names it: the body need not */
+    bool is_count;  /* of the path: tokens are to be counted */
 };
 
 /* What is to be thought of a whole reply under 2xx. */
@@ -70,6 +71,10 @@ struct sl_language {
     /* The same of an embeddings call: embed.h. */
     int (*read_embed)(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                       struct sl_embed *ret_embed, struct sl_llm_error *ret_error);
+    /* An estimate of how many tokens a call has that only counts them, for an upstream that cannot: the reply's body.
+     * Returns as read_chat does. NULL: no path of it counts. */
+    int (*count)(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena, struct sl_buf *out,
+                 struct sl_llm_error *ret_error);
     /* The request's body for a target of this language: slices, length and what is left out go into *io_req. As the
      * build of a provider. */
     int (*write_call)(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
@@ -155,6 +160,7 @@ struct sl_dialect {
     /* What it says of a name that is no route's; NULL: what it says of a path. */
     void (*no_route)(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
     const struct sl_listing *listing; /* the routes as its clients read models; NULL: no path of it lists them */
+    const struct sl_str *own_headers; /* of its clients, that say something in its language alone; NULL: none */
     const char *request_id_header;    /* in which its clients look for it, besides x-request-id; NULL: there alone */
     /* The same for clients whose User-Agent holds this. */
     const char *variant_agent;

@@ -21,6 +21,7 @@ struct sl_target {
     void *conf;                                             /* the provider's struct, bound by its option table */
     struct sl_uri base;       /* base URL; set by provider->prepare, all slices alive as long as the target */
     const char *chat_setting; /* set by prepare: a setting that was said and is for chats and completions only */
+    bool counts_tokens;       /* set by prepare: build knows calls that only count, in the target's language */
     bool is_local;            /* no network: provider->local answers */
     const struct sl_cred_source *cred; /* cred.h: set by prepare where the credential is fetched; NULL: it is not */
 };

@@ -19,6 +19,8 @@ static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_tar
         sl_prepare_version(bind, val, "anthropic_api_base", &target->base);
     }
     r = r < 0 ? r : sl_uri_join(&target->base, SL_STR("messages"), bind->arena, &conf->messages_target);
+    r = r < 0 ? r : sl_uri_join(&target->base, SL_STR("messages/count_tokens"), bind->arena, &conf->count_target);
+    target->counts_tokens = true;
     r = r < 0 ? r : sl_uri_join(&target->base, SL_STR("complete"), bind->arena, &conf->complete_target);
     r = r < 0 ? r : sl_prepare_key(bind, val, "anthropic_api_key", SL_STR(""), &conf->key);
     r = r < 0 ? r : sl_headers_add(h, bind->arena, SL_STR("content-type"), SL_STR("application/json"));
@@ -37,7 +39,9 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
                  struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct sl_anthropic_conf *conf = target->conf;
-    struct sl_str path = sl_anthropic_is_complete(call, target) ? conf->complete_target : conf->messages_target;
+    struct sl_str path = sl_anthropic_is_complete(call, target) ? conf->complete_target
+                         : call->is_count                       ? conf->count_target
+                                                                : conf->messages_target;
     return sl_build_post(&conf->headers, path, call, target, env, ask_usage, arena, ret_req, ret_error);
 }
 

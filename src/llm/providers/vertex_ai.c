@@ -11,7 +11,7 @@
 
 #define CLAUDE_VERSION "vertex-2023-10-16"
 
-enum { CLAUDE_WHOLE, CLAUDE_STREAM, CLAUDE_COUNT };
+enum { CLAUDE_WHOLE, CLAUDE_STREAM, CLAUDE_TOKENS, CLAUDE_COUNT };
 
 struct conf {
     union { /* first: the language reads its own */
@@ -85,16 +85,20 @@ static int gemini_prepare(struct sl_arena *arena, struct sl_str parent, struct s
 
 static int claude_prepare(struct sl_arena *arena, struct sl_str parent, struct sl_str model, struct sl_target *target)
 {
-    static const char *const methods[CLAUDE_COUNT] = { "rawPredict", "streamRawPredict" };
+    static const char *const methods[CLAUDE_COUNT] = { "rawPredict", "streamRawPredict", "rawPredict" };
     struct conf *conf = target->conf;
     int r = 0;
     conf->anthropic.hosted_version = SL_STR("\"" CLAUDE_VERSION "\"");
     target->row = sl_model_find("anthropic", target->model, NULL);
     target->languages[SL_LLM_CHAT] = target->languages[SL_LLM_COMPLETIONS] = &sl_language_anthropic;
     target->languages[SL_LLM_EMBEDDINGS] = NULL;
+    conf->anthropic.model_json = sl_json_quote(target->model, arena);
+    r = conf->anthropic.model_json.p ? 0 : SL_E_NOMEM;
+    target->counts_tokens = true;
     for (size_t i = 0; i < CLAUDE_COUNT && r == 0; i++) {
         struct sl_str rel = sl_arena_printf(arena, "%.*s/publishers/anthropic/models/%.*s:%s", SL_STR_ARG(parent),
-                                            SL_STR_ARG(model), methods[i]);
+                                            SL_STR_ARG(i == CLAUDE_TOKENS ? SL_STR("count-tokens") : model),
+                                            methods[i]);
         r = rel.p ? sl_uri_join(&target->base, rel, arena, &conf->claude_targets[i]) : SL_E_NOMEM;
     }
     return r;
@@ -151,10 +155,11 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
 {
     const struct conf *conf = target->conf;
     const struct sl_language *language = target->languages[call->type];
-    struct sl_str path = language == &sl_language_anthropic
-                             ? conf->claude_targets[call->is_stream ? CLAUDE_STREAM : CLAUDE_WHOLE]
-                         : language == &sl_language_openai ? conf->openai.targets[SL_LLM_CHAT]
-                                                           : SL_STR_NONE;
+    struct sl_str path = language == &sl_language_anthropic ? conf->claude_targets[call->is_count    ? CLAUDE_TOKENS
+                                                                                   : call->is_stream ? CLAUDE_STREAM
+                                                                                                     : CLAUDE_WHOLE]
+                         : language == &sl_language_openai  ? conf->openai.targets[SL_LLM_CHAT]
+                                                            : SL_STR_NONE;
     int r = sl_build_post(&conf->headers, path, call, target, env, ask_usage, arena, ret_req, ret_error);
     return r < 0 ? r : sl_headers_add(&ret_req->headers, arena, SL_STR("authorization"), env->credential->parts[0]);
 }

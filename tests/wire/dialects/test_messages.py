@@ -112,3 +112,48 @@ def test_errors_and_ids(own):
     for path in ("/v1/messages/batches", "/anthropic/v1/nothing"):
         r = own.call("POST", path, {})
         assert (r.status, r.json()["type"], r.json()["error"]["type"]) == (404, "error", "not_found_error")
+
+
+def test_tokens_are_counted_there_or_estimated_here(own, lab):
+    own.up.handler = lambda x: x.reply({"input_tokens": 17})
+    try:
+        for client in (own.client, anthropic.Anthropic(base_url=own.url + "/anthropic", api_key="k", max_retries=0)):
+            raw = client.messages.with_raw_response.count_tokens(model="claude", messages=[{"role": "user", "content": "hello"}], system="s", tools=[TOOL])
+            assert raw.parse().input_tokens == 17 and raw.headers.get("x-sluice-estimate") is None
+            seen = own.up.requests[-1]
+            assert seen.path == "/v1/messages/count_tokens" and seen.json()["model"] == MODEL and "max_tokens" not in seen.json()
+    finally:
+        own.up.handler = own.fake
+    n = len(lab.up.requests)
+    counts = []
+    for content in ("x" * 400, "x" * 800, [{"type": "image", "source": {"type": "url", "url": "https://a/b.png"}}]):
+        raw = lab.client.messages.with_raw_response.count_tokens(model="openai", messages=[{"role": "user", "content": content}])
+        assert raw.headers["x-sluice-estimate"] == "tokens"
+        counts.append(raw.parse().input_tokens)
+    assert counts == [105, 205, 1604] and len(lab.up.requests) == n
+    with pytest.raises(anthropic.BadRequestError, match="messages"):
+        lab.client.messages.count_tokens(model="openai", messages=[])
+
+
+def test_betas_reach_their_own_language_only(own, lab):
+    ask = {"max_tokens": 9, "messages": [{"role": "user", "content": "x"}], "extra_headers": {"anthropic-beta": "a-2025,b-2025"}}
+    raw = own.client.messages.with_raw_response.create(model="claude", **ask)
+    assert own.up.requests[-1].get("anthropic-beta") == "a-2025,b-2025" and raw.headers.get("x-sluice-dropped") is None
+    raw = lab.client.messages.with_raw_response.create(model="openai", **ask)
+    assert lab.up.requests[-1].get("anthropic-beta") is None and raw.headers["x-sluice-dropped"] == "anthropic-beta"
+
+
+@pytest.mark.parametrize("tool", ["web_search_20250305", "bash_20250124", "text_editor_20250728", "computer_20250124"])
+def test_tools_of_the_server(own, lab, tool):
+    own.up.handler = lambda x: x.reply({"id": "msg_1", "type": "message", "role": "assistant", "model": MODEL, "content": [{"type": "text", "text": "ok"}], "stop_reason": "end_turn",
+                                        "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1}})
+    call = {"max_tokens": 9, "messages": [{"role": "user", "content": "x"}], "tools": [{"type": tool, "name": "t"}]}
+    try:
+        own.client.messages.create(model="claude", **call)
+        assert own.up.requests[-1].json()["tools"] == call["tools"]
+    finally:
+        own.up.handler = own.fake
+    n = len(lab.up.requests)
+    with pytest.raises(anthropic.BadRequestError, match=tool):
+        lab.client.messages.create(model="openai", **call)
+    assert len(lab.up.requests) == n
