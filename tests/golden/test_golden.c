@@ -215,11 +215,23 @@ static void request_check(struct golden *g, const struct sl_http_req *req, struc
         check_str(sl_headers_get(&req->headers, name), sl_arena_dup(&g->h.arena, text).p);
     }
     body_check(g, help_body(&g->h, req), sl_json_get(want, "body"), SL_JSON_ABSENT);
-    struct sl_json_val headers = sl_json_at(exchange, "client_response.headers");
-    struct sl_str dropped = text_of(g, headers, "x-sluice-dropped");
-    if (!sl_str_eq(dropped, req->dropped)) {
-        fail_msg("%s: left out: got %.*s, want %.*s", g->where, SL_STR_ARG(req->dropped), SL_STR_ARG(dropped));
+}
+
+static void left_out_check(struct golden *g, struct sl_str got, struct sl_str want)
+{
+    if (!sl_str_eq(want, got)) {
+        fail_msg("%s: left out: got %.*s, want %.*s", g->where, SL_STR_ARG(got), SL_STR_ARG(want));
     }
+}
+
+/* Of the call and of a whole reply the head names it. */
+static void dropped_check(struct golden *g, struct sl_str of_call, uint32_t lost, struct sl_json_val down)
+{
+    char names[SL_LOST_TEXT_MAX];
+    struct sl_str of_reply = sl_lost_text(lost, names);
+    struct sl_str got = sl_arena_printf(&g->h.arena, "%.*s%s%.*s", SL_STR_ARG(of_call),
+                                        of_call.n && of_reply.n ? "," : "", SL_STR_ARG(of_reply));
+    left_out_check(g, got, text_of(g, sl_json_get(down, "headers"), "x-sluice-dropped"));
 }
 
 /* --- the way down --- */
@@ -314,12 +326,17 @@ static void stream_check(struct golden *g, const struct sl_call *call, struct sl
                              0);
         }
         body_check(g, events_list(g, got), sl_json_root(&want_doc), volatiles);
+        char names[SL_LOST_TEXT_MAX];
+        left_out_check(g, sl_lost_text(g->h.lost, names), text_of(g, down, "logged"));
+        g->h.lost = 0;
     }
     sl_json_done(&want_doc);
     sl_json_done(&volatile_doc);
 }
 
-static void reply_check(struct golden *g, const struct sl_call *call, struct sl_json_val up, struct sl_json_val down)
+/* Returns what of it is lost. */
+static uint32_t reply_check(struct golden *g, const struct sl_call *call, struct sl_json_val up,
+                            struct sl_json_val down)
 {
     struct sl_reply reply = { 0 };
     struct sl_err err = { 0 };
@@ -336,12 +353,15 @@ static void reply_check(struct golden *g, const struct sl_call *call, struct sl_
     body_check(g, is_same ? body_of(g, up) : sl_buf_str(&out), sl_json_get(down, "body"),
                sl_json_get(sl_json_root(&g->file), "volatile"));
     sl_buf_done(&out);
+    return is_same ? 0 : reply.lost | sl_lost_of_reply(g->dialect->language, g->type, &reply);
 }
 
-static void response_check(struct golden *g, const struct sl_call *call, struct sl_json_val exchange)
+static void response_check(struct golden *g, const struct sl_call *call, struct sl_str dropped,
+                           struct sl_json_val exchange)
 {
     struct sl_json_val up = sl_json_get(exchange, "upstream_response"), down = sl_json_get(exchange, "client_response");
     int status = status_of(up);
+    uint32_t lost = 0;
     struct sl_headers headers = { 0 };
     for (struct sl_json_iter it = sl_json_each(sl_json_get(up, "headers")); sl_json_next(&it);) {
         struct sl_str name, value;
@@ -361,8 +381,9 @@ static void response_check(struct golden *g, const struct sl_call *call, struct 
     } else if (sl_json_is_present(sl_json_get(up, "body_file"))) {
         stream_check(g, call, up, down);
     } else {
-        reply_check(g, call, up, down);
+        lost = reply_check(g, call, up, down);
     }
+    dropped_check(g, dropped, lost, down);
     g->h.env.upstream_headers = NULL;
 }
 
@@ -396,7 +417,7 @@ static void exchange_check(struct golden *g, struct sl_json_val exchange)
             fail_msg("%s: not refused: %.*s", g->where, SL_STR_ARG(body));
         }
         request_check(g, &req, exchange);
-        response_check(g, &call, exchange);
+        response_check(g, &call, req.dropped, exchange);
     }
     help_target_done(&g->target);
 }

@@ -246,6 +246,7 @@ int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct
     attempt->user = user;
     attempt->request = (struct sl_http_req){ 0 };
     x->record.dropped = SL_STR_NONE;
+    x->record.lost = 0;
     if (!is_served(target, x->call)) {
         ret_error->type = SL_ERR_CALLER_UNSUPPORTED;
         ret_error->message = sl_provider_refusal(provider, x->call->type, x->call->is_stream, x->arena);

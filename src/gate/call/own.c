@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "gate/call/record.h"
 #include "gate/call/state.h"
 #include "gate/call/timing.h"
 #include "gate/config/route.h"
@@ -65,7 +66,7 @@ static int sluice_add(struct sl_xchg *x, struct sl_headers *io_headers)
         r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-model"), target->model);
         r = r < 0 ? r : own_add(x, io_headers, SL_STR("x-sluice-attempts"), number(x->arena, record->n_attempts));
     }
-    r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-dropped"), record->dropped);
+    r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-dropped"), sl_record_dropped(x));
     if (r == 0 && record->error_type) {
         struct sl_str word = sl_str_c(sl_error_type_word(record->error_type));
         r = own_add(x, io_headers, SL_STR("x-sluice-error-type"), word);

@@ -9,9 +9,22 @@
 #include "gate/watch/line.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"
+#include "llm/core/lost.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/loop.h"
+
+struct sl_str sl_record_dropped(struct sl_xchg *x)
+{
+    const struct sl_record *record = &x->record;
+    if (!record->lost) {
+        return record->dropped;
+    }
+    char bytes[SL_LOST_TEXT_MAX];
+    struct sl_str lost = sl_lost_text(record->lost, bytes);
+    return sl_arena_printf(x->arena, "%.*s%s%.*s", SL_STR_ARG(record->dropped), record->dropped.n ? "," : "",
+                           SL_STR_ARG(lost));
+}
 
 void sl_record_write(struct sl_xchg *x, int status)
 {
@@ -53,6 +66,10 @@ void sl_record_write(struct sl_xchg *x, int status)
     }
     if (record->error_text.p) {
         sl_line_text(&line, SL_STR(",\"error\":"), sl_record_error(record));
+    }
+    struct sl_str dropped = sl_record_dropped(x);
+    if (dropped.n) {
+        sl_line_text(&line, SL_STR(",\"dropped\":"), dropped);
     }
     if (sl_xchg_is_invocation(x)) {
         sl_line_put(&line, x->call->is_stream ? SL_STR(",\"stream\":true") : SL_STR(",\"stream\":false"));

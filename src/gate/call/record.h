@@ -5,7 +5,12 @@
 #ifndef SL_GATE_RECORD_H
 #define SL_GATE_RECORD_H
 
+#include "base/str.h"
+
 struct sl_xchg;
+
+/* What was left out, of the call and as far as it is known of the reply, comma-separated; n == 0: nothing. */
+struct sl_str sl_record_dropped(struct sl_xchg *x);
 
 void sl_record_write(struct sl_xchg *x, int status);
 

@@ -13,6 +13,7 @@
 #include "llm/core/errbody.h"
 #include "llm/core/frame.h"
 #include "llm/core/language.h"
+#include "llm/core/lost.h"
 #include "llm/core/provider.h"
 #include "llm/core/reply.h"
 #include "llm/core/target.h"
@@ -101,6 +102,7 @@ struct sl_verdict sl_relay_reply_tell(struct sl_relay *relay, const struct sl_re
     struct sl_buf *out = x->desk->text;
     struct sl_reply named = *reply;
     named.model = reply->model.n ? reply->model : relay->target->model;
+    x->record.lost |= reply->lost | sl_lost_of_reply(x->dialect->language, x->call->type, reply);
     sl_buf_reset(out);
     int r = x->call->is_stream ? stream_write(relay, &named)
                                : x->dialect->language->write_reply(x->call, &named, x->env, out);
@@ -184,16 +186,6 @@ static struct sl_verdict unreadable(struct sl_relay *relay, int r, const char *w
     return sl_relay_error_tell(relay, &error);
 }
 
-/* What of the reply has no place in the client's words, beside what of the call had none in the upstream's. */
-static void dropped_note(struct sl_xchg *x, struct sl_str dropped)
-{
-    if (dropped.n) {
-        struct sl_str before = x->record.dropped;
-        x->record.dropped = sl_arena_printf(x->arena, "%.*s%s%.*s", SL_STR_ARG(before), before.n ? "," : "",
-                                            SL_STR_ARG(dropped));
-    }
-}
-
 static struct sl_verdict reply_end(struct sl_relay *relay)
 {
     struct sl_xchg *x = relay->x;
@@ -219,7 +211,6 @@ static struct sl_verdict reply_end(struct sl_relay *relay)
         return unreadable(relay, r, err.text);
     }
     x->record.usage = reply.usage;
-    dropped_note(x, reply.dropped);
     return sl_relay_reply_tell(relay, &reply);
 }
 

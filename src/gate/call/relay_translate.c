@@ -8,6 +8,7 @@
 #include "llm/core/frames.h"
 #include "llm/core/gather.h"
 #include "llm/core/language.h"
+#include "llm/core/lost.h"
 #include "llm/core/reply.h"
 #include "llm/core/target.h"
 
@@ -39,6 +40,10 @@ static int delta_push(void *arg, const struct sl_delta *delta)
     }
     if (relay->gather) {
         return sl_gather_push(relay->gather, delta);
+    }
+    x->record.lost |= sl_lost_of_delta(x->dialect->language, x->call->type, delta);
+    if (delta->kind == SL_DELTA_LOST) {
+        return 0;
     }
     if (delta->kind == SL_DELTA_START && delta->model.n == 0) {
         struct sl_delta named = *delta; /* an upstream that does not say which model it is */

@@ -48,6 +48,7 @@ struct sl_record {
     uint64_t sent_usec;
     struct sl_str dropped; /* members of the call that the provider cannot express */
     /* the relay */
+    uint32_t lost; /* what of the reply the client does not get: enum sl_lost */
     int upstream_status;
     bool is_stream; /* events went to the client */
     struct sl_str upstream_request_id;

@@ -5,7 +5,7 @@
 #define SL_LLM_ANTHROPIC_H
 
 #include "base/secret.h"
-#include "llm/core/pieces.h"
+#include "llm/core/reading.h"
 #include "llm/form/params.h"
 
 struct sl_anthropic_conf {
@@ -29,6 +29,8 @@ struct sl_anthropic_stream {
     uint8_t open_kind;  /* enum sl_block_kind, or SKIPPED */
     uint32_t open;      /* the upstream's index of it */
     uint32_t n_blocks;  /* begun so far; the open one is the last */
+    int64_t chars;      /* of the texts so far */
+    int64_t before;     /* of those before the open block */
     char id[64];        /* the reply's, for calls that have none */
     uint8_t id_len;
     struct sl_half half;   /* of the open block */
@@ -79,6 +81,10 @@ SL_MUST int sl_anthropic_complete_build(const struct sl_call *call, const struct
                                         struct sl_llm_error *ret_error);
 
 enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str word, bool was_answer);
+/* What a text cites (a list, or one of a stream) as OpenAI's annotations, each for `start` to `end` of all texts (-1:
+ * not known); *ret stays as it is where there are none. What has no address on the web is lost. */
+void sl_anthropic_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,
+                                 struct sl_str *ret);
 /* Counts that are said replace those that were. */
 void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage);
 int sl_anthropic_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The language of the Messages API, and of the old completions behind it. */
+#include "llm/core/lost.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 
@@ -57,6 +58,7 @@ const struct sl_language sl_language_anthropic = {
     .on_end = sl_anthropic_on_end,
     .is_over = sl_anthropic_is_over,
     .read_error = read_error,
+    .lacks = { [SL_LLM_CHAT] = SL_LOST_ANNOTATIONS | SL_LOST_LOGPROBS },
     .write_state_size = sizeof(struct sl_anthropic_writer),
     .write_reply = sl_anthropic_write_reply,
     .write_delta = sl_anthropic_write_delta,

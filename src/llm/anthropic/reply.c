@@ -5,6 +5,8 @@
 #include "llm/core/reading.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
+#include "llm/core/lost.h"
+#include "llm/core/sources.h"
 #include "llm/form/ids.h"
 #include "json/write.h"
 
@@ -57,11 +59,29 @@ void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
     }
 }
 
+/* search_result_location says it in `source`; the others are places in documents of the call. */
+static const struct sl_source_paths citation_paths = { { "url", "source" }, { "title" } };
+
+void sl_anthropic_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,
+                                 struct sl_str *ret)
+{
+    sl_sources_read(rd, list, &citation_paths, start, end, ret);
+}
+
 struct reader {
     const struct sl_call *call;
     struct sl_reading in;
+    int64_t chars; /* of the texts so far */
     bool was_answer;
 };
+
+static void text_read(struct reader *rd, struct sl_json_val v, struct sl_block *block)
+{
+    block->text = sl_reading_text(&rd->in, sl_json_get(v, "text"));
+    int64_t end = rd->chars + sl_reading_chars(block->text);
+    sl_anthropic_citations_read(&rd->in, sl_json_get(v, "citations"), rd->chars, end, &block->annotations);
+    rd->chars = end;
+}
 
 static void tool_read(struct reader *rd, struct sl_json_val v, struct sl_str reply_id, uint32_t n,
                       struct sl_block *block)
@@ -88,7 +108,7 @@ static void block_read(struct reader *rd, struct sl_json_val v, struct sl_str re
     struct sl_block block = { 0 };
     struct sl_json_val type = sl_json_get(v, "type");
     if (sl_json_str_eq(type, SL_STR("text"))) {
-        block.text = sl_reading_text(&rd->in, sl_json_get(v, "text"));
+        text_read(rd, v, &block);
     } else if (sl_json_str_eq(type, SL_STR("thinking"))) {
         block.kind = SL_BLOCK_THINKING;
         block.text = sl_reading_text(&rd->in, sl_json_get(v, "thinking"));
@@ -99,7 +119,8 @@ static void block_read(struct reader *rd, struct sl_json_val v, struct sl_str re
     } else if (sl_json_str_eq(type, SL_STR("tool_use"))) {
         tool_read(rd, v, reply_id, choice->n_blocks, &block);
     } else {
-        return; /* server tools' blocks have no counterpart */
+        sl_reading_lose(&rd->in, SL_LOST_SERVER_TOOLS);
+        return;
     }
     choice->blocks[choice->n_blocks++] = block;
 }
@@ -171,6 +192,7 @@ int sl_anthropic_on_reply(const struct sl_call *call, const struct sl_env *env, 
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     root_read(&rd, sl_json_root(doc), &reply);
     if (rd.in.status == 0) {
+        reply.lost = rd.in.lost;
         *ret_reply = reply;
     }
     return rd.in.status;

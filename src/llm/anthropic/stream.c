@@ -5,6 +5,7 @@
  *   message_stop; ping and what is not known anywhere; error instead of any. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 
@@ -59,6 +60,7 @@ static void piece(struct frame *f, struct sl_str text)
     if (text.n) {
         struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
         delta.text = text;
+        f->st->chars += f->st->open_kind == SL_BLOCK_TEXT ? sl_reading_chars(text) : 0;
         sl_reading_push(&f->in, &delta);
     }
 }
@@ -110,6 +112,18 @@ static void input_push(struct frame *f, struct sl_json_val block)
     f->st->has_arguments = true;
 }
 
+/* They stand for all of their text: as far as it came, or a place that is not known yet. */
+static void citations_push(struct frame *f, struct sl_json_val list)
+{
+    struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
+    bool has_place = f->st->chars > f->st->before;
+    sl_anthropic_citations_read(&f->in, list, has_place ? f->st->before : -1, has_place ? f->st->chars : -1,
+                                &delta.annotations);
+    if (delta.annotations.n) {
+        sl_reading_push(&f->in, &delta);
+    }
+}
+
 static void block_start(struct frame *f, struct sl_json_val root)
 {
     static const struct {
@@ -139,9 +153,11 @@ static void block_start(struct frame *f, struct sl_json_val root)
         }
     }
     if (st->open_kind == SKIPPED) {
+        sl_reading_lose(&f->in, SL_LOST_SERVER_TOOLS);
         return;
     }
     st->n_blocks++;
+    st->before = st->chars;
     struct sl_str name = sl_reading_text(&f->in, sl_json_get(block, "name"));
     if (st->open_kind == SL_BLOCK_TOOL_CALL && sl_str_eq_c(name, SL_ANTHROPIC_ANSWER_TOOL)) {
         st->is_answer = st->was_answer = true;
@@ -167,6 +183,7 @@ static void block_start(struct frame *f, struct sl_json_val root)
         sl_reading_push(&f->in, &delta);
     } else {
         piece(f, sl_reading_text(&f->in, sl_json_get(block, st->open_kind == SL_BLOCK_THINKING ? "thinking" : "text")));
+        citations_push(f, sl_json_get(block, "citations"));
     }
 }
 
@@ -193,6 +210,8 @@ static void block_delta(struct frame *f, struct sl_json_val root)
         piece(f, text);
     } else if (sl_json_str_eq(type, SL_STR("thinking_delta"))) {
         piece(f, sl_reading_half(&f->in, &f->st->half, sl_json_get(delta, "thinking")));
+    } else if (sl_json_str_eq(type, SL_STR("citations_delta"))) {
+        citations_push(f, sl_json_get(delta, "citation"));
     } else if (sl_json_str_eq(type, SL_STR("signature_delta"))) {
         struct sl_delta signed_off = open_delta(f, SL_DELTA_BLOCK);
         signed_off.signature = sl_reading_text(&f->in, sl_json_get(delta, "signature"));

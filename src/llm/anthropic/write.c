@@ -264,8 +264,8 @@ static void piece_write(struct sl_anthropic_writer *st, const char *type, const 
 
 static int block_delta(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
-    if (d->annotations.n) {
-        return 0; /* OpenAI's words for a text's sources */
+    if (d->annotations.n || d->logprobs.n) {
+        return 0; /* OpenAI's words for what stands beside a text */
     }
     if (!st->is_open || st->block != d->block) {
         if (d->block_kind == SL_BLOCK_TOOL_CALL) {
@@ -299,7 +299,7 @@ int sl_anthropic_write_delta(void *state, const struct sl_call *call, const stru
 {
     struct sl_anthropic_writer *st = state;
     int r = 0;
-    if (delta->kind == SL_DELTA_CHUNK || delta->choice > 0) {
+    if (delta->kind == SL_DELTA_CHUNK || delta->kind == SL_DELTA_LOST || delta->choice > 0) {
         return 0; /* it knows one choice */
     }
     if (delta->kind == SL_DELTA_ALIVE) {
@@ -312,6 +312,7 @@ int sl_anthropic_write_delta(void *state, const struct sl_call *call, const stru
     switch (delta->kind) {
     case SL_DELTA_START:
     case SL_DELTA_CHUNK:
+    case SL_DELTA_LOST:
     case SL_DELTA_ALIVE:
         break;
     case SL_DELTA_BLOCK_START:

@@ -5,7 +5,7 @@
 
 #include "base/map.h"
 #include "llm/core/language.h"
-#include "llm/core/pieces.h"
+#include "llm/core/reading.h"
 #include "llm/form/params.h"
 
 /* Whose model it is: what Converse itself has no word for is said in theirs. */
@@ -61,10 +61,18 @@ struct sl_bedrock_stream {
     uint8_t open_kind; /* enum sl_block_kind */
     uint32_t open;     /* the upstream's index of it */
     uint32_t n_blocks; /* begun so far; the open one is the last */
+    int64_t chars;     /* of the texts so far */
+    int64_t before;    /* of those before the open block */
     struct sl_half half;
 };
 
 extern const struct sl_form_rules sl_bedrock_form;
+
+/* As sl_anthropic_citations_read, of citationsContent and of a stream's `citation`. */
+void sl_bedrock_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,
+                               struct sl_str *ret);
+/* What the root of a reply, or of an event, has that is lost. */
+void sl_bedrock_beside_lose(struct sl_reading *rd, struct sl_json_val root);
 
 /* The members `system` and `messages`, and tools whose calls stand in a history that brings none. */
 SL_MUST int sl_bedrock_messages_write(struct sl_bedrock_builder *b);

@@ -3,10 +3,10 @@
 #include "llm/bedrock/bedrock.h"
 #include "llm/form/ids.h"
 
-#include <stdio.h>
-
 #include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 #include "llm/core/reading.h"
+#include "llm/core/sources.h"
 
 /* --- words and numbers --- */
 
@@ -43,12 +43,31 @@ void sl_bedrock_usage_read(struct sl_json_val v, struct sl_usage *ret)
     }
 }
 
+/* --- what stands beside an answer --- */
+
+/* Search results say it in `source`; the others are places in documents of the call. */
+static const struct sl_source_paths citation_paths = { { "location.web.url", "source" }, { "title" } };
+
+void sl_bedrock_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,
+                               struct sl_str *ret)
+{
+    sl_sources_read(rd, list, &citation_paths, start, end, ret);
+}
+
+void sl_bedrock_beside_lose(struct sl_reading *rd, struct sl_json_val root)
+{
+    bool has_trace = sl_json_is_present(sl_json_get(root, "trace"));
+    bool has_fields = sl_json_is_present(sl_json_get(root, "additionalModelResponseFields"));
+    sl_reading_lose(rd, (has_trace ? SL_LOST_TRACE : 0u) | (has_fields ? SL_LOST_MODEL_FIELDS : 0u));
+}
+
 /* --- replies --- */
 
 struct reader {
     const struct sl_call *call;
     struct sl_reading in;
-    bool was_answer, has_citations, has_others;
+    int64_t chars; /* of the texts so far */
+    bool was_answer;
 };
 
 static void tool_read(struct reader *rd, struct sl_json_val v, struct sl_str reply_id, struct sl_choice *choice)
@@ -72,11 +91,10 @@ static void tool_read(struct reader *rd, struct sl_json_val v, struct sl_str rep
     choice->blocks[choice->n_blocks++] = block;
 }
 
-/* Texts that say where they are from: the texts. Each is a block; there is room for as many as there are members. */
+/* Texts that say where they are from. Each is a block; there is room for as many as there are members. */
 static void cited_read(struct reader *rd, struct sl_json_val v, struct sl_choice *choice)
 {
     struct sl_buf buf = SL_BUF_INIT(1u << 30);
-    rd->has_citations |= !sl_json_says_nothing(sl_json_get(v, "citations"));
     for (struct sl_json_iter it = sl_json_each(sl_json_get(v, "content")); sl_json_next(&it);) {
         sl_buf_add_str(&buf, sl_reading_text(&rd->in, sl_json_get(it.val, "text")));
     }
@@ -85,7 +103,11 @@ static void cited_read(struct reader *rd, struct sl_json_val v, struct sl_choice
     if (!text.p && rd->in.status == 0) {
         sl_reading_no_memory(&rd->in);
     }
-    choice->blocks[choice->n_blocks++] = (struct sl_block){ .text = text };
+    struct sl_block block = { .text = text };
+    int64_t end = rd->chars + sl_reading_chars(text);
+    sl_bedrock_citations_read(&rd->in, sl_json_get(v, "citations"), rd->chars, end, &block.annotations);
+    rd->chars = end;
+    choice->blocks[choice->n_blocks++] = block;
 }
 
 static void block_read(struct reader *rd, struct sl_json_val v, struct sl_str reply_id, struct sl_choice *choice)
@@ -95,6 +117,7 @@ static void block_read(struct reader *rd, struct sl_json_val v, struct sl_str re
     struct sl_block block = { 0 };
     if (sl_json_is(sl_json_get(v, "text"), SL_JSON_STRING)) {
         block.text = sl_reading_text(&rd->in, sl_json_get(v, "text"));
+        rd->chars += sl_reading_chars(block.text);
     } else if (sl_json_is(tool, SL_JSON_OBJECT)) {
         tool_read(rd, tool, reply_id, choice);
         return;
@@ -108,32 +131,10 @@ static void block_read(struct reader *rd, struct sl_json_val v, struct sl_str re
         cited_read(rd, cited, choice);
         return;
     } else {
-        rd->has_others = true;
+        sl_reading_lose(&rd->in, SL_LOST_PARTS);
         return;
     }
     choice->blocks[choice->n_blocks++] = block;
-}
-
-static struct sl_str dropped_of(const struct reader *rd, struct sl_json_val root)
-{
-    const struct {
-        bool is_due;
-        const char *name;
-    } rows[] = {
-        { rd->has_citations, "reply.citations" },
-        { rd->has_others, "reply.parts" },
-        { sl_json_is_present(sl_json_get(root, "trace")), "reply.trace" },
-        { sl_json_is_present(sl_json_get(root, "additionalModelResponseFields")),
-          "reply.additionalModelResponseFields" },
-    };
-    char text[128];
-    size_t n = 0;
-    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
-        if (rows[i].is_due) {
-            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? "," : "", rows[i].name);
-        }
-    }
-    return n ? sl_arena_dup(rd->in.arena, sl_str_make(text, n)) : SL_STR_NONE;
 }
 
 static void message_read(struct reader *rd, struct sl_json_val root, struct sl_reply *reply)
@@ -157,7 +158,8 @@ static void message_read(struct reader *rd, struct sl_json_val root, struct sl_r
                                 SL_STR_ARG(choice->finish_text));
     }
     sl_bedrock_usage_read(sl_json_get(root, "usage"), &reply->usage);
-    reply->dropped = dropped_of(rd, root);
+    sl_bedrock_beside_lose(&rd->in, root);
+    reply->lost = rd->in.lost;
 }
 
 int sl_bedrock_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body,

@@ -6,6 +6,7 @@
 #include "llm/bedrock/bedrock.h"
 #include "llm/form/ids.h"
 #include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 #include "llm/core/reading.h"
 
 /* Indexes that a stream may use; a dialect has limits of its own. */
@@ -45,6 +46,7 @@ static void piece(struct frame *f, struct sl_str text)
         struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
         delta.text = text;
         f->st->has_output = true;
+        f->st->chars += f->st->open_kind == SL_BLOCK_TEXT ? sl_reading_chars(text) : 0;
         sl_reading_push(&f->in, &delta);
     }
 }
@@ -86,6 +88,7 @@ static struct sl_delta block_open(struct frame *f, uint32_t index, enum sl_block
     st->open_kind = (uint8_t)kind;
     st->half.high = 0;
     st->n_blocks++;
+    st->before = st->chars;
     return open_delta(f, SL_DELTA_BLOCK_START);
 }
 
@@ -143,10 +146,26 @@ static void reasoning_delta(struct frame *f, uint32_t index, struct sl_json_val 
     }
 }
 
+/* It stands for all of its text: as far as that came, or a place that is not known yet. */
+static void citation_delta(struct frame *f, uint32_t index, struct sl_json_val v)
+{
+    const struct sl_bedrock_stream *st = f->st;
+    if (!block_for(f, index, SL_BLOCK_TEXT)) {
+        return;
+    }
+    struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
+    bool has_place = st->chars > st->before;
+    sl_bedrock_citations_read(&f->in, v, has_place ? st->before : -1, has_place ? st->chars : -1, &delta.annotations);
+    if (delta.annotations.n) {
+        sl_reading_push(&f->in, &delta);
+    }
+}
+
 static void block_delta(struct frame *f, struct sl_json_val root)
 {
     struct sl_json_val delta = sl_json_get(root, "delta"), text = sl_json_get(delta, "text");
     struct sl_json_val tool = sl_json_get(delta, "toolUse"), reasoning = sl_json_get(delta, "reasoningContent");
+    struct sl_json_val citation = sl_json_get(delta, "citation");
     struct sl_bedrock_stream *st = f->st;
     uint32_t index;
     if (!index_read(f, root, &index)) {
@@ -166,7 +185,11 @@ static void block_delta(struct frame *f, struct sl_json_val root)
         piece(f, input);
     } else if (sl_json_is(reasoning, SL_JSON_OBJECT)) {
         reasoning_delta(f, index, reasoning);
-    } /* citations have no counterpart in a stream */
+    } else if (sl_json_is(citation, SL_JSON_OBJECT)) {
+        citation_delta(f, index, citation);
+    } else if (sl_json_count(delta) > 0) {
+        sl_reading_lose(&f->in, SL_LOST_PARTS);
+    }
 }
 
 static void block_stop(struct frame *f, struct sl_json_val root)
@@ -190,6 +213,7 @@ static void message_stop(struct frame *f, struct sl_json_val root)
         return;
     }
     f->st->has_finish = true;
+    sl_bedrock_beside_lose(&f->in, root);
     message_start(f, SL_JSON_ABSENT);
     block_close(f);
     sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_FINISH,
@@ -201,6 +225,7 @@ static void metadata(struct frame *f, struct sl_json_val root)
 {
     struct sl_json_val usage = sl_json_get(root, "usage");
     f->st->is_done = f->st->has_finish;
+    sl_bedrock_beside_lose(&f->in, root);
     if (sl_json_is(usage, SL_JSON_OBJECT)) {
         struct sl_delta delta = { .kind = SL_DELTA_USAGE };
         sl_bedrock_usage_read(usage, &delta.usage);

@@ -5,6 +5,7 @@
 
 #include "llm/chat/embed.h"
 #include "llm/core/pieces.h"
+#include "llm/core/sources.h"
 #include "llm/form/rules.h"
 
 /* The configuration that the language reads; the first member of a provider's own. */
@@ -41,6 +42,10 @@ enum sl_finish sl_cohere_finish(struct sl_str word);
 /* The tokens of a chat, else what is billed. */
 void sl_cohere_usage_read(struct sl_json_val usage, struct sl_usage *io_usage);
 
+/* A citation's sources on the web, places counted from the `before` characters of all texts (-1: not known). */
+void sl_cohere_citation_add(struct sl_sources *sources, struct sl_reading *rd, struct sl_json_val citation,
+                            int64_t before);
+
 int sl_cohere_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
                        struct sl_reply *ret_reply, struct sl_err *err);
 
@@ -49,7 +54,9 @@ struct sl_cohere_stream {
     bool is_open, has_arguments;
     uint8_t open_kind;
     uint8_t id_len;
-    uint32_t open; /* the upstream's index of the open call */
+    uint32_t open;         /* the upstream's index of the open call */
+    uint32_t part;         /* that of the last part of the content */
+    int64_t chars, before; /* characters of all texts, and of those before the last one */
     uint32_t n_blocks;
     struct sl_half half; /* of the open block */
     char id[64];         /* the reply's, for calls that have none */

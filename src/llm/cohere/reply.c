@@ -3,6 +3,7 @@
 #include "json/write.h"
 #include "llm/cohere/cohere.h"
 #include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 
@@ -36,12 +37,33 @@ void sl_cohere_usage_read(struct sl_json_val usage, struct sl_usage *io_usage)
     *io_usage = u;
 }
 
+void sl_cohere_citation_add(struct sl_sources *sources, struct sl_reading *rd, struct sl_json_val citation,
+                            int64_t before)
+{
+    static const struct sl_source_paths paths = {
+        { "document.url", "document.data.url", "tool_output.url" },
+        { "document.title", "document.data.title", "tool_output.title" },
+    };
+    struct sl_json_val type = sl_json_get(citation, "type"), list = sl_json_get(citation, "sources");
+    int64_t start = sl_count_get(citation, "start"), end = sl_count_get(citation, "end");
+    bool is_thought = sl_json_str_eq(type, SL_STR("THINKING_CONTENT"));
+    if (is_thought || sl_json_count(list) == 0) {
+        sl_reading_lose(rd, SL_LOST_CITATIONS);
+        return;
+    }
+    bool has_place = before >= 0 && start >= 0 && end >= start;
+    sl_sources_add_all(sources, rd, list, &paths, has_place ? before + start : -1, has_place ? before + end : -1);
+}
+
 /* --- whole replies --- */
 
 struct reader {
     const struct sl_call *call;
     struct sl_reading in;
     struct sl_reply *reply;
+    int64_t *before; /* characters of the texts before each part of the content; -1: it is no text */
+    int64_t chars;   /* of all of them */
+    uint32_t n_parts;
 };
 
 static void block_add(struct sl_choice *choice, enum sl_block_kind kind, struct sl_str text)
@@ -116,8 +138,39 @@ static void content_read(struct reader *rd, struct sl_json_val content, struct s
     for (struct sl_json_iter it = sl_json_each(content); rd->in.status == 0 && sl_json_next(&it);) {
         struct sl_json_val thinking = sl_json_get(it.val, "thinking");
         bool is_thought = sl_json_is(thinking, SL_JSON_STRING);
-        block_add(choice, is_thought ? SL_BLOCK_THINKING : SL_BLOCK_TEXT,
-                  sl_reading_text(&rd->in, is_thought ? thinking : sl_json_get(it.val, "text")));
+        struct sl_str text = sl_reading_text(&rd->in, is_thought ? thinking : sl_json_get(it.val, "text"));
+        block_add(choice, is_thought ? SL_BLOCK_THINKING : SL_BLOCK_TEXT, text);
+        rd->before[it.index] = is_thought ? -1 : rd->chars;
+        rd->chars += is_thought ? 0 : sl_reading_chars(text);
+    }
+    rd->n_parts = sl_json_is(content, SL_JSON_ARRAY) ? sl_json_count(content) : 0;
+}
+
+/* They count in a part of the content, or in the plan of the tools' use, which stands behind it; where the content is
+ * one text, that begins with all of them. */
+static void citations_read(struct reader *rd, struct sl_json_val list, struct sl_choice *choice)
+{
+    struct sl_sources sources;
+    if (sl_json_count(list) == 0 || rd->in.status < 0) {
+        return;
+    }
+    if (choice->n_blocks == 0) {
+        sl_reading_lose(&rd->in, SL_LOST_CITATIONS);
+        return;
+    }
+    sl_sources_begin(&sources);
+    for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
+        int64_t index = 0;
+        SL_IGNORE(sl_json_int(sl_json_get(it.val, "content_index"), true, &index) < 0); /* not said: the first */
+        bool is_plan = sl_json_str_eq(sl_json_get(it.val, "type"), SL_STR("PLAN"));
+        int64_t before = rd->n_parts == 0 && index == 0               ? 0
+                         : is_plan                                    ? rd->chars
+                         : index >= 0 && index < (int64_t)rd->n_parts ? rd->before[index]
+                                                                      : -1;
+        sl_cohere_citation_add(&sources, &rd->in, it.val, before);
+    }
+    if (sl_sources_end(&sources, rd->in.arena, &choice->blocks[choice->n_blocks - 1].annotations) < 0) {
+        sl_reading_no_memory(&rd->in);
     }
 }
 
@@ -126,18 +179,18 @@ static void message_read(struct reader *rd, struct sl_json_val root, struct sl_j
     struct sl_json_val content = sl_json_get(message, "content"), calls = sl_json_get(message, "tool_calls");
     size_t n = 1 + (size_t)sl_json_count(calls) + (sl_json_is(content, SL_JSON_ARRAY) ? sl_json_count(content) : 1);
     struct sl_choice *choice = sl_reading_choice(&rd->in, n, rd->reply);
-    if (!choice) {
+    rd->before = SL_ARENA_ARRAY(rd->in.arena, int64_t, n);
+    if (!choice || !rd->before) {
+        sl_reading_no_memory(&rd->in);
         return;
     }
     content_read(rd, content, choice);
     block_add(choice, SL_BLOCK_TEXT, sl_reading_text(&rd->in, sl_json_get(message, "tool_plan")));
+    citations_read(rd, sl_json_get(message, "citations"), choice);
     if (sl_json_is(calls, SL_JSON_ARRAY)) {
         for (struct sl_json_iter it = sl_json_each(calls); rd->in.status == 0 && sl_json_next(&it);) {
             call_add(rd, it.val, choice);
         }
-    }
-    if (sl_json_count(sl_json_get(message, "citations")) > 0) {
-        rd->reply->dropped = SL_STR("reply.citations");
     }
     logprobs_read(rd, sl_json_get(root, "logprobs"), choice);
     choice->finish_text = sl_reading_text(&rd->in, sl_json_get(root, "finish_reason"));
@@ -217,6 +270,7 @@ int sl_cohere_on_reply(const struct sl_call *call, const struct sl_env *env, str
         rd.in.status = sl_embed_reply(call, env, arena, &reply, err);
     }
     if (rd.in.status == 0) {
+        reply.lost = rd.in.lost;
         *ret_reply = reply;
     }
     return rd.in.status;

@@ -6,6 +6,7 @@
  *   anywhere. */
 #include "llm/cohere/cohere.h"
 #include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 
@@ -31,6 +32,7 @@ static void piece(struct frame *f, struct sl_str text)
     if (text.n) {
         struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
         delta.text = text;
+        f->st->chars += f->st->open_kind == SL_BLOCK_TEXT ? sl_reading_chars(text) : 0;
         sl_reading_push(&f->in, &delta);
     }
 }
@@ -64,6 +66,7 @@ static void block_start(struct frame *f, enum sl_block_kind kind, struct sl_str 
     st->has_arguments = false;
     st->open_kind = (uint8_t)kind;
     st->half.high = 0;
+    st->before = kind == SL_BLOCK_TEXT ? st->chars : st->before;
     struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK_START);
     delta.tool_id = id;
     delta.tool_name = name;
@@ -80,6 +83,44 @@ static void words_push(struct frame *f, enum sl_block_kind kind, struct sl_json_
         block_start(f, kind, SL_STR_NONE, SL_STR_NONE);
     }
     piece(f, sl_reading_half(&f->in, &f->st->half, v));
+}
+
+/* The place of a call or a part among its message's, as the upstream counts. */
+static uint32_t index_of(struct sl_json_val root)
+{
+    int64_t index = 0;
+    SL_IGNORE(sl_json_int(sl_json_get(root, "index"), true, &index) < 0); /* not said: the first */
+    return index >= 0 && index < UINT32_MAX ? (uint32_t)index : UINT32_MAX;
+}
+
+/* It counts in a part of the content: the last that came, or its text is gone. */
+static void citation_push(struct frame *f, struct sl_json_val root)
+{
+    struct sl_json_val v = sl_json_at(root, "delta.message.citations");
+    struct sl_cohere_stream *st = f->st;
+    struct sl_sources sources;
+    if (sl_json_is(v, SL_JSON_ARRAY)) { /* a list of one, as in whole replies */
+        struct sl_json_iter it = sl_json_each(v);
+        v = sl_json_next(&it) ? it.val : SL_JSON_ABSENT;
+    }
+    if (f->in.status < 0 || sl_json_count(v) == 0) {
+        return;
+    }
+    if (st->n_blocks == 0) {
+        sl_reading_lose(&f->in, SL_LOST_CITATIONS);
+        return;
+    }
+    int64_t part = st->part;
+    SL_IGNORE(sl_json_int(sl_json_get(v, "content_index"), true, &part) < 0); /* not said: the last */
+    bool is_last = part == st->part || sl_json_str_eq(sl_json_get(v, "type"), SL_STR("PLAN"));
+    struct sl_delta delta = { .kind = SL_DELTA_BLOCK, .block = st->n_blocks - 1 };
+    sl_sources_begin(&sources);
+    sl_cohere_citation_add(&sources, &f->in, v, is_last ? st->before : -1);
+    if (sl_sources_end(&sources, f->in.arena, &delta.annotations) < 0) {
+        sl_reading_no_memory(&f->in);
+    } else if (delta.annotations.n) {
+        sl_reading_push(&f->in, &delta);
+    }
 }
 
 /* --- events --- */
@@ -112,6 +153,7 @@ static void content_delta(struct frame *f, struct sl_json_val root)
 static void content_start(struct frame *f, struct sl_json_val root)
 {
     block_stop(f);
+    f->st->part = index_of(root);
     content_delta(f, root);
 }
 
@@ -119,14 +161,6 @@ static void block_end(struct frame *f, struct sl_json_val root)
 {
     (void)root;
     block_stop(f);
-}
-
-/* The place of a call among its message's, as the upstream counts. */
-static uint32_t index_of(struct sl_json_val root)
-{
-    int64_t index = 0;
-    SL_IGNORE(sl_json_int(sl_json_get(root, "index"), true, &index) < 0); /* not said: the first */
-    return index >= 0 && index < UINT32_MAX ? (uint32_t)index : UINT32_MAX;
 }
 
 static void arguments_push(struct frame *f, struct sl_json_val v)
@@ -219,11 +253,11 @@ static const struct {
     struct sl_str type;
     void (*on)(struct frame *f, struct sl_json_val root);
 } events[] = {
-    { SL_STR_INIT("content-delta"), content_delta }, { SL_STR_INIT("tool-call-delta"), call_delta },
-    { SL_STR_INIT("tool-plan-delta"), plan_delta },  { SL_STR_INIT("content-start"), content_start },
-    { SL_STR_INIT("content-end"), block_end },       { SL_STR_INIT("tool-call-start"), call_start },
-    { SL_STR_INIT("tool-call-end"), block_end },     { SL_STR_INIT("message-start"), start_push },
-    { SL_STR_INIT("message-end"), message_end },
+    { SL_STR_INIT("content-delta"), content_delta },  { SL_STR_INIT("tool-call-delta"), call_delta },
+    { SL_STR_INIT("tool-plan-delta"), plan_delta },   { SL_STR_INIT("content-start"), content_start },
+    { SL_STR_INIT("content-end"), block_end },        { SL_STR_INIT("tool-call-start"), call_start },
+    { SL_STR_INIT("tool-call-end"), block_end },      { SL_STR_INIT("message-start"), start_push },
+    { SL_STR_INIT("citation-start"), citation_push }, { SL_STR_INIT("message-end"), message_end },
 };
 
 static void root_push(struct frame *f, struct sl_json_val root, struct sl_str name)

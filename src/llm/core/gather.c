@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/gather.h"
 
+#include "llm/core/lost.h"
+
 #include <stdlib.h>
 
 struct sl_gather_block {
@@ -100,6 +102,7 @@ static int annotations_add(struct sl_gather *g, struct sl_gather_block *b, struc
 static int block_add(struct sl_gather *g, const struct sl_delta *d)
 {
     struct sl_gather_block *b = block_find(g, d);
+    g->reply.lost |= d->logprobs.n ? SL_LOST_LOGPROBS : 0u; /* of pieces: not joined */
     if (!b) {
         return 0;
     }
@@ -162,6 +165,9 @@ int sl_gather_push(void *arg, const struct sl_delta *d)
         break;
     case SL_DELTA_ERROR:
         r = error_note(g, d->error);
+        break;
+    case SL_DELTA_LOST:
+        g->reply.lost |= d->lost;
         break;
     case SL_DELTA_BLOCK_STOP:
     case SL_DELTA_ALIVE:

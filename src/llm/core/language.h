@@ -102,7 +102,8 @@ struct sl_language {
 
     /* --- what a client gets --- */
 
-    size_t write_state_size; /* per stream, zeroed by the caller */
+    uint32_t lacks[SL_LLM_TYPE_COUNT]; /* what of a reply it has no place for: enum sl_lost, lost.h */
+    size_t write_state_size;           /* per stream, zeroed by the caller */
     /* A canonical reply. */
     int (*write_reply)(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                        struct sl_buf *out);

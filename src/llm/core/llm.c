@@ -67,6 +67,11 @@ int sl_reply_push(const struct sl_reply *reply, struct sl_delta_sink *sink)
                                    .choice = (uint32_t)choice->index,
                                    .finish = choice->finish,
                                    .finish_text = choice->finish_text };
+        if (r == 0 && choice->logprobs.n) {
+            r = sink->push(sink->arg, &(struct sl_delta){ .kind = SL_DELTA_BLOCK,
+                                                          .choice = (uint32_t)choice->index,
+                                                          .logprobs = choice->logprobs });
+        }
         r = r < 0 ? r : sink->push(sink->arg, &finish);
     }
     struct sl_delta usage = { .kind = SL_DELTA_USAGE, .usage = reply->usage };

@@ -79,6 +79,14 @@ void sl_reading_push(struct sl_reading *rd, const struct sl_delta *delta)
     }
 }
 
+void sl_reading_lose(struct sl_reading *rd, uint32_t lost)
+{
+    rd->lost |= lost;
+    if (lost && rd->sink) {
+        sl_reading_push(rd, &(struct sl_delta){ .kind = SL_DELTA_LOST, .lost = lost });
+    }
+}
+
 int sl_reading_cut(struct sl_err *err)
 {
     return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");

@@ -16,9 +16,10 @@ struct sl_reading {
     struct sl_err *err;
     struct sl_delta_sink *sink; /* of a stream, else NULL */
     int status;                 /* sticky: the first failure, ours or the sink's */
+    uint32_t lost;              /* of a whole reply */
 };
-#define SL_READING_REPLY(on_arena, error)    ((struct sl_reading){ (on_arena), (error), NULL, 0 })
-#define SL_READING_STREAM(delta_sink, error) ((struct sl_reading){ (delta_sink)->arena, (error), (delta_sink), 0 })
+#define SL_READING_REPLY(on_arena, error)    ((struct sl_reading){ (on_arena), (error), NULL, 0, 0 })
+#define SL_READING_STREAM(delta_sink, error) ((struct sl_reading){ (delta_sink)->arena, (error), (delta_sink), 0, 0 })
 
 /* An event that is an object; else the status says so, and is returned. */
 SL_MUST int sl_reading_event(struct sl_reading *rd, struct sl_str data, struct sl_json_val *ret_root);
@@ -31,6 +32,8 @@ struct sl_str sl_reading_half(struct sl_reading *rd, struct sl_half *half, struc
 struct sl_choice *sl_reading_choice(struct sl_reading *rd, size_t n_blocks, struct sl_reply *reply);
 /* Characters of a text. */
 int64_t sl_reading_chars(struct sl_str text);
+/* Something has no place in a reply of ours: enum sl_lost. A stream is told at once, a whole reply is owed it. */
+void sl_reading_lose(struct sl_reading *rd, uint32_t lost);
 void sl_reading_push(struct sl_reading *rd, const struct sl_delta *delta);
 
 /* SL_E_TRUNCATED, with its text. */

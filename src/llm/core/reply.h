@@ -51,7 +51,7 @@ struct sl_reply {
     uint32_t n_embeddings;
     struct sl_usage usage;
     struct sl_str usage_raw; /* the JSON object as it came, or p == NULL */
-    struct sl_str dropped;   /* what of it has no place here, comma-separated, or p == NULL */
+    uint32_t lost;           /* what of it has no place here: enum sl_lost, lost.h */
 };
 
 /* --- a stream: blocks --- */
@@ -60,8 +60,8 @@ enum sl_delta_kind {
     SL_DELTA_START,       /* id, model, created */
     SL_DELTA_BLOCK_START, /* choice, block, block_kind; tool_id, tool_name and perhaps signature for tool calls */
     SL_DELTA_BLOCK,       /* choice, block, block_kind, text: a piece of text, or of the arguments' JSON; thinking may
-                             have its signature or its redacted form instead of a text, a text its signature or
-                             annotations */
+                             have its signature or its redacted form instead of a text, a text its signature, its
+                             annotations or its tokens' probabilities */
     SL_DELTA_BLOCK_STOP,  /* choice, block */
     SL_DELTA_FINISH,      /* choice, finish, finish_text */
     SL_DELTA_USAGE,       /* usage; cumulative: the last one counts */
@@ -69,6 +69,7 @@ enum sl_delta_kind {
     SL_DELTA_ALIVE,       /* a sign of life and nothing else */
     SL_DELTA_CHUNK, /* chunk: all of a frame in OpenAI's words, before its deltas; for a dialect whose chunks it can
                        become one to one */
+    SL_DELTA_LOST,  /* lost: something was said that has no place here; said again, it says nothing new */
 };
 
 struct sl_delta {
@@ -78,7 +79,8 @@ struct sl_delta {
     enum sl_block_kind block_kind;
     struct sl_str text;
     struct sl_str signature, redacted;
-    struct sl_str annotations;
+    struct sl_str annotations, logprobs; /* as a block's and a choice's */
+    uint32_t lost;                       /* enum sl_lost */
     struct sl_str tool_id, tool_name;
     struct sl_str id, model;
     int64_t created;

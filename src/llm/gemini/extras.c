@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of a reply, and what it has beside texts and calls: images, token probabilities, and what is only named. */
 #include "json/write.h"
+#include "llm/core/lost.h"
 #include "llm/gemini/gemini.h"
 
 enum part_member { P_TEXT, P_THOUGHT, P_SIGNATURE, P_CALL, P_DATA, P_COUNT };
@@ -24,7 +25,9 @@ void sl_gemini_part_read(struct sl_json_val v, struct sl_gemini_part *ret)
     } else if (sl_json_is(m[P_TEXT], SL_JSON_STRING)) {
         ret->kind = sl_json_is(m[P_THOUGHT], SL_JSON_TRUE) ? SL_GEMINI_THOUGHT : SL_GEMINI_TEXT;
     } else if (sl_json_is(m[P_DATA], SL_JSON_OBJECT)) {
-        ret->kind = SL_GEMINI_IMAGE;
+        struct sl_json_val mime = sl_json_get(m[P_DATA], "mimeType");
+        bool is_image = sl_json_is(mime, SL_JSON_STRING) && sl_str_has_prefix(sl_json_raw(mime), SL_STR("\"image"));
+        ret->kind = is_image ? SL_GEMINI_IMAGE : SL_GEMINI_AUDIO;
         ret->data = m[P_DATA];
     }
 }
@@ -101,21 +104,19 @@ int sl_gemini_logprobs(struct sl_json_val result, struct sl_arena *arena, struct
     return r;
 }
 
-/* Names that a reply of ours has no place for, in the words of x-sluice-dropped. */
-struct sl_str sl_gemini_dropped(struct sl_json_val candidate, bool has_grounding, struct sl_arena *arena)
+uint32_t sl_gemini_lost(struct sl_json_val candidate)
 {
-    bool has_code = false;
-    for (struct sl_json_iter it = sl_json_each(sl_json_at(candidate, "content.parts")); sl_json_next(&it);) {
-        struct sl_gemini_part part;
-        sl_gemini_part_read(it.val, &part);
-        has_code |= part.kind == SL_GEMINI_OTHER;
+    static const struct {
+        const char *key;
+        uint32_t lost;
+    } rows[] = {
+        { "citationMetadata", SL_LOST_CITATION_METADATA },
+        { "safetyRatings", SL_LOST_SAFETY_RATINGS },
+        { "urlContextMetadata", SL_LOST_URL_CONTEXT },
+    };
+    uint32_t lost = sl_json_is_nothing(sl_json_get(candidate, "avgLogprobs")) ? 0 : SL_LOST_AVG_LOGPROBS;
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        lost |= sl_json_count(sl_json_get(candidate, rows[i].key)) ? rows[i].lost : 0;
     }
-    bool has_citations = sl_json_count(sl_json_get(candidate, "citationMetadata")) > 0;
-    if (!has_code && !has_grounding && !has_citations) {
-        return SL_STR_NONE;
-    }
-    return sl_arena_printf(arena, "%s%s%s%s%s", has_grounding ? "reply.groundingMetadata" : "",
-                           has_grounding && (has_citations || has_code) ? "," : "",
-                           has_citations ? "reply.citationMetadata" : "", has_citations && has_code ? "," : "",
-                           has_code ? "reply.parts" : "");
+    return lost;
 }

@@ -85,6 +85,7 @@ enum sl_gemini_part_kind {
     SL_GEMINI_THOUGHT,
     SL_GEMINI_CALL,
     SL_GEMINI_IMAGE,
+    SL_GEMINI_AUDIO, /* or a film: no counterpart */
     SL_GEMINI_OTHER, /* run code and its like: no counterpart */
 };
 
@@ -103,9 +104,8 @@ struct sl_str sl_gemini_call_id(struct sl_json_val call, const struct sl_env *en
 struct sl_str sl_gemini_image_text(struct sl_json_val data, struct sl_arena *arena);
 /* logprobsResult in OpenAI's words; *ret stays as it is where there is none. */
 SL_MUST int sl_gemini_logprobs(struct sl_json_val result, struct sl_arena *arena, struct sl_str *ret);
-/* What of a candidate has no place in a reply of ours, comma-separated; p == NULL: nothing. `has_grounding`: something
- * of its groundingMetadata. */
-struct sl_str sl_gemini_dropped(struct sl_json_val candidate, bool has_grounding, struct sl_arena *arena);
+/* What of a candidate, beside its parts and its grounding, has no place in a reply of ours. */
+uint32_t sl_gemini_lost(struct sl_json_val candidate);
 
 /* Which character of a choice's text a byte of a part is; -1: not known. */
 struct sl_gemini_places {

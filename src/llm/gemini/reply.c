@@ -3,6 +3,7 @@
  * replies: read as one. */
 #include "llm/core/google_error.h"
 #include "llm/core/language.h"
+#include "llm/core/lost.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 #include "llm/gemini/gemini.h"
@@ -153,7 +154,9 @@ static void part_add(struct reader *rd, struct sl_json_val v, struct sl_choice *
             sl_reading_no_memory(&rd->in);
         }
         break;
+    case SL_GEMINI_AUDIO:
     case SL_GEMINI_OTHER:
+        sl_reading_lose(&rd->in, part.kind == SL_GEMINI_AUDIO ? SL_LOST_AUDIO : SL_LOST_PARTS);
         return;
     }
     choice->blocks[choice->n_blocks++] = block;
@@ -172,8 +175,7 @@ static bool sources_read(struct reader *rd, struct sl_json_val candidate, struct
     for (uint32_t i = 0; i < choice->n_blocks; i++) {
         last = choice->blocks[i].kind == SL_BLOCK_TEXT ? &choice->blocks[i] : last;
     }
-    bool has_place = rd->call->type == SL_LLM_CHAT && !rd->call->manners->checks_as_mlflow;
-    if (!has_place || rd->is_list || !last) {
+    if (rd->is_list || !last) {
         return true; /* the places of a stream's pieces count in texts that are not all here */
     }
     if (sl_gemini_sources_whole(candidate, rd->in.arena, &last->annotations, &left_out) < 0) {
@@ -194,8 +196,8 @@ static void candidate_read(struct reader *rd, struct sl_json_val candidate, uint
     for (struct sl_json_iter it = sl_json_each(parts); rd->in.status == 0 && sl_json_next(&it);) {
         part_add(rd, it.val, choice);
     }
-    struct sl_str dropped = sl_gemini_dropped(candidate, sources_read(rd, candidate, choice), rd->in.arena);
-    rd->reply->dropped = dropped.p ? dropped : rd->reply->dropped;
+    sl_reading_lose(&rd->in,
+                    sl_gemini_lost(candidate) | (sources_read(rd, candidate, choice) ? SL_LOST_GROUNDING : 0u));
     if (rd->in.status == 0 &&
         sl_gemini_logprobs(sl_json_get(candidate, "logprobsResult"), rd->in.arena, &choice->logprobs) < 0) {
         sl_reading_no_memory(&rd->in);
@@ -345,6 +347,7 @@ int sl_gemini_on_reply(const struct sl_call *call, const struct sl_env *env, str
         root_read(&rd, sl_json_root(doc));
     }
     if (rd.in.status == 0) {
+        reply.lost = rd.in.lost;
         *ret_reply = reply;
     }
     return rd.in.status;

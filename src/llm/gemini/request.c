@@ -126,10 +126,6 @@ static int logprobs_write(struct sl_gemini_builder *b)
     if (!sl_json_is(wants, SL_JSON_TRUE)) {
         return 0;
     }
-    if (b->call->is_stream) { /* pieces of texts have no place for them */
-        sl_body_leave_out(b->body, SL_STR("logprobs"));
-        return 0;
-    }
     config_raw(b, "responseLogprobs", SL_STR("true"));
     if (sl_json_int(top, true, &n) == 0 && n > 0) {
         config_int(b, "logprobs", n);

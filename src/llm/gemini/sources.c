@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What an answer was grounded on, as OpenAI's annotations: a source of the web for each text that it supports. The
  * upstream counts bytes of a part, OpenAI characters of the whole text. */
-#include "json/write.h"
 #include "llm/core/reading.h"
+#include "llm/core/sources.h"
 #include "llm/gemini/gemini.h"
 
-#define LIST_MAX (1u << 20) /* few sources may be named very often */
-#define STEP     64         /* bytes between two places whose characters are counted beforehand */
+#define STEP 64 /* bytes between two places whose characters are counted beforehand */
 
 struct source {
     struct sl_json_val web;
@@ -17,8 +16,7 @@ struct sources {
     struct source *all;
     uint32_t n;
     struct sl_gemini_places places;
-    struct sl_buf buf;
-    struct sl_jw w;
+    struct sl_sources list;
     bool left_out;
 };
 
@@ -26,31 +24,6 @@ struct sources {
 static int64_t place_get(struct sl_json_val segment, const char *key)
 {
     return sl_json_is_nothing(sl_json_get(segment, key)) ? 0 : sl_count_get(segment, key);
-}
-
-static void annotation_write(struct sources *s, const struct source *source, int64_t start, int64_t end)
-{
-    struct sl_json_val url = sl_json_get(source->web, "uri"), title = sl_json_get(source->web, "title");
-    bool has_title = sl_json_is(title, SL_JSON_STRING);
-    size_t size = sl_json_raw(url).n + (has_title ? sl_json_raw(title).n : 0) + 128;
-    if (size > LIST_MAX - s->buf.len) {
-        s->left_out = true;
-        return;
-    }
-    sl_jw_object(&s->w);
-    sl_jw_member_str(&s->w, "type", SL_STR("url_citation"));
-    sl_jw_key(&s->w, "url_citation");
-    sl_jw_object(&s->w);
-    if (start >= 0 && end >= start) {
-        sl_jw_member_i64(&s->w, "start_index", start);
-        sl_jw_member_i64(&s->w, "end_index", end);
-    }
-    sl_jw_member_raw(&s->w, "url", sl_json_raw(url));
-    if (has_title) {
-        sl_jw_member_raw(&s->w, "title", sl_json_raw(title));
-    }
-    sl_jw_end(&s->w);
-    sl_jw_end(&s->w);
 }
 
 static void support_read(struct sources *s, struct sl_json_val support)
@@ -67,7 +40,8 @@ static void support_read(struct sources *s, struct sl_json_val support)
             continue;
         }
         s->all[n].is_used = true;
-        annotation_write(s, &s->all[n], start, end);
+        struct sl_json_val web = s->all[n].web;
+        s->left_out |= !sl_sources_add(&s->list, sl_json_get(web, "uri"), sl_json_get(web, "title"), start, end);
     }
 }
 
@@ -77,7 +51,7 @@ int sl_gemini_sources(struct sl_json_val metadata, struct sl_gemini_places place
     struct sl_json_val chunks = sl_json_get(metadata, "groundingChunks");
     struct sl_json_val supports = sl_json_get(metadata, "groundingSupports");
     uint32_t n_others = sl_json_count(metadata) - sl_json_is_present(chunks) - sl_json_is_present(supports);
-    struct sources s = { .places = places, .buf = SL_BUF_INIT(LIST_MAX + 16), .left_out = n_others > 0 };
+    struct sources s = { .places = places, .left_out = n_others > 0 };
     s.all = SL_ARENA_ARRAY(arena, struct source, (size_t)sl_json_count(chunks) + 1);
     if (!s.all) {
         return SL_E_NOMEM;
@@ -87,23 +61,15 @@ int sl_gemini_sources(struct sl_json_val metadata, struct sl_gemini_places place
         bool has_url = sl_json_is(sl_json_get(web, "uri"), SL_JSON_STRING);
         s.all[s.n++].web = has_url ? web : SL_JSON_ABSENT;
     }
-    sl_jw_init(&s.w, &s.buf);
-    sl_jw_array(&s.w);
+    sl_sources_begin(&s.list);
     for (struct sl_json_iter it = sl_json_each(supports); sl_json_is(supports, SL_JSON_ARRAY) && sl_json_next(&it);) {
         support_read(&s, it.val);
     }
-    sl_jw_end(&s.w);
     for (uint32_t i = 0; i < s.n; i++) {
         s.left_out |= !s.all[i].is_used;
     }
     *io_left_out |= s.left_out;
-    int r = sl_buf_status(&s.buf);
-    if (r == 0 && s.buf.len > 2) {
-        *ret = sl_arena_dup(arena, sl_buf_str(&s.buf));
-        r = ret->p ? 0 : SL_E_NOMEM;
-    }
-    sl_buf_done(&s.buf);
-    return r;
+    return sl_sources_end(&s.list, arena, ret);
 }
 
 /* --- whole candidates --- */

@@ -2,6 +2,7 @@
 /* Streams of streamGenerateContent to deltas. Each frame is a whole reply whose parts are added: texts in pieces, a
  * call whole. A block ends where another kind of output begins, or with its candidate's finishReason. The stream has no
  * last word of its own: it is complete when every candidate that began has its finishReason. */
+#include "llm/core/lost.h"
 #include "llm/core/google_error.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
@@ -130,7 +131,9 @@ static void part_push(struct frame *f, uint32_t choice, struct sl_json_val v)
     case SL_GEMINI_IMAGE:
         text_push(f, choice, SL_BLOCK_TEXT, sl_gemini_image_text(part.data, f->in.arena), SL_STR_NONE);
         break;
+    case SL_GEMINI_AUDIO:
     case SL_GEMINI_OTHER:
+        sl_reading_lose(&f->in, part.kind == SL_GEMINI_AUDIO ? SL_LOST_AUDIO : SL_LOST_PARTS);
         break;
     }
 }
@@ -189,10 +192,14 @@ static int64_t counted_find(const void *arg, int64_t part, int64_t byte)
 static void sources_push(struct frame *f, uint32_t choice, struct sl_json_val metadata)
 {
     struct sl_gemini_stream *st = f->st;
-    bool left_out = false; /* the head that would name it is gone */
+    bool left_out = false;
     struct counted texts = { st->choices[choice].bytes, st->choices[choice].chars, st->choices[choice].plain };
     struct sl_delta delta = { .kind = SL_DELTA_BLOCK, .choice = choice, .block_kind = SL_BLOCK_TEXT };
-    if (f->in.status < 0 || !st->choices[choice].text_block || sl_json_count(metadata) == 0) {
+    if (f->in.status < 0 || sl_json_count(metadata) == 0) {
+        return;
+    }
+    if (!st->choices[choice].text_block) {
+        sl_reading_lose(&f->in, SL_LOST_GROUNDING);
         return;
     }
     delta.block = st->choices[choice].text_block - 1u;
@@ -200,6 +207,22 @@ static void sources_push(struct frame *f, uint32_t choice, struct sl_json_val me
     if (sl_gemini_sources(metadata, places, f->in.arena, &delta.annotations, &left_out) < 0) {
         sl_reading_no_memory(&f->in);
     } else if (delta.annotations.n) {
+        sl_reading_push(&f->in, &delta);
+    }
+    sl_reading_lose(&f->in, left_out ? SL_LOST_GROUNDING : 0u);
+}
+
+/* Of the text that this event brought. */
+static void logprobs_push(struct frame *f, uint32_t choice, struct sl_json_val result)
+{
+    uint32_t block = f->st->choices[choice].text_block;
+    struct sl_delta delta = { .kind = SL_DELTA_BLOCK, .choice = choice, .block = block - 1u };
+    if (f->in.status < 0 || sl_json_count(result) == 0) {
+        return;
+    }
+    if (sl_gemini_logprobs(result, f->in.arena, &delta.logprobs) < 0) {
+        sl_reading_no_memory(&f->in);
+    } else if (delta.logprobs.n && block) {
         sl_reading_push(&f->in, &delta);
     }
 }
@@ -222,7 +245,9 @@ static void candidate_push(struct frame *f, struct sl_json_val candidate, uint32
     for (struct sl_json_iter it = sl_json_each(parts); f->in.status == 0 && sl_json_next(&it);) {
         part_push(f, choice, it.val);
     }
+    logprobs_push(f, choice, sl_json_get(candidate, "logprobsResult"));
     sources_push(f, choice, sl_json_get(candidate, "groundingMetadata"));
+    sl_reading_lose(&f->in, sl_gemini_lost(candidate));
     if (f->in.status == 0) {
         finish_push(f, choice, candidate);
     }

@@ -5,6 +5,7 @@
 
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
+#include "llm/core/lost.h"
 #include "llm/openai/chunks.h"
 
 /* Of all of them: labels are told apart by address. */
@@ -23,10 +24,12 @@ void sl_mlflow_write_end(void *state, struct sl_buf *out);
 void sl_mlflow_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out);
 
 /* What the rows of MLflow's languages and manners have in common. Its requests are read to OpenAI's language. */
+#define SL_MLFLOW_LACKS (SL_LOST_ANNOTATIONS | SL_LOST_LOGPROBS | SL_LOST_REASONING)
 #define SL_MLFLOW_LANGUAGE                                                                     \
     .framing = SL_FRAMING_SSE, .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"), \
     .read_call = sl_mlflow_read_call, .write_state_size = sizeof(struct sl_chunks),            \
-    .write_reply = sl_mlflow_write_reply, .write_delta = sl_mlflow_write_delta
+    .lacks = { SL_MLFLOW_LACKS, SL_MLFLOW_LACKS }, .write_reply = sl_mlflow_write_reply,       \
+    .write_delta = sl_mlflow_write_delta
 
 #define SL_MLFLOW_MANNERS                                                                                         \
     .refusal_status = 422, .passes_unknown = true, .takes_any_role = true, .temperature_max = 2,                  \

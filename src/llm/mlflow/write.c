@@ -374,7 +374,8 @@ int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct 
         sl_arena_done(&wr.scratch);
         return sl_buf_status(out);
     }
-    if (delta->kind == SL_DELTA_ALIVE || (wr.chunks->is_one_to_one && is_content(delta->kind))) {
+    if (delta->kind == SL_DELTA_ALIVE || delta->kind == SL_DELTA_LOST ||
+        (wr.chunks->is_one_to_one && is_content(delta->kind))) {
         return 0; /* MLflow's clients read nothing but chunks */
     }
     sl_chunks_identify(wr.chunks, call, env, delta->kind == SL_DELTA_START ? delta : NULL);
@@ -409,6 +410,7 @@ int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct 
         break;
     case SL_DELTA_ALIVE:
     case SL_DELTA_CHUNK:
+    case SL_DELTA_LOST:
         break; /* above */
     }
     return r < 0 ? r : sl_buf_status(out);

@@ -8,6 +8,7 @@
 #include "json/write.h"
 #include "llm/core/errbody.h"
 #include "llm/core/incoming.h"
+#include "llm/core/lost.h"
 #include "llm/dialects.h"
 #include "llm/openai/openai.h"
 #include "llm/openai/read.h"
@@ -183,6 +184,7 @@ const struct sl_language sl_language_openai = {
     .on_end = sl_openai_on_end,
     .is_over = sl_openai_is_over,
     .read_error = sl_errbody_classify,
+    .lacks = { [SL_LLM_COMPLETIONS] = SL_LOST_ANNOTATIONS | SL_LOST_REASONING },
     .write_state_size = sizeof(struct sl_chunks),
     .write_reply = sl_openai_write_reply,
     .write_delta = sl_openai_write_delta,

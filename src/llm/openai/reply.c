@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whole replies of the OpenAI family to canonical ones. */
 #include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 #include "llm/openai/openai.h"
@@ -17,6 +18,12 @@ enum sl_finish sl_openai_finish(struct sl_str word)
         { { 0 }, SL_FINISH_NONE },
     };
     return sl_finish_find(words, word);
+}
+
+uint32_t sl_openai_lost(struct sl_json_val root)
+{
+    return (sl_json_count(sl_json_get(root, "citations")) ? SL_LOST_CITATIONS : 0u) |
+           (sl_json_count(sl_json_get(root, "search_results")) ? SL_LOST_SEARCH_RESULTS : 0u);
 }
 
 struct reader {
@@ -96,6 +103,20 @@ static void content_read(struct reader *rd, struct sl_json_val message, struct s
     }
 }
 
+/* What stands beside a message's words. */
+static void beside_read(struct reader *rd, struct sl_json_val v, struct sl_json_val message, struct sl_choice *choice)
+{
+    struct sl_json_val logprobs = sl_json_get(v, "logprobs"), sources = sl_json_get(message, "annotations");
+    bool has_sources = sl_json_is(sources, SL_JSON_ARRAY) && sl_json_count(sources) > 0;
+    choice->logprobs = sl_json_is(logprobs, SL_JSON_OBJECT) ? sl_json_raw(logprobs) : SL_STR_NONE;
+    if (has_sources && choice->n_blocks) {
+        choice->blocks[choice->n_blocks - 1].annotations = sl_json_raw(sources);
+    }
+    sl_reading_lose(&rd->in, (has_sources && !choice->n_blocks ? SL_LOST_ANNOTATIONS : 0u) |
+                                 (sl_json_count(sl_json_get(message, "audio")) ? SL_LOST_AUDIO : 0u) |
+                                 (sl_json_count(sl_json_get(message, "images")) ? SL_LOST_IMAGES : 0u));
+}
+
 static void choice_read(struct reader *rd, struct sl_json_val v, struct sl_choice *choice)
 {
     struct sl_json_val message = sl_json_get(v, "message");
@@ -113,12 +134,14 @@ static void choice_read(struct reader *rd, struct sl_json_val v, struct sl_choic
     choice->finish = sl_openai_finish(choice->finish_text);
     if (!sl_json_is(message, SL_JSON_OBJECT)) {
         block_add(choice, SL_BLOCK_TEXT, sl_reading_text(&rd->in, sl_json_get(v, "text"))); /* a genuine completion */
+        beside_read(rd, v, message, choice);
         return;
     }
     struct sl_str thinking = sl_reading_text(&rd->in, sl_json_get(message, "reasoning_content"));
     block_add(choice, SL_BLOCK_THINKING,
               thinking.n ? thinking : sl_reading_text(&rd->in, sl_json_get(message, "reasoning")));
     content_read(rd, message, choice);
+    beside_read(rd, v, message, choice);
     block_add(choice, SL_BLOCK_REFUSAL, sl_reading_text(&rd->in, sl_json_get(message, "refusal")));
     tool_calls_read(rd, calls, choice);
 }
@@ -188,6 +211,7 @@ static void root_read(struct reader *rd, const struct sl_call *call, struct sl_j
         embeddings_read(rd, root, reply);
     } else {
         choices_read(rd, root, reply);
+        sl_reading_lose(&rd->in, sl_openai_lost(root));
     }
 }
 
@@ -208,6 +232,7 @@ int sl_openai_on_reply(const struct sl_call *call, const struct sl_env *env, str
     struct sl_reply reply = { .created = -1, .usage = SL_USAGE_NONE };
     root_read(&rd, call, sl_json_root(doc), &reply);
     if (rd.in.status == 0) {
+        reply.lost = rd.in.lost;
         *ret_reply = reply; /* its slices are of the body */
     }
     return rd.in.status;

@@ -2,6 +2,7 @@
 /* Streams of the OpenAI family to block deltas. A chunk says what is added, not where a block begins or ends: a block
  * ends where another kind of output begins in its choice, or with the choice's finish. */
 #include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 #include "llm/openai/judge.h"
@@ -152,21 +153,43 @@ static void parts_push(struct chunk *c, uint16_t choice, struct sl_json_val cont
 }
 
 /* What a choice's delta may hold, and the choice itself: each found in one walk. */
-enum { D_REASONING_CONTENT, D_REASONING, D_CONTENT, D_REFUSAL, D_TOOL_CALLS, D_COUNT };
+enum {
+    D_REASONING_CONTENT,
+    D_REASONING,
+    D_CONTENT,
+    D_REFUSAL,
+    D_TOOL_CALLS,
+    D_ANNOTATIONS,
+    D_AUDIO,
+    D_IMAGES,
+    D_COUNT
+};
 static const struct sl_str delta_members[D_COUNT] = {
     [D_REASONING_CONTENT] = SL_STR_INIT("reasoning_content"),
     [D_REASONING] = SL_STR_INIT("reasoning"),
     [D_CONTENT] = SL_STR_INIT("content"),
     [D_REFUSAL] = SL_STR_INIT("refusal"),
     [D_TOOL_CALLS] = SL_STR_INIT("tool_calls"),
+    [D_ANNOTATIONS] = SL_STR_INIT("annotations"),
+    [D_AUDIO] = SL_STR_INIT("audio"),
+    [D_IMAGES] = SL_STR_INIT("images"),
 };
-enum { C_INDEX, C_DELTA, C_TEXT, C_FINISH, C_COUNT };
+enum { C_INDEX, C_DELTA, C_TEXT, C_FINISH, C_LOGPROBS, C_COUNT };
 static const struct sl_str choice_members[C_COUNT] = {
     [C_INDEX] = SL_STR_INIT("index"),
     [C_DELTA] = SL_STR_INIT("delta"),
     [C_TEXT] = SL_STR_INIT("text"), /* of a genuine completion */
     [C_FINISH] = SL_STR_INIT("finish_reason"),
+    [C_LOGPROBS] = SL_STR_INIT("logprobs"),
 };
+
+/* What stands beside a choice's words: no other language that is written has a place for it. */
+static uint32_t beside_lost(const struct sl_json_val *d, const struct sl_json_val *m)
+{
+    return (sl_json_count(d[D_ANNOTATIONS]) ? SL_LOST_ANNOTATIONS : 0u) |
+           (sl_json_count(d[D_AUDIO]) ? SL_LOST_AUDIO : 0u) | (sl_json_count(d[D_IMAGES]) ? SL_LOST_IMAGES : 0u) |
+           (sl_json_count(m[C_LOGPROBS]) ? SL_LOST_LOGPROBS : 0u);
+}
 
 static void choice_push(struct chunk *c, struct sl_json_val v)
 {
@@ -188,6 +211,7 @@ static void choice_push(struct chunk *c, struct sl_json_val v)
     text_push(c, choice, SL_BLOCK_TEXT, sl_reading_half(&c->in, half, m[C_TEXT]));
     text_push(c, choice, SL_BLOCK_REFUSAL, sl_reading_text(&c->in, d[D_REFUSAL]));
     tool_calls_push(c, choice, d[D_TOOL_CALLS]);
+    sl_reading_lose(&c->in, beside_lost(d, m));
     struct sl_str finish = sl_reading_text(&c->in, m[C_FINISH]);
     if (finish.n && !c->st->choices[choice].has_finish) { /* a second one says nothing new */
         block_stop(c, choice);
@@ -238,6 +262,9 @@ static void root_push(struct chunk *c, const struct sl_judgement *said)
     }
     for (struct sl_json_iter it = sl_json_each(choices); c->in.status == 0 && sl_json_next(&it);) {
         choice_push(c, it.val);
+    }
+    if (c->st->has_finish) { /* what stands beside the choices comes with each chunk, or with the last */
+        sl_reading_lose(&c->in, sl_openai_lost(root));
     }
     struct sl_usage usage;
     if (sl_openai_read_usage(said->usage, &usage) == 0) {

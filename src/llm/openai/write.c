@@ -421,11 +421,26 @@ static void usage_chunk_write(struct writer *wr)
     sl_buf_add_lit(wr->out, "\n\n");
 }
 
+/* They come behind their text. */
+static void logprobs_write(struct writer *wr, const struct sl_delta *d)
+{
+    choice_begin(wr, d->choice);
+    if (is_chat(wr)) {
+        sl_jw_end(&wr->w);
+    } else {
+        sl_jw_member_str(&wr->w, "text", SL_STR(""));
+    }
+    sl_jw_member_raw(&wr->w, "logprobs", d->logprobs);
+    sl_jw_member_null(&wr->w, "finish_reason");
+    sl_jw_end(&wr->w);
+    chunk_end(wr);
+}
+
 int sl_openai_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
                           const struct sl_delta *delta, struct sl_buf *out)
 {
     struct writer wr = { state, out, { 0 } };
-    if (delta->kind == SL_DELTA_CHUNK || delta->kind == SL_DELTA_ALIVE) {
+    if (delta->kind == SL_DELTA_CHUNK || delta->kind == SL_DELTA_ALIVE || delta->kind == SL_DELTA_LOST) {
         return 0; /* an upstream of this language is not translated; what is comes as blocks */
     }
     sl_chunks_identify(wr.chunks, call, env, delta->kind == SL_DELTA_START ? delta : NULL);
@@ -448,6 +463,8 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
             r = block_write(&wr, delta);
         } else if (delta->signature.n || delta->redacted.n) {
             signature_write(&wr, delta);
+        } else if (delta->logprobs.n) {
+            logprobs_write(&wr, delta);
         } else if (delta->annotations.n && is_chat(&wr)) {
             choice_begin(&wr, delta->choice);
             sl_jw_member_raw(&wr.w, "annotations", delta->annotations);
@@ -465,6 +482,7 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
         break;
     case SL_DELTA_ALIVE:
     case SL_DELTA_CHUNK:
+    case SL_DELTA_LOST:
         break; /* above */
     case SL_DELTA_ERROR:
         wr.chunks->has_usage = false; /* it belongs to an answer that is complete */

@@ -2,6 +2,7 @@
 /* Whole responses to canonical replies. */
 #include "json/write.h"
 #include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 #include "llm/responses/responses.h"
@@ -52,6 +53,16 @@ struct sl_str sl_responses_signature(struct sl_reading *rd, struct sl_json_val i
     bool is_known = sl_str_has_prefix(id, SL_STR(SL_RESPONSES_REASONING)) && sl_str_find_char(id, ':', 0) < 0;
     struct sl_str text = sl_arena_printf(
         rd->arena, "%.*s:%.*s", SL_STR_ARG(is_known ? id : SL_STR(SL_RESPONSES_REASONING)), SL_STR_ARG(closed));
+    if (!text.p) {
+        sl_reading_no_memory(rd);
+    }
+    return text;
+}
+
+struct sl_str sl_responses_logprobs(struct sl_reading *rd, struct sl_json_val list)
+{
+    struct sl_str text = sl_arena_printf(rd->arena, "{\"content\":%.*s,\"refusal\":null}",
+                                         SL_STR_ARG(sl_json_raw(list)));
     if (!text.p) {
         sl_reading_no_memory(rd);
     }
@@ -199,17 +210,13 @@ static void call_read(struct reader *rd, struct sl_json_val item)
     choice->blocks[choice->n_blocks++] = block;
 }
 
-/* OpenAI's chats have the same list under another roof. Of several texts the first that has one. */
+/* Of several texts the first that has some. */
 static void logprobs_read(struct reader *rd, struct sl_json_val list)
 {
     if (rd->choice->logprobs.p || sl_json_count(list) == 0 || !sl_json_is(list, SL_JSON_ARRAY)) {
         return;
     }
-    rd->choice->logprobs = sl_arena_printf(rd->in.arena, "{\"content\":%.*s,\"refusal\":null}",
-                                           SL_STR_ARG(sl_json_raw(list)));
-    if (!rd->choice->logprobs.p) {
-        sl_reading_no_memory(&rd->in);
-    }
+    rd->choice->logprobs = sl_responses_logprobs(&rd->in, list);
 }
 
 /* Of a text: its sources on the web. Others have no place in a chat. */
@@ -227,7 +234,7 @@ static void annotations_read(struct reader *rd, struct sl_json_val list, int64_t
             sl_buf_add_char(&buf, buf.len ? ',' : '[');
             sl_buf_add_str(&buf, sl_str_sub(one, 1, one.n - 1));
         } else {
-            rd->reply->dropped = SL_STR("reply.annotations");
+            sl_reading_lose(&rd->in, SL_LOST_ANNOTATIONS);
         }
         sl_arena_rewind(rd->in.arena, mark);
     }
@@ -272,11 +279,14 @@ static void output_read(struct reader *rd, struct sl_json_val output)
     rd->choice = sl_reading_choice(&rd->in, n, rd->reply);
     for (struct sl_json_iter it = sl_json_each(output); rd->in.status == 0 && sl_json_next(&it);) {
         struct sl_json_val type = sl_json_get(it.val, "type");
-        for (size_t i = 0; i < SL_ARRAY_LEN(kinds); i++) { /* tools that the upstream runs itself say nothing here */
+        bool is_known = false;
+        for (size_t i = 0; i < SL_ARRAY_LEN(kinds); i++) {
             if (sl_json_str_eq(type, kinds[i].type)) {
                 kinds[i].read(rd, it.val);
+                is_known = true;
             }
         }
+        sl_reading_lose(&rd->in, is_known ? 0u : SL_LOST_SERVER_TOOLS);
     }
 }
 
@@ -336,6 +346,7 @@ int sl_responses_on_reply(const struct sl_call *call, const struct sl_env *env, 
     }
     root_read(&rd, root);
     if (rd.in.status == 0) {
+        reply.lost = rd.in.lost;
         *ret_reply = reply;
     }
     return rd.in.status;

@@ -306,15 +306,10 @@ static void include_write(struct sl_responses_builder *b, struct sl_str effort, 
     sl_jw_end(jw(b));
 }
 
-/* Pieces of texts have no place for them in other languages' streams. */
 static bool logprobs_write(struct sl_responses_builder *b)
 {
     struct sl_json_val wanted = sl_chat_member(b->chat, "logprobs"), top = sl_chat_member(b->chat, "top_logprobs");
     if (!sl_json_is(wanted, SL_JSON_TRUE)) {
-        return false;
-    }
-    if (b->call->is_stream) {
-        sl_body_leave_out(b->body, SL_STR("logprobs"));
         return false;
     }
     if (!sl_json_is_nothing(top)) {

@@ -45,6 +45,8 @@ struct sl_str sl_responses_signature(struct sl_reading *rd, struct sl_json_val i
 /* A source of a text as OpenAI's chats have it, in a list; "": they have no word for that kind. `before`: characters of
  * the texts that stand before this one. */
 struct sl_str sl_responses_annotation(struct sl_reading *rd, struct sl_json_val annotation, int64_t before);
+/* A text's list of its tokens' probabilities: OpenAI's chats have the same under another roof. */
+struct sl_str sl_responses_logprobs(struct sl_reading *rd, struct sl_json_val list);
 /* An error as a response or an event has it. */
 void sl_responses_error_read(struct sl_json_val error, struct sl_arena *arena, struct sl_llm_error *ret);
 

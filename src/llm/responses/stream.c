@@ -5,6 +5,7 @@
  * .failed
  *
  * A block begins with its first piece. What says again what was said in pieces counts only where there were none. */
+#include "llm/core/lost.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 #include "llm/responses/responses.h"
@@ -115,9 +116,22 @@ static void text_push(struct frame *f, uint32_t item, uint32_t part, struct sl_j
     part_set(f->st, item, part);
 }
 
+/* Of the piece that an event brought, or of all of a part. */
+static void logprobs_push(struct frame *f, struct sl_json_val list)
+{
+    const struct sl_responses_stream *st = f->st;
+    if (!sl_json_is(list, SL_JSON_ARRAY) || sl_json_count(list) == 0 || !st->is_open) {
+        return;
+    }
+    struct sl_delta delta = { .kind = SL_DELTA_BLOCK, .block = st->n_blocks - 1 };
+    delta.logprobs = sl_responses_logprobs(&f->in, list);
+    sl_reading_push(&f->in, &delta);
+}
+
 static void text_delta(struct frame *f, struct sl_json_val root)
 {
     text_push(f, index_of(root, "output_index"), index_of(root, "content_index"), sl_json_get(root, "delta"));
+    logprobs_push(f, sl_json_get(root, "logprobs"));
 }
 
 static void annotation_push(struct frame *f, struct sl_json_val v)
@@ -130,6 +144,7 @@ static void annotation_push(struct frame *f, struct sl_json_val v)
                                                     .block_kind = SL_BLOCK_TEXT,
                                                     .annotations = list });
     }
+    sl_reading_lose(&f->in, list.n ? 0u : SL_LOST_ANNOTATIONS);
 }
 
 static void annotation_added(struct frame *f, struct sl_json_val root)
@@ -270,6 +285,7 @@ static void message_done(struct frame *f, uint32_t index, struct sl_json_val ite
             continue;
         }
         text_push(f, index, it.index, sl_json_get(it.val, "text"));
+        logprobs_push(f, sl_json_get(it.val, "logprobs"));
         for (struct sl_json_iter s = sl_json_each(sources); sl_json_is(sources, SL_JSON_ARRAY) && sl_json_next(&s);) {
             annotation_push(f, s.val);
         }
@@ -319,6 +335,8 @@ static void item_done(struct frame *f, struct sl_json_val root)
         message_done(f, index, item);
     } else if (is_type(item, "reasoning")) {
         reasoning_done(f, index, item);
+    } else {
+        sl_reading_lose(&f->in, SL_LOST_SERVER_TOOLS); /* what the upstream ran itself */
     }
     block_stop(f);
 }

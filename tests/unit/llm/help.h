@@ -14,6 +14,7 @@
 
 #include "llm/dialects.h"
 #include "llm/form/models.h"
+#include "llm/core/lost.h"
 #include "llm/core/frames.h"
 #include "wire/sse.h"
 #include "llm/core/llm.h"
@@ -25,6 +26,7 @@ struct help {
     struct sl_problems problems;
     struct sl_env env;
     struct sl_str model; /* what a stream that names none is of, as the gateway says it */
+    uint32_t lost;       /* of the streams so far */
 };
 
 static inline void help_init(struct help *h)
@@ -167,6 +169,7 @@ static inline int help_push(void *arg, const struct sl_delta *delta)
 {
     struct help_stream *s = arg;
     struct sl_delta named = *delta;
+    s->h->lost |= sl_lost_of_delta(s->dialect->language, s->call->type, delta);
     if (named.kind == SL_DELTA_START && !named.model.n && s->h->model.n) {
         named.model = s->h->model;
     }

@@ -46,8 +46,8 @@ static void generation_config_says_what_the_call_says(void **state)
         { G2, HI ",'logprobs':true,'top_logprobs':3",
           "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'responseLogprobs':true,'logprobs'"
           ":3}}" },
-        { G2, HI ",'logprobs':true,'stream':true", "{'contents':[{'role':'user','parts':[{'text':'hi'}]}]}",
-          "logprobs" },
+        { G2, HI ",'logprobs':true,'stream':true",
+          "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'responseLogprobs':true}}" },
         { G2, HI ",'modalities':['text','image']",
           "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'responseModalities':['TEXT','"
           "IMAGE']}}" },

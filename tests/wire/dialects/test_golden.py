@@ -132,6 +132,13 @@ def check_client(case, doc, r, want):
         assert normal(r.json(), volatile=volatile) == normal(want["body"], volatile=volatile)
 
 
+def check_log(daemon, r, want):
+    """A stream's head is gone when the upstream says what has no place: the access log has it."""
+    names = [n for n in (want["headers"].get("x-sluice-dropped"), want.get("logged")) if n]
+    if names:
+        assert daemon.log_line(r.get("x-request-id"))["dropped"] == ",".join(names)
+
+
 def pieces(case):
     """Streams come in small pieces, too."""
     is_stream = any("body_file" in (e.get("upstream_response") or {}) for e in json.loads(case.read_text())["exchanges"])
@@ -159,3 +166,4 @@ def test_case(sluice, upstream, case, piece):
         else:
             assert len(calls(up)) == seen, "refused without asking the upstream"
         check_client(case, doc, r, exchange["client_response"])
+        check_log(daemon, r, exchange["client_response"])

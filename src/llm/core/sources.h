@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A text's sources in OpenAI's words, a list of `url_citation`: what all languages that cite make of theirs. */
+#ifndef SL_LLM_SOURCES_H
+#define SL_LLM_SOURCES_H
+
+#include "json/write.h"
+#include "llm/core/reading.h"
+
+struct sl_sources {
+    struct sl_buf buf;
+    struct sl_jw w;
+};
+
+void sl_sources_begin(struct sl_sources *sources);
+/* Places are characters of the choice's text; -1: not known, and left out. False: it has no address, or the list is as
+ * long as one may be. */
+bool sl_sources_add(struct sl_sources *sources, struct sl_json_val url, struct sl_json_val title, int64_t start,
+                    int64_t end);
+/* Where a language has what a source is: paths as sl_json_at takes them, the first that leads to a text; NULL ends. */
+struct sl_source_paths {
+    const char *url[4], *title[3];
+};
+/* All of a list, or one that stands alone, for one place. What has no address on the web is lost (SL_LOST_CITATIONS).
+ */
+void sl_sources_add_all(struct sl_sources *sources, struct sl_reading *rd, struct sl_json_val list,
+                        const struct sl_source_paths *paths, int64_t start, int64_t end);
+/* The list goes to *ret, which stays as it is where nothing was added. SL_E_NOMEM. */
+SL_MUST int sl_sources_end(struct sl_sources *sources, struct sl_arena *arena, struct sl_str *ret);
+
+/* All of that for one list. Without memory the reading's status says so. */
+void sl_sources_read(struct sl_reading *rd, struct sl_json_val list, const struct sl_source_paths *paths, int64_t start,
+                     int64_t end, struct sl_str *ret);
+
+#endif
