@@ -6,7 +6,7 @@
 enum state {
     ST_START,    /* before the opening brace */
     ST_KEY_WAIT, /* in the object: a name, a comma or the end */
-    ST_KEY,      /* in a member's name, comparing */
+    ST_KEY,      /* in a member's name */
     ST_COLON,    /* behind the name */
     ST_VALUE_WAIT,
     ST_SCALAR, /* number or literal: until comma or brace */
@@ -21,7 +21,7 @@ void sl_json_scan_init(struct sl_json_scan *scan, const struct sl_json_scan_want
     SL_ASSERT(n_wants <= SL_JSON_SCAN_MEMBERS_MAX);
     *scan = (struct sl_json_scan){ .wants = wants, .n_wants = (uint8_t)n_wants, .at = -1 };
     for (size_t i = 0; i < n_wants; i++) {
-        SL_ASSERT(strlen(wants[i].name) <= SL_JSON_SCAN_NAME_MAX);
+        SL_ASSERT(wants[i].name.n <= SL_JSON_SCAN_NAME_MAX);
         sl_buf_init(&scan->members[i].value, wants[i].keep_bytes);
     }
 }
@@ -44,28 +44,18 @@ static bool is_before(char c)
     return is_space(c) || c == '\xef' || c == '\xbb' || c == '\xbf';
 }
 
-static void value_start(struct sl_json_scan *scan, char first)
-{
-    if (scan->at < 0) {
-        return;
-    }
-    struct sl_json_scan_member *member = &scan->members[scan->at];
-    sl_buf_reset(&member->value);
-    member->first = first;
-    member->is_filled = first != '{' && first != '[' && first != '"';
-    member->is_whole = false;
-}
-
-static void value_add(struct sl_json_scan *scan, const char *p, size_t n)
+/* What the bytes up to `p` have of the value is kept, if it is asked for. */
+static void value_keep(struct sl_json_scan *scan, const char *p)
 {
     if (scan->at >= 0 && scan->wants[scan->at].keep_bytes) {
-        sl_buf_add(&scan->members[scan->at].value, p, n);
+        sl_buf_add(&scan->members[scan->at].value, scan->value_from, (size_t)(p - scan->value_from));
     }
 }
 
-static void value_end(struct sl_json_scan *scan)
+static void value_end(struct sl_json_scan *scan, const char *p)
 {
     if (scan->at >= 0) {
+        value_keep(scan, p);
         scan->members[scan->at].is_whole = true;
         scan->at = -1;
     }
@@ -98,135 +88,145 @@ static const char *string_skip(const char *p, const char *end)
     return stop;
 }
 
-/* One more byte of a name: which wants can it still be? A NUL is in none, though each ends with one. */
-static void name_compare(struct sl_json_scan *scan, char c)
-{
-    unsigned left = c ? scan->candidates : 0;
-    for (unsigned ask = left; ask; ask &= ask - 1) {
-        unsigned i = (unsigned)__builtin_ctz(ask);
-        left &= scan->wants[i].name[scan->name_at] == c ? ~0u : ~SL_BIT(i);
-    }
-    scan->candidates = (uint8_t)left;
-    scan->name_at++;
-}
-
-static void name_end(struct sl_json_scan *scan)
+static void name_end(struct sl_json_scan *scan, struct sl_str name)
 {
     scan->at = -1;
-    for (unsigned ask = scan->candidates; ask; ask &= ask - 1) {
-        unsigned i = (unsigned)__builtin_ctz(ask);
-        if (scan->wants[i].name[scan->name_at] == '\0') {
+    for (unsigned i = 0; i < scan->n_wants; i++) {
+        if (sl_str_eq(scan->wants[i].name, name)) {
             scan->at = (int8_t)i;
         }
     }
     scan->state = ST_COLON;
 }
 
-/* In a name. Escapes never match: the names are plain ASCII. */
+static void name_add(struct sl_json_scan *scan, const char *p, size_t n)
+{
+    bool is_short = n <= SL_JSON_SCAN_NAME_MAX && scan->n_name + n <= SL_JSON_SCAN_NAME_MAX;
+    if (is_short && n) {
+        memcpy(scan->name + scan->n_name, p, n);
+    }
+    scan->n_name = (uint8_t)(is_short ? scan->n_name + n : SL_JSON_SCAN_NAME_MAX + 1);
+}
+
+/* In a name, nearly always all of it at once. Escapes never match: the names are plain ASCII. */
 static const char *key_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
+    if (scan->state & ST_ESCAPE) {
+        scan->state = ST_KEY;
+        return p + 1;
+    }
+    const char *stop = string_skip(p, end);
+    if (stop < end && *stop == '"' && scan->n_name == 0) {
+        name_end(scan, sl_str_make(p, (size_t)(stop - p)));
+        return stop + 1;
+    }
+    name_add(scan, p, (size_t)(stop - p));
+    if (stop == end) {
+        return end;
+    }
+    if (*stop == '"') {
+        bool is_short = scan->n_name <= SL_JSON_SCAN_NAME_MAX;
+        name_end(scan, is_short ? sl_str_make(scan->name, scan->n_name) : SL_STR(""));
+    } else {
+        scan->n_name = SL_JSON_SCAN_NAME_MAX + 1;
+        scan->state = ST_KEY | ST_ESCAPE;
+    }
+    return stop + 1;
+}
+
+/* Inside a string: behind its end, or as far as there are bytes. */
+static const char *string_push(struct sl_json_scan *scan, const char *p, const char *end, enum state inside)
+{
+    p += (scan->state & ST_ESCAPE) != 0;
+    scan->state = (uint8_t)inside;
     while (p < end) {
-        char c = *p++;
-        if (scan->state & ST_ESCAPE) {
-            scan->state = ST_KEY;
-        } else if (c == '\\') {
-            scan->state = ST_KEY | ST_ESCAPE;
-            scan->candidates = 0;
-        } else if (c == '"') {
-            name_end(scan);
-            return p;
-        } else if (scan->candidates) {
-            name_compare(scan, c);
-        } else {
-            while (p < end && *p != '"' && *p != '\\') { /* another name: to its end */
-                p++;
-            }
+        p = string_skip(p, end);
+        if (p == end) {
+            break;
         }
+        if (*p++ == '"') {
+            scan->state = ST_NESTED;
+            break;
+        }
+        if (p == end) {
+            scan->state = (uint8_t)(inside | ST_ESCAPE);
+            break;
+        }
+        p++;
     }
     return p;
 }
 
-static const char *string_push(struct sl_json_scan *scan, const char *p, const char *end, enum state inside)
+static const char *text_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
     if (scan->at >= 0 && !scan->members[scan->at].is_filled) {
         inside_note(scan, p, end);
     }
-    while (p < end) {
-        if (scan->state & ST_ESCAPE) {
-            value_add(scan, p, 1);
-            p++;
-            scan->state = (uint8_t)inside;
-            continue;
-        }
-        const char *stop = string_skip(p, end);
-        value_add(scan, p, (size_t)(stop - p));
-        p = stop;
-        if (p == end) {
-            break;
-        }
-        value_add(scan, p, 1);
-        if (*p++ == '\\') {
-            scan->state = (uint8_t)(inside | ST_ESCAPE);
-            continue;
-        }
-        if (inside == ST_STRING) {
-            value_end(scan);
-        } else {
-            scan->state = ST_NESTED;
-        }
-        return p;
+    p = string_push(scan, p, end, ST_STRING);
+    if (scan->state == ST_NESTED) {
+        value_end(scan, p);
     }
     return p;
 }
 
 static const char *nested_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
-    const char *from = p;
     if (scan->at >= 0 && !scan->members[scan->at].is_filled) {
         inside_note(scan, p, end);
     }
-    while (p < end) {
-        char c = *p++;
-        if (c == '"') {
-            scan->state = ST_NESTED_STRING;
+    while (p < end && scan->state == ST_NESTED) {
+        switch (*p++) {
+        case '"':
+            p = string_push(scan, p, end, ST_NESTED_STRING);
+            break;
+        case '{':
+        case '[':
+            scan->depth++;
+            break;
+        case '}':
+        case ']':
+            if (--scan->depth == 0) {
+                value_end(scan, p);
+            }
+            break;
+        default:
             break;
         }
-        if (c == '{' || c == '[') {
-            scan->depth++;
-        } else if ((c == '}' || c == ']') && --scan->depth == 0) {
-            value_add(scan, from, (size_t)(p - from));
-            value_end(scan);
-            return p;
-        }
     }
-    value_add(scan, from, (size_t)(p - from));
     return p;
 }
 
 static const char *scalar_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
-    const char *from = p;
     while (p < end && *p != ',' && *p != '}' && !is_space(*p)) {
         p++;
     }
-    value_add(scan, from, (size_t)(p - from));
     if (p < end) {
-        value_end(scan);
+        value_end(scan, p);
     }
     return p;
 }
 
-static void value_first(struct sl_json_scan *scan, char c)
+static void value_begin(struct sl_json_scan *scan, const char *p)
 {
-    value_start(scan, c);
-    value_add(scan, &c, 1);
+    char first = *p;
+    bool is_nested = first == '{' || first == '[';
+    if (scan->at >= 0) {
+        struct sl_json_scan_member *member = &scan->members[scan->at];
+        sl_buf_reset(&member->value);
+        member->first = first;
+        member->is_filled = !is_nested && first != '"';
+        member->is_whole = false;
+    }
+    scan->value_from = p;
     scan->depth = 1;
-    scan->state = c == '"' ? ST_STRING : c == '{' || c == '[' ? ST_NESTED : ST_SCALAR;
+    scan->state = first == '"' ? ST_STRING : is_nested ? ST_NESTED : ST_SCALAR;
 }
 
 void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
 {
     const char *p = bytes.p, *end = bytes.p + bytes.n;
+    scan->value_from = p;
     while (p < end) {
         switch ((enum state)(scan->state & ~ST_ESCAPE)) {
         case ST_START:
@@ -236,8 +236,7 @@ void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
         case ST_KEY_WAIT:
             if (*p == '"') {
                 scan->state = ST_KEY;
-                scan->name_at = 0;
-                scan->candidates = (uint8_t)(SL_BIT(scan->n_wants) - 1);
+                scan->n_name = 0;
             }
             scan->is_closed |= *p++ == '}';
             break;
@@ -249,7 +248,7 @@ void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
             break;
         case ST_VALUE_WAIT:
             if (!is_space(*p)) {
-                value_first(scan, *p);
+                value_begin(scan, p);
             }
             p++;
             break;
@@ -257,7 +256,7 @@ void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
             p = scalar_push(scan, p, end);
             break;
         case ST_STRING:
-            p = string_push(scan, p, end, ST_STRING);
+            p = text_push(scan, p, end);
             break;
         case ST_NESTED:
             p = nested_push(scan, p, end);
@@ -268,6 +267,9 @@ void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
         case ST_ESCAPE:
             break;
         }
+    }
+    if ((scan->state & ~ST_ESCAPE) > ST_VALUE_WAIT) {
+        value_keep(scan, end);
     }
 }
 

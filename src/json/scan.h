@@ -13,8 +13,8 @@
 
 /* A member to look for. */
 struct sl_json_scan_want {
-    const char *name;  /* at most SL_JSON_SCAN_NAME_MAX bytes, unescaped ASCII */
-    size_t keep_bytes; /* its raw value is kept up to this length; 0: only how it begins */
+    struct sl_str name; /* at most SL_JSON_SCAN_NAME_MAX bytes, unescaped ASCII */
+    size_t keep_bytes;  /* its raw value is kept up to this length; 0: only how it begins */
 };
 
 /* What was seen of it; of a repeated one, the last. */
@@ -32,11 +32,12 @@ struct sl_json_scan {
     const struct sl_json_scan_want *wants;
     uint8_t n_wants;
     uint8_t state;
-    uint8_t name_at;    /* bytes of a name that were compared */
-    uint8_t candidates; /* bits: wants that the name may still be */
-    int8_t at;          /* the member whose value is being read, or -1 */
-    bool is_closed;     /* the object's closing brace was seen */
+    uint8_t n_name; /* bytes of `name`; more than SL_JSON_SCAN_NAME_MAX: it is none that is wanted */
+    int8_t at;      /* the member whose value is being read, or -1 */
+    bool is_closed; /* the object's closing brace was seen */
     uint32_t depth;
+    const char *value_from;           /* where in the bytes that are being pushed the value at `at` begins or goes on */
+    char name[SL_JSON_SCAN_NAME_MAX]; /* what earlier bytes had of a name */
 };
 
 /* `wants` must live as long as the scan; at most SL_JSON_SCAN_MEMBERS_MAX. */

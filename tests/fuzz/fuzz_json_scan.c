@@ -10,7 +10,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct sl_str text = sl_str_make((const char *)data, size);
-    static const struct sl_json_scan_want wants[] = { { "usage", 4096 }, { "error", 64 }, { "choices", 0 } };
+    static const struct sl_json_scan_want wants[] = { { SL_STR_INIT("usage"), 4096 },
+                                                      { SL_STR_INIT("error"), 64 },
+                                                      { SL_STR_INIT("choices"), 0 } };
     struct sl_json_scan whole, split;
     sl_json_scan_init(&whole, wants, SL_ARRAY_LEN(wants));
     sl_json_scan_init(&split, wants, SL_ARRAY_LEN(wants));

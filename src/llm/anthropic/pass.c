@@ -8,10 +8,10 @@
 #include "wire/sse.h"
 
 const struct sl_json_scan_want sl_anthropic_reply_members[SL_REPLY_COUNT] = {
-    [SL_REPLY_USAGE] = { "usage", 4096 },
-    [SL_REPLY_ERROR] = { "error", 4096 },
-    [SL_REPLY_ANSWER] = { "content", 0 },
-    [SL_REPLY_DATA] = { "completion", 0 },
+    [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096 },
+    [SL_REPLY_ERROR] = { SL_STR_INIT("error"), 4096 },
+    [SL_REPLY_ANSWER] = { SL_STR_INIT("content"), 0 },
+    [SL_REPLY_DATA] = { SL_STR_INIT("completion"), 0 },
 };
 
 int sl_anthropic_read_usage(struct sl_json_val usage, struct sl_usage *ret)

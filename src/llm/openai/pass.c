@@ -10,10 +10,10 @@
 #include "wire/sse.h"
 
 const struct sl_json_scan_want sl_openai_reply_members[SL_REPLY_COUNT] = {
-    [SL_REPLY_USAGE] = { "usage", 4096 },
-    [SL_REPLY_ERROR] = { "error", 4096 },
-    [SL_REPLY_ANSWER] = { "choices", 0 },
-    [SL_REPLY_DATA] = { "data", 0 },
+    [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096 },
+    [SL_REPLY_ERROR] = { SL_STR_INIT("error"), 4096 },
+    [SL_REPLY_ANSWER] = { SL_STR_INIT("choices"), 0 },
+    [SL_REPLY_DATA] = { SL_STR_INIT("data"), 0 },
 };
 
 int sl_openai_read_usage(struct sl_json_val usage, struct sl_usage *ret)

@@ -14,6 +14,8 @@ static const struct {
     { "{\"usage\":{\"a\":1}}", "{\"a\":1}" },
     { " { \"x\":{\"usage\":1} , \"usage\" : [1,\"]\\\"\",{}] , \"z\":\"usage\" } ", "[1,\"]\\\"\",{}]" },
     { "{\"usage\":1,\"usage\":null}", "null" },
+    { "{\"usage\":1,\"usage\" : ", "1" },
+    { "{\"a\":1,\"a name that is longer than any that is wanted\":{\"b\":\"\\\\\"},\"usage\":2}", "2" },
     { "{\"usage\":\"a\\\\\"}", "\"a\\\\\"" },
     { "{\"a\":\"\\\"usage\\\":5\",\"b\":12 }", NULL },
     { "{\"usag\":1,\"usage2\":2,\"us\\u0061ge\":3}", NULL },
@@ -31,7 +33,7 @@ static void found_however_it_is_split(void **state)
         size_t n = strlen(cases[i].text);
         for (size_t piece = 1; piece <= n + 1; piece++) {
             struct sl_json_scan scan;
-            sl_json_scan_init(&scan, &(struct sl_json_scan_want){ "usage", 64 }, 1);
+            sl_json_scan_init(&scan, &(struct sl_json_scan_want){ SL_STR_INIT("usage"), 64 }, 1);
             for (size_t at = 0; at < n; at += piece) {
                 sl_json_scan_push(&scan, sl_str_sub(sl_str_c(cases[i].text), at, at + piece));
             }
@@ -72,7 +74,9 @@ static const struct {
 static void members_are_noted_however_it_is_split(void **state)
 {
     (void)state;
-    static const struct sl_json_scan_want wants[] = { { "usage", 64 }, { "error", 64 }, { "choices", 0 } };
+    static const struct sl_json_scan_want wants[] = { { SL_STR_INIT("usage"), 64 },
+                                                      { SL_STR_INIT("error"), 64 },
+                                                      { SL_STR_INIT("choices"), 0 } };
     for (size_t i = 0; i < SL_ARRAY_LEN(several); i++) {
         size_t n = strlen(several[i].text);
         for (size_t piece = 1; piece <= n + 1; piece++) {
@@ -100,7 +104,7 @@ static void members_are_noted_however_it_is_split(void **state)
 static void a_nul_is_in_no_name(void **state)
 {
     (void)state;
-    static const struct sl_json_scan_want wants[] = { { "usage", 64 } };
+    static const struct sl_json_scan_want wants[] = { { SL_STR_INIT("usage"), 64 } };
     struct sl_json_scan scan;
     sl_json_scan_init(&scan, wants, 1);
     sl_json_scan_push(&scan, SL_STR("{\"usage\0\0\0\":1,\"usage\0\":2}"));
