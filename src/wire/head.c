@@ -39,6 +39,30 @@ static const uint8_t is_token[256] = {
     ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1,  ['z'] = 1,
 };
 
+/* The first byte that is no token character. Nearly all that are one are letters and hyphens. */
+static const char *name_skip(const char *p, const char *end)
+{
+#if defined(__SSE2__)
+    const __m128i lower = _mm_set1_epi8(0x20), a = _mm_set1_epi8('a'), last = _mm_set1_epi8('z' - 'a');
+    const __m128i hyphen = _mm_set1_epi8('-');
+    while (end - p >= 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i at = _mm_sub_epi8(_mm_or_si128(v, lower), a);
+        __m128i fits = _mm_or_si128(_mm_cmpeq_epi8(_mm_min_epu8(at, last), at), _mm_cmpeq_epi8(v, hyphen));
+        unsigned mask = (unsigned)_mm_movemask_epi8(fits) ^ 0xffff;
+        if (mask) {
+            p += __builtin_ctz(mask);
+            break;
+        }
+        p += 16;
+    }
+#endif
+    while (p < end && is_token[(unsigned char)*p]) {
+        p++;
+    }
+    return p;
+}
+
 /* The first byte below 0x20 (HTAB excepted) or 0x7f. */
 static const char *value_skip(const char *p, const char *end)
 {
@@ -79,9 +103,9 @@ static enum sl_head_fault fault_of(char c, enum sl_head_fault otherwise)
     return otherwise;
 }
 
-static enum sl_head_fault first_line_fault(const struct sl_head_check *check)
+static enum sl_head_fault first_line_fault(const struct sl_head_check *check, char c)
 {
-    return check->kind == SL_HEAD_RESPONSE ? SL_HEAD_STATUS_LINE : SL_HEAD_REQUEST_LINE;
+    return fault_of(c, check->kind == SL_HEAD_RESPONSE ? SL_HEAD_STATUS_LINE : SL_HEAD_REQUEST_LINE);
 }
 
 /* One byte of "HTTP/d.d"; true when accepted. The digits are noted in `matched`'s high bits: bit 6 the major is not 1,
@@ -110,7 +134,6 @@ static bool version_push(struct sl_head_check *check, char c)
 /* One byte of the first line. Returns the fault, or SL_HEAD_OK. */
 static enum sl_head_fault first_line_push(struct sl_head_check *check, char c)
 {
-    enum sl_head_fault fault = fault_of(c, first_line_fault(check));
     switch ((enum state)check->state) {
     case ST_START:
         if (c == '\r' && !check->matched) {
@@ -119,7 +142,7 @@ static enum sl_head_fault first_line_push(struct sl_head_check *check, char c)
             return SL_HEAD_OK;
         }
         if (!is_token[(unsigned char)c]) {
-            return c == ' ' || c == '\t' ? SL_HEAD_FOLD : fault;
+            return c == ' ' || c == '\t' ? SL_HEAD_FOLD : first_line_fault(check, c);
         }
         check->state = ST_METHOD;
         return SL_HEAD_OK;
@@ -134,7 +157,7 @@ static enum sl_head_fault first_line_push(struct sl_head_check *check, char c)
             check->state = ST_TARGET_FIRST;
             return SL_HEAD_OK;
         }
-        return is_token[(unsigned char)c] ? SL_HEAD_OK : c == '\r' ? SL_HEAD_REQUEST_LINE : fault;
+        return is_token[(unsigned char)c] ? SL_HEAD_OK : c == '\r' ? SL_HEAD_REQUEST_LINE : first_line_fault(check, c);
     case ST_TARGET_FIRST:
     case ST_TARGET:
         if (c == ' ' && check->state == ST_TARGET) {
@@ -152,7 +175,7 @@ static enum sl_head_fault first_line_push(struct sl_head_check *check, char c)
                    : fault_of(c, (unsigned char)c < 0x20 || c == 0x7f ? SL_HEAD_CONTROL : SL_HEAD_REQUEST_LINE);
     case ST_VERSION:
         if (!version_push(check, c)) {
-            return fault;
+            return first_line_fault(check, c);
         }
         if (check->part == 8) {
             if (check->matched) {
@@ -165,7 +188,7 @@ static enum sl_head_fault first_line_push(struct sl_head_check *check, char c)
         return SL_HEAD_OK;
     case ST_FIRST_CR:
         if (c != '\r') {
-            return fault;
+            return first_line_fault(check, c);
         }
         if (check->matched) {
             return SL_HEAD_VERSION;
@@ -174,14 +197,14 @@ static enum sl_head_fault first_line_push(struct sl_head_check *check, char c)
         return SL_HEAD_OK;
     case ST_STATUS_SPACE:
         if (c != ' ') {
-            return fault;
+            return first_line_fault(check, c);
         }
         check->state = ST_STATUS_DIGITS;
         check->part = 0;
         return SL_HEAD_OK;
     case ST_STATUS_DIGITS:
         if (c < (check->part ? '0' : '1') || c > '9') {
-            return fault;
+            return first_line_fault(check, c);
         }
         if (++check->part == 3) {
             check->state = ST_STATUS_END;
@@ -193,7 +216,7 @@ static enum sl_head_fault first_line_push(struct sl_head_check *check, char c)
         } else if (c == '\r') {
             check->state = ST_LINE_LF;
         } else {
-            return fault;
+            return first_line_fault(check, c);
         }
         return SL_HEAD_OK;
     case ST_REASON:
@@ -206,6 +229,23 @@ static enum sl_head_fault first_line_push(struct sl_head_check *check, char c)
         break;
     }
     return SL_HEAD_OK;
+}
+
+/* Over bytes of the first line that change nothing but where it is. */
+static const char *first_line_skip(struct sl_head_check *check, const char *p, const char *end)
+{
+    if (check->state == ST_METHOD) {
+        return name_skip(p, end);
+    }
+    if (check->state == ST_TARGET) {
+        while (p < end && *p >= 0x21 && *p < 0x7f) {
+            p++;
+        }
+    } else if (check->state == ST_VERSION && check->part == 0 && end - p > 7 && memcmp(p, "HTTP/1.", 7) == 0) {
+        check->part = 7;
+        p += 7;
+    }
+    return p;
 }
 
 /* The field lines and line ends, from `p`. Returns where it stopped; *ret_fault tells why, unless the input or the head
@@ -246,9 +286,7 @@ static const char *fields_push(struct sl_head_check *check, const char *p, const
             check->state = ST_NAME;
             continue;
         case ST_NAME:
-            while (p < end && is_token[(unsigned char)*p]) {
-                p++;
-            }
+            p = name_skip(p, end);
             if (p == end) {
                 return p;
             }
@@ -289,7 +327,11 @@ static const char *fields_push(struct sl_head_check *check, const char *p, const
         case ST_STATUS_SPACE:
         case ST_STATUS_DIGITS:
         case ST_STATUS_END:
-            *ret_fault = first_line_push(check, c);
+            p = first_line_skip(check, p, end);
+            if (p == end) {
+                return p;
+            }
+            *ret_fault = first_line_push(check, *p);
             if (*ret_fault) {
                 return p;
             }
