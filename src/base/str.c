@@ -8,18 +8,38 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
+/* Eight bytes at once: where they differ, it is in the bit of a letter's case, and both are letters. */
+static bool eight_case_eq(const char *a, const char *b)
+{
+    const uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
+    uint64_t x, y;
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    uint64_t diff = x ^ y;
+    if (diff & ~(ones * 0x20)) {
+        return false;
+    }
+    uint64_t low = (x | (ones * 0x20)) & ~highs;
+    uint64_t letters = (low + ones * (0x80 - 'a')) & ~(low + ones * (0x7f - 'z')) & ~x & highs;
+    return (diff << 2 & ~letters) == 0;
+}
+
 bool sl_str_case_eq_n(const char *a, const char *b, size_t n)
 {
-    size_t i = 0;
-    while (n - i >= 8 && memcmp(a + i, b + i, 8) == 0) { /* the case is the same, as a rule: eight bytes at once */
-        i += 8;
+    if (n < 8) {
+        for (size_t i = 0; i < n; i++) {
+            if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
+                return false;
+            }
+        }
+        return true;
     }
-    for (; i < n; i++) {
-        if (a[i] != b[i] && lower(a[i]) != lower(b[i])) {
+    for (size_t i = 0; i < n - 8; i += 8) {
+        if (!eight_case_eq(a + i, b + i)) {
             return false;
         }
     }
-    return true;
+    return eight_case_eq(a + n - 8, b + n - 8); /* some of them again */
 }
 
 bool sl_str_has_prefix(struct sl_str s, struct sl_str prefix)

@@ -37,21 +37,18 @@ int sl_headers_reserve(struct sl_headers *headers, struct sl_arena *arena, uint3
     return headers->v ? 0 : SL_E_NOMEM;
 }
 
-int sl_headers_add(struct sl_headers *headers, struct sl_arena *arena, struct sl_str name, struct sl_str value)
+int sl_headers_grow(struct sl_headers *headers, struct sl_arena *arena)
 {
-    if (headers->n == headers->cap) {
-        uint32_t cap = headers->cap ? headers->cap * 2 : HEADERS_MIN;
-        struct sl_header *v = sl_arena_alloc(arena, cap * sizeof(*v));
-        if (!v) {
-            return SL_E_NOMEM;
-        }
-        if (headers->n) {
-            memcpy(v, headers->v, headers->n * sizeof(*v));
-        }
-        headers->v = v;
-        headers->cap = cap;
+    uint32_t cap = headers->cap ? headers->cap * 2 : HEADERS_MIN;
+    struct sl_header *v = sl_arena_alloc(arena, cap * sizeof(*v));
+    if (!v) {
+        return SL_E_NOMEM;
     }
-    headers->v[headers->n++] = (struct sl_header){ name, value };
+    if (headers->n) {
+        memcpy(v, headers->v, headers->n * sizeof(*v));
+    }
+    headers->v = v;
+    headers->cap = cap;
     return 0;
 }
 
@@ -85,19 +82,16 @@ void sl_headers_drop(struct sl_headers *headers, const struct sl_str *list)
 
 bool sl_header_is_hop_by_hop(struct sl_str name)
 {
-    static const struct sl_str names[] = {
-        SL_STR_INIT("connection"),
-        SL_STR_INIT("keep-alive"),
-        SL_STR_INIT("proxy-connection"),
-        SL_STR_INIT("te"),
-        SL_STR_INIT("trailer"),
-        SL_STR_INIT("transfer-encoding"),
-        SL_STR_INIT("upgrade"),
-        SL_STR_INIT("proxy-authenticate"),
-        SL_STR_INIT("proxy-authorization"),
-        { NULL, 0 },
-    };
-    return sl_header_is_listed(name, names);
+    static const struct sl_header_names names = { {
+        [2] = { SL_STR_INIT("te") },
+        [7] = { SL_STR_INIT("trailer"), SL_STR_INIT("upgrade") },
+        [10] = { SL_STR_INIT("connection"), SL_STR_INIT("keep-alive") },
+        [16] = { SL_STR_INIT("proxy-connection") },
+        [17] = { SL_STR_INIT("transfer-encoding") },
+        [18] = { SL_STR_INIT("proxy-authenticate") },
+        [19] = { SL_STR_INIT("proxy-authorization") },
+    } };
+    return sl_header_is_among(name, &names);
 }
 
 bool sl_header_is_visible(struct sl_str value, size_t max)
@@ -106,7 +100,7 @@ bool sl_header_is_visible(struct sl_str value, size_t max)
         return false;
     }
     for (size_t i = 0; i < value.n; i++) {
-        if (value.p[i] <= 0x20 || value.p[i] >= 0x7f) {
+        if ((unsigned char)(value.p[i] - 0x21) > 0x7e - 0x21) {
             return false;
         }
     }

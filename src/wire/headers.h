@@ -4,6 +4,7 @@
 #ifndef SL_WIRE_HEADERS_H
 #define SL_WIRE_HEADERS_H
 
+#include "base/err.h"
 #include "base/str.h"
 
 struct sl_arena;
@@ -29,8 +30,18 @@ SL_INLINE struct sl_str sl_headers_get(const struct sl_headers *headers, const c
 uint32_t sl_headers_count(const struct sl_headers *headers, const char *name);
 /* Room for exactly `n` in an empty list, for one that lives long and is small. */
 SL_MUST int sl_headers_reserve(struct sl_headers *headers, struct sl_arena *arena, uint32_t n);
-/* Appends; grows on the arena (doubling). 0 or SL_E_NOMEM. */
-SL_MUST int sl_headers_add(struct sl_headers *headers, struct sl_arena *arena, struct sl_str name, struct sl_str value);
+/* Room for one more (doubling). 0 or SL_E_NOMEM. */
+SL_MUST int sl_headers_grow(struct sl_headers *headers, struct sl_arena *arena);
+/* Appends; grows on the arena. 0 or SL_E_NOMEM. */
+SL_MUST SL_INLINE int sl_headers_add(struct sl_headers *headers, struct sl_arena *arena, struct sl_str name,
+                                     struct sl_str value)
+{
+    if (SL_UNLIKELY(headers->n == headers->cap) && sl_headers_grow(headers, arena) < 0) {
+        return SL_E_NOMEM;
+    }
+    headers->v[headers->n++] = (struct sl_header){ name, value };
+    return 0;
+}
 /* Does any field of that name hold `token` in its comma-separated list (no case)? "Connection: keep-alive, close" */
 bool sl_headers_has_token(const struct sl_headers *headers, const char *name, const char *token);
 
@@ -43,6 +54,15 @@ SL_INLINE bool sl_header_is_listed(struct sl_str name, const struct sl_str *list
         }
     }
     return false;
+}
+/* Names that are looked for in every head, by their lengths: at most three of each. */
+#define SL_HEADER_NAMES_LENGTH_MAX 31
+struct sl_header_names {
+    struct sl_str of[SL_HEADER_NAMES_LENGTH_MAX + 1][4];
+};
+SL_INLINE bool sl_header_is_among(struct sl_str name, const struct sl_header_names *names)
+{
+    return name.n <= SL_HEADER_NAMES_LENGTH_MAX && sl_header_is_listed(name, names->of[name.n]);
 }
 /* Takes all fields out whose name is in the list. */
 void sl_headers_drop(struct sl_headers *headers, const struct sl_str *list);

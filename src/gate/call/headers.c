@@ -101,38 +101,30 @@ int sl_headers_up(const struct sl_str *pass, const struct sl_headers *from, stru
 
 /* Besides the hop-by-hop ones. Lengths and dates are the connection's; the upstream's request id gets a name of its
  * own. */
-static const struct sl_str down_dropped[] = {
-    SL_STR_INIT("date"),
-    SL_STR_INIT("server"),
-    SL_STR_INIT("alt-svc"),
-    SL_STR_INIT("set-cookie"),
-    SL_STR_INIT("set-cookie2"),
-    SL_STR_INIT("content-length"),
-    SL_STR_INIT("strict-transport-security"),
-    SL_STR_INIT("server-timing"),
-    SL_STR_INIT("retry-after"), /* wait_down */
-    SL_STR_INIT("retry-after-ms"),
-    { NULL, 0 },
-};
+static const struct sl_header_names down_dropped = { {
+    [4] = { SL_STR_INIT("date") },
+    [6] = { SL_STR_INIT("server") },
+    [7] = { SL_STR_INIT("alt-svc") },
+    [10] = { SL_STR_INIT("set-cookie") },
+    [11] = { SL_STR_INIT("set-cookie2"), SL_STR_INIT("retry-after") }, /* wait_down */
+    [13] = { SL_STR_INIT("server-timing") },
+    [14] = { SL_STR_INIT("content-length"), SL_STR_INIT("retry-after-ms") },
+    [25] = { SL_STR_INIT("strict-transport-security") },
+} };
 
 bool sl_header_is_of_body(struct sl_str name)
 {
-    static const struct sl_str names[] = {
-        SL_STR_INIT("content-type"),
-        SL_STR_INIT("content-encoding"),
-        SL_STR_INIT("content-language"),
-        SL_STR_INIT("content-range"),
-        SL_STR_INIT("content-disposition"),
-        SL_STR_INIT("accept-ranges"),
-        SL_STR_INIT("last-modified"),
-        SL_STR_INIT("etag"),
-        SL_STR_INIT("location"),
-        SL_STR_INIT("x-should-retry"),
-        SL_STR_INIT("retry-after"),
-        SL_STR_INIT("www-authenticate"),
-        { NULL, 0 },
-    };
-    return sl_header_is_listed(name, names);
+    static const struct sl_header_names names = { {
+        [4] = { SL_STR_INIT("etag") },
+        [8] = { SL_STR_INIT("location") },
+        [11] = { SL_STR_INIT("retry-after") },
+        [12] = { SL_STR_INIT("content-type") },
+        [13] = { SL_STR_INIT("content-range"), SL_STR_INIT("accept-ranges"), SL_STR_INIT("last-modified") },
+        [14] = { SL_STR_INIT("x-should-retry") },
+        [16] = { SL_STR_INIT("content-encoding"), SL_STR_INIT("content-language"), SL_STR_INIT("www-authenticate") },
+        [19] = { SL_STR_INIT("content-disposition") },
+    } };
+    return sl_header_is_among(name, &names);
 }
 
 static bool is_request_id(const struct sl_headers_down_rules *rules, struct sl_str name)
@@ -213,7 +205,7 @@ int sl_headers_down(const struct sl_headers_down_rules *rules, const struct sl_h
     bool has_named = has_named_fields(from);
     for (uint32_t i = 0; i < from->n; i++) {
         struct sl_str name = from->v[i].name;
-        if (sl_header_is_listed(name, down_dropped) || sl_header_is_hop_by_hop(name) ||
+        if (sl_header_is_among(name, &down_dropped) || sl_header_is_hop_by_hop(name) ||
             sl_header_is_listed(name, rules->hidden) || has_prefix_no_case(name, SL_STR("x-sluice-")) ||
             has_prefix_no_case(name, SL_STR("access-control-")) || /* who may read it in a browser is ours to say */
             (has_named && is_named_by_connection(from, name))) {

@@ -113,10 +113,35 @@ static void distance_is_the_number_of_edits(void **state)
     }
 }
 
+/* Every pair of bytes, at every place of texts that are compared by bytes and by eights. */
+static void the_case_is_of_ascii_letters_only(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= 20; n++) {
+        for (size_t at = 0; at < n; at++) {
+            char a[20], b[20];
+            memset(a, 'q', n);
+            memset(b, 'Q', n);
+            for (int x = 0; x < 256; x++) {
+                for (int y = 0; y < 256; y++) {
+                    a[at] = (char)x;
+                    b[at] = (char)y;
+                    bool is_letter = (x | 0x20) >= 'a' && (x | 0x20) <= 'z';
+                    bool want = x == y || (is_letter && (x ^ y) == 0x20);
+                    if (sl_str_case_eq_n(a, b, n) != want) {
+                        fail_msg("%d and %d at %zu of %zu", x, y, at, n);
+                    }
+                }
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compared_and_cut),
+        cmocka_unit_test(the_case_is_of_ascii_letters_only),
         cmocka_unit_test(split_at_a_character),
         cmocka_unit_test(utf8_is_checked_whole),
         cmocka_unit_test(distance_is_the_number_of_edits),

@@ -83,6 +83,28 @@ static void few_go_up(void **state)
     headers_are(&up, "content-type: application/json\nuser-agent: sluice/" SL_VERSION "\naccept-encoding: identity");
 }
 
+static void some_tell_of_the_body(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "content-type",
+                                         "content-encoding",
+                                         "content-language",
+                                         "content-range",
+                                         "content-disposition",
+                                         "accept-ranges",
+                                         "last-modified",
+                                         "etag",
+                                         "location",
+                                         "x-should-retry",
+                                         "retry-after",
+                                         "WWW-Authenticate" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        assert_true(sl_header_is_of_body(sl_str_c(names[i])));
+    }
+    assert_false(sl_header_is_of_body(SL_STR("x-request-id")));
+    assert_false(sl_header_is_of_body(SL_STR("openai-version")));
+}
+
 static void most_come_down(void **state)
 {
     (void)state;
@@ -100,6 +122,9 @@ static void most_come_down(void **state)
           "h3\nkeep-alive: 1\n"
           "Transfer-Encoding: chunked\nX-Other: o\nx-sluice-route: fake\nserver-timing: t",
           "Content-Type: a\nX-Other: o", NULL },
+        { "date: 1\nserver: 1\nalt-svc: 1\nset-cookie: 1\nset-cookie2: 1\nserver-timing: 1\ncontent-length: 1\n"
+          "strict-transport-security: 1\nretry-after: x\nretry-after-ms: x\nx: 1",
+          "x: 1", NULL },
         { "Access-Control-Allow-Origin: *\naccess-control-max-age: 1\nx-access-control-x: y", "x-access-control-x: y",
           NULL },
         { "X-Request-Id: one", "", "one" },
@@ -369,6 +394,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(few_go_up, arena_begin, arena_end),
+        cmocka_unit_test(some_tell_of_the_body),
         cmocka_unit_test_setup_teardown(most_come_down, arena_begin, arena_end),
         cmocka_unit_test_setup_teardown(credentials_are_masked, arena_begin, arena_end),
         cmocka_unit_test_setup_teardown(no_provider_forgets_a_credential, arena_begin, arena_end),

@@ -95,13 +95,40 @@ static void lists_find_and_count(void **state)
     sl_arena_done(&arena);
 }
 
+static void some_belong_to_a_connection(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "connection",
+                                         "keep-alive",
+                                         "proxy-connection",
+                                         "te",
+                                         "trailer",
+                                         "upgrade",
+                                         "transfer-encoding",
+                                         "proxy-authenticate",
+                                         "proxy-authorization",
+                                         "Proxy-Authorization" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        assert_true(sl_header_is_hop_by_hop(sl_str_c(names[i])));
+    }
+    static const char *const others[] = { "",
+                                          "ta",
+                                          "Date",
+                                          "upgrader",
+                                          "transfer-encodings",
+                                          "proxy-authorisation",
+                                          "a-name-that-is-longer-than-any-which-is-looked-for" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(others); i++) {
+        assert_false(sl_header_is_hop_by_hop(sl_str_c(others[i])));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dates_in_three_forms),
-        cmocka_unit_test(instants),
-        cmocka_unit_test(retry_after_in_two_forms),
-        cmocka_unit_test(lists_find_and_count),
+        cmocka_unit_test(dates_in_three_forms),        cmocka_unit_test(instants),
+        cmocka_unit_test(retry_after_in_two_forms),    cmocka_unit_test(lists_find_and_count),
+        cmocka_unit_test(some_belong_to_a_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
