@@ -371,7 +371,7 @@ static void all_errors_write(struct sl_jw *w, const struct sl_path_table *paths)
         if (is_new && call_words(language, of_call)) {
             errors_write(w, of_call);
         }
-        if (!*row->prefix) {
+        if (row->prefix.n == 0) {
             return;
         }
     }

@@ -66,19 +66,19 @@ static const struct sl_path *const lists[] = {
 };
 
 static const struct sl_path_prefix prefixes[] = {
-    { "/v1/messages", &sl_dialect_anthropic },
-    { "/anthropic", &sl_dialect_anthropic },
-    { "/v1/models", &sl_dialect_anthropic, .header = "anthropic-version" },
-    { "/v1", &sl_dialect_openai },
-    { "/chat/completions", &sl_dialect_openai },
-    { "/completions", &sl_dialect_openai },
-    { "/embeddings", &sl_dialect_openai },
-    { "/models", &sl_dialect_openai },
-    { "/openai", &sl_dialect_openai },
-    { "/api/sluice", &sl_dialect_sluice },
-    { "/api/2.0/serving-endpoints", &sl_dialect_databricks },
-    { "/serving-endpoints", &sl_dialect_databricks },
-    { "", &sl_dialect_mlflow },
+    { SL_STR_INIT("/v1/messages"), &sl_dialect_anthropic },
+    { SL_STR_INIT("/anthropic"), &sl_dialect_anthropic },
+    { SL_STR_INIT("/v1/models"), &sl_dialect_anthropic, .header = "anthropic-version" },
+    { SL_STR_INIT("/v1"), &sl_dialect_openai },
+    { SL_STR_INIT("/chat/completions"), &sl_dialect_openai },
+    { SL_STR_INIT("/completions"), &sl_dialect_openai },
+    { SL_STR_INIT("/embeddings"), &sl_dialect_openai },
+    { SL_STR_INIT("/models"), &sl_dialect_openai },
+    { SL_STR_INIT("/openai"), &sl_dialect_openai },
+    { SL_STR_INIT("/api/sluice"), &sl_dialect_sluice },
+    { SL_STR_INIT("/api/2.0/serving-endpoints"), &sl_dialect_databricks },
+    { SL_STR_INIT("/serving-endpoints"), &sl_dialect_databricks },
+    { SL_STR_INIT(""), &sl_dialect_mlflow },
 };
 
 const struct sl_path_table sl_api_paths = { lists, prefixes };

@@ -23,15 +23,25 @@ static unsigned method_parse(struct sl_str method)
     return SL_OTHER;
 }
 
+/* How many bytes the path and the pattern, up to a "{}", begin with alike: most are told apart by few. */
+static size_t common_prefix(struct sl_str path, const char *pattern)
+{
+    size_t n = 0;
+    while (n < path.n && pattern[n] == path.p[n] && pattern[n] != '{' && pattern[n]) {
+        n++;
+    }
+    return n;
+}
+
 /* Does the path fit the pattern? The segment for "{}" (not empty, no '/') to *ret_arg. */
 static bool pattern_fits(const char *pattern, struct sl_str path, struct sl_str *ret_arg)
 {
-    size_t before = strcspn(pattern, "{");
-    if (pattern[before] == '\0') {
-        return path.n == before && memcmp(path.p, pattern, before) == 0;
+    size_t before = common_prefix(path, pattern);
+    if (pattern[before] != '{') {
+        return pattern[before] == '\0' && path.n == before;
     }
     struct sl_str after = sl_str_c(pattern + before + 2);
-    if (path.n <= before + after.n || memcmp(path.p, pattern, before) != 0 || !sl_str_has_suffix(path, after)) {
+    if (path.n <= before + after.n || !sl_str_has_suffix(path, after)) {
         return false;
     }
     struct sl_str arg = sl_str_sub(path, before, path.n - after.n);
@@ -115,7 +125,8 @@ unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, 
 /* The path itself, or one with more segments. */
 static bool is_below(struct sl_str path, struct sl_str prefix)
 {
-    return sl_str_has_prefix(path, prefix) && (prefix.n == 0 || path.n == prefix.n || path.p[prefix.n] == '/');
+    return prefix.n == 0 || ((path.n == prefix.n || (path.n > prefix.n && path.p[prefix.n] == '/')) &&
+                             memcmp(path.p, prefix.p, prefix.n) == 0);
 }
 
 struct sl_str sl_path_cut(struct sl_str path, struct sl_str prefix)
@@ -132,7 +143,7 @@ const struct sl_dialect *sl_path_dialect(const struct sl_path_table *table, stru
                                          const struct sl_headers *headers)
 {
     const struct sl_path_prefix *row = table->prefixes;
-    while (!is_below(path, sl_str_c(row->prefix)) || !has_header(headers, row->header)) {
+    while (!is_below(path, row->prefix) || !has_header(headers, row->header)) {
         row++;
     }
     return row->dialect;

@@ -64,7 +64,7 @@ struct sl_path {
 
 /* In whose words a path and everything below it is told, be it there or not. */
 struct sl_path_prefix {
-    const char *prefix; /* "": everything else */
+    struct sl_str prefix; /* "": everything else */
     const struct sl_dialect *dialect;
     const char *header; /* only for requests that have it; NULL: for all */
 };
