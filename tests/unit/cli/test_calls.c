@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whole commands against prepared answers: what is asked of the gateway, what is shown, the exit code. */
+#include <unistd.h>
+
+#include "cli_server.h"
+#include "cli_test.h"
+
+#define STREAM "200 OK\r\ncontent-type: text/event-stream\r\n"
+#define ROUTE                                                                \
+    "{\"name\":\"chat\",\"route_type\":\"llm/v1/"                            \
+    "chat\",\"model\":{\"name\":\"m\",\"provider\":\"mock\"},\"route_url\":" \
+    "\"/gateway/chat/invocations\",\"limit\":{\"calls\":5,\"key\":null,\"renewal_period\":\"minute\"}}"
+#define KEY                                                                                                           \
+    "{\"id\":\"key-1\",\"name\":\"ci\",\"principal\":\"team\",\"role\":\"query\",\"routes\":[\"a\",\"b\"],\"expires_" \
+    "at\":"                                                                                                           \
+    "null,\"last_used_at\":null,\"owner\":\"store\"}"
+#define CHUNK(text)                                                                                               \
+    "data: "                                                                                                      \
+    "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0," \
+    "\"delta\":{\"content\":\"" text "\"},\"finish_reason\":null}]}\n\n"
+#define LAST                                                                                                      \
+    "data: "                                                                                                      \
+    "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0," \
+    "\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+#define REPLY                                                                                                    \
+    "{\"id\":\"c\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,"      \
+    "\"message\":{\"role\":\"assistant\",\"content\":\"Hi.\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_" \
+    "tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}"
+
+static const struct cli_answer answers[] = {
+    { "GET /api/2.0/gateway/routes/chat", NULL, ROUTE },
+    { "GET /api/2.0/gateway/routes/", NULL, "{\"routes\":[" ROUTE "],\"next_page_token\":null}" },
+    { "POST /api/2.0/gateway/routes/", NULL, ROUTE },
+    { "DELETE /api/2.0/gateway/routes/chat", NULL, "{}" },
+    { "GET /api/2.0/gateway/limits/chat", NULL,
+      "{\"limits\":[{\"calls\":5,\"key\":null,\"renewal_period\":\"minute\"}]}" },
+    { "POST /api/2.0/gateway/limits/", NULL,
+      "{\"limits\":[{\"calls\":7,\"key\":\"user\",\"renewal_period\":\"day\"}]}" },
+    { "GET /api/sluice/v1/keys", NULL, "{\"keys\":[" KEY "],\"next_page_token\":null}" },
+    { "POST /api/sluice/v1/keys", "201 Created\r\ncontent-type: application/json\r\n",
+      "{\"id\":\"key-2\",\"key\":\"sk-made\",\"enforced\":false}" },
+    { "DELETE /api/sluice/v1/keys/key-1", NULL, "{}" },
+    { "GET /api/sluice/v1/audit", NULL,
+      "{\"audit\":[{\"time\":\"T\",\"principal\":\"p\",\"action\":\"a\",\"target\":\"t\",\"request_id\":\"r\"}],\"next_"
+      "page_token\":null}" },
+    { "GET /api/sluice/v1/routes", NULL, "{\"routes\":[],\"next_page_token\":null}" },
+    { "POST /api/sluice/v1/secret/rotate", NULL, "{\"routes\":3}" },
+    { "POST /gateway/chat/invocations", NULL, REPLY },
+    { "GET /metrics", "200 OK\r\ncontent-type: text/plain\r\n",
+      "sluice_requests_in_flight 3\nsluice_config_version 7\n" },
+    { "GET /ready", NULL, "{\"status\":\"OK\"}" },
+    { NULL, NULL, NULL },
+};
+
+struct call {
+    const char *line, *asked,
+        *said; /* parts of what was asked ("": nothing) and of both streams; NULL: not looked at */
+    int exit_code;
+};
+
+static bool has_asked(const char *asked, const char *part)
+{
+    return !part || (*part ? strstr(asked, part) != NULL : !*asked);
+}
+
+static void calls_check(const struct call *cases, size_t n, const struct cli_answer *prepared)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct cli_meaning m;
+        cli_test_parse(cases[i].line, &m);
+        assert_string_equal(cli_test_caught(), "");
+        cli_server_prepare(prepared);
+        cli_test_catch();
+        int r = m.command->run(&m.args);
+        const char *said = cli_test_caught(), *asked = cli_server_asked();
+        if (r != cases[i].exit_code || (cases[i].said && !strstr(said, cases[i].said)) ||
+            !has_asked(asked, cases[i].asked)) {
+            fail_msg("%s: %d\n%s\nasked: %s", cases[i].line, r, said, asked);
+        }
+    }
+}
+
+static void what_works(void **state)
+{
+    (void)state;
+    static const struct call cases[] = {
+        { "routes list", "GET /api/2.0/gateway/routes/", "chat\tllm/v1/chat\tmock\tm\t5/minute", 0 },
+        { "routes list --json", NULL, "{\"routes\":[{\"name\":\"chat\"", 0 },
+        { "routes get chat", "GET /api/2.0/gateway/routes/chat", "provider\tmock", 0 },
+        { "routes get chat --json", NULL, "\"route_type\":\"llm/v1/chat\"", 0 },
+        { "routes create --name chat --provider mock --model m",
+          "POST /api/2.0/gateway/routes/ "
+          "{\"name\":\"chat\",\"route_type\":\"llm/v1/chat\",\"model\":{\"provider\":\"mock\",\"name\":\"m\"",
+          NULL, 0 },
+        { "routes create --dry-run --name x --provider mock --model m", "", "{\"name\":\"x\"", 0 },
+        { "routes delete chat --yes", "DELETE /api/2.0/gateway/routes/chat", NULL, 0 },
+        { "routes export", "GET /api/sluice/v1/routes", "{\"routes\":[]}", 0 },
+        { "limits get chat", NULL, "5\tminute", 0 },
+        { "limits get chat --json", NULL, "\"calls\":5", 0 },
+        { "limits set chat 7/day --key user", "[{\"calls\":7,\"key\":\"user\",\"renewal_period\":\"day\"}]",
+          "7\tday\tuser", 0 },
+        { "limits set chat 7/day --dry-run", "", "[{\"calls\":7,\"key\":null,\"renewal_period\":\"day\"}]", 0 },
+        { "limits clear chat --yes", "\"limits\":[]", NULL, 0 },
+        { "keys list", "GET /api/sluice/v1/keys", "key-1\tci\tteam\tquery\ta,b\t\t\tstore", 0 },
+        { "keys list --json", NULL, "{\"keys\":[{\"id\":\"key-1\"", 0 },
+        { "keys create --name ci --routes a,b --expires-at T --principal p",
+          "{\"name\":\"ci\",\"principal\":\"p\",\"role\":\"query\",\"routes\":[\"a\",\"b\"],\"expires_at\":\"T\"}",
+          "sk-made\nmade key-2; the key is not shown again\nthis gateway asks nobody for a key", 0 },
+        { "keys create --name ci --json", NULL, "{\"id\":\"key-2\"", 0 },
+        { "keys create --name ci --dry-run", "", "\"principal\":\"ci\"", 0 },
+        { "keys revoke key-1 --yes", "DELETE /api/sluice/v1/keys/key-1", "revoked key-1", 0 },
+        { "keys revoke key-1 --dry-run", "", "would revoke key-1", 0 },
+        { "audit", "GET /api/sluice/v1/audit", "T\tp\ta\tt\tr", 0 },
+        { "secret rotate", "POST /api/sluice/v1/secret/rotate", "3", 0 },
+        { "query chat hello", "{\"messages\":[{\"role\":\"user\",\"content\":\"hello\"}]", "Hi.\n", 0 },
+        { "query chat hello --json --system be --temperature 0.5 --max-tokens 9", "\"temperature\":0.5",
+          "\"total_tokens\":3", 0 },
+        { "status --json", "GET /metrics", "\"in_flight\":2", 0 },
+        { "completion bash", "", "complete ", 0 },
+        { "completion zsh", "", "bashcompinit", 0 },
+        { "completion fish", "", "complete -c sluice", 0 },
+        { "routes list", NULL, NULL, 0 },
+    };
+    calls_check(cases, sizeof(cases) / sizeof(cases[0]), answers);
+}
+
+static void what_does_not(void **state)
+{
+    (void)state;
+    static const struct call cases[] = {
+        { "routes get none", NULL, "it is not there (404)", CLI_NOT_FOUND },
+        { "routes get chta", NULL, "did you mean 'chat'?", CLI_NOT_FOUND },
+        { "routes create --name x", "", "it needs --data, or --name, --provider and --model", CLI_USAGE },
+        { "routes create -d {} --name x", "", "exclude each other", CLI_USAGE },
+        { "routes create -d @/nowhere/file", "", "/nowhere/file: No such file or directory", CLI_LOCAL },
+        { "routes apply /nowhere/file", "", "/nowhere/file: No such file or directory", CLI_LOCAL },
+        { "limits get none", NULL, "(404)", CLI_NOT_FOUND },
+        { "limits set chat", "", "it needs either CALLS/PERIOD or --data", CLI_USAGE },
+        { "limits set chat x", "", "'x' is not CALLS/PERIOD", CLI_USAGE },
+        { "limits set chat 5/day -d []", "", "it needs either", CLI_USAGE },
+        { "keys create", "", "it needs --name, or --data", CLI_USAGE },
+        { "keys revoke none --yes", NULL, "(404)", CLI_NOT_FOUND },
+        { "query none hello", NULL, "(404)", CLI_NOT_FOUND },
+        { "query chat hello -d {}", "", "exclude each other", CLI_USAGE },
+        { "query chat -d {bad", NULL, "is not JSON", CLI_LOCAL },
+        { "--key-file /dev/null routes list", "", "/dev/null: there is no key in it", CLI_LOCAL },
+        { "--ca /nowhere/ca routes list", "", "/nowhere/ca: No such file or directory", CLI_LOCAL },
+    };
+    calls_check(cases, sizeof(cases) / sizeof(cases[0]), answers);
+}
+
+/* One answer to everything. */
+static void refusals(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *head, *body, *said;
+        int exit_code;
+    } cases[] = {
+        { "401 Unauthorized\r\nx-sluice-error-type: caller_unauthenticated\r\n",
+          "{\"detail\":\"An API key is needed.\"}", "the gateway asks for an API key", CLI_NOT_ALLOWED },
+        { "403 Forbidden\r\nx-sluice-error-type: caller_forbidden\r\n", "{\"detail\":\"not for you\"}",
+          "not for you (403)", CLI_NOT_ALLOWED },
+        { "429 Too Many Requests\r\nx-sluice-error-type: policy_budget_exceeded\r\n", "{\"detail\":\"spent\"}",
+          "the gateway's budget is used up: spent (429)", CLI_LIMITED },
+        { "502 Bad Gateway\r\nx-sluice-error-type: provider_auth_failed\r\n", "{\"detail\":\"no\"}",
+          "the provider refused the gateway's own credential", CLI_FAILED },
+        { "404 Not Found\r\ncontent-type: text/html\r\n", "<title>Nothing</title>",
+          "no gateway's answer: Nothing (404)\nis unix:", CLI_FAILED },
+        { "200 OK\r\ncontent-type: text/html\r\n", "<title>Shop</title>", "no gateway's answer", CLI_FAILED },
+        { "422 Unprocessable Entity\r\nx-sluice-error-type: caller_invalid_request\r\n",
+          "{\"detail\":[{\"loc\":[\"body\",\"a\"],\"msg\":\"bad\"}]}", "a: bad (422)", CLI_FAILED },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct cli_answer all[] = { { "GET *", cases[i].head, cases[i].body },
+                                          { "POST *", cases[i].head, cases[i].body },
+                                          { NULL, NULL, NULL } };
+        const struct call call = { "routes list", NULL, cases[i].said, cases[i].exit_code };
+        calls_check(&call, 1, all);
+    }
+}
+
+/* A file of routes against a gateway that has one of them, another one. */
+static void files_of_routes(void **state)
+{
+    (void)state;
+    static const char listed[] = "{\"routes\":[{\"name\":\"old\",\"owner\":\"api\"}],\"next_page_token\":null}";
+    static const char old[] =
+        "{\"name\":\"old\",\"owner\":\"api\",\"route_type\":\"llm/v1/chat\",\"model\":{\"name\":\"m\","
+        "\"provider\":\"openai\",\"config\":{\"openai_organization\":\"o\"}},\"secrets\":{\"openai_api_key\":{}}}";
+    static const struct cli_answer all[] = {
+        { "GET /api/sluice/v1/routes/old", NULL, old },
+        { "GET /api/sluice/v1/routes", NULL, listed },
+        { "PUT /api/sluice/v1/routes/new", NULL, ROUTE },
+        { "DELETE *", NULL, "{}" },
+        { NULL, NULL, NULL },
+    };
+    static const struct call cases[] = {
+        { "routes export", "GET /api/sluice/v1/routes/old", "OLD_OPENAI_API_KEY", 0 },
+        { "routes apply good.yaml --dry-run", "GET /api/sluice/v1/routes", "nothing was changed", 0 },
+        { "routes apply good.yaml --yes",
+          "PUT /api/sluice/v1/routes/new "
+          "{\"route_type\":\"llm/v1/chat\",\"model\":{\"provider\":\"mock\",\"name\":\"m\"",
+          "+ new\napplied", 0 },
+        { "routes apply good.yaml --yes --prune", "DELETE /api/sluice/v1/routes/old", "- old\napplied", 0 },
+        { "routes apply bad.yaml --yes", "", "bad.yaml:2:1: not valid YAML", CLI_LOCAL },
+        { "routes apply none.yaml --yes", "", "none.yaml: it must be", CLI_LOCAL },
+    };
+    static const char *const files[][2] = {
+        { "good.yaml",
+          "endpoints:\n  - name: new\n    endpoint_type: llm/v1/chat\n    model: { provider: mock, name: m }\n" },
+        { "bad.yaml", "endpoints: [\n" },
+        { "none.yaml", "5\n" },
+    };
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        FILE *file = fopen(files[i][0], "w");
+        assert_non_null(file);
+        fputs(files[i][1], file);
+        fclose(file);
+    }
+    calls_check(cases, sizeof(cases) / sizeof(cases[0]), all);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        unlink(files[i][0]);
+    }
+}
+
+static void streams(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *body, *said;
+        int exit_code;
+    } cases[] = {
+        { "query chat hello --stream", CHUNK("Hel") CHUNK("lo") LAST "data: [DONE]\n\n", "Hello\n", 0 },
+        { "query chat hello --stream --json", CHUNK("x") LAST "data: [DONE]\n\n", "\"content\":\"x\"}", 0 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct cli_answer all[] = { answers[0], { "POST *", STREAM, cases[i].body }, { NULL, NULL, NULL } };
+        const struct call call = { cases[i].line, "\"stream\": true", cases[i].said, cases[i].exit_code };
+        calls_check(&call, 1, all);
+    }
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    cli_server_start();
+    return 0;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    cli_server_stop();
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_works),      cmocka_unit_test(what_does_not), cmocka_unit_test(refusals),
+        cmocka_unit_test(files_of_routes), cmocka_unit_test(streams),
+    };
+    return cmocka_run_group_tests_name("calls", tests, begin, end);
+}
