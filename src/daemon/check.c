@@ -62,6 +62,21 @@ static bool addresses_are_allowed(const struct sl_settings *settings, struct sl_
     return true;
 }
 
+static uint32_t openness_look(const struct sl_settings *settings, const char *name)
+{
+    uint32_t n_warnings = 0;
+    for (uint32_t i = 0; i < settings->server.n_listen; i++) {
+        struct sl_bind_addr addr;
+        struct sl_err err = { 0 };
+        struct sl_str text = settings->server.listen[i].address;
+        if (sl_bind_parse(text, &addr, &err) == 0 && sl_auth_is_open(settings, text, sl_bind_is_local(&addr), &err)) {
+            fprintf(stderr, "%s: warning: %s\n", name, err.text);
+            n_warnings++;
+        }
+    }
+    return n_warnings;
+}
+
 /* A key that may use only routes which are not in the file: perhaps they are made by calls, perhaps it is a slip. */
 static bool has_no_route(const struct sl_config *config, const struct sl_key *key)
 {
@@ -136,6 +151,7 @@ int sl_cmd_check(const struct sl_serve_opts *opts)
         n_errors++;
     }
     n_warnings += load->config ? keys_look(load->config, name_of(opts), sl_clock_wall_usec() / SL_USEC_PER_SEC) : 0;
+    n_warnings += load->config ? openness_look(load->config->settings, name_of(opts)) : 0;
     bool is_bad = !load->config || n_errors || (opts->is_strict && n_warnings);
     if (is_bad) {
         fprintf(stderr, "%s: %u error%s, %u warning%s\n", name_of(opts), n_errors, n_errors == 1 ? "" : "s", n_warnings,

@@ -163,10 +163,21 @@ static void on_hup(uv_signal_t *handle, int number)
     }
 }
 
+static void openness_tell(const struct daemon *d, const struct sl_settings *settings)
+{
+    for (uint32_t i = 0; i < d->n_addrs; i++) {
+        struct sl_err err = { 0 };
+        if (sl_auth_is_open(settings, sl_str_c(d->addrs[i].text), sl_bind_is_local(&d->addrs[i]), &err)) {
+            sl_log(SL_LOG_WARNING, "serve", "%s", err.text);
+        }
+    }
+}
+
 static void on_published(void *arg)
 {
     struct daemon *d = arg;
     const struct sl_auth_settings *auth = &d->reload.good->config->settings->auth;
+    openness_tell(d, d->reload.good->config->settings);
     if (auth->mode == SL_AUTH_KEYS && !auth->has_admin_key && !d->gate.admin_key) {
         sl_log(SL_LOG_WARNING, "reload",
                "auth is configured now without an admin key, and one is made at a start only: until a restart nobody "
@@ -450,6 +461,7 @@ static void serve_tell(const struct daemon *d, bool is_default)
                d->inherited ? " (handed over)" : "", d->n_threads, d->n_threads == 1 ? "" : "s", n, n == 1 ? "" : "s",
                is_default ? " (the embedded default: provider mock)" : "");
     }
+    openness_tell(d, d->config->settings);
     sl_notify("READY=1\nSTATUS=serving, %u route%s\nMAINPID=%ld", n, n == 1 ? "" : "s", (long)getpid());
 }
 

@@ -59,7 +59,8 @@ static struct sl_key *key_find(const struct sl_xchg *x, struct sl_str credential
     return key;
 }
 
-static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict)
+/* `key`: one that has expired, or NULL. */
+static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict, struct sl_key *key)
 {
     if (verdict == SL_ACCESS_UNKNOWN && sl_gate_is_unread(x->worker->gate)) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_STORE_UNAVAILABLE,
@@ -69,6 +70,10 @@ static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict)
     const char *why = verdict == SL_ACCESS_EXPIRED   ? "The API key has expired."
                       : verdict == SL_ACCESS_UNKNOWN ? "The API key is not known to this gateway."
                                                      : "An API key is needed.";
+    x->record.error_text = sl_str_c(why);
+    if (verdict == SL_ACCESS_EXPIRED) {
+        x->caller.key = sl_key_ref(key); /* for its name in the log */
+    }
     sl_xchg_fail_text(x, SL_ERR_CALLER_UNAUTHENTICATED,
                       "%s Send one as Authorization: Bearer KEY, as the password of Basic, as x-api-key or as "
                       "api-key.",
@@ -86,13 +91,14 @@ bool sl_auth_or_refuse(struct sl_xchg *x)
     uint64_t now_sec = sl_clock_wall_usec() / SL_USEC_PER_SEC;
     enum sl_access_verdict verdict = sl_access_judge(access, key, credential.n > 0, now_sec);
     if (verdict != SL_ACCESS_GRANTED && verdict != SL_ACCESS_FORBIDDEN) {
-        unknown_refuse(x, verdict);
+        unknown_refuse(x, verdict, key);
         return false;
     }
     x->caller.key = sl_key_ref(key);
     x->caller.principal = key->principal;
     atomic_store_explicit(&key->last_used_sec, now_sec, memory_order_relaxed);
     if (verdict == SL_ACCESS_FORBIDDEN) {
+        x->record.error_text = SL_STR("the role of the API key does not allow this call");
         sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN, "This call needs a key of role %s; this one has role %s.",
                           sl_access_roles(access), sl_role_name(key->role));
         return false;
@@ -103,6 +109,18 @@ bool sl_auth_or_refuse(struct sl_xchg *x)
 bool sl_auth_may_use(const struct sl_xchg *x, struct sl_str route)
 {
     return !x->caller.key || sl_key_may_use(x->caller.key, route);
+}
+
+bool sl_auth_is_open(const struct sl_settings *settings, struct sl_str address, bool is_loopback, struct sl_err *err)
+{
+    if (settings->auth.mode != SL_AUTH_NONE || is_loopback) {
+        return false;
+    }
+    SL_IGNORE(sl_fail(err, SL_E_INVAL,
+                      "auth is none, and other machines can reach %.*s: everyone there may call, and make and delete "
+                      "routes",
+                      SL_STR_ARG(address)) < 0); /* the text is what counts */
+    return true;
 }
 
 bool sl_auth_may_listen(const struct sl_settings *settings, struct sl_str address, bool is_loopback, struct sl_err *err)

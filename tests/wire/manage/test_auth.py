@@ -4,11 +4,12 @@ import base64
 import hashlib
 import os
 import stat
+import subprocess
 
 import openai
 import pytest
 
-from harness import CHAT, CHAT_REPLY, DEADLINE, chat_route, wait_for
+from harness import BIN, CHAT, CHAT_REPLY, DEADLINE, chat_route, free_port, wait_for
 
 ADMIN = "an-admin-key-of-the-file"
 QUERY = "sk-sluice-" + "q" * 43
@@ -72,6 +73,24 @@ def test_each_way_to_send_a_key(guarded):
     for headers in [bearer("sk-sluice-" + "x" * 43), bearer(QUERY[:-1]), bearer(QUERY + "q"), [("Authorization", QUERY)], bearer(EXPIRED),
                     [("Authorization", f"Bearer {EXPIRED}"), ("x-api-key", QUERY)], [("Authorization", "Basic !!!")], bearer("x" * 5000)]:
         assert guarded.call("GET", "/api/2.0/endpoints/", headers=headers).status == 401, headers
+
+
+def test_the_log_says_why_a_key_is_refused(guarded):
+    for headers in [bearer(EXPIRED), bearer("sk-sluice-" + "x" * 43), [], bearer(QUERY)]:
+        assert guarded.call("GET", "/api/sluice/v1/keys", headers=headers).status in (401, 403)
+    told = {(line.get("key"), line["error"]) for line in guarded.log_lines(4) if line["path"].endswith("/keys")}
+    assert told == {("old", "The API key has expired."), (None, "The API key is not known to this gateway."), (None, "An API key is needed."),
+                    ("program", "the role of the API key does not allow this call")}
+
+
+def test_an_open_gateway_that_others_reach_is_told(sluice, tmp_path):
+    port = free_port()
+    config = {"auth": "none", "server": {"listen": [f"0.0.0.0:{port}"]}, "endpoints": []}
+    daemon = sluice(config, listen=False, port=port)
+    said = f"auth is none, and other machines can reach 0.0.0.0:{port}: everyone there may call"
+    assert f" warning serve: {said}" in daemon.stderr
+    check = subprocess.run([BIN, "check", "-c", str(daemon.dir / "sluice.yaml")], capture_output=True, text=True)
+    assert check.returncode == 0 and f"warning: {said}" in check.stderr and "1 warning: ok" in check.stdout
 
 
 def test_a_key_with_routes_sees_and_uses_only_those(guarded):
