@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 
 /* Longer messages are cut; a line is one write(2), so that threads' lines do not mix. */
 #define LOG_LINE_MAX 2048
+/* How long a reader of standard error is waited for. */
+#define STALL_MSEC 100
 
 static atomic_int log_level = SL_LOG_INFO;
 
@@ -42,6 +45,24 @@ static void line_clean(char *text, size_t n)
     }
 }
 
+/* A reader that takes nothing must not stop who serves: its lines are lost, and it is told how many. */
+static void line_write(const char *line, size_t n)
+{
+    static atomic_uint n_lost;
+    struct pollfd room = { .fd = STDERR_FILENO, .events = POLLOUT };
+    if (poll(&room, 1, STALL_MSEC) == 0) {
+        atomic_fetch_add(&n_lost, 1);
+        return;
+    }
+    unsigned lost = atomic_exchange(&n_lost, 0);
+    if (lost) {
+        char text[96];
+        int len = snprintf(text, sizeof(text), "(%u lines that nobody took are missing here)\n", lost);
+        SL_IGNORE(write(STDERR_FILENO, text, (size_t)len) < 0);
+    }
+    SL_IGNORE(write(STDERR_FILENO, line, n) < 0); /* there is nowhere left to complain */
+}
+
 void sl_log(enum sl_log_level level, const char *area, const char *fmt, ...)
 {
     if (!sl_log_is_on(level)) {
@@ -65,5 +86,5 @@ void sl_log(enum sl_log_level level, const char *area, const char *fmt, ...)
     end = SL_MIN(end, sizeof(line) - 2);
     line_clean(line + n, end - n);
     line[end++] = '\n';
-    SL_IGNORE(write(STDERR_FILENO, line, end) < 0); /* there is nowhere left to complain */
+    line_write(line, end);
 }

@@ -3,17 +3,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 /* After the first line of a batch the writer waits this long for company: a busy gateway wakes it twenty times a
  * second, not once a request. */
 #define BATCH_NSEC 50000000L
+/* How long a reader that takes nothing may hold up the end of the process. */
+#define CLOSE_USEC 1000000ull
+#define STALL_MSEC 100
 
 struct sl_accesslog {
     pthread_t thread;
@@ -25,6 +32,8 @@ struct sl_accesslog {
     char *path;
     int fd; /* -1: none */
     bool is_file;
+    bool may_stall;                  /* somebody reads it, or does not */
+    atomic_uint_fast64_t close_usec; /* when the end of the log was asked for; 0: not yet */
     bool has_complained;
     bool is_within_line; /* the last byte in the file ends no line */
     bool is_torn;        /* and its rest is lost */
@@ -66,12 +75,25 @@ void sl_log_push(struct sl_log_ring *ring, struct sl_str line)
     }
 }
 
-/* Returns how much was written: all of it, or up to the fault. */
+/* False: the process ends, and the reader takes nothing. */
+static bool wait_for_room(struct sl_accesslog *log)
+{
+    struct pollfd room = { .fd = log->fd, .events = POLLOUT };
+    while (log->may_stall && poll(&room, 1, STALL_MSEC) == 0) {
+        uint64_t closed = atomic_load(&log->close_usec);
+        if (closed && sl_clock_usec() >= closed + CLOSE_USEC) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns how much was written: all of it, or up to the fault. A pipe that has room takes PIPE_BUF bytes at once. */
 static size_t write_bytes(struct sl_accesslog *log, const char *p, size_t n)
 {
-    size_t at = 0;
-    while (at < n) {
-        ssize_t done = write(log->fd, p + at, n - at);
+    size_t at = 0, most = log->may_stall ? (size_t)PIPE_BUF : n;
+    while (at < n && wait_for_room(log)) {
+        ssize_t done = write(log->fd, p + at, SL_MIN(n - at, most));
         if (done < 0 && errno == EINTR) {
             continue;
         }
@@ -138,6 +160,12 @@ static void ring_drain(struct sl_accesslog *log, struct sl_log_ring *ring)
     }
 }
 
+static bool can_stall(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
 static int file_open(const char *path)
 {
     return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
@@ -156,6 +184,7 @@ static void reopen_if_asked(struct sl_accesslog *log)
     }
     close(log->fd);
     log->fd = fd;
+    log->may_stall = can_stall(fd);
     log->is_within_line = log->is_torn = false;
 }
 
@@ -239,6 +268,7 @@ int sl_accesslog_open(const char *path, unsigned n_rings, struct sl_accesslog **
             return r;
         }
     }
+    log->may_stall = log->fd >= 0 && can_stall(log->fd);
     log->n_rings = n_rings;
     for (unsigned i = 0; i < n_rings; i++) {
         log->rings[i].log = log;
@@ -279,9 +309,16 @@ void sl_accesslog_close(struct sl_accesslog *log)
         return;
     }
     if (log->fd >= 0) {
+        uint64_t before = sl_accesslog_dropped(log);
+        atomic_store(&log->close_usec, SL_MAX(sl_clock_usec(), (uint64_t)1));
         atomic_store(&log->is_closing, true);
         writer_wake(log);
         pthread_join(log->thread, NULL);
+        uint64_t lost = sl_accesslog_dropped(log) - before;
+        if (lost) {
+            sl_log(SL_LOG_WARNING, "log", "the reader of the access log %s takes nothing: its last %llu lines are lost",
+                   log->path, (unsigned long long)lost);
+        }
     }
     log_free(log);
 }

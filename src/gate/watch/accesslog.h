@@ -34,7 +34,8 @@ bool sl_log_is_wanted(const struct sl_log_ring *ring);
 /* Closes and opens the file again, from the writer thread (log rotation). Any thread. */
 void sl_accesslog_reopen(struct sl_accesslog *log);
 uint64_t sl_accesslog_dropped(const struct sl_accesslog *log);
-/* Writes what is left, then ends the thread. */
+/* Writes what is left, then ends the thread. A reader that takes nothing is waited for a second: what is left then is
+ * lost, and counted. */
 void sl_accesslog_close(struct sl_accesslog *log);
 
 #endif

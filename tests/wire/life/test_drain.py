@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The end of a daemon: nobody who was let in is turned away, and who cannot be served to the end is told so."""
+import fcntl
 import json
 import os
 import pty
@@ -353,3 +354,20 @@ def test_the_unix_socket_goes_with_the_daemon(sluice, tmp_path):
     assert client.recv(4096).startswith(b"HTTP/1.1 200")
     daemon.stop()
     assert not path.exists()
+
+
+def test_a_reader_of_the_log_that_is_stuck_does_not_hold_the_end_up(sluice, tmp_path):
+    pipe = tmp_path / "log"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+    daemon = sluice({"endpoints": [], "log": {"access": str(pipe)}})
+    conn = daemon.connect()
+    for _ in range(40):
+        assert conn.request("GET", "/health").reply().status == 200
+    conn.close()
+    began = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - began < 10
+    assert "takes nothing: its last " in daemon.stderr and os.read(reader, 65536).startswith(b'{"time":')
+    os.close(reader)
