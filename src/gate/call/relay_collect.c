@@ -241,21 +241,27 @@ static struct sl_str redirect_text(struct sl_xchg *x)
                            x->record.upstream_status);
 }
 
-#define NO_SUCH_PATH                                                                                                 \
-    "the upstream has nothing at this path (404, and no JSON): the provider's base URL may lack its version, as in " \
-    "/v1"
+#define NO_SUCH_PATH "the upstream has nothing at this path (404): "
+#define NO_VERSION   NO_SUCH_PATH "the provider's base URL may lack its version, as in /v1"
+#define WRONG_NAME   NO_SUCH_PATH "check the provider's base URL, and the names in it"
 
 /* A server that is no API, or one that is asked beside it: what it says is of no use to who has to mend it. */
-static void page_404_tell(struct sl_relay *relay, struct sl_llm_error *error)
+static void path_404_tell(struct sl_relay *relay, struct sl_llm_error *error, bool is_json)
 {
     struct sl_arena *arena = relay->x->arena;
-    struct sl_str told = error->message.n ? sl_arena_printf(arena, "%.*s: " NO_SUCH_PATH, SL_STR_ARG(error->message))
-                                          : SL_STR(NO_SUCH_PATH);
-    error->message = told.p ? told : SL_STR(NO_SUCH_PATH);
-    bool is_text = sl_str_find(error->upstream_content_type, SL_STR("text/plain"), 0) >= 0; /* MLflow's other shape */
+    struct sl_str path = relay->request->target, rest = path;
+    SL_IGNORE(!sl_str_next(&rest, '?', &path)); /* a query may hold a key */
+    struct sl_str hint = sl_errbody_lacks_version(path) ? SL_STR(NO_VERSION) : SL_STR(WRONG_NAME);
+    struct sl_str said = error->message;
+    struct sl_str told = said.n ? sl_arena_printf(arena, "%.*s: %.*s", SL_STR_ARG(said), SL_STR_ARG(hint)) : hint;
+    struct sl_str logged = sl_arena_printf(arena, "%.*s; it was asked for %.*s", SL_STR_ARG(hint),
+                                           SL_STR_ARG(sl_mask_text(&relay->secrets, path, arena)));
+    error->message = told.p ? told : hint;
+    /* MLflow's other shape */
+    bool is_text = !is_json && sl_str_find(error->upstream_content_type, SL_STR("text/plain"), 0) >= 0;
     error->upstream_body = is_text ? error->message : SL_STR_NONE;
     error->upstream_content_type = is_text ? error->upstream_content_type : SL_STR_NONE;
-    relay->x->record.error_text = SL_STR(NO_SUCH_PATH);
+    relay->x->record.error_text = logged.p ? logged : hint;
 }
 
 struct sl_verdict sl_relay_error_tell(struct sl_relay *relay, struct sl_llm_error *error)
@@ -301,10 +307,11 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     error.upstream_status = error.upstream_status ? error.upstream_status : status; /* some say more than their head */
     error.upstream_body = body;
     bool is_json = sl_json_parse(x->desk->doc, body) == 0; /* Gemini's is an array */
-    if (status == 404 && !is_json) {
-        page_404_tell(relay, &error);
+    bool is_path = status == 404 && (!is_json || sl_errbody_is_no_path(error.message));
+    if (is_path) {
+        path_404_tell(relay, &error, is_json);
     }
-    if (is_cut || !may_pass(relay, error.type) || !is_error_of(x->dialect->language, x->desk->doc, body)) {
+    if (is_cut || is_path || !may_pass(relay, error.type) || !is_error_of(x->dialect->language, x->desk->doc, body)) {
         return sl_relay_error_tell(relay, &error);
     }
     struct sl_verdict verdict = sl_relay_head_send(relay, status, (int64_t)body.n);

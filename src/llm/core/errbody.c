@@ -169,6 +169,40 @@ enum sl_error_type sl_errbody_type(int status, const struct sl_errbody *said)
     return type;
 }
 
+bool sl_errbody_is_no_path(struct sl_str message)
+{
+    static const struct sl_str begins[] = { SL_STR_INIT("Invalid URL ("), SL_STR_INIT("Unknown request URL") };
+    for (size_t i = 0; i < SL_ARRAY_LEN(begins); i++) {
+        if (sl_str_has_prefix(message, begins[i])) {
+            return true;
+        }
+    }
+    return sl_str_eq(message, SL_STR("Not Found"));
+}
+
+bool sl_errbody_lacks_version(struct sl_str path)
+{
+    static const char *const ends[] = { "completions", "embeddings", "messages", "responses" };
+    /* Below these a name stands, and no version. */
+    static const char *const named[] = { "deployments", "serving-endpoints", "endpoints" };
+    bool is_known = false;
+    struct sl_str segment;
+    while (sl_str_next(&path, '/', &segment)) {
+        bool is_version = segment.n > 1 && segment.p[0] == 'v' && segment.p[1] >= '0' && segment.p[1] <= '9';
+        for (size_t i = 0; i < SL_ARRAY_LEN(named); i++) {
+            is_version |= sl_str_eq_c(segment, named[i]);
+        }
+        if (is_version) {
+            return false;
+        }
+        is_known = false;
+        for (size_t i = 0; i < SL_ARRAY_LEN(ends); i++) {
+            is_known |= sl_str_eq_c(segment, ends[i]);
+        }
+    }
+    return is_known;
+}
+
 /* google.rpc.Status says more than message and code. */
 static void google_read(int status, struct sl_str body, struct sl_arena *arena, struct sl_llm_error *io_error)
 {

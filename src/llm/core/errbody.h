@@ -24,6 +24,11 @@ enum sl_error_type sl_errbody_type(int status, const struct sl_errbody *said);
 /* The error that an event of a stream tells: as a body of the status that its type or code stand for. */
 struct sl_llm_error sl_errbody_event(const struct sl_errbody *said);
 
+/* A 404 that is about the path that was asked for, not about a model: FastAPI's and OpenAI's words. */
+bool sl_errbody_is_no_path(struct sl_str message);
+/* Does a path for which nothing is there end as OpenAI's do, and have no version ("/v1") in it where one is due? */
+bool sl_errbody_lacks_version(struct sl_str path);
+
 /* All of it: fills *ret_error from status, headers and body. */
 void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
                          struct sl_llm_error *ret_error);

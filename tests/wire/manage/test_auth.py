@@ -88,7 +88,7 @@ def test_an_open_gateway_that_others_reach_is_told(sluice, tmp_path):
     config = {"auth": "none", "server": {"listen": [f"0.0.0.0:{port}"]}, "endpoints": []}
     daemon = sluice(config, listen=False, port=port)
     said = f"auth is none, and other machines can reach 0.0.0.0:{port}: everyone there may call"
-    assert f" warning serve: {said}" in daemon.stderr
+    wait_for(lambda: f" warning serve: {said}" in daemon.stderr, "the warning")
     check = subprocess.run([BIN, "check", "-c", str(daemon.dir / "sluice.yaml")], capture_output=True, text=True)
     assert check.returncode == 0 and f"warning: {said}" in check.stderr and "1 warning: ok" in check.stdout
 

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from harness import CHAT_REPLY, SANITIZED
+from harness import CHAT_REPLY, SANITIZED, chat_route
 from lab import Lab
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -290,12 +290,28 @@ def test_a_404_without_json_leads_to_the_base_url(lab, page, type_):
         r = lab.call(error(b"404 Not Found", page, content_type=type_), mlflow=mlflow)
         said = r.json()["detail"] if mlflow else r.json()["error"]["message"]
         said = said["message"] if type_ == b"text/plain" and mlflow else said
-        assert r.status == 404 and "base URL may lack its version, as in /v1" in said and "/v1" in lab.log()["error"]
+        assert r.status == 404 and "check the provider's base URL" in said and "lack" not in said
+        assert lab.log()["error"].endswith("; it was asked for /v1/chat/completions")
         assert not page or said.startswith(page.split(b"<title>")[-1].split(b"<")[0].decode().strip())
     r = lab.call(error(b"404 X", b'{"error":{"message":"The model does not exist"}}'), mlflow=True)
     assert r.json()["detail"] == "The model does not exist" and "error" not in lab.log()
     r = lab.call(error(b"404 X", b'[{"error":{"message":"no such model"}}]'))  # as Gemini tells it
     assert r.status == 404 and "base URL" not in r.json()["error"]["message"]
+
+
+def test_a_base_url_without_its_version_is_told(sluice, upstream):
+    """Whatever the server says of the path; where a deployment is asked for, no version is missing."""
+    bodies = [{"detail": "Not Found"}, {"error": {"message": "Invalid URL (POST /chat/completions)", "type": "invalid_request_error", "param": None, "code": None}}, b"<html>"]
+    up = upstream(lambda x: x.reply(bodies[int(x.json()["messages"][0]["content"])], "404 Not Found"))
+    azure = {"name": "azure", "endpoint_type": "llm/v1/chat", "model": {"provider": "azure", "name": "m", "config": {
+        "openai_api_type": "azure", "openai_api_key": "k", "openai_api_base": f"http://127.0.0.1:{up.port}", "openai_deployment_name": "d", "openai_api_version": "v"}}}
+    daemon = sluice({"endpoints": [chat_route(f"http://127.0.0.1:{up.port}"), azure]})
+    for route in ("chat", "azure"):
+        for i, body in enumerate(bodies):
+            r = daemon.call("POST", "/v1/chat/completions", {"model": route, "messages": [{"role": "user", "content": str(i)}]})
+            said = r.json()["error"]["message"]
+            assert r.status == 404 and ("the provider's base URL may lack its version, as in /v1" in said) == (route == "chat"), said
+            assert "check the provider's base URL" in said or route == "chat"
 
 
 ROW = re.compile(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|", re.M)
