@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/env.h"
 #include "base/log.h"
+#include "base/num.h"
 #include "daemon/admin_key.h"
 #include "daemon/daemon.h"
 #include "daemon/data.h"
@@ -20,6 +21,7 @@
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
 #include "net/bind.h"
+#include "net/tls.h"
 #include "store/store.h"
 
 #include <fcntl.h>
@@ -35,6 +37,9 @@
 #define DRAIN_DELAY_MSEC 5000
 /* How long the errors of exchanges that were ended may take to reach their clients. */
 #define LAST_WORDS_MSEC 1000
+/* A certificate that ends sooner is told of, once a day. */
+#define CERTIFICATE_DAYS 14
+#define DAY_SEC          86400
 
 struct daemon {
     struct sl_gate gate; /* points to the next four */
@@ -55,7 +60,7 @@ struct daemon {
     uint32_t n_running;
     uv_loop_t loop;
     uv_signal_t on_term, on_int, on_hup, on_usr1;
-    uv_timer_t timer;
+    uv_timer_t timer, daily;
     uv_async_t ended;
     atomic_uint n_ended;
     enum { DM_SERVE, DM_DELAY, DM_DRAIN, DM_END, DM_ABORT } state;
@@ -173,11 +178,34 @@ static void openness_tell(const struct daemon *d, const struct sl_settings *sett
     }
 }
 
+static void certificate_tell(const struct sl_settings *settings)
+{
+    if (!settings->server_tls) {
+        return;
+    }
+    uint64_t end = sl_tls_ctx_expiry(settings->server_tls), now = sl_clock_wall_usec() / SL_USEC_PER_SEC;
+    const char *path = settings->server.tls_cert.p;
+    if (end <= now) {
+        sl_log(SL_LOG_ERROR, "tls", "the certificate in %s has expired: clients refuse to connect", path);
+    } else if (end - now < (uint64_t)CERTIFICATE_DAYS * DAY_SEC) {
+        unsigned long long hours = (end - now) / 3600;
+        sl_log(SL_LOG_WARNING, "tls", "the certificate in %s expires in %llu %s", path,
+               hours >= 48 ? hours / 24 : hours, hours >= 48 ? "days" : "hours");
+    }
+}
+
+static void on_daily(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    certificate_tell(d->reload.good->config->settings);
+}
+
 static void on_published(void *arg)
 {
     struct daemon *d = arg;
     const struct sl_auth_settings *auth = &d->reload.good->config->settings->auth;
     openness_tell(d, d->reload.good->config->settings);
+    certificate_tell(d->reload.good->config->settings);
     if (auth->mode == SL_AUTH_KEYS && !auth->has_admin_key && !d->gate.admin_key) {
         sl_log(SL_LOG_WARNING, "reload",
                "auth is configured now without an admin key, and one is made at a start only: until a restart nobody "
@@ -383,8 +411,11 @@ static int main_loop_init(struct daemon *d, struct sl_err *err)
     uv_signal_init(&d->loop, &d->on_hup);
     uv_signal_init(&d->loop, &d->on_usr1);
     uv_timer_init(&d->loop, &d->timer);
+    uv_timer_init(&d->loop, &d->daily);
+    uv_timer_start(&d->daily, on_daily, DAY_SEC * 1000ull, DAY_SEC * 1000ull);
     uv_async_init(&d->loop, &d->ended, on_ended);
-    d->on_term.data = d->on_int.data = d->on_hup.data = d->on_usr1.data = d->timer.data = d->ended.data = d;
+    d->on_term.data = d->on_int.data = d->on_hup.data = d->on_usr1.data = d->timer.data = d->daily.data =
+        d->ended.data = d;
     int r = uv_signal_start(&d->on_term, on_stop_signal, SIGTERM);
     r = r < 0 ? r : uv_signal_start(&d->on_int, on_stop_signal, SIGINT);
     r = r < 0 ? r : uv_signal_start(&d->on_hup, on_hup, SIGHUP);
@@ -462,6 +493,7 @@ static void serve_tell(const struct daemon *d, bool is_default)
                is_default ? " (the embedded default: provider mock)" : "");
     }
     openness_tell(d, d->config->settings);
+    certificate_tell(d->config->settings);
     sl_notify("READY=1\nSTATUS=serving, %u route%s\nMAINPID=%ld", n, n == 1 ? "" : "s", (long)getpid());
 }
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from harness import BIN, CHAT, CHAT_REPLY, Conn, chat_route, free_port, wait_for
+from upstream import Authority
 
 
 def config(*names, **more):
@@ -379,3 +380,23 @@ def test_auth_that_comes_later_holds_at_once_and_says_what_is_missing(sluice):
     says(daemon, "until a restart nobody is an administrator")
     assert daemon.call("GET", "/v1/models").status == 401
     assert daemon.call("GET", "/v1/models", headers=[("authorization", "Bearer 0123456789abcdefghij")]).status == 200
+
+
+@pytest.mark.parametrize("days, said", [(-1, " error tls: the certificate in {} has expired"), (1, " warning tls: the certificate in {} expires in 2"),
+                                        (9, " warning tls: the certificate in {} expires in "), (60, None)])
+def test_a_certificate_that_ends_is_told(sluice, tmp_path, days, said):
+    """At the start, and at a reload."""
+    files = {}
+    authority = Authority(tmp_path / "ca")
+    for name, life in (("now", days), ("next", -1)):
+        text = authority.pem(name, days=life)
+        cut = text.index("-----BEGIN PRIVATE")
+        files[name] = {"cert": str(tmp_path / f"{name}.pem"), "key": str(tmp_path / f"{name}.key")}
+        (tmp_path / f"{name}.pem").write_text(text[:cut])
+        (tmp_path / f"{name}.key").write_text(text[cut:])
+    daemon = sluice({**config("a"), "server": {"tls": files["now"]}})
+    wait_for(lambda: "listening on" in daemon.stderr and (not said or said.format(files["now"]["cert"]) in daemon.stderr), daemon.stderr)
+    assert said or "the certificate in" not in daemon.stderr
+    write(daemon.dir / "sluice.yaml", {**logged(config("a"), daemon), "server": {"tls": files["next"]}})
+    daemon.proc.send_signal(signal.SIGHUP)
+    says(daemon, f" error tls: the certificate in {files['next']['cert']} has expired")
