@@ -164,10 +164,11 @@ def mlflow_chat() -> Call:
     return Call(workload.mlflow_request(workload.mlflow_chat()), workload.check_mlflow)
 
 
-def openai_cpu(connections: int):
+def openai_cpu(name: str, connections: int, yardstick: Callable[[Bench], Subject]):
     def run(bench: Bench) -> dict[str, Figure]:
-        results = compare(bench, bench.nginx, openai_chat(), openai_chat(), Load(connections, bench.count(20000), 500))
-        return {f"openai-c{connections}": cpu_ratio(bench, results, bench.nginx)}
+        other = yardstick(bench)
+        results = compare(bench, other, openai_chat(), openai_chat(), Load(connections, bench.count(20000), 500))
+        return {name: cpu_ratio(bench, results, other)}
     return run
 
 
@@ -444,8 +445,10 @@ def task(name: str, what: str, limit: float, unit: str, run: Callable[[Bench], d
 
 
 TASKS = (
-    task("openai-c16", "OpenAI dialect, 16 connections: CPU against nginx", 1.25, "×", openai_cpu(16)),
-    task("openai-c64", "OpenAI dialect, 64 connections: CPU against nginx", 1.25, "×", openai_cpu(64)),
+    *(task(f"openai-c{n}", f"OpenAI dialect, {n} connections: CPU against nginx", 1.25, "×",
+           openai_cpu(f"openai-c{n}", n, lambda bench: bench.nginx)) for n in (16, 64)),
+    *(task(f"openai-c{n}-haproxy", f"OpenAI dialect, {n} connections: CPU against HAProxy", 1.05, "×",
+           openai_cpu(f"openai-c{n}-haproxy", n, lambda bench: bench.haproxy)) for n in (16, 64)),
     task("mlflow-c16", "MLflow dialect, 16 connections: CPU against nginx", 1.6, "×", mlflow_cpu(16)),
     task("mlflow-c64", "MLflow dialect, 64 connections: CPU against nginx", 1.6, "×", mlflow_cpu(64)),
     *(task(name, f"{what}: CPU against passing it through", limit, "×", translated(name, size, stream, model))
