@@ -186,10 +186,22 @@ struct thinking {
     bool is_said, has_thoughts;
 };
 
+static void effort_take(struct sl_gemini_builder *b, struct thinking *t, enum sl_effort i)
+{
+    uint32_t can = b->model->can;
+    bool is_off = efforts[i].budget == 0;
+    t->is_said = true;
+    t->has_thoughts = !is_off;
+    if (can & SL_MODEL_EFFORT) {
+        t->level = can & SL_MODEL_TWO_EFFORTS ? efforts[i].two_levels : efforts[i].level;
+    } else {
+        t->budget = is_off && (can & SL_MODEL_ALWAYS_THINKS) ? BUDGET_MIN : efforts[i].budget;
+    }
+}
+
 static int effort_settle(struct sl_gemini_builder *b, struct thinking *t)
 {
     struct sl_str effort = b->chat->effort;
-    uint32_t can = b->model->can;
     enum sl_effort i;
     if (!effort.p) {
         return 0;
@@ -198,19 +210,10 @@ static int effort_settle(struct sl_gemini_builder *b, struct thinking *t)
     if (r < 0) {
         return r;
     }
-    bool is_off = efforts[i].budget == 0;
-    if (t->is_said || !(can & SL_MODEL_THINKING)) {
-        if (!is_off || t->is_said) {
-            sl_body_leave_out(b->body, SL_STR("reasoning_effort"));
-        }
-        return 0;
-    }
-    t->is_said = true;
-    t->has_thoughts = !is_off;
-    if (can & SL_MODEL_EFFORT) {
-        t->level = can & SL_MODEL_TWO_EFFORTS ? efforts[i].two_levels : efforts[i].level;
-    } else {
-        t->budget = is_off && (can & SL_MODEL_ALWAYS_THINKS) ? BUDGET_MIN : efforts[i].budget;
+    if (!t->is_said && (b->model->can & SL_MODEL_THINKING)) {
+        effort_take(b, t, i);
+    } else if (efforts[i].budget || t->is_said) {
+        sl_body_leave_out(b->body, SL_STR("reasoning_effort"));
     }
     return 0;
 }
@@ -234,9 +237,20 @@ static void thinking_settle(struct sl_gemini_builder *b, struct thinking *t)
     int64_t budget = -1;
     bool is_off = sl_json_str_eq(sl_json_get(thinking, "type"), SL_STR("disabled"));
     bool has_budget = sl_json_int(sl_json_get(thinking, "budget_tokens"), true, &budget) == 0 && budget >= 0;
-    bool takes_budget = (b->model->can & SL_MODEL_THINKING) && !(b->model->can & SL_MODEL_EFFORT);
-    if (!takes_budget || (!is_off && !has_budget)) {
+    bool thinks = b->model->can & SL_MODEL_THINKING, has_levels = b->model->can & SL_MODEL_EFFORT;
+    if (!thinks && is_off) {
+        return;
+    }
+    if (!thinks || (!is_off && !has_budget) || (has_levels && b->chat->effort.p)) {
         sl_body_leave_out(b->body, SL_STR("thinking"));
+        return;
+    }
+    if (has_levels) { /* as for OpenAI's models: a word for how much */
+        effort_take(b, t,
+                    is_off          ? SL_EFFORT_NONE
+                    : budget < 2048 ? SL_EFFORT_LOW
+                    : budget < 8192 ? SL_EFFORT_MEDIUM
+                                    : SL_EFFORT_HIGH);
         return;
     }
     t->is_said = true;

@@ -173,6 +173,22 @@ static int effort_edit(struct sl_host_edit *e)
     return e->all.status;
 }
 
+/* OpenAI itself refuses the word for models that do not reason, and `none` for those that always do. */
+static void own_effort_edit(struct sl_host_edit *e)
+{
+    struct sl_json_val v = sl_json_get(e->root, "reasoning_effort");
+    bool is_none = sl_json_str_eq(v, SL_STR("none"));
+    if (!(e->host->quirks & SL_HOST_OWN) || !e->is_foreign || !sl_json_is(v, SL_JSON_STRING) ||
+        can(e, (is_none ? SL_MODEL_RESTS : SL_MODEL_THINKING) | SL_MODEL_GUESS)) {
+        return;
+    }
+    if (is_none && !can(e, SL_MODEL_THINKING)) {
+        sl_json_edit_remove(&e->all, e->root, "reasoning_effort");
+    } else {
+        remove_named(e, "reasoning_effort");
+    }
+}
+
 static bool is_off(struct sl_json_val thinking)
 {
     struct sl_json_val type = SL_JSON_ABSENT;
@@ -247,6 +263,7 @@ int sl_host_form_edit(struct sl_host_edit *e)
     r = r < 0 ? r : effort_edit(e);
     r = r < 0 ? r : person_edit(e, "user");
     r = r < 0 ? r : person_edit(e, "safety_identifier");
+    own_effort_edit(e);
     none_edit(e);
     return r;
 }

@@ -343,11 +343,26 @@ static void person_write(struct sl_responses_builder *b)
     }
 }
 
+/* An effort that is made of Anthropic's `thinking` is said to models only that know it. */
+static struct sl_str effort_of(struct sl_responses_builder *b)
+{
+    struct sl_str effort = sl_openai_effort(b->chat);
+    bool is_none = sl_str_eq_c(effort, "none");
+    unsigned knows = (is_none ? SL_MODEL_RESTS : SL_MODEL_THINKING) | SL_MODEL_GUESS;
+    if (sl_json_is_nothing(sl_chat_member(b->chat, "thinking")) || (b->model->can & knows)) {
+        return effort;
+    }
+    if (effort.p && (!is_none || (b->model->can & SL_MODEL_THINKING))) {
+        sl_body_leave_out(b->body, SL_STR("thinking"));
+    }
+    return SL_STR_NONE;
+}
+
 static void values_write(struct sl_responses_builder *b)
 {
     const struct sl_chat *chat = b->chat;
     struct sl_json_val store = sl_chat_member(chat, "store");
-    struct sl_str effort = sl_openai_effort(chat);
+    struct sl_str effort = effort_of(b);
     room_write(b);
     if (sl_json_is_present(chat->temperature)) {
         sl_body_member(b->body, "temperature", sl_json_raw(chat->temperature));

@@ -101,7 +101,14 @@ static void generation_config_says_what_the_call_says(void **state)
           "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'thinkingConfig':{'thinkingBudget'"
           ":128}}}" },
         { G3, HI ",'thinking':{'type':'enabled','budget_tokens':500}",
-          "{'contents':[{'role':'user','parts':[{'text':'hi'}]}]}", "thinking" },
+          "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'thinkingConfig':{'thinkingLevel':"
+          "'LOW','includeThoughts':true}}}" },
+        { G3, HI ",'thinking':{'type':'disabled'},'reasoning_effort':'high'",
+          "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'thinkingConfig':{'thinkingLevel':"
+          "'HIGH','includeThoughts':true}}}",
+          "thinking" },
+        { "gemini-2.0-flash", HI ",'thinking':{'type':'disabled'}",
+          "{'contents':[{'role':'user','parts':[{'text':'hi'}]}]}" },
         /* both are more than the model has: the budget gives way */
         { G2, HI ",'thinking':{'type':'enabled','budget_tokens':24576},'max_tokens':65000",
           "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'maxOutputTokens':65536,'"

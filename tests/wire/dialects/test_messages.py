@@ -5,7 +5,10 @@ import json
 import anthropic
 import pytest
 
+from gemini_fake import Gemini
+from responses_fake import Responses
 from strict_anthropic import StrictAnthropic
+from strict_openai import StrictOpenAI
 from test_form_family import TOOL_USERS, Lab
 from upstream import Upstream
 
@@ -157,3 +160,35 @@ def test_tools_of_the_server(own, lab, tool):
     with pytest.raises(anthropic.BadRequestError, match=tool):
         lab.client.messages.create(model="openai", **call)
     assert len(lab.up.requests) == n
+
+
+ON, OFF = {"type": "enabled", "budget_tokens": 4000}, {"type": "disabled"}
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+@pytest.mark.parametrize("model, thinking, effort, is_named", [
+    ("gpt-4.1", OFF, None, False), ("gpt-4.1", ON, None, True), ("o3-mini", OFF, None, True), ("o3-mini", ON, "medium", False), ("gpt-5.2", OFF, "none", False)])
+def test_openai_models_are_asked_only_for_the_reasoning_that_they_have(sluice, upstream, api, model, thinking, effort, is_named):
+    fake = Responses([[{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "ok", "annotations": []}]}]]) if api == "responses" else StrictOpenAI()
+    base = upstream(fake).base.removesuffix("/v1") + {"chat": "/openai/v1", "responses": "/v1"}[api]
+    daemon = sluice({"endpoints": [{"name": "c", "endpoint_type": "llm/v1/chat", "model": {
+        "provider": "openai", "name": model, "config": {"openai_api_key": "k", "openai_api_base": base, "openai_api": api}}}]})
+    client = anthropic.Anthropic(base_url=daemon.url, api_key="k", max_retries=0)
+    raw = client.messages.with_raw_response.create(model="c", max_tokens=5000, thinking=thinking, messages=[{"role": "user", "content": "x"}])
+    body = fake.bodies[0]
+    assert (body.get("reasoning", {}).get("effort") if api == "responses" else body.get("reasoning_effort")) == effort and "thinking" not in body
+    assert raw.headers.get("x-sluice-dropped") == ({"chat": "reasoning_effort", "responses": "thinking"}[api] if is_named else None)
+
+
+@pytest.mark.parametrize("model, thinking, config, dropped", [
+    ("gemini-3-pro-preview", ON, {"thinkingLevel": "HIGH", "includeThoughts": True}, None), ("gemini-3-pro-preview", OFF, {"thinkingLevel": "LOW"}, None),
+    ("gemini-3-flash-preview", ON, {"thinkingLevel": "MEDIUM", "includeThoughts": True}, None),
+    ("gemini-2.5-flash", ON, {"thinkingBudget": 4000, "includeThoughts": True}, None), ("gemini-2.5-flash", OFF, {"thinkingBudget": 0}, None),
+    ("gemini-2.0-flash", OFF, None, None), ("gemini-2.0-flash", ON, None, "thinking")])
+def test_gemini_models_are_asked_for_thinking_in_their_way(sluice, upstream, model, thinking, config, dropped):
+    fake = Gemini([[{"text": "ok"}]])
+    daemon = sluice({"endpoints": [{"name": "c", "endpoint_type": "llm/v1/chat", "model": {
+        "provider": "gemini", "name": model, "config": {"gemini_api_key": "k", "gemini_api_base": upstream(fake).base.removesuffix("/v1") + "/v1beta"}}}]})
+    client = anthropic.Anthropic(base_url=daemon.url, api_key="k", max_retries=0)
+    raw = client.messages.with_raw_response.create(model="c", max_tokens=5000, thinking=thinking, messages=[{"role": "user", "content": "x"}])
+    assert fake.bodies[0]["generationConfig"].get("thinkingConfig") == config and raw.headers.get("x-sluice-dropped") == dropped
