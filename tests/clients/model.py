@@ -56,9 +56,10 @@ def anthropic_answer(body):
     results = [n for b in blocks if b["type"] == "tool_result" for n in numbers(b["content"])]
     n_tries = sum(m["role"] == "assistant" for m in body["messages"])
     said = step(results, [t["name"] for t in body.get("tools", [])], n_tries)
+    thought = [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}] if body.get("thinking", {}).get("type") == "enabled" else []
     if isinstance(said, str):
-        return [{"type": "text", "text": said}], "end_turn"
-    return [{"type": "tool_use", "id": f"toolu_{n_tries}_{i}", "name": name, "input": args} for i, (name, args) in enumerate(said)], "tool_use"
+        return [*thought, {"type": "text", "text": said}], "end_turn"
+    return [*thought, *({"type": "tool_use", "id": f"toolu_{n_tries}_{i}", "name": name, "input": args} for i, (name, args) in enumerate(said))], "tool_use"
 
 
 def gemini_answer(body):
@@ -66,11 +67,12 @@ def gemini_answer(body):
     results = [n for p in parts if "functionResponse" in p for n in numbers(p["functionResponse"]["response"])]
     n_tries = sum(c["role"] == "model" for c in body["contents"])
     said = step(results, [d["name"] for t in body.get("tools", []) for d in t["functionDeclarations"]], n_tries)
+    thought = [{"text": "Hm.", "thought": True}] if body.get("generationConfig", {}).get("thinkingConfig", {}).get("includeThoughts") else []
     if isinstance(said, str):
-        return [{"text": said}]
+        return [*thought, {"text": said}]
     calls = [{"functionCall": {"name": name, "args": args, "id": f"c{n_tries}{i}"}} for i, (name, args) in enumerate(said)]
     calls[0]["thoughtSignature"] = "czE="
-    return calls
+    return thought + calls
 
 
 def bedrock_answer(body):
@@ -78,9 +80,11 @@ def bedrock_answer(body):
     results = [n for b in blocks if "toolResult" in b for n in numbers(b["toolResult"]["content"])]
     n_tries = sum(m["role"] == "assistant" for m in body["messages"])
     said = step(results, [t["toolSpec"]["name"] for t in body.get("toolConfig", {}).get("tools", [])], n_tries)
+    thinks = body.get("additionalModelRequestFields", {}).get("thinking", {}).get("type") == "enabled"
+    thought = [{"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}}] if thinks else []
     if isinstance(said, str):
-        return [{"text": said}]
-    return [{"toolUse": {"toolUseId": f"t{n_tries}_{i}", "name": name, "input": args}} for i, (name, args) in enumerate(said)]
+        return [*thought, {"text": said}]
+    return [*thought, *({"toolUse": {"toolUseId": f"t{n_tries}_{i}", "name": name, "input": args}} for i, (name, args) in enumerate(said))]
 
 
 def cohere_answer(body):

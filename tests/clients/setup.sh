@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The real clients that these tests drive, pinned, wheels only. The versions of LlamaIndex and of LiteLLM do not go with the others: they
 # have places of their own. Does nothing when they are there; a changed list is brought up to date in place. What else these tests need,
-# MLflow's gateway and OpenAI's client for Node, is the wire tests'.
+# MLflow's gateway, Anthropic's client and OpenAI's for Node, is the wire tests'.
 set -eu
 cd "$(dirname "$0")"
 python=/usr/bin/python3

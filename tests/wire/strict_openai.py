@@ -253,7 +253,7 @@ class StrictOpenAI:
             for at in range(0, len(call["function"]["arguments"]), 4):
                 chunk({"tool_calls": [{"index": i, "function": {"arguments": call["function"]["arguments"][at:at + 4]}}]})
         chunk({}, finish)
-        if (body.get("stream_options") or {}).get("include_usage"):
+        if (body.get("stream_options") or {}).get("include_usage") or x.path.startswith("/mistral"):  # Mistral counts unasked
             x.event({**reply, "object": "chat.completion.chunk", "choices": []})
         x.event("[DONE]")
         x.last_chunk()
