@@ -236,8 +236,9 @@ static void credentials_are_masked(void **state)
 /* What else a provider's configuration needs; a new one that needs more than its secrets adds a row. */
 static const struct {
     const char *provider, *config;
-    bool is_fetched; /* the secrets are no credential, but what one is fetched with */
-    bool has_none;   /* its servers ask for no credential */
+    bool is_fetched;     /* the secrets are no credential, but what one is fetched with */
+    bool has_none;       /* its servers ask for no credential */
+    const char *without; /* a secret that stands in the place of another */
 } needs[] = {
     { "bedrock", AWS_CONFIG, false },
     { "amazon-bedrock", AWS_CONFIG, false },
@@ -254,8 +255,8 @@ static const struct {
     { "litellm", "      litellm_api_base: https://a.example/v1\n" },
     { "huggingface-text-generation-inference", "      hf_server_url: https://a.example\n" },
     { "mlflow-model-serving", "      model_server_url: https://a.example\n", .has_none = true },
-    { "databricks", "      host: https://a.example\n" },
-    { "databricks-model-serving", "      host: https://a.example\n" },
+    { "databricks", "      host: https://a.example\n", .without = "client_secret" },
+    { "databricks-model-serving", "      host: https://a.example\n", .without = "client_secret" },
 };
 
 /* A route of that provider with every secret set. */
@@ -270,11 +271,15 @@ static struct sl_config *config_of(const struct sl_provider *provider, enum sl_l
                   "endpoints:\n- name: r\n  endpoint_type: %s\n  model:\n    provider: %s\n    name: %s\n    config:\n",
                   sl_llm_type_name(type), provider->name, provider->chat_models ? provider->chat_models : "m");
     bool is_fetched = false;
+    const char *without = "";
     for (size_t i = 0; i < SL_ARRAY_LEN(needs); i++) {
-        is_fetched |= needs[i].is_fetched && strcmp(needs[i].provider, provider->name) == 0;
+        if (strcmp(needs[i].provider, provider->name) == 0) {
+            is_fetched = needs[i].is_fetched;
+            without = needs[i].without ? needs[i].without : "";
+        }
     }
     for (const struct sl_opt *row = provider->opts; row && row->key; row++) {
-        if (row->type == SL_OPT_SECRET && !is_fetched) {
+        if (row->type == SL_OPT_SECRET && !is_fetched && strcmp(row->key, without) != 0) {
             sl_buf_printf(&text, "      %s: " MARK "\n", row->key);
         }
     }
