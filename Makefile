@@ -22,10 +22,10 @@ test:
 	tools/deps.sh test
 	tools/test.sh
 
-# Everything, an hour or so: all wire tests on both builds, all units under sanitizers, threads, clang, real clients, and fuzzers for a while.
+# Everything, an hour or so: all wire tests on both builds, all units under sanitizers, threads, clang, real clients, the benchmark, and fuzzers for a while.
 drill:
-	tools/deps.sh test
-	WIRE=all WIRE_ASAN=all UNITS_ASAN=all CLANG=1 TSAN=1 COVERAGE=1 CLIENTS=1 FUZZ=$(SECONDS) tools/test.sh
+	tools/deps.sh bench
+	WIRE=all WIRE_ASAN=all UNITS_ASAN=all CLANG=1 TSAN=1 COVERAGE=1 CLIENTS=1 BENCH=1 FUZZ=$(SECONDS) tools/test.sh
 
 # How many lines of src/gate and src/llm the units alone reach; fails under 80 % of one of them. Also a part of `make drill`.
 coverage:

@@ -9,6 +9,7 @@
 #   TSAN=1      what threads share, under the thread sanitizer
 #   COVERAGE=1  how many lines of gate and llm the units reach: 80 % of each at least
 #   CLIENTS=1   real clients in loops of several turns, and gateways as upstreams (tests/clients); installs them
+#   BENCH=1     the benchmark in its quick form: that it runs, not what it measures
 #   FUZZ=SECONDS  the fuzzers, for so long
 set -u
 cd "$(dirname "$0")/.."
@@ -76,6 +77,9 @@ if [ "${COVERAGE:-0}" = 1 ]; then
 fi
 if [ "${CLIENTS:-0}" = 1 ]; then
     part "real clients" tests/clients/run.sh build-test/src/daemon/sluice
+fi
+if [ "${BENCH:-0}" = 1 ]; then
+    part "benchmark (quick)" make bench ARGS="--quick --out build-bench/quick.json"
 fi
 if [ "${FUZZ:-0}" != 0 ]; then
     part "fuzzers" tools/fuzz.sh "$FUZZ"
