@@ -92,8 +92,9 @@ static uint64_t cpu_usec(void)
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/* What is 16 times as much may cost 40 times as much, for it fits no cache; by the square it would be 256 times. */
-enum { FEW = 1000, TIMES = 16, LIMIT = 40 };
+/* What is 16 times as much may cost 100 times as much, for it fits no cache and others use the machine; by the square
+ * it would be 256 times. */
+enum { FEW = 1000, TIMES = 16, LIMIT = 100 };
 
 typedef void write_fn(struct sl_buf *out, unsigned n);
 
