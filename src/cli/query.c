@@ -53,7 +53,7 @@ static int text_make(const struct cli_args *args, char **ret)
         *ret = prompt_join(parts, (size_t)n + 1);
         r = !*ret ? cli_fail(CLI_LOCAL, "out of memory")
             : prompt_is_blank(*ret)
-                ? cli_usage("query", !has_text ? "there is no prompt: standard input is empty" : "the prompt is empty")
+                ? cli_usage("query", !has_text ? "the prompt is empty: standard input has none" : "the prompt is empty")
                 : CLI_DONE;
     }
     for (int i = 0; i < n; i++) {

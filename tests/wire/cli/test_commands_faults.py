@@ -108,7 +108,7 @@ def test_an_empty_pipe_is_named(sluice):
     daemon = sluice({"endpoints": [MOCK]})
     for words in ["mock"], ["mock", "-"]:
         code, _, err = sl("query", *words, server=daemon.url, stdin="")
-        assert code == 2 and err.startswith("sluice: there is no prompt: standard input is empty\n"), err
+        assert code == 2 and err.startswith("sluice: the prompt is empty: standard input has none\n"), err
 
 
 @pytest.mark.parametrize("args, said", [

@@ -33,7 +33,7 @@ def test_parts_of_a_prompt(server, tmp_path, args, stdin, said):
 @pytest.mark.parametrize("args, stdin", [([], ""), ([], " \n\t\n"), ([""], ""), (["  "], ""), (["-"], ""), (["-"], "\n"), ([""], "\n"), (["--file", "/dev/null"], ""), (["--file", "/dev/null"], " "), (["", "--stream"], "")])
 def test_an_empty_prompt_is_no_call(server, args, stdin):
     code, out, err = sl("query", "rare", *args, server=server, stdin=stdin)
-    assert (code, out) == (2, "") and err.startswith("sluice: the prompt is empty\n")
+    assert (code, out) == (2, "") and err.startswith("sluice: the prompt is empty")
     assert sl("query", "rare", "x", server=server)[0] == 0, "the one call of its hour is still there"
 
 
