@@ -53,7 +53,7 @@ def openai_answer(body):
 
 def anthropic_answer(body):
     blocks = [b for m in body["messages"] if isinstance(m["content"], list) for b in m["content"]]
-    results = [n for b in blocks if b["type"] == "tool_result" for n in numbers(b["content"])]
+    results = [n for b in blocks if b["type"] == "tool_result" for n in numbers(b.get("content", ""))]
     n_tries = sum(m["role"] == "assistant" for m in body["messages"])
     said = step(results, [t["name"] for t in body.get("tools", [])], n_tries)
     thought = [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}] if body.get("thinking", {}).get("type") == "enabled" else []

@@ -241,6 +241,10 @@ static void thinking_settle(struct sl_gemini_builder *b, struct thinking *t)
     if (!thinks && is_off) {
         return;
     }
+    if (thinks && sl_json_str_eq(sl_json_get(thinking, "type"), SL_STR("adaptive"))) {
+        t->is_said = t->has_thoughts = !b->chat->effort.p; /* how much is the model's matter, or the effort says it */
+        return;
+    }
     if (!thinks || (!is_off && !has_budget) || (has_levels && b->chat->effort.p)) {
         sl_body_leave_out(b->body, SL_STR("thinking"));
         return;
@@ -271,7 +275,7 @@ static void thinking_write(struct sl_gemini_builder *b, const struct thinking *t
     sl_jw_object(jw(b));
     if (t->level) {
         sl_jw_member_str(jw(b), "thinkingLevel", sl_str_c(t->level));
-    } else {
+    } else if (t->budget >= 0) {
         sl_jw_member_i64(jw(b), "thinkingBudget", t->budget);
     }
     if (t->has_thoughts) {

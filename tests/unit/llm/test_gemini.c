@@ -107,6 +107,17 @@ static void generation_config_says_what_the_call_says(void **state)
           "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'thinkingConfig':{'thinkingLevel':"
           "'HIGH','includeThoughts':true}}}",
           "thinking" },
+        { G3, HI ",'thinking':{'type':'adaptive'}",
+          "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'thinkingConfig':{"
+          "'includeThoughts':true}}}" },
+        { G2, HI ",'thinking':{'type':'adaptive'},'max_tokens':100",
+          "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'maxOutputTokens':100,'"
+          "thinkingConfig':{'includeThoughts':true}}}" },
+        { G3, HI ",'thinking':{'type':'adaptive'},'reasoning_effort':'low'",
+          "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'generationConfig':{'thinkingConfig':{'thinkingLevel':"
+          "'LOW','includeThoughts':true}}}" },
+        { "gemini-2.0-flash", HI ",'thinking':{'type':'adaptive'}",
+          "{'contents':[{'role':'user','parts':[{'text':'hi'}]}]}", "thinking" },
         { "gemini-2.0-flash", HI ",'thinking':{'type':'disabled'}",
           "{'contents':[{'role':'user','parts':[{'text':'hi'}]}]}" },
         /* both are more than the model has: the budget gives way */

@@ -184,6 +184,7 @@ def test_openai_models_are_asked_only_for_the_reasoning_that_they_have(sluice, u
     ("gemini-3-pro-preview", ON, {"thinkingLevel": "HIGH", "includeThoughts": True}, None), ("gemini-3-pro-preview", OFF, {"thinkingLevel": "LOW"}, None),
     ("gemini-3-flash-preview", ON, {"thinkingLevel": "MEDIUM", "includeThoughts": True}, None),
     ("gemini-2.5-flash", ON, {"thinkingBudget": 4000, "includeThoughts": True}, None), ("gemini-2.5-flash", OFF, {"thinkingBudget": 0}, None),
+    ("gemini-3-pro-preview", {"type": "adaptive"}, {"includeThoughts": True}, None),
     ("gemini-2.0-flash", OFF, None, None), ("gemini-2.0-flash", ON, None, "thinking")])
 def test_gemini_models_are_asked_for_thinking_in_their_way(sluice, upstream, model, thinking, config, dropped):
     fake = Gemini([[{"text": "ok"}]])
