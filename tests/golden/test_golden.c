@@ -146,7 +146,7 @@ static const char *config_of(struct sl_str provider)
             return rows[i].config;
         }
     }
-    fail_msg("no configuration for this provider");
+    fail_msg("%.*s has no row in config_of", SL_STR_ARG(provider));
     return NULL;
 }
 

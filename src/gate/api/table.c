@@ -2,13 +2,10 @@
 /* The paths of calls, the lists of what each resource has, and in whose words what is told. Adding a resource is a line
  * here. */
 #include "gate/api/table.h"
-#include "llm/core/language.h"
+#include "llm/dialects.h"
 
 extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[], sl_health_rows[], sl_keys_rows[],
     sl_limits_rows[], sl_metrics_rows[], sl_mlflow_routes_rows[], sl_models_rows[], sl_routes_rows[], sl_secret_rows[];
-
-extern const struct sl_dialect sl_dialect_anthropic, sl_dialect_databricks, sl_dialect_mlflow, sl_dialect_openai,
-    sl_dialect_sluice;
 
 #define OPENAI(path, llm_type, body_, ...)                                           \
     {                                                                                \

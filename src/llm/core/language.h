@@ -4,9 +4,10 @@
  *   dialect  = language + manners                                    how a client speaks to us
  *   provider = address + credential + a language per type and model  how we speak to an upstream
  *
- * Where both sides have the same language, bytes go through. Where not, the client's call is read to the canonical one
- * and written again, and the reply comes back by deltas. A language may be only read or only written: what it cannot do
- * is NULL. Everything is pure, as llm.h says. */
+ * When both sides have the same language, the bytes pass unchanged. When they differ, the client's call is read into
+ * the canonical call and written again in the upstream's language; the reply comes back as deltas. A language for
+ * upstreams alone leaves out what a client gets. A language of a dialect has every function that writes. A
+ * function that is missing is NULL. Everything is pure, as llm.h says. */
 #ifndef SL_LLM_LANGUAGE_H
 #define SL_LLM_LANGUAGE_H
 

@@ -185,6 +185,36 @@ static void a_path_has_a_dialect(void **state)
     }
 }
 
+/* Any call may ask for a stream, and any may fail. So the language of a dialect writes all of these. */
+static void every_dialect_has_a_whole_language(void **state)
+{
+    (void)state;
+    struct sl_path_iter it = { 0 };
+    unsigned n = 0;
+    for (const struct sl_path *row; (row = sl_path_next(&sl_api_paths, &it)) != NULL;) {
+        if (row->handle) {
+            continue;
+        }
+        const struct sl_language *l =
+            sl_path_dialect(&sl_api_paths, sl_str_c(row->pattern), &(struct sl_headers){ 0 })->language;
+        const struct {
+            const char *name;
+            bool is_there;
+        } needs[] = {
+            { "read_call", l->read_call },     { "write_reply", l->write_reply },
+            { "write_delta", l->write_delta }, { "write_end", l->write_end },
+            { "write_error", l->write_error }, { "write_stream_error", l->write_stream_error },
+        };
+        for (size_t i = 0; i < SL_ARRAY_LEN(needs); i++) {
+            if (!needs[i].is_there) {
+                fail_msg("%s: the language %s has no %s", row->pattern, l->name, needs[i].name);
+            }
+        }
+        n++;
+    }
+    assert_true(n > 10);
+}
+
 /* Every row can be reached: no earlier one takes its path and method. And what changes something asks for an admin. */
 static void every_row_is_reached_and_guarded(void **state)
 {
@@ -273,6 +303,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_prefix_is_cut_in_whole_segments, arena_begin, arena_end),
         cmocka_unit_test_setup_teardown(a_path_says_its_methods, arena_begin, arena_end),
         cmocka_unit_test(a_path_has_a_dialect),
+        cmocka_unit_test(every_dialect_has_a_whole_language),
         cmocka_unit_test_setup_teardown(every_row_is_reached_and_guarded, arena_begin, arena_end),
         cmocka_unit_test_setup_teardown(a_credential_is_found, arena_begin, arena_end),
         cmocka_unit_test(a_key_opens_what_its_role_allows),

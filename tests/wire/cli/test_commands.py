@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import pty
 import re
 import shutil
@@ -242,6 +243,13 @@ def test_help():
         assert sl("help", *command)[1] == out
     assert "sluice limits clear ROUTE" in sl("help", "limits")[1]
     assert sl("help", "nothing")[0] == 2
+
+
+def test_every_command_is_on_the_page():
+    page = (pathlib.Path(__file__).parents[3] / "docs/commands.md").read_text().replace("\\|", "|")
+    commands = re.findall(r"^  (sluice .*?) {2,}\S", subprocess.run([BIN, "help"], capture_output=True, text=True, timeout=DEADLINE).stdout, re.M)
+    assert len(commands) > 20
+    assert [c for c in commands if f"| `{c}` |" not in page] == []
 
 
 def test_the_manual_page(tmp_path):

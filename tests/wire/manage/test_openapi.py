@@ -148,7 +148,8 @@ def test_schemas_are_schemas(gateway):
     doc = document(gateway)
     for schema in doc["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
-    assert set(doc["components"]["schemas"]["RouteSettings"]["properties"]) == {"timeouts", "retries"}
+    both = [set(re.findall(rf"^\| `{section}\.(\w+)", (pathlib.Path(__file__).parents[3] / "docs/configuration.md").read_text(), re.M)) for section in ("upstream", "sluice")]
+    assert set(doc["components"]["schemas"]["RouteSettings"]["properties"]) == both[0] & both[1] - {"proxy"} >= {"timeouts", "retries"}
 
 
 ERROR = {"error": {"message": "no", "type": "t", "param": None, "code": "c"}}
