@@ -18,7 +18,7 @@ bool sl_sources_add(struct sl_sources *sources, struct sl_json_val url, struct s
                     int64_t end);
 /* Where a language has what a source is: paths as sl_json_at takes them, the first that leads to a text; NULL ends. */
 struct sl_source_paths {
-    const char *url[4], *title[3];
+    const char *url[4], *title[4];
 };
 /* All of a list, or one that stands alone, for one place. What has no address on the web is lost (SL_LOST_CITATIONS).
  */
