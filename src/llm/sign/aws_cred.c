@@ -204,9 +204,9 @@ static int refused(const struct sl_cred_answer *last, const char *what, struct s
         return sl_fail(err, SL_E_IO, "no keys: %s: %.*s", what, SL_STR_ARG(sl_str_sub(last->body, 0, 200)));
     }
     struct sl_str code = sl_cred_word(xml_find(last->body, "Code"));
-    struct sl_str said = sl_cred_said(xml_find(last->body, "Message"));
-    return sl_fail(err, SL_E_INVAL, "no keys: %s answered %d%s%.*s%s%.*s", what, last->status, code.n ? ": " : "",
-                   SL_STR_ARG(code), said.n ? ": " : "", SL_STR_ARG(said));
+    /* Its message is not told: it may quote the secret key, which was not sent, so that nothing masks it. */
+    return sl_fail(err, SL_E_INVAL, "no keys: %s answered %d%s%.*s", what, last->status, code.n ? ": " : "",
+                   SL_STR_ARG(code));
 }
 
 static struct sl_str xml_get(struct sl_str body, const char *tag, struct sl_arena *arena)
