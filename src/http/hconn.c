@@ -13,7 +13,8 @@
 #define LINGER_MAX_USEC 30000000ULL
 /* Pipelined requests taken a turn: their memory goes at its end, and others want to be served too. */
 #define REQUESTS_A_TURN 64
-/* A connection over the limit of connections has this long to say what it is to be refused for. */
+/* A connection over the limit of connections is let go after this long in a state, however often bytes come: others
+ * wait for its place. */
 #define OVER_LIMIT_USEC 2000000ULL
 /* Of a refused head, this much is looked at for a method and a target. */
 #define SALVAGE_MAX 1024
@@ -70,7 +71,7 @@ void sl_hconn_arm(struct sl_hconn *conn)
     case SL_HC_COUNT:
         break;
     }
-    if (conn->is_over_limit && conn->state <= SL_HC_HEAD) {
+    if (conn->is_over_limit) {
         wait = SL_MIN(wait, OVER_LIMIT_USEC);
     }
     conn->sent_seen = sl_hconn_sent(conn);
@@ -356,7 +357,8 @@ static void head_done(struct sl_hconn *conn, struct sl_str bytes)
     }
     req->is_head = sl_str_eq(req->msg.method, SL_STR("HEAD"));
     req->has_body = req->msg.framing == SL_BODY_NONE;
-    if (conn->is_over_limit && !(server->cbs->may_exceed && server->cbs->may_exceed(server, req))) {
+    bool may_exceed = req->has_body && server->cbs->may_exceed && server->cbs->may_exceed(server, req);
+    if (conn->is_over_limit && !may_exceed) {
         sl_hconn_refuse(conn, 503, sl_hconn_over_limit_text);
         return;
     }
@@ -505,7 +507,7 @@ void sl_hreq_read_body(struct sl_hreq *req, size_t max)
 void sl_hconn_linger(struct sl_hconn *conn, bool has_unread)
 {
     conn->has_unread = has_unread && !conn->is_eof;
-    conn->linger_until_usec = sl_loop_now(conn->server->loop) + LINGER_MAX_USEC;
+    conn->linger_until_usec = sl_loop_now(conn->server->loop) + (conn->is_over_limit ? 0 : LINGER_MAX_USEC);
     conn_set_state(conn, SL_HC_LINGER);
     bytes_wipe(sl_buf_str(&conn->in));
     if (!conn->has_unread && conn->stream.queued == 0) {

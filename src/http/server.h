@@ -29,8 +29,8 @@ struct sl_hserver_cbs {
     /* The head is complete and well-formed. Either reply (refusal), or call sl_hreq_read_body, or keep the request for
      * later (pause). */
     void (*on_head)(struct sl_hserver *server, struct sl_hreq *req);
-    /* Of a connection that is_over_limit: is this a request that is answered all the same? Its connection closes behind
-     * the reply. NULL: none is. */
+    /* Of a connection that is_over_limit: is this request, which has no body, answered all the same? Its connection
+     * closes behind the reply. NULL: none is. */
     bool (*may_exceed)(struct sl_hserver *server, struct sl_hreq *req);
     /* The whole body is there (also when there is none): reply now or later. */
     void (*on_body)(struct sl_hserver *server, struct sl_hreq *req);

@@ -118,7 +118,7 @@ def test_connections_over_the_limit(sluice):
 
     def quiet():  # what waited for the start has gone
         conns = [daemon.connect() for _ in range(3)]
-        ok = all(c.request("GET", "/health").reply().status == 200 for c in conns)
+        ok = all(c.request("GET", "/v1/models").reply().status == 200 for c in conns)  # not told beyond the limit
         return conns if ok else [c.close() for c in conns] and None
 
     held = wait_for(quiet, "three connections")
@@ -155,6 +155,35 @@ def test_connections_over_the_limit(sluice):
             conn.close()
 
     wait_for(served, "a free place")
+
+
+@pytest.mark.parametrize("head", [b"GET /health HTTP/1.1", b"POST /v1/chat/completions HTTP/1.1"], ids=["watching", "calling"])
+def test_a_slow_body_holds_no_place_over_the_limit(sluice, head):
+    """Bytes that go on coming keep such a connection no longer: its place is for who watches the gateway."""
+    daemon = sluice({"endpoints": [], "server": {"limits": {"connections": 2}, "timeouts": {"keep_alive": "30s"}}})
+
+    def full():
+        conns = [daemon.connect() for _ in range(2)]
+        ok = all(c.request("GET", "/v1/models").reply().status == 200 for c in conns)
+        return conns if ok else [c.close() for c in conns] and None
+
+    held = wait_for(full, "two connections")
+    over = daemon.connect()
+    over.send(head + b"\r\nhost: 127.0.0.1\r\ncontent-length: 1000000\r\n\r\n")
+    assert over.reply().status == 503
+    began = time.monotonic()
+    over.sock.settimeout(0.1)
+    while time.monotonic() < began + 10:
+        try:
+            over.send(b"x")
+            over.sock.recv(1)  # the end of what it says comes at once; the reset when the connection is let go
+            if over.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                break
+        except TimeoutError:
+            continue
+        except OSError:
+            break
+    assert time.monotonic() - began < 5 and len(held) == 2
 
 
 def test_no_descriptors_left(sluice, upstream):
