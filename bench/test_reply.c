@@ -84,6 +84,30 @@ static void test_split_anywhere(void **state)
     free(r);
 }
 
+static void test_any_letter_or_digit(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        enum reply_state state;
+    } rows[] = { { "id-A7z0-", REPLY_DONE },
+                 { "id-0000-", REPLY_DONE },
+                 { "id-A7-0-", REPLY_WRONG },
+                 { "id-A7\"0-", REPLY_WRONG },
+                 { "iX-A7z0-", REPLY_WRONG } };
+    struct reply *r = malloc(sizeof *r);
+    assert_non_null(r);
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        char text[96];
+        int n = snprintf(text, sizeof(text), OK "Content-Length: 8\r\n\r\n%s", rows[i].body);
+        reply_start(r, "id-\0\0\0\0-", 8);
+        reply_feed(r, text, (size_t)n);
+        reply_end(r);
+        assert_int_equal(r->state, rows[i].state);
+    }
+    free(r);
+}
+
 static void test_head_too_long(void **state)
 {
     (void)state;
@@ -114,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split_anywhere),
+        cmocka_unit_test(test_any_letter_or_digit),
         cmocka_unit_test(test_head_too_long),
         cmocka_unit_test(test_header),
     };

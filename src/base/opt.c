@@ -345,6 +345,12 @@ static int unknown_key(struct sl_bind *bind, const struct sl_opt *table, const s
     return bind->is_lax ? 0 : SL_E_INVAL;
 }
 
+static bool is_given(const struct sl_val *map, const char *key)
+{
+    const struct sl_val *val = sl_val_find(map, key);
+    return val && val->kind != SL_VAL_NULL;
+}
+
 static int map_bind(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val *map, void *obj)
 {
     int result = 0;
@@ -366,9 +372,7 @@ static int map_bind(struct sl_bind *bind, const struct sl_opt *table, const stru
         result = r < 0 ? r : result;
     }
     for (const struct sl_opt *row = table; row->key; row++) {
-        const struct sl_val *val = sl_val_find(map, row->key);
-        bool is_needed = row->flags & SL_OPT_REQUIRED && !(row->unless && sl_val_find(map, row->unless));
-        if (is_needed && (!val || val->kind == SL_VAL_NULL)) {
+        if (row->flags & SL_OPT_REQUIRED && !is_given(map, row->key) && !(row->unless && is_given(map, row->unless))) {
             struct sl_pos pos = map ? map->pos : (struct sl_pos){ 0 };
             size_t before = path_enter(bind, row->key);
             sl_bind_problem(bind, SL_PROBLEM_ERROR, pos, NULL, "missing");

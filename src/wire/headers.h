@@ -55,14 +55,23 @@ SL_INLINE bool sl_header_is_listed(struct sl_str name, const struct sl_str *list
     }
     return false;
 }
-/* Names that are looked for in every head, by their lengths: at most three of each. */
+/* Names that are looked for in every head, by their lengths. */
 #define SL_HEADER_NAMES_LENGTH_MAX 31
+#define SL_HEADER_NAMES_EACH       3
 struct sl_header_names {
-    struct sl_str of[SL_HEADER_NAMES_LENGTH_MAX + 1][4];
+    struct sl_str of[SL_HEADER_NAMES_LENGTH_MAX + 1][SL_HEADER_NAMES_EACH]; /* p == NULL: no more */
 };
 SL_INLINE bool sl_header_is_among(struct sl_str name, const struct sl_header_names *names)
 {
-    return name.n <= SL_HEADER_NAMES_LENGTH_MAX && sl_header_is_listed(name, names->of[name.n]);
+    for (size_t i = 0; name.n <= SL_HEADER_NAMES_LENGTH_MAX && i < SL_HEADER_NAMES_EACH; i++) {
+        if (!names->of[name.n][i].p) {
+            break;
+        }
+        if (sl_str_case_eq(name, names->of[name.n][i])) {
+            return true;
+        }
+    }
+    return false;
 }
 /* Takes all fields out whose name is in the list. */
 void sl_headers_drop(struct sl_headers *headers, const struct sl_str *list);

@@ -64,10 +64,10 @@ struct sl_str sl_cred_identity(struct sl_arena *arena, const struct sl_str *text
 /* Of an endpoint's refusal: `text` when it is a code word ("invalid_grant", "AccessDenied"), else "". Keys have
  * digits. */
 struct sl_str sl_cred_word(struct sl_str text);
-/* A file's only line, without its ends and blanks around it. */
-struct sl_str sl_cred_line(struct sl_str file);
 /* What it says in words: the beginning, or "". It may quote the credential that was sent: who fetches masks it. */
 struct sl_str sl_cred_said(struct sl_str text);
+/* A file's only line, without its ends and blanks around it. */
+struct sl_str sl_cred_line(struct sl_str file);
 /* The machine's own identity may be used by routes of the file only: SL_E_INVAL after a problem otherwise. */
 SL_MUST int sl_cred_may_borrow(struct sl_bind *bind, const struct sl_val *val, const char *key);
 

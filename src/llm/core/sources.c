@@ -40,8 +40,8 @@ bool sl_sources_add(struct sl_sources *sources, struct sl_json_val url, struct s
 static struct sl_json_val text_find(struct sl_json_val v, const char *const *paths)
 {
     struct sl_json_val found = SL_JSON_ABSENT;
-    for (; *paths && !sl_json_is(found, SL_JSON_STRING); paths++) {
-        found = sl_json_at(v, *paths);
+    for (size_t i = 0; i < SL_SOURCE_PATHS_MAX && paths[i] && !sl_json_is(found, SL_JSON_STRING); i++) {
+        found = sl_json_at(v, paths[i]);
     }
     return found;
 }

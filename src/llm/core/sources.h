@@ -16,9 +16,10 @@ void sl_sources_begin(struct sl_sources *sources);
  * long as one may be. */
 bool sl_sources_add(struct sl_sources *sources, struct sl_json_val url, struct sl_json_val title, int64_t start,
                     int64_t end);
-/* Where a language has what a source is: paths as sl_json_at takes them, the first that leads to a text; NULL ends. */
+/* Where a language has what a source is: paths as sl_json_at takes them, the first that leads to a text. */
+#define SL_SOURCE_PATHS_MAX 3
 struct sl_source_paths {
-    const char *url[4], *title[4];
+    const char *url[SL_SOURCE_PATHS_MAX], *title[SL_SOURCE_PATHS_MAX]; /* NULL: no more */
 };
 /* All of a list, or one that stands alone, for one place. What has no address on the web is lost (SL_LOST_CITATIONS).
  */

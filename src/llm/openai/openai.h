@@ -90,9 +90,9 @@ int sl_openai_read_usage(struct sl_json_val usage, struct sl_usage *ret);
 enum sl_pass sl_openai_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch);
 bool sl_openai_refused_usage(int status, struct sl_str body);
 
-/* The finish of OpenAI's word; SL_FINISH_NONE for "". */
-/* What stands beside the choices of a reply, or of a chunk, and has no place in other languages. */
+/* What stands beside the choices of a reply, or of a chunk, and has no place in other languages: enum sl_lost. */
 uint32_t sl_openai_lost(struct sl_json_val root);
+/* The finish of OpenAI's word; SL_FINISH_NONE for "". */
 enum sl_finish sl_openai_finish(struct sl_str word);
 
 #endif

@@ -86,6 +86,10 @@ static int identity_check(struct sl_bind *bind, const struct sl_val *val, const 
                                "openai_api_key: %s",
                                identities[conf->identity], has_key ? "remove the key" : "the type is another one");
     }
+    if (is_secret && !has_key) {
+        return SL_PREPARE_FAIL(bind, val, "azure_identity",
+                               "azure_identity secret is that of openai_api_key, which is missing");
+    }
     if (is_secret && has_client && (!conf->tenant.n || !conf->client.n || conf->api != SL_OPENAI_AZUREAD)) {
         return SL_PREPARE_FAIL(bind, val, conf->tenant.n ? "azure_tenant_id" : "azure_client_id",
                                "azure_tenant_id and azure_client_id go together, with openai_api_type azuread");

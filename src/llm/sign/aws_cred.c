@@ -4,7 +4,6 @@
 #include "llm/sign/aws_cred.h"
 
 #include <stdio.h>
-
 #include <stdlib.h>
 
 #include "base/env.h"

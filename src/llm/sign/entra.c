@@ -131,9 +131,9 @@ static int managed_set(struct sl_bind *bind, const struct sl_val *val, const str
         return r;
     }
     if (header) {
+        struct sl_str word = sl_arena_dup(bind->arena, sl_str_c(header));
         conf->target = conf->base.path;
-        r = sl_headers_add(&conf->headers, bind->arena, SL_STR("x-identity-header"),
-                           sl_arena_dup(bind->arena, sl_str_c(header)));
+        r = word.p ? sl_headers_add(&conf->headers, bind->arena, SL_STR("x-identity-header"), word) : SL_E_NOMEM;
     } else {
         r = sl_uri_join(&conf->base, SL_STR(METADATA_PATH), bind->arena, &conf->target);
         r = r < 0 ? r : sl_headers_add(&conf->headers, bind->arena, SL_STR("metadata"), SL_STR("true"));
