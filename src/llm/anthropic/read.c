@@ -124,6 +124,9 @@ static int stop_read(struct sl_chat_reader *rd, struct sl_json_val v)
 static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
 {
     struct sl_json_val type = sl_json_get(v, "type"), schema = sl_json_get(v, "input_schema");
+    if (sl_json_str_eq(type, SL_STR("function"))) { /* OpenAI's */
+        return sl_chat_fault(rd, v, "a tool has a name, a description and an input_schema");
+    }
     if (!sl_json_is_nothing(type) && !sl_json_str_eq(type, SL_STR("custom"))) {
         tool->type = SL_STR("?"); /* a server's tool: refused by whoever does not know it */
         int r = sl_json_text(type, rd->arena, &tool->type);

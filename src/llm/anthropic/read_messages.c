@@ -132,6 +132,18 @@ static const struct {
     { SL_STR_INIT("redacted_thinking"), OF_ASSISTANT, thinking_read },
 };
 
+/* Blocks of other APIs' clients, and what stands for them here. */
+static const struct {
+    struct sl_str type;
+    const char *instead;
+} strangers[] = {
+    { SL_STR_INIT("image_url"), "an image is a block of the type image with a source" },
+    { SL_STR_INIT("input_text"), "a text is a block of the type text" },
+    { SL_STR_INIT("input_image"), "an image is a block of the type image with a source" },
+    { SL_STR_INIT("file"), "a file is a block of the type document with a source" },
+    { SL_STR_INIT("input_audio"), "this API takes no audio" },
+};
+
 static int block_read(struct sl_chat_reader *rd, struct sl_json_val v, unsigned of, struct sl_part *part)
 {
     struct sl_json_val type = sl_json_get(v, "type");
@@ -143,6 +155,11 @@ static int block_read(struct sl_chat_reader *rd, struct sl_json_val v, unsigned 
     for (size_t i = 0; i < SL_ARRAY_LEN(kinds); i++) {
         if ((kinds[i].of & of) && sl_json_str_eq(type, kinds[i].type)) {
             return kinds[i].read(rd, v, part);
+        }
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(strangers); i++) {
+        if (sl_json_str_eq(type, strangers[i].type)) {
+            return sl_chat_fault(rd, type, "%s", strangers[i].instead);
         }
     }
     return sl_chat_fault(rd, type, "a block of this type is not known here");
@@ -232,6 +249,12 @@ static int turn_read(struct sl_chat_reader *rd, struct sl_json_val v)
     }
     if (sl_json_str_eq(role, SL_STR("system"))) { /* the newest models take it between turns */
         return content_read(rd, content, OF_SYSTEM, message_add(rd, SL_ROLE_SYSTEM));
+    }
+    if (sl_json_str_eq(role, SL_STR("tool"))) {
+        return sl_chat_fault(rd, role, "a tool's result is a block of the type tool_result in a message of role user");
+    }
+    if (sl_json_str_eq(role, SL_STR("developer"))) {
+        return sl_chat_fault(rd, role, "instructions go into the member 'system'");
     }
     return sl_chat_fault(rd, sl_json_is_present(role) ? role : v, "the role must be user or assistant");
 }
