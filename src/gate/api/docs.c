@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pages that describe this server: made of the path table and the schema tables, so that they say what it does. No
- * route is named here: they are open to everyone. */
+/* The pages that describe this server. They are made from the path table and the schema tables, so they cannot differ
+ * from what it does. They name no route, because everyone may read them. */
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -102,7 +102,8 @@ static void handle_docs(struct sl_xchg *x)
     sl_xchg_reply(x, 200, SL_STR("text/html; charset=utf-8"), sl_buf_str(out));
 }
 
-/* Of 200 KB, for everyone who asks: not for those who leave them unread. */
+/* This reply has about 200 KB and everyone may ask for it. When memory is short it is refused: a client that does not
+ * read its reply would hold that memory. */
 static void handle_openapi(struct sl_xchg *x)
 {
     if (sl_budget_is_over(x->desk->memory)) {
@@ -121,10 +122,11 @@ static void handle_openapi(struct sl_xchg *x)
     }
 
 const struct sl_path sl_docs_rows[] = {
-    PAGE(SL_GET | SL_HEAD, "/", handle_index, "To /docs.", .statuses = "307"),
+    PAGE(SL_GET | SL_HEAD, "/", handle_index, "Redirects to /docs.", .statuses = "307"),
     PAGE(SL_GET | SL_HEAD, "/docs", handle_docs, "This page.", .media = "text/html"),
-    PAGE(SL_GET | SL_HEAD, "/redoc", handle_docs, "The same.", .media = "text/html"),
-    PAGE(SL_GET | SL_HEAD, "/openapi.json", handle_openapi, "These calls, for programs.", .reply = "Document"),
-    PAGE(SL_GET, "/favicon.ico", handle_favicon, "A gate over water.", .media = "image/vnd.microsoft.icon"),
+    PAGE(SL_GET | SL_HEAD, "/redoc", handle_docs, "The same page as /docs.", .media = "text/html"),
+    PAGE(SL_GET | SL_HEAD, "/openapi.json", handle_openapi, "The description of all calls, for programs.",
+         .reply = "Document"),
+    PAGE(SL_GET, "/favicon.ico", handle_favicon, "The icon of these pages.", .media = "image/vnd.microsoft.icon"),
     { 0 },
 };

@@ -133,7 +133,7 @@ static const struct member {
     { "routes", false, routes_read }, { "expires_at", false, expiry_read },
 };
 
-/* What no member is may be a misspelt one, and a key without its limits is dangerous. */
+/* An unknown member is refused: it may be a misspelt name, and a key that lacks a restriction is dangerous. */
 static bool names_or_refuse(struct sl_xchg *x, struct sl_json_val body)
 {
     for (struct sl_json_iter it = sl_json_each(body); sl_json_next(&it);) {
@@ -252,8 +252,8 @@ static void on_created(struct sl_xchg *x, struct sl_question *question)
     }
     const struct sl_keyset *keys = sl_worker_snapshot(x->worker)->keys;
     const struct sl_key *key = sl_keyset_find(keys, question->key.key.id);
-    if (!key) { /* revoked between the answer and its being heard */
-        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "The key was made, and revoked by another call.");
+    if (!key) { /* another call revoked it before this answer was read */
+        sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "The key was made, but another call has revoked it.");
         return;
     }
     struct asked asked = asked_of(key);
@@ -480,8 +480,8 @@ const struct sl_path sl_keys_rows[] = {
       .pattern = OWN,
       .handle = handle_key_create,
       .access = SL_ACCESS_ADMIN,
-      .told = SL_TOLD("Make an API key; its text is told this once.", .statuses = "201 409", .headers = "cache-control",
-                      .body = "CreateKeyRequest", .reply = "KeyMade") },
+      .told = SL_TOLD("Make an API key. Only this reply shows its text.", .statuses = "201 409",
+                      .headers = "cache-control", .body = "CreateKeyRequest", .reply = "KeyMade") },
     { .methods = SL_GET | SL_HEAD,
       .pattern = OWN,
       .handle = handle_key_list,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Identifiers of people. Providers ask for something opaque and refuse what names somebody. */
+/* The identifier of the person who asks (`user`). Some providers refuse one that shows who it is, such as a mail
+ * address or a telephone number. Such an identifier is replaced by its digest. */
 #include "llm/form/person.h"
 
 #include "llm/form/ids.h"
 
-#define PHONE_DIGITS 7 /* so many digits and nothing but what stands between them: it can be a telephone's number */
+#define PHONE_DIGITS \
+    7 /* a text with this many digits, and only spaces and +-(). beside them, may be a telephone number */
 
 static bool is_phone(struct sl_str text)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical chats to /v1/responses: all but the input itself. */
+/* Writes a canonical chat as a call of /v1/responses: all members except `input`. */
 #include "llm/core/language.h"
 #include "llm/form/form.h"
 #include "llm/form/refuse.h"
 #include "llm/openai/openai.h"
 #include "llm/responses/responses.h"
 
-#define OUTPUT_MIN 16 /* fewer tokens of output are refused */
+#define OUTPUT_MIN 16 /* the API refuses a smaller limit of output tokens */
 
 static const struct sl_fate_row fates[] = {
     { "truncation", SL_FATE_PASS },
@@ -62,7 +62,7 @@ static int refusals(struct sl_responses_builder *b, const struct sl_form *form)
 
 /* --- tools --- */
 
-/* Strict is what a tool is that does not say: here it always does. */
+/* In this API a tool without `strict` is strict. So `strict` is always written. */
 static void tool_write(struct sl_responses_builder *b, const struct sl_tool *tool)
 {
     sl_jw_object(jw(b));
@@ -80,7 +80,7 @@ static void tool_write(struct sl_responses_builder *b, const struct sl_tool *too
     }
 }
 
-/* What a chat asks of a search on the web is a tool here. */
+/* The web search that a chat asks for is a tool in this API. */
 static void search_write(struct sl_responses_builder *b, struct sl_json_val options)
 {
     struct sl_json_val size = sl_json_get(options, "search_context_size");
@@ -106,8 +106,8 @@ static void search_write(struct sl_responses_builder *b, struct sl_json_val opti
     sl_jw_end(jw(b));
 }
 
-/* Tools that the API runs itself, and whose use ends in a text: they travel as they are. Those that the client would
- * have to run, or to allow, give items that a chat has no word for. */
+/* Tools that the API runs itself and that end in a text go up unchanged. Tools that the client has to run or to allow
+ * are refused: their items cannot be written in a chat's reply. */
 static bool is_hosted(struct sl_str type)
 {
     static const char *const names[] = { "file_search", "code_interpreter" };
@@ -158,7 +158,7 @@ static void function_name(struct sl_responses_builder *b, struct sl_str name)
     sl_jw_end(jw(b));
 }
 
-/* Which tools may be called, where it is not all of them: the others go up as well, so that a cache holds. */
+/* When only some tools may be called, the others are sent too, so that the upstream's cache still fits. */
 static void allowed_write(struct sl_responses_builder *b)
 {
     const struct sl_chat *chat = b->chat;
@@ -206,7 +206,7 @@ static void choice_write(struct sl_responses_builder *b)
 
 /* --- reasoning, the form of the answer --- */
 
-/* `reasoning` as this API has it, for clients that add it; an effort is put in where it says none. */
+/* Some clients send this API's own `reasoning`. It is passed on; an effort is added when it has none. */
 static void reasoning_write(struct sl_responses_builder *b, struct sl_str effort)
 {
     static const char *const names[] = { "effort", "summary", "mode", "context" };
@@ -277,8 +277,8 @@ static bool has_text(struct sl_json_val list, struct sl_str text)
     return false;
 }
 
-/* What the caller asks for itself, and: the closed form of reasoning, so that it can come back with the next turn,
- * which nothing upstream remembers. Models that do not reason refuse to be asked. */
+/* What the caller asks for, and the encrypted form of the reasoning. The client sends it back with the next turn, since
+ * the upstream stores nothing. A model that does not reason refuses to be asked for it. */
 static void include_write(struct sl_responses_builder *b, struct sl_str effort, bool wants_logprobs)
 {
     struct sl_json_val own = sl_chat_member(b->chat, "include");
@@ -343,7 +343,7 @@ static void person_write(struct sl_responses_builder *b)
     }
 }
 
-/* An effort that is made of Anthropic's `thinking` is said to models only that know it. */
+/* An effort that was made from Anthropic's `thinking` is only sent to models that know it. */
 static struct sl_str effort_of(struct sl_responses_builder *b)
 {
     struct sl_str effort = sl_openai_effort(b->chat);
@@ -375,7 +375,7 @@ static void values_write(struct sl_responses_builder *b)
     include_write(b, effort, logprobs_write(b));
     person_write(b);
     sl_openai_tier_write(chat, b->body);
-    /* A chat is not stored where its caller does not ask for it: here it would be. */
+    /* This API stores a call unless it is told not to; a chat is only stored when its caller asks for it. */
     sl_body_member(b->body, "store", sl_json_is_bool(store) ? sl_json_raw(store) : SL_STR("false"));
     if (b->call->is_stream) {
         sl_jw_member_bool(jw(b), "stream", true);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams of texts: an event a token; the one with `generated_text` is the last. */
+/* Reads the streams of text-generation-inference. Each event has one token. The event that has `generated_text` is the
+ * last one. */
 #include "llm/core/errbody.h"
 #include "llm/core/reading.h"
 #include "llm/tgi/tgi.h"
@@ -65,7 +66,7 @@ int sl_tgi_on_frame(void *state, const struct sl_call *call, const struct sl_fra
 {
     struct frame f = { state, SL_READING_STREAM(sink, err) };
     if (sl_tgi_is_over(state) || sl_str_eq_c(frame->data, "[DONE]")) {
-        return 0; /* nothing counts behind the end */
+        return 0; /* what comes after the end is ignored */
     }
     struct sl_json_val root;
     if (sl_reading_event(&f.in, frame->data, &root) < 0) {
