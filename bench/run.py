@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 import traceback
 
@@ -160,8 +161,9 @@ def run_all(args: argparse.Namespace, folder: pathlib.Path) -> dict:
 
 def figures_text(results: dict) -> str:
     m = results["machine"]
-    lines = [f"{results['date'][:10]}, {m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, {m['system']}; "
-             + ", ".join(f"{n} {v}" for n, v in results["versions"].items()) + ".", ""]
+    where = (f"{results['date'][:10]}, {m['cpu']}, {m['cores']} cores, Linux {m['kernel']}, {m['system']}; "
+             + ", ".join(f"{n} {v}" for n, v in results["versions"].items()) + ".")
+    lines = [*textwrap.wrap(where, 100, break_on_hyphens=False), ""]
     if results["quick"]:
         lines += ["A quick run, to show that it works; its figures say little.", ""]
     lines += ["| row | work | bar | measured | | behind it |", "|---|---|---|---|---|---|"]
