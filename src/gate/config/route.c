@@ -27,7 +27,7 @@
 #define KNOWN_MAX 1024
 
 /* A route and its few texts: a hundred thousand of them must not cost a page each. */
-#define ROUTE_CHUNK 880
+#define ROUTE_CHUNK 1104
 
 static SL_PRINTF(5, 6) void problem_add(struct sl_bind *bind, enum sl_severity severity, struct sl_pos pos,
                                         const char *key, const char *fmt, ...)
