@@ -6,8 +6,10 @@
 #include "gate/call/estimate.h"
 #include "gate/call/measure.h"
 #include "gate/call/nopath.h"
+#include "gate/call/own.h"
 #include "gate/call/peer.h"
 #include "gate/call/plan.h"
+#include "gate/call/preflight.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
@@ -191,7 +193,7 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     struct sl_uri uri;
     bool is_absolute = req->msg.target.p[0] != '/' && sl_uri_parse(req->msg.target, &uri, NULL) == 0;
     const char *fault = sl_peer_page_fault(x->settings, &req->conn->peer, &req->msg.headers,
-                                           is_absolute ? uri.authority : SL_STR_NONE);
+                                           is_absolute ? uri.authority : SL_STR_NONE, sl_own_is_for_pages(x));
     if (fault) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_FORBIDDEN, "%s", fault);
         return;
@@ -203,6 +205,9 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
             .message = SL_STR("HTTP has no such method."),
         };
         sl_xchg_fail(x, &error);
+        return;
+    }
+    if (sl_preflight_answer(x)) {
         return;
     }
     if (!x->path) {

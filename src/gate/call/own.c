@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/num.h"
+#include "gate/call/cors.h"
 #include "gate/call/record.h"
 #include "gate/call/state.h"
 #include "gate/call/timing.h"
@@ -10,6 +11,7 @@
 #include "gate/config/settings.h"
 #include "gate/policy/admit.h"
 #include "gate/policy/words.h"
+#include "gate/worker.h"
 #include "http/hreq.h"
 #include "llm/core/language.h"
 #include "llm/core/provider.h"
@@ -107,6 +109,20 @@ static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
     return r < 0 ? r : own_add(x, io_headers, limit_names[2], sl_str_make(wait, sl_wait_format(view.reset_usec, wait)));
 }
 
+bool sl_own_is_for_pages(const struct sl_xchg *x)
+{
+    return x->settings->server.cors.n && sl_path_is_for_pages(x->worker->paths, x->path, x->match.path);
+}
+
+/* What a browser must read before it lets a page see the reply, be it an error. */
+static int page_add(struct sl_xchg *x, struct sl_headers *io_headers)
+{
+    const struct sl_strs *origins = &x->settings->server.cors;
+    struct sl_str origin = sl_cors_origin(origins, &x->req->msg.headers);
+    int r = sl_cors_allow(origins, origin, x->arena, io_headers);
+    return r == 0 && origin.p && x->match.method != SL_OPTIONS ? sl_cors_expose(x->arena, io_headers) : r;
+}
+
 int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
 {
     int r = text_add(x, io_headers, SL_STR("x-request-id"), x->caller.request_id);
@@ -118,5 +134,8 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
     if (r == 0 && x->settings->server.headers) {
         r = sluice_add(x, io_headers);
     }
-    return r == 0 && x->admission && !is_upstreams_limit(x) ? limits_add(x, io_headers) : r;
+    if (r == 0 && x->admission && !is_upstreams_limit(x)) {
+        r = limits_add(x, io_headers);
+    }
+    return r == 0 && SL_UNLIKELY(sl_own_is_for_pages(x)) ? page_add(x, io_headers) : r; /* last: it names the others */
 }

@@ -3,6 +3,8 @@
 #ifndef SL_GATE_OWN_H
 #define SL_GATE_OWN_H
 
+#include <stdbool.h>
+
 #include "base/err.h"
 
 struct sl_headers;
@@ -10,5 +12,8 @@ struct sl_xchg;
 
 /* Adds them: the request's id, the limits, and what server.headers allows. */
 SL_MUST int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers);
+
+/* May pages of server.cors hear what is answered? */
+bool sl_own_is_for_pages(const struct sl_xchg *x);
 
 #endif

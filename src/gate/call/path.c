@@ -122,6 +122,38 @@ unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, 
     return found;
 }
 
+static bool is_for_pages(const struct sl_path *row)
+{
+    return !row->handle || (row->access == SL_ACCESS_QUERY && !(row->methods & ~(unsigned)(SL_GET | SL_HEAD)));
+}
+
+unsigned sl_path_page_methods(const struct sl_path_table *table, struct sl_str path)
+{
+    unsigned found = 0;
+    struct sl_path_iter it = { 0 };
+    for (const struct sl_path *row; (row = sl_path_next(table, &it)) != NULL;) {
+        struct sl_str segment = SL_STR_NONE;
+        if (is_for_pages(row) && pattern_fits(row->pattern, path, &segment)) {
+            found |= row->methods;
+        }
+    }
+    return found;
+}
+
+bool sl_path_is_for_pages(const struct sl_path_table *table, const struct sl_path *row, struct sl_str path)
+{
+    if (row) {
+        return is_for_pages(row);
+    }
+    struct sl_path_iter it = { 0 };
+    bool is_there = false;
+    for (const struct sl_path *other; !is_there && (other = sl_path_next(table, &it)) != NULL;) {
+        struct sl_str segment;
+        is_there = pattern_fits(other->pattern, path, &segment);
+    }
+    return !is_there || sl_path_page_methods(table, path);
+}
+
 /* The path itself, or one with more segments. */
 static bool is_below(struct sl_str path, struct sl_str prefix)
 {

@@ -92,6 +92,11 @@ const struct sl_path *sl_path_look(const struct sl_path_table *table, struct sl_
  * which is there for each route only, is. */
 unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, struct sl_arena *arena,
                          bool (*has_route)(void *arg, struct sl_str name), void *arg);
+/* The methods with which pages of server.cors may use a path: it is that of calls, or of a list that any key may read.
+ */
+unsigned sl_path_page_methods(const struct sl_path_table *table, struct sl_str path);
+/* May they hear what is answered there? `row`: the one that was found. That a path is not there at all may be told. */
+bool sl_path_is_for_pages(const struct sl_path_table *table, const struct sl_path *row, struct sl_str path);
 /* The path without the prefix, whole segments of it: "/v1/models" of "/ai/v1/models" and "/ai", "" of "/ai". p == NULL:
  * it does not begin with it, or the prefix is "". */
 struct sl_str sl_path_cut(struct sl_str path, struct sl_str prefix);

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "base/arena.h"
+#include "gate/config/origins.h"
 #include "gate/config/settings.h"
 #include "net/cidr.h"
 #include "wire/headers.h"
@@ -220,7 +221,7 @@ static bool is_asked_by_a_page(const struct sl_headers *headers, struct sl_str s
 }
 
 const char *sl_peer_page_fault(const struct sl_settings *settings, const struct sl_addr *peer,
-                               const struct sl_headers *headers, struct sl_str authority)
+                               const struct sl_headers *headers, struct sl_str authority, bool is_for_pages)
 {
     if (SL_LIKELY(settings->auth.mode != SL_AUTH_ABSENT || is_unix(peer))) {
         return NULL;
@@ -234,14 +235,16 @@ const char *sl_peer_page_fault(const struct sl_settings *settings, const struct 
                "that of server.public_url";
     }
     static const char another[] = "this gateway is open to this machine only: a web page of another origin (Origin, "
-                                  "Sec-Fetch-Site) may not call it; set server.public_url or auth to allow more";
+                                  "Sec-Fetch-Site) may not call it; server.cors lists those that may make calls, "
+                                  "server.public_url is its own name";
     struct sl_str own = authority.p ? authority : host, site = SL_STR_NONE;
     bool has_origin = false;
     for (uint32_t i = 0; i < headers->n; i++) {
         const struct sl_header *h = &headers->v[i];
         if (sl_str_case_eq(h->name, SL_STR("origin"))) {
             has_origin = true;
-            if (!is_our_origin(settings, h->value, own)) {
+            if (!is_our_origin(settings, h->value, own) &&
+                !(is_for_pages && sl_origins_have(&settings->server.cors, h->value))) {
                 return another;
             }
         } else if (sl_str_case_eq(h->name, SL_STR("sec-fetch-site"))) {

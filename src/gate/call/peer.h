@@ -31,8 +31,9 @@ struct sl_str sl_peer_forwarded(const struct sl_settings *settings, const struct
 /* The open default (no auth section; only loopback and unix sockets are listened on): everyone on this machine may
  * call, but a web page in somebody's browser must not: not by a cross-site request (its Origin is not ours; or it has
  * none, and Sec-Fetch-Site names another site), not under a name that it has made point here (its Host is not ours).
- * NULL: let pass; else why not. `authority`: of a target in absolute form, or SL_STR_NONE. */
+ * Pages of an origin in server.cors may, where `is_for_pages` says that the path is for them. NULL: let pass; else why
+ * not. `authority`: of a target in absolute form, or SL_STR_NONE. */
 const char *sl_peer_page_fault(const struct sl_settings *settings, const struct sl_addr *peer,
-                               const struct sl_headers *headers, struct sl_str authority);
+                               const struct sl_headers *headers, struct sl_str authority, bool is_for_pages);
 
 #endif

@@ -12,6 +12,7 @@
 #include "base/opt.h"
 #include "conf/secret.h"
 #include "conf/tree.h"
+#include "gate/config/origins.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "net/noproxy.h"
@@ -283,6 +284,17 @@ static void total_override(struct loader *ld, const struct sl_val *root, const s
     ld->config->settings->upstream.route.timeouts.total_usec = sec * SL_USEC_PER_SEC;
 }
 
+/* Every page that somebody on this machine looks at could call, and nothing asks who it is. */
+static void pages_warn(struct loader *ld, const struct sl_val *root, const struct sl_settings *settings)
+{
+    const struct sl_val *server = sl_val_find(root, "server");
+    const struct sl_val *cors = server ? sl_val_find(server, "cors") : NULL;
+    if (cors && settings->auth.mode != SL_AUTH_KEYS && sl_origins_have_all(&settings->server.cors)) {
+        problem(ld, SL_PROBLEM_WARNING, cors->pos, "server.cors",
+                "every web page may call, and no key is asked for: name the origins, or add an auth section");
+    }
+}
+
 static void settings_load(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
 {
     struct sl_settings *settings = ld->config->settings;
@@ -299,6 +311,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
         auth_from_env(ld, settings);
         no_proxy_from_env(ld, &settings->upstream.proxy);
     }
+    pages_warn(ld, root, settings);
     total_override(ld, root, over);
     struct sl_server_settings *server = &settings->server;
     if (over->workers >= 0) {

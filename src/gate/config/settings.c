@@ -7,6 +7,7 @@
 #include "gate/config/key.h"
 #include "gate/config/keyring.h"
 #include "gate/config/models.h"
+#include "gate/config/origins.h"
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
 #include "net/bind.h"
@@ -308,6 +309,10 @@ static const struct sl_opt server_opts[] = {
     SERVER("public_url", SL_OPT_URL, public_url, NULL, SL_OPT_RELOAD, url_check,
            "what absolute route URLs begin with, and of its path every redirect; a request's path may begin with that "
            "path too; without it they are relative"),
+    SERVER(
+        "cors", SL_OPT_STR_LIST, cors, NULL, SL_OPT_RELOAD, sl_origins_check,
+        "origins whose web pages may make calls and read the lists of routes, like https://app.example, or * for all "
+        "(CORS)"),
     ROW(struct sl_server_settings, "heartbeat", SL_OPT_USEC, heartbeat_usec, "15s", 0, DAY, SL_OPT_RELOAD,
         "how long a stream may be silent before a sign of life is written between two events, so that nobody on the "
         "way "

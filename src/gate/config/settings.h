@@ -39,7 +39,8 @@ struct sl_server_settings {
     struct sl_strs trusted_proxies;
     struct sl_cidrs trusted; /* the same, parsed: what counts */
     struct sl_str public_url;
-    bool headers; /* false: none of our x-sluice-… headers */
+    struct sl_strs cors; /* origins of web pages that may make calls; origins.h */
+    bool headers;        /* false: none of our x-sluice-… headers */
     uint64_t tcp_keepalive_usec;
     uint64_t heartbeat_usec; /* 0: none */
 };

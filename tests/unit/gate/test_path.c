@@ -75,6 +75,31 @@ static void a_path_leads_to_its_row(void **state)
     }
 }
 
+static void pages_may_call_and_read_lists(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *path;
+        unsigned methods;
+    } rows[] = {
+        { "/v1/chat/completions", SL_POST },
+        { "/gateway/any/invocations", SL_POST },
+        { "/v1/models", SL_GET | SL_HEAD },
+        { "/api/2.0/gateway/routes/", SL_GET }, /* an administrator's POST is not theirs */
+        { "/api/2.0/gateway/limits/", 0 },
+        { "/api/sluice/v1/keys", 0 },
+        { "/metrics", 0 },
+        { "/health", 0 },
+        { "/nothing", 0 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        unsigned got = sl_path_page_methods(&sl_api_paths, sl_str_c(rows[i].path));
+        if (got != rows[i].methods) {
+            fail_msg("%s: %u, not %u", rows[i].path, got, rows[i].methods);
+        }
+    }
+}
+
 /* The path behind what the gateway is published under, and the row that it leads to. */
 static void a_prefix_is_cut_in_whole_segments(void **state)
 {
@@ -302,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_path_leads_to_its_row, arena_begin, arena_end),
         cmocka_unit_test_setup_teardown(a_prefix_is_cut_in_whole_segments, arena_begin, arena_end),
         cmocka_unit_test_setup_teardown(a_path_says_its_methods, arena_begin, arena_end),
+        cmocka_unit_test(pages_may_call_and_read_lists),
         cmocka_unit_test(a_path_has_a_dialect),
         cmocka_unit_test(every_dialect_has_a_whole_language),
         cmocka_unit_test_setup_teardown(every_row_is_reached_and_guarded, arena_begin, arena_end),

@@ -8,9 +8,11 @@
 #include <arpa/inet.h>
 
 #include "base/arena.h"
+#include "gate/call/cors.h"
 #include "gate/call/peer.h"
 #include "gate/config/settings.h"
 #include "net/cidr.h"
+#include "wire/headers.h"
 
 static struct sl_addr addr_of(const char *text)
 {
@@ -84,11 +86,66 @@ static void networks_are_compared_bit_by_bit(void **state)
     assert_false(sl_peer_is_trusted(&nobody, &loopback));
 }
 
+/* What a browser reads of a reply, for a page of that origin. */
+static void pages_of_listed_origins_may_read(void **state)
+{
+    (void)state;
+    struct sl_str listed[] = { SL_STR("https://a.example"), SL_STR("http://localhost:3000") };
+    struct sl_str star = SL_STR("*");
+    const struct sl_strs some = { listed, 2 }, every = { &star, 1 }, none = { 0 };
+    const struct {
+        const struct sl_strs *origins;
+        const char *origin, *second; /* NULL: none */
+        const char *allowed;         /* NULL: nobody is */
+        bool has_credentials;
+    } rows[] = {
+        { &some, "https://a.example", NULL, "https://a.example", true },
+        { &some, "http://localhost:3000", NULL, "http://localhost:3000", true },
+        { &some, "http://a.example", NULL, NULL, false },
+        { &some, "https://a.example", "https://a.example", NULL, false },
+        { &some, "", NULL, NULL, false },
+        { &some, NULL, NULL, NULL, false },
+        { &every, "null", NULL, "*", false },
+        { &none, "https://a.example", NULL, NULL, false },
+    };
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        struct sl_headers from = { 0 }, to = { 0 };
+        const char *origins[] = { rows[i].origin, rows[i].second };
+        for (size_t k = 0; k < 2; k++) {
+            if (origins[k]) {
+                assert_int_equal(sl_headers_add(&from, &arena, SL_STR("Origin"), sl_str_c(origins[k])), 0);
+            }
+        }
+        struct sl_str origin = sl_cors_origin(rows[i].origins, &from);
+        assert_int_equal(sl_cors_allow(rows[i].origins, origin, &arena, &to), 0);
+        assert_true(sl_str_eq_c(sl_headers_get(&to, "vary"), "origin"));
+        struct sl_str allowed = sl_headers_get(&to, "access-control-allow-origin");
+        if (!allowed.p != !rows[i].allowed || (allowed.p && !sl_str_eq_c(allowed, rows[i].allowed)) ||
+            (sl_headers_get(&to, "access-control-allow-credentials").p != NULL) != rows[i].has_credentials) {
+            fail_msg("row %zu", i);
+        }
+    }
+    struct sl_headers reply = { 0 };
+    static const char *const names[] = { "x-sluice-route", "date", "provider-ratelimit-tokens-reset", "request-id" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        assert_int_equal(sl_headers_add(&reply, &arena, sl_str_c(names[i]), SL_STR("v")), 0);
+    }
+    assert_int_equal(sl_cors_expose(&arena, &reply), 0);
+    struct sl_str exposed = sl_headers_get(&reply, "access-control-expose-headers");
+    static const struct sl_str tail = SL_STR_INIT(
+        "x-request-id, x-should-retry, x-sluice-route, provider-ratelimit-tokens-reset, request-id");
+    assert_true(sl_str_has_prefix(exposed, SL_STR("retry-after, ")) && sl_str_has_suffix(exposed, tail));
+    sl_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_principal_is_an_address_or_its_64),
         cmocka_unit_test(networks_are_compared_bit_by_bit),
+        cmocka_unit_test(pages_of_listed_origins_may_read),
     };
     return cmocka_run_group_tests_name("gate/peer", tests, NULL, NULL);
 }

@@ -110,6 +110,7 @@ CASES = {
     "log level": ("log: { level: loud }\n" + FINE, "1:15", "must be one of error, warning, info, debug"),
     "no access log": ("log: { access: off }\n" + FINE, "1:16", "log.access: must be stdout, stderr, none or a file's path"),
     "an access log without a name": ("log: { access: '' }\n" + FINE, "1:16", "log.access: must be stdout, stderr, none or a file's path"),
+    "origin with a path": ("server: { cors: [ 'https://a.example', 'https://b.example/x' ] }\n" + FINE, "1:40", 'server.cors: "https://b.example/x" is no origin'),
     "half of tls": ("server: { tls: { cert: a.pem } }\n" + FINE, "1:16", "server.tls: needs both cert and key"),
     "certificate missing": ("server: { tls: { cert: a.pem, key: b.pem } }\n" + FINE, "1:16", "cannot read the TLS certificate"),
     "authority missing": ("upstream: { ca: ca.pem }\n" + FINE, "1:17", "cannot read the TLS authorities"),
@@ -343,6 +344,7 @@ LOOKS = {
     "a bearer and a role": (entry(model="{ provider: bedrock, name: amazon.nova-lite-v1:0, config: { aws_config: { aws_region: a, aws_role_arn: r, aws_bearer_token: d } } }"), "4:84", "the role beside it is not used"),
     "vllm without /v1": (entry(model="{ provider: vllm, name: m, config: { api_base: 'http://a:8000' } }"), "4:59", 'api_base has no path: most such servers answer under "/v1" only'),
     "another server without /v1": (entry(model="{ provider: openai-compatible, name: m, config: { api_base: 'http://a:8000/' } }"), "4:72", 'api_base has no path: most such servers answer under "/v1" only'),
+    "every page and no key": ("server: { cors: ['*'] }\n" + FINE, "1:17", "server.cors: every web page may call, and no key is asked for"),
     "two keys of one name": ("auth: { keys: [ { name: a, key: a-key-of-some-length-0123 }, { name: a, key: b-key-of-some-length-0123 } ] }\n" + FINE, "1:62", 'another key is called "a" too (line 1)'),
     "a key that is over": ("auth: { keys: [ { name: a, key: a-key-of-some-length-0123, expires_at: '2020-01-01T00:00:00Z' } ] }\n" + FINE, "1", "auth.keys: the key 'a' is refused: it expired at 2020-01-01T00:00:00Z"),
 }
