@@ -56,7 +56,7 @@ static bool is_odd(const struct sl_host_edit *e)
             role_look(e, who, &look);
         }
     }
-    return look.is_odd || (wants_system && look.before == WHO_SYSTEM && !look.has_turn);
+    return look.is_odd || (wants_system && look.before == WHO_SYSTEM);
 }
 
 /* --- the order --- */
@@ -120,7 +120,7 @@ static void systems_put(const struct sl_host_edit *e, struct order *o)
         is_misplaced |= who == WHO_SYSTEM && is_behind && i + 1 < o->n;
         is_behind |= who == WHO_ANSWER || who == WHO_RESULT;
     }
-    is_misplaced |= has_turn && o->in[last].who == WHO_RESULT && last + 1 < o->n;
+    is_misplaced |= has_turn && o->in[last].who != WHO_ANSWER && last + 1 < o->n; /* the last word is a turn's */
     if (o->n && o->in[o->n - 1].who == WHO_SYSTEM && (!has_turn || o->in[last].who == WHO_ANSWER)) {
         o->in[o->n - 1].who = WHO_USER;
         o->in[o->n - 1].speaks_as_user = true;
