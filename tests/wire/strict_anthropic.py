@@ -24,6 +24,9 @@ FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "uri", 
 HEADS = {"image/jpeg": b"\xff\xd8", "image/png": b"\x89PNG", "image/gif": b"GIF8", "image/webp": b"RIFF"}
 
 
+NO_THREADS = {"error_code": "thread_unsupported_request", "unsupported": ["hipaa"]}  # of an organisation whose conversations may not be kept
+
+
 class Refused(Exception):
     pass
 
@@ -220,7 +223,7 @@ def check(body):
 
 
 class StrictAnthropic:
-    """The handler of an upstream (upstream.py)."""
+    """The handler of an upstream (upstream.py). `bodies`: those that were right."""
 
     def __init__(self, answer=None):
         self.answer = answer or (lambda body: ([{"type": "text", "text": "ok"}], "end_turn"))
@@ -228,18 +231,21 @@ class StrictAnthropic:
 
     def __call__(self, x):
         body = x.json()
-        self.bodies.append(body)
         try:
             need(x.get("x-api-key") and x.get("anthropic-version"), "x-api-key header is required")
             if x.path == "/v1/complete":
                 need("complete" in can(body["model"])[1], f"model: {body['model']}")
                 need(body["prompt"].startswith("\n\nHuman:") and body["prompt"].endswith("\n\nAssistant:"), 'prompt must start with "\n\nHuman:" turn')
+                self.bodies.append(body)
                 x.reply({"type": "completion", "id": "compl_1", "completion": " ok", "stop_reason": "stop_sequence", "model": body["model"]})
                 return
+            need("thread" not in body, "thread: Threads do not support this request")
             check(body)
         except Refused as e:
-            x.reply({"type": "error", "error": {"type": "invalid_request_error", "message": str(e)}, "request_id": "req_1"}, "400 Bad Request")
+            error = {"type": "invalid_request_error", "message": str(e), **({"details": NO_THREADS} if "thread" in body else {})}
+            x.reply({"type": "error", "error": error, "request_id": "req_1"}, "400 Bad Request")
             return
+        self.bodies.append(body)
         content, stop = self.answer(body)
         message = {"id": f"msg_{len(self.bodies)}", "type": "message", "role": "assistant", "model": body["model"], "content": content, "stop_reason": stop,
                    "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 5}}

@@ -39,6 +39,7 @@ enum key {
     K_OUTPUT,
     K_MODEL,
     K_STREAM,
+    K_THREAD,
     K_COUNT
 };
 
@@ -55,6 +56,7 @@ static const struct sl_str keys[K_COUNT] = {
     [K_OUTPUT] = SL_STR_INIT("output_config"),
     [K_MODEL] = SL_STR_INIT("model"),
     [K_STREAM] = SL_STR_INIT("stream"),
+    [K_THREAD] = SL_STR_INIT("thread"),
 };
 
 static int members_sort(struct sl_chat_reader *rd, struct sl_json_val root, struct sl_json_val found[K_COUNT])
@@ -217,10 +219,24 @@ static int output_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return 0;
 }
 
+/* A conversation that the server keeps. This refusal is the one that Anthropic's clients know: they send the whole
+ * conversation then. */
+static int thread_read(struct sl_chat_reader *rd, struct sl_json_val v)
+{
+    if (sl_json_is_nothing(v)) {
+        return 0;
+    }
+    int r = sl_refuse(rd->call, rd->arena, rd->error, "thread",
+                      "The provider of this route keeps no conversation: send all messages, without 'thread'.");
+    rd->error->detail = SL_STR("{\"error_code\":\"thread_unsupported_request\",\"unsupported\":[\"thread\"]}");
+    return r;
+}
+
 static int values_read(struct sl_chat_reader *rd, const struct sl_json_val found[K_COUNT])
 {
     struct sl_json_val user = sl_json_get(found[K_METADATA], "user_id");
-    int r = max_tokens_read(rd, found[K_MAX_TOKENS]);
+    int r = thread_read(rd, found[K_THREAD]);
+    r = r < 0 ? r : max_tokens_read(rd, found[K_MAX_TOKENS]);
     r = r < 0 ? r : number_read(rd, found[K_TEMPERATURE], &rd->chat->temperature);
     r = r < 0 ? r : number_read(rd, found[K_TOP_P], &rd->chat->top_p);
     r = r < 0 ? r : stop_read(rd, found[K_STOP]);

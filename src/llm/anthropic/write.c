@@ -393,6 +393,9 @@ static void error_write(struct sl_jw *w, const struct sl_llm_error *error, int s
     sl_jw_object(w);
     sl_jw_member_str(w, "type", sl_str_c(type_of(error, status)));
     sl_jw_member_str(w, "message", told.message.p ? told.message : sl_str_c(sl_status_reason(status)));
+    if (told.detail.p) {
+        sl_jw_member_raw(w, "details", told.detail);
+    }
     sl_jw_end(w);
 }
 

@@ -72,7 +72,7 @@ struct sl_llm_error {
     struct sl_str message;               /* fit to show */
     struct sl_str code;                  /* the dialect's code where one is due ("model_not_found"); p == NULL: none */
     struct sl_str param;                 /* the member at fault */
-    struct sl_str detail;                /* raw JSON: MLflow's 422 list, or an upstream's own error object */
+    struct sl_str detail;                /* raw JSON for programs: MLflow's 422 list, Anthropic's details */
     struct sl_str upstream_body;         /* as it came */
     struct sl_str upstream_content_type; /* of that body; p == NULL: none was said */
     uint64_t retry_after_sec;            /* 0: none */

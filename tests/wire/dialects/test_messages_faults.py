@@ -50,6 +50,15 @@ def test_a_limit_is_told_as_anthropic_does(gateway):
         gateway.client.messages.count_tokens(model="few", messages=X)
 
 
+def test_no_conversation_is_kept(gateway):
+    """Anthropic's clients read why: they send the whole conversation then."""
+    with pytest.raises(anthropic.BadRequestError) as e:
+        gateway.client.beta.messages.create(model="other", max_tokens=9, messages=X, thread={"type": "create"})
+    assert e.value.body["error"]["details"]["error_code"] == "thread_unsupported_request" and "without 'thread'" in e.value.message
+    gateway.client.beta.messages.create(model="claude", max_tokens=9, messages=X, thread={"type": "create"})
+    assert gateway.own.requests[-1].json()["thread"] == {"type": "create"}
+
+
 WRONG = [
     ({"messages": X}, "max_tokens"),
     ({"max_tokens": "9", "messages": X}, "max_tokens"),
