@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One model behind every strict upstream, and a route to each. It calls `look_up` until it has three results and then says their sum.
-Without that tool it gives an object, in the way the call asks for; the object is right only at its third try, so that a client that checks
+"""One model behind every strict upstream, and a route to each. It calls `look_up` until it has three results and then says their sum. With a
+tool that runs commands it writes a file, once. Without these it gives an object, in the way the call asks for; the object is right only at its third try, so that a client that checks
 must ask again."""
 import json
 import re
@@ -13,6 +13,14 @@ from strict_anthropic import StrictAnthropic
 from strict_openai import StrictOpenAI
 from upstream import Upstream
 
+SHELLS = {  # the tools of agents at a terminal that run a command, and what each takes to write a file
+    "Bash": {"command": "printf done > out.txt", "description": "Writes a file."},
+    "exec_command": {"cmd": "printf done > out.txt"},
+    "shell": {"command": ["sh", "-c", "printf done > out.txt"]},
+    "shell_command": {"command": "printf done > out.txt"},
+    "run_shell_command": {"command": "printf done > out.txt", "description": "Writes a file."},
+}
+WRITTEN = "The file is written."
 ROWS = [11, 22, 33]  # what the tool gives for 0, 1 and 2: the sum can only come from results
 SUM = sum(ROWS)
 PROVIDERS = {  # route: (provider, model, the rules of StrictOpenAI that hold there)
@@ -20,6 +28,7 @@ PROVIDERS = {  # route: (provider, model, the rules of StrictOpenAI that hold th
     "mistral": ("mistral", "mistral-small-2603", "mistral"),
     "deepseek": ("deepseek", "deepseek-v4-flash", "deepseek"),
 }
+CLAUDE = "claude-sonnet-4-5"  # a route that has its model's name, for clients that know models by name; its upstream is that of `anthropic`
 ROUTES = [*PROVIDERS, "anthropic", "gemini", "bedrock", "cohere", "responses"]
 
 
@@ -33,6 +42,9 @@ def step(results, tools, n_tries):
         if len(results) < len(ROWS):
             return [("look_up", {"row": i}) for i in ([0] if not results else [1, 2])]
         return f"The sum is {sum(results)}."
+    for name, arguments in SHELLS.items():
+        if name in tools:
+            return WRITTEN if n_tries else [(name, arguments)]
     value = {"sum": SUM - 2 + min(n_tries, 2)}
     return [(tools[0], value)] if tools else json.dumps(value)
 
@@ -123,7 +135,7 @@ class Lab:
         root = {name: up.base.removesuffix("/v1") for name, up in self.ups.items()}
         routes = [self.route(name, provider, model, **self.family(provider, f"{root['openai']}/{rules}/v1")) for name, (provider, model, rules) in PROVIDERS.items()]
         routes += [
-            self.route("anthropic", "anthropic", "claude-sonnet-4-5", anthropic_api_key="k", anthropic_api_base=root["anthropic"] + "/v1"),
+            *(self.route(name, "anthropic", "claude-sonnet-4-5", anthropic_api_key="k", anthropic_api_base=root["anthropic"] + "/v1") for name in ("anthropic", CLAUDE)),
             self.route("gemini", "gemini", "gemini-3-pro-preview", gemini_api_key="k", gemini_api_base=root["gemini"] + "/v1beta"),
             self.route("bedrock", "bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0", aws_config={
                 "aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1], "aws_region": "us-east-1", "aws_endpoint_url": root["bedrock"]}),
@@ -143,7 +155,7 @@ class Lab:
 
     def taken(self, route):
         """How many calls reached that route's upstream so far."""
-        return len(self.fakes.get(route, self.fakes["openai"]).bodies)
+        return len(self.fakes["anthropic" if route == CLAUDE else "openai" if route in PROVIDERS else route].bodies)
 
     def close(self):
         for up in self.ups.values():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OpenAI's client for Node: loops by hand and by its own runner of tools, whole and streamed, and an object."""
+"""The clients of OpenAI and of Anthropic for Node: loops by hand and by their own runners of tools, whole and streamed, and an object."""
 import json
 import pathlib
 import subprocess
@@ -8,15 +8,17 @@ import pytest
 
 from model import ROUTES, SUM
 
-WIRE = pathlib.Path(__file__).parents[1] / "wire"
+HERE = pathlib.Path(__file__).parent
+KINDS = {"openai": (HERE.parent / "wire" / "node_loop.mjs", "/v1"), "anthropic": (HERE / "node_messages.mjs", "")}
 
 
-@pytest.fixture(scope="module")
-def node(lab):
+@pytest.fixture(scope="module", params=KINDS)
+def node(lab, request):
     """Does a loop and gives what came of it."""
-    with subprocess.Popen(["node", "node_loop.mjs"], cwd=WIRE, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as proc:
+    script, prefix = KINDS[request.param]
+    with subprocess.Popen(["node", script.name], cwd=script.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as proc:
         def loop(model, way):
-            proc.stdin.write(json.dumps({"base": lab.url, "model": model, "way": way}) + "\n")
+            proc.stdin.write(json.dumps({"base": lab.daemon.url + prefix, "model": model, "way": way}) + "\n")
             proc.stdin.flush()
             return json.loads(proc.stdout.readline())
 
