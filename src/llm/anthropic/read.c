@@ -59,26 +59,6 @@ static const struct sl_str keys[K_COUNT] = {
     [K_THREAD] = SL_STR_INIT("thread"),
 };
 
-static int members_sort(struct sl_chat_reader *rd, struct sl_json_val root, struct sl_json_val found[K_COUNT])
-{
-    struct sl_chat *chat = rd->chat;
-    chat->members = SL_ARENA_ARRAY(rd->arena, struct sl_member, sl_json_count(root) + 1);
-    int r = chat->members ? 0 : SL_E_NOMEM;
-    for (struct sl_json_iter it = sl_json_each(root); r == 0 && sl_json_next(&it);) {
-        size_t i = 0;
-        while (i < K_COUNT && !sl_json_str_eq(it.key, keys[i])) {
-            i++;
-        }
-        if (i < K_COUNT) {
-            found[i] = it.val;
-        } else if (!sl_json_is(it.val, SL_JSON_NULL)) {
-            chat->members[chat->n_members].val = it.val;
-            r = sl_json_text(it.key, rd->arena, &chat->members[chat->n_members++].name);
-        }
-    }
-    return r;
-}
-
 static int max_tokens_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     if (rd->call->is_count && sl_json_is_nothing(v)) {
@@ -87,36 +67,6 @@ static int max_tokens_read(struct sl_chat_reader *rd, struct sl_json_val v)
     if (sl_json_int(v, true, &rd->chat->max_tokens) < 0 || rd->chat->max_tokens < 0) {
         return sl_refuse(rd->call, rd->arena, rd->error, "max_tokens",
                          "Missing 'max_tokens': an integer of at least 0 is expected.");
-    }
-    return 0;
-}
-
-static int number_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_json_val *ret)
-{
-    if (!sl_json_is_nothing(v) && !sl_json_is(v, SL_JSON_NUMBER)) {
-        return sl_chat_fault(rd, v, "a number is expected");
-    }
-    *ret = sl_json_is_nothing(v) ? SL_JSON_ABSENT : v;
-    return 0;
-}
-
-static int stop_read(struct sl_chat_reader *rd, struct sl_json_val v)
-{
-    if (sl_json_is_nothing(v)) {
-        return 0;
-    }
-    if (!sl_json_is(v, SL_JSON_ARRAY)) {
-        return sl_chat_fault(rd, v, "a list of strings is expected");
-    }
-    rd->chat->stop = SL_ARENA_ARRAY(rd->arena, struct sl_str, sl_json_count(v) + 1);
-    if (!rd->chat->stop) {
-        return SL_E_NOMEM;
-    }
-    for (struct sl_json_iter it = sl_json_each(v); sl_json_next(&it);) {
-        if (!sl_json_is(it.val, SL_JSON_STRING)) {
-            return sl_chat_fault(rd, it.val, "a string is expected");
-        }
-        rd->chat->stop[rd->chat->n_stop++] = sl_json_raw(it.val);
     }
     return 0;
 }
@@ -201,8 +151,7 @@ static int output_read(struct sl_chat_reader *rd, struct sl_json_val v)
     struct sl_json_val effort = sl_json_get(v, "effort"), format = sl_json_get(v, "format");
     struct sl_json_val schema = sl_json_get(format, "schema");
     if (sl_json_count(v) > (uint32_t)(sl_json_is_present(effort) + sl_json_is_present(format))) {
-        rd->chat->members[rd->chat->n_members++] = (struct sl_member){ keys[K_OUTPUT],
-                                                                       v }; /* what is not known of it */
+        sl_chat_member_add(rd, keys[K_OUTPUT], v); /* what is not known of it */
     }
     if (sl_json_is(effort, SL_JSON_STRING) && sl_json_text(effort, rd->arena, &rd->chat->effort) < 0) {
         return SL_E_NOMEM;
@@ -237,9 +186,9 @@ static int values_read(struct sl_chat_reader *rd, const struct sl_json_val found
     struct sl_json_val user = sl_json_get(found[K_METADATA], "user_id");
     int r = thread_read(rd, found[K_THREAD]);
     r = r < 0 ? r : max_tokens_read(rd, found[K_MAX_TOKENS]);
-    r = r < 0 ? r : number_read(rd, found[K_TEMPERATURE], &rd->chat->temperature);
-    r = r < 0 ? r : number_read(rd, found[K_TOP_P], &rd->chat->top_p);
-    r = r < 0 ? r : stop_read(rd, found[K_STOP]);
+    r = r < 0 ? r : sl_chat_number(rd, found[K_TEMPERATURE], &rd->chat->temperature);
+    r = r < 0 ? r : sl_chat_number(rd, found[K_TOP_P], &rd->chat->top_p);
+    r = r < 0 ? r : sl_chat_stops(rd, found[K_STOP]);
     rd->chat->user = sl_json_is(user, SL_JSON_STRING) ? sl_json_raw(user) : SL_STR_NONE;
     r = r < 0 ? r : output_read(rd, found[K_OUTPUT]);
     r = r < 0 ? r : tools_read(rd, found[K_TOOLS]);
@@ -253,7 +202,7 @@ int sl_anthropic_read_chat(const struct sl_call *call, const struct sl_env *env,
     struct sl_chat_reader rd = { call, env, arena, &chat, ret_error };
     struct sl_json_val root, found[K_COUNT] = { 0 };
     int r = sl_chat_root(&rd, &root);
-    r = r < 0 ? r : members_sort(&rd, root, found);
+    r = r < 0 ? r : sl_chat_sort(&rd, root, keys, K_COUNT, 1, found);
     r = r < 0 ? r : values_read(&rd, found);
     r = r < 0 ? r : sl_anthropic_messages_read(&rd, found[K_SYSTEM], found[K_MESSAGES]);
     if (r == 0) {

@@ -59,12 +59,7 @@ static int text_source_read(struct sl_chat_reader *rd, struct sl_json_val source
     if (r < 0) {
         return r == SL_E_NOMEM ? r : sl_chat_fault(rd, source, "the member 'data' is missing");
     }
-    struct sl_buf buf = SL_BUF_INIT(text.n * 2 + 8);
-    sl_buf_add_base64(&buf, text);
-    media->mime = SL_STR("text/plain");
-    media->base64 = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
-    sl_buf_done(&buf);
-    return media->base64.p ? 0 : SL_E_NOMEM;
+    return sl_chat_text_file(rd, text, media);
 }
 
 static int base64_source_read(struct sl_chat_reader *rd, struct sl_json_val source, struct sl_media *media)

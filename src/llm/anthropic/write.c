@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 
-#include "json/write.h"
+#include "llm/core/event.h"
 
 /* --- parts --- */
 
@@ -155,20 +155,6 @@ int sl_anthropic_write_reply(const struct sl_call *call, const struct sl_reply *
 
 /* --- streams --- */
 
-static void event_begin(struct sl_jw *w, struct sl_buf *out, const char *type)
-{
-    sl_buf_printf(out, "event: %s\ndata: ", type);
-    sl_jw_init(w, out);
-    sl_jw_object(w);
-    sl_jw_member_str(w, "type", sl_str_c(type));
-}
-
-static void event_end(struct sl_jw *w)
-{
-    sl_jw_end(w);
-    sl_buf_add_lit(w->out, "\n\n");
-}
-
 static void start_write(struct sl_anthropic_writer *st, const struct sl_call *call, const struct sl_env *env,
                         const struct sl_delta *start, struct sl_buf *out)
 {
@@ -178,7 +164,7 @@ static void start_write(struct sl_anthropic_writer *st, const struct sl_call *ca
     }
     st->has_start = true;
     st->usage = SL_USAGE_NONE;
-    event_begin(&w, out, "message_start");
+    sl_event_begin(&w, out, "message_start");
     sl_jw_key(&w, "message");
     head_write(&w, start ? start->id : SL_STR_NONE, start && start->model.n ? start->model : call->model, env);
     sl_jw_key(&w, "content");
@@ -189,7 +175,7 @@ static void start_write(struct sl_anthropic_writer *st, const struct sl_call *ca
     sl_jw_key(&w, "usage");
     usage_write(&w, &st->usage); /* what is known of it comes with message_delta */
     sl_jw_end(&w);
-    event_end(&w);
+    sl_event_end(&w);
 }
 
 /* content_block_start, when it is known what begins. */
@@ -200,7 +186,7 @@ static void block_begin(struct sl_anthropic_writer *st, const struct sl_delta *d
         return;
     }
     st->is_started = true;
-    event_begin(&w, out, "content_block_start");
+    sl_event_begin(&w, out, "content_block_start");
     sl_jw_member_u64(&w, "index", st->n_blocks++);
     sl_jw_key(&w, "content_block");
     sl_jw_object(&w);
@@ -221,16 +207,16 @@ static void block_begin(struct sl_anthropic_writer *st, const struct sl_delta *d
         sl_jw_member_str(&w, "text", SL_STR(""));
     }
     sl_jw_end(&w);
-    event_end(&w);
+    sl_event_end(&w);
 }
 
 static void block_stop(struct sl_anthropic_writer *st, struct sl_buf *out)
 {
     struct sl_jw w;
     if (st->is_open && st->is_started) {
-        event_begin(&w, out, "content_block_stop");
+        sl_event_begin(&w, out, "content_block_stop");
         sl_jw_member_u64(&w, "index", st->n_blocks - 1);
-        event_end(&w);
+        sl_event_end(&w);
     }
     st->is_open = st->is_started = false;
 }
@@ -252,14 +238,14 @@ static void piece_write(struct sl_anthropic_writer *st, const char *type, const 
                         struct sl_buf *out)
 {
     struct sl_jw w;
-    event_begin(&w, out, "content_block_delta");
+    sl_event_begin(&w, out, "content_block_delta");
     sl_jw_member_u64(&w, "index", st->n_blocks - 1);
     sl_jw_key(&w, "delta");
     sl_jw_object(&w);
     sl_jw_member_str(&w, "type", sl_str_c(type));
     sl_jw_member_str(&w, key, text);
     sl_jw_end(&w);
-    event_end(&w);
+    sl_event_end(&w);
 }
 
 static int block_delta(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
@@ -348,7 +334,7 @@ void sl_anthropic_write_end(void *state, struct sl_buf *out)
         return;
     }
     block_stop(st, out);
-    event_begin(&w, out, "message_delta");
+    sl_event_begin(&w, out, "message_delta");
     sl_jw_key(&w, "delta");
     sl_jw_object(&w);
     sl_jw_member_str(&w, "stop_reason", sl_str_c(reason_of((enum sl_finish)st->finish, st->has_tool)));
@@ -356,9 +342,9 @@ void sl_anthropic_write_end(void *state, struct sl_buf *out)
     sl_jw_end(&w);
     sl_jw_key(&w, "usage");
     usage_write(&w, &st->usage);
-    event_end(&w);
-    event_begin(&w, out, "message_stop");
-    event_end(&w);
+    sl_event_end(&w);
+    sl_event_begin(&w, out, "message_stop");
+    sl_event_end(&w);
 }
 
 /* --- errors --- */
@@ -418,7 +404,7 @@ void sl_anthropic_write_stream_error(void *state, const struct sl_llm_error *err
     if (st) {
         st->has_error = true; /* message_stop belongs to an answer that is complete */
     }
-    event_begin(&w, out, "error");
+    sl_event_begin(&w, out, "error");
     error_write(&w, error, sl_error_status(error));
-    event_end(&w);
+    sl_event_end(&w);
 }

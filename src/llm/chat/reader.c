@@ -65,3 +65,82 @@ int sl_chat_root(struct sl_chat_reader *rd, struct sl_json_val *ret)
     *ret = sl_json_root(scratch);
     return 0;
 }
+
+int sl_chat_sort(struct sl_chat_reader *rd, struct sl_json_val root, const struct sl_str *keys, size_t n_keys,
+                 size_t more, struct sl_json_val *found)
+{
+    rd->chat->members = SL_ARENA_ARRAY(rd->arena, struct sl_member, sl_json_count(root) + more + 1);
+    int r = rd->chat->members ? 0 : SL_E_NOMEM;
+    for (struct sl_json_iter it = sl_json_each(root); r == 0 && sl_json_next(&it);) {
+        size_t i = 0;
+        while (i < n_keys && !sl_json_str_eq(it.key, keys[i])) {
+            i++;
+        }
+        if (i < n_keys) {
+            found[i] = it.val;
+        } else if (!sl_json_is(it.val, SL_JSON_NULL)) {
+            struct sl_str name;
+            r = sl_json_text(it.key, rd->arena, &name);
+            sl_chat_member_add(rd, r == 0 ? name : SL_STR(""), it.val);
+        }
+    }
+    return r;
+}
+
+void sl_chat_member_add(struct sl_chat_reader *rd, struct sl_str name, struct sl_json_val val)
+{
+    rd->chat->members[rd->chat->n_members++] = (struct sl_member){ name, val };
+}
+
+int sl_chat_number(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_json_val *ret)
+{
+    if (sl_json_is_nothing(v)) {
+        return 0;
+    }
+    *ret = v;
+    return sl_json_is(v, SL_JSON_NUMBER) ? 0 : sl_chat_fault(rd, v, "a number is expected");
+}
+
+int sl_chat_int(struct sl_chat_reader *rd, struct sl_json_val v, int64_t min, int64_t *ret)
+{
+    int64_t n;
+    if (sl_json_is_nothing(v)) {
+        return 0;
+    }
+    if (sl_json_int(v, true, &n) < 0 || n < min) {
+        return sl_chat_fault(rd, v, "an integer of at least %lld is expected", (long long)min);
+    }
+    *ret = n;
+    return 0;
+}
+
+int sl_chat_stops(struct sl_chat_reader *rd, struct sl_json_val v)
+{
+    if (sl_json_is_nothing(v)) {
+        return 0;
+    }
+    if (!sl_json_is(v, SL_JSON_ARRAY)) {
+        return sl_chat_fault(rd, v, "a list of strings is expected");
+    }
+    rd->chat->stop = SL_ARENA_ARRAY(rd->arena, struct sl_str, sl_json_count(v) + 1);
+    if (!rd->chat->stop) {
+        return SL_E_NOMEM;
+    }
+    for (struct sl_json_iter it = sl_json_each(v); sl_json_next(&it);) {
+        if (!sl_json_is(it.val, SL_JSON_STRING)) {
+            return sl_chat_fault(rd, it.val, "a string is expected");
+        }
+        rd->chat->stop[rd->chat->n_stop++] = sl_json_raw(it.val);
+    }
+    return 0;
+}
+
+int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_media *media)
+{
+    struct sl_buf buf = SL_BUF_INIT(text.n * 2 + 8);
+    sl_buf_add_base64(&buf, text);
+    media->mime = SL_STR("text/plain");
+    media->base64 = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    return media->base64.p ? 0 : SL_E_NOMEM;
+}

@@ -20,4 +20,18 @@ int sl_chat_fault(struct sl_chat_reader *rd, struct sl_json_val v, const char *f
 /* The root of the body as the dialect left it, recorded to its leaves. */
 SL_MUST int sl_chat_root(struct sl_chat_reader *rd, struct sl_json_val *ret);
 
+/* The members of `root`: that of the name keys[i] goes to found[i], all of which are absent before; what else says
+ * something becomes a member of the call. There is room for `more` of them. */
+SL_MUST int sl_chat_sort(struct sl_chat_reader *rd, struct sl_json_val root, const struct sl_str *keys, size_t n_keys,
+                         size_t more, struct sl_json_val *found);
+void sl_chat_member_add(struct sl_chat_reader *rd, struct sl_str name, struct sl_json_val val);
+
+/* Values that may be left out or null: what is read into stays as it is then. */
+SL_MUST int sl_chat_number(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_json_val *ret);
+SL_MUST int sl_chat_int(struct sl_chat_reader *rd, struct sl_json_val v, int64_t min, int64_t *ret);
+/* A list of strings to the call's stops. */
+SL_MUST int sl_chat_stops(struct sl_chat_reader *rd, struct sl_json_val v);
+/* A text as a file of plain text. */
+SL_MUST int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_media *media);
+
 #endif
