@@ -211,6 +211,9 @@ static void value_begin(struct sl_json_scan *scan, const char *p)
 {
     char first = *p;
     bool is_nested = first == '{' || first == '[';
+    if (scan->at >= 0 && scan->wants[scan->at].begins && scan->wants[scan->at].begins != first) {
+        scan->at = -1;
+    }
     if (scan->at >= 0) {
         struct sl_json_scan_member *member = &scan->members[scan->at];
         sl_buf_reset(&member->value);

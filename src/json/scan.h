@@ -9,12 +9,13 @@
 #include "base/buf.h"
 
 #define SL_JSON_SCAN_NAME_MAX    31
-#define SL_JSON_SCAN_MEMBERS_MAX 4
+#define SL_JSON_SCAN_MEMBERS_MAX 5
 
 /* A member to look for. */
 struct sl_json_scan_want {
     struct sl_str name; /* at most SL_JSON_SCAN_NAME_MAX bytes, unescaped ASCII */
     size_t keep_bytes;  /* its raw value is kept up to this length; 0: only how it begins */
+    char begins;        /* with what its value begins, else it is not looked at; '\0': with anything */
 };
 
 /* What was seen of it; of a repeated one, the last. */

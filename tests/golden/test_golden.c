@@ -163,18 +163,38 @@ static const char *config_make(struct golden *g, struct sl_str provider)
     return sl_arena_printf(&g->h.arena, "%.*s,%.*s", SL_STR_ARG(base), SL_STR_ARG(sl_str_sub(raw, 1, raw.n))).p;
 }
 
+/* Which dialect and type a path has; the first that fits. */
+static void path_find(struct golden *g, struct sl_str path)
+{
+    static const struct {
+        const char *begins, *ends;
+        const struct sl_dialect *dialect;
+        enum sl_llm_type type;
+    } rows[] = {
+        { "/v1/messages", "", &sl_dialect_anthropic, SL_LLM_CHAT },
+        { "/v1/", "/completions", &sl_dialect_openai, SL_LLM_COMPLETIONS },
+        { "/v1/", "/embeddings", &sl_dialect_openai, SL_LLM_EMBEDDINGS },
+        { "/v1/", "", &sl_dialect_openai, SL_LLM_CHAT },
+        { "/v2/", "/embed", &sl_dialect_cohere, SL_LLM_EMBEDDINGS },
+        { "/v2/", "", &sl_dialect_cohere, SL_LLM_CHAT },
+        { "", "", &sl_dialect_mlflow, SL_LLM_CHAT },
+    };
+    size_t i = 0;
+    while (!sl_str_has_prefix(path, sl_str_c(rows[i].begins)) || !sl_str_has_suffix(path, sl_str_c(rows[i].ends))) {
+        i++;
+    }
+    bool is_chat = sl_str_has_suffix(path, SL_STR("/chat/completions"));
+    g->dialect = rows[i].dialect;
+    g->type = is_chat ? SL_LLM_CHAT : rows[i].type;
+}
+
 /* /v1: the route has the model's own name. MLflow's paths: the case says which route stands behind it. */
 static void target_make(struct golden *g, struct sl_json_val request)
 {
     struct sl_json_val root = sl_json_root(&g->file), route = sl_json_get(root, "route");
     struct sl_str path = text_of(g, request, "path"), type = text_of(g, route, "type");
     struct sl_str model = text_of(g, sl_json_is_present(route) ? route : sl_json_get(request, "body"), "model");
-    g->dialect = sl_str_eq(path, SL_STR("/v1/messages"))   ? &sl_dialect_anthropic
-                 : sl_str_has_prefix(path, SL_STR("/v1/")) ? &sl_dialect_openai
-                                                           : &sl_dialect_mlflow;
-    g->type = sl_str_has_suffix(path, SL_STR("/v1/completions"))  ? SL_LLM_COMPLETIONS
-              : sl_str_has_suffix(path, SL_STR("/v1/embeddings")) ? SL_LLM_EMBEDDINGS
-                                                                  : SL_LLM_CHAT;
+    path_find(g, path);
     if (type.p) {
         assert_int_equal(sl_llm_type_parse(type, &g->type), 0);
     }

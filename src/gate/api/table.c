@@ -28,6 +28,11 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT, .counts = true,                 \
         .told = SL_TOLD(text, .body = "AnthropicCountRequest", .reply = "TokenCount", .headers = "x-sluice-estimate") \
     }
+#define COHERE(path, llm_type, kind, text)                                                     \
+    {                                                                                          \
+        .methods = SL_POST, .pattern = (path), .has_type = true, .type = (llm_type),           \
+        .told = SL_TOLD(text, .body = "Cohere" kind "Request", .reply = "Cohere" kind "Reply") \
+    }
 #define MLFLOW(path, text)                                                                                \
     {                                                                                                     \
         .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
@@ -49,6 +54,7 @@ static const struct sl_path invocations[] = {
     COUNT("/v1/messages/count_tokens", "How many tokens a chat has; where its provider cannot say, an estimate."),
     COUNT("/anthropic/v1/messages/count_tokens", "The same for clients whose base URL ends with /anthropic."),
     MESSAGES("/anthropic/v1/messages", "The same for clients whose base URL ends with /anthropic."),
+    COHERE("/v2/chat", SL_LLM_CHAT, "Chat", "Query a chat route; `model` names the route. Cohere's shapes."),
     MLFLOW("/gateway/{}/invocations", "Query a route. MLflow's shapes."),
     MLFLOW("/endpoints/{}/invocations", "Query a route; the same call under its other name."),
     MLFLOW("/serving-endpoints/{}/invocations", "Query a route, as Databricks' deployment client does."),
@@ -67,6 +73,7 @@ static const struct sl_path_prefix prefixes[] = {
     { SL_STR_INIT("/anthropic"), &sl_dialect_anthropic },
     { SL_STR_INIT("/v1/models"), &sl_dialect_anthropic, .header = "anthropic-version" },
     { SL_STR_INIT("/v1"), &sl_dialect_openai },
+    { SL_STR_INIT("/v2"), &sl_dialect_cohere },
     { SL_STR_INIT("/chat/completions"), &sl_dialect_openai },
     { SL_STR_INIT("/completions"), &sl_dialect_openai },
     { SL_STR_INIT("/embeddings"), &sl_dialect_openai },

@@ -93,7 +93,9 @@ static void usage_read(struct sl_relay *relay)
 {
     struct sl_json *doc = relay->x->desk->doc;
     struct sl_str raw;
-    if (relay->scan && sl_json_scan_value(relay->scan, SL_REPLY_USAGE, &raw) && sl_json_parse(doc, raw) == 0) {
+    bool is_found = relay->scan && (sl_json_scan_value(relay->scan, SL_REPLY_USAGE, &raw) ||
+                                    sl_json_scan_value(relay->scan, SL_REPLY_META, &raw));
+    if (is_found && sl_json_parse(doc, raw) == 0) {
         /* An upstream that counts strangely is not the client's problem. */
         SL_IGNORE(relay->language->read_usage(sl_json_root(doc), &relay->x->record.usage) < 0);
     }

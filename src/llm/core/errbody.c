@@ -2,6 +2,7 @@
 #include "llm/core/errbody.h"
 
 #include "llm/core/google_error.h"
+#include "llm/core/language.h"
 #include "llm/core/pieces.h"
 
 #define ERRBODY_TEXT_MAX 1024
@@ -245,4 +246,15 @@ void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl
         .upstream_content_type = headers ? sl_headers_get(headers, "content-type") : SL_STR_NONE,
     };
     google_read(status, body, arena, ret_error);
+}
+
+void sl_errbody_judge(struct sl_str body, const char *answer, struct sl_json *doc, struct sl_reply_judgement *ret)
+{
+    *ret = (struct sl_reply_judgement){ .error_type = SL_ERR_PROVIDER_SERVER_ERROR };
+    struct sl_json_val root = sl_json_parse_at(doc, body, 1) == 0 ? sl_json_root(doc) : SL_JSON_ABSENT;
+    struct sl_json_val found = sl_json_get(root, answer), message = sl_json_get(root, "message");
+    ret->is_object = sl_json_is(root, SL_JSON_OBJECT);
+    ret->has_answer = sl_json_is(found, SL_JSON_OBJECT) || sl_json_is(found, SL_JSON_ARRAY);
+    ret->is_error = !ret->has_answer &&
+                    (sl_json_is(message, SL_JSON_STRING) || sl_json_is_present(sl_json_get(root, "Message")));
 }

@@ -29,6 +29,11 @@ bool sl_errbody_is_no_path(struct sl_str message);
 /* Does a path for which nothing is there end as OpenAI's do, and have no version ("/v1") in it where one is due? */
 bool sl_errbody_lacks_version(struct sl_str path);
 
+/* A whole 2xx reply of a language whose errors are {"message": …}: an answer has the member `answer`, an object or a
+ * list. */
+struct sl_reply_judgement;
+void sl_errbody_judge(struct sl_str body, const char *answer, struct sl_json *doc, struct sl_reply_judgement *ret);
+
 /* All of it: fills *ret_error from status, headers and body. */
 void sl_errbody_classify(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
                          struct sl_llm_error *ret_error);

@@ -28,6 +28,7 @@ enum sl_reply_member {
     SL_REPLY_ERROR,
     SL_REPLY_ANSWER, /* what every reply that is none of errors has something in */
     SL_REPLY_DATA,   /* the same of embeddings */
+    SL_REPLY_META,   /* the usage of embeddings, where it has another name */
     SL_REPLY_COUNT
 };
 

@@ -26,11 +26,12 @@ static int schemas(struct sl_form *form, struct sl_chat *chat)
     return r;
 }
 
-/* What another provider closed cannot be opened here: no base64 has a colon, and what the Responses API closes does. */
+/* What another provider closed cannot be opened here: no base64 has a colon, and what the Responses API closes does.
+ * What was never signed was thought elsewhere, too. */
 static bool is_closed_elsewhere(const struct sl_part *part)
 {
     struct sl_str closed = part->redacted.p ? part->redacted : part->signature;
-    return part->kind == SL_PART_THINKING && sl_str_find_char(closed, ':', 0) >= 0;
+    return part->kind == SL_PART_THINKING && (!closed.p || sl_str_find_char(closed, ':', 0) >= 0);
 }
 
 static void thoughts_sift(struct sl_form *form, struct sl_chat *chat)

@@ -57,7 +57,7 @@ static int media_new(struct sl_chat_reader *rd, enum sl_part_kind kind, struct s
     return part->media ? 0 : SL_E_NOMEM;
 }
 
-static int image_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
+int sl_openai_image_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val image = sl_json_get(v, "image_url");
     if (media_new(rd, SL_PART_IMAGE, part) < 0) {
@@ -145,7 +145,7 @@ static int part_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
         struct sl_str type;
         int (*read)(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part);
     } kinds[] = {
-        { SL_STR_INIT("image_url"), image_read },
+        { SL_STR_INIT("image_url"), sl_openai_image_read },
         { SL_STR_INIT("input_audio"), audio_read },
         { SL_STR_INIT("file"), file_read },
         { SL_STR_INIT("thinking"), thinking_read },
@@ -167,8 +167,7 @@ static struct sl_str signature_of(struct sl_json_val v)
     return signature.p ? signature : sl_chat_raw_text(v, "thought_signature");
 }
 
-/* An assistant's call. Its arguments must be an object: most upstreams take one, not its text. */
-static int call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
+int sl_openai_call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val function = sl_json_get(v, "function");
     struct sl_tool_call *call = SL_ARENA_NEW(rd->arena, struct sl_tool_call);
@@ -309,7 +308,7 @@ static int assistant_read(struct sl_chat_reader *rd, const struct sl_json_val m[
                                                                .text = refusal };
     }
     for (struct sl_json_iter it = sl_json_each(m[M_TOOL_CALLS]); r == 0 && sl_json_next(&it);) {
-        r = call_read(rd, it.val, &message->parts[message->n_parts++]);
+        r = sl_openai_call_read(rd, it.val, &message->parts[message->n_parts++]);
     }
     return r;
 }

@@ -188,6 +188,8 @@ static void a_path_has_a_dialect(void **state)
         const struct sl_headers *headers;
     } cases[] = {
         { "/v1/messages", &sl_dialect_anthropic, NULL },
+        { "/v2/chat", &sl_dialect_cohere, NULL },
+        { "/v2/nothing", &sl_dialect_cohere, NULL },
         { "/v1/messages/batches", &sl_dialect_anthropic, NULL },
         { "/anthropic/v1/nothing", &sl_dialect_anthropic, NULL },
         { "/v1/models", &sl_dialect_openai, NULL },

@@ -79,7 +79,7 @@ def narrowed(doc):
     for kind, name in KINDS.items():
         schemas[f"Openai{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name]}
         schemas[f"Deployment{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name, None]}
-    for name in ("AnthropicRequest", "AnthropicCountRequest"):
+    for name in ("AnthropicRequest", "AnthropicCountRequest", "CohereChatRequest"):
         schemas[name]["properties"]["model"] = {"enum": ["chat"]}
     for name in ("RouteModel", "ExternalModel"):
         schemas[name]["oneOf"] = [m for m in schemas[name]["oneOf"] if m["properties"]["provider"]["const"] in ("groq", "mistral")]
