@@ -216,6 +216,7 @@ class StrictOpenAI:
         body = x.json()
         self.bodies.append(body)
         try:
+            need(body.get("messages", True), "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.", "messages")
             need("api-version=" in x.path or "/deployments/" not in x.path, "Resource not found: api-version is missing")
             for host in self.hosts(x, body):
                 for rule, row in HOSTS[host]:

@@ -9,6 +9,7 @@ from bedrock_fake import KEYS, Bedrock
 from cohere_fake import Cohere
 from gemini_fake import Gemini
 from responses_fake import Responses
+from serving_fake import Scoring
 from strict_anthropic import StrictAnthropic
 from strict_openai import StrictOpenAI
 from upstream import Upstream
@@ -130,8 +131,10 @@ class Lab:
 
     def __init__(self, start):
         fakes = {"openai": StrictOpenAI(openai_answer), "anthropic": StrictAnthropic(anthropic_answer), "gemini": Plan(Gemini, gemini_answer).fake,
-                 "bedrock": Plan(Bedrock, bedrock_answer).fake, "cohere": Plan(Cohere, cohere_answer).fake, "responses": Plan(Responses, responses_answer).fake}
-        self.fakes, self.ups = fakes, {name: Upstream(fake) for name, fake in fakes.items()}
+                 "bedrock": Plan(Bedrock, bedrock_answer).fake, "cohere": Plan(Cohere, cohere_answer).fake, "responses": Plan(Responses, responses_answer).fake,
+                 "scoring": Plan(Scoring, lambda _: step([], [], 0)).fake}
+        self.fakes, self.ups = fakes, {name: Upstream(self.handler(name)) for name in fakes}
+        self.faults = {}  # name: what the next call of this upstream meets instead, with the exchange and the handler
         root = {name: up.base.removesuffix("/v1") for name, up in self.ups.items()}
         routes = [self.route(name, provider, model, **self.family(provider, f"{root['openai']}/{rules}/v1")) for name, (provider, model, rules) in PROVIDERS.items()]
         routes += [
@@ -140,9 +143,17 @@ class Lab:
             self.route("bedrock", "bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0", aws_config={
                 "aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1], "aws_region": "us-east-1", "aws_endpoint_url": root["bedrock"]}),
             self.route("cohere", "cohere", "command-a-03-2025", cohere_api_key="k", cohere_api_base=root["cohere"] + "/v2"),
-            self.route("responses", "openai", "gpt-4.1", openai_api_key="k", openai_api_base=root["responses"] + "/v1", openai_api="responses")]
+            self.route("responses", "openai", "gpt-4.1", openai_api_key="k", openai_api_base=root["responses"] + "/v1", openai_api="responses"),
+            self.route("scoring", "mlflow-model-serving", "m", model_server_url=root["scoring"])]
         self.daemon = start({"endpoints": routes})
         self.url = self.daemon.url + "/v1"
+
+    def handler(self, name):
+        def handle(x):
+            fault = self.faults.pop(name, None)
+            return fault(x, self.fakes[name]) if fault else self.fakes[name](x)
+
+        return handle
 
     @staticmethod
     def family(provider, base):
