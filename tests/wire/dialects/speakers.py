@@ -365,13 +365,15 @@ class Cohere:
         message = reply["message"]
         calls = [Call(c["id"], c["function"]["name"], json.loads(c["function"]["arguments"])) for c in message.get("tool_calls") or []]
         finish = {"COMPLETE": "stop", "TOOL_CALL": "tools"}[reply["finish_reason"]]
-        usage = reply["usage"]["tokens"]
+        usage = (reply.get("usage") or {}).get("tokens") or {"input_tokens": 0, "output_tokens": 0}  # model servers count nothing
         text = "".join(p["text"] for p in message.get("content") or [] if p["type"] == "text")
         return Answer(text, calls, (usage["input_tokens"], usage["output_tokens"]), finish, message)
 
     def streamed(self, body):
         message, end = None, None
         for name, data in events(body):
+            if data == "[DONE]":
+                continue
             event = json.loads(data)
             assert event["type"] == name
             delta = (event.get("delta") or {}).get("message") or {}

@@ -13,7 +13,7 @@ from model import ROWS, SUM, Lab
 from speakers import PNG, SCHEMA, TOOL, Refusal, say
 
 PAGE = pathlib.Path(__file__).parents[3] / "docs" / "dialects.md"
-DIALECTS = ["openai", "anthropic", "mlflow"]
+DIALECTS = ["openai", "anthropic", "cohere", "mlflow"]
 PROTOCOLS = {"OpenAI chat": "openai", "OpenAI Responses": "responses", "Anthropic": "anthropic", "Gemini": "gemini", "Bedrock": "bedrock", "Cohere": "cohere", "MLflow serving": "scoring"}
 USAGE = {"openai": (3, 5), "anthropic": (3, 5), "scoring": (0, 0)}
 GO = [("user", "Go.")]
