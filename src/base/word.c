@@ -24,11 +24,16 @@ bool sl_utf8_next(struct sl_str *io_rest, uint32_t *ret)
     if (io_rest->n == 0) {
         return false;
     }
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+    if (p[0] < 0x80) {
+        *io_rest = sl_str_make(io_rest->p + 1, io_rest->n - 1);
+        *ret = p[0];
+        return true;
+    }
+    size_t n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
     if (n > io_rest->n || !sl_str_is_utf8(sl_str_make(io_rest->p, n))) {
         return false;
     }
-    uint32_t c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
+    uint32_t c = p[0] & (0xffu >> (n + 1));
     for (size_t i = 1; i < n; i++) {
         c = c << 6 | (p[i] & 0x3fu);
     }

@@ -16,16 +16,52 @@ void sl_line_put(struct sl_line *line, struct sl_str s)
     line->at += n;
 }
 
+/* No byte of the eight is a control, would need escaping, or is not ASCII. */
+static bool eight_are_plain(const char *p)
+{
+    const uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
+    uint64_t w;
+    memcpy(&w, p, sizeof(w));
+    uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
+    uint64_t low = (w - ones * 0x20) & ~w;
+    uint64_t escaped = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
+    return ((w | (w + ones) | low | escaped) & highs) == 0; /* w + ones: 0x7f */
+}
+
+static bool is_plain(char c)
+{
+    return (unsigned char)(c - 0x20) < 0x7f - 0x20 && c != '"' && c != '\\';
+}
+
+/* How many bytes at the front go as they are: nearly always all of them. */
+static size_t plain_n(struct sl_str s)
+{
+    size_t n = 0;
+    while (s.n - n >= 8 && eight_are_plain(s.p + n)) {
+        n += 8;
+    }
+    while (n < s.n && is_plain(s.p[n])) {
+        n++;
+    }
+    return n;
+}
+
 /* Inside of a JSON string, at most 192 bytes of input, cut at a character; what would need escaping, is no UTF-8 or
  * steers a terminal becomes '?'. */
 static void put_text(struct sl_line *line, struct sl_str s)
 {
     s.n = sl_utf8_fit(s, TEXT_MAX);
     while (s.n && line->at < line->end) {
+        size_t n = plain_n(s);
+        if (n) {
+            sl_line_put(line, sl_str_make(s.p, n));
+            s = sl_str_make(s.p + n, s.n - n);
+            continue;
+        }
         uint32_t c;
         struct sl_str rest = s;
         bool is_text = sl_utf8_next(&rest, &c) && !sl_is_steering(c) && c != '"' && c != '\\';
-        size_t n = is_text ? s.n - rest.n : 1;
+        n = is_text ? s.n - rest.n : 1;
         if (n > (size_t)(line->end - line->at)) {
             return;
         }

@@ -56,6 +56,31 @@ static void texts_are_utf_8_as_they_came(void **state)
     assert_true(sl_str_eq_c(written(SL_STR_NONE, room, sizeof(room)), "k:null"));
 }
 
+/* Bytes that go as they are go many at a time: each byte at each place among such. */
+static void each_byte_at_each_place(void **state)
+{
+    (void)state;
+    char room[64];
+    for (int c = 1; c < 256; c++) {
+        for (size_t n = 1; n <= 19; n++) {
+            for (size_t at = 0; at < n; at++) {
+                char in[20], want[32] = "k:\"";
+                memset(in, '~', n);
+                in[at] = (char)c;
+                memcpy(want + 3, in, n);
+                bool is_plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+                want[3 + at] = is_plain ? (char)c : '?';
+                want[3 + n] = '"';
+                want[4 + n] = '\0';
+                struct sl_str got = written(sl_str_make(in, n), room, sizeof(room));
+                if (!sl_str_eq_c(got, want)) {
+                    fail_msg("byte %d at %zu of %zu: %.*s", c, at, n, SL_STR_ARG(got));
+                }
+            }
+        }
+    }
+}
+
 static void a_text_is_cut_at_a_character(void **state)
 {
     (void)state;
@@ -125,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_utf_8_as_they_came),
+        cmocka_unit_test(each_byte_at_each_place),
         cmocka_unit_test(a_text_is_cut_at_a_character),
         cmocka_unit_test(a_failing_upstream_is_told_once_a_minute),
         cmocka_unit_test(a_full_gateway_is_told_once_a_minute),
