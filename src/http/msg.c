@@ -42,6 +42,7 @@ static int head_split(struct sl_msg *msg, struct sl_str head, struct sl_arena *a
     const char *eol = memchr(p, '\r', (size_t)(end - p));
     SL_ASSERT(eol);
     *ret_first_line = sl_str_make(p, (size_t)(eol - p));
+    msg->headers.head = head;
     for (p = eol + 2; p < end && *p != '\r'; p = eol + 2) {
         eol = memchr(p, '\r', (size_t)(end - p));
         const char *colon = memchr(p, ':', (size_t)(end - p));

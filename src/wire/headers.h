@@ -17,6 +17,7 @@ struct sl_header {
 struct sl_headers {
     struct sl_header *v;
     uint32_t n, cap;
+    struct sl_str head; /* of fields that were read from one, all of it; else p is NULL */
 };
 
 /* First one with that name, or NULL. */

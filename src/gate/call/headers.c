@@ -198,11 +198,19 @@ static int wait_down(const struct down *down)
                : r;
 }
 
+static bool is_within(const struct sl_header *field, struct sl_str text)
+{
+    const char *end = text.p + text.n;
+    return field->name.p >= text.p && field->name.p + field->name.n <= end && field->value.p >= text.p &&
+           field->value.p + field->value.n <= end;
+}
+
 int sl_headers_down(const struct sl_headers_down_rules *rules, const struct sl_headers *from, struct sl_arena *arena,
                     struct sl_headers *io_headers, struct sl_str *io_request_id)
 {
     struct down down = { from, (int64_t)(rules->now_wall_usec / SL_USEC_PER_SEC), arena, io_headers };
     bool has_named = has_named_fields(from);
+    bool is_clear = from->head.p && !sl_secrets_may_be_in(rules->secrets, from->head); /* all of it at once */
     for (uint32_t i = 0; i < from->n; i++) {
         struct sl_str name = from->v[i].name;
         if (sl_header_is_among(name, &down_dropped) || sl_header_is_hop_by_hop(name) ||
@@ -211,13 +219,16 @@ int sl_headers_down(const struct sl_headers_down_rules *rules, const struct sl_h
             (has_named && is_named_by_connection(from, name))) {
             continue;
         }
-        struct sl_str value = sl_mask_text(rules->secrets, from->v[i].value, arena);
-        struct sl_str shown = sl_mask_text(rules->secrets, name, arena);
-        if (!value.p || !shown.p) {
-            return SL_E_NOMEM;
-        }
-        if (SL_UNLIKELY(shown.p != name.p)) {
-            continue; /* a name that holds the credential: masked it would be none */
+        struct sl_str value = from->v[i].value;
+        if (SL_UNLIKELY(!is_clear || !is_within(&from->v[i], from->head))) {
+            value = sl_mask_text(rules->secrets, value, arena);
+            struct sl_str shown = sl_mask_text(rules->secrets, name, arena);
+            if (!value.p || !shown.p) {
+                return SL_E_NOMEM;
+            }
+            if (shown.p != name.p) {
+                continue; /* a name that holds the credential: masked it would be none */
+            }
         }
         if (sl_str_case_eq(name, SL_STR("x-request-id")) || is_request_id(rules, name)) {
             *io_request_id = value;

@@ -3,6 +3,10 @@
 
 #include <ctype.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "base/arena.h"
 #include "wire/headers.h"
 
@@ -194,6 +198,43 @@ static void start_add(struct sl_secrets *secrets, char c)
     secrets->starts[(unsigned char)c >> 3] |= (uint8_t)(1u << ((unsigned char)c & 7));
 }
 
+static void pair_add(struct sl_secrets *secrets, char first, char second)
+{
+    if (secrets->n_pairs < SL_PAIRS_MAX) {
+        secrets->pairs[secrets->n_pairs][0] = first;
+        secrets->pairs[secrets->n_pairs][1] = second;
+    }
+    secrets->n_pairs++;
+}
+
+/* A character as base64's other alphabet has it. */
+static char other_char(char c)
+{
+    return c == '+' ? '-' : c == '/' ? '_' : c;
+}
+
+static void pairs_add(struct sl_secrets *secrets, const struct sl_secret_word *word, enum form form)
+{
+    size_t n = form_n(word, form);
+    if (n < 2) {
+        secrets->n_pairs += n ? SL_PAIRS_MAX + 1 : 0;
+        return;
+    }
+    bool is_base64 = form != FORM_PLAIN && form != FORM_PASSWORD;
+    char a = form_char(word, form, 0), b = form_char(word, form, 1);
+    char other_a = is_base64 ? other_char(a) : a, other_b = is_base64 ? other_char(b) : b;
+    pair_add(secrets, a, b);
+    if (other_a != a) {
+        pair_add(secrets, other_a, b);
+    }
+    if (other_b != b) {
+        pair_add(secrets, a, other_b);
+    }
+    if (other_a != a && other_b != b) {
+        pair_add(secrets, other_a, other_b);
+    }
+}
+
 /* Where its password stands, when all of it is base64 and has one. */
 static void password_find(struct sl_secret_word *word)
 {
@@ -232,8 +273,9 @@ static void word_add(struct sl_secrets *secrets, struct sl_str text, bool is_bas
         char c = n ? form_char(word, form, 0) : '\\';
         start_add(secrets, c);
         if (c == '+' || c == '/') { /* of base64's other alphabet */
-            start_add(secrets, c == '+' ? '-' : '_');
+            start_add(secrets, other_char(c));
         }
+        pairs_add(secrets, word, form);
     }
     start_add(secrets, '\\');
     start_add(secrets, '%');
@@ -267,6 +309,7 @@ static void headers_find(struct sl_secrets *secrets, const struct sl_str *names)
 void sl_secrets_find(struct sl_secrets *secrets)
 {
     secrets->n_words = 0;
+    secrets->n_pairs = 0;
     secrets->shortest = SIZE_MAX;
     memset(secrets->starts, 0, sizeof(secrets->starts));
     headers_find(secrets, secrets->names);
@@ -279,6 +322,76 @@ void sl_secrets_find(struct sl_secrets *secrets)
 void sl_secrets_add(struct sl_secrets *secrets, struct sl_str text)
 {
     word_add(secrets, text, false);
+}
+
+/* So many characters tell a credential from nearly anything else. */
+#define BEGIN_N 4
+
+/* Is it an escape, or does a spelling begin like that? */
+static bool is_begun_at(const struct sl_secrets *secrets, const char *p, const char *end)
+{
+    for (uint32_t k = 0; k < secrets->n_words * FORM_COUNT; k++) {
+        const struct sl_secret_word *word = &secrets->words[k / FORM_COUNT];
+        enum form form = (enum form)(k % FORM_COUNT);
+        size_t n = SL_MIN(form_n(word, form), (size_t)BEGIN_N), i = 0;
+        for (; i < n && p + i < end; i++) {
+            char c = form_char(word, form, i);
+            if (p[i] == '\\' || p[i] == '%') {
+                return true;
+            }
+            if (p[i] != c && p[i] != other_char(c)) {
+                break;
+            }
+        }
+        if (n && i == n) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A byte of the text at which one of the pairs or an escape stands, from `p` on; `end`: none. */
+static const char *pair_find(const struct sl_secrets *secrets, const char *p, const char *end)
+{
+#if defined(__SSE2__)
+    const __m128i backslash = _mm_set1_epi8('\\'), percent = _mm_set1_epi8('%');
+    for (; end - p > 16; p += 16) {
+        __m128i here = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i next = _mm_loadu_si128((const __m128i *)(const void *)(p + 1));
+        __m128i hit = _mm_or_si128(_mm_cmpeq_epi8(here, backslash), _mm_cmpeq_epi8(here, percent));
+        for (uint32_t i = 0; i < secrets->n_pairs; i++) {
+            __m128i first = _mm_cmpeq_epi8(here, _mm_set1_epi8(secrets->pairs[i][0]));
+            __m128i second = _mm_cmpeq_epi8(next, _mm_set1_epi8(secrets->pairs[i][1]));
+            hit = _mm_or_si128(hit, _mm_and_si128(first, second));
+        }
+        unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+        if (mask) {
+            return p + __builtin_ctz(mask);
+        }
+    }
+#endif
+    for (; p < end; p++) {
+        if (may_start(secrets, *p)) {
+            return p;
+        }
+    }
+    return end;
+}
+
+bool sl_secrets_may_be_in(const struct sl_secrets *secrets, struct sl_str text)
+{
+    if (!secrets->n_words || text.n < SL_MIN(secrets->shortest, (size_t)SHORT_MAX + 1)) {
+        return false;
+    }
+    const char *end = text.p + text.n;
+    const char *p = secrets->n_pairs <= SL_PAIRS_MAX ? text.p : NULL;
+    while (p && (p = pair_find(secrets, p, end)) < end) {
+        if (is_begun_at(secrets, p, end)) {
+            return true;
+        }
+        p++;
+    }
+    return !p;
 }
 
 bool sl_mask_bytes(const struct sl_secrets *secrets, char *bytes, size_t n)

@@ -11,6 +11,7 @@ struct sl_arena;
 struct sl_headers;
 
 #define SL_SECRETS_MAX 16
+#define SL_PAIRS_MAX   12
 
 struct sl_secret_word {
     struct sl_str text;
@@ -30,6 +31,9 @@ struct sl_secrets {
     uint32_t n_words;
     size_t shortest;    /* of all their spellings, in bytes: what is shorter holds none */
     uint8_t starts[32]; /* a bit for each byte that one of their spellings begins with */
+    /* The first two bytes of each, where they are not escaped; n_pairs > SL_PAIRS_MAX: not known. */
+    char pairs[SL_PAIRS_MAX][2];
+    uint32_t n_pairs;
 };
 
 /* Looks the credentials up, once a request: what is told of its reply is held against them. More than SL_SECRETS_MAX
@@ -38,6 +42,9 @@ void sl_secrets_find(struct sl_secrets *secrets);
 
 /* One more, which its owner keeps meanwhile. */
 void sl_secrets_add(struct sl_secrets *secrets, struct sl_str text);
+
+/* False: no part of the text spells a credential. Much quicker than to look for one; true says nothing. */
+bool sl_secrets_may_be_in(const struct sl_secrets *secrets, struct sl_str text);
 
 /* Every occurrence in `bytes` of a credential of the request becomes '*', also one whose letters are escaped as JSON
  * (\u0073, \/) or a URL (%2F) does it, however often, one in base64 or inside something in base64, and the password

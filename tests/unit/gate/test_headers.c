@@ -154,6 +154,8 @@ static void most_come_down(void **state)
     }
 }
 
+static const char padding[] = "0123456789 0123456789 0123456789 0";
+
 static void credentials_are_masked(void **state)
 {
     (void)state;
@@ -213,12 +215,62 @@ static void credentials_are_masked(void **state)
         memcpy(text, cases[i].text, n + 1);
         sl_secrets_find(&secrets);
         bool is_found = sl_mask_bytes(&secrets, text, n);
+        /* Who asks first whether there may be one misses none, wherever it stands in a longer text. */
+        for (size_t before = 0; is_found && before < 34; before++) {
+            struct sl_str longer = sl_arena_printf(&arena, "%.*s %s\r\nx: %.*s\r\n", (int)before, padding,
+                                                   cases[i].text, (int)(before * 7 % 34), padding);
+            assert_true(longer.p && sl_secrets_may_be_in(&secrets, longer));
+        }
         assert_int_equal(is_found, strcmp(cases[i].text, cases[i].want) != 0);
         struct sl_str copy = sl_mask_text(&secrets, sl_str_c(cases[i].text), &arena);
         if (!sl_str_eq_c(copy, cases[i].want)) {
             fail_msg("%s: %.*s", cases[i].want, SL_STR_ARG(copy));
         }
         assert_string_equal(text, cases[i].want);
+    }
+}
+
+/* Most heads are done with at once. */
+static void a_common_head_holds_no_credential(void **state)
+{
+    (void)state;
+    static const struct sl_str names[] = { SL_STR_INIT("authorization"), { 0 } };
+    static const char head[] =
+        "HTTP/1.1 200 OK\r\nDate: Mon, 05 Jan 2026 10:11:12 GMT\r\nContent-Type: application/json\r\n"
+        "x-request-id: req_0123456789abcdef0123456789abcdef\r\n\r\n";
+    struct sl_headers headers = headers_of("Authorization: Bearer sk-proj-0123456789+/sk");
+    struct sl_secrets secrets = { names, &headers, NULL, SL_STR("/") };
+    sl_secrets_find(&secrets);
+    assert_false(sl_secrets_may_be_in(&secrets, sl_str_c(head)));
+    assert_false(sl_secrets_may_be_in(&secrets, SL_STR("sk-Proj-0123 Sk-proj-0123 sK-proj-0123")));
+    assert_true(sl_secrets_may_be_in(&secrets, SL_STR("x-echo: sk-proj-0123456789+/sk")));
+    struct sl_headers no_headers = { 0 };
+    struct sl_secrets none = { names, &no_headers, NULL, SL_STR("/") };
+    sl_secrets_find(&none);
+    assert_false(sl_secrets_may_be_in(&none, SL_STR("x-echo: sk-proj-0123456789+/sk %25")));
+}
+
+/* A field that quotes the credential is masked whether or not the head that it was read from is known. */
+static void fields_of_a_head_are_masked(void **state)
+{
+    (void)state;
+    static const struct sl_str names[] = { SL_STR_INIT("authorization"), { 0 } };
+    struct sl_headers headers = headers_of("Authorization: Bearer sk-proj-0123456789");
+    struct sl_secrets secrets = { names, &headers, NULL, SL_STR("/") };
+    sl_secrets_find(&secrets);
+    struct sl_headers_down_rules rules = { .secrets = &secrets };
+    static const char *const heads[] = { "x-a: 1\nx-b: no sk-proj-0123456789", "x-b: no sk-proj-01234567" };
+    static const char *const want[] = { "x-a: 1\nx-b: no ******************", "x-b: no ****************" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(heads); i++) {
+        /* One that holds none says nothing of fields that lie elsewhere. */
+        struct sl_str known[] = { SL_STR_NONE, sl_str_c(heads[i]), SL_STR("x-c: 1") };
+        for (size_t k = 0; k < SL_ARRAY_LEN(known); k++) {
+            struct sl_headers from = headers_of(heads[i]), down = { 0 };
+            from.head = known[k];
+            struct sl_str id = SL_STR_NONE;
+            assert_int_equal(sl_headers_down(&rules, &from, &arena, &down, &id), 0);
+            headers_are(&down, want[i]);
+        }
     }
 }
 
@@ -402,6 +454,8 @@ int main(void)
         cmocka_unit_test(some_tell_of_the_body),
         cmocka_unit_test_setup_teardown(most_come_down, arena_begin, arena_end),
         cmocka_unit_test_setup_teardown(credentials_are_masked, arena_begin, arena_end),
+        cmocka_unit_test_setup_teardown(a_common_head_holds_no_credential, arena_begin, arena_end),
+        cmocka_unit_test_setup_teardown(fields_of_a_head_are_masked, arena_begin, arena_end),
         cmocka_unit_test_setup_teardown(no_provider_forgets_a_credential, arena_begin, arena_end),
         cmocka_unit_test_setup_teardown(an_error_tells_in_its_head, arena_begin, arena_end),
     };
