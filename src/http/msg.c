@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/msg.h"
 
+#include <llhttp.h>
+
 #include "base/num.h"
 
 _Static_assert(SL_HTTP_FIELDS_MAX == 256, "the texts of wire/head.c say so");
@@ -21,7 +23,6 @@ static const llhttp_settings_t parser_settings = {
 void sl_msg_init(struct sl_msg *msg, enum sl_head_kind kind, size_t max_head)
 {
     *msg = (struct sl_msg){ 0 };
-    llhttp_init(&msg->parser, kind == SL_HEAD_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE, &parser_settings);
     sl_head_check_init(&msg->check, kind, max_head, SL_HTTP_FIELDS_MAX);
 }
 
@@ -31,17 +32,70 @@ static int msg_refuse(struct sl_msg_fault *fault, int status, const char *text)
     return SL_E_INVAL;
 }
 
+/* What a head says of its message: noted while its fields are taken apart. Of a field that comes again, the first. */
+struct told {
+    struct sl_str line; /* the first */
+    struct sl_str host, length, coding, connection;
+    uint32_t n_host, n_length, n_coding, n_connection;
+    bool is_odd; /* more than a few know of is in it */
+};
+
+static void value_note(struct sl_str value, struct sl_str *first, uint32_t *n)
+{
+    if ((*n)++ == 0) {
+        *first = value;
+    }
+}
+
+static void field_note(struct told *told, struct sl_str name, struct sl_str value)
+{
+    switch (name.n) {
+    case 4:
+        if (sl_str_case_eq(name, SL_STR("host"))) {
+            value_note(value, &told->host, &told->n_host);
+        }
+        break;
+    case 7:
+        told->is_odd |= sl_str_case_eq(name, SL_STR("upgrade"));
+        break;
+    case 10:
+        if (sl_str_case_eq(name, SL_STR("connection"))) {
+            value_note(value, &told->connection, &told->n_connection);
+        }
+        break;
+    case 14:
+        if (sl_str_case_eq(name, SL_STR("content-length"))) {
+            value_note(value, &told->length, &told->n_length);
+            told->is_odd |= value.p[value.n] != '\r'; /* white space behind it is read in two ways */
+        }
+        break;
+    case 16:
+        told->is_odd |= sl_str_case_eq(name, SL_STR("proxy-connection"));
+        break;
+    case 17:
+        if (sl_str_case_eq(name, SL_STR("transfer-encoding"))) {
+            value_note(value, &told->coding, &told->n_coding);
+            told->is_odd |= value.p[value.n] != '\r';
+        }
+        break;
+    default:
+        break;
+    }
+}
+
 /* Fields as slices. The head check has made sure that each line is NAME ":" … CR LF. */
-static int head_split(struct sl_msg *msg, struct sl_str head, struct sl_arena *arena, struct sl_str *ret_first_line)
+static int head_split(struct sl_msg *msg, struct sl_str head, struct sl_arena *arena, struct told *ret_told)
 {
     const char *p = head.p;
     const char *end = head.p + head.n;
+    *ret_told = (struct told){ 0 };
     if (head.n >= 2 && p[0] == '\r' && p[1] == '\n') {
         p += 2; /* the one empty line that may precede a request */
+        ret_told->is_odd = true;
     }
     const char *eol = memchr(p, '\r', (size_t)(end - p));
     SL_ASSERT(eol);
-    *ret_first_line = sl_str_make(p, (size_t)(eol - p));
+    ret_told->line = sl_str_make(p, (size_t)(eol - p));
     msg->headers.head = head;
     for (p = eol + 2; p < end && *p != '\r'; p = eol + 2) {
         eol = memchr(p, '\r', (size_t)(end - p));
@@ -49,6 +103,7 @@ static int head_split(struct sl_msg *msg, struct sl_str head, struct sl_arena *a
         SL_ASSERT(eol && colon && colon < eol);
         struct sl_str name = sl_str_make(p, (size_t)(colon - p));
         struct sl_str value = sl_str_trim(sl_str_make(colon + 1, (size_t)(eol - colon - 1)));
+        field_note(ret_told, name, value);
         int r = sl_headers_add(&msg->headers, arena, name, value);
         if (r < 0) {
             return r;
@@ -57,10 +112,51 @@ static int head_split(struct sl_msg *msg, struct sl_str head, struct sl_arena *a
     return 0;
 }
 
-/* Feeds the head to llhttp. 0 or the refusal. */
-static int head_execute(struct sl_msg *msg, struct sl_str head, struct sl_msg_fault *fault)
+/* --- heads that nobody reads in another way --- */
+
+/* No number that overflows. */
+#define PLAIN_DIGITS_MAX 18
+
+static bool is_plain_length(const struct told *told)
 {
-    llhttp_errno_t e = llhttp_execute(&msg->parser, head.p, head.n);
+    for (size_t i = 0; i < told->length.n; i++) {
+        if ((unsigned char)(told->length.p[i] - '0') > 9) {
+            return false;
+        }
+    }
+    return told->n_length == 1 && told->length.n > 0 && told->length.n <= PLAIN_DIGITS_MAX;
+}
+
+static bool is_plain_connection(const struct told *told)
+{
+    return told->n_connection == 0 || (told->n_connection == 1 && (sl_str_eq(told->connection, SL_STR("keep-alive")) ||
+                                                                   sl_str_eq(told->connection, SL_STR("close"))));
+}
+
+/* The head check leaves nothing open in such a head, so llhttp is not asked: it would take as long as all else that is
+ * done with a head. The unit test and the fuzzer hold each of them against llhttp. */
+static bool request_is_plain(const struct sl_msg *msg, const struct told *told)
+{
+    bool is_plain_method = sl_str_eq(msg->method, SL_STR("POST")) || sl_str_eq(msg->method, SL_STR("GET"));
+    return !told->is_odd && is_plain_method && msg->target.p[0] == '/' && msg->minor == 1 && told->n_coding == 0 &&
+           (told->n_length == 0 || is_plain_length(told)) && is_plain_connection(told);
+}
+
+static bool response_is_plain(const struct sl_msg *msg, const struct told *told)
+{
+    bool has_length = told->n_coding == 0 && is_plain_length(told);
+    bool is_chunked = told->n_length == 0 && told->n_coding == 1 && sl_str_eq(told->coding, SL_STR("chunked"));
+    return !told->is_odd && msg->minor == 1 && told->line.n > 12 && told->line.p[12] == ' ' &&
+           (has_length || is_chunked) && is_plain_connection(told);
+}
+
+/* --- the others --- */
+
+/* Feeds the head to llhttp. 0 or the refusal. */
+static int head_execute(llhttp_t *parser, llhttp_type_t type, struct sl_str head, struct sl_msg_fault *fault)
+{
+    llhttp_init(parser, type, &parser_settings);
+    llhttp_errno_t e = llhttp_execute(parser, head.p, head.n);
     if (e != HPE_PAUSED) {
         if (e == HPE_INVALID_METHOD) {
             return msg_refuse(fault, 501, "the method is not known here");
@@ -68,10 +164,10 @@ static int head_execute(struct sl_msg *msg, struct sl_str head, struct sl_msg_fa
         if (e == HPE_PAUSED_H2_UPGRADE) {
             return msg_refuse(fault, 505, "HTTP/2 is not spoken here");
         }
-        const char *reason = llhttp_get_error_reason(&msg->parser);
+        const char *reason = llhttp_get_error_reason(parser);
         return msg_refuse(fault, 400, reason && *reason ? reason : "the message head is malformed");
     }
-    if (llhttp_get_error_pos(&msg->parser) != head.p + head.n) {
+    if (llhttp_get_error_pos(parser) != head.p + head.n) {
         return msg_refuse(fault, 400, "the message head ends early");
     }
     return 0;
@@ -91,49 +187,54 @@ static bool host_is_fit(struct sl_str host)
     return true;
 }
 
-static int request_check(const struct sl_msg *msg, struct sl_msg_fault *fault)
+static int request_check(const struct sl_msg *msg, const struct told *told, struct sl_msg_fault *fault)
 {
-    const struct sl_headers *h = &msg->headers;
-    uint32_t n_host = sl_headers_count(h, "host");
-    if (n_host > 1 || (n_host == 0 && msg->minor == 1)) {
-        return msg_refuse(fault, 400, n_host ? "more than one Host field" : "HTTP/1.1 needs a Host field");
+    if (told->n_host > 1 || (told->n_host == 0 && msg->minor == 1)) {
+        return msg_refuse(fault, 400, told->n_host ? "more than one Host field" : "HTTP/1.1 needs a Host field");
     }
-    if (!host_is_fit(sl_headers_get(h, "host"))) {
+    if (!host_is_fit(told->host)) {
         return msg_refuse(fault, 400, "the Host field must be a host name or address, with or without a port");
     }
     if (sl_str_eq(msg->method, SL_STR("CONNECT"))) {
         return msg_refuse(fault, 501, "CONNECT is not supported");
     }
-    uint32_t n_te = sl_headers_count(h, "transfer-encoding");
-    if (n_te) {
+    if (told->n_coding) {
         if (msg->minor == 0) {
             return msg_refuse(fault, 400, "Transfer-Encoding in HTTP/1.0");
         }
-        if (sl_headers_count(h, "content-length")) {
+        if (told->n_length) {
             return msg_refuse(fault, 400, "Transfer-Encoding beside Content-Length");
         }
-        if (n_te > 1 || !sl_str_case_eq(sl_headers_get(h, "transfer-encoding"), SL_STR("chunked"))) {
+        if (told->n_coding > 1 || !sl_str_case_eq(told->coding, SL_STR("chunked"))) {
             return msg_refuse(fault, 501, "the only Transfer-Encoding understood is chunked");
         }
     }
-    if (sl_headers_count(h, "content-length") > 1) {
+    if (told->n_length > 1) {
         return msg_refuse(fault, 400, "more than one Content-Length field");
     }
     return 0;
 }
 
-/* The framing that the fields say, Transfer-Encoding and Content-Length being checked already. */
-static int body_start(struct sl_msg *msg, enum sl_framing_kind otherwise, struct sl_msg_fault *fault)
+static bool is_kept_alive(const struct sl_msg *msg, const struct told *told)
 {
-    const llhttp_t *parser = &msg->parser;
-    struct sl_str length = sl_headers_get(&msg->headers, "content-length");
-    bool is_chunked = sl_headers_count(&msg->headers, "transfer-encoding") > 0;
-    int status = parser->type == HTTP_REQUEST ? 400 : 502;
+    bool is_named = told->n_connection &&
+                    sl_headers_has_token(&msg->headers, "connection", msg->minor ? "close" : "keep-alive");
+    return msg->minor == 1 ? !is_named : is_named;
+}
+
+/* The framing that the fields say, Transfer-Encoding and Content-Length being checked already. `parser`: what llhttp
+ * says; NULL: it was not asked. */
+static int body_start(struct sl_msg *msg, const struct told *told, const llhttp_t *parser,
+                      enum sl_framing_kind otherwise, struct sl_msg_fault *fault)
+{
+    struct sl_str length = told->length;
+    bool is_chunked = told->n_coding > 0;
+    int status = msg->method.p ? 400 : 502;
     if (length.p && sl_parse_u64(length, 0, UINT64_MAX, &msg->length) < 0) {
         return msg_refuse(fault, status, "Content-Length must be a number of decimal digits");
     }
-    if (is_chunked != !!(parser->flags & F_CHUNKED) || !!length.p != !!(parser->flags & F_CONTENT_LENGTH) ||
-        (length.p && parser->content_length != msg->length)) {
+    if (parser && (is_chunked != !!(parser->flags & F_CHUNKED) || !!length.p != !!(parser->flags & F_CONTENT_LENGTH) ||
+                   (length.p && parser->content_length != msg->length))) {
         return msg_refuse(fault, status, "the message's length can be read in two ways");
     }
     if (is_chunked) {
@@ -150,58 +251,60 @@ static int body_start(struct sl_msg *msg, enum sl_framing_kind otherwise, struct
 
 int sl_msg_parse_request(struct sl_msg *msg, struct sl_str head, struct sl_arena *arena, struct sl_msg_fault *ret_fault)
 {
-    struct sl_str line;
-    int r = head_split(msg, head, arena, &line);
+    struct told told;
+    int r = head_split(msg, head, arena, &told);
     if (r < 0) {
         return r;
     }
+    struct sl_str line = told.line;
     ptrdiff_t first = sl_str_find_char(line, ' ', 0);
     ptrdiff_t second = sl_str_find_char(line, ' ', (size_t)first + 1);
     msg->method = sl_str_sub(line, 0, (size_t)first);
     msg->target = sl_str_sub(line, (size_t)first + 1, (size_t)second);
     msg->minor = line.p[line.n - 1] == '1';
     /* Ours first: llhttp's words for the same faults are less clear. */
-    r = request_check(msg, ret_fault);
+    r = request_check(msg, &told, ret_fault);
     if (r < 0) {
         return r;
     }
-    r = head_execute(msg, head, ret_fault);
+    llhttp_t parser;
+    bool is_plain = request_is_plain(msg, &told);
+    r = is_plain ? 0 : head_execute(&parser, HTTP_REQUEST, head, ret_fault);
     if (r < 0) {
         return r;
     }
-    msg->keep_alive = msg->minor == 1 ? !sl_headers_has_token(&msg->headers, "connection", "close")
-                                      : sl_headers_has_token(&msg->headers, "connection", "keep-alive");
-    return body_start(msg, SL_BODY_NONE, ret_fault);
+    msg->keep_alive = is_kept_alive(msg, &told);
+    return body_start(msg, &told, is_plain ? NULL : &parser, SL_BODY_NONE, ret_fault);
 }
 
 int sl_msg_parse_response(struct sl_msg *msg, struct sl_str head, bool is_head, struct sl_arena *arena,
                           struct sl_msg_fault *ret_fault)
 {
-    struct sl_str line;
-    int r = head_split(msg, head, arena, &line);
+    struct told told;
+    int r = head_split(msg, head, arena, &told);
     if (r < 0) {
         return r;
     }
-    const struct sl_headers *h = &msg->headers;
-    uint32_t n_te = sl_headers_count(h, "transfer-encoding");
-    bool is_1_0 = line.n > 7 && line.p[7] == '0'; /* which has no such field (RFC 9112 6.1) */
-    if (n_te && (n_te > 1 || is_1_0 || sl_headers_count(h, "content-length") ||
-                 !sl_str_case_eq(sl_headers_get(h, "transfer-encoding"), SL_STR("chunked")))) {
+    /* The head check has seen HTTP/1.x, a space and three digits; 1.0 has no Transfer-Encoding (RFC 9112 6.1). */
+    const char *line = told.line.p;
+    msg->minor = line[7] == '1';
+    if (told.n_coding &&
+        (told.n_coding > 1 || msg->minor == 0 || told.n_length || !sl_str_case_eq(told.coding, SL_STR("chunked")))) {
         return msg_refuse(ret_fault, 502, "the reply's length is ambiguous");
     }
-    r = head_execute(msg, head, ret_fault);
+    llhttp_t parser;
+    bool is_plain = response_is_plain(msg, &told);
+    r = is_plain ? 0 : head_execute(&parser, HTTP_RESPONSE, head, ret_fault);
     if (r < 0) {
         return r;
     }
-    msg->status = msg->parser.status_code;
-    msg->minor = msg->parser.http_minor;
-    msg->keep_alive = msg->minor == 1 ? !sl_headers_has_token(h, "connection", "close")
-                                      : sl_headers_has_token(h, "connection", "keep-alive");
+    msg->status = (line[9] - '0') * 100 + (line[10] - '0') * 10 + (line[11] - '0');
+    msg->keep_alive = is_kept_alive(msg, &told);
     if (is_head || msg->status < 200 || msg->status == 204 || msg->status == 304) {
         msg->framing = SL_BODY_NONE;
         return 0;
     }
-    r = body_start(msg, SL_BODY_CLOSE, ret_fault);
+    r = body_start(msg, &told, is_plain ? NULL : &parser, SL_BODY_CLOSE, ret_fault);
     if (msg->framing == SL_BODY_CLOSE) {
         msg->keep_alive = false;
     }

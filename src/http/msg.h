@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One HTTP/1.x message as it is read, request or response (RFC 9112). The head is checked by wire/head.h, kept
- * contiguous, and only then given to llhttp, once and whole. Our own slices name the fields and decide the framing;
- * where llhttp reads another framing from the same bytes, so may a proxy before or behind us, and the message is
- * refused. Bodies never see llhttp. */
+/* One HTTP/1.x message as it is read, request or response (RFC 9112). The head is checked by wire/head.h and kept
+ * contiguous. Our own slices name the fields and decide the framing. A head in which that is all there is to know (most
+ * are: a method, a path, one length) is done with it. Any other is given to llhttp too, once and whole: where llhttp
+ * reads another framing from the same bytes, so may a proxy before or behind us, and the message is refused. Bodies
+ * never see llhttp. */
 #ifndef SL_HTTP_MSG_H
 #define SL_HTTP_MSG_H
-
-#include <llhttp.h>
 
 #include "base/arena.h"
 #include "wire/chunked.h"
@@ -24,7 +23,6 @@ enum sl_framing_kind {
 };
 
 struct sl_msg {
-    llhttp_t parser;
     struct sl_head_check check;   /* of the head, then of the trailer */
     struct sl_str method, target; /* requests */
     int status;                   /* responses */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The head check judges the same however the head is split; what passes it and the parser has fields that lie inside; a
- * chunked body decodes to the same bytes however it is split. The first byte chooses request or response. */
+/* The head check judges the same however the head is split; what passes it and the parser has fields that lie inside,
+ * and llhttp frames it in the same way; a chunked body decodes to the same bytes however it is split. The first byte
+ * chooses request or response. */
+#include <llhttp.h>
 #include <stdint.h>
 
 #include "http/msg.h"
@@ -39,6 +41,28 @@ static int check(enum sl_head_kind kind, struct sl_str text, size_t piece, size_
     return r;
 }
 
+static int on_headers_complete(llhttp_t *parser)
+{
+    (void)parser;
+    return HPE_PAUSED;
+}
+
+static void llhttp_agrees(enum sl_head_kind kind, struct sl_str head, const struct sl_msg *msg)
+{
+    static const llhttp_settings_t settings = { .on_headers_complete = on_headers_complete };
+    llhttp_t parser;
+    llhttp_init(&parser, kind == SL_HEAD_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
+    SL_ASSERT(llhttp_execute(&parser, head.p, head.n) == HPE_PAUSED &&
+              llhttp_get_error_pos(&parser) == head.p + head.n);
+    SL_ASSERT(msg->framing != SL_BODY_CHUNKED || (parser.flags & F_CHUNKED));
+    SL_ASSERT(msg->framing != SL_BODY_LENGTH ||
+              ((parser.flags & F_CONTENT_LENGTH) && parser.content_length == msg->length));
+    SL_ASSERT(kind != SL_HEAD_REQUEST || msg->framing != SL_BODY_NONE ||
+              (!(parser.flags & F_CHUNKED) && parser.content_length == 0));
+    SL_ASSERT(msg->framing != SL_BODY_CLOSE || !(parser.flags & (F_CHUNKED | F_CONTENT_LENGTH)));
+    SL_ASSERT(kind == SL_HEAD_REQUEST || parser.status_code == msg->status);
+}
+
 static void parse(enum sl_head_kind kind, struct sl_str head, struct sl_str rest, size_t piece, int *ret_r,
                   struct sum *ret_sum)
 {
@@ -51,6 +75,7 @@ static void parse(enum sl_head_kind kind, struct sl_str head, struct sl_str rest
     int r = kind == SL_HEAD_REQUEST ? sl_msg_parse_request(&msg, head, &arena, &fault)
                                     : sl_msg_parse_response(&msg, head, false, &arena, &fault);
     if (r == 0) {
+        llhttp_agrees(kind, head, &msg);
         for (uint32_t i = 0; i < msg.headers.n; i++) {
             struct sl_str v = msg.headers.v[i].value;
             SL_ASSERT(msg.headers.v[i].name.n > 0 && v.p >= head.p && v.p + v.n <= head.p + head.n);

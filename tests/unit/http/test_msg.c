@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <llhttp.h>
 #include <stdio.h>
 
 #include "http/msg.h"
@@ -323,13 +324,123 @@ static void responses_frame_their_bodies(void **state)
     }
 }
 
+/* --- beside llhttp --- */
+
+static int on_headers_complete(llhttp_t *parser)
+{
+    (void)parser;
+    return HPE_PAUSED;
+}
+
+/* How llhttp frames the head's message; -1: it takes it for malformed. */
+static int llhttp_framing(enum sl_head_kind kind, struct sl_str head, uint64_t *ret_length, int *ret_status)
+{
+    static const llhttp_settings_t settings = { .on_headers_complete = on_headers_complete };
+    llhttp_t parser;
+    llhttp_init(&parser, kind == SL_HEAD_REQUEST ? HTTP_REQUEST : HTTP_RESPONSE, &settings);
+    if (llhttp_execute(&parser, head.p, head.n) != HPE_PAUSED || llhttp_get_error_pos(&parser) != head.p + head.n) {
+        return -1;
+    }
+    *ret_length = parser.content_length;
+    *ret_status = parser.status_code;
+    bool is_chunked = parser.flags & F_CHUNKED, has_length = parser.flags & F_CONTENT_LENGTH;
+    return is_chunked              ? SL_BODY_CHUNKED
+           : !has_length           ? kind == SL_HEAD_REQUEST ? SL_BODY_NONE : SL_BODY_CLOSE
+           : parser.content_length ? SL_BODY_LENGTH
+                                   : SL_BODY_NONE;
+}
+
+/* What is accepted, llhttp accepts too, and frames it so. False: the head is refused. */
+static bool agrees(enum sl_head_kind kind, struct sl_str head)
+{
+    struct sl_msg msg;
+    struct sl_arena arena;
+    struct sl_msg_fault fault;
+    size_t used;
+    uint64_t length;
+    int status;
+    sl_msg_init(&msg, kind, MAX_HEAD);
+    if (sl_head_check_push(&msg.check, head, &used) != 1 || used != head.n) {
+        return false;
+    }
+    sl_arena_init(&arena, NULL);
+    int r = kind == SL_HEAD_REQUEST ? sl_msg_parse_request(&msg, head, &arena, &fault)
+                                    : sl_msg_parse_response(&msg, head, false, &arena, &fault);
+    sl_arena_done(&arena);
+    if (r < 0) {
+        return false;
+    }
+    int framing = llhttp_framing(kind, head, &length, &status);
+    bool is_empty = kind == SL_HEAD_RESPONSE && (msg.status < 200 || msg.status == 204 || msg.status == 304);
+    if (framing < 0 || (!is_empty && framing != (int)msg.framing) ||
+        (msg.framing == SL_BODY_LENGTH && length != msg.length) || (kind == SL_HEAD_RESPONSE && status != msg.status)) {
+        fail_msg("llhttp reads it as %d, we as %d: %.*s", framing, (int)msg.framing, SL_STR_ARG(head));
+    }
+    return true;
+}
+
+/* Heads that are nearly right: each byte is lost, comes twice, or is another. */
+static unsigned variants_agree(enum sl_head_kind kind, const char *text)
+{
+    static const char others[] = "\t !#*+,-./0159:;@A^_hHs~\x80\xff";
+    char bytes[512];
+    size_t n = strlen(text);
+    unsigned n_accepted = agrees(kind, sl_str_make(text, n));
+    for (size_t at = 0; at < n; at++) {
+        memcpy(bytes, text, at);
+        memcpy(bytes + at, text + at + 1, n - at - 1);
+        n_accepted += agrees(kind, sl_str_make(bytes, n - 1));
+        memcpy(bytes, text, at + 1);
+        memcpy(bytes + at + 1, text + at, n - at);
+        n_accepted += agrees(kind, sl_str_make(bytes, n + 1));
+        memcpy(bytes, text, n);
+        for (size_t i = 0; i < sizeof(others) - 1; i++) {
+            bytes[at] = others[i];
+            n_accepted += agrees(kind, sl_str_make(bytes, n));
+        }
+    }
+    return n_accepted;
+}
+
+static void what_is_accepted_llhttp_reads_alike(void **state)
+{
+    (void)state;
+    static const char *const plain[] = {
+        "POST /v1/chat/completions?a=b HTTP/1.1\r\nHost: a:80\r\nContent-Length: 1024\r\nConnection: "
+        "keep-alive\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nconnection: close\r\nX: a\tb\r\n\r\n",
+        "POST / HTTP/1.1\r\ncontent-length: 0\r\nHost: a\r\nX-Upgrade: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nProxy-Connection: close\r\ntransfer-encoding: chunked\r\n\r\n",
+    };
+    static const char *const responses[] = {
+        "HTTP/1.1 200 OK\r\nContent-Length: 15\r\nServer: a\r\n\r\n",
+        "HTTP/1.1 429 Too Many Requests\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked \r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 15 \r\n\r\n",
+        "HTTP/1.1 200\r\nConnection: close\r\n\r\n",
+    };
+    unsigned n = 0;
+    for (size_t i = 0; i < SL_ARRAY_LEN(plain); i++) {
+        n += variants_agree(SL_HEAD_REQUEST, plain[i]);
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(requests); i++) {
+        n += variants_agree(SL_HEAD_REQUEST, requests[i].head);
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(responses); i++) {
+        n += variants_agree(SL_HEAD_RESPONSE, responses[i]);
+    }
+    assert_true(n > 10000); /* enough of them are accepted to tell something */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_are_accepted_or_refused), cmocka_unit_test(a_nul_byte_is_refused),
         cmocka_unit_test(fields_are_slices_of_the_head),    cmocka_unit_test(chunked_bodies_split_anywhere),
         cmocka_unit_test(malformed_chunks_are_refused),     cmocka_unit_test(chunk_sizes_and_trailers),
-        cmocka_unit_test(responses_frame_their_bodies),
+        cmocka_unit_test(responses_frame_their_bodies),     cmocka_unit_test(what_is_accepted_llhttp_reads_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
