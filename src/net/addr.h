@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
+struct sl_arena;
+
 struct sl_addr {
     char text[64]; /* "192.0.2.1", "2001:db8::1", "unix" */
     uint16_t port;
@@ -15,5 +19,8 @@ struct sl_addr {
 
 /* `ip` in network order, 4 or 16 bytes; an IPv4 address inside IPv6 (::ffff:0:0/96) becomes IPv4. */
 void sl_addr_set(struct sl_addr *addr, bool is_ipv6, const unsigned char *ip, uint16_t port);
+
+/* A dial's text without the addresses in it: "connection refused by its address". p == NULL: no memory. */
+struct sl_str sl_addr_hide(struct sl_str text, struct sl_arena *arena);
 
 #endif

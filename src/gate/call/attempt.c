@@ -19,6 +19,7 @@
 #include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
+#include "net/addr.h"
 
 /* How long OpenAI's clients wait for a reply. */
 #define FIRST_BYTE_USEC (600 * SL_USEC_PER_SEC)
@@ -75,6 +76,16 @@ enum sl_error_type sl_attempt_fault_type(enum sl_hcall_fault fault)
     return SL_ERR_SLUICE_INTERNAL;
 }
 
+/* Who may call a route that was made by a call need not know what is inside: addresses are for the operator. */
+static struct sl_str fault_outer(enum sl_hcall_fault fault, struct sl_str text, struct sl_arena *arena)
+{
+    if (fault == SL_HF_GUARDED) {
+        return SL_STR("the upstream's address is not public, and this route may not lead there");
+    }
+    return sl_str_has_prefix(text, SL_STR("the proxy: ")) ? SL_STR("the gateway's proxy cannot be reached")
+                                                          : sl_addr_hide(text, arena);
+}
+
 static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
 {
     struct sl_attempt *attempt = call->user;
@@ -90,9 +101,9 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
     }
     sl_log_debug("upstream", "%.*s: %.*s", SL_STR_ARG(x->caller.request_id), SL_STR_ARG(shown));
     bool is_unsent = fault == SL_HF_CONNECT || fault == SL_HF_GUARDED || fault == SL_HF_TIMEOUT_CONNECT;
-    if (fault == SL_HF_GUARDED) {
+    if (is_unsent && x->route->incarnation) {
         x->record.error_inside = shown;
-        shown = SL_STR("the upstream's address is not public, and this route may not lead there");
+        shown = fault_outer(fault, shown, x->arena);
     }
     x->record.is_final = fault == SL_HF_CODING;
     attempt->events->on_fault(attempt->user, sl_attempt_fault_type(fault), shown, is_unsent);

@@ -2,9 +2,11 @@
 #include "gate/config/reach.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 
 #include "base/opt.h"
 #include "gate/config/route.h"
+#include "llm/core/cred_source.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/cidr.h"
@@ -30,10 +32,21 @@ static int literal_parse(struct sl_str host, struct sl_ip *ret)
     return inet_aton(text, &v4.sin_addr) ? sl_ip_of((const struct sockaddr *)(const void *)&v4, ret) : SL_E_INVAL;
 }
 
+static int place_check(const char *key, const struct sl_uri *uri, const struct sl_guard *guard, struct sl_err *err)
+{
+    struct sl_ip ip;
+    if (literal_parse(uri->host, &ip) < 0 || sl_guard_lets(guard, &ip)) {
+        return 0;
+    }
+    return sl_fail(err, SL_E_INVAL,
+                   "model.config.%s: %.*s is a private, local or reserved address, to which a route made by a call may "
+                   "lead only when the operator's upstream.allow has it",
+                   key, SL_STR_ARG(sl_str_sub(uri->host, 0, 64)));
+}
+
 static int url_check(const char *key, struct sl_str url, const struct sl_guard *guard, struct sl_err *err)
 {
     struct sl_uri uri;
-    struct sl_ip ip;
     struct sl_err cause = { 0 };
     if (sl_uri_parse(url, &uri, &cause) < 0) {
         return sl_fail(err, SL_E_INVAL, "model.config.%s: %s", key, cause.text);
@@ -41,13 +54,29 @@ static int url_check(const char *key, struct sl_str url, const struct sl_guard *
     if (uri.userinfo.n) {
         return sl_fail(err, SL_E_INVAL, "model.config.%s: a user or password in the URL is not used", key);
     }
-    if (literal_parse(uri.host, &ip) == 0 && !sl_guard_lets(guard, &ip)) {
-        return sl_fail(err, SL_E_INVAL,
-                       "model.config.%s: %.*s is a private, local or reserved address, to which a route made by a call "
-                       "may lead only when the operator's upstream.allow has it",
-                       key, SL_STR_ARG(sl_str_sub(uri.host, 0, 64)));
+    return place_check(key, &uri, guard, err);
+}
+
+/* The URLs that the configuration says. `map`: the key of the map that the rows belong to, with its dot. */
+static int rows_check(const struct sl_opt *row, const char *map, const char *conf, const struct sl_guard *guard,
+                      struct sl_err *err)
+{
+    int r = 0;
+    for (; r == 0 && row && row->key; row++) {
+        char key[128];
+        snprintf(key, sizeof(key), "%s%s", map, row->key);
+        if (row->type == SL_OPT_URL) {
+            struct sl_str url;
+            memcpy(&url, conf + row->offset, sizeof(url));
+            r = url.n ? url_check(key, url, guard, err) : 0;
+        } else if (row->type == SL_OPT_MAP) {
+            snprintf(key, sizeof(key), "%s%s.", map, row->key);
+            r = rows_check(row->sub, key, conf + row->offset, guard, err);
+        } else if (row->type == SL_OPT_ROWS) {
+            r = rows_check(row->sub, map, conf + row->offset, guard, err);
+        }
     }
-    return 0;
+    return r;
 }
 
 int sl_reach_check(const struct sl_route *route, const struct sl_guard *guard, struct sl_err *err)
@@ -55,13 +84,11 @@ int sl_reach_check(const struct sl_route *route, const struct sl_guard *guard, s
     int r = 0;
     for (uint32_t i = 0; r == 0 && i < route->n_targets; i++) {
         const struct sl_target *target = &route->targets[i];
-        for (const struct sl_opt *row = target->provider->opts; r == 0 && target->conf && row && row->key; row++) {
-            if (row->type == SL_OPT_URL) {
-                struct sl_str url;
-                memcpy(&url, (const char *)target->conf + row->offset, sizeof(url));
-                r = url.n ? url_check(row->key, url, guard, err) : 0;
-            }
-        }
+        const struct sl_cred_source *cred = target->cred;
+        r = target->conf ? rows_check(target->provider->opts, "", target->conf, guard, err) : 0;
+        /* What is made of other texts: a credentials file names its endpoint, a host its cloud. */
+        r = r < 0 || target->is_local ? r : place_check("base", &target->base, guard, err);
+        r = r < 0 || !cred || !cred->place ? r : place_check(cred->place_key, cred->place, guard, err);
     }
     return r;
 }

@@ -9,8 +9,8 @@
 struct sl_guard;
 struct sl_route;
 
-/* Every URL of the provider's configuration: http or https without a user, and no special address but those of
- * upstream.allow. SL_E_INVAL. */
+/* Every URL of the provider's configuration, those of its maps and of a credentials file included: http or https
+ * without a user, and no special address but those of upstream.allow. SL_E_INVAL. */
 SL_MUST int sl_reach_check(const struct sl_route *route, const struct sl_guard *guard, struct sl_err *err);
 
 #endif

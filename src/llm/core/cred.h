@@ -8,6 +8,7 @@
 #ifndef SL_LLM_CRED_H
 #define SL_LLM_CRED_H
 
+#include "llm/core/cred_source.h"
 #include "llm/core/http_req.h"
 #include "wire/uri.h"
 
@@ -50,13 +51,6 @@ struct sl_cred_ops {
                 struct sl_arena *arena, struct sl_cred_step *ret, struct sl_err *err);
     /* Does this head of the provider's answer say that the credential is no longer good? NULL: 401 does. */
     bool (*is_refused)(int status, const struct sl_headers *headers);
-};
-
-/* Where a target's credential comes from. Lives as long as the target. */
-struct sl_cred_source {
-    const struct sl_cred_ops *ops;
-    const void *conf;       /* what `step` is given */
-    struct sl_str identity; /* bytes: the same for the same credential, and for no other */
 };
 
 /* The bytes of an identity: a digest of the texts, which may be secret. p == NULL: no memory. */

@@ -15,6 +15,47 @@ struct sl_pos sl_prepare_pos(const struct sl_val *val, const char *key)
     return member ? member->pos : val ? val->pos : (struct sl_pos){ 0 };
 }
 
+/* A URL is shown in lists and logs, so no credential may stand in it. Gateways know these names; `api-version` and the
+ * like pass. */
+static bool parameter_is_secret(struct sl_str name, struct sl_arena *arena)
+{
+    static const char *const parts[] = { "key",    "token", "secret",     "signature", "password",
+                                         "passwd", "auth",  "credential", "pwd" };
+    static const char *const words[] = { "sig", "code", "pass" };
+    struct sl_str plain;
+    if (sl_percent_decode(name, arena, &plain) < 0) {
+        plain = name;
+    }
+    bool is_secret = false;
+    for (size_t i = 0; i < SL_ARRAY_LEN(words) && !is_secret; i++) {
+        is_secret = sl_str_case_eq(plain, sl_str_c(words[i]));
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(parts) && !is_secret; i++) {
+        struct sl_str part = sl_str_c(parts[i]);
+        for (size_t at = 0; at + part.n <= plain.n && !is_secret; at++) {
+            is_secret = sl_str_case_eq(sl_str_sub(plain, at, at + part.n), part);
+        }
+    }
+    return is_secret;
+}
+
+static int query_check(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str query)
+{
+    struct sl_str part;
+    while (sl_str_next(&query, '&', &part)) {
+        ptrdiff_t equals = sl_str_find_char(part, '=', 0);
+        struct sl_str name = equals < 0 ? SL_STR("") : sl_str_sub(part, 0, (size_t)equals);
+        if (parameter_is_secret(name, bind->arena)) {
+            return SL_PREPARE_FAIL(
+                bind, val, key,
+                "%s: '%.*s' in the URL's query looks like a credential, and URLs are shown in lists: "
+                "give it by its own key, or as a header of the route",
+                key, SL_STR_ARG(sl_str_sub(name, 0, 64)));
+        }
+    }
+    return 0;
+}
+
 int sl_prepare_base(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str text,
                     struct sl_uri *ret)
 {
@@ -25,6 +66,9 @@ int sl_prepare_base(struct sl_bind *bind, const struct sl_val *val, const char *
     if (ret->userinfo.n) {
         return SL_PREPARE_FAIL(bind, val, key, "%s: a user or password in the URL is not used; give the key by itself",
                                key);
+    }
+    if (query_check(bind, val, key, ret->query) < 0) {
+        return SL_E_INVAL;
     }
     static const char *const calls[] = { "/chat/completions", "/completions", "/messages",
                                          "/complete",         "/embeddings",  "/responses" };

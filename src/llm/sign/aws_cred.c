@@ -465,7 +465,11 @@ static int source_make(struct sl_bind *bind, const struct sl_aws_conf *conf, str
         sl_secret_reveal(&conf->token),
     };
     struct sl_str identity = sl_cred_identity(bind->arena, texts, SL_ARRAY_LEN(texts));
-    *ret_source = (struct sl_cred_source){ .ops = &ops, .conf = conf, .identity = identity };
+    *ret_source = (struct sl_cred_source){ .ops = &ops,
+                                           .conf = conf,
+                                           .identity = identity,
+                                           .place = conf->sts.host.n ? &conf->sts : NULL,
+                                           .place_key = "aws_config.sts_endpoint_url" };
     return identity.p ? 0 : SL_E_NOMEM;
 }
 

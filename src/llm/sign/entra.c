@@ -171,7 +171,9 @@ int sl_entra_prepare(struct sl_bind *bind, const struct sl_val *val, const struc
     const struct sl_str texts[] = { SL_STR("entra"), kind,         conf->base.authority,
                                     conf->target,    conf->client, sl_secret_reveal(want->secret) };
     struct sl_str identity = sl_cred_identity(bind->arena, texts, SL_ARRAY_LEN(texts));
-    conf->source = (struct sl_cred_source){ .ops = &ops, .conf = conf, .identity = identity };
+    conf->source = (struct sl_cred_source){
+        .ops = &ops, .conf = conf, .identity = identity, .place = &conf->base, .place_key = "azure_authority"
+    };
     *ret_source = &conf->source;
     return identity.p ? 0 : SL_E_NOMEM;
 }

@@ -274,6 +274,11 @@ int sl_gcp_prepare(struct sl_bind *bind, const struct sl_val *val, const struct 
     struct sl_str kind = sl_str_make((const char *)&conf->kind, sizeof(conf->kind));
     const struct sl_str texts[] = { SL_STR("gcp"), kind, conf->audience, conf->email, sl_secret_reveal(secret) };
     struct sl_str identity = sl_cred_identity(bind->arena, texts, SL_ARRAY_LEN(texts));
-    *ret_source = (struct sl_cred_source){ .ops = &ops, .conf = conf, .identity = identity };
+    *ret_source = (struct sl_cred_source){ .ops = &ops,
+                                           .conf = conf,
+                                           .identity = identity,
+                                           .place = &conf->base,
+                                           .place_key = conf->kind == SL_GCP_METADATA ? keys->metadata_url
+                                                                                      : keys->token_uri };
     return identity.p ? 0 : SL_E_NOMEM;
 }

@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "fake_dns.h"
+#include "net/addr.h"
 #include "net/dial.h"
 #include "net/resolve.h"
 
@@ -208,6 +210,35 @@ static void test_refused(void **state)
     close(held);
 }
 
+/* What a caller is told where the address is not his to know. */
+static void test_texts_lose_their_addresses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        { "connection refused by 10.0.0.7:443", "connection refused by its address" },
+        { "cannot connect to [fd00::7]:443: No route to host", "cannot connect to its address: No route to host" },
+        { "no connection to api.example:443 in time; connection refused by 10.0.0.7:443",
+          "no connection to api.example:443 in time; connection refused by its address" },
+        { "no connection to 10.0.0.7:443 in time; cannot connect to ::1: x",
+          "no connection to its address in time; cannot connect to its address: x" },
+        { "10.0.0.7 is no public address", "its address is no public address" },
+        { "cannot resolve api.example: 12:34", "cannot resolve api.example: 12:34" },
+        { "", "" },
+        { "  two  blanks ", "  two  blanks " },
+    };
+    struct sl_arena arena;
+    sl_arena_init(&arena, NULL);
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        struct sl_str got = sl_addr_hide(sl_str_c(rows[i].text), &arena);
+        if (!sl_str_eq_c(got, rows[i].want)) {
+            fail_msg("'%s': '%.*s'", rows[i].text, SL_STR_ARG(got));
+        }
+    }
+    sl_arena_done(&arena);
+}
+
 static void test_a_refused_address_is_followed_by_the_next_at_once(void **state)
 {
     struct sl_loop *loop = *state;
@@ -351,6 +382,7 @@ int main(void)
         NET_TEST(test_literals_and_names),
         NET_TEST(test_guard),
         NET_TEST(test_refused),
+        NET_TEST(test_texts_lose_their_addresses),
         NET_TEST(test_a_refused_address_is_followed_by_the_next_at_once),
         NET_TEST(test_a_silent_address_is_overtaken),
         NET_TEST(test_resolving_fails_or_takes_too_long),
