@@ -265,6 +265,15 @@ size_t sl_tls_pending(const struct sl_tls *tls)
 
 /* --- receiving --- */
 
+/* Nobody known vouches for it: an authority of one's own, most often. */
+static bool is_issuer_unknown(long verified)
+{
+    return verified == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+           verified == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+           verified == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT || verified == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+           verified == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+}
+
 static void tls_fail_handshake(struct sl_stream *stream)
 {
     struct sl_tls *tls = stream->tls;
@@ -274,8 +283,9 @@ static void tls_fail_handshake(struct sl_stream *stream)
         tls->is_failed = true;
     }
     if (tls->key[0] && verified != X509_V_OK) {
-        snprintf(tls->text, sizeof(tls->text), "TLS: certificate of %s not accepted: %s", tls->key,
-                 X509_verify_cert_error_string(verified));
+        snprintf(tls->text, sizeof(tls->text), "TLS: certificate of %s not accepted: %s%s", tls->key,
+                 X509_verify_cert_error_string(verified),
+                 is_issuer_unknown(verified) ? "; upstream.ca may name the file of its authority" : "");
         ERR_clear_error();
     } else {
         sl_tls_error_text(tls->text, sizeof(tls->text), "handshake failed");

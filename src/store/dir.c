@@ -239,6 +239,11 @@ static bool key_is_of_env(void)
     return given && *given;
 }
 
+const char *sl_dir_key_variable(void)
+{
+    return key_is_of_env() ? KEY_ENV : NULL;
+}
+
 /* Of a file of the directory. */
 static int file_key(const char *dir, const char *name, bool may_make, struct sl_seal *ret, struct sl_err *err)
 {

@@ -25,6 +25,9 @@ SL_MUST int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err);
  * returns. SL_E_NOTFOUND: there is none and none may be made. */
 SL_MUST int sl_dir_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err);
 
+/* The environment's variable that the key comes from; NULL: it comes from the file. */
+const char *sl_dir_key_variable(void);
+
 /* A rotation's new key stands beside the old one until the rows under it are durable: SLUICE_SECRET_KEY_NEW when the
  * key comes from the environment, else the file secret.key.next, on disk before this returns. One that a broken
  * rotation left is taken again, since it is not known which of the two holds until the database says so. SL_E_NOTFOUND:

@@ -2,6 +2,7 @@
 /* The rows of dynamic routes and of stored limits. */
 #include <stdio.h>
 
+#include "store/dir.h"
 #include "store/sqlite/priv.h"
 
 /* A route as the audit tells it, before it is cut. */
@@ -455,6 +456,18 @@ static int load_route(struct sl_db *db, sqlite3_stmt *stmt, struct routes_load *
     return r;
 }
 
+/* Which key does not fit which file: one of the two was put back, or moved, without the other. */
+static int key_fail(const struct sl_db *db, const struct routes_load *load, struct sl_err *err)
+{
+    const char *path = sqlite3_db_filename(db->handle, "main");
+    const char *slash = path ? strrchr(path, '/') : NULL;
+    const char *variable = sl_dir_key_variable();
+    struct sl_str dir = slash ? sl_str_make(path, (size_t)(slash - path + 1)) : SL_STR("");
+    return sl_fail(err, SL_E_KEY, "%.*s%s does not open the %u route%s of %s, which another secret key encrypted: %s",
+                   variable ? 0 : (int)dir.n, dir.p, variable ? variable : SL_DIR_KEY, load->n_lost,
+                   load->n_lost == 1 ? "" : "s", path ? path : SL_DIR_DB, load->lost);
+}
+
 int sl_store_load_rows(struct sl_db *db, sl_on_event_fn on_event, void *arg, struct sl_bad_rows *bad,
                        struct sl_err *err)
 {
@@ -474,8 +487,7 @@ int sl_store_load_rows(struct sl_db *db, sl_on_event_fn on_event, void *arg, str
         }
     }
     if (r == 0 && load.n_lost && !load.n_opened) {
-        return sl_fail(err, SL_E_KEY, "the secret key is not the one that encrypted the credentials of %u route%s: %s",
-                       load.n_lost, load.n_lost == 1 ? "" : "s", load.lost);
+        return key_fail(db, &load, err);
     }
     return r;
 }

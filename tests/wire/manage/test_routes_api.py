@@ -427,7 +427,7 @@ def test_a_lost_or_wrong_secret_key_is_told_with_the_routes(sluice, data, tmp_pa
     assert "secret.key is missing" in said and "one, two" in said
     open(key, "w").write("0" * 64)
     said = start_fails(tmp_path, data)
-    assert "not the one" in said and "one, two" in said
+    assert "does not open" in said and "one, two" in said
     os.unlink(key)
     daemon = with_data(sluice, data, env={"SLUICE_SECRET_KEY": good.strip()})
     assert names(daemon)[3:] == ["one", "two"]
