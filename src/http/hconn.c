@@ -13,9 +13,6 @@
 #define LINGER_MAX_USEC 30000000ULL
 /* Pipelined requests taken a turn: their memory goes at its end, and others want to be served too. */
 #define REQUESTS_A_TURN 64
-/* A connection over the limit of connections is let go after this long in a state, however often bytes come: others
- * wait for its place. */
-#define OVER_LIMIT_USEC 2000000ULL
 /* Of a refused head, this much is looked at for a method and a target. */
 #define SALVAGE_MAX 1024
 
@@ -72,7 +69,7 @@ void sl_hconn_arm(struct sl_hconn *conn)
         break;
     }
     if (conn->is_over_limit) {
-        wait = SL_MIN(wait, OVER_LIMIT_USEC);
+        wait = SL_MIN(wait, SL_OVER_LIMIT_USEC);
     }
     conn->sent_seen = sl_hconn_sent(conn);
     if (sl_hconn_is_ready(conn)) {

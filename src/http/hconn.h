@@ -5,6 +5,12 @@
 
 #include "http/server.h"
 
+/* A connection over the limit of connections is let go after this long in a state, however often bytes come: others
+ * wait for its place. */
+#define SL_OVER_LIMIT_USEC 2000000ULL
+/* A page may be large, and takes a slow reader longer: as long as Prometheus waits for one. */
+#define SL_OVER_LIMIT_SEND_USEC 10000000ULL
+
 /* Frees the requests that ended. */
 void sl_hserver_reap(struct sl_hserver *server);
 

@@ -173,7 +173,9 @@ static void conn_on_timer(struct sl_timer *timer)
         return;
     }
     if (!is_reading && conn->stream.queued) {
-        if (sl_hconn_sent(conn) == conn->sent_seen) {
+        bool is_too_slow = conn->is_over_limit &&
+                           sl_loop_now(conn->server->loop) > conn->first_byte_usec + SL_OVER_LIMIT_SEND_USEC;
+        if (sl_hconn_sent(conn) == conn->sent_seen || is_too_slow) {
             sl_hconn_gone(conn); /* server.timeouts.write_idle: it takes nothing */
         } else {
             sl_hconn_arm(conn);

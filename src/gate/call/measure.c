@@ -28,9 +28,13 @@ static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
     _Atomic(const struct sl_metric_labels *) *kept = &x->route->metric_labels[target - x->route->targets];
     const struct sl_metric_labels *labels = atomic_load_explicit(kept, memory_order_acquire);
     if (SL_UNLIKELY(!labels)) {
-        struct sl_metric_labels made = { x->route->name, sl_str_c(operation_names[x->route->type]),
-                                         sl_str_c(target->provider->name), target->model };
-        labels = sl_metrics_intern(metrics, &made, x->settings->metrics_max_routes);
+        struct sl_metric_labels made = { .route = x->route->name,
+                                         .operation = sl_str_c(operation_names[x->route->type]),
+                                         .provider = sl_str_c(target->provider->name),
+                                         .model = target->model };
+        const struct sl_metric_bounds bounds = { x->settings->metrics_max_routes,
+                                                 x->settings->metrics_histogram_routes };
+        labels = sl_metrics_intern(metrics, &made, &bounds);
         atomic_store_explicit(kept, labels, memory_order_release);
     }
     return labels;

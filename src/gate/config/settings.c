@@ -390,6 +390,9 @@ static int auth_check(struct sl_bind *bind, const struct sl_opt *row, const stru
 static const struct sl_opt metrics_opts[] = {
     ROW(struct sl_settings, "max_routes", SL_OPT_U32, metrics_max_routes, "1000", 0, 1000000, SL_OPT_RELOAD,
         "routes with a label of their own; the rest is \"other\""),
+    ROW(struct sl_settings, "histogram_routes", SL_OPT_U32, metrics_histogram_routes, "100", 0, 1000000, SL_OPT_RELOAD,
+        "of these, routes with times and tokens of their own, up to 15 KB of /metrics each; the rest is \"other\" "
+        "there, first come first served"),
     END_OF_TABLE,
 };
 

@@ -47,6 +47,7 @@ struct sl_metric_family {
 /* What a route's target contributes. Interned: equal texts are one object, which lives as long as the process. */
 struct sl_metric_labels {
     struct sl_str route, operation, provider, model;
+    bool has_histograms; /* of its own; else it is a part of `other` there */
 };
 
 /* What names a series beside its metric; what a metric has no label for stays zero. Texts live as long as the process,

@@ -10,7 +10,9 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_STREAM] = { "stream", "`true` or `false`" },
     [LB_OPERATION] = { "gen_ai_operation_name", "`chat`, `text_completion`, `embeddings`" },
     [LB_GEN_AI_PROVIDER] = { "gen_ai_provider_name", "as in the configuration" },
-    [LB_ORIGINAL_MODEL] = { "gen_ai_original_model", "what the client asks for: the route" },
+    [LB_ORIGINAL_MODEL] = { "gen_ai_original_model",
+                            "what the client asks for: the route; `other` beyond "
+                            "`metrics.histogram_routes`, with all labels from the configuration" },
     [LB_REQUEST_MODEL] = { "gen_ai_request_model", "what the upstream is asked for" },
     [LB_RESPONSE_MODEL] = { "gen_ai_response_model", "the same: the name in a reply has no bound" },
     [LB_TOKEN_TYPE] = { "gen_ai_token_type", "`input` or `output`" },

@@ -47,8 +47,8 @@ int sl_metrics_new(struct sl_metrics **ret)
     }
     pthread_mutex_init(&metrics->lock, NULL);
     struct sl_str other = SL_STR("other"), none = SL_STR("none");
-    metrics->other = (struct sl_metric_labels){ other, other, other, other };
-    metrics->none = (struct sl_metric_labels){ none, none, none, none };
+    metrics->other = (struct sl_metric_labels){ other, other, other, other, true };
+    metrics->none = (struct sl_metric_labels){ none, none, none, none, true };
     *ret = metrics;
     return 0;
 }
@@ -124,16 +124,19 @@ static struct labels_entry *entry_new(const struct sl_metric_labels *from)
 
 /* With the lock held. Takes `entry`. */
 static const struct sl_metric_labels *entry_put(struct sl_metrics *metrics, struct labels_entry *entry,
-                                                uint32_t max_routes)
+                                                const struct sl_metric_bounds *bounds)
 {
     struct labels_entry *found = sl_map_find(&metrics->by_id, entry->id);
     if (found) {
         free(entry);
         return &found->labels;
     }
-    bool is_new_route = !sl_map_find(&metrics->by_route, entry->labels.route);
-    bool fits = (!is_new_route || metrics->n_routes < max_routes) &&
-                metrics->by_id.n < (size_t)max_routes * METRICS_LABELS_PER_ROUTE;
+    const struct labels_entry *same_route = sl_map_find(&metrics->by_route, entry->labels.route);
+    bool is_new_route = !same_route;
+    bool fits = (!is_new_route || metrics->n_routes < bounds->routes) &&
+                metrics->by_id.n < (size_t)bounds->routes * METRICS_LABELS_PER_ROUTE;
+    entry->labels.has_histograms = is_new_route ? metrics->n_routes < bounds->histogram_routes
+                                                : same_route->labels.has_histograms;
     if (!fits || sl_map_put(&metrics->by_id, entry->id, entry) < 0) {
         free(entry);
         return &metrics->other;
@@ -148,14 +151,14 @@ static const struct sl_metric_labels *entry_put(struct sl_metrics *metrics, stru
 }
 
 const struct sl_metric_labels *sl_metrics_intern(struct sl_metrics *metrics, const struct sl_metric_labels *labels,
-                                                 uint32_t max_routes)
+                                                 const struct sl_metric_bounds *bounds)
 {
     struct labels_entry *entry = entry_new(labels);
     if (!entry) {
         return &metrics->other;
     }
     pthread_mutex_lock(&metrics->lock);
-    const struct sl_metric_labels *found = entry_put(metrics, entry, max_routes);
+    const struct sl_metric_labels *found = entry_put(metrics, entry, bounds);
     pthread_mutex_unlock(&metrics->lock);
     return found;
 }
@@ -289,7 +292,11 @@ void sl_metrics_observe(struct sl_metrics_worker *worker, enum sl_metric metric,
                         uint64_t value)
 {
     const struct sl_metric_family *family = &sl_metric_families[metric];
-    struct sl_metric_series *s = series_get(worker, metric, key);
+    struct sl_metric_key lumped = *key;
+    if (key->labels && !key->labels->has_histograms) {
+        lumped.labels = &worker->metrics->other;
+    }
+    struct sl_metric_series *s = series_get(worker, metric, &lumped);
     if (!s) {
         return;
     }

@@ -22,9 +22,13 @@ void sl_metrics_free(struct sl_metrics *metrics);
 /* Labels for what is not a configured route ("other"), and for requests that ask for none ("none"). */
 const struct sl_metric_labels *sl_metrics_other(const struct sl_metrics *metrics);
 const struct sl_metric_labels *sl_metrics_none(const struct sl_metrics *metrics);
-/* Interned labels; `other` when `max_routes` routes have labels already. Takes a lock: keep the result. */
+/* How many routes have labels of their own, and how many of these in histograms, which have many lines a route. */
+struct sl_metric_bounds {
+    uint32_t routes, histogram_routes;
+};
+/* Interned labels; `other` when as many routes as may have labels have them. Takes a lock: keep the result. */
 const struct sl_metric_labels *sl_metrics_intern(struct sl_metrics *metrics, const struct sl_metric_labels *labels,
-                                                 uint32_t max_routes);
+                                                 const struct sl_metric_bounds *bounds);
 
 /* --- counting: from the worker's own thread only --- */
 

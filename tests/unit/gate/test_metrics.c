@@ -31,10 +31,15 @@ static int teardown(void **state)
     return 0;
 }
 
+static const struct sl_metric_labels *labels_within(const char *route, uint32_t max_routes, uint32_t max_histograms)
+{
+    struct sl_metric_labels labels = { sl_str_c(route), SL_STR("chat"), SL_STR("mock"), SL_STR("m"), false };
+    return sl_metrics_intern(metrics, &labels, &(struct sl_metric_bounds){ max_routes, max_histograms });
+}
+
 static const struct sl_metric_labels *labels_of(const char *route, uint32_t max_routes)
 {
-    struct sl_metric_labels labels = { sl_str_c(route), SL_STR("chat"), SL_STR("mock"), SL_STR("m") };
-    return sl_metrics_intern(metrics, &labels, max_routes);
+    return labels_within(route, max_routes, max_routes);
 }
 
 /* Is the line in the page, once? */
@@ -114,7 +119,7 @@ static void routes_beyond_the_maximum_are_other(void **state)
     for (int i = 0; i < 100; i++) {
         snprintf(model, sizeof(model), "model-%d", i);
         struct sl_metric_labels labels = { SL_STR("a"), SL_STR("chat"), SL_STR("mock"), sl_str_c(model) };
-        n_other += sl_metrics_intern(metrics, &labels, 2) == sl_metrics_other(metrics);
+        n_other += sl_metrics_intern(metrics, &labels, &(struct sl_metric_bounds){ 2, 2 }) == sl_metrics_other(metrics);
     }
     assert_in_range(n_other, 90, 99);
     assert_ptr_equal(labels_of("x", 0), sl_metrics_other(metrics));
@@ -186,6 +191,49 @@ static void readings_are_written(void **state)
 
 #define ROUNDS 20000
 
+/* Every series that a route can have, of streams and others. */
+static void route_use(const struct sl_metric_labels *labels)
+{
+    static const enum sl_metric timed[] = { SL_METRIC_SERVER_DURATION, SL_METRIC_FIRST_TOKEN, SL_METRIC_PER_TOKEN,
+                                            SL_METRIC_CLIENT_DURATION };
+    static const char *const tokens[] = { "input", "output" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(timed); i++) {
+        sl_metrics_observe(one, timed[i], &(struct sl_metric_key){ .labels = labels }, 1234567);
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(tokens); i++) {
+        struct sl_metric_key key = { .labels = labels, .word = tokens[i] };
+        sl_metrics_observe(one, SL_METRIC_TOKENS, &key, 1000);
+        key = (struct sl_metric_key){ .labels = labels, .dialect = "openai", .status = 200, .is_stream = i };
+        sl_metrics_add(one, SL_METRIC_REQUESTS, &key);
+    }
+    sl_metrics_add(one, SL_METRIC_ATTEMPTS, &(struct sl_metric_key){ .labels = labels, .word = "ok" });
+    sl_metrics_add(one, SL_METRIC_LIMITS, &(struct sl_metric_key){ .labels = labels, .word = "allowed" });
+}
+
+static void the_page_of_many_routes_is_small(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        char name[40];
+        snprintf(name, sizeof(name), "a-route-with-a-usual-name-%d", i);
+        route_use(labels_within(name, 1000, 100));
+    }
+    struct sl_buf page = SL_BUF_INIT(TEXT_MAX);
+    sl_metrics_write(metrics, NULL, NULL, &page);
+    assert_int_equal(sl_buf_status(&page), 0);
+    print_message("%zu bytes\n", page.len);
+    assert_in_range(page.len, 1u << 20, 3u << 20);
+    sl_buf_done(&page);
+    /* counters know them all; times and tokens the first ones, and the rest together */
+    assert_line("sluice_limit_decisions_total{route=\"a-route-with-a-usual-name-999\",decision=\"allowed\"} 1");
+    assert_line("gen_ai_server_time_to_first_token_seconds_count{gen_ai_operation_name=\"other\",gen_ai_provider_name="
+                "\"other\",gen_ai_original_model=\"other\",gen_ai_request_model=\"other\",gen_ai_response_model="
+                "\"other\"} 900");
+    assert_line("gen_ai_server_time_to_first_token_seconds_count{gen_ai_operation_name=\"chat\",gen_ai_provider_name="
+                "\"mock\",gen_ai_original_model=\"a-route-with-a-usual-name-99\",gen_ai_request_model=\"m\","
+                "gen_ai_response_model=\"m\"} 1");
+}
+
 static void *count_much(void *arg)
 {
     struct sl_metrics_worker *worker = arg;
@@ -244,6 +292,7 @@ int main(void)
         TEST(label_values_are_escaped),
         TEST(series_have_an_end),
         TEST(readings_are_written),
+        TEST(the_page_of_many_routes_is_small),
         TEST(reading_goes_on_beside_counting),
         cmocka_unit_test(every_error_type_has_advice),
     };

@@ -186,6 +186,35 @@ def test_a_slow_body_holds_no_place_over_the_limit(sluice, head):
     assert time.monotonic() - began < 5 and len(held) == 2
 
 
+def test_a_slow_reader_holds_no_place_over_the_limit(sluice):
+    """Ten seconds are as long as Prometheus waits for a page."""
+    names = ["r" * 250 + str(i) for i in range(500)]
+    daemon = sluice({"endpoints": [{"name": name, "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}} for name in names],
+                     "metrics": {"histogram_routes": 500}, "server": {"limits": {"connections": 2}, "timeouts": {"keep_alive": "60s"}}})
+    conn = daemon.connect()
+    for name in names:
+        for stream in (False, True):
+            assert conn.request("POST", "/v1/chat/completions", CHAT | {"model": name, "stream": stream}).reply().status == 200
+    held = [conn, daemon.connect()]
+    assert held[1].request("GET", "/v1/models").reply().status == 200
+    def open_now():
+        fds = f"/proc/{daemon.proc.pid}/fd"
+        return sum(os.readlink(f"{fds}/{fd}").startswith("socket:") for fd in os.listdir(fds))
+
+    within = open_now()
+    over = socket.socket()
+    over.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    over.connect(("127.0.0.1", daemon.port))
+    began, got, seen = time.monotonic(), 0, 0
+    over.sendall(b"GET /metrics HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")
+    while time.monotonic() < began + 30 and (not seen or open_now() > within):
+        got += len(over.recv(50000))
+        seen = max(seen, open_now() - within)
+        time.sleep(0.05)  # the reader's slowness: faster, and it has all; slower, and it counts as one that takes nothing
+    assert got > 10000 and seen == 1, (got, seen)
+    assert 9 < time.monotonic() - began < 15 and len(held) == 2
+
+
 def test_no_descriptors_left(sluice, upstream):
     """Accepting pauses; exchanges that run go on; when descriptors are free again, who waited is served."""
     up = upstream(lambda x: (x.stream_head(), [x.event({"choices": [], "n": i}) or time.sleep(0.01) for i in range(100)], x.event("[DONE]"), x.last_chunk()))
