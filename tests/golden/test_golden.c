@@ -172,6 +172,7 @@ static void path_find(struct golden *g, struct sl_str path)
         enum sl_llm_type type;
     } rows[] = {
         { "/v1/messages", "", &sl_dialect_anthropic, SL_LLM_CHAT },
+        { "/v1/responses", "", &sl_dialect_responses, SL_LLM_CHAT },
         { "/v1/", "/completions", &sl_dialect_openai, SL_LLM_COMPLETIONS },
         { "/v1/", "/embeddings", &sl_dialect_openai, SL_LLM_EMBEDDINGS },
         { "/v1/", "", &sl_dialect_openai, SL_LLM_CHAT },

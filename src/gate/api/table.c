@@ -23,6 +23,11 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT,       \
         .told = SL_TOLD(__VA_ARGS__, .body = "AnthropicRequest", .reply = "AnthropicReply") \
     }
+#define RESPONSES(path, ...)                                                                \
+    {                                                                                       \
+        .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT,       \
+        .told = SL_TOLD(__VA_ARGS__, .body = "ResponsesRequest", .reply = "ResponsesReply") \
+    }
 #define COUNT(path, text)                                                                                             \
     {                                                                                                                 \
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT, .counts = true,                 \
@@ -50,6 +55,11 @@ static const struct sl_path invocations[] = {
                "Query a chat route as Azure's client does; `api-version` is not looked at."),
     DEPLOYMENT("completions", SL_LLM_COMPLETIONS, "Completions", "Query a completions route as Azure's client does."),
     DEPLOYMENT("embeddings", SL_LLM_EMBEDDINGS, "Embeddings", "Query an embeddings route as Azure's client does."),
+    RESPONSES("/v1/responses", "Query a chat route; `model` names the route. The shapes of OpenAI's Responses API."),
+    RESPONSES("/responses", SAME),
+    RESPONSES("/openai/responses", "The same as Azure's client calls it; `api-version` is not looked at.",
+              .parameters = "api-version"),
+    RESPONSES("/openai/v1/responses", "The same for Azure's newer base URL."),
     MESSAGES("/v1/messages", "Query a chat route; `model` names the route. Anthropic's shapes."),
     COUNT("/v1/messages/count_tokens", "How many tokens a chat has; where its provider cannot say, an estimate."),
     COUNT("/anthropic/v1/messages/count_tokens", "The same for clients whose base URL ends with /anthropic."),
@@ -72,6 +82,10 @@ static const struct sl_path_prefix prefixes[] = {
     { SL_STR_INIT("/v1/messages"), &sl_dialect_anthropic },
     { SL_STR_INIT("/anthropic"), &sl_dialect_anthropic },
     { SL_STR_INIT("/v1/models"), &sl_dialect_anthropic, .header = "anthropic-version" },
+    { SL_STR_INIT("/v1/responses"), &sl_dialect_responses },
+    { SL_STR_INIT("/responses"), &sl_dialect_responses },
+    { SL_STR_INIT("/openai/responses"), &sl_dialect_responses },
+    { SL_STR_INIT("/openai/v1/responses"), &sl_dialect_responses },
     { SL_STR_INIT("/v1"), &sl_dialect_openai },
     { SL_STR_INIT("/v2"), &sl_dialect_cohere },
     { SL_STR_INIT("/chat/completions"), &sl_dialect_openai },

@@ -466,6 +466,11 @@ static void relay_on_stop(struct sl_part *part)
         sl_gather_done(relay->gather);
         relay->gather = NULL;
     }
+    const struct sl_language *language = relay->x->dialect->language;
+    if (relay->dialect_state && language->write_done) {
+        language->write_done(relay->dialect_state);
+    }
+    relay->dialect_state = NULL;
     SL_IGNORE(sl_relay_count(relay, 0) < 0); /* giving back always works */
     if (relay->frames) {
         sl_frames_done(relay->frames);
@@ -484,7 +489,7 @@ void sl_relay_start(struct sl_relay *relay, struct sl_xchg *x, const struct sl_t
     *relay = (struct sl_relay){
         .x = x,
         .target = target,
-        .language = target->languages[x->call->type],
+        .language = sl_target_language(target, x->call),
         .request = request,
         .pass = { .usage = SL_USAGE_NONE, .is_asked = asks_usage, .n_choices = x->call->n_choices },
     };

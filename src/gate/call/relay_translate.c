@@ -90,14 +90,23 @@ int sl_relay_translate_start(struct sl_relay *relay)
     relay->frames = frames;
     sl_frames_init(frames, relay->language->framing, relay->x->settings->upstream.event_bytes, frame_push, relay);
     frames->on_alive = alive_push;
-    sl_buf_init(&relay->out, (size_t)relay->x->settings->upstream.event_bytes * 2);
+    size_t whole = relay->x->dialect->language->write_held ? relay->x->settings->upstream.reply_bytes : 0;
+    sl_buf_init(&relay->out, (size_t)relay->x->settings->upstream.event_bytes * 2 + whole * 8);
     return 0;
 }
 
 /* An upstream decides how large a frame is: what it takes counts into server.limits.memory while it is there. */
 static int held_count(struct sl_relay *relay)
 {
+    const struct sl_language *client = relay->x->dialect->language;
     size_t held = sl_frames_held(relay->frames) + relay->out.cap + (relay->gather ? relay->gather->n_bytes : 0);
+    if (client->write_held) {
+        size_t kept = client->write_held(relay->dialect_state);
+        if (kept / 2 > relay->x->settings->upstream.reply_bytes) { /* a text and the item that it is in */
+            return SL_E_LIMIT;
+        }
+        held += kept;
+    }
     return sl_relay_count(relay, held > SL_RELAY_COUNTED_MIN ? held : 0);
 }
 

@@ -5,7 +5,7 @@
 
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
-#include "wire/sse.h"
+#include "llm/core/pass.h"
 
 const struct sl_json_scan_want sl_anthropic_reply_members[SL_REPLY_COUNT] = {
     [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096 },
@@ -47,37 +47,17 @@ static void root_note(struct sl_pass_state *state, struct sl_json_val root)
     }
 }
 
-struct noted {
-    struct sl_pass_state *state;
-    struct sl_json *scratch;
-    enum sl_pass pass;
-};
-
-static int event_note(void *arg, const struct sl_sse_event *event)
+static bool is_alive(struct sl_str name)
 {
-    struct noted *noted = arg;
-    noted->pass = sl_str_eq_c(event->name, "ping") ? SL_PASS_ALIVE : SL_PASS_FORWARD;
-    if (noted->pass == SL_PASS_FORWARD) {
-        noted->state->is_unread = sl_json_parse(noted->scratch, event->data) < 0;
-    }
-    if (noted->pass == SL_PASS_FORWARD && !noted->state->is_unread) {
-        root_note(noted->state, sl_json_root(noted->scratch));
-    }
-    return 0;
+    return sl_str_eq_c(name, "ping");
 }
+
+static const struct sl_pass_reader reader = { is_alive, root_note };
 
 enum sl_pass sl_anthropic_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
 {
     if (sl_str_has_prefix(event, SL_STR("event: content_block_"))) {
         return SL_PASS_FORWARD;
     }
-    struct noted noted = { state, scratch, SL_PASS_ALIVE }; /* a comment is a sign of life */
-    struct sl_sse_decoder dec;
-    sl_sse_decoder_init(&dec, event.n, event_note, &noted);
-    if (sl_sse_push(&dec, event) < 0 || sl_sse_finish(&dec) < 0) {
-        noted.pass = SL_PASS_FORWARD; /* not ours to judge */
-        state->is_unread = true;
-    }
-    sl_sse_decoder_done(&dec);
-    return noted.pass;
+    return sl_pass_event_read(&reader, state, event, scratch);
 }

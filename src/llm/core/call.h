@@ -29,6 +29,8 @@ struct sl_call {
     bool wants_base64;                     /* embeddings as base64 of their floats */
     const struct sl_form_aliases *aliases; /* tools that went up under another name: of the request that was built */
     uint32_t n_choices;                    /* asked for; 0: not said, one */
+    const void *own;                       /* what its language noted of it, on the arena; NULL: nothing */
+    bool is_kept;                          /* the gateway keeps the answer for who asks for it later */
 };
 
 struct sl_env {

@@ -21,7 +21,12 @@ int sl_dialect_read(const struct sl_dialect *dialect, const struct sl_incoming *
 
 bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, const struct sl_language *language)
 {
-    return target->languages[type] == language;
+    return target->languages[type] == language || (type == SL_LLM_CHAT && language && target->second == language);
+}
+
+const struct sl_language *sl_target_language(const struct sl_target *target, const struct sl_call *call)
+{
+    return sl_target_speaks(target, call->type, call->language) ? call->language : target->languages[call->type];
 }
 
 int sl_target_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)

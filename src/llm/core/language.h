@@ -111,6 +111,9 @@ struct sl_language {
     /* Streams: one delta to zero or more whole events. */
     int (*write_delta)(void *state, const struct sl_call *call, const struct sl_env *env, const struct sl_delta *delta,
                        struct sl_buf *out);
+    /* What the state holds on the heap, in bytes, and its end; NULL: nothing. */
+    size_t (*write_held)(const void *state);
+    void (*write_done)(void *state);
     /* The stream is complete. */
     void (*write_end)(void *state, struct sl_buf *out);
     /* Our own error, or an upstream's that cannot be passed: may change error->status to the language's (401 from
@@ -177,6 +180,8 @@ SL_MUST int sl_dialect_read(const struct sl_dialect *dialect, const struct sl_in
 
 /* Do bytes of `language` need no translation for or from this target? */
 bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, const struct sl_language *language);
+/* What a call goes up in: its own language where the target speaks that. NULL: the target does not serve its type. */
+const struct sl_language *sl_target_language(const struct sl_target *target, const struct sl_call *call);
 
 /* Binds done: fills target->languages from the provider's row and lets its `prepare` see to the rest. */
 SL_MUST int sl_target_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);

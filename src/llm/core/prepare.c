@@ -174,7 +174,7 @@ int sl_build_post(const struct sl_headers *headers, struct sl_str path, const st
 {
     struct sl_http_req req = { .method = "POST", .target = path };
     int r = sl_headers_start(headers, arena, &req.headers);
-    r = r < 0 ? r : target->languages[call->type]->write_call(call, target, env, ask_usage, arena, &req, ret_error);
+    r = r < 0 ? r : sl_target_language(target, call)->write_call(call, target, env, ask_usage, arena, &req, ret_error);
     if (r == 0) {
         *ret_req = req;
     }

@@ -18,8 +18,9 @@ struct sl_target {
     struct sl_str model;
     const struct sl_model *row; /* what is known of the model (form/models.h); set before prepare */
     const struct sl_language *languages[SL_LLM_TYPE_COUNT]; /* what this model speaks; NULL: it does not serve that */
-    void *conf;                                             /* the provider's struct, bound by its option table */
-    struct sl_uri base;       /* base URL; set by provider->prepare, all slices alive as long as the target */
+    const struct sl_language *second; /* set by prepare: another one that its chats may be in; NULL: none */
+    void *conf;                       /* the provider's struct, bound by its option table */
+    struct sl_uri base;               /* base URL; set by provider->prepare, all slices alive as long as the target */
     const char *chat_setting; /* set by prepare: a setting that was said and is for chats and completions only */
     bool counts_tokens;       /* set by prepare: build knows calls that only count, in the target's language */
     bool is_local;            /* no network: provider->local answers */

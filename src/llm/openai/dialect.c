@@ -135,12 +135,18 @@ static int status_of(const struct sl_llm_error *error)
     return status == 529 ? 503 : status;
 }
 
-static void write_error(struct sl_llm_error *error, struct sl_buf *out)
+void sl_openai_write_error(struct sl_llm_error *error, struct sl_buf *out)
 {
     error->status = status_of(error);
     struct sl_llm_error told = *error;
     sl_error_hide(&told);
     error_write(&told, error->status, out);
+}
+
+struct sl_str sl_openai_error_code(const struct sl_llm_error *error)
+{
+    struct error_words words = words_of(error, status_of(error));
+    return error->code.n ? error->code : sl_str_c(words.code ? words.code : words.type);
 }
 
 void sl_openai_write_error_event(const struct sl_llm_error *error, struct sl_buf *out)
@@ -160,7 +166,7 @@ static void write_stream_error(void *state, const struct sl_llm_error *error, st
     sl_buf_add_lit(out, "data: [DONE]\n\n");
 }
 
-static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error)
+void sl_openai_no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error)
 {
     io_error->code = SL_STR("model_not_found");
     io_error->param = SL_STR("model");
@@ -189,7 +195,7 @@ const struct sl_language sl_language_openai = {
     .write_reply = sl_openai_write_reply,
     .write_delta = sl_openai_write_delta,
     .write_end = sl_openai_write_end,
-    .write_error = write_error,
+    .write_error = sl_openai_write_error,
     .error_member = "error",
     .write_stream_error = write_stream_error,
     .reply_members = sl_openai_reply_members,
@@ -219,6 +225,6 @@ const struct sl_dialect sl_dialect_openai = {
     .name = "openai",
     .language = &sl_language_openai,
     .manners = &manners,
-    .no_route = no_route,
+    .no_route = sl_openai_no_route,
     .listing = &sl_openai_listing,
 };

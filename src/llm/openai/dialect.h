@@ -12,6 +12,10 @@ int sl_openai_write_reply(const struct sl_call *call, const struct sl_reply *rep
 int sl_openai_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
                           const struct sl_delta *delta, struct sl_buf *out);
 void sl_openai_write_end(void *state, struct sl_buf *out);
+void sl_openai_write_error(struct sl_llm_error *error, struct sl_buf *out);
+void sl_openai_no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
+/* The error's own code, else the word for what it is. */
+struct sl_str sl_openai_error_code(const struct sl_llm_error *error);
 /* One data line with the error, without the stream's end. */
 void sl_openai_write_error_event(const struct sl_llm_error *error, struct sl_buf *out);
 

@@ -36,6 +36,7 @@ struct sl_openai_conf {
     struct sl_str targets[SL_LLM_TYPE_COUNT]; /* path and query */
     struct sl_headers headers;
     struct sl_str model_json;          /* p == NULL: the member is left out */
+    struct sl_str response_model;      /* the same of responses, which always have it */
     const struct sl_openai_host *host; /* what it has otherwise than OpenAI; NULL: nothing */
 };
 

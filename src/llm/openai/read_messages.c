@@ -26,8 +26,7 @@ static bool data_uri_read(struct sl_str uri, struct sl_media *media)
     return media->mime.n > 0 && sl_base64_is_sound(media->base64);
 }
 
-/* A URL of the web, or a data URI. */
-static int place_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
+int sl_openai_place_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_str url;
     if (!sl_json_is(v, SL_JSON_STRING)) {
@@ -64,13 +63,13 @@ int sl_openai_image_read(struct sl_chat_reader *rd, struct sl_json_val v, struct
         return SL_E_NOMEM;
     }
     if (sl_json_is(image, SL_JSON_STRING)) {
-        return place_read(rd, image, part);
+        return sl_openai_place_read(rd, image, part);
     }
     part->media->detail = sl_chat_raw_text(image, "detail");
-    return place_read(rd, sl_json_get(image, "url"), part);
+    return sl_openai_place_read(rd, sl_json_get(image, "url"), part);
 }
 
-static int audio_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
+int sl_openai_audio_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val audio = sl_json_get(v, "input_audio");
     int r = media_new(rd, SL_PART_AUDIO, part);
@@ -96,7 +95,7 @@ static int file_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     part->media->file_id = sl_chat_raw_text(file, "file_id");
     struct sl_json_val data = sl_json_get(file, "file_data");
     if (!sl_json_is_nothing(data)) {
-        return place_read(rd, data, part);
+        return sl_openai_place_read(rd, data, part);
     }
     return part->media->file_id.p ? 0 : sl_chat_fault(rd, v, "file needs file_data or file_id");
 }
@@ -146,7 +145,7 @@ static int part_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
         int (*read)(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part);
     } kinds[] = {
         { SL_STR_INIT("image_url"), sl_openai_image_read },
-        { SL_STR_INIT("input_audio"), audio_read },
+        { SL_STR_INIT("input_audio"), sl_openai_audio_read },
         { SL_STR_INIT("file"), file_read },
         { SL_STR_INIT("thinking"), thinking_read },
         { SL_STR_INIT("redacted_thinking"), thinking_read },
@@ -167,6 +166,35 @@ static struct sl_str signature_of(struct sl_json_val v)
     return signature.p ? signature : sl_chat_raw_text(v, "thought_signature");
 }
 
+int sl_openai_arguments_read(struct sl_chat_reader *rd, struct sl_json_val function, struct sl_str *ret)
+{
+    struct sl_json_val text = sl_json_get(function, "arguments");
+    struct sl_str arguments = SL_STR("{}");
+    if (sl_json_is_nothing(text) || (sl_json_is(text, SL_JSON_STRING) && sl_json_tok(text)->len == 0)) {
+        *ret = arguments;
+        return 0;
+    }
+    int r = sl_json_text(text, rd->arena, &arguments);
+    r = r < 0 ? r : sl_json_mend(&arguments, rd->arena);
+    if (r == SL_E_NOMEM) {
+        return r;
+    }
+    struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = SL_JSON_TOKENS_MAX, .record_depth = 1 };
+    struct sl_json doc;
+    sl_json_init(&doc, &limits);
+    doc.budget = rd->env->scratch->budget;
+    if (r == 0) {
+        r = sl_json_parse(&doc, arguments);
+    }
+    bool is_object = r == 0 && sl_json_is(sl_json_root(&doc), SL_JSON_OBJECT);
+    sl_json_done(&doc);
+    if (r == SL_E_NOMEM) {
+        return r;
+    }
+    *ret = arguments;
+    return is_object ? 0 : sl_chat_fault(rd, function, "arguments must be the text of a JSON object");
+}
+
 int sl_openai_call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val function = sl_json_get(v, "function");
@@ -184,28 +212,7 @@ int sl_openai_call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct 
     if (!call->name.p) {
         return sl_chat_fault(rd, v, "a tool call has a function with a name");
     }
-    struct sl_json_val text = sl_json_get(function, "arguments");
-    if (sl_json_is_nothing(text) || (sl_json_is(text, SL_JSON_STRING) && sl_json_tok(text)->len == 0)) {
-        return 0;
-    }
-    int r = sl_json_text(text, rd->arena, &call->arguments);
-    r = r < 0 ? r : sl_json_mend(&call->arguments, rd->arena);
-    if (r == SL_E_NOMEM) {
-        return r;
-    }
-    struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = SL_JSON_TOKENS_MAX, .record_depth = 1 };
-    struct sl_json doc;
-    sl_json_init(&doc, &limits);
-    doc.budget = rd->env->scratch->budget;
-    if (r == 0) {
-        r = sl_json_parse(&doc, call->arguments);
-    }
-    bool is_object = r == 0 && sl_json_is(sl_json_root(&doc), SL_JSON_OBJECT);
-    sl_json_done(&doc);
-    if (r == SL_E_NOMEM) {
-        return r;
-    }
-    return is_object ? 0 : sl_chat_fault(rd, function, "arguments must be the text of a JSON object");
+    return sl_openai_arguments_read(rd, function, &call->arguments);
 }
 
 /* --- messages --- */

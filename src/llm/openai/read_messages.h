@@ -12,4 +12,11 @@ SL_MUST int sl_openai_prompt_read(struct sl_chat_reader *rd, struct sl_json_val 
 SL_MUST int sl_openai_image_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part);
 SL_MUST int sl_openai_call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part);
 
+/* A URL of the web, or a data URI, into the part's media. */
+SL_MUST int sl_openai_place_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part);
+SL_MUST int sl_openai_audio_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part);
+/* The member `arguments` of a function's call: the text of an object, since most upstreams take one and not its text;
+ * nothing: "{}". */
+SL_MUST int sl_openai_arguments_read(struct sl_chat_reader *rd, struct sl_json_val function, struct sl_str *ret);
+
 #endif

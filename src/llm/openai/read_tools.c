@@ -4,25 +4,8 @@
 
 #include "base/map.h"
 
-static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
+int sl_openai_function_read(struct sl_chat_reader *rd, struct sl_json_val function, struct sl_tool *tool)
 {
-    if (!sl_json_is(v, SL_JSON_OBJECT)) {
-        return sl_chat_fault(rd, v, "an object is expected");
-    }
-    struct sl_json_val type = sl_json_get(v, "type");
-    if (!sl_json_is_nothing(type) && !sl_json_str_eq(type, SL_STR("function"))) {
-        tool->type = SL_STR("?");
-        tool->node = v;
-        int r = sl_json_text(type, rd->arena, &tool->type);
-        if (r == 0 && tool->type.n == 0) {
-            return sl_chat_fault(rd, type, "the type of a tool is missing, such as function");
-        }
-        return r == SL_E_NOMEM ? r : 0; /* the provider refuses what it does not know */
-    }
-    struct sl_json_val function = sl_json_get(v, "function");
-    if (!sl_json_is(function, SL_JSON_OBJECT)) {
-        return sl_chat_fault(rd, v, "the member 'function' is missing");
-    }
     tool->name = sl_chat_raw_text(function, "name");
     tool->description = sl_chat_raw_text(function, "description");
     if (!tool->name.p) {
@@ -39,19 +22,68 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     if (sl_json_is_bool(strict)) {
         tool->strict = sl_json_raw(strict);
     }
-    struct sl_json_val cache = sl_json_get(v, "cache_control");
-    cache = sl_json_is_nothing(cache) ? sl_json_get(function, "cache_control") : cache;
+    struct sl_json_val cache = sl_json_get(function, "cache_control");
     if (sl_json_is(cache, SL_JSON_OBJECT)) {
         tool->cache_control = sl_json_raw(cache);
     }
     return 0;
 }
 
+int sl_openai_hosted_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
+{
+    struct sl_json_val type = sl_json_get(v, "type");
+    tool->type = SL_STR("?");
+    tool->node = v;
+    int r = sl_json_text(type, rd->arena, &tool->type);
+    if (r == 0 && tool->type.n == 0) {
+        return sl_chat_fault(rd, type, "the type of a tool is missing, such as function");
+    }
+    return r == SL_E_NOMEM ? r : 0; /* the provider refuses what it does not know */
+}
+
+static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
+{
+    if (!sl_json_is(v, SL_JSON_OBJECT)) {
+        return sl_chat_fault(rd, v, "an object is expected");
+    }
+    struct sl_json_val type = sl_json_get(v, "type");
+    if (!sl_json_is_nothing(type) && !sl_json_str_eq(type, SL_STR("function"))) {
+        return sl_openai_hosted_read(rd, v, tool);
+    }
+    struct sl_json_val function = sl_json_get(v, "function");
+    if (!sl_json_is(function, SL_JSON_OBJECT)) {
+        return sl_chat_fault(rd, v, "the member 'function' is missing");
+    }
+    int r = sl_openai_function_read(rd, function, tool);
+    struct sl_json_val cache = sl_json_get(v, "cache_control");
+    if (sl_json_is(cache, SL_JSON_OBJECT)) {
+        tool->cache_control = sl_json_raw(cache);
+    }
+    return r;
+}
 static int allowed_refuse(struct sl_chat_reader *rd, struct sl_str name)
 {
     return sl_refuse(rd->call, rd->arena, rd->error, "tool_choice",
                      "Invalid value for 'tool_choice': the tool %.*s is allowed, but is not in 'tools'.",
                      SL_STR_ARG(name.p ? sl_str_sub(name, 0, 128) : SL_STR("without a name")));
+}
+
+/* What a tool is allowed by: its name, or what it is where it has none. */
+static struct sl_str allowed_key(const struct sl_tool *tool)
+{
+    return tool->name.p ? tool->name : tool->type;
+}
+
+/* The same of an entry of the list; p == NULL: it says neither. */
+static struct sl_str listed_key(struct sl_chat_reader *rd, struct sl_json_val v)
+{
+    struct sl_json_val function = sl_json_get(v, "function"), type = sl_json_get(v, "type");
+    struct sl_str key = sl_chat_raw_text(sl_json_is_present(function) ? function : v, "name");
+    bool is_hosted = !key.p && sl_json_is(type, SL_JSON_STRING) && !sl_json_str_eq(type, SL_STR("function"));
+    if (is_hosted && sl_json_text(type, rd->arena, &key) < 0) {
+        key = SL_STR_NONE;
+    }
+    return key;
 }
 
 /* Tools of one name share the fate of the first: `by_name` has that one. */
@@ -61,28 +93,26 @@ static int allowed_mark(struct sl_chat_reader *rd, struct sl_json_val list, stru
     for (uint32_t i = 0; i < chat->n_tools; i++) {
         struct sl_tool *tool = &chat->tools[i];
         tool->is_left_out = true;
-        if (tool->name.p && sl_map_put(by_name, tool->name, tool) == SL_E_NOMEM) {
+        if (sl_map_put(by_name, allowed_key(tool), tool) == SL_E_NOMEM) {
             return SL_E_NOMEM;
         }
     }
     for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
-        struct sl_json_val function = sl_json_get(it.val, "function");
-        struct sl_str name = sl_chat_raw_text(sl_json_is_present(function) ? function : it.val, "name");
-        struct sl_tool *tool = name.p ? sl_map_find(by_name, name) : NULL;
+        struct sl_str key = listed_key(rd, it.val);
+        struct sl_tool *tool = key.p ? sl_map_find(by_name, key) : NULL;
         if (!tool) {
-            return allowed_refuse(rd, name);
+            return allowed_refuse(rd, key);
         }
         tool->is_left_out = false;
     }
     for (uint32_t i = 0; i < chat->n_tools; i++) {
-        struct sl_tool *tool = &chat->tools[i], *first = tool->name.p ? sl_map_find(by_name, tool->name) : tool;
-        tool->is_left_out = first->is_left_out;
+        const struct sl_tool *first = sl_map_find(by_name, allowed_key(&chat->tools[i]));
+        chat->tools[i].is_left_out = first->is_left_out;
     }
     return 0;
 }
 
-/* {"mode", "tools": [{"type": "function", "function": {"name"}}]}: the others are left out. */
-static int allowed_read(struct sl_chat_reader *rd, struct sl_json_val v)
+int sl_openai_allowed_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     struct sl_json_val list = sl_json_get(v, "tools");
     if (!sl_json_is(list, SL_JSON_ARRAY)) {
@@ -96,7 +126,7 @@ static int allowed_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return r;
 }
 
-static int choice_read(struct sl_chat_reader *rd, struct sl_json_val v)
+bool sl_openai_choice_word(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     static const struct {
         struct sl_str word;
@@ -106,49 +136,61 @@ static int choice_read(struct sl_chat_reader *rd, struct sl_json_val v)
         { SL_STR_INIT("none"), SL_CHOICE_NONE },
         { SL_STR_INIT("required"), SL_CHOICE_REQUIRED },
     };
-    if (sl_json_is_nothing(v)) {
-        return 0;
-    }
     for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
         if (sl_json_str_eq(v, words[i].word)) {
             rd->chat->choice = words[i].choice;
-            return 0;
+            return true;
         }
     }
-    struct sl_json_val type = sl_json_get(v, "type");
-    if (sl_json_str_eq(type, SL_STR("allowed_tools"))) {
-        return allowed_read(rd, sl_json_get(v, "allowed_tools"));
-    }
+    return sl_json_is_nothing(v);
+}
+
+int sl_openai_choice_name(struct sl_chat_reader *rd, struct sl_str name)
+{
     rd->chat->choice = SL_CHOICE_NAMED;
-    rd->chat->choice_name = sl_chat_raw_text(sl_json_get(v, "function"), "name");
-    if (!sl_json_str_eq(type, SL_STR("function")) || !rd->chat->choice_name.p) {
-        return sl_chat_fault(rd, v, "none, auto, required or a function by its name is expected");
-    }
+    rd->chat->choice_name = name;
     for (uint32_t i = 0; i < rd->chat->n_tools; i++) {
-        if (sl_str_eq(rd->chat->tools[i].name, rd->chat->choice_name)) {
+        if (sl_str_eq(rd->chat->tools[i].name, name)) {
             return 0;
         }
     }
     return sl_refuse(rd->call, rd->arena, rd->error, "tool_choice",
                      "Invalid value for 'tool_choice': the tool %.*s is not in 'tools'.",
-                     SL_STR_ARG(sl_str_sub(rd->chat->choice_name, 0, 128)));
+                     SL_STR_ARG(sl_str_sub(name, 0, 128)));
 }
 
-int sl_openai_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val choice)
+static int choice_read(struct sl_chat_reader *rd, struct sl_json_val v)
+{
+    struct sl_json_val type = sl_json_get(v, "type");
+    if (sl_openai_choice_word(rd, v)) {
+        return 0;
+    }
+    if (sl_json_str_eq(type, SL_STR("allowed_tools"))) {
+        return sl_openai_allowed_read(rd, sl_json_get(v, "allowed_tools"));
+    }
+    struct sl_str name = sl_chat_raw_text(sl_json_get(v, "function"), "name");
+    return sl_json_str_eq(type, SL_STR("function")) && name.p
+               ? sl_openai_choice_name(rd, name)
+               : sl_chat_fault(rd, v, "none, auto, required or a function by its name is expected");
+}
+
+int sl_openai_tools_list(struct sl_chat_reader *rd, struct sl_json_val tools,
+                         int (*read)(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool))
 {
     struct sl_chat *chat = rd->chat;
     if (!sl_json_is_nothing(tools) && !sl_json_is(tools, SL_JSON_ARRAY)) {
         return sl_chat_fault(rd, tools, "a list is expected");
     }
     chat->tools = SL_ARENA_ARRAY(rd->arena, struct sl_tool, sl_json_count(tools) + 1);
-    if (!chat->tools) {
-        return SL_E_NOMEM;
+    int r = chat->tools ? 0 : SL_E_NOMEM;
+    for (struct sl_json_iter it = sl_json_each(tools); r == 0 && sl_json_next(&it);) {
+        r = read(rd, it.val, &chat->tools[chat->n_tools++]);
     }
-    for (struct sl_json_iter it = sl_json_each(tools); sl_json_next(&it);) {
-        int r = tool_read(rd, it.val, &chat->tools[chat->n_tools++]);
-        if (r < 0) {
-            return r;
-        }
-    }
-    return choice_read(rd, choice);
+    return r;
+}
+
+int sl_openai_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val choice)
+{
+    int r = sl_openai_tools_list(rd, tools, tool_read);
+    return r < 0 ? r : choice_read(rd, choice);
 }

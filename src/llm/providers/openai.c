@@ -138,10 +138,9 @@ static struct sl_str path_make(struct sl_arena *arena, const struct sl_openai_co
 }
 
 /* base (+ deployment) + operation (+ api-version). */
-static int target_make(struct sl_bind *bind, const struct sl_openai_conf *conf, const struct sl_uri *base,
-                       const char *path, struct sl_str *ret)
+static int target_make(const struct sl_openai_conf *conf, const struct sl_uri *base, const char *path,
+                       struct sl_arena *arena, struct sl_str *ret)
 {
-    struct sl_arena *arena = bind->arena;
     struct sl_str rel = path_make(arena, conf, path), target;
     int r = rel.p ? sl_uri_join(base, rel, arena, &target) : SL_E_NOMEM;
     if (r < 0) {
@@ -214,7 +213,8 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
     way_settle(bind, val, target);
     for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
         bool is_response = target->languages[type] == &sl_language_responses;
-        r = target_make(bind, conf, &target->base, is_response ? responses_path : paths[type], &conf->targets[type]);
+        r = target_make(conf, &target->base, is_response ? responses_path : paths[type], bind->arena,
+                        &conf->targets[type]);
     }
     if (r == 0 && (conf->tenant.n || conf->identity != SL_ENTRA_SECRET)) {
         const struct sl_entra_want want = { .kind = (enum sl_entra_kind)conf->identity,
@@ -232,12 +232,13 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
         r = headers_make(bind, val, conf);
     }
     conf->host = &own_host;
-    bool is_response = target->languages[SL_LLM_CHAT] == &sl_language_responses;
-    if (r == 0 && (conf->api == SL_OPENAI_PLAIN || is_response)) {
+    if (r == 0) {
         struct sl_str model = conf->api == SL_OPENAI_PLAIN ? target->model : conf->deployment;
-        conf->model_json = model.n ? sl_json_quote(model, bind->arena) : SL_STR("null");
-        r = conf->model_json.p ? 0 : SL_E_NOMEM;
+        conf->response_model = model.n ? sl_json_quote(model, bind->arena) : SL_STR("null");
+        r = conf->response_model.p ? 0 : SL_E_NOMEM;
     }
+    conf->model_json = conf->api == SL_OPENAI_PLAIN ? conf->response_model : SL_STR_NONE;
+    target->second = &sl_language_responses;
     return r == SL_E_NOMEM ? SL_PREPARE_FAIL(bind, val, "", "out of memory") : r;
 }
 
@@ -247,8 +248,13 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct sl_openai_conf *conf = target->conf;
-    int r = sl_build_post(&conf->headers, conf->targets[call->type], call, target, env, ask_usage, arena, ret_req,
-                          ret_error);
+    struct sl_str path = conf->targets[call->type];
+    int r = 0;
+    if (sl_target_language(target, call) == &sl_language_responses &&
+        target->languages[call->type] != &sl_language_responses) {
+        r = target_make(conf, &target->base, responses_path, arena, &path);
+    }
+    r = r < 0 ? r : sl_build_post(&conf->headers, path, call, target, env, ask_usage, arena, ret_req, ret_error);
     return r < 0 || !target->cred
                ? r
                : sl_headers_add(&ret_req->headers, arena, SL_STR("authorization"), env->credential->parts[0]);

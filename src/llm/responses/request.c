@@ -413,7 +413,7 @@ static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct s
                                       .error = form->error };
     int r = refusals(&b, form);
     r = r < 0 ? r : sl_form_call(form, chat);
-    return r < 0 ? r : body_write(&b, conf->model_json);
+    return r < 0 ? r : body_write(&b, conf->response_model);
 }
 
 int sl_responses_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
