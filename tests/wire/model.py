@@ -144,6 +144,7 @@ class Lab:
                 "aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1], "aws_region": "us-east-1", "aws_endpoint_url": root["bedrock"]}),
             self.route("cohere", "cohere", "command-a-03-2025", cohere_api_key="k", cohere_api_base=root["cohere"] + "/v2"),
             self.route("responses", "openai", "gpt-4.1", openai_api_key="k", openai_api_base=root["responses"] + "/v1", openai_api="responses"),
+            self.route("chat", "openai-compatible", "gpt-4.1", api_base=root["openai"] + "/openai/v1"),  # it has no other API
             self.route("scoring", "mlflow-model-serving", "m", model_server_url=root["scoring"])]
         self.daemon = start({"endpoints": routes})
         self.url = self.daemon.url + "/v1"
@@ -164,9 +165,13 @@ class Lab:
     def route(name, provider, model, **config):
         return {"name": name, "endpoint_type": "llm/v1/chat", "sluice": {"retries": 0}, "model": {"provider": provider, "name": model, "config": config}}
 
+    @staticmethod
+    def upstream(route):
+        return "anthropic" if route == CLAUDE else "openai" if route == "chat" or route in PROVIDERS else route
+
     def taken(self, route):
         """How many calls reached that route's upstream so far."""
-        return len(self.fakes["anthropic" if route == CLAUDE else "openai" if route in PROVIDERS else route].bodies)
+        return len(self.fakes[self.upstream(route)].bodies)
 
     def close(self):
         for up in self.ups.values():

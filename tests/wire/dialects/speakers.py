@@ -282,7 +282,7 @@ class Gemini:
         assert candidate["finishReason"] == "STOP"
         usage = reply["usageMetadata"]
         text = "".join(p["text"] for p in parts if "text" in p and not p.get("thought"))
-        return Answer(text, calls, (usage["promptTokenCount"], usage["candidatesTokenCount"]), "tools" if calls else "stop", candidate["content"])
+        return Answer(text, calls, (usage["promptTokenCount"], usage["candidatesTokenCount"] + usage.get("thoughtsTokenCount", 0)), "tools" if calls else "stop", candidate["content"])
 
     def streamed(self, body):
         parts, last = [], None
@@ -291,7 +291,7 @@ class Gemini:
             if "error" in chunk:
                 raise self.error(None, data)
             last = chunk
-            parts += (chunk["candidates"][0].get("content") or {}).get("parts") or []
+            parts += [p for p in (chunk["candidates"][0].get("content") or {}).get("parts") or [] if p != {"text": ""}]
         last["candidates"][0]["content"] = {"role": "model", "parts": parts}
         return self.whole(last)
 

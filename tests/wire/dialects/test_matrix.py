@@ -14,8 +14,8 @@ from speakers import PNG, SCHEMA, TOOL, Refusal, say
 
 PAGE = pathlib.Path(__file__).parents[3] / "docs" / "dialects.md"
 DIALECTS = ["openai", "anthropic", "cohere", "mlflow"]
-PROTOCOLS = {"OpenAI chat": "openai", "OpenAI Responses": "responses", "Anthropic": "anthropic", "Gemini": "gemini", "Bedrock": "bedrock", "Cohere": "cohere", "MLflow serving": "scoring"}
-USAGE = {"openai": (3, 5), "anthropic": (3, 5), "scoring": (0, 0)}
+PROTOCOLS = {"OpenAI chat": "chat", "OpenAI Responses": "responses", "Anthropic": "anthropic", "Gemini": "gemini", "Bedrock": "bedrock", "Cohere": "cohere", "MLflow serving": "scoring"}
+USAGE = {"chat": (3, 5), "anthropic": (3, 5), "scoring": (0, 0)}
 GO = [("user", "Go.")]
 
 
@@ -59,13 +59,13 @@ def streamed_tools(lab, dialect, route):
 
 def images(lab, dialect, route):
     say(lab.daemon, dialect, route, [("picture", "What is it?", PNG)])
-    assert PNG in json.dumps(lab.fakes[route].bodies[-1])
+    assert PNG in json.dumps(lab.fakes[lab.upstream(route)].bodies[-1])
 
 
 def objects(lab, dialect, route):
     answer = say(lab.daemon, dialect, route, GO, schema=SCHEMA)
     assert isinstance(json.loads(answer.text)["sum"], int)
-    assert "integer" in json.dumps(lab.fakes[route].bodies[-1]).lower()
+    assert "integer" in json.dumps(lab.fakes[lab.upstream(route)].bodies[-1]).lower()
 
 
 def usage(lab, dialect, route):
@@ -76,7 +76,7 @@ def usage(lab, dialect, route):
 
 
 ERRORS = {
-    "openai": {"error": {"message": "slow down", "type": "requests", "param": None, "code": "rate_limit_exceeded"}},
+    "chat": {"error": {"message": "slow down", "type": "requests", "param": None, "code": "rate_limit_exceeded"}},
     "responses": {"error": {"message": "slow down", "type": "requests", "param": None, "code": "rate_limit_exceeded"}},
     "anthropic": {"type": "error", "error": {"type": "rate_limit_error", "message": "slow down"}, "request_id": "req_1"},
     "gemini": {"error": {"code": 429, "message": "slow down", "status": "RESOURCE_EXHAUSTED"}},
@@ -88,7 +88,7 @@ ERRORS = {
 
 def errors(lab, dialect, route):
     """An upstream's 429, its words and its wait; and a call that the client got wrong."""
-    lab.faults[route] = lambda x, _: x.reply(ERRORS[route], "429 Too Many Requests", headers=[("retry-after", "7"), ("x-amzn-errortype", "ThrottlingException")])
+    lab.faults[lab.upstream(route)] = lambda x, _: x.reply(ERRORS[route], "429 Too Many Requests", headers=[("retry-after", "7"), ("x-amzn-errortype", "ThrottlingException")])
     with pytest.raises(Refusal) as e:
         say(lab.daemon, dialect, route, GO)
     assert e.value.status == 429 and "slow down" in e.value.message and e.value.headers["retry-after"] == "7"
@@ -118,7 +118,7 @@ class Cut:
 
 
 def broken_streams(lab, dialect, route):
-    lab.faults[route] = lambda x, fake: fake(Cut(x))
+    lab.faults[lab.upstream(route)] = lambda x, fake: fake(Cut(x))
     try:
         answer = say(lab.daemon, dialect, route, GO, stream=True)
     except Refusal as e:
