@@ -9,6 +9,9 @@ extern const struct sl_dialect sl_dialect_anthropic, sl_dialect_cohere, sl_diale
     sl_dialect_mlflow;
 /* MLflow's calls with Databricks' errors: for its SDK on MLflow's paths, and for its own paths. */
 extern const struct sl_dialect sl_dialect_mlflow_sdk, sl_dialect_databricks;
+/* MLflow 3's paths: its own, and those for clients of other APIs, who hear its errors. */
+extern const struct sl_dialect sl_dialect_mlflow3, sl_dialect_mlflow3_openai, sl_dialect_mlflow3_responses,
+    sl_dialect_mlflow3_anthropic;
 extern const struct sl_dialect sl_dialect_sluice; /* errors only: nothing is invoked in it */
 
 #endif

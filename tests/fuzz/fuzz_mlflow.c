@@ -47,6 +47,34 @@ static void refused_check(const struct sl_llm_error *refused)
     }
 }
 
+/* MLflow 3's reader: what it refuses is one text. */
+static void three_check(const struct sl_incoming *in, struct sl_arena *arena)
+{
+    for (int has_route = 0; has_route < 2; has_route++) {
+        struct sl_incoming of_three = *in;
+        struct sl_json doc, told;
+        struct sl_call call = { 0 };
+        struct sl_llm_error error = { 0 };
+        of_three.has_route = has_route;
+        of_three.type = in->type == SL_LLM_EMBEDDINGS ? SL_LLM_EMBEDDINGS : SL_LLM_CHAT;
+        sl_json_init(&doc, NULL);
+        int r = sl_dialect_read(&sl_dialect_mlflow3, &of_three, &doc, arena, &call, &error);
+        SL_ASSERT(r == 0 || r == SL_E_NOMEM || r == SL_E_INVAL);
+        SL_ASSERT(r != 0 || has_route == !call.model.n);
+        if (r == SL_E_INVAL) {
+            struct sl_buf out = SL_BUF_INIT(1 << 24);
+            sl_json_init(&told, NULL);
+            sl_dialect_mlflow3.language->write_error(&error, &out);
+            SL_ASSERT(error.status == 400 || error.status == 422);
+            SL_ASSERT(sl_buf_status(&out) == 0 && sl_json_parse(&told, sl_buf_str(&out)) == 0);
+            SL_ASSERT(sl_json_is(sl_json_get(sl_json_root(&told), "detail"), SL_JSON_STRING));
+            sl_json_done(&told);
+            sl_buf_done(&out);
+        }
+        sl_json_done(&doc);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct sl_str types[] = { SL_STR_INIT("application/json"), SL_STR_INIT(""),
@@ -76,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         SL_ASSERT(r == SL_E_NOMEM);
     }
+    three_check(&in, &arena);
     sl_json_done(&doc);
     sl_arena_done(&arena);
     return 0;

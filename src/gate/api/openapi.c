@@ -264,16 +264,22 @@ static void security_write(struct sl_jw *w, const struct sl_path *row)
     sl_jw_end(w);
 }
 
+static const struct sl_dialect *dialect_of(const struct sl_path_table *paths, const struct sl_path *row)
+{
+    return row->dialect ? row->dialect : sl_path_dialect(paths, sl_str_c(row->pattern), NULL);
+}
+
 static void operation_write(struct sl_jw *w, const struct sl_path_table *paths, const struct sl_path *row,
                             const char *method)
 {
-    const char *language = sl_path_dialect(paths, sl_str_c(row->pattern), NULL)->language->name;
+    const struct sl_dialect *dialect = dialect_of(paths, row);
+    const char *language = sl_dialect_errors(dialect)->name;
     sl_jw_key(w, method);
     sl_jw_object(w);
     sl_jw_member_str(w, "summary", sl_str_c(row->told->text));
     sl_jw_key(w, "tags");
     sl_jw_array(w);
-    sl_jw_str_c(w, language);
+    sl_jw_str_c(w, dialect->language->name);
     sl_jw_end(w);
     parameters_write(w, row);
     body_write(w, row);
@@ -351,7 +357,7 @@ static void errors_write(struct sl_jw *w, const char *words)
 static bool is_told_before(const struct sl_path_prefix *prefixes, const struct sl_path_prefix *at)
 {
     for (; prefixes != at; prefixes++) {
-        if (strcmp(prefixes->dialect->language->name, at->dialect->language->name) == 0) {
+        if (sl_dialect_errors(prefixes->dialect) == sl_dialect_errors(at->dialect)) {
             return true;
         }
     }
@@ -362,7 +368,7 @@ static void all_errors_write(struct sl_jw *w, const struct sl_path_table *paths)
 {
     errors_write(w, NULL);
     for (const struct sl_path_prefix *row = paths->prefixes;; row++) {
-        const char *language = row->dialect->language->name;
+        const char *language = sl_dialect_errors(row->dialect)->name;
         char of_call[32];
         bool is_new = !is_told_before(paths->prefixes, row);
         if (is_new) {

@@ -42,6 +42,13 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
     {                                                                                                     \
         .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
     }
+/* MLflow 3's. */
+#define TIMED .headers = "x-mlflow-gateway-duration-ms"
+#define UNIFIED(path, llm_type, body_, text, ...)                                           \
+    {                                                                                       \
+        .methods = SL_POST, .pattern = (path), .type = (llm_type),                          \
+        .told = SL_TOLD(text, .body = (body_), .reply = "UnifiedReply", TIMED), __VA_ARGS__ \
+    }
 #define SAME "The same for clients whose base URL lacks /v1."
 
 static const struct sl_path invocations[] = {
@@ -68,6 +75,16 @@ static const struct sl_path invocations[] = {
     MLFLOW("/gateway/{}/invocations", "Query a route. MLflow's shapes."),
     MLFLOW("/endpoints/{}/invocations", "Query a route; the same call under its other name."),
     MLFLOW("/serving-endpoints/{}/invocations", "Query a route, as Databricks' deployment client does."),
+    UNIFIED("/gateway/{}/mlflow/invocations", SL_LLM_CHAT, "Request",
+            "Query a chat or an embeddings route as MLflow 3's clients do.", .dialect = &sl_dialect_mlflow3),
+    UNIFIED("/gateway/mlflow/v1/chat/completions", SL_LLM_CHAT, "UnifiedChatRequest",
+            "Query a chat route as MLflow 3's judges do; `model` names the route.", .has_type = true),
+    UNIFIED("/gateway/mlflow/v1/embeddings", SL_LLM_EMBEDDINGS, "UnifiedEmbeddingsRequest",
+            "Query an embeddings route; `model` names the route. MLflow 3's shapes.", .has_type = true),
+    CHAT("/gateway/openai/v1/chat/completions", "OpenAI's shapes on MLflow 3's path.", TIMED),
+    EMBEDDINGS("/gateway/openai/v1/embeddings", "OpenAI's shapes on MLflow 3's path.", TIMED),
+    RESPONSES("/gateway/openai/v1/responses", "OpenAI's Responses API on MLflow 3's path.", TIMED),
+    MESSAGES("/gateway/anthropic/v1/messages", "Anthropic's shapes on MLflow 3's path.", TIMED),
     { 0 },
 };
 
@@ -96,6 +113,10 @@ static const struct sl_path_prefix prefixes[] = {
     { SL_STR_INIT("/api/sluice"), &sl_dialect_sluice },
     { SL_STR_INIT("/api/2.0/serving-endpoints"), &sl_dialect_databricks },
     { SL_STR_INIT("/serving-endpoints"), &sl_dialect_databricks },
+    { SL_STR_INIT("/gateway/openai/v1/responses"), &sl_dialect_mlflow3_responses },
+    { SL_STR_INIT("/gateway/openai/v1"), &sl_dialect_mlflow3_openai },
+    { SL_STR_INIT("/gateway/anthropic/v1"), &sl_dialect_mlflow3_anthropic },
+    { SL_STR_INIT("/gateway/mlflow/v1"), &sl_dialect_mlflow3 },
     { SL_STR_INIT(""), &sl_dialect_mlflow },
 };
 

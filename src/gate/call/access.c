@@ -23,10 +23,13 @@ static struct sl_str basic_password(struct sl_str encoded, struct sl_arena *aren
     return colon < 0 ? SL_STR_NONE : sl_str_sub(pair, (size_t)colon + 1, pair.n);
 }
 
-struct sl_str sl_access_credential(const struct sl_headers *headers, struct sl_arena *arena)
+struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_arena *arena)
 {
     struct sl_str authorization = sl_headers_get(headers, "authorization");
+    struct sl_str of_own = own ? sl_headers_get(headers, own) : SL_STR_NONE;
     struct sl_str found[] = {
+        scheme_rest(of_own, SL_STR("Bearer")),
+        basic_password(scheme_rest(of_own, SL_STR("Basic")), arena),
         scheme_rest(authorization, SL_STR("Bearer")),
         basic_password(scheme_rest(authorization, SL_STR("Basic")), arena),
         sl_str_trim(sl_headers_get(headers, "x-api-key")),

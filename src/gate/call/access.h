@@ -24,8 +24,9 @@ enum sl_access {
 #define SL_CREDENTIAL_MAX 4096
 
 /* The credential of a request: of Authorization: Bearer, Basic's password, x-api-key and api-key the first that looks
- * like one of our keys, else the first there is. Decoded text on the arena; p == NULL: none. */
-struct sl_str sl_access_credential(const struct sl_headers *headers, struct sl_arena *arena);
+ * like one of our keys, else the first there is. `own`: a header that is read as Authorization and before it, or
+ * NULL. Decoded text on the arena; p == NULL: none. */
+struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_arena *arena);
 
 enum sl_access_verdict {
     SL_ACCESS_GRANTED,

@@ -15,6 +15,7 @@
 #include "gate/gate.h"
 #include "gate/worker.h"
 #include "http/hreq.h"
+#include "llm/core/language.h"
 
 static enum sl_access metrics_access(const struct sl_xchg *x)
 {
@@ -86,7 +87,7 @@ bool sl_auth_or_refuse(struct sl_xchg *x)
     if (x->settings->auth.mode != SL_AUTH_KEYS || access == SL_ACCESS_OPEN) {
         return true;
     }
-    struct sl_str credential = sl_access_credential(&x->req->msg.headers, x->arena);
+    struct sl_str credential = sl_access_credential(&x->req->msg.headers, x->dialect->credential_header, x->arena);
     struct sl_key *key = key_find(x, credential);
     uint64_t now_sec = sl_clock_wall_usec() / SL_USEC_PER_SEC;
     enum sl_access_verdict verdict = sl_access_judge(access, key, credential.n > 0, now_sec);

@@ -115,7 +115,7 @@ static bool route_or_refuse(struct sl_xchg *x, struct sl_str name)
 /* /v1: the path says what is asked for, the route what it can do. False: the client was refused. */
 static bool type_or_refuse(struct sl_xchg *x)
 {
-    if (!x->path->has_type || x->path->type == x->route->type) {
+    if (x->call->type == x->route->type) {
         return true;
     }
     static const char *const words[] = { "a chat", "a completions", "an embeddings" }; /* MLflow's sentence */
@@ -123,7 +123,7 @@ static bool type_or_refuse(struct sl_xchg *x)
         .type = SL_ERR_CALLER_INVALID_REQUEST,
         .param = SL_STR("model"),
         .message = sl_arena_printf(x->arena, "Endpoint '%.*s' is not %s endpoint: the type of this route is %s.",
-                                   SL_STR_ARG(x->route->name), words[x->path->type], sl_llm_type_name(x->route->type)),
+                                   SL_STR_ARG(x->route->name), words[x->call->type], sl_llm_type_name(x->route->type)),
     };
     sl_xchg_fail(x, &error);
     return false;
@@ -132,7 +132,8 @@ static bool type_or_refuse(struct sl_xchg *x)
 static void dialect_find(struct sl_xchg *x)
 {
     const struct sl_headers *headers = &x->req->msg.headers;
-    x->dialect = sl_dialect_for(sl_path_dialect(x->worker->paths, x->match.path, headers), headers);
+    const struct sl_dialect *own = x->path ? x->path->dialect : NULL;
+    x->dialect = sl_dialect_for(own ? own : sl_path_dialect(x->worker->paths, x->match.path, headers), headers);
 }
 
 /* What can be told of a target that leads nowhere: for the log, and for the error's dialect. */

@@ -109,6 +109,22 @@ static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
     return r < 0 ? r : own_add(x, io_headers, limit_names[2], sl_str_make(wait, sl_wait_format(view.reset_usec, wait)));
 }
 
+/* Of a stream only what passed until its head; what the provider took of it is not known then. */
+static int duration_add(struct sl_xchg *x, struct sl_headers *io_headers)
+{
+    const struct sl_record *record = &x->record;
+    uint64_t now = sl_loop_now(x->desk->loop), since = x->req->head_usec ? x->req->head_usec : now;
+    uint64_t end = record->upstream_end_usec > record->upstream_start_usec ? record->upstream_end_usec : now;
+    uint64_t whole = (now - since) / 1000,
+             upstream = record->n_attempts ? (end - record->upstream_first_usec) / 1000 : 0;
+    int r = own_add(x, io_headers, sl_str_c(x->dialect->duration_header), number(x->arena, whole));
+    if (r == 0 && upstream && !record->is_stream) {
+        uint64_t own = whole > upstream ? whole - upstream : 0;
+        r = own_add(x, io_headers, sl_str_c(x->dialect->overhead_header), number(x->arena, own));
+    }
+    return r;
+}
+
 bool sl_own_is_for_pages(const struct sl_xchg *x)
 {
     return x->settings->server.cors.n && sl_path_is_for_pages(x->worker->paths, x->path, x->match.path);
@@ -133,6 +149,9 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
     }
     if (r == 0 && x->settings->server.headers) {
         r = sluice_add(x, io_headers);
+    }
+    if (r == 0 && x->dialect->duration_header) {
+        r = duration_add(x, io_headers);
     }
     if (r == 0 && x->admission && !is_upstreams_limit(x)) {
         r = limits_add(x, io_headers);

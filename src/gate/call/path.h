@@ -50,6 +50,7 @@ struct sl_path {
     bool has_type; /* of an invocation: the path says the type */
     bool counts;   /* of one: not an answer is asked for, but how many tokens the call has */
     enum sl_llm_type type;
+    const struct sl_dialect *dialect; /* NULL: that of its prefix */
     enum sl_access access;
     bool is_watch;                   /* whoever watches the gateway asks it: served when it has no room for others */
     const struct sl_path_told *told; /* every row has it */

@@ -259,6 +259,7 @@ static void attempt_begin(struct sl_plan *plan)
     record->upstream_start_usec = now;
     record->upstream_first_usec = record->n_attempts ? record->upstream_first_usec : now;
     record->n_attempts++;
+    x->env->provider = attempt->target->provider->name;
     record->upstream_status = 0;
     record->upstream_head_usec = 0;
     x->env->upstream_headers = NULL;

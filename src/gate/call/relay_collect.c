@@ -272,7 +272,7 @@ struct sl_verdict sl_relay_error_tell(struct sl_relay *relay, struct sl_llm_erro
     x->record.upstream_code = is_code(error->code) ? sl_arena_dup(x->arena, error->code) : SL_STR_NONE;
     if (relay->is_head_sent) { /* a stream has begun: the rest of it is this */
         sl_buf_reset(&relay->out);
-        x->dialect->language->write_stream_error(relay->dialect_state, error, &relay->out);
+        sl_dialect_errors(x->dialect)->write_stream_error(relay->dialect_state, error, &relay->out);
         sl_relay_out_send(relay);
         return SL_VERDICT(DONE);
     }
@@ -311,7 +311,8 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     if (is_path) {
         path_404_tell(relay, &error, is_json);
     }
-    if (is_cut || is_path || !may_pass(relay, error.type) || !is_error_of(x->dialect->language, x->desk->doc, body)) {
+    if (is_cut || is_path || !may_pass(relay, error.type) ||
+        !is_error_of(sl_dialect_errors(x->dialect), x->desk->doc, body)) {
         return sl_relay_error_tell(relay, &error);
     }
     struct sl_verdict verdict = sl_relay_head_send(relay, status, (int64_t)body.n);

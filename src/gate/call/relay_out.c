@@ -189,7 +189,7 @@ struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type typ
     }
     sl_relay_out_send(relay);
     sl_buf_reset(&relay->out);
-    x->dialect->language->write_stream_error(relay->dialect_state, &error, &relay->out);
+    sl_dialect_errors(x->dialect)->write_stream_error(relay->dialect_state, &error, &relay->out);
     sl_relay_out_send(relay);
     return SL_VERDICT(DONE);
 }

@@ -146,7 +146,7 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
     error->is_final |= x->record.is_final;
     struct sl_buf *out = x->desk->text;
     sl_buf_reset(out);
-    x->dialect->language->write_error(error, out); /* the dialect chooses the status, where none is set */
+    sl_dialect_errors(x->dialect)->write_error(error, out); /* the dialect chooses the status, where none is set */
     if (error->status == 0) {
         error->status = sl_error_type_status(error->type);
     }

@@ -40,6 +40,7 @@ struct sl_env {
     const struct sl_headers
         *headers; /* the client's, for a provider that must look at one; never forwarded from here */
     const struct sl_headers *upstream_headers; /* of the reply being read; NULL before there is one */
+    const char *provider;                      /* who is asked; NULL before somebody is */
     struct sl_json *scratch;          /* to read with while a request is built or a reply read; never call->doc */
     const struct sl_cred *credential; /* where target->cred has one fetched: it, during build */
 };

@@ -164,14 +164,24 @@ struct sl_dialect {
     const struct sl_manners *manners;
     /* What it says of a name that is no route's; NULL: what it says of a path. */
     void (*no_route)(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
+    /* In whose words errors are told: write_error, write_stream_error, error_member. NULL: the language's own. */
+    const struct sl_language *errors;
     const struct sl_listing *listing; /* the routes as its clients read models; NULL: no path of it lists them */
     const struct sl_str *own_headers; /* of its clients, that say something in its language alone; NULL: none */
-    const char *request_id_header;    /* in which its clients look for it, besides x-request-id; NULL: there alone */
+    /* How long a reply took in the gateway as a whole, and of that in the gateway alone, in whole milliseconds; NULL:
+     * its clients are told in other ways. */
+    const char *duration_header, *overhead_header;
+    const char *credential_header; /* read as Authorization, and before it; NULL: there is none */
+    const char *request_id_header; /* in which its clients look for it, besides x-request-id; NULL: there alone */
     /* The same for clients whose User-Agent holds this. */
     const char *variant_agent;
     const struct sl_dialect *variant;
 };
 
+SL_INLINE const struct sl_language *sl_dialect_errors(const struct sl_dialect *dialect)
+{
+    return dialect->errors ? dialect->errors : dialect->language;
+}
 /* The dialect that a client with these headers speaks. */
 const struct sl_dialect *sl_dialect_for(const struct sl_dialect *dialect, const struct sl_headers *headers);
 /* The language's read_call with the dialect's manners. */

@@ -29,22 +29,16 @@ static bool is_json_type(struct sl_str content_type)
            (sl_str_case_eq(sub, SL_STR("json")) || (tail.n && sl_str_case_eq(tail, SL_STR("+json"))));
 }
 
-static int detail_refuse(struct sl_arena *arena, const struct sl_buf *faults, struct sl_llm_error *error)
+static int detail_refuse(struct sl_str list, struct sl_llm_error *error)
 {
-    char *p = sl_arena_bytes(arena, faults->len + 2);
-    if (!p) {
+    if (!list.p) {
         return SL_E_NOMEM;
     }
-    p[0] = '[';
-    if (faults->len) {
-        memcpy(p + 1, faults->p, faults->len);
-    }
-    p[faults->len + 1] = ']';
     *error = (struct sl_llm_error){
         .type = SL_ERR_CALLER_INVALID_REQUEST,
         .status = 422,
         .message = SL_STR("the request does not fit the schema"),
-        .detail = sl_str_make(p, faults->len + 2),
+        .detail = list,
     };
     return SL_E_INVAL;
 }
@@ -60,7 +54,8 @@ static int body_refuse(struct sl_arena *arena, const char *type, struct sl_str m
         sl_mf_push_index(&check, (uint32_t)at);
     }
     sl_mf_fault(&check, type, msg, input, ctx);
-    int r = detail_refuse(arena, &check.out, error);
+    struct sl_str brackets[] = { SL_STR("["), sl_buf_str(&check.out), SL_STR("]") };
+    int r = detail_refuse(sl_arena_join(arena, brackets, 3), error);
     sl_mf_check_done(&check);
     return r;
 }
@@ -101,36 +96,55 @@ static int json_refuse(const char *fault, size_t at, struct sl_arena *arena, str
 
 /* The parser refused the body: what Python says of it; or it is Python's JSON only, and *io_body becomes everybody's.
  */
-static int json_reread(struct sl_json *doc, struct sl_str *io_body, struct sl_arena *arena, struct sl_llm_error *error)
+static int json_reread(struct sl_json *doc, struct sl_str *io_body, struct sl_arena *arena,
+                       struct sl_mf_no_json *ret_fault)
 {
     if (!sl_str_is_utf8(*io_body)) {
-        *error = (struct sl_llm_error){ .type = SL_ERR_CALLER_INVALID_REQUEST,
-                                        .message = SL_STR("There was an error parsing the body") };
+        *ret_fault = (struct sl_mf_no_json){ NULL, 0 };
         return SL_E_INVAL;
     }
-    size_t at;
-    const char *fault = sl_mf_json_fault(*io_body, &at);
-    if (fault) {
-        return json_refuse(fault, at, arena, error);
+    ret_fault->text = sl_mf_json_fault(*io_body, &ret_fault->at);
+    if (ret_fault->text) {
+        return SL_E_INVAL;
     }
     struct sl_str body = sl_json_constants_null(*io_body, arena);
     int r = body.p ? sl_json_parse(doc, body) : SL_E_NOMEM;
     if (r < 0) {
-        return r == SL_E_NOMEM ? r : json_refuse("Too many values", at, arena, error);
+        ret_fault->text = "Too many values";
+        return r == SL_E_NOMEM ? r : SL_E_INVAL;
     }
     *io_body = body;
     return 0;
 }
 
-static int schema_check(const struct sl_mf_model *model, struct sl_json *doc, struct sl_arena *arena,
-                        struct sl_json_edits *edits, struct sl_llm_error *error)
+int sl_mf_parse(struct sl_json *doc, struct sl_str *io_body, struct sl_arena *arena, struct sl_mf_no_json *ret_fault)
+{
+    struct sl_str body = *io_body;
+    if (sl_str_has_prefix(body, SL_STR("\xef\xbb\xbf"))) {
+        body = sl_str_sub(body, 3, body.n);
+    }
+    int r = sl_json_parse(doc, body);
+    if (r < 0 && r != SL_E_NOMEM) {
+        r = json_reread(doc, &body, arena, ret_fault);
+    }
+    if (r == 0) {
+        *io_body = body;
+    }
+    return r;
+}
+
+int sl_mf_check_schema(const struct sl_mf_model *model, struct sl_json *doc, struct sl_arena *arena,
+                       struct sl_json_edits *edits, struct sl_mf_faults *ret_faults)
 {
     struct sl_mf_check check;
     sl_mf_check_init(&check, arena);
     sl_mf_check_body(&check, model, sl_json_root(doc));
     int r = check.status;
+    *ret_faults = (struct sl_mf_faults){ .n = check.n_faults };
     if (r == 0 && check.n_faults) {
-        r = detail_refuse(arena, &check.out, error);
+        struct sl_str brackets[] = { SL_STR("["), sl_buf_str(&check.out), SL_STR("]") };
+        ret_faults->list = sl_arena_join(arena, brackets, 3);
+        r = ret_faults->list.p ? SL_E_INVAL : SL_E_NOMEM;
     }
     if (r == 0 && edits) {
         sl_json_edits_init(edits, arena);
@@ -151,19 +165,21 @@ int sl_mf_read_body(const struct sl_mf_model *model, struct sl_str *io_body, str
     if (!is_json_type(content_type)) {
         return text_refuse(body, arena, ret_error);
     }
-    if (sl_str_has_prefix(body, SL_STR("\xef\xbb\xbf"))) {
-        body = sl_str_sub(body, 3, body.n);
-    }
-    int r = sl_json_parse(doc, body);
-    if (r < 0 && r != SL_E_NOMEM) {
-        r = json_reread(doc, &body, arena, ret_error);
+    struct sl_mf_no_json no_json;
+    int r = sl_mf_parse(doc, &body, arena, &no_json);
+    if (r == SL_E_INVAL && !no_json.text) {
+        *ret_error = (struct sl_llm_error){ .type = SL_ERR_CALLER_INVALID_REQUEST,
+                                            .message = SL_STR("There was an error parsing the body") };
+        return r;
     }
     if (r < 0) {
-        return r;
+        return r == SL_E_INVAL ? json_refuse(no_json.text, no_json.at, arena, ret_error) : r;
     }
     if (sl_json_is(sl_json_root(doc), SL_JSON_NULL)) {
         return missing_refuse(arena, ret_error);
     }
     *io_body = body;
-    return schema_check(model, doc, arena, edits, ret_error);
+    struct sl_mf_faults faults;
+    r = sl_mf_check_schema(model, doc, arena, edits, &faults);
+    return r == SL_E_INVAL ? detail_refuse(faults.list, ret_error) : r;
 }

@@ -195,14 +195,21 @@ static void double_coerce(struct sl_mf_check *check, struct sl_json_val v, doubl
     sl_buf_done(&buf);
 }
 
+/* The bounds of the schemas are whole numbers. */
+static void float_fault(struct sl_mf_check *check, bool is_low, double bound, struct sl_json_val v)
+{
+    char text[96], ctx[32];
+    snprintf(text, sizeof(text), "Input should be %s than or equal to %d", is_low ? "greater" : "less", (int)bound);
+    snprintf(ctx, sizeof(ctx), "{\"%s\":%.1f}", is_low ? "ge" : "le", bound);
+    sl_mf_fault_at(check, is_low ? "greater_than_equal" : "less_than_equal", sl_str_c(text), v, sl_str_c(ctx));
+}
+
 static void float_bounds(struct sl_mf_check *check, const struct sl_mf_type *type, struct sl_json_val v, double value)
 {
     if (value < type->min) {
-        sl_mf_fault_at(check, "greater_than_equal", SL_STR("Input should be greater than or equal to 0"), v,
-                       SL_STR("{\"ge\":0.0}"));
+        float_fault(check, true, type->min, v);
     } else if (!(value <= type->max)) { /* not a number is out of bounds too */
-        sl_mf_fault_at(check, "less_than_equal", SL_STR("Input should be less than or equal to 2"), v,
-                       SL_STR("{\"le\":2.0}"));
+        float_fault(check, false, type->max, v);
     } else if (!sl_json_is(v, SL_JSON_NUMBER)) {
         double_coerce(check, v, value);
     }
@@ -210,8 +217,6 @@ static void float_bounds(struct sl_mf_check *check, const struct sl_mf_type *typ
 
 void sl_mf_check_float(struct sl_mf_check *check, const struct sl_mf_type *type, struct sl_json_val v)
 {
-    /* The bounds' texts above are those of the one such field there is. */
-    SL_ASSERT(type->min == 0 && type->max == 2);
     double value = 0;
     if (sl_json_is(v, SL_JSON_NUMBER)) {
         if (sl_json_double(v, &value) < 0) {

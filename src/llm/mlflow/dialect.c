@@ -200,6 +200,7 @@ const struct sl_dialect sl_dialect_mlflow = {
     .name = sl_mlflow_name,
     .language = &language,
     .manners = &manners,
+    .credential_header = "x-mlflow-authorization",
     .variant_agent = "databricks-sdk-py/",
     .variant = &sl_dialect_mlflow_sdk,
 };

@@ -23,6 +23,13 @@ int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct 
 void sl_mlflow_write_end(void *state, struct sl_buf *out);
 void sl_mlflow_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out);
 
+/* The same in the words of MLflow 3. */
+int sl_mlflow3_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
+                           struct sl_buf *out);
+int sl_mlflow3_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
+                           const struct sl_delta *delta, struct sl_buf *out);
+void sl_mlflow3_write_end(void *state, struct sl_buf *out);
+
 /* What the rows of MLflow's languages and manners have in common. Its requests are read to OpenAI's language. */
 #define SL_MLFLOW_LACKS (SL_LOST_ANNOTATIONS | SL_LOST_LOGPROBS | SL_LOST_REASONING)
 #define SL_MLFLOW_LANGUAGE                                                                     \

@@ -160,6 +160,45 @@ const struct sl_mf_model *const sl_mf_requests[SL_LLM_TYPE_COUNT] = {
 };
 
 static const struct sl_mf_type t_any_dict = { .kind = SL_MF_DICT };
+
+/* --- MLflow 3 --- */
+
+static const char *const words_response[] = { "text", "json_object", "json_schema", NULL };
+static const struct sl_mf_type t_response = { .kind = SL_MF_LITERAL, .words = words_response };
+static const struct sl_mf_model m_json_schema = {
+    { { "name", &t_str, REQ, NULL }, { "schema", &t_any_dict, REQ, NULL }, { "strict", &t_bool, NUL, NULL } }, 3, NULL
+};
+static const struct sl_mf_type t_json_schema = { .kind = SL_MF_MODEL, .model = &m_json_schema };
+static const struct sl_mf_model m_response_format = {
+    { { "type", &t_response, REQ, NULL }, { "json_schema", &t_json_schema, NUL, NULL } }, 2, NULL
+};
+static const struct sl_mf_type t_response_format = { .kind = SL_MF_MODEL, .model = &m_response_format };
+static const struct sl_mf_type t_share = { .kind = SL_MF_FLOAT, .min = 0, .max = 1 };
+static const struct sl_mf_type t_penalty = { .kind = SL_MF_FLOAT, .min = -2, .max = 2 };
+
+const struct sl_mf_model sl_mf3_chat = {
+    {
+        { "temperature", &t_temperature, NUL, NULL },
+        { "n", &t_count, 0, NULL },
+        { "stop", &t_stop, NUL, NULL },
+        { "max_tokens", &t_count, NUL, NULL },
+        { "max_completion_tokens", &t_count, NUL, NULL },
+        { "stream", &t_bool, NUL, NULL },
+        { "stream_options", &t_any_dict, NUL, NULL },
+        { "model", &t_str, NUL, NULL },
+        { "response_format", &t_response_format, NUL, NULL },
+        { "top_p", &t_share, NUL, NULL },
+        { "presence_penalty", &t_penalty, NUL, NULL },
+        { "frequency_penalty", &t_penalty, NUL, NULL },
+        { "top_k", &t_count, NUL, NULL },
+        { "messages", &t_messages, REQ, NULL },
+        { "tools", &t_tools, NUL, NULL },
+    },
+    15,
+    NULL,
+};
+const struct sl_mf_model sl_mf3_embeddings = { { { "input", &t_input, REQ, NULL } }, 1, NULL };
+
 static const struct sl_mf_type t_limits = { .kind = SL_MF_LIST, .item = &t_any_dict };
 
 const struct sl_mf_model sl_mf_set_limits = { { { "route", &t_str, REQ, NULL }, { "limits", &t_limits, REQ, NULL } },

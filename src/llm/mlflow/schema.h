@@ -41,7 +41,7 @@ struct sl_mf_field {
     const char *def; /* JSON put in when the member is absent, because an upstream insists on it */
 };
 
-#define SL_MF_FIELDS_MAX 8
+#define SL_MF_FIELDS_MAX 16
 
 struct sl_mf_model {
     struct sl_mf_field fields[SL_MF_FIELDS_MAX];
@@ -50,6 +50,8 @@ struct sl_mf_model {
 };
 
 extern const struct sl_mf_model *const sl_mf_requests[SL_LLM_TYPE_COUNT];
+/* The same of MLflow 3, for its paths; it has no completions there. */
+extern const struct sl_mf_model sl_mf3_chat, sl_mf3_embeddings;
 extern const struct sl_mf_model *const sl_mf_parts[]; /* of content, ends with NULL */
 
 /* Of set_limits: {"route": string, "limits": [object…]}. */

@@ -31,7 +31,23 @@ static void usage_write(struct sl_jw *w, const struct sl_usage *u, bool has_outp
         member_count(w, "completion_tokens", u->output);
     }
     member_count(w, "total_tokens", total < 0 && !has_output ? u->input : total);
-    sl_jw_end(w);
+}
+
+/* What MLflow 3 has besides. */
+static void details_write(struct sl_jw *w, const struct sl_usage *u)
+{
+    if (u->cached_input >= 0) {
+        sl_jw_key(w, "prompt_tokens_details");
+        sl_jw_object(w);
+        sl_jw_member_i64(w, "cached_tokens", u->cached_input);
+        sl_jw_end(w);
+    }
+}
+
+/* Which provider answered: the last member of an answer of MLflow 3. */
+static void provider_member(struct sl_jw *w, const char *provider)
+{
+    sl_jw_member_str(w, "provider", provider ? sl_str_c(provider) : SL_STR_NONE);
 }
 
 /* The upstream's own word where it is none of the known ones. */
@@ -147,10 +163,11 @@ static void embeddings_write(struct sl_jw *w, const struct sl_call *call, const 
     sl_jw_key(w, "usage");
     usage_write(w, &reply->usage, false);
     sl_jw_end(w);
+    sl_jw_end(w);
 }
 
-int sl_mlflow_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
-                          struct sl_buf *out)
+static int reply_write(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
+                       struct sl_buf *out, bool is_three)
 {
     struct sl_jw w;
     sl_jw_init(&w, out);
@@ -170,14 +187,34 @@ int sl_mlflow_write_reply(const struct sl_call *call, const struct sl_reply *rep
     sl_jw_end(&w);
     sl_jw_key(&w, "usage");
     usage_write(&w, &reply->usage, true);
+    if (is_three) {
+        details_write(&w, &reply->usage);
+        sl_jw_end(&w);
+        provider_member(&w, env->provider);
+    } else {
+        sl_jw_end(&w);
+    }
     sl_jw_end(&w);
     return sl_buf_status(out);
+}
+
+int sl_mlflow_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
+                          struct sl_buf *out)
+{
+    return reply_write(call, reply, env, out, false);
+}
+
+int sl_mlflow3_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
+                           struct sl_buf *out)
+{
+    return reply_write(call, reply, env, out, true);
 }
 
 /* --- streams --- */
 
 struct writer {
     struct sl_chunks *chunks;
+    bool is_three; /* in MLflow 3's words */
     struct sl_buf *out;
     struct sl_jw w;
     struct sl_arena scratch; /* for texts with escapes, within one call */
@@ -196,6 +233,10 @@ static void chunk_begin(struct writer *wr)
 static void chunk_end(struct writer *wr)
 {
     sl_jw_end(&wr->w);
+    if (wr->is_three) {
+        sl_jw_member_null(&wr->w, "usage");
+        provider_member(&wr->w, wr->chunks->provider);
+    }
     sl_jw_end(&wr->w);
     sl_buf_add_lit(wr->out, "\n\n");
 }
@@ -226,6 +267,8 @@ static void piece_write(struct writer *wr, const struct piece *p)
         sl_jw_member_str(w, "content", p->content);
         if (p->tool) {
             sl_chunks_write_tool(w, p->tool, p->tool_index, "thought_signature");
+        } else if (wr->is_three) {
+            sl_jw_member_null(w, "tool_calls");
         }
         if (p->more) {
             sl_jw_member_str(w, p->more, p->more_text);
@@ -315,6 +358,8 @@ static void choice_rewrite(struct writer *wr, struct sl_json_val choice, uint32_
     struct sl_json_val calls = sl_json_get(delta, "tool_calls");
     if (sl_json_count(calls)) {
         member_echo(wr, "tool_calls", calls, SL_JSON_ARRAY);
+    } else if (wr->is_three) {
+        sl_jw_member_null(w, "tool_calls");
     }
     struct sl_json_val refusal = sl_json_get(delta, "refusal");
     if (sl_json_is(refusal, SL_JSON_STRING)) {
@@ -360,11 +405,12 @@ static bool is_content(enum sl_delta_kind kind)
     return kind != SL_DELTA_USAGE && kind != SL_DELTA_ERROR && kind != SL_DELTA_CHUNK;
 }
 
-int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
-                          const struct sl_delta *delta, struct sl_buf *out)
+static int delta_write(void *state, const struct sl_call *call, const struct sl_env *env, const struct sl_delta *delta,
+                       struct sl_buf *out, bool is_three)
 {
-    struct writer wr = { .chunks = state, .out = out };
+    struct writer wr = { .chunks = state, .is_three = is_three, .out = out };
     int r = 0;
+    wr.chunks->provider = env->provider;
     if (delta->choice >= SL_CHUNKS_CHOICES_MAX) {
         return SL_E_LIMIT;
     }
@@ -416,18 +462,51 @@ int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct 
     return r < 0 ? r : sl_buf_status(out);
 }
 
+int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
+                          const struct sl_delta *delta, struct sl_buf *out)
+{
+    return delta_write(state, call, env, delta, out, false);
+}
+
+int sl_mlflow3_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
+                           const struct sl_delta *delta, struct sl_buf *out)
+{
+    return delta_write(state, call, env, delta, out, true);
+}
+
+/* The chunk with the usage that was asked for, its object open. False: there is none. */
+static bool usage_chunk_begin(struct writer *wr)
+{
+    if (!wr->chunks || !wr->chunks->has_usage || !wr->chunks->wants_usage) {
+        return false; /* the body's end is the stream's end */
+    }
+    chunk_begin(wr);
+    sl_jw_end(&wr->w);
+    sl_jw_key(&wr->w, "usage");
+    usage_write(&wr->w, &wr->chunks->usage, true);
+    return true;
+}
+
 void sl_mlflow_write_end(void *state, struct sl_buf *out)
 {
     struct writer wr = { .chunks = state, .out = out };
-    if (!wr.chunks || !wr.chunks->has_usage || !wr.chunks->wants_usage) {
-        return; /* the body's end is the stream's end */
+    if (usage_chunk_begin(&wr)) {
+        sl_jw_end(&wr.w);
+        sl_jw_end(&wr.w);
+        sl_buf_add_lit(out, "\n\n");
     }
-    chunk_begin(&wr);
-    sl_jw_end(&wr.w);
-    sl_jw_key(&wr.w, "usage");
-    usage_write(&wr.w, &wr.chunks->usage, true);
-    sl_jw_end(&wr.w);
-    sl_buf_add_lit(out, "\n\n");
+}
+
+void sl_mlflow3_write_end(void *state, struct sl_buf *out)
+{
+    struct writer wr = { .chunks = state, .out = out };
+    if (usage_chunk_begin(&wr)) {
+        details_write(&wr.w, &wr.chunks->usage);
+        sl_jw_end(&wr.w);
+        provider_member(&wr.w, wr.chunks->provider);
+        sl_jw_end(&wr.w);
+        sl_buf_add_lit(out, "\n\n");
+    }
 }
 
 void sl_mlflow_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out)

@@ -20,6 +20,7 @@ struct sl_chunks {
     bool has_usage, wants_usage;
     bool is_one_to_one;    /* the upstream's chunks become ours; deltas of their content say nothing new */
     uint8_t type;          /* enum sl_llm_type */
+    const char *provider;  /* who answers, for a dialect that says so */
     struct sl_usage usage; /* the newest */
     char id[SL_CHUNKS_NAME_MAX];
     char model[SL_CHUNKS_NAME_MAX];

@@ -203,6 +203,61 @@ static void schemas_are_json_schema(void **state)
     help_done(&h);
 }
 
+/* MLflow 3: what is wrong is one text, with pydantic's report in it. */
+static void three_tells_one_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        bool has_route;
+        const char *told; /* its beginning; NULL: it is a call */
+        enum sl_llm_type type;
+    } rows[] = {
+        { "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"top_p\":\"0.5\"}", true, NULL, SL_LLM_CHAT },
+        { "{\"input\":[\"x\"]}", true, NULL, SL_LLM_EMBEDDINGS },
+        { "{\"model\":\"a\",\"messages\":[{\"role\":\"user\"}]}", false, NULL, SL_LLM_CHAT },
+        { "{\"model\":\"a\",\"messages\":[{\"role\":\"user\"}]}", true, "The parameter 'model' is not permitted", 0 },
+        { "{\"messages\":[]}", false, "Missing required 'model' parameter in request body", 0 },
+        { "{}", true, "Invalid request: payload format must be either chat or embeddings", 0 },
+        { "[]", true, "Invalid JSON payload: it must be an object", 0 },
+        { "{\n \"\xc3\xa9\": x", true, "Invalid JSON payload: Expecting value: line 2 column 7 (char 8)", 0 },
+        { "{\"messages\":[]}", true,
+          "Invalid chat payload: 1 validation error for RequestPayload\nmessages\n  List should have at least 1 item "
+          "after "
+          "validation, not 0 [type=too_short, input_value=[], input_type=list]\n    For further information visit "
+          "https://errors.pydantic.dev/",
+          0 },
+        { "{\"input\":\"x\",\"messages\":[{\"role\":\"u\"}],\"presence_penalty\":-2.5,\"frequency_penalty\":\"3\"}",
+          true,
+          "Invalid chat payload: 2 validation errors for RequestPayload\npresence_penalty\n  Input should be greater "
+          "than "
+          "or equal to -2 [type=greater_than_equal, input_value=-2.5, input_type=float]",
+          0 },
+        { "{\"input\":null}", true, "Invalid embeddings payload: 4 validation errors for RequestPayload\ninput.str\n",
+          0 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        struct sl_arena arena;
+        struct sl_json doc;
+        struct sl_call call = { 0 };
+        struct sl_llm_error error = { 0 };
+        sl_arena_init(&arena, NULL);
+        sl_json_init(&doc, NULL);
+        struct sl_incoming in = { .headers = &(struct sl_headers){ 0 },
+                                  .body = sl_str_c(rows[i].body),
+                                  .has_route = rows[i].has_route };
+        int r = sl_dialect_read(&sl_dialect_mlflow3, &in, &doc, &arena, &call, &error);
+        if (!rows[i].told) {
+            assert_int_equal(r, 0);
+            assert_int_equal(call.type, rows[i].type);
+        } else if (r != SL_E_INVAL || !sl_str_has_prefix(error.message, sl_str_c(rows[i].told))) {
+            fail_msg("%s\n got  %.*s\n want %s", rows[i].body, SL_STR_ARG(error.message), rows[i].told);
+        }
+        sl_json_done(&doc);
+        sl_arena_done(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +266,7 @@ int main(void)
         cmocka_unit_test(constants_become_null),
         cmocka_unit_test(large_inputs_are_bounded),
         cmocka_unit_test(errors_for_the_sdk),
+        cmocka_unit_test(three_tells_one_text),
         cmocka_unit_test(schemas_are_json_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

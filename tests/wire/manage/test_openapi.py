@@ -79,6 +79,8 @@ def narrowed(doc):
     for kind, name in KINDS.items():
         schemas[f"Openai{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name]}
         schemas[f"Deployment{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name, None]}
+        if kind != "completions":
+            schemas[f"Unified{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name]}
     for name in ("AnthropicRequest", "AnthropicCountRequest", "CohereChatRequest"):
         schemas[name]["properties"]["model"] = {"enum": ["chat"]}
     for name in ("RouteModel", "ExternalModel"):

@@ -17,7 +17,9 @@ MAY = {ANY: {"query", "narrow", "viewer", "boss", "admin"}, INVOKE: {"query", "n
 INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/chat/completions", "/completions", "/embeddings",
                "/openai/deployments/{}/chat/completions", "/openai/deployments/{}/completions", "/openai/deployments/{}/embeddings",
                "/v1/responses", "/responses", "/openai/responses", "/openai/v1/responses",
-               "/v1/messages", "/anthropic/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens", "/v2/chat", "/gateway/{}/invocations", "/endpoints/{}/invocations", "/serving-endpoints/{}/invocations")
+               "/v1/messages", "/anthropic/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens", "/v2/chat", "/gateway/{}/invocations", "/endpoints/{}/invocations", "/serving-endpoints/{}/invocations",
+               "/gateway/{}/mlflow/invocations", "/gateway/mlflow/v1/chat/completions", "/gateway/mlflow/v1/embeddings", "/gateway/openai/v1/chat/completions",
+               "/gateway/openai/v1/embeddings", "/gateway/openai/v1/responses", "/gateway/anthropic/v1/messages")
 SERVING = "/api/2.0/serving-endpoints"
 OWN = "/api/sluice/v1"
 RIGHTS = {
