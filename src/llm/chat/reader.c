@@ -135,6 +135,16 @@ int sl_chat_stops(struct sl_chat_reader *rd, struct sl_json_val v)
     return 0;
 }
 
+struct sl_str sl_chat_json_text(struct sl_chat_reader *rd, struct sl_json_val v)
+{
+    struct sl_str raw = sl_json_raw(v);
+    struct sl_buf buf = SL_BUF_INIT(raw.n + 1);
+    sl_json_compact(&buf, raw);
+    struct sl_str text = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    return text;
+}
+
 int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_media *media)
 {
     struct sl_buf buf = SL_BUF_INIT(text.n * 2 + 8);

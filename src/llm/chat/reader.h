@@ -31,6 +31,8 @@ SL_MUST int sl_chat_number(struct sl_chat_reader *rd, struct sl_json_val v, stru
 SL_MUST int sl_chat_int(struct sl_chat_reader *rd, struct sl_json_val v, int64_t min, int64_t *ret);
 /* A list of strings to the call's stops. */
 SL_MUST int sl_chat_stops(struct sl_chat_reader *rd, struct sl_json_val v);
+/* A value's JSON without white space, as a text; p == NULL: no memory. */
+struct sl_str sl_chat_json_text(struct sl_chat_reader *rd, struct sl_json_val v);
 /* A text as a file of plain text. */
 SL_MUST int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_media *media);
 

@@ -31,8 +31,8 @@ static int document_text(struct sl_chat_reader *rd, struct sl_json_val v, struct
     if (!sl_json_is(data, SL_JSON_OBJECT)) {
         return sl_chat_fault(rd, v, "a document has data: a string or an object");
     }
-    *ret = sl_json_raw(data);
-    return 0;
+    *ret = sl_chat_json_text(rd, data);
+    return ret->p ? 0 : SL_E_NOMEM;
 }
 
 /* In a tool's result it is text. */
