@@ -99,8 +99,7 @@ static int headers_read(struct sl_str headers, struct sl_aws_event *event)
     return 0;
 }
 
-/* The length of the frame that begins here; 0: not known yet. */
-static int frame_length(struct sl_str bytes, size_t *ret)
+int sl_aws_frame_length(struct sl_str bytes, size_t *ret)
 {
     *ret = 0;
     if (bytes.n < PRELUDE) {
@@ -120,17 +119,23 @@ static int frame_length(struct sl_str bytes, size_t *ret)
     return 0;
 }
 
-static int frame_give(struct sl_aws_decoder *dec, struct sl_str frame)
+int sl_aws_frame_read(struct sl_str frame, struct sl_aws_event *ret)
 {
     size_t headers = be32(frame.p + 4);
     if (crc_of(frame.p, frame.n - 4) != be32(frame.p + frame.n - 4)) {
         return SL_E_INVAL;
     }
-    struct sl_aws_event event = {
+    *ret = (struct sl_aws_event){
         .headers = sl_str_sub(frame, PRELUDE, PRELUDE + headers),
         .payload = sl_str_sub(frame, PRELUDE + headers, frame.n - 4),
     };
-    int r = headers_read(event.headers, &event);
+    return headers_read(ret->headers, ret);
+}
+
+static int frame_give(struct sl_aws_decoder *dec, struct sl_str frame)
+{
+    struct sl_aws_event event;
+    int r = sl_aws_frame_read(frame, &event);
     return r < 0 ? r : dec->on_event(dec->arg, &event);
 }
 
@@ -138,7 +143,7 @@ static int frame_give(struct sl_aws_decoder *dec, struct sl_str frame)
 static int kept_push(struct sl_aws_decoder *dec, struct sl_str bytes, size_t *ret_used)
 {
     size_t total;
-    int r = frame_length(sl_buf_str(&dec->frame), &total);
+    int r = sl_aws_frame_length(sl_buf_str(&dec->frame), &total);
     if (r < 0) {
         return r;
     }
@@ -146,7 +151,8 @@ static int kept_push(struct sl_aws_decoder *dec, struct sl_str bytes, size_t *re
     sl_buf_add(&dec->frame, bytes.p, *ret_used);
     r = sl_buf_status(&dec->frame);
     if (r == 0 && !total) {
-        r = frame_length(sl_buf_str(&dec->frame), &total); /* a prelude that lies is told as soon as it is whole */
+        r = sl_aws_frame_length(sl_buf_str(&dec->frame),
+                                &total); /* a prelude that lies is told as soon as it is whole */
     }
     if (r == 0 && total && dec->frame.len == total) {
         r = frame_give(dec, sl_buf_str(&dec->frame));
@@ -161,7 +167,7 @@ int sl_aws_push(struct sl_aws_decoder *dec, struct sl_str bytes)
     while (r == 0 && bytes.n) {
         size_t used = 0;
         if (dec->frame.len == 0) {
-            r = frame_length(bytes, &used);
+            r = sl_aws_frame_length(bytes, &used);
             if (r == 0 && used && used <= bytes.n) { /* a whole frame, in place */
                 r = frame_give(dec, sl_str_sub(bytes, 0, used));
                 bytes = sl_str_sub(bytes, used, bytes.n);
@@ -178,4 +184,58 @@ int sl_aws_push(struct sl_aws_decoder *dec, struct sl_str bytes)
 int sl_aws_finish(struct sl_aws_decoder *dec)
 {
     return dec->frame.len ? SL_E_TRUNCATED : 0;
+}
+
+/* --- writing --- */
+
+static void be32_put(char *p, uint32_t v)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        p[i] = (char)(v >> (24 - 8 * i));
+    }
+}
+
+static void header_add(struct sl_buf *out, const char *name, struct sl_str value)
+{
+    sl_buf_add_char(out, (char)strlen(name));
+    sl_buf_add_c(out, name);
+    sl_buf_add_char(out, TYPE_TEXT);
+    sl_buf_add_char(out, (char)(value.n >> 8));
+    sl_buf_add_char(out, (char)value.n);
+    sl_buf_add_str(out, value);
+}
+
+size_t sl_aws_frame_begin(struct sl_buf *out, const char *message_type, const char *type)
+{
+    size_t at = out->len;
+    bool is_event = message_type[1] == 'v';
+    sl_buf_add(out, "\0\0\0\0\0\0\0\0\0\0\0", PRELUDE);
+    header_add(out, is_event ? ":event-type" : ":exception-type", sl_str_c(type));
+    header_add(out, ":content-type", SL_STR("application/json"));
+    header_add(out, ":message-type", sl_str_c(message_type));
+    if (sl_buf_status(out) == 0) {
+        be32_put(out->p + at + 4, (uint32_t)(out->len - at - PRELUDE));
+    }
+    return at;
+}
+
+void sl_aws_frame_seal(char *frame, size_t n)
+{
+    be32_put(frame + 8, crc_of(frame, 8));
+    be32_put(frame + n - 4, crc_of(frame, n - 4));
+}
+
+void sl_aws_frame_end(struct sl_buf *out, size_t at)
+{
+    sl_buf_add(out, "\0\0\0", 4);
+    if (sl_buf_status(out) < 0) {
+        return;
+    }
+    size_t n = out->len - at, headers = be32(out->p + at + 4);
+    if (n - FRAME_MIN - headers > SL_AWS_PAYLOAD_MAX) {
+        out->status = SL_E_LIMIT;
+        return;
+    }
+    be32_put(out->p + at, (uint32_t)n);
+    sl_aws_frame_seal(out->p + at, n);
 }

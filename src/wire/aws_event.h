@@ -37,4 +37,19 @@ SL_MUST int sl_aws_push(struct sl_aws_decoder *dec, struct sl_str bytes);
 /* SL_E_TRUNCATED when the stream ended inside a frame. */
 SL_MUST int sl_aws_finish(struct sl_aws_decoder *dec);
 
+/* --- whole frames --- */
+
+/* Bytes of the frame that begins here; 0: too few are there to tell. SL_E_INVAL, SL_E_LIMIT. */
+SL_MUST int sl_aws_frame_length(struct sl_str bytes, size_t *ret);
+/* One whole frame; its texts are slices of it. SL_E_INVAL: a checksum or a header is wrong. */
+SL_MUST int sl_aws_frame_read(struct sl_str frame, struct sl_aws_event *ret);
+/* The payload or a value of a whole frame was changed in place: its checksum is made anew. */
+void sl_aws_frame_seal(char *frame, size_t n);
+
+/* A frame at the end of `out`, which nothing else may be appended to but its payload, JSON, until its end. Returns
+ * where it begins. `message_type`: "event" or "exception", `type` what kind of it. */
+size_t sl_aws_frame_begin(struct sl_buf *out, const char *message_type, const char *type);
+/* Length and checksums. A payload that is too large makes the buffer's status SL_E_LIMIT. */
+void sl_aws_frame_end(struct sl_buf *out, size_t at);
+
 #endif

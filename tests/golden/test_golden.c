@@ -178,6 +178,7 @@ static void path_find(struct golden *g, struct sl_str path)
         { "/v1/", "", &sl_dialect_openai, SL_LLM_CHAT },
         { "/v2/", "/embed", &sl_dialect_cohere, SL_LLM_EMBEDDINGS },
         { "/v2/", "", &sl_dialect_cohere, SL_LLM_CHAT },
+        { "/model/", "", &sl_dialect_bedrock, SL_LLM_CHAT },
         { "", "", &sl_dialect_mlflow, SL_LLM_CHAT },
     };
     size_t i = 0;
@@ -274,14 +275,42 @@ static int event_add(void *arg, const struct sl_sse_event *event)
     return 0;
 }
 
-static struct sl_str events_list(struct golden *g, struct sl_str stream)
+/* Amazon's frames: {TYPE: payload}. */
+static int frame_add(void *arg, const struct sl_aws_event *frame)
 {
-    struct events e = { g, SL_BUF_INIT(1 << 24) };
+    struct events *e = arg;
+    sl_buf_printf(&e->list, "%c{\"%.*s\":%.*s}", e->list.len ? ',' : '[', SL_STR_ARG(frame->type),
+                  SL_STR_ARG(frame->payload));
+    return 0;
+}
+
+static void sse_add(struct events *e, struct sl_str stream)
+{
     struct sl_sse_decoder dec;
-    sl_sse_decoder_init(&dec, SL_SSE_EVENT_MAX, event_add, &e);
+    sl_sse_decoder_init(&dec, SL_SSE_EVENT_MAX, event_add, e);
     assert_int_equal(sl_sse_push(&dec, stream), 0);
     assert_int_equal(sl_sse_finish(&dec), 0);
     sl_sse_decoder_done(&dec);
+}
+
+static void aws_add(struct events *e, struct sl_str stream)
+{
+    struct sl_aws_decoder dec;
+    sl_aws_decoder_init(&dec, frame_add, e);
+    assert_int_equal(sl_aws_push(&dec, stream), 0);
+    assert_int_equal(sl_aws_finish(&dec), 0);
+    sl_aws_decoder_done(&dec);
+}
+
+static bool is_aws(const struct golden *g)
+{
+    return g->dialect->language->framing == SL_FRAMING_AWS;
+}
+
+static struct sl_str events_list(struct golden *g, struct sl_str stream)
+{
+    struct events e = { g, SL_BUF_INIT(1 << 24) };
+    (is_aws(g) ? aws_add : sse_add)(&e, stream);
     sl_buf_add_c(&e.list, e.list.len ? "]" : "[]");
     struct sl_str list = sl_arena_dup(&g->h.arena, sl_buf_str(&e.list));
     sl_buf_done(&e.list);
@@ -314,8 +343,16 @@ static struct sl_str stream_pass(struct golden *g, struct sl_str bytes)
     struct sl_sse_split split;
     struct sl_buf out = SL_BUF_INIT(1 << 24);
     sl_sse_split_init(&split);
-    size_t n;
-    while (bytes.n && (n = sl_sse_split_push(&split, bytes)) > 0) {
+    size_t n = 0;
+    while (bytes.n) {
+        if (is_aws(g)) {
+            assert_int_equal(sl_aws_frame_length(bytes, &n), 0);
+        } else {
+            n = sl_sse_split_push(&split, bytes);
+        }
+        if (n == 0 || n > bytes.n) {
+            break;
+        }
         struct sl_str event = sl_str_sub(bytes, 0, n);
         if (g->target.languages[g->type]->pass_event(&state, event, &g->h.scratch) != SL_PASS_DROP) {
             sl_buf_add_str(&out, event);
@@ -431,7 +468,8 @@ static void exchange_check(struct golden *g, struct sl_json_val exchange)
     struct sl_llm_error error = { 0 };
     struct sl_http_req req = { 0 };
     target_make(g, request);
-    int r = help_read(&g->h, g->dialect, g->type, body, "application/json", &call, &error);
+    int r = help_read_at(&g->h, g->dialect, g->type, text_of(g, request, "path"), body, "application/json", &call,
+                         &error);
     if (r == 0) {
         r = g->target.provider->build(&call, &g->target, &g->h.env, asks_usage(g, &call), &g->h.arena, &req, &error);
     }

@@ -38,6 +38,11 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = (llm_type),           \
         .told = SL_TOLD(text, .body = "Cohere" kind "Request", .reply = "Cohere" kind "Reply") \
     }
+#define CONVERSE(path, text, ...)                                                                                     \
+    {                                                                                                                 \
+        .methods = SL_POST, .pattern = "/model/{}/" path, .has_type = true, .takes_slash = true, .type = SL_LLM_CHAT, \
+        .told = SL_TOLD(text, .body = "ConverseRequest", __VA_ARGS__)                                                 \
+    }
 #define MLFLOW(path, text)                                                                                \
     {                                                                                                     \
         .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
@@ -72,6 +77,9 @@ static const struct sl_path invocations[] = {
     COUNT("/anthropic/v1/messages/count_tokens", "The same for clients whose base URL ends with /anthropic."),
     MESSAGES("/anthropic/v1/messages", "The same for clients whose base URL ends with /anthropic."),
     COHERE("/v2/chat", SL_LLM_CHAT, "Chat", "Query a chat route; `model` names the route. Cohere's shapes."),
+    CONVERSE("converse", "Query a chat route as Bedrock's client does.", .reply = "ConverseReply"),
+    CONVERSE("converse-stream", "The same, as a stream of Amazon's frames.",
+             .media = "application/vnd.amazon.eventstream"),
     MLFLOW("/gateway/{}/invocations", "Query a route. MLflow's shapes."),
     MLFLOW("/endpoints/{}/invocations", "Query a route; the same call under its other name."),
     MLFLOW("/serving-endpoints/{}/invocations", "Query a route, as Databricks' deployment client does."),
@@ -105,6 +113,7 @@ static const struct sl_path_prefix prefixes[] = {
     { SL_STR_INIT("/openai/v1/responses"), &sl_dialect_responses },
     { SL_STR_INIT("/v1"), &sl_dialect_openai },
     { SL_STR_INIT("/v2"), &sl_dialect_cohere },
+    { SL_STR_INIT("/model"), &sl_dialect_bedrock },
     { SL_STR_INIT("/chat/completions"), &sl_dialect_openai },
     { SL_STR_INIT("/completions"), &sl_dialect_openai },
     { SL_STR_INIT("/embeddings"), &sl_dialect_openai },

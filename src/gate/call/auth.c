@@ -60,6 +60,14 @@ static struct sl_key *key_find(const struct sl_xchg *x, struct sl_str credential
     return key;
 }
 
+/* The words for who signed the call instead; NULL: nobody did. */
+static const char *signed_words(const struct sl_xchg *x)
+{
+    struct sl_str given = sl_str_trim(sl_headers_get(&x->req->msg.headers, "authorization"));
+    const char *scheme = x->dialect->signed_scheme;
+    return scheme && sl_str_has_prefix(given, sl_str_c(scheme)) ? x->dialect->signed_words : NULL;
+}
+
 /* `key`: one that has expired, or NULL. */
 static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict, struct sl_key *key)
 {
@@ -75,10 +83,11 @@ static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict, st
     if (verdict == SL_ACCESS_EXPIRED) {
         x->caller.key = sl_key_ref(key); /* for its name in the log */
     }
-    sl_xchg_fail_text(x, SL_ERR_CALLER_UNAUTHENTICATED,
-                      "%s Send one as Authorization: Bearer KEY, as the password of Basic, as x-api-key or as "
-                      "api-key.",
-                      why);
+    const char *words = verdict == SL_ACCESS_NO_KEY ? signed_words(x) : NULL;
+    sl_xchg_fail_text(x, SL_ERR_CALLER_UNAUTHENTICATED, "%s %s", why,
+                      words ? words
+                            : "Send one as Authorization: Bearer KEY, as the password of Basic, as x-api-key or as "
+                              "api-key.");
 }
 
 bool sl_auth_or_refuse(struct sl_xchg *x)

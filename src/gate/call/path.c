@@ -90,7 +90,7 @@ const struct sl_path *sl_path_look(const struct sl_path_table *table, struct sl_
             if (*ret_r < 0) {
                 return NULL;
             }
-            if (sl_str_find_char(m->arg, '/', 0) >= 0) {
+            if (!row->takes_slash && sl_str_find_char(m->arg, '/', 0) >= 0) {
                 continue; /* MLflow decodes first: two segments */
             }
         }
@@ -110,7 +110,8 @@ unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, 
             continue;
         }
         if (segment.p) {
-            if (sl_percent_decode(segment, arena, &name) < 0 || sl_str_find_char(name, '/', 0) >= 0) {
+            if (sl_percent_decode(segment, arena, &name) < 0 ||
+                (!row->takes_slash && sl_str_find_char(name, '/', 0) >= 0)) {
                 continue;
             }
             if (!row->handle && !has_route(arg, name)) {

@@ -47,8 +47,9 @@ struct sl_path {
     const char *pattern; /* "{}" stands for one segment, a trailing '/' counts */
     /* NULL: an invocation. Called with the body (empty for GET). */
     void (*handle)(struct sl_xchg *x);
-    bool has_type; /* of an invocation: the path says the type */
-    bool counts;   /* of one: not an answer is asked for, but how many tokens the call has */
+    bool has_type;    /* of an invocation: the path says the type */
+    bool takes_slash; /* the segment for "{}" may hold one, encoded */
+    bool counts;      /* of one: not an answer is asked for, but how many tokens the call has */
     enum sl_llm_type type;
     const struct sl_dialect *dialect; /* NULL: that of its prefix */
     enum sl_access access;

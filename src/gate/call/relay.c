@@ -21,6 +21,7 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/stream.h"
+#include "wire/aws_event.h"
 
 /* --- HELD, RAW --- */
 
@@ -165,6 +166,9 @@ static struct sl_str event_mask(struct sl_relay *relay, struct sl_str event, boo
         return SL_STR("");
     }
     bool is_masked = sl_mask_bytes(&relay->secrets, edited->p, edited->len);
+    if (is_masked && relay->language->framing == SL_FRAMING_AWS) {
+        sl_aws_frame_seal(edited->p, edited->len);
+    }
     return is_masked || is_replaced ? sl_buf_str(edited) : event;
 }
 
@@ -172,7 +176,7 @@ static struct sl_str event_pass(void *arg, struct sl_str event)
 {
     struct sl_relay *relay = arg;
     const struct sl_language *language = relay->language;
-    if (!language->pass_event || sl_sse_is_silent(event)) {
+    if (!language->pass_event || (language->framing == SL_FRAMING_SSE && sl_sse_is_silent(event))) {
         return event;
     }
     bool had_error = relay->pass.has_error;
@@ -208,6 +212,9 @@ static struct sl_verdict events_push(struct sl_relay *relay, struct sl_str bytes
     int r = sl_relay_events_push(&relay->events, bytes);
     if (r == SL_E_LIMIT) {
         return sl_relay_event_refuse(relay);
+    }
+    if (r == SL_E_INVAL) {
+        return sl_relay_broken(relay, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream's stream could not be read"));
     }
     size_t held = relay->events.hold.cap;
     r = r < 0 ? r : sl_relay_count(relay, held > SL_RELAY_COUNTED_MIN ? held : 0);
@@ -259,7 +266,8 @@ static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode m
         r = held_start(relay);
         break;
     case SL_RELAY_EVENTS:
-        sl_relay_events_init(&relay->events, x->settings->upstream.event_bytes, &events_sink, relay);
+        sl_relay_events_init(&relay->events, relay->language->framing, x->settings->upstream.event_bytes, &events_sink,
+                             relay);
         sl_buf_init(&relay->edited, (size_t)x->settings->upstream.event_bytes * 2);
         relay->pass.edited = &relay->edited;
         break;

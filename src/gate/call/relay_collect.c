@@ -104,9 +104,14 @@ struct sl_verdict sl_relay_reply_tell(struct sl_relay *relay, const struct sl_re
     named.model = reply->model.n ? reply->model : relay->target->model;
     x->record.lost |= reply->lost | sl_lost_of_reply(x->dialect->language, x->call->type, reply);
     sl_buf_reset(out);
+    sl_relay_clock(relay);
     int r = x->call->is_stream ? stream_write(relay, &named)
                                : x->dialect->language->write_reply(x->call, &named, x->env, out);
     r = r < 0 ? r : sl_buf_status(out);
+    if (r == SL_E_INVAL) {
+        return sl_relay_broken(relay, SL_ERR_PROVIDER_BAD_RESPONSE,
+                               SL_STR("a tool call in the upstream's reply has arguments that are no JSON object"));
+    }
     if (r < 0) {
         return sl_relay_refuse(relay, SL_E_NOMEM);
     }

@@ -2,10 +2,12 @@
 #include "gate/call/relay_events.h"
 
 #include "json/json.h"
+#include "wire/aws_event.h"
 
-void sl_relay_events_init(struct sl_relay_events *events, size_t max, const struct sl_events_sink *sink, void *arg)
+void sl_relay_events_init(struct sl_relay_events *events, enum sl_framing framing, size_t max,
+                          const struct sl_events_sink *sink, void *arg)
 {
-    *events = (struct sl_relay_events){ .sink = sink, .arg = arg };
+    *events = (struct sl_relay_events){ .sink = sink, .arg = arg, .is_frames = framing == SL_FRAMING_AWS };
     sl_sse_split_init(&events->split);
     sl_buf_init(&events->hold, max);
 }
@@ -13,6 +15,41 @@ void sl_relay_events_init(struct sl_relay_events *events, size_t max, const stru
 void sl_relay_events_done(struct sl_relay_events *events)
 {
     sl_buf_done(&events->hold);
+}
+
+#define PRELUDE 12 /* of a frame: its length is in it */
+
+/* The same as sl_sse_split_push of frames: what came before lies in `hold`. */
+static int frame_split(struct sl_relay_events *events, struct sl_str bytes, size_t *ret)
+{
+    size_t held = events->hold.len;
+    *ret = 0;
+    if (!events->frame && held + bytes.n >= PRELUDE) {
+        char prelude[PRELUDE];
+        size_t n = SL_MIN(held, (size_t)PRELUDE);
+        memcpy(prelude, events->hold.len ? events->hold.p : "", n);
+        memcpy(prelude + n, bytes.p, PRELUDE - n);
+        int r = sl_aws_frame_length(sl_str_make(prelude, PRELUDE), &events->frame);
+        r = r == 0 && events->frame > events->hold.max ? SL_E_LIMIT : r;
+        if (r < 0) {
+            return r;
+        }
+    }
+    if (events->frame && held + bytes.n >= events->frame) {
+        *ret = events->frame - held;
+        events->frame = 0;
+    }
+    return 0;
+}
+
+/* Bytes up to the end of the event, which may have begun earlier; 0: it has no end yet. */
+static int event_split(struct sl_relay_events *events, struct sl_str bytes, size_t *ret)
+{
+    if (events->is_frames) {
+        return frame_split(events, bytes, ret);
+    }
+    *ret = sl_sse_split_push(&events->split, bytes);
+    return 0;
 }
 
 /* One whole event, contiguous. Returns what goes on in its place: itself, as a rule. */
@@ -25,7 +62,7 @@ static struct sl_str event_pass(struct sl_relay_events *events, struct sl_str ev
         }
     }
     struct sl_str passed = events->sink->pass(events->arg, event);
-    events->is_lf_due = passed.p != event.p && event.p[event.n - 1] == '\r';
+    events->is_lf_due = !events->is_frames && passed.p != event.p && event.p[event.n - 1] == '\r';
     return passed;
 }
 
@@ -48,15 +85,29 @@ static void hold_empty(struct sl_relay_events *events)
     }
 }
 
+/* A frame whose checksum is wrong: nothing behind it can be trusted. */
+static bool is_sound(const struct sl_relay_events *events, struct sl_str event)
+{
+    struct sl_aws_event read;
+    return !events->is_frames || sl_aws_frame_read(event, &read) == 0;
+}
+
 /* The end of the event that began in an earlier piece. What is left of the bytes stays in *io_bytes. */
 static int held_finish(struct sl_relay_events *events, struct sl_str *io_bytes)
 {
     struct sl_str bytes = *io_bytes;
-    size_t n = sl_sse_split_push(&events->split, bytes);
+    size_t n;
+    int r = event_split(events, bytes, &n);
+    if (r < 0) {
+        return r;
+    }
     struct sl_str piece = sl_str_sub(bytes, 0, n ? n : bytes.n);
     *io_bytes = sl_str_sub(bytes, piece.n, bytes.n);
     sl_buf_add_str(&events->hold, piece);
-    int r = sl_buf_status(&events->hold);
+    r = sl_buf_status(&events->hold);
+    if (r == 0 && n && !is_sound(events, sl_buf_str(&events->hold))) {
+        return SL_E_INVAL;
+    }
     if (r == 0 && n) {
         struct sl_str passed = event_pass(events, sl_buf_str(&events->hold));
         if (passed.n) {
@@ -79,11 +130,17 @@ int sl_relay_events_push(struct sl_relay_events *events, struct sl_str bytes)
     size_t run = 0; /* whole events at the front that go on together */
     size_t at = 0;
     while (at < bytes.n) {
-        size_t n = sl_sse_split_push(&events->split, sl_str_sub(bytes, at, bytes.n));
+        size_t n;
+        int r = event_split(events, sl_str_sub(bytes, at, bytes.n), &n);
+        struct sl_str event = sl_str_sub(bytes, at, at + n);
+        if (r < 0 || (n && !is_sound(events, event))) {
+            send(events, sl_str_sub(bytes, run, at)); /* what came before it is right */
+            events->sink->flush(events->arg);
+            return r < 0 ? r : SL_E_INVAL;
+        }
         if (n == 0) {
             break;
         }
-        struct sl_str event = sl_str_sub(bytes, at, at + n);
         struct sl_str passed = event_pass(events, event);
         if (passed.p != event.p) {
             send(events, sl_str_sub(bytes, run, at));
@@ -116,6 +173,10 @@ static bool tail_is_event(struct sl_str tail, struct sl_json *doc)
 
 int sl_relay_events_end(struct sl_relay_events *events, struct sl_json *doc, struct sl_str *ret_tail)
 {
+    if (events->is_frames) {
+        *ret_tail = SL_STR("");
+        return events->hold.len ? SL_E_TRUNCATED : 0;
+    }
     struct sl_str tail = events->hold.len ? event_pass(events, sl_buf_str(&events->hold)) : SL_STR("");
     if (tail.n && !tail_is_event(tail, doc)) {
         return SL_E_TRUNCATED;

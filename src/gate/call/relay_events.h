@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* EVENTS: whole events pass untouched, those that the client is not to see taken out. What stands behind the last blank
- * line waits for its end, however large: only a whole event tells whether it is an error, and nobody can read half of
- * one. Knows neither client nor upstream: bytes in, bytes out. */
+/* EVENTS: whole events pass untouched, those that the client is not to see taken out. What has no end yet (behind the
+ * last blank line, or of Amazon's last frame) waits for it, however large: only a whole event tells whether it is an
+ * error, and nobody can read half of one. Knows neither client nor upstream: bytes in, bytes out. */
 #ifndef SL_GATE_RELAY_EVENTS_H
 #define SL_GATE_RELAY_EVENTS_H
 
 #include "base/buf.h"
+#include "llm/core/frame.h"
 #include "wire/sse.h"
 
 struct sl_json;
@@ -22,15 +23,19 @@ struct sl_events_sink {
 struct sl_relay_events {
     const struct sl_events_sink *sink;
     void *arg;
+    bool is_frames; /* Amazon's, not lines of text */
     struct sl_sse_split split;
+    size_t frame;       /* all bytes of the frame that is not complete; 0: not known yet */
     struct sl_buf hold; /* an incomplete event */
     bool is_lf_due;     /* the next LF belongs to an event that was not passed on */
 };
 
 /* An event is at most `max` bytes. */
-void sl_relay_events_init(struct sl_relay_events *events, size_t max, const struct sl_events_sink *sink, void *arg);
+void sl_relay_events_init(struct sl_relay_events *events, enum sl_framing framing, size_t max,
+                          const struct sl_events_sink *sink, void *arg);
 void sl_relay_events_done(struct sl_relay_events *events);
-/* SL_E_LIMIT: an event is too large. SL_E_NOMEM. Behind either nothing more may be pushed. */
+/* SL_E_LIMIT: an event is too large. SL_E_INVAL: a frame is not sound. SL_E_NOMEM. Behind any nothing more may be
+ * pushed. */
 SL_MUST int sl_relay_events_push(struct sl_relay_events *events, struct sl_str bytes);
 /* The body ended: what waits is shown to `pass`, and *ret_tail is what goes on of it; "" where there is none.
  * SL_E_TRUNCATED: an event is cut. `doc` to read with. */

@@ -126,6 +126,13 @@ void sl_relay_out_send(struct sl_relay *relay)
     }
 }
 
+void sl_relay_clock(struct sl_relay *relay)
+{
+    struct sl_xchg *x = relay->x;
+    uint64_t now = sl_loop_now(x->desk->loop), since = x->record.upstream_start_usec;
+    x->env->upstream_usec = now > since ? now - since : 0;
+}
+
 int sl_relay_writer_start(struct sl_relay *relay)
 {
     size_t size = relay->x->dialect->language->write_state_size;

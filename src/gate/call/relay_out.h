@@ -55,6 +55,8 @@ struct sl_relay {
 
 /* The client speaks what the upstream speaks. */
 bool sl_relay_is_same_language(const struct sl_relay *relay);
+/* Before a reply, or a part of one, is written: how long the upstream has been at it. */
+void sl_relay_clock(struct sl_relay *relay);
 /* `length` -1: not known. ON, or TOLD. */
 struct sl_verdict sl_relay_head_send(struct sl_relay *relay, int status, int64_t length);
 /* Body bytes to the client; they must live until the flush. */

@@ -65,6 +65,7 @@ static int frame_push(void *arg, const struct sl_frame *frame)
     struct sl_arena_mark mark = sl_arena_mark(x->arena);
     struct sl_delta_sink sink = { delta_push, relay, x->arena, x->desk->scratch, x->env };
     struct sl_err err = { 0 };
+    sl_relay_clock(relay);
     int r = relay->language->on_frame(relay->provider_state, x->call, frame, &sink, &err);
     if (!relay->gather) { /* what is gathered keeps its short texts there */
         sl_arena_rewind(x->arena, mark);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "llm/core/event.h"
+#include "llm/core/pieces.h"
 
 /* --- parts --- */
 
@@ -83,14 +84,8 @@ static struct sl_str text_of(struct sl_str text)
 /* A tool's input is an object; what a model wrote that is none is told inside one. */
 static void input_write(struct sl_jw *w, struct sl_str arguments)
 {
-    struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = SL_JSON_TOKENS_MAX, .record_depth = 1 };
-    struct sl_json doc;
-    sl_json_init(&doc, &limits);
-    bool is_object = arguments.n && sl_json_parse(&doc, arguments) == 0 &&
-                     sl_json_is(sl_json_root(&doc), SL_JSON_OBJECT);
-    sl_json_done(&doc);
     sl_jw_key(w, "input");
-    if (is_object) {
+    if (sl_arguments_are_object(arguments)) {
         sl_jw_raw(w, arguments);
         return;
     }

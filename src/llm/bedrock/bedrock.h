@@ -76,6 +76,8 @@ void sl_bedrock_beside_lose(struct sl_reading *rd, struct sl_json_val root);
 
 /* The members `system` and `messages`, and tools whose calls stand in a history that brings none. */
 SL_MUST int sl_bedrock_messages_write(struct sl_bedrock_builder *b);
+/* The media type of Converse's word for a format; NULL: it has no such word. */
+const char *sl_bedrock_type_of(struct sl_json_val word, bool is_image);
 void sl_bedrock_cache_point_write(struct sl_bedrock_builder *b, struct sl_str cache_control);
 
 SL_MUST int sl_bedrock_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,

@@ -2,7 +2,13 @@
 /* The language of Converse, and what a model's name says. */
 #include "llm/bedrock/bedrock.h"
 
+#include "llm/bedrock/pass.h"
+#include "llm/bedrock/read.h"
+#include "llm/bedrock/write.h"
+#include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 #include "llm/core/prepare.h"
+#include "llm/dialects.h"
 
 static int write_call(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
@@ -10,14 +16,26 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
 {
     (void)ask_usage; /* it is always told */
     const struct sl_bedrock_conf *conf = target->conf;
+    if (sl_target_speaks(target, call->type, call->language)) {
+        io_req->target = conf->targets[call->is_stream ? SL_BEDROCK_STREAM : SL_BEDROCK_CONVERSE];
+        return sl_call_pass(call, NULL, 0, arena, io_req, ret_error);
+    }
     bool is_old = conf->is_old && call->type == SL_LLM_COMPLETIONS && !call->is_stream;
     return (is_old ? sl_bedrock_complete_write : sl_bedrock_chat_write)(call, target, env, arena, io_req, ret_error);
+}
+
+static void judge_reply(struct sl_str body, enum sl_llm_type type, struct sl_json *doc, struct sl_reply_judgement *ret)
+{
+    (void)type;
+    sl_errbody_judge(body, "output", doc, ret);
 }
 
 const struct sl_language sl_language_bedrock = {
     .name = "bedrock",
     .framing = SL_FRAMING_AWS,
     .stream_type = SL_STR_INIT("application/vnd.amazon.eventstream"),
+    .read_call = sl_bedrock_read_call,
+    .read_chat = sl_bedrock_read_chat,
     .write_call = write_call,
     .read_state_size = sizeof(struct sl_bedrock_stream),
     .read_reply = sl_bedrock_on_reply,
@@ -25,6 +43,39 @@ const struct sl_language sl_language_bedrock = {
     .on_end = sl_bedrock_on_end,
     .is_over = sl_bedrock_is_over,
     .read_error = sl_bedrock_read_error,
+    .lacks = { [SL_LLM_CHAT] = SL_LOST_ANNOTATIONS | SL_LOST_LOGPROBS },
+    .write_state_size = sizeof(struct sl_bedrock_writer),
+    .write_reply = sl_bedrock_write_reply,
+    .write_delta = sl_bedrock_write_delta,
+    .write_end = sl_bedrock_write_end,
+    .write_error = sl_bedrock_write_error,
+    .error_member = "message",
+    .write_stream_error = sl_bedrock_write_stream_error,
+    .judge_reply = judge_reply,
+    .reply_members = sl_bedrock_reply_members,
+    .read_usage = sl_bedrock_read_usage,
+    .pass_event = sl_bedrock_pass_event,
+};
+
+static const struct sl_manners manners = { .refusal_status = 400, .limit_names_wait = true };
+
+static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error)
+{
+    io_error->message = sl_arena_printf(
+        arena, "Could not find the model '%.*s': no route of this gateway has that name", SL_STR_ARG(name));
+}
+
+const struct sl_dialect sl_dialect_bedrock = {
+    .name = "bedrock",
+    .language = &sl_language_bedrock,
+    .manners = &manners,
+    .no_route = no_route,
+    .request_id_header = "x-amzn-requestid",
+    .error_header = "x-amzn-errortype",
+    .error_kind = sl_bedrock_error_kind,
+    .signed_scheme = "AWS4-",
+    .signed_words = "A call that is signed with keys of AWS (SigV4) names no key of this gateway: set "
+                    "AWS_BEARER_TOKEN_BEDROCK to one, which AWS's clients send over TLS.",
 };
 
 /* --- names of models --- */

@@ -79,6 +79,16 @@ static const struct format *format_of(const struct sl_media *media, struct sl_st
     return !s3.n && sl_str_has_prefix(media->mime, SL_STR("text/")) ? &formats[SL_ARRAY_LEN(formats) - 1] : NULL;
 }
 
+const char *sl_bedrock_type_of(struct sl_json_val word, bool is_image)
+{
+    for (size_t i = 0; i < SL_ARRAY_LEN(formats); i++) {
+        if (formats[i].is_image == is_image && sl_json_str_eq(word, sl_str_c(formats[i].word))) {
+            return formats[i].type;
+        }
+    }
+    return NULL;
+}
+
 /* Letters, digits, single blanks, hyphens, parentheses and brackets; no two documents have the same. */
 static struct sl_str document_name(struct sl_bedrock_builder *b, struct sl_str raw)
 {

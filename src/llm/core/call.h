@@ -35,7 +35,8 @@ struct sl_call {
 
 struct sl_env {
     uint64_t wall_usec;
-    uint64_t random[2]; /* fresh for every call */
+    uint64_t upstream_usec; /* how long the upstream has been at it, of the reply that is written */
+    uint64_t random[2];     /* fresh for every call */
     struct sl_str request_id;
     const struct sl_headers
         *headers; /* the client's, for a provider that must look at one; never forwarded from here */

@@ -105,7 +105,7 @@ struct sl_language {
 
     uint32_t lacks[SL_LLM_TYPE_COUNT]; /* what of a reply it has no place for: enum sl_lost, lost.h */
     size_t write_state_size;           /* per stream, zeroed by the caller */
-    /* A canonical reply. */
+    /* A canonical reply. SL_E_INVAL: a tool call's arguments are no object, and the language has one there. */
     int (*write_reply)(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                        struct sl_buf *out);
     /* Streams: one delta to zero or more whole events. */
@@ -173,6 +173,11 @@ struct sl_dialect {
     const char *duration_header, *overhead_header;
     const char *credential_header; /* read as Authorization, and before it; NULL: there is none */
     const char *request_id_header; /* in which its clients look for it, besides x-request-id; NULL: there alone */
+    const char *error_header;      /* in which its clients look for an error's kind; NULL: in none */
+    struct sl_str (*error_kind)(const struct sl_llm_error *error); /* that kind; the error's status is set */
+    /* Of clients that may sign a call instead of sending a key: the scheme of their Authorization, and what they are
+     * told where a key is needed. NULL: there are none. */
+    const char *signed_scheme, *signed_words;
     /* The same for clients whose User-Agent holds this. */
     const char *variant_agent;
     const struct sl_dialect *variant;

@@ -18,13 +18,12 @@ static struct sl_str compact(struct sl_str before, struct sl_str json, struct sl
     return text;
 }
 
-/* Is it the text of a JSON object? */
-static bool is_object_text(struct sl_str text)
+bool sl_arguments_are_object(struct sl_str text)
 {
     struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = SL_JSON_TOKENS_MAX, .record_depth = 1 };
     struct sl_json doc;
     sl_json_init(&doc, &limits);
-    bool is = sl_json_parse(&doc, text) == 0 && sl_json_is(sl_json_root(&doc), SL_JSON_OBJECT);
+    bool is = text.n && sl_json_parse(&doc, text) == 0 && sl_json_is(sl_json_root(&doc), SL_JSON_OBJECT);
     sl_json_done(&doc);
     return is;
 }
@@ -42,7 +41,7 @@ struct sl_str sl_arguments_text(struct sl_json_val input, struct sl_arena *arena
         if (sl_json_text(input, arena, &text) < 0) {
             return SL_STR_NONE;
         }
-        if (text.n == 0 || is_object_text(text)) {
+        if (text.n == 0 || sl_arguments_are_object(text)) {
             return text.n ? text : SL_STR("{}");
         }
     }

@@ -9,6 +9,8 @@
 /* The text of a tool call's arguments: always that of an object. Of null and of nothing "{}"; of the text of an object
  * that object; of anything else {"input": it}. On the arena; p == NULL: no memory. */
 struct sl_str sl_arguments_text(struct sl_json_val input, struct sl_arena *arena);
+/* Is that text one of a JSON object? */
+bool sl_arguments_are_object(struct sl_str text);
 /* An id for a tool call that came without one: the same for the same reply and place. */
 struct sl_str sl_call_id_make(struct sl_str reply_id, uint32_t choice, uint32_t block, struct sl_arena *arena);
 

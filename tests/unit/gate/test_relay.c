@@ -51,7 +51,7 @@ static int feed(struct sl_str text, size_t cut, size_t step, struct client *clie
     sl_json_init(&doc, NULL);
     sl_buf_init(&client->got, 1 << 20);
     client->n_events = 0;
-    sl_relay_events_init(&events, 1 << 20, &sink, client);
+    sl_relay_events_init(&events, SL_FRAMING_SSE, 1 << 20, &sink, client);
     size_t at = 0, next = cut;
     while (at < text.n) {
         next = next > text.n ? text.n : next;
@@ -152,7 +152,7 @@ static void a_too_large_event_is_refused(void **state)
             struct sl_relay_events events;
             struct client client = { .got = SL_BUF_INIT(1024) };
             struct sl_str text = sl_str_c(cases[i].text);
-            sl_relay_events_init(&events, 10, &sink, &client);
+            sl_relay_events_init(&events, SL_FRAMING_SSE, 10, &sink, &client);
             int r = 0;
             for (size_t at = 0; r == 0 && at < text.n; at += step) {
                 r = sl_relay_events_push(&events, sl_str_sub(text, at, SL_MIN(at + step, text.n)));

@@ -99,13 +99,20 @@ static inline void help_target_done(struct sl_target *target)
 }
 
 /* The dialect's reader with no more than a content type in the head. */
-static inline int help_read(struct help *h, const struct sl_dialect *dialect, enum sl_llm_type type, struct sl_str body,
-                            const char *content_type, struct sl_call *ret_call, struct sl_llm_error *ret_error)
+static inline int help_read_at(struct help *h, const struct sl_dialect *dialect, enum sl_llm_type type,
+                               struct sl_str path, struct sl_str body, const char *content_type,
+                               struct sl_call *ret_call, struct sl_llm_error *ret_error)
 {
     struct sl_headers headers = { 0 };
     assert_int_equal(sl_headers_add(&headers, &h->arena, SL_STR("content-type"), sl_str_c(content_type)), 0);
-    struct sl_incoming in = { .type = type, .headers = &headers, .body = body };
+    struct sl_incoming in = { .type = type, .path = path, .headers = &headers, .body = body };
     return sl_dialect_read(dialect, &in, &h->doc, &h->arena, ret_call, ret_error);
+}
+
+static inline int help_read(struct help *h, const struct sl_dialect *dialect, enum sl_llm_type type, struct sl_str body,
+                            const char *content_type, struct sl_call *ret_call, struct sl_llm_error *ret_error)
+{
+    return help_read_at(h, dialect, type, SL_STR(""), body, content_type, ret_call, ret_error);
 }
 
 /* Parses a body that must be right. */

@@ -94,8 +94,60 @@ static void test_frames(void **state)
     }
 }
 
+/* The published frame of a piece "Hi", and an exception behind other bytes. */
+static void test_written_frames(void **state)
+{
+    (void)state;
+    char bytes[512];
+    size_t n = unhex(cases[5].hex, bytes);
+    struct sl_buf out = SL_BUF_INIT(4096), said = SL_BUF_INIT(4096);
+    size_t at = sl_aws_frame_begin(&out, "event", "contentBlockDelta");
+    sl_buf_add_c(&out, "{\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}");
+    sl_aws_frame_end(&out, at);
+    assert_int_equal(out.len, n);
+    assert_memory_equal(out.p, bytes, n);
+    at = sl_aws_frame_begin(&out, "exception", "throttlingException");
+    sl_buf_add_c(&out, "{\"message\":\"a key\"}");
+    sl_aws_frame_end(&out, at);
+    struct sl_aws_decoder dec;
+    sl_aws_decoder_init(&dec, note, &said);
+    assert_int_equal(sl_aws_push(&dec, sl_buf_str(&out)), 0);
+    assert_int_equal(sl_aws_finish(&dec), 0);
+    sl_buf_add_char(&said, '\0');
+    assert_string_equal(strchr(said.p, ';') + 1, "exception|throttlingException||{\"message\":\"a key\"};");
+    /* Changed in place, it is sound again when it is sealed. */
+    struct sl_aws_event event;
+    struct sl_str frame = sl_str_sub(sl_buf_str(&out), at, out.len);
+    out.p[out.len - 7] = '*';
+    assert_int_equal(sl_aws_frame_read(frame, &event), SL_E_INVAL);
+    sl_aws_frame_seal(out.p + at, out.len - at);
+    assert_int_equal(sl_aws_frame_read(frame, &event), 0);
+    assert_int_equal(event.payload.p[event.payload.n - 3], '*');
+    sl_aws_decoder_done(&dec);
+    sl_buf_done(&out);
+    sl_buf_done(&said);
+}
+
+/* A payload of more than the protocol has is told, and so is a buffer that is full. */
+static void test_frames_that_are_too_large(void **state)
+{
+    (void)state;
+    struct sl_buf out = SL_BUF_INIT(SL_AWS_PAYLOAD_MAX + 4096), small = SL_BUF_INIT(40);
+    size_t at = sl_aws_frame_begin(&out, "event", "e");
+    assert_int_equal(sl_buf_reserve(&out, SL_AWS_PAYLOAD_MAX + 1), 0);
+    memset(out.p + out.len, ' ', SL_AWS_PAYLOAD_MAX + 1);
+    out.len += SL_AWS_PAYLOAD_MAX + 1;
+    sl_aws_frame_end(&out, at);
+    assert_int_equal(sl_buf_status(&out), SL_E_LIMIT);
+    sl_aws_frame_end(&small, sl_aws_frame_begin(&small, "event", "e"));
+    assert_int_equal(sl_buf_status(&small), SL_E_LIMIT);
+    sl_buf_done(&out);
+    sl_buf_done(&small);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_frames) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_frames), cmocka_unit_test(test_written_frames),
+                                        cmocka_unit_test(test_frames_that_are_too_large) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

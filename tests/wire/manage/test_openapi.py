@@ -74,6 +74,8 @@ def narrowed(doc):
                 operation["requestBody"]["content"]["application/json"]["schema"] = {"$ref": f"#/components/schemas/{kind.capitalize()}Request"}
             if kind and "{name}" in path:
                 operation["parameters"][0] = name_in(KINDS[kind], "nobody")
+            elif path.startswith("/model/"):
+                operation["parameters"][0] = name_in("chat", "nobody")
             elif re.search(r"routes/{name}$|serving-endpoints/{name}", path):
                 operation["parameters"][0] = name_in("made", "chat", "made-too")
     for kind, name in KINDS.items():

@@ -46,10 +46,10 @@ def check_signature(x, keys, service="bedrock", region="us-east-1"):
         raise Refused("The request signature we calculated does not match the signature you provided.", "InvalidSignatureException", "403 Forbidden")
 
 
-def check_block(block, where, names):
-    kinds = [k for k in block if k in BLOCKS]
+def check_block(block, where, names, blocks=BLOCKS):
+    kinds = [k for k in block if k in blocks]
     if len(block) != 1 or len(kinds) != 1:
-        raise Refused(f"{where}: one of {sorted(BLOCKS)} is expected, not {sorted(block)}")
+        raise Refused(f"{where}: one of {sorted(blocks)} is expected, not {sorted(block)}")
     value = block[kinds[0]]
     if kinds[0] == "text" and not value.strip():
         raise Refused(f"The text field in the ContentBlock object at {where} is blank. Add text to the text field, and try again.")
@@ -65,7 +65,7 @@ def check_block(block, where, names):
         raise Refused(f"{where}.toolUse: {value}")
     if kinds[0] == "toolResult":
         for i, inner in enumerate(value["content"]):
-            check_block(inner, f"{where}.toolResult.content.{i}", names)
+            check_block(inner, f"{where}.toolResult.content.{i}", names, BLOCKS | {"json"})
     return kinds[0]
 
 

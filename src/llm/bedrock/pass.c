@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is noted of Converse's bytes as they go by untouched. Most frames are pieces of content: they are known by their
+ * type, and not read. */
+#include "llm/bedrock/pass.h"
+
+#include "llm/bedrock/bedrock.h"
+#include "wire/aws_event.h"
+
+const struct sl_json_scan_want sl_bedrock_reply_members[SL_REPLY_COUNT] = {
+    [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096, '\0' },
+    [SL_REPLY_ANSWER] = { SL_STR_INIT("output"), 0, '{' },
+};
+
+int sl_bedrock_read_usage(struct sl_json_val usage, struct sl_usage *ret)
+{
+    if (!sl_json_is(usage, SL_JSON_OBJECT)) {
+        return SL_E_TYPE;
+    }
+    sl_bedrock_usage_read(usage, ret);
+    return 0;
+}
+
+static void error_note(struct sl_pass_state *state, const struct sl_aws_event *frame)
+{
+    struct sl_arena arena;
+    struct sl_llm_error error;
+    sl_arena_init(&arena, NULL);
+    sl_bedrock_error_read(0, NULL, frame->type, frame->error.p ? frame->error : frame->payload, &arena, &error);
+    sl_arena_done(&arena);
+    state->has_error = true;
+    state->error_type = error.type;
+}
+
+enum sl_pass sl_bedrock_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
+{
+    struct sl_aws_event frame;
+    if (sl_aws_frame_read(event, &frame) < 0) {
+        state->is_unread = true;
+    } else if (!sl_str_eq_c(frame.message_type, "event")) {
+        error_note(state, &frame);
+    } else if (sl_str_eq_c(frame.type, "messageStop")) {
+        state->has_finish = true;
+    } else if (sl_str_eq_c(frame.type, "metadata")) {
+        state->is_done = state->has_finish;
+        if (sl_json_parse(scratch, frame.payload) == 0) {
+            struct sl_json_val usage = sl_json_get(sl_json_root(scratch), "usage");
+            SL_IGNORE(sl_bedrock_read_usage(usage, &state->usage) < 0); /* one that counts nothing */
+        }
+    }
+    return SL_PASS_FORWARD;
+}
