@@ -29,7 +29,7 @@ PROVIDERS = {  # route: (provider, model, the rules of StrictOpenAI that hold th
     "mistral": ("mistral", "mistral-small-2603", "mistral"),
     "deepseek": ("deepseek", "deepseek-v4-flash", "deepseek"),
 }
-CLAUDE = "claude-sonnet-4-5"  # a route that has its model's name, for clients that know models by name; its upstream is that of `anthropic`
+CLAUDE, GPT = "claude-sonnet-4-5", "gpt-5.2"  # routes that have their model's name, for clients that know models by name; upstreams as `anthropic`, `responses`
 ROUTES = [*PROVIDERS, "anthropic", "gemini", "bedrock", "cohere", "responses"]
 
 
@@ -109,7 +109,7 @@ def responses_answer(body):
     items = body["input"]
     results = [n for i in items if i.get("type") == "function_call_output" for n in numbers(i["output"])]
     n_tries = sum(i.get("role") == "assistant" or i.get("type") == "function_call" for i in items)
-    said = step(results, [t["name"] for t in body.get("tools", [])], n_tries)
+    said = step(results, [t["name"] for t in body.get("tools", []) if t["type"] == "function"], n_tries)
     if isinstance(said, str):
         return [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": said, "annotations": []}]}]
     return [{"type": "function_call", "call_id": f"call_{len(items)}_{i}", "name": name, "arguments": json.dumps(args)} for i, (name, args) in enumerate(said)]
@@ -144,6 +144,7 @@ class Lab:
                 "aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1], "aws_region": "us-east-1", "aws_endpoint_url": root["bedrock"]}),
             self.route("cohere", "cohere", "command-a-03-2025", cohere_api_key="k", cohere_api_base=root["cohere"] + "/v2"),
             self.route("responses", "openai", "gpt-4.1", openai_api_key="k", openai_api_base=root["responses"] + "/v1", openai_api="responses"),
+            self.route(GPT, "openai", GPT, openai_api_key="k", openai_api_base=root["responses"] + "/v1"),
             self.route("chat", "openai-compatible", "gpt-4.1", api_base=root["openai"] + "/openai/v1"),  # it has no other API
             self.route("scoring", "mlflow-model-serving", "m", model_server_url=root["scoring"])]
         self.daemon = start({"endpoints": routes})
@@ -167,7 +168,7 @@ class Lab:
 
     @staticmethod
     def upstream(route):
-        return "anthropic" if route == CLAUDE else "openai" if route == "chat" or route in PROVIDERS else route
+        return {CLAUDE: "anthropic", GPT: "responses"}[route] if route in (CLAUDE, GPT) else "openai" if route == "chat" or route in PROVIDERS else route
 
     def taken(self, route):
         """How many calls reached that route's upstream so far."""

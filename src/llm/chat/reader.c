@@ -154,3 +154,21 @@ int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_m
     sl_buf_done(&buf);
     return media->base64.p ? 0 : SL_E_NOMEM;
 }
+
+int sl_chat_node(struct sl_chat_reader *rd, struct sl_str text, struct sl_json_val *ret)
+{
+    struct sl_json read, *doc = SL_ARENA_NEW(rd->arena, struct sl_json);
+    sl_json_init(&read, NULL);
+    int r = doc ? sl_json_parse(&read, text) : SL_E_NOMEM;
+    if (r == 0) {
+        *doc = (struct sl_json){ .text = text, .n_toks = read.n_toks, .limits = read.limits };
+        doc->toks = SL_ARENA_ARRAY(rd->arena, struct sl_json_tok, read.n_toks);
+        r = doc->toks ? 0 : SL_E_NOMEM;
+    }
+    if (r == 0) {
+        memcpy(doc->toks, read.toks, read.n_toks * sizeof(*doc->toks));
+        *ret = sl_json_root(doc);
+    }
+    sl_json_done(&read);
+    return r;
+}

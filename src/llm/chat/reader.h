@@ -35,5 +35,7 @@ SL_MUST int sl_chat_stops(struct sl_chat_reader *rd, struct sl_json_val v);
 struct sl_str sl_chat_json_text(struct sl_chat_reader *rd, struct sl_json_val v);
 /* A text as a file of plain text. */
 SL_MUST int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_media *media);
+/* Valid JSON that no client wrote, as a value. */
+SL_MUST int sl_chat_node(struct sl_chat_reader *rd, struct sl_str text, struct sl_json_val *ret);
 
 #endif

@@ -174,8 +174,7 @@ static int choice_read(struct sl_chat_reader *rd, struct sl_json_val v)
                : sl_chat_fault(rd, v, "none, auto, required or a function by its name is expected");
 }
 
-int sl_openai_tools_list(struct sl_chat_reader *rd, struct sl_json_val tools,
-                         int (*read)(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool))
+int sl_openai_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val choice)
 {
     struct sl_chat *chat = rd->chat;
     if (!sl_json_is_nothing(tools) && !sl_json_is(tools, SL_JSON_ARRAY)) {
@@ -184,13 +183,7 @@ int sl_openai_tools_list(struct sl_chat_reader *rd, struct sl_json_val tools,
     chat->tools = SL_ARENA_ARRAY(rd->arena, struct sl_tool, sl_json_count(tools) + 1);
     int r = chat->tools ? 0 : SL_E_NOMEM;
     for (struct sl_json_iter it = sl_json_each(tools); r == 0 && sl_json_next(&it);) {
-        r = read(rd, it.val, &chat->tools[chat->n_tools++]);
+        r = tool_read(rd, it.val, &chat->tools[chat->n_tools++]);
     }
-    return r;
-}
-
-int sl_openai_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val choice)
-{
-    int r = sl_openai_tools_list(rd, tools, tool_read);
     return r < 0 ? r : choice_read(rd, choice);
 }

@@ -7,9 +7,6 @@
 
 SL_MUST int sl_openai_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val choice);
 
-/* Each of a list by `read`. */
-SL_MUST int sl_openai_tools_list(struct sl_chat_reader *rd, struct sl_json_val tools,
-                                 int (*read)(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool));
 /* A function by the object that has its name. */
 SL_MUST int sl_openai_function_read(struct sl_chat_reader *rd, struct sl_json_val function, struct sl_tool *tool);
 /* A tool that is no function. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "llm/responses/own.h"
+#include "llm/responses/tools.h"
 
 /* --- words --- */
 
@@ -130,11 +131,22 @@ void sl_answer_message(struct sl_jw *w, const struct sl_answer *answer, uint32_t
 void sl_answer_call(struct sl_jw *w, const struct sl_answer *answer, uint32_t index, const char *status,
                     struct sl_str call_id, struct sl_str name, struct sl_str arguments)
 {
-    item_begin(w, answer, SL_BLOCK_TOOL_CALL, index, "function_call");
+    const struct sl_responses_tool *tool = sl_responses_tool_find(answer->call, name);
+    bool is_custom = tool && tool->is_custom;
+    item_begin(w, answer, SL_BLOCK_TOOL_CALL, index, is_custom ? "custom_tool_call" : "function_call");
     sl_jw_member_str(w, "status", sl_str_c(status));
     sl_jw_member_str(w, "call_id", text_of(call_id));
-    sl_jw_member_str(w, "name", text_of(name));
-    sl_jw_member_str(w, "arguments", text_of(arguments));
+    if (tool && tool->space.p) {
+        sl_jw_member_str(w, "namespace", tool->space);
+    }
+    sl_jw_member_str(w, "name", text_of(tool ? tool->own : name));
+    if (is_custom) {
+        sl_jw_key(w, "input");
+        sl_jw_raw(w, SL_STR(""));
+        sl_responses_tool_input(text_of(arguments), w->out);
+    } else {
+        sl_jw_member_str(w, "arguments", text_of(arguments));
+    }
     sl_jw_end(w);
 }
 

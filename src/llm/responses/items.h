@@ -25,7 +25,7 @@ void sl_answer_refusal(struct sl_jw *w, struct sl_str text);
 /* A message whose parts are the inside of a list. */
 void sl_answer_message(struct sl_jw *w, const struct sl_answer *answer, uint32_t index, const char *status,
                        struct sl_str parts);
-/* `call_id` and `name` as they are. */
+/* `call_id` as it is, the tool as the client spells it. */
 void sl_answer_call(struct sl_jw *w, const struct sl_answer *answer, uint32_t index, const char *status,
                     struct sl_str call_id, struct sl_str name, struct sl_str arguments);
 /* `seal`: what stands in encrypted_content behind its word; n == 0: there is none. A text of n == 0 is no part. */

@@ -28,9 +28,14 @@ enum sl_responses_echo {
     SL_ECHO_COUNT
 };
 
+struct sl_responses_tool;
+
 /* Of a call, on its arena: sl_call's `own`. */
 struct sl_responses_own {
     struct sl_str echo[SL_ECHO_COUNT]; /* raw JSON; p == NULL: not said, or null */
+    bool offers_all;                   /* the client offers OpenAI's own tools to whatever answers */
+    struct sl_responses_tool *tools;   /* spelt otherwise than their functions, in a translated call: tools.h */
+    size_t n_tools;
 };
 
 /* The member's name. */

@@ -2,15 +2,16 @@
 #include "llm/responses/read.h"
 
 #include "llm/core/incoming.h"
-#include "llm/openai/read_tools.h"
 #include "llm/responses/own.h"
 #include "llm/responses/read_input.h"
 #include "llm/responses/responses.h"
+#include "llm/responses/tools.h"
 
 /* --- for its routing --- */
 
 /* The members that an answer says again are noted as they lie in the body. */
-static int own_note(const struct sl_json_val said[SL_ECHO_COUNT], struct sl_arena *arena, struct sl_call *call)
+static int own_note(const struct sl_incoming *in, const struct sl_json_val said[SL_ECHO_COUNT], struct sl_arena *arena,
+                    struct sl_call *call)
 {
     struct sl_responses_own *own = SL_ARENA_NEW(arena, struct sl_responses_own);
     if (!own) {
@@ -19,6 +20,7 @@ static int own_note(const struct sl_json_val said[SL_ECHO_COUNT], struct sl_aren
     for (size_t i = 0; i < SL_ECHO_COUNT; i++) {
         own->echo[i] = sl_json_is_nothing(said[i]) ? SL_STR_NONE : sl_json_raw(said[i]);
     }
+    own->offers_all = sl_str_find(sl_headers_get(in->headers, "user-agent"), SL_STR("codex"), 0) >= 0;
     call->own = own;
     return 0;
 }
@@ -35,7 +37,7 @@ int sl_responses_read_call(const struct sl_incoming *in, struct sl_json *doc, st
     int r = sl_incoming_pick(in, doc, arena, rows, SL_ARRAY_LEN(rows), ret_error);
     r = r < 0 ? r : sl_incoming_model(model, arena, &call.model, ret_error);
     r = r < 0 ? r : sl_incoming_stream(stream, &call.is_stream, ret_error);
-    r = r < 0 ? r : own_note(said, arena, &call);
+    r = r < 0 ? r : own_note(in, said, arena, &call);
     if (r == 0) {
         call.wants_usage = true; /* the end of its streams always tells it */
         sl_json_edits_init(&call.edits, arena);
@@ -128,7 +130,7 @@ static int state_refuse(struct sl_chat_reader *rd, const struct sl_json_val foun
 /* Members that are null are not said. */
 static int members_sort(struct sl_chat_reader *rd, struct sl_json_val root, struct sl_json_val found[K_COUNT])
 {
-    int r = sl_chat_sort(rd, root, keys, K_COUNT, 8, found);
+    int r = sl_chat_sort(rd, root, keys, K_COUNT, 12, found);
     for (size_t i = 0; i < K_COUNT; i++) {
         found[i] = sl_json_is_nothing(found[i]) ? SL_JSON_ABSENT : found[i];
     }
@@ -218,18 +220,15 @@ static int text_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return format_read(rd, sl_json_get(v, "format"));
 }
 
-static const struct sl_json_tok true_tok = { .len = 4, .next = 1, .kind = SL_JSON_TRUE };
-
 /* Chats ask for the tokens' probabilities with a member of their own. */
 static int logprobs_add(struct sl_chat_reader *rd)
 {
-    struct sl_json *doc = SL_ARENA_NEW(rd->arena, struct sl_json);
-    if (!doc) {
-        return SL_E_NOMEM;
+    struct sl_json_val node;
+    int r = sl_chat_node(rd, SL_STR("true"), &node);
+    if (r == 0) {
+        sl_chat_member_add(rd, SL_STR("logprobs"), node);
     }
-    *doc = (struct sl_json){ .text = SL_STR("true"), .toks = (struct sl_json_tok *)(uintptr_t)&true_tok, .n_toks = 1 };
-    sl_chat_member_add(rd, SL_STR("logprobs"), sl_json_root(doc));
-    return 0;
+    return r;
 }
 
 /* What the reply is to hold besides: closed reasoning is always in it, and what belongs to tools that are not there
@@ -274,38 +273,6 @@ static int flags_read(struct sl_chat_reader *rd, const struct sl_json_val found[
     return 0;
 }
 
-/* --- tools --- */
-
-static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
-{
-    struct sl_json_val type = sl_json_get(v, "type");
-    if (!sl_json_is(v, SL_JSON_OBJECT) || !sl_json_is(type, SL_JSON_STRING)) {
-        return sl_chat_fault(rd, v, "a tool is an object with a type, such as function");
-    }
-    if (!sl_json_str_eq(type, SL_STR("function"))) {
-        return sl_openai_hosted_read(rd, v, tool);
-    }
-    if (sl_json_is(sl_json_get(v, "function"), SL_JSON_OBJECT)) {
-        return sl_chat_fault(rd, v, "name, description and parameters stand beside the type here");
-    }
-    return sl_openai_function_read(rd, v, tool);
-}
-
-static int choice_read(struct sl_chat_reader *rd, struct sl_json_val v)
-{
-    struct sl_json_val type = sl_json_get(v, "type");
-    struct sl_str name = sl_chat_raw_text(v, "name");
-    if (sl_openai_choice_word(rd, v)) {
-        return 0;
-    }
-    if (sl_json_str_eq(type, SL_STR("allowed_tools"))) {
-        return sl_openai_allowed_read(rd, v);
-    }
-    return sl_json_str_eq(type, SL_STR("function")) && name.p
-               ? sl_openai_choice_name(rd, name)
-               : sl_chat_fault(rd, v, "none, auto, required, a function by its name or allowed_tools is expected");
-}
-
 /* --- the whole --- */
 
 static int values_read(struct sl_chat_reader *rd, const struct sl_json_val found[K_COUNT])
@@ -318,8 +285,7 @@ static int values_read(struct sl_chat_reader *rd, const struct sl_json_val found
     r = r < 0 ? r : text_read(rd, found[K_TEXT]);
     r = r < 0 ? r : flags_read(rd, found);
     r = r < 0 ? r : include_read(rd, found[K_INCLUDE], found[K_TOP_LOGPROBS]);
-    r = r < 0 ? r : sl_openai_tools_list(rd, found[K_TOOLS], tool_read);
-    return r < 0 ? r : choice_read(rd, found[K_TOOL_CHOICE]);
+    return r < 0 ? r : sl_responses_tools_read(rd, found[K_TOOLS], found[K_TOOL_CHOICE]);
 }
 
 int sl_responses_read_chat(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,

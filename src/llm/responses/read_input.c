@@ -6,6 +6,7 @@
 #include "llm/core/llm.h"
 #include "llm/openai/read_messages.h"
 #include "llm/responses/seal.h"
+#include "llm/responses/tools.h"
 
 struct items {
     struct sl_chat_reader *rd;
@@ -225,11 +226,19 @@ static int call_read(struct items *in, struct sl_json_val v)
     in->call_signature = SL_STR_NONE;
     part->call = call;
     call->id = sl_chat_raw_text(v, "call_id");
-    call->name = sl_chat_raw_text(v, "name");
+    call->name = sl_responses_tool_name(in->rd, v);
     if (!call->id.p || !call->name.p) {
-        return sl_chat_fault(in->rd, v, "an item of the type function_call has a call_id and a name");
+        return sl_chat_fault(in->rd, v, "a call is an item with a call_id and a name");
     }
-    return sl_openai_arguments_read(in->rd, v, &call->arguments);
+    if (!sl_json_str_eq(sl_json_get(v, "type"), SL_STR("custom_tool_call"))) {
+        return sl_openai_arguments_read(in->rd, v, &call->arguments);
+    }
+    struct sl_str input = sl_chat_raw_text(v, "input");
+    if (!input.p) {
+        return sl_chat_fault(in->rd, v, "the member 'input' is missing: a string");
+    }
+    call->arguments = sl_arena_join(in->rd->arena, (struct sl_str[]){ SL_STR("{\"input\":"), input, SL_STR("}") }, 3);
+    return call->arguments.p ? sl_json_mend(&call->arguments, in->rd->arena) : SL_E_NOMEM;
 }
 
 static int result_read(struct items *in, struct sl_json_val v)
@@ -239,7 +248,7 @@ static int result_read(struct items *in, struct sl_json_val v)
     struct sl_message *message = message_add(in, SL_ROLE_TOOL);
     message->tool_id = sl_chat_raw_text(v, "call_id");
     if (!message->tool_id.p) {
-        return sl_chat_fault(in->rd, v, "an item of the type function_call_output has a call_id");
+        return sl_chat_fault(in->rd, v, "a call's result is an item with a call_id");
     }
     if (sl_json_is_nothing(output)) {
         return sl_chat_fault(in->rd, v, "the member 'output' is missing");
@@ -345,6 +354,8 @@ static const struct {
     { SL_STR_INIT("message"), message_read },
     { SL_STR_INIT("function_call"), call_read },
     { SL_STR_INIT("function_call_output"), result_read },
+    { SL_STR_INIT("custom_tool_call"), call_read },
+    { SL_STR_INIT("custom_tool_call_output"), result_read },
     { SL_STR_INIT("reasoning"), reasoning_read },
     { SL_STR_INIT("item_reference"), reference_refuse },
 };

@@ -12,6 +12,7 @@ struct sl_responses_writer {
     const struct sl_env *env;
     bool has_start, has_error, is_over;
     bool is_open, is_part; /* an item is, and a part of it */
+    bool is_custom;        /* the open call is of a custom tool: its input is told when it is whole */
     uint8_t kind;          /* enum sl_block_kind of the open part, or of the open item that has none */
     uint8_t finish;        /* enum sl_finish */
     const char *seal_word;

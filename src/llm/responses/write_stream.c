@@ -8,6 +8,7 @@
 #include "llm/core/reading.h"
 #include "llm/openai/dialect.h"
 #include "llm/responses/seal.h"
+#include "llm/responses/tools.h"
 #include "llm/responses/write.h"
 
 /* Of what is kept of a stream, each text; how much it may be in all is the caller's to see: write_held. */
@@ -232,9 +233,30 @@ static void item_open(struct sl_responses_writer *st, enum sl_block_kind kind, s
     item_event_write(st, "response.output_item.added", "in_progress", false, out);
 }
 
+/* The text is inside of an object that came in pieces: it is one piece. */
+static void input_done(struct sl_responses_writer *st, struct sl_buf *out)
+{
+    static const struct {
+        const char *type, *key;
+    } events[] = { { "response.custom_tool_call_input.delta", "delta" },
+                   { "response.custom_tool_call_input.done", "input" } };
+    for (size_t i = 0; i < SL_ARRAY_LEN(events); i++) {
+        struct sl_jw w;
+        item_event(st, &w, out, events[i].type);
+        sl_jw_key(&w, events[i].key);
+        sl_jw_raw(&w, SL_STR(""));
+        sl_responses_tool_input(st->text.len ? sl_buf_str(&st->text) : SL_STR(""), out);
+        sl_event_end(&w);
+    }
+}
+
 static void arguments_done(struct sl_responses_writer *st, struct sl_buf *out)
 {
     struct sl_jw w;
+    if (st->is_custom) {
+        input_done(st, out);
+        return;
+    }
     if (st->text.len == 0) {
         sl_buf_add_lit(&st->text, "{}"); /* clients read JSON in any case */
     }
@@ -292,6 +314,8 @@ static void call_open(struct sl_responses_writer *st, const struct sl_delta *d, 
     sl_buf_reset(&st->name);
     sl_buf_add_str(&st->call_id, d->tool_id);
     sl_buf_add_str(&st->name, d->tool_name);
+    const struct sl_responses_tool *tool = sl_responses_tool_find(st->answer.call, d->tool_name);
+    st->is_custom = tool && tool->is_custom;
     item_open(st, SL_BLOCK_TOOL_CALL, out);
 }
 
@@ -327,6 +351,10 @@ static void piece_write(struct sl_responses_writer *st, struct sl_str text, stru
         [SL_BLOCK_TOOL_CALL] = "response.function_call_arguments.delta",
     };
     struct sl_jw w;
+    if (st->kind == SL_BLOCK_TOOL_CALL && st->is_custom) {
+        sl_buf_add_str(&st->text, text);
+        return;
+    }
     if (st->kind == SL_BLOCK_TOOL_CALL) {
         item_event(st, &w, out, types[st->kind]);
     } else {

@@ -16,7 +16,7 @@ FIELDS = {
     "declaration": {"name", "description", "parameters", "parametersJsonSchema"},
 }
 DATA = ("text", "inlineData", "fileData", "functionCall", "functionResponse")
-JSON_SCHEMA = {"$id", "$defs", "$ref", "$anchor", "type", "format", "title", "description", "enum", "items", "prefixItems", "minItems", "maxItems", "minimum",
+JSON_SCHEMA = {"$schema", "$id", "$defs", "$ref", "$anchor", "type", "format", "title", "description", "enum", "items", "prefixItems", "minItems", "maxItems", "minimum",
                "maximum", "anyOf", "oneOf", "properties", "additionalProperties", "required", "propertyOrdering", "definitions"}
 SCHEMA = {"type", "format", "title", "description", "nullable", "enum", "maxItems", "minItems", "properties", "required", "minProperties", "maxProperties",
           "minLength", "maxLength", "pattern", "example", "anyOf", "propertyOrdering", "default", "items", "minimum", "maximum"}

@@ -5,15 +5,15 @@ outputs (lists of items), one a call."""
 import json
 import re
 
-BODY = {"background", "context_management", "conversation", "include", "input", "instructions", "max_output_tokens", "max_tool_calls", "metadata", "model",
+BODY = {"background", "client_metadata", "context_management", "conversation", "include", "input", "instructions", "max_output_tokens", "max_tool_calls", "metadata", "model",
         "parallel_tool_calls", "previous_response_id", "prompt", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning", "safety_identifier",
         "service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user"}
 FIELDS = {
-    "message": {"type", "role", "content", "phase"}, "function_call": {"type", "id", "call_id", "name", "arguments", "status"},
+    "message": {"type", "id", "role", "content", "phase", "status"}, "function_call": {"type", "id", "call_id", "name", "arguments", "status"},
     "function_call_output": {"type", "id", "call_id", "output", "status"}, "reasoning": {"type", "id", "summary", "content", "encrypted_content", "status"},
     "input_text": {"type", "text"}, "input_image": {"type", "image_url", "file_id", "detail"}, "input_file": {"type", "file_data", "file_id", "file_url", "filename"},
     "output_text": {"type", "text", "annotations", "logprobs"}, "refusal": {"type", "refusal"}, "summary_text": {"type", "text"},
-    "function": {"type", "name", "description", "parameters", "strict"}, "web_search": {"type", "search_context_size", "user_location", "filters"},
+    "function": {"type", "name", "description", "parameters", "strict"}, "web_search": {"type", "search_context_size", "user_location", "filters", "external_web_access"}, "namespace": {"type", "name", "description", "tools"},
     "reasoning_config": {"effort", "summary", "mode", "context"}, "text_config": {"format", "verbosity"},
 }
 NEEDS = {"function_call": {"call_id", "name", "arguments"}, "function_call_output": {"call_id", "output"}, "reasoning": {"summary"}, "function": {"name", "parameters"},
@@ -64,9 +64,11 @@ def check_tools(body):
     names = set()
     for i, tool in enumerate(body.get("tools", [])):
         where = f"tools[{i}]"
-        if tool.get("type") not in ("function", "web_search"):
+        if tool.get("type") not in ("function", "web_search", "namespace"):
             raise Refused(f"Invalid value: '{tool.get('type')}'.", f"{where}.type", "invalid_value")
         known(tool, tool["type"], where)
+        for inner in tool.get("tools", []):
+            known(inner, inner["type"], where)
         if tool["type"] == "function":
             if not NAME.fullmatch(tool["name"]):
                 raise Refused(f"Invalid '{where}.name': string does not match pattern.", f"{where}.name", "invalid_value")
