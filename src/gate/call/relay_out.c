@@ -163,7 +163,8 @@ bool sl_relay_is_said(struct sl_relay *relay)
         record->error_type = relay->pass.error_type;
         return true;
     }
-    return relay->mode == SL_RELAY_TRANSLATE_EVENTS && relay->language->is_over(relay->provider_state);
+    return relay->mode == SL_RELAY_TRANSLATE_EVENTS && relay->has_words &&
+           relay->language->is_over(relay->provider_state);
 }
 
 /* Whole events go to the client, or will: something can be said behind them. */

@@ -37,6 +37,7 @@ struct sl_relay {
     struct sl_headers said;    /* as they came */
     int64_t length;
     bool is_head_sent;
+    bool has_words;                /* what is translated had a beginning, or an error: an end alone is no answer */
     bool is_unsure;                /* the first bytes will say whether it is a stream: what of them came is in `hold` */
     bool is_in_time;               /* the head said that it is a stream, and was passed on at once */
     size_t n_counted;              /* of what is held, into server.limits.memory */

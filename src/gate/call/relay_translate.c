@@ -35,6 +35,7 @@ static int delta_push(void *arg, const struct sl_delta *delta)
     if (delta->kind == SL_DELTA_USAGE) {
         x->record.usage = delta->usage;
     }
+    relay->has_words |= delta->kind == SL_DELTA_START || delta->kind == SL_DELTA_ERROR;
     if (delta->kind == SL_DELTA_ERROR) {
         return error_push(relay, delta->error);
     }
@@ -130,14 +131,15 @@ struct sl_verdict sl_relay_translate_push(struct sl_relay *relay, struct sl_str 
     return r < 0 ? sl_relay_refuse(relay, r) : SL_VERDICT(ON);
 }
 
-/* The frames have ended: 0, or the stream was not complete. */
+/* The frames have ended: 0, or the stream was not complete. An end with nothing before it is no answer. */
 static int frames_end(struct sl_relay *relay)
 {
     struct sl_xchg *x = relay->x;
     int r = sl_frames_finish(relay->frames);
     struct sl_delta_sink sink = { delta_push, relay, x->arena, x->desk->scratch, x->env };
     struct sl_err err = { 0 };
-    return r < 0 ? r : relay->language->on_end(relay->provider_state, &sink, &err);
+    r = r < 0 ? r : relay->language->on_end(relay->provider_state, &sink, &err);
+    return r < 0 || relay->has_words ? r : SL_E_TRUNCATED;
 }
 
 static struct sl_verdict cut(struct sl_relay *relay)

@@ -111,6 +111,26 @@ def test_an_upstream_that_breaks_is_an_event(gateway):
         gateway.own.handler = lambda x: x.reply(REPLY)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_stream_without_a_word_is_no_answer(gateway, stream):
+    def handler(x):
+        x.stream_head()
+        x.chunk("data: [DONE]\n\n")
+        x.last_chunk()
+
+    gateway.other.handler = handler
+    try:
+        with pytest.raises(anthropic.APIStatusError) as e:
+            if stream:
+                with gateway.client.messages.stream(model="other", max_tokens=9, messages=X) as s:
+                    s.get_final_message()
+            else:
+                gateway.client.messages.create(model="other", max_tokens=9, messages=X)
+        assert "before its end" in str(e.value) and e.value.body["error"]["type"] == "api_error"
+    finally:
+        gateway.other.handler = lambda x: x.reply(CHAT_REPLY)
+
+
 def test_many_blocks_cost_what_they_weigh(gateway):
     def took(n):
         turns = [{"role": "user", "content": [{"type": "text", "text": "x"}] * n}, {"role": "assistant", "content": "a"}]
