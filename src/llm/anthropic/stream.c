@@ -248,6 +248,12 @@ static void message_stop(struct frame *f, struct sl_json_val root)
     f->st->is_done = true;
 }
 
+static void ping(struct frame *f, struct sl_json_val root)
+{
+    (void)root;
+    sl_reading_push(&f->in, &(struct sl_delta){ .kind = SL_DELTA_ALIVE });
+}
+
 static void error_push(struct frame *f, struct sl_json_val root)
 {
     struct sl_errbody said;
@@ -268,6 +274,7 @@ static const struct {
     { SL_STR_INIT("message_start"), message_start },
     { SL_STR_INIT("message_delta"), message_delta },
     { SL_STR_INIT("message_stop"), message_stop },
+    { SL_STR_INIT("ping"), ping },
     { SL_STR_INIT("error"), error_push },
 };
 
