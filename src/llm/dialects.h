@@ -5,8 +5,8 @@
 
 #include "llm/core/language.h"
 
-extern const struct sl_dialect sl_dialect_anthropic, sl_dialect_bedrock, sl_dialect_cohere, sl_dialect_openai,
-    sl_dialect_responses, sl_dialect_mlflow;
+extern const struct sl_dialect sl_dialect_anthropic, sl_dialect_bedrock, sl_dialect_cohere, sl_dialect_gemini;
+extern const struct sl_dialect sl_dialect_openai, sl_dialect_responses, sl_dialect_mlflow;
 /* MLflow's calls with Databricks' errors: for its SDK on MLflow's paths, and for its own paths. */
 extern const struct sl_dialect sl_dialect_mlflow_sdk, sl_dialect_databricks;
 /* MLflow 3's paths: its own, and those for clients of other APIs, who hear its errors. */

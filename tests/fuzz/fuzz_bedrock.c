@@ -40,6 +40,9 @@ static void stream_fuzz(struct llm_fuzz *f, const struct sl_language *language, 
     s.provider_state = calloc(1, language->read_state_size);
     s.dialect_state = calloc(1, dialect->language->write_state_size);
     sl_buf_init(&s.out, 1 << 24);
+    if (dialect->language->write_begin) {
+        dialect->language->write_begin(s.dialect_state, &s.call, 1 << 24);
+    }
     struct sl_str rest = text, line;
     int r = s.provider_state && s.dialect_state ? 0 : SL_E_NOMEM;
     while (r == 0 && sl_str_next(&rest, '\n', &line)) {
@@ -62,6 +65,9 @@ static void stream_fuzz(struct llm_fuzz *f, const struct sl_language *language, 
     sl_frames_done(&check);
     sl_buf_done(&s.out);
     free(s.provider_state);
+    if (dialect->language->write_done) {
+        dialect->language->write_done(s.dialect_state);
+    }
     free(s.dialect_state);
 }
 

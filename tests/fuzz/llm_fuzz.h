@@ -87,6 +87,9 @@ static inline int llm_fuzz_stream(struct llm_fuzz *f, const struct sl_language *
     s.provider_state = calloc(1, s.upstream->read_state_size);
     s.dialect_state = calloc(1, dialect->language->write_state_size);
     sl_buf_init(&s.out, 1 << 24);
+    if (dialect->language->write_begin) {
+        dialect->language->write_begin(s.dialect_state, &s.call, 1 << 24);
+    }
     struct sl_frames frames;
     sl_frames_init(&frames, s.upstream->framing, SL_SSE_EVENT_MAX, llm_fuzz_on_frame, &s);
     int r = 0;
@@ -106,6 +109,9 @@ static inline int llm_fuzz_stream(struct llm_fuzz *f, const struct sl_language *
     SL_ASSERT(sl_frames_push(&check, sl_buf_str(&s.out)) == 0 && sl_frames_finish(&check) == 0);
     sl_frames_done(&check);
     free(s.provider_state);
+    if (dialect->language->write_done) {
+        dialect->language->write_done(s.dialect_state);
+    }
     free(s.dialect_state);
     *ret_out = s.out;
     return r;

@@ -171,6 +171,9 @@ static void path_find(struct golden *g, struct sl_str path)
         const struct sl_dialect *dialect;
         enum sl_llm_type type;
     } rows[] = {
+        { "/v1beta/", "mbedContent", &sl_dialect_gemini, SL_LLM_EMBEDDINGS },
+        { "/v1beta/", "mbedContents", &sl_dialect_gemini, SL_LLM_EMBEDDINGS },
+        { "/v1beta/", "", &sl_dialect_gemini, SL_LLM_CHAT },
         { "/v1/messages", "", &sl_dialect_anthropic, SL_LLM_CHAT },
         { "/v1/responses", "", &sl_dialect_responses, SL_LLM_CHAT },
         { "/v1/", "/completions", &sl_dialect_openai, SL_LLM_COMPLETIONS },
@@ -196,7 +199,9 @@ static void target_make(struct golden *g, struct sl_json_val request)
     struct sl_json_val root = sl_json_root(&g->file), route = sl_json_get(root, "route");
     struct sl_str path = text_of(g, request, "path"), type = text_of(g, route, "type");
     struct sl_str model = text_of(g, sl_json_is_present(route) ? route : sl_json_get(request, "body"), "model");
-    path_find(g, path);
+    struct sl_str rest = path, only = path;
+    SL_IGNORE(!sl_str_next(&rest, '?', &only));
+    path_find(g, only);
     if (type.p) {
         assert_int_equal(sl_llm_type_parse(type, &g->type), 0);
     }
@@ -309,6 +314,9 @@ static bool is_aws(const struct golden *g)
 
 static struct sl_str events_list(struct golden *g, struct sl_str stream)
 {
+    if (stream.n && stream.p[0] == '[') {
+        return stream; /* it is one already */
+    }
     struct events e = { g, SL_BUF_INIT(1 << 24) };
     (is_aws(g) ? aws_add : sse_add)(&e, stream);
     sl_buf_add_c(&e.list, e.list.len ? "]" : "[]");

@@ -54,12 +54,14 @@ static bool limit_or_refuse(struct sl_xchg *x, const struct sl_listing *listing,
 {
     struct sl_str text;
     uint64_t limit = listing->limit_default;
+    bool is_lax = listing->has_lax_limit;
     if (listing->limit && sl_query_get(x->match.query, listing->limit, x->arena, &text) &&
-        sl_parse_u64(text, 1, listing->limit_max, &limit) < 0) {
+        sl_parse_u64(text, is_lax ? 0 : 1, is_lax ? INT32_MAX : listing->limit_max, &limit) < 0) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "%s: a whole number from 1 to %u is expected.",
                           listing->limit, listing->limit_max);
         return false;
     }
+    limit = is_lax ? SL_MIN(limit ? limit : listing->limit_default, (uint64_t)listing->limit_max) : limit;
     *ret = limit ? (uint32_t)limit : UINT32_MAX;
     return true;
 }
@@ -99,7 +101,7 @@ static bool window_or_refuse(struct sl_xchg *x, const struct sl_snapshot *snapsh
 static struct sl_listed listed_of(const struct sl_xchg *x, const struct sl_route *route, char since[32])
 {
     uint64_t sec = x->worker->gate->start_wall_usec / SL_USEC_PER_SEC;
-    return (struct sl_listed){ route->name, sl_str_c(route->targets[0].provider->name), sec,
+    return (struct sl_listed){ route->name, sl_str_c(route->targets[0].provider->name), route->type, sec,
                                sl_instant_format(sec, since) };
 }
 
@@ -166,5 +168,14 @@ const struct sl_path sl_models_rows[] = {
     LISTED("/models/{}", handle_model, SAME, "Model"),
     PAGED("/anthropic/v1/models", "List the routes, as Anthropic lists models.", "AnthropicModelList"),
     LISTED("/anthropic/v1/models/{}", handle_model, "One route, as Anthropic shows a model.", "AnthropicModel"),
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = "/v1beta/models",
+      .handle = handle_models,
+      .told = SL_TOLD("List the routes, as Gemini's API lists models.", .reply = "GeminiModelList",
+                      .parameters = "pageSize pageToken key") },
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = "/v1beta/models/{}",
+      .handle = handle_model,
+      .told = SL_TOLD("One route, as Gemini's API shows a model.", .reply = "GeminiModel", .parameters = "key") },
     { 0 },
 };

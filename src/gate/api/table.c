@@ -43,6 +43,30 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = "/model/{}/" path, .has_type = true, .takes_slash = true, .type = SL_LLM_CHAT, \
         .told = SL_TOLD(text, .body = "ConverseRequest", __VA_ARGS__)                                                 \
     }
+#define GEMINI(path, llm_type, body_, reply_, ...)                                   \
+    {                                                                                \
+        .methods = SL_POST, .pattern = (path), .has_type = true, .type = (llm_type), \
+        .told = SL_TOLD(__VA_ARGS__, .body = (body_), .reply = (reply_))             \
+    }
+#define GEMINI_COUNT(path, text)                                                                      \
+    {                                                                                                 \
+        .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT, .counts = true, \
+        .told = SL_TOLD(text, .body = "GeminiCountRequest", .reply = "GeminiTokenCount",              \
+                        .headers = "x-sluice-estimate", .parameters = "key")                          \
+    }
+/* The same under both versions. */
+#define GEMINI_ALL(version)                                                                                           \
+    GEMINI(version "/models/{}:generateContent", SL_LLM_CHAT, "GeminiRequest", "GeminiReply",                         \
+           "Query a chat route, which the path names. Gemini's shapes.", .parameters = "key"),                        \
+        GEMINI(version "/models/{}:streamGenerateContent", SL_LLM_CHAT, "GeminiRequest", "GeminiReplyList",           \
+               "The same as a stream: a list of replies, or with alt=sse an event for each.",                         \
+               .parameters = "alt key"),                                                                              \
+        GEMINI_COUNT(version "/models/{}:countTokens",                                                                \
+                     "How many tokens a chat has; where its provider cannot say, an estimate."),                      \
+        GEMINI(version "/models/{}:embedContent", SL_LLM_EMBEDDINGS, "GeminiEmbedRequest", "GeminiEmbedding",         \
+               "Query an embeddings route, which the path names.", .parameters = "key"),                              \
+        GEMINI(version "/models/{}:batchEmbedContents", SL_LLM_EMBEDDINGS, "GeminiEmbedBatch", "GeminiEmbeddingList", \
+               "The same of several contents.", .parameters = "key")
 #define MLFLOW(path, text)                                                                                \
     {                                                                                                     \
         .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
@@ -80,6 +104,8 @@ static const struct sl_path invocations[] = {
     CONVERSE("converse", "Query a chat route as Bedrock's client does.", .reply = "ConverseReply"),
     CONVERSE("converse-stream", "The same, as a stream of Amazon's frames.",
              .media = "application/vnd.amazon.eventstream"),
+    GEMINI_ALL("/v1beta"),
+    GEMINI_ALL("/v1"),
     MLFLOW("/gateway/{}/invocations", "Query a route. MLflow's shapes."),
     MLFLOW("/endpoints/{}/invocations", "Query a route; the same call under its other name."),
     MLFLOW("/serving-endpoints/{}/invocations", "Query a route, as Databricks' deployment client does."),
@@ -103,7 +129,16 @@ static const struct sl_path *const lists[] = {
     sl_audit_rows,  sl_docs_rows,       NULL,
 };
 
+/* Below /v1/models these are Gemini's; the rest is not. */
+static const struct sl_str gemini_actions[] = {
+    SL_STR_INIT(":generateContent"), SL_STR_INIT(":streamGenerateContent"), SL_STR_INIT(":countTokens"),
+    SL_STR_INIT(":embedContent"),    SL_STR_INIT(":batchEmbedContents"),    { 0 },
+};
+
 static const struct sl_path_prefix prefixes[] = {
+    { SL_STR_INIT("/v1beta"), &sl_dialect_gemini },
+    { SL_STR_INIT("/v1/models"), &sl_dialect_gemini, .endings = gemini_actions },
+    { SL_STR_INIT("/v1/models"), &sl_dialect_gemini, .header = "x-goog-api-client" },
     { SL_STR_INIT("/v1/messages"), &sl_dialect_anthropic },
     { SL_STR_INIT("/anthropic"), &sl_dialect_anthropic },
     { SL_STR_INIT("/v1/models"), &sl_dialect_anthropic, .header = "anthropic-version" },

@@ -23,7 +23,8 @@ static struct sl_str basic_password(struct sl_str encoded, struct sl_arena *aren
     return colon < 0 ? SL_STR_NONE : sl_str_sub(pair, (size_t)colon + 1, pair.n);
 }
 
-struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_arena *arena)
+struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_str query,
+                                   struct sl_arena *arena)
 {
     struct sl_str authorization = sl_headers_get(headers, "authorization");
     struct sl_str of_own = own ? sl_headers_get(headers, own) : SL_STR_NONE;
@@ -34,6 +35,8 @@ struct sl_str sl_access_credential(const struct sl_headers *headers, const char 
         basic_password(scheme_rest(authorization, SL_STR("Basic")), arena),
         sl_str_trim(sl_headers_get(headers, "x-api-key")),
         sl_str_trim(sl_headers_get(headers, "api-key")),
+        sl_str_trim(sl_headers_get(headers, "x-goog-api-key")),
+        sl_str_trim(query),
     };
     struct sl_str first = SL_STR_NONE;
     for (size_t i = 0; i < SL_ARRAY_LEN(found); i++) {

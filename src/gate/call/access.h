@@ -23,10 +23,11 @@ enum sl_access {
 /* Longer ones are nobody's. */
 #define SL_CREDENTIAL_MAX 4096
 
-/* The credential of a request: of Authorization: Bearer, Basic's password, x-api-key and api-key the first that looks
- * like one of our keys, else the first there is. `own`: a header that is read as Authorization and before it, or
- * NULL. Decoded text on the arena; p == NULL: none. */
-struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_arena *arena);
+/* The credential of a request: of Authorization: Bearer, Basic's password, x-api-key, api-key, x-goog-api-key and
+ * `query` (what its query says; p == NULL: nothing) the first that looks like one of our keys, else the first there is.
+ * `own`: a header that is read as Authorization and before it, or NULL. Decoded text on the arena; p == NULL: none. */
+struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_str query,
+                                   struct sl_arena *arena);
 
 enum sl_access_verdict {
     SL_ACCESS_GRANTED,

@@ -16,6 +16,7 @@
 #include "gate/worker.h"
 #include "http/hreq.h"
 #include "llm/core/language.h"
+#include "wire/uri.h"
 
 static enum sl_access metrics_access(const struct sl_xchg *x)
 {
@@ -84,10 +85,22 @@ static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict, st
         x->caller.key = sl_key_ref(key); /* for its name in the log */
     }
     const char *words = verdict == SL_ACCESS_NO_KEY ? signed_words(x) : NULL;
-    sl_xchg_fail_text(x, SL_ERR_CALLER_UNAUTHENTICATED, "%s %s", why,
-                      words ? words
-                            : "Send one as Authorization: Bearer KEY, as the password of Basic, as x-api-key or as "
-                              "api-key.");
+    const char *query = !words && x->dialect->key_member ? " Or as ?key=KEY." : "";
+    sl_xchg_fail_text(x, SL_ERR_CALLER_UNAUTHENTICATED, "%s %s%s", why,
+                      words
+                          ? words
+                          : "Send one as Authorization: Bearer KEY, as the password of Basic, as x-api-key, api-key or "
+                            "x-goog-api-key.",
+                      query);
+}
+
+/* Where the dialect's clients may send their key in the query. */
+static struct sl_str query_key(const struct sl_xchg *x)
+{
+    struct sl_str key = SL_STR_NONE;
+    bool has = x->dialect->key_member && x->match.query.n &&
+               sl_query_get(x->match.query, x->dialect->key_member, x->arena, &key);
+    return has ? key : SL_STR_NONE;
 }
 
 bool sl_auth_or_refuse(struct sl_xchg *x)
@@ -96,7 +109,8 @@ bool sl_auth_or_refuse(struct sl_xchg *x)
     if (x->settings->auth.mode != SL_AUTH_KEYS || access == SL_ACCESS_OPEN) {
         return true;
     }
-    struct sl_str credential = sl_access_credential(&x->req->msg.headers, x->dialect->credential_header, x->arena);
+    struct sl_str credential = sl_access_credential(&x->req->msg.headers, x->dialect->credential_header, query_key(x),
+                                                    x->arena);
     struct sl_key *key = key_find(x, credential);
     uint64_t now_sec = sl_clock_wall_usec() / SL_USEC_PER_SEC;
     enum sl_access_verdict verdict = sl_access_judge(access, key, credential.n > 0, now_sec);

@@ -141,7 +141,8 @@ static void target_take(struct sl_xchg *x)
 {
     struct sl_str target = x->req->msg.target;
     if (sl_target_parse(target, &x->match.path, &x->match.query, NULL) < 0) {
-        x->match.path = target;
+        struct sl_str rest = target; /* a query may hold a key */
+        SL_IGNORE(!sl_str_next(&rest, '?', &x->match.path));
     } else {
         SL_IGNORE(sl_nopath_cut(x));
     }

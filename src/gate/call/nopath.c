@@ -105,6 +105,11 @@ void sl_nopath_refuse(struct sl_xchg *x)
         redirect(x, turned);
         return;
     }
+    struct sl_llm_error own = { .type = SL_ERR_CALLER_NOT_FOUND };
+    if (!(of_path & SL_POST) && x->dialect->no_path && x->dialect->no_path(path, arena, &own)) {
+        sl_xchg_fail(x, &own);
+        return;
+    }
     enum sl_error_type type = of_path ? SL_ERR_CALLER_METHOD_NOT_ALLOWED : SL_ERR_CALLER_NOT_FOUND;
     if (x->dialect->manners->has_fastapi_texts) {
         sl_xchg_fail_text(x, type, "%s", sl_status_reason(sl_error_type_status(type)));

@@ -172,11 +172,21 @@ static bool has_header(const struct sl_headers *headers, const char *name)
     return !name || (headers && sl_headers_get(headers, name).p);
 }
 
+static bool has_ending(struct sl_str path, const struct sl_str *endings)
+{
+    for (; endings && endings->p; endings++) {
+        if (sl_str_has_suffix(path, *endings)) {
+            return true;
+        }
+    }
+    return endings == NULL;
+}
+
 const struct sl_dialect *sl_path_dialect(const struct sl_path_table *table, struct sl_str path,
                                          const struct sl_headers *headers)
 {
     const struct sl_path_prefix *row = table->prefixes;
-    while (!is_below(path, row->prefix) || !has_header(headers, row->header)) {
+    while (!is_below(path, row->prefix) || !has_header(headers, row->header) || !has_ending(path, row->endings)) {
         row++;
     }
     return row->dialect;

@@ -69,6 +69,8 @@ struct sl_path_prefix {
     struct sl_str prefix; /* "": everything else */
     const struct sl_dialect *dialect;
     const char *header; /* only for requests that have it; NULL: for all */
+    const struct sl_str
+        *endings; /* only for paths with one of these at their end (the last p is NULL); NULL: for all */
 };
 
 struct sl_path_table {

@@ -302,7 +302,7 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
 {
     struct sl_xchg *x = relay->x;
     const struct sl_provider *provider = relay->target->provider;
-    bool is_same = sl_relay_is_same_language(relay), is_asked = x->call->is_stream;
+    bool is_same = sl_relay_is_same_form(relay), is_asked = x->call->is_stream;
     relay->length = length;
     relay->secrets = (struct sl_secrets){ provider->credential_headers, &relay->request->headers,
                                           provider->secret_query, relay->request->target, x->route->own.secret_names };
@@ -367,7 +367,7 @@ static struct sl_verdict sure(struct sl_relay *relay, bool is_stream, struct sl_
             sl_relay_events_done(&relay->events);
         }
         enum sl_relay_mode mode = sl_relay_mode_of(200, is_stream, relay->x->call->is_stream,
-                                                   sl_relay_is_same_language(relay));
+                                                   sl_relay_is_same_form(relay));
         struct sl_verdict verdict = mode_begin(relay, mode);
         if (verdict.kind != SL_VERDICT_ON) {
             return verdict;
@@ -470,15 +470,11 @@ static void relay_on_stop(struct sl_part *part)
     sl_relay_events_done(&relay->events);
     sl_buf_done(&relay->edited);
     sl_buf_done(&relay->out);
+    sl_relay_writer_stop(relay);
     if (relay->gather) {
         sl_gather_done(relay->gather);
         relay->gather = NULL;
     }
-    const struct sl_language *language = relay->x->dialect->language;
-    if (relay->dialect_state && language->write_done) {
-        language->write_done(relay->dialect_state);
-    }
-    relay->dialect_state = NULL;
     SL_IGNORE(sl_relay_count(relay, 0) < 0); /* giving back always works */
     if (relay->frames) {
         sl_frames_done(relay->frames);

@@ -19,6 +19,11 @@ bool sl_relay_is_same_language(const struct sl_relay *relay)
     return sl_target_speaks(relay->target, relay->x->call->type, relay->x->dialect->language);
 }
 
+bool sl_relay_is_same_form(const struct sl_relay *relay)
+{
+    return sl_relay_is_same_language(relay) && !relay->x->call->is_list;
+}
+
 struct sl_verdict sl_relay_head_send(struct sl_relay *relay, int status, int64_t length)
 {
     struct sl_xchg *x = relay->x;
@@ -44,7 +49,8 @@ void sl_relay_on_heartbeat(struct sl_timer *timer)
     struct sl_xchg *x = relay->x;
     uint64_t now = sl_loop_now(x->desk->loop), every = x->settings->server.heartbeat_usec;
     if (now >= relay->sent_usec + every && may_beat(relay)) {
-        SL_IGNORE(sl_hreq_data(x->req, x->dialect->language->alive) < 0); /* one that is gone is told by the loop */
+        SL_IGNORE(sl_hreq_data(x->req, sl_stream_alive(x->dialect->language, x->call)) <
+                  0); /* one that is gone is told by the loop */
         sl_hreq_flush(x->req);
         relay->sent_usec = now;
     }
@@ -58,7 +64,7 @@ static void heartbeat_start(struct sl_relay *relay)
     struct sl_xchg *x = relay->x;
     uint64_t every = x->settings->server.heartbeat_usec;
     relay->sent_usec = sl_loop_now(x->desk->loop);
-    if (every && x->dialect->language->alive.n) {
+    if (every && sl_stream_alive(x->dialect->language, x->call).n) {
         sl_timer_set(x->desk->loop, &relay->heartbeat, relay->sent_usec + every);
     }
 }
@@ -82,7 +88,7 @@ struct sl_verdict sl_relay_stream_head_send(struct sl_relay *relay)
         r = is_ours || !stays ? 0 : sl_headers_add(&kept, x->arena, h.name, h.value);
     }
     if (r == 0 && !(is_passed && relay->is_in_time)) {
-        r = sl_headers_add(&kept, x->arena, SL_STR("content-type"), x->dialect->language->stream_type);
+        r = sl_headers_add(&kept, x->arena, SL_STR("content-type"), sl_stream_type(x->dialect->language, x->call));
     }
     if (r == 0 && !is_passed) {
         r = sl_headers_add(&kept, x->arena, SL_STR("cache-control"), SL_STR("no-cache"));
@@ -135,9 +141,22 @@ void sl_relay_clock(struct sl_relay *relay)
 
 int sl_relay_writer_start(struct sl_relay *relay)
 {
-    size_t size = relay->x->dialect->language->write_state_size;
-    relay->dialect_state = sl_arena_zalloc(relay->x->arena, SL_MAX(size, (size_t)1));
+    struct sl_xchg *x = relay->x;
+    const struct sl_language *language = x->dialect->language;
+    relay->dialect_state = sl_arena_zalloc(x->arena, SL_MAX(language->write_state_size, (size_t)1));
+    if (relay->dialect_state && language->write_begin) {
+        language->write_begin(relay->dialect_state, x->call, (size_t)x->settings->upstream.event_bytes);
+    }
     return relay->dialect_state ? 0 : SL_E_NOMEM;
+}
+
+void sl_relay_writer_stop(struct sl_relay *relay)
+{
+    const struct sl_language *language = relay->x->dialect->language;
+    if (relay->dialect_state && language->write_done) {
+        language->write_done(relay->dialect_state);
+    }
+    relay->dialect_state = NULL;
 }
 
 void sl_relay_error_mask(struct sl_relay *relay, struct sl_llm_error *error)

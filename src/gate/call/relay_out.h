@@ -58,6 +58,8 @@ struct sl_relay {
 bool sl_relay_is_same_language(const struct sl_relay *relay);
 /* Before a reply, or a part of one, is written: how long the upstream has been at it. */
 void sl_relay_clock(struct sl_relay *relay);
+/* And what the upstream sends is what the client reads: no other framing of a stream either. */
+bool sl_relay_is_same_form(const struct sl_relay *relay);
 /* `length` -1: not known. ON, or TOLD. */
 struct sl_verdict sl_relay_head_send(struct sl_relay *relay, int status, int64_t length);
 /* Body bytes to the client; they must live until the flush. */
@@ -74,6 +76,7 @@ void sl_relay_error_mask(struct sl_relay *relay, struct sl_llm_error *error);
 struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay);
 /* Room for what the client's writer of streams must remember. SL_E_NOMEM. */
 SL_MUST int sl_relay_writer_start(struct sl_relay *relay);
+void sl_relay_writer_stop(struct sl_relay *relay);
 /* The upstream's stream has said its last word, be it an error: who leaves or breaks now ends only a connection. What
  * it said is noted (usage, error_type). */
 bool sl_relay_is_said(struct sl_relay *relay);

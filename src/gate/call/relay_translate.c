@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/relay_translate.h"
 
+#include "gate/call/mask.h"
 #include "gate/call/relay_collect.h"
 #include "gate/call/relay_out.h"
 #include "gate/call/state.h"
@@ -29,7 +30,7 @@ static int delta_push(void *arg, const struct sl_delta *delta)
     struct sl_relay *relay = arg;
     struct sl_xchg *x = relay->x;
     if (delta->kind == SL_DELTA_ALIVE) {
-        sl_buf_add_str(&relay->out, relay->gather ? SL_STR_NONE : x->dialect->language->alive);
+        sl_buf_add_str(&relay->out, relay->gather ? SL_STR_NONE : sl_stream_alive(x->dialect->language, x->call));
         return sl_buf_status(&relay->out);
     }
     if (delta->kind == SL_DELTA_USAGE) {
@@ -59,6 +60,46 @@ static int alive_push(void *arg)
     return delta_push(arg, &(struct sl_delta){ .kind = SL_DELTA_ALIVE });
 }
 
+/* --- the same language in another framing --- */
+
+struct item {
+    struct sl_relay *relay;
+    bool is_error;
+};
+
+/* What a frame says that goes on as it is: for the record. */
+static int item_note(void *arg, const struct sl_delta *delta)
+{
+    struct item *item = arg;
+    struct sl_record *record = &item->relay->x->record;
+    item->relay->has_words |= delta->kind == SL_DELTA_START || delta->kind == SL_DELTA_ERROR;
+    if (delta->kind == SL_DELTA_USAGE) {
+        record->usage = delta->usage;
+    } else if (delta->kind == SL_DELTA_ERROR) {
+        record->error_type = delta->error->type;
+        item->is_error = true;
+    }
+    return 0;
+}
+
+static int item_push(struct sl_relay *relay, const struct sl_frame *frame)
+{
+    struct sl_xchg *x = relay->x;
+    struct item item = { .relay = relay };
+    struct sl_delta_sink sink = { item_note, &item, x->arena, x->desk->scratch, x->env };
+    struct sl_err err = { 0 };
+    int r = relay->language->on_frame(relay->provider_state, x->call, frame, &sink, &err);
+    if (r == 0) {
+        size_t from = relay->out.len;
+        x->dialect->language->write_item(relay->dialect_state, frame->data, &relay->out);
+        r = sl_buf_status(&relay->out);
+        if (r == 0 && item.is_error) { /* it may quote the credential */
+            SL_IGNORE(!sl_mask_bytes(&relay->secrets, relay->out.p + from, relay->out.len - from));
+        }
+    }
+    return r;
+}
+
 static int frame_push(void *arg, const struct sl_frame *frame)
 {
     struct sl_relay *relay = arg;
@@ -67,7 +108,9 @@ static int frame_push(void *arg, const struct sl_frame *frame)
     struct sl_delta_sink sink = { delta_push, relay, x->arena, x->desk->scratch, x->env };
     struct sl_err err = { 0 };
     sl_relay_clock(relay);
-    int r = relay->language->on_frame(relay->provider_state, x->call, frame, &sink, &err);
+    bool is_item = relay->mode == SL_RELAY_TRANSLATE_EVENTS && sl_relay_is_same_language(relay);
+    int r = is_item ? item_push(relay, frame)
+                    : relay->language->on_frame(relay->provider_state, x->call, frame, &sink, &err);
     if (!relay->gather) { /* what is gathered keeps its short texts there */
         sl_arena_rewind(x->arena, mark);
     }

@@ -81,21 +81,6 @@ static struct sl_str text_of(struct sl_str text)
 
 /* --- whole replies --- */
 
-/* A tool's input is an object; what a model wrote that is none is told inside one. */
-static void input_write(struct sl_jw *w, struct sl_str arguments)
-{
-    sl_jw_key(w, "input");
-    if (sl_arguments_are_object(arguments)) {
-        sl_jw_raw(w, arguments);
-        return;
-    }
-    sl_jw_object(w);
-    if (arguments.n) {
-        sl_jw_member_str(w, "arguments", arguments);
-    }
-    sl_jw_end(w);
-}
-
 static void block_write(struct sl_jw *w, const struct sl_block *block)
 {
     sl_jw_object(w);
@@ -118,7 +103,8 @@ static void block_write(struct sl_jw *w, const struct sl_block *block)
         sl_jw_member_str(w, "type", SL_STR("tool_use"));
         sl_jw_member_str(w, "id", text_of(block->tool_id));
         sl_jw_member_str(w, "name", text_of(block->tool_name));
-        input_write(w, block->arguments);
+        sl_jw_key(w, "input");
+        sl_arguments_write(w, block->arguments);
         break;
     }
     sl_jw_end(w);

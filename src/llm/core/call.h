@@ -23,6 +23,7 @@ struct sl_call {
                                    it before they add theirs */
     struct sl_str model;        /* as the client named it; "" when the path names the route */
     bool is_stream;
+    bool is_list;     /* and the stream is one list of JSON, not events */
     bool is_count;    /* not an answer is asked for, but how many tokens the call has */
     bool wants_usage; /* the client itself asked for a usage chunk (stream_options.include_usage) */
     bool has_stream_options;
@@ -31,6 +32,7 @@ struct sl_call {
     uint32_t n_choices;                    /* asked for; 0: not said, one */
     const void *own;                       /* what its language noted of it, on the arena; NULL: nothing */
     bool is_kept;                          /* the gateway keeps the answer for who asks for it later */
+    uint32_t noted;                        /* the language's own, from read_call to its other functions */
 };
 
 struct sl_env {

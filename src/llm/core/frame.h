@@ -49,6 +49,7 @@ struct sl_pass_state {
     enum sl_error_type error_type; /* which one */
     struct sl_usage usage;
     uint32_t n_choices;    /* asked for; with more than one, each must finish */
+    uint64_t begun;        /* bits: those of which something was said, where that is how they are known */
     uint64_t finished;     /* bits: those that have */
     struct sl_buf *edited; /* the caller's, for SL_PASS_REPLACE; NULL: nothing is replaced */
 };

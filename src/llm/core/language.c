@@ -19,6 +19,16 @@ int sl_dialect_read(const struct sl_dialect *dialect, const struct sl_incoming *
     return r;
 }
 
+struct sl_str sl_stream_type(const struct sl_language *language, const struct sl_call *call)
+{
+    return call->is_list ? SL_STR("application/json") : language->stream_type;
+}
+
+struct sl_str sl_stream_alive(const struct sl_language *language, const struct sl_call *call)
+{
+    return call->is_list ? SL_STR("") : language->alive;
+}
+
 bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, const struct sl_language *language)
 {
     return target->languages[type] == language || (type == SL_LLM_CHAT && language && target->second == language);

@@ -105,6 +105,9 @@ struct sl_language {
 
     uint32_t lacks[SL_LLM_TYPE_COUNT]; /* what of a reply it has no place for: enum sl_lost, lost.h */
     size_t write_state_size;           /* per stream, zeroed by the caller */
+    /* What it has to know before it writes anything; no more than `max_held` bytes are to be held at a time (then
+     * SL_E_LIMIT). NULL: nothing. */
+    void (*write_begin)(void *state, const struct sl_call *call, size_t max_held);
     /* A canonical reply. SL_E_INVAL: a tool call's arguments are no object, and the language has one there. */
     int (*write_reply)(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                        struct sl_buf *out);
@@ -114,6 +117,9 @@ struct sl_language {
     /* What the state holds on the heap, in bytes, and its end; NULL: nothing. */
     size_t (*write_held)(const void *state);
     void (*write_done)(void *state);
+    /* Of a stream that is one list of JSON (call->is_list): a frame of this language's, as it came from an upstream.
+     * NULL: it has no such streams. */
+    void (*write_item)(void *state, struct sl_str json, struct sl_buf *out);
     /* The stream is complete. */
     void (*write_end)(void *state, struct sl_buf *out);
     /* Our own error, or an upstream's that cannot be passed: may change error->status to the language's (401 from
@@ -178,6 +184,9 @@ struct sl_dialect {
     /* Of clients that may sign a call instead of sending a key: the scheme of their Authorization, and what they are
      * told where a key is needed. NULL: there are none. */
     const char *signed_scheme, *signed_words;
+    const char *key_member; /* of the query, in which its clients may send their key; NULL: none */
+    /* What it says of a path of its own that is none; NULL: what is said everywhere. False: nothing else. */
+    bool (*no_path)(struct sl_str path, struct sl_arena *arena, struct sl_llm_error *io_error);
     /* The same for clients whose User-Agent holds this. */
     const char *variant_agent;
     const struct sl_dialect *variant;
@@ -189,6 +198,9 @@ SL_INLINE const struct sl_language *sl_dialect_errors(const struct sl_dialect *d
 }
 /* The dialect that a client with these headers speaks. */
 const struct sl_dialect *sl_dialect_for(const struct sl_dialect *dialect, const struct sl_headers *headers);
+/* The content type of a call's stream, and what may stand between two events of it and says nothing ("": none may). */
+struct sl_str sl_stream_type(const struct sl_language *language, const struct sl_call *call);
+struct sl_str sl_stream_alive(const struct sl_language *language, const struct sl_call *call);
 /* The language's read_call with the dialect's manners. */
 SL_MUST int sl_dialect_read(const struct sl_dialect *dialect, const struct sl_incoming *in, struct sl_json *doc,
                             struct sl_arena *arena, struct sl_call *ret_call, struct sl_llm_error *ret_error);

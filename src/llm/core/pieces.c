@@ -48,6 +48,19 @@ struct sl_str sl_arguments_text(struct sl_json_val input, struct sl_arena *arena
     return compact(SL_STR("{\"input\":"), sl_json_raw(input), SL_STR("}"), arena);
 }
 
+void sl_arguments_write(struct sl_jw *w, struct sl_str arguments)
+{
+    if (sl_arguments_are_object(arguments)) {
+        sl_jw_raw(w, arguments);
+        return;
+    }
+    sl_jw_object(w);
+    if (arguments.n) {
+        sl_jw_member_str(w, "arguments", arguments);
+    }
+    sl_jw_end(w);
+}
+
 struct sl_str sl_call_id_make(struct sl_str reply_id, uint32_t choice, uint32_t block, struct sl_arena *arena)
 {
     uint64_t hash = 0xcbf29ce484222325; /* FNV-1a: told apart within a conversation, no secret */

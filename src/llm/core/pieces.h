@@ -6,11 +6,16 @@
 
 #include "llm/core/llm.h"
 
+struct sl_jw;
+
 /* The text of a tool call's arguments: always that of an object. Of null and of nothing "{}"; of the text of an object
  * that object; of anything else {"input": it}. On the arena; p == NULL: no memory. */
 struct sl_str sl_arguments_text(struct sl_json_val input, struct sl_arena *arena);
 /* Is that text one of a JSON object? */
 bool sl_arguments_are_object(struct sl_str text);
+/* The other way round, a value: arguments that are the text of an object as that object; what a model wrote that is
+ * none is told inside one. */
+void sl_arguments_write(struct sl_jw *w, struct sl_str arguments);
 /* An id for a tool call that came without one: the same for the same reply and place. */
 struct sl_str sl_call_id_make(struct sl_str reply_id, uint32_t choice, uint32_t block, struct sl_arena *arena);
 

@@ -13,6 +13,7 @@ enum sl_gemini_method {
     SL_GEMINI_EMBED,
     SL_GEMINI_EMBED_BATCH,
     SL_GEMINI_PREDICT, /* Vertex AI's older embeddings */
+    SL_GEMINI_COUNT,
     SL_GEMINI_METHOD_COUNT
 };
 

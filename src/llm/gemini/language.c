@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The language of generateContent, as an upstream speaks it. */
+/* The language of generateContent. */
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 
 #include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 
 #include "llm/gemini/gemini.h"
+#include "llm/gemini/read.h"
+#include "llm/gemini/write.h"
 
 static const char *const methods[SL_GEMINI_METHOD_COUNT] = {
     [SL_GEMINI_GENERATE] = "generateContent", [SL_GEMINI_STREAM] = "streamGenerateContent",
     [SL_GEMINI_EMBED] = "embedContent",       [SL_GEMINI_EMBED_BATCH] = "batchEmbedContents",
-    [SL_GEMINI_PREDICT] = "predict",
+    [SL_GEMINI_PREDICT] = "predict",          [SL_GEMINI_COUNT] = "countTokens",
 };
 
 int sl_gemini_targets_make(struct sl_arena *arena, const struct sl_uri *base, struct sl_str prefix,
@@ -36,6 +39,9 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
                       struct sl_llm_error *ret_error)
 {
     (void)ask_usage; /* it is always told */
+    if (sl_target_speaks(target, call->type, call->language)) {
+        return sl_gemini_pass_call(call, target, arena, io_req, ret_error);
+    }
     bool is_embed = call->type == SL_LLM_EMBEDDINGS;
     return (is_embed ? sl_gemini_embed_write : sl_gemini_chat_write)(call, target, env, arena, io_req, ret_error);
 }
@@ -45,6 +51,10 @@ const struct sl_language sl_language_gemini = {
     .framing = SL_FRAMING_SSE,
     .stream_type = SL_STR_INIT("text/event-stream"),
     .alive = SL_STR_INIT(": alive\n\n"),
+    .read_call = sl_gemini_read_call,
+    .read_chat = sl_gemini_read_chat,
+    .read_embed = sl_gemini_read_embed,
+    .count = sl_gemini_count,
     .write_call = write_call,
     .read_state_size = sizeof(struct sl_gemini_stream),
     .read_reply = sl_gemini_on_reply,
@@ -52,4 +62,19 @@ const struct sl_language sl_language_gemini = {
     .on_end = sl_gemini_on_end,
     .is_over = sl_gemini_is_over,
     .read_error = sl_errbody_classify,
+    .lacks = { [SL_LLM_CHAT] = SL_LOST_ANNOTATIONS | SL_LOST_LOGPROBS },
+    .write_state_size = sizeof(struct sl_gemini_writer),
+    .write_begin = sl_gemini_write_begin,
+    .write_held = sl_gemini_write_held,
+    .write_done = sl_gemini_write_done,
+    .write_reply = sl_gemini_write_reply,
+    .write_delta = sl_gemini_write_delta,
+    .write_item = sl_gemini_write_item,
+    .write_end = sl_gemini_write_end,
+    .write_error = sl_gemini_write_error,
+    .error_member = "error",
+    .write_stream_error = sl_gemini_write_stream_error,
+    .reply_members = sl_gemini_reply_members,
+    .read_usage = sl_gemini_read_usage,
+    .pass_event = sl_gemini_pass_event,
 };

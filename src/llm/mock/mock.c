@@ -486,9 +486,35 @@ static int request_read(const struct sl_call *call, struct sl_arena *arena, stru
     return sl_json_parse(doc, body);
 }
 
-static int replies_make(struct mock_state *st, struct sl_json *doc, struct sl_arena *arena, int *ret_status)
+/* The same of a call in another language: as it would go to OpenAI. SL_E_INVAL with *ret filled: it cannot. */
+static int foreign_read(struct mock_state *st, const struct sl_target *target, struct sl_arena *arena,
+                        struct sl_json *doc, struct sl_mock_refusal *ret)
 {
-    int r = request_read(&st->call, arena, doc);
+    struct sl_openai_conf conf = { .model_json = SL_STR("\"mock\"") };
+    struct sl_target openai = *target;
+    struct sl_http_req req = { 0 };
+    struct sl_llm_error error = { 0 };
+    openai.conf = &conf;
+    int r = sl_openai_write_call(&st->call, &openai, &st->env, false, arena, &req, &error);
+    if (r < 0) {
+        ret->message = error.message;
+        ret->param = error.param;
+        return r;
+    }
+    struct sl_str body = sl_req_flat(&req, arena);
+    return body.p ? sl_json_parse(doc, body) : SL_E_NOMEM;
+}
+
+static int replies_make(struct mock_state *st, const struct sl_target *target, struct sl_json *doc,
+                        struct sl_arena *arena, int *ret_status)
+{
+    struct sl_mock_refusal refusal = { 0 };
+    bool is_own = sl_target_speaks(target, st->call.type, st->call.language);
+    int r = is_own ? request_read(&st->call, arena, doc) : foreign_read(st, target, arena, doc, &refusal);
+    if (r == SL_E_INVAL && refusal.message.p) {
+        *ret_status = 400;
+        return error_make(st, arena, SL_STR("invalid_request_error"), &refusal);
+    }
     if (r < 0) {
         return r;
     }
@@ -528,7 +554,7 @@ static int mock_start(void *state, const struct sl_call *call, const struct sl_t
     } else {
         struct sl_json doc;
         sl_json_init(&doc, NULL);
-        r = replies_make(st, &doc, arena, &head.status);
+        r = replies_make(st, target, &doc, arena, &head.status);
         sl_json_done(&doc);
     }
     if (r == 0) {

@@ -73,6 +73,9 @@ struct sl_body;
 SL_MUST int sl_openai_chat_write(const struct sl_call *call, const struct sl_chat *chat, const struct sl_target *target,
                                  bool ask_usage, struct sl_arena *arena, struct sl_body *body,
                                  struct sl_llm_error *ret_error);
+/* The same of embeddings. */
+SL_MUST int sl_openai_embed_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
+                                  struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error);
 /* Of a chat: reasoning_effort, as it was said, or by how large a budget of tokens another language gives; p == NULL: it
  * is not said. And the member service_tier. */
 struct sl_str sl_openai_effort(const struct sl_chat *chat);

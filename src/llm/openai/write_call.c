@@ -15,6 +15,10 @@ static const struct sl_fate_row fates[] = {
     { "thinking", SL_FATE_OWN },
     { "service_tier", SL_FATE_OWN },
     { "seed", SL_FATE_PASS },
+    { "presence_penalty", SL_FATE_PASS },
+    { "frequency_penalty", SL_FATE_PASS },
+    { "logprobs", SL_FATE_PASS },
+    { "top_logprobs", SL_FATE_PASS },
     { NULL, SL_FATE_NEVER },
 };
 
@@ -262,9 +266,14 @@ static int translate(const struct sl_call *call, const struct sl_target *target,
 {
     struct sl_chat chat;
     struct sl_body body;
-    int r = sl_chat_read(call, env, arena, &chat, ret_error);
+    const struct sl_openai_host *host = ((const struct sl_openai_conf *)target->conf)->host;
+    int r = call->type == SL_LLM_EMBEDDINGS ? sl_openai_embed_write(call, target, env, arena, io_req, ret_error)
+                                            : sl_chat_read(call, env, arena, &chat, ret_error);
     if (r < 0) {
         return r;
+    }
+    if (call->type == SL_LLM_EMBEDDINGS) {
+        return host ? sl_host_mend(host, call, target, env, arena, io_req, ret_error) : 0;
     }
     sl_body_init(&body, call);
     struct sl_form form = { .rules = &form_rules,
@@ -282,7 +291,6 @@ static int translate(const struct sl_call *call, const struct sl_target *target,
     }
     r = sl_body_finish(&body, arena, io_req);
     r = r < 0 ? r : sl_form_aliases_keep(&form, io_req);
-    const struct sl_openai_host *host = ((const struct sl_openai_conf *)target->conf)->host;
     return r < 0 || !host ? r : sl_host_mend(host, call, target, env, arena, io_req, ret_error);
 }
 

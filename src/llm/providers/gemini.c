@@ -26,6 +26,7 @@ static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_tar
     int r = model.p && prefix.p && conf->gemini.model_name.p ? 0 : SL_E_NOMEM;
     r = r < 0 ? r : sl_prepare_base(bind, val, "gemini_api_base", conf->base, &target->base);
     r = r < 0 ? r : sl_gemini_targets_make(bind->arena, &target->base, prefix, &conf->gemini);
+    target->counts_tokens = true;
     r = r < 0 ? r : sl_prepare_key(bind, val, "gemini_api_key", SL_STR(""), &conf->key);
     r = r < 0 ? r : sl_headers_reserve(h, bind->arena, 2);
     r = r < 0 ? r : sl_headers_add(h, bind->arena, SL_STR("content-type"), SL_STR("application/json"));

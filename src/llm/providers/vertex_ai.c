@@ -80,6 +80,7 @@ static int gemini_prepare(struct sl_arena *arena, struct sl_str parent, struct s
     conf->embeds_one = begins(target->model, embeddings);
     conf->has_embed_content = conf->embeds_one && !sl_str_eq_c(target->model, "gemini-embedding-001");
     target->languages[SL_LLM_EMBEDDINGS] = &sl_language_vertex_embeddings;
+    target->counts_tokens = true;
     return prefix.p ? sl_gemini_targets_make(arena, &target->base, prefix, conf) : SL_E_NOMEM;
 }
 

@@ -186,6 +186,8 @@ static void a_path_has_a_dialect(void **state)
 {
     (void)state;
     static struct sl_header version = { SL_STR_INIT("Anthropic-Version"), SL_STR_INIT("2023-06-01") };
+    static struct sl_header client = { SL_STR_INIT("X-Goog-Api-Client"), SL_STR_INIT("google-genai-sdk/1.0") };
+    static const struct sl_headers googles = { .v = &client, .n = 1, .cap = 1 };
     static const struct sl_headers versioned = { .v = &version, .n = 1, .cap = 1 };
     static const struct {
         const char *path;
@@ -209,6 +211,14 @@ static void a_path_has_a_dialect(void **state)
         { "/v1/models", &sl_dialect_openai, NULL },
         { "/v1/models", &sl_dialect_anthropic, &versioned },
         { "/v1/models/chat", &sl_dialect_anthropic, &versioned },
+        { "/v1/models/r:generateContent", &sl_dialect_gemini, NULL },
+        { "/v1/models/r:batchEmbedContents", &sl_dialect_gemini, &versioned },
+        { "/v1/models/r:nothing", &sl_dialect_openai, NULL },
+        { "/v1/models", &sl_dialect_gemini, &googles },
+        { "/v1/chat/completions", &sl_dialect_openai, &googles },
+        { "/v1beta/models", &sl_dialect_gemini, NULL },
+        { "/v1beta/nothing", &sl_dialect_gemini, NULL },
+        { "/v1betax", &sl_dialect_mlflow, NULL },
         { "/v1/chat/completions", &sl_dialect_openai, &versioned },
         { "/v1/nothing", &sl_dialect_openai, NULL },
         { "/v1", &sl_dialect_openai, NULL },
@@ -295,6 +305,7 @@ static void a_credential_is_found(void **state)
     static const struct {
         const char *name, *value, *name2, *value2;
         const char *want; /* NULL: none */
+        const char *query;
     } cases[] = {
         { "authorization", "Bearer abc", NULL, NULL, "abc" },
         { "Authorization", "bearer  abc ", NULL, NULL, "abc" },
@@ -308,6 +319,11 @@ static void a_credential_is_found(void **state)
         { "api-key", "k2", NULL, NULL, "k2" },
         { "authorization", "Bearer other", "x-api-key", "sk-sluice-1", "sk-sluice-1" },
         { "authorization", "Bearer first", "x-api-key", "second", "first" },
+        { "x-goog-api-key", "k3", NULL, NULL, "k3" },
+        { "x-goog-api-key", "k3", NULL, NULL, "k3", "k4" },
+        { "x-goog-api-key", "sk-sluice-1", NULL, NULL, "sk-sluice-1", "sk-sluice-2" },
+        { "x-goog-api-key", "AIza-other", NULL, NULL, "sk-sluice-2", "sk-sluice-2" },
+        { "host", "x", NULL, NULL, "k4", "k4" },
         { "host", "x", NULL, NULL, NULL },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
@@ -316,7 +332,7 @@ static void a_credential_is_found(void **state)
         if (cases[i].name2) {
             assert_int_equal(sl_headers_add(&headers, &arena, sl_str_c(cases[i].name2), sl_str_c(cases[i].value2)), 0);
         }
-        struct sl_str got = sl_access_credential(&headers, NULL, &arena);
+        struct sl_str got = sl_access_credential(&headers, NULL, sl_str_c(cases[i].query), &arena);
         if (cases[i].want ? !sl_str_eq_c(got, cases[i].want) : got.n != 0) {
             fail_msg("case %zu: '%.*s'", i, SL_STR_ARG(got));
         }

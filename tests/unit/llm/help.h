@@ -105,7 +105,11 @@ static inline int help_read_at(struct help *h, const struct sl_dialect *dialect,
 {
     struct sl_headers headers = { 0 };
     assert_int_equal(sl_headers_add(&headers, &h->arena, SL_STR("content-type"), sl_str_c(content_type)), 0);
-    struct sl_incoming in = { .type = type, .path = path, .headers = &headers, .body = body };
+    struct sl_str rest = path, only = SL_STR("");
+    SL_IGNORE(!sl_str_next(&rest, '?', &only));
+    struct sl_incoming in = { .type = type, .path = only, .headers = &headers, .body = body };
+    in.query = rest.p ? rest : SL_STR("");
+    in.is_count = sl_str_has_suffix(only, SL_STR(":countTokens"));
     return sl_dialect_read(dialect, &in, &h->doc, &h->arena, ret_call, ret_error);
 }
 
@@ -207,6 +211,9 @@ static inline int help_stream(struct help *h, const struct sl_language *upstream
                              SL_BUF_INIT(1 << 24) };
     struct sl_frames frames;
     sl_frames_init(&frames, upstream->framing, SL_SSE_EVENT_MAX, help_frame, &s);
+    if (dialect->language->write_begin) {
+        dialect->language->write_begin(s.dialect_state, call, 1 << 24);
+    }
     int r = 0;
     for (size_t at = 0; at < bytes.n && r == 0; at += piece) {
         size_t n = SL_MIN(piece, bytes.n - at);
@@ -226,6 +233,9 @@ static inline int help_stream(struct help *h, const struct sl_language *upstream
     sl_buf_done(&s.out);
     sl_frames_done(&frames);
     free(s.provider_state);
+    if (dialect->language->write_done) {
+        dialect->language->write_done(s.dialect_state);
+    }
     free(s.dialect_state);
     return r;
 }

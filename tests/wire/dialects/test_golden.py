@@ -62,6 +62,8 @@ def events(body, volatile=()):
         frames = [(f.headers.get(":event-type") or f.headers[":exception-type"], f.payload) for f in buffer]
         assert not buffer._data, "a frame is cut"
         return [normal({name: json.loads(payload)}, volatile=volatile) for name, payload in frames]
+    if body[:1] == b"[":  # the stream is a list
+        return [normal(v, volatile=("/created", *volatile)) for v in json.loads(body)]
     out, text = [], body.decode()
     for event in text.replace("\r\n", "\n").split("\n\n"):
         data = "\n".join(line[5:].removeprefix(" ") for line in event.split("\n") if line.startswith("data:"))
@@ -109,7 +111,7 @@ def route_of(doc, exchange, base):
     route = doc.get("route") or {}
     model = route.get("model") or exchange["client_request"]["body"]["model"]
     named = exchange["client_request"]["body"].get("model") if route else None  # the case names the route itself
-    name = path.split("/")[2] if path not in TYPES else named or route_name(model)
+    name = path.split("/models/")[1].split(":")[0] if "/models/" in path else path.split("/")[2] if path not in TYPES else named or route_name(model)
     return {"name": name, "endpoint_type": route.get("type") or f"llm/v1/{TYPES[path]}",
             "model": {"provider": provider, "name": model, "config": config}, "sluice": {"retries": 0}}
 

@@ -20,12 +20,13 @@ INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/ch
                "/v1/messages", "/anthropic/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens", "/v2/chat", "/gateway/{}/invocations", "/endpoints/{}/invocations", "/serving-endpoints/{}/invocations",
                "/gateway/{}/mlflow/invocations", "/gateway/mlflow/v1/chat/completions", "/gateway/mlflow/v1/embeddings", "/gateway/openai/v1/chat/completions",
                "/gateway/openai/v1/embeddings", "/gateway/openai/v1/responses", "/gateway/anthropic/v1/messages",
-               "/model/{}/converse", "/model/{}/converse-stream")
+               "/model/{}/converse", "/model/{}/converse-stream",
+               *(f"/{v}/models/{{}}:{action}" for v in ("v1beta", "v1") for action in ("generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents")))
 SERVING = "/api/2.0/serving-endpoints"
 OWN = "/api/sluice/v1"
 RIGHTS = {
     **{path: {"POST": INVOKE} for path in INVOCATIONS},
-    **{path: {"GET": ANY} for path in ("/v1/models", "/v1/models/{}", "/models", "/models/{}", "/anthropic/v1/models", "/anthropic/v1/models/{}", "/api/2.0/endpoints/", "/api/2.0/endpoints/{}")},
+    **{path: {"GET": ANY} for path in ("/v1/models", "/v1/models/{}", "/models", "/models/{}", "/anthropic/v1/models", "/anthropic/v1/models/{}", "/v1beta/models", "/v1beta/models/{}", "/api/2.0/endpoints/", "/api/2.0/endpoints/{}")},
     **{path: {"GET": OPEN, "HEAD": OPEN} for path in ("/health", "/ready", "/", "/docs", "/redoc", "/openapi.json")},
     **{path: {"GET": OPEN} for path in ("/favicon.ico", "/.well-known/databricks-config")},
     "/metrics": {"GET": VIEWER, "HEAD": VIEWER},

@@ -19,7 +19,7 @@ DATA = ("text", "inlineData", "fileData", "functionCall", "functionResponse")
 JSON_SCHEMA = {"$schema", "$id", "$defs", "$ref", "$anchor", "type", "format", "title", "description", "enum", "items", "prefixItems", "minItems", "maxItems", "minimum",
                "maximum", "anyOf", "oneOf", "properties", "additionalProperties", "required", "propertyOrdering", "definitions"}
 SCHEMA = {"type", "format", "title", "description", "nullable", "enum", "maxItems", "minItems", "properties", "required", "minProperties", "maxProperties",
-          "minLength", "maxLength", "pattern", "example", "anyOf", "propertyOrdering", "default", "items", "minimum", "maximum"}
+          "minLength", "maxLength", "pattern", "example", "anyOf", "propertyOrdering", "property_ordering", "default", "items", "minimum", "maximum"}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 
 

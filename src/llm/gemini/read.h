@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's generateContent, countTokens or embedContent to the canonical call. */
+#ifndef SL_LLM_GEMINI_READ_H
+#define SL_LLM_GEMINI_READ_H
+
+#include "llm/chat/embed.h"
+#include "llm/core/language.h"
+
+SL_MUST int sl_gemini_read_call(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
+                                struct sl_call *ret_call, struct sl_llm_error *ret_error);
+SL_MUST int sl_gemini_read_chat(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
+                                struct sl_chat *ret_chat, struct sl_llm_error *ret_error);
+SL_MUST int sl_gemini_read_embed(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
+                                 struct sl_embed *ret_embed, struct sl_llm_error *ret_error);
+int sl_gemini_count(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena, struct sl_buf *out,
+                    struct sl_llm_error *ret_error);
+
+#endif

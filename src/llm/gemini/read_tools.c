@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* functionDeclarations and toolConfig to canonical tools and their choice. */
+#include "llm/gemini/read_tools.h"
+
+#include "base/map.h"
+#include "llm/gemini/member.h"
+
+static int declaration_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
+{
+    struct sl_json_val json = sl_gemini_get(v, "parametersJsonSchema");
+    struct sl_json_val parameters = sl_json_is_nothing(json) ? sl_json_get(v, "parameters") : json;
+    tool->name = sl_chat_raw_text(v, "name");
+    tool->description = sl_chat_raw_text(v, "description");
+    if (tool->name.n <= 2) {
+        return sl_chat_fault(rd, v, "a functionDeclaration has a name");
+    }
+    if (sl_json_is(parameters, SL_JSON_OBJECT)) {
+        tool->parameters = sl_json_raw(parameters);
+        tool->schema = parameters;
+    } else if (!sl_json_is_nothing(parameters)) {
+        return sl_chat_fault(rd, parameters, "a schema, an object, is expected");
+    }
+    return 0;
+}
+
+/* Google's own tools are members of the name: refused by whoever has none like it. */
+static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v)
+{
+    int r = 0;
+    if (!sl_json_is(v, SL_JSON_OBJECT)) {
+        return sl_chat_fault(rd, v, "an object is expected, with functionDeclarations");
+    }
+    for (struct sl_json_iter it = sl_json_each(v); r == 0 && sl_json_next(&it);) {
+        if (sl_gemini_is_key(it.key, "functionDeclarations")) {
+            for (struct sl_gemini_iter f = sl_gemini_each(it.val); r == 0 && sl_gemini_next(&f);) {
+                r = declaration_read(rd, f.val, &rd->chat->tools[rd->chat->n_tools++]);
+            }
+        } else if (!sl_json_is(it.val, SL_JSON_NULL)) {
+            struct sl_tool *tool = &rd->chat->tools[rd->chat->n_tools++];
+            tool->node = v;
+            r = sl_json_text(it.key, rd->arena, &tool->type);
+        }
+    }
+    return r;
+}
+
+static int tools_read(struct sl_chat_reader *rd, struct sl_json_val tools)
+{
+    size_t n = 0;
+    for (struct sl_gemini_iter it = sl_gemini_each(tools); sl_gemini_next(&it);) {
+        n += sl_json_count(it.val) + sl_gemini_each(sl_gemini_get(it.val, "functionDeclarations")).n;
+    }
+    rd->chat->tools = SL_ARENA_ARRAY(rd->arena, struct sl_tool, n + 1);
+    int r = rd->chat->tools ? 0 : SL_E_NOMEM;
+    for (struct sl_gemini_iter it = sl_gemini_each(tools); r == 0 && sl_gemini_next(&it);) {
+        r = tool_read(rd, it.val);
+    }
+    return r;
+}
+
+/* Names are told apart as they are spelt; of two tools with one name the first counts. */
+static int names_map(struct sl_chat *chat, struct sl_map *by_name)
+{
+    int r = 0;
+    for (uint32_t i = 0; i < chat->n_tools && r != SL_E_NOMEM; i++) {
+        struct sl_tool *tool = &chat->tools[i];
+        tool->is_left_out = true;
+        r = tool->name.p ? sl_map_put(by_name, tool->name, tool) : 0;
+    }
+    return r == SL_E_NOMEM ? r : 0;
+}
+
+static int allowed_read(struct sl_chat_reader *rd, struct sl_json_val names, struct sl_map *by_name)
+{
+    uint32_t n = 0;
+    int r = names_map(rd->chat, by_name);
+    for (struct sl_gemini_iter it = sl_gemini_each(names); r == 0 && sl_gemini_next(&it); n++) {
+        struct sl_tool *tool = sl_json_is(it.val, SL_JSON_STRING) ? sl_map_find(by_name, sl_json_raw(it.val)) : NULL;
+        if (!tool) {
+            return sl_chat_fault(rd, it.val, "a name of the functionDeclarations is expected");
+        }
+        tool->is_left_out = false;
+        rd->chat->choice_name = tool->name;
+    }
+    if (r == 0 && n == 1 && rd->chat->choice == SL_CHOICE_REQUIRED) {
+        rd->chat->choice = SL_CHOICE_NAMED;
+        for (uint32_t i = 0; i < rd->chat->n_tools; i++) {
+            rd->chat->tools[i].is_left_out = false; /* the name says it */
+        }
+    }
+    return r;
+}
+
+static int choice_read(struct sl_chat_reader *rd, struct sl_json_val config)
+{
+    static const struct {
+        struct sl_str word;
+        enum sl_tool_choice choice;
+    } modes[] = {
+        { SL_STR_INIT("AUTO"), SL_CHOICE_AUTO },
+        { SL_STR_INIT("ANY"), SL_CHOICE_REQUIRED },
+        { SL_STR_INIT("NONE"), SL_CHOICE_NONE },
+        { SL_STR_INIT("VALIDATED"), SL_CHOICE_AUTO },
+        { SL_STR_INIT("MODE_UNSPECIFIED"), SL_CHOICE_NONE_SAID },
+    };
+    struct sl_json_val calling = sl_gemini_get(config, "functionCallingConfig"), mode = sl_json_get(calling, "mode");
+    struct sl_json_val names = sl_gemini_get(calling, "allowedFunctionNames");
+    size_t i = 0;
+    if (sl_json_is_nothing(calling)) {
+        return 0;
+    }
+    while (!sl_json_is_nothing(mode) && i < SL_ARRAY_LEN(modes) && !sl_json_str_eq(mode, modes[i].word)) {
+        i++;
+    }
+    if (i == SL_ARRAY_LEN(modes)) {
+        return sl_chat_fault(rd, mode, "AUTO, ANY, NONE or VALIDATED is expected");
+    }
+    rd->chat->choice = modes[i].choice;
+    if (sl_gemini_each(names).n == 0) {
+        return 0;
+    }
+    struct sl_map by_name = { 0 };
+    int r = allowed_read(rd, names, &by_name);
+    sl_map_done(&by_name);
+    return r;
+}
+
+int sl_gemini_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val config)
+{
+    int r = tools_read(rd, tools);
+    return r < 0 ? r : choice_read(rd, config);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A client's call that is being read. */
+#ifndef SL_LLM_GEMINI_READER_H
+#define SL_LLM_GEMINI_READER_H
+
+#include "llm/chat/reader.h"
+
+/* What read_call notes in call->noted. */
+#define SL_GEMINI_BATCH    SL_BIT(0) /* batchEmbedContents */
+#define SL_GEMINI_THOUGHTS SL_BIT(1) /* the client wants to see them */
+#define SL_GEMINI_NAMED    SL_BIT(2) /* the body names a model too */
+
+/* What of turns has no place in a canonical call: named in x-sluice-dropped. */
+enum sl_gemini_left {
+    SL_GEMINI_LEFT_CODE,       /* code that Google ran, and what came of it */
+    SL_GEMINI_LEFT_SERVER,     /* calls of Google's own tools */
+    SL_GEMINI_LEFT_MEDIA,      /* images that a model made */
+    SL_GEMINI_LEFT_VIDEO,      /* which part of a film is meant */
+    SL_GEMINI_LEFT_RESOLUTION, /* how closely to look */
+    SL_GEMINI_LEFT_COUNT
+};
+
+struct sl_gemini_calls;
+
+struct sl_gemini_reader {
+    struct sl_chat_reader rd;
+    struct sl_json_val left[SL_GEMINI_LEFT_COUNT]; /* the first of each */
+    struct sl_gemini_calls *calls;                 /* read_results.h */
+};
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Canonical replies, deltas and errors in the words of generateContent; what passes untouched. */
+#ifndef SL_LLM_GEMINI_WRITE_H
+#define SL_LLM_GEMINI_WRITE_H
+
+#include "json/write.h"
+#include "llm/core/llm.h"
+#include "llm/gemini/gemini.h"
+
+struct sl_gemini_held; /* a call whose arguments are not complete */
+
+#define SL_GEMINI_NAME_MAX 256
+
+/* A stream being written. Texts go on as they come; a call goes when it is complete, the end of each candidate with the
+ * end of the stream: the tokens are known then. */
+struct sl_gemini_writer {
+    bool is_list, has_item, has_error;
+    bool has_thoughts;                     /* the client wants to see them */
+    uint32_t begun, finished;              /* bits of candidates */
+    uint8_t finish[SL_GEMINI_CHOICES_MAX]; /* enum sl_finish */
+    struct sl_usage usage;                 /* the newest */
+    uint16_t id_len, model_len;
+    char id[SL_GEMINI_NAME_MAX], model[SL_GEMINI_NAME_MAX];
+    struct sl_gemini_held **held; /* in the order in which they began */
+    uint32_t n_held, cap_held;
+    size_t bytes_held, max_held;
+};
+
+/* NULL: none is said. */
+const char *sl_gemini_reason(enum sl_finish finish);
+/* A part, be it all of a block or a piece of it. */
+void sl_gemini_part_write(struct sl_jw *w, const struct sl_block *block);
+/* The members behind the candidates. `usage` NULL: it is told later. */
+void sl_gemini_tail_write(struct sl_jw *w, const struct sl_usage *usage, struct sl_str model, struct sl_str id);
+/* The id of a reply without one. On `out`, SL_GEMINI_ID_MAX bytes. */
+#define SL_GEMINI_ID_MAX 40
+struct sl_str sl_gemini_id_make(const struct sl_env *env, char *out);
+
+int sl_gemini_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
+                          struct sl_buf *out);
+
+void sl_gemini_write_begin(void *state, const struct sl_call *call, size_t max_held);
+size_t sl_gemini_write_held(const void *state);
+void sl_gemini_write_done(void *state);
+/* What begins and ends an item of a stream: an event, or an element of the list. */
+void sl_gemini_item_begin(struct sl_gemini_writer *st, struct sl_buf *out);
+void sl_gemini_item_end(const struct sl_gemini_writer *st, struct sl_buf *out);
+void sl_gemini_list_end(struct sl_gemini_writer *st, struct sl_buf *out);
+void sl_gemini_write_item(void *state, struct sl_str json, struct sl_buf *out);
+/* SL_E_LIMIT: more than may be held; SL_E_INVAL: more candidates than there may be. */
+int sl_gemini_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
+                          const struct sl_delta *delta, struct sl_buf *out);
+void sl_gemini_write_end(void *state, struct sl_buf *out);
+
+void sl_gemini_write_error(struct sl_llm_error *error, struct sl_buf *out);
+void sl_gemini_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out);
+
+/* The client's own bytes for an upstream of this language. */
+SL_MUST int sl_gemini_pass_call(const struct sl_call *call, const struct sl_target *target, struct sl_arena *arena,
+                                struct sl_http_req *io_req, struct sl_llm_error *ret_error);
+extern const struct sl_json_scan_want sl_gemini_reply_members[SL_REPLY_COUNT];
+int sl_gemini_read_usage(struct sl_json_val usage, struct sl_usage *ret);
+enum sl_pass sl_gemini_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch);
+
+extern const struct sl_listing sl_gemini_listing;
+
+#endif
