@@ -144,8 +144,9 @@ void sl_openapi_pattern(struct sl_buf *out, const char *pattern)
     size_t n = strcspn(pattern, "{");
     sl_buf_add(out, pattern, n);
     if (pattern[n]) {
+        const char *after = pattern + n + 2;
         sl_buf_add_lit(out, "{name}");
-        sl_buf_add_c(out, pattern + n + 2);
+        sl_buf_add_c(out, strcmp(after, "/**") == 0 ? "/{path}" : after);
     }
 }
 

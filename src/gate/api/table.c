@@ -109,6 +109,11 @@ static const struct sl_path invocations[] = {
     MLFLOW("/gateway/{}/invocations", "Query a route. MLflow's shapes."),
     MLFLOW("/endpoints/{}/invocations", "Query a route; the same call under its other name."),
     MLFLOW("/serving-endpoints/{}/invocations", "Query a route, as Databricks' deployment client does."),
+    { .methods = SL_GET | SL_POST | SL_PUT | SL_PATCH | SL_DELETE,
+      .pattern = "/gateway/proxy/{}/**",
+      .is_passage = true,
+      .told = SL_TOLD("A call of the provider's own API, passed on with the route's credential.", .parameters = "path",
+                      TIMED) },
     UNIFIED("/gateway/{}/mlflow/invocations", SL_LLM_CHAT, "Request",
             "Query a chat or an embeddings route as MLflow 3's clients do.", .dialect = &sl_dialect_mlflow3),
     UNIFIED("/gateway/mlflow/v1/chat/completions", SL_LLM_CHAT, "UnifiedChatRequest",
@@ -164,6 +169,7 @@ static const struct sl_path_prefix prefixes[] = {
     { SL_STR_INIT("/gateway/openai/v1"), &sl_dialect_mlflow3_openai },
     { SL_STR_INIT("/gateway/anthropic/v1"), &sl_dialect_mlflow3_anthropic },
     { SL_STR_INIT("/gateway/mlflow/v1"), &sl_dialect_mlflow3 },
+    { SL_STR_INIT("/gateway/proxy"), &sl_dialect_mlflow3 },
     { SL_STR_INIT(""), &sl_dialect_mlflow },
 };
 

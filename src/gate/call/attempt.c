@@ -243,6 +243,9 @@ void sl_attempt_resume(struct sl_attempt *attempt)
 static bool is_served(const struct sl_target *target, const struct sl_call *call)
 {
     const struct sl_provider *provider = target->provider;
+    if (call->passage) {
+        return provider->passage;
+    }
     return target->languages[call->type] && (provider->caps & SL_BIT(call->type)) &&
            (!call->is_stream || (provider->caps & SL_CAP_STREAM));
 }

@@ -7,6 +7,7 @@
 #include "gate/call/measure.h"
 #include "gate/call/nopath.h"
 #include "gate/call/own.h"
+#include "gate/call/passage.h"
 #include "gate/call/peer.h"
 #include "gate/call/plan.h"
 #include "gate/call/preflight.h"
@@ -115,7 +116,7 @@ static bool route_or_refuse(struct sl_xchg *x, struct sl_str name)
 /* /v1: the path says what is asked for, the route what it can do. False: the client was refused. */
 static bool type_or_refuse(struct sl_xchg *x)
 {
-    if (x->call->type == x->route->type) {
+    if (x->call->type == x->route->type || x->path->is_passage) {
         return true;
     }
     static const char *const words[] = { "a chat", "a completions", "an embeddings" }; /* MLflow's sentence */
@@ -227,6 +228,9 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     if (sl_xchg_is_invocation(x) && x->match.arg.p && !route_or_refuse(x, x->match.arg)) {
         return;
     }
+    if (x->path->is_passage && !sl_passage_or_refuse(x)) {
+        return;
+    }
     sl_xchg_set_state(x, SL_XS_BODY);
     req->is_secret = !sl_xchg_is_invocation(x) && x->path->access != SL_ACCESS_OPEN;
     sl_hreq_read_body(req, body_max(x));
@@ -266,6 +270,9 @@ static bool call_or_refuse(struct sl_xchg *x)
     x->env->wall_usec = sl_clock_wall_usec();
     x->env->random[0] = sl_rng_next(&x->desk->loop->rng);
     x->env->random[1] = sl_rng_next(&x->desk->loop->rng);
+    if (x->path->is_passage) {
+        return sl_passage_body_or_refuse(x);
+    }
     struct sl_llm_error error = { 0 };
     struct sl_incoming in = {
         .type = type,

@@ -41,6 +41,14 @@ static bool pattern_fits(const char *pattern, struct sl_str path, struct sl_str 
         return pattern[before] == '\0' && path.n == before;
     }
     struct sl_str after = sl_str_c(pattern + before + 2);
+    if (sl_str_eq_c(after, "/**")) {
+        ptrdiff_t slash = sl_str_find_char(path, '/', before);
+        if (slash <= (ptrdiff_t)before || (size_t)slash + 1 == path.n) {
+            return false;
+        }
+        *ret_arg = sl_str_sub(path, before, (size_t)slash);
+        return true;
+    }
     if (path.n <= before + after.n || !sl_str_has_suffix(path, after)) {
         return false;
     }
@@ -78,7 +86,7 @@ const struct sl_path *sl_path_look(const struct sl_path_table *table, struct sl_
                                    int *ret_r)
 {
     *ret_r = 0;
-    m->arg = SL_STR_NONE;
+    m->arg = m->rest = SL_STR_NONE;
     struct sl_path_iter it = { 0 };
     for (const struct sl_path *row; (row = sl_path_next(table, &it)) != NULL;) {
         struct sl_str arg = SL_STR_NONE;
@@ -93,6 +101,7 @@ const struct sl_path *sl_path_look(const struct sl_path_table *table, struct sl_
             if (!row->takes_slash && sl_str_find_char(m->arg, '/', 0) >= 0) {
                 continue; /* MLflow decodes first: two segments */
             }
+            m->rest = sl_str_make(arg.p + arg.n, (size_t)(m->path.p + m->path.n - (arg.p + arg.n)));
         }
         return row;
     }

@@ -43,10 +43,12 @@ struct sl_path_told {
 };
 
 struct sl_path {
-    unsigned methods;    /* MLflow's paths take no HEAD: it stands here where it is served */
-    const char *pattern; /* "{}" stands for one segment, a trailing '/' counts */
+    unsigned methods; /* MLflow's paths take no HEAD: it stands here where it is served */
+    const char
+        *pattern; /* "{}" stands for one segment, a trailing '/' counts; two stars behind "{}/" are what follows */
     /* NULL: an invocation. Called with the body (empty for GET). */
     void (*handle)(struct sl_xchg *x);
+    bool is_passage;  /* of an invocation: it goes to the path behind the route's name, at the provider */
     bool has_type;    /* of an invocation: the path says the type */
     bool takes_slash; /* the segment for "{}" may hold one, encoded */
     bool counts;      /* of one: not an answer is asked for, but how many tokens the call has */
@@ -80,7 +82,8 @@ struct sl_path_table {
 
 struct sl_path_match {
     struct sl_str path, query;
-    struct sl_str arg; /* the segment for "{}", decoded; p == NULL: none */
+    struct sl_str arg;  /* the segment for "{}", decoded; p == NULL: none */
+    struct sl_str rest; /* what follows it, with its '/', as it came; p == NULL: none */
     unsigned method;
     unsigned allowed; /* methods of the rows whose path fits */
 };

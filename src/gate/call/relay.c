@@ -233,7 +233,8 @@ static struct sl_verdict events_end(struct sl_relay *relay, bool is_until_close)
     struct sl_record *record = &relay->x->record;
     struct sl_str tail = SL_STR("");
     int r = sl_relay_events_end(&relay->events, relay->x->desk->doc, &tail);
-    bool is_whole = pass->is_done || pass->has_error || (!is_until_close && pass->has_finish);
+    bool is_whole = pass->is_done || pass->has_error ||
+                    (!is_until_close && (pass->has_finish || relay->x->call->passage));
     if (r < 0 || !is_whole) {
         return sl_relay_broken(relay, SL_ERR_PROVIDER_STREAM_BROKEN,
                                SL_STR("the upstream ended the stream before its end"));
@@ -264,6 +265,9 @@ static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode m
     switch (mode) {
     case SL_RELAY_HELD:
         r = held_start(relay);
+        if (r == 0 && x->call->passage) { /* whatever it is */
+            return raw_begin(relay, SL_STR(""));
+        }
         break;
     case SL_RELAY_EVENTS:
         sl_relay_events_init(&relay->events, relay->language->framing, x->settings->upstream.event_bytes, &events_sink,
@@ -317,10 +321,11 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
         return sl_relay_refuse(relay, r);
     }
     bool is_stream = sl_frames_is_stream(relay->language->framing, sl_headers_get(headers, "content-type"));
+    is_asked = x->call->passage ? is_stream : is_asked; /* as the upstream says */
     enum sl_relay_mode mode = sl_relay_mode_of(status, is_stream, is_asked, is_same);
     /* A stream that says it is one goes on at once: a model may think for minutes before its first word. Anything else
      * is decided by the first bytes, which know better than the label. */
-    relay->is_unsure = status < 300 && relay->language->framing == SL_FRAMING_SSE;
+    relay->is_unsure = status < 300 && relay->language->framing == SL_FRAMING_SSE && !x->call->passage;
     relay->is_in_time = is_stream && is_asked;
     if (relay->is_unsure && !relay->is_in_time) {
         sl_buf_init(&relay->hold, UNSURE_MAX + SL_READ_BUFFER * 2);

@@ -16,7 +16,8 @@
 
 bool sl_relay_is_same_language(const struct sl_relay *relay)
 {
-    return sl_target_speaks(relay->target, relay->x->call->type, relay->x->dialect->language);
+    return relay->x->call->passage ||
+           sl_target_speaks(relay->target, relay->x->call->type, relay->x->dialect->language);
 }
 
 bool sl_relay_is_same_form(const struct sl_relay *relay)

@@ -123,6 +123,12 @@ static int name_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl
             "non alphanumeric characters other than hyphen, underscore and full stop, and have 1 to 255 of them.",
             (int)sl_utf8_fit(val->text, 64), val->text.p);
     }
+    if (sl_str_eq_c(val->text, "proxy")) {
+        sl_bind_problem(
+            bind, SL_PROBLEM_WARNING, val->pos, NULL,
+            "behind /gateway/proxy stands the name of a route whose provider is asked as it is: a path that looks "
+            "like one of a route named proxy may lead there");
+    }
     route->name = sl_arena_dup(&route->arena, val->text);
     return route->name.p ? 0 : FAIL(bind, val->pos, "name", "out of memory");
 }

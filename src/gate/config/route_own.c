@@ -7,6 +7,7 @@
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_header.h"
 #include "http/way.h"
+#include "llm/core/passage.h"
 #include "llm/core/provider.h"
 #include "net/tls.h"
 #include "wire/headers.h"
@@ -118,6 +119,20 @@ static int headers_check(struct sl_bind *bind, const struct sl_opt *row, const s
     return r;
 }
 
+static int passage_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    const struct sl_strs *rules = field;
+    for (uint32_t i = 0; i < rules->n; i++) {
+        const char *fault = sl_passage_rule_fault(rules->v[i]);
+        const struct sl_val *at = val->kind == SL_VAL_LIST && i < val->n ? val->items[i].val : val;
+        if (fault) {
+            return FAIL(bind, at, "\"%.*s\" %s", SL_STR_ARG(sl_str_sub(rules->v[i], 0, 128)), fault);
+        }
+    }
+    return 0;
+}
+
 static const struct sl_opt tls_rows[] = {
     { "ca", SL_OPT_PATH, offsetof(struct sl_route_own, tls_ca), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
       "certificate authorities (PEM) beside the system's, in place of upstream.ca" },
@@ -134,6 +149,10 @@ const struct sl_opt sl_route_own_rows[] = {
     { "headers", SL_OPT_CUSTOM, offsetof(struct sl_route_own, headers), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
       headers_check, "sent with each request: { name: value }; a value may be a secret by reference" },
     { "tls", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, tls_rows, NULL, "of the connections to the upstream" },
+    { "passage", SL_OPT_STR_LIST, offsetof(struct sl_route_own, passage), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
+      passage_check,
+      "what /gateway/proxy/{route}/… passes on besides calls of models: a method and a path, like GET /files/*; a * "
+      "stands for what one segment has there, ** at the end for all below" },
     { NULL },
 };
 
@@ -185,6 +204,9 @@ int sl_route_own_check(struct sl_bind *bind, const struct sl_val *map, const str
 {
     bool has_tls = own->tls_ca.n || own->tls_cert.n || own->tls_key.n;
     *ret_way = NULL;
+    if (own->passage.n && provider && !provider->passage) {
+        return FAIL(bind, map, "passage: %s models have no raw passage", provider->label);
+    }
     if (!own->proxy.p && !own->headers && !has_tls) {
         return 0;
     }

@@ -12,6 +12,7 @@ struct sl_form_aliases;
 struct sl_headers;
 struct sl_language;
 struct sl_manners;
+struct sl_passage;
 
 struct sl_call {
     enum sl_llm_type type;
@@ -31,6 +32,7 @@ struct sl_call {
     const struct sl_form_aliases *aliases; /* tools that went up under another name: of the request that was built */
     uint32_t n_choices;                    /* asked for; 0: not said, one */
     const void *own;                       /* what its language noted of it, on the arena; NULL: nothing */
+    const struct sl_passage *passage;      /* it goes to a path of the provider's as it is; NULL: it does not */
     bool is_kept;                          /* the gateway keeps the answer for who asks for it later */
     uint32_t noted;                        /* the language's own, from read_call to its other functions */
 };

@@ -36,7 +36,8 @@ bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, con
 
 const struct sl_language *sl_target_language(const struct sl_target *target, const struct sl_call *call)
 {
-    return sl_target_speaks(target, call->type, call->language) ? call->language : target->languages[call->type];
+    return call->passage || sl_target_speaks(target, call->type, call->language) ? call->language
+                                                                                 : target->languages[call->type];
 }
 
 int sl_target_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/prepare.h"
+#include "llm/core/passage.h"
 
 #include "base/secret.h"
 #include "llm/core/language.h"
@@ -168,11 +169,38 @@ int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, stru
     return 0;
 }
 
+/* The client's own request, with the headers of the configuration. */
+static int passage_build(const struct sl_headers *headers, const struct sl_call *call, struct sl_arena *arena,
+                         struct sl_http_req *ret_req)
+{
+    static const struct sl_str type_name[] = { SL_STR_INIT("content-type"), { 0 } };
+    const struct sl_passage *passage = call->passage;
+    struct sl_http_req req = { .method = passage->method, .target = passage->target };
+    struct sl_str *body = SL_ARENA_NEW(arena, struct sl_str);
+    int r = sl_headers_start(headers, arena, &req.headers);
+    if (!body || r < 0) {
+        return SL_E_NOMEM;
+    }
+    *body = call->body;
+    req.slices = body;
+    req.n_slices = call->body.n > 0;
+    req.body_len = call->body.n;
+    sl_headers_drop(&req.headers, type_name);
+    if (passage->content_type.p) {
+        r = sl_headers_add(&req.headers, arena, type_name[0], passage->content_type);
+    }
+    *ret_req = req;
+    return r;
+}
+
 int sl_build_post(const struct sl_headers *headers, struct sl_str path, const struct sl_call *call,
                   const struct sl_target *target, const struct sl_env *env, bool ask_usage, struct sl_arena *arena,
                   struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     struct sl_http_req req = { .method = "POST", .target = path };
+    if (call->passage) {
+        return passage_build(headers, call, arena, ret_req);
+    }
     int r = sl_headers_start(headers, arena, &req.headers);
     r = r < 0 ? r : sl_target_language(target, call)->write_call(call, target, env, ask_usage, arena, &req, ret_error);
     if (r == 0) {

@@ -15,6 +15,7 @@ struct sl_language;
 struct sl_llm_error;
 struct sl_local;
 struct sl_opt;
+struct sl_passage_row;
 struct sl_target;
 struct sl_val;
 
@@ -55,6 +56,8 @@ struct sl_provider {
 
     /* Did this upstream refuse the stream_options member with its 400? Then it is asked again without. NULL: never. */
     bool (*refused_usage)(int status, struct sl_str body);
+
+    const struct sl_passage_row *passage; /* what passes untouched: passage.h; NULL: nothing does */
 
     const struct sl_local *local; /* or NULL */
 

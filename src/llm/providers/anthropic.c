@@ -3,6 +3,7 @@
 
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
+#include "llm/core/passage.h"
 #include "llm/core/prepare.h"
 
 #define ANTHROPIC_BASE    "https://api.anthropic.com/v1"
@@ -77,6 +78,12 @@ static const struct sl_opt opts[] = {
 
 static const struct sl_str credential_headers[] = { SL_STR_INIT("x-api-key"), { 0 } };
 
+static const struct sl_passage_row passage[] = {
+    { "messages", &sl_language_anthropic, SL_LLM_CHAT },
+    { "messages/count_tokens", &sl_language_raw, SL_LLM_CHAT },
+    { 0 },
+};
+
 const struct sl_provider sl_provider_anthropic = {
     .name = "anthropic",
     .label = "Anthropic",
@@ -90,6 +97,7 @@ const struct sl_provider sl_provider_anthropic = {
     .conf_size = sizeof(struct sl_anthropic_conf),
     .prepare = prepare,
     .build = build,
+    .passage = passage,
     .request_id_header = "request-id",
     .aliases = aliases,
 };

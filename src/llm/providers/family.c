@@ -2,10 +2,12 @@
 /* Providers that speak OpenAI's language, a row each: where they are, what their credential is called, what of a call
  * they lack or spell otherwise. */
 #include "llm/core/language.h"
+#include "llm/core/passage.h"
 #include "llm/core/prepare.h"
 #include "llm/form/models.h"
 #include "llm/openai/host_row.h"
 #include "llm/openai/openai.h"
+#include "llm/responses/responses.h"
 #include "llm/scoring/scoring.h"
 #include "llm/sign/oauth.h"
 #include "llm/tgi/tgi.h"
@@ -355,12 +357,20 @@ static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL
 #define USAGE_ASKED .stream_usage = SL_USAGE_ASK, .refused_usage = sl_openai_refused_usage
 #define USAGE_COMES .stream_usage = SL_USAGE_ALWAYS
 
-#define HIDING .hidden_headers = sl_hidden_common, .conf_size = sizeof(struct conf)
-#define COMMON HIDING, .build = sl_openai_build
-#define SPEAKS .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai }
-#define BEARER .credential_headers = sl_credential_bearer
-#define PASS   .pass_headers = sl_pass_common
-#define PLAIN  COMMON, SPEAKS, BEARER, PASS, .prepare = prepare
+static const struct sl_passage_row passage[] = {
+    { "chat/completions", &sl_language_openai, SL_LLM_CHAT },
+    { "responses", &sl_language_responses, SL_LLM_CHAT },
+    { "embeddings", &sl_language_openai, SL_LLM_EMBEDDINGS },
+    { 0 },
+};
+
+#define PASSAGE .passage = passage
+#define HIDING  .hidden_headers = sl_hidden_common, .conf_size = sizeof(struct conf)
+#define COMMON  HIDING, .build = sl_openai_build
+#define SPEAKS  .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai }
+#define BEARER  .credential_headers = sl_credential_bearer
+#define PASS    .pass_headers = sl_pass_common
+#define PLAIN   COMMON, SPEAKS, BEARER, PASS, PASSAGE, .prepare = prepare
 
 #define DATABRICKS_TOKEN                                                                    \
     {                                                                                       \
@@ -381,7 +391,7 @@ static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL
             .name = (spelling),                                                                         \
             .label = "Databricks",                                                                      \
             .caps = ALL,                                                                                \
-            COMMON,                                                                                     \
+            COMMON, PASSAGE,                                                                            \
             BEARER,                                                                                     \
             PASS,                                                                                       \
             USAGE_COMES,                                                                                \
@@ -449,6 +459,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "OpenRouter",
                     .caps = ALL,
                     COMMON,
+                    PASSAGE,
                     SPEAKS,
                     BEARER,
                     .prepare = prepare,
@@ -466,6 +477,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "Mistral",
                     .caps = ALL,
                     COMMON,
+                    PASSAGE,
                     BEARER,
                     PASS,
                     USAGE_COMES,
@@ -482,6 +494,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "Ollama",
                     .caps = ALL,
                     COMMON,
+                    PASSAGE,
                     SPEAKS,
                     BEARER,
                     PASS,
@@ -493,6 +506,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "vLLM",
                     .caps = ALL,
                     COMMON,
+                    PASSAGE,
                     SPEAKS,
                     BEARER,
                     PASS,
@@ -503,6 +517,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "OpenAI-compatible",
                     .caps = ALL,
                     COMMON,
+                    PASSAGE,
                     SPEAKS,
                     BEARER,
                     PASS,
@@ -513,6 +528,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "Portkey",
                     .caps = ALL,
                     COMMON,
+                    PASSAGE,
                     SPEAKS,
                     PASS,
                     USAGE_ASKED,

@@ -3,6 +3,7 @@
 #include "base/secret.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
+#include "llm/core/passage.h"
 #include "llm/core/prepare.h"
 #include "llm/gemini/gemini.h"
 
@@ -53,6 +54,15 @@ static const struct sl_opt opts[] = {
     { NULL },
 };
 
+static const struct sl_passage_row passage[] = {
+    { "models/*:generateContent", &sl_language_gemini, SL_LLM_CHAT },
+    { "models/*:streamGenerateContent", &sl_language_gemini, SL_LLM_CHAT },
+    { "models/*:countTokens", &sl_language_raw, SL_LLM_CHAT },
+    { "models/*:embedContent", &sl_language_gemini, SL_LLM_EMBEDDINGS },
+    { "models/*:batchEmbedContents", &sl_language_gemini, SL_LLM_EMBEDDINGS },
+    { 0 },
+};
+
 extern const struct sl_provider sl_provider_gemini;
 const struct sl_provider sl_provider_gemini = {
     .name = "gemini",
@@ -67,4 +77,5 @@ const struct sl_provider sl_provider_gemini = {
     .conf_size = sizeof(struct conf),
     .prepare = prepare,
     .build = build,
+    .passage = passage,
 };

@@ -3,6 +3,7 @@
 #include "llm/openai/openai.h"
 
 #include "llm/core/errbody.h"
+#include "llm/core/passage.h"
 #include "llm/core/prepare.h"
 #include "llm/core/request.h"
 #include "llm/form/models.h"
@@ -311,12 +312,27 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
 
 static const struct sl_str credential_headers[] = { SL_STR_INIT("authorization"), SL_STR_INIT("api-key"), { 0 } };
 
+/* Azure has no version in its base. */
+static const struct sl_passage_row passage[] = {
+    { "chat/completions", &sl_language_openai, SL_LLM_CHAT },
+    { "responses", &sl_language_responses, SL_LLM_CHAT },
+    { "responses/compact", &sl_language_responses, SL_LLM_CHAT },
+    { "embeddings", &sl_language_openai, SL_LLM_EMBEDDINGS },
+    { "openai/deployments/*/chat/completions", &sl_language_openai, SL_LLM_CHAT },
+    { "openai/deployments/*/embeddings", &sl_language_openai, SL_LLM_EMBEDDINGS },
+    { "openai/responses", &sl_language_responses, SL_LLM_CHAT },
+    { "openai/v1/chat/completions", &sl_language_openai, SL_LLM_CHAT },
+    { "openai/v1/responses", &sl_language_responses, SL_LLM_CHAT },
+    { "openai/v1/embeddings", &sl_language_openai, SL_LLM_EMBEDDINGS },
+    { 0 },
+};
+
 #define ROW                                                                                                       \
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,                                 \
     .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai }, .stream_usage = SL_USAGE_ASK, \
     .credential_headers = credential_headers, .pass_headers = sl_pass_common, .hidden_headers = sl_hidden_common, \
     .conf_size = sizeof(struct sl_openai_conf), .prepare = sl_openai_prepare, .build = sl_openai_build,           \
-    .refused_usage = sl_openai_refused_usage
+    .passage = passage, .refused_usage = sl_openai_refused_usage
 
 extern const struct sl_provider sl_provider_openai, sl_provider_azure;
 const struct sl_provider sl_provider_openai = { .name = "openai", .label = "OpenAI", ROW, .opts = OPTS("openai") };

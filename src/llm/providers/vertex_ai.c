@@ -4,6 +4,7 @@
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
+#include "llm/core/passage.h"
 #include "llm/core/prepare.h"
 #include "llm/gemini/gemini.h"
 #include "llm/openai/openai.h"
@@ -185,6 +186,19 @@ static const struct sl_opt opts[] = {
     { NULL },
 };
 
+#define PUBLISHERS "projects/*/locations/*/publishers/"
+static const struct sl_passage_row passage[] = {
+    { PUBLISHERS "google/models/*:generateContent", &sl_language_gemini, SL_LLM_CHAT },
+    { PUBLISHERS "google/models/*:streamGenerateContent", &sl_language_gemini, SL_LLM_CHAT },
+    { PUBLISHERS "google/models/*:countTokens", &sl_language_raw, SL_LLM_CHAT },
+    { PUBLISHERS "google/models/*:embedContent", &sl_language_gemini, SL_LLM_EMBEDDINGS },
+    { PUBLISHERS "google/models/*:predict", &sl_language_raw, SL_LLM_EMBEDDINGS },
+    { PUBLISHERS "anthropic/models/*:rawPredict", &sl_language_anthropic, SL_LLM_CHAT },
+    { PUBLISHERS "anthropic/models/*:streamRawPredict", &sl_language_anthropic, SL_LLM_CHAT },
+    { "projects/*/locations/*/endpoints/openapi/chat/completions", &sl_language_openai, SL_LLM_CHAT },
+    { 0 },
+};
+
 extern const struct sl_provider sl_provider_vertex_ai;
 const struct sl_provider sl_provider_vertex_ai = {
     .name = "vertex_ai",
@@ -199,5 +213,6 @@ const struct sl_provider sl_provider_vertex_ai = {
     .conf_size = sizeof(struct conf),
     .prepare = prepare,
     .build = build,
+    .passage = passage,
     .refused_usage = sl_openai_refused_usage,
 };
