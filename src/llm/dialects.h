@@ -11,7 +11,7 @@ extern const struct sl_dialect sl_dialect_openai, sl_dialect_responses, sl_diale
 extern const struct sl_dialect sl_dialect_mlflow_sdk, sl_dialect_databricks;
 /* MLflow 3's paths: its own, and those for clients of other APIs, who hear its errors. */
 extern const struct sl_dialect sl_dialect_mlflow3, sl_dialect_mlflow3_openai, sl_dialect_mlflow3_responses,
-    sl_dialect_mlflow3_anthropic;
+    sl_dialect_mlflow3_anthropic, sl_dialect_mlflow3_gemini;
 extern const struct sl_dialect sl_dialect_sluice; /* errors only: nothing is invoked in it */
 
 #endif

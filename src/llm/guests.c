@@ -2,6 +2,7 @@
 /* On MLflow 3's paths for clients of other APIs each speaks its own language; only errors are MLflow's. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/dialects.h"
+#include "llm/gemini/gemini.h"
 #include "llm/mlflow/three.h"
 #include "llm/openai/openai.h"
 #include "llm/responses/responses.h"
@@ -33,5 +34,13 @@ const struct sl_dialect sl_dialect_mlflow3_anthropic = {
     .language = &sl_language_anthropic,
     .manners = &manners,
     .own_headers = anthropic_headers,
+    SL_OF_MLFLOW3,
+};
+
+const struct sl_dialect sl_dialect_mlflow3_gemini = {
+    .name = "mlflow3_gemini",
+    .language = &sl_language_gemini,
+    .manners = &manners,
+    .key_member = "key",
     SL_OF_MLFLOW3,
 };

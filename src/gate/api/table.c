@@ -123,6 +123,10 @@ static const struct sl_path invocations[] = {
     CHAT("/gateway/openai/v1/chat/completions", "OpenAI's shapes on MLflow 3's path.", TIMED),
     EMBEDDINGS("/gateway/openai/v1/embeddings", "OpenAI's shapes on MLflow 3's path.", TIMED),
     RESPONSES("/gateway/openai/v1/responses", "OpenAI's Responses API on MLflow 3's path.", TIMED),
+    GEMINI("/gateway/gemini/v1beta/models/{}:generateContent", SL_LLM_CHAT, "GeminiRequest", "GeminiReply",
+           "Gemini's shapes on MLflow 3's path.", .parameters = "key", TIMED),
+    GEMINI("/gateway/gemini/v1beta/models/{}:streamGenerateContent", SL_LLM_CHAT, "GeminiRequest", "GeminiReplyList",
+           "The same as a stream.", .parameters = "key", TIMED),
     MESSAGES("/gateway/anthropic/v1/messages", "Anthropic's shapes on MLflow 3's path.", TIMED),
     { 0 },
 };
@@ -167,6 +171,7 @@ static const struct sl_path_prefix prefixes[] = {
     { SL_STR_INIT("/serving-endpoints"), &sl_dialect_databricks },
     { SL_STR_INIT("/gateway/openai/v1/responses"), &sl_dialect_mlflow3_responses },
     { SL_STR_INIT("/gateway/openai/v1"), &sl_dialect_mlflow3_openai },
+    { SL_STR_INIT("/gateway/gemini/v1beta"), &sl_dialect_mlflow3_gemini },
     { SL_STR_INIT("/gateway/anthropic/v1"), &sl_dialect_mlflow3_anthropic },
     { SL_STR_INIT("/gateway/mlflow/v1"), &sl_dialect_mlflow3 },
     { SL_STR_INIT("/gateway/proxy"), &sl_dialect_mlflow3 },

@@ -163,6 +163,17 @@ def test_the_sdks_of_others(gateway):
     assert "not a chat endpoint" in fault.value.body["detail"]
 
 
+def test_geminis_client(gateway):
+    body = {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}
+    reply = post(gateway, "/gemini/v1beta/models/plain:generateContent", body)
+    assert reply.status == 200 and reply.json()["candidates"][0]["content"]["parts"][0]["text"] == "hi é" and reply.get("x-mlflow-gateway-duration-ms").isdigit()
+    reply = post(gateway, "/gemini/v1beta/models/plain:streamGenerateContent?alt=sse", body)
+    events = [json.loads(e.removeprefix("data: ")) for e in reply.body.decode().replace("\r", "").split("\n\n") if e.startswith("data: ")]
+    assert "".join(p.get("text", "") for e in events for c in e.get("candidates", []) for p in c.get("content", {}).get("parts", [])) == "hé"
+    assert detail(post(gateway, "/gemini/v1beta/models/nope:generateContent", body), 404)["message"] == "GatewayEndpoint not found (name='nope')"
+    assert isinstance(detail(post(gateway, "/gemini/v1beta/models/plain:generateContent", {"contents": 5}), 400), str)
+
+
 SAID = [  # an upstream's error, and what becomes of it
     ("429 Slow", "application/json", {"error": {"message": "slow down", "type": "requests", "code": "rate_limit_exceeded"}}, 429, "slow down"),
     ("400 Bad", "application/json", {"error": {"message": "no such thing"}}, 400, "no such thing"),

@@ -19,7 +19,7 @@ INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/ch
                "/v1/responses", "/responses", "/openai/responses", "/openai/v1/responses",
                "/v1/messages", "/anthropic/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens", "/v2/chat", "/gateway/{}/invocations", "/endpoints/{}/invocations", "/serving-endpoints/{}/invocations",
                "/gateway/{}/mlflow/invocations", "/gateway/mlflow/v1/chat/completions", "/gateway/mlflow/v1/embeddings", "/gateway/openai/v1/chat/completions",
-               "/gateway/openai/v1/embeddings", "/gateway/openai/v1/responses", "/gateway/anthropic/v1/messages",
+               "/gateway/openai/v1/embeddings", "/gateway/openai/v1/responses", "/gateway/gemini/v1beta/models/{}:generateContent", "/gateway/gemini/v1beta/models/{}:streamGenerateContent", "/gateway/anthropic/v1/messages",
                "/model/{}/converse", "/model/{}/converse-stream",
                *(f"/{v}/models/{{}}:{action}" for v in ("v1beta", "v1") for action in ("generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents")))
 SERVING = "/api/2.0/serving-endpoints"
