@@ -28,7 +28,7 @@ static void gather_flush(struct sl_hserver *server)
         }
         conn->req->bytes_out += n;
         /* A broken stream says so by itself, from the loop. */
-        SL_IGNORE(sl_stream_write(&conn->stream, server->gather, server->n_gather) < 0);
+        SL_IGNORE(sl_stream_write_soon(&conn->stream, server->gather, server->n_gather) < 0);
         sl_hconn_wrote(conn, n);
     }
     gather_reset(server);

@@ -154,11 +154,20 @@ static void conn_on_drain(struct sl_stream *stream)
     }
 }
 
+static void conn_on_queued(struct sl_stream *stream)
+{
+    struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
+    if (conn->state != SL_HC_HEAD && conn->state != SL_HC_BODY) {
+        sl_hconn_arm(conn); /* what counts now is whether the client takes any */
+    }
+}
+
 static const struct sl_stream_cbs conn_stream_cbs = {
     .on_read = conn_on_read,
     .on_eof = conn_on_eof,
     .on_error = conn_on_error,
     .on_drain = conn_on_drain,
+    .on_queued = conn_on_queued,
 };
 
 static void conn_on_timer(struct sl_timer *timer)

@@ -211,30 +211,38 @@ void sl_loop_post(struct sl_loop *loop, struct sl_post *post, void (*fn)(void *a
 
 /* --- the loop --- */
 
+static void buffers_free(struct sl_loop *loop)
+{
+    free(loop->read_buf);
+    free(loop->soon.bytes);
+}
+
 int sl_loop_init(struct sl_loop *loop, struct sl_err *err)
 {
     *loop = (struct sl_loop){ .armed_usec = UINT64_MAX };
     loop->posts_tail = &loop->posts;
     loop->read_buf = malloc(SL_READ_BUFFER);
-    if (!loop->read_buf) {
+    loop->soon.bytes = malloc(SL_SOON_BYTES);
+    if (!loop->read_buf || !loop->soon.bytes) {
+        buffers_free(loop);
         return sl_fail(err, SL_E_NOMEM, "out of memory starting an event loop");
     }
     int r = uv_mutex_init(&loop->post_lock);
     if (r < 0) {
-        free(loop->read_buf);
+        buffers_free(loop);
         return sl_fail(err, SL_E_IO, "cannot start an event loop: %s", uv_strerror(r));
     }
     r = uv_loop_init(&loop->uv);
     if (r < 0) {
         uv_mutex_destroy(&loop->post_lock);
-        free(loop->read_buf);
+        buffers_free(loop);
         return sl_fail(err, SL_E_IO, "cannot start an event loop: %s", uv_strerror(r));
     }
     r = uv_async_init(&loop->uv, &loop->posted, on_posted);
     if (r < 0) {
         SL_IGNORE(uv_loop_close(&loop->uv)); /* it has no handle */
         uv_mutex_destroy(&loop->post_lock);
-        free(loop->read_buf);
+        buffers_free(loop);
         return sl_fail(err, SL_E_IO, "cannot start an event loop: %s", uv_strerror(r));
     }
     loop->posted.data = loop;
@@ -245,6 +253,7 @@ int sl_loop_init(struct sl_loop *loop, struct sl_err *err)
     SL_ASSERT(r == 0);
     loop->turn.data = loop;
     uv_unref((uv_handle_t *)&loop->turn);
+    sl_soon_init(loop);
     uv_unref((uv_handle_t *)&loop->clock);
     sl_arena_cache_init(&loop->arenas, ARENA_CHUNKS);
     sl_rng_init(&loop->rng);
@@ -274,6 +283,7 @@ void sl_loop_done(struct sl_loop *loop)
     uv_close((uv_handle_t *)&loop->clock, NULL);
     uv_close((uv_handle_t *)&loop->turn, NULL);
     uv_close((uv_handle_t *)&loop->posted, NULL);
+    sl_soon_stop(loop);
     SL_IGNORE(uv_run(&loop->uv, UV_RUN_DEFAULT)); /* uv_loop_close tells */
     int r = uv_loop_close(&loop->uv);
     SL_ASSERT(r == 0 && !loop->posts);
@@ -281,7 +291,7 @@ void sl_loop_done(struct sl_loop *loop)
     sl_tls_scratch_free(loop->tls);
     sl_arena_cache_done(&loop->arenas);
     free(loop->heap);
-    free(loop->read_buf);
+    buffers_free(loop);
 }
 
 uint64_t sl_loop_now(struct sl_loop *loop)

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/random.h"
+#include "net/soon.h"
 
 /* One read's worth. Larger bodies are read straight into their own memory. */
 #define SL_READ_BUFFER 65536
@@ -21,6 +22,7 @@ struct sl_loop {
     struct sl_arena_cache arenas;
     struct sl_rng rng;
     struct sl_tls_scratch *tls; /* net/tls_conn.c: what TLS streams share; NULL until the first */
+    struct sl_soon soon;        /* net/soon.c */
     /* private: the timer heap and the posted calls */
     uv_timer_t clock;
     uv_idle_t turn; /* runs once, in the next turn */

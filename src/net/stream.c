@@ -20,6 +20,7 @@
 
 #include "base/num.h"
 #include "net/hangup.h"
+#include "net/soon.h"
 #include "net/tls_conn.h"
 
 /* Slices given to one writev; longer lists take several. */
@@ -363,9 +364,18 @@ static int stream_put(struct sl_stream *stream, const struct sl_str *slices, siz
     return 0;
 }
 
-int sl_stream_send(struct sl_stream *stream, struct sl_str bytes)
+int sl_stream_send_now(struct sl_stream *stream, struct sl_str bytes)
 {
     return stream_put(stream, &bytes, 1, false);
+}
+
+int sl_stream_send(struct sl_stream *stream, struct sl_str bytes)
+{
+    if (uv_stream_get_write_queue_size(&stream->uv.stream) == 0 && sl_soon_put(stream, &bytes, 1)) {
+        return 0;
+    }
+    sl_soon_flush(stream);
+    return sl_stream_send_now(stream, bytes);
 }
 
 static int stream_write(struct sl_stream *stream, const struct sl_str *slices, size_t n, bool is_ref)
@@ -373,7 +383,11 @@ static int stream_write(struct sl_stream *stream, const struct sl_str *slices, s
     if (SL_UNLIKELY(!stream->is_open || stream->is_closing || stream->is_broken || stream->is_shut)) {
         return SL_E_IO;
     }
-    return stream->tls ? sl_tls_write(stream, slices, n, is_ref) : stream_put(stream, slices, n, is_ref);
+    if (stream->tls) {
+        return sl_tls_write(stream, slices, n, is_ref);
+    }
+    sl_soon_flush(stream);
+    return stream_put(stream, slices, n, is_ref);
 }
 
 int sl_stream_write(struct sl_stream *stream, const struct sl_str *slices, size_t n)
@@ -386,12 +400,20 @@ int sl_stream_write_ref(struct sl_stream *stream, const struct sl_str *slices, s
     return stream_write(stream, slices, n, true);
 }
 
+int sl_stream_write_soon(struct sl_stream *stream, const struct sl_str *slices, size_t n)
+{
+    bool may_wait = stream->is_open && !stream->is_closing && !stream->is_broken && !stream->is_shut && !stream->tls &&
+                    stream->queued == 0;
+    return may_wait && sl_soon_put(stream, slices, n) ? 0 : stream_write(stream, slices, n, false);
+}
+
 size_t sl_stream_unsent(const struct sl_stream *stream)
 {
     if (!stream->is_open) {
         return 0;
     }
-    return uv_stream_get_write_queue_size(&stream->uv.stream) + (stream->tls ? sl_tls_pending(stream->tls) : 0);
+    return uv_stream_get_write_queue_size(&stream->uv.stream) + stream->soon_n +
+           (stream->tls ? sl_tls_pending(stream->tls) : 0);
 }
 
 bool sl_stream_is_flushed(const struct sl_stream *stream)
@@ -460,6 +482,7 @@ static void on_uv_shut(uv_shutdown_t *req, int status)
 
 void sl_stream_fin(struct sl_stream *stream)
 {
+    sl_soon_flush(stream);
     SL_IGNORE(uv_shutdown(&stream->shutdown, &stream->uv.stream, on_uv_shut)); /* as in on_uv_shut */
 }
 
@@ -487,6 +510,7 @@ static void on_uv_closed(uv_handle_t *handle)
 void sl_stream_close(struct sl_stream *stream, void (*on_closed)(struct sl_stream *stream))
 {
     SL_ASSERT(!stream->is_closing);
+    sl_soon_flush(stream);
     stream->is_closing = true;
     stream->is_flowing = false;
     stream->on_closed = on_closed;

@@ -29,11 +29,16 @@ struct sl_stream_cbs {
     /* The queue, once over SL_STREAM_HIGH, fell to SL_STREAM_LOW or less; also whenever it became empty after it was
      * not. */
     void (*on_drain)(struct sl_stream *stream);
+    /* At the end of a turn: the kernel did not take all that sl_stream_write_soon was given. May be NULL. */
+    void (*on_queued)(struct sl_stream *stream);
 };
 
 /* A source is paused when more than this waits to be sent, and resumed at the low mark. */
 #define SL_STREAM_HIGH 65536
 #define SL_STREAM_LOW  16384
+
+/* sl_stream_write_soon: longer messages leave at once. */
+#define SL_STREAM_SOON SL_SOON_EACH
 
 struct sl_stream {
     union {
@@ -60,6 +65,7 @@ struct sl_stream {
     struct sl_hangup *hangup; /* NULL: not asked for */
     struct sl_timer later;    /* what may not be called back at once */
     uv_shutdown_t shutdown;
+    size_t soon_at, soon_n, soon_index; /* net/soon.h: what waits for the turn's end; soon_n 0: nothing */
 };
 
 /* No handle yet; nothing to close. */
@@ -84,6 +90,11 @@ SL_MUST int sl_stream_write(struct sl_stream *stream, const struct sl_str *slice
 /* The same, but nothing is copied: the bytes (not the array) must live until the queue is empty or the stream is
  * closed. */
 SL_MUST int sl_stream_write_ref(struct sl_stream *stream, const struct sl_str *slices, size_t n);
+/* As sl_stream_write, but a short message leaves at the end of the loop's turn, with what other streams write until
+ * then: a peer that sleeps is woken once for all of it. Whatever else is done with the stream comes behind it. It
+ * counts as given to the kernel (`queued` is 0); should the kernel not take it, on_queued tells. Once its handshake
+ * is done, all that TLS sends waits so. */
+SL_MUST int sl_stream_write_soon(struct sl_stream *stream, const struct sl_str *slices, size_t n);
 /* Bytes of those not yet given to the kernel, exact also in the midst of a long write (`queued` moves by whole writes):
  * tells whether a slow peer moves at all. */
 size_t sl_stream_unsent(const struct sl_stream *stream);

@@ -5,8 +5,10 @@
 
 #include "net/stream.h"
 
-/* Ciphertext: what the kernel does not take is copied and queued. Breaks the stream on failure. */
+/* Ciphertext: leaves at the end of the turn where it is short (net/soon.h). Breaks the stream on failure. */
 SL_MUST int sl_stream_send(struct sl_stream *stream, struct sl_str bytes);
+/* Bytes as they are: what the kernel does not take is copied and queued. Breaks the stream on failure. */
+SL_MUST int sl_stream_send_now(struct sl_stream *stream, struct sl_str bytes);
 /* The FIN, behind the queue. */
 void sl_stream_fin(struct sl_stream *stream);
 /* No more writes; on_error follows from the loop. `text` must live as long as the stream. */

@@ -73,7 +73,8 @@ static int tls_flush(struct sl_stream *stream)
     struct sl_buf *out = &stream->loop->tls->out;
     int r = 0;
     if (out->len && !stream->is_broken && !stream->is_closing && !stream->tls->is_fin) {
-        r = sl_stream_send(stream, sl_buf_str(out));
+        bool may_wait = stream->tls->is_ready; /* a handshake goes on at once */
+        r = may_wait ? sl_stream_send(stream, sl_buf_str(out)) : sl_stream_send_now(stream, sl_buf_str(out));
     }
     sl_buf_reset(out);
     return r;
