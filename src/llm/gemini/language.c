@@ -4,7 +4,6 @@
 #include "llm/core/llm.h"
 
 #include "llm/core/errbody.h"
-#include "llm/core/lost.h"
 
 #include "llm/gemini/gemini.h"
 #include "llm/gemini/read.h"
@@ -62,7 +61,6 @@ const struct sl_language sl_language_gemini = {
     .on_end = sl_gemini_on_end,
     .is_over = sl_gemini_is_over,
     .read_error = sl_errbody_classify,
-    .lacks = { [SL_LLM_CHAT] = SL_LOST_ANNOTATIONS | SL_LOST_LOGPROBS },
     .write_state_size = sizeof(struct sl_gemini_writer),
     .write_begin = sl_gemini_write_begin,
     .write_held = sl_gemini_write_held,

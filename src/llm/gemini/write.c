@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "llm/core/pieces.h"
+#include "llm/gemini/beside.h"
 #include "llm/gemini/member.h"
 #include "llm/gemini/reader.h"
 
@@ -132,6 +133,8 @@ static void choice_write(struct sl_jw *w, const struct sl_choice *choice, bool h
         sl_jw_member_str(w, "finishReason", sl_str_c(sl_gemini_reason(choice->finish)));
     }
     sl_jw_member_i64(w, "index", choice->index);
+    sl_gemini_grounding_write_whole(w, choice, has_thoughts);
+    sl_gemini_logprobs_write(w, choice->logprobs);
     sl_jw_end(w);
 }
 

@@ -24,6 +24,10 @@ struct sl_gemini_writer {
     struct sl_gemini_held **held; /* in the order in which they began */
     uint32_t n_held, cap_held;
     size_t bytes_held, max_held;
+    struct sl_gemini_texts {
+        int64_t bytes, chars; /* so far */
+        int64_t plain;        /* bytes at their begin of which each is a character */
+    } texts[SL_GEMINI_CHOICES_MAX];
 };
 
 /* NULL: none is said. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "llm/core/language.h"
+#include "llm/gemini/beside.h"
 #include "llm/gemini/reader.h"
 #include "llm/gemini/write.h"
 
@@ -93,15 +94,21 @@ static void candidate_open(struct sl_jw *w)
     sl_jw_array(w);
 }
 
-static void candidate_close(struct sl_jw *w, uint32_t choice, const char *reason)
+/* Behind the parts: the candidate stays open. */
+static void candidate_beside(struct sl_jw *w, uint32_t choice)
 {
     sl_jw_end(w);
     sl_jw_member_str(w, "role", SL_STR("model"));
     sl_jw_end(w);
+    sl_jw_member_u64(w, "index", choice);
+}
+
+static void candidate_close(struct sl_jw *w, uint32_t choice, const char *reason)
+{
+    candidate_beside(w, choice);
     if (reason) {
         sl_jw_member_str(w, "finishReason", sl_str_c(reason));
     }
-    sl_jw_member_u64(w, "index", choice);
     sl_jw_end(w);
 }
 
@@ -207,9 +214,50 @@ static void calls_send(struct sl_gemini_writer *st, uint32_t choice, struct sl_b
 
 /* --- deltas --- */
 
+/* For the places of sources: those that are all ASCII so far are known, and the end. */
+static void text_count(struct sl_gemini_writer *st, const struct sl_delta *d)
+{
+    struct sl_gemini_texts *texts = &st->texts[d->choice];
+    if (d->block_kind != SL_BLOCK_TEXT) {
+        return;
+    }
+    bool is_plain = texts->plain == texts->bytes;
+    for (size_t i = 0; i < d->text.n; i++) {
+        unsigned char c = (unsigned char)d->text.p[i];
+        is_plain = is_plain && c < 0x80;
+        texts->plain += is_plain;
+        texts->chars += (c & 0xc0) != 0x80;
+    }
+    texts->bytes += (int64_t)d->text.n;
+}
+
+/* All of a stream's text is one part. */
+static bool counted_find(void *arg, int64_t character, uint32_t *ret_part, int64_t *ret_byte)
+{
+    const struct sl_gemini_texts *texts = arg;
+    *ret_part = 0;
+    *ret_byte = character <= texts->plain ? character : texts->bytes;
+    return character <= texts->plain || character == texts->chars;
+}
+
+static void beside_send(struct sl_gemini_writer *st, const struct sl_delta *d, struct sl_buf *out)
+{
+    struct sl_jw w;
+    st->begun |= SL_BIT(d->choice);
+    item_open(st, &w, out);
+    candidate_open(&w);
+    sl_jw_raw(&w, SL_STR("{\"text\":\"\"}"));
+    candidate_beside(&w, d->choice);
+    sl_gemini_grounding_write(&w, d->annotations, (struct sl_gemini_finder){ counted_find, &st->texts[d->choice] });
+    sl_gemini_logprobs_write(&w, d->logprobs);
+    sl_jw_end(&w);
+    item_close(st, &w, false);
+}
+
 static int block_delta(struct sl_gemini_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     if (d->annotations.n || d->logprobs.n) {
+        beside_send(st, d, out);
         return 0;
     }
     if (d->block_kind == SL_BLOCK_TOOL_CALL) {
@@ -223,6 +271,7 @@ static int block_delta(struct sl_gemini_writer *st, const struct sl_delta *d, st
         .kind = d->block_kind, .text = d->text, .signature = d->signature, .redacted = d->redacted
     };
     if (d->text.n || d->signature.n || d->redacted.n) {
+        text_count(st, d);
         calls_send(st, d->choice, out);
         part_send(st, d->choice, &block, out);
     }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Google's own client at /v1beta and /v1, against strict upstreams of its own language and of others."""
+import base64
 import json
 import urllib.parse
 
+import pydantic
 import pytest
 from google import genai
 from google.genai import errors, types
@@ -11,6 +13,7 @@ from bedrock_fake import KEYS as AWS, Bedrock
 from cohere_fake import Cohere
 from gemini_fake import Gemini, Refused, check
 from strict_anthropic import StrictAnthropic
+from strict_openai import StrictOpenAI
 from test_form_family import TOOL_USERS, Lab
 from test_messages import claude_answer, claude_route, openai_answer
 from upstream import Upstream
@@ -322,3 +325,101 @@ def test_a_broken_stream_says_so(sluice, upstream, provider, alt):
     client = client_of(daemon)
     with pytest.raises(errors.APIError):
         list(client.models.generate_content_stream(model="c", contents="x"))
+
+
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+
+
+class Sum(pydantic.BaseModel):
+    name: str
+    parts: list[int]
+    note: str | None
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_images_and_objects_at_others(lab, stream):
+    """What Google's client makes of bytes and of a class is what OpenAI's hosts take."""
+    lab.fake.answer = lambda body: ({"role": "assistant", "content": json.dumps({"name": "a", "parts": [1], "note": None})}, "stop")
+    config = {"response_mime_type": "application/json", "response_schema": Sum, "temperature": 0.5, "stop_sequences": ["END"]}
+    contents = ["what is it?", types.Part.from_bytes(data=PNG, mime_type="image/png")]
+    try:
+        if stream:
+            text = "".join(c.text or "" for c in lab.client.models.generate_content_stream(model="openai", contents=contents, config=config))
+            assert Sum.model_validate_json(text) == Sum(name="a", parts=[1], note=None)
+        else:
+            assert lab.client.models.generate_content(model="openai", contents=contents, config=config).parsed == Sum(name="a", parts=[1], note=None)
+    finally:
+        lab.fake.answer = openai_answer
+    body = lab.fake.bodies[-1]
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert schema["type"] == "object" and schema["properties"]["parts"] == {"items": {"type": "integer"}, "title": "Parts", "type": "array"}
+    assert schema["properties"]["note"]["type"] == ["string", "null"] and "propertyOrdering" not in json.dumps(schema)
+    image = body["messages"][0]["content"][1]["image_url"]["url"]
+    assert base64.b64decode(image.removeprefix("data:image/png;base64,"), validate=True) == PNG
+
+
+def test_functions_that_the_client_calls_by_itself(sluice, upstream):
+    """Its own loop: two calls at once, whose results carry no ids."""
+    seen = []
+
+    def answer(body):
+        seen.append(body)
+        results = [m["content"] for m in body["messages"] if m["role"] == "tool"]
+        if not results:
+            calls = [{"id": f"call_{n}", "type": "function", "function": {"name": "weather", "arguments": json.dumps({"city": c})}} for n, c in enumerate(("Oslo", "Rome"))]
+            return {"role": "assistant", "content": None, "tool_calls": calls}, "tool_calls"
+        return {"role": "assistant", "content": ", ".join(results)}, "stop"
+
+    def weather(city: str) -> str:
+        """Weather of a city.
+
+        Args:
+            city: its name
+        """
+        return f"{city} is wet"
+    base = upstream(StrictOpenAI(answer)).base.removesuffix("/v1") + "/openai/v1"
+    daemon = sluice({"endpoints": [route("c", "openai", "gpt-4.1", {"openai_api_key": "k", "openai_api_base": base})]})
+    client = client_of(daemon)
+    reply = client.models.generate_content(model="c", contents="go", config={"tools": [weather]})
+    assert len(seen) == 2 and seen[0]["tools"][0]["function"]["parameters"]["properties"]["city"]["type"] == "string"
+    assert [m["tool_call_id"] for m in seen[1]["messages"] if m["role"] == "tool"] == ["call_0", "call_1"]
+    assert "Oslo is wet" in reply.text and "Rome is wet" in reply.text
+
+
+def many(n):
+    calls = [{"functionCall": {"name": f"f{k % 7}", "args": {"k": k}}} for k in range(n)]
+    results = [{"functionResponse": {"name": f"f{k % 7}", "response": {"k": k}}} for k in reversed(range(n))]
+    yield "parts", {"contents": [{"role": "user", "parts": [{"text": "x"}] * n * 4}]}
+    yield "turns", {"contents": [{"role": "model" if k % 2 else "user", "parts": [{"text": "x"}]} for k in range(n * 2)] + SAY}
+    yield "pieces", {"contents": SAY + [{"role": "model", "parts": [{"text": "x", "thought": k % 3 == 0}]} for k in range(n * 2)] + SAY}
+    yield "calls", {"contents": SAY + [{"role": "model", "parts": calls}, {"role": "user", "parts": results}]}
+    yield "tools", {"contents": SAY, "tools": [{"functionDeclarations": [{"name": f"f{k}", "parameters": {"type": "OBJECT", "properties": {"a": {"type": "STRING"}}}} for k in range(n)]}],
+                    "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": [f"f{k}" for k in range(n)]}}}
+    yield "schema", {"contents": SAY, "generationConfig": {"responseMimeType": "application/json", "responseSchema": {"type": "OBJECT", "properties": {
+        f"p{k}": {"type": "ARRAY", "nullable": True, "propertyOrdering": [], "items": {"type": "STRING"}} for k in range(n)}}}}
+    yield "members", {"contents": SAY, **{f"m{k}": 1 for k in range(n * 2)}, "generationConfig": {f"g{k}": 1 for k in range(n * 2)}}
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_large_calls_cost_what_they_are_long(sluice, upstream, provider):
+    def answer(x):
+        x.reply({"type": "error", "error": {"type": "invalid_request_error", "message": "no", "param": None, "code": None}}, "400 Bad Request")
+    base = upstream(answer).base
+    made = claude_route(base, "c") if provider == "anthropic" else route("c", "openai", "gpt-4.1", {"openai_api_key": "k", "openai_api_base": base})
+    daemon = sluice({"endpoints": [made]})
+
+    def cost(body):
+        text = json.dumps(body)
+        daemon.call("POST", "/v1beta/models/c:generateContent", text)
+        before = daemon.cpu()
+        for _ in range(3):
+            assert daemon.call("POST", "/v1beta/models/c:generateContent", text).status == 400
+        return daemon.cpu() - before
+    for (what, small), (_, large) in zip(many(1000), many(8000)):
+        assert cost(large) < 30 * max(cost(small), 0.02), what
+
+
+def test_bytes_pass_whatever_they_are(own):
+    body = '{"contents": [{"role":"user","parts":[{"text":"x"}]}],  "generationConfig":{"temperature":1e0,\n"maxOutputTokens": 5}}'
+    own.call("POST", "/v1beta/models/gem:generateContent", body)
+    assert own.up.requests[-1].body == body.encode()
