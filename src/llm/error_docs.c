@@ -19,6 +19,8 @@ static const char *const advice[SL_ERR_COUNT] = {
     [SL_ERR_CALLER_UNSUPPORTED] = "Leave out what the provider cannot do, or use another route.",
     [SL_ERR_CALLER_UNSUPPORTED_MEDIA] =
         "Send the body in a coding that the `accept-encoding` header names, or in none.",
+    [SL_ERR_CALLER_UPGRADE_REQUIRED] =
+        "Send the call with POST: it is not served over a WebSocket. `stream: true` has the reply come in pieces.",
     [SL_ERR_CALLER_CANCELLED] = "Nothing: the client went away; the attempt was aborted.",
     [SL_ERR_POLICY_RATE_LIMITED] = "Wait as long as `retry-after` or `x-ratelimit-reset-requests` says, or raise the "
                                    "route's limit.",

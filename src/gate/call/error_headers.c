@@ -49,6 +49,9 @@ int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool re
     if (r == 0 && error->type == SL_ERR_CALLER_UNSUPPORTED_MEDIA) {
         r = sl_headers_add(io_headers, arena, SL_STR("accept-encoding"), SL_STR(SL_CODINGS_ACCEPTED));
     }
+    if (r == 0 && error->type == SL_ERR_CALLER_UPGRADE_REQUIRED) {
+        r = sl_headers_add(io_headers, arena, SL_STR("upgrade"), SL_STR("HTTP/1.1")); /* RFC 9110 15.5.22 asks for it */
+    }
     if (r == 0 && error->type == SL_ERR_CALLER_METHOD_NOT_ALLOWED) {
         char names[SL_METHODS_MAX];
         sl_methods_format(allowed, names);

@@ -85,6 +85,13 @@ bool sl_nopath_cut(struct sl_xchg *x)
     return true;
 }
 
+/* Some clients would rather speak over a socket that stays open. */
+static bool is_socket_wanted(const struct sl_xchg *x)
+{
+    return x->match.method == SL_GET && (x->match.allowed & SL_POST) &&
+           sl_str_case_eq(sl_headers_get(&x->req->msg.headers, "upgrade"), SL_STR("websocket"));
+}
+
 void sl_nopath_refuse(struct sl_xchg *x)
 {
     struct sl_arena *arena = x->arena;
@@ -108,6 +115,13 @@ void sl_nopath_refuse(struct sl_xchg *x)
     struct sl_llm_error own = { .type = SL_ERR_CALLER_NOT_FOUND };
     if (!(of_path & SL_POST) && x->dialect->no_path && x->dialect->no_path(path, arena, &own)) {
         sl_xchg_fail(x, &own);
+        return;
+    }
+    if (is_socket_wanted(x)) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_UPGRADE_REQUIRED,
+                          "%.*s is not served over a WebSocket: send the call with POST over HTTP. With 'stream' true "
+                          "the reply comes in pieces as it is made.",
+                          SL_STR_ARG(sl_str_sub(path, 0, 256)));
         return;
     }
     enum sl_error_type type = of_path ? SL_ERR_CALLER_METHOD_NOT_ALLOWED : SL_ERR_CALLER_NOT_FOUND;

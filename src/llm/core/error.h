@@ -20,6 +20,7 @@
     X(CALLER_HEAD_TOO_LARGE, "caller_head_too_large", 431)             \
     X(CALLER_UNSUPPORTED, "caller_unsupported", 501)                   \
     X(CALLER_UNSUPPORTED_MEDIA, "caller_unsupported_media", 415)       \
+    X(CALLER_UPGRADE_REQUIRED, "caller_upgrade_required", 426)         \
     X(CALLER_CANCELLED, "caller_cancelled", 499)                       \
     X(POLICY_RATE_LIMITED, "policy_rate_limited", 429)                 \
     X(PROVIDER_AUTH_FAILED, "provider_auth_failed", 502)               \
@@ -78,6 +79,7 @@ struct sl_llm_error {
     uint64_t retry_after_sec;            /* 0: none */
     bool is_final;                       /* asking again cannot help, whatever the type says */
     struct sl_str request_id;            /* of the exchange; filled in by who writes it */
+    uint64_t n_events;                   /* of a stream that passes: how many went before it */
 };
 
 /* For dialects that pass on an upstream's status: that one, where there is one; the gateway's own credential and
