@@ -169,8 +169,15 @@ static void allowed_write(struct sl_responses_builder *b)
     sl_jw_key(jw(b), "tools");
     sl_jw_array(jw(b));
     for (uint32_t i = 0; i < chat->n_tools; i++) {
-        if (!chat->tools[i].is_left_out && chat->tools[i].name.p) {
+        if (chat->tools[i].is_left_out) {
+            continue;
+        }
+        if (chat->tools[i].name.p) {
             function_name(b, chat->tools[i].name);
+        } else {
+            sl_jw_object(jw(b));
+            sl_jw_member_str(jw(b), "type", chat->tools[i].type);
+            sl_jw_end(jw(b));
         }
     }
     sl_jw_end(jw(b));
