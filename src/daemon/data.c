@@ -8,6 +8,7 @@
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/policy/counters.h"
+#include "gate/policy/made_store.h"
 #include "store/dir.h"
 #include "store/store.h"
 
@@ -16,6 +17,7 @@ static int store_fill(struct sl_gate *gate, struct sl_err *err)
     int r = sl_store_load(gate->store, err);
     if (r == 0) {
         r = sl_counters_load(gate->counters, gate->store, err);
+        r = r < 0 ? r : sl_made_load(gate->made, gate->store, err);
     }
     if (r < 0 && r != SL_E_KEY) {
         sl_log(SL_LOG_ERROR, "store", "not everything could be read: %s", err->text);
@@ -29,6 +31,7 @@ static int on_tick(void *arg, struct sl_store *store, bool was_lost, struct sl_e
     struct sl_gate *gate = arg;
     struct sl_snapshot *snapshot = NULL;
     int r = sl_counters_tick(gate->counters, store, was_lost, err);
+    r = r < 0 ? r : sl_made_tick(gate->made, store, was_lost, err);
     sl_publisher_refresh(gate->publisher, &snapshot);
     r = r < 0 ? r : sl_keyset_write_used(snapshot->keys, store, was_lost || atomic_load(&gate->is_ending), err);
     sl_snapshot_unref(snapshot);

@@ -17,6 +17,7 @@
 #include "gate/gate.h"
 #include "gate/policy/counters.h"
 #include "gate/policy/limit.h"
+#include "gate/policy/made.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
@@ -436,6 +437,9 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_metrics_new(&d->gate.metrics) < 0) {
         return sl_fail_nomem(err);
     }
+    if (sl_made_new(load->config->settings->responses_max, &d->gate.made) < 0) {
+        return sl_fail_nomem(err);
+    }
     r = sl_data_open(&d->gate, d->data_given, &d->arena, &d->data, err);
     r = r < 0 ? r : sl_admin_key_open(load->config->settings, d->data, &d->gate.admin_key, err);
     r = r < 0 ? r : addresses_probe(d, err);
@@ -474,6 +478,7 @@ static void serve_free(struct daemon *d)
     sl_events_done(&d->events);
     sl_publisher_done(&d->publisher);
     sl_limiter_free(d->gate.limiter);
+    sl_made_free(d->gate.made);
     sl_credentials_done();
     sl_metrics_free(d->gate.metrics);
     sl_key_unref(d->gate.admin_key);

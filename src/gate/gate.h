@@ -14,6 +14,7 @@ struct sl_counters;
 struct sl_events;
 struct sl_key;
 struct sl_limiter;
+struct sl_made;
 struct sl_metrics;
 struct sl_notices;
 struct sl_publisher;
@@ -26,6 +27,7 @@ struct sl_gate {
     struct sl_counters *counters;
     struct sl_accesslog *access_log;
     struct sl_limiter *limiter;
+    struct sl_made *made; /* which answers can be asked for again */
     struct sl_metrics *metrics;
     atomic_bool is_ending;   /* the store's last words: everything that is due later is due now */
     atomic_bool is_draining; /* /ready says 503 */

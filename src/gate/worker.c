@@ -7,6 +7,7 @@
 #include "gate/config/snapshot.h"
 #include "gate/engine.h"
 #include "gate/gate.h"
+#include "gate/policy/made.h"
 #include "gate/watch/metrics.h"
 
 /* Texts formatted within one turn: heads, errors, a page of routes. */
@@ -146,6 +147,9 @@ const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker)
         atomic_store_explicit(&worker->gate->memory.max, worker->snapshot->settings->server.limits.memory_bytes,
                               memory_order_relaxed);
         client_configure(worker);
+        if (worker->gate->made) {
+            sl_made_set_max(worker->gate->made, worker->snapshot->settings->responses_max);
+        }
     }
     return worker->snapshot;
 }

@@ -29,11 +29,17 @@ struct sl_store_ops {
     /* Within on_tick. */
     int (*counter_put)(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err);
     int (*counters_expire)(struct sl_store *store, uint64_t now_usec, struct sl_err *err);
+    int (*answer_put)(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);
+    int (*answers_expire)(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err);
     int (*key_used)(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
     /* Before the start. */
     int (*counters_load)(struct sl_store *store, uint64_t now_usec,
                          void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
                          struct sl_err *err);
+
+    int (*answers_load)(struct sl_store *store, uint64_t now_usec,
+                        void (*on_answer)(void *arg, const struct sl_store_answer *answer), void *arg,
+                        struct sl_err *err);
 
     /* On a directory, with a daemon or without. */
     int (*check)(const char *dir, struct sl_store_report *ret, struct sl_err *err);

@@ -65,6 +65,23 @@ int sl_store_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct 
     return store->ops->key_used(store, id, sec, err);
 }
 
+int sl_store_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err)
+{
+    return store->ops->answer_put(store, answer, err);
+}
+
+int sl_store_answers_expire(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err)
+{
+    return store->ops->answers_expire(store, now_usec, max, err);
+}
+
+int sl_store_answers_load(struct sl_store *store, uint64_t now_usec,
+                          void (*on_answer)(void *arg, const struct sl_store_answer *answer), void *arg,
+                          struct sl_err *err)
+{
+    return store->ops->answers_load(store, now_usec, on_answer, arg, err);
+}
+
 int sl_store_counter_put(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err)
 {
     return store->ops->counter_put(store, counter, err);

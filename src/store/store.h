@@ -224,6 +224,21 @@ struct sl_store_audit_job {
 void sl_store_audit_job_init(struct sl_store_audit_job *job, uint64_t before_id, uint32_t max);
 void sl_store_audit_job_done(struct sl_store_audit_job *job);
 
+/* --- answers that can be asked for again: for on_tick and the load --- */
+
+struct sl_store_answer {
+    struct sl_str id, route, principal;
+    uint64_t end_usec; /* wall */
+};
+
+SL_MUST int sl_store_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);
+/* Those that are over, and all but the newest `max`. */
+SL_MUST int sl_store_answers_expire(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err);
+/* Before the start: the oldest first. */
+SL_MUST int sl_store_answers_load(struct sl_store *store, uint64_t now_usec,
+                                  void (*on_answer)(void *arg, const struct sl_store_answer *answer), void *arg,
+                                  struct sl_err *err);
+
 /* --- counters: for on_tick and the load --- */
 
 struct sl_store_counter {

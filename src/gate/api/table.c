@@ -28,6 +28,19 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT,       \
         .told = SL_TOLD(__VA_ARGS__, .body = "ResponsesRequest", .reply = "ResponsesReply") \
     }
+/* What can be done with one that was made before, and what its upstream does beside. */
+#define FOLLOW(methods_, path, text_, body_, reply_)                                                      \
+    {                                                                                                     \
+        .methods = (methods_), .pattern = (path), .has_type = true, .type = SL_LLM_CHAT, .follows = true, \
+        .told = SL_TOLD(text_, .body = (body_), .reply = (reply_))                                        \
+    }
+#define FOLLOWS(before, text)                                                                                 \
+    FOLLOW(SL_POST, before "/responses/compact", "Shorten a conversation, where the upstream has this call.", \
+           "ResponsesRequest", "ResponsesReply"),                                                             \
+        FOLLOW(SL_GET, before "/responses/{}", text ": read it.", NULL, "ResponsesReply"),                    \
+        FOLLOW(SL_DELETE, before "/responses/{}", text ": delete it.", NULL, "ResponsesReply"),               \
+        FOLLOW(SL_POST, before "/responses/{}/cancel", text ": cancel it.", NULL, "ResponsesReply"),          \
+        FOLLOW(SL_GET, before "/responses/{}/input_items", text ": read what it answered.", NULL, "ResponsesReply")
 #define COUNT(path, text)                                                                                             \
     {                                                                                                                 \
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT, .counts = true,                 \
@@ -96,6 +109,10 @@ static const struct sl_path invocations[] = {
     RESPONSES("/openai/responses", "The same as Azure's client calls it; `api-version` is not looked at.",
               .parameters = "api-version"),
     RESPONSES("/openai/v1/responses", "The same for Azure's newer base URL."),
+    FOLLOWS("/v1", "An earlier response of an upstream that keeps them"),
+    FOLLOWS("", "The same without /v1"),
+    FOLLOWS("/openai", "The same as Azure's client calls it"),
+    FOLLOWS("/openai/v1", "The same for Azure's newer base URL"),
     MESSAGES("/v1/messages", "Query a chat route; `model` names the route. Anthropic's shapes."),
     COUNT("/v1/messages/count_tokens", "How many tokens a chat has; where its provider cannot say, an estimate."),
     COUNT("/anthropic/v1/messages/count_tokens", "The same for clients whose base URL ends with /anthropic."),

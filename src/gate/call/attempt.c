@@ -266,6 +266,11 @@ int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct
         ret_error->message = sl_provider_refusal(provider, x->call->type, x->call->is_stream, x->arena);
         return SL_E_UNSUPPORTED;
     }
+    if (x->call->follow && !sl_target_speaks(target, x->call->type, x->call->language)) {
+        ret_error->type = SL_ERR_CALLER_UNSUPPORTED;
+        ret_error->message = SL_STR("This route's provider has no such call: it keeps no answers of its own.");
+        return SL_E_UNSUPPORTED;
+    }
     sl_part_begin(&x->parts, &attempt->part, attempt_on_stop);
     if (target->is_local) {
         return sl_play_start(x, target, events, user, &attempt->play);

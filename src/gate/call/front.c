@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "gate/call/auth.h"
 #include "gate/call/estimate.h"
+#include "gate/call/follow.h"
 #include "gate/call/measure.h"
 #include "gate/call/nopath.h"
 #include "gate/call/own.h"
@@ -225,7 +226,7 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "the gateway's memory (server.limits.memory) is used up");
         return;
     }
-    if (sl_xchg_is_invocation(x) && x->match.arg.p && !route_or_refuse(x, x->match.arg)) {
+    if (sl_xchg_is_invocation(x) && !x->path->follows && x->match.arg.p && !route_or_refuse(x, x->match.arg)) {
         return;
     }
     if (x->path->is_passage && !sl_passage_or_refuse(x)) {
@@ -300,8 +301,11 @@ static void on_body(struct sl_hserver *server, struct sl_hreq *req)
     struct sl_xchg *x = req->user;
     if (x->path->handle) {
         x->path->handle(x);
+    } else if (x->path->follows && x->match.arg.p) {
+        sl_follow_start(x);
     } else if (call_or_refuse(x) && (x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) &&
-               admit_or_refuse(x) && !sl_estimate_reply(x)) {
+               sl_follow_beside_or_refuse(x) && sl_follow_previous_or_refuse(x) && admit_or_refuse(x) &&
+               !sl_estimate_reply(x)) {
         sl_plan_start(x);
     }
     sl_worker_trim(worker_of(server));

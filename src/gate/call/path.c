@@ -123,7 +123,7 @@ unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, 
                 (!row->takes_slash && sl_str_find_char(name, '/', 0) >= 0)) {
                 continue;
             }
-            if (!row->handle && !has_route(arg, name)) {
+            if (!row->handle && !row->follows && !has_route(arg, name)) {
                 continue;
             }
         }

@@ -51,6 +51,7 @@ struct sl_path {
     bool is_passage;  /* of an invocation: it goes to the path behind the route's name, at the provider */
     bool has_type;    /* of an invocation: the path says the type */
     bool takes_slash; /* the segment for "{}" may hold one, encoded */
+    bool follows;     /* of one: it is about an answer that was made before, which the path names, or beside answers */
     bool counts;      /* of one: not an answer is asked for, but how many tokens the call has */
     enum sl_llm_type type;
     const struct sl_dialect *dialect; /* NULL: that of its prefix */

@@ -3,6 +3,7 @@
 
 #include "gate/call/headers.h"
 #include "gate/call/mask.h"
+#include "gate/call/noted.h"
 #include "gate/call/part.h"
 #include "gate/call/relay_collect.h"
 #include "gate/call/relay_events.h"
@@ -70,10 +71,20 @@ static bool is_answer_seen(const struct sl_relay *relay)
                      (scan->members[SL_REPLY_ANSWER].is_filled || scan->members[SL_REPLY_DATA].is_filled));
 }
 
+/* Before the client can ask for it again. */
+static void scan_push(struct sl_relay *relay, struct sl_str bytes)
+{
+    struct sl_str id;
+    sl_json_scan_push(relay->scan, bytes);
+    if (relay->scan->members[SL_REPLY_ID].is_whole && sl_json_scan_value(relay->scan, SL_REPLY_ID, &id)) {
+        sl_noted_id(relay->x, sl_str_sub(id, 1, id.n - 1));
+    }
+}
+
 static struct sl_verdict held_push(struct sl_relay *relay, struct sl_str bytes)
 {
     if (relay->scan) {
-        sl_json_scan_push(relay->scan, bytes);
+        scan_push(relay, bytes);
     }
     bool is_long = bytes.n > LENGTH_HELD_MAX - SL_MIN(relay->hold.len, (size_t)LENGTH_HELD_MAX);
     if (is_answer_seen(relay) && (is_long || !is_length_wanted(relay))) {
@@ -141,7 +152,7 @@ static struct sl_verdict held_end(struct sl_relay *relay, bool is_until_close)
     if (relay->language->judge_reply && !is_answer_seen(relay)) {
         relay->language->judge_reply(sl_buf_str(&relay->hold), x->call->type, x->desk->doc, &judgement);
     }
-    if (!judgement.has_answer) {
+    if (!judgement.has_answer && !judgement.is_told) {
         return sl_relay_no_answer_tell(relay, &judgement);
     }
     if (judgement.is_error) {
@@ -182,6 +193,9 @@ static struct sl_str event_pass(void *arg, struct sl_str event)
     bool had_error = relay->pass.has_error;
     relay->pass.has_error = relay->pass.is_unread = false;
     enum sl_pass pass = language->pass_event(&relay->pass, event, relay->x->desk->doc);
+    if (relay->pass.n_id) {
+        sl_noted_id(relay->x, sl_str_make(relay->pass.id, relay->pass.n_id));
+    }
     bool is_error = relay->pass.has_error; /* each one, not only the first */
     relay->pass.has_error = is_error || had_error;
     if (is_error || relay->pass.is_unread) {
@@ -343,7 +357,7 @@ static struct sl_verdict mode_push(struct sl_relay *relay, struct sl_str bytes)
         return held_push(relay, bytes);
     case SL_RELAY_RAW:
         if (relay->scan) {
-            sl_json_scan_push(relay->scan, bytes);
+            scan_push(relay, bytes);
         }
         sl_relay_send(relay, bytes);
         break;

@@ -213,6 +213,7 @@ struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type typ
     }
     if (relay->mode == SL_RELAY_EVENTS) {
         x->record.usage = relay->pass.usage;
+        error.n_events = relay->pass.n_events;
         sl_buf_init(&relay->out, SL_RELAY_OUT_MAX);
     }
     sl_relay_out_send(relay);

@@ -396,6 +396,13 @@ static const struct sl_opt metrics_opts[] = {
     END_OF_TABLE,
 };
 
+static const struct sl_opt responses_opts[] = {
+    ROW(struct sl_settings, "max", SL_OPT_U32, responses_max, "100000", 0, 10000000, SL_OPT_RELOAD,
+        "answers that can be asked for again at the upstream that made them, for 24 hours; beyond it the oldest are "
+        "forgotten"),
+    END_OF_TABLE,
+};
+
 /* Other servers' words for "none" are no files' names. */
 static int log_access_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
@@ -422,6 +429,7 @@ static const struct sl_opt sections[] = {
     { "auth", SL_OPT_CUSTOM, offsetof(struct sl_settings, auth), NULL, 0, 0, SL_OPT_RELOAD, NULL, auth_opts, auth_check,
       "who may call: a map, {} for the admin key alone; none: everyone, on any address; absent: everyone, on loopback "
       "only" },
+    { "responses", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, responses_opts, NULL, "/v1/responses/{id}" },
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
     { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, models), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_own_model_opts,
       sl_models_check, "rows for models, by the beginning of their name (a * behind it is free)" },

@@ -14,6 +14,15 @@ struct sl_language;
 struct sl_manners;
 struct sl_passage;
 
+/* What is asked about an answer that an upstream made before, or asked for beside its path, in the upstream's own
+ * words. */
+struct sl_follow {
+    const char *method;
+    struct sl_str tail;  /* behind the path of its answers: "/resp_1/cancel" */
+    struct sl_str query; /* without its mark */
+    bool has_body;       /* the call's */
+};
+
 struct sl_call {
     enum sl_llm_type type;
     const struct sl_manners *manners;   /* what the client's dialect promises beyond its language */
@@ -33,6 +42,8 @@ struct sl_call {
     uint32_t n_choices;                    /* asked for; 0: not said, one */
     const void *own;                       /* what its language noted of it, on the arena; NULL: nothing */
     const struct sl_passage *passage;      /* it goes to a path of the provider's as it is; NULL: it does not */
+    struct sl_str previous;                /* the answer that it goes on from, which somebody has kept; p == NULL: none */
+    const struct sl_follow *follow;        /* NULL: an answer is asked for */
     bool is_kept;                          /* the gateway keeps the answer for who asks for it later */
     uint32_t noted;                        /* the language's own, from read_call to its other functions */
 };

@@ -28,6 +28,7 @@ enum sl_reply_member {
     SL_REPLY_ERROR,
     SL_REPLY_ANSWER, /* what every reply that is none of errors has something in */
     SL_REPLY_DATA,   /* the same of embeddings */
+    SL_REPLY_ID,     /* its id, where it can be asked for again */
     SL_REPLY_META,   /* the usage of embeddings, where it has another name */
     SL_REPLY_COUNT
 };
@@ -48,6 +49,9 @@ struct sl_pass_state {
     bool is_unread;                /* the last event is none that can be read: it may say anything */
     enum sl_error_type error_type; /* which one */
     struct sl_usage usage;
+    uint64_t n_events; /* that went by, where the language numbers them */
+    char id[96];       /* the answer's, where it can be asked for again */
+    uint8_t n_id;
     uint32_t n_choices;    /* asked for; with more than one, each must finish */
     uint64_t begun;        /* bits: those of which something was said, where that is how they are known */
     uint64_t finished;     /* bits: those that have */

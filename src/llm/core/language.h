@@ -50,6 +50,7 @@ struct sl_reply_judgement {
     bool is_object;  /* it is one of JSON */
     bool has_answer; /* it has what every answer has */
     bool is_error;   /* it reports an error */
+    bool is_told;    /* and its clients read that where it stands: it passes to them */
     enum sl_error_type error_type;
     int error_status; /* that the error would have had as a reply of its own; 0: none is named */
 };

@@ -140,9 +140,12 @@ static struct sl_str path_make(struct sl_arena *arena, const struct sl_openai_co
 
 /* base (+ deployment) + operation (+ api-version). */
 static int target_make(const struct sl_openai_conf *conf, const struct sl_uri *base, const char *path,
-                       struct sl_arena *arena, struct sl_str *ret)
+                       struct sl_str tail, struct sl_arena *arena, struct sl_str *ret)
 {
     struct sl_str rel = path_make(arena, conf, path), target;
+    if (tail.n && rel.p) {
+        rel = sl_arena_join(arena, (struct sl_str[]){ rel, tail }, 2);
+    }
     int r = rel.p ? sl_uri_join(base, rel, arena, &target) : SL_E_NOMEM;
     if (r < 0) {
         return r;
@@ -214,7 +217,7 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
     way_settle(bind, val, target);
     for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
         bool is_response = target->languages[type] == &sl_language_responses;
-        r = target_make(conf, &target->base, is_response ? responses_path : paths[type], bind->arena,
+        r = target_make(conf, &target->base, is_response ? responses_path : paths[type], SL_STR(""), bind->arena,
                         &conf->targets[type]);
     }
     if (r == 0 && (conf->tenant.n || conf->identity != SL_ENTRA_SECRET)) {
@@ -245,17 +248,49 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
 
 /* --- building a request --- */
 
+/* What the client's query says, but for the version, which is the route's to say. */
+static struct sl_str query_add(const struct sl_openai_conf *conf, struct sl_str target, struct sl_str query,
+                               struct sl_arena *arena)
+{
+    struct sl_str part;
+    while (target.p && sl_str_next(&query, '&', &part)) {
+        if (part.n && !(conf->api_version.n && sl_str_has_prefix(part, SL_STR("api-version=")))) {
+            char mark = sl_str_find_char(target, '?', 0) < 0 ? '?' : '&';
+            target = sl_arena_printf(arena, "%.*s%c%.*s", SL_STR_ARG(target), mark, SL_STR_ARG(part));
+        }
+    }
+    return target;
+}
+
+/* The path of responses, where the configuration does not lead there anyway. */
+static int response_target_make(const struct sl_openai_conf *conf, const struct sl_target *target,
+                                const struct sl_call *call, struct sl_arena *arena, struct sl_str *io_path)
+{
+    const struct sl_follow *follow = call->follow;
+    bool is_there = target->languages[call->type] == &sl_language_responses;
+    if (!follow) {
+        return is_there ? 0 : target_make(conf, &target->base, responses_path, SL_STR(""), arena, io_path);
+    }
+    int r = target_make(conf, &target->base, responses_path, follow->tail, arena, io_path);
+    if (r == 0) {
+        *io_path = query_add(conf, *io_path, follow->query, arena);
+    }
+    return r < 0 || io_path->p ? r : SL_E_NOMEM;
+}
+
 int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct sl_openai_conf *conf = target->conf;
     struct sl_str path = conf->targets[call->type];
     int r = 0;
-    if (sl_target_language(target, call) == &sl_language_responses &&
-        target->languages[call->type] != &sl_language_responses) {
-        r = target_make(conf, &target->base, responses_path, arena, &path);
+    if (sl_target_language(target, call) == &sl_language_responses) {
+        r = response_target_make(conf, target, call, arena, &path);
     }
     r = r < 0 ? r : sl_build_post(&conf->headers, path, call, target, env, ask_usage, arena, ret_req, ret_error);
+    if (r == 0 && call->follow) {
+        ret_req->method = call->follow->method;
+    }
     return r < 0 || !target->cred
                ? r
                : sl_headers_add(&ret_req->headers, arena, SL_STR("authorization"), env->credential->parts[0]);

@@ -44,7 +44,7 @@ struct sl_answer_end {
     enum sl_finish finish;
     bool is_going_on;
     struct sl_str output;
-    const struct sl_usage *usage; /* NULL: not known */
+    const struct sl_usage *usage; /* NULL: there are none yet */
     const struct sl_llm_error *error;
     int error_status;
 };

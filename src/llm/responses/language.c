@@ -18,6 +18,9 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
 {
     (void)ask_usage; /* it is always told */
     const struct sl_openai_conf *conf = target->conf;
+    if (call->follow && !call->follow->has_body) {
+        return 0;
+    }
     if (call->language == &sl_language_responses) {
         struct sl_call_edit edit = { "model", conf->response_model, true };
         return sl_call_pass(call, &edit, 1, arena, io_req, ret_error);

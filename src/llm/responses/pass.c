@@ -7,10 +7,9 @@
 #include "llm/responses/responses.h"
 
 const struct sl_json_scan_want sl_responses_reply_members[SL_REPLY_COUNT] = {
-    [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096 },
-    [SL_REPLY_ERROR] = { SL_STR_INIT("error"), 4096 },
-    [SL_REPLY_ANSWER] = { SL_STR_INIT("output"), 0 },
-    [SL_REPLY_DATA] = { SL_STR_INIT("data"), 0 },
+    [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096 }, [SL_REPLY_ERROR] = { SL_STR_INIT("error"), 4096 },
+    [SL_REPLY_ANSWER] = { SL_STR_INIT("output"), 0 },  [SL_REPLY_DATA] = { SL_STR_INIT("data"), 0 },
+    [SL_REPLY_ID] = { SL_STR_INIT("id"), 128, '"' },
 };
 
 int sl_responses_read_usage(struct sl_json_val usage, struct sl_usage *ret)
@@ -44,8 +43,11 @@ static void root_note(struct sl_pass_state *state, struct sl_json_val root)
     if (!sl_json_is(response, SL_JSON_OBJECT)) {
         return;
     }
-    struct sl_json_val error = sl_json_get(response, "error");
+    struct sl_json_val error = sl_json_get(response, "error"), id = sl_json_get(response, "id");
     struct sl_usage usage;
+    if (state->n_id == 0 && sl_json_is(id, SL_JSON_STRING) && sl_json_tok(id)->len <= sizeof(state->id)) {
+        state->n_id = (uint8_t)sl_json_decode(id, state->id);
+    }
     if (sl_responses_read_usage(sl_json_get(response, "usage"), &usage) == 0) {
         state->usage = usage;
     }
@@ -84,8 +86,7 @@ static bool is_piece(struct sl_str event)
 
 enum sl_pass sl_responses_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
 {
-    if (is_piece(event)) {
-        return SL_PASS_FORWARD;
-    }
-    return sl_pass_event_read(&reader, state, event, scratch);
+    enum sl_pass pass = is_piece(event) ? SL_PASS_FORWARD : sl_pass_event_read(&reader, state, event, scratch);
+    state->n_events += pass == SL_PASS_FORWARD;
+    return pass;
 }

@@ -29,6 +29,7 @@ int sl_responses_read_call(const struct sl_incoming *in, struct sl_json *doc, st
                            struct sl_call *ret_call, struct sl_llm_error *ret_error)
 {
     struct sl_json_val model = SL_JSON_ABSENT, stream = SL_JSON_ABSENT, said[SL_ECHO_COUNT] = { 0 };
+    struct sl_json_val *previous = &said[SL_ECHO_PREVIOUS];
     struct sl_incoming_row rows[2 + SL_ECHO_COUNT] = { { "model", &model }, { "stream", &stream } };
     for (enum sl_responses_echo i = 0; i < SL_ECHO_COUNT; i++) {
         rows[2 + i] = (struct sl_incoming_row){ sl_responses_echo_name(i), &said[i] };
@@ -38,6 +39,9 @@ int sl_responses_read_call(const struct sl_incoming *in, struct sl_json *doc, st
     r = r < 0 ? r : sl_incoming_model(model, arena, &call.model, ret_error);
     r = r < 0 ? r : sl_incoming_stream(stream, &call.is_stream, ret_error);
     r = r < 0 ? r : own_note(in, said, arena, &call);
+    if (r == 0 && sl_json_is(*previous, SL_JSON_STRING)) {
+        r = sl_json_text(*previous, arena, &call.previous);
+    }
     if (r == 0) {
         call.wants_usage = true; /* the end of its streams always tells it */
         sl_json_edits_init(&call.edits, arena);

@@ -366,6 +366,7 @@ void sl_responses_judge_reply(struct sl_str body, enum sl_llm_type type, struct 
     ret->is_object = true;
     ret->is_error = is_error(error);
     ret->has_answer = !ret->is_error;
+    ret->is_told = sl_json_str_eq(sl_json_get(root, "object"), SL_STR("response"));
     if (ret->is_error) {
         struct sl_llm_error said;
         struct sl_arena arena;

@@ -513,7 +513,7 @@ void sl_responses_write_end(void *state, struct sl_buf *out)
 /* The event is flat, and what there was of the response follows it. */
 void sl_responses_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out)
 {
-    struct sl_responses_writer none = { 0 }, *st = state ? state : &none;
+    struct sl_responses_writer none = { .sequence = error->n_events }, *st = state ? state : &none;
     struct sl_llm_error told = *error;
     struct sl_jw w;
     told.status = sl_error_status(error);

@@ -55,6 +55,15 @@ const char *const sl_db_migrations[] = {
     " target TEXT NOT NULL,"
     " before TEXT,"
     " after TEXT);",
+    /* 3 */
+    /* Whose answers can be asked for again. */
+    "CREATE TABLE answers ("
+    " n INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " id TEXT NOT NULL UNIQUE,"
+    " route TEXT NOT NULL,"
+    " principal TEXT NOT NULL,"
+    " end_usec INTEGER NOT NULL);"
+    "CREATE INDEX answers_end ON answers (end_usec);",
 };
 
 const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

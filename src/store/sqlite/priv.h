@@ -50,6 +50,11 @@ SL_MUST int sl_audit_add(struct sl_db *db, const struct sl_audit_row *row, struc
 
 /* The rest of the operations, each in the file of its name. */
 int sl_sqlite_key_used(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
+int sl_sqlite_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);
+int sl_sqlite_answers_expire(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err);
+int sl_sqlite_answers_load(struct sl_store *store, uint64_t now_usec,
+                           void (*on_answer)(void *arg, const struct sl_store_answer *answer), void *arg,
+                           struct sl_err *err);
 int sl_sqlite_counter_put(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err);
 int sl_sqlite_counters_expire(struct sl_store *store, uint64_t now_usec, struct sl_err *err);
 int sl_sqlite_counters_load(struct sl_store *store, uint64_t now_usec,

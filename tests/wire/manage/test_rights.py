@@ -22,11 +22,13 @@ INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/ch
                "/gateway/openai/v1/embeddings", "/gateway/openai/v1/responses", "/gateway/gemini/v1beta/models/{}:generateContent", "/gateway/gemini/v1beta/models/{}:streamGenerateContent", "/gateway/anthropic/v1/messages",
                "/model/{}/converse", "/model/{}/converse-stream",
                *(f"/{v}/models/{{}}:{action}" for v in ("v1beta", "v1") for action in ("generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents")))
+RESPONSES = {"compact": {"POST": INVOKE, "GET": INVOKE, "DELETE": INVOKE}, "{}": {"GET": INVOKE, "DELETE": INVOKE}, "{}/cancel": {"POST": INVOKE}, "{}/input_items": {"GET": INVOKE}}
 SERVING = "/api/2.0/serving-endpoints"
 OWN = "/api/sluice/v1"
 RIGHTS = {
     **{path: {"POST": INVOKE} for path in INVOCATIONS},
     "/gateway/proxy/{}/{}": {"HEAD": None, **{method: INVOKE for method in ("GET", "POST", "PUT", "PATCH", "DELETE")}},
+    **{f"{before}/responses/{path}": methods for before in ("/v1", "", "/openai", "/openai/v1") for path, methods in RESPONSES.items()},
     **{path: {"GET": ANY} for path in ("/v1/models", "/v1/models/{}", "/models", "/models/{}", "/anthropic/v1/models", "/anthropic/v1/models/{}", "/v1beta/models", "/v1beta/models/{}", "/api/2.0/endpoints/", "/api/2.0/endpoints/{}")},
     **{path: {"GET": OPEN, "HEAD": OPEN} for path in ("/health", "/ready", "/", "/docs", "/redoc", "/openapi.json")},
     **{path: {"GET": OPEN} for path in ("/favicon.ico", "/.well-known/databricks-config")},

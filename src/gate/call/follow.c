@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/follow.h"
+
+#include "base/clock.h"
+#include "gate/call/auth.h"
+#include "gate/call/plan.h"
+#include "gate/call/reply.h"
+#include "gate/call/state.h"
+#include "gate/config/route.h"
+#include "gate/config/settings.h"
+#include "gate/config/snapshot.h"
+#include "gate/gate.h"
+#include "gate/policy/made.h"
+#include "gate/worker.h"
+#include "http/hreq.h"
+#include "llm/core/call.h"
+#include "llm/core/language.h"
+#include "llm/core/target.h"
+
+/* What the paths of answers end with, before what follows. */
+#define ANSWERS "/responses"
+
+/* Behind the path of answers; "" where that is all. */
+static struct sl_str tail_of(const struct sl_xchg *x)
+{
+    ptrdiff_t at = sl_str_find(x->match.path, SL_STR(ANSWERS), 0);
+    return at < 0 ? SL_STR("") : sl_str_sub(x->match.path, (size_t)at + sizeof(ANSWERS) - 1, x->match.path.n);
+}
+
+static bool follow_fill(struct sl_xchg *x, bool has_body)
+{
+    static const struct {
+        unsigned method;
+        const char *name;
+    } methods[] = { { SL_GET, "GET" }, { SL_DELETE, "DELETE" }, { SL_POST, "POST" } };
+    struct sl_follow *follow = SL_ARENA_NEW(x->arena, struct sl_follow);
+    if (!follow) {
+        sl_xchg_fail_nomem(x);
+        return false;
+    }
+    *follow = (struct sl_follow){ .method = "POST", .tail = tail_of(x), .query = x->match.query, .has_body = has_body };
+    for (size_t i = 0; i < SL_ARRAY_LEN(methods); i++) {
+        follow->method = methods[i].method == x->match.method ? methods[i].name : follow->method;
+    }
+    x->call->follow = follow;
+    return true;
+}
+
+bool sl_follow_beside_or_refuse(struct sl_xchg *x)
+{
+    return !x->path->follows || follow_fill(x, true);
+}
+
+static void missing(struct sl_xchg *x, struct sl_str id)
+{
+    struct sl_llm_error error = {
+        .type = SL_ERR_CALLER_NOT_FOUND,
+        .message = sl_arena_printf(x->arena, "Response with id '%.*s' not found.",
+                                   SL_STR_ARG(sl_str_sub(id, 0, SL_MADE_ID_MAX))),
+    };
+    sl_xchg_fail(x, &error);
+}
+
+/* The route whose answer it is, where the caller may use it; else NULL. */
+static struct sl_route *route_of(struct sl_xchg *x, struct sl_str id)
+{
+    struct sl_made *made = x->worker->gate->made;
+    struct sl_str name;
+    if (!made || sl_made_find(made, id, x->caller.principal, sl_clock_wall_usec(), x->arena, &name) < 0) {
+        return NULL;
+    }
+    struct sl_route *route = sl_snapshot_find(x->worker->snapshot, name);
+    return route && sl_auth_may_use(x, name) ? route : NULL;
+}
+
+static bool is_in_query(struct sl_str query, struct sl_str part)
+{
+    struct sl_str one;
+    while (sl_str_next(&query, '&', &one)) {
+        if (sl_str_eq(one, part)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void sl_follow_start(struct sl_xchg *x)
+{
+    struct sl_route *route = route_of(x, x->match.arg);
+    if (!route) {
+        missing(x, x->match.arg);
+        return;
+    }
+    if (x->req->body.n && sl_str_trim(x->req->body).n && !sl_str_eq_c(sl_str_trim(x->req->body), "{}")) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
+                          "This call has no body: the path and the query say it all.");
+        return;
+    }
+    x->route = sl_route_ref(route);
+    x->env->wall_usec = sl_clock_wall_usec();
+    *x->call = (struct sl_call){
+        .type = x->path->type,
+        .manners = x->dialect->manners,
+        .language = x->dialect->language,
+        .model = route->name,
+        .is_stream = is_in_query(x->match.query, SL_STR("stream=true")),
+        .wants_usage = true,
+    };
+    if (follow_fill(x, false)) {
+        sl_plan_start(x);
+    }
+}
+
+bool sl_follow_previous_or_refuse(struct sl_xchg *x)
+{
+    const struct sl_call *call = x->call;
+    struct sl_made *made = x->worker->gate->made;
+    bool passes = call->previous.p && sl_target_speaks(&x->route->targets[0], call->type, call->language);
+    struct sl_str name = SL_STR_NONE;
+    if (!passes || !made) {
+        return true;
+    }
+    int r = sl_made_find(made, call->previous, x->caller.principal, x->env->wall_usec, x->arena, &name);
+    /* Where everybody may do everything, an answer from before the gateway is as good as any. */
+    bool is_open = r == SL_E_NOTFOUND && x->settings->auth.mode != SL_AUTH_KEYS;
+    if (is_open || (r == 0 && sl_auth_may_use(x, name))) {
+        return true;
+    }
+    struct sl_llm_error error = {
+        .type = SL_ERR_CALLER_INVALID_REQUEST,
+        .param = SL_STR("previous_response_id"),
+        .code = SL_STR("previous_response_not_found"),
+        .message = sl_arena_printf(x->arena, "Previous response with id '%.*s' not found.",
+                                   SL_STR_ARG(sl_str_sub(call->previous, 0, SL_MADE_ID_MAX))),
+    };
+    sl_xchg_fail(x, &error);
+    return false;
+}

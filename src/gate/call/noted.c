@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/noted.h"
+
+#include "gate/call/state.h"
+#include "gate/config/route.h"
+#include "gate/gate.h"
+#include "gate/policy/made.h"
+#include "gate/worker.h"
+#include "llm/core/call.h"
+
+void sl_noted_id(struct sl_xchg *x, struct sl_str id)
+{
+    struct sl_made *made = x->worker->gate->made;
+    if (x->is_noted || x->call->follow || !made || !id.n) {
+        return;
+    }
+    x->is_noted = true;
+    sl_made_put(made, id, x->route->name, x->caller.principal, x->env->wall_usec);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/policy/made.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/map.h"
+
+struct entry {
+    struct sl_link link;
+    struct sl_made_record record; /* its texts lie behind it */
+    bool is_new;
+    char texts[];
+};
+
+SL_LIST_HEAD(entry_list);
+SL_LIST_FUNCTIONS(entry_list, struct entry, link);
+
+struct sl_made {
+    pthread_mutex_t lock; /* guards all of it */
+    struct sl_map by_id;
+    struct entry_list entries; /* the oldest first */
+    size_t max, n_new;
+};
+
+int sl_made_new(size_t max, struct sl_made **ret)
+{
+    struct sl_made *made = calloc(1, sizeof(*made));
+    if (!made) {
+        return SL_E_NOMEM;
+    }
+    pthread_mutex_init(&made->lock, NULL);
+    made->max = max;
+    *ret = made;
+    return 0;
+}
+
+static void entry_drop(struct sl_made *made, struct entry *entry)
+{
+    made->n_new -= entry->is_new;
+    SL_IGNORE(!sl_map_remove(&made->by_id, entry->record.id)); /* it is there */
+    entry_list_remove(&made->entries, entry);
+    free(entry);
+}
+
+void sl_made_free(struct sl_made *made)
+{
+    if (!made) {
+        return;
+    }
+    for (struct entry *e; (e = entry_list_first(&made->entries)) != NULL;) {
+        entry_drop(made, e);
+    }
+    sl_map_done(&made->by_id);
+    pthread_mutex_destroy(&made->lock);
+    free(made);
+}
+
+void sl_made_set_max(struct sl_made *made, size_t max)
+{
+    pthread_mutex_lock(&made->lock);
+    made->max = max;
+    pthread_mutex_unlock(&made->lock);
+}
+
+size_t sl_made_max(struct sl_made *made)
+{
+    pthread_mutex_lock(&made->lock);
+    size_t max = made->max;
+    pthread_mutex_unlock(&made->lock);
+    return max;
+}
+
+size_t sl_made_count(struct sl_made *made)
+{
+    pthread_mutex_lock(&made->lock);
+    size_t n = made->entries.n;
+    pthread_mutex_unlock(&made->lock);
+    return n;
+}
+
+static struct sl_str text_put(char **io_at, struct sl_str text)
+{
+    char *at = *io_at;
+    if (text.n) {
+        memcpy(at, text.p, text.n);
+    }
+    *io_at += text.n;
+    return sl_str_make(at, text.n);
+}
+
+static struct entry *entry_new(const struct sl_made_record *record)
+{
+    struct entry *entry = calloc(1, sizeof(*entry) + record->id.n + record->route.n + record->principal.n);
+    if (entry) {
+        char *at = entry->texts;
+        entry->record.id = text_put(&at, record->id);
+        entry->record.route = text_put(&at, record->route);
+        entry->record.principal = text_put(&at, record->principal);
+        entry->record.end_wall_usec = record->end_wall_usec;
+    }
+    return entry;
+}
+
+static void entry_add(struct sl_made *made, struct entry *entry, bool is_new)
+{
+    struct entry *old = sl_map_find(&made->by_id, entry->record.id);
+    if (old) {
+        entry_drop(made, old);
+    }
+    for (struct entry *e; made->entries.n >= made->max && (e = entry_list_first(&made->entries)) != NULL;) {
+        entry_drop(made, e);
+    }
+    if (made->max == 0 || sl_map_put(&made->by_id, entry->record.id, entry) < 0) {
+        free(entry);
+        return;
+    }
+    entry->is_new = is_new;
+    made->n_new += is_new;
+    entry_list_add(&made->entries, entry);
+}
+
+static void expire(struct sl_made *made, uint64_t now)
+{
+    for (struct entry *e; (e = entry_list_first(&made->entries)) != NULL && e->record.end_wall_usec <= now;) {
+        entry_drop(made, e);
+    }
+}
+
+void sl_made_put(struct sl_made *made, struct sl_str id, struct sl_str route, struct sl_str principal,
+                 uint64_t now_wall_usec)
+{
+    const struct sl_made_record record = { id, route, principal, now_wall_usec + SL_MADE_USEC };
+    struct entry *entry = id.n && id.n <= SL_MADE_ID_MAX ? entry_new(&record) : NULL;
+    if (entry) {
+        pthread_mutex_lock(&made->lock);
+        expire(made, now_wall_usec);
+        entry_add(made, entry, true);
+        pthread_mutex_unlock(&made->lock);
+    }
+}
+
+int sl_made_find(struct sl_made *made, struct sl_str id, struct sl_str principal, uint64_t now_wall_usec,
+                 struct sl_arena *arena, struct sl_str *ret_route)
+{
+    pthread_mutex_lock(&made->lock);
+    const struct entry *entry = sl_map_find(&made->by_id, id);
+    int r = !entry || entry->record.end_wall_usec <= now_wall_usec ? SL_E_NOTFOUND
+            : sl_str_eq(entry->record.principal, principal)        ? 0
+                                                                   : SL_E_FOREIGN;
+    if (r == 0) {
+        *ret_route = sl_arena_dup(arena, entry->record.route);
+        r = ret_route->p ? 0 : SL_E_NOMEM;
+    }
+    pthread_mutex_unlock(&made->lock);
+    return r;
+}
+
+void sl_made_each(struct sl_made *made, bool all, void (*on_record)(void *arg, const struct sl_made_record *record),
+                  void *arg)
+{
+    pthread_mutex_lock(&made->lock);
+    /* New ones are at the end. */
+    struct sl_link *at = made->n_new || all ? made->entries.last : NULL;
+    struct entry *first = NULL;
+    for (size_t left = all ? made->entries.n : made->n_new; at && left > 0; at = at->prev) {
+        first = SL_CONTAINER_OF(at, struct entry, link);
+        left -= all || first->is_new;
+    }
+    for (struct entry *e = first; e; e = entry_list_next(e)) {
+        if (all || e->is_new) {
+            e->is_new = false;
+            on_record(arg, &e->record);
+        }
+    }
+    made->n_new = 0;
+    pthread_mutex_unlock(&made->lock);
+}
+
+void sl_made_restore(struct sl_made *made, const struct sl_made_record *record)
+{
+    struct entry *entry = entry_new(record);
+    if (entry) {
+        pthread_mutex_lock(&made->lock);
+        entry_add(made, entry, false);
+        pthread_mutex_unlock(&made->lock);
+    }
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "gate/policy/made.h"
+
+#define HOUR 3600000000ull
+#define T0   1800000000000000ull
+
+static struct sl_made *made_new(size_t max)
+{
+    struct sl_made *made = NULL;
+    assert_int_equal(sl_made_new(max, &made), 0);
+    return made;
+}
+
+static void put(struct sl_made *made, const char *id, const char *principal, uint64_t now)
+{
+    sl_made_put(made, sl_str_c(id), SL_STR("route"), sl_str_c(principal), now);
+}
+
+static int find(struct sl_made *made, const char *id, const char *principal, uint64_t now)
+{
+    struct sl_arena arena;
+    struct sl_str route = SL_STR_NONE;
+    sl_arena_init(&arena, NULL);
+    int r = sl_made_find(made, sl_str_c(id), sl_str_c(principal), now, &arena, &route);
+    if (r == 0) {
+        assert_true(sl_str_eq_c(route, "route"));
+    }
+    sl_arena_done(&arena);
+    return r;
+}
+
+static void one_is_found_by_who_got_it(void **state)
+{
+    (void)state;
+    struct sl_made *made = made_new(10);
+    put(made, "a", "ann", T0);
+    assert_int_equal(find(made, "a", "ann", T0), 0);
+    assert_int_equal(find(made, "a", "bob", T0), SL_E_FOREIGN);
+    assert_int_equal(find(made, "b", "ann", T0), SL_E_NOTFOUND);
+    put(made, "a", "bob", T0 + 1); /* the same id anew */
+    assert_int_equal(find(made, "a", "bob", T0 + 1), 0);
+    assert_int_equal(sl_made_count(made), 1);
+    put(made, "", "ann", T0);
+    char id[SL_MADE_ID_MAX + 2];
+    memset(id, 'x', sizeof(id) - 1);
+    id[sizeof(id) - 1] = '\0';
+    put(made, id, "ann", T0);
+    assert_int_equal(sl_made_count(made), 1);
+    sl_made_free(made);
+    sl_made_free(NULL);
+}
+
+static void it_is_known_for_a_day(void **state)
+{
+    (void)state;
+    struct sl_made *made = made_new(10);
+    put(made, "a", "ann", T0);
+    put(made, "b", "ann", T0 + HOUR);
+    assert_int_equal(find(made, "a", "ann", T0 + 24 * HOUR - 1), 0);
+    assert_int_equal(find(made, "a", "ann", T0 + 24 * HOUR), SL_E_NOTFOUND);
+    put(made, "c", "ann", T0 + 24 * HOUR);
+    assert_int_equal(sl_made_count(made), 2); /* what is over went */
+    sl_made_free(made);
+}
+
+static void the_oldest_go_first(void **state)
+{
+    (void)state;
+    struct sl_made *made = made_new(3);
+    const char *ids[] = { "a", "b", "c", "d", "e" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(ids); i++) {
+        put(made, ids[i], "ann", T0 + i);
+    }
+    assert_int_equal(sl_made_count(made), 3);
+    assert_int_equal(find(made, "b", "ann", T0 + 9), SL_E_NOTFOUND);
+    assert_int_equal(find(made, "c", "ann", T0 + 9), 0);
+    sl_made_set_max(made, 1);
+    put(made, "f", "ann", T0 + 9);
+    assert_int_equal(sl_made_count(made), 1);
+    assert_int_equal(find(made, "f", "ann", T0 + 9), 0);
+    sl_made_set_max(made, 0);
+    put(made, "g", "ann", T0 + 9);
+    assert_int_equal(sl_made_count(made), 0);
+    sl_made_free(made);
+}
+
+static void on_record(void *arg, const struct sl_made_record *record)
+{
+    struct sl_made *other = arg;
+    sl_made_restore(other, record);
+}
+
+static void what_is_new_is_walked_once(void **state)
+{
+    (void)state;
+    struct sl_made *made = made_new(10), *first = made_new(10), *second = made_new(10), *all = made_new(10);
+    put(made, "a", "ann", T0);
+    put(made, "b", "bob", T0);
+    sl_made_each(made, false, on_record, first);
+    put(made, "c", "ann", T0);
+    sl_made_each(made, false, on_record, second);
+    sl_made_each(made, true, on_record, all);
+    assert_int_equal(sl_made_count(first), 2);
+    assert_int_equal(sl_made_count(second), 1);
+    assert_int_equal(sl_made_count(all), 3);
+    assert_int_equal(find(first, "b", "bob", T0), 0);
+    assert_int_equal(find(second, "c", "ann", T0), 0);
+    struct sl_made *none = made_new(10);
+    sl_made_each(made, false, on_record, none);
+    sl_made_each(first, false, on_record, none); /* what was restored is nothing new */
+    assert_int_equal(sl_made_count(none), 0);
+    struct sl_made *tables[] = { made, first, second, all, none };
+    for (size_t i = 0; i < SL_ARRAY_LEN(tables); i++) {
+        sl_made_free(tables[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_is_found_by_who_got_it),
+        cmocka_unit_test(it_is_known_for_a_day),
+        cmocka_unit_test(the_oldest_go_first),
+        cmocka_unit_test(what_is_new_is_walked_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
