@@ -10,7 +10,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A row's number is in the corpus: new ones stand at the end. */
-static const struct sl_dialect *const dialects[] = { &sl_dialect_anthropic, &sl_dialect_cohere, &sl_dialect_gemini };
+static const struct sl_dialect *const dialects[] = { &sl_dialect_anthropic, &sl_dialect_cohere, &sl_dialect_gemini,
+                                                     &sl_dialect_responses };
 
 static const struct upstream {
     const char *provider, *model;
@@ -204,6 +205,7 @@ static void stream_fuzz(struct llm_fuzz *f, const struct sl_dialect *dialect, co
     int r2 = llm_fuzz_stream(f, upstream, SL_LLM_CHAT, dialect, bytes, piece, &cut);
     SL_ASSERT(r == r2 && (r < 0 || sl_str_eq(sl_buf_str(&whole), sl_buf_str(&cut))));
     bool has_start = sl_str_find(sl_buf_str(&whole), SL_STR("start"), 0) >= 0 ||
+                     sl_str_find(sl_buf_str(&whole), SL_STR("response.created"), 0) >= 0 ||
                      sl_str_find(sl_buf_str(&whole), SL_STR("\"candidates\":"), 0) >= 0;
     if (r == 0 && has_start) { /* the gateway refuses an end alone */
         r = llm_fuzz_stream(f, dialect->language, SL_LLM_CHAT, dialect, sl_buf_str(&whole), whole.len, &again);
