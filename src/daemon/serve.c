@@ -16,6 +16,7 @@
 #include "gate/config/snapshot.h"
 #include "gate/gate.h"
 #include "gate/policy/counters.h"
+#include "gate/policy/kept.h"
 #include "gate/policy/limit.h"
 #include "gate/policy/made.h"
 #include "gate/watch/accesslog.h"
@@ -437,7 +438,8 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_metrics_new(&d->gate.metrics) < 0) {
         return sl_fail_nomem(err);
     }
-    if (sl_made_new(load->config->settings->responses_max, &d->gate.made) < 0) {
+    if (sl_made_new(load->config->settings->responses_max, &d->gate.made) < 0 ||
+        sl_kept_new(&d->gate.memory, &d->gate.kept) < 0) {
         return sl_fail_nomem(err);
     }
     r = sl_data_open(&d->gate, d->data_given, &d->arena, &d->data, err);
@@ -479,6 +481,7 @@ static void serve_free(struct daemon *d)
     sl_publisher_done(&d->publisher);
     sl_limiter_free(d->gate.limiter);
     sl_made_free(d->gate.made);
+    sl_kept_free(d->gate.kept);
     sl_credentials_done();
     sl_metrics_free(d->gate.metrics);
     sl_key_unref(d->gate.admin_key);

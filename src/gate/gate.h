@@ -12,6 +12,7 @@
 struct sl_accesslog;
 struct sl_counters;
 struct sl_events;
+struct sl_kept;
 struct sl_key;
 struct sl_limiter;
 struct sl_made;
@@ -27,6 +28,7 @@ struct sl_gate {
     struct sl_counters *counters;
     struct sl_accesslog *access_log;
     struct sl_limiter *limiter;
+    struct sl_kept *kept; /* answers of providers that keep none */
     struct sl_made *made; /* which answers can be asked for again */
     struct sl_metrics *metrics;
     atomic_bool is_ending;   /* the store's last words: everything that is due later is due now */

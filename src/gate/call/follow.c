@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "gate/call/auth.h"
+#include "gate/call/keep.h"
 #include "gate/call/plan.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
@@ -86,6 +87,9 @@ static bool is_in_query(struct sl_str query, struct sl_str part)
 
 void sl_follow_start(struct sl_xchg *x)
 {
+    if (sl_keep_reply(x)) {
+        return;
+    }
     struct sl_route *route = route_of(x, x->match.arg);
     if (!route) {
         missing(x, x->match.arg);
@@ -111,12 +115,36 @@ void sl_follow_start(struct sl_xchg *x)
     }
 }
 
+static void previous_refuse(struct sl_xchg *x)
+{
+    struct sl_llm_error error = {
+        .type = SL_ERR_CALLER_INVALID_REQUEST,
+        .param = SL_STR("previous_response_id"),
+        .code = SL_STR("previous_response_not_found"),
+        .message = sl_arena_printf(x->arena, "Previous response with id '%.*s' not found.",
+                                   SL_STR_ARG(sl_str_sub(x->call->previous, 0, SL_MADE_ID_MAX))),
+    };
+    sl_xchg_fail(x, &error);
+}
+
 bool sl_follow_previous_or_refuse(struct sl_xchg *x)
 {
     const struct sl_call *call = x->call;
     struct sl_made *made = x->worker->gate->made;
+    int kept = sl_keep_go_on(x);
+    sl_keep_settle(x);
+    if (kept != SL_E_NOTFOUND) {
+        if (kept < 0) {
+            sl_xchg_fail_nomem(x);
+        }
+        return kept == 0;
+    }
     bool passes = call->previous.p && sl_target_speaks(&x->route->targets[0], call->type, call->language);
     struct sl_str name = SL_STR_NONE;
+    if (call->previous.p && !passes && x->route->own.responses_keep_usec > 0) {
+        previous_refuse(x);
+        return false;
+    }
     if (!passes || !made) {
         return true;
     }
@@ -126,13 +154,6 @@ bool sl_follow_previous_or_refuse(struct sl_xchg *x)
     if (is_open || (r == 0 && sl_auth_may_use(x, name))) {
         return true;
     }
-    struct sl_llm_error error = {
-        .type = SL_ERR_CALLER_INVALID_REQUEST,
-        .param = SL_STR("previous_response_id"),
-        .code = SL_STR("previous_response_not_found"),
-        .message = sl_arena_printf(x->arena, "Previous response with id '%.*s' not found.",
-                                   SL_STR_ARG(sl_str_sub(call->previous, 0, SL_MADE_ID_MAX))),
-    };
-    sl_xchg_fail(x, &error);
+    previous_refuse(x);
     return false;
 }

@@ -2,6 +2,7 @@
 #include "gate/call/relay_collect.h"
 
 #include "base/word.h"
+#include "gate/call/keep.h"
 #include "gate/call/mask.h"
 #include "gate/call/relay_out.h"
 #include "gate/call/reply.h"
@@ -115,6 +116,7 @@ struct sl_verdict sl_relay_reply_tell(struct sl_relay *relay, const struct sl_re
     if (r < 0) {
         return sl_relay_refuse(relay, SL_E_NOMEM);
     }
+    sl_keep_answer(x, sl_buf_str(out));
     if (!x->call->is_stream) {
         sl_xchg_reply(x, 200, SL_STR("application/json"), sl_buf_str(out));
         return SL_VERDICT(TOLD);

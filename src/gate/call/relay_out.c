@@ -3,6 +3,7 @@
 
 #include "base/budget.h"
 #include "gate/call/headers.h"
+#include "gate/call/keep.h"
 #include "gate/call/mask.h"
 #include "gate/call/own.h"
 #include "gate/call/reply.h"
@@ -171,6 +172,7 @@ void sl_relay_error_mask(struct sl_relay *relay, struct sl_llm_error *error)
 struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay)
 {
     relay->x->dialect->language->write_end(relay->dialect_state, &relay->out);
+    sl_keep_answer(relay->x, sl_buf_str(&relay->out));
     sl_relay_out_send(relay);
     return SL_VERDICT(DONE);
 }

@@ -27,7 +27,8 @@ struct sl_route_own {
     struct sl_str tls_ca, tls_cert, tls_key; /* paths; p == NULL: none of its own */
     struct sl_route_header *headers;
     uint32_t n_headers;
-    struct sl_strs passage;      /* rules of the raw passage, besides the provider's: llm/core/passage.h */
+    struct sl_strs passage; /* rules of the raw passage, besides the provider's: llm/core/passage.h */
+    uint64_t responses_keep_usec, responses_bytes; /* what the gateway keeps itself; 0: nothing */
     struct sl_str *secret_names; /* of headers whose values are secrets; ends with a p of NULL; NULL: none */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/config/route_own.h"
 
+#include "base/num.h"
 #include "base/secret.h"
 #include "conf/files.h"
 #include "gate/config/per_route.h"
@@ -143,7 +144,19 @@ static const struct sl_opt tls_rows[] = {
     { NULL },
 };
 
+static const struct sl_opt responses_rows[] = {
+    { "keep", SL_OPT_USEC, offsetof(struct sl_route_own, responses_keep_usec), NULL, SL_USEC_PER_SEC,
+      30 * 86400 * SL_USEC_PER_SEC, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "how long a response can be gone on from and asked for again; without, none is kept" },
+    { "size", SL_OPT_BYTES, offsetof(struct sl_route_own, responses_bytes), NULL, 4096, 64ull << 30, SL_OPT_RELOAD,
+      NULL, NULL, NULL,
+      "of all that are kept together, with their conversations: 64MiB where it is not said; the oldest go first" },
+    { NULL },
+};
+
 const struct sl_opt sl_route_own_rows[] = {
+    { "responses", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, responses_rows, NULL,
+      "responses of /v1/responses that the gateway keeps in its memory, where the provider keeps none" },
     { "proxy", SL_OPT_CUSTOM, offsetof(struct sl_route_own, proxy), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, proxy_check,
       "another proxy than upstream.proxy, without exceptions: http://[user:password@]host:port, or none" },
     { "headers", SL_OPT_CUSTOM, offsetof(struct sl_route_own, headers), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,

@@ -42,10 +42,11 @@ struct sl_call {
     uint32_t n_choices;                    /* asked for; 0: not said, one */
     const void *own;                       /* what its language noted of it, on the arena; NULL: nothing */
     const struct sl_passage *passage;      /* it goes to a path of the provider's as it is; NULL: it does not */
-    struct sl_str previous;                /* the answer that it goes on from, which somebody has kept; p == NULL: none */
-    const struct sl_follow *follow;        /* NULL: an answer is asked for */
-    bool is_kept;                          /* the gateway keeps the answer for who asks for it later */
-    uint32_t noted;                        /* the language's own, from read_call to its other functions */
+    struct sl_str items;            /* of a conversation, as the call brings them: a text or a list; p == NULL: none */
+    struct sl_str previous;         /* the answer that it goes on from, which somebody has kept; p == NULL: none */
+    const struct sl_follow *follow; /* NULL: an answer is asked for */
+    bool is_kept;                   /* the gateway keeps the answer for who asks for it later */
+    uint32_t noted;                 /* the language's own, from read_call to its other functions */
 };
 
 struct sl_env {

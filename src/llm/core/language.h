@@ -123,6 +123,10 @@ struct sl_language {
     void (*write_item)(void *state, struct sl_str json, struct sl_buf *out);
     /* The stream is complete. */
     void (*write_end)(void *state, struct sl_buf *out);
+    /* Of what was written of an answer, to its end: the whole of it, its id and the inside of the list of its items.
+     * False: it is none that can be asked for again. NULL: no answer can. */
+    bool (*read_answer)(struct sl_str written, struct sl_json *scratch, struct sl_str *ret_answer,
+                        struct sl_str *ret_id, struct sl_str *ret_items);
     /* Our own error, or an upstream's that cannot be passed: may change error->status to the language's (401 from
      * upstream, …). Body into `out`. */
     void (*write_error)(struct sl_llm_error *error, struct sl_buf *out);

@@ -49,6 +49,7 @@ const struct sl_language sl_language_responses = {
     .write_done = sl_responses_write_done,
     .write_delta = sl_responses_write_delta,
     .write_end = sl_responses_write_end,
+    .read_answer = sl_responses_read_answer,
     .write_error = sl_openai_write_error,
     .error_member = "error",
     .write_stream_error = sl_responses_write_stream_error,

@@ -29,10 +29,12 @@ int sl_responses_read_call(const struct sl_incoming *in, struct sl_json *doc, st
                            struct sl_call *ret_call, struct sl_llm_error *ret_error)
 {
     struct sl_json_val model = SL_JSON_ABSENT, stream = SL_JSON_ABSENT, said[SL_ECHO_COUNT] = { 0 };
-    struct sl_json_val *previous = &said[SL_ECHO_PREVIOUS];
-    struct sl_incoming_row rows[2 + SL_ECHO_COUNT] = { { "model", &model }, { "stream", &stream } };
+    struct sl_json_val *previous = &said[SL_ECHO_PREVIOUS], input = SL_JSON_ABSENT, store = SL_JSON_ABSENT;
+    struct sl_incoming_row rows[4 + SL_ECHO_COUNT] = {
+        { "model", &model }, { "stream", &stream }, { "input", &input }, { "store", &store }
+    };
     for (enum sl_responses_echo i = 0; i < SL_ECHO_COUNT; i++) {
-        rows[2 + i] = (struct sl_incoming_row){ sl_responses_echo_name(i), &said[i] };
+        rows[4 + i] = (struct sl_incoming_row){ sl_responses_echo_name(i), &said[i] };
     }
     struct sl_call call = { .type = in->type, .language = &sl_language_responses, .body = in->body, .doc = doc };
     int r = sl_incoming_pick(in, doc, arena, rows, SL_ARRAY_LEN(rows), ret_error);
@@ -41,6 +43,9 @@ int sl_responses_read_call(const struct sl_incoming *in, struct sl_json *doc, st
     r = r < 0 ? r : own_note(in, said, arena, &call);
     if (r == 0 && sl_json_is(*previous, SL_JSON_STRING)) {
         r = sl_json_text(*previous, arena, &call.previous);
+    }
+    if (r == 0 && !sl_json_is(store, SL_JSON_FALSE)) {
+        call.items = sl_json_is_nothing(input) ? SL_STR_NONE : sl_json_raw(input);
     }
     if (r == 0) {
         call.wants_usage = true; /* the end of its streams always tells it */

@@ -125,3 +125,34 @@ int sl_responses_write_reply(const struct sl_call *call, const struct sl_reply *
     }
     return r;
 }
+
+/* --- what was written --- */
+
+static bool is_ended(struct sl_json_val response)
+{
+    struct sl_json_val status = sl_json_get(response, "status");
+    return sl_json_str_eq(status, SL_STR("completed")) || sl_json_str_eq(status, SL_STR("incomplete"));
+}
+
+bool sl_responses_read_answer(struct sl_str written, struct sl_json *scratch, struct sl_str *ret_answer,
+                              struct sl_str *ret_id, struct sl_str *ret_items)
+{
+    static const struct sl_str mark = SL_STR_INIT("\ndata: ");
+    ptrdiff_t at = -1;
+    for (ptrdiff_t next = 0; written.p && (next = sl_str_find(written, mark, (size_t)next)) >= 0; next++) {
+        at = next;
+    }
+    struct sl_str text = at < 0 ? written : sl_str_trim(sl_str_sub(written, (size_t)at + mark.n, written.n));
+    if (sl_json_parse_at(scratch, text, 4) < 0) {
+        return false;
+    }
+    struct sl_json_val root = sl_json_root(scratch), response = at < 0 ? root : sl_json_get(root, "response");
+    struct sl_str id = sl_json_raw(sl_json_get(response, "id")), output = sl_json_raw(sl_json_get(response, "output"));
+    if (!is_ended(response) || id.n < 3 || output.n < 2) {
+        return false;
+    }
+    *ret_answer = sl_json_raw(response);
+    *ret_id = sl_str_sub(id, 1, id.n - 1);
+    *ret_items = sl_str_trim(sl_str_sub(output, 1, output.n - 1));
+    return true;
+}

@@ -39,4 +39,8 @@ int sl_responses_write_delta(void *state, const struct sl_call *call, const stru
 void sl_responses_write_end(void *state, struct sl_buf *out);
 void sl_responses_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out);
 
+/* The last event, or the whole reply. */
+bool sl_responses_read_answer(struct sl_str written, struct sl_json *scratch, struct sl_str *ret_answer,
+                              struct sl_str *ret_id, struct sl_str *ret_items);
+
 #endif
