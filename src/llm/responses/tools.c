@@ -156,6 +156,7 @@ static int room_make(struct sl_chat_reader *rd, struct sl_json_val tools)
         n += inside;
         n_spelt += inside + is_custom;
     }
+    own->n_tools = 0; /* the call may be read once more, for the next attempt */
     rd->chat->tools = SL_ARENA_ARRAY(rd->arena, struct sl_tool, n + 1);
     if (n_spelt) {
         own->tools = SL_ARENA_ARRAY(rd->arena, struct sl_responses_tool, n_spelt);
