@@ -12,6 +12,7 @@
 #include "gate/config/route_conf.h"
 #include "gate/config/route_own.h"
 #include "gate/config/settings.h"
+#include "gate/config/traffic_conf.h"
 #include "llm/error_docs.h"
 #include "llm/core/llm.h"
 
@@ -138,7 +139,8 @@ static void values_put(struct sl_buf *out, const struct sl_opt *row)
 static void rows_put(struct sl_buf *out, const struct sl_opt *table, const char *prefix, bool with_reload)
 {
     for (const struct sl_opt *row = table; row->key; row++) {
-        bool is_own = strncmp(prefix, "sluice", 6) == 0; /* a route's: what it does not say, the settings say */
+        bool is_own = table == sl_route_conf_rows || table == sl_timeout_rows; /* of a route: else the settings' */
+        is_own &= strncmp(prefix, "sluice", 6) == 0;
         char path[128];
         snprintf(path, sizeof(path), "%s%s%s", prefix, *prefix ? "." : "", row->key);
         if (row->flags & SL_OPT_HIDDEN) {
@@ -151,7 +153,9 @@ static void rows_put(struct sl_buf *out, const struct sl_opt *table, const char 
         if (row->type != SL_OPT_MAP) {
             sl_buf_printf(out, "| `%s`%s | ", path, row->flags & SL_OPT_REQUIRED ? " (required)" : "");
             values_put(out, row);
-            const char *def = is_own && row->def ? "`upstream`'s" : row->def ? row->def : "–";
+            const char *def = is_own && row->def ? strstr(prefix, "[]") ? "the route's" : "`upstream`'s"
+                              : row->def         ? row->def
+                                                 : "–";
             const char *tick = !is_own && row->def ? "`" : "";
             sl_buf_printf(out, " | %s%s%s | ", tick, def, tick);
             if (with_reload) {
@@ -213,7 +217,12 @@ static void endpoints_put(struct sl_buf *out)
     sl_buf_add_c(out, "| key | value | default | what |\n|---|---|---|---|\n");
     rows_put(out, sl_route_conf_rows, "sluice", false);
     rows_put(out, sl_route_own_rows, "sluice", false);
-    sl_buf_add_c(out, "\n`proxy`, `headers` and `tls` are for routes of this file only.\n\n");
+    rows_put(out, sl_traffic_rows, "sluice", false);
+    sl_buf_add_c(out, "\n`proxy`, `headers`, `tls` and `targets` are for routes of this file only.\n\n"
+                      "A target is a map; [traffic.md](traffic.md) says what is done with them:\n\n");
+    sl_buf_add_c(out, "| key | value | default | what |\n|---|---|---|---|\n");
+    rows_put(out, sl_target_rows, "sluice.targets[]", false);
+    sl_buf_add_c(out, "\n`timeouts.total` of a target bounds one attempt at it, the route's the whole call.\n\n");
 }
 
 static void providers_put(struct sl_buf *out)

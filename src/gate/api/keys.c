@@ -12,6 +12,7 @@
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/entry.h"
 #include "gate/config/instant.h"
 #include "gate/config/keyring.h"
 #include "gate/config/keyset.h"

@@ -55,7 +55,7 @@ static const struct status {
 #define OF_EVERY "x-request-id"
 #define OF_ERROR "x-sluice-error-type"
 #define OF_INVOKED                                                                                          \
-    "x-sluice-route x-sluice-provider x-sluice-model x-sluice-attempts x-sluice-dropped "                   \
+    "x-sluice-route x-sluice-provider x-sluice-model x-sluice-attempts x-sluice-target x-sluice-dropped "   \
     "x-sluice-upstream-request-id server-timing x-ratelimit-limit-requests x-ratelimit-remaining-requests " \
     "x-ratelimit-reset-requests"
 

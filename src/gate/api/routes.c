@@ -17,6 +17,7 @@
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
+#include "gate/config/traffic.h"
 #include "gate/gate.h"
 #include "gate/worker.h"
 #include "json/write.h"
@@ -97,9 +98,31 @@ static void model_write(struct sl_jw *w, const struct sl_route *route)
     sl_jw_end(w);
 }
 
+/* Of several, in the order of the file: what of each may be shown. */
+static void targets_write(struct sl_jw *w, const struct sl_route *route)
+{
+    sl_jw_key(w, "targets");
+    sl_jw_array(w);
+    for (uint32_t i = 0; i < route->n_targets; i++) {
+        const struct sl_target *target = &route->targets[i];
+        const struct sl_target_rule *rule = &route->traffic->rules[i];
+        sl_jw_object(w);
+        sl_jw_member_str(w, "name", route->traffic->targets[i].name);
+        sl_jw_member_str(w, "provider", sl_str_c(target->provider->name));
+        sl_jw_member_str(w, "model", target->model);
+        sl_jw_member_u64(w, "weight", rule->weight);
+        sl_jw_member_u64(w, "tier", rule->tier);
+        sl_jw_end(w);
+    }
+    sl_jw_end(w);
+}
+
 static void own_item_members(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
 {
     model_write(w, route);
+    if (route->traffic) {
+        targets_write(w, route);
+    }
     own_members(x, w, route, route->name, !route->incarnation, sl_snapshot_is_shadowed(x->worker->snapshot, route));
     if (route->incarnation) {
         sl_jw_member_u64(w, "version", route->version);

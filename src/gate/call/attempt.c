@@ -12,6 +12,7 @@
 #include "gate/config/route.h"
 #include "gate/config/route_header.h"
 #include "gate/config/settings.h"
+#include "gate/config/traffic.h"
 #include "gate/engine.h"
 #include "gate/worker.h"
 #include "llm/core/call.h"
@@ -129,10 +130,15 @@ static int own_headers_add(struct sl_xchg *x, struct sl_headers *io_headers)
     return r;
 }
 
-/* What is set holds for every dialect; else each has its clients' own patience. */
-static uint64_t first_byte_usec(const struct sl_xchg *x)
+/* What is set holds for every dialect; else each has its clients' own patience, or what is left of it where another
+ * target may do better. */
+static uint64_t first_byte_usec(const struct sl_attempt *attempt)
 {
-    uint64_t said = x->route->conf.timeouts.first_byte_usec, own = x->dialect->manners->first_byte_usec;
+    const struct sl_xchg *x = attempt->x;
+    uint64_t said = attempt->timeouts->first_byte_usec, own = x->dialect->manners->first_byte_usec;
+    if (!said && x->route->n_targets > 1 && !x->call->passage) {
+        return x->call->is_stream ? SL_SEVERAL_STREAM_FIRST_BYTE_USEC : SL_SEVERAL_FIRST_BYTE_USEC;
+    }
     return said ? said : own ? own : FIRST_BYTE_USEC;
 }
 
@@ -179,10 +185,10 @@ static int net_start(struct sl_attempt *attempt)
         .n_slices = request->n_slices,
         .body_len = request->body_len,
     };
-    const struct sl_upstream_timeouts *t = &x->route->conf.timeouts;
+    const struct sl_upstream_timeouts *t = attempt->timeouts;
     struct sl_hcall_timeouts timeouts = {
         .connect_usec = t->connect_usec,
-        .first_byte_usec = first_byte_usec(x),
+        .first_byte_usec = first_byte_usec(attempt),
         .idle_usec = t->idle_usec,
         .total_usec = SL_MAX(attempt->total_usec, (uint64_t)1),
     };
@@ -240,11 +246,15 @@ void sl_attempt_resume(struct sl_attempt *attempt)
 }
 
 /* Is the call of a kind that the provider serves, with this model? */
-static bool is_served(const struct sl_target *target, const struct sl_call *call)
+static bool is_served(const struct sl_target *target, const struct sl_xchg *x)
 {
     const struct sl_provider *provider = target->provider;
+    const struct sl_call *call = x->call;
     if (call->passage) {
         return provider->passage;
+    }
+    if (call->is_count && !(target->counts_tokens && sl_target_speaks(target, call->type, x->dialect->language))) {
+        return false; /* another target of the route does */
     }
     return target->languages[call->type] && (provider->caps & SL_BIT(call->type)) &&
            (!call->is_stream || (provider->caps & SL_CAP_STREAM));
@@ -261,7 +271,7 @@ int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct
     attempt->request = (struct sl_http_req){ 0 };
     x->record.dropped = SL_STR_NONE;
     x->record.lost = 0;
-    if (!is_served(target, x->call)) {
+    if (!is_served(target, x)) {
         ret_error->type = SL_ERR_CALLER_UNSUPPORTED;
         ret_error->message = sl_provider_refusal(provider, x->call->type, x->call->is_stream, x->arena);
         return SL_E_UNSUPPORTED;

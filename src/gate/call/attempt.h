@@ -11,6 +11,7 @@
 struct sl_attempt_events;
 struct sl_play;
 struct sl_target;
+struct sl_upstream_timeouts;
 struct sl_xchg;
 
 /* Used again for the next one. */
@@ -22,14 +23,15 @@ struct sl_attempt {
     const struct sl_target *target;
     bool asks_usage; /* for a usage chunk that the client did not ask for */
     bool is_paused;
-    uint64_t total_usec;        /* for all of it; 0: over already */
+    uint64_t total_usec; /* for all of it; 0: over already */
+    const struct sl_upstream_timeouts *timeouts;
     struct sl_http_req request; /* as it is sent */
     struct sl_hcall hcall;
     struct sl_play *play;
 };
 
-/* Builds and starts it; target, asks_usage and total_usec are set. SL_E_NOMEM; any other code: the request cannot be
- * made, and *ret_error says why (it has no type where the provider did not say). */
+/* Builds and starts it; target, asks_usage, total_usec and timeouts are set. SL_E_NOMEM; any other code: the request
+ * cannot be made, and *ret_error says why (it has no type where the provider did not say). */
 SL_MUST int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct sl_attempt_events *events,
                              void *user, struct sl_llm_error *ret_error);
 enum sl_error_type sl_attempt_fault_type(enum sl_hcall_fault fault);

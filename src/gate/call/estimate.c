@@ -13,8 +13,12 @@
 bool sl_estimate_reply(struct sl_xchg *x)
 {
     const struct sl_language *language = x->dialect->language;
-    const struct sl_target *target = &x->route->targets[0];
-    if (!x->call->is_count || (target->counts_tokens && sl_target_speaks(target, x->call->type, language))) {
+    bool is_counted = !x->call->is_count;
+    for (uint32_t i = 0; !is_counted && i < x->route->n_targets; i++) {
+        const struct sl_target *target = &x->route->targets[i];
+        is_counted = target->counts_tokens && sl_target_speaks(target, x->call->type, language);
+    }
+    if (is_counted) {
         return false;
     }
     struct sl_buf *out = x->desk->text;

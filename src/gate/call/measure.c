@@ -4,6 +4,7 @@
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "gate/config/traffic.h"
 #include "gate/gate.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
@@ -31,7 +32,10 @@ static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
         struct sl_metric_labels made = { .route = x->route->name,
                                          .operation = sl_str_c(operation_names[x->route->type]),
                                          .provider = sl_str_c(target->provider->name),
-                                         .model = target->model };
+                                         .model = target->model,
+                                         .target = x->route->traffic
+                                                       ? x->route->traffic->targets[target - x->route->targets].name
+                                                       : SL_STR("model") };
         const struct sl_metric_bounds bounds = { x->settings->metrics_max_routes,
                                                  x->settings->metrics_histogram_routes };
         labels = sl_metrics_intern(metrics, &made, &bounds);

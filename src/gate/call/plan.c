@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/plan.h"
 
+#include "base/num.h"
 #include "gate/call/attempt.h"
 #include "gate/call/attempt_events.h"
+#include "gate/call/course.h"
 #include "gate/call/cred_table.h"
 #include "gate/call/credential.h"
 #include "gate/call/measure.h"
@@ -12,6 +14,7 @@
 #include "gate/call/state.h"
 #include "gate/call/verdict.h"
 #include "gate/config/route.h"
+#include "gate/config/traffic.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"
 #include "llm/core/cred.h"
@@ -24,14 +27,18 @@ struct sl_plan {
     struct sl_attempt attempt;
     struct sl_relay relay;
     struct sl_timer backoff;
-    uint32_t n_retries;     /* of the attempts: those that upstream.retries counts */
-    bool usage_was_refused; /* the next one does not ask for it */
+    uint32_t n_retries;       /* of the attempts: those that upstream.retries counts */
+    bool usage_was_refused;   /* the next one does not ask for it */
+    struct sl_course *course; /* where there are several targets; NULL: there is one */
 
     /* where the target's credential is fetched */
     struct sl_cred cred;
     struct sl_cred_wait *wait; /* it is being fetched */
     uint32_t n_waits;
     bool cred_was_refused; /* one was; another is not asked for */
+
+    /* of the attempt at one of several targets */
+    bool is_unsent, is_measured;
 };
 
 /* Fetches that one call waits for: the first, one after a refusal, and one that failed meanwhile. */
@@ -50,6 +57,23 @@ static void plan_on_stop(struct sl_part *part)
     sl_timer_remove(plan->x->desk->loop, &plan->backoff);
     sl_credential_cancel(plan->wait);
     plan->wait = NULL;
+    if (plan->course) {
+        sl_attempt_stop(&plan->attempt);
+        sl_course_leave(plan->course, plan->x->record.error_type);
+    }
+}
+
+/* Another target may come now: what this one said is not about that. */
+static void target_leave(struct sl_plan *plan, enum sl_error_type why)
+{
+    struct sl_xchg *x = plan->x;
+    struct sl_record *record = &x->record;
+    sl_course_leave(plan->course, why);
+    sl_xchg_set_state(x, SL_XS_UPSTREAM);
+    record->error_type = SL_ERR_NONE;
+    record->upstream_request_id = record->upstream_code = SL_STR_NONE;
+    record->is_final = false;
+    record->usage = SL_USAGE_NONE;
 }
 
 /* Nothing has left for the client yet. */
@@ -62,6 +86,9 @@ static void again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_us
     x->record.error_text = x->record.error_inside = x->record.upstream_said = SL_STR_NONE; /* of this attempt only */
     sl_attempt_stop(&plan->attempt);
     sl_relay_stop(&plan->relay);
+    if (plan->course) {
+        target_leave(plan, why);
+    }
     /* Always through the loop: a refused connection must not recurse. */
     sl_timer_set(loop, &plan->backoff, sl_loop_now(loop) + SL_MAX(wait_usec, (uint64_t)1));
 }
@@ -86,6 +113,43 @@ static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wai
     return true;
 }
 
+/* What the upstream asks everybody to wait. */
+static uint64_t rest_usec(const struct sl_plan *plan, const struct sl_headers *headers)
+{
+    const struct sl_env *env = plan->x->env;
+    struct sl_str text = headers ? sl_headers_get(headers, "retry-after") : SL_STR_NONE;
+    uint64_t sec = 0;
+    bool is_said = text.n && sl_parse_retry_after(text, (int64_t)(env->wall_usec / SL_USEC_PER_SEC), &sec) == 0;
+    return is_said ? SL_MIN(sec, (uint64_t)UINT32_MAX) * SL_USEC_PER_SEC : 0;
+}
+
+/* The relay asks, before it tells the client of an error: is there another way? Then it answers AGAIN. */
+static bool on_failing(void *user, const struct sl_llm_error *error)
+{
+    struct sl_plan *plan = user;
+    const struct sl_failed failed = {
+        .may_repeat = plan->is_unsent,
+        .rest_usec = rest_usec(plan, plan->x->env->upstream_headers),
+    };
+    return sl_course_failed(plan->course, error, &failed);
+}
+
+/* The target says that it is busy, and its body is not waited for: again there, or at another one? */
+static bool busy_leave(struct sl_plan *plan, const struct sl_verdict *verdict, const struct sl_headers *headers)
+{
+    const struct sl_llm_error error = {
+        .type = verdict->why,
+        .upstream_status = plan->x->record.upstream_status,
+        .message = SL_STR("the upstream is overloaded"),
+    };
+    const struct sl_failed failed = { true, verdict->wait_usec, rest_usec(plan, headers) };
+    if (!sl_course_failed(plan->course, &error, &failed)) {
+        return false;
+    }
+    again(plan, verdict->why, plan->course->next.wait_usec);
+    return true;
+}
+
 static void verdict_obey(struct sl_plan *plan, struct sl_verdict verdict)
 {
     switch (verdict.kind) {
@@ -98,7 +162,8 @@ static void verdict_obey(struct sl_plan *plan, struct sl_verdict verdict)
     case SL_VERDICT_AGAIN:
         /* Asked again without; remembered when that works. Not a retry that the policy counts. */
         plan->usage_was_refused |= verdict.is_without_usage;
-        again(plan, verdict.why, verdict.wait_usec);
+        again(plan, verdict.why,
+              plan->course && !verdict.is_without_usage ? plan->course->next.wait_usec : verdict.wait_usec);
         break;
     }
 }
@@ -115,6 +180,13 @@ static bool is_stale(const struct sl_plan *plan, int status, const struct sl_hea
     return source->ops->is_refused ? source->ops->is_refused(status, headers) : status == 401;
 }
 
+/* Where it is remembered that the target takes no stream_options. */
+static atomic_bool *usage_refused(const struct sl_plan *plan)
+{
+    struct sl_route *route = plan->x->route;
+    return plan->course ? &route->traffic->targets[plan->course->target].usage_refused : &route->usage_refused;
+}
+
 static void on_head(void *user, int status, const struct sl_headers *headers, int64_t length)
 {
     struct sl_plan *plan = user;
@@ -128,20 +200,33 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
         return;
     }
     struct sl_verdict verdict = sl_verdict_of_head(status, headers, x->env->wall_usec);
-    if (verdict.kind == SL_VERDICT_AGAIN && try_again(plan, verdict.why, verdict.wait_usec)) {
+    if (verdict.kind == SL_VERDICT_AGAIN &&
+        (plan->course ? busy_leave(plan, &verdict, headers) : try_again(plan, verdict.why, verdict.wait_usec))) {
         return;
     }
     if (plan->usage_was_refused && status < 300) {
-        /* The refusal was about that member: this route is not asked for it again. */
-        atomic_store_explicit(&x->route->usage_refused, true, memory_order_relaxed);
+        /* The refusal was about that member: this target is not asked for it again. */
+        atomic_store_explicit(usage_refused(plan), true, memory_order_relaxed);
     }
     verdict_obey(plan, sl_relay_head(&plan->relay, status, headers, length));
+}
+
+/* The time to the first token is what one target is faster in than another. */
+static void first_measure(struct sl_plan *plan)
+{
+    if (plan->x->record.upstream_status < 300 && !plan->is_measured) {
+        plan->is_measured = true;
+        sl_course_measure(plan->course);
+    }
 }
 
 static void on_data(void *user, struct sl_str bytes)
 {
     struct sl_plan *plan = user;
     if (plan->x->state == SL_XS_RELAY) {
+        if (plan->course && plan->x->call->is_stream && !plan->x->record.first_byte_usec) {
+            first_measure(plan);
+        }
         verdict_obey(plan, sl_relay_data(&plan->relay, bytes));
     }
 }
@@ -160,6 +245,9 @@ static void on_end(void *user, bool is_until_close)
     struct sl_xchg *x = plan->x;
     if (x->state == SL_XS_RELAY) {
         x->record.upstream_end_usec = sl_loop_now(x->desk->loop);
+        if (plan->course) {
+            first_measure(plan);
+        }
         verdict_obey(plan, sl_relay_end(&plan->relay, is_until_close));
     }
 }
@@ -167,7 +255,8 @@ static void on_end(void *user, bool is_until_close)
 static void on_fault(void *user, enum sl_error_type type, struct sl_str text, bool is_unsent)
 {
     struct sl_plan *plan = user;
-    if (is_unsent) {
+    plan->is_unsent = is_unsent;
+    if (is_unsent && !plan->course) {
         plan->x->record.error_text = text;
         if (try_again(plan, type, 0)) {
             return;
@@ -185,7 +274,21 @@ static bool is_usage_asked(const struct sl_plan *plan, const struct sl_provider 
     const struct sl_call *call = plan->x->call;
     return call->is_stream && !call->has_stream_options && call->type != SL_LLM_EMBEDDINGS &&
            provider->stream_usage == SL_USAGE_ASK && !plan->usage_was_refused &&
-           !atomic_load_explicit(&plan->x->route->usage_refused, memory_order_relaxed);
+           !atomic_load_explicit(usage_refused(plan), memory_order_relaxed);
+}
+
+/* The target cannot serve the call: the next one is asked, and this was no attempt. False: *io_error is told. */
+static bool target_pass(struct sl_plan *plan, struct sl_llm_error *io_error)
+{
+    struct sl_xchg *x = plan->x;
+    sl_attempt_stop(&plan->attempt);
+    x->record.n_attempts--;
+    if (!sl_course_pass(plan->course, io_error)) {
+        return false;
+    }
+    sl_relay_stop(&plan->relay);
+    sl_timer_set(x->desk->loop, &plan->backoff, sl_loop_now(x->desk->loop) + 1);
+    return true;
 }
 
 /* Its credential is there, where it needs a fetched one. */
@@ -196,10 +299,14 @@ static void attempt_go(struct sl_plan *plan)
     int r = sl_attempt_start(&plan->attempt, x, &events, plan, &error);
     if (r == SL_E_NOMEM) {
         sl_xchg_fail_nomem(x);
-    } else if (r < 0 && error.type) {
-        sl_xchg_fail(x, &error);
     } else if (r < 0) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "The request cannot be expressed for this provider.");
+        if (!error.type) {
+            error.type = SL_ERR_CALLER_INVALID_REQUEST;
+            error.message = SL_STR("The request cannot be expressed for this provider.");
+        }
+        if (!plan->course || !target_pass(plan, &error)) {
+            sl_xchg_fail(x, &error);
+        }
     }
 }
 
@@ -234,7 +341,11 @@ static void credential_get(struct sl_plan *plan)
                               "cannot be reached, or fails"),
         };
         x->record.error_text = sl_arena_dup(x->arena, sl_str_c(failure.text));
-        sl_xchg_fail(x, &error);
+        if (plan->course && on_failing(plan, &error)) {
+            again(plan, error.type, plan->course->next.wait_usec);
+        } else {
+            sl_xchg_fail(x, &error);
+        }
         return;
     }
     x->env->credential = &plan->cred;
@@ -248,6 +359,25 @@ static void credential_on_answer(void *arg)
     credential_get(plan);
 }
 
+/* Which of several it is. False: the client was told that it is none. */
+static bool target_enter(struct sl_plan *plan)
+{
+    struct sl_xchg *x = plan->x;
+    struct sl_llm_error error = { 0 };
+    uint32_t before = plan->course->target;
+    if (!sl_course_enter(plan->course, &error)) {
+        sl_xchg_fail(x, &error);
+        return false;
+    }
+    plan->is_unsent = plan->is_measured = false;
+    if (plan->course->target != before) { /* what was learnt of the one before is not about this one */
+        plan->usage_was_refused = plan->cred_was_refused = false;
+        plan->n_waits = 0;
+        x->env->credential = NULL;
+    }
+    return true;
+}
+
 static void attempt_begin(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
@@ -255,7 +385,11 @@ static void attempt_begin(struct sl_plan *plan)
     struct sl_attempt *attempt = &plan->attempt;
     uint64_t now = sl_loop_now(x->desk->loop), total = x->route->conf.timeouts.total_usec;
     sl_xchg_set_state(x, SL_XS_UPSTREAM);
-    attempt->target = record->target = &x->route->targets[0];
+    if (plan->course && !target_enter(plan)) {
+        return;
+    }
+    attempt->timeouts = plan->course ? &plan->course->timeouts : &x->route->conf.timeouts;
+    attempt->target = record->target = &x->route->targets[plan->course ? plan->course->target : 0];
     record->upstream_start_usec = now;
     record->upstream_first_usec = record->n_attempts ? record->upstream_first_usec : now;
     record->n_attempts++;
@@ -265,8 +399,11 @@ static void attempt_begin(struct sl_plan *plan)
     x->env->upstream_headers = NULL;
     uint64_t passed = record->n_attempts > 1 ? now - x->req->body_usec : 0;
     attempt->total_usec = total > passed ? total - passed : 0;
+    attempt->total_usec = SL_MIN(attempt->total_usec, attempt->timeouts->total_usec);
     attempt->asks_usage = is_usage_asked(plan, attempt->target->provider);
     sl_relay_start(&plan->relay, x, attempt->target, &attempt->request, attempt->asks_usage);
+    plan->relay.moves = plan->course ? on_failing : NULL;
+    plan->relay.moves_user = plan;
     if (attempt->target->cred) {
         credential_get(plan);
     } else {
@@ -285,6 +422,13 @@ void sl_plan_start(struct sl_xchg *x)
     x->plan = plan;
     sl_timer_init(&plan->backoff, backoff_on_timer);
     sl_part_begin(&x->parts, &plan->part, plan_on_stop);
+    if (x->route->traffic && !x->call->passage) { /* what is passed on raw is for the first target */
+        plan->course = sl_course_new(x);
+        if (!plan->course) {
+            sl_xchg_fail_nomem(x);
+            return;
+        }
+    }
     attempt_begin(plan);
 }
 

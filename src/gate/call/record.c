@@ -2,9 +2,11 @@
 #include "gate/call/record.h"
 
 #include "base/clock.h"
+#include "gate/call/course.h"
 #include "gate/call/state.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
+#include "gate/config/traffic.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/line.h"
 #include "http/hreq.h"
@@ -24,6 +26,32 @@ struct sl_str sl_record_dropped(struct sl_xchg *x)
     struct sl_str lost = sl_lost_text(record->lost, bytes);
     return sl_arena_printf(x->arena, "%.*s%s%.*s", SL_STR_ARG(record->dropped), record->dropped.n ? "," : "",
                            SL_STR_ARG(lost));
+}
+
+/* What one attempt and the rest of the line need at most. */
+#define TRIES_ROOM 1400
+
+/* What came of each attempt at the targets of a route that has several. */
+static void tries_write(struct sl_line *line, const struct sl_route *route, const struct sl_tries *tries)
+{
+    SL_LINE_PUT(line, ",\"attempts\":[");
+    for (uint32_t i = 0; i < tries->n && line->end - line->at > TRIES_ROOM; i++) {
+        const struct sl_try *t = &tries->v[i];
+        const struct sl_target *target = &route->targets[t->target];
+        sl_line_text(line, i ? SL_STR(",{\"target\":") : SL_STR("{\"target\":"),
+                     route->traffic->targets[t->target].name);
+        sl_line_text(line, SL_STR(",\"provider\":"), sl_str_c(target->provider->name));
+        sl_line_text(line, SL_STR(",\"model\":"), target->model);
+        sl_line_text(line, SL_STR(",\"why\":"), sl_str_c(t->why));
+        sl_line_count(line, SL_STR(",\"status\":"), t->status ? t->status : -1);
+        sl_line_text(line, SL_STR(",\"error_type\":"),
+                     t->error_type ? sl_str_c(sl_error_type_word(t->error_type)) : SL_STR_NONE);
+        sl_line_msec(line, SL_STR(",\"connect_ms\":"), t->connect_start_usec, t->connected_usec);
+        sl_line_msec(line, SL_STR(",\"first_byte_ms\":"), t->start_usec, t->head_usec);
+        sl_line_msec(line, SL_STR(",\"total_ms\":"), t->start_usec, t->end_usec);
+        SL_LINE_PUT(line, "}");
+    }
+    SL_LINE_PUT(line, "]");
 }
 
 void sl_record_write(struct sl_xchg *x, int status)
@@ -51,6 +79,10 @@ void sl_record_write(struct sl_xchg *x, int status)
     sl_line_text(&line, SL_STR(",\"provider\":"),
                  record->target ? sl_str_c(record->target->provider->name) : SL_STR_NONE);
     sl_line_text(&line, SL_STR(",\"model\":"), record->target ? record->target->model : SL_STR_NONE);
+    if (record->tries && record->target) {
+        sl_line_text(&line, SL_STR(",\"target\":"),
+                     x->route->traffic->targets[record->target - x->route->targets].name);
+    }
     SL_LINE_PUT(&line, ",\"status\":");
     sl_line_number(&line, (uint64_t)status);
     sl_line_text(&line, SL_STR(",\"error_type\":"),
@@ -73,7 +105,11 @@ void sl_record_write(struct sl_xchg *x, int status)
     }
     if (sl_xchg_is_invocation(x)) {
         sl_line_put(&line, x->call->is_stream ? SL_STR(",\"stream\":true") : SL_STR(",\"stream\":false"));
-        sl_line_count(&line, SL_STR(",\"attempts\":"), record->n_attempts);
+        if (record->tries) {
+            tries_write(&line, x->route, record->tries);
+        } else {
+            sl_line_count(&line, SL_STR(",\"attempts\":"), record->n_attempts);
+        }
         sl_line_count(&line, SL_STR(",\"upstream_status\":"), record->upstream_status ? record->upstream_status : -1);
     }
     sl_line_msec(&line, SL_STR(",\"duration_ms\":"), req->start_usec, now);

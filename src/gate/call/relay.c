@@ -7,6 +7,7 @@
 #include "gate/call/part.h"
 #include "gate/call/relay_collect.h"
 #include "gate/call/relay_events.h"
+#include "gate/call/relay_first.h"
 #include "gate/call/relay_out.h"
 #include "gate/call/relay_translate.h"
 #include "gate/call/state.h"
@@ -340,7 +341,7 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
     /* A stream that says it is one goes on at once: a model may think for minutes before its first word. Anything else
      * is decided by the first bytes, which know better than the label. */
     relay->is_unsure = status < 300 && relay->language->framing == SL_FRAMING_SSE && !x->call->passage;
-    relay->is_in_time = is_stream && is_asked;
+    relay->is_in_time = is_stream && is_asked && !relay->moves; /* where another target may answer, no head goes yet */
     if (relay->is_unsure && !relay->is_in_time) {
         sl_buf_init(&relay->hold, UNSURE_MAX + SL_READ_BUFFER * 2);
         return SL_VERDICT(ON);
@@ -405,7 +406,11 @@ static struct sl_verdict unsure_push(struct sl_relay *relay, struct sl_str bytes
         bytes = sl_buf_str(&kept);
     }
     enum sl_sniffed sniffed = sl_frames_sniff(relay->language->framing, bytes);
-    if (sniffed == SL_SNIFFED_TOO_FEW && !is_end && bytes.n < UNSURE_MAX) {
+    struct sl_llm_error error = { 0 };
+    enum sl_first first = sniffed == SL_SNIFFED_TOO_FEW                  ? SL_FIRST_WAIT
+                          : sniffed == SL_SNIFFED_STREAM && relay->moves ? sl_relay_first(relay, bytes, &error)
+                                                                         : SL_FIRST_FINE;
+    if (first == SL_FIRST_WAIT && !is_end && bytes.n < UNSURE_MAX) {
         if (was_empty) {
             kept.max = UNSURE_MAX + SL_READ_BUFFER * 2;
             sl_buf_add_str(&kept, bytes);
@@ -414,6 +419,10 @@ static struct sl_verdict unsure_push(struct sl_relay *relay, struct sl_str bytes
         return sl_buf_status(&relay->hold) < 0 ? sl_relay_refuse(relay, SL_E_NOMEM) : SL_VERDICT(ON);
     }
     relay->hold = (struct sl_buf){ 0 };
+    if (first == SL_FIRST_ERROR && sl_relay_moves(relay, &error)) {
+        sl_buf_done(&kept);
+        return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = error.type };
+    }
     /* A stream of comments that ends is a stream, one without a byte what its head says. */
     bool is_stream = sniffed == SL_SNIFFED_STREAM || (sniffed == SL_SNIFFED_TOO_FEW && relay->is_in_time);
     struct sl_hreq *req = relay->x->req;

@@ -283,6 +283,9 @@ struct sl_verdict sl_relay_error_tell(struct sl_relay *relay, struct sl_llm_erro
         sl_relay_out_send(relay);
         return SL_VERDICT(DONE);
     }
+    if (sl_relay_moves(relay, error)) {
+        return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = error->type };
+    }
     if (x->record.upstream_status >= 300 && x->record.upstream_status < 400) {
         error->message = x->record.error_text = redirect_text(x);
         error->upstream_status = 0;
@@ -321,6 +324,9 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     if (is_cut || is_path || !may_pass(relay, error.type) ||
         !is_error_of(sl_dialect_errors(x->dialect), x->desk->doc, body)) {
         return sl_relay_error_tell(relay, &error);
+    }
+    if (sl_relay_moves(relay, &error)) {
+        return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = error.type };
     }
     struct sl_verdict verdict = sl_relay_head_send(relay, status, (int64_t)body.n);
     if (verdict.kind == SL_VERDICT_ON) {

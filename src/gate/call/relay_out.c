@@ -196,11 +196,24 @@ static bool is_stream(const struct sl_relay *relay)
            (relay->mode == SL_RELAY_COLLECT && relay->x->record.is_stream);
 }
 
+bool sl_relay_moves(struct sl_relay *relay, const struct sl_llm_error *error)
+{
+    if (relay->is_head_sent || !relay->moves) {
+        return false;
+    }
+    bool is_moving = relay->moves(relay->moves_user, error);
+    relay->moves = NULL; /* the answer stands */
+    return is_moving;
+}
+
 struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type type, struct sl_str text)
 {
     struct sl_xchg *x = relay->x;
     struct sl_llm_error error = { .type = type, .message = text };
     x->record.error_text = text;
+    if (sl_relay_moves(relay, &error)) {
+        return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = type };
+    }
     if (!relay->is_head_sent) {
         sl_xchg_fail(x, &error);
         return SL_VERDICT(TOLD);

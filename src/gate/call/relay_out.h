@@ -37,7 +37,11 @@ struct sl_relay {
     struct sl_headers said;    /* as they came */
     int64_t length;
     bool is_head_sent;
-    bool has_words;                /* what is translated had a beginning, or an error: an end alone is no answer */
+    bool has_words; /* what is translated had a beginning, or an error: an end alone is no answer */
+    /* Asked before an error is told to a client that has heard nothing yet: true, another attempt is made in its place.
+     * NULL: no other one could be. */
+    bool (*moves)(void *user, const struct sl_llm_error *error);
+    void *moves_user;
     bool is_unsure;                /* the first bytes will say whether it is a stream: what of them came is in `hold` */
     bool is_in_time;               /* the head said that it is a stream, and was passed on at once */
     size_t n_counted;              /* of what is held, into server.limits.memory */
@@ -77,6 +81,8 @@ struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay);
 /* Room for what the client's writer of streams must remember. SL_E_NOMEM. */
 SL_MUST int sl_relay_writer_start(struct sl_relay *relay);
 void sl_relay_writer_stop(struct sl_relay *relay);
+/* Is another attempt made in place of telling this error? Then the verdict is AGAIN. */
+bool sl_relay_moves(struct sl_relay *relay, const struct sl_llm_error *error);
 /* The upstream's stream has said its last word, be it an error: who leaves or breaks now ends only a connection. What
  * it said is noted (usage, error_type). */
 bool sl_relay_is_said(struct sl_relay *relay);

@@ -24,6 +24,7 @@ struct sl_route;
 struct sl_settings;
 struct sl_target;
 struct sl_ticket;
+struct sl_tries;
 struct sl_worker;
 
 enum sl_xchg_state { SL_XS_HEAD, SL_XS_BODY, SL_XS_UPSTREAM, SL_XS_RELAY, SL_XS_DONE, SL_XS_COUNT };
@@ -41,6 +42,7 @@ struct sl_record {
     /* the plan */
     const struct sl_target *target; /* tried last */
     uint32_t n_attempts;
+    struct sl_tries *tries;       /* of several targets: each attempt; NULL: there is one */
     uint64_t upstream_first_usec; /* the first attempt's start; the others are the last one's */
     uint64_t upstream_start_usec, upstream_head_usec, upstream_end_usec;
     /* the attempt */

@@ -8,6 +8,7 @@
 #include "base/opt.h"
 #include "gate/config/body_val.h"
 #include "gate/config/route.h"
+#include "gate/config/route_model.h"
 #include "json/write.h"
 #include "llm/core/provider.h"
 #include "store/seal.h"
@@ -150,6 +151,9 @@ static int keys_check(const struct sl_val *entry, struct sl_err *err)
         if (near && !is_one_of(entry->items[i].key, route_keys)) {
             return unknown(err, "", entry->items[i].key, near);
         }
+    }
+    if (!is_nothing(sl_val_find(sl_val_find(entry, "sluice"), "targets"))) {
+        return sl_fail(err, SL_E_INVAL, "sluice.targets: several targets are for routes of the operator's file only");
     }
     const struct sl_val *model = sl_val_find(entry, "model");
     const struct sl_provider *provider = provider_of(model);

@@ -11,9 +11,13 @@
 #include "base/opt.h"
 #include "base/word.h"
 #include "gate/config/limits_json.h"
+#include "gate/config/entry.h"
 #include "gate/config/route_conf.h"
+#include "gate/config/route_model.h"
 #include "gate/config/route_own.h"
 #include "gate/config/settings.h"
+#include "gate/config/traffic.h"
+#include "gate/config/traffic_conf.h"
 #include "gate/policy/period.h"
 #include "http/way.h"
 #include "llm/core/language.h"
@@ -21,25 +25,11 @@
 #include "llm/core/target.h"
 #include "llm/form/models.h"
 
-#define FAIL(bind, pos_, key_, ...) (problem_add((bind), SL_PROBLEM_ERROR, (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
-
-/* The names of all providers, in a message. */
-#define KNOWN_MAX 1024
+#define FAIL(bind, pos_, key_, ...) \
+    (sl_entry_problem((bind), SL_PROBLEM_ERROR, (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 
 /* A route and its few texts: a hundred thousand of them must not cost a page each. */
 #define ROUTE_CHUNK 1104
-
-static SL_PRINTF(5, 6) void problem_add(struct sl_bind *bind, enum sl_severity severity, struct sl_pos pos,
-                                        const char *key, const char *fmt, ...)
-{
-    char text[512], path[320];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    snprintf(path, sizeof(path), "%s%s%s", bind->path, *key ? "." : "", key);
-    sl_bind_problem(bind, severity, pos, path, "%s", text);
-}
 
 struct sl_route *sl_route_ref(struct sl_route *route)
 {
@@ -54,55 +44,15 @@ void sl_route_unref(struct sl_route *route)
     }
     sl_route_unref(route->base);
     for (uint32_t i = 0; !route->base && i < route->n_targets; i++) {
-        if (route->targets[i].conf) {
-            sl_opt_done(route->targets[i].provider->opts, route->targets[i].conf);
-        }
+        sl_route_model_done(&route->targets[i]);
     }
     if (!route->base) {
+        sl_traffic_done(route->traffic);
         sl_route_own_done(&route->own);
         sl_way_unref(route->way);
     }
     struct sl_arena arena = route->arena; /* the route lies on it */
     sl_arena_done(&arena);
-}
-
-bool sl_route_is_name(struct sl_str s)
-{
-    size_t n = 0;
-    for (uint32_t c; s.n; n++) {
-        if (!sl_utf8_next(&s, &c) || !(sl_is_word(c) || c == '-' || c == '.')) {
-            return false;
-        }
-    }
-    return n >= 1 && n <= 255;
-}
-
-/* A member that is there by mistake: told, and where nothing may be passed over, refused. */
-static int key_unknown(struct sl_bind *bind, const struct sl_val_item *item, const char *const *names,
-                       const char *where)
-{
-    const char *near = sl_name_nearest(item->key, names);
-    char path[320];
-    snprintf(path, sizeof(path), "%s%s%s", bind->path, *where ? "." : "", where);
-    sl_bind_problem(bind, bind->is_lax ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR, item->key_pos, path,
-                    "unknown key \"%.*s\"%s%s%s%s", SL_STR_ARG(sl_opt_key_shown(item->key)),
-                    bind->is_lax ? " is ignored" : "", near ? ": did you mean \"" : "", near ? near : "",
-                    near ? "\"?" : "");
-    return bind->is_lax ? 0 : SL_E_INVAL;
-}
-
-static int keys_check(struct sl_bind *bind, const struct sl_val *map, const char *const *names, const char *where)
-{
-    int result = 0;
-    for (uint32_t i = 0; i < map->n; i++) {
-        const char *const *name = names;
-        while (*name && !sl_str_eq_c(map->items[i].key, *name)) {
-            name++;
-        }
-        int r = *name ? 0 : key_unknown(bind, &map->items[i], names, where);
-        result = r < 0 ? r : result;
-    }
-    return result;
 }
 
 static int name_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
@@ -154,208 +104,32 @@ static int type_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl
     return 0;
 }
 
-static int provider_unknown(struct sl_bind *bind, const struct sl_val *val, struct sl_str name)
-{
-    char room[64];
-    size_t n = SL_MIN(name.n, sizeof(room));
-    for (size_t i = 0; i < n; i++) {
-        room[i] = name.p[i] == '_' ? '-' : name.p[i]; /* as near to the names as the other spelling */
-    }
-    struct sl_str typed = sl_str_make(room, n);
-    struct sl_buf known = SL_BUF_INIT(KNOWN_MAX);
-    const char *near = NULL;
-    size_t distance = SL_NAME_FAR;
-    for (size_t i = 0; sl_provider_at(i); i++) {
-        size_t d = sl_name_distance(typed, sl_provider_at(i)->name);
-        near = d < distance ? sl_provider_at(i)->name : near;
-        distance = SL_MIN(d, distance);
-        sl_buf_printf(&known, "%s%s", i ? ", " : "", sl_provider_at(i)->name);
-    }
-    int r = FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is not supported%s%s%s It must be one of %.*s.",
-                 SL_STR_ARG(name), near ? ": did you mean '" : "", near ? near : "", near ? "'?" : ".",
-                 SL_STR_ARG(sl_buf_str(&known)));
-    sl_buf_done(&known);
-    return r;
-}
-
-static int provider_bind(struct sl_bind *bind, const struct sl_val *model, struct sl_target *target)
-{
-    const struct sl_val *val = sl_val_find(model, "provider");
-    if (!val || val->kind != SL_VAL_STRING || val->text.n == 0) {
-        return FAIL(bind, val ? val->pos : model->pos, "model.provider",
-                    "A provider must be provided for each gateway route.");
-    }
-    struct sl_str name = sl_str_sub(val->text, 0, sl_utf8_fit(val->text, 64)); /* as it is shown */
-    target->provider = sl_provider_find(val->text);
-    const char *allowed = getenv(SL_PROVIDER_POLICY), *why = sl_provider_why_not(val->text);
-    if (target->provider && !sl_provider_is_allowed(target->provider, sl_str_c(allowed ? allowed : ""))) {
-        return FAIL(bind, val->pos, "model.provider",
-                    "Provider '%s' is not allowed by the current gateway provider policy.", target->provider->name);
-    }
-    if (target->provider) {
-        return 0;
-    }
-    if (why) {
-        return FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is known, but cannot be used: %s.",
-                    SL_STR_ARG(name), why);
-    }
-    return provider_unknown(bind, val, name);
-}
-
-/* What the provider and the route's type are for each other. */
-static int provider_fit(struct sl_bind *bind, const struct sl_val *entry, const struct sl_route *route)
-{
-    const struct sl_target *target = &route->targets[0];
-    const struct sl_provider *provider = target->provider;
-    const struct sl_val *model = sl_val_find(entry, "model"), *name = sl_val_find(model, "name");
-    const char *begin = route->type == SL_LLM_CHAT ? provider->chat_models : NULL;
-    if (begin && !sl_str_case_eq(sl_str_sub(target->model, 0, strlen(begin)), sl_str_c(begin))) {
-        return FAIL(bind, name ? name->pos : model->pos, "model.name",
-                    "An invalid model has been specified for the chat route. '%.*s': it must begin with %s.",
-                    SL_STR_ARG(sl_str_sub(target->model, 0, 64)), begin);
-    }
-    if (target->chat_setting && route->type == SL_LLM_EMBEDDINGS) {
-        sl_bind_problem(bind, SL_PROBLEM_WARNING, model->pos, NULL,
-                        "%s says how chats and completions go up: a route of %s does not use it", target->chat_setting,
-                        sl_llm_type_name(route->type));
-    }
-    if (provider->successor) {
-        sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
-                        "%s is retired: every call of this route is refused; use %s", provider->label,
-                        provider->successor);
-    }
-    return 0;
-}
-
-/* "{provider}_config", as Databricks spells it. */
-static void config_key_make(const struct sl_provider *provider, char key[80])
-{
-    snprintf(key, 80, "%s_config", provider->name);
-    for (char *c = key; *c; c++) {
-        *c = *c == '-' ? '_' : *c;
-    }
-}
-
-const struct sl_val *sl_route_provider_config(const struct sl_val *model, const struct sl_provider *provider)
-{
-    const struct sl_val *val = sl_val_find(model, "config");
-    if (!val) {
-        char key[80];
-        config_key_make(provider, key);
-        val = sl_val_find(model, key);
-    }
-    return val && val->kind != SL_VAL_NULL ? val : NULL;
-}
-
-/* A name that the tables do not know, taken as another. */
-static void model_warn(struct sl_bind *bind, const struct sl_val *model, const struct sl_target *target)
-{
-    if ((target->row->can & SL_MODEL_GUESS) && target->row->like && target->model.n) {
-        const struct sl_val *name = sl_val_find(model, "name");
-        sl_bind_problem(bind, SL_PROBLEM_WARNING, name ? name->pos : model->pos, NULL,
-                        "the model '%.*s' is not known: it is taken as one like %s; `models:` can say what it is",
-                        SL_STR_ARG(sl_str_sub(target->model, 0, 64)), target->row->like);
-    }
-}
-
-/* What stands behind "//host" of a URL. */
-static struct sl_str path_of(struct sl_str url)
-{
-    ptrdiff_t host = sl_str_find(url, SL_STR("://"), 0);
-    ptrdiff_t slash = host < 0 ? -1 : sl_str_find_char(url, '/', (size_t)host + 3);
-    struct sl_str path = slash < 0 ? SL_STR("") : sl_str_sub(url, (size_t)slash, url.n);
-    while (path.n && path.p[path.n - 1] == '/') {
-        path.n--;
-    }
-    return path;
-}
-
-/* A base URL that lacks the path which its default has ("/v1") answers 404 to every call: told, since a proxy may be
- * meant. */
-static void bases_look(struct sl_bind *bind, const struct sl_opt *rows, const struct sl_val *config)
-{
-    for (const struct sl_opt *row = rows; row->key; row++) {
-        const struct sl_val *val = row->type == SL_OPT_URL && row->def ? sl_val_find(config, row->key) : NULL;
-        struct sl_str path = path_of(sl_str_c(val ? row->def : ""));
-        if (val && val->kind == SL_VAL_STRING && path.n && path_of(val->text).n == 0) {
-            sl_bind_problem(bind, SL_PROBLEM_WARNING, val->pos, NULL,
-                            "%s has no path: the provider's own ends in \"%.*s\"", row->key, SL_STR_ARG(path));
-        }
-    }
-}
-
-static int conf_bind(struct sl_bind *bind, const struct sl_val *model, const struct sl_own_models *models,
-                     struct sl_target *target, struct sl_arena *arena)
-{
-    const struct sl_provider *provider = target->provider;
-    const struct sl_val *config = sl_route_provider_config(model, provider);
-    if (!config && sl_opt_required(provider->opts)) {
-        return FAIL(bind, model->pos, "model.config",
-                    "A config must be supplied when setting a provider. The provider entry for '%s' is incorrect. "
-                    "It needs %s.",
-                    provider->name, sl_opt_required(provider->opts));
-    }
-    void *conf = sl_arena_zalloc(arena, SL_MAX(provider->conf_size, (size_t)1));
-    if (!conf) {
-        return FAIL(bind, model->pos, "model", "out of memory");
-    }
-    target->conf = conf;
-    size_t before = strlen(bind->path);
-    snprintf(bind->path + before, sizeof(bind->path) - before, ".model.config");
-    int r = sl_opt_bind(bind, provider->opts, config, conf);
-    bases_look(bind, provider->opts, config);
-    if (r == 0) {
-        struct sl_model *row = SL_ARENA_NEW(arena, struct sl_model);
-        if (!row) {
-            return FAIL(bind, model->pos, "model", "out of memory");
-        }
-        /* A copy: a route outlives the settings that it was made with. */
-        *row = *sl_model_find(provider->name, target->model, models);
-        row->prefix = SL_STR_NONE;
-        target->row = row;
-        r = sl_target_prepare(bind, config ? config : model, target);
-        model_warn(bind, model, target);
-    }
-    bind->path[before] = '\0';
-    return r;
-}
-
+/* `model:`, which a route of the file may leave out when its targets have theirs. */
 static int model_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_own_models *models,
                       struct sl_route *route)
 {
     const struct sl_val *model = sl_val_find(entry, "model");
-    if (!model || model->kind != SL_VAL_MAP) {
+    uint32_t n_more = sl_traffic_count(entry), room = n_more + 1;
+    bool is_due = !n_more || model;
+    if (is_due && (!model || model->kind != SL_VAL_MAP)) {
         return FAIL(bind, model ? model->pos : entry->pos, "model",
                     "Field required: a map with provider, name and config");
     }
-    route->targets = SL_ARENA_NEW(&route->arena, struct sl_target);
-    route->metric_labels = SL_ARENA_NEW(&route->arena, _Atomic(const struct sl_metric_labels *));
+    route->targets = SL_ARENA_ARRAY(&route->arena, struct sl_target, room);
+    route->metric_labels = SL_ARENA_ARRAY(&route->arena, _Atomic(const struct sl_metric_labels *), room);
     if (!route->targets || !route->metric_labels) {
-        return FAIL(bind, model->pos, "model", "out of memory");
+        return FAIL(bind, entry->pos, "model", "out of memory");
     }
-    struct sl_target *target = &route->targets[0];
-    int r = provider_bind(bind, model, target);
-    if (r < 0) {
-        return r;
+    for (uint32_t i = 0; i < room; i++) {
+        route->targets[i] = (struct sl_target){ .provider = NULL };
+        atomic_init(&route->metric_labels[i], NULL);
     }
-    route->n_targets = 1;
-    const struct sl_val *name = sl_val_find(model, "name");
-    if (name && name->kind != SL_VAL_NULL) {
-        if (!sl_bind_is_text(bind, name)) {
-            return FAIL(bind, name->pos, "model.name", "must be a string");
-        }
-        target->model = sl_arena_dup(&route->arena, name->text);
-        if (name->text.n == 0) {
-            problem_add(bind, SL_PROBLEM_WARNING, name->pos, "model.name",
-                        "is empty: the provider is asked for no model; leave it out where that is meant");
-        }
+    if (!is_due) {
+        return 0;
     }
-    char own[80];
-    config_key_make(target->provider, own);
-    const char *const names[] = { "provider", "name", "config", own, NULL };
-    r = keys_check(bind, model, names, "model");
-    int r2 = conf_bind(bind, model, models, target, &route->arena);
-    return r < 0 ? r : r2;
+    int r = sl_route_model_bind(bind, model, models, &route->targets[0]);
+    route->n_targets = route->targets[0].provider != NULL;
+    return r;
 }
 
 static int rules_keep(struct sl_route *route, const struct sl_limit_rule *rules, uint32_t n)
@@ -428,7 +202,7 @@ static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
         return FAIL(bind, limit->pos, "limit", LIMIT_BAD "It must be a map with calls and renewal_period, not %s",
                     sl_val_kind_name(limit->kind));
     }
-    int r = keys_check(bind, limit, names, "limit");
+    int r = sl_entry_keys(bind, limit, names, "limit");
     int r2 = limit_members_bind(bind, limit, route);
     return r < 0 ? r : r2;
 }
@@ -457,16 +231,21 @@ static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const stru
 {
     const struct sl_val *map = sl_val_find(entry, "sluice");
     route->conf = settings->upstream.route;
-    int r = sl_route_conf_bind(bind, map, &route->conf, &route->own, &route->conf_said);
+    struct sl_traffic_conf traffic;
+    int r = sl_route_conf_bind(bind, map, &route->conf, &route->own, &traffic, &route->conf_said);
     if (r < 0 || !map) {
         return r;
     }
-    const struct sl_provider *provider = route->n_targets ? route->targets[0].provider : NULL;
     size_t before = strlen(bind->path);
     snprintf(bind->path + before, sizeof(bind->path) - before, ".sluice");
-    r = sl_route_own_check(bind, map, provider, settings->upstream.ca, &route->own, &route->way);
+    struct sl_traffic_place place = {
+        &route->arena, route->type, &route->conf, settings->models, route->targets, &route->n_targets,
+    };
+    r = sl_traffic_bind(bind, map, &traffic, &place, &route->traffic);
+    int r2 = sl_route_own_check(bind, map, route->targets, route->n_targets, settings->upstream.ca, &route->own,
+                                &route->way);
     bind->path[before] = '\0';
-    return r;
+    return r < 0 ? r : r2;
 }
 
 static const char *const entry_keys[] = { "name",  "endpoint_type", "route_type", "model",
@@ -491,16 +270,19 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     struct sl_arena *bind_arena = bind->arena;
     bind->arena = &route->arena;
     /* Those of a body are checked where it is read: what comes back from a GET has more. */
-    SL_IGNORE(bind->is_lax ? keys_check(bind, entry, entry_keys, "") : 0); /* lax: told, nothing more */
+    SL_IGNORE(bind->is_lax ? sl_entry_keys(bind, entry, entry_keys, "") : 0); /* lax: told, nothing more */
     /* All of them, so that every problem of an entry is told at once. */
     int r = name_bind(bind, entry, route);
     int r2 = type_bind(bind, entry, route);
     int r3 = model_bind(bind, entry, settings->models, route);
-    r3 = r2 == 0 && r3 == 0 ? provider_fit(bind, entry, route) : r3;
+    bool has_model = r3 == 0 && route->n_targets;
+    if (r2 == 0 && has_model) {
+        r3 = sl_route_model_fit(bind, entry->pos, sl_val_find(entry, "model"), route->type, &route->targets[0]);
+    }
     int r4 = limit_bind(bind, entry, route);
     r4 = r4 < 0 ? r4 : limits_bind(bind, entry, route);
     int r5 = own_bind(bind, entry, settings, route);
-    if (r2 == 0 && r3 == 0 && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
+    if (r2 == 0 && r3 == 0 && has_model && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
         sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
                         "this route can never answer: the provider '%s' does not serve %s",
                         route->targets[0].provider->name, sl_llm_type_name(route->type));

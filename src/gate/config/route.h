@@ -14,9 +14,9 @@
 struct sl_bind;
 struct sl_limit_rule;
 struct sl_metric_labels;
-struct sl_provider;
 struct sl_settings;
 struct sl_target;
+struct sl_traffic;
 struct sl_way;
 
 /* The file's `limit`, in its own words (spec of MLflow's grammar: `calls` per `renewal_period`). */
@@ -32,8 +32,9 @@ struct sl_route {
     struct sl_str name;
     enum sl_llm_type type;
     struct sl_target *targets;
-    uint32_t n_targets; /* 1 today */
-    bool has_limit;     /* `limit`, and no `limits` in its place */
+    uint32_t n_targets;
+    struct sl_traffic *traffic; /* of several targets; NULL: there is one, and nothing is chosen */
+    bool has_limit;             /* `limit`, and no `limits` in its place */
     struct sl_limit_conf limit;
     /* What is enforced: the limits in force for this route, and which of the routes that had its name this is. */
     struct sl_limit_rule *rules;
@@ -52,9 +53,6 @@ struct sl_route {
         usage_refused; /* learnt, not configured: the upstream refused stream_options once, and is not asked again */
 };
 
-/* Letters and digits of any script, '_', '-', '.': 1 to 255 of them, in UTF-8. */
-bool sl_route_is_name(struct sl_str s);
-
 struct sl_route *sl_route_ref(struct sl_route *route);
 void sl_route_unref(struct sl_route *route);
 
@@ -68,8 +66,5 @@ SL_MUST int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, cons
  * with the settings' time-outs where it has none of its own. Shares everything else with `route`. */
 SL_MUST int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, struct sl_str stored_limits,
                             struct sl_route **ret_route);
-
-/* The provider's own section of `model:`: `config`, or `{provider}_config` as Databricks spells it. NULL: none. */
-const struct sl_val *sl_route_provider_config(const struct sl_val *model, const struct sl_provider *provider);
 
 #endif

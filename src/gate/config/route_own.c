@@ -10,6 +10,7 @@
 #include "http/way.h"
 #include "llm/core/passage.h"
 #include "llm/core/provider.h"
+#include "llm/core/target.h"
 #include "net/tls.h"
 #include "wire/headers.h"
 
@@ -212,14 +213,14 @@ static int tls_make(struct sl_bind *bind, const struct sl_val *map, struct sl_st
                : 0;
 }
 
-int sl_route_own_check(struct sl_bind *bind, const struct sl_val *map, const struct sl_provider *provider,
-                       struct sl_str ca, const struct sl_route_own *own, struct sl_way **ret_way)
+int sl_route_own_check(struct sl_bind *bind, const struct sl_val *map, const struct sl_target *targets,
+                       uint32_t n_targets, struct sl_str ca, const struct sl_route_own *own, struct sl_way **ret_way)
 {
-    bool has_tls = own->tls_ca.n || own->tls_cert.n || own->tls_key.n;
     *ret_way = NULL;
-    if (own->passage.n && provider && !provider->passage) {
-        return FAIL(bind, map, "passage: %s models have no raw passage", provider->label);
+    if (own->passage.n && n_targets && !targets[0].provider->passage) { /* it is the first one's */
+        return FAIL(bind, map, "passage: %s models have no raw passage", targets[0].provider->label);
     }
+    bool has_tls = own->tls_ca.n || own->tls_cert.n || own->tls_key.n;
     if (!own->proxy.p && !own->headers && !has_tls) {
         return 0;
     }
@@ -227,7 +228,10 @@ int sl_route_own_check(struct sl_bind *bind, const struct sl_val *map, const str
         return FAIL(bind, map, "proxy, headers and tls are for routes of the operator's file only");
     }
     struct sl_tls_ctx *tls = NULL;
-    int r = headers_look(bind, map, provider, own);
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < n_targets; i++) {
+        r = headers_look(bind, map, targets[i].provider, own);
+    }
     r = r < 0 || !has_tls ? r : tls_make(bind, map, ca, own, &tls);
     if (r < 0 || (!own->proxy.p && !tls)) {
         return r;

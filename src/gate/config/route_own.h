@@ -5,17 +5,18 @@
 
 #include "base/opt.h"
 
-struct sl_provider;
 struct sl_route_own;
+struct sl_target;
 struct sl_way;
 
 /* Over struct sl_route_own. */
 extern const struct sl_opt sl_route_own_rows[];
 
-/* Behind the binding of `map`: may this be, and which way is it? *ret_way is NULL for the settings' own. `provider` may
- * be NULL; `ca`: upstream.ca. SL_E_INVAL after the problem was told. */
-SL_MUST int sl_route_own_check(struct sl_bind *bind, const struct sl_val *map, const struct sl_provider *provider,
-                               struct sl_str ca, const struct sl_route_own *own, struct sl_way **ret_way);
+/* Behind the binding of `map`: may this be for these targets, and which way is it? *ret_way is NULL for the settings'
+ * own. `ca`: upstream.ca. SL_E_INVAL after the problem was told. */
+SL_MUST int sl_route_own_check(struct sl_bind *bind, const struct sl_val *map, const struct sl_target *targets,
+                               uint32_t n_targets, struct sl_str ca, const struct sl_route_own *own,
+                               struct sl_way **ret_way);
 void sl_route_own_done(struct sl_route_own *own); /* wipes */
 
 #endif

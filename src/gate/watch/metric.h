@@ -21,6 +21,7 @@ enum sl_metric_label {
     LB_RESPONSE_MODEL,
     LB_TOKEN_TYPE,
     LB_PROVIDER,
+    LB_TARGET,
     LB_OUTCOME,
     LB_REASON,
     LB_DECISION,
@@ -46,7 +47,7 @@ struct sl_metric_family {
 
 /* What a route's target contributes. Interned: equal texts are one object, which lives as long as the process. */
 struct sl_metric_labels {
-    struct sl_str route, operation, provider, model;
+    struct sl_str route, operation, provider, model, target;
     bool has_histograms; /* of its own; else it is a part of `other` there */
 };
 

@@ -17,6 +17,7 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_RESPONSE_MODEL] = { "gen_ai_response_model", "the same: the name in a reply has no bound" },
     [LB_TOKEN_TYPE] = { "gen_ai_token_type", "`input` or `output`" },
     [LB_PROVIDER] = { "provider", "as in the configuration" },
+    [LB_TARGET] = { "target", "of the route's targets: its name; `model`: the route's own" },
     [LB_OUTCOME] = { "outcome", "`ok`, `error`, `cancelled` (the client went away)" },
     [LB_REASON] = { "reason", "the error type of an attempt that failed; empty: none" },
     [LB_DECISION] = { "decision", "`allowed` or `refused`" },
@@ -76,8 +77,8 @@ const struct sl_metric_family sl_metric_families[SL_METRIC_COUNT] = {
         "The gateway's own time in a call that one attempt answered: from the body's last byte to the upstream "
         "request's, without connecting, and from the upstream's last byte to ours.",
         LB_END),
-    [SL_METRIC_ATTEMPTS] = COUNTER("sluice_attempts_total", "Attempts at upstreams.", LB_ROUTE, LB_PROVIDER, LB_OUTCOME,
-                                   LB_REASON),
+    [SL_METRIC_ATTEMPTS] = COUNTER("sluice_attempts_total", "Attempts at upstreams.", LB_ROUTE, LB_PROVIDER, LB_TARGET,
+                                   LB_OUTCOME, LB_REASON),
     [SL_METRIC_LIMITS] = COUNTER("sluice_limit_decisions_total",
                                  "Calls to limited routes that the limit let pass or refused.", LB_ROUTE, LB_DECISION),
     [SL_METRIC_CLIENT_GONE] = COUNTER("sluice_client_gone_total", "Clients that went away before their reply's end.",

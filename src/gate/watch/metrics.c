@@ -47,8 +47,8 @@ int sl_metrics_new(struct sl_metrics **ret)
     }
     pthread_mutex_init(&metrics->lock, NULL);
     struct sl_str other = SL_STR("other"), none = SL_STR("none");
-    metrics->other = (struct sl_metric_labels){ other, other, other, other, true };
-    metrics->none = (struct sl_metric_labels){ none, none, none, none, true };
+    metrics->other = (struct sl_metric_labels){ other, other, other, other, other, true };
+    metrics->none = (struct sl_metric_labels){ none, none, none, none, none, true };
     *ret = metrics;
     return 0;
 }
@@ -99,7 +99,7 @@ const struct sl_metric_labels *sl_metrics_none(const struct sl_metrics *metrics)
 /* The texts one after the other, each with a NUL behind it. */
 static struct labels_entry *entry_new(const struct sl_metric_labels *from)
 {
-    const struct sl_str in[] = { from->route, from->operation, from->provider, from->model };
+    const struct sl_str in[] = { from->route, from->operation, from->provider, from->model, from->target };
     size_t n = 0;
     for (size_t i = 0; i < SL_ARRAY_LEN(in); i++) {
         n += in[i].n + 1;
@@ -109,7 +109,7 @@ static struct labels_entry *entry_new(const struct sl_metric_labels *from)
         return NULL;
     }
     struct sl_str *const to[] = { &entry->labels.route, &entry->labels.operation, &entry->labels.provider,
-                                  &entry->labels.model };
+                                  &entry->labels.model, &entry->labels.target };
     char *at = entry->text;
     for (size_t i = 0; i < SL_ARRAY_LEN(in); i++) {
         if (in[i].n) {

@@ -30,6 +30,8 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
     case LB_REQUEST_MODEL:
     case LB_RESPONSE_MODEL:
         return labels->model;
+    case LB_TARGET:
+        return labels->target;
     case LB_DIALECT:
         return sl_str_c(key->dialect);
     case LB_STATUS:

@@ -33,7 +33,8 @@ static int teardown(void **state)
 
 static const struct sl_metric_labels *labels_within(const char *route, uint32_t max_routes, uint32_t max_histograms)
 {
-    struct sl_metric_labels labels = { sl_str_c(route), SL_STR("chat"), SL_STR("mock"), SL_STR("m"), false };
+    struct sl_metric_labels labels = { sl_str_c(route), SL_STR("chat"),  SL_STR("mock"),
+                                       SL_STR("m"),     SL_STR("model"), false };
     return sl_metrics_intern(metrics, &labels, &(struct sl_metric_bounds){ max_routes, max_histograms });
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Routes as the file writes them: what is taken, and what is said of the rest. */
+#include "gate/config/entry.h"
 #include "gate/policy/limit.h"
 #include "help.h"
 #include "llm/form/models.h"

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why an attempt failed, in the words of `fallback.on`. */
+#ifndef SL_GATE_CAUSE_H
+#define SL_GATE_CAUSE_H
+
+#include "gate/policy/next.h"
+
+struct sl_llm_error;
+
+/* SL_CAUSE_COUNT: another target would not help. */
+enum sl_cause sl_cause_of(const struct sl_llm_error *error);
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/course.h"
+
+#include "base/num.h"
+#include "gate/call/cause.h"
+#include "gate/call/state.h"
+#include "gate/config/route.h"
+#include "gate/config/traffic.h"
+#include "http/hreq.h"
+#include "llm/core/call.h"
+#include "net/loop.h"
+
+static struct sl_pool *pool_of(const struct sl_course *course)
+{
+    return &course->x->route->traffic->pool;
+}
+
+static struct sl_ask ask_of(const struct sl_course *course)
+{
+    struct sl_loop *loop = course->x->desk->loop;
+    return (struct sl_ask){ course->passed, sl_loop_now(loop), sl_rng_next(&loop->rng), course->x->call->is_stream };
+}
+
+struct sl_course *sl_course_new(struct sl_xchg *x)
+{
+    struct sl_course *course = SL_ARENA_NEW(x->arena, struct sl_course);
+    uint32_t n = SL_POOL_WORDS(x->route->n_targets);
+    uint64_t *passed = SL_ARENA_ARRAY(x->arena, uint64_t, n);
+    x->record.tries = SL_ARENA_NEW(x->arena, struct sl_tries);
+    if (!course || !passed || !x->record.tries) {
+        return NULL;
+    }
+    memset(passed, 0, n * sizeof(passed[0]));
+    course->x = x;
+    course->passed = passed;
+    course->target = SL_NO_TARGET;
+    course->next.target = SL_NO_TARGET;
+    return course;
+}
+
+/* --- begin --- */
+
+/* None can be asked: they rest, or have all calls that they may. */
+static void error_of_none(const struct sl_course *course, struct sl_llm_error *ret)
+{
+    const struct sl_xchg *x = course->x;
+    uint64_t now = sl_loop_now(x->desk->loop), until = sl_pool_rested_usec(pool_of(course), now);
+    uint64_t sec = until ? (until - now + SL_USEC_PER_SEC - 1) / SL_USEC_PER_SEC : 1;
+    *ret = (struct sl_llm_error){
+        .type = SL_ERR_PROVIDER_OVERLOADED,
+        .status = 503,
+        .message = sl_arena_printf(x->arena, "No target of the route '%.*s' takes calls now: try again in %llu s.",
+                                   SL_STR_ARG(x->route->name), (unsigned long long)sec),
+        .retry_after_sec = sec,
+    };
+}
+
+bool sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
+{
+    struct sl_pool *pool = pool_of(course);
+    uint32_t target = course->next.target;
+    for (uint32_t n = 0; n <= pool->n; n++) {
+        if (target == SL_NO_TARGET) {
+            struct sl_ask ask = ask_of(course);
+            target = sl_pool_pick(pool, &ask);
+        }
+        if (target == SL_NO_TARGET) {
+            break;
+        }
+        sl_ask_pass(course->passed, target);
+        if (sl_pool_begin(pool, target)) {
+            course->target = target;
+            course->is_running = true;
+            course->why = !course->error.type                                                    ? "first"
+                          : course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
+                                                                                                 : "fallback";
+            sl_traffic_timeouts(course->x->route->traffic, target, &course->x->route->conf.timeouts, &course->timeouts);
+            return true;
+        }
+        target = SL_NO_TARGET;
+    }
+    if (course->error.type) {
+        *ret_error = course->error;
+        course->x->record.error_text = course->error_text;
+    } else if (course->n_unfit) {
+        *ret_error = course->unfit_error;
+    } else {
+        error_of_none(course, ret_error);
+    }
+    return false;
+}
+
+/* --- failures --- */
+
+/* Texts of an error lie in buffers that are gone when another target is asked. */
+static void error_keep(struct sl_course *course, const struct sl_llm_error *error)
+{
+    struct sl_arena *arena = course->x->arena;
+    course->error = (struct sl_llm_error){
+        .type = error->type,
+        .status = error->status,
+        .upstream_status = error->upstream_status,
+        .message = error->message.n ? sl_arena_dup(arena, error->message) : SL_STR_NONE,
+        .code = error->code.n ? sl_arena_dup(arena, error->code) : SL_STR_NONE,
+        .param = error->param.n ? sl_arena_dup(arena, error->param) : SL_STR_NONE,
+        .retry_after_sec = error->retry_after_sec,
+        .is_final = error->is_final,
+    };
+    course->error_text = course->x->record.error_text;
+}
+
+static bool is_slow(enum sl_error_type type)
+{
+    return type == SL_ERR_PROVIDER_TIMEOUT_CONNECT || type == SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE;
+}
+
+bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error, const struct sl_failed *failed)
+{
+    struct sl_xchg *x = course->x;
+    const struct sl_traffic *traffic = x->route->traffic;
+    struct sl_failure failure = {
+        .target = course->target,
+        .cause = sl_cause_of(error),
+        .may_repeat = failed->may_repeat,
+        .is_slow = is_slow(error->type),
+        .wait_usec = failed->wait_usec,
+        .n_attempts = x->record.n_attempts,
+        .n_repeats = course->n_repeats,
+        .n_repeats_allowed = x->route->conf.retries,
+        .start_usec = x->req->body_usec,
+        .end_usec = x->req->body_usec + x->route->conf.timeouts.total_usec,
+    };
+    struct sl_ask ask = ask_of(course);
+    bool may_rest = failure.cause == SL_CAUSE_RATE_LIMITED || failure.cause == SL_CAUSE_OVERLOADED;
+    if (may_rest && failed->rest_usec && x->route->n_targets > 1) {
+        sl_pool_rest(pool_of(course), course->target, failed->rest_usec, ask.now_usec);
+    }
+    course->next = sl_next(pool_of(course), &traffic->fallback, &failure, &ask);
+    if (course->next.kind == SL_STEP_GIVE_UP) {
+        return false;
+    }
+    course->n_repeats += course->next.kind == SL_STEP_REPEAT;
+    error_keep(course, error);
+    return true;
+}
+
+/* What so many of them said is told by name. */
+#define UNFIT_TOLD 8
+
+bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
+{
+    struct sl_xchg *x = course->x;
+    struct sl_str name = x->route->traffic->targets[course->target].name;
+    if (!course->n_unfit++) {
+        course->unfit_error = *io_error;
+    }
+    if (course->n_unfit <= UNFIT_TOLD) {
+        course->unfit = sl_arena_printf(x->arena, "%.*s%s%.*s: %.*s", SL_STR_ARG(course->unfit),
+                                        course->unfit.n ? " | " : "", SL_STR_ARG(name), SL_STR_ARG(io_error->message));
+    }
+    if (course->n_unfit > 1 && course->unfit.p && !sl_str_eq(io_error->message, course->unfit_error.message)) {
+        course->unfit_error.message = course->unfit; /* they have different reasons: each is told */
+    }
+    if (course->is_running) {
+        sl_pool_end(pool_of(course), course->target);
+        course->is_running = false;
+    }
+    struct sl_ask ask = ask_of(course);
+    uint32_t target = sl_pool_pick(pool_of(course), &ask);
+    course->next = (struct sl_step){ SL_STEP_MOVE, target, 0 };
+    if (target == SL_NO_TARGET) {
+        *io_error = course->error.type ? course->error : course->unfit_error;
+    }
+    return target != SL_NO_TARGET;
+}
+
+/* --- end --- */
+
+void sl_course_leave(struct sl_course *course, enum sl_error_type type)
+{
+    const struct sl_record *record = &course->x->record;
+    struct sl_tries *tries = record->tries;
+    if (!course->is_running) {
+        return;
+    }
+    course->is_running = false;
+    sl_pool_end(pool_of(course), course->target);
+    if (tries->n < SL_TRIES_MAX) {
+        tries->v[tries->n++] = (struct sl_try){
+            .target = course->target,
+            .why = course->why,
+            .status = record->upstream_status,
+            .error_type = type,
+            .start_usec = record->upstream_start_usec,
+            .connect_start_usec = record->connect_start_usec,
+            .connected_usec = record->connected_usec,
+            .head_usec = record->upstream_head_usec,
+            .end_usec = sl_loop_now(course->x->desk->loop),
+        };
+    }
+}
+
+void sl_course_measure(struct sl_course *course)
+{
+    struct sl_xchg *x = course->x;
+    uint64_t now = sl_loop_now(x->desk->loop);
+    sl_pool_measure(pool_of(course), course->target, x->call->is_stream, now - x->record.upstream_start_usec, now);
+}

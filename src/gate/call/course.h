@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A call's way over the targets of its route, where there are several: which it asks now, which come after it, and what
+ * came of each. The plan has one, and asks it; it sends nothing. */
+#ifndef SL_GATE_COURSE_H
+#define SL_GATE_COURSE_H
+
+#include "base/attr.h"
+#include "gate/config/per_route.h"
+#include "gate/policy/next.h"
+#include "llm/core/error.h"
+
+struct sl_xchg;
+
+/* One attempt, for the log. */
+struct sl_try {
+    uint32_t target;
+    const char *why; /* "first", "retry" or "fallback" */
+    int status;      /* the upstream's; 0: none came */
+    enum sl_error_type error_type;
+    uint64_t start_usec, connect_start_usec, connected_usec, head_usec, end_usec;
+};
+
+/* Attempts are bounded; more than so many are not listed. */
+#define SL_TRIES_MAX 20
+
+struct sl_tries {
+    struct sl_try v[SL_TRIES_MAX];
+    uint32_t n;
+};
+
+struct sl_course {
+    struct sl_xchg *x;
+    uint64_t *passed;
+    uint32_t target;
+    struct sl_upstream_timeouts timeouts; /* of the target */
+    bool is_running;                      /* an attempt at it is counted */
+    const char *why;
+    uint32_t n_repeats;
+    struct sl_step next;       /* after a failure */
+    struct sl_llm_error error; /* the last failure, for who is told it after all; no type: none yet */
+    struct sl_str error_text;
+    uint32_t n_unfit; /* targets that could not be asked this, and what they said */
+    struct sl_str unfit;
+    struct sl_llm_error unfit_error; /* the first one's */
+};
+
+/* On the exchange's arena. NULL: no memory. */
+struct sl_course *sl_course_new(struct sl_xchg *x);
+/* The target is asked: the first one, or what `next` says. False: none can be, *ret_error says why. */
+SL_MUST bool sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error);
+/* What is known of a failed attempt beside its error. */
+struct sl_failed {
+    bool may_repeat;    /* the same target may be asked again */
+    uint64_t wait_usec; /* before that */
+    uint64_t rest_usec; /* it asks everybody to wait for so long; 0: it does not */
+};
+/* The attempt at it failed, and nothing went to the client. True: `next` says what comes then. */
+SL_MUST bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error,
+                              const struct sl_failed *failed);
+/* The target cannot serve this call. False: no other is left, *io_error is what the client is told. */
+SL_MUST bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error);
+/* The attempt is over: noted, and its place given back. Nothing happens when none runs. */
+void sl_course_leave(struct sl_course *course, enum sl_error_type type);
+/* The first byte of its answer came (of a stream), or the last one. */
+void sl_course_measure(struct sl_course *course);
+
+#endif

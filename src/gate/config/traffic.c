@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/traffic.h"
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "gate/config/route_model.h"
+#include "gate/config/traffic_conf.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+
+#define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
+#define WARN(bind, pos, ...) sl_bind_problem((bind), SL_PROBLEM_WARNING, (pos), NULL, __VA_ARGS__)
+
+/* The name of the route's own `model:`. */
+#define OWN "model"
+
+/* --- one target --- */
+
+/* What is being made. */
+struct making {
+    struct sl_bind *bind;
+    const struct sl_traffic_place *place;
+    struct sl_traffic *traffic;
+    struct sl_map names; /* of struct sl_route_target */
+    bool has_own;        /* targets[0] is the route's `model:` */
+};
+
+static int target_model_bind(struct making *m, const struct sl_val *item, const struct sl_target_conf *conf)
+{
+    const struct sl_traffic_place *place = m->place;
+    struct sl_target *target = &place->targets[*place->n_targets];
+    int r = sl_route_model_bind(m->bind, conf->model, place->models, target);
+    *place->n_targets += target->provider != NULL;
+    r = r < 0 ? r : sl_route_model_fit(m->bind, item->pos, conf->model, place->type, target);
+    if (r == 0 && !(target->provider->caps & SL_BIT(place->type))) {
+        WARN(m->bind, item->pos, "this target can never answer: the provider '%s' does not serve %s",
+             target->provider->name, sl_llm_type_name(place->type));
+    }
+    return r;
+}
+
+static int timeouts_look(struct making *m, const struct sl_val *item, const struct sl_route_target *target)
+{
+    const struct sl_val *map = sl_val_find(item, "timeouts");
+    static const char *const keys[] = { "connect", "first_byte", "idle" };
+    struct sl_upstream_timeouts t = target->timeouts;
+    sl_opt_fill(sl_timeout_rows, target->timeouts_said, &m->place->conf->timeouts, &t);
+    const uint64_t usecs[] = { t.connect_usec, t.first_byte_usec, t.idle_usec };
+    for (size_t i = 0; i < SL_ARRAY_LEN(keys); i++) {
+        const struct sl_val *said = sl_val_find(map, keys[i]);
+        if (said && said->kind != SL_VAL_NULL && usecs[i] > t.total_usec) {
+            return FAIL(m->bind, said, "timeouts.%s is longer than timeouts.total, which ends it first", keys[i]);
+        }
+    }
+    return 0;
+}
+
+/* Where the target stands in the route's list. */
+static int slot_find(struct making *m, const struct sl_val *item, const struct sl_target_conf *conf, uint32_t *ret)
+{
+    bool is_own = sl_str_eq_c(conf->name, OWN);
+    if (is_own && conf->model) {
+        return FAIL(m->bind, conf->model,
+                    "the target named " OWN " is the route's own `model:`; another one needs "
+                    "another name");
+    }
+    if (is_own && !m->has_own) {
+        return FAIL(m->bind, item, "the route has no `model:` that a target named " OWN " could be");
+    }
+    if (!is_own && !conf->model) {
+        return FAIL(m->bind, item, "needs `model:` with provider, name and config");
+    }
+    *ret = is_own ? 0 : *m->place->n_targets;
+    return is_own ? 0 : target_model_bind(m, item, conf);
+}
+
+static int target_bind(struct making *m, const struct sl_val *item, uint32_t place)
+{
+    struct sl_target_conf conf = { .rule = { .weight = 1 } };
+    struct sl_traffic *traffic = m->traffic;
+    uint32_t slot;
+    if (sl_opt_bind(m->bind, sl_target_rows, item, &conf) < 0) {
+        return SL_E_INVAL;
+    }
+    const struct sl_route_target *twin = sl_map_find(&m->names, conf.name);
+    if (twin) {
+        return FAIL(m->bind, item, "the target \"%.*s\" is there twice (the first one is at line %u)",
+                    SL_STR_ARG(conf.name), twin->pos.line);
+    }
+    int r = slot_find(m, item, &conf, &slot);
+    if (r < 0) {
+        return r;
+    }
+    struct sl_route_target *target = &traffic->targets[slot];
+    target->name = conf.name;
+    target->pos = item->pos;
+    target->timeouts = conf.timeouts;
+    target->timeouts_said = sl_opt_said(sl_timeout_rows, sl_val_find(item, "timeouts"));
+    traffic->rules[slot] = conf.rule;
+    traffic->rules[slot].place = place;
+    if (sl_map_put(&m->names, target->name, target) < 0) {
+        return FAIL(m->bind, item, "out of memory");
+    }
+    return timeouts_look(m, item, target);
+}
+
+/* --- all of them --- */
+
+static int targets_bind(struct making *m, const struct sl_val *list)
+{
+    struct sl_bind *bind = m->bind;
+    int result = 0;
+    for (uint32_t i = 0; i < list->n; i++) {
+        size_t before = strlen(bind->path);
+        snprintf(bind->path + before, sizeof(bind->path) - before, ".targets[%u]", i);
+        int r = list->items[i].val->kind == SL_VAL_MAP ? target_bind(m, list->items[i].val, i + 1)
+                                                       : FAIL(bind, list->items[i].val, "must be a map");
+        result = r < 0 ? r : result;
+        bind->path[before] = '\0';
+    }
+    return result;
+}
+
+static int rules_look(struct making *m, const struct sl_val *list)
+{
+    const struct sl_traffic *traffic = m->traffic;
+    uint32_t n = *m->place->n_targets, top = 0;
+    uint64_t weights = 0;
+    bool has_tier[1000] = { false };
+    for (uint32_t i = 0; i < n; i++) {
+        weights += traffic->rules[i].weight;
+        has_tier[traffic->rules[i].tier] = true;
+        top = SL_MAX(top, traffic->rules[i].tier);
+    }
+    if (!weights) {
+        return FAIL(m->bind, list, "targets: every weight is 0: nobody would be asked first");
+    }
+    for (uint32_t tier = 0; tier < top; tier++) {
+        if (!has_tier[tier]) {
+            return FAIL(m->bind, list, "targets: tier %u has none, but tier %u has: tiers count from 0 without a gap",
+                        tier, top);
+        }
+    }
+    return 0;
+}
+
+static void within_look(struct making *m, const struct sl_val *map)
+{
+    const struct sl_traffic *traffic = m->traffic;
+    const struct sl_val *fallback = sl_val_find(map, "fallback");
+    for (uint32_t i = 0; *m->place->n_targets > 1 && i < *m->place->n_targets; i++) {
+        struct sl_upstream_timeouts t = traffic->targets[i].timeouts;
+        sl_opt_fill(sl_timeout_rows, traffic->targets[i].timeouts_said, &m->place->conf->timeouts, &t);
+        uint64_t first = t.first_byte_usec ? t.first_byte_usec : SL_SEVERAL_FIRST_BYTE_USEC;
+        if (first >= traffic->fallback.within_usec && traffic->fallback.on >> SL_CAUSE_TIMEOUT & 1) {
+            WARN(m->bind, fallback ? fallback->pos : map->pos,
+                 "fallback.within is over before the first_byte of the target \"%.*s\" is: when it never answers, no "
+                 "other one is tried",
+                 SL_STR_ARG(traffic->targets[i].name));
+            return;
+        }
+    }
+}
+
+static int traffic_make(struct making *m, const struct sl_val *map, const struct sl_traffic_conf *conf)
+{
+    struct sl_arena *arena = m->place->arena;
+    struct sl_traffic *traffic = m->traffic;
+    uint32_t room = conf->targets->n + 1;
+    traffic->targets = SL_ARENA_ARRAY(arena, struct sl_route_target, room);
+    traffic->rules = SL_ARENA_ARRAY(arena, struct sl_target_rule, room);
+    if (!traffic->targets || !traffic->rules) {
+        return FAIL(m->bind, map, "out of memory");
+    }
+    for (uint32_t i = 0; i < room; i++) {
+        traffic->targets[i] = (struct sl_route_target){ .name = SL_STR(OWN) };
+        traffic->rules[i] = (struct sl_target_rule){ .weight = 1 };
+        atomic_init(&traffic->targets[i].usage_refused, false);
+    }
+    traffic->fallback = (struct sl_fallback){ conf->on, conf->attempts, conf->within_usec };
+    int r = targets_bind(m, conf->targets);
+    r = r < 0 ? r : rules_look(m, conf->targets);
+    if (r < 0) {
+        return r;
+    }
+    within_look(m, map);
+    if (sl_pool_init(&traffic->pool, (enum sl_balance)conf->balance, traffic->rules, *m->place->n_targets, arena) < 0) {
+        return FAIL(m->bind, map, "out of memory");
+    }
+    return 0;
+}
+
+int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct sl_traffic_conf *conf,
+                    const struct sl_traffic_place *place, struct sl_traffic **ret)
+{
+    if (!conf->targets) {
+        for (const struct sl_opt *row = sl_traffic_rows; row->key; row++) {
+            const struct sl_val *val = sl_val_find(map, row->key);
+            if (val && val->kind != SL_VAL_NULL) {
+                WARN(bind, val->pos, "%s does nothing: the route has no `targets`", row->key);
+            }
+        }
+        return 0;
+    }
+    struct making m = { bind, place, SL_ARENA_NEW(place->arena, struct sl_traffic), { 0 }, *place->n_targets > 0 };
+    if (!m.traffic) {
+        return FAIL(bind, map, "out of memory");
+    }
+    bool was_lax = bind->is_lax;
+    bind->is_lax = false;
+    *ret = m.traffic;
+    int r = traffic_make(&m, map, conf);
+    bind->is_lax = was_lax;
+    sl_map_done(&m.names);
+    return r;
+}
+
+void sl_traffic_done(struct sl_traffic *traffic)
+{
+    if (traffic) {
+        sl_pool_done(&traffic->pool);
+    }
+}
+
+void sl_traffic_timeouts(const struct sl_traffic *traffic, uint32_t target, const struct sl_upstream_timeouts *route,
+                         struct sl_upstream_timeouts *ret)
+{
+    *ret = traffic->targets[target].timeouts;
+    sl_opt_fill(sl_timeout_rows, traffic->targets[target].timeouts_said, route, ret);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice.targets` of a route and what is said about them: which is asked first, and what is done when one fails. */
+#ifndef SL_GATE_TRAFFIC_H
+#define SL_GATE_TRAFFIC_H
+
+#include <stdatomic.h>
+
+#include "base/opt.h"
+#include "gate/config/per_route.h"
+#include "gate/policy/next.h"
+#include "llm/core/types.h"
+
+struct sl_arena;
+struct sl_own_models;
+struct sl_route_conf;
+struct sl_target;
+struct sl_traffic_conf;
+
+/* A target beside what llm/core/target.h has of it. */
+struct sl_route_target {
+    struct sl_str name;
+    struct sl_upstream_timeouts timeouts;
+    uint64_t timeouts_said;    /* bits of sl_opt_said; for the rest the route's hold */
+    struct sl_pos pos;         /* where the file names it */
+    atomic_bool usage_refused; /* as of a route that has one target */
+};
+
+/* Lies on the arena of the route, and goes with it. */
+struct sl_traffic {
+    struct sl_route_target *targets; /* as many as the route's, in their order */
+    struct sl_target_rule *rules;    /* the same */
+    struct sl_fallback fallback;
+    struct sl_pool pool;
+};
+
+/* How long a target of several has to its first byte, where nothing says so: another one may do better. */
+#define SL_SEVERAL_FIRST_BYTE_USEC        (120 * 1000000ULL)
+#define SL_SEVERAL_STREAM_FIRST_BYTE_USEC (30 * 1000000ULL)
+
+/* What the targets are bound for. */
+struct sl_traffic_place {
+    struct sl_arena *arena; /* the route's */
+    enum sl_llm_type type;
+    const struct sl_route_conf *conf;
+    const struct sl_own_models *models;
+    struct sl_target *targets; /* has room for them; the first may be the route's `model:` */
+    uint32_t *n_targets;
+};
+
+/* Behind the binding of `model:` and of the map: adds the targets. *ret is NULL where none are said. `map` is the
+ * entry's `sluice`. SL_E_INVAL after the problems were told; *ret is to be done then, too. */
+SL_MUST int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct sl_traffic_conf *conf,
+                            const struct sl_traffic_place *place, struct sl_traffic **ret);
+void sl_traffic_done(struct sl_traffic *traffic);
+
+/* How long a target's upstream may take: its own where it says so, else the route's. */
+void sl_traffic_timeouts(const struct sl_traffic *traffic, uint32_t target, const struct sl_upstream_timeouts *route,
+                         struct sl_upstream_timeouts *ret);
+
+#endif

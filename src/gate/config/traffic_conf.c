@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/config/traffic_conf.h"
+
+#include "base/near.h"
+#include "base/num.h"
+#include "base/word.h"
+#include "gate/config/entry.h"
+
+#define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
+
+#define DAY (86400 * SL_USEC_PER_SEC)
+
+/* --- rows --- */
+
+#define TIME(key_, field_, def_, help_)                                                                    \
+    {                                                                                                      \
+        key_, SL_OPT_USEC, offsetof(struct sl_upstream_timeouts, field_), def_, SL_USEC_PER_MSEC, 7 * DAY, \
+            SL_OPT_RELOAD, NULL, NULL, NULL, help_                                                         \
+    }
+const struct sl_opt sl_timeout_rows[] = {
+    TIME("connect", connect_usec, "5s", "resolving, connecting and TLS; beyond it 504"),
+    TIME("first_byte", first_byte_usec, NULL,
+         "from the request's last byte to the reply's first; beyond it 504. Where it is not said: 600s, or what the "
+         "path's clients wait for (docs/upstreams.md)"),
+    TIME("idle", idle_usec, "120s", "between two pieces of a reply"),
+    TIME("total", total_usec, "1h", "the whole call, retries included"),
+    { NULL },
+};
+
+static int targets_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    if (val->kind != SL_VAL_LIST || val->n == 0) {
+        return FAIL(bind, val, "must be a list of maps like { name: spare, model: {…}, weight: 1, tier: 1 }");
+    }
+    if (val->n > SL_TARGETS_MAX) {
+        return FAIL(bind, val, "has %u targets: there may be %d", val->n, SL_TARGETS_MAX);
+    }
+    *(const struct sl_val **)field = val;
+    return 0;
+}
+
+static int on_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_traffic_conf *conf = SL_CONTAINER_OF(field, struct sl_traffic_conf, on_words);
+    conf->on = 0;
+    for (uint32_t i = 0; i < conf->on_words.n; i++) {
+        struct sl_str word = conf->on_words.v[i];
+        unsigned cause = 0;
+        while (cause < SL_CAUSE_COUNT && !sl_str_eq_c(word, sl_cause_words[cause])) {
+            cause++;
+        }
+        if (cause == SL_CAUSE_COUNT) {
+            const char *near = sl_name_nearest(word, sl_cause_words);
+            return FAIL(bind, val->kind == SL_VAL_LIST ? val->items[i].val : val,
+                        "\"%.*s\" is no cause%s%s%s; there are connect, timeout, rate_limited, overloaded, "
+                        "server_error, bad_response, auth, billing, content_filter, context_length, rejected",
+                        SL_STR_ARG(sl_str_sub(word, 0, sl_utf8_fit(word, 64))), near ? ": did you mean \"" : "",
+                        near ? near : "", near ? "\"?" : "");
+        }
+        conf->on |= 1u << cause;
+    }
+    return 0;
+}
+
+static const char *const balance_words[] = { "weighted", "least_busy", "fastest", "ordered", NULL };
+
+#define FIELD(field) offsetof(struct sl_traffic_conf, field)
+static const struct sl_opt fallback_rows[] = {
+    { "on", SL_OPT_STR_LIST, FIELD(on_words), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, on_check,
+      "the causes for which another target is tried: connect, timeout, rate_limited, overloaded, server_error, "
+      "bad_response (these where nothing is said), auth, billing, content_filter, context_length, rejected; []: none" },
+    { "attempts", SL_OPT_U32, FIELD(attempts), "4", 1, 20, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "of one call, repeats at one target included" },
+    { "within", SL_OPT_USEC, FIELD(within_usec), "300s", SL_USEC_PER_MSEC, 7 * DAY, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "from the call's beginning: when its last attempt may begin" },
+    { NULL },
+};
+
+const struct sl_opt sl_traffic_rows[] = {
+    { "targets", SL_OPT_CUSTOM, FIELD(targets), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, targets_check,
+      "upstreams beside `model`, see below (docs/traffic.md)" },
+    { "balance", SL_OPT_ENUM, FIELD(balance), "weighted", 0, 0, SL_OPT_RELOAD, balance_words, NULL, NULL,
+      "which target of a tier is asked first: weighted (by the weights), least_busy (the fewest running calls for its "
+      "weight), fastest (the shortest time to the first byte), ordered (as they are listed)" },
+    { "fallback", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, fallback_rows, NULL,
+      "when and how often another target is tried, before the first byte to the client" },
+    { NULL },
+};
+
+static int model_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    if (val->kind != SL_VAL_MAP) {
+        return FAIL(bind, val, "must be a map with provider, name and config");
+    }
+    *(const struct sl_val **)field = val;
+    return 0;
+}
+
+static int name_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    const struct sl_str *name = field;
+    return sl_route_is_name(*name) && name->n <= 128
+               ? 0
+               : FAIL(bind, val, "must be letters, digits, '_', '-' or '.', 1 to 128 bytes");
+}
+
+#undef FIELD
+#define FIELD(field) offsetof(struct sl_target_conf, field)
+const struct sl_opt sl_target_rows[] = {
+    { "name", SL_OPT_STR, FIELD(name), NULL, 0, 0, SL_OPT_REQUIRED | SL_OPT_RELOAD, NULL, NULL, name_check,
+      "under which logs, metrics and headers tell it; `model` is the route's own `model:`" },
+    { "model", SL_OPT_CUSTOM, FIELD(model), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, model_check,
+      "provider, name and config, as of a route; all but the target named `model` need it" },
+    { "weight", SL_OPT_U32, FIELD(rule.weight), "1", 0, 10000, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "its share of its tier's calls; 0: only where no other of the tier is left" },
+    { "tier", SL_OPT_U32, FIELD(rule.tier), "0", 0, 999, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "a target is asked when none of the lower tiers is left" },
+    { "max_concurrent", SL_OPT_U32, FIELD(rule.max_concurrent), NULL, 1, 1000000, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "calls that it gets at one time; more go to other targets" },
+    { "timeouts", SL_OPT_MAP, FIELD(timeouts), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_timeout_rows, NULL,
+      "its own, where they are not the route's; total: of one attempt" },
+    { NULL },
+};
+
+void sl_traffic_defaults(struct sl_traffic_conf *conf, struct sl_bind *bind)
+{
+    *conf = (struct sl_traffic_conf){ .on = SL_CAUSES_DEFAULT };
+    sl_opt_defaults(sl_traffic_rows, conf, bind);
+}
+
+uint32_t sl_traffic_count(const struct sl_val *entry)
+{
+    const struct sl_val *list = sl_val_find(sl_val_find(entry, "sluice"), "targets");
+    return list && list->kind == SL_VAL_LIST ? SL_MIN(list->n, (uint32_t)SL_TARGETS_MAX) : 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of `sluice.targets` and of what is said about them. */
+#ifndef SL_GATE_TRAFFIC_CONF_H
+#define SL_GATE_TRAFFIC_CONF_H
+
+#include "base/opt.h"
+#include "gate/config/per_route.h"
+#include "gate/policy/next.h"
+
+/* What the map says, before it is bound to the route. */
+struct sl_traffic_conf {
+    const struct sl_val *targets; /* NULL: the route has one, its `model` */
+    int balance;                  /* enum sl_balance */
+    uint32_t attempts;
+    uint64_t within_usec;
+    struct sl_strs on_words;
+    uint32_t on;
+};
+
+#define SL_TARGETS_MAX 1000
+
+/* One of the list, and points into its tree. */
+struct sl_target_conf {
+    struct sl_str name;
+    const struct sl_val *model; /* NULL: not said */
+    struct sl_target_rule rule;
+    struct sl_upstream_timeouts timeouts;
+};
+
+/* Over struct sl_traffic_conf, over struct sl_target_conf, and over struct sl_upstream_timeouts. */
+extern const struct sl_opt sl_traffic_rows[], sl_target_rows[], sl_timeout_rows[];
+
+void sl_traffic_defaults(struct sl_traffic_conf *conf, struct sl_bind *bind);
+/* How many targets an entry names beside its `model`, for who makes room; 0 where it is not a list. */
+uint32_t sl_traffic_count(const struct sl_val *entry);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is done after an attempt came to nothing: the same target again, another one, or the error is the client's. */
+#ifndef SL_GATE_NEXT_H
+#define SL_GATE_NEXT_H
+
+#include "gate/policy/pool.h"
+
+/* X(symbol, word): why an attempt failed, as `fallback.on` spells it. */
+#define SL_CAUSES(X)                    \
+    X(CONNECT, "connect")               \
+    X(TIMEOUT, "timeout")               \
+    X(RATE_LIMITED, "rate_limited")     \
+    X(OVERLOADED, "overloaded")         \
+    X(SERVER_ERROR, "server_error")     \
+    X(BAD_RESPONSE, "bad_response")     \
+    X(AUTH, "auth")                     \
+    X(BILLING, "billing")               \
+    X(CONTENT_FILTER, "content_filter") \
+    X(CONTEXT_LENGTH, "context_length") \
+    X(REJECTED, "rejected")
+
+enum sl_cause {
+#define X(symbol, word) SL_CAUSE_##symbol,
+    SL_CAUSES(X)
+#undef X
+        SL_CAUSE_COUNT, /* one that no other target helps with */
+};
+
+/* The words in that order; ends with NULL. */
+extern const char *const sl_cause_words[];
+
+/* Those that another target is tried for when nothing else is said. */
+#define SL_CAUSES_DEFAULT                                                                                        \
+    (1u << SL_CAUSE_CONNECT | 1u << SL_CAUSE_TIMEOUT | 1u << SL_CAUSE_RATE_LIMITED | 1u << SL_CAUSE_OVERLOADED | \
+     1u << SL_CAUSE_SERVER_ERROR | 1u << SL_CAUSE_BAD_RESPONSE)
+
+struct sl_fallback {
+    uint32_t on;          /* one bit a cause */
+    uint32_t attempts;    /* of one call, repeats at one target included */
+    uint64_t within_usec; /* from its beginning: when the last one may begin */
+};
+
+/* An attempt that failed, and what has been before it. */
+struct sl_failure {
+    uint32_t target;
+    enum sl_cause cause;
+    bool may_repeat;    /* the same target may be asked again: nothing was sent, or it says that it is busy */
+    bool is_slow;       /* it took its whole time to fail: a repeat would take it again */
+    uint64_t wait_usec; /* before the same target is asked again: what it asked for */
+    uint32_t n_attempts, n_repeats, n_repeats_allowed;
+    uint64_t start_usec, end_usec; /* of the whole call */
+};
+
+enum sl_step_kind { SL_STEP_GIVE_UP, SL_STEP_REPEAT, SL_STEP_MOVE };
+
+struct sl_step {
+    enum sl_step_kind kind;
+    uint32_t target; /* of REPEAT and MOVE */
+    uint64_t wait_usec;
+};
+
+/* `ask->passed` has every target that was tried, this one too. A target is repeated first, but never where that would
+ * take the attempt of one that was not asked yet. */
+struct sl_step sl_next(struct sl_pool *pool, const struct sl_fallback *fallback, const struct sl_failure *failure,
+                       const struct sl_ask *ask);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which target is asked, and what comes after one that failed: tables, and days of virtual time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/num.h"
+#include "base/random.h"
+#include "gate/policy/next.h"
+
+#define N_MAX 1000
+#define SEC   SL_USEC_PER_SEC
+
+struct world {
+    struct sl_arena arena;
+    struct sl_pool pool;
+    struct sl_target_rule rules[N_MAX];
+    uint64_t passed[SL_POOL_WORDS(N_MAX)];
+    struct sl_ask ask;
+    struct sl_rng rng;
+};
+
+static struct world world;
+
+static void begin(enum sl_balance balance, const struct sl_target_rule *rules, uint32_t n)
+{
+    memset(&world, 0, sizeof(world));
+    sl_arena_init(&world.arena, NULL);
+    memcpy(world.rules, rules, n * sizeof(*rules));
+    assert_int_equal(sl_pool_init(&world.pool, balance, world.rules, n, &world.arena), 0);
+    world.ask = (struct sl_ask){ .passed = world.passed, .now_usec = 1000 * SEC };
+    world.rng = (struct sl_rng){ { 7, 9 } };
+}
+
+static void end(void)
+{
+    sl_pool_done(&world.pool);
+    sl_arena_done(&world.arena);
+}
+
+static uint32_t pick(void)
+{
+    world.ask.random = sl_rng_next(&world.rng);
+    return sl_pool_pick(&world.pool, &world.ask);
+}
+
+static void picks_are(const char *want)
+{
+    char got[64] = "";
+    for (size_t i = 0; i < strlen(want); i++) {
+        uint32_t target = pick();
+        got[i] = target == SL_NO_TARGET ? '-' : (char)('a' + target);
+    }
+    assert_string_equal(got, want);
+}
+
+static void weights_are_kept_without_rows_of_one(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t weights[3];
+        const char *want;
+    } cases[] = {
+        { { 1, 1, 1 }, "abcabc" }, { { 3, 1, 0 }, "aabaaaba" },           { { 5, 1, 1 }, "aabacaa" },
+        { { 0, 1, 0 }, "bbb" },    { { 10000, 10000, 0 }, "ababababab" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_target_rule rules[3] = { 0 };
+        for (size_t k = 0; k < 3; k++) {
+            rules[k].weight = cases[i].weights[k];
+        }
+        begin(SL_BALANCE_WEIGHTED, rules, 3);
+        picks_are(cases[i].want);
+        end();
+    }
+}
+
+static void one_that_comes_back_has_no_debts_to_collect(void **state)
+{
+    (void)state;
+    begin(SL_BALANCE_WEIGHTED, (struct sl_target_rule[]){ { 1 }, { 1 } }, 2);
+    sl_pool_rest(&world.pool, 1, 10 * SEC, world.ask.now_usec);
+    picks_are("aaaaaaaa");
+    world.ask.now_usec += 10 * SEC;
+    picks_are("abab");
+    end();
+}
+
+static void tiers_and_places_are_kept(void **state)
+{
+    (void)state;
+    const struct sl_target_rule rules[] = {
+        { .weight = 1, .tier = 1 },
+        { .weight = 1, .tier = 0, .place = 2 },
+        { .weight = 0, .tier = 0, .place = 1 },
+        { .weight = 1, .tier = 2 },
+    };
+    begin(SL_BALANCE_WEIGHTED, rules, 4);
+    static const char want[] = "bcad-"; /* a weight of 0 comes before the next tier */
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(sl_pool_left(&world.pool, &world.ask), 4 - i);
+        uint32_t target = pick();
+        assert_int_equal(target == SL_NO_TARGET ? '-' : 'a' + (int)target, want[i]);
+        if (target != SL_NO_TARGET) {
+            sl_ask_pass(world.passed, target);
+        }
+    }
+    end();
+    begin(SL_BALANCE_ORDERED, rules, 4);
+    picks_are("ccc");
+    end();
+}
+
+static void the_least_busy_is_asked_by_its_weight(void **state)
+{
+    (void)state;
+    begin(SL_BALANCE_LEAST_BUSY, (struct sl_target_rule[]){ { .weight = 3 }, { .weight = 1 } }, 2);
+    uint32_t n[2] = { 0 };
+    for (uint32_t i = 0; i < 400; i++) {
+        uint32_t target = pick();
+        assert_true(sl_pool_begin(&world.pool, target));
+        n[target]++;
+    }
+    assert_int_equal(n[0], 300);
+    for (uint32_t i = 0; i < 100; i++) {
+        sl_pool_end(&world.pool, 0);
+    }
+    assert_int_equal(pick(), 0);
+    end();
+}
+
+static void no_more_than_max_concurrent_begin(void **state)
+{
+    (void)state;
+    begin(SL_BALANCE_ORDERED, (struct sl_target_rule[]){ { .weight = 1, .max_concurrent = 2 }, { .weight = 1 } }, 2);
+    assert_true(sl_pool_begin(&world.pool, 0));
+    assert_int_equal(pick(), 0);
+    assert_true(sl_pool_begin(&world.pool, 0));
+    assert_int_equal(pick(), 1);
+    assert_false(sl_pool_begin(&world.pool, 0));
+    sl_pool_end(&world.pool, 0);
+    assert_int_equal(pick(), 0);
+    end();
+}
+
+/* Calls of a second for a time: so many went to each. */
+static void run(uint32_t sec, const uint64_t *took_usec, uint32_t *n, uint32_t n_targets)
+{
+    for (uint32_t i = 0; i < n_targets; i++) {
+        n[i] = 0;
+    }
+    for (uint32_t s = 0; s < sec; s++) {
+        for (uint32_t k = 0; k < 10; k++) {
+            uint32_t target = pick();
+            n[target]++;
+            sl_pool_measure(&world.pool, target, false, took_usec[target], world.ask.now_usec);
+            world.ask.now_usec += SEC / 10;
+        }
+    }
+}
+
+static void the_fastest_is_asked_and_the_others_stay_known(void **state)
+{
+    (void)state;
+    uint64_t took[] = { 900000, 300000, 500000 };
+    uint32_t n[3];
+    begin(SL_BALANCE_FASTEST, (struct sl_target_rule[]){ { .weight = 1 }, { .weight = 1 }, { .weight = 1 } }, 3);
+    run(600, took, n, 3);
+    assert_in_range(n[0], 10, 30); /* a turn each half a minute */
+    assert_in_range(n[2], 10, 30);
+    took[2] = 100000; /* it has become the fastest: seen at its next turn, or the one after */
+    run(70, took, n, 3);
+    run(60, took, n, 3);
+    assert_true(n[2] > 590);
+    took[2] = 2000000;
+    run(3, took, n, 3);
+    run(60, took, n, 3);
+    assert_true(n[1] > 590);
+    end();
+}
+
+static void a_rest_is_believed_for_two_minutes(void **state)
+{
+    (void)state;
+    begin(SL_BALANCE_ORDERED, (struct sl_target_rule[]){ { .weight = 1 }, { .weight = 1 } }, 2);
+    assert_int_equal(sl_pool_rested_usec(&world.pool, world.ask.now_usec), 0);
+    sl_pool_rest(&world.pool, 0, 366ULL * 86400 * SEC, world.ask.now_usec);
+    sl_pool_rest(&world.pool, 1, 5 * SEC, world.ask.now_usec);
+    assert_int_equal(pick(), SL_NO_TARGET);
+    assert_int_equal(sl_pool_rested_usec(&world.pool, world.ask.now_usec), world.ask.now_usec + 5 * SEC);
+    world.ask.now_usec += 5 * SEC;
+    assert_int_equal(pick(), 1);
+    world.ask.now_usec += 115 * SEC;
+    assert_int_equal(pick(), 0);
+    end();
+}
+
+/* --- what comes after a failure --- */
+
+static void steps_follow_the_table(void **state)
+{
+    (void)state;
+    static const struct sl_fallback usual = { SL_CAUSES_DEFAULT, 4, 300 * SEC };
+    static const struct sl_fallback quick = { SL_CAUSES_DEFAULT, 4, 2 * SEC };
+    static const struct sl_fallback twice = { SL_CAUSES_DEFAULT, 2, 300 * SEC };
+    static const struct sl_fallback none = { 0, 4, 300 * SEC };
+    static const struct {
+        const char *what;
+        const struct sl_fallback *fallback;
+        enum sl_cause cause;
+        bool may_repeat, is_slow;
+        uint32_t n_attempts, n_repeats, allowed;
+        uint64_t wait_usec, passed_usec;
+        uint32_t n_tried; /* of three targets */
+        enum sl_step_kind want;
+    } cases[] = {
+        { "a server's error moves", &usual, SL_CAUSE_SERVER_ERROR, 0, 0, 1, 0, 1, 0, 0, 1, SL_STEP_MOVE },
+        { "no connection is tried again first", &usual, SL_CAUSE_CONNECT, 1, 0, 1, 0, 1, 0, 0, 1, SL_STEP_REPEAT },
+        { "once", &usual, SL_CAUSE_CONNECT, 1, 0, 2, 1, 1, 0, 0, 1, SL_STEP_MOVE },
+        { "not where it takes another's attempt", &usual, SL_CAUSE_CONNECT, 1, 0, 2, 0, 1, 0, 0, 1, SL_STEP_MOVE },
+        { "not when it took its time", &usual, SL_CAUSE_TIMEOUT, 1, 1, 1, 0, 1, 0, 0, 1, SL_STEP_MOVE },
+        { "unless nobody else is left", &usual, SL_CAUSE_TIMEOUT, 1, 1, 3, 0, 1, 0, 0, 3, SL_STEP_REPEAT },
+        { "none are allowed", &usual, SL_CAUSE_CONNECT, 1, 0, 1, 0, 0, 0, 0, 1, SL_STEP_MOVE },
+        { "nobody else is left", &usual, SL_CAUSE_SERVER_ERROR, 0, 0, 3, 0, 1, 0, 0, 3, SL_STEP_GIVE_UP },
+        { "attempts are used up", &twice, SL_CAUSE_SERVER_ERROR, 0, 0, 2, 0, 1, 0, 0, 1, SL_STEP_GIVE_UP },
+        { "for repeats, too", &twice, SL_CAUSE_CONNECT, 1, 0, 2, 0, 9, 0, 0, 3, SL_STEP_GIVE_UP },
+        { "the time is over", &quick, SL_CAUSE_SERVER_ERROR, 0, 0, 1, 0, 1, 0, 2 * SEC, 1, SL_STEP_GIVE_UP },
+        { "the wait does not fit", &quick, SL_CAUSE_OVERLOADED, 1, 0, 1, 0, 1, 2 * SEC, SEC / 2, 1, SL_STEP_MOVE },
+        { "the call's own end", &usual, SL_CAUSE_SERVER_ERROR, 0, 0, 1, 0, 1, 0, 60 * SEC, 1, SL_STEP_GIVE_UP },
+        { "a cause that is off", &usual, SL_CAUSE_REJECTED, 0, 0, 1, 0, 1, 0, 0, 1, SL_STEP_GIVE_UP },
+        { "all are off: repeats stay", &none, SL_CAUSE_CONNECT, 1, 0, 1, 0, 1, 0, 0, 1, SL_STEP_REPEAT },
+        { "and are all", &none, SL_CAUSE_CONNECT, 1, 0, 2, 1, 1, 0, 0, 1, SL_STEP_GIVE_UP },
+        { "nobody's cause", &usual, SL_CAUSE_COUNT, 0, 0, 1, 0, 1, 0, 0, 1, SL_STEP_GIVE_UP },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        begin(SL_BALANCE_ORDERED, (struct sl_target_rule[]){ { .weight = 1 }, { .weight = 1 }, { .weight = 1 } }, 3);
+        for (uint32_t k = 0; k < cases[i].n_tried; k++) {
+            sl_ask_pass(world.passed, k);
+        }
+        struct sl_failure failure = {
+            .target = cases[i].n_tried - 1,
+            .cause = cases[i].cause,
+            .may_repeat = cases[i].may_repeat,
+            .is_slow = cases[i].is_slow,
+            .wait_usec = cases[i].wait_usec,
+            .n_attempts = cases[i].n_attempts,
+            .n_repeats = cases[i].n_repeats,
+            .n_repeats_allowed = cases[i].allowed,
+            .start_usec = world.ask.now_usec - cases[i].passed_usec,
+        };
+        failure.end_usec = failure.start_usec + 60 * SEC;
+        struct sl_step step = sl_next(&world.pool, cases[i].fallback, &failure, &world.ask);
+        uint32_t target = step.kind == SL_STEP_GIVE_UP  ? SL_NO_TARGET
+                          : step.kind == SL_STEP_REPEAT ? failure.target
+                                                        : cases[i].n_tried;
+        if (step.kind != cases[i].want || step.target != target) {
+            fail_msg("%s: step %d, target %u", cases[i].what, step.kind, step.target);
+        }
+        end();
+    }
+}
+
+/* --- a day with a hundred targets, a tenth of which rest at any time --- */
+
+static void a_day_keeps_the_shares(void **state)
+{
+    (void)state;
+    struct sl_target_rule rules[100];
+    uint32_t n[100] = { 0 }, n_none = 0;
+    for (uint32_t i = 0; i < 100; i++) {
+        rules[i] = (struct sl_target_rule){ .weight = 1 + i % 3 };
+    }
+    begin(SL_BALANCE_WEIGHTED, rules, 100);
+    for (uint32_t sec = 0; sec < 86400; sec++) {
+        world.ask.now_usec += SEC;
+        uint32_t target = pick();
+        n_none += target == SL_NO_TARGET;
+        n[target % 100]++;
+        if (sec % 6 == 0) {
+            sl_pool_rest(&world.pool, sec / 6 % 100, 60 * SEC, world.ask.now_usec);
+        }
+    }
+    assert_int_equal(n_none, 0);
+    for (uint32_t i = 0; i < 100; i++) { /* 199 weights in all */
+        uint32_t share = 86400 * rules[i].weight / 199;
+        assert_in_range(n[i], share * 95 / 100, share * 105 / 100);
+    }
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_are_kept_without_rows_of_one),
+        cmocka_unit_test(one_that_comes_back_has_no_debts_to_collect),
+        cmocka_unit_test(tiers_and_places_are_kept),
+        cmocka_unit_test(the_least_busy_is_asked_by_its_weight),
+        cmocka_unit_test(no_more_than_max_concurrent_begin),
+        cmocka_unit_test(the_fastest_is_asked_and_the_others_stay_known),
+        cmocka_unit_test(a_rest_is_believed_for_two_minutes),
+        cmocka_unit_test(steps_follow_the_table),
+        cmocka_unit_test(a_day_keeps_the_shares),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

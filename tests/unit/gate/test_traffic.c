@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `sluice.targets` as the file writes them: what is taken, and what is said of the rest. */
+#include "gate/config/traffic.h"
+#include "gate/config/traffic_conf.h"
+#include "help.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+
+#define ROUTE   "endpoints:\n  - name: a\n    endpoint_type: llm/v1/chat\n"
+#define WITH    ROUTE "    model: " MOCK "\n    sluice:\n"
+#define SPARE   "{ name: spare, model: " MOCK " }"
+#define T(list) WITH "      targets: [" list "]\n"
+#define M(more) "{ name: x, model: " MOCK more " }"
+
+static const struct {
+    const char *text;
+    const char *want; /* a line that must be said; NULL: it is fine and nothing is said */
+} cases[] = {
+    { T(SPARE), NULL },
+    { T(SPARE ", { name: model, weight: 3, tier: 0, max_concurrent: 9 }"), NULL },
+    { T(SPARE) "      balance: fastest\n      fallback: { on: [connect, auth], attempts: 2, within: 10m }\n", NULL },
+    { T(SPARE) "      fallback: { on: [] }\n", NULL },
+    { T(SPARE) "      fallback: ~\n      balance: ~\n", NULL },
+    { T("{ name: spare, tier: 1, timeouts: { connect: 1s, first_byte: 5s, idle: 9s }, model: " MOCK " }"), NULL },
+    { ROUTE "    sluice: { targets: [" SPARE ", " M("") "] }\n", NULL }, /* without a `model:` of its own */
+    /* the list */
+    { T(""), "f:6:16: error: endpoints[0].sluice.targets: must be a list of maps" },
+    { WITH "      targets: spare\n", "f:6:16: error: endpoints[0].sluice.targets: must be a list of maps" },
+    { T("5"), "f:6:17: error: endpoints[0].sluice.targets[0]: must be a map" },
+    { T(SPARE ", " SPARE), "endpoints[0].sluice.targets[1]: the target \"spare\" is there twice (the first one is at "
+                           "line 6)" },
+    { T("{ name: spare, weight: 0, model: " MOCK " }, { name: model, weight: 0 }"),
+      "f:6:16: error: endpoints[0].sluice: targets: every weight is 0: nobody would be asked first" },
+    { T("{ name: spare, tier: 2, model: " MOCK " }"), "targets: tier 1 has none, but tier 2 has" },
+    { T("{ name: spare, tier: 1, model: " MOCK " }, { name: model, tier: 1 }"),
+      "targets: tier 0 has none, but tier 1 has" },
+    /* one */
+    { T("{ model: " MOCK " }"), "f:6:17: error: endpoints[0].sluice.targets[0].name: missing" },
+    { T("{ name: spare }"), "f:6:17: error: endpoints[0].sluice.targets[0]: needs `model:`" },
+    { T("{ name: 'a b', model: " MOCK " }"), "targets[0].name: must be letters, digits" },
+    { T("{ name: model, model: " MOCK " }"), "the target named model is the route's own `model:`" },
+    { ROUTE "    sluice: { targets: [" SPARE ", { name: model } ] }\n",
+      "the route has no `model:` that a target named model could be" },
+    { T("{ name: spare, model: 5 }"), "targets[0].model: must be a map with provider" },
+    { T("{ name: spare, model: { provider: nobody, name: m } }"),
+      "f:6:51: error: endpoints[0].sluice.targets[0].model.provider: The provider 'nobody' is not supported" },
+    { T("{ name: spare, model: { provider: openai, name: m } }"),
+      "endpoints[0].sluice.targets[0].model.config: A config must be supplied" },
+    { T("{ name: spare, model: { provider: mock, name: m, config: { nothing: 1 } } }"),
+      "endpoints[0].sluice.targets[0].model.config: unknown key \"nothing\"" },
+    { T(M(", weigth: 2")), "unknown key \"weigth\": did you mean \"weight\"?" },
+    { T(M(", weight: -1")), "targets[0].weight: must be a whole number" },
+    { T(M(", weight: 10001")), "targets[0].weight: must be from 0 to 10000" },
+    { T(M(", max_concurrent: 0")), "targets[0].max_concurrent: must be from 1" },
+    { T(M(", timeouts: { first_byte: 30 }")), "targets[0].timeouts.first_byte: \"30\" needs a unit" },
+    { T(M(", timeouts: { first_byte: 60s, total: 10s }")),
+      "timeouts.first_byte is longer than timeouts.total, which ends it first" },
+    { T(M(", retries: 2")), "unknown key \"retries\"" },
+    /* beside it */
+    { T(SPARE) "      balance: cheapest\n", "sluice.balance: must be one of weighted, least_busy, fastest, ordered" },
+    { T(SPARE) "      fallback: { on: [conect] }\n",
+      "f:7:24: error: endpoints[0].sluice.fallback.on: \"conect\" is no cause: did you mean \"connect\"?" },
+    { T(SPARE) "      fallback: { attempts: 0 }\n", "sluice.fallback.attempts: must be from 1 to 20" },
+    { T(SPARE) "      fallback: { within: 300 }\n", "sluice.fallback.within: \"300\" needs a unit" },
+    { T(SPARE) "      fallback: { routes: [b] }\n", "sluice.fallback: unknown key \"routes\"" },
+    { T(SPARE) "      hedge: { after: 1s }\n", "sluice: unknown key \"hedge\"" },
+    { T(SPARE) "      fallback: { within: 60s }\n", "f:7:17: warning: endpoints[0].sluice: fallback.within is over "
+                                                    "before the first_byte of the target \"model\" is" },
+    { WITH "      balance: ordered\n",
+      "f:6:16: warning: endpoints[0].sluice: balance does nothing: the route has no `targets`" },
+    { "endpoints:\n  - name: a\n    endpoint_type: llm/v1/embeddings\n    model: " MOCK
+      "\n    sluice: { targets: [{ name: "
+      "x, model: { provider: anthropic, name: m, config: { anthropic_api_key: k } } }] }\n",
+      "warning: endpoints[0].sluice.targets[0]: this target can never answer: the provider 'anthropic' does not serve "
+      "llm/v1/embeddings" },
+};
+
+static void each_is_taken_or_told_why_not(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct loaded l = load(cases[i].text);
+        bool is_right = cases[i].want ? says(&l, cases[i].want) : l.problems.n == 0 && l.config;
+        if (!is_right) {
+            show(&l);
+            fail_msg("case %zu:\n%s\nwants: %s", i, cases[i].text, cases[i].want ? cases[i].want : "(nothing)");
+        }
+        unload(&l);
+    }
+}
+
+static void the_own_model_stays_the_first(void **state)
+{
+    (void)state;
+    struct loaded l = load(T("{ name: spare, weight: 2, model: { provider: mock, name: other, config: {} } }, "
+                             "{ name: model, tier: 1, timeouts: { first_byte: 7s } }") "      timeouts: { connect: 3s "
+                                                                                       "}\n");
+    assert_non_null(l.config);
+    const struct sl_route *route = l.config->routes[0];
+    assert_int_equal(route->n_targets, 2);
+    assert_true(sl_str_eq_c(route->targets[0].model, "m") && sl_str_eq_c(route->traffic->targets[0].name, "model"));
+    assert_true(sl_str_eq_c(route->targets[1].model, "other") && sl_str_eq_c(route->traffic->targets[1].name, "spare"));
+    assert_int_equal(route->traffic->rules[0].tier, 1);
+    assert_int_equal(route->traffic->rules[1].weight, 2);
+    struct sl_upstream_timeouts t;
+    sl_traffic_timeouts(route->traffic, 0, &route->conf.timeouts, &t);
+    assert_int_equal(t.first_byte_usec, 7000000);
+    assert_int_equal(t.connect_usec, 3000000);
+    sl_traffic_timeouts(route->traffic, 1, &route->conf.timeouts, &t);
+    assert_int_equal(t.first_byte_usec, 0);
+    assert_int_equal(t.connect_usec, 3000000);
+    unload(&l);
+}
+
+static void a_thousand_are_taken_and_no_more(void **state)
+{
+    (void)state;
+    for (uint32_t n = SL_TARGETS_MAX; n <= SL_TARGETS_MAX + 1; n++) {
+        static char text[200000];
+        int at = snprintf(text, sizeof(text), ROUTE "    sluice:\n      targets:\n");
+        for (uint32_t i = 0; i < n; i++) {
+            at += snprintf(text + at, sizeof(text) - (size_t)at, "        - { name: t%u, model: " MOCK " }\n", i);
+        }
+        struct loaded l = load(text);
+        if (n > SL_TARGETS_MAX) {
+            assert_true(says(&l, "f:6:9: error: endpoints[0].sluice.targets: has 1001 targets: there may be 1000"));
+        } else {
+            assert_non_null(l.config);
+            assert_int_equal(l.config->routes[0]->n_targets, n);
+        }
+        unload(&l);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_is_taken_or_told_why_not),
+        cmocka_unit_test(the_own_model_stays_the_first),
+        cmocka_unit_test(a_thousand_are_taken_and_no_more),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,447 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Routes with several targets: who is asked, what happens when one fails, and what is told of it. The targets are scripted."""
+import collections
+import json
+import os
+import queue
+import socket
+import threading
+
+import pytest
+
+from harness import CHAT, CHAT_REPLY, Conn, Sluice, wait_for
+from upstream import Upstream
+
+EVENTS = [
+    {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "hi"}, "finish_reason": None}]},
+    {"id": "c", "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+]
+
+
+def answer(ex):
+    """As a provider in good health."""
+    if ex.json().get("stream"):
+        ex.stream_head()
+        for event in EVENTS:
+            ex.event(event)
+        ex.event("[DONE]")
+        ex.last_chunk()
+    else:
+        ex.reply(CHAT_REPLY)
+
+
+def error(status, body=None, headers=()):
+    return lambda ex: ex.reply(body or {"error": {"message": "no", "type": "server_error"}}, status, headers=headers)
+
+
+def closed_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Target:
+    """An upstream whose manners a test changes as it goes."""
+
+    def __init__(self, act=answer, base=None):
+        self.act = act
+        self.upstream = Upstream(lambda ex: self.act(ex))
+        self.base = base or self.upstream.base
+
+    @property
+    def n(self):
+        return len(self.upstream.requests)
+
+
+def model(base, provider="openai", name="gpt-4o-mini", key="sk-test-secret"):
+    prefix = provider
+    return {"provider": provider, "name": name, "config": {f"{prefix}_api_key": key, f"{prefix}_api_base": base}}
+
+
+class Lab:
+    def __init__(self, tmp_path):
+        self.tmp_path = tmp_path
+        self.targets = []
+        self.sluice = None
+
+    def target(self, act=answer):
+        self.targets.append(Target(act))
+        return self.targets[-1]
+
+    def start(self, targets, first=None, server=None, upstream=None, **sluice):
+        """A route `chat` with these targets: (name, base or Target, more)."""
+        entry = {"name": "chat", "endpoint_type": "llm/v1/chat", "sluice": {"targets": [], **sluice}}
+        for name, where, more in targets:
+            base = where.base if isinstance(where, Target) else where
+            entry["sluice"]["targets"].append({"name": name, **({"model": model(base)} if base else {}), **more})
+        if first:
+            entry["model"] = model(first.base)
+        config = {"endpoints": [entry]}
+        config.update({"server": server} if server else {})
+        config.update({"upstream": upstream} if upstream else {})
+        self.sluice = Sluice(self.tmp_path, config)
+        return self.sluice
+
+    def call(self, stream=False, path="/v1/chat/completions", headers=()):
+        return self.sluice.call("POST", path, {**CHAT, "stream": stream}, headers)
+
+    def names(self, n, stream=False):
+        """Which target answered each of n calls."""
+        got = []
+        for _ in range(n):
+            r = self.call(stream)
+            assert r.status == 200, r.body
+            got.append(r.get("x-sluice-target"))
+        return got
+
+    def close(self):
+        if self.sluice:
+            self.sluice.stop()
+        for t in self.targets:
+            t.upstream.close()
+
+
+@pytest.fixture
+def lab(tmp_path):
+    lab = Lab(tmp_path)
+    yield lab
+    lab.close()
+
+
+NOW = {"retries": 0}
+
+# --- who is asked ---
+
+
+def test_weights_are_kept_smoothly(lab):
+    a, b = lab.target(), lab.target()
+    lab.start([("a", a, {"weight": 3}), ("b", b, {})], server={"workers": 1})
+    names = lab.names(8)
+    assert "".join(names) == "aabaaaba", names
+    assert (a.n, b.n) == (6, 2)
+
+
+def test_the_routes_own_model_is_a_target(lab):
+    own, spare = lab.target(), lab.target()
+    lab.start([("spare", spare, {"weight": 1}), ("model", None, {"weight": 2})], first=own, server={"workers": 1})
+    assert collections.Counter(lab.names(6)) == {"model": 4, "spare": 2}
+
+
+def test_a_tier_is_asked_when_the_one_before_cannot(lab):
+    first, second = lab.target(), lab.target()
+    lab.start([("first", first, {}), ("second", second, {"tier": 1})], **NOW)
+    assert lab.names(3) == ["first"] * 3
+    first.act = error("500 Oops")
+    assert lab.names(2) == ["second"] * 2
+    first.act = answer
+    assert lab.names(1) == ["first"]
+
+
+def test_ordered_asks_the_first_that_can(lab):
+    a, b = lab.target(), lab.target()
+    lab.start([("a", a, {}), ("b", b, {})], balance="ordered", **NOW)
+    assert lab.names(3) == ["a"] * 3
+
+
+def test_the_least_busy_one_is_asked(lab):
+    hold = threading.Event()
+    a, b = lab.target(), lab.target()
+    lab.start([("a", a, {}), ("b", b, {})], balance="least_busy")
+
+    def slow(ex):
+        hold.wait(20)
+        answer(ex)
+
+    a.act = b.act = slow
+    conns = []
+    for k in range(4):
+        conns.append(lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT))
+        wait_for(lambda: a.n + b.n == k + 1, "it arrived")
+    assert (a.n, b.n) == (2, 2)
+    hold.set()
+    assert [c.reply().status for c in conns] == [200] * 4
+    for c in conns:
+        c.close()
+
+
+def test_no_more_than_max_concurrent_are_sent(lab):
+    hold = threading.Event()
+    a, b = lab.target(), lab.target()
+
+    def slow(ex):
+        hold.wait(20)
+        answer(ex)
+
+    a.act = b.act = slow
+    lab.start([("a", a, {"max_concurrent": 2}), ("b", b, {"tier": 1, "max_concurrent": 1})])
+    conns = [lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT) for _ in range(3)]
+    wait_for(lambda: (a.n, b.n) == (2, 1), "all have their place")
+    r = lab.call()
+    assert (r.status, r.get("x-sluice-error-type"), r.get("retry-after")) == (503, "provider_overloaded", "1")
+    hold.set()
+    assert sorted(c.reply().get("x-sluice-target") for c in conns) == ["a", "a", "b"]
+    assert lab.call().status == 200
+    for c in conns:
+        c.close()
+
+
+# --- causes ---
+
+REJECTED = {"error": {"message": "no", "type": "invalid_request_error"}}
+LONG = {"error": {"message": "This model's maximum context length is 8 tokens", "type": "invalid_request_error", "code": "context_length_exceeded"}}
+FILTER = {"error": {"message": "filtered", "type": "invalid_request_error", "code": "content_filter"}}
+QUOTA = {"error": {"message": "no money", "type": "insufficient_quota", "code": "insufficient_quota"}}
+
+
+def hang_up(ex):
+    ex.close()
+
+
+def cut(ex):
+    ex.send("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    ex.close()
+
+
+def page(ex):
+    ex.reply("<html><title>Hello</title></html>", content_type="text/html")
+
+
+def stream_without_events(ex):
+    ex.stream_head()
+    ex.last_chunk()
+
+
+def first_event_is_an_error(ex):
+    ex.stream_head()
+    ex.event({"error": {"message": "busy", "type": "overloaded_error"}})
+    ex.last_chunk()
+
+
+CAUSES = {
+    "rate_limited": error("429 Too Many Requests"),
+    "overloaded": error("503 Busy"),
+    "overloaded529": error("529 Busy"),
+    "server_error": error("500 Oops"),
+    "bad_gateway": error("502 Bad Gateway"),
+    "hang_up": hang_up,
+    "cut": cut,
+    "page": page,
+    "empty": lambda ex: ex.reply(b""),
+    "auth": error("401 Unauthorized"),
+    "billing": error("429 Too Many Requests", QUOTA),
+    "context_length": error("400 Bad Request", LONG),
+    "content_filter": error("400 Bad Request", FILTER),
+    "rejected": error("400 Bad Request", REJECTED),
+}
+OPTED = ("auth", "billing", "context_length", "content_filter", "rejected")
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("cause", CAUSES)
+def test_a_cause_moves_the_call_where_it_is_on(lab, cause, stream):
+    bad, good = lab.target(CAUSES[cause]), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], **NOW)
+    r = lab.call(stream)
+    if cause in OPTED:
+        assert r.status >= 400 and (bad.n, good.n) == (1, 0)
+        assert r.get("x-sluice-target") == "bad" and r.get("x-sluice-attempts") == "1"
+    else:
+        assert r.status == 200 and (bad.n, good.n) == (1, 1), r.body
+        assert r.get("x-sluice-target") == "good" and r.get("x-sluice-attempts") == "2"
+
+
+@pytest.mark.parametrize("cause", OPTED)
+def test_a_cause_can_be_asked_for(lab, cause):
+    bad, good = lab.target(CAUSES[cause]), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], fallback={"on": [cause]}, **NOW)
+    r = lab.call()
+    assert r.status == 200 and (bad.n, good.n) == (1, 1)
+    bad.act = error("500 Oops")  # not in the list
+    r = lab.call()
+    assert r.status >= 500 and good.n == 1
+
+
+def test_no_cause_is_on_in_an_empty_list(lab):
+    bad, good = lab.target(error("500 Oops")), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], fallback={"on": []}, **NOW)
+    r = lab.call()
+    assert r.status == 500 and good.n == 0 and r.json()["error"]["message"] == "no"
+
+
+def test_a_target_that_refuses_connections_is_left(lab):
+    good = lab.target()
+    lab.start([("bad", f"http://127.0.0.1:{closed_port()}/v1", {}), ("good", good, {"tier": 1})], **NOW)
+    r = lab.call()
+    assert (r.status, r.get("x-sluice-attempts"), r.get("x-sluice-target")) == (200, "2", "good")
+    line = lab.sluice.log_line(r.get("x-request-id"))
+    assert [(t["target"], t["why"], t["error_type"]) for t in line["attempts"]] == [("bad", "first", "provider_connect_failed"), ("good", "fallback", None)]
+    assert line["target"] == "good" and line["attempts"][1]["status"] == 200 and line["error_type"] is None and "error" not in line
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_target_that_never_answers_is_left(lab, stream):
+    bad, good = lab.target(lambda ex: ex.hold()), lab.target()
+    lab.start([("bad", bad, {"timeouts": {"first_byte": "100ms"}}), ("good", good, {"tier": 1})])
+    r = lab.call(stream)
+    assert (r.status, r.get("x-sluice-target")) == (200, "good")
+
+
+def test_a_stream_that_sends_a_head_and_nothing_is_left(lab):
+    bad, good = lab.target(stream_without_events), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], **NOW)
+    r = lab.call(True)
+    assert (r.status, r.get("x-sluice-target")) == (200, "good") and r.complete and b"[DONE]" in r.body
+
+
+def test_a_stream_whose_first_event_is_an_error_is_left(lab):
+    bad, good = lab.target(first_event_is_an_error), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], **NOW)
+    r = lab.call(True)
+    assert (r.status, r.get("x-sluice-target")) == (200, "good") and b"[DONE]" in r.body and b"busy" not in r.body
+
+
+def test_nothing_is_sent_again_behind_the_first_byte(lab):
+    def breaks(ex):
+        ex.stream_head()
+        ex.event(EVENTS[0])
+        ex.close()
+
+    bad, good = lab.target(breaks), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})])
+    r = lab.call(True)
+    assert r.status == 200 and r.get("x-sluice-target") == "bad" and b"error" in r.body and (bad.n, good.n) == (1, 0)
+
+
+# --- how often, how long ---
+
+
+def test_the_same_target_is_repeated_before_another_one(lab):
+    bad, good = lab.target(error("503 Busy", headers=[("Retry-After", "0")])), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], retries=1)
+    r = lab.call()
+    assert (r.status, bad.n, good.n, r.get("x-sluice-attempts")) == (200, 2, 1, "3")
+
+
+def test_a_repeat_takes_no_targets_attempt(lab):
+    bad = [lab.target(error("503 Busy", headers=[("Retry-After", "0")])) for _ in range(3)]
+    good = lab.target()
+    lab.start([(f"bad{i}", t, {"tier": i}) for i, t in enumerate(bad)] + [("good", good, {"tier": 3})], retries=3)
+    r = lab.call()
+    assert (r.status, [t.n for t in bad], r.get("x-sluice-attempts")) == (200, [1, 1, 1], "4")
+
+
+def test_attempts_are_bounded(lab):
+    bad = [lab.target(error("500 Oops")) for _ in range(5)]
+    lab.start([(f"bad{i}", t, {}) for i, t in enumerate(bad)], balance="ordered", fallback={"attempts": 3})
+    r = lab.call()
+    assert (r.status, [t.n for t in bad], r.get("x-sluice-attempts")) == (500, [1, 1, 1, 0, 0], "3")
+
+
+def test_no_attempt_begins_behind_within(lab):
+    bad, good = lab.target(lambda ex: ex.hold()), lab.target()
+    lab.start([("bad", bad, {"timeouts": {"first_byte": "200ms"}}), ("good", good, {"tier": 1})], fallback={"within": "100ms"})
+    r = lab.call()
+    assert (r.status, r.get("x-sluice-error-type"), good.n) == (504, "provider_timeout_first_byte", 0)
+
+
+def test_a_wait_that_a_target_asks_for_is_kept(lab):
+    bad, good = lab.target(error("429 Too Many", headers=[("Retry-After", "60")])), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], **NOW)
+    assert lab.names(3) == ["good"] * 3
+    assert (bad.n, good.n) == (1, 3)
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/gateway/chat/invocations", "/v1/messages"])
+def test_when_all_rest_the_client_is_told_at_once(lab, path):
+    bad = [lab.target(error("429 Too Many", headers=[("Retry-After", "31536000")])) for _ in range(2)]
+    lab.start([(f"bad{i}", t, {}) for i, t in enumerate(bad)], **NOW)
+    r = lab.call()
+    assert r.status == 429
+    body = {**CHAT, "max_tokens": 9} if path == "/v1/messages" else {k: v for k, v in CHAT.items() if k != "model" or "v1" in path}
+    r = lab.sluice.call("POST", path, body)
+    assert r.status == 503 and r.get("x-sluice-error-type") == "provider_overloaded" and 100 < int(r.get("retry-after")) <= 120
+    assert [t.n for t in bad] == [1, 1]
+
+
+# --- other languages ---
+
+
+def test_the_body_is_written_for_each_target(lab, tmp_path):
+    seen = queue.Queue()
+
+    def claude(ex):
+        seen.put((ex.path, ex.json(), ex.get("x-api-key")))
+        ex.reply({"id": "m", "type": "message", "role": "assistant", "model": "claude", "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn", "usage": {"input_tokens": 1, "output_tokens": 2}})
+
+    bad, good = lab.target(error("500 Oops")), lab.target(claude)
+    spare = model(good.base, "anthropic", "claude-sonnet-4-5", "sk-ant-spare")
+    lab.start([("bad", bad, {}), ("spare", None, {"model": spare, "tier": 1})], **NOW)
+    r = lab.call()
+    assert r.status == 200 and r.json()["choices"][0]["message"]["content"] == "hi"
+    assert (r.get("x-sluice-provider"), r.get("x-sluice-model"), r.get("x-sluice-target")) == ("anthropic", "claude-sonnet-4-5", "spare")
+    path, body, key = seen.get(timeout=5)
+    assert path == "/v1/messages" and body["model"] == "claude-sonnet-4-5" and key == "sk-ant-spare"
+    assert bad.upstream.requests[0].json()["model"] == "gpt-4o-mini"
+    assert bad.upstream.requests[0].get("authorization") == "Bearer sk-test-secret" and good.upstream.requests[0].get("authorization") is None
+
+
+def test_a_target_that_cannot_serve_the_call_is_passed_over(lab):
+    claude, good = lab.target(), lab.target()
+    spare = model(claude.base, "anthropic", "claude-sonnet-4-5", "k")
+    lab.start([("claude", None, {"model": spare}), ("good", good, {"tier": 1})], **NOW)
+    r = lab.sluice.call("POST", "/v1/chat/completions", {**CHAT, "n": 2})
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts"), claude.n) == (200, "good", "1", 0)
+
+
+def test_when_no_target_can_serve_the_call_each_reason_is_told(lab):
+    claude = lab.target()
+    spare = model(claude.base, "anthropic", "claude-sonnet-4-5", "k")
+    lab.start([("one", None, {"model": spare}), ("two", None, {"model": {"provider": "mock", "name": "m", "config": {}}, "tier": 1})], **NOW)
+    r = lab.sluice.call("POST", "/v1/chat/completions", {**CHAT, "n": 1000})
+    assert r.status == 400 and claude.n == 0
+    assert "n" in r.json()["error"]["message"], r.body
+
+
+# --- telling ---
+
+
+def test_metrics_name_the_target(lab):
+    bad, good = lab.target(error("500 Oops")), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], **NOW)
+    lab.names(2)
+    text = lab.sluice.call("GET", "/metrics").body.decode()
+    assert 'sluice_attempts_total{route="chat",provider="openai",target="bad",outcome="error",reason="provider_server_error"} 2' in text
+    assert 'sluice_attempts_total{route="chat",provider="openai",target="good",outcome="ok",reason=""} 2' in text
+    assert 'sluice_requests_total{route="chat",dialect="openai",status="200",error_type="",stream="false"} 2' in text
+
+
+def test_a_client_that_leaves_gives_its_place_back(lab):
+    bad, good = lab.target(lambda ex: ex.hold()), lab.target()
+    lab.start([("bad", bad, {"max_concurrent": 1}), ("good", good, {"tier": 1})], **NOW)
+    for _ in range(3):
+        c = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+        ex = bad.upstream.next()
+        c.reset()
+        assert ex is not None
+        wait_for(lambda: len(lab.sluice.log_lines(1)) >= bad.n, "its line")
+    bad.act = answer
+    assert lab.names(1) == ["bad"]
+
+
+def fds(sluice):
+    return len(os.listdir(f"/proc/{sluice.proc.pid}/fd"))
+
+
+def test_thousands_of_calls_at_a_flapping_target_leak_nothing(lab):
+    turn = iter(range(10**9))
+    acts = [error("503 Busy", headers=[("Retry-After", "0")]), answer, hang_up, answer, error("500 Oops"), answer, cut]
+    a, b = lab.target(lambda ex: acts[next(turn) % len(acts)](ex)), lab.target()
+    lab.start([("a", a, {}), ("b", b, {})])
+    conn, counts = lab.sluice.connect(), collections.Counter()
+    for k in range(2000):
+        counts[conn.request("POST", "/v1/chat/completions", {**CHAT, "stream": k % 3 == 0}).reply().status] += 1
+        if k == 200:
+            before = fds(lab.sluice)
+    assert counts == {200: 2000}
+    assert fds(lab.sluice) <= before + 4
+    conn.close()
