@@ -105,6 +105,8 @@ int cli_limits_clear(const struct cli_args *args);
 int cli_keys_list(const struct cli_args *args);
 int cli_keys_create(const struct cli_args *args);
 int cli_keys_revoke(const struct cli_args *args);
+int cli_targets_list(const struct cli_args *args);
+int cli_targets_reset(const struct cli_args *args);
 int cli_audit(const struct cli_args *args);
 int cli_secret_rotate(const struct cli_args *args);
 int cli_completion(const struct cli_args *args);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice keys …, sluice audit: the gateway's own lists. */
+/* sluice keys …, sluice targets …, sluice audit: the gateway's own lists. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "declare.h"
 
-#define OWN_KEYS  "/api/sluice/v1/keys"
-#define OWN_AUDIT "/api/sluice/v1/audit"
+#define OWN_KEYS    "/api/sluice/v1/keys"
+#define OWN_TARGETS "/api/sluice/v1/targets"
+#define OWN_AUDIT   "/api/sluice/v1/audit"
 
 #define COLUMNS_MAX 8
 /* What audit shows without --all. */
@@ -112,6 +113,43 @@ int cli_audit(const struct cli_args *args)
                          .paths = paths,
                          .max = args->is_all ? 0 : AUDIT_ROWS };
     return list_print(args, OWN_AUDIT, "audit", &l);
+}
+
+int cli_targets_list(const struct cli_args *args)
+{
+    static const char *const heading[] = { "ROUTE", "TARGET", "PROVIDER", "MODEL",
+                                           "TIER",  "STATE",  "RUNNING",  "WAITS MS" };
+    static const char *const paths[] = { "route", "target", "provider",  "model",
+                                         "tier",  "state",  "in_flight", "waits_ms" };
+    struct listing l = { .table = { .heading = heading, .n_columns = 8 }, .paths = paths };
+    return list_print(args, OWN_TARGETS, "targets", &l);
+}
+
+int cli_targets_reset(const struct cli_args *args)
+{
+    sluice_client *client = NULL;
+    sluice_result *result = NULL;
+    char *route = declare_path(OWN_TARGETS, args->words[0]);
+    char *target = route ? declare_path(route, args->words[1]) : NULL;
+    char *path = NULL;
+    int r = target && asprintf(&path, "%s/reset", target) >= 0 ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
+    if (r == 0 && args->is_dry_run) {
+        cli_print(stdout, "would reset %s of %s", args->words[1], args->words[0]);
+    } else {
+        r = r ? r : cli_open(args, &client);
+        r = r ? r : cli_call(args, client, "POST", path, NULL, &result);
+        if (r == 0 && args->is_json) {
+            cli_put_result(result);
+        } else if (r == 0 && !args->is_quiet) {
+            cli_print(stderr, "%s of %s gets calls again", args->words[1], args->words[0]);
+        }
+    }
+    sluice_result_free(result);
+    sluice_close(client);
+    free(path);
+    free(target);
+    free(route);
+    return r;
 }
 
 /* The key to be made as JSON: given whole, or made of options. */

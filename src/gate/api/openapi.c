@@ -146,6 +146,12 @@ void sl_openapi_pattern(struct sl_buf *out, const char *pattern)
     if (pattern[n]) {
         const char *after = pattern + n + 2;
         sl_buf_add_lit(out, "{name}");
+        n = strcspn(after, "{");
+        if (after[n]) {
+            sl_buf_add(out, after, n);
+            sl_buf_add_lit(out, "{target}");
+            after += n + 2;
+        }
         sl_buf_add_c(out, strcmp(after, "/**") == 0 ? "/{path}" : after);
     }
 }

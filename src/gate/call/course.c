@@ -35,6 +35,7 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
     course->passed = passed;
     course->target = SL_NO_TARGET;
     course->next.target = SL_NO_TARGET;
+    course->is_noted = true;
     return course;
 }
 
@@ -68,9 +69,10 @@ bool sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
             break;
         }
         sl_ask_pass(course->passed, target);
-        if (sl_pool_begin(pool, target)) {
+        course->running = sl_pool_begin(pool, target, sl_loop_now(course->x->desk->loop));
+        if (course->running != SL_BEGUN_NOT) {
             course->target = target;
-            course->is_running = true;
+            course->is_noted = false;
             course->why = !course->error.type                                                    ? "first"
                           : course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
                                                                                                  : "fallback";
@@ -91,6 +93,41 @@ bool sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
 }
 
 /* --- failures --- */
+
+static void running_end(struct sl_course *course, enum sl_outcome outcome)
+{
+    if (course->running != SL_BEGUN_NOT) {
+        sl_pool_end(pool_of(course), course->target, course->running, outcome, sl_loop_now(course->x->desk->loop));
+        course->running = SL_BEGUN_NOT;
+    }
+}
+
+/* Does it say that the target is at fault? A limit and a call that it refuses do not; nor does a client that leaves. */
+static enum sl_outcome outcome_of(enum sl_error_type type)
+{
+    switch (sl_cause_of(&(struct sl_llm_error){ .type = type })) {
+    case SL_CAUSE_CONNECT:
+    case SL_CAUSE_TIMEOUT:
+    case SL_CAUSE_OVERLOADED:
+    case SL_CAUSE_SERVER_ERROR:
+    case SL_CAUSE_BAD_RESPONSE:
+        return SL_OUTCOME_BAD;
+    case SL_CAUSE_RATE_LIMITED:
+    case SL_CAUSE_AUTH:
+    case SL_CAUSE_BILLING:
+    case SL_CAUSE_CONTENT_FILTER:
+    case SL_CAUSE_CONTEXT_LENGTH:
+    case SL_CAUSE_REJECTED:
+    case SL_CAUSE_COUNT:
+        break;
+    }
+    return type == SL_ERR_NONE ? SL_OUTCOME_GOOD : SL_OUTCOME_NEUTRAL;
+}
+
+void sl_course_count(struct sl_course *course, enum sl_error_type type)
+{
+    running_end(course, outcome_of(type));
+}
 
 /* Texts of an error lie in buffers that are gone when another target is asked. */
 static void error_keep(struct sl_course *course, const struct sl_llm_error *error)
@@ -137,6 +174,7 @@ bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error
     }
     course->next = sl_next(pool_of(course), &traffic->fallback, &failure, &ask);
     if (course->next.kind == SL_STEP_GIVE_UP) {
+        sl_course_count(course, error->type);
         return false;
     }
     course->n_repeats += course->next.kind == SL_STEP_REPEAT;
@@ -161,10 +199,8 @@ bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
     if (course->n_unfit > 1 && course->unfit.p && !sl_str_eq(io_error->message, course->unfit_error.message)) {
         course->unfit_error.message = course->unfit; /* they have different reasons: each is told */
     }
-    if (course->is_running) {
-        sl_pool_end(pool_of(course), course->target);
-        course->is_running = false;
-    }
+    running_end(course, SL_OUTCOME_NEUTRAL);
+    course->is_noted = true; /* it was no attempt */
     struct sl_ask ask = ask_of(course);
     uint32_t target = sl_pool_pick(pool_of(course), &ask);
     course->next = (struct sl_step){ SL_STEP_MOVE, target, 0 };
@@ -180,11 +216,11 @@ void sl_course_leave(struct sl_course *course, enum sl_error_type type)
 {
     const struct sl_record *record = &course->x->record;
     struct sl_tries *tries = record->tries;
-    if (!course->is_running) {
+    sl_course_count(course, type);
+    if (course->is_noted) {
         return;
     }
-    course->is_running = false;
-    sl_pool_end(pool_of(course), course->target);
+    course->is_noted = true;
     if (tries->n < SL_TRIES_MAX) {
         tries->v[tries->n++] = (struct sl_try){
             .target = course->target,

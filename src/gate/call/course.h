@@ -33,7 +33,8 @@ struct sl_course {
     uint64_t *passed;
     uint32_t target;
     struct sl_upstream_timeouts timeouts; /* of the target */
-    bool is_running;                      /* an attempt at it is counted */
+    enum sl_begun running;                /* an attempt at it is counted */
+    bool is_noted;                        /* in the record */
     const char *why;
     uint32_t n_repeats;
     struct sl_step next;       /* after a failure */
@@ -59,7 +60,10 @@ SL_MUST bool sl_course_failed(struct sl_course *course, const struct sl_llm_erro
                               const struct sl_failed *failed);
 /* The target cannot serve this call. False: no other is left, *io_error is what the client is told. */
 SL_MUST bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error);
-/* The attempt is over: noted, and its place given back. Nothing happens when none runs. */
+/* It is known how the attempt ended, and the client is about to hear: who has the reply finds it counted. Its place is
+ * given back; once. */
+void sl_course_count(struct sl_course *course, enum sl_error_type type);
+/* The same, and the attempt is over: noted. Nothing happens when none was begun. */
 void sl_course_leave(struct sl_course *course, enum sl_error_type type);
 /* The first byte of its answer came (of a stream), or the last one. */
 void sl_course_measure(struct sl_course *course);

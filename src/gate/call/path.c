@@ -33,8 +33,9 @@ static size_t common_prefix(struct sl_str path, const char *pattern)
     return n;
 }
 
-/* Does the path fit the pattern? The segment for "{}" (not empty, no '/') to *ret_arg. */
-static bool pattern_fits(const char *pattern, struct sl_str path, struct sl_str *ret_arg)
+/* Does the path fit the pattern? The segment for each "{}" (not empty, no slash) to ret_args, which has room for
+ * SL_PATH_ARGS. */
+static bool pattern_fits(const char *pattern, struct sl_str path, struct sl_str *ret_args)
 {
     size_t before = common_prefix(path, pattern);
     if (pattern[before] != '{') {
@@ -46,8 +47,13 @@ static bool pattern_fits(const char *pattern, struct sl_str path, struct sl_str 
         if (slash <= (ptrdiff_t)before || (size_t)slash + 1 == path.n) {
             return false;
         }
-        *ret_arg = sl_str_sub(path, before, (size_t)slash);
+        ret_args[0] = sl_str_sub(path, before, (size_t)slash);
         return true;
+    }
+    if (SL_UNLIKELY(strstr(after.p, "{}"))) {
+        ptrdiff_t slash = sl_str_find_char(path, '/', before);
+        ret_args[0] = slash > (ptrdiff_t)before ? sl_str_sub(path, before, (size_t)slash) : SL_STR_NONE;
+        return ret_args[0].p && pattern_fits(after.p, sl_str_sub(path, (size_t)slash, path.n), &ret_args[1]);
     }
     if (path.n <= before + after.n || !sl_str_has_suffix(path, after)) {
         return false;
@@ -56,7 +62,7 @@ static bool pattern_fits(const char *pattern, struct sl_str path, struct sl_str 
     if (sl_str_find_char(arg, '/', 0) >= 0) {
         return false;
     }
-    *ret_arg = arg;
+    ret_args[0] = arg;
     return true;
 }
 
@@ -86,22 +92,24 @@ const struct sl_path *sl_path_look(const struct sl_path_table *table, struct sl_
                                    int *ret_r)
 {
     *ret_r = 0;
-    m->arg = m->rest = SL_STR_NONE;
+    m->arg = m->arg2 = m->rest = SL_STR_NONE;
     struct sl_path_iter it = { 0 };
     for (const struct sl_path *row; (row = sl_path_next(table, &it)) != NULL;) {
-        struct sl_str arg = SL_STR_NONE;
-        if (!pattern_fits(row->pattern, m->path, &arg) || !(row->methods & m->method)) {
+        struct sl_str args[SL_PATH_ARGS] = { SL_STR_NONE, SL_STR_NONE };
+        if (!pattern_fits(row->pattern, m->path, args) || !(row->methods & m->method)) {
             continue;
         }
-        if (arg.p) {
-            *ret_r = sl_percent_decode(arg, arena, &m->arg);
+        if (args[0].p) {
+            *ret_r = sl_percent_decode(args[0], arena, &m->arg);
+            *ret_r = *ret_r < 0 || !args[1].p ? *ret_r : sl_percent_decode(args[1], arena, &m->arg2);
             if (*ret_r < 0) {
                 return NULL;
             }
             if (!row->takes_slash && sl_str_find_char(m->arg, '/', 0) >= 0) {
                 continue; /* MLflow decodes first: two segments */
             }
-            m->rest = sl_str_make(arg.p + arg.n, (size_t)(m->path.p + m->path.n - (arg.p + arg.n)));
+            const char *end = args[0].p + args[0].n;
+            m->rest = sl_str_make(end, (size_t)(m->path.p + m->path.n - end));
         }
         return row;
     }
@@ -114,12 +122,12 @@ unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, 
     unsigned found = 0;
     struct sl_path_iter it = { 0 };
     for (const struct sl_path *row; (row = sl_path_next(table, &it)) != NULL;) {
-        struct sl_str segment = SL_STR_NONE, name;
-        if (!pattern_fits(row->pattern, path, &segment)) {
+        struct sl_str args[SL_PATH_ARGS] = { SL_STR_NONE, SL_STR_NONE }, name;
+        if (!pattern_fits(row->pattern, path, args)) {
             continue;
         }
-        if (segment.p) {
-            if (sl_percent_decode(segment, arena, &name) < 0 ||
+        if (args[0].p) {
+            if (sl_percent_decode(args[0], arena, &name) < 0 ||
                 (!row->takes_slash && sl_str_find_char(name, '/', 0) >= 0)) {
                 continue;
             }

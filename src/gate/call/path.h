@@ -44,8 +44,8 @@ struct sl_path_told {
 
 struct sl_path {
     unsigned methods; /* MLflow's paths take no HEAD: it stands here where it is served */
-    const char
-        *pattern; /* "{}" stands for one segment, a trailing '/' counts; two stars behind "{}/" are what follows */
+    /* "{}" stands for one segment, at most twice; a trailing '/' counts; two stars behind "{}/" are what follows. */
+    const char *pattern;
     /* NULL: an invocation. Called with the body (empty for GET). */
     void (*handle)(struct sl_xchg *x);
     bool is_passage;  /* of an invocation: it goes to the path behind the route's name, at the provider */
@@ -81,10 +81,13 @@ struct sl_path_table {
     const struct sl_path_prefix *prefixes; /* the first that fits; the last one is "" */
 };
 
+#define SL_PATH_ARGS 2
+
 struct sl_path_match {
     struct sl_str path, query;
     struct sl_str arg;  /* the segment for "{}", decoded; p == NULL: none */
     struct sl_str rest; /* what follows it, with its '/', as it came; p == NULL: none */
+    struct sl_str arg2; /* the same for a second one */
     unsigned method;
     unsigned allowed; /* methods of the rows whose path fits */
 };

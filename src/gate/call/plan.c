@@ -157,6 +157,9 @@ static void verdict_obey(struct sl_plan *plan, struct sl_verdict verdict)
     case SL_VERDICT_TOLD:
         break;
     case SL_VERDICT_DONE:
+        if (plan->course) {
+            sl_course_count(plan->course, plan->x->record.error_type);
+        }
         sl_xchg_end(plan->x);
         break;
     case SL_VERDICT_AGAIN:

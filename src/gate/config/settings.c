@@ -393,6 +393,8 @@ static const struct sl_opt metrics_opts[] = {
     ROW(struct sl_settings, "histogram_routes", SL_OPT_U32, metrics_histogram_routes, "100", 0, 1000000, SL_OPT_RELOAD,
         "of these, routes with times and tokens of their own, up to 15 KB of /metrics each; the rest is \"other\" "
         "there, first come first served"),
+    ROW(struct sl_settings, "max_targets", SL_OPT_U32, metrics_max_targets, "1000", 0, 1000000, SL_OPT_RELOAD,
+        "targets of routes that have several whose state is told; the rest is left out"),
     END_OF_TABLE,
 };
 

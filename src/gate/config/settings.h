@@ -98,7 +98,7 @@ struct sl_settings {
     struct sl_auth_settings auth;
     struct sl_own_models *models; /* rows of the file's own; NULL: none */
     uint32_t responses_max;
-    uint32_t metrics_max_routes, metrics_histogram_routes;
+    uint32_t metrics_max_routes, metrics_histogram_routes, metrics_max_targets;
     struct sl_str log_access; /* "stdout", "stderr", "none" or a path */
     int log_level;            /* enum sl_log_level */
 };

@@ -168,7 +168,7 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
 {
     struct sl_arena *arena = m->place->arena;
     struct sl_traffic *traffic = m->traffic;
-    uint32_t room = conf->targets->n + 1;
+    uint32_t room = (conf->targets ? conf->targets->n : 0) + 1;
     traffic->targets = SL_ARENA_ARRAY(arena, struct sl_route_target, room);
     traffic->rules = SL_ARENA_ARRAY(arena, struct sl_target_rule, room);
     if (!traffic->targets || !traffic->rules) {
@@ -180,13 +180,16 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
         atomic_init(&traffic->targets[i].usage_refused, false);
     }
     traffic->fallback = (struct sl_fallback){ conf->on, conf->attempts, conf->within_usec };
-    int r = targets_bind(m, conf->targets);
-    r = r < 0 ? r : rules_look(m, conf->targets);
+    int r = conf->targets ? targets_bind(m, conf->targets) : 0;
+    r = r < 0 || !conf->targets ? r : rules_look(m, conf->targets);
     if (r < 0) {
         return r;
     }
     within_look(m, map);
-    if (sl_pool_init(&traffic->pool, (enum sl_balance)conf->balance, traffic->rules, *m->place->n_targets, arena) < 0) {
+    struct sl_breaker_rule breaker = conf->breaker;
+    breaker.errors = *m->place->n_targets > 1 || conf->has_breaker ? breaker.errors : 0; /* nobody else would answer */
+    if (sl_pool_init(&traffic->pool, (enum sl_balance)conf->balance, &breaker, traffic->rules, *m->place->n_targets,
+                     arena) < 0) {
         return FAIL(m->bind, map, "out of memory");
     }
     return 0;
@@ -195,7 +198,7 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
 int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct sl_traffic_conf *conf,
                     const struct sl_traffic_place *place, struct sl_traffic **ret)
 {
-    if (!conf->targets) {
+    if (!conf->targets && (!conf->has_breaker || !*place->n_targets)) {
         for (const struct sl_opt *row = sl_traffic_rows; row->key; row++) {
             const struct sl_val *val = sl_val_find(map, row->key);
             if (val && val->kind != SL_VAL_NULL) {

@@ -78,6 +78,47 @@ static const struct sl_opt fallback_rows[] = {
     { NULL },
 };
 
+static int ratio_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    struct sl_str text = val->text;
+    uint64_t percent;
+    bool is_said = val->kind <= SL_VAL_STRING && text.n > 1 && text.p[text.n - 1] == '%';
+    if (!is_said || sl_parse_u64(sl_str_sub(text, 0, text.n - 1), row->min, row->max, &percent) < 0) {
+        return FAIL(bind, val, "must be a share from 1%% to 100%%, as in 50%%");
+    }
+    *(uint32_t *)field = (uint32_t)percent;
+    return 0;
+}
+
+#define IN_RULE(field) offsetof(struct sl_breaker_rule, field)
+static const struct sl_opt breaker_rows[] = {
+    { "errors", SL_OPT_U32, IN_RULE(errors), "5", 1, 1000000, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "so many attempts that failed within the window open it" },
+    { "ratio", SL_OPT_CUSTOM, IN_RULE(ratio), "50%", 1, 100, SL_OPT_RELOAD, NULL, NULL, ratio_check,
+      "and so large a share of all attempts in it" },
+    { "window", SL_OPT_USEC, IN_RULE(window_usec), "30s", SL_USEC_PER_MSEC, 7 * DAY, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "how far back attempts count" },
+    { "open", SL_OPT_USEC, IN_RULE(open_usec), "30s", SL_USEC_PER_MSEC, 7 * DAY, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "how long the target gets no calls; then one call looks how it is" },
+    { NULL },
+};
+
+static int breaker_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_traffic_conf *conf = SL_CONTAINER_OF(field, struct sl_traffic_conf, breaker);
+    bool is_on = true;
+    if (val->kind <= SL_VAL_STRING && sl_parse_bool(val->text, &is_on) == 0 && !is_on) {
+        conf->breaker.errors = 0;
+        return 0;
+    }
+    if (val->kind != SL_VAL_MAP) {
+        return FAIL(bind, val, "must be a map like { errors: 5, ratio: 50%%, window: 30s, open: 30s }, or off");
+    }
+    conf->has_breaker = true;
+    return sl_opt_bind(bind, breaker_rows, val, field);
+}
+
 const struct sl_opt sl_traffic_rows[] = {
     { "targets", SL_OPT_CUSTOM, FIELD(targets), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, targets_check,
       "upstreams beside `model`, see below (docs/traffic.md)" },
@@ -86,6 +127,9 @@ const struct sl_opt sl_traffic_rows[] = {
       "weight), fastest (the shortest time to the first byte), ordered (as they are listed)" },
     { "fallback", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, fallback_rows, NULL,
       "when and how often another target is tried, before the first byte to the client" },
+    { "breaker", SL_OPT_CUSTOM, FIELD(breaker), NULL, 0, 0, SL_OPT_RELOAD, NULL, breaker_rows, breaker_check,
+      "when a target that fails gets no calls for a while: { errors, ratio, window, open }, or off; one target alone "
+      "has none where nothing is said" },
     { NULL },
 };
 
@@ -130,6 +174,7 @@ void sl_traffic_defaults(struct sl_traffic_conf *conf, struct sl_bind *bind)
 {
     *conf = (struct sl_traffic_conf){ .on = SL_CAUSES_DEFAULT };
     sl_opt_defaults(sl_traffic_rows, conf, bind);
+    sl_opt_defaults(breaker_rows, &conf->breaker, bind);
 }
 
 uint32_t sl_traffic_count(const struct sl_val *entry)

@@ -15,6 +15,8 @@ struct sl_traffic_conf {
     uint64_t within_usec;
     struct sl_strs on_words;
     uint32_t on;
+    struct sl_breaker_rule breaker;
+    bool has_breaker; /* it is said, and not `off` */
 };
 
 #define SL_TARGETS_MAX 1000

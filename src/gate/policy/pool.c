@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/policy/pool.h"
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/num.h"
 
@@ -9,10 +11,10 @@ static bool is_behind(const struct sl_target_rule *a, const struct sl_target_rul
     return a->tier != b->tier ? a->tier > b->tier : a->place > b->place;
 }
 
-int sl_pool_init(struct sl_pool *pool, enum sl_balance balance, const struct sl_target_rule *rules, uint32_t n,
-                 struct sl_arena *arena)
+int sl_pool_init(struct sl_pool *pool, enum sl_balance balance, const struct sl_breaker_rule *breaker,
+                 const struct sl_target_rule *rules, uint32_t n, struct sl_arena *arena)
 {
-    *pool = (struct sl_pool){ .balance = balance, .n = n, .rules = rules };
+    *pool = (struct sl_pool){ .balance = balance, .n = n, .rules = rules, .breaker = *breaker };
     pool->order = SL_ARENA_ARRAY(arena, uint32_t, n);
     pool->states = SL_ARENA_ARRAY(arena, struct sl_target_state, n);
     pool->current = SL_ARENA_ARRAY(arena, int64_t, n);
@@ -21,6 +23,9 @@ int sl_pool_init(struct sl_pool *pool, enum sl_balance balance, const struct sl_
     }
     for (uint32_t i = 0; i < n; i++) {
         struct sl_target_state *state = &pool->states[i];
+        memset(&state->breaker, 0, sizeof(state->breaker));
+        atomic_init(&state->breaker.state, SL_BREAKER_CLOSED);
+        atomic_init(&state->breaker.open_until_usec, 0);
         atomic_init(&state->in_flight, 0);
         atomic_init(&state->rest_until_usec, 0);
         for (unsigned k = 0; k < 2; k++) {
@@ -49,11 +54,20 @@ void sl_ask_pass(uint64_t *passed, uint32_t target)
     passed[target / 64] |= 1ULL << (target % 64);
 }
 
+/* Closed, or it is time to look. */
+static bool may_pass(const struct sl_breaker *breaker, uint64_t now_usec)
+{
+    unsigned state = atomic_load_explicit(&breaker->state, memory_order_relaxed);
+    return state == SL_BREAKER_CLOSED ||
+           (state == SL_BREAKER_OPEN &&
+            atomic_load_explicit(&breaker->open_until_usec, memory_order_relaxed) <= now_usec);
+}
+
 static bool is_usable(const struct sl_pool *pool, const struct sl_ask *ask, uint32_t i)
 {
     const struct sl_target_state *state = &pool->states[i];
     uint32_t max = pool->rules[i].max_concurrent;
-    return !(ask->passed[i / 64] >> (i % 64) & 1) &&
+    return !(ask->passed[i / 64] >> (i % 64) & 1) && may_pass(&state->breaker, ask->now_usec) &&
            atomic_load_explicit(&state->rest_until_usec, memory_order_relaxed) <= ask->now_usec &&
            (!max || atomic_load_explicit(&state->in_flight, memory_order_relaxed) < max);
 }
@@ -209,11 +223,35 @@ uint32_t sl_pool_left(const struct sl_pool *pool, const struct sl_ask *ask)
     return n;
 }
 
+/* Until when it gets no calls: its rest, or its breaker's time. */
+static uint64_t until_of(const struct sl_target_state *state)
+{
+    uint64_t until = atomic_load_explicit(&state->rest_until_usec, memory_order_relaxed);
+    if (atomic_load_explicit(&state->breaker.state, memory_order_relaxed) == SL_BREAKER_CLOSED) {
+        return until;
+    }
+    uint64_t open = atomic_load_explicit(&state->breaker.open_until_usec, memory_order_relaxed);
+    return SL_MAX(until, open);
+}
+
+void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec, struct sl_target_look *ret)
+{
+    const struct sl_target_state *state = &pool->states[target];
+    uint64_t until = until_of(state);
+    *ret = (struct sl_target_look){
+        .state = (enum sl_breaker_state)atomic_load_explicit(&state->breaker.state, memory_order_relaxed),
+        .in_flight = atomic_load_explicit(&state->in_flight, memory_order_relaxed),
+        .waits_usec = until > now_usec ? until - now_usec : 0,
+        .first_usec = { atomic_load_explicit(&state->first_usec[0], memory_order_relaxed),
+                        atomic_load_explicit(&state->first_usec[1], memory_order_relaxed) },
+    };
+}
+
 uint64_t sl_pool_rested_usec(const struct sl_pool *pool, uint64_t now_usec)
 {
     uint64_t first = 0;
     for (uint32_t i = 0; i < pool->n; i++) {
-        uint64_t until = atomic_load_explicit(&pool->states[i].rest_until_usec, memory_order_relaxed);
+        uint64_t until = until_of(&pool->states[i]);
         if (until > now_usec && (!first || until < first)) {
             first = until;
         }
@@ -223,20 +261,104 @@ uint64_t sl_pool_rested_usec(const struct sl_pool *pool, uint64_t now_usec)
 
 /* --- what happens --- */
 
-bool sl_pool_begin(struct sl_pool *pool, uint32_t target)
+/* It is open, and the time to look has come: of several callers one does. */
+static bool probe_take(struct sl_pool *pool, struct sl_breaker *breaker, uint64_t now_usec)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool is_taken = atomic_load(&breaker->state) == SL_BREAKER_OPEN &&
+                    atomic_load(&breaker->open_until_usec) <= now_usec;
+    if (is_taken) {
+        atomic_store(&breaker->state, SL_BREAKER_HALF);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return is_taken;
+}
+
+enum sl_begun sl_pool_begin(struct sl_pool *pool, uint32_t target, uint64_t now_usec)
 {
     uint32_t max = pool->rules[target].max_concurrent;
+    struct sl_breaker *breaker = &pool->states[target].breaker;
     atomic_uint *in_flight = &pool->states[target].in_flight;
     if (atomic_fetch_add_explicit(in_flight, 1, memory_order_relaxed) >= max && max) {
         atomic_fetch_sub_explicit(in_flight, 1, memory_order_relaxed);
-        return false;
+        return SL_BEGUN_NOT;
     }
-    return true;
+    if (atomic_load_explicit(&breaker->state, memory_order_relaxed) == SL_BREAKER_CLOSED) {
+        return SL_BEGUN;
+    }
+    if (probe_take(pool, breaker, now_usec)) {
+        return SL_BEGUN_PROBE;
+    }
+    atomic_fetch_sub_explicit(in_flight, 1, memory_order_relaxed);
+    return SL_BEGUN_NOT;
 }
 
-void sl_pool_end(struct sl_pool *pool, uint32_t target)
+static void breaker_close(struct sl_breaker *breaker)
 {
+    breaker->half_usec = 0;
+    breaker->n_good[0] = breaker->n_good[1] = breaker->n_bad[0] = breaker->n_bad[1] = 0;
+    atomic_store_explicit(&breaker->state, SL_BREAKER_CLOSED, memory_order_relaxed);
+}
+
+static void breaker_open(struct sl_breaker *breaker, uint64_t until_usec)
+{
+    atomic_store_explicit(&breaker->open_until_usec, until_usec, memory_order_relaxed);
+    atomic_store_explicit(&breaker->state, SL_BREAKER_OPEN, memory_order_relaxed);
+}
+
+/* What is older than the window is forgotten, half of it at a time. */
+static void window_move(struct sl_breaker *breaker, uint64_t now_usec, uint64_t half)
+{
+    uint64_t passed = now_usec - SL_MIN(breaker->half_usec, now_usec);
+    if (passed < half) {
+        return;
+    }
+    bool is_next = passed < 2 * half;
+    breaker->n_good[1] = is_next ? breaker->n_good[0] : 0;
+    breaker->n_bad[1] = is_next ? breaker->n_bad[0] : 0;
+    breaker->n_good[0] = breaker->n_bad[0] = 0;
+    breaker->half_usec = is_next ? breaker->half_usec + half : now_usec;
+}
+
+static void breaker_count(const struct sl_breaker_rule *rule, struct sl_breaker *breaker, enum sl_outcome outcome,
+                          uint64_t now_usec)
+{
+    window_move(breaker, now_usec, SL_MAX(rule->window_usec / 2, (uint64_t)1));
+    (outcome == SL_OUTCOME_BAD ? breaker->n_bad : breaker->n_good)[0]++;
+    uint64_t n_bad = (uint64_t)breaker->n_bad[0] + breaker->n_bad[1];
+    uint64_t n = n_bad + breaker->n_good[0] + breaker->n_good[1];
+    if (outcome == SL_OUTCOME_BAD && n_bad >= rule->errors && n_bad * 100 >= n * rule->ratio) {
+        breaker_open(breaker, now_usec + rule->open_usec);
+    }
+}
+
+void sl_pool_end(struct sl_pool *pool, uint32_t target, enum sl_begun begun, enum sl_outcome outcome, uint64_t now_usec)
+{
+    struct sl_breaker *breaker = &pool->states[target].breaker;
     atomic_fetch_sub_explicit(&pool->states[target].in_flight, 1, memory_order_relaxed);
+    if (!pool->breaker.errors || (begun == SL_BEGUN && outcome == SL_OUTCOME_NEUTRAL)) {
+        return;
+    }
+    pthread_mutex_lock(&pool->lock);
+    unsigned state = atomic_load_explicit(&breaker->state, memory_order_relaxed);
+    if (begun == SL_BEGUN_PROBE && state == SL_BREAKER_HALF) {
+        if (outcome == SL_OUTCOME_GOOD) {
+            breaker_close(breaker);
+        } else { /* it says nothing: the next call may look */
+            breaker_open(breaker, outcome == SL_OUTCOME_BAD ? now_usec + pool->breaker.open_usec : now_usec);
+        }
+    } else if (begun == SL_BEGUN && state == SL_BREAKER_CLOSED) {
+        breaker_count(&pool->breaker, breaker, outcome, now_usec);
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
+void sl_pool_reset(struct sl_pool *pool, uint32_t target)
+{
+    pthread_mutex_lock(&pool->lock);
+    breaker_close(&pool->states[target].breaker);
+    pthread_mutex_unlock(&pool->lock);
+    atomic_store_explicit(&pool->states[target].rest_until_usec, 0, memory_order_relaxed);
 }
 
 void sl_pool_measure(struct sl_pool *pool, uint32_t target, bool is_stream, uint64_t took_usec, uint64_t now_usec)

@@ -29,8 +29,38 @@ struct sl_target_rule {
     uint32_t place;          /* in its tier: a lower one stands before */
 };
 
+/* When a target is left alone for a while: both `errors` and `ratio` hold within `window`. */
+struct sl_breaker_rule {
+    uint32_t errors; /* 0: never */
+    uint32_t ratio;  /* percent of the calls that say how it is */
+    uint64_t window_usec, open_usec;
+};
+
+/* The numbers are the metric's. */
+enum sl_breaker_state {
+    SL_BREAKER_CLOSED, /* it gets its calls */
+    SL_BREAKER_HALF,   /* one call looks how it is */
+    SL_BREAKER_OPEN,   /* it gets none until open_until_usec; then one */
+};
+
+/* Guarded by the pool's lock; what is atomic is read without. */
+struct sl_breaker {
+    atomic_uint state; /* enum sl_breaker_state */
+    atomic_uint_fast64_t open_until_usec;
+    uint64_t half_usec;           /* when this half of the window began */
+    uint32_t n_good[2], n_bad[2]; /* in it, and in the one before */
+};
+
+/* What an attempt says of its target. */
+enum sl_outcome {
+    SL_OUTCOME_GOOD,
+    SL_OUTCOME_BAD,
+    SL_OUTCOME_NEUTRAL, /* nothing: the client left, a limit was reached, the call itself was at fault */
+};
+
 /* What is known. Written by every worker, without a lock. */
 struct sl_target_state {
+    struct sl_breaker breaker;
     atomic_uint in_flight;
     atomic_uint_fast64_t first_usec[2];    /* to the first byte, decayed: of whole replies, of streams; 0: not known */
     atomic_uint_fast64_t measured_usec[2]; /* when that was last measured, or its turn to be */
@@ -41,15 +71,16 @@ struct sl_pool {
     enum sl_balance balance;
     uint32_t n;
     const struct sl_target_rule *rules;
+    struct sl_breaker_rule breaker;
     uint32_t *order; /* by tier; within one as they were said */
     struct sl_target_state *states;
-    pthread_mutex_t lock; /* guards `current` */
+    pthread_mutex_t lock; /* guards `current` and the breakers */
     int64_t *current;     /* of the smooth weights */
 };
 
 /* On the arena. The rules are borrowed. SL_E_NOMEM. */
-SL_MUST int sl_pool_init(struct sl_pool *pool, enum sl_balance balance, const struct sl_target_rule *rules, uint32_t n,
-                         struct sl_arena *arena);
+SL_MUST int sl_pool_init(struct sl_pool *pool, enum sl_balance balance, const struct sl_breaker_rule *breaker,
+                         const struct sl_target_rule *rules, uint32_t n, struct sl_arena *arena);
 void sl_pool_done(struct sl_pool *pool);
 
 /* Targets that a call does not ask for any more: it tried them, or they cannot serve it. One bit a target. */
@@ -69,12 +100,26 @@ void sl_ask_pass(uint64_t *passed, uint32_t target);
 uint32_t sl_pool_pick(struct sl_pool *pool, const struct sl_ask *ask);
 /* How many could be picked. */
 uint32_t sl_pool_left(const struct sl_pool *pool, const struct sl_ask *ask);
-/* When the first of those that rest takes calls again; 0: none rests. */
+/* When the first of those that rest, or whose breaker is open, takes calls again; 0: none does. */
 uint64_t sl_pool_rested_usec(const struct sl_pool *pool, uint64_t now_usec);
 
-/* An attempt begins: false, when max_concurrent are running already. Each that began ends once. */
-SL_MUST bool sl_pool_begin(struct sl_pool *pool, uint32_t target);
-void sl_pool_end(struct sl_pool *pool, uint32_t target);
+/* An attempt: began as one of many, as the one that looks how the target is, or not at all, because max_concurrent are
+ * running or another one looks. */
+enum sl_begun { SL_BEGUN_NOT, SL_BEGUN, SL_BEGUN_PROBE };
+SL_MUST enum sl_begun sl_pool_begin(struct sl_pool *pool, uint32_t target, uint64_t now_usec);
+/* Once for each that began. */
+void sl_pool_end(struct sl_pool *pool, uint32_t target, enum sl_begun begun, enum sl_outcome outcome,
+                 uint64_t now_usec);
+/* How a target is, for who looks on. */
+struct sl_target_look {
+    enum sl_breaker_state state;
+    uint32_t in_flight;
+    uint64_t waits_usec;    /* until it gets calls again; 0: it does */
+    uint64_t first_usec[2]; /* as in the state */
+};
+void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec, struct sl_target_look *ret);
+/* Closes its breaker, and ends its rest. */
+void sl_pool_reset(struct sl_pool *pool, uint32_t target);
 /* Its first byte came after so long. */
 void sl_pool_measure(struct sl_pool *pool, uint32_t target, bool is_stream, uint64_t took_usec, uint64_t now_usec);
 /* It asked to be left alone for so long; beyond SL_REST_MAX_USEC nobody is believed. */

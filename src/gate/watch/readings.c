@@ -13,6 +13,7 @@
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
+#include "gate/config/traffic.h"
 #include "gate/gate.h"
 #include "gate/policy/limit.h"
 #include "gate/watch/accesslog.h"
@@ -181,6 +182,45 @@ static void limits_read(struct sl_reading_sink *sink, const void *source)
     sl_map_done(&walk.by_route);
 }
 
+/* --- targets of routes that have several --- */
+
+/* Calls put for each, up to metrics.max_targets. */
+static void targets_walk(struct sl_reading_sink *sink, const void *source,
+                         uint64_t (*value)(const struct sl_target_look *look))
+{
+    const struct sl_snapshot *snapshot = ((const struct sl_reading_source *)source)->snapshot;
+    uint32_t n = 0, max = snapshot->settings->metrics_max_targets;
+    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
+    for (const struct sl_route *route; (route = sl_snapshot_next(&it)) != NULL;) {
+        for (uint32_t i = 0; route->traffic && i < route->n_targets && n < max; i++, n++) {
+            struct sl_target_look look;
+            struct sl_metric_labels labels = { .route = route->name, .target = route->traffic->targets[i].name };
+            sl_pool_look(&route->traffic->pool, i, 0, &look);
+            sink->put(sink, &(struct sl_metric_key){ .labels = &labels }, value(&look), 1);
+        }
+    }
+}
+
+static uint64_t look_state(const struct sl_target_look *look)
+{
+    return look->state;
+}
+
+static uint64_t look_in_flight(const struct sl_target_look *look)
+{
+    return look->in_flight;
+}
+
+static void target_state_read(struct sl_reading_sink *sink, const void *source)
+{
+    targets_walk(sink, source, look_state);
+}
+
+static void target_in_flight_read(struct sl_reading_sink *sink, const void *source)
+{
+    targets_walk(sink, source, look_in_flight);
+}
+
 /* --- the process's --- */
 
 static void cpu_read(struct sl_reading_sink *sink, const void *source)
@@ -272,6 +312,9 @@ const struct sl_reading sl_readings[] = {
         "How much of a route's limit is used up in the windows that are open: of its fullest counter, the route's own "
         "or one user's; 1 refuses.",
         limits_read, LB_ROUTE),
+    GAUGE("sluice_target_state", "The breaker of a target: 0 closed, 1 half-open, 2 open.", target_state_read, LB_ROUTE,
+          LB_TARGET),
+    GAUGE("sluice_target_in_flight", "Calls that run at a target.", target_in_flight_read, LB_ROUTE, LB_TARGET),
     GAUGE("sluice_upstream_connections", "Connections to upstreams.", connections_read, LB_STATE),
     COUNTER("sluice_log_dropped_total",
             "Access log lines lost: the writer did not keep up, or the file could not be written.", log_dropped_read,

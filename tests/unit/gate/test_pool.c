@@ -26,13 +26,14 @@ struct world {
 };
 
 static struct world world;
+static struct sl_breaker_rule breaker_rule; /* of the pool that begins next; none, as a rule */
 
 static void begin(enum sl_balance balance, const struct sl_target_rule *rules, uint32_t n)
 {
     memset(&world, 0, sizeof(world));
     sl_arena_init(&world.arena, NULL);
     memcpy(world.rules, rules, n * sizeof(*rules));
-    assert_int_equal(sl_pool_init(&world.pool, balance, world.rules, n, &world.arena), 0);
+    assert_int_equal(sl_pool_init(&world.pool, balance, &breaker_rule, world.rules, n, &world.arena), 0);
     world.ask = (struct sl_ask){ .passed = world.passed, .now_usec = 1000 * SEC };
     world.rng = (struct sl_rng){ { 7, 9 } };
 }
@@ -123,12 +124,12 @@ static void the_least_busy_is_asked_by_its_weight(void **state)
     uint32_t n[2] = { 0 };
     for (uint32_t i = 0; i < 400; i++) {
         uint32_t target = pick();
-        assert_true(sl_pool_begin(&world.pool, target));
+        assert_int_equal(sl_pool_begin(&world.pool, target, world.ask.now_usec), SL_BEGUN);
         n[target]++;
     }
     assert_int_equal(n[0], 300);
     for (uint32_t i = 0; i < 100; i++) {
-        sl_pool_end(&world.pool, 0);
+        sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_NEUTRAL, world.ask.now_usec);
     }
     assert_int_equal(pick(), 0);
     end();
@@ -138,12 +139,12 @@ static void no_more_than_max_concurrent_begin(void **state)
 {
     (void)state;
     begin(SL_BALANCE_ORDERED, (struct sl_target_rule[]){ { .weight = 1, .max_concurrent = 2 }, { .weight = 1 } }, 2);
-    assert_true(sl_pool_begin(&world.pool, 0));
+    assert_int_equal(sl_pool_begin(&world.pool, 0, world.ask.now_usec), SL_BEGUN);
     assert_int_equal(pick(), 0);
-    assert_true(sl_pool_begin(&world.pool, 0));
+    assert_int_equal(sl_pool_begin(&world.pool, 0, world.ask.now_usec), SL_BEGUN);
     assert_int_equal(pick(), 1);
-    assert_false(sl_pool_begin(&world.pool, 0));
-    sl_pool_end(&world.pool, 0);
+    assert_int_equal(sl_pool_begin(&world.pool, 0, world.ask.now_usec), SL_BEGUN_NOT);
+    sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_NEUTRAL, world.ask.now_usec);
     assert_int_equal(pick(), 0);
     end();
 }
@@ -265,6 +266,100 @@ static void steps_follow_the_table(void **state)
     }
 }
 
+/* --- breakers --- */
+
+/* One call at the target: g good, b bad, n neutral; upper case: it must be the one that looks; x: none may begin. A dot
+ * is a second. Behind it the state. */
+static void breaker_runs(const struct sl_breaker_rule *rule, const char *script, enum sl_breaker_state want)
+{
+    breaker_rule = *rule;
+    begin(SL_BALANCE_ORDERED, (struct sl_target_rule[]){ { .weight = 1 } }, 1);
+    for (const char *c = script; *c; c++) {
+        if (*c == '.') {
+            world.ask.now_usec += SEC;
+            continue;
+        }
+        bool is_probe = *c >= 'A' && *c <= 'Z';
+        enum sl_begun should = *c == 'x' ? SL_BEGUN_NOT : is_probe ? SL_BEGUN_PROBE : SL_BEGUN;
+        enum sl_begun begun = sl_pool_begin(&world.pool, 0, world.ask.now_usec);
+        if (begun != should || (pick() == 0) != (begun == SL_BEGUN)) {
+            fail_msg("%s at %zu: began as %d", script, (size_t)(c - script), begun);
+        }
+        char kind = *c | 0x20;
+        enum sl_outcome outcome = kind == 'g' ? SL_OUTCOME_GOOD : kind == 'b' ? SL_OUTCOME_BAD : SL_OUTCOME_NEUTRAL;
+        if (begun != SL_BEGUN_NOT) {
+            sl_pool_end(&world.pool, 0, begun, outcome, world.ask.now_usec);
+        }
+    }
+    enum sl_breaker_state state = (enum sl_breaker_state)atomic_load(&world.pool.states[0].breaker.state);
+    if (state != want || atomic_load(&world.pool.states[0].in_flight)) {
+        fail_msg("%s: state %d", script, state);
+    }
+    end();
+    breaker_rule = (struct sl_breaker_rule){ 0 };
+}
+
+static void a_breaker_opens_by_number_and_share(void **state)
+{
+    (void)state;
+    static const struct sl_breaker_rule rule = { 3, 50, 10 * SEC, 5 * SEC }, none = { 0 };
+    static const struct {
+        const char *script;
+        enum sl_breaker_state want;
+    } cases[] = {
+        { "bb", SL_BREAKER_CLOSED },
+        { "bbb", SL_BREAKER_OPEN },
+        { "gggbbb", SL_BREAKER_OPEN },
+        { "ggggbbb", SL_BREAKER_CLOSED }, /* three, but not half of all */
+        { "ggggbbbb", SL_BREAKER_OPEN },
+        { "bbnnnnnnb", SL_BREAKER_OPEN },            /* what says nothing counts nowhere */
+        { "bb...............b", SL_BREAKER_CLOSED }, /* too long ago */
+        { "b....b....b", SL_BREAKER_OPEN },          /* within the window */
+        { "bbbx....x", SL_BREAKER_OPEN },
+        { "bbb.....G", SL_BREAKER_CLOSED },     /* one looks, and it is well */
+        { "bbb.....Gbb", SL_BREAKER_CLOSED },   /* with a clean slate */
+        { "bbb.....Bx....x", SL_BREAKER_OPEN }, /* it is not: the same time again */
+        { "bbb.....B.....G", SL_BREAKER_CLOSED },
+        { "bbb.....NNG", SL_BREAKER_CLOSED }, /* it said nothing: the next one looks */
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        breaker_runs(&rule, cases[i].script, cases[i].want);
+    }
+    breaker_runs(&none, "bbbbbbbbbbbbbbbbb", SL_BREAKER_CLOSED);
+}
+
+static void one_looks_and_the_others_wait(void **state)
+{
+    (void)state;
+    breaker_rule = (struct sl_breaker_rule){ 1, 1, 10 * SEC, 5 * SEC };
+    begin(SL_BALANCE_ORDERED, (struct sl_target_rule[]){ { .weight = 1 }, { .weight = 1 } }, 2);
+    uint64_t now = world.ask.now_usec;
+    /* Two run at it; the first one's failure opens it, the other one says nothing more. */
+    assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN);
+    assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN);
+    sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_BAD, now);
+    assert_int_equal(pick(), 1);
+    assert_int_equal(sl_pool_rested_usec(&world.pool, now), now + 5 * SEC);
+    now = world.ask.now_usec += 5 * SEC;
+    assert_int_equal(pick(), 0);
+    assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN_PROBE);
+    assert_int_equal(pick(), 1);
+    assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN_NOT);
+    sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_GOOD, now); /* of before: it does not close it */
+    assert_int_equal(pick(), 1);
+    sl_pool_end(&world.pool, 0, SL_BEGUN_PROBE, SL_OUTCOME_GOOD, now);
+    assert_int_equal(pick(), 0);
+    /* By hand. */
+    assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN);
+    sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_BAD, now);
+    sl_pool_rest(&world.pool, 0, 60 * SEC, now);
+    assert_int_equal(pick(), 1);
+    sl_pool_reset(&world.pool, 0);
+    assert_int_equal(pick(), 0);
+    end();
+    breaker_rule = (struct sl_breaker_rule){ 0 };
+}
+
 /* --- a day with a hundred targets, a tenth of which rest at any time --- */
 
 static void a_day_keeps_the_shares(void **state)
@@ -304,6 +399,8 @@ int main(void)
         cmocka_unit_test(the_fastest_is_asked_and_the_others_stay_known),
         cmocka_unit_test(a_rest_is_believed_for_two_minutes),
         cmocka_unit_test(steps_follow_the_table),
+        cmocka_unit_test(a_breaker_opens_by_number_and_share),
+        cmocka_unit_test(one_looks_and_the_others_wait),
         cmocka_unit_test(a_day_keeps_the_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,6 +63,15 @@ static const struct {
     { T(SPARE) "      fallback: { attempts: 0 }\n", "sluice.fallback.attempts: must be from 1 to 20" },
     { T(SPARE) "      fallback: { within: 300 }\n", "sluice.fallback.within: \"300\" needs a unit" },
     { T(SPARE) "      fallback: { routes: [b] }\n", "sluice.fallback: unknown key \"routes\"" },
+    { T(SPARE) "      breaker: { errors: 3, ratio: 20%, window: 1m, open: 5s }\n", NULL },
+    { T(SPARE) "      breaker: off\n", NULL },
+    { WITH "      breaker: {}\n", NULL }, /* one target, and asked for */
+    { T(SPARE) "      breaker: { ratio: 0.5 }\n",
+      "f:7:25: error: endpoints[0].sluice.breaker.ratio: must be a share from 1% to 100%" },
+    { T(SPARE) "      breaker: { ratio: 101% }\n", "breaker.ratio: must be a share from 1% to 100%" },
+    { T(SPARE) "      breaker: { errors: 0 }\n", "breaker.errors: must be from 1 to 1000000" },
+    { T(SPARE) "      breaker: { eror: 1 }\n", "sluice.breaker: unknown key \"eror\": did you mean \"errors\"?" },
+    { T(SPARE) "      breaker: fast\n", "sluice.breaker: must be a map like" },
     { T(SPARE) "      hedge: { after: 1s }\n", "sluice: unknown key \"hedge\"" },
     { T(SPARE) "      fallback: { within: 60s }\n", "f:7:17: warning: endpoints[0].sluice: fallback.within is over "
                                                     "before the first_byte of the target \"model\" is" },

@@ -54,6 +54,22 @@ def test_json_of_every_command(run):
     assert json.loads(run("status", "--json"))["limits"] == {"chat": 0.2}
 
 
+def test_targets(sluice):
+    mock = {"provider": "mock", "name": "m", "config": {}}
+    route = {"name": "two", "endpoint_type": "llm/v1/chat", "model": mock, "sluice": {"targets": [{"name": "spare", "model": mock, "tier": 1}]}}
+    daemon = sluice({"endpoints": [route]})
+    run = lambda *args: sl(*args, server=daemon.url)
+    code, out, _ = run("targets", "list")
+    assert (code, out) == (0, "two\tmodel\tmock\tm\t0\tclosed\t0\t\ntwo\tspare\tmock\tm\t1\tclosed\t0\t\n")
+    check("targets list", run("targets", "list", "--json")[1])
+    assert run("targets", "reset", "two", "spare", "--dry-run")[:2] == (0, "would reset spare of two\n")
+    code, out, err = run("targets", "reset", "two", "spare")
+    assert (code, out) == (0, "") and "spare of two gets calls again" in err
+    check("targets reset", run("targets", "reset", "two", "spare", "--json")[1])
+    code, _, err = run("targets", "reset", "two", "none")
+    assert code == 5 and "There is no target 'none' of a route 'two'" in err
+
+
 def test_a_schema_can_fail(run):
     listed = json.loads(run("routes", "list", "--json"))
     listed["routes"][0]["secret"] = "x"

@@ -47,6 +47,8 @@ RIGHTS = {
     OWN + "/keys/{}": {"DELETE": ADMINS},
     OWN + "/secret/rotate": {"POST": ADMINS},
     OWN + "/audit": {"GET": ADMINS},
+    OWN + "/targets": {"GET": VIEWER},
+    OWN + "/targets/{}/{}/reset": {"POST": ADMINS},
     **{path: {} for path in ("/nowhere", "/v1/nowhere", "/api/2.0/nowhere", OWN + "/nowhere", "/gateway//invocations")},
 }
 

@@ -74,6 +74,8 @@ class Lab:
         for name, where, more in targets:
             base = where.base if isinstance(where, Target) else where
             entry["sluice"]["targets"].append({"name": name, **({"model": model(base)} if base else {}), **more})
+        if not targets:
+            del entry["sluice"]["targets"]
         if first:
             entry["model"] = model(first.base)
         config = {"endpoints": [entry]}
@@ -445,3 +447,108 @@ def test_thousands_of_calls_at_a_flapping_target_leak_nothing(lab):
     assert counts == {200: 2000}
     assert fds(lab.sluice) <= before + 4
     conn.close()
+
+
+# --- breakers ---
+
+RULE = {"errors": 3, "ratio": "50%", "window": "60s", "open": "300ms"}
+
+
+def state_of(sluice, target="bad"):
+    """As the list and the metrics tell it."""
+    item = next(t for t in sluice.call("GET", "/api/sluice/v1/targets").json()["targets"] if t["target"] == target)
+    number = {"closed": 0, "half-open": 1, "open": 2}[item["state"]]
+    assert f'sluice_target_state{{route="chat",target="{target}"}} {number}\n' in sluice.call("GET", "/metrics").body.decode()
+    return item
+
+
+def test_a_breaker_opens_looks_and_closes(lab):
+    bad, good = lab.target(error("500 Oops")), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], breaker=RULE, **NOW)
+    lab.names(3)
+    item = state_of(lab.sluice)
+    assert (item["state"], bad.n) == ("open", 3) and 0 < item["waits_ms"] <= 300
+    lab.names(1)
+    assert bad.n == 3
+    wait_for(lambda: lab.call().status == 200 and bad.n > 3, "one looks")  # and fails
+    assert state_of(lab.sluice)["state"] == "open"
+    bad.act = answer
+    wait_for(lambda: lab.names(1) == ["bad"], "one looks, and it is well")
+    assert state_of(lab.sluice)["state"] == "closed" and lab.names(3) == ["bad"] * 3
+
+
+@pytest.mark.parametrize("cause", ["rate_limited", "rejected", "auth", "content_filter"])
+def test_what_is_no_fault_of_the_target_opens_nothing(lab, cause):
+    bad, good = lab.target(CAUSES[cause]), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], breaker={**RULE, "errors": 1, "ratio": "1%"}, **NOW)
+    for _ in range(5):
+        lab.call()
+    assert state_of(lab.sluice)["state"] == "closed" and bad.n == 5
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/gateway/chat/invocations", "/v1/messages"])
+def test_when_all_are_open_the_client_is_told_at_once(lab, path):
+    bad = [lab.target(error("500 Oops")) for _ in range(2)]
+    lab.start([(f"bad{i}", t, {}) for i, t in enumerate(bad)], breaker={**RULE, "errors": 1, "open": "30s"}, **NOW)
+    assert lab.call().status == 500
+    body = {**CHAT, "max_tokens": 9} if path == "/v1/messages" else {k: v for k, v in CHAT.items() if k != "model" or "v1" in path}
+    r = lab.sluice.call("POST", path, body)
+    assert r.status == 503 and r.get("x-sluice-error-type") == "provider_overloaded" and 25 < int(r.get("retry-after")) <= 30
+    assert [t.n for t in bad] == [1, 1]
+
+
+def test_a_breaker_is_closed_by_hand(lab):
+    bad, good = lab.target(error("500 Oops")), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], breaker={**RULE, "open": "1h"}, **NOW)
+    lab.names(4)
+    assert bad.n == 3 and state_of(lab.sluice)["state"] == "open"
+    bad.act = answer
+    r = lab.sluice.call("POST", "/api/sluice/v1/targets/chat/bad/reset")
+    assert (r.status, r.json()["state"], r.json()["waits_ms"]) == (200, "closed", None)
+    assert lab.names(2) == ["bad"] * 2
+    for path in ("chat/nobody", "nobody/bad"):
+        r = lab.sluice.call("POST", f"/api/sluice/v1/targets/{path}/reset")
+        assert r.status == 404 and "There is no target" in r.json()["error"]["message"]
+    assert lab.sluice.call("GET", "/api/sluice/v1/targets/chat/bad/reset").status == 405
+    assert lab.sluice.call("POST", "/api/sluice/v1/targets/chat/reset").status == 404
+
+
+def test_one_target_has_a_breaker_where_it_is_asked_for(lab):
+    bad = lab.target(error("500 Oops"))
+    lab.start([], first=bad, breaker={**RULE, "open": "1h"}, **NOW)
+    assert [lab.call().status for _ in range(5)] == [500, 500, 500, 503, 503] and bad.n == 3
+
+
+def test_a_breaker_that_is_off_opens_never(lab):
+    bad, good = lab.target(error("500 Oops")), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], breaker="off", **NOW)
+    lab.names(20)
+    assert bad.n == 20
+
+
+def test_workers_share_a_breaker(lab):
+    bad, good = lab.target(error("500 Oops")), lab.target()
+    lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], breaker={**RULE, "errors": 5, "open": "1h"}, server={"workers": 4}, **NOW)
+    lab.names(40)  # each on a connection of its own
+    assert bad.n == 5
+
+
+def test_a_slow_start_counts_when_it_passes_the_time_out(lab):
+    bad, good = lab.target(lambda ex: ex.hold()), lab.target()
+    lab.start([("bad", bad, {"timeouts": {"first_byte": "50ms"}}), ("good", good, {"tier": 1})], breaker={**RULE, "errors": 2, "open": "1h"}, **NOW)
+    lab.names(4)
+    assert bad.n == 2
+
+
+def test_targets_are_listed(lab):
+    a, b = lab.target(), lab.target()
+    lab.start([("a", a, {"weight": 3}), ("b", b, {"tier": 1})])
+    lab.names(2)
+    items = lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]
+    assert [(t["route"], t["target"], t["provider"], t["model"], t["weight"], t["tier"]) for t in items] == [
+        ("chat", "a", "openai", "gpt-4o-mini", 3, 0),
+        ("chat", "b", "openai", "gpt-4o-mini", 1, 1),
+    ]
+    assert items[0]["reply_ms"] > 0 and items[1]["reply_ms"] is None and items[0]["in_flight"] == 0
+    text = lab.sluice.call("GET", "/metrics").body.decode()
+    assert 'sluice_target_in_flight{route="chat",target="a"} 0\n' in text

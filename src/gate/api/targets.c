@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The targets of routes that have several: how they are. */
+#include "gate/api/api.h"
+#include "gate/call/access.h"
+#include "gate/call/auth.h"
+#include "gate/call/path.h"
+#include "gate/call/reply.h"
+#include "gate/call/state.h"
+#include "gate/config/route.h"
+#include "gate/config/snapshot.h"
+#include "gate/config/traffic.h"
+#include "gate/worker.h"
+#include "json/write.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+#include "net/loop.h"
+
+static void msec_write(struct sl_jw *w, const char *key, uint64_t usec)
+{
+    sl_jw_key(w, key);
+    if (usec) {
+        sl_jw_u64(w, (usec + 999) / 1000);
+    } else {
+        sl_jw_null(w);
+    }
+}
+
+static void target_write(struct sl_jw *w, const struct sl_route *route, uint32_t i, uint64_t now)
+{
+    static const char *const words[] = { "closed", "half-open", "open" };
+    const struct sl_traffic *traffic = route->traffic;
+    const struct sl_target *target = &route->targets[i];
+    struct sl_target_look look;
+    sl_pool_look(&traffic->pool, i, now, &look);
+    sl_jw_object(w);
+    sl_jw_member_str(w, "route", route->name);
+    sl_jw_member_str(w, "target", traffic->targets[i].name);
+    sl_jw_member_str(w, "provider", sl_str_c(target->provider->name));
+    sl_jw_member_str(w, "model", target->model);
+    sl_jw_member_u64(w, "weight", traffic->rules[i].weight);
+    sl_jw_member_u64(w, "tier", traffic->rules[i].tier);
+    sl_jw_member_str(w, "state", sl_str_c(words[look.state]));
+    sl_jw_member_u64(w, "in_flight", look.in_flight);
+    msec_write(w, "waits_ms", look.waits_usec);
+    msec_write(w, "first_token_ms", look.first_usec[1]);
+    msec_write(w, "reply_ms", look.first_usec[0]);
+    sl_jw_end(w);
+}
+
+static void handle_target_list(struct sl_xchg *x)
+{
+    const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
+    uint64_t now = sl_loop_now(x->desk->loop);
+    sl_jw_object(w);
+    sl_jw_key(w, "targets");
+    sl_jw_array(w);
+    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
+    for (const struct sl_route *route; (route = sl_snapshot_next(&it)) != NULL;) {
+        bool is_shown = route->traffic && !sl_snapshot_is_shadowed(snapshot, route) && sl_auth_may_use(x, route->name);
+        for (uint32_t i = 0; is_shown && i < route->n_targets; i++) {
+            target_write(w, route, i, now);
+        }
+    }
+    sl_jw_end(w);
+    sl_jw_member_str(w, "next_page_token", SL_STR_NONE); /* all of them are here */
+    sl_jw_end(w);
+    sl_api_reply(x, 200);
+}
+
+static void handle_target_reset(struct sl_xchg *x)
+{
+    const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), x->match.arg);
+    for (uint32_t i = 0; route && route->traffic && i < route->n_targets; i++) {
+        if (sl_str_eq(route->traffic->targets[i].name, x->match.arg2)) {
+            sl_pool_reset(&route->traffic->pool, i);
+            struct sl_jw writer, *w = sl_api_writer(x, &writer);
+            target_write(w, route, i, sl_loop_now(x->desk->loop));
+            sl_api_reply(x, 200);
+            return;
+        }
+    }
+    sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "There is no target '%.*s' of a route '%.*s' with several.",
+                      SL_STR_ARG(sl_str_sub(x->match.arg2, 0, 128)), SL_STR_ARG(sl_str_sub(x->match.arg, 0, 256)));
+}
+
+#define TARGETS "/api/sluice/v1/targets"
+
+const struct sl_path sl_targets_rows[] = {
+    { .methods = SL_GET | SL_HEAD,
+      .pattern = TARGETS,
+      .handle = handle_target_list,
+      .access = SL_ACCESS_VIEWER,
+      .told = SL_TOLD("List the targets of routes that have several, and how they are.", .reply = "TargetList") },
+    { .methods = SL_POST,
+      .pattern = TARGETS "/{}/{}/reset",
+      .handle = handle_target_reset,
+      .access = SL_ACCESS_ADMIN,
+      .told = SL_TOLD("Let a target have calls again: its breaker is closed, and its wait is over.",
+                      .parameters = "target", .reply = "Target") },
+    { 0 },
+};
