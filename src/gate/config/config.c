@@ -15,6 +15,7 @@
 #include "gate/config/origins.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
+#include "gate/config/split.h"
 #include "net/noproxy.h"
 #include "net/tls.h"
 
@@ -372,46 +373,71 @@ static void tls_load(struct loader *ld, const struct sl_val *root)
 
 /* --- routes --- */
 
-static void duplicate(struct loader *ld, const struct sl_route *route, const struct sl_route *first)
+static void duplicate(struct loader *ld, const char *section, const struct sl_route *route,
+                      const struct sl_route *first)
 {
-    sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, route->pos, "endpoints",
-                    "Duplicate names found in endpoint configurations. Please remove the duplicate endpoint name: "
+    bool is_split = section[0] == 'r' && first->pos.line < route->pos.line; /* or the section is another name for it */
+    sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, route->pos, section,
+                    "Duplicate names found in endpoint %sconfigurations. Please remove the duplicate endpoint name: "
                     "'%.*s' (the first one is at line %u)",
-                    SL_STR_ARG(route->name), first->pos.line);
+                    is_split ? "/ route " : "", SL_STR_ARG(route->name), first->pos.line);
+}
+
+/* One entry. `names`: of those before it. */
+static void route_load(struct loader *ld, const char *section, const struct sl_val *entry, struct sl_map *names)
+{
+    struct sl_config *config = ld->config;
+    struct sl_route *route;
+    if (sl_route_bind(&ld->bind, entry, config->settings, &route) < 0) {
+        return; /* told already */
+    }
+    config->routes[config->n_routes++] = route;
+    const struct sl_route *first = sl_map_find(names, route->name);
+    if (first) {
+        duplicate(ld, section, route, first);
+    } else if (sl_map_put(names, route->name, route) < 0) {
+        problem(ld, SL_PROBLEM_ERROR, route->pos, section, "out of memory");
+    }
+}
+
+/* Those that split their calls over endpoints; NULL: the file has none. */
+static const struct sl_val *splits_find(struct loader *ld, const struct sl_val *root)
+{
+    const struct sl_val *list = sl_val_find(root, "endpoints"), *routes = sl_val_find(root, "routes");
+    bool are_splits = sl_split_are(routes);
+    if (are_splits && !list) {
+        problem(ld, SL_PROBLEM_ERROR, routes->pos, "routes",
+                "split their calls over endpoints, and there is no `endpoints:`");
+    } else if (list && routes && !are_splits) {
+        problem(ld, SL_PROBLEM_WARNING, routes->pos, "routes", "is ignored: there is `endpoints:`");
+    }
+    return are_splits ? routes : NULL;
 }
 
 static void routes_load(struct loader *ld, const struct sl_val *root)
 {
-    const struct sl_val *list = sl_val_find(root, "endpoints");
-    const char *section = "endpoints";
-    if (!list && sl_val_find(root, "routes")) {
-        list = sl_val_find(root, "routes");
-        section = "routes";
-    } else if (list && sl_val_find(root, "routes")) {
-        problem(ld, SL_PROBLEM_WARNING, sl_val_find(root, "routes")->pos, "routes",
-                "is ignored: there is `endpoints:`");
-    }
+    const struct sl_val *list = sl_val_find(root, "endpoints"), *splits = splits_find(ld, root);
+    const char *section = list || splits ? "endpoints" : "routes";
+    list = list || splits ? list : sl_val_find(root, "routes");
     if (!list || list->kind != SL_VAL_LIST) {
+        section = list || sl_val_find(root, "routes") ? section : "endpoints";
         sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, list ? list->pos : root->pos, section, "%s",
                         list ? "must be a list (it may be [])" : "missing: a list, it may be []");
         return;
     }
     struct sl_config *config = ld->config;
-    config->routes = calloc(list->n ? list->n : 1, sizeof(struct sl_route *));
+    config->routes = calloc((size_t)list->n + (splits ? splits->n : 0) + 1, sizeof(struct sl_route *));
     struct sl_map names = { 0 };
     ld->bind.is_lax = true; /* MLflow ignores what it does not know */
     for (uint32_t i = 0; config->routes && i < list->n; i++) {
-        struct sl_route *route;
         snprintf(ld->bind.path, sizeof(ld->bind.path), "%s[%u]", section, i);
-        if (sl_route_bind(&ld->bind, list->items[i].val, config->settings, &route) < 0) {
-            continue; /* told already */
-        }
-        config->routes[config->n_routes++] = route;
-        const struct sl_route *first = sl_map_find(&names, route->name);
-        if (first) {
-            duplicate(ld, route, first);
-        } else if (sl_map_put(&names, route->name, route) < 0) {
-            problem(ld, SL_PROBLEM_ERROR, route->pos, section, "out of memory");
+        route_load(ld, section, list->items[i].val, &names);
+    }
+    for (uint32_t i = 0; config->routes && splits && i < splits->n; i++) {
+        struct sl_val *entry;
+        snprintf(ld->bind.path, sizeof(ld->bind.path), "routes[%u]", i);
+        if (sl_split_entry(&ld->bind, splits->items[i].val, list, &ld->tree, &entry) == 0) {
+            route_load(ld, "routes", entry, &names);
         }
     }
     ld->bind.is_lax = false;

@@ -141,12 +141,71 @@ static void a_thousand_are_taken_and_no_more(void **state)
     }
 }
 
+/* --- routes that split their calls over endpoints --- */
+
+#define EP(name, type) "  - { name: " name ", endpoint_type: llm/v1/" type ", model: " MOCK " }\n"
+#define SPLIT          "endpoints:\n" EP("one", "chat") EP("two", "chat") EP("emb", "embeddings") "routes:\n"
+#define R(more)        SPLIT "  - { name: split, task_type: llm/v1/chat, destinations: [" more "] }\n"
+#define D(name, n)     "{ name: " name ", traffic_percentage: " #n " }"
+
+static void splits_are_routes_with_targets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } splits[] = {
+        { R(D("one", 80) ", " D("two", 20)), NULL },
+        { R(D("one", 100)), NULL },
+        { R(D("one", 80) ", " D("two", 30)),
+          "f:6:58: error: routes[0].destinations: the percentages of the route 'split' sum up to 110, not 100" },
+        { R(D("one", 80) ", " D("three", 20)),
+          "routes[0].destinations[1].name: there is no endpoint 'three' (of the route 'split')" },
+        { R(D("one", 80) ", " D("emb", 20)),
+          "the endpoint 'emb' has another type than the route 'split': llm/v1/chat" },
+        { R(D("one", 50) ", " D("one", 50)), "the target \"one\" is there twice" },
+        { R(D("one", 50.5) ", " D("two", 49.5)),
+          "destinations[0].traffic_percentage: must be a whole number from 0 to 100 (of the route 'split')" },
+        { R("{ name: one }"), "destinations[0].traffic_percentage: must be a whole number" },
+        { R("one"), "routes[0].destinations[0]: must be a map with name and traffic_percentage" },
+        { R(""), "routes[0].destinations: must be a list of { name, traffic_percentage }" },
+        { SPLIT "  - { name: one, task_type: llm/v1/chat, destinations: [" D("two", 100) "] }\n",
+          "routes: Duplicate names found in endpoint / route configurations." },
+        { SPLIT "  - { name: s, destinations: [" D("two", 100) "] }\n", "routes[0].task_type: Field required" },
+        { SPLIT
+          "  - { name: s, task_type: llm/v1/chat, routing_strategy: RANDOM, destinations: [" D("two", 100) "] }\n",
+          "routes[0].routing_strategy: must be TRAFFIC_SPLIT" },
+        { "routes:\n  - { name: s, task_type: llm/v1/chat, destinations: [" D("two", 100) "] }\n",
+          "f:2:3: error: routes: split their calls over endpoints, and there is no `endpoints:`" },
+        { SPLIT EP("three", "chat"), "f:6:3: warning: routes: is ignored: there is `endpoints:`" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(splits); i++) {
+        struct loaded l = load(splits[i].text);
+        bool is_right = splits[i].want ? says(&l, splits[i].want) : l.problems.n == 0 && l.config;
+        if (!is_right) {
+            show(&l);
+            fail_msg("case %zu:\n%s\nwants: %s", i, splits[i].text, splits[i].want ? splits[i].want : "(nothing)");
+        }
+        unload(&l);
+    }
+    struct loaded l = load(R(D("one", 100) ", " D("two", 0)));
+    assert_non_null(l.config);
+    assert_int_equal(l.config->n_routes, 4);
+    const struct sl_route *route = l.config->routes[3];
+    assert_true(sl_str_eq_c(route->name, "split"));
+    assert_int_equal(route->n_targets, 2);
+    assert_int_equal(route->traffic->rules[0].weight, 100);
+    assert_int_equal(route->traffic->rules[1].weight, 0);
+    assert_int_equal(route->traffic->fallback.on, 0); /* a failure is the client's, where nothing else is said */
+    unload(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_taken_or_told_why_not),
         cmocka_unit_test(the_own_model_stays_the_first),
         cmocka_unit_test(a_thousand_are_taken_and_no_more),
+        cmocka_unit_test(splits_are_routes_with_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

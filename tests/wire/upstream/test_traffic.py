@@ -187,6 +187,21 @@ def test_no_more_than_max_concurrent_are_sent(lab):
         c.close()
 
 
+def test_a_file_of_mlflow_3_splits_its_calls(lab):
+    a, b = lab.target(), lab.target()
+    config = {
+        "server": {"workers": 1},
+        "endpoints": [{"name": n, "endpoint_type": "llm/v1/chat", "model": model(t.base)} for n, t in (("a", a), ("b", b))],
+        "routes": [{"name": "chat", "task_type": "llm/v1/chat", "destinations": [{"name": "a", "traffic_percentage": 80}, {"name": "b", "traffic_percentage": 20}], "routing_strategy": "TRAFFIC_SPLIT"}],
+    }
+    lab.sluice = Sluice(lab.tmp_path, config)
+    assert collections.Counter(lab.names(20)) == {"a": 16, "b": 4}
+    assert [r["name"] for r in lab.sluice.call("GET", "/api/2.0/gateway/routes/").json()["routes"]] == ["a", "b", "chat"]
+    a.act = b.act = error("500 Oops")
+    assert lab.call().status == 500 and a.n + b.n == 21  # a failure is the client's
+    assert lab.sluice.call("POST", "/gateway/a/invocations", {"messages": CHAT["messages"]}).status == 500
+
+
 # --- causes ---
 
 REJECTED = {"error": {"message": "no", "type": "invalid_request_error"}}
