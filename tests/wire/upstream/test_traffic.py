@@ -402,6 +402,54 @@ def test_the_body_is_written_for_each_target(lab, tmp_path):
     assert bad.upstream.requests[0].get("authorization") == "Bearer sk-test-secret" and good.upstream.requests[0].get("authorization") is None
 
 
+def claude_event(ex, event):
+    ex.chunk(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n")
+
+
+CLAUDE = [
+    {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "model": "claude", "content": [], "stop_reason": None, "stop_sequence": None, "usage": {"input_tokens": 1, "output_tokens": 1}}},
+    {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hi"}},
+    {"type": "content_block_stop", "index": 0},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": None}, "usage": {"output_tokens": 2}},
+    {"type": "message_stop"},
+]
+
+
+def claude_stream(ex):
+    ex.stream_head()
+    for event in CLAUDE:
+        claude_event(ex, event)
+    ex.last_chunk()
+
+
+def claude_is_overloaded(ex):
+    ex.stream_head()
+    claude_event(ex, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}})
+    ex.last_chunk()
+
+
+def deltas(r):
+    """The text of a stream in OpenAI's words, which must end as one."""
+    events = [line[6:] for line in r.body.decode().split("\n\n") if line.startswith("data: ")]
+    assert events[-1] == "[DONE]", r.body
+    return "".join(c["delta"].get("content") or "" for e in events[:-1] for c in json.loads(e)["choices"])
+
+
+@pytest.mark.parametrize("first, second", [("claude", "gpt"), ("gpt", "claude"), ("claude", "claude"), ("gpt", "gpt")])
+@pytest.mark.parametrize("fault", ["event", "status", "cut"])
+def test_streams_move_between_languages(lab, first, second, fault):
+    bad = {"event": {"claude": claude_is_overloaded, "gpt": first_event_is_an_error}[first], "status": error("529 Busy"), "cut": stream_without_events}[fault]
+    a, b = lab.target(bad), lab.target(claude_stream if second == "claude" else answer)
+    speaks = {"claude": lambda t: model(t.base, "anthropic", "claude-sonnet-4-5", "k"), "gpt": lambda t: model(t.base)}
+    lab.start([("a", None, {"model": speaks[first](a)}), ("b", None, {"model": speaks[second](b), "tier": 1})], **NOW)
+    for _ in range(2):
+        r = lab.call(True)
+        assert (r.status, r.get("x-sluice-target"), r.get("content-type").split(";")[0]) == (200, "b", "text/event-stream"), r.body
+        assert deltas(r) == "hi" and r.complete
+    assert (a.n, b.n) == (2, 2)
+
+
 def test_a_target_that_cannot_serve_the_call_is_passed_over(lab):
     claude, good = lab.target(), lab.target()
     spare = model(claude.base, "anthropic", "claude-sonnet-4-5", "k")
