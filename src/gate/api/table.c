@@ -119,6 +119,7 @@ static const struct sl_path invocations[] = {
     COUNT("/anthropic/v1/messages/count_tokens", "The same for clients whose base URL ends with /anthropic."),
     MESSAGES("/anthropic/v1/messages", "The same for clients whose base URL ends with /anthropic."),
     COHERE("/v2/chat", SL_LLM_CHAT, "Chat", "Query a chat route; `model` names the route. Cohere's shapes."),
+    COHERE("/v2/embed", SL_LLM_EMBEDDINGS, "Embed", "Query an embeddings route. Cohere's shapes."),
     CONVERSE("converse", "Query a chat route as Bedrock's client does.", .reply = "ConverseReply"),
     CONVERSE("converse-stream", "The same, as a stream of Amazon's frames.",
              .media = "application/vnd.amazon.eventstream"),

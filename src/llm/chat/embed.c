@@ -41,8 +41,12 @@ static int floats_read(struct sl_str raw, struct sl_buf *out)
     return sl_buf_status(out);
 }
 
-static int base64_make(struct sl_str raw, struct sl_arena *arena, struct sl_str *ret)
+int sl_embed_base64(struct sl_str raw, struct sl_arena *arena, struct sl_str *ret)
 {
+    if (raw.n && raw.p[0] == '"') {
+        *ret = raw;
+        return 0;
+    }
     struct sl_buf floats = SL_BUF_INIT(raw.n * 4 + 16), text = SL_BUF_INIT(raw.n * 8 + 64);
     int r = floats_read(raw, &floats);
     if (r == 0) {
@@ -69,7 +73,7 @@ int sl_embed_reply(const struct sl_call *call, const struct sl_env *env, struct 
     }
     for (uint32_t i = 0; i < io_reply->n_embeddings; i++) {
         struct sl_str *raw = &io_reply->embeddings[i].raw;
-        int r = base64_make(*raw, arena, raw);
+        int r = sl_embed_base64(*raw, arena, raw);
         if (r == SL_E_NOMEM) {
             return sl_fail(err, r, "out of memory");
         }

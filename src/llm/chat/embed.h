@@ -17,6 +17,9 @@ struct sl_embed {
 SL_MUST int sl_embed_read(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                           struct sl_embed *ret_embed, struct sl_llm_error *ret_error);
 
+/* A list of numbers as the base64 of its little-endian floats, quoted; what is base64 already stays. 0, SL_E_NOMEM,
+ * SL_E_INVAL (not numbers). */
+SL_MUST int sl_embed_base64(struct sl_str raw, struct sl_arena *arena, struct sl_str *ret);
 /* Vectors that came as lists of numbers, in the form that the call asked for: where it wants base64 each becomes
  * the base64 of its little-endian floats, quoted. 0, SL_E_NOMEM, SL_E_INVAL (not numbers). */
 SL_MUST int sl_embed_reply(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,

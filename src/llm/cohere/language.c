@@ -5,6 +5,7 @@
 #include "llm/cohere/cohere.h"
 #include "llm/cohere/pass.h"
 #include "llm/cohere/read.h"
+#include "llm/cohere/read_embed.h"
 #include "llm/cohere/write.h"
 #include "llm/core/errbody.h"
 #include "llm/core/lost.h"
@@ -46,6 +47,7 @@ const struct sl_language sl_language_cohere = {
     .alive = SL_STR_INIT(": alive\n\n"),
     .read_call = sl_cohere_read_call,
     .read_chat = sl_cohere_read_chat,
+    .read_embed = sl_cohere_read_embed,
     .write_call = write_call,
     .read_state_size = sizeof(struct sl_cohere_stream),
     .read_reply = sl_cohere_on_reply,

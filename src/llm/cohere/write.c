@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/cohere/write.h"
 
-#include <inttypes.h>
-
+#include "llm/cohere/write_embed.h"
 #include "llm/core/event.h"
 #include "llm/core/request.h"
 
@@ -50,20 +49,6 @@ static void usage_write(struct sl_jw *w, const struct sl_usage *u)
         sl_jw_member_i64(w, "cached_tokens", u->cached_input);
     }
     sl_jw_end(w);
-}
-
-/* Its own are UUIDs. */
-static void id_write(struct sl_jw *w, struct sl_str id, const struct sl_env *env)
-{
-    if (id.n) {
-        sl_jw_member_str(w, "id", id);
-        return;
-    }
-    uint64_t a = env->random[0], b = env->random[1];
-    sl_jw_key(w, "id");
-    sl_jw_raw(w, SL_STR("\""));
-    sl_buf_printf(w->out, "%08" PRIx64 "-%04" PRIx64 "-4%03" PRIx64 "-a%03" PRIx64 "-%012" PRIx64 "\"", a >> 32,
-                  a >> 16 & 0xffff, a & 0xfff, b >> 48 & 0xfff, b & 0xffffffffffff);
 }
 
 static struct sl_str text_of(struct sl_str text)
@@ -165,7 +150,9 @@ static void content_write(struct sl_jw *w, const struct sl_choice *choice, bool 
 int sl_cohere_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                           struct sl_buf *out)
 {
-    (void)call; /* it names no model */
+    if (call->type == SL_LLM_EMBEDDINGS) {
+        return sl_cohere_write_embed(call, reply, env, out);
+    }
     static const struct sl_choice none = { 0 };
     const struct sl_choice *choice = reply->n_choices ? &reply->choices[0] : &none; /* it knows one */
     bool has_calls = false;
@@ -175,7 +162,7 @@ int sl_cohere_write_reply(const struct sl_call *call, const struct sl_reply *rep
     struct sl_jw w;
     sl_jw_init(&w, out);
     sl_jw_object(&w);
-    id_write(&w, reply->id, env);
+    sl_cohere_id_write(&w, reply->id, env);
     sl_jw_member_str(&w, "finish_reason", sl_str_c(reason_of(choice->finish, choice->finish_text, has_calls)));
     sl_jw_key(&w, "message");
     sl_jw_object(&w);
@@ -213,7 +200,7 @@ static void start_write(struct sl_cohere_writer *st, const struct sl_env *env, s
     st->has_start = true;
     st->usage = SL_USAGE_NONE;
     sl_event_begin(&w, out, "message-start");
-    id_write(&w, id, env);
+    sl_cohere_id_write(&w, id, env);
     sl_jw_member_raw(&w, "delta",
                      SL_STR("{\"message\":{\"role\":\"assistant\",\"content\":[],\"tool_plan\":\"\",\"tool_calls\":[],"
                             "\"citations\":[]}}"));

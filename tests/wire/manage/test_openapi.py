@@ -85,6 +85,7 @@ def narrowed(doc):
             schemas[f"Unified{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name]}
     for name in ("AnthropicRequest", "AnthropicCountRequest", "CohereChatRequest"):
         schemas[name]["properties"]["model"] = {"enum": ["chat"]}
+    schemas["CohereEmbedRequest"]["properties"]["model"] = {"enum": [KINDS["embeddings"]]}
     for name in ("RouteModel", "ExternalModel"):
         schemas[name]["oneOf"] = [m for m in schemas[name]["oneOf"] if m["properties"]["provider"]["const"] in ("groq", "mistral")]
         for model in schemas[name]["oneOf"]:

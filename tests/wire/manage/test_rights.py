@@ -14,7 +14,7 @@ OPEN, ANY, INVOKE, VIEWER, ADMINS = "open", "any", "invoke", "viewer", "admins"
 MAY = {ANY: {"query", "narrow", "viewer", "boss", "admin"}, INVOKE: {"query", "narrow", "boss", "admin"}, VIEWER: {"viewer", "boss", "admin"},
        ADMINS: {"boss", "admin"}}
 
-INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/chat/completions", "/completions", "/embeddings",
+INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/chat/completions", "/completions", "/embeddings", "/v2/embed",
                "/openai/deployments/{}/chat/completions", "/openai/deployments/{}/completions", "/openai/deployments/{}/embeddings",
                "/v1/responses", "/responses", "/openai/responses", "/openai/v1/responses",
                "/v1/messages", "/anthropic/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens", "/v2/chat", "/gateway/{}/invocations", "/endpoints/{}/invocations", "/serving-endpoints/{}/invocations",
