@@ -323,7 +323,9 @@ class Bedrock:
         message = reply["output"]["message"]
         calls = [Call(b["toolUse"]["toolUseId"], b["toolUse"]["name"], b["toolUse"]["input"]) for b in message["content"] if "toolUse" in b]
         finish = {"end_turn": "stop", "tool_use": "tools"}[reply["stopReason"]]
-        return Answer("".join(b.get("text", "") for b in message["content"]), calls, (reply["usage"]["inputTokens"], reply["usage"]["outputTokens"]), finish, message)
+        n_in = sum(reply["usage"].get(k) or 0 for k in ("inputTokens", "cacheReadInputTokens", "cacheWriteInputTokens"))
+        assert reply["usage"]["totalTokens"] == n_in + reply["usage"]["outputTokens"]
+        return Answer("".join(b.get("text", "") for b in message["content"]), calls, (n_in, reply["usage"]["outputTokens"]), finish, message)
 
     def streamed(self, body):
         blocks, stop, usage = {}, None, None

@@ -13,7 +13,7 @@ from model import ROWS, SUM, Lab
 from speakers import PNG, SCHEMA, TOOL, Refusal, say
 
 PAGE = pathlib.Path(__file__).parents[3] / "docs" / "dialects.md"
-DIALECTS = ["openai", "responses", "anthropic", "gemini", "cohere", "mlflow"]
+DIALECTS = ["openai", "responses", "anthropic", "gemini", "bedrock", "cohere", "mlflow"]
 PROTOCOLS = {"OpenAI chat": "chat", "OpenAI Responses": "responses", "Anthropic": "anthropic", "Gemini": "gemini", "Bedrock": "bedrock", "Cohere": "cohere", "MLflow serving": "scoring"}
 USAGE = {"chat": (3, 5), "anthropic": (3, 5), "scoring": (0, 0)}
 GO = [("user", "Go.")]
