@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A row's number is in the corpus: new ones stand at the end. */
 static const struct sl_dialect *const dialects[] = { &sl_dialect_anthropic, &sl_dialect_cohere, &sl_dialect_gemini,
-                                                     &sl_dialect_responses };
+                                                     &sl_dialect_responses, &sl_dialect_bedrock };
 
 static const struct upstream {
     const char *provider, *model;
@@ -183,11 +183,15 @@ static void reply_fuzz(struct llm_fuzz *f, const struct sl_dialect *dialect, con
     struct sl_err err = { 0 };
     struct sl_buf out = SL_BUF_INIT(1 << 26);
     if (upstream->read_reply(&call, &f->env, body, &f->arena, &reply, &err) == 0) {
-        SL_ASSERT(dialect->language->write_reply(&call, &reply, &f->env, &out) == 0);
-        llm_fuzz_check_json(sl_buf_str(&out));
-        bool is_answer = has_words(&reply); /* of an end alone its own reader may say that it is none */
-        int r = dialect->language->read_reply(&call, &f->env, sl_buf_str(&out), &f->arena, &reply, &err);
-        SL_ASSERT(r == 0 || !is_answer);
+        int r = dialect->language->write_reply(&call, &reply, &f->env, &out);
+        SL_ASSERT(r == 0 || r == SL_E_INVAL); /* arguments that are no object */
+        if (r == 0) {
+            llm_fuzz_check_json(sl_buf_str(&out));
+            bool is_answer = has_words(&reply); /* of an end alone its own reader may say that it is none */
+            r = dialect->language->read_reply(&call, &f->env, sl_buf_str(&out), &f->arena, &reply, &err);
+            /* An answer that was held back, and has no word, ends as an error of Cohere's. */
+            SL_ASSERT(r == 0 || !is_answer || (reply.n_choices && reply.choices[0].finish == SL_FINISH_CONTENT_FILTER));
+        }
     }
     sl_buf_reset(&out);
     upstream->read_error(400, &(struct sl_headers){ 0 }, body, &f->arena, &error);

@@ -105,7 +105,7 @@ static inline int llm_fuzz_stream(struct llm_fuzz *f, const struct sl_language *
     }
     sl_frames_done(&frames);
     struct sl_frames check;
-    sl_frames_init(&check, SL_FRAMING_SSE, SL_SSE_EVENT_MAX, llm_fuzz_check_event, NULL);
+    sl_frames_init(&check, dialect->language->framing, SL_SSE_EVENT_MAX, llm_fuzz_check_event, NULL);
     SL_ASSERT(sl_frames_push(&check, sl_buf_str(&s.out)) == 0 && sl_frames_finish(&check) == 0);
     sl_frames_done(&check);
     free(s.provider_state);
