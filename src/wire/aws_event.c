@@ -119,10 +119,15 @@ int sl_aws_frame_length(struct sl_str bytes, size_t *ret)
     return 0;
 }
 
+bool sl_aws_frame_is_sound(struct sl_str frame)
+{
+    return crc_of(frame.p, frame.n - 4) == be32(frame.p + frame.n - 4);
+}
+
 int sl_aws_frame_read(struct sl_str frame, struct sl_aws_event *ret)
 {
     size_t headers = be32(frame.p + 4);
-    if (crc_of(frame.p, frame.n - 4) != be32(frame.p + frame.n - 4)) {
+    if (!sl_aws_frame_is_sound(frame)) {
         return SL_E_INVAL;
     }
     *ret = (struct sl_aws_event){

@@ -43,6 +43,8 @@ SL_MUST int sl_aws_finish(struct sl_aws_decoder *dec);
 SL_MUST int sl_aws_frame_length(struct sl_str bytes, size_t *ret);
 /* One whole frame; its texts are slices of it. SL_E_INVAL: a checksum or a header is wrong. */
 SL_MUST int sl_aws_frame_read(struct sl_str frame, struct sl_aws_event *ret);
+/* Are the checksums of a whole frame right? */
+bool sl_aws_frame_is_sound(struct sl_str frame);
 /* The payload or a value of a whole frame was changed in place: its checksum is made anew. */
 void sl_aws_frame_seal(char *frame, size_t n);
 

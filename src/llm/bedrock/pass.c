@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is noted of Converse's bytes as they go by untouched. Most frames are pieces of content: they are known by their
- * type, and not read. */
+ * first header, and not read. */
 #include "llm/bedrock/pass.h"
 
 #include "llm/bedrock/bedrock.h"
@@ -31,9 +31,22 @@ static void error_note(struct sl_pass_state *state, const struct sl_aws_event *f
     state->error_type = error.type;
 }
 
+#define PRELUDE 12 /* of a frame, before its headers */
+
+/* The header that AWS puts first, with a word of one byte's length that begins so. */
+static bool is_piece(struct sl_str frame)
+{
+    static const struct sl_str name = SL_STR_INIT("\x0b:event-type\x07"), word = SL_STR_INIT("contentBlock");
+    struct sl_str headers = sl_str_sub(frame, PRELUDE, frame.n);
+    return sl_str_has_prefix(headers, name) && sl_str_has_prefix(sl_str_sub(headers, name.n + 2, headers.n), word);
+}
+
 enum sl_pass sl_bedrock_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
 {
     struct sl_aws_event frame;
+    if (is_piece(event)) {
+        return SL_PASS_FORWARD;
+    }
     if (sl_aws_frame_read(event, &frame) < 0) {
         state->is_unread = true;
     } else if (!sl_str_eq_c(frame.message_type, "event")) {
