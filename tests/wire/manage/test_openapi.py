@@ -74,8 +74,8 @@ def narrowed(doc):
                 operation["requestBody"]["content"]["application/json"]["schema"] = {"$ref": f"#/components/schemas/{kind.capitalize()}Request"}
             if kind and "{name}" in path:
                 operation["parameters"][0] = name_in(KINDS[kind], "nobody")
-            elif path.startswith("/model/"):
-                operation["parameters"][0] = name_in("chat", "nobody")
+            elif path.startswith("/model/") or "/models/{name}:" in path:
+                operation["parameters"][0] = name_in(KINDS["embeddings" if "mbedContent" in path else "chat"], "nobody")
             elif re.search(r"routes/{name}$|serving-endpoints/{name}", path):
                 operation["parameters"][0] = name_in("made", "chat", "made-too")
     for kind, name in KINDS.items():
@@ -85,6 +85,7 @@ def narrowed(doc):
             schemas[f"Unified{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name]}
     for name in ("AnthropicRequest", "AnthropicCountRequest", "CohereChatRequest"):
         schemas[name]["properties"]["model"] = {"enum": ["chat"]}
+    schemas["AnthropicRequest"]["properties"]["max_tokens"]["maximum"] = 1 << 53  # it has no bound but the width of integers
     schemas["CohereEmbedRequest"]["properties"]["model"] = {"enum": [KINDS["embeddings"]]}
     for name in ("RouteModel", "ExternalModel"):
         schemas[name]["oneOf"] = [m for m in schemas[name]["oneOf"] if m["properties"]["provider"]["const"] in ("groq", "mistral")]
