@@ -37,7 +37,7 @@ struct sl_relay {
     struct sl_headers said;    /* as they came */
     int64_t length;
     bool is_head_sent;
-    bool has_words; /* what is translated had a beginning, or an error: an end alone is no answer */
+    bool has_words; /* something came of what is translated: an end alone is no answer */
     /* Asked before an error is told to a client that has heard nothing yet: true, another attempt is made in its place.
      * NULL: no other one could be. */
     bool (*moves)(void *user, const struct sl_llm_error *error);

@@ -36,7 +36,7 @@ static int delta_push(void *arg, const struct sl_delta *delta)
     if (delta->kind == SL_DELTA_USAGE) {
         x->record.usage = delta->usage;
     }
-    relay->has_words |= delta->kind == SL_DELTA_START || delta->kind == SL_DELTA_ERROR;
+    relay->has_words |= delta->kind != SL_DELTA_CHUNK && delta->kind != SL_DELTA_LOST;
     if (delta->kind == SL_DELTA_ERROR) {
         return error_push(relay, delta->error);
     }
