@@ -27,13 +27,13 @@ static int wait_add(const struct sl_llm_error *error, struct sl_arena *arena, st
     return text_add(headers, arena, SL_STR("retry-after"), sl_arena_printf(arena, "%llu", (unsigned long long)sec));
 }
 
-/* Asking again cannot help (the gateway's credential or account is at fault), or has the answer generated, and paid
+/* Asking again cannot help (a credential or an account is at fault), or has the answer generated, and paid
  * for, once more (a time-out behind the request's last byte). */
 static bool is_hopeless(enum sl_error_type type)
 {
-    static const enum sl_error_type types[] = { SL_ERR_PROVIDER_AUTH_FAILED, SL_ERR_PROVIDER_BILLING,
-                                                SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE, SL_ERR_PROVIDER_TIMEOUT_IDLE,
-                                                SL_ERR_PROVIDER_TIMEOUT_TOTAL };
+    static const enum sl_error_type types[] = { SL_ERR_CALLER_UNAUTHENTICATED, SL_ERR_PROVIDER_AUTH_FAILED,
+                                                SL_ERR_PROVIDER_BILLING,       SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE,
+                                                SL_ERR_PROVIDER_TIMEOUT_IDLE,  SL_ERR_PROVIDER_TIMEOUT_TOTAL };
     for (size_t i = 0; i < SL_ARRAY_LEN(types); i++) {
         if (types[i] == type) {
             return true;

@@ -427,7 +427,8 @@ static void an_error_tells_in_its_head(void **state)
         { { .type = SL_ERR_CALLER_METHOD_NOT_ALLOWED, .status = 405 }, true, "allow: GET, POST" },
         { { .type = SL_ERR_CALLER_UNAUTHENTICATED, .status = 401 },
           true,
-          "www-authenticate: Bearer realm=\"sluice\"\nwww-authenticate: Basic realm=\"sluice\"" },
+          "www-authenticate: Bearer realm=\"sluice\"\nwww-authenticate: Basic realm=\"sluice\"\nx-should-retry: "
+          "false" },
         { { .type = SL_ERR_PROVIDER_AUTH_FAILED, .status = 502 }, true, "x-should-retry: false" },
         { { .type = SL_ERR_PROVIDER_AUTH_FAILED, .status = 502 }, false, "" },
         { { .type = SL_ERR_PROVIDER_BAD_RESPONSE, .status = 502 }, true, "" },
