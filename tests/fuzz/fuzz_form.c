@@ -28,6 +28,7 @@ static struct sl_form_rules rules_of(const uint8_t *data)
     }
     rules.shape = family == 1 ? data[1] : family == 4 ? 0xff : 0;
     rules.media = family == 2 || family == 4 ? &media : NULL;
+    rules.results_are_text = family == 4;
     rules.person = (struct sl_form_person){ .is_guarded = family >= 3, .max = family >= 3 ? 20 : 0 };
     return rules;
 }
@@ -68,6 +69,9 @@ static void shape_check(const struct sl_form *form, const struct sl_chat *chat)
         }
         if ((shape & SL_SHAPE_ALTERNATE) && i > 0 && is_users && message->role == chat->messages[i - 1].role) {
             SL_ASSERT(message->is_joined);
+        }
+        for (uint32_t j = 0; j < message->n_parts && (shape & SL_SHAPE_RESULTS) && form->rules->results_are_text; j++) {
+            SL_ASSERT(message->role != SL_ROLE_TOOL || message->parts[j].kind == SL_PART_TEXT);
         }
         if ((shape & SL_SHAPE_RESULTS) && message->role == SL_ROLE_TOOL) {
             SL_ASSERT(i > 0 &&

@@ -26,6 +26,7 @@ const struct sl_form_rules sl_cohere_form = {
     .names = { .alphabet = SL_NAME_WORD, .max = 64 },
     .shape = SL_SHAPE_NO_EMPTY | SL_SHAPE_NEEDS_TURN | SL_SHAPE_RESULTS,
     .media = &media,
+    .results_are_text = true,
     .tools = &input,
     .answer = &answer,
 };

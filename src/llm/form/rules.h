@@ -75,7 +75,8 @@ struct sl_form_rules {
     unsigned shape; /* SL_SHAPE_* */
     const struct sl_form_media *media;
     struct sl_form_person person;
-    bool signs_in_base64; /* thinking with any other signature is another provider's: left out */
+    bool signs_in_base64;  /* thinking with any other signature is another provider's: left out */
+    bool results_are_text; /* images and files of a tool's result are shown in a message of the user behind it */
     /* NULL: as they are. Tools with strict: true, else `strict_tools` may be NULL: as the others. */
     const struct sl_schema_rules *tools, *strict_tools, *answer;
 };

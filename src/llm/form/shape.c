@@ -4,6 +4,7 @@
 #include "llm/form/shape.h"
 
 #include "llm/form/ids.h"
+#include "llm/form/results.h"
 
 /* --- blanks --- */
 
@@ -142,13 +143,21 @@ static int calls_put(struct shaper *s, uint32_t at)
                          "tool for each of them.",
                          at);
     }
+    struct sl_message shown = { 0 };
     put(s, &s->chat->messages[at]);
     for (uint32_t i = link->first; i != SL_LINK_NONE; i = s->links[i].next) {
+        struct sl_message *result = &s->chat->messages[i];
         if (s->links[i].is_second) {
             return result_refuse(s, i);
         }
-        SL_IGNORE(parts_sift(s, &s->chat->messages[i]));
-        put(s, &s->chat->messages[i]);
+        if (sl_form_result_show(s->form, result, &shown) < 0) {
+            return SL_E_NOMEM;
+        }
+        SL_IGNORE(parts_sift(s, result));
+        put(s, result);
+    }
+    if (shown.n_parts) {
+        put(s, &shown);
     }
     return 0;
 }
@@ -249,7 +258,7 @@ int sl_form_shape(struct sl_form *form, struct sl_chat *chat)
     if (!form->rules->shape || r < 0) {
         return r;
     }
-    s.out = SL_ARENA_ARRAY(form->arena, struct sl_message, chat->n_messages + 1);
+    s.out = SL_ARENA_ARRAY(form->arena, struct sl_message, chat->n_messages + sl_form_results_shown(form, chat) + 1);
     if (!s.out) {
         return SL_E_NOMEM;
     }

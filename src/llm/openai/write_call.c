@@ -47,6 +47,7 @@ static const struct sl_form_rules form_rules = {
     .names = { .alphabet = SL_NAME_WORD | SL_NAME_HYPHEN, .max = 64 },
     .shape = SL_SHAPE_RESULTS,
     .person = { .max = 64 },
+    .results_are_text = true,
     .tools = &input,
 };
 
