@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Agents at a terminal do a task that needs a tool, without asking anybody: a file is written, whatever the upstream's language is."""
+import base64
 import json
 import os
 import pathlib
@@ -7,7 +8,8 @@ import subprocess
 
 import pytest
 
-from model import CLAUDE, GPT, ROUTES, WRITTEN
+from harness import Sluice
+from model import CLAUDE, GPT, ROUTES, TASKS, WRITTEN
 
 BIN = pathlib.Path(__file__).parent / "node_modules" / ".bin"
 TASK = "Write done into out.txt."
@@ -53,3 +55,87 @@ wire_api = "responses"
     taken = lab.taken(route)
     said = run(tmp_path, ["codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", TASK], SLUICE_KEY="k")
     assert said.strip().endswith(WRITTEN) and lab.taken(route) == taken + 2
+
+
+# --- Claude Code's other tools ---
+
+PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+QUIET = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "DISABLE_TELEMETRY": "1"}
+
+
+def claude(daemon, tmp_path, route, prompt, *options, key="k"):
+    """Claude Code in a folder of its own, `tmp_path`: the events that it printed, and its status."""
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "dumb", "ANTHROPIC_BASE_URL": daemon.url, "ANTHROPIC_MODEL": route, **QUIET,
+           **({"ANTHROPIC_API_KEY": key} if isinstance(key, str) else key)}
+    argv = [str(BIN / "claude"), "-p", prompt, "--allowedTools", "Bash,Read,Edit,Write,Agent", "--output-format", "stream-json", "--verbose", *options]
+    done = subprocess.run(argv, cwd=tmp_path, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=200)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    return events, done.returncode
+
+
+def edits(at):
+    a = f"{at}/a.txt"
+    return [[("Read", {"file_path": a})], [("Edit", {"file_path": a, "old_string": "one", "new_string": "two"})], [("Write", {"file_path": f"{at}/b.txt", "content": "né\n"})], "Edited."]
+
+
+def parallel(at):
+    return [[("Read", {"file_path": f"{at}/a.txt"}), ("Bash", {"command": "exit 3", "description": "fails"}), ("Bash", {"command": "echo three > b.txt", "description": "writes"})], "All done."]
+
+
+def sub_agent(_):
+    return [[("Agent", {"description": "Some work", "prompt": "Do the inner work.", "subagent_type": "general-purpose"})], "The agent is done."]
+
+
+def picture(at):
+    return [[("Read", {"file_path": f"{at}/i.png"})], "A pixel."]
+
+
+def long_words(_):
+    return ["many words " * 5000]
+
+
+WORK = [(edits, {"a.txt": "two\n", "b.txt": "né\n"}), (parallel, {"b.txt": "three\n"}), (sub_agent, {"inner.txt": "inner\n"}), (picture, {}), (long_words, {})]
+
+
+@pytest.fixture
+def tasks():
+    TASKS["inner work"] = [[("Bash", {"command": "echo inner > inner.txt", "description": "writes"})], "Inner done."]
+    yield TASKS
+    TASKS.clear()
+
+
+@pytest.mark.parametrize("work, files", WORK, ids=[w.__name__ for w, _ in WORK])
+@pytest.mark.parametrize("route", [CLAUDE, *(r for r in ROUTES if r != "anthropic")])
+def test_what_claude_code_can_do(lab, tmp_path, tasks, route, work, files):
+    (tmp_path / "a.txt").write_text("one\n")
+    (tmp_path / "i.png").write_bytes(PNG)
+    steps = work(tmp_path)
+    lab_tasks = {work.__name__: steps, **tasks}  # the agent's own words are looked for last: they stand in the outer conversation, too
+    tasks.clear()
+    tasks.update(lab_tasks)
+    events, status = claude(lab.daemon, tmp_path, route, f"Please do {work.__name__}.")
+    result = events[-1]
+    if work is picture and route == "deepseek":  # which sees nothing
+        assert status == 1 and "take no images" in result["result"]
+        return
+    assert status == 0 and not result["is_error"] and result["result"].strip() == steps[-1].strip(), result
+    assert {name: (tmp_path / name).read_text() for name in files} == files
+
+
+def test_claude_code_says_what_is_wrong(tmp_path):
+    """What its user sees, and that it does not try for minutes what cannot work."""
+    config = {"auth": {"keys": [{"name": "me", "key": "a-key-that-is-right-0123456789"}]},
+              "endpoints": [{"name": r, "endpoint_type": "llm/v1/chat", "model": {"provider": "mock", "name": "m"}, **({"limit": {"renewal_period": "hour", "calls": 0}} if r == "shut" else {})}
+                            for r in ("open", "shut")]}
+    daemon = Sluice(tmp_path / "daemon", config)
+    try:
+        good = "a-key-that-is-right-0123456789"
+        for key in (good, {"ANTHROPIC_AUTH_TOKEN": good}):
+            events, status = claude(daemon, tmp_path, "open", "Hello.", key=key)
+            assert status == 0 and not events[-1]["is_error"], events[-1]
+        for key, route, code, words in (("wrong", "open", 401, ""), ({"ANTHROPIC_AUTH_TOKEN": "wrong"}, "open", 401, ""), (good, "nowhere", 404, "(nowhere)"), (good, "shut", 429, "limit")):
+            events, status = claude(daemon, tmp_path, route, "Hello.", key=key)
+            assert status == 1 and events[-1]["is_error"] and events[-1]["api_error_status"] == code and words in events[-1]["result"], events[-1]
+            assert not [e for e in events if e.get("subtype") == "api_retry"]
+    finally:
+        daemon.stop()

@@ -37,8 +37,25 @@ def numbers(value):
     return [int(n) for n in re.findall(r"-?\d+", json.dumps(value))]
 
 
-def step(results, tools, n_tries):
+TASKS = {}  # word: the steps of a task whose words have it, each a list of (tool, arguments) and the last a text
+RESULT = re.compile(r'"type": "(?:tool_result|function_call_output)"|"role": "tool"|"functionResponse":|"toolResult":')
+
+
+def task_step(text):
+    """The step of a task that is due, by the results that are there; None: it is no task."""
+    steps = next((steps for word, steps in TASKS.items() if word in text), [])
+    n = len(RESULT.findall(text))
+    for said in steps:
+        if isinstance(said, str) or n <= 0:
+            return said
+        n -= len(said)
+    return None
+
+
+def step(results, tools, n_tries, body):
     """What the model does next: (tool, arguments) of each call, or a text. The second step is two calls at a time."""
+    if TASKS and (said := task_step(json.dumps(body))):
+        return said
     if "look_up" in tools:
         if len(results) < len(ROWS):
             return [("look_up", {"row": i}) for i in ([0] if not results else [1, 2])]
@@ -57,7 +74,7 @@ def openai_answer(body):
     results = [n for m in messages if m["role"] == "tool" for n in numbers(m["content"])]
     tools = [t["function"]["name"] for t in body.get("tools", [])]
     n_tries = sum(m["role"] == "assistant" for m in messages)
-    said = step(results, tools, n_tries)
+    said = step(results, tools, n_tries, body)
     if isinstance(said, str):
         return {"role": "assistant", "content": said}, "stop"
     calls = [{"id": f"call{n_tries}{i:04d}", "type": "function", "function": {"name": name, "arguments": json.dumps(args)}} for i, (name, args) in enumerate(said)]
@@ -68,7 +85,7 @@ def anthropic_answer(body):
     blocks = [b for m in body["messages"] if isinstance(m["content"], list) for b in m["content"]]
     results = [n for b in blocks if b["type"] == "tool_result" for n in numbers(b.get("content", ""))]
     n_tries = sum(m["role"] == "assistant" for m in body["messages"])
-    said = step(results, [t["name"] for t in body.get("tools", [])], n_tries)
+    said = step(results, [t["name"] for t in body.get("tools", [])], n_tries, body)
     thought = [{"type": "thinking", "thinking": "Hm.", "signature": "c2ln"}] if body.get("thinking", {}).get("type") == "enabled" else []
     if isinstance(said, str):
         return [*thought, {"type": "text", "text": said}], "end_turn"
@@ -79,7 +96,7 @@ def gemini_answer(body):
     parts = [p for c in body["contents"] for p in c["parts"]]
     results = [n for p in parts if "functionResponse" in p for n in numbers(p["functionResponse"]["response"])]
     n_tries = sum(c["role"] == "model" for c in body["contents"])
-    said = step(results, [d["name"] for t in body.get("tools", []) for d in t["functionDeclarations"]], n_tries)
+    said = step(results, [d["name"] for t in body.get("tools", []) for d in t["functionDeclarations"]], n_tries, body)
     thought = [{"text": "Hm.", "thought": True}] if body.get("generationConfig", {}).get("thinkingConfig", {}).get("includeThoughts") else []
     if isinstance(said, str):
         return [*thought, {"text": said}]
@@ -92,7 +109,7 @@ def bedrock_answer(body):
     blocks = [b for m in body["messages"] for b in m["content"]]
     results = [n for b in blocks if "toolResult" in b for n in numbers(b["toolResult"]["content"])]
     n_tries = sum(m["role"] == "assistant" for m in body["messages"])
-    said = step(results, [t["toolSpec"]["name"] for t in body.get("toolConfig", {}).get("tools", [])], n_tries)
+    said = step(results, [t["toolSpec"]["name"] for t in body.get("toolConfig", {}).get("tools", [])], n_tries, body)
     thinks = body.get("additionalModelRequestFields", {}).get("thinking", {}).get("type") == "enabled"
     thought = [{"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}}] if thinks else []
     if isinstance(said, str):
@@ -109,7 +126,7 @@ def responses_answer(body):
     items = body["input"]
     results = [n for i in items if i.get("type") == "function_call_output" for n in numbers(i["output"])]
     n_tries = sum(i.get("role") == "assistant" or i.get("type") == "function_call" for i in items)
-    said = step(results, [t["name"] for t in body.get("tools", []) if t["type"] == "function"], n_tries)
+    said = step(results, [t["name"] for t in body.get("tools", []) if t["type"] == "function"], n_tries, body)
     if isinstance(said, str):
         return [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": said, "annotations": []}]}]
     return [{"type": "function_call", "call_id": f"call_{len(items)}_{i}", "name": name, "arguments": json.dumps(args)} for i, (name, args) in enumerate(said)]
@@ -132,7 +149,7 @@ class Lab:
     def __init__(self, start):
         fakes = {"openai": StrictOpenAI(openai_answer), "anthropic": StrictAnthropic(anthropic_answer), "gemini": Plan(Gemini, gemini_answer).fake,
                  "bedrock": Plan(Bedrock, bedrock_answer).fake, "cohere": Plan(Cohere, cohere_answer).fake, "responses": Plan(Responses, responses_answer).fake,
-                 "scoring": Plan(Scoring, lambda _: step([], [], 0)).fake}
+                 "scoring": Plan(Scoring, lambda body: step([], [], 0, body)).fake}
         self.fakes, self.ups = fakes, {name: Upstream(self.handler(name)) for name in fakes}
         self.faults = {}  # name: what the next call of this upstream meets instead, with the exchange and the handler
         root = {name: up.base.removesuffix("/v1") for name, up in self.ups.items()}
