@@ -73,6 +73,28 @@ static int max_tokens_read(struct sl_chat_reader *rd, struct sl_json_val v)
 
 /* --- tools --- */
 
+/* What only this language says of a tool; one of each is named for all. */
+static const struct {
+    const char *key;
+    struct sl_str name;
+} hints[] = {
+    { "eager_input_streaming", SL_STR_INIT("tools.eager_input_streaming") },
+    { "input_examples", SL_STR_INIT("tools.input_examples") },
+    { "defer_loading", SL_STR_INIT("tools.defer_loading") },
+    { "allowed_callers", SL_STR_INIT("tools.allowed_callers") },
+};
+
+static void hints_read(struct sl_chat_reader *rd, struct sl_json_val v, unsigned *io_found)
+{
+    for (size_t i = 0; i < SL_ARRAY_LEN(hints); i++) {
+        struct sl_json_val hint = sl_json_get(v, hints[i].key);
+        if (!sl_json_is_nothing(hint) && !sl_json_says_nothing(hint) && !(*io_found & SL_BIT(i))) {
+            *io_found |= SL_BIT(i);
+            sl_chat_member_add(rd, hints[i].name, hint);
+        }
+    }
+}
+
 static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
 {
     struct sl_json_val type = sl_json_get(v, "type"), schema = sl_json_get(v, "input_schema");
@@ -81,6 +103,7 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     }
     if (!sl_json_is_nothing(type) && !sl_json_str_eq(type, SL_STR("custom"))) {
         tool->type = SL_STR("?"); /* a server's tool: refused by whoever does not know it */
+        tool->node = v;
         int r = sl_json_text(type, rd->arena, &tool->type);
         return r == SL_E_NOMEM ? r : 0;
     }
@@ -108,8 +131,10 @@ static int tools_read(struct sl_chat_reader *rd, struct sl_json_val v)
         return sl_chat_fault(rd, v, "a list is expected");
     }
     rd->chat->tools = SL_ARENA_ARRAY(rd->arena, struct sl_tool, sl_json_count(v) + 1);
+    unsigned found = 0;
     int r = rd->chat->tools ? 0 : SL_E_NOMEM;
     for (struct sl_json_iter it = sl_json_each(v); r == 0 && sl_json_next(&it);) {
+        hints_read(rd, it.val, &found);
         r = tool_read(rd, it.val, &rd->chat->tools[rd->chat->n_tools++]);
     }
     return r;
@@ -202,7 +227,7 @@ int sl_anthropic_read_chat(const struct sl_call *call, const struct sl_env *env,
     struct sl_chat_reader rd = { call, env, arena, &chat, ret_error };
     struct sl_json_val root, found[K_COUNT] = { 0 };
     int r = sl_chat_root(&rd, &root);
-    r = r < 0 ? r : sl_chat_sort(&rd, root, keys, K_COUNT, 1, found);
+    r = r < 0 ? r : sl_chat_sort(&rd, root, keys, K_COUNT, 1 + SL_ARRAY_LEN(hints), found);
     r = r < 0 ? r : values_read(&rd, found);
     r = r < 0 ? r : sl_anthropic_messages_read(&rd, found[K_SYSTEM], found[K_MESSAGES]);
     if (r == 0) {

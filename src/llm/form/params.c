@@ -259,10 +259,13 @@ int sl_form_params(struct sl_form *form, const struct sl_chat *chat, const struc
     struct sl_form_params p = { 0 };
     uint32_t can = form->model->can;
     int r = 0;
-    if (ask->own_name) {
+    /* As much as the model thinks fit: where it needs a number, the effort gives one. */
+    bool is_by_effort = ask->own_name && ask->own == SL_REASONING_ADAPTIVE && chat->effort.p &&
+                        (can & (SL_MODEL_THINKING | SL_MODEL_ADAPTIVE)) == SL_MODEL_THINKING;
+    if (ask->own_name && !is_by_effort) {
         own_read(form, ask, &p);
     }
-    if (chat->effort.p && ask->own_name) {
+    if (chat->effort.p && ask->own_name && !is_by_effort) {
         sl_body_leave_out(form->body, SL_STR("reasoning_effort"));
     } else if (chat->effort.p) {
         r = effort_read(form, chat->effort, &p);

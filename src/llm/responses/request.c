@@ -106,6 +106,46 @@ static void search_write(struct sl_responses_builder *b, struct sl_json_val opti
     sl_jw_end(jw(b));
 }
 
+/* Anthropic's search of the web has a name, which this API's has not. Where it may search goes up, and who looks from
+ * where. */
+static void foreign_search_write(struct sl_responses_builder *b, struct sl_json_val tool)
+{
+    static const struct {
+        const char *key;
+        struct sl_str name;
+    } lost[] = { { "max_uses", SL_STR_INIT("tools.max_uses") },
+                 { "blocked_domains", SL_STR_INIT("tools.blocked_domains") } };
+    struct sl_json_val domains = sl_json_get(tool, "allowed_domains"), near = sl_json_get(tool, "user_location");
+    sl_jw_object(jw(b));
+    sl_jw_member_str(jw(b), "type", SL_STR("web_search"));
+    if (sl_json_count(domains)) {
+        sl_jw_key(jw(b), "filters");
+        sl_jw_object(jw(b));
+        sl_body_member(b->body, "allowed_domains", sl_json_raw(domains));
+        sl_jw_end(jw(b));
+    }
+    if (sl_json_is(near, SL_JSON_OBJECT)) {
+        sl_body_member(b->body, "user_location", sl_json_raw(near));
+    }
+    sl_jw_end(jw(b));
+    for (size_t i = 0; i < SL_ARRAY_LEN(lost); i++) {
+        if (!sl_json_is_nothing(sl_json_get(tool, lost[i].key))) {
+            sl_body_leave_out(b->body, lost[i].name);
+        }
+    }
+}
+
+static void hosted_write(struct sl_responses_builder *b, const struct sl_tool *tool)
+{
+    bool is_foreign = sl_str_has_prefix(tool->type, SL_STR("web_search")) &&
+                      sl_json_is_present(sl_json_get(tool->node, "name"));
+    if (is_foreign) {
+        foreign_search_write(b, tool->node);
+    } else {
+        sl_body_raw(b->body, sl_json_raw(tool->node));
+    }
+}
+
 /* Tools that the API runs itself and that end in a text go up unchanged. Tools that the client has to run or to allow
  * are refused: their items cannot be written in a chat's reply. */
 static bool is_hosted(struct sl_str type)
@@ -138,7 +178,7 @@ static int tools_write(struct sl_responses_builder *b)
     sl_jw_array(jw(b));
     for (uint32_t i = 0; i < chat->n_tools; i++) {
         if (chat->tools[i].type.n) {
-            sl_body_raw(b->body, sl_json_raw(chat->tools[i].node));
+            hosted_write(b, &chat->tools[i]);
         } else {
             tool_write(b, &chat->tools[i]);
         }

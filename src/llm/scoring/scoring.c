@@ -9,15 +9,18 @@
 
 /* --- requests --- */
 
-/* The call in OpenAI's words: whatever it has beside its input is a parameter, known or not. */
+/* The call in OpenAI's words: whatever it has beside its input is a parameter, known or not. *ret_dropped: what these
+ * words have no place for. */
 static int call_flatten(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
-                        struct sl_arena *arena, struct sl_str *ret_text, struct sl_llm_error *ret_error)
+                        struct sl_arena *arena, struct sl_str *ret_text, struct sl_str *ret_dropped,
+                        struct sl_llm_error *ret_error)
 {
     struct sl_http_req req = { 0 };
     int r = call->language == &sl_language_openai
                 ? sl_call_pass(call, NULL, 0, arena, &req, ret_error)
                 : sl_openai_write_call(call, target, env, false, arena, &req, ret_error);
     if (r == 0) {
+        *ret_dropped = req.dropped;
         *ret_text = sl_req_flat(&req, arena);
         r = ret_text->p ? 0 : SL_E_NOMEM;
     }
@@ -96,11 +99,11 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
 {
     static const char *const keys[SL_LLM_TYPE_COUNT] = { "messages", "prompt", "input" };
     (void)ask_usage; /* there are no streams */
-    struct sl_str text;
+    struct sl_str text, dropped = SL_STR_NONE, name;
     if (call->is_stream) {
         return sl_unsupported(call, ret_error, sl_provider_refusal(target->provider, call->type, true, arena));
     }
-    int r = call_flatten(call, target, env, arena, &text, ret_error);
+    int r = call_flatten(call, target, env, arena, &text, &dropped, ret_error);
     if (r < 0) {
         return r;
     }
@@ -120,6 +123,9 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
     }
     struct sl_body body;
     sl_body_init(&body, call);
+    while (sl_str_next(&dropped, ',', &name)) {
+        sl_body_leave_out(&body, name);
+    }
     r = body_write(root, input, keys[call->type], is_list, arena, &body);
     if (r < 0) {
         sl_body_drop(&body);

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Anthropic's API has besides words: at each kind of upstream it is passed, mapped, refused by its name, or named as left out. Nothing is lost without a word."""
+import pytest
+
+from model import Lab
+
+X = [{"role": "user", "content": "x"}]
+ROUTES = ["openai", "chat", "mistral", "deepseek", "responses", "gemini", "bedrock", "cohere", "scoring"]
+SEARCH = {"type": "web_search_20250305", "name": "web_search", "max_uses": 2, "allowed_domains": ["example.org"], "user_location": {"type": "approximate", "city": "Oslo"}}
+FUNCTION = {"name": "f", "input_schema": {"type": "object"}}
+
+# Tools that Anthropic runs or knows the form of.
+HOSTED = [SEARCH, {"type": "web_fetch_20250910", "name": "web_fetch"}, {"type": "code_execution_20250825", "name": "code_execution"},
+          {"type": "computer_20250124", "name": "computer", "display_width_px": 9, "display_height_px": 9}, {"type": "bash_20250124", "name": "bash"},
+          {"type": "text_editor_20250728", "name": "str_replace_based_edit_tool"}, {"type": "memory_20250818", "name": "memory"},
+          {"type": "tool_search_tool_regex_20251119", "name": "tool_search_tool_regex"}, {"type": "mcp_toolset", "mcp_server_name": "m"}]
+
+# What nobody else has a place for: members of the call, and how they are named.
+NAMED = [({"mcp_servers": [{"type": "url", "url": "https://m.example", "name": "m"}]}, "mcp_servers"), ({"container": "c1"}, "container"),
+         ({"container": {"skills": [{"type": "anthropic", "skill_id": "pdf"}]}}, "container"), ({"context_management": {"edits": [{"type": "clear_tool_uses_20250919"}]}}, "context_management"),
+         ({"fallbacks": [{"model": "b"}]}, "fallbacks"), ({"inference_geo": "us"}, "inference_geo"), ({"speed": "fast"}, "speed"), ({"cache_control": {"type": "ephemeral"}}, "cache_control"),
+         ({"output_config": {"task_budget": {"type": "tokens", "total": 1000}}}, "output_config"), ({"brand_new": 1}, "brand_new"),
+         *(({"tools": [{**FUNCTION, k: v}]}, f"tools.{k}") for k, v in (("eager_input_streaming", True), ("input_examples", [{"a": 1}]), ("defer_loading", True), ("allowed_callers", ["direct"])))]
+
+# member: what goes up in its place, and what is named. "-": nothing of it goes up.
+THINKS = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
+MAPPED = [
+    ({"service_tier": "standard_only"}, {"openai": ("service_tier", "default", None), "responses": ("service_tier", "default", None), "mistral": ("service_tier", None, "service_tier"),
+                                         "gemini": ("service_tier", None, "service_tier"), "bedrock": ("serviceTier", None, "service_tier"), "cohere": ("service_tier", None, "service_tier")}),
+    ({"thinking": {"type": "adaptive"}}, {"openai": ("reasoning_effort", None, None), "mistral": ("reasoning_effort", None, None), "cohere": ("thinking", None, "thinking")}),
+    (THINKS, {"openai": ("reasoning_effort", None, "reasoning_effort"), "chat": ("reasoning_effort", "high", None), "mistral": ("reasoning_effort", "high", None),
+              "bedrock": ("additionalModelRequestFields", {"thinking": {"type": "enabled", "budget_tokens": 16384}}, None), "cohere": ("thinking", None, "thinking,reasoning_effort")}),
+    ({"top_k": 5}, {"openai": ("top_k", None, "top_k"), "cohere": ("k", 5, None), "bedrock": ("additionalModelRequestFields", {"top_k": 5}, None)}),
+    ({"metadata": {"user_id": "u1"}}, {"openai": ("user", "u1", None), "responses": ("user", "u1", None), "mistral": ("user", None, "user"), "gemini": ("user", None, "user"), "cohere": ("user", None, "user")}),
+    ({"tools": [FUNCTION], "tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}, {
+        "openai": ("parallel_tool_calls", False, None), "responses": ("parallel_tool_calls", False, None), "gemini": ("parallel_tool_calls", None, "parallel_tool_calls"),
+        "bedrock": ("parallel_tool_calls", None, "parallel_tool_calls"), "cohere": ("parallel_tool_calls", None, "parallel_tool_calls")}),
+]
+
+
+@pytest.fixture(scope="module")
+def lab(sluice_module):
+    lab = Lab(sluice_module)
+    yield lab
+    lab.close()
+
+
+def ask(lab, route, members):
+    """The reply, and what the upstream got; None: it was not asked."""
+    n = lab.taken(route)
+    r = lab.daemon.call("POST", "/v1/messages", {"model": route, "max_tokens": 32000 if members is THINKS else 5000, "messages": X, **members})
+    return r, lab.fakes[lab.upstream(route)].bodies[-1] if lab.taken(route) > n else None
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("tool", HOSTED, ids=[t["type"] for t in HOSTED])
+def test_a_tool_of_the_server_is_refused_by_its_name_or_mapped(lab, route, tool):
+    r, sent = ask(lab, route, {"tools": [tool]})
+    if tool is SEARCH and route == "responses":
+        assert r.status == 200 and r.get("x-sluice-dropped") == "tools.max_uses"
+        assert sent["tools"] == [{"type": "web_search", "filters": {"allowed_domains": ["example.org"]}, "user_location": {"type": "approximate", "city": "Oslo"}}]
+        return
+    assert sent is None and r.status == 400 and r.json()["error"]["type"] == "invalid_request_error" and tool["type"] in r.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("members, name", NAMED, ids=[f"{name}{i}" for i, (_, name) in enumerate(NAMED)])
+def test_what_has_no_place_is_named(lab, route, members, name):
+    r, sent = ask(lab, route, members)
+    assert r.status == 200 and name in (r.get("x-sluice-dropped") or "").split(","), (r.body, r.get("x-sluice-dropped"))
+    assert not {"mcp_servers", "container", "context_management", "fallbacks", "inference_geo", "speed", "brand_new", "output_config"} & {*sent, *sent.get("params", {})}
+
+
+@pytest.mark.parametrize("members, route, want", [(m, route, want) for m, routes in MAPPED for route, want in routes.items()], ids=[f"{'-'.join(m)}-{r}" for m, rs in MAPPED for r in rs])
+def test_what_others_have_is_mapped(lab, members, route, want):
+    r, sent = ask(lab, route, members)
+    key, value, dropped = want
+    assert r.status == 200, r.body
+    assert (sent.get(key), r.get("x-sluice-dropped")) == (value, dropped)
