@@ -44,7 +44,9 @@ bool sl_utf8_next(struct sl_str *io_rest, uint32_t *ret)
 
 bool sl_is_steering(uint32_t c)
 {
-    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+    bool is_mark = c == 0x061c || c == 0x200b || c == 0x200e || c == 0x200f || c == 0xfeff;
+    return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
+           is_mark;
 }
 
 size_t sl_utf8_fit(struct sl_str s, size_t max)

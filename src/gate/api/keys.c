@@ -26,7 +26,6 @@
 #include "wire/headers.h"
 
 #define KEYS_PAGE      1000
-#define NAME_MAX_LEN   255
 #define KEY_ROUTES_MAX 1000
 
 /* What a body asks for. */
@@ -40,28 +39,19 @@ struct asked {
 
 /* --- reading --- */
 
-static bool is_plain(struct sl_str text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        if (c < 0x20 || c == 0x7f) {
-            return false;
-        }
-    }
-    return text.n > 0 && text.n <= NAME_MAX_LEN && text.p[0] != ' ' && text.p[text.n - 1] != ' ';
-}
-
 static int text_read(struct sl_json_val v, struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
 {
     int r = sl_json_text(v, arena, ret);
     if (r == SL_E_NOMEM) {
         return sl_fail_nomem(err);
     }
-    return r == 0 && is_plain(*ret) ? 0
-                                    : sl_fail(err, SL_E_INVAL,
-                                              "must be a string of 1 to %d bytes without control characters and "
-                                              "without spaces around it",
-                                              NAME_MAX_LEN);
+    return r == 0 && sl_key_is_name(*ret)
+               ? 0
+               : sl_fail(err, SL_E_INVAL,
+                         "must be a string of 1 to %d bytes without control characters, marks of the "
+                         "direction of writing and "
+                         "without spaces around it",
+                         SL_KEY_NAME_MAX);
 }
 
 static int name_read(struct sl_json_val v, struct sl_arena *arena, struct asked *ret, struct sl_err *err)

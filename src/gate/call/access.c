@@ -23,31 +23,56 @@ static struct sl_str basic_password(struct sl_str encoded, struct sl_arena *aren
     return colon < 0 ? SL_STR_NONE : sl_str_sub(pair, (size_t)colon + 1, pair.n);
 }
 
-struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_str query,
-                                   struct sl_arena *arena)
+/* Does the header come again with another value? */
+static bool is_contradicted(const struct sl_headers *headers, const char *name)
 {
-    struct sl_str authorization = sl_headers_get(headers, "authorization");
+    struct sl_str first = SL_STR_NONE;
+    for (uint32_t i = 0; i < headers->n; i++) {
+        if (!sl_str_case_eq(headers->v[i].name, sl_str_c(name))) {
+            continue;
+        }
+        if (first.p && !sl_str_eq(first, headers->v[i].value)) {
+            return true;
+        }
+        first = headers->v[i].value;
+    }
+    return false;
+}
+
+struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_str query,
+                                   struct sl_arena *arena, bool *ret_is_torn)
+{
+    static const char *const names[] = { "authorization", "x-api-key", "api-key", "x-goog-api-key" };
+    struct sl_str authorization = sl_headers_get(headers, names[0]);
     struct sl_str of_own = own ? sl_headers_get(headers, own) : SL_STR_NONE;
+    enum { N_OWN = 2 };
     struct sl_str found[] = {
         scheme_rest(of_own, SL_STR("Bearer")),
         basic_password(scheme_rest(of_own, SL_STR("Basic")), arena),
         scheme_rest(authorization, SL_STR("Bearer")),
         basic_password(scheme_rest(authorization, SL_STR("Basic")), arena),
-        sl_str_trim(sl_headers_get(headers, "x-api-key")),
-        sl_str_trim(sl_headers_get(headers, "api-key")),
-        sl_str_trim(sl_headers_get(headers, "x-goog-api-key")),
+        sl_str_trim(sl_headers_get(headers, names[1])),
+        sl_str_trim(sl_headers_get(headers, names[2])),
+        sl_str_trim(sl_headers_get(headers, names[3])),
         sl_str_trim(query),
     };
-    struct sl_str first = SL_STR_NONE;
+    struct sl_str first = SL_STR_NONE, ours = SL_STR_NONE;
+    *ret_is_torn = false;
     for (size_t i = 0; i < SL_ARRAY_LEN(found); i++) {
-        if (sl_str_has_prefix(found[i], SL_STR(SL_KEY_PREFIX))) {
-            return found[i];
+        bool is_ours = sl_str_has_prefix(found[i], SL_STR(SL_KEY_PREFIX));
+        if (is_ours && i < N_OWN) {
+            return found[i]; /* what stands elsewhere is for who comes next */
         }
-        if (!first.n && found[i].n) {
-            first = found[i];
+        if (is_ours && ours.p && !sl_str_eq(ours, found[i])) {
+            *ret_is_torn = true;
         }
+        ours = is_ours && !ours.p ? found[i] : ours;
+        first = !first.n && found[i].n ? found[i] : first;
     }
-    return first;
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        *ret_is_torn = *ret_is_torn || is_contradicted(headers, names[i]);
+    }
+    return ours.p ? ours : first;
 }
 
 static const struct {

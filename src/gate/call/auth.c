@@ -109,8 +109,14 @@ bool sl_auth_or_refuse(struct sl_xchg *x)
     if (x->settings->auth.mode != SL_AUTH_KEYS || access == SL_ACCESS_OPEN) {
         return true;
     }
+    bool is_torn;
     struct sl_str credential = sl_access_credential(&x->req->msg.headers, x->dialect->credential_header, query_key(x),
-                                                    x->arena);
+                                                    x->arena, &is_torn);
+    if (is_torn) {
+        x->record.error_text = SL_STR("two different API keys came");
+        sl_xchg_fail_text(x, SL_ERR_CALLER_UNAUTHENTICATED, "Two different API keys came: send one, in one place.");
+        return false;
+    }
     struct sl_key *key = key_find(x, credential);
     uint64_t now_sec = sl_clock_wall_usec() / SL_USEC_PER_SEC;
     enum sl_access_verdict verdict = sl_access_judge(access, key, credential.n > 0, now_sec);

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/num.h"
+#include "base/word.h"
 #include "base/random.h"
 
 /* A key and its few texts: thousands of them must not cost a page each. */
@@ -102,6 +103,21 @@ void sl_key_unref(struct sl_key *key)
 }
 
 /* --- texts and hashes --- */
+
+bool sl_key_is_name(struct sl_str text)
+{
+    struct sl_str rest = text;
+    uint32_t c;
+    if (!text.n || text.n > SL_KEY_NAME_MAX || text.p[0] == ' ' || text.p[text.n - 1] == ' ') {
+        return false;
+    }
+    while (sl_utf8_next(&rest, &c)) {
+        if (sl_is_steering(c)) {
+            return false;
+        }
+    }
+    return rest.n == 0;
+}
 
 void sl_key_make_token(char out[SL_KEY_TOKEN_SIZE])
 {

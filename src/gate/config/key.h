@@ -68,6 +68,10 @@ SL_MUST struct sl_key *sl_key_new(const struct sl_key_spec *spec);
 struct sl_key *sl_key_ref(struct sl_key *key);
 void sl_key_unref(struct sl_key *key);
 
+/* Of a key or a principal: 1 to SL_KEY_NAME_MAX bytes of UTF-8 that read as they are, without spaces around them. */
+#define SL_KEY_NAME_MAX 255
+bool sl_key_is_name(struct sl_str text);
+
 /* A fresh key's text. The caller wipes it. */
 void sl_key_make_token(char out[SL_KEY_TOKEN_SIZE]);
 void sl_key_hash(struct sl_str token, unsigned char out[SL_KEY_HASH_BYTES]);

@@ -121,6 +121,17 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
     if (r == 0 && conf.expires_at.n && sl_instant_parse(conf.expires_at, &expires_sec) < 0) {
         r = FAIL(bind, val, "expires_at must be a time like 2026-12-31T23:59:59Z");
     }
+    struct sl_str texts[] = { conf.name, conf.principal.n ? conf.principal : conf.name };
+    static const char *const members[] = { "name", "principal" };
+    for (size_t i = 0; r == 0 && i < SL_ARRAY_LEN(texts); i++) {
+        if (!sl_key_is_name(texts[i])) {
+            r = FAIL(
+                bind, val,
+                "%s must be 1 to %d bytes without control characters, marks of the direction of writing and spaces "
+                "around it",
+                members[i], SL_KEY_NAME_MAX);
+        }
+    }
     const char *fault = sl_role_routes_fault((enum sl_role)conf.role, conf.routes.v != NULL);
     if (r == 0 && fault) {
         const struct sl_val *at = sl_val_find(val, "routes");

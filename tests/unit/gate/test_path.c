@@ -306,6 +306,7 @@ static void a_credential_is_found(void **state)
         const char *name, *value, *name2, *value2;
         const char *want; /* NULL: none */
         const char *query;
+        bool is_torn;
     } cases[] = {
         { "authorization", "Bearer abc", NULL, NULL, "abc" },
         { "Authorization", "bearer  abc ", NULL, NULL, "abc" },
@@ -321,10 +322,18 @@ static void a_credential_is_found(void **state)
         { "authorization", "Bearer first", "x-api-key", "second", "first" },
         { "x-goog-api-key", "k3", NULL, NULL, "k3" },
         { "x-goog-api-key", "k3", NULL, NULL, "k3", "k4" },
-        { "x-goog-api-key", "sk-sluice-1", NULL, NULL, "sk-sluice-1", "sk-sluice-2" },
+        { "x-goog-api-key", "sk-sluice-1", NULL, NULL, "sk-sluice-1", "sk-sluice-2", true },
         { "x-goog-api-key", "AIza-other", NULL, NULL, "sk-sluice-2", "sk-sluice-2" },
         { "host", "x", NULL, NULL, "k4", "k4" },
         { "host", "x", NULL, NULL, NULL },
+        { "x-api-key", "k1", "X-Api-Key", "k1", "k1" },
+        { "x-api-key", "k1", "X-Api-Key", "k2", "k1", NULL, true },
+        { "api-key", "sk-sluice-1", "api-key", "k2", "sk-sluice-1", NULL, true },
+        { "authorization", "Bearer k", "authorization", "Basic dXNlcjpwYXNz", "k", NULL, true },
+        { "authorization", "Bearer sk-sluice-1", "x-api-key", "sk-sluice-1", "sk-sluice-1" },
+        { "authorization", "Bearer sk-sluice-1", "x-api-key", "sk-sluice-2", "sk-sluice-1", NULL, true },
+        { "authorization", "Bearer sk-sluice-1", "x-api-key", "sk-ant-2", "sk-sluice-1" },
+        { "api-key", "sk-sluice-1", "x-api-key", "sk-sluice-2", "sk-sluice-2", NULL, true },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_headers headers = { 0 };
@@ -332,7 +341,11 @@ static void a_credential_is_found(void **state)
         if (cases[i].name2) {
             assert_int_equal(sl_headers_add(&headers, &arena, sl_str_c(cases[i].name2), sl_str_c(cases[i].value2)), 0);
         }
-        struct sl_str got = sl_access_credential(&headers, NULL, sl_str_c(cases[i].query), &arena);
+        bool is_torn;
+        struct sl_str got = sl_access_credential(&headers, NULL, sl_str_c(cases[i].query), &arena, &is_torn);
+        if (is_torn != cases[i].is_torn) {
+            fail_msg("case %zu: is torn: %d", i, is_torn);
+        }
         if (cases[i].want ? !sl_str_eq_c(got, cases[i].want) : got.n != 0) {
             fail_msg("case %zu: '%.*s'", i, SL_STR_ARG(got));
         }

@@ -75,6 +75,16 @@ def test_each_way_to_send_a_key(guarded):
         assert guarded.call("GET", "/api/2.0/endpoints/", headers=headers).status == 401, headers
 
 
+def test_two_keys_are_not_weighed(guarded):
+    """Which of them was meant, and whose the call is, cannot be told."""
+    for headers in [bearer(QUERY) + [("x-api-key", LIMITED)], [("x-api-key", QUERY), ("x-api-key", "x")], bearer(QUERY) + bearer(ADMIN),
+                    [("x-api-key", LIMITED), ("api-key", QUERY)]]:
+        r = guarded.call("GET", "/api/2.0/endpoints/", headers=headers)
+        assert (r.status, b"send one, in one place" in r.body) == (401, True), headers
+    for headers in [bearer(QUERY) * 2, bearer(QUERY) + [("x-api-key", "sk-ant-other")], bearer(QUERY) + [("x-api-key", QUERY)]]:
+        assert guarded.call("GET", "/api/2.0/endpoints/", headers=headers).status == 200, headers
+
+
 def test_the_log_says_why_a_key_is_refused(guarded):
     for headers in [bearer(EXPIRED), bearer("sk-sluice-" + "x" * 43), [], bearer(QUERY)]:
         assert guarded.call("GET", "/api/sluice/v1/keys", headers=headers).status in (401, 403)
@@ -169,6 +179,9 @@ def test_nobody_could_get_in(sluice):
     ({"auth": {"keys": [{"name": "a", "key": "$THE_QUERY", "role": "root"}]}}, "query, viewer, admin"),
     ({"auth": {"keys": [{"name": "a", "key": "$THE_QUERY", "expires_at": "2024-02-30T00:00:00Z"}]}}, "expires_at"),
     ({"auth": {"keys": [{"name": "a", "key": "$UNSET_VARIABLE"}]}}, "Environment variable 'UNSET_VARIABLE' is not set"),
+    ({"auth": {"keys": [{"name": "a\u202etxt", "key": "$THE_QUERY"}]}}, "name must be"),
+    ({"auth": {"keys": [{"name": "a", "principal": "b\u200f", "key": "$THE_QUERY"}]}}, "principal must be"),
+    ({"auth": {"keys": [{"name": "a\x1b[31m", "key": "$THE_QUERY"}]}}, "name must be"),
     ({"auth": "open"}, "must be none"),
 ])
 def test_bad_keys_are_told(sluice, config, text):
