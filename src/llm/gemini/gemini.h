@@ -30,8 +30,13 @@ struct sl_gemini_conf {
 
 #define SL_GEMINI_CHOICES_MAX 32
 
+/* Of a stream's text with characters of several bytes, so many bytes are known one by one: sources have places there.
+ */
+#define SL_GEMINI_MARKED_MAX 65536
+
 struct sl_gemini_stream {
     bool has_start, has_error;
+    uint8_t marked;   /* the choice + 1 whose text `begins` is about: the first that has such characters */
     uint32_t n_calls; /* made-up ids end with it */
     struct {
         bool has_begun, has_finish, has_call;
@@ -42,6 +47,7 @@ struct sl_gemini_stream {
         int64_t bytes, chars; /* of the texts so far */
         int64_t plain;        /* bytes at their begin of which each is a character */
     } choices[SL_GEMINI_CHOICES_MAX];
+    uint64_t begins[SL_GEMINI_MARKED_MAX / 64]; /* a bit for each byte behind `plain` that begins a character */
 };
 
 /* Ids of calls that the upstream gave none: made here, known again by this, and not sent up. */

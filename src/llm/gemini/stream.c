@@ -52,6 +52,21 @@ static void block_start(struct frame *f, uint32_t choice, enum sl_block_kind kin
     sl_reading_push(&f->in, &start);
 }
 
+/* Where characters begin in what comes behind the plain bytes. */
+static void begins_mark(struct sl_gemini_stream *st, uint32_t choice, struct sl_str text)
+{
+    if (!st->marked) {
+        st->marked = (uint8_t)(choice + 1);
+    }
+    if (st->marked != choice + 1 || st->choices[choice].bytes >= SL_GEMINI_MARKED_MAX) {
+        return;
+    }
+    size_t at = (size_t)st->choices[choice].bytes, n = SL_MIN(text.n, SL_GEMINI_MARKED_MAX - at);
+    for (size_t i = 0; i < n; i++, at++) {
+        st->begins[at / 64] |= (uint64_t)(((unsigned char)text.p[i] & 0xc0) != 0x80) << at % 64;
+    }
+}
+
 /* For the places of sources, which may come later. */
 static void text_count(struct sl_gemini_stream *st, uint32_t choice, enum sl_block_kind kind, struct sl_str text)
 {
@@ -64,6 +79,9 @@ static void text_count(struct sl_gemini_stream *st, uint32_t choice, enum sl_blo
             plain++;
         }
         st->choices[choice].plain += plain;
+    }
+    if (plain < n) {
+        begins_mark(st, choice, text);
     }
     st->choices[choice].bytes += n;
     st->choices[choice].chars += plain + sl_reading_chars(sl_str_sub(text, (size_t)plain, text.n));
@@ -176,24 +194,39 @@ static void finish_push(struct frame *f, uint32_t choice, struct sl_json_val can
 
 struct counted {
     int64_t bytes, chars, plain;
+    const uint64_t *begins; /* NULL: it is not about these texts */
 };
 
-/* Texts that are gone: up to their first character of several bytes, and at their end. A stream's pieces are one part.
- */
+/* Texts that are gone. A stream's pieces are one part. */
 static int64_t counted_find(const void *arg, int64_t part, int64_t byte)
 {
     const struct counted *texts = arg;
-    if (part != 0) {
+    if (part != 0 || byte > texts->bytes) {
         return -1;
     }
-    return byte <= texts->plain ? byte : byte == texts->bytes ? texts->chars : -1;
+    if (byte <= texts->plain || byte == texts->bytes) {
+        return byte <= texts->plain ? byte : texts->chars;
+    }
+    if (!texts->begins || byte > SL_GEMINI_MARKED_MAX) {
+        return -1;
+    }
+    size_t from = (size_t)texts->plain, to = (size_t)byte;
+    int64_t n = texts->plain;
+    for (size_t word = from / 64; word * 64 < to; word++) {
+        uint64_t bits = texts->begins[word];
+        bits &= word == from / 64 ? UINT64_MAX << from % 64 : UINT64_MAX;
+        bits &= word == to / 64 ? ((uint64_t)1 << to % 64) - 1 : UINT64_MAX;
+        n += __builtin_popcountll(bits);
+    }
+    return n;
 }
 
 static void sources_push(struct frame *f, uint32_t choice, struct sl_json_val metadata)
 {
     struct sl_gemini_stream *st = f->st;
     bool left_out = false;
-    struct counted texts = { st->choices[choice].bytes, st->choices[choice].chars, st->choices[choice].plain };
+    struct counted texts = { st->choices[choice].bytes, st->choices[choice].chars, st->choices[choice].plain,
+                             st->marked == choice + 1 ? st->begins : NULL };
     struct sl_delta delta = { .kind = SL_DELTA_BLOCK, .choice = choice, .block_kind = SL_BLOCK_TEXT };
     if (f->in.status < 0 || sl_json_count(metadata) == 0) {
         return;

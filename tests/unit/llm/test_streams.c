@@ -53,12 +53,25 @@ static void gemini_streams(void **state)
 #define GROUNDED(segment)                                                                              \
     ",'finishReason':'STOP','groundingMetadata':{'groundingChunks':[{'web':{'uri':'u','title':'T'}}]," \
     "'groundingSupports':[{'segment':{" segment "},'groundingChunkIndices':[0]}]}"
+#define LONG          "abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz01" /* 64 */
 #define CITED(places) "*{'annotations':[{'type':'url_citation','url_citation':{" places "'url':'u','title':'T'}}]}"
         { M, HI, G("{'text':'ab'}", "") G("{'text':'cd'}", GROUNDED("'startIndex':1,'endIndex':3")),
           CITED("'start_index':1,'end_index':3,") },
         { M, HI, G("{'text':'aä'}", "") G("{'text':'ü'}", GROUNDED("'startIndex':1,'endIndex':5")),
           CITED("'start_index':1,'end_index':3,") },
-        { M, HI, G("{'text':'aäb'}", "") G("{'text':''}", GROUNDED("'startIndex':3,'endIndex':4")), CITED("") },
+        { M, HI, G("{'text':'aäb'}", "") G("{'text':''}", GROUNDED("'startIndex':3,'endIndex':4")),
+          CITED("'start_index':2,'end_index':3,") },
+        { M, HI,
+          G("{'text':'ä'}", "") G("{'text':'€b😀'}", "") G("{'text':'cü'}", GROUNDED("'startIndex':5,'endIndex':10")),
+          CITED("'start_index':2,'end_index':4,") },
+        { M, HI,
+          G("{'text':'ä'}", "") G("{'text':'€b😀'}", "") G("{'text':'cü'}", GROUNDED("'startIndex':2,'endIndex':13")),
+          CITED("'start_index':1,'end_index':6,") },
+        { M, HI,
+          G("{'text':'" LONG LONG "ä" LONG "ü'}", "")
+              G("{'text':'" LONG "'}", GROUNDED("'startIndex':131,'endIndex':259")),
+          CITED("'start_index':130,'end_index':257,") },
+        { M, HI, G("{'text':'ä'}", GROUNDED("'startIndex':2,'endIndex':9")), CITED("") },
         { M, HI,
           G("{'text':'hm','thought':true},{'text':'ab'},{'functionCall':{'name':'f'}}", GROUNDED("'endIndex':2")),
           CITED("'start_index':0,'end_index':2,") },
