@@ -287,6 +287,7 @@ int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct
     }
     int r = provider->build(x->call, target, x->env, attempt->asks_usage, x->arena, &attempt->request, ret_error);
     x->call->aliases = attempt->request.aliases;
+    x->call->is_wrapped = attempt->request.is_wrapped;
     x->record.dropped = attempt->request.dropped;
     if (r < 0) {
         return r;

@@ -18,6 +18,7 @@
 #include "llm/core/provider.h"
 #include "llm/core/reply.h"
 #include "llm/core/target.h"
+#include "llm/form/wrap.h"
 
 /* Taken at once for a reply that says how long it is. */
 #define RESERVE_MAX 65536
@@ -218,7 +219,8 @@ static struct sl_verdict reply_end(struct sl_relay *relay)
         return unreadable(relay, r, err.text);
     }
     x->record.usage = reply.usage;
-    return sl_relay_reply_tell(relay, &reply);
+    r = x->call->is_wrapped ? sl_unwrap_reply(&reply, x->arena) : 0;
+    return r < 0 ? sl_relay_refuse(relay, r) : sl_relay_reply_tell(relay, &reply);
 }
 
 /* --- COLLECT_ERROR --- */

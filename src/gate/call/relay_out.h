@@ -15,6 +15,7 @@
 
 struct sl_frames;
 struct sl_gather;
+struct sl_unwrap;
 struct sl_json_scan;
 struct sl_language;
 struct sl_xchg;
@@ -52,6 +53,7 @@ struct sl_relay {
     struct sl_buf hold;            /* HELD, COLLECT: the reply */
     struct sl_frames *frames;      /* TRANSLATE_EVENTS, GATHER */
     struct sl_gather *gather;      /* GATHER */
+    struct sl_unwrap *unwrap;      /* NULL: what comes is the answer itself */
     struct sl_buf out;             /* events written in this turn */
     void *provider_state, *dialect_state;
     struct sl_timer heartbeat; /* between events, when the client has heard nothing for a while */

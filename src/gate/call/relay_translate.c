@@ -12,6 +12,7 @@
 #include "llm/core/lost.h"
 #include "llm/core/reply.h"
 #include "llm/core/target.h"
+#include "llm/form/wrap.h"
 
 static int error_push(struct sl_relay *relay, const struct sl_llm_error *said)
 {
@@ -25,7 +26,7 @@ static int error_push(struct sl_relay *relay, const struct sl_llm_error *said)
                : x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, &delta, &relay->out);
 }
 
-static int delta_push(void *arg, const struct sl_delta *delta)
+static int delta_take(void *arg, const struct sl_delta *delta)
 {
     struct sl_relay *relay = arg;
     struct sl_xchg *x = relay->x;
@@ -53,6 +54,12 @@ static int delta_push(void *arg, const struct sl_delta *delta)
         return x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, &named, &relay->out);
     }
     return x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, delta, &relay->out);
+}
+
+static int delta_push(void *arg, const struct sl_delta *delta)
+{
+    struct sl_relay *relay = arg;
+    return relay->unwrap ? sl_unwrap_push(relay->unwrap, delta, delta_take, relay) : delta_take(relay, delta);
 }
 
 static int alive_push(void *arg)
@@ -131,6 +138,12 @@ int sl_relay_translate_start(struct sl_relay *relay)
             return SL_E_NOMEM;
         }
         sl_gather_init(relay->gather, arena, relay->x->settings->upstream.reply_bytes);
+    }
+    if (relay->x->call->is_wrapped) {
+        relay->unwrap = SL_ARENA_NEW(arena, struct sl_unwrap);
+        if (!relay->unwrap) {
+            return SL_E_NOMEM;
+        }
     }
     relay->frames = frames;
     sl_frames_init(frames, relay->language->framing, relay->x->settings->upstream.event_bytes, frame_push, relay);

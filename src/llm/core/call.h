@@ -39,6 +39,7 @@ struct sl_call {
     bool has_stream_options;
     bool wants_base64;                     /* embeddings as base64 of their floats */
     const struct sl_form_aliases *aliases; /* tools that went up under another name: of the request that was built */
+    bool is_wrapped;                       /* the answer comes inside an object (form/wrap.h): of that request, too */
     uint32_t n_choices;                    /* asked for; 0: not said, one */
     const void *own;                       /* what its language noted of it, on the arena; NULL: nothing */
     const struct sl_passage *passage;      /* it goes to a path of the provider's as it is; NULL: it does not */

@@ -16,6 +16,7 @@ struct sl_http_req {
     size_t n_slices;
     size_t body_len;
     const struct sl_form_aliases *aliases; /* tools that go up under another name (form/form.h); NULL: none */
+    bool is_wrapped;                       /* the answer's schema went up inside another (form/wrap.h) */
     struct sl_str dropped;                 /* the call's members that this provider cannot express, comma-separated */
 };
 

@@ -7,6 +7,27 @@
 #include "llm/form/person.h"
 #include "llm/form/schema.h"
 #include "llm/form/shape.h"
+#include "llm/form/wrap.h"
+
+/* The form of the answer; or the parameters of a tool that is the answer. */
+static int answer_schema(struct sl_form *form, struct sl_chat *chat)
+{
+    bool is_native = (form->model->can & SL_MODEL_SCHEMA) != 0;
+    const struct sl_schema_rules *rules = is_native ? form->rules->answer : form->rules->tools;
+    struct sl_str wrapped;
+    int r = rules && rules->needs_object ? sl_wrap_schema(form, chat->schema_node, &wrapped) : 0;
+    if (r <= 0) {
+        return r < 0 ? r : sl_form_schema(form, rules, chat->schema_node, &chat->schema);
+    }
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    r = sl_json_parse(&doc, wrapped);
+    chat->schema = wrapped;
+    r = r < 0 ? r : sl_form_schema(form, rules, sl_json_root(&doc), &chat->schema);
+    sl_json_done(&doc);
+    form->is_wrapped = true;
+    return r;
+}
 
 static int schemas(struct sl_form *form, struct sl_chat *chat)
 {
@@ -19,11 +40,7 @@ static int schemas(struct sl_form *form, struct sl_chat *chat)
             r = sl_form_schema(form, is_strict ? rules->strict_tools : rules->tools, tool->schema, &tool->parameters);
         }
     }
-    if (r == 0 && chat->format == SL_ANSWER_SCHEMA) { /* or the parameters of a tool that is the answer */
-        bool is_native = (form->model->can & SL_MODEL_SCHEMA) != 0;
-        r = sl_form_schema(form, is_native ? rules->answer : rules->tools, chat->schema_node, &chat->schema);
-    }
-    return r;
+    return r < 0 || chat->format != SL_ANSWER_SCHEMA ? r : answer_schema(form, chat);
 }
 
 /* What another provider closed cannot be opened here: no base64 has a colon, and what the Responses API closes does.

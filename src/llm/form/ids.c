@@ -321,6 +321,7 @@ struct sl_str sl_form_name_back(const struct sl_form_aliases *aliases, struct sl
 
 int sl_form_aliases_keep(const struct sl_form *form, struct sl_http_req *req)
 {
+    req->is_wrapped = form->is_wrapped;
     if (form->aliases.n == 0) {
         return 0;
     }

@@ -90,6 +90,7 @@ struct sl_form {
     struct sl_body *body; /* notes what is left out */
     struct sl_llm_error *error;
     struct sl_form_aliases aliases; /* out: names that went up under another one */
+    bool is_wrapped;                /* out: the answer's schema went up inside an object's */
 };
 
 #endif

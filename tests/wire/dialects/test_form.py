@@ -149,6 +149,21 @@ def test_structured_output_with_bounds(lab):
     lab.refused("response_format", "holds itself", response_format=schema_of({"type": "object", "properties": {"a": {"$ref": "#"}}}))
 
 
+def test_structured_answers_that_are_no_objects(lab):
+    """A tool's input is an object: the answer goes in and comes out of one."""
+    schema = {"type": "array", "items": {"$ref": "#/$defs/word"}, "$defs": {"word": {"type": "string"}}}
+    want = ["a}", {"b": ['"', "é\n"]}, []]
+    lab.fake.answer = lambda body: ([{"type": "tool_use", "id": "toolu_1", "name": "structured_answer", "input": {"value": want}}], "tool_use")
+    for route in ("h3", "s37"):
+        done = lab.client.chat.completions.create(model=route, messages=X, response_format=schema_of(schema))
+        assert json.loads(done.choices[0].message.content) == want and done.choices[0].finish_reason == "stop"
+        sent = lab.fake.bodies[-1]["tools"][0]["input_schema"]
+        assert sent["required"] == ["value"] and sent["properties"]["value"] == {"type": "array", "items": {"$ref": "#/$defs/word"}} and "word" in sent["$defs"]
+        chunks = list(lab.client.chat.completions.create(model=route, messages=X, response_format=schema_of(schema), stream=True))
+        assert json.loads("".join(c.choices[0].delta.content or "" for c in chunks if c.choices)) == want
+    lab.refused("response_format", "root must be an object", route="h3", response_format=schema_of({"type": "array", "items": {"$ref": "#"}}))
+
+
 def test_tools_whose_root_is_no_object(lab):
     either = {"anyOf": [{"type": "object", "properties": {"a": {"type": "string"}}}, {"type": "object", "properties": {"b": {"type": "string"}}}]}
     for parameters in (either, {"properties": {}}, {"$ref": "#/$defs/A", "$defs": {"A": OBJECT}}):
