@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Canonical messages to Cohere's: the same roles; the words beside calls are the plan of the tools' use. */
+#include "base/base64.h"
 #include "llm/cohere/cohere.h"
 
 static struct sl_jw *jw(struct sl_cohere_builder *b)
@@ -47,6 +48,29 @@ static int image_write(struct sl_cohere_builder *b, const struct sl_part *part)
     return r;
 }
 
+/* A file of text is text; of its name there is no place. */
+static bool is_text_file(const struct sl_part *part)
+{
+    return part->kind == SL_PART_FILE && part->media->base64.n &&
+           sl_str_case_eq(sl_str_sub(part->media->mime, 0, 5), SL_STR("text/"));
+}
+
+static int text_file_write(struct sl_cohere_builder *b, const struct sl_part *part)
+{
+    struct sl_str text = sl_base64_decode(part->media->base64, b->arena);
+    if (!text.p) {
+        return SL_E_NOMEM;
+    }
+    if (!text.n || !sl_str_is_utf8(text)) {
+        return refuse_part(b, part, "a file of text must have some, in UTF-8.");
+    }
+    sl_jw_object(jw(b));
+    sl_jw_member_str(jw(b), "type", SL_STR("text"));
+    sl_jw_member_str(jw(b), "text", text);
+    sl_jw_end(jw(b));
+    return 0;
+}
+
 static int part_write(struct sl_cohere_builder *b, const struct sl_part *part)
 {
     switch (part->kind) {
@@ -58,7 +82,8 @@ static int part_write(struct sl_cohere_builder *b, const struct sl_part *part)
         return image_write(b, part);
     case SL_PART_AUDIO:
     case SL_PART_FILE:
-        return refuse_part(b, part, "Cohere models take text and images only.");
+        return is_text_file(part) ? text_file_write(b, part)
+                                  : refuse_part(b, part, "Cohere models take text, files of text and images only.");
     case SL_PART_THINKING:
     case SL_PART_TOOL_CALL:
         return 0;
@@ -162,7 +187,7 @@ static int result_write(struct sl_cohere_builder *b, const struct sl_message *me
         sl_body_leave_out(b->body, SL_STR("messages.is_error"));
     }
     for (uint32_t i = 0; i < message->n_parts; i++) {
-        if (!is_words(&message->parts[i])) {
+        if (!is_words(&message->parts[i]) && !is_text_file(&message->parts[i])) {
             return refuse_part(b, &message->parts[i], "Cohere models take a tool's result as text only.");
         }
     }

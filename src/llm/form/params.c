@@ -220,6 +220,11 @@ static void room_settle(struct sl_form *form, const struct sl_chat *chat, const 
 
 /* --- all together --- */
 
+static bool is_prefilled(const struct sl_chat *chat)
+{
+    return chat->n_messages && chat->messages[chat->n_messages - 1].role == SL_ROLE_ASSISTANT;
+}
+
 static int prefill_refuse(struct sl_form *form, const struct sl_chat *chat)
 {
     return sl_refuse(
@@ -227,6 +232,11 @@ static int prefill_refuse(struct sl_form *form, const struct sl_chat *chat)
         "messages: this model does not go on with an assistant's words: the last of the %u messages must be "
         "the user's.",
         chat->n_messages);
+}
+
+int sl_form_prefill_check(struct sl_form *form, const struct sl_chat *chat)
+{
+    return (form->model->can & SL_MODEL_NO_PREFILL) && is_prefilled(chat) ? prefill_refuse(form, chat) : 0;
 }
 
 static int collisions_settle(struct sl_form *form, const struct sl_chat *chat, const struct sl_form_ask *ask,
@@ -277,7 +287,7 @@ int sl_form_params(struct sl_form *form, const struct sl_chat *chat, const struc
     unsigned is = sampling_read(chat, ask);
     is |= p.reasoning == SL_REASONING_BUDGET ? BUDGET : p.reasoning == SL_REASONING_ADAPTIVE ? ADAPTIVE : 0;
     is |= ask->is_forced ? FORCED : 0;
-    is |= chat->n_messages && chat->messages[chat->n_messages - 1].role == SL_ROLE_ASSISTANT ? PREFILL : 0;
+    is |= is_prefilled(chat) ? PREFILL : 0;
     is |= is_unsigned(chat) ? UNSIGNED : 0;
     is |= can & SL_MODEL_FIXED_SAMPLING ? FIXED : can & SL_MODEL_ONE_SAMPLING ? ONE : 0;
     is |= can & SL_MODEL_NO_PREFILL ? NO_PREFILL : 0;

@@ -446,6 +446,7 @@ static int chat_write(struct sl_form *form, struct sl_chat *chat, const struct s
                                    .error = form->error };
     int r = mlflow_check(&b);
     r = r < 0 ? r : sl_form_call(form, chat);
+    r = r < 0 ? r : sl_form_prefill_check(form, chat);
     return r < 0 ? r : body_write(&b);
 }
 

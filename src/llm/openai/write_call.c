@@ -4,6 +4,7 @@
 #include "llm/chat/chat.h"
 #include "llm/form/form.h"
 #include "llm/form/ids.h"
+#include "llm/form/models.h"
 #include "llm/form/schema.h"
 #include "llm/openai/host.h"
 #include "llm/openai/openai.h"
@@ -153,11 +154,15 @@ struct sl_str sl_openai_effort(const struct sl_chat *chat)
     return effort;
 }
 
-static void effort_write(const struct sl_chat *chat, struct sl_body *body)
+/* How much is the model's own matter where it reasons; one that does not has no use for it. */
+static void effort_write(const struct sl_chat *chat, const struct sl_model *model, struct sl_body *body)
 {
     struct sl_str effort = sl_openai_effort(chat);
+    struct sl_json_val type = sl_json_get(sl_chat_member(chat, "thinking"), "type");
     if (effort.p) {
         sl_jw_member_str(&body->w, "reasoning_effort", effort);
+    } else if (sl_json_str_eq(type, SL_STR("adaptive")) && !(model->can & SL_MODEL_THINKING)) {
+        sl_body_leave_out(body, SL_STR("thinking"));
     }
 }
 
@@ -215,7 +220,8 @@ void sl_openai_tier_write(const struct sl_chat *chat, struct sl_body *body)
     }
 }
 
-static void values_write(const struct sl_call *call, const struct sl_chat *chat, bool ask_usage, struct sl_body *body)
+static void values_write(const struct sl_call *call, const struct sl_chat *chat, const struct sl_model *model,
+                         bool ask_usage, struct sl_body *body)
 {
     struct sl_jw *w = &body->w;
     if (chat->max_tokens >= 0) {
@@ -231,7 +237,7 @@ static void values_write(const struct sl_call *call, const struct sl_chat *chat,
         sl_body_member(body, "top_p", sl_json_raw(chat->top_p));
     }
     stop_write(chat, body);
-    effort_write(chat, body);
+    effort_write(chat, model, body);
     format_write(chat, body);
     if (chat->user.p) {
         sl_body_member(body, "user", chat->user);
@@ -261,7 +267,7 @@ int sl_openai_chat_write(const struct sl_call *call, const struct sl_chat *chat,
         return r;
     }
     choice_write(chat, body);
-    values_write(call, chat, ask_usage, body);
+    values_write(call, chat, target->row, ask_usage, body);
     r = sl_chat_members(call, chat, target->provider, call->type == SL_LLM_COMPLETIONS ? near_fates : fates, body,
                         arena, ret_error);
     sl_jw_end(&body->w);

@@ -145,6 +145,14 @@ static void cohere_takes_tools_forms_and_media(void **state)
           "{'model':'command-r-plus-08-2024','messages':[{'role':'user','content':'hi'},{'role':'user','content':'so?'}"
           "]}",
           "thinking_blocks" },
+        /* a file of text is text */
+        { R, SAYS("{'type':'file','file':{'filename':'a.txt','file_data':'data:text/plain;base64,aMOkIg=='}}"),
+          "{'model':'command-r-plus-08-2024','messages':[{'role':'user','content':[{'type':'text','text':'hä\\\"'}]}]"
+          "}" },
+        { R, SAYS("{'type':'file','file':{'filename':'a.txt','file_data':'data:text/csv;base64,/w=='}}"),
+          "!must have some, in UTF-8" },
+        { R, SAYS("{'type':'file','file':{'filename':'a.pdf','file_data':'data:application/pdf;base64,AAAA'}}"),
+          "!Cohere models take text, files of text and images only." },
         { SEES, SAYS(IMAGE("https://example.com/a.png") "," TEXT("see")),
           "{'model':'command-a-vision-07-2025','messages':[{'role':'user','content':[{'type':'image_url','image_url':{'"
           "url':'https://example.com/a.png'}},{'type':'text','text':'see'}]}]}" },

@@ -222,6 +222,15 @@ static const struct {
       "\"tool_calls\"", "hm", "messages.thinking" },
     { "mistral", "{\"mistral_api_key\":\"k\"}", "m", ASKS USES("", "toolu_01") "]," TOOL("f") "}",
       "\"tool_call_id\":\"", "toolu_01", "" },
+    /* reasoning as the model likes: nothing to say to one that reasons, no use for one that does not */
+    { "openai", "{\"openai_api_key\":\"k\"}", "gpt-4.1", ASKS "],\"thinking\":{\"type\":\"adaptive\"}}",
+      "\"model\":\"gpt-4.1\"", "thinking", "thinking" },
+    { "openai", "{\"openai_api_key\":\"k\"}", "o3", ASKS "],\"thinking\":{\"type\":\"adaptive\"}}", "\"model\":\"o3\"",
+      "thinking", "" },
+    { "mistral", "{\"mistral_api_key\":\"k\"}", "mistral-small-24", ASKS "],\"thinking\":{\"type\":\"adaptive\"}}",
+      "\"max_tokens\":9", "thinking", "thinking" },
+    { "deepseek", "{\"api_key\":\"k\"}", "deepseek-chat", ASKS "],\"thinking\":{\"type\":\"adaptive\"}}",
+      "\"deepseek-chat\"", "thinking", "thinking" },
 };
 
 static void calls_of_another_language_have_its_form(void **state)

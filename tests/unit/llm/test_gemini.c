@@ -268,6 +268,8 @@ static void vertex_serves_several_languages(void **state)
           "{'contents':[{'role':'user','parts':[{'text':'hi'}]}],'labels':{'a':'b'}}", "service_tier",
           PARENT "publishers/google/models/gemini-2.5-flash:generateContent" },
         { G2, SAYS(IMAGE("https://example.com/a")), "!its name must end in one" },
+        { G2, ",'messages':[{'role':'user','content':'hi'},{'role':'assistant','content':'I'}]",
+          "!this model does not go on with an assistant's words: the last of the 2 messages must be the user's" },
         { G2,
           ",'messages':[{'role':'user','content':'hi'},{'role':'assistant','content':null,'tool_calls':[" CALL(
               "c1", "f") "]}," RESULT("c1", "a") "]",
