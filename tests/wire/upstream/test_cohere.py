@@ -78,11 +78,17 @@ def test_citations_are_named(sluice, upstream):
     assert raw.headers["x-sluice-dropped"] == "user,reply.citations" and fake.bodies[0]["documents"] == ["d"]
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"id":"x","message":{"content":[{"te', b"[]", b"{}", b'{"message":"odd"}', b"null", b'{"finish_reason":"ERROR","message":{"role":"assistant"}}'])
+@pytest.mark.parametrize("body", [b"<html>", b'{"id":"x","message":{"content":[{"te', b"[]", b"{}", b"null", b'{"finish_reason":"ERROR","message":{"role":"assistant"}}'])
 def test_bad_replies_are_bad_replies(sluice, upstream, body):
     _, daemon = start(sluice, upstream, lambda x: x.reply(body))
     r = daemon.call("POST", "/v1/chat/completions", {"model": "c", "messages": [{"role": "user", "content": "x"}]})
     assert r.status == 502 and r.get("x-sluice-error-type") == "provider_bad_response", r.body
+
+
+def test_an_error_under_200_is_an_error(sluice, upstream):
+    _, daemon = start(sluice, upstream, lambda x: x.reply({"message": "odd"}))
+    r = daemon.call("POST", "/v1/chat/completions", {"model": "c", "messages": [{"role": "user", "content": "x"}]})
+    assert (r.status, r.get("x-sluice-error-type"), r.json()["error"]["message"]) == (502, "provider_server_error", "odd")
 
 
 @pytest.mark.parametrize("last", [None, {"type": "message-end", "delta": {"finish_reason": "ERROR"}}, {"message": "too many"},
