@@ -51,7 +51,7 @@ bench:
 docs:
 	test -f build-test/build.ninja || meson setup build-test
 	ninja -C build-test tools/gendocs
-	for page in configuration errors metrics; do ./build-test/tools/gendocs $$page >docs/$$page.md; done
+	for page in configuration errors features metrics; do ./build-test/tools/gendocs $$page >docs/$$page.md; done
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

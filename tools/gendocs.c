@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes the pages under docs/ that come from tables. usage: gendocs configuration|errors|metrics [--check FILE]
- * With --check the page is compared with the file: 1 when the file is stale. */
+/* Writes the pages under docs/ that come from tables. usage: gendocs configuration|errors|features|metrics [--check
+ * FILE] With --check the page is compared with the file: 1 when the file is stale. */
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/num.h"
+#include "feature_table.h"
 #include "conf/tree.h"
 #include "gate/watch/metrics_write.h"
 #include "gate/watch/readings.h"
@@ -272,6 +273,7 @@ static const struct {
 } pages[] = {
     { "configuration", configuration_write },
     { "errors", sl_error_docs_write },
+    { "features", features_write },
     { "metrics", metrics_write },
 };
 
@@ -282,7 +284,7 @@ int main(int argc, char **argv)
         wanted++;
     }
     if (argc < 2 || wanted == SL_ARRAY_LEN(pages)) {
-        fprintf(stderr, "usage: gendocs configuration|errors|metrics [--check FILE]\n");
+        fprintf(stderr, "usage: gendocs configuration|errors|features|metrics [--check FILE]\n");
         return 2;
     }
     struct sl_buf page;

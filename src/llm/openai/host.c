@@ -37,7 +37,7 @@ static bool is_due(const struct sl_host_edit *e, const struct sl_host_member *ro
 static bool row_says_nothing(const struct sl_host_member *row, struct sl_json_val v)
 {
     int64_t n;
-    if (row->zero_speaks && sl_json_is(v, SL_JSON_NUMBER)) {
+    if (row->zero_speaks && (sl_json_is(v, SL_JSON_NUMBER) || sl_json_is(v, SL_JSON_FALSE))) {
         return sl_json_int(v, true, &n) == 0 && n == row->neutral;
     }
     return says_nothing(v, row->neutral);

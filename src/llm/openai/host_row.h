@@ -16,7 +16,7 @@ struct sl_host_member {
     int64_t neutral;  /* the number that says nothing, besides 0 */
     unsigned types;   /* SL_BIT(enum sl_llm_type); 0: all */
     uint32_t models;  /* SL_MODEL_*: only of models that have it; 0: of all */
-    bool zero_speaks; /* 0 is a value like any other */
+    bool zero_speaks; /* 0 and false are values like any other */
     bool is_sampling; /* of models with SL_MODEL_RESTS only beside reasoning */
     bool to_is_newer; /* where both are there, `to` wins */
     bool is_foreign;  /* only of calls that were not made for OpenAI\'s API: it tells its own clients itself */

@@ -265,7 +265,10 @@ static const struct sl_host_member groq_members[] = {
     { 0 },
 };
 
-static const struct sl_host_member deepseek_members[] = { MAX_TOKENS, { 0 } };
+static const struct sl_host_member deepseek_members[] = {
+    MAX_TOKENS, ONE_ANSWER, DROPPED("seed"), DROPPED("user"), { .name = "parallel_tool_calls", .zero_speaks = true },
+    { 0 },
+};
 
 static const struct sl_host_member xai_members[] = {
     DROPPED("logit_bias"),
@@ -280,7 +283,7 @@ static const struct sl_host_member together_members[] = { MAX_TOKENS, { 0 } };
 static const struct sl_host_member perplexity_members[] = {
     MAX_TOKENS,           ONE_ANSWER,
     REFUSED("tools"),     DROPPED("tool_choice"),
-    REFUSED("logprobs"),  DROPPED("parallel_tool_calls"),
+    REFUSED("logprobs"),  { .name = "parallel_tool_calls", .zero_speaks = true },
     DROPPED("seed"),      REFUSED("top_logprobs"),
     REFUSED("functions"), { 0 },
 };
