@@ -57,6 +57,16 @@ wire_api = "responses"
     assert said.strip().endswith(WRITTEN) and lab.taken(route) == taken + 2
 
 
+@pytest.mark.parametrize("route", ["chat", *ROUTES])
+def test_gemini_cli(lab, tmp_path, route):
+    settings = tmp_path / "home" / ".gemini" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}, "privacy": {"usageStatisticsEnabled": False}}))
+    taken = lab.taken(route)
+    said = run(tmp_path, ["gemini", "-m", route, "--yolo", "-p", TASK], GEMINI_API_KEY="k", GOOGLE_GEMINI_BASE_URL=lab.daemon.url, GEMINI_CLI_TRUST_WORKSPACE="true")
+    assert said.strip().endswith(WRITTEN) and lab.taken(route) == taken + 2
+
+
 # --- Claude Code's other tools ---
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")

@@ -188,7 +188,10 @@ static struct sl_str event_pass(void *arg, struct sl_str event)
 {
     struct sl_relay *relay = arg;
     const struct sl_language *language = relay->language;
-    if (!language->pass_event || (language->framing == SL_FRAMING_SSE && sl_sse_is_silent(event))) {
+    if (language->framing == SL_FRAMING_SSE && sl_sse_is_silent(event)) {
+        return relay->x->call->is_silent ? SL_STR("") : event;
+    }
+    if (!language->pass_event) {
         return event;
     }
     bool had_error = relay->pass.has_error;

@@ -34,6 +34,7 @@ struct sl_call {
     struct sl_str model;        /* as the client named it; "" when the path names the route */
     bool is_stream;
     bool is_list;     /* and the stream is one list of JSON, not events */
+    bool is_silent;   /* and nothing may stand between two events: its client takes no comments */
     bool is_count;    /* not an answer is asked for, but how many tokens the call has */
     bool wants_usage; /* the client itself asked for a usage chunk (stream_options.include_usage) */
     bool has_stream_options;

@@ -26,7 +26,7 @@ struct sl_str sl_stream_type(const struct sl_language *language, const struct sl
 
 struct sl_str sl_stream_alive(const struct sl_language *language, const struct sl_call *call)
 {
-    return call->is_list ? SL_STR("") : language->alive;
+    return call->is_list || call->is_silent ? SL_STR("") : language->alive;
 }
 
 bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, const struct sl_language *language)

@@ -5,7 +5,15 @@
 #include "llm/gemini/member.h"
 #include "llm/gemini/read.h"
 #include "llm/gemini/reader.h"
+#include "wire/headers.h"
 #include "wire/uri.h"
+
+/* Google's clients for JavaScript want `data:` at the beginning of whatever comes, and fail at a comment. */
+static bool is_script(const struct sl_headers *headers)
+{
+    struct sl_str client = sl_headers_get(headers, "x-goog-api-client");
+    return sl_str_find(client, SL_STR("gl-node/"), 0) >= 0 || sl_str_find(client, SL_STR("gl-web/"), 0) >= 0;
+}
 
 /* streamGenerateContent's: events, or one list. */
 static int alt_read(const struct sl_incoming *in, struct sl_arena *arena, bool *ret_is_list,
@@ -50,6 +58,7 @@ int sl_gemini_read_call(const struct sl_incoming *in, struct sl_json *doc, struc
     int r = sl_incoming_pick(in, doc, arena, NULL, 0, ret_error);
     call.is_stream = sl_str_has_suffix(in->path, SL_STR(":streamGenerateContent"));
     r = r < 0 || !call.is_stream ? r : alt_read(in, arena, &call.is_list, ret_error);
+    call.is_silent = is_script(in->headers);
     if (r < 0) {
         return r;
     }

@@ -12,6 +12,8 @@ from google.genai import errors, types
 from bedrock_fake import KEYS as AWS, Bedrock
 from cohere_fake import Cohere
 from gemini_fake import Gemini, Refused, check
+from harness import chat_route
+from lab import DONE, chunk_of, event_of
 from strict_anthropic import StrictAnthropic
 from strict_openai import StrictOpenAI
 from test_form_family import TOOL_USERS, Lab
@@ -423,3 +425,26 @@ def test_bytes_pass_whatever_they_are(own):
     body = '{"contents": [{"role":"user","parts":[{"text":"x"}]}],  "generationConfig":{"temperature":1e0,\n"maxOutputTokens": 5}}'
     own.call("POST", "/v1beta/models/gem:generateContent", body)
     assert own.up.requests[-1].body == body.encode()
+
+
+@pytest.mark.parametrize("client, n", [("google-genai-sdk/2.4.0 gl-python/3.13", 2), (None, 2), ("google-genai-sdk/3.3.0 gl-node/v20.20.2", 0), ("google-genai-sdk/3.3.0 gl-web/", 0)])
+@pytest.mark.parametrize("route", ["gemini", "other"])
+def test_comments_are_for_clients_that_take_them(sluice, upstream, route, client, n):
+    """Those for JavaScript want `data:` at the beginning of whatever comes."""
+    def handler(x):
+        x.stream_head()
+        if route == "gemini":
+            x.chunk(": lives\n\n" + "".join(f"data: {json.dumps(e)}\n\n" for e in ({"candidates": [{"content": {"role": "model", "parts": [{"text": "a"}]}}]},)) + ": lives\n\n")
+            x.event({"candidates": [{"content": {"role": "model", "parts": [{"text": "b"}]}, "finishReason": "STOP"}]})
+        else:
+            x.chunk(": lives\n\n" + event_of(chunk_of("a")) + ": lives\n\n" + event_of(chunk_of("b", "stop")) + DONE)
+        x.last_chunk()
+
+    up = upstream(handler)
+    own = {"name": "gemini", "endpoint_type": "llm/v1/chat", "model": {"provider": "gemini", "name": "gemini-3-pro-preview", "config": {
+        "gemini_api_key": "k", "gemini_api_base": up.base.removesuffix("/v1") + "/v1beta"}}}
+    daemon = sluice({"endpoints": [own, chat_route(up.base, "other")], "server": {"heartbeat": "0s"}})
+    r = daemon.call("POST", f"/v1beta/models/{route}:streamGenerateContent?alt=sse", {"contents": SAY}, [("x-goog-api-client", client)] if client else [])
+    blocks = r.body.decode().removesuffix("\n\n").split("\n\n")
+    assert sum(b.startswith(":") for b in blocks) == n and "".join(
+        p["text"] for b in blocks if b.startswith("data: ") for c in json.loads(b[6:])["candidates"] for p in c.get("content", {}).get("parts", [])) == "ab"
