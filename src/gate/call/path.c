@@ -150,8 +150,8 @@ unsigned sl_path_page_methods(const struct sl_path_table *table, struct sl_str p
     unsigned found = 0;
     struct sl_path_iter it = { 0 };
     for (const struct sl_path *row; (row = sl_path_next(table, &it)) != NULL;) {
-        struct sl_str segment = SL_STR_NONE;
-        if (is_for_pages(row) && pattern_fits(row->pattern, path, &segment)) {
+        struct sl_str args[SL_PATH_ARGS];
+        if (is_for_pages(row) && pattern_fits(row->pattern, path, args)) {
             found |= row->methods;
         }
     }
@@ -166,8 +166,8 @@ bool sl_path_is_for_pages(const struct sl_path_table *table, const struct sl_pat
     struct sl_path_iter it = { 0 };
     bool is_there = false;
     for (const struct sl_path *other; !is_there && (other = sl_path_next(table, &it)) != NULL;) {
-        struct sl_str segment;
-        is_there = pattern_fits(other->pattern, path, &segment);
+        struct sl_str args[SL_PATH_ARGS];
+        is_there = pattern_fits(other->pattern, path, args);
     }
     return !is_there || sl_path_page_methods(table, path);
 }
