@@ -44,10 +44,24 @@ bool sl_raw_is_blank(struct sl_str raw)
     return is_blank;
 }
 
+/* As \u0020. */
+#define ESCAPE_MAX 6
+
+/* Does it end with a character of ASCII that is no escape and no space? Nearly every text does. */
+static bool ends_plainly(struct sl_str inside)
+{
+    size_t n = SL_MIN(inside.n, (size_t)ESCAPE_MAX);
+    unsigned char last = (unsigned char)inside.p[inside.n - 1];
+    return last > ' ' && last < 0x80 && !memchr(inside.p + inside.n - n, '\\', n);
+}
+
 /* Without the white space at its end: "…"; p == NULL: no memory. */
 static struct sl_str trim(struct sl_str raw, struct sl_arena *arena)
 {
     struct sl_str inside = sl_str_sub(raw, 0, raw.n - 1);
+    if (ends_plainly(inside)) {
+        return raw;
+    }
     size_t end = 1;
     for (size_t i = 1; i < inside.n;) {
         bool is_blank;
