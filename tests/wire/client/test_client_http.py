@@ -542,7 +542,7 @@ def test_an_endless_name_is_not_echoed(world):
 
 def test_what_is_not_there_is_said(sluice, upstream):
     daemon = sluice({"endpoints": [chat_route("http://127.0.0.1:1/v1")]})
-    for method, path, status, text in [("POST", "/v1/responses", 404, "Not Found: POST /v1/responses. This server's paths are listed at /docs."),
+    for method, path, status, text in [("POST", "/v1/nope", 404, "Not Found: POST /v1/nope. This server's paths are listed at /docs."),
                                        ("GET", "/v1/chat/completions", 405, "Method Not Allowed: GET /v1/chat/completions. This server's paths are listed at /docs."),
                                        ("GET", "/api/sluice/v1/nope", 404, "Not Found: GET /api/sluice/v1/nope. This server's paths are listed at /docs.")]:
         r = daemon.call(method, path, {} if method == "POST" else None)

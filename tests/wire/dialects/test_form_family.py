@@ -81,7 +81,8 @@ ROWS = [  # routes, call, what goes up otherwise, x-sluice-dropped
     (["deepseek"], says(X, calls(NINE), result(NINE), tools=[tool()]), {"thinking": {"type": "disabled"}}, None),
     (["deepseek"], says(X, calls(NINE, **THOUGHT), result(NINE), tools=[tool()], reasoning_effort="high"), {}, None),
     # tools
-    ([r for r in TOOL_USERS if r not in OWN], says(X, tools=[], tool_choice="auto", parallel_tool_calls=True), {"tools": GONE, "tool_choice": GONE, "parallel_tool_calls": GONE}, None),
+    ([r for r in TOOL_USERS if r not in (*OWN, "deepseek")], says(X, tools=[], tool_choice="auto", parallel_tool_calls=True), {"tools": GONE, "tool_choice": GONE, "parallel_tool_calls": GONE}, None),
+    (["deepseek"], says(X, tools=[], tool_choice="auto", parallel_tool_calls=True), {"tools": GONE, "tool_choice": GONE, "parallel_tool_calls": GONE}, "parallel_tool_calls"),
     ([r for r in TOOL_USERS if r != "ollama"], says(X, tools=[tool()], tool_choice="required"), {}, None),
     (["ollama"], says(X, tools=[tool()], tool_choice="required"), {"tool_choice": GONE}, "tool_choice"),
     (["openai", "azure", "o3"], says(X, tools=[tool()], tool_choice=allowed("auto", "f")), {}, None),

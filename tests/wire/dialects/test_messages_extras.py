@@ -27,7 +27,7 @@ THINKS = {"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}
 MAPPED = [
     ({"service_tier": "standard_only"}, {"openai": ("service_tier", "default", None), "responses": ("service_tier", "default", None), "mistral": ("service_tier", None, "service_tier"),
                                          "gemini": ("service_tier", None, "service_tier"), "bedrock": ("serviceTier", None, "service_tier"), "cohere": ("service_tier", None, "service_tier")}),
-    ({"thinking": {"type": "adaptive"}}, {"openai": ("reasoning_effort", None, None), "mistral": ("reasoning_effort", None, None), "cohere": ("thinking", None, "thinking")}),
+    ({"thinking": {"type": "adaptive"}}, {"openai": ("reasoning_effort", None, "thinking"), "mistral": ("reasoning_effort", None, "thinking"), "cohere": ("thinking", None, "thinking")}),
     (THINKS, {"openai": ("reasoning_effort", None, "reasoning_effort"), "chat": ("reasoning_effort", "high", None), "mistral": ("reasoning_effort", "high", None),
               "bedrock": ("additionalModelRequestFields", {"thinking": {"type": "enabled", "budget_tokens": 16384}}, None), "cohere": ("thinking", None, "thinking,reasoning_effort")}),
     ({"top_k": 5}, {"openai": ("top_k", None, "top_k"), "cohere": ("k", 5, None), "bedrock": ("additionalModelRequestFields", {"top_k": 5}, None)}),
