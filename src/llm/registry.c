@@ -99,7 +99,8 @@ bool sl_provider_is_allowed(const struct sl_provider *provider, struct sl_str li
 struct sl_str sl_provider_refusal(const struct sl_provider *provider, enum sl_llm_type type, bool is_stream,
                                   struct sl_arena *arena)
 {
-    static const char *const words[SL_LLM_TYPE_COUNT] = { "chat", "completions", "embeddings" };
+    static const char *const words[SL_LLM_ALL_COUNT] = { "chat",   "completions", "embeddings", "images",
+                                                         "speech", "moderations", "rerank" };
     return sl_arena_printf(arena, "The %s%s route is not implemented for %s models.", words[type],
                            is_stream && type != SL_LLM_EMBEDDINGS ? " streaming" : "", provider->label);
 }

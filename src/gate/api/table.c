@@ -85,6 +85,12 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
     {                                                                                                     \
         .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
     }
+/* They pass to the provider as they are. */
+#define PASSED(llm_type, tail_, body_, text, ...)                                                         \
+    {                                                                                                     \
+        .methods = SL_POST, .pattern = "/v1/" tail_, .has_type = true, .type = (llm_type), .tail = tail_, \
+        .told = SL_TOLD(text, .body = (body_), __VA_ARGS__)                                               \
+    }
 /* MLflow 3's. */
 #define TIMED .headers = "x-mlflow-gateway-duration-ms"
 #define UNIFIED(path, llm_type, body_, text, ...)                                           \
@@ -98,6 +104,14 @@ static const struct sl_path invocations[] = {
     CHAT("/v1/chat/completions", "Query a chat route; `model` names the route. OpenAI's shapes."),
     COMPLETIONS("/v1/completions", "Query a completions route; `model` names the route. OpenAI's shapes."),
     EMBEDDINGS("/v1/embeddings", "Query an embeddings route; `model` names the route. OpenAI's shapes."),
+    PASSED(SL_LLM_IMAGES, "images/generations", "OpenaiImagesRequest", "Query an images route. OpenAI's shapes.",
+           .reply = "OpenaiReply"),
+    PASSED(SL_LLM_SPEECH, "audio/speech", "OpenaiSpeechRequest", "Query a speech route. The reply is the sound.",
+           .media = "audio/mpeg"),
+    PASSED(SL_LLM_MODERATIONS, "moderations", "OpenaiModerationsRequest", "Query a moderations route. OpenAI's shapes.",
+           .reply = "OpenaiReply"),
+    PASSED(SL_LLM_RERANK, "rerank", "RerankRequest", "Query a rerank route. The shapes that Jina and vLLM have.",
+           .reply = "OpenaiReply"),
     CHAT("/chat/completions", SAME),
     COMPLETIONS("/completions", SAME),
     EMBEDDINGS("/embeddings", SAME),

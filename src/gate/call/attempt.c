@@ -18,6 +18,7 @@
 #include "llm/core/call.h"
 #include "llm/core/http_req.h"
 #include "llm/core/language.h"
+#include "llm/core/passage.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/addr.h"
@@ -251,7 +252,7 @@ static bool is_served(const struct sl_target *target, const struct sl_xchg *x)
     const struct sl_provider *provider = target->provider;
     const struct sl_call *call = x->call;
     if (call->passage) {
-        return provider->passage;
+        return call->passage->tail ? provider->passes & SL_BIT(call->type) : provider->passage != NULL;
     }
     if (call->is_count && !(target->counts_tokens && sl_target_speaks(target, call->type, x->dialect->language))) {
         return false; /* another target of the route does */

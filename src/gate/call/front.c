@@ -120,7 +120,8 @@ static bool type_or_refuse(struct sl_xchg *x)
     if (x->call->type == x->route->type || x->path->is_passage) {
         return true;
     }
-    static const char *const words[] = { "a chat", "a completions", "an embeddings" }; /* MLflow's sentence */
+    static const char *const words[] = { "a chat",   "a completions", "an embeddings", "an images",
+                                         "a speech", "a moderations", "a rerank" }; /* MLflow's sentence */
     struct sl_llm_error error = {
         .type = SL_ERR_CALLER_INVALID_REQUEST,
         .param = SL_STR("model"),
@@ -274,6 +275,12 @@ static bool call_or_refuse(struct sl_xchg *x)
     if (x->path->is_passage) {
         return sl_passage_body_or_refuse(x);
     }
+    if (type >= SL_LLM_TYPE_COUNT && !x->path->tail) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
+                          "Endpoint '%.*s' is of type %s, which has a path of its own: see /docs.",
+                          SL_STR_ARG(x->route->name), sl_llm_type_name(type));
+        return false;
+    }
     struct sl_llm_error error = { 0 };
     struct sl_incoming in = {
         .type = type,
@@ -304,8 +311,8 @@ static void on_body(struct sl_hserver *server, struct sl_hreq *req)
     } else if (x->path->follows && x->match.arg.p) {
         sl_follow_start(x);
     } else if (call_or_refuse(x) && (x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) &&
-               sl_follow_beside_or_refuse(x) && sl_follow_previous_or_refuse(x) && admit_or_refuse(x) &&
-               !sl_estimate_reply(x)) {
+               sl_follow_beside_or_refuse(x) && sl_follow_previous_or_refuse(x) && sl_passage_tail_or_refuse(x) &&
+               admit_or_refuse(x) && !sl_estimate_reply(x)) {
         sl_plan_start(x);
     }
     sl_worker_trim(worker_of(server));

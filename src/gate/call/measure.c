@@ -16,7 +16,8 @@
 #include "llm/core/target.h"
 #include "net/loop.h"
 
-static const char *const operation_names[] = { "chat", "text_completion", "embeddings" };
+static const char *const operation_names[] = { "chat",   "text_completion", "embeddings", "images",
+                                               "speech", "moderations",     "rerank" };
 
 /* Of the route's target that was tried, or is first. Made once for each route object, then found in it. */
 static const struct sl_metric_labels *labels_of(struct sl_xchg *x)

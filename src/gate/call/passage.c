@@ -154,3 +154,26 @@ bool sl_passage_body_or_refuse(struct sl_xchg *x)
     }
     return r == 0;
 }
+
+bool sl_passage_tail_or_refuse(struct sl_xchg *x)
+{
+    const struct sl_provider *provider = x->route->targets[0].provider;
+    if (!x->path->tail) {
+        return true;
+    }
+    struct sl_passage *passage = SL_ARENA_NEW(x->arena, struct sl_passage);
+    if (!passage) {
+        sl_xchg_fail_nomem(x);
+        return false;
+    }
+    *passage = (struct sl_passage){ .method = "POST", .tail = x->path->tail };
+    x->call->passage = passage;
+    x->call->is_stream = false; /* the upstream says whether it is one */
+    if (!(provider->passes & SL_BIT(x->call->type))) {
+        struct sl_llm_error error = { .type = SL_ERR_CALLER_UNSUPPORTED,
+                                      .message = sl_provider_refusal(provider, x->call->type, false, x->arena) };
+        sl_xchg_fail(x, &error);
+        return false;
+    }
+    return true;
+}

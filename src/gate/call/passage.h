@@ -13,4 +13,8 @@ bool sl_passage_or_refuse(struct sl_xchg *x);
 /* The body is there. False: the client was refused. */
 bool sl_passage_body_or_refuse(struct sl_xchg *x);
 
+/* A call of a type that no language translates goes to the provider's path for it; any other is left as it is. False:
+ * the client was refused. */
+bool sl_passage_tail_or_refuse(struct sl_xchg *x);
+
 #endif

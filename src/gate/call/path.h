@@ -49,6 +49,7 @@ struct sl_path {
     /* NULL: an invocation. Called with the body (empty for GET). */
     void (*handle)(struct sl_xchg *x);
     bool is_passage;  /* of an invocation: it goes to the path behind the route's name, at the provider */
+    const char *tail; /* of one of a type that passes: its path behind the provider's base */
     bool has_type;    /* of an invocation: the path says the type */
     bool takes_slash; /* the segment for "{}" may hold one, encoded */
     bool follows;     /* of one: it is about an answer that was made before, which the path names, or beside answers */

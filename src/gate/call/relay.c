@@ -20,6 +20,7 @@
 #include "llm/core/frames.h"
 #include "llm/core/gather.h"
 #include "llm/core/language.h"
+#include "llm/core/passage.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/stream.h"
@@ -260,7 +261,7 @@ static struct sl_verdict events_end(struct sl_relay *relay, bool is_until_close)
     sl_relay_send(relay, tail);
     record->usage = pass->usage;
     record->error_type = pass->error_type;
-    if (pass->is_done || pass->has_error) {
+    if (pass->is_done || pass->has_error || relay->x->call->passage) {
         return SL_VERDICT(DONE);
     }
     /* It is complete, and clients wait for the word that says so. */
@@ -282,6 +283,9 @@ static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode m
     x->beside = mode == SL_RELAY_EVENTS || mode == SL_RELAY_TRANSLATE_EVENTS ? NULL : &relay->headers;
     switch (mode) {
     case SL_RELAY_HELD:
+        if (x->call->passage && sl_str_find(sl_headers_get(&relay->headers, "content-type"), SL_STR("json"), 0) < 0) {
+            relay->language = &sl_language_raw; /* a sound, a file: nothing is looked for in it */
+        }
         r = held_start(relay);
         if (r == 0 && x->call->passage) { /* whatever it is */
             return raw_begin(relay, SL_STR(""));
@@ -339,7 +343,9 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
         return sl_relay_refuse(relay, r);
     }
     bool is_stream = sl_frames_is_stream(relay->language->framing, sl_headers_get(headers, "content-type"));
-    is_asked = x->call->passage ? is_stream : is_asked; /* as the upstream says */
+    if (x->call->passage) { /* the upstream says what it is */
+        is_asked = x->call->is_stream = is_stream;
+    }
     enum sl_relay_mode mode = sl_relay_mode_of(status, is_stream, is_asked, is_same);
     /* A stream that says it is one goes on at once: a model may think for minutes before its first word. Anything else
      * is decided by the first bytes, which know better than the label. */

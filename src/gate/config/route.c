@@ -93,7 +93,7 @@ static int type_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl
     }
     if (!val || val->kind != SL_VAL_STRING) {
         return FAIL(bind, val ? val->pos : entry->pos, val ? key : "endpoint_type",
-                    "Field required: llm/v1/chat, llm/v1/completions or llm/v1/embeddings");
+                    "Field required: llm/v1/chat, llm/v1/completions or llm/v1/embeddings (docs/dialects.md has more)");
     }
     if (sl_llm_type_parse(val->text, &route->type) < 0) {
         return FAIL(
@@ -248,6 +248,23 @@ static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const stru
     return r < 0 ? r : r2;
 }
 
+/* A type that nothing translates needs a provider that has it. */
+static int passes_check(struct sl_bind *bind, const struct sl_val *entry, const struct sl_route *route)
+{
+    const struct sl_provider *own = route->targets[0].provider, *other;
+    if (own->passes & SL_BIT(route->type)) {
+        return 0;
+    }
+    char names[256] = "";
+    for (size_t i = 0, n = 0; (other = sl_provider_at(i)) != NULL; i++) {
+        if ((other->passes & SL_BIT(route->type)) && n < sizeof(names)) {
+            n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", n ? ", " : "", other->name);
+        }
+    }
+    return FAIL(bind, entry->pos, "", "the provider '%s' has no %s; these have: %s", own->name,
+                sl_llm_type_name(route->type), names);
+}
+
 static const char *const entry_keys[] = { "name",  "endpoint_type", "route_type", "model",
                                           "limit", "limits",        "sluice",     NULL };
 
@@ -282,7 +299,9 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     int r4 = limit_bind(bind, entry, route);
     r4 = r4 < 0 ? r4 : limits_bind(bind, entry, route);
     int r5 = own_bind(bind, entry, settings, route);
-    if (r2 == 0 && r3 == 0 && has_model && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
+    if (r2 == 0 && r3 == 0 && route->type >= SL_LLM_TYPE_COUNT) {
+        r3 = passes_check(bind, entry, route);
+    } else if (r2 == 0 && r3 == 0 && has_model && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
         sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,
                         "this route can never answer: the provider '%s' does not serve %s",
                         route->targets[0].provider->name, sl_llm_type_name(route->type));

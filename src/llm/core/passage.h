@@ -27,6 +27,8 @@ struct sl_passage {
     const char *method;
     struct sl_str target;       /* path and query, as the upstream gets them */
     struct sl_str content_type; /* p == NULL: none was said */
+    const char *tail; /* a path behind the provider's base, in place of `target`, and the member `model` is the
+                         target's; NULL: all of it is the client's */
 };
 
 /* A rule of a route: a method, a blank and a path. In the path '*' stands for what a segment has there, and two of them

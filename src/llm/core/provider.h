@@ -32,6 +32,7 @@ struct sl_provider {
     const char *label; /* for people and MLflow's texts: "OpenAI" */
     unsigned caps;
     const struct sl_language *languages[SL_LLM_TYPE_COUNT]; /* of its targets, where prepare says nothing else */
+    unsigned passes; /* types that it has and that pass as they are: SL_BIT(SL_LLM_IMAGES), … */
     enum sl_stream_usage stream_usage;
     const struct sl_opt *opts; /* its configuration section; ends with a NULL key */
     size_t conf_size;

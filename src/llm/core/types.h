@@ -5,7 +5,18 @@
 
 #include "base/str.h"
 
-enum sl_llm_type { SL_LLM_CHAT, SL_LLM_COMPLETIONS, SL_LLM_EMBEDDINGS, SL_LLM_TYPE_COUNT };
+enum sl_llm_type {
+    SL_LLM_CHAT,
+    SL_LLM_COMPLETIONS,
+    SL_LLM_EMBEDDINGS,
+    SL_LLM_TYPE_COUNT,
+    /* Those that no language translates: they pass to a provider that has them. */
+    SL_LLM_IMAGES = SL_LLM_TYPE_COUNT,
+    SL_LLM_SPEECH,
+    SL_LLM_MODERATIONS,
+    SL_LLM_RERANK,
+    SL_LLM_ALL_COUNT
+};
 
 /* "llm/v1/chat", … */
 const char *sl_llm_type_name(enum sl_llm_type type);

@@ -17,7 +17,7 @@ static void one(struct sl_jw *w, const struct sl_listed *listed)
     static const char *const methods[][3] = {
         [SL_LLM_CHAT] = { "generateContent", "countTokens", "streamGenerateContent" },
         [SL_LLM_EMBEDDINGS] = { "embedContent", "batchEmbedContents" },
-        [SL_LLM_COMPLETIONS] = { NULL }, /* this API has none */
+        [SL_LLM_ALL_COUNT - 1] = { NULL }, /* this API has none of the others */
     };
     sl_jw_object(w);
     sl_jw_key(w, "name");

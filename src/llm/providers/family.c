@@ -415,6 +415,7 @@ static const struct sl_str openrouter_pass[] = {
 
 const struct sl_family_row sl_openai_family[] = {
     { .provider = { .name = "groq",
+                    .passes = SL_BIT(SL_LLM_SPEECH),
                     .label = "Groq",
                     .caps = CHAT_ONLY,
                     PLAIN,
@@ -434,6 +435,7 @@ const struct sl_family_row sl_openai_family[] = {
                 .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_NO_SCHEMA | SL_HOST_NO_ALLOWED | SL_HOST_THOUGHTS,
                 .parts = SL_HOST_TEXTS } },
     { .provider = { .name = "xai",
+                    .passes = SL_BIT(SL_LLM_IMAGES),
                     .label = "xAI",
                     .caps = ALL,
                     PLAIN,
@@ -444,6 +446,7 @@ const struct sl_family_row sl_openai_family[] = {
                 .efforts = &xai_efforts,
                 .parts = SL_HOST_IMAGES | SL_HOST_URLS } },
     { .provider = { .name = "togetherai",
+                    .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) | SL_BIT(SL_LLM_RERANK),
                     .label = "TogetherAI",
                     .caps = ALL,
                     PLAIN,
@@ -477,6 +480,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.perplexity.ai", 0)) },
       .host = { .members = perplexity_members, .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_ALTERNATE } },
     { .provider = { .name = "mistral",
+                    .passes = SL_BIT(SL_LLM_MODERATIONS),
                     .label = "Mistral",
                     .caps = ALL,
                     COMMON,
@@ -506,6 +510,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .prepare = ollama_prepare },
       .host = { .members = ollama_members, .quirks = SL_HOST_NO_DEVELOPER, .parts = SL_HOST_IMAGES } },
     { .provider = { .name = "vllm",
+                    .passes = SL_BIT(SL_LLM_RERANK),
                     .label = "vLLM",
                     .caps = ALL,
                     COMMON,
@@ -517,6 +522,8 @@ const struct sl_family_row sl_openai_family[] = {
                     .opts = OPTS(BASE("api_base", NULL, SL_OPT_REQUIRED), KEY("api_key", 0)),
                     .prepare = own_prepare } },
     { .provider = { .name = "openai-compatible",
+                    .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) | SL_BIT(SL_LLM_MODERATIONS) |
+                              SL_BIT(SL_LLM_RERANK),
                     .label = "OpenAI-compatible",
                     .caps = ALL,
                     COMMON,
@@ -543,6 +550,8 @@ const struct sl_family_row sl_openai_family[] = {
                     .prepare = portkey_prepare,
                     .credential_headers = portkey_credentials } },
     { .provider = { .name = "litellm",
+                    .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) | SL_BIT(SL_LLM_MODERATIONS) |
+                              SL_BIT(SL_LLM_RERANK),
                     .label = "LiteLLM",
                     .caps = ALL,
                     COMMON,

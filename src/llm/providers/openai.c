@@ -278,16 +278,36 @@ static int response_target_make(const struct sl_openai_conf *conf, const struct 
     return r < 0 || io_path->p ? r : SL_E_NOMEM;
 }
 
+/* A call of a type that only passes: the client's body with the target's model. */
+static int tail_build(const struct sl_call *call, const struct sl_target *target, struct sl_arena *arena,
+                      struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
+{
+    const struct sl_openai_conf *conf = target->conf;
+    const struct sl_call_edit model = { "model", conf->model_json, true };
+    struct sl_http_req req = { .method = "POST" };
+    int r = target_make(conf, &target->base, call->passage->tail, SL_STR(""), arena, &req.target);
+    r = r < 0 ? r : sl_headers_start(&conf->headers, arena, &req.headers);
+    r = r < 0 ? r : sl_call_pass(call, &model, 1, arena, &req, ret_error);
+    if (r == 0) {
+        *ret_req = req;
+    }
+    return r;
+}
+
 int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                     bool ask_usage, struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct sl_openai_conf *conf = target->conf;
-    struct sl_str path = conf->targets[call->type];
+    struct sl_str path = call->passage ? SL_STR_NONE : conf->targets[call->type];
     int r = 0;
-    if (sl_target_language(target, call) == &sl_language_responses) {
+    if (!call->passage && sl_target_language(target, call) == &sl_language_responses) {
         r = response_target_make(conf, target, call, arena, &path);
     }
-    r = r < 0 ? r : sl_build_post(&conf->headers, path, call, target, env, ask_usage, arena, ret_req, ret_error);
+    if (call->passage && call->passage->tail) {
+        r = tail_build(call, target, arena, ret_req, ret_error);
+    } else {
+        r = r < 0 ? r : sl_build_post(&conf->headers, path, call, target, env, ask_usage, arena, ret_req, ret_error);
+    }
     if (r == 0 && call->follow) {
         ret_req->method = call->follow->method;
     }
@@ -370,6 +390,15 @@ static const struct sl_passage_row passage[] = {
     .passage = passage, .refused_usage = sl_openai_refused_usage
 
 extern const struct sl_provider sl_provider_openai, sl_provider_azure;
-const struct sl_provider sl_provider_openai = { .name = "openai", .label = "OpenAI", ROW, .opts = OPTS("openai") };
+const struct sl_provider sl_provider_openai = { .name = "openai",
+                                                .label = "OpenAI",
+                                                ROW,
+                                                .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) |
+                                                          SL_BIT(SL_LLM_MODERATIONS),
+                                                .opts = OPTS("openai") };
 /* MLflow 3's name for the same with `openai_api_type: azure`. */
-const struct sl_provider sl_provider_azure = { .name = "azure", .label = "OpenAI", ROW, .opts = OPTS("azure") };
+const struct sl_provider sl_provider_azure = { .name = "azure",
+                                               .label = "OpenAI",
+                                               ROW,
+                                               .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH),
+                                               .opts = OPTS("azure") };

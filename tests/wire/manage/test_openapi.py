@@ -78,6 +78,9 @@ def narrowed(doc):
                 operation["parameters"][0] = name_in(KINDS["embeddings" if "mbedContent" in path else "chat"], "nobody")
             elif re.search(r"routes/{name}$|serving-endpoints/{name}", path):
                 operation["parameters"][0] = name_in("made", "chat", "made-too")
+    schemas["RouteType"] = {"enum": ["llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"]}  # which provider has the others
+    for model in ("OpenaiImagesRequest", "OpenaiSpeechRequest", "OpenaiModerationsRequest", "RerankRequest"):
+        schemas[model]["properties"]["model"] = {"enum": ["nobody"]}
     for kind, name in KINDS.items():
         schemas[f"Openai{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name]}
         schemas[f"Deployment{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name, None]}
