@@ -251,8 +251,11 @@ static bool is_served(const struct sl_target *target, const struct sl_xchg *x)
 {
     const struct sl_provider *provider = target->provider;
     const struct sl_call *call = x->call;
+    if (call->passage && !call->passage->tail) {
+        return provider->passage && target == x->route->targets; /* its path was made for that one */
+    }
     if (call->passage) {
-        return call->passage->tail ? provider->passes & SL_BIT(call->type) : provider->passage != NULL;
+        return provider->passes & SL_BIT(call->type);
     }
     if (call->is_count && !(target->counts_tokens && sl_target_speaks(target, call->type, x->dialect->language))) {
         return false; /* another target of the route does */

@@ -615,3 +615,14 @@ def test_targets_are_listed(lab):
     assert items[0]["reply_ms"] > 0 and items[1]["reply_ms"] is None and items[0]["in_flight"] == 0
     text = lab.sluice.call("GET", "/metrics").body.decode()
     assert 'sluice_target_in_flight{route="chat",target="a"} 0\n' in text
+
+
+def test_a_raw_passage_stays_at_the_first_target(lab):
+    """Its path is the first one's provider's."""
+    a, b = lab.target(error("503 Service Unavailable")), lab.target()
+    lab.start([("a", a, {}), ("b", b, {"tier": 1})], **NOW)
+    assert lab.call().get("x-sluice-target") == "b"
+    n = b.n
+    for _ in range(6):
+        assert lab.call(path="/gateway/proxy/chat/v1/chat/completions").status in (502, 503)
+    assert b.n == n and a.n >= 2
