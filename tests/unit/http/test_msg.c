@@ -406,8 +406,7 @@ static void what_is_accepted_llhttp_reads_alike(void **state)
 {
     (void)state;
     static const char *const plain[] = {
-        "POST /v1/chat/completions?a=b HTTP/1.1\r\nHost: a:80\r\nContent-Length: 1024\r\nConnection: "
-        "keep-alive\r\n\r\n",
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: a:80\r\nContent-Length: 1024\r\nConnection: keep-alive\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nconnection: close\r\nX: a\tb\r\n\r\n",
         "POST / HTTP/1.1\r\ncontent-length: 0\r\nHost: a\r\nX-Upgrade: a\r\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n",

@@ -356,8 +356,8 @@ static void what_stands_beside_an_answer_comes_back(void **state)
             "d") ",{\"web\":{\"uri\":\"https://e\"}}," WEB("f") "]",
         "\"groundingSupports\":[" SEGMENT("0", "0", "4", "0") "," SEGMENT("1", "1", "4", "2") "," SEGMENT("0", "2", "4",
                                                                                                           "3") "]",
-        "\"logprobsResult\":{\"chosenCandidates\":[{\"token\":\"a\",\"logProbability\":-0.5}],\"topCandidates\":[{"
-        "\"candidates\":[{\"token\":\"b\",\"logProbability\":-1}]}]}",
+        ("\"logprobsResult\":{\"chosenCandidates\":[{\"token\":\"a\",\"logProbability\":-0.5}],\"topCandidates\":[{"
+         "\"candidates\":[{\"token\":\"b\",\"logProbability\":-1}]}]}"),
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(wants); i++) {
         if (sl_str_find(sl_buf_str(&out), sl_str_c(wants[i]), 0) < 0) {
