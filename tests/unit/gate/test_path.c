@@ -103,6 +103,9 @@ static void pages_may_call_and_read_lists(void **state)
             fail_msg("%s: %u, not %u", rows[i].path, got, rows[i].methods);
         }
     }
+    /* Every row is tried, those with two segments too. */
+    assert_false(sl_path_is_for_pages(&sl_api_paths, NULL, SL_STR("/api/sluice/v1/targets/a/b/reset")));
+    assert_true(sl_path_is_for_pages(&sl_api_paths, NULL, SL_STR("/nothing")));
 }
 
 /* The path behind what the gateway is published under, and the row that it leads to. */
