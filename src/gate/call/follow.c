@@ -17,6 +17,7 @@
 #include "llm/core/call.h"
 #include "llm/core/language.h"
 #include "llm/core/target.h"
+#include "wire/uri.h"
 
 /* What the paths of answers end with, before what follows. */
 #define ANSWERS "/responses"
@@ -74,17 +75,6 @@ static struct sl_route *route_of(struct sl_xchg *x, struct sl_str id)
     return route && sl_auth_may_use(x, name) ? route : NULL;
 }
 
-static bool is_in_query(struct sl_str query, struct sl_str part)
-{
-    struct sl_str one;
-    while (sl_str_next(&query, '&', &one)) {
-        if (sl_str_eq(one, part)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void sl_follow_start(struct sl_xchg *x)
 {
     if (sl_keep_reply(x)) {
@@ -100,6 +90,8 @@ void sl_follow_start(struct sl_xchg *x)
                           "This call has no body: the path and the query say it all.");
         return;
     }
+    struct sl_str stream = SL_STR("");
+    bool is_stream = sl_query_get(x->match.query, "stream", x->arena, &stream) && sl_str_eq_c(stream, "true");
     x->route = sl_route_ref(route);
     x->env->wall_usec = sl_clock_wall_usec();
     *x->call = (struct sl_call){
@@ -107,7 +99,7 @@ void sl_follow_start(struct sl_xchg *x)
         .manners = x->dialect->manners,
         .language = x->dialect->language,
         .model = route->name,
-        .is_stream = is_in_query(x->match.query, SL_STR("stream=true")),
+        .is_stream = is_stream,
         .wants_usage = true,
     };
     if (follow_fill(x, false)) {

@@ -15,6 +15,7 @@
 #include "llm/core/call.h"
 #include "llm/core/language.h"
 #include "llm/core/target.h"
+#include "wire/uri.h"
 
 void sl_keep_settle(struct sl_xchg *x)
 {
@@ -102,16 +103,10 @@ void sl_keep_answer(struct sl_xchg *x, struct sl_str written)
 
 /* --- asked for again --- */
 
-static struct sl_str query_get(struct sl_str query, struct sl_str name)
+static struct sl_str query_get(struct sl_xchg *x, const char *name)
 {
-    struct sl_str part;
-    while (sl_str_next(&query, '&', &part)) {
-        struct sl_str rest = part, key;
-        if (sl_str_next(&rest, '=', &key) && sl_str_eq(key, name)) {
-            return rest;
-        }
-    }
-    return SL_STR_NONE;
+    struct sl_str value = SL_STR_NONE;
+    return sl_query_get(x->match.query, name, x->arena, &value) ? value : SL_STR_NONE;
 }
 
 #define PAGE_MAX  100
@@ -191,7 +186,7 @@ static void page_write(struct sl_xchg *x, struct sl_jw *w, struct page *page, bo
 
 static void items_reply(struct sl_xchg *x, const struct sl_kept_answer *kept)
 {
-    struct sl_str query = x->match.query, limit_said = query_get(query, SL_STR("limit"));
+    struct sl_str limit_said = query_get(x, "limit");
     uint64_t limit = PAGE_SOME;
     if (limit_said.p && sl_parse_u64(limit_said, 1, PAGE_MAX, &limit) < 0) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "limit: a number from 1 to %d is expected", PAGE_MAX);
@@ -216,8 +211,7 @@ static void items_reply(struct sl_xchg *x, const struct sl_kept_answer *kept)
     sl_buf_reset(x->desk->text);
     sl_jw_init(&w, x->desk->text);
     sl_jw_object(&w);
-    page_write(x, &w, &page, sl_str_eq_c(query_get(query, SL_STR("order")), "asc"), query_get(query, SL_STR("after")),
-               limit);
+    page_write(x, &w, &page, sl_str_eq_c(query_get(x, "order"), "asc"), query_get(x, "after"), limit);
     sl_jw_end(&w);
     if (sl_buf_status(x->desk->text) < 0) {
         sl_xchg_fail_nomem(x);
@@ -259,7 +253,7 @@ bool sl_keep_reply(struct sl_xchg *x)
                           "Cannot cancel a response that is complete: this route answers at once.");
     } else if (sl_str_has_suffix(x->match.path, SL_STR("/input_items"))) {
         items_reply(x, &answer);
-    } else if (sl_str_eq_c(query_get(x->match.query, SL_STR("stream")), "true")) {
+    } else if (sl_str_eq_c(query_get(x, "stream"), "true")) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
                           "This response is complete, and is not streamed again: leave 'stream' out.");
     } else {
