@@ -91,6 +91,11 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = "/v1/" tail_, .has_type = true, .type = (llm_type), .tail = tail_, \
         .told = SL_TOLD(text, .body = (body_), __VA_ARGS__)                                               \
     }
+#define RERANK(path, text)                                                                                \
+    {                                                                                                     \
+        .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_RERANK, .tail = "rerank", \
+        .told = SL_TOLD(text, .body = "RerankRequest", .reply = "RerankReply")                            \
+    }
 /* MLflow 3's. */
 #define TIMED .headers = "x-mlflow-gateway-duration-ms"
 #define UNIFIED(path, llm_type, body_, text, ...)                                           \
@@ -110,8 +115,7 @@ static const struct sl_path invocations[] = {
            .media = "audio/mpeg"),
     PASSED(SL_LLM_MODERATIONS, "moderations", "OpenaiModerationsRequest", "Query a moderations route. OpenAI's shapes.",
            .reply = "OpenaiReply"),
-    PASSED(SL_LLM_RERANK, "rerank", "RerankRequest", "Query a rerank route. The shapes that Jina and vLLM have.",
-           .reply = "OpenaiReply"),
+    RERANK("/v1/rerank", "Query a rerank route. The shapes that Cohere, Jina and vLLM have."),
     CHAT("/chat/completions", SAME),
     COMPLETIONS("/completions", SAME),
     EMBEDDINGS("/embeddings", SAME),
@@ -134,6 +138,7 @@ static const struct sl_path invocations[] = {
     MESSAGES("/anthropic/v1/messages", "The same for clients whose base URL ends with /anthropic."),
     COHERE("/v2/chat", SL_LLM_CHAT, "Chat", "Query a chat route; `model` names the route. Cohere's shapes."),
     COHERE("/v2/embed", SL_LLM_EMBEDDINGS, "Embed", "Query an embeddings route. Cohere's shapes."),
+    RERANK("/v2/rerank", "The same, for Cohere's clients: errors are told in its shape."),
     CONVERSE("converse", "Query a chat route as Bedrock's client does.", .reply = "ConverseReply"),
     CONVERSE("converse-stream", "The same, as a stream of Amazon's frames.",
              .media = "application/vnd.amazon.eventstream"),

@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "llm/core/language.h"
+#include "llm/core/request.h"
 
 #define KEY_MAX    16384
 #define HEADER_MAX 1024
@@ -203,6 +204,20 @@ int sl_build_post(const struct sl_headers *headers, struct sl_str path, const st
     }
     int r = sl_headers_start(headers, arena, &req.headers);
     r = r < 0 ? r : sl_target_language(target, call)->write_call(call, target, env, ask_usage, arena, &req, ret_error);
+    if (r == 0) {
+        *ret_req = req;
+    }
+    return r;
+}
+
+int sl_build_tail(const struct sl_headers *headers, struct sl_str path, struct sl_str model_json,
+                  const struct sl_call *call, struct sl_arena *arena, struct sl_http_req *ret_req,
+                  struct sl_llm_error *ret_error)
+{
+    const struct sl_call_edit model = { "model", model_json, true };
+    struct sl_http_req req = { .method = "POST", .target = path };
+    int r = sl_headers_start(headers, arena, &req.headers);
+    r = r < 0 ? r : sl_call_pass(call, &model, 1, arena, &req, ret_error);
     if (r == 0) {
         *ret_req = req;
     }

@@ -13,7 +13,7 @@ extern const struct sl_language sl_language_openai;
 /* The same of hosts whose answers are not OpenAI's to the letter (lists of parts as content), and of those that serve
  * completions as chats: the call goes up in OpenAI's words, the reply is read and written again. */
 extern const struct sl_language sl_language_openai_like;
-/* Of calls that pass: images, speech, moderations, rerank. Only what they used is read. */
+/* Of calls that pass: images, speech, moderations, rerank, Cohere's too. Only what they used is read. */
 extern const struct sl_language sl_language_openai_passed;
 struct sl_openai_host;
 

@@ -9,10 +9,13 @@
 static const struct sl_json_scan_want members[SL_REPLY_COUNT] = {
     [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096 },
     [SL_REPLY_ERROR] = { SL_STR_INIT("error"), 4096 },
+    [SL_REPLY_META] = { SL_STR_INIT("meta"), 4096 }, /* Cohere's */
 };
 
 static int read_usage(struct sl_json_val usage, struct sl_usage *ret)
 {
+    struct sl_json_val billed = sl_json_get(usage, "billed_units");
+    usage = sl_json_is_present(billed) ? billed : usage;
     struct sl_usage u = SL_USAGE_NONE;
     int r = sl_openai_read_usage(usage, &u);
     if (r == 0) {

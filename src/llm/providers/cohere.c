@@ -2,7 +2,9 @@
 /* Provider cohere: Cohere's second API with its key. */
 #include "llm/cohere/cohere.h"
 #include "base/secret.h"
+#include "llm/core/call.h"
 #include "llm/core/language.h"
+#include "llm/core/passage.h"
 #include "llm/core/prepare.h"
 
 #define COHERE_BASE "https://api.cohere.com/v2"
@@ -38,6 +40,12 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
                  struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct conf *conf = target->conf;
+    if (call->passage) {
+        struct sl_str path;
+        int r = sl_uri_join(&target->base, sl_str_c(call->passage->tail), arena, &path);
+        return r < 0 ? r
+                     : sl_build_tail(&conf->headers, path, conf->cohere.model_json, call, arena, ret_req, ret_error);
+    }
     return sl_build_post(&conf->headers, SL_STR_NONE, call, target, env, ask_usage, arena, ret_req, ret_error);
 }
 
@@ -58,6 +66,7 @@ const struct sl_provider sl_provider_cohere = {
     .name = "cohere",
     .label = "Cohere",
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,
+    .passes = SL_BIT(SL_LLM_RERANK),
     .languages = { &sl_language_cohere, &sl_language_cohere, &sl_language_cohere },
     .stream_usage = SL_USAGE_ALWAYS,
     .credential_headers = sl_credential_bearer,

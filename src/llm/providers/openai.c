@@ -283,15 +283,9 @@ static int tail_build(const struct sl_call *call, const struct sl_target *target
                       struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct sl_openai_conf *conf = target->conf;
-    const struct sl_call_edit model = { "model", conf->model_json, true };
-    struct sl_http_req req = { .method = "POST" };
-    int r = target_make(conf, &target->base, call->passage->tail, SL_STR(""), arena, &req.target);
-    r = r < 0 ? r : sl_headers_start(&conf->headers, arena, &req.headers);
-    r = r < 0 ? r : sl_call_pass(call, &model, 1, arena, &req, ret_error);
-    if (r == 0) {
-        *ret_req = req;
-    }
-    return r;
+    struct sl_str path;
+    int r = target_make(conf, &target->base, call->passage->tail, SL_STR(""), arena, &path);
+    return r < 0 ? r : sl_build_tail(&conf->headers, path, conf->model_json, call, arena, ret_req, ret_error);
 }
 
 int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,

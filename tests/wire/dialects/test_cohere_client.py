@@ -167,3 +167,57 @@ def test_errors_are_told_as_cohere_does(lab):
     for path in ("/v2/nothing", "/v2"):
         r = lab.daemon.call("POST", path, {})
         assert r.status == 404 and "Not Found" in r.json()["message"]
+
+
+def rank_route(name, **config):
+    return {**route(name, "cohere", "rerank-v3.5", cohere_api_key="up", **config), "endpoint_type": "llm/v1/rerank"}
+
+
+@pytest.fixture(scope="module")
+def ranker(sluice_module):
+    def other(x):  # an upstream of another kind: its errors have another shape
+        if x.path != "/v1/rerank" or not x.json().get("documents"):
+            return x.reply({"error": {"message": "no documents", "type": "invalid_request_error", "param": None, "code": None}}, "400 Bad Request")
+        return x.reply({"id": "j", "results": [{"index": 0, "relevance_score": 0.5, "document": {"text": x.json()["documents"][0]}}], "usage": {"total_tokens": 7, "prompt_tokens": 7}})
+
+    ups = [Upstream(Cohere([])), Upstream(other)]
+    vllm = {**route("vllm", "vllm", "bge-reranker", api_base=ups[1].base), "endpoint_type": "llm/v1/rerank"}
+    daemon = sluice_module({"endpoints": [rank_route("rank", cohere_api_base=ups[0].base.removesuffix("/v1") + "/v2"), vllm]})
+    daemon.ups = ups
+    yield daemon
+    for up in ups:
+        up.close()
+
+
+def test_rerank_by_both_of_coheres_clients(ranker):
+    documents = ["short", "the longest of them", "longer one"]
+    for client in (cohere.ClientV2("k", base_url=ranker.url), cohere.Client("k", base_url=ranker.url)):
+        reply = client.rerank(model="rank", query="q", documents=documents, top_n=2, request_options={"additional_headers": {"x-request-id": f"rank-{type(client).__name__}"}})
+        assert [r.index for r in reply.results] == [1, 2] and reply.results[0].relevance_score == 1
+        assert reply.meta.billed_units.search_units == 1
+        seen = ranker.ups[0].requests[-1]
+        assert (seen.path, seen.json()["model"], seen.get("authorization")) == ("/v2/rerank", "rerank-v3.5", "Bearer up")
+        line = ranker.log_line(f"rank-{type(client).__name__}")
+        assert (line["route"], line["provider"], line["input_tokens"]) == ("rank", "cohere", 9)
+
+
+def test_rerank_of_a_provider_that_is_not_coheres(ranker):
+    client = cohere.ClientV2("k", base_url=ranker.url)
+    assert client.rerank(model="vllm", query="q", documents=["a"]).results[0].relevance_score == 0.5
+    with pytest.raises(cohere.BadRequestError) as e:
+        client.rerank(model="vllm", query="q", documents=[])
+    assert "no documents" in e.value.body["message"], e.value.body
+
+
+def test_rerank_that_is_refused(ranker):
+    client = cohere.ClientV2("k", base_url=ranker.url)
+    with pytest.raises(cohere.BadRequestError) as e:
+        client.rerank(model="rank", query="", documents=["a"])
+    assert "query must be a text" in e.value.body["message"]  # Cohere's own words
+    with pytest.raises(cohere.NotFoundError) as e:
+        client.rerank(model="nothing", query="q", documents=["a"])
+    assert "nothing" in e.value.body["message"]
+    for path, body, said in (("/v2/rerank", {"query": "q"}, "model"),
+                             ("/v2/chat", {"model": "rank", "messages": GO}, "Endpoint 'rank' is not a chat endpoint")):
+        r = ranker.call("POST", path, body)
+        assert r.status == 400 and said in r.json()["message"], r.body

@@ -15,7 +15,7 @@ MAY = {ANY: {"query", "narrow", "viewer", "boss", "admin"}, INVOKE: {"query", "n
        ADMINS: {"boss", "admin"}}
 
 INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/chat/completions", "/completions", "/embeddings", "/v2/embed",
-               "/v1/images/generations", "/v1/audio/speech", "/v1/moderations", "/v1/rerank",
+               "/v1/images/generations", "/v1/audio/speech", "/v1/moderations", "/v1/rerank", "/v2/rerank",
                "/openai/deployments/{}/chat/completions", "/openai/deployments/{}/completions", "/openai/deployments/{}/embeddings",
                "/v1/responses", "/responses", "/openai/responses", "/openai/v1/responses",
                "/v1/messages", "/anthropic/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens", "/v2/chat", "/gateway/{}/invocations", "/endpoints/{}/invocations", "/serving-endpoints/{}/invocations",

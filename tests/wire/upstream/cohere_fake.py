@@ -102,6 +102,28 @@ def check(body):
     check_tools(body)
 
 
+RERANK = {"model", "query", "documents", "top_n", "max_tokens_per_doc", "priority"}
+
+
+def check_rerank(body):
+    for key in body:
+        if key not in RERANK:
+            raise Refused(f"invalid request: unknown field '{key}' in rerank")
+    if not body.get("query") or not isinstance(body.get("documents"), list) or not body["documents"] or not all(isinstance(d, str) for d in body["documents"]):
+        raise Refused("invalid request: query must be a text and documents a list of texts")
+    if not body["model"].startswith("rerank-"):
+        raise Refused(f"model '{body['model']}' not found")
+    if not 1 <= body.get("top_n", 1):
+        raise Refused("invalid request: top_n must be at least 1")
+
+
+def ranked(body):
+    """The longest document first."""
+    order = sorted(range(len(body["documents"])), key=lambda i: -len(body["documents"][i]))[:body.get("top_n")]
+    return {"id": "rr", "results": [{"index": i, "relevance_score": 1 / (n + 1)} for n, i in enumerate(order)],
+            "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 1, "input_tokens": 9}}}
+
+
 class Cohere:
     """An upstream's handler. `plan`: the message that each call in turn is answered with."""
 
@@ -129,6 +151,12 @@ class Cohere:
     def __call__(self, x):
         body = x.json()
         try:
+            if x.path not in ("/v2/chat", "/v2/rerank") or not (x.get("authorization") or "").startswith("Bearer "):
+                raise Refused(f"no such call: {x.path}")
+            if x.path == "/v2/rerank":
+                check_rerank(body)
+                x.reply(ranked(body))
+                return
             check(body)
         except Refused as e:
             x.reply({"id": "e", "message": str(e)}, "400 Bad Request")
