@@ -11,7 +11,9 @@ static const char *const advice[SL_ERR_COUNT] = {
     [SL_ERR_CALLER_FORBIDDEN] = "Use a key whose role allows this.",
     [SL_ERR_CALLER_NOT_FOUND] = "Check the path and the route's name; the lists show what this key may use.",
     [SL_ERR_CALLER_METHOD_NOT_ALLOWED] = "Use a method that the `allow` header names.",
-    [SL_ERR_CALLER_TIMEOUT] = "Send the request faster, or raise `server.timeouts.head` or `body_idle`.",
+    [SL_ERR_CALLER_TIMEOUT] =
+        "408: send the request faster, or raise `server.timeouts.head` or `body_idle`. 504: the call's own deadline "
+        "(`x-sluice-timeout`) has passed; give it more time.",
     [SL_ERR_CALLER_CONFLICT] = "Read the current state, then decide again.",
     [SL_ERR_CALLER_RETIRED] = "This call is gone; the message names its successor.",
     [SL_ERR_CALLER_BODY_TOO_LARGE] = "Send less, or raise `server.limits.body`.",

@@ -21,6 +21,12 @@ static struct sl_ask ask_of(const struct sl_course *course)
     return (struct sl_ask){ course->passed, sl_loop_now(loop), sl_rng_next(&loop->rng), course->x->call->is_stream };
 }
 
+uint64_t sl_course_end_usec(const struct sl_xchg *x)
+{
+    uint64_t end = x->req->body_usec + x->route->conf.timeouts.total_usec;
+    return x->deadline_usec ? SL_MIN(end, x->deadline_usec) : end;
+}
+
 struct sl_course *sl_course_new(struct sl_xchg *x)
 {
     struct sl_course *course = SL_ARENA_NEW(x->arena, struct sl_course);
@@ -165,7 +171,7 @@ bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error
         .n_repeats = course->n_repeats,
         .n_repeats_allowed = x->route->conf.retries,
         .start_usec = x->req->body_usec,
-        .end_usec = x->req->body_usec + x->route->conf.timeouts.total_usec,
+        .end_usec = sl_course_end_usec(x),
     };
     struct sl_ask ask = ask_of(course);
     bool may_rest = failure.cause == SL_CAUSE_RATE_LIMITED || failure.cause == SL_CAUSE_OVERLOADED;

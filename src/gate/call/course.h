@@ -45,6 +45,9 @@ struct sl_course {
     struct sl_llm_error unfit_error; /* the first one's */
 };
 
+/* When a call's time is over, with a course or without: the route's, or the caller's own. */
+uint64_t sl_course_end_usec(const struct sl_xchg *x);
+
 /* On the exchange's arena. NULL: no memory. */
 struct sl_course *sl_course_new(struct sl_xchg *x);
 /* The target is asked: the first one, or what `next` says. False: none can be, *ret_error says why. */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "gate/call/auth.h"
+#include "gate/call/deadline.h"
 #include "gate/call/estimate.h"
 #include "gate/call/follow.h"
 #include "gate/call/measure.h"
@@ -230,7 +231,7 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     if (sl_xchg_is_invocation(x) && !x->path->follows && x->match.arg.p && !route_or_refuse(x, x->match.arg)) {
         return;
     }
-    if (x->path->is_passage && !sl_passage_or_refuse(x)) {
+    if ((x->path->is_passage && !sl_passage_or_refuse(x)) || (sl_xchg_is_invocation(x) && !sl_deadline_or_refuse(x))) {
         return;
     }
     sl_xchg_set_state(x, SL_XS_BODY);

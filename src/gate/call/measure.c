@@ -79,7 +79,8 @@ static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t no
 void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)
 {
     /* A call that its provider cannot express never left. */
-    bool has_left = type < SL_ERR_CALLER_INVALID_REQUEST || type >= SL_ERR_CALLER_CANCELLED;
+    bool is_aborted = type == SL_ERR_CALLER_CANCELLED || type == SL_ERR_CALLER_TIMEOUT; /* it ran until then */
+    bool has_left = type < SL_ERR_CALLER_INVALID_REQUEST || type >= SL_ERR_CALLER_CANCELLED || is_aborted;
     if (x->record.n_measured == x->record.n_attempts || !has_left) {
         return;
     }
@@ -87,7 +88,7 @@ void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now
     struct sl_metrics_worker *metrics = x->desk->metrics;
     struct sl_metric_key key = { .labels = labels_of(x), .error_type = (uint8_t)type };
     sl_metrics_observe(metrics, SL_METRIC_CLIENT_DURATION, &key, now_usec - x->record.upstream_start_usec);
-    key.word = type == SL_ERR_NONE ? "ok" : type == SL_ERR_CALLER_CANCELLED ? "cancelled" : "error";
+    key.word = type == SL_ERR_NONE ? "ok" : is_aborted ? "cancelled" : "error";
     sl_metrics_add(metrics, SL_METRIC_ATTEMPTS, &key);
     if (sl_error_type_is_upstream(type)) {
         attempt_tell(x, type, now_usec);

@@ -7,6 +7,7 @@
 #include "gate/call/course.h"
 #include "gate/call/cred_table.h"
 #include "gate/call/credential.h"
+#include "gate/call/deadline.h"
 #include "gate/call/measure.h"
 #include "gate/call/relay.h"
 #include "gate/call/relay_out.h"
@@ -27,6 +28,7 @@ struct sl_plan {
     struct sl_attempt attempt;
     struct sl_relay relay;
     struct sl_timer backoff;
+    struct sl_timer deadline; /* the caller's own, where there is one */
     uint32_t n_retries;       /* of the attempts: those that upstream.retries counts */
     bool usage_was_refused;   /* the next one does not ask for it */
     struct sl_course *course; /* where there are several targets; NULL: there is one */
@@ -55,6 +57,7 @@ static void plan_on_stop(struct sl_part *part)
 {
     struct sl_plan *plan = SL_CONTAINER_OF(part, struct sl_plan, part);
     sl_timer_remove(plan->x->desk->loop, &plan->backoff);
+    sl_timer_remove(plan->x->desk->loop, &plan->deadline);
     sl_credential_cancel(plan->wait);
     plan->wait = NULL;
     if (plan->course) {
@@ -103,7 +106,7 @@ static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wai
         .n_allowed = x->route->conf.retries,
         .now_usec = sl_loop_now(x->desk->loop),
         .wait_usec = wait_usec,
-        .end_usec = x->req->body_usec + x->route->conf.timeouts.total_usec,
+        .end_usec = sl_course_end_usec(x),
     };
     if (!sl_may_retry(&chance)) {
         return false;
@@ -414,6 +417,20 @@ static void attempt_begin(struct sl_plan *plan)
     }
 }
 
+/* Whatever it waits for: an upstream, a credential, a repeat. */
+static void deadline_on_timer(struct sl_timer *timer)
+{
+    struct sl_plan *plan = SL_CONTAINER_OF(timer, struct sl_plan, deadline);
+    struct sl_llm_error error;
+    sl_deadline_error(plan->x, &error);
+    if (plan->relay.is_head_sent) {
+        verdict_obey(plan, sl_relay_fault(&plan->relay, error.type, error.message));
+    } else {
+        plan->x->record.error_text = error.message;
+        sl_xchg_fail(plan->x, &error);
+    }
+}
+
 void sl_plan_start(struct sl_xchg *x)
 {
     struct sl_plan *plan = SL_ARENA_NEW(x->arena, struct sl_plan);
@@ -424,6 +441,7 @@ void sl_plan_start(struct sl_xchg *x)
     plan->x = x;
     x->plan = plan;
     sl_timer_init(&plan->backoff, backoff_on_timer);
+    sl_timer_init(&plan->deadline, deadline_on_timer);
     sl_part_begin(&x->parts, &plan->part, plan_on_stop);
     if (x->route->traffic && !x->call->passage) { /* what is passed on raw is for the first target */
         plan->course = sl_course_new(x);
@@ -431,6 +449,13 @@ void sl_plan_start(struct sl_xchg *x)
             sl_xchg_fail_nomem(x);
             return;
         }
+    }
+    if (SL_UNLIKELY(x->deadline_usec)) {
+        if (x->deadline_usec <= sl_loop_now(x->desk->loop)) {
+            deadline_on_timer(&plan->deadline);
+            return;
+        }
+        sl_timer_set(x->desk->loop, &plan->deadline, x->deadline_usec);
     }
     attempt_begin(plan);
 }

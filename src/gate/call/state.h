@@ -94,7 +94,8 @@ struct sl_xchg {
     const struct sl_admission *admission; /* what limits hold; NULL: none */
     struct sl_ticket *ticket;
 
-    bool is_noted; /* its answer can be asked for again: gate/call/follow.h */
+    uint64_t deadline_usec; /* the caller's own; 0: none */
+    bool is_noted;          /* its answer can be asked for again: gate/call/follow.h */
 
     struct sl_plan *plan; /* NULL until the call is admitted */
     /* The relay's: what an upstream said beside the body that a reply of ours is made from; NULL: nothing. */
