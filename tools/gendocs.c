@@ -220,7 +220,7 @@ static void endpoints_put(struct sl_buf *out)
     rows_put(out, sl_route_conf_rows, "sluice", false);
     rows_put(out, sl_route_own_rows, "sluice", false);
     rows_put(out, sl_traffic_rows, "sluice", false);
-    sl_buf_add_c(out, "\n`proxy`, `headers`, `tls` and `targets` are for routes of this file only.\n\n"
+    sl_buf_add_c(out, "\n`proxy`, `headers` and `tls` are for routes of this file only.\n\n"
                       "A target is a map; [traffic.md](traffic.md) says what is done with them:\n\n");
     sl_buf_add_c(out, "| key | value | default | what |\n|---|---|---|---|\n");
     rows_put(out, sl_target_rows, "sluice.targets[]", false);

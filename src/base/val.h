@@ -34,5 +34,9 @@ struct sl_val_item {
 const char *sl_val_kind_name(enum sl_val_kind kind); /* "a list", "a number", … for messages */
 /* The member of a map, or NULL (also for NULL and other kinds). */
 struct sl_val *sl_val_find(const struct sl_val *map, const char *key);
+SL_INLINE bool sl_val_is_nothing(const struct sl_val *val)
+{
+    return !val || val->kind == SL_VAL_NULL;
+}
 
 #endif

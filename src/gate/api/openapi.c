@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "gate/api/opt_schema.h"
 #include "gate/config/route_conf.h"
+#include "gate/config/traffic_conf.h"
 #include "json/write.h"
 #include "llm/core/language.h"
 #include "llm/mlflow/openapi.h"
@@ -409,8 +410,13 @@ static void schemas_write(struct sl_jw *w)
     sl_model_schema(w, false);
     sl_jw_key(w, "ExternalModel");
     sl_model_schema(w, true);
+    static const struct sl_opt of_route[] = {
+        { "", SL_OPT_ROWS, 0, NULL, 0, 0, 0, NULL, sl_route_conf_rows, NULL, NULL },
+        { "", SL_OPT_ROWS, 0, NULL, 0, 0, 0, NULL, sl_traffic_rows, NULL, NULL },
+        { NULL },
+    };
     sl_jw_key(w, "RouteSettings");
-    sl_opt_schema(w, sl_route_conf_rows);
+    sl_opt_schema(w, of_route);
 }
 
 static void components_write(struct sl_jw *w, const struct sl_path_table *paths)

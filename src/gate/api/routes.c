@@ -60,6 +60,25 @@ static int etag_add(struct sl_xchg *x, struct sl_headers *headers, uint64_t vers
     return tag.p ? sl_headers_add(headers, arena, SL_STR("etag"), tag) : SL_E_NOMEM;
 }
 
+/* Of several, in their order: what of each may be shown. */
+static void targets_write(struct sl_jw *w, const struct sl_route *route)
+{
+    sl_jw_key(w, "targets");
+    sl_jw_array(w);
+    for (uint32_t i = 0; i < route->n_targets; i++) {
+        const struct sl_target *target = &route->targets[i];
+        const struct sl_target_rule *rule = &route->traffic->rules[i];
+        sl_jw_object(w);
+        sl_jw_member_str(w, "name", route->traffic->targets[i].name);
+        sl_jw_member_str(w, "provider", sl_str_c(target->provider->name));
+        sl_jw_member_str(w, "model", target->model);
+        sl_jw_member_u64(w, "weight", rule->weight);
+        sl_jw_member_u64(w, "tier", rule->tier);
+        sl_jw_end(w);
+    }
+    sl_jw_end(w);
+}
+
 /* Everything but secrets. */
 static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route *row)
 {
@@ -72,6 +91,9 @@ static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route
     sl_store_seal(x->worker->gate->store, &seal);
     int r = sl_definition_write(w, &def, &seal);
     sl_seal_done(&seal);
+    if (dynamic && dynamic->traffic) {
+        targets_write(w, dynamic);
+    }
     own_members(x, w, dynamic, row->name, false, dynamic && sl_snapshot_is_shadowed(snapshot, dynamic));
     sl_jw_member_u64(w, "version", row->version);
     sl_jw_member_u64(w, "created_at", row->created_usec / SL_USEC_PER_SEC);
@@ -95,25 +117,6 @@ static void model_write(struct sl_jw *w, const struct sl_route *route)
     sl_jw_object(w);
     sl_jw_member_str(w, "name", route->targets[0].model);
     sl_jw_member_str(w, "provider", sl_str_c(route->targets[0].provider->name));
-    sl_jw_end(w);
-}
-
-/* Of several, in the order of the file: what of each may be shown. */
-static void targets_write(struct sl_jw *w, const struct sl_route *route)
-{
-    sl_jw_key(w, "targets");
-    sl_jw_array(w);
-    for (uint32_t i = 0; i < route->n_targets; i++) {
-        const struct sl_target *target = &route->targets[i];
-        const struct sl_target_rule *rule = &route->traffic->rules[i];
-        sl_jw_object(w);
-        sl_jw_member_str(w, "name", route->traffic->targets[i].name);
-        sl_jw_member_str(w, "provider", sl_str_c(target->provider->name));
-        sl_jw_member_str(w, "model", target->model);
-        sl_jw_member_u64(w, "weight", rule->weight);
-        sl_jw_member_u64(w, "tier", rule->tier);
-        sl_jw_end(w);
-    }
     sl_jw_end(w);
 }
 
@@ -169,19 +172,10 @@ static void on_read(struct sl_xchg *x, struct sl_question *question)
     }
 }
 
-/* The fingerprints of a route of the file, as sl_definition_write has them of others; without a store there are none.
- */
-static int file_prints_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_target *target)
+/* An object of the fingerprints of a target. */
+static int target_prints(struct sl_jw *w, const struct sl_target *target, const struct sl_seal *seal)
 {
-    struct sl_seal seal = { 0 };
     int r = 0;
-    if (x->worker->gate->store) {
-        sl_store_seal(x->worker->gate->store, &seal);
-    }
-    if (!seal.is_set) {
-        return 0;
-    }
-    sl_jw_key(w, "secrets");
     sl_jw_object(w);
     for (const struct sl_opt *row = target->provider->opts; r == 0 && row && row->key; row++) {
         const struct sl_secret *secret = (const struct sl_secret *)((const char *)target->conf + row->offset);
@@ -191,13 +185,38 @@ static int file_prints_write(struct sl_xchg *x, struct sl_jw *w, const struct sl
         }
         struct sl_str text = sl_secret_reveal(secret), scheme = SL_STR("Bearer "); /* some are kept as they are sent */
         text = sl_str_has_prefix(text, scheme) ? sl_str_sub(text, scheme.n, text.n) : text;
-        r = sl_seal_fingerprint(&seal, text, print);
+        r = sl_seal_fingerprint(seal, text, print);
         sl_jw_key(w, row->key);
         sl_jw_object(w);
         sl_jw_member_str(w, "fingerprint", sl_str_c(r == 0 ? print : ""));
         sl_jw_end(w);
     }
     sl_jw_end(w);
+    return r;
+}
+
+/* The fingerprints of a route of the file, as sl_definition_write has them of others; without a store there are none.
+ */
+static int file_prints_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
+{
+    struct sl_seal seal = { 0 };
+    if (x->worker->gate->store) {
+        sl_store_seal(x->worker->gate->store, &seal);
+    }
+    if (!seal.is_set) {
+        return 0;
+    }
+    sl_jw_key(w, "secrets");
+    int r = target_prints(w, &route->targets[0], &seal);
+    if (route->traffic) {
+        sl_jw_key(w, "target_secrets");
+        sl_jw_object(w);
+        for (uint32_t i = 0; r == 0 && i < route->n_targets; i++) {
+            sl_jw_key_str(w, route->traffic->targets[i].name);
+            r = target_prints(w, &route->targets[i], &seal);
+        }
+        sl_jw_end(w);
+    }
     sl_seal_done(&seal);
     return r;
 }
@@ -207,7 +226,7 @@ static void file_reply(struct sl_xchg *x, const struct sl_route *route)
     struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
     sl_jw_object(w);
     own_item_members(x, w, route);
-    int r = file_prints_write(x, w, &route->targets[0]);
+    int r = file_prints_write(x, w, route);
     sl_jw_end(w);
     if (r < 0) {
         sl_xchg_fail_nomem(x);

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/val.h"
+#include "json/write.h"
 
 #define DEPTH_MAX   64
 #define MEMBERS_MAX 1024 /* of one container: names are compared one by one */
@@ -82,4 +83,31 @@ static int val_make(struct sl_json_val json, struct sl_arena *arena, uint32_t de
 int sl_body_val(struct sl_json_val json, struct sl_arena *arena, struct sl_val **ret)
 {
     return val_make(json, arena, 0, ret);
+}
+
+void sl_body_val_write(struct sl_jw *w, const struct sl_val *val)
+{
+    switch (val->kind) {
+    case SL_VAL_NULL:
+        sl_jw_null(w);
+        break;
+    case SL_VAL_STRING:
+        sl_jw_str(w, val->text);
+        break;
+    case SL_VAL_BOOL:
+    case SL_VAL_NUMBER:
+        sl_jw_raw(w, val->text);
+        break;
+    case SL_VAL_LIST:
+    case SL_VAL_MAP:
+        (val->kind == SL_VAL_MAP ? sl_jw_object : sl_jw_array)(w);
+        for (uint32_t i = 0; i < val->n; i++) {
+            if (val->kind == SL_VAL_MAP) {
+                sl_jw_key_str(w, val->items[i].key);
+            }
+            sl_body_val_write(w, val->items[i].val);
+        }
+        sl_jw_end(w);
+        break;
+    }
 }

@@ -7,14 +7,18 @@
 #include "base/near.h"
 #include "base/opt.h"
 #include "gate/config/body_val.h"
+#include "gate/config/conf_part.h"
 #include "gate/config/route.h"
 #include "gate/config/route_model.h"
 #include "json/write.h"
 #include "llm/core/provider.h"
-#include "store/seal.h"
 #include "store/store.h"
 
 #define CONFIG_MAX (1u << 20)
+/* What is sealed is the configuration of `model`. Where there are targets it is an object of that and of their list, in
+ * their order, null for one without. No provider's row has these names. */
+#define OWN     "sluice.model"
+#define TARGETS "sluice.targets"
 
 /* --- from a body --- */
 
@@ -31,9 +35,11 @@ static const struct sl_val *type_of(const struct sl_val *entry, const char **ret
     return sl_val_find(entry, *ret_key);
 }
 
-static bool is_nothing(const struct sl_val *val)
+/* The list of `sluice.targets`; NULL: there is none, or it is no list. */
+static const struct sl_val *targets_of(const struct sl_val *entry)
 {
-    return !val || val->kind == SL_VAL_NULL;
+    const struct sl_val *list = sl_val_find(sl_val_find(entry, "sluice"), "targets");
+    return list && list->kind == SL_VAL_LIST ? list : NULL;
 }
 
 /* What the schema of create_route says: strings, and an object. */
@@ -46,15 +52,18 @@ static int schema_check(const struct sl_val *entry, bool needs_name, struct sl_b
         return fault(ret, "model_attributes_type", "",
                      "Input should be a valid dictionary or object to extract fields from");
     }
-    if (is_nothing(name) ? needs_name : name->kind != SL_VAL_STRING) {
+    if (sl_val_is_nothing(name) ? needs_name : name->kind != SL_VAL_STRING) {
         return fault(ret, name ? "string_type" : "missing", "name",
                      name ? "Input should be a valid string" : "Field required");
     }
-    if (is_nothing(type) || type->kind != SL_VAL_STRING) {
+    if (sl_val_is_nothing(type) || type->kind != SL_VAL_STRING) {
         return fault(ret, type ? "string_type" : "missing", key,
                      type ? "Input should be a valid string" : "Field required");
     }
-    if (is_nothing(model) || model->kind != SL_VAL_MAP) {
+    if (!model && targets_of(entry) && targets_of(entry)->n) {
+        return 0; /* they have theirs */
+    }
+    if (sl_val_is_nothing(model) || model->kind != SL_VAL_MAP) {
         return fault(ret, model ? "model_attributes_type" : "missing", "model",
                      model ? "Input should be a valid dictionary or object to extract fields from" : "Field required");
     }
@@ -67,64 +76,148 @@ static const struct sl_provider *provider_of(const struct sl_val *model)
     return name && name->kind == SL_VAL_STRING ? sl_provider_find(name->text) : NULL;
 }
 
-/* Writes what was read: each name once, nothing that the reader passed over. */
-static void val_write(struct sl_jw *w, const struct sl_val *val)
-{
-    switch (val->kind) {
-    case SL_VAL_NULL:
-        sl_jw_null(w);
-        break;
-    case SL_VAL_STRING:
-        sl_jw_str(w, val->text);
-        break;
-    case SL_VAL_BOOL:
-    case SL_VAL_NUMBER:
-        sl_jw_raw(w, val->text);
-        break;
-    case SL_VAL_LIST:
-    case SL_VAL_MAP:
-        (val->kind == SL_VAL_MAP ? sl_jw_object : sl_jw_array)(w);
-        for (uint32_t i = 0; i < val->n; i++) {
-            if (val->kind == SL_VAL_MAP) {
-                sl_jw_key_str(w, val->items[i].key);
-            }
-            val_write(w, val->items[i].val);
-        }
-        sl_jw_end(w);
-        break;
-    }
-}
-
 static void member_write(struct sl_jw *w, const char *key, const struct sl_val *val)
 {
-    if (!is_nothing(val)) {
+    if (!sl_val_is_nothing(val)) {
         sl_jw_key(w, key);
-        val_write(w, val);
+        sl_body_val_write(w, val);
     }
 }
 
-static void spec_write(struct sl_jw *w, const struct sl_val *entry, struct sl_str name)
+/* How a provider's configuration is written where it stands; NULL: it is left out. */
+typedef void conf_fn(struct sl_jw *w, const struct sl_opt *rows, const struct sl_val *config);
+
+static const struct sl_opt no_rows[] = { { NULL } };
+
+static const struct sl_opt *rows_of(const struct sl_val *model)
+{
+    const struct sl_provider *provider = provider_of(model);
+    return provider ? provider->opts : no_rows;
+}
+
+static void model_write(struct sl_jw *w, const struct sl_val *model, const struct sl_val *config, conf_fn *conf_write)
+{
+    sl_jw_object(w);
+    member_write(w, "name", sl_val_find(model, "name"));
+    member_write(w, "provider", sl_val_find(model, "provider"));
+    if (conf_write && config) {
+        sl_jw_key(w, "config");
+        conf_write(w, rows_of(model), config);
+    }
+    sl_jw_end(w);
+}
+
+static void target_write(struct sl_jw *w, const struct sl_val *target, const struct sl_val *config, conf_fn *conf_write)
+{
+    if (target->kind != SL_VAL_MAP) {
+        sl_body_val_write(w, target); /* told when it is bound */
+        return;
+    }
+    sl_jw_object(w);
+    for (uint32_t i = 0; i < target->n; i++) {
+        const struct sl_val_item *item = &target->items[i];
+        sl_jw_key_str(w, item->key);
+        if (sl_str_eq_c(item->key, "model") && item->val->kind == SL_VAL_MAP) {
+            model_write(w, item->val, config, conf_write);
+        } else {
+            sl_body_val_write(w, item->val);
+        }
+    }
+    sl_jw_end(w);
+}
+
+/* A definition in its parts. */
+struct parts {
+    struct sl_val *entry;
+    const struct sl_val *own;     /* the configuration of `model`; a map */
+    const struct sl_val *targets; /* those of the targets; NULL: none are sealed */
+};
+
+/* The configuration of a target; NULL: it has none. */
+static const struct sl_val *target_config(const struct parts *parts, uint32_t i)
+{
+    const struct sl_val *list = parts->targets;
+    return list && i < list->n && list->items[i].val->kind == SL_VAL_MAP ? list->items[i].val : NULL;
+}
+
+static void sluice_write(struct sl_jw *w, const struct parts *parts, conf_fn *conf_write)
+{
+    const struct sl_val *sluice = sl_val_find(parts->entry, "sluice"), *targets = targets_of(parts->entry);
+    if (!targets) {
+        member_write(w, "sluice", sluice);
+        return;
+    }
+    sl_jw_key(w, "sluice");
+    sl_jw_object(w);
+    for (uint32_t i = 0; i < sluice->n; i++) {
+        sl_jw_key_str(w, sluice->items[i].key);
+        if (sluice->items[i].val != targets) {
+            sl_body_val_write(w, sluice->items[i].val);
+            continue;
+        }
+        sl_jw_array(w);
+        for (uint32_t k = 0; k < targets->n; k++) {
+            target_write(w, targets->items[k].val, target_config(parts, k), conf_write);
+        }
+        sl_jw_end(w);
+    }
+    sl_jw_end(w);
+}
+
+static void spec_write(struct sl_jw *w, struct sl_val *entry, struct sl_str name)
 {
     const char *key;
     const struct sl_val *model = sl_val_find(entry, "model");
     sl_jw_object(w);
     sl_jw_member_str(w, "name", name);
     member_write(w, "route_type", type_of(entry, &key));
-    sl_jw_key(w, "model");
-    sl_jw_object(w);
-    member_write(w, "name", sl_val_find(model, "name"));
-    member_write(w, "provider", sl_val_find(model, "provider"));
-    sl_jw_end(w);
+    if (model) {
+        sl_jw_key(w, "model");
+        model_write(w, model, NULL, NULL);
+    }
     member_write(w, "limit", sl_val_find(entry, "limit"));
-    member_write(w, "sluice", sl_val_find(entry, "sluice"));
+    sluice_write(w, &(struct parts){ .entry = entry }, NULL);
+    sl_jw_end(w);
+}
+
+/* The configuration in a body's `model`; NULL: none. */
+static const struct sl_val *config_of(const struct sl_val *model)
+{
+    const struct sl_provider *provider = provider_of(model);
+    return provider ? sl_route_provider_config(model, provider) : NULL;
+}
+
+static void own_write(struct sl_jw *w, const struct sl_val *config)
+{
+    sl_body_val_write(w, config ? config : &(struct sl_val){ .kind = SL_VAL_MAP });
+}
+
+static void config_write(struct sl_jw *w, const struct sl_val *entry)
+{
+    const struct sl_val *own = config_of(sl_val_find(entry, "model")), *targets = targets_of(entry);
+    if (!targets) {
+        own_write(w, own);
+        return;
+    }
+    sl_jw_object(w);
+    sl_jw_key(w, OWN);
+    own_write(w, own);
+    sl_jw_key(w, TARGETS);
+    sl_jw_array(w);
+    for (uint32_t i = 0; i < targets->n; i++) {
+        const struct sl_val *config = config_of(sl_val_find(targets->items[i].val, "model"));
+        sl_body_val_write(w, config ? config : &(struct sl_val){ .kind = SL_VAL_NULL });
+    }
+    sl_jw_end(w);
     sl_jw_end(w);
 }
 
 /* Members that a route has, and those of a route that was read and comes back. */
-static const char *const route_keys[] = { "name",       "route_type", "endpoint_type", "model",
-                                          "limit",      "sluice",     "limits",        "secrets",
-                                          "owner",      "shadowed",   "version",       "route_url",
-                                          "created_at", "updated_at", "defined_at",    NULL };
+static const char *const route_keys[] = { "name",           "route_type", "endpoint_type", "model",
+                                          "limit",          "sluice",     "limits",        "secrets",
+                                          "owner",          "shadowed",   "version",       "route_url",
+                                          "created_at",     "updated_at", "defined_at",    "targets",
+                                          "target_secrets", NULL };
 /* "task" is the route's type in the words of another API. */
 static const char *const model_keys[] = { "provider", "name", "config", "task", NULL };
 
@@ -142,8 +235,31 @@ static int unknown(struct sl_err *err, const char *where, struct sl_str key, con
                    near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
-/* What nobody would read is refused where it looks like a slip, and anywhere inside of `model`, where it may be a
- * credential. */
+/* Nothing unknown inside of `model`, where it may be a credential. `where`: of it, with a dot behind. */
+static int model_keys_check(const struct sl_val *model, const char *where, struct sl_err *err)
+{
+    const struct sl_provider *provider = provider_of(model);
+    const struct sl_val *config = config_of(model);
+    char at[80];
+    snprintf(at, sizeof(at), "%smodel: ", where);
+    for (uint32_t i = 0; model && i < model->n; i++) {
+        struct sl_str key = model->items[i].key;
+        if (provider && sl_opt_find(provider->opts, key)) {
+            return sl_fail(err, SL_E_INVAL, "%s\"%.*s\" belongs into model.config", at, SL_STR_ARG(key));
+        }
+        if (provider && config != model->items[i].val && model->items[i].val->kind != SL_VAL_NULL &&
+            !is_one_of(key, model_keys)) {
+            return unknown(err, at, key, sl_name_nearest(key, model_keys));
+        }
+    }
+    if (config && config->kind != SL_VAL_MAP) {
+        return sl_fail(err, SL_E_INVAL, "%smodel.config: must be a map, not %s", where, sl_val_kind_name(config->kind));
+    }
+    snprintf(at, sizeof(at), "%smodel.config: ", where);
+    return sl_val_find(config, TARGETS) ? unknown(err, at, SL_STR(TARGETS), NULL) : 0;
+}
+
+/* What nobody would read is refused where it looks like a slip. */
 static int keys_check(const struct sl_val *entry, struct sl_err *err)
 {
     for (uint32_t i = 0; i < entry->n; i++) {
@@ -152,22 +268,15 @@ static int keys_check(const struct sl_val *entry, struct sl_err *err)
             return unknown(err, "", entry->items[i].key, near);
         }
     }
-    if (!is_nothing(sl_val_find(sl_val_find(entry, "sluice"), "targets"))) {
-        return sl_fail(err, SL_E_INVAL, "sluice.targets: several targets are for routes of the operator's file only");
+    const struct sl_val *targets = targets_of(entry);
+    int r = model_keys_check(sl_val_find(entry, "model"), "", err);
+    for (uint32_t i = 0; r == 0 && targets && i < targets->n; i++) {
+        const struct sl_val *model = sl_val_find(targets->items[i].val, "model");
+        char where[40];
+        snprintf(where, sizeof(where), "sluice.targets[%u].", i);
+        r = model && model->kind == SL_VAL_MAP ? model_keys_check(model, where, err) : 0;
     }
-    const struct sl_val *model = sl_val_find(entry, "model");
-    const struct sl_provider *provider = provider_of(model);
-    for (uint32_t i = 0; i < model->n; i++) {
-        struct sl_str key = model->items[i].key;
-        bool is_config = provider && sl_route_provider_config(model, provider) == model->items[i].val;
-        if (provider && sl_opt_find(provider->opts, key)) {
-            return sl_fail(err, SL_E_INVAL, "model: \"%.*s\" belongs into model.config", SL_STR_ARG(key));
-        }
-        if (provider && !is_config && model->items[i].val->kind != SL_VAL_NULL && !is_one_of(key, model_keys)) {
-            return unknown(err, "model: ", key, sl_name_nearest(key, model_keys));
-        }
-    }
-    return 0;
+    return r;
 }
 
 int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_arena *arena, struct sl_definition *ret,
@@ -186,19 +295,13 @@ int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_ar
         return r;
     }
     const struct sl_val *given = sl_val_find(entry, "name");
-    if (name.p && !is_nothing(given) && !sl_str_eq(given->text, name)) {
+    if (name.p && !sl_val_is_nothing(given) && !sl_str_eq(given->text, name)) {
         return sl_fail(err, SL_E_INVAL, "name: is another one than the path's; leave it out, or let both be the same");
     }
     name = name.p ? name : given->text;
     r = keys_check(entry, err);
     if (r < 0) {
         return r;
-    }
-    const struct sl_val *model = sl_val_find(entry, "model");
-    const struct sl_provider *provider = provider_of(model);
-    const struct sl_val *config = provider ? sl_route_provider_config(model, provider) : NULL;
-    if (config && config->kind != SL_VAL_MAP) {
-        return sl_fail(err, SL_E_INVAL, "model.config: must be a map, not %s", sl_val_kind_name(config->kind));
     }
     *ret = (struct sl_definition){ .name = name };
     struct sl_buf buf = SL_BUF_INIT(CONFIG_MAX);
@@ -208,7 +311,7 @@ int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_ar
     ret->spec = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;
     sl_buf_reset(&buf);
     sl_jw_init(&w, &buf);
-    val_write(&w, config ? config : &(struct sl_val){ .kind = SL_VAL_MAP });
+    config_write(&w, entry);
     ret->config = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;
     sl_wipe(buf.p, buf.len);
     sl_buf_done(&buf);
@@ -217,27 +320,51 @@ int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_ar
 
 /* --- binding --- */
 
-/* The tree of a definition: the spec's, with the configuration in its place. */
-static int tree_make(const struct sl_definition *def, struct sl_json docs[2], struct sl_arena *arena,
-                     struct sl_val **ret)
+/* A body's map has room for one more. An empty one is none at all: MLflow's rule asks for a configuration. */
+static int config_put(struct sl_val *model, const struct sl_val *config)
 {
-    struct sl_val *config;
-    int r = sl_json_parse(&docs[0], def->spec);
-    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[0]), arena, ret);
-    r = r < 0 ? r : sl_json_parse(&docs[1], def->config);
-    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[1]), arena, &config);
-    if (r < 0) {
-        return r;
+    if (!config || config->n == 0) {
+        return 0;
     }
-    struct sl_val *model = sl_val_find(*ret, "model");
-    if (!model || model->kind != SL_VAL_MAP || config->kind != SL_VAL_MAP) {
+    if (!model || model->kind != SL_VAL_MAP) {
         return SL_E_INVAL;
     }
-    /* A body's map has room for one more. An empty one is none at all: MLflow's rule asks for a configuration. */
-    if (config->n) {
-        model->items[model->n++] = (struct sl_val_item){ .key = SL_STR("config"), .val = config };
-    }
+    model->items[model->n++] = (struct sl_val_item){ .key = SL_STR("config"), .val = (struct sl_val *)config };
     return 0;
+}
+
+static int parts_read(struct sl_str spec, struct sl_str sealed, struct sl_arena *arena, struct parts *ret)
+{
+    static const struct sl_val empty = { .kind = SL_VAL_MAP };
+    struct sl_str texts[] = { spec, sealed };
+    struct sl_val *vals[2] = { NULL, NULL };
+    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++) {
+        struct sl_json doc;
+        sl_json_init(&doc, NULL);
+        int r = sl_json_parse(&doc, texts[i]);
+        r = r < 0 ? r : sl_body_val(sl_json_root(&doc), arena, &vals[i]);
+        sl_json_done(&doc);
+        if (r < 0) {
+            return r;
+        }
+    }
+    const struct sl_val *targets = sl_val_find(vals[1], TARGETS), *own = targets ? sl_val_find(vals[1], OWN) : vals[1];
+    *ret = (struct parts){ vals[0], own ? own : &empty, targets && targets->kind == SL_VAL_LIST ? targets : NULL };
+    return ret->own->kind == SL_VAL_MAP ? 0 : SL_E_INVAL;
+}
+
+/* The tree of a definition: the spec's, with each configuration in its place. */
+static int tree_make(const struct sl_definition *def, struct sl_arena *arena, struct sl_val **ret)
+{
+    struct parts parts;
+    int r = parts_read(def->spec, def->config, arena, &parts);
+    const struct sl_val *targets = r < 0 ? NULL : targets_of(parts.entry);
+    for (uint32_t i = 0; r == 0 && targets && i < targets->n; i++) {
+        r = config_put(sl_val_find(targets->items[i].val, "model"), target_config(&parts, i));
+    }
+    r = r < 0 ? r : config_put(sl_val_find(parts.entry, "model"), parts.own);
+    *ret = parts.entry;
+    return r;
 }
 
 static void problems_join(const struct sl_problems *problems, struct sl_err *err)
@@ -263,16 +390,13 @@ static void problems_join(const struct sl_problems *problems, struct sl_err *err
 int sl_definition_bind(const struct sl_definition *def, const struct sl_settings *settings, bool is_stored,
                        struct sl_route **ret_route, struct sl_err *err)
 {
-    struct sl_json docs[2];
-    sl_json_init(&docs[0], NULL);
-    sl_json_init(&docs[1], NULL);
     struct sl_arena arena;
     sl_arena_init_small(&arena, 2048);
     struct sl_problems problems;
     sl_problems_init(&problems, &arena);
     struct sl_bind bind = { .arena = &arena, .problems = &problems, .is_lax = is_stored };
     struct sl_val *entry;
-    int r = tree_make(def, docs, &arena, &entry);
+    int r = tree_make(def, &arena, &entry);
     if (r < 0) {
         sl_fail(err, r, "the route's definition is not readable: %s", sl_err_name(r));
     } else {
@@ -283,272 +407,154 @@ int sl_definition_bind(const struct sl_definition *def, const struct sl_settings
     }
     sl_arena_wipe(&arena);
     sl_arena_done(&arena);
-    sl_json_done(&docs[0]);
-    sl_json_done(&docs[1]);
     return r;
 }
 
 /* --- credentials --- */
 
-static bool has_word(struct sl_str s, const char *word)
+/* One model's configuration with what it leaves out; without an old one of the same provider as it is. */
+static int conf_keep(struct sl_jw *w, const char *where, const struct sl_val *model, const struct sl_val *now,
+                     const struct sl_val *old_model, const struct sl_val *old, struct sl_err *err)
 {
-    return sl_str_find(s, sl_str_c(word), 0) >= 0;
-}
-
-enum part {
-    PART_UNKNOWN, /* no row knows it: neither kept nor shown */
-    PART_SHOWN,
-    PART_SECRET,
-};
-
-/* What a member of a configuration is by its row. `rows` NULL: inside of a value that a provider reads by itself;
- * there, and of such a value, the name is judged, on the safe side. */
-static enum part part_of(const struct sl_opt *rows, struct sl_str key)
-{
-    const struct sl_opt *row = rows ? sl_opt_find(rows, key) : NULL;
-    if (rows && !row) {
-        return PART_UNKNOWN;
+    static const struct sl_val empty = { .kind = SL_VAL_MAP };
+    const struct sl_provider *provider = provider_of(model);
+    bool is_same = provider && provider == provider_of(old_model);
+    now = now ? now : &empty;
+    if (!is_same || !old) {
+        sl_body_val_write(w, now);
+        return 0;
     }
-    if (row && row->type != SL_OPT_CUSTOM) {
-        return row->type == SL_OPT_SECRET ? PART_SECRET : PART_SHOWN;
+    int r = sl_conf_keep_check(provider->opts, where, now, old, err);
+    if (r == 0) {
+        sl_conf_keep(w, provider->opts, now, old);
     }
-    bool is_secret = has_word(key, "key") || has_word(key, "secret") || has_word(key, "token") ||
-                     has_word(key, "password") || has_word(key, "credential") || has_word(key, "auth");
-    return is_secret ? PART_SECRET : PART_SHOWN;
+    return r;
 }
 
-/* Does the map of that key have members of its own that are judged one by one? ret_rows: by which rows. */
-static bool has_inside(const struct sl_opt *rows, struct sl_str key, const struct sl_val *val,
-                       const struct sl_opt **ret_rows)
+/* The place of the target of that name; UINT32_MAX: there is none. */
+static uint32_t target_find(const struct sl_val *targets, const struct sl_val *name)
 {
-    const struct sl_opt *row = rows && val && val->kind == SL_VAL_MAP ? sl_opt_find(rows, key) : NULL;
-    *ret_rows = row ? row->sub : NULL;
-    return row && (row->type == SL_OPT_MAP || row->type == SL_OPT_CUSTOM);
-}
-
-static const struct sl_val *val_of(const struct sl_val *map, struct sl_str key)
-{
-    for (uint32_t i = 0; map && map->kind == SL_VAL_MAP && i < map->n; i++) {
-        if (sl_str_eq(map->items[i].key, key)) {
-            return map->items[i].val;
+    for (uint32_t i = 0; name && name->kind == SL_VAL_STRING && targets && i < targets->n; i++) {
+        const struct sl_val *its = sl_val_find(targets->items[i].val, "name");
+        if (its && its->kind == SL_VAL_STRING && sl_str_eq(its->text, name->text)) {
+            return i;
         }
     }
-    return NULL;
+    return UINT32_MAX;
 }
 
-static const struct sl_provider *spec_provider(struct sl_str spec, struct sl_json *doc, struct sl_arena *arena)
+static int target_keep(struct sl_jw *w, const struct parts *now, const struct parts *old, uint32_t i,
+                       struct sl_err *err)
 {
-    struct sl_val *entry;
-    if (sl_json_parse(doc, spec) < 0 || sl_body_val(sl_json_root(doc), arena, &entry) < 0) {
-        return NULL;
+    const struct sl_val *target = targets_of(now->entry)->items[i].val, *model = sl_val_find(target, "model");
+    const struct sl_val *before = targets_of(old->entry);
+    uint32_t at = target_find(before, sl_val_find(target, "name"));
+    char where[64];
+    snprintf(where, sizeof(where), "sluice.targets[%u].model.config", i);
+    if (!model) {
+        sl_jw_null(w);
+        return 0;
     }
-    return provider_of(sl_val_find(entry, "model"));
+    return conf_keep(w, where, model, target_config(now, i),
+                     at != UINT32_MAX ? sl_val_find(before->items[at].val, "model") : NULL, target_config(old, at),
+                     err);
 }
 
-/* The members of `config`, then those secrets of `old` that it lacks; maps are merged inside. */
-static void keep_write(struct sl_jw *w, const struct sl_opt *rows, const struct sl_val *config,
-                       const struct sl_val *old)
+static int parts_keep(struct sl_jw *w, const struct parts *now, const struct parts *old, struct sl_err *err)
 {
+    const struct sl_val *model = sl_val_find(now->entry, "model"), *old_model = sl_val_find(old->entry, "model");
+    const struct sl_val *targets = targets_of(now->entry);
+    if (!targets) {
+        return conf_keep(w, "model.config", model, now->own, old_model, old->own, err);
+    }
     sl_jw_object(w);
-    for (uint32_t i = 0; i < config->n; i++) {
-        const struct sl_val_item *item = &config->items[i];
-        const struct sl_val *before = val_of(old, item->key);
-        const struct sl_opt *inside;
-        if (item->val->kind == SL_VAL_NULL) {
-            continue;
-        }
-        sl_jw_key_str(w, item->key);
-        if (has_inside(rows, item->key, item->val, &inside) && before && before->kind == SL_VAL_MAP) {
-            keep_write(w, inside, item->val, before);
-        } else {
-            val_write(w, item->val);
-        }
+    sl_jw_key(w, OWN);
+    int r = conf_keep(w, "model.config", model, now->own, old_model, old->own, err);
+    if (r < 0) {
+        return r;
     }
-    for (uint32_t i = 0; i < old->n; i++) {
-        const struct sl_val_item *item = &old->items[i];
-        if (is_nothing(val_of(config, item->key)) && part_of(rows, item->key) == PART_SECRET) {
-            sl_jw_key_str(w, item->key);
-            val_write(w, item->val);
-        }
+    sl_jw_key(w, TARGETS);
+    sl_jw_array(w);
+    for (uint32_t i = 0; r == 0 && i < targets->n; i++) {
+        r = target_keep(w, now, old, i, err);
     }
     sl_jw_end(w);
-}
-
-/* A member of `old` that `config` leaves out and that would be kept. */
-static bool keeps_any(const struct sl_opt *rows, const struct sl_val *config, const struct sl_val *old)
-{
-    for (uint32_t i = 0; i < old->n; i++) {
-        const struct sl_val_item *item = &old->items[i];
-        const struct sl_val *now = val_of(config, item->key);
-        const struct sl_opt *inside;
-        bool are_maps = has_inside(rows, item->key, item->val, &inside) && now && now->kind == SL_VAL_MAP;
-        if (are_maps ? keeps_any(inside, now, item->val) : is_nothing(now) && part_of(rows, item->key) == PART_SECRET) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The URL that has become another one, here or in a map inside; NULL: none. */
-static const char *moved_url(const struct sl_opt *rows, const struct sl_val *config, const struct sl_val *old)
-{
-    for (const struct sl_opt *row = rows; row->key; row++) {
-        const struct sl_val *now = val_of(config, sl_str_c(row->key)), *before = val_of(old, sl_str_c(row->key));
-        if (row->type == SL_OPT_MAP) {
-            const char *inside = moved_url(row->sub, now, before);
-            if (inside) {
-                return inside;
-            }
-        }
-        struct sl_str to = is_nothing(now) ? SL_STR("") : now->text,
-                      from = is_nothing(before) ? SL_STR("") : before->text;
-        bool is_place = row->type == SL_OPT_URL || (row->flags & SL_OPT_PLACE);
-        if (is_place && !sl_str_eq(to, from)) {
-            return row->key;
-        }
-    }
-    return NULL;
-}
-
-/* Who may change a route shall not thereby learn its credential: it is not sent to another place than the one it was
- * given for. */
-static int keep_check(const struct sl_provider *provider, const struct sl_val *config, const struct sl_val *old,
-                      struct sl_err *err)
-{
-    const char *url = moved_url(provider->opts, config, old);
-    if (url && keeps_any(provider->opts, config, old)) {
-        return sl_fail(err, SL_E_INVAL,
-                       "model.config.%s: is another one than the stored, and the stored credential is not sent there: "
-                       "give the credential again",
-                       url);
-    }
-    return 0;
+    sl_jw_end(w);
+    return r;
 }
 
 int sl_definition_keep(const struct sl_definition *def, const struct sl_store_route *old, struct sl_buf *out,
                        struct sl_err *err)
 {
-    struct sl_json docs[4];
-    for (size_t i = 0; i < SL_ARRAY_LEN(docs); i++) {
-        sl_json_init(&docs[i], NULL);
-    }
     struct sl_arena arena;
     sl_arena_init_small(&arena, 2048);
-    struct sl_val *now = NULL, *before = NULL;
-    const struct sl_provider *provider = spec_provider(def->spec, &docs[0], &arena);
-    bool is_same = provider && provider == spec_provider(old->spec, &docs[1], &arena);
-    int r = sl_json_parse(&docs[2], def->config);
-    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[2]), &arena, &now);
-    r = r < 0 ? r : sl_json_parse(&docs[3], old->config);
-    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[3]), &arena, &before);
+    struct parts now, before;
+    struct sl_jw w;
+    int r = parts_read(def->spec, def->config, &arena, &now);
+    bool has_before = r == 0 && parts_read(old->spec, old->config, &arena, &before) == 0;
     SL_IGNORE(sl_buf_reserve(out, def->config.n + old->config.n + 64) < 0); /* in one piece, so that nothing is left
                                                                                behind when it grows */
-    is_same = is_same && r == 0 && now->kind == SL_VAL_MAP && before->kind == SL_VAL_MAP;
-    r = is_same ? keep_check(provider, now, before, err) : r;
-    if (r == 0 && is_same) {
-        struct sl_jw w;
-        sl_jw_init(&w, out);
-        keep_write(&w, provider->opts, now, before);
+    sl_jw_init(&w, out);
+    if (has_before) {
+        r = parts_keep(&w, &now, &before, err);
     } else {
-        sl_buf_add_str(out, def->config);
+        sl_buf_add_str(out, def->config); /* what is stored cannot be read: nothing of it is kept */
     }
     r = r < 0 ? r : sl_buf_status(out);
     sl_arena_wipe(&arena);
     sl_arena_done(&arena);
-    for (size_t i = 0; i < SL_ARRAY_LEN(docs); i++) {
-        sl_json_done(&docs[i]);
-    }
     return r;
 }
 
 /* --- showing --- */
 
-static void shown_write(struct sl_jw *w, const struct sl_opt *rows, const struct sl_val *config)
+/* The fingerprints of what is sealed. */
+static int secrets_write(struct sl_jw *w, const struct parts *parts, const struct sl_seal *seal)
 {
+    const struct sl_val *targets = targets_of(parts->entry);
+    sl_jw_key(w, "secrets");
     sl_jw_object(w);
-    for (uint32_t i = 0; i < config->n; i++) {
-        const struct sl_val_item *item = &config->items[i];
-        const struct sl_opt *inside;
-        if (part_of(rows, item->key) != PART_SHOWN) {
-            continue;
-        }
-        sl_jw_key_str(w, item->key);
-        if (has_inside(rows, item->key, item->val, &inside)) {
-            shown_write(w, inside, item->val);
-        } else if (!rows && item->val->kind >= SL_VAL_LIST) {
-            sl_jw_null(w); /* deeper than any configuration goes: not shown rather than shown too much */
-        } else {
-            val_write(w, item->val);
-        }
-    }
+    int r = sl_conf_prints(w, rows_of(sl_val_find(parts->entry, "model")), parts->own, seal, "");
     sl_jw_end(w);
-}
-
-static int prints_write(struct sl_jw *w, const struct sl_opt *rows, const struct sl_val *config,
-                        const struct sl_seal *seal, const char *prefix)
-{
-    for (uint32_t i = 0; i < config->n; i++) {
-        const struct sl_val_item *item = &config->items[i];
-        const struct sl_opt *inside;
-        char name[272], print[SL_FINGERPRINT_LEN + 1];
-        snprintf(name, sizeof(name), "%s%.*s", prefix, SL_STR_ARG(sl_str_sub(item->key, 0, 128)));
-        if (has_inside(rows, item->key, item->val, &inside)) {
-            size_t n = strlen(name);
-            snprintf(name + n, sizeof(name) - n, ".");
-            int r = prints_write(w, inside, item->val, seal, name);
-            if (r < 0) {
-                return r;
-            }
-        } else if (part_of(rows, item->key) == PART_SECRET && item->val->kind != SL_VAL_NULL) {
-            if (sl_seal_fingerprint(seal, item->val->text, print) < 0) {
-                return SL_E_NOMEM;
-            }
-            sl_jw_key(w, name);
+    if (!targets) {
+        return r;
+    }
+    sl_jw_key(w, "target_secrets");
+    sl_jw_object(w);
+    for (uint32_t i = 0; r == 0 && i < targets->n; i++) {
+        const struct sl_val *target = targets->items[i].val, *name = sl_val_find(target, "name");
+        const struct sl_val *config = target_config(parts, i);
+        if (name && config) {
+            sl_jw_key_str(w, name->text);
             sl_jw_object(w);
-            sl_jw_member_str(w, "fingerprint", sl_str_c(print));
+            r = sl_conf_prints(w, rows_of(sl_val_find(target, "model")), config, seal, "");
             sl_jw_end(w);
         }
     }
-    return 0;
+    sl_jw_end(w);
+    return r;
 }
 
 int sl_definition_write(struct sl_jw *w, const struct sl_definition *def, const struct sl_seal *seal)
 {
-    struct sl_json docs[2];
-    sl_json_init(&docs[0], NULL);
-    sl_json_init(&docs[1], NULL);
     struct sl_arena arena;
     sl_arena_init_small(&arena, 2048);
-    struct sl_val *entry, *config;
-    static const struct sl_opt none[] = { { NULL } };
-    int r = sl_json_parse(&docs[0], def->spec);
-    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[0]), &arena, &entry);
-    r = r < 0 ? r : sl_json_parse(&docs[1], def->config);
-    r = r < 0 ? r : sl_body_val(sl_json_root(&docs[1]), &arena, &config);
+    struct parts parts;
+    int r = parts_read(def->spec, def->config, &arena, &parts);
     if (r == 0) {
-        const struct sl_val *model = sl_val_find(entry, "model");
-        const struct sl_provider *provider = provider_of(model);
-        const struct sl_opt *rows = provider ? provider->opts : none;
+        const struct sl_val *model = sl_val_find(parts.entry, "model");
         sl_jw_member_str(w, "name", def->name);
-        member_write(w, "route_type", sl_val_find(entry, "route_type"));
-        sl_jw_key(w, "model");
-        sl_jw_object(w);
-        member_write(w, "name", sl_val_find(model, "name"));
-        member_write(w, "provider", sl_val_find(model, "provider"));
-        sl_jw_key(w, "config");
-        shown_write(w, rows, config);
-        sl_jw_end(w);
-        member_write(w, "limit", sl_val_find(entry, "limit"));
-        member_write(w, "sluice", sl_val_find(entry, "sluice"));
-        sl_jw_key(w, "secrets");
-        sl_jw_object(w);
-        r = prints_write(w, rows, config, seal, "");
-        sl_jw_end(w);
+        member_write(w, "route_type", sl_val_find(parts.entry, "route_type"));
+        if (model) {
+            sl_jw_key(w, "model");
+            model_write(w, model, parts.own, sl_conf_show);
+        }
+        member_write(w, "limit", sl_val_find(parts.entry, "limit"));
+        sluice_write(w, &parts, sl_conf_show);
+        r = secrets_write(w, &parts, seal);
     }
     sl_arena_wipe(&arena);
     sl_arena_done(&arena);
-    sl_json_done(&docs[0]);
-    sl_json_done(&docs[1]);
     return r;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The definition of a dynamic route, as a body brings it and the store keeps it: its *spec* (JSON with everything but
- * the provider's configuration, safe to show) and that *configuration* (JSON, secret as a whole: it is sealed in the
+ * the providers' configurations, safe to show) and those *configurations* (JSON, secret as a whole: sealed in the
  * file). The binder, its rows and its texts are the configuration file's. */
 #ifndef SL_GATE_DEFINITION_H
 #define SL_GATE_DEFINITION_H
@@ -18,7 +18,7 @@ struct sl_store_route;
 struct sl_definition {
     struct sl_str name;
     struct sl_str spec;
-    struct sl_str config; /* "{}" when there is none */
+    struct sl_str config; /* "{}" when there is none; of several targets all of theirs */
 };
 
 /* What is wrong with a body as a body (422), before the binder looks at it: `loc` is the member, "" the whole. */
@@ -38,13 +38,14 @@ SL_MUST int sl_definition_read(struct sl_json_val body, struct sl_str name, stru
 SL_MUST int sl_definition_bind(const struct sl_definition *def, const struct sl_settings *settings, bool is_stored,
                                struct sl_route **ret_route, struct sl_err *err);
 
-/* `config` with the credentials that it leaves out taken from `old`, when both are for the same provider. Holds
- * secrets. SL_E_INVAL with a text: a URL changed, and a credential goes only where it was given for. */
+/* `config` with the credentials that it leaves out taken from `old`, where both are for the same provider; those of a
+ * target from the one of its name. Holds secrets. SL_E_INVAL with a text: a URL changed, and a credential goes only
+ * where it was given for. */
 SL_MUST int sl_definition_keep(const struct sl_definition *def, const struct sl_store_route *old, struct sl_buf *out,
                                struct sl_err *err);
 
-/* Members of a GET: "name", the type, "model" with what may be shown of its configuration, "limit", "sluice", and
- * "secrets": the fingerprint of each. Into an open object. */
+/* Members of a GET: "name", the type, "model" with what may be shown of its configuration, "limit", "sluice",
+ * "secrets": the fingerprint of each, and "target_secrets": those of each target. Into an open object. */
 SL_MUST int sl_definition_write(struct sl_jw *w, const struct sl_definition *def, const struct sl_seal *seal);
 
 /* For struct sl_store_cbs: the same as one object. */

@@ -86,8 +86,11 @@ static int target_bind(struct making *m, const struct sl_val *item, uint32_t pla
     }
     const struct sl_route_target *twin = sl_map_find(&m->names, conf.name);
     if (twin) {
-        return FAIL(m->bind, item, "the target \"%.*s\" is there twice (the first one is at line %u)",
-                    SL_STR_ARG(conf.name), twin->pos.line);
+        char first[48] = "";
+        if (twin->pos.line) { /* a body has none */
+            snprintf(first, sizeof(first), " (the first one is at line %u)", twin->pos.line);
+        }
+        return FAIL(m->bind, item, "the target \"%.*s\" is there twice%s", SL_STR_ARG(conf.name), first);
     }
     int r = slot_find(m, item, &conf, &slot);
     if (r < 0) {

@@ -222,15 +222,82 @@ static void a_put_keeps_only_credentials_that_rows_know(void **state)
     }
 }
 
+#define TARGET(name, config) \
+    "{\"name\":\"" name "\",\"model\":{\"name\":\"m\",\"provider\":\"openai\",\"config\":" config "},\"tier\":1}"
+#define WITH(targets) "{\"name\":\"a\",\"route_type\":\"llm/v1/chat\",\"sluice\":{\"targets\":[" targets "]}}"
+#define WITH_MODEL(config, targets)                                               \
+    "{\"name\":\"a\",\"route_type\":\"llm/v1/"                                    \
+    "chat\",\"model\":{\"provider\":\"openai\",\"name\":\"m\",\"config\":" config \
+    "},\"sluice\":{\"targets\":[" targets "]}}"
+#define CLOUD "\"openai_api_base\":\"https://x\""
+
+/* What is sealed of a body with targets, and that nothing of it is in what is shown. */
+static void targets_are_sealed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body, *want;
+    } cases[] = {
+        { WITH_MODEL("{" KEY "}", "{\"name\":\"model\"}," TARGET("t", "{" KEY "," CLOUD "}")),
+          "{\"sluice.model\":{" KEY "},\"sluice.targets\":[null,{" KEY "," CLOUD "}]}" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_arena arena;
+        struct sl_definition def;
+        struct sl_err err = { 0 };
+        sl_arena_init(&arena, NULL);
+        int r = make(cases[i].body, &arena, &def, &err);
+        if (r < 0 || !sl_str_eq_c(def.config, cases[i].want) || sl_str_find(def.spec, SL_STR("good-good"), 0) >= 0) {
+            fail_msg("case %zu: %d %s\n%.*s\n%.*s", i, r, err.text, SL_STR_ARG(def.spec), SL_STR_ARG(def.config));
+        }
+        sl_arena_done(&arena);
+    }
+}
+
+static void a_put_keeps_a_targets_credential_by_its_name(void **state)
+{
+    (void)state;
+    static const char both[] = WITH(
+        TARGET("t", "{" KEY "," CLOUD "}") "," TARGET("u", "{\"openai_api_key\":\"sk-u\"}"));
+    static const struct {
+        const char *now, *old, *want; /* want "": refused */
+    } cases[] = {
+        { WITH(TARGET("u", "{}") "," TARGET("t", "{" CLOUD "}")), both,
+          "{\"sluice.model\":{},\"sluice.targets\":[{\"openai_api_key\":\"sk-u\"},{" CLOUD "," KEY "}]}" },
+        { WITH(TARGET("t", "{}")), both, "" }, /* it leads elsewhere */
+        { WITH(TARGET("v", "{}")), both, "{\"sluice.model\":{},\"sluice.targets\":[{}]}" },
+        /* from one model to several, and back: the targets' are not the model's */
+        { WITH_MODEL("{}", TARGET("t", "{}")), OPENAI("{" KEY "}"),
+          "{\"sluice.model\":{" KEY "},\"sluice.targets\":[{}]}" },
+        { OPENAI("{}"), WITH_MODEL("{" KEY "}", TARGET("t", "{}")), "{" KEY "}" },
+        { OPENAI("{}"), both, "{}" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_arena arena;
+        struct sl_definition def, old;
+        struct sl_err err = { 0 };
+        sl_arena_init(&arena, NULL);
+        SL_IGNORE(make(cases[i].now, &arena, &def, &err) < 0); /* what it leaves out is missed there, and kept here */
+        SL_IGNORE(make(cases[i].old, &arena, &old, &err) < 0);
+        struct sl_store_route row = { .name = old.name, .spec = old.spec, .config = old.config };
+        struct sl_buf out = SL_BUF_INIT(1 << 20);
+        int r = sl_definition_keep(&def, &row, &out, &err);
+        if (*cases[i].want ? r < 0 || !sl_str_eq_c(sl_buf_str(&out), cases[i].want) : r != SL_E_INVAL) {
+            fail_msg("case %zu: %d %.*s %s", i, r, SL_STR_ARG(sl_buf_str(&out)), err.text);
+        }
+        sl_buf_done(&out);
+        sl_arena_done(&arena);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_no_row_knows_is_refused),
-        TEST(only_the_last_of_a_repeated_name_is_kept),
-        TEST(nothing_unknown_is_shown),
-        TEST(a_put_keeps_only_credentials_that_rows_know),
+        TEST(what_no_row_knows_is_refused), TEST(only_the_last_of_a_repeated_name_is_kept),
+        TEST(nothing_unknown_is_shown),     TEST(a_put_keeps_only_credentials_that_rows_know),
+        TEST(targets_are_sealed),           TEST(a_put_keeps_a_targets_credential_by_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
