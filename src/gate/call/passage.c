@@ -150,7 +150,8 @@ bool sl_passage_body_or_refuse(struct sl_xchg *x)
     if (r == SL_E_NOMEM) {
         sl_xchg_fail_nomem(x);
     } else if (r < 0) {
-        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "Invalid JSON payload: the body is not JSON");
+        sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST, "Invalid JSON payload: %s at offset %zu",
+                          sl_json_fault_text(x->desk->doc->fault), x->desk->doc->fault_offset);
     }
     return r == 0;
 }

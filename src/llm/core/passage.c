@@ -134,6 +134,8 @@ const char *sl_passage_path_fault(struct sl_str path)
     if (path.n > PATH_MAX_PASSED) {
         return "it is too long";
     }
+    char plain[PATH_MAX_PASSED];
+    size_t n = 0;
     for (size_t i = 0; i < path.n; i++) {
         unsigned char c = (unsigned char)path.p[i];
         if (c == '%') {
@@ -142,13 +144,18 @@ const char *sl_passage_path_fault(struct sl_str path)
                 return "a % in it encodes nothing";
             }
             c = (unsigned char)(high * 16 + low);
-            if (c == '.' || c == '/' || c == '%') {
-                return "an encoded dot, slash or percent sign may not stand in it";
+            if (memchr("./%?#;", c, 6)) {
+                return "an encoded dot, slash, semicolon, question mark, # or percent sign may not stand in it";
             }
         }
         if (c < 0x20 || c == 0x7f || c == '\\' || path.p[i] == ' ') {
             return "a control character, a blank or a backslash may not stand in it";
         }
+        plain[n++] = (char)c;
+        i += path.p[i] == '%' ? 2 : 0;
+    }
+    if (!sl_str_is_utf8(sl_str_make(plain, n))) {
+        return "what it encodes must be UTF-8"; /* a longer spelling of a dot would be one to somebody */
     }
     while (sl_str_next(&rest, '/', &segment)) {
         if (is_dots(segment)) {
@@ -184,12 +191,32 @@ struct sl_str sl_passage_behind(const struct sl_uri *base, struct sl_str full)
 
 /* --- queries --- */
 
+/* Google's have a '$' before them too. */
 static bool is_of_a_key(struct sl_str name)
 {
-    static const char *const names[] = { "key",          "api_key",    "api-key",          "apikey",
-                                         "access_token", "auth_token", "subscription-key", NULL };
+    static const char *const names[] = {
+        "key",        "api_key",        "api-key",          "apikey",
+        "x-api-key",  "x-goog-api-key", "access_token",     "oauth_token",
+        "auth_token", "authorization",  "subscription-key", "ocp-apim-subscription-key",
+        NULL
+    };
+    name = sl_str_has_prefix(name, SL_STR("$")) ? sl_str_sub(name, 1, name.n) : name;
     for (const char *const *at = names; *at; at++) {
         if (sl_str_case_eq(name, sl_str_c(*at))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Does what stands between two '&' carry one? To some servers a ';' divides as well. */
+static bool part_has_key(struct sl_str part, struct sl_arena *arena)
+{
+    struct sl_str piece, name;
+    while (sl_str_next(&part, ';', &piece)) {
+        ptrdiff_t equals = sl_str_find_char(piece, '=', 0);
+        struct sl_str raw = equals < 0 ? piece : sl_str_sub(piece, 0, (size_t)equals);
+        if (sl_percent_decode(raw, arena, &name) < 0 || is_of_a_key(name)) {
             return true;
         }
     }
@@ -200,10 +227,8 @@ struct sl_str sl_passage_query(struct sl_str query, struct sl_arena *arena)
 {
     char *p = sl_arena_bytes(arena, query.n + 1);
     size_t n = 0;
-    for (struct sl_str rest = query, part, name; p && sl_str_next(&rest, '&', &part);) {
-        ptrdiff_t equals = sl_str_find_char(part, '=', 0);
-        struct sl_str raw = equals < 0 ? part : sl_str_sub(part, 0, (size_t)equals);
-        if (sl_percent_decode(raw, arena, &name) < 0 || is_of_a_key(name)) {
+    for (struct sl_str rest = query, part; p && sl_str_next(&rest, '&', &part);) {
+        if (part_has_key(part, arena)) {
             continue;
         }
         if (n) {

@@ -86,10 +86,12 @@ static void no_path_leads_elsewhere(void **state)
 {
     (void)state;
     static const char *const good[] = { "/v1/files/a", "/a.b/..c", "/a%20b", "/a/b;c", "/%C3%A9", "/a:b" };
-    static const char *const bad[] = { "",      "a",       "/",       "/a/",     "//a",     "/a//b",  "/.",
-                                       "/..",   "/a/..",   "/a/../b", "/a/%2e",  "/%2E./b", "/a%2fb", "/a%5cb",
-                                       "/a\\b", "/a%00",   "/a%0a",   "/a%7f",   "/a%25b",  "/a%2",   "/a%",
-                                       "/a%zz", "/..;x/b", "/;/b",    "/a/.;/b", "/a b",    "/a\x01" };
+    static const char *const bad[] = {
+        "",        "a",      "/",       "/a/",           "//a",     "/a//b", "/.",      "/..",   "/a/..",
+        "/a/../b", "/a/%2e", "/%2E./b", "/a%2fb",        "/a%5cb",  "/a\\b", "/a%00",   "/a%0a", "/a%7f",
+        "/a%25b",  "/a%2",   "/a%",     "/a%zz",         "/..;x/b", "/;/b",  "/a/.;/b", "/a b",  "/a\x01",
+        "/..%3b",  "/a%3Fb", "/a%23b",  "/%c0%ae%c0%ae", "/a%ff"
+    };
     for (size_t i = 0; i < SL_ARRAY_LEN(good); i++) {
         assert_null(sl_passage_path_fault(sl_str_c(good[i])));
     }
@@ -130,7 +132,9 @@ static void a_path_stands_in_place_of_the_bases_last_segment(void **state)
                                               { "a=1&key=k", "a=1" },
                                               { "%4bEY=x&b", "b" },
                                               { "api_key=1&access_token=2", "" },
-                                              { "%zz=1&c=%20", "c=%20" } };
+                                              { "%zz=1&c=%20", "c=%20" },
+                                              { "$key=1&%24KEY=2&oauth_token=3&x-goog-api-key=4", "" },
+                                              { "a;key=1&b;c=2&X-Api-Key", "b;c=2" } };
     for (size_t i = 0; i < SL_ARRAY_LEN(queries); i++) {
         assert_true(sl_str_eq_c(sl_passage_query(sl_str_c(queries[i][0]), &arena), queries[i][1]));
     }

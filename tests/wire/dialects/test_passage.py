@@ -153,7 +153,7 @@ def test_what_the_route_lists(gateway):
 
 
 BAD = ["gpt/v1/files/..", "gpt/v1/files/../models", "gpt/v1/files/.", "gpt/v1/files/%2e%2e", "gpt/v1/files/%2E%2e/x", "gpt/v1/files/a%2fb", "gpt/v1/files/a%2Fb", "gpt/v1/files//x", "gpt//v1/files/x", "gpt/v1/files/x/",
-       "gpt/v1/files/..;x", "gpt/v1/files/a%5cb", "gpt/v1/files/a\\b", "gpt/v1/files/a%00", "gpt/v1/files/a%0d%0aX:y", "gpt/v1/files/%25", "gpt/v1/files/%252e%252e", "gpt/v1/files/%zz", "gpt/v1/files/%2", "gpt/v1/files/" + "a" * 3000]
+       "gpt/v1/files/..;x", "gpt/v1/files/a%5cb", "gpt/v1/files/a\\b", "gpt/v1/files/a%00", "gpt/v1/files/a%0d%0aX:y", "gpt/v1/files/%25", "gpt/v1/files/%252e%252e", "gpt/v1/files/..%3bx", "gpt/v1/batches/%c0%ae%c0%ae/x", "gpt/v1/batches/x%3fy", "gpt/v1/batches/x%23y", "gpt/v1/files/%zz", "gpt/v1/files/%2", "gpt/v1/files/" + "a" * 3000]
 
 
 @pytest.mark.parametrize("path", BAD)
@@ -163,7 +163,7 @@ def test_no_path_leads_elsewhere(gateway, path):
     assert reply.status in (400, 404) and len(gateway.up.requests) == n, (reply.status, reply.body)
 
 
-@pytest.mark.parametrize("query, sent", [("key=k", ""), ("a=1&key=k&b=2", "?a=1&b=2"), ("%6bey=k&api-key=x&API_KEY=y&access_token=z", ""), ("keys=1", "?keys=1"), ("a&&b", "?a&&b"), ("", "")])
+@pytest.mark.parametrize("query, sent", [("key=k", ""), ("a=1&key=k&b=2", "?a=1&b=2"), ("%6bey=k&api-key=x&API_KEY=y&access_token=z", ""), ("keys=1", "?keys=1"), ("a&&b", "?a&&b"), ("$key=k&oauth_token=o&x-goog-api-key=g&a;key=k&b;c", "?b;c"), ("", "")])
 def test_a_key_in_the_query_never_goes_up(gateway, query, sent):
     assert proxy(gateway, "gpt/v1/files/f1?" + query, method="GET").status == 200
     assert gateway.up.requests[-1].path == "/v1/files/f1" + sent
@@ -180,9 +180,9 @@ def test_routes_that_pass_nothing(gateway):
 
 def test_a_call_of_a_model_must_be_json(gateway):
     n = len(gateway.up.requests)
-    for body in ("{", "", "no json"):
+    for body, why in (("{", "the text ends too early"), ("", "there is no value"), ("no json", "expected true, false or null"), ("[" * 5000 + "]" * 5000, "nested too deeply at offset ")):
         reply = proxy(gateway, "gpt/v1/chat/completions", body)
-        assert reply.status == 400 and reply.json()["detail"].startswith("Invalid JSON payload: ")
+        assert reply.status == 400 and reply.json()["detail"].startswith("Invalid JSON payload: " + why), reply.body
     assert len(gateway.up.requests) == n
 
 
