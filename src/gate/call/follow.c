@@ -119,6 +119,17 @@ static void previous_refuse(struct sl_xchg *x)
     sl_xchg_fail(x, &error);
 }
 
+static void long_refuse(struct sl_xchg *x)
+{
+    struct sl_llm_error error = {
+        .type = SL_ERR_CALLER_BODY_TOO_LARGE,
+        .param = SL_STR("previous_response_id"),
+        .message = SL_STR("The conversation so far and this input are together longer than a body may be "
+                          "(server.limits.body): begin a new one."),
+    };
+    sl_xchg_fail(x, &error);
+}
+
 bool sl_follow_previous_or_refuse(struct sl_xchg *x)
 {
     const struct sl_call *call = x->call;
@@ -126,7 +137,9 @@ bool sl_follow_previous_or_refuse(struct sl_xchg *x)
     int kept = sl_keep_go_on(x);
     sl_keep_settle(x);
     if (kept != SL_E_NOTFOUND) {
-        if (kept < 0) {
+        if (kept == SL_E_LIMIT) {
+            long_refuse(x);
+        } else if (kept < 0) {
             sl_xchg_fail_nomem(x);
         }
         return kept == 0;

@@ -8,6 +8,7 @@
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
+#include "gate/config/settings.h"
 #include "gate/gate.h"
 #include "gate/policy/kept.h"
 #include "gate/worker.h"
@@ -61,7 +62,11 @@ int sl_keep_go_on(struct sl_xchg *x)
         return 0; /* told by who reads it */
     }
     call->items = sl_json_raw(input);
-    struct sl_str own = own_items(x), all = own.p ? list_join(x, before.items, own) : SL_STR_NONE;
+    struct sl_str own = own_items(x);
+    if (own.n + before.items.n > x->settings->server.limits.body_bytes) {
+        return SL_E_LIMIT;
+    }
+    struct sl_str all = own.p ? list_join(x, before.items, own) : SL_STR_NONE;
     if (!all.p) {
         return SL_E_NOMEM;
     }

@@ -10,6 +10,7 @@
 #include "base/map.h"
 
 SL_LIST_HEAD(entry_list);
+SL_LIST_HEAD(age_list);
 
 /* What a route has. */
 struct shelf {
@@ -19,7 +20,7 @@ struct shelf {
 };
 
 struct entry {
-    struct sl_link link;
+    struct sl_link link, age_link;
     struct shelf *shelf;
     struct sl_kept_answer is; /* its texts lie behind it */
     uint64_t end_wall_usec;
@@ -27,11 +28,13 @@ struct entry {
     char texts[];
 };
 SL_LIST_FUNCTIONS(entry_list, struct entry, link);
+SL_LIST_FUNCTIONS(age_list, struct entry, age_link);
 
 struct sl_kept {
     pthread_mutex_t lock; /* guards all of it */
     struct sl_budget *memory;
     struct sl_map by_id, shelves;
+    struct age_list all; /* the oldest first */
     size_t n_bytes;
     uint64_t swept_usec; /* when all shelves were last looked through */
 };
@@ -62,6 +65,7 @@ static void entry_drop(struct sl_kept *kept, struct entry *entry)
     struct shelf *shelf = entry->shelf;
     SL_IGNORE(!sl_map_remove(&kept->by_id, entry->is.id)); /* it is there */
     entry_list_remove(&shelf->entries, entry);
+    age_list_remove(&kept->all, entry);
     shelf->n_bytes -= entry->n_bytes;
     kept->n_bytes -= entry->n_bytes;
     entry_free(kept, entry);
@@ -152,6 +156,24 @@ static void room_make(struct sl_kept *kept, struct shelf *shelf, size_t max, uin
     }
 }
 
+/* What they all may have together: the rest of the memory is for calls. */
+static size_t share(const struct sl_kept *kept)
+{
+    return kept->memory ? atomic_load_explicit(&kept->memory->max, memory_order_relaxed) / 2 : SIZE_MAX;
+}
+
+/* The oldest of all routes go. `mine` stays, be it empty. */
+static void share_make(struct sl_kept *kept, const struct shelf *mine, size_t max)
+{
+    for (struct entry *e; kept->n_bytes > max && (e = age_list_first(&kept->all)) != NULL;) {
+        struct shelf *shelf = e->shelf;
+        entry_drop(kept, e);
+        if (shelf != mine) {
+            shelf_drop_empty(kept, shelf);
+        }
+    }
+}
+
 /* Every route's: they may be silent for long. */
 static void expire(struct sl_kept *kept, uint64_t now)
 {
@@ -170,14 +192,16 @@ void sl_kept_put(struct sl_kept *kept, const struct sl_kept_answer *answer, uint
     expire(kept, now_wall_usec);
     struct shelf *shelf = shelf_of(kept, answer->route);
     struct entry *entry = shelf ? entry_new(kept, answer, end_wall_usec) : NULL;
-    if (entry && entry->n_bytes <= max_bytes) {
+    if (entry && entry->n_bytes <= SL_MIN(max_bytes, share(kept))) {
         room_make(kept, shelf, max_bytes - entry->n_bytes, now_wall_usec);
+        share_make(kept, shelf, share(kept) - entry->n_bytes);
         if (sl_map_put(&kept->by_id, entry->is.id, entry) == 0) {
             entry->is.route = sl_str_c(shelf->name);
             entry->shelf = shelf;
             shelf->n_bytes += entry->n_bytes;
             kept->n_bytes += entry->n_bytes;
             entry_list_add(&shelf->entries, entry);
+            age_list_add(&kept->all, entry);
             entry = NULL;
         }
     }

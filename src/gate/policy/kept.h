@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Answers that the gateway keeps itself, for providers that keep none: each whole, with the conversation that it ends.
- * Bounded by the time and the bytes that its route allows, and by the memory of all; the oldest go first. Any
+ * Bounded by the time and the bytes that its route allows, and by half of the memory of all; the oldest go first. Any
  * thread. */
 #ifndef SL_GATE_KEPT_H
 #define SL_GATE_KEPT_H

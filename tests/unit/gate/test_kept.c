@@ -119,13 +119,31 @@ static void what_finds_no_memory_is_not_kept(void **state)
     done(kept);
 }
 
+static void all_together_have_half_of_the_memory(void **state)
+{
+    (void)state;
+    struct sl_kept *kept = kept_new(12000);
+    static const char *const ids[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+    static const char *const routes[] = { "r", "s", "t" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(ids); i++) {
+        put(kept, ids[i], routes[i % 3], 1000, 1 << 20, T0 + i);
+        assert_in_range(sl_kept_bytes(kept), 1, 6000);
+        assert_true(has(kept, ids[i], "ann", T0 + 9));
+    }
+    assert_false(has(kept, "a", "ann", T0 + 9)); /* the oldest, of whichever route */
+    assert_true(has(kept, "f", "ann", T0 + 9));
+    put(kept, "large", "r", 7000, 1 << 20, T0 + 9); /* drives nobody out */
+    assert_false(has(kept, "large", "ann", T0 + 9));
+    assert_true(has(kept, "h", "ann", T0 + 9));
+    done(kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_is_found_and_dropped_by_who_got_it),
-        cmocka_unit_test(it_is_kept_for_its_time),
-        cmocka_unit_test(a_route_has_its_bytes_and_no_more),
-        cmocka_unit_test(what_finds_no_memory_is_not_kept),
+        cmocka_unit_test(one_is_found_and_dropped_by_who_got_it), cmocka_unit_test(it_is_kept_for_its_time),
+        cmocka_unit_test(a_route_has_its_bytes_and_no_more),      cmocka_unit_test(what_finds_no_memory_is_not_kept),
+        cmocka_unit_test(all_together_have_half_of_the_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,12 +15,12 @@ def words(body):
     return {"role": "assistant", "content": json.dumps([m["content"] for m in body["messages"]])}, "stop"
 
 
-def start(sluice, upstream, answer=words, **responses):
+def start(sluice, upstream, answer=words, limits=None, **responses):
     fake = StrictOpenAI(answer)
     base = upstream(fake).base
     route = {"endpoint_type": "llm/v1/chat", "model": {"provider": "vllm", "name": "m", "config": {"api_key": "k", "api_base": base.removesuffix("/v1") + "/vllm/v1"}}}
     keys = [{"name": n, "principal": n, "role": "query", "key": f"$KEY_{n}"} for n in ("ann", "bob")] + [{"name": "cut", "principal": "ann", "role": "query", "routes": ["other"], "key": "$KEY_cut"}]
-    config = {"auth": {"admin_key": "$THE_ADMIN", "keys": keys},
+    config = {"server": {"limits": limits or {}}, "auth": {"admin_key": "$THE_ADMIN", "keys": keys},
               "endpoints": [{"name": "kept", **route, "sluice": {"retries": 0, "responses": responses}}, {"name": "other", **route, "sluice": {"retries": 0}}]}
     daemon = sluice(config, env={"THE_ADMIN": "sk-sluice-" + "z" * 43, **{f"KEY_{n}": k for n, k in KEYS.items()}})
     daemon.fake = fake
@@ -100,6 +100,25 @@ def test_no_more_than_its_size(sluice, upstream):
     with pytest.raises(openai.NotFoundError):
         client.responses.retrieve(large.id)
     assert client.responses.retrieve(made[-1]).id == made[-1], "what finds no room drives nobody out"
+
+
+def test_a_conversation_is_no_longer_than_a_body_may_be(sluice, upstream):
+    """Else a few bytes from a client would make the gateway copy, read and send any number of them, again and again."""
+    daemon, client = start(sluice, upstream, lambda body: ({"role": "assistant", "content": "ok"}, "stop"), limits={"body": "64KiB"}, keep="1h")
+    first = client.responses.create(model="kept", input="x" * 40000)
+    with pytest.raises(openai.APIStatusError, match="server.limits.body") as e:
+        client.responses.create(model="kept", input="y" * 40000, previous_response_id=first.id)
+    assert e.value.status_code == 413 and e.value.param == "previous_response_id"
+    assert client.responses.create(model="kept", input="y", previous_response_id=first.id).output_text == "ok"
+
+
+def test_what_is_kept_leaves_memory_for_calls(sluice, upstream):
+    daemon, client = start(sluice, upstream, lambda body: ({"role": "assistant", "content": "ok"}, "stop"), limits={"memory": "8MiB"}, keep="1h", size="64MiB")
+    made = [client.responses.create(model="kept", input="x" * 60000).id for _ in range(200)]
+    assert client.responses.create(model="other", input="y" * 1000000, store=False).output_text == "ok"
+    assert client.responses.retrieve(made[-1]).id == made[-1]
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(made[0])
 
 
 def test_a_provider_that_answers_whole_to_a_stream(sluice):
