@@ -19,6 +19,7 @@
 #include "gate/policy/kept.h"
 #include "gate/policy/limit.h"
 #include "gate/policy/made.h"
+#include "gate/policy/repeats.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
@@ -435,7 +436,8 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     if (r < 0) {
         return sl_fail(err, r, "cannot set up the routes: %s", sl_err_name(r));
     }
-    if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_metrics_new(&d->gate.metrics) < 0) {
+    if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_repeats_new(&d->gate.repeats) < 0 ||
+        sl_metrics_new(&d->gate.metrics) < 0) {
         return sl_fail_nomem(err);
     }
     if (sl_made_new(load->config->settings->responses_max, &d->gate.made) < 0 ||
@@ -480,6 +482,7 @@ static void serve_free(struct daemon *d)
     sl_events_done(&d->events);
     sl_publisher_done(&d->publisher);
     sl_limiter_free(d->gate.limiter);
+    sl_repeats_free(d->gate.repeats);
     sl_made_free(d->gate.made);
     sl_kept_free(d->gate.kept);
     sl_credentials_done();

@@ -8,6 +8,7 @@
 
 struct sl_budget;
 struct sl_buf;
+struct sl_call_count;
 struct sl_json;
 struct sl_log_ring;
 struct sl_loop;
@@ -23,6 +24,7 @@ struct sl_desk {
     struct sl_buf *text;
     struct sl_log_ring *log;
     struct sl_metrics_worker *metrics; /* the gate's */
+    struct sl_call_count *n_calls;     /* that began here */
     struct sl_xchg_list xchgs;         /* running ones */
 };
 

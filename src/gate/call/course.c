@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "gate/call/cause.h"
+#include "gate/call/spend.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
@@ -179,6 +180,10 @@ bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error
         sl_pool_rest(pool_of(course), course->target, failed->rest_usec, ask.now_usec);
     }
     course->next = sl_next(pool_of(course), &traffic->fallback, &failure, &ask);
+    if (course->next.kind == SL_STEP_REPEAT && !sl_spend(x)) {
+        failure.may_repeat = false;
+        course->next = sl_next(pool_of(course), &traffic->fallback, &failure, &ask);
+    }
     if (course->next.kind == SL_STEP_GIVE_UP) {
         sl_course_count(course, error->type);
         return false;

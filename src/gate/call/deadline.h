@@ -4,6 +4,8 @@
 #ifndef SL_GATE_DEADLINE_H
 #define SL_GATE_DEADLINE_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "base/str.h"
 

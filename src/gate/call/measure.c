@@ -51,6 +51,11 @@ void sl_measure_limit(struct sl_xchg *x, bool is_refused)
     sl_metrics_add(x->desk->metrics, SL_METRIC_LIMITS, &key);
 }
 
+void sl_measure_refused(struct sl_xchg *x)
+{
+    sl_metrics_add(x->desk->metrics, SL_METRIC_REPEATS_REFUSED, &(struct sl_metric_key){ .labels = labels_of(x) });
+}
+
 /* Its own words where they are about this gateway; others may quote what somebody asked. */
 static struct sl_str said(const struct sl_record *record, enum sl_error_type type)
 {

@@ -12,10 +12,12 @@
 #include "gate/call/relay.h"
 #include "gate/call/relay_out.h"
 #include "gate/call/reply.h"
+#include "gate/call/spend.h"
 #include "gate/call/state.h"
 #include "gate/call/verdict.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
+#include "gate/policy/repeats.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"
 #include "llm/core/cred.h"
@@ -108,7 +110,7 @@ static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wai
         .wait_usec = wait_usec,
         .end_usec = sl_course_end_usec(x),
     };
-    if (!sl_may_retry(&chance)) {
+    if (!sl_may_retry(&chance) || !sl_spend(plan->x)) {
         return false;
     }
     plan->n_retries++;
@@ -457,6 +459,7 @@ void sl_plan_start(struct sl_xchg *x)
         }
         sl_timer_set(x->desk->loop, &plan->deadline, x->deadline_usec);
     }
+    sl_call_count_add(x->desk->n_calls);
     attempt_begin(plan);
 }
 

@@ -10,6 +10,7 @@
 #include "gate/config/origins.h"
 #include "gate/config/proxy_url.h"
 #include "gate/config/route_conf.h"
+#include "gate/config/share.h"
 #include "net/bind.h"
 #include "net/noproxy.h"
 #include "net/tls.h"
@@ -341,11 +342,20 @@ static const struct sl_opt upstream_limit_opts[] = {
     END_OF_TABLE,
 };
 
+static const struct sl_opt retry_budget_opts[] = {
+    { "share", SL_OPT_CUSTOM, offsetof(struct sl_upstream_settings, retry_share), "20%", 0, 100, SL_OPT_RELOAD, NULL,
+      NULL, sl_share_check, "of the calls that began in the last second" },
+    UP("least", SL_OPT_U32, retry_least, "10", 0, 1000000, "and so many in any case"),
+    END_OF_TABLE,
+};
+
 static const struct sl_opt upstream_opts[] = {
     { "", SL_OPT_ROWS, offsetof(struct sl_upstream_settings, route), NULL, 0, 0, 0, NULL, sl_route_conf_rows, NULL,
       NULL },
     UP("tcp_keepalive", SL_OPT_USEC, tcp_keepalive_usec, "60s", 0, 7200 * SEC,
        "how long an upstream connection may be silent before TCP asks whether it is still there; 0s: never"),
+    { "retry_budget", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, retry_budget_opts, NULL,
+      "repeats at one target and hedges that the whole process makes in a second, at most" },
     { "pool", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, pool_opts, NULL, "idle upstream connections" },
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, upstream_limit_opts, NULL, "sizes" },
     { "proxy", SL_OPT_CUSTOM, offsetof(struct sl_upstream_settings, proxy), NULL, 0, 0, SL_OPT_RELOAD, NULL, proxy_opts,

@@ -52,7 +52,8 @@ struct sl_proxy_settings {
 };
 
 struct sl_upstream_settings {
-    struct sl_route_conf route; /* where a route says nothing itself */
+    struct sl_route_conf route;        /* where a route says nothing itself */
+    uint32_t retry_share, retry_least; /* upstream.retry_budget: percent, and of a second */
     uint32_t pool_idle_per_origin;
     uint64_t pool_idle_usec;
     uint64_t tcp_keepalive_usec;

@@ -5,6 +5,7 @@
 #include "base/num.h"
 #include "base/word.h"
 #include "gate/config/entry.h"
+#include "gate/config/share.h"
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
 
@@ -78,23 +79,11 @@ static const struct sl_opt fallback_rows[] = {
     { NULL },
 };
 
-static int ratio_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
-{
-    struct sl_str text = val->text;
-    uint64_t percent;
-    bool is_said = val->kind <= SL_VAL_STRING && text.n > 1 && text.p[text.n - 1] == '%';
-    if (!is_said || sl_parse_u64(sl_str_sub(text, 0, text.n - 1), row->min, row->max, &percent) < 0) {
-        return FAIL(bind, val, "must be a share from 1%% to 100%%, as in 50%%");
-    }
-    *(uint32_t *)field = (uint32_t)percent;
-    return 0;
-}
-
 #define IN_RULE(field) offsetof(struct sl_breaker_rule, field)
 static const struct sl_opt breaker_rows[] = {
     { "errors", SL_OPT_U32, IN_RULE(errors), "5", 1, 1000000, SL_OPT_RELOAD, NULL, NULL, NULL,
       "so many attempts that failed within the window open it" },
-    { "ratio", SL_OPT_CUSTOM, IN_RULE(ratio), "50%", 1, 100, SL_OPT_RELOAD, NULL, NULL, ratio_check,
+    { "ratio", SL_OPT_CUSTOM, IN_RULE(ratio), "50%", 1, 100, SL_OPT_RELOAD, NULL, NULL, sl_share_check,
       "and so large a share of all attempts in it" },
     { "window", SL_OPT_USEC, IN_RULE(window_usec), "30s", SL_USEC_PER_MSEC, 7 * DAY, SL_OPT_RELOAD, NULL, NULL, NULL,
       "how far back attempts count" },

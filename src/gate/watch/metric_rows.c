@@ -79,6 +79,9 @@ const struct sl_metric_family sl_metric_families[SL_METRIC_COUNT] = {
         LB_END),
     [SL_METRIC_ATTEMPTS] = COUNTER("sluice_attempts_total", "Attempts at upstreams.", LB_ROUTE, LB_PROVIDER, LB_TARGET,
                                    LB_OUTCOME, LB_REASON),
+    [SL_METRIC_REPEATS_REFUSED] = COUNTER(
+        "sluice_retry_budget_refused_total",
+        "Repeats at a target and hedges that were not made because `upstream.retry_budget` was spent.", LB_ROUTE),
     [SL_METRIC_LIMITS] = COUNTER("sluice_limit_decisions_total",
                                  "Calls to limited routes that the limit let pass or refused.", LB_ROUTE, LB_DECISION),
     [SL_METRIC_CLIENT_GONE] = COUNTER("sluice_client_gone_total", "Clients that went away before their reply's end.",
