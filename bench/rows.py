@@ -348,6 +348,14 @@ def limiter(bench: Bench) -> dict[str, Figure]:
     return {"limiter": Figure(got["one_of_10000_ns"], note, got)}
 
 
+def policy(bench: Bench) -> dict[str, Figure]:
+    got = figures_of(bench, "bench_policy")
+    def note(n: int) -> str:
+        return ", ".join(f"{balance} {got[f'{balance}_{n}_ns']:.0f} ns" for balance in ("weighted", "least_busy", "fastest", "ordered"))
+    return {"policy-10": Figure(got["worst_10_ns"], note(10), got),
+            "policy-1000": Figure(got["worst_1000_ns"] / 1000, note(1000), got)}
+
+
 def store(bench: Bench) -> dict[str, Figure]:
     """In one process of its own, without HTTP. It leaves its directory to `lookup`."""
     bench.need_sluice()
@@ -472,6 +480,8 @@ TASKS = (
     task("start-6001", "first answered call with 6,001 endpoints", 1, "s", many_endpoints),
     task("json-reader", "JSON reader against simdjson's DOM parser, 3 KB request", 2.0, "×", json_reader),
     task("limiter", "one check of a limit, 10,000 principals, uncontended", 200, "ns", limiter),
+    Task("policy", (Bar("policy-10", "which of 10 targets a call goes to, the slowest balance", 300, "ns"),
+                    Bar("policy-1000", "the same among 1,000", 2, "µs")), policy),
     Task("store", (Bar("routes-start", "start with 100,000 dynamic routes", 2, "s"),
                    Bar("routes-memory", "memory of each beyond its own text", 1024, "B"),
                    Bar("routes-lookup", "get_route among 100,000 against among 10: CPU", 1.5, "×"),

@@ -3,7 +3,7 @@
 #ifndef SL_GATE_NEXT_H
 #define SL_GATE_NEXT_H
 
-#include "gate/policy/pool.h"
+#include "gate/policy/pick.h"
 
 /* X(symbol, word): why an attempt failed, as `fallback.on` spells it. */
 #define SL_CAUSES(X)                    \

@@ -58,48 +58,62 @@ enum sl_outcome {
     SL_OUTCOME_NEUTRAL, /* nothing: the client left, a limit was reached, the call itself was at fault */
 };
 
-/* What is known. Written by every worker, without a lock. */
+/* Why a target takes no calls for a time. */
 struct sl_target_state {
     struct sl_breaker breaker;
-    atomic_uint in_flight;
-    atomic_uint_fast64_t first_usec[2];    /* to the first byte, decayed: of whole replies, of streams; 0: not known */
-    atomic_uint_fast64_t measured_usec[2]; /* when that was last measured, or its turn to be */
-    atomic_uint_fast64_t rest_until_usec;  /* it said that it takes no calls until then */
+    atomic_uint_fast64_t rest_until_usec; /* it said that it takes no calls until then */
 };
 
+/* Times of whole replies, or of streams, by seat. What is 0 is not known. Each is written without a lock. */
+struct sl_pool_times {
+    atomic_uint_fast64_t *first_usec;    /* to the first byte, decayed */
+    atomic_uint_fast64_t *measured_usec; /* when that was last */
+    atomic_uint_fast64_t *due_usec;      /* when it is its turn to be measured again */
+};
+
+struct sl_pool_tier {
+    uint32_t from, to; /* seats */
+    int32_t gains;     /* the sum of theirs */
+};
+
+/* A target's seat is its place in the order of the tiers: a tier's targets sit side by side, and what is looked at to
+ * choose among them lies in arrays by seat, so that a thousand are looked through in a microsecond. */
 struct sl_pool {
     enum sl_balance balance;
-    uint32_t n;
+    uint32_t n, n_tiers;
     const struct sl_target_rule *rules;
     struct sl_breaker_rule breaker;
-    uint32_t *order; /* by tier; within one as they were said */
     struct sl_target_state *states;
-    pthread_mutex_t lock; /* guards `current` and the breakers */
-    int64_t *current;     /* of the smooth weights */
+    uint32_t *seats;      /* of the targets */
+    pthread_mutex_t lock; /* guards the breakers, changes of `ready`, and what is weighed */
+
+    /* by seat */
+    uint32_t *targets, *tier_of;
+    struct sl_pool_tier *tiers;
+    atomic_uint_fast64_t *ready;    /* a bit each: it takes calls, as far as others say, not the call itself */
+    atomic_uint_fast64_t wake_usec; /* when the first of the others may take calls again */
+    atomic_uint *in_flight;
+    uint64_t *weighs;              /* a bit each */
+    uint64_t *step;                /* what one call adds to its load: the more, the less it weighs */
+    int32_t *gain, *credit;        /* of the smooth weights */
+    struct sl_pool_times times[2]; /* of whole replies, of streams */
 };
 
-/* On the arena. The rules are borrowed. SL_E_NOMEM. */
+/* Of one route; a power of two. */
+#define SL_POOL_MAX 1024
+
+/* On the arena. The rules are borrowed. At most SL_POOL_MAX targets. SL_E_NOMEM. */
 SL_MUST int sl_pool_init(struct sl_pool *pool, enum sl_balance balance, const struct sl_breaker_rule *breaker,
                          const struct sl_target_rule *rules, uint32_t n, struct sl_arena *arena);
 void sl_pool_done(struct sl_pool *pool);
 
-/* Targets that a call does not ask for any more: it tried them, or they cannot serve it. One bit a target. */
-#define SL_POOL_WORDS(n) (((n) + 63) / 64)
-
-struct sl_ask {
-    const uint64_t *passed; /* SL_POOL_WORDS(n) words */
-    uint64_t now_usec;      /* of a clock that only goes forward, the same in all workers */
-    uint64_t random;
-    bool is_stream;
-};
-
 #define SL_NO_TARGET UINT32_MAX
 
-void sl_ask_pass(uint64_t *passed, uint32_t target);
-/* The next target, or SL_NO_TARGET. */
-uint32_t sl_pool_pick(struct sl_pool *pool, const struct sl_ask *ask);
-/* How many could be picked. */
-uint32_t sl_pool_left(const struct sl_pool *pool, const struct sl_ask *ask);
+/* One bit a target. */
+#define SL_POOL_WORDS(n) (((n) + 63) / 64)
+
+/* Those whose time to wait is over take calls again. */
+void sl_pool_wake(struct sl_pool *pool, uint64_t now_usec);
 /* When the first of those that rest, or whose breaker is open, takes calls again; 0: none does. */
 uint64_t sl_pool_rested_usec(const struct sl_pool *pool, uint64_t now_usec);
 
@@ -115,14 +129,17 @@ struct sl_target_look {
     enum sl_breaker_state state;
     uint32_t in_flight;
     uint64_t waits_usec;    /* until it gets calls again; 0: it does */
-    uint64_t first_usec[2]; /* as in the state */
+    uint64_t first_usec[2]; /* of whole replies, of streams; 0: not known */
 };
 void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec, struct sl_target_look *ret);
 /* Closes its breaker, and ends its rest. */
 void sl_pool_reset(struct sl_pool *pool, uint32_t target);
+/* What was measured so long ago may be otherwise now. */
+#define SL_STALE_USEC (30 * 1000000ULL)
 /* Its first byte came after so long. */
 void sl_pool_measure(struct sl_pool *pool, uint32_t target, bool is_stream, uint64_t took_usec, uint64_t now_usec);
-/* It asked to be left alone for so long; beyond SL_REST_MAX_USEC nobody is believed. */
+/* It asked to be left alone for so long; beyond SL_REST_MAX_USEC nobody is believed. A shorter wait ends no longer one
+ * that it asked for before. */
 #define SL_REST_MAX_USEC (120 * 1000000ULL)
 void sl_pool_rest(struct sl_pool *pool, uint32_t target, uint64_t wait_usec, uint64_t now_usec);
 

@@ -50,6 +50,13 @@ static uint32_t pick(void)
     return sl_pool_pick(&world.pool, &world.ask);
 }
 
+static uint32_t in_flight(uint32_t target)
+{
+    struct sl_target_look look;
+    sl_pool_look(&world.pool, target, world.ask.now_usec, &look);
+    return look.in_flight;
+}
+
 static void picks_are(const char *want)
 {
     char got[64] = "";
@@ -113,6 +120,8 @@ static void tiers_and_places_are_kept(void **state)
     }
     end();
     begin(SL_BALANCE_ORDERED, rules, 4);
+    picks_are("bbb"); /* c is the first, but has no weight */
+    sl_ask_pass(world.passed, 1);
     picks_are("ccc");
     end();
 }
@@ -198,6 +207,60 @@ static void a_rest_is_believed_for_two_minutes(void **state)
     assert_int_equal(pick(), 1);
     world.ask.now_usec += 115 * SEC;
     assert_int_equal(pick(), 0);
+    end();
+}
+
+static void a_rest_is_not_made_shorter(void **state)
+{
+    (void)state;
+    begin(SL_BALANCE_ORDERED, (struct sl_target_rule[]){ { .weight = 1 } }, 1);
+    sl_pool_rest(&world.pool, 0, 60 * SEC, world.ask.now_usec);
+    sl_pool_rest(&world.pool, 0, SEC, world.ask.now_usec); /* another call's answer, on its way meanwhile */
+    assert_int_equal(sl_pool_rested_usec(&world.pool, world.ask.now_usec), world.ask.now_usec + 60 * SEC);
+    world.ask.now_usec += 60 * SEC - 1;
+    assert_int_equal(pick(), SL_NO_TARGET);
+    world.ask.now_usec++;
+    assert_int_equal(pick(), 0);
+    end();
+}
+
+/* Of many one is left beside another: it has paid for its call among many, and need not wait for as many again. */
+static void who_is_left_of_many_is_not_in_debt(void **state)
+{
+    (void)state;
+    struct sl_target_rule rules[1000];
+    uint32_t n[1000] = { 0 };
+    for (uint32_t i = 0; i < 1000; i++) {
+        rules[i] = (struct sl_target_rule){ .weight = 1 };
+    }
+    begin(SL_BALANCE_WEIGHTED, rules, 1000);
+    assert_int_equal(pick(), 0);
+    for (uint32_t i = 2; i < 1000; i++) {
+        sl_pool_rest(&world.pool, i, 60 * SEC, world.ask.now_usec);
+    }
+    for (uint32_t k = 0; k < 20; k++) {
+        n[pick()]++;
+    }
+    assert_in_range(n[0], 9, 11);
+    assert_int_equal(n[0] + n[1], 20);
+    end();
+}
+
+/* One that never answers is asked each second, whoever else waits for its turn. */
+static void an_unknown_one_is_asked_each_second(void **state)
+{
+    (void)state;
+    uint32_t n = 0;
+    begin(SL_BALANCE_FASTEST, (struct sl_target_rule[]){ { .weight = 1 }, { .weight = 1 }, { .weight = 1 } }, 3);
+    for (uint32_t k = 0; k < 600; k++) {
+        uint32_t target = pick();
+        n += target == 2;
+        if (target != 2) {
+            sl_pool_measure(&world.pool, target, false, target ? 900000 : 300000, world.ask.now_usec);
+        }
+        world.ask.now_usec += SEC / 10;
+    }
+    assert_in_range(n, 58, 61);
     end();
 }
 
@@ -292,7 +355,7 @@ static void breaker_runs(const struct sl_breaker_rule *rule, const char *script,
         }
     }
     enum sl_breaker_state state = (enum sl_breaker_state)atomic_load(&world.pool.states[0].breaker.state);
-    if (state != want || atomic_load(&world.pool.states[0].in_flight)) {
+    if (state != want || in_flight(0)) {
         fail_msg("%s: state %d", script, state);
     }
     end();
@@ -360,6 +423,119 @@ static void one_looks_and_the_others_wait(void **state)
     breaker_rule = (struct sl_breaker_rule){ 0 };
 }
 
+/* --- whatever happens, who is picked is one that may be, of the lowest tier --- */
+
+#define N_ODD 137 /* more than two words of bits */
+
+/* The same as the pool knows, as plainly as it can be said. */
+struct known {
+    uint64_t rest_until, open_until;
+    bool is_open, is_half;
+    uint32_t in_flight;
+};
+
+static struct known known[N_ODD];
+
+static bool is_usable(uint32_t i)
+{
+    const struct known *k = &known[i];
+    uint32_t max = world.rules[i].max_concurrent;
+    return !(world.passed[i / 64] >> i % 64 & 1) && k->rest_until <= world.ask.now_usec && !k->is_half &&
+           !(k->is_open && k->open_until > world.ask.now_usec) && (!max || k->in_flight < max);
+}
+
+static void pick_is_right(void)
+{
+    uint32_t n = 0, tier = UINT32_MAX, target = pick();
+    bool has_weight = false;
+    for (uint32_t i = 0; i < N_ODD; i++) {
+        n += is_usable(i);
+        tier = is_usable(i) ? SL_MIN(tier, world.rules[i].tier) : tier;
+    }
+    for (uint32_t i = 0; i < N_ODD; i++) {
+        has_weight |= is_usable(i) && world.rules[i].tier == tier && world.rules[i].weight;
+    }
+    assert_int_equal(sl_pool_left(&world.pool, &world.ask), n);
+    assert_int_equal(target == SL_NO_TARGET, n == 0);
+    if (n) {
+        assert_true(is_usable(target));
+        assert_int_equal(world.rules[target].tier, tier);
+        assert_int_equal(has_weight, world.rules[target].weight > 0);
+    }
+}
+
+/* A breaker of one error opens at once, so that what it does can be said in a line. */
+static void something_happens(uint32_t i)
+{
+    struct known *k = &known[i];
+    uint64_t now = world.ask.now_usec, wait = sl_rng_next(&world.rng) % (3 * SEC);
+    switch (sl_rng_next(&world.rng) % 6) {
+    case 0:
+        sl_pool_rest(&world.pool, i, wait, now);
+        k->rest_until = SL_MAX(k->rest_until, now + wait);
+        break;
+    case 1:
+        sl_pool_reset(&world.pool, i);
+        k->is_open = k->is_half = false;
+        k->rest_until = 0;
+        break;
+    case 2:
+        world.passed[i / 64] ^= 1ULL << i % 64;
+        break;
+    default: { /* a call; now and then it stays */
+        enum sl_begun begun = sl_pool_begin(&world.pool, i, now);
+        uint32_t max = world.rules[i].max_concurrent;
+        bool may = (!max || k->in_flight < max) && !k->is_half && (!k->is_open || k->open_until <= now);
+        assert_int_equal(begun, !may ? SL_BEGUN_NOT : k->is_open ? SL_BEGUN_PROBE : SL_BEGUN);
+        if (begun == SL_BEGUN && wait % 4 == 0 && k->in_flight < 9) {
+            k->in_flight++;
+        } else if (begun != SL_BEGUN_NOT) {
+            bool is_bad = wait % 3 == 0;
+            sl_pool_end(&world.pool, i, begun, is_bad ? SL_OUTCOME_BAD : SL_OUTCOME_GOOD, now);
+            k->is_open = is_bad;
+            k->open_until = is_bad ? now + SEC : k->open_until;
+        }
+        if (k->in_flight && wait % 5 == 0) {
+            sl_pool_end(&world.pool, i, SL_BEGUN, SL_OUTCOME_NEUTRAL, now);
+            k->in_flight--;
+        }
+    }
+    }
+}
+
+static void picks_are_right_whatever_happens(void **state)
+{
+    (void)state;
+    for (unsigned balance = 0; balance <= SL_BALANCE_ORDERED; balance++) {
+        struct sl_target_rule rules[N_ODD];
+        for (uint32_t i = 0; i < N_ODD; i++) {
+            rules[i] = (struct sl_target_rule){
+                .weight = i % 5, .tier = i * 7 % 4, .max_concurrent = i % 3, .place = i
+            };
+        }
+        breaker_rule = (struct sl_breaker_rule){ 1, 0, 10 * SEC, SEC };
+        begin((enum sl_balance)balance, rules, N_ODD);
+        memset(known, 0, sizeof(known));
+        for (uint32_t k = 0; k < 20000; k++) {
+            something_happens((uint32_t)(sl_rng_next(&world.rng) % N_ODD));
+            world.ask.now_usec += sl_rng_next(&world.rng) % (SEC / 100);
+            if (k % 20 == 0) {
+                pick_is_right();
+            }
+            if (k % 1000 == 500) { /* everybody is passed, or nobody */
+                memset(world.passed, k % 2000 == 500 ? 0xff : 0, SL_POOL_WORDS(N_ODD) * 8);
+                world.passed[SL_POOL_WORDS(N_ODD) - 1] &= (1ULL << N_ODD % 64) - 1;
+                pick_is_right();
+            }
+        }
+        for (uint32_t i = 0; i < N_ODD; i++) {
+            assert_int_equal(in_flight(i), known[i].in_flight);
+        }
+        end();
+    }
+    breaker_rule = (struct sl_breaker_rule){ 0 };
+}
+
 /* --- a day with a hundred targets, a tenth of which rest at any time --- */
 
 static void a_day_keeps_the_shares(void **state)
@@ -398,9 +574,13 @@ int main(void)
         cmocka_unit_test(no_more_than_max_concurrent_begin),
         cmocka_unit_test(the_fastest_is_asked_and_the_others_stay_known),
         cmocka_unit_test(a_rest_is_believed_for_two_minutes),
+        cmocka_unit_test(a_rest_is_not_made_shorter),
+        cmocka_unit_test(who_is_left_of_many_is_not_in_debt),
+        cmocka_unit_test(an_unknown_one_is_asked_each_second),
         cmocka_unit_test(steps_follow_the_table),
         cmocka_unit_test(a_breaker_opens_by_number_and_share),
         cmocka_unit_test(one_looks_and_the_others_wait),
+        cmocka_unit_test(picks_are_right_whatever_happens),
         cmocka_unit_test(a_day_keeps_the_shares),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

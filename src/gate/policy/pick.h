@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of a pool's targets is next. */
+#ifndef SL_GATE_PICK_H
+#define SL_GATE_PICK_H
+
+#include "gate/policy/pool.h"
+
+/* Targets that a call does not ask for any more: it tried them, or they cannot serve it. One bit a target. */
+
+struct sl_ask {
+    const uint64_t *passed; /* SL_POOL_WORDS(n) words */
+    uint64_t now_usec;      /* of a clock that only goes forward, the same in all workers */
+    uint64_t random;
+    bool is_stream;
+};
+
+void sl_ask_pass(uint64_t *passed, uint32_t target);
+/* The next target, or SL_NO_TARGET. */
+uint32_t sl_pool_pick(struct sl_pool *pool, const struct sl_ask *ask);
+/* How many could be picked. */
+uint32_t sl_pool_left(struct sl_pool *pool, const struct sl_ask *ask);
+
+#endif
