@@ -87,7 +87,10 @@ static int source_read(struct sl_chat_reader *rd, struct sl_json_val v, struct s
         return media->url.p ? 0 : sl_chat_fault(rd, source, "the member 'url' is missing");
     }
     media->file_id = sl_json_str_eq(type, SL_STR("file")) ? sl_chat_raw_text(source, "file_id") : SL_STR_NONE;
-    return media->file_id.p ? 0 : sl_chat_fault(rd, v, "a source of the type base64, url, text or file is expected");
+    return media->file_id.p
+               ? 0
+               : sl_chat_fault(rd, v,
+                               "a source of the type base64, url, text, content (documents) or file is expected");
 }
 
 static int image_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
@@ -97,8 +100,25 @@ static int image_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl
     return part->media ? source_read(rd, v, part->media) : SL_E_NOMEM;
 }
 
+/* A document in pieces: one text elsewhere, below its title. */
+static int pieces_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_json_val content,
+                       struct sl_part *part)
+{
+    const struct sl_str title = sl_chat_raw_text(v, "title");
+    part->kind = SL_PART_TEXT;
+    if (sl_json_is(content, SL_JSON_STRING)) {
+        part->text = sl_json_raw(content);
+        return 0;
+    }
+    return sl_chat_texts_join(rd, content, &title, 1, "\\n", &part->text);
+}
+
 static int document_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
+    struct sl_json_val source = sl_json_get(v, "source");
+    if (sl_json_str_eq(sl_json_get(source, "type"), SL_STR("content"))) {
+        return pieces_read(rd, v, sl_json_get(source, "content"), part);
+    }
     part->kind = SL_PART_FILE;
     part->media = SL_ARENA_NEW(rd->arena, struct sl_media);
     if (!part->media) {
@@ -106,6 +126,16 @@ static int document_read(struct sl_chat_reader *rd, struct sl_json_val v, struct
     }
     part->media->filename = sl_chat_raw_text(v, "title");
     return source_read(rd, v, part->media);
+}
+
+/* What was found is a text elsewhere: its title, where it is from, and what it says. */
+static int search_result_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
+{
+    struct sl_json_val content = sl_json_get(v, "content");
+    const struct sl_str heads[] = { sl_chat_raw_text(v, "title"), sl_chat_raw_text(v, "source") };
+    part->kind = SL_PART_TEXT;
+    return sl_chat_texts_join(rd, sl_json_is_present(content) ? content : v, heads, SL_ARRAY_LEN(heads), "\\n",
+                              &part->text);
 }
 
 /* Who may say which block. */
@@ -122,6 +152,7 @@ static const struct {
     { SL_STR_INIT("text"), OF_USER | OF_ASSISTANT | OF_RESULT | OF_SYSTEM, text_read },
     { SL_STR_INIT("image"), OF_USER | OF_RESULT, image_read },
     { SL_STR_INIT("document"), OF_USER | OF_RESULT, document_read },
+    { SL_STR_INIT("search_result"), OF_USER | OF_RESULT, search_result_read },
     { SL_STR_INIT("tool_use"), OF_ASSISTANT, call_read },
     { SL_STR_INIT("thinking"), OF_ASSISTANT, thinking_read },
     { SL_STR_INIT("redacted_thinking"), OF_ASSISTANT, thinking_read },
@@ -147,17 +178,24 @@ static int block_read(struct sl_chat_reader *rd, struct sl_json_val v, unsigned 
     }
     part->node = v;
     part->cache_control = cache_of(v);
+    bool is_known = false;
     for (size_t i = 0; i < SL_ARRAY_LEN(kinds); i++) {
-        if ((kinds[i].of & of) && sl_json_str_eq(type, kinds[i].type)) {
+        bool is_it = sl_json_str_eq(type, kinds[i].type);
+        if (is_it && (kinds[i].of & of)) {
             return kinds[i].read(rd, v, part);
         }
+        is_known |= is_it;
     }
     for (size_t i = 0; i < SL_ARRAY_LEN(strangers); i++) {
         if (sl_json_str_eq(type, strangers[i].type)) {
             return sl_chat_fault(rd, type, "%s", strangers[i].instead);
         }
     }
-    return sl_chat_fault(rd, type, "a block of this type is not known here");
+    struct sl_str name;
+    int r = sl_json_text(type, rd->arena, &name);
+    return r < 0 ? r
+                 : sl_chat_fault(rd, type, "a block of the type '%.*s' %s", SL_STR_ARG(sl_str_sub(name, 0, 64)),
+                                 is_known ? "may not stand here" : "has no place at the provider of this route");
 }
 
 /* --- messages --- */

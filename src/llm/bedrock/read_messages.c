@@ -33,37 +33,19 @@ static int text_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     return 0;
 }
 
-/* Several texts as one, a line each where `sep` is a line's end. */
-static int texts_join(struct sl_chat_reader *rd, struct sl_json_val list, const char *sep, struct sl_str *ret)
-{
-    struct sl_buf buf = SL_BUF_INIT(1u << 30);
-    int r = sl_json_is(list, SL_JSON_ARRAY) ? 0 : sl_chat_fault(rd, list, "a list of texts is expected");
-    sl_buf_add_char(&buf, '"');
-    for (struct sl_json_iter it = sl_json_each(list); r == 0 && sl_json_next(&it);) {
-        struct sl_str raw = sl_chat_raw_text(it.val, "text");
-        r = raw.p ? 0 : sl_chat_fault(rd, it.val, "the member 'text' is missing");
-        sl_buf_add_c(&buf, it.index ? sep : "");
-        sl_buf_add_str(&buf, r == 0 ? sl_str_sub(raw, 1, raw.n - 1) : SL_STR(""));
-    }
-    sl_buf_add_char(&buf, '"');
-    if (r == 0) {
-        *ret = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
-        r = ret->p ? 0 : SL_E_NOMEM;
-    }
-    sl_buf_done(&buf);
-    return r;
-}
-
 static int cited_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val content = sl_json_get(v, "content");
-    return texts_join(rd, sl_json_is_present(content) ? content : v, "", &part->text);
+    return sl_chat_texts_join(rd, sl_json_is_present(content) ? content : v, NULL, 0, "", &part->text);
 }
 
+/* What was found is a text elsewhere: its title, where it is from, and what it says. */
 static int search_result_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val content = sl_json_get(v, "content");
-    return texts_join(rd, sl_json_is_present(content) ? content : v, "\\n", &part->text);
+    const struct sl_str heads[] = { sl_chat_raw_text(v, "title"), sl_chat_raw_text(v, "source") };
+    return sl_chat_texts_join(rd, sl_json_is_present(content) ? content : v, heads, SL_ARRAY_LEN(heads), "\\n",
+                              &part->text);
 }
 
 /* A tool's result that is JSON is its text elsewhere. */
@@ -174,7 +156,7 @@ static int document_read(struct sl_chat_reader *rd, struct sl_json_val v, struct
     }
     if (sl_json_is(content, SL_JSON_ARRAY)) {
         part->kind = SL_PART_TEXT;
-        return texts_join(rd, content, "\\n", &part->text);
+        return sl_chat_texts_join(rd, content, NULL, 0, "\\n", &part->text);
     }
     part->media->mime = sl_str_c(type);
     return bytes_read(rd, source, part->media);

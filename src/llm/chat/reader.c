@@ -145,6 +145,36 @@ struct sl_str sl_chat_json_text(struct sl_chat_reader *rd, struct sl_json_val v)
     return text;
 }
 
+static void inner_add(struct sl_buf *buf, struct sl_str raw)
+{
+    sl_buf_add_str(buf, raw.n >= 2 ? sl_str_sub(raw, 1, raw.n - 1) : SL_STR(""));
+}
+
+int sl_chat_texts_join(struct sl_chat_reader *rd, struct sl_json_val list, const struct sl_str *heads, size_t n_heads,
+                       const char *sep, struct sl_str *ret)
+{
+    struct sl_buf buf = SL_BUF_INIT(1u << 30);
+    int r = sl_json_is(list, SL_JSON_ARRAY) ? 0 : sl_chat_fault(rd, list, "a list of texts is expected");
+    sl_buf_add_char(&buf, '"');
+    for (size_t i = 0; i < n_heads; i++) {
+        inner_add(&buf, heads[i]);
+        sl_buf_add_c(&buf, heads[i].n > 2 ? "\\n" : "");
+    }
+    for (struct sl_json_iter it = sl_json_each(list); r == 0 && sl_json_next(&it);) {
+        struct sl_str raw = sl_chat_raw_text(it.val, "text");
+        r = raw.p ? 0 : sl_chat_fault(rd, it.val, "the member 'text' is missing");
+        sl_buf_add_c(&buf, it.index ? sep : "");
+        inner_add(&buf, raw);
+    }
+    sl_buf_add_char(&buf, '"');
+    if (r == 0) {
+        *ret = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
+        r = ret->p ? 0 : SL_E_NOMEM;
+    }
+    sl_buf_done(&buf);
+    return r;
+}
+
 int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_media *media)
 {
     struct sl_buf buf = SL_BUF_INIT(text.n * 2 + 8);

@@ -33,6 +33,10 @@ SL_MUST int sl_chat_int(struct sl_chat_reader *rd, struct sl_json_val v, int64_t
 SL_MUST int sl_chat_stops(struct sl_chat_reader *rd, struct sl_json_val v);
 /* A value's JSON without white space, as a text; p == NULL: no memory. */
 struct sl_str sl_chat_json_text(struct sl_chat_reader *rd, struct sl_json_val v);
+/* The texts of a list of blocks with a member `text`, as one raw text: `heads` (raw texts; p == NULL: none) a line
+ * each, then the blocks with `sep`, as JSON spells it, between them. */
+SL_MUST int sl_chat_texts_join(struct sl_chat_reader *rd, struct sl_json_val list, const struct sl_str *heads,
+                               size_t n_heads, const char *sep, struct sl_str *ret);
 /* A text as a file of plain text. */
 SL_MUST int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_media *media);
 /* Valid JSON that no client wrote, as a value. */

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Anthropic's API has besides words: at each kind of upstream it is passed, mapped, refused by its name, or named as left out. Nothing is lost without a word."""
+import json
+
 import pytest
 
 from model import Lab
@@ -77,3 +79,34 @@ def test_what_others_have_is_mapped(lab, members, route, want):
     key, value, dropped = want
     assert r.status == 200, r.body
     assert (sent.get(key), r.get("x-sluice-dropped")) == (value, dropped)
+
+
+# --- what a turn has besides words ---
+
+FOUND = {"type": "search_result", "source": "https://a.example/b", "title": "Grass", "content": [{"type": "text", "text": "It is"}, {"type": "text", "text": "green."}], "citations": {"enabled": True}}
+PIECES = {"type": "document", "title": "Grass", "source": {"type": "content", "content": [{"type": "text", "text": "It is"}, {"type": "text", "text": "green."}]}, "citations": {"enabled": True}}
+CALLED = [*X, {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}]}]
+
+
+def turn(block, is_result):
+    if is_result:
+        return {"tools": [FUNCTION], "messages": [*CALLED, {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": [block]}]}]}
+    return {"messages": [{"role": "user", "content": [block, {"type": "text", "text": "What colour?"}]}]}
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if r != "scoring"])
+@pytest.mark.parametrize("is_result", [False, True], ids=["turn", "result"])
+@pytest.mark.parametrize("block, text", [(FOUND, r"Grass\nhttps://a.example/b\nIt is\ngreen."), (PIECES, r"Grass\nIt is\ngreen.")], ids=["found", "pieces"])
+def test_what_was_found_is_a_text(lab, route, block, text, is_result):
+    r, sent = ask(lab, route, turn(block, is_result))
+    assert r.status == 200, r.body
+    assert text in json.dumps(sent).replace("\\\\", "\\")
+
+
+@pytest.mark.parametrize("block, words", [
+    ({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}, "'server_tool_use' has no place at the provider"), ({"type": "tool_use", "id": "t", "name": "f", "input": {}}, "'tool_use' may not stand"),
+    ({"type": "container_upload", "file_id": "f"}, "'container_upload' has no place"), ({"type": "brand_new"}, "'brand_new' has no place"), ({**FOUND, "content": 5}, "list of texts"),
+    ({**FOUND, "content": [{"type": "image"}]}, "'text' is missing"), ({**PIECES, "source": {"type": "content"}}, "list of texts"), ({**PIECES, "source": {"type": "disk"}}, "content (documents)")])
+def test_a_block_that_nobody_else_has_is_refused_by_its_name(lab, block, words):
+    r, sent = ask(lab, "chat", {"messages": [{"role": "user", "content": [block]}]})
+    assert r.status == 400 and words in r.json()["error"]["message"] and sent is None, r.body
