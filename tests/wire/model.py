@@ -109,7 +109,7 @@ def bedrock_answer(body):
     blocks = [b for m in body["messages"] for b in m["content"]]
     results = [n for b in blocks if "toolResult" in b for n in numbers(b["toolResult"]["content"])]
     n_tries = sum(m["role"] == "assistant" for m in body["messages"])
-    said = step(results, [t["toolSpec"]["name"] for t in body.get("toolConfig", {}).get("tools", [])], n_tries, body)
+    said = step(results, [t["toolSpec"]["name"] for t in body.get("toolConfig", {}).get("tools", []) if "toolSpec" in t], n_tries, body)
     thinks = body.get("additionalModelRequestFields", {}).get("thinking", {}).get("type") == "enabled"
     thought = [{"reasoningContent": {"reasoningText": {"text": "Hm.", "signature": "c2ln"}}}] if thinks else []
     if isinstance(said, str):
@@ -123,7 +123,7 @@ def cohere_answer(body):
 
 
 def responses_answer(body):
-    items = body["input"]
+    items = body["input"] if isinstance(body["input"], list) else [{"role": "user", "content": body["input"]}]
     results = [n for i in items if i.get("type") == "function_call_output" for n in numbers(i["output"])]
     n_tries = sum(i.get("role") == "assistant" or i.get("type") == "function_call" for i in items)
     said = step(results, [t["name"] for t in body.get("tools", []) if t["type"] == "function"], n_tries, body)

@@ -35,12 +35,19 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = (methods_), .pattern = (path), .has_type = true, .type = SL_LLM_CHAT, .follows = true, \
         .told = SL_TOLD(text_, .body = (body_), .reply = (reply_))                                        \
     }
-#define FOLLOWS(before, text)                                                                                 \
-    FOLLOW(SL_POST, before "/responses/compact", "Shorten a conversation, where the upstream has this call.", \
-           "ResponsesRequest", "ResponsesReply"),                                                             \
-        FOLLOW(SL_GET, before "/responses/{}", text ": read it.", NULL, "ResponsesReply"),                    \
-        FOLLOW(SL_DELETE, before "/responses/{}", text ": delete it.", NULL, "ResponsesReply"),               \
-        FOLLOW(SL_POST, before "/responses/{}/cancel", text ": cancel it.", NULL, "ResponsesReply"),          \
+#define INPUT_TOKENS(path)                                                                                             \
+    {                                                                                                                  \
+        .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT, .follows = true, .counts = true, \
+        .told = SL_TOLD("How many tokens a call has; where its provider cannot say, an estimate.",                     \
+                        .body = "ResponsesRequest", .reply = "ResponsesTokenCount", .headers = "x-sluice-estimate")    \
+    }
+#define FOLLOWS(before, text)                                                                                     \
+    INPUT_TOKENS(before "/responses/input_tokens"),                                                               \
+        FOLLOW(SL_POST, before "/responses/compact", "Shorten a conversation, where the upstream has this call.", \
+               "ResponsesRequest", "ResponsesReply"),                                                             \
+        FOLLOW(SL_GET, before "/responses/{}", text ": read it.", NULL, "ResponsesReply"),                        \
+        FOLLOW(SL_DELETE, before "/responses/{}", text ": delete it.", NULL, "ResponsesReply"),                   \
+        FOLLOW(SL_POST, before "/responses/{}/cancel", text ": cancel it.", NULL, "ResponsesReply"),              \
         FOLLOW(SL_GET, before "/responses/{}/input_items", text ": read what it answered.", NULL, "ResponsesReply")
 #define COUNT(path, text)                                                                                             \
     {                                                                                                                 \

@@ -243,6 +243,7 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
     }
     conf->model_json = conf->api == SL_OPENAI_PLAIN ? conf->response_model : SL_STR_NONE;
     target->second = &sl_language_responses;
+    target->counts_tokens = conf->api == SL_OPENAI_PLAIN; /* as responses: Azure does not say that it has that call */
     return r == SL_E_NOMEM ? SL_PREPARE_FAIL(bind, val, "", "out of memory") : r;
 }
 

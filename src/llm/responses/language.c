@@ -35,6 +35,7 @@ const struct sl_language sl_language_responses = {
     .alive = SL_STR_INIT(": alive\n\n"),
     .read_call = sl_responses_read_call,
     .read_chat = sl_responses_read_chat,
+    .count = sl_responses_count,
     .write_call = write_call,
     .read_state_size = sizeof(struct sl_responses_stream),
     .read_reply = sl_responses_on_reply,

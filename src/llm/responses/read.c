@@ -44,7 +44,9 @@ int sl_responses_read_call(const struct sl_incoming *in, struct sl_json *doc, st
     if (r == 0 && sl_json_is(*previous, SL_JSON_STRING)) {
         r = sl_json_text(*previous, arena, &call.previous);
     }
-    if (r == 0 && !sl_json_is(store, SL_JSON_FALSE)) {
+    call.is_count = in->is_count;
+    call.is_stream &= !in->is_count;
+    if (r == 0 && !in->is_count && !sl_json_is(store, SL_JSON_FALSE)) {
         call.items = sl_json_is_nothing(input) ? SL_STR_NONE : sl_json_raw(input);
     }
     if (r == 0) {

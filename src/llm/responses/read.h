@@ -12,4 +12,7 @@ SL_MUST int sl_responses_read_call(const struct sl_incoming *in, struct sl_json 
 SL_MUST int sl_responses_read_chat(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                                    struct sl_chat *ret_chat, struct sl_llm_error *ret_error);
 
+SL_MUST int sl_responses_count(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
+                               struct sl_buf *out, struct sl_llm_error *ret_error);
+
 #endif

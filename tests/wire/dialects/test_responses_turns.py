@@ -9,9 +9,10 @@ import openai
 import pydantic
 import pytest
 
+from responses_fake import Responses
 from strict_anthropic import StrictAnthropic
 from test_messages import claude_route, openai_answer
-from test_responses_client import TOOL, ask, lab  # noqa: F401: a fixture
+from test_responses_client import TOOL, ask, lab, openai_route  # noqa: F401: a fixture
 
 
 # --- what its helpers make of it ---
@@ -120,3 +121,27 @@ def test_nodes_client(lab):
     assert out.returncode == 0, out.stderr
     said = json.loads(out.stdout.splitlines()[-1])
     assert said == {"whole": {"text": "3", "items": 8, "status": "completed"}, "stream": {"text": "3", "items": 8, "status": "completed"}, "refused": [400, "background", "BadRequestError"]}
+
+
+# --- how many tokens ---
+
+def test_tokens_are_counted_there_or_estimated_here(lab, sluice, upstream):
+    fake = Responses([])
+    up = upstream(fake)
+    daemon = sluice({"endpoints": [openai_route(up.base, "chats", openai_api="chat"), openai_route(up.base, "responses", openai_api="responses")]})
+    client = openai.OpenAI(base_url=daemon.url + "/v1", api_key="k", max_retries=0)
+    for route in ("chats", "responses"):
+        raw = client.responses.input_tokens.with_raw_response.count(model=route, input="x", instructions="y", tools=[TOOL])
+        assert raw.parse().input_tokens == 17 and raw.headers.get("x-sluice-estimate") is None
+        assert up.requests[-1].path == "/v1/responses/input_tokens" and up.requests[-1].json()["model"] == "gpt-5-mini"
+    with pytest.raises(openai.BadRequestError, match="temperature"):
+        client.responses.input_tokens.count(model="chats", input="x", extra_body={"temperature": 1})
+    n = len(lab.up.requests)
+    raw = lab.client.responses.input_tokens.with_raw_response.count(model="groq", input="x" * 400)
+    assert (raw.parse().input_tokens, raw.parse().object, raw.headers["x-sluice-estimate"]) == (105, "response.input_tokens", "tokens")
+    assert lab.client.responses.input_tokens.count(model="groq", input=[{"role": "user", "content": "x" * 800}]).input_tokens == 205
+    with pytest.raises(openai.BadRequestError, match="input"):
+        lab.client.responses.input_tokens.count(model="groq", input=5)
+    with pytest.raises(openai.NotFoundError):
+        lab.client.responses.input_tokens.count(model="nothing", input="x")
+    assert len(lab.up.requests) == n

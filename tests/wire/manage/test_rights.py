@@ -23,7 +23,7 @@ INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/ch
                "/gateway/openai/v1/embeddings", "/gateway/openai/v1/responses", "/gateway/gemini/v1beta/models/{}:generateContent", "/gateway/gemini/v1beta/models/{}:streamGenerateContent", "/gateway/anthropic/v1/messages",
                "/model/{}/converse", "/model/{}/converse-stream",
                *(f"/{v}/models/{{}}:{action}" for v in ("v1beta", "v1") for action in ("generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents")))
-RESPONSES = {"compact": {"POST": INVOKE, "GET": INVOKE, "DELETE": INVOKE}, "{}": {"GET": INVOKE, "DELETE": INVOKE}, "{}/cancel": {"POST": INVOKE}, "{}/input_items": {"GET": INVOKE}}
+RESPONSES = {**{p: {"POST": INVOKE, "GET": INVOKE, "DELETE": INVOKE} for p in ("compact", "input_tokens")}, "{}": {"GET": INVOKE, "DELETE": INVOKE}, "{}/cancel": {"POST": INVOKE}, "{}/input_items": {"GET": INVOKE}}
 SERVING = "/api/2.0/serving-endpoints"
 OWN = "/api/sluice/v1"
 RIGHTS = {

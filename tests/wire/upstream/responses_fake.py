@@ -8,6 +8,7 @@ import re
 BODY = {"background", "client_metadata", "context_management", "conversation", "include", "input", "instructions", "max_output_tokens", "max_tool_calls", "metadata", "model",
         "parallel_tool_calls", "previous_response_id", "prompt", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "reasoning", "safety_identifier",
         "service_tier", "store", "stream", "stream_options", "temperature", "text", "tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user"}
+COUNTED = {"model", "input", "instructions", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "text", "truncation", "previous_response_id", "conversation"}
 FIELDS = {
     "message": {"type", "id", "role", "content", "phase", "status"}, "function_call": {"type", "id", "call_id", "name", "arguments", "status"},
     "function_call_output": {"type", "id", "call_id", "output", "status"}, "reasoning": {"type", "id", "summary", "content", "encrypted_content", "status"},
@@ -126,6 +127,12 @@ class Responses:
         for call in set(calls) - answered:
             raise Refused(f"No tool output found for function call {call}.", "input")
 
+    def count(self, body):
+        for key in body:
+            if key not in COUNTED:
+                raise Refused(f"Unknown parameter: '{key}'.", key, "unknown_parameter")
+        return {"object": "response.input_tokens", "input_tokens": 17}
+
     def check(self, body):
         for key in body:
             if key not in BODY:
@@ -191,6 +198,9 @@ class Responses:
     def __call__(self, x):
         body = x.json()
         try:
+            if x.path == "/v1/responses/input_tokens":
+                x.reply(self.count(body))
+                return
             assert x.path == "/v1/responses", x.path
             self.check(body)
         except Refused as e:
