@@ -88,7 +88,9 @@ static void word_write(struct sl_buf *out, struct sl_json_val key, struct sl_jso
         i++;
     }
     bool is_known = i < SL_ARRAY_LEN(words);
-    bool is_unsaid = sl_json_str_eq(key, SL_STR("type")) && sl_json_str_eq(v, SL_STR("TYPE_UNSPECIFIED"));
+    bool is_unsaid = (sl_json_str_eq(key, SL_STR("type")) && sl_json_str_eq(v, SL_STR("TYPE_UNSPECIFIED"))) ||
+                     (sl_json_str_eq(key, SL_STR("format")) &&
+                      sl_json_str_eq(v, SL_STR("enum"))); /* it says its enum */
     if (is_unsaid || (is_known && words[i].kind == GONE) || sl_json_is(v, SL_JSON_NULL)) {
         return;
     }

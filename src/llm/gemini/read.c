@@ -107,10 +107,11 @@ static int mime_read(struct sl_chat_reader *rd, struct sl_json_val v)
         rd->chat->format = rd->chat->format == SL_ANSWER_SCHEMA ? SL_ANSWER_SCHEMA : SL_ANSWER_JSON;
         return 0;
     }
-    if (sl_json_str_eq(v, SL_STR("text/plain")) || sl_json_says_nothing(v)) {
+    bool is_word = sl_json_str_eq(v, SL_STR(SL_GEMINI_ENUM_TYPE)); /* the schema says which words there are */
+    if (is_word || sl_json_str_eq(v, SL_STR("text/plain")) || sl_json_says_nothing(v)) {
         return 0;
     }
-    return sl_chat_fault(rd, v, "this route's provider answers with text/plain or application/json");
+    return sl_chat_fault(rd, v, "text/plain, application/json or " SL_GEMINI_ENUM_TYPE " is expected");
 }
 
 static int schema_read(struct sl_chat_reader *rd, struct sl_json_val v)
@@ -216,6 +217,9 @@ static int config_read(struct sl_chat_reader *rd, struct sl_json_val config)
     for (struct sl_json_iter it = sl_json_each(config); r == 0 && sl_json_next(&it);) {
         r = setting_read(rd, it.key, it.val);
     }
+    if (r == 0 && (rd->call->noted & SL_GEMINI_WORD) && rd->chat->format != SL_ANSWER_SCHEMA) {
+        return sl_chat_fault(rd, config, SL_GEMINI_ENUM_TYPE " needs a responseSchema of the type STRING with an enum");
+    }
     return r;
 }
 
@@ -247,7 +251,8 @@ static int request_read(struct sl_gemini_reader *g, struct sl_json_val request)
     struct sl_chat_reader *rd = &g->rd;
     struct sl_json_val found[K_COUNT] = { 0 };
     size_t n = sl_json_count(request) + sl_json_count(sl_gemini_get(request, "generationConfig"));
-    rd->chat->members = SL_ARENA_ARRAY(rd->arena, struct sl_member, n + SL_GEMINI_LEFT_COUNT);
+    rd->chat->members = SL_ARENA_ARRAY(rd->arena, struct sl_member,
+                                       n + SL_GEMINI_LEFT_COUNT + SL_GEMINI_TOOLS_LEFT_MAX);
     int r = rd->chat->members ? members_sort(rd, request, found) : SL_E_NOMEM;
     r = r < 0 ? r : config_read(rd, found[K_CONFIG]);
     r = r < 0 ? r : sl_gemini_tools_read(rd, found[K_TOOLS], found[K_TOOL_CONFIG]);

@@ -8,11 +8,11 @@
 #include "wire/headers.h"
 #include "wire/uri.h"
 
-/* Google's clients for JavaScript want `data:` at the beginning of whatever comes, and fail at a comment. */
-static bool is_script(const struct sl_headers *headers)
+/* Google's clients read events by hand: those for Python, JavaScript and Go want `data:` at the beginning of whatever
+ * comes, and fail at a comment. */
+static bool takes_no_comments(const struct sl_headers *headers)
 {
-    struct sl_str client = sl_headers_get(headers, "x-goog-api-client");
-    return sl_str_find(client, SL_STR("gl-node/"), 0) >= 0 || sl_str_find(client, SL_STR("gl-web/"), 0) >= 0;
+    return sl_headers_get(headers, "x-goog-api-client").n > 0;
 }
 
 /* streamGenerateContent's: events, or one list. */
@@ -33,22 +33,24 @@ static int alt_read(const struct sl_incoming *in, struct sl_arena *arena, bool *
     return 0;
 }
 
-/* generationConfig.thinkingConfig.includeThoughts; nearly always the word is not there at all. */
-static bool wants_thoughts(struct sl_json_val config)
+/* generationConfig.thinkingConfig.includeThoughts, and an answer that is a word of a list; nearly always none of these
+ * words is there at all. */
+static uint8_t wishes_of(struct sl_json_val config)
 {
     struct sl_str raw = sl_json_is(config, SL_JSON_OBJECT) ? sl_json_raw(config) : SL_STR_NONE;
-    if (!raw.n ||
-        (sl_str_find(raw, SL_STR("includeThoughts"), 0) < 0 && sl_str_find(raw, SL_STR("include_thoughts"), 0) < 0)) {
-        return false;
+    if (!raw.n || (sl_str_find(raw, SL_STR("includeThoughts"), 0) < 0 &&
+                   sl_str_find(raw, SL_STR("include_thoughts"), 0) < 0 && sl_str_find(raw, SL_STR("x.enum"), 0) < 0)) {
+        return 0;
     }
     struct sl_json doc;
     sl_json_init(&doc, NULL);
     doc.budget = config.doc->budget;
-    bool wants = sl_json_parse_at(&doc, raw, 2) == 0 &&
-                 sl_json_is(sl_gemini_get(sl_gemini_get(sl_json_root(&doc), "thinkingConfig"), "includeThoughts"),
-                            SL_JSON_TRUE);
+    bool is_read = sl_json_parse_at(&doc, raw, 2) == 0;
+    struct sl_json_val root = is_read ? sl_json_root(&doc) : SL_JSON_ABSENT;
+    bool thoughts = sl_json_is(sl_gemini_get(sl_gemini_get(root, "thinkingConfig"), "includeThoughts"), SL_JSON_TRUE);
+    bool is_word = sl_json_str_eq(sl_gemini_get(root, "responseMimeType"), SL_STR(SL_GEMINI_ENUM_TYPE));
     sl_json_done(&doc);
-    return wants;
+    return (uint8_t)((thoughts ? SL_GEMINI_THOUGHTS : 0) | (is_word ? SL_GEMINI_WORD : 0));
 }
 
 int sl_gemini_read_call(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
@@ -58,15 +60,14 @@ int sl_gemini_read_call(const struct sl_incoming *in, struct sl_json *doc, struc
     int r = sl_incoming_pick(in, doc, arena, NULL, 0, ret_error);
     call.is_stream = sl_str_has_suffix(in->path, SL_STR(":streamGenerateContent"));
     r = r < 0 || !call.is_stream ? r : alt_read(in, arena, &call.is_list, ret_error);
-    call.is_silent = is_script(in->headers);
+    call.is_silent = takes_no_comments(in->headers);
     if (r < 0) {
         return r;
     }
     bool is_batch = sl_str_has_suffix(in->path, SL_STR(":batchEmbedContents"));
-    bool has_thoughts = wants_thoughts(sl_gemini_get(sl_json_root(doc), "generationConfig"));
     bool is_named = sl_json_is_present(sl_json_get(sl_json_root(doc), "model"));
     call.noted = (is_named ? SL_GEMINI_NAMED : 0) | (is_batch ? SL_GEMINI_BATCH : 0) |
-                 (has_thoughts ? SL_GEMINI_THOUGHTS : 0);
+                 wishes_of(sl_gemini_get(sl_json_root(doc), "generationConfig"));
     call.wants_usage = true; /* its streams always tell it */
     call.is_count = in->is_count;
     sl_json_edits_init(&call.edits, arena);

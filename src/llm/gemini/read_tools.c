@@ -5,7 +5,29 @@
 #include "base/map.h"
 #include "llm/gemini/member.h"
 
-static int declaration_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
+/* What only this language says of a function, and of how functions are called; one of each is named for all. */
+enum left { LEFT_RESPONSE, LEFT_RESPONSE_JSON, LEFT_BEHAVIOR, LEFT_OF_TOOLS, LEFT_STREAM = LEFT_OF_TOOLS, LEFT_COUNT };
+static const struct {
+    const char *key;
+    struct sl_str name;
+} left[LEFT_COUNT] = {
+    [LEFT_RESPONSE] = { "response", SL_STR_INIT("tools.response") },
+    [LEFT_RESPONSE_JSON] = { "responseJsonSchema", SL_STR_INIT("tools.responseJsonSchema") },
+    [LEFT_BEHAVIOR] = { "behavior", SL_STR_INIT("tools.behavior") },
+    [LEFT_STREAM] = { "streamFunctionCallArguments", SL_STR_INIT("toolConfig.streamFunctionCallArguments") },
+};
+_Static_assert(LEFT_COUNT <= SL_GEMINI_TOOLS_LEFT_MAX / 2, "the rest is for members of toolConfig");
+
+static void left_add(struct sl_chat_reader *rd, enum left what, struct sl_json_val v, unsigned *io_found)
+{
+    struct sl_json_val member = sl_gemini_get(v, left[what].key);
+    if (!sl_json_says_nothing(member) && !sl_json_is_nothing(member) && !(*io_found & SL_BIT(what))) {
+        *io_found |= SL_BIT(what);
+        sl_chat_member_add(rd, left[what].name, member);
+    }
+}
+
+static int declaration_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool, unsigned *io_found)
 {
     struct sl_json_val json = sl_gemini_get(v, "parametersJsonSchema");
     struct sl_json_val parameters = sl_json_is_nothing(json) ? sl_json_get(v, "parameters") : json;
@@ -13,6 +35,9 @@ static int declaration_read(struct sl_chat_reader *rd, struct sl_json_val v, str
     tool->description = sl_chat_raw_text(v, "description");
     if (tool->name.n <= 2) {
         return sl_chat_fault(rd, v, "a functionDeclaration has a name");
+    }
+    for (unsigned i = 0; i < LEFT_OF_TOOLS; i++) {
+        left_add(rd, i, v, io_found);
     }
     if (sl_json_is(parameters, SL_JSON_OBJECT)) {
         tool->parameters = sl_json_raw(parameters);
@@ -24,7 +49,7 @@ static int declaration_read(struct sl_chat_reader *rd, struct sl_json_val v, str
 }
 
 /* Google's own tools are members of the name: refused by whoever has none like it. */
-static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v)
+static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, unsigned *io_found)
 {
     int r = 0;
     if (!sl_json_is(v, SL_JSON_OBJECT)) {
@@ -33,7 +58,7 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v)
     for (struct sl_json_iter it = sl_json_each(v); r == 0 && sl_json_next(&it);) {
         if (sl_gemini_is_key(it.key, "functionDeclarations")) {
             for (struct sl_gemini_iter f = sl_gemini_each(it.val); r == 0 && sl_gemini_next(&f);) {
-                r = declaration_read(rd, f.val, &rd->chat->tools[rd->chat->n_tools++]);
+                r = declaration_read(rd, f.val, &rd->chat->tools[rd->chat->n_tools++], io_found);
             }
         } else if (!sl_json_is(it.val, SL_JSON_NULL)) {
             struct sl_tool *tool = &rd->chat->tools[rd->chat->n_tools++];
@@ -47,13 +72,14 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v)
 static int tools_read(struct sl_chat_reader *rd, struct sl_json_val tools)
 {
     size_t n = 0;
+    unsigned found = 0;
     for (struct sl_gemini_iter it = sl_gemini_each(tools); sl_gemini_next(&it);) {
         n += sl_json_count(it.val) + sl_gemini_each(sl_gemini_get(it.val, "functionDeclarations")).n;
     }
     rd->chat->tools = SL_ARENA_ARRAY(rd->arena, struct sl_tool, n + 1);
     int r = rd->chat->tools ? 0 : SL_E_NOMEM;
     for (struct sl_gemini_iter it = sl_gemini_each(tools); r == 0 && sl_gemini_next(&it);) {
-        r = tool_read(rd, it.val);
+        r = tool_read(rd, it.val, &found);
     }
     return r;
 }
@@ -125,8 +151,35 @@ static int choice_read(struct sl_chat_reader *rd, struct sl_json_val config)
     return r;
 }
 
+/* The other members of toolConfig. */
+static int config_left_read(struct sl_chat_reader *rd, struct sl_json_val config)
+{
+    unsigned said = 0, found = 0;
+    int r = 0;
+    left_add(rd, LEFT_STREAM, sl_gemini_get(config, "functionCallingConfig"), &said);
+    for (struct sl_json_iter it = sl_json_each(config);
+         r == 0 && found < SL_GEMINI_TOOLS_LEFT_MAX - LEFT_COUNT && sl_json_next(&it);) {
+        struct sl_str key;
+        if (sl_gemini_is_key(it.key, "functionCallingConfig") || sl_json_says_nothing(it.val)) {
+            continue;
+        }
+        r = sl_json_text(it.key, rd->arena, &key);
+        struct sl_str name = r == 0 ? sl_arena_printf(rd->arena, "toolConfig.%.*s", SL_STR_ARG(key)) : SL_STR_NONE;
+        r = name.p ? 0 : SL_E_NOMEM;
+        if (r == 0) {
+            sl_chat_member_add(rd, name, it.val);
+            found++;
+        }
+    }
+    return r;
+}
+
 int sl_gemini_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val config)
 {
+    if (!sl_json_is_nothing(config) && !sl_json_is(config, SL_JSON_OBJECT)) {
+        return sl_chat_fault(rd, config, "an object is expected");
+    }
     int r = tools_read(rd, tools);
+    r = r < 0 ? r : config_left_read(rd, config);
     return r < 0 ? r : choice_read(rd, config);
 }

@@ -9,6 +9,9 @@
 #define SL_GEMINI_BATCH    SL_BIT(0) /* batchEmbedContents */
 #define SL_GEMINI_THOUGHTS SL_BIT(1) /* the client wants to see them */
 #define SL_GEMINI_NAMED    SL_BIT(2) /* the body names a model too */
+#define SL_GEMINI_WORD     SL_BIT(3) /* the answer is a word of a list, without quotes */
+
+#define SL_GEMINI_ENUM_TYPE "text/x.enum"
 
 /* What of turns has no place in a canonical call: named in x-sluice-dropped. */
 enum sl_gemini_left {

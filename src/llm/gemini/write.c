@@ -114,7 +114,23 @@ struct sl_str sl_gemini_id_make(const struct sl_env *env, char *out)
 
 /* --- answers --- */
 
-static void choice_write(struct sl_jw *w, const struct sl_choice *choice, bool has_thoughts)
+/* A word that came as JSON, which is what a schema gives: without its quotes. */
+static void word_write(struct sl_jw *w, const struct sl_block *block)
+{
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    bool is_json = sl_json_parse(&doc, block->text) == 0 && sl_json_is(sl_json_root(&doc), SL_JSON_STRING);
+    sl_jw_object(w);
+    if (is_json) {
+        sl_jw_member_raw(w, "text", sl_json_raw(sl_json_root(&doc)));
+    } else {
+        sl_jw_member_str(w, "text", block->text.p ? block->text : SL_STR(""));
+    }
+    sl_jw_end(w);
+    sl_json_done(&doc);
+}
+
+static void choice_write(struct sl_jw *w, const struct sl_choice *choice, bool has_thoughts, bool is_word)
 {
     sl_jw_object(w);
     sl_jw_key(w, "content");
@@ -122,7 +138,9 @@ static void choice_write(struct sl_jw *w, const struct sl_choice *choice, bool h
     sl_jw_key(w, "parts");
     sl_jw_array(w);
     for (uint32_t i = 0; i < choice->n_blocks; i++) {
-        if (choice->blocks[i].kind != SL_BLOCK_THINKING || has_thoughts) {
+        if (choice->blocks[i].kind == SL_BLOCK_TEXT && is_word) {
+            word_write(w, &choice->blocks[i]);
+        } else if (choice->blocks[i].kind != SL_BLOCK_THINKING || has_thoughts) {
             sl_gemini_part_write(w, &choice->blocks[i]);
         }
     }
@@ -145,7 +163,8 @@ static void answer_write(struct sl_jw *w, const struct sl_call *call, const stru
     sl_jw_key(w, "candidates");
     sl_jw_array(w);
     for (uint32_t i = 0; i < reply->n_choices; i++) {
-        choice_write(w, &reply->choices[i], (call->noted & SL_GEMINI_THOUGHTS) != 0);
+        choice_write(w, &reply->choices[i], (call->noted & SL_GEMINI_THOUGHTS) != 0,
+                     (call->noted & SL_GEMINI_WORD) != 0);
     }
     sl_jw_end(w);
     sl_gemini_tail_write(w, &reply->usage, reply->model, reply->id.n ? reply->id : sl_gemini_id_make(env, room));

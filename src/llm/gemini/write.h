@@ -16,6 +16,7 @@ struct sl_gemini_held; /* a call whose arguments are not complete */
 struct sl_gemini_writer {
     bool is_list, has_item, has_error;
     bool has_thoughts;                     /* the client wants to see them */
+    bool is_word;                          /* the answer is a word of a list, without quotes */
     uint32_t begun, finished;              /* bits of candidates */
     uint8_t finish[SL_GEMINI_CHOICES_MAX]; /* enum sl_finish */
     struct sl_usage usage;                 /* the newest */

@@ -20,6 +20,7 @@ void sl_gemini_write_begin(void *state, const struct sl_call *call, size_t max_h
     struct sl_gemini_writer *st = state;
     st->is_list = call->is_list;
     st->has_thoughts = (call->noted & SL_GEMINI_THOUGHTS) != 0;
+    st->is_word = (call->noted & SL_GEMINI_WORD) != 0;
     st->max_held = max_held;
     st->usage = SL_USAGE_NONE;
 }
@@ -254,6 +255,20 @@ static void beside_send(struct sl_gemini_writer *st, const struct sl_delta *d, s
     item_close(st, &w, false);
 }
 
+/* A word comes as JSON: what is between its quotes goes on. */
+static void word_send(struct sl_gemini_writer *st, const struct sl_delta *d, struct sl_buf *out)
+{
+    for (size_t from = 0; from < d->text.n;) {
+        ptrdiff_t quote = sl_str_find_char(d->text, '"', from);
+        size_t to = quote < 0 ? d->text.n : (size_t)quote;
+        struct sl_block block = { .kind = SL_BLOCK_TEXT, .text = sl_str_sub(d->text, from, to) };
+        if (block.text.n) {
+            part_send(st, d->choice, &block, out);
+        }
+        from = to + 1;
+    }
+}
+
 static int block_delta(struct sl_gemini_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     if (d->annotations.n || d->logprobs.n) {
@@ -273,7 +288,11 @@ static int block_delta(struct sl_gemini_writer *st, const struct sl_delta *d, st
     if (d->text.n || d->signature.n || d->redacted.n) {
         text_count(st, d);
         calls_send(st, d->choice, out);
-        part_send(st, d->choice, &block, out);
+        if (st->is_word && d->block_kind == SL_BLOCK_TEXT) {
+            word_send(st, d, out);
+        } else {
+            part_send(st, d->choice, &block, out);
+        }
     }
     return 0;
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Google's own client at /v1beta and /v1, against strict upstreams of its own language and of others."""
 import base64
+import enum
 import json
 import urllib.parse
 
@@ -14,6 +15,7 @@ from cohere_fake import Cohere
 from gemini_fake import Gemini, Refused, check
 from harness import chat_route
 from lab import DONE, chunk_of, event_of
+from responses_fake import Responses
 from strict_anthropic import StrictAnthropic
 from strict_openai import StrictOpenAI
 from test_form_family import TOOL_USERS, Lab
@@ -360,6 +362,53 @@ def test_images_and_objects_at_others(lab, stream):
     assert base64.b64decode(image.removeprefix("data:image/png;base64,"), validate=True) == PNG
 
 
+class Colour(enum.Enum):
+    RED = "red"
+    GREEN = "deep green"
+
+
+@pytest.mark.parametrize("name", ["openai", "groq", "vllm"])
+def test_an_answer_that_is_a_word_of_a_list(lab, name):
+    """Google's own has no quotes around it; others give it as JSON, in an object where it must be one."""
+    def answer(body):
+        schema = body["response_format"]["json_schema"]["schema"]
+        word = {"value": "deep green"} if schema["type"] == "object" else "deep green"
+        assert "deep green" in json.dumps(schema)
+        return {"role": "assistant", "content": json.dumps(word)}, "stop"
+    lab.fake.answer = answer
+    config = {"response_mime_type": "text/x.enum", "response_schema": Colour}
+    try:
+        reply = lab.client.models.generate_content(model=name, contents="which?", config=config)
+        assert (reply.text, reply.parsed) == ("deep green", Colour.GREEN)
+        assert "".join(c.text or "" for c in lab.client.models.generate_content_stream(model=name, contents="which?", config=config)) == "deep green"
+    finally:
+        lab.fake.answer = openai_answer
+    r = lab.daemon.call("POST", f"/v1beta/models/{name}:generateContent", {"contents": SAY, "generationConfig": {"responseMimeType": "text/x.enum"}})
+    assert r.status == 400 and "responseSchema" in r.json()["error"]["message"]
+    r = lab.daemon.call("POST", f"/v1beta/models/{name}:generateContent", {"contents": SAY, "generationConfig": {"responseMimeType": "text/xml"}})
+    assert r.status == 400 and "text/x.enum" in r.json()["error"]["message"]
+
+
+def test_what_of_tools_has_no_place_is_named(lab):
+    tool = {"name": "f", "parameters": {"type": "OBJECT", "properties": {"n": {"type": "INTEGER"}}}, "response": {"type": "STRING"}, "behavior": "NON_BLOCKING"}
+    many = {f"more{i}": 1 for i in range(50)}
+    for key, extra in (("toolConfig", {"functionCallingConfig": {"mode": "AUTO", "streamFunctionCallArguments": True}, "retrievalConfig": {"languageCode": "en"}, "off": False}),
+                       ("tool_config", {"function_calling_config": {"mode": "AUTO", "stream_function_call_arguments": True}, "retrievalConfig": {"languageCode": "en"}, **many})):
+        r = lab.daemon.call("POST", "/v1beta/models/openai:generateContent", {"contents": SAY, "tools": [{"functionDeclarations": [tool, {**tool, "name": "g"}]}], key: extra})
+        named = r.get("x-sluice-dropped").split(",")
+        assert r.status == 200 and named[:4] == ["tools.response", "tools.behavior", "toolConfig.streamFunctionCallArguments", "toolConfig.retrievalConfig"] and len(named) <= 8, named
+    assert lab.daemon.call("POST", "/v1beta/models/openai:generateContent", {"contents": SAY, "toolConfig": 5}).status == 400
+
+
+def test_a_stream_with_signs_of_life(sluice, upstream):
+    """What they are is no part of the answer, to this client least of all."""
+    answer = [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "many little pieces", "annotations": []}]}]
+    config = {"openai_api_key": "k", "openai_api_base": upstream(Responses([answer])).base, "openai_api": "responses"}
+    daemon = sluice({"endpoints": [route("c", "openai", "gpt-4.1", config)], "server": {"heartbeat": "0s"}})
+    client = client_of(daemon)
+    assert "".join(c.text or "" for c in client.models.generate_content_stream(model="c", contents="x")) == "many little pieces"
+
+
 def test_functions_that_the_client_calls_by_itself(sluice, upstream):
     """Its own loop: two calls at once, whose results carry no ids."""
     seen = []
@@ -427,10 +476,10 @@ def test_bytes_pass_whatever_they_are(own):
     assert own.up.requests[-1].body == body.encode()
 
 
-@pytest.mark.parametrize("client, n", [("google-genai-sdk/2.4.0 gl-python/3.13", 2), (None, 2), ("google-genai-sdk/3.3.0 gl-node/v20.20.2", 0), ("google-genai-sdk/3.3.0 gl-web/", 0)])
+@pytest.mark.parametrize("client, n", [("google-genai-sdk/2.4.0 gl-python/3.13", 0), ("google-genai-sdk/1.40.0 gl-go/go1.25", 0), (None, 2), ("google-genai-sdk/3.3.0 gl-node/v20.20.2", 0), ("google-genai-sdk/3.3.0 gl-web/", 0)])
 @pytest.mark.parametrize("route", ["gemini", "other"])
 def test_comments_are_for_clients_that_take_them(sluice, upstream, route, client, n):
-    """Those for JavaScript want `data:` at the beginning of whatever comes."""
+    """Google's want `data:` at the beginning of whatever comes."""
     def handler(x):
         x.stream_head()
         if route == "gemini":
