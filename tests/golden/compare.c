@@ -70,7 +70,7 @@ static bool compare_members(struct compare *cmp, struct sl_json_val got, struct 
             return differ(cmp, "not wanted");
         }
     }
-    return true;
+    return sl_json_count(got) == sl_json_count(want) || differ(cmp, "a member stands there twice");
 }
 
 static bool compare_elements(struct compare *cmp, struct sl_json_val got, struct sl_json_val want)

@@ -182,9 +182,6 @@ static void format_write(const struct sl_chat *chat, struct sl_body *body)
         if (chat->schema_description.p) {
             sl_body_member(body, "description", chat->schema_description);
         }
-        if (chat->schema_description.p) {
-            sl_body_member(body, "description", chat->schema_description);
-        }
         sl_body_member(body, "schema", chat->schema);
         if (chat->schema_strict.p) {
             sl_body_member(body, "strict", chat->schema_strict);
