@@ -390,17 +390,19 @@ static void person_write(struct sl_responses_builder *b)
     }
 }
 
-/* An effort that was made from Anthropic's `thinking` is only sent to models that know it. */
+/* A model that does not reason refuses the word. One that always reasons refuses `none`: that is sent where the caller
+ * says it, and not where it was made from Anthropic's `thinking`. */
 static struct sl_str effort_of(struct sl_responses_builder *b)
 {
     struct sl_str effort = sl_openai_effort(b->chat);
     bool is_none = sl_str_eq_c(effort, "none");
-    unsigned knows = (is_none ? SL_MODEL_RESTS : SL_MODEL_THINKING) | SL_MODEL_GUESS;
-    if (sl_json_is_nothing(sl_chat_member(b->chat, "thinking")) || (b->model->can & knows)) {
+    bool has_thinking = !sl_json_is_nothing(sl_chat_member(b->chat, "thinking"));
+    unsigned knows = (is_none && has_thinking ? SL_MODEL_RESTS : SL_MODEL_THINKING) | SL_MODEL_GUESS;
+    if (!effort.p || (b->model->can & knows)) {
         return effort;
     }
-    if (effort.p && (!is_none || (b->model->can & SL_MODEL_THINKING))) {
-        sl_body_leave_out(b->body, SL_STR("thinking"));
+    if (!is_none || (b->model->can & SL_MODEL_THINKING)) {
+        sl_body_leave_out(b->body, has_thinking ? SL_STR("thinking") : SL_STR("reasoning_effort"));
     }
     return SL_STR_NONE;
 }
