@@ -25,12 +25,6 @@ static const struct {
     { "sap-ai-core", "in MLflow it serves judges only, and has no address that a route could use" },
 };
 
-/* Names of one and the same provider, for who may be used. */
-static const char *const aliases[][2] = {
-    { "amazon-bedrock", "bedrock" },
-    { "databricks-model-serving", "databricks" },
-};
-
 /* '-' and '_' are the same, and case does not count. */
 static bool name_eq(struct sl_str a, struct sl_str b)
 {
@@ -77,21 +71,12 @@ const char *sl_provider_why_not(struct sl_str name)
     return NULL;
 }
 
-static struct sl_str alias_of(struct sl_str name)
-{
-    for (size_t i = 0; i < SL_ARRAY_LEN(aliases); i++) {
-        if (name_eq(name, sl_str_c(aliases[i][0]))) {
-            return sl_str_c(aliases[i][1]);
-        }
-    }
-    return name;
-}
-
 bool sl_provider_is_allowed(const struct sl_provider *provider, struct sl_str list)
 {
     bool is_allowed = list.n == 0;
     for (struct sl_str word; !is_allowed && sl_str_next(&list, ',', &word);) {
-        is_allowed = name_eq(alias_of(sl_str_trim(word)), alias_of(sl_str_c(provider->name)));
+        const struct sl_provider *listed = sl_provider_find(sl_str_trim(word));
+        is_allowed = listed && strcmp(sl_provider_common_name(listed), sl_provider_common_name(provider)) == 0;
     }
     return is_allowed;
 }

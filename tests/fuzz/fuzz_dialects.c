@@ -75,7 +75,7 @@ static void target_make(struct llm_fuzz *f, const struct upstream *row, struct s
     struct sl_val *config = config_make(f, row);
     *target = (struct sl_target){ .provider = sl_provider_find(sl_str_c(row->provider)),
                                   .model = sl_str_c(row->model) };
-    target->row = sl_model_find(target->provider->name, target->model, NULL);
+    target->row = sl_model_find(target->provider, target->model, NULL);
     target->conf = sl_arena_zalloc(&f->arena, target->provider->conf_size);
     struct sl_bind bind = { .arena = &f->arena, .problems = &problems };
     SL_ASSERT(target->conf && sl_opt_bind(&bind, target->provider->opts, config, target->conf) == 0 &&

@@ -123,7 +123,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct sl_body body;
         sl_body_init(&body, &call);
         struct sl_form form = { .rules = &rules,
-                                .model = sl_model_find("anthropic", sl_str_c(models[data[2] >> 6]), NULL),
+                                .model = sl_model_find(sl_provider_find(SL_STR("anthropic")),
+                                                       sl_str_c(models[data[2] >> 6]), NULL),
                                 .call = &call,
                                 .env = &f.env,
                                 .arena = &f.arena,

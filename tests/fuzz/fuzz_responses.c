@@ -17,7 +17,7 @@ static void target_make(struct llm_fuzz *f, struct sl_target *target)
                                    { .key = SL_STR("openai_api"), .val = &vals[1] } };
     struct sl_val map = { .kind = SL_VAL_MAP, .items = items, .n = SL_ARRAY_LEN(items) };
     *target = (struct sl_target){ .provider = sl_provider_find(SL_STR("openai")), .model = SL_STR("gpt-5-mini") };
-    target->row = sl_model_find("openai", target->model, NULL);
+    target->row = sl_model_find(target->provider, target->model, NULL);
     target->conf = sl_arena_zalloc(&f->arena, target->provider->conf_size);
     struct sl_bind bind = { .arena = &f->arena, .problems = &problems };
     SL_ASSERT(target->conf && sl_opt_bind(&bind, target->provider->opts, &map, target->conf) == 0 &&

@@ -34,7 +34,7 @@ static void target_make(struct llm_fuzz *f, size_t row, struct sl_target *target
     *map = (struct sl_val){ .kind = SL_VAL_MAP, .items = item, .n = 1 };
     *target = (struct sl_target){ .provider = sl_provider_find(sl_str_c(rows[row].provider)),
                                   .model = sl_str_c(rows[row].model) };
-    target->row = sl_model_find(target->provider->name, target->model, NULL);
+    target->row = sl_model_find(target->provider, target->model, NULL);
     target->conf = sl_arena_zalloc(&f->arena, target->provider->conf_size);
     struct sl_bind bind = { .arena = &f->arena, .problems = &problems };
     SL_ASSERT(target->conf && sl_opt_bind(&bind, target->provider->opts, map, target->conf) == 0 &&

@@ -67,14 +67,19 @@ static int model_bind(struct sl_bind *bind, const struct sl_val_item *item, stru
         return SL_E_INVAL;
     }
     if (conf.like.n) {
-        own->row = *sl_model_find(provider->name, conf.like, NULL);
+        own->row = *sl_model_find(provider, conf.like, NULL);
+        if (own->row.can & SL_MODEL_GUESS) {
+            sl_bind_problem(bind, SL_PROBLEM_WARNING, sl_val_find(item->val, "like")->pos, NULL,
+                            "like: '%.*s' is not known as a model of %s", SL_STR_ARG(sl_str_sub(conf.like, 0, 64)),
+                            provider->name);
+        }
         own->row.can &= ~(uint32_t)SL_MODEL_GUESS;
         own->row.like = NULL;
     }
     if (prefix.n && prefix.p[prefix.n - 1] == '*') {
         prefix.n--;
     }
-    own->provider = provider ? sl_str_c(provider->name) : SL_STR_NONE;
+    own->provider = provider ? sl_str_c(sl_provider_common_name(provider)) : SL_STR_NONE;
     own->row.prefix = sl_arena_dup(bind->arena, prefix);
     own->row.context = conf.context ? (int64_t)conf.context : own->row.context;
     own->row.output = conf.output ? (int64_t)conf.output : own->row.output;

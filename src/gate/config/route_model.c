@@ -125,6 +125,23 @@ static void bases_look(struct sl_bind *bind, const struct sl_opt *rows, const st
     }
 }
 
+/* What is known of the model. A built-in row lives for ever; one of the configuration's is copied, since a route
+ * outlives the settings that it was made with. NULL: no memory. */
+static const struct sl_model *row_find(const struct sl_target *target, const struct sl_own_models *models,
+                                       struct sl_arena *arena)
+{
+    const struct sl_model *found = sl_model_find(target->provider, target->model, models);
+    if (found == sl_model_find(target->provider, target->model, NULL)) {
+        return found;
+    }
+    struct sl_model *row = SL_ARENA_NEW(arena, struct sl_model);
+    if (row) {
+        *row = *found;
+        row->prefix = SL_STR_NONE;
+    }
+    return row;
+}
+
 static int conf_bind(struct sl_bind *bind, const struct sl_val *model, const struct sl_own_models *models,
                      struct sl_target *target, struct sl_arena *arena)
 {
@@ -146,14 +163,10 @@ static int conf_bind(struct sl_bind *bind, const struct sl_val *model, const str
     int r = sl_opt_bind(bind, provider->opts, config, conf);
     bases_look(bind, provider->opts, config);
     if (r == 0) {
-        struct sl_model *row = SL_ARENA_NEW(arena, struct sl_model);
-        if (!row) {
+        target->row = row_find(target, models, arena);
+        if (!target->row) {
             return FAIL(bind, model->pos, "model", "out of memory");
         }
-        /* A copy: a route outlives the settings that it was made with. */
-        *row = *sl_model_find(provider->name, target->model, models);
-        row->prefix = SL_STR_NONE;
-        target->row = row;
         r = sl_target_prepare(bind, config ? config : model, target);
         model_warn(bind, model, target);
     }

@@ -123,19 +123,21 @@ static bool is_embedding(struct sl_str name)
     return sl_str_has_prefix(name, SL_STR("amazon.titan-embed")) || sl_str_has_prefix(name, SL_STR("cohere.embed"));
 }
 
+const char *sl_bedrock_model_table(struct sl_str *io_model)
+{
+    enum sl_bedrock_family family;
+    struct sl_str name = name_of(*io_model, &family);
+    bool is_claude = family == SL_BEDROCK_CLAUDE;
+    *io_model = is_claude ? sl_str_sub(name, strlen("anthropic."), name.n) : name;
+    return is_old(name) || is_embedding(name) ? NULL : is_claude ? "anthropic" : "bedrock";
+}
+
 int sl_bedrock_prepare(struct sl_arena *arena, struct sl_bedrock_conf *conf, struct sl_target *target)
 {
     static const char *const methods[SL_BEDROCK_METHOD_COUNT] = { "converse", "converse-stream", "invoke" };
-    static const struct sl_model plain = { 0 };
     struct sl_str name = name_of(target->model, &conf->family), model = sl_percent_encode(target->model, arena);
     int r = model.p ? 0 : SL_E_NOMEM;
     conf->is_old = is_old(name);
-    bool is_unknown = target->row->can == 0 || (target->row->can & SL_MODEL_GUESS); /* nothing in `models:` */
-    if (is_unknown && conf->family == SL_BEDROCK_CLAUDE) {
-        target->row = conf->is_old ? &plain : sl_model_find("anthropic", sl_str_sub(name, 10, name.n), NULL);
-    } else if (is_unknown) {
-        target->row = conf->is_old || is_embedding(name) ? &plain : sl_model_find("bedrock", name, NULL);
-    }
     bool is_told = conf->family != SL_BEDROCK_OTHER; /* an ARN may not tell the model: any kind is possible */
     if (is_told && is_embedding(name)) {
         target->languages[SL_LLM_CHAT] = target->languages[SL_LLM_COMPLETIONS] = NULL;

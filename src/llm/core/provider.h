@@ -29,7 +29,8 @@ enum sl_stream_usage { SL_USAGE_ASK /* with stream_options */, SL_USAGE_ALWAYS /
 
 struct sl_provider {
     const char *name;
-    const char *label; /* for people and MLflow's texts: "OpenAI" */
+    const char *same_as; /* the name that counts where the provider has several; NULL: `name` */
+    const char *label;   /* for people and MLflow's texts: "OpenAI" */
     unsigned caps;
     const struct sl_language *languages[SL_LLM_TYPE_COUNT]; /* of its targets, where prepare says nothing else */
     unsigned passes; /* types that it has and that pass as they are: SL_BIT(SL_LLM_IMAGES), … */
@@ -40,6 +41,9 @@ struct sl_provider {
     /* After binding: checks what the table cannot, sets target->base (slices on the arena) and is_local, and another
      * language where the model speaks it. Problems through the bind. */
     int (*prepare)(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
+    /* Whose table knows a model of this provider (form/models.h); it may cut off what stands before the name that the
+     * table has. NULL: nobody's. Without this function it is the provider's own table. */
+    const char *(*model_table)(struct sl_str *io_model);
     /* One attempt's request: address and credential, and the body in the target's language. `ask_usage`: put
      * stream_options.include_usage into a stream's request (only for SL_USAGE_ASK). SL_E_NOMEM, or any other code with
      * *ret_error filled (request.h: sl_refuse, sl_unsupported). */
@@ -67,6 +71,12 @@ struct sl_provider {
     const char *chat_models; /* MLflow takes for chats only models that begin so, without case; NULL: any */
 };
 
+/* One name for all names of the same provider. */
+static inline const char *sl_provider_common_name(const struct sl_provider *provider)
+{
+    return provider->same_as ? provider->same_as : provider->name;
+}
+
 /* NULL when there is none of that name (without case). */
 const struct sl_provider *sl_provider_find(struct sl_str name);
 /* All of them, one by one; NULL behind the last. */
@@ -75,8 +85,7 @@ const struct sl_provider *sl_provider_at(size_t i);
 const char *sl_provider_why_not(struct sl_str name);
 /* The variable in which the operator lists the providers that routes may have. */
 #define SL_PROVIDER_POLICY "MLFLOW_GATEWAY_ALLOWED_PROVIDERS"
-/* Is it in that comma list? Other names of the same provider
- * count; an empty list allows every one. */
+/* Is it in that comma list? Other names of the same provider count. An empty list allows every one. */
 bool sl_provider_is_allowed(const struct sl_provider *provider, struct sl_str list);
 /* MLflow's words for what a provider does not serve: "The chat streaming route is not implemented for X models." */
 struct sl_str sl_provider_refusal(const struct sl_provider *provider, enum sl_llm_type type, bool is_stream,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/form/models.h"
 
+#include "llm/core/provider.h"
+
 static const struct sl_model unknown = { .prefix = SL_STR_INIT(""), .can = SL_MODEL_GUESS };
 
 static const struct sl_model *built_in_find(const char *provider, struct sl_str name)
@@ -18,15 +20,33 @@ static const struct sl_model *built_in_find(const char *provider, struct sl_str 
     return &unknown;
 }
 
-const struct sl_model *sl_model_find(const char *provider, struct sl_str name, const struct sl_own_models *own)
+/* How far the row's prefix reaches into `name`, of which `rest` is the end that the table knows; -1: it does not fit.
+ */
+static ptrdiff_t own_reach(const struct sl_own_model *own, struct sl_str provider, struct sl_str name,
+                           struct sl_str rest)
 {
-    const struct sl_model *best = built_in_find(provider, name);
+    struct sl_str prefix = own->row.prefix;
+    if (own->provider.p && !sl_str_eq(own->provider, provider)) {
+        return -1;
+    }
+    if (sl_str_has_prefix(name, prefix)) {
+        return (ptrdiff_t)prefix.n;
+    }
+    return sl_str_has_prefix(rest, prefix) ? (ptrdiff_t)(name.n - rest.n + prefix.n) : -1;
+}
+
+const struct sl_model *sl_model_find(const struct sl_provider *provider, struct sl_str name,
+                                     const struct sl_own_models *own)
+{
+    struct sl_str rest = name, common = sl_str_c(sl_provider_common_name(provider));
+    const char *table = provider->model_table ? provider->model_table(&rest) : provider->name;
+    const struct sl_model *best = table ? built_in_find(table, rest) : &unknown;
+    ptrdiff_t best_reach = best->prefix.n ? (ptrdiff_t)(name.n - rest.n + best->prefix.n) : 0;
     for (uint32_t i = 0; own && i < own->n; i++) {
-        const struct sl_own_model *row = &own->v[i];
-        bool fits = (!row->provider.p || sl_str_eq_c(row->provider, provider)) &&
-                    sl_str_has_prefix(name, row->row.prefix);
-        if (fits && row->row.prefix.n >= best->prefix.n) {
-            best = &row->row;
+        ptrdiff_t reach = own_reach(&own->v[i], common, name, rest);
+        if (reach >= best_reach) {
+            best = &own->v[i].row;
+            best_reach = reach;
         }
     }
     return best;

@@ -40,6 +40,8 @@ enum sl_model_feature {
 enum { SL_MODEL_FEATURES(X) SL_MODEL_GUESS = 1u << 31 /* the newest generation's row, for a name that is not known */ };
 #undef X
 
+struct sl_provider;
+
 struct sl_model {
     struct sl_str prefix;
     const char *like;        /* of a guess: whose row it is */
@@ -56,7 +58,7 @@ extern const struct sl_model_list sl_model_lists[]; /* ends with a NULL provider
 
 /* The rows of the configuration. */
 struct sl_own_model {
-    struct sl_str provider; /* p == NULL: any */
+    struct sl_str provider; /* the common name (core/provider.h); p == NULL: any */
     struct sl_model row;
 };
 struct sl_own_models {
@@ -64,9 +66,11 @@ struct sl_own_models {
     uint32_t n;
 };
 
-/* The row with the longest prefix of `name`; of two alike the configuration's. Never NULL: a provider without a table
- * has a row that knows nothing. `own` may be NULL. */
-const struct sl_model *sl_model_find(const char *provider, struct sl_str name, const struct sl_own_models *own);
+/* The row whose prefix reaches furthest into `name`; of two alike the configuration's. Never NULL: a provider without a
+ * table has a row that knows nothing. `own` may be NULL. A row of the configuration may begin where the name does, or
+ * where the table's rows begin (provider->model_table). */
+const struct sl_model *sl_model_find(const struct sl_provider *provider, struct sl_str name,
+                                     const struct sl_own_models *own);
 /* All words, for messages: "tools, images, …". */
 const char *sl_model_feature_words(void);
 /* 0 when there is no such feature. */

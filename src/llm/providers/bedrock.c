@@ -55,8 +55,9 @@ static const struct sl_opt opts[] = {
     .languages = { &sl_language_bedrock, &sl_language_bedrock, &sl_language_bedrock_embeddings },                 \
     .stream_usage = SL_USAGE_ALWAYS, .request_id_header = "x-amzn-requestid",                                     \
     .credential_headers = credential_headers, .pass_headers = sl_pass_common, .hidden_headers = sl_hidden_common, \
-    .opts = opts, .conf_size = sizeof(struct conf), .prepare = prepare, .build = build
+    .opts = opts, .conf_size = sizeof(struct conf), .prepare = prepare, .build = build,                           \
+    .model_table = sl_bedrock_model_table
 
 extern const struct sl_provider sl_provider_bedrock, sl_provider_amazon_bedrock;
 const struct sl_provider sl_provider_bedrock = { .name = "bedrock", ROW };
-const struct sl_provider sl_provider_amazon_bedrock = { .name = "amazon-bedrock", ROW };
+const struct sl_provider sl_provider_amazon_bedrock = { .name = "amazon-bedrock", .same_as = "bedrock", ROW };

@@ -391,7 +391,7 @@ static const struct sl_passage_row passage[] = {
 #define DATABRICKS(spelling)                                                                              \
     {                                                                                                     \
         .provider = {                                                                                   \
-            .name = (spelling),                                                                         \
+            .name = (spelling), .same_as = "databricks",                                                \
             .label = "Databricks",                                                                      \
             .caps = ALL,                                                                                \
             COMMON, PASSAGE,                                                                            \

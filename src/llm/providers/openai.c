@@ -185,9 +185,6 @@ static int headers_make(struct sl_bind *bind, const struct sl_val *val, struct s
 static void way_settle(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
     const struct sl_openai_conf *conf = target->conf;
-    if (conf->api != SL_OPENAI_PLAIN && target->row->prefix.n == 0) { /* Azure's models are OpenAI's */
-        target->row = sl_model_find("openai", target->model, NULL);
-    }
     bool is_only = (target->row->can & SL_MODEL_RESPONSES) != 0;
     target->chat_setting = conf->way == SL_OPENAI_RESPONSES ? "openai_api: responses" : NULL;
     if (conf->way == SL_OPENAI_RESPONSES || (conf->way == SL_OPENAI_AUTO && is_only)) {
@@ -377,12 +374,19 @@ static const struct sl_passage_row passage[] = {
     { 0 },
 };
 
+/* Azure's models are OpenAI's. */
+static const char *model_table(struct sl_str *io_model)
+{
+    (void)io_model;
+    return "openai";
+}
+
 #define ROW                                                                                                       \
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,                                 \
     .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai }, .stream_usage = SL_USAGE_ASK, \
     .credential_headers = credential_headers, .pass_headers = sl_pass_common, .hidden_headers = sl_hidden_common, \
     .conf_size = sizeof(struct sl_openai_conf), .prepare = sl_openai_prepare, .build = sl_openai_build,           \
-    .passage = passage, .refused_usage = sl_openai_refused_usage
+    .passage = passage, .refused_usage = sl_openai_refused_usage, .model_table = model_table
 
 extern const struct sl_provider sl_provider_openai, sl_provider_azure;
 const struct sl_provider sl_provider_openai = { .name = "openai",

@@ -48,6 +48,16 @@ static bool is_of_others(struct sl_str model)
     return sl_str_find_char(model, '/', 0) >= 0 || sl_str_has_suffix(model, SL_STR("-maas")) || begins(model, names);
 }
 
+static bool is_claude(struct sl_str model)
+{
+    return sl_str_has_prefix(model, SL_STR("claude"));
+}
+
+static const char *model_table(struct sl_str *io_model)
+{
+    return is_of_others(*io_model) ? NULL : is_claude(*io_model) ? "anthropic" : "gemini";
+}
+
 static int base_make(struct sl_bind *bind, const struct sl_val *val, struct conf *conf, struct sl_target *target)
 {
     struct sl_str loc = conf->location;
@@ -76,7 +86,6 @@ static int gemini_prepare(struct sl_arena *arena, struct sl_str parent, struct s
     struct sl_gemini_conf *conf = target->conf;
     struct sl_str prefix = sl_arena_printf(arena, "%.*s/publishers/google/models/%.*s", SL_STR_ARG(parent),
                                            SL_STR_ARG(model));
-    target->row = sl_model_find("gemini", target->model, NULL);
     conf->has_no_ids = conf->needs_media_type = conf->has_labels = true;
     conf->embeds_one = begins(target->model, embeddings);
     conf->has_embed_content = conf->embeds_one && !sl_str_eq_c(target->model, "gemini-embedding-001");
@@ -91,7 +100,6 @@ static int claude_prepare(struct sl_arena *arena, struct sl_str parent, struct s
     struct conf *conf = target->conf;
     int r = 0;
     conf->anthropic.hosted_version = SL_STR("\"" CLAUDE_VERSION "\"");
-    target->row = sl_model_find("anthropic", target->model, NULL);
     target->languages[SL_LLM_CHAT] = target->languages[SL_LLM_COMPLETIONS] = &sl_language_anthropic;
     target->languages[SL_LLM_EMBEDDINGS] = NULL;
     conf->anthropic.model_json = sl_json_quote(target->model, arena);
@@ -120,7 +128,6 @@ static int others_prepare(struct sl_arena *arena, struct sl_str parent, struct s
 
 static int model_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
-    static const char *const claude[] = { "claude", NULL };
     struct conf *conf = target->conf;
     bool is_others = is_of_others(target->model);
     conf->location = conf->location.n ? conf->location : is_others ? SL_STR("us-central1") : SL_STR("global");
@@ -135,7 +142,7 @@ static int model_prepare(struct sl_bind *bind, const struct sl_val *val, struct 
     if (is_others) {
         return others_prepare(bind->arena, parent, target);
     }
-    return (begins(target->model, claude) ? claude_prepare : gemini_prepare)(bind->arena, parent, model, target);
+    return (is_claude(target->model) ? claude_prepare : gemini_prepare)(bind->arena, parent, model, target);
 }
 
 static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
@@ -212,6 +219,7 @@ const struct sl_provider sl_provider_vertex_ai = {
     .opts = opts,
     .conf_size = sizeof(struct conf),
     .prepare = prepare,
+    .model_table = model_table,
     .build = build,
     .passage = passage,
     .refused_usage = sl_openai_refused_usage,

@@ -3,6 +3,7 @@
 #include "gate/config/entry.h"
 #include "gate/policy/limit.h"
 #include "help.h"
+#include "llm/core/target.h"
 #include "llm/form/models.h"
 
 /* A whole file, and a line that must be said of it; NULL: it is fine and nothing is said. */
@@ -250,6 +251,75 @@ static void a_models_provider_is_found_by_any_spelling(void **state)
     }
 }
 
+/* `models:` holds for every provider: also where the built-in rows of its models stand under another provider's name.
+ */
+static void a_row_of_the_configuration_holds_for_every_provider(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *provider, *config, *model; /* of the route */
+        const char *row;                       /* of `models:` */
+        int64_t output;                        /* 0: the model is the table's own */
+        uint32_t can;                          /* the row's, but for SL_MODEL_GUESS */
+    } cases[] = {
+#define AZURE \
+    "{ openai_api_key: k, openai_api_base: 'https://a.example', openai_deployment_name: d, openai_api_version: v }"
+#define VERTEX                                                                                     \
+    "{ vertex_project: p, vertex_credentials: '{\"type\":\"authorized_user\",\"client_id\":\"c\"," \
+    "\"client_secret\":\"s\",\"refresh_token\":\"t\"}' }"
+#define BEDROCK "{ aws_config: { aws_region: us-east-1, aws_access_key_id: a, aws_secret_access_key: s } }"
+#define MINE    "output: 7, features: [tools]"
+#define NOTHING "output: 7, features: []"
+        { "openai", "{ openai_api_key: k }", "o3", "'o3': { " MINE " }", 7, SL_MODEL_TOOLS },
+        { "azure", AZURE, "o3", "'o3': { " MINE " }", 7, SL_MODEL_TOOLS },
+        { "azure", AZURE, "o3", "'o3': { provider: azure, " NOTHING " }", 7, 0 },
+        { "azure", AZURE, "o3-pro", "'o3': { " MINE " }", 0, SL_MODEL_THINKING | SL_MODEL_RESPONSES },
+        { "azure", AZURE, "mine", "mine: { provider: azure, like: o3-pro }", 0,
+          SL_MODEL_THINKING | SL_MODEL_RESPONSES },
+        { "vertex_ai", VERTEX, "claude-opus-4-6", "'claude-opus-4-6': { " MINE " }", 7, SL_MODEL_TOOLS },
+        { "vertex_ai", VERTEX, "claude-2", "'claude*': { " MINE " }", 4096, SL_MODEL_COMPLETE },
+        { "vertex_ai", VERTEX, "claude-me", "'claude-m': { provider: vertex_ai, like: claude-2 }", 4096,
+          SL_MODEL_COMPLETE },
+        { "vertex_ai", VERTEX, "gemini-2.5-pro", "gemini-2.5-pro: { provider: vertex_ai, " NOTHING " }", 7, 0 },
+        { "vertex_ai", VERTEX, "gemini-2.5-pro", "gemini-2.5-pro: { provider: gemini, " NOTHING " }", 65536,
+          UINT32_MAX },
+        { "vertex_ai", VERTEX, "a/b-maas", "a/b: { " MINE " }", 7, SL_MODEL_TOOLS },
+        { "bedrock", BEDROCK, "us.amazon.nova-pro-v1:0", "'us.amazon.nova-pro*': { " NOTHING " }", 7, 0 },
+        { "bedrock", BEDROCK, "us.amazon.nova-pro-v1:0", "amazon.nova-pro: { " NOTHING " }", 7, 0 },
+        { "bedrock", BEDROCK, "us.anthropic.claude-2", "us.anthropic.claude-2: { output: 7 }", 7, 0 },
+        { "bedrock", BEDROCK, "us.anthropic.claude-opus-4-6-v1", "claude-opus-4-6: { " MINE " }", 7, SL_MODEL_TOOLS },
+        { "bedrock", BEDROCK, "us.anthropic.claude-opus-4-6-v1", "us.anthropic: { " MINE " }", 128000, UINT32_MAX },
+        { "bedrock", BEDROCK, "anthropic.claude-me",
+          "anthropic.claude-m: { provider: bedrock, like: anthropic.claude-opus-4-5 }", 64000, UINT32_MAX },
+        { "amazon-bedrock", BEDROCK, "amazon.nova-pro", "amazon.nova-pro: { provider: bedrock, " MINE " }", 7,
+          SL_MODEL_TOOLS },
+        { "bedrock", BEDROCK, "amazon.nova-pro", "amazon.nova-pro: { provider: amazon_bedrock, " MINE " }", 7,
+          SL_MODEL_TOOLS },
+        { "anthropic", "{ anthropic_api_key: k }", "claude-2", "claude-2: { output: 7, features: [tools] }", 7,
+          SL_MODEL_TOOLS },
+        { "groq", "{ api_key: k }", "llama", "'lla': { provider: groq, " MINE " }", 7, SL_MODEL_TOOLS },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        char text[1024];
+        snprintf(text, sizeof(text),
+                 "models:\n  %s\nendpoints:\n  - name: a\n    endpoint_type: llm/v1/chat\n"
+                 "    model: { provider: %s, name: '%s', config: %s }\n",
+                 cases[i].row, cases[i].provider, cases[i].model, cases[i].config);
+        struct loaded l = load(text);
+        if (!l.config) {
+            show(&l);
+            fail_msg("case %zu is refused:\n%s", i, text);
+        }
+        const struct sl_model *row = l.config->routes[0]->targets[0].row;
+        uint32_t can = row->can & ~(uint32_t)SL_MODEL_GUESS;
+        bool is_right = cases[i].can == UINT32_MAX ? can != 0 && can != SL_MODEL_TOOLS : can == cases[i].can;
+        if (row->output != cases[i].output || !is_right) {
+            fail_msg("case %zu: output %lld, can %x:\n%s", i, (long long)row->output, can, text);
+        }
+        unload(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +331,7 @@ int main(void)
         cmocka_unit_test(what_can_never_answer_is_told),
         cmocka_unit_test(what_can_never_answer_is_told_once),
         cmocka_unit_test(a_models_provider_is_found_by_any_spelling),
+        cmocka_unit_test(a_row_of_the_configuration_holds_for_every_provider),
         cmocka_unit_test(what_a_route_does_not_say_the_settings_say),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

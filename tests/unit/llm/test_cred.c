@@ -30,7 +30,7 @@ static int file_target(struct help *h, const char *provider, const char *model, 
     struct sl_val *val = help_val(h, sl_json_root(&doc));
     sl_json_done(&doc);
     *target = (struct sl_target){ .provider = sl_provider_find(sl_str_c(provider)), .model = sl_str_c(model) };
-    target->row = sl_model_find(target->provider->name, target->model, NULL);
+    target->row = sl_model_find(target->provider, target->model, NULL);
     target->conf = sl_arena_zalloc(&h->arena, target->provider->conf_size);
     struct sl_bind bind = { .arena = &h->arena, .problems = &h->problems, .resolve = is_file ? resolve : NULL };
     int r = sl_opt_bind(&bind, target->provider->opts, val, target->conf);

@@ -285,7 +285,7 @@ static void test_own_models(void **state)
         { "claud", 128000 },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
-        const struct sl_model *row = sl_model_find("anthropic", sl_str_c(rows[i].name), &own);
+        const struct sl_model *row = sl_model_find(sl_provider_find(SL_STR("anthropic")), sl_str_c(rows[i].name), &own);
         if (row->output != rows[i].output) {
             fail_msg("%s: %lld", rows[i].name, (long long)row->output);
         }

@@ -126,13 +126,14 @@ static void test_models(void **state)
         { "claude-of-tomorrow", SL_MODEL_GUESS | SL_MODEL_SCHEMA | SL_MODEL_ADAPTIVE, 0, 128000 },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
-        const struct sl_model *row = sl_model_find("anthropic", sl_str_c(cases[i].model), NULL);
+        const struct sl_model *row = sl_model_find(sl_provider_find(SL_STR("anthropic")), sl_str_c(cases[i].model),
+                                                   NULL);
         if ((row->can & cases[i].can) != cases[i].can || (row->can & cases[i].cannot) ||
             row->output != cases[i].output) {
             fail_msg("%s: %x %lld", cases[i].model, row->can, (long long)row->output);
         }
     }
-    assert_int_equal(sl_model_find("nobody", SL_STR("x"), NULL)->can, SL_MODEL_GUESS);
+    assert_int_equal(sl_model_find(sl_provider_find(SL_STR("mock")), SL_STR("x"), NULL)->can, SL_MODEL_GUESS);
 }
 
 static void test_own_models(void **state)
@@ -145,10 +146,11 @@ static void test_own_models(void **state)
         { SL_STR("openai"), { .prefix = SL_STR("claude-opus-4-7-x"), .output = 4 } },
     };
     struct sl_own_models own = { rows, SL_ARRAY_LEN(rows) };
-    assert_int_equal(sl_model_find("anthropic", SL_STR("my-claude-2"), &own)->output, 2);
-    assert_int_equal(sl_model_find("anthropic", SL_STR("my-clau"), &own)->output, 1);
-    assert_int_equal(sl_model_find("anthropic", SL_STR("claude-opus-4-6"), &own)->output, 3);
-    assert_int_equal(sl_model_find("anthropic", SL_STR("claude-opus-4-7-x"), &own)->output, 128000);
+    assert_int_equal(sl_model_find(sl_provider_find(SL_STR("anthropic")), SL_STR("my-claude-2"), &own)->output, 2);
+    assert_int_equal(sl_model_find(sl_provider_find(SL_STR("anthropic")), SL_STR("my-clau"), &own)->output, 1);
+    assert_int_equal(sl_model_find(sl_provider_find(SL_STR("anthropic")), SL_STR("claude-opus-4-6"), &own)->output, 3);
+    assert_int_equal(sl_model_find(sl_provider_find(SL_STR("anthropic")), SL_STR("claude-opus-4-7-x"), &own)->output,
+                     128000);
 }
 
 /* MLflow's names: those of providers, or known with the reason why they are none. */
