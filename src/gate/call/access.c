@@ -23,37 +23,45 @@ static struct sl_str basic_password(struct sl_str encoded, struct sl_arena *aren
     return colon < 0 ? SL_STR_NONE : sl_str_sub(pair, (size_t)colon + 1, pair.n);
 }
 
-/* Does the header come again with another value? */
-static bool is_contradicted(const struct sl_headers *headers, const char *name)
+enum { AUTHORIZATION, X_API_KEY, API_KEY, X_GOOG_API_KEY, CARRIERS };
+
+/* The values of the headers that carry a key, read in one pass. False: one came twice with two values. */
+static bool carriers_read(const struct sl_headers *headers, struct sl_str ret_values[CARRIERS])
 {
-    struct sl_str first = SL_STR_NONE;
+    static const struct sl_str names[CARRIERS] = {
+        [AUTHORIZATION] = SL_STR_INIT("authorization"),
+        [X_API_KEY] = SL_STR_INIT("x-api-key"),
+        [API_KEY] = SL_STR_INIT("api-key"),
+        [X_GOOG_API_KEY] = SL_STR_INIT("x-goog-api-key"),
+    };
+    bool is_sound = true;
     for (uint32_t i = 0; i < headers->n; i++) {
-        if (!sl_str_case_eq(headers->v[i].name, sl_str_c(name))) {
-            continue;
+        for (size_t k = 0; k < CARRIERS; k++) {
+            if (sl_str_case_eq(headers->v[i].name, names[k])) {
+                is_sound = is_sound && (!ret_values[k].p || sl_str_eq(ret_values[k], headers->v[i].value));
+                ret_values[k] = ret_values[k].p ? ret_values[k] : headers->v[i].value;
+                break;
+            }
         }
-        if (first.p && !sl_str_eq(first, headers->v[i].value)) {
-            return true;
-        }
-        first = headers->v[i].value;
     }
-    return false;
+    return is_sound;
 }
 
 struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_str query,
                                    struct sl_arena *arena, bool *ret_is_torn)
 {
-    static const char *const names[] = { "authorization", "x-api-key", "api-key", "x-goog-api-key" };
-    struct sl_str authorization = sl_headers_get(headers, names[0]);
     struct sl_str of_own = own ? sl_headers_get(headers, own) : SL_STR_NONE;
+    struct sl_str values[CARRIERS] = { SL_STR_NONE };
+    bool is_sound = carriers_read(headers, values);
     enum { N_OWN = 2 };
     struct sl_str found[] = {
         scheme_rest(of_own, SL_STR("Bearer")),
         basic_password(scheme_rest(of_own, SL_STR("Basic")), arena),
-        scheme_rest(authorization, SL_STR("Bearer")),
-        basic_password(scheme_rest(authorization, SL_STR("Basic")), arena),
-        sl_str_trim(sl_headers_get(headers, names[1])),
-        sl_str_trim(sl_headers_get(headers, names[2])),
-        sl_str_trim(sl_headers_get(headers, names[3])),
+        scheme_rest(values[AUTHORIZATION], SL_STR("Bearer")),
+        basic_password(scheme_rest(values[AUTHORIZATION], SL_STR("Basic")), arena),
+        sl_str_trim(values[X_API_KEY]),
+        sl_str_trim(values[API_KEY]),
+        sl_str_trim(values[X_GOOG_API_KEY]),
         sl_str_trim(query),
     };
     struct sl_str first = SL_STR_NONE, ours = SL_STR_NONE;
@@ -69,9 +77,7 @@ struct sl_str sl_access_credential(const struct sl_headers *headers, const char 
         ours = is_ours && !ours.p ? found[i] : ours;
         first = !first.n && found[i].n ? found[i] : first;
     }
-    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
-        *ret_is_torn = *ret_is_torn || is_contradicted(headers, names[i]);
-    }
+    *ret_is_torn = *ret_is_torn || !is_sound;
     return ours.p ? ours : first;
 }
 
