@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "gate/call/auth.h"
 #include "gate/call/keep.h"
-#include "gate/call/plan.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
@@ -75,24 +74,23 @@ static struct sl_route *route_of(struct sl_xchg *x, struct sl_str id)
     return route && sl_auth_may_use(x, name) ? route : NULL;
 }
 
-void sl_follow_start(struct sl_xchg *x)
+struct sl_route *sl_follow_find(struct sl_xchg *x)
 {
     if (sl_keep_reply(x)) {
-        return;
+        return NULL;
     }
     struct sl_route *route = route_of(x, x->match.arg);
     if (!route) {
         missing(x, x->match.arg);
-        return;
+        return NULL;
     }
     if (x->req->body.n && sl_str_trim(x->req->body).n && !sl_str_eq_c(sl_str_trim(x->req->body), "{}")) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
                           "This call has no body: the path and the query say it all.");
-        return;
+        return NULL;
     }
     struct sl_str stream = SL_STR("");
     bool is_stream = sl_query_get(x->match.query, "stream", x->arena, &stream) && sl_str_eq_c(stream, "true");
-    x->route = sl_route_ref(route);
     x->env->wall_usec = sl_clock_wall_usec();
     *x->call = (struct sl_call){
         .type = x->path->type,
@@ -102,9 +100,7 @@ void sl_follow_start(struct sl_xchg *x)
         .is_stream = is_stream,
         .wants_usage = true,
     };
-    if (follow_fill(x, false)) {
-        sl_plan_start(x);
-    }
+    return follow_fill(x, false) ? route : NULL;
 }
 
 static void previous_refuse(struct sl_xchg *x)

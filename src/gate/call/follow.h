@@ -5,10 +5,12 @@
 
 #include <stdbool.h>
 
+struct sl_route;
 struct sl_xchg;
 
-/* A path that follows: finds whose answer it names, and asks there. The exchange has its body. */
-void sl_follow_start(struct sl_xchg *x);
+/* A path that names an answer: the route whose answer it is, and the exchange's call filled for what is asked of it.
+ * NULL: the client has its reply. The exchange has its body. */
+struct sl_route *sl_follow_find(struct sl_xchg *x);
 /* Fills the exchange's call for what is asked beside answers, by the path; where a body names the route. False: the
  * client was refused. */
 bool sl_follow_beside_or_refuse(struct sl_xchg *x);

@@ -95,6 +95,19 @@ static struct sl_worker *worker_of(struct sl_hserver *server)
     return server->user;
 }
 
+static void route_hold(struct sl_xchg *x, struct sl_route *route)
+{
+    struct sl_admission *admission = &SL_CONTAINER_OF(x, struct whole, x)->admission;
+    x->route = sl_route_ref(route);
+    *admission = (struct sl_admission){
+        .limiter = x->worker->gate->limiter,
+        .subject = { route->name, route->incarnation, x->caller.principal },
+        .rules = route->rules,
+        .n_rules = route->n_rules,
+    };
+    x->admission = admission->n_rules ? admission : NULL;
+}
+
 /* Finds the route and holds it. False: the client was refused. */
 static bool route_or_refuse(struct sl_xchg *x, struct sl_str name)
 {
@@ -103,15 +116,7 @@ static bool route_or_refuse(struct sl_xchg *x, struct sl_str name)
         sl_xchg_fail_no_route(x, name);
         return false;
     }
-    x->route = sl_route_ref(route);
-    struct sl_admission *admission = &SL_CONTAINER_OF(x, struct whole, x)->admission;
-    *admission = (struct sl_admission){
-        .limiter = x->worker->gate->limiter,
-        .subject = { route->name, route->incarnation, x->caller.principal },
-        .rules = route->rules,
-        .n_rules = route->n_rules,
-    };
-    x->admission = admission->n_rules ? admission : NULL;
+    route_hold(x, route);
     return true;
 }
 
@@ -304,13 +309,26 @@ static bool call_or_refuse(struct sl_xchg *x)
     return r == 0;
 }
 
+/* What is asked of an answer that is there. To read it counts as a call of its route; what ends it is never held up. */
+static void follow(struct sl_xchg *x)
+{
+    struct sl_route *route = sl_follow_find(x);
+    if (!route) {
+        return;
+    }
+    route_hold(x, route);
+    if (x->match.method != SL_GET || admit_or_refuse(x)) {
+        sl_plan_start(x);
+    }
+}
+
 static void on_body(struct sl_hserver *server, struct sl_hreq *req)
 {
     struct sl_xchg *x = req->user;
     if (x->path->handle) {
         x->path->handle(x);
     } else if (x->path->follows && x->match.arg.p) {
-        sl_follow_start(x);
+        follow(x);
     } else if (call_or_refuse(x) && (x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) &&
                sl_follow_beside_or_refuse(x) && sl_follow_previous_or_refuse(x) && sl_passage_tail_or_refuse(x) &&
                admit_or_refuse(x) && !sl_estimate_reply(x)) {

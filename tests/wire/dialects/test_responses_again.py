@@ -127,6 +127,27 @@ def test_nobody_elses(sluice, upstream):
     assert ann.responses.retrieve(made.id).id == made.id
 
 
+def test_to_read_one_counts_as_a_call(sluice, upstream):
+    """What goes up counts. What ends an answer is let through: it may cost as long as it runs."""
+    fake = Keeper()
+    config = {"endpoints": [{**openai_route(upstream(fake).base), "limit": {"calls": 3, "renewal_period": "hour"}}]}
+    client = client_of(sluice(config))
+    made = client.responses.create(model="own", input="hello")
+    assert client.responses.with_raw_response.retrieve(made.id).headers["x-ratelimit-remaining-requests"] == "1"
+    list(client.responses.input_items.list(made.id))
+    n = len(fake.seen)
+    for call in (lambda: client.responses.retrieve(made.id), lambda: client.responses.input_items.list(made.id), lambda: client.responses.create(model="own", input="x")):
+        with pytest.raises(openai.RateLimitError, match="limit"):
+            call()
+    assert len(fake.seen) == n, "the upstream was not asked"
+    with pytest.raises(openai.BadRequestError, match="synchronous"):
+        client.responses.cancel(made.id)
+    client.responses.delete(made.id)
+    assert made.id not in fake.made
+    with pytest.raises(openai.NotFoundError):
+        client.responses.cancel("resp_nobodys")
+
+
 def test_it_is_known_behind_a_restart(sluice, upstream, tmp_path):
     fake = Keeper()
     base = upstream(fake).base
