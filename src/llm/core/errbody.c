@@ -156,10 +156,13 @@ enum sl_error_type sl_errbody_type(int status, const struct sl_errbody *said)
                                            "insufficient credit", "insufficient funds", "billing hard limit",
                                            "enable billing",      "billing account",    "billing is not",
                                            "check your billing",  "payment required" };
+    /* xAI and Hugging Face tell of a bad key with 400, and have no word for it. */
+    static const char *const refused[] = { "incorrect api key", "the token seems invalid" };
     enum sl_error_type type = sl_error_type_of(status, said->type, said->code);
-    /* xAI tells of a bad key with 400. */
-    if (status == 400 && has_words(said->message, "incorrect api key")) {
-        return SL_ERR_PROVIDER_AUTH_FAILED;
+    for (size_t i = 0; i < SL_ARRAY_LEN(refused) && status == 400; i++) {
+        if (has_words(said->message, refused[i])) {
+            return SL_ERR_PROVIDER_AUTH_FAILED;
+        }
     }
     bool may_be_money = type == SL_ERR_PROVIDER_REJECTED || type == SL_ERR_PROVIDER_RATE_LIMITED || status == 403;
     for (size_t i = 0; i < SL_ARRAY_LEN(phrases) && may_be_money; i++) {

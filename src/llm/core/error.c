@@ -65,9 +65,16 @@ static bool is_any(struct sl_str s, const char *const *list)
 
 enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_str code)
 {
-    static const char *const billing[] = { "insufficient_quota", "credit_balance_exhausted",
-                                           "billing_not_active", "billing_hard_limit_reached",
-                                           "billing_error",      NULL };
+    static const char *const billing[] = { "insufficient_quota",
+                                           "credit_balance_exhausted",
+                                           "billing_not_active",
+                                           "billing_hard_limit_reached",
+                                           "billing_error",
+                                           "budget_exceeded",
+                                           NULL };
+    /* Of a key, with 400: LiteLLM's proxy looks for one that it does not know in its database, and may have none. */
+    static const char *const refused[] = { "authentication_error", "invalid_api_key",  "auth_error",
+                                           "AuthenticationError",  "no_db_connection", NULL };
     static const char *const limited[] = { "rate_limit_exceeded", "rate_limit_error", NULL };
     static const char *const overloaded[] = { "overloaded_error", "server_is_overloaded", "slow_down", "overloaded",
                                               NULL };
@@ -75,7 +82,7 @@ enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_st
     if (status == 402 || (status != 401 && status != 403 && (is_any(code, billing) || is_any(type, billing)))) {
         return SL_ERR_PROVIDER_BILLING;
     }
-    if (status == 401 || status == 403) {
+    if (status == 401 || status == 403 || (status == 400 && (is_any(code, refused) || is_any(type, refused)))) {
         return SL_ERR_PROVIDER_AUTH_FAILED;
     }
     if (status == 429 || status == 498) {
@@ -113,6 +120,8 @@ int sl_error_status_of(struct sl_str type, struct sl_str code)
         { "invalid_request_error", 400 },
         { "authentication_error", 401 },
         { "invalid_api_key", 401 },
+        { "auth_error", 401 },
+        { "no_db_connection", 401 },
         { "billing_error", 402 },
         { "insufficient_quota", 429 },
         { "permission_error", 403 },

@@ -283,6 +283,34 @@ def test_a_refused_credential_is_the_gateways_fault(lab, status):
     assert m.status == status and m.json()["detail"].startswith("Incorrect API key") and m.get("x-sluice-error-type") == "provider_auth_failed"
 
 
+REFUSED_BY_400 = [
+    ({"error": {"message": "Incorrect API key provided: sk-test-secret", "type": "invalid_request_error"}}, "provider_auth_failed"),
+    ({"code": "Client specified an invalid argument", "error": "Incorrect API key provided: sk-test-secret."}, "provider_auth_failed"),
+    # LiteLLM's proxy without a database, asked with another key than its own
+    ({"error": {"message": "No connected db.", "type": "no_db_connection", "param": None, "code": "400"}}, "provider_auth_failed"),
+    ({"error": {"message": "Authentication Error, sk-test-secret", "type": "auth_error", "param": "None", "code": "400"}}, "provider_auth_failed"),
+    ({"error": {"message": "Budget has been exceeded! Current cost: 2, Max budget: 1", "type": "budget_exceeded", "param": None, "code": "400"}}, "provider_billing"),
+    # Hugging Face
+    ({"error": "Authorization header is correct, but the token seems invalid"}, "provider_auth_failed"),
+    # Google's path for OpenAI's clients
+    ([{"error": {"code": 400, "message": "API key not valid. Please pass a valid API key.", "status": "INVALID_ARGUMENT",
+                 "details": [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}]}}], "provider_auth_failed"),
+    ({"error": {"message": "messages[0]: the role is missing", "type": "invalid_request_error", "param": None, "code": None}}, "provider_rejected"),
+    ({"error": {"message": "the model has no database connection to search", "type": "invalid_request_error"}}, "provider_rejected"),
+]
+
+
+@pytest.mark.parametrize("said, kind", REFUSED_BY_400)
+def test_a_credential_that_is_refused_with_400(lab, said, kind):
+    """The client's call is not at fault, and its SDK would tell its user so."""
+    r = lab.call(error(b"400 Bad Request", json.dumps(said).encode()))
+    assert (r.status, r.get("x-sluice-error-type")) == (400 if kind == "provider_rejected" else 502, kind), r.body
+    if kind != "provider_rejected":
+        assert r.get("x-should-retry") == "false" and b"sk-test" not in r.body
+    if kind == "provider_auth_failed":
+        assert "gateway's credential" in r.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("page", [b"<html><head><title>404 Not Found</title></head><body>nginx</body></html>", b"404 page not found\n", b""])
 @pytest.mark.parametrize("type_", [b"text/html", b"text/plain", b"application/json"])
 def test_a_404_without_json_leads_to_the_base_url(lab, page, type_):
