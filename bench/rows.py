@@ -198,6 +198,27 @@ def translated(name: str, size: int, stream: bool = False, model: str = "claude"
     return run
 
 
+def two_targets(bench: Bench) -> dict[str, Figure]:
+    """A route with two targets and one with one, by turns in one process, whose memory lies the same for both."""
+    bench.need_sluice()
+    ours: dict[str, list[float]] = {"pair": [], "chat": []}
+    with ExitStack() as stack:
+        upstream = bench.upstream(stack)
+        gateway = bench.start(stack, bench.subject, upstream)
+        plain = workload.ask(upstream.port, openai_chat().request)
+        works = {name: workload.prepare(bench.folder, f"targets-{name}", gateway.port,
+                                        workload.openai_request(workload.openai_chat(model=name)), workload.check_same, plain)
+                 for name in ours}
+        for i in range(bench.rounds * 4 + 1):
+            for name in sorted(ours, reverse=i % 2 == 1):
+                got = measure([(gateway, works[name])], bench.tools, 16, bench.count(5000), 500)
+                if i:
+                    ours[name].append(got[0]["cpu_us"])
+    ratios = [pair / one for pair, one in zip(ours["pair"], ours["chat"])]
+    note = f"two targets {median(ours['pair']):.1f} µs · one {median(ours['chat']):.1f} µs CPU a request"
+    return {"two-targets": Figure(median(ratios), note, {"ratios": ratios})}
+
+
 def latency(bench: Bench) -> dict[str, Figure]:
     results = compare(bench, bench.nginx, openai_chat(), openai_chat(), Load(1, bench.count(4000), 200), direct=True)
     return {"latency-c1": added(bench, results, bench.nginx, "latency_us")}
@@ -480,6 +501,7 @@ TASKS = (
     task("start-6001", "first answered call with 6,001 endpoints", 1, "s", many_endpoints),
     task("json-reader", "JSON reader against simdjson's DOM parser, 3 KB request", 2.0, "×", json_reader),
     task("limiter", "one check of a limit, 10,000 principals, uncontended", 200, "ns", limiter),
+    task("two-targets", "two targets instead of one: CPU", 1.02, "×", two_targets),
     Task("policy", (Bar("policy-10", "which of 10 targets a call goes to, the slowest balance", 300, "ns"),
                     Bar("policy-1000", "the same among 1,000", 2, "µs")), policy),
     Task("store", (Bar("routes-start", "start with 100,000 dynamic routes", 2, "s"),

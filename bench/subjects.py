@@ -117,6 +117,21 @@ SLUICE_TRANSLATED = """\
 """
 
 
+# The same upstream twice.
+SLUICE_PAIR = """\
+  - name: pair
+    endpoint_type: llm/v1/chat
+    model: &one
+      provider: openai
+      name: gpt-4o-mini
+      config:
+        openai_api_key: sk-bench
+        openai_api_base: "{scheme}://127.0.0.1:{upstream}/v1"
+    sluice:
+      targets: [ {{ name: model }}, {{ name: other, model: *one }} ]
+"""
+
+
 class Subject:
     """How to start one kind of gateway. `ca`: the upstream speaks TLS, with a certificate of this authority."""
 
@@ -194,6 +209,7 @@ class Sluice(Subject):
         scheme = "https" if ca else "http"
         names = [f"route-{i}" for i in range(endpoints - 1)] + ["chat"]
         text += SLUICE_TRANSLATED.format(scheme=scheme, upstream=upstream)
+        text += SLUICE_PAIR.format(scheme=scheme, upstream=upstream)
         conf.write_text(text + "".join(SLUICE_ENDPOINT.format(name=n, scheme=scheme, upstream=upstream) for n in names))
         return [self.binary, "serve", "-c", str(conf), "--data", str(data)]
 

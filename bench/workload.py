@@ -66,9 +66,9 @@ def _filled(make, size: int) -> bytes:
     return _dump(make(size - len(_dump(make(0)))))
 
 
-def openai_chat(stream: bool = False) -> bytes:
+def openai_chat(stream: bool = False, model: str = "chat") -> bytes:
     def make(room: int) -> dict:
-        body = {"model": "chat", "messages": _messages(room), "temperature": 0.7, "max_tokens": 256, "top_p": 1}
+        body = {"model": model, "messages": _messages(room), "temperature": 0.7, "max_tokens": 256, "top_p": 1}
         return body | {"stream": True} if stream else body
     return _filled(make, CHAT_BYTES)
 

@@ -31,12 +31,14 @@ uint64_t sl_course_end_usec(const struct sl_xchg *x)
 struct sl_course *sl_course_new(struct sl_xchg *x)
 {
     struct sl_course *course = SL_ARENA_NEW(x->arena, struct sl_course);
+    struct sl_tries *tries = sl_arena_alloc(x->arena, sizeof(*tries));
     uint32_t n = SL_POOL_WORDS(x->route->n_targets);
     uint64_t *passed = SL_ARENA_ARRAY(x->arena, uint64_t, n);
-    x->record.tries = SL_ARENA_NEW(x->arena, struct sl_tries);
-    if (!course || !passed || !x->record.tries) {
+    if (!course || !passed || !tries) {
         return NULL;
     }
+    tries->n = 0; /* each is written when it comes */
+    x->record.tries = tries;
     memset(passed, 0, n * sizeof(passed[0]));
     course->x = x;
     course->passed = passed;
@@ -66,24 +68,25 @@ static void error_of_none(const struct sl_course *course, struct sl_llm_error *r
 bool sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
 {
     struct sl_pool *pool = pool_of(course);
+    struct sl_ask ask = ask_of(course);
     uint32_t target = course->next.target;
     for (uint32_t n = 0; n <= pool->n; n++) {
         if (target == SL_NO_TARGET) {
-            struct sl_ask ask = ask_of(course);
             target = sl_pool_pick(pool, &ask);
         }
         if (target == SL_NO_TARGET) {
             break;
         }
         sl_ask_pass(course->passed, target);
-        course->running = sl_pool_begin(pool, target, sl_loop_now(course->x->desk->loop));
+        course->running = sl_pool_begin(pool, target, ask.now_usec);
         if (course->running != SL_BEGUN_NOT) {
             course->target = target;
             course->is_noted = false;
             course->why = !course->error.type                                                    ? "first"
                           : course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
                                                                                                  : "fallback";
-            sl_traffic_timeouts(course->x->route->traffic, target, &course->x->route->conf.timeouts, &course->timeouts);
+            course->timeouts = sl_traffic_timeouts(course->x->route->traffic, target, &course->x->route->conf.timeouts,
+                                                   &course->own_timeouts);
             return true;
         }
         target = SL_NO_TARGET;
@@ -104,7 +107,8 @@ bool sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
 static void running_end(struct sl_course *course, enum sl_outcome outcome)
 {
     if (course->running != SL_BEGUN_NOT) {
-        sl_pool_end(pool_of(course), course->target, course->running, outcome, sl_loop_now(course->x->desk->loop));
+        course->end_usec = sl_loop_now(course->x->desk->loop);
+        sl_pool_end(pool_of(course), course->target, course->running, outcome, course->end_usec);
         course->running = SL_BEGUN_NOT;
     }
 }
@@ -112,6 +116,9 @@ static void running_end(struct sl_course *course, enum sl_outcome outcome)
 /* Does it say that the target is at fault? A limit and a call that it refuses do not; nor does a client that leaves. */
 static enum sl_outcome outcome_of(enum sl_error_type type)
 {
+    if (type == SL_ERR_NONE) {
+        return SL_OUTCOME_GOOD;
+    }
     switch (sl_cause_of(&(struct sl_llm_error){ .type = type })) {
     case SL_CAUSE_CONNECT:
     case SL_CAUSE_TIMEOUT:
@@ -128,12 +135,14 @@ static enum sl_outcome outcome_of(enum sl_error_type type)
     case SL_CAUSE_COUNT:
         break;
     }
-    return type == SL_ERR_NONE ? SL_OUTCOME_GOOD : SL_OUTCOME_NEUTRAL;
+    return SL_OUTCOME_NEUTRAL;
 }
 
 void sl_course_count(struct sl_course *course, enum sl_error_type type)
 {
-    running_end(course, outcome_of(type));
+    if (course->running != SL_BEGUN_NOT) {
+        running_end(course, outcome_of(type));
+    }
 }
 
 /* Texts of an error lie in buffers that are gone when another target is asked. */
@@ -242,14 +251,14 @@ void sl_course_leave(struct sl_course *course, enum sl_error_type type)
             .connect_start_usec = record->connect_start_usec,
             .connected_usec = record->connected_usec,
             .head_usec = record->upstream_head_usec,
-            .end_usec = sl_loop_now(course->x->desk->loop),
+            .end_usec = course->end_usec,
         };
     }
 }
 
-void sl_course_measure(struct sl_course *course)
+void sl_course_measure(struct sl_course *course, uint64_t now_usec)
 {
-    struct sl_xchg *x = course->x;
-    uint64_t now = sl_loop_now(x->desk->loop);
-    sl_pool_measure(pool_of(course), course->target, x->call->is_stream, now - x->record.upstream_start_usec, now);
+    const struct sl_xchg *x = course->x;
+    sl_pool_measure(pool_of(course), course->target, x->call->is_stream, now_usec - x->record.upstream_start_usec,
+                    now_usec);
 }

@@ -32,9 +32,11 @@ struct sl_course {
     struct sl_xchg *x;
     uint64_t *passed;
     uint32_t target;
-    struct sl_upstream_timeouts timeouts; /* of the target */
-    enum sl_begun running;                /* an attempt at it is counted */
-    bool is_noted;                        /* in the record */
+    const struct sl_upstream_timeouts *timeouts; /* of the target */
+    struct sl_upstream_timeouts own_timeouts;
+    enum sl_begun running; /* an attempt at it is counted */
+    bool is_noted;         /* in the record */
+    uint64_t end_usec;     /* when it was counted as ended */
     const char *why;
     uint32_t n_repeats;
     struct sl_step next;       /* after a failure */
@@ -69,6 +71,6 @@ void sl_course_count(struct sl_course *course, enum sl_error_type type);
 /* The same, and the attempt is over: noted. Nothing happens when none was begun. */
 void sl_course_leave(struct sl_course *course, enum sl_error_type type);
 /* The first byte of its answer came (of a stream), or the last one. */
-void sl_course_measure(struct sl_course *course);
+void sl_course_measure(struct sl_course *course, uint64_t now_usec);
 
 #endif

@@ -220,11 +220,11 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
 }
 
 /* The time to the first token is what one target is faster in than another. */
-static void first_measure(struct sl_plan *plan)
+static void first_measure(struct sl_plan *plan, uint64_t now_usec)
 {
     if (plan->x->record.upstream_status < 300 && !plan->is_measured) {
         plan->is_measured = true;
-        sl_course_measure(plan->course);
+        sl_course_measure(plan->course, now_usec);
     }
 }
 
@@ -233,7 +233,7 @@ static void on_data(void *user, struct sl_str bytes)
     struct sl_plan *plan = user;
     if (plan->x->state == SL_XS_RELAY) {
         if (plan->course && plan->x->call->is_stream && !plan->x->record.first_byte_usec) {
-            first_measure(plan);
+            first_measure(plan, sl_loop_now(plan->x->desk->loop));
         }
         verdict_obey(plan, sl_relay_data(&plan->relay, bytes));
     }
@@ -254,7 +254,7 @@ static void on_end(void *user, bool is_until_close)
     if (x->state == SL_XS_RELAY) {
         x->record.upstream_end_usec = sl_loop_now(x->desk->loop);
         if (plan->course) {
-            first_measure(plan);
+            first_measure(plan, x->record.upstream_end_usec);
         }
         verdict_obey(plan, sl_relay_end(&plan->relay, is_until_close));
     }
@@ -396,7 +396,7 @@ static void attempt_begin(struct sl_plan *plan)
     if (plan->course && !target_enter(plan)) {
         return;
     }
-    attempt->timeouts = plan->course ? &plan->course->timeouts : &x->route->conf.timeouts;
+    attempt->timeouts = plan->course ? plan->course->timeouts : &x->route->conf.timeouts;
     attempt->target = record->target = &x->route->targets[plan->course ? plan->course->target : 0];
     record->upstream_start_usec = now;
     record->upstream_first_usec = record->n_attempts ? record->upstream_first_usec : now;

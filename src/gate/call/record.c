@@ -37,14 +37,13 @@ static void tries_write(struct sl_line *line, const struct sl_route *route, cons
     SL_LINE_PUT(line, ",\"attempts\":[");
     for (uint32_t i = 0; i < tries->n && line->end - line->at > TRIES_ROOM; i++) {
         const struct sl_try *t = &tries->v[i];
-        const struct sl_target *target = &route->targets[t->target];
-        sl_line_text(line, i ? SL_STR(",{\"target\":") : SL_STR("{\"target\":"),
-                     route->traffic->targets[t->target].name);
-        sl_line_text(line, SL_STR(",\"provider\":"), sl_str_c(target->provider->name));
-        sl_line_text(line, SL_STR(",\"model\":"), target->model);
-        sl_line_text(line, SL_STR(",\"why\":"), sl_str_c(t->why));
+        if (i) {
+            SL_LINE_PUT(line, ",");
+        }
+        sl_line_put(line, route->traffic->targets[t->target].told);
+        sl_line_word(line, SL_STR(",\"why\":"), sl_str_c(t->why));
         sl_line_count(line, SL_STR(",\"status\":"), t->status ? t->status : -1);
-        sl_line_text(line, SL_STR(",\"error_type\":"),
+        sl_line_word(line, SL_STR(",\"error_type\":"),
                      t->error_type ? sl_str_c(sl_error_type_word(t->error_type)) : SL_STR_NONE);
         sl_line_msec(line, SL_STR(",\"connect_ms\":"), t->connect_start_usec, t->connected_usec);
         sl_line_msec(line, SL_STR(",\"first_byte_ms\":"), t->start_usec, t->head_usec);
@@ -85,7 +84,7 @@ void sl_record_write(struct sl_xchg *x, int status)
     }
     SL_LINE_PUT(&line, ",\"status\":");
     sl_line_number(&line, (uint64_t)status);
-    sl_line_text(&line, SL_STR(",\"error_type\":"),
+    sl_line_word(&line, SL_STR(",\"error_type\":"),
                  record->error_type ? sl_str_c(sl_error_type_word(record->error_type)) : SL_STR_NONE);
     if (record->upstream_code.n) {
         sl_line_text(&line, SL_STR(",\"upstream_code\":"), record->upstream_code);

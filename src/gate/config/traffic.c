@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "gate/config/route_model.h"
 #include "gate/config/traffic_conf.h"
+#include "gate/watch/line.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 
@@ -167,6 +168,19 @@ static void within_look(struct making *m, const struct sl_val *map)
     }
 }
 
+/* The same for all calls, so that it is written once. */
+static int told_make(struct making *m, uint32_t i)
+{
+    const struct sl_target *target = &m->place->targets[i];
+    char bytes[1024];
+    struct sl_line line = { bytes, bytes + sizeof(bytes) };
+    sl_line_text(&line, SL_STR("{\"target\":"), m->traffic->targets[i].name);
+    sl_line_text(&line, SL_STR(",\"provider\":"), sl_str_c(target->provider->name));
+    sl_line_text(&line, SL_STR(",\"model\":"), target->model);
+    m->traffic->targets[i].told = sl_arena_dup(m->place->arena, sl_str_make(bytes, (size_t)(line.at - bytes)));
+    return m->traffic->targets[i].told.p ? 0 : SL_E_NOMEM;
+}
+
 static int traffic_make(struct making *m, const struct sl_val *map, const struct sl_traffic_conf *conf)
 {
     struct sl_arena *arena = m->place->arena;
@@ -187,6 +201,11 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
     r = r < 0 || !conf->targets ? r : rules_look(m, conf->targets);
     if (r < 0) {
         return r;
+    }
+    for (uint32_t i = 0; i < *m->place->n_targets; i++) {
+        if (told_make(m, i) < 0) {
+            return FAIL(m->bind, map, "out of memory");
+        }
     }
     within_look(m, map);
     struct sl_breaker_rule breaker = conf->breaker;
@@ -230,9 +249,14 @@ void sl_traffic_done(struct sl_traffic *traffic)
     }
 }
 
-void sl_traffic_timeouts(const struct sl_traffic *traffic, uint32_t target, const struct sl_upstream_timeouts *route,
-                         struct sl_upstream_timeouts *ret)
+const struct sl_upstream_timeouts *sl_traffic_timeouts(const struct sl_traffic *traffic, uint32_t target,
+                                                       const struct sl_upstream_timeouts *route,
+                                                       struct sl_upstream_timeouts *room)
 {
-    *ret = traffic->targets[target].timeouts;
-    sl_opt_fill(sl_timeout_rows, traffic->targets[target].timeouts_said, route, ret);
+    if (!traffic->targets[target].timeouts_said) {
+        return route;
+    }
+    *room = traffic->targets[target].timeouts;
+    sl_opt_fill(sl_timeout_rows, traffic->targets[target].timeouts_said, route, room);
+    return room;
 }

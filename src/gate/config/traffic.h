@@ -22,6 +22,7 @@ struct sl_route_target {
     struct sl_upstream_timeouts timeouts;
     uint64_t timeouts_said;    /* bits of sl_opt_said; for the rest the route's hold */
     struct sl_pos pos;         /* where the file names it */
+    struct sl_str told;        /* how an attempt at it begins in the log */
     atomic_bool usage_refused; /* as of a route that has one target */
 };
 
@@ -53,8 +54,10 @@ SL_MUST int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, cons
                             const struct sl_traffic_place *place, struct sl_traffic **ret);
 void sl_traffic_done(struct sl_traffic *traffic);
 
-/* How long a target's upstream may take: its own where it says so, else the route's. */
-void sl_traffic_timeouts(const struct sl_traffic *traffic, uint32_t target, const struct sl_upstream_timeouts *route,
-                         struct sl_upstream_timeouts *ret);
+/* How long a target's upstream may take: its own where it says so, else the route's. *room is used where both say
+ * something. */
+const struct sl_upstream_timeouts *sl_traffic_timeouts(const struct sl_traffic *traffic, uint32_t target,
+                                                       const struct sl_upstream_timeouts *route,
+                                                       struct sl_upstream_timeouts *room);
 
 #endif

@@ -9,13 +9,6 @@
 /* Of one text. */
 #define TEXT_MAX 192
 
-void sl_line_put(struct sl_line *line, struct sl_str s)
-{
-    size_t n = SL_MIN(s.n, (size_t)(line->end - line->at));
-    memcpy(line->at, s.p, n);
-    line->at += n;
-}
-
 /* No byte of the eight is a control, would need escaping, or is not ASCII. */
 static bool eight_are_plain(const char *p)
 {
@@ -82,40 +75,23 @@ void sl_line_number(struct sl_line *line, uint64_t v)
     }
 }
 
-/* Milliseconds with three decimals. */
-static void put_msec(struct sl_line *line, uint64_t usec)
+/* With three decimals. */
+void sl_line_usec(struct sl_line *line, uint64_t usec)
 {
     sl_line_number(line, usec / 1000);
-    uint64_t rest = usec % 1000;
+    unsigned rest = (unsigned)(usec % 1000);
     char text[4] = { '.', (char)('0' + rest / 100), (char)('0' + rest / 10 % 10), (char)('0' + rest % 10) };
     sl_line_put(line, sl_str_make(text, 4));
 }
 
-void sl_line_text(struct sl_line *line, struct sl_str key, struct sl_str value)
+void sl_line_value(struct sl_line *line, struct sl_str value)
 {
-    sl_line_put(line, key);
     if (value.p) {
         SL_LINE_PUT(line, "\"");
         put_text(line, value);
         SL_LINE_PUT(line, "\"");
     } else {
         SL_LINE_PUT(line, "null");
-    }
-}
-
-void sl_line_msec(struct sl_line *line, struct sl_str key, uint64_t from, uint64_t to)
-{
-    if (from && to >= from) {
-        sl_line_put(line, key);
-        put_msec(line, to - from);
-    }
-}
-
-void sl_line_count(struct sl_line *line, struct sl_str key, int64_t n)
-{
-    if (n >= 0) {
-        sl_line_put(line, key);
-        sl_line_number(line, (uint64_t)n);
     }
 }
 

@@ -111,13 +111,13 @@ static void the_own_model_stays_the_first(void **state)
     assert_true(sl_str_eq_c(route->targets[1].model, "other") && sl_str_eq_c(route->traffic->targets[1].name, "spare"));
     assert_int_equal(route->traffic->rules[0].tier, 1);
     assert_int_equal(route->traffic->rules[1].weight, 2);
-    struct sl_upstream_timeouts t;
-    sl_traffic_timeouts(route->traffic, 0, &route->conf.timeouts, &t);
-    assert_int_equal(t.first_byte_usec, 7000000);
-    assert_int_equal(t.connect_usec, 3000000);
-    sl_traffic_timeouts(route->traffic, 1, &route->conf.timeouts, &t);
-    assert_int_equal(t.first_byte_usec, 0);
-    assert_int_equal(t.connect_usec, 3000000);
+    struct sl_upstream_timeouts room;
+    const struct sl_upstream_timeouts *t = sl_traffic_timeouts(route->traffic, 0, &route->conf.timeouts, &room);
+    assert_int_equal(t->first_byte_usec, 7000000);
+    assert_int_equal(t->connect_usec, 3000000);
+    t = sl_traffic_timeouts(route->traffic, 1, &route->conf.timeouts, &room);
+    assert_int_equal(t->first_byte_usec, 0);
+    assert_int_equal(t->connect_usec, 3000000);
     unload(&l);
 }
 

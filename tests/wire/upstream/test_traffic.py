@@ -293,6 +293,7 @@ def test_a_target_that_refuses_connections_is_left(lab):
     line = lab.sluice.log_line(r.get("x-request-id"))
     assert [(t["target"], t["why"], t["error_type"]) for t in line["attempts"]] == [("bad", "first", "provider_connect_failed"), ("good", "fallback", None)]
     assert line["target"] == "good" and line["attempts"][1]["status"] == 200 and line["error_type"] is None and "error" not in line
+    assert all((t["provider"], t["model"]) == ("openai", "gpt-4o-mini") and t["total_ms"] >= 0 for t in line["attempts"])
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
