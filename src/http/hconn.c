@@ -13,6 +13,8 @@
 #define LINGER_MAX_USEC 30000000ULL
 /* Pipelined requests taken a turn: their memory goes at its end, and others want to be served too. */
 #define REQUESTS_A_TURN 64
+/* The same of all connections together, beyond the first of each: a turn is short however many of them pipeline. */
+#define AHEAD_A_TURN 512
 /* Of a refused head, this much is looked at for a method and a target. */
 #define SALVAGE_MAX 1024
 
@@ -72,6 +74,7 @@ void sl_hconn_arm(struct sl_hconn *conn)
         wait = SL_MIN(wait, SL_OVER_LIMIT_USEC);
     }
     conn->sent_seen = sl_hconn_sent(conn);
+    conn->was_spared = false;
     if (sl_hconn_is_ready(conn)) {
         timer_in(conn, 0); /* in the next turn */
     } else if (wait) {
@@ -117,6 +120,7 @@ void sl_hserver_reap(struct sl_hserver *server)
         }
         sl_arena_done(&arena);
     }
+    server->n_ahead = 0;
     uv_prepare_stop(&server->reaper);
 }
 
@@ -417,8 +421,8 @@ static void ahead_keep(struct sl_hconn *conn, struct sl_str bytes)
 /* Pipelined requests wait while the client takes no replies, and for the next turn when this one has had its share. */
 static bool must_hold(const struct sl_hconn *conn, unsigned n_served)
 {
-    return conn->state == SL_HC_IDLE &&
-           (conn->is_held || n_served == REQUESTS_A_TURN || conn->stream.queued > SL_STREAM_HIGH);
+    bool had_share = n_served == REQUESTS_A_TURN || (n_served > 0 && conn->server->n_ahead >= AHEAD_A_TURN);
+    return conn->state == SL_HC_IDLE && (conn->is_held || had_share || conn->stream.queued > SL_STREAM_HIGH);
 }
 
 void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes)
@@ -437,7 +441,9 @@ void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes)
             break;
         }
         size_t used = bytes.n;
-        n_served += conn->state == SL_HC_IDLE;
+        if (conn->state == SL_HC_IDLE) {
+            conn->server->n_ahead += n_served++ > 0;
+        }
         if (conn->state == SL_HC_IDLE || conn->state == SL_HC_HEAD) {
             used = head_feed(conn, bytes);
         } else if (conn->state == SL_HC_BODY) {

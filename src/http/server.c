@@ -170,6 +170,30 @@ static const struct sl_stream_cbs conn_stream_cbs = {
     .on_queued = conn_on_queued,
 };
 
+/* Bytes that came and were not read yet: closing now would answer a request with a reset. */
+static bool conn_has_unread(const struct sl_hconn *conn)
+{
+    uv_os_fd_t fd;
+    char byte;
+    return uv_fileno(&conn->stream.uv.handle, &fd) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* How long what waits to be read may put off the end of a state's time: once, so that dripping bytes win nothing. */
+#define SPARE_USEC 100000
+
+/* The time is over, but perhaps only because the loop was busy with others: what came meanwhile is read in this turn.
+ */
+static bool is_spared(struct sl_hconn *conn)
+{
+    bool is_waiting = conn->state == SL_HC_IDLE || conn->state == SL_HC_HEAD || conn->state == SL_HC_BODY;
+    if (!is_waiting || conn->is_over_limit || conn->was_spared || !conn_has_unread(conn)) {
+        return false;
+    }
+    conn->was_spared = true;
+    sl_timer_set(conn->server->loop, &conn->timer, sl_loop_now(conn->server->loop) + SPARE_USEC);
+    return true;
+}
+
 static void conn_on_timer(struct sl_timer *timer)
 {
     struct sl_hconn *conn = SL_CONTAINER_OF(timer, struct sl_hconn, timer);
@@ -189,6 +213,9 @@ static void conn_on_timer(struct sl_timer *timer)
         } else {
             sl_hconn_arm(conn);
         }
+        return;
+    }
+    if (is_spared(conn)) {
         return;
     }
     switch (conn->state) {
@@ -274,14 +301,6 @@ void sl_hserver_drop(struct sl_hconn *conn)
 {
     sl_hconn_list_remove(&conn->server->conns, conn);
     free(conn);
-}
-
-/* Bytes that came and were not read yet: closing now would answer a request with a reset. */
-static bool conn_has_unread(const struct sl_hconn *conn)
-{
-    uv_os_fd_t fd;
-    char byte;
-    return uv_fileno(&conn->stream.uv.handle, &fd) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void sl_hserver_drain(struct sl_hserver *server)

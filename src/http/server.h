@@ -75,6 +75,7 @@ struct sl_hserver {
      */
     uv_prepare_t reaper;
     struct sl_hreq *dead;
+    unsigned n_ahead; /* pipelined requests that were taken in this turn, beyond the first of each connection */
     struct sl_hconn *gather_owner;
     struct sl_str gather[SL_HREPLY_SLICES];
     size_t n_gather;
@@ -101,6 +102,7 @@ struct sl_hconn {
     size_t n_waiting;              /* told to on_waiting */
     uint64_t linger_until_usec;    /* LINGER: what comes later does not make it longer */
     bool is_fresh;                 /* no request yet */
+    bool was_spared;               /* the state's time was over, but bytes waited to be read */
     bool is_processing;            /* inside conn_process: a reply's end does not recurse */
     bool is_eof;
     bool is_paused;     /* too much pipelined: reading stopped */

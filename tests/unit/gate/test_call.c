@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "gate/call/front.h"
 #include "gate/call/state.h"
 
@@ -372,6 +373,23 @@ static void a_client_that_leaves_takes_its_upstream_along(void **state)
     }
 }
 
+/* A loop that is busy with others finds a head late: it came in time. */
+static void what_waits_to_be_read_is_not_late(void **state)
+{
+    (void)state;
+    static struct gate_test world;
+    gate_test_start(&world, "server: { timeouts: { head: 100ms } }\nendpoints: []\n");
+    gate_test_send(&world, GET("/health"), NULL);
+    for (uint64_t until = sl_clock_usec() + 150000; sl_clock_usec() < until;) {
+    }
+    gate_test_check(&world, "a head that waited", 200, (const char *const[]){ "{\"status\":\"OK\"}", NULL }, NULL);
+    gate_test_send(&world, "GET /health HTTP/1.1\r\nHo", NULL); /* the rest never comes */
+    for (uint64_t until = sl_clock_usec() + 150000; sl_clock_usec() < until;) {
+    }
+    gate_test_check(&world, "half a head", 408, (const char *const[]){ "server.timeouts.head", NULL }, NULL);
+    gate_test_end(&world);
+}
+
 static void the_drains_end_is_told(void **state)
 {
     struct gate_test *g = *state;
@@ -447,6 +465,7 @@ int main(void)
         TEST(replies_are_told_from_pieces),
         TEST(a_silent_upstream_is_given_up),
         TEST(a_client_that_leaves_takes_its_upstream_along),
+        cmocka_unit_test(what_waits_to_be_read_is_not_late),
         TEST(the_drains_end_is_told),
         cmocka_unit_test(who_may_call),
     };

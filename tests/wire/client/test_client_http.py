@@ -3,6 +3,7 @@
 request: an upstream counts what arrives and compares bytes."""
 import json
 import re
+import signal
 import socket
 import ssl
 import time
@@ -370,6 +371,25 @@ def test_many_that_pipeline_take_turns(sluice):
             assert daemon.call("GET", "/health").status == 200
             meanwhile += 1
     assert SANITIZED or daemon.rss() - rss < 100_000_000
+
+
+def test_a_flood_that_pipelines_does_not_keep_others_waiting(sluice):
+    """All of it is there when the daemon wakes up: one request of a client that does not pipeline comes among the first of 300 x 60."""
+    daemon = sluice({"endpoints": [], "server": {"workers": 1}})
+    conns = [daemon.connect() for _ in range(300)]
+    for conn in conns:
+        assert conn.request("GET", "/ready").reply().status == 200
+    last = daemon.connect()
+    assert last.request("GET", "/ready").reply().status == 200
+    daemon.proc.send_signal(signal.SIGSTOP)
+    wait_for(lambda: open(f"/proc/{daemon.proc.pid}/stat").read().rsplit(")", 1)[1].split()[0] == "T", "the daemon to stop")
+    for conn in conns:
+        conn.send((HEALTH + b"\r\n") * 60)
+    last.request("GET", "/ready", headers=[("X-Request-Id", "the-last")])
+    daemon.proc.send_signal(signal.SIGCONT)
+    assert last.reply().status == 200
+    ids = [line["request_id"] for line in daemon.log_lines(301 + 300 * 60 + 1)]
+    assert ids.index("the-last") < 301 + 300 + 2 * 512 + 300
 
 
 def test_chunked_requests(world):
