@@ -14,8 +14,9 @@ tests() { # directory of the clients, options…
     [ $code = 5 ] || [ $code = 0 ] || status=1 # 5: the options leave none of these
 }
 status=0
-tests .venv --ignore test_llama_index.py --ignore test_litellm.py --ignore test_anthropic.py "$@"
+tests .venv --ignore test_llama_index.py --ignore test_litellm.py --ignore test_anthropic.py --ignore test_mlflow.py "$@"
 tests .venv-llama test_llama_index.py "$@"
 tests .venv-litellm test_litellm.py "$@"
+tests .venv-mlflow test_mlflow.py "$@"
 tests ../wire/.venv test_anthropic.py "$@"
 exit $status

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The real clients that these tests drive, pinned, wheels only; those for Node run no script of theirs, but Claude Code's own. The versions of LlamaIndex and of LiteLLM do not go with the others: they
+# The real clients that these tests drive, pinned, wheels only; those for Node run no script of theirs, but Claude Code's own. The versions of LlamaIndex, of LiteLLM and of MLflow 3 do not go with the others: they
 # have places of their own. Does nothing when they are there; a changed list is brought up to date in place. What else these tests need,
 # MLflow's gateway, Anthropic's client and OpenAI's for Node, is the wire tests'.
 set -eu
@@ -27,6 +27,7 @@ install() { # directory, list
 install .venv requirements.txt
 install .venv-llama requirements-llama.txt
 install .venv-litellm requirements-litellm.txt
+install .venv-mlflow requirements-mlflow.txt
 sum=$(sha256sum <package-lock.json | cut -d' ' -f1)
 if [ "$(cat node_modules/stamp 2>/dev/null || true)" != "$sum" ]; then
     echo "installing the clients of package-lock.json"

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Anthropic's client, which speaks to /v1/messages: loops of tools with thinking, whole and streamed, whatever the upstream's language is."""
+import base64
+
 import anthropic
 import pytest
+from anthropic import beta_tool
 from pydantic import BaseModel
 
 from model import ROUTES, ROWS, SUM
@@ -53,3 +56,67 @@ def test_a_loop_of_tools(lab, client, route, stream, thinking):
 @pytest.mark.parametrize("route", ROUTES)
 def test_structured_output(client, route):
     assert client.messages.parse(model=route, max_tokens=100, messages=GO, output_format=Sum).parsed_output == Sum(sum=SUM - 2)
+
+
+@beta_tool
+def look_up(row: int) -> str:
+    """The value of a row.
+
+    Args:
+        row: which one
+    """
+    return str(ROWS[row])
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_its_own_runner_of_tools(lab, client, route, stream):
+    taken = lab.taken(route)
+    runner = client.beta.messages.tool_runner(model=route, max_tokens=4000, tools=[look_up], messages=GO, stream=stream)
+    if stream:
+        for s in runner:
+            last = s.get_final_message()
+    else:
+        last = runner.until_done()
+    assert last.content[-1].text == f"The sum is {SUM}." and lab.taken(route) == taken + 3
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_what_its_streams_offer(client, route):
+    call = {"model": route, "max_tokens": 100, "messages": GO}
+    with client.messages.stream(**call, output_format=Sum) as s:
+        seen = [(e.type, getattr(e, "text", None)) for e in s]
+        assert s.get_final_message().parsed_output == Sum(sum=SUM - 2)
+    pieces = [text for kind, text in seen if kind == "text"]
+    assert [k for k, _ in seen if k.startswith("message_")] == ["message_start", "message_delta", "message_stop"] and pieces
+    with client.messages.stream(**call) as s:
+        assert "".join(s.text_stream) == "".join(pieces) == s.get_final_text()
+    with client.messages.create(**call, stream=True) as s:
+        kinds = [e.type for e in s if e.type != "ping"]
+    assert kinds[:2] == ["message_start", "content_block_start"] and kinds[-3:] == ["content_block_stop", "message_delta", "message_stop"]
+
+
+PDF = base64.b64encode(b"%PDF-1.4\n1 0 obj\n<<>>\nendobj\n").decode()
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_a_document(lab, client, route):
+    block = {"type": "document", "title": "Report", "source": {"type": "base64", "media_type": "application/pdf", "data": PDF}, "cache_control": {"type": "ephemeral"}}
+    call = {"model": route, "max_tokens": 100, "messages": [{"role": "user", "content": [block, {"type": "text", "text": "Go."}]}]}
+    if route in ("deepseek", "cohere"):  # which read none
+        with pytest.raises(anthropic.BadRequestError, match=r"messages\[0\].content\[0\]: .* (take no files|take text)"):
+            client.messages.create(**call)
+        return
+    assert client.messages.create(**call).content[-1].text
+    assert PDF in str(lab.fakes[lab.upstream(route)].bodies[-1])
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("route", ROUTES)
+def test_closed_thoughts_go_back_to_whom_they_belong(lab, client, route, stream):
+    """Three turns with a closed thought that Claude gave: those that cannot read it are not asked to."""
+    messages = [*GO, {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "Y2xvc2Vk"}, {"type": "text", "text": "One."}]}, {"role": "user", "content": "And?"}]
+    for _ in range(2):
+        reply = say(client, stream, model=route, messages=messages, thinking={"type": "enabled", "budget_tokens": 2000})
+        messages += [{"role": "assistant", "content": reply.content}, {"role": "user", "content": "And?"}]
+    assert ("Y2xvc2Vk" in str(lab.fakes[lab.upstream(route)].bodies[-1])) == (route in ("anthropic", "bedrock"))

@@ -163,7 +163,8 @@ class Lab:
             self.route("responses", "openai", "gpt-4.1", openai_api_key="k", openai_api_base=root["responses"] + "/v1", openai_api="responses"),
             self.route(GPT, "openai", GPT, openai_api_key="k", openai_api_base=root["responses"] + "/v1"),
             self.route("chat", "openai-compatible", "gpt-4.1", api_base=root["openai"] + "/openai/v1"),  # it has no other API
-            self.route("scoring", "mlflow-model-serving", "m", model_server_url=root["scoring"])]
+            self.route("scoring", "mlflow-model-serving", "m", model_server_url=root["scoring"]),
+            {**self.route("kept", "openai-compatible", "gpt-4.1", api_base=root["openai"] + "/openai/v1"), "sluice": {"retries": 0, "responses": {"keep": "1h"}}}]
         self.daemon = start({"endpoints": routes})
         self.url = self.daemon.url + "/v1"
 
@@ -185,7 +186,7 @@ class Lab:
 
     @staticmethod
     def upstream(route):
-        return {CLAUDE: "anthropic", GPT: "responses"}[route] if route in (CLAUDE, GPT) else "openai" if route == "chat" or route in PROVIDERS else route
+        return {CLAUDE: "anthropic", GPT: "responses"}[route] if route in (CLAUDE, GPT) else "openai" if route in ("chat", "kept", *PROVIDERS) else route
 
     def taken(self, route):
         """How many calls reached that route's upstream so far."""
