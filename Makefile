@@ -52,6 +52,7 @@ docs:
 	test -f build-test/build.ninja || meson setup build-test
 	ninja -C build-test tools/gendocs
 	for page in configuration errors features metrics; do ./build-test/tools/gendocs $$page >docs/$$page.md; done
+	./build-test/tools/gendocs types --into docs/providers.md >build-test/providers.md && mv build-test/providers.md docs/providers.md
 
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writes the pages under docs/ that come from tables. usage: gendocs configuration|errors|features|metrics [--check
- * FILE] With --check the page is compared with the file: 1 when the file is stale. */
+/* Writes the pages under docs/ that come from tables: see USAGE. With --check the page is compared with the file: 1
+ * when the file is stale. `types` is a part of a page: --into writes the file with that part made anew. */
 #include <stdio.h>
 #include <string.h>
 
@@ -16,8 +16,10 @@
 #include "gate/config/traffic_conf.h"
 #include "llm/error_docs.h"
 #include "llm/core/llm.h"
+#include "type_table.h"
 
 #define PAGE_MAX (1u << 20)
+#define USAGE    "usage: gendocs configuration|errors|features|metrics|types [--check FILE] [--into FILE]\n"
 
 static const char head_text[] =
     "# Configuration\n"
@@ -270,12 +272,47 @@ static void metrics_write(struct sl_buf *out)
 static const struct {
     const char *name;
     void (*write)(struct sl_buf *out);
+    bool is_part;
 } pages[] = {
-    { "configuration", configuration_write },
-    { "errors", sl_error_docs_write },
-    { "features", features_write },
-    { "metrics", metrics_write },
+    { "configuration", configuration_write, false },
+    { "errors", sl_error_docs_write, false },
+    { "features", features_write, false },
+    { "metrics", metrics_write, false },
+    { "types", type_table_write, true },
 };
+
+/* The part of a file that is made; p == NULL: it has none. */
+static struct sl_str part_of(struct sl_str text)
+{
+    static const struct sl_str begin = SL_STR_INIT("<!-- begin: made by `make docs` -->\n\n");
+    ptrdiff_t at = sl_str_find(text, begin, 0);
+    size_t from = at < 0 ? 0 : (size_t)at + begin.n;
+    ptrdiff_t to = at < 0 ? -1 : sl_str_find(text, SL_STR("\n<!-- end -->"), from);
+    return to < 0 ? SL_STR_NONE : sl_str_sub(text, from, (size_t)to);
+}
+
+/* Compares with the file, or writes it with its part made anew. The process's exit code. */
+static int file_do(const char *option, const char *path, bool is_part, struct sl_str made)
+{
+    struct sl_arena arena;
+    struct sl_str text = SL_STR_NONE;
+    struct sl_err err = { 0 };
+    sl_arena_init(&arena, NULL);
+    int r = sl_conf_read_file(path, &arena, &text, &err);
+    struct sl_str part = r < 0 ? SL_STR_NONE : is_part ? part_of(text) : text;
+    bool is_stale = !part.p || !sl_str_eq(part, made);
+    bool is_into = strcmp(option, "--into") == 0;
+    if (is_into && part.p) {
+        size_t before = (size_t)(part.p - text.p);
+        fwrite(text.p, 1, before, stdout);
+        fwrite(made.p, 1, made.n, stdout);
+        fwrite(part.p + part.n, 1, text.n - before - part.n, stdout);
+    } else if (is_stale) {
+        fprintf(stderr, is_into ? "%s has no part for it\n" : "%s is stale: make docs\n", path);
+    }
+    sl_arena_done(&arena);
+    return is_into ? !part.p : is_stale;
+}
 
 int main(int argc, char **argv)
 {
@@ -283,26 +320,17 @@ int main(int argc, char **argv)
     while (argc > 1 && wanted < SL_ARRAY_LEN(pages) && strcmp(argv[1], pages[wanted].name) != 0) {
         wanted++;
     }
-    if (argc < 2 || wanted == SL_ARRAY_LEN(pages)) {
-        fprintf(stderr, "usage: gendocs configuration|errors|features|metrics [--check FILE]\n");
+    if ((argc != 2 && argc != 4) || wanted == SL_ARRAY_LEN(pages)) {
+        fputs(USAGE, stderr);
         return 2;
     }
     struct sl_buf page;
     sl_buf_init(&page, PAGE_MAX);
     pages[wanted].write(&page);
     int result = sl_buf_status(&page) < 0;
-    if (argc == 4 && strcmp(argv[2], "--check") == 0) {
-        struct sl_arena arena;
-        struct sl_str text;
-        struct sl_err err = { 0 };
-        sl_arena_init(&arena, NULL);
-        bool is_same = sl_conf_read_file(argv[3], &arena, &text, &err) == 0 && sl_str_eq(text, sl_buf_str(&page));
-        if (!is_same) {
-            fprintf(stderr, "%s is stale: make docs\n", argv[3]);
-            result = 1;
-        }
-        sl_arena_done(&arena);
-    } else {
+    if (argc == 4 && result == 0) {
+        result = file_do(argv[2], argv[3], pages[wanted].is_part, sl_buf_str(&page));
+    } else if (argc == 2) {
         fwrite(page.p, 1, page.len, stdout);
     }
     sl_buf_done(&page);
