@@ -108,20 +108,40 @@ SL_NOINLINE static int tape_grow(struct sl_json *doc, const char *at)
     return 0;
 }
 
+/* The tape is full where a token stands: what lies too deep for it is folded now, or it grows. */
+SL_NOINLINE static int tape_full(struct sl_json *doc, uint32_t depth, const char *at, uint32_t *io_n_toks,
+                                 uint32_t *io_parent, uint32_t *io_record_depth)
+{
+    if (*io_n_toks == doc->room && doc->room < doc->limits.tokens) {
+        for (uint32_t d = depth; d > doc->fold_depth + 1; d--) {
+            *io_parent = doc->toks[*io_parent].next;
+        }
+        *io_n_toks = depth > doc->fold_depth ? *io_parent + 1 : *io_n_toks;
+        *io_record_depth = doc->fold_depth;
+        doc->room = doc->limits.tokens;
+    }
+    return *io_n_toks == SL_MIN(doc->cap, doc->room) ? tape_grow(doc, at) : 0;
+}
+
 /* A token at the end of the tape, unless it lies inside a folded container. */
 SL_INLINE int tok_add(struct sl_json *doc, struct parser *ps, enum sl_json_kind kind, const char *from, size_t len,
                       bool is_escaped)
 {
-    if (ps->depth > ps->record_depth) {
-        return 0;
-    }
-    if (SL_UNLIKELY(ps->n_toks == ps->cap)) {
-        int r = tape_grow(doc, from);
+    if (SL_UNLIKELY(ps->n_toks == ps->cap) && ps->depth <= ps->record_depth) {
+        uint32_t n_toks = ps->n_toks, parent = ps->parent, record_depth = ps->record_depth; /* the loop's own stay in
+                                                                                                registers */
+        int r = tape_full(doc, ps->depth, from, &n_toks, &parent, &record_depth);
         if (r < 0) {
             return r;
         }
+        ps->n_toks = n_toks;
+        ps->parent = parent;
+        ps->record_depth = record_depth;
         ps->toks = doc->toks;
-        ps->cap = SL_MIN(doc->cap, doc->limits.tokens);
+        ps->cap = SL_MIN(doc->cap, doc->room);
+    }
+    if (ps->depth > ps->record_depth) {
+        return 0;
     }
     ps->toks[ps->n_toks] = (struct sl_json_tok){
         .off = (uint32_t)(from - doc->text.p),
@@ -220,11 +240,18 @@ SL_NOINLINE static const char *string_rest(struct sl_json *doc, const char *p, c
     }
 }
 
+/* Out of line: short strings do not need it, and it would lie twice in the parser's loop. */
+SL_NOINLINE static const char *string_stop(const char *p, const char *end)
+{
+    return sl_simd_string_stop(p, end, NULL);
+}
+
 /* `ps->p` is behind the opening quote; afterwards behind the closing one. */
 SL_INLINE int string_parse(struct sl_json *doc, struct parser *ps)
 {
     const char *from = ps->p;
-    const char *p = sl_simd_string_stop(from, ps->end, NULL);
+    const char *p = sl_simd_near_stop(from, ps->end);
+    p = p ? p : string_stop(from, ps->end);
     bool is_escaped = false;
     if (SL_UNLIKELY(p == ps->end || *p != '"')) {
         p = string_rest(doc, p, ps->end, &is_escaped);
@@ -423,7 +450,7 @@ SL_INLINE int document_parse(struct sl_json *doc, struct parser *ps)
     return ps->p == ps->end ? 0 : fail_at(doc, SL_JSON_FAULT_EXTRA, ps->p);
 }
 
-int sl_json_parse_at(struct sl_json *doc, struct sl_str text, uint32_t record_depth)
+static int text_parse(struct sl_json *doc, struct sl_str text, uint32_t record_depth)
 {
     doc->text = text;
     doc->n_toks = 0;
@@ -437,13 +464,26 @@ int sl_json_parse_at(struct sl_json *doc, struct sl_str text, uint32_t record_de
         .p = text.p,
         .end = text.p + text.n,
         .toks = doc->toks,
-        .cap = SL_MIN(doc->cap, doc->limits.tokens),
+        .cap = SL_MIN(doc->cap, doc->room),
         .record_depth = record_depth ? record_depth : UINT32_MAX,
         .parent = NO_PARENT,
     };
     int r = document_parse(doc, &ps);
     doc->n_toks = r < 0 ? 0 : ps.n_toks;
     return r;
+}
+
+int sl_json_parse_at(struct sl_json *doc, struct sl_str text, uint32_t record_depth)
+{
+    doc->room = doc->limits.tokens;
+    return text_parse(doc, text, record_depth);
+}
+
+int sl_json_parse_short(struct sl_json *doc, struct sl_str text, uint32_t fold_depth, uint32_t room)
+{
+    doc->room = SL_MIN(room, doc->limits.tokens);
+    doc->fold_depth = fold_depth;
+    return text_parse(doc, text, 0);
 }
 
 int sl_json_parse(struct sl_json *doc, struct sl_str text)

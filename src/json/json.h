@@ -74,10 +74,11 @@ struct sl_json {
     uint32_t n_toks;
     uint32_t cap;
     struct sl_json_limits limits;
-    struct sl_budget *budget; /* the caller's to set after init; NULL: none. Used up: SL_E_NOMEM */
-    enum sl_json_fault fault; /* after a failed parse */
-    size_t fault_offset;      /* byte offset of the first byte that cannot be right */
-    bool has_halves;          /* an escape is half of a surrogate pair: sl_json_mend looks for its other half */
+    uint32_t room, fold_depth; /* of the parse that is under way: sl_json_parse_short's, room of any other its limit */
+    struct sl_budget *budget;  /* the caller's to set after init; NULL: none. Used up: SL_E_NOMEM */
+    enum sl_json_fault fault;  /* after a failed parse */
+    size_t fault_offset;       /* byte offset of the first byte that cannot be right */
+    bool has_halves;           /* an escape is half of a surrogate pair: sl_json_mend looks for its other half */
 };
 
 /* NULL limits: the defaults. The document owns a growing tape, reused by the next parse, freed by done. */
@@ -91,6 +92,9 @@ void sl_json_trim(struct sl_json *doc);
 SL_MUST int sl_json_parse(struct sl_json *doc, struct sl_str text);
 /* The same with another record_depth than the limits have: 0 records all. */
 SL_MUST int sl_json_parse_at(struct sl_json *doc, struct sl_str text, uint32_t record_depth);
+/* Records all as long as that takes no more than `room` tokens. From there on, containers deeper than fold_depth (at
+ * least 1) are folded, and so is the one of that depth in which the tape was full: its children go from the tape. */
+SL_MUST int sl_json_parse_short(struct sl_json *doc, struct sl_str text, uint32_t fold_depth, uint32_t room);
 /* "expected ',' or '}' at offset 17", for people. */
 const char *sl_json_fault_text(enum sl_json_fault fault);
 

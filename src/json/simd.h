@@ -12,21 +12,63 @@
 #include <emmintrin.h>
 #endif
 
+#if defined(__SSE2__)
+SL_INLINE __m128i sl_simd_load(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+/* The top bit of each of the 16 bytes: does it stop a string; `ascii`: or is it not ASCII? With its second bit turned,
+ * the quote stands right above the control characters. Signed, what is not ASCII is negative and so below them. */
+SL_INLINE __m128i sl_simd_stops(__m128i v, bool ascii)
+{
+    __m128i low = _mm_subs_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8(0x21));
+    return _mm_or_si128(ascii ? low : _mm_andnot_si128(v, low), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+}
+
+/* The first of 16 bytes that stops a string or is not ASCII; NULL: none of them, or there are fewer. */
+SL_INLINE const char *sl_simd_near_stop(const char *p, const char *end)
+{
+    unsigned mask = end - p >= 16 ? (unsigned)_mm_movemask_epi8(sl_simd_stops(sl_simd_load(p), true)) : 0;
+    return mask ? p + __builtin_ctz(mask) : NULL;
+}
+
+/* Goes over blocks of 64 bytes in which nothing stops a string. *io_high as below. */
+SL_INLINE const char *sl_simd_blocks_skip(const char *p, const char *end, bool *io_high)
+{
+    __m128i all = _mm_setzero_si128();
+    for (; end - p >= 64; p += 64) {
+        __m128i a = sl_simd_load(p), b = sl_simd_load(p + 16), c = sl_simd_load(p + 32), d = sl_simd_load(p + 48);
+        __m128i ab = _mm_or_si128(sl_simd_stops(a, !io_high), sl_simd_stops(b, !io_high));
+        __m128i cd = _mm_or_si128(sl_simd_stops(c, !io_high), sl_simd_stops(d, !io_high));
+        if (_mm_movemask_epi8(_mm_or_si128(ab, cd))) {
+            break;
+        }
+        all = io_high ? _mm_or_si128(all, _mm_or_si128(_mm_or_si128(a, b), _mm_or_si128(c, d))) : all;
+    }
+    if (io_high) {
+        *io_high |= _mm_movemask_epi8(all) != 0;
+    }
+    return p;
+}
+#else
+SL_INLINE const char *sl_simd_near_stop(const char *p, const char *end)
+{
+    (void)p, (void)end;
+    return NULL;
+}
+#endif
+
 /* The first byte of [p, end) that is '"', '\\' or below 0x20, or `end`. *io_high becomes true when a byte before it is
- * not ASCII; io_high NULL (a constant in each use): stops at the first byte that is not ASCII, too. */
+ * not ASCII; io_high NULL (a constant in each use): stops at the first byte that is not ASCII, too. Most strings are
+ * short: long ones are gone over in blocks behind the first 16 bytes. */
 SL_INLINE const char *sl_simd_string_stop(const char *p, const char *end, bool *io_high)
 {
 #if defined(__SSE2__)
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i control = _mm_set1_epi8(0x1f);
-    const __m128i space = _mm_set1_epi8(0x20);
+    bool is_first = true;
     while (end - p >= 16) {
-        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        /* Compared signed, what is not ASCII is negative and so below the space. */
-        __m128i low = io_high ? _mm_cmpeq_epi8(_mm_min_epu8(v, control), v) : _mm_cmplt_epi8(v, space);
-        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)), low);
-        unsigned mask = (unsigned)_mm_movemask_epi8(stop);
+        __m128i v = sl_simd_load(p);
+        unsigned mask = (unsigned)_mm_movemask_epi8(sl_simd_stops(v, !io_high));
         unsigned high = io_high ? (unsigned)_mm_movemask_epi8(v) : 0;
         if (mask) {
             unsigned n = (unsigned)__builtin_ctz(mask);
@@ -39,6 +81,10 @@ SL_INLINE const char *sl_simd_string_stop(const char *p, const char *end, bool *
             *io_high |= high != 0;
         }
         p += 16;
+        if (is_first) {
+            p = sl_simd_blocks_skip(p, end, io_high);
+            is_first = false;
+        }
     }
 #else
     while (end - p >= 8) {

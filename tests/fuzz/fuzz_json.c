@@ -71,13 +71,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sl_arena_init(&arena, NULL);
     int r = sl_json_parse(&doc, text);
     int r2 = sl_json_parse(&shallow, text);
-    SL_ASSERT(r == r2);
+    struct sl_json some;
+    sl_json_init(&some, NULL);
+    int r3 = sl_json_parse_short(&some, text, 1 + (size >> 2 & 1), 1 + (uint32_t)(size & 31));
+    SL_ASSERT(r == r2 && r == r3);
+    SL_ASSERT(doc.fault == some.fault && doc.fault_offset == some.fault_offset);
     SL_ASSERT(doc.fault == shallow.fault && doc.fault_offset == shallow.fault_offset);
     SL_ASSERT(doc.fault_offset <= size);
     if (r == 0) {
         SL_ASSERT(sl_str_is_utf8(text));
         values_check(&doc, &other);
         values_check(&shallow, &other);
+        values_check(&some, &other);
         edits_check(&doc, &other, &arena);
         struct sl_str decoded;
         if (sl_json_text(sl_json_root(&doc), &arena, &decoded) == 0) {
@@ -88,5 +93,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sl_json_done(&doc);
     sl_json_done(&other);
     sl_json_done(&shallow);
+    sl_json_done(&some);
     return 0;
 }

@@ -135,6 +135,118 @@ static void nesting_and_tokens_have_caps(void **state)
     sl_json_done(&doc);
 }
 
+/* The same values, as far as `few` has recorded them; what it has not is folded at that depth. */
+static void same_check(struct sl_json_val all, struct sl_json_val few, uint32_t depth, uint32_t fold_depth)
+{
+    assert_true(sl_str_eq(sl_json_raw(all), sl_json_raw(few)));
+    assert_int_equal(sl_json_tok(all)->kind, sl_json_tok(few)->kind);
+    if (sl_json_tok(few)->folded) {
+        assert_int_equal(depth, fold_depth);
+        assert_int_equal(sl_json_count(few), 0);
+        return;
+    }
+    struct sl_json_iter a = sl_json_each(all), b = sl_json_each(few);
+    while (sl_json_next(&a)) {
+        assert_true(sl_json_next(&b));
+        assert_true(sl_str_eq(sl_json_raw(a.key), sl_json_raw(b.key)));
+        same_check(a.val, b.val, depth + 1, fold_depth);
+    }
+    assert_false(sl_json_next(&b));
+}
+
+static void a_short_tape_folds_what_is_too_much(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]},"
+        "{\"role\":\"assistant\",\"content\":\"y\"}],\"stop\":[\"a\",[\"b\",[\"c\"]]],\"n\":1}",
+        "[[[[1],[2]],[3]],{\"a\":{\"b\":{\"c\":[]}}},[],{},\"end\",[[[[]]]]]",
+        "[1,2,3,4,5,6,7,8]",
+        "7",
+    };
+    struct sl_json all, few;
+    sl_json_init(&all, NULL);
+    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++) {
+        struct sl_str text = sl_str_c(texts[i]);
+        assert_int_equal(sl_json_parse(&all, text), 0);
+        for (uint32_t room = 1; room <= all.n_toks + 1; room++) {
+            for (uint32_t fold_depth = 1; fold_depth < 5; fold_depth++) {
+                sl_json_init(&few, NULL);
+                for (int again = 0; again < 2; again++) { /* with a tape that is there already */
+                    assert_int_equal(sl_json_parse_short(&few, text, fold_depth, room), 0);
+                    same_check(sl_json_root(&all), sl_json_root(&few), 0, fold_depth);
+                    assert_true(room < all.n_toks || few.n_toks == all.n_toks);
+                }
+                assert_int_equal(sl_json_parse(&few, text), 0); /* and it is no longer short */
+                assert_int_equal(few.n_toks, all.n_toks);
+                sl_json_done(&few);
+            }
+        }
+    }
+    /* Members enough to fill it stay: only what lies deeper goes. */
+    sl_json_init(&few, NULL);
+    assert_int_equal(sl_json_parse_short(&few, sl_str_c(texts[0]), 1, 10), 0);
+    struct sl_json_val root = sl_json_root(&few);
+    assert_true(sl_json_tok(sl_json_get(root, "messages"))->folded);
+    assert_true(sl_json_tok(sl_json_get(root, "stop"))->folded);
+    assert_int_equal(few.n_toks, 9);
+    assert_true(sl_json_parse_short(&few, SL_STR("{\"a\":[1,[2],{\"b\":}]}"), 1, 2) < 0); /* validated all the same */
+    assert_int_equal(few.fault, SL_JSON_FAULT_VALUE);
+    struct sl_json_limits limits = { 512, 4, 0 };
+    sl_json_done(&few);
+    sl_json_init(&few, &limits);
+    assert_int_equal(sl_json_parse_short(&few, SL_STR("[[1,2,3,4,5],6,7]"), 1, 3), 0);
+    assert_int_equal(sl_json_parse_short(&few, SL_STR("[[1,2,3,4,5],6,7,8]"), 1, 3), SL_E_LIMIT); /* the limit is one */
+    assert_int_equal(few.fault, SL_JSON_FAULT_TOKENS);
+    sl_json_done(&few);
+    sl_json_done(&all);
+}
+
+/* Strings are gone over 16 and 64 bytes at a time: whatever stops them does so at any place, and nothing else does. */
+static void every_byte_of_a_string_is_seen(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        enum sl_json_fault fault; /* where they stand */
+    } rows[] = {
+        { "\\n", SL_JSON_FAULT_NONE },
+        { "\xc3\xa9", SL_JSON_FAULT_NONE },
+        { "\xf0\x9f\x98\x80", SL_JSON_FAULT_NONE },
+        { "!", SL_JSON_FAULT_NONE },
+        { " ", SL_JSON_FAULT_NONE },
+        { "#", SL_JSON_FAULT_NONE },
+        { "\x7f", SL_JSON_FAULT_NONE },
+        { "[]", SL_JSON_FAULT_NONE },
+        { "\x1f", SL_JSON_FAULT_CONTROL },
+        { "\x01", SL_JSON_FAULT_CONTROL },
+        { "\n", SL_JSON_FAULT_CONTROL },
+        { "\xff", SL_JSON_FAULT_UTF8 },
+        { "\x80", SL_JSON_FAULT_UTF8 },
+        { "\\q", SL_JSON_FAULT_ESCAPE },
+    };
+    struct sl_json doc;
+    sl_json_init(&doc, NULL);
+    for (size_t len = 0; len < 150; len++) {
+        for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+            size_t n = strlen(rows[i].bytes);
+            for (size_t at = 0; at <= len; at++) {
+                char text[200] = "\"";
+                memset(text + 1, 'x', len);
+                memcpy(text + 1 + at, rows[i].bytes, n);
+                size_t end = SL_MAX(1 + len, 1 + at + n);
+                text[end] = '"';
+                int r = sl_json_parse(&doc, sl_str_make(text, end + 1));
+                assert_int_equal(r, rows[i].fault ? SL_E_INVAL : 0);
+                assert_int_equal(doc.fault, rows[i].fault);
+                assert_int_equal(doc.fault_offset, rows[i].fault ? 1 + at : 0);
+                assert_int_equal(r == 0 ? doc.toks[0].len : end - 1, end - 1);
+            }
+        }
+    }
+    sl_json_done(&doc);
+}
+
 static void getters_find_and_name(void **state)
 {
     (void)state;
@@ -256,6 +368,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_vector_is_judged_right),
         cmocka_unit_test(faults_name_their_offset),
         cmocka_unit_test(nesting_and_tokens_have_caps),
+        cmocka_unit_test(a_short_tape_folds_what_is_too_much),
+        cmocka_unit_test(every_byte_of_a_string_is_seen),
         cmocka_unit_test(getters_find_and_name),
         cmocka_unit_test(names_in_quotes),
         cmocka_unit_test(long_strings_are_read_once),
