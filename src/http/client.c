@@ -132,11 +132,7 @@ static void call_send(struct sl_hcall *call)
         sl_stream_read_start(&conn->stream);
     }
     /* Fails only where the loop will report it as broken too. */
-    if (call->wire[0].n + call->req.body_len <= SL_STREAM_SOON) {
-        SL_IGNORE(sl_stream_write_soon(&conn->stream, call->wire, call->n_wire) < 0);
-    } else {
-        SL_IGNORE(sl_stream_write_ref(&conn->stream, call->wire, call->n_wire) < 0);
-    }
+    SL_IGNORE(sl_stream_write_ref_soon(&conn->stream, call->wire, call->n_wire) < 0);
     if (conn->stream.queued == 0) {
         call_sent(call);
     } else {

@@ -142,6 +142,7 @@ void sl_upconn_put(struct sl_upconn *conn)
 {
     struct sl_hclient *client = conn->client;
     conn->call = NULL;
+    sl_stream_flush(&conn->stream); /* answered before it was sent: the request is its owner's again */
     bool fits = !client->is_closing && !conn->stream.is_broken && !conn->stream.is_eof && conn->stream.queued == 0 &&
                 conn->origin->idle.n < client->conf.idle_per_origin;
     if (!fits) {

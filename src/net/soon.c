@@ -34,25 +34,47 @@ void sl_soon_stop(struct sl_loop *loop)
     uv_close((uv_handle_t *)&loop->soon.turn_end, NULL);
 }
 
-bool sl_soon_put(struct sl_stream *stream, const struct sl_str *slices, size_t n)
+static size_t sum_of(const struct sl_str *slices, size_t n)
 {
-    struct sl_soon *soon = &stream->loop->soon;
     size_t total = 0;
     for (size_t i = 0; i < n; i++) {
         total += slices[i].n;
     }
-    bool is_last = stream->soon_n && stream->soon_at + stream->soon_n == soon->n_bytes;
-    bool is_new = stream->soon_n == 0 && soon->n_streams < SL_SOON_STREAMS;
-    if (total > SL_SOON_EACH || total > SL_SOON_BYTES - soon->n_bytes || (!is_last && !is_new)) {
+    return total;
+}
+
+static bool is_waiting(const struct sl_stream *stream)
+{
+    return stream->soon_n || stream->soon_ref_n;
+}
+
+/* False: too many wait already. */
+static bool queue_up(struct sl_stream *stream)
+{
+    struct sl_soon *soon = &stream->loop->soon;
+    if (soon->n_streams == SL_SOON_STREAMS) {
         return false;
     }
-    if (is_new) {
-        if (soon->n_streams == 0) {
-            uv_prepare_start(&soon->turn_end, on_turn_end);
-        }
-        stream->soon_at = soon->n_bytes;
-        stream->soon_index = soon->n_streams;
-        soon->streams[soon->n_streams++] = stream;
+    if (soon->n_streams == 0) {
+        uv_prepare_start(&soon->turn_end, on_turn_end);
+    }
+    stream->soon_at = soon->n_bytes;
+    stream->soon_index = soon->n_streams;
+    soon->streams[soon->n_streams++] = stream;
+    return true;
+}
+
+bool sl_soon_put(struct sl_stream *stream, const struct sl_str *slices, size_t n)
+{
+    struct sl_soon *soon = &stream->loop->soon;
+    size_t total = sum_of(slices, n);
+    bool is_last = stream->soon_at + stream->soon_n == soon->n_bytes && !stream->soon_ref_n;
+    if (total == 0) {
+        return true;
+    }
+    if (total > SL_SOON_EACH || total > SL_SOON_BYTES - soon->n_bytes ||
+        (is_waiting(stream) ? !is_last : !queue_up(stream))) {
+        return false;
     }
     for (size_t i = 0; i < n; i++) {
         if (slices[i].n) {
@@ -64,16 +86,34 @@ bool sl_soon_put(struct sl_stream *stream, const struct sl_str *slices, size_t n
     return true;
 }
 
+bool sl_soon_borrow(struct sl_stream *stream, const struct sl_str *slices, size_t n)
+{
+    size_t total = sum_of(slices, n);
+    if (total == 0) {
+        return true;
+    }
+    if (total > SL_SOON_BORROWED || stream->soon_ref_n || (!is_waiting(stream) && !queue_up(stream))) {
+        return false;
+    }
+    stream->soon_ref = slices;
+    stream->soon_ref_slices = n;
+    stream->soon_ref_n = total;
+    return true;
+}
+
 void sl_soon_flush(struct sl_stream *stream)
 {
-    if (stream->soon_n == 0) {
+    if (!is_waiting(stream)) {
         return;
     }
     struct sl_soon *soon = &stream->loop->soon;
     struct sl_str bytes = sl_str_make(soon->bytes + stream->soon_at, stream->soon_n);
+    bool is_borrowed = stream->soon_ref_n > 0;
     soon->streams[stream->soon_index] = NULL;
-    stream->soon_n = 0;
-    if (!stream->is_closing) {                            /* where it broke meanwhile, TLS may have said why */
-        SL_IGNORE(sl_stream_send_now(stream, bytes) < 0); /* a broken stream says so by itself */
+    stream->soon_n = stream->soon_ref_n = 0;
+    /* Where it broke meanwhile, TLS may have said why. A broken stream says so by itself. */
+    int r = stream->is_closing ? SL_E_IO : bytes.n ? sl_stream_send_now(stream, bytes) : 0;
+    if (r == 0 && is_borrowed) {
+        SL_IGNORE(sl_stream_send_ref(stream, stream->soon_ref, stream->soon_ref_slices) < 0);
     }
 }

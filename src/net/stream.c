@@ -369,6 +369,11 @@ int sl_stream_send_now(struct sl_stream *stream, struct sl_str bytes)
     return stream_put(stream, &bytes, 1, false);
 }
 
+int sl_stream_send_ref(struct sl_stream *stream, const struct sl_str *slices, size_t n)
+{
+    return stream_put(stream, slices, n, true);
+}
+
 int sl_stream_send(struct sl_stream *stream, struct sl_str bytes)
 {
     if (uv_stream_get_write_queue_size(&stream->uv.stream) == 0 && sl_soon_put(stream, &bytes, 1)) {
@@ -400,11 +405,27 @@ int sl_stream_write_ref(struct sl_stream *stream, const struct sl_str *slices, s
     return stream_write(stream, slices, n, true);
 }
 
+/* For the turn's end. */
+static bool may_wait(const struct sl_stream *stream)
+{
+    return stream->is_open && !stream->is_closing && !stream->is_broken && !stream->is_shut && !stream->tls &&
+           stream->queued == 0;
+}
+
 int sl_stream_write_soon(struct sl_stream *stream, const struct sl_str *slices, size_t n)
 {
-    bool may_wait = stream->is_open && !stream->is_closing && !stream->is_broken && !stream->is_shut && !stream->tls &&
-                    stream->queued == 0;
-    return may_wait && sl_soon_put(stream, slices, n) ? 0 : stream_write(stream, slices, n, false);
+    return may_wait(stream) && sl_soon_put(stream, slices, n) ? 0 : stream_write(stream, slices, n, false);
+}
+
+int sl_stream_write_ref_soon(struct sl_stream *stream, const struct sl_str *slices, size_t n)
+{
+    bool waits = may_wait(stream) && (sl_soon_put(stream, slices, n) || sl_soon_borrow(stream, slices, n));
+    return waits ? 0 : stream_write(stream, slices, n, true);
+}
+
+void sl_stream_flush(struct sl_stream *stream)
+{
+    sl_soon_flush(stream);
 }
 
 size_t sl_stream_unsent(const struct sl_stream *stream)
@@ -412,7 +433,7 @@ size_t sl_stream_unsent(const struct sl_stream *stream)
     if (!stream->is_open) {
         return 0;
     }
-    return uv_stream_get_write_queue_size(&stream->uv.stream) + stream->soon_n +
+    return uv_stream_get_write_queue_size(&stream->uv.stream) + stream->soon_n + stream->soon_ref_n +
            (stream->tls ? sl_tls_pending(stream->tls) : 0);
 }
 

@@ -38,7 +38,8 @@ struct sl_stream_cbs {
 #define SL_STREAM_LOW  16384
 
 /* sl_stream_write_soon: longer messages leave at once. */
-#define SL_STREAM_SOON SL_SOON_EACH
+#define SL_STREAM_SOON     SL_SOON_EACH
+#define SL_STREAM_SOON_REF SL_SOON_BORROWED
 
 struct sl_stream {
     union {
@@ -65,7 +66,9 @@ struct sl_stream {
     struct sl_hangup *hangup; /* NULL: not asked for */
     struct sl_timer later;    /* what may not be called back at once */
     uv_shutdown_t shutdown;
-    size_t soon_at, soon_n, soon_index; /* net/soon.h: what waits for the turn's end; soon_n 0: nothing */
+    size_t soon_at, soon_n, soon_index; /* net/soon.h: what waits for the turn's end; soon_n 0: nothing copied */
+    const struct sl_str *soon_ref;      /* what is borrowed; soon_ref_n, its bytes, 0: nothing */
+    size_t soon_ref_slices, soon_ref_n;
 };
 
 /* No handle yet; nothing to close. */
@@ -95,6 +98,11 @@ SL_MUST int sl_stream_write_ref(struct sl_stream *stream, const struct sl_str *s
  * counts as given to the kernel (`queued` is 0); should the kernel not take it, on_queued tells. Once its handshake
  * is done, all that TLS sends waits so. */
 SL_MUST int sl_stream_write_soon(struct sl_stream *stream, const struct sl_str *slices, size_t n);
+/* As sl_stream_write_soon and, where the message is no short one, as sl_stream_write_ref: the array, too, must live
+ * until the turn's end, sl_stream_flush or the closing. */
+SL_MUST int sl_stream_write_ref_soon(struct sl_stream *stream, const struct sl_str *slices, size_t n);
+/* What waits for the turn's end is given to the kernel now, and borrowed no more unless `queued` says so. */
+void sl_stream_flush(struct sl_stream *stream);
 /* Bytes of those not yet given to the kernel, exact also in the midst of a long write (`queued` moves by whole writes):
  * tells whether a slow peer moves at all. */
 size_t sl_stream_unsent(const struct sl_stream *stream);

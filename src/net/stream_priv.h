@@ -9,6 +9,8 @@
 SL_MUST int sl_stream_send(struct sl_stream *stream, struct sl_str bytes);
 /* Bytes as they are: what the kernel does not take is copied and queued. Breaks the stream on failure. */
 SL_MUST int sl_stream_send_now(struct sl_stream *stream, struct sl_str bytes);
+/* The same, but what the kernel does not take is borrowed. */
+SL_MUST int sl_stream_send_ref(struct sl_stream *stream, const struct sl_str *slices, size_t n);
 /* The FIN, behind the queue. */
 void sl_stream_fin(struct sl_stream *stream);
 /* No more writes; on_error follows from the loop. `text` must live as long as the stream. */

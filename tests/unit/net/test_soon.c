@@ -85,6 +85,49 @@ static void test_order_is_kept(void **state)
     peers_done(&c, &d);
 }
 
+/* A longer message is borrowed until then: no copy of it is made. */
+static void test_a_long_message_is_borrowed(void **state)
+{
+    struct sl_loop *loop = *state;
+    struct peer a, b;
+    static char large[SL_STREAM_SOON_REF + 1];
+    struct sl_str slices[] = { sl_str_make(large, 9000), SL_STR(""), sl_str_make(large + 9000, sizeof(large) - 9001) };
+    size_t n = sizeof(large) - 1;
+    for (int how = 0; how < 4; how++) {
+        peers_connect(&a, &b, loop, false);
+        memset(large, 'x', sizeof(large));
+        assert_int_equal(write_soon(&a, "1"), 0);
+        assert_int_equal(sl_stream_write_ref_soon(&a.stream, slices, SL_ARRAY_LEN(slices)), 0);
+        assert_int_equal(a.stream.queued, 0);
+        assert_int_equal(sl_stream_unsent(&a.stream), 1 + n);
+        assert_int_equal(come(&b), 0);
+        memset(large, 'y', sizeof(large)); /* what is sent is what stands there then */
+        sl_stream_read_start(&b.stream);
+        if (how == 1) {
+            sl_stream_flush(&a.stream);
+            assert_int_equal(sl_stream_unsent(&a.stream), 0);
+        } else if (how == 2) {
+            assert_int_equal(write_soon(&a, "2"), 0); /* behind it, and so at once */
+        } else if (how == 3) {
+            peer_close(&a);
+        }
+        if (how) {
+            memset(large, 'z', sizeof(large)); /* its owner's again */
+        }
+        RUN_UNTIL(loop, b.got.len == 1 + n + (how == 2));
+        assert_int_equal(b.got.p[0], '1');
+        for (size_t i = 1; i <= n; i++) {
+            assert_int_equal(b.got.p[i], 'y');
+        }
+        peers_done(&a, &b);
+    }
+    peers_connect(&a, &b, loop, false);
+    slices[2] = sl_str_make(large + 9000, sizeof(large) - 8999);
+    assert_int_equal(sl_stream_write_ref_soon(&a.stream, slices, SL_ARRAY_LEN(slices)), 0);
+    assert_true(come(&b) > 0); /* too long to wait */
+    peers_done(&a, &b);
+}
+
 static void test_an_end_comes_behind(void **state)
 {
     struct sl_loop *loop = *state;
@@ -195,6 +238,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_messages_leave_at_the_turns_end, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_order_is_kept, setup_loop, teardown_loop),
+        cmocka_unit_test_setup_teardown(test_a_long_message_is_borrowed, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_an_end_comes_behind, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_a_full_turn_writes_at_once, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_what_the_kernel_does_not_take_is_told, setup_loop, teardown_loop),
