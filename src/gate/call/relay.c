@@ -89,7 +89,10 @@ static struct sl_verdict held_push(struct sl_relay *relay, struct sl_str bytes)
         scan_push(relay, bytes);
     }
     bool is_long = bytes.n > LENGTH_HELD_MAX - SL_MIN(relay->hold.len, (size_t)LENGTH_HELD_MAX);
-    if (is_answer_seen(relay) && (is_long || !is_length_wanted(relay))) {
+    bool is_all = relay->length >= 0 && relay->hold.len + bytes.n >= (uint64_t)relay->length;
+    /* Where another target may answer, a short reply waits for its end: one that breaks off can be mended. */
+    bool waits = is_length_wanted(relay) || (relay->moves && !is_all);
+    if (is_answer_seen(relay) && (is_long || !waits)) {
         return raw_begin(relay, bytes);
     }
     if (is_long && relay->scan->first != '{') {
