@@ -133,7 +133,7 @@ static int own_headers_add(struct sl_xchg *x, struct sl_headers *io_headers)
 
 /* What is set holds for every dialect; else each has its clients' own patience, or what is left of it where another
  * target may do better. */
-static uint64_t first_byte_usec(const struct sl_attempt *attempt)
+uint64_t sl_attempt_first_byte_usec(const struct sl_attempt *attempt)
 {
     const struct sl_xchg *x = attempt->x;
     uint64_t said = attempt->timeouts->first_byte_usec, own = x->dialect->manners->first_byte_usec;
@@ -189,7 +189,7 @@ static int net_start(struct sl_attempt *attempt)
     const struct sl_upstream_timeouts *t = attempt->timeouts;
     struct sl_hcall_timeouts timeouts = {
         .connect_usec = t->connect_usec,
-        .first_byte_usec = first_byte_usec(attempt),
+        .first_byte_usec = sl_attempt_first_byte_usec(attempt),
         .idle_usec = t->idle_usec,
         .total_usec = SL_MAX(attempt->total_usec, (uint64_t)1),
     };

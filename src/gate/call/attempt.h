@@ -34,6 +34,8 @@ struct sl_attempt {
  * cannot be made, and *ret_error says why (it has no type where the provider did not say). */
 SL_MUST int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct sl_attempt_events *events,
                              void *user, struct sl_llm_error *ret_error);
+/* How long it has from the request's last byte to the reply's first. */
+uint64_t sl_attempt_first_byte_usec(const struct sl_attempt *attempt);
 enum sl_error_type sl_attempt_fault_type(enum sl_hcall_fault fault);
 /* Nothing of it calls back afterwards. Nothing happens when it is over. */
 void sl_attempt_stop(struct sl_attempt *attempt);

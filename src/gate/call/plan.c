@@ -31,6 +31,7 @@ struct sl_plan {
     struct sl_relay relay;
     struct sl_timer backoff;
     struct sl_timer deadline; /* the caller's own, where there is one */
+    struct sl_timer first;    /* a stream's first event, where another target may do better */
     uint32_t n_retries;       /* of the attempts: those that upstream.retries counts */
     bool usage_was_refused;   /* the next one does not ask for it */
     struct sl_course *course; /* where there are several targets; NULL: there is one */
@@ -60,6 +61,7 @@ static void plan_on_stop(struct sl_part *part)
     struct sl_plan *plan = SL_CONTAINER_OF(part, struct sl_plan, part);
     sl_timer_remove(plan->x->desk->loop, &plan->backoff);
     sl_timer_remove(plan->x->desk->loop, &plan->deadline);
+    sl_timer_remove(plan->x->desk->loop, &plan->first);
     sl_credential_cancel(plan->wait);
     plan->wait = NULL;
     if (plan->course) {
@@ -92,6 +94,7 @@ static void again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_us
     sl_attempt_stop(&plan->attempt);
     sl_relay_stop(&plan->relay);
     if (plan->course) {
+        sl_timer_remove(loop, &plan->first);
         target_leave(plan, why);
     }
     /* Always through the loop: a refused connection must not recurse. */
@@ -118,14 +121,12 @@ static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wai
     return true;
 }
 
-/* What the upstream asks everybody to wait. */
-static uint64_t rest_usec(const struct sl_plan *plan, const struct sl_headers *headers)
+/* What the upstream asks everybody to wait; some say it in the body. */
+static uint64_t rest_usec(const struct sl_plan *plan, const struct sl_headers *headers, uint64_t told_sec)
 {
-    const struct sl_env *env = plan->x->env;
-    struct sl_str text = headers ? sl_headers_get(headers, "retry-after") : SL_STR_NONE;
-    uint64_t sec = 0;
-    bool is_said = text.n && sl_parse_retry_after(text, (int64_t)(env->wall_usec / SL_USEC_PER_SEC), &sec) == 0;
-    return is_said ? SL_MIN(sec, (uint64_t)UINT32_MAX) * SL_USEC_PER_SEC : 0;
+    uint64_t usec = 0;
+    bool is_said = headers && sl_wait_asked(headers, plan->x->env->wall_usec, &usec);
+    return is_said ? usec : SL_MIN(told_sec, (uint64_t)UINT32_MAX) * SL_USEC_PER_SEC;
 }
 
 /* The relay asks, before it tells the client of an error: is there another way? Then it answers AGAIN. */
@@ -134,7 +135,7 @@ static bool on_failing(void *user, const struct sl_llm_error *error)
     struct sl_plan *plan = user;
     const struct sl_failed failed = {
         .may_repeat = plan->is_unsent,
-        .rest_usec = rest_usec(plan, plan->x->env->upstream_headers),
+        .rest_usec = rest_usec(plan, plan->x->env->upstream_headers, error->retry_after_sec),
     };
     return sl_course_failed(plan->course, error, &failed);
 }
@@ -147,7 +148,7 @@ static bool busy_leave(struct sl_plan *plan, const struct sl_verdict *verdict, c
         .upstream_status = plan->x->record.upstream_status,
         .message = SL_STR("the upstream is overloaded"),
     };
-    const struct sl_failed failed = { true, verdict->wait_usec, rest_usec(plan, headers) };
+    const struct sl_failed failed = { true, verdict->wait_usec, rest_usec(plan, headers, 0) };
     if (!sl_course_failed(plan->course, &error, &failed)) {
         return false;
     }
@@ -195,6 +196,27 @@ static atomic_bool *usage_refused(const struct sl_plan *plan)
     return plan->course ? &route->traffic->targets[plan->course->target].usage_refused : &route->usage_refused;
 }
 
+/* A head alone is no answer: what first_byte says holds until the first event is there. */
+static void first_on_timer(struct sl_timer *timer)
+{
+    struct sl_plan *plan = SL_CONTAINER_OF(timer, struct sl_plan, first);
+    if (plan->x->state == SL_XS_RELAY && plan->relay.is_unsure) {
+        sl_attempt_stop(&plan->attempt);
+        verdict_obey(plan, sl_relay_fault(&plan->relay, SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE,
+                                          SL_STR("the upstream's stream did not begin in time "
+                                                 "(upstream.timeouts.first_byte)")));
+    }
+}
+
+static void first_wait(struct sl_plan *plan)
+{
+    const struct sl_xchg *x = plan->x;
+    if (plan->course && x->call->is_stream && x->state == SL_XS_RELAY && plan->relay.is_unsure) {
+        sl_timer_set(x->desk->loop, &plan->first,
+                     plan->attempt.hcall.sent_usec + sl_attempt_first_byte_usec(&plan->attempt));
+    }
+}
+
 static void on_head(void *user, int status, const struct sl_headers *headers, int64_t length)
 {
     struct sl_plan *plan = user;
@@ -217,6 +239,7 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
         atomic_store_explicit(usage_refused(plan), true, memory_order_relaxed);
     }
     verdict_obey(plan, sl_relay_head(&plan->relay, status, headers, length));
+    first_wait(plan);
 }
 
 /* The time to the first token is what one target is faster in than another. */
@@ -444,6 +467,7 @@ void sl_plan_start(struct sl_xchg *x)
     x->plan = plan;
     sl_timer_init(&plan->backoff, backoff_on_timer);
     sl_timer_init(&plan->deadline, deadline_on_timer);
+    sl_timer_init(&plan->first, first_on_timer);
     sl_part_begin(&x->parts, &plan->part, plan_on_stop);
     if (x->route->traffic && !x->call->passage) { /* what is passed on raw is for the first target */
         plan->course = sl_course_new(x);

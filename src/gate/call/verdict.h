@@ -35,6 +35,8 @@ struct sl_verdict {
 
 #define SL_VERDICT(kind_) ((struct sl_verdict){ .kind = SL_VERDICT_##kind_ })
 
+/* What an upstream asks everybody to wait: in seconds, a date, or milliseconds where it says both. False: nothing. */
+bool sl_wait_asked(const struct sl_headers *headers, uint64_t now_wall_usec, uint64_t *ret_usec);
 /* Does a head ask for another attempt before it is looked at? AGAIN with the wait, or ON. Knows no exchange. */
 struct sl_verdict sl_verdict_of_head(int status, const struct sl_headers *headers, uint64_t now_wall_usec);
 /* Which way a reply goes. `is_stream`: its bytes are one. */

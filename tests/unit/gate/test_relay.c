@@ -203,6 +203,37 @@ static void a_busy_upstream_is_asked_again(void **state)
     }
 }
 
+static void a_wait_is_read_in_each_form(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text;
+        bool want;
+        uint64_t usec;
+    } cases[] = {
+        { "retry-after", "7", true, 7000000 },
+        { "Retry-After", "1.5", true, 2000000 },
+        { "retry-after", "Thu, 01 Jan 1970 00:16:49 GMT", true, 9000000 },
+        { "retry-after", "Thu, 01 Jan 1970 00:00:01 GMT", true, 0 },
+        { "retry-after", "99999999999999999999", true, UINT32_MAX * SL_USEC_PER_SEC },
+        { "retry-after", "soon", false, 0 },
+        { "retry-after", "-1", false, 0 },
+        { "retry-after", "", false, 0 },
+        { "retry-after-ms", "250", true, 250000 },
+        { "x-ms-retry-after-ms", " 20000 ", true, 20000000 },
+        { "retry-after-ms", "soon", false, 0 },
+        { "x-wait", "7", false, 0 },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        struct sl_header field = { sl_str_c(cases[i].name), sl_str_c(cases[i].text) };
+        struct sl_headers headers = { &field, 1, 1 };
+        uint64_t usec = 0;
+        if (sl_wait_asked(&headers, 1000 * SL_USEC_PER_SEC, &usec) != cases[i].want || usec != cases[i].usec) {
+            fail_msg("%s: %s is %llu", cases[i].name, cases[i].text, (unsigned long long)usec);
+        }
+    }
+}
+
 static void a_reply_goes_one_of_five_ways(void **state)
 {
     (void)state;
@@ -249,7 +280,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_pass_whole_at_every_split), cmocka_unit_test(a_large_event_is_seen_whole),
         cmocka_unit_test(a_too_large_event_is_refused),     cmocka_unit_test(a_busy_upstream_is_asked_again),
-        cmocka_unit_test(a_reply_goes_one_of_five_ways),    cmocka_unit_test(another_attempt_needs_a_chance),
+        cmocka_unit_test(a_wait_is_read_in_each_form),      cmocka_unit_test(a_reply_goes_one_of_five_ways),
+        cmocka_unit_test(another_attempt_needs_a_chance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
