@@ -5,6 +5,7 @@
 #   WIRE=       wire tests against the release daemon: share (tests/wire/share), all, none, or files below tests/wire
 #   WIRE_ASAN=  the same against the daemon with sanitizers; none by default
 #   UNITS_ASAN=all  all units under sanitizers, those of threads and of the store too
+#   SCENARIO_CALLS=N  how many calls an outage has in tests/wire/upstream/test_scenarios.py; 300 by default
 #   CLANG=1     a build by clang, whose warnings are errors too
 #   TSAN=1      what threads share, under the thread sanitizer
 #   COVERAGE=1  how many lines of gate and llm the units reach: 80 % of each at least

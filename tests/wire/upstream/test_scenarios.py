@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Outages of every kind under many calls: how many the clients see, how many attempts they cost, and that nothing is left over.
+
+SCENARIO_CALLS says how many calls a scenario has (10,000 in `make drill`)."""
+import os
+import time
+
+import pytest
+
+from faults import Crowd, Target, after, answer, by_clock, by_turns, cut_at, dribble, error, hang_up, judge, never, raw_of, reset, route_of, Timed, call_on
+from harness import SANITIZED, Sluice, wait_for
+from test_traffic import closed_port
+
+N = int(os.environ.get("SCENARIO_CALLS", "300"))
+CLIENTS = 8
+pytestmark = pytest.mark.timeout(max(60, N // 20))
+BREAKER = {"errors": 5, "ratio": "50%", "window": "10s", "open": "2s"}
+# A target that fails gets at most so many calls before its breaker opens: those that count, and those on their way meanwhile.
+BEFORE_OPEN = 5 + CLIENTS
+
+SLACK = 5
+
+
+class Stage:
+    def __init__(self, directory):
+        self.directory, self.targets, self.sluice = directory, [], None
+
+    def target(self, name, act=answer):
+        self.targets.append(Target(name, act))
+        return self.targets[-1]
+
+    def start(self, *targets, **sluice):
+        """The route `chat`: a target, or (name, base), or either with more."""
+        rows = []
+        for t in targets:
+            t, more = t if isinstance(t, tuple) and isinstance(t[1], dict) else (t, {})
+            rows.append((*(t if isinstance(t, tuple) else (t.name, t.base)), more))
+        sluice.setdefault("breaker", BREAKER)
+        self.sluice = Sluice(self.directory, {"endpoints": [route_of("chat", rows, **sluice)], "log": {"level": "error"}})
+        return Crowd(self.sluice, "chat", CLIENTS)
+
+    def fds(self):
+        return len(os.listdir(f"/proc/{self.sluice.proc.pid}/fd"))
+
+    def at_rest(self):
+        """No call runs at any target any more, and no connection to a client is open."""
+        return all(t["in_flight"] == 0 for t in self.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"])
+
+    def judge(self, crowd, slack=0):
+        wait_for(self.at_rest, "no attempt is left over")
+        assert self.fds() < 60 + 2 * CLIENTS * (len(self.targets) + 1), "descriptors"
+        return judge(crowd.calls, self.targets, slack)
+
+    def state(self, name):
+        return next(t for t in self.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"] if t["target"] == name)["state"]
+
+    def close(self):
+        if self.sluice:
+            self.sluice.stop()
+        for t in self.targets:
+            t.close()
+
+
+@pytest.fixture
+def stage(tmp_path):
+    stage = Stage(tmp_path)
+    yield stage
+    stage.close()
+
+
+def probes(crowd):
+    """How often a breaker of 2 s may have looked meanwhile."""
+    times = [c.end for c in crowd.calls]
+    return int((max(times) - min(times)) / 2) + 1
+
+
+# --- one of two ---
+
+DOWN = {
+    "hangs up": hang_up,
+    "resets": reset,
+    "500": error("500 Internal Server Error"),
+    "503": error("503 Service Unavailable"),
+    "529 with a wait": error("529 Overloaded", headers=[("Retry-After", "1")]),
+    "cut": cut_at(200),
+    "page": lambda ex: ex.reply("<html>", content_type="text/html"),
+}
+
+
+@pytest.mark.parametrize("balance", ["weighted", "least_busy", "fastest", "ordered"])
+def test_one_of_two_refuses_connections(stage, balance):
+    good = stage.target("good")
+    crowd = stage.start(("bad", f"http://127.0.0.1:{closed_port()}/v1"), good, balance=balance).run(N)
+    assert crowd.n_errors == 0 and stage.judge(crowd) == 0 and good.n_asked == N
+    # Each that went to the bad one first was repeated there at most once.
+    assert N <= crowd.n_attempts <= N + 2 * (BEFORE_OPEN + probes(crowd))
+
+
+@pytest.mark.parametrize("kind", DOWN)
+def test_one_of_two_is_down(stage, kind):
+    bad, good = stage.target("bad", DOWN[kind]), stage.target("good")
+    crowd = stage.start(bad, good).run(N)
+    assert crowd.n_errors == 0, [(c.status, c.error, c.body) for c in crowd.calls if not c.is_answered][:3]
+    assert good.n_asked == N and crowd.n_attempts == N + bad.n_asked
+    n_twice = stage.judge(crowd)
+    assert n_twice <= bad.n_asked <= 2 * (BEFORE_OPEN + probes(crowd))
+    assert kind == "529 with a wait" or stage.state("bad") != "closed"  # one that rests fails too seldom
+
+
+def test_one_of_two_accepts_and_never_answers(stage):
+    bad, good = stage.target("bad", never), stage.target("good")
+    crowd = stage.start((bad, {"timeouts": {"first_byte": "100ms"}}), good).run(N)
+    assert crowd.n_errors == 0 and good.n_asked == N and crowd.n_attempts == N + bad.n_asked
+    assert stage.judge(crowd, SLACK) == bad.n_asked <= BEFORE_OPEN + probes(crowd)
+
+
+def test_one_of_two_sends_a_byte_at_a_time(stage):
+    """Its head takes longer than first_byte says."""
+    bad, good = stage.target("bad", dribble(0.02)), stage.target("good")
+    crowd = stage.start((bad, {"timeouts": {"first_byte": "100ms"}}), good).run(N)
+    assert crowd.n_errors == 0 and good.n_asked == N and crowd.n_attempts == N + bad.n_asked
+    assert stage.judge(crowd, SLACK) == bad.n_asked <= BEFORE_OPEN + probes(crowd)
+
+
+@pytest.mark.parametrize("pieces", ["", "data: {", ": "])
+def test_one_of_two_sends_a_head_and_never_an_event(stage, pieces):
+    """What first_byte says holds until a stream has begun: a head alone, or a part of an event, is no beginning."""
+
+    def head_and_no_more(ex):
+        if not ex.json()["stream"]:
+            return answer(ex)
+        ex.stream_head()
+        if pieces:
+            ex.chunk(pieces)
+        ex.hold()
+
+    bad, good = stage.target("bad", head_and_no_more), stage.target("good")
+    crowd = stage.start((bad, {"timeouts": {"first_byte": "100ms"}}), good).run(min(N, 1000))
+    assert crowd.n_errors == 0 and crowd.n_attempts == bad.n_asked + good.n_asked
+    assert stage.judge(crowd, SLACK) == crowd.n_attempts - len(crowd.calls) == sum(c.n_attempts == 2 and c.stream for c in crowd.calls) > 0
+
+
+@pytest.mark.parametrize("balance, least, most", [("weighted", 45, 55), ("least_busy", 0, 35), ("fastest", 0, 20)])
+def test_one_of_two_is_slow(stage, balance, least, most):
+    """In its time, but slower: nobody sees an error, nothing is asked twice, and who looks at it sends it less."""
+    slow, fast = stage.target("slow", after(0.01)), stage.target("fast")
+    crowd = stage.start(slow, fast, balance=balance).run(N)
+    assert crowd.n_errors == 0 and crowd.n_attempts == N == slow.n_asked + fast.n_asked
+    assert stage.judge(crowd) == 0 and stage.state("slow") == "closed"
+    assert least <= 100 * slow.n_asked / N <= most
+
+
+def test_one_of_two_flaps(stage):
+    """Half a second well, half a second not."""
+    flap, good = stage.target("flap", by_clock(0.5, answer, error("500 Oops"))), stage.target("good")
+    crowd = stage.start(flap, good).run(N).run(seconds=2.2)
+    n = len(crowd.calls)
+    assert crowd.n_errors == 0 and crowd.n_attempts == flap.n_asked + good.n_asked
+    n_failed = crowd.n_attempts - n
+    assert stage.judge(crowd) == n_failed and n_failed > 0
+    assert {c.target for c in crowd.calls} == {"flap", "good"}
+
+
+def test_one_of_two_is_rate_limited(stage):
+    """It takes some calls, and then says for how long it takes none."""
+    limited = stage.target("limited", by_turns(*[answer] * 9, error("429 Too Many", headers=[("Retry-After", "1")])))
+    good = stage.target("good")
+    crowd = stage.start(limited, good).run(N).run(seconds=2.2)
+    n = len(crowd.calls)
+    n_limited = crowd.n_attempts - n
+    assert crowd.n_errors == 0 and limited.n_asked + good.n_asked == n + n_limited and stage.judge(crowd) == n_limited
+    seconds = max(c.end for c in crowd.calls) - min(c.end for c in crowd.calls)
+    assert 1 <= n_limited <= CLIENTS * (seconds + 2) and stage.state("limited") == "closed"
+
+
+def test_one_of_two_says_429_for_ever(stage):
+    """It does not say for how long: each call asks it once and goes on, and no breaker opens."""
+    limited, good = stage.target("limited", error("429 Too Many")), stage.target("good")
+    crowd = stage.start(limited, good, balance="ordered").run(N)
+    assert crowd.n_errors == 0 and (limited.n_asked, good.n_asked, crowd.n_attempts) == (N, N, 2 * N)
+    assert stage.judge(crowd) == N and stage.state("limited") == "closed"
+
+
+def test_one_of_two_asks_for_a_year(stage):
+    limited, good = stage.target("limited", error("429 Too Many", headers=[("Retry-After", "31536000")])), stage.target("good")
+    crowd = stage.start(limited, good, balance="ordered").run(N)
+    assert crowd.n_errors == 0 and good.n_asked == N and 1 <= limited.n_asked <= CLIENTS
+    assert stage.judge(crowd) == limited.n_asked
+    waits = next(t for t in stage.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"] if t["target"] == "limited")["waits_ms"]
+    assert 60_000 < waits <= 120_000
+
+
+WAITS = {
+    "milliseconds": error("429 Too Many", headers=[("retry-after-ms", "60000")]),
+    "Azure's": error("429 Too Many", headers=[("x-ms-retry-after-ms", "60000")]),
+    "too large a number": error("503 Busy", headers=[("Retry-After", "99999999999999999999")]),
+    "a date": lambda ex: error("429 Too Many", headers=[("Retry-After", time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 60)))])(ex),
+}
+
+
+@pytest.mark.parametrize("form", WAITS)
+def test_a_wait_is_kept_however_it_is_said(stage, form):
+    limited, good = stage.target("limited", WAITS[form]), stage.target("good")
+    crowd = stage.start(limited, good, balance="ordered", breaker="off", retries=0).run(60)
+    assert crowd.n_errors == 0 and good.n_asked == 60 and 1 <= limited.n_asked <= CLIENTS
+    stage.judge(crowd)
+
+
+def test_a_wait_is_kept_that_google_says_in_the_body(stage):
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "37s"}]
+    limited = stage.target("limited", lambda ex: ex.reply({"error": {"code": 429, "message": "quota", "status": "RESOURCE_EXHAUSTED", "details": details}}, "429 Too Many Requests"))
+    good = stage.target("good")
+    gemini = {"provider": "gemini", "name": "gemini-2.5-flash", "config": {"gemini_api_key": "k", "gemini_api_base": limited.base.replace("/v1", "/v1beta")}}
+    crowd = stage.start((limited, {"model": gemini}), good, balance="ordered", breaker="off").run(60)
+    assert crowd.n_errors == 0 and good.n_asked == 60 and 1 <= limited.n_asked <= CLIENTS
+    waits = next(t for t in stage.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"] if t["target"] == "limited")["waits_ms"]
+    assert 20_000 < waits <= 37_000
+
+
+def test_one_breaks_its_streams(stage):
+    """Behind the first event nothing can be mended: the client is told, and nobody else is asked. What is whole is mended."""
+
+    def breaks(ex):
+        (cut_at(-12) if ex.json()["stream"] else answer)(ex)
+
+    bad, good = stage.target("bad", breaks), stage.target("good")
+    crowd = stage.start(bad, good, breaker="off").run(N)
+    broken = [c for c in crowd.calls if not c.is_answered]
+    assert crowd.n_attempts == N == bad.n_asked + good.n_asked and stage.judge(crowd) == 0
+    assert broken and all(c.stream and c.target == "bad" and c.status == 200 and b'"error"' in c.body for c in broken)
+    assert len(broken) == sum(c.stream and c.target == "bad" for c in crowd.calls)
+
+
+# --- all ---
+
+
+def test_all_are_down(stage):
+    """An error for each call, but not an attempt at each target for each: when the breakers are open it comes at once."""
+    a, b = stage.target("a", error("500 Oops")), stage.target("b", hang_up)
+    crowd = stage.start(a, b).run(N)
+    assert crowd.n_errors == N and stage.judge(crowd) <= 2 * (BEFORE_OPEN + probes(crowd))
+    assert a.n_asked + b.n_asked <= 2 * (BEFORE_OPEN + probes(crowd))
+    assert {c.error for c in crowd.calls} <= {"provider_server_error", "provider_bad_response", "provider_overloaded"}
+    at_once = [c for c in crowd.calls if c.error == "provider_overloaded"]
+    assert len(at_once) >= N - 2 * (BEFORE_OPEN + probes(crowd))
+    assert all(c.status == 503 and c.n_attempts == 0 and 1 <= int(c.retry_after) <= 2 for c in at_once), at_once[0].n_attempts
+
+
+def test_all_come_back(stage):
+    a, b = stage.target("a", error("500 Oops")), stage.target("b", error("500 Oops"))
+    crowd = stage.start(a, b).run(N)
+    assert crowd.n_errors == N and stage.state("a") == stage.state("b") == "open"
+    a.act = b.act = answer
+    back = time.monotonic()
+    wait_for(lambda: crowd.run(1).calls[-1].is_answered, "a call is answered")
+    assert time.monotonic() - back < 3  # open for 2 s
+    wait_for(lambda: crowd.run(1) and stage.state("a") == stage.state("b") == "closed", "both look well")
+    before, n = crowd.n_errors, len(crowd.calls)
+    crowd.run(N)
+    assert crowd.n_errors == before and stage.judge(crowd) >= 0
+    assert sum(c.target == "a" for c in crowd.calls[n:]) in range(N // 2 - 2, N // 2 + 3)
+
+
+# --- each byte ---
+
+
+class Byte:
+    def __init__(self, stream):
+        self.stream = stream
+
+    def json(self):
+        return {"stream": self.stream}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("how", ["reset", "close"])
+def test_a_reply_is_cut_at_each_byte(stage, stream, how):
+    """A whole reply is mended wherever it breaks. A stream is, until its first event has gone; then it ends with an error."""
+    bad, good = stage.target("bad"), stage.target("good")
+    stage.start(bad, (good, {"tier": 1}), breaker="off", retries=0)
+    conn, calls = Timed(stage.sluice.port), []
+
+    def call(act):
+        bad.act = act
+        c, is_fine = call_on(conn, "chat", f"c{len(calls)}", stream)
+        calls.append(c)
+        return c
+
+    size = 0
+
+    def measured(ex):
+        nonlocal size
+        data = raw_of(ex, answer)
+        size = len(data)
+        ex.send(data)
+
+    assert call(measured).target == "bad" and size > 100
+    n_mended = 0
+    for n in range(1, size):
+        c = call(cut_at(n, how=how))
+        if c.target == "good":
+            assert c.is_answered and c.n_attempts == 2, (n, c.status, c.body)
+            n_mended += 1
+        else:
+            assert stream and c.status == 200 and c.n_attempts == 1, (n, c.status, c.body)
+            assert c.is_answered or b'"error"' in c.body, (n, c.body)
+    assert judge(calls, stage.targets) == n_mended
+    assert n_mended > 150 if stream else n_mended == size - 1
+    # Where a connection was used before and dies without a byte, its peer may have closed it before the call came: a fresh one is tried.
+    assert call(measured).is_answered
+    n = bad.n_asked
+    assert call(cut_at(0, how=how)).target == "good" and calls[-1].is_answered and calls[-1].n_attempts == 2 and bad.n_asked - n <= 2
+    conn.close()
