@@ -88,6 +88,15 @@ static struct sl_str fault_outer(enum sl_hcall_fault fault, struct sl_str text, 
                                                           : sl_addr_hide(text, arena);
 }
 
+/* What checks bytes knows no sides: the text must say whose they are. */
+static struct sl_str fault_whole(enum sl_hcall_fault fault, const char *text, struct sl_arena *arena)
+{
+    bool is_of_reply = fault == SL_HF_BAD_RESPONSE || fault == SL_HF_BROKEN;
+    return is_of_reply && !strstr(text, "upstream")
+               ? sl_arena_printf(arena, "the upstream's reply: %s", text)
+               : sl_arena_dup(arena, sl_str_c(text));
+}
+
 static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
 {
     struct sl_attempt *attempt = call->user;
@@ -97,7 +106,7 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
     struct sl_secrets secrets = { provider->credential_headers, &request->headers, provider->secret_query,
                                   request->target, x->route->own.secret_names };
     sl_secrets_find(&secrets);
-    struct sl_str shown = sl_arena_dup(x->arena, sl_str_c(text)); /* it may quote a word of the upstream's */
+    struct sl_str shown = fault_whole(fault, text, x->arena); /* it may quote a word of the upstream's */
     if (shown.p) {
         SL_IGNORE(!sl_mask_bytes(&secrets, (char *)(uintptr_t)shown.p, shown.n)); /* nearly always there is none */
     }

@@ -95,3 +95,16 @@ def test_replies_that_wait_for_slow_clients_are_counted(sluice, upstream):
     for conn in slow:
         conn.reset()
     wait_for(lambda: daemon.call("POST", "/v1/chat/completions", dict(CHAT, model="claude")).status == 200, "memory given back")
+
+
+def test_a_malformed_reply_is_told_as_the_upstreams(sluice, upstream):
+    """What checks bytes knows no sides: a client must not take it for a fault of its own request."""
+    ok = "HTTP/1.1 200 OK\r\n"
+    said = [ok + "A: \x01\r\n\r\n", ok + "A: b\r\n" * 300 + "\r\n", ok + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", ok + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n",
+            ok + "Transfer-Encoding: chunked\r\n\r\n5;" + "x" * 2000]
+    replies = iter(said)
+    up = upstream(lambda x: x.send(next(replies)))
+    daemon = sluice({"endpoints": [chat_route(up.base, retries=0)]})
+    for text in said:
+        reply = daemon.call("POST", "/v1/chat/completions", CHAT)
+        assert reply.status == 502 and reply.json()["error"]["message"].startswith("the upstream's reply: "), (text[:60], reply.body)
