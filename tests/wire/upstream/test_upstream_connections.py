@@ -2,6 +2,9 @@
 """Connections to upstreams: kept, re-tried once and only when that is safe, given up in time, aborted with their client, held back for it."""
 import json
 import os
+import pathlib
+import queue
+import signal
 import socket
 import ssl
 import threading
@@ -9,7 +12,7 @@ import time
 
 import pytest
 
-from harness import CHAT_REPLY, SANITIZED, Sluice, chat_route, free_port, wait_for
+from harness import CHAT, CHAT_REPLY, SANITIZED, Sluice, chat_route, free_port, wait_for
 from lab import DONE, Lab, chunk_of, event_of
 from upstream import Upstream
 
@@ -393,6 +396,42 @@ def test_an_early_answer_is_passed(sluice, upstream):
         r = daemon.call("POST", "/v1/chat/completions", {"model": "chat", "messages": [], "padding": "x" * 20000000})
         assert r.status == 413 and r.body == b'{"error":{"message":"big"}}'
     assert up.n_connections == 2
+
+
+def thread_states(pid):
+    return {stat.read_text().rsplit(")", 1)[1].split()[0] for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")}
+
+
+def test_an_answer_that_comes_in_the_turn_of_its_request(lab):
+    """The request waits for the turn's end and is borrowed: it must leave before the client's body is given back."""
+    lab = lab()
+    bodies, connections = queue.Queue(), queue.Queue()
+
+    def handler(x):
+        if len(x.body) < 1000:
+            OK(x)
+            connections.put(x.conn)
+        else:
+            bodies.put(x.body)
+            x.close()
+
+    lab.up.handler = handler
+    request = {"model": "chat", "messages": [{"role": "user", "content": "word " * 6000}]}
+    for _ in range(3):
+        client = lab.daemon.connect()
+        assert client.request("POST", "/v1/chat/completions", CHAT).reply().body == CHAT_REPLY
+        kept = connections.get(timeout=5)
+        wait_for(lambda: thread_states(lab.daemon.proc.pid) == {"S"}, "idle", 5)  # so that events come in the order of their causes
+        lab.daemon.proc.send_signal(signal.SIGSTOP)
+        try:
+            wait_for(lambda: thread_states(lab.daemon.proc.pid) == {"T"}, "stopped", 5)
+            client.request("POST", "/v1/chat/completions", request)
+            kept.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}")
+        finally:
+            lab.daemon.proc.send_signal(signal.SIGCONT)
+        assert client.reply().body == b'{"a":1}'
+        assert json.loads(bodies.get(timeout=5))["messages"] == request["messages"]
+        client.close()
 
 
 # --- the client goes ---
