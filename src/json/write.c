@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "json/simd.h"
 
@@ -273,4 +274,16 @@ void sl_json_compact(struct sl_buf *out, struct sl_str json)
         }
     }
     sl_buf_add_str(out, sl_str_sub(json, from, json.n));
+}
+
+struct sl_str sl_json_flat(struct sl_str raw, struct sl_arena *arena)
+{
+    if (sl_str_find_char(raw, '\n', 0) < 0 && sl_str_find_char(raw, '\r', 0) < 0) {
+        return raw;
+    }
+    struct sl_buf buf = SL_BUF_INIT(raw.n + 1);
+    sl_json_compact(&buf, raw);
+    raw = sl_buf_status(&buf) == 0 ? sl_arena_dup(arena, sl_buf_str(&buf)) : SL_STR_NONE;
+    sl_buf_done(&buf);
+    return raw;
 }

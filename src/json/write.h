@@ -48,7 +48,8 @@ void sl_json_compact(struct sl_buf *out, struct sl_str json);
 /* Only the escaping: appends `text` as the inside of a JSON string (no quotes). */
 void sl_json_escape(struct sl_buf *out, struct sl_str text);
 
-/* JSON without the white space between its tokens, appended. */
-void sl_json_compact(struct sl_buf *out, struct sl_str json);
+/* JSON without line breaks, which would end the line of an event. No memory: SL_STR_NONE. */
+struct sl_arena;
+struct sl_str sl_json_flat(struct sl_str raw, struct sl_arena *arena);
 
 #endif

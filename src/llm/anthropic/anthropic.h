@@ -81,10 +81,11 @@ SL_MUST int sl_anthropic_complete_build(const struct sl_call *call, const struct
                                         struct sl_llm_error *ret_error);
 
 enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str word, bool was_answer);
-/* What a text cites (a list, or one of a stream) as OpenAI's annotations, each for `start` to `end` of all texts (-1:
- * not known); *ret stays as it is where there are none. What has no address on the web is lost. */
+/* What a text cites (a list, or one of a stream): as quotes, and what of it is on the web as OpenAI's annotations, each
+ * for `start` to `end` of all texts (-1: not known). */
+struct sl_cited;
 void sl_anthropic_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,
-                                 struct sl_str *ret);
+                                 struct sl_cited *ret);
 /* Counts that are said replace those that were. */
 void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage);
 int sl_anthropic_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body,

@@ -58,7 +58,7 @@ const struct sl_language sl_language_anthropic = {
     .on_end = sl_anthropic_on_end,
     .is_over = sl_anthropic_is_over,
     .read_error = read_error,
-    .lacks = { [SL_LLM_CHAT] = SL_LOST_ANNOTATIONS | SL_LOST_LOGPROBS },
+    .lacks = { [SL_LLM_CHAT] = SL_LOST_LOGPROBS },
     .write_state_size = sizeof(struct sl_anthropic_writer),
     .write_reply = sl_anthropic_write_reply,
     .write_delta = sl_anthropic_write_delta,

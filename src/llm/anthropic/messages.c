@@ -27,6 +27,47 @@ static void block_end(struct sl_anthropic_builder *b, struct sl_str cache_contro
     sl_jw_end(jw(b));
 }
 
+/* What to know of a document, and that it is to be cited. */
+static void notes_write(struct sl_anthropic_builder *b, struct sl_str context, bool cites)
+{
+    if (context.p) {
+        sl_body_member(b->body, "context", context);
+    }
+    if (cites) {
+        sl_jw_member_raw(jw(b), "citations", SL_STR("{\"enabled\":true}"));
+    }
+}
+
+static void pieces_write(struct sl_anthropic_builder *b, struct sl_json_val content)
+{
+    sl_jw_key(jw(b), "content");
+    sl_jw_array(jw(b));
+    for (struct sl_json_iter it = sl_json_each(content); sl_json_next(&it);) {
+        sl_body_around(b->body, SL_STR("{\"type\":\"text\",\"text\":"), sl_json_raw(sl_json_get(it.val, "text")),
+                       SL_STR("}"));
+    }
+    sl_jw_end(jw(b));
+}
+
+static void found_write(struct sl_anthropic_builder *b, const struct sl_part *part)
+{
+    const struct sl_found *found = part->found;
+    struct sl_str title = found->title.p ? found->title : SL_STR("\"\"");
+    block_begin(b, found->is_document ? "document" : "search_result");
+    if (found->is_document) {
+        sl_jw_key(jw(b), "source");
+        block_begin(b, "content");
+        pieces_write(b, found->content);
+        sl_jw_end(jw(b));
+    } else {
+        sl_body_member(b->body, "source", found->source.p ? found->source : SL_STR("\"\""));
+        pieces_write(b, found->content);
+    }
+    sl_body_member(b->body, "title", title);
+    notes_write(b, found->context, found->cites);
+    block_end(b, part->cache_control);
+}
+
 static void text_write(struct sl_anthropic_builder *b, struct sl_str text, struct sl_str cache_control)
 {
     block_begin(b, "text");
@@ -74,6 +115,7 @@ static int text_file_write(struct sl_anthropic_builder *b, const struct sl_part 
     sl_jw_member_str(jw(b), "data", text);
     sl_jw_end(jw(b));
     title_write(b, part);
+    notes_write(b, part->media->context, part->media->cites);
     block_end(b, part->cache_control);
     return 0;
 }
@@ -105,6 +147,7 @@ static int file_write(struct sl_anthropic_builder *b, const struct sl_part *part
     source_write(b, part);
     if (!part->media->base64.n || is_pdf) {
         title_write(b, part);
+        notes_write(b, part->media->context, part->media->cites);
     }
     block_end(b, part->cache_control);
     return 0;
@@ -146,7 +189,11 @@ static int part_write(struct sl_anthropic_builder *b, const struct sl_part *part
     switch (part->kind) {
     case SL_PART_TEXT:
     case SL_PART_REFUSAL:
-        text_write(b, part->text, part->cache_control);
+        if (part->kind == SL_PART_TEXT && part->found) {
+            found_write(b, part);
+        } else {
+            text_write(b, part->text, part->cache_control);
+        }
         return 0;
     case SL_PART_IMAGE:
         image_write(b, part);

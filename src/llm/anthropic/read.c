@@ -227,10 +227,11 @@ int sl_anthropic_read_chat(const struct sl_call *call, const struct sl_env *env,
     struct sl_chat_reader rd = { call, env, arena, &chat, ret_error };
     struct sl_json_val root, found[K_COUNT] = { 0 };
     int r = sl_chat_root(&rd, &root);
-    r = r < 0 ? r : sl_chat_sort(&rd, root, keys, K_COUNT, 1 + SL_ARRAY_LEN(hints), found);
+    r = r < 0 ? r : sl_chat_sort(&rd, root, keys, K_COUNT, 1 + SL_ARRAY_LEN(hints) + SL_CHAT_NOTES_MAX, found);
     r = r < 0 ? r : values_read(&rd, found);
     r = r < 0 ? r : sl_anthropic_messages_read(&rd, found[K_SYSTEM], found[K_MESSAGES]);
     if (r == 0) {
+        sl_chat_notes_add(&rd);
         *ret_chat = chat;
     }
     return r;

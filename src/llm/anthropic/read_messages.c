@@ -100,24 +100,14 @@ static int image_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl
     return part->media ? source_read(rd, v, part->media) : SL_E_NOMEM;
 }
 
-/* A document in pieces: one text elsewhere, below its title. */
-static int pieces_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_json_val content,
-                       struct sl_part *part)
-{
-    const struct sl_str title = sl_chat_raw_text(v, "title");
-    part->kind = SL_PART_TEXT;
-    if (sl_json_is(content, SL_JSON_STRING)) {
-        part->text = sl_json_raw(content);
-        return 0;
-    }
-    return sl_chat_texts_join(rd, content, &title, 1, "\\n", &part->text);
-}
-
 static int document_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val source = sl_json_get(v, "source");
     if (sl_json_str_eq(sl_json_get(source, "type"), SL_STR("content"))) {
-        return pieces_read(rd, v, sl_json_get(source, "content"), part);
+        struct sl_json_val content = sl_json_get(source, "content");
+        part->kind = SL_PART_TEXT;
+        part->text = sl_json_is(content, SL_JSON_STRING) ? sl_json_raw(content) : SL_STR_NONE;
+        return part->text.p ? 0 : sl_chat_pieces(rd, v, "title", content, part);
     }
     part->kind = SL_PART_FILE;
     part->media = SL_ARENA_NEW(rd->arena, struct sl_media);
@@ -125,17 +115,9 @@ static int document_read(struct sl_chat_reader *rd, struct sl_json_val v, struct
         return SL_E_NOMEM;
     }
     part->media->filename = sl_chat_raw_text(v, "title");
+    part->media->context = sl_chat_context(rd, v);
+    part->media->cites = sl_chat_cites(rd, v);
     return source_read(rd, v, part->media);
-}
-
-/* What was found is a text elsewhere: its title, where it is from, and what it says. */
-static int search_result_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
-{
-    struct sl_json_val content = sl_json_get(v, "content");
-    const struct sl_str heads[] = { sl_chat_raw_text(v, "title"), sl_chat_raw_text(v, "source") };
-    part->kind = SL_PART_TEXT;
-    return sl_chat_texts_join(rd, sl_json_is_present(content) ? content : v, heads, SL_ARRAY_LEN(heads), "\\n",
-                              &part->text);
 }
 
 /* Who may say which block. */
@@ -152,7 +134,7 @@ static const struct {
     { SL_STR_INIT("text"), OF_USER | OF_ASSISTANT | OF_RESULT | OF_SYSTEM, text_read },
     { SL_STR_INIT("image"), OF_USER | OF_RESULT, image_read },
     { SL_STR_INIT("document"), OF_USER | OF_RESULT, document_read },
-    { SL_STR_INIT("search_result"), OF_USER | OF_RESULT, search_result_read },
+    { SL_STR_INIT("search_result"), OF_USER | OF_RESULT, sl_chat_found },
     { SL_STR_INIT("tool_use"), OF_ASSISTANT, call_read },
     { SL_STR_INIT("thinking"), OF_ASSISTANT, thinking_read },
     { SL_STR_INIT("redacted_thinking"), OF_ASSISTANT, thinking_read },

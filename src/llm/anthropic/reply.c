@@ -63,9 +63,19 @@ void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
 static const struct sl_source_paths citation_paths = { { "url", "source" }, { "title" } };
 
 void sl_anthropic_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,
-                                 struct sl_str *ret)
+                                 struct sl_cited *ret)
 {
-    sl_sources_read(rd, list, &citation_paths, start, end, ret);
+    *ret = (struct sl_cited){ 0 };
+    if (rd->status < 0 || sl_json_count(list) == 0) {
+        return;
+    }
+    bool is_list = sl_json_is(list, SL_JSON_ARRAY);
+    struct sl_str raw = sl_json_flat(sl_json_raw(list), rd->arena);
+    ret->has_more_quotes = !sl_sources_read(rd, list, &citation_paths, start, end, &ret->annotations);
+    ret->quotes = is_list ? raw : raw.p ? sl_arena_printf(rd->arena, "[%.*s]", SL_STR_ARG(raw)) : SL_STR_NONE;
+    if (!ret->quotes.p && rd->status == 0) {
+        sl_reading_no_memory(rd);
+    }
 }
 
 struct reader {
@@ -79,7 +89,11 @@ static void text_read(struct reader *rd, struct sl_json_val v, struct sl_block *
 {
     block->text = sl_reading_text(&rd->in, sl_json_get(v, "text"));
     int64_t end = rd->chars + sl_reading_chars(block->text);
-    sl_anthropic_citations_read(&rd->in, sl_json_get(v, "citations"), rd->chars, end, &block->annotations);
+    struct sl_cited cited;
+    sl_anthropic_citations_read(&rd->in, sl_json_get(v, "citations"), rd->chars, end, &cited);
+    block->annotations = cited.annotations;
+    block->quotes = cited.quotes;
+    block->has_more_quotes = cited.has_more_quotes;
     rd->chars = end;
 }
 

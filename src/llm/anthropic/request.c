@@ -28,6 +28,8 @@ static const struct sl_fate_row fates[] = {
     /* mapped below */
     { "metadata", SL_FATE_OWN },
     { "service_tier", SL_FATE_OWN },
+    { SL_CHAT_CITES, SL_FATE_OWN },
+    { SL_CHAT_CONTEXT, SL_FATE_OWN },
     { "modalities", SL_FATE_OWN },
     /* hints without a counterpart */
     { "seed", SL_FATE_DROP },

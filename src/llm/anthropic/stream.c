@@ -7,6 +7,7 @@
 #include "llm/core/errbody.h"
 #include "llm/core/lost.h"
 #include "llm/core/reading.h"
+#include "llm/core/sources.h"
 #include "llm/form/ids.h"
 
 #define SKIPPED 255 /* a kind of block that has no counterpart */
@@ -116,10 +117,13 @@ static void input_push(struct frame *f, struct sl_json_val block)
 static void citations_push(struct frame *f, struct sl_json_val list)
 {
     struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
+    struct sl_cited cited;
     bool has_place = f->st->chars > f->st->before;
-    sl_anthropic_citations_read(&f->in, list, has_place ? f->st->before : -1, has_place ? f->st->chars : -1,
-                                &delta.annotations);
-    if (delta.annotations.n) {
+    sl_anthropic_citations_read(&f->in, list, has_place ? f->st->before : -1, has_place ? f->st->chars : -1, &cited);
+    if (cited.quotes.n) {
+        delta.annotations = cited.annotations;
+        delta.quotes = cited.quotes;
+        delta.has_more_quotes = cited.has_more_quotes;
         sl_reading_push(&f->in, &delta);
     }
 }

@@ -5,6 +5,7 @@
 
 #include "llm/core/event.h"
 #include "llm/core/pieces.h"
+#include "llm/core/sources.h"
 
 /* --- parts --- */
 
@@ -81,6 +82,37 @@ static struct sl_str text_of(struct sl_str text)
 
 /* --- whole replies --- */
 
+/* A source on the web, of which nothing else is known than its address and title. */
+static void web_write(struct sl_jw *w, const struct sl_citation *said)
+{
+    sl_jw_object(w);
+    sl_jw_member_str(w, "type", SL_STR("web_search_result_location"));
+    sl_jw_member_str(w, "cited_text", SL_STR(""));
+    sl_jw_member_raw(w, "url", sl_json_raw(said->url));
+    sl_jw_member_raw(w, "title", sl_json_is(said->title, SL_JSON_STRING) ? sl_json_raw(said->title) : SL_STR("null"));
+    sl_jw_member_str(w, "encrypted_index", SL_STR(""));
+    sl_jw_end(w);
+}
+
+/* What a text's block says of where it is from, if it does. */
+static void citations_write(struct sl_jw *w, const struct sl_block *block)
+{
+    struct sl_citations citations;
+    struct sl_citation said;
+    if (block->quotes.n > 2) {
+        sl_jw_member_raw(w, "citations", block->quotes);
+    } else if (block->annotations.n > 2) {
+        sl_jw_key(w, "citations");
+        sl_jw_array(w);
+        sl_citations_begin(&citations, block->annotations);
+        while (sl_citations_next(&citations, &said)) {
+            web_write(w, &said);
+        }
+        sl_citations_done(&citations);
+        sl_jw_end(w);
+    }
+}
+
 static void block_write(struct sl_jw *w, const struct sl_block *block)
 {
     sl_jw_object(w);
@@ -89,6 +121,7 @@ static void block_write(struct sl_jw *w, const struct sl_block *block)
     case SL_BLOCK_REFUSAL:
         sl_jw_member_str(w, "type", SL_STR("text"));
         sl_jw_member_str(w, "text", text_of(block->text));
+        citations_write(w, block);
         break;
     case SL_BLOCK_THINKING:
         sl_jw_member_str(w, "type", block->redacted.n ? SL_STR("redacted_thinking") : SL_STR("thinking"));
@@ -229,10 +262,58 @@ static void piece_write(struct sl_anthropic_writer *st, const char *type, const 
     sl_event_end(&w);
 }
 
+/* {"type":"citations_delta","citation":{…}}, up to that object. */
+static void citation_begin(struct sl_anthropic_writer *st, struct sl_jw *w, struct sl_buf *out)
+{
+    sl_event_begin(w, out, "content_block_delta");
+    sl_jw_member_u64(w, "index", st->n_blocks - 1);
+    sl_jw_key(w, "delta");
+    sl_jw_object(w);
+    sl_jw_member_str(w, "type", SL_STR("citations_delta"));
+    sl_jw_key(w, "citation");
+}
+
+static void web_deltas_write(struct sl_anthropic_writer *st, struct sl_str annotations, struct sl_buf *out)
+{
+    struct sl_citations citations;
+    struct sl_citation said;
+    struct sl_jw w;
+    sl_citations_begin(&citations, annotations);
+    while (sl_citations_next(&citations, &said)) {
+        citation_begin(st, &w, out);
+        web_write(&w, &said);
+        sl_event_end(&w);
+    }
+    sl_citations_done(&citations);
+}
+
+/* Beside the text that is open; behind it there is no place. */
+static void citation_deltas_write(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
+{
+    struct sl_json doc;
+    struct sl_jw w;
+    if (!st->is_open || st->block != d->block || !st->is_started || st->kind != SL_BLOCK_TEXT) {
+        return;
+    }
+    if (d->quotes.n <= 2) {
+        web_deltas_write(st, d->annotations, out);
+        return;
+    }
+    sl_json_init(&doc, NULL);
+    bool is_read = sl_json_parse(&doc, d->quotes) == 0;
+    for (struct sl_json_iter it = sl_json_each(is_read ? sl_json_root(&doc) : SL_JSON_ABSENT); sl_json_next(&it);) {
+        citation_begin(st, &w, out);
+        sl_jw_raw(&w, sl_json_raw(it.val));
+        sl_event_end(&w);
+    }
+    sl_json_done(&doc);
+}
+
 static int block_delta(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
-    if (d->annotations.n || d->logprobs.n) {
-        return 0; /* OpenAI's words for what stands beside a text */
+    if (d->annotations.n || d->quotes.n || d->logprobs.n) {
+        citation_deltas_write(st, d, out);
+        return 0;
     }
     if (!st->is_open || st->block != d->block) {
         if (d->block_kind == SL_BLOCK_TOOL_CALL) {

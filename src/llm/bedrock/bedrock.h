@@ -70,12 +70,11 @@ struct sl_bedrock_stream {
 
 extern const struct sl_form_rules sl_bedrock_form;
 
-/* As sl_anthropic_citations_read, of citationsContent and of a stream's `citation`. */
-void sl_bedrock_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,
-                               struct sl_str *ret);
 /* What the root of a reply, or of an event, has that is lost. */
 void sl_bedrock_beside_lose(struct sl_reading *rd, struct sl_json_val root);
 
+/* Does the model say where its answer is from? */
+bool sl_bedrock_cites(const struct sl_bedrock_builder *b);
 /* The members `system` and `messages`, and tools whose calls stand in a history that brings none. */
 SL_MUST int sl_bedrock_messages_write(struct sl_bedrock_builder *b);
 /* The media type of Converse's word for a format; NULL: it has no such word. */

@@ -43,7 +43,7 @@ const struct sl_language sl_language_bedrock = {
     .on_end = sl_bedrock_on_end,
     .is_over = sl_bedrock_is_over,
     .read_error = sl_bedrock_read_error,
-    .lacks = { [SL_LLM_CHAT] = SL_LOST_ANNOTATIONS | SL_LOST_LOGPROBS },
+    .lacks = { [SL_LLM_CHAT] = SL_LOST_LOGPROBS },
     .write_state_size = sizeof(struct sl_bedrock_writer),
     .write_reply = sl_bedrock_write_reply,
     .write_delta = sl_bedrock_write_delta,

@@ -119,6 +119,63 @@ static struct sl_str document_name(struct sl_bedrock_builder *b, struct sl_str r
     return r == SL_E_NOMEM ? SL_STR_NONE : name;
 }
 
+bool sl_bedrock_cites(const struct sl_bedrock_builder *b)
+{
+    return b->conf->family == SL_BEDROCK_CLAUDE;
+}
+
+/* What to know of a document, and that it is to be cited. */
+static void notes_write(struct sl_bedrock_builder *b, struct sl_str context, bool cites)
+{
+    if (context.p) {
+        sl_body_member(b->body, "context", context);
+    }
+    if (cites && sl_bedrock_cites(b)) {
+        sl_jw_member_raw(jw(b), "citations", SL_STR("{\"enabled\":true}"));
+    }
+}
+
+static void pieces_write(struct sl_bedrock_builder *b, struct sl_json_val content)
+{
+    sl_jw_key(jw(b), "content");
+    sl_jw_array(jw(b));
+    for (struct sl_json_iter it = sl_json_each(content); sl_json_next(&it);) {
+        sl_body_around(b->body, SL_STR("{\"text\":"), sl_json_raw(sl_json_get(it.val, "text")), SL_STR("}"));
+    }
+    sl_jw_end(jw(b));
+}
+
+/* Only what is to be cited, or explained, needs to be more than its text. */
+static bool is_cited(const struct sl_bedrock_builder *b, const struct sl_part *part)
+{
+    bool is_more = part->kind == SL_PART_TEXT && part->found && (part->found->cites || part->found->context.p);
+    return is_more && sl_bedrock_cites(b);
+}
+
+static int found_write(struct sl_bedrock_builder *b, const struct sl_found *found)
+{
+    block_begin(b, found->is_document ? "document" : "searchResult");
+    if (found->is_document) {
+        struct sl_str name = document_name(b, found->title.p ? found->title : SL_STR("\"\""));
+        if (!name.p) {
+            return SL_E_NOMEM;
+        }
+        sl_jw_member_str(jw(b), "format", SL_STR("txt"));
+        sl_jw_member_str(jw(b), "name", name);
+        sl_jw_key(jw(b), "source");
+        sl_jw_object(jw(b));
+        pieces_write(b, found->content);
+        sl_jw_end(jw(b));
+    } else {
+        sl_body_member(b->body, "source", found->source.p ? found->source : SL_STR("\"\""));
+        sl_body_member(b->body, "title", found->title.p ? found->title : SL_STR("\"\""));
+        pieces_write(b, found->content);
+    }
+    notes_write(b, found->context, found->cites);
+    block_end(b);
+    return 0;
+}
+
 static int part_refuse(struct sl_bedrock_builder *b, const struct sl_part *part, const char *text)
 {
     char path[128] = "messages";
@@ -153,6 +210,9 @@ static int media_write(struct sl_bedrock_builder *b, const struct sl_part *part)
         sl_body_around(b->body, SL_STR("{\"bytes\":\""), media->base64, SL_STR("\"}"));
     } else {
         sl_body_around(b->body, SL_STR("{\"s3Location\":{\"uri\":"), media->file_id, SL_STR("}}"));
+    }
+    if (!format->is_image) {
+        notes_write(b, media->context, media->cites);
     }
     block_end(b);
     if (media->detail.p && !sl_str_eq(media->detail, SL_STR("\"auto\""))) {
@@ -212,7 +272,11 @@ static int part_write(struct sl_bedrock_builder *b, const struct sl_part *part)
     switch (part->kind) {
     case SL_PART_TEXT:
     case SL_PART_REFUSAL:
-        text_write(b, part->text);
+        if (is_cited(b, part)) {
+            r = found_write(b, part->found);
+        } else {
+            text_write(b, part->text);
+        }
         break;
     case SL_PART_IMAGE:
     case SL_PART_FILE:

@@ -253,11 +253,14 @@ int sl_bedrock_read_chat(const struct sl_call *call, const struct sl_env *env, s
     struct sl_json_val root, found[K_COUNT] = { 0 };
     int r = sl_chat_root(&rd, &root);
     r = r < 0 ? r : schema_open(&rd, &root);
-    size_t more = r < 0 ? 0 : 2 + (size_t)sl_json_count(sl_json_get(root, "additionalModelRequestFields"));
+    size_t more = r < 0 ? 0
+                        : 2 + SL_CHAT_NOTES_MAX +
+                              (size_t)sl_json_count(sl_json_get(root, "additionalModelRequestFields"));
     r = r < 0 ? r : sl_chat_sort(&rd, root, keys, K_COUNT, more, found);
     r = r < 0 ? r : values_read(&rd, found);
     r = r < 0 ? r : sl_bedrock_messages_read(&rd, found[K_SYSTEM], found[K_MESSAGES]);
     if (r == 0) {
+        sl_chat_notes_add(&rd);
         *ret_chat = chat;
     }
     return r;

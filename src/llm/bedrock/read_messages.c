@@ -39,15 +39,6 @@ static int cited_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl
     return sl_chat_texts_join(rd, sl_json_is_present(content) ? content : v, NULL, 0, "", &part->text);
 }
 
-/* What was found is a text elsewhere: its title, where it is from, and what it says. */
-static int search_result_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
-{
-    struct sl_json_val content = sl_json_get(v, "content");
-    const struct sl_str heads[] = { sl_chat_raw_text(v, "title"), sl_chat_raw_text(v, "source") };
-    return sl_chat_texts_join(rd, sl_json_is_present(content) ? content : v, heads, SL_ARRAY_LEN(heads), "\\n",
-                              &part->text);
-}
-
 /* A tool's result that is JSON is its text elsewhere. */
 static int json_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
@@ -149,16 +140,20 @@ static int document_read(struct sl_chat_reader *rd, struct sl_json_val v, struct
     if (r < 0) {
         return r;
     }
+    bool cites = sl_chat_cites(rd, v);
     struct sl_str said;
     if (sl_json_is(text, SL_JSON_STRING)) {
         r = sl_json_text(text, rd->arena, &said);
+        part->media->context = sl_chat_context(rd, v);
+        part->media->cites = cites;
         return r < 0 ? r : sl_chat_text_file(rd, said, part->media);
     }
     if (sl_json_is(content, SL_JSON_ARRAY)) {
-        part->kind = SL_PART_TEXT;
-        return sl_chat_texts_join(rd, content, NULL, 0, "\\n", &part->text);
+        return sl_chat_pieces(rd, v, "name", content, part);
     }
     part->media->mime = sl_str_c(type);
+    part->media->context = sl_chat_context(rd, v);
+    part->media->cites = cites;
     return bytes_read(rd, source, part->media);
 }
 
@@ -215,7 +210,7 @@ static const struct {
     { SL_STR_INIT("toolUse"), OF_ASSISTANT, tool_use_read },
     { SL_STR_INIT("reasoningContent"), OF_ASSISTANT, reasoning_read },
     { SL_STR_INIT("citationsContent"), OF_ASSISTANT, cited_read },
-    { SL_STR_INIT("searchResult"), OF_USER | OF_RESULT, search_result_read },
+    { SL_STR_INIT("searchResult"), OF_USER | OF_RESULT, sl_chat_found },
     { SL_STR_INIT("guardContent"), OF_USER | OF_SYSTEM, guard_read },
 };
 

@@ -6,7 +6,7 @@
 #include "llm/core/errbody.h"
 #include "llm/core/lost.h"
 #include "llm/core/reading.h"
-#include "llm/core/sources.h"
+#include "llm/bedrock/citations.h"
 
 /* --- words and numbers --- */
 
@@ -44,15 +44,6 @@ void sl_bedrock_usage_read(struct sl_json_val v, struct sl_usage *ret)
 }
 
 /* --- what stands beside an answer --- */
-
-/* Search results say it in `source`; the others are places in documents of the call. */
-static const struct sl_source_paths citation_paths = { { "location.web.url", "source" }, { "title" } };
-
-void sl_bedrock_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,
-                               struct sl_str *ret)
-{
-    sl_sources_read(rd, list, &citation_paths, start, end, ret);
-}
 
 void sl_bedrock_beside_lose(struct sl_reading *rd, struct sl_json_val root)
 {
@@ -105,7 +96,11 @@ static void cited_read(struct reader *rd, struct sl_json_val v, struct sl_choice
     }
     struct sl_block block = { .text = text };
     int64_t end = rd->chars + sl_reading_chars(text);
-    sl_bedrock_citations_read(&rd->in, sl_json_get(v, "citations"), rd->chars, end, &block.annotations);
+    struct sl_cited cited;
+    sl_bedrock_citations_read(&rd->in, sl_json_get(v, "citations"), rd->chars, end, &cited);
+    block.annotations = cited.annotations;
+    block.quotes = cited.quotes;
+    block.has_more_quotes = cited.has_more_quotes;
     rd->chars = end;
     choice->blocks[choice->n_blocks++] = block;
 }

@@ -24,6 +24,8 @@ static const struct sl_fate_row fates[] = {
     /* mapped below */
     { "metadata", SL_FATE_OWN },
     { "service_tier", SL_FATE_OWN },
+    { SL_CHAT_CITES, SL_FATE_OWN },
+    { SL_CHAT_CONTEXT, SL_FATE_OWN },
     { "modalities", SL_FATE_OWN },
     /* these would change what the answer is */
     { "logprobs", SL_FATE_REFUSE },
@@ -451,6 +453,9 @@ static int body_write(struct sl_bedrock_builder *b, struct sl_form *form)
     extras_write(b);
     hints_write(b);
     r = r < 0 ? r : sl_chat_members(b->call, b->chat, b->provider, fates, b->body, b->arena, b->error);
+    if (r == 0 && sl_json_is_present(b->chat->cites) && !sl_bedrock_cites(b)) {
+        sl_body_leave_out(b->body, SL_STR(SL_CHAT_CITES));
+    }
     sl_jw_end(jw(b));
     return r;
 }

@@ -4,6 +4,7 @@
  *   messageStart ─> (contentBlockStart? ─> contentBlockDelta* ─> contentBlockStop)* ─> messageStop ─> metadata;
  *   an exception instead of any; what is not known anywhere. */
 #include "llm/bedrock/bedrock.h"
+#include "llm/bedrock/citations.h"
 #include "llm/form/ids.h"
 #include "llm/core/errbody.h"
 #include "llm/core/lost.h"
@@ -154,9 +155,13 @@ static void citation_delta(struct frame *f, uint32_t index, struct sl_json_val v
         return;
     }
     struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
+    struct sl_cited cited;
     bool has_place = st->chars > st->before;
-    sl_bedrock_citations_read(&f->in, v, has_place ? st->before : -1, has_place ? st->chars : -1, &delta.annotations);
-    if (delta.annotations.n) {
+    sl_bedrock_citations_read(&f->in, v, has_place ? st->before : -1, has_place ? st->chars : -1, &cited);
+    delta.annotations = cited.annotations;
+    delta.quotes = cited.quotes;
+    delta.has_more_quotes = cited.has_more_quotes;
+    if (cited.annotations.n || cited.quotes.n || cited.has_more_quotes) {
         sl_reading_push(&f->in, &delta);
     }
 }

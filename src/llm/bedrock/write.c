@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "json/write.h"
+#include "llm/bedrock/citations.h"
 #include "llm/core/pieces.h"
 #include "wire/aws_event.h"
 
@@ -101,6 +102,47 @@ static int tool_use_write(struct sl_jw *w, const struct sl_block *block, bool is
     return 0;
 }
 
+/* A text with the places that it is from: those in documents, for which the client asked, stand with it. */
+static void cited_write(struct sl_jw *w, const struct sl_block *block, bool has_text)
+{
+    struct sl_bedrock_citations citations;
+    sl_jw_key(w, "citationsContent");
+    sl_jw_object(w);
+    sl_jw_key(w, "content");
+    sl_jw_array(w);
+    if (has_text) {
+        sl_jw_object(w);
+        sl_jw_member_str(w, "text", text_of(block->text));
+        sl_jw_end(w);
+    }
+    sl_jw_end(w);
+    sl_jw_key(w, "citations");
+    sl_jw_array(w);
+    sl_bedrock_citations_begin(&citations, block->annotations, block->quotes);
+    while (sl_bedrock_citations_next(&citations)) {
+        sl_jw_object(w);
+        sl_bedrock_citation_write(&citations, w);
+        sl_jw_end(w);
+    }
+    sl_bedrock_citations_done(&citations);
+    sl_jw_end(w);
+    sl_jw_end(w);
+}
+
+static void text_block_write(struct sl_jw *w, const struct sl_block *block)
+{
+    if (block->quotes.n > 2) {
+        cited_write(w, block, true);
+        return;
+    }
+    sl_jw_member_str(w, "text", text_of(block->text));
+    if (block->annotations.n > 2) { /* sources that nobody asked for: a client must find the text where it looks */
+        sl_jw_end(w);
+        sl_jw_object(w);
+        cited_write(w, block, false);
+    }
+}
+
 static int block_write(struct sl_jw *w, const struct sl_block *block, bool is_cut)
 {
     int r = 0;
@@ -108,7 +150,7 @@ static int block_write(struct sl_jw *w, const struct sl_block *block, bool is_cu
     switch (block->kind) {
     case SL_BLOCK_TEXT:
     case SL_BLOCK_REFUSAL:
-        sl_jw_member_str(w, "text", text_of(block->text));
+        text_block_write(w, block);
         break;
     case SL_BLOCK_THINKING:
         reasoning_write(w, block);
@@ -262,8 +304,34 @@ static void text_write(struct sl_bedrock_writer *st, struct sl_str text, struct 
     }
 }
 
+/* Beside the text that is open; behind it there is no place. */
+static void citations_write(struct sl_bedrock_writer *st, const struct sl_delta *d, struct sl_buf *out)
+{
+    struct sl_bedrock_citations citations;
+    if (!st->is_open || st->block != d->block || !st->is_started) {
+        return;
+    }
+    sl_bedrock_citations_begin(&citations, d->annotations, d->quotes);
+    while (sl_bedrock_citations_next(&citations)) {
+        struct event e;
+        struct sl_jw *w = event_begin(&e, out, "event", "contentBlockDelta");
+        sl_jw_member_u64(w, "contentBlockIndex", st->n_blocks - 1);
+        sl_jw_key(w, "delta");
+        sl_jw_object(w);
+        sl_jw_key(w, "citation");
+        sl_jw_object(w);
+        sl_bedrock_citation_write(&citations, w);
+        event_end(&e);
+    }
+    sl_bedrock_citations_done(&citations);
+}
+
 static int block_delta(struct sl_bedrock_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
+    if (d->annotations.n || d->quotes.n) {
+        citations_write(st, d, out);
+        return 0;
+    }
     bool is_thought = d->block_kind == SL_BLOCK_THINKING;
     struct sl_str signature = is_thought ? d->signature : SL_STR_NONE;
     struct sl_str redacted = is_thought ? d->redacted : SL_STR_NONE;

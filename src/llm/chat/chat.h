@@ -34,6 +34,17 @@ struct sl_media {
     struct sl_str url;                       /* raw: http or https */
     struct sl_str detail;                    /* raw: an image's */
     struct sl_str file_id, filename, format; /* raw */
+    struct sl_str context;                   /* raw: what to know of a document */
+    bool cites;                              /* the answer is to say where in the document it is from */
+};
+
+/* What a search found, or a document in pieces. */
+struct sl_found {
+    bool is_document;
+    struct sl_str title, source; /* raw */
+    struct sl_json_val content;  /* a list of blocks with a text */
+    struct sl_str context;       /* as a document's */
+    bool cites;
 };
 
 struct sl_tool_call {
@@ -52,6 +63,7 @@ struct sl_part {
     union {
         struct sl_media *media;
         struct sl_tool_call *call;
+        struct sl_found *found; /* of a text: what else it is; NULL: nothing */
     };
 };
 
@@ -114,7 +126,12 @@ struct sl_chat {
     struct sl_str effort;    /* reasoning_effort, decoded */
     struct sl_member *members;
     uint32_t n_members;
+    struct sl_json_val cites, context; /* the first document's that has one, or absent: said as members, too */
 };
+
+/* Those members: who writes `cites` and `context` of documents and of what was found sees to them. */
+#define SL_CHAT_CITES   "messages.citations"
+#define SL_CHAT_CONTEXT "messages.context"
 
 /* By the call's own language. 0, SL_E_NOMEM, or SL_E_INVAL with *ret_error filled. A completion is read to a chat of
  * one user message. */

@@ -175,6 +175,70 @@ int sl_chat_texts_join(struct sl_chat_reader *rd, struct sl_json_val list, const
     return r;
 }
 
+bool sl_chat_cites(struct sl_chat_reader *rd, struct sl_json_val v)
+{
+    struct sl_json_val citations = sl_json_get(v, "citations");
+    bool cites = sl_json_is(sl_json_get(citations, "enabled"), SL_JSON_TRUE);
+    if (cites && !sl_json_is_present(rd->chat->cites)) {
+        rd->chat->cites = citations;
+    }
+    return cites;
+}
+
+struct sl_str sl_chat_context(struct sl_chat_reader *rd, struct sl_json_val v)
+{
+    struct sl_json_val context = sl_json_get(v, "context");
+    bool is_said = sl_json_is(context, SL_JSON_STRING) && sl_json_raw(context).n > 2;
+    if (is_said && !sl_json_is_present(rd->chat->context)) {
+        rd->chat->context = context;
+    }
+    return is_said ? sl_json_raw(context) : SL_STR_NONE;
+}
+
+void sl_chat_notes_add(struct sl_chat_reader *rd)
+{
+    if (sl_json_is_present(rd->chat->cites)) {
+        sl_chat_member_add(rd, SL_STR(SL_CHAT_CITES), rd->chat->cites);
+    }
+    if (sl_json_is_present(rd->chat->context)) {
+        sl_chat_member_add(rd, SL_STR(SL_CHAT_CONTEXT), rd->chat->context);
+    }
+}
+
+static int found_read(struct sl_chat_reader *rd, struct sl_json_val v, const struct sl_found *found,
+                      struct sl_part *part)
+{
+    const struct sl_str heads[] = { found->title, found->source };
+    part->kind = SL_PART_TEXT;
+    part->found = SL_ARENA_NEW(rd->arena, struct sl_found);
+    if (!part->found) {
+        return SL_E_NOMEM;
+    }
+    *part->found = *found;
+    return sl_chat_texts_join(rd, sl_json_is_present(found->content) ? found->content : v, heads, SL_ARRAY_LEN(heads),
+                              "\\n", &part->text);
+}
+
+int sl_chat_found(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
+{
+    const struct sl_found found = { .title = sl_chat_raw_text(v, "title"),
+                                    .source = sl_chat_raw_text(v, "source"),
+                                    .content = sl_json_get(v, "content"),
+                                    .cites = sl_chat_cites(rd, v) };
+    return found_read(rd, v, &found, part);
+}
+
+int sl_chat_pieces(struct sl_chat_reader *rd, struct sl_json_val v, const char *title, struct sl_json_val content,
+                   struct sl_part *part)
+{
+    const struct sl_found found = { .is_document = true,
+                                    .title = sl_chat_raw_text(v, title),
+                                    .content = content,
+                                    .context = sl_chat_context(rd, v),
+                                    .cites = sl_chat_cites(rd, v) };
+    return found_read(rd, v, &found, part);
+}
+
 int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_media *media)
 {
     struct sl_buf buf = SL_BUF_INIT(text.n * 2 + 8);

@@ -37,6 +37,16 @@ struct sl_str sl_chat_json_text(struct sl_chat_reader *rd, struct sl_json_val v)
  * each, then the blocks with `sep`, as JSON spells it, between them. */
 SL_MUST int sl_chat_texts_join(struct sl_chat_reader *rd, struct sl_json_val list, const struct sl_str *heads,
                                size_t n_heads, const char *sep, struct sl_str *ret);
+/* What a search found, or a document whose pieces are `content`: a text of them all, below its title and source. */
+SL_MUST int sl_chat_found(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part);
+SL_MUST int sl_chat_pieces(struct sl_chat_reader *rd, struct sl_json_val v, const char *title,
+                           struct sl_json_val content, struct sl_part *part);
+/* Whether a document, or what was found, is to be cited, and what to know of it (a raw text). */
+bool sl_chat_cites(struct sl_chat_reader *rd, struct sl_json_val v);
+struct sl_str sl_chat_context(struct sl_chat_reader *rd, struct sl_json_val v);
+/* Names the two in the call's members, behind all others: there is room for SL_CHAT_NOTES_MAX more. */
+#define SL_CHAT_NOTES_MAX 2
+void sl_chat_notes_add(struct sl_chat_reader *rd);
 /* A text as a file of plain text. */
 SL_MUST int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_media *media);
 /* Valid JSON that no client wrote, as a value. */

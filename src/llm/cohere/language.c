@@ -55,7 +55,7 @@ const struct sl_language sl_language_cohere = {
     .on_end = sl_cohere_on_end,
     .is_over = sl_cohere_is_over,
     .read_error = read_error,
-    .lacks = { [SL_LLM_CHAT] = SL_LOST_ANNOTATIONS | SL_LOST_LOGPROBS },
+    .lacks = { [SL_LLM_CHAT] = SL_LOST_CITATIONS },
     .write_state_size = sizeof(struct sl_cohere_writer),
     .write_reply = sl_cohere_write_reply,
     .write_delta = sl_cohere_write_delta,

@@ -52,7 +52,9 @@ void sl_cohere_citation_add(struct sl_sources *sources, struct sl_reading *rd, s
         return;
     }
     bool has_place = before >= 0 && start >= 0 && end >= start;
-    sl_sources_add_all(sources, rd, list, &paths, has_place ? before + start : -1, has_place ? before + end : -1);
+    if (!sl_sources_add_all(sources, list, &paths, has_place ? before + start : -1, has_place ? before + end : -1)) {
+        sl_reading_lose(rd, SL_LOST_CITATIONS);
+    }
 }
 
 /* --- whole replies --- */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/cohere/write.h"
 
+#include "llm/cohere/beside.h"
 #include "llm/cohere/write_embed.h"
 #include "llm/core/event.h"
+#include "llm/core/reading.h"
 #include "llm/core/request.h"
 
 /* --- what whole replies and streams share --- */
@@ -80,17 +82,12 @@ static void part_write(struct sl_jw *w, enum sl_block_kind kind, struct sl_str t
 
 /* --- whole replies --- */
 
-static bool is_words(const struct sl_block *block)
-{
-    return block->kind == SL_BLOCK_TEXT || block->kind == SL_BLOCK_REFUSAL;
-}
-
 /* Words beside calls are the plan of the tools' use: all in one text. */
 static void plan_write(struct sl_jw *w, const struct sl_choice *choice)
 {
     size_t n = 0;
     for (uint32_t i = 0; i < choice->n_blocks; i++) {
-        n += is_words(&choice->blocks[i]) ? choice->blocks[i].text.n : 0;
+        n += sl_cohere_is_words(&choice->blocks[i]) ? choice->blocks[i].text.n : 0;
     }
     if (n == 0) {
         return;
@@ -98,7 +95,7 @@ static void plan_write(struct sl_jw *w, const struct sl_choice *choice)
     sl_jw_key(w, "tool_plan");
     sl_jw_raw(w, SL_STR("\""));
     for (uint32_t i = 0; i < choice->n_blocks; i++) {
-        if (is_words(&choice->blocks[i])) {
+        if (sl_cohere_is_words(&choice->blocks[i])) {
             sl_json_escape(w->out, text_of(choice->blocks[i].text));
         }
     }
@@ -118,18 +115,12 @@ static void calls_write(struct sl_jw *w, const struct sl_choice *choice)
     sl_jw_end(w);
 }
 
-/* Thoughts that only their provider can read have no place. */
-static bool is_part(const struct sl_block *block, bool has_calls)
-{
-    return block->kind == SL_BLOCK_THINKING ? block->text.n > 0 : is_words(block) && !has_calls;
-}
-
 /* An answer without a word has an empty one: clients take content[0]. */
 static void content_write(struct sl_jw *w, const struct sl_choice *choice, bool has_calls)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < choice->n_blocks; i++) {
-        n += is_part(&choice->blocks[i], has_calls);
+        n += sl_cohere_is_part(&choice->blocks[i], has_calls);
     }
     if (n == 0 && has_calls) {
         return;
@@ -137,7 +128,7 @@ static void content_write(struct sl_jw *w, const struct sl_choice *choice, bool 
     sl_jw_key(w, "content");
     sl_jw_array(w);
     for (uint32_t i = 0; i < choice->n_blocks; i++) {
-        if (is_part(&choice->blocks[i], has_calls)) {
+        if (sl_cohere_is_part(&choice->blocks[i], has_calls)) {
             part_write(w, choice->blocks[i].kind, choice->blocks[i].text);
         }
     }
@@ -172,7 +163,9 @@ int sl_cohere_write_reply(const struct sl_call *call, const struct sl_reply *rep
         plan_write(&w, choice);
         calls_write(&w, choice);
     }
+    sl_cohere_citations_write(&w, choice, has_calls);
     sl_jw_end(&w);
+    sl_cohere_logprobs_write(&w, choice->logprobs, true);
     usage_write(&w, &reply->usage);
     sl_jw_end(&w);
     return sl_buf_status(out);
@@ -247,6 +240,7 @@ static void block_open(struct sl_cohere_writer *st, const struct sl_delta *d, st
 {
     block_stop(st, out);
     st->is_open = true;
+    st->before = st->chars;
     st->kind = (uint8_t)d->block_kind;
     st->block = d->block;
     if (is_call(st)) {
@@ -254,9 +248,51 @@ static void block_open(struct sl_cohere_writer *st, const struct sl_delta *d, st
     }
 }
 
+/* citation-start and -end, each of a number of its own; a source whose part is closed has no place. */
+static void citation_events_write(struct sl_cohere_writer *st, const struct sl_delta *d, struct sl_buf *out)
+{
+    struct sl_citations citations;
+    struct sl_citation said;
+    struct sl_jw w;
+    sl_citations_begin(&citations, d->annotations);
+    while (sl_citations_next(&citations, &said)) {
+        bool is_known = st->is_open && st->is_started && st->kind == SL_BLOCK_TEXT && said.start >= st->before;
+        struct sl_cohere_place at = { is_known ? st->n_parts - 1 : 0, st->before, is_known, false, SL_STR_NONE };
+        inner_begin(&w, out, "citation-start", st->n_citations);
+        sl_jw_key(&w, "citations");
+        sl_cohere_citation_write(&w, &said, at);
+        sl_event_end(&w);
+        sl_event_begin(&w, out, "citation-end");
+        sl_jw_member_u64(&w, "index", st->n_citations++);
+        sl_event_end(&w);
+    }
+    sl_citations_done(&citations);
+}
+
+/* The tokens of what was said before stand beside an empty piece. */
+static void logprobs_event_write(struct sl_cohere_writer *st, const struct sl_delta *d, struct sl_buf *out)
+{
+    struct sl_jw w;
+    if (!st->is_open || !st->is_started || st->kind != SL_BLOCK_TEXT) {
+        return;
+    }
+    inner_begin(&w, out, "content-delta", st->n_parts - 1);
+    sl_jw_member_raw(&w, "content", SL_STR("{\"text\":\"\"}"));
+    sl_jw_end(&w);
+    sl_jw_end(&w);
+    sl_cohere_logprobs_write(&w, d->logprobs, false);
+    sl_event_end(&w);
+}
+
 static int block_delta(struct sl_cohere_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     struct sl_jw w;
+    if (d->annotations.n) {
+        citation_events_write(st, d, out);
+    }
+    if (d->logprobs.n) {
+        logprobs_event_write(st, d, out);
+    }
     if (d->text.n == 0) {
         return 0; /* what stands beside a text */
     }
@@ -279,6 +315,7 @@ static int block_delta(struct sl_cohere_writer *st, const struct sl_delta *d, st
         sl_jw_key(&w, "content");
         sl_jw_object(&w);
         sl_jw_member_str(&w, st->kind == SL_BLOCK_THINKING ? "thinking" : "text", d->text);
+        st->chars += st->kind == SL_BLOCK_TEXT ? sl_reading_chars(d->text) : 0;
     }
     sl_event_end(&w);
     return 0;

@@ -12,7 +12,8 @@ struct sl_cohere_writer {
     bool is_open, is_started; /* a block is; its start was written */
     uint8_t kind;             /* enum sl_block_kind of the open one */
     uint32_t block;           /* the open one, as the deltas name it */
-    uint32_t n_parts, n_calls;
+    uint32_t n_parts, n_calls, n_citations;
+    int64_t chars, before; /* of the texts so far, and of those before the open part */
     const char *reason;    /* why it ended */
     struct sl_usage usage; /* the newest */
 };

@@ -9,7 +9,7 @@ struct sl_gather_block {
     uint32_t choice, block;
     struct sl_block said; /* but for its text, which grows in `text` */
     struct sl_buf text;
-    struct sl_buf annotations; /* the inside of their list */
+    struct sl_buf annotations, quotes; /* the insides of their lists */
 };
 
 void sl_gather_init(struct sl_gather *gather, struct sl_arena *arena, size_t max_bytes)
@@ -23,6 +23,7 @@ void sl_gather_done(struct sl_gather *gather)
     for (uint32_t i = 0; i < gather->n_blocks; i++) {
         sl_buf_done(&gather->blocks[i].text);
         sl_buf_done(&gather->blocks[i].annotations);
+        sl_buf_done(&gather->blocks[i].quotes);
     }
     free(gather->blocks);
     free(gather->finishes);
@@ -79,13 +80,14 @@ static int block_start(struct sl_gather *g, const struct sl_delta *d)
     *b = (struct sl_gather_block){ .choice = d->choice, .block = d->block, .said = { .kind = d->block_kind } };
     sl_buf_init(&b->text, g->max_bytes);
     sl_buf_init(&b->annotations, g->max_bytes);
+    sl_buf_init(&b->quotes, g->max_bytes);
     r = keep(g, d->tool_id, &b->said.tool_id);
     r = r < 0 ? r : keep(g, d->signature, &b->said.signature); /* a tool call's comes with its beginning */
     return r < 0 ? r : keep(g, d->tool_name, &b->said.tool_name);
 }
 
 /* Lists that follow each other are one. */
-static int annotations_add(struct sl_gather *g, struct sl_gather_block *b, struct sl_str list)
+static int list_add(struct sl_gather *g, struct sl_buf *all, struct sl_str list)
 {
     if (list.n <= 2) {
         return 0;
@@ -94,9 +96,19 @@ static int annotations_add(struct sl_gather *g, struct sl_gather_block *b, struc
         return SL_E_LIMIT;
     }
     g->n_bytes += list.n;
-    sl_buf_add_char(&b->annotations, b->annotations.len ? ',' : '[');
-    sl_buf_add_str(&b->annotations, sl_str_sub(list, 1, list.n - 1));
-    return sl_buf_status(&b->annotations);
+    sl_buf_add_char(all, all->len ? ',' : '[');
+    sl_buf_add_str(all, sl_str_sub(list, 1, list.n - 1));
+    return sl_buf_status(all);
+}
+
+/* p == NULL: it is empty. */
+static int list_end(struct sl_buf *all, struct sl_str *ret)
+{
+    if (all->len) {
+        sl_buf_add_char(all, ']');
+        *ret = sl_buf_str(all);
+    }
+    return sl_buf_status(all);
 }
 
 static int block_add(struct sl_gather *g, const struct sl_delta *d)
@@ -113,7 +125,9 @@ static int block_add(struct sl_gather *g, const struct sl_delta *d)
     sl_buf_add_str(&b->text, d->text);
     int r = sl_buf_status(&b->text);
     r = r < 0 ? r : keep(g, d->signature, &b->said.signature);
-    r = r < 0 ? r : annotations_add(g, b, d->annotations);
+    r = r < 0 ? r : list_add(g, &b->annotations, d->annotations);
+    r = r < 0 ? r : list_add(g, &b->quotes, d->quotes);
+    b->said.has_more_quotes |= d->has_more_quotes;
     return r < 0 ? r : keep(g, d->redacted, &b->said.redacted);
 }
 
@@ -202,12 +216,10 @@ static int choice_make(struct sl_gather *g, uint32_t index, struct sl_choice *re
         } else {
             block->text = text;
         }
-        if (b->annotations.len) {
-            sl_buf_add_char(&b->annotations, ']');
-            block->annotations = sl_buf_str(&b->annotations);
-        }
-        if (sl_buf_status(&b->annotations) < 0) {
-            return sl_buf_status(&b->annotations);
+        int r = list_end(&b->annotations, &block->annotations);
+        r = r < 0 ? r : list_end(&b->quotes, &block->quotes);
+        if (r < 0) {
+            return r;
         }
     }
     for (uint32_t i = 0; i < g->n_finishes; i++) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/llm.h"
 
+#include "json/write.h"
+
 static const char *const finish_names[] = {
     [SL_FINISH_NONE] = NULL,
     [SL_FINISH_STOP] = "stop",
@@ -43,9 +45,11 @@ static int block_push(const struct sl_choice *choice, uint32_t i, struct sl_delt
         delta.redacted = block->redacted;
         r = sink->push(sink->arg, &delta);
     }
-    if (r == 0 && block->annotations.n) {
+    if (r == 0 && (block->annotations.n || block->quotes.n)) {
         delta.text = delta.signature = delta.redacted = SL_STR_NONE;
-        delta.annotations = block->annotations;
+        delta.annotations = sl_json_flat(block->annotations, sink->arena);
+        delta.quotes = sl_json_flat(block->quotes, sink->arena);
+        delta.has_more_quotes = block->has_more_quotes;
         r = sink->push(sink->arg, &delta);
     }
     delta.kind = SL_DELTA_BLOCK_STOP;
@@ -70,7 +74,7 @@ int sl_reply_push(const struct sl_reply *reply, struct sl_delta_sink *sink)
         if (r == 0 && choice->logprobs.n) {
             r = sink->push(sink->arg, &(struct sl_delta){ .kind = SL_DELTA_BLOCK,
                                                           .choice = (uint32_t)choice->index,
-                                                          .logprobs = choice->logprobs });
+                                                          .logprobs = sl_json_flat(choice->logprobs, sink->arena) });
         }
         r = r < 0 ? r : sink->push(sink->arg, &finish);
     }

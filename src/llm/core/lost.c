@@ -49,6 +49,7 @@ uint32_t sl_lost_of_reply(const struct sl_language *language, enum sl_llm_type t
         lost |= choice->logprobs.n ? SL_LOST_LOGPROBS : 0u;
         for (uint32_t i = 0; i < choice->n_blocks; i++) {
             lost |= choice->blocks[i].annotations.n ? SL_LOST_ANNOTATIONS : 0u;
+            lost |= choice->blocks[i].has_more_quotes ? SL_LOST_CITATIONS : 0u;
             lost |= choice->blocks[i].kind == SL_BLOCK_THINKING ? SL_LOST_REASONING : 0u;
         }
     }
@@ -62,6 +63,7 @@ uint32_t sl_lost_of_delta(const struct sl_language *language, enum sl_llm_type t
         return lost;
     }
     lost |= delta->annotations.n ? SL_LOST_ANNOTATIONS : 0u;
+    lost |= delta->has_more_quotes ? SL_LOST_CITATIONS : 0u;
     lost |= delta->logprobs.n ? SL_LOST_LOGPROBS : 0u;
     lost |= delta->block_kind == SL_BLOCK_THINKING ? SL_LOST_REASONING : 0u;
     return lost & language->lacks[type];

@@ -25,6 +25,9 @@ struct sl_block {
     /* A text's sources: a raw JSON list in OpenAI's words, places counted in all of the choice's text; p == NULL:
      * none. */
     struct sl_str annotations;
+    /* The same in Anthropic's words, where the provider has places in documents of the call, too. */
+    struct sl_str quotes;
+    bool has_more_quotes; /* than `annotations` say */
 };
 
 struct sl_choice {
@@ -61,7 +64,7 @@ enum sl_delta_kind {
     SL_DELTA_BLOCK_START, /* choice, block, block_kind; tool_id, tool_name and perhaps signature for tool calls */
     SL_DELTA_BLOCK,       /* choice, block, block_kind, text: a piece of text, or of the arguments' JSON; thinking may
                              have its signature or its redacted form instead of a text, a text its signature, its
-                             annotations or its tokens' probabilities */
+                             annotations, its quotes or its tokens' probabilities */
     SL_DELTA_BLOCK_STOP,  /* choice, block */
     SL_DELTA_FINISH,      /* choice, finish, finish_text */
     SL_DELTA_USAGE,       /* usage; cumulative: the last one counts */
@@ -79,8 +82,9 @@ struct sl_delta {
     enum sl_block_kind block_kind;
     struct sl_str text;
     struct sl_str signature, redacted;
-    struct sl_str annotations, logprobs; /* as a block's and a choice's */
-    uint32_t lost;                       /* enum sl_lost */
+    struct sl_str annotations, quotes, logprobs; /* as a block's and a choice's */
+    bool has_more_quotes;
+    uint32_t lost; /* enum sl_lost */
     struct sl_str tool_id, tool_name;
     struct sl_str id, model;
     int64_t created;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/sources.h"
 
-#include "llm/core/lost.h"
-
 #define LIST_MAX (1u << 20) /* few sources may be named very often */
 
 void sl_sources_begin(struct sl_sources *sources)
@@ -46,26 +44,25 @@ static struct sl_json_val text_find(struct sl_json_val v, const char *const *pat
     return found;
 }
 
-static void one_add(struct sl_sources *sources, struct sl_reading *rd, struct sl_json_val v,
-                    const struct sl_source_paths *paths, int64_t start, int64_t end)
+static bool one_add(struct sl_sources *sources, struct sl_json_val v, const struct sl_source_paths *paths,
+                    int64_t start, int64_t end)
 {
     struct sl_json_val url = text_find(v, paths->url); /* some say there what is none */
     bool is_web = sl_json_is(url, SL_JSON_STRING) && sl_str_has_prefix(sl_json_raw(url), SL_STR("\"http"));
-    if (!is_web || !sl_sources_add(sources, url, text_find(v, paths->title), start, end)) {
-        sl_reading_lose(rd, SL_LOST_CITATIONS);
-    }
+    return is_web && sl_sources_add(sources, url, text_find(v, paths->title), start, end);
 }
 
-void sl_sources_add_all(struct sl_sources *sources, struct sl_reading *rd, struct sl_json_val list,
-                        const struct sl_source_paths *paths, int64_t start, int64_t end)
+bool sl_sources_add_all(struct sl_sources *sources, struct sl_json_val list, const struct sl_source_paths *paths,
+                        int64_t start, int64_t end)
 {
     if (!sl_json_is(list, SL_JSON_ARRAY)) {
-        one_add(sources, rd, list, paths, start, end);
-        return;
+        return one_add(sources, list, paths, start, end);
     }
+    bool are_all = true;
     for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
-        one_add(sources, rd, it.val, paths, start, end);
+        are_all &= one_add(sources, it.val, paths, start, end);
     }
+    return are_all;
 }
 
 int sl_sources_end(struct sl_sources *sources, struct sl_arena *arena, struct sl_str *ret)
@@ -80,16 +77,49 @@ int sl_sources_end(struct sl_sources *sources, struct sl_arena *arena, struct sl
     return r;
 }
 
-void sl_sources_read(struct sl_reading *rd, struct sl_json_val list, const struct sl_source_paths *paths, int64_t start,
+bool sl_sources_read(struct sl_reading *rd, struct sl_json_val list, const struct sl_source_paths *paths, int64_t start,
                      int64_t end, struct sl_str *ret)
 {
     struct sl_sources sources;
     if (rd->status < 0 || sl_json_count(list) == 0) {
-        return;
+        return true;
     }
     sl_sources_begin(&sources);
-    sl_sources_add_all(&sources, rd, list, paths, start, end);
+    bool are_all = sl_sources_add_all(&sources, list, paths, start, end);
     if (sl_sources_end(&sources, rd->arena, ret) < 0) {
         sl_reading_no_memory(rd);
     }
+    return are_all;
+}
+
+/* --- and read again --- */
+
+void sl_citations_begin(struct sl_citations *citations, struct sl_str annotations)
+{
+    sl_json_init(&citations->doc, NULL);
+    bool is_read = annotations.n > 2 && sl_json_parse(&citations->doc, annotations) == 0;
+    citations->it = sl_json_each(is_read ? sl_json_root(&citations->doc) : SL_JSON_ABSENT);
+}
+
+bool sl_citations_next(struct sl_citations *citations, struct sl_citation *ret)
+{
+    while (sl_json_next(&citations->it)) {
+        struct sl_json_val v = sl_json_get(citations->it.val, "url_citation");
+        struct sl_citation said = { sl_json_get(v, "url"), sl_json_get(v, "title"), -1, -1 };
+        if (!sl_json_is(said.url, SL_JSON_STRING)) {
+            continue;
+        }
+        if (sl_json_int(sl_json_get(v, "start_index"), true, &said.start) < 0 ||
+            sl_json_int(sl_json_get(v, "end_index"), true, &said.end) < 0 || said.start < 0 || said.end < said.start) {
+            said.start = said.end = -1;
+        }
+        *ret = said;
+        return true;
+    }
+    return false;
+}
+
+void sl_citations_done(struct sl_citations *citations)
+{
+    sl_json_done(&citations->doc);
 }

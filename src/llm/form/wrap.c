@@ -257,7 +257,7 @@ int sl_unwrap_push(struct sl_unwrap *unwrap, const struct sl_delta *delta,
     }
     struct sl_delta rest = *delta;
     rest.text = text;
-    bool has_more = text.n || rest.signature.n || rest.annotations.n || rest.logprobs.n;
+    bool has_more = text.n || rest.signature.n || rest.annotations.n || rest.quotes.n || rest.logprobs.n;
     return r || !has_more ? r : push(arg, &rest);
 }
 

@@ -4,6 +4,7 @@
 #include "llm/core/llm.h"
 
 #include "llm/core/errbody.h"
+#include "llm/core/lost.h"
 
 #include "llm/gemini/gemini.h"
 #include "llm/gemini/read.h"
@@ -61,6 +62,7 @@ const struct sl_language sl_language_gemini = {
     .on_end = sl_gemini_on_end,
     .is_over = sl_gemini_is_over,
     .read_error = sl_errbody_classify,
+    .lacks = { [SL_LLM_CHAT] = SL_LOST_CITATIONS },
     .write_state_size = sizeof(struct sl_gemini_writer),
     .write_begin = sl_gemini_write_begin,
     .write_held = sl_gemini_write_held,

@@ -31,7 +31,7 @@ int sl_mlflow3_write_delta(void *state, const struct sl_call *call, const struct
 void sl_mlflow3_write_end(void *state, struct sl_buf *out);
 
 /* What the rows of MLflow's languages and manners have in common. Its requests are read to OpenAI's language. */
-#define SL_MLFLOW_LACKS (SL_LOST_ANNOTATIONS | SL_LOST_LOGPROBS | SL_LOST_REASONING)
+#define SL_MLFLOW_LACKS (SL_LOST_ANNOTATIONS | SL_LOST_CITATIONS | SL_LOST_LOGPROBS | SL_LOST_REASONING)
 #define SL_MLFLOW_LANGUAGE                                                                     \
     .framing = SL_FRAMING_SSE, .stream_type = SL_STR_INIT("text/event-stream; charset=utf-8"), \
     .read_call = sl_mlflow_read_call, .write_state_size = sizeof(struct sl_chunks),            \

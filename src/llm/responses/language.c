@@ -3,6 +3,7 @@
 #include "llm/core/errbody.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
+#include "llm/core/lost.h"
 #include "llm/core/request.h"
 #include "llm/dialects.h"
 #include "llm/openai/dialect.h"
@@ -44,6 +45,7 @@ const struct sl_language sl_language_responses = {
     .is_over = sl_responses_is_over,
     .read_error = sl_errbody_classify,
     .judge_reply = sl_responses_judge_reply,
+    .lacks = { [SL_LLM_CHAT] = SL_LOST_CITATIONS },
     .write_state_size = sizeof(struct sl_responses_writer),
     .write_reply = sl_responses_write_reply,
     .write_held = sl_responses_write_held,

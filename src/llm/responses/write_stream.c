@@ -414,7 +414,7 @@ static void seal_note(struct sl_responses_writer *st, const struct sl_delta *d)
 
 static int block_delta(struct sl_responses_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
-    bool is_beside = d->annotations.n || d->logprobs.n;
+    bool is_beside = d->annotations.n || d->quotes.n || d->logprobs.n;
     if (!st->is_open || st->block != d->block) {
         if (d->block_kind == SL_BLOCK_TOOL_CALL) {
             return SL_E_INVAL;
