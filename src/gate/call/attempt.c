@@ -92,9 +92,8 @@ static struct sl_str fault_outer(enum sl_hcall_fault fault, struct sl_str text, 
 static struct sl_str fault_whole(enum sl_hcall_fault fault, const char *text, struct sl_arena *arena)
 {
     bool is_of_reply = fault == SL_HF_BAD_RESPONSE || fault == SL_HF_BROKEN;
-    return is_of_reply && !strstr(text, "upstream")
-               ? sl_arena_printf(arena, "the upstream's reply: %s", text)
-               : sl_arena_dup(arena, sl_str_c(text));
+    return is_of_reply && !strstr(text, "upstream") ? sl_arena_printf(arena, "the upstream's reply: %s", text)
+                                                    : sl_arena_dup(arena, sl_str_c(text));
 }
 
 static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
