@@ -5,8 +5,10 @@
 #include "gate/call/cause.h"
 #include "gate/call/spend.h"
 #include "gate/call/state.h"
+#include "gate/call/wait.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
+#include "gate/policy/queue.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"
 #include "net/loop.h"
@@ -39,6 +41,12 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
     }
     tries->n = 0; /* each is written when it comes */
     x->record.tries = tries;
+    if (x->route->traffic->queue) {
+        course->passed_before = SL_ARENA_ARRAY(x->arena, uint64_t, n);
+        if (!course->passed_before) {
+            return NULL;
+        }
+    }
     memset(passed, 0, n * sizeof(passed[0]));
     course->x = x;
     course->passed = passed;
@@ -65,7 +73,21 @@ static void error_of_none(const struct sl_course *course, struct sl_llm_error *r
     };
 }
 
-bool sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
+void sl_course_take(struct sl_course *course, uint32_t target, enum sl_begun begun)
+{
+    sl_ask_pass(course->passed, target);
+    course->running = begun;
+    course->target = target;
+    course->is_noted = false;
+    course->why = !course->error.type                                                    ? "first"
+                  : course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
+                                                                                         : "fallback";
+    course->timeouts = sl_traffic_timeouts(course->x->route->traffic, target, &course->x->route->conf.timeouts,
+                                           &course->own_timeouts);
+}
+
+/* A target, and a place at it. */
+static bool place_find(struct sl_course *course)
 {
     struct sl_pool *pool = pool_of(course);
     struct sl_ask ask = ask_of(course);
@@ -78,18 +100,48 @@ bool sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
             break;
         }
         sl_ask_pass(course->passed, target);
-        course->running = sl_pool_begin(pool, target, ask.now_usec);
-        if (course->running != SL_BEGUN_NOT) {
-            course->target = target;
-            course->is_noted = false;
-            course->why = !course->error.type                                                    ? "first"
-                          : course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
-                                                                                                 : "fallback";
-            course->timeouts = sl_traffic_timeouts(course->x->route->traffic, target, &course->x->route->conf.timeouts,
-                                                   &course->own_timeouts);
+        enum sl_begun begun = sl_pool_begin(pool, target, ask.now_usec);
+        if (begun != SL_BEGUN_NOT) {
+            sl_course_take(course, target, begun);
             return true;
         }
+        sl_wait_serve(course->x); /* while it tried, a place that got free may have looked taken */
         target = SL_NO_TARGET;
+    }
+    return false;
+}
+
+/* Only for its first attempt. Who came before is not overtaken. */
+static bool waits_first(const struct sl_course *course)
+{
+    const struct sl_queue *queue = course->x->route->traffic->queue;
+    return queue && !course->error.type && sl_queue_depth(queue) > 0;
+}
+
+/* Is there no place, but could there be one? Those that had none were not asked. */
+static bool waits_then(struct sl_course *course)
+{
+    if (!course->passed_before || course->error.type) {
+        return false;
+    }
+    memcpy(course->passed, course->passed_before, SL_POOL_WORDS(pool_of(course)->n) * sizeof(uint64_t));
+    struct sl_ask ask = ask_of(course);
+    return sl_pool_is_full(pool_of(course), course->passed, ask.now_usec) || sl_pool_left(pool_of(course), &ask);
+}
+
+enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
+{
+    if (course->passed_before) {
+        memcpy(course->passed_before, course->passed, SL_POOL_WORDS(pool_of(course)->n) * sizeof(uint64_t));
+    }
+    if (waits_first(course)) {
+        return SL_ENTERED_WAITS;
+    }
+    if (place_find(course)) {
+        return SL_ENTERED;
+    }
+    if (waits_then(course)) {
+        return SL_ENTERED_WAITS;
     }
     if (course->error.type) {
         *ret_error = course->error;
@@ -99,7 +151,7 @@ bool sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
     } else {
         error_of_none(course, ret_error);
     }
-    return false;
+    return SL_ENTERED_NOT;
 }
 
 /* --- failures --- */
@@ -110,6 +162,7 @@ static void running_end(struct sl_course *course, enum sl_outcome outcome)
         course->end_usec = sl_loop_now(course->x->desk->loop);
         sl_pool_end(pool_of(course), course->target, course->running, outcome, course->end_usec);
         course->running = SL_BEGUN_NOT;
+        sl_wait_serve(course->x);
     }
 }
 

@@ -31,6 +31,7 @@ struct sl_tries {
 struct sl_course {
     struct sl_xchg *x;
     uint64_t *passed;
+    uint64_t *passed_before; /* as it was when it asked for a place; NULL: the route has no queue */
     uint32_t target;
     const struct sl_upstream_timeouts *timeouts; /* of the target */
     struct sl_upstream_timeouts own_timeouts;
@@ -52,8 +53,15 @@ uint64_t sl_course_end_usec(const struct sl_xchg *x);
 
 /* On the exchange's arena. NULL: no memory. */
 struct sl_course *sl_course_new(struct sl_xchg *x);
-/* The target is asked: the first one, or what `next` says. False: none can be, *ret_error says why. */
-SL_MUST bool sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error);
+enum sl_entered {
+    SL_ENTERED,
+    SL_ENTERED_NOT,
+    SL_ENTERED_WAITS, /* first it waits for a place: the route has a queue */
+};
+/* The target is asked: the first one, or what `next` says. NOT: none can be, *ret_error says why. */
+SL_MUST enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error);
+/* The place that a queue gave is its own now. */
+void sl_course_take(struct sl_course *course, uint32_t target, enum sl_begun begun);
 /* What is known of a failed attempt beside its error. */
 struct sl_failed {
     bool may_repeat;    /* the same target may be asked again */

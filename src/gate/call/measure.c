@@ -51,6 +51,12 @@ void sl_measure_limit(struct sl_xchg *x, bool is_refused)
     sl_metrics_add(x->desk->metrics, SL_METRIC_LIMITS, &key);
 }
 
+void sl_measure_queue(struct sl_xchg *x, uint64_t waited_usec)
+{
+    sl_metrics_observe(x->desk->metrics, SL_METRIC_QUEUE_WAIT, &(struct sl_metric_key){ .labels = labels_of(x) },
+                       waited_usec);
+}
+
 void sl_measure_refused(struct sl_xchg *x)
 {
     sl_metrics_add(x->desk->metrics, SL_METRIC_REPEATS_REFUSED, &(struct sl_metric_key){ .labels = labels_of(x) });

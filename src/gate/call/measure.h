@@ -16,6 +16,8 @@ void sl_measure_overhead(struct sl_xchg *x);
 void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec);
 /* What a limit decided. */
 void sl_measure_limit(struct sl_xchg *x, bool is_refused);
+/* It waited for a place at a target, and got one or not. */
+void sl_measure_queue(struct sl_xchg *x, uint64_t waited_usec);
 /* upstream.retry_budget let no further attempt be made. */
 void sl_measure_refused(struct sl_xchg *x);
 /* A connection was answered 503 before it was read from. */

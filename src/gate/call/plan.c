@@ -15,6 +15,7 @@
 #include "gate/call/spend.h"
 #include "gate/call/state.h"
 #include "gate/call/verdict.h"
+#include "gate/call/wait.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
 #include "gate/policy/repeats.h"
@@ -35,6 +36,7 @@ struct sl_plan {
     uint32_t n_retries;       /* of the attempts: those that upstream.retries counts */
     bool usage_was_refused;   /* the next one does not ask for it */
     struct sl_course *course; /* where there are several targets; NULL: there is one */
+    struct sl_wait *place;    /* it waits for one at a target */
 
     /* where the target's credential is fetched */
     struct sl_cred cred;
@@ -65,6 +67,8 @@ static void plan_on_stop(struct sl_part *part)
     sl_credential_cancel(plan->wait);
     plan->wait = NULL;
     if (plan->course) {
+        sl_wait_stop(plan->place);
+        plan->place = NULL;
         sl_attempt_stop(&plan->attempt);
         sl_course_leave(plan->course, plan->x->record.error_type);
     }
@@ -390,35 +394,81 @@ static void credential_on_answer(void *arg)
     credential_get(plan);
 }
 
-/* Which of several it is. False: the client was told that it is none. */
+static void attempt_at(struct sl_plan *plan);
+
+/* What was learnt of the target before is not about another one. */
+static void target_entered(struct sl_plan *plan, uint32_t before)
+{
+    plan->is_unsent = plan->is_measured = false;
+    if (plan->course->target != before) {
+        plan->usage_was_refused = plan->cred_was_refused = false;
+        plan->n_waits = 0;
+        plan->x->env->credential = NULL;
+    }
+}
+
+/* It has waited for a place. */
+static void place_on_over(void *arg)
+{
+    struct sl_plan *plan = arg;
+    struct sl_xchg *x = plan->x;
+    uint32_t target = SL_NO_TARGET, before = plan->course->target;
+    enum sl_begun begun = SL_BEGUN_NOT;
+    enum sl_waiting state = sl_wait_take(plan->place, &target, &begun);
+    sl_wait_stop(plan->place);
+    plan->place = NULL;
+    if (state == SL_WAITING_GRANTED) {
+        sl_course_take(plan->course, target, begun);
+        target_entered(plan, before);
+        attempt_at(plan);
+    } else {
+        struct sl_llm_error error;
+        sl_wait_error(x, state, &error);
+        sl_xchg_fail(x, &error);
+    }
+}
+
+/* Which of several it is. False: it waits for a place, or the client was told that there is none. */
 static bool target_enter(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
     struct sl_llm_error error = { 0 };
     uint32_t before = plan->course->target;
-    if (!sl_course_enter(plan->course, &error)) {
+    int r = 0;
+    switch (sl_course_enter(plan->course, &error)) {
+    case SL_ENTERED:
+        target_entered(plan, before);
+        return true;
+    case SL_ENTERED_NOT:
         sl_xchg_fail(x, &error);
         return false;
+    case SL_ENTERED_WAITS:
+        r = sl_wait_start(x, plan->course->passed, place_on_over, plan, &plan->place);
+        break;
     }
-    plan->is_unsent = plan->is_measured = false;
-    if (plan->course->target != before) { /* what was learnt of the one before is not about this one */
-        plan->usage_was_refused = plan->cred_was_refused = false;
-        plan->n_waits = 0;
-        x->env->credential = NULL;
+    if (r == SL_E_LIMIT) {
+        sl_wait_full_error(x, &error);
+        sl_xchg_fail(x, &error);
+    } else if (r < 0) {
+        sl_xchg_fail_nomem(x);
     }
-    return true;
+    return false;
 }
 
 static void attempt_begin(struct sl_plan *plan)
+{
+    sl_xchg_set_state(plan->x, SL_XS_UPSTREAM);
+    if (!plan->course || target_enter(plan)) {
+        attempt_at(plan);
+    }
+}
+
+static void attempt_at(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
     struct sl_record *record = &x->record;
     struct sl_attempt *attempt = &plan->attempt;
     uint64_t now = sl_loop_now(x->desk->loop), total = x->route->conf.timeouts.total_usec;
-    sl_xchg_set_state(x, SL_XS_UPSTREAM);
-    if (plan->course && !target_enter(plan)) {
-        return;
-    }
     attempt->timeouts = plan->course ? plan->course->timeouts : &x->route->conf.timeouts;
     attempt->target = record->target = &x->route->targets[plan->course ? plan->course->target : 0];
     record->upstream_start_usec = now;
@@ -503,5 +553,10 @@ bool sl_plan_is_said(struct sl_xchg *x)
 
 void sl_plan_break(struct sl_xchg *x, enum sl_error_type type, struct sl_str text)
 {
-    verdict_obey(x->plan, sl_relay_fault(&x->plan->relay, type, text));
+    if (x->plan->place) {
+        struct sl_llm_error error = { .type = type, .message = text };
+        sl_xchg_fail(x, &error);
+    } else {
+        verdict_obey(x->plan, sl_relay_fault(&x->plan->relay, type, text));
+    }
 }

@@ -113,6 +113,9 @@ void sl_record_write(struct sl_xchg *x, int status)
     }
     sl_line_msec(&line, SL_STR(",\"duration_ms\":"), req->start_usec, now);
     sl_line_msec(&line, SL_STR(",\"body_ms\":"), req->head_usec, req->body_usec);
+    if (record->queued_usec) {
+        sl_line_msec(&line, SL_STR(",\"queue_ms\":"), req->body_usec, req->body_usec + record->queued_usec);
+    }
     sl_line_msec(&line, SL_STR(",\"connect_ms\":"), record->connect_start_usec, record->connected_usec);
     sl_line_msec(&line, SL_STR(",\"upstream_first_byte_ms\":"), record->upstream_start_usec,
                  record->upstream_head_usec);

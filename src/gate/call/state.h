@@ -60,7 +60,8 @@ struct sl_record {
     struct sl_str error_text;   /* our words for what the upstream did; never its own */
     struct sl_str error_inside; /* the same for the operator alone, where that says more; else p == NULL */
     uint64_t first_byte_usec;
-    bool is_final; /* the fault is one that would come again */
+    uint64_t queued_usec; /* it waited so long for a place at a target */
+    bool is_final;        /* the fault is one that would come again */
     /* who ends it */
     enum sl_error_type error_type;
     /* measure */

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "gate/config/route_model.h"
 #include "gate/config/traffic_conf.h"
+#include "gate/policy/queue.h"
 #include "gate/watch/line.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
@@ -181,6 +182,23 @@ static int told_make(struct making *m, uint32_t i)
     return m->traffic->targets[i].told.p ? 0 : SL_E_NOMEM;
 }
 
+static int queue_make(struct making *m, const struct sl_val *map, const struct sl_queue_rule *rule)
+{
+    struct sl_traffic *traffic = m->traffic;
+    if (!rule->size) {
+        return 0;
+    }
+    bool is_bounded = false;
+    for (uint32_t i = 0; i < *m->place->n_targets; i++) {
+        is_bounded |= traffic->rules[i].max_concurrent != 0;
+    }
+    if (!is_bounded) {
+        const struct sl_val *said = sl_val_find(map, "queue");
+        WARN(m->bind, said ? said->pos : map->pos, "queue does nothing: no target has max_concurrent");
+    }
+    return sl_queue_new(rule, &traffic->pool, &traffic->queue) < 0 ? FAIL(m->bind, map, "out of memory") : 0;
+}
+
 static int traffic_make(struct making *m, const struct sl_val *map, const struct sl_traffic_conf *conf)
 {
     struct sl_arena *arena = m->place->arena;
@@ -214,7 +232,7 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
                      arena) < 0) {
         return FAIL(m->bind, map, "out of memory");
     }
-    return 0;
+    return queue_make(m, map, &conf->queue);
 }
 
 int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct sl_traffic_conf *conf,
@@ -245,6 +263,7 @@ int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct
 void sl_traffic_done(struct sl_traffic *traffic)
 {
     if (traffic) {
+        sl_queue_free(traffic->queue);
         sl_pool_done(&traffic->pool);
     }
 }

@@ -12,6 +12,7 @@
 
 struct sl_arena;
 struct sl_own_models;
+struct sl_queue;
 struct sl_route_conf;
 struct sl_target;
 struct sl_traffic_conf;
@@ -32,6 +33,7 @@ struct sl_traffic {
     struct sl_target_rule *rules;    /* the same */
     struct sl_fallback fallback;
     struct sl_pool pool;
+    struct sl_queue *queue; /* NULL: nobody waits for a place */
 };
 
 /* How long a target of several has to its first byte, where nothing says so: another one may do better. */

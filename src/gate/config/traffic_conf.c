@@ -108,6 +108,31 @@ static int breaker_check(struct sl_bind *bind, const struct sl_opt *row, const s
     return sl_opt_bind(bind, breaker_rows, val, field);
 }
 
+#define IN_QUEUE(field) offsetof(struct sl_queue_rule, field)
+static const struct sl_opt queue_rows[] = {
+    { "wait", SL_OPT_USEC, IN_QUEUE(wait_usec), "5s", SL_USEC_PER_MSEC, SL_QUEUE_WAIT_MAX, SL_OPT_RELOAD, NULL, NULL,
+      NULL, "how long a call waits; then 503" },
+    { "size", SL_OPT_U32, IN_QUEUE(size), "100", 1, SL_QUEUE_SIZE_MAX, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "how many wait; when more come, whose principal has the most of them waiting loses its last one" },
+    { NULL },
+};
+
+static int queue_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_queue_rule *rule = field;
+    bool is_on = true;
+    if (val->kind <= SL_VAL_STRING && sl_parse_bool(val->text, &is_on) == 0 && !is_on) {
+        rule->size = 0;
+        return 0;
+    }
+    if (val->kind != SL_VAL_MAP) {
+        return FAIL(bind, val, "must be a map like { wait: 5s, size: 100 }, or off");
+    }
+    sl_opt_defaults(queue_rows, rule, bind);
+    return sl_opt_bind(bind, queue_rows, val, field);
+}
+
 const struct sl_opt sl_traffic_rows[] = {
     { "targets", SL_OPT_CUSTOM, FIELD(targets), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, targets_check,
       "upstreams beside `model`, see below (docs/traffic.md)" },
@@ -119,6 +144,8 @@ const struct sl_opt sl_traffic_rows[] = {
     { "breaker", SL_OPT_CUSTOM, FIELD(breaker), NULL, 0, 0, SL_OPT_RELOAD, NULL, breaker_rows, breaker_check,
       "when a target that fails gets no calls for a while: { errors, ratio, window, open }, or off; one target alone "
       "has none where nothing is said" },
+    { "queue", SL_OPT_CUSTOM, FIELD(queue), NULL, 0, 0, SL_OPT_RELOAD, NULL, queue_rows, queue_check,
+      "calls beyond every target's `max_concurrent` wait for a place: { wait, size }; else they get 503 at once" },
     { NULL },
 };
 

@@ -17,9 +17,12 @@ struct sl_traffic_conf {
     uint32_t on;
     struct sl_breaker_rule breaker;
     bool has_breaker; /* it is said, and not `off` */
+    struct sl_queue_rule queue;
 };
 
-#define SL_TARGETS_MAX 1000
+#define SL_TARGETS_MAX    1000
+#define SL_QUEUE_SIZE_MAX 10000
+#define SL_QUEUE_WAIT_MAX (3600 * 1000000ULL)
 
 /* One of the list, and points into its tree. */
 struct sl_target_conf {

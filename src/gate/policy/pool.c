@@ -175,6 +175,19 @@ void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec
     };
 }
 
+bool sl_pool_is_full(const struct sl_pool *pool, const uint64_t *passed, uint64_t now_usec)
+{
+    for (uint32_t i = 0; i < pool->n; i++) {
+        const struct sl_target_state *state = &pool->states[i];
+        uint32_t max = pool->rules[i].max_concurrent;
+        if (max && !(passed[i / 64] >> i % 64 & 1) && atomic_load(&pool->in_flight[pool->seats[i]]) >= max &&
+            until_of(state) <= now_usec && atomic_load(&state->breaker.state) != SL_BREAKER_HALF) {
+            return true;
+        }
+    }
+    return false;
+}
+
 uint64_t sl_pool_rested_usec(const struct sl_pool *pool, uint64_t now_usec)
 {
     uint64_t first = 0;

@@ -36,6 +36,12 @@ struct sl_breaker_rule {
     uint64_t window_usec, open_usec;
 };
 
+/* Calls that wait for a place: gate/policy/queue.h. */
+struct sl_queue_rule {
+    uint32_t size; /* 0: there is no queue */
+    uint64_t wait_usec;
+};
+
 /* The numbers are the metric's. */
 enum sl_breaker_state {
     SL_BREAKER_CLOSED, /* it gets its calls */
@@ -114,6 +120,8 @@ void sl_pool_done(struct sl_pool *pool);
 
 /* Those whose time to wait is over take calls again. */
 void sl_pool_wake(struct sl_pool *pool, uint64_t now_usec);
+/* Is there one beside those that were passed that would take calls, but that max_concurrent run at it? */
+bool sl_pool_is_full(const struct sl_pool *pool, const uint64_t *passed, uint64_t now_usec);
 /* When the first of those that rest, or whose breaker is open, takes calls again; 0: none does. */
 uint64_t sl_pool_rested_usec(const struct sl_pool *pool, uint64_t now_usec);
 

@@ -42,6 +42,8 @@ static const uint64_t per_token_buckets[] = { 1000,   2500,   5000,   10000,  25
                                               150000, 200000, 300000, 400000, 500000, 750000, 1000000, 2500000 };
 static const uint64_t overhead_buckets[] = { 25,   50,    100,   250,   500,    1000,   2500,
                                              5000, 10000, 25000, 50000, 100000, 250000, 1000000 };
+static const uint64_t queue_buckets[] = { 1000,   5000,    10000,   25000,   50000,    100000,   250000,
+                                          500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000 };
 static const uint64_t token_buckets[] = { 1,     4,     16,     64,      256,     1024,     4096,
                                           16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864 };
 
@@ -82,6 +84,9 @@ const struct sl_metric_family sl_metric_families[SL_METRIC_COUNT] = {
     [SL_METRIC_REPEATS_REFUSED] = COUNTER(
         "sluice_retry_budget_refused_total",
         "Repeats at a target and hedges that were not made because `upstream.retry_budget` was spent.", LB_ROUTE),
+    [SL_METRIC_QUEUE_WAIT] = HISTOGRAM(
+        "sluice_queue_wait_seconds", SL_METRIC_IS_SECONDS, queue_buckets,
+        "How long calls waited for a place at a target, those that got none and those that left too.", LB_ROUTE),
     [SL_METRIC_LIMITS] = COUNTER("sluice_limit_decisions_total",
                                  "Calls to limited routes that the limit let pass or refused.", LB_ROUTE, LB_DECISION),
     [SL_METRIC_CLIENT_GONE] = COUNTER("sluice_client_gone_total", "Clients that went away before their reply's end.",

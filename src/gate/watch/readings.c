@@ -16,6 +16,7 @@
 #include "gate/config/traffic.h"
 #include "gate/gate.h"
 #include "gate/policy/limit.h"
+#include "gate/policy/queue.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
 #include "net/tls.h"
@@ -221,6 +222,20 @@ static void target_in_flight_read(struct sl_reading_sink *sink, const void *sour
     targets_walk(sink, source, look_in_flight);
 }
 
+static void queue_depth_read(struct sl_reading_sink *sink, const void *source)
+{
+    const struct sl_snapshot *snapshot = ((const struct sl_reading_source *)source)->snapshot;
+    uint32_t n = 0, max = snapshot->settings->metrics_max_targets;
+    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
+    for (const struct sl_route *route; n < max && (route = sl_snapshot_next(&it)) != NULL;) {
+        if (route->traffic && route->traffic->queue) {
+            struct sl_metric_labels labels = { .route = route->name };
+            sink->put(sink, &(struct sl_metric_key){ .labels = &labels }, sl_queue_depth(route->traffic->queue), 1);
+            n++;
+        }
+    }
+}
+
 /* --- the process's --- */
 
 static void cpu_read(struct sl_reading_sink *sink, const void *source)
@@ -315,6 +330,8 @@ const struct sl_reading sl_readings[] = {
     GAUGE("sluice_target_state", "The breaker of a target: 0 closed, 1 half-open, 2 open.", target_state_read, LB_ROUTE,
           LB_TARGET),
     GAUGE("sluice_target_in_flight", "Calls that run at a target.", target_in_flight_read, LB_ROUTE, LB_TARGET),
+    GAUGE("sluice_queue_depth", "Calls of a route with a queue that wait for a place at a target.", queue_depth_read,
+          LB_ROUTE),
     GAUGE("sluice_upstream_connections", "Connections to upstreams.", connections_read, LB_STATE),
     COUNTER("sluice_log_dropped_total",
             "Access log lines lost: the writer did not keep up, or the file could not be written.", log_dropped_read,
