@@ -21,7 +21,9 @@ static struct sl_pool *pool_of(const struct sl_course *course)
 static struct sl_ask ask_of(const struct sl_course *course)
 {
     struct sl_loop *loop = course->x->desk->loop;
-    return (struct sl_ask){ course->passed, sl_loop_now(loop), sl_rng_next(&loop->rng), course->x->call->is_stream };
+    const struct sl_xchg *x = course->x;
+    return (struct sl_ask){ course->passed, sl_loop_now(loop), sl_rng_next(&loop->rng), x->call->is_stream,
+                            x->record.n_attempts > 0 };
 }
 
 uint64_t sl_course_end_usec(const struct sl_xchg *x)

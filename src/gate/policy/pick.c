@@ -129,16 +129,30 @@ SL_INLINE uint32_t seat_of(uint64_t mark)
 
 /* --- least_busy --- */
 
-/* Of equals another one each time. */
+/* One of the tier's seats, by the weights. */
+static uint32_t seat_drawn(const struct sl_pool *pool, const struct sl_pool_tier *tier, uint64_t random)
+{
+    uint32_t weight = (uint32_t)((random >> 32) * tier->weights >> 32), from = tier->from, to = tier->to;
+    while (to - from > 1) {
+        uint32_t middle = from + (to - from) / 2;
+        bool is_behind = pool->lighter[middle] <= weight;
+        from = is_behind ? middle : from;
+        to = is_behind ? to : middle;
+    }
+    return from;
+}
+
+/* Those at which nothing runs are equals, whatever they weigh, and one of them is drawn by the weights: where there are
+ * few calls, the heaviest would have them all. */
 static uint32_t pick_least_busy(const struct sl_pool *pool, const struct sl_ask *ask, const struct skip *skip,
                                 const struct sl_pool_tier *tier)
 {
-    uint32_t start = tier->from + (uint32_t)((ask->random >> 32) * (tier->to - tier->from) >> 32);
+    uint32_t start = seat_drawn(pool, tier, ask->random);
     struct walk walk = walk_from(pool, skip, tier->from, tier->to);
     uint64_t least = NONE;
     for (uint32_t seat; (seat = walk_next(&walk)) != SL_NO_TARGET;) {
         uint64_t running = atomic_load_explicit(&pool->in_flight[seat], memory_order_relaxed);
-        uint64_t load = mark_of((running + 1) * pool->step[seat], seat - start);
+        uint64_t load = mark_of(running ? (running + 1) * pool->step[seat] : 0, seat - start);
         least = SL_MIN(load, least);
     }
     return least == NONE ? SL_NO_TARGET : (seat_of(least) + start) % SL_POOL_MAX;
@@ -225,20 +239,38 @@ static void skip_make(const struct sl_pool *pool, const struct sl_ask *ask, stru
     }
 }
 
+static uint32_t pick_of_all(struct sl_pool *pool, const struct sl_ask *ask, const struct skip *skip)
+{
+    for (uint32_t word = 0; word < SL_POOL_WORDS(pool->n); word++) {
+        uint64_t ready = ready_word(pool, skip, word);
+        if (ready) { /* in the lowest tier that has one */
+            uint32_t first = word * 64 + SL_LOWEST_BIT64(ready);
+            uint32_t seat = pick_in(pool, ask, skip, &pool->tiers[pool->tier_of[first]]);
+            return pool->targets[seat != SL_NO_TARGET ? seat : first];
+        }
+    }
+    return SL_NO_TARGET;
+}
+
+/* A call looks at one target that is in doubt at most: where many failed at one time, and it is time to look at all of
+ * them, it would use up its attempts. */
+static uint32_t pick_of_sure(struct sl_pool *pool, const struct sl_ask *ask, const struct skip *skip)
+{
+    struct skip more = *skip;
+    for (uint32_t word = 0; word < SL_POOL_WORDS(pool->n); word++) {
+        more.bits[word] |= atomic_load_explicit(&pool->doubtful[word], memory_order_relaxed);
+        more.is_none = more.is_none && !more.bits[word];
+    }
+    return pick_of_all(pool, ask, &more);
+}
+
 uint32_t sl_pool_pick(struct sl_pool *pool, const struct sl_ask *ask)
 {
     struct skip skip;
     skip_make(pool, ask, &skip);
     sl_pool_wake(pool, ask->now_usec);
-    for (uint32_t word = 0; word < SL_POOL_WORDS(pool->n); word++) {
-        uint64_t ready = ready_word(pool, &skip, word);
-        if (ready) { /* in the lowest tier that has one */
-            uint32_t first = word * 64 + SL_LOWEST_BIT64(ready);
-            uint32_t seat = pick_in(pool, ask, &skip, &pool->tiers[pool->tier_of[first]]);
-            return pool->targets[seat != SL_NO_TARGET ? seat : first];
-        }
-    }
-    return SL_NO_TARGET;
+    uint32_t target = ask->is_again ? pick_of_sure(pool, ask, &skip) : SL_NO_TARGET;
+    return target != SL_NO_TARGET ? target : pick_of_all(pool, ask, &skip);
 }
 
 uint32_t sl_pool_left(struct sl_pool *pool, const struct sl_ask *ask)

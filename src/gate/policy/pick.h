@@ -6,12 +6,13 @@
 #include "gate/policy/pool.h"
 
 /* Targets that a call does not ask for any more: it tried them, or they cannot serve it. One bit a target. */
-
 struct sl_ask {
     const uint64_t *passed; /* SL_POOL_WORDS(n) words */
     uint64_t now_usec;      /* of a clock that only goes forward, the same in all workers */
     uint64_t random;
     bool is_stream;
+    bool
+        is_again; /* an attempt has failed: another one looks at no target that is in doubt, while there is any other */
 };
 
 void sl_ask_pass(uint64_t *passed, uint32_t target);

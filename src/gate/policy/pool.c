@@ -24,6 +24,15 @@ static uint64_t until_of(const struct sl_target_state *state)
     return SL_MAX(until, open);
 }
 
+static void bit_set(atomic_uint_fast64_t *word, uint64_t bit, bool is_set)
+{
+    if (is_set) {
+        atomic_fetch_or(word, bit);
+    } else {
+        atomic_fetch_and(word, ~bit);
+    }
+}
+
 /* Does it take calls, and if not: is it known from when on? The lock is held, or nobody else knows the pool. */
 static void ready_look(struct sl_pool *pool, uint32_t target, uint64_t now_usec)
 {
@@ -40,11 +49,8 @@ static void ready_look(struct sl_pool *pool, uint32_t target, uint64_t now_usec)
     tier->gains -= pool->gain[seat];
     pool->gain[seat] = is_ready ? (int32_t)rule->weight : 0;
     tier->gains += pool->gain[seat];
-    if (is_ready) {
-        atomic_fetch_or(&pool->ready[seat / 64], bit);
-    } else {
-        atomic_fetch_and(&pool->ready[seat / 64], ~bit);
-    }
+    bit_set(&pool->ready[seat / 64], bit, is_ready);
+    bit_set(&pool->doubtful[seat / 64], bit, atomic_load(&state->breaker.state) == SL_BREAKER_OPEN);
 }
 
 /* Each that was sent to rest wakes all others once at most. */
@@ -83,13 +89,16 @@ static int arrays_make(struct sl_pool *pool, struct sl_arena *arena)
     pool->tier_of = SL_ARENA_ARRAY(arena, uint32_t, n);
     pool->tiers = SL_ARENA_ARRAY(arena, struct sl_pool_tier, n);
     pool->ready = SL_ARENA_ARRAY(arena, atomic_uint_fast64_t, n_words);
+    pool->doubtful = SL_ARENA_ARRAY(arena, atomic_uint_fast64_t, n_words);
     pool->in_flight = SL_ARENA_ARRAY(arena, atomic_uint, n);
     pool->weighs = SL_ARENA_ARRAY(arena, uint64_t, n_words);
+    pool->lighter = SL_ARENA_ARRAY(arena, uint32_t, n);
     pool->step = SL_ARENA_ARRAY(arena, uint64_t, n);
     pool->gain = SL_ARENA_ARRAY(arena, int32_t, n);
     pool->credit = SL_ARENA_ARRAY(arena, int32_t, n);
     bool has_all = pool->states && pool->seats && pool->targets && pool->tier_of && pool->tiers && pool->ready &&
-                   pool->in_flight && pool->weighs && pool->step && pool->gain && pool->credit;
+                   pool->doubtful && pool->in_flight && pool->weighs && pool->lighter && pool->step && pool->gain &&
+                   pool->credit;
     for (unsigned k = 0; has_all && k < 2; k++) {
         atomic_uint_fast64_t *room = SL_ARENA_ARRAY(arena, atomic_uint_fast64_t, (size_t)n * 3);
         pool->times[k] = (struct sl_pool_times){ room, room ? room + n : NULL, room ? room + 2 * (size_t)n : NULL };
@@ -100,6 +109,7 @@ static int arrays_make(struct sl_pool *pool, struct sl_arena *arena)
     }
     for (uint32_t word = 0; has_all && word < n_words; word++) {
         atomic_init(&pool->ready[word], 0);
+        atomic_init(&pool->doubtful[word], 0);
         pool->weighs[word] = 0;
     }
     return has_all ? 0 : SL_E_NOMEM;
@@ -115,9 +125,12 @@ static void seat_fill(struct sl_pool *pool, uint32_t seat)
     struct sl_target_state *state = &pool->states[target];
     bool is_first = seat == 0 || pool->rules[pool->targets[seat - 1]].tier != rule->tier;
     if (is_first) {
-        pool->tiers[pool->n_tiers++] = (struct sl_pool_tier){ seat, seat, 0 };
+        pool->tiers[pool->n_tiers++] = (struct sl_pool_tier){ .from = seat, .to = seat };
     }
-    pool->tiers[pool->n_tiers - 1].to++;
+    struct sl_pool_tier *tier = &pool->tiers[pool->n_tiers - 1];
+    tier->to++;
+    pool->lighter[seat] = tier->weights;
+    tier->weights += rule->weight;
     pool->tier_of[seat] = pool->n_tiers - 1;
     pool->seats[target] = seat;
     memset(&state->breaker, 0, sizeof(state->breaker));

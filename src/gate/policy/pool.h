@@ -80,6 +80,7 @@ struct sl_pool_times {
 struct sl_pool_tier {
     uint32_t from, to; /* seats */
     int32_t gains;     /* the sum of theirs */
+    uint32_t weights;  /* the sum of them, whoever takes calls */
 };
 
 /* A target's seat is its place in the order of the tiers: a tier's targets sit side by side, and what is looked at to
@@ -96,10 +97,12 @@ struct sl_pool {
     /* by seat */
     uint32_t *targets, *tier_of;
     struct sl_pool_tier *tiers;
+    atomic_uint_fast64_t *doubtful; /* a bit each: of those that are ready, a call has to look how it is */
     atomic_uint_fast64_t *ready;    /* a bit each: it takes calls, as far as others say, not the call itself */
     atomic_uint_fast64_t wake_usec; /* when the first of the others may take calls again */
     atomic_uint *in_flight;
     uint64_t *weighs;              /* a bit each */
+    uint32_t *lighter;             /* the weights of its tier's seats before it */
     uint64_t *step;                /* what one call adds to its load: the more, the less it weighs */
     int32_t *gain, *credit;        /* of the smooth weights */
     struct sl_pool_times times[2]; /* of whole replies, of streams */

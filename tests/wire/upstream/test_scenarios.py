@@ -143,7 +143,7 @@ def test_one_of_two_sends_a_head_and_never_an_event(stage, pieces):
 @pytest.mark.parametrize("balance, least, most", [("weighted", 45, 55), ("least_busy", 0, 35), ("fastest", 0, 20)])
 def test_one_of_two_is_slow(stage, balance, least, most):
     """In its time, but slower: nobody sees an error, nothing is asked twice, and who looks at it sends it less."""
-    slow, fast = stage.target("slow", after(0.01)), stage.target("fast")
+    slow, fast = stage.target("slow", after(0.05)), stage.target("fast")
     crowd = stage.start(slow, fast, balance=balance).run(N)
     assert crowd.n_errors == 0 and crowd.n_attempts == N == slow.n_asked + fast.n_asked
     assert stage.judge(crowd) == 0 and stage.state("slow") == "closed"
