@@ -85,9 +85,11 @@ static int call_format(struct sl_hcall *call, const struct sl_uri *base)
         at = put(at, req->headers.v[i].value);
         at = put(at, SL_STR("\r\n"));
     }
-    if (req->body_len || !sl_str_eq(method, SL_STR("GET"))) {
+    if (req->is_fed && req->fed_len == SL_HCALL_LENGTH_UNKNOWN) {
+        at = put(at, SL_STR("Transfer-Encoding: chunked\r\n"));
+    } else if (req->is_fed || req->body_len || !sl_str_eq(method, SL_STR("GET"))) {
         at = put(at, SL_STR("Content-Length: "));
-        at += sl_format_u64(req->body_len, at);
+        at += sl_format_u64(req->is_fed ? req->fed_len : req->body_len, at);
         at = put(at, SL_STR("\r\n"));
     }
     at = put(at, SL_STR("\r\n"));
@@ -107,6 +109,15 @@ static void call_sent(struct sl_hcall *call)
     if (!call->conn->is_head_done) { /* else it answered early: the reply's own times count */
         call_arm(call, call->sent_usec, call->timeouts.first_byte_usec);
     }
+}
+
+/* All that was fed is with the kernel, and more is to come: that is the caller's to bring, in the call's total time. */
+static void call_starve(struct sl_hcall *call)
+{
+    if (!call->conn->is_head_done) {
+        call_arm(call, call_now(call), call->timeouts.total_usec);
+    }
+    call->cbs->on_hungry(call);
 }
 
 /* The request is on its way; waits for some of it to be taken. */
@@ -133,10 +144,56 @@ static void call_send(struct sl_hcall *call)
     }
     /* Fails only where the loop will report it as broken too. */
     SL_IGNORE(sl_stream_write_ref_soon(&conn->stream, call->wire, call->n_wire) < 0);
-    if (conn->stream.queued == 0) {
-        call_sent(call);
-    } else {
+    if (conn->stream.queued != 0) {
         call_sending(call);
+    } else if (call->req.is_fed) {
+        call_starve(call);
+    } else {
+        call_sent(call);
+    }
+}
+
+bool sl_hcall_is_hungry(const struct sl_hcall *call)
+{
+    return call->is_active && call->conn && call->connected_usec && !call->is_fed_up &&
+           call->conn->stream.queued <= SL_STREAM_HIGH;
+}
+
+void sl_hcall_feed(struct sl_hcall *call, const struct sl_str *bytes, bool is_last)
+{
+    if (!call->is_active || !call->conn || !call->connected_usec || call->is_fed_up) {
+        return;
+    }
+    struct sl_stream *stream = &call->conn->stream;
+    bool is_chunked = call->req.fed_len == SL_HCALL_LENGTH_UNKNOWN;
+    char line[24];
+    struct sl_str slices[4];
+    size_t n = 0;
+    if (bytes->n && is_chunked) {
+        slices[n++] = sl_str_make(line, (size_t)snprintf(line, sizeof(line), "%zx\r\n", bytes->n));
+    }
+    slices[n++] = *bytes;
+    if (bytes->n && is_chunked) {
+        slices[n++] = SL_STR("\r\n");
+    }
+    if (is_last && is_chunked) {
+        slices[n++] = SL_STR("0\r\n\r\n");
+    }
+    call->is_fed_up = is_last;
+    for (size_t i = 0; i < n; i++) {
+        call->bytes_out += slices[i].n;
+    }
+    /* Fails only where the loop will report it as broken too. */
+    SL_IGNORE(sl_stream_write(stream, slices, n) < 0);
+    if (stream->queued) {
+        if (!call->conn->is_head_done) {
+            call_sending(call);
+        }
+    } else if (is_last) {
+        call_sent(call);
+    }
+    if (call->conn->is_head_done && !call->is_paused) { /* it may wait for this before it goes on */
+        call_arm(call, call_now(call), call->timeouts.idle_usec);
     }
 }
 
@@ -145,10 +202,18 @@ void sl_hcall_on_drain(struct sl_hcall *call)
     if (call->is_sent) {
         return;
     }
-    if (call->conn->stream.queued == 0) {
+    bool is_empty = call->conn->stream.queued == 0, is_fed = call->req.is_fed && !call->is_fed_up;
+    if (is_empty && !is_fed) {
         call_sent(call);
-    } else if (!call->conn->is_head_done) {
+        return;
+    }
+    if (!is_empty && !call->conn->is_head_done) {
         call_sending(call);
+    }
+    if (is_empty) {
+        call_starve(call);
+    } else if (is_fed) {
+        call->cbs->on_hungry(call);
     }
 }
 
@@ -535,7 +600,7 @@ int sl_hcall_start(struct sl_hcall *call, struct sl_hclient *client, const struc
         return SL_E_NOMEM;
     }
     call->is_active = true;
-    call->conn = sl_upconn_take(client, call->origin);
+    call->conn = req->is_fed ? NULL : sl_upconn_take(client, call->origin);
     if (call->conn) {
         call->conn->call = call;
         call->is_reused = call->conn->has_served;

@@ -51,6 +51,8 @@ struct sl_hcall_cbs {
     void (*on_error)(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text);
     /* All that one read brought has been given: send what was gathered. Not called when the call is done. */
     void (*on_turn)(struct sl_hcall *call);
+    /* Of a call that is fed: it takes more of its body. Never from inside of sl_hcall_feed. */
+    void (*on_hungry)(struct sl_hcall *call);
 };
 
 struct sl_hcall_timeouts {
@@ -67,6 +69,9 @@ struct sl_hcall_req {
     const struct sl_str *slices;  /* the body */
     size_t n_slices;
     size_t body_len;
+    bool is_fed;      /* the body comes by sl_hcall_feed in place of that; the connection is a new one then, since such
+                       * a body cannot be sent again from here */
+    uint64_t fed_len; /* its length; SL_HCALL_LENGTH_UNKNOWN: it is sent in chunks */
 };
 
 /* Embedded in the caller's memory (an exchange's arena). */
@@ -100,7 +105,10 @@ struct sl_hcall {
     bool is_held;       /* the decoder has more to give, from `zipped` or from within */
     bool is_end_due;    /* the body is complete, but for that */
     bool has_rest;      /* bytes came behind the reply */
+    bool is_fed_up;     /* the last of the body was fed */
 };
+
+#define SL_HCALL_LENGTH_UNKNOWN UINT64_MAX
 
 /* Interim (1xx) replies before the one that counts; more are a fault. */
 #define SL_HCALL_INTERIM_MAX 16
@@ -142,6 +150,11 @@ SL_MUST int sl_hcall_start(struct sl_hcall *call, struct sl_hclient *client, con
                            struct sl_arena *arena, const struct sl_hcall_cbs *cbs, void *user);
 /* Aborts: the connection is closed at once. No callback. Nothing happens when the call is done. */
 void sl_hcall_cancel(struct sl_hcall *call);
+/* The next bytes of the body, which the upstream's side takes as its own; `is_last`: there are no more. Nothing happens
+ * when the call is done, or not connected yet. A broken connection says so by itself, from the loop. */
+void sl_hcall_feed(struct sl_hcall *call, const struct sl_str *bytes, bool is_last);
+/* It is connected, and less than SL_STREAM_HIGH waits to be sent: it may be fed. Else on_hungry follows. */
+bool sl_hcall_is_hungry(const struct sl_hcall *call);
 /* Holds the upstream back / lets it go on. The idle time-out stands still meanwhile. */
 void sl_hcall_pause(struct sl_hcall *call);
 void sl_hcall_resume(struct sl_hcall *call);

@@ -58,7 +58,7 @@ void sl_hconn_arm(struct sl_hconn *conn)
         wait = conf->head_usec;
         break;
     case SL_HC_BODY:
-        wait = conf->body_idle_usec;
+        wait = conn->req->is_body_held ? 0 : conf->body_idle_usec;
         break;
     case SL_HC_REPLY:
         wait = is_sending ? conf->write_idle_usec : 0;
@@ -280,8 +280,12 @@ static void body_done(struct sl_hconn *conn)
         body_refuse(conn, r);
         return;
     }
-    req->body_usec = sl_loop_now(conn->server->loop);
-    conn_set_state(conn, SL_HC_REPLY);
+    if (!req->body_usec) {
+        req->body_usec = sl_loop_now(conn->server->loop);
+    }
+    if (conn->state != SL_HC_REPLY) {
+        conn_set_state(conn, SL_HC_REPLY);
+    }
     conn->server->cbs->on_body(conn->server, req);
 }
 
@@ -291,6 +295,13 @@ static void bytes_wipe(struct sl_str bytes)
     sl_wipe((char *)(uintptr_t)bytes.p, bytes.n);
 }
 
+/* Bytes of the body belong to the request, which may have begun to be replied to. */
+static bool takes_body(const struct sl_hconn *conn)
+{
+    const struct sl_hreq *req = conn->req;
+    return conn->state == SL_HC_BODY || (conn->state == SL_HC_REPLY && req->is_pieced && !req->has_body);
+}
+
 static size_t body_feed(struct sl_hconn *conn, struct sl_str bytes)
 {
     struct sl_hreq *req = conn->req;
@@ -298,7 +309,14 @@ static size_t body_feed(struct sl_hconn *conn, struct sl_str bytes)
     size_t used = 0;
     bool is_own = req->body_mem && bytes.p >= req->body_mem && bytes.p < req->body_mem + req->body_cap;
     int r = sl_msg_push_body(&req->msg, bytes, &used, &fault);
+    if (r == SL_E_CANCELLED) { /* it was ended, and is not this connection's any more */
+        return bytes.n;
+    }
     req->bytes_in += used;
+    if (r < 0 && req->is_pieced && conn->state == SL_HC_REPLY) {
+        sl_hconn_gone(conn); /* the reply has begun: nothing else can be said */
+        return bytes.n;
+    }
     if (req->is_secret && !is_own) {
         bytes_wipe(r < 0 ? bytes : sl_str_sub(bytes, 0, used));
     }
@@ -316,7 +334,9 @@ static size_t body_feed(struct sl_hconn *conn, struct sl_str bytes)
         if (req->body_mem && req->msg.framing == SL_BODY_LENGTH) {
             sl_stream_read_into(&conn->stream, req->body_mem + req->body_len, req->body_cap - req->body_len);
         }
-        sl_hconn_arm(conn);
+        if (conn->state == SL_HC_BODY) { /* else what counts is whether it takes the reply */
+            sl_hconn_arm(conn);
+        }
     }
     return used;
 }
@@ -446,7 +466,7 @@ void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes)
         }
         if (conn->state == SL_HC_IDLE || conn->state == SL_HC_HEAD) {
             used = head_feed(conn, bytes);
-        } else if (conn->state == SL_HC_BODY) {
+        } else if (takes_body(conn)) {
             used = body_feed(conn, bytes);
         } else if (conn->state == SL_HC_REPLY) {
             ahead_keep(conn, bytes);
@@ -474,6 +494,21 @@ void sl_hconn_resume(struct sl_hconn *conn)
     sl_hconn_feed(conn, sl_buf_str(&kept));
 }
 
+/* The body is expected from now on. */
+static void body_start(struct sl_hreq *req)
+{
+    struct sl_hconn *conn = req->conn;
+    conn_set_state(conn, SL_HC_BODY);
+    if (req->msg.framing != SL_BODY_NONE && req->msg.minor == 1 &&
+        sl_headers_has_token(&req->msg.headers, "expect", "100-continue")) {
+        static const struct sl_str go_on = SL_STR_INIT("HTTP/1.1 100 Continue\r\n\r\n");
+        SL_IGNORE(sl_stream_write(&conn->stream, &go_on, 1) < 0); /* a broken stream says so by itself */
+    }
+    if (!conn->is_processing) {
+        sl_hconn_resume(conn);
+    }
+}
+
 void sl_hreq_read_body(struct sl_hreq *req, size_t max)
 {
     struct sl_hconn *conn = req->conn;
@@ -496,14 +531,69 @@ void sl_hreq_read_body(struct sl_hreq *req, size_t max)
             return;
         }
     }
-    conn_set_state(conn, SL_HC_BODY);
-    if (req->msg.framing != SL_BODY_NONE && req->msg.minor == 1 &&
-        sl_headers_has_token(&req->msg.headers, "expect", "100-continue")) {
-        static const struct sl_str go_on = SL_STR_INIT("HTTP/1.1 100 Continue\r\n\r\n");
-        SL_IGNORE(sl_stream_write(&conn->stream, &go_on, 1) < 0); /* a broken stream says so by itself */
+    body_start(req);
+}
+
+static int piece_give(void *arg, struct sl_str bytes)
+{
+    struct sl_hreq *req = arg;
+    struct sl_hconn *conn = req->conn;
+    if (bytes.n > req->max_body - req->body_len) {
+        return SL_E_LIMIT;
     }
-    if (!conn->is_processing) {
-        sl_hconn_resume(conn);
+    req->body_len += bytes.n;
+    conn->server->cbs->on_piece(conn->server, req, bytes);
+    return conn->req == req ? 0 : SL_E_CANCELLED;
+}
+
+void sl_hreq_stream_body(struct sl_hreq *req, size_t max)
+{
+    struct sl_hconn *conn = req->conn;
+    SL_ASSERT(conn->state == SL_HC_REPLY && !req->wants_body && !req->is_replying);
+    struct sl_str word;
+    if (sl_codings_parse(&req->msg.headers, &req->codings, &word) < 0 || req->codings.n) {
+        req->codings.n = 0;
+        sl_hconn_refuse(conn, 415,
+                        "a form (multipart/form-data) may not be compressed: send it without "
+                        "Content-Encoding");
+        return;
+    }
+    req->wants_body = req->is_pieced = true;
+    req->max_body = max;
+    req->msg.on_body = piece_give;
+    req->msg.on_chunk = sl_hreq_chunk_check;
+    req->msg.arg = req;
+    if (req->msg.framing == SL_BODY_LENGTH && req->msg.length > max) {
+        body_refuse(conn, SL_E_LIMIT);
+        return;
+    }
+    body_start(req);
+}
+
+void sl_hreq_hold_body(struct sl_hreq *req)
+{
+    struct sl_hconn *conn = req->conn;
+    if (!req->is_body_held && !req->has_body) {
+        req->is_body_held = true;
+        sl_stream_read_hold(&conn->stream); /* a client that goes must not leave an upstream working for it */
+        sl_hconn_arm(conn);
+    }
+}
+
+void sl_hreq_resume_body(struct sl_hreq *req)
+{
+    struct sl_hconn *conn = req->conn;
+    if (req->is_body_held) {
+        req->is_body_held = false;
+        sl_stream_read_start(&conn->stream);
+        sl_hconn_arm(conn);
+    }
+}
+
+void sl_hconn_reply_early(struct sl_hconn *conn)
+{
+    if (conn->state == SL_HC_BODY) {
+        conn_set_state(conn, SL_HC_REPLY);
     }
 }
 
@@ -529,6 +619,9 @@ void sl_hconn_finish(struct sl_hreq *req)
     struct sl_hconn *conn = req->conn;
     bool must_close = req->must_close;
     bool has_unread = !req->has_body || conn->in.len > 0;
+    if (req->is_body_held) { /* what it still sends is dropped */
+        sl_stream_read_start(&conn->stream);
+    }
     req_free(req);
     if (conn->state == SL_HC_CLOSED) {
         return;

@@ -25,6 +25,8 @@ void sl_hconn_count(struct sl_hconn *conn, bool is_gone);
 /* `n` bytes were given to the stream as a reply. */
 void sl_hconn_wrote(struct sl_hconn *conn, size_t n);
 
+/* The head of a reply was given, whose body comes in pieces and has not ended. */
+void sl_hconn_reply_early(struct sl_hconn *conn);
 /* What the client sent. */
 void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes);
 /* Goes on with what was kept. */

@@ -20,12 +20,13 @@ struct sl_hreq {
     struct sl_str body;           /* whole, NUL-free or not; valid from on_body on */
     uint64_t start_usec;          /* first byte of the head */
     uint64_t head_usec;           /* head complete */
-    uint64_t body_usec;           /* body complete */
+    uint64_t body_usec;           /* body complete; of one in pieces: or before that, as the owner sets it */
     uint64_t bytes_in, bytes_out; /* on the wire, heads and framing included */
     bool is_head;                 /* HEAD: replies carry no body */
     bool is_secret;               /* the owner's to set before sl_hreq_read_body: the body may hold credentials, and
                                    * everything that the request left in memory is wiped at its end */
     int status;                   /* of the reply, once its head was given */
+    bool is_pieced;               /* the body came, or comes, in pieces */
     void *user;                   /* the gate's */
     /* private */
     struct sl_hreq *next_dead;
@@ -35,7 +36,8 @@ struct sl_hreq {
     size_t body_cap;
     size_t body_len;
     bool wants_body, has_body;
-    bool must_close; /* after this reply */
+    bool is_body_held; /* of one in pieces: the client is held back */
+    bool must_close;   /* after this reply */
     bool is_chunked_out, is_replying, is_ended;
 };
 
@@ -43,6 +45,15 @@ struct sl_hreq {
  * Content-Encoding, to `max` bytes again (one that is not understood: 415; a damaged body: 400). Sends 100 Continue
  * where expected. */
 void sl_hreq_read_body(struct sl_hreq *req, size_t max);
+
+/* The same, but the body comes in pieces: on_piece for each, on_body behind the last (req->body stays empty). Nothing
+ * of it is kept here. A compressed one is refused with 415. A reply may begin before the body's end: what the client
+ * still sends goes on coming as long as that reply lasts, and the connection closes behind it. */
+void sl_hreq_stream_body(struct sl_hreq *req, size_t max);
+/* Holds the client back / lets it go on. What one read brought still comes. server.timeouts.body_idle stands still
+ * meanwhile; that the client goes away is told. */
+void sl_hreq_hold_body(struct sl_hreq *req);
+void sl_hreq_resume_body(struct sl_hreq *req);
 
 /* --- replying --- */
 

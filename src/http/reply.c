@@ -145,6 +145,9 @@ int sl_hreq_reply(struct sl_hreq *req, int status, const struct sl_headers *head
         (length < 0 && !req->is_chunked_out && !has_no_body)) {
         req->must_close = true;
     }
+    if (req->is_pieced && !req->has_body) {
+        sl_hconn_reply_early(conn);
+    }
 
     size_t need = HEAD_OWN_MAX;
     for (uint32_t i = 0; headers && i < headers->n; i++) {

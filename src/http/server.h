@@ -34,6 +34,8 @@ struct sl_hserver_cbs {
     bool (*may_exceed)(struct sl_hserver *server, struct sl_hreq *req);
     /* The whole body is there (also when there is none): reply now or later. */
     void (*on_body)(struct sl_hserver *server, struct sl_hreq *req);
+    /* Bytes of a body that comes in pieces; they live during the call. The callee may end the request. */
+    void (*on_piece)(struct sl_hserver *server, struct sl_hreq *req, struct sl_str bytes);
     /* A request that never became one: malformed, too large, timed out. The callee replies (the connection closes after
      * it). `req` has what could be read. */
     void (*on_refused)(struct sl_hserver *server, struct sl_hreq *req, int status, const char *text);
