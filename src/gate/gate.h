@@ -36,6 +36,7 @@ struct sl_gate {
     atomic_bool is_ending;   /* the store's last words: everything that is due later is due now */
     atomic_bool is_draining; /* /ready says 503 */
     struct sl_budget memory; /* server.limits.memory: bodies, JSON tapes, collected replies */
+    struct sl_budget spool;  /* server.limits.spool: uploads in files */
     atomic_uint n_connections;
     bool is_public;             /* other machines can connect: some listener is neither loopback nor a unix socket */
     struct sl_notices *notices; /* of upstreams that fail */

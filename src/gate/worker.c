@@ -50,6 +50,13 @@ static int client_conf(const struct sl_settings *settings, struct sl_buf *ret_au
     return r;
 }
 
+static void budgets_set(struct sl_worker *worker)
+{
+    const struct sl_server_limits *limits = &worker->snapshot->settings->server.limits;
+    atomic_store_explicit(&worker->gate->memory.max, limits->memory_bytes, memory_order_relaxed);
+    atomic_store_explicit(&worker->gate->spool.max, limits->spool_bytes, memory_order_relaxed);
+}
+
 int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl_gate *gate, struct sl_log_ring *log,
                    const struct sl_worker_service *service)
 {
@@ -62,8 +69,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
     sl_json_init(&engine->doc, NULL);
     sl_json_init(&engine->scratch, NULL);
     engine->doc.budget = engine->scratch.budget = &gate->memory;
-    atomic_store_explicit(&gate->memory.max, worker->snapshot->settings->server.limits.memory_bytes,
-                          memory_order_relaxed);
+    budgets_set(worker);
     sl_buf_init(&engine->text, WORKER_TEXT_MAX);
     snprintf(worker->request_id_prefix, sizeof(worker->request_id_prefix), "%016llx",
              (unsigned long long)sl_rng_next(&engine->loop.rng));
@@ -146,8 +152,7 @@ const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker)
     sl_publisher_refresh(worker->gate->publisher, &worker->snapshot);
     if (SL_UNLIKELY(worker->snapshot->settings != before)) {
         server_conf(worker->snapshot->settings, &worker->engine->server.conf);
-        atomic_store_explicit(&worker->gate->memory.max, worker->snapshot->settings->server.limits.memory_bytes,
-                              memory_order_relaxed);
+        budgets_set(worker);
         client_configure(worker);
         if (worker->gate->made) {
             sl_made_set_max(worker->gate->made, worker->snapshot->settings->responses_max);

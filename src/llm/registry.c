@@ -85,7 +85,7 @@ struct sl_str sl_provider_refusal(const struct sl_provider *provider, enum sl_ll
                                   struct sl_arena *arena)
 {
     static const char *const words[SL_LLM_ALL_COUNT] = { "chat",   "completions", "embeddings", "images",
-                                                         "speech", "moderations", "rerank" };
+                                                         "speech", "moderations", "rerank",     "transcriptions" };
     return sl_arena_printf(arena, "The %s%s route is not implemented for %s models.", words[type],
                            is_stream && type != SL_LLM_EMBEDDINGS ? " streaming" : "", provider->label);
 }

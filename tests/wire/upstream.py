@@ -143,13 +143,9 @@ class Upstream:
                     buf += data
                 head, buf = buf.split(b"\r\n\r\n", 1)
                 headers = [tuple(p.strip() for p in line.decode("latin-1").split(":", 1)) for line in head.split(b"\r\n")[1:]]
-                n = int(next((v for k, v in headers if k.lower() == "content-length"), 0))
-                while len(buf) < n:
-                    data = conn.recv(65536)
-                    if not data:
-                        return
-                    buf += data
-                body, buf = buf[:n], buf[n:]
+                body, buf = self._body(conn, headers, buf)
+                if body is None:
+                    return
                 with self.lock:
                     exchange = Exchange(conn, head, headers, body, len(self.requests))
                     self.requests.append(exchange)
@@ -163,6 +159,35 @@ class Upstream:
         except Exception as e:  # a test's handler failed: the test must know
             self.errors.append(e)
             conn.close()
+
+    @staticmethod
+    def _body(conn, headers, buf):
+        """The body and what is behind it; None when the peer ended before."""
+        told = {k.lower(): v for k, v in headers}
+        body, buf = bytearray(), bytearray(buf)
+
+        def fill(done):
+            while not done():
+                data = conn.recv(1 << 20)
+                if not data:
+                    return False
+                buf.extend(data)
+            return True
+
+        if told.get("transfer-encoding") != "chunked":
+            n = int(told.get("content-length", 0))
+            return (bytes(buf[:n]), bytes(buf[n:])) if fill(lambda: len(buf) >= n) else (None, b"")
+        while fill(lambda: b"\r\n" in buf):
+            at = buf.index(b"\r\n")
+            n = int(buf[:at], 16)
+            if not fill(lambda: len(buf) >= at + 4 + n):
+                break
+            assert buf[at + 2 + n:at + 4 + n] == b"\r\n", "a chunk is longer than it says"
+            body += buf[at + 2:at + 2 + n]
+            del buf[:at + 4 + n]
+            if n == 0:
+                return bytes(body), bytes(buf)
+        return None, b""
 
     def next(self, deadline=DEADLINE):
         return self.arrived.get(timeout=deadline)

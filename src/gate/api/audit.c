@@ -2,7 +2,6 @@
 /* What was changed, when and by whom. */
 #include <stdio.h>
 
-#include "base/num.h"
 #include "gate/api/api.h"
 #include "gate/api/question.h"
 #include "gate/call/access.h"
@@ -28,7 +27,7 @@ static void row_write(struct sl_jw *w, const struct sl_audit_row *row)
     char time[32];
     sl_jw_object(w);
     sl_jw_member_u64(w, "id", row->id);
-    sl_jw_member_str(w, "time", sl_instant_format(row->at_usec / SL_USEC_PER_SEC, time));
+    sl_jw_member_str(w, "time", sl_instant_format_usec(row->at_usec, time));
     sl_jw_member_str(w, "principal", row->who.principal);
     sl_jw_member_str(w, "key_id", row->who.key.n ? row->who.key : SL_STR_NONE);
     sl_jw_member_str(w, "request_id", row->who.request_id);

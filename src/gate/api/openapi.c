@@ -12,6 +12,7 @@
 #include "llm/mlflow/openapi.h"
 
 #define JSON "application/json"
+#define FORM "multipart/form-data"
 
 /* --- statuses --- */
 
@@ -89,7 +90,7 @@ static bool has_word(const char *list, const char *word)
 static unsigned kind_of(const struct sl_path *row)
 {
     return ALL | (row->access != SL_ACCESS_OPEN ? KEYED : 0) | (strchr(row->pattern, '{') ? NAMED : 0) |
-           (row->told->body ? BODY : 0) | (row->handle ? 0 : INVOKE);
+           (row->told->body || row->told->form ? BODY : 0) | (row->handle ? 0 : INVOKE);
 }
 
 static bool answers(const struct sl_path *row, const struct status *status)
@@ -176,13 +177,18 @@ static void parameters_write(struct sl_jw *w, const struct sl_path *row)
 
 static void body_write(struct sl_jw *w, const struct sl_path *row)
 {
-    if (row->told->body) {
+    if (kind_of(row) & BODY) {
         sl_jw_key(w, "requestBody");
         sl_jw_object(w);
         sl_jw_member_bool(w, "required", true);
         sl_jw_key(w, "content");
         sl_jw_object(w);
-        media_write(w, JSON, row->told->body);
+        if (row->told->body) {
+            media_write(w, JSON, row->told->body);
+        }
+        if (row->told->form) {
+            media_write(w, FORM, row->told->form);
+        }
         sl_jw_end(w);
         sl_jw_end(w);
     }

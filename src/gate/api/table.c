@@ -93,11 +93,19 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
     }
 /* They pass to the provider as they are. */
-#define PASSED(llm_type, tail_, body_, text, ...)                                                         \
+#define PASSED_AT(before, llm_type, tail_, body_, text, ...)                                              \
     {                                                                                                     \
-        .methods = SL_POST, .pattern = "/v1/" tail_, .has_type = true, .type = (llm_type), .tail = tail_, \
+        .methods = SL_POST, .pattern = before tail_, .has_type = true, .type = (llm_type), .tail = tail_, \
         .told = SL_TOLD(text, .body = (body_), __VA_ARGS__)                                               \
     }
+#define PASSED(...) PASSED_AT("/v1/", __VA_ARGS__)
+/* With a file: as a form. */
+#define UPLOAD(before, llm_type, tail_, text, ...)                                                        \
+    {                                                                                                     \
+        .methods = SL_POST, .pattern = before tail_, .has_type = true, .type = (llm_type), .tail = tail_, \
+        .takes_form = true, .told = SL_TOLD(text, .reply = "OpenaiReply", __VA_ARGS__)                    \
+    }
+#define AZURE "/openai/deployments/{}/"
 #define RERANK(path, text)                                                                                \
     {                                                                                                     \
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_RERANK, .tail = "rerank", \
@@ -110,7 +118,8 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = (path), .type = (llm_type),                          \
         .told = SL_TOLD(text, .body = (body_), .reply = "UnifiedReply", TIMED), __VA_ARGS__ \
     }
-#define SAME "The same for clients whose base URL lacks /v1."
+#define AS_AZURE "The same as Azure's client calls it; the path names the route."
+#define SAME     "The same for clients whose base URL lacks /v1."
 
 static const struct sl_path invocations[] = {
     CHAT("/v1/chat/completions", "Query a chat route; `model` names the route. OpenAI's shapes."),
@@ -118,8 +127,16 @@ static const struct sl_path invocations[] = {
     EMBEDDINGS("/v1/embeddings", "Query an embeddings route; `model` names the route. OpenAI's shapes."),
     PASSED(SL_LLM_IMAGES, "images/generations", "OpenaiImagesRequest", "Query an images route. OpenAI's shapes.",
            .reply = "OpenaiReply"),
+    UPLOAD("/v1/", SL_LLM_IMAGES, "images/edits", "Change images, by an images route. OpenAI's shapes.",
+           .form = "OpenaiImagesEditForm", .body = "OpenaiImagesRequest"),
+    UPLOAD("/v1/", SL_LLM_IMAGES, "images/variations", "The same without words.", .form = "OpenaiImagesVariationForm"),
     PASSED(SL_LLM_SPEECH, "audio/speech", "OpenaiSpeechRequest", "Query a speech route. The reply is the sound.",
            .media = "audio/mpeg"),
+    UPLOAD("/v1/", SL_LLM_TRANSCRIPTIONS, "audio/transcriptions",
+           "Query a transcriptions route with a recording. The reply is JSON, a text, or events.",
+           .form = "OpenaiTranscriptionForm"),
+    UPLOAD("/v1/", SL_LLM_TRANSCRIPTIONS, "audio/translations", "The same, into English.",
+           .form = "OpenaiTranscriptionForm"),
     PASSED(SL_LLM_MODERATIONS, "moderations", "OpenaiModerationsRequest", "Query a moderations route. OpenAI's shapes.",
            .reply = "OpenaiReply"),
     RERANK("/v1/rerank", "Query a rerank route. The shapes that Cohere, Jina and vLLM have."),
@@ -130,6 +147,16 @@ static const struct sl_path invocations[] = {
                "Query a chat route as Azure's client does; `api-version` is not looked at."),
     DEPLOYMENT("completions", SL_LLM_COMPLETIONS, "Completions", "Query a completions route as Azure's client does."),
     DEPLOYMENT("embeddings", SL_LLM_EMBEDDINGS, "Embeddings", "Query an embeddings route as Azure's client does."),
+    PASSED_AT(AZURE, SL_LLM_IMAGES, "images/generations", "DeploymentImagesRequest", AS_AZURE, .reply = "OpenaiReply",
+              .parameters = "api-version"),
+    UPLOAD(AZURE, SL_LLM_IMAGES, "images/edits", AS_AZURE, .form = "DeploymentImagesEditForm",
+           .body = "DeploymentImagesRequest", .parameters = "api-version"),
+    PASSED_AT(AZURE, SL_LLM_SPEECH, "audio/speech", "DeploymentSpeechRequest", AS_AZURE, .media = "audio/mpeg",
+              .parameters = "api-version"),
+    UPLOAD(AZURE, SL_LLM_TRANSCRIPTIONS, "audio/transcriptions", AS_AZURE, .form = "DeploymentTranscriptionForm",
+           .parameters = "api-version"),
+    UPLOAD(AZURE, SL_LLM_TRANSCRIPTIONS, "audio/translations", AS_AZURE, .form = "DeploymentTranscriptionForm",
+           .parameters = "api-version"),
     RESPONSES("/v1/responses", "Query a chat route; `model` names the route. The shapes of OpenAI's Responses API."),
     RESPONSES("/responses", SAME),
     RESPONSES("/openai/responses", "The same as Azure's client calls it; `api-version` is not looked at.",

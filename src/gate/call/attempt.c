@@ -9,6 +9,7 @@
 #include "gate/call/mask.h"
 #include "gate/call/play.h"
 #include "gate/call/state.h"
+#include "gate/call/upload.h"
 #include "gate/config/route.h"
 #include "gate/config/route_header.h"
 #include "gate/config/settings.h"
@@ -119,12 +120,24 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
     attempt->events->on_fault(attempt->user, sl_attempt_fault_type(fault), shown, is_unsent);
 }
 
+/* The upstream takes more of the upload. */
+static void net_on_hungry(struct sl_hcall *call)
+{
+    struct sl_attempt *attempt = call->user;
+    if (sl_upload_pump(attempt->x->upload) < 0) {
+        sl_hcall_cancel(call);
+        attempt->events->on_fault(attempt->user, SL_ERR_SLUICE_OVERLOADED,
+                                  SL_STR("the gateway could not read the upload from its file (server.spool)"), false);
+    }
+}
+
 static const struct sl_hcall_cbs net_cbs = {
     .on_head = net_on_head,
     .on_data = net_on_data,
     .on_end = net_on_end,
     .on_error = net_on_error,
     .on_turn = net_on_turn,
+    .on_hungry = net_on_hungry,
 };
 
 /* The route's own headers, in place of what the client or the gateway said under their names. */
@@ -193,7 +206,12 @@ static int net_start(struct sl_attempt *attempt)
         .slices = request->slices,
         .n_slices = request->n_slices,
         .body_len = request->body_len,
+        .is_fed = x->upload != NULL,
     };
+    if (x->upload) {
+        req.fed_len = sl_upload_length(x->upload, request->form_model);
+        sl_upload_attach(x->upload, &attempt->hcall, request->form_model);
+    }
     const struct sl_upstream_timeouts *t = attempt->timeouts;
     struct sl_hcall_timeouts timeouts = {
         .connect_usec = t->connect_usec,
@@ -221,6 +239,9 @@ static void attempt_on_stop(struct sl_part *part)
 {
     struct sl_attempt *attempt = SL_CONTAINER_OF(part, struct sl_attempt, part);
     sl_hcall_cancel(&attempt->hcall);
+    if (attempt->x->upload) {
+        sl_upload_detach(attempt->x->upload);
+    }
     sl_play_stop(attempt->play);
     attempt->play = NULL;
     times_note(attempt);

@@ -15,6 +15,8 @@
 #include "gate/call/preflight.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/call/upload.h"
+#include "gate/call/upload_form.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
@@ -126,8 +128,10 @@ static bool type_or_refuse(struct sl_xchg *x)
     if (x->call->type == x->route->type || x->path->is_passage) {
         return true;
     }
-    static const char *const words[] = { "a chat",   "a completions", "an embeddings", "an images",
-                                         "a speech", "a moderations", "a rerank" }; /* MLflow's sentence */
+    static const char *const words[] = {
+        "a chat",   "a completions", "an embeddings", "an images",
+        "a speech", "a moderations", "a rerank",      "a transcriptions"
+    }; /* MLflow's sentence */
     struct sl_llm_error error = {
         .type = SL_ERR_CALLER_INVALID_REQUEST,
         .param = SL_STR("model"),
@@ -239,6 +243,16 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     if ((x->path->is_passage && !sl_passage_or_refuse(x)) || (sl_xchg_is_invocation(x) && !sl_deadline_or_refuse(x))) {
         return;
     }
+    if (x->path->takes_form && sl_form_is_sent(x)) {
+        if (sl_form_begin_or_refuse(x)) {
+            sl_xchg_set_state(x, SL_XS_BODY);
+            sl_hreq_stream_body(req, body_max(x));
+        }
+        return;
+    }
+    if (x->path->takes_form && !sl_form_type_or_refuse(x)) {
+        return;
+    }
     sl_xchg_set_state(x, SL_XS_BODY);
     req->is_secret = !sl_xchg_is_invocation(x) && x->path->access != SL_ACCESS_OPEN;
     sl_hreq_read_body(req, body_max(x));
@@ -270,14 +284,19 @@ static bool admit_or_refuse(struct sl_xchg *x)
     return r == 0;
 }
 
+static void env_fill(struct sl_xchg *x)
+{
+    x->env->wall_usec = sl_clock_wall_usec();
+    x->env->random[0] = sl_rng_next(&x->desk->loop->rng);
+    x->env->random[1] = sl_rng_next(&x->desk->loop->rng);
+}
+
 /* Reads the body to a call. False: the client was refused. */
 static bool call_or_refuse(struct sl_xchg *x)
 {
     struct sl_hreq *req = x->req;
     enum sl_llm_type type = x->path->has_type ? x->path->type : x->route->type;
-    x->env->wall_usec = sl_clock_wall_usec();
-    x->env->random[0] = sl_rng_next(&x->desk->loop->rng);
-    x->env->random[1] = sl_rng_next(&x->desk->loop->rng);
+    env_fill(x);
     if (x->path->is_passage) {
         return sl_passage_body_or_refuse(x);
     }
@@ -322,10 +341,35 @@ static void follow(struct sl_xchg *x)
     }
 }
 
+/* A form is known as far as it has to be for the call to begin, be it whole or not. */
+static void form_step(struct sl_xchg *x, enum sl_form_step step)
+{
+    if (step != SL_FORM_READY) {
+        return;
+    }
+    env_fill(x);
+    if ((x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) && sl_passage_tail_or_refuse(x) &&
+        admit_or_refuse(x)) {
+        if (!x->req->body_usec) {
+            x->req->body_usec = sl_loop_now(x->desk->loop); /* the call's own times count from here */
+        }
+        sl_upload_flow(x->upload, x->route->n_targets > 1);
+        sl_plan_start(x);
+    }
+}
+
+static void on_piece(struct sl_hserver *server, struct sl_hreq *req, struct sl_str bytes)
+{
+    (void)server;
+    form_step(req->user, sl_form_push(req->user, bytes));
+}
+
 static void on_body(struct sl_hserver *server, struct sl_hreq *req)
 {
     struct sl_xchg *x = req->user;
-    if (x->path->handle) {
+    if (x->form) {
+        form_step(x, sl_form_end(x));
+    } else if (x->path->handle) {
         x->path->handle(x);
     } else if (x->path->follows && x->match.arg.p) {
         follow(x);
@@ -425,6 +469,7 @@ const struct sl_hserver_cbs sl_front_server_cbs = {
     .on_head = on_head,
     .may_exceed = may_exceed,
     .on_body = on_body,
+    .on_piece = on_piece,
     .on_refused = on_refused,
     .on_gone = on_gone,
     .on_drain = on_drain,

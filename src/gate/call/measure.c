@@ -17,7 +17,7 @@
 #include "net/loop.h"
 
 static const char *const operation_names[] = { "chat",   "text_completion", "embeddings", "images",
-                                               "speech", "moderations",     "rerank" };
+                                               "speech", "moderations",     "rerank",     "transcriptions" };
 
 /* Of the route's target that was tried, or is first. Made once for each route object, then found in it. */
 static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
@@ -164,7 +164,8 @@ void sl_measure_exchange(struct sl_xchg *x, int status)
 /* Only where one attempt answered: waiting between attempts is nobody's work. */
 void sl_measure_overhead(struct sl_xchg *x)
 {
-    if (x->record.n_attempts != 1 || x->record.error_type != SL_ERR_NONE || !x->record.upstream_end_usec) {
+    /* Of an upload nobody can tell what was the client's time. */
+    if (x->upload || x->record.n_attempts != 1 || x->record.error_type != SL_ERR_NONE || !x->record.upstream_end_usec) {
         return;
     }
     const struct sl_record *record = &x->record;

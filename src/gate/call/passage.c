@@ -167,7 +167,10 @@ bool sl_passage_tail_or_refuse(struct sl_xchg *x)
         sl_xchg_fail_nomem(x);
         return false;
     }
-    *passage = (struct sl_passage){ .method = "POST", .tail = x->path->tail };
+    *passage = (struct sl_passage){ .method = "POST", .tail = x->path->tail, .is_form = x->form != NULL };
+    if (passage->is_form) {
+        passage->content_type = sl_headers_get(&x->req->msg.headers, "content-type");
+    }
     x->call->passage = passage;
     x->call->is_stream = false; /* the upstream says whether it is one */
     if (!(provider->passes & SL_BIT(x->call->type))) {

@@ -38,6 +38,7 @@ struct sl_path_told {
     const char *parameters; /* besides what the path names */
     const char *headers;    /* of a success, besides those of every one */
     const char *body;       /* the schema; NULL: it has none */
+    const char *form;       /* the same of a body that is a form; NULL: it may not be one */
     const char *reply;      /* the schema of a success; NULL: it has none, but for `media` */
     const char *media;      /* its type; NULL: JSON */
 };
@@ -50,6 +51,7 @@ struct sl_path {
     void (*handle)(struct sl_xchg *x);
     bool is_passage;  /* of an invocation: it goes to the path behind the route's name, at the provider */
     const char *tail; /* of one of a type that passes: its path behind the provider's base */
+    bool takes_form;  /* and the body may be a form with files (multipart/form-data) */
     bool has_type;    /* of an invocation: the path says the type */
     bool takes_slash; /* the segment for "{}" may hold one, encoded */
     bool follows;     /* of one: it is about an answer that was made before, which the path names, or beside answers */

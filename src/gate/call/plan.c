@@ -14,6 +14,7 @@
 #include "gate/call/reply.h"
 #include "gate/call/spend.h"
 #include "gate/call/state.h"
+#include "gate/call/upload.h"
 #include "gate/call/verdict.h"
 #include "gate/call/wait.h"
 #include "gate/config/route.h"
@@ -22,6 +23,7 @@
 #include "http/hreq.h"
 #include "llm/core/call.h"
 #include "llm/core/cred.h"
+#include "llm/core/passage.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 
@@ -109,6 +111,9 @@ static void again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_us
 static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec)
 {
     const struct sl_xchg *x = plan->x;
+    if (x->upload && !sl_upload_can_repeat(x->upload)) {
+        return false;
+    }
     struct sl_chance chance = {
         .is_head_sent = plan->relay.is_head_sent,
         .n_retries = plan->n_retries,
@@ -187,7 +192,8 @@ static void verdict_obey(struct sl_plan *plan, struct sl_verdict verdict)
 static bool is_stale(const struct sl_plan *plan, int status, const struct sl_headers *headers)
 {
     const struct sl_cred_source *source = plan->attempt.target->cred;
-    if (!source || plan->cred_was_refused || plan->relay.is_head_sent) {
+    bool can_repeat = !plan->x->upload || sl_upload_can_repeat(plan->x->upload);
+    if (!source || plan->cred_was_refused || plan->relay.is_head_sent || !can_repeat) {
         return false;
     }
     return source->ops->is_refused ? source->ops->is_refused(status, headers) : status == 401;
@@ -519,7 +525,8 @@ void sl_plan_start(struct sl_xchg *x)
     sl_timer_init(&plan->deadline, deadline_on_timer);
     sl_timer_init(&plan->first, first_on_timer);
     sl_part_begin(&x->parts, &plan->part, plan_on_stop);
-    if (x->route->traffic && !x->call->passage) { /* what is passed on raw is for the first target */
+    /* What is passed on raw is for the first target. */
+    if (x->route->traffic && (!x->call->passage || x->call->passage->tail)) {
         plan->course = sl_course_new(x);
         if (!plan->course) {
             sl_xchg_fail_nomem(x);
@@ -558,5 +565,14 @@ void sl_plan_break(struct sl_xchg *x, enum sl_error_type type, struct sl_str tex
         sl_xchg_fail(x, &error);
     } else {
         verdict_obey(x->plan, sl_relay_fault(&x->plan->relay, type, text));
+    }
+}
+
+void sl_plan_refuse(struct sl_xchg *x, struct sl_llm_error *error)
+{
+    if (x->plan->relay.is_head_sent) {
+        sl_plan_break(x, error->type, error->message);
+    } else {
+        sl_xchg_fail(x, error);
     }
 }

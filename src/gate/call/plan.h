@@ -15,5 +15,7 @@ void sl_plan_resume(struct sl_xchg *x);
 bool sl_plan_is_said(struct sl_xchg *x);
 /* It may not go on: the client is told so, as far as that is possible. */
 void sl_plan_break(struct sl_xchg *x, enum sl_error_type type, struct sl_str text);
+/* The same for what its client did: told whole where nothing has left for it yet. */
+void sl_plan_refuse(struct sl_xchg *x, struct sl_llm_error *error);
 
 #endif

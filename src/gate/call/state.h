@@ -18,6 +18,7 @@ struct sl_admission;
 struct sl_arena;
 struct sl_call;
 struct sl_env;
+struct sl_form_reader;
 struct sl_hreq;
 struct sl_plan;
 struct sl_route;
@@ -25,6 +26,7 @@ struct sl_settings;
 struct sl_target;
 struct sl_ticket;
 struct sl_tries;
+struct sl_upload;
 struct sl_worker;
 
 enum sl_xchg_state { SL_XS_HEAD, SL_XS_BODY, SL_XS_UPSTREAM, SL_XS_RELAY, SL_XS_DONE, SL_XS_COUNT };
@@ -97,6 +99,9 @@ struct sl_xchg {
 
     uint64_t deadline_usec; /* the caller's own; 0: none */
     bool is_noted;          /* its answer can be asked for again: gate/call/follow.h */
+
+    struct sl_upload *upload;    /* its body goes up as it comes; NULL: it is whole */
+    struct sl_form_reader *form; /* that body, as it is read */
 
     struct sl_plan *plan; /* NULL until the call is admitted */
     /* The relay's: what an upstream said beside the body that a reply of ours is made from; NULL: nothing. */

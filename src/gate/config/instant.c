@@ -88,3 +88,8 @@ struct sl_str sl_instant_format(uint64_t sec, char out[32])
     gmtime_r(&t, &tm);
     return sl_str_make(out, strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm));
 }
+
+struct sl_str sl_instant_format_usec(uint64_t usec, char out[32])
+{
+    return sl_instant_format(usec / SL_USEC_PER_SEC, out);
+}

@@ -11,5 +11,7 @@
 SL_MUST int sl_instant_parse(struct sl_str text, uint64_t *ret_sec);
 /* "2026-12-31T23:59:59Z"; `out` has 32 bytes. */
 struct sl_str sl_instant_format(uint64_t sec, char out[32]);
+/* The same of microseconds, whose fraction is left out. */
+struct sl_str sl_instant_format_usec(uint64_t usec, char out[32]);
 
 #endif

@@ -269,6 +269,8 @@ static const struct sl_opt server_limit_opts[] = {
     LIMIT("memory", SL_OPT_BYTES, memory_bytes, "1GiB", MIB, 1024 * GIB,
           "all buffered bodies (over 4 KiB), their JSON tapes, what is made of them, and collected replies; beyond it "
           "503"),
+    LIMIT("spool", SL_OPT_BYTES, spool_bytes, "4GiB", 0, 1024 * GIB,
+          "all uploads that lie in files of server.spool; beyond it 503"),
     END_OF_TABLE,
 };
 
@@ -314,6 +316,9 @@ static const struct sl_opt server_opts[] = {
         "cors", SL_OPT_STR_LIST, cors, NULL, SL_OPT_RELOAD, sl_origins_check,
         "origins whose web pages may make calls and read the lists of routes, like https://app.example, or * for all "
         "(CORS)"),
+    ROW(struct sl_server_settings, "spool", SL_OPT_STR, spool, "/var/tmp", 0, 0, SL_OPT_RELOAD,
+        "folder for files without a name: uploads of more than 256 KiB whose route is not known yet, or has several "
+        "targets"),
     ROW(struct sl_server_settings, "heartbeat", SL_OPT_USEC, heartbeat_usec, "15s", 0, DAY, SL_OPT_RELOAD,
         "how long a stream may be silent before a sign of life is written between two events, so that nobody on the "
         "way "

@@ -21,7 +21,7 @@ struct sl_listen_conf {
 };
 
 struct sl_server_limits {
-    uint64_t head_bytes, body_bytes, memory_bytes;
+    uint64_t head_bytes, body_bytes, memory_bytes, spool_bytes;
     uint32_t connections;
 };
 
@@ -39,6 +39,7 @@ struct sl_server_settings {
     struct sl_strs trusted_proxies;
     struct sl_cidrs trusted; /* the same, parsed: what counts */
     struct sl_str public_url;
+    struct sl_str spool; /* folder */
     struct sl_strs cors; /* origins of web pages that may make calls; origins.h */
     bool headers;        /* false: none of our x-sluice-… headers */
     uint64_t tcp_keepalive_usec;

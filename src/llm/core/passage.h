@@ -13,6 +13,8 @@ struct sl_uri;
 
 /* Of replies that are passed on without being looked at. */
 extern const struct sl_language sl_language_raw;
+/* Of forms with files: what they used is noted. */
+extern const struct sl_language *const sl_language_of_forms;
 
 /* What of a provider's API passes where the route says nothing: a POST to this path behind its base. '*' stands for
  * what a segment has there. The list ends with a NULL path. */
@@ -29,6 +31,7 @@ struct sl_passage {
     struct sl_str content_type; /* p == NULL: none was said */
     const char *tail; /* a path behind the provider's base, in place of `target`, and the member `model` is the
                          target's; NULL: all of it is the client's */
+    bool is_form;     /* the body is a form that is not here: it passes as it comes */
 };
 
 /* A rule of a route: a method, a blank and a path. In the path '*' stands for what a segment has there, and two of them

@@ -170,11 +170,18 @@ int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, stru
     return 0;
 }
 
+/* The client says what its body is. */
+static int type_set(struct sl_headers *headers, const struct sl_passage *passage, struct sl_arena *arena)
+{
+    static const struct sl_str type_name[] = { SL_STR_INIT("content-type"), { 0 } };
+    sl_headers_drop(headers, type_name);
+    return passage->content_type.p ? sl_headers_add(headers, arena, type_name[0], passage->content_type) : 0;
+}
+
 /* The client's own request, with the headers of the configuration. */
 static int passage_build(const struct sl_headers *headers, const struct sl_call *call, struct sl_arena *arena,
                          struct sl_http_req *ret_req)
 {
-    static const struct sl_str type_name[] = { SL_STR_INIT("content-type"), { 0 } };
     const struct sl_passage *passage = call->passage;
     struct sl_http_req req = { .method = passage->method, .target = passage->target };
     struct sl_str *body = SL_ARENA_NEW(arena, struct sl_str);
@@ -186,10 +193,7 @@ static int passage_build(const struct sl_headers *headers, const struct sl_call 
     req.slices = body;
     req.n_slices = call->body.n > 0;
     req.body_len = call->body.n;
-    sl_headers_drop(&req.headers, type_name);
-    if (passage->content_type.p) {
-        r = sl_headers_add(&req.headers, arena, type_name[0], passage->content_type);
-    }
+    r = type_set(&req.headers, passage, arena);
     *ret_req = req;
     return r;
 }
@@ -211,13 +215,18 @@ int sl_build_post(const struct sl_headers *headers, struct sl_str path, const st
 }
 
 int sl_build_tail(const struct sl_headers *headers, struct sl_str path, struct sl_str model_json,
-                  const struct sl_call *call, struct sl_arena *arena, struct sl_http_req *ret_req,
-                  struct sl_llm_error *ret_error)
+                  const struct sl_call *call, const struct sl_target *target, struct sl_arena *arena,
+                  struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct sl_call_edit model = { "model", model_json, true };
     struct sl_http_req req = { .method = "POST", .target = path };
     int r = sl_headers_start(headers, arena, &req.headers);
-    r = r < 0 ? r : sl_call_pass(call, &model, 1, arena, &req, ret_error);
+    if (call->passage->is_form) {
+        req.form_model = target->model;
+        r = r < 0 ? r : type_set(&req.headers, call->passage, arena);
+    } else {
+        r = r < 0 ? r : sl_call_pass(call, &model, 1, arena, &req, ret_error);
+    }
     if (r == 0) {
         *ret_req = req;
     }

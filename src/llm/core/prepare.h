@@ -37,10 +37,11 @@ SL_MUST int sl_build_post(const struct sl_headers *headers, struct sl_str path, 
                           const struct sl_target *target, const struct sl_env *env, bool ask_usage,
                           struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error);
 
-/* The same of a call of a type that only passes (passage.h: `tail`): the client's body with `model_json` in it. */
+/* The same of a call of a type that only passes (passage.h: `tail`): the client's body with `model_json` in it, or its
+ * form with the target's model. */
 SL_MUST int sl_build_tail(const struct sl_headers *headers, struct sl_str path, struct sl_str model_json,
-                          const struct sl_call *call, struct sl_arena *arena, struct sl_http_req *ret_req,
-                          struct sl_llm_error *ret_error);
+                          const struct sl_call *call, const struct sl_target *target, struct sl_arena *arena,
+                          struct sl_http_req *ret_req, struct sl_llm_error *ret_error);
 
 /* Lists for a provider's row that most have: a bearer's header; what the SDKs of any upstream may say to any; and what
  * names the operator's account. */

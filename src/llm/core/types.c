@@ -11,6 +11,7 @@ static const char *const type_names[SL_LLM_ALL_COUNT] = {
     [SL_LLM_SPEECH] = "llm/v1/speech",
     [SL_LLM_MODERATIONS] = "llm/v1/moderations",
     [SL_LLM_RERANK] = "llm/v1/rerank",
+    [SL_LLM_TRANSCRIPTIONS] = "llm/v1/transcriptions",
 };
 
 const char *sl_llm_type_name(enum sl_llm_type type)

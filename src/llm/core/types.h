@@ -15,6 +15,7 @@ enum sl_llm_type {
     SL_LLM_SPEECH,
     SL_LLM_MODERATIONS,
     SL_LLM_RERANK,
+    SL_LLM_TRANSCRIPTIONS,
     SL_LLM_ALL_COUNT
 };
 

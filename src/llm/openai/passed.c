@@ -2,6 +2,7 @@
 /* Images, speech, moderations and rerank go by untouched; what they used is noted where the reply, or the last event of
  * a stream, says it. */
 #include "llm/core/errbody.h"
+#include "llm/core/passage.h"
 #include "llm/core/reading.h"
 #include "llm/openai/openai.h"
 #include "wire/sse.h"
@@ -55,3 +56,5 @@ const struct sl_language sl_language_openai_passed = {
     .read_usage = read_usage,
     .pass_event = pass_event,
 };
+
+const struct sl_language *const sl_language_of_forms = &sl_language_openai_passed;

@@ -44,7 +44,8 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
         struct sl_str path;
         int r = sl_uri_join(&target->base, sl_str_c(call->passage->tail), arena, &path);
         return r < 0 ? r
-                     : sl_build_tail(&conf->headers, path, conf->cohere.model_json, call, arena, ret_req, ret_error);
+                     : sl_build_tail(&conf->headers, path, conf->cohere.model_json, call, target, arena, ret_req,
+                                     ret_error);
     }
     return sl_build_post(&conf->headers, SL_STR_NONE, call, target, env, ask_usage, arena, ret_req, ret_error);
 }

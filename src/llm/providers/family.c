@@ -415,7 +415,7 @@ static const struct sl_str openrouter_pass[] = {
 
 const struct sl_family_row sl_openai_family[] = {
     { .provider = { .name = "groq",
-                    .passes = SL_BIT(SL_LLM_SPEECH),
+                    .passes = SL_BIT(SL_LLM_SPEECH) | SL_BIT(SL_LLM_TRANSCRIPTIONS),
                     .label = "Groq",
                     .caps = CHAT_ONLY,
                     PLAIN,
@@ -446,7 +446,8 @@ const struct sl_family_row sl_openai_family[] = {
                 .efforts = &xai_efforts,
                 .parts = SL_HOST_IMAGES | SL_HOST_URLS } },
     { .provider = { .name = "togetherai",
-                    .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) | SL_BIT(SL_LLM_RERANK),
+                    .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) | SL_BIT(SL_LLM_RERANK) |
+                              SL_BIT(SL_LLM_TRANSCRIPTIONS),
                     .label = "TogetherAI",
                     .caps = ALL,
                     PLAIN,
@@ -480,7 +481,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.perplexity.ai", 0)) },
       .host = { .members = perplexity_members, .quirks = SL_HOST_NO_DEVELOPER | SL_HOST_ALTERNATE } },
     { .provider = { .name = "mistral",
-                    .passes = SL_BIT(SL_LLM_MODERATIONS),
+                    .passes = SL_BIT(SL_LLM_MODERATIONS) | SL_BIT(SL_LLM_TRANSCRIPTIONS),
                     .label = "Mistral",
                     .caps = ALL,
                     COMMON,
@@ -510,7 +511,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .prepare = ollama_prepare },
       .host = { .members = ollama_members, .quirks = SL_HOST_NO_DEVELOPER, .parts = SL_HOST_IMAGES } },
     { .provider = { .name = "vllm",
-                    .passes = SL_BIT(SL_LLM_RERANK),
+                    .passes = SL_BIT(SL_LLM_RERANK) | SL_BIT(SL_LLM_TRANSCRIPTIONS),
                     .label = "vLLM",
                     .caps = ALL,
                     COMMON,
@@ -523,7 +524,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .prepare = own_prepare } },
     { .provider = { .name = "openai-compatible",
                     .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) | SL_BIT(SL_LLM_MODERATIONS) |
-                              SL_BIT(SL_LLM_RERANK),
+                              SL_BIT(SL_LLM_RERANK) | SL_BIT(SL_LLM_TRANSCRIPTIONS),
                     .label = "OpenAI-compatible",
                     .caps = ALL,
                     COMMON,
@@ -551,7 +552,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .credential_headers = portkey_credentials } },
     { .provider = { .name = "litellm",
                     .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) | SL_BIT(SL_LLM_MODERATIONS) |
-                              SL_BIT(SL_LLM_RERANK),
+                              SL_BIT(SL_LLM_RERANK) | SL_BIT(SL_LLM_TRANSCRIPTIONS),
                     .label = "LiteLLM",
                     .caps = ALL,
                     COMMON,

@@ -283,7 +283,7 @@ static int tail_build(const struct sl_call *call, const struct sl_target *target
     const struct sl_openai_conf *conf = target->conf;
     struct sl_str path;
     int r = target_make(conf, &target->base, call->passage->tail, SL_STR(""), arena, &path);
-    return r < 0 ? r : sl_build_tail(&conf->headers, path, conf->model_json, call, arena, ret_req, ret_error);
+    return r < 0 ? r : sl_build_tail(&conf->headers, path, conf->model_json, call, target, arena, ret_req, ret_error);
 }
 
 int sl_openai_build(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
@@ -393,11 +393,12 @@ const struct sl_provider sl_provider_openai = { .name = "openai",
                                                 .label = "OpenAI",
                                                 ROW,
                                                 .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) |
-                                                          SL_BIT(SL_LLM_MODERATIONS),
+                                                          SL_BIT(SL_LLM_MODERATIONS) | SL_BIT(SL_LLM_TRANSCRIPTIONS),
                                                 .opts = OPTS("openai") };
 /* MLflow 3's name for the same with `openai_api_type: azure`. */
 const struct sl_provider sl_provider_azure = { .name = "azure",
                                                .label = "OpenAI",
                                                ROW,
-                                               .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH),
+                                               .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) |
+                                                         SL_BIT(SL_LLM_TRANSCRIPTIONS),
                                                .opts = OPTS("azure") };

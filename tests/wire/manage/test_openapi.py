@@ -74,12 +74,14 @@ def narrowed(doc):
                 operation["requestBody"]["content"]["application/json"]["schema"] = {"$ref": f"#/components/schemas/{kind.capitalize()}Request"}
             if kind and "{name}" in path:
                 operation["parameters"][0] = name_in(KINDS[kind], "nobody")
+            elif re.search("{name}/(images|audio)/", path):  # a provider that has them is not here
+                operation["parameters"][0] = name_in("nobody")
             elif path.startswith("/model/") or "/models/{name}:" in path:
                 operation["parameters"][0] = name_in(KINDS["embeddings" if "mbedContent" in path else "chat"], "nobody")
             elif re.search(r"routes/{name}$|serving-endpoints/{name}", path):
                 operation["parameters"][0] = name_in("made", "chat", "made-too")
     schemas["RouteType"] = {"enum": ["llm/v1/chat", "llm/v1/completions", "llm/v1/embeddings"]}  # which provider has the others
-    for model in ("OpenaiImagesRequest", "OpenaiSpeechRequest", "OpenaiModerationsRequest", "RerankRequest"):
+    for model in ("OpenaiImagesRequest", "OpenaiSpeechRequest", "OpenaiModerationsRequest", "RerankRequest", "OpenaiTranscriptionForm", "OpenaiImagesEditForm", "OpenaiImagesVariationForm"):
         schemas[model]["properties"]["model"] = {"enum": ["nobody"]}
     for kind, name in KINDS.items():
         schemas[f"Openai{kind.capitalize()}Request"]["properties"]["model"] = {"enum": [name]}

@@ -15,8 +15,9 @@ MAY = {ANY: {"query", "narrow", "viewer", "boss", "admin"}, INVOKE: {"query", "n
        ADMINS: {"boss", "admin"}}
 
 INVOCATIONS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings", "/chat/completions", "/completions", "/embeddings", "/v2/embed",
-               "/v1/images/generations", "/v1/audio/speech", "/v1/moderations", "/v1/rerank", "/v2/rerank",
+               "/v1/images/generations", "/v1/images/edits", "/v1/images/variations", "/v1/audio/speech", "/v1/audio/transcriptions", "/v1/audio/translations", "/v1/moderations", "/v1/rerank", "/v2/rerank",
                "/openai/deployments/{}/chat/completions", "/openai/deployments/{}/completions", "/openai/deployments/{}/embeddings",
+               *(f"/openai/deployments/{{}}/{tail}" for tail in ("images/generations", "images/edits", "audio/speech", "audio/transcriptions", "audio/translations")),
                "/v1/responses", "/responses", "/openai/responses", "/openai/v1/responses",
                "/v1/messages", "/anthropic/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens", "/v2/chat", "/gateway/{}/invocations", "/endpoints/{}/invocations", "/serving-endpoints/{}/invocations",
                "/gateway/{}/mlflow/invocations", "/gateway/mlflow/v1/chat/completions", "/gateway/mlflow/v1/embeddings", "/gateway/openai/v1/chat/completions",
