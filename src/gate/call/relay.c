@@ -156,6 +156,8 @@ static struct sl_verdict held_end(struct sl_relay *relay, bool is_until_close)
     struct sl_reply_judgement judgement = { .is_object = true, .has_answer = true };
     if (relay->language->judge_reply && !is_answer_seen(relay)) {
         relay->language->judge_reply(sl_buf_str(&relay->hold), x->call->type, x->desk->doc, &judgement);
+    } else if (relay->scan && relay->scan->first != '{' && !x->call->passage) { /* a page: no language answers so */
+        judgement = (struct sl_reply_judgement){ .is_object = false };
     }
     if (!judgement.has_answer && !judgement.is_told) {
         return sl_relay_no_answer_tell(relay, &judgement);
