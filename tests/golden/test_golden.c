@@ -171,6 +171,9 @@ static void path_find(struct golden *g, struct sl_str path)
         const struct sl_dialect *dialect;
         enum sl_llm_type type;
     } rows[] = {
+        { "/gateway/mlflow/", "", &sl_dialect_mlflow3, SL_LLM_CHAT },
+        { "/gateway/openai/", "", &sl_dialect_mlflow3_openai, SL_LLM_CHAT },
+        { "/gateway/anthropic/", "", &sl_dialect_mlflow3_anthropic, SL_LLM_CHAT },
         { "/v1beta/", "mbedContent", &sl_dialect_gemini, SL_LLM_EMBEDDINGS },
         { "/v1beta/", "mbedContents", &sl_dialect_gemini, SL_LLM_EMBEDDINGS },
         { "/v1beta/", "", &sl_dialect_gemini, SL_LLM_CHAT },
@@ -209,6 +212,7 @@ static void target_make(struct golden *g, struct sl_json_val request)
     assert_int_equal(help_target(&g->h, provider.p, model.p, config_make(g, provider), &g->target), 0);
     static const struct sl_cred fetched = { .parts = { SL_STR_INIT("Bearer ya29.upstream-test") } };
     g->h.model = g->target.model;
+    g->h.env.provider = g->target.provider->name;
     g->h.env.credential = g->target.cred ? &fetched : NULL;
 }
 
