@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@
     "{\"calls\":5,\"key\":null,\"renewal_period\":\"minute\"}}"
 #define EVENT(text) "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"" text "\"}}]}\r\n\r\n"
 
-static _Atomic int n_requests, n_busy, n_connections;
+static _Atomic int n_requests, n_replies, n_busy, n_connections;
+static sem_t released;
 static _Atomic(const char *) script;
 
 static void send_all(int fd, const char *p, size_t n)
@@ -83,6 +85,10 @@ static int answer(int fd, const char *path, const char *body)
     } else if (strncmp(path, "/gateway/slow/", 14) == 0) {
         usleep(SERVER_SLOW_MSEC * 1000);
         reply(fd, "200 OK", "", "{}");
+    } else if (strncmp(path, "/gateway/held/", 14) == 0) {
+        while (sem_wait(&released) < 0) {
+        }
+        reply(fd, "200 OK", "", "{}");
     } else if (strncmp(path, "/gateway/busy/", 14) == 0 && atomic_fetch_add(&n_busy, 1) % 2 == 0) {
         reply(fd, "429 Too Many Requests", "Retry-After: 0\r\n", "{\"error\":\"later\"}");
     } else if (strncmp(path, "/gateway/nope/", 14) == 0) {
@@ -113,6 +119,7 @@ void server_serve(int fd)
             if (answer(fd, path, body) < 0) {
                 break;
             }
+            atomic_fetch_add(&n_replies, 1);
             have -= want;
             memmove(buf, buf + want, have);
             continue;
@@ -153,7 +160,7 @@ const char *server_url(void)
         socklen_t len = sizeof(addr);
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         pthread_t thread;
-        if (bind(fd, (struct sockaddr *)&addr, len) < 0 || listen(fd, 128) < 0 ||
+        if (sem_init(&released, 0, 0) < 0 || bind(fd, (struct sockaddr *)&addr, len) < 0 || listen(fd, 128) < 0 ||
             getsockname(fd, (struct sockaddr *)&addr, &len) < 0 ||
             pthread_create(&thread, NULL, listener_run, (void *)(intptr_t)fd) != 0) {
             perror("server");
@@ -173,6 +180,18 @@ int server_connections(void)
 void server_script(const char *raw)
 {
     atomic_store(&script, raw);
+}
+
+void server_release(int n)
+{
+    while (n-- > 0) {
+        sem_post(&released);
+    }
+}
+
+int server_replies(void)
+{
+    return atomic_load(&n_replies);
 }
 
 int server_count(void)

@@ -7,13 +7,16 @@
  * routes/ two pages of one route · routes/NAME and POST routes/ one route · limits/… limits ·
  * /gateway/chat/… a reply, or a stream of three events when the body asks for one ·
  * /gateway/busy/… 429 with Retry-After: 0, then as chat · /gateway/gone/… closes · /gateway/silent/… nothing ·
- * /gateway/tools/… a text and a tool call, whole · /gateway/slow/… {} after SERVER_SLOW_MSEC · /gateway/script/… the
- * bytes of server_script, then closes */
+ * /gateway/tools/… a text and a tool call, whole · /gateway/slow/… {} after SERVER_SLOW_MSEC · /gateway/held/… {} when
+ * server_release lets it go · /gateway/script/… the bytes of server_script, then closes */
 const char *server_url(void);
 /* Serves one connection until its peer closes. */
 void server_serve(int fd);
-/* Requests and connections so far. */
+/* Lets `n` calls of /gateway/held/… go, now or when they come. */
+void server_release(int n);
+/* Requests, whole replies and connections so far. A reply that was counted lies in its client's socket. */
 int server_count(void);
+int server_replies(void);
 int server_connections(void);
 /* What /gateway/script/… sends from now on: a whole reply, head and all. Borrowed. */
 void server_script(const char *raw);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server.h"
@@ -22,7 +23,25 @@
 
 static const char body[] = "{\"messages\": []}";
 
-static sluice_client *client_make_for(const char *option, int64_t value, int64_t connect_timeout)
+/* The clock that the clients go by: the real one, and what the test lets pass at once. */
+static _Atomic uint64_t skipped_usec;
+
+static uint64_t now_usec(void *arg)
+{
+    struct timespec ts;
+    (void)arg;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000 + skipped_usec;
+}
+
+/* More than a busy machine ever takes for a step of these tests. */
+#define IDLE_MSEC 60000
+static void time_skip(uint64_t msec)
+{
+    skipped_usec += msec * 1000;
+}
+
+static sluice_client *client_make(const char *option, int64_t value)
 {
     sluice_opts *opts = sluice_opts_new();
     sluice_client *client;
@@ -31,17 +50,12 @@ static sluice_client *client_make_for(const char *option, int64_t value, int64_t
     if (option) {
         assert_int_equal(sluice_opts_set_int(opts, option, value, NULL), 0);
     }
-    /* Times that only what waits for something else can reach. */
-    assert_int_equal(sluice_opts_set_msec(opts, "idle_timeout", 5 * SERVER_SLOW_MSEC, NULL), 0);
-    assert_int_equal(sluice_opts_set_msec(opts, "connect_timeout", connect_timeout, NULL), 0);
+    assert_int_equal(sluice_opts_set_msec(opts, "idle_timeout", IDLE_MSEC, NULL), 0);
+    assert_int_equal(sluice_opts_set_msec(opts, "connect_timeout", IDLE_MSEC, NULL), 0);
+    sluice_opts_set_clock(opts, now_usec, NULL);
     assert_int_equal(sluice_open(opts, &client, NULL), 0);
     sluice_opts_free(opts);
     return client;
-}
-
-static sluice_client *client_make(const char *option, int64_t value)
-{
-    return client_make_for(option, value, 5 * SERVER_SLOW_MSEC);
 }
 
 static sluice_call *start(sluice_client *client, const char *route, const sluice_callbacks *callbacks, void *arg)
@@ -128,29 +142,47 @@ static void the_needed_count_comes_back(void **state)
     sluice_close(client);
 }
 
-/* Eight calls that each take a part of the time-outs, over one connection: together they take longer. */
+/* Until the server has `n` requests. */
+static void requests_await(sluice_client *client, int n)
+{
+    while (server_count() < n) {
+        assert_int_equal(sluice_wait(client, 1, NULL), 0);
+    }
+}
+
+static void end_await(sluice_client *client, sluice_call *call)
+{
+    const sluice_event *event;
+    sluice_error *err = NULL;
+    while (sluice_next(call, &event) != SLUICE_END) {
+        assert_int_equal(sluice_wait(client, -1, NULL), 0);
+    }
+    if (sluice_finish(call, NULL, &err) < 0) {
+        fail_msg("%s", sluice_error_text(err));
+    }
+}
+
+/* Eight calls that each take most of the time-out, over one connection: the last waits for many of them. */
 static void waiting_in_the_own_queue_is_no_silence(void **state)
 {
     (void)state;
     enum { CALLS = 8 };
     sluice_client *client = client_make("max_connections", 1);
     sluice_call *calls[CALLS];
-    const sluice_event *event;
-    int before = server_connections();
+    int connections = server_connections(), requests = server_count();
     for (int i = 0; i < CALLS; i++) {
-        calls[i] = start(client, "slow", NULL, NULL);
+        calls[i] = start(client, "held", NULL, NULL);
     }
     for (int i = 0; i < CALLS; i++) {
-        while (sluice_next(calls[i], &event) != SLUICE_END) {
-            assert_int_equal(sluice_wait(client, -1, NULL), 0);
-        }
-        sluice_error *err = NULL;
-        int r = sluice_finish(calls[i], NULL, &err);
-        if (r < 0) {
-            fail_msg("call %d: %s", i, sluice_error_text(err));
-        }
+        requests_await(client, requests + i + 1);
+        time_skip(IDLE_MSEC / 2);
+        assert_int_equal(sluice_drive(client, -1, 0, NULL), 0);
+        server_release(1);
     }
-    assert_int_equal(server_connections() - before, 1);
+    for (int i = 0; i < CALLS; i++) {
+        end_await(client, calls[i]);
+    }
+    assert_int_equal(server_connections() - connections, 1);
     sluice_close(client);
 }
 
@@ -159,24 +191,19 @@ static void waiting_in_the_own_queue_is_no_silence(void **state)
 static void a_program_that_was_away_makes_no_silence(void **state)
 {
     (void)state;
-    sluice_client *client = client_make_for(NULL, 0, 60000);
-    const sluice_event *event;
+    sluice_client *client = client_make(NULL, 0);
     for (int is_away = 0; is_away < 2; is_away++) {
-        int before = server_count();
-        sluice_call *calls[2] = { start(client, "slow", NULL, NULL), start(client, "slow", NULL, NULL) };
-        while (server_count() < before + 2) {
-            assert_int_equal(sluice_wait(client, 1, NULL), 0);
+        int requests = server_count(), replies = server_replies();
+        sluice_call *calls[2] = { start(client, "held", NULL, NULL), start(client, "held", NULL, NULL) };
+        requests_await(client, requests + 2);
+        server_release(2);
+        while (is_away && server_replies() < replies + 2) {
+            usleep(1000); /* the server's threads have no event to give, and the client must not look */
         }
-        if (is_away) {
-            usleep(7 * SERVER_SLOW_MSEC * 1000);
-            assert_int_equal(sluice_drive(client, -1, 0, NULL), 0);
-        }
-        for (int i = 0; i < 2; i++) {
-            while (sluice_next(calls[i], &event) != SLUICE_END) {
-                assert_int_equal(sluice_wait(client, -1, NULL), 0);
-            }
-            assert_int_equal(sluice_finish(calls[i], NULL, NULL), 0);
-        }
+        time_skip(is_away ? 2 * IDLE_MSEC : 0);
+        assert_int_equal(sluice_drive(client, -1, 0, NULL), 0);
+        end_await(client, calls[0]);
+        end_await(client, calls[1]);
     }
     sluice_close(client);
 }
@@ -223,7 +250,11 @@ static void a_pause_holds_at_every_event(void **state)
             sluice_callbacks callbacks = SLUICE_CALLBACKS_INIT;
             callbacks.on_event = on_event_pause;
             callbacks.on_end = on_end_note;
+            int replies = server_replies();
             sluice_call *call = start(client, "chat", &callbacks, &p);
+            while (server_replies() == replies) {
+                assert_int_equal(sluice_wait(client, 1, NULL), 0);
+            }
             settle(client, &p);
             assert_int_equal(p.n, at);
             assert_int_equal(p.ends, 0);
