@@ -68,7 +68,8 @@ static void view_size(const struct cli_args *args, struct view *view)
     struct winsize size;
     bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 && size.ws_row >= 5;
     view->columns = is_known ? size.ws_col : 80;
-    view->lines = args->is_all ? 0 : is_known ? size.ws_row - 2 : 22; /* the title and the line behind it */
+    /* Without the title, the line behind it, and the one on which the cursor stands at the end. */
+    view->lines = args->is_all ? 0 : is_known ? size.ws_row - 3 : 21;
 }
 
 static void screen_show(const struct cli_args *args, const struct look *now, const struct look *before)

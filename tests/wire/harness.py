@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The daemon under test and raw HTTP for it. Nothing here sleeps for a result: everything waits for an event, with a deadline."""
+import fcntl
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -23,27 +25,38 @@ COMPLAINTS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|ThreadSa
 SANITIZED = b"__asan_init" in (data := pathlib.Path(BIN).read_bytes()) or b"__tsan_init" in data if os.path.exists(BIN) else False
 
 
+PORTS = range(10000, 32000)
+
+
 def free_port():
-    """A port for a daemon that starts soon. From below the ephemeral ports: there no connection that another test opens in between can take it."""
-    while True:
-        port = random.randrange(10000, 32000)
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                pass
+    """A port for a daemon that starts soon. From below the ephemeral ports: there no connection that another test opens in between can take it. All tests on
+    this machine take their ports from one row, one after the other: none gets another's, though nobody holds it yet."""
+    with open(pathlib.Path(tempfile.gettempdir()) / f"sluice-test-port-{os.getuid()}", "a+") as last:
+        fcntl.flock(last, fcntl.LOCK_EX)
+        last.seek(0)
+        text = last.read()
+        port = int(text) if text.isdigit() else random.choice(PORTS)
+        while True:
+            port = port + 1 if port + 1 in PORTS else PORTS[0]
+            with socket.socket() as s:
+                try:
+                    s.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+            last.truncate(0)
+            last.write(str(port))
+            return port
 
 
 def wait_for(condition, what, deadline=DEADLINE):
-    """Polls something that has no event of its own (a file, another process)."""
+    """Polls something that has no event of its own (a file, another process). `what`: a text, or what makes one when it is needed."""
     end = time.monotonic() + deadline
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.005)
-    raise AssertionError(f"did not happen within {deadline} s: {what}")
+    raise AssertionError(f"did not happen within {deadline} s: {what() if callable(what) else what}")
 
 
 class Reply:

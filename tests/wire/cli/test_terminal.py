@@ -33,8 +33,8 @@ class Screen:
         return self.tmux("capture-pane", "-p")
 
     def shows(self, text, times=1):
-        wait_for(lambda: self.text().count(text) >= times, f"{text!r} on the screen:\n{self.text()}")
-        return self.text()
+        """The screen that has it: a view that is live may be half drawn in the next moment."""
+        return wait_for(lambda: (seen := self.text()).count(text) >= times and seen, lambda: f"{text!r} on the screen:\n{self.text()}")
 
     def edits(self):
         fd = os.open(self.tty, os.O_RDWR | os.O_NOCTTY)
@@ -45,7 +45,7 @@ class Screen:
 
     def prompts(self, mark=">"):
         """Until the last line is an empty prompt and its line editor reads: what is typed earlier may be thrown away."""
-        wait_for(lambda: ("\n" + self.text()).rstrip().endswith("\n" + mark) and self.edits(), f"the prompt {mark} on the screen:\n{self.text()}")
+        wait_for(lambda: ("\n" + self.text()).rstrip().endswith("\n" + mark) and self.edits(), lambda: f"the prompt {mark} on the screen:\n{self.text()}")
 
     def close(self):
         self.tmux("kill-server")
@@ -251,8 +251,8 @@ def test_status_finds_the_busiest(sluice, screen, upstream):
         daemon.call("POST", "/gateway/broken/invocations", {"messages": [{"role": "user", "content": "x"}]})
     s = screen(daemon.url)
     s.type(f"{BIN} status --interval 100ms", "Enter")
-    s.shows("q ends")
-    text = s.shows("--all shows them")
+    text = wait_for(lambda: "--all shows them" in (seen := s.text()) and seen, "the last line of the view")
+    assert text.startswith("sluice status ") and "q ends" in text.splitlines()[0], "nothing is scrolled away"
     rows = [line.split() for line in text.splitlines()]
     at = next(i for i, r in enumerate(rows) if r[:1] == ["ROUTE"])
     assert rows[at + 1][0] == "route-57" and rows[at + 1][2] == "21"
@@ -272,17 +272,17 @@ def test_status(sluice, screen):
     s = screen(daemon.url)
     s.type(f"{BIN} status --interval 200ms", "Enter")
     s.shows("q ends")
+
+    def row(name, text=None):
+        return next((line.split() for line in (text or s.text()).splitlines() if line.startswith(name + " ")), [])
+
     text = s.shows("MOST")
     assert "caller_not_found" in text and "P95" in text
-
-    def row(name):
-        return next((line.split() for line in s.text().splitlines() if line.startswith(name + " ")), [])
-
-    assert row("chat")[2:4] == ["3", "0"] and row("other")[2:4] == ["1", "1"]
+    assert row("chat", text)[2:4] == ["3", "0"] and row("other", text)[2:4] == ["1", "1"]
     for _ in range(5):
         daemon.call("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "x"}]})
     wait_for(lambda: row("chat")[2:3] == ["8"], "the view is live")
-    assert "90% near its cap" in " ".join(row("tight"))
+    wait_for(lambda: "90% near its cap" in " ".join(row("tight")), "the limit of the route")
     for _ in range(2):
         daemon.call("POST", "/gateway/tight/invocations", {"messages": [{"role": "user", "content": "x"}]})
     s.shows("100% at its cap, 1 refused")
