@@ -5,6 +5,7 @@ import re
 import signal
 import ssl
 import threading
+import time
 import urllib.request
 
 import pytest
@@ -86,6 +87,7 @@ def test_every_name_is_there_with_its_type(sluice):
 def test_whole_reply(sluice, upstream):
     up = upstream(lambda ex: ex.reply(CHAT_REPLY))
     daemon = sluice({"endpoints": [chat_route(up.base)]}, args=["--workers", "2"])
+    start = time.monotonic()
     for i in range(8):  # over several connections: both workers
         assert daemon.call("POST", "/v1/chat/completions", CHAT).status == 200
     assert daemon.call("POST", INVOKE, MESSAGES).status == 200
@@ -97,17 +99,17 @@ def test_whole_reply(sluice, upstream):
                   gen_ai_response_model="gpt-4o-mini")
     assert page.sum("gen_ai_server_request_duration_seconds_count", error_type="", **labels) == 9
     assert page.sum("gen_ai_client_operation_duration_seconds_count", error_type="", **labels) == 9
-    assert page.sum("gen_ai_client_operation_duration_seconds_sum") <= page.sum("gen_ai_server_request_duration_seconds_sum") < 20
+    assert page.sum("gen_ai_client_operation_duration_seconds_sum") <= page.sum("gen_ai_server_request_duration_seconds_sum") < time.monotonic() - start
     assert page.sum("gen_ai_client_token_usage_sum", gen_ai_token_type="input", **labels) == 9 * 9
     assert page.sum("gen_ai_client_token_usage_sum", gen_ai_token_type="output", **labels) == 9 * 3
     assert page.sum("gen_ai_client_token_usage_bucket", gen_ai_token_type="input", le="4") == 0
     assert page.sum("gen_ai_client_token_usage_bucket", gen_ai_token_type="input", le="16") == 9
     page = wait_for(lambda: (p := Page(daemon)).sum("sluice_overhead_seconds_count") == 9 and p, "every call's own time")
-    assert page.sum("sluice_overhead_seconds_sum") < page.sum("gen_ai_server_request_duration_seconds_sum")
+    assert page.sum("sluice_overhead_seconds_sum") < time.monotonic() - start
     assert page.sum("sluice_attempts_total", route="chat", provider="openai", outcome="ok", reason="") == 9
     assert not page.has("gen_ai_server_time_to_first_token_seconds_count")
-    wait_for(lambda: Page(daemon).sum("sluice_upstream_connections", state="active") == 0, "no call at work")
-    assert Page(daemon).sum("sluice_upstream_connections", state="idle") >= 1
+    page = wait_for(lambda: (p := Page(daemon)).sum("sluice_upstream_connections", state="active") == 0 and p, "no call at work")
+    assert page.sum("sluice_upstream_connections", state="idle") >= 1
 
 
 def test_streams(sluice, upstream):
