@@ -146,9 +146,9 @@ static void on_stop_signal(uv_signal_t *handle, int number)
         }
         return;
     }
-    sl_notify("STOPPING=1\nSTATUS=draining");
     sl_reload_stop(&d->reload);
     atomic_store(&d->gate.is_draining, true);
+    sl_notify("STOPPING=1\nSTATUS=draining"); /* whoever hears it finds /ready as it says */
     uint64_t delay = number == SIGTERM ? drain_delay_msec(d) : 0;
     if (delay == 0) {
         sl_log(SL_LOG_INFO, "serve", "draining");
