@@ -116,6 +116,7 @@ static void what_works(void **state)
         { "query chat hello --json --system be --temperature 0.5 --max-tokens 9", "\"temperature\":0.5",
           "\"total_tokens\":3", 0 },
         { "status --json", "GET /metrics", "\"in_flight\":2", 0 },
+        { "man-page", "", ".SH EXIT STATUS", 0 },
         { "completion bash", "", "complete ", 0 },
         { "completion zsh", "", "bashcompinit", 0 },
         { "completion fish", "", "complete -c sluice", 0 },
@@ -180,48 +181,97 @@ static void refusals(void **state)
     }
 }
 
-/* A file of routes against a gateway that has one of them, another one. */
+static void file_put(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static const char listed[] = "{\"routes\":[{\"name\":\"old\",\"owner\":\"api\"},{\"name\":\"fixed\",\"owner\":\"file\","
+                             "\"defined_at\":\"s.yaml:3\"}],\"next_page_token\":null}";
+static const char old[] =
+    "{\"name\":\"old\",\"owner\":\"api\",\"route_type\":\"llm/v1/chat\",\"model\":{\"name\":\"m\","
+    "\"provider\":\"openai\",\"config\":{\"openai_organization\":\"o\"}},\"secrets\":{\"openai_api_key\":{}}}";
+static const struct cli_answer declared[] = {
+    { "GET /api/sluice/v1/routes/old", NULL, old },
+    { "GET /api/sluice/v1/routes", NULL, listed },
+    { "PUT /api/sluice/v1/routes/refused", "409 Conflict\r\nx-sluice-error-type: caller_conflict\r\n",
+      "{\"error\":{\"message\":\"not now\"}}" },
+    { "PUT *", NULL, ROUTE },
+    { "DELETE *", NULL, "{}" },
+    { "POST /api/2.0/gateway/limits/", NULL, "{\"limits\":[]}" },
+    { NULL, NULL, NULL },
+};
+
+/* Files of routes against a gateway that has one route by a call, and one of its own file. */
 static void files_of_routes(void **state)
 {
     (void)state;
-    static const char listed[] = "{\"routes\":[{\"name\":\"old\",\"owner\":\"api\"}],\"next_page_token\":null}";
-    static const char old[] =
-        "{\"name\":\"old\",\"owner\":\"api\",\"route_type\":\"llm/v1/chat\",\"model\":{\"name\":\"m\","
-        "\"provider\":\"openai\",\"config\":{\"openai_organization\":\"o\"}},\"secrets\":{\"openai_api_key\":{}}}";
-    static const struct cli_answer all[] = {
-        { "GET /api/sluice/v1/routes/old", NULL, old },
-        { "GET /api/sluice/v1/routes", NULL, listed },
-        { "PUT /api/sluice/v1/routes/new", NULL, ROUTE },
-        { "DELETE *", NULL, "{}" },
-        { NULL, NULL, NULL },
-    };
-    static const struct call cases[] = {
-        { "routes export", "GET /api/sluice/v1/routes/old", "OLD_OPENAI_API_KEY", 0 },
-        { "routes apply good.yaml --dry-run", "GET /api/sluice/v1/routes", "nothing was changed", 0 },
-        { "routes apply good.yaml --yes",
+    static const struct {
+        const char *file, *options, *asked, *said;
+        int exit_code;
+    } cases[] = {
+#define ONE(name, more) \
+    "endpoints:\n  - { name: " name ", endpoint_type: llm/v1/chat, model: { provider: mock, name: m } " more " }\n"
+#define OPENAI(name, config)                                                                                      \
+    "routes:\n- { name: " name ", route_type: llm/v1/chat, model: { provider: openai, name: m, config: { " config \
+    " } } }\n"
+        { ONE("new", ""), "--dry-run", "GET /api/sluice/v1/routes", "+ new\nnothing was changed", 0 },
+        { ONE("new", ""), "--yes",
           "PUT /api/sluice/v1/routes/new "
           "{\"route_type\":\"llm/v1/chat\",\"model\":{\"provider\":\"mock\",\"name\":\"m\"",
           "+ new\napplied", 0 },
-        { "routes apply good.yaml --yes --prune", "DELETE /api/sluice/v1/routes/old", "- old\napplied", 0 },
-        { "routes apply bad.yaml --yes", "", "bad.yaml:2:1: not valid YAML", CLI_LOCAL },
-        { "routes apply none.yaml --yes", "", "none.yaml: it must be", CLI_LOCAL },
+        { ONE("new", ""), "--yes --prune", "DELETE /api/sluice/v1/routes/old", "- old\napplied", 0 },
+        { "server: {}\n" ONE("new", ""), "--yes", "PUT", "note: 'server' of f.yaml is left out", 0 },
+        { ONE("new", ", limits: [{ calls: 1, renewal_period: day }]"), "--yes",
+          "{\"route\":\"new\",\"limits\":[{\"calls\":1,\"renewal_period\":\"day\"}]}", "+ new\napplied", 0 },
+        { ONE("new", ", sluice: { retries: 0 }, limit: null"), "--yes", ",\"sluice\":{\"retries\":0}}", "applied", 0 },
+        { ONE("refused", ""), "--yes", "PUT", "1 failed; run it again when the reason is gone", CLI_FAILED },
+        { ONE("fixed", ""), "--yes", "GET",
+          "the route 'fixed' is the configuration file's (s.yaml:3): it cannot be changed from here", CLI_LOCAL },
+        { OPENAI("old", "openai_organization: o"), "--yes", "GET /api/sluice/v1/routes/old", "nothing to change", 0 },
+        { OPENAI("old", "openai_organization: p"), "--yes", "\"openai_organization\":\"p\"", "~ old\napplied", 0 },
+        { OPENAI("old", "openai_api_key: literal-key"), "--yes", "\"openai_api_key\":\"literal-key\"",
+          "~ old (sets a secret)", 0 },
+        { OPENAI("old", "openai_api_key: $WORDS_KEY"), "--yes", "\"openai_api_key\":\"from-the-environment\"",
+          "~ old (sets a secret)", 0 },
+        { OPENAI("old", "openai_api_key: { file: key.txt }"), "--yes", "\"openai_api_key\":\"from-a-file\"",
+          "~ old (sets a secret)", 0 },
+        { OPENAI("old", "openai_api_key: key.txt"), "--yes", "\"openai_api_key\":\"from-a-file\"", "sets a secret", 0 },
+        { OPENAI("old", "openai_organization: o, openai_api_key: $WORDS_NONE"), "--yes", "GET", "nothing to change",
+          0 },
+        { OPENAI("new", "openai_api_key: $WORDS_NONE"), "--yes", "GET",
+          "f.yaml: the route 'new' would be new, and its model.config.openai_api_key: $WORDS_NONE is not set",
+          CLI_LOCAL },
+        { OPENAI("new", "openai_api_key: { file: none.txt }"), "--yes", "GET", "there is no file none.txt", CLI_LOCAL },
+        { "{\"routes\":[{\"name\":\"new\",\"route_type\":\"llm/v1/"
+          "chat\",\"model\":{\"provider\":\"mock\",\"name\":\"m\"}}]}",
+          "--yes", "PUT /api/sluice/v1/routes/new", "+ new\napplied", 0 },
+        { "{\"routes\":[", "--yes", "", "f.yaml: ", CLI_LOCAL },
+        { "endpoints: [\n", "--yes", "", "f.yaml:2:1: not valid YAML", CLI_LOCAL },
+        { "5\n", "--yes", "", "f.yaml: it must be", CLI_LOCAL },
+        { "endpoints: [5]\n", "--yes", "", "endpoints[0]: expected a route", CLI_LOCAL },
+        { "endpoints: [{ name: a }]\n", "--yes", "", "endpoints[0].route_type: expected a string", CLI_LOCAL },
+        { ONE("a", ", modle: 1"), "--yes", "", "endpoints[0].modle: no such member; did you mean 'model'?", CLI_LOCAL },
+        { ONE("a", "") "  - { name: a, endpoint_type: llm/v1/chat, model: { provider: mock, name: m } }\n", "--yes", "",
+          "f.yaml: the route 'a' is there twice", CLI_LOCAL },
     };
-    static const char *const files[][2] = {
-        { "good.yaml",
-          "endpoints:\n  - name: new\n    endpoint_type: llm/v1/chat\n    model: { provider: mock, name: m }\n" },
-        { "bad.yaml", "endpoints: [\n" },
-        { "none.yaml", "5\n" },
-    };
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        FILE *file = fopen(files[i][0], "w");
-        assert_non_null(file);
-        fputs(files[i][1], file);
-        fclose(file);
+    setenv("WORDS_KEY", "from-the-environment", 1);
+    unsetenv("WORDS_NONE");
+    file_put("key.txt", "from-a-file\n");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char line[128];
+        snprintf(line, sizeof(line), "routes apply f.yaml %s", cases[i].options);
+        file_put("f.yaml", cases[i].file);
+        const struct call call = { line, cases[i].asked, cases[i].said, cases[i].exit_code };
+        calls_check(&call, 1, declared);
     }
-    calls_check(cases, sizeof(cases) / sizeof(cases[0]), all);
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        unlink(files[i][0]);
-    }
+    static const struct call export = { "routes export", "GET /api/sluice/v1/routes/old", "OLD_OPENAI_API_KEY", 0 };
+    calls_check(&export, 1, declared);
+    unlink("f.yaml");
+    unlink("key.txt");
 }
 
 static void streams(void **state)
