@@ -105,6 +105,9 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
         tool->type = SL_STR("?"); /* a server's tool: refused by whoever does not know it */
         tool->node = v;
         int r = sl_json_text(type, rd->arena, &tool->type);
+        if (r == 0 && tool->type.n == 0) {
+            return sl_chat_fault(rd, type, "the type of a tool is empty: custom is expected, or none");
+        }
         return r == SL_E_NOMEM ? r : 0;
     }
     tool->name = sl_chat_raw_text(v, "name");

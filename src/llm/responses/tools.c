@@ -77,9 +77,12 @@ static int custom_read(struct sl_chat_reader *rd, struct sl_json_val v, struct s
                                   sl_str_sub(syntax, 1, syntax.n - 1), SL_STR("):\\n"),
                                   sl_str_sub(definition, 1, definition.n) };
         tool->description = sl_arena_join(rd->arena, texts, SL_ARRAY_LEN(texts));
+        if (!tool->description.p) {
+            return SL_E_NOMEM;
+        }
     }
     tool->parameters = schema;
-    return (definition.p && !tool->description.p) ? SL_E_NOMEM : sl_chat_node(rd, schema, &tool->schema);
+    return sl_chat_node(rd, schema, &tool->schema);
 }
 
 /* Clients of this kind offer tools of OpenAI's servers whatever is behind the gateway, and do well without. */

@@ -5,7 +5,7 @@ import json
 import openai
 import pytest
 
-from harness import Sluice
+from harness import CHAT_REPLY, Sluice
 from model import Lab
 
 FUNCTION = {"type": "function", "name": "add", "description": "adds", "parameters": {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}, "strict": False}
@@ -105,3 +105,13 @@ def test_codex_offers_what_openai_has(lab, monkeypatch):
     answer(monkeypatch, ["done"])
     raw = lab.client.responses.with_raw_response.create(model="chat", input="go", tools=many, extra_headers={"User-Agent": "codex_exec/1"})
     assert raw.headers["x-sluice-dropped"].count("tools.hosted_") == 4 and "tools" not in lab.fakes["openai"].bodies[-1]
+
+
+def test_a_custom_tool_of_half_a_grammar(sluice, upstream):
+    """The answer was 503, out of memory."""
+    up = upstream(lambda x: x.reply(CHAT_REPLY))
+    daemon = sluice({"endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "model": {"provider": "openai-compatible", "name": "m", "config": {"api_key": "k", "api_base": up.base}}}]})
+    for form in ({"definition": "x", "syntax": 5}, {"definition": "x"}, {"syntax": "lark"}):
+        reply = daemon.call("POST", "/v1/responses", {"model": "chat", "input": "x", "tools": [{"type": "custom", "name": "f", "format": {"type": "grammar", **form}}]})
+        assert reply.status == 200, reply.body
+        assert json.loads(up.requests[-1].body)["tools"][0]["function"]["name"] == "f"
