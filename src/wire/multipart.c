@@ -20,10 +20,11 @@ enum state {
 /* --- parameters --- */
 
 /* One `name=value` of a header's parameters, from behind a ';' on. The value is unquoted into `out`. 1: one; 0: there
- * are no more; SL_E_INVAL: it is none. */
+ * are no more; SL_E_INVAL: it is none, SL_E_UNSUPPORTED: one that other readers see in another way. */
 static int parameter_next(struct sl_str *rest, struct sl_str *ret_name, char *out, size_t max, struct sl_str *ret_value)
 {
     struct sl_str s = *rest;
+    bool has_escape = false;
     size_t i = 0, n = 0;
     while (i < s.n && (s.p[i] == ' ' || s.p[i] == '\t' || s.p[i] == ';')) {
         i++;
@@ -44,6 +45,7 @@ static int parameter_next(struct sl_str *rest, struct sl_str *ret_name, char *ou
     bool is_quoted = i < s.n && s.p[i] == '"';
     for (i += is_quoted; i < s.n && s.p[i] != (is_quoted ? '"' : ';'); i++) {
         if (is_quoted && s.p[i] == '\\' && i + 1 < s.n) {
+            has_escape = true;
             i++;
         }
         if (n == max) {
@@ -60,6 +62,11 @@ static int parameter_next(struct sl_str *rest, struct sl_str *ret_name, char *ou
     }
     struct sl_str behind = sl_str_trim(sl_str_sub(s, i, s.n));
     *rest = sl_str_sub(s, i, s.n);
+    /* To some a backslash is one like any other letter: then a text ends, and a name begins, somewhere else. Names of
+     * files have them. */
+    if (has_escape && !sl_str_case_eq(*ret_name, SL_STR("filename"))) {
+        return SL_E_UNSUPPORTED;
+    }
     return behind.n && behind.p[0] != ';' ? SL_E_INVAL : 1;
 }
 
@@ -113,8 +120,9 @@ int sl_multipart_boundary(struct sl_str content_type, char out[SL_MULTIPART_BOUN
         return SL_E_INVAL;
     }
     if (r < 0) {
-        *ret_fault = "the parameters of its Content-Type cannot be read";
-        return r;
+        *ret_fault = r == SL_E_UNSUPPORTED ? "a parameter of its Content-Type has a backslash"
+                                           : "the parameters of its Content-Type cannot be read";
+        return SL_E_INVAL;
     }
     if (!found.n) {
         return SL_E_INVAL;
@@ -149,7 +157,7 @@ static int disposition_read(struct sl_multipart *form, struct sl_str value)
     }
     rest = rest.p ? rest : SL_STR("");
     while ((r = parameter_next(&rest, &name, file, sizeof(file), &text)) == 1) {
-        if (sl_str_case_eq(name, SL_STR("name*"))) {
+        if (name.n > 4 && sl_str_case_eq(sl_str_sub(name, 0, 5), SL_STR("name*"))) {
             return refuse(form, "a part has its name in the form `name*`, which forms do not have");
         }
         if (sl_str_case_eq(name, SL_STR("name"))) {
@@ -162,6 +170,10 @@ static int disposition_read(struct sl_multipart *form, struct sl_str value)
         } else if (sl_str_case_eq(name, SL_STR("filename")) || sl_str_case_eq(name, SL_STR("filename*"))) {
             form->is_file = true;
         }
+    }
+    if (r == SL_E_UNSUPPORTED) {
+        return refuse(form,
+                      "the Content-Disposition of a part has a backslash, which only the name of a file may have");
     }
     return r < 0 ? refuse(form, "the Content-Disposition of a part cannot be read") : 0;
 }
