@@ -47,12 +47,24 @@ static bool carriers_read(const struct sl_headers *headers, struct sl_str ret_va
     return is_sound;
 }
 
+/* False: it comes again with another value. */
+static bool own_read(const struct sl_headers *headers, const char *own, struct sl_str *ret_value)
+{
+    bool is_sound = true;
+    for (uint32_t i = 0; own && i < headers->n; i++) {
+        if (sl_str_case_eq(headers->v[i].name, sl_str_c(own))) {
+            is_sound = is_sound && (!ret_value->p || sl_str_eq(*ret_value, headers->v[i].value));
+            *ret_value = ret_value->p ? *ret_value : headers->v[i].value;
+        }
+    }
+    return is_sound;
+}
+
 struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_str query,
                                    struct sl_arena *arena, bool *ret_is_torn)
 {
-    struct sl_str of_own = own ? sl_headers_get(headers, own) : SL_STR_NONE;
-    struct sl_str values[CARRIERS] = { SL_STR_NONE };
-    bool is_sound = carriers_read(headers, values);
+    struct sl_str of_own = SL_STR_NONE, values[CARRIERS] = { SL_STR_NONE };
+    bool is_own_sound = own_read(headers, own, &of_own), is_sound = carriers_read(headers, values);
     enum { N_OWN = 2 };
     struct sl_str found[] = {
         scheme_rest(of_own, SL_STR("Bearer")),
@@ -65,7 +77,7 @@ struct sl_str sl_access_credential(const struct sl_headers *headers, const char 
         sl_str_trim(query),
     };
     struct sl_str first = SL_STR_NONE, ours = SL_STR_NONE;
-    *ret_is_torn = false;
+    *ret_is_torn = !is_own_sound;
     for (size_t i = 0; i < SL_ARRAY_LEN(found); i++) {
         bool is_ours = sl_str_has_prefix(found[i], SL_STR(SL_KEY_PREFIX));
         if (is_ours && i < N_OWN) {

@@ -310,6 +310,7 @@ static void a_credential_is_found(void **state)
         const char *want; /* NULL: none */
         const char *query;
         bool is_torn;
+        const char *own;
     } cases[] = {
         { "authorization", "Bearer abc", NULL, NULL, "abc" },
         { "Authorization", "bearer  abc ", NULL, NULL, "abc" },
@@ -337,6 +338,11 @@ static void a_credential_is_found(void **state)
         { "authorization", "Bearer sk-sluice-1", "x-api-key", "sk-sluice-2", "sk-sluice-1", NULL, true },
         { "authorization", "Bearer sk-sluice-1", "x-api-key", "sk-ant-2", "sk-sluice-1" },
         { "api-key", "sk-sluice-1", "x-api-key", "sk-sluice-2", "sk-sluice-2", NULL, true },
+        { "x-own", "Bearer sk-sluice-1", "authorization", "Bearer sk-sluice-2", "sk-sluice-1", NULL, false, "x-own" },
+        { "x-own", "Bearer sk-sluice-1", "X-Own", "Bearer sk-sluice-1", "sk-sluice-1", NULL, false, "x-own" },
+        { "x-own", "Bearer sk-sluice-1", "X-Own", "Bearer sk-sluice-2", "sk-sluice-1", NULL, true, "x-own" },
+        { "x-own", "Bearer other", "X-Own", "Bearer sk-sluice-2", "other", NULL, true, "x-own" },
+        { "x-own", "Bearer sk-sluice-1", NULL, NULL, NULL },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_headers headers = { 0 };
@@ -345,7 +351,7 @@ static void a_credential_is_found(void **state)
             assert_int_equal(sl_headers_add(&headers, &arena, sl_str_c(cases[i].name2), sl_str_c(cases[i].value2)), 0);
         }
         bool is_torn;
-        struct sl_str got = sl_access_credential(&headers, NULL, sl_str_c(cases[i].query), &arena, &is_torn);
+        struct sl_str got = sl_access_credential(&headers, cases[i].own, sl_str_c(cases[i].query), &arena, &is_torn);
         if (is_torn != cases[i].is_torn) {
             fail_msg("case %zu: is torn: %d", i, is_torn);
         }
