@@ -18,6 +18,7 @@
 #include "gate/policy/counters.h"
 #include "gate/policy/kept.h"
 #include "gate/policy/limit.h"
+#include "gate/policy/affinity.h"
 #include "gate/policy/made.h"
 #include "gate/policy/repeats.h"
 #include "gate/watch/accesslog.h"
@@ -441,7 +442,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
         return sl_fail_nomem(err);
     }
     if (sl_made_new(load->config->settings->responses_max, &d->gate.made) < 0 ||
-        sl_kept_new(&d->gate.memory, &d->gate.kept) < 0) {
+        sl_kept_new(&d->gate.memory, &d->gate.kept) < 0 || sl_affinity_new(SL_AFFINITY_MAX, &d->gate.affinity) < 0) {
         return sl_fail_nomem(err);
     }
     r = sl_data_open(&d->gate, d->data_given, &d->arena, &d->data, err);
@@ -484,6 +485,7 @@ static void serve_free(struct daemon *d)
     sl_limiter_free(d->gate.limiter);
     sl_repeats_free(d->gate.repeats);
     sl_made_free(d->gate.made);
+    sl_affinity_free(d->gate.affinity);
     sl_kept_free(d->gate.kept);
     sl_credentials_done();
     sl_metrics_free(d->gate.metrics);

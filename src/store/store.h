@@ -228,7 +228,8 @@ void sl_store_audit_job_done(struct sl_store_audit_job *job);
 
 struct sl_store_answer {
     struct sl_str id, route, principal;
-    uint64_t end_usec; /* wall */
+    struct sl_str target; /* of the route; "": it had one */
+    uint64_t end_usec;    /* wall */
 };
 
 SL_MUST int sl_store_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);

@@ -329,3 +329,16 @@ int sl_parse_retry_after(struct sl_str s, int64_t now_unix_sec, uint64_t *ret_se
     }
     return r;
 }
+
+bool sl_header_is_name(struct sl_str s)
+{
+    static const char marks[] = "!#$%&'*+-.^_`|~"; /* RFC 9110 5.6.2 */
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool is_plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+        if (!is_plain && (c == '\0' || !strchr(marks, c))) {
+            return false;
+        }
+    }
+    return s.n > 0 && s.n <= 128;
+}

@@ -43,6 +43,8 @@ SL_MUST SL_INLINE int sl_headers_add(struct sl_headers *headers, struct sl_arena
     headers->v[headers->n++] = (struct sl_header){ name, value };
     return 0;
 }
+/* A token of 1 to 128 bytes. */
+bool sl_header_is_name(struct sl_str s);
 /* Does any field of that name hold `token` in its comma-separated list (no case)? "Connection: keep-alive, close" */
 bool sl_headers_has_token(const struct sl_headers *headers, const char *name, const char *token);
 

@@ -55,6 +55,10 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
     course->target = SL_NO_TARGET;
     course->next.target = SL_NO_TARGET;
     course->is_noted = true;
+    sl_bond_make(&course->bond, x);
+    if (course->bond.only != SL_NO_TARGET) {
+        sl_ask_only(passed, x->route->n_targets, course->bond.only);
+    }
     return course;
 }
 
@@ -65,6 +69,11 @@ static void error_of_none(const struct sl_course *course, struct sl_llm_error *r
 {
     const struct sl_xchg *x = course->x;
     uint64_t now = sl_loop_now(x->desk->loop), until = sl_pool_rested_usec(pool_of(course), now);
+    if (course->bond.only != SL_NO_TARGET) {
+        struct sl_target_look look;
+        sl_pool_look(pool_of(course), course->bond.only, now, &look);
+        until = look.waits_usec ? now + look.waits_usec : 0;
+    }
     uint64_t sec = until ? (until - now + SL_USEC_PER_SEC - 1) / SL_USEC_PER_SEC : 1;
     *ret = (struct sl_llm_error){
         .type = SL_ERR_PROVIDER_OVERLOADED,
@@ -73,6 +82,17 @@ static void error_of_none(const struct sl_course *course, struct sl_llm_error *r
                                    SL_STR_ARG(x->route->name), (unsigned long long)sec),
         .retry_after_sec = sec,
     };
+    if (course->bond.only != SL_NO_TARGET) {
+        sl_bond_tell(&course->bond, ret);
+    }
+}
+
+/* Where the conversation was, as long as that one takes calls. */
+static uint32_t pick(const struct sl_course *course, const struct sl_ask *ask)
+{
+    uint32_t known = course->bond.prefer;
+    return known != SL_NO_TARGET && sl_pool_can(pool_of(course), ask, known) ? known
+                                                                             : sl_pool_pick(pool_of(course), ask);
 }
 
 void sl_course_take(struct sl_course *course, uint32_t target, enum sl_begun begun)
@@ -81,6 +101,7 @@ void sl_course_take(struct sl_course *course, uint32_t target, enum sl_begun beg
     course->running = begun;
     course->target = target;
     course->is_noted = false;
+    sl_bond_ask(&course->bond, target);
     course->why = !course->error.type                                                    ? "first"
                   : course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
                                                                                          : "fallback";
@@ -96,7 +117,7 @@ static bool place_find(struct sl_course *course)
     uint32_t target = course->next.target;
     for (uint32_t n = 0; n <= pool->n; n++) {
         if (target == SL_NO_TARGET) {
-            target = sl_pool_pick(pool, &ask);
+            target = pick(course, &ask);
         }
         if (target == SL_NO_TARGET) {
             break;
@@ -133,6 +154,10 @@ static bool waits_then(struct sl_course *course)
 
 enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error)
 {
+    if (course->bond.is_lost) {
+        sl_bond_lost(&course->bond, ret_error);
+        return SL_ENTERED_NOT;
+    }
     if (course->passed_before) {
         memcpy(course->passed_before, course->passed, SL_POOL_WORDS(pool_of(course)->n) * sizeof(uint64_t));
     }
@@ -257,6 +282,15 @@ bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error
     return true;
 }
 
+void sl_course_bound_tell(const struct sl_course *course, struct sl_llm_error *io_error)
+{
+    enum sl_cause cause = sl_cause_of(io_error);
+    bool could_move = cause < SL_CAUSE_COUNT && (course->x->route->traffic->fallback.on >> cause & 1);
+    if (course->bond.only != SL_NO_TARGET && could_move && pool_of(course)->n > 1) {
+        sl_bond_tell(&course->bond, io_error);
+    }
+}
+
 /* What so many of them said is told by name. */
 #define UNFIT_TOLD 8
 
@@ -314,6 +348,7 @@ void sl_course_leave(struct sl_course *course, enum sl_error_type type)
 void sl_course_measure(struct sl_course *course, uint64_t now_usec)
 {
     const struct sl_xchg *x = course->x;
+    sl_bond_tie(&course->bond);
     sl_pool_measure(pool_of(course), course->target, x->call->is_stream, now_usec - x->record.upstream_start_usec,
                     now_usec);
 }

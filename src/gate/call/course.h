@@ -5,6 +5,7 @@
 #define SL_GATE_COURSE_H
 
 #include "base/attr.h"
+#include "gate/call/bond.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
 #include "llm/core/error.h"
@@ -40,7 +41,8 @@ struct sl_course {
     uint64_t end_usec;     /* when it was counted as ended */
     const char *why;
     uint32_t n_repeats;
-    struct sl_step next;       /* after a failure */
+    struct sl_step next; /* after a failure */
+    struct sl_bond bond;
     struct sl_llm_error error; /* the last failure, for who is told it after all; no type: none yet */
     struct sl_str error_text;
     uint32_t n_unfit; /* targets that could not be asked this, and what they said */
@@ -71,6 +73,8 @@ struct sl_failed {
 /* The attempt at it failed, and nothing went to the client. True: `next` says what comes then. */
 SL_MUST bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error,
                               const struct sl_failed *failed);
+/* The failure is what the client is told: where only this target could be asked, it says so. */
+void sl_course_bound_tell(const struct sl_course *course, struct sl_llm_error *io_error);
 /* The target cannot serve this call. False: no other is left, *io_error is what the client is told. */
 SL_MUST bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error);
 /* It is known how the attempt ended, and the client is about to hear: who has the reply finds it counted. Its place is

@@ -62,16 +62,29 @@ static void missing(struct sl_xchg *x, struct sl_str id)
     sl_xchg_fail(x, &error);
 }
 
-/* The route whose answer it is, where the caller may use it; else NULL. */
+/* The route whose answer it is, where the caller may use it; else NULL. Of several targets only the one that made it is
+ * asked. */
 static struct sl_route *route_of(struct sl_xchg *x, struct sl_str id)
 {
     struct sl_made *made = x->worker->gate->made;
-    struct sl_str name;
-    if (!made || sl_made_find(made, id, x->caller.principal, sl_clock_wall_usec(), x->arena, &name) < 0) {
+    struct sl_made_by by;
+    if (!made || sl_made_find(made, id, x->caller.principal, sl_clock_wall_usec(), x->arena, &by) < 0) {
         return NULL;
     }
-    struct sl_route *route = sl_snapshot_find(x->worker->snapshot, name);
-    return route && sl_auth_may_use(x, name) ? route : NULL;
+    struct sl_route *route = sl_snapshot_find(x->worker->snapshot, by.route);
+    x->made_at = by.target;
+    return route && sl_auth_may_use(x, by.route) ? route : NULL;
+}
+
+/* Does one of the route's targets speak the call's language, so that it goes through as it is? */
+static bool has_speaker(const struct sl_xchg *x)
+{
+    const struct sl_route *route = x->route;
+    uint32_t i = 0;
+    while (i < route->n_targets && !sl_target_speaks(&route->targets[i], x->call->type, x->call->language)) {
+        i++;
+    }
+    return i < route->n_targets;
 }
 
 struct sl_route *sl_follow_find(struct sl_xchg *x)
@@ -140,8 +153,8 @@ bool sl_follow_previous_or_refuse(struct sl_xchg *x)
         }
         return kept == 0;
     }
-    bool passes = call->previous.p && sl_target_speaks(&x->route->targets[0], call->type, call->language);
-    struct sl_str name = SL_STR_NONE;
+    bool passes = call->previous.p && has_speaker(x);
+    struct sl_made_by by;
     if (call->previous.p && !passes && x->route->own.responses_keep_usec > 0) {
         previous_refuse(x);
         return false;
@@ -149,10 +162,11 @@ bool sl_follow_previous_or_refuse(struct sl_xchg *x)
     if (!passes || !made) {
         return true;
     }
-    int r = sl_made_find(made, call->previous, x->caller.principal, x->env->wall_usec, x->arena, &name);
+    int r = sl_made_find(made, call->previous, x->caller.principal, x->env->wall_usec, x->arena, &by);
     /* Where everybody may do everything, an answer from before the gateway is as good as any. */
     bool is_open = r == SL_E_NOTFOUND && x->settings->auth.mode != SL_AUTH_KEYS;
-    if (is_open || (r == 0 && sl_auth_may_use(x, name))) {
+    if (is_open || (r == 0 && sl_auth_may_use(x, by.route))) {
+        x->made_at = r == 0 && sl_str_eq(by.route, x->route->name) ? by.target : SL_STR_NONE;
         return true;
     }
     previous_refuse(x);

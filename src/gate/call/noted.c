@@ -3,10 +3,12 @@
 
 #include "gate/call/state.h"
 #include "gate/config/route.h"
+#include "gate/config/traffic.h"
 #include "gate/gate.h"
 #include "gate/policy/made.h"
 #include "gate/worker.h"
 #include "llm/core/call.h"
+#include "llm/core/target.h"
 
 void sl_noted_id(struct sl_xchg *x, struct sl_str id)
 {
@@ -15,5 +17,9 @@ void sl_noted_id(struct sl_xchg *x, struct sl_str id)
         return;
     }
     x->is_noted = true;
-    sl_made_put(made, id, x->route->name, x->caller.principal, x->env->wall_usec);
+    struct sl_made_by by = { x->route->name, SL_STR("") };
+    if (x->route->traffic) {
+        by.target = x->route->traffic->targets[x->record.target - x->route->targets].name;
+    }
+    sl_made_put(made, id, &by, x->caller.principal, x->env->wall_usec);
 }

@@ -139,14 +139,18 @@ static uint64_t rest_usec(const struct sl_plan *plan, const struct sl_headers *h
 }
 
 /* The relay asks, before it tells the client of an error: is there another way? Then it answers AGAIN. */
-static bool on_failing(void *user, const struct sl_llm_error *error)
+static bool on_failing(void *user, struct sl_llm_error *error)
 {
     struct sl_plan *plan = user;
     const struct sl_failed failed = {
         .may_repeat = plan->is_unsent,
         .rest_usec = rest_usec(plan, plan->x->env->upstream_headers, error->retry_after_sec),
     };
-    return sl_course_failed(plan->course, error, &failed);
+    bool has_other = sl_course_failed(plan->course, error, &failed);
+    if (!has_other) {
+        sl_course_bound_tell(plan->course, error);
+    }
+    return has_other;
 }
 
 /* The target says that it is busy, and its body is not waited for: again there, or at another one? */
@@ -491,6 +495,7 @@ static void attempt_at(struct sl_plan *plan)
     sl_relay_start(&plan->relay, x, attempt->target, &attempt->request, attempt->asks_usage);
     plan->relay.moves = plan->course ? on_failing : NULL;
     plan->relay.moves_user = plan;
+    plan->relay.bond = plan->course && plan->course->bond.sees ? &plan->course->bond : NULL;
     if (attempt->target->cred) {
         credential_get(plan);
     } else {

@@ -2,6 +2,7 @@
 #include "gate/call/relay_collect.h"
 
 #include "base/word.h"
+#include "gate/call/bond.h"
 #include "gate/call/keep.h"
 #include "gate/call/mask.h"
 #include "gate/call/relay_out.h"
@@ -119,6 +120,9 @@ struct sl_verdict sl_relay_reply_tell(struct sl_relay *relay, const struct sl_re
     }
     sl_keep_answer(x, sl_buf_str(out));
     if (!x->call->is_stream) {
+        if (relay->bond) {
+            sl_bond_see(relay->bond, sl_buf_str(out));
+        }
         sl_xchg_reply(x, 200, SL_STR("application/json"), sl_buf_str(out));
         return SL_VERDICT(TOLD);
     }
@@ -327,8 +331,12 @@ static struct sl_verdict error_end(struct sl_relay *relay)
         !is_error_of(sl_dialect_errors(x->dialect), x->desk->doc, body)) {
         return sl_relay_error_tell(relay, &error);
     }
+    struct sl_str said = error.message;
     if (sl_relay_moves(relay, &error)) {
         return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = error.type };
+    }
+    if (error.message.p != said.p) { /* there is more to say than the upstream's own words */
+        return sl_relay_error_tell(relay, &error);
     }
     struct sl_verdict verdict = sl_relay_head_send(relay, status, (int64_t)body.n);
     if (verdict.kind == SL_VERDICT_ON) {

@@ -2,6 +2,7 @@
 #include "gate/call/relay_out.h"
 
 #include "base/budget.h"
+#include "gate/call/bond.h"
 #include "gate/call/headers.h"
 #include "gate/call/keep.h"
 #include "gate/call/mask.h"
@@ -118,6 +119,9 @@ void sl_relay_send(struct sl_relay *relay, struct sl_str bytes)
     if (bytes.n && !x->record.first_byte_usec) {
         x->record.first_byte_usec = relay->sent_usec;
     }
+    if (relay->bond) {
+        sl_bond_see(relay->bond, bytes);
+    }
     /* A client that is gone is told by the loop. */
     SL_IGNORE(sl_hreq_data(x->req, bytes) < 0);
 }
@@ -196,12 +200,12 @@ static bool is_stream(const struct sl_relay *relay)
            (relay->mode == SL_RELAY_COLLECT && relay->x->record.is_stream);
 }
 
-bool sl_relay_moves(struct sl_relay *relay, const struct sl_llm_error *error)
+bool sl_relay_moves(struct sl_relay *relay, struct sl_llm_error *io_error)
 {
     if (relay->is_head_sent || !relay->moves) {
         return false;
     }
-    bool is_moving = relay->moves(relay->moves_user, error);
+    bool is_moving = relay->moves(relay->moves_user, io_error);
     relay->moves = NULL; /* the answer stands */
     return is_moving;
 }

@@ -13,6 +13,7 @@
 #include "net/loop.h"
 #include "wire/headers.h"
 
+struct sl_bond;
 struct sl_frames;
 struct sl_gather;
 struct sl_unwrap;
@@ -41,8 +42,9 @@ struct sl_relay {
     bool has_words; /* something came of what is translated: an end alone is no answer */
     /* Asked before an error is told to a client that has heard nothing yet: true, another attempt is made in its place.
      * NULL: no other one could be. */
-    bool (*moves)(void *user, const struct sl_llm_error *error);
+    bool (*moves)(void *user, struct sl_llm_error *io_error);
     void *moves_user;
+    struct sl_bond *bond;          /* of several targets: it sees what the client gets; NULL: nothing is looked for */
     bool is_unsure;                /* the first bytes will say whether it is a stream: what of them came is in `hold` */
     bool is_in_time;               /* the head said that it is a stream, and was passed on at once */
     size_t n_counted;              /* of what is held, into server.limits.memory */
@@ -83,8 +85,8 @@ struct sl_verdict sl_relay_stream_finish(struct sl_relay *relay);
 /* Room for what the client's writer of streams must remember. SL_E_NOMEM. */
 SL_MUST int sl_relay_writer_start(struct sl_relay *relay);
 void sl_relay_writer_stop(struct sl_relay *relay);
-/* Is another attempt made in place of telling this error? Then the verdict is AGAIN. */
-bool sl_relay_moves(struct sl_relay *relay, const struct sl_llm_error *error);
+/* Is another attempt made in place of telling this error? Then the verdict is AGAIN; else it may say why not. */
+bool sl_relay_moves(struct sl_relay *relay, struct sl_llm_error *io_error);
 /* The upstream's stream has said its last word, be it an error: who leaves or breaks now ends only a connection. What
  * it said is noted (usage, error_type). */
 bool sl_relay_is_said(struct sl_relay *relay);

@@ -98,7 +98,9 @@ struct sl_xchg {
     struct sl_ticket *ticket;
 
     uint64_t deadline_usec; /* the caller's own; 0: none */
-    bool is_noted;          /* its answer can be asked for again: gate/call/follow.h */
+    struct sl_str
+        made_at;   /* the target that made what the call is about or goes on from; p == NULL: any may be asked */
+    bool is_noted; /* its answer can be asked for again: gate/call/follow.h */
 
     struct sl_upload *upload;    /* its body goes up as it comes; NULL: it is whole */
     struct sl_form_reader *form; /* that body, as it is read */

@@ -34,19 +34,6 @@ static int proxy_check(struct sl_bind *bind, const struct sl_opt *row, const str
     return sl_str_eq_c(*proxy, "none") ? 0 : sl_proxy_url_check(bind, row, val, proxy);
 }
 
-static bool is_token(struct sl_str s)
-{
-    static const char marks[] = "!#$%&'*+-.^_`|~"; /* RFC 9110 5.6.2 */
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool is_plain = (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
-        if (!is_plain && (c == '\0' || !strchr(marks, c))) {
-            return false;
-        }
-    }
-    return s.n > 0 && s.n <= 128;
-}
-
 /* The gateway's to write: they say how the body is sent. */
 static bool is_ours(struct sl_str name)
 {
@@ -69,7 +56,7 @@ static bool is_reference(const struct sl_val *val)
 static int header_bind(struct sl_bind *bind, const struct sl_val_item *item, struct sl_route_header *ret)
 {
     struct sl_err err = { 0 };
-    if (!is_token(item->key)) {
+    if (!sl_header_is_name(item->key)) {
         return FAIL(bind, item->val, "\"%.*s\" is no header's name", SL_STR_ARG(sl_opt_key_shown(item->key)));
     }
     if (is_ours(item->key)) {

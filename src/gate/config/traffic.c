@@ -199,6 +199,17 @@ static int queue_make(struct making *m, const struct sl_val *map, const struct s
     return sl_queue_new(rule, &traffic->pool, &traffic->queue) < 0 ? FAIL(m->bind, map, "out of memory") : 0;
 }
 
+static uint64_t print_make(const struct sl_route_target *target, const struct sl_target *up)
+{
+    const struct sl_str texts[] = { target->name, up->base.authority, up->base.path };
+    uint64_t prints[SL_ARRAY_LEN(texts) + 1] = { sl_hash(sl_str_c(up->provider->name)) };
+    for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++) {
+        prints[i + 1] = sl_hash(texts[i]);
+    }
+    uint64_t print = sl_hash(sl_str_make((const char *)prints, sizeof(prints)));
+    return print ? print : 1; /* 0 is none */
+}
+
 static int traffic_make(struct making *m, const struct sl_val *map, const struct sl_traffic_conf *conf)
 {
     struct sl_arena *arena = m->place->arena;
@@ -226,6 +237,10 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
         }
     }
     within_look(m, map);
+    traffic->affinity = conf->affinity;
+    for (uint32_t i = 0; i < *m->place->n_targets; i++) {
+        traffic->targets[i].print = print_make(&traffic->targets[i], &m->place->targets[i]);
+    }
     struct sl_breaker_rule breaker = conf->breaker;
     breaker.errors = *m->place->n_targets > 1 || conf->has_breaker ? breaker.errors : 0; /* nobody else would answer */
     if (sl_pool_init(&traffic->pool, (enum sl_balance)conf->balance, &breaker, traffic->rules, *m->place->n_targets,
@@ -278,4 +293,22 @@ const struct sl_upstream_timeouts *sl_traffic_timeouts(const struct sl_traffic *
     *room = traffic->targets[target].timeouts;
     sl_opt_fill(sl_timeout_rows, traffic->targets[target].timeouts_said, route, room);
     return room;
+}
+
+uint32_t sl_traffic_find(const struct sl_traffic *traffic, uint32_t n, uint64_t print)
+{
+    uint32_t i = 0;
+    while (i < n && traffic->targets[i].print != print) {
+        i++;
+    }
+    return i < n ? i : SL_NO_TARGET;
+}
+
+uint32_t sl_traffic_named(const struct sl_traffic *traffic, uint32_t n, struct sl_str name)
+{
+    uint32_t i = 0;
+    while (i < n && !sl_str_eq(traffic->targets[i].name, name)) {
+        i++;
+    }
+    return i < n ? i : SL_NO_TARGET;
 }

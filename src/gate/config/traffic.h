@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/opt.h"
+#include "gate/config/affinity_conf.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
 #include "llm/core/types.h"
@@ -24,6 +25,7 @@ struct sl_route_target {
     uint64_t timeouts_said;    /* bits of sl_opt_said; for the rest the route's hold */
     struct sl_pos pos;         /* where the file names it */
     struct sl_str told;        /* how an attempt at it begins in the log */
+    uint64_t print;            /* of its name, its provider and where it is: what only it reads is its */
     atomic_bool usage_refused; /* as of a route that has one target */
 };
 
@@ -32,6 +34,7 @@ struct sl_traffic {
     struct sl_route_target *targets; /* as many as the route's, in their order */
     struct sl_target_rule *rules;    /* the same */
     struct sl_fallback fallback;
+    struct sl_affinity_conf affinity;
     struct sl_pool pool;
     struct sl_queue *queue; /* NULL: nobody waits for a place */
 };
@@ -55,6 +58,10 @@ struct sl_traffic_place {
 SL_MUST int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct sl_traffic_conf *conf,
                             const struct sl_traffic_place *place, struct sl_traffic **ret);
 void sl_traffic_done(struct sl_traffic *traffic);
+
+/* The place of a target by its print or its name; SL_NO_TARGET: it is none, or no more. `n`: of the route's targets. */
+uint32_t sl_traffic_find(const struct sl_traffic *traffic, uint32_t n, uint64_t print);
+uint32_t sl_traffic_named(const struct sl_traffic *traffic, uint32_t n, struct sl_str name);
 
 /* How long a target's upstream may take: its own where it says so, else the route's. *room is used where both say
  * something. */

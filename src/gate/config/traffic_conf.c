@@ -146,6 +146,8 @@ const struct sl_opt sl_traffic_rows[] = {
       "has none where nothing is said" },
     { "queue", SL_OPT_CUSTOM, FIELD(queue), NULL, 0, 0, SL_OPT_RELOAD, NULL, queue_rows, queue_check,
       "calls beyond every target's `max_concurrent` wait for a place: { wait, size }; else they get 503 at once" },
+    { "affinity", SL_OPT_CUSTOM, FIELD(affinity), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_affinity_rows, sl_affinity_check,
+      "by what a conversation comes back to the target that it was at: { by, ttl }, or off" },
     { NULL },
 };
 
@@ -191,6 +193,7 @@ void sl_traffic_defaults(struct sl_traffic_conf *conf, struct sl_bind *bind)
     *conf = (struct sl_traffic_conf){ .on = SL_CAUSES_DEFAULT };
     sl_opt_defaults(sl_traffic_rows, conf, bind);
     sl_opt_defaults(breaker_rows, &conf->breaker, bind);
+    sl_affinity_defaults(&conf->affinity, bind);
 }
 
 uint32_t sl_traffic_count(const struct sl_val *entry)

@@ -4,6 +4,7 @@
 #define SL_GATE_TRAFFIC_CONF_H
 
 #include "base/opt.h"
+#include "gate/config/affinity_conf.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
 
@@ -18,6 +19,7 @@ struct sl_traffic_conf {
     struct sl_breaker_rule breaker;
     bool has_breaker; /* it is said, and not `off` */
     struct sl_queue_rule queue;
+    struct sl_affinity_conf affinity;
 };
 
 #define SL_TARGETS_MAX    1000

@@ -93,11 +93,13 @@ static struct sl_str text_put(char **io_at, struct sl_str text)
 
 static struct entry *entry_new(const struct sl_made_record *record)
 {
-    struct entry *entry = calloc(1, sizeof(*entry) + record->id.n + record->route.n + record->principal.n);
+    struct entry *entry = calloc(1, sizeof(*entry) + record->id.n + record->by.route.n + record->by.target.n +
+                                        record->principal.n);
     if (entry) {
         char *at = entry->texts;
         entry->record.id = text_put(&at, record->id);
-        entry->record.route = text_put(&at, record->route);
+        entry->record.by.route = text_put(&at, record->by.route);
+        entry->record.by.target = text_put(&at, record->by.target);
         entry->record.principal = text_put(&at, record->principal);
         entry->record.end_wall_usec = record->end_wall_usec;
     }
@@ -129,10 +131,10 @@ static void expire(struct sl_made *made, uint64_t now)
     }
 }
 
-void sl_made_put(struct sl_made *made, struct sl_str id, struct sl_str route, struct sl_str principal,
+void sl_made_put(struct sl_made *made, struct sl_str id, const struct sl_made_by *by, struct sl_str principal,
                  uint64_t now_wall_usec)
 {
-    const struct sl_made_record record = { id, route, principal, now_wall_usec + SL_MADE_USEC };
+    const struct sl_made_record record = { id, principal, *by, now_wall_usec + SL_MADE_USEC };
     struct entry *entry = id.n && id.n <= SL_MADE_ID_MAX ? entry_new(&record) : NULL;
     if (entry) {
         pthread_mutex_lock(&made->lock);
@@ -143,7 +145,7 @@ void sl_made_put(struct sl_made *made, struct sl_str id, struct sl_str route, st
 }
 
 int sl_made_find(struct sl_made *made, struct sl_str id, struct sl_str principal, uint64_t now_wall_usec,
-                 struct sl_arena *arena, struct sl_str *ret_route)
+                 struct sl_arena *arena, struct sl_made_by *ret)
 {
     pthread_mutex_lock(&made->lock);
     const struct entry *entry = sl_map_find(&made->by_id, id);
@@ -151,8 +153,9 @@ int sl_made_find(struct sl_made *made, struct sl_str id, struct sl_str principal
             : sl_str_eq(entry->record.principal, principal)        ? 0
                                                                    : SL_E_FOREIGN;
     if (r == 0) {
-        *ret_route = sl_arena_dup(arena, entry->record.route);
-        r = ret_route->p ? 0 : SL_E_NOMEM;
+        ret->route = sl_arena_dup(arena, entry->record.by.route);
+        ret->target = sl_arena_dup(arena, entry->record.by.target);
+        r = ret->route.p && ret->target.p ? 0 : SL_E_NOMEM;
     }
     pthread_mutex_unlock(&made->lock);
     return r;

@@ -15,8 +15,14 @@ struct sl_made;
 /* So long one is known. */
 #define SL_MADE_USEC (24 * 3600000000ull)
 
+/* Whose upstream it was. */
+struct sl_made_by {
+    struct sl_str route, target; /* target "": the route had one */
+};
+
 struct sl_made_record {
-    struct sl_str id, route, principal;
+    struct sl_str id, principal;
+    struct sl_made_by by;
     uint64_t end_wall_usec;
 };
 
@@ -28,11 +34,11 @@ size_t sl_made_max(struct sl_made *made);
 size_t sl_made_count(struct sl_made *made);
 
 /* Notes one; of an id that is known the new one holds. Without memory it is not noted. */
-void sl_made_put(struct sl_made *made, struct sl_str id, struct sl_str route, struct sl_str principal,
+void sl_made_put(struct sl_made *made, struct sl_str id, const struct sl_made_by *by, struct sl_str principal,
                  uint64_t now_wall_usec);
 /* SL_E_NOTFOUND: there is none; SL_E_FOREIGN: there is one of somebody else, which nobody is to be told. */
 SL_MUST int sl_made_find(struct sl_made *made, struct sl_str id, struct sl_str principal, uint64_t now_wall_usec,
-                         struct sl_arena *arena, struct sl_str *ret_route);
+                         struct sl_arena *arena, struct sl_made_by *ret);
 
 /* What was noted since the last walk; `all`: whatever there is. Under the lock: only copies. */
 void sl_made_each(struct sl_made *made, bool all, void (*on_record)(void *arg, const struct sl_made_record *record),

@@ -26,11 +26,12 @@ static void on_record(void *arg, const struct sl_made_record *record)
     }
     copy->answer = (struct sl_store_answer){
         .id = sl_arena_dup(&copies->arena, record->id),
-        .route = sl_arena_dup(&copies->arena, record->route),
+        .route = sl_arena_dup(&copies->arena, record->by.route),
+        .target = sl_arena_dup(&copies->arena, record->by.target),
         .principal = sl_arena_dup(&copies->arena, record->principal),
         .end_usec = record->end_wall_usec,
     };
-    if (copy->answer.id.p && copy->answer.route.p && copy->answer.principal.p) {
+    if (copy->answer.id.p && copy->answer.route.p && copy->answer.target.p && copy->answer.principal.p) {
         *copies->last = copy;
         copies->last = &copy->next;
     }
@@ -54,7 +55,8 @@ int sl_made_tick(struct sl_made *made, struct sl_store *store, bool was_lost, st
 
 static void on_answer(void *arg, const struct sl_store_answer *answer)
 {
-    sl_made_restore(arg, &(struct sl_made_record){ answer->id, answer->route, answer->principal, answer->end_usec });
+    const struct sl_made_by by = { answer->route, answer->target };
+    sl_made_restore(arg, &(struct sl_made_record){ answer->id, answer->principal, by, answer->end_usec });
 }
 
 int sl_made_load(struct sl_made *made, struct sl_store *store, struct sl_err *err)

@@ -222,6 +222,21 @@ void sl_ask_pass(uint64_t *passed, uint32_t target)
     passed[target / 64] |= 1ULL << (target % 64);
 }
 
+void sl_ask_only(uint64_t *passed, uint32_t n, uint32_t target)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        passed[i / 64] |= (uint64_t)(i != target) << i % 64;
+    }
+}
+
+bool sl_pool_can(struct sl_pool *pool, const struct sl_ask *ask, uint32_t target)
+{
+    uint32_t seat = pool->seats[target];
+    sl_pool_wake(pool, ask->now_usec);
+    return !(ask->passed[target / 64] >> target % 64 & 1) &&
+           (atomic_load_explicit(&pool->ready[seat / 64], memory_order_relaxed) >> seat % 64 & 1);
+}
+
 /* The targets that a call does not ask for, by seat. */
 static void skip_make(const struct sl_pool *pool, const struct sl_ask *ask, struct skip *ret)
 {

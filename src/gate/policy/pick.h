@@ -16,6 +16,10 @@ struct sl_ask {
 };
 
 void sl_ask_pass(uint64_t *passed, uint32_t target);
+/* All of the n but that one. */
+void sl_ask_only(uint64_t *passed, uint32_t n, uint32_t target);
+/* Could that one be asked? */
+bool sl_pool_can(struct sl_pool *pool, const struct sl_ask *ask, uint32_t target);
 /* The next target, or SL_NO_TARGET. */
 uint32_t sl_pool_pick(struct sl_pool *pool, const struct sl_ask *ask);
 /* How many could be picked. */

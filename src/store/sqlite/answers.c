@@ -6,7 +6,7 @@ int sl_sqlite_answer_put(struct sl_store *store, const struct sl_store_answer *a
 {
     struct sl_db *db = &sl_sqlite_of(store)->db;
     sqlite3_stmt *stmt = sl_db_stmt(
-        db, "INSERT OR REPLACE INTO answers (id, route, principal, end_usec) VALUES (?, ?, ?, ?)", err);
+        db, "INSERT OR REPLACE INTO answers (id, route, principal, end_usec, target) VALUES (?, ?, ?, ?, ?)", err);
     if (!stmt) {
         return err->code;
     }
@@ -14,6 +14,7 @@ int sl_sqlite_answer_put(struct sl_store *store, const struct sl_store_answer *a
     sl_db_bind_str(stmt, 2, answer->route);
     sl_db_bind_str(stmt, 3, answer->principal);
     sqlite3_bind_int64(stmt, 4, (int64_t)answer->end_usec);
+    sl_db_bind_str(stmt, 5, answer->target);
     return sl_db_run(db, stmt, err);
 }
 
@@ -40,7 +41,8 @@ int sl_sqlite_answers_load(struct sl_store *store, uint64_t now_usec,
     if (!db->handle) {
         return 0;
     }
-    stmt = sl_db_stmt(db, "SELECT id, route, principal, end_usec FROM answers WHERE end_usec > ? ORDER BY n", err);
+    stmt = sl_db_stmt(db, "SELECT id, route, principal, end_usec, target FROM answers WHERE end_usec > ? ORDER BY n",
+                      err);
     if (!stmt) {
         return err->code;
     }
@@ -51,6 +53,7 @@ int sl_sqlite_answers_load(struct sl_store *store, uint64_t now_usec,
                            .route = sl_db_column_str(stmt, 1),
                            .principal = sl_db_column_str(stmt, 2),
                            .end_usec = (uint64_t)sqlite3_column_int64(stmt, 3),
+                           .target = sl_db_column_str(stmt, 4),
                        });
     }
     return r;

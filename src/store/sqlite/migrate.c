@@ -64,6 +64,9 @@ const char *const sl_db_migrations[] = {
     " principal TEXT NOT NULL,"
     " end_usec INTEGER NOT NULL);"
     "CREATE INDEX answers_end ON answers (end_usec);",
+    /* 4 */
+    /* Which of a route's targets has it; '': the route had one. */
+    "ALTER TABLE answers ADD COLUMN target TEXT NOT NULL DEFAULT '';",
 };
 
 const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

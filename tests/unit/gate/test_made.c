@@ -21,17 +21,17 @@ static struct sl_made *made_new(size_t max)
 
 static void put(struct sl_made *made, const char *id, const char *principal, uint64_t now)
 {
-    sl_made_put(made, sl_str_c(id), SL_STR("route"), sl_str_c(principal), now);
+    sl_made_put(made, sl_str_c(id), &(struct sl_made_by){ SL_STR("route"), SL_STR("eu") }, sl_str_c(principal), now);
 }
 
 static int find(struct sl_made *made, const char *id, const char *principal, uint64_t now)
 {
     struct sl_arena arena;
-    struct sl_str route = SL_STR_NONE;
+    struct sl_made_by by = { SL_STR_NONE, SL_STR_NONE };
     sl_arena_init(&arena, NULL);
-    int r = sl_made_find(made, sl_str_c(id), sl_str_c(principal), now, &arena, &route);
+    int r = sl_made_find(made, sl_str_c(id), sl_str_c(principal), now, &arena, &by);
     if (r == 0) {
-        assert_true(sl_str_eq_c(route, "route"));
+        assert_true(sl_str_eq_c(by.route, "route") && sl_str_eq_c(by.target, "eu"));
     }
     sl_arena_done(&arena);
     return r;

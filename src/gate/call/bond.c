@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/bond.h"
+
+#include "base/map.h"
+#include "gate/call/state.h"
+#include "gate/config/route.h"
+#include "gate/config/traffic.h"
+#include "gate/gate.h"
+#include "gate/policy/affinity.h"
+#include "gate/worker.h"
+#include "http/hreq.h"
+#include "llm/core/call.h"
+#include "llm/core/turns.h"
+#include "net/loop.h"
+#include "wire/headers.h"
+
+enum key_kind { KEY_SESSION = 1, KEY_CACHE, KEY_TURNS, KEY_HEADER, KEY_SEALED };
+
+static uint64_t key_of(const struct sl_bond *bond, enum key_kind kind, uint64_t print)
+{
+    const uint64_t parts[] = { bond->scope, kind, print };
+    uint64_t key = sl_hash(sl_str_make((const char *)parts, sizeof(parts)));
+    return key ? key : 1;
+}
+
+static void key_add(struct sl_bond *bond, enum key_kind kind, uint64_t print)
+{
+    bond->keys[bond->n_keys++] = key_of(bond, kind, print);
+}
+
+static uint64_t now_of(const struct sl_bond *bond)
+{
+    return sl_loop_now(bond->x->desk->loop);
+}
+
+static struct sl_affinity *table_of(const struct sl_bond *bond)
+{
+    return bond->x->worker->gate->affinity;
+}
+
+/* --- what the call brings --- */
+
+/* Of what only one target reads so much is looked up: the newest. */
+#define PRINTS_MAX 16
+
+struct prints {
+    uint64_t v[PRINTS_MAX];
+    uint32_t n;
+};
+
+static void print_note(void *arg, uint64_t print)
+{
+    struct prints *prints = arg;
+    prints->v[prints->n++ % PRINTS_MAX] = print;
+}
+
+/* What only one target reads: whose is it? */
+static void sealed_find(struct sl_bond *bond)
+{
+    struct prints prints = { .n = 0 };
+    struct sl_sealed sealed;
+    sl_sealed_init(&sealed, print_note, &prints);
+    sl_sealed_push(&sealed, bond->x->call->body);
+    uint32_t n = SL_MIN(prints.n, (uint32_t)PRINTS_MAX);
+    for (uint32_t i = 1; i <= n; i++) {
+        uint64_t key = key_of(bond, KEY_SEALED, prints.v[(prints.n - i) % PRINTS_MAX]);
+        uint64_t print = sl_affinity_find(table_of(bond), key, now_of(bond));
+        if (print) {
+            const struct sl_route *route = bond->x->route;
+            bond->only = sl_traffic_find(route->traffic, route->n_targets, print);
+            bond->is_lost = bond->only == SL_NO_TARGET;
+            bond->what = "signatures or encrypted reasoning in the body";
+            return;
+        }
+    }
+}
+
+static void header_add(struct sl_bond *bond, enum key_kind kind, const char *name)
+{
+    struct sl_str value = sl_headers_get(&bond->x->req->msg.headers, name);
+    if (value.n) {
+        key_add(bond, kind, sl_hash(value));
+    }
+}
+
+/* By what the conversation is known. False: it is its first turn, as far as that can be seen. */
+static bool keys_make(struct sl_bond *bond)
+{
+    const struct sl_call *call = bond->x->call;
+    const struct sl_affinity_conf *conf = &bond->x->route->traffic->affinity;
+    if (conf->by == SL_AFFINITY_HEADER) {
+        header_add(bond, KEY_HEADER, conf->header.p);
+    } else {
+        header_add(bond, KEY_SESSION, "x-sluice-session");
+    }
+    if (call->type != SL_LLM_CHAT || !call->doc || call->follow ||
+        !sl_json_is(sl_json_root(call->doc), SL_JSON_OBJECT)) {
+        return false;
+    }
+    struct sl_json_val root = sl_json_root(call->doc), cache = sl_json_get(root, "prompt_cache_key");
+    struct sl_turns turns;
+    sl_turns_read(root, bond->x->desk->scratch, &turns);
+    if (conf->by == SL_AFFINITY_AUTO && sl_json_is(cache, SL_JSON_STRING)) {
+        key_add(bond, KEY_CACHE, sl_hash(sl_json_raw(cache)));
+    }
+    if (conf->by == SL_AFFINITY_AUTO && turns.print) {
+        key_add(bond, KEY_TURNS, turns.print);
+        bond->has_turns = true;
+    }
+    return turns.has_history;
+}
+
+/* The first that is known; how a conversation begins says nothing at its first turn, which others begin alike. */
+static void prefer_find(struct sl_bond *bond, bool has_history)
+{
+    const struct sl_route *route = bond->x->route;
+    for (uint32_t i = 0; i < bond->n_keys && bond->prefer == SL_NO_TARGET; i++) {
+        bool is_turns = i + 1 == bond->n_keys && !has_history && bond->has_turns;
+        uint64_t print = is_turns ? 0 : sl_affinity_find(table_of(bond), bond->keys[i], now_of(bond));
+        bond->prefer = print ? sl_traffic_find(route->traffic, route->n_targets, print) : SL_NO_TARGET;
+    }
+}
+
+static void on_sealed(void *arg, uint64_t print)
+{
+    struct sl_bond *bond = arg;
+    sl_affinity_put(table_of(bond), key_of(bond, KEY_SEALED, print), bond->target,
+                    bond->x->route->traffic->affinity.ttl_usec, now_of(bond));
+}
+
+void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x)
+{
+    const struct sl_route *route = x->route;
+    const uint64_t scope[] = { sl_hash(x->caller.principal), sl_hash(route->name) };
+    *bond = (struct sl_bond){ .x = x, .prefer = SL_NO_TARGET, .only = SL_NO_TARGET };
+    bond->scope = sl_hash(sl_str_make((const char *)scope, sizeof(scope)));
+    if (x->made_at.p) {
+        bond->only = x->made_at.n ? sl_traffic_named(route->traffic, route->n_targets, x->made_at) : 0;
+        bond->is_lost = bond->only == SL_NO_TARGET;
+        bond->what = "the response that this call is about";
+        return;
+    }
+    if (route->traffic->affinity.by == SL_AFFINITY_OFF || !table_of(bond) || x->call->follow || x->call->is_count) {
+        return;
+    }
+    bool has_history = keys_make(bond);
+    if (has_history) {
+        sealed_find(bond);
+    }
+    prefer_find(bond, has_history);
+    bond->sees = x->call->type == SL_LLM_CHAT;
+}
+
+/* --- what comes of it --- */
+
+void sl_bond_ask(struct sl_bond *bond, uint32_t target)
+{
+    bond->target = bond->x->route->traffic->targets[target].print;
+    sl_sealed_init(&bond->sealed, on_sealed, bond);
+}
+
+void sl_bond_tie(struct sl_bond *bond)
+{
+    const struct sl_traffic *traffic = bond->x->route->traffic;
+    for (uint32_t i = 0; i < bond->n_keys; i++) {
+        sl_affinity_put(table_of(bond), bond->keys[i], bond->target, traffic->affinity.ttl_usec, now_of(bond));
+    }
+}
+
+void sl_bond_see(struct sl_bond *bond, struct sl_str bytes)
+{
+    sl_sealed_push(&bond->sealed, bytes);
+}
+
+void sl_bond_tell(const struct sl_bond *bond, struct sl_llm_error *io_error)
+{
+    struct sl_xchg *x = bond->x;
+    struct sl_str name = x->route->traffic->targets[bond->only].name;
+    struct sl_str text = sl_arena_printf(x->arena, "%.*s (no other target was asked: only '%.*s' has %s)",
+                                         SL_STR_ARG(io_error->message), SL_STR_ARG(name), bond->what);
+    io_error->message = text.p ? text : io_error->message;
+    io_error->upstream_body = SL_STR_NONE;
+}
+
+void sl_bond_lost(const struct sl_bond *bond, struct sl_llm_error *ret)
+{
+    struct sl_xchg *x = bond->x;
+    *ret = (struct sl_llm_error){
+        .type = SL_ERR_CALLER_INVALID_REQUEST,
+        .message = sl_arena_printf(
+            x->arena,
+            "The target of the route '%.*s' that has %s is there no more, and no other one reads "
+            "it: begin the conversation anew",
+            SL_STR_ARG(x->route->name), bond->what),
+    };
+}

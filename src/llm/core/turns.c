@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "llm/core/turns.h"
+
+#include "base/map.h"
+
+/* So much of each text counts: more tells no two conversations apart that this does not. */
+#define TEXT_MAX 4096
+/* So many elements are looked at for somebody's answer. */
+#define ELEMENTS_MAX 64
+
+static void print_add(uint64_t *io_print, struct sl_str text)
+{
+    uint64_t both[] = { *io_print, sl_hash(sl_str_sub(text, 0, TEXT_MAX)) };
+    *io_print = sl_hash(sl_str_make((const char *)both, sizeof(both)));
+}
+
+/* A line that a client puts before its own words, with another number each time. */
+static bool is_counted(struct sl_str text)
+{
+    return sl_str_has_prefix(text, SL_STR("x-anthropic-billing-header"));
+}
+
+/* The inside of a text. */
+static struct sl_str inside(struct sl_json_val v)
+{
+    struct sl_str raw = sl_json_raw(v);
+    return sl_str_sub(raw, 1, raw.n - 1);
+}
+
+/* A text, or a list of parts that have one; anything else as it stands. */
+static void content_add(uint64_t *io_print, struct sl_json_val content)
+{
+    bool has_text = false;
+    if (sl_json_is(content, SL_JSON_STRING)) {
+        print_add(io_print, inside(content));
+        return;
+    }
+    for (struct sl_json_iter it = sl_json_each(content); sl_json_next(&it);) {
+        struct sl_json_val text = sl_json_is(it.val, SL_JSON_STRING) ? it.val : sl_json_get(it.val, "text");
+        if (sl_json_is(text, SL_JSON_STRING) && !is_counted(inside(text))) {
+            print_add(io_print, inside(text));
+            has_text = true;
+        }
+    }
+    if (!has_text && sl_json_is_present(content)) {
+        print_add(io_print, sl_json_raw(content));
+    }
+}
+
+static size_t text_end(struct sl_str s, size_t at)
+{
+    for (at++; at < s.n && s.p[at] != '"'; at++) {
+        at += s.p[at] == '\\';
+    }
+    return at + 1;
+}
+
+/* Behind the value at `at` of valid JSON, a list's element. */
+static size_t value_end(struct sl_str s, size_t at)
+{
+    uint32_t depth = 0;
+    while (at < s.n) {
+        char c = s.p[at];
+        if (c == '"') {
+            at = text_end(s, at);
+            if (depth == 0) {
+                return at;
+            }
+            continue;
+        }
+        if (depth == 0 && (c == ',' || c == ']')) {
+            return at;
+        }
+        depth += c == '{' || c == '[';
+        depth -= c == '}' || c == ']';
+        at++;
+        if (depth == 0 && (c == '}' || c == ']')) {
+            return at;
+        }
+    }
+    return s.n;
+}
+
+/* The next element of a list; *io_at begins behind its bracket. */
+static bool element_next(struct sl_str list, size_t *io_at, struct sl_str *ret)
+{
+    size_t at = *io_at;
+    while (at < list.n && strchr(" \t\r\n,", list.p[at])) {
+        at++;
+    }
+    if (at >= list.n || list.p[at] == ']') {
+        return false;
+    }
+    *io_at = value_end(list, at);
+    *ret = sl_str_sub(list, at, *io_at);
+    return true;
+}
+
+enum who { WHO_SYSTEM, WHO_USER, WHO_OTHER };
+
+static enum who who_of(struct sl_json_val element)
+{
+    static const struct sl_str systems[] = { SL_STR_INIT("system"), SL_STR_INIT("developer") };
+    struct sl_json_val role = sl_json_get(element, "role");
+    if (!sl_json_is_present(role)) { /* Gemini's clients may leave it out; items of responses have a type then */
+        return sl_json_is_present(sl_json_get(element, "type")) ? WHO_OTHER : WHO_USER;
+    }
+    for (size_t i = 0; i < SL_ARRAY_LEN(systems); i++) {
+        if (sl_json_str_eq(role, systems[i])) {
+            return WHO_SYSTEM;
+        }
+    }
+    return sl_json_str_eq(role, SL_STR("user")) ? WHO_USER : WHO_OTHER;
+}
+
+static void list_read(struct sl_str list, struct sl_json *spare, struct sl_turns *ret)
+{
+    size_t at = 1;
+    struct sl_str text;
+    bool has_user = false;
+    for (uint32_t n = 0; n < ELEMENTS_MAX && !ret->has_history && element_next(list, &at, &text); n++) {
+        if (sl_json_parse_at(spare, text, 3) < 0) {
+            return;
+        }
+        if (!sl_json_is(sl_json_root(spare), SL_JSON_OBJECT)) {
+            break;
+        }
+        struct sl_json_val element = sl_json_root(spare), content = sl_json_get(element, "content");
+        enum who who = who_of(element);
+        content = sl_json_is_present(content) ? content : sl_json_get(element, "parts");
+        if (who == WHO_SYSTEM || (who == WHO_USER && !has_user)) {
+            content_add(&ret->print, content);
+            has_user |= who == WHO_USER;
+        }
+        ret->has_history = who == WHO_OTHER;
+    }
+    ret->print = has_user ? ret->print : 0;
+}
+
+static void system_read(struct sl_json_val system, struct sl_json *spare, struct sl_turns *ret)
+{
+    if (sl_json_is(system, SL_JSON_STRING)) {
+        print_add(&ret->print, inside(system));
+    } else if (sl_json_is_present(system) && sl_json_parse_at(spare, sl_json_raw(system), 3) == 0) {
+        struct sl_json_val parts = sl_json_get(sl_json_root(spare), "parts");
+        content_add(&ret->print, sl_json_is_present(parts) ? parts : sl_json_root(spare));
+    }
+}
+
+void sl_turns_read(struct sl_json_val root, struct sl_json *spare, struct sl_turns *ret)
+{
+    enum { MESSAGES, CONTENTS, INPUT, SYSTEM, INSTRUCTIONS, SYSTEM_G, SYSTEM_S, COUNT };
+    static const struct sl_str names[COUNT] = {
+        [MESSAGES] = SL_STR_INIT("messages"),
+        [CONTENTS] = SL_STR_INIT("contents"),
+        [INPUT] = SL_STR_INIT("input"),
+        [SYSTEM] = SL_STR_INIT("system"),
+        [INSTRUCTIONS] = SL_STR_INIT("instructions"),
+        [SYSTEM_G] = SL_STR_INIT("systemInstruction"),
+        [SYSTEM_S] = SL_STR_INIT("system_instruction"),
+    };
+    struct sl_json_val m[COUNT];
+    *ret = (struct sl_turns){ .print = 1 };
+    sl_json_pick(root, names, COUNT, m);
+    for (size_t i = SYSTEM; i < COUNT; i++) {
+        system_read(m[i], spare, ret);
+    }
+    for (size_t i = MESSAGES; i <= INPUT; i++) {
+        if (sl_json_is(m[i], SL_JSON_ARRAY)) {
+            list_read(sl_json_raw(m[i]), spare, ret);
+            return;
+        }
+        if (sl_json_is(m[i], SL_JSON_STRING)) {
+            print_add(&ret->print, inside(m[i]));
+            return;
+        }
+    }
+    ret->print = 0;
+}
