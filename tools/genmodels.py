@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""usage: genmodels.py OUT.c FILE.yaml...: the tables of models (data/models) as C. Reads a strict part of YAML: `provider: NAME`, and one
-row a line, `- { prefix: NAME, key: value, … }`; anything else is an error with its line."""
+"""usage: genmodels.py OUT.c FILE.yaml...: the tables of models (data/models) as C. Reads a strict part of YAML: `provider: NAME`,
+`tells: [FEATURE, …]`, and one row a line, `- { prefix: NAME, key: value, … }`; anything else is an error with its line."""
 import pathlib
 import re
 import sys
@@ -33,12 +33,14 @@ def row_read(path, number, text):
 
 
 def file_read(path):
-    provider, rows = None, []
+    provider, tells, rows = None, [], []
     for number, line in enumerate(pathlib.Path(path).read_text().splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#") or line == "models:":
             continue
         if m := re.fullmatch(r"provider: (\S+)", line):
             provider = m[1]
+        elif m := re.fullmatch(r"tells: \[(.*)\]", line):
+            tells = [f.strip() for f in m[1].split(",")]
         elif m := ROW.match(line):
             row = row_read(path, number, m[1])
             if any(r["prefix"] == row["prefix"] for r in rows):
@@ -53,7 +55,7 @@ def file_read(path):
             fail(path, number, f"not understood: {line}")
     if not provider or not rows:
         fail(path, 1, "a provider and its models are expected")
-    return provider, rows
+    return provider, tells, rows
 
 
 def main():
@@ -61,14 +63,15 @@ def main():
     text = ["/* SPDX-License-Identifier: Apache-2.0 */", "/* Made by tools/genmodels.py of data/models. */", '#include "llm/form/models.h"', ""]
     lists = []
     for path in sorted(files):
-        provider, rows = file_read(path)
+        provider, tells, rows = file_read(path)
         name = re.sub(r"\W", "_", provider)
         rows.sort(key=lambda r: -len(r["prefix"]))  # the longest first: the first that fits counts
         text.append(f"static const struct sl_model {name}[] = {{")
         for r in rows:
             can = [f"SL_MODEL_{f.upper()}" for f in r["features"]] + (["SL_MODEL_GUESS"] if r.get("guess") == "true" else [])
             like = f'.like = "{r["like"]}", ' if "like" in r else ""
-            text.append(f'    {{ .prefix = SL_STR_INIT("{r["prefix"]}"), {like}.can = {" | ".join(can) or "0"}, '
+            told = [] if r.get("guess") == "true" else [f"SL_MODEL_{f.upper()}" for f in tells]  # what a guess lacks may be there
+            text.append(f'    {{ .prefix = SL_STR_INIT("{r["prefix"]}"), {like}.can = {" | ".join(can) or "0"}, .tells = {" | ".join(told) or "0"}, '
                         f'.context = {r.get("context", 0)}, .output = {r.get("output", 0)} }},')
         text += ["};", ""]
         lists.append(f'    {{ "{provider}", {name}, SL_ARRAY_LEN({name}) }},')

@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "gate/call/cause.h"
+#include "gate/call/fit.h"
 #include "gate/call/spend.h"
 #include "gate/call/state.h"
 #include "gate/call/wait.h"
@@ -32,6 +33,27 @@ uint64_t sl_course_end_usec(const struct sl_xchg *x)
     return x->deadline_usec ? SL_MIN(end, x->deadline_usec) : end;
 }
 
+/* One that cannot serve the call: told by name, in the log, and to the client when none is left. */
+static void unfit_note(void *arg, uint32_t target, const struct sl_llm_error *error)
+{
+    struct sl_course *course = arg;
+    struct sl_xchg *x = course->x;
+    struct sl_tries *tries = x->record.tries;
+    struct sl_str name = x->route->traffic->targets[target].name;
+    sl_ask_pass(course->passed, target);
+    if (!course->n_unfit++) {
+        course->unfit_error = *error;
+    }
+    if (tries->n_passed < SL_PASSED_MAX) {
+        tries->passed[tries->n_passed++] = (struct sl_passed_over){ target, error->message };
+        course->unfit = sl_arena_printf(x->arena, "%.*s%s%.*s: %.*s", SL_STR_ARG(course->unfit),
+                                        course->unfit.n ? " | " : "", SL_STR_ARG(name), SL_STR_ARG(error->message));
+    }
+    if (course->n_unfit > 1 && course->unfit.p && !sl_str_eq(error->message, course->unfit_error.message)) {
+        course->unfit_error.message = course->unfit; /* they have different reasons: each is told */
+    }
+}
+
 struct sl_course *sl_course_new(struct sl_xchg *x)
 {
     struct sl_course *course = SL_ARENA_NEW(x->arena, struct sl_course);
@@ -41,7 +63,7 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
     if (!course || !passed || !tries) {
         return NULL;
     }
-    tries->n = 0; /* each is written when it comes */
+    tries->n = tries->n_passed = 0; /* each is written when it comes */
     x->record.tries = tries;
     if (x->route->traffic->queue) {
         course->passed_before = SL_ARENA_ARRAY(x->arena, uint64_t, n);
@@ -59,7 +81,7 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
     if (course->bond.only != SL_NO_TARGET) {
         sl_ask_only(passed, x->route->n_targets, course->bond.only);
     }
-    return course;
+    return sl_fit_look(x, unfit_note, course) == 0 ? course : NULL;
 }
 
 /* --- begin --- */
@@ -291,23 +313,9 @@ void sl_course_bound_tell(const struct sl_course *course, struct sl_llm_error *i
     }
 }
 
-/* What so many of them said is told by name. */
-#define UNFIT_TOLD 8
-
 bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
 {
-    struct sl_xchg *x = course->x;
-    struct sl_str name = x->route->traffic->targets[course->target].name;
-    if (!course->n_unfit++) {
-        course->unfit_error = *io_error;
-    }
-    if (course->n_unfit <= UNFIT_TOLD) {
-        course->unfit = sl_arena_printf(x->arena, "%.*s%s%.*s: %.*s", SL_STR_ARG(course->unfit),
-                                        course->unfit.n ? " | " : "", SL_STR_ARG(name), SL_STR_ARG(io_error->message));
-    }
-    if (course->n_unfit > 1 && course->unfit.p && !sl_str_eq(io_error->message, course->unfit_error.message)) {
-        course->unfit_error.message = course->unfit; /* they have different reasons: each is told */
-    }
+    unfit_note(course, course->target, io_error);
     running_end(course, SL_OUTCOME_NEUTRAL);
     course->is_noted = true; /* it was no attempt */
     struct sl_ask ask = ask_of(course);

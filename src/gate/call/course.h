@@ -24,9 +24,20 @@ struct sl_try {
 /* Attempts are bounded; more than so many are not listed. */
 #define SL_TRIES_MAX 20
 
+/* A target that was passed over, since it cannot serve the call. */
+struct sl_passed_over {
+    uint32_t target;
+    struct sl_str why;
+};
+
+/* Of these, too, more are not listed. */
+#define SL_PASSED_MAX 8
+
 struct sl_tries {
     struct sl_try v[SL_TRIES_MAX];
     uint32_t n;
+    struct sl_passed_over passed[SL_PASSED_MAX];
+    uint32_t n_passed;
 };
 
 struct sl_course {

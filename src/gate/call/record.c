@@ -31,6 +31,26 @@ struct sl_str sl_record_dropped(struct sl_xchg *x)
 /* What one attempt and the rest of the line need at most. */
 #define TRIES_ROOM 1400
 
+/* A reason is cut for the log. */
+#define WHY_MAX 160
+
+/* The targets that could not serve the call. */
+static void passed_write(struct sl_line *line, const struct sl_route *route, const struct sl_tries *tries)
+{
+    bool has_any = false;
+    for (uint32_t i = 0; i < tries->n_passed && line->end - line->at > TRIES_ROOM; i++) {
+        struct sl_str why = tries->passed[i].why;
+        sl_line_text(line, has_any ? SL_STR(",{\"target\":") : SL_STR(",\"passed\":[{\"target\":"),
+                     route->traffic->targets[tries->passed[i].target].name);
+        sl_line_text(line, SL_STR(",\"why\":"), sl_str_sub(why, 0, SL_MIN(why.n, (size_t)WHY_MAX)));
+        SL_LINE_PUT(line, "}");
+        has_any = true;
+    }
+    if (has_any) {
+        SL_LINE_PUT(line, "]");
+    }
+}
+
 /* What came of each attempt at the targets of a route that has several. */
 static void tries_write(struct sl_line *line, const struct sl_route *route, const struct sl_tries *tries)
 {
@@ -106,6 +126,7 @@ void sl_record_write(struct sl_xchg *x, int status)
         sl_line_put(&line, x->call->is_stream ? SL_STR(",\"stream\":true") : SL_STR(",\"stream\":false"));
         if (record->tries) {
             tries_write(&line, x->route, record->tries);
+            passed_write(&line, x->route, record->tries);
         } else {
             sl_line_count(&line, SL_STR(",\"attempts\":"), record->n_attempts);
         }

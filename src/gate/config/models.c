@@ -9,6 +9,9 @@
 #include "llm/core/provider.h"
 #include "llm/form/models.h"
 
+/* What a model takes besides text. */
+#define MEDIA (SL_MODEL_TOOLS | SL_MODEL_IMAGES | SL_MODEL_DOCUMENTS | SL_MODEL_AUDIO)
+
 struct model_conf {
     struct sl_str provider, like;
     uint64_t context, output;
@@ -25,7 +28,9 @@ const struct sl_opt sl_own_model_opts[] = {
     { "output", SL_OPT_U64, offsetof(struct model_conf, output), "0", 0, 1000000000, SL_OPT_RELOAD, NULL, NULL, NULL,
       "tokens that one answer may have" },
     { "features", SL_OPT_STR_LIST, offsetof(struct model_conf, features), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "what it can do and refuses: the words of data/models" },
+      "what it can do and refuses: the words of data/models; with one of tools, images, documents and audio all that "
+      "it "
+      "takes of these" },
     { NULL },
 };
 
@@ -45,6 +50,7 @@ static int features_read(struct sl_bind *bind, const struct sl_val *val, const s
     }
     if (sl_val_find(val, "features")) {
         row->can = can;
+        row->tells = can & MEDIA ? MEDIA : 0; /* who names one of them names all that it has */
     }
     return 0;
 }

@@ -21,6 +21,19 @@ struct sl_route_conf {
     uint32_t retries; /* further attempts */
 };
 
+/* By what a conversation finds its target again. */
+enum sl_affinity_by {
+    SL_AFFINITY_AUTO, /* what the call says of its conversation */
+    SL_AFFINITY_OFF,
+    SL_AFFINITY_HEADER, /* a header's value */
+};
+
+struct sl_affinity_conf {
+    int by;               /* enum sl_affinity_by */
+    struct sl_str header; /* of SL_AFFINITY_HEADER */
+    uint64_t ttl_usec;    /* since the last call */
+};
+
 /* What only a route has: how its upstream is reached, and what it is told besides. */
 struct sl_route_own {
     struct sl_str proxy;                     /* a URL, "none", or p == NULL: upstream.proxy */

@@ -9,8 +9,10 @@
 #include "gate/config/traffic_conf.h"
 #include "gate/policy/queue.h"
 #include "gate/watch/line.h"
+#include "llm/chat/needs.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
+#include "llm/form/models.h"
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
 #define WARN(bind, pos, ...) sl_bind_problem((bind), SL_PROBLEM_WARNING, (pos), NULL, __VA_ARGS__)
@@ -239,7 +241,11 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
     within_look(m, map);
     traffic->affinity = conf->affinity;
     for (uint32_t i = 0; i < *m->place->n_targets; i++) {
+        const struct sl_model *row = m->place->targets[i].row;
         traffic->targets[i].print = print_make(&traffic->targets[i], &m->place->targets[i]);
+        traffic->refused |= sl_needs_refused(row);
+        traffic->context = row->context && (!traffic->context || row->context < traffic->context) ? row->context
+                                                                                                  : traffic->context;
     }
     struct sl_breaker_rule breaker = conf->breaker;
     breaker.errors = *m->place->n_targets > 1 || conf->has_breaker ? breaker.errors : 0; /* nobody else would answer */

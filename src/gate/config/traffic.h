@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 
 #include "base/opt.h"
-#include "gate/config/affinity_conf.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
 #include "llm/core/types.h"
@@ -35,6 +34,8 @@ struct sl_traffic {
     struct sl_target_rule *rules;    /* the same */
     struct sl_fallback fallback;
     struct sl_affinity_conf affinity;
+    uint32_t refused; /* what some of the models refuse: sl_needs_refused */
+    int64_t context;  /* of the smallest window; 0: none is known */
     struct sl_pool pool;
     struct sl_queue *queue; /* NULL: nobody waits for a place */
 };

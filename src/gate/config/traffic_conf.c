@@ -133,6 +133,70 @@ static int queue_check(struct sl_bind *bind, const struct sl_opt *row, const str
     return sl_opt_bind(bind, queue_rows, val, field);
 }
 
+static int header_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    const struct sl_str *name = field;
+    bool is_ascii = true;
+    for (size_t i = 0; i < name->n; i++) {
+        is_ascii = is_ascii && (unsigned char)name->p[i] < 0x80;
+    }
+    return is_ascii && sl_route_is_name(*name) && name->n <= 128
+               ? 0
+               : FAIL(bind, val, "\"%.*s\" is no header's name", SL_STR_ARG(sl_str_sub(*name, 0, 64)));
+}
+
+static const struct sl_opt header_rows[] = {
+    { "header", SL_OPT_STR, offsetof(struct sl_affinity_conf, header), NULL, 0, 0, SL_OPT_REQUIRED | SL_OPT_RELOAD,
+      NULL, NULL, header_check, "whose value a conversation is known by" },
+    { NULL },
+};
+
+/* auto, off, "header: NAME", { header: NAME } */
+static int by_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_affinity_conf *conf = SL_CONTAINER_OF(field, struct sl_affinity_conf, by);
+    bool is_on = true, is_word = val->kind <= SL_VAL_STRING && val->kind != SL_VAL_NULL;
+    struct sl_val name = *val;
+    struct sl_val_item item = { SL_STR("header"), val->pos, &name };
+    const struct sl_val map = { .kind = SL_VAL_MAP, .pos = val->pos, .items = &item, .n = 1 };
+    conf->by = SL_AFFINITY_AUTO;
+    if (is_word && sl_str_eq_c(val->text, "auto")) {
+        return 0;
+    }
+    if (is_word && sl_parse_bool(val->text, &is_on) == 0 && !is_on) {
+        conf->by = SL_AFFINITY_OFF;
+        return 0;
+    }
+    bool is_header = is_word && sl_str_has_prefix(val->text, SL_STR("header:"));
+    if (!is_header && val->kind != SL_VAL_MAP) {
+        return FAIL(bind, val, "must be auto, off or { header: NAME }");
+    }
+    conf->by = SL_AFFINITY_HEADER;
+    name.text = is_header ? sl_str_trim(sl_str_sub(val->text, sizeof("header:") - 1, val->text.n)) : name.text;
+    return sl_opt_bind(bind, header_rows, is_header ? &map : val, conf);
+}
+
+static const struct sl_opt affinity_rows[] = {
+    { "by", SL_OPT_CUSTOM, offsetof(struct sl_affinity_conf, by), "auto", 0, 0, SL_OPT_RELOAD, NULL, NULL, by_check,
+      "auto (x-sluice-session, prompt_cache_key, what only one target reads, or how the conversation begins), off, or "
+      "{ header: NAME }" },
+    { "ttl", SL_OPT_USEC, offsetof(struct sl_affinity_conf, ttl_usec), "1h", SL_USEC_PER_SEC,
+      30 * 86400 * SL_USEC_PER_SEC, SL_OPT_RELOAD, NULL, NULL, NULL,
+      "how long behind its last call a conversation is known" },
+    { NULL },
+};
+
+static int affinity_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    struct sl_affinity_conf *conf = field;
+    if (val->kind == SL_VAL_MAP && !sl_val_find(val, "header")) {
+        return sl_opt_bind(bind, affinity_rows, val, field);
+    }
+    return by_check(bind, row, val, &conf->by);
+}
+
 const struct sl_opt sl_traffic_rows[] = {
     { "targets", SL_OPT_CUSTOM, FIELD(targets), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, targets_check,
       "upstreams beside `model`, see below (docs/traffic.md)" },
@@ -146,7 +210,7 @@ const struct sl_opt sl_traffic_rows[] = {
       "has none where nothing is said" },
     { "queue", SL_OPT_CUSTOM, FIELD(queue), NULL, 0, 0, SL_OPT_RELOAD, NULL, queue_rows, queue_check,
       "calls beyond every target's `max_concurrent` wait for a place: { wait, size }; else they get 503 at once" },
-    { "affinity", SL_OPT_CUSTOM, FIELD(affinity), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_affinity_rows, sl_affinity_check,
+    { "affinity", SL_OPT_CUSTOM, FIELD(affinity), NULL, 0, 0, SL_OPT_RELOAD, NULL, affinity_rows, affinity_check,
       "by what a conversation comes back to the target that it was at: { by, ttl }, or off" },
     { NULL },
 };
@@ -193,7 +257,7 @@ void sl_traffic_defaults(struct sl_traffic_conf *conf, struct sl_bind *bind)
     *conf = (struct sl_traffic_conf){ .on = SL_CAUSES_DEFAULT };
     sl_opt_defaults(sl_traffic_rows, conf, bind);
     sl_opt_defaults(breaker_rows, &conf->breaker, bind);
-    sl_affinity_defaults(&conf->affinity, bind);
+    sl_opt_defaults(affinity_rows, &conf->affinity, bind);
 }
 
 uint32_t sl_traffic_count(const struct sl_val *entry)

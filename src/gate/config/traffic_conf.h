@@ -4,7 +4,6 @@
 #define SL_GATE_TRAFFIC_CONF_H
 
 #include "base/opt.h"
-#include "gate/config/affinity_conf.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
 

@@ -46,6 +46,7 @@ struct sl_model {
     struct sl_str prefix;
     const char *like;        /* of a guess: whose row it is */
     uint32_t can;            /* SL_MODEL_* */
+    uint32_t tells;          /* of those: what it does not have it refuses; of the others nothing is known */
     int64_t context, output; /* tokens; 0: not known */
 };
 

@@ -14,10 +14,11 @@ NOW = {"retries": 0}
 
 
 class Talks(Lab):
-    def start(self, targets, kind="llm/v1/chat", server=None, auth=None, data=None, **sluice):
+    def start(self, targets, kind="llm/v1/chat", data=None, server=None, auth=None, models=None, **sluice):
         """A route `chat` of these targets: (name, target or None, more)."""
         entry = {"name": "chat", "endpoint_type": kind, "sluice": {"targets": [{"name": n, **({"model": model(t.base)} if t else {}), **more} for n, t, more in targets], **sluice}}
-        self.config = {"endpoints": [entry], **({"server": server} if server else {}), **({"auth": auth} if auth else {})}
+        sections = {"server": server, "auth": auth, "models": models}
+        self.config = {"endpoints": [entry], **{k: v for k, v in sections.items() if v}}
         self.args = ("--data", data) if data else ()
         self.sluice = Sluice(self.tmp_path, self.config, args=self.args)
 
