@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The targets of routes that have several: how they are. */
 #include "gate/api/api.h"
+#include "gate/api/page.h"
 #include "gate/call/access.h"
 #include "gate/call/auth.h"
 #include "gate/call/path.h"
@@ -47,23 +48,31 @@ static void target_write(struct sl_jw *w, const struct sl_route *route, uint32_t
     sl_jw_end(w);
 }
 
+/* A page ends behind the route whose targets make it so many. */
+#define PAGE_TARGETS 1000
+
 static void handle_target_list(struct sl_xchg *x)
 {
     const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
+    uint32_t start, n = 0;
+    if (!sl_page_start_or_refuse(x, snapshot, &start)) {
+        return;
+    }
     struct sl_jw writer, *w = sl_api_writer(x, &writer);
     uint64_t now = sl_loop_now(x->desk->loop);
     sl_jw_object(w);
     sl_jw_key(w, "targets");
     sl_jw_array(w);
-    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
-    for (const struct sl_route *route; (route = sl_snapshot_next(&it)) != NULL;) {
+    struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, start);
+    for (const struct sl_route *route; n < PAGE_TARGETS && (route = sl_snapshot_next(&it)) != NULL;) {
         bool is_shown = route->traffic && !sl_snapshot_is_shadowed(snapshot, route) && sl_auth_may_use(x, route->name);
         for (uint32_t i = 0; is_shown && i < route->n_targets; i++) {
             target_write(w, route, i, now);
+            n++;
         }
     }
     sl_jw_end(w);
-    sl_jw_member_str(w, "next_page_token", SL_STR_NONE); /* all of them are here */
+    sl_page_token_write(x, w, snapshot, it.index);
     sl_jw_end(w);
     sl_api_reply(x, 200);
 }
@@ -91,7 +100,9 @@ const struct sl_path sl_targets_rows[] = {
       .pattern = TARGETS,
       .handle = handle_target_list,
       .access = SL_ACCESS_VIEWER,
-      .told = SL_TOLD("List the targets of routes that have several, and how they are.", .reply = "TargetList") },
+      .told = SL_TOLD("List the targets of routes that have several, and how they are; a page ends behind the route "
+                      "with the thousandth.",
+                      .parameters = "page_token", .reply = "TargetList") },
     { .methods = SL_POST,
       .pattern = TARGETS "/{}/{}/reset",
       .handle = handle_target_reset,

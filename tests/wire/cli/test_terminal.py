@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`sluice chat` and `sluice status` on a screen: tmux types, and reads what stands there."""
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import termios
 
 import pytest
 
-from harness import BIN, DEADLINE, chat_route, wait_for
+from harness import BIN, DEADLINE, chat_route, free_port, wait_for
 from libsluice import clean_env
 from test_commands import sl
 
@@ -103,6 +104,31 @@ def test_chat(sluice, screen):
     s.prompts("$")
     s.type("echo ended $?", "Enter")
     s.shows("ended 0")
+
+
+def test_targets(sluice, screen):
+    """A table, with who takes no calls and for how long."""
+    mock = {"provider": "mock", "name": "m", "config": {}}
+    dead = {"provider": "openai", "name": "gpt-4o", "config": {"openai_api_key": "k", "openai_api_base": f"http://127.0.0.1:{free_port()}/v1"}}
+    route = {"targets": [{"name": "dead", "model": dead}, {"name": "spare", "tier": 1, "model": mock}], "breaker": {"errors": 1, "open": "1h"}, "retries": 0}
+    daemon = sluice({"endpoints": [{"name": "chat", "endpoint_type": "llm/v1/chat", "sluice": route}], "log": {"level": "error"}})
+    assert daemon.call("POST", "/gateway/chat/invocations", {"messages": [{"role": "user", "content": "hi"}]}).status == 200
+    s = screen(daemon.url)
+    s.type(f"clear; {BIN} targets list", "Enter")
+    seen = s.shows("spare")
+    assert re.search(r"^ROUTE +TARGET +PROVIDER +MODEL +TIER +STATE +RUNNING +WAITS MS", seen, re.M), seen
+    assert re.search(r"^chat +dead +openai +gpt-4o +0 +open +0 +3\d{6}\b", seen, re.M) and re.search(r"^chat +spare +mock +m +1 +closed +0 +-", seen, re.M), seen
+    s.prompts("$")
+    s.type(f"clear; {BIN} targets reset chat dead; {BIN} targets list", "Enter")
+    seen = s.shows("spare")
+    assert "dead of chat gets calls again" in seen and re.search(r"^chat +dead +openai +gpt-4o +0 +closed +0 +-", seen, re.M), seen
+
+
+def test_many_targets_are_listed(sluice):
+    mock = {"provider": "mock", "name": "m", "config": {}}
+    routes = [{"name": name, "endpoint_type": "llm/v1/chat", "sluice": {"targets": [{"name": f"t{i}", "model": mock} for i in range(700)]}} for name in "xyz"]
+    code, out, _ = sl("targets", "list", server=sluice({"endpoints": routes}).url)
+    assert code == 0 and [line.split("\t")[:2] for line in out.splitlines()] == [[name, f"t{i}"] for name in "xyz" for i in range(700)]
 
 
 def test_an_answer_is_stopped(sluice, screen, upstream):
