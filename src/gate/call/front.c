@@ -114,7 +114,9 @@ static void route_hold(struct sl_xchg *x, struct sl_route *route)
 static bool route_or_refuse(struct sl_xchg *x, struct sl_str name)
 {
     struct sl_route *route = sl_snapshot_find(x->worker->snapshot, name);
-    if (!route || !sl_auth_may_use(x, name)) {
+    struct sl_str other = !route && x->dialect->route_name ? x->dialect->route_name(name, x->arena) : SL_STR_NONE;
+    route = other.p ? sl_snapshot_find(x->worker->snapshot, other) : route;
+    if (!route || !sl_auth_may_use(x, route->name)) {
         sl_xchg_fail_no_route(x, name);
         return false;
     }

@@ -59,10 +59,30 @@ const struct sl_language sl_language_bedrock = {
 
 static const struct sl_manners manners = { .refusal_status = 400, .limit_names_wait = true };
 
+/* Amazon's ids have a colon, and its ARNs slashes, too: "arn:…:inference-profile/us.a.b-v1:0" is "us.a.b-v1-0". */
+static struct sl_str route_name(struct sl_str model, struct sl_arena *arena)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < model.n; i++) {
+        from = model.p[i] == '/' ? i + 1 : from;
+    }
+    struct sl_str id = sl_str_sub(model, from, model.n);
+    if (!id.n || (from == 0 && sl_str_find_char(id, ':', 0) < 0)) {
+        return SL_STR_NONE;
+    }
+    char *p = sl_arena_bytes(arena, id.n);
+    for (size_t i = 0; p && i < id.n; i++) {
+        p[i] = id.p[i] == ':' ? '-' : id.p[i];
+    }
+    return p ? sl_str_make(p, id.n) : SL_STR_NONE;
+}
+
 static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error)
 {
+    struct sl_str other = route_name(name, arena);
     io_error->message = sl_arena_printf(
-        arena, "Could not find the model '%.*s': no route of this gateway has that name", SL_STR_ARG(name));
+        arena, "Could not find the model '%.*s': no route of this gateway has that name%s%.*s%s", SL_STR_ARG(name),
+        other.p ? ", nor '" : "", SL_STR_ARG(other), other.p ? "', which one for it may have" : "");
 }
 
 const struct sl_dialect sl_dialect_bedrock = {
@@ -70,6 +90,7 @@ const struct sl_dialect sl_dialect_bedrock = {
     .language = &sl_language_bedrock,
     .manners = &manners,
     .no_route = no_route,
+    .route_name = route_name,
     .request_id_header = "x-amzn-requestid",
     .error_header = "x-amzn-errortype",
     .error_kind = sl_bedrock_error_kind,

@@ -175,6 +175,8 @@ struct sl_dialect {
     const struct sl_manners *manners;
     /* What it says of a name that is no route's; NULL: what it says of a path. */
     void (*no_route)(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
+    /* What a route may be called for a model whose name no route can have, on the arena; p == NULL: as the model. */
+    struct sl_str (*route_name)(struct sl_str model, struct sl_arena *arena);
     /* In whose words errors are told: write_error, write_stream_error, error_member. NULL: the language's own. */
     const struct sl_language *errors;
     const struct sl_listing *listing; /* the routes as its clients read models; NULL: no path of it lists them */

@@ -4,13 +4,15 @@ only way in which it sends one, and signing at an open gateway."""
 import json
 import os
 import subprocess
+import urllib.parse
 
 import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from test_cohere_client import ROUTES, Lab
+from bedrock_fake import KEYS, Bedrock
+from test_cohere_client import ROUTES, Lab, route
 
 KEY = "sk-of-this-gateway"
 TOOLS = {"tools": [{"toolSpec": {"name": "f", "description": "adds", "inputSchema": {"json": {"type": "object", "properties": {"n": {"type": "integer"}}}}}}]}
@@ -155,6 +157,27 @@ def test_errors_are_told_as_bedrock_does(lab):
         lab.client.converse(modelId="claude", messages=[{"role": "user", "content": [{"toolResult": {"toolUseId": "t", "content": []}}, {"toolResult": {"toolUseId": "t", "content": [{"text": "x"}]}}]}])
     r = lab.daemon.call("POST", "/model/claude/invoke", {})
     assert r.status == 404 and r.get("x-amzn-errortype") == "ResourceNotFoundException" and "Not Found" in r.json()["message"]
+
+
+def test_amazons_names_of_models(sluice, upstream):
+    """No route can have a colon or a slash in its name: the id of a model, and an ARN, find one that has a hyphen there."""
+    fake = Bedrock([[{"text": "ok"}]] * 5)
+    aws = {"aws_access_key_id": KEYS[0], "aws_secret_access_key": KEYS[1], "aws_region": "us-east-1", "aws_endpoint_url": upstream(fake).base.removesuffix("/v1")}
+    model = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
+    keys = [{"name": n, "key": f"sk-of-{n}-0123456789", "role": "query", "routes": [r]} for n, r in (("one", model.replace(":", "-")), ("two", "other"))]
+    daemon = sluice({"endpoints": [route(n, "bedrock", model, aws_config=aws) for n in (model.replace(":", "-"), "other")], "auth": {"keys": keys}})
+    arn = f"arn:aws:bedrock:us-east-1:123456789012:inference-profile/{model}"
+    body = {"messages": GO}
+    for name in (model, arn):
+        path = f"/model/{urllib.parse.quote(name, safe='')}/converse"
+        r = daemon.call("POST", path, body, [("authorization", "Bearer sk-of-one-0123456789")])
+        assert (r.status, r.json()["output"]["message"]["content"]) == (200, [{"text": "ok"}]), r.body
+        assert daemon.log_line(r.get("x-request-id"))["route"] == model.replace(":", "-")
+        assert daemon.call("POST", path, body, [("authorization", "Bearer sk-of-two-0123456789")]).status == 404, "a key of another route"
+    r = daemon.call("POST", "/model/a.b%3A7/converse", body, [("authorization", "Bearer sk-of-one-0123456789")])
+    assert r.status == 404 and "'a.b:7'" in r.json()["message"] and "'a.b-7'" in r.json()["message"]
+    for name in ("a%2F", "%3A", "%2F%3A"):
+        assert daemon.call("POST", f"/model/{name}/converse", body, [("authorization", "Bearer sk-of-one-0123456789")]).status == 404
 
 
 def test_who_has_no_key_is_told_how_to_send_one(locked):
