@@ -153,6 +153,7 @@ static void message_read(struct reader *rd, struct sl_json_val root, struct sl_r
                                 SL_STR_ARG(choice->finish_text));
     }
     sl_bedrock_usage_read(sl_json_get(root, "usage"), &reply->usage);
+    reply->usage.tier = sl_tier_read(sl_json_at(root, "serviceTier.type"));
     sl_bedrock_beside_lose(&rd->in, root);
     reply->lost = rd->in.lost;
 }

@@ -234,6 +234,7 @@ static void metadata(struct frame *f, struct sl_json_val root)
     if (sl_json_is(usage, SL_JSON_OBJECT)) {
         struct sl_delta delta = { .kind = SL_DELTA_USAGE };
         sl_bedrock_usage_read(usage, &delta.usage);
+        delta.usage.tier = sl_tier_read(sl_json_at(root, "serviceTier.type"));
         sl_reading_push(&f->in, &delta);
     }
 }

@@ -92,6 +92,24 @@ int sl_reading_cut(struct sl_err *err)
     return sl_fail(err, SL_E_TRUNCATED, "the upstream ended the stream before its end");
 }
 
+const char *sl_tier_read(struct sl_json_val v)
+{
+    static const struct {
+        struct sl_str word;
+        const char *to;
+    } tiers[] = {
+        { SL_STR_INIT("default"), "default" }, { SL_STR_INIT("standard"), "default" },
+        { SL_STR_INIT("flex"), "flex" },       { SL_STR_INIT("priority"), "priority" },
+        { SL_STR_INIT("scale"), "scale" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(tiers); i++) {
+        if (sl_json_str_eq(v, tiers[i].word)) {
+            return tiers[i].to;
+        }
+    }
+    return NULL;
+}
+
 int64_t sl_count_get(struct sl_json_val object, const char *key)
 {
     int64_t n;

@@ -39,6 +39,9 @@ void sl_reading_push(struct sl_reading *rd, const struct sl_delta *delta);
 /* SL_E_TRUNCATED, with its text. */
 SL_MUST int sl_reading_cut(struct sl_err *err);
 
+/* A provider's word for what served a call, as OpenAI's; NULL: another word, or none. */
+const char *sl_tier_read(struct sl_json_val v);
+
 /* A number of tokens; -1: not said, or made up. */
 int64_t sl_count_get(struct sl_json_val object, const char *key);
 

@@ -30,10 +30,11 @@ struct sl_usage {
     int64_t cached_input;   /* part of input that was read from a cache */
     int64_t cache_creation; /* part of input that was written to one */
     int64_t reasoning;      /* part of output */
+    const char *tier;       /* which served it, in OpenAI's word; NULL: not said */
 };
 /* What is larger was not counted but made up: taken as not said. Sums of a few of them fit, and of all calls. */
 #define SL_USAGE_COUNT_MAX ((int64_t)1 << 40)
-#define SL_USAGE_NONE      ((struct sl_usage){ -1, -1, -1, -1, -1, -1 })
+#define SL_USAGE_NONE      ((struct sl_usage){ -1, -1, -1, -1, -1, -1, NULL })
 
 /* A reply's header under the name that clients know. */
 struct sl_header_alias {

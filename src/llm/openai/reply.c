@@ -207,6 +207,7 @@ static void root_read(struct reader *rd, const struct sl_call *call, struct sl_j
     if (sl_openai_read_usage(usage, &reply->usage) == 0) {
         reply->usage_raw = sl_json_raw(usage);
     }
+    reply->usage.tier = sl_tier_read(sl_json_get(root, "service_tier"));
     if (call->type == SL_LLM_EMBEDDINGS) {
         embeddings_read(rd, root, reply);
     } else {

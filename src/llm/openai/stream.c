@@ -268,6 +268,7 @@ static void root_push(struct chunk *c, const struct sl_judgement *said)
     }
     struct sl_usage usage;
     if (sl_openai_read_usage(said->usage, &usage) == 0) {
+        usage.tier = sl_tier_read(sl_json_get(root, "service_tier"));
         sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_USAGE, .usage = usage });
     }
 }
