@@ -80,15 +80,18 @@ static bool take(int fd, struct sl_buf *buf)
 static bool is_whole(struct sl_str text)
 {
     ptrdiff_t end = sl_str_find(text, SL_STR("\r\n\r\n"), 0);
-    ptrdiff_t at = sl_str_find(text, SL_STR("content-length: "), 0);
+    ptrdiff_t at = sl_str_find(sl_str_sub(text, 0, end < 0 ? 0 : (size_t)end), SL_STR("Content-Length: "), 0);
     uint64_t n = 0;
     if (end < 0) {
         return false;
     }
     if (at >= 0) {
-        size_t from = (size_t)at + strlen("content-length: ");
+        size_t from = (size_t)at + strlen("Content-Length: ");
         ptrdiff_t to = sl_str_find(text, SL_STR("\r\n"), from);
         assert_int_equal(sl_parse_u64(sl_str_sub(text, from, (size_t)to), 0, UINT64_MAX, &n), 0);
+    }
+    if (sl_str_find(sl_str_sub(text, 0, (size_t)end), SL_STR("Transfer-Encoding: chunked"), 0) >= 0) {
+        return sl_str_has_suffix(text, SL_STR("\r\n0\r\n\r\n"));
     }
     return text.n >= (size_t)end + 4 + n;
 }

@@ -45,7 +45,10 @@ def take(conn, n):
     """So many bytes; fewer when the peer ends."""
     out = bytearray()
     while len(out) < n:
-        data = conn.recv(min(MIB, n - len(out)))
+        try:
+            data = conn.recv(min(MIB, n - len(out)))
+        except ConnectionResetError:
+            break
         if not data:
             break
         out += data
