@@ -130,6 +130,16 @@ static void make_embedding(struct text *t)
     text_reply(t, "200 OK", &body);
 }
 
+static void make_transcription(struct text *t)
+{
+    struct text body = { 0 };
+    text_add(&body,
+             "{\"text\":\"%s\",\"usage\":{\"type\":\"tokens\",\"input_tokens\":187,\"input_token_details\":{"
+             "\"text_tokens\":0,\"audio_tokens\":187},\"output_tokens\":118,\"total_tokens\":305}}",
+             answers_content);
+    text_reply(t, "200 OK", &body);
+}
+
 static void make_error(struct text *t, const char *status, const char *message)
 {
     struct text body = { 0 };
@@ -264,6 +274,7 @@ void answers_init(struct answers *a, size_t n_chunks)
     make_gemini(&a->others[OTHER_GEMINI], n_chunks);
     make_converse(&a->others[OTHER_CONVERSE], n_chunks);
     make_embedding(&a->embedding);
+    make_transcription(&a->transcription);
     make_error(&a->not_found, "404 Not Found", "The mock upstream has no such path.");
     make_error(&a->bad_request, "400 Bad Request", "The mock upstream wants a JSON object with a Content-Length.");
     make_stream(&a->plain, n_chunks, false);
@@ -279,6 +290,7 @@ void answers_done(struct answers *a)
         stream_free(&a->others[i].stream);
     }
     text_free(&a->embedding);
+    text_free(&a->transcription);
     text_free(&a->not_found);
     text_free(&a->bad_request);
     stream_free(&a->plain);

@@ -28,7 +28,7 @@ struct other_answer {
 enum other_api { OTHER_MESSAGES, OTHER_GEMINI, OTHER_CONVERSE, OTHER_COUNT };
 
 struct answers {
-    struct text chat, completion, embedding, not_found, bad_request;
+    struct text chat, completion, embedding, transcription, not_found, bad_request;
     struct stream_text plain;      /* as without stream_options */
     struct stream_text with_usage; /* as with include_usage: `"usage":null` in each chunk, and one chunk more */
     struct other_answer others[OTHER_COUNT];

@@ -240,8 +240,9 @@ def peak_memory(bench: Bench, call: Call, size: int) -> Figure:
         with ExitStack() as stack:
             upstream = bench.upstream(stack)
             gateway = bench.start(stack, bench.subject, upstream)
+            direct = workload.ask(upstream.port, call.request)
             for _ in range(20):
-                direct = workload.ask(gateway.port, small)
+                workload.ask(gateway.port, small)
             time.sleep(0.3)
             idle = gateway.rss()
             gateway.forget_peak()
@@ -259,6 +260,22 @@ def long_body(name: str, size: int, body: Callable[[int], bytes], requests: int)
         return {f"{name}-cpu": cpu_ratio(bench, results, bench.haproxy),
                 f"{name}-memory": peak_memory(bench, call, size)}
     return run
+
+
+UPLOAD = 100 * MIB
+
+
+def upload(bench: Bench) -> dict[str, Figure]:
+    """A recording that goes up as it comes; HAProxy gets the same bytes, and passes them."""
+    figures = {}
+    for name, file_first in (("upload", False), ("upload-file", True)):
+        call = Call(workload.upload_request(UPLOAD, file_first), workload.check_same)
+        results = compare(bench, bench.haproxy, call, call, Load(2, bench.count(20, 4), 4))
+        figures[f"{name}-cpu"] = cpu_ratio(bench, results, bench.haproxy)
+        if bench.subject.name == "sluice":
+            peak = peak_memory(bench, call, UPLOAD)
+            figures[f"{name}-memory"] = Figure(peak.value * UPLOAD / MIB, peak.note, peak.detail)
+    return figures
 
 
 def held_streams(name: str, tls: bool):
@@ -492,6 +509,10 @@ TASKS = (
                         Bar("stream-first", "the same: added time to first chunk beyond nginx's", 50, "µs")), stream),
     long_body_task("string-1m", "1 MiB request, one string", MIB, workload.long_string, 500),
     long_body_task("messages-1m", "1 MiB request, 20,000 messages", MIB, workload.many_messages, 500),
+    Task("upload", (Bar("upload-cpu", "100 MiB upload: CPU against HAProxy", 2.0, "×"),
+                    Bar("upload-memory", "the same: peak memory", 1, "MiB"),
+                    Bar("upload-file-cpu", "the same, its model behind the file: CPU against HAProxy", 2.0, "×"),
+                    Bar("upload-file-memory", "the same: peak memory", 1, "MiB")), upload),
     long_body_task("string-10m", "10 MiB request, one string", 10 * MIB, workload.long_string, 60),
     long_body_task("messages-10m", "10 MiB request, 20,000 messages", 10 * MIB, workload.many_messages, 60),
     task("held-plain", "1,000 open idle streams, each", 16, "KiB", held_streams("held-plain", False)),

@@ -69,7 +69,7 @@ backend mock
 """
 
 SLUICE_CONF = """\
-server: {{ listen: "127.0.0.1:{port}", workers: 1 }}
+server: {{ listen: "127.0.0.1:{port}", workers: 1, limits: {{ body: 200MiB }}, spool: "{dir}" }}
 log: {{ access: "{dir}/access.log", level: warning }}
 {upstream_section}endpoints:
 """
@@ -87,6 +87,14 @@ SLUICE_ENDPOINT = """\
 
 
 SLUICE_TRANSLATED = """\
+  - name: transcribe
+    endpoint_type: llm/v1/transcriptions
+    model:
+      provider: openai
+      name: gpt-4o-transcribe
+      config:
+        openai_api_key: sk-bench
+        openai_api_base: "{scheme}://127.0.0.1:{upstream}/v1"
   - name: claude
     endpoint_type: llm/v1/chat
     model:

@@ -185,7 +185,10 @@ static bool conn_answer(struct upstream *u, struct conn *c)
 {
     const struct text *t = &u->answers.not_found;
     c->state = S_HEAD;
-    if (c->kept == c->head_len || c->in[c->head_len] != '{' || c->last != '}') {
+    if (path_ends(c, "/audio/transcriptions")) { /* a form: from its first boundary to behind its last */
+        bool is_form = c->kept > c->head_len && c->in[c->head_len] == '-' && c->last == '\n';
+        t = is_form ? &u->answers.transcription : &u->answers.bad_request;
+    } else if (c->kept == c->head_len || c->in[c->head_len] != '{' || c->last != '}') {
         t = &u->answers.bad_request;
     } else if ((c->stream = stream_asked(u, c))) {
         c->next_piece = 0;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import random
 import re
 import socket
 
@@ -46,6 +47,7 @@ MLFLOW_HEADERS = (
     ("Content-Type", "application/json"),
 )
 
+BOUNDARY = "6f1d3b9c0a5e4d7f8b2a1c3e5d7f9b0a"  # as httpx makes them
 UPSTREAM_ID = b"0f1e2d3c4b5a6978"  # in each of its answers that has one
 CHAT_BYTES = 1024  # the body of a chat request
 MIB = 1024 * 1024
@@ -117,6 +119,17 @@ def request_text(path: str, headers: tuple, body: bytes) -> bytes:
 
 def openai_request(body: bytes) -> bytes:
     return request_text("/v1/chat/completions", OPENAI_HEADERS, body)
+
+
+def upload_request(size: int, file_first: bool = False) -> bytes:
+    """A recording as OpenAI's clients send it; the one for Node puts it before the model, where the program does."""
+    def part(name: str, more: str, content: bytes) -> bytes:
+        return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + content + b"\r\n"
+    noise = random.Random(1).randbytes(MIB)
+    parts = [part("model", "", b"transcribe"), part("file", '; filename="a.wav"\r\nContent-Type: audio/wav', noise * (size // MIB))]
+    body = b"".join(reversed(parts) if file_first else parts) + f"--{BOUNDARY}--\r\n".encode()
+    headers = tuple((k, f"multipart/form-data; boundary={BOUNDARY}" if k == "Content-Type" else v) for k, v in OPENAI_HEADERS)
+    return request_text("/v1/audio/transcriptions", headers, body)
 
 
 def mlflow_request(body: bytes) -> bytes:
