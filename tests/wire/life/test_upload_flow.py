@@ -3,6 +3,7 @@
 import os
 import pathlib
 import socket
+import ssl
 import threading
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from form_fake import Forms, parts
 from harness import DEADLINE, SANITIZED, typed_route, wait_for
 from test_uploads import B, FILE, MODEL, PATH, TYPE, form, part, post
-from upstream import Upstream
+from upstream import Authority, Upstream
 
 MIB = 1 << 20
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{"text":"done"}'
@@ -135,6 +136,37 @@ def test_a_hundred_megabytes_at_an_upstream_that_takes_its_time(sluice, tap):
     assert peak - rest < MIB, (peak, rest)
     names = [(n, len(c)) for n, _, c in parts(TYPE[1], got["body"])]
     assert names == [("model", 11), ("language", 2), ("file", size)]
+
+
+def test_the_same_through_tls_on_both_sides(sluice, tmp_path):
+    authority = Authority(tmp_path / "ca")
+    tls = authority.server("127.0.0.1", "localhost")
+    cert = str(tmp_path / "ca" / "127.0.0.1_localhost1.pem")
+    tap = Tap()
+    try:
+        daemon = sluice({"server": {"limits": {"body": "200MiB"}, "workers": 1, "tls": {"cert": cert, "key": cert}}, "upstream": {"ca": authority.path},
+                         "endpoints": [route(tap.base.replace("http:", "https:"))]})
+        size = 24 * MIB
+        body = form(MODEL, part("file", os.urandom(size), '; filename="f"'))
+        client = daemon.connect(ssl.create_default_context(cafile=authority.path))
+        sender = threading.Thread(target=lambda: client.send(f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n{TYPE[0]}: {TYPE[1]}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body))
+        sender.start()
+        raw = tap.next()  # the gateway has all it may have before the upstream even shakes hands
+        up = tls.wrap_socket(raw, server_side=True)
+        head_of(up)
+        rest, peak, got = daemon.rss(), 0, bytearray()
+        while len(got) < len(body) + 1:
+            piece = take(up, min(MIB, len(body) + 1 - len(got)))
+            assert piece
+            got += piece
+            peak = max(peak, daemon.rss())
+        assert bytes(got) == body.replace(b"\r\n\r\ntranscribe\r\n", b"\r\n\r\ngpt-4o-mini\r\n")
+        up.sendall(OK)
+        assert client.reply().status == 200
+        sender.join(DEADLINE)
+        assert SANITIZED or peak - rest < MIB, (peak, rest)
+    finally:
+        tap.close()
 
 
 def spool_files(daemon):
