@@ -253,7 +253,7 @@ void sl_hconn_refuse(struct sl_hconn *conn, int status, const char *text)
     server->cbs->on_refused(server, req, status, text);
 }
 
-static void body_refuse(struct sl_hconn *conn, int r)
+void sl_hconn_refuse_body(struct sl_hconn *conn, int r)
 {
     if (r == SL_E_INVAL || r == SL_E_TRUNCATED) {
         sl_hconn_refuse(conn, 400, "the body is not what its Content-Encoding says, or it is damaged");
@@ -277,7 +277,7 @@ static void body_done(struct sl_hconn *conn)
     }
     int r = req->codings.n ? sl_hreq_body_decode(req) : 0;
     if (r < 0) {
-        body_refuse(conn, r);
+        sl_hconn_refuse_body(conn, r);
         return;
     }
     if (!req->body_usec) {
@@ -321,7 +321,7 @@ static size_t body_feed(struct sl_hconn *conn, struct sl_str bytes)
         bytes_wipe(r < 0 ? bytes : sl_str_sub(bytes, 0, used));
     }
     if (r == SL_E_LIMIT || r == SL_E_BUDGET || r == SL_E_NOMEM) {
-        body_refuse(conn, r);
+        sl_hconn_refuse_body(conn, r);
         return bytes.n;
     }
     if (r < 0) {
@@ -494,8 +494,7 @@ void sl_hconn_resume(struct sl_hconn *conn)
     sl_hconn_feed(conn, sl_buf_str(&kept));
 }
 
-/* The body is expected from now on. */
-static void body_start(struct sl_hreq *req)
+void sl_hconn_expect_body(struct sl_hreq *req)
 {
     struct sl_hconn *conn = req->conn;
     conn_set_state(conn, SL_HC_BODY);
@@ -527,67 +526,11 @@ void sl_hreq_read_body(struct sl_hreq *req, size_t max)
     if (req->msg.framing == SL_BODY_LENGTH) {
         int r = req->msg.length > max ? SL_E_LIMIT : sl_hreq_body_alloc(req);
         if (r < 0) {
-            body_refuse(conn, r);
+            sl_hconn_refuse_body(conn, r);
             return;
         }
     }
-    body_start(req);
-}
-
-static int piece_give(void *arg, struct sl_str bytes)
-{
-    struct sl_hreq *req = arg;
-    struct sl_hconn *conn = req->conn;
-    if (bytes.n > req->max_body - req->body_len) {
-        return SL_E_LIMIT;
-    }
-    req->body_len += bytes.n;
-    conn->server->cbs->on_piece(conn->server, req, bytes);
-    return conn->req == req ? 0 : SL_E_CANCELLED;
-}
-
-void sl_hreq_stream_body(struct sl_hreq *req, size_t max)
-{
-    struct sl_hconn *conn = req->conn;
-    SL_ASSERT(conn->state == SL_HC_REPLY && !req->wants_body && !req->is_replying);
-    struct sl_str word;
-    if (sl_codings_parse(&req->msg.headers, &req->codings, &word) < 0 || req->codings.n) {
-        req->codings.n = 0;
-        sl_hconn_refuse(conn, 415,
-                        "a form (multipart/form-data) may not be compressed: send it without "
-                        "Content-Encoding");
-        return;
-    }
-    req->wants_body = req->is_pieced = true;
-    req->max_body = max;
-    req->msg.on_body = piece_give;
-    req->msg.on_chunk = sl_hreq_chunk_check;
-    req->msg.arg = req;
-    if (req->msg.framing == SL_BODY_LENGTH && req->msg.length > max) {
-        body_refuse(conn, SL_E_LIMIT);
-        return;
-    }
-    body_start(req);
-}
-
-void sl_hreq_hold_body(struct sl_hreq *req)
-{
-    struct sl_hconn *conn = req->conn;
-    if (!req->is_body_held && !req->has_body) {
-        req->is_body_held = true;
-        sl_stream_read_hold(&conn->stream); /* a client that goes must not leave an upstream working for it */
-        sl_hconn_arm(conn);
-    }
-}
-
-void sl_hreq_resume_body(struct sl_hreq *req)
-{
-    struct sl_hconn *conn = req->conn;
-    if (req->is_body_held) {
-        req->is_body_held = false;
-        sl_stream_read_start(&conn->stream);
-        sl_hconn_arm(conn);
-    }
+    sl_hconn_expect_body(req);
 }
 
 void sl_hconn_reply_early(struct sl_hconn *conn)

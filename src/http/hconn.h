@@ -25,6 +25,10 @@ void sl_hconn_count(struct sl_hconn *conn, bool is_gone);
 /* `n` bytes were given to the stream as a reply. */
 void sl_hconn_wrote(struct sl_hconn *conn, size_t n);
 
+/* The body is expected from now on. */
+void sl_hconn_expect_body(struct sl_hreq *req);
+/* It cannot be taken: one of the codes of request_body.c. */
+void sl_hconn_refuse_body(struct sl_hconn *conn, int r);
 /* The head of a reply was given, whose body comes in pieces and has not ended. */
 void sl_hconn_reply_early(struct sl_hconn *conn);
 /* What the client sent. */
