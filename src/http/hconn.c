@@ -11,6 +11,10 @@
  * as long as it goes on sending, up to a bound. */
 #define LINGER_USEC     5000000ULL
 #define LINGER_MAX_USEC 30000000ULL
+/* What lies unread behind this much pipelining hides that the client has gone. After so long it is read and dropped. */
+#define DRY_USEC 400000ULL
+/* Who sends more than this behind one request, and waits for no reply, is not served. */
+#define DRY_MAX (256ull << 20)
 /* Pipelined requests taken a turn: their memory goes at its end, and others want to be served too. */
 #define REQUESTS_A_TURN 64
 /* The same of all connections together, beyond the first of each: a turn is short however many of them pipeline. */
@@ -61,7 +65,8 @@ void sl_hconn_arm(struct sl_hconn *conn)
         wait = conn->req->is_body_held ? 0 : conf->body_idle_usec;
         break;
     case SL_HC_REPLY:
-        wait = is_sending ? conf->write_idle_usec : 0;
+        conn->is_dry_due = conn->is_paused && !is_sending;
+        wait = is_sending ? conf->write_idle_usec : conn->is_dry_due ? DRY_USEC : 0;
         break;
     case SL_HC_LINGER:
         wait = is_sending ? conf->write_idle_usec : LINGER_USEC;
@@ -432,10 +437,28 @@ static void ahead_keep(struct sl_hconn *conn, struct sl_str bytes)
         conn->is_paused = true;
         if (conn->state == SL_HC_REPLY) {
             sl_stream_read_hold(&conn->stream); /* a client that goes must not leave an upstream working for it */
+            sl_hconn_arm(conn);
         } else {
             sl_stream_read_stop(&conn->stream);
         }
     }
+}
+
+/* What the client sends behind the request is dropped. */
+static void ahead_drop(struct sl_hconn *conn, struct sl_str bytes)
+{
+    bytes_wipe(bytes);
+    conn->req->n_dropped += bytes.n;
+    if (conn->req->n_dropped > DRY_MAX) {
+        sl_hconn_gone(conn);
+    }
+}
+
+void sl_hconn_dry(struct sl_hconn *conn)
+{
+    conn->req->must_close = conn->req->is_dry = true;
+    conn->is_paused = false;
+    sl_stream_read_start(&conn->stream);
 }
 
 /* Pipelined requests wait while the client takes no replies, and for the next turn when this one has had its share. */
@@ -468,6 +491,8 @@ void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes)
             used = head_feed(conn, bytes);
         } else if (takes_body(conn)) {
             used = body_feed(conn, bytes);
+        } else if (conn->state == SL_HC_REPLY && conn->req->is_dry) {
+            ahead_drop(conn, bytes);
         } else if (conn->state == SL_HC_REPLY) {
             ahead_keep(conn, bytes);
         } else if (conn->state == SL_HC_LINGER) {

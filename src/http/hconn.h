@@ -33,6 +33,9 @@ void sl_hconn_refuse_body(struct sl_hconn *conn, int r);
 void sl_hconn_reply_early(struct sl_hconn *conn);
 /* What the client sent. */
 void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes);
+/* Too much pipelining waits, and has for a while: what of it was not read is dropped, so that the client's end is seen
+ * behind it. Its connection closes behind the reply that is on its way. */
+void sl_hconn_dry(struct sl_hconn *conn);
 /* Goes on with what was kept. */
 void sl_hconn_resume(struct sl_hconn *conn);
 

@@ -36,8 +36,10 @@ struct sl_hreq {
     size_t body_cap;
     size_t body_len;
     bool wants_body, has_body;
-    bool is_body_held; /* of one in pieces: the client is held back */
-    bool must_close;   /* after this reply */
+    bool is_body_held;  /* of one in pieces: the client is held back */
+    bool must_close;    /* after this reply */
+    bool is_dry;        /* what the client sends behind it is dropped */
+    uint64_t n_dropped; /* of that */
     bool is_chunked_out, is_replying, is_ended;
 };
 

@@ -139,7 +139,7 @@ static void conn_on_drain(struct sl_stream *stream)
     sl_hconn_count(conn, false);
     if (conn->state == SL_HC_REPLY) {
         if (stream->queued == 0) {
-            sl_timer_clear(&conn->timer);
+            sl_hconn_arm(conn);
         }
         conn->server->cbs->on_drain(conn->server, conn->req);
         return;
@@ -202,6 +202,14 @@ static void conn_on_timer(struct sl_timer *timer)
         sl_hconn_resume(conn);
         if (conn->is_eof) {
             eof_settle(conn);
+        }
+        return;
+    }
+    if (conn->state == SL_HC_REPLY && conn->is_dry_due) {
+        if (conn->stream.queued || !conn_has_unread(conn)) {
+            sl_hconn_arm(conn); /* it has to take a reply first, or nothing hides its end */
+        } else {
+            sl_hconn_dry(conn);
         }
         return;
     }
