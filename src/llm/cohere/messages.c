@@ -94,12 +94,18 @@ static int part_write(struct sl_cohere_builder *b, const struct sl_part *part)
 static int content_write(struct sl_cohere_builder *b, const struct sl_message *message)
 {
     int r = 0;
-    if (message->is_plain) {
+    if (message->is_plain && !message->is_error) {
         sl_body_member(b->body, "content", message->text);
         return 0;
     }
     sl_jw_key(jw(b), "content");
     sl_jw_array(jw(b));
+    if (message->is_error) { /* there is no mark for a failure: it is told in the text */
+        text_write(b, SL_STR("\"Error:\""));
+    }
+    if (message->is_plain && message->text.n > 2) {
+        text_write(b, message->text);
+    }
     for (uint32_t i = 0; i < message->n_parts && r == 0; i++) {
         r = part_write(b, &message->parts[i]);
     }
@@ -183,9 +189,6 @@ static int calls_write(struct sl_cohere_builder *b, const struct sl_message *mes
 static int result_write(struct sl_cohere_builder *b, const struct sl_message *message)
 {
     sl_body_member(b->body, "tool_call_id", message->tool_id);
-    if (message->is_error) {
-        sl_body_leave_out(b->body, SL_STR("messages.is_error"));
-    }
     for (uint32_t i = 0; i < message->n_parts; i++) {
         if (!is_words(&message->parts[i]) && !is_text_file(&message->parts[i])) {
             return refuse_part(b, &message->parts[i], "Cohere models take a tool's result as text only.");

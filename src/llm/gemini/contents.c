@@ -176,7 +176,7 @@ static void call_write(struct sl_gemini_builder *b, const struct sl_part *part, 
 
 /* --- results --- */
 
-/* All texts of a message as one raw string. */
+/* All texts of a message as one raw string, a line each. */
 static struct sl_str texts_join(struct sl_gemini_builder *b, const struct sl_message *message)
 {
     if (message->is_plain) {
@@ -187,7 +187,7 @@ static struct sl_str texts_join(struct sl_gemini_builder *b, const struct sl_mes
     for (uint32_t i = 0; i < message->n_parts; i++) {
         if (message->parts[i].kind == SL_PART_TEXT) {
             only = message->parts[i].text;
-            n += only.n - 2;
+            n += only.n;
             n_texts++;
         }
     }
@@ -203,6 +203,10 @@ static struct sl_str texts_join(struct sl_gemini_builder *b, const struct sl_mes
     for (uint32_t i = 0; i < message->n_parts; i++) {
         if (message->parts[i].kind == SL_PART_TEXT) {
             struct sl_str text = message->parts[i].text;
+            if (at > 1) {
+                memcpy(p + at, "\\n", 2);
+                at += 2;
+            }
             memcpy(p + at, text.p + 1, text.n - 2);
             at += text.n - 2;
         }
@@ -257,7 +261,9 @@ static int result_write(struct sl_gemini_builder *b, const struct sl_message *me
     }
     sl_body_member(b->body, "name", name);
     sl_jw_key(jw(b), "response");
-    if (object.p) {
+    if (message->is_error) {
+        sl_body_around(b->body, SL_STR("{\"error\":"), text, SL_STR("}"));
+    } else if (object.p) {
         sl_body_raw(b->body, object);
     } else {
         sl_body_around(b->body, SL_STR("{\"output\":"), text, SL_STR("}"));

@@ -100,6 +100,9 @@ static int parts_write(struct sl_responses_builder *b, const char *key, const st
     int r = 0;
     sl_jw_key(jw(b), key);
     sl_jw_array(jw(b));
+    if (message->is_error) {
+        sl_jw_raw(jw(b), SL_STR("{\"type\":\"input_text\",\"text\":\"Error:\"}"));
+    }
     for (uint32_t i = 0; i < message->n_parts && r == 0; i++) {
         r = part_write(b, &message->parts[i]);
     }
@@ -224,9 +227,6 @@ static int result_write(struct sl_responses_builder *b, const struct sl_message 
     } else if (message->n_parts == 0) {
         sl_body_member(b->body, "output", message->is_error ? SL_STR("\"Error\"") : SL_STR("\"\""));
     } else {
-        if (message->is_error) {
-            sl_body_leave_out(b->body, SL_STR("messages.is_error"));
-        }
         r = parts_write(b, "output", message);
     }
     sl_jw_end(jw(b));

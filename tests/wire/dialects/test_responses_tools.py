@@ -115,3 +115,19 @@ def test_a_custom_tool_of_half_a_grammar(sluice, upstream):
         reply = daemon.call("POST", "/v1/responses", {"model": "chat", "input": "x", "tools": [{"type": "custom", "name": "f", "format": {"type": "grammar", **form}}]})
         assert reply.status == 200, reply.body
         assert json.loads(up.requests[-1].body)["tools"][0]["function"]["name"] == "f"
+
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+@pytest.mark.parametrize("route", ["chat", "anthropic", "gemini", "bedrock", "mistral"])
+def test_a_picture_that_a_tool_made(lab, monkeypatch, route):
+    """It reaches a model that sees, in the result where that has a place for it, else behind it."""
+    answer(monkeypatch, [[("add", {"n": 5})], "done"])
+    items = [{"role": "user", "content": "go"}]
+    call = lab.client.responses.create(model=route, input=items, tools=[FUNCTION]).output[-1]
+    parts = [{"type": "input_text", "text": "A pixel:"}, {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"}]
+    items += [call.model_dump(exclude_none=True), {"type": "function_call_output", "call_id": call.call_id, "output": parts}]
+    assert lab.client.responses.create(model=route, input=items, tools=[FUNCTION]).output_text == "done"
+    body = json.dumps(lab.fakes[lab.upstream(route)].bodies[-1])
+    assert PNG in body and "A pixel:" in body
