@@ -206,7 +206,7 @@ static void contents_are_turns_of_parts(void **state)
                              "data:image/png;base64,QUJD") "]}]",
           "{'contents':[{'role':'user','parts':[{'text':'hi'}]},{'role':'model','parts':[{'text':'I "
           "go'},{'functionCall':{'id':'c1','name':'f','args':{}}}]},{'role':'user','parts':[{'functionResponse':{'id':'"
-          "c1','name':'f','response':{'output':'ab'}}},{'inlineData':{'mimeType':'image/png','data':'QUJD'}}]}]}" },
+          "c1','name':'f','response':{'output':'a\\nb'}}},{'inlineData':{'mimeType':'image/png','data':'QUJD'}}]}]}" },
         { G2,
           ",'messages':[{'role':'user','content':'hi'},{'role':'assistant','content':null,'tool_calls':[" CALL(
               "c1", "f") "]}," RESULT("c1", "  {nonsense") "]",
