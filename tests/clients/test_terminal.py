@@ -8,8 +8,9 @@ import subprocess
 
 import pytest
 
-from harness import Sluice
+from harness import Sluice, free_port
 from model import CLAUDE, GPT, ROUTES, TASKS, WRITTEN
+from upstream import Upstream
 
 BIN = pathlib.Path(__file__).parent / "node_modules" / ".bin"
 TASK = "Write done into out.txt."
@@ -149,3 +150,60 @@ def test_claude_code_says_what_is_wrong(tmp_path):
             assert not [e for e in events if e.get("subtype") == "api_retry"]
     finally:
         daemon.stop()
+
+
+# --- upstreams that refuse, or are not there ---
+
+NO = "The model cannot do this."
+REFUSALS = {
+    "refuses": ("400 Bad Request", {"message": NO, "type": "invalid_request_error", "param": None, "code": None}),
+    "unknown": ("404 Not Found", {"message": NO, "type": "invalid_request_error", "param": None, "code": "model_not_found"}),
+    "locked": ("401 Unauthorized", {"message": "Incorrect API key", "type": "invalid_request_error", "param": None, "code": "invalid_api_key"}),
+}
+
+
+@pytest.fixture
+def refusing(tmp_path):
+    ups = {name: Upstream(lambda x, said=said: x.reply({"error": said[1]}, said[0])) for name, said in REFUSALS.items()}
+    bases = {**{name: up.base for name, up in ups.items()}, "down": f"http://127.0.0.1:{free_port()}/v1"}
+    daemon = Sluice(tmp_path / "daemon", {"endpoints": [
+        {"name": name, "endpoint_type": "llm/v1/chat", "model": {"provider": "openai-compatible", "name": "m", "config": {"api_base": base}}} for name, base in bases.items()]})
+    daemon.asked = lambda name: len(ups[name].requests)
+    yield daemon
+    daemon.stop()
+    for up in ups.values():
+        up.close()
+
+
+def fail(daemon, tmp_path, argv, **env):
+    """What an agent that cannot go on printed."""
+    done = subprocess.run([str(BIN / argv[0]), *argv[1:]], cwd=tmp_path, env={"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "TERM": "dumb", **env}, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=200)
+    assert done.returncode != 0, done.stdout
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("route", ["refuses", "unknown", "down"])
+def test_codex_says_what_is_wrong(refusing, tmp_path, route):
+    home = tmp_path / "home" / ".codex"
+    home.mkdir(parents=True)
+    (home / "config.toml").write_text(f'model = "{route}"\nmodel_provider = "sluice"\n[model_providers.sluice]\nname = "Sluice"\nbase_url = "{refusing.url}/v1"\nenv_key = "SLUICE_KEY"\nwire_api = "responses"\n')
+    said = fail(refusing, tmp_path, ["codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", TASK], SLUICE_KEY="k")
+    assert ("connection refused" if route == "down" else NO) in said
+    assert route == "down" or refusing.asked(route) == 1
+
+
+@pytest.mark.parametrize("route", ["refuses", "unknown"])
+def test_gemini_cli_says_what_is_wrong(refusing, tmp_path, route):
+    settings = tmp_path / "home" / ".gemini" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}, "privacy": {"usageStatisticsEnabled": False}}))
+    said = fail(refusing, tmp_path, ["gemini", "-m", route, "--yolo", "-p", TASK], GEMINI_API_KEY="k", GOOGLE_GEMINI_BASE_URL=refusing.url, GEMINI_CLI_TRUST_WORKSPACE="true")
+    assert NO in said and refusing.asked(route) == 1
+
+
+@pytest.mark.parametrize("route, words", [("refuses", NO), ("unknown", "(unknown)"), ("locked", "the gateway's operator must correct it")])
+def test_claude_code_says_what_an_upstream_refuses(refusing, tmp_path, route, words):
+    events, status = claude(refusing, tmp_path, route, "Hello.")
+    assert status == 1 and events[-1]["is_error"] and words in events[-1]["result"]
+    assert not [e for e in events if e.get("subtype") == "api_retry"]
