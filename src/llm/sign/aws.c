@@ -2,6 +2,7 @@
 /* Signature version 4, step by step as Amazon describes it: canonical request, text to sign, key of the day. */
 #include "llm/sign/aws.h"
 
+#include <pthread.h>
 #include <time.h>
 
 #include <openssl/evp.h>
@@ -21,7 +22,37 @@ struct digest {
     unsigned char v[DIGEST_SIZE];
 };
 
-/* `ctx` is SHA-256's already: asking for it by name each time costs more than the digest. */
+static pthread_key_t ctx_key;
+static pthread_once_t ctx_once = PTHREAD_ONCE_INIT;
+static bool has_ctx_key;
+
+static void ctx_free(void *ctx)
+{
+    EVP_MD_CTX_free(ctx);
+}
+
+static void ctx_key_make(void)
+{
+    has_ctx_key = pthread_key_create(&ctx_key, ctx_free) == 0;
+}
+
+/* The thread's own, SHA-256's already: to make one and to ask for SHA-256 by name costs more than a short digest. NULL:
+ * no memory. */
+static EVP_MD_CTX *ctx_get(void)
+{
+    pthread_once(&ctx_once, ctx_key_make);
+    EVP_MD_CTX *ctx = has_ctx_key ? pthread_getspecific(ctx_key) : NULL;
+    if (ctx || !has_ctx_key) {
+        return ctx;
+    }
+    ctx = EVP_MD_CTX_new();
+    if (ctx && (EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1 || pthread_setspecific(ctx_key, ctx) != 0)) {
+        EVP_MD_CTX_free(ctx);
+        ctx = NULL;
+    }
+    return ctx;
+}
+
 static bool digest_of(EVP_MD_CTX *ctx, const struct sl_str *pieces, size_t n, struct digest *ret)
 {
     bool ok = EVP_DigestInit_ex(ctx, NULL, NULL) == 1;
@@ -245,22 +276,29 @@ static int query_add(struct sl_buf *buf, struct sl_str query, struct sl_arena *a
     return 0;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 /* Trimmed, and runs of blanks are one. */
 static void value_add(struct sl_buf *buf, struct sl_str value)
 {
-    bool is_blank = false, has_any = false;
-    for (size_t i = 0; i < value.n; i++) {
-        char c = value.p[i];
-        if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
-            is_blank = has_any;
-            continue;
+    size_t at = 0;
+    bool has_any = false;
+    while (at < value.n) {
+        size_t from = at;
+        while (at < value.n && !is_blank(value.p[at])) {
+            at++;
         }
-        if (is_blank) {
-            sl_buf_add_char(buf, ' ');
+        if (at > from) {
+            sl_buf_add(buf, " ", has_any);
+            sl_buf_add(buf, value.p + from, at - from);
+            has_any = true;
         }
-        sl_buf_add_char(buf, c);
-        is_blank = false;
-        has_any = true;
+        while (at < value.n && is_blank(value.p[at])) {
+            at++;
+        }
     }
 }
 
@@ -345,13 +383,18 @@ static int canonical_write(const struct sl_aws_sign *sign, const struct sl_http_
 
 /* --- signing --- */
 
-/* "20150830T123600Z"; its first eight characters are the day. */
+/* "20150830T123600Z"; its first eight characters are the day. Many calls come in one second. */
 static struct sl_str date_of(uint64_t wall_usec, struct sl_arena *arena)
 {
+    static _Thread_local time_t last;
+    static _Thread_local char text[32];
+    static _Thread_local size_t n;
     time_t now = (time_t)(wall_usec / SL_USEC_PER_SEC);
-    struct tm tm;
-    char text[32];
-    size_t n = gmtime_r(&now, &tm) ? strftime(text, sizeof(text), "%Y%m%dT%H%M%SZ", &tm) : 0;
+    if (n == 0 || now != last) {
+        struct tm tm;
+        n = gmtime_r(&now, &tm) ? strftime(text, sizeof(text), "%Y%m%dT%H%M%SZ", &tm) : 0;
+        last = now;
+    }
     return n ? sl_arena_dup(arena, sl_str_make(text, n)) : SL_STR_NONE;
 }
 
@@ -367,8 +410,9 @@ static int signature_make(EVP_MD_CTX *ctx, const struct sl_aws_sign *sign, struc
     if (r < 0) {
         return r;
     }
-    struct sl_str scope = sl_arena_printf(arena, "%.*s/%.*s/%.*s/aws4_request", SL_STR_ARG(day),
-                                          SL_STR_ARG(sign->region), SL_STR_ARG(sign->service));
+    const struct sl_str slash = SL_STR("/");
+    const struct sl_str parts[] = { day, slash, sign->region, slash, sign->service, SL_STR("/aws4_request") };
+    struct sl_str scope = sl_arena_join(arena, parts, SL_ARRAY_LEN(parts));
     sl_buf_reset(text);
     sl_buf_add_lit(text, ALGORITHM "\n");
     sl_buf_add_str(text, date);
@@ -401,11 +445,10 @@ int sl_aws_sign(const struct sl_aws_sign *sign, struct sl_arena *arena, struct s
         r = sl_headers_add(&io_req->headers, arena, SL_STR("x-amz-security-token"), sign->keys.token);
     }
     struct sl_buf text = SL_BUF_INIT(TEXT_MAX);
-    EVP_MD_CTX *ctx = r == 0 ? EVP_MD_CTX_new() : NULL;
-    r = r == 0 && (!ctx || EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) != 1) ? SL_E_NOMEM : r;
+    EVP_MD_CTX *ctx = ctx_get();
+    r = r == 0 && !ctx ? SL_E_NOMEM : r;
     r = r < 0 ? r : sl_buf_reserve(&text, 2048);
     r = r < 0 ? r : signature_make(ctx, sign, date, &text, arena, io_req);
-    EVP_MD_CTX_free(ctx);
     sl_buf_done(&text);
     return r;
 }
