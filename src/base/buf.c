@@ -37,13 +37,11 @@ void sl_buf_shrink(struct sl_buf *buf, size_t keep)
     }
 }
 
-int sl_buf_reserve(struct sl_buf *buf, size_t n)
+/* Where the room does not suffice, or an append failed before. */
+SL_NOINLINE static int grow(struct sl_buf *buf, size_t n)
 {
     if (buf->status) {
         return buf->status;
-    }
-    if (n <= buf->cap - buf->len) {
-        return 0;
     }
     if (n > buf->max || buf->len > buf->max - n) {
         return buf->status = SL_E_LIMIT;
@@ -63,9 +61,19 @@ int sl_buf_reserve(struct sl_buf *buf, size_t n)
     return 0;
 }
 
+static inline int reserve(struct sl_buf *buf, size_t n)
+{
+    return SL_UNLIKELY(buf->status || n > buf->cap - buf->len) ? grow(buf, n) : 0;
+}
+
+int sl_buf_reserve(struct sl_buf *buf, size_t n)
+{
+    return reserve(buf, n);
+}
+
 void sl_buf_add(struct sl_buf *buf, const void *p, size_t n)
 {
-    if (n == 0 || sl_buf_reserve(buf, n) < 0) {
+    if (n == 0 || reserve(buf, n) < 0) {
         return;
     }
     memcpy(buf->p + buf->len, p, n);
@@ -84,7 +92,9 @@ void sl_buf_add_c(struct sl_buf *buf, const char *s)
 
 void sl_buf_add_char(struct sl_buf *buf, char c)
 {
-    sl_buf_add(buf, &c, 1);
+    if (reserve(buf, 1) == 0) {
+        buf->p[buf->len++] = c;
+    }
 }
 
 void sl_buf_add_u64(struct sl_buf *buf, uint64_t v)

@@ -5,6 +5,9 @@
 
 #include <cmocka.h>
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "base/num.h"
 
 #define UNTOUCHED 4711
@@ -224,6 +227,14 @@ static void written_as_they_are_read(void **state)
     assert_memory_equal(digits, "18446744073709551615", 20);
     assert_int_equal(sl_format_u64(0, digits), 1);
     assert_int_equal(digits[0], '0');
+    for (uint64_t power = 1; power < UINT64_MAX / 10; power *= 10) {
+        for (uint64_t near = power - 1; near <= power + 1; near++) {
+            char want[24];
+            int n = snprintf(want, sizeof(want), "%" PRIu64, near);
+            assert_int_equal(sl_format_u64(near, digits), n);
+            assert_memory_equal(digits, want, (size_t)n);
+        }
+    }
 }
 
 int main(void)
