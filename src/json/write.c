@@ -14,6 +14,13 @@ void sl_jw_init(struct sl_jw *w, struct sl_buf *out)
     *w = (struct sl_jw){ .out = out };
 }
 
+void sl_jw_inside(struct sl_jw *w, struct sl_buf *out, struct sl_str closers)
+{
+    SL_ASSERT(closers.n <= SL_JW_DEPTH_MAX);
+    *w = (struct sl_jw){ .out = out, .depth = (uint32_t)closers.n };
+    memcpy(w->closers, closers.p, closers.n);
+}
+
 static void value_begin(struct sl_jw *w)
 {
     if (w->need_comma && !w->after_key) {

@@ -20,6 +20,9 @@ struct sl_jw {
 };
 
 void sl_jw_init(struct sl_jw *w, struct sl_buf *out);
+/* Goes on inside containers that the buffer's end has open and that are empty, or end with a comma: what closes them,
+ * outermost first. */
+void sl_jw_inside(struct sl_jw *w, struct sl_buf *out, struct sl_str closers);
 void sl_jw_object(struct sl_jw *w);
 void sl_jw_array(struct sl_jw *w);
 void sl_jw_end(struct sl_jw *w);                  /* closes the innermost */

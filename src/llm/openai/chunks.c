@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/num.h"
 
 struct sl_str sl_chunks_make_id(const char *prefix, const struct sl_env *env, char out[40])
@@ -25,6 +26,17 @@ static uint16_t name_copy(char out[SL_CHUNKS_NAME_MAX], struct sl_str name)
     return (uint16_t)n;
 }
 
+static bool is_plain(const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if ((signed char)p[i] < 0x20 || p[i] == '"' ||
+            p[i] == '\\') { /* of signed characters: those beyond ASCII, too */
+            return false;
+        }
+    }
+    return true;
+}
+
 void sl_chunks_identify(struct sl_chunks *chunks, const struct sl_call *call, const struct sl_env *env,
                         const struct sl_delta *start)
 {
@@ -41,6 +53,7 @@ void sl_chunks_identify(struct sl_chunks *chunks, const struct sl_call *call, co
     }
     chunks->id_len = name_copy(chunks->id, id);
     chunks->model_len = name_copy(chunks->model, start && start->model.n ? start->model : call->model);
+    chunks->is_plain = is_plain(chunks->id, chunks->id_len) && is_plain(chunks->model, chunks->model_len);
     chunks->created = start && start->created >= 0 ? start->created : (int64_t)(env->wall_usec / SL_USEC_PER_SEC);
 }
 
@@ -86,8 +99,40 @@ void sl_chunks_write_head(struct sl_jw *w, struct sl_str id, const char *object,
     sl_jw_member_str(w, "model", model.p ? model : SL_STR(""));
 }
 
+static char *put(char *at, const char *p, size_t n)
+{
+    memcpy(at, p, n);
+    return at + n;
+}
+
+#define PUT(at, lit) put((at), lit, sizeof(lit) - 1)
+
+/* The same as below, for nearly all chunks, of which a stream may have thousands. */
+static void plain_begin(const struct sl_chunks *chunks, const char *object, struct sl_jw *w, struct sl_buf *out)
+{
+    size_t n = strlen(object);
+    if (sl_buf_reserve(out, (size_t)chunks->id_len + chunks->model_len + n + 96) == 0) {
+        char *at = out->p + out->len;
+        at = PUT(at, "data: {\"id\":\"");
+        at = put(at, chunks->id, chunks->id_len);
+        at = PUT(at, "\",\"object\":\"");
+        at = put(at, object, n);
+        at = PUT(at, "\",\"created\":");
+        at += sl_format_u64((uint64_t)chunks->created, at);
+        at = PUT(at, ",\"model\":\"");
+        at = put(at, chunks->model, chunks->model_len);
+        at = PUT(at, "\",\"choices\":[");
+        out->len = (size_t)(at - out->p);
+    }
+    sl_jw_inside(w, out, SL_STR("}]"));
+}
+
 void sl_chunks_write_begin(const struct sl_chunks *chunks, const char *object, struct sl_jw *w, struct sl_buf *out)
 {
+    if (chunks->is_plain && chunks->created >= 0) {
+        plain_begin(chunks, object, w, out);
+        return;
+    }
     sl_buf_add_lit(out, "data: ");
     sl_jw_init(w, out);
     sl_chunks_write_head(w, id_of(chunks), object, chunks->created, model_of(chunks));

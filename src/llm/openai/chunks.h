@@ -17,6 +17,7 @@ struct sl_chunks {
     uint16_t n_tools;
     uint16_t n_thoughts; /* thinking blocks that were signed */
     bool has_identity;
+    bool is_plain; /* id and model stand in JSON as they are */
     bool has_usage, wants_usage;
     bool is_one_to_one;    /* the upstream's chunks become ours; deltas of their content say nothing new */
     uint8_t type;          /* enum sl_llm_type */

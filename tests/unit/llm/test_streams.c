@@ -5,6 +5,8 @@
 
 #include <zlib.h>
 
+#include "llm/openai/chunks.h"
+
 #define HI      ",'messages':[{'role':'user','content':'hi'}],'stream':true"
 #define E(json) "data: " json "\n\n"
 
@@ -338,11 +340,46 @@ static void bedrock_streams(void **state)
     assert_int_equal(n_wrong, 0);
 }
 
+/* A chunk's beginning is the same text, be it written in one go or member by member. */
+static void chunks_begin(void **state)
+{
+    (void)state;
+    static const char *const names[] = { "chatcmpl-1", "",         "a \"b\"", "back\\slash",
+                                         "line\nend",  "\xc3\xa9", "\xff",    "\x7f" };
+    struct sl_call call = { .type = SL_LLM_CHAT, .model = SL_STR("route") };
+    struct sl_env env = { .wall_usec = 1000000 };
+    for (size_t i = 0; i < SL_ARRAY_LEN(names) * SL_ARRAY_LEN(names) * 2; i++) {
+        struct sl_str id = sl_str_c(names[i / 2 % SL_ARRAY_LEN(names)]),
+                      model = sl_str_c(names[i / 2 / SL_ARRAY_LEN(names)]);
+        struct sl_delta start = { .kind = SL_DELTA_START, .id = id, .model = model, .created = i % 2 ? 1735689600 : 0 };
+        struct sl_chunks chunks = { 0 };
+        struct sl_buf got = SL_BUF_INIT(4096), want = SL_BUF_INIT(4096);
+        struct sl_jw w;
+        sl_chunks_identify(&chunks, &call, &env, &start);
+        sl_chunks_write_begin(&chunks, "chat.completion.chunk", &w, &got);
+        sl_jw_object(&w);
+        sl_jw_end(&w);
+        sl_jw_u64(&w, 7);
+        sl_jw_end(&w);
+        sl_jw_member_null(&w, "usage");
+        sl_jw_end(&w);
+        assert_int_equal(w.depth, 0);
+        sl_buf_add_lit(&want, "data: ");
+        sl_jw_init(&w, &want);
+        sl_chunks_write_head(&w, sl_str_make(chunks.id, chunks.id_len), "chat.completion.chunk", start.created,
+                             sl_str_make(chunks.model, chunks.model_len));
+        sl_buf_add_lit(&want, ",\"choices\":[{},7],\"usage\":null}");
+        assert_true(sl_str_eq(sl_buf_str(&got), sl_buf_str(&want)));
+        sl_buf_done(&got);
+        sl_buf_done(&want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gemini_streams),   cmocka_unit_test(cohere_streams),  cmocka_unit_test(texts_stream),
-        cmocka_unit_test(responses_stream), cmocka_unit_test(bedrock_streams),
+        cmocka_unit_test(responses_stream), cmocka_unit_test(bedrock_streams), cmocka_unit_test(chunks_begin),
     };
     return cmocka_run_group_tests_name("llm/streams", tests, NULL, NULL);
 }
