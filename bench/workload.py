@@ -76,9 +76,10 @@ def openai_chat(stream: bool = False, model: str = "chat") -> bytes:
 
 
 def conversation(model: str, size: int = CHAT_BYTES, stream: bool = False) -> bytes:
-    """A chat with one message a kilobyte, for each model the same but for the name."""
+    """A chat with about one message a kilobyte, for each model the same but for the name. The last one is the user's:
+    not every model goes on with the assistant's words."""
     def make(room: int) -> dict:
-        n = max(size // 1024, 1)
+        n = max(size // 1024 - 1, 1) | 1
         text = "".join(SENTENCES) * (room // n // 400 + 2)
         roles = ("user", "assistant")
         messages = [{"role": roles[i % 2], "content": text[:room // n]} for i in range(n - 1)]
