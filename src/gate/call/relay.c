@@ -326,6 +326,12 @@ static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode m
     return is_head_due ? sl_relay_stream_head_send(relay) : SL_VERDICT(ON);
 }
 
+/* Amazon's: what it is need not be guessed. */
+static bool is_framed(const struct sl_relay *relay)
+{
+    return relay->language->framing == SL_FRAMING_AWS || relay->language->framing == SL_FRAMING_AWS_SSE;
+}
+
 /* White space that is longer than this is no beginning of a stream. */
 #define UNSURE_MAX 4096
 
@@ -354,8 +360,10 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
     enum sl_relay_mode mode = sl_relay_mode_of(status, is_stream, is_asked, is_same);
     /* A stream that says it is one goes on at once: a model may think for minutes before its first word. Anything else
      * is decided by the first bytes, which know better than the label. */
-    relay->is_unsure = status < 300 && relay->language->framing == SL_FRAMING_SSE && !x->call->passage;
-    relay->is_in_time = is_stream && is_asked && !relay->moves; /* where another target may answer, no head goes yet */
+    bool is_sniffed = relay->language->framing == SL_FRAMING_SSE;
+    bool is_awaited = relay->moves && is_stream && is_asked; /* where another target may answer, no head goes yet */
+    relay->is_unsure = status < 300 && !x->call->passage && (is_sniffed || (is_awaited && is_framed(relay)));
+    relay->is_in_time = is_stream && is_asked && !relay->moves;
     if (relay->is_unsure && !relay->is_in_time) {
         sl_buf_init(&relay->hold, UNSURE_MAX + SL_READ_BUFFER * 2);
         return SL_VERDICT(ON);
@@ -419,7 +427,7 @@ static struct sl_verdict unsure_push(struct sl_relay *relay, struct sl_str bytes
         sl_buf_add_str(&kept, bytes);
         bytes = sl_buf_str(&kept);
     }
-    enum sl_sniffed sniffed = sl_frames_sniff(relay->language->framing, bytes);
+    enum sl_sniffed sniffed = is_framed(relay) ? SL_SNIFFED_STREAM : sl_frames_sniff(relay->language->framing, bytes);
     struct sl_llm_error error = { 0 };
     enum sl_first first = sniffed == SL_SNIFFED_TOO_FEW                  ? SL_FIRST_WAIT
                           : sniffed == SL_SNIFFED_STREAM && relay->moves ? sl_relay_first(relay, bytes, &error)
@@ -433,6 +441,11 @@ static struct sl_verdict unsure_push(struct sl_relay *relay, struct sl_str bytes
         return sl_buf_status(&relay->hold) < 0 ? sl_relay_refuse(relay, SL_E_NOMEM) : SL_VERDICT(ON);
     }
     relay->hold = (struct sl_buf){ 0 };
+    if (first == SL_FIRST_WAIT && is_end && relay->moves && sniffed == SL_SNIFFED_STREAM) {
+        first = SL_FIRST_ERROR; /* it ended inside of its first event */
+        error = (struct sl_llm_error){ .type = SL_ERR_PROVIDER_BAD_RESPONSE,
+                                       .message = SL_STR("the upstream ended the stream before its first event") };
+    }
     if (first == SL_FIRST_ERROR && sl_relay_moves(relay, &error)) {
         sl_buf_done(&kept);
         return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = error.type };

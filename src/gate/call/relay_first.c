@@ -5,6 +5,8 @@
 #include "gate/call/state.h"
 #include "json/json.h"
 #include "llm/core/language.h"
+#include "wire/aws_event.h"
+#include "wire/headers.h"
 #include "wire/sse.h"
 
 static int event_keep(void *arg, const struct sl_sse_event *event)
@@ -22,8 +24,32 @@ static bool is_error(struct sl_json_val root)
            sl_json_str_eq(sl_json_get(root, "type"), SL_STR("error"));
 }
 
+/* A frame says itself that it is one. */
+static enum sl_first aws_first(struct sl_relay *relay, struct sl_str bytes, struct sl_llm_error *ret_error)
+{
+    struct sl_aws_event event;
+    size_t n = 0;
+    int r = sl_aws_frame_length(bytes, &n);
+    if (r == 0 && (n == 0 || n > bytes.n)) {
+        return SL_FIRST_WAIT;
+    }
+    r = r < 0 ? r : sl_aws_frame_read(sl_str_sub(bytes, 0, n), &event);
+    if (r < 0 || sl_str_eq_c(event.message_type, "event")) {
+        return SL_FIRST_FINE;
+    }
+    struct sl_header name = { SL_STR("x-amzn-errortype"), event.type };
+    struct sl_headers headers = { &name, 1, 1 };
+    struct sl_str said = sl_arena_dup(relay->x->arena, event.error.p ? event.error : event.payload);
+    relay->language->read_error(0, &headers, said, relay->x->arena, ret_error);
+    sl_relay_error_mask(relay, ret_error);
+    return SL_FIRST_ERROR;
+}
+
 enum sl_first sl_relay_first(struct sl_relay *relay, struct sl_str bytes, struct sl_llm_error *ret_error)
 {
+    if (relay->language->framing != SL_FRAMING_SSE) {
+        return aws_first(relay, bytes, ret_error);
+    }
     struct sl_json *doc = relay->x->desk->doc;
     struct sl_sse_split split;
     sl_sse_split_init(&split);

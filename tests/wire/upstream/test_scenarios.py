@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from faults import Crowd, Target, after, answer, by_clock, by_turns, cut_at, dribble, error, hang_up, judge, never, raw_of, reset, route_of, Timed, call_on
+from bedrock_fake import event as aws_event
+from faults import Crowd, Target, has_left, after, answer, by_clock, by_turns, cut_at, dribble, error, hang_up, judge, never, raw_of, reset, route_of, Timed, call_on
 from harness import SANITIZED, Sluice, wait_for
 from test_traffic import closed_port
 
@@ -215,6 +216,72 @@ def test_a_wait_is_kept_that_google_says_in_the_body(stage):
     assert crowd.n_errors == 0 and good.n_asked == 60 and 1 <= limited.n_asked <= CLIENTS
     waits = next(t for t in stage.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"] if t["target"] == "limited")["waits_ms"]
     assert 20_000 < waits <= 37_000
+
+
+AWS = "application/vnd.amazon.eventstream"
+BUSY = aws_event("throttlingException", {"message": "Too many requests, please wait"}, "exception")
+STARTS = aws_event("messageStart", {"role": "assistant"})
+# What a stream of Bedrock's begins with, and whether it ends as HTTP says.
+FIRST_FRAMES = {"an exception": (BUSY, True), "half a frame": (STARTS[:20], True), "nothing": (b"", True), "half a frame, cut": (STARTS[:20], False)}
+
+
+@pytest.mark.parametrize("kind", FIRST_FRAMES)
+def test_a_stream_of_frames_is_left_before_its_first(stage, kind):
+    """As with events: until one has come, another target may answer."""
+    data, is_ended = FIRST_FRAMES[kind]
+
+    def begins(ex):
+        ex.stream_head(AWS)
+        if data:
+            ex.chunk(data)
+        if is_ended:
+            ex.last_chunk()
+        else:
+            ex.close()
+
+    bad, good = stage.target("bad", begins), stage.target("good")
+    config = {"aws_config": {"aws_region": "us-east-1", "aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "x", "aws_endpoint_url": bad.base.removesuffix("/v1")}}
+    stage.start((bad, {"model": {"provider": "bedrock", "name": "amazon.nova-pro-v1:0", "config": config}}), (good, {"tier": 1}), breaker="off", retries=0)
+    conn = Timed(stage.sluice.port)
+    call, _ = call_on(conn, "chat", "c0", True)
+    assert call.is_answered and (call.target, call.n_attempts, bad.n_asked, good.n_asked) == ("good", 2, 1, 1), call.body
+    conn.close()
+
+
+@pytest.mark.parametrize("piece", ["data: {", "event: x\n", 'data: {"id":"c","choices":[]}'])
+def test_a_stream_that_ends_inside_its_first_event_is_left(stage, piece):
+    def begins(ex):
+        ex.stream_head()
+        ex.chunk(piece)
+        ex.last_chunk()
+
+    bad, good = stage.target("bad", begins), stage.target("good")
+    stage.start(bad, (good, {"tier": 1}), breaker="off", retries=0)
+    conn = Timed(stage.sluice.port)
+    call, _ = call_on(conn, "chat", "c0", True)
+    assert call.is_answered and (call.target, call.n_attempts) == ("good", 2), call.body
+    conn.close()
+
+
+def test_one_of_two_sends_its_reply_a_byte_at_a_time(stage):
+    """Its head comes at once, and no pause is long: `total` of the target bounds that."""
+
+    def dribbles(ex):
+        data = raw_of(ex, answer)
+        head = data.index(b"\r\n\r\n") + 4
+        ex.send(data[:head])
+        for byte in data[head:]:
+            ex.send(bytes([byte]))
+            if has_left(ex, 0.02):
+                return
+
+    bad, good = stage.target("bad", dribbles), stage.target("good")
+    stage.start((bad, {"timeouts": {"total": "300ms"}}), (good, {"tier": 1}), breaker="off", retries=0)
+    conn = Timed(stage.sluice.port)
+    for stream in (False, True):
+        call, _ = call_on(conn, "chat", f"c{stream}", stream)
+        assert call.is_answered and (call.target, call.n_attempts) == ("good", 2), call.body
+    conn.close()
 
 
 def test_one_breaks_its_streams(stage):
