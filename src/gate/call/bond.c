@@ -121,9 +121,15 @@ static void prefer_find(struct sl_bond *bond, bool has_history)
     }
 }
 
+/* Of one answer. Honest ones have fewer; one without end would make everybody else's forgotten. */
+#define SEALED_MAX 1024
+
 static void on_sealed(void *arg, uint64_t print)
 {
     struct sl_bond *bond = arg;
+    if (bond->n_sealed++ >= SEALED_MAX) {
+        return;
+    }
     sl_affinity_put(table_of(bond), key_of(bond, KEY_SEALED, print), bond->target,
                     bond->x->route->traffic->affinity.ttl_usec, now_of(bond));
 }
@@ -156,6 +162,7 @@ void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x)
 void sl_bond_ask(struct sl_bond *bond, uint32_t target)
 {
     bond->target = bond->x->route->traffic->targets[target].print;
+    bond->n_sealed = 0;
     sl_sealed_init(&bond->sealed, on_sealed, bond);
 }
 

@@ -25,6 +25,7 @@ struct sl_bond {
     uint64_t keys[SL_BOND_KEYS];
     uint64_t scope;          /* who asks, and for which route: nobody meets another's conversations */
     struct sl_sealed sealed; /* in what the client is given */
+    uint64_t n_sealed;       /* how many there were */
     uint64_t target;         /* whose that is: its print */
 };
 

@@ -238,6 +238,20 @@ def test_the_error_says_that_only_one_target_could_be_asked(lab, stream, fault):
     assert turn(lab, talk, stream) == "a"
 
 
+def test_one_answer_does_not_make_all_others_forgotten(lab):
+    """The table has 131,072 places for all callers of the process; this answer has 300,000 signatures."""
+    a, b = signing(lab, breaker="off")
+    talk = []
+    assert turn(lab, talk) == "a"
+    blocks = ",".join(f'{{"type":"thinking","thinking":"","signature":"Sig{i}/x+y=="}}' for i in range(300_000))
+    flood = f'{{"id":"m","type":"message","role":"assistant","model":"m","content":[{blocks}],"stop_reason":"end_turn","usage":{{"input_tokens":1,"output_tokens":1}}}}'
+    a.act = b.act = lambda ex: ex.reply(flood)
+    assert say(lab, [{"role": "user", "content": "another"}]).status == 200
+    a.act = error("500 Oops")
+    r = say(lab, [*talk, {"role": "user", "content": "go on"}])
+    assert r.status >= 500 and "only 'a' has signatures" in r.json()["error"]["message"], r.body
+
+
 def test_a_refusal_of_the_call_itself_is_told_as_it_is(lab):
     a, _ = signing(lab)
     talk = []
