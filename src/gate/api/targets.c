@@ -10,6 +10,7 @@
 #include "gate/config/route.h"
 #include "gate/config/snapshot.h"
 #include "gate/config/traffic.h"
+#include "gate/policy/queue.h"
 #include "gate/worker.h"
 #include "json/write.h"
 #include "llm/core/provider.h"
@@ -83,6 +84,10 @@ static void handle_target_reset(struct sl_xchg *x)
     for (uint32_t i = 0; route && route->traffic && i < route->n_targets; i++) {
         if (sl_str_eq(route->traffic->targets[i].name, x->match.arg2)) {
             sl_pool_reset(&route->traffic->pool, i);
+            if (route->traffic->queue) { /* it may be what somebody waits for */
+                struct sl_loop *loop = x->desk->loop;
+                sl_queue_serve(route->traffic->queue, sl_loop_now(loop), sl_rng_next(&loop->rng));
+            }
             struct sl_jw writer, *w = sl_api_writer(x, &writer);
             target_write(w, route, i, sl_loop_now(x->desk->loop));
             sl_api_reply(x, 200);

@@ -293,6 +293,16 @@ static bool is_served(const struct sl_target *target, const struct sl_xchg *x)
            (!call->is_stream || (provider->caps & SL_CAP_STREAM));
 }
 
+bool sl_attempt_asks_usage(const struct sl_xchg *x, const struct sl_target *target)
+{
+    const struct sl_call *call = x->call;
+    const struct sl_traffic *traffic = call->passage ? NULL : x->route->traffic;
+    const atomic_bool *refused = traffic ? &traffic->targets[target - x->route->targets].usage_refused
+                                         : &x->route->usage_refused;
+    return call->is_stream && !call->has_stream_options && call->type != SL_LLM_EMBEDDINGS &&
+           target->provider->stream_usage == SL_USAGE_ASK && !atomic_load_explicit(refused, memory_order_relaxed);
+}
+
 int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct sl_attempt_events *events, void *user,
                      struct sl_llm_error *ret_error)
 {

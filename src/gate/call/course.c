@@ -6,12 +6,15 @@
 #include "gate/call/fit.h"
 #include "gate/call/spend.h"
 #include "gate/call/state.h"
+#include "gate/call/verdict.h"
 #include "gate/call/wait.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
+#include "gate/policy/hedge.h"
 #include "gate/policy/queue.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"
+#include "llm/core/target.h"
 #include "net/loop.h"
 
 static struct sl_pool *pool_of(const struct sl_course *course)
@@ -74,9 +77,9 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
     memset(passed, 0, n * sizeof(passed[0]));
     course->x = x;
     course->passed = passed;
-    course->target = SL_NO_TARGET;
+    course->at.target = SL_NO_TARGET;
     course->next.target = SL_NO_TARGET;
-    course->is_noted = true;
+    course->at.is_noted = true;
     sl_bond_make(&course->bond, x);
     if (course->bond.only != SL_NO_TARGET) {
         sl_ask_only(passed, x->route->n_targets, course->bond.only);
@@ -117,18 +120,23 @@ static uint32_t pick(const struct sl_course *course, const struct sl_ask *ask)
                                                                              : sl_pool_pick(pool_of(course), ask);
 }
 
-void sl_course_take(struct sl_course *course, uint32_t target, enum sl_begun begun)
+static void take(struct sl_course *course, uint32_t target, enum sl_begun begun)
 {
     sl_ask_pass(course->passed, target);
-    course->running = begun;
-    course->target = target;
-    course->is_noted = false;
+    course->at.running = begun;
+    course->at.target = target;
+    course->at.is_noted = false;
+    course->at.why = !course->error.type                                                    ? "first"
+                     : course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
+                                                                                            : "fallback";
+    course->at.timeouts = sl_traffic_timeouts(course->x->route->traffic, target, &course->x->route->conf.timeouts,
+                                              &course->at.own_timeouts);
+}
+
+void sl_course_take(struct sl_course *course, uint32_t target, enum sl_begun begun)
+{
+    take(course, target, begun);
     sl_bond_ask(&course->bond, target);
-    course->why = !course->error.type                                                    ? "first"
-                  : course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
-                                                                                         : "fallback";
-    course->timeouts = sl_traffic_timeouts(course->x->route->traffic, target, &course->x->route->conf.timeouts,
-                                           &course->own_timeouts);
 }
 
 /* A target, and a place at it. */
@@ -180,6 +188,11 @@ enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *r
         sl_bond_lost(&course->bond, ret_error);
         return SL_ENTERED_NOT;
     }
+    if (course->error.type && course->next.kind == SL_STEP_GIVE_UP) { /* the attempt beside came to nothing, too */
+        *ret_error = course->error;
+        course->x->record.error_text = course->error_text;
+        return SL_ENTERED_NOT;
+    }
     if (course->passed_before) {
         memcpy(course->passed_before, course->passed, SL_POOL_WORDS(pool_of(course)->n) * sizeof(uint64_t));
     }
@@ -207,10 +220,10 @@ enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *r
 
 static void running_end(struct sl_course *course, enum sl_outcome outcome)
 {
-    if (course->running != SL_BEGUN_NOT) {
-        course->end_usec = sl_loop_now(course->x->desk->loop);
-        sl_pool_end(pool_of(course), course->target, course->running, outcome, course->end_usec);
-        course->running = SL_BEGUN_NOT;
+    if (course->at.running != SL_BEGUN_NOT) {
+        course->at.end_usec = sl_loop_now(course->x->desk->loop);
+        sl_pool_end(pool_of(course), course->at.target, course->at.running, outcome, course->at.end_usec);
+        course->at.running = SL_BEGUN_NOT;
         sl_wait_serve(course->x);
     }
 }
@@ -242,7 +255,7 @@ static enum sl_outcome outcome_of(enum sl_error_type type)
 
 void sl_course_count(struct sl_course *course, enum sl_error_type type)
 {
-    if (course->running != SL_BEGUN_NOT) {
+    if (course->at.running != SL_BEGUN_NOT) {
         running_end(course, outcome_of(type));
     }
 }
@@ -274,7 +287,7 @@ bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error
     struct sl_xchg *x = course->x;
     const struct sl_traffic *traffic = x->route->traffic;
     struct sl_failure failure = {
-        .target = course->target,
+        .target = course->at.target,
         .cause = sl_cause_of(error),
         .may_repeat = failed->may_repeat,
         .is_slow = is_slow(error->type),
@@ -288,7 +301,7 @@ bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error
     struct sl_ask ask = ask_of(course);
     bool may_rest = failure.cause == SL_CAUSE_RATE_LIMITED || failure.cause == SL_CAUSE_OVERLOADED;
     if (may_rest && failed->rest_usec && x->route->n_targets > 1) {
-        sl_pool_rest(pool_of(course), course->target, failed->rest_usec, ask.now_usec);
+        sl_pool_rest(pool_of(course), course->at.target, failed->rest_usec, ask.now_usec);
     }
     course->next = sl_next(pool_of(course), &traffic->fallback, &failure, &ask);
     if (course->next.kind == SL_STEP_REPEAT && !sl_spend(x)) {
@@ -315,9 +328,9 @@ void sl_course_bound_tell(const struct sl_course *course, struct sl_llm_error *i
 
 bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
 {
-    unfit_note(course, course->target, io_error);
+    unfit_note(course, course->at.target, io_error);
     running_end(course, SL_OUTCOME_NEUTRAL);
-    course->is_noted = true; /* it was no attempt */
+    course->at.is_noted = true; /* it was no attempt */
     struct sl_ask ask = ask_of(course);
     uint32_t target = sl_pool_pick(pool_of(course), &ask);
     course->next = (struct sl_step){ SL_STEP_MOVE, target, 0 };
@@ -329,34 +342,130 @@ bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
 
 /* --- end --- */
 
-void sl_course_leave(struct sl_course *course, enum sl_error_type type)
+static void try_note(struct sl_course *course, enum sl_error_type type, bool is_beaten)
 {
     const struct sl_record *record = &course->x->record;
     struct sl_tries *tries = record->tries;
-    sl_course_count(course, type);
-    if (course->is_noted) {
+    if (course->at.is_noted) {
         return;
     }
-    course->is_noted = true;
+    course->at.is_noted = true;
     if (tries->n < SL_TRIES_MAX) {
         tries->v[tries->n++] = (struct sl_try){
-            .target = course->target,
-            .why = course->why,
+            .target = course->at.target,
+            .why = course->at.why,
+            .is_beaten = is_beaten,
             .status = record->upstream_status,
             .error_type = type,
             .start_usec = record->upstream_start_usec,
             .connect_start_usec = record->connect_start_usec,
             .connected_usec = record->connected_usec,
             .head_usec = record->upstream_head_usec,
-            .end_usec = course->end_usec,
+            .end_usec = course->at.end_usec,
         };
+    }
+}
+
+void sl_course_leave(struct sl_course *course, enum sl_error_type type)
+{
+    sl_course_count(course, type);
+    try_note(course, type, false);
+}
+
+static void measure(struct sl_course *course, uint64_t now_usec)
+{
+    const struct sl_xchg *x = course->x;
+    uint64_t took = now_usec - x->record.upstream_start_usec;
+    sl_pool_measure(pool_of(course), course->at.target, x->call->is_stream, took, now_usec);
+    if (x->route->traffic->hedges) {
+        sl_hedges_measure(x->route->traffic->hedges, course->at.target, x->call->is_stream, took);
     }
 }
 
 void sl_course_measure(struct sl_course *course, uint64_t now_usec)
 {
-    const struct sl_xchg *x = course->x;
     sl_bond_tie(&course->bond);
-    sl_pool_measure(pool_of(course), course->target, x->call->is_stream, now_usec - x->record.upstream_start_usec,
-                    now_usec);
+    measure(course, now_usec);
+}
+
+/* --- another attempt beside --- */
+
+void sl_course_beaten(struct sl_course *course)
+{
+    measure(course, sl_loop_now(course->x->desk->loop)); /* so long at least */
+    running_end(course, SL_OUTCOME_NEUTRAL);
+    try_note(course, SL_ERR_NONE, true);
+}
+
+/* Those that were asked, and those whose credential has to be fetched first. */
+static struct sl_ask hedge_ask(struct sl_course *course, uint64_t *passed)
+{
+    const struct sl_route *route = course->x->route;
+    memcpy(passed, course->passed, SL_POOL_WORDS(route->n_targets) * sizeof(passed[0]));
+    for (uint32_t i = 0; i < route->n_targets; i++) {
+        if (route->targets[i].cred) {
+            sl_ask_pass(passed, i);
+        }
+    }
+    struct sl_ask ask = ask_of(course);
+    ask.passed = passed;
+    return ask;
+}
+
+bool sl_course_can_hedge(struct sl_course *course)
+{
+    uint64_t passed[SL_POOL_WORDS(SL_POOL_MAX)];
+    struct sl_ask ask = hedge_ask(course, passed);
+    return sl_pool_left(pool_of(course), &ask) > 0;
+}
+
+bool sl_course_hedge(struct sl_course *course)
+{
+    uint64_t passed[SL_POOL_WORDS(SL_POOL_MAX)];
+    struct sl_ask ask = hedge_ask(course, passed);
+    uint32_t target = sl_pool_pick(pool_of(course), &ask);
+    enum sl_begun begun = target != SL_NO_TARGET ? sl_pool_begin(pool_of(course), target, ask.now_usec) : SL_BEGUN_NOT;
+    if (begun == SL_BEGUN_NOT) {
+        return false;
+    }
+    take(course, target, begun);
+    course->at.why = "hedge";
+    return true;
+}
+
+void sl_course_hedged(struct sl_course *course)
+{
+    sl_bond_ask(&course->bond, course->at.target);
+}
+
+void sl_course_unhedge(struct sl_course *course)
+{
+    running_end(course, SL_OUTCOME_NEUTRAL);
+    course->at.is_noted = true;
+}
+
+bool sl_course_yield(struct sl_course *course, const struct sl_llm_error *error)
+{
+    enum sl_cause cause = sl_cause_of(error);
+    if (cause == SL_CAUSE_COUNT || !(course->x->route->traffic->fallback.on >> cause & 1)) {
+        return false;
+    }
+    error_keep(course, error);
+    course->next = (struct sl_step){ SL_STEP_GIVE_UP, SL_NO_TARGET, 0 };
+    return true;
+}
+
+uint64_t sl_course_rest_usec(const struct sl_course *course, const struct sl_headers *headers, uint64_t told_sec)
+{
+    uint64_t usec = 0;
+    bool is_said = headers && sl_wait_asked(headers, course->x->env->wall_usec, &usec);
+    return is_said ? usec : SL_MIN(told_sec, (uint64_t)UINT32_MAX) * SL_USEC_PER_SEC;
+}
+
+void sl_course_rest(struct sl_course *course, uint32_t target, const struct sl_headers *headers)
+{
+    uint64_t rest = sl_course_rest_usec(course, headers, 0);
+    if (rest) {
+        sl_pool_rest(pool_of(course), target, rest, sl_loop_now(course->x->desk->loop));
+    }
 }

@@ -10,12 +10,14 @@
 #include "gate/policy/next.h"
 #include "llm/core/error.h"
 
+struct sl_headers;
 struct sl_xchg;
 
 /* One attempt, for the log. */
 struct sl_try {
     uint32_t target;
-    const char *why; /* "first", "retry" or "fallback" */
+    const char *why; /* "first", "retry", "fallback" or "hedge" */
+    bool is_beaten;  /* another attempt of the call was faster */
     int status;      /* the upstream's; 0: none came */
     enum sl_error_type error_type;
     uint64_t start_usec, connect_start_usec, connected_usec, head_usec, end_usec;
@@ -40,10 +42,8 @@ struct sl_tries {
     uint32_t n_passed;
 };
 
-struct sl_course {
-    struct sl_xchg *x;
-    uint64_t *passed;
-    uint64_t *passed_before; /* as it was when it asked for a place; NULL: the route has no queue */
+/* The attempt that the course is about. */
+struct sl_course_at {
     uint32_t target;
     const struct sl_upstream_timeouts *timeouts; /* of the target */
     struct sl_upstream_timeouts own_timeouts;
@@ -51,6 +51,13 @@ struct sl_course {
     bool is_noted;         /* in the record */
     uint64_t end_usec;     /* when it was counted as ended */
     const char *why;
+};
+
+struct sl_course {
+    struct sl_xchg *x;
+    struct sl_course_at at;
+    uint64_t *passed;
+    uint64_t *passed_before; /* as it was when it asked for a place; NULL: the route has no queue */
     uint32_t n_repeats;
     struct sl_step next; /* after a failure */
     struct sl_bond bond;
@@ -93,6 +100,21 @@ SL_MUST bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_er
 void sl_course_count(struct sl_course *course, enum sl_error_type type);
 /* The same, and the attempt is over: noted. Nothing happens when none was begun. */
 void sl_course_leave(struct sl_course *course, enum sl_error_type type);
+/* Another attempt of the call was faster: as leave, and it says nothing of the target but how long it took at least. */
+void sl_course_beaten(struct sl_course *course);
+/* Is there another target, one that can be asked at once? */
+SL_MUST bool sl_course_can_hedge(struct sl_course *course);
+/* It is asked besides; `at` is about it. False: there is none after all. */
+SL_MUST bool sl_course_hedge(struct sl_course *course);
+/* It has won: the conversation is bound to it. */
+void sl_course_hedged(struct sl_course *course);
+/* It was not asked: its place is given back. */
+void sl_course_unhedge(struct sl_course *course);
+/* A failure while another attempt of the call runs: that one may do better. False: nobody else may be asked. */
+SL_MUST bool sl_course_yield(struct sl_course *course, const struct sl_llm_error *error);
+/* What an upstream with these headers (NULL: it has none) asks everybody to wait; some say it in the body. */
+void sl_course_rest(struct sl_course *course, uint32_t target, const struct sl_headers *headers);
+uint64_t sl_course_rest_usec(const struct sl_course *course, const struct sl_headers *headers, uint64_t told_sec);
 /* The first byte of its answer came (of a stream), or the last one. */
 void sl_course_measure(struct sl_course *course, uint64_t now_usec);
 

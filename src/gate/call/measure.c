@@ -95,7 +95,7 @@ void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now
     if (x->record.n_measured == x->record.n_attempts || !has_left) {
         return;
     }
-    x->record.n_measured = x->record.n_attempts;
+    x->record.n_measured++;
     struct sl_metrics_worker *metrics = x->desk->metrics;
     struct sl_metric_key key = { .labels = labels_of(x), .error_type = (uint8_t)type };
     sl_metrics_observe(metrics, SL_METRIC_CLIENT_DURATION, &key, now_usec - x->record.upstream_start_usec);
@@ -104,6 +104,21 @@ void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now
     if (sl_error_type_is_upstream(type)) {
         attempt_tell(x, type, now_usec);
     }
+}
+
+void sl_measure_beaten(struct sl_xchg *x, uint64_t now_usec)
+{
+    struct sl_metric_key key = { .labels = labels_of(x) };
+    x->record.n_measured++;
+    sl_metrics_observe(x->desk->metrics, SL_METRIC_CLIENT_DURATION, &key, now_usec - x->record.upstream_start_usec);
+    key.word = "cancelled";
+    sl_metrics_add(x->desk->metrics, SL_METRIC_ATTEMPTS, &key);
+}
+
+void sl_measure_hedge(struct sl_xchg *x, const char *outcome)
+{
+    sl_metrics_add(x->desk->metrics, SL_METRIC_HEDGES,
+                   &(struct sl_metric_key){ .labels = labels_of(x), .word = outcome });
 }
 
 /* Tokens, and the times of a stream. */

@@ -14,6 +14,10 @@ void sl_measure_exchange(struct sl_xchg *x, int status);
 void sl_measure_overhead(struct sl_xchg *x);
 /* An attempt ended with `type`; once each. */
 void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec);
+/* It was stopped because another attempt of its call was faster. */
+void sl_measure_beaten(struct sl_xchg *x, uint64_t now_usec);
+/* What came of one more attempt beside the first: a word. */
+void sl_measure_hedge(struct sl_xchg *x, const char *outcome);
 /* What a limit decided. */
 void sl_measure_limit(struct sl_xchg *x, bool is_refused);
 /* It waited for a place at a target, and got one or not. */

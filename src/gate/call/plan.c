@@ -8,6 +8,7 @@
 #include "gate/call/cred_table.h"
 #include "gate/call/credential.h"
 #include "gate/call/deadline.h"
+#include "gate/call/hedge.h"
 #include "gate/call/measure.h"
 #include "gate/call/relay.h"
 #include "gate/call/relay_out.h"
@@ -30,7 +31,8 @@
 struct sl_plan {
     struct sl_part part;
     struct sl_xchg *x;
-    struct sl_attempt attempt;
+    struct sl_attempt own;
+    struct sl_attempt *attempt; /* `own`, or one that was made beside it and won */
     struct sl_relay relay;
     struct sl_timer backoff;
     struct sl_timer deadline; /* the caller's own, where there is one */
@@ -39,6 +41,7 @@ struct sl_plan {
     bool usage_was_refused;   /* the next one does not ask for it */
     struct sl_course *course; /* where there are several targets; NULL: there is one */
     struct sl_wait *place;    /* it waits for one at a target */
+    struct sl_hedge *hedge;   /* another attempt may be made beside the first, or is; NULL: no longer */
 
     /* where the target's credential is fetched */
     struct sl_cred cred;
@@ -54,6 +57,14 @@ struct sl_plan {
 #define WAITS_MAX 4
 
 static void attempt_begin(struct sl_plan *plan);
+
+/* The first attempt said something, or is over. */
+static void hedge_stop(struct sl_plan *plan)
+{
+    struct sl_hedge *hedge = plan->hedge;
+    plan->hedge = NULL;
+    sl_hedge_stop(hedge);
+}
 
 static void backoff_on_timer(struct sl_timer *timer)
 {
@@ -71,17 +82,17 @@ static void plan_on_stop(struct sl_part *part)
     if (plan->course) {
         sl_wait_stop(plan->place);
         plan->place = NULL;
-        sl_attempt_stop(&plan->attempt);
+        hedge_stop(plan);
+        sl_attempt_stop(plan->attempt);
         sl_course_leave(plan->course, plan->x->record.error_type);
     }
 }
 
 /* Another target may come now: what this one said is not about that. */
-static void target_leave(struct sl_plan *plan, enum sl_error_type why)
+static void record_forget(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
     struct sl_record *record = &x->record;
-    sl_course_leave(plan->course, why);
     sl_xchg_set_state(x, SL_XS_UPSTREAM);
     record->error_type = SL_ERR_NONE;
     record->upstream_request_id = record->upstream_code = SL_STR_NONE;
@@ -95,13 +106,17 @@ static void again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_us
     struct sl_xchg *x = plan->x;
     struct sl_loop *loop = x->desk->loop;
     SL_ASSERT(!plan->relay.is_head_sent);
+    if (plan->hedge && !sl_hedge_runs(plan->hedge)) {
+        hedge_stop(plan);
+    }
     sl_measure_attempt(x, why, sl_loop_now(loop));
     x->record.error_text = x->record.error_inside = x->record.upstream_said = SL_STR_NONE; /* of this attempt only */
-    sl_attempt_stop(&plan->attempt);
+    sl_attempt_stop(plan->attempt);
     sl_relay_stop(&plan->relay);
     if (plan->course) {
         sl_timer_remove(loop, &plan->first);
-        target_leave(plan, why);
+        sl_course_leave(plan->course, why);
+        record_forget(plan);
     }
     /* Always through the loop: a refused connection must not recurse. */
     sl_timer_set(loop, &plan->backoff, sl_loop_now(loop) + SL_MAX(wait_usec, (uint64_t)1));
@@ -130,23 +145,27 @@ static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wai
     return true;
 }
 
-/* What the upstream asks everybody to wait; some say it in the body. */
-static uint64_t rest_usec(const struct sl_plan *plan, const struct sl_headers *headers, uint64_t told_sec)
+/* An attempt failed, and nothing went to the client. True: another one follows, or is under way. */
+static bool failed(struct sl_plan *plan, const struct sl_llm_error *error, const struct sl_failed *how)
 {
-    uint64_t usec = 0;
-    bool is_said = headers && sl_wait_asked(headers, plan->x->env->wall_usec, &usec);
-    return is_said ? usec : SL_MIN(told_sec, (uint64_t)UINT32_MAX) * SL_USEC_PER_SEC;
+    if (SL_UNLIKELY(plan->hedge)) {
+        if (sl_hedge_runs(plan->hedge) && sl_course_yield(plan->course, error)) {
+            return true;
+        }
+        hedge_stop(plan);
+    }
+    return sl_course_failed(plan->course, error, how);
 }
 
 /* The relay asks, before it tells the client of an error: is there another way? Then it answers AGAIN. */
 static bool on_failing(void *user, struct sl_llm_error *error)
 {
     struct sl_plan *plan = user;
-    const struct sl_failed failed = {
+    const struct sl_failed how = {
         .may_repeat = plan->is_unsent,
-        .rest_usec = rest_usec(plan, plan->x->env->upstream_headers, error->retry_after_sec),
+        .rest_usec = sl_course_rest_usec(plan->course, plan->x->env->upstream_headers, error->retry_after_sec),
     };
-    bool has_other = sl_course_failed(plan->course, error, &failed);
+    bool has_other = failed(plan, error, &how);
     if (!has_other) {
         sl_course_bound_tell(plan->course, error);
     }
@@ -161,8 +180,8 @@ static bool busy_leave(struct sl_plan *plan, const struct sl_verdict *verdict, c
         .upstream_status = plan->x->record.upstream_status,
         .message = SL_STR("the upstream is overloaded"),
     };
-    const struct sl_failed failed = { true, verdict->wait_usec, rest_usec(plan, headers, 0) };
-    if (!sl_course_failed(plan->course, &error, &failed)) {
+    const struct sl_failed how = { true, verdict->wait_usec, sl_course_rest_usec(plan->course, headers, 0) };
+    if (!failed(plan, &error, &how)) {
         return false;
     }
     again(plan, verdict->why, plan->course->next.wait_usec);
@@ -195,7 +214,7 @@ static void verdict_obey(struct sl_plan *plan, struct sl_verdict verdict)
 /* A fetched credential that the provider does not take is fetched anew, once. */
 static bool is_stale(const struct sl_plan *plan, int status, const struct sl_headers *headers)
 {
-    const struct sl_cred_source *source = plan->attempt.target->cred;
+    const struct sl_cred_source *source = plan->attempt->target->cred;
     bool can_repeat = !plan->x->upload || sl_upload_can_repeat(plan->x->upload);
     if (!source || plan->cred_was_refused || plan->relay.is_head_sent || !can_repeat) {
         return false;
@@ -207,7 +226,7 @@ static bool is_stale(const struct sl_plan *plan, int status, const struct sl_hea
 static atomic_bool *usage_refused(const struct sl_plan *plan)
 {
     struct sl_route *route = plan->x->route;
-    return plan->course ? &route->traffic->targets[plan->course->target].usage_refused : &route->usage_refused;
+    return plan->course ? &route->traffic->targets[plan->course->at.target].usage_refused : &route->usage_refused;
 }
 
 /* A head alone is no answer: what first_byte says holds until the first event is there. */
@@ -215,7 +234,7 @@ static void first_on_timer(struct sl_timer *timer)
 {
     struct sl_plan *plan = SL_CONTAINER_OF(timer, struct sl_plan, first);
     if (plan->x->state == SL_XS_RELAY && plan->relay.is_unsure) {
-        sl_attempt_stop(&plan->attempt);
+        sl_attempt_stop(plan->attempt);
         verdict_obey(plan, sl_relay_fault(&plan->relay, SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE,
                                           SL_STR("the upstream's stream did not begin in time "
                                                  "(upstream.timeouts.first_byte)")));
@@ -227,7 +246,7 @@ static void first_wait(struct sl_plan *plan)
     const struct sl_xchg *x = plan->x;
     if (plan->course && x->call->is_stream && x->state == SL_XS_RELAY && plan->relay.is_unsure) {
         sl_timer_set(x->desk->loop, &plan->first,
-                     plan->attempt.hcall.sent_usec + sl_attempt_first_byte_usec(&plan->attempt));
+                     plan->attempt->hcall.sent_usec + sl_attempt_first_byte_usec(plan->attempt));
     }
 }
 
@@ -239,7 +258,7 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
     x->record.upstream_status = status;
     if (is_stale(plan, status, headers)) {
         plan->cred_was_refused = true;
-        sl_credential_refused(plan->attempt.target->cred, &plan->cred);
+        sl_credential_refused(plan->attempt->target->cred, &plan->cred);
         again(plan, SL_ERR_PROVIDER_AUTH_FAILED, 0);
         return;
     }
@@ -254,6 +273,9 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
     }
     verdict_obey(plan, sl_relay_head(&plan->relay, status, headers, length));
     first_wait(plan);
+    if (plan->hedge && plan->relay.is_head_sent) {
+        hedge_stop(plan); /* the client has its head: nobody else can answer */
+    }
 }
 
 /* The time to the first token is what one target is faster in than another. */
@@ -269,6 +291,9 @@ static void on_data(void *user, struct sl_str bytes)
 {
     struct sl_plan *plan = user;
     if (plan->x->state == SL_XS_RELAY) {
+        if (SL_UNLIKELY(plan->hedge) && plan->x->record.upstream_status < 300) {
+            hedge_stop(plan);
+        }
         if (plan->course && plan->x->call->is_stream && !plan->x->record.first_byte_usec) {
             first_measure(plan, sl_loop_now(plan->x->desk->loop));
         }
@@ -279,8 +304,8 @@ static void on_data(void *user, struct sl_str bytes)
 static void on_turn(void *user)
 {
     struct sl_plan *plan = user;
-    if (plan->x->state == SL_XS_RELAY && sl_relay_turn(&plan->relay) && !plan->attempt.is_paused) {
-        sl_attempt_pause(&plan->attempt);
+    if (plan->x->state == SL_XS_RELAY && sl_relay_turn(&plan->relay) && !plan->attempt->is_paused) {
+        sl_attempt_pause(plan->attempt);
     }
 }
 
@@ -314,19 +339,11 @@ static const struct sl_attempt_events events = { on_head, on_data, on_turn, on_e
 
 /* --- the next one --- */
 
-static bool is_usage_asked(const struct sl_plan *plan, const struct sl_provider *provider)
-{
-    const struct sl_call *call = plan->x->call;
-    return call->is_stream && !call->has_stream_options && call->type != SL_LLM_EMBEDDINGS &&
-           provider->stream_usage == SL_USAGE_ASK && !plan->usage_was_refused &&
-           !atomic_load_explicit(usage_refused(plan), memory_order_relaxed);
-}
-
 /* The target cannot serve the call: the next one is asked, and this was no attempt. False: *io_error is told. */
 static bool target_pass(struct sl_plan *plan, struct sl_llm_error *io_error)
 {
     struct sl_xchg *x = plan->x;
-    sl_attempt_stop(&plan->attempt);
+    sl_attempt_stop(plan->attempt);
     x->record.n_attempts--;
     if (!sl_course_pass(plan->course, io_error)) {
         return false;
@@ -341,7 +358,7 @@ static void attempt_go(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
     struct sl_llm_error error = { 0 };
-    int r = sl_attempt_start(&plan->attempt, x, &events, plan, &error);
+    int r = sl_attempt_start(plan->attempt, x, &events, plan, &error);
     if (r == SL_E_NOMEM) {
         sl_xchg_fail_nomem(x);
     } else if (r < 0) {
@@ -360,7 +377,7 @@ static void credential_on_answer(void *arg);
 static void credential_get(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
-    const struct sl_target *target = plan->attempt.target;
+    const struct sl_target *target = plan->attempt->target;
     struct sl_cred_want want = {
         .worker = x->worker,
         .source = target->cred,
@@ -410,7 +427,7 @@ static void attempt_at(struct sl_plan *plan);
 static void target_entered(struct sl_plan *plan, uint32_t before)
 {
     plan->is_unsent = plan->is_measured = false;
-    if (plan->course->target != before) {
+    if (plan->course->at.target != before) {
         plan->usage_was_refused = plan->cred_was_refused = false;
         plan->n_waits = 0;
         plan->x->env->credential = NULL;
@@ -422,7 +439,7 @@ static void place_on_over(void *arg)
 {
     struct sl_plan *plan = arg;
     struct sl_xchg *x = plan->x;
-    uint32_t target = SL_NO_TARGET, before = plan->course->target;
+    uint32_t target = SL_NO_TARGET, before = plan->course->at.target;
     enum sl_begun begun = SL_BEGUN_NOT;
     enum sl_waiting state = sl_wait_take(plan->place, &target, &begun);
     sl_wait_stop(plan->place);
@@ -443,7 +460,7 @@ static bool target_enter(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
     struct sl_llm_error error = { 0 };
-    uint32_t before = plan->course->target;
+    uint32_t before = plan->course->at.target;
     int r = 0;
     switch (sl_course_enter(plan->course, &error)) {
     case SL_ENTERED:
@@ -465,9 +482,52 @@ static bool target_enter(struct sl_plan *plan)
     return false;
 }
 
+static void relay_begin(struct sl_plan *plan)
+{
+    const struct sl_attempt *attempt = plan->attempt;
+    sl_relay_start(&plan->relay, plan->x, attempt->target, &attempt->request, attempt->asks_usage);
+    plan->relay.moves = plan->course ? on_failing : NULL;
+    plan->relay.moves_user = plan;
+    plan->relay.bond = plan->course && plan->course->bond.sees ? &plan->course->bond : NULL;
+}
+
+/* The attempt beside the first one is the only one from now on. */
+static void hedge_take(struct sl_plan *plan)
+{
+    struct sl_hedge *hedge = plan->hedge;
+    plan->hedge = NULL;
+    sl_timer_clear(&plan->backoff);
+    plan->attempt = sl_hedge_take(hedge);
+    sl_course_hedged(plan->course);
+    target_entered(plan, SL_NO_TARGET);
+    relay_begin(plan);
+    sl_hedge_tell(hedge);
+}
+
+static void on_hedge_won(void *user)
+{
+    struct sl_plan *plan = user;
+    struct sl_xchg *x = plan->x;
+    if (!plan->course->at.is_noted) { /* else it has failed already */
+        sl_measure_beaten(x, sl_loop_now(x->desk->loop));
+        sl_credential_cancel(plan->wait);
+        plan->wait = NULL;
+        sl_timer_remove(x->desk->loop, &plan->first);
+        sl_attempt_stop(plan->attempt);
+        sl_relay_stop(&plan->relay);
+        sl_course_beaten(plan->course);
+        record_forget(plan);
+    }
+    hedge_take(plan);
+}
+
 static void attempt_begin(struct sl_plan *plan)
 {
     sl_xchg_set_state(plan->x, SL_XS_UPSTREAM);
+    if (SL_UNLIKELY(plan->hedge)) {
+        hedge_take(plan); /* the first one failed meanwhile */
+        return;
+    }
     if (!plan->course || target_enter(plan)) {
         attempt_at(plan);
     }
@@ -477,10 +537,10 @@ static void attempt_at(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
     struct sl_record *record = &x->record;
-    struct sl_attempt *attempt = &plan->attempt;
+    struct sl_attempt *attempt = plan->attempt;
     uint64_t now = sl_loop_now(x->desk->loop), total = x->route->conf.timeouts.total_usec;
-    attempt->timeouts = plan->course ? plan->course->timeouts : &x->route->conf.timeouts;
-    attempt->target = record->target = &x->route->targets[plan->course ? plan->course->target : 0];
+    attempt->timeouts = plan->course ? plan->course->at.timeouts : &x->route->conf.timeouts;
+    attempt->target = record->target = &x->route->targets[plan->course ? plan->course->at.target : 0];
     record->upstream_start_usec = now;
     record->upstream_first_usec = record->n_attempts ? record->upstream_first_usec : now;
     record->n_attempts++;
@@ -491,11 +551,13 @@ static void attempt_at(struct sl_plan *plan)
     uint64_t passed = record->n_attempts > 1 ? now - x->req->body_usec : 0;
     attempt->total_usec = total > passed ? total - passed : 0;
     attempt->total_usec = SL_MIN(attempt->total_usec, attempt->timeouts->total_usec);
-    attempt->asks_usage = is_usage_asked(plan, attempt->target->provider);
-    sl_relay_start(&plan->relay, x, attempt->target, &attempt->request, attempt->asks_usage);
-    plan->relay.moves = plan->course ? on_failing : NULL;
-    plan->relay.moves_user = plan;
-    plan->relay.bond = plan->course && plan->course->bond.sees ? &plan->course->bond : NULL;
+    attempt->asks_usage = !plan->usage_was_refused && sl_attempt_asks_usage(x, attempt->target);
+    relay_begin(plan);
+    if (SL_UNLIKELY(x->route->traffic && x->route->traffic->hedges) && plan->course && record->n_attempts == 1 &&
+        !x->upload) { /* what comes in pieces goes up once */
+        const struct sl_hedge_owner owner = { plan, &events, on_hedge_won };
+        plan->hedge = sl_hedge_arm(plan->course, &owner);
+    }
     if (attempt->target->cred) {
         credential_get(plan);
     } else {
@@ -525,6 +587,7 @@ void sl_plan_start(struct sl_xchg *x)
         return;
     }
     plan->x = x;
+    plan->attempt = &plan->own;
     x->plan = plan;
     sl_timer_init(&plan->backoff, backoff_on_timer);
     sl_timer_init(&plan->deadline, deadline_on_timer);
@@ -553,8 +616,8 @@ void sl_plan_start(struct sl_xchg *x)
 
 void sl_plan_resume(struct sl_xchg *x)
 {
-    if (x->plan && x->plan->attempt.is_paused) {
-        sl_attempt_resume(&x->plan->attempt);
+    if (x->plan && x->plan->attempt->is_paused) {
+        sl_attempt_resume(x->plan->attempt);
     }
 }
 

@@ -65,6 +65,9 @@ static void tries_write(struct sl_line *line, const struct sl_route *route, cons
         sl_line_count(line, SL_STR(",\"status\":"), t->status ? t->status : -1);
         sl_line_word(line, SL_STR(",\"error_type\":"),
                      t->error_type ? sl_str_c(sl_error_type_word(t->error_type)) : SL_STR_NONE);
+        if (t->is_beaten) {
+            SL_LINE_PUT(line, ",\"beaten\":true");
+        }
         sl_line_msec(line, SL_STR(",\"connect_ms\":"), t->connect_start_usec, t->connected_usec);
         sl_line_msec(line, SL_STR(",\"first_byte_ms\":"), t->start_usec, t->head_usec);
         sl_line_msec(line, SL_STR(",\"total_ms\":"), t->start_usec, t->end_usec);

@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "gate/config/route_model.h"
 #include "gate/config/traffic_conf.h"
+#include "gate/policy/hedge.h"
 #include "gate/policy/queue.h"
 #include "gate/watch/line.h"
 #include "llm/chat/needs.h"
@@ -212,6 +213,26 @@ static uint64_t print_make(const struct sl_route_target *target, const struct sl
     return print ? print : 1; /* 0 is none */
 }
 
+static int hedges_make(struct making *m, const struct sl_val *map, const struct sl_hedge_rule *rule)
+{
+    struct sl_traffic *traffic = m->traffic;
+    struct sl_arena *arena = m->place->arena;
+    if (!rule->at_most) {
+        return 0;
+    }
+    if (*m->place->n_targets < 2) {
+        const struct sl_val *said = sl_val_find(map, "hedge");
+        WARN(m->bind, said ? said->pos : map->pos, "hedge does nothing: the route has one target");
+        return 0;
+    }
+    struct sl_hedges *hedges = SL_ARENA_NEW(arena, struct sl_hedges);
+    if (!hedges || sl_hedges_init(hedges, rule, *m->place->n_targets, arena) < 0) {
+        return FAIL(m->bind, map, "out of memory");
+    }
+    traffic->hedges = hedges;
+    return 0;
+}
+
 static int traffic_make(struct making *m, const struct sl_val *map, const struct sl_traffic_conf *conf)
 {
     struct sl_arena *arena = m->place->arena;
@@ -253,7 +274,8 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
                      arena) < 0) {
         return FAIL(m->bind, map, "out of memory");
     }
-    return queue_make(m, map, &conf->queue);
+    int r2 = queue_make(m, map, &conf->queue);
+    return r2 < 0 ? r2 : hedges_make(m, map, &conf->hedge);
 }
 
 int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct sl_traffic_conf *conf,
@@ -285,6 +307,9 @@ void sl_traffic_done(struct sl_traffic *traffic)
 {
     if (traffic) {
         sl_queue_free(traffic->queue);
+        if (traffic->hedges) {
+            sl_hedges_done(traffic->hedges);
+        }
         sl_pool_done(&traffic->pool);
     }
 }

@@ -11,6 +11,7 @@
 #include "llm/core/types.h"
 
 struct sl_arena;
+struct sl_hedges;
 struct sl_own_models;
 struct sl_queue;
 struct sl_route_conf;
@@ -37,7 +38,8 @@ struct sl_traffic {
     uint32_t refused; /* what some of the models refuse: sl_needs_refused */
     int64_t context;  /* of the smallest window; 0: none is known */
     struct sl_pool pool;
-    struct sl_queue *queue; /* NULL: nobody waits for a place */
+    struct sl_queue *queue;   /* NULL: nobody waits for a place */
+    struct sl_hedges *hedges; /* NULL: no attempt is made beside another */
 };
 
 /* How long a target of several has to its first byte, where nothing says so: another one may do better. */

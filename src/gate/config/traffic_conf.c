@@ -197,6 +197,47 @@ static int affinity_check(struct sl_bind *bind, const struct sl_opt *row, const 
     return by_check(bind, row, val, &conf->by);
 }
 
+/* A duration, or the target's own. */
+static int after_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    uint64_t usec;
+    if (val->kind <= SL_VAL_STRING && sl_str_eq_c(val->text, "p95")) {
+        *(uint64_t *)field = 0;
+        return 0;
+    }
+    if (val->kind > SL_VAL_STRING || sl_parse_duration(val->text, &usec) < 0 || usec < row->min || usec > row->max) {
+        return FAIL(bind, val, "must be a duration from 1ms to 1h with its unit, as in 1500ms, or p95");
+    }
+    *(uint64_t *)field = usec;
+    return 0;
+}
+
+#define IN_HEDGE(field) offsetof(struct sl_hedge_rule, field)
+static const struct sl_opt hedge_rows[] = {
+    { "after", SL_OPT_CUSTOM, IN_HEDGE(after_usec), "p95", SL_USEC_PER_MSEC, 3600 * SL_USEC_PER_SEC, SL_OPT_RELOAD,
+      NULL, NULL, after_check,
+      "how long the first token is waited for: a duration, or p95: what 95 % of the target's calls took" },
+    { "at_most", SL_OPT_CUSTOM, IN_HEDGE(at_most), "5%", 1, 100, SL_OPT_RELOAD, NULL, NULL, sl_share_check,
+      "of the route's calls" },
+    { NULL },
+};
+
+static int hedge_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_hedge_rule *rule = field;
+    bool is_on = true;
+    if (val->kind <= SL_VAL_STRING && sl_parse_bool(val->text, &is_on) == 0 && !is_on) {
+        rule->at_most = 0;
+        return 0;
+    }
+    if (val->kind != SL_VAL_MAP) {
+        return FAIL(bind, val, "must be a map like { after: 1500ms, at_most: 5%% }, or off");
+    }
+    sl_opt_defaults(hedge_rows, rule, bind);
+    return sl_opt_bind(bind, hedge_rows, val, field);
+}
+
 const struct sl_opt sl_traffic_rows[] = {
     { "targets", SL_OPT_CUSTOM, FIELD(targets), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, targets_check,
       "upstreams beside `model`, see below (docs/traffic.md)" },
@@ -208,6 +249,9 @@ const struct sl_opt sl_traffic_rows[] = {
     { "breaker", SL_OPT_CUSTOM, FIELD(breaker), NULL, 0, 0, SL_OPT_RELOAD, NULL, breaker_rows, breaker_check,
       "when a target that fails gets no calls for a while: { errors, ratio, window, open }, or off; one target alone "
       "has none where nothing is said" },
+    { "hedge", SL_OPT_CUSTOM, FIELD(hedge), NULL, 0, 0, SL_OPT_RELOAD, NULL, hedge_rows, hedge_check,
+      "when the first token does not come, one more attempt at another target: { after, at_most }; none where nothing "
+      "is said" },
     { "queue", SL_OPT_CUSTOM, FIELD(queue), NULL, 0, 0, SL_OPT_RELOAD, NULL, queue_rows, queue_check,
       "calls beyond every target's `max_concurrent` wait for a place: { wait, size }; else they get 503 at once" },
     { "affinity", SL_OPT_CUSTOM, FIELD(affinity), NULL, 0, 0, SL_OPT_RELOAD, NULL, affinity_rows, affinity_check,

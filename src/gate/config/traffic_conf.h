@@ -19,6 +19,7 @@ struct sl_traffic_conf {
     bool has_breaker; /* it is said, and not `off` */
     struct sl_queue_rule queue;
     struct sl_affinity_conf affinity;
+    struct sl_hedge_rule hedge;
 };
 
 #define SL_TARGETS_MAX    1000

@@ -42,6 +42,12 @@ struct sl_queue_rule {
     uint64_t wait_usec;
 };
 
+/* One more attempt elsewhere: gate/policy/hedge.h. */
+struct sl_hedge_rule {
+    uint32_t at_most;    /* percent of the route's calls; 0: never */
+    uint64_t after_usec; /* 0: the target's own p95 */
+};
+
 /* The numbers are the metric's. */
 enum sl_breaker_state {
     SL_BREAKER_CLOSED, /* it gets its calls */

@@ -23,6 +23,7 @@ enum sl_metric_label {
     LB_PROVIDER,
     LB_TARGET,
     LB_OUTCOME,
+    LB_HEDGED,
     LB_REASON,
     LB_DECISION,
     LB_STATE,

@@ -18,7 +18,11 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_TOKEN_TYPE] = { "gen_ai_token_type", "`input` or `output`" },
     [LB_PROVIDER] = { "provider", "as in the configuration" },
     [LB_TARGET] = { "target", "of the route's targets: its name; `model`: the route's own" },
-    [LB_OUTCOME] = { "outcome", "`ok`, `error`, `cancelled` (the client went away, or its own deadline passed)" },
+    [LB_OUTCOME] = { "outcome", "`ok`, `error`, `cancelled` (the client went away, its own deadline passed, or another "
+                                "attempt of the call was faster)" },
+    [LB_HEDGED] = { "outcome",
+                    "of a hedge: `won` (its token came first, or the first attempt failed), `lost`, `failed`, "
+                    "`refused` (none was made: `at_most`, the retry budget, overload, or no target left)" },
     [LB_REASON] = { "reason", "the error type of an attempt that failed; empty: none" },
     [LB_DECISION] = { "decision", "`allowed` or `refused`" },
     [LB_STATE] = { "state", "`active` or `idle`" },
@@ -87,6 +91,9 @@ const struct sl_metric_family sl_metric_families[SL_METRIC_COUNT] = {
     [SL_METRIC_QUEUE_WAIT] = HISTOGRAM(
         "sluice_queue_wait_seconds", SL_METRIC_IS_SECONDS, queue_buckets,
         "How long calls waited for a place at a target, those that got none and those that left too.", LB_ROUTE),
+    [SL_METRIC_HEDGES] = COUNTER(
+        "sluice_hedges_total", "Calls whose first token had not come in `hedge.after`: what came of a second attempt.",
+        LB_ROUTE, LB_HEDGED),
     [SL_METRIC_LIMITS] = COUNTER("sluice_limit_decisions_total",
                                  "Calls to limited routes that the limit let pass or refused.", LB_ROUTE, LB_DECISION),
     [SL_METRIC_CLIENT_GONE] = COUNTER("sluice_client_gone_total", "Clients that went away before their reply's end.",

@@ -43,6 +43,7 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
         return key->is_stream ? SL_STR("true") : SL_STR("false");
     case LB_TOKEN_TYPE:
     case LB_OUTCOME:
+    case LB_HEDGED:
     case LB_DECISION:
     case LB_STATE:
     case LB_CANCELLED:

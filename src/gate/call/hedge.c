@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/call/hedge.h"
+
+#include "base/budget.h"
+#include "gate/call/attempt.h"
+#include "gate/call/attempt_events.h"
+#include "gate/call/course.h"
+#include "gate/call/measure.h"
+#include "gate/call/spend.h"
+#include "gate/call/state.h"
+#include "gate/config/route.h"
+#include "gate/config/traffic.h"
+#include "gate/policy/hedge.h"
+#include "gate/policy/queue.h"
+#include "http/hreq.h"
+#include "llm/core/call.h"
+#include "llm/core/provider.h"
+#include "llm/core/target.h"
+#include "net/loop.h"
+
+/* What an exchange knows of the attempt that it is about, one at a time. */
+struct side {
+    const struct sl_target *target;
+    uint64_t start_usec, head_usec, end_usec, connect_start_usec, connected_usec, sent_usec;
+    struct sl_str dropped;
+    uint32_t lost;
+    int status;
+    const struct sl_form_aliases *aliases;
+    bool is_wrapped;
+    const char *provider;
+    const struct sl_cred *credential;
+    const struct sl_headers *upstream_headers;
+    struct sl_course_at at;
+};
+
+struct sl_hedge {
+    struct sl_xchg *x;
+    struct sl_course *course;
+    struct sl_hedge_owner owner;
+    struct sl_timer timer;
+    struct sl_attempt attempt;
+    struct sl_upstream_timeouts timeouts;
+    struct side side; /* its own, while the exchange is about the other one */
+    bool is_running, is_taken;
+    bool has_head;
+    int status;
+    struct sl_headers headers;
+    int64_t length;
+    uint64_t head_usec;
+};
+
+/* The exchange is about the other attempt now. */
+static void side_swap(struct sl_hedge *hedge)
+{
+    struct sl_xchg *x = hedge->x;
+    struct sl_record *record = &x->record;
+    const struct side side = hedge->side;
+    hedge->side = (struct side){
+        .target = record->target,
+        .start_usec = record->upstream_start_usec,
+        .head_usec = record->upstream_head_usec,
+        .end_usec = record->upstream_end_usec,
+        .connect_start_usec = record->connect_start_usec,
+        .connected_usec = record->connected_usec,
+        .sent_usec = record->sent_usec,
+        .dropped = record->dropped,
+        .lost = record->lost,
+        .status = record->upstream_status,
+        .aliases = x->call->aliases,
+        .is_wrapped = x->call->is_wrapped,
+        .provider = x->env->provider,
+        .credential = x->env->credential,
+        .upstream_headers = x->env->upstream_headers,
+        .at = hedge->course->at,
+    };
+    record->target = side.target;
+    record->upstream_start_usec = side.start_usec;
+    record->upstream_head_usec = side.head_usec;
+    record->upstream_end_usec = side.end_usec;
+    record->connect_start_usec = side.connect_start_usec;
+    record->connected_usec = side.connected_usec;
+    record->sent_usec = side.sent_usec;
+    record->dropped = side.dropped;
+    record->lost = side.lost;
+    record->upstream_status = side.status;
+    x->call->aliases = side.aliases;
+    x->call->is_wrapped = side.is_wrapped;
+    x->env->provider = side.provider;
+    x->env->credential = side.credential;
+    x->env->upstream_headers = side.upstream_headers;
+    hedge->course->at = side.at;
+}
+
+/* --- its end --- */
+
+static void on_end_of(struct sl_hedge *hedge, enum sl_error_type type, bool is_beaten)
+{
+    struct sl_xchg *x = hedge->x;
+    hedge->is_running = false;
+    side_swap(hedge);
+    x->record.upstream_head_usec = hedge->head_usec;
+    x->record.upstream_status = hedge->status;
+    if (is_beaten) {
+        sl_measure_beaten(x, sl_loop_now(x->desk->loop));
+    } else {
+        sl_measure_attempt(x, type, sl_loop_now(x->desk->loop));
+    }
+    sl_attempt_stop(&hedge->attempt);
+    if (is_beaten) {
+        sl_course_beaten(hedge->course);
+    } else {
+        sl_course_leave(hedge->course, type);
+    }
+    side_swap(hedge);
+    sl_measure_hedge(x, is_beaten ? "lost" : "failed");
+}
+
+void sl_hedge_stop(struct sl_hedge *hedge)
+{
+    if (hedge && !hedge->is_taken) {
+        sl_timer_remove(hedge->x->desk->loop, &hedge->timer);
+        if (hedge->is_running) {
+            on_end_of(hedge, SL_ERR_NONE, true);
+        }
+    }
+}
+
+/* --- what its attempt tells --- */
+
+static bool is_attempt_over(const struct sl_hedge *hedge)
+{
+    return !hedge->attempt.part.link.list;
+}
+
+static void on_head(void *user, int status, const struct sl_headers *headers, int64_t length)
+{
+    struct sl_hedge *hedge = user;
+    struct sl_xchg *x = hedge->x;
+    if (hedge->is_taken) {
+        hedge->owner.events->on_head(hedge->owner.user, status, headers, length);
+        return;
+    }
+    hedge->has_head = true;
+    hedge->status = status;
+    hedge->headers = *headers; /* its texts live as long as the exchange */
+    hedge->length = length;
+    hedge->head_usec = sl_loop_now(x->desk->loop);
+    if (status >= 300) { /* the other one may still answer: what this one has to say is not waited for */
+        sl_course_rest(hedge->course, hedge->side.at.target, headers);
+        on_end_of(hedge, sl_error_type_of(status, SL_STR_NONE, SL_STR_NONE), false);
+    }
+}
+
+static void on_data(void *user, struct sl_str bytes)
+{
+    struct sl_hedge *hedge = user;
+    if (!hedge->is_taken) {
+        hedge->owner.on_won(hedge->owner.user);
+    }
+    if (!is_attempt_over(hedge)) {
+        hedge->owner.events->on_data(hedge->owner.user, bytes);
+    }
+}
+
+static void on_turn(void *user)
+{
+    struct sl_hedge *hedge = user;
+    if (hedge->is_taken) {
+        hedge->owner.events->on_turn(hedge->owner.user);
+    }
+}
+
+static void on_end(void *user, bool is_until_close)
+{
+    struct sl_hedge *hedge = user;
+    if (hedge->is_taken) {
+        hedge->owner.events->on_end(hedge->owner.user, is_until_close);
+    } else {
+        on_end_of(hedge, SL_ERR_PROVIDER_BAD_RESPONSE, false); /* without a word */
+    }
+}
+
+static void on_fault(void *user, enum sl_error_type type, struct sl_str text, bool is_unsent)
+{
+    struct sl_hedge *hedge = user;
+    if (hedge->is_taken) {
+        hedge->owner.events->on_fault(hedge->owner.user, type, text, is_unsent);
+        return;
+    }
+    hedge->x->record.error_inside = SL_STR_NONE; /* what the attempt has noted there is not the call's */
+    hedge->x->record.is_final = false;
+    on_end_of(hedge, type, false);
+}
+
+static const struct sl_attempt_events events = { on_head, on_data, on_turn, on_end, on_fault };
+
+/* --- its beginning --- */
+
+/* False: it cannot be asked this. */
+static bool attempt_start(struct sl_hedge *hedge)
+{
+    struct sl_xchg *x = hedge->x;
+    struct sl_record *record = &x->record;
+    struct sl_attempt *attempt = &hedge->attempt;
+    struct sl_llm_error error = { 0 };
+    uint64_t now = sl_loop_now(x->desk->loop), end = x->req->body_usec + x->route->conf.timeouts.total_usec;
+    hedge->timeouts = *hedge->course->at.timeouts;
+    attempt->timeouts = &hedge->timeouts;
+    attempt->target = record->target = &x->route->targets[hedge->course->at.target];
+    attempt->total_usec = SL_MIN(end > now ? end - now : 0, hedge->timeouts.total_usec);
+    attempt->asks_usage = sl_attempt_asks_usage(x, attempt->target);
+    x->env->provider = attempt->target->provider->name;
+    record->upstream_start_usec = now;
+    record->n_attempts++;
+    if (sl_attempt_start(attempt, x, &events, hedge, &error) == 0) {
+        return true;
+    }
+    record->n_attempts--;
+    sl_attempt_stop(attempt);
+    return false;
+}
+
+/* In overload it would make things worse, and a call has its number of attempts. */
+static bool may_begin(const struct sl_hedge *hedge)
+{
+    const struct sl_xchg *x = hedge->x;
+    const struct sl_traffic *traffic = x->route->traffic;
+    return x->record.n_attempts < traffic->fallback.attempts && !(traffic->queue && sl_queue_depth(traffic->queue)) &&
+           !sl_budget_is_over(x->desk->memory);
+}
+
+static void on_timer(struct sl_timer *timer)
+{
+    struct sl_hedge *hedge = SL_CONTAINER_OF(timer, struct sl_hedge, timer);
+    struct sl_xchg *x = hedge->x;
+    if (!may_begin(hedge) || !sl_course_can_hedge(hedge->course) || !sl_hedges_take(x->route->traffic->hedges) ||
+        !sl_spend(x)) {
+        sl_measure_hedge(x, "refused");
+        return;
+    }
+    side_swap(hedge);
+    hedge->is_running = sl_course_hedge(hedge->course) && attempt_start(hedge);
+    if (!hedge->is_running) {
+        sl_course_unhedge(hedge->course);
+    }
+    side_swap(hedge);
+    if (!hedge->is_running) {
+        sl_measure_hedge(x, "refused");
+    }
+}
+
+struct sl_hedge *sl_hedge_arm(struct sl_course *course, const struct sl_hedge_owner *owner)
+{
+    struct sl_xchg *x = course->x;
+    struct sl_hedges *hedges = x->route->traffic->hedges;
+    struct sl_hedge *hedge = SL_ARENA_NEW(x->arena, struct sl_hedge);
+    sl_hedges_earn(hedges);
+    uint64_t after = sl_hedges_after(hedges, course->at.target, x->call->is_stream);
+    if (!hedge || !after) {
+        return NULL;
+    }
+    hedge->x = x;
+    hedge->course = course;
+    hedge->owner = *owner;
+    hedge->side.at = (struct sl_course_at){ .target = SL_NO_TARGET, .is_noted = true };
+    sl_timer_init(&hedge->timer, on_timer);
+    sl_timer_set(x->desk->loop, &hedge->timer, sl_loop_now(x->desk->loop) + after);
+    return hedge;
+}
+
+bool sl_hedge_runs(const struct sl_hedge *hedge)
+{
+    return hedge && hedge->is_running;
+}
+
+struct sl_attempt *sl_hedge_take(struct sl_hedge *hedge)
+{
+    hedge->is_running = false;
+    hedge->is_taken = true;
+    side_swap(hedge);
+    sl_measure_hedge(hedge->x, "won");
+    return &hedge->attempt;
+}
+
+void sl_hedge_tell(struct sl_hedge *hedge)
+{
+    if (hedge->has_head) {
+        hedge->owner.events->on_head(hedge->owner.user, hedge->status, &hedge->headers, hedge->length);
+        hedge->x->record.upstream_head_usec = hedge->head_usec;
+    }
+}

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hedge`: one more attempt elsewhere when the first token does not come."""
+import queue
+import threading
+
+import pytest
+
+from harness import CHAT, DEADLINE, Sluice, wait_for
+from test_traffic import CLAUDE, EVENTS, FILTER, Lab, answer, claude_event, error, lab, model  # noqa: F401: lab is a fixture
+
+ALL = {"after": "50ms", "at_most": "100%"}
+
+
+class Script:
+    """A target that is told when to go on, and tells when it was left."""
+
+    def __init__(self, then=answer, before=None):
+        self.came, self.go, self.left = threading.Event(), threading.Event(), queue.Queue()
+        self.then, self.before = then, before
+
+    def __call__(self, ex):
+        if self.before:
+            self.before(ex)
+        self.came.set()
+        if self.then is None:
+            self.left.put(ex.hold())
+            return
+        assert self.go.wait(DEADLINE)
+        try:
+            self.then(ex)
+        except OSError:
+            pass  # it was left
+
+
+def hedges(sluice):
+    text = sluice.call("GET", "/metrics").body.decode()
+    prefix = 'sluice_hedges_total{route="chat",outcome="'
+    return {line[len(prefix):line.index('"}')]: int(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(prefix)}
+
+
+def tries(lab, r):
+    return [(t["target"], t["why"], t["error_type"], t.get("beaten", False)) for t in lab.sluice.log_line(r.get("x-request-id"))["attempts"]]
+
+
+def idle(lab):
+    """No attempt is left running at any target."""
+    targets = lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]
+    return all(t["in_flight"] == 0 for t in targets)
+
+
+def start(lab, slow, *others, **more):
+    names = "bcd"
+    lab.start([("a", lab.target(slow), {})] + [(names[i], lab.target(o), {"tier": i + 1}) for i, o in enumerate(others)], retries=0, **{"hedge": ALL, **more})
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_the_hedge_is_faster(lab, stream):
+    slow = Script(then=None)
+    start(lab, slow, answer)
+    r = lab.call(stream)
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "b", "2"), r.body
+    assert r.complete and (not stream or b"[DONE]" in r.body)
+    assert slow.left.get(timeout=5) is not None  # it is aborted at once
+    assert tries(lab, r) == [("a", "first", None, True), ("b", "hedge", None, False)]
+    assert hedges(lab.sluice) == {"won": 1} and idle(lab)
+    text = lab.sluice.call("GET", "/metrics").body.decode()
+    assert 'sluice_attempts_total{route="chat",provider="openai",target="a",outcome="cancelled",reason=""} 1' in text
+    assert 'sluice_attempts_total{route="chat",provider="openai",target="b",outcome="ok",reason=""} 1' in text
+
+
+def test_a_head_alone_is_no_token(lab):
+    slow = Script(then=None, before=lambda ex: ex.stream_head())
+    start(lab, slow, answer)
+    r = lab.call(True)
+    assert (r.status, r.get("x-sluice-target")) == (200, "b") and b"[DONE]" in r.body and r.body.count(b"hi") == 1
+    assert hedges(lab.sluice) == {"won": 1} and idle(lab)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_the_first_one_is_faster_after_all(lab, stream):
+    slow, hedge = Script(), Script(then=None)
+    start(lab, slow, hedge)
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "stream": stream})
+    assert hedge.came.wait(DEADLINE)
+    slow.go.set()
+    r = conn.reply()
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "a", "2")
+    assert hedge.left.get(timeout=5) is not None
+    assert sorted(tries(lab, r)) == [("a", "first", None, False), ("b", "hedge", None, True)]
+    assert hedges(lab.sluice) == {"lost": 1} and idle(lab)
+
+
+def test_a_fast_answer_needs_none(lab):
+    start(lab, answer, answer, hedge={"after": "20s", "at_most": "100%"})
+    assert lab.names(5) == ["a"] * 5 and hedges(lab.sluice) == {} and lab.targets[1].n == 0
+
+
+def test_a_hedge_that_fails_changes_nothing(lab):
+    slow = Script()
+    start(lab, slow, error("500 Oops"))
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+    wait_for(lambda: hedges(lab.sluice) == {"failed": 1}, "it failed")
+    slow.go.set()
+    r = conn.reply()
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "a", "2")
+    assert tries(lab, r) == [("b", "hedge", "provider_server_error", False), ("a", "first", None, False)]
+
+
+@pytest.mark.parametrize("fault", [error("500 Oops"), error("503 Busy"), lambda ex: ex.close()], ids=["500", "503", "closed"])
+def test_the_first_one_fails_meanwhile(lab, fault):
+    """The hedge is its successor, and no third attempt is made."""
+    slow, hedge = Script(then=fault), Script()
+    start(lab, slow, hedge, answer)
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+    assert hedge.came.wait(DEADLINE)
+    slow.go.set()
+    wait_for(lambda: [t["in_flight"] for t in lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]] == [0, 1, 0], "the first one is left")
+    hedge.go.set()
+    r = conn.reply()
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "b", "2"), r.body
+    assert [t[:2] for t in tries(lab, r)] == [("a", "first"), ("b", "hedge")] and lab.targets[2].n == 0
+    assert hedges(lab.sluice) == {"won": 1} and idle(lab)
+
+
+def test_both_fail_and_a_third_answers(lab):
+    slow, hedge = Script(then=error("500 Oops")), Script(then=error("500 Oops"))
+    start(lab, slow, hedge, answer)
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+    assert hedge.came.wait(DEADLINE)
+    slow.go.set()
+    wait_for(lambda: [t["in_flight"] for t in lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]] == [0, 1, 0], "the first one is left")
+    hedge.go.set()
+    r = conn.reply()
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "c", "3"), r.body
+    assert [t[:2] for t in tries(lab, r)] == [("a", "first"), ("b", "hedge"), ("c", "fallback")] and idle(lab)
+
+
+def test_an_error_that_moves_no_call_is_told(lab):
+    """A filter's refusal does not go round it by way of a hedge."""
+    slow, hedge = Script(then=error("400 Bad Request", FILTER)), Script(then=None)
+    start(lab, slow, hedge)
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+    assert hedge.came.wait(DEADLINE)
+    slow.go.set()
+    r = conn.reply()
+    assert r.status == 400 and b"filtered" in r.body and r.get("x-sluice-attempts") == "2"
+    assert hedge.left.get(timeout=5) is not None and hedges(lab.sluice) == {"lost": 1} and idle(lab)
+
+
+def test_at_most_so_many(lab):
+    def slow(ex):
+        threading.Event().wait(0.1)
+        answer(ex)
+
+    start(lab, slow, answer, hedge={"after": "1ms", "at_most": "20%"})
+    names = lab.names(10)
+    assert names.count("b") == 2 and hedges(lab.sluice) == {"won": 2, "refused": 8}
+
+
+def test_the_budget_for_repeats_holds_for_it(lab):
+    slow = Script()
+    start(lab, slow, answer, upstream={"retry_budget": {"share": "0%", "least": 0}})
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+    wait_for(lambda: hedges(lab.sluice) == {"refused": 1}, "it was not made")
+    slow.go.set()
+    assert conn.reply().get("x-sluice-attempts") == "1" and lab.targets[1].n == 0
+
+
+def test_nobody_else_is_left(lab):
+    slow = Script()
+    start(lab, slow, error("429 Too Many", headers=[("Retry-After", "60")]))
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+    wait_for(lambda: hedges(lab.sluice) == {"failed": 1}, "the hedge came to nothing")
+    slow.go.set()
+    assert conn.reply().status == 200
+    slow.go.clear()
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+    wait_for(lambda: hedges(lab.sluice) == {"failed": 1, "refused": 1}, "it rests, as it asked for")
+    slow.go.set()
+    assert conn.reply().status == 200 and lab.targets[1].n == 1
+
+
+def test_another_language_answers(lab):
+    def claude(ex):
+        assert ex.path == "/v1/messages" and ex.json()["model"] == "claude-sonnet-4-5"
+        ex.stream_head()
+        for event in CLAUDE:
+            claude_event(ex, event)
+        ex.last_chunk()
+
+    slow, other = Script(then=None), lab.target(claude)
+    lab.start([("a", lab.target(slow), {}), ("b", None, {"model": model(other.base, "anthropic", "claude-sonnet-4-5", "sk-ant"), "tier": 1})], hedge=ALL)
+    r = lab.call(True)
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-provider"), r.get("x-sluice-model")) == (200, "b", "anthropic", "claude-sonnet-4-5")
+    assert b'"hi"' in r.body and b"[DONE]" in r.body and not other.upstream.errors
+
+
+@pytest.mark.parametrize("how", ["gone", "deadline"])
+def test_who_waits_no_longer_stops_both(lab, how):
+    slow, hedge = Script(then=None), Script(then=None)
+    start(lab, slow, hedge)
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT, [("x-sluice-timeout", "400ms")] if how == "deadline" else [])
+    assert hedge.came.wait(DEADLINE)
+    if how == "gone":
+        conn.close()
+    else:
+        assert conn.reply().get("x-sluice-error-type") == "caller_timeout"
+    assert slow.left.get(timeout=5) is not None and hedge.left.get(timeout=5) is not None
+    wait_for(lambda: idle(lab), "nothing is left running")
+
+
+def test_limits_are_charged_once(lab):
+    slow, fast = lab.target(Script(then=None)), lab.target()
+    sluice = {"targets": [{"name": "b", "model": model(fast.base), "tier": 1}], "hedge": ALL}
+    route = {"name": "chat", "endpoint_type": "llm/v1/chat", "model": model(slow.base), "limit": {"calls": 5, "renewal_period": "hour"}, "sluice": sluice}
+    lab.sluice = Sluice(lab.tmp_path, {"endpoints": [route]})
+    r = lab.call()
+    assert (r.get("x-sluice-target"), r.get("x-sluice-attempts"), r.get("x-ratelimit-remaining-requests")) == ("b", "2", "4")
+
+
+def test_the_targets_own_p95(lab):
+    """Twenty fast calls make it known; then a slow one is hedged soon."""
+    slow = Script(then=None)
+    start(lab, answer, answer, hedge={"after": "p95", "at_most": "100%"})
+    assert lab.names(25, stream=True) == ["a"] * 25
+    lab.targets[0].act = slow
+    r = lab.call(True)
+    assert (r.status, r.get("x-sluice-target")) == (200, "b") and hedges(lab.sluice)["won"] == 1
