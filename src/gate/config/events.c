@@ -165,6 +165,9 @@ int sl_events_configure(struct sl_events *events, struct sl_settings *settings, 
 {
     struct sl_snapshot *fresh = NULL;
     pthread_mutex_lock(&events->lock);
+    for (uint32_t i = 0; events->publisher->current && i < n_routes; i++) {
+        sl_route_adopt(routes[i], sl_snapshot_find(events->publisher->current, routes[i]->name));
+    }
     int r = file_snapshot(events, settings, routes, n_routes, &fresh);
     if (r == 0 && events->publisher->current) {
         fresh->keys = sl_keyset_ref(events->publisher->current->keys);
@@ -204,6 +207,7 @@ static int route_put(struct sl_events *events, struct sl_snapshot *s, const stru
     }
     route->incarnation = event->route->id;
     route->version = event->route->version;
+    sl_route_adopt(route, sl_snapshot_find_dynamic(s, event->name));
     r = route_complete(events, route, s->settings, &complete);
     sl_route_unref(route);
     if (r == 0) {

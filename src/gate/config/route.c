@@ -351,3 +351,16 @@ int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, 
     *ret_route = copy;
     return 0;
 }
+
+void sl_route_adopt(struct sl_route *route, const struct sl_route *before)
+{
+    if (!route->traffic || !before || !before->traffic || route->traffic == before->traffic) {
+        return;
+    }
+    for (uint32_t i = 0; i < route->n_targets; i++) {
+        uint32_t at = sl_traffic_find(before->traffic, before->n_targets, route->traffic->targets[i].print);
+        if (at != SL_NO_TARGET && sl_str_eq(route->targets[i].model, before->targets[at].model)) {
+            sl_pool_adopt(&route->traffic->pool, i, &before->traffic->pool, at);
+        }
+    }
+}

@@ -62,6 +62,10 @@ void sl_route_unref(struct sl_route *route);
 SL_MUST int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
                           struct sl_route **ret_route);
 
+/* What `before`, a route of the same name, knows of those targets that are as they were: breakers, waits, times. Nobody
+ * is served by `route` yet. */
+void sl_route_adopt(struct sl_route *route, const struct sl_route *before);
+
 /* The same route under other limits (p == NULL: those of its own definition; SL_E_INVAL: not a list of limits), and
  * with the settings' time-outs where it has none of its own. Shares everything else with `route`. */
 SL_MUST int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, struct sl_str stored_limits,

@@ -336,6 +336,37 @@ void sl_pool_reset(struct sl_pool *pool, uint32_t target)
     pthread_mutex_unlock(&pool->lock);
 }
 
+static void time_adopt(atomic_uint_fast64_t *to, const atomic_uint_fast64_t *from)
+{
+    atomic_store_explicit(to, atomic_load_explicit(from, memory_order_relaxed), memory_order_relaxed);
+}
+
+/* Who looks at the target is a call of the other pool and tells it: here the next one may look. */
+void sl_pool_adopt(struct sl_pool *pool, uint32_t target, struct sl_pool *from, uint32_t from_target)
+{
+    struct sl_target_state *state = &pool->states[target], *before = &from->states[from_target];
+    uint32_t seat = pool->seats[target], from_seat = from->seats[from_target];
+    pthread_mutex_lock(&from->lock);
+    if (pool->breaker.errors) {
+        unsigned is = atomic_load_explicit(&before->breaker.state, memory_order_relaxed);
+        memcpy(state->breaker.n_good, before->breaker.n_good, sizeof(state->breaker.n_good));
+        memcpy(state->breaker.n_bad, before->breaker.n_bad, sizeof(state->breaker.n_bad));
+        state->breaker.half_usec = before->breaker.half_usec;
+        atomic_store(&state->breaker.state, is == SL_BREAKER_HALF ? SL_BREAKER_OPEN : is);
+        time_adopt(&state->breaker.open_until_usec, &before->breaker.open_until_usec);
+    }
+    time_adopt(&state->rest_until_usec, &before->rest_until_usec);
+    pthread_mutex_unlock(&from->lock);
+    for (unsigned k = 0; k < 2; k++) {
+        time_adopt(&pool->times[k].first_usec[seat], &from->times[k].first_usec[from_seat]);
+        time_adopt(&pool->times[k].measured_usec[seat], &from->times[k].measured_usec[from_seat]);
+        time_adopt(&pool->times[k].due_usec[seat], &from->times[k].due_usec[from_seat]);
+    }
+    pthread_mutex_lock(&pool->lock);
+    ready_look(pool, target, 0);
+    pthread_mutex_unlock(&pool->lock);
+}
+
 void sl_pool_measure(struct sl_pool *pool, uint32_t target, bool is_stream, uint64_t took_usec, uint64_t now_usec)
 {
     const struct sl_pool_times *times = &pool->times[is_stream];

@@ -149,6 +149,8 @@ struct sl_target_look {
     uint64_t first_usec[2]; /* of whole replies, of streams; 0: not known */
 };
 void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec, struct sl_target_look *ret);
+/* What is known of a target that another pool had before; this one serves nobody yet. */
+void sl_pool_adopt(struct sl_pool *pool, uint32_t target, struct sl_pool *from, uint32_t from_target);
 /* Closes its breaker, and ends its rest. */
 void sl_pool_reset(struct sl_pool *pool, uint32_t target);
 /* What was measured so long ago may be otherwise now. */

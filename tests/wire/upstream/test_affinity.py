@@ -3,24 +3,31 @@
 import collections
 import json
 import re
+import signal
 import threading
 
 import pytest
+import yaml
 
-from harness import Sluice
+from harness import Sluice, wait_for
 from test_traffic import Lab, answer, error, model
 
 NOW = {"retries": 0}
 
 
 class Talks(Lab):
-    def start(self, targets, kind="llm/v1/chat", data=None, server=None, auth=None, models=None, **sluice):
+    def start(self, targets, kind="llm/v1/chat", data=None, server=None, auth=None, models=None, upstream=None, **sluice):
         """A route `chat` of these targets: (name, target or None, more)."""
         entry = {"name": "chat", "endpoint_type": kind, "sluice": {"targets": [{"name": n, **({"model": model(t.base)} if t else {}), **more} for n, t, more in targets], **sluice}}
-        sections = {"server": server, "auth": auth, "models": models}
+        sections = {"server": server, "auth": auth, "models": models, "upstream": upstream}
         self.config = {"endpoints": [entry], **{k: v for k, v in sections.items() if v}}
         self.args = ("--data", data) if data else ()
         self.sluice = Sluice(self.tmp_path, self.config, args=self.args)
+
+    def rewrite(self):
+        config = {**self.config, "log": {"access": str(self.sluice.log_path)}}
+        (self.sluice.dir / "sluice.yaml").write_text(yaml.safe_dump(config))
+        self.sluice.proc.send_signal(signal.SIGHUP)
 
     def restart(self):
         self.sluice.stop()
@@ -357,3 +364,40 @@ def test_affinity_off_still_asks_for_an_answer_where_it_was_made(lab):
     keeping(lab, affinity="off")
     assert [respond(lab).json()["id"] for _ in range(2)] == ["resp_a0", "resp_b0"]
     assert [respond(lab, previous_response_id=f"resp_{n}0").get("x-sluice-target") for n in "babba"] == list("babba")
+
+
+# --- what stays over changes ---
+
+OPEN = {"errors": 1, "ratio": "1%", "open": "1h"}
+
+
+def states(lab):
+    return {t["target"]: t["state"] for t in lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]}
+
+
+def test_a_reload_keeps_breakers_and_conversations(lab):
+    a, b = lab.target(), lab.target()
+    lab.start([("a", a, {}), ("b", b, {})], server={"workers": 1}, breaker=OPEN, **NOW)
+    assert [where(lab, chat(f"c{n}")) for n in range(2)] == ["a", "b"]
+    a.act = error("500 Oops")
+    assert where(lab, chat("other")) == "b" and states(lab) == {"a": "open", "b": "closed"}
+    entry = lab.config["endpoints"][0]["sluice"]
+    entry["targets"].insert(0, {"name": "new", "model": model(b.base), "weight": 5})
+    lab.rewrite()
+    wait_for(lambda: states(lab) == {"new": "closed", "a": "open", "b": "closed"}, "the reload")
+    n = a.n
+    assert [where(lab, chat("c1", 2)) for _ in range(3)] == ["b"] * 3 and a.n == n
+    entry["targets"][1]["model"]["name"] = "gpt-4o"  # another model is another target
+    lab.rewrite()
+    wait_for(lambda: states(lab)["a"] == "closed", "the reload")
+
+
+def test_a_put_keeps_breakers(lab, tmp_path):
+    a, b = lab.target(error("500 Oops")), lab.target()
+    lab.start([("x", b, {})], server={"workers": 1}, data=str(tmp_path / "data"), upstream={"allow": ["127.0.0.0/8"]})
+    body = {"route_type": "llm/v1/chat", "sluice": {"targets": [{"name": n, "model": model(t.base)} for n, t in (("a", a), ("b", b))], "breaker": OPEN, "retries": 0}}
+    assert lab.sluice.call("PUT", "/api/sluice/v1/routes/made", body).status == 201
+    assert where(lab, {**chat("hi"), "model": "made"}) == "b" and states(lab)["a"] == "open"
+    body["sluice"]["targets"][0]["weight"] = 7
+    assert lab.sluice.call("PUT", "/api/sluice/v1/routes/made", body).status == 200
+    assert states(lab)["a"] == "open"
