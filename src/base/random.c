@@ -2,6 +2,7 @@
 #include "base/random.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/attr.h"
@@ -18,6 +19,19 @@ void sl_random_bytes(void *p, size_t n)
         at += got;
         n -= (size_t)got;
     }
+}
+
+uint64_t sl_random_take(struct sl_random_pool *pool)
+{
+    uint64_t v;
+    if (pool->left < sizeof(v)) {
+        sl_random_bytes(pool->bytes, sizeof(pool->bytes));
+        pool->left = sizeof(pool->bytes);
+    }
+    pool->left -= sizeof(v);
+    memcpy(&v, pool->bytes + pool->left, sizeof(v));
+    memset(pool->bytes + pool->left, 0, sizeof(v)); /* what was given away is not here any more */
+    return v;
 }
 
 void sl_rng_init(struct sl_rng *rng)

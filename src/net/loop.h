@@ -21,6 +21,7 @@ struct sl_loop {
     char *read_buf; /* SL_READ_BUFFER bytes; in use only inside one read callback */
     struct sl_arena_cache arenas;
     struct sl_rng rng;
+    struct sl_random_pool random;
     struct sl_tls_scratch *tls; /* net/tls_conn.c: what TLS streams share; NULL until the first */
     struct sl_soon soon;        /* net/soon.c */
     /* private: the timer heap and the posted calls */

@@ -286,11 +286,13 @@ static bool admit_or_refuse(struct sl_xchg *x)
     return r == 0;
 }
 
+/* Ids of answers are made of the random numbers: who knows one can ask for that answer again, where callers are told
+ * apart by their address alone. */
 static void env_fill(struct sl_xchg *x)
 {
     x->env->wall_usec = sl_clock_wall_usec();
-    x->env->random[0] = sl_rng_next(&x->desk->loop->rng);
-    x->env->random[1] = sl_rng_next(&x->desk->loop->rng);
+    x->env->random[0] = sl_random_take(&x->desk->loop->random);
+    x->env->random[1] = sl_random_take(&x->desk->loop->random);
 }
 
 /* Reads the body to a call. False: the client was refused. */

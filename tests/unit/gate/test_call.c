@@ -390,6 +390,30 @@ static void what_waits_to_be_read_is_not_late(void **state)
     gate_test_end(&world);
 }
 
+/* The id of an answer, in `out`. */
+static void id_ask(struct gate_test *g, char out[64])
+{
+    gate_test_call(g, "POST", "/v1/responses", "", "{\"model\":\"mock\",\"input\":\"x\"}", NULL);
+    struct sl_str got = gate_test_reply(g), mark = SL_STR("\"id\":\"resp_");
+    ptrdiff_t at = sl_str_find(got, mark, 0);
+    assert_true(at >= 0);
+    snprintf(out, 64, "%.*s", 32, got.p + at + mark.n);
+}
+
+/* Who has seen some can tell what the loop's generator gives next: request ids come from there. */
+static void ids_of_answers_do_not_follow_from_what_is_told(void **state)
+{
+    struct gate_test *g = *state;
+    const struct sl_rng known = { { 1, 2 } };
+    char one[64], two[64];
+    g->engine.loop.rng = known;
+    id_ask(g, one);
+    g->engine.loop.rng = known;
+    id_ask(g, two);
+    assert_int_equal(strlen(one), 32);
+    assert_string_not_equal(one, two);
+}
+
 static void the_drains_end_is_told(void **state)
 {
     struct gate_test *g = *state;
@@ -466,6 +490,7 @@ int main(void)
         TEST(a_silent_upstream_is_given_up),
         TEST(a_client_that_leaves_takes_its_upstream_along),
         cmocka_unit_test(what_waits_to_be_read_is_not_late),
+        TEST(ids_of_answers_do_not_follow_from_what_is_told),
         TEST(the_drains_end_is_told),
         cmocka_unit_test(who_may_call),
     };
