@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from faults import FAULTS, Target, Timed, call_on, judge, route_of
-from harness import Sluice
+from harness import Sluice, wait_for
 from test_traffic import closed_port
 
 # How the two targets stand to each other: (balance, more of the bad one, more of the good one). The bad one is first where that can be said.
@@ -60,6 +60,7 @@ def test_a_fault_comes_to_what_the_table_says(world, fault, way, stream):
             want_bad = (1 + (retries if may_repeat else 0)) if is_bad_first else 0
             want_good = 1 if is_on or not is_bad_first else 0
             if bad:
+                wait_for(lambda: bad.n_asked - n_bad >= want_bad, "a target that was left reads what it was asked")
                 assert (bad.n_asked - n_bad, good.n_asked - n_good) == (want_bad, want_good), (name, k, c.status, c.body)
             else:
                 assert good.n_asked - n_good == want_good, (name, k)
@@ -67,4 +68,4 @@ def test_a_fault_comes_to_what_the_table_says(world, fault, way, stream):
             assert c.is_answered == bool(want_good), (name, k, c.status, c.body)
             if way in ("tiers", "weighted", "ordered") and k == 0:
                 assert is_bad_first, name
-    assert judge(calls, [*targets.values(), good]) == sum(c.n_attempts > 1 and fault != "refused" for c in calls)
+    assert judge(calls, [*targets.values(), good], slack=5 if fault == "silent" else 0) == sum(c.n_attempts > 1 and fault != "refused" for c in calls)
