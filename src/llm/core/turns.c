@@ -47,12 +47,25 @@ static void content_add(uint64_t *io_print, struct sl_json_val content)
     }
 }
 
+/* Behind the text whose quote is at `at`. Most of a body is inside of texts: they are not walked byte by byte. */
 static size_t text_end(struct sl_str s, size_t at)
 {
-    for (at++; at < s.n && s.p[at] != '"'; at++) {
-        at += s.p[at] == '\\';
+    size_t begin = at + 1;
+    for (at = begin; at < s.n; at++) {
+        const char *quote = memchr(s.p + at, '"', s.n - at);
+        if (!quote) {
+            break;
+        }
+        at = (size_t)(quote - s.p);
+        size_t n = 0; /* an odd number of them takes the quote into the text */
+        while (at - n > begin && s.p[at - n - 1] == '\\') {
+            n++;
+        }
+        if (n % 2 == 0) {
+            return at + 1;
+        }
     }
-    return at + 1;
+    return s.n;
 }
 
 /* Behind the value at `at` of valid JSON, a list's element. */
