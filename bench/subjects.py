@@ -69,7 +69,7 @@ backend mock
 """
 
 SLUICE_CONF = """\
-server: {{ listen: "127.0.0.1:{port}", workers: 1, limits: {{ body: 200MiB }}, spool: "{dir}" }}
+server: {{ listen: "127.0.0.1:{port}", workers: 1, spool: "{dir}" }}
 log: {{ access: "{dir}/access.log", level: warning }}
 {upstream_section}endpoints:
 """

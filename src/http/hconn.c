@@ -263,7 +263,10 @@ void sl_hconn_refuse_body(struct sl_hconn *conn, int r)
     if (r == SL_E_INVAL || r == SL_E_TRUNCATED) {
         sl_hconn_refuse(conn, 400, "the body is not what its Content-Encoding says, or it is damaged");
     } else if (r == SL_E_LIMIT) {
-        sl_hconn_refuse(conn, 413, "the body is larger than server.limits.body allows");
+        bool is_form = conn->req && conn->req->is_pieced;
+        sl_hconn_refuse(conn, 413,
+                        is_form ? "the form is larger than server.limits.form allows"
+                                : "the body is larger than server.limits.body allows");
     } else if (r == SL_E_BUDGET) {
         sl_hconn_refuse(conn, 503, "the gateway's memory for bodies (server.limits.memory) is used up");
     } else {

@@ -51,7 +51,7 @@ void sl_hreq_read_body(struct sl_hreq *req, size_t max);
 /* The same, but the body comes in pieces: on_piece for each, on_body behind the last (req->body stays empty). Nothing
  * of it is kept here. A compressed one is refused with 415. A reply may begin before the body's end: what the client
  * still sends goes on coming as long as that reply lasts, and the connection closes behind it. */
-void sl_hreq_stream_body(struct sl_hreq *req, size_t max);
+void sl_hreq_stream_body(struct sl_hreq *req, uint64_t max);
 /* Holds the client back / lets it go on. What one read brought still comes. server.timeouts.body_idle stands still
  * meanwhile; that the client goes away is told. */
 void sl_hreq_hold_body(struct sl_hreq *req);

@@ -14,7 +14,7 @@ static int piece_give(void *arg, struct sl_str bytes)
     return conn->req == req ? 0 : SL_E_CANCELLED;
 }
 
-void sl_hreq_stream_body(struct sl_hreq *req, size_t max)
+void sl_hreq_stream_body(struct sl_hreq *req, uint64_t max)
 {
     struct sl_hconn *conn = req->conn;
     SL_ASSERT(conn->state == SL_HC_REPLY && !req->wants_body && !req->is_replying);

@@ -16,7 +16,7 @@ static const char *const advice[SL_ERR_COUNT] = {
         "(`x-sluice-timeout`) has passed; give it more time.",
     [SL_ERR_CALLER_CONFLICT] = "Read the current state, then decide again.",
     [SL_ERR_CALLER_RETIRED] = "This call is gone; the message names its successor.",
-    [SL_ERR_CALLER_BODY_TOO_LARGE] = "Send less, or raise `server.limits.body`.",
+    [SL_ERR_CALLER_BODY_TOO_LARGE] = "Send less, or raise `server.limits.body`; of a form `server.limits.form`.",
     [SL_ERR_CALLER_HEAD_TOO_LARGE] = "Send fewer or shorter headers, or raise `server.limits.head`.",
     [SL_ERR_CALLER_UNSUPPORTED] = "Leave out what the provider cannot do, or use another route.",
     [SL_ERR_CALLER_UNSUPPORTED_MEDIA] =

@@ -248,7 +248,7 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     if (x->path->takes_form && sl_form_is_sent(x)) {
         if (sl_form_begin_or_refuse(x)) {
             sl_xchg_set_state(x, SL_XS_BODY);
-            sl_hreq_stream_body(req, body_max(x));
+            sl_hreq_stream_body(req, x->settings->server.limits.form_bytes);
         }
         return;
     }

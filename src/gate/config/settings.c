@@ -264,6 +264,8 @@ static const struct sl_opt server_limit_opts[] = {
     LIMIT("head", SL_OPT_BYTES, head_bytes, "64KiB", 1024, MIB,
           "size of a request's head; beyond it 431, or 414 for the request line"),
     LIMIT("body", SL_OPT_BYTES, body_bytes, "32MiB", 1024, GIB, "size of a request's body; beyond it 413"),
+    LIMIT("form", SL_OPT_BYTES, form_bytes, "512MiB", 1024, 1024 * GIB,
+          "size of a form (multipart/form-data), which passes through as it comes; beyond it 413"),
     LIMIT("connections", SL_OPT_U32, connections, "10000", 1, 1000000,
           "client connections of all workers; beyond it 503 and close"),
     LIMIT("memory", SL_OPT_BYTES, memory_bytes, "1GiB", MIB, 1024 * GIB,

@@ -21,7 +21,7 @@ struct sl_listen_conf {
 };
 
 struct sl_server_limits {
-    uint64_t head_bytes, body_bytes, memory_bytes, spool_bytes;
+    uint64_t head_bytes, body_bytes, form_bytes, memory_bytes, spool_bytes;
     uint32_t connections;
 };
 

@@ -72,7 +72,7 @@ def start(daemon, length, first=b""):
 
 
 def config(*routes, **more):
-    return {"server": {"limits": {"body": "200MiB"}, **more.pop("server", {})}, "endpoints": list(routes), **more}
+    return {"endpoints": list(routes), **more}
 
 
 def route(base, name="transcribe", **sluice):
@@ -144,7 +144,7 @@ def test_the_same_through_tls_on_both_sides(sluice, tmp_path):
     cert = str(tmp_path / "ca" / "127.0.0.1_localhost1.pem")
     tap = Tap()
     try:
-        daemon = sluice({"server": {"limits": {"body": "200MiB"}, "workers": 1, "tls": {"cert": cert, "key": cert}}, "upstream": {"ca": authority.path},
+        daemon = sluice({"server": {"workers": 1, "tls": {"cert": cert, "key": cert}}, "upstream": {"ca": authority.path},
                          "endpoints": [route(tap.base.replace("http:", "https:"))]})
         size = 24 * MIB
         body = form(MODEL, part("file", os.urandom(size), '; filename="f"'))
@@ -212,7 +212,7 @@ def test_no_file_can_be_made(sluice, tap, tmp_path):
     reply = post(daemon, form(BIG, MODEL))
     assert reply.status == 503 and "server.spool" in reply.json()["error"]["message"]
     assert "missing: No such file or directory" in daemon.stderr
-    full = sluice(config(route(tap.base), server={"spool": str(tmp_path), "limits": {"body": "200MiB", "spool": "1MiB"}}))
+    full = sluice(config(route(tap.base), server={"spool": str(tmp_path), "limits": {"spool": "1MiB"}}))
     reply = post(full, form(BIG, MODEL))
     assert reply.status == 503 and "server.limits.spool" in reply.json()["error"]["message"]
     assert post(full, form(FILE, part("model", "nope"))).status == 404
