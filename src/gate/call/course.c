@@ -444,14 +444,17 @@ void sl_course_unhedge(struct sl_course *course)
     course->at.is_noted = true;
 }
 
-bool sl_course_yield(struct sl_course *course, const struct sl_llm_error *error)
+bool sl_course_yield(struct sl_course *course, const struct sl_llm_error *error, const struct sl_failed *failed)
 {
     enum sl_cause cause = sl_cause_of(error);
+    struct sl_failed once = *failed;
     if (cause == SL_CAUSE_COUNT || !(course->x->route->traffic->fallback.on >> cause & 1)) {
         return false;
     }
-    error_keep(course, error);
-    course->next = (struct sl_step){ SL_STEP_GIVE_UP, SL_NO_TARGET, 0 };
+    once.may_repeat = false; /* the other attempt is its repeat */
+    if (!sl_course_failed(course, error, &once)) {
+        error_keep(course, error);
+    }
     return true;
 }
 

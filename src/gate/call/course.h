@@ -111,7 +111,8 @@ void sl_course_hedged(struct sl_course *course);
 /* It was not asked: its place is given back. */
 void sl_course_unhedge(struct sl_course *course);
 /* A failure while another attempt of the call runs: that one may do better. False: nobody else may be asked. */
-SL_MUST bool sl_course_yield(struct sl_course *course, const struct sl_llm_error *error);
+SL_MUST bool sl_course_yield(struct sl_course *course, const struct sl_llm_error *error,
+                             const struct sl_failed *failed);
 /* What an upstream with these headers (NULL: it has none) asks everybody to wait; some say it in the body. */
 void sl_course_rest(struct sl_course *course, uint32_t target, const struct sl_headers *headers);
 uint64_t sl_course_rest_usec(const struct sl_course *course, const struct sl_headers *headers, uint64_t told_sec);

@@ -149,7 +149,7 @@ static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wai
 static bool failed(struct sl_plan *plan, const struct sl_llm_error *error, const struct sl_failed *how)
 {
     if (SL_UNLIKELY(plan->hedge)) {
-        if (sl_hedge_runs(plan->hedge) && sl_course_yield(plan->course, error)) {
+        if (sl_hedge_runs(plan->hedge) && sl_course_yield(plan->course, error, how)) {
             return true;
         }
         hedge_stop(plan);
@@ -524,9 +524,12 @@ static void on_hedge_won(void *user)
 static void attempt_begin(struct sl_plan *plan)
 {
     sl_xchg_set_state(plan->x, SL_XS_UPSTREAM);
-    if (SL_UNLIKELY(plan->hedge)) {
-        hedge_take(plan); /* the first one failed meanwhile */
-        return;
+    if (SL_UNLIKELY(plan->hedge)) { /* the first one failed meanwhile */
+        if (sl_hedge_runs(plan->hedge)) {
+            hedge_take(plan);
+            return;
+        }
+        hedge_stop(plan); /* and this one, too: there is the first one's error */
     }
     if (!plan->course || target_enter(plan)) {
         attempt_at(plan);

@@ -135,6 +135,23 @@ def test_both_fail_and_a_third_answers(lab):
     assert [t[:2] for t in tries(lab, r)] == [("a", "first"), ("b", "hedge"), ("c", "fallback")] and idle(lab)
 
 
+def test_both_fail_at_once(lab):
+    """In one turn of the loop, as often as not."""
+    slow, hedge = Script(then=error("500 Oops")), Script(then=error("500 Oops"))
+    hedge.go = slow.go
+    start(lab, slow, hedge, answer, breaker="off", server={"workers": 1}, upstream={"retry_budget": {"least": 1000}})
+    for _ in range(20):
+        slow.go.clear()
+        hedge.came.clear()
+        conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+        assert hedge.came.wait(DEADLINE)
+        slow.go.set()
+        r = conn.reply()
+        assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "c", "3"), r.body
+        conn.close()
+    assert idle(lab)
+
+
 def test_an_error_that_moves_no_call_is_told(lab):
     """A filter's refusal does not go round it by way of a hedge."""
     slow, hedge = Script(then=error("400 Bad Request", FILTER)), Script(then=None)
