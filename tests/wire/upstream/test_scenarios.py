@@ -9,7 +9,7 @@ import pytest
 
 from bedrock_fake import event as aws_event
 from faults import Crowd, Target, has_left, after, answer, by_clock, by_turns, cut_at, dribble, error, hang_up, judge, never, raw_of, reset, route_of, Timed, call_on
-from harness import SANITIZED, Sluice, wait_for
+from harness import Sluice, wait_for
 from test_traffic import closed_port
 
 N = int(os.environ.get("SCENARIO_CALLS", "300"))
@@ -46,6 +46,10 @@ class Stage:
     def at_rest(self):
         """No call runs at any target any more, and no connection to a client is open."""
         return all(t["in_flight"] == 0 for t in self.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"])
+
+    def all_read(self, crowd):
+        """A target that was left may be so slow that it reads what it was asked only now."""
+        wait_for(lambda: sum(t.n_asked for t in self.targets) >= crowd.n_attempts, "what was sent is read")
 
     def judge(self, crowd, slack=0):
         wait_for(self.at_rest, "no attempt is left over")
@@ -111,6 +115,7 @@ def test_one_of_two_is_down(stage, kind):
 def test_one_of_two_accepts_and_never_answers(stage):
     bad, good = stage.target("bad", never), stage.target("good")
     crowd = stage.start((bad, {"timeouts": {"first_byte": "100ms"}}), good).run(N)
+    stage.all_read(crowd)
     assert crowd.n_errors == 0 and good.n_asked == N and crowd.n_attempts == N + bad.n_asked
     assert stage.judge(crowd, SLACK) == bad.n_asked <= BEFORE_OPEN + probes(crowd)
 
@@ -119,6 +124,7 @@ def test_one_of_two_sends_a_byte_at_a_time(stage):
     """Its head takes longer than first_byte says."""
     bad, good = stage.target("bad", dribble(0.02)), stage.target("good")
     crowd = stage.start((bad, {"timeouts": {"first_byte": "100ms"}}), good).run(N)
+    stage.all_read(crowd)
     assert crowd.n_errors == 0 and good.n_asked == N and crowd.n_attempts == N + bad.n_asked
     assert stage.judge(crowd, SLACK) == bad.n_asked <= BEFORE_OPEN + probes(crowd)
 
@@ -137,11 +143,12 @@ def test_one_of_two_sends_a_head_and_never_an_event(stage, pieces):
 
     bad, good = stage.target("bad", head_and_no_more), stage.target("good")
     crowd = stage.start((bad, {"timeouts": {"first_byte": "100ms"}}), good).run(min(N, 1000))
+    stage.all_read(crowd)
     assert crowd.n_errors == 0 and crowd.n_attempts == bad.n_asked + good.n_asked
     assert stage.judge(crowd, SLACK) == crowd.n_attempts - len(crowd.calls) == sum(c.n_attempts == 2 and c.stream for c in crowd.calls) > 0
 
 
-@pytest.mark.parametrize("balance, least, most", [("weighted", 45, 55), ("least_busy", 0, 35), ("fastest", 0, 20)])
+@pytest.mark.parametrize("balance, least, most", [("weighted", 45, 55), ("least_busy", 0, 35), ("fastest", 0, 40)])
 def test_one_of_two_is_slow(stage, balance, least, most):
     """In its time, but slower: nobody sees an error, nothing is asked twice, and who looks at it sends it less."""
     slow, fast = stage.target("slow", after(0.05)), stage.target("fast")
