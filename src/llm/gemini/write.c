@@ -13,14 +13,13 @@
 const char *sl_gemini_reason(enum sl_finish finish)
 {
     switch (finish) {
-    case SL_FINISH_NONE:
-        return NULL;
     case SL_FINISH_LENGTH:
         return "MAX_TOKENS";
     case SL_FINISH_CONTENT_FILTER:
         return "SAFETY";
     case SL_FINISH_OTHER:
         return "OTHER";
+    case SL_FINISH_NONE: /* some upstreams do not say why they end; a client of Google's takes that for a cut */
     case SL_FINISH_STOP:
     case SL_FINISH_TOOL_CALLS:
         break;
@@ -147,9 +146,7 @@ static void choice_write(struct sl_jw *w, const struct sl_choice *choice, bool h
     sl_jw_end(w);
     sl_jw_member_str(w, "role", SL_STR("model"));
     sl_jw_end(w);
-    if (sl_gemini_reason(choice->finish)) {
-        sl_jw_member_str(w, "finishReason", sl_str_c(sl_gemini_reason(choice->finish)));
-    }
+    sl_jw_member_str(w, "finishReason", sl_str_c(sl_gemini_reason(choice->finish)));
     sl_jw_member_i64(w, "index", choice->index);
     sl_gemini_grounding_write_whole(w, choice, has_thoughts);
     sl_gemini_logprobs_write(w, choice->logprobs);

@@ -31,7 +31,6 @@ struct sl_gemini_writer {
     } texts[SL_GEMINI_CHOICES_MAX];
 };
 
-/* NULL: none is said. */
 const char *sl_gemini_reason(enum sl_finish finish);
 /* A part, be it all of a block or a piece of it. */
 void sl_gemini_part_write(struct sl_jw *w, const struct sl_block *block);
