@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 KEYS = ("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", None)
 FIELDS = {"messages", "system", "inferenceConfig", "toolConfig", "guardrailConfig", "additionalModelRequestFields", "additionalModelResponseFieldPaths", "requestMetadata",
           "performanceConfig", "serviceTier", "promptVariables", "outputConfig"}
-BLOCKS = {"text", "image", "document", "toolUse", "toolResult", "reasoningContent", "cachePoint"}
+BLOCKS = {"text", "image", "document", "toolUse", "toolResult", "reasoningContent", "cachePoint", "searchResult"}
 WORD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 DOCUMENT = re.compile(r"[A-Za-z0-9()\[\]-]+( [A-Za-z0-9()\[\]-]+)*")
 
@@ -61,6 +61,11 @@ def check_block(block, where, names, blocks=BLOCKS):
         if not DOCUMENT.fullmatch(value["name"]) or value["name"] in names:
             raise Refused(f"The document name at {where} is invalid or there twice: {value['name']}")
         names.add(value["name"])
+        if set(value) - {"format", "name", "source", "context", "citations"} or len(value["source"]) != 1:
+            raise Refused(f"{where}.document: {sorted(value)}")
+    if kinds[0] == "searchResult" and (not {"source", "title", "content"} <= set(value) or set(value) - {"source", "title", "content", "citations"} or
+                                       any(set(c) != {"text"} for c in value["content"])):
+        raise Refused(f"{where}.searchResult: source, title and a content of texts are expected")
     if kinds[0] == "toolUse" and not (WORD.fullmatch(value["toolUseId"]) and WORD.fullmatch(value["name"]) and isinstance(value["input"], dict)):
         raise Refused(f"{where}.toolUse: {value}")
     if kinds[0] == "toolResult":
