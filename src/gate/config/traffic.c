@@ -39,7 +39,7 @@ static int target_model_bind(struct making *m, const struct sl_val *item, const 
     int r = sl_route_model_bind(m->bind, conf->model, place->models, target);
     *place->n_targets += target->provider != NULL;
     r = r < 0 ? r : sl_route_model_fit(m->bind, item->pos, conf->model, place->type, target);
-    if (r == 0 && !(target->provider->caps & SL_BIT(place->type))) {
+    if (r == 0 && !((target->provider->caps | target->provider->passes) & SL_BIT(place->type))) {
         WARN(m->bind, item->pos, "this target can never answer: the provider '%s' does not serve %s",
              target->provider->name, sl_llm_type_name(place->type));
     }

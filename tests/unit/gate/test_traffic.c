@@ -6,6 +6,7 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 
+#define OPENAI  "{ provider: openai, name: m, config: { openai_api_key: k } }"
 #define ROUTE   "endpoints:\n  - name: a\n    endpoint_type: llm/v1/chat\n"
 #define WITH    ROUTE "    model: " MOCK "\n    sluice:\n"
 #define SPARE   "{ name: spare, model: " MOCK " }"
@@ -99,6 +100,14 @@ static const struct {
       "x, model: { provider: anthropic, name: m, config: { anthropic_api_key: k } } }] }\n",
       "warning: endpoints[0].sluice.targets[0]: this target can never answer: the provider 'anthropic' does not serve "
       "llm/v1/embeddings" },
+    { "endpoints:\n  - name: a\n    endpoint_type: llm/v1/transcriptions\n    model: " OPENAI
+      "\n    sluice: { targets: [{ name: x, model: " OPENAI " }] }\n",
+      NULL },
+    { "endpoints:\n  - name: a\n    endpoint_type: llm/v1/transcriptions\n    model: " OPENAI
+      "\n    sluice: { targets: [{ name: x, model: { provider: anthropic, name: m, config: { anthropic_api_key: k } } "
+      "}] "
+      "}\n",
+      "this target can never answer: the provider 'anthropic' does not serve llm/v1/transcriptions" },
 };
 
 static void each_is_taken_or_told_why_not(void **state)
