@@ -36,7 +36,7 @@ enum sl_hcall_fault {
     SL_HF_BAD_RESPONSE, /* not HTTP, ambiguous length, head too large, undecodable */
     SL_HF_CODING,       /* a Content-Encoding that was not asked for: asking again would bring the same */
     SL_HF_BROKEN,       /* the reply's body ended before its end */
-    SL_HF_MEMORY,
+    SL_HF_MEMORY,       /* no memory, or no descriptor, left here */
 };
 
 struct sl_hcall_cbs {

@@ -258,13 +258,14 @@ static void conn_on_dialled(void *arg, enum sl_dial_result result, const char *t
     conn->dial = NULL;
     if (result != SL_DIAL_OK) {
         char of_proxy[256];
-        if (conn->is_proxied) {
+        if (conn->is_proxied && result != SL_DIAL_SPENT) {
             snprintf(of_proxy, sizeof(of_proxy), "the proxy: %s", text);
             text = of_proxy;
         }
         connect_failed(conn,
                        result == SL_DIAL_TIMEOUT   ? SL_HF_TIMEOUT_CONNECT
                        : result == SL_DIAL_GUARDED ? SL_HF_GUARDED
+                       : result == SL_DIAL_SPENT   ? SL_HF_MEMORY
                                                    : SL_HF_CONNECT,
                        text);
         return;

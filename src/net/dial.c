@@ -47,6 +47,7 @@ struct sl_dial {
     unsigned n_tries, n_running;
     unsigned rank;   /* how telling `text` is */
     bool is_guarded; /* it says that the guard does not let */
+    bool is_spent;   /* it says that this process can open no more */
     char text[512];
     char host[SL_RESOLVE_HOST_MAX + 1];
     struct sl_resolve_wait wait; /* the addresses, too */
@@ -85,7 +86,8 @@ static void addr_text(const union sl_sockaddr *addr, uint16_t port, char out[ADD
 static void dial_note(struct sl_dial *dial, unsigned index, int error)
 {
     bool is_local = error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
-    unsigned rank = is_local ? 1 : 2;
+    bool is_spent = error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+    unsigned rank = is_spent ? 3 : is_local ? 1 : 2;
     if (rank < dial->rank) {
         return;
     }
@@ -93,7 +95,11 @@ static void dial_note(struct sl_dial *dial, unsigned index, int error)
     char addr[ADDR_TEXT_MAX];
     addr_text(&dial->wait.addrs.addrs[index], dial->port, addr);
     dial->is_guarded = error == EGUARD;
-    if (dial->is_guarded) {
+    dial->is_spent = is_spent;
+    if (is_spent) {
+        snprintf(dial->text, sizeof(dial->text), "the gateway cannot open a connection to an upstream: %s%s",
+                 strerror(error), error == EMFILE ? ": raise the limit (ulimit -n, LimitNOFILE)" : "");
+    } else if (dial->is_guarded) {
         snprintf(dial->text, sizeof(dial->text), "%s is no public address: it is refused unless upstream.allow has it",
                  addr);
     } else if (error == ECONNREFUSED) {
@@ -147,6 +153,11 @@ static void on_deadline(struct sl_timer *timer)
                  dial->rank && !dial->is_guarded ? "; " : "", dial->is_guarded ? "" : why);
     }
     dial_end(dial, SL_DIAL_TIMEOUT);
+}
+
+static enum sl_dial_result dial_failed(const struct sl_dial *dial)
+{
+    return dial->is_spent ? SL_DIAL_SPENT : dial->is_guarded ? SL_DIAL_GUARDED : SL_DIAL_CONNECT_FAILED;
 }
 
 /* --- connecting --- */
@@ -242,7 +253,7 @@ static void on_uv_poll(uv_poll_t *poll, int status, int events)
     dial_note(dial, index, error);
     sl_timer_clear(&dial->step);
     if (dial_next(dial)) {
-        dial_end(dial, dial->is_guarded ? SL_DIAL_GUARDED : SL_DIAL_CONNECT_FAILED);
+        dial_end(dial, dial_failed(dial));
     }
 }
 
@@ -266,7 +277,7 @@ static void on_resolved(struct sl_resolve_wait *wait, int error)
     if (error) {
         dial_fail_resolve(dial, gai_strerror(error));
     } else if (dial_next(dial)) {
-        dial_end(dial, dial->is_guarded ? SL_DIAL_GUARDED : SL_DIAL_CONNECT_FAILED);
+        dial_end(dial, dial_failed(dial));
     }
 }
 
@@ -283,7 +294,7 @@ static void on_step(struct sl_timer *timer)
     if (dial->why) {
         dial_fail_resolve(dial, dial->why);
     } else if (dial_next(dial)) {
-        dial_end(dial, dial->is_guarded ? SL_DIAL_GUARDED : SL_DIAL_CONNECT_FAILED);
+        dial_end(dial, dial_failed(dial));
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -210,6 +211,27 @@ static void test_refused(void **state)
     close(held);
 }
 
+/* The process has no descriptor left: that is no fault of who was to be reached. */
+static void test_no_descriptor_left(void **state)
+{
+    struct sl_loop *loop = *state;
+    struct result r;
+    struct rlimit before, none;
+    int next = dup(0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = (rlim_t)next; /* the lowest that is free is beyond it */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    dial(&r, loop, "127.0.0.1", 9, 5000);
+    RUN_UNTIL(loop, r.n == 1);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    dial_ends(&r, SL_DIAL_SPENT,
+              "the gateway cannot open a connection to an upstream: Too many open files: raise the limit (ulimit -n, "
+              "LimitNOFILE)");
+    peers_done(&r.peer, NULL);
+}
+
 /* What a caller is told where the address is not his to know. */
 static void test_texts_lose_their_addresses(void **state)
 {
@@ -382,6 +404,7 @@ int main(void)
         NET_TEST(test_literals_and_names),
         NET_TEST(test_guard),
         NET_TEST(test_refused),
+        NET_TEST(test_no_descriptor_left),
         NET_TEST(test_texts_lose_their_addresses),
         NET_TEST(test_a_refused_address_is_followed_by_the_next_at_once),
         NET_TEST(test_a_silent_address_is_overtaken),
