@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/course.h"
 
+#include <stdio.h>
+
 #include "base/num.h"
 #include "gate/call/cause.h"
 #include "gate/call/fit.h"
+#include "gate/call/measure.h"
 #include "gate/call/spend.h"
 #include "gate/call/state.h"
 #include "gate/call/verdict.h"
@@ -89,6 +92,27 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
 
 /* --- begin --- */
 
+/* How many of the targets take no calls for which reason. */
+static const char *none_why(const struct sl_course *course, uint64_t now)
+{
+    static const char *const words[] = { "failed again and again", "asked to wait", "at max_concurrent" };
+    const struct sl_pool *pool = pool_of(course);
+    unsigned counts[SL_ARRAY_LEN(words)] = { 0 };
+    for (uint32_t i = 0; i < pool->n; i++) {
+        struct sl_target_look look;
+        sl_pool_look(pool, i, now, &look);
+        counts[look.state != SL_BREAKER_CLOSED ? 0 : look.waits_usec ? 1 : 2]++;
+    }
+    char text[160] = "";
+    for (size_t i = 0, n = 0; i < SL_ARRAY_LEN(words); i++) {
+        if (counts[i]) {
+            n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u %s", n ? ", " : "", counts[i], words[i]);
+        }
+    }
+    struct sl_str kept = sl_arena_printf(course->x->arena, "%s", text);
+    return kept.p ? kept.p : "";
+}
+
 /* None can be asked: they rest, or have all calls that they may. */
 static void error_of_none(const struct sl_course *course, struct sl_llm_error *ret)
 {
@@ -99,17 +123,19 @@ static void error_of_none(const struct sl_course *course, struct sl_llm_error *r
         sl_pool_look(pool_of(course), course->bond.only, now, &look);
         until = look.waits_usec ? now + look.waits_usec : 0;
     }
+    const char *why = none_why(course, now);
     uint64_t sec = until ? (until - now + SL_USEC_PER_SEC - 1) / SL_USEC_PER_SEC : 1;
     *ret = (struct sl_llm_error){
         .type = SL_ERR_PROVIDER_OVERLOADED,
         .status = 503,
-        .message = sl_arena_printf(x->arena, "No target of the route '%.*s' takes calls now: try again in %llu s.",
-                                   SL_STR_ARG(x->route->name), (unsigned long long)sec),
+        .message = sl_arena_printf(x->arena, "No target of the route '%.*s' takes calls now (%s): try again in %llu s.",
+                                   SL_STR_ARG(x->route->name), why, (unsigned long long)sec),
         .retry_after_sec = sec,
     };
     if (course->bond.only != SL_NO_TARGET) {
         sl_bond_tell(&course->bond, ret);
     }
+    sl_measure_no_target(course->x, ret, now);
 }
 
 /* Where the conversation was, as long as that one takes calls. */
@@ -222,7 +248,9 @@ static void running_end(struct sl_course *course, enum sl_outcome outcome)
 {
     if (course->at.running != SL_BEGUN_NOT) {
         course->at.end_usec = sl_loop_now(course->x->desk->loop);
-        sl_pool_end(pool_of(course), course->at.target, course->at.running, outcome, course->at.end_usec);
+        if (sl_pool_end(pool_of(course), course->at.target, course->at.running, outcome, course->at.end_usec)) {
+            sl_measure_breaker(course->x, course->at.target, outcome == SL_OUTCOME_BAD, course->at.end_usec);
+        }
         course->at.running = SL_BEGUN_NOT;
         sl_wait_serve(course->x);
     }

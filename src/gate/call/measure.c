@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/call/measure.h"
 
+#include <stdio.h>
+
+#include "base/num.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -69,12 +72,19 @@ static struct sl_str said(const struct sl_record *record, enum sl_error_type typ
     return is_operators ? record->upstream_said : SL_STR_NONE;
 }
 
+static struct sl_str target_name(const struct sl_xchg *x)
+{
+    bool has_several = x->route->traffic && x->record.target;
+    return has_several ? x->route->traffic->targets[x->record.target - x->route->targets].name : SL_STR_NONE;
+}
+
 /* For the operator's log. */
 static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)
 {
     const struct sl_record *record = &x->record;
     const struct sl_notice notice = {
         .route = x->route->name,
+        .target = target_name(x),
         .provider = record->target ? sl_str_c(record->target->provider->name) : SL_STR(""),
         .model = record->target ? record->target->model : SL_STR(""),
         .kind = sl_error_type_word(type),
@@ -85,6 +95,30 @@ static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t no
         .said = said(record, type),
     };
     sl_notice_upstream(x->worker->gate->notices, &notice, now_usec);
+}
+
+void sl_measure_breaker(struct sl_xchg *x, uint32_t target, bool is_open, uint64_t now_usec)
+{
+    const struct sl_traffic *traffic = x->route->traffic;
+    char room[96] = "it gets its calls again: its breaker is closed", open[32];
+    if (is_open) {
+        sl_format_duration(traffic->pool.breaker.open_usec, open);
+        snprintf(room, sizeof(room), "it gets no calls for %s: its breaker is open", open);
+    }
+    sl_notice_route(x->worker->gate->notices,
+                    &(struct sl_notice){ .route = x->route->name,
+                                         .target = traffic->targets[target].name,
+                                         .kind = is_open ? "breaker_open" : "breaker_closed",
+                                         .text = sl_str_c(room) },
+                    now_usec);
+}
+
+void sl_measure_no_target(struct sl_xchg *x, const struct sl_llm_error *error, uint64_t now_usec)
+{
+    x->record.error_text = error->message;
+    sl_notice_route(x->worker->gate->notices,
+                    &(struct sl_notice){ .route = x->route->name, .kind = "no_target", .text = error->message },
+                    now_usec);
 }
 
 void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)

@@ -18,6 +18,10 @@ void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now
 void sl_measure_beaten(struct sl_xchg *x, uint64_t now_usec);
 /* What came of one more attempt beside the first: a word. */
 void sl_measure_hedge(struct sl_xchg *x, const char *outcome);
+/* The breaker of a target of its route opened or closed. */
+void sl_measure_breaker(struct sl_xchg *x, uint32_t target, bool is_open, uint64_t now_usec);
+/* No target could be asked: the log says why. */
+void sl_measure_no_target(struct sl_xchg *x, const struct sl_llm_error *error, uint64_t now_usec);
 /* What a limit decided. */
 void sl_measure_limit(struct sl_xchg *x, bool is_refused);
 /* It waited for a place at a target, and got one or not. */

@@ -451,6 +451,7 @@ static void place_on_over(void *arg)
     } else {
         struct sl_llm_error error;
         sl_wait_error(x, state, &error);
+        sl_measure_no_target(x, &error, sl_loop_now(x->desk->loop));
         sl_xchg_fail(x, &error);
     }
 }
@@ -475,6 +476,7 @@ static bool target_enter(struct sl_plan *plan)
     }
     if (r == SL_E_LIMIT) {
         sl_wait_full_error(x, &error);
+        sl_measure_no_target(x, &error, sl_loop_now(x->desk->loop));
         sl_xchg_fail(x, &error);
     } else if (r < 0) {
         sl_xchg_fail_nomem(x);

@@ -303,28 +303,32 @@ static bool breaker_count(const struct sl_breaker_rule *rule, struct sl_breaker 
     return opens;
 }
 
-void sl_pool_end(struct sl_pool *pool, uint32_t target, enum sl_begun begun, enum sl_outcome outcome, uint64_t now_usec)
+bool sl_pool_end(struct sl_pool *pool, uint32_t target, enum sl_begun begun, enum sl_outcome outcome, uint64_t now_usec)
 {
     struct sl_breaker *breaker = &pool->states[target].breaker;
     place_leave(pool, target, now_usec);
     if (!pool->breaker.errors || (begun == SL_BEGUN && outcome == SL_OUTCOME_NEUTRAL)) {
-        return;
+        return false;
     }
+    bool is_turn = false;
     pthread_mutex_lock(&pool->lock);
     unsigned state = atomic_load_explicit(&breaker->state, memory_order_relaxed);
     if (begun == SL_BEGUN_PROBE && state == SL_BREAKER_HALF) {
         if (outcome == SL_OUTCOME_GOOD) {
             breaker_close(breaker);
+            is_turn = true;
         } else { /* it says nothing: the next call may look */
             breaker_open(breaker, outcome == SL_OUTCOME_BAD ? now_usec + pool->breaker.open_usec : now_usec);
         }
         ready_look(pool, target, now_usec);
     } else if (begun == SL_BEGUN && state == SL_BREAKER_CLOSED) {
-        if (breaker_count(&pool->breaker, breaker, outcome, now_usec)) {
+        is_turn = breaker_count(&pool->breaker, breaker, outcome, now_usec);
+        if (is_turn) {
             ready_look(pool, target, now_usec);
         }
     }
     pthread_mutex_unlock(&pool->lock);
+    return is_turn;
 }
 
 void sl_pool_reset(struct sl_pool *pool, uint32_t target)

@@ -138,8 +138,8 @@ uint64_t sl_pool_rested_usec(const struct sl_pool *pool, uint64_t now_usec);
  * running or another one looks. */
 enum sl_begun { SL_BEGUN_NOT, SL_BEGUN, SL_BEGUN_PROBE };
 SL_MUST enum sl_begun sl_pool_begin(struct sl_pool *pool, uint32_t target, uint64_t now_usec);
-/* Once for each that began. */
-void sl_pool_end(struct sl_pool *pool, uint32_t target, enum sl_begun begun, enum sl_outcome outcome,
+/* Once for each that began. True: it opened the breaker, or closed it. */
+bool sl_pool_end(struct sl_pool *pool, uint32_t target, enum sl_begun begun, enum sl_outcome outcome,
                  uint64_t now_usec);
 /* How a target is, for who looks on. */
 struct sl_target_look {

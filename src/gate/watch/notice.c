@@ -9,6 +9,7 @@
 static uint64_t id_of(const struct sl_notice *notice)
 {
     uint64_t id = sl_hash(notice->route) * 31 + sl_hash(sl_str_c(notice->kind));
+    id = notice->target.n ? id * 31 + sl_hash(notice->target) : id;
     return id ? id : 1;
 }
 
@@ -65,11 +66,25 @@ bool sl_notice_upstream(struct sl_notices *notices, const struct sl_notice *noti
     if (notice->status) {
         snprintf(status, sizeof(status), ", status %d", notice->status);
     }
-    sl_log(SL_LOG_WARNING, "upstream", "route '%.*s' (%.*s%s%.*s): %s%s%s%.*s%s%.*s%s%.*s%s%.*s%s%s",
-           SL_STR_ARG(notice->route), SL_STR_ARG(notice->provider), notice->model.n ? ", " : "",
+    sl_log(SL_LOG_WARNING, "upstream", "route '%.*s'%s%.*s%s (%.*s%s%.*s): %s%s%s%.*s%s%.*s%s%.*s%s%.*s%s%s",
+           SL_STR_ARG(notice->route), notice->target.n ? ", target '" : "", SL_STR_ARG(notice->target),
+           notice->target.n ? "'" : "", SL_STR_ARG(notice->provider), notice->model.n ? ", " : "",
            SL_STR_ARG(notice->model), notice->kind, status, notice->code.n ? ", " : "", SL_STR_ARG(notice->code),
            notice->request_id.n ? ", its request " : "", SL_STR_ARG(notice->request_id), notice->text.n ? ": " : "",
            SL_STR_ARG(notice->text), notice->said.n ? ": \"" : "", SL_STR_ARG(notice->said), notice->said.n ? "\"" : "",
            more_text(n, more));
+    return true;
+}
+
+bool sl_notice_route(struct sl_notices *notices, const struct sl_notice *notice, uint64_t now_usec)
+{
+    uint64_t n = 0;
+    char more[MORE_MAX];
+    if (!is_due(notices, id_of(notice), now_usec, &n)) {
+        return false;
+    }
+    sl_log(SL_LOG_WARNING, "upstream", "route '%.*s'%s%.*s%s: %.*s%s", SL_STR_ARG(notice->route),
+           notice->target.n ? ", target '" : "", SL_STR_ARG(notice->target), notice->target.n ? "'" : "",
+           SL_STR_ARG(notice->text), more_text(n, more));
     return true;
 }

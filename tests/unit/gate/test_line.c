@@ -147,6 +147,28 @@ static void a_failing_upstream_is_told_once_a_minute(void **state)
     }
 }
 
+/* Who fails is told by its name: one target's failures do not hide another's. */
+static void targets_are_told_apart(void **state)
+{
+    (void)state;
+    static struct sl_notices notices;
+    char b[16] = "b0";
+    struct sl_notice notice = { .route = SL_STR("r"), .provider = SL_STR("mock"), .kind = "provider_server_error" };
+    notice.target = SL_STR("a");
+    assert_true(sl_notice_upstream(&notices, &notice, 100));
+    bool is_told = false;
+    for (unsigned i = 0; !is_told && i < 9; i++) { /* some name has a slot of its own */
+        snprintf(b, sizeof(b), "b%u", i);
+        notice.target = sl_str_c(b);
+        is_told = sl_notice_upstream(&notices, &notice, 101) && !sl_notice_upstream(&notices, &notice, 102);
+    }
+    assert_true(is_told);
+    notice.kind = "breaker_open";
+    notice.text = SL_STR("its breaker is open");
+    assert_true(sl_notice_route(&notices, &notice, 103));
+    assert_false(sl_notice_route(&notices, &notice, 104));
+}
+
 static void a_full_gateway_is_told_once_a_minute(void **state)
 {
     (void)state;
@@ -167,11 +189,9 @@ static void a_full_gateway_is_told_once_a_minute(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_are_utf_8_as_they_came),
-        cmocka_unit_test(each_byte_at_each_place),
-        cmocka_unit_test(a_text_is_cut_at_a_character),
-        cmocka_unit_test(a_failing_upstream_is_told_once_a_minute),
-        cmocka_unit_test(a_full_gateway_is_told_once_a_minute),
+        cmocka_unit_test(texts_are_utf_8_as_they_came), cmocka_unit_test(each_byte_at_each_place),
+        cmocka_unit_test(a_text_is_cut_at_a_character), cmocka_unit_test(a_failing_upstream_is_told_once_a_minute),
+        cmocka_unit_test(targets_are_told_apart),       cmocka_unit_test(a_full_gateway_is_told_once_a_minute),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

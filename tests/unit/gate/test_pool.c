@@ -409,7 +409,7 @@ static void one_looks_and_the_others_wait(void **state)
     /* Two run at it; the first one's failure opens it, the other one says nothing more. */
     assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN);
     assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN);
-    sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_BAD, now);
+    assert_true(sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_BAD, now));
     assert_int_equal(pick(), 1);
     assert_int_equal(sl_pool_rested_usec(&world.pool, now), now + 5 * SEC);
     now = world.ask.now_usec += 5 * SEC;
@@ -417,9 +417,9 @@ static void one_looks_and_the_others_wait(void **state)
     assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN_PROBE);
     assert_int_equal(pick(), 1);
     assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN_NOT);
-    sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_GOOD, now); /* of before: it does not close it */
+    assert_false(sl_pool_end(&world.pool, 0, SL_BEGUN, SL_OUTCOME_GOOD, now)); /* of before: it does not close it */
     assert_int_equal(pick(), 1);
-    sl_pool_end(&world.pool, 0, SL_BEGUN_PROBE, SL_OUTCOME_GOOD, now);
+    assert_true(sl_pool_end(&world.pool, 0, SL_BEGUN_PROBE, SL_OUTCOME_GOOD, now));
     assert_int_equal(pick(), 0);
     /* By hand. */
     assert_int_equal(sl_pool_begin(&world.pool, 0, now), SL_BEGUN);

@@ -539,6 +539,10 @@ def test_a_breaker_opens_looks_and_closes(lab):
     bad.act = answer
     wait_for(lambda: lab.names(1) == ["bad"], "one looks, and it is well")
     assert state_of(lab.sluice)["state"] == "closed" and lab.names(3) == ["bad"] * 3
+    said = "route 'chat', target 'bad': it gets"
+    wait_for(lambda: f"{said} its calls again: its breaker is closed" in lab.sluice.stderr, "the operator's log")
+    assert lab.sluice.stderr.count(f"{said} no calls for 300ms: its breaker is open") == 1
+    assert "target 'bad' (openai, gpt-4o-mini): provider_server_error, status 500" in lab.sluice.stderr
 
 
 @pytest.mark.parametrize("cause", ["rate_limited", "rejected", "auth", "content_filter"])
@@ -559,6 +563,9 @@ def test_when_all_are_open_the_client_is_told_at_once(lab, path):
     r = lab.sluice.call("POST", path, body)
     assert r.status == 503 and r.get("x-sluice-error-type") == "provider_overloaded" and 25 < int(r.get("retry-after")) <= 30
     assert [t.n for t in bad] == [1, 1]
+    why = "No target of the route 'chat' takes calls now (2 failed again and again): try again in "
+    assert why in r.body.decode() and lab.sluice.log_line(r.get("x-request-id"))["error"].startswith(why)
+    wait_for(lambda: f"route 'chat': {why}" in lab.sluice.stderr, "the operator's log")
 
 
 def test_a_breaker_is_closed_by_hand(lab):
