@@ -13,7 +13,7 @@
  *
  * A chat remembers the first thing that goes wrong: functions that return a code give it, change nothing and keep it;
  * until sluice_chat_clear_error every later one returns it again, and nothing can be sent. So a sequence needs one look
- * at its end, and that is what sending does. Codes: SLUICE_EUSAGE (a text that is not UTF-8, JSON that is none, a NULL,
+ * at its end, and that is what sending does. Codes: SLUICE_EUSAGE (a text that is not UTF-8, invalid JSON, a NULL,
  * an unknown role, a name that is taken), SLUICE_ENOMEM.
  *
  * Texts are NUL-terminated UTF-8 and copied, JSON has a length and is copied. A chat belongs to one thread at a time,

@@ -26,7 +26,7 @@
  *              part of an object give what they give when there is none (NULL, 0, "" for errors); the rest do nothing.
  *              Where a result is handed out (`sluice_result **`), NULL means that it is not wanted.
  *   Text       Strings in are NUL-terminated UTF-8. JSON in has a length: bytes, or SLUICE_NUL_TERMINATED. Strings out
- *              are NUL-terminated UTF-8, whatever the server sent (what is none becomes U+FFFD), but for the two that
+ *              are NUL-terminated UTF-8, whatever the server sent (invalid bytes become U+FFFD), but for the two that
  *              give a body's bytes as they are: sluice_result_json and sluice_error_body. Where a `len` is asked, it is
  *              in bytes without the NUL.
  *   Time       Milliseconds, in an int64_t; -1 is "none".
@@ -86,7 +86,7 @@ typedef struct sluice_tool_call sluice_tool_call; /* SINCE 0.2.0 */
 
 enum {
     SLUICE_OK = 0,
-    SLUICE_EUSAGE = -1,     /* the caller's mistake: a wrong option, a bad URL, JSON that is none, a wrong thread */
+    SLUICE_EUSAGE = -1,     /* the caller's mistake: a wrong option, a bad URL, invalid JSON, a wrong thread */
     SLUICE_ENOMEM = -2,     /* an allocation failed; the client stays usable */
     SLUICE_ECONNECT = -3,   /* the gateway cannot be reached, or the connection broke before a reply */
     SLUICE_ETLS = -4,       /* TLS: a certificate, a handshake */
@@ -314,7 +314,7 @@ const char *sluice_event_key(const sluice_event *event, const char *path, size_t
 /* ---- requests: a call as a value, for the functions below -------------------------------------------------
  *
  * Made for one client; may be started any number of times; free before or after the calls. SLUICE_EUSAGE for what
- * cannot be sent (JSON that is none, an empty name), SLUICE_ENOMEM. */
+ * cannot be sent (invalid JSON, an empty name), SLUICE_ENOMEM. */
 int sluice_request_get_route(sluice_client *client, const char *name, sluice_request **request, sluice_error **err);
 int sluice_request_search_routes(sluice_client *client, const char *page_token, sluice_request **request,
                                  sluice_error **err);
@@ -445,7 +445,8 @@ const char *sluice_choice_refusal(const sluice_choice *choice, size_t *len);
 /* How many embeddings the reply has; 0 for any other. SINCE 0.2.0. */
 size_t sluice_result_embedding_count(const sluice_result *result);
 /* The embedding of input number `index`: writes at most `cap` floats (`values` may be NULL) and returns how many it
- * has. 0: there is none, or something in it is no number. Also of "encoding_format": "base64". SINCE 0.2.0. */
+ * has. 0: there is no embedding, or something in it is not a number. Also of "encoding_format": "base64". SINCE 0.2.0.
+ */
 size_t sluice_result_embedding(const sluice_result *result, size_t index, float *values, size_t cap);
 
 /* ---- JSON of a result, by path ----------------------------------------------------------------------------

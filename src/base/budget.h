@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes that many may take from and all together must not exceed. Any thread; no order of memory is implied. */
+/* A number of bytes that many share: together they may not take more. Any thread; no order of memory is implied. */
 #ifndef SL_BASE_BUDGET_H
 #define SL_BASE_BUDGET_H
 
@@ -28,7 +28,7 @@ SL_MUST SL_INLINE bool sl_budget_take(struct sl_budget *budget, size_t n)
     return false;
 }
 
-/* What is there already and cannot be refused any more. */
+/* Takes without asking: for bytes that are there already. */
 SL_INLINE void sl_budget_force(struct sl_budget *budget, size_t n)
 {
     if (budget) {
@@ -36,7 +36,7 @@ SL_INLINE void sl_budget_force(struct sl_budget *budget, size_t n)
     }
 }
 
-/* More is taken than allowed: by force, or because the allowance fell. */
+/* Is more taken than allowed? By force, or because the allowance fell. */
 SL_INLINE bool sl_budget_is_over(struct sl_budget *budget)
 {
     return atomic_load_explicit(&budget->used, memory_order_relaxed) >

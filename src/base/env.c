@@ -44,7 +44,7 @@ static struct block *block_new(size_t need)
     if (block == MAP_FAILED) {
         return NULL;
     }
-    /* Where the limits (RLIMIT_MEMLOCK) do not allow it, the copy is no worse off than the variable was. */
+    /* Locking may fail (RLIMIT_MEMLOCK). Then the copy is as safe as the variable was. */
     SL_IGNORE(mlock(block, total) < 0);
     SL_IGNORE(madvise(block, total, MADV_DONTDUMP) < 0);
     block->size = total - sizeof(*block);

@@ -13,7 +13,7 @@
 
 /* Longer messages are cut; a line is one write(2), so that threads' lines do not mix. */
 #define LOG_LINE_MAX 2048
-/* How long a reader of standard error is waited for. */
+/* How long a line waits for whoever reads standard error. */
 #define STALL_MSEC 100
 
 static atomic_int log_level = SL_LOG_INFO;
@@ -45,7 +45,7 @@ static void line_clean(char *text, size_t n)
     }
 }
 
-/* A reader that takes nothing must not stop who serves: its lines are lost, and it is told how many. */
+/* A reader that takes nothing must not stop the workers: lines are dropped, and a later line says how many. */
 static void line_write(const char *line, size_t n)
 {
     static atomic_uint n_lost;
@@ -57,7 +57,7 @@ static void line_write(const char *line, size_t n)
     unsigned lost = atomic_exchange(&n_lost, 0);
     if (lost) {
         char text[96];
-        int len = snprintf(text, sizeof(text), "(%u lines that nobody took are missing here)\n", lost);
+        int len = snprintf(text, sizeof(text), "(%u lines are missing here: standard error did not take them)\n", lost);
         SL_IGNORE(write(STDERR_FILENO, text, (size_t)len) < 0);
     }
     SL_IGNORE(write(STDERR_FILENO, line, n) < 0); /* there is nowhere left to complain */

@@ -192,7 +192,7 @@ static int text_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_s
 static int path_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_str *ret)
 {
     if (!bind->resolve && !val->pos.file) { /* a body's */
-        return FAIL(bind, val, "names a file: files are for the operator's file only");
+        return FAIL(bind, val, "names a file, which only the operator's configuration can do");
     }
     int r = text_bind(bind, val, ret);
     const char *slash = r == 0 && val->pos.file ? strrchr(val->pos.file, '/') : NULL;

@@ -123,8 +123,8 @@ uint64_t sl_opt_said(const struct sl_opt *table, const struct sl_val *map);
 void sl_opt_fill(const struct sl_opt *table, uint64_t said, const void *from, void *to);
 bool sl_opt_are_same(const struct sl_opt *table, const void *a, const void *b);
 
-/* Is it a text? To YAML 5 and true are other kinds, and meant as they stand; JSON has quotes for a text. What is stored
- * is taken as it was. */
+/* May the value be taken as a text? In YAML, where texts need no quotes, 5 and true may be: they count as they are
+ * written. In a body only a string is a text. What is stored was taken once and is taken again. */
 bool sl_bind_is_text(const struct sl_bind *bind, const struct sl_val *val);
 
 /* The first key that must be said; NULL: none. */

@@ -81,16 +81,16 @@ int sl_opt_secret_bind(struct sl_bind *bind, const struct sl_val *val, struct sl
         return 0;
     }
     if (val->kind == SL_VAL_MAP || val->kind == SL_VAL_LIST) {
-        return FAIL(bind, val, "must be the secret itself: references are for the operator's file only");
+        return FAIL(bind, val, "must be the secret itself: only the operator's file can use references");
     }
     if (!sl_bind_is_text(bind, val)) {
         return FAIL(bind, val, "must be a string, not %s", sl_val_kind_name(val->kind));
     }
     if (val->text.n && val->text.p[0] == '$') {
-        return FAIL(bind, val, "must be the secret itself: environment variables are for the operator's file only");
+        return FAIL(bind, val, "must be the secret itself: only the operator's file can use environment variables");
     }
     if (looks_like_path(val->text)) {
-        return FAIL(bind, val, "must be the secret itself: files are for the operator's file only");
+        return FAIL(bind, val, "must be the secret itself: only the operator's file can use files");
     }
     return sl_secret_set(ret, val->text) < 0 ? FAIL(bind, val, "out of memory") : 0;
 }

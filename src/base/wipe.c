@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Apart from secret.c, which needs OpenSSL: arenas wipe, too, and libsluice has no use for it. */
+/* In a file of its own, because secret.c needs OpenSSL. Arenas wipe, too, and libsluice is linked without OpenSSL. */
 #include "base/secret.h"
 
 void sl_wipe(void *p, size_t n)

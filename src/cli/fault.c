@@ -214,11 +214,10 @@ static void unreachable_tell(const struct cli_args *args, const sluice_error *er
     if (sluice_error_code(err) == SLUICE_ETLS && strstr(why, "wrong version number")) {
         cli_print(stderr, "it does not speak TLS there: is it http:// in place of https://?");
     } else if (sluice_error_code(err) == SLUICE_ETLS && (strstr(why, "issuer") || strstr(why, "self-signed"))) {
-        cli_print(stderr, "a certificate of one's own authority is believed with --ca FILE (SLUICE_CA); --insecure "
-                          "checks none");
+        cli_print(stderr, "--ca FILE (SLUICE_CA) trusts an authority of your own; --insecure checks no certificate");
     }
     if (sluice_error_code(err) == SLUICE_ECONNECT && cli_is_proxys(server, why)) {
-        cli_print(stderr, "that is the proxy which the environment names; NO_PROXY lists what is reached without it");
+        cli_print(stderr, "the environment names this proxy; NO_PROXY lists what is reached without it");
     } else if (exit_code == CLI_UNREACHABLE && sluice_error_code(err) != SLUICE_ETLS) { /* else something answers */
         cli_print(stderr, "is a gateway running at %s? (--server, SLUICE_SERVER)", server);
     }

@@ -209,7 +209,7 @@ int cli_keys_create(const struct cli_args *args)
     if (r == 0 && (args->is_json || !key)) {
         cli_put_result(result);
     } else if (r == 0) {
-        cli_print(stdout, "%s", key); /* alone on standard output: it is told this once */
+        cli_print(stdout, "%s", key); /* alone on standard output, so that it can be piped */
         if (!args->is_quiet) {
             int is_enforced = 1;
             cli_print(stderr, "made %s; the key is not shown again", id ? id : "a key");

@@ -180,7 +180,7 @@ static uint64_t backoff_usec(const struct sluice_call *call)
 
 /* --- how an attempt ended --- */
 
-/* Nothing of the request can have been acted upon: without its body it is none. */
+/* The server cannot have acted on the request: it is not complete without its body. */
 static bool was_not_sent(const struct sluice_call *call)
 {
     long sent = 0;

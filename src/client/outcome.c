@@ -140,8 +140,8 @@ bool slc_error_body_is_final(const struct sl_alloc *alloc, struct sl_str body)
 
 /* --- Retry-After --- */
 
-/* RFC 9110 5.6.7: three forms of a date, all with a weekday before and a time of day; curl_getdate reads them, and
- * much else that is none. */
+/* RFC 9110 5.6.7: a date has three forms, all with a weekday in front and a time of day. curl_getdate reads them, and
+ * many texts that are no such date. */
 static bool date_read(const char *text, time_t *ret)
 {
     char first = text[0];

@@ -53,7 +53,7 @@ int slc_fail_with(const struct sl_alloc *alloc, sluice_error **err, const struct
 /* The same failure again, for a caller who keeps `from`. */
 int slc_fail_copy(const struct sl_alloc *alloc, sluice_error **err, const sluice_error *from);
 
-/* What the library gives as text is UTF-8, whatever a server sends: each byte that is none becomes U+FFFD, and where
+/* What the library gives as text is UTF-8, whatever a server sends: each invalid byte becomes U+FFFD, and where
  * the text is for people each control character (C0, DEL, C1) a space, so that no terminal is steered. */
 void slc_text_add(struct sl_buf *out, struct sl_str s, bool is_shown);
 /* Length of the whole characters in `n` bytes that were cut off somewhere. */

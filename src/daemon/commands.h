@@ -14,7 +14,7 @@ int sl_command_version(const struct cli_args *args);
 /* On the directory itself, or by the daemon that has it: then it is the client's command. */
 int sl_command_secret_rotate(const struct cli_args *args);
 
-/* Executes the client program with the whole command line; returns only when there is none. */
+/* Executes the client program with the whole command line. Returns only when that program is missing. */
 int sl_client_exec(char **argv);
 
 #endif

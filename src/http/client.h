@@ -27,7 +27,7 @@ struct sl_uporigin;
 
 enum sl_hcall_fault {
     SL_HF_CONNECT, /* resolving, connecting, the proxy or TLS failed: nothing was sent */
-    SL_HF_GUARDED, /* the guard does not let: nothing was sent; the text is for the operator only */
+    SL_HF_GUARDED, /* the guard refuses the address: nothing was sent; the text is for the operator only */
     SL_HF_TIMEOUT_CONNECT,
     SL_HF_TIMEOUT_FIRST_BYTE,
     SL_HF_TIMEOUT_IDLE,

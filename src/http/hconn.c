@@ -297,7 +297,7 @@ static void body_done(struct sl_hconn *conn)
     conn->server->cbs->on_body(conn->server, req);
 }
 
-/* Bytes that were taken over or dropped, in a read buffer that others will use: they may hold a credential. */
+/* Wipes bytes that were taken over or dropped: others will use the read buffer, and they may hold a credential. */
 static void bytes_wipe(struct sl_str bytes)
 {
     sl_wipe((char *)(uintptr_t)bytes.p, bytes.n);

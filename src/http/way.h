@@ -28,7 +28,7 @@ void sl_proxy_auth_done(struct sl_buf *auth);
 struct sl_way {
     atomic_uint refs;
     uint64_t id;            /* no two have the same */
-    bool has_proxy;         /* `proxy` counts, also where it is none; else the client's */
+    bool has_proxy;         /* `proxy` holds, also when it names no proxy; else the client's holds */
     struct sl_proxy proxy;  /* without exceptions: it is said for these upstreams */
     struct sl_tls_ctx *tls; /* held; NULL: the client's */
     char *url;              /* what `proxy` points into */

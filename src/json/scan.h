@@ -33,7 +33,7 @@ struct sl_json_scan {
     const struct sl_json_scan_want *wants;
     uint8_t n_wants;
     uint8_t state;
-    uint8_t n_name; /* bytes of `name`; more than SL_JSON_SCAN_NAME_MAX: it is none that is wanted */
+    uint8_t n_name; /* bytes of `name`; more than SL_JSON_SCAN_NAME_MAX: nobody wants a member of that name */
     int8_t at;      /* the member whose value is being read, or -1 */
     bool is_closed; /* the object's closing brace was seen */
     uint32_t depth;

@@ -4,7 +4,7 @@
 
 #include "llm/dialects.h"
 
-/* What whoever sees it can do. */
+/* What a person who sees the error can do. */
 static const char *const advice[SL_ERR_COUNT] = {
     [SL_ERR_CALLER_INVALID_REQUEST] = "Correct the request: the message names the member at fault.",
     [SL_ERR_CALLER_UNAUTHENTICATED] = "Send a valid API key.",

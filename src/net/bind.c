@@ -181,7 +181,7 @@ static int bind_probe_unix(const struct sl_bind_addr *addr, struct sl_err *err)
     int r = connect(fd, (const struct sockaddr *)&addr->addr, addr->len);
     int error = errno;
     close(fd);
-    if (r < 0 && error == ECONNREFUSED) { /* EAGAIN would be a live one whose queue is full */
+    if (r < 0 && error == ECONNREFUSED) { /* EAGAIN: a daemon listens there, and its queue is full */
         return unlink(un->sun_path) == 0 || errno == ENOENT ? 0 : bind_fail(addr, errno, err);
     }
     return bind_fail(addr, EADDRINUSE, err);

@@ -46,7 +46,7 @@ struct sl_dial {
     struct try *tries[SL_RESOLVE_ADDRS_MAX];
     unsigned n_tries, n_running;
     unsigned rank;   /* how telling `text` is */
-    bool is_guarded; /* it says that the guard does not let */
+    bool is_guarded; /* it says that the guard refuses the address */
     bool is_spent;   /* it says that this process can open no more */
     char text[512];
     char host[SL_RESOLVE_HOST_MAX + 1];

@@ -27,7 +27,7 @@ enum sl_dial_result {
     SL_DIAL_OK,
     SL_DIAL_RESOLVE_FAILED,
     SL_DIAL_CONNECT_FAILED,
-    SL_DIAL_GUARDED, /* the guard does not let; `text` names the address, which is not the caller's to know */
+    SL_DIAL_GUARDED, /* the guard refuses the address; `text` names it, and the caller must not learn it */
     SL_DIAL_SPENT,   /* this process has no descriptor or no memory left: nobody there is at fault */
     SL_DIAL_TIMEOUT,
 };

@@ -15,7 +15,7 @@
 /* At the close: what a listen queue can hold at most (SL_BACKLOG), and those that came meanwhile. */
 #define ACCEPTS_AT_CLOSE 8192
 #define PAUSE_USEC       100000
-/* As long as it lasts, it is told so often. */
+/* How often it is logged while it lasts. */
 #define TOLD_AGAIN_USEC (60 * SL_USEC_PER_SEC)
 #define CLOSE_USEC      50000
 

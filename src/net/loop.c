@@ -61,7 +61,7 @@ static void heap_add(struct sl_loop *loop, struct sl_timer *timer)
     if (loop->n_heap == loop->cap_heap) {
         size_t cap = loop->cap_heap ? loop->cap_heap * 2 : HEAP_START;
         struct sl_timer **heap = realloc(loop->heap, cap * sizeof(struct sl_timer *));
-        SL_ASSERT(heap); /* a timeout that silently never comes is worse */
+        SL_ASSERT(heap); /* a time-out that never comes, in silence, is worse */
         loop->heap = heap;
         loop->cap_heap = cap;
     }

@@ -175,7 +175,7 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* With the lock held: somebody will take the job. False: nobody can. */
+/* With the lock held. Is there a thread that will take the job, or can one be started? */
 static bool threads_wake(void)
 {
     if (n_idle >= jobs.n) {

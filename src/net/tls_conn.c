@@ -266,7 +266,7 @@ size_t sl_tls_pending(const struct sl_tls *tls)
 
 /* --- receiving --- */
 
-/* Nobody known vouches for it: an authority of one's own, most often. */
+/* No known authority has signed it; most often it is a company's own. */
 static bool is_issuer_unknown(long verified)
 {
     return verified == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||

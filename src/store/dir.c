@@ -36,7 +36,7 @@ int sl_dir_resolve(const char *given, struct sl_arena *arena, struct sl_str *ret
         } else if (home && home[0] == '/') {
             dir = sl_arena_printf(arena, "%s/.local/state/sluice", home);
         } else {
-            return sl_fail(err, SL_E_NOTFOUND, "neither --data, SLUICE_DATA, XDG_STATE_HOME nor HOME says where");
+            return sl_fail(err, SL_E_NOTFOUND, "none of --data, SLUICE_DATA, XDG_STATE_HOME and HOME says where");
         }
     }
     if (!dir.p) {
@@ -88,7 +88,7 @@ int sl_dir_regular_or_refuse(const char *path, bool may_link, struct sl_err *err
 {
     struct stat st;
     if ((may_link ? stat(path, &st) : lstat(path, &st)) < 0 || S_ISREG(st.st_mode)) {
-        return 0; /* one that is not there is told by whoever opens it */
+        return 0; /* who opens it reports that it is missing */
     }
     const char *what = S_ISLNK(st.st_mode)    ? "a symbolic link"
                        : S_ISFIFO(st.st_mode) ? "a named pipe"

@@ -22,7 +22,7 @@ SL_MUST int sl_dir_regular_or_refuse(const char *path, bool may_link, struct sl_
 /* Takes the lock; the descriptor holds it. SL_E_BUSY: another process has it; the text names its id. */
 SL_MUST int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err);
 /* The key: SLUICE_SECRET_KEY, else the file, else (`may_make`) a new one in the file, 0600, on disk before this
- * returns. SL_E_NOTFOUND: there is none and none may be made. */
+ * returns. SL_E_NOTFOUND: there is no key, and none may be made. */
 SL_MUST int sl_dir_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err);
 
 /* The environment's variable that the key comes from; NULL: it comes from the file. */
@@ -31,11 +31,11 @@ const char *sl_dir_key_variable(void);
 /* A rotation's new key stands beside the old one until the rows under it are durable: SLUICE_SECRET_KEY_NEW when the
  * key comes from the environment, else the file secret.key.next, on disk before this returns. One that a broken
  * rotation left is taken again, since it is not known which of the two holds until the database says so. SL_E_NOTFOUND:
- * there is none and none may be made. */
+ * there is no key, and none may be made. */
 SL_MUST int sl_dir_next_key(const char *dir, bool may_make, struct sl_seal *ret, struct sl_err *err);
 /* The next key is the key. Nothing to do for one of the environment. */
 SL_MUST int sl_dir_next_adopt(const char *dir, struct sl_err *err);
-/* A rotation that did not come to its end: its key opens nothing. */
+/* Forgets the key of a rotation that did not finish: nothing is encrypted under it. */
 void sl_dir_next_drop(const char *dir);
 
 #endif

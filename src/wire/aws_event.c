@@ -157,7 +157,7 @@ static int kept_push(struct sl_aws_decoder *dec, struct sl_str bytes, size_t *re
     r = sl_buf_status(&dec->frame);
     if (r == 0 && !total) {
         r = sl_aws_frame_length(sl_buf_str(&dec->frame),
-                                &total); /* a prelude that lies is told as soon as it is whole */
+                                &total); /* a wrong prelude is reported as soon as it is whole */
     }
     if (r == 0 && total && dec->frame.len == total) {
         r = frame_give(dec, sl_buf_str(&dec->frame));

@@ -110,7 +110,7 @@ static int expiry_read(struct sl_json_val v, struct sl_arena *arena, struct aske
                        "must be a time like \"2030-12-31T23:59:59Z\", unix seconds, or null for never");
     }
     if (ret->expires_sec <= sl_clock_wall_usec() / SL_USEC_PER_SEC) {
-        return sl_fail(err, SL_E_INVAL, "lies in the past: the key would open nothing");
+        return sl_fail(err, SL_E_INVAL, "lies in the past: nobody could use the key");
     }
     return 0;
 }

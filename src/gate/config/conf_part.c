@@ -124,8 +124,8 @@ int sl_conf_keep_check(const struct sl_opt *rows, const char *where, const struc
     const char *url = moved_url(rows, now, old);
     if (url && keeps_any(rows, now, old)) {
         return sl_fail(err, SL_E_INVAL,
-                       "%s.%s: is another one than the stored, and the stored credential is not sent there: give the "
-                       "credential again",
+                       "%s.%s: differs from the stored one, and the stored credential is not sent to a new place: give "
+                       "the credential again",
                        where, url);
     }
     return 0;

@@ -259,7 +259,7 @@ static int model_keys_check(const struct sl_val *model, const char *where, struc
     return sl_val_find(config, TARGETS) ? unknown(err, at, SL_STR(TARGETS), NULL) : 0;
 }
 
-/* What nobody would read is refused where it looks like a slip. */
+/* A member that nobody reads is refused when it looks like a misspelt one. */
 static int keys_check(const struct sl_val *entry, struct sl_err *err)
 {
     for (uint32_t i = 0; i < entry->n; i++) {
@@ -296,7 +296,7 @@ int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_ar
     }
     const struct sl_val *given = sl_val_find(entry, "name");
     if (name.p && !sl_val_is_nothing(given) && !sl_str_eq(given->text, name)) {
-        return sl_fail(err, SL_E_INVAL, "name: is another one than the path's; leave it out, or let both be the same");
+        return sl_fail(err, SL_E_INVAL, "name: differs from the name in the path: leave it out, or make both the same");
     }
     name = name.p ? name : given->text;
     r = keys_check(entry, err);
@@ -320,7 +320,7 @@ int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_ar
 
 /* --- binding --- */
 
-/* A body's map has room for one more. An empty one is none at all: MLflow's rule asks for a configuration. */
+/* A body's map has room for one more member. An empty map counts as no map: MLflow asks for a configuration. */
 static int config_put(struct sl_val *model, const struct sl_val *config)
 {
     if (!config || config->n == 0) {

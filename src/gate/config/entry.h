@@ -8,7 +8,7 @@
 /* `key`: of the member, behind the binder's path; "": the whole. */
 void sl_entry_problem(struct sl_bind *bind, enum sl_severity severity, struct sl_pos pos, const char *key,
                       const char *fmt, ...) SL_PRINTF(5, 6);
-/* Members of `map` that are none of `names` (which ends with NULL): told, and refused where the binder is strict. */
+/* Reports each member of `map` that is not in `names` (which ends with NULL). A strict binder refuses it. */
 SL_MUST int sl_entry_keys(struct sl_bind *bind, const struct sl_val *map, const char *const *names, const char *where);
 
 /* Letters and digits of any script, '_', '-', '.': 1 to 255 of them, in UTF-8. */

@@ -37,7 +37,7 @@ struct sl_key {
     struct sl_str id;      /* "key-7" of a stored one, "file:NAME" */
     uint64_t number;       /* of a stored one; 0: of the file */
     struct sl_str name;
-    struct sl_str principal; /* whom limits and the log count; the name where nothing else is said */
+    struct sl_str principal; /* the name under which limits and the log count; the key's name by default */
     enum sl_role role;
     bool has_routes; /* may use only `routes` */
     struct sl_strs routes;
@@ -45,7 +45,7 @@ struct sl_key {
     uint64_t expires_sec; /* unix; 0: never */
     unsigned char hash[SL_KEY_HASH_BYTES];
     bool is_of_file;
-    uint32_t line;                      /* of the file's; 0: it is none, but the admin's key */
+    uint32_t line;                      /* in the file; 0: the admin key, which has none */
     atomic_uint_fast64_t last_used_sec; /* unix; 0: not yet */
     uint64_t written_sec;               /* of that, what the store has; the store's thread only */
 };

@@ -60,7 +60,7 @@ int sl_key_text_bind(struct sl_bind *bind, const struct sl_val *val, unsigned ch
     struct sl_secret secret = { 0 };
     struct sl_err err = { 0 };
     int r = bind->resolve ? bind->resolve(bind->resolve_arg, val, &secret, &err)
-                          : sl_fail(&err, SL_E_UNSUPPORTED, "keys stand in the operator's file only");
+                          : sl_fail(&err, SL_E_UNSUPPORTED, "only the operator's file can have keys");
     if (r < 0) {
         return FAIL(bind, val, "%s", err.text);
     }
@@ -101,13 +101,13 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
         { "name", SL_OPT_STR, offsetof(struct file_key, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
           NULL, "what the key is called" },
         { "principal", SL_OPT_STR, offsetof(struct file_key, principal), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-          "whom limits and the log count; without it the name" },
+          "whom limits and the log count; default: the key's name" },
         { "role", SL_OPT_ENUM, offsetof(struct file_key, role), "query", 0, 0, SL_OPT_RELOAD, sl_role_names, NULL, NULL,
           "query: invoke and read; viewer: read routes and /metrics; admin: everything" },
         { "routes", SL_OPT_STR_LIST, offsetof(struct file_key, routes), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-          "the routes it may use; without it all. Of role query only" },
+          "the routes that it may use (role query only); default: all" },
         { "expires_at", SL_OPT_STR, offsetof(struct file_key, expires_at), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-          "when it ends, as 2026-12-31T23:59:59Z; without it never" },
+          "when it expires, as 2026-12-31T23:59:59Z; default: never" },
         { "key", SL_OPT_CUSTOM, offsetof(struct file_key, hash), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL,
           NULL, key_text_check, "the key: $NAME, { file: PATH }, or { sha256: HEX }" },
         { NULL },
@@ -156,7 +156,7 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
     r = r < 0 ? r : name_look(bind, val, by_name, key);
     sl_key_unref(key); /* the ring holds it */
     if (r == SL_E_EXISTS) {
-        return FAIL(bind, val, "the key of \"%.*s\" stands in another entry already", SL_STR_ARG(conf.name));
+        return FAIL(bind, val, "the key of \"%.*s\" is in another entry already", SL_STR_ARG(conf.name));
     }
     return r < 0 ? FAIL(bind, val, "out of memory") : 0;
 }

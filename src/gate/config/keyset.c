@@ -141,7 +141,7 @@ int sl_keyset_put(struct sl_keyset **io_set, const struct sl_store_key *row, con
     struct sl_key *key;
     int r = key_make(row, &key);
     if (r < 0 && r != SL_E_NOMEM) {
-        sl_log(SL_LOG_ERROR, "store", "the stored key " SL_STORE_KEY_ID " is not readable: it opens nothing",
+        sl_log(SL_LOG_ERROR, "store", "the stored key " SL_STORE_KEY_ID " cannot be read: nobody can use it",
                (unsigned long long)row->id);
         return 0;
     }

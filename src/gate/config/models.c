@@ -22,15 +22,14 @@ const struct sl_opt sl_own_model_opts[] = {
     { "provider", SL_OPT_STR, offsetof(struct model_conf, provider), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
       "of this provider only" },
     { "like", SL_OPT_STR, offsetof(struct model_conf, like), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "the model whose row it begins with" },
+      "the known model whose row it starts from" },
     { "context", SL_OPT_U64, offsetof(struct model_conf, context), "0", 0, 1000000000, SL_OPT_RELOAD, NULL, NULL, NULL,
       "tokens of the window" },
     { "output", SL_OPT_U64, offsetof(struct model_conf, output), "0", 0, 1000000000, SL_OPT_RELOAD, NULL, NULL, NULL,
       "tokens that one answer may have" },
     { "features", SL_OPT_STR_LIST, offsetof(struct model_conf, features), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "what it can do and refuses: the words of data/models; with one of tools, images, documents and audio all that "
-      "it "
-      "takes of these" },
+      "what it can do and what it refuses, in the words of data/models; with one of tools, images, documents and audio "
+      "all that it takes of these" },
     { NULL },
 };
 
@@ -42,7 +41,7 @@ static int features_read(struct sl_bind *bind, const struct sl_val *val, const s
         uint32_t bit = sl_model_feature_parse(conf->features.v[i]);
         if (!bit) {
             const struct sl_val *at = sl_val_find(val, "features");
-            sl_bind_problem(bind, SL_PROBLEM_ERROR, at->pos, NULL, "features: '%.*s' is none; there are %s",
+            sl_bind_problem(bind, SL_PROBLEM_ERROR, at->pos, NULL, "features: there is no '%.*s'; there are %s",
                             SL_STR_ARG(sl_str_sub(conf->features.v[i], 0, 64)), sl_model_feature_words());
             return SL_E_INVAL;
         }
@@ -69,7 +68,8 @@ static int model_bind(struct sl_bind *bind, const struct sl_val_item *item, stru
         return SL_E_INVAL;
     }
     if (conf.like.n && !provider) {
-        sl_bind_problem(bind, SL_PROBLEM_ERROR, item->key_pos, NULL, "`like` needs `provider`: whose model it is");
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, item->key_pos, NULL,
+                        "`like` needs `provider`, which says whose model it is");
         return SL_E_INVAL;
     }
     if (conf.like.n) {
@@ -100,8 +100,8 @@ int sl_models_check(struct sl_bind *bind, const struct sl_opt *row, const struct
 {
     struct sl_own_models **ret = field;
     if (val->kind != SL_VAL_MAP) {
-        sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL, "%s is a map: the beginning of a name, and what it is",
-                        row->key);
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL,
+                        "%s must be a map from the beginning of a model's name to what is known of it", row->key);
         return SL_E_INVAL;
     }
     struct sl_own_models *models = SL_ARENA_NEW(bind->arena, struct sl_own_models);

@@ -40,8 +40,8 @@ static int place_check(const char *key, const struct sl_uri *uri, const struct s
         return 0;
     }
     return sl_fail(err, SL_E_INVAL,
-                   "model.config.%s: %.*s is a private, local or reserved address, to which a route made by a call may "
-                   "lead only when the operator's upstream.allow has it",
+                   "model.config.%s: %.*s is a private, local or reserved address: a route made by a call may lead "
+                   "there only when the operator's upstream.allow has it",
                    key, SL_STR_ARG(sl_str_sub(uri->host, 0, 64)));
 }
 

@@ -60,7 +60,7 @@ static int header_bind(struct sl_bind *bind, const struct sl_val_item *item, str
         return FAIL(bind, item->val, "\"%.*s\" is no header's name", SL_STR_ARG(sl_opt_key_shown(item->key)));
     }
     if (is_ours(item->key)) {
-        return FAIL(bind, item->val, "\"%.*s\" is the gateway's own to write", SL_STR_ARG(item->key));
+        return FAIL(bind, item->val, "\"%.*s\" is written by the gateway itself", SL_STR_ARG(item->key));
     }
     ret->name = sl_arena_dup(bind->arena, item->key);
     if (!ret->name.p) {
@@ -135,10 +135,10 @@ static const struct sl_opt tls_rows[] = {
 static const struct sl_opt responses_rows[] = {
     { "keep", SL_OPT_USEC, offsetof(struct sl_route_own, responses_keep_usec), NULL, SL_USEC_PER_SEC,
       30 * 86400 * SL_USEC_PER_SEC, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "how long a response can be gone on from and asked for again; without, none is kept" },
+      "how long a response is kept, to be read again and to go on from; default: none is kept" },
     { "size", SL_OPT_BYTES, offsetof(struct sl_route_own, responses_bytes), NULL, 4096, 64ull << 30, SL_OPT_RELOAD,
       NULL, NULL, NULL,
-      "of all that are kept together, with their conversations: 64MiB where it is not said; the oldest go first" },
+      "memory for all kept responses and their conversations together, default 64MiB; the oldest go first" },
     { NULL },
 };
 
@@ -212,7 +212,7 @@ int sl_route_own_check(struct sl_bind *bind, const struct sl_val *map, const str
         return 0;
     }
     if (!bind->resolve) {
-        return FAIL(bind, map, "proxy, headers and tls are for routes of the operator's file only");
+        return FAIL(bind, map, "only routes of the operator's file can have proxy, headers and tls");
     }
     struct sl_tls_ctx *tls = NULL;
     int r = 0;

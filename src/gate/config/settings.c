@@ -198,8 +198,8 @@ static const struct sl_opt proxy_opts[] = {
       NULL, sl_proxy_url_check, "of the proxy: http://[user:password@]host:port" },
     { "except", SL_OPT_STR_LIST, offsetof(struct sl_proxy_settings, except), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
       except_check,
-      "what is reached without it: hosts, domains with all below them (.example.com), addresses and networks, with "
-      ":port if wanted; the words of the variable NO_PROXY come to them" },
+      "what is reached without the proxy: hosts, domains with all below them (.example.com), addresses and networks, "
+      "with :port if wanted; those of the variable NO_PROXY are added" },
     END_OF_TABLE,
 };
 
@@ -310,10 +310,10 @@ static const struct sl_opt server_opts[] = {
     MAP(struct sl_server_settings, "limits", limits, server_limit_opts, "sizes and counts"),
     MAP(struct sl_server_settings, "timeouts", timeouts, server_timeout_opts, "of the client's side"),
     SERVER("trusted_proxies", SL_OPT_STR_LIST, trusted_proxies, NULL, SL_OPT_RELOAD, trusted_check,
-           "networks (CIDR) whose forwarding headers are believed"),
+           "networks (CIDR) of proxies whose forwarding headers are trusted"),
     SERVER("public_url", SL_OPT_URL, public_url, NULL, SL_OPT_RELOAD, url_check,
-           "what absolute route URLs begin with, and of its path every redirect; a request's path may begin with that "
-           "path too; without it they are relative"),
+           "the gateway's URL as clients see it: route URLs begin with it, redirects with its path, and the paths of "
+           "requests may; default: route URLs are relative"),
     SERVER(
         "cors", SL_OPT_STR_LIST, cors, NULL, SL_OPT_RELOAD, sl_origins_check,
         "origins whose web pages may make calls and read the lists of routes, like https://app.example, or * for all "
@@ -322,9 +322,8 @@ static const struct sl_opt server_opts[] = {
         "folder for files without a name: uploads of more than 256 KiB whose route is not known yet, or has several "
         "targets"),
     ROW(struct sl_server_settings, "heartbeat", SL_OPT_USEC, heartbeat_usec, "15s", 0, DAY, SL_OPT_RELOAD,
-        "how long a stream may be silent before a sign of life is written between two events, so that nobody on the "
-        "way "
-        "takes it for dead; 0s: none"),
+        "how long a stream may be silent before a sign of life is written between two events, so that no proxy on the "
+        "way cuts it; 0s: none"),
     ROW(struct sl_server_settings, "tcp_keepalive", SL_OPT_USEC, tcp_keepalive_usec, "60s", 0, 7200 * SEC, 0,
         "how long a client's connection may be silent before TCP asks whether it is still there; 0s: never"),
     SERVER("headers", SL_OPT_BOOL, headers, "true", SL_OPT_RELOAD, NULL,
@@ -375,10 +374,9 @@ static const struct sl_opt upstream_opts[] = {
 };
 
 static const struct sl_opt auth_opts[] = {
-    ROW_CHECK(
-        struct sl_auth_settings, "admin_key", SL_OPT_CUSTOM, has_admin_key, NULL, SL_OPT_RELOAD, admin_key_check,
-        "the bootstrap admin key: $NAME, { file: PATH } or { sha256: HEX }; without it SLUICE_ADMIN_KEY, else one "
-        "that is made at the first start in the data directory"),
+    ROW_CHECK(struct sl_auth_settings, "admin_key", SL_OPT_CUSTOM, has_admin_key, NULL, SL_OPT_RELOAD, admin_key_check,
+              "the first admin key: $NAME, { file: PATH } or { sha256: HEX }; default: SLUICE_ADMIN_KEY, else one that "
+              "the first start makes in the data directory"),
     { "metrics", SL_OPT_ENUM, offsetof(struct sl_auth_settings, metrics), "auto", 0, 0, SL_OPT_RELOAD, metrics_access,
       NULL, NULL,
       "who may read /metrics: everyone, any key of role viewer or above, or of role admin; auto: open where every "
@@ -411,13 +409,13 @@ static const struct sl_opt metrics_opts[] = {
         "of these, routes with times and tokens of their own, up to 15 KB of /metrics each; the rest is \"other\" "
         "there, first come first served"),
     ROW(struct sl_settings, "max_targets", SL_OPT_U32, metrics_max_targets, "1000", 0, 1000000, SL_OPT_RELOAD,
-        "targets of routes that have several whose state is told; the rest is left out"),
+        "targets, of routes with several, whose state /metrics tells; the rest is left out"),
     END_OF_TABLE,
 };
 
 static const struct sl_opt responses_opts[] = {
     ROW(struct sl_settings, "max", SL_OPT_U32, responses_max, "100000", 0, 10000000, SL_OPT_RELOAD,
-        "answers that can be asked for again at the upstream that made them, for 24 hours; beyond it the oldest are "
+        "responses whose upstream is remembered for 24 hours, so that they can be read again; beyond it the oldest are "
         "forgotten"),
     END_OF_TABLE,
 };
@@ -451,7 +449,7 @@ static const struct sl_opt sections[] = {
     { "responses", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, responses_opts, NULL, "/v1/responses/{id}" },
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
     { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, models), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_own_model_opts,
-      sl_models_check, "rows for models, by the beginning of their name (a * behind it is free)" },
+      sl_models_check, "what is known of models, by the beginning of their name (with or without a * behind it)" },
     { "log", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, log_opts, NULL, "logs" },
     END_OF_TABLE,
 };

@@ -2,8 +2,8 @@
 #include "gate/watch/metric_rows.h"
 
 const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
-    [LB_ROUTE] = { "route", "the route's name; `other`: not a configured one, or beyond `metrics.max_routes`; `none`: "
-                            "the request asks for no route" },
+    [LB_ROUTE] = { "route", "the route's name; `other`: no configured route, or one beyond `metrics.max_routes`; "
+                            "`none`: the request asks for no route" },
     [LB_DIALECT] = { "dialect", "how the client speaks: the dialect of the path" },
     [LB_STATUS] = { "status", "of the reply; 499: the client went away" },
     [LB_ERROR] = { "error_type", "whose fault (docs/errors.md); empty: none" },

@@ -26,7 +26,7 @@ struct sl_frame {
 enum sl_reply_member {
     SL_REPLY_USAGE,
     SL_REPLY_ERROR,
-    SL_REPLY_ANSWER, /* what every reply that is none of errors has something in */
+    SL_REPLY_ANSWER, /* every reply has something in it, except errors */
     SL_REPLY_DATA,   /* the same of embeddings */
     SL_REPLY_ID,     /* its id, where it can be asked for again */
     SL_REPLY_META,   /* the usage of embeddings, where it has another name */
@@ -46,7 +46,7 @@ struct sl_pass_state {
     bool is_done;                  /* [DONE] or its like was seen */
     bool has_finish;               /* a finish_reason was seen on a choice */
     bool has_error;                /* the upstream reported an error inside the stream */
-    bool is_unread;                /* the last event is none that can be read: it may say anything */
+    bool is_unread;                /* the last event cannot be read: it may say anything */
     enum sl_error_type error_type; /* which one */
     struct sl_usage usage;
     uint64_t n_events; /* that went by, where the language numbers them */

@@ -43,7 +43,7 @@ static bool has_word(struct sl_str text, const char *word)
     return sl_str_find(text, sl_str_c(word), 0) >= 0;
 }
 
-/* An account without money is told in several ways. That a quota's message mentions billing is none of them. */
+/* An empty account is reported in several ways. A quota's message that mentions billing is not one of them. */
 static bool is_billing(int status, const struct details *d, struct sl_str message)
 {
     return status == 402 || sl_str_eq_c(d->reason, "BILLING_DISABLED") ||

@@ -124,7 +124,7 @@ struct sl_language {
     /* The stream is complete. */
     void (*write_end)(void *state, struct sl_buf *out);
     /* Of what was written of an answer, to its end: the whole of it, its id and the inside of the list of its items.
-     * False: it is none that can be asked for again. NULL: no answer can. */
+     * False: this answer cannot be asked for again. NULL: none can. */
     bool (*read_answer)(struct sl_str written, struct sl_json *scratch, struct sl_str *ret_answer,
                         struct sl_str *ret_id, struct sl_str *ret_items);
     /* Our own error, or an upstream's that cannot be passed: may change error->status to the language's (401 from
@@ -192,7 +192,8 @@ struct sl_dialect {
      * told where a key is needed. NULL: there are none. */
     const char *signed_scheme, *signed_words;
     const char *key_member; /* of the query, in which its clients may send their key; NULL: none */
-    /* What it says of a path of its own that is none; NULL: what is said everywhere. False: nothing else. */
+    /* What it says of one of its own paths that does not exist; NULL: what every dialect says. False: it has nothing
+     * else to say. */
     bool (*no_path)(struct sl_str path, struct sl_arena *arena, struct sl_llm_error *io_error);
     /* The same for clients whose User-Agent holds this. */
     const char *variant_agent;

@@ -47,7 +47,7 @@ static struct sl_json_val text_find(struct sl_json_val v, const char *const *pat
 static bool one_add(struct sl_sources *sources, struct sl_json_val v, const struct sl_source_paths *paths,
                     int64_t start, int64_t end)
 {
-    struct sl_json_val url = text_find(v, paths->url); /* some say there what is none */
+    struct sl_json_val url = text_find(v, paths->url); /* some put something else there */
     bool is_web = sl_json_is(url, SL_JSON_STRING) && sl_str_has_prefix(sl_json_raw(url), SL_STR("\"http"));
     return is_web && sl_sources_add(sources, url, text_find(v, paths->title), start, end);
 }

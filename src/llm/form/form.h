@@ -36,8 +36,8 @@ SL_MUST int sl_form_write(const struct sl_form_rules *rules, sl_form_write_fn *w
                           const struct sl_target *target, const struct sl_env *env, struct sl_arena *arena,
                           struct sl_http_req *io_req, struct sl_llm_error *ret_error);
 
-/* The member `key`: the list of turns. `write` is called where one begins (system messages are none), writes it and
- * moves *io_i behind it. */
+/* The member `key`: the list of turns. `write` is called where one begins (system messages begin no turn), writes it
+ * and moves *io_i behind it. */
 SL_MUST int sl_form_turns(struct sl_jw *w, const char *key, const struct sl_chat *chat,
                           int (*write)(void *builder, uint32_t *io_i), void *builder);
 /* Messages' names, where an upstream has no place for them. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What no form helps is refused, and the text says where it stands in the call. */
+/* Refuses what cannot be brought into the upstream's form. The text says where it stands in the call. */
 #ifndef SL_LLM_FORM_REFUSE_H
 #define SL_LLM_FORM_REFUSE_H
 

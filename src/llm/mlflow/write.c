@@ -50,7 +50,7 @@ static void provider_member(struct sl_jw *w, const char *provider)
     sl_jw_member_str(w, "provider", provider ? sl_str_c(provider) : SL_STR_NONE);
 }
 
-/* The upstream's own word where it is none of the known ones. */
+/* The upstream's own word, where we do not know it. */
 static void finish_member(struct sl_jw *w, enum sl_finish finish, struct sl_str text)
 {
     bool is_other = finish == SL_FINISH_OTHER && text.n;

@@ -265,7 +265,8 @@ struct sl_str sl_host_value_behind(struct sl_str text, size_t from)
     return sl_str_make(p, (size_t)(end - p));
 }
 
-/* Ids that the host does not take, calls that are none, and calls at all where the host wants reasoning with them. */
+/* May the messages have ids that the host does not take, calls that are not well-formed, or, where the host wants
+ * reasoning beside them, calls at all? */
 static bool calls_may_need(const struct sl_host_edit *e)
 {
     static const struct sl_str word = SL_STR_INIT("\"tool_call");

@@ -38,7 +38,8 @@ static void role_look(const struct sl_host_edit *e, enum who who, struct look *i
     io->before = who;
 }
 
-/* The roles as they stand in the text, without reading it: what looks like one and is none can only make us read. */
+/* Looks for roles in the raw text, without parsing it. A text that only looks like a role makes us parse, and nothing
+ * worse. */
 static bool is_odd(const struct sl_host_edit *e)
 {
     static const struct sl_str word = SL_STR_INIT("\"role\"");

@@ -136,8 +136,8 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
 
 /* --- replies --- */
 
-/* The texts: a list of them, the only value of an object, or its `choices`. What is none has the right place and no
- * answer in it. */
+/* The texts: a list of them, the only value of an object, or its `choices`. A value that is no text counts as an empty
+ * answer in its place. */
 static struct sl_json_val texts_of(struct sl_json_val predictions)
 {
     if (!sl_json_is(predictions, SL_JSON_OBJECT)) {

@@ -130,7 +130,7 @@ static void credentials_stay_where_they_are(void **state)
           NULL,
           OPENAI("o", "\"openai_api_base\":\"http://127.0.0.1:1/v1\""),
           400,
-          { "is another one than the stored, and the stored credential is not sent there" },
+          { "differs from the stored one, and the stored credential is not sent to a new place" },
           NULL },
         { "POST",
           ROUTES,
@@ -147,7 +147,7 @@ static void credentials_stay_where_they_are(void **state)
           "{\"route_type\":\"llm/v1/chat\",\"model\":{\"name\":\"m\",\"provider\":\"portkey\",\"config\":{"
           "\"portkey_config\":\"pc-other\"}}}",
           400,
-          { "portkey", "is another one than the stored" },
+          { "portkey", "differs from the stored one" },
           NULL },
         /* nor does a call lead where the operator has not said so */
         { "PUT",

@@ -108,13 +108,13 @@ static void the_files_keys(void **state)
         { "{ name: a, role: root, key: { sha256: " HEX " } }", "not \"root\"" },
         { "{ name: a, key: { sha256: 12 } }", "sha256 must be the 64 hexadecimal digits" },
         { "{ name: a, key: { sha256: " HEX ", more: 1 } }", "sha256 must be the 64 hexadecimal digits" },
-        { "{ name: a, key: plain }", "keys stand in the operator's file only" },
+        { "{ name: a, key: plain }", "only the operator's file can have keys" },
         { "{ name: a }", "auth.keys[0].key: missing" },
         { "{ key: { sha256: " HEX " } }", "auth.keys[0].name: missing" },
         { "{ name: a, expires_at: soon, key: { sha256: " HEX " } }", "expires_at must be a time like" },
         { "{ name: a, expire_at: x, key: { sha256: " HEX " } }", "did you mean \"expires_at\"?" },
         { "a", "must be a map with name and key" },
-        { "{ name: a, key: { sha256: " HEX " } }, { name: b, key: { sha256: " HEX " } }", "stands in another entry" },
+        { "{ name: a, key: { sha256: " HEX " } }, { name: b, key: { sha256: " HEX " } }", "is in another entry" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         char text[1024];

@@ -35,9 +35,9 @@ static void what_does_not_fit_is_told(void **state)
         { "{ headers: [a] }", "must be a map of at most 64 headers" },
         { "{ headers: { 'a b': c } }", "is no header's name" },
         { "{ headers: { '': c } }", "is no header's name" },
-        { "{ headers: { Host: c } }", "\"Host\" is the gateway's own to write" },
-        { "{ headers: { content-length: 5 } }", "is the gateway's own to write" },
-        { "{ headers: { transfer-encoding: x } }", "is the gateway's own to write" },
+        { "{ headers: { Host: c } }", "\"Host\" is written by the gateway itself" },
+        { "{ headers: { content-length: 5 } }", "is written by the gateway itself" },
+        { "{ headers: { transfer-encoding: x } }", "is written by the gateway itself" },
         { "{ headers: { Authorization: c } }", "\"authorization\" carries the credential" },
         { "{ headers: { x: [a] } }", "must be a text, or a secret by reference" },
         { "{ headers: { x: $SLUICE_TEST_IS_NOT_SET } }", "SLUICE_TEST_IS_NOT_SET" },
@@ -89,7 +89,7 @@ static void calls_may_not_have_them(void **state)
         char text[512];
         snprintf(text, sizeof(text), HEAD "    sluice: %s\n", owns[i]);
         struct loaded l = load(text); /* a text alone: nothing of it is the operator's */
-        assert_true(says(&l, "for routes of the operator's file only"));
+        assert_true(says(&l, "only routes of the operator's file can have proxy, headers and tls"));
         unload(&l);
     }
 }

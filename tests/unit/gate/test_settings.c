@@ -88,7 +88,7 @@ static void values_are_taken_or_refused(void **state)
         { "auth: { admin_key: a-key-of-sixteen-or-more }\n", NULL },
         { "auth: { admin_key: $SLUICE_TEST_ADMIN }\n", NULL },
         { "auth: { admin_key: $SLUICE_TEST_ADMIN, keys: [{ name: n, key: $SLUICE_TEST_ADMIN }] }\n",
-          "stands in another entry already" },
+          "is in another entry already" },
     };
     assert_int_equal(setenv("SLUICE_TEST_ADMIN", "a-key-of-the-environment-0123456789", 1), 0);
     size_t n_wrong = 0;

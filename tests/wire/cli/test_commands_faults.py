@@ -101,7 +101,7 @@ def test_a_server_that_cannot_be_right(sluice, server, exit_code, said):
 def test_a_proxy_that_is_not_there():
     proxy = f"http://127.0.0.1:{free_port()}"
     code, _, err = sl("routes", "list", server="http://gateway.example:5000", http_proxy=proxy)
-    assert code == 7 and err.endswith("\nthat is the proxy which the environment names; NO_PROXY lists what is reached without it\n"), err
+    assert code == 7 and err.endswith("\nthe environment names this proxy; NO_PROXY lists what is reached without it\n"), err
 
 
 def test_an_empty_pipe_is_named(sluice):
