@@ -273,6 +273,8 @@ void answers_init(struct answers *a, size_t n_chunks)
     make_message_stream(&messages->stream, n_chunks);
     make_gemini(&a->others[OTHER_GEMINI], n_chunks);
     make_converse(&a->others[OTHER_CONVERSE], n_chunks);
+    make_cohere(&a->others[OTHER_COHERE]);
+    make_responses(&a->others[OTHER_RESPONSES]);
     make_embedding(&a->embedding);
     make_transcription(&a->transcription);
     make_error(&a->not_found, "404 Not Found", "The mock upstream has no such path.");

@@ -25,7 +25,7 @@ struct other_answer {
     struct text whole;
     struct stream_text stream;
 };
-enum other_api { OTHER_MESSAGES, OTHER_GEMINI, OTHER_CONVERSE, OTHER_COUNT };
+enum other_api { OTHER_MESSAGES, OTHER_GEMINI, OTHER_CONVERSE, OTHER_COHERE, OTHER_RESPONSES, OTHER_COUNT };
 
 struct answers {
     struct text chat, completion, embedding, transcription, not_found, bad_request;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The chat answer as Google and Amazon give it. */
+/* The chat answer as Google, Amazon and Cohere give it, and as OpenAI's Responses API does. */
 #include <stdio.h>
 #include <string.h>
 #include <zlib.h>
@@ -105,4 +105,42 @@ void make_converse(struct other_answer *a, size_t n_chunks)
         piece_add(&a->stream, i, "application/vnd.amazon.eventstream", &events);
     }
     text_free(&events);
+}
+
+/* Whole answers only: nothing asks for these streams. */
+#define NO_STREAM "/none"
+
+void make_cohere(struct other_answer *a)
+{
+    struct text body = { 0 };
+    a->path = "/v2/chat";
+    a->stream_path = NO_STREAM;
+    text_add(
+        &body,
+        "{\"id\":\"0f1e2d3c4b5a6978\",\"message\":{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
+        "\"%s\"}]},\"finish_reason\":\"COMPLETE\",\"usage\":{\"billed_units\":{\"input_tokens\":187,\"output_tokens\":"
+        "118},\"tokens\":{\"input_tokens\":187,\"output_tokens\":118}}}",
+        answers_content);
+    text_reply(&a->whole, "200 OK", &body);
+}
+
+void make_responses(struct other_answer *a)
+{
+    struct text body = { 0 };
+    a->path = "/responses";
+    a->stream_path = NO_STREAM;
+    text_add(
+        &body,
+        "{\"id\":\"resp_0f1e2d3c4b5a6978\",\"object\":\"response\",\"created_at\":1735689600,\"status\":\"completed\","
+        "\"error\":null,\"incomplete_details\":null,\"instructions\":null,\"max_output_tokens\":256,\"model\":"
+        "\"gpt-4o-mini-2024-07-18\",\"output\":[{\"type\":\"message\",\"id\":\"msg_0f1e2d3c4b5a6978\",\"status\":"
+        "\"completed\",\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"%s\",\"annotations\":[]"
+        "}]}"
+        "],\"parallel_tool_calls\":true,\"previous_response_id\":null,\"reasoning\":{\"effort\":null,\"summary\":null},"
+        "\"store\":true,\"temperature\":0.7,\"text\":{\"format\":{\"type\":\"text\"}},\"tool_choice\":\"auto\","
+        "\"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\",\"usage\":{\"input_tokens\":187,"
+        "\"input_tokens_details\":{\"cached_tokens\":0},\"output_tokens\":118,\"output_tokens_details\":{"
+        "\"reasoning_tokens\":0},\"total_tokens\":305},\"user\":null,\"metadata\":{}}",
+        answers_content);
+    text_reply(&a->whole, "200 OK", &body);
 }

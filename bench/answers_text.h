@@ -22,5 +22,7 @@ void piece_add(struct stream_text *s, size_t i, const char *type, struct text *e
 
 void make_gemini(struct other_answer *a, size_t n_chunks);
 void make_converse(struct other_answer *a, size_t n_chunks);
+void make_cohere(struct other_answer *a);
+void make_responses(struct other_answer *a);
 
 #endif

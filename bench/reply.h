@@ -23,11 +23,14 @@ enum reply_state {
     REPLY_WRONG, /* `error` says why */
 };
 
+/* In what is wanted: a number of any length, with something else behind it. A NUL there is any letter or digit. */
+#define REPLY_NUMBER '\1'
+
 struct reply {
     enum reply_state state;
     const char *want; /* the body that must come; borrowed */
-    size_t want_len;
-    size_t body_len; /* body bytes seen and found right */
+    size_t want_len, want_at;
+    size_t body_len; /* body bytes seen */
     uint64_t left;   /* of the body with a length, of the chunk, or of the CRLF behind it */
     bool closes;     /* the connection ends with this reply */
     bool has_digit;  /* of the chunk size */

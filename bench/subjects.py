@@ -122,6 +122,41 @@ SLUICE_TRANSLATED = """\
           aws_access_key_id: AKIDEXAMPLE
           aws_secret_access_key: wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY
           aws_endpoint_url: "{scheme}://127.0.0.1:{upstream}"
+  - name: bedrock-key
+    endpoint_type: llm/v1/chat
+    model:
+      provider: bedrock
+      name: amazon.nova-pro-v1:0
+      config:
+        aws_config:
+          aws_region: us-east-1
+          aws_bearer_token: sk-bench
+          aws_endpoint_url: "{scheme}://127.0.0.1:{upstream}"
+  - name: cohere
+    endpoint_type: llm/v1/chat
+    model:
+      provider: cohere
+      name: command-a-03-2025
+      config:
+        cohere_api_key: sk-bench
+        cohere_api_base: "{scheme}://127.0.0.1:{upstream}/v2"
+  - name: responses
+    endpoint_type: llm/v1/chat
+    model:
+      provider: openai
+      name: gpt-4o-mini
+      config:
+        openai_api: responses
+        openai_api_key: sk-bench
+        openai_api_base: "{scheme}://127.0.0.1:{upstream}/v1"
+  - name: compatible
+    endpoint_type: llm/v1/chat
+    model:
+      provider: openai-compatible
+      name: gpt-4o-mini
+      config:
+        api_key: sk-bench
+        api_base: "{scheme}://127.0.0.1:{upstream}/v1"
 """
 
 

@@ -108,6 +108,31 @@ static void test_any_letter_or_digit(void **state)
     free(r);
 }
 
+static void test_any_number(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        enum reply_state state;
+    } rows[] = { { "a1b23c", REPLY_DONE },  { "a1234567b0c", REPLY_DONE }, { "a1b2", REPLY_WRONG },
+                 { "a1xb2c", REPLY_WRONG }, { "a1b2cc", REPLY_WRONG },     { "ab", REPLY_WRONG } };
+    struct reply *r = malloc(sizeof *r);
+    assert_non_null(r);
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        char text[96];
+        int n = snprintf(text, sizeof(text), OK "Content-Length: %zu\r\n\r\n%s", strlen(rows[i].body), rows[i].body);
+        for (int at = 0; at <= n; at++) {
+            reply_start(r, "a\1b\1c", 5);
+            if (reply_feed(r, text, (size_t)at) == (size_t)at && r->state != REPLY_WRONG) {
+                reply_feed(r, text + at, (size_t)(n - at));
+            }
+            reply_end(r);
+            assert_int_equal(r->state, rows[i].state);
+        }
+    }
+    free(r);
+}
+
 static void test_head_too_long(void **state)
 {
     (void)state;
@@ -137,9 +162,8 @@ static void test_header(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_split_anywhere),
-        cmocka_unit_test(test_any_letter_or_digit),
-        cmocka_unit_test(test_head_too_long),
+        cmocka_unit_test(test_split_anywhere), cmocka_unit_test(test_any_letter_or_digit),
+        cmocka_unit_test(test_any_number),     cmocka_unit_test(test_head_too_long),
         cmocka_unit_test(test_header),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mock upstream: one thread, HTTP/1.1 with keep-alive, the paths of OpenAI's API, Anthropic's, Gemini's and
- * Bedrock's. It reads no more of a request than it must, and answers with texts made at start, so that a benchmark
- * spends its time elsewhere.
+/* The mock upstream: one thread, HTTP/1.1 with keep-alive, the paths of OpenAI's API, Anthropic's, Gemini's,
+ * Bedrock's and Cohere's. It reads no more of a request than it must, and answers with texts made at start, so that a
+ * benchmark spends its time elsewhere.
  *
  *   bench_upstream [--port P] [--chunks N] [--delay-us D] [--hold] [--cert FILE --key FILE]
  *

@@ -49,11 +49,12 @@ MLFLOW_HEADERS = (
 
 BOUNDARY = "6f1d3b9c0a5e4d7f8b2a1c3e5d7f9b0a"  # as httpx makes them
 UPSTREAM_ID = b"0f1e2d3c4b5a6978"  # in each of its answers that has one
+UPSTREAM_CREATED = b"1735689600"  # of each of its answers that says when it was made
 CHAT_BYTES = 1024  # the body of a chat request
 MIB = 1024 * 1024
 
 
-def _dump(value) -> bytes:
+def dump(value) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -65,7 +66,7 @@ def _messages(room: int) -> list[dict]:
 
 def _filled(make, size: int) -> bytes:
     """The body that `make(n)` gives with as much text as makes it `size` bytes long."""
-    return _dump(make(size - len(_dump(make(0)))))
+    return dump(make(size - len(dump(make(0)))))
 
 
 def openai_chat(stream: bool = False, model: str = "chat") -> bytes:
@@ -235,16 +236,27 @@ def check_stream(body: bytes, direct: bytes) -> None:
             raise BenchError(f"an event differs: {a} for {b}")
 
 
+def _masked(body: bytes, others: list[bytes]) -> bytes:
+    """Words of letters and digits that differ between replies to the same request stand for any: ids, and the clock."""
+    words = [re.findall(rb"[A-Za-z0-9]+|[^A-Za-z0-9]+", b) for b in (body, *others)]
+    if any([len(w) for w in words[0]] != [len(w) for w in more] for more in words[1:]):
+        raise BenchError(f"two replies to one request have different shapes:\n{body[:2000].decode(errors='replace')}")
+    return b"".join(w if all(w == more[i] for more in words[1:]) else bytes(len(w)) for i, w in enumerate(words[0]))
+
+
 def prepare(folder: pathlib.Path, name: str, port: int, request: bytes, check, direct: bytes) -> Work:
-    """Asks once, checks what the reply says, and makes the files for the load generator. A time that is not the
-    upstream's is the gateway's clock, and an id that is not the upstream's was made up: any will do."""
+    """Asks some times, checks what the first reply says, and makes the files for the load generator. A time that is not
+    the upstream's is the gateway's clock, and what differs from reply to reply was made up: any will do."""
+    def one() -> bytes:
+        return re.sub(rb'(?<="latencyMs":)[0-9]+', b"\x01", ask(port, request))  # any number: bench/reply.h
     body = ask(port, request)
     check(body, direct)
-    is_same_clock = re.findall(rb'"created":([0-9]+)', body)[:1] == re.findall(rb'"created":([0-9]+)', direct)[:1]
+    body = one()
     work = Work(folder / f"{name}.request", folder / f"{name}.expect")
     work.request.write_bytes(request)
-    if not is_same_clock:
-        body = re.sub(rb'(?<="created":)[0-9]{10}', bytes(10), body)
-    made_up = re.search(rb'"id":"chatcmpl-(?!' + UPSTREAM_ID + rb')([A-Za-z0-9]+)"', body)
-    work.expect.write_bytes(body.replace(made_up[1], bytes(len(made_up[1]))) if made_up else body)
+    masked = _masked(body, [one() for _ in range(2)])
+    for clock in re.finditer(rb'"(?:created|created_at|completed_at)":([0-9]{10})', body):
+        if clock[1] != UPSTREAM_CREATED:
+            masked = masked[:clock.start(1)] + bytes(10) + masked[clock.end(1):]
+    work.expect.write_bytes(masked)
     return work
