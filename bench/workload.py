@@ -48,7 +48,6 @@ MLFLOW_HEADERS = (
 )
 
 BOUNDARY = "6f1d3b9c0a5e4d7f8b2a1c3e5d7f9b0a"  # as httpx makes them
-UPSTREAM_ID = b"0f1e2d3c4b5a6978"  # in each of its answers that has one
 UPSTREAM_CREATED = b"1735689600"  # of each of its answers that says when it was made
 CHAT_BYTES = 1024  # the body of a chat request
 MIB = 1024 * 1024

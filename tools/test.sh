@@ -8,7 +8,7 @@
 #   SCENARIO_CALLS=N  how many calls an outage has in tests/wire/upstream/test_scenarios.py; 300 by default
 #   CLANG=1     a build by clang, whose warnings are errors too
 #   TSAN=1      what threads share, under the thread sanitizer
-#   COVERAGE=1  how many lines of gate and llm the units reach: 80 % of each at least
+#   COVERAGE=1  how many lines of gate, llm, cli and daemon units and golden cases reach: 80 % of each at least
 #   CLIENTS=1   real clients in loops of several turns, and gateways as upstreams (tests/clients); installs them
 #   BENCH=1     the benchmark in its quick form: that it runs, not what it measures
 #   FUZZ=SECONDS  the fuzzers, for so long
@@ -74,7 +74,7 @@ if [ "${TSAN:-0}" = 1 ]; then
     part "threads (thread sanitizer)" tools/tsan.sh
 fi
 if [ "${COVERAGE:-0}" = 1 ]; then
-    part "coverage (units)" tools/coverage.sh
+    part "coverage (units, golden cases)" tools/coverage.sh
 fi
 if [ "${CLIENTS:-0}" = 1 ]; then
     part "real clients" tests/clients/run.sh build-test/src/daemon/sluice
