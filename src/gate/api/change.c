@@ -6,11 +6,13 @@
 #include "gate/api/api.h"
 #include "gate/call/reply.h"
 #include "gate/call/state.h"
+#include "gate/config/beyond.h"
 #include "gate/config/definition.h"
 #include "gate/config/reach.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
+#include "gate/gate.h"
 #include "gate/worker.h"
 #include "http/hreq.h"
 #include "wire/headers.h"
@@ -68,16 +70,33 @@ static bool definition_or_refuse(struct sl_xchg *x, struct sl_str name, struct s
     return r == 0 && name_or_refuse(x, ret->name);
 }
 
+static struct sl_route *route_find(const void *snapshot, struct sl_str name)
+{
+    return sl_snapshot_find(snapshot, name);
+}
+
+/* Its `fallback.routes`, as routes are now. What becomes of them later is seen by each call. */
+static int beyond_check(const struct sl_route *route, struct sl_publisher *publisher, struct sl_err *err)
+{
+    struct sl_snapshot *snapshot = NULL;
+    struct sl_pos pos;
+    sl_publisher_refresh(publisher, &snapshot);
+    int r = sl_beyond_check(route, route_find, snapshot, &pos, err);
+    sl_snapshot_unref(snapshot);
+    return r;
+}
+
 /* Binds, and looks where it leads. Any thread. */
-static int bind_reached(const struct sl_definition *def, const struct sl_settings *settings, struct sl_route **ret,
-                        struct sl_err *err)
+static int bind_reached(const struct sl_definition *def, const struct sl_settings *settings,
+                        struct sl_publisher *publisher, struct sl_route **ret, struct sl_err *err)
 {
     struct sl_route *route;
     int r = sl_definition_bind(def, settings, false, &route, err);
     if (r < 0) {
         return r;
     }
-    r = sl_reach_check(route, &settings->upstream.guard, err);
+    r = beyond_check(route, publisher, err);
+    r = r < 0 ? r : sl_reach_check(route, &settings->upstream.guard, err);
     if (r < 0) {
         sl_route_unref(route);
         return r;
@@ -94,7 +113,7 @@ void sl_change_create(struct sl_xchg *x, struct sl_str limits, sl_question_fn *o
     if (!definition_or_refuse(x, SL_STR_NONE, &def)) {
         return;
     }
-    int r = bind_reached(&def, x->settings, &route, &err);
+    int r = bind_reached(&def, x->settings, x->worker->gate->publisher, &route, &err);
     if (r < 0) {
         sl_api_refuse(x, r == SL_E_INVAL ? SL_ERR_CALLER_INVALID_REQUEST : SL_ERR_SLUICE_OVERLOADED,
                       "INVALID_PARAMETER_VALUE", "%s", err.text);
@@ -201,7 +220,7 @@ static int on_prepare(struct sl_store_route_job *job, const struct sl_store_rout
     }
     sl_route_unref(question->route);
     question->route = NULL;
-    return bind_reached(&def, question->settings, &question->route, err);
+    return bind_reached(&def, question->settings, question->publisher, &question->route, err);
 }
 
 bool sl_change_replaced_or_refuse(struct sl_xchg *x, const struct sl_question *question)
@@ -228,6 +247,7 @@ void sl_change_replace(struct sl_xchg *x, sl_question_fn *on_answer)
         return;
     }
     question->route_job.prepare = on_prepare;
+    question->publisher = x->worker->gate->publisher;
     if (sl_store_route_job_set(&question->route_job, def.spec, def.config) < 0) {
         sl_question_free(question);
         sl_xchg_fail_nomem(x);

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "store/store.h"
 
+struct sl_publisher;
 struct sl_question;
 struct sl_route;
 struct sl_settings;
@@ -25,9 +26,10 @@ struct sl_question {
         struct sl_store_audit_job audit;
         struct sl_store_rotate_job rotate;
     };
-    struct sl_secret token;       /* of a new key: told once */
-    struct sl_route *route;       /* what the caller's body defines, held; or NULL */
-    struct sl_settings *settings; /* held */
+    struct sl_secret token;         /* of a new key: told once */
+    struct sl_route *route;         /* what the caller's body defines, held; or NULL */
+    struct sl_settings *settings;   /* held */
+    struct sl_publisher *publisher; /* of a replaced route: what others there are */
 };
 
 /* NULL: the exchange was failed (no store, no memory). */

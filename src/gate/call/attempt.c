@@ -104,7 +104,7 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
     const struct sl_http_req *request = &attempt->request;
     const struct sl_provider *provider = attempt->target->provider;
     struct sl_secrets secrets = { provider->credential_headers, &request->headers, provider->secret_query,
-                                  request->target, x->route->own.secret_names };
+                                  request->target, x->at.route->own.secret_names };
     sl_secrets_find(&secrets);
     struct sl_str shown = fault_whole(fault, text, x->arena); /* it may quote a word of the upstream's */
     if (shown.p) {
@@ -112,7 +112,7 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
     }
     sl_log_debug("upstream", "%.*s: %.*s", SL_STR_ARG(x->caller.request_id), SL_STR_ARG(shown));
     bool is_unsent = fault == SL_HF_CONNECT || fault == SL_HF_GUARDED || fault == SL_HF_TIMEOUT_CONNECT;
-    if (is_unsent && x->route->incarnation) {
+    if (is_unsent && x->at.route->incarnation) {
         x->record.error_inside = shown;
         shown = fault_outer(fault, shown, x->arena);
     }
@@ -143,7 +143,7 @@ static const struct sl_hcall_cbs net_cbs = {
 /* The route's own headers, in place of what the client or the gateway said under their names. */
 static int own_headers_add(struct sl_xchg *x, struct sl_headers *io_headers)
 {
-    const struct sl_route_own *own = &x->route->own;
+    const struct sl_route_own *own = &x->at.route->own;
     int r = 0;
     for (uint32_t i = 0; r == 0 && i < own->n_headers; i++) {
         sl_headers_drop(io_headers, (struct sl_str[]){ own->headers[i].name, SL_STR_NONE });
@@ -158,7 +158,7 @@ uint64_t sl_attempt_first_byte_usec(const struct sl_attempt *attempt)
 {
     const struct sl_xchg *x = attempt->x;
     uint64_t said = attempt->timeouts->first_byte_usec, own = x->dialect->manners->first_byte_usec;
-    if (!said && x->route->n_targets > 1 && !x->call->passage) {
+    if (!said && (x->at.route->n_targets > 1 || x->detours) && !x->call->passage) {
         return x->call->is_stream ? SL_SEVERAL_STREAM_FIRST_BYTE_USEC : SL_SEVERAL_FIRST_BYTE_USEC;
     }
     return said ? said : own ? own : FIRST_BYTE_USEC;
@@ -192,7 +192,7 @@ static int net_start(struct sl_attempt *attempt)
     const struct sl_target *target = attempt->target;
     int r = sl_headers_up(target->provider->pass_headers, &x->req->msg.headers, x->arena, &request->headers);
     r = r < 0 ? r : strange_drop(attempt);
-    r = r < 0 || !x->route->own.n_headers ? r : own_headers_add(x, &request->headers);
+    r = r < 0 || !x->at.route->own.n_headers ? r : own_headers_add(x, &request->headers);
     if (r < 0) {
         return r;
     }
@@ -201,8 +201,8 @@ static int net_start(struct sl_attempt *attempt)
         .target = request->target,
         .headers = request->headers,
         /* Who may make routes may not look around from here; the operator's own are trusted. */
-        .guard = x->route->incarnation ? &x->settings->upstream.guard : NULL,
-        .way = x->route->way,
+        .guard = x->at.route->incarnation ? &x->settings->upstream.guard : NULL,
+        .way = x->at.route->way,
         .slices = request->slices,
         .n_slices = request->n_slices,
         .body_len = request->body_len,
@@ -296,9 +296,9 @@ static bool is_served(const struct sl_target *target, const struct sl_xchg *x)
 bool sl_attempt_asks_usage(const struct sl_xchg *x, const struct sl_target *target)
 {
     const struct sl_call *call = x->call;
-    const struct sl_traffic *traffic = call->passage ? NULL : x->route->traffic;
-    const atomic_bool *refused = traffic ? &traffic->targets[target - x->route->targets].usage_refused
-                                         : &x->route->usage_refused;
+    const struct sl_traffic *traffic = call->passage ? NULL : x->at.traffic;
+    const atomic_bool *refused = traffic ? &traffic->targets[target - x->at.route->targets].usage_refused
+                                         : &x->at.route->usage_refused;
     return call->is_stream && !call->has_stream_options && call->type != SL_LLM_EMBEDDINGS &&
            target->provider->stream_usage == SL_USAGE_ASK && !atomic_load_explicit(refused, memory_order_relaxed);
 }

@@ -2,6 +2,7 @@
 #include "gate/call/bond.h"
 
 #include "base/map.h"
+#include "gate/call/detour.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
@@ -54,6 +55,19 @@ static void print_note(void *arg, uint64_t print)
     prints->v[prints->n++ % PRINTS_MAX] = print;
 }
 
+/* Nobody else is asked: a target of the route, or of one of its `fallback.routes`. By its name where that is said. */
+static void only_find(struct sl_bond *bond, uint64_t print, struct sl_str name)
+{
+    const struct sl_route *route = bond->x->route;
+    bond->only = name.p ? sl_traffic_named(route->traffic, route->n_targets, name)
+                        : sl_traffic_find(route->traffic, route->n_targets, print);
+    if (bond->only == SL_NO_TARGET) {
+        bond->only = sl_detours_find(bond->x, print, name, &bond->detour);
+        bond->is_away = bond->only != SL_NO_TARGET;
+    }
+    bond->is_lost = bond->only == SL_NO_TARGET;
+}
+
 /* What only one target reads: whose is it? */
 static void sealed_find(struct sl_bond *bond)
 {
@@ -66,9 +80,7 @@ static void sealed_find(struct sl_bond *bond)
         uint64_t key = key_of(bond, KEY_SEALED, prints.v[(prints.n - i) % PRINTS_MAX]);
         uint64_t print = sl_affinity_find(table_of(bond), key, now_of(bond));
         if (print) {
-            const struct sl_route *route = bond->x->route;
-            bond->only = sl_traffic_find(route->traffic, route->n_targets, print);
-            bond->is_lost = bond->only == SL_NO_TARGET;
+            only_find(bond, print, SL_STR_NONE);
             bond->what = "signatures or encrypted reasoning in the body";
             return;
         }
@@ -141,8 +153,10 @@ void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x)
     *bond = (struct sl_bond){ .x = x, .prefer = SL_NO_TARGET, .only = SL_NO_TARGET };
     bond->scope = sl_hash(sl_str_make((const char *)scope, sizeof(scope)));
     if (x->made_at.p) {
-        bond->only = x->made_at.n ? sl_traffic_named(route->traffic, route->n_targets, x->made_at) : 0;
-        bond->is_lost = bond->only == SL_NO_TARGET;
+        bond->only = 0;
+        if (x->made_at.n) {
+            only_find(bond, 0, x->made_at);
+        }
         bond->what = "the response that this call is about";
         return;
     }
@@ -161,7 +175,7 @@ void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x)
 
 void sl_bond_ask(struct sl_bond *bond, uint32_t target)
 {
-    bond->target = bond->x->route->traffic->targets[target].print;
+    bond->target = sl_detour_print(bond->x, target);
     bond->n_sealed = 0;
     sl_sealed_init(&bond->sealed, on_sealed, bond);
 }
@@ -182,7 +196,8 @@ void sl_bond_see(struct sl_bond *bond, struct sl_str bytes)
 void sl_bond_tell(const struct sl_bond *bond, struct sl_llm_error *io_error)
 {
     struct sl_xchg *x = bond->x;
-    struct sl_str name = x->route->traffic->targets[bond->only].name;
+    struct sl_str name = bond->is_away ? sl_detours_name(x, bond->detour, bond->only)
+                                       : x->route->traffic->targets[bond->only].name;
     struct sl_str text = sl_arena_printf(x->arena, "%.*s (no other target was asked: only '%.*s' has %s)",
                                          SL_STR_ARG(io_error->message), SL_STR_ARG(name), bond->what);
     io_error->message = text.p ? text : io_error->message;

@@ -17,6 +17,8 @@ struct sl_bond {
     struct sl_xchg *x;
     uint32_t prefer;  /* asked first; SL_NO_TARGET: the balance decides */
     uint32_t only;    /* nobody else is asked; SL_NO_TARGET: anyone may be */
+    bool is_away;     /* `only` is a target of another route */
+    uint32_t detour;  /* which one: gate/call/detour.h */
     const char *what; /* that only it has, in words */
     bool is_lost;     /* the route has that target no more */
     bool has_turns;   /* the last key is how the conversation begins */

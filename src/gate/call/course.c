@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "gate/call/cause.h"
+#include "gate/call/detour.h"
 #include "gate/call/fit.h"
 #include "gate/call/measure.h"
 #include "gate/call/spend.h"
@@ -22,7 +23,7 @@
 
 static struct sl_pool *pool_of(const struct sl_course *course)
 {
-    return &course->x->route->traffic->pool;
+    return &course->x->at.traffic->pool;
 }
 
 static struct sl_ask ask_of(const struct sl_course *course)
@@ -45,13 +46,13 @@ static void unfit_note(void *arg, uint32_t target, const struct sl_llm_error *er
     struct sl_course *course = arg;
     struct sl_xchg *x = course->x;
     struct sl_tries *tries = x->record.tries;
-    struct sl_str name = x->route->traffic->targets[target].name;
+    struct sl_str name = sl_detour_name(x, target);
     sl_ask_pass(course->passed, target);
     if (!course->n_unfit++) {
         course->unfit_error = *error;
     }
     if (tries->n_passed < SL_PASSED_MAX) {
-        tries->passed[tries->n_passed++] = (struct sl_passed_over){ target, error->message };
+        tries->passed[tries->n_passed++] = (struct sl_passed_over){ name, error->message };
         course->unfit = sl_arena_printf(x->arena, "%.*s%s%.*s: %.*s", SL_STR_ARG(course->unfit),
                                         course->unfit.n ? " | " : "", SL_STR_ARG(name), SL_STR_ARG(error->message));
     }
@@ -83,9 +84,13 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
     course->at.target = SL_NO_TARGET;
     course->next.target = SL_NO_TARGET;
     course->at.is_noted = true;
+    if (sl_detours_make(x) < 0) {
+        return NULL;
+    }
     sl_bond_make(&course->bond, x);
     if (course->bond.only != SL_NO_TARGET) {
-        sl_ask_only(passed, x->route->n_targets, course->bond.only);
+        sl_ask_only(passed, x->route->n_targets, course->bond.is_away ? SL_NO_TARGET : course->bond.only);
+        sl_detours_pin(x, course->bond.is_away ? course->bond.detour : SL_NO_TARGET);
     }
     return sl_fit_look(x, unfit_note, course) == 0 ? course : NULL;
 }
@@ -96,7 +101,7 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
 static const char *none_why(const struct sl_course *course, uint64_t now)
 {
     static const char *const words[] = { "failed again and again", "asked to wait", "at max_concurrent" };
-    const struct sl_pool *pool = pool_of(course);
+    const struct sl_pool *pool = &course->x->route->traffic->pool;
     unsigned counts[SL_ARRAY_LEN(words)] = { 0 };
     for (uint32_t i = 0; i < pool->n; i++) {
         struct sl_target_look look;
@@ -117,10 +122,13 @@ static const char *none_why(const struct sl_course *course, uint64_t now)
 static void error_of_none(const struct sl_course *course, struct sl_llm_error *ret)
 {
     const struct sl_xchg *x = course->x;
-    uint64_t now = sl_loop_now(x->desk->loop), until = sl_pool_rested_usec(pool_of(course), now);
-    if (course->bond.only != SL_NO_TARGET) {
+    struct sl_pool *pool = &x->route->traffic->pool;
+    uint64_t now = sl_loop_now(x->desk->loop), until = sl_pool_rested_usec(pool, now);
+    if (course->bond.is_away) {
+        until = 0;
+    } else if (course->bond.only != SL_NO_TARGET) {
         struct sl_target_look look;
-        sl_pool_look(pool_of(course), course->bond.only, now, &look);
+        sl_pool_look(pool, course->bond.only, now, &look);
         until = look.waits_usec ? now + look.waits_usec : 0;
     }
     const char *why = none_why(course, now);
@@ -142,20 +150,24 @@ static void error_of_none(const struct sl_course *course, struct sl_llm_error *r
 static uint32_t pick(const struct sl_course *course, const struct sl_ask *ask)
 {
     uint32_t known = course->bond.prefer;
-    return known != SL_NO_TARGET && sl_pool_can(pool_of(course), ask, known) ? known
-                                                                             : sl_pool_pick(pool_of(course), ask);
+    return known != SL_NO_TARGET && !sl_detour_is_on(course->x) && sl_pool_can(pool_of(course), ask, known)
+               ? known
+               : sl_pool_pick(pool_of(course), ask);
 }
 
 static void take(struct sl_course *course, uint32_t target, enum sl_begun begun)
 {
+    const struct sl_xchg *x = course->x;
     sl_ask_pass(course->passed, target);
     course->at.running = begun;
     course->at.target = target;
+    course->at.name = sl_detour_name(x, target);
+    course->at.told = sl_detour_told(x, target, course->at.name);
     course->at.is_noted = false;
     course->at.why = !course->error.type                                                    ? "first"
                      : course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
                                                                                             : "fallback";
-    course->at.timeouts = sl_traffic_timeouts(course->x->route->traffic, target, &course->x->route->conf.timeouts,
+    course->at.timeouts = sl_traffic_timeouts(x->at.traffic, target, &x->at.route->conf.timeouts,
                                               &course->at.own_timeouts);
 }
 
@@ -186,6 +198,31 @@ static bool place_find(struct sl_course *course)
         }
         sl_wait_serve(course->x); /* while it tried, a place that got free may have looked taken */
         target = SL_NO_TARGET;
+    }
+    return false;
+}
+
+/* At another route, when nothing is left of this one. There nobody waits for a place. */
+static bool place_find_beyond(struct sl_course *course)
+{
+    struct sl_xchg *x = course->x;
+    bool may_go = !course->error.type || course->next.kind == SL_STEP_MOVE;
+    while (may_go && x->detours && sl_detours_enter(x)) {
+        uint32_t n = x->at.route->n_targets;
+        uint64_t *passed = SL_ARENA_ARRAY(x->arena, uint64_t, SL_POOL_WORDS(n));
+        if (!passed) {
+            return false;
+        }
+        memset(passed, 0, SL_POOL_WORDS(n) * sizeof(passed[0]));
+        if (course->bond.only != SL_NO_TARGET) {
+            sl_ask_only(passed, n, course->bond.only);
+        }
+        course->passed = passed;
+        course->passed_before = NULL;
+        course->next = (struct sl_step){ SL_STEP_MOVE, SL_NO_TARGET, 0 };
+        if (sl_fit_look(x, unfit_note, course) == 0 && place_find(course)) {
+            return true;
+        }
     }
     return false;
 }
@@ -230,6 +267,9 @@ enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *r
     }
     if (waits_then(course)) {
         return SL_ENTERED_WAITS;
+    }
+    if (place_find_beyond(course)) {
+        return SL_ENTERED;
     }
     if (course->error.type) {
         *ret_error = course->error;
@@ -313,7 +353,7 @@ static bool is_slow(enum sl_error_type type)
 bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error, const struct sl_failed *failed)
 {
     struct sl_xchg *x = course->x;
-    const struct sl_traffic *traffic = x->route->traffic;
+    const struct sl_fallback *fallback = &x->route->traffic->fallback;
     struct sl_failure failure = {
         .target = course->at.target,
         .cause = sl_cause_of(error),
@@ -323,18 +363,19 @@ bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error
         .n_attempts = x->record.n_attempts,
         .n_repeats = course->n_repeats,
         .n_repeats_allowed = x->route->conf.retries,
+        .has_beyond = sl_detours_left(x),
         .start_usec = x->req->body_usec,
         .end_usec = sl_course_end_usec(x),
     };
     struct sl_ask ask = ask_of(course);
     bool may_rest = failure.cause == SL_CAUSE_RATE_LIMITED || failure.cause == SL_CAUSE_OVERLOADED;
-    if (may_rest && failed->rest_usec && x->route->n_targets > 1) {
+    if (may_rest && failed->rest_usec && (x->at.route->n_targets > 1 || x->detours)) {
         sl_pool_rest(pool_of(course), course->at.target, failed->rest_usec, ask.now_usec);
     }
-    course->next = sl_next(pool_of(course), &traffic->fallback, &failure, &ask);
+    course->next = sl_next(pool_of(course), fallback, &failure, &ask);
     if (course->next.kind == SL_STEP_REPEAT && !sl_spend(x)) {
         failure.may_repeat = false;
-        course->next = sl_next(pool_of(course), &traffic->fallback, &failure, &ask);
+        course->next = sl_next(pool_of(course), fallback, &failure, &ask);
     }
     if (course->next.kind == SL_STEP_GIVE_UP) {
         sl_course_count(course, error->type);
@@ -347,9 +388,10 @@ bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error
 
 void sl_course_bound_tell(const struct sl_course *course, struct sl_llm_error *io_error)
 {
+    const struct sl_xchg *x = course->x;
     enum sl_cause cause = sl_cause_of(io_error);
-    bool could_move = cause < SL_CAUSE_COUNT && (course->x->route->traffic->fallback.on >> cause & 1);
-    if (course->bond.only != SL_NO_TARGET && could_move && pool_of(course)->n > 1) {
+    bool could_move = cause < SL_CAUSE_COUNT && (x->route->traffic->fallback.on >> cause & 1);
+    if (course->bond.only != SL_NO_TARGET && could_move && (x->route->n_targets > 1 || x->detours)) {
         sl_bond_tell(&course->bond, io_error);
     }
 }
@@ -362,10 +404,11 @@ bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
     struct sl_ask ask = ask_of(course);
     uint32_t target = sl_pool_pick(pool_of(course), &ask);
     course->next = (struct sl_step){ SL_STEP_MOVE, target, 0 };
-    if (target == SL_NO_TARGET) {
+    bool has_other = target != SL_NO_TARGET || sl_detours_left(course->x);
+    if (!has_other) {
         *io_error = course->error.type ? course->error : course->unfit_error;
     }
-    return target != SL_NO_TARGET;
+    return has_other;
 }
 
 /* --- end --- */
@@ -380,7 +423,7 @@ static void try_note(struct sl_course *course, enum sl_error_type type, bool is_
     course->at.is_noted = true;
     if (tries->n < SL_TRIES_MAX) {
         tries->v[tries->n++] = (struct sl_try){
-            .target = course->at.target,
+            .told = course->at.told,
             .why = course->at.why,
             .is_beaten = is_beaten,
             .status = record->upstream_status,
@@ -405,8 +448,8 @@ static void measure(struct sl_course *course, uint64_t now_usec)
     const struct sl_xchg *x = course->x;
     uint64_t took = now_usec - x->record.upstream_start_usec;
     sl_pool_measure(pool_of(course), course->at.target, x->call->is_stream, took, now_usec);
-    if (x->route->traffic->hedges) {
-        sl_hedges_measure(x->route->traffic->hedges, course->at.target, x->call->is_stream, took);
+    if (x->at.traffic->hedges) {
+        sl_hedges_measure(x->at.traffic->hedges, course->at.target, x->call->is_stream, took);
     }
 }
 
@@ -428,7 +471,7 @@ void sl_course_beaten(struct sl_course *course)
 /* Those that were asked, and those whose credential has to be fetched first. */
 static struct sl_ask hedge_ask(struct sl_course *course, uint64_t *passed)
 {
-    const struct sl_route *route = course->x->route;
+    const struct sl_route *route = course->x->at.route;
     memcpy(passed, course->passed, SL_POOL_WORDS(route->n_targets) * sizeof(passed[0]));
     for (uint32_t i = 0; i < route->n_targets; i++) {
         if (route->targets[i].cred) {

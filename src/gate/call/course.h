@@ -15,10 +15,10 @@ struct sl_xchg;
 
 /* One attempt, for the log. */
 struct sl_try {
-    uint32_t target;
-    const char *why; /* "first", "retry", "fallback" or "hedge" */
-    bool is_beaten;  /* another attempt of the call was faster */
-    int status;      /* the upstream's; 0: none came */
+    struct sl_str told; /* how it begins in the log */
+    const char *why;    /* "first", "retry", "fallback" or "hedge" */
+    bool is_beaten;     /* another attempt of the call was faster */
+    int status;         /* the upstream's; 0: none came */
     enum sl_error_type error_type;
     uint64_t start_usec, connect_start_usec, connected_usec, head_usec, end_usec;
 };
@@ -28,8 +28,7 @@ struct sl_try {
 
 /* A target that was passed over, since it cannot serve the call. */
 struct sl_passed_over {
-    uint32_t target;
-    struct sl_str why;
+    struct sl_str name, why;
 };
 
 /* Of these, too, more are not listed. */
@@ -44,7 +43,8 @@ struct sl_tries {
 
 /* The attempt that the course is about. */
 struct sl_course_at {
-    uint32_t target;
+    uint32_t target;                             /* of the exchange's `at` */
+    struct sl_str name, told;                    /* as the target is told, and in the log */
     const struct sl_upstream_timeouts *timeouts; /* of the target */
     struct sl_upstream_timeouts own_timeouts;
     enum sl_begun running; /* an attempt at it is counted */

@@ -26,8 +26,8 @@ static void unfit_tell(struct sl_xchg *x, const struct sl_target *target, const 
 int sl_fit_look(struct sl_xchg *x, void (*on_unfit)(void *arg, uint32_t target, const struct sl_llm_error *error),
                 void *arg)
 {
-    const struct sl_route *route = x->route;
-    const struct sl_traffic *traffic = route->traffic;
+    const struct sl_route *route = x->at.route;
+    const struct sl_traffic *traffic = x->at.traffic;
     struct sl_needs needs;
     if (x->call->type > SL_LLM_COMPLETIONS || x->call->follow ||
         !sl_needs_might(x->call, traffic->refused, traffic->context)) {

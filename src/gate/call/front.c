@@ -20,6 +20,7 @@
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/snapshot.h"
+#include "gate/config/traffic.h"
 #include "gate/gate.h"
 #include "gate/policy/admit.h"
 #include "gate/policy/words.h"
@@ -101,6 +102,7 @@ static void route_hold(struct sl_xchg *x, struct sl_route *route)
 {
     struct sl_admission *admission = &SL_CONTAINER_OF(x, struct whole, x)->admission;
     x->route = sl_route_ref(route);
+    x->at = (struct sl_at){ route, route->traffic };
     *admission = (struct sl_admission){
         .limiter = x->worker->gate->limiter,
         .subject = { route->name, route->incarnation, x->caller.principal },
@@ -357,7 +359,7 @@ static void form_step(struct sl_xchg *x, enum sl_form_step step)
         if (!x->req->body_usec) {
             x->req->body_usec = sl_loop_now(x->desk->loop); /* the call's own times count from here */
         }
-        sl_upload_flow(x->upload, x->route->n_targets > 1);
+        sl_upload_flow(x->upload, x->route->n_targets > 1 || (x->route->traffic && x->route->traffic->n_routes));
         sl_plan_start(x);
     }
 }

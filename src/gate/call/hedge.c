@@ -89,6 +89,7 @@ static void side_swap(struct sl_hedge *hedge)
     x->env->credential = side.credential;
     x->env->upstream_headers = side.upstream_headers;
     hedge->course->at = side.at;
+    record->target_name = side.at.name;
 }
 
 /* --- its end --- */
@@ -206,7 +207,8 @@ static bool attempt_start(struct sl_hedge *hedge)
     uint64_t now = sl_loop_now(x->desk->loop), end = x->req->body_usec + x->route->conf.timeouts.total_usec;
     hedge->timeouts = *hedge->course->at.timeouts;
     attempt->timeouts = &hedge->timeouts;
-    attempt->target = record->target = &x->route->targets[hedge->course->at.target];
+    attempt->target = record->target = &x->at.route->targets[hedge->course->at.target];
+    record->target_name = hedge->course->at.name;
     attempt->total_usec = SL_MIN(end > now ? end - now : 0, hedge->timeouts.total_usec);
     attempt->asks_usage = sl_attempt_asks_usage(x, attempt->target);
     x->env->provider = attempt->target->provider->name;
@@ -224,16 +226,16 @@ static bool attempt_start(struct sl_hedge *hedge)
 static bool may_begin(const struct sl_hedge *hedge)
 {
     const struct sl_xchg *x = hedge->x;
-    const struct sl_traffic *traffic = x->route->traffic;
-    return x->record.n_attempts < traffic->fallback.attempts && !(traffic->queue && sl_queue_depth(traffic->queue)) &&
-           !sl_budget_is_over(x->desk->memory);
+    const struct sl_traffic *traffic = x->at.traffic;
+    return x->record.n_attempts < x->route->traffic->fallback.attempts &&
+           !(traffic->queue && sl_queue_depth(traffic->queue)) && !sl_budget_is_over(x->desk->memory);
 }
 
 static void on_timer(struct sl_timer *timer)
 {
     struct sl_hedge *hedge = SL_CONTAINER_OF(timer, struct sl_hedge, timer);
     struct sl_xchg *x = hedge->x;
-    if (!may_begin(hedge) || !sl_course_can_hedge(hedge->course) || !sl_hedges_take(x->route->traffic->hedges) ||
+    if (!may_begin(hedge) || !sl_course_can_hedge(hedge->course) || !sl_hedges_take(x->at.traffic->hedges) ||
         !sl_spend(x)) {
         sl_measure_hedge(x, "refused");
         return;
@@ -252,7 +254,7 @@ static void on_timer(struct sl_timer *timer)
 struct sl_hedge *sl_hedge_arm(struct sl_course *course, const struct sl_hedge_owner *owner)
 {
     struct sl_xchg *x = course->x;
-    struct sl_hedges *hedges = x->route->traffic->hedges;
+    struct sl_hedges *hedges = x->at.traffic->hedges;
     struct sl_hedge *hedge = SL_ARENA_NEW(x->arena, struct sl_hedge);
     sl_hedges_earn(hedges);
     uint64_t after = sl_hedges_after(hedges, course->at.target, x->call->is_stream);

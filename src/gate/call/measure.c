@@ -22,27 +22,37 @@
 static const char *const operation_names[] = { "chat",   "text_completion", "embeddings", "images",
                                                "speech", "moderations",     "rerank",     "transcriptions" };
 
-/* Of the route's target that was tried, or is first. Made once for each route object, then found in it. */
+static const struct sl_metric_labels *labels_make(struct sl_xchg *x, const struct sl_target *target, struct sl_str name)
+{
+    const struct sl_metric_labels made = {
+        .route = x->route->name,
+        .operation = sl_str_c(operation_names[x->route->type]),
+        .provider = sl_str_c(target->provider->name),
+        .model = target->model,
+        .target = name.p ? name : SL_STR("model"),
+    };
+    const struct sl_metric_bounds bounds = { x->settings->metrics_max_routes, x->settings->metrics_histogram_routes };
+    return sl_metrics_intern(x->worker->gate->metrics, &made, &bounds);
+}
+
+/* Of the route's target that was tried, or is first. Made once for each route object, then found in it; but for what
+ * another route's target did. */
 static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
 {
     struct sl_metrics *metrics = x->worker->gate->metrics;
-    if (!x->route) {
+    const struct sl_route *route = x->route;
+    if (!route) {
         return sl_xchg_is_invocation(x) ? sl_metrics_other(metrics) : sl_metrics_none(metrics);
     }
-    const struct sl_target *target = x->record.target ? x->record.target : x->route->targets;
-    _Atomic(const struct sl_metric_labels *) *kept = &x->route->metric_labels[target - x->route->targets];
+    if (SL_UNLIKELY(x->record.is_away)) {
+        return labels_make(x, x->record.target, x->record.target_name);
+    }
+    const struct sl_target *target = x->record.target ? x->record.target : route->targets;
+    size_t i = (size_t)(target - route->targets);
+    _Atomic(const struct sl_metric_labels *) *kept = &route->metric_labels[i];
     const struct sl_metric_labels *labels = atomic_load_explicit(kept, memory_order_acquire);
     if (SL_UNLIKELY(!labels)) {
-        struct sl_metric_labels made = { .route = x->route->name,
-                                         .operation = sl_str_c(operation_names[x->route->type]),
-                                         .provider = sl_str_c(target->provider->name),
-                                         .model = target->model,
-                                         .target = x->route->traffic
-                                                       ? x->route->traffic->targets[target - x->route->targets].name
-                                                       : SL_STR("model") };
-        const struct sl_metric_bounds bounds = { x->settings->metrics_max_routes,
-                                                 x->settings->metrics_histogram_routes };
-        labels = sl_metrics_intern(metrics, &made, &bounds);
+        labels = labels_make(x, target, route->traffic ? route->traffic->targets[i].name : SL_STR_NONE);
         atomic_store_explicit(kept, labels, memory_order_release);
     }
     return labels;
@@ -72,19 +82,13 @@ static struct sl_str said(const struct sl_record *record, enum sl_error_type typ
     return is_operators ? record->upstream_said : SL_STR_NONE;
 }
 
-static struct sl_str target_name(const struct sl_xchg *x)
-{
-    bool has_several = x->route->traffic && x->record.target;
-    return has_several ? x->route->traffic->targets[x->record.target - x->route->targets].name : SL_STR_NONE;
-}
-
 /* For the operator's log. */
 static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)
 {
     const struct sl_record *record = &x->record;
     const struct sl_notice notice = {
         .route = x->route->name,
-        .target = target_name(x),
+        .target = record->target_name,
         .provider = record->target ? sl_str_c(record->target->provider->name) : SL_STR(""),
         .model = record->target ? record->target->model : SL_STR(""),
         .kind = sl_error_type_word(type),
@@ -99,14 +103,14 @@ static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t no
 
 void sl_measure_breaker(struct sl_xchg *x, uint32_t target, bool is_open, uint64_t now_usec)
 {
-    const struct sl_traffic *traffic = x->route->traffic;
+    const struct sl_traffic *traffic = x->at.traffic;
     char room[96] = "it gets its calls again: its breaker is closed", open[32];
     if (is_open) {
         sl_format_duration(traffic->pool.breaker.open_usec, open);
         snprintf(room, sizeof(room), "it gets no calls for %s: its breaker is open", open);
     }
     sl_notice_route(x->worker->gate->notices,
-                    &(struct sl_notice){ .route = x->route->name,
+                    &(struct sl_notice){ .route = x->at.route->name,
                                          .target = traffic->targets[target].name,
                                          .kind = is_open ? "breaker_open" : "breaker_closed",
                                          .text = sl_str_c(room) },

@@ -3,12 +3,10 @@
 
 #include "gate/call/state.h"
 #include "gate/config/route.h"
-#include "gate/config/traffic.h"
 #include "gate/gate.h"
 #include "gate/policy/made.h"
 #include "gate/worker.h"
 #include "llm/core/call.h"
-#include "llm/core/target.h"
 
 void sl_noted_id(struct sl_xchg *x, struct sl_str id)
 {
@@ -17,9 +15,7 @@ void sl_noted_id(struct sl_xchg *x, struct sl_str id)
         return;
     }
     x->is_noted = true;
-    struct sl_made_by by = { x->route->name, SL_STR("") };
-    if (x->route->traffic) {
-        by.target = x->route->traffic->targets[x->record.target - x->route->targets].name;
-    }
+    struct sl_str target = x->record.target_name;
+    struct sl_made_by by = { x->route->name, target.p ? target : SL_STR("") };
     sl_made_put(made, id, &by, x->caller.principal, x->env->wall_usec);
 }

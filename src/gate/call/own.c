@@ -9,7 +9,6 @@
 #include "gate/call/timing.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
-#include "gate/config/traffic.h"
 #include "gate/policy/admit.h"
 #include "gate/policy/words.h"
 #include "gate/worker.h"
@@ -68,10 +67,7 @@ static int sluice_add(struct sl_xchg *x, struct sl_headers *io_headers)
         /* MLflow's files may leave the model out. */
         r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-model"), target->model);
         r = r < 0 ? r : own_add(x, io_headers, SL_STR("x-sluice-attempts"), number(x->arena, record->n_attempts));
-        if (r == 0 && x->route->traffic) {
-            struct sl_str name = x->route->traffic->targets[target - x->route->targets].name;
-            r = text_add(x, io_headers, SL_STR("x-sluice-target"), name);
-        }
+        r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-target"), record->target_name);
     }
     r = r < 0 ? r : text_add(x, io_headers, SL_STR("x-sluice-dropped"), sl_record_dropped(x));
     if (r == 0 && record->error_type) {

@@ -225,8 +225,8 @@ static bool is_stale(const struct sl_plan *plan, int status, const struct sl_hea
 /* Where it is remembered that the target takes no stream_options. */
 static atomic_bool *usage_refused(const struct sl_plan *plan)
 {
-    struct sl_route *route = plan->x->route;
-    return plan->course ? &route->traffic->targets[plan->course->at.target].usage_refused : &route->usage_refused;
+    const struct sl_at *at = &plan->x->at;
+    return plan->course ? &at->traffic->targets[plan->course->at.target].usage_refused : &at->route->usage_refused;
 }
 
 /* A head alone is no answer: what first_byte says holds until the first event is there. */
@@ -381,7 +381,7 @@ static void credential_get(struct sl_plan *plan)
     struct sl_cred_want want = {
         .worker = x->worker,
         .source = target->cred,
-        .route = x->route,
+        .route = x->at.route,
         .settings = x->settings,
         .arena = x->arena,
         .on_answer = credential_on_answer,
@@ -424,10 +424,10 @@ static void credential_on_answer(void *arg)
 static void attempt_at(struct sl_plan *plan);
 
 /* What was learnt of the target before is not about another one. */
-static void target_entered(struct sl_plan *plan, uint32_t before)
+static void target_entered(struct sl_plan *plan, const struct sl_target *before)
 {
     plan->is_unsent = plan->is_measured = false;
-    if (plan->course->at.target != before) {
+    if (&plan->x->at.route->targets[plan->course->at.target] != before) {
         plan->usage_was_refused = plan->cred_was_refused = false;
         plan->n_waits = 0;
         plan->x->env->credential = NULL;
@@ -439,14 +439,14 @@ static void place_on_over(void *arg)
 {
     struct sl_plan *plan = arg;
     struct sl_xchg *x = plan->x;
-    uint32_t target = SL_NO_TARGET, before = plan->course->at.target;
+    uint32_t target = SL_NO_TARGET;
     enum sl_begun begun = SL_BEGUN_NOT;
     enum sl_waiting state = sl_wait_take(plan->place, &target, &begun);
     sl_wait_stop(plan->place);
     plan->place = NULL;
     if (state == SL_WAITING_GRANTED) {
         sl_course_take(plan->course, target, begun);
-        target_entered(plan, before);
+        target_entered(plan, x->record.target);
         attempt_at(plan);
     } else {
         struct sl_llm_error error;
@@ -461,11 +461,10 @@ static bool target_enter(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
     struct sl_llm_error error = { 0 };
-    uint32_t before = plan->course->at.target;
     int r = 0;
     switch (sl_course_enter(plan->course, &error)) {
     case SL_ENTERED:
-        target_entered(plan, before);
+        target_entered(plan, x->record.target);
         return true;
     case SL_ENTERED_NOT:
         sl_xchg_fail(x, &error);
@@ -501,7 +500,7 @@ static void hedge_take(struct sl_plan *plan)
     sl_timer_clear(&plan->backoff);
     plan->attempt = sl_hedge_take(hedge);
     sl_course_hedged(plan->course);
-    target_entered(plan, SL_NO_TARGET);
+    target_entered(plan, NULL);
     relay_begin(plan);
     sl_hedge_tell(hedge);
 }
@@ -545,7 +544,11 @@ static void attempt_at(struct sl_plan *plan)
     struct sl_attempt *attempt = plan->attempt;
     uint64_t now = sl_loop_now(x->desk->loop), total = x->route->conf.timeouts.total_usec;
     attempt->timeouts = plan->course ? plan->course->at.timeouts : &x->route->conf.timeouts;
-    attempt->target = record->target = &x->route->targets[plan->course ? plan->course->at.target : 0];
+    attempt->target = record->target = &x->at.route->targets[plan->course ? plan->course->at.target : 0];
+    record->target_name = plan->course    ? plan->course->at.name
+                          : x->at.traffic ? x->at.traffic->targets[0].name
+                                          : SL_STR_NONE;
+    record->is_away = x->at.route != x->route;
     record->upstream_start_usec = now;
     record->upstream_first_usec = record->n_attempts ? record->upstream_first_usec : now;
     record->n_attempts++;
@@ -558,7 +561,7 @@ static void attempt_at(struct sl_plan *plan)
     attempt->total_usec = SL_MIN(attempt->total_usec, attempt->timeouts->total_usec);
     attempt->asks_usage = !plan->usage_was_refused && sl_attempt_asks_usage(x, attempt->target);
     relay_begin(plan);
-    if (SL_UNLIKELY(x->route->traffic && x->route->traffic->hedges) && plan->course && record->n_attempts == 1 &&
+    if (SL_UNLIKELY(x->at.traffic && x->at.traffic->hedges) && plan->course && record->n_attempts == 1 &&
         !x->upload) { /* what comes in pieces goes up once */
         const struct sl_hedge_owner owner = { plan, &events, on_hedge_won };
         plan->hedge = sl_hedge_arm(plan->course, &owner);

@@ -6,7 +6,6 @@
 #include "gate/call/state.h"
 #include "gate/config/key.h"
 #include "gate/config/route.h"
-#include "gate/config/traffic.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/line.h"
 #include "http/hreq.h"
@@ -35,13 +34,13 @@ struct sl_str sl_record_dropped(struct sl_xchg *x)
 #define WHY_MAX 160
 
 /* The targets that could not serve the call. */
-static void passed_write(struct sl_line *line, const struct sl_route *route, const struct sl_tries *tries)
+static void passed_write(struct sl_line *line, const struct sl_tries *tries)
 {
     bool has_any = false;
     for (uint32_t i = 0; i < tries->n_passed && line->end - line->at > TRIES_ROOM; i++) {
         struct sl_str why = tries->passed[i].why;
         sl_line_text(line, has_any ? SL_STR(",{\"target\":") : SL_STR(",\"passed\":[{\"target\":"),
-                     route->traffic->targets[tries->passed[i].target].name);
+                     tries->passed[i].name);
         sl_line_text(line, SL_STR(",\"why\":"), sl_str_sub(why, 0, SL_MIN(why.n, (size_t)WHY_MAX)));
         SL_LINE_PUT(line, "}");
         has_any = true;
@@ -51,8 +50,8 @@ static void passed_write(struct sl_line *line, const struct sl_route *route, con
     }
 }
 
-/* What came of each attempt at the targets of a route that has several. */
-static void tries_write(struct sl_line *line, const struct sl_route *route, const struct sl_tries *tries)
+/* What came of each attempt at the targets of a route that names them. */
+static void tries_write(struct sl_line *line, const struct sl_tries *tries)
 {
     SL_LINE_PUT(line, ",\"attempts\":[");
     for (uint32_t i = 0; i < tries->n && line->end - line->at > TRIES_ROOM; i++) {
@@ -60,7 +59,7 @@ static void tries_write(struct sl_line *line, const struct sl_route *route, cons
         if (i) {
             SL_LINE_PUT(line, ",");
         }
-        sl_line_put(line, route->traffic->targets[t->target].told);
+        sl_line_put(line, t->told);
         sl_line_word(line, SL_STR(",\"why\":"), sl_str_c(t->why));
         sl_line_count(line, SL_STR(",\"status\":"), t->status ? t->status : -1);
         sl_line_word(line, SL_STR(",\"error_type\":"),
@@ -102,8 +101,7 @@ void sl_record_write(struct sl_xchg *x, int status)
                  record->target ? sl_str_c(record->target->provider->name) : SL_STR_NONE);
     sl_line_text(&line, SL_STR(",\"model\":"), record->target ? record->target->model : SL_STR_NONE);
     if (record->tries && record->target) {
-        sl_line_text(&line, SL_STR(",\"target\":"),
-                     x->route->traffic->targets[record->target - x->route->targets].name);
+        sl_line_text(&line, SL_STR(",\"target\":"), record->target_name);
     }
     SL_LINE_PUT(&line, ",\"status\":");
     sl_line_number(&line, (uint64_t)status);
@@ -128,8 +126,8 @@ void sl_record_write(struct sl_xchg *x, int status)
     if (sl_xchg_is_invocation(x)) {
         sl_line_put(&line, x->call->is_stream ? SL_STR(",\"stream\":true") : SL_STR(",\"stream\":false"));
         if (record->tries) {
-            tries_write(&line, x->route, record->tries);
-            passed_write(&line, x->route, record->tries);
+            tries_write(&line, record->tries);
+            passed_write(&line, record->tries);
         } else {
             sl_line_count(&line, SL_STR(",\"attempts\":"), record->n_attempts);
         }

@@ -342,7 +342,8 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
     bool is_same = sl_relay_is_same_form(relay), is_asked = x->call->is_stream;
     relay->length = length;
     relay->secrets = (struct sl_secrets){ provider->credential_headers, &relay->request->headers,
-                                          provider->secret_query, relay->request->target, x->route->own.secret_names };
+                                          provider->secret_query, relay->request->target,
+                                          x->at.route->own.secret_names };
     sl_secrets_find(&relay->secrets);
     relay->said = *headers; /* its texts are on the exchange's arena; the connection may be gone before it is read */
     x->env->upstream_headers = &relay->said;

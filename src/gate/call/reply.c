@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "gate/call/error_headers.h"
 #include "gate/call/headers.h"
+#include "gate/call/detour.h"
 #include "gate/call/measure.h"
 #include "gate/call/own.h"
 #include "gate/call/record.h"
@@ -39,6 +40,7 @@ static void xchg_release(struct sl_xchg *x)
     SL_ASSERT(x->ticket->state != SL_TICKET_OPEN);
     sl_xchg_list_remove(&x->desk->xchgs, x);
     sl_metrics_in_flight(x->desk->metrics, -1);
+    sl_detours_done(x);
     sl_route_unref(x->route);
     sl_key_unref(x->caller.key);
     sl_settings_unref(x->settings);

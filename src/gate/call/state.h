@@ -17,6 +17,7 @@
 struct sl_admission;
 struct sl_arena;
 struct sl_call;
+struct sl_detours;
 struct sl_env;
 struct sl_form_reader;
 struct sl_hreq;
@@ -25,6 +26,7 @@ struct sl_route;
 struct sl_settings;
 struct sl_target;
 struct sl_ticket;
+struct sl_traffic;
 struct sl_tries;
 struct sl_upload;
 struct sl_worker;
@@ -43,6 +45,8 @@ struct sl_caller {
 struct sl_record {
     /* the plan */
     const struct sl_target *target; /* tried last */
+    struct sl_str target_name;      /* of a route that names them; else p == NULL */
+    bool is_away;                   /* it is one of another route: gate/call/detour.h */
     uint32_t n_attempts;
     struct sl_tries *tries;       /* of several targets: each attempt; NULL: there is one */
     uint64_t upstream_first_usec; /* the first attempt's start; the others are the last one's */
@@ -76,6 +80,12 @@ SL_INLINE struct sl_str sl_record_error(const struct sl_record *record)
     return record->error_inside.p ? record->error_inside : record->error_text;
 }
 
+/* Whose targets are asked: the route's own, or those of one of its `fallback.routes`. */
+struct sl_at {
+    struct sl_route *route;
+    struct sl_traffic *traffic; /* NULL: the route has one target */
+};
+
 struct sl_xchg {
     struct sl_worker *worker;
     struct sl_desk *desk; /* the worker's */
@@ -92,7 +102,9 @@ struct sl_xchg {
     struct sl_path_match match;
     const struct sl_dialect *dialect; /* of errors, until the path says more */
     struct sl_route *route;           /* held, or NULL */
-    struct sl_call *call;             /* empty until the body is read */
+    struct sl_at at;
+    struct sl_detours *detours; /* NULL: there are none, or not yet */
+    struct sl_call *call;       /* empty until the body is read */
     struct sl_env *env;
     const struct sl_admission *admission; /* what limits hold; NULL: none */
     struct sl_ticket *ticket;

@@ -26,7 +26,7 @@ struct sl_wait {
 
 static struct sl_queue *queue_of(const struct sl_xchg *x)
 {
-    return x->route->traffic->queue;
+    return x->at.traffic->queue;
 }
 
 void sl_wait_serve(const struct sl_xchg *x)

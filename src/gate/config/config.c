@@ -13,6 +13,7 @@
 #include "conf/secret.h"
 #include "conf/tree.h"
 #include "gate/config/origins.h"
+#include "gate/config/beyond.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
 #include "gate/config/split.h"
@@ -442,6 +443,7 @@ static void routes_load(struct loader *ld, const struct sl_val *root)
     }
     ld->bind.is_lax = false;
     ld->bind.path[0] = '\0';
+    sl_beyond_look(&ld->bind, section, config->routes, config->n_routes, &names);
     sl_map_done(&names);
     if (!config->routes) {
         problem(ld, SL_PROBLEM_ERROR, list->pos, section, "out of memory");

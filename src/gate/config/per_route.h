@@ -21,6 +21,9 @@ struct sl_route_conf {
     uint32_t retries; /* further attempts */
 };
 
+/* Routes that one may go on to (`fallback.routes`), those behind them too. More are not asked. */
+#define SL_BEYOND_MAX 16
+
 /* By what a conversation finds its target again. */
 enum sl_affinity_by {
     SL_AFFINITY_AUTO, /* what the call says of its conversation */

@@ -158,7 +158,8 @@ static void within_look(struct making *m, const struct sl_val *map)
 {
     const struct sl_traffic *traffic = m->traffic;
     const struct sl_val *fallback = sl_val_find(map, "fallback");
-    for (uint32_t i = 0; *m->place->n_targets > 1 && i < *m->place->n_targets; i++) {
+    bool has_other = *m->place->n_targets > 1 || traffic->n_routes;
+    for (uint32_t i = 0; has_other && i < *m->place->n_targets; i++) {
         struct sl_upstream_timeouts t = traffic->targets[i].timeouts;
         sl_opt_fill(sl_timeout_rows, traffic->targets[i].timeouts_said, &m->place->conf->timeouts, &t);
         uint64_t first = t.first_byte_usec ? t.first_byte_usec : SL_SEVERAL_FIRST_BYTE_USEC;
@@ -172,17 +173,22 @@ static void within_look(struct making *m, const struct sl_val *map)
     }
 }
 
+struct sl_str sl_traffic_told(struct sl_str name, const struct sl_target *target, struct sl_arena *arena)
+{
+    char bytes[1024];
+    struct sl_line line = { bytes, bytes + sizeof(bytes) };
+    sl_line_text(&line, SL_STR("{\"target\":"), name);
+    sl_line_text(&line, SL_STR(",\"provider\":"), sl_str_c(target->provider->name));
+    sl_line_text(&line, SL_STR(",\"model\":"), target->model);
+    return sl_arena_dup(arena, sl_str_make(bytes, (size_t)(line.at - bytes)));
+}
+
 /* The same for all calls, so that it is written once. */
 static int told_make(struct making *m, uint32_t i)
 {
-    const struct sl_target *target = &m->place->targets[i];
-    char bytes[1024];
-    struct sl_line line = { bytes, bytes + sizeof(bytes) };
-    sl_line_text(&line, SL_STR("{\"target\":"), m->traffic->targets[i].name);
-    sl_line_text(&line, SL_STR(",\"provider\":"), sl_str_c(target->provider->name));
-    sl_line_text(&line, SL_STR(",\"model\":"), target->model);
-    m->traffic->targets[i].told = sl_arena_dup(m->place->arena, sl_str_make(bytes, (size_t)(line.at - bytes)));
-    return m->traffic->targets[i].told.p ? 0 : SL_E_NOMEM;
+    struct sl_route_target *target = &m->traffic->targets[i];
+    target->told = sl_traffic_told(target->name, &m->place->targets[i], m->place->arena);
+    return target->told.p ? 0 : SL_E_NOMEM;
 }
 
 static int queue_make(struct making *m, const struct sl_val *map, const struct sl_queue_rule *rule)
@@ -202,9 +208,9 @@ static int queue_make(struct making *m, const struct sl_val *map, const struct s
     return sl_queue_new(rule, &traffic->pool, &traffic->queue) < 0 ? FAIL(m->bind, map, "out of memory") : 0;
 }
 
-static uint64_t print_make(const struct sl_route_target *target, const struct sl_target *up)
+uint64_t sl_traffic_print(struct sl_str name, const struct sl_target *up)
 {
-    const struct sl_str texts[] = { target->name, up->base.authority, up->base.path };
+    const struct sl_str texts[] = { name, up->base.authority, up->base.path };
     uint64_t prints[SL_ARRAY_LEN(texts) + 1] = { sl_hash(sl_str_c(up->provider->name)) };
     for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++) {
         prints[i + 1] = sl_hash(texts[i]);
@@ -233,6 +239,30 @@ static int hedges_make(struct making *m, const struct sl_val *map, const struct 
     return 0;
 }
 
+static void needs_add(struct sl_traffic *traffic, const struct sl_model *row)
+{
+    traffic->refused |= sl_needs_refused(row);
+    traffic->context = row->context && (!traffic->context || row->context < traffic->context) ? row->context
+                                                                                              : traffic->context;
+}
+
+/* Whether they are there is known when all routes are. */
+static int routes_make(struct making *m, const struct sl_traffic_conf *conf)
+{
+    struct sl_traffic *traffic = m->traffic;
+    const struct sl_val *said = conf->routes_said;
+    traffic->routes = SL_ARENA_ARRAY(m->place->arena, struct sl_fallback_route, conf->routes.n + 1);
+    if (!traffic->routes) {
+        return SL_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < conf->routes.n; i++) {
+        const struct sl_val *item = said->kind == SL_VAL_LIST ? said->items[i].val : said;
+        traffic->routes[i] = (struct sl_fallback_route){ conf->routes.v[i], item->pos };
+    }
+    traffic->n_routes = conf->routes.n;
+    return 0;
+}
+
 static int traffic_make(struct making *m, const struct sl_val *map, const struct sl_traffic_conf *conf)
 {
     struct sl_arena *arena = m->place->arena;
@@ -240,7 +270,7 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
     uint32_t room = (conf->targets ? conf->targets->n : 0) + 1;
     traffic->targets = SL_ARENA_ARRAY(arena, struct sl_route_target, room);
     traffic->rules = SL_ARENA_ARRAY(arena, struct sl_target_rule, room);
-    if (!traffic->targets || !traffic->rules) {
+    if (!traffic->targets || !traffic->rules || routes_make(m, conf) < 0) {
         return FAIL(m->bind, map, "out of memory");
     }
     for (uint32_t i = 0; i < room; i++) {
@@ -262,14 +292,12 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
     within_look(m, map);
     traffic->affinity = conf->affinity;
     for (uint32_t i = 0; i < *m->place->n_targets; i++) {
-        const struct sl_model *row = m->place->targets[i].row;
-        traffic->targets[i].print = print_make(&traffic->targets[i], &m->place->targets[i]);
-        traffic->refused |= sl_needs_refused(row);
-        traffic->context = row->context && (!traffic->context || row->context < traffic->context) ? row->context
-                                                                                                  : traffic->context;
+        traffic->targets[i].print = sl_traffic_print(traffic->targets[i].name, &m->place->targets[i]);
+        needs_add(traffic, m->place->targets[i].row);
     }
     struct sl_breaker_rule breaker = conf->breaker;
-    breaker.errors = *m->place->n_targets > 1 || conf->has_breaker ? breaker.errors : 0; /* nobody else would answer */
+    bool has_other = *m->place->n_targets > 1 || traffic->n_routes;
+    breaker.errors = has_other || conf->has_breaker ? breaker.errors : 0; /* nobody else would answer */
     if (sl_pool_init(&traffic->pool, (enum sl_balance)conf->balance, &breaker, traffic->rules, *m->place->n_targets,
                      arena) < 0) {
         return FAIL(m->bind, map, "out of memory");
@@ -281,7 +309,7 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
 int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct sl_traffic_conf *conf,
                     const struct sl_traffic_place *place, struct sl_traffic **ret)
 {
-    if (!conf->targets && (!conf->has_breaker || !*place->n_targets)) {
+    if (!conf->targets && ((!conf->has_breaker && !conf->routes.n) || !*place->n_targets)) {
         for (const struct sl_opt *row = sl_traffic_rows; row->key; row++) {
             const struct sl_val *val = sl_val_find(map, row->key);
             if (val && val->kind != SL_VAL_NULL) {
@@ -301,6 +329,28 @@ int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct
     bind->is_lax = was_lax;
     sl_map_done(&m.names);
     return r;
+}
+
+int sl_traffic_alone(const struct sl_target *target, struct sl_arena *arena, struct sl_traffic **ret)
+{
+    struct sl_traffic *traffic = SL_ARENA_NEW(arena, struct sl_traffic);
+    struct sl_route_target *own = SL_ARENA_NEW(arena, struct sl_route_target);
+    struct sl_target_rule *rule = SL_ARENA_NEW(arena, struct sl_target_rule);
+    if (!traffic || !own || !rule) {
+        return SL_E_NOMEM;
+    }
+    *own = (struct sl_route_target){ .name = SL_STR(OWN), .print = sl_traffic_print(SL_STR(OWN), target) };
+    atomic_init(&own->usage_refused, false);
+    rule->weight = 1;
+    traffic->targets = own;
+    traffic->rules = rule;
+    needs_add(traffic, target->row);
+    const struct sl_breaker_rule none = { 0 };
+    if (sl_pool_init(&traffic->pool, SL_BALANCE_ORDERED, &none, rule, 1, arena) < 0) {
+        return SL_E_NOMEM;
+    }
+    *ret = traffic;
+    return 0;
 }
 
 void sl_traffic_done(struct sl_traffic *traffic)

@@ -29,11 +29,19 @@ struct sl_route_target {
     atomic_bool usage_refused; /* as of a route that has one target */
 };
 
+/* One of `fallback.routes`. */
+struct sl_fallback_route {
+    struct sl_str name;
+    struct sl_pos pos;
+};
+
 /* Lies on the arena of the route, and goes with it. */
 struct sl_traffic {
     struct sl_route_target *targets; /* as many as the route's, in their order */
     struct sl_target_rule *rules;    /* the same */
     struct sl_fallback fallback;
+    struct sl_fallback_route *routes;
+    uint32_t n_routes;
     struct sl_affinity_conf affinity;
     uint32_t refused; /* what some of the models refuse: sl_needs_refused */
     int64_t context;  /* of the smallest window; 0: none is known */
@@ -60,7 +68,14 @@ struct sl_traffic_place {
  * entry's `sluice`. SL_E_INVAL after the problems were told; *ret is to be done then, too. */
 SL_MUST int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct sl_traffic_conf *conf,
                             const struct sl_traffic_place *place, struct sl_traffic **ret);
+/* What a call of another route needs of a route that has one target and nothing said about it. On the arena.
+ * SL_E_NOMEM. */
+SL_MUST int sl_traffic_alone(const struct sl_target *target, struct sl_arena *arena, struct sl_traffic **ret);
 void sl_traffic_done(struct sl_traffic *traffic);
+
+/* How an attempt at a target begins in the log. p == NULL: no memory. */
+struct sl_str sl_traffic_told(struct sl_str name, const struct sl_target *target, struct sl_arena *arena);
+uint64_t sl_traffic_print(struct sl_str name, const struct sl_target *target);
 
 /* The place of a target by its print or its name; SL_NO_TARGET: it is none, or no more. `n`: of the route's targets. */
 uint32_t sl_traffic_find(const struct sl_traffic *traffic, uint32_t n, uint64_t print);

@@ -65,6 +65,24 @@ static int on_check(struct sl_bind *bind, const struct sl_opt *row, const struct
     return 0;
 }
 
+static int routes_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_traffic_conf *conf = SL_CONTAINER_OF(field, struct sl_traffic_conf, routes);
+    for (uint32_t i = 0; i < conf->routes.n; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (sl_str_eq(conf->routes.v[i], conf->routes.v[k])) {
+                return FAIL(bind, val->items[i].val, "\"%.*s\" is there twice",
+                            SL_STR_ARG(sl_str_sub(conf->routes.v[i], 0, 64)));
+            }
+        }
+    }
+    conf->routes_said = val;
+    return conf->routes.n <= SL_BEYOND_MAX
+               ? 0
+               : FAIL(bind, val, "has %u routes: there may be %d", conf->routes.n, SL_BEYOND_MAX);
+}
+
 static const char *const balance_words[] = { "weighted", "least_busy", "fastest", "ordered", NULL };
 
 #define FIELD(field) offsetof(struct sl_traffic_conf, field)
@@ -72,6 +90,9 @@ static const struct sl_opt fallback_rows[] = {
     { "on", SL_OPT_STR_LIST, FIELD(on_words), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, on_check,
       "the causes for which another target is tried: connect, timeout, rate_limited, overloaded, server_error, "
       "bad_response (these where nothing is said), auth, billing, content_filter, context_length, rejected; []: none" },
+    { "routes", SL_OPT_STR_LIST, FIELD(routes), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, routes_check,
+      "names of other routes of the same type, which are asked in this order when the route's own targets are used "
+      "up" },
     { "attempts", SL_OPT_U32, FIELD(attempts), "4", 1, 20, SL_OPT_RELOAD, NULL, NULL, NULL,
       "of one call, repeats at one target included" },
     { "within", SL_OPT_USEC, FIELD(within_usec), "300s", SL_USEC_PER_MSEC, 7 * DAY, SL_OPT_RELOAD, NULL, NULL, NULL,

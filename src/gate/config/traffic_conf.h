@@ -15,6 +15,8 @@ struct sl_traffic_conf {
     uint64_t within_usec;
     struct sl_strs on_words;
     uint32_t on;
+    struct sl_strs routes;
+    const struct sl_val *routes_said; /* NULL: they are not */
     struct sl_breaker_rule breaker;
     bool has_breaker; /* it is said, and not `off` */
     struct sl_queue_rule queue;

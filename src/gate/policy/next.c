@@ -32,11 +32,13 @@ struct sl_step sl_next(struct sl_pool *pool, const struct sl_fallback *fallback,
     }
     bool may_move = failure->cause < SL_CAUSE_COUNT && (fallback->on >> failure->cause & 1) &&
                     may_begin(fallback, failure, ask->now_usec);
-    uint32_t n_others = may_move ? sl_pool_left(pool, ask) : 0;
+    uint32_t n_own = may_move ? sl_pool_left(pool, ask) : 0;
+    bool has_beyond = may_move && failure->has_beyond;
+    uint32_t n_others = n_own + has_beyond;
     if (may_repeat(fallback, failure, ask, n_others)) {
         return (struct sl_step){ SL_STEP_REPEAT, failure->target, failure->wait_usec };
     }
-    step.target = n_others ? sl_pool_pick(pool, ask) : SL_NO_TARGET;
-    step.kind = step.target != SL_NO_TARGET ? SL_STEP_MOVE : SL_STEP_GIVE_UP;
+    step.target = n_own ? sl_pool_pick(pool, ask) : SL_NO_TARGET;
+    step.kind = step.target != SL_NO_TARGET || has_beyond ? SL_STEP_MOVE : SL_STEP_GIVE_UP;
     return step;
 }

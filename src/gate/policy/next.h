@@ -48,6 +48,7 @@ struct sl_failure {
     bool is_slow;       /* it took its whole time to fail: a repeat would take it again */
     uint64_t wait_usec; /* before the same target is asked again: what it asked for */
     uint32_t n_attempts, n_repeats, n_repeats_allowed;
+    bool has_beyond;               /* another route may be asked when this one's targets are used up */
     uint64_t start_usec, end_usec; /* of the whole call */
 };
 
@@ -55,7 +56,7 @@ enum sl_step_kind { SL_STEP_GIVE_UP, SL_STEP_REPEAT, SL_STEP_MOVE };
 
 struct sl_step {
     enum sl_step_kind kind;
-    uint32_t target; /* of REPEAT and MOVE */
+    uint32_t target; /* of REPEAT and MOVE; of MOVE SL_NO_TARGET: one of another route */
     uint64_t wait_usec;
 };
 

@@ -291,6 +291,7 @@ static void steps_follow_the_table(void **state)
         uint64_t wait_usec, passed_usec;
         uint32_t n_tried; /* of three targets */
         enum sl_step_kind want;
+        bool has_beyond;
     } cases[] = {
         { "a server's error moves", &usual, SL_CAUSE_SERVER_ERROR, 0, 0, 1, 0, 1, 0, 0, 1, SL_STEP_MOVE },
         { "no connection is tried again first", &usual, SL_CAUSE_CONNECT, 1, 0, 1, 0, 1, 0, 0, 1, SL_STEP_REPEAT },
@@ -308,6 +309,12 @@ static void steps_follow_the_table(void **state)
         { "a cause that is off", &usual, SL_CAUSE_REJECTED, 0, 0, 1, 0, 1, 0, 0, 1, SL_STEP_GIVE_UP },
         { "all are off: repeats stay", &none, SL_CAUSE_CONNECT, 1, 0, 1, 0, 1, 0, 0, 1, SL_STEP_REPEAT },
         { "and are all", &none, SL_CAUSE_CONNECT, 1, 0, 2, 1, 1, 0, 0, 1, SL_STEP_GIVE_UP },
+        { "another route is left", &usual, SL_CAUSE_SERVER_ERROR, 0, 0, 3, 0, 1, 0, 0, 3, SL_STEP_MOVE, true },
+        { "its own come first", &usual, SL_CAUSE_SERVER_ERROR, 0, 0, 1, 0, 1, 0, 0, 1, SL_STEP_MOVE, true },
+        { "no repeat takes its attempt", &usual, SL_CAUSE_CONNECT, 1, 0, 3, 0, 1, 0, 0, 3, SL_STEP_MOVE, true },
+        { "attempts bound it", &twice, SL_CAUSE_CONNECT, 1, 0, 2, 0, 1, 0, 0, 3, SL_STEP_GIVE_UP, true },
+        { "and the causes", &usual, SL_CAUSE_REJECTED, 0, 0, 1, 0, 1, 0, 0, 3, SL_STEP_GIVE_UP, true },
+        { "and the time", &quick, SL_CAUSE_SERVER_ERROR, 0, 0, 1, 0, 1, 0, 2 * SEC, 3, SL_STEP_GIVE_UP, true },
         { "nobody's cause", &usual, SL_CAUSE_COUNT, 0, 0, 1, 0, 1, 0, 0, 1, SL_STEP_GIVE_UP },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
@@ -324,12 +331,14 @@ static void steps_follow_the_table(void **state)
             .n_attempts = cases[i].n_attempts,
             .n_repeats = cases[i].n_repeats,
             .n_repeats_allowed = cases[i].allowed,
+            .has_beyond = cases[i].has_beyond,
             .start_usec = world.ask.now_usec - cases[i].passed_usec,
         };
         failure.end_usec = failure.start_usec + 60 * SEC;
         struct sl_step step = sl_next(&world.pool, cases[i].fallback, &failure, &world.ask);
         uint32_t target = step.kind == SL_STEP_GIVE_UP  ? SL_NO_TARGET
                           : step.kind == SL_STEP_REPEAT ? failure.target
+                          : cases[i].n_tried == 3       ? SL_NO_TARGET
                                                         : cases[i].n_tried;
         if (step.kind != cases[i].want || step.target != target) {
             fail_msg("%s: step %d, target %u", cases[i].what, step.kind, step.target);

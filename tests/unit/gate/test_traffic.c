@@ -6,12 +6,14 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 
-#define OPENAI  "{ provider: openai, name: m, config: { openai_api_key: k } }"
-#define ROUTE   "endpoints:\n  - name: a\n    endpoint_type: llm/v1/chat\n"
-#define WITH    ROUTE "    model: " MOCK "\n    sluice:\n"
-#define SPARE   "{ name: spare, model: " MOCK " }"
-#define T(list) WITH "      targets: [" list "]\n"
-#define M(more) "{ name: x, model: " MOCK more " }"
+#define OPENAI                "{ provider: openai, name: m, config: { openai_api_key: k } }"
+#define ROUTE                 "endpoints:\n  - name: a\n    endpoint_type: llm/v1/chat\n"
+#define WITH                  ROUTE "    model: " MOCK "\n    sluice:\n"
+#define SPARE                 "{ name: spare, model: " MOCK " }"
+#define T(list)               WITH "      targets: [" list "]\n"
+#define PLAIN(name, type)     "  - name: " name "\n    endpoint_type: llm/v1/" type "\n    model: " MOCK "\n"
+#define OTHER(name, type, to) PLAIN(name, type) "    sluice: { fallback: { routes: " to " } }\n"
+#define M(more)               "{ name: x, model: " MOCK more " }"
 
 static const struct {
     const char *text;
@@ -63,7 +65,24 @@ static const struct {
       "f:7:24: error: endpoints[0].sluice.fallback.on: \"conect\" is no cause: did you mean \"connect\"?" },
     { T(SPARE) "      fallback: { attempts: 0 }\n", "sluice.fallback.attempts: must be from 1 to 20" },
     { T(SPARE) "      fallback: { within: 300 }\n", "sluice.fallback.within: \"300\" needs a unit" },
-    { T(SPARE) "      fallback: { routes: [b] }\n", "sluice.fallback: unknown key \"routes\"" },
+    { T(SPARE) "      fallback: { routes: [b] }\n",
+      "f:7:28: error: endpoints: fallback.routes: there is no route \"b\"" },
+    { WITH "      fallback: { routes: [a] }\n",
+      "f:6:28: error: endpoints: fallback.routes: \"a\" is this route itself" },
+    { WITH "      fallback: { routes: [b, c, b] }\n", "f:6:34: error: endpoints[0].sluice.fallback.routes: \"b\" is "
+                                                      "there twice" },
+    { WITH "      fallback: { routes: [b] }\n" PLAIN("b", "chat"), NULL },
+    { WITH "      fallback: { routes: b }\n" PLAIN("b", "chat"), NULL },
+    { WITH "      fallback: { routes: [b, c] }\n" OTHER("b", "chat", "[c]") PLAIN("c", "chat"), NULL },
+    { WITH "      fallback: { routes: [b] }\n" PLAIN("b", "embeddings"),
+      "f:6:28: error: endpoints: fallback.routes: the route \"b\" is of the type llm/v1/embeddings, and this one of "
+      "llm/v1/chat" },
+    { WITH "      fallback: { routes: [b] }\n" OTHER("b", "chat", "[c]") OTHER("c", "chat", "[a]"),
+      "f:6:28: error: endpoints: fallback.routes: \"b\" leads back to this route: it is in the list of \"c\"" },
+    { WITH "      fallback: { routes: [b] }\n" OTHER("b", "chat", "[c]") OTHER("c", "chat", "[b]"),
+      "f:10:36: error: endpoints: fallback.routes: \"c\" leads back to this route: it is in the list of \"c\"" },
+    { WITH "      fallback: { routes: [b], within: 60s }\n" PLAIN("b", "chat"),
+      "warning: endpoints[0].sluice: fallback.within is over before the first_byte of the target \"model\" is" },
     { T(SPARE) "      breaker: { errors: 3, ratio: 20%, window: 1m, open: 5s }\n", NULL },
     { T(SPARE) "      breaker: off\n", NULL },
     { WITH "      breaker: {}\n", NULL }, /* one target, and asked for */

@@ -223,16 +223,19 @@ def busy(x):
     x.reply({"error": {"message": "busy", "type": "server_error", "param": None, "code": None}}, status="503 Service Unavailable")
 
 
-def test_another_target_gets_all_of_it(sluice, upstream, tmp_path):
+@pytest.mark.parametrize("where", ["t2", "other/model"])
+def test_another_target_gets_all_of_it(sluice, upstream, tmp_path, where):
     ups = [upstream(busy), upstream(Forms())]
     model = {"provider": "openai", "name": "gpt-4o-mini"}
     models = [{**model, "config": {"openai_api_key": "sk-test-secret", "openai_api_base": base}} for base in ("http://127.0.0.1:9/v1", ups[0].base, ups[1].base)]
     targets = [{"name": "model"}, {"name": "t1", "model": models[1]}, {"name": "t2", "model": models[2]}]
     several = {"name": "transcribe", "endpoint_type": "llm/v1/transcriptions", "model": models[0], "sluice": {"targets": targets, "balance": "ordered"}}
-    daemon = sluice(config(several, server={"spool": str(tmp_path)}))
+    alone = [{**several, "name": name, "model": m, "sluice": {"retries": 0, "fallback": {"routes": to}}} for name, m, to in
+             (("transcribe", models[1], ["other"]), ("other", models[2], []))]
+    daemon = sluice({**config(several, server={"spool": str(tmp_path)}), **({"endpoints": alone} if where == "other/model" else {})})
     for body in (form(MODEL, FILE), form(MODEL, BIG), form(BIG, MODEL)):
         reply = post(daemon, body)
-        assert (reply.status, reply.get("x-sluice-target")) == (200, "t2"), reply.body
+        assert (reply.status, reply.get("x-sluice-target")) == (200, where), reply.body
         want = body.replace(b"\r\n\r\ntranscribe\r\n", b"\r\n\r\ngpt-4o-mini\r\n")
         assert ups[0].requests[-1].body == ups[1].requests[-1].body == want
     wait_for(lambda: not spool_files(daemon), "the files are gone")

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The routes behind a route: those of its `fallback.routes`, and behind each of them its own. */
+#ifndef SL_GATE_BEYOND_H
+#define SL_GATE_BEYOND_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "base/val.h"
+#include "gate/config/per_route.h"
+
+struct sl_bind;
+struct sl_map;
+struct sl_route;
+
+struct sl_beyond {
+    struct sl_route *v[SL_BEYOND_MAX]; /* in their order, each once; borrowed */
+    uint32_t n;
+};
+
+/* NULL: there is none of that name. */
+typedef struct sl_route *sl_route_find_fn(const void *arg, struct sl_str name);
+
+/* Those that can stand in for it. What is missing, is of another type or was there before is left out. */
+void sl_beyond_list(const struct sl_route *route, sl_route_find_fn *find, const void *arg, struct sl_beyond *ret);
+/* SL_E_INVAL with a text: one is missing or of another type, there are too many, or the way leads back. *ret_pos: of
+ * the name in the route's list. */
+SL_MUST int sl_beyond_check(const struct sl_route *route, sl_route_find_fn *find, const void *arg,
+                            struct sl_pos *ret_pos, struct sl_err *err);
+/* The same for all routes of the file: problems. `names` has each by its name. */
+void sl_beyond_look(struct sl_bind *bind, const char *section, struct sl_route *const *routes, uint32_t n,
+                    const struct sl_map *names);
+
+#endif
