@@ -146,6 +146,10 @@ static int number_bind(struct sl_bind *bind, const struct sl_opt *row, const str
         return to ? FAIL(bind, val, "must be from %llu to %llu", from, to)
                   : FAIL(bind, val, "must be at least %llu", from);
     }
+    if (is_right && row->max) {
+        return FAIL(bind, val, "must be a whole number from %llu to %llu, not \"%.*s\"", (unsigned long long)row->min,
+                    (unsigned long long)row->max, SL_STR_ARG(sl_str_sub(val->text, 0, 64)));
+    }
     return FAIL(bind, val, "must be a whole number, not %s", sl_val_kind_name(val->kind));
 }
 

@@ -52,7 +52,7 @@ static const struct {
     { T("{ name: spare, model: { provider: mock, name: m, config: { nothing: 1 } } }"),
       "endpoints[0].sluice.targets[0].model.config: unknown key \"nothing\"" },
     { T(M(", weigth: 2")), "unknown key \"weigth\": did you mean \"weight\"?" },
-    { T(M(", weight: -1")), "targets[0].weight: must be a whole number" },
+    { T(M(", weight: -1")), "targets[0].weight: must be a whole number from 0 to 10000, not \"-1\"" },
     { T(M(", weight: 10001")), "targets[0].weight: must be from 0 to 10000" },
     { T(M(", max_concurrent: 0")), "targets[0].max_concurrent: must be from 1" },
     { T(M(", timeouts: { first_byte: 30 }")), "targets[0].timeouts.first_byte: \"30\" needs a unit" },
