@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/num.h"
+#include "base/spool.h"
 #include "gate/config/key.h"
 #include "gate/config/keyring.h"
 #include "gate/config/models.h"
@@ -33,6 +34,22 @@ static const char *const metrics_access[] = { "auto", "open", "viewer", "admin",
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
 
 /* --- values of their own form --- */
+
+/* Else the first large upload would be the first to tell. */
+static int spool_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_spool spool = SL_SPOOL_INIT;
+    struct sl_err err = { 0 };
+    if (sl_spool_open(&spool, *(struct sl_str *)field, NULL, &err) < 0) {
+        sl_bind_problem(bind, SL_PROBLEM_WARNING, val->pos, NULL,
+                        "no file can be made there, so large uploads are refused: %s; it must be a folder that the "
+                        "gateway may write to",
+                        err.text);
+    }
+    sl_spool_close(&spool);
+    return 0;
+}
 
 /* "auto" or a number. */
 static int workers_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
@@ -318,9 +335,9 @@ static const struct sl_opt server_opts[] = {
         "cors", SL_OPT_STR_LIST, cors, NULL, SL_OPT_RELOAD, sl_origins_check,
         "origins whose web pages may make calls and read the lists of routes, like https://app.example, or * for all "
         "(CORS)"),
-    ROW(struct sl_server_settings, "spool", SL_OPT_STR, spool, "/var/tmp", 0, 0, SL_OPT_RELOAD,
-        "folder for files without a name: uploads of more than 256 KiB whose route is not known yet, or has several "
-        "targets"),
+    SERVER("spool", SL_OPT_STR, spool, "/var/tmp", SL_OPT_RELOAD, spool_check,
+           "folder for files without a name: uploads of more than 256 KiB whose route is not known yet, or has several "
+           "targets"),
     ROW(struct sl_server_settings, "heartbeat", SL_OPT_USEC, heartbeat_usec, "15s", 0, DAY, SL_OPT_RELOAD,
         "how long a stream may be silent before a sign of life is written between two events, so that no proxy on the "
         "way cuts it; 0s: none"),

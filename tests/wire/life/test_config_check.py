@@ -357,6 +357,8 @@ LOOKS = {
     "vllm without /v1": (entry(model="{ provider: vllm, name: m, config: { api_base: 'http://a:8000' } }"), "4:59", 'api_base has no path: most such servers answer under "/v1" only'),
     "another server without /v1": (entry(model="{ provider: openai-compatible, name: m, config: { api_base: 'http://a:8000/' } }"), "4:72", 'api_base has no path: most such servers answer under "/v1" only'),
     "every page and no key": ("server: { cors: ['*'] }\n" + FINE, "1:17", "server.cors: every web page may call, and no key is asked for"),
+    "no folder for uploads": ("server: { spool: /nowhere/spool }\n" + FINE, "1:18", "server.spool: no file can be made there, so large uploads are refused: /nowhere/spool: No such file or directory"),
+    "a file for uploads": ("server: { spool: /dev/null }\n" + FINE, "1:18", "/dev/null: Not a directory; it must be a folder that the gateway may write to"),
     "two keys of one name": ("auth: { keys: [ { name: a, key: a-key-of-some-length-0123 }, { name: a, key: b-key-of-some-length-0123 } ] }\n" + FINE, "1:62", 'another key is called "a" too (line 1)'),
     "a key that is over": ("auth: { keys: [ { name: a, key: a-key-of-some-length-0123, expires_at: '2020-01-01T00:00:00Z' } ] }\n" + FINE, "1", "auth.keys: the key 'a' is refused: it expired at 2020-01-01T00:00:00Z"),
 }
