@@ -2,6 +2,7 @@
 #include "gate/call/front.h"
 
 #include "base/clock.h"
+#include "base/num.h"
 #include "gate/call/auth.h"
 #include "gate/call/deadline.h"
 #include "gate/call/estimate.h"
@@ -387,6 +388,17 @@ static void on_body(struct sl_hserver *server, struct sl_hreq *req)
     sl_worker_trim(worker_of(server));
 }
 
+/* Which limit it is, and how large: what is there to manage takes less than a call of a model. */
+static struct sl_str too_large_text(const struct sl_xchg *x, const char *text)
+{
+    char max[32];
+    size_t most = x->req->max_body;
+    sl_format_size(most, max);
+    return !x->req->is_pieced && most < x->settings->server.limits.body_bytes
+               ? sl_arena_printf(x->arena, "the body is larger than the %s that this path takes", max)
+               : sl_arena_printf(x->arena, "%s (%s)", text, max);
+}
+
 static void on_refused(struct sl_hserver *server, struct sl_hreq *req, int status, const char *text)
 {
     struct sl_xchg *x = req->user ? req->user : xchg_new(worker_of(server), req);
@@ -408,6 +420,9 @@ static void on_refused(struct sl_hserver *server, struct sl_hreq *req, int statu
         if (types[i].status == status) {
             error.type = types[i].type;
         }
+    }
+    if (status == 413 && req->max_body) {
+        error.message = too_large_text(x, text);
     }
     if (!x->path) {
         target_take(x);

@@ -132,7 +132,7 @@ REFUSED = {
     "length empty": (CHAT + b"Content-Length:\r\n\r\n" + BODY, 400, "Content-Length"),
     "length of 2^64": (CHAT + b"Content-Length: 18446744073709551616\r\n\r\n" + BODY, 400, "Content-Length"),
     "length of 2^64 - 1": (CHAT + b"Content-Length: 18446744073709551615\r\n\r\n" + BODY, 413, "server.limits.body"),
-    "length over the limit": (CHAT + b"Content-Length: 65537\r\n\r\n" + BODY, 413, "server.limits.body"),
+    "length over the limit": (CHAT + b"Content-Length: 65537\r\n\r\n" + BODY, 413, "server.limits.body allows (64KiB)"),
     "chunks over the limit": (CHAT + CHUNKED + b"\r\n" + chunk(b"[" * 40000) + chunk(b"[" * 40000), 413, "server.limits.body"),
     "a chunk that cannot fit": (CHAT + CHUNKED + b"\r\n10001\r\n", 413, "server.limits.body"),
     "a chunk of 2^64 - 1": (CHAT + CHUNKED + b"\r\nffffffffffffffff\r\n", 413, "server.limits.body"),
