@@ -123,6 +123,7 @@ const char *reader_next(struct line_reader *r)
         const char *line = NULL;
         errno = 0;
         if (r->edit) {
+            el_set(r->edit, EL_PREP_TERM, 1); /* first: what is typed from now on is for the editor */
             fputs(PASTE_ON, stdout);
             fflush(stdout);
             line = el_gets(r->edit, &n);
