@@ -96,10 +96,13 @@ static int type_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl
                     "Field required: llm/v1/chat, llm/v1/completions or llm/v1/embeddings (docs/dialects.md has more)");
     }
     if (sl_llm_type_parse(val->text, &route->type) < 0) {
-        return FAIL(
-            bind, val->pos, key,
-            "The route_type '%.*s' is not supported. It must be llm/v1/chat, llm/v1/completions or llm/v1/embeddings.",
-            SL_STR_ARG(sl_str_sub(val->text, 0, 64)));
+        return FAIL(bind, val->pos, key,
+                    "The route_type '%.*s' is not supported. It must be llm/v1/chat, llm/v1/completions or "
+                    "llm/v1/embeddings, or "
+                    "one that passes to a provider that has it: llm/v1/images, llm/v1/speech, llm/v1/moderations, "
+                    "llm/v1/rerank "
+                    "or llm/v1/transcriptions.",
+                    SL_STR_ARG(sl_str_sub(val->text, 0, 64)));
     }
     return 0;
 }

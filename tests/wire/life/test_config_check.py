@@ -53,6 +53,7 @@ CASES = {
     "no name": (entry(name=None), "2:5", "endpoints[0].name: Field required"),
     "name is a list": (entry(name="[a]"), "2:11", "endpoints[0].name: must be a string"),
     "type unknown": (entry(endpoint_type="llm/v1/video"), "3:20", "The route_type 'llm/v1/video' is not supported."),
+    "type by its path": (entry(endpoint_type="llm/v1/audio/transcriptions"), "3:20", "or one that passes to a provider that has it: llm/v1/images, llm/v1/speech, llm/v1/moderations, llm/v1/rerank or llm/v1/transcriptions."),
     "a type that the provider lacks": (entry(endpoint_type="llm/v1/rerank"), "2:5", "the provider 'openai' has no llm/v1/rerank; these have: "),
     "a type that nothing translates": (entry(endpoint_type="llm/v1/speech", model="{ provider: anthropic, name: m, config: { anthropic_api_key: k } }"), "2:5", "the provider 'anthropic' has no llm/v1/speech; these have: azure, openai"),
     "old type unknown": (entry(endpoint_type=None, route_type="nope"), "4:17", "endpoints[0].route_type: The route_type 'nope' is not supported."),
