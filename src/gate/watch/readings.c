@@ -189,6 +189,7 @@ static void limits_read(struct sl_reading_sink *sink, const void *source)
 static void targets_walk(struct sl_reading_sink *sink, const void *source,
                          uint64_t (*value)(const struct sl_target_look *look))
 {
+    uint64_t now = sl_clock_usec();
     const struct sl_snapshot *snapshot = ((const struct sl_reading_source *)source)->snapshot;
     uint32_t n = 0, max = snapshot->settings->metrics_max_targets;
     struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
@@ -196,7 +197,7 @@ static void targets_walk(struct sl_reading_sink *sink, const void *source,
         for (uint32_t i = 0; route->traffic && i < route->n_targets && n < max; i++, n++) {
             struct sl_target_look look;
             struct sl_metric_labels labels = { .route = route->name, .target = route->traffic->targets[i].name };
-            sl_pool_look(&route->traffic->pool, i, 0, &look);
+            sl_pool_look(&route->traffic->pool, i, now, &look);
             sink->put(sink, &(struct sl_metric_key){ .labels = &labels }, value(&look), 1);
         }
     }
@@ -215,6 +216,16 @@ static uint64_t look_in_flight(const struct sl_target_look *look)
 static void target_state_read(struct sl_reading_sink *sink, const void *source)
 {
     targets_walk(sink, source, look_state);
+}
+
+static uint64_t look_waits(const struct sl_target_look *look)
+{
+    return (look->waits_usec + MILLION - 1) / MILLION;
+}
+
+static void target_waits_read(struct sl_reading_sink *sink, const void *source)
+{
+    targets_walk(sink, source, look_waits);
 }
 
 static void target_in_flight_read(struct sl_reading_sink *sink, const void *source)
@@ -329,6 +340,10 @@ const struct sl_reading sl_readings[] = {
         limits_read, LB_ROUTE),
     GAUGE("sluice_target_state", "The breaker of a target: 0 closed, 1 half-open, 2 open.", target_state_read, LB_ROUTE,
           LB_TARGET),
+    GAUGE(
+        "sluice_target_waits_seconds",
+        "How long a target gets no calls yet: its breaker is open, or it asked to wait (Retry-After); 0: it gets them.",
+        target_waits_read, LB_ROUTE, LB_TARGET),
     GAUGE("sluice_target_in_flight", "Calls that run at a target.", target_in_flight_read, LB_ROUTE, LB_TARGET),
     GAUGE("sluice_queue_depth", "Calls of a route with a queue that wait for a place at a target.", queue_depth_read,
           LB_ROUTE),

@@ -38,14 +38,14 @@ def test_pages_end_behind_a_route(sluice):
 
 def state_lines(daemon):
     text = daemon.call("GET", "/metrics").body.decode()
-    return {name: re.findall(rf'^{name}{{route="([^"]*)",target="([^"]*)"}} 0$', text, re.M) for name in ("sluice_target_state", "sluice_target_in_flight")}
+    return {name: re.findall(rf'^{name}{{route="([^"]*)",target="([^"]*)"}} 0$', text, re.M) for name in ("sluice_target_state", "sluice_target_in_flight", "sluice_target_waits_seconds")}
 
 
 def test_metrics_tell_as_many_targets_as_they_may(sluice):
     routes = [route("a", 7), route("b", 7)]
     daemon = sluice({"endpoints": routes, "metrics": {"max_targets": 10}})
     want = [("a", f"t{i}") for i in range(7)] + [("b", f"t{i}") for i in range(3)]
-    assert state_lines(daemon) == {"sluice_target_state": want, "sluice_target_in_flight": want}
+    assert state_lines(daemon) == {"sluice_target_state": want, "sluice_target_in_flight": want, "sluice_target_waits_seconds": want}
     assert all(len(v) == 1000 for v in state_lines(sluice({"endpoints": [route("a", 999), route("b", 7)]})).values())
     assert all(v == [] for v in state_lines(sluice({"endpoints": routes, "metrics": {"max_targets": 0}})).values())
 

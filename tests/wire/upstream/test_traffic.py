@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import queue
+import re
 import socket
 import threading
 
@@ -367,6 +368,9 @@ def test_a_wait_that_a_target_asks_for_is_kept(lab):
     lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], **NOW)
     assert lab.names(3) == ["good"] * 3
     assert (bad.n, good.n) == (1, 3)
+    text = lab.sluice.call("GET", "/metrics").body.decode()
+    waits = re.findall(r'^sluice_target_waits_seconds{route="chat",target="(\w+)"} (\d+)$', text, re.M)
+    assert waits[1] == ("good", "0") and waits[0][0] == "bad" and 40 < int(waits[0][1]) <= 60
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/gateway/chat/invocations", "/v1/messages"])
