@@ -215,7 +215,7 @@ static void forms_are_refused(void **state)
           { "may not be compressed" } },
         { "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999999999\r\n",
           413,
-          { "server.limits.body" } },
+          { "server.limits.form allows (512MiB)" } },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(heads); i++) {
         gate_test_call(*state, "POST", PATH, heads[i].headers, NULL, NULL);
