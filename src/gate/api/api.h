@@ -27,7 +27,8 @@ void sl_api_refuse_missing(struct sl_xchg *x, struct sl_str name);
 void sl_api_refuse_page(struct sl_xchg *x);
 /* The query's page_token where it is a number: *ret is 0 when there is none. False: it was refused. */
 bool sl_api_page_or_refuse(struct sl_xchg *x, uint64_t *ret);
-/* A body that is not the schema: 422. `loc` "": the body as a whole. */
+/* A body that is not the schema, with the status of the dialect's manners: 422 in MLflow's words, 400 in Sluice's.
+ * `loc` "": the body as a whole. */
 void sl_api_refuse_body(struct sl_xchg *x, const char *type, const char *loc, const char *msg);
 /* Parses the body, an object, into the worker's document. False: it was refused. */
 bool sl_api_body_or_refuse(struct sl_xchg *x, struct sl_json_val *ret);

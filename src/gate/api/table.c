@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The paths of calls, the lists of what each resource has, and in whose words what is told. Adding a resource is a line
- * here. */
+/* The paths of calls, the lists of what each resource has, and in whose words what is told. Adding a resource is a name
+ * among the externs and one in `lists`. */
 #include "gate/api/table.h"
 #include "llm/dialects.h"
 

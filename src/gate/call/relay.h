@@ -2,11 +2,12 @@
 /* What an upstream sends on its way to the client. The status and the first bytes choose the way; what the head says of
  * its body is a hint:
  *
- *   status >= 300    COLLECT_ERROR: whole, classified, then passed on as it is or told in the client's dialect
- *   a stream         asked for: EVENTS (same language: whole events through), TRANSLATE_EVENTS (frame → deltas →
- * events) not asked for: GATHER (frame → deltas → one reply) a whole reply    HELD, then RAW (same language, no stream
- * asked for: bytes through once an answer is seen in them) else COLLECT (read whole, then written in the client's
- * words, as a stream where it asked for one)
+ *   - status >= 300: COLLECT_ERROR (whole, classified, then passed on as it is or told in the client's dialect)
+ *   - a stream that was asked for: EVENTS (same language: whole events through), else TRANSLATE_EVENTS (frame, deltas,
+ *     events)
+ *   - a stream that was not asked for: GATHER (frame, deltas, one reply)
+ *   - a whole reply: HELD, then RAW (same language, no stream asked for: bytes through once an answer is seen in them),
+ *     else COLLECT (read whole, then written in the client's words, as a stream where it asked for one)
  *
  * Every call answers with a verdict; behind DONE, AGAIN and TOLD no other call follows. */
 #ifndef SL_GATE_RELAY_H

@@ -105,7 +105,7 @@ struct sl_settings {
     int log_level;            /* enum sl_log_level */
 };
 
-/* The tables of the sections server, upstream, auth, metrics and log, for the binder and for docs/configuration.md.
+/* The tables of all sections but those of routes, for the binder and for docs/configuration.md.
  * `key` is the section. */
 const struct sl_opt *sl_settings_rows(void);
 

@@ -13,11 +13,11 @@
 
 struct sl_arena;
 
-/* In the order of the words in config/traffic.c. */
+/* In the order of balance_words in config/traffic_conf.c. */
 enum sl_balance {
     SL_BALANCE_WEIGHTED,   /* by the weights, smoothly: 3 and 1 give a a b a */
     SL_BALANCE_LEAST_BUSY, /* the fewest running calls for its weight */
-    SL_BALANCE_FASTEST,    /* the shortest time to the first byte */
+    SL_BALANCE_FASTEST,    /* the shortest time to a stream's first byte, or to a whole reply's end */
     SL_BALANCE_ORDERED,    /* the first that can */
 };
 

@@ -19,7 +19,7 @@ struct sl_host_member {
     bool zero_speaks; /* 0 and false are values like any other */
     bool is_sampling; /* of models with SL_MODEL_RESTS only beside reasoning */
     bool to_is_newer; /* where both are there, `to` wins */
-    bool is_foreign;  /* only of calls that were not made for OpenAI\'s API: it tells its own clients itself */
+    bool is_foreign;  /* only of calls that were not made for OpenAI's API: it tells its own clients itself */
 };
 
 /* In a chat's messages. */
