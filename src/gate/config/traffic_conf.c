@@ -264,7 +264,8 @@ const struct sl_opt sl_traffic_rows[] = {
       "upstreams beside `model`, see below (docs/traffic.md)" },
     { "balance", SL_OPT_ENUM, FIELD(balance), "weighted", 0, 0, SL_OPT_RELOAD, balance_words, NULL, NULL,
       "which target of a tier is asked first: weighted (by the weights), least_busy (the fewest running calls for its "
-      "weight), fastest (the shortest time to the first byte), ordered (as they are listed)" },
+      "weight), fastest (the shortest time to a stream's first byte, or to a whole reply), ordered (as they are "
+      "listed)" },
     { "fallback", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, fallback_rows, NULL,
       "when and how often another target is tried, before the first byte to the client" },
     { "breaker", SL_OPT_CUSTOM, FIELD(breaker), NULL, 0, 0, SL_OPT_RELOAD, NULL, breaker_rows, breaker_check,

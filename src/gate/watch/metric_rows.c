@@ -8,7 +8,8 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_STATUS] = { "status", "of the reply; 499: the client went away" },
     [LB_ERROR] = { "error_type", "whose fault (docs/errors.md); empty: none" },
     [LB_STREAM] = { "stream", "`true` or `false`" },
-    [LB_OPERATION] = { "gen_ai_operation_name", "`chat`, `text_completion`, `embeddings`" },
+    [LB_OPERATION] = { "gen_ai_operation_name", "`chat`, `text_completion`, `embeddings`, `images`, `speech`, "
+                                                "`moderations`, `rerank`, `transcriptions`" },
     [LB_GEN_AI_PROVIDER] = { "gen_ai_provider_name", "as in the configuration" },
     [LB_ORIGINAL_MODEL] = { "gen_ai_original_model",
                             "what the client asks for: the route; `other` beyond "
