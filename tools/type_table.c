@@ -142,7 +142,6 @@ static void cell_write(struct sl_buf *out, enum sl_error_type type)
 
 static void row_write(struct sl_buf *out, const struct sl_provider *provider, const struct example *example)
 {
-    static const char *const passed[] = { "images", "speech", "moderations", "rerank" };
     struct sl_arena arena;
     sl_arena_init(&arena, NULL);
     struct sl_config *config = config_load(provider, example, &arena);
@@ -161,9 +160,9 @@ static void row_write(struct sl_buf *out, const struct sl_provider *provider, co
         }
     }
     const char *sep = " ";
-    for (size_t i = 0; i < SL_ARRAY_LEN(passed); i++) {
-        if (provider->passes & SL_BIT(SL_LLM_TYPE_COUNT + i)) {
-            sl_buf_printf(out, "%s%s", sep, passed[i]);
+    for (enum sl_llm_type type = SL_LLM_TYPE_COUNT; type < SL_LLM_ALL_COUNT; type++) {
+        if (provider->passes & SL_BIT(type)) {
+            sl_buf_printf(out, "%s%s", sep, sl_llm_type_name(type) + strlen("llm/v1/"));
             sep = ", ";
         }
     }
