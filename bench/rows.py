@@ -522,8 +522,11 @@ TASKS = (
       for model, label in (("claude", "Anthropic"), ("gemini", "Gemini"), ("bedrock", "Bedrock"))
       for name, what, limit, size, stream in (
           (f"{model}-1k", f"1 KiB chat translated to {label}", 1.3, 1024, False),
-          (f"{model}-30k", f"30 KiB chat translated to {label}", 1.4, 30720, False),
+          (f"{model}-30k", f"30 KiB chat translated to {label}" + ", signed" * (model == "bedrock"),
+           None if model == "bedrock" else 1.4, 30720, False),
           (f"{model}-stream", f"stream of 20 chunks from {label}", 1.2, 1024, True))),
+    task("bedrock-key-30k", "30 KiB chat translated to Bedrock, with a token: CPU against passing it through", 1.4, "×",
+         translated("bedrock-key-30k", 30720, False, "bedrock-key")),
     *(task(f"{dialect}-same", f"{label}'s clients, an upstream of {label}'s: CPU against OpenAI's clients and upstream", 1.05, "×",
            spoken(f"{dialect}-same", dialect, route))
       for dialect, label, route in (("anthropic", "Anthropic", "claude"), ("gemini", "Gemini", "gemini"), ("responses", "Responses", "chat"),
