@@ -260,3 +260,11 @@ size_t sl_format_u64(uint64_t v, char out[20])
     memcpy(out, p, n);
     return n;
 }
+
+char *sl_format_hex(uint64_t v, size_t n, char *out)
+{
+    for (size_t i = n; i-- > 0; v >>= 4) {
+        out[i] = "0123456789abcdef"[v & 15];
+    }
+    return out + n;
+}

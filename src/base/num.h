@@ -32,5 +32,7 @@ void sl_format_duration(uint64_t usec, char out[32]);
 void sl_format_size(uint64_t bytes, char out[32]);
 /* Decimal digits into `out` (no NUL); returns how many. */
 size_t sl_format_u64(uint64_t v, char out[20]);
+/* The last `n` hexadecimal digits, small letters (no NUL); returns their end. */
+char *sl_format_hex(uint64_t v, size_t n, char *out);
 
 #endif

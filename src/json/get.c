@@ -191,11 +191,8 @@ static size_t escape_decode(const char **io_p, const char *end, char out[4])
     return utf8_put(cp, out);
 }
 
-bool sl_json_str_eq(struct sl_json_val v, struct sl_str text)
+bool sl_json_str_same(struct sl_json_val v, struct sl_str text)
 {
-    if (!sl_json_is(v, SL_JSON_STRING)) {
-        return false;
-    }
     struct sl_str raw = slice(v);
     if (!sl_json_tok(v)->escaped) {
         return sl_str_eq(raw, text);

@@ -154,8 +154,13 @@ bool sl_json_next(struct sl_json_iter *it);
 /* Members or elements. */
 uint32_t sl_json_count(struct sl_json_val container);
 
-/* Does this string (a key or a value) decode to exactly `text`? Allocates nothing. */
-bool sl_json_str_eq(struct sl_json_val v, struct sl_str text);
+/* Does this string (a key or a value) decode to exactly `text`? Allocates nothing. Most are told apart by length. */
+bool sl_json_str_same(struct sl_json_val v, struct sl_str text);
+SL_INLINE bool sl_json_str_eq(struct sl_json_val v, struct sl_str text)
+{
+    return sl_json_is(v, SL_JSON_STRING) && (sl_json_tok(v)->len == text.n || sl_json_tok(v)->escaped) &&
+           sl_json_str_same(v, text);
+}
 
 /* The decoded text of a string: the slice itself when nothing is escaped, else a copy on the arena. Lone surrogates
  * become U+FFFD. SL_E_TYPE when not a string, SL_E_NOMEM. */

@@ -96,7 +96,7 @@ const struct sl_path *sl_path_look(const struct sl_path_table *table, struct sl_
     struct sl_path_iter it = { 0 };
     for (const struct sl_path *row; (row = sl_path_next(table, &it)) != NULL;) {
         struct sl_str args[SL_PATH_ARGS] = { SL_STR_NONE, SL_STR_NONE };
-        if (!pattern_fits(row->pattern, m->path, args) || !(row->methods & m->method)) {
+        if (!(row->methods & m->method) || !pattern_fits(row->pattern, m->path, args)) {
             continue;
         }
         if (args[0].p) {

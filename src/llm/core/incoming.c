@@ -51,8 +51,10 @@ int sl_incoming_pick(const struct sl_incoming *in, struct sl_json *doc, struct s
         return refuse(error, NULL, SL_STR("The body of the request must be a JSON object."));
     }
     for (struct sl_json_iter it = sl_json_each(root); r == 0 && sl_json_next(&it);) {
+        const struct sl_json_tok *key = sl_json_tok(it.key);
+        char first = key->len ? in->body.p[key->off] : '\0';
         for (size_t i = 0; i < n && r == 0; i++) {
-            if (sl_json_str_eq(it.key, sl_str_c(rows[i].key))) {
+            if ((*rows[i].key == first || key->escaped) && sl_json_str_eq(it.key, sl_str_c(rows[i].key))) {
                 r = row_note(&rows[i], it.val, arena, error);
             }
         }

@@ -2,9 +2,7 @@
 /* Whole replies. */
 #include "llm/gemini/write.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
+#include "base/num.h"
 #include "llm/core/pieces.h"
 #include "llm/gemini/beside.h"
 #include "llm/gemini/member.h"
@@ -107,8 +105,8 @@ void sl_gemini_tail_write(struct sl_jw *w, const struct sl_usage *usage, struct 
 
 struct sl_str sl_gemini_id_make(const struct sl_env *env, char *out)
 {
-    int n = snprintf(out, SL_GEMINI_ID_MAX, "%016" PRIx64 "%08" PRIx64, env->random[0], env->random[1] & 0xffffffff);
-    return sl_str_make(out, (size_t)n);
+    char *end = sl_format_hex(env->random[1], 8, sl_format_hex(env->random[0], 16, out));
+    return sl_str_make(out, (size_t)(end - out));
 }
 
 /* --- answers --- */

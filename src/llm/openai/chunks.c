@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/openai/chunks.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "base/buf.h"
 #include "base/num.h"
 
 struct sl_str sl_chunks_make_id(const char *prefix, const struct sl_env *env, char out[40])
 {
-    int n = snprintf(out, 40, "%s%016" PRIx64 "%08" PRIx64, prefix, env->random[0], env->random[1] & 0xffffffff);
-    return sl_str_make(out, (size_t)n);
+    size_t n = SL_MIN(strlen(prefix), (size_t)16);
+    memcpy(out, prefix, n);
+    char *end = sl_format_hex(env->random[0], 16, out + n);
+    end = sl_format_hex(env->random[1], 8, end);
+    return sl_str_make(out, (size_t)(end - out));
 }
 
 /* Cut at a character's border when it is too long to remember. */

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/responses/items.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
+#include "base/num.h"
 #include "llm/responses/own.h"
 #include "llm/responses/tools.h"
 
@@ -17,8 +15,12 @@ static struct sl_str text_of(struct sl_str text)
 void sl_answer_id(struct sl_jw *w, const struct sl_answer *answer, const char *key, const char *prefix, uint32_t index)
 {
     char id[64];
-    snprintf(id, sizeof(id), "%s%016" PRIx64 "%016" PRIx64 "%04" PRIx32, prefix, answer->id[0], answer->id[1], index);
-    sl_jw_member_str(w, key, sl_str_c(id));
+    size_t n = SL_MIN(strlen(prefix), (size_t)16);
+    memcpy(id, prefix, n);
+    char *end = sl_format_hex(answer->id[0], 16, id + n);
+    end = sl_format_hex(answer->id[1], 16, end);
+    end = sl_format_hex(index, index >> 16 ? 8 : 4, end);
+    sl_jw_member_str(w, key, sl_str_make(id, (size_t)(end - id)));
 }
 
 const char *sl_answer_prefix(enum sl_block_kind kind)

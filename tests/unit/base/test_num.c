@@ -227,6 +227,10 @@ static void written_as_they_are_read(void **state)
     assert_memory_equal(digits, "18446744073709551615", 20);
     assert_int_equal(sl_format_u64(0, digits), 1);
     assert_int_equal(digits[0], '0');
+    char *end = sl_format_hex(0x0123456789abcdef, 16, digits);
+    end = sl_format_hex(0xf0a, 2, end);
+    assert_int_equal(end - digits, 18);
+    assert_memory_equal(digits, "0123456789abcdef0a", 18);
     for (uint64_t power = 1; power < UINT64_MAX / 10; power *= 10) {
         for (uint64_t near = power - 1; near <= power + 1; near++) {
             char want[24];
