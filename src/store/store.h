@@ -10,8 +10,8 @@
  *  1. A write's answer leaves after the sync that covers it; a failed sync answers every job of its transaction with
  *     SL_E_IO, and none of them is in the file.
  *  2. A job that fails for itself (a name taken, a row missing) is undone alone; its neighbours are not touched.
- *  3. A change event has the change's number and is told after the sync and before the answers, in order of the
- * numbers: what an answer says is in force everywhere when it is heard.
+ *  3. A change event has the change's number. It is told after the sync and before the answers, in order: what an
+ *     answer says is in force everywhere when it is heard.
  *  4. Reads run outside the transaction, behind the writes that were taken with them. */
 #ifndef SL_STORE_STORE_H
 #define SL_STORE_STORE_H

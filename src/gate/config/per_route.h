@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a route may say for itself in its `sluice:` map, and `upstream:` for those that do not. The rows are
- * gate/config/route_conf.c's. */
+/* What a route may say for itself in its `sluice:` map. What `upstream:` says for those that do not is sl_route_conf,
+ * with its rows in gate/config/route_conf.c; what a route alone has is sl_route_own, in route_own.c. */
 #ifndef SL_GATE_PER_ROUTE_H
 #define SL_GATE_PER_ROUTE_H
 
