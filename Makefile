@@ -51,7 +51,8 @@ bench:
 docs:
 	test -f build-test/build.ninja || meson setup build-test
 	ninja -C build-test tools/gendocs
-	for page in configuration errors features metrics; do ./build-test/tools/gendocs $$page >docs/$$page.md; done
+	for page in configuration errors features metrics; do \
+	    ./build-test/tools/gendocs $$page >build-test/$$page.md && mv build-test/$$page.md docs/$$page.md || exit 1; done
 	./build-test/tools/gendocs types --into docs/providers.md >build-test/providers.md && mv build-test/providers.md docs/providers.md
 
 format:
