@@ -388,7 +388,8 @@ def test_a_flood_that_pipelines_does_not_keep_others_waiting(sluice):
     last.request("GET", "/ready", headers=[("X-Request-Id", "the-last")])
     daemon.proc.send_signal(signal.SIGCONT)
     assert last.reply().status == 200
-    ids = [line["request_id"] for line in daemon.log_lines(301 + 300 * 60 + 1)]
+    daemon.log_line("the-last")  # of the others some may be missing: the log drops what it cannot write in time
+    ids = [json.loads(line)["request_id"] for line in daemon.log_path.read_text().split("\n")[:-1]]
     assert ids.index("the-last") < 301 + 300 + 2 * 512 + 300
 
 

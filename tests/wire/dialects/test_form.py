@@ -402,7 +402,7 @@ def test_models_of_the_configuration(sluice, upstream, tmp_path):
     path.write_text('models: { x: { features: [magic] }, y: { like: claude-opus-5 }, z: { provider: nobody }, w: { outputs: 1 } }\nendpoints: []\n')
     done = subprocess.run([BIN, "check", "-c", str(path)], capture_output=True, text=True)
     text = done.stdout + done.stderr
-    assert done.returncode == 1 and all(w in text for w in ("'magic' is none", "needs `provider`", "'nobody' is not supported", "outputs")), text
+    assert done.returncode == 1 and all(w in text for w in ("there is no 'magic'", "needs `provider`", "'nobody' is not supported", "outputs")), text
 
 
 def test_a_byte_order_mark_before_the_reply(lab):

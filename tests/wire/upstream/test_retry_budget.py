@@ -29,7 +29,7 @@ def test_repeats_of_a_route_with_one_target_are_bounded(tmp_path):
         n_repeats = len(upstream.requests) - 12
         assert 4 <= n_repeats <= 8  # of one second, or of two that the calls lay in
         assert sum(int(r.get("x-sluice-attempts")) for r in replies) == len(upstream.requests)
-        assert refused(s) == 12 if n_repeats == 4 else refused(s) > 0
+        assert refused(s) == sum(r.get("x-sluice-attempts") != "4" for r in replies)  # that one used its own retries up
     finally:
         s.stop()
         upstream.close()
