@@ -104,7 +104,7 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
     const struct sl_http_req *request = &attempt->request;
     const struct sl_provider *provider = attempt->target->provider;
     struct sl_secrets secrets = { provider->credential_headers, &request->headers, provider->secret_query,
-                                  request->target, x->at.route->own.secret_names };
+                                  request->target, x->at.route->own->secret_names };
     sl_secrets_find(&secrets);
     struct sl_str shown = fault_whole(fault, text, x->arena); /* it may quote a word of the upstream's */
     if (shown.p) {
@@ -143,7 +143,7 @@ static const struct sl_hcall_cbs net_cbs = {
 /* The route's own headers, in place of what the client or the gateway said under their names. */
 static int own_headers_add(struct sl_xchg *x, struct sl_headers *io_headers)
 {
-    const struct sl_route_own *own = &x->at.route->own;
+    const struct sl_route_own *own = x->at.route->own;
     int r = 0;
     for (uint32_t i = 0; r == 0 && i < own->n_headers; i++) {
         sl_headers_drop(io_headers, (struct sl_str[]){ own->headers[i].name, SL_STR_NONE });
@@ -192,7 +192,7 @@ static int net_start(struct sl_attempt *attempt)
     const struct sl_target *target = attempt->target;
     int r = sl_headers_up(target->provider->pass_headers, &x->req->msg.headers, x->arena, &request->headers);
     r = r < 0 ? r : strange_drop(attempt);
-    r = r < 0 || !x->at.route->own.n_headers ? r : own_headers_add(x, &request->headers);
+    r = r < 0 || !x->at.route->own->n_headers ? r : own_headers_add(x, &request->headers);
     if (r < 0) {
         return r;
     }

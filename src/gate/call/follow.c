@@ -155,7 +155,7 @@ bool sl_follow_previous_or_refuse(struct sl_xchg *x)
     }
     bool passes = call->previous.p && has_speaker(x);
     struct sl_made_by by;
-    if (call->previous.p && !passes && x->route->own.responses_keep_usec > 0) {
+    if (call->previous.p && !passes && x->route->own->responses_keep_usec > 0) {
         previous_refuse(x);
         return false;
     }

@@ -22,7 +22,7 @@ void sl_keep_settle(struct sl_xchg *x)
 {
     struct sl_call *call = x->call;
     bool is_able = x->dialect->language->read_answer && x->worker->gate->kept && call->items.p;
-    call->is_kept = is_able && x->route->own.responses_keep_usec > 0 &&
+    call->is_kept = is_able && x->route->own->responses_keep_usec > 0 &&
                     !sl_target_speaks(&x->route->targets[0], call->type, call->language);
 }
 
@@ -102,8 +102,8 @@ void sl_keep_answer(struct sl_xchg *x, struct sl_str written)
         .items = sl_str_sub(list, 1, list.n - 1),
         .n_asked = asked.n,
     };
-    sl_kept_put(x->worker->gate->kept, &kept, now + x->route->own.responses_keep_usec,
-                x->route->own.responses_bytes ? (size_t)x->route->own.responses_bytes : KEPT_BYTES, now);
+    sl_kept_put(x->worker->gate->kept, &kept, now + x->route->own->responses_keep_usec,
+                x->route->own->responses_bytes ? (size_t)x->route->own->responses_bytes : KEPT_BYTES, now);
 }
 
 /* --- asked for again --- */

@@ -126,7 +126,7 @@ bool sl_passage_or_refuse(struct sl_xchg *x)
         return false;
     }
     const struct sl_passage_row *row = row_find(target->provider->passage, way.behind);
-    unsigned allowed = (row ? SL_POST : 0) | rules_methods(&x->route->own.passage, &way);
+    unsigned allowed = (row ? SL_POST : 0) | rules_methods(&x->route->own->passage, &way);
     if (!(allowed & x->match.method)) {
         refuse(x, allowed);
         return false;

@@ -343,7 +343,7 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
     relay->length = length;
     relay->secrets = (struct sl_secrets){ provider->credential_headers, &relay->request->headers,
                                           provider->secret_query, relay->request->target,
-                                          x->at.route->own.secret_names };
+                                          x->at.route->own->secret_names };
     sl_secrets_find(&relay->secrets);
     relay->said = *headers; /* its texts are on the exchange's arena; the connection may be gone before it is read */
     x->env->upstream_headers = &relay->said;

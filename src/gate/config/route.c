@@ -29,7 +29,10 @@
     (sl_entry_problem((bind), SL_PROBLEM_ERROR, (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 
 /* A route and its few texts: a hundred thousand of them must not cost a page each. */
-#define ROUTE_CHUNK 1104
+#define ROUTE_CHUNK 992
+
+/* Of most routes. Never written to. */
+static struct sl_route_own nothing_own;
 
 struct sl_route *sl_route_ref(struct sl_route *route)
 {
@@ -48,7 +51,9 @@ void sl_route_unref(struct sl_route *route)
     }
     if (!route->base) {
         sl_traffic_done(route->traffic);
-        sl_route_own_done(&route->own);
+        if (route->own != &nothing_own) {
+            sl_route_own_done(route->own);
+        }
         sl_way_unref(route->way);
     }
     struct sl_arena arena = route->arena; /* the route lies on it */
@@ -235,7 +240,12 @@ static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const stru
     const struct sl_val *map = sl_val_find(entry, "sluice");
     route->conf = settings->upstream.route;
     struct sl_traffic_conf traffic;
-    int r = sl_route_conf_bind(bind, map, &route->conf, &route->own, &traffic, &route->conf_said);
+    struct sl_route_own nothing = { 0 }, *own = map ? SL_ARENA_NEW(&route->arena, struct sl_route_own) : &nothing;
+    if (!own) {
+        return FAIL(bind, map->pos, "sluice", "out of memory");
+    }
+    route->own = map ? own : route->own;
+    int r = sl_route_conf_bind(bind, map, &route->conf, own, &traffic, &route->conf_said);
     if (r < 0 || !map) {
         return r;
     }
@@ -245,8 +255,7 @@ static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const stru
         &route->arena, route->type, &route->conf, settings->models, route->targets, &route->n_targets,
     };
     r = sl_traffic_bind(bind, map, &traffic, &place, &route->traffic);
-    int r2 = sl_route_own_check(bind, map, route->targets, route->n_targets, settings->upstream.ca, &route->own,
-                                &route->way);
+    int r2 = sl_route_own_check(bind, map, route->targets, route->n_targets, settings->upstream.ca, own, &route->way);
     bind->path[before] = '\0';
     return r < 0 ? r : r2;
 }
@@ -287,6 +296,7 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     atomic_init(&route->refs, 1);
     atomic_init(&route->usage_refused, false);
     route->pos = entry->pos;
+    route->own = &nothing_own;
     struct sl_arena *bind_arena = bind->arena;
     bind->arena = &route->arena;
     /* Those of a body are checked where it is read: what comes back from a GET has more. */

@@ -45,7 +45,7 @@ struct sl_route {
     struct sl_route *base;       /* this one has its targets from there; NULL: they are its own */
     struct sl_route_conf conf;   /* the route's own, the settings' where it says nothing */
     uint64_t conf_said;          /* what it says: bits of sl_opt_said */
-    struct sl_route_own own;     /* of the file's routes */
+    struct sl_route_own *own;    /* of the file's routes; one that says nothing is shared by all others */
     struct sl_way *way;          /* to its upstream; NULL: the settings' */
     _Atomic(const struct sl_metric_labels *) *metric_labels; /* one a target; NULL until first used */
     struct sl_pos pos;                                       /* where the file defines it */
