@@ -158,8 +158,8 @@ static void a_short_tape_folds_what_is_too_much(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]},"
-        "{\"role\":\"assistant\",\"content\":\"y\"}],\"stop\":[\"a\",[\"b\",[\"c\"]]],\"n\":1}",
+        ("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]},"
+         "{\"role\":\"assistant\",\"content\":\"y\"}],\"stop\":[\"a\",[\"b\",[\"c\"]]],\"n\":1}"),
         "[[[[1],[2]],[3]],{\"a\":{\"b\":{\"c\":[]}}},[],{},\"end\",[[[[]]]]]",
         "[1,2,3,4,5,6,7,8]",
         "7",
