@@ -122,11 +122,17 @@ static void again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_us
     sl_timer_set(loop, &plan->backoff, sl_loop_now(loop) + SL_MAX(wait_usec, (uint64_t)1));
 }
 
+/* What was let go of cannot be sent again. */
+static bool has_body(const struct sl_plan *plan)
+{
+    return !plan->x->upload || sl_upload_can_repeat(plan->x->upload);
+}
+
 /* False: the policy allows no more, the error is the client's. */
 static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec)
 {
     const struct sl_xchg *x = plan->x;
-    if (x->upload && !sl_upload_can_repeat(x->upload)) {
+    if (!has_body(plan)) {
         return false;
     }
     struct sl_chance chance = {
@@ -154,7 +160,9 @@ static bool failed(struct sl_plan *plan, const struct sl_llm_error *error, const
         }
         hedge_stop(plan);
     }
-    return sl_course_failed(plan->course, error, how);
+    struct sl_failed whole = *how;
+    whole.may_repeat = how->may_repeat && has_body(plan);
+    return sl_course_failed(plan->course, error, &whole);
 }
 
 /* The relay asks, before it tells the client of an error: is there another way? Then it answers AGAIN. */
@@ -215,8 +223,7 @@ static void verdict_obey(struct sl_plan *plan, struct sl_verdict verdict)
 static bool is_stale(const struct sl_plan *plan, int status, const struct sl_headers *headers)
 {
     const struct sl_cred_source *source = plan->attempt->target->cred;
-    bool can_repeat = !plan->x->upload || sl_upload_can_repeat(plan->x->upload);
-    if (!source || plan->cred_was_refused || plan->relay.is_head_sent || !can_repeat) {
+    if (!source || plan->cred_was_refused || plan->relay.is_head_sent || !has_body(plan)) {
         return false;
     }
     return source->ops->is_refused ? source->ops->is_refused(status, headers) : status == 401;

@@ -241,7 +241,8 @@ def test_another_target_gets_all_of_it(sluice, upstream, tmp_path, where):
     wait_for(lambda: not spool_files(daemon), "the files are gone")
 
 
-def test_one_target_is_tried_again_as_long_as_nothing_was_let_go_of(sluice, upstream):
+@pytest.mark.parametrize("more", [{}, {"targets": [{"name": "model"}]}, {"breaker": {"errors": 9}}], ids=["plain", "named", "breaker"])
+def test_one_target_is_tried_again_as_long_as_nothing_was_let_go_of(sluice, upstream, more):
     state = {"n": 0}
 
     def handler(x):
@@ -249,7 +250,7 @@ def test_one_target_is_tried_again_as_long_as_nothing_was_let_go_of(sluice, upst
         return busy(x) if state["n"] % 2 else Forms()(x)
 
     up = upstream(handler)
-    daemon = sluice(config(route(up.base, retries=1)))
+    daemon = sluice(config(route(up.base, retries=1, **more)))
     reply = post(daemon, form(MODEL, FILE))  # it lies in the gateway still
     assert (reply.status, reply.get("x-sluice-attempts"), state["n"]) == (200, "2", 2), reply.body
     reply = post(daemon, form(MODEL, BIG))  # that is gone
