@@ -227,11 +227,22 @@ static bool place_find_beyond(struct sl_course *course)
     return false;
 }
 
-/* Only for its first attempt. Who came before is not overtaken. */
+/* One that it may ask, whether that takes calls now or not. */
+static bool has_any(const struct sl_course *course)
+{
+    uint32_t i = 0, n = pool_of(course)->n;
+    while (i < n && course->passed[i / 64] >> i % 64 & 1) {
+        i++;
+    }
+    return i < n;
+}
+
+/* Only for its first attempt, and not at another route. Who came before is not overtaken; a call that none of these
+ * targets can serve would wait for nothing. */
 static bool waits_first(const struct sl_course *course)
 {
-    const struct sl_queue *queue = course->x->route->traffic->queue;
-    return queue && !course->error.type && sl_queue_depth(queue) > 0;
+    return course->passed_before && !course->error.type && sl_queue_depth(course->x->route->traffic->queue) > 0 &&
+           has_any(course);
 }
 
 /* Is there no place, but could there be one? Those that had none were not asked. */

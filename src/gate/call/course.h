@@ -57,7 +57,7 @@ struct sl_course {
     struct sl_xchg *x;
     struct sl_course_at at;
     uint64_t *passed;
-    uint64_t *passed_before; /* as it was when it asked for a place; NULL: the route has no queue */
+    uint64_t *passed_before; /* as it was when it asked for a place; NULL: nobody waits where it is */
     uint32_t n_repeats;
     struct sl_step next; /* after a failure */
     struct sl_bond bond;

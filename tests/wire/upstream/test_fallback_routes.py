@@ -6,6 +6,8 @@ import pytest
 
 from harness import CHAT, Sluice, wait_for
 from test_affinity import Keeps, Signs, turn
+from test_fit import MODELS, TOOL
+from test_queue import Gate, depth, send
 from test_traffic import NOW, Target, answer, closed_port, error, model
 
 OWN = "/api/sluice/v1/routes"
@@ -144,6 +146,24 @@ def test_a_conversation_that_only_the_other_route_reads_goes_back_there(lab):
     assert [turn(lab, talk), turn(lab, plain), turn(lab, talk), turn(lab, plain)] == ["x/model", "model", "x/model", "model"]
     r = lab.sluice.call("POST", "/v1/messages", {"model": "chat", "max_tokens": 2000, "messages": [*talk, {"role": "user", "content": "go on"}]})
     assert r.status in (503, 529) and "only 'x/model' has signatures" in r.json()["error"]["message"], r.body
+
+
+def test_what_no_target_of_the_route_can_serve_does_not_wait_for_one(lab):
+    gate = Gate()
+    full, claude, up = lab.target(gate), lab.target(), lab.target()
+    own = route("chat", full, ["other"], queue={"wait": "20s"}, targets=[{"name": "model", "max_concurrent": 1}])
+    own["model"]["name"] = "plain-1"
+    lab.start(own, route("other", claude, provider="anthropic", targets=[{"name": "up", "model": model(up.base)}], balance="ordered"), models=MODELS)
+    first = send(lab.sluice)
+    gate.arrived()
+    second = send(lab.sluice)
+    wait_for(lambda: depth(lab.sluice) == 1, "it waits")
+    r = lab.call(tools=[TOOL], n=2)  # which the first target there cannot serve either
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "other/up", "1"), r.body
+    assert "queue_ms" not in lab.line() and (claude.n, depth(lab.sluice)) == (0, 1)
+    for _ in range(2):
+        gate.go.release()
+    assert [c.reply().status for c in (first, second)] == [200, 200]
 
 
 def test_an_answer_that_the_other_route_made_is_asked_for_there(lab):
