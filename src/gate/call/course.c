@@ -164,9 +164,9 @@ static void take(struct sl_course *course, uint32_t target, enum sl_begun begun)
     course->at.name = sl_detour_name(x, target);
     course->at.told = sl_detour_told(x, target, course->at.name);
     course->at.is_noted = false;
-    course->at.why = !course->error.type                                                    ? "first"
-                     : course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
-                                                                                            : "fallback";
+    course->at.why = course->next.kind == SL_STEP_REPEAT && target == course->next.target ? "retry"
+                     : course->error.type                                                 ? "fallback"
+                                                                                          : "first";
     course->at.timeouts = sl_traffic_timeouts(x->at.traffic, target, &x->at.route->conf.timeouts,
                                               &course->at.own_timeouts);
 }
@@ -241,8 +241,8 @@ static bool has_any(const struct sl_course *course)
  * targets can serve would wait for nothing. */
 static bool waits_first(const struct sl_course *course)
 {
-    return course->passed_before && !course->error.type && sl_queue_depth(course->x->route->traffic->queue) > 0 &&
-           has_any(course);
+    return course->passed_before && !course->x->record.n_attempts &&
+           sl_queue_depth(course->x->route->traffic->queue) > 0 && has_any(course);
 }
 
 /* Is there no place, but could there be one? Those that had none were not asked. */
@@ -395,6 +395,13 @@ bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error
     course->n_repeats += course->next.kind == SL_STEP_REPEAT;
     error_keep(course, error);
     return true;
+}
+
+void sl_course_again(struct sl_course *course)
+{
+    uint32_t target = course->at.target;
+    course->passed[target / 64] &= ~(1ULL << target % 64); /* it may have to wait for a place there */
+    course->next = (struct sl_step){ SL_STEP_REPEAT, target, 0 };
 }
 
 void sl_course_bound_tell(const struct sl_course *course, struct sl_llm_error *io_error)

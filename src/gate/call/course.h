@@ -91,6 +91,8 @@ struct sl_failed {
 /* The attempt at it failed, and nothing went to the client. True: `next` says what comes then. */
 SL_MUST bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error,
                               const struct sl_failed *failed);
+/* The same target comes next, whatever the policy says: it refused what is not of the call. */
+void sl_course_again(struct sl_course *course);
 /* The failure is what the client is told: where only this target could be asked, it says so. */
 void sl_course_bound_tell(const struct sl_course *course, struct sl_llm_error *io_error);
 /* The target cannot serve this call. False: no other is left, *io_error is what the client is told. */

@@ -122,6 +122,15 @@ static void again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_us
     sl_timer_set(loop, &plan->backoff, sl_loop_now(loop) + SL_MAX(wait_usec, (uint64_t)1));
 }
 
+/* The target refused what is not of the call, but of the gateway: asked once more. The policy does not count that. */
+static void again_there(struct sl_plan *plan, enum sl_error_type why)
+{
+    if (plan->course) {
+        sl_course_again(plan->course);
+    }
+    again(plan, why, 0);
+}
+
 /* What was let go of cannot be sent again. */
 static bool has_body(const struct sl_plan *plan)
 {
@@ -209,10 +218,12 @@ static void verdict_obey(struct sl_plan *plan, struct sl_verdict verdict)
         sl_xchg_end(plan->x);
         break;
     case SL_VERDICT_AGAIN:
-        /* Asked again without; remembered when that works. Not a retry that the policy counts. */
-        plan->usage_was_refused |= verdict.is_without_usage;
-        again(plan, verdict.why,
-              plan->course && !verdict.is_without_usage ? plan->course->next.wait_usec : verdict.wait_usec);
+        if (verdict.is_without_usage) { /* remembered when that works */
+            plan->usage_was_refused = true;
+            again_there(plan, verdict.why);
+        } else {
+            again(plan, verdict.why, plan->course ? plan->course->next.wait_usec : verdict.wait_usec);
+        }
         break;
     }
 }
@@ -266,7 +277,7 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
     if (is_stale(plan, status, headers)) {
         plan->cred_was_refused = true;
         sl_credential_refused(plan->attempt->target->cred, &plan->cred);
-        again(plan, SL_ERR_PROVIDER_AUTH_FAILED, 0);
+        again_there(plan, SL_ERR_PROVIDER_AUTH_FAILED);
         return;
     }
     struct sl_verdict verdict = sl_verdict_of_head(status, headers, x->env->wall_usec);

@@ -96,8 +96,9 @@ def test_many_calls_wait_for_one_fetch(sluice, google):
     assert got == [200] * 8 and len(google.tokens()) == 1
 
 
-def test_a_token_that_is_refused_is_fetched_anew_once(sluice, google):
-    daemon = sluice({"endpoints": [google.route(vertex_credentials=google.account())]})
+@pytest.mark.parametrize("more", [{}, {"sluice": {"breaker": {"errors": 9}}}], ids=["plain", "breaker"])
+def test_a_token_that_is_refused_is_fetched_anew_once(sluice, google, more):
+    daemon = sluice({"endpoints": [{**google.route(vertex_credentials=google.account()), **more}]})
     assert call(daemon).status == 200
     google.n = 7  # t1 is no good any more
     r = call(daemon)

@@ -7,14 +7,14 @@ import threading
 
 from harness import CHAT, DEADLINE, Sluice, wait_for
 from test_deadline import PATHS
-from test_traffic import Lab, answer, error, lab, model  # noqa: F401: lab is a fixture
+from test_traffic import Lab, answer, error, lab, model, old  # noqa: F401: lab is a fixture
 
 
 class Gate:
     """A target that answers one call each time it is told to, and knows how many it has."""
 
-    def __init__(self):
-        self.came, self.go = queue.Queue(), threading.Semaphore(0)
+    def __init__(self, act=answer):
+        self.act, self.came, self.go = act, queue.Queue(), threading.Semaphore(0)
         self.lock, self.n, self.most = threading.Lock(), 0, 0
 
     def __call__(self, ex):
@@ -25,7 +25,7 @@ class Gate:
         assert self.go.acquire(timeout=DEADLINE)
         with self.lock:
             self.n -= 1
-        answer(ex)
+        self.act(ex)
 
     def arrived(self):
         return self.came.get(timeout=DEADLINE)
@@ -209,6 +209,23 @@ def test_nobody_waits_for_a_target_that_is_down(lab):
     r = lab.call()
     assert (r.status, r.get("x-sluice-error-type")) == (503, "provider_overloaded") and int(r.get("retry-after")) > 20
     assert n_waited(lab.sluice) == 0
+
+
+def test_who_is_asked_again_waits_for_its_place_again(lab):
+    gate = Gate(old)
+    target = lab.target(gate)
+    lab.start([("model", None, {"max_concurrent": 1})], first=target, queue={"wait": "20s"}, retries=0)
+    bodies = [{**CHAT, "stream": True, "messages": [{"role": "user", "content": text}]} for text in ("first", "second")]
+    conns = []
+    for i, body in enumerate(bodies):
+        conns.append(lab.sluice.connect().request("POST", "/v1/chat/completions", body))
+        wait_for(lambda: gate.n == 1 and depth(lab.sluice) == i, "one is asked, one waits")
+    order = []
+    for _ in range(4):
+        order.append(said(gate.arrived()))
+        gate.go.release()
+    assert order == ["first", "second"] * 2
+    assert [c.reply().status for c in conns] == [200, 200]
 
 
 def test_a_target_that_gets_well_is_taken(lab):

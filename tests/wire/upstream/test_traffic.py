@@ -41,6 +41,14 @@ def closed_port():
         return s.getsockname()[1]
 
 
+def old(ex):
+    """It knows no stream_options."""
+    if "stream_options" in ex.json():
+        ex.reply({"error": {"message": "Unrecognized request argument supplied: stream_options", "type": "invalid_request_error"}}, "400 Bad Request")
+    else:
+        answer(ex)
+
+
 class Target:
     """An upstream whose manners a test changes as it goes."""
 
@@ -453,6 +461,17 @@ def test_streams_move_between_languages(lab, first, second, fault):
         assert (r.status, r.get("x-sluice-target"), r.get("content-type").split(";")[0]) == (200, "b", "text/event-stream"), r.body
         assert deltas(r) == "hi" and r.complete
     assert (a.n, b.n) == (2, 2)
+
+
+@pytest.mark.parametrize("names", ["a", "ab"])
+def test_a_refused_stream_options_is_asked_again_there(lab, names):
+    targets = [lab.target(old) for _ in names]
+    lab.start([(n, t, {}) for n, t in zip(names, targets)], balance="ordered", **NOW)
+    for attempts in (["first", "retry"], ["first"]):
+        r = lab.call(True)
+        assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "a", str(len(attempts))), r.body
+        assert [a["why"] for a in lab.sluice.log_line(r.get("x-request-id"))["attempts"]] == attempts
+    assert [t.n for t in targets] == [3, 0][:len(names)]
 
 
 def test_a_target_that_cannot_serve_the_call_is_passed_over(lab):
