@@ -40,6 +40,8 @@ static const struct {
     /* one */
     { T("{ model: " MOCK " }"), "f:6:17: error: endpoints[0].sluice.targets[0].name: missing" },
     { T("{ name: spare }"), "f:6:17: error: endpoints[0].sluice.targets[0]: needs `model:`" },
+    { "endpoints: [{ name: a, endpoint_type: llm/v1/images, sluice: { targets: [{ name: spare }] } }]\n",
+      "endpoints[0].sluice.targets[0]: needs `model:`" }, /* nobody's provider is asked whether it has images */
     { T("{ name: 'a b', model: " MOCK " }"), "targets[0].name: must be letters, digits" },
     { T("{ name: model, model: " MOCK " }"), "the target named model is the route's own `model:`" },
     { ROUTE "    sluice: { targets: [" SPARE ", { name: model } ] }\n",
