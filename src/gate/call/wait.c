@@ -8,6 +8,7 @@
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
+#include "gate/policy/pick.h"
 #include "llm/core/call.h"
 #include "net/loop.h"
 
@@ -55,11 +56,15 @@ static void on_wake(struct sl_waiter *waiter)
     sl_loop_post(wait->loop, &wait->post, on_post, wait);
 }
 
+/* So soon a target is seen that begins to rest while somebody waits. */
+#define LOOK_USEC (SL_USEC_PER_SEC / 4)
+
 /* To its end, or to when a target that rests takes calls again: nobody gives a place back then. */
 static void timer_arm(struct sl_wait *wait, uint64_t now)
 {
     uint64_t rested = sl_pool_rested_usec(&wait->x->route->traffic->pool, now);
-    sl_timer_set(wait->loop, &wait->timer, rested ? SL_MIN(rested, wait->end_usec) : wait->end_usec);
+    uint64_t until = SL_MIN(now + LOOK_USEC, wait->end_usec);
+    sl_timer_set(wait->loop, &wait->timer, rested ? SL_MIN(rested, until) : until);
 }
 
 static void on_timer(struct sl_timer *timer)
@@ -67,7 +72,10 @@ static void on_timer(struct sl_timer *timer)
     struct sl_wait *wait = SL_CONTAINER_OF(timer, struct sl_wait, timer);
     uint64_t now = sl_loop_now(wait->loop);
     if (now < wait->end_usec) {
-        sl_wait_serve(wait->x);
+        const struct sl_ask ask = { .passed = wait->waiter.passed, .now_usec = now };
+        if (sl_pool_left(&wait->x->route->traffic->pool, &ask)) {
+            sl_wait_serve(wait->x);
+        }
         timer_arm(wait, now);
     } else if (sl_queue_leave(queue_of(wait->x), &wait->waiter) == SL_WAITING_ON) {
         wait->on_over(wait->arg);

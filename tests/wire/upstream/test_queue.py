@@ -242,6 +242,33 @@ def test_a_target_that_gets_well_is_taken(lab):
     assert first.reply().status == 200
 
 
+def test_a_target_that_rests_later_is_taken(lab):
+    """It begins to rest while somebody waits already, and nobody else comes."""
+    gate, full = Gate(), Gate()
+    limited = error("429 Too Many", headers=[("Retry-After", "1")])
+
+    def act(ex):
+        gate.came.put(ex)
+        assert gate.go.acquire(timeout=DEADLINE)
+        limited(ex)
+
+    rests = lab.target(act)
+    lab.start([("rests", rests, {"max_concurrent": 1}), ("full", lab.target(full), {"tier": 1, "max_concurrent": 1})], queue={"wait": "10s"}, retries=0)
+    first = send(lab.sluice)
+    gate.arrived()
+    second = send(lab.sluice)
+    full.arrived()
+    third = send(lab.sluice)
+    wait_for(lambda: depth(lab.sluice) == 1, "it waits")
+    rests.act = answer
+    gate.go.release()
+    assert first.reply().status == 429
+    r = third.reply()
+    assert (r.status, r.get("x-sluice-target")) == (200, "rests"), r.body
+    full.go.release()
+    assert second.reply().status == 200
+
+
 def test_who_waits_is_told_of_a_shutdown(lab):
     gate, first = busy(lab, server={"timeouts": {"drain": "200ms", "drain_delay": "0s"}})
     second = send(lab.sluice, "second")
