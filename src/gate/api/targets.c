@@ -81,21 +81,21 @@ static void handle_target_list(struct sl_xchg *x)
 static void handle_target_reset(struct sl_xchg *x)
 {
     const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), x->match.arg);
-    for (uint32_t i = 0; route && route->traffic && i < route->n_targets; i++) {
-        if (sl_str_eq(route->traffic->targets[i].name, x->match.arg2)) {
-            sl_pool_reset(&route->traffic->pool, i);
-            if (route->traffic->queue) { /* it may be what somebody waits for */
-                struct sl_loop *loop = x->desk->loop;
-                sl_queue_serve(route->traffic->queue, sl_loop_now(loop), sl_rng_next(&loop->rng));
-            }
-            struct sl_jw writer, *w = sl_api_writer(x, &writer);
-            target_write(w, route, i, sl_loop_now(x->desk->loop));
-            sl_api_reply(x, 200);
-            return;
-        }
+    uint32_t i = route && route->traffic ? sl_traffic_named(route->traffic, route->n_targets, x->match.arg2)
+                                         : SL_NO_TARGET;
+    if (i == SL_NO_TARGET) {
+        sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "There is no target '%.*s' of a route '%.*s' with several.",
+                          SL_STR_ARG(sl_str_sub(x->match.arg2, 0, 128)), SL_STR_ARG(sl_str_sub(x->match.arg, 0, 256)));
+        return;
     }
-    sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "There is no target '%.*s' of a route '%.*s' with several.",
-                      SL_STR_ARG(sl_str_sub(x->match.arg2, 0, 128)), SL_STR_ARG(sl_str_sub(x->match.arg, 0, 256)));
+    struct sl_loop *loop = x->desk->loop;
+    sl_pool_reset(&route->traffic->pool, i);
+    if (route->traffic->queue) { /* it may be what somebody waits for */
+        sl_queue_serve(route->traffic->queue, sl_loop_now(loop), sl_rng_next(&loop->rng));
+    }
+    struct sl_jw writer, *w = sl_api_writer(x, &writer);
+    target_write(w, route, i, sl_loop_now(loop));
+    sl_api_reply(x, 200);
 }
 
 #define TARGETS "/api/sluice/v1/targets"
