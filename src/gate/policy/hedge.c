@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/policy/hedge.h"
 
-#include <string.h>
-
 #include "base/arena.h"
 
 #define COST 100
@@ -32,7 +30,6 @@ int sl_hedges_init(struct sl_hedges *hedges, const struct sl_hedge_rule *rule, u
             hedges->times = NULL;
             return SL_E_NOMEM;
         }
-        memset(hedges->times, 0, 2 * n_targets * sizeof(struct sl_times));
     }
     return 0;
 }

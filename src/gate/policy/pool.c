@@ -110,7 +110,6 @@ static int arrays_make(struct sl_pool *pool, struct sl_arena *arena)
     for (uint32_t word = 0; has_all && word < n_words; word++) {
         atomic_init(&pool->ready[word], 0);
         atomic_init(&pool->doubtful[word], 0);
-        pool->weighs[word] = 0;
     }
     return has_all ? 0 : SL_E_NOMEM;
 }
@@ -133,14 +132,12 @@ static void seat_fill(struct sl_pool *pool, uint32_t seat)
     tier->weights += rule->weight;
     pool->tier_of[seat] = pool->n_tiers - 1;
     pool->seats[target] = seat;
-    memset(&state->breaker, 0, sizeof(state->breaker));
     atomic_init(&state->breaker.state, SL_BREAKER_CLOSED);
     atomic_init(&state->breaker.open_until_usec, 0);
     atomic_init(&state->rest_until_usec, 0);
     atomic_init(&pool->in_flight[seat], 0);
     pool->weighs[seat / 64] |= (uint64_t)(rule->weight > 0) << seat % 64;
     pool->step[seat] = rule->weight ? STEP_OF_WEIGHT_1 / rule->weight : 0;
-    pool->gain[seat] = pool->credit[seat] = 0;
     ready_look(pool, target, 0);
 }
 
