@@ -65,6 +65,8 @@ static const struct {
     { T(SPARE) "      balance: cheapest\n", "sluice.balance: must be one of weighted, least_busy, fastest, ordered" },
     { T(SPARE) "      fallback: { on: [conect] }\n",
       "f:7:24: error: endpoints[0].sluice.fallback.on: \"conect\" is no cause: did you mean \"connect\"?" },
+    { T(SPARE) "      affinity: 'header: x y'\n", "\"x y\" is no header's name" },
+    { T(SPARE) "      affinity: { header: x-ü }\n", "\"x-ü\" is no header's name" },
     { T(SPARE) "      fallback: { attempts: 0 }\n", "sluice.fallback.attempts: must be from 1 to 20" },
     { T(SPARE) "      fallback: { within: 300 }\n", "sluice.fallback.within: \"300\" needs a unit" },
     { T(SPARE) "      fallback: { routes: [b] }\n",
