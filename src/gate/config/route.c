@@ -119,10 +119,6 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, const st
     const struct sl_val *model = sl_val_find(entry, "model");
     uint32_t n_more = sl_traffic_count(entry), room = n_more + 1;
     bool is_due = !n_more || model;
-    if (is_due && (!model || model->kind != SL_VAL_MAP)) {
-        return FAIL(bind, model ? model->pos : entry->pos, "model",
-                    "Field required: a map with provider, name and config");
-    }
     route->targets = SL_ARENA_ARRAY(&route->arena, struct sl_target, room);
     route->metric_labels = SL_ARENA_ARRAY(&route->arena, _Atomic(const struct sl_metric_labels *), room);
     if (!route->targets || !route->metric_labels) {
@@ -134,6 +130,10 @@ static int model_bind(struct sl_bind *bind, const struct sl_val *entry, const st
     }
     if (!is_due) {
         return 0;
+    }
+    if (!model || model->kind != SL_VAL_MAP) {
+        return FAIL(bind, model ? model->pos : entry->pos, "model",
+                    "Field required: a map with provider, name and config");
     }
     int r = sl_route_model_bind(bind, model, models, &route->targets[0]);
     route->n_targets = route->targets[0].provider != NULL;

@@ -239,8 +239,12 @@ static int hedges_make(struct making *m, const struct sl_val *map, const struct 
     return 0;
 }
 
+/* `row` NULL: the route's own `model:` could not be bound, which was told. */
 static void needs_add(struct sl_traffic *traffic, const struct sl_model *row)
 {
+    if (!row) {
+        return;
+    }
     traffic->refused |= sl_needs_refused(row);
     traffic->context = row->context && (!traffic->context || row->context < traffic->context) ? row->context
                                                                                               : traffic->context;

@@ -40,6 +40,11 @@ static const struct {
     /* one */
     { T("{ model: " MOCK " }"), "f:6:17: error: endpoints[0].sluice.targets[0].name: missing" },
     { T("{ name: spare }"), "f:6:17: error: endpoints[0].sluice.targets[0]: needs `model:`" },
+    { ROUTE "    model: 5\n    sluice: { targets: [" SPARE "] }\n", "endpoints[0].model: Field required: a map" },
+    { ROUTE "    model: { provider: openai, name: m }\n    sluice: { targets: [" SPARE "] }\n",
+      "endpoints[0].model.config: A config must be supplied" },
+    { ROUTE "    model: { provider: openai, name: m }\n    sluice: { breaker: {} }\n",
+      "endpoints[0].model.config: A config must be supplied" },
     { "endpoints: [{ name: a, endpoint_type: llm/v1/images, sluice: { targets: [{ name: spare }] } }]\n",
       "endpoints[0].sluice.targets[0]: needs `model:`" }, /* nobody's provider is asked whether it has images */
     { T("{ name: 'a b', model: " MOCK " }"), "targets[0].name: must be letters, digits" },
