@@ -126,38 +126,68 @@ static enum who who_of(struct sl_json_val element)
     return sl_json_str_eq(role, SL_STR("user")) ? WHO_USER : WHO_OTHER;
 }
 
-static void list_read(struct sl_str list, struct sl_json *spare, struct sl_turns *ret)
+/* False: it is no message, or somebody's answer, behind which nothing counts. */
+static bool element_read(struct sl_json_val element, struct sl_turns *ret, bool *io_has_user)
+{
+    if (!sl_json_is(element, SL_JSON_OBJECT)) {
+        return false;
+    }
+    struct sl_json_val content = sl_json_get(element, "content");
+    enum who who = who_of(element);
+    content = sl_json_is_present(content) ? content : sl_json_get(element, "parts");
+    if (who == WHO_SYSTEM || (who == WHO_USER && !*io_has_user)) {
+        content_add(&ret->print, content);
+        *io_has_user |= who == WHO_USER;
+    }
+    ret->has_history = who == WHO_OTHER;
+    return !ret->has_history;
+}
+
+/* Long bodies have their lists folded: then each element is parsed, up to the first answer. */
+static bool folded_read(struct sl_str list, struct sl_json *spare, struct sl_turns *ret)
 {
     size_t at = 1;
     struct sl_str text;
-    bool has_user = false;
-    for (uint32_t n = 0; n < ELEMENTS_MAX && !ret->has_history && element_next(list, &at, &text); n++) {
-        if (sl_json_parse_at(spare, text, 3) < 0) {
-            return;
-        }
-        if (!sl_json_is(sl_json_root(spare), SL_JSON_OBJECT)) {
-            break;
-        }
-        struct sl_json_val element = sl_json_root(spare), content = sl_json_get(element, "content");
-        enum who who = who_of(element);
-        content = sl_json_is_present(content) ? content : sl_json_get(element, "parts");
-        if (who == WHO_SYSTEM || (who == WHO_USER && !has_user)) {
-            content_add(&ret->print, content);
-            has_user |= who == WHO_USER;
-        }
-        ret->has_history = who == WHO_OTHER;
+    bool has_user = false, goes_on = true;
+    for (uint32_t n = 0; n < ELEMENTS_MAX && goes_on && element_next(list, &at, &text); n++) {
+        goes_on = sl_json_parse_at(spare, text, 3) == 0 && element_read(sl_json_root(spare), ret, &has_user);
     }
+    return has_user;
+}
+
+static bool recorded_read(struct sl_json_val list, struct sl_turns *ret)
+{
+    struct sl_json_iter it = sl_json_each(list);
+    bool has_user = false, goes_on = true;
+    for (uint32_t n = 0; n < ELEMENTS_MAX && goes_on && sl_json_next(&it); n++) {
+        goes_on = element_read(it.val, ret, &has_user);
+    }
+    return has_user;
+}
+
+static void list_read(struct sl_json_val list, struct sl_json *spare, struct sl_turns *ret)
+{
+    bool has_user = sl_json_tok(list)->folded ? folded_read(sl_json_raw(list), spare, ret) : recorded_read(list, ret);
     ret->print = has_user ? ret->print : 0;
 }
 
 static void system_read(struct sl_json_val system, struct sl_json *spare, struct sl_turns *ret)
 {
+    if (!sl_json_is_present(system)) {
+        return;
+    }
     if (sl_json_is(system, SL_JSON_STRING)) {
         print_add(&ret->print, inside(system));
-    } else if (sl_json_is_present(system) && sl_json_parse_at(spare, sl_json_raw(system), 3) == 0) {
-        struct sl_json_val parts = sl_json_get(sl_json_root(spare), "parts");
-        content_add(&ret->print, sl_json_is_present(parts) ? parts : sl_json_root(spare));
+        return;
     }
+    if (sl_json_tok(system)->folded) {
+        if (sl_json_parse_at(spare, sl_json_raw(system), 3) < 0) {
+            return;
+        }
+        system = sl_json_root(spare);
+    }
+    struct sl_json_val parts = sl_json_get(system, "parts");
+    content_add(&ret->print, sl_json_is_present(parts) ? parts : system);
 }
 
 void sl_turns_read(struct sl_json_val root, struct sl_json *spare, struct sl_turns *ret)
@@ -180,7 +210,7 @@ void sl_turns_read(struct sl_json_val root, struct sl_json *spare, struct sl_tur
     }
     for (size_t i = MESSAGES; i <= INPUT; i++) {
         if (sl_json_is(m[i], SL_JSON_ARRAY)) {
-            list_read(sl_json_raw(m[i]), spare, ret);
+            list_read(m[i], spare, ret);
             return;
         }
         if (sl_json_is(m[i], SL_JSON_STRING)) {

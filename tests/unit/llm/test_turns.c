@@ -9,17 +9,26 @@
 
 #include "llm/core/turns.h"
 
-static struct sl_turns read(const char *body)
+static struct sl_turns read_at(const char *body, uint32_t record_depth)
 {
     struct sl_json doc, spare;
     struct sl_turns turns;
     sl_json_init(&doc, NULL);
     sl_json_init(&spare, NULL);
-    assert_int_equal(sl_json_parse_at(&doc, sl_str_c(body), 1), 0); /* as a call is read: folded */
+    assert_int_equal(sl_json_parse_at(&doc, sl_str_c(body), record_depth), 0);
     sl_turns_read(sl_json_root(&doc), &spare, &turns);
     sl_json_done(&doc);
     sl_json_done(&spare);
     return turns;
+}
+
+/* A conversation begins short and grows long, so it must be the same whether its body is folded or not. */
+static struct sl_turns read(const char *body)
+{
+    struct sl_turns folded = read_at(body, 1), recorded = read_at(body, 0);
+    assert_true(folded.print == recorded.print);
+    assert_int_equal(folded.has_history, recorded.has_history);
+    return folded;
 }
 
 #define SYS  "{\"role\":\"system\",\"content\":\"Be brief.\"},"
