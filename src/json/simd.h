@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON's bytes 16 at a time: where a run of plain string bytes ends, and where a word begins. */
+/* JSON's bytes 16 at a time: where a run of plain string bytes ends, where a word begins, where two letters stand. */
 #ifndef SL_JSON_SIMD_H
 #define SL_JSON_SIMD_H
 
@@ -134,6 +134,35 @@ SL_INLINE const char *sl_simd_word_find(const char *p, const char *end, const ch
 #endif
     for (; end - p > 1; p++) {
         if (*p == '"' && memchr(letters, p[1], 4)) {
+            return p;
+        }
+    }
+    return end;
+}
+
+#if defined(__SSE2__)
+/* Where of 16 places the letter stands, and behind it the other. */
+SL_INLINE __m128i sl_simd_pair(const char *p, char a, char b)
+{
+    return _mm_and_si128(_mm_cmpeq_epi8(sl_simd_load(p), _mm_set1_epi8(a)),
+                         _mm_cmpeq_epi8(sl_simd_load(p + 1), _mm_set1_epi8(b)));
+}
+#endif
+
+/* The first of the three pairs of letters in [p, end), or `end`. */
+SL_INLINE const char *sl_simd_pair_find(const char *p, const char *end, const char pairs[6])
+{
+#if defined(__SSE2__)
+    for (; end - p > 16; p += 16) {
+        __m128i ab = _mm_or_si128(sl_simd_pair(p, pairs[0], pairs[1]), sl_simd_pair(p, pairs[2], pairs[3]));
+        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(ab, sl_simd_pair(p, pairs[4], pairs[5])));
+        if (mask) {
+            return p + __builtin_ctz(mask);
+        }
+    }
+#endif
+    for (; end - p > 1; p++) {
+        if (memcmp(p, pairs, 2) == 0 || memcmp(p, pairs + 2, 2) == 0 || memcmp(p, pairs + 4, 2) == 0) {
             return p;
         }
     }

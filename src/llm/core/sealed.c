@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/sealed.h"
 
+#include "json/simd.h"
+
 /* Members: "signature" (Anthropic, Bedrock), "thoughtSignature" (Gemini), "thought_signature" (Google's through
  * OpenAI's language), "encrypted_content" (OpenAI's responses), "redactedContent" (Bedrock), and "data" where there is
  * a "redacted_thinking" (Anthropic). Each has one of these eight bytes inside. */
 #define CORE 8
-static const char cores[][CORE + 1] = { "ignature", "ncrypted", "redacted" };
-
-/* Where two bytes stand in them, from 1, at the last place that they have: a search goes on by what is left from there.
- * Bytes that share a slot make it slower, not wrong. */
-#define SLOT(a, b) (((a)&31) << 5 | ((b)&31))
-static const uint8_t places[1024] = {
-    [SLOT('i', 'g')] = 1, [SLOT('g', 'n')] = 2, [SLOT('n', 'a')] = 3, [SLOT('a', 't')] = 4, [SLOT('t', 'u')] = 5,
-    [SLOT('u', 'r')] = 6, [SLOT('r', 'e')] = 7, [SLOT('n', 'c')] = 1, [SLOT('c', 'r')] = 2, [SLOT('r', 'y')] = 3,
-    [SLOT('y', 'p')] = 4, [SLOT('p', 't')] = 5, [SLOT('t', 'e')] = 6, [SLOT('e', 'd')] = 7, [SLOT('d', 'a')] = 3,
-    [SLOT('a', 'c')] = 4, [SLOT('c', 't')] = 5,
-};
+static const struct {
+    char text[CORE + 1];
+    uint8_t at; /* of two letters that seldom follow each other in other words */
+} cores[] = { { "ignature", 1 }, { "ncrypted", 1 }, { "redacted", 2 } };
+static const char pairs[] = "gncrda"; /* those letters, of all */
 
 /* Letters and digits: shorter ones say nothing of who made them. */
 #define VALUE_MIN 3
@@ -26,20 +22,17 @@ void sl_sealed_init(struct sl_sealed *sealed, void (*on_print)(void *arg, uint64
 }
 
 /* Where the next core stands, or s.n. */
-static size_t core_find(struct sl_str s, size_t at)
+static size_t core_find(struct sl_str s, size_t from)
 {
-    while (at + CORE <= s.n) {
-        uint8_t place = places[SLOT(s.p[at + CORE - 2], s.p[at + CORE - 1])];
-        if (place < CORE - 1) {
-            at += CORE - 1U - place;
-            continue;
-        }
+    const char *end = s.p + s.n;
+    for (const char *p = s.p + from; (p = sl_simd_pair_find(p, end, pairs)) < end; p++) {
+        size_t pair = (size_t)(p - s.p);
         for (size_t i = 0; i < SL_ARRAY_LEN(cores); i++) {
-            if (memcmp(s.p + at, cores[i], CORE) == 0) {
+            size_t at = pair - cores[i].at;
+            if (pair >= from + cores[i].at && s.n - at >= CORE && memcmp(s.p + at, cores[i].text, CORE) == 0) {
                 return at;
             }
         }
-        at++;
     }
     return s.n;
 }
