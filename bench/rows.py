@@ -113,9 +113,10 @@ def compare(bench: Bench, yardstick: Subject, ours: Call, theirs: Call, load: Lo
             **upstream_options) -> dict[str, list[dict]]:
     """The results of all rounds, for "ours", "theirs" and, if asked for, "direct" (theirs, straight to the upstream).
 
-    As soon as four rounds agree, no more are made. Each round has fresh processes: two runs of one program differ by some per cent for their whole life, by where their
+    Each round has fresh processes: two runs of one program differ by some per cent for their whole life, by where their
     memory happens to lie. The order is turned round after each turn, so who stands at either end has two turns in a
-    row, with warm caches: both gateways do, and the direct calls stand in the middle.
+    row, with warm caches: both gateways do, and the direct calls stand in the middle. As soon as four rounds agree, no
+    more are made.
     """
     results: dict[str, list[dict]] = {"ours": []} | ({"direct": []} if direct else {}) | {"theirs": []}
     for i in range(bench.rounds):

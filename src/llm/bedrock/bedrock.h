@@ -29,9 +29,9 @@ struct sl_bedrock_conf {
     struct sl_str targets[SL_BEDROCK_METHOD_COUNT];
 };
 
-/* Sets the family, the row and the languages of target->model, and the paths below its base. SL_E_NOMEM. */
 /* provider->model_table: Claude's rows are Anthropic's, and regions are no part of a name. */
 const char *sl_bedrock_model_table(struct sl_str *io_model);
+/* Sets the family and the languages of target->model, and the paths below its base. SL_E_NOMEM. */
 SL_MUST int sl_bedrock_prepare(struct sl_arena *arena, struct sl_bedrock_conf *conf, struct sl_target *target);
 
 /* Older models have no structured output: this tool is forced on them, and its arguments are the answer. */

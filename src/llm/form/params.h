@@ -52,9 +52,9 @@ struct sl_form_params {
     bool temperature, top_p, top_k; /* what of sampling goes up */
 };
 
-/* 0, or SL_E_INVAL with the error filled. */
 /* Refuses a call that ends with an assistant's words where the model does not go on with them (no_prefill). */
 SL_MUST int sl_form_prefill_check(struct sl_form *form, const struct sl_chat *chat);
+/* 0, or SL_E_INVAL with the error filled. */
 SL_MUST int sl_form_params(struct sl_form *form, const struct sl_chat *chat, const struct sl_form_ask *ask,
                            struct sl_form_params *ret);
 
