@@ -416,3 +416,17 @@ void gate_test_end(struct gate_test *g)
     sl_buf_done(&g->got);
     sl_buf_done(&g->asked);
 }
+
+int gate_test_setup(void **state, const char *config)
+{
+    static struct gate_test world;
+    gate_test_start(&world, config);
+    *state = &world;
+    return 0;
+}
+
+int gate_test_teardown(void **state)
+{
+    gate_test_end(*state);
+    return 0;
+}

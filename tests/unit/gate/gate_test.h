@@ -51,6 +51,9 @@ void gate_test_store(struct gate_test *g);
 void gate_test_log(struct gate_test *g, const char *path);
 /* Waits for all that is open, and frees. */
 void gate_test_end(struct gate_test *g);
+/* Around a test of a table: *state is a world that began with `config`. One at a time. */
+int gate_test_setup(void **state, const char *config);
+int gate_test_teardown(void **state);
 
 /* Connects a client and sends `request`. The upstream answers its requests with `replies` (NULL at the end). */
 void gate_test_send(struct gate_test *g, const char *request, const char *const *replies);

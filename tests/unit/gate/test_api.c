@@ -29,17 +29,9 @@ struct step {
 
 static int begin(void **state)
 {
-    static struct gate_test world;
-    gate_test_start(&world, CONFIG);
-    gate_test_store(&world);
-    *state = &world;
-    return 0;
-}
-
-static int end(void **state)
-{
-    gate_test_end(*state);
-    return 0;
+    int r = gate_test_setup(state, CONFIG);
+    gate_test_store(*state);
+    return r;
 }
 
 static void steps_run(struct gate_test *g, const struct step *steps, size_t n)
@@ -509,7 +501,7 @@ static void lists_come_in_pages(void **state)
     sl_buf_done(&config);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, gate_test_teardown)
 
 int main(void)
 {

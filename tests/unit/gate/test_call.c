@@ -33,16 +33,7 @@
 
 static int begin(void **state)
 {
-    static struct gate_test world;
-    gate_test_start(&world, CONFIG);
-    *state = &world;
-    return 0;
-}
-
-static int end(void **state)
-{
-    gate_test_end(*state);
-    return 0;
+    return gate_test_setup(state, CONFIG);
 }
 
 /* --- what needs no upstream --- */
@@ -477,7 +468,7 @@ static void who_may_call(void **state)
     gate_test_end(&g);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, end)
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, begin, gate_test_teardown)
 
 int main(void)
 {

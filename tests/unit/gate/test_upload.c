@@ -30,16 +30,7 @@
 
 static int begin(void **state)
 {
-    static struct gate_test world;
-    gate_test_start(&world, CONFIG);
-    *state = &world;
-    return 0;
-}
-
-static int end(void **state)
-{
-    gate_test_end(*state);
-    return 0;
+    return gate_test_setup(state, CONFIG);
 }
 
 /* A form with a file of `size` bytes between two texts. */
@@ -248,5 +239,5 @@ int main(void)
         cmocka_unit_test(forms_are_refused),
         cmocka_unit_test(a_form_that_breaks_on_its_way_takes_its_request_along),
     };
-    return cmocka_run_group_tests(tests, begin, end);
+    return cmocka_run_group_tests(tests, begin, gate_test_teardown);
 }
