@@ -396,10 +396,12 @@ void gate_test_end(struct gate_test *g)
     sl_hclient_close(&g->engine.client);
     GATE_UNTIL(g, is_client_empty);
     sl_hserver_stop(&g->engine.server);
+    assert_int_equal(atomic_load(&g->gate.spool.used), 0);
     sl_loop_stop(&g->engine.loop);
     sl_loop_run(&g->engine.loop);
     store_remove(g);
     sl_worker_done(&g->worker);
+    assert_int_equal(atomic_load(&g->gate.memory.used), 0);
     sl_loop_done(&g->engine.loop);
     sl_accesslog_close(g->gate.access_log);
     sl_events_done(&g->events);
