@@ -8,6 +8,9 @@
 #include "base/clock.h"
 #include "gate/call/front.h"
 #include "gate/call/state.h"
+#include "gate/config/route.h"
+#include "gate/config/traffic.h"
+#include "gate/policy/queue.h"
 
 #define OPENAI(name, more)                                                                               \
     "- name: " name "\n  endpoint_type: llm/v1/chat\n  model: { provider: openai, name: gpt, config: { " \
@@ -423,6 +426,35 @@ static void the_drains_end_is_told(void **state)
     }
 }
 
+/* One gets the other's place while both end: it goes back to the target. */
+static void a_place_that_came_too_late_is_given_back(void **state)
+{
+    (void)state;
+    static const char *const silent[] = { NULL }, *const ended[] = { "shutting down", NULL };
+    static const char *const none[] = { "\"in_flight\":0", NULL };
+    static struct gate_test world;
+    struct gate_test *g = &world;
+    gate_test_start(g,
+                    "endpoints:\n" OPENAI("r", "retries: 0, queue: { size: 5, wait: 60s }, targets: [ { name: model, "
+                                               "max_concurrent: 1 } ]"));
+    g->is_held = true;
+    gate_test_call(g, "POST", V1, "", BODY("r"), silent);
+    GATE_UNTIL(g, g->n_asked == 1);
+    int first = g->client;
+    gate_test_call(g, "POST", V1, "", BODY("r"), silent);
+    const struct sl_xchg_list *xchgs = &g->worker.desk.xchgs;
+    GATE_UNTIL(g, xchgs->n == 2 && sl_queue_depth(sl_xchg_list_first(xchgs)->route->traffic->queue) == 1);
+    sl_front_end_all(&g->worker);
+    gate_test_check(g, "the one that waited", 503, ended, NULL);
+    close(first);
+    GATE_UNTIL(g, g->is_up_gone);
+    close(g->up);
+    g->up = -1;
+    gate_test_call(g, "GET", "/api/sluice/v1/targets", "", NULL, NULL);
+    gate_test_check(g, "who is left", 200, none, NULL);
+    gate_test_end(g);
+}
+
 /* --- keys --- */
 
 #define KEY(name, role, sha256) "  - { name: " name ", role: " role ", key: { sha256: " sha256 " } }\n"
@@ -483,6 +515,7 @@ int main(void)
         cmocka_unit_test(what_waits_to_be_read_is_not_late),
         TEST(ids_of_answers_do_not_follow_from_what_is_told),
         TEST(the_drains_end_is_told),
+        cmocka_unit_test(a_place_that_came_too_late_is_given_back),
         cmocka_unit_test(who_may_call),
     };
     return cmocka_run_group_tests_name("gate/call", tests, NULL, NULL);
