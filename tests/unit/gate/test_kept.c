@@ -138,12 +138,29 @@ static void all_together_have_half_of_the_memory(void **state)
     done(kept);
 }
 
+/* It has nothing left in the moment in which its next one comes. */
+static void a_route_that_gives_way_to_itself_has_its_bytes(void **state)
+{
+    (void)state;
+    struct sl_kept *kept = kept_new(12000);
+    put(kept, "a", "r", 4000, 1 << 20, T0);
+    put(kept, "b", "r", 4000, 1 << 20, T0 + 1);
+    assert_false(has(kept, "a", "ann", T0 + 2));
+    assert_true(has(kept, "b", "ann", T0 + 2));
+    put(kept, "c", "r", 1000, 4500, T0 + 2);
+    assert_false(has(kept, "b", "ann", T0 + 3)); /* what `b` has still counts as the route's */
+    done(kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_is_found_and_dropped_by_who_got_it), cmocka_unit_test(it_is_kept_for_its_time),
-        cmocka_unit_test(a_route_has_its_bytes_and_no_more),      cmocka_unit_test(what_finds_no_memory_is_not_kept),
+        cmocka_unit_test(one_is_found_and_dropped_by_who_got_it),
+        cmocka_unit_test(it_is_kept_for_its_time),
+        cmocka_unit_test(a_route_has_its_bytes_and_no_more),
+        cmocka_unit_test(what_finds_no_memory_is_not_kept),
         cmocka_unit_test(all_together_have_half_of_the_memory),
+        cmocka_unit_test(a_route_that_gives_way_to_itself_has_its_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
