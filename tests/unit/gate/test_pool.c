@@ -473,6 +473,50 @@ static void a_call_looks_at_one_target_at_most(void **state)
     breaker_rule = (struct sl_breaker_rule){ 0 };
 }
 
+static void fail_once(struct sl_pool *pool, uint32_t target, bool opens)
+{
+    assert_int_equal(sl_pool_begin(pool, target, world.ask.now_usec), SL_BEGUN);
+    assert_int_equal(sl_pool_end(pool, target, SL_BEGUN, SL_OUTCOME_BAD, world.ask.now_usec), opens);
+}
+
+/* The route is written anew while one has failed once, one is looked at, and one rests. */
+static void what_is_known_moves_to_the_next_pool(void **state)
+{
+    (void)state;
+    const struct sl_target_rule rules[] = { { .weight = 1 }, { .weight = 1 }, { .weight = 1 } };
+    static const struct sl_breaker_rule none = { 0 };
+    struct sl_pool next, without;
+    struct sl_target_look look;
+    breaker_rule = (struct sl_breaker_rule){ 2, 1, 100 * SEC, 5 * SEC };
+    begin(SL_BALANCE_ORDERED, rules, 3);
+    fail_once(&world.pool, 0, false);
+    fail_once(&world.pool, 1, false);
+    fail_once(&world.pool, 1, true);
+    uint64_t now = world.ask.now_usec += 5 * SEC;
+    assert_int_equal(sl_pool_begin(&world.pool, 1, now), SL_BEGUN_PROBE);
+    sl_pool_rest(&world.pool, 2, 60 * SEC, now);
+    sl_pool_measure(&world.pool, 2, true, 5000, now);
+    assert_int_equal(sl_pool_init(&next, SL_BALANCE_ORDERED, &breaker_rule, rules, 3, &world.arena), 0);
+    assert_int_equal(sl_pool_init(&without, SL_BALANCE_ORDERED, &none, rules, 3, &world.arena), 0);
+    for (uint32_t i = 0; i < 3; i++) { /* in another order */
+        sl_pool_adopt(&next, 2 - i, &world.pool, i);
+        sl_pool_adopt(&without, i, &world.pool, i);
+    }
+    fail_once(&next, 2, true);
+    assert_int_equal(sl_pool_begin(&next, 1, now), SL_BEGUN_PROBE);
+    sl_pool_look(&next, 0, now, &look);
+    assert_true(look.waits_usec == 60 * SEC && look.first_usec[1] == 5000 && !look.first_usec[0]);
+    assert_int_equal(sl_pool_pick(&next, &world.ask), SL_NO_TARGET);
+    sl_pool_look(&without, 2, now, &look);
+    assert_int_equal(look.waits_usec, 60 * SEC);
+    fail_once(&without, 0, false); /* nobody counts there, and nothing is open */
+    fail_once(&without, 1, false);
+    sl_pool_done(&next);
+    sl_pool_done(&without);
+    end();
+    breaker_rule = (struct sl_breaker_rule){ 0 };
+}
+
 /* --- whatever happens, who is picked is one that may be, of the lowest tier --- */
 
 #define N_ODD 137 /* more than two words of bits */
@@ -631,6 +675,7 @@ int main(void)
         cmocka_unit_test(a_breaker_opens_by_number_and_share),
         cmocka_unit_test(one_looks_and_the_others_wait),
         cmocka_unit_test(a_call_looks_at_one_target_at_most),
+        cmocka_unit_test(what_is_known_moves_to_the_next_pool),
         cmocka_unit_test(picks_are_right_whatever_happens),
         cmocka_unit_test(a_day_keeps_the_shares),
     };
