@@ -42,10 +42,17 @@ def tries(lab, r):
     return [(t["target"], t["why"], t["error_type"], t.get("beaten", False)) for t in lab.sluice.log_line(r.get("x-request-id"))["attempts"]]
 
 
+def in_flight(lab):
+    return [t["in_flight"] for t in lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]]
+
+
 def idle(lab):
     """No attempt is left running at any target."""
-    targets = lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]
-    return all(t["in_flight"] == 0 for t in targets)
+    return not any(in_flight(lab))
+
+
+def first_is_left(lab):
+    wait_for(lambda: in_flight(lab) == [0, 1, 0], "the first one is left")
 
 
 def start(lab, slow, *others, **more):
@@ -95,15 +102,16 @@ def test_a_fast_answer_needs_none(lab):
     assert lab.names(5) == ["a"] * 5 and hedges(lab.sluice) == {} and lab.targets[1].n == 0
 
 
-def test_a_hedge_that_fails_changes_nothing(lab):
+@pytest.mark.parametrize("fault, kind", [(error("500 Oops"), "provider_server_error"), (lambda ex: ex.close(), "provider_bad_response")], ids=["500", "closed"])
+def test_a_hedge_that_fails_changes_nothing(lab, fault, kind):
     slow = Script()
-    start(lab, slow, error("500 Oops"))
+    start(lab, slow, fault)
     conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
     wait_for(lambda: hedges(lab.sluice) == {"failed": 1}, "it failed")
     slow.go.set()
     r = conn.reply()
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "a", "2")
-    assert tries(lab, r) == [("b", "hedge", "provider_server_error", False), ("a", "first", None, False)]
+    assert tries(lab, r) == [("b", "hedge", kind, False), ("a", "first", None, False)]
 
 
 @pytest.mark.parametrize("fault", [error("500 Oops"), error("503 Busy"), lambda ex: ex.close()], ids=["500", "503", "closed"])
@@ -114,7 +122,7 @@ def test_the_first_one_fails_meanwhile(lab, fault):
     conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
     assert hedge.came.wait(DEADLINE)
     slow.go.set()
-    wait_for(lambda: [t["in_flight"] for t in lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]] == [0, 1, 0], "the first one is left")
+    first_is_left(lab)
     hedge.go.set()
     r = conn.reply()
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "b", "2"), r.body
@@ -128,7 +136,7 @@ def test_both_fail_and_a_third_answers(lab):
     conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
     assert hedge.came.wait(DEADLINE)
     slow.go.set()
-    wait_for(lambda: [t["in_flight"] for t in lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]] == [0, 1, 0], "the first one is left")
+    first_is_left(lab)
     hedge.go.set()
     r = conn.reply()
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "c", "3"), r.body
@@ -174,9 +182,10 @@ def test_at_most_so_many(lab):
     assert names.count("b") == 2 and hedges(lab.sluice) == {"won": 2, "refused": 8}
 
 
-def test_the_budget_for_repeats_holds_for_it(lab):
+@pytest.mark.parametrize("bound", [{"upstream": {"retry_budget": {"share": "0%", "least": 0}}}, {"fallback": {"attempts": 1}}], ids=["repeats", "attempts"])
+def test_the_bounds_of_other_attempts_hold_for_it(lab, bound):
     slow = Script()
-    start(lab, slow, answer, upstream={"retry_budget": {"share": "0%", "least": 0}})
+    start(lab, slow, answer, **bound)
     conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
     wait_for(lambda: hedges(lab.sluice) == {"refused": 1}, "it was not made")
     slow.go.set()
