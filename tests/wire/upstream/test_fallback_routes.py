@@ -1,26 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`fallback.routes`: when the targets of a route are used up, the call goes on to another route."""
-import json
-
 import pytest
 
 from harness import CHAT, Sluice, wait_for
 from test_affinity import Keeps, Signs, turn
 from test_fit import MODELS, TOOL
 from test_queue import Gate, depth, send
-from test_traffic import NOW, Target, answer, closed_port, error, model
+from test_traffic import Lab, Target, closed_port, error, model
 
 OWN = "/api/sluice/v1/routes"
 
 
-class Lab:
-    def __init__(self, tmp_path):
-        self.tmp_path, self.targets, self.sluice = tmp_path, [], None
-
-    def target(self, act=answer):
-        self.targets.append(Target(act))
-        return self.targets[-1]
-
+class Routes(Lab):
     def start(self, *routes, args=(), **more):
         self.sluice = Sluice(self.tmp_path, {"endpoints": list(routes), **more}, args=args)
         return self.sluice
@@ -29,18 +20,12 @@ class Lab:
         return self.sluice.call("POST", "/v1/chat/completions", {**CHAT, "model": route, "stream": stream, **more}, headers)
 
     def line(self):
-        return json.loads(wait_for(lambda: self.sluice.log_path.read_text().splitlines(), "a line in the access log")[-1])
-
-    def close(self):
-        if self.sluice:
-            self.sluice.stop()
-        for t in self.targets:
-            t.upstream.close()
+        return self.sluice.log_lines(1)[-1]
 
 
 @pytest.fixture
 def lab(tmp_path):
-    lab = Lab(tmp_path)
+    lab = Routes(tmp_path)
     yield lab
     lab.close()
 
