@@ -62,6 +62,18 @@ def where(lab, body, **kwargs):
 # --- what binds ---
 
 
+def test_each_route_has_its_own_sessions(lab):
+    a, b = lab.target(error("500 Oops")), lab.target()
+    targets = [{"name": "a", "model": model(a.base)}, {"name": "b", "model": model(b.base), "tier": 1}]
+    routes = [{"name": name, "endpoint_type": "llm/v1/chat", "sluice": {"targets": targets, "breaker": "off", **NOW}} for name in ("chat", "other")]
+    lab.sluice = Sluice(lab.tmp_path, {"endpoints": routes})
+    session = [("x-sluice-session", "s")]
+    assert where(lab, chat("x"), headers=session) == "b"
+    a.act = answer
+    assert where(lab, chat("x"), headers=session) == "b"
+    assert where(lab, {**chat("x"), "model": "other"}, headers=session) == "a"
+
+
 def test_a_history_comes_back_to_where_it_began(lab):
     a, b = lab.target(), lab.target()
     lab.start([("a", a, {}), ("b", b, {})], server={"workers": 2})
@@ -388,6 +400,12 @@ def test_a_reload_keeps_breakers_and_conversations(lab):
     n = a.n
     assert [where(lab, chat("c1", 2)) for _ in range(3)] == ["b"] * 3 and a.n == n
     entry["targets"][1]["model"]["name"] = "gpt-4o"  # another model is another target
+    lab.rewrite()
+    wait_for(lambda: states(lab)["a"] == "closed", "the reload")
+    for n in range(7):  # the sum of the weights
+        where(lab, chat(f"d{n}"))
+    assert states(lab)["a"] == "open"
+    entry["targets"][1]["model"]["config"]["openai_api_base"] = b.base  # and so is another address
     lab.rewrite()
     wait_for(lambda: states(lab)["a"] == "closed", "the reload")
 
