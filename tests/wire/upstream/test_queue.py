@@ -269,6 +269,22 @@ def test_a_target_that_rests_later_is_taken(lab):
     assert second.reply().status == 200
 
 
+def test_a_target_that_is_reset_is_taken(lab):
+    gate = Gate()
+    full, rests = lab.target(gate), lab.target(error("429 Too Many", headers=[("Retry-After", "60")]))
+    lab.start([("rests", rests, {}), ("full", full, {"tier": 1, "max_concurrent": 1})], queue={"wait": "20s"}, retries=0)
+    first = send(lab.sluice)
+    gate.arrived()
+    rests.act = answer
+    second = send(lab.sluice)
+    wait_for(lambda: depth(lab.sluice) == 1, "it waits")
+    assert lab.sluice.call("POST", "/api/sluice/v1/targets/chat/rests/reset").status == 200
+    r = second.reply()
+    assert (r.status, r.get("x-sluice-target")) == (200, "rests")
+    gate.go.release()
+    assert first.reply().status == 200
+
+
 def test_who_waits_is_told_of_a_shutdown(lab):
     gate, first = busy(lab, server={"timeouts": {"drain": "200ms", "drain_delay": "0s"}})
     second = send(lab.sluice, "second")
