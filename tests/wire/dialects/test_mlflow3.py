@@ -15,7 +15,7 @@ VECTORS = {"object": "list", "model": "m", "data": [{"object": "embedding", "ind
 CHUNKS = [{"id": "c", "object": "chat.completion.chunk", "created": 7, "model": "m", "choices": [{"index": 0, "delta": {"role": "assistant", "content": "hé"}, "finish_reason": None}]},
           {"id": "c", "object": "chat.completion.chunk", "created": 7, "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
           {"id": "c", "object": "chat.completion.chunk", "created": 7, "model": "m", "choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12, "prompt_tokens_details": {"cached_tokens": 4}}}]
-KEY = "key-of-a-program-0123456789"
+KEY = "sk-sluice-of-a-program-0123456789"
 
 
 def answer(x):
@@ -212,6 +212,9 @@ def test_mlflows_own_credential(sluice, upstream):
             assert post(daemon, path, {"messages": MESSAGES, **more}, [other, ("X-MLflow-Authorization", own), ("x-api-key", "of-the-client"), ("cookie", "a=b"), ("X-MLFLOW-WORKSPACE", "w")]).status == 200
             sent = {k.lower(): v for k, v in up.requests[-1].headers}
             assert sent["authorization"] == "Bearer sk-test-secret" and not {"x-mlflow-authorization", "x-api-key", "cookie", "x-mlflow-workspace"} & set(sent)
+        for elsewhere, own, status in (("sk-sluice-of-who-comes-next", [KEY], 200), ("sk-ant-of-the-client", [KEY, "sk-sluice-another"], 401)):
+            headers = [("Authorization", f"Bearer {elsewhere}"), *(("X-MLflow-Authorization", f"Bearer {key}") for key in own)]
+            assert post(daemon, path, {"messages": MESSAGES, **more}, headers).status == status
         assert post(daemon, path, {"messages": MESSAGES, **more}, [other]).status == 401
         assert post(daemon, path, {"messages": MESSAGES, **more}, [("X-MLflow-Authorization", "Bearer nobody's")]).status == 401
     assert daemon.call("POST", "/v1/chat/completions", CHAT, [("X-MLflow-Authorization", f"Bearer {KEY}")]).status == 401
