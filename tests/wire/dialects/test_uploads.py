@@ -9,6 +9,7 @@ import pytest
 
 from form_fake import Forms
 from harness import typed_route
+from test_more_types import client  # noqa: F401: a fixture
 from upstream import Upstream
 
 SOUND = bytes(range(256)) * 400 + b"\r\n--\r\n"
@@ -42,11 +43,6 @@ def gateway(sluice_module):
     daemon.up = up
     yield daemon
     up.close()
-
-
-@pytest.fixture
-def client(gateway):
-    return openai.OpenAI(base_url=gateway.url + "/v1", api_key="none", max_retries=0)
 
 
 def test_transcriptions_in_every_form(gateway, client):
