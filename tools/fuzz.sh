@@ -13,14 +13,17 @@ n=$(echo "$targets" | wc -l)
 each=$((seconds / n))
 [ "$each" -ge 1 ] || each=1
 failed=0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 for target in $targets; do
     name=$(basename "$target")
     name=${name#fuzz_}
     mkdir -p "build-fuzz/corpus/$name"
     echo "== fuzz $name: $each s"
     if ! "$target" -max_total_time="$each" -max_len=65536 -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0 \
-        -artifact_prefix="build-fuzz/$name-" "build-fuzz/corpus/$name" "tests/fuzz/corpus/$name"; then
+        -artifact_prefix="build-fuzz/$name-" "build-fuzz/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1; then
         failed=$((failed + 1))
+        cat "$log"
     fi
 done
 echo "$n fuzz targets, $failed failed"

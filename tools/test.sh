@@ -16,17 +16,27 @@ set -u
 cd "$(dirname "$0")/.."
 passed=0
 failed=0
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
 
 part() { # name, command…: one part that passes or fails as a whole
-    local name=$1
+    local name=$1 log=$logs/$((passed + failed))
     shift
     echo "== $name"
-    if "$@"; then
+    "$@" 2>&1 | tee "$log"
+    if [ "${PIPESTATUS[0]}" = 0 ]; then
         passed=$((passed + 1))
     else
         failed=$((failed + 1))
         echo "== FAILED: $name"
+        { echo "== FAILED: $name"; tell "$log"; } >>"$logs/failed"
     fi
+}
+
+# What failed in a part, for a reader who sees only the end of the run: the lines that name tests, else its last ones.
+tell() { # log
+    grep -aE '^(FAILED|ERROR) |^== re-run|^== more than|^ *[0-9]+/[0-9]+ .*(FAIL|TIMEOUT|ERROR)|: error:|ERROR: (Address|Leak)|runtime error:' "$1" | tail -n 30 | grep . ||
+        tail -n 15 "$1"
 }
 
 # Under sanitizers gcc's flow analysis sees its own checks and warns of what is not there: there warnings are no errors.
@@ -85,5 +95,6 @@ fi
 if [ "${FUZZ:-0}" != 0 ]; then
     part "fuzzers" tools/fuzz.sh "$FUZZ"
 fi
+[ ! -f "$logs/failed" ] || cat "$logs/failed"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
