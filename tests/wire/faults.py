@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Targets that fail in every way that is known, each call with a name of its own, and many clients that count what came of their calls.
 
-A `Target` is a scripted upstream with an act; what it was asked is noted with the time. An act answers one exchange; `by_clock` and `by_turns`
-make one of several. `Crowd` calls a route from many connections and notes what each call got and when its first byte came; `judge` holds
+A `Target` is a scripted upstream with an act; what it was asked is noted with the time. An act answers one exchange; `by_turns`
+makes one of several. `Crowd` calls a route from many connections and notes what each call got and when its first byte came; `judge` holds
 both against each other."""
 import collections
 import fcntl
@@ -130,15 +130,6 @@ def by_turns(*acts):
     return act
 
 
-def by_clock(every, *acts):
-    """Each for so long, then the next."""
-
-    def act(ex):
-        acts[int((time.monotonic() - ex.target.since) / every) % len(acts)](ex)
-
-    return act
-
-
 def first_event_is_an_error(ex):
     ex.stream_head()
     ex.event({"error": {"message": "busy", "type": "overloaded_error"}})
@@ -201,7 +192,6 @@ class Target:
 
     def __init__(self, name, act=answer):
         self.name, self.act = name, act
-        self.since = time.monotonic()
         self.asked = []
         self.upstream = Upstream(self._answer, backlog=1024)
         self.base = self.upstream.base

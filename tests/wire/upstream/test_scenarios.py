@@ -8,13 +8,13 @@ import time
 import pytest
 
 from bedrock_fake import event as aws_event
-from faults import Crowd, Target, has_left, after, answer, by_clock, by_turns, cut_at, dribble, error, hang_up, judge, never, raw_of, reset, route_of, Timed, call_on
+from faults import Crowd, Target, has_left, after, answer, by_turns, cut_at, dribble, error, hang_up, judge, never, raw_of, reset, route_of, Timed, call_on
 from harness import Sluice, wait_for
 from test_traffic import closed_port
 
 N = int(os.environ.get("SCENARIO_CALLS", "300"))
 CLIENTS = 8
-pytestmark = pytest.mark.timeout(max(60, N // 20))
+pytestmark = pytest.mark.timeout(max(180, N // 20))
 BREAKER = {"errors": 5, "ratio": "50%", "window": "10s", "open": "2s"}
 # A target that fails gets at most so many calls before its breaker opens: those that count, and those on their way meanwhile.
 BEFORE_OPEN = 5 + CLIENTS
@@ -145,7 +145,10 @@ def test_one_of_two_sends_a_head_and_never_an_event(stage, pieces):
     crowd = stage.start((bad, {"timeouts": {"first_byte": "100ms"}}), good).run(min(N, 1000))
     stage.all_read(crowd)
     assert crowd.n_errors == 0 and crowd.n_attempts == bad.n_asked + good.n_asked
-    assert stage.judge(crowd, SLACK) == crowd.n_attempts - len(crowd.calls) == sum(c.n_attempts == 2 and c.stream for c in crowd.calls) > 0
+    # On a busy machine a whole reply may be late, too.
+    assert stage.judge(crowd, SLACK) == crowd.n_attempts - len(crowd.calls) == sum(c.n_attempts == 2 for c in crowd.calls)
+    streams = [c for c in crowd.calls if c.stream]
+    assert {c.target for c in streams} == {"good"} and sum(c.n_attempts == 2 for c in streams) > 0
 
 
 @pytest.mark.parametrize("balance, least, most", [("weighted", 45, 55), ("least_busy", 0, 35), ("fastest", 0, 40)])
@@ -159,8 +162,8 @@ def test_one_of_two_is_slow(stage, balance, least, most):
 
 
 def test_one_of_two_flaps(stage):
-    """Half a second well, half a second not."""
-    flap, good = stage.target("flap", by_clock(0.5, answer, error("500 Oops"))), stage.target("good")
+    """It takes some calls, and fails at the next ones until its breaker has opened."""
+    flap, good = stage.target("flap", by_turns(*[answer] * 20, *[error("500 Oops")] * 8)), stage.target("good")
     crowd = stage.start(flap, good).run(N).run(seconds=2.2)
     n = len(crowd.calls)
     assert crowd.n_errors == 0 and crowd.n_attempts == flap.n_asked + good.n_asked
