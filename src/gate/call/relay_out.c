@@ -14,6 +14,7 @@
 #include "llm/core/call.h"
 #include "llm/core/frame.h"
 #include "llm/core/language.h"
+#include "llm/core/target.h"
 #include "net/loop.h"
 
 bool sl_relay_is_same_language(const struct sl_relay *relay)

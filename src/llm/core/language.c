@@ -28,20 +28,3 @@ struct sl_str sl_stream_alive(const struct sl_language *language, const struct s
 {
     return call->is_list || call->is_silent ? SL_STR("") : language->alive;
 }
-
-bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, const struct sl_language *language)
-{
-    return target->languages[type] == language || (type == SL_LLM_CHAT && language && target->second == language);
-}
-
-const struct sl_language *sl_target_language(const struct sl_target *target, const struct sl_call *call)
-{
-    return call->passage || sl_target_speaks(target, call->type, call->language) ? call->language
-                                                                                 : target->languages[call->type];
-}
-
-int sl_target_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
-{
-    memcpy(target->languages, target->provider->languages, sizeof(target->languages));
-    return target->provider->prepare ? target->provider->prepare(bind, val, target) : 0;
-}

@@ -213,12 +213,4 @@ struct sl_str sl_stream_alive(const struct sl_language *language, const struct s
 SL_MUST int sl_dialect_read(const struct sl_dialect *dialect, const struct sl_incoming *in, struct sl_json *doc,
                             struct sl_arena *arena, struct sl_call *ret_call, struct sl_llm_error *ret_error);
 
-/* Do bytes of `language` need no translation for or from this target? */
-bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, const struct sl_language *language);
-/* What a call goes up in: its own language where the target speaks that. NULL: the target does not serve its type. */
-const struct sl_language *sl_target_language(const struct sl_target *target, const struct sl_call *call);
-
-/* Binds done: fills target->languages from the provider's row and lets its `prepare` see to the rest. */
-SL_MUST int sl_target_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
-
 #endif

@@ -6,10 +6,13 @@
 #include "llm/core/types.h"
 #include "wire/uri.h"
 
+struct sl_bind;
+struct sl_call;
 struct sl_cred_source;
 struct sl_language;
 struct sl_model;
 struct sl_provider;
+struct sl_val;
 
 /* One upstream of a route: provider, model, and the provider's own configuration. Lives in the route (a snapshot part),
  * immutable. */
@@ -26,5 +29,13 @@ struct sl_target {
     bool is_local;            /* no network: provider->local answers */
     const struct sl_cred_source *cred; /* cred.h: set by prepare where the credential is fetched; NULL: it is not */
 };
+
+/* Binds done: fills target->languages from the provider's row and lets its `prepare` see to the rest. */
+SL_MUST int sl_target_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target);
+
+/* Do bytes of `language` need no translation for or from this target? */
+bool sl_target_speaks(const struct sl_target *target, enum sl_llm_type type, const struct sl_language *language);
+/* What a call goes up in: its own language where the target speaks that. NULL: the target does not serve its type. */
+const struct sl_language *sl_target_language(const struct sl_target *target, const struct sl_call *call);
 
 #endif
