@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The providers that are built in, and the names that MLflow knows besides. Adding one is a line here, or a
  * row of OpenAI's family (providers/family.c). */
+#include "base/near.h"
 #include "llm/openai/host_row.h"
 
 extern const struct sl_provider sl_provider_ai21labs, sl_provider_amazon_bedrock, sl_provider_anthropic,
@@ -59,6 +60,23 @@ const struct sl_provider *sl_provider_find(struct sl_str name)
         }
     }
     return NULL;
+}
+
+const char *sl_provider_nearest(struct sl_str name)
+{
+    char room[64];
+    size_t n = SL_MIN(name.n, sizeof(room)), distance = SL_NAME_FAR;
+    const struct sl_provider *provider;
+    const char *near = NULL;
+    for (size_t i = 0; i < n; i++) {
+        room[i] = name.p[i] == '_' ? '-' : name.p[i]; /* as near to the names as the other spelling */
+    }
+    for (size_t i = 0; (provider = sl_provider_at(i)) != NULL; i++) {
+        size_t d = sl_name_distance(sl_str_make(room, n), provider->name);
+        near = d < distance ? provider->name : near;
+        distance = SL_MIN(d, distance);
+    }
+    return near;
 }
 
 const char *sl_provider_why_not(struct sl_str name)

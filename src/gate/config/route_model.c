@@ -6,10 +6,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/near.h"
 #include "base/word.h"
 #include "gate/config/entry.h"
-#include "llm/core/language.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "llm/form/models.h"
@@ -22,19 +20,9 @@
 
 static int provider_unknown(struct sl_bind *bind, const struct sl_val *val, struct sl_str name)
 {
-    char room[64];
-    size_t n = SL_MIN(name.n, sizeof(room));
-    for (size_t i = 0; i < n; i++) {
-        room[i] = name.p[i] == '_' ? '-' : name.p[i]; /* as near to the names as the other spelling */
-    }
-    struct sl_str typed = sl_str_make(room, n);
     struct sl_buf known = SL_BUF_INIT(KNOWN_MAX);
-    const char *near = NULL;
-    size_t distance = SL_NAME_FAR;
+    const char *near = sl_provider_nearest(name);
     for (size_t i = 0; sl_provider_at(i); i++) {
-        size_t d = sl_name_distance(typed, sl_provider_at(i)->name);
-        near = d < distance ? sl_provider_at(i)->name : near;
-        distance = SL_MIN(d, distance);
         sl_buf_printf(&known, "%s%s", i ? ", " : "", sl_provider_at(i)->name);
     }
     int r = FAIL(bind, val->pos, "model.provider", "The provider '%.*s' is not supported%s%s%s It must be one of %.*s.",

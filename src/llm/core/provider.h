@@ -81,6 +81,8 @@ static inline const char *sl_provider_common_name(const struct sl_provider *prov
 const struct sl_provider *sl_provider_find(struct sl_str name);
 /* All of them, one by one; NULL behind the last. */
 const struct sl_provider *sl_provider_at(size_t i);
+/* The name that is meant by one that there is not; NULL: none is near. */
+const char *sl_provider_nearest(struct sl_str name);
 /* Why a name that MLflow knows is no provider here; NULL: it is not one of those. */
 const char *sl_provider_why_not(struct sl_str name);
 /* The variable in which the operator lists the providers that routes may have. */
