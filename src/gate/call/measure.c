@@ -52,7 +52,7 @@ static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
     _Atomic(const struct sl_metric_labels *) *kept = &route->metric_labels[i];
     const struct sl_metric_labels *labels = atomic_load_explicit(kept, memory_order_acquire);
     if (SL_UNLIKELY(!labels)) {
-        labels = labels_make(x, target, route->traffic ? route->traffic->targets[i].name : SL_STR_NONE);
+        labels = labels_make(x, target, sl_route_target_name(route, i));
         atomic_store_explicit(kept, labels, memory_order_release);
     }
     return labels;

@@ -6,7 +6,6 @@
 
 #include "base/opt.h"
 #include "gate/config/route.h"
-#include "gate/config/traffic.h"
 #include "llm/core/cred_source.h"
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
@@ -92,7 +91,7 @@ int sl_reach_check(const struct sl_route *route, const struct sl_guard *guard, s
         r = r < 0 || !cred || !cred->place ? r : place_check(cred->place_key, cred->place, guard, err);
         if (r < 0 && route->traffic && err) {
             struct sl_err of = *err;
-            sl_fail(err, r, "the target \"%.*s\": %s", SL_STR_ARG(route->traffic->targets[i].name), of.text);
+            sl_fail(err, r, "the target \"%.*s\": %s", SL_STR_ARG(sl_route_target_name(route, i)), of.text);
         }
     }
     return r;

@@ -60,6 +60,11 @@ void sl_route_unref(struct sl_route *route)
     sl_arena_done(&arena);
 }
 
+struct sl_str sl_route_target_name(const struct sl_route *route, size_t target)
+{
+    return route->traffic ? route->traffic->targets[target].name : SL_STR_NONE;
+}
+
 static int name_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
 {
     const struct sl_val *val = sl_val_find(entry, "name");

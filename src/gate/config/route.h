@@ -55,6 +55,8 @@ struct sl_route {
 
 struct sl_route *sl_route_ref(struct sl_route *route);
 void sl_route_unref(struct sl_route *route);
+/* As it is told; p == NULL: the route has one, without a name. */
+struct sl_str sl_route_target_name(const struct sl_route *route, size_t target);
 
 /* Builds a route from one entry of `endpoints:` / `routes:` or from create_route's body. Every problem goes
  * to bind->problems with MLflow's texts; SL_E_INVAL when there was one. `settings` gives the defaults for time-outs and
