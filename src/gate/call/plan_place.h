@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The place of a call's next attempt at one of several targets: found at once, or waited for in the route's queue
+ * (gate/call/wait.h). Who gets none is told. */
+#ifndef SL_GATE_PLAN_PLACE_H
+#define SL_GATE_PLAN_PLACE_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+
+struct sl_course;
+struct sl_wait;
+
+struct sl_plan_place {
+    struct sl_course *course;
+    struct sl_wait *wait; /* one is waited for */
+    /* The owner's: the course is at a target, after a wait. From the loop. */
+    void (*on_got)(void *user);
+    void *user;
+};
+
+/* True: the course is at a target. False: on_got follows, or the client was told that there is none. */
+SL_MUST bool sl_plan_place_take(struct sl_plan_place *place);
+/* Nobody waits any more. */
+void sl_plan_place_stop(struct sl_plan_place *place);
+
+#endif
