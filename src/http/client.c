@@ -2,12 +2,9 @@
 #include "http/client.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-#include "base/num.h"
-#include "http/coding.h"
+#include "http/call_head.h"
 #include "http/upconn.h"
-#include "wire/inflate.h"
 
 /* How soon after the request's last byte a reused connection's death counts as "it was dead already". */
 #define STALE_USEC 1000000ULL
@@ -32,9 +29,7 @@ static struct sl_upconn *call_detach(struct sl_hcall *call)
     call->is_active = false;
     sl_timer_remove(call->client->loop, &call->timer);
     sl_timer_remove(call->client->loop, &call->later);
-    sl_inflate_free(call->inflate);
-    call->inflate = NULL;
-    sl_buf_done(&call->zipped);
+    sl_reply_coding_done(&call->coding);
     if (call->origin) {
         sl_uporigin_unref(call->client, call->origin);
         call->origin = NULL;
@@ -53,48 +48,16 @@ static void call_fail(struct sl_hcall *call, enum sl_hcall_fault fault, const ch
 
 /* --- sending --- */
 
-static char *put(char *at, struct sl_str s)
-{
-    memcpy(at, s.p, s.n);
-    return at + s.n;
-}
-
 /* Head and body as slices on the arena. */
 static int call_format(struct sl_hcall *call, const struct sl_uri *base)
 {
     const struct sl_hcall_req *req = &call->req;
-    struct sl_str method = sl_str_c(req->method);
-    size_t need = method.n + req->target.n + base->authority.n + 96;
-    for (uint32_t i = 0; i < req->headers.n; i++) {
-        need += req->headers.v[i].name.n + req->headers.v[i].value.n + 4;
-    }
-    char *head = sl_arena_bytes(call->arena, need);
+    struct sl_str head = sl_call_head_write(req, base, call->arena);
     call->wire = sl_arena_alloc(call->arena, (1 + req->n_slices) * sizeof(*call->wire));
-    if (!head || !call->wire) {
+    if (!head.p || !call->wire) {
         return SL_E_NOMEM;
     }
-    char *at = put(head, method);
-    *at++ = ' ';
-    at = put(at, req->target);
-    at = put(at, SL_STR(" HTTP/1.1\r\nHost: "));
-    at = put(at, base->authority);
-    at = put(at, SL_STR("\r\n"));
-    for (uint32_t i = 0; i < req->headers.n; i++) {
-        at = put(at, req->headers.v[i].name);
-        at = put(at, SL_STR(": "));
-        at = put(at, req->headers.v[i].value);
-        at = put(at, SL_STR("\r\n"));
-    }
-    if (req->is_fed && req->fed_len == SL_HCALL_LENGTH_UNKNOWN) {
-        at = put(at, SL_STR("Transfer-Encoding: chunked\r\n"));
-    } else if (req->is_fed || req->body_len || !sl_str_eq(method, SL_STR("GET"))) {
-        at = put(at, SL_STR("Content-Length: "));
-        at += sl_format_u64(req->is_fed ? req->fed_len : req->body_len, at);
-        at = put(at, SL_STR("\r\n"));
-    }
-    at = put(at, SL_STR("\r\n"));
-    SL_ASSERT((size_t)(at - head) <= need);
-    call->wire[0] = sl_str_make(head, (size_t)(at - head));
+    call->wire[0] = head;
     for (size_t i = 0; i < req->n_slices; i++) {
         call->wire[i + 1] = req->slices[i];
     }
@@ -278,29 +241,13 @@ static int body_decoded(void *arg, struct sl_str bytes)
     return call->is_paused ? SL_E_AGAIN : 0;
 }
 
-/* A small piece can become a thousand times larger, so a pause counts within it, too: what is left waits. */
-static int body_inflate(struct sl_hcall *call, struct sl_str bytes)
-{
-    if (!call->is_held) {
-        int r = sl_inflate_push(call->inflate, bytes, body_decoded, call);
-        if (r != SL_E_AGAIN) {
-            return r;
-        }
-        call->is_held = true;
-        bytes = sl_inflate_rest(call->inflate);
-        call->zipped.max = SL_READ_BUFFER;
-    }
-    sl_buf_add_str(&call->zipped, bytes);
-    return sl_buf_status(&call->zipped);
-}
-
 static int body_on_bytes(void *arg, struct sl_str bytes)
 {
     struct sl_hcall *call = arg;
-    if (call->inflate) {
-        return body_inflate(call, bytes);
+    if (call->coding.inflate) {
+        return sl_reply_coding_push(&call->coding, bytes, body_decoded, call);
     }
-    if (call->is_unreadable) {
+    if (call->coding.is_unreadable) {
         return 0;
     }
     call->cbs->on_data(call, bytes);
@@ -310,7 +257,7 @@ static int body_on_bytes(void *arg, struct sl_str bytes)
 /* The reply is complete; `has_rest`: bytes came behind it. */
 static void call_end(struct sl_hcall *call, bool has_rest)
 {
-    if (call->inflate && sl_inflate_finish(call->inflate) < 0) {
+    if (sl_reply_coding_end(&call->coding) < 0) {
         call_fail(call, SL_HF_BROKEN, "the upstream's compressed reply ended early");
         return;
     }
@@ -333,12 +280,12 @@ static int call_push_body(struct sl_hcall *call, struct sl_str bytes)
         return r;
     }
     if (r < 0) {
-        call_fail(call, SL_HF_BROKEN, call->inflate ? "the upstream's compressed reply is damaged" : fault.text);
+        call_fail(call, SL_HF_BROKEN, call->coding.inflate ? "the upstream's compressed reply is damaged" : fault.text);
         return r;
     }
     if (r == 1) {
         call->has_rest = used < bytes.n;
-        if (call->is_paused && call->inflate) {
+        if (call->is_paused && call->coding.inflate) {
             call->is_end_due = true;
         } else {
             call_end(call, call->has_rest);
@@ -351,10 +298,7 @@ static int call_push_body(struct sl_hcall *call, struct sl_str bytes)
 static void call_on_later(struct sl_timer *timer)
 {
     struct sl_hcall *call = SL_CONTAINER_OF(timer, struct sl_hcall, later);
-    SL_CLEANUP(sl_buf_done) struct sl_buf zipped = call->zipped;
-    call->zipped = SL_BUF_INIT(SL_READ_BUFFER);
-    call->is_held = false;
-    int r = body_inflate(call, sl_buf_str(&zipped));
+    int r = sl_reply_coding_resume(&call->coding, body_decoded, call);
     if (r == SL_E_CANCELLED) {
         return;
     }
@@ -370,54 +314,8 @@ static void call_on_later(struct sl_timer *timer)
     }
 }
 
-/* Undoes Content-Encoding, or fails the call. */
-static int coding_setup(struct sl_hcall *call, struct sl_headers *headers, int64_t *io_length)
-{
-    if (!sl_headers_get(headers, "content-encoding").p) {
-        return 0;
-    }
-    struct sl_codings codings;
-    struct sl_str word = SL_STR_NONE;
-    int r = sl_codings_parse(headers, &codings, &word);
-    for (unsigned i = 0; r == 0 && i < codings.n; i++) {
-        if (codings.v[i] == SL_CODING_ZSTD) {
-            word = SL_STR("zstd");
-            r = SL_E_UNSUPPORTED; /* it cannot be undone piece by piece within a bound */
-        }
-    }
-    if (r < 0 && call->msg->status < 400) {
-        char text[160] = "the upstream's reply has a Content-Encoding that is not understood";
-        if (sl_coding_is_word(word)) {
-            snprintf(text, sizeof(text),
-                     "the upstream's reply has the Content-Encoding '%.*s', which was not asked for and is not "
-                     "understood",
-                     SL_STR_ARG(word));
-        }
-        call_fail(call, SL_HF_CODING, text);
-        return r;
-    }
-    static const struct sl_str of_coding[] = { SL_STR_INIT("content-encoding"),
-                                               SL_STR_INIT("content-length"),
-                                               { NULL, 0 } };
-    sl_headers_drop(headers, of_coding);
-    if (r < 0) { /* the status tells enough */
-        call->is_unreadable = true;
-        *io_length = -1;
-        return 0;
-    }
-    if (!codings.n || call->msg->framing == SL_BODY_NONE) {
-        return 0;
-    }
-    *io_length = -1;
-    r = sl_inflate_new(&call->inflate, codings.n);
-    if (r < 0) {
-        call_fail(call, SL_HF_MEMORY, "out of memory");
-    }
-    return r;
-}
-
 /* A whole head of `n` bytes. Returns 0 to go on with the body, SL_E_AGAIN for a 1xx, or <0 when the call is done. */
-static int call_head(struct sl_hcall *call, struct sl_str bytes)
+static int head_take(struct sl_hcall *call, struct sl_str bytes)
 {
     struct sl_upconn *conn = call->conn;
     char *head = sl_arena_bytes(call->arena, conn->in.len + bytes.n);
@@ -460,8 +358,10 @@ static int call_head(struct sl_hcall *call, struct sl_str bytes)
     int64_t length = call->msg->framing == SL_BODY_LENGTH ? (int64_t)call->msg->length
                      : call->msg->framing == SL_BODY_NONE ? 0
                                                           : -1;
-    r = coding_setup(call, &call->msg->headers, &length);
+    char text[SL_REPLY_CODING_TEXT];
+    r = sl_reply_coding_begin(&call->coding, call->msg, &length, text);
     if (r < 0) {
+        call_fail(call, r == SL_E_NOMEM ? SL_HF_MEMORY : SL_HF_CODING, text);
         return r;
     }
     call->cbs->on_head(call, call->msg->status, &call->msg->headers, length);
@@ -491,7 +391,7 @@ static int call_push_head(struct sl_hcall *call, struct sl_str bytes, size_t *re
         }
         return 0;
     }
-    int r = call_head(call, sl_str_sub(bytes, 0, used));
+    int r = head_take(call, sl_str_sub(bytes, 0, used));
     if (r == SL_E_AGAIN) {
         return 0;
     }
@@ -638,51 +538,11 @@ void sl_hcall_resume(struct sl_hcall *call)
 {
     if (call->is_active && call->is_paused) {
         call->is_paused = false;
-        if (call->is_held || call->is_end_due) {
+        if (call->coding.is_held || call->is_end_due) {
             sl_timer_set(call->client->loop, &call->later, call_now(call));
             return;
         }
         call_arm(call, call_now(call), call->timeouts.idle_usec);
         sl_stream_read_start(&call->conn->stream);
     }
-}
-
-void sl_hclient_init(struct sl_hclient *client, struct sl_loop *loop, const struct sl_hclient_conf *conf)
-{
-    *client = (struct sl_hclient){ .loop = loop, .conf = *conf };
-}
-
-static void idle_close_all(struct sl_hclient *client)
-{
-    for (struct sl_upconn *conn = sl_upconn_list_first(&client->conns), *next; conn; conn = next) {
-        next = sl_upconn_list_next(conn);
-        if (conn->state == SL_UC_IDLE) {
-            sl_upconn_close(conn);
-        }
-    }
-}
-
-void sl_hclient_configure(struct sl_hclient *client, const struct sl_hclient_conf *conf)
-{
-    const struct sl_hclient_conf *old = &client->conf;
-    bool is_same_way = old->tls == conf->tls && sl_proxy_is_same(&old->proxy, &conf->proxy);
-    client->conf = *conf;
-    if (!is_same_way) {
-        idle_close_all(client);
-    }
-}
-
-void sl_hclient_close(struct sl_hclient *client)
-{
-    client->is_closing = true;
-    idle_close_all(client);
-    if (client->conns.n == 0 && client->on_empty) {
-        client->on_empty(client);
-    }
-}
-
-void sl_hclient_done(struct sl_hclient *client)
-{
-    SL_ASSERT(client->conns.n == 0);
-    sl_map_done(&client->origins);
 }

@@ -12,9 +12,9 @@
 
 #include <stdatomic.h>
 
-#include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "http/reply_coding.h"
 #include "http/way.h"
 #include "net/loop.h"
 #include "wire/headers.h"
@@ -94,18 +94,15 @@ struct sl_hcall {
     uint64_t deadline_usec; /* of the phase, and never beyond the total */
     uint64_t total_deadline_usec;
     struct sl_msg *msg;
-    struct sl_inflate *inflate;
-    struct sl_buf zipped;  /* compressed bytes that came with the ones after which the call was paused */
-    struct sl_timer later; /* goes on with them */
+    struct sl_reply_coding coding;
+    struct sl_timer later; /* goes on with what its decoder holds, after a pause */
     uint64_t dial_usec;    /* when connecting began */
     size_t unsent_seen;    /* of the request, when the timer looked last */
     uint32_t n_interim;    /* 1xx replies */
     bool is_active, is_paused, was_retried, has_reply_bytes, is_sent;
-    bool is_unreadable; /* the body of an error in a coding that is not understood: dropped */
-    bool is_held;       /* the decoder has more to give, from `zipped` or from within */
-    bool is_end_due;    /* the body is complete, but for that */
-    bool has_rest;      /* bytes came behind the reply */
-    bool is_fed_up;     /* the last of the body was fed */
+    bool is_end_due; /* the body is complete, but for what the decoder holds */
+    bool has_rest;   /* bytes came behind the reply */
+    bool is_fed_up;  /* the last of the body was fed */
 };
 
 #define SL_HCALL_LENGTH_UNKNOWN UINT64_MAX

@@ -363,3 +363,45 @@ struct sl_upconn *sl_upconn_dial(struct sl_hclient *client, struct sl_uporigin *
     counts_show(client);
     return conn;
 }
+
+/* --- the client: all of its connections --- */
+
+void sl_hclient_init(struct sl_hclient *client, struct sl_loop *loop, const struct sl_hclient_conf *conf)
+{
+    *client = (struct sl_hclient){ .loop = loop, .conf = *conf };
+}
+
+static void idle_close_all(struct sl_hclient *client)
+{
+    for (struct sl_upconn *conn = sl_upconn_list_first(&client->conns), *next; conn; conn = next) {
+        next = sl_upconn_list_next(conn);
+        if (conn->state == SL_UC_IDLE) {
+            sl_upconn_close(conn);
+        }
+    }
+}
+
+void sl_hclient_configure(struct sl_hclient *client, const struct sl_hclient_conf *conf)
+{
+    const struct sl_hclient_conf *old = &client->conf;
+    bool is_same_way = old->tls == conf->tls && sl_proxy_is_same(&old->proxy, &conf->proxy);
+    client->conf = *conf;
+    if (!is_same_way) {
+        idle_close_all(client);
+    }
+}
+
+void sl_hclient_close(struct sl_hclient *client)
+{
+    client->is_closing = true;
+    idle_close_all(client);
+    if (client->conns.n == 0 && client->on_empty) {
+        client->on_empty(client);
+    }
+}
+
+void sl_hclient_done(struct sl_hclient *client)
+{
+    SL_ASSERT(client->conns.n == 0);
+    sl_map_done(&client->origins);
+}
