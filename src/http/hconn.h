@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What hconn.c, server.c and reply.c know of each other; private to src/http. */
+/* One connection of a client: its states and times, its request, and how it ends. Private to src/http. Beside it:
+ *
+ *   server.c  what its stream tells ──> hconn_feed.c  whom bytes are for ──> hconn_head.c, hconn_body.c, hconn_ahead.c
+ *   reply.c   what its owner replies ──> hconn_feed.c  the next request
+ */
 #ifndef SL_HTTP_HCONN_H
 #define SL_HTTP_HCONN_H
 
@@ -25,32 +29,18 @@ void sl_hconn_count(struct sl_hconn *conn, bool is_gone);
 /* `n` bytes were given to the stream as a reply. */
 void sl_hconn_wrote(struct sl_hconn *conn, size_t n);
 
-/* The body is expected from now on. */
-void sl_hconn_expect_body(struct sl_hreq *req);
-/* It cannot be taken: one of the codes of request_body.c. */
-void sl_hconn_refuse_body(struct sl_hconn *conn, int r);
+/* Every move goes through here, and sets the state's timer. */
+void sl_hconn_set_state(struct sl_hconn *conn, enum sl_hconn_state to);
 /* The head of a reply was given, whose body comes in pieces and has not ended. */
 void sl_hconn_reply_early(struct sl_hconn *conn);
-/* What the client sent. */
-void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes);
-/* Too much pipelining waits, and has for a while: what of it was not read is dropped, so that the client's end is seen
- * behind it. Its connection closes behind the reply that is on its way. */
-void sl_hconn_dry(struct sl_hconn *conn);
-/* Goes on with what was kept. */
-void sl_hconn_resume(struct sl_hconn *conn);
 
-/* request_body.c: the memory of a request's body. SL_E_LIMIT: larger than it may be; SL_E_BUDGET: server.limits.memory
- * is used up; SL_E_NOMEM. */
-SL_MUST int sl_hreq_body_alloc(struct sl_hreq *req);
-/* Callbacks of struct sl_msg: `arg` is the request. */
-int sl_hreq_body_append(void *arg, struct sl_str bytes);
-int sl_hreq_chunk_check(void *arg, uint64_t size);
-/* Undoes the codings of a whole body. Also SL_E_INVAL and SL_E_TRUNCATED: it is damaged. */
-SL_MUST int sl_hreq_body_decode(struct sl_hreq *req);
-void sl_hreq_body_free(struct sl_hreq *req);
+/* The connection's next request. NULL: no memory. */
+struct sl_hreq *sl_hconn_req_new(struct sl_hconn *conn);
+/* Its request is over: the memory goes at the end of the turn. */
+void sl_hconn_let_go(struct sl_hconn *conn);
+/* Wipes bytes that were taken over or dropped: others will use the read buffer, and they may hold a credential. */
+void sl_hconn_wipe(struct sl_str bytes);
 
-/* The request is complete, or is not to be; the next one may begin inside this call. */
-void sl_hconn_finish(struct sl_hreq *req);
 /* Answers what cannot be served and closes after it. */
 void sl_hconn_refuse(struct sl_hconn *conn, int status, const char *text);
 /* Closes when everything was sent and the client has had time to stop sending. */

@@ -277,6 +277,24 @@ int sl_msg_parse_request(struct sl_msg *msg, struct sl_str head, struct sl_arena
     return body_start(msg, &told, is_plain ? NULL : &parser, SL_BODY_NONE, ret_fault);
 }
 
+void sl_msg_salvage(struct sl_msg *msg, struct sl_str head)
+{
+    if (head.n >= 2 && head.p[0] == '\r' && head.p[1] == '\n') {
+        head = sl_str_sub(head, 2, head.n);
+    }
+    ptrdiff_t space = sl_str_find_char(head, ' ', 0);
+    if (space <= 0 || !sl_header_is_visible(sl_str_sub(head, 0, (size_t)space), SL_MSG_SALVAGE_MAX)) {
+        return;
+    }
+    struct sl_str target = sl_str_sub(head, (size_t)space + 1, head.n);
+    size_t n = 0;
+    while (n < target.n && target.p[n] > 0x20 && target.p[n] < 0x7f) {
+        n++;
+    }
+    msg->method = sl_str_sub(head, 0, (size_t)space);
+    msg->target = sl_str_sub(target, 0, n);
+}
+
 int sl_msg_parse_response(struct sl_msg *msg, struct sl_str head, bool is_head, struct sl_arena *arena,
                           struct sl_msg_fault *ret_fault)
 {

@@ -55,6 +55,12 @@ SL_MUST int sl_msg_parse_request(struct sl_msg *msg, struct sl_str head, struct 
 SL_MUST int sl_msg_parse_response(struct sl_msg *msg, struct sl_str head, bool is_head, struct sl_arena *arena,
                                   struct sl_msg_fault *ret_fault);
 
+/* Of a head that is refused before it could be parsed, so much is looked at for its method and its target. */
+#define SL_MSG_SALVAGE_MAX 1024
+/* Both from the beginning of such a head, which outlives the message: the reply is in the path's dialect, and a reply
+ * to HEAD has no body. They stay empty where it has none. */
+void sl_msg_salvage(struct sl_msg *msg, struct sl_str head);
+
 /* Body bytes. 1: the body is complete and `*ret_used` bytes belonged to it; 0: all used, more to come; SL_E_INVAL:
  * broken framing (*ret_fault); or what on_body or on_chunk returned. Trailers are checked and dropped. */
 SL_MUST int sl_msg_push_body(struct sl_msg *msg, struct sl_str bytes, size_t *ret_used, struct sl_msg_fault *ret_fault);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A request's body that is given on as it comes. */
 #include "http/hconn.h"
+#include "http/hconn_body.h"
+#include "http/hconn_feed.h"
+#include "http/request_body.h"
 
 static int piece_give(void *arg, struct sl_str bytes)
 {

@@ -5,6 +5,7 @@
 
 #include "base/num.h"
 #include "http/hconn.h"
+#include "http/hconn_feed.h"
 
 #define CHUNK_LINE_MAX 24 /* CR LF, 16 hex digits, CR LF */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory of a request's body: small ones lie on the exchange's arena, larger ones have memory of their own, counted
- * into server.limits.memory. Compressed ones are decoded when they are whole. */
+#include "http/request_body.h"
+
 #include <stdlib.h>
 
 #include "base/secret.h"

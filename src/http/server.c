@@ -7,6 +7,8 @@
 
 #include "base/log.h"
 #include "http/hconn.h"
+#include "http/hconn_ahead.h"
+#include "http/hconn_feed.h"
 #include "net/tls.h"
 #include "wire/proxy_protocol.h"
 
@@ -209,7 +211,7 @@ static void conn_on_timer(struct sl_timer *timer)
         if (conn->stream.queued || !conn_has_unread(conn)) {
             sl_hconn_arm(conn); /* it has to take a reply first, or nothing hides its end */
         } else {
-            sl_hconn_dry(conn);
+            sl_hconn_ahead_dry(conn);
         }
         return;
     }

@@ -108,7 +108,7 @@ struct sl_hconn {
     bool is_processing;            /* inside conn_process: a reply's end does not recurse */
     bool is_eof;
     bool is_paused;     /* too much pipelined: reading stopped */
-    bool is_dry_due;    /* the timer is for that: sl_hconn_dry */
+    bool is_dry_due;    /* the timer is for that: sl_hconn_ahead_dry */
     bool is_held;       /* idle, but `in` has requests that wait until the client takes its replies */
     bool has_unread;    /* LINGER: the client may still be sending */
     bool is_over_limit; /* its first request is refused, but for may_exceed; set before sl_hserver_opened */

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Bytes of a client: whom they are for, what is expected of it next, and the next request behind one that is over.
+ * Private to src/http. */
+#ifndef SL_HTTP_HCONN_FEED_H
+#define SL_HTTP_HCONN_FEED_H
+
+#include "base/str.h"
+
+struct sl_hconn;
+struct sl_hreq;
+
+/* What the client sent. */
+void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes);
+/* Goes on with what was kept. */
+void sl_hconn_resume(struct sl_hconn *conn);
+/* The request's body is expected from now on. */
+void sl_hconn_expect_body(struct sl_hreq *req);
+/* The request is complete, or is not to be; the next one may begin inside this call. */
+void sl_hconn_finish(struct sl_hreq *req);
+
+#endif
