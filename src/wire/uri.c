@@ -190,16 +190,35 @@ int sl_percent_decode(struct sl_str s, struct sl_arena *arena, struct sl_str *re
     return decode(s, false, arena, ret);
 }
 
-bool sl_query_get(struct sl_str query, const char *name, struct sl_arena *arena, struct sl_str *ret)
+/* The next parameter of that name, as it is written. */
+static bool query_next(struct sl_str *io_query, const char *name, struct sl_arena *arena, struct sl_str *ret)
 {
     struct sl_str part;
-    while (sl_str_next(&query, '&', &part)) {
+    while (sl_str_next(io_query, '&', &part)) {
         ptrdiff_t eq = sl_str_find_char(part, '=', 0);
         struct sl_str key = eq < 0 ? part : sl_str_sub(part, 0, (size_t)eq);
-        struct sl_str value = eq < 0 ? SL_STR("") : sl_str_sub(part, (size_t)eq + 1, part.n);
         struct sl_str decoded;
         if (decode(key, true, arena, &decoded) == 0 && sl_str_eq_c(decoded, name)) {
-            return decode(value, true, arena, ret) == 0;
+            *ret = eq < 0 ? SL_STR("") : sl_str_sub(part, (size_t)eq + 1, part.n);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool sl_query_get(struct sl_str query, const char *name, struct sl_arena *arena, struct sl_str *ret)
+{
+    struct sl_str value;
+    return query_next(&query, name, arena, &value) && decode(value, true, arena, ret) == 0;
+}
+
+bool sl_query_is_torn(struct sl_str query, const char *name, struct sl_arena *arena)
+{
+    struct sl_str first, value, one, other;
+    bool has = query_next(&query, name, arena, &first);
+    while (has && query_next(&query, name, arena, &value)) {
+        if (decode(first, true, arena, &one) < 0 || decode(value, true, arena, &other) < 0 || !sl_str_eq(one, other)) {
+            return true;
         }
     }
     return false;

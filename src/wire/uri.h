@@ -34,6 +34,8 @@ SL_MUST int sl_target_parse(struct sl_str target, struct sl_str *ret_path, struc
 SL_MUST int sl_percent_decode(struct sl_str s, struct sl_arena *arena, struct sl_str *ret);
 /* Value of a query parameter, decoded ('+' is a space); false when absent or undecodable. */
 bool sl_query_get(struct sl_str query, const char *name, struct sl_arena *arena, struct sl_str *ret);
+/* Does it come again with another value, or one that cannot be decoded? */
+SL_MUST bool sl_query_is_torn(struct sl_str query, const char *name, struct sl_arena *arena);
 
 /* Joins a base (path and query) with a relative path, inserted before the base's query: "https://h/v1?x=1" +
  * "chat/completions"

@@ -61,8 +61,9 @@ static bool own_read(const struct sl_headers *headers, const char *own, struct s
 }
 
 struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_str query,
-                                   struct sl_arena *arena, bool *ret_is_torn)
+                                   struct sl_arena *arena, bool *io_is_torn)
 {
+    bool is_query_torn = *io_is_torn;
     struct sl_str of_own = SL_STR_NONE, values[CARRIERS] = { SL_STR_NONE };
     bool is_own_sound = own_read(headers, own, &of_own), is_sound = carriers_read(headers, values);
     enum { N_OWN = 2 };
@@ -77,19 +78,19 @@ struct sl_str sl_access_credential(const struct sl_headers *headers, const char 
         sl_str_trim(query),
     };
     struct sl_str first = SL_STR_NONE, ours = SL_STR_NONE;
-    *ret_is_torn = !is_own_sound;
+    *io_is_torn = !is_own_sound;
     for (size_t i = 0; i < SL_ARRAY_LEN(found); i++) {
         bool is_ours = sl_str_has_prefix(found[i], SL_STR(SL_KEY_PREFIX));
         if (is_ours && i < N_OWN) {
             return found[i]; /* what stands elsewhere is for who comes next */
         }
         if (is_ours && ours.p && !sl_str_eq(ours, found[i])) {
-            *ret_is_torn = true;
+            *io_is_torn = true;
         }
         ours = is_ours && !ours.p ? found[i] : ours;
         first = !first.n && found[i].n ? found[i] : first;
     }
-    *ret_is_torn = *ret_is_torn || !is_sound;
+    *io_is_torn = *io_is_torn || !is_sound || is_query_torn;
     return ours.p ? ours : first;
 }
 

@@ -26,10 +26,10 @@ enum sl_access {
 /* The credential of a request: of Authorization: Bearer, Basic's password, x-api-key, api-key, x-goog-api-key and
  * `query` (what its query says; p == NULL: nothing) the first that looks like one of our keys, else the first there is.
  * `own`: a header that is read as Authorization and before it, or NULL. Decoded text on the arena; p == NULL: none.
- * *ret_is_torn: two keys of ours that differ, or one of these headers twice with two values; which one was meant cannot
- * be told. */
+ * *io_is_torn: the query has two keys that differ; then also: two keys of ours that differ, or one of these headers
+ * twice with two values; which one was meant cannot be told. */
 struct sl_str sl_access_credential(const struct sl_headers *headers, const char *own, struct sl_str query,
-                                   struct sl_arena *arena, bool *ret_is_torn);
+                                   struct sl_arena *arena, bool *io_is_torn);
 
 enum sl_access_verdict {
     SL_ACCESS_GRANTED,

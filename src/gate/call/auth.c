@@ -94,12 +94,13 @@ static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict, st
                       query);
 }
 
-/* Where the dialect's clients may send their key in the query. */
-static struct sl_str query_key(const struct sl_xchg *x)
+/* Where the dialect's clients may send their key in the query. *ret_is_torn: two came that differ. */
+static struct sl_str query_key(const struct sl_xchg *x, bool *ret_is_torn)
 {
     struct sl_str key = SL_STR_NONE;
-    bool has = x->dialect->key_member && x->match.query.n &&
-               sl_query_get(x->match.query, x->dialect->key_member, x->arena, &key);
+    const char *member = x->dialect->key_member;
+    bool has = member && x->match.query.n && sl_query_get(x->match.query, member, x->arena, &key);
+    *ret_is_torn = has && sl_query_is_torn(x->match.query, member, x->arena);
     return has ? key : SL_STR_NONE;
 }
 
@@ -110,7 +111,8 @@ bool sl_auth_or_refuse(struct sl_xchg *x)
         return true;
     }
     bool is_torn;
-    struct sl_str credential = sl_access_credential(&x->req->msg.headers, x->dialect->credential_header, query_key(x),
+    struct sl_str in_query = query_key(x, &is_torn);
+    struct sl_str credential = sl_access_credential(&x->req->msg.headers, x->dialect->credential_header, in_query,
                                                     x->arena, &is_torn);
     if (is_torn) {
         x->record.error_text = SL_STR("two different API keys came");

@@ -79,6 +79,26 @@ static void joins_and_decodes(void **state)
     assert_true(sl_query_get(SL_STR("a=1&page_token=x%3D+y&b"), "page_token", &arena, &s));
     assert_true(sl_str_eq_c(s, "x= y"));
     assert_false(sl_query_get(SL_STR("a=1"), "page_token", &arena, &s));
+    static const struct {
+        const char *query;
+        bool is_torn;
+    } twice[] = {
+        { "", false },
+        { "key=a", false },
+        { "key=a&k=b", false },
+        { "key=a&key=a", false },
+        { "key=a&key=b", true },
+        { "key=a&x&%6bey=b", true },
+        { "key=a&key=%61", false },
+        { "key=a&key", true },
+        { "key=a&key=%6", true },
+        { "key=a&key=a&key=b", true },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(twice); i++) {
+        if (sl_query_is_torn(sl_str_c(twice[i].query), "key", &arena) != twice[i].is_torn) {
+            fail_msg("%s", twice[i].query);
+        }
+    }
     struct sl_str path, query;
     assert_int_equal(sl_target_parse(SL_STR("http://h:1/x?y"), &path, &query, NULL), 0);
     assert_true(sl_str_eq_c(path, "/x") && sl_str_eq_c(query, "y"));

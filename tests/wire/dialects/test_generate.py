@@ -264,6 +264,8 @@ def test_where_the_key_may_be(sluice, upstream):
     for path, headers, status in (
             (ok, [], 401), (ok, [("x-goog-api-key", KEY)], 200), (ok + "?key=" + KEY, [], 200), (ok + "?alt=json&key=" + KEY, [], 200),
             (ok + "?key=" + wrong, [], 401), (ok + "?key=" + KEY, [("x-goog-api-key", wrong)], 401), (ok + "?key=" + wrong, [("x-goog-api-key", KEY)], 401),
+            (ok + "?key=" + KEY + "&key=" + wrong, [], 401), (ok + "?key=" + wrong + "&key=" + KEY, [], 401), (ok + "?key=" + KEY + "&key=" + KEY, [], 200),
+            (ok + "?key=AIza-of-google&key=AIza-of-another", [("x-goog-api-key", KEY)], 401),
             (ok + "?key=" + KEY, [("x-goog-api-key", "AIza-of-google")], 200), ("/v1/models/gem:streamGenerateContent?key=" + KEY + "&alt=sse", [], 200),
             ("/v1beta/models/gem:nothing?key=" + KEY, [], 404), ("/v1beta/models/gem:generateContent?key=" + KEY + "#x", [], 400), ("/v1beta/models/%zz:generateContent?key=" + KEY, [], 400),
             ("/v1/chat/completions?key=" + KEY, [], 401)):
