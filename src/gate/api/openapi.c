@@ -48,11 +48,14 @@ static const struct status {
     { "501", "This server or the route's provider does not support it.", ALL, NULL },
     { "502", "The provider could not be reached, or what it said cannot be used.", INVOKE, NULL },
     { "503", "The gateway is overloaded or draining, or its store cannot be asked.", ALL, "retry-after" },
-    { "504", "The provider did not answer in time.", INVOKE, NULL },
+    { "504", "The provider did not answer in time, or not in the time that the caller gave.", INVOKE, NULL },
     { "505", "Another version of HTTP.", ALL, NULL },
     { "4XX", "The provider's own refusal, with its status.", INVOKE, "retry-after" },
     { "5XX", "The provider's own failure, with its status.", INVOKE, "retry-after" },
 };
+
+/* What every call of a model may bring. */
+#define OF_CALLER "x-sluice-session x-sluice-timeout"
 
 #define OF_EVERY "x-request-id"
 #define OF_ERROR "x-sluice-error-type"
@@ -160,17 +163,17 @@ void sl_openapi_pattern(struct sl_buf *out, const char *pattern)
 
 static void parameters_write(struct sl_jw *w, const struct sl_path *row)
 {
-    const char *list = row->told->parameters;
-    if (!(kind_of(row) & NAMED) && !list) {
+    const char *lists[] = { kind_of(row) & NAMED ? "name" : NULL, row->told->parameters,
+                            kind_of(row) & INVOKE ? OF_CALLER : NULL };
+    if (!lists[0] && !lists[1] && !lists[2]) {
         return;
     }
     sl_jw_key(w, "parameters");
     sl_jw_array(w);
-    if (kind_of(row) & NAMED) {
-        ref_write(w, "parameters", SL_STR("name"));
-    }
-    for (struct sl_str name; word_next(&list, &name);) {
-        ref_write(w, "parameters", name);
+    for (size_t i = 0; i < SL_ARRAY_LEN(lists); i++) {
+        for (struct sl_str name; word_next(&lists[i], &name);) {
+            ref_write(w, "parameters", name);
+        }
     }
     sl_jw_end(w);
 }

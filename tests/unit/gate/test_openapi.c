@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -63,6 +64,20 @@ static bool has_success(struct sl_json_val responses)
     return false;
 }
 
+static const char *const callers[] = { "x-sluice-session", "x-sluice-timeout" };
+
+static bool has_parameter(struct sl_json_val operation, const char *name)
+{
+    char ref[64];
+    snprintf(ref, sizeof(ref), "#/components/parameters/%s", name);
+    for (struct sl_json_iter it = sl_json_each(sl_json_get(operation, "parameters")); sl_json_next(&it);) {
+        if (sl_json_str_eq(sl_json_get(it.val, "$ref"), sl_str_c(ref))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void every_row_is_told(void **state)
 {
     static const struct {
@@ -96,6 +111,11 @@ static void every_row_is_told(void **state)
                 fail_msg("%s %s is not told as a call of a model", methods[i].name, row->pattern);
             }
             assert_int_equal(sl_json_is_present(sl_json_get(responses, "401")), row->access != SL_ACCESS_OPEN);
+            for (size_t k = 0; k < SL_ARRAY_LEN(callers); k++) { /* calls of models have them, and no others */
+                if (has_parameter(operation, callers[k]) != !row->handle) {
+                    fail_msg("%s %s: %s", methods[i].name, row->pattern, callers[k]);
+                }
+            }
         }
         assert_int_equal(told, row->methods);
     }
