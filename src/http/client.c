@@ -463,18 +463,18 @@ static void call_on_timer(struct sl_timer *timer)
 {
     struct sl_hcall *call = SL_CONTAINER_OF(timer, struct sl_hcall, timer);
     if (call_now(call) >= call->total_deadline_usec) {
-        call_fail(call, SL_HF_TIMEOUT_TOTAL, "the upstream did not finish in time (upstream.timeouts.total)");
+        call_fail(call, SL_HF_TIMEOUT_TOTAL, "the upstream did not finish in time");
     } else if (!call->connected_usec || !sl_stream_is_secure_or_plain(&call->conn->stream)) {
-        call_fail(call, SL_HF_TIMEOUT_CONNECT, "no connection to the upstream in time (upstream.timeouts.connect)");
+        call_fail(call, SL_HF_TIMEOUT_CONNECT, "no connection to the upstream in time");
     } else if (!call->is_sent && !call->conn->is_head_done &&
                sl_stream_unsent(&call->conn->stream) != call->unsent_seen) {
         call_sending(call); /* slow, but it moves */
     } else if (!call->is_sent && !call->conn->is_head_done) {
-        call_fail(call, SL_HF_TIMEOUT_IDLE, "the upstream stopped reading the request (upstream.timeouts.idle)");
+        call_fail(call, SL_HF_TIMEOUT_IDLE, "the upstream stopped reading the request");
     } else if (!call->conn->is_head_done) {
-        call_fail(call, SL_HF_TIMEOUT_FIRST_BYTE, "the upstream did not reply in time (upstream.timeouts.first_byte)");
+        call_fail(call, SL_HF_TIMEOUT_FIRST_BYTE, "the upstream did not reply in time");
     } else {
-        call_fail(call, SL_HF_TIMEOUT_IDLE, "the upstream's reply stopped arriving (upstream.timeouts.idle)");
+        call_fail(call, SL_HF_TIMEOUT_IDLE, "the upstream's reply stopped arriving");
     }
 }
 

@@ -35,10 +35,11 @@ static const char *const advice[SL_ERR_COUNT] = {
     [SL_ERR_PROVIDER_SERVER_ERROR] = "Try again; tell the provider when it stays.",
     [SL_ERR_PROVIDER_BAD_RESPONSE] = "Check that the base URL leads to the API that the provider name means.",
     [SL_ERR_PROVIDER_CONNECT_FAILED] = "Check the base URL, name resolution, the network and `upstream.proxy`.",
-    [SL_ERR_PROVIDER_TIMEOUT_CONNECT] = "As connect_failed; or raise `upstream.timeouts.connect`.",
-    [SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE] = "Ask for less, stream, or raise `upstream.timeouts.first_byte`.",
-    [SL_ERR_PROVIDER_TIMEOUT_IDLE] = "The provider fell silent; try again, or raise `upstream.timeouts.idle`.",
-    [SL_ERR_PROVIDER_TIMEOUT_TOTAL] = "Ask for less, or raise `upstream.timeouts.total`.",
+    [SL_ERR_PROVIDER_TIMEOUT_CONNECT] = "As connect_failed; or raise the setting that the message names.",
+    [SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE] = "Ask for less, stream, or raise the setting that the message names.",
+    [SL_ERR_PROVIDER_TIMEOUT_IDLE] =
+        "The provider fell silent; try again, or raise the setting that the message names.",
+    [SL_ERR_PROVIDER_TIMEOUT_TOTAL] = "Ask for less, or raise the setting that the message names.",
     [SL_ERR_PROVIDER_STREAM_BROKEN] = "Try again: what came before the error is incomplete.",
     [SL_ERR_SLUICE_OVERLOADED] = "Try again after `retry-after`; the operator raises `server.limits.memory` or "
                                  "`connections`, or adds machines.",

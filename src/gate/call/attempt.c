@@ -7,6 +7,7 @@
 #include "gate/call/attempt_events.h"
 #include "gate/call/headers.h"
 #include "gate/call/mask.h"
+#include "gate/call/patience.h"
 #include "gate/call/play.h"
 #include "gate/call/state.h"
 #include "gate/call/upload.h"
@@ -23,9 +24,6 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 #include "net/addr.h"
-
-/* How long OpenAI's clients wait for a reply. */
-#define FIRST_BYTE_USEC (600 * SL_USEC_PER_SEC)
 
 /* --- over the network --- */
 
@@ -111,13 +109,15 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
         SL_IGNORE(!sl_mask_bytes(&secrets, (char *)(uintptr_t)shown.p, shown.n)); /* nearly always there is none */
     }
     sl_log_debug("upstream", "%.*s: %.*s", SL_STR_ARG(x->caller.request_id), SL_STR_ARG(shown));
+    enum sl_error_type type = sl_attempt_fault_type(fault);
+    shown = sl_attempt_slow_text(attempt, type, shown);
     bool is_unsent = fault == SL_HF_CONNECT || fault == SL_HF_GUARDED || fault == SL_HF_TIMEOUT_CONNECT;
     if (is_unsent && x->at.route->incarnation) {
         x->record.error_inside = shown;
         shown = fault_outer(fault, shown, x->arena);
     }
     x->record.is_final = fault == SL_HF_CODING;
-    attempt->events->on_fault(attempt->user, sl_attempt_fault_type(fault), shown, is_unsent);
+    attempt->events->on_fault(attempt->user, type, shown, is_unsent);
 }
 
 /* The upstream takes more of the upload. */
@@ -152,16 +152,21 @@ static int own_headers_add(struct sl_xchg *x, struct sl_headers *io_headers)
     return r;
 }
 
-/* What is set holds for every dialect; else each has its clients' own patience, or what is left of it where another
- * target may do better. */
+static struct sl_patience patience_of(const struct sl_attempt *attempt)
+{
+    uint32_t target = (uint32_t)(attempt->target - attempt->x->at.route->targets);
+    return (struct sl_patience){ attempt->timeouts, attempt->total_usec, target };
+}
+
 uint64_t sl_attempt_first_byte_usec(const struct sl_attempt *attempt)
 {
-    const struct sl_xchg *x = attempt->x;
-    uint64_t said = attempt->timeouts->first_byte_usec, own = x->dialect->manners->first_byte_usec;
-    if (!said && (x->at.route->n_targets > 1 || x->detours) && !x->call->passage) {
-        return x->call->is_stream ? SL_SEVERAL_STREAM_FIRST_BYTE_USEC : SL_SEVERAL_FIRST_BYTE_USEC;
-    }
-    return said ? said : own ? own : FIRST_BYTE_USEC;
+    return sl_patience_first_byte_usec(attempt->x, attempt->timeouts);
+}
+
+struct sl_str sl_attempt_slow_text(const struct sl_attempt *attempt, enum sl_error_type type, struct sl_str what)
+{
+    struct sl_patience patience = patience_of(attempt);
+    return sl_patience_tell(attempt->x, &patience, type, what);
 }
 
 /* Headers that say something in the client's language alone: an upstream of another does not get them, and that is

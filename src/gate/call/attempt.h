@@ -36,6 +36,8 @@ SL_MUST int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, cons
                              void *user, struct sl_llm_error *ret_error);
 /* How long it has from the request's last byte to the reply's first. */
 uint64_t sl_attempt_first_byte_usec(const struct sl_attempt *attempt);
+/* That it was too slow, with the setting that says so. */
+struct sl_str sl_attempt_slow_text(const struct sl_attempt *attempt, enum sl_error_type type, struct sl_str what);
 /* Is the target of a stream asked for its usage, though the client did not ask? */
 bool sl_attempt_asks_usage(const struct sl_xchg *x, const struct sl_target *target);
 enum sl_error_type sl_attempt_fault_type(enum sl_hcall_fault fault);

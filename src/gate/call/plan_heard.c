@@ -184,10 +184,11 @@ void sl_plan_on_first(struct sl_timer *timer)
 {
     struct sl_plan *plan = SL_CONTAINER_OF(timer, struct sl_plan, first);
     if (plan->x->state == SL_XS_RELAY && plan->relay.is_unsure) {
+        const enum sl_error_type type = SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE;
         sl_attempt_stop(plan->attempt);
-        sl_plan_obey(plan, sl_relay_fault(&plan->relay, SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE,
-                                          SL_STR("the upstream's stream did not begin in time "
-                                                 "(upstream.timeouts.first_byte)")));
+        sl_plan_obey(plan, sl_relay_fault(&plan->relay, type,
+                                          sl_attempt_slow_text(plan->attempt, type,
+                                                               SL_STR("the upstream's stream did not begin in time"))));
     }
 }
 

@@ -343,7 +343,8 @@ static void replies_are_told_from_pieces(void **state)
 static void a_silent_upstream_is_given_up(void **state)
 {
     struct gate_test *g = *state;
-    static const char *const has[] = { "upstream.timeouts.first_byte", "x-should-retry: false", NULL };
+    static const char *const has[] = { "(sluice.timeouts.first_byte of the route 'quick': 50ms)",
+                                       "x-should-retry: false", NULL };
     g->is_held = true;
     gate_test_call(g, "POST", V1, "", BODY("quick"), NULL);
     gate_test_check(g, "silent", 504, has, NULL);

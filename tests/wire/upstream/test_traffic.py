@@ -313,6 +313,21 @@ def test_a_target_that_never_answers_is_left(lab, stream):
     assert (r.status, r.get("x-sluice-target")) == (200, "good")
 
 
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_the_time_out_that_ruled_is_named(lab, stream):
+    """Of two targets each has its own: raising another setting would help nobody."""
+    bad = [lab.target(lambda ex: (stream and ex.stream_head(), ex.hold())) for _ in range(2)]
+    lab.start([("a", bad[0], {"timeouts": {"first_byte": "100ms"}}), ("b", bad[1], {"tier": 1})], timeouts={"first_byte": "150ms"}, **NOW)
+    r = lab.call(stream)
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (504, "b", "2")
+    assert "(sluice.timeouts.first_byte of the route 'chat': 150ms)" in r.json()["error"]["message"]
+    lab.sluice.stop()
+    lab.start([("b", bad[1], {}), ("a", bad[0], {"timeouts": {"first_byte": "100ms"}, "tier": 1})], timeouts={"first_byte": "150ms"}, **NOW)
+    r = lab.call(stream)
+    assert "(timeouts.first_byte of the target 'a': 100ms)" in r.json()["error"]["message"], r.body
+    assert "(timeouts.first_byte of the target 'a': 100ms)" in lab.sluice.log_line(r.get("x-request-id"))["error"]
+
+
 def test_a_stream_that_sends_a_head_and_nothing_is_left(lab):
     bad, good = lab.target(stream_without_events), lab.target()
     lab.start([("bad", bad, {}), ("good", good, {"tier": 1})], **NOW)

@@ -139,10 +139,10 @@ def test_silence_in_each_phase(world, mlflow):
 
     for name, handler in (("first_byte", lambda x: x.hold()), ("total", lambda x: x.hold()), ("idle", begun), ("total", begun)):
         r = world.call(handler, mlflow, name=name)
-        assert (r.status, r.get("x-sluice-error-type")) == (504, f"provider_timeout_{name}") and f"upstream.timeouts.{name}" in r.body.decode(), name
+        assert (r.status, r.get("x-sluice-error-type")) == (504, f"provider_timeout_{name}") and f"(sluice.timeouts.{name} of the route '{name}': " in r.body.decode(), name
     for name in ("idle", "total"):
         r = world.call(streaming, mlflow, True, name=name)
-        assert r.status == 200 and r.complete and r.body.count(b'"error"') == 1 and f"upstream.timeouts.{name}" in r.body.decode(), name
+        assert r.status == 200 and r.complete and r.body.count(b'"error"') == 1 and f"(sluice.timeouts.{name} of the route '{name}': " in r.body.decode(), name
         assert b'"I "' in r.body and world.fault() == f"provider_timeout_{name}"
 
 
