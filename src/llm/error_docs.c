@@ -42,7 +42,7 @@ static const char *const advice[SL_ERR_COUNT] = {
     [SL_ERR_PROVIDER_TIMEOUT_TOTAL] = "Ask for less, or raise the setting that the message names.",
     [SL_ERR_PROVIDER_STREAM_BROKEN] = "Try again: what came before the error is incomplete.",
     [SL_ERR_SLUICE_OVERLOADED] = "Try again after `retry-after`; the operator raises `server.limits.memory` or "
-                                 "`connections`, or adds machines.",
+                                 "`connections` or a target's `max_concurrent`, or adds machines.",
     [SL_ERR_SLUICE_DRAINING] = "Try again: another instance answers.",
     [SL_ERR_SLUICE_STORE_UNAVAILABLE] = "The operator looks after the data directory; serving goes on meanwhile.",
     [SL_ERR_SLUICE_INTERNAL] = "Report it with the request id.",

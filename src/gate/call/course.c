@@ -97,17 +97,20 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
 
 /* --- begin --- */
 
-/* How many of the targets take no calls for which reason. */
-static const char *none_why(const struct sl_course *course, uint64_t now)
+/* How many of the targets take no calls for which reason. *ret_is_ours: it is the bound that the operator has set for
+ * them, and no fault of theirs. */
+static const char *none_why(const struct sl_course *course, uint64_t now, bool *ret_is_ours)
 {
+    enum { FAILED, RESTS, FULL };
     static const char *const words[] = { "failed again and again", "asked to wait", "at max_concurrent" };
     const struct sl_pool *pool = &course->x->route->traffic->pool;
     unsigned counts[SL_ARRAY_LEN(words)] = { 0 };
     for (uint32_t i = 0; i < pool->n; i++) {
         struct sl_target_look look;
         sl_pool_look(pool, i, now, &look);
-        counts[look.state != SL_BREAKER_CLOSED ? 0 : look.waits_usec ? 1 : 2]++;
+        counts[look.state != SL_BREAKER_CLOSED ? FAILED : look.waits_usec ? RESTS : FULL]++;
     }
+    *ret_is_ours = !counts[FAILED] && !counts[RESTS];
     char text[160] = "";
     for (size_t i = 0, n = 0; i < SL_ARRAY_LEN(words); i++) {
         if (counts[i]) {
@@ -124,17 +127,19 @@ static void error_of_none(const struct sl_course *course, struct sl_llm_error *r
     const struct sl_xchg *x = course->x;
     struct sl_pool *pool = &x->route->traffic->pool;
     uint64_t now = sl_loop_now(x->desk->loop), until = sl_pool_rested_usec(pool, now);
+    bool is_ours;
+    const char *why = none_why(course, now, &is_ours);
     if (course->bond.is_away) {
         until = 0;
     } else if (course->bond.only != SL_NO_TARGET) {
         struct sl_target_look look;
         sl_pool_look(pool, course->bond.only, now, &look);
         until = look.waits_usec ? now + look.waits_usec : 0;
+        is_ours = !look.waits_usec && look.state == SL_BREAKER_CLOSED;
     }
-    const char *why = none_why(course, now);
     uint64_t sec = until ? (until - now + SL_USEC_PER_SEC - 1) / SL_USEC_PER_SEC : 1;
     *ret = (struct sl_llm_error){
-        .type = SL_ERR_PROVIDER_OVERLOADED,
+        .type = is_ours ? SL_ERR_SLUICE_OVERLOADED : SL_ERR_PROVIDER_OVERLOADED,
         .status = 503,
         .message = sl_arena_printf(x->arena, "No target of the route '%.*s' takes calls now (%s): try again in %llu s.",
                                    SL_STR_ARG(x->route->name), why, (unsigned long long)sec),

@@ -120,9 +120,11 @@ void sl_measure_breaker(struct sl_xchg *x, uint32_t target, bool is_open, uint64
 void sl_measure_no_target(struct sl_xchg *x, const struct sl_llm_error *error, uint64_t now_usec)
 {
     x->record.error_text = error->message;
-    sl_notice_route(x->worker->gate->notices,
-                    &(struct sl_notice){ .route = x->route->name, .kind = "no_target", .text = error->message },
-                    now_usec);
+    if (error->type != SL_ERR_SLUICE_OVERLOADED) { /* else the operator is told by who refuses the call */
+        sl_notice_route(x->worker->gate->notices,
+                        &(struct sl_notice){ .route = x->route->name, .kind = "no_target", .text = error->message },
+                        now_usec);
+    }
 }
 
 void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)

@@ -151,7 +151,7 @@ static uint64_t retry_sec(const struct sl_xchg *x)
 static void error_make(struct sl_str message, uint64_t sec, struct sl_llm_error *ret)
 {
     *ret = (struct sl_llm_error){
-        .type = SL_ERR_PROVIDER_OVERLOADED,
+        .type = SL_ERR_SLUICE_OVERLOADED, /* max_concurrent is the operator's bound */
         .status = 503,
         .message = message,
         .retry_after_sec = sec,

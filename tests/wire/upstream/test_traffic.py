@@ -188,7 +188,10 @@ def test_no_more_than_max_concurrent_are_sent(lab):
     conns = [lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT) for _ in range(3)]
     wait_for(lambda: (a.n, b.n) == (2, 1), "all have their place")
     r = lab.call()
-    assert (r.status, r.get("x-sluice-error-type"), r.get("retry-after")) == (503, "provider_overloaded", "1")
+    assert (r.status, r.get("x-sluice-error-type"), r.get("retry-after")) == (503, "sluice_overloaded", "1"), "the bound is the gateway's"
+    why = "No target of the route 'chat' takes calls now (2 at max_concurrent): try again in 1 s."
+    assert why in r.body.decode() and lab.sluice.log_line(r.get("x-request-id"))["error"] == why
+    wait_for(lambda: f"calls are refused with 503: {why}" in lab.sluice.stderr, "the operator's log")
     hold.set()
     assert sorted(c.reply().get("x-sluice-target") for c in conns) == ["a", "a", "b"]
     assert lab.call().status == 200
