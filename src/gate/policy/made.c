@@ -10,6 +10,7 @@
 
 struct entry {
     struct sl_link link;
+    struct entry *next;           /* another upstream's of the same id; NULL: there is no more */
     struct sl_made_record record; /* its texts lie behind it */
     bool is_new;
     char texts[];
@@ -19,8 +20,8 @@ SL_LIST_HEAD(entry_list);
 SL_LIST_FUNCTIONS(entry_list, struct entry, link);
 
 struct sl_made {
-    pthread_mutex_t lock; /* guards all of it */
-    struct sl_map by_id;
+    pthread_mutex_t lock;      /* guards all of it */
+    struct sl_map by_id;       /* the first of those that have it */
     struct entry_list entries; /* the oldest first */
     size_t max, n_new;
 };
@@ -37,10 +38,25 @@ int sl_made_new(size_t max, struct sl_made **ret)
     return 0;
 }
 
+static void entry_unchain(struct sl_made *made, struct entry *entry)
+{
+    struct entry *before = sl_map_find(&made->by_id, entry->record.id);
+    if (before != entry) {
+        for (; before->next != entry; before = before->next) {
+        }
+        before->next = entry->next;
+        return;
+    }
+    SL_IGNORE(!sl_map_remove(&made->by_id, entry->record.id)); /* it is there */
+    if (entry->next) {
+        SL_IGNORE(sl_map_put(&made->by_id, entry->next->record.id, entry->next) < 0); /* there is room for it now */
+    }
+}
+
 static void entry_drop(struct sl_made *made, struct entry *entry)
 {
     made->n_new -= entry->is_new;
-    SL_IGNORE(!sl_map_remove(&made->by_id, entry->record.id)); /* it is there */
+    entry_unchain(made, entry);
     entry_list_remove(&made->entries, entry);
     free(entry);
 }
@@ -106,18 +122,37 @@ static struct entry *entry_new(const struct sl_made_record *record)
     return entry;
 }
 
-static void entry_add(struct sl_made *made, struct entry *entry, bool is_new)
+static bool is_same_upstream(const struct sl_made_by *a, const struct sl_made_by *b)
+{
+    return sl_str_eq(a->route, b->route) && sl_str_eq(a->target, b->target);
+}
+
+/* What an upstream calls by a name that it has given before is another answer now. */
+static void older_drop(struct sl_made *made, const struct entry *entry)
 {
     struct entry *old = sl_map_find(&made->by_id, entry->record.id);
+    while (old && !is_same_upstream(&old->record.by, &entry->record.by)) {
+        old = old->next;
+    }
     if (old) {
         entry_drop(made, old);
     }
+}
+
+static void entry_add(struct sl_made *made, struct entry *entry, bool is_new)
+{
+    older_drop(made, entry);
     for (struct entry *e; made->entries.n >= made->max && (e = entry_list_first(&made->entries)) != NULL;) {
         entry_drop(made, e);
     }
-    if (made->max == 0 || sl_map_put(&made->by_id, entry->record.id, entry) < 0) {
+    struct entry *first = sl_map_find(&made->by_id, entry->record.id);
+    if (made->max == 0 || (!first && sl_map_put(&made->by_id, entry->record.id, entry) < 0)) {
         free(entry);
         return;
+    }
+    if (first) {
+        entry->next = first->next;
+        first->next = entry;
     }
     entry->is_new = is_new;
     made->n_new += is_new;
@@ -148,10 +183,16 @@ int sl_made_find(struct sl_made *made, struct sl_str id, struct sl_str principal
                  struct sl_arena *arena, struct sl_made_by *ret)
 {
     pthread_mutex_lock(&made->lock);
-    const struct entry *entry = sl_map_find(&made->by_id, id);
-    int r = !entry || entry->record.end_wall_usec <= now_wall_usec ? SL_E_NOTFOUND
-            : sl_str_eq(entry->record.principal, principal)        ? 0
-                                                                   : SL_E_FOREIGN;
+    const struct entry *entry = NULL;
+    int r = SL_E_NOTFOUND;
+    for (const struct entry *e = sl_map_find(&made->by_id, id); e; e = e->next) {
+        bool is_known = e->record.end_wall_usec > now_wall_usec, is_theirs = sl_str_eq(e->record.principal, principal);
+        if (is_known && is_theirs && (!entry || entry->record.end_wall_usec <= e->record.end_wall_usec)) {
+            entry = e;
+        }
+        r = is_known ? SL_E_FOREIGN : r;
+    }
+    r = entry ? 0 : r;
     if (r == 0) {
         ret->route = sl_arena_dup(arena, entry->record.by.route);
         ret->target = sl_arena_dup(arena, entry->record.by.target);

@@ -33,10 +33,12 @@ void sl_made_set_max(struct sl_made *made, size_t max);
 size_t sl_made_max(struct sl_made *made);
 size_t sl_made_count(struct sl_made *made);
 
-/* Notes one; of an id that is known the new one holds. Without memory it is not noted. */
+/* Notes one. Of an id that its upstream has given before, the new one holds; another upstream may have the same id for
+ * an answer of its own, and takes nothing away. Without memory it is not noted. */
 void sl_made_put(struct sl_made *made, struct sl_str id, const struct sl_made_by *by, struct sl_str principal,
                  uint64_t now_wall_usec);
-/* SL_E_NOTFOUND: there is none; SL_E_FOREIGN: there is one of somebody else, which nobody is to be told. */
+/* The newest that is theirs. SL_E_NOTFOUND: there is none; SL_E_FOREIGN: there is one of somebody else, which nobody is
+ * to be told. */
 SL_MUST int sl_made_find(struct sl_made *made, struct sl_str id, struct sl_str principal, uint64_t now_wall_usec,
                          struct sl_arena *arena, struct sl_made_by *ret);
 

@@ -67,6 +67,21 @@ const char *const sl_db_migrations[] = {
     /* 4 */
     /* Which of a route's targets has it; '': the route had one. */
     "ALTER TABLE answers ADD COLUMN target TEXT NOT NULL DEFAULT '';",
+    /* 5 */
+    /* Two upstreams may give the same id. */
+    "CREATE TABLE answers_of_each ("
+    " n INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " id TEXT NOT NULL,"
+    " route TEXT NOT NULL,"
+    " target TEXT NOT NULL,"
+    " principal TEXT NOT NULL,"
+    " end_usec INTEGER NOT NULL,"
+    " UNIQUE (id, route, target));"
+    "INSERT INTO answers_of_each (n, id, route, target, principal, end_usec)"
+    " SELECT n, id, route, target, principal, end_usec FROM answers;"
+    "DROP TABLE answers;"
+    "ALTER TABLE answers_of_each RENAME TO answers;"
+    "CREATE INDEX answers_end ON answers (end_usec);",
 };
 
 const int sl_db_n_migrations = SL_ARRAY_LEN(sl_db_migrations);

@@ -19,9 +19,29 @@ static struct sl_made *made_new(size_t max)
     return made;
 }
 
+static void put_by(struct sl_made *made, const char *id, const char *target, const char *principal, uint64_t now)
+{
+    sl_made_put(made, sl_str_c(id), &(struct sl_made_by){ SL_STR("route"), sl_str_c(target) }, sl_str_c(principal),
+                now);
+}
+
 static void put(struct sl_made *made, const char *id, const char *principal, uint64_t now)
 {
-    sl_made_put(made, sl_str_c(id), &(struct sl_made_by){ SL_STR("route"), SL_STR("eu") }, sl_str_c(principal), now);
+    put_by(made, id, "eu", principal, now);
+}
+
+/* The target that has it; "": nobody's, "?": somebody else's. */
+static void found_at(struct sl_made *made, const char *id, const char *principal, const char *want)
+{
+    struct sl_arena arena;
+    struct sl_made_by by = { SL_STR_NONE, SL_STR_NONE };
+    sl_arena_init(&arena, NULL);
+    int r = sl_made_find(made, sl_str_c(id), sl_str_c(principal), T0, &arena, &by);
+    const char *got = r == SL_E_NOTFOUND ? "" : r == SL_E_FOREIGN ? "?" : by.target.p;
+    if (strcmp(got, want) != 0) {
+        fail_msg("%s of %s: at %s, not %s", id, principal, got, want);
+    }
+    sl_arena_done(&arena);
 }
 
 static int find(struct sl_made *made, const char *id, const char *principal, uint64_t now)
@@ -45,7 +65,7 @@ static void one_is_found_by_who_got_it(void **state)
     assert_int_equal(find(made, "a", "ann", T0), 0);
     assert_int_equal(find(made, "a", "bob", T0), SL_E_FOREIGN);
     assert_int_equal(find(made, "b", "ann", T0), SL_E_NOTFOUND);
-    put(made, "a", "bob", T0 + 1); /* the same id anew */
+    put(made, "a", "bob", T0 + 1); /* the same id anew, of the same upstream */
     assert_int_equal(find(made, "a", "bob", T0 + 1), 0);
     assert_int_equal(sl_made_count(made), 1);
     put(made, "", "ann", T0);
@@ -56,6 +76,32 @@ static void one_is_found_by_who_got_it(void **state)
     assert_int_equal(sl_made_count(made), 1);
     sl_made_free(made);
     sl_made_free(NULL);
+}
+
+static void an_id_of_another_upstream_takes_nothing_away(void **state)
+{
+    (void)state;
+    struct sl_made *made = made_new(4);
+    put_by(made, "a", "eu", "ann", T0);
+    put_by(made, "a", "us", "bob", T0);
+    put_by(made, "a", "asia", "bob", T0 + 1);
+    found_at(made, "a", "ann", "eu");
+    found_at(made, "a", "bob", "asia"); /* their newest */
+    found_at(made, "a", "eve", "?");
+    put_by(made, "a", "eu", "bob", T0 + 2); /* that upstream has another answer under it now */
+    found_at(made, "a", "ann", "?");
+    found_at(made, "a", "bob", "eu");
+    assert_int_equal(sl_made_count(made), 3);
+    /* in whatever order they go, the rest is found */
+    put_by(made, "b", "eu", "ann", T0 + 3);
+    put_by(made, "c", "eu", "ann", T0 + 4); /* us's goes */
+    found_at(made, "a", "bob", "eu");
+    put_by(made, "d", "eu", "ann", T0 + 5); /* asia's */
+    found_at(made, "a", "bob", "eu");
+    put_by(made, "e", "eu", "ann", T0 + 6); /* and eu's */
+    found_at(made, "a", "bob", "");
+    found_at(made, "e", "ann", "eu");
+    sl_made_free(made);
 }
 
 static void it_is_known_for_a_day(void **state)
@@ -126,9 +172,8 @@ static void what_is_new_is_walked_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_is_found_by_who_got_it),
-        cmocka_unit_test(it_is_known_for_a_day),
-        cmocka_unit_test(the_oldest_go_first),
+        cmocka_unit_test(one_is_found_by_who_got_it), cmocka_unit_test(an_id_of_another_upstream_takes_nothing_away),
+        cmocka_unit_test(it_is_known_for_a_day),      cmocka_unit_test(the_oldest_go_first),
         cmocka_unit_test(what_is_new_is_walked_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -160,6 +160,29 @@ def test_it_is_known_behind_a_restart(sluice, upstream, tmp_path):
         client_of(daemon, KEYS["bob"]).responses.retrieve(made.id)
 
 
+def test_upstreams_may_give_the_same_id(sluice, upstream, tmp_path):
+    """Each owner gets what is theirs, from where it was made, behind a restart too; an upstream that gives an id anew has lost the older one."""
+    fakes = [Keeper(), Keeper()]
+    bases = [upstream(fake).base for fake in fakes]
+    routes = {"endpoints": [openai_route(bases[0]), openai_route(bases[1], "other")]}
+    daemon = guarded(sluice, bases[0], tmp_path / "data", **routes)
+    ann, bob = (client_of(daemon, KEYS[n]) for n in ("ann", "bob"))
+    assert [c.responses.create(model=m, input=f"of {m}").id for c, m in ((ann, "own"), (bob, "other"))] == ["resp_up_1"] * 2
+    for _ in range(2):
+        ann, bob = (client_of(daemon, KEYS[n]) for n in ("ann", "bob"))
+        for client, fake, text in ((ann, fakes[0], "of own"), (bob, fakes[1], "of other")):
+            n = len(fake.seen)
+            assert client.responses.retrieve("resp_up_1").id == "resp_up_1" and len(fake.seen) == n + 1
+            assert [i.content[0].text for i in client.responses.input_items.list("resp_up_1")] == [text]
+        daemon.stop()
+        daemon = guarded(sluice, bases[0], tmp_path / "data", **routes)
+    ann, bob = (client_of(daemon, KEYS[n]) for n in ("ann", "bob"))
+    fakes[0].n = 0
+    assert bob.responses.create(model="own", input="anew").id == "resp_up_1"
+    with pytest.raises(openai.NotFoundError):
+        ann.responses.retrieve("resp_up_1")
+
+
 def test_the_oldest_are_forgotten(sluice, upstream):
     fake = Keeper()
     daemon = guarded(sluice, upstream(fake).base, responses={"max": 3})
