@@ -436,6 +436,19 @@ bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
 
 /* --- end --- */
 
+/* Why the attempt failed, for the log: in the upstream's words where there are some. */
+static struct sl_str try_error(const struct sl_course *course, enum sl_error_type type)
+{
+    const struct sl_record *record = &course->x->record;
+    struct sl_str own = sl_record_error(record);
+    bool is_kept = course->next.kind != SL_STEP_GIVE_UP && course->error.type == type;
+    return type == SL_ERR_NONE       ? SL_STR_NONE
+           : record->upstream_said.n ? record->upstream_said
+           : own.n                   ? own
+           : is_kept                 ? course->error.message
+                                     : SL_STR_NONE;
+}
+
 static void try_note(struct sl_course *course, enum sl_error_type type, bool is_beaten)
 {
     const struct sl_record *record = &course->x->record;
@@ -451,6 +464,7 @@ static void try_note(struct sl_course *course, enum sl_error_type type, bool is_
             .is_beaten = is_beaten,
             .status = record->upstream_status,
             .error_type = type,
+            .error = try_error(course, type),
             .start_usec = record->upstream_start_usec,
             .connect_start_usec = record->connect_start_usec,
             .connected_usec = record->connected_usec,

@@ -20,6 +20,7 @@ struct sl_try {
     bool is_beaten;     /* another attempt of the call was faster */
     int status;         /* the upstream's; 0: none came */
     enum sl_error_type error_type;
+    struct sl_str error; /* what the upstream said, or what is said of it */
     uint64_t start_usec, connect_start_usec, connected_usec, head_usec, end_usec;
 };
 

@@ -22,7 +22,7 @@
 struct side {
     const struct sl_target *target;
     uint64_t start_usec, head_usec, end_usec, connect_start_usec, connected_usec, sent_usec;
-    struct sl_str dropped;
+    struct sl_str dropped, error_text;
     uint32_t lost;
     int status;
     const struct sl_form_aliases *aliases;
@@ -64,6 +64,7 @@ static void side_swap(struct sl_hedge *hedge)
         .connected_usec = record->connected_usec,
         .sent_usec = record->sent_usec,
         .dropped = record->dropped,
+        .error_text = record->error_text,
         .lost = record->lost,
         .status = record->upstream_status,
         .aliases = x->call->aliases,
@@ -81,6 +82,7 @@ static void side_swap(struct sl_hedge *hedge)
     record->connected_usec = side.connected_usec;
     record->sent_usec = side.sent_usec;
     record->dropped = side.dropped;
+    record->error_text = side.error_text;
     record->lost = side.lost;
     record->upstream_status = side.status;
     x->call->aliases = side.aliases;
@@ -94,11 +96,13 @@ static void side_swap(struct sl_hedge *hedge)
 
 /* --- its end --- */
 
-static void on_end_of(struct sl_hedge *hedge, enum sl_error_type type, bool is_beaten)
+/* `text`: what is said of its fault; p == NULL: nothing. */
+static void on_end_of(struct sl_hedge *hedge, enum sl_error_type type, struct sl_str text, bool is_beaten)
 {
     struct sl_xchg *x = hedge->x;
     hedge->is_running = false;
     side_swap(hedge);
+    x->record.error_text = text;
     x->record.upstream_head_usec = hedge->head_usec;
     x->record.upstream_status = hedge->status;
     if (is_beaten) {
@@ -121,7 +125,7 @@ void sl_hedge_stop(struct sl_hedge *hedge)
     if (hedge && !hedge->is_taken) {
         sl_timer_remove(hedge->x->desk->loop, &hedge->timer);
         if (hedge->is_running) {
-            on_end_of(hedge, SL_ERR_NONE, true);
+            on_end_of(hedge, SL_ERR_NONE, SL_STR_NONE, true);
         }
     }
 }
@@ -148,7 +152,7 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
     hedge->head_usec = sl_loop_now(x->desk->loop);
     if (status >= 300) { /* the other one may still answer: what this one has to say is not waited for */
         sl_course_rest(hedge->course, hedge->side.at.target, headers);
-        on_end_of(hedge, sl_error_type_of(status, SL_STR_NONE, SL_STR_NONE), false);
+        on_end_of(hedge, sl_error_type_of(status, SL_STR_NONE, SL_STR_NONE), SL_STR_NONE, false);
     }
 }
 
@@ -177,7 +181,7 @@ static void on_end(void *user, bool is_until_close)
     if (hedge->is_taken) {
         hedge->owner.events->on_end(hedge->owner.user, is_until_close);
     } else {
-        on_end_of(hedge, SL_ERR_PROVIDER_BAD_RESPONSE, false); /* without a word */
+        on_end_of(hedge, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream ended its reply without a word"), false);
     }
 }
 
@@ -190,7 +194,7 @@ static void on_fault(void *user, enum sl_error_type type, struct sl_str text, bo
     }
     hedge->x->record.error_inside = SL_STR_NONE; /* what the attempt has noted there is not the call's */
     hedge->x->record.is_final = false;
-    on_end_of(hedge, type, false);
+    on_end_of(hedge, type, text, false);
 }
 
 static const struct sl_attempt_events events = { on_head, on_data, on_turn, on_end, on_fault };

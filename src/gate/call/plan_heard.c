@@ -47,7 +47,6 @@ void sl_plan_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_u
         sl_plan_hedge_stop(plan);
     }
     sl_measure_attempt(x, why, sl_loop_now(loop));
-    x->record.error_text = x->record.error_inside = x->record.upstream_said = SL_STR_NONE; /* of this attempt only */
     sl_attempt_stop(plan->attempt);
     sl_relay_stop(&plan->relay);
     if (plan->course) {
@@ -55,6 +54,7 @@ void sl_plan_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_u
         sl_course_leave(plan->course, why);
         sl_plan_forget(plan);
     }
+    x->record.error_text = x->record.error_inside = x->record.upstream_said = SL_STR_NONE; /* of this attempt only */
     /* Always through the loop: a refused connection must not recurse. */
     sl_timer_set(loop, &plan->backoff, sl_loop_now(loop) + SL_MAX(wait_usec, (uint64_t)1));
 }

@@ -2,6 +2,7 @@
 #include "gate/call/record.h"
 
 #include "base/clock.h"
+#include "base/word.h"
 #include "gate/call/course.h"
 #include "gate/call/state.h"
 #include "gate/config/key.h"
@@ -50,12 +51,16 @@ static void passed_write(struct sl_line *line, const struct sl_tries *tries)
     }
 }
 
+/* An attempt has its times besides, and where there are many each is there before one is told of at length. */
+#define TRY_ROOM 240
+
 /* What came of each attempt at the targets of a route that names them. */
 static void tries_write(struct sl_line *line, const struct sl_tries *tries)
 {
     SL_LINE_PUT(line, ",\"attempts\":[");
     for (uint32_t i = 0; i < tries->n && line->end - line->at > TRIES_ROOM; i++) {
         const struct sl_try *t = &tries->v[i];
+        ptrdiff_t room = line->end - line->at - TRIES_ROOM - (ptrdiff_t)(tries->n - i) * TRY_ROOM;
         if (i) {
             SL_LINE_PUT(line, ",");
         }
@@ -64,6 +69,9 @@ static void tries_write(struct sl_line *line, const struct sl_tries *tries)
         sl_line_count(line, SL_STR(",\"status\":"), t->status ? t->status : -1);
         sl_line_word(line, SL_STR(",\"error_type\":"),
                      t->error_type ? sl_str_c(sl_error_type_word(t->error_type)) : SL_STR_NONE);
+        if (t->error.n && room > WHY_MAX) {
+            sl_line_text(line, SL_STR(",\"error\":"), sl_str_sub(t->error, 0, sl_utf8_fit(t->error, WHY_MAX)));
+        }
         if (t->is_beaten) {
             SL_LINE_PUT(line, ",\"beaten\":true");
         }

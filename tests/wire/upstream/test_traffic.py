@@ -305,6 +305,7 @@ def test_a_target_that_refuses_connections_is_left(lab):
     line = lab.sluice.log_line(r.get("x-request-id"))
     assert [(t["target"], t["why"], t["error_type"]) for t in line["attempts"]] == [("bad", "first", "provider_connect_failed"), ("good", "fallback", None)]
     assert line["target"] == "good" and line["attempts"][1]["status"] == 200 and line["error_type"] is None and "error" not in line
+    assert "onnection refused" in line["attempts"][0]["error"] and "error" not in line["attempts"][1]
     assert all((t["provider"], t["model"]) == ("openai", "gpt-4o-mini") and t["total_ms"] >= 0 for t in line["attempts"])
 
 
@@ -520,6 +521,26 @@ def test_metrics_name_the_target(lab):
     assert 'sluice_attempts_total{route="chat",provider="openai",target="bad",outcome="error",reason="provider_server_error"} 2' in text
     assert 'sluice_attempts_total{route="chat",provider="openai",target="good",outcome="ok",reason=""} 2' in text
     assert 'sluice_requests_total{route="chat",dialect="openai",status="200",error_type="",stream="false"} 2' in text
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_what_a_failed_target_said_is_in_the_log(lab, stream):
+    """Though another one answered; each attempt is listed, however much all of them have said."""
+    words = "the disk is full, sk-test-secret is out of luck, " + "and so on " * 40
+    bad = [lab.target(error("500 Oops", {"error": {"message": f"{i}: {words}", "type": "server_error"}})) for i in range(7)]
+    bad.append(lab.target(first_event_is_an_error if stream else page))
+    lab.start([(f"bad{i}", t, {"tier": i}) for i, t in enumerate(bad)] + [("good", lab.target(), {"tier": len(bad)})], fallback={"attempts": 20}, **NOW)
+    r = lab.call(stream)
+    assert (r.status, r.get("x-sluice-target")) == (200, "good")
+    line = lab.sluice.log_line(r.get("x-request-id"))
+    assert [t["target"] for t in line["attempts"]] == [*(f"bad{i}" for i in range(8)), "good"] and "error" not in line and "upstream_error" not in line
+    said = [t.get("error") for t in line["attempts"]]
+    assert said[0].startswith("0: the disk is full, ") and len(said[0]) == 160 and said[-1] is None
+    assert "sk-test-secret" not in json.dumps(line)
+    lab.sluice.stop()
+    lab.start([("bad", bad[-1], {}), ("good", lab.targets[-1], {"tier": 1})], **NOW)
+    line = lab.sluice.log_line(lab.call(stream).get("x-request-id"))
+    assert line["attempts"][0]["error"].startswith("busy" if stream else "the upstream"), line
 
 
 def test_a_client_that_leaves_gives_its_place_back(lab):
