@@ -295,7 +295,8 @@ static int row_bind(struct sl_bind *bind, const struct sl_opt *row, const struct
     case SL_OPT_SECRET:
         return sl_opt_secret_bind(bind, val, field);
     case SL_OPT_MAP:
-        return map_bind(bind, row->sub, val, field);
+        return row->check && val->kind != SL_VAL_MAP ? row->check(bind, row, val, field)
+                                                     : map_bind(bind, row->sub, val, field);
     case SL_OPT_CUSTOM:
         return row->check(bind, row, val, field);
     case SL_OPT_ROWS: /* no key names it */

@@ -45,8 +45,8 @@ struct sl_opt {
     const char *const *names; /* SL_OPT_ENUM; ends with NULL */
     const struct sl_opt *sub; /* SL_OPT_MAP; ends with a row whose key is NULL */
     int (*check)(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val,
-                 void *field);                  /* <0 after sl_bind_problem */
-    const char *help;                           /* one sentence */
+                 void *field); /* <0 after sl_bind_problem. SL_OPT_MAP: of what is no map, for one word that may be */
+    const char *help;          /* one sentence */
     bool (*same)(const void *a, const void *b); /* SL_OPT_CUSTOM: are two fields equal? Where something asks */
     size_t size;                                /* SL_OPT_CUSTOM of a table that is filled (sl_opt_fill) */
     const char *unless;                         /* SL_OPT_REQUIRED: this key of the map may stand in its place */

@@ -372,12 +372,23 @@ static const struct sl_opt retry_budget_opts[] = {
     END_OF_TABLE,
 };
 
+/* `off` could be no bound, or no repeats. */
+static int retry_budget_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    (void)field;
+    sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL,
+                    "must be a map like { share: 20%%, least: 10 }; no repeats at all are { share: 0%%, least: 0 }, as "
+                    "many as `retries` allow { share: 100%%, least: 1000000 }");
+    return SL_E_INVAL;
+}
+
 static const struct sl_opt upstream_opts[] = {
     { "", SL_OPT_ROWS, offsetof(struct sl_upstream_settings, route), NULL, 0, 0, 0, NULL, sl_route_conf_rows, NULL,
       NULL },
     UP("tcp_keepalive", SL_OPT_USEC, tcp_keepalive_usec, "60s", 0, 7200 * SEC,
        "how long an upstream connection may be silent before TCP asks whether it is still there; 0s: never"),
-    { "retry_budget", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, retry_budget_opts, NULL,
+    { "retry_budget", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, retry_budget_opts, retry_budget_check,
       "repeats at one target and hedges that the whole process makes in a second, at most" },
     { "pool", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, pool_opts, NULL, "idle upstream connections" },
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, upstream_limit_opts, NULL, "sizes" },

@@ -100,6 +100,18 @@ static const struct sl_opt fallback_rows[] = {
     { NULL },
 };
 
+static int fallback_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_traffic_conf *conf = field;
+    bool is_on = true;
+    if (val->kind > SL_VAL_STRING || sl_parse_bool(val->text, &is_on) < 0 || is_on) {
+        return FAIL(bind, val, "must be a map like { on: [connect, timeout], attempts: 4, within: 300s }, or off");
+    }
+    conf->on = 0;
+    return 0;
+}
+
 #define IN_RULE(field) offsetof(struct sl_breaker_rule, field)
 static const struct sl_opt breaker_rows[] = {
     { "errors", SL_OPT_U32, IN_RULE(errors), "5", 1, 1000000, SL_OPT_RELOAD, NULL, NULL, NULL,
@@ -266,8 +278,8 @@ const struct sl_opt sl_traffic_rows[] = {
       "which target of a tier is asked first: weighted (by the weights), least_busy (the fewest running calls for its "
       "weight), fastest (the shortest time to a stream's first byte, or to a whole reply), ordered (as they are "
       "listed)" },
-    { "fallback", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, fallback_rows, NULL,
-      "when and how often another target is tried, before the first byte to the client" },
+    { "fallback", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, fallback_rows, fallback_check,
+      "when and how often another target is tried, before the first byte to the client; off: for no cause" },
     { "breaker", SL_OPT_CUSTOM, FIELD(breaker), NULL, 0, 0, SL_OPT_RELOAD, NULL, breaker_rows, breaker_check,
       "when a target that fails gets no calls for a while: { errors, ratio, window, open }, or off; one target alone "
       "has none where nothing is said" },

@@ -24,6 +24,11 @@ static const struct {
     { T(SPARE) "      balance: fastest\n      fallback: { on: [connect, auth], attempts: 2, within: 10m }\n", NULL },
     { T(SPARE) "      fallback: { on: [] }\n", NULL },
     { T(SPARE) "      fallback: ~\n      balance: ~\n", NULL },
+    { T(SPARE) "      fallback: off\n", NULL },
+    { T(SPARE) "      fallback: on\n",
+      "f:7:17: error: endpoints[0].sluice.fallback: must be a map like { on: [connect, timeout], attempts: 4, within: "
+      "300s }, or off" },
+    { T(SPARE) "      fallback: [connect]\n", "sluice.fallback: must be a map like { on: [connect, timeout]" },
     { T("{ name: spare, tier: 1, timeouts: { connect: 1s, first_byte: 5s, idle: 9s }, model: " MOCK " }"), NULL },
     { ROUTE "    sluice: { targets: [" SPARE ", " M("") "] }\n", NULL }, /* without a `model:` of its own */
     /* the list */
@@ -152,6 +157,21 @@ static void each_is_taken_or_told_why_not(void **state)
     }
 }
 
+static void fallback_can_be_off(void **state)
+{
+    (void)state;
+    static const char *const none[] = { "off", "false", "{ on: [] }" };
+    for (size_t i = 0; i < SL_ARRAY_LEN(none); i++) {
+        char text[1000];
+        snprintf(text, sizeof(text), T(SPARE) "      fallback: %s\n", none[i]);
+        struct loaded l = load(text);
+        assert_non_null(l.config);
+        const struct sl_fallback *f = &l.config->routes[0]->traffic->fallback;
+        assert_true(f->on == 0 && f->attempts == 4 && f->within_usec == 300000000);
+        unload(&l);
+    }
+}
+
 static void the_own_model_stays_the_first(void **state)
 {
     (void)state;
@@ -256,9 +276,8 @@ static void splits_are_routes_with_targets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_is_taken_or_told_why_not),
-        cmocka_unit_test(the_own_model_stays_the_first),
-        cmocka_unit_test(a_thousand_are_taken_and_no_more),
+        cmocka_unit_test(each_is_taken_or_told_why_not),  cmocka_unit_test(fallback_can_be_off),
+        cmocka_unit_test(the_own_model_stays_the_first),  cmocka_unit_test(a_thousand_are_taken_and_no_more),
         cmocka_unit_test(splits_are_routes_with_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

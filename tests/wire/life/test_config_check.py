@@ -106,6 +106,7 @@ CASES = {
     "no size": ("server: { limits: { body: big } }\n" + FINE, "1:27", "server.limits.body: must be a size like 8MiB"),
     "out of bounds": ("server: { limits: { body: 1B } }\n" + FINE, "1:27", "server.limits.body: must be from 1KiB to 1GiB"),
     "no number": ("upstream: { retries: many }\n" + FINE, "1:22", "upstream.retries: must be a whole number"),
+    "no budget": ("upstream: { retry_budget: off }\n" + FINE, "1:27", "upstream.retry_budget: must be a map like { share: 20%, least: 10 }; no repeats at all are { share: 0%, least: 0 }"),
     "no share": ("upstream: { retry_budget: { share: 0.2 } }\n" + FINE, "1:36", "upstream.retry_budget.share: must be a share from 0% to 100%, as in 20%"),
     "share too large": ("upstream: { retry_budget: { share: 101% } }\n" + FINE, "1:36", "must be a share from 0% to 100%"),
     "no least": ("upstream: { retry_budget: { least: few } }\n" + FINE, "1:36", "upstream.retry_budget.least: must be a whole number"),
