@@ -18,6 +18,7 @@
 #include "gate/config/settings.h"
 #include "gate/config/traffic.h"
 #include "gate/config/traffic_conf.h"
+#include "gate/policy/hedge.h"
 #include "gate/policy/period.h"
 #include "http/way.h"
 #include "llm/core/language.h"
@@ -375,10 +376,15 @@ void sl_route_adopt(struct sl_route *route, const struct sl_route *before)
     if (!route->traffic || !before || !before->traffic || route->traffic == before->traffic) {
         return;
     }
+    struct sl_hedges *hedges = route->traffic->hedges, *hedges_before = before->traffic->hedges;
     for (uint32_t i = 0; i < route->n_targets; i++) {
         uint32_t at = sl_traffic_find(before->traffic, before->n_targets, route->traffic->targets[i].print);
-        if (at != SL_NO_TARGET && sl_str_eq(route->targets[i].model, before->targets[at].model)) {
-            sl_pool_adopt(&route->traffic->pool, i, &before->traffic->pool, at);
+        if (at == SL_NO_TARGET || !sl_str_eq(route->targets[i].model, before->targets[at].model)) {
+            continue;
+        }
+        sl_pool_adopt(&route->traffic->pool, i, &before->traffic->pool, at);
+        if (hedges && hedges_before) {
+            sl_hedges_adopt(hedges, i, hedges_before, at);
         }
     }
 }

@@ -82,6 +82,18 @@ static struct sl_times *times_of(const struct sl_hedges *hedges, uint32_t target
     return &hedges->times[2 * (size_t)target + is_stream];
 }
 
+void sl_hedges_adopt(struct sl_hedges *hedges, uint32_t target, struct sl_hedges *from, uint32_t from_target)
+{
+    if (!hedges->times || !from->times) {
+        return;
+    }
+    pthread_mutex_lock(&from->lock);
+    for (unsigned k = 0; k < 2; k++) {
+        *times_of(hedges, target, k) = *times_of(from, from_target, k);
+    }
+    pthread_mutex_unlock(&from->lock);
+}
+
 uint64_t sl_hedges_after(struct sl_hedges *hedges, uint32_t target, bool is_stream)
 {
     if (hedges->rule.after_usec) {

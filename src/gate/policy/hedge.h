@@ -21,6 +21,8 @@ struct sl_hedges {
 SL_MUST int sl_hedges_init(struct sl_hedges *hedges, const struct sl_hedge_rule *rule, uint32_t n_targets,
                            struct sl_arena *arena);
 void sl_hedges_done(struct sl_hedges *hedges);
+/* What is known of a target that others were made for before; nobody is served by these yet. */
+void sl_hedges_adopt(struct sl_hedges *hedges, uint32_t target, struct sl_hedges *from, uint32_t from_target);
 /* A call begins. */
 void sl_hedges_earn(struct sl_hedges *hedges);
 /* True: one more may be made, and counts. */

@@ -121,12 +121,38 @@ static void it_follows_a_target_that_changes(void **state)
     end();
 }
 
+static void what_is_known_moves_to_the_next_ones(void **state)
+{
+    (void)state;
+    const struct sl_hedge_rule rules[] = { { 5, 0 }, { 5, MSEC } };
+    begin(5, 0);
+    for (unsigned i = 0; i < 100; i++) {
+        sl_hedges_measure(&hedges, 1, true, 100 * MSEC);
+    }
+    struct sl_hedges next = { 0 }, fixed = { 0 };
+    assert_int_equal(sl_hedges_init(&next, &rules[0], 3, &arena), 0);
+    assert_int_equal(sl_hedges_init(&fixed, &rules[1], 3, &arena), 0);
+    sl_hedges_adopt(&next, 2, &hedges, 1);
+    sl_hedges_adopt(&next, 0, &hedges, 0);
+    sl_hedges_adopt(&fixed, 2, &hedges, 1); /* which needs none */
+    sl_hedges_adopt(&next, 1, &fixed, 2);
+    assert_int_equal(sl_hedges_after(&next, 2, true), sl_hedges_after(&hedges, 1, true));
+    assert_in_range(sl_hedges_after(&next, 2, true), 100 * MSEC, 126 * MSEC);
+    assert_int_equal(sl_hedges_after(&next, 2, false), 0);
+    assert_int_equal(sl_hedges_after(&next, 0, true), 0);
+    assert_int_equal(sl_hedges_after(&next, 1, true), 0);
+    assert_int_equal(sl_hedges_after(&fixed, 2, true), MSEC);
+    sl_hedges_done(&next);
+    sl_hedges_done(&fixed);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_are_a_share_of_the_calls),    cmocka_unit_test(a_quiet_time_is_no_stock),
         cmocka_unit_test(a_fixed_time_holds_for_all),       cmocka_unit_test(the_p95_is_each_targets_own),
-        cmocka_unit_test(it_follows_a_target_that_changes),
+        cmocka_unit_test(it_follows_a_target_that_changes), cmocka_unit_test(what_is_known_moves_to_the_next_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """`hedge`: one more attempt elsewhere when the first token does not come."""
 import queue
+import signal
 import threading
 
 import pytest
+import yaml
 
 from harness import CHAT, DEADLINE, Sluice, wait_for
 from test_traffic import CLAUDE, EVENTS, FILTER, Lab, answer, claude_event, error, lab, model  # noqa: F401: lab is a fixture
@@ -249,6 +251,21 @@ def test_the_targets_own_p95(lab):
     slow = Script(then=None)
     start(lab, answer, answer, hedge={"after": "p95", "at_most": "100%"})
     assert lab.names(25, stream=True) == ["a"] * 25
+    lab.targets[0].act = slow
+    r = lab.call(True)
+    assert (r.status, r.get("x-sluice-target")) == (200, "b") and hedges(lab.sluice)["won"] == 1
+
+
+def test_the_p95_outlives_a_reload(lab):
+    slow = Script(then=None)
+    start(lab, answer, answer, hedge={"after": "p95", "at_most": "100%"})
+    assert lab.names(25, stream=True) == ["a"] * 25
+    path = lab.sluice.dir / "sluice.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["endpoints"][0]["sluice"]["targets"][1]["weight"] = 7
+    path.write_text(yaml.safe_dump(config))
+    lab.sluice.proc.send_signal(signal.SIGHUP)
+    wait_for(lambda: [t["weight"] for t in lab.sluice.call("GET", "/api/sluice/v1/targets").json()["targets"]] == [1, 7], "the reload")
     lab.targets[0].act = slow
     r = lab.call(True)
     assert (r.status, r.get("x-sluice-target")) == (200, "b") and hedges(lab.sluice)["won"] == 1
