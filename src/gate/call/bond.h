@@ -25,6 +25,7 @@ struct sl_bond {
     bool sees;        /* what the client is given is looked through */
     uint32_t n_keys;
     uint64_t keys[SL_BOND_KEYS];
+    uint64_t owner;          /* who asks */
     uint64_t scope;          /* who asks, and for which route: nobody meets another's conversations */
     struct sl_sealed sealed; /* in what the client is given */
     uint64_t n_sealed;       /* how many there were */

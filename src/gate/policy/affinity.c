@@ -81,15 +81,53 @@ uint64_t sl_affinity_find(struct sl_affinity *affinity, uint64_t key, uint64_t n
     return target;
 }
 
-void sl_affinity_put(struct sl_affinity *affinity, uint64_t key, uint64_t target, uint64_t ttl_usec, uint64_t now_usec)
+static uint64_t owner_of(uint64_t key)
 {
-    size_t at = key & (affinity->n_rows - 1);
-    struct place *row = row_take(affinity, at), *found = &row[0];
-    for (size_t i = 0; i < WAYS && found->key != key; i++) {
-        if (row[i].key == key || row[i].until_usec < found->until_usec) {
-            found = &row[i];
+    return key >> (64 - SL_AFFINITY_OWNER_BITS);
+}
+
+uint64_t sl_affinity_key(uint64_t owner_hash, uint64_t hash)
+{
+    uint64_t key = owner_hash << (64 - SL_AFFINITY_OWNER_BITS) | hash >> SL_AFFINITY_OWNER_BITS;
+    return key ? key : 1;
+}
+
+/* How many places of the row its owner has, the newcomer's counted in. */
+static size_t share_of(const struct place *row, uint64_t key, uint64_t newcomer)
+{
+    size_t n = owner_of(key) == owner_of(newcomer);
+    for (size_t i = 0; i < WAYS; i++) {
+        n += owner_of(row[i].key) == owner_of(key);
+    }
+    return n;
+}
+
+/* One that is free or over, or else that which ends first of whose who has most of them. */
+static struct place *place_make(struct place *row, uint64_t newcomer, uint64_t now_usec)
+{
+    struct place *first = &row[0], *loses = NULL;
+    size_t most = 0;
+    for (size_t i = 0; i < WAYS; i++) {
+        first = row[i].until_usec < first->until_usec ? &row[i] : first;
+    }
+    for (size_t i = 0; first->until_usec > now_usec && i < WAYS; i++) {
+        size_t share = share_of(row, row[i].key, newcomer);
+        if (share > most || (share == most && row[i].until_usec < loses->until_usec)) {
+            loses = &row[i];
+            most = share;
         }
     }
+    return loses ? loses : first;
+}
+
+void sl_affinity_put(struct sl_affinity *affinity, uint64_t key, uint64_t target, uint64_t ttl_usec, uint64_t now_usec)
+{
+    size_t at = key & (affinity->n_rows - 1), i = 0;
+    struct place *row = row_take(affinity, at);
+    while (i < WAYS && row[i].key != key) {
+        i++;
+    }
+    struct place *found = i < WAYS ? &row[i] : place_make(row, key, now_usec);
     *found = (struct place){ key, target, now_usec + ttl_usec };
     row_give(affinity, at);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where conversations are: which target has each, so that its prompt cache, or state that nobody else reads, is found
- * again. A fixed number of places, shared by all workers; where they are taken the one that ends first goes. Time comes
- * in. Any thread. */
+ * again. A fixed number of places, shared by all workers. Where they are taken, who has most of them loses the one that
+ * ends first: one caller's many conversations push out no other's few. Time comes in. Any thread. */
 #ifndef SL_GATE_AFFINITY_H
 #define SL_GATE_AFFINITY_H
 
@@ -19,9 +19,13 @@ struct sl_affinity;
 SL_MUST int sl_affinity_new(size_t max, struct sl_affinity **ret);
 void sl_affinity_free(struct sl_affinity *affinity);
 
+/* The key of a conversation: the highest bits say whose it is. Never 0. */
+#define SL_AFFINITY_OWNER_BITS 12
+uint64_t sl_affinity_key(uint64_t owner_hash, uint64_t hash);
+
 /* The target of a key, as it was put; 0: it is not known, or no more. */
 uint64_t sl_affinity_find(struct sl_affinity *affinity, uint64_t key, uint64_t now_usec);
-/* From now on, for so long. Neither key nor target is 0. */
+/* From now on, for so long. The target is not 0. */
 void sl_affinity_put(struct sl_affinity *affinity, uint64_t key, uint64_t target, uint64_t ttl_usec, uint64_t now_usec);
 /* How many are known. */
 size_t sl_affinity_count(struct sl_affinity *affinity, uint64_t now_usec);

@@ -84,12 +84,45 @@ static void a_day_of_conversations_fits(void **state)
     sl_affinity_free(table);
 }
 
+/* One caller fills the table over and over; what others had stays, and theirs are bounded by the rest. */
+static void one_callers_flood_pushes_out_no_others(void **state)
+{
+    (void)state;
+    enum { MAX = 4096, FEW = MAX / 16 };
+    static uint64_t few[FEW], last[MAX / 2];
+    struct sl_affinity *table = table_new(MAX);
+    struct sl_rng rng = { { 3, 5 } };
+    for (size_t i = 0; i < FEW; i++) { /* of eight callers */
+        few[i] = sl_affinity_key(100 + i % 8, sl_rng_next(&rng));
+        sl_affinity_put(table, few[i], i + 1, HOUR, 0); /* which end before all others */
+    }
+    for (size_t i = 0; i < 20 * MAX; i++) {
+        uint64_t key = sl_affinity_key(7, sl_rng_next(&rng));
+        last[i % SL_ARRAY_LEN(last)] = key;
+        sl_affinity_put(table, key, i + 1, 2 * HOUR, SEC + i);
+    }
+    for (size_t i = 0; i < FEW; i++) {
+        assert_int_equal(sl_affinity_find(table, few[i], 2 * SEC), i + 1);
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < SL_ARRAY_LEN(last); i++) {
+        n += sl_affinity_find(table, last[i], 2 * SEC) != 0;
+    }
+    assert_true(n > SL_ARRAY_LEN(last) * 8 / 10); /* the flood has its newest, where there is room */
+    assert_true(sl_affinity_count(table, 2 * SEC) <= MAX);
+    sl_affinity_put(table, sl_affinity_key(7, 5), 9, HOUR, 3 * HOUR); /* what is over is nobody's */
+    assert_int_equal(sl_affinity_count(table, 3 * HOUR), 1);
+    assert_true(sl_affinity_key(0, 0) != 0);
+    sl_affinity_free(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_is_known_until_its_time_is_over),
         cmocka_unit_test(where_all_places_are_taken_the_first_to_end_goes),
         cmocka_unit_test(a_day_of_conversations_fits),
+        cmocka_unit_test(one_callers_flood_pushes_out_no_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
