@@ -10,7 +10,6 @@
 static const struct sl_manners manners = {
     .refusal_status = 400,
     .has_fastapi_texts = true,
-    .reads_should_retry = true,
 };
 
 const struct sl_dialect sl_dialect_mlflow3_openai = {

@@ -309,3 +309,14 @@ CHAT_REPLY = (
     b'"choices": [ {"index": 0, "message": {"role": "assistant", "content": "hi \\u00e9", "refusal": null}, "logprobs": null, '
     b'"finish_reason": "stop"} ], "usage": {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}, "system_fingerprint": "fp" }'
 )
+
+# A call of the route `chat` in each dialect.
+PATHS = {
+    "/v1/chat/completions": CHAT,
+    "/gateway/chat/invocations": {"messages": CHAT["messages"]},
+    "/v1/messages": {**CHAT, "max_tokens": 9},
+    "/v1beta/models/chat:generateContent": {"contents": [{"parts": [{"text": "hello"}]}]},
+    "/model/chat/converse": {"messages": [{"role": "user", "content": [{"text": "hello"}]}]},
+    "/v2/chat": CHAT,
+    "/v1/responses": {"model": "chat", "input": "hello"},
+}

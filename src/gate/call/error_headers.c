@@ -42,8 +42,8 @@ static bool is_hopeless(enum sl_error_type type)
     return false;
 }
 
-int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool reads_should_retry,
-                     struct sl_arena *arena, struct sl_headers *io_headers)
+int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, struct sl_arena *arena,
+                     struct sl_headers *io_headers)
 {
     int r = wait_add(error, arena, io_headers);
     if (r == 0 && error->type == SL_ERR_CALLER_UNSUPPORTED_MEDIA) {
@@ -63,7 +63,7 @@ int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool re
         r = sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[0]);
         r = r < 0 ? r : sl_headers_add(io_headers, arena, SL_STR("www-authenticate"), schemes[1]);
     }
-    if (r == 0 && reads_should_retry && (error->is_final || is_hopeless(error->type))) {
+    if (r == 0 && (error->is_final || is_hopeless(error->type))) {
         r = sl_headers_add(io_headers, arena, SL_STR("x-should-retry"), SL_STR("false"));
     }
     return r;

@@ -11,9 +11,8 @@ struct sl_arena;
 struct sl_headers;
 struct sl_llm_error;
 
-/* Adds it. The error's status is set; `allowed` are the path's methods; `reads_should_retry`: the client obeys
- * x-should-retry. */
-SL_MUST int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, bool reads_should_retry,
-                             struct sl_arena *arena, struct sl_headers *io_headers);
+/* Adds it. The error's status is set; `allowed` are the path's methods. */
+SL_MUST int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, struct sl_arena *arena,
+                             struct sl_headers *io_headers);
 
 #endif

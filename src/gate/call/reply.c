@@ -154,8 +154,7 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
     }
     struct sl_headers headers = { 0 };
     int r = sl_buf_status(out);
-    r = r < 0 ? r
-              : sl_error_headers(error, x->match.allowed, x->dialect->manners->reads_should_retry, x->arena, &headers);
+    r = r < 0 ? r : sl_error_headers(error, x->match.allowed, x->arena, &headers);
     if (r == 0 && x->dialect->error_header) {
         r = sl_headers_add(&headers, x->arena, sl_str_c(x->dialect->error_header), x->dialect->error_kind(error));
     }

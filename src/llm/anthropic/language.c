@@ -73,7 +73,6 @@ const struct sl_language sl_language_anthropic = {
 static const struct sl_manners manners = {
     .refusal_status = 400,
     .limit_names_wait = true,
-    .reads_should_retry = true,
 };
 
 static void no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error)

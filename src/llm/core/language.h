@@ -165,7 +165,6 @@ struct sl_manners {
     bool limit_names_wait;      /* a limit that refuses says how long to wait, and is the one that makes wait longest */
     bool needs_absolute_urls;   /* its clients follow a route's URL as it is */
     bool has_fastapi_texts;     /* of a path or method that is not there it says "Not Found" and no more */
-    bool reads_should_retry;    /* its clients obey x-should-retry */
     uint64_t first_byte_usec;   /* how long its clients wait for a reply, and a little less; 0: 600 s */
 };
 

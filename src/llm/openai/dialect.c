@@ -220,7 +220,6 @@ const struct sl_language sl_language_openai_like = {
 static const struct sl_manners manners = {
     .refusal_status = 400,
     .limit_names_wait = true,
-    .reads_should_retry = true,
 };
 
 const struct sl_dialect sl_dialect_openai = {

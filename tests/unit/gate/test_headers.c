@@ -416,33 +416,28 @@ static void an_error_tells_in_its_head(void **state)
     (void)state;
     static const struct {
         struct sl_llm_error error;
-        bool reads_should_retry;
         const char *want;
     } cases[] = {
-        { { .type = SL_ERR_CALLER_NOT_FOUND, .status = 404 }, true, "" },
-        { { .type = SL_ERR_POLICY_RATE_LIMITED, .status = 429, .retry_after_sec = 7 }, true, "retry-after: 7" },
-        { { .type = SL_ERR_POLICY_RATE_LIMITED, .status = 429, .retry_after_sec = 121 }, true, "" },
-        { { .type = SL_ERR_SLUICE_DRAINING, .status = 503 }, true, "retry-after: 1" },
-        { { .type = SL_ERR_PROVIDER_OVERLOADED, .status = 503 }, true, "" },
-        { { .type = SL_ERR_CALLER_METHOD_NOT_ALLOWED, .status = 405 }, true, "allow: GET, POST" },
+        { { .type = SL_ERR_CALLER_NOT_FOUND, .status = 404 }, "" },
+        { { .type = SL_ERR_POLICY_RATE_LIMITED, .status = 429, .retry_after_sec = 7 }, "retry-after: 7" },
+        { { .type = SL_ERR_POLICY_RATE_LIMITED, .status = 429, .retry_after_sec = 121 }, "" },
+        { { .type = SL_ERR_SLUICE_DRAINING, .status = 503 }, "retry-after: 1" },
+        { { .type = SL_ERR_PROVIDER_OVERLOADED, .status = 503 }, "" },
+        { { .type = SL_ERR_CALLER_METHOD_NOT_ALLOWED, .status = 405 }, "allow: GET, POST" },
         { { .type = SL_ERR_CALLER_UNAUTHENTICATED, .status = 401 },
-          true,
           "www-authenticate: Bearer realm=\"sluice\"\nwww-authenticate: Basic realm=\"sluice\"\nx-should-retry: "
           "false" },
-        { { .type = SL_ERR_PROVIDER_AUTH_FAILED, .status = 502 }, true, "x-should-retry: false" },
-        { { .type = SL_ERR_PROVIDER_AUTH_FAILED, .status = 502 }, false, "" },
-        { { .type = SL_ERR_PROVIDER_BAD_RESPONSE, .status = 502 }, true, "" },
-        { { .type = SL_ERR_PROVIDER_BAD_RESPONSE, .status = 502, .is_final = true }, true, "x-should-retry: false" },
-        { { .type = SL_ERR_PROVIDER_BAD_RESPONSE, .status = 502, .is_final = true }, false, "" },
-        { { .type = SL_ERR_PROVIDER_TIMEOUT_CONNECT, .status = 504 }, true, "" },
-        { { .type = SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE, .status = 504 }, true, "x-should-retry: false" },
-        { { .type = SL_ERR_PROVIDER_TIMEOUT_IDLE, .status = 504 }, true, "x-should-retry: false" },
-        { { .type = SL_ERR_PROVIDER_TIMEOUT_TOTAL, .status = 504 }, true, "x-should-retry: false" },
-        { { .type = SL_ERR_PROVIDER_TIMEOUT_TOTAL, .status = 504 }, false, "" },
+        { { .type = SL_ERR_PROVIDER_AUTH_FAILED, .status = 502 }, "x-should-retry: false" },
+        { { .type = SL_ERR_PROVIDER_BAD_RESPONSE, .status = 502 }, "" },
+        { { .type = SL_ERR_PROVIDER_BAD_RESPONSE, .status = 502, .is_final = true }, "x-should-retry: false" },
+        { { .type = SL_ERR_PROVIDER_TIMEOUT_CONNECT, .status = 504 }, "" },
+        { { .type = SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE, .status = 504 }, "x-should-retry: false" },
+        { { .type = SL_ERR_PROVIDER_TIMEOUT_IDLE, .status = 504 }, "x-should-retry: false" },
+        { { .type = SL_ERR_PROVIDER_TIMEOUT_TOTAL, .status = 504 }, "x-should-retry: false" },
     };
     for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
         struct sl_headers headers = { 0 };
-        int r = sl_error_headers(&cases[i].error, SL_GET | SL_POST, cases[i].reads_should_retry, &arena, &headers);
+        int r = sl_error_headers(&cases[i].error, SL_GET | SL_POST, &arena, &headers);
         assert_int_equal(r, 0);
         headers_are(&headers, cases[i].want);
     }

@@ -4,19 +4,9 @@ import json
 import queue
 import time
 
-from harness import CHAT, Sluice, chat_route
+from harness import CHAT, PATHS, Sluice, chat_route
 from test_traffic import EVENTS, Lab, answer, error, lab  # noqa: F401: lab is a fixture
 from upstream import Upstream
-
-PATHS = {
-    "/v1/chat/completions": CHAT,
-    "/gateway/chat/invocations": {"messages": CHAT["messages"]},
-    "/v1/messages": {**CHAT, "max_tokens": 9},
-    "/v1beta/models/chat:generateContent": {"contents": [{"parts": [{"text": "hello"}]}]},
-    "/model/chat/converse": {"messages": [{"role": "user", "content": [{"text": "hello"}]}]},
-    "/v2/chat": CHAT,
-    "/v1/responses": {"model": "chat", "input": "hello"},
-}
 
 
 def silent(ex):

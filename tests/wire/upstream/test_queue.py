@@ -5,8 +5,7 @@ import queue
 import signal
 import threading
 
-from harness import CHAT, DEADLINE, Sluice, wait_for
-from test_deadline import PATHS
+from harness import CHAT, DEADLINE, PATHS, Sluice, wait_for
 from test_traffic import Lab, answer, error, lab, model, old  # noqa: F401: lab is a fixture
 
 

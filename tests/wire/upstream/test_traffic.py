@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from harness import CHAT, CHAT_REPLY, Conn, Sluice, wait_for
+from harness import CHAT, CHAT_REPLY, PATHS, Conn, Sluice, wait_for
 from upstream import Upstream
 
 EVENTS = [
@@ -358,6 +358,18 @@ def test_nothing_is_sent_again_behind_the_first_byte(lab):
     assert r.status == 200 and r.get("x-sluice-target") == "bad" and b"error" in r.body and (bad.n, good.n) == (1, 0)
 
 
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("cause", ["billing", "auth"])
+def test_what_only_the_operator_can_mend_is_not_worth_another_call(lab, path, cause):
+    """Whatever the client speaks; MLflow's paths keep a refused credential's status."""
+    bad = lab.target(CAUSES[cause])
+    lab.start([], first=bad)
+    r = lab.sluice.call("POST", path, PATHS[path])
+    status = 401 if cause == "auth" and path.endswith("invocations") else 502
+    assert (r.status, r.get("x-sluice-error-type"), r.get("x-should-retry")) == (status, {"billing": "provider_billing", "auth": "provider_auth_failed"}[cause], "false"), r.body
+    assert bad.n == 1
+
+
 # --- how often, how long ---
 
 
@@ -400,14 +412,13 @@ def test_a_wait_that_a_target_asks_for_is_kept(lab):
     assert waits[1] == ("good", "0") and waits[0][0] == "bad" and 40 < int(waits[0][1]) <= 60
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/gateway/chat/invocations", "/v1/messages"])
+@pytest.mark.parametrize("path", PATHS)
 def test_when_all_rest_the_client_is_told_at_once(lab, path):
     bad = [lab.target(error("429 Too Many", headers=[("Retry-After", "31536000")])) for _ in range(2)]
     lab.start([(f"bad{i}", t, {}) for i, t in enumerate(bad)], **NOW)
     r = lab.call()
     assert r.status == 429
-    body = {**CHAT, "max_tokens": 9} if path == "/v1/messages" else {k: v for k, v in CHAT.items() if k != "model" or "v1" in path}
-    r = lab.sluice.call("POST", path, body)
+    r = lab.sluice.call("POST", path, PATHS[path])
     assert r.status == 503 and r.get("x-sluice-error-type") == "provider_overloaded" and 100 < int(r.get("retry-after")) <= 120
     assert [t.n for t in bad] == [1, 1]
 
@@ -616,13 +627,12 @@ def test_what_is_no_fault_of_the_target_opens_nothing(lab, cause):
     assert state_of(lab.sluice)["state"] == "closed" and bad.n == 5
 
 
-@pytest.mark.parametrize("path", ["/v1/chat/completions", "/gateway/chat/invocations", "/v1/messages"])
+@pytest.mark.parametrize("path", PATHS)
 def test_when_all_are_open_the_client_is_told_at_once(lab, path):
     bad = [lab.target(error("500 Oops")) for _ in range(2)]
     lab.start([(f"bad{i}", t, {}) for i, t in enumerate(bad)], breaker={**RULE, "errors": 1, "open": "30s"}, **NOW)
     assert lab.call().status == 500
-    body = {**CHAT, "max_tokens": 9} if path == "/v1/messages" else {k: v for k, v in CHAT.items() if k != "model" or "v1" in path}
-    r = lab.sluice.call("POST", path, body)
+    r = lab.sluice.call("POST", path, PATHS[path])
     assert r.status == 503 and r.get("x-sluice-error-type") == "provider_overloaded" and 25 < int(r.get("retry-after")) <= 30
     assert [t.n for t in bad] == [1, 1]
     why = "No target of the route 'chat' takes calls now (2 failed again and again): try again in "
