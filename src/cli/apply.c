@@ -4,10 +4,9 @@
  * again. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "config_set.h"
+#include "apply_body.h"
 #include "declare.h"
 
 #define IN_FLIGHT 16
@@ -16,12 +15,10 @@ enum change { KEEP, CREATE, REPLACE, DELETE };
 
 struct plan {
     char *name;
-    char *body;   /* of PUT; NULL: none */
-    char *limits; /* of set_limits; NULL: they stay */
-    char *unset;  /* a reference of the file that stands for nothing here; NULL: none */
+    struct apply_body body; /* of PUT */
+    char *limits;           /* of set_limits; NULL: they stay */
     enum change change;
-    bool has_secret; /* a literal is in the body */
-    bool is_there;   /* on the gateway, made by a call */
+    bool is_there; /* on the gateway, made by a call */
 };
 
 struct apply {
@@ -61,132 +58,6 @@ static int plan_cmp(const void *a, const void *b)
 
 /* --- the file --- */
 
-static int secret_file_read(const char *file, char **ret)
-{
-    char at[600];
-    snprintf(at, sizeof(at), "@%s", file);
-    if (cli_read(at, ret)) {
-        return -1;
-    }
-    (*ret)[strcspn(*ret, "\r\n")] = '\0';
-    return 1;
-}
-
-/* The value that a reference stands for: "$NAME", {"file": "PATH"}, and for a secret also "PATH" where there is such a
- * file, as MLflow reads it, or the literal. 1 and *ret (the caller frees it; NULL: it stands for nothing, the stored
- * secret stays), 0 when it is no reference, or -1 after a message. */
-static int reference_resolve(const sluice_result *route, const char *path, bool is_secret, char **ret)
-{
-    const char *text = sluice_json_get(route, path, NULL);
-    char at[640];
-    *ret = NULL;
-    if (sluice_json_kind(route, path) == 's' && text[0] == '$') {
-        const char *value = getenv(text + 1);
-        *ret = value && *value ? strdup(value) : NULL;
-        return 1;
-    }
-    if (sluice_json_kind(route, path) == 's' && is_secret) {
-        struct stat st;
-        if (stat(text, &st) == 0 && S_ISREG(st.st_mode)) {
-            return secret_file_read(text, ret);
-        }
-        *ret = strdup(text);
-        return *ret ? 1 : -1;
-    }
-    snprintf(at, sizeof(at), "%s.file", path);
-    if (sluice_json_kind(route, path) != 'o' || sluice_json_count(route, path) != 1 ||
-        sluice_json_kind(route, at) != 's') {
-        return 0;
-    }
-    const char *file = sluice_json_get(route, at, NULL);
-    return access(file, F_OK) == 0 ? secret_file_read(file, ret) : 1;
-}
-
-/* What a reference to nothing is, in words: for the route that cannot do without. */
-static char *unset_text(const sluice_result *route, const char *path)
-{
-    char at[640], *text = NULL;
-    snprintf(at, sizeof(at), "%s.file", path);
-    bool is_variable = sluice_json_kind(route, path) == 's';
-    const char *name = sluice_json_get(route, is_variable ? path : at, NULL);
-    int n = asprintf(&text, is_variable ? "%s: %s is not set" : "%s: there is no file %s", path, name);
-    return n < 0 ? NULL : text;
-}
-
-static void value_put(FILE *out, const sluice_result *route, const char *path)
-{
-    size_t len;
-    const char *json = sluice_json_get(route, path, &len);
-    if (sluice_json_kind(route, path) == 's') {
-        cli_json_string(out, json);
-    } else {
-        declare_put_compact(out, json ? json : "null", json ? len : 4);
-    }
-}
-
-/* The configuration with its references resolved, or left out. `config` or, as Databricks spells it,
- * `{provider}_config`. */
-static int config_put(FILE *out, const sluice_result *route, struct plan *plan)
-{
-    int n = 0;
-    const char *key, *provider = sluice_json_get(route, "model.provider", NULL);
-    char config[300] = "model.config";
-    if (sluice_json_kind(route, config) != 'o') {
-        snprintf(config, sizeof(config), "model.%.200s_config", provider);
-    }
-    for (size_t i = 0; (key = sluice_json_key(route, config, i)); i++) {
-        char path[600], *secret;
-        snprintf(path, sizeof(path), "%s.%.250s", config, key);
-        int is_reference = reference_resolve(route, path, config_set_is_secret_name(key), &secret);
-        if (is_reference < 0) {
-            return CLI_LOCAL;
-        }
-        if (is_reference && !secret) {
-            plan->unset = plan->unset ? plan->unset : unset_text(route, path);
-            continue;
-        }
-        fputs(n++ ? "," : "", out);
-        cli_json_string(out, key);
-        putc(':', out);
-        if (secret) {
-            cli_json_string(out, secret);
-            explicit_bzero(secret, strlen(secret));
-            free(secret);
-            plan->has_secret = true;
-        } else {
-            value_put(out, route, path);
-        }
-    }
-    return CLI_DONE;
-}
-
-static int body_make(const sluice_result *route, struct plan *plan)
-{
-    size_t len;
-    FILE *out = open_memstream(&plan->body, &len);
-    if (!out) {
-        return cli_fail(CLI_LOCAL, "out of memory");
-    }
-    fputs("{\"route_type\":", out);
-    value_put(out, route, sluice_json_kind(route, "route_type") ? "route_type" : "endpoint_type");
-    fputs(",\"model\":{\"provider\":", out);
-    value_put(out, route, "model.provider");
-    fputs(",\"name\":", out);
-    value_put(out, route, "model.name");
-    fputs(",\"config\":{", out);
-    int r = config_put(out, route, plan);
-    fputs("}}", out);
-    static const char *const others[] = { "limit", "sluice" };
-    for (size_t i = 0; i < 2; i++) {
-        if (sluice_json_kind(route, others[i]) && sluice_json_kind(route, others[i]) != '0') {
-            fprintf(out, ",\"%s\":", others[i]);
-            value_put(out, route, others[i]);
-        }
-    }
-    putc('}', out);
-    return fclose(out) == 0 ? r : cli_fail(CLI_LOCAL, "out of memory");
-}
-
 /* JSON, or else YAML: then through the reader that `sluice serve` has. */
 static int text_parse(const char *name, const char *text, sluice_result **ret)
 {
@@ -206,32 +77,6 @@ static int text_parse(const char *name, const char *text, sluice_result **ret)
     return r;
 }
 
-/* What is needed is there, and nothing that would be silently left out. `at` is where, for messages. */
-static int route_check(const char *name, const char *at, const sluice_result *route)
-{
-    static const char *const known[] = { "name", "route_type", "endpoint_type", "model", "limit", "limits", "sluice" };
-    const char *key, *nearest = NULL;
-    int distance = -1;
-    for (size_t i = 0; (key = sluice_json_key(route, "", i)); i++) {
-        size_t k = 0;
-        while (k < sizeof(known) / sizeof(known[0]) && strcmp(known[k], key) != 0) {
-            cli_nearest(key, known[k++], &nearest, &distance);
-        }
-        if (k == sizeof(known) / sizeof(known[0])) {
-            return cli_fail(CLI_LOCAL, "%s: %s.%s: no such member%s%s%s", name, at, key,
-                            nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
-        }
-    }
-    const char *type = sluice_json_kind(route, "endpoint_type") ? "endpoint_type" : "route_type";
-    const char *const needed[] = { "name", type, "model.provider", "model.name" };
-    for (size_t k = 0; k < 4; k++) {
-        if (sluice_json_kind(route, needed[k]) != 's') {
-            return cli_fail(CLI_LOCAL, "%s: %s.%s: expected a string", name, at, needed[k]);
-        }
-    }
-    return 0;
-}
-
 static int limits_make(const sluice_result *route, struct plan *plan)
 {
     size_t len;
@@ -239,7 +84,7 @@ static int limits_make(const sluice_result *route, struct plan *plan)
     if (!out) {
         return cli_fail(CLI_LOCAL, "out of memory");
     }
-    value_put(out, route, "limits");
+    apply_body_put(out, route, "limits");
     return fclose(out) == 0 ? 0 : cli_fail(CLI_LOCAL, "out of memory");
 }
 
@@ -252,15 +97,15 @@ static int route_read(struct apply *a, const char *at)
         return cli_fail(CLI_LOCAL, "%s: %s: expected a route with name, route_type and model", a->args->words[0], at);
     }
     int r = sluice_json_parse(json, len, &route, NULL) < 0 ? cli_fail(CLI_LOCAL, "out of memory") : 0;
-    r = r ? r : route_check(a->args->words[0], at, route);
+    r = r ? r : apply_body_check(a->args->words[0], at, route);
     struct plan *plan = r ? NULL : plan_add(a, sluice_json_get(route, "name", NULL));
-    r = r ? r : plan ? body_make(route, plan) : cli_fail(CLI_LOCAL, "out of memory");
+    r = r ? r : plan ? apply_body_make(route, &plan->body) : cli_fail(CLI_LOCAL, "out of memory");
     if (r == 0 && sluice_json_kind(route, "limits") == 'l') {
         r = limits_make(route, plan);
     }
     if (plan) {
         plan->change = CREATE;
-        a->has_secret |= plan->has_secret;
+        a->has_secret |= plan->body.has_secret;
     }
     sluice_result_free(route);
     return r;
@@ -317,30 +162,6 @@ static int file_read(struct apply *a)
 
 /* --- the difference --- */
 
-/* Does the gateway have it as the body wants it? The members' spelling counts: export writes the gateway's. */
-static bool is_same(const char *body, const sluice_result *there)
-{
-    sluice_result *want = NULL;
-    static const char *const paths[] = { "route_type", "model.provider", "model.name", "limit", "sluice" };
-    bool same = sluice_json_parse(body, SLUICE_NUL_TERMINATED, &want, NULL) == 0;
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && same; i++) {
-        size_t n = 0, m = 0;
-        const char *x = sluice_json_get(want, paths[i], &n), *y = sluice_json_get(there, paths[i], &m);
-        same = (!x && !y) || (x && y && n == m && memcmp(x, y, n) == 0);
-    }
-    same = same && sluice_json_count(want, "model.config") == sluice_json_count(there, "model.config");
-    const char *key;
-    for (size_t i = 0; same && (key = sluice_json_key(want, "model.config", i)); i++) {
-        char path[512];
-        size_t n = 0, m = 0;
-        snprintf(path, sizeof(path), "model.config.%s", key);
-        const char *x = sluice_json_get(want, path, &n), *y = sluice_json_get(there, path, &m);
-        same = x && y && n == m && memcmp(x, y, n) == 0;
-    }
-    sluice_result_free(want);
-    return same;
-}
-
 static bool has_same_limits(const char *limits, const sluice_result *there)
 {
     size_t len = 0;
@@ -372,7 +193,7 @@ static int route_compare(void *arg, const sluice_result *listed)
         return r;
     }
     plan->is_there = true;
-    plan->change = !plan->has_secret && is_same(plan->body, there) ? KEEP : REPLACE;
+    plan->change = !plan->body.has_secret && apply_body_is_same(plan->body.json, there) ? KEEP : REPLACE;
     if (plan->limits && has_same_limits(plan->limits, there)) {
         free(plan->limits);
         plan->limits = NULL;
@@ -405,9 +226,9 @@ static int unset_tell(const struct apply *a)
     int r = CLI_DONE;
     for (size_t i = 0; i < a->n_plans; i++) {
         const struct plan *p = &a->plans[i];
-        if (p->change == CREATE && p->unset) {
+        if (p->change == CREATE && p->body.unset) {
             r = cli_fail(CLI_LOCAL, "%s: the route '%s' would be new, and its %s", a->args->words[0], p->name,
-                         p->unset);
+                         p->body.unset);
         }
     }
     return r;
@@ -422,7 +243,8 @@ static size_t difference_show(const struct apply *a)
         if (p->change != KEEP || p->limits) {
             n++;
             cli_print(stdout, "%c %s%s%s", p->change == KEEP ? '~' : signs[p->change], p->name,
-                      p->has_secret ? " (sets a secret)" : "", p->limits && p->change != CREATE ? " (limits)" : "");
+                      p->body.has_secret ? " (sets a secret)" : "",
+                      p->limits && p->change != CREATE ? " (limits)" : "");
         }
     }
     fflush(stdout);
@@ -444,7 +266,7 @@ static int request_of(const struct apply *a, const struct plan *p, int phase, sl
         return sluice_request_set_limits(a->client, p->name, p->limits, SLUICE_NUL_TERMINATED, request, err);
     }
     char *path = declare_path(OWN_ROUTES, p->name);
-    int r = path ? sluice_request_http(a->client, p->change == DELETE ? "DELETE" : "PUT", path, p->body,
+    int r = path ? sluice_request_http(a->client, p->change == DELETE ? "DELETE" : "PUT", path, p->body.json,
                                        SLUICE_NUL_TERMINATED, request, err)
                  : SLUICE_ENOMEM;
     free(path);
@@ -561,13 +383,13 @@ int cli_routes_apply(const struct cli_args *args)
         fprintf(stderr, n ? args->is_dry_run ? "nothing was changed\n" : "applied\n" : "nothing to change\n");
     }
     for (size_t i = 0; i < a.n_plans; i++) {
-        if (a.plans[i].body && a.plans[i].has_secret) {
-            explicit_bzero(a.plans[i].body, strlen(a.plans[i].body));
+        if (a.plans[i].body.json && a.plans[i].body.has_secret) {
+            explicit_bzero(a.plans[i].body.json, strlen(a.plans[i].body.json));
         }
         free(a.plans[i].name);
-        free(a.plans[i].body);
+        free(a.plans[i].body.json);
+        free(a.plans[i].body.unset);
         free(a.plans[i].limits);
-        free(a.plans[i].unset);
     }
     free(a.plans);
     sluice_result_free(a.file);

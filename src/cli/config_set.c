@@ -36,7 +36,16 @@ static int setting_parse(const char *text, struct setting *s)
         return cli_usage("routes create", "'%s' is not KEY=VALUE, such as openai_api_base=https://example.com/v1",
                          text);
     }
+    static const char *const of_route[] = { "sluice", "targets", "limit", "limits" };
     snprintf(s->key, sizeof(s->key), "%.*s", (int)dot, text);
+    for (size_t i = 0; i < sizeof(of_route) / sizeof(of_route[0]); i++) {
+        if (strcmp(s->key, of_route[i]) == 0) {
+            return cli_usage("routes create",
+                             "--set is for the provider's configuration, which has no %s: a route with more than that "
+                             "comes from a file, by sluice routes apply",
+                             s->key);
+        }
+    }
     snprintf(s->member, sizeof(s->member), "%.*s", dot < len ? (int)(len - dot - 1) : 0, text + dot + (dot < len));
     s->value = equals + 1;
     s->is_secret = config_set_is_secret_name(*s->member ? s->member : s->key);

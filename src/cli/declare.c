@@ -92,50 +92,158 @@ struct names {
     size_t n, cap;
 };
 
-static void member_put(FILE *out, const sluice_result *route, const char *path, const char *label)
+static void value_put(FILE *out, const sluice_result *route, const char *path)
 {
     size_t len;
     const char *json = sluice_json_get(route, path, &len);
-    if (json) {
-        fprintf(out, ",\"%s\":", label);
-        if (sluice_json_kind(route, path) == 's') {
-            cli_json_string(out, json);
-        } else {
-            fprintf(out, "%.*s", (int)len, json);
-        }
+    if (sluice_json_kind(route, path) == 's') {
+        cli_json_string(out, json);
+    } else {
+        fprintf(out, "%.*s", (int)len, json);
     }
 }
 
-/* The configuration's members, and a reference for each secret. */
-static void config_put(FILE *out, const sluice_result *route, const char *name)
+static void member_put(FILE *out, const sluice_result *route, const char *path, const char *label)
+{
+    if (sluice_json_kind(route, path)) {
+        fprintf(out, ",\"%s\":", label);
+        value_put(out, route, path);
+    }
+}
+
+static void key_put(FILE *out, const char *key, int *io_n)
+{
+    fputs((*io_n)++ ? "," : "", out);
+    cli_json_string(out, key);
+    putc(':', out);
+}
+
+/* Of a route or a target: where its configuration is, and the prints of its secrets, whose names are paths in it. */
+struct conf {
+    const sluice_result *route;
+    const char *config, *secrets;
+    const char *owner; /* its variables begin with that */
+};
+
+/* The next secret below that path, from *io_at on; NULL: there is none. */
+static const char *secret_next(const struct conf *conf, const char *below, size_t *io_at)
+{
+    const char *key;
+    while ((key = sluice_json_key(conf->route, conf->secrets, (*io_at)++)) && strncmp(key, below, strlen(below)) != 0) {
+    }
+    return key;
+}
+
+static void conf_put(FILE *out, const struct conf *conf, const char *below);
+
+/* A map below `below` ("aws_config."). */
+static void map_put(FILE *out, const struct conf *conf, const char *below, const char *key, size_t len, int *io_n)
+{
+    char name[512], deeper[512];
+    snprintf(name, sizeof(name), "%.*s", (int)len, key);
+    snprintf(deeper, sizeof(deeper), "%s%.*s.", below, (int)len, key);
+    key_put(out, name, io_n);
+    conf_put(out, conf, deeper);
+}
+
+/* Its members below `below` (""), and a reference for each secret. */
+static void conf_put(FILE *out, const struct conf *conf, const char *below)
 {
     int n = 0;
     const char *key;
-    fputs(",\"config\":{", out);
-    for (size_t i = 0; (key = sluice_json_key(route, "model.config", i)); i++) {
-        char path[512];
-        size_t len;
-        snprintf(path, sizeof(path), "model.config.%s", key);
-        const char *json = sluice_json_get(route, path, &len);
-        if (!json) {
-            continue;
-        }
-        fputs(n++ ? "," : "", out);
-        cli_json_string(out, key);
-        putc(':', out);
-        if (sluice_json_kind(route, path) == 's') {
-            cli_json_string(out, json);
+    char at[1400], path[1800], last[512] = "";
+    snprintf(at, sizeof(at), "%s%s%.*s", conf->config, *below ? "." : "", (int)strlen(below) - (*below != 0), below);
+    putc('{', out);
+    for (size_t i = 0; (key = sluice_json_key(conf->route, at, i)); i++) {
+        snprintf(path, sizeof(path), "%s.%.256s", at, key);
+        if (sluice_json_kind(conf->route, path) == 'o') {
+            map_put(out, conf, below, key, strlen(key), &n);
         } else {
-            fprintf(out, "%.*s", (int)len, json);
+            key_put(out, key, &n);
+            value_put(out, conf->route, path);
         }
     }
-    for (size_t i = 0; (key = sluice_json_key(route, "secrets", i)); i++) {
-        char variable[600] = "$";
-        declare_variable(name, key, variable + 1, sizeof(variable) - 1);
-        fputs(n++ ? "," : "", out);
-        cli_json_string(out, key);
-        putc(':', out);
+    for (size_t i = 0; (key = secret_next(conf, below, &i));) {
+        char variable[1024] = "$";
+        const char *name = key + strlen(below);
+        size_t len = strcspn(name, ".");
+        if (name[len]) { /* of a map, which is there already if it has anything else */
+            snprintf(path, sizeof(path), "%s.%.*s", at, (int)len, name);
+            bool is_there = sluice_json_kind(conf->route, path) || strncmp(last, name, len + 1) == 0;
+            snprintf(last, sizeof(last), "%s", name);
+            if (!is_there) {
+                map_put(out, conf, below, name, len, &n);
+            }
+            continue;
+        }
+        declare_variable(conf->owner, key, variable + 1, sizeof(variable) - 1);
+        key_put(out, name, &n);
         cli_json_string(out, variable);
+    }
+    putc('}', out);
+}
+
+static void model_put(FILE *out, const sluice_result *route, const char *model, const char *secrets, const char *owner)
+{
+    char path[1024];
+    int n = 0;
+    static const char *const members[] = { "provider", "name" };
+    putc('{', out);
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s.%s", model, members[i]);
+        if (sluice_json_kind(route, path)) {
+            key_put(out, members[i], &n);
+            value_put(out, route, path);
+        }
+    }
+    snprintf(path, sizeof(path), "%s.config", model);
+    key_put(out, "config", &n);
+    conf_put(out, &(struct conf){ route, path, secrets, owner }, "");
+    putc('}', out);
+}
+
+static void target_put(FILE *out, const sluice_result *route, const char *target, const char *owner)
+{
+    int n = 0;
+    const char *key;
+    char path[1024], secrets[512], both[1024];
+    snprintf(path, sizeof(path), "%s.name", target);
+    const char *name = sluice_json_str(route, path, NULL);
+    snprintf(secrets, sizeof(secrets), "target_secrets[\"%s\"]", name ? name : ""); /* it may have a dot */
+    snprintf(both, sizeof(both), "%s_%s", owner, name ? name : "");
+    putc('{', out);
+    for (size_t i = 0; (key = sluice_json_key(route, target, i)); i++) {
+        snprintf(path, sizeof(path), "%s.%s", target, key);
+        key_put(out, key, &n);
+        if (strcmp(key, "model") == 0) {
+            model_put(out, route, path, secrets, both);
+        } else {
+            value_put(out, route, path);
+        }
+    }
+    putc('}', out);
+}
+
+static void sluice_put(FILE *out, const sluice_result *route, const char *owner)
+{
+    int n = 0;
+    const char *key;
+    fputs(",\"sluice\":{", out);
+    for (size_t i = 0; (key = sluice_json_key(route, "sluice", i)); i++) {
+        char path[1024];
+        snprintf(path, sizeof(path), "sluice.%s", key);
+        key_put(out, key, &n);
+        if (strcmp(key, "targets") != 0) {
+            value_put(out, route, path);
+            continue;
+        }
+        for (size_t k = 0; k < sluice_json_count(route, path); k++) {
+            char target[64];
+            snprintf(target, sizeof(target), "sluice.targets[%zu]", k);
+            putc(k ? ',' : '[', out);
+            target_put(out, route, target, owner);
+        }
+        putc(']', out);
     }
     putc('}', out);
 }
@@ -175,14 +283,16 @@ static int route_export(const struct cli_args *args, sluice_client *client, FILE
     fprintf(out, "%s\n{\"name\":", is_first ? "" : ",");
     cli_json_string(out, name);
     member_put(out, route, "route_type", "route_type");
-    fputs(",\"model\":{\"provider\":", out);
-    const char *provider = sluice_json_get(route, "model.provider", NULL);
-    cli_json_string(out, provider ? provider : "");
-    member_put(out, route, "model.name", "name");
-    config_put(out, route, name);
-    putc('}', out);
+    if (sluice_json_kind(route, "model") == 'o') { /* else its targets stand in its place */
+        fputs(",\"model\":", out);
+        model_put(out, route, "model", "secrets", name);
+    }
     member_put(out, route, "limit", "limit");
-    member_put(out, route, "sluice", "sluice");
+    if (sluice_json_count(route, "sluice.targets")) {
+        sluice_put(out, route, name);
+    } else {
+        member_put(out, route, "sluice", "sluice");
+    }
     member_put(out, route, "limits", "limits");
     putc('}', out);
     sluice_result_free(route);

@@ -36,6 +36,8 @@ static void settings(void **state)
         { "--set .a=b", CLI_USAGE, "is not KEY=VALUE" },
         { "--set a.=b", CLI_USAGE, "is not KEY=VALUE" },
         { "--set a.b.c=d", CLI_USAGE, "is not KEY=VALUE" },
+        { "--set sluice.targets=[]", CLI_USAGE, "comes from a file, by sluice routes apply" },
+        { "--set limits=[]", CLI_USAGE, "which has no limits" },
         { "--set a=b --set a=c", CLI_USAGE, "--set has a twice" },
         { "--set a=b --set a.c=d", CLI_USAGE, "--set has a twice" },
         { "--set a.c=b --set a.c=d", CLI_USAGE, "--set has a twice" },

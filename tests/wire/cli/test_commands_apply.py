@@ -323,3 +323,64 @@ def test_audit(gateway):
     assert code == 0 and len(rows) == 100 and rows[0][1:4] == ["admin", "route.delete", "r5"]
     assert len(admin(gateway, "audit", "--all")[1].splitlines()) == 104
     assert json.loads(admin(gateway, "audit", "--json")[1])["audit"][0]["target"] == "r5"
+
+
+# --- routes with targets ---
+
+
+def target(name, key="$THE_KEY", **more):
+    return {"name": name, "model": {"provider": "openai", "config": {"openai_api_key": key, "openai_api_base": f"http://{name}.example.com/v1"}, "name": "gpt"}, **more}
+
+
+def test_targets_are_applied(gateway, tmp_path):
+    """With references in each, in whatever order members stand, and without a model beside them."""
+    (tmp_path / "key").write_text("sk-filed\n")
+    aws = {"name": "aws", "tier": 1, "model": {"provider": "bedrock", "name": "nova", "config": {"aws_config": {"aws_region": "eu-west-1", "aws_access_key_id": "$THE_KEY", "aws_secret_access_key": {"file": str(tmp_path / "key")}}}}}
+    alone = {"name": "alone", "route_type": "llm/v1/chat", "sluice": {"targets": [target("eu.1"), target("file", {"file": str(tmp_path / "key")}, weight=3), aws], "balance": "ordered", "retries": 0}}
+    beside = {**SECRET, "name": "beside", "sluice": {"targets": [target("spare", tier=1)]}}
+    del beside["limits"]
+    assert gateway("apply", "-", "--yes", routes=[alone, beside], THE_KEY="sk-canary-0123456789") == (0, "+ alone (sets a secret)\n+ beside (sets a secret)\n", "applied\n")
+    got = {n: gateway.daemon.call("GET", f"/api/sluice/v1/routes/{n}", headers=[("Authorization", f"Bearer {ADMIN}")]).json() for n in ("alone", "beside")}
+    assert {t: set(s) for t, s in got["alone"]["target_secrets"].items()} == {"eu.1": {"openai_api_key"}, "file": {"openai_api_key"}, "aws": {"aws_config.aws_access_key_id", "aws_config.aws_secret_access_key"}}
+    assert got["beside"]["secrets"]["openai_api_key"] == got["beside"]["target_secrets"]["spare"]["openai_api_key"] == got["alone"]["target_secrets"]["eu.1"]["openai_api_key"] != got["alone"]["target_secrets"]["file"]["openai_api_key"]
+    # what was stored stays, and nothing is changed where nothing is
+    assert gateway("apply", "-", "--yes", routes=[json.loads(json.dumps(r).replace(str(tmp_path / "key"), "/nonexistent/key")) for r in (alone, beside)]) == (0, "", "nothing to change\n")
+    # export has a reference for each of them, from which another gateway is made
+    code, out, _ = gateway("export")
+    assert code == 0 and "canary" not in out and "sk-filed" not in out
+    exported = json.loads(out)["routes"]
+    assert "model" not in exported[0] and [t["name"] for t in exported[0]["sluice"]["targets"]] == ["eu.1", "file", "aws"]
+    assert exported[0]["sluice"]["targets"][0]["model"]["config"] == {"openai_api_base": "http://eu.1.example.com/v1", "openai_api_key": "$ALONE_EU_1_OPENAI_API_KEY"}
+    assert exported[0]["sluice"]["targets"][2]["model"]["config"] == {"aws_config": {
+        "aws_region": "eu-west-1", "aws_access_key_id": "$ALONE_AWS_AWS_CONFIG_AWS_ACCESS_KEY_ID", "aws_secret_access_key": "$ALONE_AWS_AWS_CONFIG_AWS_SECRET_ACCESS_KEY"}}
+    assert gateway("apply", "-", "--yes", routes=exported) == (0, "", "nothing to change\n")
+    exported[0]["sluice"]["targets"][1]["weight"] = 4
+    assert gateway("apply", "-", "--yes", routes=exported) == (0, "~ alone\n", "applied\n")
+    assert gateway.daemon.call("GET", "/api/sluice/v1/routes/alone", headers=[("Authorization", f"Bearer {ADMIN}")]).json()["target_secrets"] == got["alone"]["target_secrets"]
+    assert gateway("apply", "-", "--yes", routes=exported[:1], ALONE_EU_1_OPENAI_API_KEY="sk-rotated-0123456789") == (0, "~ alone (sets a secret)\n", "applied\n")
+    for name in ("alone", "beside"):
+        assert gateway("delete", name, "--yes")[0] == 0
+    code, out, err = gateway("apply", "-", "--yes", routes=exported[1:])
+    assert (code, out) == (1, "") and "the route 'beside' would be new, and its " in err
+    env = {"BESIDE_OPENAI_API_KEY": "sk-1-0123456789abcdef", "BESIDE_SPARE_OPENAI_API_KEY": "sk-2-0123456789abcdef"}
+    assert gateway("apply", "-", "--yes", routes=exported[1:], **env) == (0, "+ beside (sets a secret)\n", "applied\n")
+
+
+@pytest.mark.parametrize("own, said", [
+    ({}, "routes[0].model.provider: expected a string"), ({"targets": "x"}, "routes[0].model.provider: expected a string"),
+])
+def test_a_route_needs_a_model_or_targets(gateway, own, said):
+    code, out, err = gateway("apply", "-", "--yes", routes=[{"name": "x", "route_type": "llm/v1/chat", "sluice": own}])
+    assert (code, out) == (1, "") and said in err, err
+
+
+def test_a_nested_secret_is_read_from_where_it_is(gateway):
+    """aws_config has them a level deeper."""
+    route = {"name": "aws", "route_type": "llm/v1/chat", "model": {"provider": "bedrock", "name": "nova", "config": {"aws_config": {"aws_region": "eu-west-1", "aws_access_key_id": "$ID", "aws_secret_access_key": "$KEY"}}}}
+    code, out, err = gateway("apply", "-", "--yes", routes=[route], ID="AKIDEXAMPLE")
+    assert (code, out) == (1, "") and "model.config.aws_config.aws_secret_access_key: $KEY is not set" in err
+    assert gateway("apply", "-", "--yes", routes=[route], ID="AKIDEXAMPLE", KEY="canary-0123456789") == (0, "+ aws (sets a secret)\n", "applied\n")
+    before = fingerprint(gateway, "aws")
+    assert before and gateway("apply", "-", "--yes", routes=[route]) == (0, "", "nothing to change\n")
+    assert gateway("apply", "-", "--yes", routes=[route], ID="AKIDEXAMPLE", KEY="another-0123456789") == (0, "~ aws (sets a secret)\n", "applied\n")
+    assert fingerprint(gateway, "aws") != before

@@ -101,6 +101,18 @@ def test_a_route_out_of_options(upstream, tmp_path, args, made):
     assert code == 0 and "sk-from" not in out and len(seen) == 1
 
 
+def test_a_route_with_targets_is_made_of_a_file(sluice, tmp_path):
+    daemon = sluice({"endpoints": [], "upstream": {"allow": ["127.0.0.0/8"]}}, args=["--data", str(tmp_path / "data")])
+    new = ["routes", "create", "--name", "n", "--provider", "mock", "--model", "m"]
+    code, _, err = sl(*new, "--set", 'sluice.targets=[{"name": "a"}]', server=daemon.url)
+    assert code == 2 and "by sluice routes apply" in err
+    body = {"name": "n", "route_type": "llm/v1/chat", "sluice": {"targets": [{"name": t, "model": {"provider": "mock", "name": t}} for t in "ab"], "balance": "ordered"}}
+    (tmp_path / "body.json").write_text(json.dumps(body))
+    assert sl("routes", "create", "--data", f"@{tmp_path}/body.json", server=daemon.url) == (0, "", "created n\n")
+    assert sl("query", "n", "hello", server=daemon.url) == (0, "You said: hello\n", "")
+    assert [t["target"] for t in daemon.call("GET", "/api/sluice/v1/targets").json()["targets"]] == ["a", "b"]
+
+
 def test_a_secret_goes_nowhere_in_the_open(upstream):
     up = upstream(lambda x: x.reply(x.json()))
     new = ["routes", "create", "--name", "n", "--provider", "openai", "--model", "m", "--set"]
