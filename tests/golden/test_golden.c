@@ -172,8 +172,11 @@ static void path_find(struct golden *g, struct sl_str path)
         enum sl_llm_type type;
     } rows[] = {
         { "/gateway/mlflow/", "", &sl_dialect_mlflow3, SL_LLM_CHAT },
+        { "/gateway/", "/mlflow/invocations", &sl_dialect_mlflow3, SL_LLM_CHAT },
+        { "/gateway/openai/", "/responses", &sl_dialect_mlflow3_responses, SL_LLM_CHAT },
         { "/gateway/openai/", "", &sl_dialect_mlflow3_openai, SL_LLM_CHAT },
         { "/gateway/anthropic/", "", &sl_dialect_mlflow3_anthropic, SL_LLM_CHAT },
+        { "/gateway/gemini/", "", &sl_dialect_mlflow3_gemini, SL_LLM_CHAT },
         { "/v1beta/", "mbedContent", &sl_dialect_gemini, SL_LLM_EMBEDDINGS },
         { "/v1beta/", "mbedContents", &sl_dialect_gemini, SL_LLM_EMBEDDINGS },
         { "/v1beta/", "", &sl_dialect_gemini, SL_LLM_CHAT },
@@ -222,7 +225,7 @@ static void error_check(struct golden *g, struct sl_llm_error *error, struct sl_
     if (error->status == 0) {
         error->status = sl_error_type_status(error->type);
     }
-    g->dialect->language->write_error(error, &out);
+    sl_dialect_errors(g->dialect)->write_error(error, &out);
     if (error->status != status_of(response)) {
         fail_msg("%s: status %d: %.*s", g->where, error->status, (int)out.len, out.p);
     }

@@ -110,6 +110,7 @@ static inline int help_read_at(struct help *h, const struct sl_dialect *dialect,
     struct sl_incoming in = { .type = type, .path = only, .headers = &headers, .body = body };
     in.query = rest.p ? rest : SL_STR("");
     in.is_count = sl_str_has_suffix(only, SL_STR(":countTokens"));
+    in.has_route = sl_str_has_suffix(only, SL_STR("/mlflow/invocations"));
     return sl_dialect_read(dialect, &in, &h->doc, &h->arena, ret_call, ret_error);
 }
 

@@ -30,7 +30,8 @@ VERTEX = {"vertex_project": "acme", "vertex_location": "europe-west4",
 AWS = {"aws_access_key_id": "AKIDEXAMPLE", "aws_secret_access_key": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "aws_region": "us-east-1"}
 TIMED = ("authorization", "x-amz-date")  # of a signature: not the same twice
 TYPES = {"/v1/chat/completions": "chat", "/v1/messages": "chat", "/v1/responses": "chat", "/v2/chat": "chat", "/v2/embed": "embeddings", "/v1/completions": "completions", "/v1/embeddings": "embeddings"}
-TYPES |= {f"/gateway/{path}": "chat" for path in ("mlflow/v1/chat/completions", "openai/v1/chat/completions", "anthropic/v1/messages")}
+TYPES |= {f"/gateway/{path}": "chat" for path in ("mlflow/v1/chat/completions", "openai/v1/chat/completions", "openai/v1/responses", "anthropic/v1/messages")}
+TYPES |= {"/gateway/mlflow/v1/embeddings": "embeddings"}
 CLIENT_KEY = "gw-test-key"
 
 
