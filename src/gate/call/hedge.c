@@ -235,21 +235,29 @@ static bool may_begin(const struct sl_hedge *hedge)
            !(traffic->queue && sl_queue_depth(traffic->queue)) && !sl_budget_is_over(x->desk->memory);
 }
 
-static void on_timer(struct sl_timer *timer)
+static void begin(struct sl_hedge *hedge)
 {
-    struct sl_hedge *hedge = SL_CONTAINER_OF(timer, struct sl_hedge, timer);
-    struct sl_xchg *x = hedge->x;
-    if (!may_begin(hedge) || !sl_course_can_hedge(hedge->course) || !sl_hedges_take(x->at.traffic->hedges) ||
-        !sl_spend(x)) {
-        sl_measure_hedge(x, "refused");
-        return;
-    }
     side_swap(hedge);
     hedge->is_running = sl_course_hedge(hedge->course) && attempt_start(hedge);
     if (!hedge->is_running) {
         sl_course_unhedge(hedge->course);
     }
     side_swap(hedge);
+}
+
+static void on_timer(struct sl_timer *timer)
+{
+    struct sl_hedge *hedge = SL_CONTAINER_OF(timer, struct sl_hedge, timer);
+    struct sl_xchg *x = hedge->x;
+    struct sl_hedges *hedges = x->at.traffic->hedges;
+    if (may_begin(hedge) && sl_course_can_hedge(hedge->course) && sl_hedges_take(hedges)) {
+        if (sl_spend(x)) {
+            begin(hedge);
+        }
+        if (!hedge->is_running) { /* other calls may have it */
+            sl_hedges_give(hedges);
+        }
+    }
     if (!hedge->is_running) {
         sl_measure_hedge(x, "refused");
     }

@@ -41,12 +41,22 @@ void sl_hedges_done(struct sl_hedges *hedges)
     }
 }
 
-void sl_hedges_earn(struct sl_hedges *hedges)
+static void credit_add(struct sl_hedges *hedges, unsigned n)
 {
     unsigned before = atomic_load(&hedges->credit), after;
     do {
-        after = SL_MIN(before + hedges->rule.at_most, (unsigned)CREDIT_MAX);
+        after = SL_MIN(before + n, (unsigned)CREDIT_MAX);
     } while (!atomic_compare_exchange_weak(&hedges->credit, &before, after));
+}
+
+void sl_hedges_earn(struct sl_hedges *hedges)
+{
+    credit_add(hedges, hedges->rule.at_most);
+}
+
+void sl_hedges_give(struct sl_hedges *hedges)
+{
+    credit_add(hedges, COST);
 }
 
 bool sl_hedges_take(struct sl_hedges *hedges)

@@ -27,6 +27,8 @@ void sl_hedges_adopt(struct sl_hedges *hedges, uint32_t target, struct sl_hedges
 void sl_hedges_earn(struct sl_hedges *hedges);
 /* True: one more may be made, and counts. */
 SL_MUST bool sl_hedges_take(struct sl_hedges *hedges);
+/* It was not made after all. */
+void sl_hedges_give(struct sl_hedges *hedges);
 /* How long the target's first token is waited for; 0: not known yet. */
 uint64_t sl_hedges_after(struct sl_hedges *hedges, uint32_t target, bool is_stream);
 /* It came after so long, or had not come when nobody waited for it any more. */

@@ -68,6 +68,20 @@ static void a_quiet_time_is_no_stock(void **state)
     end();
 }
 
+static void one_that_was_not_made_is_anothers(void **state)
+{
+    (void)state;
+    begin(50, MSEC);
+    sl_hedges_earn(&hedges);
+    sl_hedges_earn(&hedges);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_true(sl_hedges_take(&hedges));
+        assert_false(sl_hedges_take(&hedges));
+        sl_hedges_give(&hedges);
+    }
+    end();
+}
+
 static void a_fixed_time_holds_for_all(void **state)
 {
     (void)state;
@@ -150,9 +164,10 @@ static void what_is_known_moves_to_the_next_ones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(they_are_a_share_of_the_calls),    cmocka_unit_test(a_quiet_time_is_no_stock),
-        cmocka_unit_test(a_fixed_time_holds_for_all),       cmocka_unit_test(the_p95_is_each_targets_own),
-        cmocka_unit_test(it_follows_a_target_that_changes), cmocka_unit_test(what_is_known_moves_to_the_next_ones),
+        cmocka_unit_test(they_are_a_share_of_the_calls),        cmocka_unit_test(a_quiet_time_is_no_stock),
+        cmocka_unit_test(one_that_was_not_made_is_anothers),    cmocka_unit_test(a_fixed_time_holds_for_all),
+        cmocka_unit_test(the_p95_is_each_targets_own),          cmocka_unit_test(it_follows_a_target_that_changes),
+        cmocka_unit_test(what_is_known_moves_to_the_next_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`hedge`: one more attempt elsewhere when the first token does not come."""
+import json
 import queue
 import signal
 import threading
@@ -192,6 +193,34 @@ def test_the_bounds_of_other_attempts_hold_for_it(lab, bound):
     wait_for(lambda: hedges(lab.sluice) == {"refused": 1}, "it was not made")
     slow.go.set()
     assert conn.reply().get("x-sluice-attempts") == "1" and lab.targets[1].n == 0
+
+
+def test_what_the_retry_budget_refuses_is_not_spent(lab):
+    """Half of the calls may be hedged. The second one is not, for the process may make no repeat: a later one is."""
+    slow = Script()
+    first, other = lab.target(slow), lab.target()
+
+    def config(least):
+        return {"endpoints": [], "upstream": {"allow": ["127.0.0.0/8"], "retry_budget": {"share": "0%", "least": least}},
+                "server": {"timeouts": {"drain_delay": "0s"}}}
+
+    lab.sluice = Sluice(lab.tmp_path, config(0), args=("--data", str(lab.tmp_path / "data")))
+    made = lab.sluice.call("POST", "/api/2.0/gateway/routes/", {
+        "name": "chat", "route_type": "llm/v1/chat", "model": model(first.base),
+        "sluice": {"targets": [{"name": "model"}, {"name": "b", "model": model(other.base), "tier": 1}], "hedge": {"after": "1ms", "at_most": "50%"}}})
+    assert made.status == 200, made.body
+    for n in (1, 2):
+        slow.go.clear()
+        conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
+        wait_for(lambda: hedges(lab.sluice) == {"refused": n}, "it was not made")
+        slow.go.set()
+        assert conn.reply().get("x-sluice-attempts") == "1"
+    (lab.sluice.dir / "sluice.yaml").write_text(json.dumps({**config(10), "log": {"access": str(lab.sluice.log_path)}}))
+    wait_for(lambda: "sluice_config_version 2" in lab.sluice.call("GET", "/metrics").body.decode(), "the new budget is in force")
+    slow.go.clear()
+    r = lab.call()
+    slow.go.set()
+    assert r.get("x-sluice-target") == "b" and hedges(lab.sluice) == {"refused": 2, "won": 1}
 
 
 def test_nobody_else_is_left(lab):
