@@ -267,10 +267,10 @@ struct sl_hedge *sl_hedge_arm(struct sl_course *course, const struct sl_hedge_ow
 {
     struct sl_xchg *x = course->x;
     struct sl_hedges *hedges = x->at.traffic->hedges;
-    struct sl_hedge *hedge = SL_ARENA_NEW(x->arena, struct sl_hedge);
     sl_hedges_earn(hedges);
     uint64_t after = sl_hedges_after(hedges, course->at.target, x->call->is_stream);
-    if (!hedge || !after) {
+    struct sl_hedge *hedge = after ? SL_ARENA_NEW(x->arena, struct sl_hedge) : NULL;
+    if (!hedge) {
         return NULL;
     }
     hedge->x = x;
