@@ -298,14 +298,24 @@ static bool is_served(const struct sl_target *target, const struct sl_xchg *x)
            (!call->is_stream || (provider->caps & SL_CAP_STREAM));
 }
 
+/* Where it is remembered that the target takes no stream_options. */
+static atomic_bool *usage_refused(const struct sl_xchg *x, const struct sl_target *target)
+{
+    struct sl_traffic *traffic = x->call->passage ? NULL : x->at.traffic;
+    return traffic ? &traffic->targets[target - x->at.route->targets].usage_refused : &x->at.route->usage_refused;
+}
+
 bool sl_attempt_asks_usage(const struct sl_xchg *x, const struct sl_target *target)
 {
     const struct sl_call *call = x->call;
-    const struct sl_traffic *traffic = call->passage ? NULL : x->at.traffic;
-    const atomic_bool *refused = traffic ? &traffic->targets[target - x->at.route->targets].usage_refused
-                                         : &x->at.route->usage_refused;
     return call->is_stream && !call->has_stream_options && call->type != SL_LLM_EMBEDDINGS &&
-           target->provider->stream_usage == SL_USAGE_ASK && !atomic_load_explicit(refused, memory_order_relaxed);
+           target->provider->stream_usage == SL_USAGE_ASK &&
+           !atomic_load_explicit(usage_refused(x, target), memory_order_relaxed);
+}
+
+void sl_attempt_usage_refused(const struct sl_xchg *x, const struct sl_target *target)
+{
+    atomic_store_explicit(usage_refused(x, target), true, memory_order_relaxed);
 }
 
 int sl_attempt_start(struct sl_attempt *attempt, struct sl_xchg *x, const struct sl_attempt_events *events, void *user,

@@ -40,6 +40,8 @@ uint64_t sl_attempt_first_byte_usec(const struct sl_attempt *attempt);
 struct sl_str sl_attempt_slow_text(const struct sl_attempt *attempt, enum sl_error_type type, struct sl_str what);
 /* Is the target of a stream asked for its usage, though the client did not ask? */
 bool sl_attempt_asks_usage(const struct sl_xchg *x, const struct sl_target *target);
+/* It refused that: what the client did not ask for is not asked of this target again. */
+void sl_attempt_usage_refused(const struct sl_xchg *x, const struct sl_target *target);
 enum sl_error_type sl_attempt_fault_type(enum sl_hcall_fault fault);
 /* Nothing of it calls back afterwards. Nothing happens when it is over. */
 void sl_attempt_stop(struct sl_attempt *attempt);

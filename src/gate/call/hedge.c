@@ -47,7 +47,12 @@ struct sl_hedge {
     struct sl_headers headers;
     int64_t length;
     uint64_t head_usec;
+    char *said; /* of a refusal, where it may be one of what was asked for beside the call; else NULL */
+    size_t n_said;
 };
+
+/* A refusal is longer than this when it is something else. */
+#define SAID_MAX 4096
 
 /* The exchange is about the other attempt now. */
 static void side_swap(struct sl_hedge *hedge)
@@ -132,6 +137,23 @@ void sl_hedge_stop(struct sl_hedge *hedge)
 
 /* --- what its attempt tells --- */
 
+/* The other one may still answer: what this one has to say is not waited for. */
+static void refused(struct sl_hedge *hedge)
+{
+    sl_course_rest(hedge->course, hedge->side.at.target, &hedge->headers);
+    on_end_of(hedge, sl_error_type_of(hedge->status, SL_STR_NONE, SL_STR_NONE), SL_STR_NONE, false);
+}
+
+/* But for this: the target of the next one is not asked for its usage, as after a first attempt. */
+static void refused_whole(struct sl_hedge *hedge)
+{
+    const struct sl_target *target = hedge->attempt.target;
+    if (target->provider->refused_usage(hedge->status, sl_str_make(hedge->said, hedge->n_said))) {
+        sl_attempt_usage_refused(hedge->x, target);
+    }
+    refused(hedge);
+}
+
 static bool is_attempt_over(const struct sl_hedge *hedge)
 {
     return !hedge->attempt.part.link.list;
@@ -150,15 +172,27 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
     hedge->headers = *headers; /* its texts live as long as the exchange */
     hedge->length = length;
     hedge->head_usec = sl_loop_now(x->desk->loop);
-    if (status >= 300) { /* the other one may still answer: what this one has to say is not waited for */
-        sl_course_rest(hedge->course, hedge->side.at.target, headers);
-        on_end_of(hedge, sl_error_type_of(status, SL_STR_NONE, SL_STR_NONE), SL_STR_NONE, false);
+    if (status >= 300) {
+        bool may_be_usage = hedge->attempt.asks_usage && hedge->attempt.target->provider->refused_usage;
+        hedge->said = may_be_usage ? sl_arena_bytes(x->arena, SAID_MAX) : NULL;
+        if (!hedge->said) {
+            refused(hedge);
+        }
     }
 }
 
 static void on_data(void *user, struct sl_str bytes)
 {
     struct sl_hedge *hedge = user;
+    if (hedge->said && !hedge->is_taken) {
+        if (bytes.n > SAID_MAX - hedge->n_said) {
+            refused(hedge);
+            return;
+        }
+        memcpy(hedge->said + hedge->n_said, bytes.p, bytes.n);
+        hedge->n_said += bytes.n;
+        return;
+    }
     if (!hedge->is_taken) {
         hedge->owner.on_won(hedge->owner.user);
     }
@@ -180,6 +214,8 @@ static void on_end(void *user, bool is_until_close)
     struct sl_hedge *hedge = user;
     if (hedge->is_taken) {
         hedge->owner.events->on_end(hedge->owner.user, is_until_close);
+    } else if (hedge->said) {
+        refused_whole(hedge);
     } else {
         on_end_of(hedge, SL_ERR_PROVIDER_BAD_RESPONSE, SL_STR("the upstream ended its reply without a word"), false);
     }
@@ -301,5 +337,8 @@ void sl_hedge_tell(struct sl_hedge *hedge)
     if (hedge->has_head) {
         hedge->owner.events->on_head(hedge->owner.user, hedge->status, &hedge->headers, hedge->length);
         hedge->x->record.upstream_head_usec = hedge->head_usec;
+    }
+    if (hedge->n_said && !is_attempt_over(hedge)) {
+        hedge->owner.events->on_data(hedge->owner.user, sl_str_make(hedge->said, hedge->n_said));
     }
 }

@@ -13,7 +13,6 @@
 #include "gate/call/state.h"
 #include "gate/call/upload.h"
 #include "gate/config/route.h"
-#include "gate/config/traffic.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"
 #include "llm/core/target.h"
@@ -173,13 +172,6 @@ static bool is_stale(const struct sl_plan *plan, int status, const struct sl_hea
            !plan->relay.is_head_sent && has_body(plan);
 }
 
-/* Where it is remembered that the target takes no stream_options. */
-static atomic_bool *usage_refused(const struct sl_plan *plan)
-{
-    const struct sl_at *at = &plan->x->at;
-    return plan->course ? &at->traffic->targets[plan->course->at.target].usage_refused : &at->route->usage_refused;
-}
-
 void sl_plan_on_first(struct sl_timer *timer)
 {
     struct sl_plan *plan = SL_CONTAINER_OF(timer, struct sl_plan, first);
@@ -219,7 +211,7 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
     }
     if (plan->usage_was_refused && status < 300) {
         /* The refusal was about that member: this target is not asked for it again. */
-        atomic_store_explicit(usage_refused(plan), true, memory_order_relaxed);
+        sl_attempt_usage_refused(x, plan->attempt->target);
     }
     sl_plan_obey(plan, sl_relay_head(&plan->relay, status, headers, length));
     first_wait(plan);

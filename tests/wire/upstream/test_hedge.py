@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from harness import CHAT, DEADLINE, Sluice, wait_for
-from test_traffic import CLAUDE, EVENTS, FILTER, Lab, answer, claude_event, error, lab, model  # noqa: F401: lab is a fixture
+from test_traffic import CLAUDE, EVENTS, FILTER, Lab, answer, claude_event, error, lab, model, old  # noqa: F401: lab is a fixture
 
 ALL = {"after": "50ms", "at_most": "100%"}
 
@@ -235,6 +235,59 @@ def test_nobody_else_is_left(lab):
     wait_for(lambda: hedges(lab.sluice) == {"failed": 1, "refused": 1}, "it rests, as it asked for")
     slow.go.set()
     assert conn.reply().status == 200 and lab.targets[1].n == 1
+
+
+def test_a_target_that_takes_no_stream_options_is_known_by_its_refusal(lab):
+    """It gets no first attempts: the next hedge would fail as this one does."""
+    slow = Script()
+    start(lab, slow, old)
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "stream": True})
+    wait_for(lambda: hedges(lab.sluice) == {"failed": 1}, "it was refused")
+    slow.go.set()
+    r = conn.reply()
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "a", "2")
+    assert tries(lab, r) == [("b", "hedge", "provider_rejected", False), ("a", "first", None, False)]
+    slow.go.clear()
+    assert lab.call(True).get("x-sluice-target") == "b" and hedges(lab.sluice) == {"failed": 1, "won": 1}
+    slow.go.set()
+
+
+@pytest.mark.parametrize("text", ["no", "stream_options " * 300], ids=["other", "long"])
+def test_another_refusal_says_nothing_of_stream_options(lab, text):
+    slow = Script()
+    start(lab, slow, error("400 Bad Request", {"error": {"message": text, "type": "invalid_request_error"}}))
+    for n in (1, 2):
+        slow.go.clear()
+        conn = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "stream": True})
+        wait_for(lambda: hedges(lab.sluice) == {"failed": n}, "it was refused")
+        slow.go.set()
+        assert conn.reply().get("x-sluice-target") == "a"
+        assert lab.targets[1].upstream.requests[-1].json()["stream_options"] == {"include_usage": True}
+
+
+def test_the_first_one_fails_within_the_hedges_refusal(lab):
+    """What was heard of it is heard again, and the repeat without stream_options answers."""
+    refusal, come, go = json.dumps({"error": {"message": "Unrecognized request argument: stream_options"}}).encode(), threading.Event(), threading.Event()
+
+    def halves(ex):
+        if "stream_options" not in ex.json():
+            answer(ex)
+            return
+        ex.send(f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(refusal)}\r\n\r\n".encode() + refusal[:40])
+        come.set()
+        assert go.wait(DEADLINE)
+        ex.send(refusal[40:])
+
+    slow = Script(then=error("500 Oops"))
+    start(lab, slow, halves, answer)
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "stream": True})
+    assert come.wait(DEADLINE)
+    slow.go.set()
+    first_is_left(lab)
+    go.set()
+    r = conn.reply()
+    assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "b", "3"), r.body
+    assert b"[DONE]" in r.body and lab.targets[2].n == 0 and idle(lab)
 
 
 def test_another_language_answers(lab):
