@@ -226,7 +226,10 @@ static bool place_find_beyond(struct sl_course *course)
         course->passed_before = NULL;
         course->next = (struct sl_step){ SL_STEP_MOVE, SL_NO_TARGET, 0 };
         if (sl_fit_look(x, unfit_note, course) == 0 && place_find(course)) {
-            return true;
+            if (sl_detours_count(x)) {
+                return true;
+            }
+            sl_course_unask(course);
         }
     }
     return false;
@@ -546,7 +549,7 @@ void sl_course_hedged(struct sl_course *course)
     sl_bond_ask(&course->bond, course->at.target);
 }
 
-void sl_course_unhedge(struct sl_course *course)
+void sl_course_unask(struct sl_course *course)
 {
     running_end(course, SL_OUTCOME_NEUTRAL);
     course->at.is_noted = true;

@@ -112,7 +112,7 @@ SL_MUST bool sl_course_hedge(struct sl_course *course);
 /* It has won: the conversation is bound to it. */
 void sl_course_hedged(struct sl_course *course);
 /* It was not asked: its place is given back. */
-void sl_course_unhedge(struct sl_course *course);
+void sl_course_unask(struct sl_course *course);
 /* A failure while another attempt of the call runs: that one may do better. False: nobody else may be asked. */
 SL_MUST bool sl_course_yield(struct sl_course *course, const struct sl_llm_error *error,
                              const struct sl_failed *failed);

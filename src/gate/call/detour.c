@@ -97,12 +97,15 @@ bool sl_detours_enter(struct sl_xchg *x)
         if (!traffic && sl_traffic_alone(&route->targets[0], x->arena, &detours->made[i]) < 0) {
             continue;
         }
-        if (limits_allow(x, route, true)) {
-            x->at = (struct sl_at){ route, traffic ? traffic : detours->made[i] };
-            return true;
-        }
+        x->at = (struct sl_at){ route, traffic ? traffic : detours->made[i] };
+        return true;
     }
     return false;
+}
+
+bool sl_detours_count(const struct sl_xchg *x)
+{
+    return limits_allow(x, x->at.route, true);
 }
 
 void sl_detours_pin(struct sl_xchg *x, uint32_t index)

@@ -20,9 +20,10 @@ SL_MUST int sl_detours_make(struct sl_xchg *x);
 void sl_detours_done(struct sl_xchg *x);
 /* Is there one that would take the call? */
 bool sl_detours_left(const struct sl_xchg *x);
-/* The next one is where targets are asked from now on (`x->at`), and its limits have counted the call. False: there is
- * none. */
+/* The next one is where targets are asked from now on (`x->at`). False: there is none. */
 SL_MUST bool sl_detours_enter(struct sl_xchg *x);
+/* There is a place for the call: that route's limits count it. False: they are reached. */
+SL_MUST bool sl_detours_count(const struct sl_xchg *x);
 /* Only that one may be entered; SL_NO_TARGET: none. */
 void sl_detours_pin(struct sl_xchg *x, uint32_t index);
 

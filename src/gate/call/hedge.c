@@ -276,7 +276,7 @@ static void begin(struct sl_hedge *hedge)
     side_swap(hedge);
     hedge->is_running = sl_course_hedge(hedge->course) && attempt_start(hedge);
     if (!hedge->is_running) {
-        sl_course_unhedge(hedge->course);
+        sl_course_unask(hedge->course);
     }
     side_swap(hedge);
 }

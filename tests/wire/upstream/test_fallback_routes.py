@@ -191,6 +191,16 @@ def test_where_the_others_limit_is_reached_the_error_is_the_routes_own(lab):
     assert (r.status, r.get("x-sluice-error-type"), r.get("x-sluice-target"), b.n) == (500, "provider_server_error", "model", 0)
 
 
+def test_a_limit_counts_no_call_that_gets_no_place_there(lab):
+    a, b, c = lab.target(error("500 Oops")), lab.target(), lab.target()
+    other = route("x", b, entry={"limit": {"calls": 1, "renewal_period": "hour"}})
+    other["model"]["name"] = "plain-1"  # which takes no tools
+    lab.start(route("chat", a, ["x", "y"], breaker="off"), other, route("y", c), models=MODELS)
+    assert [lab.call(tools=[TOOL]).get("x-sluice-target") for _ in range(2)] == ["y/model"] * 2
+    assert lab.call().get("x-sluice-target") == "x/model"
+    assert [lab.call().get("x-sluice-target"), b.n] == ["y/model", 1]
+
+
 def test_rights_are_those_of_the_route_that_was_called(lab):
     a, b = lab.target(error("500 Oops")), lab.target()
     key = "sk-only-chat-0123456789"
