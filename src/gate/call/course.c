@@ -207,8 +207,8 @@ static bool place_find(struct sl_course *course)
     return false;
 }
 
-/* At another route, when nothing is left of this one. There nobody waits for a place. */
-static bool place_find_beyond(struct sl_course *course)
+/* When nothing is left of this one. There nobody waits for a place. */
+bool sl_course_beyond(struct sl_course *course)
 {
     struct sl_xchg *x = course->x;
     bool may_go = !course->error.type || course->next.kind == SL_STEP_MOVE;
@@ -287,7 +287,7 @@ enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *r
     if (waits_then(course)) {
         return SL_ENTERED_WAITS;
     }
-    if (place_find_beyond(course)) {
+    if (sl_course_beyond(course)) {
         return SL_ENTERED;
     }
     if (course->error.type) {

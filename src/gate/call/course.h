@@ -81,6 +81,8 @@ enum sl_entered {
 };
 /* The target is asked: the first one, or what `next` says. NOT: none can be, *ret_error says why. */
 SL_MUST enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error);
+/* It waits no longer, or cannot: is there a place at another route? Then the course is there. */
+SL_MUST bool sl_course_beyond(struct sl_course *course);
 /* The place that a queue gave is its own now. */
 void sl_course_take(struct sl_course *course, uint32_t target, enum sl_begun begun);
 /* What is known of a failed attempt beside its error. */

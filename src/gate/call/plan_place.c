@@ -8,17 +8,22 @@
 #include "gate/call/wait.h"
 #include "net/loop.h"
 
-/* The route's own words for a place that there is not. */
-static void refuse(struct sl_xchg *x, struct sl_llm_error *error)
+/* The route's queue gave no place. False: no other route has one, and the client is told so. */
+static bool beyond_or_refuse(struct sl_plan_place *place, struct sl_llm_error *error)
 {
+    struct sl_xchg *x = place->course->x;
+    if (sl_course_beyond(place->course)) {
+        return true;
+    }
     sl_measure_no_target(x, error, sl_loop_now(x->desk->loop));
     sl_xchg_fail(x, error);
+    return false;
 }
 
 static void on_over(void *arg)
 {
     struct sl_plan_place *place = arg;
-    struct sl_xchg *x = place->course->x;
+    struct sl_llm_error error;
     uint32_t target = SL_NO_TARGET;
     enum sl_begun begun = SL_BEGUN_NOT;
     enum sl_waiting state = sl_wait_take(place->wait, &target, &begun);
@@ -26,10 +31,11 @@ static void on_over(void *arg)
     if (state == SL_WAITING_GRANTED) {
         sl_course_take(place->course, target, begun);
         place->on_got(place->user);
-    } else {
-        struct sl_llm_error error;
-        sl_wait_error(x, state, &error);
-        refuse(x, &error);
+        return;
+    }
+    sl_wait_error(place->course->x, state, &error);
+    if (beyond_or_refuse(place, &error)) {
+        place->on_got(place->user);
     }
 }
 
@@ -50,8 +56,9 @@ bool sl_plan_place_take(struct sl_plan_place *place)
     }
     if (r == SL_E_LIMIT) {
         sl_wait_full_error(x, &error);
-        refuse(x, &error);
-    } else if (r < 0) {
+        return beyond_or_refuse(place, &error);
+    }
+    if (r < 0) {
         sl_xchg_fail_nomem(x);
     }
     return false;

@@ -25,16 +25,18 @@ struct sl_wait {
     void *arg;
 };
 
+/* A call waits at its own route, even if it goes on to another one behind that. */
 static struct sl_queue *queue_of(const struct sl_xchg *x)
 {
-    return x->at.traffic->queue;
+    return x->route->traffic->queue;
 }
 
 void sl_wait_serve(const struct sl_xchg *x)
 {
-    if (queue_of(x)) {
+    struct sl_queue *queue = x->at.traffic->queue;
+    if (queue) {
         struct sl_loop *loop = x->desk->loop;
-        sl_queue_serve(queue_of(x), sl_loop_now(loop), sl_rng_next(&loop->rng));
+        sl_queue_serve(queue, sl_loop_now(loop), sl_rng_next(&loop->rng));
     }
 }
 

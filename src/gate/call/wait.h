@@ -19,7 +19,7 @@ SL_MUST int sl_wait_start(struct sl_xchg *x, const uint64_t *passed, void (*on_o
 enum sl_waiting sl_wait_take(struct sl_wait *wait, uint32_t *ret_target, enum sl_begun *ret_begun);
 /* It is over, or the call is: frees. A place that was not taken goes to the next one. NULL is fine. */
 void sl_wait_stop(struct sl_wait *wait);
-/* A place of the call's route may have got free: others wait for it. */
+/* A place of the route where the call is may have got free: others wait for it. */
 void sl_wait_serve(const struct sl_xchg *x);
 /* What a client is told that got no place. */
 void sl_wait_error(const struct sl_xchg *x, enum sl_waiting state, struct sl_llm_error *ret);

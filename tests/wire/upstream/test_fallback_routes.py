@@ -151,6 +151,32 @@ def test_what_no_target_of_the_route_can_serve_does_not_wait_for_one(lab):
     assert [c.reply().status for c in (first, second)] == [200, 200]
 
 
+@pytest.mark.parametrize("how", ["waited", "full", "nobody"])
+def test_a_call_that_gets_no_place_in_the_queue_goes_on(lab, how):
+    gate, other = Gate(), Gate()
+    full, up = lab.target(gate), lab.target(other)
+    place = [{"name": "model", "max_concurrent": 1}]
+    lab.start(route("chat", full, ["other"], queue={"wait": "20s" if how == "full" else "50ms", "size": 1}, targets=place),
+              route("other", up, targets=place), server={"workers": 1})
+    calls = [send(lab.sluice)]
+    gate.arrived()
+    if how == "full":
+        calls.append(send(lab.sluice))
+        wait_for(lambda: depth(lab.sluice) == 1, "it waits")
+    calls.append(send(lab.sluice))
+    other.arrived()
+    if how == "nobody":
+        r = send(lab.sluice).reply()
+        assert (r.status, r.get("x-sluice-error-type")) == (503, "provider_overloaded") and b"max_concurrent" in r.body, r.body
+    for _ in calls:
+        gate.go.release()
+        other.go.release()
+    replies = [c.reply() for c in calls]
+    assert [(r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) for r in replies] == [(200, "model", "1")] * (len(calls) - 1) + [(200, "other/model", "1")]
+    line = lab.sluice.log_line(replies[-1].get("x-request-id"))
+    assert ("queue_ms" in line) == (how != "full") and [a["why"] for a in line["attempts"]] == ["first"]
+
+
 def test_an_answer_that_the_other_route_made_is_asked_for_there(lab):
     a, b = lab.target(error("500 Oops")), lab.target(Keeps("b"))
     routes = [route("chat", a, ["x"], breaker="off"), route("x", b)]
