@@ -6,6 +6,8 @@
 
 #include "gate/config/beyond.h"
 
+struct sl_metric_labels;
+struct sl_target;
 struct sl_traffic;
 struct sl_xchg;
 
@@ -13,6 +15,9 @@ struct sl_detours {
     struct sl_beyond to;                    /* held */
     struct sl_traffic *made[SL_BEYOND_MAX]; /* of those that have one target, for this call */
     uint32_t next, end;                     /* those that may be entered yet */
+    /* measure's: the labels of the target that is asked there */
+    const struct sl_target *labelled;
+    const struct sl_metric_labels *labels;
 };
 
 /* On the exchange's arena; its route has traffic. SL_E_NOMEM. */

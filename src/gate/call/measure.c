@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/num.h"
+#include "gate/call/detour.h"
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/settings.h"
@@ -35,8 +36,18 @@ static const struct sl_metric_labels *labels_make(struct sl_xchg *x, const struc
     return sl_metrics_intern(x->worker->gate->metrics, &made, &bounds);
 }
 
-/* Of the route's target that was tried, or is first. Made once for each route object, then found in it; but for what
- * another route's target did. */
+/* Of what another route's target did. Made once for each target that is tried. */
+static const struct sl_metric_labels *away_labels_of(struct sl_xchg *x)
+{
+    const struct sl_record *record = &x->record;
+    if (x->detours->labelled != record->target) {
+        x->detours->labelled = record->target;
+        x->detours->labels = labels_make(x, record->target, record->target_name);
+    }
+    return x->detours->labels;
+}
+
+/* Of the route's target that was tried, or is first. Made once for each route object, then found in it. */
 static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
 {
     struct sl_metrics *metrics = x->worker->gate->metrics;
@@ -45,7 +56,7 @@ static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
         return sl_xchg_is_invocation(x) ? sl_metrics_other(metrics) : sl_metrics_none(metrics);
     }
     if (SL_UNLIKELY(x->record.is_away)) {
-        return labels_make(x, x->record.target, x->record.target_name);
+        return away_labels_of(x);
     }
     const struct sl_target *target = x->record.target ? x->record.target : route->targets;
     size_t i = (size_t)(target - route->targets);
