@@ -15,6 +15,7 @@
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
 #include "gate/policy/hedge.h"
+#include "gate/policy/pick.h"
 #include "gate/policy/queue.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"

@@ -8,6 +8,7 @@
 #include "gate/call/bond.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
+#include "gate/policy/pool.h"
 #include "llm/core/error.h"
 
 struct sl_headers;

@@ -9,6 +9,7 @@
 #include "gate/config/traffic.h"
 #include "gate/gate.h"
 #include "gate/policy/limit.h"
+#include "gate/policy/pick.h"
 #include "gate/worker.h"
 #include "llm/core/call.h"
 #include "llm/core/target.h"

@@ -8,6 +8,7 @@
 #include "base/opt.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
+#include "gate/policy/pool.h"
 #include "llm/core/types.h"
 
 struct sl_arena;

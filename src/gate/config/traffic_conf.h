@@ -6,6 +6,7 @@
 #include "base/opt.h"
 #include "gate/config/per_route.h"
 #include "gate/policy/next.h"
+#include "gate/policy/pool.h"
 
 /* What the map says, before it is bound to the route. */
 struct sl_traffic_conf {

@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "gate/policy/pick.h"
+
 const char *const sl_cause_words[] = {
 #define X(symbol, word) word,
     SL_CAUSES(X)

@@ -3,7 +3,11 @@
 #ifndef SL_GATE_NEXT_H
 #define SL_GATE_NEXT_H
 
-#include "gate/policy/pick.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sl_ask;
+struct sl_pool;
 
 /* X(symbol, word): why an attempt failed, as `fallback.on` spells it. */
 #define SL_CAUSES(X)                    \

@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "base/random.h"
 #include "gate/policy/next.h"
+#include "gate/policy/pick.h"
 
 #define N       100
 #define SEC     SL_USEC_PER_SEC

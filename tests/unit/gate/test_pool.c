@@ -12,6 +12,7 @@
 #include "base/num.h"
 #include "base/random.h"
 #include "gate/policy/next.h"
+#include "gate/policy/pick.h"
 
 #define N_MAX 1000
 #define SEC   SL_USEC_PER_SEC
