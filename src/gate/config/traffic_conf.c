@@ -6,6 +6,7 @@
 #include "base/word.h"
 #include "gate/config/entry.h"
 #include "gate/config/share.h"
+#include "wire/headers.h"
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
 
@@ -41,6 +42,11 @@ static int targets_check(struct sl_bind *bind, const struct sl_opt *row, const s
     return 0;
 }
 
+/* ", connect, timeout, …" */
+#define X(symbol, word) ", " word
+static const char causes_text[] = SL_CAUSES(X);
+#undef X
+
 static int on_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
@@ -55,10 +61,9 @@ static int on_check(struct sl_bind *bind, const struct sl_opt *row, const struct
         if (cause == SL_CAUSE_COUNT) {
             const char *near = sl_name_nearest(word, sl_cause_words);
             return FAIL(bind, val->kind == SL_VAL_LIST ? val->items[i].val : val,
-                        "\"%.*s\" is no cause%s%s%s; there are connect, timeout, rate_limited, overloaded, "
-                        "server_error, bad_response, auth, billing, content_filter, context_length, rejected",
+                        "\"%.*s\" is no cause%s%s%s; there are %s",
                         SL_STR_ARG(sl_str_sub(word, 0, sl_utf8_fit(word, 64))), near ? ": did you mean \"" : "",
-                        near ? near : "", near ? "\"?" : "");
+                        near ? near : "", near ? "\"?" : "", causes_text + 2);
         }
         conf->on |= 1u << cause;
     }
@@ -170,11 +175,7 @@ static int header_check(struct sl_bind *bind, const struct sl_opt *row, const st
 {
     (void)row;
     const struct sl_str *name = field;
-    bool is_ascii = true;
-    for (size_t i = 0; i < name->n; i++) {
-        is_ascii = is_ascii && (unsigned char)name->p[i] < 0x80;
-    }
-    return is_ascii && sl_route_is_name(*name) && name->n <= 128
+    return sl_header_is_name(*name)
                ? 0
                : FAIL(bind, val, "\"%.*s\" is no header's name", SL_STR_ARG(sl_str_sub(*name, 0, 64)));
 }

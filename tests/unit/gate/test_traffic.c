@@ -75,6 +75,9 @@ static const struct {
     { T(SPARE) "      balance: cheapest\n", "sluice.balance: must be one of weighted, least_busy, fastest, ordered" },
     { T(SPARE) "      fallback: { on: [conect] }\n",
       "f:7:24: error: endpoints[0].sluice.fallback.on: \"conect\" is no cause: did you mean \"connect\"?" },
+    { T(SPARE) "      fallback: { on: [weather] }\n", "\"weather\" is no cause; there are connect, timeout, "
+                                                      "rate_limited, overloaded, server_error, bad_response, auth, "
+                                                      "billing, content_filter, context_length, rejected" },
     { T(SPARE) "      affinity: 'header: x y'\n", "\"x y\" is no header's name" },
     { T(SPARE) "      affinity: { header: x-ü }\n", "\"x-ü\" is no header's name" },
     { T(SPARE) "      fallback: { attempts: 0 }\n", "sluice.fallback.attempts: must be from 1 to 20" },
