@@ -79,7 +79,6 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
             return NULL;
         }
     }
-    memset(passed, 0, n * sizeof(passed[0]));
     course->x = x;
     course->passed = passed;
     course->at.target = SL_NO_TARGET;
@@ -219,7 +218,6 @@ bool sl_course_beyond(struct sl_course *course)
         if (!passed) {
             return false;
         }
-        memset(passed, 0, SL_POOL_WORDS(n) * sizeof(passed[0]));
         if (course->bond.only != SL_NO_TARGET) {
             sl_ask_only(passed, n, course->bond.only);
         }

@@ -179,7 +179,7 @@ int sl_queue_join(struct sl_queue *queue, struct sl_waiter *waiter, struct sl_st
     int r = 0;
     pthread_mutex_lock(&queue->lock);
     const struct sl_line *mine = sl_map_find(&queue->by_name, principal);
-    if (queue->lines.n && atomic_load(&queue->n) >= queue->rule.size && !room_make(queue, mine)) {
+    if (atomic_load(&queue->n) >= queue->rule.size && !room_make(queue, mine)) {
         r = SL_E_LIMIT;
     }
     struct sl_line *line = r == 0 ? line_of(queue, principal) : NULL;
