@@ -50,17 +50,12 @@ static bool is_path_of_nothing(struct sl_str s)
     return s.p[0] == '~' || sl_str_find_char(name, '.', 0) >= 0 || (stat(folder, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 void sl_opt_secret_look(struct sl_bind *bind, const struct sl_val *val, struct sl_str text)
 {
     char first = text.n ? text.p[0] : 'x', last = text.n ? text.p[text.n - 1] : 'x';
-    if (is_blank(first) || is_blank(last)) {
+    if (sl_char_is_blank(first) || sl_char_is_blank(last)) {
         WARN(bind, val, "the secret %s with a blank or a line's end, which is a part of it",
-             is_blank(first) ? "begins" : "ends");
+             sl_char_is_blank(first) ? "begins" : "ends");
     } else if (text.n > 1 && first == last && (first == '"' || first == '\'')) {
         WARN(bind, val, "the secret stands in quotes, which are a part of it: take them away");
     } else if (bind->resolve && val->kind == SL_VAL_STRING && sl_str_eq(val->text, text) && is_path_of_nothing(text)) {

@@ -59,6 +59,12 @@ SL_INLINE bool sl_str_case_eq(struct sl_str a, struct sl_str b)
     return a.n == b.n && (a.n == 0 || (((*a.p ^ *b.p) & ~0x20) == 0 && sl_str_case_eq_n(a.p, b.p, a.n)));
 }
 
+/* A space, a tab or a line's end: what is white space to JSON. */
+SL_INLINE bool sl_char_is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 bool sl_str_has_prefix(struct sl_str s, struct sl_str prefix);
 bool sl_str_has_suffix(struct sl_str s, struct sl_str suffix);
 /* Offset of the first `needle` at or after `from`, or -1. */

@@ -33,15 +33,10 @@ void sl_json_scan_done(struct sl_json_scan *scan)
     }
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 /* Of what stands before the object: white space, or a byte of the byte order mark. */
 static bool is_before(char c)
 {
-    return is_space(c) || c == '\xef' || c == '\xbb' || c == '\xbf';
+    return sl_char_is_blank(c) || c == '\xef' || c == '\xbb' || c == '\xbf';
 }
 
 /* What the bytes up to `p` have of the value is kept, if it is asked for. */
@@ -68,7 +63,7 @@ static void inside_note(struct sl_json_scan *scan, const char *p, const char *en
 {
     struct sl_json_scan_member *member = &scan->members[scan->at];
     bool is_text = member->first == '"';
-    while (!is_text && p < end && is_space(*p)) {
+    while (!is_text && p < end && sl_char_is_blank(*p)) {
         p++;
     }
     member->is_filled = p < end && *p != (is_text ? '"' : ']') && (is_text || *p != '}');
@@ -198,7 +193,7 @@ static const char *nested_push(struct sl_json_scan *scan, const char *p, const c
 
 static const char *scalar_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
-    while (p < end && *p != ',' && *p != '}' && !is_space(*p)) {
+    while (p < end && *p != ',' && *p != '}' && !sl_char_is_blank(*p)) {
         p++;
     }
     if (p < end) {
@@ -250,7 +245,7 @@ void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes)
             scan->state = *p++ == ':' ? ST_VALUE_WAIT : scan->state;
             break;
         case ST_VALUE_WAIT:
-            if (!is_space(*p)) {
+            if (!sl_char_is_blank(*p)) {
                 value_begin(scan, p);
             }
             p++;

@@ -275,7 +275,7 @@ void sl_json_compact(struct sl_buf *out, struct sl_str json)
             }
         } else if (c == '"') {
             is_inside = true;
-        } else if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
+        } else if (sl_char_is_blank(c)) {
             sl_buf_add_str(out, sl_str_sub(json, from, i));
             from = i + 1;
         }

@@ -38,7 +38,7 @@ enum sl_sniffed sl_frames_sniff(enum sl_framing framing, struct sl_str bytes)
     } else if (sl_str_has_prefix(bom, bytes)) {
         return SL_SNIFFED_TOO_FEW;
     }
-    while (bytes.n && (bytes.p[0] == '\n' || bytes.p[0] == '\r' || bytes.p[0] == ' ' || bytes.p[0] == '\t')) {
+    while (bytes.n && sl_char_is_blank(bytes.p[0])) {
         bytes = sl_str_sub(bytes, 1, bytes.n);
     }
     bool may_be = bytes.n == 0;

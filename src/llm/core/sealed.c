@@ -48,7 +48,7 @@ static size_t text_begin(struct sl_str s, size_t at)
         }
         if (c == ':' && !has_colon) {
             has_colon = true;
-        } else if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
+        } else if (!sl_char_is_blank(c)) {
             return 0;
         }
     }

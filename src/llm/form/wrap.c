@@ -136,11 +136,6 @@ int sl_wrap_schema(const struct sl_form *form, struct sl_json_val schema, struct
 
 /* --- streams --- */
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 enum match { MATCH_NO, MATCH_MORE, MATCH_YES };
 
 /* `{ "value" :` and the blanks behind, at the front of `text`; *ret_n: their bytes. */
@@ -149,7 +144,7 @@ static enum match begin_match(struct sl_str text, size_t *ret_n)
     static const char *const pieces[] = { "{", "\"value\"", ":" };
     size_t at = 0;
     for (size_t i = 0; i < SL_ARRAY_LEN(pieces); i++) {
-        while (at < text.n && is_blank(text.p[at])) {
+        while (at < text.n && sl_char_is_blank(text.p[at])) {
             at++;
         }
         size_t n = strlen(pieces[i]), there = SL_MIN(n, text.n - at);
@@ -161,7 +156,7 @@ static enum match begin_match(struct sl_str text, size_t *ret_n)
         }
         at += n;
     }
-    while (at < text.n && is_blank(text.p[at])) {
+    while (at < text.n && sl_char_is_blank(text.p[at])) {
         at++;
     }
     *ret_n = at;

@@ -259,7 +259,7 @@ struct sl_str sl_host_value_behind(struct sl_str text, size_t from)
         return SL_STR("");
     }
     const char *p = rest.p + 1, *end = text.p + text.n;
-    while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) {
+    while (p < end && sl_char_is_blank(*p)) {
         p++;
     }
     return sl_str_make(p, (size_t)(end - p));

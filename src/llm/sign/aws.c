@@ -276,11 +276,6 @@ static int query_add(struct sl_buf *buf, struct sl_str query, struct sl_arena *a
     return 0;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 /* Trimmed, and runs of blanks are one. */
 static void value_add(struct sl_buf *buf, struct sl_str value)
 {
@@ -288,7 +283,7 @@ static void value_add(struct sl_buf *buf, struct sl_str value)
     bool has_any = false;
     while (at < value.n) {
         size_t from = at;
-        while (at < value.n && !is_blank(value.p[at])) {
+        while (at < value.n && !sl_char_is_blank(value.p[at])) {
             at++;
         }
         if (at > from) {
@@ -296,7 +291,7 @@ static void value_add(struct sl_buf *buf, struct sl_str value)
             sl_buf_add(buf, value.p + from, at - from);
             has_any = true;
         }
-        while (at < value.n && is_blank(value.p[at])) {
+        while (at < value.n && sl_char_is_blank(value.p[at])) {
             at++;
         }
     }
