@@ -167,7 +167,7 @@ def test_a_call_that_gets_no_place_in_the_queue_goes_on(lab, how):
     other.arrived()
     if how == "nobody":
         r = send(lab.sluice).reply()
-        assert (r.status, r.get("x-sluice-error-type")) == (503, "provider_overloaded") and b"max_concurrent" in r.body, r.body
+        assert (r.status, r.get("x-sluice-error-type")) == (503, "sluice_overloaded") and b"max_concurrent" in r.body, r.body
     for _ in calls:
         gate.go.release()
         other.go.release()
