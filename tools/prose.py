@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Prose in README.md, CONTRIBUTING.md and docs/*.md ends at column 100; code, tables, headings and generated pages may
-be longer. usage: prose.py [--wrap]: says which lines are too long, or wraps their paragraphs."""
+"""Prose in README.md, CONTRIBUTING.md, SECURITY.md and docs/*.md ends at column 100; code, tables, headings and
+generated pages may be longer. usage: prose.py [--wrap]: says which lines are too long, or wraps their paragraphs."""
 import pathlib
 import re
 import sys
@@ -60,7 +60,7 @@ def blocks(text):
 
 def main():
     bad = 0
-    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]:
+    for path in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]:
         text = path.read_text()
         if "<!-- Generated from" in text[:400]:
             continue
