@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A talk, a line a turn, printed as it comes; the model is told all that was said before. usage: chat ROUTE [IMAGE-URL]
- */
+/* A conversation: each line is a turn, and answers are printed as they come. Each call sends the whole conversation so
+ * far. usage: chat ROUTE [IMAGE-URL] */
 #include <sluice/chat.h>
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ static int on_text(void *arg, sluice_call *call, const char *text, size_t len)
     return fflush(stdout) == 0 ? 0 : SLUICE_CANCEL;
 }
 
-/* One turn. What fails is taken back, so that the talk can go on. */
+/* One turn. After a failure its message is removed, so that the conversation can go on. */
 static int turn(sluice_client *client, const char *route, sluice_chat *chat)
 {
     sluice_callbacks callbacks = SLUICE_CALLBACKS_INIT;

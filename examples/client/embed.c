@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How near two texts are. usage: embed ROUTE TEXT TEXT */
+/* Prints how similar two texts are. usage: embed ROUTE TEXT TEXT */
 #include <sluice/client.h>
 
 #include <math.h>

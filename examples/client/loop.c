@@ -38,7 +38,7 @@ static void on_clock(uv_timer_t *clock)
 {
     struct program *program = clock->data;
     program->ticks++;
-    /* Detaching is the loop's business, not a callback's of the client. */
+    /* Detach here, in a callback of the loop: a callback of the client must not do it. */
     if (program->left == 0) {
         uv_close((uv_handle_t *)clock, NULL);
         sluice_uv_detach(program->uv);

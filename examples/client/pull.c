@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Prints what has arrived. 1 while more may come. */
+/* Prints what has arrived. Returns 1 while more may come. */
 static int drain(sluice_call **call, int number)
 {
     const sluice_event *event;
@@ -64,7 +64,7 @@ int main(int argc, char **argv)
         while ((n = sluice_poll_add(client, fds, cap)) > cap) {
             struct pollfd *larger = realloc(fds, n * sizeof(*fds));
             if (!larger) {
-                n = cap; /* some are not watched: the time-outs end them */
+                n = cap; /* some descriptors are not watched: time-outs end their calls */
                 break;
             }
             fds = larger;

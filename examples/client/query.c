@@ -19,7 +19,7 @@ int main(int argc, char **argv)
         sluice_chat_free(chat);
         return 2;
     }
-    sluice_chat_add(chat, "user", argv[2]); /* what is wrong with it, sending tells */
+    sluice_chat_add(chat, "user", argv[2]); /* if this fails, sluice_chat_query returns the error */
     r = sluice_open(NULL, &client, &err);
     if (r == 0) {
         r = sluice_chat_query(client, argv[1], chat, &result, &err);

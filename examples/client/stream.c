@@ -9,7 +9,7 @@ static int on_text(void *arg, sluice_call *call, const char *text, size_t len)
     (void)arg;
     (void)call;
     fwrite(text, 1, len, stdout);
-    /* A reader that is gone ends the call; the gateway then stops paying for it. */
+    /* When nobody reads the output any more, cancel: the gateway then aborts its call to the provider. */
     return fflush(stdout) == 0 ? 0 : SLUICE_CANCEL;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A model that may call a function of ours, until it answers with words. usage: tools ROUTE PROMPT */
+/* The model may call a function of this program until it answers with text. usage: tools ROUTE PROMPT */
 #include <sluice/chat.h>
 
 #include <stdio.h>
 #include <string.h>
 
-/* Runs one call and adds what it brought. The arguments are the model's: nothing in them can be trusted. */
+/* Runs one call and adds its result. The model wrote the arguments, so they cannot be trusted. */
 static int run(sluice_chat *chat, const sluice_tool_call *call)
 {
     const char *name = sluice_tool_call_name(call);

@@ -5,7 +5,7 @@
  *   while ((n = sluice_poll_add(client, fds, cap)) > cap) {
  *       grow fds to n entries, cap = n
  *   }
- *   … and the program's own behind them
+ *   … and add the program's own entries behind them
  *   poll(fds, n, sluice_poll_timeout(client, -1));
  *   sluice_poll_drive(client, fds, n, &err);
  */
@@ -23,9 +23,9 @@ extern "C" {
 /* Enough for a dozen calls at once, to begin with. */
 #define SLUICE_POLL_MAX 64
 
-/* What the client waits for now: writes at most `cap` entries and returns how many there are (at least one: the
- * wake-up). More than `cap`: the rest is not watched, so make room and ask again. Ask again after every drive. 0 when
- * the client is in use by another thread. SINCE 0.2.0. */
+/* The descriptors that the client waits for now: writes at most `cap` entries and returns how many there are (at least
+ * one, the wake-up). When it returns more than `cap`, the rest is not watched: make room and ask again. Ask again after
+ * every drive. 0 when another thread uses the client. SINCE 0.2.0. */
 size_t sluice_poll_fds(sluice_client *client, struct pollfd *fds, size_t cap);
 
 /* The same under its older name; until 0.2.0 it gave at most SLUICE_POLL_MAX entries and returned how many it wrote. */
@@ -34,7 +34,7 @@ static inline size_t sluice_poll_add(sluice_client *client, struct pollfd *fds, 
     return sluice_poll_fds(client, fds, cap);
 }
 
-/* The timeout for poll: the client's, or the program's own `msec` (-1: none) when that is sooner. */
+/* The timeout for poll: the client's, or the program's own `msec` (-1: none) if that is shorter. */
 static inline int sluice_poll_timeout(sluice_client *client, int msec)
 {
     int64_t due = sluice_timeout_msec(client);
@@ -44,7 +44,7 @@ static inline int sluice_poll_timeout(sluice_client *client, int msec)
     return due > 0x7fffffff ? 0x7fffffff : (int)due;
 }
 
-/* Hands the first `n` entries back after poll, and the timers. As sluice_drive. */
+/* After poll: drives the client with the first `n` entries, and its timers. As sluice_drive. */
 static inline int sluice_poll_drive(sluice_client *client, const struct pollfd *fds, size_t n, sluice_error **err)
 {
     size_t i;

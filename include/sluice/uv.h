@@ -4,9 +4,9 @@
  *   sluice_uv *uv = sluice_uv_attach(client, loop);      the client is driven by uv_run from now on
  *   sluice_start_stream(client, request, &callbacks, arg, &call, &err);
  *   …
- *   sluice_uv_detach(uv);                                before sluice_close; frees itself on the loop
+ *   sluice_uv_detach(uv);                                before sluice_close; the loop frees uv
  *
- * The loop stays alive while it is attached. Loop, client and these calls belong to one thread. */
+ * The loop stays alive while the client is attached. The loop, the client and these calls belong to one thread. */
 #ifndef SLUICE_UV_H
 #define SLUICE_UV_H
 
@@ -31,7 +31,7 @@ typedef struct sluice_uv {
     uv_prepare_t prepare; /* sets the timer before the loop sleeps */
     sluice_client *client;
     sluice_uv_fd *fds;
-    int status; /* the first SLUICE_E… or UV_E… that could not be told otherwise, for the program to look at */
+    int status; /* the first SLUICE_E… or UV_E… code of a callback, which can return none; the program may read it */
     int n_closing;
 } sluice_uv;
 
@@ -136,7 +136,7 @@ static inline void sluice_uv_closed(uv_handle_t *handle)
     }
 }
 
-/* The client is no longer driven. `uv` may be NULL; its memory goes in the loop's next turn. */
+/* Takes the client off the loop: nobody drives it any more. `uv` may be NULL; it is freed in the loop's next turn. */
 static inline void sluice_uv_detach(sluice_uv *uv)
 {
     if (!uv) {
