@@ -30,7 +30,7 @@ void sl_admit_view(const struct sl_admission *admission, const struct sl_ticket 
                    struct sl_limit_view *ret_view)
 {
     struct sl_limit_view view = ticket->view;
-    if (!ticket->has_view) { /* refused before it came to that */
+    if (!ticket->has_view) { /* the call was refused before its limits were looked at */
         sl_limiter_peek(admission->limiter, &admission->subject, admission->rules, admission->n_rules, now_wall_usec,
                         &view);
     } else if (!view.is_refused) {

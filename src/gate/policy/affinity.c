@@ -6,19 +6,19 @@
 
 #include "base/err.h"
 
-/* Places that one key may have: a few lines of the cache. */
+/* The places where one key can be: a few cache lines. */
 #define WAYS   8
 #define SHARDS 64
 
 struct place {
-    uint64_t key; /* 0: free */
+    uint64_t key; /* 0: this place is free */
     uint64_t target, until_usec;
 };
 
 struct sl_affinity {
-    pthread_mutex_t locks[SHARDS]; /* each guards every SHARDSth row */
+    pthread_mutex_t locks[SHARDS]; /* lock i guards the rows i, i + SHARDS, i + 2 * SHARDS, … */
     size_t n_rows;                 /* a power of two */
-    struct place *places;          /* WAYS a row */
+    struct place *places;          /* WAYS places for each row */
 };
 
 int sl_affinity_new(size_t max, struct sl_affinity **ret)
@@ -55,7 +55,7 @@ void sl_affinity_free(struct sl_affinity *affinity)
     free(affinity);
 }
 
-/* Locked. */
+/* Locks the row; the caller unlocks it. */
 static struct place *row_take(struct sl_affinity *affinity, size_t row)
 {
     pthread_mutex_lock(&affinity->locks[row % SHARDS]);
@@ -92,7 +92,7 @@ uint64_t sl_affinity_key(uint64_t owner_hash, uint64_t hash)
     return key ? key : 1;
 }
 
-/* How many places of the row its owner has, the newcomer's counted in. */
+/* How many places of the row belong to the owner of `key`, with the new key counted too. */
 static size_t share_of(const struct place *row, uint64_t key, uint64_t newcomer)
 {
     size_t n = owner_of(key) == owner_of(newcomer);
@@ -102,7 +102,8 @@ static size_t share_of(const struct place *row, uint64_t key, uint64_t newcomer)
     return n;
 }
 
-/* One that is free or over, or else that which ends first of whose who has most of them. */
+/* A place that is free or expired. When there is none: of the owner with the most places, the one that expires
+ * first. */
 static struct place *place_make(struct place *row, uint64_t newcomer, uint64_t now_usec)
 {
     struct place *first = &row[0], *loses = NULL;

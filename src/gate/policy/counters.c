@@ -7,17 +7,17 @@
 #include "gate/policy/limit.h"
 #include "store/store.h"
 
-/* Ticks between two removals of what is over: about a minute. */
+/* Ticks between two removals of counters whose window is over: about a minute. */
 #define EXPIRE_TICKS 120
 
 struct collected {
     struct sl_arena arena;
     struct sl_store_counter *v;
     size_t n, cap;
-    bool is_short; /* of memory: not all were taken */
+    bool is_short; /* out of memory: some records are missing */
 };
 
-/* Under a shard's lock: only copies. */
+/* Runs under a shard's lock, so it only copies. */
 static void on_record(void *arg, const struct sl_limit_record *record)
 {
     struct collected *c = arg;
@@ -41,7 +41,7 @@ static void on_record(void *arg, const struct sl_limit_record *record)
         .used = record->used,
     };
     if (record->key == SL_LIMIT_SHARED) {
-        return; /* of principals without a counter of their own: they find room after a restart */
+        return; /* shared counters are not stored: after a restart their principals get counters of their own */
     }
     if (!counter.route.p || !counter.principal.p) {
         c->is_short = true;
@@ -82,7 +82,7 @@ static void on_counter(void *arg, const struct sl_store_counter *counter)
         .end_wall_usec = counter->end_usec,
         .used = counter->used,
     };
-    /* Without memory at the start this one counts from zero. */
+    /* When there is no memory at the start, this counter starts at zero. */
     SL_IGNORE(sl_limiter_restore(counters->limiter, &record, sl_clock_wall_usec()) < 0);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counters of windows of an hour and more survive a restart: the store's thread collects what changed twice a second
- * and at the end. Shorter ones start afresh. */
+/* Counters of windows of an hour and more survive a restart: the store's thread collects changed counters twice a
+ * second, and at the end. Counters of shorter windows start at zero. */
 #ifndef SL_GATE_COUNTERS_H
 #define SL_GATE_COUNTERS_H
 
@@ -16,13 +16,13 @@ struct sl_store;
 
 struct sl_counters {
     struct sl_limiter *limiter;
-    bool is_behind;   /* something was left out for lack of memory: everything is written again */
-    uint64_t n_ticks; /* counters whose window is over are removed now and then */
+    bool is_behind;   /* some records were left out for lack of memory: the next tick writes all counters */
+    uint64_t n_ticks; /* for removing counters whose window is over now and then */
 };
 
-/* Before the store's start. */
+/* Call this before the store starts. */
 SL_MUST int sl_counters_load(struct sl_counters *counters, struct sl_store *store, struct sl_err *err);
-/* For struct sl_store_cbs; `counters`. */
+/* The on_tick of struct sl_store_cbs; its argument is `counters`. */
 int sl_counters_tick(void *counters, struct sl_store *store, bool was_lost, struct sl_err *err);
 
 #endif

@@ -4,14 +4,15 @@
 #include "base/arena.h"
 
 #define COST 100
-/* What calls that needed no hedge leave for others: a few, so that a bad minute is not answered with an hour's. */
+/* Calls that needed no hedge leave credit for later ones. It is bounded, so that one bad minute does not use up the
+ * credit of an hour. */
 #define CREDIT_MAX (10 * COST)
 
-/* Times by their size: a quarter of a power of two each, from a millisecond to four minutes. */
+/* Times are counted by size class. There are four classes for each power of two, from a millisecond to four minutes. */
 #define POWERS  18
 #define N_SIZES (POWERS * 4)
 
-/* So many make a p95; at so many the older ones count half. */
+/* KNOWN_MIN times are enough for a p95. At KNOWN_MAX all counts are halved, so that old times count less. */
 #define KNOWN_MIN 20
 #define KNOWN_MAX 1000
 
@@ -81,7 +82,7 @@ static unsigned size_of(uint64_t usec)
     return power < POWERS ? power * 4 + quarter : N_SIZES - 1;
 }
 
-/* Where that size ends. */
+/* The upper end of a size class. */
 static uint64_t usec_of(unsigned size)
 {
     return ((uint64_t)(5 + size % 4) << (size / 4)) * 1000 / 4;

@@ -12,7 +12,7 @@
 SL_LIST_HEAD(entry_list);
 SL_LIST_HEAD(age_list);
 
-/* What a route has. */
+/* The kept answers of one route. */
 struct shelf {
     struct entry_list entries; /* the oldest first */
     size_t n_bytes;
@@ -22,7 +22,7 @@ struct shelf {
 struct entry {
     struct sl_link link, age_link;
     struct shelf *shelf;
-    struct sl_kept_answer is; /* its texts lie behind it */
+    struct sl_kept_answer is; /* its texts point behind this struct */
     uint64_t end_wall_usec;
     size_t n_bytes;
     char texts[];
@@ -31,15 +31,15 @@ SL_LIST_FUNCTIONS(entry_list, struct entry, link);
 SL_LIST_FUNCTIONS(age_list, struct entry, age_link);
 
 struct sl_kept {
-    pthread_mutex_t lock; /* guards all of it */
+    pthread_mutex_t lock; /* guards all members below */
     struct sl_budget *memory;
     struct sl_map by_id, shelves;
     struct age_list all; /* the oldest first */
     size_t n_bytes;
-    uint64_t swept_usec; /* when all shelves were last looked through */
+    uint64_t swept_usec; /* when all shelves were last searched for old answers */
 };
 
-/* Between two looks through all of them. */
+/* Time between two such searches. */
 #define SWEEP_USEC 1000000
 
 int sl_kept_new(struct sl_budget *memory, struct sl_kept **ret)
@@ -63,7 +63,7 @@ static void entry_free(struct sl_kept *kept, struct entry *entry)
 static void entry_drop(struct sl_kept *kept, struct entry *entry)
 {
     struct shelf *shelf = entry->shelf;
-    SL_IGNORE(!sl_map_remove(&kept->by_id, entry->is.id)); /* it is there */
+    SL_IGNORE(!sl_map_remove(&kept->by_id, entry->is.id)); /* it is always there */
     entry_list_remove(&shelf->entries, entry);
     age_list_remove(&kept->all, entry);
     shelf->n_bytes -= entry->n_bytes;
@@ -145,7 +145,7 @@ static struct shelf *shelf_of(struct sl_kept *kept, struct sl_str route)
     return shelf;
 }
 
-/* What is over, and the oldest until there is room. */
+/* Drops the answers whose time is over, and then the oldest until at most `max` bytes are left. */
 static void room_make(struct sl_kept *kept, struct shelf *shelf, size_t max, uint64_t now)
 {
     for (struct entry *e; (e = entry_list_first(&shelf->entries)) != NULL;) {
@@ -156,13 +156,14 @@ static void room_make(struct sl_kept *kept, struct shelf *shelf, size_t max, uin
     }
 }
 
-/* What they all may have together: the rest of the memory is for calls. */
+/* The bytes that all kept answers may have together: half of the memory; the other half is for calls. */
 static size_t share(const struct sl_kept *kept)
 {
     return kept->memory ? atomic_load_explicit(&kept->memory->max, memory_order_relaxed) / 2 : SIZE_MAX;
 }
 
-/* The oldest of all routes go. `mine` stays, be it empty. */
+/* Drops the oldest answers of all routes until at most `max` bytes are left. The shelf `mine` is not freed, even if it
+ * is empty. */
 static void share_make(struct sl_kept *kept, const struct shelf *mine, size_t max)
 {
     for (struct entry *e; kept->n_bytes > max && (e = age_list_first(&kept->all)) != NULL;) {
@@ -174,7 +175,7 @@ static void share_make(struct sl_kept *kept, const struct shelf *mine, size_t ma
     }
 }
 
-/* Every route's: they may be silent for long. */
+/* Looks at all routes, because a route may get no call for a long time. */
 static void expire(struct sl_kept *kept, uint64_t now)
 {
     size_t at = 0;

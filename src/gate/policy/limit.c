@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A sharded table of counters. Invariants of a shard, under its lock:
  * - every counter is in exactly one bucket and at heap[heap_index];
- * - heap is a minimum heap by `heap_usec`, the end of the counter's window as the heap knows it. A window that begins
- *   anew only writes down its end; the heap learns of it when the old end comes up. */
+ * - heap is a minimum heap by `heap_usec`, the end of the counter's window as the heap knows it. When a window begins
+ *   anew, only the counter's end changes; the heap is updated when the old end comes up. */
 #include "gate/policy/limit.h"
 
 #include <pthread.h>
@@ -11,19 +11,19 @@
 #include "base/map.h"
 #include "base/num.h"
 
-/* One bit each in a mask. */
+/* A mask has one bit for each shard. */
 #define LIMIT_SHARDS      64
 #define LIMIT_BUCKETS_MIN 16
-/* Counters whose window is over that a newcomer clears away: more than it adds, so that the table shrinks. */
+/* How many counters with an ended window a new counter removes: more than one, so that the table shrinks. */
 #define LIMIT_SWEEP 2
-/* A wall clock that steps back would keep windows open too long; clocks of workers differ by less than this. */
+/* When the wall clock steps back, a window would stay open too long. Clocks of workers differ by less than this. */
 #define LIMIT_CLOCK_SLACK_USEC SL_USEC_PER_SEC
 
 struct counter {
-    struct counter *next; /* in its bucket */
+    struct counter *next; /* next in its bucket */
     uint64_t hash;
     uint64_t used;
-    uint64_t end_usec; /* of the window; 0: none yet */
+    uint64_t end_usec; /* end of the window; 0: there was none yet */
     uint64_t heap_usec;
     uint64_t period_usec;
     uint64_t incarnation;
@@ -31,25 +31,25 @@ struct counter {
     uint32_t n_route, n_principal;
     enum sl_limit_key key;
     bool is_changed;
-    char text[]; /* route, principal */
+    char text[]; /* route, then principal */
 };
 
 struct shard {
-    pthread_mutex_t lock; /* guards everything below */
+    pthread_mutex_t lock; /* guards all members below */
     struct counter **buckets;
     size_t n_buckets; /* a power of two */
     struct counter **heap;
     size_t n, cap_heap;
     size_t n_users;
-    size_t n_changed; /* since each() was here */
+    size_t n_changed; /* changed since the last sl_limiter_each */
 } SL_ALIGNED(64);
 
 struct sl_limiter {
     struct shard shards[LIMIT_SHARDS];
-    size_t max_users; /* of a shard */
+    size_t max_users; /* bound for this shard */
 };
 
-/* What one rule asks for, found or not. */
+/* The counter that one rule asks for, whether it was found or not. */
 struct claim {
     uint64_t hash;
     enum sl_limit_key key;
@@ -144,7 +144,7 @@ static void counter_remove(struct shard *shard, struct counter *c)
     free(c);
 }
 
-/* Clears away at most `max` counters whose window is over. */
+/* Removes at most `max` counters whose window is over. */
 static void shard_sweep(struct shard *shard, unsigned max, uint64_t now)
 {
     while (max && shard->n && shard->heap[0]->heap_usec <= now) {
@@ -159,7 +159,7 @@ static void shard_sweep(struct shard *shard, unsigned max, uint64_t now)
     }
 }
 
-/* Room for one more in buckets and heap. */
+/* Makes room for one more counter in buckets and heap. */
 static int shard_grow(struct shard *shard)
 {
     if (shard->n == shard->cap_heap) {
@@ -190,7 +190,7 @@ static int shard_grow(struct shard *shard)
     return 0;
 }
 
-/* A new one without a window; one is about to be opened until `end_usec`. NULL: no memory. */
+/* Adds a counter. It has no window yet; the caller will open one until `end_usec`. NULL: no memory. */
 static struct counter *counter_add(struct shard *shard, const struct claim *claim,
                                    const struct sl_limit_subject *subject, uint64_t period_usec, uint64_t end_usec)
 {
@@ -227,7 +227,7 @@ static void counter_changed(struct shard *shard, struct counter *c)
     c->is_changed = true;
 }
 
-/* Calls counted in the window that is open now. */
+/* How many calls were counted in the window that is open now. */
 static uint64_t counter_used(struct counter *c, uint64_t now)
 {
     if (!c || c->end_usec <= now) {
@@ -295,7 +295,7 @@ static void view_make(const struct claim *claims, const struct sl_limit_rule *ru
     *ret = best;
 }
 
-/* Some rule's counter is not there and its shard is full: that principal joins the route's shared counter. */
+/* True: a rule's counter does not exist and its shard is full. The principal then uses the route's shared counter. */
 static bool is_crowded(struct sl_limiter *limiter, const struct sl_limit_subject *subject,
                        const struct sl_limit_rule *rules, struct claim *claims, uint32_t n, uint64_t now,
                        bool *io_shared)
@@ -318,7 +318,7 @@ static int charge(const struct sl_limit_subject *subject, const struct sl_limit_
                   uint32_t n, uint64_t now)
 {
     for (uint32_t i = 0; i < n; i++) {
-        /* Looked for again: two rules may have one counter. */
+        /* Looks again, because two rules may have the same counter. */
         if (!claims[i].counter) {
             claims[i].counter = counter_find(claims[i].shard, &claims[i], subject, rules[i].period_usec);
         }
@@ -327,7 +327,7 @@ static int charge(const struct sl_limit_subject *subject, const struct sl_limit_
                                             now + rules[i].period_usec);
         }
         if (!claims[i].counter) {
-            return SL_E_NOMEM; /* those that were made have no window and go with a sweep */
+            return SL_E_NOMEM; /* counters made so far have no window, so a later sweep removes them */
         }
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -369,10 +369,10 @@ int sl_limiter_take(struct sl_limiter *limiter, const struct sl_limit_subject *s
             is_missing |= !claims[i].counter;
         }
         if (is_missing) {
-            /* The sweep may free what was found above. */
+            /* The sweep may free counters that were found above. */
             if (is_crowded(limiter, subject, rules, claims, n_rules, now_wall_usec, shared)) {
                 shards_unlock(limiter, mask);
-                continue; /* at most once a rule: a shared counter always has room */
+                continue; /* happens once for each rule at most: a shared counter always has room */
             }
             for (uint32_t i = 0; i < n_rules; i++) {
                 claims[i].counter = counter_find(claims[i].shard, &claims[i], subject, rules[i].period_usec);

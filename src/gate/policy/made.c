@@ -10,8 +10,8 @@
 
 struct entry {
     struct sl_link link;
-    struct entry *next;           /* another upstream's of the same id; NULL: there is no more */
-    struct sl_made_record record; /* its texts lie behind it */
+    struct entry *next;           /* from another upstream, with the same id; NULL: no more */
+    struct sl_made_record record; /* its texts point behind this struct */
     bool is_new;
     char texts[];
 };
@@ -20,8 +20,8 @@ SL_LIST_HEAD(entry_list);
 SL_LIST_FUNCTIONS(entry_list, struct entry, link);
 
 struct sl_made {
-    pthread_mutex_t lock;      /* guards all of it */
-    struct sl_map by_id;       /* the first of those that have it */
+    pthread_mutex_t lock;      /* guards all members below */
+    struct sl_map by_id;       /* the first entry of each id; `next` leads to the others */
     struct entry_list entries; /* the oldest first */
     size_t max, n_new;
 };
@@ -47,9 +47,10 @@ static void entry_unchain(struct sl_made *made, struct entry *entry)
         before->next = entry->next;
         return;
     }
-    SL_IGNORE(!sl_map_remove(&made->by_id, entry->record.id)); /* it is there */
+    SL_IGNORE(!sl_map_remove(&made->by_id, entry->record.id)); /* it is always there */
     if (entry->next) {
-        SL_IGNORE(sl_map_put(&made->by_id, entry->next->record.id, entry->next) < 0); /* there is room for it now */
+        /* There is room: the id was just removed. */
+        SL_IGNORE(sl_map_put(&made->by_id, entry->next->record.id, entry->next) < 0);
     }
 }
 
@@ -127,7 +128,7 @@ static bool is_same_upstream(const struct sl_made_by *a, const struct sl_made_by
     return sl_str_eq(a->route, b->route) && sl_str_eq(a->target, b->target);
 }
 
-/* What an upstream calls by a name that it has given before is another answer now. */
+/* When an upstream gives an id again, it means another response now: the old entry is dropped. */
 static void older_drop(struct sl_made *made, const struct entry *entry)
 {
     struct entry *old = sl_map_find(&made->by_id, entry->record.id);
@@ -206,7 +207,7 @@ void sl_made_each(struct sl_made *made, bool all, void (*on_record)(void *arg, c
                   void *arg)
 {
     pthread_mutex_lock(&made->lock);
-    /* New ones are at the end. */
+    /* new ones are at the end */
     struct sl_link *at = made->n_new || all ? made->entries.last : NULL;
     struct entry *first = NULL;
     for (size_t left = all ? made->entries.n : made->n_new; at && left > 0; at = at->prev) {

@@ -6,7 +6,7 @@
 #include "gate/policy/made.h"
 #include "store/store.h"
 
-/* What a walk brought, as a list; the walk holds a lock, so it only copies. */
+/* Collects the records of a walk in a list. The walk holds a lock, so it only copies. */
 struct copy {
     struct copy *next;
     struct sl_store_answer answer;
@@ -22,7 +22,7 @@ static void on_record(void *arg, const struct sl_made_record *record)
     struct copies *copies = arg;
     struct copy *copy = SL_ARENA_NEW(&copies->arena, struct copy);
     if (!copy) {
-        return; /* it is not known behind a restart */
+        return; /* this response is not known after a restart */
     }
     copy->answer = (struct sl_store_answer){
         .id = sl_arena_dup(&copies->arena, record->id),

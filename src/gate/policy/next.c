@@ -20,7 +20,7 @@ static bool may_begin(const struct sl_fallback *fallback, const struct sl_failur
 static bool may_repeat(const struct sl_fallback *fallback, const struct sl_failure *failure, const struct sl_ask *ask,
                        uint32_t n_others)
 {
-    uint32_t n_after = fallback->attempts - failure->n_attempts - 1; /* attempts that are left behind a repeat */
+    uint32_t n_after = fallback->attempts - failure->n_attempts - 1; /* attempts that would be left after a repeat */
     return failure->may_repeat && failure->n_repeats < failure->n_repeats_allowed && n_after >= n_others &&
            (!failure->is_slow || !n_others) && may_begin(fallback, failure, ask->now_usec + failure->wait_usec);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is done after an attempt came to nothing: the same target again, another one, or the error is the client's. */
+/* Decides what follows a failed attempt: the same target again, another target, or the error goes to the client. */
 #ifndef SL_GATE_NEXT_H
 #define SL_GATE_NEXT_H
 
@@ -27,30 +27,30 @@ enum sl_cause {
 #define X(symbol, word) SL_CAUSE_##symbol,
     SL_CAUSES(X)
 #undef X
-        SL_CAUSE_COUNT, /* one that no other target helps with */
+        SL_CAUSE_COUNT, /* a cause for which no other target helps */
 };
 
 /* The words in that order; ends with NULL. */
 extern const char *const sl_cause_words[];
 
-/* Those that another target is tried for when nothing else is said. */
+/* The causes for which another target is tried by default. */
 #define SL_CAUSES_DEFAULT                                                                                        \
     (1u << SL_CAUSE_CONNECT | 1u << SL_CAUSE_TIMEOUT | 1u << SL_CAUSE_RATE_LIMITED | 1u << SL_CAUSE_OVERLOADED | \
      1u << SL_CAUSE_SERVER_ERROR | 1u << SL_CAUSE_BAD_RESPONSE)
 
 struct sl_fallback {
-    uint32_t on;          /* one bit a cause */
-    uint32_t attempts;    /* of one call, repeats at one target included */
-    uint64_t within_usec; /* from its beginning: when the last one may begin */
+    uint32_t on;          /* one bit for each cause */
+    uint32_t attempts;    /* the most attempts of one call, repeats at one target included */
+    uint64_t within_usec; /* counted from the call's beginning: the last attempt begins within this time */
 };
 
-/* An attempt that failed, and what has been before it. */
+/* An attempt that failed, and what came before it. */
 struct sl_failure {
     uint32_t target;
     enum sl_cause cause;
     bool may_repeat;    /* the same target may be asked again: nothing was sent, or it says that it is busy */
-    bool is_slow;       /* it took its whole time to fail: a repeat would take it again */
-    uint64_t wait_usec; /* before the same target is asked again: what it asked for */
+    bool is_slow;       /* it used its whole time-out, and a repeat would do the same */
+    uint64_t wait_usec; /* the wait that the target asked for before a repeat */
     uint32_t n_attempts, n_repeats, n_repeats_allowed;
     bool has_beyond;               /* another route may be asked when this one's targets are used up */
     uint64_t start_usec, end_usec; /* of the whole call */
@@ -60,12 +60,12 @@ enum sl_step_kind { SL_STEP_GIVE_UP, SL_STEP_REPEAT, SL_STEP_MOVE };
 
 struct sl_step {
     enum sl_step_kind kind;
-    uint32_t target; /* of REPEAT and MOVE; of MOVE SL_NO_TARGET: one of another route */
+    uint32_t target; /* for REPEAT and MOVE. SL_NO_TARGET at MOVE: a target of another route */
     uint64_t wait_usec;
 };
 
-/* `ask->passed` has every target that was tried, this one too. A target is repeated first, but never where that would
- * take the attempt of one that was not asked yet. */
+/* `ask->passed` has every target that was tried, this one too. A repeat at the same target comes first, but never if it
+ * would use up the attempt of a target that was not asked yet. */
 struct sl_step sl_next(struct sl_pool *pool, const struct sl_fallback *fallback, const struct sl_failure *failure,
                        const struct sl_ask *ask);
 

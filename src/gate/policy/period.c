@@ -15,7 +15,7 @@ static const struct period periods[] = {
     { "day", 86400 }, { "month", 30 * 86400ull }, { "year", 360 * 86400ull },
 };
 
-/* Windows beyond this are as good as endless, and must not overflow when added to a time. */
+/* Windows beyond this are practically endless; the bound keeps sums of times from overflowing. */
 #define PERIOD_MAX_USEC ((uint64_t)1 << 62)
 
 int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret)
@@ -46,7 +46,7 @@ int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret)
     return SL_E_INVAL;
 }
 
-/* Up to the next of ";,|", behind which another limit follows. False: there is none. */
+/* Cuts at the next of ";,|", after which another limit follows. False: no text is left. */
 static bool limit_cut(struct sl_str *io_rest, struct sl_str *ret_part)
 {
     if (!io_rest->p) {
@@ -61,7 +61,7 @@ static bool limit_cut(struct sl_str *io_rest, struct sl_str *ret_part)
     return true;
 }
 
-/* "100/hour", "100 per 5 minutes": what may follow the first limit. */
+/* "100/hour", "100 per 5 minutes": the form of limits after the first one. */
 static int limit_parse(struct sl_str text, struct sl_limit_rule *ret)
 {
     size_t digits = 0;
@@ -110,5 +110,5 @@ const char *sl_period_nearest(struct sl_str text)
         best = d < distance ? periods[i].name : best;
         distance = SL_MIN(d, distance);
     }
-    return distance ? best : NULL; /* the unit is right: something else is wrong */
+    return distance ? best : NULL; /* the unit is right, so something else is wrong */
 }

@@ -5,14 +5,14 @@
 
 #include "gate/policy/limit.h"
 
-/* An optional number and a unit; 0 is read as 1, as MLflow does. Fills period_usec, multiple and unit. */
+/* Parses an optional number and a unit; 0 is read as 1, as MLflow does. Fills period_usec, multiple and unit. */
 SL_MUST int sl_period_parse(struct sl_str text, struct sl_limit_rule *ret);
 
-/* A window for `calls`, and behind ';', ',' or '|' further limits with calls of their own: "minute;100/hour". Each
- * counts users apart. Returns how many; SL_E_INVAL. */
+/* Parses the window for `calls`, and after ';', ',' or '|' further limits with their own number of calls:
+ * "minute;100/hour". Each has a counter for each user. Returns how many there are, or SL_E_INVAL. */
 SL_MUST int sl_periods_parse(struct sl_str text, uint64_t calls, struct sl_limit_rule rules[SL_LIMIT_RULES_MAX]);
 
-/* The unit that is meant by a misspelt one ("mintue"); NULL: none is near. */
+/* The unit nearest to a misspelt one ("mintue"); NULL: none is near. */
 const char *sl_period_nearest(struct sl_str text);
 
 #endif

@@ -3,13 +3,13 @@
 
 #include "base/num.h"
 
-/* Seats that a call asks for no more. */
+/* Seats that this call does not ask (again). */
 struct skip {
     bool is_none;
     uint64_t bits[SL_POOL_WORDS(SL_POOL_MAX)];
 };
 
-/* `ready` and not skipped, of the 64 seats behind `word`. */
+/* The seats that are `ready` and not skipped, of the 64 seats of `word`. */
 SL_INLINE uint64_t ready_word(const struct sl_pool *pool, const struct skip *skip, uint32_t word)
 {
     return atomic_load_explicit(&pool->ready[word], memory_order_relaxed) & ~skip->bits[word];
@@ -21,7 +21,7 @@ struct walk {
     const struct sl_pool *pool;
     const struct skip *skip;
     uint32_t word, to;
-    uint64_t left; /* of this word */
+    uint64_t left; /* bits of this word that are not visited yet */
 };
 
 SL_INLINE uint64_t walk_word(const struct sl_pool *pool, const struct skip *skip, uint32_t word)
@@ -51,7 +51,7 @@ SL_INLINE uint32_t walk_next(struct walk *walk)
 
 /* --- weighted --- */
 
-/* Those that are skipped gain nothing in this round. Returns what the tier gains then. */
+/* Sets the gain of skipped seats to 0 for this round. Returns the sum of the gains that remain in the tier. */
 static int32_t gains_skip(struct sl_pool *pool, const struct skip *skip, const struct sl_pool_tier *tier)
 {
     int32_t gains = tier->gains;
@@ -78,13 +78,14 @@ static void gains_restore(struct sl_pool *pool, const struct skip *skip, const s
     }
 }
 
-/* Each gains its weight; the most that one has then. Nobody has or owes more than what all gain: who was one of many,
- * and is one of few now, has not long to wait. No branches: the compiler takes four at a time. */
+/* Each seat gains its weight. Returns the largest credit. A credit is at most the sum of all gains, up or down: so when
+ * most targets of a large tier go away, the rest need not wait long. There are no branches, so that the compiler can
+ * handle four seats at a time. */
 static int32_t credits_grow(int32_t *restrict credit, const int32_t *restrict gain, uint32_t n, int32_t bound)
 {
     int32_t most = INT32_MIN;
     for (uint32_t i = 0; i < n; i++) {
-        int32_t gains = -(gain[i] > 0); /* all bits, or none */
+        int32_t gains = -(gain[i] > 0); /* all bits set, or none */
         int32_t now = SL_MIN(SL_MAX(credit[i], -bound), bound) + gain[i];
         int32_t has = (now & gains) | (INT32_MIN & ~gains);
         credit[i] = (now & gains) | (credit[i] & ~gains);
@@ -93,8 +94,9 @@ static int32_t credits_grow(int32_t *restrict credit, const int32_t *restrict ga
     return most;
 }
 
-/* Everyone gains its weight, the richest is taken and pays what all gained: over time each has its share, and no
- * target has all of its calls in one row. Those that cannot be picked gain nothing, so that none comes back rich. */
+/* Each seat gains its weight; the one with the largest credit is picked and pays the sum of all gains. Over time each
+ * gets its share, and no target gets all of its calls in a row. Seats that cannot be picked gain nothing, so that they
+ * do not come back with a large credit. */
 static uint32_t pick_weighted(struct sl_pool *pool, const struct skip *skip, const struct sl_pool_tier *tier)
 {
     uint32_t seat = SL_NO_TARGET;
@@ -114,7 +116,8 @@ static uint32_t pick_weighted(struct sl_pool *pool, const struct skip *skip, con
 
 /* --- the least of all --- */
 
-/* A number and whose it is, in one that is compared at once. What is too large for it is larger than all others. */
+/* A number and its seat in one integer, which is compared at once. A number that is too large for it counts as larger
+ * than all others. */
 #define NONE UINT64_MAX
 
 SL_INLINE uint64_t mark_of(uint64_t number, uint32_t seat)
@@ -129,7 +132,7 @@ SL_INLINE uint32_t seat_of(uint64_t mark)
 
 /* --- least_busy --- */
 
-/* One of the tier's seats, by the weights. */
+/* Draws a seat of the tier at random, by the weights. */
 static uint32_t seat_drawn(const struct sl_pool *pool, const struct sl_pool_tier *tier, uint64_t random)
 {
     uint32_t weight = (uint32_t)((random >> 32) * tier->weights >> 32), from = tier->from, to = tier->to;
@@ -142,8 +145,8 @@ static uint32_t seat_drawn(const struct sl_pool *pool, const struct sl_pool_tier
     return from;
 }
 
-/* Those at which nothing runs are equals, whatever they weigh, and one of them is drawn by the weights: where there are
- * few calls, the heaviest would have them all. */
+/* Targets without a running call are equal, whatever their weight, and one of them is drawn by the weights. Otherwise,
+ * with few calls, the heaviest target would get them all. */
 static uint32_t pick_least_busy(const struct sl_pool *pool, const struct sl_ask *ask, const struct skip *skip,
                                 const struct sl_pool_tier *tier)
 {
@@ -160,10 +163,10 @@ static uint32_t pick_least_busy(const struct sl_pool *pool, const struct sl_ask 
 
 /* --- fastest --- */
 
-/* A target that is not known gets a call at most so often. */
+/* A target without a measured time gets at most one call in this time. */
 #define PROBE_USEC SL_USEC_PER_SEC
 
-/* Is it this one's turn to be measured? Of several callers one takes it. */
+/* True: this call measures the target. When several calls ask at once, one of them gets true. */
 static bool takes_turn(const struct sl_pool_times *times, uint32_t seat, uint64_t now_usec)
 {
     uint64_t due = atomic_load_explicit(&times->due_usec[seat], memory_order_relaxed);
@@ -182,7 +185,7 @@ static uint32_t pick_fastest(const struct sl_pool *pool, const struct sl_ask *as
     for (uint32_t seat; (seat = walk_next(&walk)) != SL_NO_TARGET;) {
         uint64_t due = mark_of(atomic_load_explicit(&times->due_usec[seat], memory_order_relaxed), seat);
         uint64_t usec = atomic_load_explicit(&times->first_usec[seat], memory_order_relaxed);
-        uint64_t fast = mark_of(usec - 1, seat); /* one that is not known is the slowest */
+        uint64_t fast = mark_of(usec - 1, seat); /* an unknown time (0) becomes the largest number */
         longest_due = SL_MIN(due, longest_due);
         fastest = SL_MIN(fast, fastest);
     }
@@ -198,7 +201,7 @@ static uint32_t pick_ordered(const struct sl_pool *pool, const struct skip *skip
     return walk_next(&walk);
 }
 
-/* The seat of the next target, of those in the tier that weigh something; SL_NO_TARGET: none. */
+/* The seat of the next target, among those of the tier that have a weight; SL_NO_TARGET: none. */
 static uint32_t pick_in(struct sl_pool *pool, const struct sl_ask *ask, const struct skip *skip,
                         const struct sl_pool_tier *tier)
 {
@@ -237,7 +240,7 @@ bool sl_pool_can(struct sl_pool *pool, const struct sl_ask *ask, uint32_t target
            (atomic_load_explicit(&pool->ready[seat / 64], memory_order_relaxed) >> seat % 64 & 1);
 }
 
-/* The targets that a call does not ask for, by seat. */
+/* The targets that the call has passed, as bits by seat. */
 static void skip_make(const struct sl_pool *pool, const struct sl_ask *ask, struct skip *ret)
 {
     uint32_t n_words = SL_POOL_WORDS(pool->n);
@@ -258,7 +261,7 @@ static uint32_t pick_of_all(struct sl_pool *pool, const struct sl_ask *ask, cons
 {
     for (uint32_t word = 0; word < SL_POOL_WORDS(pool->n); word++) {
         uint64_t ready = ready_word(pool, skip, word);
-        if (ready) { /* in the lowest tier that has one */
+        if (ready) { /* in the lowest tier that has a ready target */
             uint32_t first = word * 64 + SL_LOWEST_BIT64(ready);
             uint32_t seat = pick_in(pool, ask, skip, &pool->tiers[pool->tier_of[first]]);
             return pool->targets[seat != SL_NO_TARGET ? seat : first];
@@ -267,8 +270,8 @@ static uint32_t pick_of_all(struct sl_pool *pool, const struct sl_ask *ask, cons
     return SL_NO_TARGET;
 }
 
-/* A call looks at one target that is in doubt at most: where many failed at one time, and it is time to look at all of
- * them, it would use up its attempts. */
+/* A call tries at most one target in doubt. When many targets failed at the same time and are due for a probe, probing
+ * all of them would use up its attempts. */
 static uint32_t pick_of_sure(struct sl_pool *pool, const struct sl_ask *ask, const struct skip *skip)
 {
     struct skip more = *skip;

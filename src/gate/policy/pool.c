@@ -13,7 +13,7 @@ static bool is_behind(const struct sl_target_rule *a, const struct sl_target_rul
 
 /* --- who takes calls --- */
 
-/* Until when it gets no calls: its rest, or its breaker's time. */
+/* The time until which the target gets no calls: it asked to wait, or its breaker is open. */
 static uint64_t until_of(const struct sl_target_state *state)
 {
     uint64_t until = atomic_load_explicit(&state->rest_until_usec, memory_order_relaxed);
@@ -33,7 +33,8 @@ static void bit_set(atomic_uint_fast64_t *word, uint64_t bit, bool is_set)
     }
 }
 
-/* Does it take calls, and if not: is it known from when on? The lock is held, or nobody else knows the pool. */
+/* Updates the target's bits: does it take calls, and if not, from when on. Call it under the lock, or while nobody else
+ * knows the pool. */
 static void ready_look(struct sl_pool *pool, uint32_t target, uint64_t now_usec)
 {
     const struct sl_target_rule *rule = &pool->rules[target];
@@ -53,7 +54,7 @@ static void ready_look(struct sl_pool *pool, uint32_t target, uint64_t now_usec)
     bit_set(&pool->doubtful[seat / 64], bit, atomic_load(&state->breaker.state) == SL_BREAKER_OPEN);
 }
 
-/* Each that was sent to rest wakes all others once at most. */
+/* A target that waits makes this loop run at most once. */
 void sl_pool_wake(struct sl_pool *pool, uint64_t now_usec)
 {
     if (SL_LIKELY(atomic_load_explicit(&pool->wake_usec, memory_order_relaxed) > now_usec)) {
@@ -69,7 +70,7 @@ void sl_pool_wake(struct sl_pool *pool, uint64_t now_usec)
     pthread_mutex_unlock(&pool->lock);
 }
 
-/* It got a call, or one ended: where it is allowed so many, that decides. */
+/* A call began or ended at its max_concurrent. */
 static void ready_change(struct sl_pool *pool, uint32_t target, uint64_t now_usec)
 {
     pthread_mutex_lock(&pool->lock);
@@ -79,7 +80,7 @@ static void ready_change(struct sl_pool *pool, uint32_t target, uint64_t now_use
 
 /* --- begin and end --- */
 
-/* What lies by target and by seat. */
+/* The arrays by target and by seat. */
 static int arrays_make(struct sl_pool *pool, struct sl_arena *arena)
 {
     uint32_t n = pool->n, n_words = SL_POOL_WORDS(n);
@@ -114,7 +115,8 @@ static int arrays_make(struct sl_pool *pool, struct sl_arena *arena)
     return has_all ? 0 : SL_E_NOMEM;
 }
 
-/* A load is this for each call, so that loads are compared without a division; millions of calls have room. */
+/* A call at a target of weight 1 adds this to its load. So loads are compared without a division, and millions of calls
+ * fit. */
 #define STEP_OF_WEIGHT_1 (1ULL << 32)
 
 static void seat_fill(struct sl_pool *pool, uint32_t seat)
@@ -147,12 +149,12 @@ int sl_pool_init(struct sl_pool *pool, enum sl_balance balance, const struct sl_
     SL_ASSERT(n <= SL_POOL_MAX);
     *pool = (struct sl_pool){ .balance = balance, .n = n, .rules = rules, .breaker = *breaker };
     if (arrays_make(pool, arena) < 0 || pthread_mutex_init(&pool->lock, NULL) != 0) {
-        pool->states = NULL; /* there is nothing to end */
+        pool->states = NULL; /* sl_pool_done has nothing to free */
         return SL_E_NOMEM;
     }
     atomic_init(&pool->wake_usec, UINT64_MAX);
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t at = i; /* nearly always there are few */
+        uint32_t at = i; /* insertion sort: there are nearly always few targets */
         for (; at > 0 && is_behind(&rules[pool->targets[at - 1]], &rules[i]); at--) {
             pool->targets[at] = pool->targets[at - 1];
         }
@@ -212,7 +214,7 @@ uint64_t sl_pool_rested_usec(const struct sl_pool *pool, uint64_t now_usec)
 
 /* --- what happens --- */
 
-/* It is open, and the time to look has come: of several callers one does. */
+/* True: the breaker is open, its time is over, and this call probes the target. Of several callers one gets true. */
 static bool probe_take(struct sl_pool *pool, uint32_t target, uint64_t now_usec)
 {
     struct sl_breaker *breaker = &pool->states[target].breaker;
@@ -227,7 +229,7 @@ static bool probe_take(struct sl_pool *pool, uint32_t target, uint64_t now_usec)
     return is_taken;
 }
 
-/* Its place is free again. */
+/* Gives the place at the target back. */
 static void place_leave(struct sl_pool *pool, uint32_t target, uint64_t now_usec)
 {
     uint32_t before = atomic_fetch_sub(&pool->in_flight[pool->seats[target]], 1);
@@ -271,7 +273,7 @@ static void breaker_open(struct sl_breaker *breaker, uint64_t until_usec)
     atomic_store_explicit(&breaker->state, SL_BREAKER_OPEN, memory_order_relaxed);
 }
 
-/* What is older than the window is forgotten, half of it at a time. */
+/* Forgets counts older than the window, half a window at a time. */
 static void window_move(struct sl_breaker *breaker, uint64_t now_usec, uint64_t half)
 {
     uint64_t passed = now_usec - SL_MIN(breaker->half_usec, now_usec);
@@ -285,7 +287,7 @@ static void window_move(struct sl_breaker *breaker, uint64_t now_usec, uint64_t 
     breaker->half_usec = is_next ? breaker->half_usec + half : now_usec;
 }
 
-/* Does it open? */
+/* Counts one outcome. True: the breaker opened. */
 static bool breaker_count(const struct sl_breaker_rule *rule, struct sl_breaker *breaker, enum sl_outcome outcome,
                           uint64_t now_usec)
 {
@@ -314,7 +316,7 @@ bool sl_pool_end(struct sl_pool *pool, uint32_t target, enum sl_begun begun, enu
         if (outcome == SL_OUTCOME_GOOD) {
             breaker_close(breaker);
             is_turn = true;
-        } else { /* it says nothing: the next call may look */
+        } else { /* a neutral outcome: the next call may probe at once */
             breaker_open(breaker, outcome == SL_OUTCOME_BAD ? now_usec + pool->breaker.open_usec : now_usec);
         }
         ready_look(pool, target, now_usec);
@@ -342,7 +344,8 @@ static void time_adopt(atomic_uint_fast64_t *to, const atomic_uint_fast64_t *fro
     atomic_store_explicit(to, atomic_load_explicit(from, memory_order_relaxed), memory_order_relaxed);
 }
 
-/* Who looks at the target is a call of the other pool and tells it: here the next one may look. */
+/* When a call of the old pool is probing the target, it reports to that pool; so in this pool the next call may
+ * probe. */
 void sl_pool_adopt(struct sl_pool *pool, uint32_t target, struct sl_pool *from, uint32_t from_target)
 {
     struct sl_target_state *state = &pool->states[target], *before = &from->states[from_target];
@@ -376,7 +379,7 @@ void sl_pool_measure(struct sl_pool *pool, uint32_t target, bool is_stream, uint
     uint64_t last = atomic_load_explicit(&times->measured_usec[seat], memory_order_relaxed);
     bool is_old = now_usec > last && now_usec - last >= SL_STALE_USEC;
     uint64_t after = !before || is_old ? took_usec : before - before / 4 + took_usec / 4;
-    /* Of two that come at one moment one counts. */
+    /* When two calls write at the same moment, only one of them counts. */
     atomic_store_explicit(&times->first_usec[seat], SL_MAX(after, (uint64_t)1), memory_order_relaxed);
     atomic_store_explicit(&times->measured_usec[seat], now_usec, memory_order_relaxed);
     atomic_store_explicit(&times->due_usec[seat], now_usec + SL_STALE_USEC, memory_order_relaxed);

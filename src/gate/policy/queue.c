@@ -10,7 +10,7 @@
 SL_LIST_HEAD(sl_waiters);
 SL_LIST_FUNCTIONS(sl_waiters, struct sl_waiter, link);
 
-/* Of one principal; there while somebody of it waits. */
+/* The waiting calls of one principal; it exists as long as one of them waits. */
 struct sl_line {
     struct sl_link link;
     struct sl_waiters waiters;
@@ -24,9 +24,9 @@ SL_LIST_FUNCTIONS(sl_lines, struct sl_line, link);
 struct sl_queue {
     struct sl_queue_rule rule;
     struct sl_pool *pool;
-    atomic_uint n;         /* who waits; written under the lock */
-    pthread_mutex_t lock;  /* guards what follows, and each waiter */
-    struct sl_lines lines; /* the first one is next */
+    atomic_uint n;         /* waiting calls; written under the lock */
+    pthread_mutex_t lock;  /* guards all members below, and each waiter */
+    struct sl_lines lines; /* the first line is the next one to be served */
     struct sl_map by_name;
 };
 
@@ -93,12 +93,12 @@ static struct sl_line *line_of(struct sl_queue *queue, struct sl_str principal)
 
 static void line_end(struct sl_queue *queue, struct sl_line *line)
 {
-    SL_IGNORE(!sl_map_remove(&queue->by_name, line->principal)); /* it is in it */
+    SL_IGNORE(!sl_map_remove(&queue->by_name, line->principal)); /* it is always there */
     sl_lines_remove(&queue->lines, line);
     free(line);
 }
 
-/* Out of its line, which goes with its last one. */
+/* Takes a waiter out of its line. An empty line is freed. */
 static void take_out(struct sl_queue *queue, struct sl_waiter *waiter, enum sl_waiting to)
 {
     struct sl_line *line = waiter->line;
@@ -123,25 +123,25 @@ static bool place_give(struct sl_queue *queue, struct sl_waiter *waiter, uint64_
             waiter->begun = begun;
             return true;
         }
-        sl_ask_pass(passed, target); /* a call that moved was faster there */
+        sl_ask_pass(passed, target); /* another call took the place first */
     }
     return false;
 }
 
-/* One place to one of them. False: there is none that anybody can use. */
+/* Gives one place to one waiter. False: there is none that any of them can use. */
 static bool serve_one(struct sl_queue *queue, uint64_t now_usec, uint64_t random)
 {
     for (struct sl_line *line = sl_lines_first(&queue->lines); line; line = sl_lines_next(line)) {
         for (struct sl_waiter *waiter = sl_waiters_first(&line->waiters); waiter; waiter = sl_waiters_next(waiter)) {
             if (place_give(queue, waiter, now_usec, random)) {
-                sl_lines_remove(&queue->lines, line); /* the others' turn comes first */
+                sl_lines_remove(&queue->lines, line); /* now the other lines come first */
                 sl_lines_add(&queue->lines, line);
                 take_out(queue, waiter, SL_WAITING_GRANTED);
                 waiter->wake(waiter);
                 return true;
             }
             if (!waiter->has_passed) {
-                return false; /* whoever could use any place has got none */
+                return false; /* this waiter could use any place and got none */
             }
         }
     }
@@ -155,7 +155,7 @@ static void serve_all(struct sl_queue *queue, uint64_t now_usec, uint64_t random
     }
 }
 
-/* The queue is full: the last one of the longest line goes, where that is longer than `mine` will be. */
+/* The queue is full: the last waiter of the longest line is dropped, if that line is longer than `mine` will be. */
 static bool room_make(struct sl_queue *queue, const struct sl_line *mine)
 {
     struct sl_line *longest = sl_lines_first(&queue->lines);
@@ -189,7 +189,7 @@ int sl_queue_join(struct sl_queue *queue, struct sl_waiter *waiter, struct sl_st
         waiter->state = SL_WAITING_ON;
         sl_waiters_add(&line->waiters, waiter);
         atomic_fetch_add(&queue->n, 1);
-        /* Who gave its place back just now has not seen this one wait, or this one sees the place. */
+        /* Either a call that gave its place back just now sees this waiter, or this waiter sees the free place. */
         atomic_thread_fence(memory_order_seq_cst);
         serve_all(queue, now_usec, random);
     }

@@ -7,19 +7,19 @@
 
 #include "base/err.h"
 
-/* The second is remembered in so many pieces. */
+/* The last second is remembered in this many slots. */
 #define SLOTS     10
 #define SLOT_USEC (1000000 / SLOTS)
 
-/* More workers than `server.workers` can say. */
+/* More than `server.workers` can be. */
 #define WORKERS_MAX 257
 
 struct sl_repeats {
     struct sl_call_count counts[WORKERS_MAX];
     atomic_uint n_counts;
-    pthread_mutex_t lock; /* guards what follows */
-    uint64_t slot;        /* the newest one's number since the clock began */
-    uint64_t n_seen;      /* calls that are in the slots, or were */
+    pthread_mutex_t lock; /* guards all members below */
+    uint64_t slot;        /* number of the newest slot since the clock began */
+    uint64_t n_seen;      /* all calls that were already counted into slots */
     uint64_t n_calls[SLOTS];
     uint32_t n_taken[SLOTS];
 };
@@ -64,7 +64,7 @@ static uint64_t calls_begun(struct sl_repeats *repeats)
     return n;
 }
 
-/* Up to now. Nobody looked since the newest slot: the calls since then came evenly, as far as anybody knows. */
+/* Moves the slots up to now. Calls since the newest slot are spread evenly, because nobody knows when they came. */
 static void slots_move(struct sl_repeats *repeats, uint64_t now_usec)
 {
     uint64_t slot = now_usec / SLOT_USEC, begun = calls_begun(repeats), n_new = begun - repeats->n_seen;
@@ -77,7 +77,7 @@ static void slots_move(struct sl_repeats *repeats, uint64_t now_usec)
     }
     for (uint64_t i = 0; i < n_slots; i++) {
         uint64_t at = (slot - i) % SLOTS;
-        repeats->n_calls[at] = n_new / n_passed + (i < n_new % n_passed); /* the rest is the newest ones' */
+        repeats->n_calls[at] = n_new / n_passed + (i < n_new % n_passed); /* the newest slots get the remainder */
         repeats->n_taken[at] = 0;
     }
     repeats->slot = slot;

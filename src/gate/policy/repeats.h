@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many attempts beside the first ones the whole process may make in a second, so that an outage is not multiplied:
- * a share of the calls of the second before, and a few in any case. Shared by all workers; time comes in. */
+/* How many attempts beside the first ones the whole process may make in a second, so that retries do not multiply an
+ * outage: a share of the calls of the last second, but always at least a few. Shared by all workers; time is a
+ * parameter. */
 #ifndef SL_GATE_REPEATS_H
 #define SL_GATE_REPEATS_H
 
@@ -12,10 +13,10 @@
 
 struct sl_repeat_rule {
     uint32_t share; /* percent of the calls */
-    uint32_t least; /* of a second, however few calls there are */
+    uint32_t least; /* in a second, however few calls there are */
 };
 
-/* A worker's calls: only that one writes it. */
+/* The calls of one worker; only that worker writes it. */
 struct sl_call_count {
     SL_ALIGNED(64) atomic_uint_fast64_t n;
 };
@@ -24,15 +25,15 @@ struct sl_repeats;
 
 SL_MUST int sl_repeats_new(struct sl_repeats **ret);
 void sl_repeats_free(struct sl_repeats *repeats); /* NULL is fine */
-/* A worker's own, as long as `repeats` lives. */
+/* A worker's own count; it lives as long as `repeats`. */
 struct sl_call_count *sl_repeats_join(struct sl_repeats *repeats);
-/* A call begins. */
+/* Call this when a call begins. */
 SL_INLINE void sl_call_count_add(struct sl_call_count *count)
 {
     uint64_t n = atomic_load_explicit(&count->n, memory_order_relaxed);
     atomic_store_explicit(&count->n, n + 1, memory_order_relaxed);
 }
-/* True: one more may be made, and it counts. */
+/* True: one more attempt may be made; it is counted. */
 SL_MUST bool sl_repeats_take(struct sl_repeats *repeats, const struct sl_repeat_rule *rule, uint64_t now_usec);
 
 #endif

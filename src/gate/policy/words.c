@@ -10,7 +10,7 @@ uint64_t sl_wait_sec(uint64_t usec)
     return usec / SL_USEC_PER_SEC + (usec % SL_USEC_PER_SEC != 0);
 }
 
-/* "15m", "0s": a number behind `at`, its unit behind it. */
+/* Writes a number and its unit at `at`, as in "15m" or "0s". Returns the end of the text. */
 static char *part_put(char *at, uint64_t v, char unit)
 {
     at += sl_format_u64(v, at);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is said of a limit. */
+/* Texts about limits, for clients. */
 #ifndef SL_GATE_WORDS_H
 #define SL_GATE_WORDS_H
 
@@ -11,11 +11,11 @@ struct sl_limit_view;
 
 /* Whole seconds, rounded up. */
 uint64_t sl_wait_sec(uint64_t usec);
-/* "1m30s", "1h0m0s": whole seconds, as clients of rate limits read it. Returns its length. */
+/* Writes "1m30s", "1h0m0s": whole seconds, in the form that clients of rate limits read. Returns the length. */
 #define SL_WAIT_MAX 48
 size_t sl_wait_format(uint64_t usec, char out[SL_WAIT_MAX]);
-/* Why a call is refused, on the arena. `names_wait`: a sentence about the rule that makes the caller wait longest, with
- * the wait; else MLflow's words for the first rule that refused. */
+/* The text why a call is refused, on the arena. `names_wait`: a sentence with the rule that makes the caller wait
+ * longest, and the wait; else MLflow's words for the first rule that refused. */
 struct sl_str sl_limit_words(const struct sl_limit_view *view, const struct sl_limit_rule *rules, struct sl_str route,
                              bool names_wait, struct sl_arena *arena);
 
