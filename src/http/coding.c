@@ -17,7 +17,7 @@ const char *sl_coding_name(enum sl_coding coding)
     return names[coding];
 }
 
-/* Words that servers and proxies put there and that encode nothing. */
+/* Words that servers and proxies send here although they encode nothing. */
 static bool is_nothing(struct sl_str word)
 {
     static const char *const words[] = { "",      "identity",   "none",     "null",   "utf-8", "utf8",
@@ -109,7 +109,7 @@ static int zstd_run(ZSTD_DStream *stream, struct sl_str body, sl_coding_fn on_by
     char out_bytes[OUT_BYTES];
     ZSTD_inBuffer in = { body.p, body.n, 0 };
     size_t left = 0;
-    bool is_full = false; /* the last piece filled the buffer: there may be more of it without input */
+    bool is_full = false; /* the last piece filled the buffer: there may be more output without new input */
     while (in.pos < in.size || is_full) {
         ZSTD_outBuffer out = { out_bytes, OUT_BYTES, 0 };
         left = ZSTD_decompressStream(stream, &out, &in);
@@ -142,7 +142,7 @@ int sl_coding_undo(enum sl_coding coding, struct sl_str body, sl_coding_fn on_by
     if (coding == SL_CODING_ZSTD) {
         return zstd_undo(body, on_bytes, arg);
     }
-    /* Behind the name gzip nothing but gzip is taken (RFC 1952 2.3.1); zlib itself would tell by the first bytes. */
+    /* gzip must begin with its own magic byte (RFC 1952 2.3.1); zlib would also accept other formats. */
     if (coding == SL_CODING_GZIP && body.n && body.p[0] != '\x1f') {
         return SL_E_INVAL;
     }

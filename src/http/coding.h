@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Content-Encoding (RFC 9110 8.4): which codings a body has, and a whole body's decoding. */
+/* Content-Encoding (RFC 9110 8.4): reads which codings a body has, and decodes a whole body. */
 #ifndef SL_HTTP_CODING_H
 #define SL_HTTP_CODING_H
 
@@ -10,21 +10,21 @@ struct sl_headers;
 
 enum sl_coding { SL_CODING_GZIP, SL_CODING_DEFLATE, SL_CODING_ZSTD };
 
-/* More of them one over the other are refused. */
+/* A body with more layers is refused. */
 #define SL_CODINGS_MAX 3
 
 struct sl_codings {
-    enum sl_coding v[SL_CODINGS_MAX]; /* in the order in which they were applied: the last one is undone first */
+    enum sl_coding v[SL_CODINGS_MAX]; /* in the order in which they were applied: the last one is decoded first */
     unsigned n;
 };
 
-/* All fields Content-Encoding together. Words that encode nothing are left out: identity, none, a charset, an empty
- * one. SL_E_UNSUPPORTED: a coding that is not known, or too many; *ret_word is the word that is at fault. */
+/* Reads all Content-Encoding fields together. Words that encode nothing are left out: identity, none, a charset, an
+ * empty one. SL_E_UNSUPPORTED: an unknown coding, or too many; *ret_word is the wrong word. */
 SL_MUST int sl_codings_parse(const struct sl_headers *headers, struct sl_codings *ret, struct sl_str *ret_word);
-/* Is it a short word, as names of codings are? Anything else from a header is not for a message. */
+/* True: a short word, as names of codings are. No other text of a header may go into a message. */
 bool sl_coding_is_word(struct sl_str word);
 
-/* Takes decoded bytes; non-zero stops and is returned. */
+/* Gets decoded bytes; a non-zero result stops the decoding and is returned. */
 typedef int (*sl_coding_fn)(void *arg, struct sl_str bytes);
 
 /* Decodes a whole body of one coding. SL_E_INVAL: it is damaged, or not of that coding; SL_E_TRUNCATED: it ends early;
@@ -33,7 +33,7 @@ SL_MUST int sl_coding_undo(enum sl_coding coding, struct sl_str body, sl_coding_
 
 /* "gzip", … */
 const char *sl_coding_name(enum sl_coding coding);
-/* What a client may send, as a field Accept-Encoding says it. */
+/* The codings that a client may send, as Accept-Encoding lists them. */
 #define SL_CODINGS_ACCEPTED "gzip, deflate, zstd"
 
 #endif

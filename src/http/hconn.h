@@ -9,29 +9,29 @@
 
 #include "http/server.h"
 
-/* A connection over the limit of connections is let go after this long in a state, however often bytes come: others
- * wait for its place. */
+/* A connection over the limit may stay in one state for this long, however often bytes come: others wait for its
+ * place. */
 #define SL_OVER_LIMIT_USEC 2000000ULL
-/* A page may be large, and takes a slow reader longer: as long as Prometheus waits for one. */
+/* A page may be large, and a slow reader needs longer: as long as Prometheus waits for one. */
 #define SL_OVER_LIMIT_SEND_USEC 10000000ULL
 
-/* Frees the requests that ended. */
+/* Frees the requests that have ended. */
 void sl_hserver_reap(struct sl_hserver *server);
 
-/* Bytes that have left for good. TLS puts a little more on the wire, so this only tells whether anything moves. */
+/* Bytes that were sent. TLS sends a little more, so use this only to see whether anything moves. */
 uint64_t sl_hconn_sent(const struct sl_hconn *conn);
-/* Held requests can go on. */
+/* True: requests that were held can go on. */
 bool sl_hconn_is_ready(const struct sl_hconn *conn);
-/* Sets the state's timer. As long as replies wait to be sent, what counts is whether the client takes any. */
+/* Sets the timer of the state. While replies wait to be sent, only the client's reading counts. */
 void sl_hconn_arm(struct sl_hconn *conn);
-/* Tells on_waiting how much of the replies waits now; `is_gone`: nothing any more. */
+/* Reports to on_waiting how much of the replies waits now; `is_gone`: nothing any more. */
 void sl_hconn_count(struct sl_hconn *conn, bool is_gone);
-/* `n` bytes were given to the stream as a reply. */
+/* `n` bytes of a reply were given to the stream. */
 void sl_hconn_wrote(struct sl_hconn *conn, size_t n);
 
 /* Every move goes through here, and sets the state's timer. */
 void sl_hconn_set_state(struct sl_hconn *conn, enum sl_hconn_state to);
-/* The head of a reply was given, whose body comes in pieces and has not ended. */
+/* The head of a reply was given before the end of a body that comes in pieces. */
 void sl_hconn_reply_early(struct sl_hconn *conn);
 
 /* The connection's next request. NULL: no memory. */
@@ -41,11 +41,11 @@ void sl_hconn_let_go(struct sl_hconn *conn);
 /* Wipes bytes that were taken over or dropped: others will use the read buffer, and they may hold a credential. */
 void sl_hconn_wipe(struct sl_str bytes);
 
-/* Answers what cannot be served and closes after it. */
+/* Answers a request that cannot be served, and closes after the reply. */
 void sl_hconn_refuse(struct sl_hconn *conn, int status, const char *text);
 /* Closes when everything was sent and the client has had time to stop sending. */
 void sl_hconn_linger(struct sl_hconn *conn, bool has_unread);
-/* The client went away. */
+/* Call this when the client has gone. */
 void sl_hconn_gone(struct sl_hconn *conn);
 /* Closes now. */
 void sl_hconn_break(struct sl_hconn *conn, bool with_reset);

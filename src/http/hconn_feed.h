@@ -9,13 +9,13 @@
 struct sl_hconn;
 struct sl_hreq;
 
-/* What the client sent. */
+/* Handles bytes from the client. */
 void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes);
-/* Goes on with what was kept. */
+/* Continues with the bytes that were kept. */
 void sl_hconn_resume(struct sl_hconn *conn);
 /* The request's body is expected from now on. */
 void sl_hconn_expect_body(struct sl_hreq *req);
-/* The request is complete, or is not to be; the next one may begin inside this call. */
+/* The request has ended, complete or not; the next one may begin inside this call. */
 void sl_hconn_finish(struct sl_hreq *req);
 
 #endif

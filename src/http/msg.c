@@ -7,7 +7,7 @@
 
 _Static_assert(SL_HTTP_FIELDS_MAX == 256, "the texts of wire/head.c say so");
 
-/* Trailers are dropped, so they need not be many. */
+/* Trailers are dropped, so a small limit is enough. */
 #define TRAILER_MAX 8192
 
 static int on_headers_complete(llhttp_t *parser)
@@ -32,12 +32,13 @@ static int msg_refuse(struct sl_msg_fault *fault, int status, const char *text)
     return SL_E_INVAL;
 }
 
-/* What a head says of its message: noted while its fields are taken apart. Of a field that comes again, the first. */
+/* What a head says of its message, noted while its fields are split. When a field is repeated, the first one is
+ * noted. */
 struct told {
-    struct sl_str line; /* the first */
+    struct sl_str line; /* the first line */
     struct sl_str host, length, coding, connection;
     uint32_t n_host, n_length, n_coding, n_connection;
-    bool is_odd; /* more than a few know of is in it */
+    bool is_odd; /* it has something that only few programs handle */
 };
 
 static void value_note(struct sl_str value, struct sl_str *first, uint32_t *n)
@@ -66,7 +67,7 @@ static void field_note(struct told *told, struct sl_str name, struct sl_str valu
     case 14:
         if (sl_str_case_eq(name, SL_STR("content-length"))) {
             value_note(value, &told->length, &told->n_length);
-            told->is_odd |= value.p[value.n] != '\r'; /* white space behind it is read in two ways */
+            told->is_odd |= value.p[value.n] != '\r'; /* white space after a value is read in two ways */
         }
         break;
     case 16:
@@ -83,14 +84,14 @@ static void field_note(struct told *told, struct sl_str name, struct sl_str valu
     }
 }
 
-/* Fields as slices. The head check has made sure that each line is NAME ":" … CR LF. */
+/* Splits the head into fields as slices. The head check has made sure that each line is NAME ":" … CR LF. */
 static int head_split(struct sl_msg *msg, struct sl_str head, struct sl_arena *arena, struct told *ret_told)
 {
     const char *p = head.p;
     const char *end = head.p + head.n;
     *ret_told = (struct told){ 0 };
     if (head.n >= 2 && p[0] == '\r' && p[1] == '\n') {
-        p += 2; /* the one empty line that may precede a request */
+        p += 2; /* one empty line may precede a request */
         ret_told->is_odd = true;
     }
     const char *eol = memchr(p, '\r', (size_t)(end - p));
@@ -114,7 +115,7 @@ static int head_split(struct sl_msg *msg, struct sl_str head, struct sl_arena *a
 
 /* --- heads that nobody reads in another way --- */
 
-/* No number that overflows. */
+/* A number with this many digits cannot overflow. */
 #define PLAIN_DIGITS_MAX 18
 
 static bool is_plain_length(const struct told *told)
@@ -133,8 +134,8 @@ static bool is_plain_connection(const struct told *told)
                                                                    sl_str_eq(told->connection, SL_STR("close"))));
 }
 
-/* The head check leaves nothing open in such a head, so llhttp is not asked: it would take as long as all else that is
- * done with a head. The unit test and the fuzzer hold each of them against llhttp. */
+/* True: the head check leaves no doubt about this head, so llhttp is not asked; it would take as long as everything
+ * else that is done with a head. The unit test and the fuzzer compare every such head with llhttp. */
 static bool request_is_plain(const struct sl_msg *msg, const struct told *told)
 {
     bool is_plain_method = sl_str_eq(msg->method, SL_STR("POST")) || sl_str_eq(msg->method, SL_STR("GET"));
@@ -152,7 +153,7 @@ static bool response_is_plain(const struct sl_msg *msg, const struct told *told)
 
 /* --- the others --- */
 
-/* Feeds the head to llhttp. 0 or the refusal. */
+/* Feeds the head to llhttp. Returns 0 or the refusal. */
 static int head_execute(llhttp_t *parser, llhttp_type_t type, struct sl_str head, struct sl_msg_fault *fault)
 {
     llhttp_init(parser, type, &parser_settings);
@@ -173,7 +174,7 @@ static int head_execute(llhttp_t *parser, llhttp_type_t type, struct sl_str head
     return 0;
 }
 
-/* A Host that could be read as something else than host[:port] (RFC 9110 7.2; RFC 3986 3.2). */
+/* False: the Host could be read as something other than host[:port] (RFC 9110 7.2; RFC 3986 3.2). */
 static bool host_is_fit(struct sl_str host)
 {
     for (size_t i = 0; i < host.n; i++) {
@@ -222,8 +223,8 @@ static bool is_kept_alive(const struct sl_msg *msg, const struct told *told)
     return msg->minor == 1 ? !is_named : is_named;
 }
 
-/* The framing that the fields say, Transfer-Encoding and Content-Length being checked already. `parser`: what llhttp
- * says; NULL: it was not asked. */
+/* Sets the framing by the fields; Transfer-Encoding and Content-Length are checked already. `parser`: what llhttp says;
+ * NULL: it was not asked. */
 static int body_start(struct sl_msg *msg, const struct told *told, const llhttp_t *parser,
                       enum sl_framing_kind otherwise, struct sl_msg_fault *fault)
 {
@@ -262,7 +263,7 @@ int sl_msg_parse_request(struct sl_msg *msg, struct sl_str head, struct sl_arena
     msg->method = sl_str_sub(line, 0, (size_t)first);
     msg->target = sl_str_sub(line, (size_t)first + 1, (size_t)second);
     msg->minor = line.p[line.n - 1] == '1';
-    /* Ours first: llhttp's words for the same faults are less clear. */
+    /* Our own check comes first, because llhttp's messages for the same faults are less clear. */
     r = request_check(msg, &told, ret_fault);
     if (r < 0) {
         return r;
@@ -338,7 +339,7 @@ static int length_push(struct sl_msg *msg, struct sl_str bytes, size_t *ret_used
     return r ? r : msg->left == 0;
 }
 
-/* The trailer section is checked and dropped. */
+/* Checks the trailer section and drops it. */
 static int trailer_push(struct sl_msg *msg, struct sl_str bytes, size_t *ret_used, struct sl_msg_fault *fault)
 {
     size_t used = 0;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One HTTP/1.x message as it is read, request or response (RFC 9112). The head is checked by wire/head.h and kept
- * contiguous. Our own slices name the fields and decide the framing. A head in which that is all there is to know (most
- * are: a method, a path, one length) is done with it. Any other is given to llhttp too, once and whole: where llhttp
- * reads another framing from the same bytes, so may a proxy before or behind us, and the message is refused. Bodies
- * never see llhttp. */
+/* Reads one HTTP/1.x message, request or response (RFC 9112). wire/head.h checks the head, which is kept contiguous.
+ * Our own slices of the fields decide the framing. For most heads (a method, a path, one length) that is all. Any other
+ * head also goes through llhttp, once and whole: where llhttp reads another framing from the same bytes, a proxy before
+ * or behind us may do so too, and the message is refused. Bodies do not go through llhttp. */
 #ifndef SL_HTTP_MSG_H
 #define SL_HTTP_MSG_H
 
@@ -12,7 +11,7 @@
 #include "wire/head.h"
 #include "wire/headers.h"
 
-/* More fields than this: 431. */
+/* A head with more fields gets 431. */
 #define SL_HTTP_FIELDS_MAX 256
 
 enum sl_framing_kind {
@@ -30,28 +29,28 @@ struct sl_msg {
     bool keep_alive;
     bool is_in_trailer;
     enum sl_framing_kind framing;
-    uint64_t length; /* SL_BODY_LENGTH: of the body */
-    uint64_t left;   /* SL_BODY_LENGTH: still to come */
+    uint64_t length; /* SL_BODY_LENGTH: length of the body */
+    uint64_t left;   /* SL_BODY_LENGTH: bytes still to come */
     struct sl_headers headers;
     struct sl_chunked chunked;
-    int (*on_body)(void *arg, struct sl_str bytes);  /* chunk data; non-zero stops */
-    int (*on_chunk)(void *arg, uint64_t size_bytes); /* before a chunk's data; may be NULL; non-zero stops */
+    int (*on_body)(void *arg, struct sl_str bytes);  /* gets body data; non-zero stops */
+    int (*on_chunk)(void *arg, uint64_t size_bytes); /* called before a chunk's data; may be NULL; non-zero stops */
     void *arg;
 };
 
 void sl_msg_init(struct sl_msg *msg, enum sl_head_kind kind, size_t max_head);
 
-/* A request that must not go further: what to answer. */
+/* A request that must not go further: the status and text to answer. */
 struct sl_msg_fault {
     int status;
     const char *text;
 };
 
-/* `head` is complete and checked; it must outlive the message. Fields go to the arena. SL_E_INVAL with *ret_fault, or
- * SL_E_NOMEM. */
+/* `head` is complete and checked; it must outlive the message. The list of fields is on the arena. SL_E_INVAL with
+ * *ret_fault, or SL_E_NOMEM. */
 SL_MUST int sl_msg_parse_request(struct sl_msg *msg, struct sl_str head, struct sl_arena *arena,
                                  struct sl_msg_fault *ret_fault);
-/* `is_head`: the reply to HEAD, which has no body. */
+/* `is_head`: this is the reply to a HEAD, which has no body. */
 SL_MUST int sl_msg_parse_response(struct sl_msg *msg, struct sl_str head, bool is_head, struct sl_arena *arena,
                                   struct sl_msg_fault *ret_fault);
 
@@ -61,8 +60,9 @@ SL_MUST int sl_msg_parse_response(struct sl_msg *msg, struct sl_str head, bool i
  * to HEAD has no body. They stay empty where it has none. */
 void sl_msg_salvage(struct sl_msg *msg, struct sl_str head);
 
-/* Body bytes. 1: the body is complete and `*ret_used` bytes belonged to it; 0: all used, more to come; SL_E_INVAL:
- * broken framing (*ret_fault); or what on_body or on_chunk returned. Trailers are checked and dropped. */
+/* Reads body bytes. 1: the body is complete, and `*ret_used` bytes belonged to it; 0: all bytes were used, more must
+ * come; SL_E_INVAL: broken framing (*ret_fault); or the result of on_body or on_chunk. Trailers are checked and
+ * dropped. */
 SL_MUST int sl_msg_push_body(struct sl_msg *msg, struct sl_str bytes, size_t *ret_used, struct sl_msg_fault *ret_fault);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request's body that is given on as it comes. */
+/* A request's body that is passed on while it arrives. */
 #include "http/hconn.h"
 #include "http/hconn_body.h"
 #include "http/hconn_feed.h"
@@ -46,7 +46,7 @@ void sl_hreq_hold_body(struct sl_hreq *req)
     struct sl_hconn *conn = req->conn;
     if (!req->is_body_held && !req->has_body) {
         req->is_body_held = true;
-        sl_stream_read_hold(&conn->stream); /* a client that goes must not leave an upstream working for it */
+        sl_stream_read_hold(&conn->stream); /* keep watching, so that no upstream works for a client that has gone */
         sl_hconn_arm(conn);
     }
 }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* A proxy's answer to CONNECT is a head and nothing else. */
+/* A proxy's answer to CONNECT is only a head. */
 #define PROXY_HEAD_MAX 8192
 
 static struct sl_upconn *conn_of(struct sl_stream *stream)
@@ -14,7 +14,7 @@ static struct sl_upconn *conn_of(struct sl_stream *stream)
     return SL_CONTAINER_OF(stream, struct sl_upconn, stream);
 }
 
-/* Kind and port. */
+/* kind and port */
 #define KEY_HEAD 3
 /* A host name has at most 253 bytes (RFC 1035). */
 #define HOST_MAX 253
@@ -22,7 +22,7 @@ static struct sl_upconn *conn_of(struct sl_stream *stream)
 struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base, bool is_guarded,
                                     struct sl_way *way)
 {
-    /* By hand: it is made for each request. */
+    /* Written by hand for speed: this runs for each request. */
     char key[KEY_HEAD + HOST_MAX + sizeof(way->id)] = { (char)(base->is_https | is_guarded << 1 | (way != NULL) << 2),
                                                         (char)(base->port >> 8), (char)base->port };
     if (base->host.n > HOST_MAX) {
@@ -40,7 +40,7 @@ struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_u
         if (!origin) {
             return NULL;
         }
-        char *text = (char *)(origin + 1); /* a NUL is behind it */
+        char *text = (char *)(origin + 1); /* a NUL follows */
         memcpy(text, key, n);
         origin->key = sl_str_make(text, n);
         origin->host = sl_str_make(text + KEY_HEAD, base->host.n);
@@ -142,7 +142,7 @@ void sl_upconn_put(struct sl_upconn *conn)
 {
     struct sl_hclient *client = conn->client;
     conn->call = NULL;
-    sl_stream_flush(&conn->stream); /* answered before it was sent: the request is its owner's again */
+    sl_stream_flush(&conn->stream); /* the reply came before the request was sent: stop using the request's memory */
     bool fits = !client->is_closing && !conn->stream.is_broken && !conn->stream.is_eof && conn->stream.queued == 0 &&
                 conn->origin->idle.n < client->conf.idle_per_origin;
     if (!fits) {
@@ -157,7 +157,7 @@ void sl_upconn_put(struct sl_upconn *conn)
     counts_show(client);
     sl_timer_set(client->loop, &conn->timer, sl_loop_now(client->loop) + client->conf.idle_usec);
     if (!conn->stream.is_reading) {
-        sl_stream_read_start(&conn->stream); /* to see it die */
+        sl_stream_read_start(&conn->stream); /* so that its end is noticed */
     }
 }
 
@@ -235,13 +235,13 @@ static void proxy_on_read(struct sl_upconn *conn, struct sl_str bytes)
     if (done == 0) {
         return;
     }
-    /* "HTTP/1.x NNN": the check has seen to its form. */
+    /* "HTTP/1.x NNN": the head check has made sure of this form. */
     uint64_t status = 0;
     if (sl_buf_status(&conn->in) < 0 || sl_parse_u64(sl_str_make(conn->in.p + 9, 3), 0, 999, &status) < 0 ||
         status < 200 || status > 299) {
         char text[64];
         snprintf(text, sizeof(text), "the proxy answered CONNECT with status %u", (unsigned)status);
-        connect_failed(conn, SL_HF_CONNECT, text); /* whatever body it has for people */
+        connect_failed(conn, SL_HF_CONNECT, text); /* a body, if any, is a page for people */
         return;
     }
     if (used < bytes.n) {
@@ -291,7 +291,7 @@ static void conn_on_read(struct sl_stream *stream, struct sl_str bytes)
     } else if (conn->state == SL_UC_PROXY) {
         proxy_on_read(conn, bytes);
     } else {
-        sl_upconn_close(conn); /* bytes behind a reply: whose are they? */
+        sl_upconn_close(conn); /* bytes behind a reply belong to nobody */
     }
 }
 
@@ -349,7 +349,7 @@ struct sl_upconn *sl_upconn_dial(struct sl_hclient *client, struct sl_uporigin *
     sl_timer_init(&conn->timer, conn_on_timer);
     const struct sl_proxy *proxy = proxy_of(conn);
     conn->is_proxied = sl_proxy_leads_to(proxy, origin->host, origin->port);
-    /* Behind a proxy it is the proxy that resolves and connects: its own rules hold there. */
+    /* With a proxy, the proxy resolves and connects, and its own rules hold. */
     const struct sl_guard *guard = conn->is_proxied ? NULL : call->req.guard;
     struct sl_str host = conn->is_proxied ? proxy->uri.host : origin->host;
     uint16_t port = conn->is_proxied ? proxy->uri.port : origin->port;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replies. What one turn of the loop produces (head, chunk framing, data) is gathered as slices and leaves in one
- * writev; head and framing are formatted into the server's scratch, which only one connection uses at a time. */
+/* Replies. All pieces of one turn of the loop (head, chunk framing, data) are gathered as slices and leave in one
+ * writev. Head and framing are formatted into the server's scratch buffer, which only one connection uses at a time. */
 #include <stdio.h>
 
 #include "base/num.h"
@@ -28,7 +28,7 @@ static void gather_flush(struct sl_hserver *server)
             n += server->gather[i].n;
         }
         conn->req->bytes_out += n;
-        /* A broken stream says so by itself, from the loop. */
+        /* A broken stream is reported later, from the loop. */
         SL_IGNORE(sl_stream_write_soon(&conn->stream, server->gather, server->n_gather) < 0);
         sl_hconn_wrote(conn, n);
     }
@@ -43,7 +43,7 @@ static void gather_own(struct sl_hserver *server, struct sl_hconn *conn)
     }
 }
 
-/* Room for one more slice and `n` bytes of scratch. */
+/* Makes room for one more slice and `n` bytes of scratch. */
 static void gather_room(struct sl_hserver *server, struct sl_hconn *conn, size_t n)
 {
     if (server->n_gather + 1 >= SL_HREPLY_SLICES || n > SL_HREPLY_SCRATCH - server->scratch_len) {
@@ -94,10 +94,10 @@ static char *put_number(char *at, uint64_t v)
 }
 
 #define PUT(at, lit) put((at), SL_STR(lit))
-/* The status line and the fields added here, at most. */
+/* The most bytes of the status line and the fields that are added here. */
 #define HEAD_OWN_MAX 256
 
-/* Formats the head at `at`, which has room. Returns its end. */
+/* Formats the head at `at`, which has enough room. Returns its end. */
 static char *head_format(char *at, const struct sl_hreq *req, const struct sl_headers *headers, int64_t length,
                          const char *date)
 {
@@ -169,7 +169,7 @@ int sl_hreq_reply(struct sl_hreq *req, int status, const struct sl_headers *head
         server->scratch_len += (size_t)(end - start);
     }
     if (has_no_body) {
-        req->is_head = true; /* nothing that follows is sent */
+        req->is_head = true; /* nothing more is sent */
         req->is_chunked_out = false;
     }
     return 0;
@@ -240,7 +240,7 @@ void sl_hreq_cut(struct sl_hreq *req)
     bool is_until_close = req->is_replying && !req->is_chunked_out && req->msg.minor == 0;
     sl_hreq_flush(req);
     if (is_until_close) {
-        /* Only a reset tells this reply from a complete one. */
+        /* Only a reset shows that this reply is not complete. */
         sl_hconn_break(conn, true);
         return;
     }

@@ -6,7 +6,7 @@
 #include "base/secret.h"
 #include "http/hconn.h"
 
-/* A body up to this size lies on the exchange's arena; a larger one has memory of its own. */
+/* A body up to this size is on the exchange's arena; a larger one has memory of its own. */
 #define BODY_ARENA_MAX 4096
 
 static bool memory_take(struct sl_hserver *server, ptrdiff_t n)
@@ -14,7 +14,7 @@ static bool memory_take(struct sl_hserver *server, ptrdiff_t n)
     return !server->cbs->on_memory || server->cbs->on_memory(server, n);
 }
 
-/* Moved, not resized, where what stays behind must not be read. */
+/* A secret body is moved, not resized, so that the old memory can be wiped. */
 static char *body_grow(struct sl_hreq *req, size_t cap)
 {
     if (!req->is_secret || !req->body_mem) {
@@ -38,7 +38,7 @@ int sl_hreq_body_append(void *arg, struct sl_str bytes)
     }
     size_t need = req->body_len + bytes.n;
     if (need > req->body_cap) {
-        /* Chunked: the size is not known. Grows by half; the first piece decides the start. */
+        /* Chunked: the size is not known. Grows by half; the first piece decides the first size. */
         size_t cap = SL_MIN(req->max_body, SL_MAX(need, req->body_cap + req->body_cap / 2));
         cap = SL_MAX(cap, SL_MIN((size_t)BODY_ARENA_MAX, req->max_body));
         if (!memory_take(server, (ptrdiff_t)(cap - req->body_cap))) {
@@ -64,7 +64,7 @@ int sl_hreq_body_append(void *arg, struct sl_str bytes)
 int sl_hreq_chunk_check(void *arg, uint64_t size)
 {
     const struct sl_hreq *req = arg;
-    return size > req->max_body - req->body_len ? SL_E_LIMIT : 0; /* refused before its data */
+    return size > req->max_body - req->body_len ? SL_E_LIMIT : 0; /* refused before its data comes */
 }
 
 int sl_hreq_body_alloc(struct sl_hreq *req)
@@ -95,12 +95,12 @@ void sl_hreq_body_free(struct sl_hreq *req)
             sl_wipe(req->body_mem, req->body_cap);
         }
         free(req->body_mem);
-        SL_IGNORE(memory_take(req->conn->server, -(ptrdiff_t)req->body_cap)); /* giving back always works */
+        SL_IGNORE(memory_take(req->conn->server, -(ptrdiff_t)req->body_cap)); /* giving back always succeeds */
     }
     req->body_mem = NULL;
 }
 
-/* What the body is decoded from: its memory is the request's until the decoded one takes its place. */
+/* The compressed body: its memory stays with the request until the decoded one replaces it. */
 struct coded {
     struct sl_str text;
     char *mem;

@@ -15,7 +15,7 @@ SL_MUST int sl_hreq_body_alloc(struct sl_hreq *req);
 /* Callbacks of struct sl_msg: `arg` is the request. */
 int sl_hreq_body_append(void *arg, struct sl_str bytes);
 int sl_hreq_chunk_check(void *arg, uint64_t size);
-/* Undoes the codings of a whole body. Also SL_E_INVAL and SL_E_TRUNCATED: it is damaged. */
+/* Decodes a whole body. Codes as above, and SL_E_INVAL and SL_E_TRUNCATED: it is damaged. */
 SL_MUST int sl_hreq_body_decode(struct sl_hreq *req);
 void sl_hreq_body_free(struct sl_hreq *req);
 

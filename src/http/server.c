@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The server's side of what its connections' streams tell, PROXY protocol headers, opening, draining. */
+/* The server's side of its connections' streams: PROXY protocol headers, opening, draining. */
 #include "http/server.h"
 
 #include <stdlib.h>
@@ -12,12 +12,12 @@
 #include "net/tls.h"
 #include "wire/proxy_protocol.h"
 
-/* While draining: how long a new connection, or one whose next request is on its way, may take to begin. */
+/* While draining: the time that a new connection, or one whose next request is on its way, has to begin. */
 #define LAST_CALL_USEC 2000000ULL
-/* Who knocks in vain may do so a thousand times a second. */
+/* Log a rejection at most this often: somebody may connect a thousand times a second. */
 #define REJECTED_AGAIN_USEC 60000000ULL
 
-/* The client will send no more: what that means depends on what it has sent. */
+/* The client will send no more; the state decides what this means. */
 static void eof_settle(struct sl_hconn *conn)
 {
     switch (conn->state) {
@@ -58,7 +58,7 @@ void sl_hserver_reject(struct sl_hconn *conn, const char *why)
     sl_hconn_break(conn, false);
 }
 
-/* The next bytes, `n` at most. */
+/* Waits for at most `n` more bytes. */
 static int proxy_read(struct sl_hconn *conn, size_t n)
 {
     conn->in.max = SL_PROXY_HEADER_MAX;
@@ -73,7 +73,7 @@ static int proxy_read(struct sl_hconn *conn, size_t n)
 static void proxy_feed(struct sl_hconn *conn, struct sl_str bytes)
 {
     struct sl_proxy_header header;
-    conn->in.len += bytes.n; /* they were read into its room */
+    conn->in.len += bytes.n; /* they were read into this buffer's room */
     size_t need = 0;
     int r = sl_proxy_parse(sl_buf_str(&conn->in), &header, &need);
     if (r == 0) {
@@ -95,8 +95,8 @@ static void proxy_feed(struct sl_hconn *conn, struct sl_str bytes)
     }
 }
 
-/* The first bytes where TLS is spoken. A method begins with a letter, no TLS record does (RFC 8446 5.1): who speaks
- * plain HTTP here is told so. */
+/* The first bytes on a port with TLS. A method begins with a letter, a TLS record never does (RFC 8446 5.1): so a
+ * client that speaks plain HTTP here gets an answer that says so. */
 static void tls_begin(struct sl_hconn *conn, struct sl_str bytes)
 {
     conn->is_tls_due = false;
@@ -131,7 +131,7 @@ static void conn_on_eof(struct sl_stream *stream)
 
 static void conn_on_error(struct sl_stream *stream, const char *text)
 {
-    (void)text; /* a client that resets is not news */
+    (void)text; /* a client that resets is not worth a log line */
     sl_hconn_gone(SL_CONTAINER_OF(stream, struct sl_hconn, stream));
 }
 
@@ -160,7 +160,7 @@ static void conn_on_queued(struct sl_stream *stream)
 {
     struct sl_hconn *conn = SL_CONTAINER_OF(stream, struct sl_hconn, stream);
     if (conn->state != SL_HC_HEAD && conn->state != SL_HC_BODY) {
-        sl_hconn_arm(conn); /* what counts now is whether the client takes any */
+        sl_hconn_arm(conn); /* from now on only the client's reading counts */
     }
 }
 
@@ -172,7 +172,7 @@ static const struct sl_stream_cbs conn_stream_cbs = {
     .on_queued = conn_on_queued,
 };
 
-/* Bytes that came and were not read yet: closing now would answer a request with a reset. */
+/* True: bytes came that were not read yet. Closing now would answer a request with a reset. */
 static bool conn_has_unread(const struct sl_hconn *conn)
 {
     uv_os_fd_t fd;
@@ -180,11 +180,12 @@ static bool conn_has_unread(const struct sl_hconn *conn)
     return uv_fileno(&conn->stream.uv.handle, &fd) == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/* How long what waits to be read may put off the end of a state's time: once, so that dripping bytes win nothing. */
+/* How much longer a state may last when unread bytes wait: only once, so that a client which sends drop by drop gains
+ * nothing. */
 #define SPARE_USEC 100000
 
-/* The time is over, but perhaps only because the loop was busy with others: what came meanwhile is read in this turn.
- */
+/* The time is over, perhaps only because the loop was busy with other connections: bytes that came meanwhile are read
+ * in this turn. */
 static bool is_spared(struct sl_hconn *conn)
 {
     bool is_waiting = conn->state == SL_HC_IDLE || conn->state == SL_HC_HEAD || conn->state == SL_HC_BODY;
@@ -209,7 +210,7 @@ static void conn_on_timer(struct sl_timer *timer)
     }
     if (conn->state == SL_HC_REPLY && conn->is_dry_due) {
         if (conn->stream.queued || !conn_has_unread(conn)) {
-            sl_hconn_arm(conn); /* it has to take a reply first, or nothing hides its end */
+            sl_hconn_arm(conn); /* the client has to take a reply first, or there is nothing in front of its end */
         } else {
             sl_hconn_ahead_dry(conn);
         }
@@ -219,7 +220,7 @@ static void conn_on_timer(struct sl_timer *timer)
         bool is_too_slow = conn->is_over_limit &&
                            sl_loop_now(conn->server->loop) > conn->first_byte_usec + SL_OVER_LIMIT_SEND_USEC;
         if (sl_hconn_sent(conn) == conn->sent_seen || is_too_slow) {
-            sl_hconn_gone(conn); /* server.timeouts.write_idle: it takes nothing */
+            sl_hconn_gone(conn); /* server.timeouts.write_idle is over: the client takes nothing */
         } else {
             sl_hconn_arm(conn);
         }
@@ -293,10 +294,11 @@ const struct sl_addr *sl_hconn_peer(struct sl_hconn *conn)
 
 void sl_hserver_opened(struct sl_hconn *conn, struct sl_tls_ctx *tls, bool has_proxy_protocol)
 {
-    SL_IGNORE(!sl_hconn_peer(conn));              /* it is set there */
-    conn->tls = tls ? sl_tls_ctx_ref(tls) : NULL; /* a reload may take it from its settings before the first byte */
+    SL_IGNORE(!sl_hconn_peer(conn)); /* it is stored in the connection */
+    /* A reload may replace the context of the settings before the first byte. */
+    conn->tls = tls ? sl_tls_ctx_ref(tls) : NULL;
     conn->is_proxied = has_proxy_protocol;
-    conn->is_fresh = true; /* one that never says anything is held to the head's time, not to an idle one's */
+    conn->is_fresh = true; /* a connection that never sends anything has the time of a head, not that of an idle one */
     conn->is_tls_due = tls && !has_proxy_protocol;
     int r = conn->is_proxied ? proxy_read(conn, SL_PROXY_HEADER_MIN) : 0;
     if (r < 0) {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* HTTP/1.1 server side over streams: connections, requests, replies. One server object a worker loop.
+/* HTTP/1.1 server side over streams: connections, requests, replies. One server object for each worker loop.
  *
  *   IDLE ─first byte─> HEAD ─on_head─> BODY ─on_body─> REPLY ─end─> IDLE             (keep-alive)
  *                        └───refused─────┴─────────────> REPLY ─end─> LINGER ─> CLOSED (what the client still sends is
  *                                                                                       read and dropped)
  *
- * The client side is read during the whole exchange: bytes behind the request are kept for the next one up to
- * limits.head, an end of file while a reply is due means the client is gone (a client that only shuts down its sending
- * side cannot be told from one that closed, so nobody may do that before the reply's end). An end of file inside a head
- * or body is answered with 400. A client that takes no replies gets its further requests read only when it does.
+ * The client side is read during the whole exchange. Bytes behind the request are kept for the next one, up to
+ * limits.head. An end of file while a reply is due means that the client is gone: a client that only shuts down its
+ * sending side cannot be told from one that closed, so clients must not do that before the reply's end. An end of file
+ * inside a head or body is answered with 400. While a client takes no replies, its further requests are not read.
  *
- * A request whose reply is complete, cut or gone is not to be used any more; its memory goes at the end of the loop's
- * turn, so that the callbacks through which that happened can unwind. */
+ * A request must not be used after its reply is complete or cut, or its client is gone. Its memory is freed at the end
+ * of the loop's turn, so that the callbacks on the stack can still return. */
 #ifndef SL_HTTP_SERVER_H
 #define SL_HTTP_SERVER_H
 
@@ -26,28 +26,28 @@ struct sl_hserver;
 enum sl_hconn_state { SL_HC_IDLE, SL_HC_HEAD, SL_HC_BODY, SL_HC_REPLY, SL_HC_LINGER, SL_HC_CLOSED, SL_HC_COUNT };
 
 struct sl_hserver_cbs {
-    /* The head is complete and well-formed. Either reply (refusal), or call sl_hreq_read_body, or keep the request for
-     * later (pause). */
+    /* The head is complete and well-formed. Reply (a refusal), or call sl_hreq_read_body, or keep the request for later
+     * (pause). */
     void (*on_head)(struct sl_hserver *server, struct sl_hreq *req);
-    /* Of a connection that is_over_limit: is this request, which has no body, answered all the same? Its connection
-     * closes behind the reply. NULL: none is. */
+    /* For a connection that is_over_limit: is this request, which has no body, answered anyway? Its connection closes
+     * behind the reply. NULL: none is. */
     bool (*may_exceed)(struct sl_hserver *server, struct sl_hreq *req);
-    /* The whole body is there (also when there is none): reply now or later. */
+    /* The whole body is there (also when it is empty): reply now or later. */
     void (*on_body)(struct sl_hserver *server, struct sl_hreq *req);
     /* Bytes of a body that comes in pieces; they live during the call. The callee may end the request. */
     void (*on_piece)(struct sl_hserver *server, struct sl_hreq *req, struct sl_str bytes);
-    /* A request that never became one: malformed, too large, timed out. The callee replies (the connection closes after
-     * it). `req` has what could be read. */
+    /* A request that cannot be served: malformed, too large, timed out. The callee replies, and the connection closes
+     * after that. `req` has the parts that could be read. */
     void (*on_refused)(struct sl_hserver *server, struct sl_hreq *req, int status, const char *text);
-    /* The client went away before the reply's end. The request is gone when this returns. */
+    /* The client went away before the reply's end. The request must not be used after this returns. */
     void (*on_gone)(struct sl_hserver *server, struct sl_hreq *req);
-    /* What waited to be sent fell to the low mark. */
+    /* The bytes that wait to be sent fell to the low mark. */
     void (*on_drain)(struct sl_hserver *server, struct sl_hreq *req);
-    /* Memory budget for bodies: take `n` more bytes; false: refuse with 503. Give back with a negative n (always true).
-     * May be NULL. */
+    /* The memory budget for bodies: takes `n` more bytes; false: refuse with 503. A negative n gives back (always
+     * true). May be NULL. */
     bool (*on_memory)(struct sl_hserver *server, ptrdiff_t n);
-    /* Replies that wait for slow clients, where it is more than SL_STREAM_HIGH for one: `n` more bytes, or fewer. They
-     * are there already: counted, not asked for. May be NULL. */
+    /* Replies that wait for slow clients, when there is more than SL_STREAM_HIGH for one: `n` more bytes, or fewer when
+     * negative. These bytes exist already, so they are only counted. May be NULL. */
     void (*on_waiting)(struct sl_hserver *server, ptrdiff_t n);
 };
 
@@ -58,7 +58,7 @@ struct sl_hserver_conf {
 
 SL_LIST_HEAD(sl_hconn_list);
 
-/* Reply heads and chunk framing of one turn are written here; flushed before another connection uses it. */
+/* Reply heads and chunk framing of one turn are written here; it is flushed before another connection uses it. */
 #define SL_HREPLY_SCRATCH 16384
 #define SL_HREPLY_SLICES  64
 
@@ -67,17 +67,17 @@ struct sl_tls_ctx;
 struct sl_hserver {
     struct sl_loop *loop;
     const struct sl_hserver_cbs *cbs;
-    struct sl_hserver_conf conf; /* may change any time: the next request uses it */
+    struct sl_hserver_conf conf; /* may change at any time: the next request uses it */
     struct sl_hconn_list conns;
     bool is_draining;                                  /* replies say close, idle connections end */
-    void (*on_empty)(struct sl_hserver *server);       /* the last connection is closed while draining; may be NULL */
-    void (*on_conn_closed)(struct sl_hserver *server); /* after each; may be NULL */
+    void (*on_empty)(struct sl_hserver *server);       /* the last connection was closed while draining; may be NULL */
+    void (*on_conn_closed)(struct sl_hserver *server); /* after each connection; may be NULL */
     void *user;
-    /* private: finished requests, freed at the end of the turn; the gather of the connection that replies in this turn
-     */
+    /* private: finished requests, freed at the end of the turn; the gathered bytes of the connection that replies in
+     * this turn */
     uv_prepare_t reaper;
     struct sl_hreq *dead;
-    unsigned n_ahead; /* pipelined requests that were taken in this turn, beyond the first of each connection */
+    unsigned n_ahead; /* pipelined requests taken in this turn, not counting the first of each connection */
     struct sl_hconn *gather_owner;
     struct sl_str gather[SL_HREPLY_SLICES];
     size_t n_gather;
@@ -85,7 +85,7 @@ struct sl_hserver {
     size_t scratch_len;
     char date[30];
     uint64_t date_sec;
-    uint64_t rejected_usec; /* when the last rejection was told */
+    uint64_t rejected_usec; /* when a rejection was last logged */
 };
 
 struct sl_hconn {
@@ -100,50 +100,51 @@ struct sl_hconn {
     struct sl_buf in;       /* an incomplete head, bytes behind the request, or a PROXY protocol header */
     struct sl_tls_ctx *tls; /* held; NULL: plain */
     uint64_t first_byte_usec;
-    uint64_t n_written, sent_seen; /* bytes given to the stream; of those, sent when the write-idle timer was set */
-    size_t n_waiting;              /* told to on_waiting */
-    uint64_t linger_until_usec;    /* LINGER: what comes later does not make it longer */
-    bool is_fresh;                 /* no request yet */
-    bool was_spared;               /* the state's time was over, but bytes waited to be read */
-    bool is_processing;            /* inside conn_process: a reply's end does not recurse */
+    /* Bytes given to the stream; how many of them had been sent when the write-idle timer was set. */
+    uint64_t n_written, sent_seen;
+    size_t n_waiting;           /* the number last reported to on_waiting */
+    uint64_t linger_until_usec; /* LINGER ends then, whatever comes */
+    bool is_fresh;              /* no request yet */
+    bool was_spared;            /* the state's time was over, but bytes waited to be read */
+    bool is_processing;         /* inside conn_process: a reply's end must not recurse */
     bool is_eof;
-    bool is_paused;     /* too much pipelined: reading stopped */
+    bool is_paused;     /* too much is pipelined: reading stopped */
     bool is_dry_due;    /* the timer is for that: sl_hconn_ahead_dry */
     bool is_held;       /* idle, but `in` has requests that wait until the client takes its replies */
     bool has_unread;    /* LINGER: the client may still be sending */
-    bool is_over_limit; /* its first request is refused, but for may_exceed; set before sl_hserver_opened */
+    bool is_over_limit; /* its first request is refused unless may_exceed allows it; set before sl_hserver_opened */
     bool is_proxied;    /* a PROXY protocol header comes first */
-    bool is_tls_due;    /* the first byte will say whether it is TLS at all */
-    bool is_plain;      /* it is not, on a port that speaks TLS: its first request is refused */
+    bool is_tls_due;    /* the first byte will show whether the client speaks TLS */
+    bool is_plain;      /* it speaks plain HTTP on a port with TLS: its first request is refused */
 };
 
 SL_LIST_FUNCTIONS(sl_hconn_list, struct sl_hconn, link);
 
-/* What one that is_over_limit is told. */
+/* The text for a connection that is_over_limit. */
 extern const char sl_hconn_over_limit_text[];
 
 void sl_hserver_init(struct sl_hserver *server, struct sl_loop *loop, const struct sl_hserver_cbs *cbs,
                      const struct sl_hserver_conf *conf);
-/* All connections are closed. Closes what the server has on the loop; the loop must run on until that is done, then
- * sl_hserver_done. */
+/* Call this when all connections are closed. Closes the server's handles on the loop; run the loop until that is done,
+ * then call sl_hserver_done. */
 void sl_hserver_stop(struct sl_hserver *server);
 void sl_hserver_done(struct sl_hserver *server);
-/* A new connection object whose stream can be given to a listener or to sl_stream_open_fd; then sl_hserver_opened, or
- * sl_hserver_drop when that failed. NULL: no memory. */
+/* A new connection object whose stream can be given to a listener or to sl_stream_open_fd. Then call sl_hserver_opened,
+ * or sl_hserver_drop when that failed. NULL: no memory. */
 struct sl_hconn *sl_hserver_new_conn(struct sl_hserver *server);
-/* Who is at the other end of an opened stream; also set by sl_hserver_opened. */
+/* The address of the peer of an opened stream; sl_hserver_opened sets it too. */
 const struct sl_addr *sl_hconn_peer(struct sl_hconn *conn);
 
-/* Starts reading. `tls` may be NULL. `has_proxy_protocol`: a header of it comes first and tells the client's address;
- * without one the connection is closed. The first request of one that `is_over_limit` gets 503. */
+/* Starts reading. `tls` may be NULL. `has_proxy_protocol`: a PROXY protocol header comes first and has the client's
+ * address; without one the connection is closed. The first request of a connection that `is_over_limit` gets 503. */
 void sl_hserver_opened(struct sl_hconn *conn, struct sl_tls_ctx *tls, bool has_proxy_protocol);
-/* Closes instead, and says in the log who was sent away and why: once a minute. */
+/* Closes instead, and logs whom it rejected and why, at most once a minute. */
 void sl_hserver_reject(struct sl_hconn *conn, const char *why);
 void sl_hserver_drop(struct sl_hconn *conn);
-/* Idle connections close, the others after their reply. One that has not yet said anything (it may come straight from
- * the accept queue) has two seconds to begin. */
+/* Idle connections close, the others close after their reply. A connection that has not sent anything yet (it may come
+ * straight from the accept queue) has two seconds to begin. */
 void sl_hserver_drain(struct sl_hserver *server);
-/* Every connection, at once. */
+/* Closes every connection at once. */
 void sl_hserver_abort(struct sl_hserver *server);
 
 #endif

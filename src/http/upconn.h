@@ -12,12 +12,12 @@
 SL_LIST_HEAD(sl_idle_list);
 
 struct sl_uporigin {
-    struct sl_str key;  /* its kind, port and host: sl_uporigin_get */
-    struct sl_str host; /* dialled or CONNECTed to */
+    struct sl_str key;  /* kind, port and host: see sl_uporigin_get */
+    struct sl_str host; /* the host to dial or to CONNECT to */
     uint16_t port;
     bool is_https;
-    struct sl_way *way;       /* held; NULL: the client's */
-    struct sl_idle_list idle; /* last used last */
+    struct sl_way *way;       /* a reference is held; NULL: the client's */
+    struct sl_idle_list idle; /* the last used is at the end */
     uint32_t refs;            /* connections and calls that point here */
 };
 
@@ -35,7 +35,7 @@ struct sl_upconn {
     enum sl_upconn_state state;
     struct sl_msg msg;
     struct sl_buf in; /* an incomplete head */
-    bool is_proxied;  /* it dialled the proxy */
+    bool is_proxied;  /* it is connected to the proxy */
     bool has_served;
     bool is_head_done;
 };
@@ -43,25 +43,25 @@ struct sl_upconn {
 SL_LIST_FUNCTIONS(sl_upconn_list, struct sl_upconn, link);
 SL_LIST_FUNCTIONS(sl_idle_list, struct sl_upconn, idle_link);
 
-/* The origin's record, made when needed; a reference is taken. What was dialled under a guard and what was not never
- * share connections, nor do different ways. NULL: no memory. */
+/* The record of an origin, made if needed; takes a reference. Connections that were dialled under a guard are never
+ * shared with others, nor are connections of different ways. NULL: no memory. */
 struct sl_uporigin *sl_uporigin_get(struct sl_hclient *client, const struct sl_uri *base, bool is_guarded,
                                     struct sl_way *way);
 void sl_uporigin_unref(struct sl_hclient *client, struct sl_uporigin *origin);
 
-/* An idle connection, now leased, or NULL. */
+/* An idle connection, which is now leased, or NULL. */
 struct sl_upconn *sl_upconn_take(struct sl_hclient *client, struct sl_uporigin *origin);
-/* A new one that dials; sl_hcall_on_connected or sl_hcall_on_connect_failed of its call follows from the loop. NULL: no
- * memory. */
+/* A new connection that dials. sl_hcall_on_connected or sl_hcall_on_connect_failed of its call follows, from the loop.
+ * NULL: no memory. */
 struct sl_upconn *sl_upconn_dial(struct sl_hclient *client, struct sl_uporigin *origin, struct sl_hcall *call,
                                  uint64_t deadline_usec);
-/* Takes it on every path: parks it, or closes it. */
+/* Takes the connection on every path: parks it, or closes it. */
 void sl_upconn_put(struct sl_upconn *conn);
 void sl_upconn_close(struct sl_upconn *conn);
-/* The same for a call that is given up: what the kernel still holds of its request is not sent any more. */
+/* The same for a call that is given up: bytes of its request that the kernel still holds are not sent any more. */
 void sl_upconn_abort(struct sl_upconn *conn);
 
-/* Implemented by client.c, called by pool.c. */
+/* client.c implements these, pool.c calls them. */
 void sl_hcall_on_connected(struct sl_hcall *call);
 void sl_hcall_on_connect_failed(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text);
 void sl_hcall_on_read(struct sl_hcall *call, struct sl_str bytes);

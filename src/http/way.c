@@ -31,7 +31,7 @@ int sl_proxy_auth_make(const struct sl_uri *proxy, struct sl_buf *ret)
         r = sl_percent_decode(proxy->userinfo, &arena, &plain);
         if (r == 0) {
             made.max = 8 + plain.n * 2;
-            SL_IGNORE(sl_buf_reserve(&made, made.max) < 0); /* in one piece; seen below */
+            SL_IGNORE(sl_buf_reserve(&made, made.max) < 0); /* reserve all of it at once; an error shows below */
             sl_buf_add_lit(&made, "Basic ");
             sl_buf_add_base64(&made, plain);
             r = sl_buf_status(&made);
