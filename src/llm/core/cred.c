@@ -12,7 +12,7 @@ struct sl_str sl_cred_identity(struct sl_arena *arena, const struct sl_str *text
     EVP_MD_CTX *ctx = out ? EVP_MD_CTX_new() : NULL;
     bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
     for (size_t i = 0; i < n && ok; i++) {
-        /* The length first: no two lists are the same bytes. */
+        /* the length first: different lists of texts have different bytes */
         ok = EVP_DigestUpdate(ctx, &texts[i].n, sizeof(texts[i].n)) == 1 &&
              EVP_DigestUpdate(ctx, texts[i].n ? texts[i].p : "", texts[i].n) == 1;
     }
@@ -51,7 +51,7 @@ struct sl_str sl_cred_line(struct sl_str file)
 int sl_cred_may_borrow(struct sl_bind *bind, const struct sl_val *val, const char *key)
 {
     if (bind->resolve) {
-        return 0; /* the file's: its secrets are resolved */
+        return 0; /* of the file: its secrets are resolved already */
     }
     return SL_PREPARE_FAIL(bind, val, key,
                            "%s: only routes of the configuration file may use the identity of this machine", key);

@@ -6,7 +6,7 @@
 #include "llm/core/pieces.h"
 
 #define ERRBODY_TEXT_MAX 1024
-/* Error bodies are small; what is larger is not read as JSON. */
+/* Error bodies are small; a larger one is not read as JSON. */
 #define ERRBODY_TOKENS_MAX 4096
 
 static struct sl_str text_of(struct sl_json_val v, struct sl_arena *arena)
@@ -15,7 +15,7 @@ static struct sl_str text_of(struct sl_json_val v, struct sl_arena *arena)
     if (sl_json_is(v, SL_JSON_NUMBER)) {
         return sl_json_raw(v); /* codes are sometimes numbers */
     }
-    /* Anything else, or no memory for a text that is nice to have: none. */
+    /* Any other value gives no text, and so does a lack of memory. */
     SL_IGNORE(sl_json_text(v, arena, &text) < 0);
     return text;
 }
@@ -33,7 +33,7 @@ void sl_errbody_read_val(struct sl_json_val error, struct sl_arena *arena, struc
     ret->param = text_of(sl_json_get(error, "param"), arena);
 }
 
-/* "body.n: Input should be …": the first row of a list of faults. */
+/* "body.n: Input should be …": the first entry of a list of faults. */
 static struct sl_str detail_text(struct sl_json_val detail, struct sl_arena *arena)
 {
     struct sl_json_val first = sl_json_at(detail, "[0]");
@@ -68,7 +68,7 @@ static void root_read(struct sl_json_val root, struct sl_arena *arena, struct sl
     if (sl_json_is(error, SL_JSON_OBJECT) || sl_json_is(error, SL_JSON_STRING)) {
         sl_errbody_read_val(error, arena, ret);
         if (ret->message.p) {
-            /* A text alone has its code beside it (xAI). */
+            /* xAI: the error is only a text, and the code stands beside it. */
             ret->code = ret->code.p ? ret->code : text_of(sl_json_get(root, "code"), arena);
             ret->type = ret->type.p ? ret->type : text_of(sl_json_get(root, "error_type"), arena);
             return;
@@ -90,8 +90,8 @@ static void root_read(struct sl_json_val root, struct sl_arena *arena, struct sl
     }
 }
 
-/* The first line or lines of a text that is not for programs: whole words, so that who masks credentials sees no half
- * of one. */
+/* Cuts a text that is not for programs to its first KiB. It keeps whole words, so that masking never sees half of a
+ * credential. */
 static struct sl_str text_cut(struct sl_str s)
 {
     size_t from = 0, to = s.n;
@@ -116,7 +116,7 @@ static bool is_markup(struct sl_str s)
     return s.n && s.p[0] == '<';
 }
 
-/* Of a page for people (edge proxies answer with one) the title is what fits a program's error. */
+/* The title of an HTML page; edge proxies answer with pages, and only the title fits into an error. */
 static struct sl_str title_of(struct sl_str s)
 {
     ptrdiff_t from = sl_str_find(s, SL_STR("<title>"), 0);
@@ -156,7 +156,7 @@ enum sl_error_type sl_errbody_type(int status, const struct sl_errbody *said)
                                            "insufficient credit", "insufficient funds", "billing hard limit",
                                            "enable billing",      "billing account",    "billing is not",
                                            "check your billing",  "payment required" };
-    /* xAI and Hugging Face tell of a bad key with 400, and have no word for it. */
+    /* xAI and Hugging Face report a bad key with 400, and have no code for it. */
     static const char *const refused[] = { "incorrect api key", "the token seems invalid" };
     enum sl_error_type type = sl_error_type_of(status, said->type, said->code);
     for (size_t i = 0; i < SL_ARRAY_LEN(refused) && status == 400; i++) {
@@ -187,7 +187,7 @@ bool sl_errbody_is_no_path(struct sl_str message)
 bool sl_errbody_lacks_version(struct sl_str path)
 {
     static const char *const ends[] = { "completions", "embeddings", "messages", "responses" };
-    /* Below these a name stands, and no version. */
+    /* Behind these segments stands a name, and no version. */
     static const char *const named[] = { "deployments", "serving-endpoints", "endpoints" };
     bool is_known = false;
     struct sl_str segment;
@@ -207,7 +207,7 @@ bool sl_errbody_lacks_version(struct sl_str path)
     return is_known;
 }
 
-/* google.rpc.Status says more than message and code. */
+/* google.rpc.Status has more than message and code. */
 static void google_read(int status, struct sl_str body, struct sl_arena *arena, struct sl_llm_error *io_error)
 {
     struct sl_json_limits limits = { .depth = 64, .tokens = ERRBODY_TOKENS_MAX };

@@ -72,7 +72,7 @@ enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_st
                                            "billing_error",
                                            "budget_exceeded",
                                            NULL };
-    /* Of a key, with 400: LiteLLM's proxy looks for one that it does not know in its database, and may have none. */
+    /* About a key, with 400: LiteLLM's proxy looks up unknown keys in its database, and may have no database. */
     static const char *const refused[] = { "authentication_error", "invalid_api_key",  "auth_error",
                                            "AuthenticationError",  "no_db_connection", NULL };
     static const char *const limited[] = { "rate_limit_exceeded", "rate_limit_error", NULL };
@@ -95,9 +95,9 @@ enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_st
         return SL_ERR_PROVIDER_REJECTED;
     }
     if (status >= 300 && status < 400) {
-        return SL_ERR_PROVIDER_BAD_RESPONSE; /* a redirect: it would carry the credential elsewhere */
+        return SL_ERR_PROVIDER_BAD_RESPONSE; /* a redirect: following it would send the credential to another place */
     }
-    if (status == 0) { /* inside a stream: only the words tell */
+    if (status == 0) { /* inside a stream: only type and code are known */
         if (is_any(code, limited) || is_any(type, limited)) {
             return SL_ERR_PROVIDER_RATE_LIMITED;
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose fault: one closed list of error types. The word goes into the log line, the metric label and the
+/* Whose fault an error is: one closed list of error types. The word is in the log line, the metric label and the
  * x-sluice-error-type header. */
 #ifndef SL_LLM_ERROR_H
 #define SL_LLM_ERROR_H
@@ -52,14 +52,15 @@ enum sl_error_type {
 /* "" for SL_ERR_NONE. */
 const char *sl_error_type_word(enum sl_error_type type);
 int sl_error_type_status(enum sl_error_type type);
-bool sl_error_type_is_upstream(enum sl_error_type type); /* provider_… */
-/* Of a status and of the upstream's own type and code. */
+bool sl_error_type_is_upstream(enum sl_error_type type); /* its word begins with provider_ */
+/* The type for a status and the upstream's own type and code. */
 enum sl_error_type sl_error_type_of(int status, struct sl_str type, struct sl_str code);
 /* The status that an error inside a stream would have had, by its type or code; 0: not known. */
 int sl_error_status_of(struct sl_str type, struct sl_str code);
 
 struct sl_llm_error;
-/* What an upstream says about this gateway's credential is for the operator, not for who asked: other words instead. */
+/* The client must not see what an upstream says about this gateway's credential: this puts another message in its
+ * place. */
 void sl_error_hide(struct sl_llm_error *io_error);
 
 /* Code of a bad response that is JSON, but not in the provider's shape. */
@@ -68,23 +69,23 @@ void sl_error_hide(struct sl_llm_error *io_error);
 /* An error on its way to the client. Texts are borrowed: arena or literals. */
 struct sl_llm_error {
     enum sl_error_type type;
-    int status;                          /* what the client will get; 0: the type's own */
-    int upstream_status;                 /* 0 when ours */
-    struct sl_str message;               /* fit to show */
-    struct sl_str code;                  /* the dialect's code where one is due ("model_not_found"); p == NULL: none */
-    struct sl_str param;                 /* the member at fault */
+    int status;                          /* the status for the client; 0: that of the type */
+    int upstream_status;                 /* 0: the error is the gateway's own */
+    struct sl_str message;               /* may be shown to clients */
+    struct sl_str code;                  /* the dialect's code, where it has one ("model_not_found"); p == NULL: none */
+    struct sl_str param;                 /* the member that is wrong */
     struct sl_str detail;                /* raw JSON for programs: MLflow's 422 list, Anthropic's details */
-    struct sl_str upstream_body;         /* as it came */
-    struct sl_str upstream_content_type; /* of that body; p == NULL: none was said */
+    struct sl_str upstream_body;         /* unchanged */
+    struct sl_str upstream_content_type; /* of that body; p == NULL: it had none */
     uint64_t retry_after_sec;            /* 0: none */
-    bool is_final;                       /* asking again cannot help, whatever the type says */
-    struct sl_str request_id;            /* of the exchange; filled in by who writes it */
-    uint64_t n_events;                   /* of a stream that passes: how many went before it */
+    bool is_final;                       /* another try cannot help, whatever the type says */
+    struct sl_str request_id;            /* of the exchange; set by the code that writes the error */
+    uint64_t n_events;                   /* for a stream that passes: how many events went before the error */
 };
 
-/* For dialects that pass on an upstream's status: that one, where there is one; the gateway's own credential and
- * account are its own fault; a feature that the provider lacks is the request's, while what HTTP itself lacks comes
- * with its own status. */
+/* The status for dialects that pass on an upstream's status. It is the upstream's, if there is one. But the gateway's
+ * own credential and account are the gateway's fault, a feature that the provider lacks is the request's fault, and
+ * what HTTP itself lacks has its own status. */
 int sl_error_status(const struct sl_llm_error *error);
 
 #endif

@@ -23,7 +23,7 @@ bool sl_frames_is_stream(enum sl_framing framing, struct sl_str content_type)
     return false;
 }
 
-/* Of an event stream the first line, whatever is in front of it, begins with a field's name or a comment. */
+/* For an event stream: its first line that is not empty begins with a field's name or a comment. */
 enum sl_sniffed sl_frames_sniff(enum sl_framing framing, struct sl_str bytes)
 {
     static const struct sl_str begins[] = {
@@ -95,7 +95,7 @@ size_t sl_frames_held(const struct sl_frames *frames)
     return sl_sse_held(&frames->sse) + frames->aws.frame.cap + frames->line.cap;
 }
 
-/* Between frames no more than this is kept. */
+/* Between frames, at most this much memory is kept. */
 #define KEPT 65536
 
 static int line_give(struct sl_frames *frames, struct sl_str line)

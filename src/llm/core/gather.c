@@ -7,9 +7,9 @@
 
 struct sl_gather_block {
     uint32_t choice, block;
-    struct sl_block said; /* but for its text, which grows in `text` */
+    struct sl_block said; /* all but its text, which grows in `text` */
     struct sl_buf text;
-    struct sl_buf annotations, quotes; /* the insides of their lists */
+    struct sl_buf annotations, quotes; /* the insides of their JSON lists */
 };
 
 void sl_gather_init(struct sl_gather *gather, struct sl_arena *arena, size_t max_bytes)
@@ -30,7 +30,7 @@ void sl_gather_done(struct sl_gather *gather)
     *gather = (struct sl_gather){ 0 };
 }
 
-/* Room for one more of `size` bytes. */
+/* Makes room for one more element of `size` bytes. */
 static int room(void **io_v, uint32_t n, uint32_t *io_cap, size_t size)
 {
     if (n < *io_cap) {
@@ -46,7 +46,7 @@ static int room(void **io_v, uint32_t n, uint32_t *io_cap, size_t size)
     return 0;
 }
 
-/* A text that must outlive its frame. */
+/* Copies a text that must outlive its frame. */
 static int keep(struct sl_gather *g, struct sl_str text, struct sl_str *ret)
 {
     if (!text.p || !text.n) {
@@ -82,11 +82,11 @@ static int block_start(struct sl_gather *g, const struct sl_delta *d)
     sl_buf_init(&b->annotations, g->max_bytes);
     sl_buf_init(&b->quotes, g->max_bytes);
     r = keep(g, d->tool_id, &b->said.tool_id);
-    r = r < 0 ? r : keep(g, d->signature, &b->said.signature); /* a tool call's comes with its beginning */
+    r = r < 0 ? r : keep(g, d->signature, &b->said.signature); /* a tool call's signature comes with its start */
     return r < 0 ? r : keep(g, d->tool_name, &b->said.tool_name);
 }
 
-/* Lists that follow each other are one. */
+/* Joins the insides of two lists. */
 static int list_add(struct sl_gather *g, struct sl_buf *all, struct sl_str list)
 {
     if (list.n <= 2) {
@@ -101,7 +101,7 @@ static int list_add(struct sl_gather *g, struct sl_buf *all, struct sl_str list)
     return sl_buf_status(all);
 }
 
-/* p == NULL: it is empty. */
+/* p == NULL: the list is empty. */
 static int list_end(struct sl_buf *all, struct sl_str *ret)
 {
     if (all->len) {
@@ -114,7 +114,7 @@ static int list_end(struct sl_buf *all, struct sl_str *ret)
 static int block_add(struct sl_gather *g, const struct sl_delta *d)
 {
     struct sl_gather_block *b = block_find(g, d);
-    g->reply.lost |= d->logprobs.n ? SL_LOST_LOGPROBS : 0u; /* of pieces: not joined */
+    g->reply.lost |= d->logprobs.n ? SL_LOST_LOGPROBS : 0u; /* probabilities of pieces are not joined */
     if (!b) {
         return 0;
     }
@@ -191,7 +191,7 @@ int sl_gather_push(void *arg, const struct sl_delta *d)
     return r;
 }
 
-/* The choice's blocks in their order, and how it finished. */
+/* Makes a choice: its blocks in their order, and its finish. */
 static int choice_make(struct sl_gather *g, uint32_t index, struct sl_choice *ret)
 {
     uint32_t n = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The deltas of a stream gathered to a whole reply: for an upstream that streams where a whole reply was asked for. */
+/* Gathers the deltas of a stream to a whole reply, for an upstream that streams although a whole reply was asked
+ * for. */
 #ifndef SL_LLM_GATHER_H
 #define SL_LLM_GATHER_H
 
@@ -9,7 +10,7 @@ struct sl_gather_block;
 
 struct sl_gather {
     struct sl_arena *arena;
-    size_t max_bytes; /* of all texts together */
+    size_t max_bytes; /* for all texts together */
     size_t n_bytes;
     struct sl_gather_block *blocks; /* in the order in which they began */
     uint32_t n_blocks, cap_blocks;
@@ -21,15 +22,15 @@ struct sl_gather {
     } * finishes;
     uint32_t n_finishes, cap_finishes;
     bool has_error;
-    struct sl_llm_error error; /* texts on the arena */
+    struct sl_llm_error error; /* its texts are on the arena */
 };
 
-/* `arena` holds short texts and the reply; long ones are on the heap until done. */
+/* `arena` holds short texts and the reply; long texts are on the heap until done. */
 void sl_gather_init(struct sl_gather *gather, struct sl_arena *arena, size_t max_bytes);
 void sl_gather_done(struct sl_gather *gather);
-/* A sl_delta_sink's push: `arg` is the gather. SL_E_LIMIT beyond max_bytes, SL_E_NOMEM. */
+/* The push of a sl_delta_sink: `arg` is the gather. SL_E_LIMIT beyond max_bytes, SL_E_NOMEM. */
 int sl_gather_push(void *arg, const struct sl_delta *delta);
-/* The reply, its slices alive until done. SL_E_NOMEM. */
+/* The reply; its slices live until done. SL_E_NOMEM. */
 SL_MUST int sl_gather_reply(struct sl_gather *gather, struct sl_reply *ret);
 
 #endif

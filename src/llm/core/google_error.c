@@ -7,11 +7,11 @@
 static struct sl_str text_of(struct sl_json_val v, struct sl_arena *arena)
 {
     struct sl_str text = SL_STR_NONE;
-    SL_IGNORE(sl_json_text(v, arena, &text) < 0); /* not a text, or no memory for it: none was said */
+    SL_IGNORE(sl_json_text(v, arena, &text) < 0); /* no text, or no memory for it: as if it were missing */
     return text;
 }
 
-/* A protobuf Duration, "37.52s", in whole seconds rounded up; 0: unreadable. */
+/* A protobuf Duration such as "37.52s" in whole seconds, rounded up; 0: it cannot be read. */
 static uint64_t delay_sec(struct sl_str text)
 {
     double sec;
@@ -24,7 +24,7 @@ static uint64_t delay_sec(struct sl_str text)
 }
 
 struct details {
-    struct sl_str reason; /* ErrorInfo */
+    struct sl_str reason; /* of ErrorInfo */
     uint64_t retry_sec;
 };
 
@@ -43,7 +43,7 @@ static bool has_word(struct sl_str text, const char *word)
     return sl_str_find(text, sl_str_c(word), 0) >= 0;
 }
 
-/* An empty account is reported in several ways. A quota's message that mentions billing is not one of them. */
+/* An empty account is reported in several ways. A quota error whose message mentions billing is none of them. */
 static bool is_billing(int status, const struct details *d, struct sl_str message)
 {
     return status == 402 || sl_str_eq_c(d->reason, "BILLING_DISABLED") ||
@@ -55,7 +55,7 @@ void sl_google_error_read(struct sl_json_val error, int status, struct sl_arena 
 {
     struct details d = { 0 };
     int64_t code = 0;
-    SL_IGNORE(sl_json_int(sl_json_get(error, "code"), true, &code) < 0); /* 0: not said */
+    SL_IGNORE(sl_json_int(sl_json_get(error, "code"), true, &code) < 0); /* 0: there is none */
     if (status == 0 && code >= 400 && code < 600) {
         status = (int)code;
     }
@@ -65,7 +65,7 @@ void sl_google_error_read(struct sl_json_val error, int status, struct sl_arena 
     io_error->type = sl_error_type_of(status, SL_STR_NONE, SL_STR_NONE);
     io_error->upstream_status = status;
     io_error->message = message.n ? message : SL_STR("the upstream reported an error");
-    io_error->code = status == 400 ? word : SL_STR_NONE; /* the others' words follow from the status */
+    io_error->code = status == 400 ? word : SL_STR_NONE; /* for other statuses the code follows from the status */
     io_error->param = SL_STR_NONE;
     io_error->retry_after_sec = d.retry_sec;
     if (sl_str_eq_c(d.reason, "API_KEY_INVALID") || sl_str_eq_c(d.reason, "API_KEY_SERVICE_BLOCKED")) {

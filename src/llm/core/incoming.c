@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/incoming.h"
 
-/* What the tape may hold of what lies deeper: at 16 bytes a token, a quarter of a long body. */
+/* How many tokens below the top level the tape may hold: at 16 bytes for each, a quarter of a long body. */
 #define TAPE_LEAST 256
 #define TAPE_SHARE 64
 
@@ -41,7 +41,7 @@ static int row_note(const struct sl_incoming_row *row, struct sl_json_val v, str
 int sl_incoming_pick(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
                      const struct sl_incoming_row *rows, size_t n, struct sl_llm_error *error)
 {
-    /* Who translates the call needs all of it, and nobody knows yet whether somebody will. */
+    /* Translating the call needs the whole tape, but it is not known yet whether the call will be translated. */
     int r = sl_json_parse_short(doc, in->body, 1, TAPE_LEAST + (uint32_t)(in->body.n / TAPE_SHARE));
     if (r < 0) {
         return parse_failed(doc, r, arena, error);

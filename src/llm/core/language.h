@@ -5,9 +5,9 @@
  *   provider = address + credential + a language per type and model  how we speak to an upstream
  *
  * When both sides have the same language, the bytes pass unchanged. When they differ, the client's call is read into
- * the canonical call and written again in the upstream's language; the reply comes back as deltas. A language for
- * upstreams alone leaves out what a client gets. A language of a dialect has every function that writes. A
- * function that is missing is NULL. Everything is pure, as llm.h says. */
+ * the canonical call and written again in the upstream's language; the reply comes back as deltas. A language that only
+ * upstreams speak needs no functions that write replies; a language of a dialect has all of them. A function that is
+ * missing is NULL. Everything is pure, as llm.h says. */
 #ifndef SL_LLM_LANGUAGE_H
 #define SL_LLM_LANGUAGE_H
 
@@ -37,164 +37,168 @@ struct sl_val;
 
 /* A client's request as it came. */
 struct sl_incoming {
-    enum sl_llm_type type; /* of the path, else of the route that the path names */
+    enum sl_llm_type type; /* the type of the path, else of the route that the path names */
     struct sl_str path, query;
     const struct sl_headers *headers;
     struct sl_str body;
-    bool has_route; /* the path names it: the body need not */
-    bool is_count;  /* of the path: tokens are to be counted */
+    bool has_route; /* the path names the route, so the body need not name one */
+    bool is_count;  /* the path asks for the number of tokens */
 };
 
-/* What is to be thought of a whole reply under 2xx. */
+/* What a whole reply under 2xx is. */
 struct sl_reply_judgement {
-    bool is_object;  /* it is one of JSON */
-    bool has_answer; /* it has what every answer has */
+    bool is_object;  /* it is a JSON object */
+    bool has_answer; /* it has the part that every answer has */
     bool is_error;   /* it reports an error */
-    bool is_told;    /* and its clients read that where it stands: it passes to them */
+    bool is_told;    /* the client reads the error at this place, so the reply passes */
     enum sl_error_type error_type;
-    int error_status; /* that the error would have had as a reply of its own; 0: none is named */
+    int error_status; /* the status that the error would have had as a reply of its own; 0: unknown */
 };
 
 struct sl_language {
     const char *name;
     enum sl_framing framing;   /* of its streams */
-    struct sl_str stream_type; /* their content type */
-    struct sl_str alive;       /* what may stand between two events and says nothing; n == 0: its clients take none */
+    struct sl_str stream_type; /* the content type of its streams */
+    struct sl_str alive;       /* a heartbeat that may stand between two events; n == 0: its clients take none */
 
     /* --- requests --- */
 
-    /* Checks a client's request and fills the call, of its body no more than routing needs. SL_E_INVAL with *ret_error
-     * filled, or SL_E_NOMEM. `doc` is initialised; the call owns what is parsed into it. */
+    /* Checks a client's request and fills the call. It reads only as much of the body as routing needs. SL_E_INVAL with
+     * *ret_error filled, or SL_E_NOMEM. `doc` is initialised; the call owns what is parsed into it. */
     int (*read_call)(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
                      struct sl_call *ret_call, struct sl_llm_error *ret_error);
-    /* All of a call whose body is in this language, for an upstream of another: chat.h. */
+    /* Reads a whole call whose body is in this language, for an upstream of another language: chat.h. */
     int (*read_chat)(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                      struct sl_chat *ret_chat, struct sl_llm_error *ret_error);
-    /* The same of an embeddings call: embed.h. */
+    /* The same for an embeddings call: embed.h. */
     int (*read_embed)(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                       struct sl_embed *ret_embed, struct sl_llm_error *ret_error);
-    /* An estimate of how many tokens a call has that only counts them, for an upstream that cannot: the reply's body.
-     * Returns as read_chat does. NULL: no path of it counts. */
+    /* Estimates the tokens of a call that only counts them, for an upstream that cannot count: writes the reply's body.
+     * Returns as read_chat does. NULL: none of its paths counts. */
     int (*count)(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena, struct sl_buf *out,
                  struct sl_llm_error *ret_error);
-    /* The request's body for a target of this language: slices, length and what is left out go into *io_req. As the
-     * build of a provider. */
+    /* Writes the request's body for a target of this language: slices, length and the list of what is left out go into
+     * *io_req. Returns as the build of a provider does. */
     int (*write_call)(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error);
 
     /* --- an upstream's replies --- */
 
-    size_t read_state_size; /* per stream, zeroed by the caller */
-    /* A whole 2xx reply to a canonical one. Its slices are of `body` or on the arena. */
+    size_t read_state_size; /* bytes of state for each stream, zeroed by the caller */
+    /* Reads a whole 2xx reply to a canonical one. Its slices are of `body` or on the arena. */
     int (*read_reply)(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
                       struct sl_reply *ret_reply, struct sl_err *err);
-    /* One frame to zero or more deltas, in order. MUST NOT keep pointers into it (copy into the state's arena is the
-     * language's own matter). */
+    /* Reads one frame to zero or more deltas, in order. It must not keep pointers into the frame; it may copy into an
+     * arena of its state. */
     int (*on_frame)(void *state, const struct sl_call *call, const struct sl_frame *frame, struct sl_delta_sink *sink,
                     struct sl_err *err);
     /* The body ended: 0, or SL_E_TRUNCATED when the stream was not complete. */
     int (*on_end)(void *state, struct sl_delta_sink *sink, struct sl_err *err);
-    /* Where there is on_end: the stream said its last word, be it an error; what breaks behind it is only the
-     * connection. */
+    /* Where there is on_end: true when the stream has sent its last frame, an error too. A later break is only the
+     * connection's. */
     bool (*is_over)(const void *state);
-    /* Status >= 400 (or an error body) to a canonical error. Never fails. `arena` for texts. */
+    /* Reads a reply with status >= 400, or an error body, to a canonical error. Never fails. `arena` is for texts. */
     void (*read_error)(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
                        struct sl_llm_error *ret_error);
 
     /* --- what a client gets --- */
 
-    uint32_t lacks[SL_LLM_TYPE_COUNT]; /* what of a reply it has no place for: enum sl_lost, lost.h */
-    size_t write_state_size;           /* per stream, zeroed by the caller */
-    /* What it has to know before it writes anything; no more than `max_held` bytes are to be held at a time (then
-     * SL_E_LIMIT). NULL: nothing. */
+    uint32_t lacks[SL_LLM_TYPE_COUNT]; /* the parts of a reply that it has no place for: enum sl_lost, lost.h */
+    size_t write_state_size;           /* bytes of state for each stream, zeroed by the caller */
+    /* Tells the state what it must know before it writes. It may hold at most `max_held` bytes at a time (else
+     * SL_E_LIMIT). NULL: it needs nothing. */
     void (*write_begin)(void *state, const struct sl_call *call, size_t max_held);
-    /* A canonical reply. SL_E_INVAL: a tool call's arguments are no object, and the language has one there. */
+    /* Writes a canonical reply. SL_E_INVAL: the language needs an object where a tool call's arguments are none. */
     int (*write_reply)(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                        struct sl_buf *out);
-    /* Streams: one delta to zero or more whole events. */
+    /* Streams: writes one delta as zero or more whole events. */
     int (*write_delta)(void *state, const struct sl_call *call, const struct sl_env *env, const struct sl_delta *delta,
                        struct sl_buf *out);
-    /* What the state holds on the heap, in bytes, and its end; NULL: nothing. */
+    /* How many bytes the state holds on the heap, and how to free them; NULL: it holds nothing. */
     size_t (*write_held)(const void *state);
     void (*write_done)(void *state);
-    /* Of a stream that is one list of JSON (call->is_list): a frame of this language's, as it came from an upstream.
+    /* For a stream that is one JSON list (call->is_list): writes a frame of this language as it came from an upstream.
      * NULL: it has no such streams. */
     void (*write_item)(void *state, struct sl_str json, struct sl_buf *out);
     /* The stream is complete. */
     void (*write_end)(void *state, struct sl_buf *out);
-    /* Of what was written of an answer, to its end: the whole of it, its id and the inside of the list of its items.
-     * False: this answer cannot be asked for again. NULL: none can. */
+    /* Reads an answer that was written to its end: the whole of it, its id, and the inside of its list of items. False:
+     * this answer cannot be read again. NULL: none can. */
     bool (*read_answer)(struct sl_str written, struct sl_json *scratch, struct sl_str *ret_answer,
                         struct sl_str *ret_id, struct sl_str *ret_items);
-    /* Our own error, or an upstream's that cannot be passed: may change error->status to the language's (401 from
-     * upstream, …). Body into `out`. */
+    /* Writes our own error, or an upstream's that cannot be passed on. It may change error->status to the language's.
+     * The body goes into `out`. */
     void (*write_error)(struct sl_llm_error *error, struct sl_buf *out);
-    /* The member that its errors stand in: an upstream's object without it is told anew. NULL: any object passes. */
+    /* The member that has its errors: an upstream's error object without it is written anew. NULL: any object
+     * passes. */
     const char *error_member;
-    /* The stream broke after its head: the error event and its end. */
+    /* The stream broke after its head: writes the error event and the end. */
     void (*write_stream_error)(void *state, const struct sl_llm_error *error, struct sl_buf *out);
 
-    /* What a whole 2xx reply is: an answer, or an error that came with the wrong status. NULL: it is an answer.
-     * `doc` to read with. */
+    /* Judges a whole 2xx reply: an answer, or an error with the wrong status. NULL: it is an answer. `doc` is for
+     * parsing. */
     void (*judge_reply)(struct sl_str body, enum sl_llm_type type, struct sl_json *doc, struct sl_reply_judgement *ret);
 
     /* --- bytes that pass untouched --- */
 
-    /* What is looked for at a whole reply's top level, in the order of enum sl_reply_member, and how the token counts
-     * are read. NULL: nothing is. */
+    /* The members to look for at a whole reply's top level, in the order of enum sl_reply_member, and how to read the
+     * token counts. NULL: none. */
     const struct sl_json_scan_want *reply_members;
     int (*read_usage)(struct sl_json_val usage, struct sl_usage *ret);
-    /* One whole event as it lies on the wire (comments and blank line included): forward it or not, and note what it
-     * says. */
+    /* Gets one whole event as it was sent (comments and blank line included): decides whether to forward it, and notes
+     * what it says. */
     enum sl_pass (*pass_event)(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch);
 };
 
 /* What a dialect promises beyond its language. */
 struct sl_manners {
-    int refusal_status;         /* of a body that does not fit, and of a call that its provider cannot take */
-    bool passes_unknown;        /* members that nobody knows go up as they are; else they are left out and named */
-    bool takes_any_role;        /* in a message; providers leave those they do not know out */
-    double temperature_max;     /* temperature is 0 to this for every provider; 0: it means what it means there */
-    int64_t max_tokens_default; /* where an upstream insists on one; 0: the provider's own number, INT64_MAX: the
+    int refusal_status;         /* the status for a wrong body, and for a call that its provider cannot take */
+    bool passes_unknown;        /* unknown members go up unchanged; else they are left out and named */
+    bool takes_any_role;        /* a message may have any role; providers leave out roles that they do not know */
+    double temperature_max;     /* temperature is 0 to this for every provider; 0: it keeps the provider's own scale */
+    int64_t max_tokens_default; /* for upstreams that insist on max_tokens; 0: the provider's own number, INT64_MAX: the
                                    model's limit */
-    bool checks_as_mlflow;      /* what MLflow refuses of a provider's calls is refused with its texts */
-    bool has_old_completions;   /* completions go to the older call that some providers have for them */
-    bool joins_system;          /* system texts become one, a line each, where they are texts alone */
-    bool has_two_finishes;      /* of providers that MLflow maps itself: `stop` and `length` */
-    bool limit_names_wait;      /* a limit that refuses says how long to wait, and is the one that makes wait longest */
-    bool needs_absolute_urls;   /* its clients follow a route's URL as it is */
-    bool has_fastapi_texts;     /* of a path or method that is not there it says "Not Found" and no more */
-    uint64_t first_byte_usec;   /* how long its clients wait for a reply, and a little less; 0: 600 s */
+    bool checks_as_mlflow;      /* a call that MLflow refuses for a provider is refused with MLflow's text */
+    bool has_old_completions;   /* completions go to the older API that some providers have for them */
+    bool joins_system;          /* several system texts become one with a line for each, if all are plain text */
+    bool has_two_finishes; /* for providers that MLflow maps itself, the finish reason is only `stop` or `length` */
+    bool limit_names_wait; /* an error about a limit says how long to wait, and names the limit with the longest wait */
+    bool needs_absolute_urls; /* its clients use a route's URL unchanged */
+    bool has_fastapi_texts;   /* for a path or method that does not exist it says only "Not Found" */
+    uint64_t first_byte_usec; /* how long its clients wait for a reply, minus a little; 0: 600 s */
 };
 
 struct sl_dialect {
-    const char *name; /* of metrics, where labels are told apart by address */
+    const char *name; /* for metrics, which tell labels apart by address */
     const struct sl_language *language;
     const struct sl_manners *manners;
-    /* What it says of a name that is no route's; NULL: what it says of a path. */
+    /* The text about a name that is no route; NULL: the text about an unknown path. */
     void (*no_route)(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
-    /* What a route may be called for a model whose name no route can have, on the arena; p == NULL: as the model. */
+    /* The name of the route for a model whose name no route can have, on the arena; p == NULL: the model's name. */
     struct sl_str (*route_name)(struct sl_str model, struct sl_arena *arena);
-    /* In whose words errors are told: write_error, write_stream_error, error_member. NULL: the language's own. */
+    /* The language that writes its errors: write_error, write_stream_error, error_member. NULL: the dialect's own
+     * language. */
     const struct sl_language *errors;
-    const struct sl_listing *listing; /* the routes as its clients read models; NULL: no path of it lists them */
-    const struct sl_str *own_headers; /* of its clients, that say something in its language alone; NULL: none */
-    /* How long a reply took in the gateway as a whole, and of that in the gateway alone, in whole milliseconds; NULL:
-     * its clients are told in other ways. */
+    /* How its clients read the routes as models; NULL: none of its paths lists them. */
+    const struct sl_listing *listing;
+    const struct sl_str *own_headers; /* headers of its clients that mean something only in its language; NULL: none */
+    /* Headers with the time that a reply took in all, and in the gateway alone, in whole milliseconds; NULL: its
+     * clients get other headers. */
     const char *duration_header, *overhead_header;
-    const char *credential_header; /* read as Authorization, and before it; NULL: there is none */
-    const char *request_id_header; /* in which its clients look for it, besides x-request-id; NULL: there alone */
-    const char *error_header;      /* in which its clients look for an error's kind; NULL: in none */
+    const char *credential_header; /* read like Authorization, and before it; NULL: there is none */
+    /* Where its clients look for the request id, beside x-request-id; NULL: only there. */
+    const char *request_id_header;
+    const char *error_header; /* where its clients look for the kind of an error; NULL: nowhere */
     struct sl_str (*error_kind)(const struct sl_llm_error *error); /* that kind; the error's status is set */
-    /* Of clients that may sign a call instead of sending a key: the scheme of their Authorization, and what they are
-     * told where a key is needed. NULL: there are none. */
+    /* For clients that may sign a call instead of sending a key: the scheme of their Authorization, and the text for
+     * them when a key is needed. NULL: there are none. */
     const char *signed_scheme, *signed_words;
-    const char *key_member; /* of the query, in which its clients may send their key; NULL: none */
-    /* What it says of one of its own paths that does not exist; NULL: what every dialect says. False: it has nothing
-     * else to say. */
+    const char *key_member; /* the member of the query in which its clients may send their key; NULL: none */
+    /* The text about one of its own paths that does not exist; NULL: that of every dialect. False: it has no other
+     * text. */
     bool (*no_path)(struct sl_str path, struct sl_arena *arena, struct sl_llm_error *io_error);
-    /* The same for clients whose User-Agent holds this. */
+    /* The same for clients whose User-Agent contains this. */
     const char *variant_agent;
     const struct sl_dialect *variant;
 };
@@ -203,12 +207,12 @@ SL_INLINE const struct sl_language *sl_dialect_errors(const struct sl_dialect *d
 {
     return dialect->errors ? dialect->errors : dialect->language;
 }
-/* The dialect that a client with these headers speaks. */
+/* The dialect of a client with these headers. */
 const struct sl_dialect *sl_dialect_for(const struct sl_dialect *dialect, const struct sl_headers *headers);
-/* The content type of a call's stream, and what may stand between two events of it and says nothing ("": none may). */
+/* The content type of a call's stream, and the heartbeat that may stand between two events of it ("": none). */
 struct sl_str sl_stream_type(const struct sl_language *language, const struct sl_call *call);
 struct sl_str sl_stream_alive(const struct sl_language *language, const struct sl_call *call);
-/* The language's read_call with the dialect's manners. */
+/* Calls the language's read_call with the dialect's manners. */
 SL_MUST int sl_dialect_read(const struct sl_dialect *dialect, const struct sl_incoming *in, struct sl_json *doc,
                             struct sl_arena *arena, struct sl_call *ret_call, struct sl_llm_error *ret_error);
 

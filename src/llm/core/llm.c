@@ -9,7 +9,7 @@ static const char *const finish_names[] = {
     [SL_FINISH_LENGTH] = "length",
     [SL_FINISH_TOOL_CALLS] = "tool_calls",
     [SL_FINISH_CONTENT_FILTER] = "content_filter",
-    [SL_FINISH_OTHER] = "stop", /* there was output; the provider's own word has no counterpart */
+    [SL_FINISH_OTHER] = "stop", /* there was output, and the provider's own word has no equivalent */
 };
 
 const char *sl_finish_name(enum sl_finish finish)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* All words of the translation layer, for who translates: a call, its reply, the deltas of a stream, usage, errors, and
- * a provider. How a client or an upstream speaks is in language.h.
+/* Includes all types that a translator needs: a call, its reply, the deltas of a stream, usage, errors, and a provider.
+ * language.h says how a client or an upstream speaks.
  *
- * Everything here is pure: no I/O, no clock, no globals; time, randomness and credentials come in with the call, memory
- * from the arena given. */
+ * Everything here is pure: no I/O, no clock, no globals. Time, randomness and credentials come with the call; memory
+ * comes from the given arena. */
 #ifndef SL_LLM_LLM_H
 #define SL_LLM_LLM_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an upstream said beside its answer that the client does not get: as bits, so that a stream can gather them
- * without memory of its own, and as the names of x-sluice-dropped and of the access log. */
+/* Parts of a reply that the client does not get. They are bits, so that a stream can collect them without memory of its
+ * own; and they have names for x-sluice-dropped and the access log. */
 #ifndef SL_LLM_LOST_H
 #define SL_LLM_LOST_H
 
@@ -29,10 +29,10 @@ enum sl_lost {
 
 #define SL_LOST_TEXT_MAX 512
 
-/* The names, comma-separated, into `out` (SL_LOST_TEXT_MAX bytes); empty: nothing is lost. */
+/* Writes the names, comma-separated, into `out` (SL_LOST_TEXT_MAX bytes); empty: nothing is lost. */
 struct sl_str sl_lost_text(uint32_t lost, char *out);
 
-/* What of a reply, or of a delta, a client of this language has no place for. */
+/* The parts of a reply, or of a delta, that a client of this language has no place for. */
 uint32_t sl_lost_of_reply(const struct sl_language *language, enum sl_llm_type type, const struct sl_reply *reply);
 uint32_t sl_lost_of_delta(const struct sl_language *language, enum sl_llm_type type, const struct sl_delta *delta);
 

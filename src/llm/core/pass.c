@@ -31,7 +31,7 @@ enum sl_pass sl_pass_event_read(const struct sl_pass_reader *reader, struct sl_p
     struct sl_sse_decoder dec;
     sl_sse_decoder_init(&dec, event.n, event_note, &noted);
     if (sl_sse_push(&dec, event) < 0 || sl_sse_finish(&dec) < 0) {
-        noted.pass = SL_PASS_FORWARD; /* not ours to judge */
+        noted.pass = SL_PASS_FORWARD; /* it cannot be read, so it is not for us to judge */
         state->is_unread = true;
     }
     sl_sse_decoder_done(&dec);

@@ -7,13 +7,13 @@
 #include "wire/uri.h"
 
 #define RULE_MAX        512
-#define PATH_MAX_PASSED 2048 /* rules are tried at each of its slashes */
+#define PATH_MAX_PASSED 2048 /* rules are tried at each slash of the path */
 
 static const char *const methods[] = { "GET", "POST", "PUT", "PATCH", "DELETE", NULL };
 
 /* --- rules --- */
 
-/* The method and the path, with any blanks between them. */
+/* Splits a rule into method and path, with any number of blanks between them. */
 static struct sl_str rule_split(struct sl_str rule, struct sl_str *ret_path)
 {
     ptrdiff_t space = sl_str_find_char(rule, ' ', 0);
@@ -81,7 +81,7 @@ bool sl_passage_fits(struct sl_str pattern, struct sl_str path)
         while (last > 0 && path.p[last - 1] != '/') {
             last--;
         }
-        /* What stands before the two stars fits what stands before some '/': tried from the longest. */
+        /* The part before the two stars must fit the part of the path before some '/'; the longest is tried first. */
         for (; last > 1; last--) {
             if (path.p[last - 1] == '/' && path.n > last &&
                 sl_passage_fits(sl_str_sub(pattern, 0, pattern.n - 3), sl_str_sub(path, 0, last - 1))) {
@@ -98,7 +98,7 @@ bool sl_passage_fits(struct sl_str pattern, struct sl_str path)
             i++;
             k++;
         } else if (star != SIZE_MAX && path.p[from] != '/') {
-            i = star + 1; /* the star takes one more */
+            i = star + 1; /* the star takes one more character */
             k = ++from;
         } else {
             return false;
@@ -117,7 +117,7 @@ static int hex(char c)
     return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
 }
 
-/* Some servers cut what stands behind ';' before they look for dots. */
+/* Some servers cut off everything from ';' before they look for dots. */
 static bool is_dots(struct sl_str segment)
 {
     ptrdiff_t cut = sl_str_find_char(segment, ';', 0);
@@ -155,7 +155,7 @@ const char *sl_passage_path_fault(struct sl_str path)
         i += path.p[i] == '%' ? 2 : 0;
     }
     if (!sl_str_is_utf8(sl_str_make(plain, n))) {
-        return "what it encodes must be UTF-8"; /* a longer spelling of a dot would be one to somebody */
+        return "what it encodes must be UTF-8"; /* a longer encoding of a dot would be a dot for some servers */
     }
     while (sl_str_next(&rest, '/', &segment)) {
         if (is_dots(segment)) {
@@ -174,7 +174,7 @@ struct sl_str sl_passage_path(const struct sl_uri *base, struct sl_str path, str
     while (root.n && root.p[root.n - 1] != '/') {
         root.n--;
     }
-    root.n -= root.n > 0; /* with the slash before the segment that went */
+    root.n -= root.n > 0; /* with the slash in front of the removed segment */
     struct sl_str both[] = { root, path };
     return sl_arena_join(arena, both, 2);
 }
@@ -191,7 +191,7 @@ struct sl_str sl_passage_behind(const struct sl_uri *base, struct sl_str full)
 
 /* --- queries --- */
 
-/* Google's have a '$' before them too. */
+/* Google's names may have a '$' in front. */
 static bool is_of_a_key(struct sl_str name)
 {
     static const char *const names[] = {
@@ -209,7 +209,7 @@ static bool is_of_a_key(struct sl_str name)
     return false;
 }
 
-/* Does what stands between two '&' carry one? To some servers a ';' divides as well. */
+/* True: a part of the query between two '&' has a key. Some servers also split at ';'. */
 static bool part_has_key(struct sl_str part, struct sl_arena *arena)
 {
     struct sl_str piece, name;

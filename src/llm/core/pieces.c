@@ -63,7 +63,7 @@ void sl_arguments_write(struct sl_jw *w, struct sl_str arguments)
 
 struct sl_str sl_call_id_make(struct sl_str reply_id, uint32_t choice, uint32_t block, struct sl_arena *arena)
 {
-    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a: told apart within a conversation, no secret */
+    uint64_t hash = 0xcbf29ce484222325; /* FNV-1a: it only has to differ within a conversation, and is no secret */
     for (size_t i = 0; i < reply_id.n; i++) {
         hash = (hash ^ (unsigned char)reply_id.p[i]) * 0x100000001b3;
     }
@@ -72,7 +72,7 @@ struct sl_str sl_call_id_make(struct sl_str reply_id, uint32_t choice, uint32_t 
 
 /* --- halves --- */
 
-/* The code unit of an escape that is all of `s`, or 0. */
+/* The code unit of an escape that makes up all of `s`, or 0. */
 static uint16_t unit_of(struct sl_str s)
 {
     unsigned unit = 0;
@@ -86,7 +86,7 @@ static uint16_t unit_of(struct sl_str s)
     return (uint16_t)unit;
 }
 
-/* Is the escape at the end of `inside` one, and no text behind an escaped backslash? */
+/* True: the escape at the end of `inside` is one, and not text behind an escaped backslash. */
 static bool is_escape_at_end(struct sl_str inside)
 {
     size_t n = 0;

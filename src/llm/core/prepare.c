@@ -8,7 +8,7 @@
 
 #define KEY_MAX    16384
 #define HEADER_MAX 1024
-/* Headers that a request gets on top of the configuration's. */
+/* A request gets this many headers at most beside the configuration's. */
 #define HEADERS_ROOM 12
 
 struct sl_pos sl_prepare_pos(const struct sl_val *val, const char *key)
@@ -17,8 +17,8 @@ struct sl_pos sl_prepare_pos(const struct sl_val *val, const char *key)
     return member ? member->pos : val ? val->pos : (struct sl_pos){ 0 };
 }
 
-/* A URL is shown in lists and logs, so no credential may stand in it. Gateways know these names; `api-version` and the
- * like pass. */
+/* URLs are shown in lists and logs, so they must not have credentials. Gateways use these names; `api-version` and
+ * similar ones pass. */
 static bool parameter_is_secret(struct sl_str name, struct sl_arena *arena)
 {
     static const char *const parts[] = { "key",    "token", "secret",     "signature", "password",
@@ -88,7 +88,7 @@ int sl_prepare_base(struct sl_bind *bind, const struct sl_val *val, const char *
 void sl_prepare_version(struct sl_bind *bind, const struct sl_val *val, const char *key, const struct sl_uri *base)
 {
     struct sl_str rest = base->path, part;
-    bool has_version = rest.n <= 1; /* without any path it is told elsewhere */
+    bool has_version = rest.n <= 1; /* a URL without any path is reported elsewhere */
     while (!has_version && sl_str_next(&rest, '/', &part)) {
         has_version = part.n > 1 && part.p[0] == 'v' && part.p[1] >= '0' && part.p[1] <= '9';
     }
@@ -109,7 +109,8 @@ int sl_prepare_key(struct sl_bind *bind, const struct sl_val *val, const char *k
         return 0;
     }
     struct sl_buf buf = SL_BUF_INIT(KEY_MAX * 2);
-    SL_IGNORE(sl_buf_reserve(&buf, text.n + prefix.n + 1) < 0); /* in one piece: growing would leave copies behind */
+    /* Reserved at once, because growing would leave copies in memory. */
+    SL_IGNORE(sl_buf_reserve(&buf, text.n + prefix.n + 1) < 0);
     sl_buf_add_str(&buf, prefix);
     sl_buf_add_str(&buf, text);
     int r = sl_buf_status(&buf);
@@ -170,7 +171,7 @@ int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, stru
     return 0;
 }
 
-/* The client says what its body is. */
+/* Sets the content type that the client gave its body. */
 static int type_set(struct sl_headers *headers, const struct sl_passage *passage, struct sl_arena *arena)
 {
     static const struct sl_str type_name[] = { SL_STR_INIT("content-type"), { 0 } };
@@ -178,7 +179,7 @@ static int type_set(struct sl_headers *headers, const struct sl_passage *passage
     return passage->content_type.p ? sl_headers_add(headers, arena, type_name[0], passage->content_type) : 0;
 }
 
-/* The client's own request, with the headers of the configuration. */
+/* Builds the client's own request with the configuration's headers. */
 static int passage_build(const struct sl_headers *headers, const struct sl_call *call, struct sl_arena *arena,
                          struct sl_http_req *ret_req)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What providers share when they prepare a target from its configuration. */
+/* Shared by providers when they prepare a target from its configuration. */
 #ifndef SL_LLM_PREPARE_H
 #define SL_LLM_PREPARE_H
 
@@ -7,44 +7,44 @@
 
 struct sl_secret;
 
-/* Where a problem with `key` is: its value, else the map. */
+/* The position for a problem with `key`: that of its value, else of the map. */
 struct sl_pos sl_prepare_pos(const struct sl_val *val, const char *key);
 
 #define SL_PREPARE_FAIL(bind, val, key, ...) \
     (sl_bind_problem((bind), SL_PROBLEM_ERROR, sl_prepare_pos((val), (key)), NULL, __VA_ARGS__), SL_E_INVAL)
 
-/* The base URL that `key` holds. */
+/* Reads the base URL from `key`. */
 SL_MUST int sl_prepare_base(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str text,
                             struct sl_uri *ret);
-/* For providers whose base URL always has its version: warns where it has none. */
+/* For providers whose base URL always has its version: warns when there is none. */
 void sl_prepare_version(struct sl_bind *bind, const struct sl_val *val, const char *key, const struct sl_uri *base);
-/* The credential as it stands in its header, `prefix` before it: formed once, kept where it is wiped. SL_E_INVAL after
- * a problem, or SL_E_NOMEM. */
+/* Makes the credential as its header needs it, with `prefix`: it is made once, in memory that is wiped. SL_E_INVAL
+ * after a problem, or SL_E_NOMEM. */
 SL_MUST int sl_prepare_key(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str prefix,
                            struct sl_secret *secret);
-/* A text of the configuration as a header; an unset one is left out. */
+/* Adds a text of the configuration as a header, if it is set. */
 SL_MUST int sl_prepare_header(struct sl_bind *bind, const struct sl_val *val, const char *key, struct sl_str name,
                               struct sl_str value, struct sl_headers *headers);
 
-/* A piece of a path or query as it must be spelt there, on the arena; p == NULL: no memory. */
+/* A piece of a path or query with percent encoding, on the arena; p == NULL: no memory. */
 struct sl_str sl_percent_encode(struct sl_str s, struct sl_arena *arena);
-/* A request's headers in the making: those of the configuration, and room for what the gateway adds. */
+/* Starts a request's headers: those of the configuration, with room for the gateway's own. */
 SL_MUST int sl_headers_start(const struct sl_headers *from, struct sl_arena *arena, struct sl_headers *ret);
 
-/* The `build` of most providers: a POST to `path` (p == NULL: the language knows it) with the headers of the
- * configuration, its body by the target's language. */
+/* The `build` of most providers: a POST to `path` (p == NULL: the language knows it) with the configuration's headers
+ * and a body in the target's language. */
 SL_MUST int sl_build_post(const struct sl_headers *headers, struct sl_str path, const struct sl_call *call,
                           const struct sl_target *target, const struct sl_env *env, bool ask_usage,
                           struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error);
 
-/* The same of a call of a type that only passes (passage.h: `tail`): the client's body with `model_json` in it, or its
- * form with the target's model. */
+/* The same for a call of a type that passes untranslated (passage.h: `tail`): the client's body with `model_json` in
+ * it, or its form with the target's model. */
 SL_MUST int sl_build_tail(const struct sl_headers *headers, struct sl_str path, struct sl_str model_json,
                           const struct sl_call *call, const struct sl_target *target, struct sl_arena *arena,
                           struct sl_http_req *ret_req, struct sl_llm_error *ret_error);
 
-/* Lists for a provider's row that most have: a bearer's header; what the SDKs of any upstream may say to any; and what
- * names the operator's account. */
+/* Lists that most providers' rows use: the header of a bearer token; headers that any SDK may send to any upstream;
+ * headers that name the operator's account. */
 extern const struct sl_str sl_credential_bearer[], sl_pass_common[], sl_hidden_common[];
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Replies and the deltas of streams, as all languages mean them. */
+/* Replies and the deltas of streams, in the form that all languages share. */
 #ifndef SL_LLM_REPLY_H
 #define SL_LLM_REPLY_H
 
@@ -19,15 +19,15 @@ struct sl_block {
     struct sl_str text; /* text, thinking, refusal: decoded */
     struct sl_str tool_id;
     struct sl_str tool_name;
-    struct sl_str arguments; /* tool call: the arguments' JSON text, decoded from the string it travels in */
-    struct sl_str signature; /* where the provider signs it: thinking, a tool call, a text */
-    struct sl_str redacted;  /* thinking that the provider gives in a form only it can read */
-    /* A text's sources: a raw JSON list in OpenAI's words, places counted in all of the choice's text; p == NULL:
-     * none. */
+    struct sl_str arguments; /* tool call: the JSON text of the arguments, decoded from the string that carries it */
+    struct sl_str signature; /* the provider's signature, if it has one: for thinking, a tool call, a text */
+    struct sl_str redacted;  /* thinking in a form that only the provider can read */
+    /* A text's sources: a raw JSON list in OpenAI's form, with places counted in the whole text of the choice; p ==
+     * NULL: none. */
     struct sl_str annotations;
-    /* The same in Anthropic's words, where the provider has places in documents of the call, too. */
+    /* The same in Anthropic's form, if the provider also has places in documents of the call. */
     struct sl_str quotes;
-    bool has_more_quotes; /* than `annotations` say */
+    bool has_more_quotes; /* `quotes` has sources that `annotations` has not */
 };
 
 struct sl_choice {
@@ -36,7 +36,7 @@ struct sl_choice {
     uint32_t n_blocks;
     enum sl_finish finish;
     struct sl_str finish_text; /* the provider's own word */
-    struct sl_str logprobs;    /* raw JSON in OpenAI's words, or p == NULL */
+    struct sl_str logprobs;    /* raw JSON in OpenAI's form, or p == NULL */
 };
 
 struct sl_embedding {
@@ -47,14 +47,14 @@ struct sl_embedding {
 struct sl_reply {
     struct sl_str id;
     struct sl_str model;
-    int64_t created; /* unix seconds; -1: not said */
+    int64_t created; /* unix seconds; -1: unknown */
     struct sl_choice *choices;
     uint32_t n_choices;
     struct sl_embedding *embeddings;
     uint32_t n_embeddings;
     struct sl_usage usage;
     struct sl_str usage_raw; /* the JSON object as it came, or p == NULL */
-    uint32_t lost;           /* what of it has no place here: enum sl_lost, lost.h */
+    uint32_t lost;           /* the parts that have no place here: enum sl_lost, lost.h */
 };
 
 /* --- a stream: blocks --- */
@@ -62,17 +62,17 @@ struct sl_reply {
 enum sl_delta_kind {
     SL_DELTA_START,       /* id, model, created */
     SL_DELTA_BLOCK_START, /* choice, block, block_kind; tool_id, tool_name and perhaps signature for tool calls */
-    SL_DELTA_BLOCK,       /* choice, block, block_kind, text: a piece of text, or of the arguments' JSON; thinking may
-                             have its signature or its redacted form instead of a text, a text its signature, its
-                             annotations, its quotes or its tokens' probabilities */
-    SL_DELTA_BLOCK_STOP,  /* choice, block */
-    SL_DELTA_FINISH,      /* choice, finish, finish_text */
-    SL_DELTA_USAGE,       /* usage; cumulative: the last one counts */
-    SL_DELTA_ERROR,       /* error: the upstream reported one inside the stream */
-    SL_DELTA_ALIVE,       /* a sign of life and nothing else */
-    SL_DELTA_CHUNK, /* chunk: all of a frame in OpenAI's words, before its deltas; for a dialect whose chunks it can
-                       become one to one */
-    SL_DELTA_LOST,  /* lost: something was said that has no place here; said again, it says nothing new */
+    SL_DELTA_BLOCK, /* choice, block, block_kind, text: a piece of text, or of the arguments' JSON. In place of a text,
+                       thinking may have its signature or its redacted form; a text may have its signature, annotations,
+                       quotes or its tokens' probabilities */
+    SL_DELTA_BLOCK_STOP, /* choice, block */
+    SL_DELTA_FINISH,     /* choice, finish, finish_text */
+    SL_DELTA_USAGE,      /* usage; cumulative: the last one counts */
+    SL_DELTA_ERROR,      /* error: the upstream reported it inside the stream */
+    SL_DELTA_ALIVE,      /* only a heartbeat */
+    SL_DELTA_CHUNK, /* chunk: a whole frame in OpenAI's form, before its deltas; for a dialect that turns each chunk
+                       into one of its own */
+    SL_DELTA_LOST,  /* lost: a part had no place here; repeating it changes nothing */
 };
 
 struct sl_delta {
@@ -82,7 +82,7 @@ struct sl_delta {
     enum sl_block_kind block_kind;
     struct sl_str text;
     struct sl_str signature, redacted;
-    struct sl_str annotations, quotes, logprobs; /* as a block's and a choice's */
+    struct sl_str annotations, quotes, logprobs; /* as in a block and a choice */
     bool has_more_quotes;
     uint32_t lost; /* enum sl_lost */
     struct sl_str tool_id, tool_name;
@@ -95,18 +95,18 @@ struct sl_delta {
     struct sl_json_val chunk;
 };
 
-/* Takes deltas in order; pointers in them are valid during the call only. Non-zero stops the producer, which returns
- * it. */
+/* Gets deltas in order; their pointers are valid only during the call. A non-zero result stops the producer, which
+ * returns it. */
 struct sl_delta_sink {
     int (*push)(void *arg, const struct sl_delta *delta);
     void *arg;
-    struct sl_arena *arena; /* scratch of this frame: rewound when it is done */
-    struct sl_json *doc;    /* to read the frame with; its tape is used again by the next one */
+    struct sl_arena *arena; /* scratch for this frame: rewound after it */
+    struct sl_json *doc;    /* to parse the frame with; the next frame uses its tape again */
     const struct sl_env *env;
 };
 
-/* A whole reply as the deltas of a stream: for a client that asked for one of an upstream that gave none. Returns what
- * stopped it. */
+/* Pushes a whole reply as the deltas of a stream, for a client that asked for a stream when the upstream sent none.
+ * Returns what stopped it. */
 SL_MUST int sl_reply_push(const struct sl_reply *reply, struct sl_delta_sink *sink);
 
 #endif

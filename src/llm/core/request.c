@@ -31,7 +31,7 @@ struct sl_str sl_json_quote(struct sl_str text, struct sl_arena *arena)
     return p ? sl_str_make(p, n) : SL_STR_NONE;
 }
 
-/* An independent copy: edits added to it do not show in `from`. */
+/* Makes an independent copy: edits added to it do not show in `from`. */
 static int edits_copy(const struct sl_json_edits *from, struct sl_arena *arena, struct sl_json_edits *ret)
 {
     sl_json_edits_init(ret, arena);
@@ -39,7 +39,7 @@ static int edits_copy(const struct sl_json_edits *from, struct sl_arena *arena, 
         return from->status;
     }
     if (from->n) {
-        uint32_t cap = from->n + 4; /* room for what a provider adds */
+        uint32_t cap = from->n + 4; /* room for a provider's own edits */
         ret->v = SL_ARENA_ARRAY(arena, struct sl_json_edit, cap);
         if (!ret->v) {
             return SL_E_NOMEM;
@@ -78,14 +78,14 @@ int sl_unsupported(const struct sl_call *call, struct sl_llm_error *error, struc
 /* --- a body in the making --- */
 
 #define BODY_RESERVE_MAX 65536
-#define BODY_MAX         (1u << 30) /* the client's own body is bounded far below */
+#define BODY_MAX         (1u << 30) /* the client's own body is bounded far below this */
 
 void sl_body_init(struct sl_body *body, const struct sl_call *call)
 {
     sl_buf_init(&body->buf, BODY_MAX);
     body->n_cuts = 0;
     body->n_dropped = 0;
-    /* About as long as the client's, unless most of that stays slices. Sticky: seen by finish. */
+    /* About as long as the client's body, unless most of that stays slices. An error is sticky: finish returns it. */
     SL_IGNORE(sl_buf_reserve(&body->buf, SL_MIN(call->body.n, (size_t)BODY_RESERVE_MAX) + 512) < 0);
     sl_jw_init(&body->w, &body->buf);
 }
@@ -109,7 +109,7 @@ void sl_body_raw(struct sl_body *body, struct sl_str json)
 void sl_body_around(struct sl_body *body, struct sl_str before, struct sl_str middle, struct sl_str after)
 {
     sl_jw_raw(&body->w, before);
-    body->w.need_comma = false; /* what follows is still the same value */
+    body->w.need_comma = false; /* the next bytes still belong to this value */
     sl_body_raw(body, middle);
     sl_buf_add_str(&body->buf, after);
 }
@@ -179,8 +179,8 @@ struct sl_str sl_req_flat(const struct sl_http_req *req, struct sl_arena *arena)
     return p ? sl_str_make(p, at) : SL_STR_NONE;
 }
 
-/* The top level of a call's body. A later attempt may find call->doc in use for something else; then the body is read
- * again into `spare`, shallow: containers inside are folded. */
+/* The top level of a call's body. In a later attempt call->doc may be used for something else; then the body is read
+ * again into `spare`, without the insides of containers. */
 static int root_get(const struct sl_call *call, struct sl_json *spare, struct sl_json_val *ret_root)
 {
     const struct sl_json *doc = call->doc;

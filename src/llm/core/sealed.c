@@ -4,16 +4,16 @@
 #include "json/simd.h"
 
 /* Members: "signature" (Anthropic, Bedrock), "thoughtSignature" (Gemini), "thought_signature" (Google's through
- * OpenAI's language), "encrypted_content" (OpenAI's responses), "redactedContent" (Bedrock), and "data" where there is
- * a "redacted_thinking" (Anthropic). Each has one of these eight bytes inside. */
+ * OpenAI's language), "encrypted_content" (OpenAI's responses), "redactedContent" (Bedrock), and "data" beside a
+ * "redacted_thinking" (Anthropic). Each has one of these eight-byte cores inside. */
 #define CORE 8
 static const struct {
     char text[CORE + 1];
-    uint8_t at; /* of two letters that seldom follow each other in other words */
+    uint8_t at; /* where in the core two letters stand that are rare together in other words */
 } cores[] = { { "ignature", 1 }, { "ncrypted", 1 }, { "redacted", 2 } };
-static const char pairs[] = "gncrda"; /* those letters, of all */
+static const char pairs[] = "gncrda"; /* those two letters of each core */
 
-/* Letters and digits: shorter ones say nothing of who made them. */
+/* Letters and digits. A shorter value says nothing about who made it. */
 #define VALUE_MIN 3
 
 void sl_sealed_init(struct sl_sealed *sealed, void (*on_print)(void *arg, uint64_t print), void *arg)
@@ -21,7 +21,7 @@ void sl_sealed_init(struct sl_sealed *sealed, void (*on_print)(void *arg, uint64
     *sealed = (struct sl_sealed){ .on_print = on_print, .arg = arg };
 }
 
-/* Where the next core stands, or s.n. */
+/* The place of the next core, or s.n. */
 static size_t core_find(struct sl_str s, size_t from)
 {
     const char *end = s.p + s.n;
@@ -37,7 +37,7 @@ static size_t core_find(struct sl_str s, size_t from)
     return s.n;
 }
 
-/* Behind the colon and the quote that begin a text; 0: none begins there. */
+/* The place behind the colon and the quote that begin a text; 0: no text begins there. */
 static size_t text_begin(struct sl_str s, size_t at)
 {
     bool has_colon = false;
@@ -84,7 +84,7 @@ static size_t value_begin(struct sl_sealed *sealed, struct sl_str s, size_t core
     return 0;
 }
 
-/* The next value from there on, or s.n. */
+/* The next value from `from` on, or s.n. */
 static size_t next_begin(struct sl_sealed *sealed, struct sl_str s, size_t at)
 {
     for (size_t core = core_find(s, at); core < s.n; core = core_find(s, core + 1)) {
@@ -96,8 +96,8 @@ static size_t next_begin(struct sl_sealed *sealed, struct sl_str s, size_t at)
     return s.n;
 }
 
-/* Some of a value: where it ends, or goes on behind the bytes. What a client may write in another way does not count:
- * all but letters and digits, and escapes. */
+/* Reads a part of a value. Returns where it ends, or s.n when it continues in the next piece. Only letters and digits
+ * count, because a client may write other characters and escapes in another way. */
 static size_t value_push(struct sl_sealed *sealed, struct sl_str s, size_t at)
 {
     for (; at < s.n; at++) {
@@ -130,7 +130,7 @@ static void value_start(struct sl_sealed *sealed)
     sealed->print = 0xcbf29ce484222325ULL;
 }
 
-/* A name that began in the piece before. Where its value begins in this one; SIZE_MAX: there is none. */
+/* For a name that began in the piece before: where its value begins in this one; SIZE_MAX: there is none. */
 static size_t straddle(struct sl_sealed *sealed, struct sl_str bytes)
 {
     char room[SL_SEALED_TAIL * 2];
@@ -155,7 +155,7 @@ static void tail_keep(struct sl_sealed *sealed, struct sl_str bytes)
     sealed->n_tail = (uint8_t)(old + n);
 }
 
-/* The closed thoughts of a piece, where they are whole in it. */
+/* Reads the encrypted thoughts that are whole in one piece. */
 static void data_push(const struct sl_sealed *sealed, struct sl_str bytes)
 {
     static const struct sl_str name = SL_STR_INIT("\"data\"");
@@ -164,7 +164,7 @@ static void data_push(const struct sl_sealed *sealed, struct sl_str bytes)
         size_t begin = text_begin(bytes, (size_t)at + name.n);
         if (begin) {
             value_start(&own);
-            SL_IGNORE(value_push(&own, bytes, begin) == 0); /* one that is cut is told by nobody */
+            SL_IGNORE(value_push(&own, bytes, begin) == 0); /* one that is cut is not reported */
         }
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* State that only who made it reads: signatures and encrypted thoughts, which a client is given and brings back. Found
- * in the bytes of a body or a stream, in whatever pieces they come, by the names that members of it have in all
- * languages. Each is told by its print, which is the same however a client writes it again. */
+/* Finds state that only its maker can read: signatures and encrypted thoughts, which a client gets and sends back. They
+ * are found in the bytes of a body or a stream, in pieces of any size, by the names of their members in all languages.
+ * Each is reported by its print, a hash that stays the same however a client writes the value again. */
 #ifndef SL_LLM_SEALED_H
 #define SL_LLM_SEALED_H
 
@@ -10,15 +10,15 @@
 #define SL_SEALED_TAIL 40
 
 struct sl_sealed {
-    /* Once for each, when its last byte was seen; never 0. */
+    /* Called once for each, when its last byte was seen; never with 0. */
     void (*on_print)(void *arg, uint64_t print);
     void *arg;
-    bool is_inside;  /* of a value */
-    bool has_closed; /* thoughts of Anthropic's that are closed: their `data` counts too */
-    uint8_t n_skip;  /* bytes of an escape that are left */
-    uint8_t n_tail;  /* bytes before that may be the beginning of a name */
-    uint32_t n;      /* of the value so far */
-    uint64_t print;  /* of them */
+    bool is_inside;  /* inside a value */
+    bool has_closed; /* there is encrypted thinking of Anthropic's, so members `data` count too */
+    uint8_t n_skip;  /* bytes left of an escape */
+    uint8_t n_tail;  /* bytes of the piece before that may begin a name */
+    uint32_t n;      /* length of the value so far */
+    uint64_t print;  /* hash of the value so far */
     char tail[SL_SEALED_TAIL];
 };
 

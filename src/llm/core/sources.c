@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/sources.h"
 
-#define LIST_MAX (1u << 20) /* few sources may be named very often */
+#define LIST_MAX (1u << 20) /* A bound, because a few sources may be repeated very often. */
 
 void sl_sources_begin(struct sl_sources *sources)
 {
@@ -47,7 +47,7 @@ static struct sl_json_val text_find(struct sl_json_val v, const char *const *pat
 static bool one_add(struct sl_sources *sources, struct sl_json_val v, const struct sl_source_paths *paths,
                     int64_t start, int64_t end)
 {
-    struct sl_json_val url = text_find(v, paths->url); /* some put something else there */
+    struct sl_json_val url = text_find(v, paths->url); /* some put another kind of value there */
     bool is_web = sl_json_is(url, SL_JSON_STRING) && sl_str_has_prefix(sl_json_raw(url), SL_STR("\"http"));
     return is_web && sl_sources_add(sources, url, text_find(v, paths->title), start, end);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A text's sources in OpenAI's words, a list of `url_citation`: what all languages that cite make of theirs. */
+/* Writes a text's sources in OpenAI's form, a list of `url_citation`, for all languages that have citations. */
 #ifndef SL_LLM_SOURCES_H
 #define SL_LLM_SOURCES_H
 
@@ -12,27 +12,26 @@ struct sl_sources {
 };
 
 void sl_sources_begin(struct sl_sources *sources);
-/* Places are characters of the choice's text; -1: not known, and left out. False: it has no address, or the list is as
- * long as one may be. */
+/* Places are characters of the choice's text; -1: not known, and left out. False: the source has no address, or the
+ * list has reached its longest. */
 bool sl_sources_add(struct sl_sources *sources, struct sl_json_val url, struct sl_json_val title, int64_t start,
                     int64_t end);
-/* Where a language has what a source is: paths as sl_json_at takes them, the first that leads to a text. */
+/* Where a language has the parts of a source: paths for sl_json_at; the first that leads to a text counts. */
 #define SL_SOURCE_PATHS_MAX 3
 struct sl_source_paths {
-    const char *url[SL_SOURCE_PATHS_MAX], *title[SL_SOURCE_PATHS_MAX]; /* NULL: no more */
+    const char *url[SL_SOURCE_PATHS_MAX], *title[SL_SOURCE_PATHS_MAX]; /* NULL: no further path */
 };
-/* All of a list, or one that stands alone, for one place. False: some have no address on the web, or there are too
- * many. */
+/* Adds all of a list, or a single source, for one place. False: some have no web address, or there are too many. */
 bool sl_sources_add_all(struct sl_sources *sources, struct sl_json_val list, const struct sl_source_paths *paths,
                         int64_t start, int64_t end);
-/* The list goes to *ret, which stays as it is where nothing was added. SL_E_NOMEM. */
+/* Moves the list to *ret, which stays unchanged when nothing was added. SL_E_NOMEM. */
 SL_MUST int sl_sources_end(struct sl_sources *sources, struct sl_arena *arena, struct sl_str *ret);
 
-/* All of that for one list. Without memory the reading's status says so. False as above. */
+/* Does all of that for one list. When there is no memory, the reading's status says so. False as above. */
 bool sl_sources_read(struct sl_reading *rd, struct sl_json_val list, const struct sl_source_paths *paths, int64_t start,
                      int64_t end, struct sl_str *ret);
 
-/* What a text's sources are in both words, as a block and a delta have them. */
+/* A text's sources in both forms, as a block and a delta have them. */
 struct sl_cited {
     struct sl_str annotations, quotes;
     bool has_more_quotes;
@@ -41,18 +40,18 @@ struct sl_cited {
 /* --- and read again, by languages that have other words for them --- */
 
 struct sl_citation {
-    struct sl_json_val url, title; /* title: perhaps no text */
-    int64_t start, end;            /* characters of the choice's text; -1: not said */
+    struct sl_json_val url, title; /* `title` may be no text */
+    int64_t start, end;            /* characters of the choice's text; -1: not given */
 };
 
-/* Over a block's or a delta's `annotations`; ended by sl_citations_done, whatever came of it. */
+/* Walks over a block's or a delta's `annotations`; end it with sl_citations_done in any case. */
 struct sl_citations {
     struct sl_json doc;
     struct sl_json_iter it;
 };
 
 void sl_citations_begin(struct sl_citations *citations, struct sl_str annotations);
-/* Those of the web; others are passed over. */
+/* The next web source; others are skipped. */
 bool sl_citations_next(struct sl_citations *citations, struct sl_citation *ret);
 void sl_citations_done(struct sl_citations *citations);
 

@@ -3,9 +3,9 @@
 
 #include "base/map.h"
 
-/* So much of each text counts: more tells no two conversations apart that this does not. */
+/* Only this much of each text counts: it is enough to tell conversations apart. */
 #define TEXT_MAX 4096
-/* So many elements are looked at for somebody's answer. */
+/* At most this many elements are searched for an answer. */
 #define ELEMENTS_MAX 64
 
 static void print_add(uint64_t *io_print, struct sl_str text)
@@ -14,20 +14,20 @@ static void print_add(uint64_t *io_print, struct sl_str text)
     *io_print = sl_hash(sl_str_make((const char *)both, sizeof(both)));
 }
 
-/* A line that a client puts before its own words, with another number each time. */
+/* True: a line that a client puts before its own text, with another number each time. */
 static bool is_counted(struct sl_str text)
 {
     return sl_str_has_prefix(text, SL_STR("x-anthropic-billing-header"));
 }
 
-/* The inside of a text. */
+/* The bytes inside a text's quotes. */
 static struct sl_str inside(struct sl_json_val v)
 {
     struct sl_str raw = sl_json_raw(v);
     return sl_str_sub(raw, 1, raw.n - 1);
 }
 
-/* A text, or a list of parts that have one; anything else as it stands. */
+/* Adds a text, or the texts of a list of parts; any other value is added as raw bytes. */
 static void content_add(uint64_t *io_print, struct sl_json_val content)
 {
     bool has_text = false;
@@ -47,7 +47,8 @@ static void content_add(uint64_t *io_print, struct sl_json_val content)
     }
 }
 
-/* Behind the text whose quote is at `at`. Most of a body is inside of texts: they are not walked byte by byte. */
+/* The place behind the text whose quote is at `at`. Most of a body is inside texts, so they are not walked byte by
+ * byte. */
 static size_t text_end(struct sl_str s, size_t at)
 {
     size_t begin = at + 1;
@@ -57,7 +58,7 @@ static size_t text_end(struct sl_str s, size_t at)
             break;
         }
         at = (size_t)(quote - s.p);
-        size_t n = 0; /* an odd number of them takes the quote into the text */
+        size_t n = 0; /* after an odd number of backslashes the quote belongs to the text */
         while (at - n > begin && s.p[at - n - 1] == '\\') {
             n++;
         }
@@ -68,7 +69,7 @@ static size_t text_end(struct sl_str s, size_t at)
     return s.n;
 }
 
-/* Behind the value at `at` of valid JSON, a list's element. */
+/* The place behind the value at `at`, an element of a list in valid JSON. */
 static size_t value_end(struct sl_str s, size_t at)
 {
     uint32_t depth = 0;
@@ -94,7 +95,7 @@ static size_t value_end(struct sl_str s, size_t at)
     return s.n;
 }
 
-/* The next element of a list; *io_at begins behind its bracket. */
+/* The next element of a list; *io_at begins behind the list's bracket. */
 static bool element_next(struct sl_str list, size_t *io_at, struct sl_str *ret)
 {
     size_t at = *io_at;
@@ -115,7 +116,8 @@ static enum who who_of(struct sl_json_val element)
 {
     static const struct sl_str systems[] = { SL_STR_INIT("system"), SL_STR_INIT("developer") };
     struct sl_json_val role = sl_json_get(element, "role");
-    if (!sl_json_is_present(role)) { /* Gemini's clients may leave it out; items of responses have a type then */
+    /* Gemini's clients may leave the role out; then an item of the Responses API has a type */
+    if (!sl_json_is_present(role)) {
         return sl_json_is_present(sl_json_get(element, "type")) ? WHO_OTHER : WHO_USER;
     }
     for (size_t i = 0; i < SL_ARRAY_LEN(systems); i++) {
@@ -126,7 +128,7 @@ static enum who who_of(struct sl_json_val element)
     return sl_json_str_eq(role, SL_STR("user")) ? WHO_USER : WHO_OTHER;
 }
 
-/* False: it is no message, or somebody's answer, behind which nothing counts. */
+/* False: it is no message, or it is an answer. Elements behind an answer do not count. */
 static bool element_read(struct sl_json_val element, struct sl_turns *ret, bool *io_has_user)
 {
     if (!sl_json_is(element, SL_JSON_OBJECT)) {
@@ -143,7 +145,7 @@ static bool element_read(struct sl_json_val element, struct sl_turns *ret, bool 
     return !ret->has_history;
 }
 
-/* Long bodies have their lists folded: then each element is parsed, up to the first answer. */
+/* The lists of long bodies are folded: here each element is parsed, up to the first answer. */
 static bool folded_read(struct sl_str list, struct sl_json *spare, struct sl_turns *ret)
 {
     size_t at = 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words that even those know who neither read nor write a call: its type, and what it used. */
+/* Types that also code needs which neither reads nor writes calls: the type of a call, and its usage. */
 #ifndef SL_LLM_TYPES_H
 #define SL_LLM_TYPES_H
 
@@ -10,7 +10,7 @@ enum sl_llm_type {
     SL_LLM_COMPLETIONS,
     SL_LLM_EMBEDDINGS,
     SL_LLM_TYPE_COUNT,
-    /* Those that no language translates: they pass to a provider that has them. */
+    /* These are never translated: they pass to a provider that has them. */
     SL_LLM_IMAGES = SL_LLM_TYPE_COUNT,
     SL_LLM_SPEECH,
     SL_LLM_MODERATIONS,
@@ -19,27 +19,28 @@ enum sl_llm_type {
     SL_LLM_ALL_COUNT
 };
 
-/* "llm/v1/chat", … */
+/* Such as "llm/v1/chat". */
 const char *sl_llm_type_name(enum sl_llm_type type);
-/* Anything else: SL_E_INVAL. */
+/* SL_E_INVAL for any other text. */
 SL_MUST int sl_llm_type_parse(struct sl_str text, enum sl_llm_type *ret);
 
-/* Token counts; -1: not said. */
+/* Token counts; -1: not given. */
 struct sl_usage {
     int64_t input, output, total;
-    int64_t cached_input;   /* part of input that was read from a cache */
-    int64_t cache_creation; /* part of input that was written to one */
-    int64_t reasoning;      /* part of output */
-    const char *tier;       /* which served it, in OpenAI's word; NULL: not said */
+    int64_t cached_input;   /* the part of `input` that was read from a cache */
+    int64_t cache_creation; /* the part of `input` that was written to a cache */
+    int64_t reasoning;      /* the part of `output` for reasoning */
+    const char *tier;       /* the tier that served the call, in OpenAI's word; NULL: not given */
 };
-/* What is larger was not counted but made up: taken as not said. Sums of a few of them fit, and of all calls. */
+/* A larger count is impossible, and is treated as not given. A sum of a few such counts, and of all calls, cannot
+ * overflow. */
 #define SL_USAGE_COUNT_MAX ((int64_t)1 << 40)
 #define SL_USAGE_NONE      ((struct sl_usage){ -1, -1, -1, -1, -1, -1, NULL })
 
-/* A reply's header under the name that clients know. */
+/* A reply's header, and the name under which clients know it. */
 struct sl_header_alias {
     const char *from, *to;
-    bool is_instant; /* an instant there, the wait until it here */
+    bool is_instant; /* the upstream's header has a point in time; the client's has the wait until then */
 };
 
 /* Why a reply ended. */
