@@ -7,11 +7,11 @@
 
 extern const struct sl_dialect sl_dialect_anthropic, sl_dialect_bedrock, sl_dialect_cohere, sl_dialect_gemini;
 extern const struct sl_dialect sl_dialect_openai, sl_dialect_responses, sl_dialect_mlflow;
-/* MLflow's calls with Databricks' errors: for its SDK on MLflow's paths, and for its own paths. */
+/* MLflow's calls with Databricks' errors: for Databricks' SDK on MLflow's paths, and for its own paths. */
 extern const struct sl_dialect sl_dialect_mlflow_sdk, sl_dialect_databricks;
-/* MLflow 3's paths: its own, and those for clients of other APIs, who hear its errors. */
+/* MLflow 3's paths: its own, and those for clients of other APIs, which get MLflow's errors. */
 extern const struct sl_dialect sl_dialect_mlflow3, sl_dialect_mlflow3_openai, sl_dialect_mlflow3_responses,
     sl_dialect_mlflow3_anthropic, sl_dialect_mlflow3_gemini;
-extern const struct sl_dialect sl_dialect_sluice; /* errors only: nothing is invoked in it */
+extern const struct sl_dialect sl_dialect_sluice; /* only for errors: no call uses it */
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* docs/errors.md, from the table of error types and from what the dialects make of each. */
+/* Writes docs/errors.md from the table of error types and from the statuses that the dialects give them. */
 #include "llm/error_docs.h"
 
 #include "llm/dialects.h"
@@ -65,7 +65,7 @@ const char *sl_error_advice(enum sl_error_type type)
     return advice[type];
 }
 
-/* A status of an upstream that means that type; 0: none does. */
+/* A status of an upstream that gives that type; 0: there is none. */
 static int upstream_status_of(enum sl_error_type type)
 {
     static const int usual[] = { 400, 401, 402, 429, 500, 503 };
@@ -77,7 +77,7 @@ static int upstream_status_of(enum sl_error_type type)
     return 0;
 }
 
-/* What a client of that dialect gets, as the dialect itself decides. */
+/* The status for a client of that dialect, as the dialect itself decides. */
 static void status_write(const struct sl_dialect *dialect, enum sl_error_type type, struct sl_buf *out)
 {
     struct sl_buf text = SL_BUF_INIT(65536);
@@ -91,7 +91,7 @@ static void status_write(const struct sl_dialect *dialect, enum sl_error_type ty
     }
 }
 
-/* Statuses beside the type's own one. */
+/* Types with further statuses beside their own. */
 static const struct {
     const char *mlflow, *openai;
 } beside[SL_ERR_COUNT] = {

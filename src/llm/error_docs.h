@@ -5,9 +5,9 @@
 #include "base/buf.h"
 #include "llm/core/error.h"
 
-/* What to do about it, one sentence or two. NULL for SL_ERR_NONE only. */
+/* What to do about the error, in one sentence or two. NULL only for SL_ERR_NONE. */
 const char *sl_error_advice(enum sl_error_type type);
-/* docs/errors.md. */
+/* Writes docs/errors.md. */
 void sl_error_docs_write(struct sl_buf *out);
 
 #endif

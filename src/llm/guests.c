@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* On MLflow 3's paths for clients of other APIs each speaks its own language; only errors are MLflow's. */
+/* MLflow 3's paths for clients of other APIs: each speaks the language of its API, and only errors are MLflow's. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/dialects.h"
 #include "llm/gemini/gemini.h"

@@ -19,14 +19,14 @@ static const struct sl_provider *const singles[] = {
 };
 #define N_SINGLES (SL_ARRAY_LEN(singles) - 1)
 
-/* MLflow's names that are no providers here, and why. */
+/* MLflow's names that are no providers here, and the reasons. */
 static const struct {
     const char *name, *why;
 } known[] = {
     { "sap-ai-core", "in MLflow it serves judges only, and has no address that a route could use" },
 };
 
-/* '-' and '_' are the same, and case does not count. */
+/* '-' and '_' are equal, and so are capitals and small letters. */
 static bool name_eq(struct sl_str a, struct sl_str b)
 {
     if (a.n != b.n) {
@@ -69,7 +69,7 @@ const char *sl_provider_nearest(struct sl_str name)
     const struct sl_provider *provider;
     const char *near = NULL;
     for (size_t i = 0; i < n; i++) {
-        room[i] = name.p[i] == '_' ? '-' : name.p[i]; /* as near to the names as the other spelling */
+        room[i] = name.p[i] == '_' ? '-' : name.p[i]; /* so that both spellings are equally near to the names */
     }
     for (size_t i = 0; (provider = sl_provider_at(i)) != NULL; i++) {
         size_t d = sl_name_distance(sl_str_make(room, n), provider->name);

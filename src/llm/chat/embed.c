@@ -20,7 +20,7 @@ static void float_add(struct sl_buf *out, float f)
     }
 }
 
-/* "[0.1, …]" to floats. */
+/* Reads "[0.1, …]" to floats. */
 static int floats_read(struct sl_str raw, struct sl_buf *out)
 {
     struct sl_str rest = raw.n > 2 ? sl_str_sub(raw, 1, raw.n - 1) : SL_STR_NONE, part;

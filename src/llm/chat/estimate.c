@@ -6,11 +6,11 @@
 #define PER_MESSAGE 4
 #define PER_TOOL    12
 #define PER_IMAGE   1600
-/* Of a file's base64. */
+/* For the base64 of a file of text. */
 #define BYTES_PER_TOKEN_OF_TEXT 5
 #define BYTES_PER_TOKEN_OF_FILE 24
 
-/* In quarters of a token: a byte of ASCII is one, any other character four. */
+/* The result is in quarters of a token: a byte of ASCII is one quarter, any other character four. */
 static uint64_t quarters(struct sl_str text)
 {
     uint64_t n = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How many tokens a chat has, where the upstream cannot say: an estimate, from the call as it was read. The numbers
- * stand in docs/dialects.md. */
+/* Estimates how many tokens a chat has, from the call as it was read, when the upstream cannot count. docs/dialects.md
+ * has the numbers. */
 #ifndef SL_LLM_ESTIMATE_H
 #define SL_LLM_ESTIMATE_H
 

@@ -7,13 +7,13 @@
 
 #define LOOKED (SL_MODEL_TOOLS | SL_MODEL_IMAGES | SL_MODEL_DOCUMENTS | SL_MODEL_AUDIO)
 
-/* A byte of a text is about a quarter of a token, as estimate.h has it. */
+/* A byte of a text is about a quarter of a token, as in estimate.h. */
 #define BYTES_PER_TOKEN 4
 
 uint32_t sl_needs_refused(const struct sl_model *model)
 {
     uint32_t refused = model->tells & ~model->can & LOOKED;
-    /* Who has no schemas answers by one through a tool. */
+    /* A model without schemas can give such an answer through a tool. */
     bool has_none = (refused & SL_MODEL_TOOLS) && !(model->can & SL_MODEL_SCHEMA);
     return has_none ? refused | SL_MODEL_SCHEMA : refused;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model must be able to do for a call, and what of it a model's row says that it is not. */
+/* What a model must be able to do for a call, and which of this its row says that it cannot do. */
 #ifndef SL_LLM_NEEDS_H
 #define SL_LLM_NEEDS_H
 
@@ -15,21 +15,23 @@ struct sl_model;
 
 struct sl_needs {
     uint32_t features; /* SL_MODEL_TOOLS, _IMAGES, _DOCUMENTS, _AUDIO; SL_MODEL_SCHEMA: an answer by a schema */
-    uint64_t tokens;   /* about so many; 0: not looked at */
+    uint64_t tokens;   /* an estimate of the call's tokens; 0: not counted */
 };
 
-/* What a row refuses of what sl_needs_read looks for; 0: nothing. */
+/* The features, of those that sl_needs_read looks for, that a row says its model cannot do; 0: none. */
 uint32_t sl_needs_refused(const struct sl_model *model);
-/* Might the call need one of the features, or a larger window than that? Cheap, and true too often: then it is read.
- * `context` 0: any is large enough. */
+/* A quick guess: might the call need one of the features, or a larger window than `context`? It is true too often; then
+ * read the call. `context` 0: any window is large enough. */
 bool sl_needs_might(const struct sl_call *call, uint32_t features, int64_t context);
-/* Reads the chat. A call that cannot be read needs nothing: who builds the request says what is wrong. SL_E_NOMEM. */
+/* Reads the chat. A call that cannot be read needs nothing: the code that builds the request reports the fault.
+ * SL_E_NOMEM. */
 SL_MUST int sl_needs_read(const struct sl_call *call, const struct sl_env *env, struct sl_arena *arena,
                           struct sl_needs *ret);
 
-/* What it is missing of them, in words: "takes no tools"; NULL: nothing, as far as is known. */
+/* What the model cannot do of them, in words: "takes no tools"; NULL: nothing, as far as is known. */
 const char *sl_needs_missing(const struct sl_model *model, const struct sl_needs *needs);
-/* Is the call too long for it, by far? Estimates are no more than that. */
+/* False: the call is much too long for the model. A little too long is not enough, because the length is an
+ * estimate. */
 bool sl_needs_room(const struct sl_model *model, const struct sl_needs *needs);
 
 #endif

@@ -242,7 +242,8 @@ int sl_chat_pieces(struct sl_chat_reader *rd, struct sl_json_val v, const char *
 int sl_chat_text_file(struct sl_chat_reader *rd, struct sl_str text, struct sl_media *media)
 {
     struct sl_buf buf = SL_BUF_INIT(text.n * 2 + 8);
-    sl_buf_add_base64(&buf, text.n ? text : SL_STR("\n")); /* without a byte it would be no file to anybody */
+    /* An empty text gets one byte, because no provider takes an empty file. */
+    sl_buf_add_base64(&buf, text.n ? text : SL_STR("\n"));
     media->mime = SL_STR("text/plain");
     media->base64 = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
     sl_buf_done(&buf);

@@ -9,7 +9,7 @@
 #include "llm/form/shape.h"
 #include "llm/form/wrap.h"
 
-/* The form of the answer; or the parameters of a tool that is the answer. */
+/* The schema of the answer; or the parameters of a tool whose input is the answer. */
 static int answer_schema(struct sl_form *form, struct sl_chat *chat)
 {
     bool is_native = (form->model->can & SL_MODEL_SCHEMA) != 0;
@@ -43,8 +43,8 @@ static int schemas(struct sl_form *form, struct sl_chat *chat)
     return r < 0 || chat->format != SL_ANSWER_SCHEMA ? r : answer_schema(form, chat);
 }
 
-/* What another provider closed cannot be opened here: no base64 has a colon, and what the Responses API closes does.
- * What was never signed was thought elsewhere, too. */
+/* Encrypted thinking of another provider cannot be read by this one. Base64 has no colon, and the Responses API's form
+ * has one. Thinking without a signature comes from another provider, too. */
 static bool is_closed_elsewhere(const struct sl_part *part)
 {
     struct sl_str closed = part->redacted.p ? part->redacted : part->signature;
@@ -72,10 +72,10 @@ int sl_form_call(struct sl_form *form, struct sl_chat *chat)
     if (form->rules->signs_in_base64) {
         thoughts_sift(form, chat);
     }
-    int r = sl_form_media(form, chat); /* before messages move: paths are of the call as it came */
+    int r = sl_form_media(form, chat); /* before messages move, because paths are those of the call as it came */
     r = r < 0 ? r : sl_form_names(form, chat);
     r = r < 0 ? r : schemas(form, chat);
-    r = r < 0 ? r : sl_form_shape(form, chat); /* ids on the way */
+    r = r < 0 ? r : sl_form_shape(form, chat); /* this changes ids, too */
     struct sl_str *people[] = { &chat->user, &chat->safety_id };
     for (size_t i = 0; i < SL_ARRAY_LEN(people) && r == 0; i++) {
         if (people[i]->p) {

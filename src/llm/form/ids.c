@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ids of tool calls and names of tools, in the provider's alphabet and length. What does not fit becomes a digest of
- * itself, so that the same text is the same id in every turn of a conversation; an id that is missing is made of its
- * place, and one that comes twice of its text and its number. */
+/* Ids of tool calls and names of tools, in the provider's alphabet and length. One that does not fit becomes a digest
+ * of itself, so that the same text gets the same id in every turn of a conversation. A missing id is made from the
+ * call's place, and a repeated one from its text and its number. */
 #include "llm/form/ids.h"
 
 #include <openssl/sha.h>
@@ -59,7 +59,7 @@ static void base62(struct sl_str text, char out[DIGEST_LEN])
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     unsigned char hash[SHA256_DIGEST_LENGTH];
     SHA256((const unsigned char *)(text.n ? text.p : ""), text.n, hash);
-    for (size_t i = 0; i < DIGEST_LEN; i++) { /* 62 into 128 bits, byte by byte */
+    for (size_t i = 0; i < DIGEST_LEN; i++) { /* divides 128 bits by 62, byte by byte */
         unsigned rest = 0;
         for (size_t j = 0; j < 16; j++) {
             unsigned v = rest << 8 | hash[j];
@@ -87,7 +87,7 @@ struct sl_str sl_form_digest(const struct sl_form_name *rule, struct sl_str text
     return sl_arena_printf(arena, "%.*s%.*s", SL_STR_ARG(prefix), (int)SL_MIN(room, (size_t)DIGEST_LEN), digest);
 }
 
-/* A name stays readable: what it may keep of itself, and a piece of its digest. */
+/* A name stays readable: the part of it that may stay, and a piece of its digest. */
 static struct sl_str name_digest(const struct sl_form_name *rule, struct sl_str text, struct sl_arena *arena)
 {
     enum { TAIL = 9 };
@@ -118,7 +118,7 @@ struct linker {
     struct sl_form_link *links;
     struct call *calls;
     uint32_t n_calls;
-    uint32_t open;       /* calls before this one have a result: where those without an id look */
+    uint32_t open;       /* calls before this one have a result: a result without an id is matched from here on */
     struct sl_map by_id; /* raw id → the latest call */
 };
 
@@ -127,7 +127,7 @@ static bool is_id(struct sl_str raw)
     return raw.n > 2;
 }
 
-/* The raw id under which a call goes up. `n` is its number in the conversation. */
+/* The raw id with which a call goes up. `n` is its number in the conversation. */
 static struct sl_str id_of(struct linker *l, struct sl_str raw, uint32_t n, bool is_repeated)
 {
     const struct sl_form_name *rule = &l->form->rules->ids;
@@ -330,7 +330,7 @@ int sl_form_aliases_keep(const struct sl_form *form, struct sl_http_req *req)
         return SL_E_NOMEM;
     }
     *kept = form->aliases;
-    for (uint32_t i = 0; i < kept->n; i++) { /* the tape they may be of is used again */
+    for (uint32_t i = 0; i < kept->n; i++) { /* the names may be on a tape that is used again */
         kept->v[i].from = sl_arena_dup(form->arena, kept->v[i].from);
         if (!kept->v[i].from.p) {
             return SL_E_NOMEM;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images and files: types spelt wrongly are corrected, what the provider does not take is refused with what it takes.
- */
+/* Images and files: misspelt types are corrected; a type that the provider does not take is refused, and the error
+ * lists the types that it takes. */
 #include "llm/form/media.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ static const struct {
     { SL_STR_INIT("text/pdf"), SL_STR_INIT("application/pdf") },
 };
 
-/* What the first bytes of a payload say, in base64. */
+/* Types by the first bytes of a payload, in base64. */
 static const struct {
     struct sl_str head, type;
 } heads[] = {
@@ -99,7 +99,7 @@ static int part_check(struct sl_form *form, struct sl_part *part)
         return url_check(form, part);
     }
     if (!part->media->base64.n) {
-        return 0; /* a file of the provider's own */
+        return 0; /* a file stored at the provider */
     }
     int r = type_correct(form, part->media);
     bool is_image = part->kind == SL_PART_IMAGE || is_prefix(part->media->mime, "image/");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images and files: types that are misspelt are corrected, what the provider does not take is refused. */
+/* Images and files: misspelt types are corrected, and types that the provider does not take are refused. */
 #ifndef SL_LLM_FORM_MEDIA_H
 #define SL_LLM_FORM_MEDIA_H
 

@@ -20,8 +20,8 @@ static const struct sl_model *built_in_find(const char *provider, struct sl_str 
     return &unknown;
 }
 
-/* How far the row's prefix reaches into `name`, of which `rest` is the end that the table knows; -1: it does not fit.
- */
+/* How far the row's prefix reaches into `name`; `rest` is the end of `name` that the table knows. -1: it does not
+ * fit. */
 static ptrdiff_t own_reach(const struct sl_own_model *own, struct sl_str provider, struct sl_str name,
                            struct sl_str rest)
 {

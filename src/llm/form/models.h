@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is known of a model: numbers and features, by the beginning of its name. The rows are made at build time of
- * data/models (a file a provider); the configuration's `models:` adds its own. A target holds its row, so that nothing
- * is looked up for a call. */
+/* What is known of a model: numbers and features, by the beginning of its name. The rows are made from data/models (a
+ * file for each provider) when Sluice is built; the configuration's `models:` adds its own. A target holds its row, so
+ * that a call looks nothing up. */
 #ifndef SL_LLM_FORM_MODELS_H
 #define SL_LLM_FORM_MODELS_H
 
@@ -37,16 +37,17 @@ enum sl_model_feature {
 };
 
 #define X(symbol, word) SL_MODEL_##symbol = 1u << SL_MODEL_AT_##symbol,
-enum { SL_MODEL_FEATURES(X) SL_MODEL_GUESS = 1u << 31 /* the newest generation's row, for a name that is not known */ };
+enum { SL_MODEL_FEATURES(X) SL_MODEL_GUESS = 1u << 31 /* the newest generation's row, used for an unknown name */ };
 #undef X
 
 struct sl_provider;
 
 struct sl_model {
     struct sl_str prefix;
-    const char *like;        /* of a guess: whose row it is */
-    uint32_t can;            /* SL_MODEL_* */
-    uint32_t tells;          /* of those: what it does not have it refuses; of the others nothing is known */
+    const char *like; /* for a guess: the row that it was copied from */
+    uint32_t can;     /* SL_MODEL_* */
+    uint32_t tells;   /* the features that the row is complete about: what `can` lacks of these, the model refuses. Of
+                         other features nothing is known */
     int64_t context, output; /* tokens; 0: not known */
 };
 
@@ -57,7 +58,7 @@ struct sl_model_list {
 };
 extern const struct sl_model_list sl_model_lists[]; /* ends with a NULL provider */
 
-/* The rows of the configuration. */
+/* A row of the configuration. */
 struct sl_own_model {
     struct sl_str provider; /* the common name (core/provider.h); p == NULL: any */
     struct sl_model row;
@@ -67,9 +68,9 @@ struct sl_own_models {
     uint32_t n;
 };
 
-/* The row whose prefix reaches furthest into `name`; of two alike the configuration's. Never NULL: a provider without a
- * table has a row that knows nothing. `own` may be NULL. A row of the configuration may begin where the name does, or
- * where the table's rows begin (provider->model_table). */
+/* The row whose prefix reaches furthest into `name`; of two equal ones, that of the configuration. Never NULL: a
+ * provider without a table has a row that knows nothing. `own` may be NULL. A row of the configuration may begin where
+ * the name begins, or where the rows of the provider's table begin (provider->model_table). */
 const struct sl_model *sl_model_find(const struct sl_provider *provider, struct sl_str name,
                                      const struct sl_own_models *own);
 /* All words, for messages: "tools, images, …". */

@@ -3,26 +3,27 @@
 
 /* --- what is there --- */
 
-#define BUDGET      SL_BIT(0) /* the call reasons, by a budget */
+#define BUDGET      SL_BIT(0) /* the call asks for reasoning, by a budget */
 #define ADAPTIVE    SL_BIT(1)
 #define FORCED      SL_BIT(2)
 #define PREFILL     SL_BIT(3) /* the last message is an assistant's */
-#define UNSIGNED    SL_BIT(4) /* the assistant's turn that is going on has lost its reasoning */
+#define UNSIGNED    SL_BIT(4) /* the assistant's current turn has lost its reasoning */
 #define TEMPERATURE SL_BIT(5)
 #define WARM        SL_BIT(6) /* a temperature other than 1 */
 #define TOP_P       SL_BIT(7)
-#define NARROW      SL_BIT(8) /* a top_p below what reasoning takes */
+#define NARROW      SL_BIT(8) /* a top_p below what reasoning allows */
 #define TOP_K       SL_BIT(9)
-#define WHOLE       SL_BIT(10) /* a top_p of 1: it says nothing */
-#define FIXED       SL_BIT(11) /* the model's: takes no sampling */
-#define ONE         SL_BIT(12) /* the model's: temperature or top_p */
+#define WHOLE       SL_BIT(10) /* a top_p of 1, which says nothing */
+#define FIXED       SL_BIT(11) /* of the model: it takes no sampling */
+#define ONE         SL_BIT(12) /* of the model: it takes temperature or top_p, not both */
 #define NO_PREFILL  SL_BIT(13)
-#define MILD        SL_BIT(14) /* a temperature of 1: it says nothing */
+#define MILD        SL_BIT(14) /* a temperature of 1, which says nothing */
 
 enum way { REASONING, OF_TEMPERATURE, OF_TOP_P, OF_TOP_K, REFUSED };
 
-/* What cannot go together, and what gives way: the first row that fits, then again from there on. A forced tool, the
- * form of the answer and a beginning of the answer are what was asked for; reasoning and sampling are how. */
+/* Which things cannot go together, and what is left out. The first row that fits counts, and the rows behind it are
+ * tried again. A forced tool, a schema of the answer and a beginning of the answer change what is asked for, so they
+ * stay; reasoning and sampling only change how it is answered. */
 static const struct {
     unsigned when;
     enum way gives;
@@ -61,8 +62,8 @@ static bool begins_with_thinking(const struct sl_message *message)
     return message->n_parts > 0 && message->parts[0].kind == SL_PART_THINKING;
 }
 
-/* The turn that goes on: calls and results behind the last words of the user. Where neither its first message nor its
- * last begins with reasoning, that is lost. */
+/* True: the current turn has lost its reasoning. The current turn are the calls and results behind the user's last
+ * message. Its reasoning is lost when neither its first message nor its last one begins with reasoning. */
 static bool is_unsigned(const struct sl_chat *chat)
 {
     const struct sl_message *first = NULL, *last = NULL;
@@ -71,7 +72,7 @@ static bool is_unsigned(const struct sl_chat *chat)
         return false; /* a prefill */
     }
     while (i > 0 && chat->messages[i - 1].role == SL_ROLE_USER && chat->messages[i - 1].is_joined) {
-        i--; /* words beside the results */
+        i--; /* texts beside the results */
     }
     for (; i > 0; i--) {
         const struct sl_message *message = &chat->messages[i - 1];
@@ -90,7 +91,8 @@ static unsigned sampling_read(const struct sl_chat *chat, const struct sl_form_a
     unsigned is = 0;
     double n = 1;
     if (sl_json_is_present(chat->temperature)) {
-        SL_IGNORE(sl_json_double(chat->temperature, &n) < 0); /* too large a number: the upstream says so */
+        /* A number that is too large is reported by the upstream. */
+        SL_IGNORE(sl_json_double(chat->temperature, &n) < 0);
         n *= ask->scale > 0 ? ask->scale : 1;
         is |= TEMPERATURE | (n == 1 ? MILD : 0) | (n != 1 && ask->top_p_beside_reasoning > 0 ? WARM : 0);
     }
@@ -127,7 +129,7 @@ static const struct {
     [SL_EFFORT_HIGH] = { SL_STR_INIT("high"), 16384 }, [SL_EFFORT_XHIGH] = { SL_STR_INIT("xhigh"), 16384 },
     [SL_EFFORT_MAX] = { SL_STR_INIT("max"), 16384 },
 };
-#define MEDIUM 4096 /* where a model needs a number and none was said */
+#define MEDIUM 4096 /* for models that need a number when the call has none */
 
 static int effort_read(struct sl_form *form, struct sl_str word, struct sl_form_params *p)
 {
@@ -152,7 +154,7 @@ static int effort_read(struct sl_form *form, struct sl_str word, struct sl_form_
     return 0;
 }
 
-/* The provider's own member, as this model takes it. */
+/* Reads the provider's own member, in the form that this model takes. */
 static void own_read(struct sl_form *form, const struct sl_form_ask *ask, struct sl_form_params *p)
 {
     uint32_t can = form->model->can;
@@ -174,7 +176,7 @@ static void own_read(struct sl_form *form, const struct sl_form_ask *ask, struct
 
 static void reasoning_name(struct sl_form *form, const struct sl_form_ask *ask, const struct sl_form_params *p)
 {
-    /* The word for effort still says what it can. */
+    /* reasoning_effort is named only if the effort does not go up at all. */
     if (ask->own_name) {
         sl_body_leave_out(form->body, sl_str_c(ask->own_name));
     } else if (!p->effort.n) {
@@ -184,8 +186,8 @@ static void reasoning_name(struct sl_form *form, const struct sl_form_ask *ask, 
 
 /* --- the room --- */
 
-/* The room for the answer is what was asked for; reasoning comes on top, and gives way where the model's limit is. A
- * caller that uses the provider's own words counts both together, as the provider does. */
+/* The caller asked for room for the answer; the budget for reasoning is added, and is reduced at the model's limit. A
+ * caller that uses the provider's own members counts both together, as the provider does. */
 static void room_settle(struct sl_form *form, const struct sl_chat *chat, const struct sl_form_ask *ask,
                         struct sl_form_params *p)
 {
@@ -269,7 +271,7 @@ int sl_form_params(struct sl_form *form, const struct sl_chat *chat, const struc
     struct sl_form_params p = { 0 };
     uint32_t can = form->model->can;
     int r = 0;
-    /* As much as the model thinks fit: where it needs a number, the effort gives one. */
+    /* The model decides how much; where it needs a number, the effort gives one. */
     bool is_by_effort = ask->own_name && ask->own == SL_REASONING_ADAPTIVE && chat->effort.p &&
                         (can & (SL_MODEL_THINKING | SL_MODEL_ADAPTIVE)) == SL_MODEL_THINKING;
     if (ask->own_name && !is_by_effort) {
@@ -294,7 +296,7 @@ int sl_form_params(struct sl_form *form, const struct sl_chat *chat, const struc
     r = collisions_settle(form, chat, ask, &p, &is);
     if (r == 0 && p.reasoning != SL_REASONING_BUDGET) {
         p.budget = 0;
-        struct sl_form_params plain = { 0 }; /* without reasoning there is no room for it either */
+        struct sl_form_params plain = { 0 }; /* without reasoning, no room for it is needed */
         room_settle(form, chat, ask, &plain);
         p.max_tokens = plain.max_tokens;
     }

@@ -28,7 +28,7 @@ uint32_t sl_form_results_shown(const struct sl_form *form, const struct sl_chat 
     return n;
 }
 
-/* The room that so many parts were given: it doubles. */
+/* The room that this many parts were given: it doubles. */
 static uint32_t room_of(uint32_t n)
 {
     uint32_t room = n ? 4 : 0;

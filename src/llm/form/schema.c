@@ -3,7 +3,7 @@
 
 #include "llm/form/schema_word.h"
 
-#define BYTES_MAX (4u << 20) /* of one schema in form: references put in place can multiply */
+#define BYTES_MAX (4u << 20) /* of one finished schema: references that are replaced can multiply */
 
 static bool has(const struct sl_schema_view *view, enum sl_schema_word word)
 {
@@ -57,7 +57,7 @@ static int list_write(struct sl_schema_cast *c, struct sl_json_val list)
     return r;
 }
 
-/* A property of several branches: any of theirs. */
+/* A property of several branches: any of their schemas. */
 static int property_write(struct sl_schema_cast *c, const struct sl_json_val *maps, size_t n, size_t first,
                           struct sl_json_val key)
 {
@@ -153,7 +153,7 @@ static bool is_type(struct sl_json_val type, const char *word)
 static void type_word_write(struct object *o, struct sl_str word)
 {
     key_write(o, SL_STR("type"));
-    /* The word is raw: an escape in it has its own spelling, and no type has one. */
+    /* The word is raw: letters of an escape must not change, and no type has an escape. */
     bool is_upper = o->c->rules->is_upper && sl_str_find_char(word, '\\', 0) < 0;
     sl_buf_add_char(o->c->out, '"');
     for (size_t i = 0; i < word.n; i++) {
@@ -163,7 +163,7 @@ static void type_word_write(struct object *o, struct sl_str word)
     sl_buf_add_char(o->c->out, '"');
 }
 
-/* A list of types, where null is a member of its own: one type, or any of several. */
+/* Writes a list of types, where null is a member of its own: one type, or any of several. */
 static void types_write(struct object *o, struct sl_json_val list)
 {
     uint32_t n = 0;
@@ -241,7 +241,9 @@ static void tell(struct told *told, enum sl_schema_word word, struct sl_json_val
     told->v[word] = v;
 }
 
-/* "The text.\n\n{minimum: 1, maxLength: 20}" */
+/* Writes the description: "The text.
+ *
+ * {minimum: 1, maxLength: 20}" */
 static void description_write(struct object *o, const struct sl_schema_view *view, const struct told *told)
 {
     struct sl_json_val text = view->at[SL_SCHEMA_AT_DESCRIPTION];
@@ -265,7 +267,8 @@ static void description_write(struct object *o, const struct sl_schema_view *vie
     sl_buf_add_c(o->c->out, told->words ? "}\"" : "\"");
 }
 
-/* The branches of a root that must be an object: their properties together, required what each of them requires. */
+/* The branches of a root that must be an object: it gets the properties of all of them, and requires what each of them
+ * requires. */
 struct branches {
     struct sl_json_val maps[SL_SCHEMA_VIEW_MAX * 4], required[SL_SCHEMA_VIEW_MAX * 4];
     size_t n_maps, n_required;
@@ -354,7 +357,7 @@ static int properties_write(struct object *o, const struct sl_schema_view *view,
     return maps_write(o->c, maps, n);
 }
 
-/* `items` of one schema; a list of them, and prefixItems: any of theirs. */
+/* `items` as one schema; for a list of schemas, and for prefixItems, any of them. */
 static int items_write(struct object *o, const struct sl_schema_view *view)
 {
     struct sl_schema_cast *c = o->c;
@@ -399,7 +402,7 @@ static int any_of_write(struct object *o, struct sl_json_val list, bool *io_null
     return r;
 }
 
-/* A word that needs no thought of its own. */
+/* A word that needs no special handling. */
 static int plain_write(struct object *o, enum sl_schema_word word, struct sl_json_val v, struct told *told)
 {
     struct sl_schema_cast *c = o->c;
@@ -539,7 +542,7 @@ static int schema_write(struct sl_schema_cast *c, struct sl_json_val v)
     sl_schema_view_done(c, view);
     --*sl_schema_state(c, v.i);
     c->depth--;
-    if (r == 0) { /* a refusal's text stays */
+    if (r == 0) { /* keep the text of a refusal */
         sl_arena_rewind(c->form->arena, mark);
     }
     return r;
@@ -547,7 +550,7 @@ static int schema_write(struct sl_schema_cast *c, struct sl_json_val v)
 
 /* --- the whole --- */
 
-/* An object already, with nothing beside it that a root may not have. */
+/* True: it is an object already, without members that a root must not have. */
 static bool is_fine_root(struct sl_json_val v)
 {
     static const char *const words_[] = { "anyOf", "oneOf", "allOf", "$ref" };
@@ -572,7 +575,7 @@ int sl_form_schema(const struct sl_form *form, const struct sl_schema_rules *rul
         return sl_schema_refuse(&c, schema, "the schema's root must be an object.");
     }
     struct sl_arena_mark mark = sl_arena_mark(form->arena);
-    uint32_t n_toks = sl_json_tok(schema)->next - schema.i; /* of the schema alone: a call may have very many */
+    uint32_t n_toks = sl_json_tok(schema)->next - schema.i; /* only of this schema: a call may have very many */
     c.state = sl_arena_zalloc(form->arena, n_toks);
     if (!c.state) {
         return SL_E_NOMEM;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The words of a JSON Schema, and which of them a provider takes. */
+/* The keywords of a JSON Schema, and which of them a provider takes. */
 #ifndef SL_LLM_FORM_SCHEMA_RULES_H
 #define SL_LLM_FORM_SCHEMA_RULES_H
 
 #include "llm/form/rules.h"
 
-/* X(symbol, word, kind, fate): what its value is (a schema, a map or a list of them, or a plain value), and what
- * becomes of it where it is not taken: TELL in the description, or LOSE: it says nothing to a model. */
+/* X(symbol, word, kind, fate): the kind of its value (a schema, a map or a list of schemas, or a plain value), and what
+ * happens to it when the provider does not take it. TELL: it is put into the description; LOSE: it is left out, because
+ * it means nothing to a model. */
 #define SL_SCHEMA_WORDS(X)                                           \
     X(TYPE, "type", VALUE, LOSE)                                     \
     X(DESCRIPTION, "description", VALUE, LOSE)                       \
@@ -70,26 +71,26 @@ enum sl_schema_word {
 };
 #define SL_SCHEMA_BIT(symbol) (UINT64_C(1) << SL_SCHEMA_AT_##symbol)
 
-/* What every subset has. */
+/* The keywords of every subset. */
 #define SL_SCHEMA_CORE                                                                                        \
     (SL_SCHEMA_BIT(TYPE) | SL_SCHEMA_BIT(DESCRIPTION) | SL_SCHEMA_BIT(PROPERTIES) | SL_SCHEMA_BIT(REQUIRED) | \
      SL_SCHEMA_BIT(ITEMS) | SL_SCHEMA_BIT(ENUM))
 #define SL_SCHEMA_ALL UINT64_MAX
 
 struct sl_schema_rules {
-    uint64_t takes;             /* SL_SCHEMA_BIT; references are put in place where REF is not taken */
-    bool needs_object;          /* the root is an object without anyOf, oneOf, allOf and $ref */
-    bool is_shallow;            /* only the root is cast, what is below goes as it is */
-    bool closes;                /* objects say additionalProperties: false */
-    bool needs_type;            /* a missing type is supplied */
-    bool no_recursion;          /* a schema that holds itself is refused */
-    bool has_nullable;          /* null is a member `nullable`, no type */
-    bool is_upper;              /* types are spelt in capitals */
-    bool has_string_enums;      /* enums of strings only */
-    bool has_simple_patterns;   /* no look-around, back references and word boundaries */
-    const char *const *formats; /* taken, where FORMAT is; ends with NULL. NULL: all */
-    int64_t min_items_max;      /* minItems up to this, where it is not taken as a whole */
-    const char *any;            /* members of a schema that says nothing, where needs_type: "\"type\":\"string\"" */
+    uint64_t takes;             /* SL_SCHEMA_BIT; references are replaced by what they refer to when REF is not taken */
+    bool needs_object;          /* the root must be an object without anyOf, oneOf, allOf and $ref */
+    bool is_shallow;            /* only the root is changed; schemas below it stay as they are */
+    bool closes;                /* objects get additionalProperties: false */
+    bool needs_type;            /* a missing type is added */
+    bool no_recursion;          /* a schema that contains itself is refused */
+    bool has_nullable;          /* null is a member `nullable`, not a type */
+    bool is_upper;              /* types are written in capitals */
+    bool has_string_enums;      /* enums may have only strings */
+    bool has_simple_patterns;   /* patterns have no look-around, back references and word boundaries */
+    const char *const *formats; /* the formats that are taken, if FORMAT is; ends with NULL. NULL: all */
+    int64_t min_items_max;      /* minItems up to this number, when the keyword is not taken in general */
+    const char *any;            /* the members of a schema that says nothing, for needs_type: "\"type\":\"string\"" */
 };
 
 #endif

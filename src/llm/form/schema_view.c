@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Schemas read: their words, what is part of them by allOf and references, and whether they hold themselves. */
+/* Reads schemas: their keywords, the schemas that allOf and references make part of them, and whether they contain
+ * themselves. */
 #include "llm/form/schema_view.h"
 
 #include "llm/form/refuse.h"
@@ -34,7 +35,7 @@ static int word_of(struct sl_json_val key)
     return -1;
 }
 
-/* One step of a pointer: ~1 is '/', ~0 is '~'; %XX is not used by those who write schemas. */
+/* One step of a JSON pointer: ~1 is '/', ~0 is '~'; authors of schemas do not use %XX. */
 static struct sl_json_val step(struct sl_json_val v, struct sl_str name)
 {
     char room[256];

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Private to the casting of schemas: reading (schema_view.c) and writing (schema.c). */
+/* Private to the code that changes schemas: schema_view.c reads, schema.c writes. */
 #ifndef SL_LLM_FORM_SCHEMA_VIEW_H
 #define SL_LLM_FORM_SCHEMA_VIEW_H
 
 #include "llm/form/schema_rules.h"
 
 #define SL_SCHEMA_DEPTH_MAX 256
-#define SL_SCHEMA_VIEW_MAX  16 /* schemas that are one by allOf */
+#define SL_SCHEMA_VIEW_MAX  16 /* schemas that allOf makes one */
 
 enum sl_schema_kind { SL_SCHEMA_VALUE, SL_SCHEMA_SCHEMA, SL_SCHEMA_MAP, SL_SCHEMA_LIST };
 enum sl_schema_fate { SL_SCHEMA_TELL, SL_SCHEMA_LOSE };
@@ -23,33 +23,34 @@ struct sl_schema_cast {
     const struct sl_schema_rules *rules;
     struct sl_json_val root;
     struct sl_buf *out;
-    uint8_t *state; /* of each token of `root`: is being written, was seen */
+    uint8_t *state; /* for each token of `root`: it is being written, or it was seen */
     uint32_t depth;
 };
 
-/* A schema, and those that allOf and references make part of it. */
+/* A schema, together with those that allOf and references make part of it. */
 struct sl_schema_view {
     struct sl_json_val v[SL_SCHEMA_VIEW_MAX];
     size_t n;
-    struct sl_json_val at[SL_SCHEMA_WORD_COUNT]; /* the first of each word */
+    struct sl_json_val at[SL_SCHEMA_WORD_COUNT]; /* the first of each keyword */
     uint64_t has;
-    uint32_t marks[SL_SCHEMA_VIEW_MAX]; /* targets of references that are being written from here on */
+    uint32_t marks[SL_SCHEMA_VIEW_MAX]; /* targets of references that are being written below this schema */
     size_t n_marks;
 };
 
-/* The state of the token `i`, which is in `root`. */
+/* The state of token `i`, which is in `root`. */
 SL_INLINE uint8_t *sl_schema_state(const struct sl_schema_cast *c, uint32_t i)
 {
     return &c->state[i - c->root.i];
 }
 bool sl_schema_takes(const struct sl_schema_cast *c, enum sl_schema_word word);
 int sl_schema_refuse(const struct sl_schema_cast *c, struct sl_json_val v, const char *text);
-/* Where "#/$defs/Name" points; absent: nowhere in this schema. */
+/* The target of "#/$defs/Name"; absent: it is not in this schema. */
 struct sl_json_val sl_schema_target(const struct sl_schema_cast *c, struct sl_json_val ref);
-/* The schema with what allOf and, where they are not taken, references make part of it. */
+/* Makes the view of a schema, with the schemas that allOf makes part of it, and references too when they are not
+ * taken. */
 SL_MUST int sl_schema_view_make(struct sl_schema_cast *c, struct sl_schema_view *view, struct sl_json_val v);
 void sl_schema_view_done(struct sl_schema_cast *c, struct sl_schema_view *view);
-/* Refuses a schema that holds itself. */
+/* Refuses a schema that contains itself. */
 SL_MUST int sl_schema_recursion_check(struct sl_schema_cast *c, struct sl_json_val v);
 
 #endif

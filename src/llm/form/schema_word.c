@@ -57,7 +57,7 @@ static bool format_fits(const struct sl_schema_cast *c, struct sl_json_val v)
     return list == NULL;
 }
 
-/* Neither look-around nor back references nor word boundaries. */
+/* True: the pattern has no look-around, back references or word boundaries. */
 static bool pattern_fits(struct sl_json_val v)
 {
     struct sl_str raw = sl_json_raw(v);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shape of a conversation: empty texts, the place of results, turns. The messages are put into a new order; none is
- * changed but for parts that say nothing. */
+/* The shape of a conversation: empty texts, the place of results, turns. Messages get a new order. They are not
+ * changed, except that parts which say nothing are left out. */
 #include "llm/form/shape.h"
 
 #include "llm/form/ids.h"
@@ -8,7 +8,7 @@
 
 /* --- blanks --- */
 
-/* The character of a raw string at `i`, or its escape: its length, and whether it is white space. */
+/* Reads the character of a raw string at `i`, or its escape: returns its length, and whether it is white space. */
 static size_t char_at(struct sl_str raw, size_t i, bool *ret_blank)
 {
     static const char *const escapes[] = { "\\u0009", "\\u000a", "\\u000A", "\\u000b", "\\u000B", "\\u000c",
@@ -44,10 +44,10 @@ bool sl_raw_is_blank(struct sl_str raw)
     return is_blank;
 }
 
-/* As \u0020. */
+/* Such as \u0020. */
 #define ESCAPE_MAX 6
 
-/* Does it end with a character of ASCII that is no escape and no space? Nearly every text does. */
+/* True: the text ends with an ASCII character that is no escape and no space, as nearly every text does. */
 static bool ends_plainly(struct sl_str inside)
 {
     size_t n = SL_MIN(inside.n, (size_t)ESCAPE_MAX);
@@ -55,7 +55,7 @@ static bool ends_plainly(struct sl_str inside)
     return last > ' ' && last < 0x80 && !memchr(inside.p + inside.n - n, '\\', n);
 }
 
-/* Without the white space at its end: "…"; p == NULL: no memory. */
+/* The raw string without white space at its end; p == NULL: no memory. */
 static struct sl_str trim(struct sl_str raw, struct sl_arena *arena)
 {
     struct sl_str inside = sl_str_sub(raw, 0, raw.n - 1);
@@ -76,10 +76,10 @@ static struct sl_str trim(struct sl_str raw, struct sl_arena *arena)
 struct shaper {
     struct sl_form *form;
     struct sl_chat *chat;
-    const struct sl_form_link *links; /* or NULL */
+    const struct sl_form_link *links; /* may be NULL */
     struct sl_message *out;
     uint32_t n_out;
-    bool has_gap; /* something before here was left out: neighbours of one role are joined */
+    bool has_gap; /* a message before this one was left out: neighbours of one role are joined */
 };
 
 static bool has(const struct shaper *s, unsigned rule)
@@ -92,7 +92,7 @@ static bool is_nothing(const struct shaper *s, struct sl_str raw)
     return has(s, SL_SHAPE_NO_BLANK) ? sl_raw_is_blank(raw) : has(s, SL_SHAPE_NO_EMPTY) && raw.n <= 2;
 }
 
-/* Leaves out what says nothing; false: the whole message. Results stay, with nothing in them if need be. */
+/* Leaves out parts that say nothing. False: the whole message says nothing. Results stay, even if they are empty. */
 static bool parts_sift(const struct shaper *s, struct sl_message *message)
 {
     bool is_result = message->role == SL_ROLE_TOOL;
@@ -147,7 +147,7 @@ static int result_refuse(const struct shaper *s, uint32_t at)
         at);
 }
 
-/* An assistant's message with calls, and their results behind it. */
+/* Puts an assistant's message with calls, and behind it their results. */
 static int calls_put(struct shaper *s, uint32_t at)
 {
     const struct sl_form_link *link = &s->links[at];
@@ -204,7 +204,7 @@ static bool is_system(const struct sl_message *message)
     return message->role == SL_ROLE_SYSTEM;
 }
 
-/* Several system messages are parts of one. */
+/* Joins several system messages to one, as its parts. */
 static int systems_join(struct shaper *s)
 {
     uint32_t n_parts = 0;
@@ -253,7 +253,7 @@ static int prefill_trim(struct shaper *s)
     return !text || text->p ? 0 : SL_E_NOMEM;
 }
 
-/* Nothing but system messages: what the last one asks is asked of the model. */
+/* There are only system messages: the last one becomes the user's message. */
 static bool system_speaks(struct shaper *s, uint32_t n_turns)
 {
     if (!has(s, SL_SHAPE_NEEDS_TURN) || n_turns || s->n_out == 0) {
@@ -292,7 +292,7 @@ int sl_form_shape(struct sl_form *form, struct sl_chat *chat)
         r = is_apart && is_system(&chat->messages[i]) ? 0 : message_put(&s, i);
     }
     if (r == 0 && !is_apart) {
-        SL_IGNORE(system_speaks(&s, n_turns)); /* where they stay in place, nothing else depends on it */
+        SL_IGNORE(system_speaks(&s, n_turns)); /* when system messages stay in place, no later step depends on this */
     }
     if (r == 0 && s.n_out == n_systems && has(&s, SL_SHAPE_NO_EMPTY | SL_SHAPE_NO_BLANK)) {
         r = nothing_refuse(&s);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shape of a conversation: whose turn it is, and what stands where. */
+/* The shape of a conversation: the order of turns and of their parts. */
 #ifndef SL_LLM_FORM_SHAPE_H
 #define SL_LLM_FORM_SHAPE_H
 
 #include "llm/form/rules.h"
 
-/* Ids are rewritten on the way. */
+/* This rewrites ids, too. */
 SL_MUST int sl_form_shape(struct sl_form *form, struct sl_chat *chat);
 
-/* A raw string of white space only, or of nothing. */
+/* True: a raw string that is empty or only white space. */
 bool sl_raw_is_blank(struct sl_str raw);
 
 #endif

@@ -8,11 +8,11 @@
 #include "llm/form/rules.h"
 
 #define BYTES_MAX (1u << 20)
-#define REFS_MAX  8 /* one behind the other, from the root */
+#define REFS_MAX  8 /* references in a row, from the root */
 
 /* --- schemas --- */
 
-/* What "#/$defs/x" or "#/definitions/x" means. */
+/* The schema that "#/$defs/x" or "#/definitions/x" refers to. */
 static struct sl_json_val target_of(struct sl_json_val root, struct sl_json_val ref)
 {
     static const struct {
@@ -38,7 +38,7 @@ static struct sl_json_val target_of(struct sl_json_val root, struct sl_json_val 
 
 static bool is_object_schema(struct sl_json_val root, struct sl_json_val v, unsigned depth);
 
-/* Are all of the list? */
+/* True: all schemas of the list are. */
 static bool are_object_schemas(struct sl_json_val root, struct sl_json_val list, unsigned depth)
 {
     for (struct sl_json_iter it = sl_json_each(list); sl_json_is(list, SL_JSON_ARRAY) && sl_json_next(&it);) {
@@ -49,7 +49,7 @@ static bool are_object_schemas(struct sl_json_val root, struct sl_json_val list,
     return true;
 }
 
-/* One that says nothing of its type is taken for an object's. */
+/* A schema without a type counts as an object's. */
 static bool is_object_schema(struct sl_json_val root, struct sl_json_val v, unsigned depth)
 {
     static const char *const others[] = { "enum", "const", "items", "prefixItems" };
@@ -77,7 +77,7 @@ static bool is_object_schema(struct sl_json_val root, struct sl_json_val v, unsi
                                  are_object_schemas(root, sl_json_get(v, "oneOf"), depth + 1));
 }
 
-/* References lead to definitions only, which move along? */
+/* True: references lead only to definitions, which are moved too. */
 static bool is_movable(struct sl_str raw)
 {
     for (size_t at = 0;; at++) {
@@ -138,7 +138,7 @@ int sl_wrap_schema(const struct sl_form *form, struct sl_json_val schema, struct
 
 enum match { MATCH_NO, MATCH_MORE, MATCH_YES };
 
-/* `{ "value" :` and the blanks behind, at the front of `text`; *ret_n: their bytes. */
+/* Matches `{ "value" :` and the blanks behind it at the front of `text`; *ret_n: their length. */
 static enum match begin_match(struct sl_str text, size_t *ret_n)
 {
     static const char *const pieces[] = { "{", "\"value\"", ":" };
@@ -160,10 +160,10 @@ static enum match begin_match(struct sl_str text, size_t *ret_n)
         at++;
     }
     *ret_n = at;
-    return at < text.n ? MATCH_YES : MATCH_MORE; /* blanks behind may come yet */
+    return at < text.n ? MATCH_YES : MATCH_MORE; /* more blanks may follow */
 }
 
-/* How much of the text belongs to the value; behind it is the wrapper's end. */
+/* Takes the part of the text that belongs to the value; behind it is the wrapper's end. */
 static size_t value_take(struct sl_unwrap_choice *c, struct sl_str text)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -204,7 +204,7 @@ static int held_push(const struct out *to, struct sl_unwrap_choice *c, uint32_t 
     return text_push(to, &like, sl_str_make(c->held, n));
 }
 
-/* Until the value begins: what came is kept, for it may be no wrapper. */
+/* Keeps the text until the value begins, because it may be no wrapper. */
 static int begin_take(const struct out *to, struct sl_unwrap_choice *c, const struct sl_delta *delta,
                       struct sl_str *io_text)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A structured answer that is no object, for an upstream whose schemas must be objects: the schema goes up as the
- * member `value` of one, and of what comes down the client gets that member. */
+ * member `value` of an object, and the client gets that member of the answer. */
 #ifndef SL_LLM_WRAP_H
 #define SL_LLM_WRAP_H
 
@@ -13,30 +13,30 @@ struct sl_form;
 struct sl_json_val;
 struct sl_reply;
 
-/* 1: *ret_raw is an object's schema around this one, on the arena. 0: it is one already, or it cannot be moved, since
- * it refers to its own root. SL_E_NOMEM. */
+/* 1: *ret_raw is an object's schema around this one, on the arena. 0: it is an object's schema already, or it cannot be
+ * moved because it refers to its own root. SL_E_NOMEM. */
 SL_MUST int sl_wrap_schema(const struct sl_form *form, struct sl_json_val schema, struct sl_str *ret_raw);
 
 /* --- what comes down --- */
 
-#define SL_UNWRAP_CHOICES 16 /* those behind go down as they come */
-#define SL_UNWRAP_HELD    64 /* bytes until the value begins: more is no wrapper of ours */
+#define SL_UNWRAP_CHOICES 16 /* further choices pass unchanged */
+#define SL_UNWRAP_HELD    64 /* bytes until the value begins: with more it is no wrapper of ours */
 
-/* Of a stream; zeroed by the caller. */
+/* The state for a stream; zeroed by the caller. */
 struct sl_unwrap {
     struct sl_unwrap_choice {
         enum { SL_UNWRAP_BEGIN, SL_UNWRAP_VALUE, SL_UNWRAP_END, SL_UNWRAP_PLAIN } at;
-        char held[SL_UNWRAP_HELD]; /* BEGIN: what may be the wrapper */
+        char held[SL_UNWRAP_HELD]; /* BEGIN: text that may be the wrapper */
         uint32_t n_held, block;
         uint32_t depth; /* VALUE: open brackets of the value */
         bool is_string, is_escaped;
     } choices[SL_UNWRAP_CHOICES];
 };
 
-/* Gives the delta, or what it is without the wrapper, to `push`; what that returns otherwise than 0 ends it. */
+/* Pushes the delta without the wrapper; a result of `push` other than 0 ends it. */
 SL_MUST int sl_unwrap_push(struct sl_unwrap *unwrap, const struct sl_delta *delta,
                            int (*push)(void *arg, const struct sl_delta *delta), void *arg);
-/* A whole reply's texts. A text that is no such object stays as it is. 0 or SL_E_NOMEM. */
+/* The same for a whole reply's texts. A text that is no such object stays as it is. 0 or SL_E_NOMEM. */
 SL_MUST int sl_unwrap_reply(struct sl_reply *reply, struct sl_arena *arena);
 
 #endif
