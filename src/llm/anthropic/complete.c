@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The old text completions, which MLflow's completions routes are: a prompt between "\n\nHuman: " and
- * "\n\nAssistant:". */
+/* The old text completions, for MLflow's completions routes: a prompt between "
+ *
+ * Human: " and "
+ *
+ * Assistant:". */
 #include "llm/anthropic/anthropic.h"
 
-#define HUMAN     "\\n\\nHuman: " /* as they stand inside a JSON string */
+#define HUMAN     "\\n\\nHuman: " /* as written inside a JSON string */
 #define LINES     "\\n\\n"
 #define ASSISTANT "\\n\\nAssistant:"
 
@@ -21,7 +24,7 @@ static const struct sl_fate_row fates[] = {
     { NULL, SL_FATE_DROP },
 };
 
-/* The frame is added where it is missing. Two spellings of a line's end are the same text. */
+/* Adds the frame where it is missing. Two spellings of a newline are the same text. */
 static void prompt_write(const struct sl_chat *chat, struct sl_body *body)
 {
     struct sl_str raw = chat->messages[0].text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* count_tokens where the upstream has no such call. */
+/* count_tokens for upstreams that have no such call. */
 #include "llm/anthropic/read.h"
 
 #include "json/write.h"

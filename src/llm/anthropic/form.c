@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the Messages API refuses for its form; what each model can do is in data/models/anthropic.yaml. */
+/* What the Messages API refuses for its form; data/models/anthropic.yaml says what each model can do. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/form/schema.h"
 
@@ -13,7 +13,7 @@ static const struct sl_form_media media = {
     .image_max = 5 << 20,
 };
 
-/* What a tool's input may be: anything below a root that is an object. */
+/* The schema of a tool's input: any schema below a root that is an object. */
 static const struct sl_schema_rules input = { .takes = SL_SCHEMA_ALL, .needs_object = true, .is_shallow = true };
 
 static const char *const formats[] = { "date-time", "time", "date", "duration", "email", "hostname",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The language of the Messages API, and of the old completions behind it. */
+/* The language of the Messages API, and of the old completions. */
 #include "llm/core/lost.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
@@ -30,7 +30,7 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error)
 {
-    (void)ask_usage; /* it is always told */
+    (void)ask_usage; /* streams always have usage */
     const struct sl_anthropic_conf *conf = target->conf;
     if (sl_target_speaks(target, call->type, call->language)) {
         struct sl_call_edit edits[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes as the Models API lists models. */
+/* The routes as the Models API lists models. */
 #include "llm/core/listing.h"
 
 #include "json/write.h"

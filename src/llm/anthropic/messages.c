@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical messages to the blocks of the Messages API. */
+/* Writes canonical messages as blocks of the Messages API. */
 #include "base/base64.h"
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/language.h"
@@ -27,7 +27,7 @@ static void block_end(struct sl_anthropic_builder *b, struct sl_str cache_contro
     sl_jw_end(jw(b));
 }
 
-/* What to know of a document, and that it is to be cited. */
+/* Writes a document's context, and that it is to be cited. */
 static void notes_write(struct sl_anthropic_builder *b, struct sl_str context, bool cites)
 {
     if (context.p) {
@@ -75,7 +75,7 @@ static void text_write(struct sl_anthropic_builder *b, struct sl_str text, struc
     block_end(b, cache_control);
 }
 
-/* A source of an image or document. */
+/* Writes the source of an image or document. */
 static void source_write(struct sl_anthropic_builder *b, const struct sl_part *part)
 {
     sl_jw_key(jw(b), "source");
@@ -101,7 +101,7 @@ static void title_write(struct sl_anthropic_builder *b, const struct sl_part *pa
     }
 }
 
-/* A text file goes as its text. */
+/* A text file becomes a text. */
 static int text_file_write(struct sl_anthropic_builder *b, const struct sl_part *part)
 {
     struct sl_str text = sl_base64_decode(part->media->base64, b->arena);
@@ -226,7 +226,7 @@ static int parts_write(struct sl_anthropic_builder *b, const struct sl_message *
 
 /* --- messages --- */
 
-/* A string as it came, or blocks. */
+/* Writes a string as it came, or blocks. */
 static int content_write(struct sl_anthropic_builder *b, const struct sl_message *message)
 {
     sl_jw_key(jw(b), "content");
@@ -255,7 +255,7 @@ static int result_write(struct sl_anthropic_builder *b, const struct sl_message 
     return r;
 }
 
-/* A turn is one message: results first, as they stand behind their calls. Returns behind it in *io_i. */
+/* Writes a turn as one message: results first, because they stand behind their calls. *io_i moves behind the turn. */
 static int turn_write(void *builder, uint32_t *io_i)
 {
     struct sl_anthropic_builder *b = builder;
@@ -296,7 +296,7 @@ int sl_anthropic_messages_write(struct sl_anthropic_builder *b)
 
 #define JSON_WISH "Answer with one valid JSON object and nothing else: no code fence, no words around it."
 
-/* MLflow joins plain texts with a line's end. */
+/* MLflow joins plain texts with a newline. */
 static bool can_join(const struct sl_anthropic_builder *b)
 {
     bool can = b->call->manners->joins_system;

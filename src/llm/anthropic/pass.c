@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is noted of the Messages API's bytes as they go by untouched. Most events are pieces of content: they are known
- * by their first line, and not read. */
+/* What is noted about the Messages API's bytes as they pass untouched. Most events are pieces of content: their first
+ * line shows this, and they are not parsed. */
 #include "llm/anthropic/pass.h"
 
 #include "llm/anthropic/anthropic.h"

@@ -15,7 +15,7 @@ int sl_anthropic_read_call(const struct sl_incoming *in, struct sl_json *doc, st
     r = r < 0 ? r : sl_incoming_model(model, arena, &call.model, ret_error);
     r = r < 0 ? r : sl_incoming_stream(stream, &call.is_stream, ret_error);
     if (r == 0) {
-        call.wants_usage = true; /* its streams always tell it */
+        call.wants_usage = true; /* its streams always have usage */
         call.is_count = in->is_count;
         call.is_stream &= !in->is_count;
         sl_json_edits_init(&call.edits, arena);
@@ -73,7 +73,7 @@ static int max_tokens_read(struct sl_chat_reader *rd, struct sl_json_val v)
 
 /* --- tools --- */
 
-/* What only this language says of a tool; one of each is named for all. */
+/* Members of a tool that only this language has; each is named once for all tools. */
 static const struct {
     const char *key;
     struct sl_str name;
@@ -102,7 +102,7 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
         return sl_chat_fault(rd, v, "a tool has a name, a description and an input_schema");
     }
     if (!sl_json_is_nothing(type) && !sl_json_str_eq(type, SL_STR("custom"))) {
-        tool->type = SL_STR("?"); /* a server's tool: refused by whoever does not know it */
+        tool->type = SL_STR("?"); /* a tool of the server: providers that do not know it refuse it */
         tool->node = v;
         int r = sl_json_text(type, rd->arena, &tool->type);
         if (r == 0 && tool->type.n == 0) {
@@ -179,7 +179,7 @@ static int output_read(struct sl_chat_reader *rd, struct sl_json_val v)
     struct sl_json_val effort = sl_json_get(v, "effort"), format = sl_json_get(v, "format");
     struct sl_json_val schema = sl_json_get(format, "schema");
     if (sl_json_count(v) > (uint32_t)(sl_json_is_present(effort) + sl_json_is_present(format))) {
-        sl_chat_member_add(rd, keys[K_OUTPUT], v); /* what is not known of it */
+        sl_chat_member_add(rd, keys[K_OUTPUT], v); /* its unknown members */
     }
     if (sl_json_is(effort, SL_JSON_STRING) && sl_json_text(effort, rd->arena, &rd->chat->effort) < 0) {
         return SL_E_NOMEM;
@@ -196,8 +196,8 @@ static int output_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return 0;
 }
 
-/* A conversation that the server keeps. This refusal is the one that Anthropic's clients know: they send the whole
- * conversation then. */
+/* A conversation that the server keeps. Anthropic's clients know this refusal: they then send the whole
+ * conversation. */
 static int thread_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     if (sl_json_is_nothing(v)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client's Messages request to the canonical call. */
+/* Reads a client's Messages request to the canonical call. */
 #ifndef SL_LLM_ANTHROPIC_READ_H
 #define SL_LLM_ANTHROPIC_READ_H
 

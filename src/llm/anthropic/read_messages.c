@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Messages API's turns to canonical messages. A user's turn may hold results of tools: each becomes a message of
- * its own, where it stands. */
+/* Reads the Messages API's turns to canonical messages. A user's turn may have results of tools: each becomes a message
+ * of its own, at its place. */
 #include "llm/anthropic/read_messages.h"
 
 #include "base/base64.h"
@@ -51,7 +51,7 @@ static int call_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     return 0;
 }
 
-/* A document of plain text travels as a text file. */
+/* A document of plain text becomes a text file. */
 static int text_source_read(struct sl_chat_reader *rd, struct sl_json_val source, struct sl_media *media)
 {
     struct sl_str text;
@@ -120,7 +120,7 @@ static int document_read(struct sl_chat_reader *rd, struct sl_json_val v, struct
     return source_read(rd, v, part->media);
 }
 
-/* Who may say which block. */
+/* Which role may have which block. */
 #define OF_USER      1u
 #define OF_ASSISTANT 2u
 #define OF_RESULT    4u
@@ -140,7 +140,7 @@ static const struct {
     { SL_STR_INIT("redacted_thinking"), OF_ASSISTANT, thinking_read },
 };
 
-/* Blocks of other APIs' clients, and what stands for them here. */
+/* Blocks that clients of other APIs send, and the block that is meant. */
 static const struct {
     struct sl_str type;
     const char *instead;
@@ -189,7 +189,7 @@ static struct sl_message *message_add(struct sl_chat_reader *rd, enum sl_role ro
     return message;
 }
 
-/* A text, or blocks. */
+/* Reads a text, or blocks. */
 static int content_read(struct sl_chat_reader *rd, struct sl_json_val v, unsigned of, struct sl_message *message)
 {
     if (sl_json_is(v, SL_JSON_STRING)) {
@@ -226,7 +226,7 @@ static bool is_result(struct sl_json_val v)
     return sl_json_str_eq(sl_json_get(v, "type"), SL_STR("tool_result"));
 }
 
-/* Results and what stands between them, in their order. */
+/* Reads results and the blocks between them, in their order. */
 static int user_blocks_read(struct sl_chat_reader *rd, struct sl_json_val content)
 {
     struct sl_part *parts = SL_ARENA_ARRAY(rd->arena, struct sl_part, sl_json_count(content) + 1);
@@ -274,7 +274,7 @@ static int turn_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return sl_chat_fault(rd, sl_json_is_present(role) ? role : v, "the role must be user or assistant");
 }
 
-/* Messages that the turns become at most. */
+/* The most messages that the turns can become. */
 static size_t room_of(struct sl_json_val messages)
 {
     size_t n = 1;

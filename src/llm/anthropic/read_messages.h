@@ -4,7 +4,7 @@
 
 #include "llm/chat/reader.h"
 
-/* The values of `system` and `messages`: one list, the system's texts first. */
+/* Reads the values of `system` and `messages` to one list, with the system's texts first. */
 SL_MUST int sl_anthropic_messages_read(struct sl_chat_reader *rd, struct sl_json_val system,
                                        struct sl_json_val messages);
 

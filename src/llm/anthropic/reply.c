@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole replies of the Messages API, and of the old completions, to canonical ones. */
+/* Reads whole replies of the Messages API, and of the old completions, to canonical ones. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
 #include "llm/core/reading.h"
@@ -23,11 +23,11 @@ enum sl_finish sl_anthropic_finish(const struct sl_call *call, struct sl_str wor
         { { 0 }, SL_FINISH_NONE },
     };
     enum sl_finish finish = sl_finish_find(words, word);
-    finish = finish == SL_FINISH_OTHER ? SL_FINISH_STOP : finish; /* words that are new */
+    finish = finish == SL_FINISH_OTHER ? SL_FINISH_STOP : finish; /* words that are too new to be known here */
     if (finish == SL_FINISH_TOOL_CALLS && was_answer) {
         return SL_FINISH_STOP;
     }
-    /* MLflow knows two ends of this provider. */
+    /* MLflow knows two finish reasons of this provider. */
     bool is_other = finish != SL_FINISH_NONE && finish != SL_FINISH_LENGTH;
     return call->manners->has_two_finishes && is_other ? SL_FINISH_STOP : finish;
 }
@@ -43,7 +43,7 @@ void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
     if (!sl_json_is(v, SL_JSON_OBJECT)) {
         return;
     }
-    /* Canonical input holds what was read from and written to the cache. */
+    /* Canonical input includes the tokens that were read from and written to the cache. */
     int64_t cached = io_usage->cached_input, written = io_usage->cache_creation;
     int64_t fresh = io_usage->input < 0 ? -1
                                         : io_usage->input - SL_MAX(cached, (int64_t)0) - SL_MAX(written, (int64_t)0);
@@ -61,7 +61,7 @@ void sl_anthropic_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
     }
 }
 
-/* search_result_location says it in `source`; the others are places in documents of the call. */
+/* search_result_location has its address in `source`; other kinds are places in documents of the call. */
 static const struct sl_source_paths citation_paths = { { "url", "source" }, { "title" } };
 
 void sl_anthropic_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,

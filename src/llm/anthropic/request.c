@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical chats to the Messages API: all but the messages themselves. */
+/* Writes canonical chats for the Messages API, except for the messages themselves. */
 #include "llm/anthropic/anthropic.h"
 
 #include "llm/core/language.h"
@@ -14,7 +14,7 @@
 #define MAX_TOKENS_OF_COMPLETION 16 /* OpenAI's default */
 
 static const struct sl_fate_row fates[] = {
-    /* its own words, for clients that add them */
+    /* Anthropic's own members, for clients that add them */
     { "thinking", SL_FATE_OWN },
     { "top_k", SL_FATE_OWN },
     { "system", SL_FATE_OWN },
@@ -31,7 +31,7 @@ static const struct sl_fate_row fates[] = {
     { SL_CHAT_CITES, SL_FATE_OWN },
     { SL_CHAT_CONTEXT, SL_FATE_OWN },
     { "modalities", SL_FATE_OWN },
-    /* hints without a counterpart */
+    /* hints without an equivalent */
     { "seed", SL_FATE_DROP },
     { "frequency_penalty", SL_FATE_DROP },
     { "presence_penalty", SL_FATE_DROP },
@@ -42,7 +42,7 @@ static const struct sl_fate_row fates[] = {
     { "prompt_cache_key", SL_FATE_DROP },
     { "prompt_cache_retention", SL_FATE_DROP },
     { "web_search_options", SL_FATE_DROP },
-    /* these would change what the answer is */
+    /* without these the answer would be another one */
     { "logprobs", SL_FATE_REFUSE },
     { "top_logprobs", SL_FATE_REFUSE },
     { "audio", SL_FATE_REFUSE },
@@ -71,7 +71,7 @@ int sl_anthropic_mlflow_check(const struct sl_call *call, const struct sl_chat *
         return sl_refuse(call, arena, ret_error, "max_tokens", "Invalid value for max_tokens: cannot exceed %d.",
                          MAX_TOKENS_MLFLOW_LIMIT);
     }
-    double top_p = 1; /* which says nothing: MLflow's own judges send it beside a temperature */
+    double top_p = 1; /* 1 says nothing: MLflow's own judges send it beside a temperature */
     if (sl_json_is_present(chat->top_p)) {
         SL_IGNORE(sl_json_double(chat->top_p, &top_p) < 0);
     }
@@ -200,7 +200,7 @@ static void choice_write(struct sl_anthropic_builder *b)
 
 #define BUDGET_MIN 1024
 
-/* The caller's own `thinking`, where there is one. */
+/* The caller's own `thinking`, if there is one. */
 static struct sl_json_val own_thinking(const struct sl_anthropic_builder *b, struct sl_form_ask *ask)
 {
     struct sl_json_val own = sl_chat_member(b->chat, "thinking"), type = sl_json_get(own, "type");
@@ -228,7 +228,7 @@ static int params_settle(struct sl_anthropic_builder *b, struct sl_form *form)
         .top_p_beside_reasoning = 0.95,
     };
     SL_IGNORE(own_thinking(b, &ask).i);
-    /* A client of this language says both, and each means what it says. */
+    /* A client of this language may send both, and both count. */
     struct sl_chat asked = *chat;
     bool has_both = ask.own_name && b->call->language == &sl_language_anthropic;
     asked.effort = has_both ? SL_STR_NONE : chat->effort;
@@ -239,7 +239,7 @@ static int params_settle(struct sl_anthropic_builder *b, struct sl_form *form)
     return r;
 }
 
-/* Older models answer in a form by a forced tool; where the caller has tools of its own, none can be forced. */
+/* Older models give structured answers by a forced tool. When the caller has tools of its own, none can be forced. */
 static void format_settle(struct sl_anthropic_builder *b)
 {
     if (b->chat->format != SL_ANSWER_SCHEMA || (b->model->can & SL_MODEL_SCHEMA)) {
@@ -273,7 +273,7 @@ static void thinking_write(struct sl_anthropic_builder *b)
     sl_jw_end(jw(b));
 }
 
-/* The caller's own members, and beside them what its words in OpenAI's language ask for. */
+/* Writes the caller's own members, and beside them what its members in OpenAI's language ask for. */
 static void output_config_write(struct sl_anthropic_builder *b)
 {
     bool has_schema = b->chat->format == SL_ANSWER_SCHEMA && (b->model->can & SL_MODEL_SCHEMA);
@@ -386,7 +386,7 @@ static void tier_write(struct sl_anthropic_builder *b)
     }
 }
 
-/* What cannot be said in this language and is no hint either. */
+/* Refuses what this language cannot express and what is no hint either. */
 static int refusals(struct sl_anthropic_builder *b, const struct sl_form *form)
 {
     int r = sl_anthropic_mlflow_check(b->call, b->chat, b->arena, b->error);

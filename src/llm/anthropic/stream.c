@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams of the Messages API to deltas: its blocks are canonical ones already. One is open at a time.
+/* Reads streams of the Messages API to deltas. Its blocks are canonical ones already, and one is open at a time.
  *
  *   message_start ─> (content_block_start ─> content_block_delta* ─> content_block_stop)* ─> message_delta* ─>
- *   message_stop; ping and what is not known anywhere; error instead of any. */
+ *   message_stop; ping and unknown events may come anywhere, and error in place of any event. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/errbody.h"
 #include "llm/core/lost.h"
@@ -10,8 +10,8 @@
 #include "llm/core/sources.h"
 #include "llm/form/ids.h"
 
-#define SKIPPED 255 /* a kind of block that has no counterpart */
-/* Indexes that a stream may use; a dialect has limits of its own. */
+#define SKIPPED 255 /* a kind of block without an equivalent */
+/* The highest index in a stream; a dialect has limits of its own. */
 #define BLOCK_MAX 65535
 
 struct frame {
@@ -102,7 +102,7 @@ static void input_push(struct frame *f, struct sl_json_val block)
     bool is_empty = sl_json_is(input, SL_JSON_OBJECT) || sl_json_is(input, SL_JSON_ARRAY) ? sl_json_count(input) == 0
                                                                                           : sl_json_says_nothing(input);
     if (is_empty) {
-        return; /* what is to come */
+        return; /* it comes later */
     }
     struct sl_str text = sl_arguments_text(input, f->in.arena);
     if (text.p) {
@@ -113,7 +113,7 @@ static void input_push(struct frame *f, struct sl_json_val block)
     f->st->has_arguments = true;
 }
 
-/* They stand for all of their text: as far as it came, or a place that is not known yet. */
+/* They belong to their whole text: as much as came until now, or a place that is not known yet. */
 static void citations_push(struct frame *f, struct sl_json_val list)
 {
     struct sl_delta delta = open_delta(f, SL_DELTA_BLOCK);
@@ -287,7 +287,7 @@ int sl_anthropic_on_frame(void *state, const struct sl_call *call, const struct 
 {
     struct frame f = { state, call, SL_READING_STREAM(sink, err) };
     if (f.st->is_done || f.st->has_error) {
-        return 0; /* nothing counts behind the end */
+        return 0; /* bytes after the end do not count */
     }
     struct sl_json_val root;
     if (sl_reading_event(&f.in, frame->data, &root) < 0) {

@@ -24,10 +24,10 @@ static const char *reason_of(enum sl_finish finish, bool has_tool)
     case SL_FINISH_OTHER:
         break;
     }
-    return has_tool ? "tool_use" : "end_turn"; /* some upstreams end a call of tools as any other */
+    return has_tool ? "tool_use" : "end_turn"; /* some upstreams end an answer with tool calls like any other */
 }
 
-/* Canonical input holds what was read from and written to a cache; this language's does not. */
+/* Canonical input includes the tokens that were read from and written to a cache; this language's does not. */
 static void usage_write(struct sl_jw *w, const struct sl_usage *u)
 {
     int64_t cached = SL_MAX(u->cached_input, (int64_t)0), written = SL_MAX(u->cache_creation, (int64_t)0);
@@ -50,7 +50,8 @@ static void usage_write(struct sl_jw *w, const struct sl_usage *u)
     sl_jw_end(w);
 }
 
-/* The id of a message; another language's comes with this one's beginning, so that both can be found. */
+/* The id of a message. An id of another language gets this language's prefix and keeps its own text, so that both can
+ * be found. */
 static void id_write(struct sl_jw *w, struct sl_str id, const struct sl_env *env)
 {
     struct sl_buf *out = w->out;
@@ -65,7 +66,7 @@ static void id_write(struct sl_jw *w, struct sl_str id, const struct sl_env *env
     sl_buf_add_char(out, '"');
 }
 
-/* What a whole message and its beginning have in common; the object stays open. */
+/* Writes the common members of a whole message and of its start; the object stays open. */
 static void head_write(struct sl_jw *w, struct sl_str id, struct sl_str model, const struct sl_env *env)
 {
     sl_jw_object(w);
@@ -82,7 +83,7 @@ static struct sl_str text_of(struct sl_str text)
 
 /* --- whole replies --- */
 
-/* A source on the web, of which nothing else is known than its address and title. */
+/* Writes a web source of which only address and title are known. */
 static void web_write(struct sl_jw *w, const struct sl_citation *said)
 {
     sl_jw_object(w);
@@ -94,7 +95,7 @@ static void web_write(struct sl_jw *w, const struct sl_citation *said)
     sl_jw_end(w);
 }
 
-/* What a text's block says of where it is from, if it does. */
+/* Writes a text's citations, if it has any. */
 static void citations_write(struct sl_jw *w, const struct sl_block *block)
 {
     struct sl_citations citations;
@@ -147,7 +148,8 @@ int sl_anthropic_write_reply(const struct sl_call *call, const struct sl_reply *
                              struct sl_buf *out)
 {
     static const struct sl_choice none = { 0 };
-    const struct sl_choice *choice = reply->n_choices ? &reply->choices[0] : &none; /* it knows one */
+    /* This language has only one choice. */
+    const struct sl_choice *choice = reply->n_choices ? &reply->choices[0] : &none;
     bool has_tool = false;
     struct sl_jw w;
     sl_jw_init(&w, out);
@@ -187,12 +189,12 @@ static void start_write(struct sl_anthropic_writer *st, const struct sl_call *ca
     sl_jw_member_null(&w, "stop_reason");
     sl_jw_member_null(&w, "stop_sequence");
     sl_jw_key(&w, "usage");
-    usage_write(&w, &st->usage); /* what is known of it comes with message_delta */
+    usage_write(&w, &st->usage); /* the counts known so far; the last ones come with message_delta */
     sl_jw_end(&w);
     sl_event_end(&w);
 }
 
-/* content_block_start, when it is known what begins. */
+/* Writes content_block_start, once the kind of the block is known. */
 static void block_begin(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     struct sl_jw w;
@@ -235,7 +237,7 @@ static void block_stop(struct sl_anthropic_writer *st, struct sl_buf *out)
     st->is_open = st->is_started = false;
 }
 
-/* A block is open from here; thinking shows with its first piece what it is. */
+/* A block is open from here on; the first piece of thinking shows its kind. */
 static void block_open(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     block_stop(st, out);
@@ -262,7 +264,7 @@ static void piece_write(struct sl_anthropic_writer *st, const char *type, const 
     sl_event_end(&w);
 }
 
-/* {"type":"citations_delta","citation":{…}}, up to that object. */
+/* Writes {"type":"citations_delta","citation":{…}} up to that object. */
 static void citation_begin(struct sl_anthropic_writer *st, struct sl_jw *w, struct sl_buf *out)
 {
     sl_event_begin(w, out, "content_block_delta");
@@ -287,7 +289,7 @@ static void web_deltas_write(struct sl_anthropic_writer *st, struct sl_str annot
     sl_citations_done(&citations);
 }
 
-/* Beside the text that is open; behind it there is no place. */
+/* Citations go into the text block that is open; after it they have no place. */
 static void citation_deltas_write(struct sl_anthropic_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     struct sl_json doc;
@@ -319,7 +321,7 @@ static int block_delta(struct sl_anthropic_writer *st, const struct sl_delta *d,
         if (d->block_kind == SL_BLOCK_TOOL_CALL) {
             return SL_E_INVAL;
         }
-        block_open(st, d, out); /* a text that goes on behind another block is one more */
+        block_open(st, d, out); /* a text that goes on after another block becomes a new block */
     }
     block_begin(st, d, out);
     if (d->text.n) {
@@ -348,7 +350,7 @@ int sl_anthropic_write_delta(void *state, const struct sl_call *call, const stru
     struct sl_anthropic_writer *st = state;
     int r = 0;
     if (delta->kind == SL_DELTA_CHUNK || delta->kind == SL_DELTA_LOST || delta->choice > 0) {
-        return 0; /* it knows one choice */
+        return 0; /* this language has only one choice */
     }
     if (delta->kind == SL_DELTA_ALIVE) {
         sl_buf_add_lit(out, "event: ping\ndata: {\"type\":\"ping\"}\n\n");
@@ -464,7 +466,7 @@ void sl_anthropic_write_stream_error(void *state, const struct sl_llm_error *err
     struct sl_anthropic_writer *st = state;
     struct sl_jw w;
     if (st) {
-        st->has_error = true; /* message_stop belongs to an answer that is complete */
+        st->has_error = true; /* message_stop belongs to a complete answer */
     }
     sl_event_begin(&w, out, "error");
     error_write(&w, error, sl_error_status(error));

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical replies, deltas and errors in the words of the Messages API. */
+/* Writes canonical replies, deltas and errors in the form of the Messages API. */
 #ifndef SL_LLM_ANTHROPIC_WRITE_H
 #define SL_LLM_ANTHROPIC_WRITE_H
 
 #include "llm/core/llm.h"
 
-/* A stream being written. Blocks follow each other: one is open at a time, and each index comes once. */
+/* The state of a stream that is written. Blocks follow each other: one is open at a time, and each index comes once. */
 struct sl_anthropic_writer {
     bool has_start, has_error, has_tool;
-    bool is_open, is_started; /* a block is; its content_block_start was written */
-    uint8_t kind;             /* enum sl_block_kind of the open one */
+    bool is_open, is_started; /* a block is open; its content_block_start was written */
+    uint8_t kind;             /* enum sl_block_kind of the open block */
     uint8_t finish;           /* enum sl_finish */
-    uint32_t block;           /* the open one, as the deltas name it */
+    uint32_t block;           /* the open block's number in the deltas */
     uint32_t n_blocks;        /* the next index */
-    struct sl_usage usage;    /* the newest */
+    struct sl_usage usage;    /* the latest */
 };
 
 int sl_anthropic_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                              struct sl_buf *out);
-/* SL_E_INVAL: a piece of a tool call that is closed already. */
+/* SL_E_INVAL: a piece of a tool call whose block has ended. */
 int sl_anthropic_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
                              const struct sl_delta *delta, struct sl_buf *out);
 void sl_anthropic_write_end(void *state, struct sl_buf *out);

@@ -13,7 +13,7 @@ struct sl_str sl_chunks_make_id(const char *prefix, const struct sl_env *env, ch
     return sl_str_make(out, (size_t)(end - out));
 }
 
-/* Cut at a character's border when it is too long to remember. */
+/* A name that is too long is cut, between two characters. */
 static uint16_t name_copy(char out[SL_CHUNKS_NAME_MAX], struct sl_str name)
 {
     size_t n = SL_MIN(name.n, (size_t)SL_CHUNKS_NAME_MAX);
@@ -30,7 +30,7 @@ static bool is_plain(const char *p, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         if ((signed char)p[i] < 0x20 || p[i] == '"' ||
-            p[i] == '\\') { /* of signed characters: those beyond ASCII, too */
+            p[i] == '\\') { /* `char` may be signed: bytes beyond ASCII count here, too */
             return false;
         }
     }
@@ -107,7 +107,7 @@ static char *put(char *at, const char *p, size_t n)
 
 #define PUT(at, lit) put((at), lit, sizeof(lit) - 1)
 
-/* The same as below, for nearly all chunks, of which a stream may have thousands. */
+/* The same as the function below, for nearly all chunks; a stream may have thousands. */
 static void plain_begin(const struct sl_chunks *chunks, const char *object, struct sl_jw *w, struct sl_buf *out)
 {
     size_t n = strlen(object);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The OpenAI dialect: the client's body is read no deeper than its top level, because it travels on as it is; nothing
- * is refused here that an upstream might accept. Replies are in write.c. */
+/* The OpenAI dialect. Only the top level of the client's body is read, because the body passes. Nothing is refused here
+ * that an upstream might accept. write.c has the replies. */
 #include "llm/openai/dialect.h"
 
 #include "llm/openai/judge.h"
@@ -16,7 +16,7 @@
 
 /* --- requests --- */
 
-/* Did the client itself ask for the usage chunk? The object is folded on the tape, so it is read by itself. */
+/* True: the client itself asked for the usage chunk. The object is folded on the tape, so it is parsed again. */
 static bool wants_usage(struct sl_json_val options)
 {
     struct sl_json_limits limits = { .depth = 16, .tokens = 256 };
@@ -28,7 +28,7 @@ static bool wants_usage(struct sl_json_val options)
     return wants;
 }
 
-/* The content type is not asked: clients of every kind of carelessness are served; what is not JSON shows itself. */
+/* The content type is not checked, because many clients send a wrong one; a body that is no JSON is found anyway. */
 static int read_call(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
                      struct sl_call *ret_call, struct sl_llm_error *ret_error)
 {
@@ -67,7 +67,7 @@ static int read_call(const struct sl_incoming *in, struct sl_json *doc, struct s
 struct error_words {
     int status;
     const char *type;
-    const char *code; /* when the error brings none of its own */
+    const char *code; /* for an error without a code of its own */
 };
 
 static const struct error_words own_words[] = {
@@ -84,7 +84,7 @@ static const struct error_words own_words[] = {
     { 504, "timeout", "timeout" },
 };
 
-/* What another language's upstream said, by the status it said it with. */
+/* The type and code for an error of another language's upstream, by its status. */
 static const struct error_words upstream_words[] = {
     { 402, "insufficient_quota", "insufficient_quota" },
     { 404, "invalid_request_error", "model_not_found" },

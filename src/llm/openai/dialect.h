@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The writing half of the OpenAI dialect; the provider `mock` speaks it too. */
+/* The functions of the OpenAI dialect that write; the provider `mock` uses them too. */
 #ifndef SL_LLM_DIALECT_OPENAI_H
 #define SL_LLM_DIALECT_OPENAI_H
 
@@ -14,9 +14,9 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
 void sl_openai_write_end(void *state, struct sl_buf *out);
 void sl_openai_write_error(struct sl_llm_error *error, struct sl_buf *out);
 void sl_openai_no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
-/* The error's own code, else the word for what it is. */
+/* The error's own code, else the code of its type. */
 struct sl_str sl_openai_error_code(const struct sl_llm_error *error);
-/* One data line with the error, without the stream's end. */
+/* Writes one data line with the error, without the stream's end. */
 void sl_openai_write_error_event(const struct sl_llm_error *error, struct sl_buf *out);
 
 #endif

@@ -8,7 +8,7 @@
 #include "llm/openai/host_messages.h"
 #include "llm/openai/host_order.h"
 
-/* Containers are folded at this depth: their text tells whether there is anything in them. */
+/* Containers are folded at this depth; their text shows whether they are empty. */
 static bool says_nothing(struct sl_json_val v, int64_t neutral)
 {
     int64_t n;
@@ -20,7 +20,7 @@ static bool says_nothing(struct sl_json_val v, int64_t neutral)
            (neutral && sl_json_int(v, true, &n) == 0 && n == neutral);
 }
 
-/* Is the row for this call? */
+/* True: the row applies to this call. */
 static bool is_due(const struct sl_host_edit *e, const struct sl_host_member *row)
 {
     if ((row->types && !(row->types & SL_BIT(e->call->type))) || (row->models && !(e->model->can & row->models)) ||
@@ -74,7 +74,7 @@ static int member_edit(struct sl_host_edit *e, const struct sl_host_member *row)
     return 0;
 }
 
-/* OpenAI's `logprobs` is a yes and `top_logprobs` the number; here the first is the number. */
+/* At OpenAI `logprobs` is a boolean and `top_logprobs` the number; here `logprobs` is the number. */
 static int logprobs_edit(struct sl_host_edit *e)
 {
     struct sl_json_val v = sl_json_get(e->root, "logprobs"), top = sl_json_get(e->root, "top_logprobs");
@@ -116,7 +116,7 @@ static int halves_edit(struct sl_host_edit *e)
         sl_json_edit_remove(&e->all, e->root, gone[i]);
     }
     if (sl_json_double(sl_json_get(e->root, "temperature"), &t) < 0) {
-        return 0; /* not said */
+        return 0; /* not given */
     }
     struct sl_buf buf = SL_BUF_INIT(64);
     struct sl_jw w;
@@ -131,7 +131,7 @@ static int halves_edit(struct sl_host_edit *e)
     return 0;
 }
 
-/* "tool_calls", "tool_call_id", "function_call": most texts have none of them, and are looked at once. */
+/* "tool_calls", "tool_call_id", "function_call": most bodies have none of these, and are searched once. */
 static bool says_call(struct sl_str text)
 {
     for (ptrdiff_t at = 0; (at = sl_str_find_char(text, '_', (size_t)at)) >= 0; at++) {
@@ -171,7 +171,7 @@ static int slices_make(struct sl_host_edit *e, struct sl_http_req *io_req)
     return sl_json_edits_slices(&e->all, e->text, &io_req->slices, &io_req->n_slices, &io_req->body_len);
 }
 
-/* A failure that brought no message of its own gets one. */
+/* A failure without a message gets one. */
 static int refused(struct sl_host_edit *e, int r)
 {
     return r < 0 && r != SL_E_NOMEM && !e->error->message.p
@@ -183,7 +183,7 @@ int sl_host_pass(const struct sl_openai_host *host, const struct sl_call *call, 
                  const struct sl_env *env, const struct sl_call_edit *edits, size_t n, struct sl_arena *arena,
                  struct sl_http_req *io_req, struct sl_llm_error *ret_error)
 {
-    struct sl_body notes; /* large: of it only the list is used */
+    struct sl_body notes; /* a large struct; only its list is used */
     struct sl_host_edit e = { .host = host,
                               .call = call,
                               .notes = &notes,
@@ -221,7 +221,7 @@ int sl_host_halves_mend(const struct sl_call *call, struct sl_arena *arena, stru
     struct sl_str text = call->body;
     int r = sl_json_mend(&text, arena);
     if (r < 0 || text.p == call->body.p) {
-        return r; /* whole pairs only */
+        return r; /* valid pairs only */
     }
     text = sl_req_flat(io_req, arena);
     r = text.p ? sl_json_mend(&text, arena) : SL_E_NOMEM;

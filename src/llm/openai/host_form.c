@@ -19,7 +19,7 @@ static void remove_named(struct sl_host_edit *e, const char *name)
 
 /* --- tools --- */
 
-/* Without tools there is nothing to choose: what then says nothing goes without a word. */
+/* Without tools there is nothing to choose. A choice that says nothing is left out without naming it. */
 static void no_tools_edit(struct sl_host_edit *e, struct sl_json_val tools)
 {
     struct sl_json_val choice = sl_json_get(e->root, "tool_choice");
@@ -65,7 +65,7 @@ static int allowed_refuse(struct sl_host_edit *e, struct sl_json_val name)
                      SL_STR_ARG(sl_str_sub(raw, 0, 128)));
 }
 
-/* The tools that are allowed, as a list. */
+/* The list of allowed tools. */
 static struct sl_str allowed_write(struct sl_host_edit *e, struct sl_json_val tools, const struct sl_map *allowed)
 {
     struct sl_buf buf = SL_BUF_INIT(e->text.n + 16);
@@ -104,7 +104,7 @@ static int allowed_settle(struct sl_host_edit *e, struct sl_json_val tools, stru
     return 0;
 }
 
-/* Of allowed_tools only those go up. */
+/* Only the tools of allowed_tools go up. */
 static int allowed_edit(struct sl_host_edit *e, struct sl_json_val tools)
 {
     struct sl_json_val choice = sl_json_get(e->root, "tool_choice");
@@ -129,7 +129,7 @@ static int allowed_edit(struct sl_host_edit *e, struct sl_json_val tools)
 static int tools_edit(struct sl_host_edit *e)
 {
     struct sl_json_val tools = sl_json_get(e->root, "tools");
-    bool is_mlflows = e->call->manners->checks_as_mlflow; /* which sends them up */
+    bool is_mlflows = e->call->manners->checks_as_mlflow; /* MLflow sends them up */
     bool is_own = (e->host->quirks & SL_HOST_OWN) && !e->is_foreign;
     if (!is_mlflows && !is_own && (sl_json_is_nothing(tools) || is_empty_list(tools))) {
         no_tools_edit(e, tools);
@@ -173,7 +173,7 @@ static int effort_edit(struct sl_host_edit *e)
     return e->all.status;
 }
 
-/* OpenAI itself refuses the word for models that do not reason, and `none` for those that always do. */
+/* OpenAI itself refuses reasoning_effort for models that do not reason, and `none` for those that always do. */
 static void own_effort_edit(struct sl_host_edit *e)
 {
     struct sl_json_val v = sl_json_get(e->root, "reasoning_effort");
@@ -219,7 +219,7 @@ int sl_host_rest(struct sl_host_edit *e)
     return e->all.status;
 }
 
-/* DeepSeek's word for no reasoning. */
+/* DeepSeek's way to turn reasoning off. */
 static void none_edit(struct sl_host_edit *e)
 {
     if ((e->host->quirks & SL_HOST_THOUGHTS) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a host wants otherwise inside of messages, and a schema that it takes in words only. */
+/* A host's changes inside messages, and a schema that it takes only as text. */
 #include "llm/openai/host_messages.h"
 
 #include "llm/core/language.h"
@@ -34,8 +34,8 @@ static int id_edit(struct sl_host_edit *e, struct sl_json_val id)
     return 0;
 }
 
-/* Members of a message that the host does not know. What says nothing goes without a word, and what an answer has but
- * no request. */
+/* Removes members of a message that the host does not know. Members that say nothing, and members that only answers
+ * have, are not named. */
 static void strange_remove(struct sl_host_edit *e, struct sl_json_val message)
 {
     static const char *const known[] = { "role", "content", "tool_calls", "tool_call_id", "name", "prefix" };
@@ -72,7 +72,7 @@ static int part_replace(struct sl_host_edit *e, struct sl_json_val part, struct 
     return 0;
 }
 
-/* Mistral's: a file is a `document_url` or its id alone, audio is its data alone. */
+/* Mistral's form: a file is a `document_url` or only its id, audio is only its data. */
 static int part_edit(struct sl_host_edit *e, struct sl_json_val part)
 {
     struct sl_json_val data = sl_json_at(part, "file.file_data"), id = sl_json_at(part, "file.file_id"),
@@ -98,7 +98,7 @@ static int part_edit(struct sl_host_edit *e, struct sl_json_val part)
                                         is_named ? (int)called.n : 0, is_named ? called.p : ""));
 }
 
-/* Parts of other kinds go and are named; what is texts alone becomes one of them, a line each. */
+/* Parts of other kinds are removed and named; if only texts are left, they become one text with a line for each. */
 static int plain_edit(struct sl_host_edit *e, struct sl_json_val content)
 {
     static const char *const kinds[] = { "text", "image_url", "input_audio" };
@@ -170,11 +170,11 @@ static int part_check(struct sl_host_edit *e, struct sl_json_val part)
 
 /* --- a message --- */
 
-/* Lists of calls with nothing in them, and null, are refused where calls are expected. */
+/* Removes empty lists of calls, and null, because hosts refuse them. */
 static void nothing_remove(struct sl_host_edit *e, struct sl_json_val message)
 {
     static const char *const names[] = { "tool_calls", "function_call" };
-    for (size_t i = 0; i < SL_ARRAY_LEN(names) && !e->call->manners->checks_as_mlflow; i++) { /* which sends them up */
+    for (size_t i = 0; i < SL_ARRAY_LEN(names) && !e->call->manners->checks_as_mlflow; i++) { /* MLflow sends them up */
         struct sl_json_val v = sl_json_get(message, names[i]);
         if (sl_json_is_present(v) && (sl_json_is_nothing(v) || sl_json_says_nothing(v))) {
             sl_json_edit_remove(&e->all, message, names[i]);
@@ -265,8 +265,8 @@ struct sl_str sl_host_value_behind(struct sl_str text, size_t from)
     return sl_str_make(p, (size_t)(end - p));
 }
 
-/* May the messages have ids that the host does not take, calls that are not well-formed, or, where the host wants
- * reasoning beside them, calls at all? */
+/* True: the messages may have ids that the host does not take, or calls that are not well-formed, or any calls at all
+ * when the host wants reasoning beside them. */
 static bool calls_may_need(const struct sl_host_edit *e)
 {
     static const struct sl_str word = SL_STR_INIT("\"tool_call");
@@ -293,8 +293,8 @@ static bool calls_may_need(const struct sl_host_edit *e)
     return false;
 }
 
-/* A look for words: most calls have none that asks for more. Names spelt with escapes are not seen: they go up as they
- * are. */
+/* Searches for certain words; most calls have none, so their messages are not read. Names with escapes are not found:
+ * they go up unchanged. */
 static bool may_need(const struct sl_host_edit *e)
 {
     static const struct {
@@ -341,7 +341,7 @@ int sl_host_messages_edit(struct sl_host_edit *e)
     struct sl_json_val root = sl_json_root(e->env->scratch), messages = sl_json_get(root, "messages");
     uint32_t n = sl_json_count(messages);
     if (!sl_json_is(messages, SL_JSON_ARRAY)) {
-        return 0; /* whose fault that is the upstream tells */
+        return 0; /* the upstream reports the fault */
     }
     for (struct sl_json_iter it = sl_json_each(messages); r == 0 && sl_json_next(&it);) {
         r = sl_json_is(it.val, SL_JSON_OBJECT) ? message_edit(e, it.val, it.index + 1 == n) : 0;

@@ -38,8 +38,8 @@ static void role_look(const struct sl_host_edit *e, enum who who, struct look *i
     io->before = who;
 }
 
-/* Looks for roles in the raw text, without parsing it. A text that only looks like a role makes us parse, and nothing
- * worse. */
+/* Searches for roles in the raw text, without parsing it. When a text only looks like a role, the body is parsed for
+ * nothing, and that is all. */
 static bool is_odd(const struct sl_host_edit *e)
 {
     static const struct sl_str word = SL_STR_INIT("\"role\"");
@@ -93,7 +93,7 @@ static int ids_put(struct sl_map *ids, struct sl_json_val calls)
     return 0;
 }
 
-/* An answer, and behind it the results of its calls that stand before the next answer. */
+/* Puts an answer, and behind it those results of its calls that stand before the next answer. */
 static int answer_put(struct order *o, size_t i)
 {
     struct sl_map ids = { 0 };
@@ -109,7 +109,8 @@ static int answer_put(struct order *o, size_t i)
     return r;
 }
 
-/* System messages that cannot stay where they are come first; one that nothing else follows is asked of the model. */
+/* System messages that cannot stay in place are put first. If the last one has no message behind it, it becomes the
+ * user's. */
 static void systems_put(const struct sl_host_edit *e, struct order *o)
 {
     bool has_turn = false, is_behind = false, is_misplaced = has_quirk(e, SL_HOST_ALTERNATE);
@@ -121,7 +122,8 @@ static void systems_put(const struct sl_host_edit *e, struct order *o)
         is_misplaced |= who == WHO_SYSTEM && is_behind && i + 1 < o->n;
         is_behind |= who == WHO_ANSWER || who == WHO_RESULT;
     }
-    is_misplaced |= has_turn && o->in[last].who != WHO_ANSWER && last + 1 < o->n; /* the last word is a turn's */
+    /* The last message must belong to a turn. */
+    is_misplaced |= has_turn && o->in[last].who != WHO_ANSWER && last + 1 < o->n;
     if (o->n && o->in[o->n - 1].who == WHO_SYSTEM && (!has_turn || o->in[last].who == WHO_ANSWER)) {
         o->in[o->n - 1].who = WHO_USER;
         o->in[o->n - 1].speaks_as_user = true;
@@ -168,7 +170,7 @@ static struct sl_str role_of(const struct item *item)
     return item->speaks_as_user ? SL_STR("\"user\"") : sl_json_raw(sl_json_get(item->v, "role"));
 }
 
-/* A message's content as members of a list of parts. */
+/* Writes a message's content as items of a list of parts. */
 static void parts_write(struct sl_jw *w, struct sl_json_val message)
 {
     struct sl_json_val content = sl_json_get(message, "content");
@@ -196,7 +198,7 @@ static void texts_write(struct sl_buf *buf, struct sl_jw *w, const struct item *
     sl_buf_add_char(buf, '"');
 }
 
-/* `n` messages as one: texts with an empty line between, else all their parts. */
+/* Writes `n` messages as one: texts with an empty line between them, else all their parts. */
 static void run_write(struct sl_buf *buf, struct sl_jw *w, const struct item *v, size_t n)
 {
     bool are_texts = true;
@@ -222,7 +224,7 @@ static void run_write(struct sl_buf *buf, struct sl_jw *w, const struct item *v,
     sl_jw_end(w);
 }
 
-/* How many messages from `v` on are one: of one role, and nothing but content. */
+/* How many messages from `v` on become one: they have the same role, and only content. */
 static size_t run_length(const struct sl_host_edit *e, const struct item *v, size_t n)
 {
     size_t k = 1;
@@ -251,7 +253,7 @@ static struct sl_str messages_write(const struct sl_host_edit *e, struct order *
     return text;
 }
 
-/* The body with the edits so far, as the one that further edits are made to. */
+/* Applies the edits so far; the result is the body for further edits. */
 static int body_renew(struct sl_host_edit *e, struct sl_json *spare)
 {
     struct sl_buf buf = SL_BUF_INIT(UINT32_MAX);
@@ -280,7 +282,7 @@ int sl_host_order_edit(struct sl_host_edit *e, struct sl_json *spare)
     struct sl_json_val messages = sl_json_get(sl_json_root(e->env->scratch), "messages");
     struct order o = { 0 };
     if (!sl_json_is(messages, SL_JSON_ARRAY)) {
-        return 0; /* whose fault that is the upstream tells */
+        return 0; /* the upstream reports the fault */
     }
     r = order_make(e, messages, &o);
     if (r < 0) {

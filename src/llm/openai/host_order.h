@@ -5,9 +5,9 @@
 
 #include "llm/openai/host_messages.h"
 
-/* Results stand behind the calls that they answer; where the host says so, system messages come first and neighbours of
- * one role are joined. A body that needs it is written anew: e->text, e->root and e->all are of that then, the tape of
- * `spare`. A look at the roles finds the others. */
+/* Puts results behind the calls that they answer. For some hosts it also puts system messages first and joins
+ * neighbours of one role. A body that needs this is written anew: then e->text, e->root and e->all are those of the new
+ * body, on the tape of `spare`. Bodies that do not need it are found by a search for their roles. */
 SL_MUST int sl_host_order_edit(struct sl_host_edit *e, struct sl_json *spare);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/num.h"
 #include "llm/core/errbody.h"
 
-/* A text's characters as they stand, or a number's digits: for words and codes, which need no decoding. */
+/* A text's raw characters, or a number's digits: for words and codes, which need no decoding. */
 static struct sl_str word_of(struct sl_json_val v)
 {
     if (sl_json_is(v, SL_JSON_NUMBER)) {
@@ -14,7 +14,7 @@ static struct sl_str word_of(struct sl_json_val v)
     return raw.n > 2 ? sl_str_sub(raw, 1, raw.n - 1) : SL_STR_NONE;
 }
 
-/* null, false, "", [], {}: it says nothing. */
+/* True: null, false, "", [] or {}, which say nothing. */
 static bool is_hollow(struct sl_json_val v)
 {
     return sl_json_is_nothing(v) || sl_json_is(v, SL_JSON_FALSE) ||
@@ -27,7 +27,7 @@ bool sl_openai_is_error(struct sl_json_val error)
     return !is_hollow(error);
 }
 
-/* "code": 429, "429", "status": 503: what the error would have been as a reply of its own. */
+/* "code": 429, "429", "status": 503: the status that the error would have had as a reply of its own. */
 static int status_named(struct sl_json_val error)
 {
     static const char *const names[] = { "code", "status", "status_code" };
@@ -56,14 +56,14 @@ static bool is_text(struct sl_json_val v)
     return sl_json_is(v, SL_JSON_STRING) && sl_json_raw(v).n > 2;
 }
 
-/* Members of the top level, found in one walk: this is asked of every chunk of a translated stream. */
+/* Members of the top level, found in one walk: this runs for every chunk of a translated stream. */
 enum { M_CHOICES, M_USAGE, M_ERROR, M_OBJECT, M_TYPE, M_COUNT };
 static const struct sl_str members[M_COUNT] = {
     [M_CHOICES] = SL_STR_INIT("choices"), [M_USAGE] = SL_STR_INIT("usage"), [M_ERROR] = SL_STR_INIT("error"),
     [M_OBJECT] = SL_STR_INIT("object"),   [M_TYPE] = SL_STR_INIT("type"),
 };
 
-/* What describes an error, where the top level reports one; absent: it does not. */
+/* The value that describes an error, if the top level reports one; else absent. */
 static struct sl_json_val error_find(struct sl_json_val root, const struct sl_json_val *found, bool is_named_error)
 {
     if (sl_openai_is_error(found[M_ERROR])) {
@@ -83,7 +83,7 @@ static struct sl_json_val error_find(struct sl_json_val root, const struct sl_js
     return has_words ? root : SL_JSON_ABSENT;
 }
 
-/* A delta that adds nothing; behind a finish an empty text and a role add nothing either. */
+/* True: the delta adds nothing. After a finish an empty text and a role add nothing either. */
 static bool delta_is_hollow(struct sl_json_val delta, bool is_after_finish)
 {
     for (struct sl_json_iter it = sl_json_each(delta); sl_json_next(&it);) {
@@ -108,7 +108,7 @@ static bool choices_are_hollow(struct sl_json_val choices, bool is_after_finish)
     return true;
 }
 
-/* Members that only say whose chunk this is. */
+/* Members that only identify the chunk. */
 static bool is_identity(struct sl_json_val key)
 {
     static const struct sl_str names[] = {
@@ -165,7 +165,7 @@ void sl_openai_judge_reply(struct sl_str body, enum sl_llm_type type, struct sl_
     *ret = (struct sl_reply_judgement){ 0 };
     static const struct sl_str bom = SL_STR_INIT("\xef\xbb\xbf");
     struct sl_json_limits limits = doc->limits;
-    doc->limits.record_depth = 3; /* of an answer only whether there is one */
+    doc->limits.record_depth = 3; /* for an answer it is enough to know that it is there */
     int r = sl_json_parse(doc, sl_str_has_prefix(body, bom) ? sl_str_sub(body, bom.n, body.n) : body);
     doc->limits = limits;
     if (r < 0 || !sl_json_is(sl_json_root(doc), SL_JSON_OBJECT)) {
@@ -175,7 +175,7 @@ void sl_openai_judge_reply(struct sl_str body, enum sl_llm_type type, struct sl_
     root_judge(sl_json_root(doc), false, false, &said);
     struct sl_json_val answer = sl_json_get(said.root, type == SL_LLM_EMBEDDINGS ? "data" : "choices");
     ret->is_object = true;
-    /* An object that says nothing of an error may be an answer of a kind that is not known here. */
+    /* An object without an error may be a kind of answer that is not known here. */
     ret->has_answer = said.said != SL_SAID_ERROR || (sl_json_is(answer, SL_JSON_ARRAY) && sl_json_count(answer) > 0);
     ret->is_error = said.said == SL_SAID_ERROR;
     ret->error_type = said.error_type;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes as OpenAI lists models. */
+/* The routes as OpenAI lists models. */
 #include "llm/core/listing.h"
 
 #include "json/write.h"

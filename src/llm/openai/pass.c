@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The OpenAI family's pass-through: what is noted as bytes go by untouched. It runs once an event, so it looks for
- * words first, and asks the judge only where they say that the event may be more than a piece of text. */
+/* What is noted about the OpenAI family's bytes as they pass untouched. It runs for each event. So it first searches
+ * for words, and asks the judge only when these show that the event may be more than a piece of text. */
 #include "json/simd.h"
 #include "llm/core/errbody.h"
 #include "llm/core/reading.h"
@@ -30,7 +30,7 @@ int sl_openai_read_usage(struct sl_json_val usage, struct sl_usage *ret)
     u.cache_creation = sl_count_get(in, "cache_write_tokens");
     u.reasoning = sl_count_get(sl_json_get(usage, "completion_tokens_details"), "reasoning_tokens");
     if (u.reasoning > 0 && u.input >= 0 && u.output >= 0 && u.total == u.input + u.output + u.reasoning) {
-        u.output += u.reasoning; /* xAI counts it beside the answer */
+        u.output += u.reasoning; /* xAI counts it apart from the answer */
     }
     if (u.cached_input < 0) {
         u.cached_input = sl_count_get(usage, "prompt_cache_hit_tokens");
@@ -50,12 +50,12 @@ bool sl_openai_refused_usage(int status, struct sl_str body)
            (has(body, SL_STR("stream_options")) || has(body, SL_STR("include_usage")));
 }
 
-/* What an event's words say of it before it is read. A quote inside a string is escaped, so that text cannot imitate a
- * key (it can look like one as a whole string value, "usage" in an array; then no ':' follows). */
+/* The words that were found in an event before it is parsed. A quote inside a string is escaped, so a text cannot
+ * imitate a key. (A whole string value can look like one, such as "usage" in an array; but no ':' follows it.) */
 struct words {
-    const char *choices, *usage, *finish; /* where the value behind the key begins, the first that is not null; NULL:
-                                             none */
-    bool has_error;                       /* the word stands in it, as a key or as a value */
+    /* Where the first value behind the key that is not null begins; NULL: there is none. */
+    const char *choices, *usage, *finish;
+    bool has_error; /* the word is there, as a key or as a value */
 };
 
 static const char *blanks_skip(const char *p, const char *end)
@@ -66,7 +66,7 @@ static const char *blanks_skip(const char *p, const char *end)
     return p;
 }
 
-/* `p` is behind the key's closing quote. null says nothing: NULL. */
+/* `p` is behind the key's closing quote. null counts as no value: NULL. */
 static const char *value_behind(const char *p, const char *end)
 {
     p = blanks_skip(p, end);
@@ -77,7 +77,7 @@ static const char *value_behind(const char *p, const char *end)
     return p < end && *p != 'n' ? p : NULL;
 }
 
-/* The key with its closing quote stands at `p`, and was not found before: notes its value. */
+/* The key with its closing quote is at `p`: notes its value, if none was found before. */
 static void key_note(const char **io_value, struct sl_str key, const char *p, const char *end)
 {
     if (!*io_value && (size_t)(end - p) >= key.n && memcmp(p, key.p, key.n) == 0) {
@@ -85,7 +85,7 @@ static void key_note(const char **io_value, struct sl_str key, const char *p, co
     }
 }
 
-/* One walk, for all of the words. */
+/* Finds all words in one walk. */
 static struct words words_find(struct sl_str event)
 {
     static const char letters[4] = { 'c', 'u', 'f', 'e' };
@@ -110,7 +110,7 @@ static struct words words_find(struct sl_str event)
     return found;
 }
 
-/* One data line and nothing else, a piece of the answer by its looks: most events of most streams. */
+/* True: only one data line, which looks like a piece of the answer, as most events of most streams do. */
 static bool is_plain(const struct sl_pass_state *state, struct sl_str event, const struct words *words)
 {
     const char *end = event.p + event.n;
@@ -122,7 +122,7 @@ static bool is_plain(const struct sl_pass_state *state, struct sl_str event, con
     return first < end && *first == '{';
 }
 
-/* An event as it is decoded: its name and its data, which may lie on several lines. */
+/* A decoded event: its name and its data, which may have several lines. */
 struct decoded {
     struct sl_buf name, data;
     bool has_event;
@@ -149,7 +149,8 @@ static int event_decode(struct sl_str event, struct decoded *ret)
     return r < 0 ? r : sl_buf_status(&ret->data);
 }
 
-/* The event without the token counts that only we asked for. Clients look at the first choice of every chunk. */
+/* Removes the token counts that only the gateway asked for. The choices stay, because clients look at the first choice
+ * of every chunk. */
 static enum sl_pass usage_cut(struct sl_pass_state *state, const struct sl_judgement *said, struct sl_str data)
 {
     if (!state->edited) {
@@ -172,8 +173,7 @@ static enum sl_pass usage_cut(struct sl_pass_state *state, const struct sl_judge
     return is_done ? SL_PASS_REPLACE : SL_PASS_FORWARD;
 }
 
-/* Clients look for an object in the member `error` and for nothing else: an error that is told in another way is told
- * in theirs. */
+/* Clients only look for an object in the member `error`: an error in another form is written in that form. */
 static enum sl_pass error_note(struct sl_pass_state *state, const struct sl_judgement *said, struct sl_str data)
 {
     state->has_error = true;
@@ -203,7 +203,7 @@ static enum sl_pass error_note(struct sl_pass_state *state, const struct sl_judg
     return sl_buf_status(state->edited) == 0 ? SL_PASS_REPLACE : SL_PASS_FORWARD;
 }
 
-/* Clients know the end by one spelling, and read any other as JSON. */
+/* Clients know the end in one spelling, and read any other as JSON. */
 static enum sl_pass end_respell(struct sl_pass_state *state)
 {
     if (!state->edited) {
@@ -214,7 +214,7 @@ static enum sl_pass end_respell(struct sl_pass_state *state)
     return sl_buf_status(state->edited) == 0 ? SL_PASS_REPLACE : SL_PASS_FORWARD;
 }
 
-/* Which of several choices have finished. */
+/* Notes which of several choices have finished. */
 static void finishes_note(struct sl_pass_state *state, struct sl_json_val choices)
 {
     for (struct sl_json_iter it = sl_json_each(choices); sl_json_next(&it);) {
@@ -246,12 +246,13 @@ static enum sl_pass said_note(struct sl_pass_state *state, const struct sl_judge
     case SL_SAID_USAGE:
         return !state->is_asked ? SL_PASS_FORWARD : said->has_more ? usage_cut(state, said, data) : SL_PASS_DROP;
     case SL_SAID_EMPTY:
-        /* Behind the finish our question brought it; before, a filter's findings may be all that it has. */
+        /* After the finish the counts came because the gateway asked; before it, a filter's findings may be the chunk's
+         * only content. */
         return state->is_asked && state->has_finish && !said->has_more ? SL_PASS_DROP : SL_PASS_FORWARD;
     case SL_SAID_ALIVE:
-        /* Clients read JSON in every event that has a field, be it a name alone, and fail. */
+        /* Clients read every event with a field as JSON, even if it has only a name, and fail. */
         return sl_sse_is_silent(event) ? SL_PASS_ALIVE : SL_PASS_DROP;
-    case SL_SAID_GARBAGE: /* not ours to judge: its reader sees what it is */
+    case SL_SAID_GARBAGE: /* not ours to judge: the client sees it */
         state->is_unread = true;
         break;
     case SL_SAID_CHUNK:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images, speech, moderations and rerank go by untouched; what they used is noted where the reply, or the last event of
- * a stream, says it. */
+/* Images, speech, moderations and rerank pass untouched; their usage is noted if the reply, or the last event of a
+ * stream, has it. */
 #include "llm/core/errbody.h"
 #include "llm/core/passage.h"
 #include "llm/core/reading.h"
@@ -28,7 +28,7 @@ static int read_usage(struct sl_json_val usage, struct sl_usage *ret)
     return r;
 }
 
-/* "image_generation.completed", "speech.audio.done": the only events that are read. */
+/* "image_generation.completed", "speech.audio.done": only these events are read. */
 static enum sl_pass pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
 {
     struct sl_str data = SL_STR_NONE;
@@ -41,7 +41,7 @@ static enum sl_pass pass_event(struct sl_pass_state *state, struct sl_str event,
         }
     }
     if (data.n && sl_json_parse(scratch, data) == 0) {
-        /* One that counts strangely is passed like any other. */
+        /* A reply with strange counts passes, too. */
         SL_IGNORE(read_usage(sl_json_get(sl_json_root(scratch), "usage"), &state->usage) < 0);
     }
     return SL_PASS_FORWARD;

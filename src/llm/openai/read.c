@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A chat or completion in OpenAI's keys to the canonical call. */
+/* Reads a chat or completion in OpenAI's form to the canonical call. */
 #include "llm/openai/read.h"
 
 #include "base/num.h"
@@ -10,7 +10,7 @@
 
 enum key {
     K_OTHER,
-    K_SKIP, /* the provider's side of it is in the call */
+    K_SKIP, /* the call itself has it already */
     K_MESSAGES,
     K_PROMPT,
     K_MAX_TOKENS,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenAI's embeddings call to the canonical one. */
+/* Reads OpenAI's embeddings call to the canonical one. */
 #include "llm/openai/read_embed.h"
 
 #include "llm/chat/reader.h"
@@ -45,7 +45,7 @@ static const struct {
     enum key key;
 } keys[] = {
     { SL_STR_INIT("input"), K_INPUT },   { SL_STR_INIT("dimensions"), K_DIMENSIONS },   { SL_STR_INIT("user"), K_USER },
-    { SL_STR_INIT("model"), K_SKIPPED }, { SL_STR_INIT("encoding_format"), K_SKIPPED }, /* seen to when the reply is
+    { SL_STR_INIT("model"), K_SKIPPED }, { SL_STR_INIT("encoding_format"), K_SKIPPED }, /* handled when the reply is
                                                                                            there */
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenAI's messages and prompts to canonical ones. */
+/* Reads OpenAI's messages and prompts to canonical ones. */
 #include "llm/openai/read_messages.h"
 
 #include "base/base64.h"
@@ -8,7 +8,7 @@
 
 /* --- media --- */
 
-/* data:<mime>[;name=value]*;base64,<payload> */
+/* Reads data:<mime>[;name=value]*;base64,<payload>. */
 static bool data_uri_read(struct sl_str uri, struct sl_media *media)
 {
     ptrdiff_t comma = sl_str_find_char(uri, ',', 0);
@@ -158,7 +158,7 @@ static int part_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     return sl_chat_fault(rd, type, "unknown type of part; text, image_url, input_audio and file are known");
 }
 
-/* What Gemini signs comes back in Google's own member, or in MLflow's. */
+/* Gemini's signature comes back in Google's own member, or in MLflow's. */
 static struct sl_str signature_of(struct sl_json_val v)
 {
     struct sl_json_val google = sl_json_get(sl_json_get(v, "extra_content"), "google");
@@ -293,7 +293,7 @@ static int content_read(struct sl_chat_reader *rd, struct sl_json_val v, const s
     return 0;
 }
 
-/* The signature of a message is that of its text. */
+/* A message's signature is that of its text. */
 static void text_sign(struct sl_message *message, struct sl_str signature)
 {
     for (uint32_t i = message->n_parts; i-- > 0;) {
@@ -304,7 +304,8 @@ static void text_sign(struct sl_message *message, struct sl_str signature)
     }
 }
 
-/* What only an assistant's message has: earlier thinking before its content, a refusal and calls behind it. */
+/* Reads what only an assistant's message has: earlier thinking before its content, and a refusal and calls behind
+ * it. */
 static int assistant_read(struct sl_chat_reader *rd, const struct sl_json_val m[M_COUNT], struct sl_message *message)
 {
     struct sl_str refusal = raw_of(m[M_REFUSAL]);

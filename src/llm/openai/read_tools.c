@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* OpenAI's tools and tool_choice to canonical ones. */
+/* Reads OpenAI's tools and tool_choice to canonical ones. */
 #include "llm/openai/read_tools.h"
 
 #include "base/map.h"
@@ -38,7 +38,7 @@ int sl_openai_hosted_read(struct sl_chat_reader *rd, struct sl_json_val v, struc
     if (r == 0 && tool->type.n == 0) {
         return sl_chat_fault(rd, type, "the type of a tool is missing, such as function");
     }
-    return r == SL_E_NOMEM ? r : 0; /* the provider refuses what it does not know */
+    return r == SL_E_NOMEM ? r : 0; /* the provider refuses a word that it does not know */
 }
 
 static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
@@ -68,13 +68,13 @@ static int allowed_refuse(struct sl_chat_reader *rd, struct sl_str name)
                      SL_STR_ARG(name.p ? sl_str_sub(name, 0, 128) : SL_STR("without a name")));
 }
 
-/* What a tool is allowed by: its name, or what it is where it has none. */
+/* The text by which a tool is allowed: its name, or its type if it has no name. */
 static struct sl_str allowed_key(const struct sl_tool *tool)
 {
     return tool->name.p ? tool->name : tool->type;
 }
 
-/* The same of an entry of the list; p == NULL: it says neither. */
+/* The same for an entry of the list; p == NULL: it has neither. */
 static struct sl_str listed_key(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     struct sl_json_val function = sl_json_get(v, "function"), type = sl_json_get(v, "type");
@@ -86,7 +86,7 @@ static struct sl_str listed_key(struct sl_chat_reader *rd, struct sl_json_val v)
     return key;
 }
 
-/* Tools of one name share the fate of the first: `by_name` has that one. */
+/* Tools of one name are handled like the first of them, which is in `by_name`. */
 static int allowed_mark(struct sl_chat_reader *rd, struct sl_json_val list, struct sl_map *by_name)
 {
     struct sl_chat *chat = rd->chat;

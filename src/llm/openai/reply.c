@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole replies of the OpenAI family to canonical ones. */
+/* Reads whole replies of the OpenAI family to canonical ones. */
 #include "llm/core/errbody.h"
 #include "llm/core/lost.h"
 #include "llm/core/reading.h"
@@ -85,7 +85,7 @@ static void content_read(struct reader *rd, struct sl_json_val message, struct s
 {
     struct sl_json_val content = sl_json_get(message, "content");
     if (!sl_json_is(content, SL_JSON_ARRAY)) {
-        if (sl_json_is(content, SL_JSON_STRING)) { /* an empty text is not none */
+        if (sl_json_is(content, SL_JSON_STRING)) { /* an empty text counts as one */
             choice->blocks[choice->n_blocks++] = (struct sl_block){
                 .kind = SL_BLOCK_TEXT, .text = sl_reading_text(&rd->in, sl_json_get(message, "content"))
             };
@@ -103,7 +103,7 @@ static void content_read(struct reader *rd, struct sl_json_val message, struct s
     }
 }
 
-/* What stands beside a message's words. */
+/* Notes the members beside a message's content. */
 static void beside_read(struct reader *rd, struct sl_json_val v, struct sl_json_val message, struct sl_choice *choice)
 {
     struct sl_json_val logprobs = sl_json_get(v, "logprobs"), sources = sl_json_get(message, "annotations");
@@ -133,7 +133,7 @@ static void choice_read(struct reader *rd, struct sl_json_val v, struct sl_choic
     choice->finish_text = sl_reading_text(&rd->in, sl_json_get(v, "finish_reason"));
     choice->finish = sl_openai_finish(choice->finish_text);
     if (!sl_json_is(message, SL_JSON_OBJECT)) {
-        block_add(choice, SL_BLOCK_TEXT, sl_reading_text(&rd->in, sl_json_get(v, "text"))); /* a genuine completion */
+        block_add(choice, SL_BLOCK_TEXT, sl_reading_text(&rd->in, sl_json_get(v, "text"))); /* a real completion */
         beside_read(rd, v, message, choice);
         return;
     }

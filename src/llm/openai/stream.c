@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Streams of the OpenAI family to block deltas. A chunk says what is added, not where a block begins or ends: a block
- * ends where another kind of output begins in its choice, or with the choice's finish. */
+ * ends when another kind of output begins in its choice, or with the choice's finish. */
 #include "llm/core/errbody.h"
 #include "llm/core/lost.h"
 #include "llm/core/reading.h"
@@ -66,7 +66,7 @@ static void text_push(struct chunk *c, uint16_t choice, enum sl_block_kind kind,
     piece(c, choice, block, kind, text);
 }
 
-/* The block of the upstream's tool call `index`; started when it is new. */
+/* The block of the upstream's tool call `index`; a new one is started. */
 static int tool_block(struct chunk *c, uint16_t choice, uint16_t index, struct sl_str id, struct sl_str name)
 {
     struct sl_openai_stream *st = c->st;
@@ -102,7 +102,7 @@ static int tool_block(struct chunk *c, uint16_t choice, uint16_t index, struct s
     return block;
 }
 
-/* A piece of their text; some servers send the object itself. */
+/* A piece of the arguments' text; some servers send the object itself. */
 static struct sl_str arguments_get(struct chunk *c, uint16_t choice, struct sl_json_val function)
 {
     struct sl_json_val v = sl_json_get(function, "arguments");
@@ -134,7 +134,7 @@ static void tool_calls_push(struct chunk *c, uint16_t choice, struct sl_json_val
     }
 }
 
-/* Some hosts stream content as a list of parts, thoughts among them as lists themselves. */
+/* Some hosts stream content as a list of parts, in which thoughts are lists themselves. */
 static void parts_push(struct chunk *c, uint16_t choice, struct sl_json_val content)
 {
     if (!sl_json_is(content, SL_JSON_ARRAY)) {
@@ -152,7 +152,7 @@ static void parts_push(struct chunk *c, uint16_t choice, struct sl_json_val cont
     }
 }
 
-/* What a choice's delta may hold, and the choice itself: each found in one walk. */
+/* The members of a choice's delta, and of the choice itself: each is found in one walk. */
 enum {
     D_REASONING_CONTENT,
     D_REASONING,
@@ -178,12 +178,12 @@ enum { C_INDEX, C_DELTA, C_TEXT, C_FINISH, C_LOGPROBS, C_COUNT };
 static const struct sl_str choice_members[C_COUNT] = {
     [C_INDEX] = SL_STR_INIT("index"),
     [C_DELTA] = SL_STR_INIT("delta"),
-    [C_TEXT] = SL_STR_INIT("text"), /* of a genuine completion */
+    [C_TEXT] = SL_STR_INIT("text"), /* of a real completion */
     [C_FINISH] = SL_STR_INIT("finish_reason"),
     [C_LOGPROBS] = SL_STR_INIT("logprobs"),
 };
 
-/* What stands beside a choice's words: no other language that is written has a place for it. */
+/* The members beside a choice's content that no other language has a place for. */
 static uint32_t beside_lost(const struct sl_json_val *d, const struct sl_json_val *m)
 {
     return (sl_json_count(d[D_ANNOTATIONS]) ? SL_LOST_ANNOTATIONS : 0u) |
@@ -248,13 +248,13 @@ static void root_push(struct chunk *c, const struct sl_judgement *said)
     struct sl_json_val root = said->root, choices = said->choices;
     sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_CHUNK, .chunk = root });
     struct sl_str id = c->st->has_start ? SL_STR_NONE : sl_reading_text(&c->in, sl_json_get(root, "id"));
-    /* Azure's first chunk has neither choices nor an id, only what its filter found. */
+    /* Azure's first chunk has neither choices nor an id, only its filter's findings. */
     if (!c->st->has_start && (id.n || sl_json_count(choices))) {
         c->st->has_start = true;
         c->st->id_len = (uint8_t)SL_MIN(id.n, sizeof(c->st->id));
         memcpy(c->st->id, id.n ? id.p : "", c->st->id_len);
         int64_t created = -1;
-        SL_IGNORE(sl_json_int(sl_json_get(root, "created"), true, &created) < 0); /* not said */
+        SL_IGNORE(sl_json_int(sl_json_get(root, "created"), true, &created) < 0); /* not given */
         sl_reading_push(&c->in, &(struct sl_delta){ .kind = SL_DELTA_START,
                                                     .id = id,
                                                     .model = sl_reading_text(&c->in, sl_json_get(root, "model")),
@@ -263,7 +263,7 @@ static void root_push(struct chunk *c, const struct sl_judgement *said)
     for (struct sl_json_iter it = sl_json_each(choices); c->in.status == 0 && sl_json_next(&it);) {
         choice_push(c, it.val);
     }
-    if (c->st->has_finish) { /* what stands beside the choices comes with each chunk, or with the last */
+    if (c->st->has_finish) { /* members beside the choices come with each chunk, or with the last one */
         sl_reading_lose(&c->in, sl_openai_lost(root));
     }
     struct sl_usage usage;
@@ -273,7 +273,7 @@ static void root_push(struct chunk *c, const struct sl_judgement *said)
     }
 }
 
-/* A choice began, and it is not finished. */
+/* True: a choice has begun and has not finished. */
 static bool is_open(const struct sl_openai_stream *st)
 {
     for (size_t i = 0; i < SL_OPENAI_CHOICES_MAX; i++) {
@@ -294,7 +294,7 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
 {
     struct chunk c = { state, SL_READING_STREAM(sink, err), call->aliases };
     if (c.st->is_done || c.st->has_error) {
-        return 0; /* nothing counts behind the end */
+        return 0; /* bytes after the end do not count */
     }
     struct sl_json *doc = sink->doc;
     struct sl_judgement said;
@@ -315,7 +315,7 @@ int sl_openai_on_frame(void *state, const struct sl_call *call, const struct sl_
         break;
     case SL_SAID_GARBAGE:
         if (is_complete(c.st)) {
-            return 0; /* the answer is whole: what follows it takes nothing from it */
+            return 0; /* the answer is complete: later bytes do not change it */
         }
         return doc->fault ? sl_fail(err, SL_E_INVAL, "a chunk is not JSON: %s at offset %zu",
                                     sl_json_fault_text(doc->fault), doc->fault_offset)

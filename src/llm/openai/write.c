@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical replies and deltas in OpenAI's words. */
+/* Writes canonical replies and deltas in OpenAI's form. */
 #include "base/num.h"
 #include "json/write.h"
 #include "llm/openai/dialect.h"
@@ -11,7 +11,7 @@ static int64_t or_zero(int64_t v)
     return v < 0 ? 0 : v;
 }
 
-/* What was not said is null. */
+/* A count that is not known is null. */
 static void count_write(struct sl_jw *w, const char *key, int64_t n)
 {
     if (n < 0) {
@@ -59,7 +59,7 @@ static void tool_call_write(struct sl_jw *w, const struct sl_block *block)
     sl_jw_end(w);
 }
 
-/* One of message.thinking_blocks; in a stream (index >= 0) its text went as reasoning_content before. */
+/* Writes one of message.thinking_blocks. In a stream (index >= 0) its text was sent before, as reasoning_content. */
 static void thinking_block_write(struct sl_jw *w, int index, struct sl_str text, struct sl_str signature,
                                  struct sl_str redacted)
 {
@@ -79,7 +79,7 @@ static void thinking_block_write(struct sl_jw *w, int index, struct sl_str text,
     sl_jw_end(w);
 }
 
-/* All blocks of a kind as one string; null when there is none, unless `empty` asks for "". */
+/* Writes all blocks of a kind as one string; null when there is none, or "" if `empty` says so. */
 static void blocks_write(struct sl_jw *w, const struct sl_choice *choice, enum sl_block_kind kind, bool empty)
 {
     uint32_t n = 0;
@@ -125,7 +125,7 @@ static bool has_kind(const struct sl_choice *choice, enum sl_block_kind kind)
 
 /* --- whole replies --- */
 
-/* What a provider wants back with the next turn: its thinking, signed or closed. */
+/* Writes the thinking that a provider wants back with the next turn, signed or encrypted. */
 static void thinking_blocks_write(struct sl_jw *w, const struct sl_choice *choice)
 {
     bool has_any = false;
@@ -146,7 +146,7 @@ static void thinking_blocks_write(struct sl_jw *w, const struct sl_choice *choic
     }
 }
 
-/* A text's signature is the message's. */
+/* The text's signature becomes the message's. */
 static struct sl_str text_signature(const struct sl_choice *choice)
 {
     struct sl_str signature = SL_STR_NONE;
@@ -158,7 +158,7 @@ static struct sl_str text_signature(const struct sl_choice *choice)
     return signature;
 }
 
-/* The lists of all texts as one. */
+/* Joins the lists of all texts. */
 static void annotations_write(struct sl_jw *w, const struct sl_choice *choice)
 {
     bool has_any = false;
@@ -304,7 +304,7 @@ static void chunk_end(struct writer *wr)
     sl_buf_add_lit(wr->out, "\n\n");
 }
 
-/* A chunk of one choice up to where its delta (chat) or text (completions) is written. */
+/* Writes a chunk of one choice up to its delta (chat) or text (completions). */
 static void choice_begin(struct writer *wr, uint32_t choice)
 {
     chunk_begin(wr);
@@ -329,7 +329,7 @@ static void choice_end(struct writer *wr, enum sl_finish finish)
     chunk_end(wr);
 }
 
-/* The chunk that a choice begins with. */
+/* Writes a choice's first chunk. */
 static void role_write(struct writer *wr, uint32_t choice)
 {
     if (!is_chat(wr) || wr->chunks->choices[choice].has_role) {
@@ -364,7 +364,7 @@ static int tool_write(struct writer *wr, const struct sl_delta *d)
     return 0;
 }
 
-/* A block's end, to be given back with the next turn. */
+/* Writes the signature that ends a block; the client sends it back with the next turn. */
 static void signature_write(struct writer *wr, const struct sl_delta *d)
 {
     if (!is_chat(wr)) {
@@ -421,7 +421,7 @@ static void usage_chunk_write(struct writer *wr)
     sl_buf_add_lit(wr->out, "\n\n");
 }
 
-/* They come behind their text. */
+/* They come after their text. */
 static void logprobs_write(struct writer *wr, const struct sl_delta *d)
 {
     choice_begin(wr, d->choice);
@@ -441,7 +441,7 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
 {
     struct writer wr = { state, out, { 0 } };
     if (delta->kind == SL_DELTA_CHUNK || delta->kind == SL_DELTA_ALIVE || delta->kind == SL_DELTA_LOST) {
-        return 0; /* an upstream of this language is not translated; what is comes as blocks */
+        return 0; /* an upstream of this language is not translated, so everything comes as blocks */
     }
     sl_chunks_identify(wr.chunks, call, env, delta->kind == SL_DELTA_START ? delta : NULL);
     int r = 0;
@@ -483,9 +483,9 @@ int sl_openai_write_delta(void *state, const struct sl_call *call, const struct 
     case SL_DELTA_ALIVE:
     case SL_DELTA_CHUNK:
     case SL_DELTA_LOST:
-        break; /* above */
+        break; /* handled above */
     case SL_DELTA_ERROR:
-        wr.chunks->has_usage = false; /* it belongs to an answer that is complete */
+        wr.chunks->has_usage = false; /* usage belongs to a complete answer */
         sl_openai_write_error_event(delta->error, out);
         break;
     }

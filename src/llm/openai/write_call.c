@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A call for an upstream of OpenAI's language: the client's own bytes where it speaks that too, else a chat made of the
- * canonical call. */
+/* Writes a call for an upstream of OpenAI's language: the client's own bytes if it speaks that language too, else a
+ * chat made of the canonical call. */
 #include "llm/chat/chat.h"
 #include "llm/form/form.h"
 #include "llm/form/ids.h"
@@ -10,7 +10,7 @@
 #include "llm/openai/openai.h"
 #include "llm/openai/write_messages.h"
 
-#define STOPS_MAX 4 /* OpenAI takes no more */
+#define STOPS_MAX 4 /* OpenAI takes at most this many */
 
 static const struct sl_fate_row fates[] = {
     { "thinking", SL_FATE_OWN },
@@ -23,7 +23,7 @@ static const struct sl_fate_row fates[] = {
     { NULL, SL_FATE_NEVER },
 };
 
-/* A completion as a chat, of a client that speaks the same: nothing of it is strange up there. */
+/* For a completion that becomes a chat of a client with the same language: the upstream knows all its members. */
 static const struct sl_fate_row near_fates[] = {
     { "seed", SL_FATE_PASS },
     { "frequency_penalty", SL_FATE_PASS },
@@ -40,7 +40,7 @@ static const struct sl_fate_row near_fates[] = {
 
 /* --- form --- */
 
-/* What OpenAI refuses, and other languages allow. */
+/* The schemas that OpenAI takes; other languages allow more. */
 static const struct sl_schema_rules input = { .takes = SL_SCHEMA_ALL, .needs_object = true, .is_shallow = true };
 static const struct sl_form_rules form_rules = {
     .label = "OpenAI",
@@ -145,7 +145,7 @@ struct sl_str sl_openai_effort(const struct sl_chat *chat)
     struct sl_json_val thinking = sl_chat_member(chat, "thinking"), type = sl_json_get(thinking, "type");
     int64_t budget = -1;
     struct sl_str effort = chat->effort;
-    SL_IGNORE(sl_json_int(sl_json_get(thinking, "budget_tokens"), true, &budget) < 0); /* not said */
+    SL_IGNORE(sl_json_int(sl_json_get(thinking, "budget_tokens"), true, &budget) < 0); /* not given */
     if (sl_json_str_eq(type, SL_STR("disabled"))) {
         effort = SL_STR("none");
     } else if (!effort.p && sl_json_str_eq(type, SL_STR("enabled"))) {
@@ -154,7 +154,7 @@ struct sl_str sl_openai_effort(const struct sl_chat *chat)
     return effort;
 }
 
-/* How much is the model's own matter where it reasons; one that does not has no use for it. */
+/* A model that reasons decides how much; one that does not reason gets no effort. */
 static void effort_write(const struct sl_chat *chat, const struct sl_model *model, struct sl_body *body)
 {
     struct sl_str effort = sl_openai_effort(chat);
@@ -304,7 +304,7 @@ static int translate(const struct sl_call *call, const struct sl_target *target,
     return r < 0 || !host ? r : sl_host_mend(host, call, target, env, arena, io_req, ret_error);
 }
 
-/* Does the client's own body go up? */
+/* True: the client's own body goes up. */
 static bool is_same_call(const struct sl_call *call, const struct sl_target *target)
 {
     bool is_as_chat = call->type == SL_LLM_COMPLETIONS &&

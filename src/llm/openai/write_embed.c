@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The canonical embeddings call to OpenAI's. */
+/* Writes the canonical embeddings call in OpenAI's form. */
 #include "llm/chat/embed.h"
 #include "llm/openai/openai.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical messages to OpenAI's. */
+/* Writes canonical messages in OpenAI's form. */
 #include "llm/openai/write_messages.h"
 
 #include "base/base64.h"
@@ -10,7 +10,7 @@ struct writer {
     struct sl_arena *arena;
     struct sl_body *body;
     struct sl_llm_error *error;
-    bool gives_thoughts; /* reasoning goes back with an assistant's words */
+    bool gives_thoughts; /* reasoning goes up beside an assistant's text */
 };
 
 static struct sl_jw *jw(struct writer *wr)
@@ -57,7 +57,7 @@ static int image_write(struct writer *wr, const struct sl_part *part)
     return r;
 }
 
-/* A file of plain text goes as its text. */
+/* A file of plain text becomes a text. */
 static int text_file_write(struct writer *wr, const struct sl_media *media)
 {
     struct sl_str text = sl_base64_decode(media->base64, wr->arena);
@@ -111,7 +111,7 @@ static int audio_write(struct writer *wr, const struct sl_part *part)
 
 /* --- one message --- */
 
-/* Parts that stand in `content`; the others have members of their own. */
+/* True: a part of `content`; other parts have members of their own. */
 static bool is_content(const struct sl_part *part)
 {
     return part->kind != SL_PART_THINKING && part->kind != SL_PART_TOOL_CALL && part->kind != SL_PART_REFUSAL;
@@ -164,7 +164,7 @@ static int content_write(struct writer *wr, const struct sl_message *message)
     return r;
 }
 
-/* What a tool gave, all texts in one; a failure is told in it. */
+/* Writes a tool's result, all its texts as one; a failure is noted in it. */
 static int result_write(struct writer *wr, const struct sl_message *message)
 {
     struct sl_buf *buf = &wr->body->buf;

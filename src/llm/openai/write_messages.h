@@ -6,7 +6,7 @@
 
 struct sl_openai_host;
 
-/* The member `messages` of a chat. `host` may be NULL: it has nothing otherwise. */
+/* Writes the member `messages` of a chat. `host` may be NULL: it has no differences. */
 SL_MUST int sl_openai_messages_write(const struct sl_call *call, const struct sl_chat *chat,
                                      const struct sl_openai_host *host, struct sl_arena *arena, struct sl_body *body,
                                      struct sl_llm_error *ret_error);
