@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a text is from: Converse's words for it and Anthropic's, which say the same. */
+/* Citations in Converse's form and in Anthropic's, which have the same content. */
 #include "llm/bedrock/citations.h"
 
 #include "llm/core/lost.h"
 
-/* A place in what the call brought: three words each, in both languages. */
+/* A kind of place in a document of the call: three members, named differently in the two languages. */
 static const struct place {
     const char *location, *index, *start, *end;         /* Converse's */
     const char *type, *own_index, *own_start, *own_end; /* Anthropic's */
@@ -32,10 +32,10 @@ static void text_write(struct sl_jw *w, const char *key, struct sl_json_val v, s
 
 /* --- read --- */
 
-/* Search results say it in `source`; the others are places in documents of the call. */
+/* Search results have their address in `source`; other kinds are places in documents of the call. */
 static const struct sl_source_paths paths = { { "location.web.url", "source" }, { "title" } };
 
-/* The pieces of the source as one text. */
+/* Writes the pieces of the source as one text. */
 static void cited_text_write(struct sl_jw *w, struct sl_json_val content)
 {
     sl_jw_key(w, "cited_text");
@@ -134,7 +134,7 @@ static void place_write(struct sl_jw *w, const struct place *place, struct sl_js
     sl_jw_end(w);
 }
 
-/* A member that is there and a text. */
+/* Writes a member if it is there and a text. */
 static void known_write(struct sl_jw *w, const char *key, struct sl_json_val v)
 {
     if (sl_json_is(v, SL_JSON_STRING)) {
@@ -142,7 +142,7 @@ static void known_write(struct sl_jw *w, const char *key, struct sl_json_val v)
     }
 }
 
-/* The members of one in Anthropic's words, into the object that is open. */
+/* Writes the members of a citation in Anthropic's form into the object that is open. */
 static void quote_write(struct sl_jw *w, struct sl_json_val v)
 {
     struct sl_json_val type = sl_json_get(v, "type"), text = sl_json_get(v, "cited_text");

@@ -4,11 +4,11 @@
 
 #include "llm/core/sources.h"
 
-/* As sl_anthropic_citations_read, of citationsContent and of a stream's `citation`. */
+/* As sl_anthropic_citations_read, for citationsContent and for a stream's `citation`. */
 void sl_bedrock_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,
                                struct sl_cited *ret);
 
-/* Over what a block or a delta has: its quotes, else its annotations. Ended by sl_bedrock_citations_done. */
+/* Walks over the quotes of a block or a delta, or else its annotations. End it with sl_bedrock_citations_done. */
 struct sl_bedrock_citations {
     bool has_quotes;
     struct sl_json doc;
@@ -20,7 +20,7 @@ struct sl_bedrock_citations {
 void sl_bedrock_citations_begin(struct sl_bedrock_citations *citations, struct sl_str annotations,
                                 struct sl_str quotes);
 bool sl_bedrock_citations_next(struct sl_bedrock_citations *citations);
-/* The members of the one that is next, into the object that is open. */
+/* Writes the members of the current one into the object that is open. */
 void sl_bedrock_citation_write(const struct sl_bedrock_citations *citations, struct sl_jw *w);
 void sl_bedrock_citations_done(struct sl_bedrock_citations *citations);
 

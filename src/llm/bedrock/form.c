@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Converse refuses for its form; what each model can do is in data/models. */
+/* What Converse refuses for its form; data/models says what each model can do. */
 #include "llm/bedrock/bedrock.h"
 #include "llm/form/schema.h"
 
@@ -16,7 +16,7 @@ static const struct sl_form_media media = { .images = images, .files = files, .i
 
 static const struct sl_schema_rules input = { .takes = SL_SCHEMA_ALL, .needs_object = true, .is_shallow = true };
 
-/* Structured output is Claude's. */
+/* Only Claude has structured output. */
 static const char *const formats[] = { "date-time", "time", "date", "duration", "email", "hostname",
                                        "uri",       "ipv4", "ipv6", "uuid",     NULL };
 static const struct sl_schema_rules answer = {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* InvokeModel, whose bodies are the models' own: embeddings, and the completions of models from before Converse. */
+/* InvokeModel, whose bodies have each model's own form: embeddings, and completions of models that are older than
+ * Converse. */
 #include "llm/bedrock/bedrock.h"
 #include "llm/core/reading.h"
 #include "base/num.h"
 #include "llm/chat/embed.h"
 
-#define TEXTS_MAX       96 /* of one call to Cohere's */
+#define TEXTS_MAX       96 /* of one call to Cohere's models */
 #define CLAUDE_ROOM     8191
 #define CLAUDE_FALLBACK 200
 
@@ -18,7 +19,7 @@ static const struct sl_fate_row fates[] = {
     { NULL, SL_FATE_NEVER },
 };
 
-/* Where MLflow's 0 to 2 is the model's 0 to 1, and the like. */
+/* Converts the scale, for example from MLflow's 0 to 2 to the model's 0 to 1. */
 static void temperature_write(const struct sl_call *call, const struct sl_chat *chat, double factor,
                               struct sl_body *body)
 {
@@ -168,15 +169,15 @@ int sl_bedrock_complete_write(const struct sl_call *call, const struct sl_target
     return sl_body_finish(&body, arena, io_req);
 }
 
-/* Where each model has its list, a text in it, and why it ended. */
+/* Where each kind of reply has its list, a text in the list, and the finish reason. */
 static const struct shape {
     const char *list, *text, *reason;
-    bool is_silent; /* MLflow tells no reason of it */
+    bool is_silent; /* on MLflow's paths it has no finish reason */
 } shapes[] = {
     { "results", "outputText", "completionReason", true },
     { "completions", "data.text", "finishReason.reason", true },
     { "generations", "text", "finish_reason", false },
-    { NULL, "completion", "stop_reason", false }, /* itself */
+    { NULL, "completion", "stop_reason", false }, /* the root itself */
 };
 
 static enum sl_finish finish_of(struct sl_str word)
@@ -338,8 +339,8 @@ static int embed_write(const struct sl_call *call, const struct sl_target *targe
     return sl_body_finish(&body, arena, io_req);
 }
 
-/* Titan: {"embedding": […], "inputTextTokenCount"}; Cohere: {"embeddings": [[…]]} or {"embeddings": {"float": [[…]]}}.
- */
+/* Titan: {"embedding": […], "inputTextTokenCount"}; Cohere: {"embeddings": [[…]]} or {"embeddings": {"float":
+ * [[…]]}}. */
 static int embed_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
                        struct sl_reply *ret_reply, struct sl_err *err)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The language of Converse, and what a model's name says. */
+/* The language of Converse, and what a model's name shows. */
 #include "llm/bedrock/bedrock.h"
 
 #include "llm/bedrock/pass.h"
@@ -14,7 +14,7 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error)
 {
-    (void)ask_usage; /* it is always told */
+    (void)ask_usage; /* streams always have usage */
     const struct sl_bedrock_conf *conf = target->conf;
     if (sl_target_speaks(target, call->type, call->language)) {
         io_req->target = conf->targets[call->is_stream ? SL_BEDROCK_STREAM : SL_BEDROCK_CONVERSE];
@@ -59,7 +59,7 @@ const struct sl_language sl_language_bedrock = {
 
 static const struct sl_manners manners = { .refusal_status = 400, .limit_names_wait = true };
 
-/* Amazon's ids have a colon, and its ARNs slashes, too: "arn:…:inference-profile/us.a.b-v1:0" is "us.a.b-v1-0". */
+/* Amazon's ids have a colon, and its ARNs also slashes: "arn:…:inference-profile/us.a.b-v1:0" becomes "us.a.b-v1-0". */
 static struct sl_str route_name(struct sl_str model, struct sl_arena *arena)
 {
     size_t from = 0;
@@ -110,7 +110,7 @@ static const struct {
     { "openai.gpt-oss", SL_BEDROCK_GPT }, { "meta.", SL_BEDROCK_OTHER },      { "deepseek.", SL_BEDROCK_OTHER },
 };
 
-/* Models of text from before Converse, whose completions MLflow knows. */
+/* Text models that are older than Converse; MLflow knows their completions. */
 static bool is_old(struct sl_str name)
 {
     static const char *const names[] = { "amazon.titan-text",       "cohere.command-text",
@@ -125,7 +125,7 @@ static bool is_old(struct sl_str name)
     return false;
 }
 
-/* "us.anthropic.claude-…", "arn:…/us.anthropic.claude-…": from the vendor on. */
+/* "us.anthropic.claude-…", "arn:…/us.anthropic.claude-…": the name from the vendor on. */
 static struct sl_str name_of(struct sl_str model, enum sl_bedrock_family *ret_family)
 {
     for (size_t i = 0; i < SL_ARRAY_LEN(vendors); i++) {
@@ -159,7 +159,7 @@ int sl_bedrock_prepare(struct sl_arena *arena, struct sl_bedrock_conf *conf, str
     struct sl_str name = name_of(target->model, &conf->family), model = sl_percent_encode(target->model, arena);
     int r = model.p ? 0 : SL_E_NOMEM;
     conf->is_old = is_old(name);
-    bool is_told = conf->family != SL_BEDROCK_OTHER; /* an ARN may not tell the model: any kind is possible */
+    bool is_told = conf->family != SL_BEDROCK_OTHER; /* an ARN may not show the model: then any kind is possible */
     if (is_told && is_embedding(name)) {
         target->languages[SL_LLM_CHAT] = target->languages[SL_LLM_COMPLETIONS] = NULL;
     } else if (is_told) {

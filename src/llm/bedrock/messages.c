@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical messages to Converse's blocks. */
+/* Writes canonical messages as Converse's blocks. */
 #include "llm/bedrock/bedrock.h"
 #include "llm/form/form.h"
 #include "llm/form/shape.h"
@@ -9,7 +9,7 @@ static struct sl_jw *jw(struct sl_bedrock_builder *b)
     return &b->body->w;
 }
 
-/* {"KIND": { … and its end. */
+/* Write {"KIND": { … and its end. */
 static void block_begin(struct sl_bedrock_builder *b, const char *kind)
 {
     sl_jw_object(jw(b));
@@ -48,7 +48,7 @@ static void text_write(struct sl_bedrock_builder *b, struct sl_str text)
 
 /* --- media --- */
 
-/* Types and names' endings, by Converse's word. */
+/* Media types and endings of names, by Converse's word. */
 static const struct format {
     const char *word, *type, *ending;
     bool is_image;
@@ -66,7 +66,7 @@ static const struct format {
     { "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ".xlsx", false },
     { "html", "text/html", ".html", false },
     { "md", "text/markdown", ".md", false },
-    { "txt", "text/plain", ".txt", false }, /* last: what any other text is */
+    { "txt", "text/plain", ".txt", false }, /* the last one: for any other text */
 };
 
 static const struct format *format_of(const struct sl_media *media, struct sl_str s3)
@@ -89,7 +89,8 @@ const char *sl_bedrock_type_of(struct sl_json_val word, bool is_image)
     return NULL;
 }
 
-/* Letters, digits, single blanks, hyphens, parentheses and brackets; no two documents have the same. */
+/* The name may have letters, digits, single blanks, hyphens, parentheses and brackets; no two documents may have the
+ * same. */
 static struct sl_str document_name(struct sl_bedrock_builder *b, struct sl_str raw)
 {
     static char there;
@@ -110,7 +111,7 @@ static struct sl_str document_name(struct sl_bedrock_builder *b, struct sl_str r
     }
     struct sl_str stem = sl_str_trim(sl_str_make(p, n)), name = stem;
     stem = stem.n ? stem : SL_STR("document");
-    b->n_names = SL_MAX(b->n_names, b->n_documents); /* it only grows: names that are taken are passed over once */
+    b->n_names = SL_MAX(b->n_names, b->n_documents); /* it only grows, so a name that is taken is tried only once */
     int r = name.n ? sl_map_put(&b->names, name, &there) : SL_E_EXISTS;
     while (r == SL_E_EXISTS) {
         name = sl_arena_printf(b->arena, "%.*s %u", SL_STR_ARG(stem), b->n_names++);
@@ -124,7 +125,7 @@ bool sl_bedrock_cites(const struct sl_bedrock_builder *b)
     return b->conf->family == SL_BEDROCK_CLAUDE;
 }
 
-/* What to know of a document, and that it is to be cited. */
+/* Writes a document's context, and that it is to be cited. */
 static void notes_write(struct sl_bedrock_builder *b, struct sl_str context, bool cites)
 {
     if (context.p) {
@@ -145,7 +146,7 @@ static void pieces_write(struct sl_bedrock_builder *b, struct sl_json_val conten
     sl_jw_end(jw(b));
 }
 
-/* Only what is to be cited, or explained, needs to be more than its text. */
+/* True: the document is to be cited, or has a context; else its text is enough. */
 static bool is_cited(const struct sl_bedrock_builder *b, const struct sl_part *part)
 {
     bool is_more = part->kind == SL_PART_TEXT && part->found && (part->found->cites || part->found->context.p);
@@ -358,7 +359,7 @@ static int turn_write(void *builder, uint32_t *io_i)
         (*io_i)++;
     } while (r == 0 && *io_i < b->chat->n_messages && b->chat->messages[*io_i].is_joined);
     if (b->n_documents > n_documents && !has_words) {
-        text_write(b, SL_STR("\"(document)\"")); /* none goes without a text beside it */
+        text_write(b, SL_STR("\"(document)\"")); /* a document needs a text beside it */
     }
     sl_jw_end(jw(b));
     sl_jw_end(jw(b));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is noted of Converse's bytes as they go by untouched. Most frames are pieces of content: they are known by their
- * first header, and not read. */
+/* What is noted about Converse's bytes as they pass untouched. Most frames are pieces of content: their first header
+ * shows this, and they are not parsed. */
 #include "llm/bedrock/pass.h"
 
 #include "llm/bedrock/bedrock.h"
@@ -31,9 +31,9 @@ static void error_note(struct sl_pass_state *state, const struct sl_aws_event *f
     state->error_type = error.type;
 }
 
-#define PRELUDE 12 /* of a frame, before its headers */
+#define PRELUDE 12 /* bytes of a frame before its headers */
 
-/* The header that AWS puts first, with a word of one byte's length that begins so. */
+/* True: the frame's first header, in the form that AWS writes, names a piece of content. */
 static bool is_piece(struct sl_str frame)
 {
     static const struct sl_str name = SL_STR_INIT("\x0b:event-type\x07"), word = SL_STR_INIT("contentBlock");
@@ -57,7 +57,7 @@ enum sl_pass sl_bedrock_pass_event(struct sl_pass_state *state, struct sl_str ev
         state->is_done = state->has_finish;
         if (sl_json_parse(scratch, frame.payload) == 0) {
             struct sl_json_val usage = sl_json_get(sl_json_root(scratch), "usage");
-            SL_IGNORE(sl_bedrock_read_usage(usage, &state->usage) < 0); /* one that counts nothing */
+            SL_IGNORE(sl_bedrock_read_usage(usage, &state->usage) < 0); /* it may have no counts */
         }
     }
     return SL_PASS_FORWARD;

@@ -6,7 +6,7 @@
 #include "llm/core/incoming.h"
 #include "llm/core/llm.h"
 
-/* The path names the route, and says whether a stream is asked for. */
+/* The path names the route, and says whether the client wants a stream. */
 int sl_bedrock_read_call(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
                          struct sl_call *ret_call, struct sl_llm_error *ret_error)
 {
@@ -14,7 +14,7 @@ int sl_bedrock_read_call(const struct sl_incoming *in, struct sl_json *doc, stru
     int r = sl_incoming_pick(in, doc, arena, NULL, 0, ret_error);
     if (r == 0) {
         call.is_stream = sl_str_has_suffix(in->path, SL_STR("/converse-stream"));
-        call.wants_usage = true; /* its streams always tell it */
+        call.wants_usage = true; /* its streams always have usage */
         sl_json_edits_init(&call.edits, arena);
         *ret_call = call;
     }
@@ -55,8 +55,8 @@ static int config_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return r < 0 ? r : sl_chat_stops(rd, sl_json_get(v, "stopSequences"));
 }
 
-/* The models' words for what Converse has none for: those that others know too are read, the rest becomes members, of
- * which a provider takes what it has. */
+/* Reads the models' own members, which Converse does not have: those that other providers know too are read, the others
+ * become members of the call, and each provider takes those that it has. */
 static int fields_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     struct sl_chat *chat = rd->chat;
@@ -90,7 +90,7 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     struct sl_json_val spec = sl_json_get(v, "toolSpec"), own = sl_json_get(v, "systemTool");
     struct sl_json_val schema = sl_json_at(spec, "inputSchema.json"), strict = sl_json_get(spec, "strict");
     if (sl_json_is_present(own)) {
-        tool->type = SL_STR("systemTool"); /* one of Bedrock's: refused by whoever does not know it */
+        tool->type = SL_STR("systemTool"); /* a tool of Bedrock: providers that do not know it refuse it */
         return 0;
     }
     tool->name = sl_chat_raw_text(spec, "name");
@@ -163,7 +163,7 @@ static int tools_read(struct sl_chat_reader *rd, struct sl_json_val v)
 
 #define SCHEMA_PATH "outputConfig.textFormat.structure.jsonSchema.schema"
 
-/* The schema travels as a text. The call is read again with the schema itself in its place. */
+/* The schema comes as a text. The call is parsed again with the schema itself in its place. */
 static int schema_open(struct sl_chat_reader *rd, struct sl_json_val *io_root)
 {
     struct sl_json_val v = sl_json_at(*io_root, SCHEMA_PATH);
@@ -218,7 +218,7 @@ static int output_read(struct sl_chat_reader *rd, struct sl_json_val v)
 
 /* --- all --- */
 
-/* What would leave an answer without the care that the caller asked for, or without its question. */
+/* Refuses members without which the answer would lack the protection that the caller wants, or its question. */
 static int only_bedrocks(struct sl_chat_reader *rd, const struct sl_json_val found[K_COUNT])
 {
     if (!sl_json_says_nothing(found[K_GUARDRAIL])) {

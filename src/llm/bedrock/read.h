@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client's Converse request to the canonical call. */
+/* Reads a client's Converse request to the canonical call. */
 #ifndef SL_LLM_BEDROCK_READ_H
 #define SL_LLM_BEDROCK_READ_H
 

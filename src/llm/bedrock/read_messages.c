@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Converse's turns to canonical messages. A block is an object with one member, its kind. A user's turn may hold
- * results of tools: each becomes a message of its own, where it stands. */
+/* Reads Converse's turns to canonical messages. A block is an object with one member, its kind. A user's turn may have
+ * results of tools: each becomes a message of its own, at its place. */
 #include "llm/bedrock/read_messages.h"
 
 #include "base/base64.h"
@@ -39,7 +39,7 @@ static int cited_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl
     return sl_chat_texts_join(rd, sl_json_is_present(content) ? content : v, NULL, 0, "", &part->text);
 }
 
-/* A tool's result that is JSON is its text elsewhere. */
+/* A tool's result that is JSON becomes a text. */
 static int json_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_str text = sl_chat_json_text(rd, v);
@@ -116,7 +116,7 @@ static int image_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl
     return r < 0 ? r : bytes_read(rd, sl_json_get(v, "source"), part->media);
 }
 
-/* "report" of the format pdf is report.pdf elsewhere. */
+/* The name "report" with the format pdf becomes report.pdf. */
 static int document_name(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_media *media)
 {
     struct sl_str name = sl_chat_raw_text(v, "name"), format = sl_chat_raw_text(v, "format");
@@ -173,13 +173,13 @@ static int video_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl
     return sl_chat_fault(rd, v, "the provider of this route takes no video");
 }
 
-/* What a guardrail is to look at: elsewhere a text or an image as any other, and the mark is left out. */
+/* Content that a guardrail is to check becomes an ordinary text or image, and the mark is left out. */
 static int guard_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_json_val text = sl_json_at(v, "text.text"), image = sl_json_get(v, "image");
     const struct sl_chat *chat = rd->chat;
     if (chat->n_members == 0 || !sl_str_eq_c(chat->members[chat->n_members - 1].name, "guardContent")) {
-        sl_chat_member_add(rd, SL_STR("guardContent"), v); /* once: nothing else is added by then */
+        sl_chat_member_add(rd, SL_STR("guardContent"), v); /* once: no other member was added before */
     }
     if (sl_json_is(image, SL_JSON_OBJECT)) {
         return image_read(rd, image, part);
@@ -190,7 +190,7 @@ static int guard_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl
 
 /* --- blocks --- */
 
-/* Who may say which block. */
+/* Which role may have which block. */
 #define OF_USER      1u
 #define OF_ASSISTANT 2u
 #define OF_RESULT    4u
@@ -241,7 +241,7 @@ static bool is_kind(const struct sl_json_iter *block, const char *kind)
     return sl_json_str_eq(block->key, sl_str_c(kind));
 }
 
-/* Blocks that become parts of one message. */
+/* Reads blocks that become parts of one message. */
 static int parts_read(struct sl_chat_reader *rd, struct sl_json_val list, unsigned of, struct sl_message *message)
 {
     if (!sl_json_is(list, SL_JSON_ARRAY)) {
@@ -288,7 +288,7 @@ static int result_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return parts_read(rd, content, OF_RESULT, message);
 }
 
-/* Results and what stands between them, in their order. */
+/* Reads results and the blocks between them, in their order. */
 static int user_read(struct sl_chat_reader *rd, struct sl_json_val content)
 {
     struct sl_part *parts = SL_ARENA_ARRAY(rd->arena, struct sl_part, sl_json_count(content) + 1);
@@ -338,7 +338,7 @@ static int turn_read(struct sl_chat_reader *rd, struct sl_json_val v)
                          "the role must be user or assistant; instructions go into 'system'");
 }
 
-/* Messages that the turns become at most. */
+/* The most messages that the turns can become. */
 static size_t room_of(struct sl_json_val messages)
 {
     size_t n = 1;

@@ -4,10 +4,10 @@
 
 #include "llm/chat/reader.h"
 
-/* The values of `system` and `messages`: one list, the system's texts first. What only Bedrock can do with a block
- * becomes a member of the call, for which there is room. */
+/* Reads the values of `system` and `messages` to one list, with the system's texts first. A feature that only Bedrock
+ * has becomes a member of the call; there is room for it. */
 SL_MUST int sl_bedrock_messages_read(struct sl_chat_reader *rd, struct sl_json_val system, struct sl_json_val messages);
-/* A mark that what stands before it is to be cached, as other languages say it. */
+/* Reads a cache point, which marks what stands before it, to the form of other languages. */
 SL_MUST int sl_bedrock_cache_point_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_str *ret);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole replies of Converse and InvokeModel to canonical ones, and what exceptions say. */
+/* Reads whole replies of Converse and InvokeModel to canonical ones, and exceptions. */
 #include "llm/bedrock/bedrock.h"
 #include "llm/form/ids.h"
 
@@ -38,7 +38,7 @@ void sl_bedrock_usage_read(struct sl_json_val v, struct sl_usage *ret)
     ret->output = sl_count_get(v, "outputTokens");
     ret->cached_input = sl_count_get(v, "cacheReadInputTokens");
     ret->cache_creation = sl_count_get(v, "cacheWriteInputTokens");
-    if (fresh >= 0) { /* what was read from and written to the cache is not part of it */
+    if (fresh >= 0) { /* it does not include what was read from and written to the cache */
         ret->input = fresh + SL_MAX(ret->cached_input, (int64_t)0) + SL_MAX(ret->cache_creation, (int64_t)0);
     }
 }
@@ -82,7 +82,7 @@ static void tool_read(struct reader *rd, struct sl_json_val v, struct sl_str rep
     choice->blocks[choice->n_blocks++] = block;
 }
 
-/* Texts that say where they are from. Each is a block; there is room for as many as there are members. */
+/* Reads texts with citations. Each becomes a block; there is room for as many blocks as there are members. */
 static void cited_read(struct reader *rd, struct sl_json_val v, struct sl_choice *choice)
 {
     struct sl_buf buf = SL_BUF_INIT(1u << 30);
@@ -194,7 +194,7 @@ int sl_bedrock_on_reply(const struct sl_call *call, const struct sl_env *env, st
 static const struct exception {
     const char *name;
     int status;              /* inside a stream */
-    enum sl_error_type type; /* NONE: as the status says */
+    enum sl_error_type type; /* NONE: the status decides */
 } exceptions[] = {
     { "ThrottlingException", 429, SL_ERR_PROVIDER_RATE_LIMITED },
     { "ServiceQuotaExceededException", 429, SL_ERR_PROVIDER_RATE_LIMITED },
@@ -208,7 +208,7 @@ static const struct exception {
     { "ResourceNotFoundException", 404, SL_ERR_NONE },
     { "ModelTimeoutException", 408, SL_ERR_NONE },
     { "ModelErrorException", 424, SL_ERR_NONE },
-    { "ModelError", 424, SL_ERR_NONE }, /* these without "Exception" are SageMaker's */
+    { "ModelError", 424, SL_ERR_NONE }, /* names without "Exception" are SageMaker's */
     { "ModelStreamError", 424, SL_ERR_NONE },
     { "ValidationError", 400, SL_ERR_NONE },
     { "InternalStreamFailure", 500, SL_ERR_NONE },
@@ -218,7 +218,7 @@ static const struct exception {
     { "ServiceUnavailableException", 503, SL_ERR_NONE },
 };
 
-/* "com.amazon#ThrottlingException:http://…": what stands between. */
+/* "com.amazon#ThrottlingException:http://…": the name between '#' and ':'. */
 static struct sl_str name_of(struct sl_str text)
 {
     ptrdiff_t colon = sl_str_find_char(text, ':', 0);
@@ -239,7 +239,7 @@ static bool is_too_long(struct sl_str message)
     return false;
 }
 
-/* What the body says beyond its message. */
+/* Reads the other members of the body, beside its message. */
 static int original_status(struct sl_str body, struct sl_arena *arena, struct sl_str *io_name)
 {
     struct sl_json_limits limits = { .depth = 16, .tokens = 256 };
@@ -250,9 +250,9 @@ static int original_status(struct sl_str body, struct sl_arena *arena, struct sl
         struct sl_json_val root = sl_json_root(&doc), lower = sl_json_get(root, "originalStatusCode");
         struct sl_json_val type = sl_json_get(root, "__type");
         SL_IGNORE(sl_json_int(sl_json_is_present(lower) ? lower : sl_json_get(root, "OriginalStatusCode"), true,
-                              &status) < 0); /* 0: not said */
+                              &status) < 0); /* 0: not given */
         if (!io_name->n && sl_json_is(type, SL_JSON_STRING)) {
-            SL_IGNORE(sl_json_text(type, arena, io_name) < 0); /* no memory for what is nice to have */
+            SL_IGNORE(sl_json_text(type, arena, io_name) < 0); /* without memory there is no name */
         }
     }
     sl_json_done(&doc);

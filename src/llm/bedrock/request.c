@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical chats to Converse: all but the messages themselves. */
+/* Writes canonical chats for Converse, except for the messages themselves. */
 #include "llm/bedrock/bedrock.h"
 #include "llm/form/form.h"
 #include "llm/form/refuse.h"
 #include "llm/form/shape.h"
 
 #define BUDGET_MIN               1024 /* Claude's */
-#define ROOM                     8192 /* beside a budget, where the caller does not say */
+#define ROOM                     8192 /* beside a budget, when the caller gives none */
 #define MAX_TOKENS_OF_COMPLETION 16   /* OpenAI's default */
 #define METADATA_MAX             16
 #define METADATA_TEXT_MAX        256
 
 static const struct sl_fate_row fates[] = {
-    /* Converse's own words, for clients that add them */
+    /* Converse's own members, for clients that add them */
     { "guardrailConfig", SL_FATE_PASS },
     { "performanceConfig", SL_FATE_PASS },
     { "promptVariables", SL_FATE_PASS },
@@ -27,7 +27,7 @@ static const struct sl_fate_row fates[] = {
     { SL_CHAT_CITES, SL_FATE_OWN },
     { SL_CHAT_CONTEXT, SL_FATE_OWN },
     { "modalities", SL_FATE_OWN },
-    /* these would change what the answer is */
+    /* without these the answer would be another one */
     { "logprobs", SL_FATE_REFUSE },
     { "top_logprobs", SL_FATE_REFUSE },
     { "audio", SL_FATE_REFUSE },
@@ -92,7 +92,7 @@ static void tool_write(struct sl_bedrock_builder *b, const struct sl_tool *tool)
     sl_bedrock_cache_point_write(b, tool->cache_control);
 }
 
-/* A history with calls is refused without tools: those that were called are named, each once. */
+/* A history with calls is refused without tools: so the tools that were called are listed, each once. */
 static int history_tools_write(struct sl_bedrock_builder *b)
 {
     static char there;
@@ -137,7 +137,7 @@ static int tools_write(struct sl_bedrock_builder *b)
         sl_body_leave_out(b->body, SL_STR("parallel_tool_calls"));
     }
     if (is_none && is_history && has_any) {
-        sl_body_leave_out(b->body, SL_STR("tool_choice")); /* it cannot be said: the tools must be there */
+        sl_body_leave_out(b->body, SL_STR("tool_choice")); /* this cannot be expressed: the tools must be there */
     }
     if (!b->has_answer_tool && (!has_any || is_none) && !is_history) {
         return 0;
@@ -176,7 +176,7 @@ static void own_thinking(const struct sl_bedrock_builder *b, struct sl_form_ask 
     if (b->conf->family == SL_BEDROCK_CLAUDE && (is_enabled || is_off || sl_json_str_eq(type, SL_STR("adaptive")))) {
         ask->own_name = "thinking";
         ask->own = is_enabled ? SL_REASONING_BUDGET : is_off ? SL_REASONING_OFF : SL_REASONING_ADAPTIVE;
-        SL_IGNORE(sl_json_int(sl_json_get(own, "budget_tokens"), true, &ask->own_budget) < 0); /* -1: not said */
+        SL_IGNORE(sl_json_int(sl_json_get(own, "budget_tokens"), true, &ask->own_budget) < 0); /* -1: not given */
     } else if (sl_json_is_present(own)) {
         sl_body_leave_out(b->body, SL_STR("thinking"));
     }
@@ -196,14 +196,14 @@ static int params_settle(struct sl_bedrock_builder *b, struct sl_form *form)
     own_thinking(b, &ask);
     int r = sl_form_params(form, chat, &ask, &b->params);
     if (r == 0 && chat->max_tokens < 0 && b->params.reasoning != SL_REASONING_BUDGET) {
-        /* The model's own, except for a completion of OpenAI's. */
+        /* The default is the model's own, except for a completion of OpenAI's. */
         bool is_short = b->call->type == SL_LLM_COMPLETIONS && !b->call->manners->checks_as_mlflow;
         b->params.max_tokens = is_short ? MAX_TOKENS_OF_COMPLETION : -1;
     }
     return r;
 }
 
-/* Older models answer in a form by a forced tool; where the caller has tools of its own, none can be forced. */
+/* Older models give structured answers by a forced tool. When the caller has tools of its own, none can be forced. */
 static void format_settle(struct sl_bedrock_builder *b)
 {
     if (b->chat->format != SL_ANSWER_SCHEMA || (b->model->can & SL_MODEL_SCHEMA)) {
@@ -328,7 +328,7 @@ static void top_k_write(struct extras *x)
     }
 }
 
-/* The caller's own members win: what they say is not said twice. */
+/* The caller's own members win: a member that it sends is not written again. */
 static void extras_write(struct sl_bedrock_builder *b)
 {
     struct extras x = { b, false };
@@ -387,7 +387,7 @@ static int format_write(struct sl_bedrock_builder *b)
     return 0;
 }
 
-/* A map of short texts, or nothing. */
+/* True: a map of short texts, or nothing. */
 static bool metadata_fits(struct sl_json_val metadata)
 {
     bool fits = sl_json_is(metadata, SL_JSON_OBJECT) && sl_json_count(metadata) <= METADATA_MAX;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ConverseStream's events to deltas. One block is open at a time; only a tool's begins with an event of its own.
+/* Reads events of ConverseStream to deltas. One block is open at a time; only a tool block has an event for its start.
  *
  *   messageStart ─> (contentBlockStart? ─> contentBlockDelta* ─> contentBlockStop)* ─> messageStop ─> metadata;
- *   an exception instead of any; what is not known anywhere. */
+ *   an exception may come in place of any event, and unknown events anywhere. */
 #include "llm/bedrock/bedrock.h"
 #include "llm/bedrock/citations.h"
 #include "llm/form/ids.h"
@@ -10,7 +10,7 @@
 #include "llm/core/lost.h"
 #include "llm/core/reading.h"
 
-/* Indexes that a stream may use; a dialect has limits of its own. */
+/* The highest index in a stream; a dialect has limits of its own. */
 #define BLOCK_MAX 65535
 
 struct frame {
@@ -116,7 +116,7 @@ static void block_start(struct frame *f, struct sl_json_val root)
     sl_reading_push(&f->in, &delta);
 }
 
-/* The block that a piece of this kind belongs to: the open one, or it begins with it. */
+/* The block that a piece of this kind belongs to: the open one, or a new one. */
 static bool block_for(struct frame *f, uint32_t index, enum sl_block_kind kind)
 {
     const struct sl_bedrock_stream *st = f->st;
@@ -147,7 +147,7 @@ static void reasoning_delta(struct frame *f, uint32_t index, struct sl_json_val 
     }
 }
 
-/* It stands for all of its text: as far as that came, or a place that is not known yet. */
+/* A citation belongs to its whole text: as much as came until now, or a place that is not known yet. */
 static void citation_delta(struct frame *f, uint32_t index, struct sl_json_val v)
 {
     const struct sl_bedrock_stream *st = f->st;
@@ -265,7 +265,7 @@ int sl_bedrock_on_frame(void *state, const struct sl_call *call, const struct sl
 {
     struct frame f = { state, call, SL_READING_STREAM(sink, err) };
     if (sl_bedrock_is_over(state)) {
-        return 0; /* nothing counts behind the end */
+        return 0; /* bytes after the end do not count */
     }
     if (!sl_str_eq_c(frame->kind, "event")) {
         return exception_push(&f, frame);
@@ -294,7 +294,7 @@ int sl_bedrock_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *er
 {
     (void)sink;
     const struct sl_bedrock_stream *st = state;
-    if (st->has_finish || st->has_error) { /* what counts the tokens may be missing */
+    if (st->has_finish || st->has_error) { /* the event with the token counts may be missing */
         return 0;
     }
     return sl_reading_cut(err);

@@ -9,7 +9,7 @@
 
 /* --- what whole replies and streams share --- */
 
-/* A word that is Converse's too stays as it was said. */
+/* A word that Converse has too stays unchanged. */
 static struct sl_str reason_of(enum sl_finish finish, struct sl_str said, bool has_tool)
 {
     static const struct sl_str own[] = { SL_STR_INIT("stop_sequence"), SL_STR_INIT("guardrail_intervened"),
@@ -34,7 +34,8 @@ static struct sl_str reason_of(enum sl_finish finish, struct sl_str said, bool h
     return has_tool ? SL_STR("tool_use") : SL_STR("end_turn");
 }
 
-/* Canonical input holds what was read from and written to a cache; this language's does not, but for the total. */
+/* Canonical input includes the tokens that were read from and written to a cache; this language's does not, except in
+ * the total. */
 static void usage_write(struct sl_jw *w, const struct sl_usage *u)
 {
     int64_t cached = SL_MAX(u->cached_input, (int64_t)0), written = SL_MAX(u->cache_creation, (int64_t)0);
@@ -86,7 +87,7 @@ static void reasoning_write(struct sl_jw *w, const struct sl_block *block)
     sl_jw_end(w);
 }
 
-/* A call that was cut has no whole input: nobody may run it, and the reason says why. */
+/* A call that was cut has no complete input: nobody may run it, and the finish reason says why. */
 static int tool_use_write(struct sl_jw *w, const struct sl_block *block, bool is_cut)
 {
     bool is_object = sl_arguments_are_object(block->arguments);
@@ -102,7 +103,7 @@ static int tool_use_write(struct sl_jw *w, const struct sl_block *block, bool is
     return 0;
 }
 
-/* A text with the places that it is from: those in documents, for which the client asked, stand with it. */
+/* Writes a text with its citations. Those in documents, which the client asked for, stand with the text. */
 static void cited_write(struct sl_jw *w, const struct sl_block *block, bool has_text)
 {
     struct sl_bedrock_citations citations;
@@ -136,7 +137,8 @@ static void text_block_write(struct sl_jw *w, const struct sl_block *block)
         return;
     }
     sl_jw_member_str(w, "text", text_of(block->text));
-    if (block->annotations.n > 2) { /* sources that nobody asked for: a client must find the text where it looks */
+    /* Sources that the client did not ask for: it must find the text at the usual place. */
+    if (block->annotations.n > 2) {
         sl_jw_end(w);
         sl_jw_object(w);
         cited_write(w, block, false);
@@ -166,9 +168,10 @@ static int block_write(struct sl_jw *w, const struct sl_block *block, bool is_cu
 int sl_bedrock_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                            struct sl_buf *out)
 {
-    (void)call; /* it names no model */
+    (void)call; /* it does not name a model */
     static const struct sl_choice none = { 0 };
-    const struct sl_choice *choice = reply->n_choices ? &reply->choices[0] : &none; /* it knows one */
+    /* This language has only one choice. */
+    const struct sl_choice *choice = reply->n_choices ? &reply->choices[0] : &none;
     bool has_tool = false;
     struct sl_jw w;
     int r = 0;
@@ -197,7 +200,7 @@ int sl_bedrock_write_reply(const struct sl_call *call, const struct sl_reply *re
 
 /* --- streams --- */
 
-/* A frame in the making; its payload is an object. */
+/* A frame that is being written; its payload is an object. */
 struct event {
     struct sl_jw w;
     size_t at;
@@ -230,7 +233,7 @@ static void start_write(struct sl_bedrock_writer *st, struct sl_buf *out)
     }
 }
 
-/* Only a tool's block begins with an event of its own. */
+/* Only a tool's block has an event for its start. */
 static void tool_start_write(struct sl_bedrock_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     struct event e;
@@ -267,7 +270,7 @@ static void block_open(struct sl_bedrock_writer *st, const struct sl_delta *d, s
     }
 }
 
-/* {"contentBlockIndex", "delta": {KEY: {INNER: text}}}, or without the one around it. */
+/* Writes {"contentBlockIndex", "delta": {KEY: {INNER: text}}}, or the same without KEY's object. */
 static void piece_write(struct sl_bedrock_writer *st, const char *around, const char *key, struct sl_str text,
                         struct sl_buf *out)
 {
@@ -304,7 +307,7 @@ static void text_write(struct sl_bedrock_writer *st, struct sl_str text, struct 
     }
 }
 
-/* Beside the text that is open; behind it there is no place. */
+/* Citations go into the text block that is open; after it they have no place. */
 static void citations_write(struct sl_bedrock_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     struct sl_bedrock_citations citations;
@@ -336,13 +339,13 @@ static int block_delta(struct sl_bedrock_writer *st, const struct sl_delta *d, s
     struct sl_str signature = is_thought ? d->signature : SL_STR_NONE;
     struct sl_str redacted = is_thought ? d->redacted : SL_STR_NONE;
     if (d->text.n + signature.n + redacted.n == 0) {
-        return 0; /* what stands beside a text */
+        return 0; /* parts beside a text */
     }
     if (!st->is_open || st->block != d->block) {
         if (d->block_kind == SL_BLOCK_TOOL_CALL) {
             return SL_E_INVAL;
         }
-        block_open(st, d, out); /* a text that goes on behind another block is one more */
+        block_open(st, d, out); /* a text that goes on after another block becomes a new block */
     }
     if (d->text.n) {
         text_write(st, d->text, out);
@@ -371,12 +374,12 @@ static void stop_write(struct sl_bedrock_writer *st, enum sl_finish finish, stru
 int sl_bedrock_write_delta(void *state, const struct sl_call *call, const struct sl_env *env, const struct sl_delta *d,
                            struct sl_buf *out)
 {
-    (void)call; /* it names no model */
+    (void)call; /* it does not name a model */
     struct sl_bedrock_writer *st = state;
     int r = 0;
     st->usec = env->upstream_usec;
     if (d->choice > 0 || d->kind == SL_DELTA_ALIVE) {
-        return 0; /* it knows one choice, and no sign of life */
+        return 0; /* this language has only one choice, and no heartbeat */
     }
     if (d->kind >= SL_DELTA_START && d->kind <= SL_DELTA_USAGE) {
         start_write(st, out);
@@ -427,7 +430,7 @@ void sl_bedrock_write_end(void *state, struct sl_buf *out)
 
 /* --- errors --- */
 
-/* As a reply, and in a stream, which knows fewer. */
+/* The exceptions for a reply, and for a stream, which has fewer. */
 static const struct exception {
     int status;
     const char *name, *in_stream;
@@ -493,7 +496,7 @@ void sl_bedrock_write_stream_error(void *state, const struct sl_llm_error *error
     int status = status_of(error);
     struct event e;
     if (st) {
-        st->has_error = true; /* metadata belongs to an answer that is complete */
+        st->has_error = true; /* metadata belongs to a complete answer */
     }
     message_write(event_begin(&e, out, "exception", exception_of(status).in_stream), error, status);
     event_end(&e);

@@ -4,7 +4,7 @@
 #include "json/json.h"
 #include "llm/core/llm.h"
 
-/* Texts of our own readers: they are JSON, and of a bounded length. */
+/* Parses texts of our own readers: they are JSON, and their length is bounded. */
 static bool list_parse(struct sl_json *doc, struct sl_str raw)
 {
     return raw.n > 2 && sl_json_parse(doc, raw) == 0;
@@ -38,7 +38,7 @@ static void support_write(struct sl_jw *w, struct sl_json_val citation, uint32_t
     if (sl_json_int(sl_json_get(citation, "start_index"), true, &start) < 0 ||
         sl_json_int(sl_json_get(citation, "end_index"), true, &end) < 0 || start < 0 || end < start ||
         !finder.find(finder.arg, start, &first, &from) || !finder.find(finder.arg, end, &last, &to) || first != last) {
-        return; /* a source whose place is not known supports no segment */
+        return; /* a source with an unknown place supports no segment */
     }
     sl_jw_object(w);
     sl_jw_key(w, "segment");
@@ -54,7 +54,7 @@ static void support_write(struct sl_jw *w, struct sl_json_val citation, uint32_t
     sl_jw_end(w);
 }
 
-/* The chunks, or what they support. */
+/* Writes the chunks, or what they support. */
 static void citations_write(struct sl_jw *w, struct sl_json_val list, const struct sl_gemini_finder *finder)
 {
     uint32_t chunk = 0;
@@ -92,16 +92,16 @@ void sl_gemini_grounding_write(struct sl_jw *w, struct sl_str annotations, struc
 
 /* --- a whole choice --- */
 
-/* Places are asked for in order, mostly: the walk goes on from the last one. */
+/* Places are mostly asked for in order, so the walk continues from the last one. */
 struct walk {
     const struct sl_choice *choice;
     bool has_thoughts;
-    uint32_t block, part; /* where it is */
+    uint32_t block, part; /* the current place */
     size_t byte;          /* in that block's text */
-    int64_t character;    /* in all texts */
+    int64_t character;    /* in all texts together */
     uint32_t n_restarts;
 };
-#define RESTARTS_MAX 64 /* sources in wild order: the rest has no place */
+#define RESTARTS_MAX 64 /* sources may come in any order; after this many restarts the rest get no place */
 
 static bool is_text(const struct sl_block *block)
 {
@@ -139,7 +139,7 @@ static bool walk_find(void *arg, int64_t character, uint32_t *ret_part, int64_t 
 void sl_gemini_grounding_write_whole(struct sl_jw *w, const struct sl_choice *choice, bool has_thoughts)
 {
     struct walk at = { choice, has_thoughts, 0, 0, 0, 0, 0 };
-    for (uint32_t i = 0; i < choice->n_blocks; i++) { /* all of them stand with one block */
+    for (uint32_t i = 0; i < choice->n_blocks; i++) { /* all sources of a choice are with one of its blocks */
         if (choice->blocks[i].annotations.n > 2) {
             sl_gemini_grounding_write(w, choice->blocks[i].annotations, (struct sl_gemini_finder){ walk_find, &at });
             return;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical messages to contents: turns of user and model, made of parts; what the system says stands apart. */
+/* Writes canonical messages as contents: turns of user and model, made of parts. System texts stand apart. */
 #include "llm/gemini/gemini.h"
 
 #include "base/map.h"
 
-/* base64 of "skip_thought_signature_validator": what the upstream documents for a call whose signature was lost. */
+/* Base64 of "skip_thought_signature_validator", which Google documents for a call whose signature was lost. */
 #define LOST_SIGNATURE "\"c2tpcF90aG91Z2h0X3NpZ25hdHVyZV92YWxpZGF0b3I=\""
 
 static struct sl_jw *jw(struct sl_gemini_builder *b)
@@ -43,7 +43,7 @@ static void text_write(struct sl_gemini_builder *b, struct sl_str text, struct s
 
 /* --- media --- */
 
-/* What a name's ending says of a file's type. */
+/* A file's type by the ending of its name. */
 static const struct {
     struct sl_str ending, type;
 } endings[] = {
@@ -58,7 +58,7 @@ static const struct {
     { SL_STR_INIT(".mov"), SL_STR_INIT("video/mov") },         { SL_STR_INIT(".webm"), SL_STR_INIT("video/webm") },
 };
 
-/* Of a raw URL or file name; "" when it does not tell. */
+/* The type for a raw URL or file name; "" when it is not known. */
 static struct sl_str type_of_name(struct sl_str raw)
 {
     if (is_empty(raw)) {
@@ -112,7 +112,7 @@ static int named_write(struct sl_gemini_builder *b, const struct sl_part *part, 
     return 0;
 }
 
-/* Files that were uploaded to Google before are named by their URI. */
+/* True: a file that was uploaded to Google before; its name is its URI. */
 static bool is_own_file(struct sl_str raw)
 {
     static const char *const begins[] = { "\"https://", "\"gs://", "\"files/" };
@@ -176,7 +176,7 @@ static void call_write(struct sl_gemini_builder *b, const struct sl_part *part, 
 
 /* --- results --- */
 
-/* All texts of a message as one raw string, a line each. */
+/* All texts of a message as one raw string, with a line for each. */
 static struct sl_str texts_join(struct sl_gemini_builder *b, const struct sl_message *message)
 {
     if (message->is_plain) {
@@ -224,7 +224,7 @@ static bool may_be_object(struct sl_str raw)
     return i < raw.n && raw.p[i] == '{';
 }
 
-/* A result that is an object's JSON goes as that object; *ret stays as it is otherwise. */
+/* A result that is the JSON of an object becomes that object; otherwise *ret stays as it is. */
 static int object_read(struct sl_gemini_builder *b, struct sl_str raw, struct sl_str *ret)
 {
     if (!may_be_object(raw)) {
@@ -242,10 +242,10 @@ static int object_read(struct sl_gemini_builder *b, struct sl_str raw, struct sl
         *ret = sl_json_raw(sl_json_root(&doc));
     }
     sl_json_done(&doc);
-    return r == SL_E_NOMEM ? r : 0; /* not JSON: a text */
+    return r == SL_E_NOMEM ? r : 0; /* no JSON, so it is a text */
 }
 
-/* `name` is its call's. */
+/* `name` is that of its call. */
 static int result_write(struct sl_gemini_builder *b, const struct sl_message *message, struct sl_str name)
 {
     struct sl_str text = texts_join(b, message), object = SL_STR_NONE;
@@ -291,7 +291,7 @@ static int part_write(struct sl_gemini_builder *b, const struct sl_part *part, b
         return 0;
     case SL_PART_TOOL_CALL:
         call_write(b, part, *io_needs_signature);
-        *io_needs_signature = false; /* the first of a step has it */
+        *io_needs_signature = false; /* the first call of a step has the signature */
         return 0;
     }
     return 0;
@@ -311,7 +311,7 @@ static int message_write(struct sl_gemini_builder *b, uint32_t at, bool is_curre
     return r;
 }
 
-/* The results of messages [from, end) by their ids, raw: llm/form has given each call an id of its own. */
+/* The results of messages [from, end) by their raw ids: llm/form has given each call a different id. */
 static int results_map(struct sl_gemini_builder *b, uint32_t from, uint32_t end, struct sl_map *by_id)
 {
     int r = 0;
@@ -321,7 +321,7 @@ static int results_map(struct sl_gemini_builder *b, uint32_t from, uint32_t end,
     return r;
 }
 
-/* The result of a call, and what else it brought. */
+/* Writes the result of a call, and the parts beside its text. */
 static int result_of_call(struct sl_gemini_builder *b, const struct sl_map *by_id, const struct sl_tool_call *call)
 {
     const struct sl_message *message = sl_map_find(by_id, call->id);
@@ -336,8 +336,8 @@ static int result_of_call(struct sl_gemini_builder *b, const struct sl_map *by_i
     return r;
 }
 
-/* Results go in the order of their calls: without ids that is how they are told apart. llm/form has put all of them
- * behind the message with their calls. Returns the last of them in *io_at. */
+/* Writes results in the order of their calls: without ids only the order tells them apart. llm/form has put all of them
+ * behind the message with their calls. *io_at becomes the last of them. */
 static int results_write(struct sl_gemini_builder *b, uint32_t *io_at)
 {
     const struct sl_message *messages = b->chat->messages;
@@ -370,7 +370,7 @@ static bool is_written(const struct sl_message *message)
     return has_any;
 }
 
-/* Nothing else is in it, so that no part is written. */
+/* A message with nothing else gets no part. */
 static void thoughts_leave(struct sl_gemini_builder *b, const struct sl_message *message)
 {
     for (uint32_t i = 0; i < message->n_parts; i++) {
@@ -380,7 +380,7 @@ static void thoughts_leave(struct sl_gemini_builder *b, const struct sl_message 
     }
 }
 
-/* Calls behind the last words of the user belong to the turn that goes on: their signatures count. */
+/* Calls after the user's last message belong to the current turn, so their signatures count. */
 static uint32_t current_from(const struct sl_chat *chat)
 {
     uint32_t from = chat->n_messages;
@@ -390,7 +390,7 @@ static uint32_t current_from(const struct sl_chat *chat)
     return from;
 }
 
-/* A turn that is one plain text: most are, and long conversations are made of them. */
+/* True: the turn is one plain text. Most turns are, and long conversations consist of them. */
 static bool is_alone(const struct sl_chat *chat, uint32_t at)
 {
     const struct sl_message *message = &chat->messages[at];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* countTokens where the upstream has no such call. */
+/* countTokens for upstreams that have no such call. */
 #include "json/write.h"
 #include "llm/chat/estimate.h"
 #include "llm/gemini/read.h"

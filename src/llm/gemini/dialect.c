@@ -31,7 +31,7 @@ static bool is_known(struct sl_str action)
     return false;
 }
 
-/* ".../models/NAME:ACTION" */
+/* The path is ".../models/NAME:ACTION". */
 static bool no_path(struct sl_str path, struct sl_arena *arena, struct sl_llm_error *io_error)
 {
     ptrdiff_t models = sl_str_find(path, SL_STR("/models/"), 0);

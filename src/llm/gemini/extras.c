@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts of a reply, and what it has beside texts and calls: images, token probabilities, and what is only named. */
+/* The parts of a reply, and what it has beside texts and calls: images, token probabilities, and parts that are only
+ * named. */
 #include "json/write.h"
 #include "llm/core/lost.h"
 #include "llm/gemini/gemini.h"
@@ -55,7 +56,7 @@ struct sl_str sl_gemini_image_text(struct sl_json_val data, struct sl_arena *are
     return p ? sl_str_make(p, n) : SL_STR_NONE;
 }
 
-/* Without its last brace: an object stays open. */
+/* Writes it without its last brace: the object stays open. */
 static void token_write(struct sl_jw *w, struct sl_json_val v)
 {
     struct sl_json_val token = sl_json_get(v, "token"), logprob = sl_json_get(v, "logProbability");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Gemini refuses for its form; what each model can do is in data/models/gemini.yaml. */
+/* What Gemini refuses for its form; data/models/gemini.yaml says what each model can do. */
 #include "llm/gemini/gemini.h"
 
 #include "llm/form/schema.h"
@@ -11,7 +11,7 @@ static const char *const files[] = {
 
 static const struct sl_form_media media = { .images = images, .files = files, .schemes = SL_URL_HTTPS | SL_URL_HTTP };
 
-/* JSON Schema, as far as it is known. */
+/* JSON Schema, as far as Gemini knows it. */
 #define JSON_SCHEMA                                                                                                    \
     .takes = SL_SCHEMA_CORE | SL_SCHEMA_BIT(TITLE) | SL_SCHEMA_BIT(ADDITIONAL) | SL_SCHEMA_BIT(ANY_OF) |               \
              SL_SCHEMA_BIT(ONE_OF) | SL_SCHEMA_BIT(FORMAT) | SL_SCHEMA_BIT(REF) | SL_SCHEMA_BIT(DEFS) |                \
@@ -21,7 +21,7 @@ static const struct sl_form_media media = { .images = images, .files = files, .s
 static const struct sl_schema_rules json_input = { JSON_SCHEMA, .needs_object = true };
 static const struct sl_schema_rules json_answer = { JSON_SCHEMA };
 
-/* The subset named Schema (of OpenAPI 3.0), all that the older models take. */
+/* The subset named Schema (of OpenAPI 3.0); older models take only this. */
 static const char *const formats[] = { "enum", "date-time", "int32", "int64", "float", "double", NULL };
 
 #define SCHEMA                                                                                                  \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The language of Google's Gemini, as upstream: generateContent, its streams and its embeddings. Two providers speak it
- * (Gemini's own API, Vertex AI); what differs between them is in the configuration. */
+/* The language of Google's Gemini as an upstream: generateContent, its streams and its embeddings. Two providers speak
+ * it (Gemini's own API, Vertex AI); the configuration has the differences. */
 #ifndef SL_LLM_GEMINI_H
 #define SL_LLM_GEMINI_H
 
@@ -17,43 +17,44 @@ enum sl_gemini_method {
     SL_GEMINI_METHOD_COUNT
 };
 
-/* The configuration that the language reads; the first member of a provider's own. */
+/* The configuration that the language reads; the first member of each provider's own. */
 struct sl_gemini_conf {
     /* made by the provider's prepare */
     struct sl_str targets[SL_GEMINI_METHOD_COUNT]; /* path and query */
     struct sl_str model_name;                      /* "models/…", quoted: for embeddings */
-    bool has_no_ids;                               /* calls and results travel without ids */
-    bool needs_media_type;                         /* a file that is only named needs its type */
+    bool has_no_ids;                               /* calls and results go up without ids */
+    bool needs_media_type;                         /* a file that is only named needs a type */
     bool has_labels;
-    bool has_embed_content, embeds_one; /* Vertex AI's embeddings: by embedContent; one text a call */
+    bool has_embed_content, embeds_one; /* for Vertex AI's embeddings: it uses embedContent; a call takes one text */
 };
 
 #define SL_GEMINI_CHOICES_MAX 32
 
-/* Of a stream's text with characters of several bytes, so many bytes are known one by one: sources have places there.
- */
+/* In a stream's text with characters of several bytes, the first bytes of characters are known for this many bytes, so
+ * that sources get places there. */
 #define SL_GEMINI_MARKED_MAX 65536
 
 struct sl_gemini_stream {
     bool has_start, has_error;
-    uint8_t marked;   /* the choice + 1 whose text `begins` is about: the first that has such characters */
-    uint32_t n_calls; /* made-up ids end with it */
+    uint8_t marked;   /* the choice + 1 whose text `begins` is about: the first text with such characters */
+    uint32_t n_calls; /* for ids that are made here */
     struct {
         bool has_begun, has_finish, has_call;
         uint8_t open_kind;
         uint16_t open; /* block + 1; 0: none */
         uint16_t next_block;
-        uint16_t text_block;  /* the last text's, as `open` */
+        uint16_t text_block;  /* the block of the last text, counted like `open` */
         int64_t bytes, chars; /* of the texts so far */
-        int64_t plain;        /* bytes at their begin of which each is a character */
+        int64_t plain;        /* how many bytes at the texts' begin are one character each */
     } choices[SL_GEMINI_CHOICES_MAX];
-    uint64_t begins[SL_GEMINI_MARKED_MAX / 64]; /* a bit for each byte behind `plain` that begins a character */
+    uint64_t begins[SL_GEMINI_MARKED_MAX / 64]; /* a bit for each byte after `plain`: it begins a character */
 };
 
-/* Ids of calls that the upstream gave none: made here, known again by this, and not sent up. */
+/* The prefix of ids that are made here, for calls without one. Calls are recognised by it, and such ids do not go
+ * up. */
 #define SL_GEMINI_MADE_ID "call_gen_"
 
-/* A request in the making. */
+/* A request that is being built. */
 struct sl_gemini_builder {
     const struct sl_form *form;
     const struct sl_call *call;
@@ -65,72 +66,72 @@ struct sl_gemini_builder {
     struct sl_arena *arena;
     struct sl_body *body;
     struct sl_llm_error *error;
-    bool is_config_open; /* generationConfig has a member */
+    bool is_config_open; /* generationConfig has a member already */
 };
 
-/* The rules of form, which a model has wherever it is served. */
+/* The rules of form of a model, wherever it is served. */
 const struct sl_form_rules *sl_gemini_form(const struct sl_model *model);
 
-/* The members `systemInstruction` and `contents`. */
+/* Writes the members `systemInstruction` and `contents`. */
 SL_MUST int sl_gemini_contents_write(struct sl_gemini_builder *b);
-/* The members `tools` and `toolConfig`. */
+/* Writes the members `tools` and `toolConfig`. */
 SL_MUST int sl_gemini_tools_write(struct sl_gemini_builder *b);
 
 SL_MUST int sl_gemini_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                                  struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error);
-/* embedContent for one text, batchEmbedContents for several. */
+/* Writes embedContent for one text, batchEmbedContents for several. */
 SL_MUST int sl_gemini_embed_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                                   struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error);
 
-/* The paths of all methods, behind target->base: `prefix` ("models/…") and ":method". */
+/* Makes the paths of all methods, behind target->base: `prefix` ("models/…") and ":method". */
 SL_MUST int sl_gemini_targets_make(struct sl_arena *arena, const struct sl_uri *base, struct sl_str prefix,
                                    struct sl_gemini_conf *conf);
 
-/* One of a candidate's parts. */
+/* A part of a candidate. */
 enum sl_gemini_part_kind {
     SL_GEMINI_TEXT,
     SL_GEMINI_THOUGHT,
     SL_GEMINI_CALL,
     SL_GEMINI_IMAGE,
-    SL_GEMINI_AUDIO, /* or a film: no counterpart */
-    SL_GEMINI_OTHER, /* run code and its like: no counterpart */
+    SL_GEMINI_AUDIO, /* or a film: it has no equivalent */
+    SL_GEMINI_OTHER, /* code that was run, and the like: no equivalent */
 };
 
 struct sl_gemini_part {
     enum sl_gemini_part_kind kind;
-    struct sl_json_val text, signature; /* strings or absent */
+    struct sl_json_val text, signature; /* strings, or absent */
     struct sl_json_val call, data;      /* functionCall, inlineData */
 };
 void sl_gemini_part_read(struct sl_json_val v, struct sl_gemini_part *ret);
-/* A call's arguments as text: compact, an object. p == NULL: no memory. */
+/* A call's arguments as the compact JSON of an object. p == NULL: no memory. */
 struct sl_str sl_gemini_arguments(struct sl_json_val call, struct sl_arena *arena);
-/* Its id, or one made up. p == NULL: no memory. */
+/* The call's id, or a made one. p == NULL: no memory. */
 struct sl_str sl_gemini_call_id(struct sl_json_val call, const struct sl_env *env, uint32_t at, struct sl_arena *arena);
 
-/* An image of the reply as a text, a data URI in Markdown; "" where it is none. p == NULL: no memory. */
+/* An image of the reply as a text, a data URI in Markdown; "" if it is no image. p == NULL: no memory. */
 struct sl_str sl_gemini_image_text(struct sl_json_val data, struct sl_arena *arena);
-/* logprobsResult in OpenAI's words; *ret stays as it is where there is none. */
+/* Reads logprobsResult to OpenAI's form; *ret stays as it is when there is none. */
 SL_MUST int sl_gemini_logprobs(struct sl_json_val result, struct sl_arena *arena, struct sl_str *ret);
-/* What of a candidate, beside its parts and its grounding, has no place in a reply of ours. */
+/* The members of a candidate, beside its parts and its grounding, that have no place in our reply. */
 uint32_t sl_gemini_lost(struct sl_json_val candidate);
 
-/* Which character of a choice's text a byte of a part is; -1: not known. */
+/* Tells which character of a choice's text a byte of a part is; -1: not known. */
 struct sl_gemini_places {
     int64_t (*find)(const void *arg, int64_t part, int64_t byte);
     const void *arg;
 };
-/* The web's sources of groundingMetadata as OpenAI's annotations; *ret stays as it is where there are none. A source
- * whose place is not known has none. *io_left_out: something of it came to nothing. */
+/* Reads the web sources of groundingMetadata to OpenAI's annotations; *ret stays as it is when there are none. A source
+ * whose place is not known gets no place. *io_left_out: some of it was left out. */
 SL_MUST int sl_gemini_sources(struct sl_json_val metadata, struct sl_gemini_places places, struct sl_arena *arena,
                               struct sl_str *ret, bool *io_left_out);
-/* The same of a whole candidate, whose texts are at hand. */
+/* The same for a whole candidate, whose texts are all there. */
 SL_MUST int sl_gemini_sources_whole(struct sl_json_val candidate, struct sl_arena *arena, struct sl_str *ret,
                                     bool *io_left_out);
 
-/* SL_FINISH_OTHER: an end that is a fault, unless there was output. */
+/* SL_FINISH_OTHER: the end is a fault, unless there was output. */
 enum sl_finish sl_gemini_finish(struct sl_str word, bool has_call);
 void sl_gemini_usage_read(struct sl_json_val v, struct sl_usage *io_usage);
-/* What a prompt that was not answered is told: its refusal. */
+/* The refusal text for a prompt that was blocked. */
 struct sl_str sl_gemini_block_text(struct sl_json_val feedback, struct sl_arena *arena);
 
 int sl_gemini_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body, struct sl_arena *arena,
@@ -141,7 +142,7 @@ bool sl_gemini_is_over(const void *state);
 int sl_gemini_on_end(void *state, struct sl_delta_sink *sink, struct sl_err *err);
 
 extern const struct sl_language sl_language_gemini;
-/* Embeddings as Vertex AI has them. */
+/* Embeddings in Vertex AI's form. */
 extern const struct sl_language sl_language_vertex_embeddings;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two forms of a stream: events, and one list of JSON that grows. */
+/* The two forms of a stream: events, and one JSON list that grows. */
 #include "llm/gemini/write.h"
 
 void sl_gemini_item_begin(struct sl_gemini_writer *st, struct sl_buf *out)

@@ -25,7 +25,7 @@ int sl_gemini_targets_make(struct sl_arena *arena, const struct sl_uri *base, st
         struct sl_str rel = sl_arena_printf(arena, "%.*s:%s", SL_STR_ARG(prefix), methods[m]);
         r = rel.p ? sl_uri_join(base, rel, arena, target) : SL_E_NOMEM;
         if (r == 0 && m == SL_GEMINI_STREAM) {
-            /* Without it a list comes, in pieces: read too, but as a whole. */
+            /* Without this Google sends a list, in pieces; it would be read as a whole. */
             char mark = sl_str_find_char(*target, '?', 0) < 0 ? '?' : '&';
             *target = sl_arena_printf(arena, "%.*s%calt=sse", SL_STR_ARG(*target), mark);
             r = target->p ? 0 : SL_E_NOMEM;
@@ -38,7 +38,7 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error)
 {
-    (void)ask_usage; /* it is always told */
+    (void)ask_usage; /* streams always have usage */
     if (sl_target_speaks(target, call->type, call->language)) {
         return sl_gemini_pass_call(call, target, arena, io_req, ret_error);
     }

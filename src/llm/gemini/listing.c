@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes as Google lists models. */
+/* The routes as Google lists models. */
 #include "llm/core/listing.h"
 
 #include "json/write.h"

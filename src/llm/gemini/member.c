@@ -6,7 +6,7 @@
 
 #define NAME_MAX 64
 
-/* "topP" to "top_p"; p == NULL: it is the same. */
+/* "topP" to "top_p"; p == NULL: they are the same. */
 static struct sl_str snake_of(const char *camel, char out[NAME_MAX])
 {
     size_t n = 0;
@@ -87,7 +87,7 @@ int sl_gemini_int(struct sl_json_val v, int64_t *ret)
     return 0;
 }
 
-/* Another alphabet's digits as the standard's. */
+/* A digit of the URL alphabet as the standard one's. */
 static char digit_of(char c)
 {
     return c == '-' ? '+' : c == '_' ? '/' : c;

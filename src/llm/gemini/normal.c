@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Google spells in its own way, as everybody else spells it. */
+/* Rewrites what Google spells in its own way to the usual form. */
 #include "llm/gemini/normal.h"
 
 #include "llm/gemini/member.h"
@@ -36,7 +36,7 @@ static const char *const types[] = { "string", "number", "integer", "boolean", "
 
 static void schema_write(struct sl_buf *out, struct sl_json_val v);
 
-/* "STRING", where nothing may be too: ["string","null"]. */
+/* "STRING"; if null is allowed too: ["string","null"]. */
 static void type_write(struct sl_buf *out, struct sl_json_val v, bool is_nullable)
 {
     struct sl_str raw = sl_json_raw(v);
@@ -50,7 +50,7 @@ static void type_write(struct sl_buf *out, struct sl_json_val v, bool is_nullabl
     sl_buf_add_str(out, raw);
 }
 
-/* The schemas of a list, or of a map by their names. */
+/* Writes the schemas of a list, or of a map with their names. */
 static void all_write(struct sl_buf *out, struct sl_json_val v)
 {
     bool is_object = sl_json_is(v, SL_JSON_OBJECT), has_any = false;
@@ -74,7 +74,7 @@ static void value_write(struct sl_buf *out, enum kind kind, struct sl_json_val v
     } else if ((kind == LIST && sl_json_is(v, SL_JSON_ARRAY)) || (kind == MAP && sl_json_is(v, SL_JSON_OBJECT))) {
         all_write(out, v);
     } else if (kind == NUMBER && sl_json_is(v, SL_JSON_STRING) && sl_gemini_int(v, &n) == 0) {
-        sl_buf_add_i64(out, n); /* 64 bits travel as texts */
+        sl_buf_add_i64(out, n); /* numbers of 64 bits come as texts */
     } else {
         sl_buf_add_str(out, sl_json_raw(v));
     }
@@ -90,7 +90,7 @@ static void word_write(struct sl_buf *out, struct sl_json_val key, struct sl_jso
     bool is_known = i < SL_ARRAY_LEN(words);
     bool is_unsaid = (sl_json_str_eq(key, SL_STR("type")) && sl_json_str_eq(v, SL_STR("TYPE_UNSPECIFIED"))) ||
                      (sl_json_str_eq(key, SL_STR("format")) &&
-                      sl_json_str_eq(v, SL_STR("enum"))); /* it says its enum */
+                      sl_json_str_eq(v, SL_STR("enum"))); /* the member enum itself says it */
     if (is_unsaid || (is_known && words[i].kind == GONE) || sl_json_is(v, SL_JSON_NULL)) {
         return;
     }
@@ -127,7 +127,7 @@ static void schema_write(struct sl_buf *out, struct sl_json_val v)
 static int schema_edit(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_json_edits *edits)
 {
     if (!sl_json_is(v, SL_JSON_OBJECT)) {
-        return 0; /* told by who reads it */
+        return 0; /* its reader reports the fault */
     }
     struct sl_buf buf = SL_BUF_INIT(UINT32_MAX);
     schema_write(&buf, v);
@@ -153,7 +153,7 @@ static int tools_edit(struct sl_chat_reader *rd, struct sl_json_val tools, struc
 
 /* --- thinking --- */
 
-/* A budget is Anthropic's word for it, which all writers know. A level is an effort: read where it stands. */
+/* A budget becomes Anthropic's member, which all writers know. A level becomes an effort, elsewhere. */
 static int thinking_edit(struct sl_chat_reader *rd, struct sl_json_val request, struct sl_json_val config,
                          struct sl_json_edits *edits)
 {

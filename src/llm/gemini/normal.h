@@ -4,8 +4,8 @@
 
 #include "llm/chat/reader.h"
 
-/* A body as the canonical reader wants it: Google's schemas as JSON Schema, thinkingConfig under the name and in the
- * form that is known elsewhere. Edits are added to `edits`. */
+/* Rewrites a body as the canonical reader wants it: Google's schemas as JSON Schema, thinkingConfig in the usual name
+ * and form. Edits are added to `edits`. */
 SL_MUST int sl_gemini_normalise(struct sl_chat_reader *rd, struct sl_json_val request, struct sl_json_edits *edits);
 
 #endif

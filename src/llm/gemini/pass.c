@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is noted of generateContent's bytes as they go by untouched. Each event is a whole reply: its candidates' ends
- * and its counts are read, their contents are not. */
+/* What is noted about generateContent's bytes as they pass untouched. Each event is a whole reply: the ends of its
+ * candidates and its counts are read, their contents are not. */
 #include "llm/gemini/write.h"
 
 #include "llm/core/google_error.h"
@@ -27,17 +27,17 @@ int sl_gemini_read_usage(struct sl_json_val usage, struct sl_usage *ret)
 static void error_note(struct sl_pass_state *state, struct sl_json_val error)
 {
     int64_t code = 0;
-    SL_IGNORE(sl_json_int(sl_json_get(error, "code"), true, &code) < 0); /* 0: not said */
+    SL_IGNORE(sl_json_int(sl_json_get(error, "code"), true, &code) < 0); /* 0: not given */
     state->has_error = true;
     state->error_type = sl_error_type_of(code >= 400 && code < 600 ? (int)code : 0, SL_STR_NONE, SL_STR_NONE);
 }
 
-/* The stream has no last word of its own: it is done when every candidate that began has its end. */
+/* The stream has no event for its end: it is complete when every candidate that began has its finishReason. */
 static void candidates_note(struct sl_pass_state *state, struct sl_json_val candidates)
 {
     for (struct sl_json_iter it = sl_json_each(candidates); sl_json_next(&it);) {
         int64_t index = it.index;
-        SL_IGNORE(sl_json_int(sl_json_get(it.val, "index"), true, &index) < 0); /* not said: its place */
+        SL_IGNORE(sl_json_int(sl_json_get(it.val, "index"), true, &index) < 0); /* if not given, its place counts */
         uint64_t bit = UINT64_C(1) << (index >= 0 && index < 64 ? index : 63);
         bool is_over = sl_json_is(sl_json_get(it.val, "finishReason"), SL_JSON_STRING);
         state->begun |= bit;
@@ -67,7 +67,7 @@ struct noted {
     enum sl_pass pass;
 };
 
-/* Containers inside a candidate stay folded: contents may be large. */
+/* Containers inside a candidate stay folded, because contents may be large. */
 #define DEPTH 3
 
 static int event_note(void *arg, const struct sl_sse_event *event)
@@ -77,14 +77,14 @@ static int event_note(void *arg, const struct sl_sse_event *event)
     noted->state->is_unread = sl_json_parse_at(noted->scratch, event->data, DEPTH) < 0;
     if (!noted->state->is_unread) {
         struct sl_json_val root = sl_json_root(noted->scratch), first = sl_json_at(root, "[0]");
-        root_note(noted->state, sl_json_is_present(first) ? first : root); /* errors come wrapped at times */
+        root_note(noted->state, sl_json_is_present(first) ? first : root); /* an error may come inside a list */
     }
     return 0;
 }
 
 enum sl_pass sl_gemini_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
 {
-    struct noted noted = { state, scratch, SL_PASS_ALIVE }; /* a comment is a sign of life */
+    struct noted noted = { state, scratch, SL_PASS_ALIVE }; /* a comment is a heartbeat */
     struct sl_sse_decoder dec;
     sl_sse_decoder_init(&dec, event.n, event_note, &noted);
     bool is_read = sl_sse_push(&dec, event) == 0 && sl_sse_finish(&dec) == 0;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client's call for an upstream of the same language: its bytes, with another model where one is named. */
+/* Passes a client's call to an upstream of the same language: its bytes, with the upstream's model wherever the body
+ * names one. */
 #include "llm/gemini/member.h"
 #include "llm/gemini/reader.h"
 #include "llm/gemini/write.h"
 
-/* Where a body names a model beside its path: at its top, in the request that is counted, in each request of a batch.
- * An upstream without a name for it (Vertex AI) finds it in the path alone. */
+/* A body can name a model beside the path: at its top, in the request that is counted, in each request of a batch. An
+ * upstream without a name for it (Vertex AI) takes the model only from the path. */
 static void model_edit(struct sl_json_edits *edits, struct sl_json_val request, struct sl_str name, bool is_needed)
 {
     if (!sl_json_is(request, SL_JSON_OBJECT) || (!is_needed && !sl_json_is_present(sl_json_get(request, "model")))) {
@@ -36,7 +37,7 @@ static int batch_pass(const struct sl_call *call, struct sl_str name, struct sl_
     return r < 0 ? r : sl_json_edits_slices(&edits, call->body, &io_req->slices, &io_req->n_slices, &io_req->body_len);
 }
 
-/* countTokens may wrap the request that it is about. Vertex AI takes no wrap: what is inside is the body there. */
+/* In countTokens the request may be wrapped. Vertex AI takes no wrapper: there its inside becomes the body. */
 static int count_pass(const struct sl_call *call, const struct sl_gemini_conf *conf, struct sl_json *doc,
                       struct sl_arena *arena, struct sl_http_req *io_req)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Embeddings as Vertex AI has them: `predict` with instances, or embedContent with its settings apart. */
+/* Embeddings in Vertex AI's form: `predict` with instances, or embedContent with its settings apart. */
 #include "llm/core/errbody.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
@@ -96,7 +96,7 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
     return sl_body_finish(&body, arena, io_req);
 }
 
-/* The statistics lie as deep as the numbers, and are folded with them. */
+/* The statistics are as deep as the numbers, and are folded with them. */
 static void tokens_add(struct sl_json_val embeddings, struct sl_usage *io_usage)
 {
     struct sl_json_limits limits = { .depth = 4, .tokens = 64 };

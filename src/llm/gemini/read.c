@@ -24,7 +24,7 @@ static const char *const keys[K_COUNT] = {
     [K_TOOL_CONFIG] = "toolConfig",   [K_CONFIG] = "generationConfig", [K_MODEL] = "model",
 };
 
-/* The rest under the name that it has elsewhere, or its own. */
+/* Adds the other members, under their usual name or their own. */
 static int rest_add(struct sl_chat_reader *rd, struct sl_json_val key, struct sl_json_val v)
 {
     struct sl_str name = SL_STR("service_tier");
@@ -107,7 +107,7 @@ static int mime_read(struct sl_chat_reader *rd, struct sl_json_val v)
         rd->chat->format = rd->chat->format == SL_ANSWER_SCHEMA ? SL_ANSWER_SCHEMA : SL_ANSWER_JSON;
         return 0;
     }
-    bool is_word = sl_json_str_eq(v, SL_STR(SL_GEMINI_ENUM_TYPE)); /* the schema says which words there are */
+    bool is_word = sl_json_str_eq(v, SL_STR(SL_GEMINI_ENUM_TYPE)); /* the schema lists the words */
     if (is_word || sl_json_str_eq(v, SL_STR("text/plain")) || sl_json_says_nothing(v)) {
         return 0;
     }
@@ -167,7 +167,7 @@ static int thinking_read(struct sl_chat_reader *rd, struct sl_json_val v)
 static const struct {
     const char *key;
     int (*read)(struct sl_chat_reader *rd, struct sl_json_val v);
-    const char *name; /* elsewhere, where there is nothing else to it */
+    const char *name; /* the usual name, if nothing else has to change */
 } settings[] = {
     { "temperature", temperature_read, NULL },
     { "topP", top_p_read, NULL },
@@ -239,7 +239,7 @@ static int left_add(struct sl_gemini_reader *g)
     return r;
 }
 
-/* countTokens may wrap the request that it is about. */
+/* In countTokens the request may be wrapped. */
 static struct sl_json_val request_of(const struct sl_call *call, struct sl_json_val root)
 {
     struct sl_json_val inner = call->is_count ? sl_gemini_get(root, "generateContentRequest") : SL_JSON_ABSENT;

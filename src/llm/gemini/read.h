@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client's generateContent, countTokens or embedContent to the canonical call. */
+/* Reads a client's generateContent, countTokens or embedContent to the canonical call. */
 #ifndef SL_LLM_GEMINI_READ_H
 #define SL_LLM_GEMINI_READ_H
 

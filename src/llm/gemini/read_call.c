@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is asked for: of the path and its query, and of the body no more than that it is an object. */
+/* Reads what a call asks for: from the path and its query; of the body only that it is an object. */
 #include "llm/core/incoming.h"
 #include "llm/gemini/gemini.h"
 #include "llm/gemini/member.h"
@@ -8,14 +8,14 @@
 #include "wire/headers.h"
 #include "wire/uri.h"
 
-/* Google's clients read events by hand: those for Python, JavaScript and Go want `data:` at the beginning of whatever
- * comes, and fail at a comment. */
+/* Google's clients for Python, JavaScript and Go parse events by hand: they want every line to begin with `data:`, and
+ * fail at a comment. */
 static bool takes_no_comments(const struct sl_headers *headers)
 {
     return sl_headers_get(headers, "x-goog-api-client").n > 0;
 }
 
-/* streamGenerateContent's: events, or one list. */
+/* For streamGenerateContent: events, or one list. */
 static int alt_read(const struct sl_incoming *in, struct sl_arena *arena, bool *ret_is_list,
                     struct sl_llm_error *ret_error)
 {
@@ -33,8 +33,8 @@ static int alt_read(const struct sl_incoming *in, struct sl_arena *arena, bool *
     return 0;
 }
 
-/* generationConfig.thinkingConfig.includeThoughts, and an answer that is a word of a list; nearly always none of these
- * words is there at all. */
+/* Reads generationConfig.thinkingConfig.includeThoughts, and whether the answer is one word of a list; nearly all
+ * bodies have neither. */
 static uint8_t wishes_of(struct sl_json_val config)
 {
     struct sl_str raw = sl_json_is(config, SL_JSON_OBJECT) ? sl_json_raw(config) : SL_STR_NONE;
@@ -68,7 +68,7 @@ int sl_gemini_read_call(const struct sl_incoming *in, struct sl_json *doc, struc
     bool is_named = sl_json_is_present(sl_json_get(sl_json_root(doc), "model"));
     call.noted = (is_named ? SL_GEMINI_NAMED : 0) | (is_batch ? SL_GEMINI_BATCH : 0) |
                  wishes_of(sl_gemini_get(sl_json_root(doc), "generationConfig"));
-    call.wants_usage = true; /* its streams always tell it */
+    call.wants_usage = true; /* its streams always have usage */
     call.is_count = in->is_count;
     sl_json_edits_init(&call.edits, arena);
     *ret_call = call;

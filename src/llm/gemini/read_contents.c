@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Google's turns to canonical messages. A turn of the user may hold results of functions: each becomes a message of its
- * own, where it stands. Turns of the model that follow each other are one, and pieces of a text or of a thought that
- * follow each other are one piece: clients keep a stream as they got it. */
+/* Reads Google's turns to canonical messages. A turn of the user may have results of functions: each becomes a message
+ * of its own, at its place. Consecutive turns of the model become one, and consecutive pieces of a text or a thought
+ * become one piece, because clients keep a stream as they got it. */
 #include "llm/gemini/read_contents.h"
 
 #include "llm/gemini/member.h"
@@ -66,7 +66,8 @@ static const char *const datas[] = {
     [D_SERVER_RESULT] = "toolResponse",
 };
 
-/* What a part is; *ret_data is the member that says so. Members of other APIs' parts are told from those of none. */
+/* The kind of a part; *ret_data is the member that shows it. Parts of other APIs get another error than unknown
+ * ones. */
 static enum data data_of(struct sl_gemini_reader *g, struct sl_json_val v, struct sl_json_val *ret_data)
 {
     enum data found = D_NONE;
@@ -94,7 +95,7 @@ static int stranger_refuse(struct sl_gemini_reader *g, struct sl_json_val v)
                          is_other ? "; a 'type' belongs to other APIs" : "");
 }
 
-/* What was left out becomes a text without anything in it: such ones go no further. */
+/* A part that is left out becomes an empty text, and empty texts do not go up. */
 static int part_leave(struct sl_gemini_reader *g, enum sl_gemini_left at, struct sl_json_val v, struct sl_part *part)
 {
     left_note(g, at, v);
@@ -134,14 +135,14 @@ static int part_read(struct sl_gemini_reader *g, struct sl_json_val v, bool is_m
 
 /* --- pieces --- */
 
-/* May the part at hand go on with what stands behind it? What is signed is over. */
+/* True: the part may continue with the next one. A part with a signature is complete. */
 static bool may_grow(const struct sl_part *part, const struct sl_part *next)
 {
     bool is_text = part->kind == SL_PART_TEXT || part->kind == SL_PART_THINKING;
     return is_text && part->kind == next->kind && !part->signature.p && !part->redacted.p && !next->redacted.p;
 }
 
-/* The texts of `n` parts in one. */
+/* Joins the texts of `n` parts. */
 static int run_join(struct sl_chat_reader *rd, const struct sl_part *parts, uint32_t n, struct sl_part *ret)
 {
     size_t len = 2;
@@ -204,7 +205,7 @@ static int role_read(struct sl_gemini_reader *g, struct sl_json_val content, boo
         bool is_model;
     } roles[] = {
         { SL_STR_INIT("user"), false },     { SL_STR_INIT("model"), true },
-        { SL_STR_INIT("function"), false }, /* results, in older clients */
+        { SL_STR_INIT("function"), false }, /* results, from older clients */
         { SL_STR_INIT("tool"), false },     { SL_STR_INIT(""), false },
     };
     struct sl_json_val role = sl_json_get(content, "role");
@@ -224,7 +225,7 @@ static int role_read(struct sl_gemini_reader *g, struct sl_json_val content, boo
                                                                      : "");
 }
 
-/* A message of one text: most are, and all writers know them best. */
+/* Makes a message of one text a plain one: most messages are, and all writers handle these best. */
 static void plain_make(struct sl_message *message)
 {
     if (message && message->n_parts == 1 && message->parts[0].kind == SL_PART_TEXT && !message->parts[0].signature.p) {
@@ -234,7 +235,7 @@ static void plain_make(struct sl_message *message)
     }
 }
 
-/* Results and what stands between them, in their order. */
+/* Reads results and the parts between them, in their order. */
 static int user_read(struct sl_gemini_reader *g, struct sl_json_val parts)
 {
     struct sl_gemini_iter it = sl_gemini_each(parts);
@@ -273,7 +274,7 @@ static int model_read(struct sl_gemini_reader *g, struct sl_json_val parts, stru
 
 struct turns {
     struct sl_message *model; /* the open turn of the model, or NULL */
-    struct sl_part *room;     /* for the parts of all of them */
+    struct sl_part *room;     /* for the parts of all turns */
 };
 
 static int model_close(struct sl_gemini_reader *g, struct turns *turns)

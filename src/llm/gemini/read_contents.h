@@ -4,7 +4,7 @@
 
 #include "llm/gemini/reader.h"
 
-/* The values of `systemInstruction` and `contents`: one list of messages, the system's first. */
+/* Reads the values of `systemInstruction` and `contents` to one list of messages, the system's first. */
 SL_MUST int sl_gemini_contents_read(struct sl_gemini_reader *g, struct sl_json_val system, struct sl_json_val contents);
 
 #endif

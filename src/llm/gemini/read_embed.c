@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* embedContent and batchEmbedContents to the canonical embeddings call. */
+/* Reads embedContent and batchEmbedContents to the canonical embeddings call. */
 #include "llm/gemini/member.h"
 #include "llm/gemini/read.h"
 #include "llm/gemini/reader.h"
 
-/* The texts of a content in one: that is what one vector is of. */
+/* Joins the texts of a content: a vector is made of all of them. */
 static int content_read(struct sl_chat_reader *rd, struct sl_json_val content, struct sl_str *ret)
 {
     struct sl_json_val parts = sl_json_get(content, "parts");
@@ -29,7 +29,7 @@ static int content_read(struct sl_chat_reader *rd, struct sl_json_val content, s
     return n == 0 ? sl_chat_fault(rd, content, "an object with parts is expected") : ret->p ? 0 : SL_E_NOMEM;
 }
 
-/* One value for all: what differs would be lost. */
+/* Checks that a setting has one value for all texts: different ones would be lost. */
 static int same_check(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_json_val first, bool is_first)
 {
     bool has = !sl_json_is_nothing(v), had = !sl_json_is_nothing(first);
@@ -41,7 +41,7 @@ static int same_check(struct sl_chat_reader *rd, struct sl_json_val v, struct sl
 
 enum option { O_DIMENSIONS, O_TASK, O_TITLE, O_COUNT };
 
-/* And what writers call it. */
+/* The names of the settings here and in the canonical call. */
 static const struct {
     const char *key, *name;
 } options[O_COUNT] = {

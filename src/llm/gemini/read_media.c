@@ -48,7 +48,7 @@ static int inline_read(struct sl_chat_reader *rd, struct sl_json_val v, struct s
     return kind_set(part, media->mime);
 }
 
-/* Nobody else can read what lies there. */
+/* True: the file is stored at Google, and no other provider can read it. */
 static bool is_at_google(struct sl_str raw)
 {
     static const char *const begins[] = { "\"gs://", "\"files/", "\"https://generativelanguage.googleapis.com/" };

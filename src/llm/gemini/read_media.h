@@ -4,7 +4,7 @@
 
 #include "llm/chat/reader.h"
 
-/* A part with inlineData or fileData. */
+/* Reads a part with inlineData or fileData. */
 SL_MUST int sl_gemini_media_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part);
 
 #endif

@@ -7,8 +7,8 @@
 struct sl_gemini_asked {
     struct sl_str id; /* raw */
     bool is_answered;
-    struct sl_gemini_asked *next; /* of the same name */
-    struct sl_gemini_asked *last; /* of the first of a name: the newest */
+    struct sl_gemini_asked *next; /* the next one of the same name */
+    struct sl_gemini_asked *last; /* for the first of a name: the latest one */
 };
 
 void sl_gemini_calls_done(struct sl_gemini_calls *calls)
@@ -23,7 +23,7 @@ void sl_gemini_calls_forget(struct sl_gemini_calls *calls)
     calls->by_id = calls->by_name = (struct sl_map){ 0 };
 }
 
-/* Of two calls with one id the first counts: what is sent up has ids that differ. */
+/* When two calls have the same id, the first counts: the ids that go up are all different. */
 static int asked_note(struct sl_gemini_reader *g, struct sl_str id, struct sl_str name)
 {
     struct sl_gemini_asked *asked = SL_ARENA_NEW(g->rd.arena, struct sl_gemini_asked);
@@ -63,13 +63,13 @@ int sl_gemini_asked_read(struct sl_gemini_reader *g, struct sl_json_val v, struc
     part->call->id = sl_chat_raw_text(v, "id");
     part->call->name = sl_json_raw(sl_json_get(v, "name"));
     part->call->arguments = sl_json_is(args, SL_JSON_OBJECT) ? sl_json_raw(args) : SL_STR("{}");
-    if (part->call->id.n <= 2) { /* by its place, so that it is the same in every turn */
+    if (part->call->id.n <= 2) { /* made from its place, so that it is the same in every turn */
         part->call->id = sl_arena_printf(rd->arena, "\"call_place_%u\"", g->calls->n_made++);
     }
     return part->call->id.p ? asked_note(g, part->call->id, name) : SL_E_NOMEM;
 }
 
-/* The call that this answers; NULL: there is none. */
+/* The call that this result belongs to; NULL: there is none. */
 static struct sl_gemini_asked *asked_find(struct sl_gemini_calls *calls, struct sl_str id, struct sl_str name)
 {
     struct sl_gemini_asked *asked = id.n > 2 ? sl_map_find(&calls->by_id, id) : NULL;
@@ -78,13 +78,13 @@ static struct sl_gemini_asked *asked_find(struct sl_gemini_calls *calls, struct 
         asked = asked->next;
     }
     if (first && asked && asked != first) {
-        first->next = asked; /* those between have their answers */
+        first->next = asked; /* the calls between have their results */
     }
     return asked;
 }
 
-/* What a result says: `output` or `error` where it has one of them, else all of it. Texts stay texts, the rest is its
- * JSON. */
+/* The text of a result: `output` or `error` if it has one of them, else all of it. Texts stay texts, other values
+ * become their JSON. */
 static int response_read(struct sl_chat_reader *rd, struct sl_json_val response, struct sl_message *message)
 {
     struct sl_json_val output = sl_json_get(response, "output"), error = sl_json_get(response, "error");
@@ -102,7 +102,7 @@ static int response_read(struct sl_chat_reader *rd, struct sl_json_val response,
     return message->text.p ? 0 : SL_E_NOMEM;
 }
 
-/* A result may have media beside what it says. */
+/* A result may have media beside its text. */
 static int parts_read(struct sl_chat_reader *rd, struct sl_json_val list, struct sl_message *message)
 {
     struct sl_gemini_iter it = sl_gemini_each(list);

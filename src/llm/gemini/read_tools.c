@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* functionDeclarations and toolConfig to canonical tools and their choice. */
+/* Reads functionDeclarations and toolConfig to canonical tools and their choice. */
 #include "llm/gemini/read_tools.h"
 
 #include "base/map.h"
 #include "llm/gemini/member.h"
 
-/* What only this language says of a function, and of how functions are called; one of each is named for all. */
+/* Members of functions and of toolConfig that only this language has; each is named once for all. */
 enum left { LEFT_RESPONSE, LEFT_RESPONSE_JSON, LEFT_BEHAVIOR, LEFT_OF_TOOLS, LEFT_STREAM = LEFT_OF_TOOLS, LEFT_COUNT };
 static const struct {
     const char *key;
@@ -48,7 +48,7 @@ static int declaration_read(struct sl_chat_reader *rd, struct sl_json_val v, str
     return 0;
 }
 
-/* Google's own tools are members of the name: refused by whoever has none like it. */
+/* Google's own tools are members with the tool's name: providers without such a tool refuse them. */
 static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, unsigned *io_found)
 {
     int r = 0;
@@ -84,7 +84,7 @@ static int tools_read(struct sl_chat_reader *rd, struct sl_json_val tools)
     return r;
 }
 
-/* Names are told apart as they are spelt; of two tools with one name the first counts. */
+/* Names are compared as they are written; of two tools with one name the first counts. */
 static int names_map(struct sl_chat *chat, struct sl_map *by_name)
 {
     int r = 0;
@@ -111,7 +111,7 @@ static int allowed_read(struct sl_chat_reader *rd, struct sl_json_val names, str
     if (r == 0 && n == 1 && rd->chat->choice == SL_CHOICE_REQUIRED) {
         rd->chat->choice = SL_CHOICE_NAMED;
         for (uint32_t i = 0; i < rd->chat->n_tools; i++) {
-            rd->chat->tools[i].is_left_out = false; /* the name says it */
+            rd->chat->tools[i].is_left_out = false; /* the list names it */
         }
     }
     return r;
@@ -151,7 +151,7 @@ static int choice_read(struct sl_chat_reader *rd, struct sl_json_val config)
     return r;
 }
 
-/* The other members of toolConfig. */
+/* Reads the other members of toolConfig. */
 static int config_left_read(struct sl_chat_reader *rd, struct sl_json_val config)
 {
     unsigned said = 0, found = 0;

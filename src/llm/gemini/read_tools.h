@@ -4,10 +4,10 @@
 
 #include "llm/chat/reader.h"
 
-/* Members that tools and their configuration add to the call at most: what of them has no place elsewhere. */
+/* The most members that tools and their configuration add to the call: those that have no place in other languages. */
 #define SL_GEMINI_TOOLS_LEFT_MAX 8
 
-/* The values of `tools` and `toolConfig`. */
+/* Reads the values of `tools` and `toolConfig`. */
 SL_MUST int sl_gemini_tools_read(struct sl_chat_reader *rd, struct sl_json_val tools, struct sl_json_val config);
 
 #endif

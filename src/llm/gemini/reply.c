@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole replies of generateContent to canonical ones. A stream that was not asked for as events is a list of such
- * replies: read as one. */
+/* Reads whole replies of generateContent to canonical ones. A stream that did not come as events is a list of such
+ * replies, and is read as one reply. */
 #include "llm/core/google_error.h"
 #include "llm/core/language.h"
 #include "llm/core/lost.h"
@@ -60,7 +60,7 @@ enum sl_finish sl_gemini_finish(struct sl_str word, bool has_call)
     return has_call && finish == SL_FINISH_STOP ? SL_FINISH_TOOL_CALLS : finish;
 }
 
-/* Sums where at least one is said. */
+/* Adds two counts, if at least one is given. */
 static int64_t sum(int64_t a, int64_t b)
 {
     return a < 0 ? b : b < 0 ? a : a + b;
@@ -76,7 +76,7 @@ void sl_gemini_usage_read(struct sl_json_val v, struct sl_usage *io_usage)
     u.reasoning = sl_count_get(v, "thoughtsTokenCount");
     u.output = sum(sl_count_get(v, "candidatesTokenCount"), u.reasoning);
     u.cached_input = sl_count_get(v, "cachedContentTokenCount");
-    /* Its own total leaves a part out at times: what adds up is told. */
+    /* Google's own total sometimes leaves a part out, so the sum is used. */
     u.total = u.input >= 0 && u.output >= 0 ? u.input + u.output : sl_count_get(v, "totalTokenCount");
     if (u.output < 0 && u.input >= 0 && u.total >= u.input) {
         u.output = u.total - u.input;
@@ -109,11 +109,11 @@ struct reader {
     bool is_list; /* several replies: the pieces of a stream */
 };
 
-/* Where a candidate stands; -1: beyond what any upstream offers. */
+/* The index of a candidate; -1: larger than any upstream sends. */
 static int index_of(struct reader *rd, struct sl_json_val candidate, uint32_t at)
 {
     int64_t index = at;
-    SL_IGNORE(sl_json_int(sl_json_get(candidate, "index"), true, &index) < 0); /* not said: its place */
+    SL_IGNORE(sl_json_int(sl_json_get(candidate, "index"), true, &index) < 0); /* if not given, its place counts */
     if (index < 0 || index >= SL_GEMINI_CHOICES_MAX) {
         rd->in.status = sl_fail(rd->in.err, SL_E_INVAL, "a candidate's index is not from 0 to %d",
                                 SL_GEMINI_CHOICES_MAX - 1);
@@ -131,7 +131,7 @@ static void part_add(struct reader *rd, struct sl_json_val v, struct sl_choice *
     case SL_GEMINI_THOUGHT:
         block.kind = SL_BLOCK_THINKING;
         block.text = sl_reading_text(&rd->in, part.text);
-        break; /* its signature is of no use without the thought in place, and is not asked for */
+        break; /* without the thought at its place the signature is of no use, and Google does not need it */
     case SL_GEMINI_TEXT:
         block.text = sl_reading_text(&rd->in, part.text);
         block.signature = sl_reading_text(&rd->in, part.signature);
@@ -162,8 +162,8 @@ static void part_add(struct reader *rd, struct sl_json_val v, struct sl_choice *
     choice->blocks[choice->n_blocks++] = block;
 }
 
-/* The sources of a candidate's texts, which count in all of them: they stand with the last. True: something of them was
- * left out. */
+/* Reads the sources of a candidate's texts. Their places count in all texts together, so they go to the last text.
+ * True: some were left out. */
 static bool sources_read(struct reader *rd, struct sl_json_val candidate, struct sl_choice *choice)
 {
     struct sl_json_val metadata = sl_json_get(candidate, "groundingMetadata");
@@ -176,7 +176,7 @@ static bool sources_read(struct reader *rd, struct sl_json_val candidate, struct
         last = choice->blocks[i].kind == SL_BLOCK_TEXT ? &choice->blocks[i] : last;
     }
     if (rd->is_list || !last) {
-        return true; /* the places of a stream's pieces count in texts that are not all here */
+        return true; /* the places in a stream's pieces count in texts that are not all here */
     }
     if (sl_gemini_sources_whole(candidate, rd->in.arena, &last->annotations, &left_out) < 0) {
         sl_reading_no_memory(&rd->in);
@@ -217,7 +217,7 @@ static void candidate_read(struct reader *rd, struct sl_json_val candidate, uint
     }
 }
 
-/* Room for all parts of all candidates: `roots` is one reply, or a list of them. */
+/* Makes room for all parts of all candidates: `roots` is one reply, or a list of replies. */
 static void choices_make(struct reader *rd, struct sl_json_val root)
 {
     uint32_t n_parts[SL_GEMINI_CHOICES_MAX] = { 0 }, n = 0;
@@ -233,7 +233,7 @@ static void choices_make(struct reader *rd, struct sl_json_val root)
             }
         }
     }
-    n = SL_MAX(n, 1u); /* a prompt that was blocked is told as an answer */
+    n = SL_MAX(n, 1u); /* a blocked prompt becomes an answer */
     struct sl_choice *choices = SL_ARENA_ARRAY(rd->in.arena, struct sl_choice, n);
     for (uint32_t i = 0; choices && i < n; i++) {
         choices[i].index = i;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical chats to generateContent: all but the contents themselves. */
+/* Writes canonical chats for generateContent, except for the contents themselves. */
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
 #include "llm/form/form.h"
@@ -8,10 +8,9 @@
 
 #define STOPS_MAX 5
 
-/* Beside the members that the canonical call knows. Nothing unknown goes up: this upstream refuses what it does not
- * know. */
+/* Members beside those that the canonical call has. Unknown ones do not go up, because this upstream refuses them. */
 static const struct sl_fate_row fates[] = {
-    /* its own words, for clients that add them: written below */
+    /* Google's own members, for clients that add them: written below */
     { "top_k", SL_FATE_OWN },
     { "safety_settings", SL_FATE_OWN },
     { "safetySettings", SL_FATE_OWN },
@@ -33,7 +32,7 @@ static const struct sl_fate_row fates[] = {
     { "modalities", SL_FATE_OWN },
     { "service_tier", SL_FATE_OWN },
     { "web_search_options", SL_FATE_OWN },
-    /* these would change what the answer is */
+    /* without these the answer would be another one */
     { "audio", SL_FATE_REFUSE },
     { "functions", SL_FATE_REFUSE },
     { "function_call", SL_FATE_REFUSE },
@@ -47,14 +46,14 @@ static struct sl_jw *jw(struct sl_gemini_builder *b)
     return &b->body->w;
 }
 
-/* A member under either of two names. */
+/* A member that has two names. */
 static struct sl_json_val member2(const struct sl_gemini_builder *b, const char *name, const char *other)
 {
     struct sl_json_val v = sl_chat_member(b->chat, name);
     return sl_json_is_present(v) ? v : sl_chat_member(b->chat, other);
 }
 
-/* Google's own compatible API takes its words in `google`, or in extra_body.google. */
+/* Google's own OpenAI-compatible API takes its members in `google`, or in extra_body.google. */
 static struct sl_json_val google_member(const struct sl_gemini_builder *b, const char *name)
 {
     struct sl_json_val google = sl_chat_member(b->chat, "google");
@@ -175,14 +174,14 @@ static const struct {
     [SL_EFFORT_HIGH] = { "HIGH", "HIGH", 24576 }, [SL_EFFORT_XHIGH] = { "HIGH", "HIGH", 24576 },
     [SL_EFFORT_MAX] = { "HIGH", "HIGH", 24576 },
 };
-/* The least that a model takes whose thinking cannot be turned off. */
+/* The least budget of a model whose thinking cannot be turned off. */
 #define BUDGET_MIN 128
 
-/* What is asked of thinking, settled before anything is written: it moves maxOutputTokens. */
+/* The thinking that the call asks for. It is settled before anything is written, because it changes maxOutputTokens. */
 struct thinking {
     struct sl_str raw; /* the caller's own thinkingConfig */
     const char *level;
-    int64_t budget; /* -1: none said */
+    int64_t budget; /* -1: none given */
     bool is_said, has_thoughts;
 };
 
@@ -218,7 +217,7 @@ static int effort_settle(struct sl_gemini_builder *b, struct thinking *t)
     return 0;
 }
 
-/* Anthropic's word for it, which clients of several providers send: {type, budget_tokens}. */
+/* Reads Anthropic's member, which clients of several providers send: {type, budget_tokens}. */
 static void thinking_settle(struct sl_gemini_builder *b, struct thinking *t)
 {
     struct sl_json_val own = member2(b, "thinking_config", "thinkingConfig");
@@ -242,7 +241,7 @@ static void thinking_settle(struct sl_gemini_builder *b, struct thinking *t)
         return;
     }
     if (thinks && sl_json_str_eq(sl_json_get(thinking, "type"), SL_STR("adaptive"))) {
-        t->is_said = t->has_thoughts = !b->chat->effort.p; /* how much is the model's matter, or the effort says it */
+        t->is_said = t->has_thoughts = !b->chat->effort.p; /* the model decides how much, or the effort says it */
         return;
     }
     if (!thinks || (!is_off && !has_budget) || (has_levels && b->chat->effort.p)) {
@@ -284,8 +283,8 @@ static void thinking_write(struct sl_gemini_builder *b, const struct thinking *t
     sl_jw_end(jw(b));
 }
 
-/* The answer comes on top of the thinking, which counts as output here. Where both are more than the model has, the
- * budget gives way, and an answer that is too long alone is cut to the limit. */
+/* The room for the answer is added to that for thinking, which counts as output here. When both together are more than
+ * the model has, the budget is reduced; an answer that alone is too long is cut to the limit. */
 static void room_write(struct sl_gemini_builder *b, struct thinking *io_thinking)
 {
     int64_t limit = b->model->output, room = b->chat->max_tokens, budget = SL_MAX(io_thinking->budget, (int64_t)0);
@@ -378,7 +377,7 @@ static void native_write(struct sl_gemini_builder *b)
     }
 }
 
-/* By MLflow's rules its generic names are the only ones. */
+/* By MLflow's rules only its generic names are allowed. */
 static int mlflow_check(struct sl_gemini_builder *b)
 {
     static const char *const rows[][2] = {
@@ -406,7 +405,7 @@ static int mlflow_check(struct sl_gemini_builder *b)
     return 0;
 }
 
-/* What the language has no word for. */
+/* Leaves out or refuses members that the language cannot express. */
 static int members_leave(struct sl_gemini_builder *b)
 {
     const struct sl_chat *chat = b->chat;

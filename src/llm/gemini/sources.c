@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an answer was grounded on, as OpenAI's annotations: a source of the web for each text that it supports. The
- * upstream counts bytes of a part, OpenAI characters of the whole text. */
+/* Reads an answer's grounding to OpenAI's annotations: a web source for each text that it supports. Google counts bytes
+ * of a part, OpenAI characters of the whole text. */
 #include "llm/core/reading.h"
 #include "llm/core/sources.h"
 #include "llm/gemini/gemini.h"
 
-#define STEP 64 /* bytes between two places whose characters are counted beforehand */
+#define STEP 64 /* the number of characters is stored for each STEP bytes */
 
 struct source {
     struct sl_json_val web;
@@ -83,7 +83,7 @@ struct texts {
     struct part *parts;
     uint32_t n_parts;
     struct sl_str all;
-    int64_t *chars; /* before each STEP bytes of it */
+    int64_t *chars; /* characters before each STEP bytes of it */
 };
 
 static int64_t text_find(const void *arg, int64_t part, int64_t byte)
@@ -96,7 +96,7 @@ static int64_t text_find(const void *arg, int64_t part, int64_t byte)
     return t->chars[step] + sl_reading_chars(sl_str_sub(t->all, step * STEP, at));
 }
 
-/* The texts as they stand in the answer, one behind the other. */
+/* Puts the texts of the answer one behind the other. */
 static int texts_make(struct sl_json_val parts, struct sl_arena *arena, struct texts *t)
 {
     struct sl_buf buf = SL_BUF_INIT((size_t)1 << 30);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams of streamGenerateContent to deltas. Each frame is a whole reply whose parts are added: texts in pieces, a
- * call whole. A block ends where another kind of output begins, or with its candidate's finishReason. The stream has no
- * last word of its own: it is complete when every candidate that began has its finishReason. */
+/* Streams of streamGenerateContent to deltas. Each frame is a whole reply whose parts are added: texts in pieces, calls
+ * whole. A block ends when another kind of output begins, or with its candidate's finishReason. The stream has no event
+ * for its end: it is complete when every candidate that began has its finishReason. */
 #include "llm/core/lost.h"
 #include "llm/core/google_error.h"
 #include "llm/core/reading.h"
@@ -52,7 +52,7 @@ static void block_start(struct frame *f, uint32_t choice, enum sl_block_kind kin
     sl_reading_push(&f->in, &start);
 }
 
-/* Where characters begin in what comes behind the plain bytes. */
+/* Marks where characters begin in the bytes after the plain ones. */
 static void begins_mark(struct sl_gemini_stream *st, uint32_t choice, struct sl_str text)
 {
     if (!st->marked) {
@@ -67,7 +67,7 @@ static void begins_mark(struct sl_gemini_stream *st, uint32_t choice, struct sl_
     }
 }
 
-/* For the places of sources, which may come later. */
+/* Counts for the places of sources, which may come later. */
 static void text_count(struct sl_gemini_stream *st, uint32_t choice, enum sl_block_kind kind, struct sl_str text)
 {
     if (kind != SL_BLOCK_TEXT) {
@@ -194,10 +194,10 @@ static void finish_push(struct frame *f, uint32_t choice, struct sl_json_val can
 
 struct counted {
     int64_t bytes, chars, plain;
-    const uint64_t *begins; /* NULL: it is not about these texts */
+    const uint64_t *begins; /* NULL: the marks are for another choice's texts */
 };
 
-/* Texts that are gone. A stream's pieces are one part. */
+/* Finds a character in texts that are not in memory any more. A stream's pieces are one part. */
 static int64_t counted_find(const void *arg, int64_t part, int64_t byte)
 {
     const struct counted *texts = arg;
@@ -245,7 +245,7 @@ static void sources_push(struct frame *f, uint32_t choice, struct sl_json_val me
     sl_reading_lose(&f->in, left_out ? SL_LOST_GROUNDING : 0u);
 }
 
-/* Of the text that this event brought. */
+/* For the text that this event brought. */
 static void logprobs_push(struct frame *f, uint32_t choice, struct sl_json_val result)
 {
     uint32_t block = f->st->choices[choice].text_block;
@@ -263,7 +263,7 @@ static void logprobs_push(struct frame *f, uint32_t choice, struct sl_json_val r
 static void candidate_push(struct frame *f, struct sl_json_val candidate, uint32_t at)
 {
     int64_t index = at;
-    SL_IGNORE(sl_json_int(sl_json_get(candidate, "index"), true, &index) < 0); /* not said: its place */
+    SL_IGNORE(sl_json_int(sl_json_get(candidate, "index"), true, &index) < 0); /* if not given, its place counts */
     if (index < 0 || index >= SL_GEMINI_CHOICES_MAX) {
         f->in.status = sl_fail(f->in.err, SL_E_INVAL, "a candidate's index is not from 0 to %d",
                                SL_GEMINI_CHOICES_MAX - 1);
@@ -271,7 +271,7 @@ static void candidate_push(struct frame *f, struct sl_json_val candidate, uint32
     }
     uint32_t choice = (uint32_t)index;
     if (f->st->choices[choice].has_finish) {
-        return; /* nothing counts behind the end */
+        return; /* bytes after the end do not count */
     }
     f->st->choices[choice].has_begun = true;
     struct sl_json_val parts = sl_json_at(candidate, "content.parts");
@@ -297,7 +297,7 @@ static void start_push(struct frame *f, struct sl_json_val root)
     }
 }
 
-/* The prompt was blocked: told as an answer that is a refusal. */
+/* The prompt was blocked: this becomes an answer with a refusal. */
 static void block_push(struct frame *f, struct sl_json_val feedback)
 {
     if (!sl_json_is_present(sl_json_get(feedback, "blockReason")) || f->st->choices[0].has_finish) {
@@ -349,7 +349,7 @@ int sl_gemini_on_frame(void *state, const struct sl_call *call, const struct sl_
 {
     struct frame f = { state, call, SL_READING_STREAM(sink, err) };
     if (f.st->has_error || sl_str_eq_c(frame->data, "[DONE]")) {
-        return 0; /* proxies in between end streams so */
+        return 0; /* proxies in between end streams in this way */
     }
     struct sl_json *doc = sink->doc;
     int r = sl_event_parse(doc, frame->data, err);
@@ -357,7 +357,7 @@ int sl_gemini_on_frame(void *state, const struct sl_call *call, const struct sl_
         return r;
     }
     struct sl_json_val root = sl_json_root(doc);
-    if (sl_json_is(root, SL_JSON_ARRAY)) { /* errors come wrapped at times */
+    if (sl_json_is(root, SL_JSON_ARRAY)) { /* an error may come inside a list */
         for (struct sl_json_iter it = sl_json_each(root); f.in.status == 0 && sl_json_next(&it);) {
             root_push(&f, it.val);
         }

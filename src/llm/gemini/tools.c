@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical tools and their choice to functionDeclarations, Google's own tools and toolConfig. */
+/* Writes canonical tools and their choice as functionDeclarations, Google's own tools and toolConfig. */
 #include "llm/gemini/gemini.h"
 
 static struct sl_jw *jw(struct sl_gemini_builder *b)
@@ -17,7 +17,7 @@ static bool has_tools(const struct sl_gemini_builder *b)
     return false;
 }
 
-/* A function without parameters says none: an object without members is refused. */
+/* False: the function has no parameters. Then the member is left out, because an object without members is refused. */
 static bool has_parameters(const struct sl_gemini_builder *b, const struct sl_tool *tool)
 {
     struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = 4096, .record_depth = 2 };
@@ -27,7 +27,7 @@ static bool has_parameters(const struct sl_gemini_builder *b, const struct sl_to
     }
     sl_json_init(&doc, &limits);
     doc.budget = b->env->scratch->budget;
-    bool has_any = sl_json_parse(&doc, tool->parameters) < 0; /* sent as it is */
+    bool has_any = sl_json_parse(&doc, tool->parameters) < 0; /* sent unchanged */
     static const char *const keys[] = { "properties", "$ref", "anyOf", "oneOf", "allOf", "additionalProperties" };
     for (size_t i = 0; i < SL_ARRAY_LEN(keys) && !has_any; i++) {
         has_any = !sl_json_says_nothing(sl_json_get(sl_json_root(&doc), keys[i]));
@@ -110,7 +110,7 @@ static int list_write(struct sl_gemini_builder *b)
     return r;
 }
 
-/* allowed_tools: the rest is left out of the names, not of the list. */
+/* True: allowed_tools leaves some out. They are removed from the allowed names, not from the list. */
 static bool has_left_out(const struct sl_gemini_builder *b)
 {
     for (uint32_t i = 0; i < b->chat->n_tools; i++) {

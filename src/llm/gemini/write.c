@@ -17,7 +17,8 @@ const char *sl_gemini_reason(enum sl_finish finish)
         return "SAFETY";
     case SL_FINISH_OTHER:
         return "OTHER";
-    case SL_FINISH_NONE: /* some upstreams do not say why they end; a client of Google's takes that for a cut */
+    case SL_FINISH_NONE: /* some upstreams do not say why they end; a client of Google's takes that for a broken answer
+                          */
     case SL_FINISH_STOP:
     case SL_FINISH_TOOL_CALLS:
         break;
@@ -32,8 +33,8 @@ static void count_write(struct sl_jw *w, const char *key, int64_t n)
     }
 }
 
-/* Canonical output holds what was thought; this language's candidates do not. What nobody counted is 0: its clients
- * count on these three. */
+/* Canonical output includes thoughts; this language's candidates do not. A count that is not known is 0, because
+ * clients use all three. */
 static void usage_write(struct sl_jw *w, const struct sl_usage *u)
 {
     int64_t input = SL_MAX(u->input, (int64_t)0), output = SL_MAX(u->output, (int64_t)0);
@@ -47,7 +48,7 @@ static void usage_write(struct sl_jw *w, const struct sl_usage *u)
     sl_jw_end(w);
 }
 
-/* Another provider's signature is bytes to this language's clients. */
+/* To this language's clients, another provider's signature is only bytes. */
 static void signature_write(struct sl_jw *w, struct sl_str kind, struct sl_str text)
 {
     struct sl_buf plain = SL_BUF_INIT(text.n + kind.n + 1);
@@ -111,7 +112,7 @@ struct sl_str sl_gemini_id_make(const struct sl_env *env, char *out)
 
 /* --- answers --- */
 
-/* A word that came as JSON, which is what a schema gives: without its quotes. */
+/* One word that came as JSON, because a schema asked for it: written without its quotes. */
 static void word_write(struct sl_jw *w, const struct sl_block *block)
 {
     struct sl_json doc;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors as Google's APIs tell them: google.rpc.Status. */
+/* Errors in the form of Google's APIs: google.rpc.Status. */
 #include "llm/gemini/write.h"
 
-/* The code of google.rpc that a status of HTTP goes with. */
+/* The code of google.rpc for an HTTP status. */
 static const char *word_of(int status)
 {
     static const struct {

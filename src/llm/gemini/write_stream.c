@@ -9,7 +9,7 @@
 
 struct sl_gemini_held {
     uint32_t choice, block;
-    struct sl_str id, name, signature; /* in `texts` */
+    struct sl_str id, name, signature; /* they point into `texts` */
     struct sl_buf texts, arguments;
 };
 
@@ -85,7 +85,7 @@ static void item_close(struct sl_gemini_writer *st, struct sl_jw *w, bool is_las
     sl_gemini_item_end(st, w->out);
 }
 
-/* The candidate's beginning, up to its list of parts. */
+/* Writes a candidate's start, up to its list of parts. */
 static void candidate_open(struct sl_jw *w)
 {
     sl_jw_object(w);
@@ -95,7 +95,7 @@ static void candidate_open(struct sl_jw *w)
     sl_jw_array(w);
 }
 
-/* Behind the parts: the candidate stays open. */
+/* Writes the members behind the parts; the candidate stays open. */
 static void candidate_beside(struct sl_jw *w, uint32_t choice)
 {
     sl_jw_end(w);
@@ -126,7 +126,7 @@ static void part_send(struct sl_gemini_writer *st, uint32_t choice, const struct
 
 /* --- calls --- */
 
-/* Nearly always the newest is meant. */
+/* Nearly always the latest one is asked for. */
 static struct sl_gemini_held *held_find(const struct sl_gemini_writer *st, const struct sl_delta *d)
 {
     for (uint32_t i = st->n_held; i > 0; i--) {
@@ -148,7 +148,7 @@ static int hold(struct sl_gemini_writer *st, struct sl_buf *buf, struct sl_str t
     return sl_buf_status(buf);
 }
 
-/* What a call costs beside its texts. */
+/* The memory of a call beside its texts. */
 #define HELD_MIN sizeof(struct sl_gemini_held)
 
 static int call_start(struct sl_gemini_writer *st, const struct sl_delta *d)
@@ -198,8 +198,8 @@ static void call_send(struct sl_gemini_writer *st, struct sl_gemini_held *held, 
     held_free(held);
 }
 
-/* Those of a candidate (UINT32_MAX: of all) of which nothing more will come: some upstreams mix the pieces of several
- * calls, so that only what follows them all says that. */
+/* Sends the calls of a candidate (UINT32_MAX: of all) that are complete. Some upstreams mix the pieces of several
+ * calls, so calls are complete only when something other than calls follows. */
 static void calls_send(struct sl_gemini_writer *st, uint32_t choice, struct sl_buf *out)
 {
     uint32_t n = 0;
@@ -215,7 +215,7 @@ static void calls_send(struct sl_gemini_writer *st, uint32_t choice, struct sl_b
 
 /* --- deltas --- */
 
-/* For the places of sources: those that are all ASCII so far are known, and the end. */
+/* Counts for the places of sources: places in texts that are all ASCII so far are known, and the end. */
 static void text_count(struct sl_gemini_writer *st, const struct sl_delta *d)
 {
     struct sl_gemini_texts *texts = &st->texts[d->choice];
@@ -232,7 +232,7 @@ static void text_count(struct sl_gemini_writer *st, const struct sl_delta *d)
     texts->bytes += (int64_t)d->text.n;
 }
 
-/* All of a stream's text is one part. */
+/* The whole text of a stream is one part. */
 static bool counted_find(void *arg, int64_t character, uint32_t *ret_part, int64_t *ret_byte)
 {
     const struct sl_gemini_texts *texts = arg;
@@ -255,7 +255,7 @@ static void beside_send(struct sl_gemini_writer *st, const struct sl_delta *d, s
     item_close(st, &w, false);
 }
 
-/* A word comes as JSON: what is between its quotes goes on. */
+/* One word comes as JSON: the text between its quotes is sent. */
 static void word_send(struct sl_gemini_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     for (size_t from = 0; from < d->text.n;) {
@@ -345,7 +345,7 @@ int sl_gemini_write_delta(void *state, const struct sl_call *call, const struct 
     return r < 0 ? r : sl_buf_status(out);
 }
 
-/* How each candidate ended, and what all of it took. */
+/* Writes the end of each candidate, and the usage. */
 void sl_gemini_write_end(void *state, struct sl_buf *out)
 {
     struct sl_gemini_writer *st = state;
