@@ -48,7 +48,7 @@ void sl_cohere_citation_write(struct sl_jw *w, const struct sl_citation *said, s
     sl_jw_end(w);
 }
 
-/* The tokens of a piece: nobody else numbers them as Cohere does. */
+/* Writes the tokens of a piece. token_ids stays empty, because only Cohere numbers tokens in this way. */
 static void tokens_write(struct sl_jw *w, struct sl_json_val content)
 {
     sl_jw_object(w);
@@ -92,18 +92,18 @@ void sl_cohere_logprobs_write(struct sl_jw *w, struct sl_str logprobs, bool is_l
 
 /* --- those of a whole reply --- */
 
-/* Places are asked for in order, mostly: the walk goes on from the last one. */
+/* Places are mostly asked for in order, so the walk continues from the last one. */
 struct walk {
     const struct sl_choice *choice;
     uint32_t block, part;
-    int64_t before, after; /* characters of the texts before and up to the end of the block */
-    int64_t character;     /* in all texts, and in the block's: */
+    int64_t before, after; /* characters of the texts before the block, and up to its end */
+    int64_t character;     /* the current place in all texts, and in the block's text: */
     size_t byte;
-    size_t n_cited; /* bytes of what was cited so far */
+    size_t n_cited; /* bytes that were cited so far */
     uint32_t n_restarts;
 };
-#define RESTARTS_MAX 64         /* sources in wild order: the rest has no place */
-#define CITED_MAX    (1u << 20) /* a text may be cited very often */
+#define RESTARTS_MAX 64         /* sources may come in any order; after this many restarts the rest get no place */
+#define CITED_MAX    (1u << 20) /* a bound, because a text may be cited very often */
 
 static int64_t chars_of(const struct sl_choice *choice, uint32_t i)
 {
@@ -111,7 +111,7 @@ static int64_t chars_of(const struct sl_choice *choice, uint32_t i)
     return is_text ? sl_reading_chars(choice->blocks[i].text) : 0;
 }
 
-/* The byte at which the character begins: a walk forward within the block's text. */
+/* The byte at which the character begins: walks forward within the block's text. */
 static size_t byte_of(struct sl_str text, size_t from, int64_t n_chars)
 {
     while (from < text.n && n_chars > 0) {

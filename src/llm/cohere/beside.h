@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands beside a text, in Cohere's words: where it is from, and how probable its tokens were. */
+/* What stands beside a text, in Cohere's form: its citations, and the probabilities of its tokens. */
 #ifndef SL_LLM_COHERE_BESIDE_H
 #define SL_LLM_COHERE_BESIDE_H
 
 #include "llm/core/reply.h"
 #include "llm/core/sources.h"
 
-/* Where a source's text is: the part of the content, and the characters of the choice's text before it. */
+/* The place of a cited text: the part of the content, and the characters of the choice's text before it. */
 struct sl_cohere_place {
     uint32_t part;
     int64_t before;
     bool is_known, is_plan;
-    struct sl_str text; /* what is cited; p == NULL: not known any more, or too much */
+    struct sl_str text; /* the cited text; p == NULL: not in memory any more, or too long */
 };
 
-/* A source on the web is a document. */
+/* Writes a web source as a document. */
 void sl_cohere_citation_write(struct sl_jw *w, const struct sl_citation *said, struct sl_cohere_place at);
-/* The member `citations`, where there are any. The texts are one where they are the plan of a tools' use. */
+/* Writes the member `citations`, if there are any. When the texts are the tool plan, they are one text. */
 void sl_cohere_citations_write(struct sl_jw *w, const struct sl_choice *choice, bool has_calls);
-/* A choice's or a delta's `logprobs`, as one item; `is_list`: in brackets. */
+/* Writes a choice's or a delta's `logprobs` as one item; `is_list`: in brackets. */
 void sl_cohere_logprobs_write(struct sl_jw *w, struct sl_str logprobs, bool is_list);
 
-/* Is it a text, be it a refusal? */
+/* True: the block is a text or a refusal. */
 bool sl_cohere_is_words(const struct sl_block *block);
-/* Is the block a part of the content? Thoughts that only their provider can read have no place. */
+/* True: the block is a part of the content. Thoughts that only their provider can read are not. */
 bool sl_cohere_is_part(const struct sl_block *block, bool has_calls);
 
 #endif

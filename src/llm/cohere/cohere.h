@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The language of Cohere's second API, as upstream: chats, their streams and embeddings. */
+/* The language of Cohere's second API as an upstream: chats, their streams and embeddings. */
 #ifndef SL_LLM_COHERE_H
 #define SL_LLM_COHERE_H
 
@@ -8,14 +8,14 @@
 #include "llm/core/sources.h"
 #include "llm/form/rules.h"
 
-/* The configuration that the language reads; the first member of a provider's own. */
+/* The configuration that the language reads; the first member of each provider's own. */
 struct sl_cohere_conf {
-    struct sl_str input_type;            /* of embeddings whose caller says none */
+    struct sl_str input_type;            /* for embeddings calls without one */
     struct sl_str chat, embed;           /* made by prepare: path and query */
     struct sl_str model_json, type_json; /* made by prepare: with their quotes */
 };
 
-/* A request in the making. */
+/* A request that is being built. */
 struct sl_cohere_builder {
     const struct sl_form *form;
     const struct sl_call *call;
@@ -30,19 +30,20 @@ struct sl_cohere_builder {
 
 extern const struct sl_form_rules sl_cohere_form;
 
-/* The member `messages`. */
+/* Writes the member `messages`. */
 SL_MUST int sl_cohere_messages_write(struct sl_cohere_builder *b);
 SL_MUST int sl_cohere_chat_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                                  struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error);
 SL_MUST int sl_cohere_embed_write(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                                   struct sl_arena *arena, struct sl_http_req *io_req, struct sl_llm_error *ret_error);
 
-/* SL_FINISH_OTHER: an end that is a fault, unless there was output. */
+/* SL_FINISH_OTHER: the end is a fault, unless there was output. */
 enum sl_finish sl_cohere_finish(struct sl_str word);
-/* The tokens of a chat, else what is billed. */
+/* Reads the tokens of a chat, or else the billed units. */
 void sl_cohere_usage_read(struct sl_json_val usage, struct sl_usage *io_usage);
 
-/* A citation's sources on the web, places counted from the `before` characters of all texts (-1: not known). */
+/* Adds the web sources of a citation; places count from the `before` characters of all earlier texts (-1: not
+ * known). */
 void sl_cohere_citation_add(struct sl_sources *sources, struct sl_reading *rd, struct sl_json_val citation,
                             int64_t before);
 
@@ -55,11 +56,11 @@ struct sl_cohere_stream {
     uint8_t open_kind;
     uint8_t id_len;
     uint32_t open;         /* the upstream's index of the open call */
-    uint32_t part;         /* that of the last part of the content */
+    uint32_t part;         /* the upstream's index of the last part of the content */
     int64_t chars, before; /* characters of all texts, and of those before the last one */
     uint32_t n_blocks;
-    struct sl_half half; /* of the open block */
-    char id[64];         /* the reply's, for calls that have none */
+    struct sl_half half; /* for the open block */
+    char id[64];         /* the reply's id, for calls without one */
 };
 
 int sl_cohere_on_frame(void *state, const struct sl_call *call, const struct sl_frame *frame,

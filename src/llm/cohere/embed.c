@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical embeddings calls to /v2/embed. */
+/* Writes canonical embeddings calls for /v2/embed. */
 #include "llm/cohere/cohere.h"
 #include "llm/core/language.h"
 
-#define TEXTS_MAX 96 /* what one call takes */
+#define TEXTS_MAX 96 /* the most texts in one call */
 
 static const struct sl_fate_row fates[] = {
     { "input_type", SL_FATE_OWN },  { "embedding_types", SL_FATE_OWN }, { "truncate", SL_FATE_PASS },

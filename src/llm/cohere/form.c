@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What Cohere refuses for its form; what each model can do is in data/models/cohere.yaml. */
+/* What Cohere refuses for its form; data/models/cohere.yaml says what each model can do. */
 #include "llm/cohere/cohere.h"
 #include "llm/form/schema.h"
 
@@ -7,7 +7,7 @@ static const char *const images[] = { "image/jpeg", "image/png", "image/gif", "i
 
 static const struct sl_form_media media = { .images = images, .schemes = SL_URL_HTTPS | SL_URL_HTTP };
 
-/* A tool's parameters: anything below a root that is an object. */
+/* A tool's parameters: any schema below a root that is an object. */
 static const struct sl_schema_rules input = { .takes = SL_SCHEMA_ALL, .needs_object = true, .is_shallow = true };
 
 static const char *const formats[] = { "date-time", "uuid", "date", "time", NULL };

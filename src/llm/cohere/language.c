@@ -11,7 +11,7 @@
 #include "llm/core/lost.h"
 #include "llm/dialects.h"
 
-/* 498 is a token that is blocked or not known: what others call 401. */
+/* 498: the token is blocked or unknown; other APIs say 401. */
 #define STATUS_TOKEN 498
 
 static void read_error(int status, const struct sl_headers *headers, struct sl_str body, struct sl_arena *arena,
@@ -24,7 +24,7 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error)
 {
-    (void)ask_usage; /* it is always told */
+    (void)ask_usage; /* streams always have usage */
     const struct sl_cohere_conf *conf = target->conf;
     bool is_embed = call->type == SL_LLM_EMBEDDINGS;
     if (sl_target_speaks(target, call->type, call->language)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical messages to Cohere's: the same roles; the words beside calls are the plan of the tools' use. */
+/* Writes canonical messages in Cohere's form: the same roles; the text beside tool calls is the tool plan. */
 #include "base/base64.h"
 #include "llm/cohere/cohere.h"
 
@@ -48,7 +48,7 @@ static int image_write(struct sl_cohere_builder *b, const struct sl_part *part)
     return r;
 }
 
-/* A file of text is text; of its name there is no place. */
+/* True: a file of text, which becomes a text; its name has no place. */
 static bool is_text_file(const struct sl_part *part)
 {
     return part->kind == SL_PART_FILE && part->media->base64.n &&
@@ -100,7 +100,7 @@ static int content_write(struct sl_cohere_builder *b, const struct sl_message *m
     }
     sl_jw_key(jw(b), "content");
     sl_jw_array(jw(b));
-    if (message->is_error) { /* there is no mark for a failure: it is told in the text */
+    if (message->is_error) { /* Cohere has no mark for a failure, so the text says it */
         text_write(b, SL_STR("\"Error:\""));
     }
     if (message->is_plain && message->text.n > 2) {
@@ -125,7 +125,7 @@ static bool has_calls(const struct sl_message *message)
     return false;
 }
 
-/* All words of a message as one raw string; "\"\"" where there are none. */
+/* All texts of a message as one raw string; "\"\"" if there are none. */
 static struct sl_str words_join(struct sl_cohere_builder *b, const struct sl_message *message)
 {
     struct sl_str only = message->is_plain ? message->text : SL_STR("\"\"");
@@ -216,7 +216,7 @@ static void names_leave(struct sl_cohere_builder *b, const struct sl_message *me
     }
 }
 
-/* What is left of a message may be nothing: another provider's thoughts alone. */
+/* False: nothing is left of the message; it had only another provider's thoughts. */
 static bool is_written(const struct sl_message *message)
 {
     bool has_any = message->is_plain || message->role == SL_ROLE_TOOL;

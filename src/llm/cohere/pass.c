@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is noted of Cohere's bytes as they go by untouched. Most events are pieces of content: they are known by their
- * first line, and not read. */
+/* What is noted about Cohere's bytes as they pass untouched. Most events are pieces of content: their first line shows
+ * this, and they are not parsed. */
 #include "llm/cohere/pass.h"
 
 #include "llm/cohere/cohere.h"
 #include "llm/core/errbody.h"
 #include "wire/sse.h"
 
-/* An error has a text as its message. */
+/* The message of an error is a text. */
 const struct sl_json_scan_want sl_cohere_reply_members[SL_REPLY_COUNT] = {
     [SL_REPLY_USAGE] = { SL_STR_INIT("usage"), 4096, '\0' }, [SL_REPLY_ERROR] = { SL_STR_INIT("error"), 4096, '\0' },
     [SL_REPLY_ANSWER] = { SL_STR_INIT("message"), 0, '{' },  [SL_REPLY_DATA] = { SL_STR_INIT("embeddings"), 0, '\0' },
@@ -62,7 +62,7 @@ static int event_note(void *arg, const struct sl_sse_event *event)
     return 0;
 }
 
-/* Events of pieces: nothing else begins so. */
+/* True: an event with a piece; no other event begins like this. */
 static bool is_piece(struct sl_str event)
 {
     static const struct sl_str begins[] = { SL_STR_INIT("event: content-"), SL_STR_INIT("event: tool-"),
@@ -77,7 +77,7 @@ static bool is_piece(struct sl_str event)
 
 enum sl_pass sl_cohere_pass_event(struct sl_pass_state *state, struct sl_str event, struct sl_json *scratch)
 {
-    struct noted noted = { state, scratch, SL_PASS_ALIVE }; /* a comment is a sign of life */
+    struct noted noted = { state, scratch, SL_PASS_ALIVE }; /* a comment is a heartbeat */
     if (is_piece(event)) {
         return SL_PASS_FORWARD;
     }

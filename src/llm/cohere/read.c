@@ -21,7 +21,7 @@ int sl_cohere_read_call(const struct sl_incoming *in, struct sl_json *doc, struc
         r = sl_incoming_stream(stream, &call.is_stream, ret_error);
     }
     if (r == 0) {
-        call.wants_usage = true; /* its streams always tell it */
+        call.wants_usage = true; /* its streams always have usage */
         sl_json_edits_init(&call.edits, arena);
         *ret_call = call;
     }
@@ -112,7 +112,7 @@ static int format_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return 0;
 }
 
-/* Others say how hard a model is to think, not for how many tokens. */
+/* Other languages say how hard a model is to think, not for how many tokens. */
 static int thinking_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     struct sl_json_val type = sl_json_get(v, "type");
@@ -143,7 +143,7 @@ static int values_read(struct sl_chat_reader *rd, const struct sl_json_val found
     r = r < 0 ? r : sl_chat_number(rd, found[K_TEMPERATURE], &chat->temperature);
     r = r < 0 ? r : sl_chat_number(rd, found[K_P], &chat->top_p);
     r = r < 0 ? r : sl_chat_number(rd, found[K_K], &top_k);
-    if (r == 0 && !sl_json_says_nothing(top_k)) { /* 0: of all tokens */
+    if (r == 0 && !sl_json_says_nothing(top_k)) { /* 0 means all tokens */
         sl_chat_member_add(rd, SL_STR("top_k"), top_k);
     }
     r = r < 0 ? r : sl_chat_stops(rd, found[K_STOP]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client's requests of Cohere's second API to canonical calls. */
+/* Reads requests for Cohere's second API to canonical calls. */
 #ifndef SL_LLM_COHERE_READ_H
 #define SL_LLM_COHERE_READ_H
 

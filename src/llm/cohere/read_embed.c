@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cohere's embeddings call to the canonical one. */
+/* Reads Cohere's embeddings call to the canonical one. */
 #include "llm/cohere/read_embed.h"
 
 #include "llm/chat/reader.h"
@@ -13,7 +13,7 @@ static const struct sl_str keys[K_COUNT] = {
     [K_TYPES] = SL_STR_INIT("embedding_types"), [K_DIMENSION] = SL_STR_INIT("output_dimension"),
 };
 
-/* An input of several parts is for models that see: elsewhere it is one text. */
+/* Only models that take images have inputs of several parts: for other models an input is one text. */
 static int input_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_str *ret)
 {
     struct sl_json_val content = sl_json_get(v, "content"), part = sl_json_at(content, "[0]");
@@ -48,7 +48,7 @@ static int texts_read(struct sl_chat_reader *rd, const struct sl_json_val found[
     return r;
 }
 
-/* Only Cohere has the numbers that are cut short. */
+/* Only Cohere has the shortened number types. */
 static int types_check(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     if (!sl_json_is_nothing(v) && !sl_json_is(v, SL_JSON_ARRAY)) {

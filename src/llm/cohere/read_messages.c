@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cohere's messages to canonical ones: the same roles. The plan of the tools' use is a text in front of the calls, and
+/* Reads Cohere's messages to canonical ones: the same roles. The tool plan is a text in front of the calls, and
  * documents are files of plain text. */
 #include "llm/cohere/read_messages.h"
 #include "llm/core/llm.h"
@@ -21,7 +21,7 @@ static int thinking_read(struct sl_chat_reader *rd, struct sl_json_val v, struct
     return part->text.p ? 0 : sl_chat_fault(rd, v, "the member 'thinking' is missing");
 }
 
-/* What a document says: a text, or an object, whose JSON is the text. */
+/* The text of a document: a text, or the JSON of an object. */
 static int document_text(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_json_val data, struct sl_str *ret)
 {
     if (sl_json_is(data, SL_JSON_STRING)) {
@@ -35,7 +35,7 @@ static int document_text(struct sl_chat_reader *rd, struct sl_json_val v, struct
     return ret->p ? 0 : SL_E_NOMEM;
 }
 
-/* In a tool's result it is text. */
+/* In a tool's result a document is a text. */
 static int document_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_part *part)
 {
     struct sl_str text;
@@ -47,7 +47,7 @@ static int document_read(struct sl_chat_reader *rd, struct sl_json_val v, struct
     return r;
 }
 
-/* Who may say which part. */
+/* Which role may have which part. */
 #define OF_SYSTEM    SL_BIT(SL_ROLE_SYSTEM)
 #define OF_USER      SL_BIT(SL_ROLE_USER)
 #define OF_ASSISTANT SL_BIT(SL_ROLE_ASSISTANT)
@@ -96,7 +96,7 @@ static int content_read(struct sl_chat_reader *rd, struct sl_json_val content, s
     return r;
 }
 
-/* The plan and the calls, behind what else it said. */
+/* Reads the tool plan and the calls, behind the message's other parts. */
 static int calls_read(struct sl_chat_reader *rd, struct sl_json_val plan, struct sl_json_val calls,
                       struct sl_message *message)
 {

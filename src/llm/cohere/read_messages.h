@@ -4,7 +4,7 @@
 
 #include "llm/chat/reader.h"
 
-/* The value of `messages`; what stands in `documents` goes in front of the last words of the user. */
+/* Reads the value of `messages`; `documents` go in front of the user's last message. */
 SL_MUST int sl_cohere_messages_read(struct sl_chat_reader *rd, struct sl_json_val messages,
                                     struct sl_json_val documents);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole replies of /v2/chat and /v2/embed to canonical ones. */
+/* Reads whole replies of /v2/chat and /v2/embed to canonical ones. */
 #include "json/write.h"
 #include "llm/cohere/cohere.h"
 #include "llm/core/errbody.h"
@@ -63,8 +63,8 @@ struct reader {
     const struct sl_call *call;
     struct sl_reading in;
     struct sl_reply *reply;
-    int64_t *before; /* characters of the texts before each part of the content; -1: it is no text */
-    int64_t chars;   /* of all of them */
+    int64_t *before; /* characters of the texts before each part of the content; -1: the part is no text */
+    int64_t chars;   /* characters of all texts */
     uint32_t n_parts;
 };
 
@@ -93,7 +93,7 @@ static void call_add(struct reader *rd, struct sl_json_val v, struct sl_choice *
     choice->blocks[choice->n_blocks++] = block;
 }
 
-/* Pieces of the text with the sum of their tokens' probabilities, in OpenAI's words. */
+/* Reads pieces of the text, each with the sum of its tokens' probabilities, to OpenAI's form. */
 static void logprobs_read(struct reader *rd, struct sl_json_val list, struct sl_choice *choice)
 {
     struct sl_buf buf = SL_BUF_INIT(1u << 26);
@@ -148,8 +148,8 @@ static void content_read(struct reader *rd, struct sl_json_val content, struct s
     rd->n_parts = sl_json_is(content, SL_JSON_ARRAY) ? sl_json_count(content) : 0;
 }
 
-/* They count in a part of the content, or in the plan of the tools' use, which stands behind it; where the content is
- * one text, that begins with all of them. */
+/* Places count in a part of the content, or in the tool plan, which stands behind it; when the content is one text,
+ * that text begins with all of them. */
 static void citations_read(struct reader *rd, struct sl_json_val list, struct sl_choice *choice)
 {
     struct sl_sources sources;
@@ -163,7 +163,7 @@ static void citations_read(struct reader *rd, struct sl_json_val list, struct sl
     sl_sources_begin(&sources);
     for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
         int64_t index = 0;
-        SL_IGNORE(sl_json_int(sl_json_get(it.val, "content_index"), true, &index) < 0); /* not said: the first */
+        SL_IGNORE(sl_json_int(sl_json_get(it.val, "content_index"), true, &index) < 0); /* if not given, the first */
         bool is_plan = sl_json_str_eq(sl_json_get(it.val, "type"), SL_STR("PLAN"));
         int64_t before = rd->n_parts == 0 && index == 0               ? 0
                          : is_plan                                    ? rd->chars
@@ -220,7 +220,7 @@ static void chat_read(struct reader *rd, struct sl_json_val root)
 
 /* --- embeddings --- */
 
-/* Lists of vectors by their type: one was asked for. */
+/* Lists of vectors by their type: the call asked for one type. */
 static void embeddings_read(struct reader *rd, struct sl_json_val root)
 {
     struct sl_json_val found = sl_json_get(root, "embeddings"), list = SL_JSON_ABSENT;

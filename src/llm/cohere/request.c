@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical chats to /v2/chat: all but the messages themselves. */
+/* Writes canonical chats for /v2/chat, except for the messages themselves. */
 #include "llm/cohere/cohere.h"
 #include "llm/core/language.h"
 #include "llm/form/form.h"
@@ -9,7 +9,7 @@
 #define STOPS_MAX 5
 
 static const struct sl_fate_row fates[] = {
-    /* its own words, for clients that add them */
+    /* Cohere's own members, for clients that add them */
     { "documents", SL_FATE_PASS },
     { "citation_options", SL_FATE_PASS },
     { "safety_mode", SL_FATE_PASS },
@@ -27,7 +27,7 @@ static const struct sl_fate_row fates[] = {
     { "logprobs", SL_FATE_OWN },
     { "modalities", SL_FATE_OWN },
     { "best_of", SL_FATE_OWN },
-    /* these would change what the answer is */
+    /* without these the answer would be another one */
     { "audio", SL_FATE_REFUSE },
     { "functions", SL_FATE_REFUSE },
     { "function_call", SL_FATE_REFUSE },
@@ -43,7 +43,8 @@ static struct sl_jw *jw(struct sl_cohere_builder *b)
 
 /* --- what cannot be said --- */
 
-/* MLflow's texts, which it has for the API before this one. Of its completions Cohere's own names are told with 400. */
+/* Refuses with MLflow's texts, which are for Cohere's older API. For completions, Cohere's own names are refused with
+ * 400. */
 static int mlflow_check(struct sl_cohere_builder *b)
 {
     const struct sl_chat *chat = b->chat;
@@ -80,7 +81,7 @@ static int refusals(struct sl_cohere_builder *b, const struct sl_form *form)
 
 /* --- tools --- */
 
-/* A named tool is the only one that goes up, and is required: there is no other word for it. */
+/* True: the tool goes up. A named tool goes up alone and is required, because Cohere has no other way to choose it. */
 static bool is_sent(const struct sl_cohere_builder *b, const struct sl_tool *tool)
 {
     bool is_named = b->chat->choice == SL_CHOICE_NAMED;
@@ -111,7 +112,7 @@ static void tool_write(struct sl_cohere_builder *b, const struct sl_tool *tool)
                    tool->parameters.p ? tool->parameters : SL_STR("{\"type\":\"object\",\"properties\":{}}"));
     sl_jw_end(jw(b));
     sl_jw_end(jw(b));
-    if (sl_str_eq_c(tool->strict, "true")) { /* strict_tools is of all, and of a narrower kind of schema */
+    if (sl_str_eq_c(tool->strict, "true")) { /* strict_tools holds for all tools, and takes fewer schemas */
         sl_body_leave_out(b->body, SL_STR("tools.strict"));
     }
     if (tool->cache_control.p) {
@@ -144,7 +145,7 @@ static int tools_write(struct sl_cohere_builder *b)
     return 0;
 }
 
-/* The form of the answer goes neither beside tools nor beside documents. */
+/* Cohere takes no schema of the answer beside tools or documents. */
 static void format_write(struct sl_cohere_builder *b)
 {
     const struct sl_chat *chat = b->chat;
@@ -167,7 +168,7 @@ static void format_write(struct sl_cohere_builder *b)
 /* --- thinking --- */
 
 static const struct {
-    int64_t budget; /* 0: none at all, -1: as much as it takes */
+    int64_t budget; /* 0: no thinking, -1: no bound */
 } efforts[] = {
     [SL_EFFORT_NONE] = { 0 },      [SL_EFFORT_MINIMAL] = { 1024 }, [SL_EFFORT_LOW] = { 1024 },
     [SL_EFFORT_MEDIUM] = { 4096 }, [SL_EFFORT_HIGH] = { -1 },      [SL_EFFORT_XHIGH] = { -1 },
@@ -179,7 +180,7 @@ struct thinking {
     int64_t budget; /* as above */
 };
 
-/* Its own member; Anthropic's name for the budget is understood too. */
+/* Reads Cohere's own member; Anthropic's name for the budget is understood too. */
 static bool own_settle(struct sl_cohere_builder *b, struct thinking *t)
 {
     struct sl_json_val own = sl_chat_member(b->chat, "thinking");
@@ -196,7 +197,7 @@ static bool own_settle(struct sl_cohere_builder *b, struct thinking *t)
     int64_t budget = -1;
     struct sl_json_val said = sl_json_get(own, "token_budget");
     said = sl_json_is_present(said) ? said : sl_json_get(own, "budget_tokens");
-    SL_IGNORE(sl_json_int(said, true, &budget) < 0); /* none said */
+    SL_IGNORE(sl_json_int(said, true, &budget) < 0); /* none given */
     t->is_said = true;
     t->budget = is_off ? 0 : budget > 0 ? budget : -1;
     return true;
@@ -239,7 +240,7 @@ static void thinking_write(struct sl_cohere_builder *b, const struct thinking *t
     sl_jw_end(jw(b));
 }
 
-/* The answer's room is what was asked for: a budget comes on top of it. A caller that uses Cohere's own words counts
+/* The caller asked for room for the answer; a budget is added to it. A caller that uses Cohere's own members counts
  * both together, as Cohere does. */
 static void room_write(struct sl_cohere_builder *b, const struct thinking *t)
 {
@@ -258,9 +259,8 @@ static void room_write(struct sl_cohere_builder *b, const struct thinking *t)
 
 /* --- sampling --- */
 
-/* A number in a range that is narrower than OpenAI's: the nearest that Cohere takes, named (`from`) where that is
- * another.
- */
+/* Writes a number whose range is narrower than OpenAI's: the nearest that Cohere takes. If that is another number,
+ * `from` is named. */
 static void bounded_write(struct sl_cohere_builder *b, const char *key, const char *from, struct sl_json_val v,
                           double min, double max)
 {
@@ -278,13 +278,13 @@ static void bounded_write(struct sl_cohere_builder *b, const char *key, const ch
     double bound = n < min ? min : max;
     sl_jw_key(jw(b), key);
     if (bound == (double)(int64_t)bound) {
-        sl_jw_i64(jw(b), (int64_t)bound); /* `k` must be a whole number in its writing too */
+        sl_jw_i64(jw(b), (int64_t)bound); /* `k` must be written as a whole number */
     } else {
         sl_jw_double(jw(b), bound);
     }
 }
 
-/* A negative one asks for the opposite of what Cohere has. */
+/* A negative penalty asks for the opposite of what Cohere has, so it is left out. */
 static void penalty_write(struct sl_cohere_builder *b, const char *key)
 {
     struct sl_json_val v = sl_chat_member(b->chat, key);
@@ -334,7 +334,7 @@ static void temperature_write(struct sl_cohere_builder *b)
         sl_jw_double(jw(b), t / scale);
         return;
     }
-    if (sl_json_is_present(v)) { /* as it is: what is too warm is for Cohere to say */
+    if (sl_json_is_present(v)) { /* unchanged: Cohere itself refuses a value that is too high */
         sl_body_member(b->body, "temperature", sl_json_raw(v));
     }
 }
@@ -344,13 +344,14 @@ static int sampling_write(struct sl_cohere_builder *b)
     const struct sl_chat *chat = b->chat;
     struct sl_json_val top_k = sl_chat_member(chat, "top_k"), logprobs = sl_chat_member(chat, "logprobs");
     temperature_write(b);
-    bounded_write(b, "p", NULL, chat->top_p, 0.01, 0.99); /* 0 and 1 are so near that nothing is lost */
+    /* 0 and 1 are so near to the bounds that the change is not named */
+    bounded_write(b, "p", NULL, chat->top_p, 0.01, 0.99);
     bounded_write(b, "k", "top_k", top_k, 0, 500);
     penalty_write(b, "frequency_penalty");
     penalty_write(b, "presence_penalty");
     if (sl_json_is(logprobs, SL_JSON_TRUE) && !b->call->is_stream) {
         sl_jw_member_bool(jw(b), "logprobs", true);
-    } else if (!sl_json_says_nothing(logprobs)) { /* pieces of texts have no place for them */
+    } else if (!sl_json_says_nothing(logprobs)) { /* pieces of a stream have no place for probabilities */
         sl_body_leave_out(b->body, SL_STR("logprobs"));
     }
     return stop_write(b);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams of /v2/chat to deltas. One block is open at a time; the plan of the tools' use is a text.
+/* Reads streams of /v2/chat to deltas. One block is open at a time; the tool plan is a text.
  *
  *   message-start ─> tool-plan-delta* ─> (content-start ─> content-delta* ─> content-end)* ─>
- *   (tool-call-start ─> tool-call-delta* ─> tool-call-end)* ─> message-end; citations in between, and what is not known
+ *   (tool-call-start ─> tool-call-delta* ─> tool-call-end)* ─> message-end; citations in between, and unknown events
  *   anywhere. */
 #include "llm/cohere/cohere.h"
 #include "llm/core/errbody.h"
@@ -10,7 +10,7 @@
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 
-#define BLOCK_MAX 65535 /* blocks that a stream may have; a dialect has limits of its own */
+#define BLOCK_MAX 65535 /* the most blocks in a stream; a dialect has limits of its own */
 
 struct frame {
     struct sl_cohere_stream *st;
@@ -73,7 +73,7 @@ static void block_start(struct frame *f, enum sl_block_kind kind, struct sl_str 
     sl_reading_push(&f->in, &delta);
 }
 
-/* Opens a block where none of that kind is open: what servers in between leave out is made good. */
+/* Opens a block if none of that kind is open, because servers in between may leave out the start. */
 static void words_push(struct frame *f, enum sl_block_kind kind, struct sl_json_val v)
 {
     if (!sl_json_is(v, SL_JSON_STRING) || sl_json_tok(v)->len == 0) {
@@ -85,21 +85,22 @@ static void words_push(struct frame *f, enum sl_block_kind kind, struct sl_json_
     piece(f, sl_reading_half(&f->in, &f->st->half, v));
 }
 
-/* The place of a call or a part among its message's, as the upstream counts. */
+/* The upstream's index of a call or a part. */
 static uint32_t index_of(struct sl_json_val root)
 {
     int64_t index = 0;
-    SL_IGNORE(sl_json_int(sl_json_get(root, "index"), true, &index) < 0); /* not said: the first */
+    SL_IGNORE(sl_json_int(sl_json_get(root, "index"), true, &index) < 0); /* if not given, the first */
     return index >= 0 && index < UINT32_MAX ? (uint32_t)index : UINT32_MAX;
 }
 
-/* It counts in a part of the content: the last that came, or its text is gone. */
+/* A citation's place counts in a part of the content: the last part, because earlier texts are not in memory any
+ * more. */
 static void citation_push(struct frame *f, struct sl_json_val root)
 {
     struct sl_json_val v = sl_json_at(root, "delta.message.citations");
     struct sl_cohere_stream *st = f->st;
     struct sl_sources sources;
-    if (sl_json_is(v, SL_JSON_ARRAY)) { /* a list of one, as in whole replies */
+    if (sl_json_is(v, SL_JSON_ARRAY)) { /* a list with one item, as in whole replies */
         struct sl_json_iter it = sl_json_each(v);
         v = sl_json_next(&it) ? it.val : SL_JSON_ABSENT;
     }
@@ -111,7 +112,7 @@ static void citation_push(struct frame *f, struct sl_json_val root)
         return;
     }
     int64_t part = st->part;
-    SL_IGNORE(sl_json_int(sl_json_get(v, "content_index"), true, &part) < 0); /* not said: the last */
+    SL_IGNORE(sl_json_int(sl_json_get(v, "content_index"), true, &part) < 0); /* if not given, the last */
     bool is_last = part == st->part || sl_json_str_eq(sl_json_get(v, "type"), SL_STR("PLAN"));
     struct sl_delta delta = { .kind = SL_DELTA_BLOCK, .block = st->n_blocks - 1 };
     sl_sources_begin(&sources);
@@ -169,7 +170,7 @@ static void arguments_push(struct frame *f, struct sl_json_val v)
         struct sl_str text = sl_reading_half(&f->in, &f->st->half, v);
         f->st->has_arguments |= text.n > 0;
         piece(f, text);
-    } else if (!sl_json_is_nothing(v)) { /* some servers give the whole object */
+    } else if (!sl_json_is_nothing(v)) { /* some servers send the whole object */
         struct sl_str text = sl_arguments_text(v, f->in.arena);
         if (!text.p) {
             sl_reading_no_memory(&f->in);
@@ -182,7 +183,7 @@ static void arguments_push(struct frame *f, struct sl_json_val v)
 static void call_start(struct frame *f, struct sl_json_val root)
 {
     struct sl_json_val call = sl_json_at(root, "delta.message.tool_calls"), function;
-    if (sl_json_is(call, SL_JSON_ARRAY)) { /* a list of one, as in whole replies */
+    if (sl_json_is(call, SL_JSON_ARRAY)) { /* a list with one item, as in whole replies */
         struct sl_json_iter it = sl_json_each(call);
         call = sl_json_next(&it) ? it.val : SL_JSON_ABSENT;
     }
@@ -271,7 +272,7 @@ static void root_push(struct frame *f, struct sl_json_val root, struct sl_str na
             return;
         }
     }
-    /* An error as it would be a body, in the place of an event. */
+    /* An error as in a body, in the place of an event. */
     if (!sl_json_is_nothing(error)) {
         error_push(f, error);
     } else if (sl_json_is(message, SL_JSON_STRING)) {
@@ -284,7 +285,7 @@ int sl_cohere_on_frame(void *state, const struct sl_call *call, const struct sl_
 {
     struct frame f = { state, call, SL_READING_STREAM(sink, err) };
     if (sl_cohere_is_over(state) || sl_str_eq_c(frame->data, "[DONE]")) {
-        return 0; /* nothing counts behind the end */
+        return 0; /* bytes after the end do not count */
     }
     struct sl_json_val root;
     if (sl_reading_event(&f.in, frame->data, &root) < 0) {

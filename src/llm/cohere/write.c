@@ -9,7 +9,7 @@
 
 /* --- what whole replies and streams share --- */
 
-/* Cohere has no word for an answer that was held back. */
+/* Cohere has no word for an answer that a filter held back. */
 static const char *reason_of(enum sl_finish finish, struct sl_str said, bool has_calls)
 {
     switch (finish) {
@@ -37,7 +37,7 @@ static void counts_write(struct sl_jw *w, const char *key, const struct sl_usage
     sl_jw_end(w);
 }
 
-/* Left out where nobody counted. */
+/* Left out if there are no counts. */
 static void usage_write(struct sl_jw *w, const struct sl_usage *u)
 {
     if (u->input < 0 && u->output < 0) {
@@ -82,7 +82,7 @@ static void part_write(struct sl_jw *w, enum sl_block_kind kind, struct sl_str t
 
 /* --- whole replies --- */
 
-/* Words beside calls are the plan of the tools' use: all in one text. */
+/* Writes the texts beside tool calls as the tool plan, all in one text. */
 static void plan_write(struct sl_jw *w, const struct sl_choice *choice)
 {
     size_t n = 0;
@@ -115,7 +115,7 @@ static void calls_write(struct sl_jw *w, const struct sl_choice *choice)
     sl_jw_end(w);
 }
 
-/* An answer without a word has an empty one: clients take content[0]. */
+/* An answer without a text gets an empty one, because clients take content[0]. */
 static void content_write(struct sl_jw *w, const struct sl_choice *choice, bool has_calls)
 {
     uint32_t n = 0;
@@ -145,7 +145,8 @@ int sl_cohere_write_reply(const struct sl_call *call, const struct sl_reply *rep
         return sl_cohere_write_embed(call, reply, env, out);
     }
     static const struct sl_choice none = { 0 };
-    const struct sl_choice *choice = reply->n_choices ? &reply->choices[0] : &none; /* it knows one */
+    /* This language has only one choice. */
+    const struct sl_choice *choice = reply->n_choices ? &reply->choices[0] : &none;
     bool has_calls = false;
     for (uint32_t i = 0; i < choice->n_blocks; i++) {
         has_calls |= choice->blocks[i].kind == SL_BLOCK_TOOL_CALL;
@@ -173,7 +174,7 @@ int sl_cohere_write_reply(const struct sl_call *call, const struct sl_reply *rep
 
 /* --- streams --- */
 
-/* An event of a part, or of a call: {"type", "index", "delta": {"message": { … */
+/* Begins an event of a part, or of a call: {"type", "index", "delta": {"message": { … */
 static void inner_begin(struct sl_jw *w, struct sl_buf *out, const char *type, uint32_t index)
 {
     sl_event_begin(w, out, type);
@@ -235,7 +236,7 @@ static void block_stop(struct sl_cohere_writer *st, struct sl_buf *out)
     st->is_open = st->is_started = false;
 }
 
-/* A block is open from here; a text or a thought begins with its first piece. */
+/* A block is open from here on; a text or a thought begins with its first piece. */
 static void block_open(struct sl_cohere_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     block_stop(st, out);
@@ -248,7 +249,7 @@ static void block_open(struct sl_cohere_writer *st, const struct sl_delta *d, st
     }
 }
 
-/* citation-start and -end, each of a number of its own; a source whose part is closed has no place. */
+/* Writes citation-start and citation-end, each with its own number. A source has no place after its part has ended. */
 static void citation_events_write(struct sl_cohere_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     struct sl_citations citations;
@@ -269,7 +270,7 @@ static void citation_events_write(struct sl_cohere_writer *st, const struct sl_d
     sl_citations_done(&citations);
 }
 
-/* The tokens of what was said before stand beside an empty piece. */
+/* The probabilities of tokens that were sent before stand beside an empty piece. */
 static void logprobs_event_write(struct sl_cohere_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
     struct sl_jw w;
@@ -294,13 +295,13 @@ static int block_delta(struct sl_cohere_writer *st, const struct sl_delta *d, st
         logprobs_event_write(st, d, out);
     }
     if (d->text.n == 0) {
-        return 0; /* what stands beside a text */
+        return 0; /* parts beside a text */
     }
     if (!st->is_open || st->block != d->block) {
         if (d->block_kind == SL_BLOCK_TOOL_CALL) {
             return SL_E_INVAL;
         }
-        block_open(st, d, out); /* a text that goes on behind another block is one more */
+        block_open(st, d, out); /* a text that goes on after another block becomes a new block */
     }
     block_begin(st, d, out);
     if (is_call(st)) {
@@ -324,11 +325,11 @@ static int block_delta(struct sl_cohere_writer *st, const struct sl_delta *d, st
 int sl_cohere_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
                           const struct sl_delta *delta, struct sl_buf *out)
 {
-    (void)call; /* it names no model */
+    (void)call; /* it does not name a model */
     struct sl_cohere_writer *st = state;
     int r = 0;
     if (delta->choice > 0) {
-        return 0; /* it knows one choice */
+        return 0; /* this language has only one choice */
     }
     switch (delta->kind) {
     case SL_DELTA_CHUNK:
@@ -405,7 +406,7 @@ void sl_cohere_write_error(struct sl_llm_error *error, struct sl_buf *out)
     sl_jw_end(&w);
 }
 
-/* The last event has it; `[DONE]` belongs to an answer that is complete. */
+/* The last event has the error; `[DONE]` belongs to a complete answer. */
 void sl_cohere_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out)
 {
     struct sl_cohere_writer *st = state;

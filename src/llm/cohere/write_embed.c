@@ -6,7 +6,7 @@
 #include "json/write.h"
 #include "llm/chat/embed.h"
 
-/* Its own are UUIDs. */
+/* Cohere's own ids are UUIDs. */
 void sl_cohere_id_write(struct sl_jw *w, struct sl_str id, const struct sl_env *env)
 {
     if (id.n) {
@@ -49,7 +49,7 @@ static int base64_write(struct sl_jw *w, const struct sl_reply *reply)
     return r == SL_E_NOMEM ? r : 0;
 }
 
-/* What was asked for stands in the body still; no memory for that: floats alone. */
+/* The types that the call asked for are still in its body; without memory to parse it, only floats are written. */
 static struct sl_json_val asked(const struct sl_call *call, struct sl_json *doc)
 {
     return sl_json_parse_at(doc, call->body, 2) == 0 ? sl_json_root(doc) : SL_JSON_ABSENT;

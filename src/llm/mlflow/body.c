@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A body read as MLflow's server reads it, and the faults of a body as a whole. */
+/* Reads a body as MLflow's server reads it, and finds faults of the body as a whole. */
 
 #include "llm/mlflow/body.h"
 
@@ -10,7 +10,7 @@
 #include "llm/mlflow/jsonfault.h"
 #include "llm/mlflow/schema.h"
 
-/* As Python's mail parser reads the field: one '/', else it is text/plain. */
+/* As Python's mail parser reads the field: it has one '/', else it is text/plain. */
 static bool is_json_type(struct sl_str content_type)
 {
     ptrdiff_t semi = sl_str_find_char(content_type, ';', 0);
@@ -65,7 +65,7 @@ static int missing_refuse(struct sl_arena *arena, struct sl_llm_error *error)
     return body_refuse(arena, "missing", SL_STR("Field required"), SL_STR("null"), SL_STR_NONE, -1, error);
 }
 
-/* A body that is not said to be JSON is a text, and a text has no fields. */
+/* Without a JSON content type the body is a text, and a text has no fields. */
 static int text_refuse(struct sl_str body, struct sl_arena *arena, struct sl_llm_error *error)
 {
     struct sl_buf input = SL_BUF_INIT(SL_MF_INPUT_MAX);
@@ -94,8 +94,8 @@ static int json_refuse(const char *fault, size_t at, struct sl_arena *arena, str
     return r;
 }
 
-/* The parser refused the body: what Python says of it; or it is Python's JSON only, and *io_body becomes everybody's.
- */
+/* The parser refused the body: reports what Python would say; or the body is JSON only for Python, and *io_body becomes
+ * ordinary JSON. */
 static int json_reread(struct sl_json *doc, struct sl_str *io_body, struct sl_arena *arena,
                        struct sl_mf_no_json *ret_fault)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks a schema beside a value. It recurses over the schema, whose depth is fixed, never over the input's. */
+/* Walks a schema together with a value. It recurses over the schema, whose depth is fixed, never over the input. */
 #include "llm/mlflow/check.h"
 
 #include <math.h>
@@ -267,7 +267,7 @@ static void parts_check(struct sl_mf_check *check, struct sl_json_val v)
     sl_mf_pop(check);
 }
 
-/* Would `fn` find a fault? Neither faults nor coercions are kept. */
+/* True: `fn` finds a fault. Neither faults nor coercions are kept. */
 #define DRY(check, ret_faults, ret_coercions, call)          \
     do {                                                     \
         uint32_t faults_ = (check)->n_faults;                \
@@ -282,7 +282,7 @@ static void parts_check(struct sl_mf_check *check, struct sl_json_val v)
         (check)->n_coercions = coercions_;                   \
     } while (0)
 
-/* A union's faults are those of all its branches, so the branches are tried before anything is told. */
+/* A union's faults are those of all its branches, so all branches are tried before any fault is reported. */
 static void content_check(struct sl_mf_check *check, struct sl_json_val v)
 {
     if (sl_json_is(v, SL_JSON_STRING)) {
@@ -290,7 +290,7 @@ static void content_check(struct sl_mf_check *check, struct sl_json_val v)
     }
     uint32_t faults, coercions;
     DRY(check, faults, coercions, parts_check(check, v));
-    (void)coercions; /* parts have none */
+    (void)coercions; /* parts have no coercions */
     if (faults) {
         sl_mf_push_name(check, SL_STR("str"));
         str_check(check, v);

@@ -10,7 +10,7 @@
 #include "llm/mlflow/faults.h"
 #include "llm/mlflow/schema.h"
 
-/* Longer number texts are not numbers. */
+/* A longer text is no number. */
 #define NUMBER_MAX 400
 
 #define FAULT(check, type, msg, v) sl_mf_fault_at((check), (type), SL_STR(msg), (v), SL_STR_NONE)
@@ -34,8 +34,8 @@ static struct sl_str space_trim(struct sl_str s)
     return s;
 }
 
-/* Digits with single underscores between them, copied without; false when there are none or an underscore is misplaced.
- */
+/* Copies digits without the single underscores between them; false when there are no digits or an underscore is
+ * misplaced. */
 static bool digits_copy(struct sl_str *s, char *out, size_t *n)
 {
     size_t from = *n, i = 0;
@@ -59,7 +59,7 @@ static bool char_take(struct sl_str *s, char c)
     return true;
 }
 
-/* Without the zeros in front that JSON does not know; one is left where there is nothing else. */
+/* Removes leading zeros, which JSON does not have; one zero stays if there is nothing else. */
 static size_t zeros_drop(char *digits, size_t n)
 {
     size_t z = 0;
@@ -70,7 +70,7 @@ static size_t zeros_drop(char *digits, size_t n)
     return n - z;
 }
 
-/* "+2", "02", "1_0", "2.00" to a JSON integer. `out` has NUMBER_MAX + 8 bytes. False: not an integer. */
+/* "+2", "02", "1_0", "2.00" to a JSON integer. `out` has NUMBER_MAX + 8 bytes. False: no integer. */
 static bool int_text(struct sl_str s, char *out, size_t *ret_n)
 {
     s = space_trim(s);
@@ -111,7 +111,7 @@ static bool is_text(struct sl_str s, const char *word)
     return sl_str_case_eq(s, sl_str_c(word));
 }
 
-/* Python's float(): underscores, a point at either end, infinity and nan. */
+/* As Python's float(): underscores, a point at either end, infinity and nan. */
 static bool float_text(struct sl_str s, double *ret)
 {
     char out[NUMBER_MAX + 8];
@@ -169,7 +169,7 @@ static bool float_text(struct sl_str s, double *ret)
     return r == 0 || r == SL_E_RANGE;
 }
 
-/* A short string decoded without an arena's help: numbers and words hold no escapes worth the name. */
+/* A short string, decoded without the arena; numbers and words need no escapes. */
 static struct sl_str string_get(struct sl_mf_check *check, struct sl_json_val v)
 {
     struct sl_str text = SL_STR_NONE;
@@ -208,7 +208,7 @@ static void float_bounds(struct sl_mf_check *check, const struct sl_mf_type *typ
 {
     if (value < type->min) {
         float_fault(check, true, type->min, v);
-    } else if (!(value <= type->max)) { /* not a number is out of bounds too */
+    } else if (!(value <= type->max)) { /* NaN is out of bounds, too */
         float_fault(check, false, type->max, v);
     } else if (!sl_json_is(v, SL_JSON_NUMBER)) {
         double_coerce(check, v, value);

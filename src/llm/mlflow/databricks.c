@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The MLflow dialect as Databricks' clients read it. Their errors are {"error_code","message"}, and never with
- * `detail`: the SDK takes a body that has one for another kind of error and loses its status. On the paths that only
- * Databricks has, streams end with [DONE]. */
+/* The MLflow dialect for Databricks' clients. Their errors are {"error_code","message"} and never have `detail`: the
+ * SDK takes a body with `detail` for another kind of error and loses its status. On paths that only Databricks has,
+ * streams end with [DONE]. */
 #include "json/write.h"
 #include "llm/dialects.h"
 #include "llm/mlflow/dialect.h"
 #include "llm/mlflow/echo.h"
 #include "llm/mlflow/faults.h"
 
-/* The codes that its client makes the same status of again (422 has none of its own). */
+/* The codes from which Databricks' client gets the same status (422 has no code). */
 static const struct {
     int status;
     const char *code;
@@ -68,7 +68,7 @@ static void faults_add(struct sl_buf *out, struct sl_json_val faults, struct sl_
     }
 }
 
-/* What MLflow's error says, as one text. */
+/* The content of MLflow's error as one text. */
 static void message_make(struct sl_str error_body, struct sl_buf *out)
 {
     struct sl_arena arena;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The MLflow dialect: requests are checked against its schemas, and go up as the caller sent them: coerced, without
- * nulls, with everything that the schemas do not name. Replies are in write.c. */
+/* The MLflow dialect: requests are checked against its schemas and go up as the caller sent them: coerced, without
+ * nulls, with all members that the schemas do not name. Replies are in write.c. */
 #include "llm/mlflow/dialect.h"
 
 #include "json/write.h"
@@ -33,7 +33,7 @@ static int call_fill(struct sl_call *call, struct sl_llm_error *error)
     }
     if (call->type == SL_LLM_EMBEDDINGS) {
         call->wants_base64 = sl_json_str_eq(sl_json_get(root, "encoding_format"), SL_STR("base64"));
-        return 0; /* stream is nothing special there: it travels on */
+        return 0; /* stream means nothing here and goes up */
     }
     call->is_stream = sl_mf_bool_value(sl_json_get(root, "stream"));
     struct sl_json_val options = sl_json_get(root, "stream_options");
@@ -102,7 +102,7 @@ static bool has_word(struct sl_str s, const char *word)
     return false;
 }
 
-/* An upstream's JSON body: its error's message, or all of it. */
+/* For an upstream's JSON body: its error's message, or the whole body. */
 static void json_body_write(struct sl_llm_error *error, struct sl_buf *out)
 {
     struct sl_json_limits limits = { .depth = SL_JSON_DEPTH_MAX, .tokens = 65536 };
@@ -126,15 +126,15 @@ static void json_body_write(struct sl_llm_error *error, struct sl_buf *out)
     sl_json_done(&doc);
 }
 
-/* MLflow's mapping of what a provider answers; its 502 for a body that is not JSON is not taken over, for the status is
- * what a client acts on. */
+/* MLflow's mapping of a provider's answer. MLflow's 502 for a body that is not JSON is not copied, because clients act
+ * on the status. */
 static void upstream_write(struct sl_llm_error *error, struct sl_buf *out)
 {
     bool is_own = error->upstream_status >= 400 && error->type != SL_ERR_PROVIDER_BILLING;
     error->status = is_own ? error->upstream_status : 502;
     struct sl_str type = error->upstream_content_type;
     if (!error->upstream_body.p && !type.n && error->message.p) {
-        detail_text(out, error->message); /* told inside a reply of another status */
+        detail_text(out, error->message); /* reported inside a reply of another status */
     } else if (has_word(type, "application/json")) {
         json_body_write(error, out);
     } else if (has_word(type, "text/plain")) {
@@ -147,7 +147,7 @@ static void upstream_write(struct sl_llm_error *error, struct sl_buf *out)
         sl_jw_end(&w);
         sl_jw_end(&w);
     } else {
-        /* A page for people, most often: the status says what a program needs, its title what a person does. */
+        /* Mostly a page for people: a program gets the status, a person the title. */
         detail_text(out, error->message.n ? error->message : sl_str_c(sl_status_reason(error->upstream_status)));
     }
 }
@@ -158,7 +158,7 @@ void sl_mlflow_write_error(struct sl_llm_error *error, struct sl_buf *out)
         error->status = sl_error_type_status(error->type);
     }
     if (sl_str_eq(error->code, SL_STR(SL_CODE_UNEXPECTED))) {
-        error->status = 500; /* MLflow's for a reply that lacks what it needs */
+        error->status = 500; /* MLflow's status for a reply that lacks something it needs */
     }
     if (error->detail.p) {
         detail_raw(out, error->detail);
@@ -171,7 +171,7 @@ void sl_mlflow_write_error(struct sl_llm_error *error, struct sl_buf *out)
         sl_jw_member_str(&w, "error", error->message);
         sl_jw_end(&w);
     } else if (error->code.n && error->code.p[0] <= 'Z' && error->message.p) {
-        /* The management calls: Databricks' code beside MLflow's text. */
+        /* Management calls: Databricks' code beside MLflow's text. */
         struct sl_jw w;
         sl_jw_init(&w, out);
         sl_jw_object(&w);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The MLflow dialect: its reading half, and its writing half in write.c. */
+/* The MLflow dialect: the half that reads, and the half that writes in write.c. */
 #ifndef SL_LLM_DIALECT_MLFLOW_H
 #define SL_LLM_DIALECT_MLFLOW_H
 
@@ -8,10 +8,10 @@
 #include "llm/core/lost.h"
 #include "llm/openai/chunks.h"
 
-/* Of all of them: labels are told apart by address. */
+/* The name of all of them: metrics tell labels apart by address. */
 extern const char sl_mlflow_name[];
 
-/* Of struct sl_language, for those that differ in little. */
+/* Functions of struct sl_language, for dialects that differ little. */
 SL_MUST int sl_mlflow_read_call(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
                                 struct sl_call *ret_call, struct sl_llm_error *ret_error);
 void sl_mlflow_write_error(struct sl_llm_error *error, struct sl_buf *out);
@@ -23,7 +23,7 @@ int sl_mlflow_write_delta(void *state, const struct sl_call *call, const struct 
 void sl_mlflow_write_end(void *state, struct sl_buf *out);
 void sl_mlflow_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out);
 
-/* The same in the words of MLflow 3. */
+/* The same in MLflow 3's form. */
 int sl_mlflow3_write_reply(const struct sl_call *call, const struct sl_reply *reply, const struct sl_env *env,
                            struct sl_buf *out);
 int sl_mlflow3_write_delta(void *state, const struct sl_call *call, const struct sl_env *env,
@@ -41,6 +41,6 @@ void sl_mlflow3_write_end(void *state, struct sl_buf *out);
 #define SL_MLFLOW_MANNERS                                                                                         \
     .refusal_status = 422, .passes_unknown = true, .takes_any_role = true, .temperature_max = 2,                  \
     .max_tokens_default = INT64_MAX, .checks_as_mlflow = true, .has_old_completions = true, .joins_system = true, \
-    .has_two_finishes = true, .has_fastapi_texts = true, .first_byte_usec = 290000000 /* they wait for 300 s */
+    .has_two_finishes = true, .has_fastapi_texts = true, .first_byte_usec = 290000000 /* its clients wait for 300 s */
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A value written again as Python's json would (or, for a tag in a message, as its repr): no white space of the
- * caller's, texts unescaped, numbers in Python's spelling, of a repeated member the last. */
+/* Writes a value as Python's json would (or, for a tag in a message, as its repr): without the caller's white space,
+ * texts without escapes, numbers in Python's spelling, and of a repeated member the last one. */
 #include "llm/mlflow/echo.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "base/num.h"
 #include "json/write.h"
 
-/* Members of larger objects are not compared with each other: that would cost their square. */
+/* Members of larger objects are not compared with each other, because the cost is quadratic. */
 #define UNIQUE_MAX 64
 
 struct style {
@@ -25,7 +25,7 @@ static const struct style repr_style = { SL_STR_INIT("None"), SL_STR_INIT("True"
 struct level {
     struct sl_json_val container;
     struct sl_json_iter it;
-    bool is_unique; /* members need comparing */
+    bool is_unique; /* members must be compared */
     bool has_one;
 };
 
@@ -37,7 +37,7 @@ struct echo {
     unsigned depth;
 };
 
-/* Python's choice of quotes: the double ones only where they save escapes. */
+/* Python's choice of quotes: double quotes only if they save escapes. */
 static void repr_write(struct sl_buf *out, struct sl_str s)
 {
     char quote = sl_str_find_char(s, '\'', 0) >= 0 && sl_str_find_char(s, '"', 0) < 0 ? '"' : '\'';
@@ -70,7 +70,7 @@ static void string_write(struct echo *e, struct sl_json_val v)
     struct sl_str text;
     struct sl_arena_mark mark = sl_arena_mark(e->arena);
     if (sl_json_text(v, e->arena, &text) < 0) {
-        sl_buf_add_str(e->out, sl_json_raw(v)); /* no memory for a nicer one */
+        sl_buf_add_str(e->out, sl_json_raw(v)); /* without memory it is written unchanged */
     } else if (e->style->is_repr) {
         repr_write(e->out, text);
     } else {
@@ -140,7 +140,7 @@ static bool is_same_key(struct sl_json_val a, struct sl_json_val b)
     return sl_str_eq(sl_json_raw(a), sl_json_raw(b));
 }
 
-/* Was this member there before? Else the value that counts: the last of its name. */
+/* False: a member of this name came before. Else *ret_val is the value that counts, the last of its name. */
 static bool member_resolve(const struct level *level, struct sl_json_val *ret_val)
 {
     *ret_val = level->it.val;

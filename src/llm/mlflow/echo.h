@@ -7,7 +7,7 @@
 
 struct sl_arena;
 
-/* A value as Python's json (without spaces, UTF-8 raw) or its repr writes it, appended. */
+/* Appends a value as Python's json (without spaces, raw UTF-8) or its repr writes it. */
 void sl_mf_echo(struct sl_buf *out, struct sl_json_val v, struct sl_arena *arena);
 void sl_mf_repr(struct sl_buf *out, struct sl_json_val v, struct sl_arena *arena);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The edits that bring a checked body into the form that goes upstream: one pass over the tape, in the order of the
- * text, so that a body of a million nulls costs no more than one of a million numbers. What goes: members that are
- * null, and of a repeated one all but the last, since an upstream might read another than was checked here. */
+/* The edits that bring a checked body into the form that goes up: one pass over the tape in the order of the text, so
+ * that a body of a million nulls costs no more than one of a million numbers. It removes null members, and of a
+ * repeated member all but the last, because an upstream might read another one than was checked here. */
 #include "llm/mlflow/edits.h"
 
 #include <stdlib.h>
@@ -9,10 +9,10 @@
 #include "llm/mlflow/repeats.h"
 
 struct frame {
-    uint32_t i, end; /* the next token, and the first behind the container */
+    uint32_t i, end; /* the next token, and the first one behind the container */
     bool is_object;
-    bool has_kept; /* a member that stays came before */
-    bool in_run;   /* members before this one go */
+    bool has_kept; /* a member before this one stays */
+    bool in_run;   /* members right before this one are removed */
     size_t run_from;
     size_t prev_end; /* behind the last value */
 };
@@ -46,7 +46,7 @@ static void edit_append(struct sl_json_edits *edits, struct sl_json_edit edit)
     edits->v[edits->n++] = edit;
 }
 
-/* Coercions that lie before `off` come first. */
+/* Coercions before `off` come first. */
 static void coercions_flush(struct walk *w, size_t off)
 {
     while (w->at < w->n_coercions && w->coercions[w->at].off <= off) {
@@ -75,7 +75,7 @@ static struct frame frame_open(const struct sl_json *doc, uint32_t i)
     };
 }
 
-/* One member or element; true when it is a container to go into (then *ret_child is its token). */
+/* Handles one member or element; true when it is a container to enter (then *ret_child is its token). */
 static bool frame_step(struct walk *w, struct frame *f, uint32_t *ret_child)
 {
     const struct sl_json *doc = w->doc;
@@ -92,7 +92,7 @@ static bool frame_step(struct walk *w, struct frame *f, uint32_t *ret_child)
     if (f->is_object && (is_repeated || tok->kind == SL_JSON_NULL)) {
         if (!f->in_run) {
             f->in_run = true;
-            f->run_from = f->has_kept ? f->prev_end : key_off; /* with the comma before, or the one behind */
+            f->run_from = f->has_kept ? f->prev_end : key_off; /* with the comma in front, or the one behind */
         }
         f->prev_end = value_end(doc, value);
         return false;

@@ -66,7 +66,7 @@ void sl_mf_fault(struct sl_mf_check *check, const char *type, struct sl_str msg,
     }
     sl_jw_end(&w);
     if (sl_buf_status(&check->out) < 0) {
-        check->out.len = before; /* the list stays whole; the buffer's status refuses what comes after */
+        check->out.len = before; /* the list stays whole; the buffer's status refuses everything after this */
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A second, slower reading of a text that is not JSON, only to say what Python's decoder says of it. One state for what
- * may come next, one bit for each open container. */
+/* Reads a text that is not JSON a second time, more slowly, to find what Python's decoder says of it. It has one state
+ * for what may come next, and one bit for each open container. */
 #include "llm/mlflow/jsonfault.h"
 
 #include "json/json.h"
@@ -12,7 +12,7 @@ struct scan {
     size_t at;
     enum want want;
     unsigned depth;
-    bool has_constant; /* a number that JSON does not know and Python does: the first is at `constant_at` */
+    bool has_constant; /* there is a number that Python knows and JSON does not: the first is at `constant_at` */
     size_t constant_at;
     bool is_object[SL_JSON_DEPTH_MAX + 1];
 };
@@ -33,7 +33,7 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-/* At the opening quote. NULL: a whole string was read; else the fault, with `at` where it is told to be. */
+/* Starts at the opening quote. NULL: the whole string was read; else the fault, and `at` is its place. */
 static const char *string_skip(struct scan *sc)
 {
     size_t begin = sc->at;
@@ -80,7 +80,7 @@ static size_t digits_skip(struct sl_str s, size_t at)
     return at;
 }
 
-/* As much of a number as there is; false when it does not begin like one. */
+/* Reads the longest number; false when the text does not begin like one. */
 static bool number_skip(struct scan *sc)
 {
     struct sl_str s = sc->s;
@@ -185,7 +185,7 @@ static const char *comma_take(struct scan *sc, char c)
     return NULL;
 }
 
-/* One token. A fault, or NULL to go on. */
+/* Reads one token. Returns a fault, or NULL to go on. */
 static const char *step(struct scan *sc)
 {
     char c = sc->at < sc->s.n ? sc->s.p[sc->at] : '\0';
@@ -235,7 +235,7 @@ const char *sl_mf_json_fault(struct sl_str text, size_t *ret_char)
         space_skip(&sc);
         if (sc.want == WANT_NOTHING && sc.at == text.n) {
             if (!sc.has_constant) {
-                fault = "Too many values"; /* it is JSON after all: a limit was passed */
+                fault = "Too many values"; /* it is JSON after all, but exceeds a limit */
             } else if (text.n > SL_MF_CONSTANTS_MAX) {
                 fault = expecting_value;
                 sc.at = sc.constant_at;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The schema tables as JSON Schema (OpenAPI 3.1). */
+/* Writes the schema tables as JSON Schema (OpenAPI 3.1). */
 #include "llm/mlflow/openapi.h"
 
 #include <math.h>
@@ -50,7 +50,7 @@ static void bounds_members(struct sl_jw *w, const struct sl_mf_type *type)
     }
 }
 
-/* The members of an object's schema. */
+/* Writes the members of an object's schema. */
 static void model_members(struct sl_jw *w, const struct sl_mf_model *model, bool is_request)
 {
     bool has_required = false;

@@ -5,7 +5,7 @@
 #include "json/write.h"
 #include "llm/mlflow/schema.h"
 
-/* A request of that type as JSON Schema: the one that the path names the route of. */
+/* Writes a request of that type as JSON Schema, for paths that name the route. */
 void sl_mf_request_schema(struct sl_jw *w, enum sl_llm_type type);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "base/arena.h"
 
-/* Members of an object up to this many are compared with each other. */
+/* In an object with up to this many members, each is compared with each. */
 #define PAIRS_MAX 16
 
 struct name {
@@ -47,7 +47,7 @@ static int name_cmp(const void *a, const void *b)
     return r ? r : x->key < y->key ? -1 : 1;
 }
 
-/* Any number of members, escaped or not: sorted by name. */
+/* For any number of members, with escapes or without: sorts them by name. */
 static int sorted_find(struct sl_mf_repeats *repeats, struct sl_json_val object, struct sl_arena *arena)
 {
     uint32_t n = 0;

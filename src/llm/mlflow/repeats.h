@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Members of one object that have one name: for Python the last one counts, so the others must not travel. */
+/* Members of one object with the same name: for Python the last one counts, so the others must not go up. */
 #ifndef SL_LLM_MLFLOW_REPEATS_H
 #define SL_LLM_MLFLOW_REPEATS_H
 
@@ -12,7 +12,7 @@ struct sl_mf_repeats {
     uint32_t n, cap;
 };
 
-/* Costs the members of small objects pairwise, those of large ones a sort. SL_E_NOMEM. */
+/* Compares the members of small objects in pairs, and sorts those of large ones. SL_E_NOMEM. */
 SL_MUST int sl_mf_repeats_find(struct sl_mf_repeats *repeats, const struct sl_json *doc, struct sl_arena *arena);
 bool sl_mf_repeats_has(const struct sl_mf_repeats *repeats, uint32_t key);
 

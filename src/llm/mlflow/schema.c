@@ -139,7 +139,7 @@ static const struct sl_mf_type t_tools = { .kind = SL_MF_LIST, .item = &t_tool }
 
 /* --- requests --- */
 
-/* The order is the order of the faults. */
+/* Faults are reported in this order. */
 #define COMMON                                                                                              \
     { "temperature", &t_temperature, 0, NULL }, { "n", &t_count, 0, NULL }, { "stop", &t_stop, NUL, NULL }, \
         { "max_tokens", &t_count, NUL, NULL }, { "stream", &t_bool, NUL, NULL },                            \

@@ -14,7 +14,7 @@ enum sl_mf_kind {
     SL_MF_TYPE,    /* one of `words`, or a list of them */
     SL_MF_MODEL,
     SL_MF_LIST,
-    SL_MF_DICT,    /* any keys, values of `item`, or any where that is NULL */
+    SL_MF_DICT,    /* any keys, with values of `item`, or any values if that is NULL */
     SL_MF_CONTENT, /* a string or a list of tagged parts */
     SL_MF_INPUT,   /* a string, or a list of strings, integers or lists of integers */
 };
@@ -23,12 +23,12 @@ struct sl_mf_model;
 
 struct sl_mf_type {
     enum sl_mf_kind kind;
-    bool is_not_empty;        /* lists */
-    bool or_object;           /* booleans: a JSON Schema will do too, which MLflow itself refuses */
+    bool is_not_empty;        /* for lists */
+    bool or_object;           /* for booleans: a JSON Schema is allowed too, which MLflow itself refuses */
     const char *const *words; /* ends with NULL */
     const struct sl_mf_model *model;
     const struct sl_mf_type *item;
-    double min, max; /* numbers; max 0: none */
+    double min, max; /* for numbers; max 0: no bounds */
 };
 
 #define SL_MF_REQUIRED SL_BIT(0)
@@ -38,7 +38,7 @@ struct sl_mf_field {
     const char *name;
     const struct sl_mf_type *type;
     unsigned flags;
-    const char *def; /* JSON put in when the member is absent, because an upstream insists on it */
+    const char *def; /* JSON that is added when the member is missing, because an upstream insists on it */
 };
 
 #define SL_MF_FIELDS_MAX 16
@@ -46,15 +46,15 @@ struct sl_mf_field {
 struct sl_mf_model {
     struct sl_mf_field fields[SL_MF_FIELDS_MAX];
     unsigned n;
-    const char *tag; /* of a part: the value of its `type` */
+    const char *tag; /* for a part: the value of its `type` */
 };
 
 extern const struct sl_mf_model *const sl_mf_requests[SL_LLM_TYPE_COUNT];
 /* The same of MLflow 3, for its paths; it has no completions there. */
 extern const struct sl_mf_model sl_mf3_chat, sl_mf3_embeddings;
-extern const struct sl_mf_model *const sl_mf_parts[]; /* of content, ends with NULL */
+extern const struct sl_mf_model *const sl_mf_parts[]; /* of content; ends with NULL */
 
-/* Of set_limits: {"route": string, "limits": [object…]}. */
+/* The body of set_limits: {"route": string, "limits": [object…]}. */
 extern const struct sl_mf_model sl_mf_set_limits;
 
 #endif

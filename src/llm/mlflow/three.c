@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MLflow 3: the paths of the gateway in its tracking server. A call is a chat or embeddings by its shape; a fault is
- * one text under 400, with pydantic's report in it; replies name the provider. */
+/* MLflow 3: the paths of the gateway in its tracking server. The shape of a call shows whether it is a chat or
+ * embeddings. A fault is one text under 400, with pydantic's report in it. Replies name the provider. */
 #include "llm/mlflow/three.h"
 
 #include "json/write.h"
@@ -26,7 +26,7 @@ static int refuse(struct sl_llm_error *error, int status, struct sl_str message)
 
 /* --- faults as pydantic reports them --- */
 
-/* It shows so much of a value: the first 25 characters and the last 24. */
+/* At most this much of a value is shown: its first 25 characters and its last 24. */
 #define SHOWN_MAX   50
 #define SHOWN_FIRST 25
 #define SHOWN_LAST  24
@@ -71,7 +71,9 @@ static void text_add(struct sl_buf *out, struct sl_json_val v, struct sl_arena *
     sl_buf_add_str(out, sl_json_text(v, arena, &text) == 0 ? text : sl_json_raw(v));
 }
 
-/* "messages.0.role\n  Field required [type=missing, input_value={…}, input_type=dict]\n    For further …" */
+/* "messages.0.role
+ *   Field required [type=missing, input_value={…}, input_type=dict]
+ *     For further …" */
 static void fault_add(struct sl_buf *out, struct sl_json_val fault, struct sl_arena *arena)
 {
     struct sl_json_val input = sl_json_get(fault, "input");
@@ -176,7 +178,7 @@ static void wishes_read(struct sl_json_val root, struct sl_call *call)
     call->wants_usage = sl_json_is(sl_json_get(options, "include_usage"), SL_JSON_TRUE);
 }
 
-/* The content type is not asked. */
+/* The content type is not checked. */
 static int read_call(const struct sl_incoming *in, struct sl_json *doc, struct sl_arena *arena,
                      struct sl_call *ret_call, struct sl_llm_error *ret_error)
 {

@@ -6,7 +6,7 @@
 #include "llm/core/language.h"
 
 extern const struct sl_language sl_language_mlflow3;
-/* Of struct sl_dialect. */
+/* Functions of struct sl_dialect. */
 void sl_mlflow3_no_route(struct sl_str name, struct sl_arena *arena, struct sl_llm_error *io_error);
 
 #define SL_OF_MLFLOW3                                                                                 \

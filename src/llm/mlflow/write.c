@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical replies and deltas in MLflow's words: the fields of its response schemas, in their order, nulls included.
- * What those drop although the upstream said it (a refusal, tool calls in a stream, usage that was asked for) is there
- * where it is something. */
+/* Writes canonical replies and deltas in MLflow's form: the fields of its response schemas, in their order, nulls
+ * included. Parts that MLflow drops although the upstream sent them (a refusal, tool calls in a stream, usage that was
+ * asked for) are written if they are not empty. */
 #include "base/num.h"
 #include "json/write.h"
 #include "llm/mlflow/dialect.h"
@@ -23,7 +23,8 @@ static void usage_write(struct sl_jw *w, const struct sl_usage *u, bool has_outp
 {
     int64_t total = u->total;
     if (total < 0 && (u->input >= 0 || u->output >= 0)) {
-        total = SL_MAX(u->input, (int64_t)0) + SL_MAX(u->output, (int64_t)0); /* of what was said */
+        /* The sum of the counts that were given. */
+        total = SL_MAX(u->input, (int64_t)0) + SL_MAX(u->output, (int64_t)0);
     }
     sl_jw_object(w);
     member_count(w, "prompt_tokens", u->input);
@@ -33,7 +34,7 @@ static void usage_write(struct sl_jw *w, const struct sl_usage *u, bool has_outp
     member_count(w, "total_tokens", total < 0 && !has_output ? u->input : total);
 }
 
-/* What MLflow 3 has besides. */
+/* Writes the details that only MLflow 3 has. */
 static void details_write(struct sl_jw *w, const struct sl_usage *u)
 {
     if (u->cached_input >= 0) {
@@ -44,13 +45,13 @@ static void details_write(struct sl_jw *w, const struct sl_usage *u)
     }
 }
 
-/* Which provider answered: the last member of an answer of MLflow 3. */
+/* Writes which provider answered: the last member of an answer of MLflow 3. */
 static void provider_member(struct sl_jw *w, const char *provider)
 {
     sl_jw_member_str(w, "provider", provider ? sl_str_c(provider) : SL_STR_NONE);
 }
 
-/* The upstream's own word, where we do not know it. */
+/* The upstream's own word, if it is not known here. */
 static void finish_member(struct sl_jw *w, enum sl_finish finish, struct sl_str text)
 {
     bool is_other = finish == SL_FINISH_OTHER && text.n;
@@ -69,7 +70,7 @@ static const struct sl_block *block_find(const struct sl_choice *choice, enum sl
     return NULL;
 }
 
-/* The texts of a kind joined; `none` where there is not one. */
+/* Joins the texts of a kind; `none` if there is no text. */
 static void texts_member(struct sl_jw *w, const char *key, const struct sl_choice *choice, enum sl_block_kind kind,
                          struct sl_str none)
 {
@@ -133,7 +134,7 @@ static void completion_choice_write(struct sl_jw *w, const struct sl_choice *cho
     sl_jw_end(w);
 }
 
-/* A list of numbers in the upstream's spelling, without its white space. */
+/* Writes a list of numbers in the upstream's spelling, without its white space. */
 static void embedding_member(struct sl_jw *w, struct sl_str raw)
 {
     static const char space[] = " \n\t\r";
@@ -214,7 +215,7 @@ int sl_mlflow3_write_reply(const struct sl_call *call, const struct sl_reply *re
 
 struct writer {
     struct sl_chunks *chunks;
-    bool is_three; /* in MLflow 3's words */
+    bool is_three; /* in MLflow 3's form */
     struct sl_buf *out;
     struct sl_jw w;
     struct sl_arena scratch; /* for texts with escapes, within one call */
@@ -249,7 +250,7 @@ struct piece {
     struct sl_str finish_text;
     const struct sl_delta *tool;
     int tool_index;
-    const char *more; /* one more text member of the delta, when it is due */
+    const char *more; /* one more text member of the delta, if there is one */
     struct sl_str more_text;
 };
 
@@ -281,7 +282,7 @@ static void piece_write(struct writer *wr, const struct piece *p)
     chunk_end(wr);
 }
 
-/* The chunk that a choice begins with. */
+/* Writes a choice's first chunk. */
 static void role_write(struct writer *wr, uint32_t choice)
 {
     if (is_chat(wr) && !wr->chunks->choices[choice].has_role) {
@@ -306,7 +307,7 @@ static int block_write(struct writer *wr, const struct sl_delta *d)
         }
         break;
     case SL_BLOCK_THINKING:
-        return 0; /* MLflow has no word for it */
+        return 0; /* MLflow has no place for it */
     case SL_BLOCK_TOOL_CALL:
         piece.tool = d;
         piece.tool_index = sl_chunks_tool_index(wr->chunks, d->choice, d->block);
@@ -328,7 +329,7 @@ static void member_echo(struct writer *wr, const char *key, struct sl_json_val v
 {
     sl_jw_key(&wr->w, key);
     if (sl_json_is(v, kind)) {
-        sl_jw_raw(&wr->w, SL_STR("")); /* the value's place; its bytes follow */
+        sl_jw_raw(&wr->w, SL_STR("")); /* the place of the value; its bytes follow */
         sl_mf_echo(wr->out, v, &wr->scratch);
     } else {
         sl_jw_null(&wr->w);
@@ -346,7 +347,7 @@ static void choice_rewrite(struct writer *wr, struct sl_json_val choice, uint32_
     sl_jw_member_i64(w, "index", index);
     member_echo(wr, "finish_reason", sl_json_get(choice, "finish_reason"), SL_JSON_STRING);
     if (!is_chat(wr)) {
-        struct sl_json_val text = sl_json_get(choice, "text"); /* a genuine completion */
+        struct sl_json_val text = sl_json_get(choice, "text"); /* a real completion */
         member_echo(wr, "text", sl_json_is(text, SL_JSON_STRING) ? text : content, SL_JSON_STRING);
         sl_jw_end(w);
         return;
@@ -372,12 +373,13 @@ static void choice_rewrite(struct writer *wr, struct sl_json_val choice, uint32_
 static struct sl_str text_of(struct writer *wr, struct sl_json_val v)
 {
     struct sl_str text = SL_STR_NONE;
-    /* Not a text, or no memory for it: none was said. */
+    /* No text, or no memory for it: as if it were missing. */
     SL_IGNORE(sl_json_text(v, &wr->scratch, &text) < 0);
     return text;
 }
 
-/* An OpenAI chunk with the fields of MLflow's. One without choices brings usage only, or a filter's findings. */
+/* Writes an OpenAI chunk with the fields of MLflow's. A chunk without choices has only usage, or a filter's
+ * findings. */
 static void chunk_rewrite(struct writer *wr, const struct sl_call *call, const struct sl_env *env,
                           struct sl_json_val chunk)
 {
@@ -390,7 +392,7 @@ static void chunk_rewrite(struct writer *wr, const struct sl_call *call, const s
         struct sl_delta start = { .id = text_of(wr, sl_json_get(chunk, "id")),
                                   .model = text_of(wr, sl_json_get(chunk, "model")),
                                   .created = -1 };
-        SL_IGNORE(sl_json_int(sl_json_get(chunk, "created"), true, &start.created) < 0); /* not said */
+        SL_IGNORE(sl_json_int(sl_json_get(chunk, "created"), true, &start.created) < 0); /* not given */
         sl_chunks_identify(wr->chunks, call, env, &start);
     }
     chunk_begin(wr);
@@ -422,7 +424,7 @@ static int delta_write(void *state, const struct sl_call *call, const struct sl_
     }
     if (delta->kind == SL_DELTA_ALIVE || delta->kind == SL_DELTA_LOST ||
         (wr.chunks->is_one_to_one && is_content(delta->kind))) {
-        return 0; /* MLflow's clients read nothing but chunks */
+        return 0; /* MLflow's clients read only chunks */
     }
     sl_chunks_identify(wr.chunks, call, env, delta->kind == SL_DELTA_START ? delta : NULL);
     switch (delta->kind) {
@@ -451,13 +453,13 @@ static int delta_write(void *state, const struct sl_call *call, const struct sl_
         sl_chunks_note_usage(wr.chunks, &delta->usage);
         break;
     case SL_DELTA_ERROR:
-        wr.chunks->has_usage = false; /* it belongs to an answer that is complete */
+        wr.chunks->has_usage = false; /* usage belongs to a complete answer */
         sl_mlflow_write_stream_error(state, delta->error, out);
         break;
     case SL_DELTA_ALIVE:
     case SL_DELTA_CHUNK:
     case SL_DELTA_LOST:
-        break; /* above */
+        break; /* handled above */
     }
     return r < 0 ? r : sl_buf_status(out);
 }
@@ -474,11 +476,11 @@ int sl_mlflow3_write_delta(void *state, const struct sl_call *call, const struct
     return delta_write(state, call, env, delta, out, true);
 }
 
-/* The chunk with the usage that was asked for, its object open. False: there is none. */
+/* Begins the chunk with the usage that was asked for; its object stays open. False: there is none. */
 static bool usage_chunk_begin(struct writer *wr)
 {
     if (!wr->chunks || !wr->chunks->has_usage || !wr->chunks->wants_usage) {
-        return false; /* the body's end is the stream's end */
+        return false; /* the stream ends with the body */
     }
     chunk_begin(wr);
     sl_jw_end(&wr->w);

@@ -38,7 +38,7 @@ static void block_literal(struct sl_mock_block *block, enum sl_block_kind kind, 
     block->text = (struct sl_mock_text){ .pieces = &block->literal, .n_pieces = 1, .len = text.n };
 }
 
-/* Does the request offer the function, and its tool_choice let it be called? */
+/* True: the request offers the function, and its tool_choice allows calling it. */
 static bool is_offered(struct sl_mock_reader *rd, struct sl_str name)
 {
     struct sl_json_val choice = sl_json_get(rd->root, "tool_choice");
@@ -54,7 +54,7 @@ static bool is_offered(struct sl_mock_reader *rd, struct sl_str name)
     return false;
 }
 
-/* A tool has answered: it is the model's turn to speak. */
+/* True: a tool has answered, so now the model answers with text. */
 static bool is_tool_answered(struct sl_mock_reader *rd)
 {
     struct sl_json_val role = SL_JSON_ABSENT;
@@ -87,7 +87,7 @@ static uint32_t calls_add(struct sl_mock_reader *rd, const struct sl_mock_state 
     return found;
 }
 
-/* Thoughts, then what is said, refused or called. */
+/* Makes thoughts, then a text, a refusal or calls. */
 static void answer_make(struct sl_mock_reader *rd, const struct sl_mock_state *st, struct sl_str message, uint32_t n,
                         int64_t max_tokens, struct sl_mock_answer *ret)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the provider mock answers: of a chat or a prompt the choices, of embeddings the inputs and how they are wanted.
- */
+/* What the provider mock answers: for a chat or a prompt the choices, for embeddings the inputs and the form of the
+ * numbers. */
 #ifndef SL_LLM_MOCK_ANSWER_H
 #define SL_LLM_MOCK_ANSWER_H
 
@@ -8,7 +8,7 @@
 
 struct sl_mock_reader;
 
-/* The results are in `rd->status`. */
+/* The result is in `rd->status`. */
 void sl_mock_answers_make(struct sl_mock_reader *rd, struct sl_mock_state *st);
 void sl_mock_embeddings_make(struct sl_mock_reader *rd, struct sl_mock_state *st);
 

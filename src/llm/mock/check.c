@@ -178,7 +178,7 @@ static int part_check(struct check *c, const char *param, uint32_t index, struct
     return 0;
 }
 
-/* An assistant's may be left out where it has called tools. */
+/* An assistant's content may be missing if it has called tools. */
 static int content_check(struct check *c, const char *param, struct sl_json_val message, struct sl_json_val role)
 {
     struct sl_json_val content = sl_json_get(message, "content");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/mock/embed.h"
 
-/* Eight bytes a step. */
+/* Eight bytes in each step. */
 uint64_t sl_mock_hash(struct sl_str s, uint64_t seed)
 {
     uint64_t h = seed ^ (s.n * 0x9e3779b97f4a7c15u);
@@ -14,7 +14,7 @@ uint64_t sl_mock_hash(struct sl_str s, uint64_t seed)
     return h;
 }
 
-/* Ten-thousandths in [-1, 1], from the text and the place. */
+/* Ten-thousandths in [-1, 1], from the text and the index. */
 static int component(uint64_t hash, uint32_t i)
 {
     uint64_t h = hash + (i + 1) * 0x9e3779b97f4a7c15u;
@@ -24,7 +24,7 @@ static int component(uint64_t hash, uint32_t i)
     return (int)(h % 20001) - 10000;
 }
 
-/* The shortest form, without the search for it that any number would need: "-0.25", "1". `out` has 8 bytes. */
+/* Writes the shortest form, such as "-0.25" or "1", without the search that other numbers need. `out` has 8 bytes. */
 static size_t component_format(int v, char *out)
 {
     static const int places[] = { 1000, 100, 10, 1 };

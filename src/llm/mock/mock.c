@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Provider mock: answers here, without network or key, in the bytes that an OpenAI upstream would send. The same
- * request gets the same reply (save `created`, which is the time). Tokens are counted by one rule: a text has one for
- * each four bytes of its UTF-8 begun.
+/* Provider mock: answers here, without network or key, with the bytes that an OpenAI upstream would send. The same
+ * request gets the same reply (except `created`, the time). One rule counts tokens: a text has one for every four bytes
+ * of its UTF-8, rounded up.
  *
- * What a caller chooses the size of is made in steps, each of a bounded length, straight into the bytes that leave: of
- * a whole reply a frame is made first, with a mark where each text or embedding belongs. */
+ * The caller chooses how large a reply is, so large parts are made in steps of a bounded length, straight into the
+ * bytes that leave. For a whole reply a frame is made first, with a mark for each text or embedding. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -51,7 +51,7 @@ static int mock_start(void *state, const struct sl_call *call, const struct sl_t
     st->env = *env;
     st->conf = target->conf;
     st->model = target->model.n ? target->model : SL_STR("mock");
-    /* As an upstream that was asked for usage, which is what the relay does where the client said nothing. */
+    /* Like an upstream that was asked for usage; the relay asks when the client did not say. */
     st->call.wants_usage = call->wants_usage || !call->has_stream_options;
     int n = snprintf(st->id, sizeof(st->id), "%s-mock%016" PRIx64, call->type == SL_LLM_CHAT ? "chatcmpl" : "cmpl",
                      sl_mock_hash(call->body, 1));

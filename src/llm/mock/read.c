@@ -52,7 +52,7 @@ struct sl_str sl_mock_last_user_message(struct sl_mock_reader *rd)
     return last;
 }
 
-/* A prompt or input: text is itself; token numbers stand for themselves, one each. */
+/* A prompt or input: a text stays as it is; each token number counts as one token. */
 static struct sl_str item_get(struct sl_mock_reader *rd, struct sl_json_val v)
 {
     if (sl_json_is(v, SL_JSON_STRING)) {
@@ -64,7 +64,6 @@ static struct sl_str item_get(struct sl_mock_reader *rd, struct sl_json_val v)
     return sl_json_raw(v);
 }
 
-/* The items of `prompt` or `input`: a string is one, a list of numbers is one, another list is its elements. */
 struct sl_str *sl_mock_items_get(struct sl_mock_reader *rd, const char *key, uint32_t *ret_n)
 {
     struct sl_json_val v = sl_json_get(rd->root, key);
@@ -89,7 +88,8 @@ struct sl_str *sl_mock_items_get(struct sl_mock_reader *rd, const char *key, uin
 int64_t sl_mock_number_get(struct sl_mock_reader *rd, const char *key, int64_t min, int64_t max, int64_t otherwise)
 {
     int64_t n = otherwise;
-    SL_IGNORE(sl_json_int(sl_json_get(rd->root, key), true, &n) < 0); /* of another kind: the default */
+    /* A value of another kind counts as the default. */
+    SL_IGNORE(sl_json_int(sl_json_get(rd->root, key), true, &n) < 0);
     return SL_MIN(SL_MAX(n, min), max);
 }
 
@@ -111,7 +111,8 @@ static int request_read(const struct sl_call *call, struct sl_arena *arena, stru
     return sl_json_parse(doc, body);
 }
 
-/* The same of a call in another language: as it would go to OpenAI. SL_E_INVAL with *ret filled: it cannot. */
+/* The same for a call in another language: as it would go to OpenAI. SL_E_INVAL with *ret filled: OpenAI's form cannot
+ * express it. */
 static int foreign_read(const struct sl_mock_state *st, const struct sl_target *target, struct sl_arena *arena,
                         struct sl_json *doc, struct sl_mock_refusal *ret)
 {

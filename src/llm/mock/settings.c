@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the provider mock can be told, and what is made of it once. */
+/* The settings of the provider mock, and what is made from them once. */
 #include "base/num.h"
 #include "json/write.h"
 #include "llm/mock/parts.h"
@@ -38,7 +38,7 @@ static void json_write(struct sl_jw *w, const struct sl_val *val)
     sl_jw_end(w);
 }
 
-/* A text stands for itself, be it JSON or not; a map is written as JSON. */
+/* A text stays unchanged, even if it is no JSON; a map is written as JSON. */
 static int arguments_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
@@ -141,7 +141,7 @@ static const struct {
     enum sl_mock_piece_kind kind;
 } words[] = { { SL_STR_INIT("{message}"), SL_MOCK_MESSAGE }, { SL_STR_INIT("{model}"), SL_MOCK_MODEL } };
 
-/* Which of the words `text` begins with; -1: none. */
+/* The index of the word with which `text` begins; -1: none. */
 static int word_at(struct sl_str text)
 {
     for (size_t i = 0; i < SL_ARRAY_LEN(words); i++) {
@@ -152,7 +152,7 @@ static int word_at(struct sl_str text)
     return -1;
 }
 
-/* The next piece of a template, taken from *rest. */
+/* Takes the next piece of a template from *rest. */
 static struct sl_mock_piece piece_take(struct sl_str *rest)
 {
     struct sl_mock_piece piece = { SL_MOCK_LITERAL, SL_STR_NONE };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the provider mock knows of a call while it answers it. */
+/* The state of the provider mock while it answers a call. */
 #ifndef SL_LLM_MOCK_STATE_H
 #define SL_LLM_MOCK_STATE_H
 
@@ -9,7 +9,7 @@
 /* Part of an answer. */
 struct sl_mock_block {
     enum sl_block_kind kind;
-    struct sl_mock_text text; /* of a tool call: its arguments */
+    struct sl_mock_text text; /* for a tool call: its arguments */
     struct sl_mock_piece literal;
     struct sl_str tool_id, tool_name;
 };
@@ -30,19 +30,19 @@ struct sl_mock_state {
     const struct sl_mock_conf *conf;
     struct sl_mock_answer *answers;
     uint32_t n_choices;
-    struct sl_str *inputs; /* of embeddings */
+    struct sl_str *inputs; /* for embeddings */
     uint32_t n_inputs, dimensions;
     bool is_base64;
     struct sl_usage usage;
     char id[40];
     struct sl_str id_str;
     struct sl_str model;
-    /* Where it is: of a whole reply the rest of the frame, and of what stands at its marks; of a stream the step. */
+    /* The current place: in a whole reply the rest of the frame, and of the text at the mark; in a stream the step. */
     struct sl_str frame;
     bool is_filling;
     enum sl_mock_step step;
     uint32_t choice, block;
-    bool has_begun; /* the block */
+    bool has_begun; /* the block has begun */
     struct sl_mock_cursor cursor;
     struct sl_chunks chunks;
 };

@@ -9,7 +9,7 @@ static int delta_write(struct sl_mock_state *st, struct sl_buf *out, const struc
     return sl_openai_write_delta(&st->chunks, &st->call, &st->env, delta, out);
 }
 
-/* The next `chunk_size` characters of a block. */
+/* Writes the next `chunk_size` characters of a block. */
 static int piece_write(struct sl_mock_state *st, const struct sl_mock_block *block, struct sl_buf *out)
 {
     struct sl_delta piece = {
@@ -34,7 +34,7 @@ static int piece_write(struct sl_mock_state *st, const struct sl_mock_block *blo
     return r;
 }
 
-/* Is there text left in the choice? */
+/* True: the choice has text left. */
 static bool has_text_left(const struct sl_mock_state *st)
 {
     const struct sl_mock_answer *answer = &st->answers[st->choice];
@@ -46,7 +46,7 @@ static bool has_text_left(const struct sl_mock_state *st)
     return false;
 }
 
-/* What comes first of: a block's beginning and its next piece, the choice's end. */
+/* Writes the next event of a choice: a block's start and its next piece, or the choice's end. */
 static int choice_step(struct sl_mock_state *st, struct sl_buf *out)
 {
     const struct sl_mock_answer *answer = &st->answers[st->choice];

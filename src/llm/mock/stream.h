@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams of the provider mock: one event a step. */
+/* Streams of the provider mock: one event in each step. */
 #ifndef SL_LLM_MOCK_STREAM_H
 #define SL_LLM_MOCK_STREAM_H
 

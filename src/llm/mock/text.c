@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts that are made piece by piece, so that a long one costs no memory and no turn much time. */
+/* Texts that are made piece by piece, so that a long one needs no memory and no turn of the loop takes long. */
 #include "llm/mock/parts.h"
 
 static struct sl_str piece_text(const struct sl_mock_text *text, uint32_t i)

@@ -6,13 +6,13 @@
 #include "llm/mock/embed.h"
 #include "llm/openai/openai.h"
 
-/* Of a frame, or of an error. */
+/* The most bytes of a frame, or of an error. */
 #define FRAME_MAX (16u << 20)
-/* Of a text that is escaped into a whole reply: bytes a step. */
+/* How many bytes of a text one step escapes into a whole reply. */
 #define SLICE_MAX 8192
 
-/* Stands in the frame for a text or an embedding. No client can put it there: what a client says stands in those texts
- * only. */
+/* Marks the place of a text or an embedding in the frame. No client can put it there, because a client's text goes only
+ * into these places. */
 static const struct sl_str mark = SL_STR_INIT("\x02mock\x02");
 static const struct sl_str mark_escaped = SL_STR_INIT("\\u0002mock\\u0002");
 
@@ -74,7 +74,7 @@ int sl_mock_frame_make(struct sl_mock_state *st, struct sl_arena *arena)
     return r;
 }
 
-/* The next bytes of the text or embedding that takes a mark's place. */
+/* Adds the next bytes of the text or embedding at a mark. */
 static void mark_fill(struct sl_mock_state *st, struct sl_buf *out)
 {
     if (st->inputs) {

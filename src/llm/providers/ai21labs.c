@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Provider ai21labs: chats of the Jamba models, which speak nearly OpenAI's language, and the text completions of the
- * older Jurassic ("j2-…"), which are all that MLflow knows of it. */
+/* Provider ai21labs: chats of the Jamba models, which speak nearly OpenAI's language, and text completions of the older
+ * Jurassic models ("j2-…"). MLflow knows only the latter. */
 #include "llm/chat/chat.h"
 #include "llm/core/errbody.h"
 #include "llm/core/pieces.h"
@@ -78,8 +78,7 @@ static int jamba_check(const struct sl_call *call, const struct sl_chat *chat, s
     return 0;
 }
 
-/* There is no word for a choice among tools: those that may not be called do not go up, and what is only asked of the
- * model is named. */
+/* AI21 has no choice among tools: tools that must not be called do not go up, and any other wish is named. */
 static void jamba_tools_write(const struct sl_chat *chat, struct sl_body *body)
 {
     bool is_open = false, is_named = chat->choice == SL_CHOICE_NAMED;
@@ -338,7 +337,7 @@ static const struct sl_language jurassic = {
     .read_error = sl_errbody_classify,
 };
 
-/* OpenAI's replies; requests are written here: what OpenAI's have more is refused. */
+/* Replies are OpenAI's. Requests are written here: members of OpenAI's that AI21 does not have are refused. */
 static const struct sl_language jamba = {
     .name = "jamba",
     .framing = SL_FRAMING_SSE,

@@ -5,7 +5,7 @@
 #include "llm/sign/aws_cred.h"
 
 struct conf {
-    struct sl_bedrock_conf bedrock; /* first: the language reads it */
+    struct sl_bedrock_conf bedrock; /* first, because the language reads it */
     struct sl_aws_conf aws;
     /* made by prepare */
     struct sl_cred_source source;
@@ -49,7 +49,7 @@ static const struct sl_opt opts[] = {
     { NULL },
 };
 
-/* MLflow knows it by two names, and each is told as it is written. */
+/* MLflow knows it by two names, and messages use the name that the configuration has. */
 #define ROW                                                                                                       \
     .label = "Amazon Bedrock", .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,      \
     .languages = { &sl_language_bedrock, &sl_language_bedrock, &sl_language_bedrock_embeddings },                 \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Provider cohere: Cohere's second API with its key. */
+/* Provider cohere: Cohere's second API with a key. */
 #include "llm/cohere/cohere.h"
 #include "base/secret.h"
 #include "llm/core/call.h"
@@ -10,7 +10,7 @@
 #define COHERE_BASE "https://api.cohere.com/v2"
 
 struct conf {
-    struct sl_cohere_conf cohere; /* first: the language reads it */
+    struct sl_cohere_conf cohere; /* first, because the language reads it */
     struct sl_secret key;
     struct sl_str base;
     struct sl_headers headers; /* made by prepare */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Providers that speak OpenAI's language, a row each: where they are, what their credential is called, what of a call
- * they lack or spell otherwise. */
+/* Providers that speak OpenAI's language, with a row for each: its address, the name of its credential, and which
+ * members of a call it lacks or spells in another way. */
 #include "llm/core/language.h"
 #include "llm/core/passage.h"
 #include "llm/core/prepare.h"
@@ -13,7 +13,7 @@
 #include "llm/tgi/tgi.h"
 
 struct conf {
-    struct sl_openai_conf openai; /* first: the language reads its own */
+    struct sl_openai_conf openai; /* first, because the language reads it */
     struct sl_str text_stream;    /* made by prepare: where text-generation-inference streams completions */
     struct sl_str portkey_provider, portkey_config;
     struct sl_secret provider_key;
@@ -23,7 +23,7 @@ struct conf {
     int server_api; /* enum server_api */
 };
 
-/* What MLflow's model server is asked in. */
+/* The form in which MLflow's model server is asked. */
 enum server_api { SERVER_INPUTS, SERVER_OPENAI };
 static const char *const server_apis[] = { [SERVER_INPUTS] = "inputs", [SERVER_OPENAI] = "openai", NULL };
 
@@ -35,7 +35,7 @@ static const char *const paths[SL_LLM_TYPE_COUNT] = {
     [SL_LLM_EMBEDDINGS] = "embeddings",
 };
 
-/* The key that a row of this kind names, for problems: the first URL or secret of the table. */
+/* The key of the first URL or secret in the table, to name it in problems. */
 static const char *key_of(const struct sl_opt *rows, enum sl_opt_type type)
 {
     while (rows->key && rows->type != type) {
@@ -98,7 +98,7 @@ static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_tar
     return told(bind, val, r);
 }
 
-/* Of servers that people run themselves: there is no default whose path could be told. */
+/* For servers that people run themselves: there is no default, so a warning cannot name the right path. */
 static int own_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
     int r = prepare(bind, val, target);
@@ -109,7 +109,7 @@ static int own_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl
     return r;
 }
 
-/* MLflow's default key of a server that has none is the word itself. */
+/* MLflow's default key, for a server without keys, is the word itself. */
 static int ollama_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
     struct sl_openai_conf *conf = target->conf;
@@ -119,7 +119,7 @@ static int ollama_prepare(struct sl_bind *bind, const struct sl_val *val, struct
     return prepare(bind, val, target);
 }
 
-/* Magistral's answers are lists of parts, its thoughts among them. */
+/* Magistral's answers are lists of parts, and thoughts are among these. */
 static int mistral_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
     if (sl_str_has_prefix(target->model, SL_STR("magistral"))) {
@@ -156,7 +156,7 @@ static int litellm_prepare(struct sl_bind *bind, const struct sl_val *val, struc
     return prepare(bind, val, target);
 }
 
-/* A service principal of the workspace, in place of a token that somebody made by hand. */
+/* A service principal of the workspace, in place of a token that a person made. */
 static int principal_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_str host,
                              struct sl_target *target)
 {
@@ -176,7 +176,7 @@ static int principal_prepare(struct sl_bind *bind, const struct sl_val *val, str
     return client.url.p ? sl_oauth_client_prepare(bind, val, &client, &target->cred) : SL_E_NOMEM;
 }
 
-/* A workspace's address; its models are under one path of it, said or not. */
+/* A workspace's address; its models are under one path, which may be given or not. */
 static int databricks_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
     static const struct sl_str models = SL_STR_INIT("/serving-endpoints");
@@ -207,7 +207,7 @@ static int tgi_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl
     return told(bind, val, r);
 }
 
-/* One path for all; the body tells what is asked. */
+/* There is one path for all types; the body shows the type. */
 static int serving_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
     struct conf *conf = target->conf;
@@ -298,7 +298,7 @@ static const struct sl_host_member mistral_members[] = {
     MAX_TOKENS,
     { .name = "seed", .to = "random_seed" },
     { .name = "dimensions", .to = "output_dimension", .types = EMBEDDINGS },
-    { .name = "stream_options", .is_quiet = true }, /* the counts come without being asked for */
+    { .name = "stream_options", .is_quiet = true }, /* the counts come without asking */
     REFUSED("logprobs"),
     REFUSED("top_logprobs"),
     REFUSED("functions"),
@@ -339,7 +339,7 @@ static const struct sl_form_name mistral_ids = { .alphabet = SL_NAME_DIGITS | SL
     {                                                                                                     \
         name, SL_OPT_STR, offsetof(struct conf, field), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL, help \
     }
-/* One by which the host finds the place that its key goes to. */
+/* A header that tells the host where its key belongs. */
 #define PLACE(name, field, help)                                                                                    \
     {                                                                                                               \
         name, SL_OPT_STR, offsetof(struct conf, field), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_PLACE, NULL, NULL, NULL, \
@@ -387,7 +387,7 @@ static const struct sl_passage_row passage[] = {
         .flags = SL_OPT_RELOAD, .help = "the service principal's secret"                               \
     }
 
-/* Answers may be lists of parts, thoughts among them. */
+/* Answers may be lists of parts, and thoughts are among these. */
 #define DATABRICKS(spelling)                                                                              \
     {                                                                                                     \
         .provider = {                                                                                   \

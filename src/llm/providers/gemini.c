@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Provider gemini: Google's Generative Language API with its key. */
+/* Provider gemini: Google's Generative Language API with a key. */
 #include "base/secret.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
@@ -10,7 +10,7 @@
 #define GEMINI_BASE "https://generativelanguage.googleapis.com/v1beta"
 
 struct conf {
-    struct sl_gemini_conf gemini; /* first: the language reads it */
+    struct sl_gemini_conf gemini; /* first, because the language reads it */
     struct sl_secret key;
     struct sl_str base;
     struct sl_headers headers; /* made by prepare */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Provider openai, and how the family it heads builds a request: the client's own bytes with another `model`. */
+/* Provider openai, and how its family builds a request: the client's own bytes with another `model`. */
 #include "llm/openai/openai.h"
 
 #include "llm/core/errbody.h"
@@ -76,7 +76,7 @@ static const char *const identities[] = {
     [SL_ENTRA_SECRET] = "secret", [SL_ENTRA_WORKLOAD] = "workload", [SL_ENTRA_MANAGED] = "managed", NULL
 };
 
-/* A key, or an identity in its place. */
+/* There must be a key, or an identity in its place. */
 static int identity_check(struct sl_bind *bind, const struct sl_val *val, const struct sl_openai_conf *conf)
 {
     bool is_secret = conf->identity == SL_ENTRA_SECRET, has_key = sl_secret_is_set(&conf->key);
@@ -124,7 +124,7 @@ static int conf_check(struct sl_bind *bind, const struct sl_val *val, const stru
     return 0;
 }
 
-/* Azure has responses beside its deployments: the body names which one. */
+/* Azure has responses beside its deployments: the body names the deployment. */
 static struct sl_str path_make(struct sl_arena *arena, const struct sl_openai_conf *conf, const char *path)
 {
     if (conf->api == SL_OPENAI_PLAIN) {
@@ -165,7 +165,7 @@ static int headers_make(struct sl_bind *bind, const struct sl_val *val, struct s
 {
     struct sl_arena *arena = bind->arena;
     struct sl_headers *h = &conf->headers;
-    /* A hundred thousand routes may have these: no room for more than there can be. */
+    /* A hundred thousand routes may have these, so no more room than needed is reserved. */
     int r = sl_headers_reserve(h, arena, 2 + (conf->organization.n > 0) + (conf->project.n > 0));
     r = r < 0 ? r : sl_headers_add(h, arena, SL_STR("content-type"), SL_STR("application/json"));
     if (r == 0 && sl_secret_is_set(&conf->key) && !conf->tenant.n) {
@@ -181,7 +181,7 @@ static int headers_make(struct sl_bind *bind, const struct sl_val *val, struct s
     return r;
 }
 
-/* Chats and completions go up as responses where the configuration says so, or where the model takes nothing else. */
+/* Chats and completions go up as responses if the configuration says so, or if the model takes only responses. */
 static void way_settle(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
     const struct sl_openai_conf *conf = target->conf;
@@ -240,13 +240,14 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
     }
     conf->model_json = conf->api == SL_OPENAI_PLAIN ? conf->response_model : SL_STR_NONE;
     target->second = &sl_language_responses;
-    target->counts_tokens = conf->api == SL_OPENAI_PLAIN; /* as responses: Azure does not say that it has that call */
+    /* As responses; Azure's documentation does not have that call. */
+    target->counts_tokens = conf->api == SL_OPENAI_PLAIN;
     return r == SL_E_NOMEM ? SL_PREPARE_FAIL(bind, val, "", "out of memory") : r;
 }
 
 /* --- building a request --- */
 
-/* What the client's query says, but for the version, which is the route's to say. */
+/* Adds the client's query, except for the version, which the route sets. */
 static struct sl_str query_add(const struct sl_openai_conf *conf, struct sl_str target, struct sl_str query,
                                struct sl_arena *arena)
 {
@@ -260,7 +261,7 @@ static struct sl_str query_add(const struct sl_openai_conf *conf, struct sl_str 
     return target;
 }
 
-/* The path of responses, where the configuration does not lead there anyway. */
+/* The path of responses, unless the configuration leads there anyway. */
 static int response_target_make(const struct sl_openai_conf *conf, const struct sl_target *target,
                                 const struct sl_call *call, struct sl_arena *arena, struct sl_str *io_path)
 {
@@ -276,7 +277,7 @@ static int response_target_make(const struct sl_openai_conf *conf, const struct 
     return r < 0 || io_path->p ? r : SL_E_NOMEM;
 }
 
-/* A call of a type that only passes: the client's body with the target's model. */
+/* A call of a type that passes untranslated: the client's body with the target's model. */
 static int tail_build(const struct sl_call *call, const struct sl_target *target, struct sl_arena *arena,
                       struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
@@ -395,7 +396,7 @@ const struct sl_provider sl_provider_openai = { .name = "openai",
                                                 .passes = SL_BIT(SL_LLM_IMAGES) | SL_BIT(SL_LLM_SPEECH) |
                                                           SL_BIT(SL_LLM_MODERATIONS) | SL_BIT(SL_LLM_TRANSCRIPTIONS),
                                                 .opts = OPTS("openai") };
-/* MLflow 3's name for the same with `openai_api_type: azure`. */
+/* MLflow 3's name for `openai` with `openai_api_type: azure`. */
 const struct sl_provider sl_provider_azure = { .name = "azure",
                                                .label = "OpenAI",
                                                ROW,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Services that are gone: mosaicml and palm. Their routes load as they do in MLflow, and every call of one is refused
- * with the name of what took its place. */
+/* Services that are gone: mosaicml and palm. Their routes load as in MLflow, and every call is refused with the name of
+ * their successor. */
 #include "base/secret.h"
 #include "llm/core/errbody.h"
 #include "llm/core/language.h"

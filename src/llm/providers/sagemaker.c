@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Provider sagemaker: an endpoint's container, asked in the words that it takes, signed. Streams are what the container
- * streams, in the payloads of Amazon's frames. */
+/* Provider sagemaker: an endpoint's container, asked in the form that it takes, with a signature. Streams are what the
+ * container streams, in the payloads of Amazon's frames. */
 #include "llm/bedrock/bedrock.h"
 #include "llm/core/errbody.h"
 #include "llm/core/prepare.h"
@@ -14,7 +14,7 @@ enum api { API_OPENAI, API_TGI, API_INPUTS };
 static const char *const apis[] = { [API_OPENAI] = "openai", [API_TGI] = "tgi", [API_INPUTS] = "inputs", NULL };
 
 struct conf {
-    struct sl_openai_conf openai; /* first: the languages read it */
+    struct sl_openai_conf openai; /* first, because the languages read it */
     struct sl_aws_conf aws;
     int api; /* enum api */
     struct sl_str component, model, variant;
@@ -167,7 +167,7 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
     return r < 0 ? r : sl_aws_authorize(&conf->aws, "sagemaker", target, env, arena, ret_req);
 }
 
-/* What the container refused comes as an error of the model. */
+/* A refusal of the container comes as an error of the model. */
 static bool refused_usage(int status, struct sl_str body)
 {
     return sl_openai_refused_usage(status == 424 ? 400 : status, body);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Provider vertex_ai: Google Cloud's models with a fetched token. The model's name says whose language is spoken:
- * Claude's, OpenAI's (models of others, served as a service), else Gemini's. */
+/* Provider vertex_ai: Google Cloud's models with a fetched token. The model's name decides the language: Claude's,
+ * OpenAI's (models of others, served as a service), else Gemini's. */
 #include "llm/anthropic/anthropic.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
@@ -15,7 +15,7 @@
 enum { CLAUDE_WHOLE, CLAUDE_STREAM, CLAUDE_TOKENS, CLAUDE_COUNT };
 
 struct conf {
-    union { /* first: the language reads its own */
+    union { /* first, because the language reads its own */
         struct sl_gemini_conf gemini;
         struct sl_anthropic_conf anthropic;
         struct sl_openai_conf openai;
@@ -41,7 +41,7 @@ static bool begins(struct sl_str model, const char *const *list)
     return false;
 }
 
-/* Models of others, which Google serves behind an OpenAI-compatible path. */
+/* True: a model of others, which Google serves at an OpenAI-compatible path. */
 static bool is_of_others(struct sl_str model)
 {
     static const char *const names[] = { "mistral", "codestral", "jamba", NULL };
@@ -62,7 +62,7 @@ static int base_make(struct sl_bind *bind, const struct sl_val *val, struct conf
 {
     struct sl_str loc = conf->location;
     bool is_many = sl_str_eq_c(loc, "us") || sl_str_eq_c(loc, "eu");
-    for (size_t i = 0; i < loc.n; i++) { /* it becomes a host's name */
+    for (size_t i = 0; i < loc.n; i++) { /* it becomes part of a host's name */
         char c = loc.p[i];
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) {
             return SL_PREPARE_FAIL(bind, val, "vertex_location",
@@ -212,7 +212,7 @@ const struct sl_provider sl_provider_vertex_ai = {
     .label = "Vertex AI",
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,
     .languages = { &sl_language_gemini, &sl_language_gemini, &sl_language_gemini },
-    .stream_usage = SL_USAGE_ASK, /* of models of others; the rest always tells */
+    .stream_usage = SL_USAGE_ASK, /* for models of others; all other streams always have usage */
     .credential_headers = sl_credential_bearer,
     .pass_headers = sl_pass_common,
     .hidden_headers = sl_hidden_common,

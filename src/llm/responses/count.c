@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* input_tokens where the upstream has no such call. */
+/* input_tokens for upstreams that have no such call. */
 #include "json/write.h"
 #include "llm/chat/estimate.h"
 #include "llm/responses/read.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the Responses API refuses for its form; what each model can do is in data/models/openai.yaml. */
+/* What the Responses API refuses for its form; data/models/openai.yaml says what each model can do. */
 #include "llm/responses/responses.h"
 
 const struct sl_form_rules sl_responses_form = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical messages to the items of a response's input. An assistant's message becomes as many as it has to: one for
- * its words, one for each call and each piece of reasoning, in their order. */
+/* Writes canonical messages as items of a response's input. An assistant's message becomes several items: one for its
+ * text, and one for each call and each piece of reasoning, in their order. */
 #include "base/base64.h"
 #include "llm/form/refuse.h"
 #include "llm/responses/responses.h"
@@ -42,7 +42,7 @@ static int image_write(struct sl_responses_builder *b, const struct sl_part *par
     return r;
 }
 
-/* A file of plain text goes as its text. */
+/* A file of plain text becomes a text. */
 static int text_file_write(struct sl_responses_builder *b, const struct sl_media *media)
 {
     struct sl_str text = sl_base64_decode(media->base64, b->arena);
@@ -114,7 +114,7 @@ static int parts_write(struct sl_responses_builder *b, const char *key, const st
 
 struct words {
     struct sl_responses_builder *b;
-    bool is_open; /* a message, for words to be added */
+    bool is_open; /* a message is open, and texts are added to it */
 };
 
 static void words_end(struct words *w)
@@ -130,7 +130,7 @@ static void words_add(struct words *w, const struct sl_part *part)
 {
     bool is_refusal = part->kind == SL_PART_REFUSAL;
     if (part->text.n <= 2) {
-        return; /* an empty one says nothing: clients that gather a stream have it beside calls */
+        return; /* an empty text says nothing; clients that gather a stream have one beside calls */
     }
     if (!w->is_open) {
         sl_jw_object(jw(w->b));
@@ -151,7 +151,7 @@ static void call_write(struct sl_responses_builder *b, const struct sl_tool_call
     sl_jw_end(jw(b));
 }
 
-/* Ours to give back, or another provider's. */
+/* True: the reasoning is from here and goes back; false: it is another provider's. */
 static bool reasoning_write(struct sl_responses_builder *b, const struct sl_part *part)
 {
     struct sl_str raw = part->redacted.p ? part->redacted : part->signature;
@@ -210,7 +210,7 @@ static int assistant_write(struct sl_responses_builder *b, const struct sl_messa
 
 /* --- a tool's --- */
 
-/* There is no mark for a failure: it is told in the text. */
+/* The API has no mark for a failure, so the text says it. */
 static int result_write(struct sl_responses_builder *b, const struct sl_message *message)
 {
     static const struct sl_str failed = SL_STR_INIT("\"Error: ");

@@ -43,7 +43,7 @@ void sl_answer_note(struct sl_jw *w, struct sl_json_val note, int64_t before)
     sl_jw_member_str(w, "type", SL_STR("url_citation"));
     for (size_t i = 0; i < SL_ARRAY_LEN(places); i++) {
         int64_t at = before;
-        SL_IGNORE(sl_json_int(sl_json_get(inside, places[i]), true, &at) < 0); /* not said: the beginning */
+        SL_IGNORE(sl_json_int(sl_json_get(inside, places[i]), true, &at) < 0); /* if not given, the beginning */
         sl_jw_member_i64(w, places[i], SL_MAX(at - before, (int64_t)0));
     }
     for (size_t i = 0; i < SL_ARRAY_LEN(texts); i++) {
@@ -180,7 +180,7 @@ void sl_answer_reasoning(struct sl_jw *w, const struct sl_answer *answer, uint32
 static void usage_write(struct sl_jw *w, const struct sl_usage *u)
 {
     sl_jw_key(w, "usage");
-    if (!u) { /* it goes on; counts that nobody told are 0 at the end, since clients add them up */
+    if (!u) { /* a response that goes on has no usage; at the end unknown counts are 0, because clients add them up */
         sl_jw_null(w);
         return;
     }

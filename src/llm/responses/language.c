@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The language of OpenAI's Responses API, both ways, and the dialect of its clients. */
+/* The language of OpenAI's Responses API, for both directions, and the dialect of its clients. */
 #include "llm/core/errbody.h"
 #include "llm/core/language.h"
 #include "llm/core/llm.h"
@@ -17,7 +17,7 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error)
 {
-    (void)ask_usage; /* it is always told */
+    (void)ask_usage; /* streams always have usage */
     const struct sl_openai_conf *conf = target->conf;
     if (call->follow && !call->follow->has_body) {
         return 0;

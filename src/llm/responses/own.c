@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 
-/* What a member is where the client did not say it: the API's own defaults. */
+/* The value of a member that the client did not send: the API's own default. */
 static const struct {
     const char *name;
     struct sl_str unsaid;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a response says again of the call that it answers: members of the client's body, noted when it is read. */
+/* Members of the client's body that a response repeats; they are noted when the body is read. */
 #ifndef SL_LLM_RESPONSES_OWN_H
 #define SL_LLM_RESPONSES_OWN_H
 
@@ -30,17 +30,17 @@ enum sl_responses_echo {
 
 struct sl_responses_tool;
 
-/* Of a call, on its arena: sl_call's `own`. */
+/* Notes of a call, on its arena: sl_call's `own`. */
 struct sl_responses_own {
-    struct sl_str echo[SL_ECHO_COUNT]; /* raw JSON; p == NULL: not said, or null */
-    bool offers_all;                   /* the client offers OpenAI's own tools to whatever answers */
-    struct sl_responses_tool *tools;   /* spelt otherwise than their functions, in a translated call: tools.h */
+    struct sl_str echo[SL_ECHO_COUNT]; /* raw JSON; p == NULL: not given, or null */
+    bool offers_all;                   /* the client always offers OpenAI's own tools */
+    struct sl_responses_tool *tools;   /* in a translated call, tools whose functions have another name: tools.h */
     size_t n_tools;
 };
 
 /* The member's name. */
 const char *sl_responses_echo_name(enum sl_responses_echo echo);
-/* The members, into the object that is open. `call->own` may be NULL. */
+/* Writes the members into the object that is open. `call->own` may be NULL. */
 void sl_responses_echo_write(struct sl_jw *w, const struct sl_call *call);
 
 #endif

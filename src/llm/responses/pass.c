@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is noted of responses as they go by untouched. Nearly all events are pieces of items: they are known by their
- * first line, and not read. */
+/* What is noted about responses as they pass untouched. Nearly all events are pieces of items: their first line shows
+ * this, and they are not parsed. */
 #include "llm/responses/pass.h"
 
 #include "llm/core/pass.h"
@@ -68,7 +68,7 @@ static bool is_alive(struct sl_str name)
 
 static const struct sl_pass_reader reader = { is_alive, root_note };
 
-/* Of what an item says nothing is noted. */
+/* True: a piece of an item; nothing of it is noted. */
 static bool is_piece(struct sl_str event)
 {
     static const struct sl_str heads[] = {

@@ -9,7 +9,7 @@
 
 /* --- for its routing --- */
 
-/* The members that an answer says again are noted as they lie in the body. */
+/* Notes the members that the answer repeats, as slices of the body. */
 static int own_note(const struct sl_incoming *in, const struct sl_json_val said[SL_ECHO_COUNT], struct sl_arena *arena,
                     struct sl_call *call)
 {
@@ -50,7 +50,7 @@ int sl_responses_read_call(const struct sl_incoming *in, struct sl_json *doc, st
         call.items = sl_json_is_nothing(input) ? SL_STR_NONE : sl_json_raw(input);
     }
     if (r == 0) {
-        call.wants_usage = true; /* the end of its streams always tells it */
+        call.wants_usage = true; /* the end of its streams always has usage */
         sl_json_edits_init(&call.edits, arena);
         *ret_call = call;
     }
@@ -79,7 +79,7 @@ enum key {
     K_PREVIOUS,
     K_CONVERSATION,
     K_PROMPT,
-    /* they say something of the reply alone, or were seen to before */
+    /* these are about the reply only, or were handled before */
     K_MODEL,
     K_STREAM,
     K_STREAM_OPTIONS,
@@ -115,7 +115,7 @@ static const struct sl_str keys[K_COUNT] = {
     [K_STORE] = SL_STR_INIT("store"),
 };
 
-/* What only who keeps something can do, and what would be right. */
+/* Refuses a member that only a server with stored responses can serve, and says what to do instead. */
 static int state_refuse(struct sl_chat_reader *rd, const struct sl_json_val found[K_COUNT])
 {
     static const struct {
@@ -138,7 +138,7 @@ static int state_refuse(struct sl_chat_reader *rd, const struct sl_json_val foun
     return 0;
 }
 
-/* Members that are null are not said. */
+/* A member that is null counts as missing. */
 static int members_sort(struct sl_chat_reader *rd, struct sl_json_val root, struct sl_json_val found[K_COUNT])
 {
     int r = sl_chat_sort(rd, root, keys, K_COUNT, 12, found);
@@ -165,7 +165,7 @@ static int person_read(struct sl_chat_reader *rd, const struct sl_json_val found
     return r;
 }
 
-/* What an effort or a summary is beyond, such as `context`, is told by its own name. */
+/* Members of `reasoning` other than effort and summary, such as `context`, are named by themselves. */
 static int reasoning_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
     struct sl_json_val effort = sl_json_get(v, "effort");
@@ -231,7 +231,7 @@ static int text_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return format_read(rd, sl_json_get(v, "format"));
 }
 
-/* Chats ask for the tokens' probabilities with a member of their own. */
+/* Chats have another member for the tokens' probabilities. */
 static int logprobs_add(struct sl_chat_reader *rd)
 {
     struct sl_json_val node;
@@ -242,8 +242,8 @@ static int logprobs_add(struct sl_chat_reader *rd)
     return r;
 }
 
-/* What the reply is to hold besides: closed reasoning is always in it, and what belongs to tools that are not there
- * asks for nothing. */
+/* Reads what else the reply is to contain: encrypted reasoning is always there, and parts of tools that do not exist
+ * here are ignored. */
 static int include_read(struct sl_chat_reader *rd, struct sl_json_val list, struct sl_json_val top)
 {
     int64_t n = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A client's call of /v1/responses to the canonical call. */
+/* Reads a client's call of /v1/responses to the canonical call. */
 #ifndef SL_LLM_RESPONSES_READ_H
 #define SL_LLM_RESPONSES_READ_H
 

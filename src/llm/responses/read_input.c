@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The items of a response's input to canonical messages. What the model said in one turn (words, calls, reasoning) is
- * several items there and one message here. */
+/* Reads the items of a response's input to canonical messages. The model's output in one turn (texts, calls, reasoning)
+ * is several items there, and one message here. */
 #include "llm/responses/read_input.h"
 
 #include "llm/core/llm.h"
@@ -10,9 +10,9 @@
 
 struct items {
     struct sl_chat_reader *rd;
-    struct sl_part *parts;        /* room for all that are left */
-    struct sl_message *answer;    /* the model's turn that goes on, or NULL */
-    struct sl_str call_signature; /* of the call that comes next; p == NULL: none */
+    struct sl_part *parts;        /* room for all parts that are left */
+    struct sl_message *answer;    /* the model's current turn, or NULL */
+    struct sl_str call_signature; /* for the next call; p == NULL: none */
 };
 
 static struct sl_message *message_add(struct items *in, enum sl_role role)
@@ -24,7 +24,7 @@ static struct sl_message *message_add(struct items *in, enum sl_role role)
     return message;
 }
 
-/* A part of a message that is the last one. */
+/* Adds a part to the last message. */
 static struct sl_part *part_add(struct items *in, struct sl_message *message)
 {
     struct sl_part *part = in->parts++;
@@ -94,7 +94,7 @@ static int file_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
     return media->file_id.p ? 0 : sl_chat_fault(rd, v, "a file has file_data, file_url or file_id");
 }
 
-/* Who may say which part. */
+/* Which role may have which part. */
 #define OF_INPUT  1u /* a user, a system or a developer */
 #define OF_ANSWER 2u
 #define OF_RESULT 4u
@@ -112,7 +112,7 @@ static const struct {
     { SL_STR_INIT("input_audio"), OF_INPUT, sl_openai_audio_read },
 };
 
-/* Parts of other APIs, and what stands for them here. */
+/* Parts of other APIs, and the part that is meant. */
 static const struct {
     struct sl_str type;
     const char *instead;
@@ -166,7 +166,7 @@ static int content_read(struct items *in, struct sl_json_val v, unsigned of, str
     return r;
 }
 
-/* Many upstreams know a text alone better than a list with one. */
+/* Makes a message of one text a plain one: many upstreams handle a text better than a list with one. */
 static void plain_make(struct sl_message *message)
 {
     const struct sl_part *only = message->n_parts == 1 ? &message->parts[0] : NULL;
@@ -260,7 +260,7 @@ static int result_read(struct items *in, struct sl_json_val v)
 
 /* --- reasoning --- */
 
-/* The raw text behind the seal's word, with its quotes; p == NULL: it is not that. */
+/* The raw text behind the seal's word, with its quotes; p == NULL: it has no such word. */
 static struct sl_str seal_open(struct sl_chat_reader *rd, struct sl_str raw, const char *word)
 {
     struct sl_str inside = raw.n >= 2 ? sl_str_sub(raw, 1, raw.n) : SL_STR_NONE;
@@ -272,7 +272,7 @@ static struct sl_str seal_open(struct sl_chat_reader *rd, struct sl_str raw, con
     return sl_arena_join(rd->arena, (struct sl_str[]){ SL_STR("\""), inside }, 2);
 }
 
-/* The texts of `summary`, else of `content`: one, an empty line between them, raw. */
+/* Joins the texts of `summary`, or else of `content`, to one raw text with empty lines between them. */
 static int thoughts_join(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_str *ret)
 {
     struct sl_json_val list = sl_json_get(v, "summary");
@@ -292,7 +292,7 @@ static int thoughts_join(struct sl_chat_reader *rd, struct sl_json_val v, struct
     return r == 0 && ret->p ? 0 : SL_E_NOMEM;
 }
 
-/* The signature of a text belongs to the last one that was said. */
+/* A text's signature belongs to the last text before it. */
 static void text_sign(struct items *in, struct sl_str signature)
 {
     struct sl_message *answer = in->answer;
@@ -313,7 +313,7 @@ static void thought_lose(struct sl_chat_reader *rd, struct sl_json_val v)
     }
 }
 
-/* What another gateway or OpenAI itself closed cannot be read where it goes: it is left out, and named. */
+/* Reasoning that another gateway or OpenAI encrypted cannot be read by the target: it is left out, and named. */
 static int reasoning_read(struct items *in, struct sl_json_val v)
 {
     struct sl_chat_reader *rd = in->rd;
@@ -366,7 +366,7 @@ static int item_read(struct items *in, struct sl_json_val v)
     if (!sl_json_is(v, SL_JSON_OBJECT)) {
         return sl_chat_fault(in->rd, v, "an item of the input is an object");
     }
-    if (sl_json_is_nothing(type)) { /* a message may leave it out, and a reference */
+    if (sl_json_is_nothing(type)) { /* a message may have no type, and so may a reference */
         bool is_reference = !sl_json_is_present(sl_json_get(v, "role")) && sl_json_is_present(sl_json_get(v, "id"));
         return is_reference ? reference_refuse(in, v) : message_read(in, v);
     }
@@ -383,7 +383,7 @@ static int item_read(struct items *in, struct sl_json_val v)
                          SL_STR_ARG(sl_str_sub(word, 0, 64)));
 }
 
-/* Parts that the items become at most. */
+/* The most parts that the items can become. */
 static size_t room_of(struct sl_json_val input)
 {
     size_t n = 2;

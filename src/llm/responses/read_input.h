@@ -4,7 +4,7 @@
 
 #include "llm/chat/reader.h"
 
-/* The values of `instructions` and `input`: one list, the instructions first. */
+/* Reads the values of `instructions` and `input` to one list, the instructions first. */
 SL_MUST int sl_responses_input_read(struct sl_chat_reader *rd, struct sl_json_val instructions,
                                     struct sl_json_val input);
 

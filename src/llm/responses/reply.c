@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whole responses to canonical replies. */
+/* Reads whole responses to canonical replies. */
 #include "json/write.h"
 #include "llm/core/errbody.h"
 #include "llm/core/lost.h"
@@ -106,7 +106,7 @@ struct sl_str sl_responses_annotation(struct sl_reading *rd, struct sl_json_val 
     return list;
 }
 
-/* Codes that say that the request is at fault. */
+/* True: the code says that the request is wrong. */
 static bool is_callers(struct sl_str code)
 {
     static const char *const heads[] = { "invalid_", "image_", "unsupported_", "empty_", "failed_to_download_" };
@@ -123,7 +123,7 @@ void sl_responses_error_read(struct sl_json_val error, struct sl_arena *arena, s
     struct sl_errbody said;
     sl_errbody_read_val(error, arena, &said);
     if (sl_str_eq_c(said.type, "error")) {
-        said.type = SL_STR_NONE; /* the event's own */
+        said.type = SL_STR_NONE; /* that type is the event's own */
     }
     int status = sl_error_status_of(said.type, said.code);
     status = status == 0 && is_callers(said.code) ? 400 : status;
@@ -154,7 +154,7 @@ static void block_add(struct reader *rd, enum sl_block_kind kind, struct sl_str 
     }
 }
 
-/* A list of texts as one, an empty line between them. */
+/* Joins a list of texts, with an empty line between them. */
 static struct sl_str texts_join(struct reader *rd, struct sl_json_val list)
 {
     if (!sl_json_is(list, SL_JSON_ARRAY)) {
@@ -174,7 +174,7 @@ static struct sl_str texts_join(struct reader *rd, struct sl_json_val list)
     return all;
 }
 
-/* What it says of its thoughts: a summary, or all of them where the model is open. */
+/* Reads the thoughts: a summary, or all of them if the model shows them. */
 static void reasoning_read(struct reader *rd, struct sl_json_val item)
 {
     struct sl_str text = texts_join(rd, sl_json_get(item, "summary"));
@@ -210,7 +210,7 @@ static void call_read(struct reader *rd, struct sl_json_val item)
     choice->blocks[choice->n_blocks++] = block;
 }
 
-/* Of several texts the first that has some. */
+/* With several texts, the first that has probabilities counts. */
 static void logprobs_read(struct reader *rd, struct sl_json_val list)
 {
     if (rd->choice->logprobs.p || sl_json_count(list) == 0 || !sl_json_is(list, SL_JSON_ARRAY)) {
@@ -219,7 +219,7 @@ static void logprobs_read(struct reader *rd, struct sl_json_val list)
     rd->choice->logprobs = sl_responses_logprobs(&rd->in, list);
 }
 
-/* Of a text: its sources on the web. Others have no place in a chat. */
+/* Reads a text's web sources. Other sources have no place in a chat. */
 static void annotations_read(struct reader *rd, struct sl_json_val list, int64_t before)
 {
     struct sl_choice *choice = rd->choice;
@@ -316,7 +316,7 @@ static void root_read(struct reader *rd, struct sl_json_val root)
     }
     reply->id = sl_reading_text(&rd->in, sl_json_get(root, "id"));
     reply->model = sl_reading_text(&rd->in, sl_json_get(root, "model"));
-    SL_IGNORE(sl_json_int(sl_json_get(root, "created_at"), true, &reply->created) < 0); /* not said */
+    SL_IGNORE(sl_json_int(sl_json_get(root, "created_at"), true, &reply->created) < 0); /* not given */
     output_read(rd, output);
     if (rd->in.status < 0) {
         return;

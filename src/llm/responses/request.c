@@ -27,7 +27,7 @@ static const struct sl_fate_row fates[] = {
     { "web_search_options", SL_FATE_OWN },
     { "modalities", SL_FATE_OWN },
     { "best_of", SL_FATE_OWN },
-    /* these would change what the answer is */
+    /* without these the answer would be another one */
     { "audio", SL_FATE_REFUSE },
     { "functions", SL_FATE_REFUSE },
     { "function_call", SL_FATE_REFUSE },
@@ -106,8 +106,7 @@ static void search_write(struct sl_responses_builder *b, struct sl_json_val opti
     sl_jw_end(jw(b));
 }
 
-/* Anthropic's search of the web has a name, which this API's has not. Where it may search goes up, and who looks from
- * where. */
+/* Anthropic's web search has a name, and this API's has none. The allowed domains and the user's location go up. */
 static void foreign_search_write(struct sl_responses_builder *b, struct sl_json_val tool)
 {
     static const struct {
@@ -324,8 +323,8 @@ static bool has_text(struct sl_json_val list, struct sl_str text)
     return false;
 }
 
-/* What the caller asks for, and the encrypted form of the reasoning. The client sends it back with the next turn, since
- * the upstream stores nothing. A model that does not reason refuses to be asked for it. */
+/* What the caller asks for, and the encrypted form of the reasoning. The client sends that back with the next turn,
+ * because the upstream stores nothing. A model that does not reason refuses to be asked for it. */
 static void include_write(struct sl_responses_builder *b, struct sl_str effort, bool wants_logprobs)
 {
     struct sl_json_val own = sl_chat_member(b->chat, "include");
@@ -390,8 +389,8 @@ static void person_write(struct sl_responses_builder *b)
     }
 }
 
-/* A model that does not reason refuses the word. One that always reasons refuses `none`: that is sent where the caller
- * says it, and not where it was made from Anthropic's `thinking`. */
+/* A model that does not reason refuses the word. One that always reasons refuses `none`: that is sent if the caller
+ * said it, and not if it was made from Anthropic's `thinking`. */
 static struct sl_str effort_of(struct sl_responses_builder *b)
 {
     struct sl_str effort = sl_openai_effort(b->chat);

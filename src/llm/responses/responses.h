@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The language of OpenAI's Responses API, as an upstream speaks it: chats and completions go up as items, and come back
+/* The language of OpenAI's Responses API as an upstream speaks it: chats and completions go up as items, and come back
  * as canonical replies. Its targets have OpenAI's configuration (openai.h).
  *
- * Reasoning is kept over turns by the client: what the model gives of it in a closed form goes down as the signature of
- * a thinking block, "ID:CLOSED", and becomes an item again when it comes back. */
+ * The client keeps reasoning between turns: encrypted reasoning goes down as the signature of a thinking block,
+ * "ID:CLOSED", and becomes an item again when it comes back. */
 #ifndef SL_LLM_RESPONSES_H
 #define SL_LLM_RESPONSES_H
 
@@ -11,10 +11,10 @@
 #include "llm/core/pieces.h"
 #include "llm/form/rules.h"
 
-/* The ids of items of reasoning begin so: what does not is another provider's. */
+/* The ids of reasoning items begin like this: one that does not is another provider's. */
 #define SL_RESPONSES_REASONING "rs_"
 
-/* A request in the making. */
+/* A request that is being built. */
 struct sl_responses_builder {
     const struct sl_form *form;
     const struct sl_call *call;
@@ -28,7 +28,7 @@ struct sl_responses_builder {
 
 extern const struct sl_form_rules sl_responses_form;
 
-/* The member `input`. */
+/* Writes the member `input`. */
 SL_MUST int sl_responses_input_write(struct sl_responses_builder *b);
 SL_MUST int sl_responses_chat_write(const struct sl_call *call, const struct sl_target *target,
                                     const struct sl_env *env, struct sl_arena *arena, struct sl_http_req *io_req,
@@ -36,18 +36,18 @@ SL_MUST int sl_responses_chat_write(const struct sl_call *call, const struct sl_
 
 struct sl_reading;
 
-/* Why a response ended, by its status and what it says of being incomplete; `has_calls`: it calls functions. */
+/* The finish reason, by the response's status and its incomplete_details; `has_calls`: it calls functions. */
 enum sl_finish sl_responses_finish(struct sl_reading *rd, struct sl_json_val response, bool has_calls,
                                    struct sl_str *ret_word);
 void sl_responses_usage_read(struct sl_json_val usage, struct sl_usage *ret);
-/* The signature of an item of reasoning, or "" where it has no closed form. */
+/* The signature for a reasoning item, or "" if it has no encrypted form. */
 struct sl_str sl_responses_signature(struct sl_reading *rd, struct sl_json_val item);
-/* A source of a text as OpenAI's chats have it, in a list; "": they have no word for that kind. `before`: characters of
- * the texts that stand before this one. */
+/* A source of a text in the form of OpenAI's chats, as a list with one; "": they have no place for this kind. `before`:
+ * characters of the texts before this one. */
 struct sl_str sl_responses_annotation(struct sl_reading *rd, struct sl_json_val annotation, int64_t before);
-/* A text's list of its tokens' probabilities: OpenAI's chats have the same under another roof. */
+/* A text's list of its tokens' probabilities: OpenAI's chats have the same list in another member. */
 struct sl_str sl_responses_logprobs(struct sl_reading *rd, struct sl_json_val list);
-/* An error as a response or an event has it. */
+/* Reads an error of a response or an event. */
 void sl_responses_error_read(struct sl_json_val error, struct sl_arena *arena, struct sl_llm_error *ret);
 
 int sl_responses_on_reply(const struct sl_call *call, const struct sl_env *env, struct sl_str body,
@@ -55,7 +55,7 @@ int sl_responses_on_reply(const struct sl_call *call, const struct sl_env *env, 
 void sl_responses_judge_reply(struct sl_str body, enum sl_llm_type type, struct sl_json *doc,
                               struct sl_reply_judgement *ret);
 
-/* A stream in progress. Items come one after the other; pieces of a call may come late. */
+/* The state of a stream. Items come one after the other; pieces of a call may come late. */
 #define SL_RESPONSES_CALLS_MAX 128
 
 struct sl_responses_stream {
@@ -64,7 +64,7 @@ struct sl_responses_stream {
     uint8_t open_kind;
     bool has_text; /* of the open block */
     uint32_t item; /* output_index of what is open */
-    uint32_t part; /* content_index or summary_index of it */
+    uint32_t part; /* content_index or summary_index of what is open */
     uint32_t n_blocks;
     int64_t chars, before; /* characters of all texts, and of those before this part */
     uint32_t told;         /* output_index + 1 of the last item that gave a text */

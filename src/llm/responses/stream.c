@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Streams of /v1/responses to deltas. Items come one after the other, each in pieces:
+/* Reads streams of /v1/responses to deltas. Items come one after the other, each in pieces:
  *
  *   response.created ─> (output_item.added ─> pieces ─> output_item.done)* ─> response.completed, .incomplete or
  * .failed
  *
- * A block begins with its first piece. What says again what was said in pieces counts only where there were none. */
+ * A block begins with its first piece. Events that repeat the pieces count only if there were no pieces. */
 #include "llm/core/lost.h"
 #include "llm/core/reading.h"
 #include "llm/form/ids.h"
 #include "llm/responses/responses.h"
 
-#define BLOCK_MAX 65535 /* blocks that a stream may have; a dialect has limits of its own */
+#define BLOCK_MAX 65535 /* the most blocks in a stream; a dialect has limits of its own */
 #define NO_PART   UINT32_MAX
 
 struct frame {
@@ -75,13 +75,13 @@ static void block_start(struct frame *f, enum sl_block_kind kind, uint32_t item,
 static uint32_t index_of(struct sl_json_val root, const char *key)
 {
     int64_t index = 0;
-    SL_IGNORE(sl_json_int(sl_json_get(root, key), true, &index) < 0); /* not said: the first */
+    SL_IGNORE(sl_json_int(sl_json_get(root, key), true, &index) < 0); /* if not given, the first */
     return index >= 0 && index < UINT32_MAX ? (uint32_t)index : UINT32_MAX - 1;
 }
 
 /* --- words --- */
 
-/* A piece of the words of `item`: of the block that is open, or of a new one. */
+/* A piece of a text of `item`: for the block that is open, or for a new one. */
 static void words_push(struct frame *f, enum sl_block_kind kind, uint32_t item, struct sl_json_val v)
 {
     struct sl_responses_stream *st = f->st;
@@ -95,13 +95,13 @@ static void words_push(struct frame *f, enum sl_block_kind kind, uint32_t item, 
     open_piece(f, sl_reading_half(&f->in, &st->half, v));
 }
 
-/* An empty piece opens nothing, and is no part of what is open. */
+/* An empty piece opens no block, and does not change the open one. */
 static void part_set(struct sl_responses_stream *st, uint32_t item, uint32_t part)
 {
     st->part = st->is_open && st->item == item ? part : st->part;
 }
 
-/* Where a part of a text begins, its sources count from. */
+/* Notes where a part of a text begins: the places of its sources count from there. */
 static void part_note(struct frame *f, uint32_t item, uint32_t part)
 {
     struct sl_responses_stream *st = f->st;
@@ -116,7 +116,7 @@ static void text_push(struct frame *f, uint32_t item, uint32_t part, struct sl_j
     part_set(f->st, item, part);
 }
 
-/* Of the piece that an event brought, or of all of a part. */
+/* For the piece that an event brought, or for a whole part. */
 static void logprobs_push(struct frame *f, struct sl_json_val list)
 {
     const struct sl_responses_stream *st = f->st;
@@ -157,7 +157,7 @@ static void refusal_delta(struct frame *f, struct sl_json_val root)
     words_push(f, SL_BLOCK_REFUSAL, index_of(root, "output_index"), sl_json_get(root, "delta"));
 }
 
-/* Thoughts come in parts, told apart by an empty line. */
+/* Thoughts come in parts; empty lines separate them. */
 static void thought_push(struct frame *f, uint32_t item, uint32_t part, struct sl_json_val v)
 {
     struct sl_responses_stream *st = f->st;
@@ -228,7 +228,7 @@ static void arguments_delta(struct frame *f, struct sl_json_val root)
           is_open ? sl_reading_half(&f->in, &st->half, v) : sl_reading_text(&f->in, v));
 }
 
-/* All of them again, or for the first time. */
+/* Whole arguments: again after their pieces, or for the first time. */
 static void arguments_whole(struct frame *f, int at, struct sl_json_val v)
 {
     if (at < 0 || f->st->calls[at].has_arguments) {
@@ -299,7 +299,7 @@ static void thoughts_whole(struct frame *f, uint32_t index, struct sl_json_val l
     }
 }
 
-/* Its closed form is known at its end only. */
+/* The encrypted form comes only at the end. */
 static void reasoning_done(struct frame *f, uint32_t index, struct sl_json_val item)
 {
     struct sl_responses_stream *st = f->st;
@@ -336,7 +336,7 @@ static void item_done(struct frame *f, struct sl_json_val root)
     } else if (is_type(item, "reasoning")) {
         reasoning_done(f, index, item);
     } else {
-        sl_reading_lose(&f->in, SL_LOST_SERVER_TOOLS); /* what the upstream ran itself */
+        sl_reading_lose(&f->in, SL_LOST_SERVER_TOOLS); /* tools that the upstream ran itself */
     }
     block_stop(f);
 }
@@ -354,7 +354,7 @@ static void start_push(struct frame *f, struct sl_json_val root)
                               .id = sl_reading_text(&f->in, sl_json_get(response, "id")),
                               .model = sl_reading_text(&f->in, sl_json_get(response, "model")),
                               .created = -1 };
-    SL_IGNORE(sl_json_int(sl_json_get(response, "created_at"), true, &delta.created) < 0); /* not said */
+    SL_IGNORE(sl_json_int(sl_json_get(response, "created_at"), true, &delta.created) < 0); /* not given */
     sl_reading_push(&f->in, &delta);
 }
 
@@ -383,7 +383,7 @@ static void response_failed(struct frame *f, struct sl_json_val root)
     error_push(f, sl_json_get(response, "error"));
 }
 
-/* Flat; some servers put it into a member, as a body has it. */
+/* The event is flat; some servers put it into a member, as in a body. */
 static void error_event(struct frame *f, struct sl_json_val root)
 {
     struct sl_json_val error = sl_json_get(root, "error");
@@ -439,7 +439,7 @@ static const struct {
     { SL_STR_INIT("error"), error_event },
 };
 
-/* Something is going on that gives nothing yet. */
+/* True: the event only shows that work goes on. */
 static bool is_alive(struct sl_str type)
 {
     static const char *const tails[] = { ".in_progress", ".queued", ".searching", ".interpreting", ".generating" };
@@ -461,7 +461,7 @@ static void root_push(struct frame *f, struct sl_json_val root, struct sl_str na
             return;
         }
     }
-    /* An error as it would be a body, in the place of an event. */
+    /* An error as in a body, in the place of an event. */
     if (!has_type && sl_json_is(sl_json_get(root, "error"), SL_JSON_OBJECT)) {
         error_event(f, root);
         return;
@@ -477,7 +477,7 @@ int sl_responses_on_frame(void *state, const struct sl_call *call, const struct 
 {
     struct frame f = { state, call, SL_READING_STREAM(sink, err) };
     if (f.st->is_done || f.st->has_error || sl_str_eq_c(frame->data, "[DONE]")) {
-        return 0; /* nothing counts behind the end */
+        return 0; /* bytes after the end do not count */
     }
     struct sl_json_val root;
     if (sl_reading_event(&f.in, frame->data, &root) < 0) {

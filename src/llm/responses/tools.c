@@ -8,7 +8,7 @@
 #include "llm/openai/read_tools.h"
 #include "llm/responses/own.h"
 
-#define HOSTED_NAMED 4 /* tools of a server that are left out each by its name; others go unnamed behind these */
+#define HOSTED_NAMED 4 /* this many tools of a server are named when they are left out; further ones are not */
 
 /* --- names --- */
 
@@ -61,7 +61,7 @@ static int spelling_note(struct sl_chat_reader *rd, struct sl_json_val v, struct
 static const struct sl_str schema = SL_STR_INIT("{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"string\"}},"
                                                 "\"required\":[\"input\"],\"additionalProperties\":false}");
 
-/* Its grammar stands in the description: no other language has a place for one. */
+/* Its grammar goes into the description, because no other language has a place for it. */
 static int custom_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_tool *tool)
 {
     struct sl_json_val format = sl_json_get(v, "format");
@@ -85,7 +85,7 @@ static int custom_read(struct sl_chat_reader *rd, struct sl_json_val v, struct s
     return sl_chat_node(rd, schema, &tool->schema);
 }
 
-/* Clients of this kind offer tools of OpenAI's servers whatever is behind the gateway, and do well without. */
+/* Clients of this kind always offer tools of OpenAI's servers, and work well without them. */
 static bool hosted_leave_out(struct sl_chat_reader *rd, const struct sl_tool *tool, size_t *io_n)
 {
     const struct sl_responses_own *own = rd->call->own;
@@ -109,7 +109,7 @@ static int tool_read(struct sl_chat_reader *rd, struct sl_json_val v, struct sl_
         return sl_chat_fault(rd, v, "a tool is an object with a type, such as function");
     }
     bool is_custom = sl_json_str_eq(type, SL_STR("custom")), is_inside = sl_json_is_present(space);
-    *tool = (struct sl_tool){ 0 }; /* one that is left out may have been here */
+    *tool = (struct sl_tool){ 0 }; /* a tool that is left out may have been here */
     if (!is_custom && !sl_json_str_eq(type, SL_STR("function"))) {
         int r = sl_openai_hosted_read(rd, v, tool);
         rd->chat->n_tools += r == 0 && !hosted_leave_out(rd, tool, io_n_hosted);
@@ -148,7 +148,7 @@ static bool is_space(struct sl_json_val v)
     return sl_json_str_eq(sl_json_get(v, "type"), SL_STR("namespace"));
 }
 
-/* Room for every tool, and for each that is spelt otherwise. */
+/* Makes room for every tool, and for each that has another name. */
 static int room_make(struct sl_chat_reader *rd, struct sl_json_val tools)
 {
     struct sl_responses_own *own = (struct sl_responses_own *)(uintptr_t)rd->call->own;
@@ -159,7 +159,7 @@ static int room_make(struct sl_chat_reader *rd, struct sl_json_val tools)
         n += inside;
         n_spelt += inside + is_custom;
     }
-    own->n_tools = 0; /* the call may be read once more, for the next attempt */
+    own->n_tools = 0; /* the call may be read again for the next attempt */
     rd->chat->tools = SL_ARENA_ARRAY(rd->arena, struct sl_tool, n + 1);
     if (n_spelt) {
         own->tools = SL_ARENA_ARRAY(rd->arena, struct sl_responses_tool, n_spelt);

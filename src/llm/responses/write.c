@@ -12,7 +12,7 @@ struct whole {
     struct sl_str text_seal; /* the signature of a text of the open message */
     uint32_t n_items;
     int64_t chars; /* of the texts so far */
-    bool is_open;  /* a message is */
+    bool is_open;  /* a message is open */
 };
 
 static struct sl_jw jw_of(struct sl_buf *buf)
@@ -54,7 +54,7 @@ static void words_add(struct whole *wh, const struct sl_block *block)
     sl_buf_reset(&wh->notes);
     sl_answer_notes(&wh->notes, block->annotations, wh->chars);
     sl_answer_text(&w, block->text, sl_buf_str(&wh->notes), sl_buf_str(&wh->probs));
-    sl_buf_reset(&wh->probs); /* they are the first text's */
+    sl_buf_reset(&wh->probs); /* they belong to the first text */
     wh->chars += sl_reading_chars(block->text);
     wh->text_seal = block->signature.n ? block->signature : wh->text_seal;
 }
@@ -96,7 +96,7 @@ int sl_responses_write_reply(const struct sl_call *call, const struct sl_reply *
     int64_t now = (int64_t)(env->wall_usec / 1000000), created = reply->created >= 0 ? reply->created : now;
     struct whole wh = {
         .answer = { .call = call, .id = { env->random[0], env->random[1] }, .created = created },
-        .choice = reply->n_choices ? &reply->choices[0] : &none, /* it knows one */
+        .choice = reply->n_choices ? &reply->choices[0] : &none, /* this language has only one choice */
         .output = SL_BUF_INIT(UINT32_MAX),
         .parts = SL_BUF_INIT(UINT32_MAX),
         .notes = SL_BUF_INIT(UINT32_MAX),

@@ -3,7 +3,7 @@
  *
  *   created, in_progress ─> (item.added ─> part.added ─> pieces ─> part.done ─> item.done)* ─> completed, incomplete
  *
- * A text behind a text is one more part of the same message. */
+ * A text after a text becomes another part of the same message. */
 #include "llm/core/event.h"
 #include "llm/core/reading.h"
 #include "llm/openai/dialect.h"
@@ -11,7 +11,7 @@
 #include "llm/responses/tools.h"
 #include "llm/responses/write.h"
 
-/* Of what is kept of a stream, each text; how much it may be in all is the caller's to see: write_held. */
+/* For each text that is kept; the caller bounds the sum: write_held. */
 #define KEPT_MAX (256u << 20)
 
 static struct sl_buf *const *bufs_of(struct sl_responses_writer *st, struct sl_buf *ret[9])
@@ -59,7 +59,7 @@ static void event_begin(struct sl_responses_writer *st, struct sl_jw *w, struct 
     sl_jw_member_u64(w, "sequence_number", st->sequence++);
 }
 
-/* One that speaks of the open item. */
+/* Begins an event about the open item. */
 static void item_event(struct sl_responses_writer *st, struct sl_jw *w, struct sl_buf *out, const char *type)
 {
     event_begin(st, w, out, type);
@@ -67,7 +67,7 @@ static void item_event(struct sl_responses_writer *st, struct sl_jw *w, struct s
     sl_jw_member_u64(w, "output_index", st->n_items);
 }
 
-/* One that speaks of the open part. */
+/* Begins an event about the open part. */
 static void part_event(struct sl_responses_writer *st, struct sl_jw *w, struct sl_buf *out, const char *type)
 {
     item_event(st, w, out, type);
@@ -233,7 +233,7 @@ static void item_open(struct sl_responses_writer *st, enum sl_block_kind kind, s
     item_event_write(st, "response.output_item.added", "in_progress", false, out);
 }
 
-/* The text is inside of an object that came in pieces: it is one piece. */
+/* The text is inside an object that came in pieces, so it is sent as one piece. */
 static void input_done(struct sl_responses_writer *st, struct sl_buf *out)
 {
     static const struct {
@@ -258,7 +258,7 @@ static void arguments_done(struct sl_responses_writer *st, struct sl_buf *out)
         return;
     }
     if (st->text.len == 0) {
-        sl_buf_add_lit(&st->text, "{}"); /* clients read JSON in any case */
+        sl_buf_add_lit(&st->text, "{}"); /* clients always parse it as JSON */
     }
     item_event(st, &w, out, "response.function_call_arguments.done");
     sl_jw_member_str(&w, "name", sl_buf_str(&st->name));
@@ -277,7 +277,7 @@ static void item_done(struct sl_responses_writer *st, const char *status, struct
     st->is_open = false;
 }
 
-/* A signature that belongs to another item goes in an item of its own. */
+/* A signature that belongs to another item gets an item of its own. */
 static void seal_write(struct sl_responses_writer *st, const char *word, struct sl_str seal, struct sl_buf *out)
 {
     item_open(st, SL_BLOCK_THINKING, out);
@@ -420,9 +420,9 @@ static int block_delta(struct sl_responses_writer *st, const struct sl_delta *d,
             return SL_E_INVAL;
         }
         if (is_beside && !d->text.n) {
-            return 0; /* its text is closed */
+            return 0; /* its text has ended */
         }
-        block_open(st, d, out); /* a text that goes on behind another block is one more */
+        block_open(st, d, out); /* a text that goes on after another block becomes a new block */
     }
     if (d->text.n && d->block_kind != SL_BLOCK_TOOL_CALL && !st->is_part) {
         part_open(st, out);
@@ -459,7 +459,7 @@ int sl_responses_write_delta(void *state, const struct sl_call *call, const stru
     struct sl_responses_writer *st = state;
     int r = 0;
     if (delta->kind == SL_DELTA_CHUNK || delta->kind == SL_DELTA_LOST || delta->choice > 0 || st->has_error) {
-        return 0; /* it knows one choice */
+        return 0; /* this language has only one choice */
     }
     if (delta->kind == SL_DELTA_ALIVE) {
         sl_buf_add_lit(out, ": alive\n\n");
@@ -510,7 +510,7 @@ void sl_responses_write_end(void *state, struct sl_buf *out)
                    &(struct sl_answer_end){ .finish = finish, .output = sl_buf_str(&st->output), .usage = &st->usage });
 }
 
-/* The event is flat, and what there was of the response follows it. */
+/* The error event is flat, and the response with its content so far follows it. */
 void sl_responses_write_stream_error(void *state, const struct sl_llm_error *error, struct sl_buf *out)
 {
     struct sl_responses_writer none = { .sequence = error->n_events }, *st = state ? state : &none;

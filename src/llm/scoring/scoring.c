@@ -9,8 +9,8 @@
 
 /* --- requests --- */
 
-/* The call in OpenAI's words: whatever it has beside its input is a parameter, known or not. *ret_dropped: what these
- * words have no place for. */
+/* Writes the call in OpenAI's form: all members beside its input are parameters, known or not. *ret_dropped: members
+ * that this form has no place for. */
 static int call_flatten(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                         struct sl_arena *arena, struct sl_str *ret_text, struct sl_str *ret_dropped,
                         struct sl_llm_error *ret_error)
@@ -45,7 +45,7 @@ static int message_read(const struct sl_call *call, struct sl_json_val messages,
     return 0;
 }
 
-/* Members that are no parameters: what the server does not know, and what is done here. */
+/* True: the member is no parameter: the server does not know it, or Sluice handles it. */
 static bool is_ours(struct sl_json_val key, const char *input)
 {
     static const char *const names[] = { "model", "stream", "stream_options", "encoding_format" };
@@ -137,7 +137,7 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
 /* --- replies --- */
 
 /* The texts: a list of them, the only value of an object, or its `choices`. A value that is no text counts as an empty
- * answer in its place. */
+ * answer. */
 static struct sl_json_val texts_of(struct sl_json_val predictions)
 {
     if (!sl_json_is(predictions, SL_JSON_OBJECT)) {
@@ -150,7 +150,7 @@ static struct sl_json_val texts_of(struct sl_json_val predictions)
 static void texts_read(struct sl_reading *rd, const struct sl_call *call, struct sl_json_val list,
                        struct sl_reply *reply)
 {
-    /* Why a text ended is not said: null to MLflow's clients, while others expect a word. */
+    /* The server gives no finish reason. MLflow's clients get null, other clients need a word. */
     enum sl_finish finish = call->manners->checks_as_mlflow ? SL_FINISH_NONE : SL_FINISH_STOP;
     reply->choices = SL_ARENA_ARRAY(rd->arena, struct sl_choice, sl_json_count(list) + 1);
     if (!reply->choices) {
@@ -171,7 +171,7 @@ static void texts_read(struct sl_reading *rd, const struct sl_call *call, struct
     }
 }
 
-/* A list of vectors, or one vector. */
+/* Reads a list of vectors, or one vector. */
 static void vectors_read(struct sl_reading *rd, const struct sl_call *call, const struct sl_env *env,
                          struct sl_json_val list, struct sl_reply *reply)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MLflow's model server: {"inputs": […], "params": {…}} up, {"predictions": …} down. No streams and no counts. */
+/* MLflow's model server: it takes {"inputs": […], "params": {…}} and answers {"predictions": …}. It has no streams and
+ * no counts. */
 #ifndef SL_LLM_SCORING_H
 #define SL_LLM_SCORING_H
 
-/* The request's path is its provider's, whose configuration begins with struct sl_openai_conf. */
+/* The provider sets the request's path; its configuration begins with struct sl_openai_conf. */
 extern const struct sl_language sl_language_scoring;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Signature version 4, step by step as Amazon describes it: canonical request, text to sign, key of the day. */
+/* Signature version 4 in the steps that Amazon documents: canonical request, string to sign, signing key of the day. */
 #include "llm/sign/aws.h"
 
 #include <pthread.h>
@@ -14,7 +14,7 @@
 #define DIGEST_SIZE 32
 #define BLOCK_SIZE  64
 #define ALGORITHM   "AWS4-HMAC-SHA256"
-#define TEXT_MAX    (4u << 20) /* of a canonical request: heads are far smaller */
+#define TEXT_MAX    (4u << 20) /* bytes of a canonical request; heads are far smaller */
 
 /* --- digests --- */
 
@@ -36,8 +36,8 @@ static void ctx_key_make(void)
     has_ctx_key = pthread_key_create(&ctx_key, ctx_free) == 0;
 }
 
-/* The thread's own, SHA-256's already: to make one and to ask for SHA-256 by name costs more than a short digest. NULL:
- * no memory. */
+/* A context of the thread, already set to SHA-256: making one and looking up SHA-256 by name costs more than a short
+ * digest. NULL: no memory. */
 static EVP_MD_CTX *ctx_get(void)
 {
     pthread_once(&ctx_once, ctx_key_make);
@@ -105,9 +105,9 @@ static void hex_add(struct sl_buf *buf, const struct digest *digest)
 
 /* --- the key of the day --- */
 
-#define KEPT 8 /* keys a thread keeps; a gateway has few */
+#define KEPT 8 /* keys that a thread keeps; a gateway has few */
 
-/* Found by a digest of what it is made of, so that the secret itself is not kept here. */
+/* A key is found by a digest of what it is made from, so that the secret itself is not kept here. */
 static _Thread_local struct {
     struct digest of, key;
     bool is_set;
@@ -118,7 +118,8 @@ static bool key_make(EVP_MD_CTX *ctx, const struct sl_aws_sign *sign, struct sl_
 {
     struct sl_str texts[] = { day, sign->region, sign->service, SL_STR("aws4_request") };
     struct sl_buf first = SL_BUF_INIT(TEXT_MAX);
-    SL_IGNORE(sl_buf_reserve(&first, sign->keys.secret.n + 5) < 0); /* sticky; in one piece: no copies left behind */
+    /* Errors are sticky; reserved at once, so that growing leaves no copies. */
+    SL_IGNORE(sl_buf_reserve(&first, sign->keys.secret.n + 5) < 0);
     sl_buf_add_lit(&first, "AWS4");
     sl_buf_add_str(&first, sign->keys.secret);
     bool ok = sl_buf_status(&first) == 0;
@@ -184,7 +185,7 @@ static void encoded_add(struct sl_buf *buf, struct sl_str s)
     sl_buf_add(buf, s.p + from, s.n - from);
 }
 
-/* Without dot segments and empty ones, each segment encoded once more than it is on the wire. */
+/* Adds the path without dot segments and empty ones; each segment is encoded once more than in the request. */
 static void path_add(struct sl_buf *buf, struct sl_str path, bool keeps)
 {
     size_t begin = buf->len;
@@ -218,7 +219,7 @@ static int str_compare(struct sl_str a, struct sl_str b)
     return r ? r : a.n < b.n ? -1 : a.n > b.n;
 }
 
-/* Few, and mostly in order already: by insertion. */
+/* By insertion: there are few pairs, mostly in order already. */
 static void pairs_sort(struct pair *pairs, size_t n, bool by_value)
 {
     for (size_t i = 1; i < n; i++) {
@@ -240,7 +241,7 @@ static int recoded(struct sl_str text, struct sl_arena *arena, struct sl_str *re
 {
     struct sl_str plain;
     if (sl_percent_decode(text, arena, &plain) < 0) {
-        plain = text; /* a bad escape: taken as it is */
+        plain = text; /* a bad escape stays unchanged */
     }
     *ret = sl_percent_encode(plain, arena);
     return ret->p ? 0 : SL_E_NOMEM;
@@ -276,7 +277,7 @@ static int query_add(struct sl_buf *buf, struct sl_str query, struct sl_arena *a
     return 0;
 }
 
-/* Trimmed, and runs of blanks are one. */
+/* Adds a value without blanks at its ends; several blanks become one. */
 static void value_add(struct sl_buf *buf, struct sl_str value)
 {
     size_t at = 0;
@@ -306,7 +307,7 @@ static struct sl_str lower_of(struct sl_str name, struct sl_arena *arena)
     return p ? sl_str_make(p, name.n) : SL_STR_NONE;
 }
 
-/* The headers' lines; their names into *ret_names. */
+/* Writes the lines of the headers, and their names into *ret_names. */
 static int headers_add(struct sl_buf *buf, const struct sl_aws_sign *sign, const struct sl_headers *headers,
                        struct sl_arena *arena, struct sl_str *ret_names)
 {
@@ -327,7 +328,7 @@ static int headers_add(struct sl_buf *buf, const struct sl_aws_sign *sign, const
     for (size_t i = 0; i < n; i++) {
         bool is_same = i > 0 && sl_str_eq(pairs[i - 1].name, pairs[i].name);
         if (is_same) {
-            buf->len--; /* the line's end: one line with commas */
+            buf->len--; /* removes the newline: values of one name are one line with commas */
             sl_buf_add_char(buf, ',');
         } else {
             sl_buf_add_str(buf, pairs[i].name);
@@ -378,7 +379,8 @@ static int canonical_write(const struct sl_aws_sign *sign, const struct sl_http_
 
 /* --- signing --- */
 
-/* "20150830T123600Z"; its first eight characters are the day. Many calls come in one second. */
+/* "20150830T123600Z"; the first eight characters are the day. The text is kept, because many calls come in one
+ * second. */
 static struct sl_str date_of(uint64_t wall_usec, struct sl_arena *arena)
 {
     static _Thread_local time_t last;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The shapes of aws_config, the first that fits counts (MLflow's order), and the machine's own identity in the order of
- * Amazon's tools: environment, web identity, container, instance. */
+/* Reads the forms of aws_config, of which the first that is there counts (MLflow's order), and fetches the machine's
+ * own identity in the order of Amazon's tools: environment, web identity, container, instance. */
 #include "llm/sign/aws_cred.h"
 
 #include <stdio.h>
@@ -47,7 +47,7 @@ const char *sl_aws_domain(struct sl_str region)
     return sl_str_has_prefix(region, SL_STR("cn-")) ? "amazonaws.com.cn" : "amazonaws.com";
 }
 
-/* A variable's value on the arena; "" where it is not set. */
+/* A variable's value on the arena; "" if it is not set. */
 static struct sl_str env_get(struct sl_bind *bind, const char *name)
 {
     const char *text = getenv(name);
@@ -69,7 +69,7 @@ static int region_take(struct sl_bind *bind, const struct sl_val *val, struct sl
     if (!conf->region.n && is_needed) {
         return SL_PREPARE_FAIL(bind, val, "aws_config", "aws_config: aws_region is needed, as in us-east-1");
     }
-    for (size_t i = 0; i < conf->region.n; i++) { /* it becomes a host's name */
+    for (size_t i = 0; i < conf->region.n; i++) { /* it becomes part of a host's name */
         char c = conf->region.p[i];
         if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-')) {
             return SL_PREPARE_FAIL(bind, val, "aws_config",
@@ -94,7 +94,7 @@ static int container_take(struct sl_bind *bind, const struct sl_val *val, struct
 {
     conf->kind = SL_AWS_CONTAINER;
     conf->container_file = env_get(bind, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-    sl_secret_done(&conf->token); /* of keys that are not there */
+    sl_secret_done(&conf->token); /* there are no keys that it could belong to */
     int r = env_take("AWS_CONTAINER_AUTHORIZATION_TOKEN", &conf->token);
     struct sl_str url = relative.n ? sl_arena_printf(bind->arena, CONTAINER_URL "%.*s", SL_STR_ARG(relative)) : full;
     r = r < 0 || url.p ? r : SL_E_NOMEM;
@@ -140,7 +140,7 @@ static int machine_take(struct sl_bind *bind, const struct sl_val *val, bool is_
     return sl_prepare_base(bind, val, "aws_config", url.n ? url : SL_STR(INSTANCE_URL), &conf->place);
 }
 
-/* Keys stand in headers. */
+/* Keys go into headers. */
 static int keys_check(struct sl_bind *bind, const struct sl_val *val, struct sl_aws_conf *conf)
 {
     const struct sl_secret *secrets[] = { &conf->id, &conf->token };
@@ -187,7 +187,7 @@ struct fetch {
     struct sl_str token; /* of the file, or of the instance's service */
 };
 
-/* Between <tag> and </tag>. */
+/* The text between <tag> and </tag>. */
 static struct sl_str xml_find(struct sl_str body, const char *tag)
 {
     char open[64], close[64];
@@ -203,7 +203,8 @@ static int refused(const struct sl_cred_answer *last, const char *what, struct s
         return sl_fail(err, SL_E_IO, "no keys: %s: %.*s", what, SL_STR_ARG(sl_str_sub(last->body, 0, 200)));
     }
     struct sl_str code = sl_cred_word(xml_find(last->body, "Code"));
-    /* Its message is not told: it may quote the secret key, which was not sent, so that nothing masks it. */
+    /* The message is left out: it may quote the secret key, and masking does not know that key because it was not
+     * sent. */
     return sl_fail(err, SL_E_INVAL, "no keys: %s answered %d%s%.*s", what, last->status, code.n ? ": " : "",
                    SL_STR_ARG(code));
 }
@@ -216,7 +217,7 @@ static struct sl_str xml_get(struct sl_str body, const char *tag, struct sl_aren
 static struct sl_str json_get(struct sl_json_val root, const char *key, struct sl_arena *arena)
 {
     struct sl_str text = SL_STR("");
-    SL_IGNORE(sl_json_text(sl_json_get(root, key), arena, &text) < 0); /* not a text: as if it were not there */
+    SL_IGNORE(sl_json_text(sl_json_get(root, key), arena, &text) < 0); /* no text counts as missing */
     return sl_arena_dup(arena, text.p ? text : SL_STR(""));
 }
 
@@ -276,7 +277,7 @@ static int ask(const char *method, const struct sl_uri *base, struct sl_str targ
     return value.n ? sl_headers_add(&ret->req.headers, arena, sl_str_c(name), value) : 0;
 }
 
-/* A form for the token service, on the arena. */
+/* Makes a form for the token service, on the arena. */
 static int sts_ask(const struct sl_aws_conf *conf, struct sl_str form, struct sl_arena *arena, struct sl_cred_step *ret)
 {
     struct sl_str *slice = SL_ARENA_NEW(arena, struct sl_str);
@@ -353,7 +354,7 @@ static int first_ask(const struct sl_aws_conf *conf, struct fetch *fetch, const 
     return role_ask(conf, fetch, env, arena, ret);
 }
 
-/* The instance's service: a token, the role's name, its keys. */
+/* The instance's service: asks for a token, then the role's name, then its keys. */
 static int instance_step(const struct sl_aws_conf *conf, struct fetch *fetch, const struct sl_cred_answer *last,
                          struct sl_arena *arena, struct sl_cred_step *ret, struct sl_err *err)
 {
@@ -423,7 +424,7 @@ static int step(const void *conf_arg, void *state, const struct sl_cred_answer *
     return r < 0 || !conf->has_role ? r : role_ask(conf, fetch, env, arena, ret);
 }
 
-/* Amazon says 403 of everything; which of them new keys can mend, its name tells. */
+/* Amazon answers 403 to many faults; the exception's name shows whether new keys can help. */
 static bool is_refused(int status, const struct sl_headers *headers)
 {
     static const char *const names[] = { "ExpiredToken", "UnrecognizedClient", "InvalidClientTokenId",

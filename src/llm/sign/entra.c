@@ -18,7 +18,7 @@ struct conf {
     enum sl_entra_kind kind;
     struct sl_uri base;
     struct sl_str target, client;
-    struct sl_str file; /* a workload's token, read anew for every fetch: it is replaced within the hour */
+    struct sl_str file; /* of a workload's token; it is read at every fetch, because it is replaced within the hour */
     const struct sl_secret *secret;
     struct sl_headers headers;
 };
@@ -36,7 +36,8 @@ static int ask(const struct conf *conf, struct sl_str proof, struct sl_arena *ar
     struct sl_buf form = SL_BUF_INIT(FORM_MAX);
     int r = 0;
     if (conf->kind != SL_ENTRA_MANAGED) {
-        r = sl_buf_reserve(&form, proof.n * 3 + 1024); /* in one piece: growing would leave copies behind */
+        /* Reserved at once, because growing would leave copies in memory. */
+        r = sl_buf_reserve(&form, proof.n * 3 + 1024);
         sl_oauth_form_add(&form, "grant_type", SL_STR("client_credentials"), arena);
         sl_oauth_form_add(&form, "scope", SL_STR(RESOURCE "/.default"), arena);
         sl_oauth_form_add(&form, "client_id", conf->client, arena);
@@ -116,8 +117,8 @@ static int workload_set(struct sl_bind *bind, const struct sl_val *val, const st
     return endpoint_set(bind, val, authority, tenant, conf);
 }
 
-/* Virtual machines have the metadata service; App Service and Container Apps an endpoint of their own, with a header
- * that only the container knows. */
+/* Virtual machines have the metadata service. App Service and Container Apps have an endpoint of their own, with a
+ * header that only the container knows. */
 static int managed_set(struct sl_bind *bind, const struct sl_val *val, const struct sl_entra_want *want,
                        struct conf *conf)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Entra's access tokens for Azure: of a client's secret, of a workload's token file (Kubernetes), or of the machine's
- * managed identity. As a credential the first part is the header's value, "Bearer …". */
+/* Entra's access tokens for Azure: for a client's secret, for a workload's token file (Kubernetes), or for the
+ * machine's managed identity. The first part of the credential is the header's value, "Bearer …". */
 #ifndef SL_LLM_ENTRA_H
 #define SL_LLM_ENTRA_H
 
@@ -13,9 +13,9 @@ struct sl_secret;
 
 enum sl_entra_kind { SL_ENTRA_SECRET, SL_ENTRA_WORKLOAD, SL_ENTRA_MANAGED };
 
-/* What the configuration says; texts may be "". Where a workload's are, the environment's stand in, as Azure's SDKs
- * read it: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST. A managed identity is
- * asked for at IDENTITY_ENDPOINT with IDENTITY_HEADER where both are set, else at the metadata service. */
+/* What the configuration says; texts may be "". For a workload, environment variables replace missing texts, as in
+ * Azure's SDKs: AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_FEDERATED_TOKEN_FILE, AZURE_AUTHORITY_HOST. A managed identity
+ * is asked for at IDENTITY_ENDPOINT with IDENTITY_HEADER if both are set, else at the metadata service. */
 struct sl_entra_want {
     enum sl_entra_kind kind;
     struct sl_str authority;    /* the key azure_authority */

@@ -14,7 +14,7 @@
 #define SCOPE          "https://www.googleapis.com/auth/cloud-platform"
 #define METADATA_PATH  "computeMetadata/v1/instance/service-accounts/default/token"
 #define JWT_LIFE_SEC   3600
-#define CREDENTIAL_MAX 65536 /* bytes of a credentials file */
+#define CREDENTIAL_MAX 65536 /* the most bytes of a credentials file */
 
 /* --- the configuration --- */
 
@@ -45,7 +45,8 @@ static int user_set(struct sl_bind *bind, const struct sl_val *val, const char *
     if (!file->client_id.n || !file->client_secret.n || !file->refresh_token.n) {
         return SL_PREPARE_FAIL(bind, val, key, "%s: client_id, client_secret and refresh_token are expected", key);
     }
-    SL_IGNORE(sl_buf_reserve(&form, CREDENTIAL_MAX) < 0); /* in one piece: growing would leave copies behind */
+    /* Reserved at once, because growing would leave copies in memory. */
+    SL_IGNORE(sl_buf_reserve(&form, CREDENTIAL_MAX) < 0);
     sl_oauth_form_add(&form, "grant_type", SL_STR("refresh_token"), scratch);
     sl_oauth_form_add(&form, "client_id", file->client_id, scratch);
     sl_oauth_form_add(&form, "client_secret", file->client_secret, scratch);
@@ -190,10 +191,10 @@ static void claims_write(const struct sl_gcp_conf *conf, uint64_t now_sec, struc
     sl_jw_end(&w);
 }
 
-/* RSASSA-PKCS1-v1_5 with SHA-256 of what is in `out` from `from` on, appended. */
+/* Appends the RSASSA-PKCS1-v1_5 signature with SHA-256 of the bytes in `out` from `from` on. */
 static int signature_add(struct sl_str pem, struct sl_buf *out, size_t from)
 {
-    unsigned char signature[1024]; /* of a key of 8192 bits */
+    unsigned char signature[1024]; /* large enough for a key of 8192 bits */
     size_t n = sizeof(signature);
     EVP_PKEY *key = key_parse(pem);
     EVP_MD_CTX *ctx = key ? EVP_MD_CTX_new() : NULL;
@@ -208,7 +209,7 @@ static int signature_add(struct sl_str pem, struct sl_buf *out, size_t from)
     return ok ? 0 : SL_E_INVAL;
 }
 
-/* The form that exchanges a signed assertion for a token. */
+/* Writes the form that exchanges a signed assertion for a token. */
 static int assertion_write(const struct sl_gcp_conf *conf, uint64_t now_sec, struct sl_buf *out, struct sl_err *err)
 {
     struct sl_buf json = SL_BUF_INIT(CREDENTIAL_MAX);
@@ -250,7 +251,7 @@ static int ask(const struct sl_gcp_conf *conf, const struct sl_env *env, struct 
 static int step(const void *conf, void *state, const struct sl_cred_answer *last, const struct sl_env *env,
                 struct sl_arena *arena, struct sl_cred_step *ret, struct sl_err *err)
 {
-    (void)state; /* one question, one answer */
+    (void)state; /* there is only one question */
     return last ? sl_oauth_token_read(last, env, arena, ret, err) : ask(conf, env, arena, ret, err);
 }
 

@@ -11,7 +11,7 @@
 struct sl_str sl_oauth_text(struct sl_json_val root, const char *key, struct sl_arena *arena)
 {
     struct sl_str text = SL_STR_NONE;
-    SL_IGNORE(sl_json_text(sl_json_get(root, key), arena, &text) < 0); /* not a text: as if it were not there */
+    SL_IGNORE(sl_json_text(sl_json_get(root, key), arena, &text) < 0); /* no text counts as missing */
     return text;
 }
 
@@ -50,7 +50,7 @@ int sl_oauth_ask(const struct sl_oauth_ask *ask, int r, struct sl_buf *form, str
     return r;
 }
 
-/* {"error": "invalid_grant", "error_description": …}; of the metadata server a text. */
+/* {"error": "invalid_grant", "error_description": …}; from the metadata server a text. */
 static int refused(const struct sl_cred_answer *last, const struct sl_env *env, struct sl_arena *arena,
                    struct sl_err *err)
 {
@@ -67,7 +67,7 @@ static int refused(const struct sl_cred_answer *last, const struct sl_env *env, 
                    SL_STR_ARG(word), said.n ? ": " : "", SL_STR_ARG(said));
 }
 
-/* A number, or a number in a text: Azure's metadata service has both so. */
+/* A number, or a number in a text: Azure's metadata service sends both as texts. */
 static bool number_read(struct sl_json_val root, const char *key, struct sl_arena *arena, int64_t *ret)
 {
     uint64_t n = 0;
@@ -82,7 +82,7 @@ static bool number_read(struct sl_json_val root, const char *key, struct sl_aren
     return true;
 }
 
-/* How many seconds the token lives: expires_in, or until expires_on. */
+/* How many seconds the token lives: expires_in, or the time until expires_on. */
 static bool life_read(struct sl_json_val root, const struct sl_env *env, struct sl_arena *arena, int64_t *ret)
 {
     int64_t now = (int64_t)(env->wall_usec / SL_USEC_PER_SEC);
@@ -165,7 +165,7 @@ static int client_ask(const struct conf *conf, struct sl_arena *arena, struct sl
 static int client_step(const void *conf, void *state, const struct sl_cred_answer *last, const struct sl_env *env,
                        struct sl_arena *arena, struct sl_cred_step *ret, struct sl_err *err)
 {
-    (void)state; /* one question, one answer */
+    (void)state; /* there is only one question */
     return last ? sl_oauth_token_read(last, env, arena, ret, err) : client_ask(conf, arena, ret);
 }
 

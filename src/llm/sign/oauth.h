@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Access tokens of an OAuth 2.0 token endpoint (RFC 6749): one question, one answer. As a credential the first part is
- * the header's value, "Bearer …". */
+/* Access tokens of an OAuth 2.0 token endpoint (RFC 6749): one question, one answer. The first part of the credential
+ * is the header's value, "Bearer …". */
 #ifndef SL_LLM_OAUTH_H
 #define SL_LLM_OAUTH_H
 
@@ -10,22 +10,22 @@
 
 struct sl_secret;
 
-/* Where a token is asked for. */
+/* Where to ask for a token. */
 struct sl_oauth_ask {
     const struct sl_uri *base;
     struct sl_str target; /* path and query */
     const struct sl_headers *headers;
 };
 
-/* A text of a JSON object, "" where it is not there or no text. */
+/* A text of a JSON object; "" if it is missing or no text. */
 struct sl_str sl_oauth_text(struct sl_json_val root, const char *key, struct sl_arena *arena);
-/* "key=value" with what must be escaped, behind what the form has already. */
+/* Appends "key=value" to the form, with escapes. */
 void sl_oauth_form_add(struct sl_buf *form, const char *key, struct sl_str value, struct sl_arena *scratch);
-/* The question, a POST of the form or a GET where the form is empty. `r`: how the writing of the form went. The form
- * may hold secrets: it is wiped and freed here. */
+/* Makes the question: a POST of the form, or a GET if the form is empty. `r`: the result of writing the form. The form
+ * may have secrets: it is wiped and freed here. */
 SL_MUST int sl_oauth_ask(const struct sl_oauth_ask *ask, int r, struct sl_buf *form, struct sl_arena *arena,
                          struct sl_cred_step *ret);
-/* The token of the endpoint's answer, {"access_token", "expires_in"}. */
+/* Reads the token from the endpoint's answer, {"access_token", "expires_in"}. */
 SL_MUST int sl_oauth_token_read(const struct sl_cred_answer *last, const struct sl_env *env, struct sl_arena *arena,
                                 struct sl_cred_step *ret, struct sl_err *err);
 

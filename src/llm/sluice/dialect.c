@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How Sluice's own management calls tell errors: {"error":{"message","type","code","request_id"}}. `code` is the word
- * of the error type's closed list, `type` its domain. Nothing is invoked in this dialect. */
+/* The form of errors of Sluice's own management calls: {"error":{"message","type","code","request_id"}}. `code` is the
+ * word of the error type's closed list, `type` its domain. No call of a route uses this dialect. */
 #include "json/write.h"
 #include "llm/dialects.h"
 #include "wire/headers.h"

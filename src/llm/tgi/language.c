@@ -6,7 +6,7 @@
 #include "llm/core/errbody.h"
 #include "llm/core/reading.h"
 
-/* MLflow's temperature is 0 to 2, and 100 is the most here; 0 is refused. */
+/* MLflow's temperature is 0 to 2, and 100 is the largest here; 0 is refused. */
 #define TEMPERATURE_FACTOR 50
 #define TEMPERATURE_MIN    0.001
 
@@ -45,7 +45,7 @@ static int call_check(const struct sl_call *call, const struct sl_chat *chat, st
         return sl_refuse(call, arena, error, "max_new_tokens",
                          "Invalid parameter max_new_tokens. Use max_tokens instead.");
     }
-    if (chat->n != 1) { /* MLflow's text: a space is missing there */
+    if (chat->n != 1) { /* MLflow's text, in which a space is missing */
         return sl_refuse(call, arena, error, "n",
                          "'n' must be '1' for the Text Generation Inference provider.Received value: '%lld'.",
                          (long long)chat->n);
@@ -101,7 +101,7 @@ static void values_write(const struct sl_call *call, const struct sl_chat *chat,
         sl_jw_member_bool(&body->w, "return_full_text", true);
     }
     sl_jw_member_bool(&body->w, "details", true);
-    if (!call->is_stream) { /* a stream tells the prompt's length in its last event, and refuses this */
+    if (!call->is_stream) { /* a stream has the prompt's length in its last event, and refuses this member */
         sl_jw_member_bool(&body->w, "decoder_input_details", true);
     }
     if (chat->user.p) {
@@ -113,7 +113,7 @@ int sl_tgi_write_call(const struct sl_call *call, const struct sl_target *target
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error)
 {
-    (void)ask_usage; /* it is always told */
+    (void)ask_usage; /* streams always have usage */
     struct sl_chat chat;
     struct sl_body body;
     int r = sl_chat_read(call, env, arena, &chat, ret_error);
@@ -152,12 +152,12 @@ enum sl_finish sl_tgi_finish(const struct sl_call *call, struct sl_str word)
     };
     enum sl_finish finish = sl_finish_find(words, word);
     if (finish == SL_FINISH_NONE && !call->manners->checks_as_mlflow) {
-        return SL_FINISH_STOP; /* without details nothing is said, and clients expect a word */
+        return SL_FINISH_STOP; /* without details there is no finish reason, and clients need a word */
     }
     return finish == SL_FINISH_STOP && call->manners->checks_as_mlflow ? SL_FINISH_OTHER : finish;
 }
 
-/* The prompt's tokens: those that were listed, else what the head says. */
+/* The prompt's tokens: those that were listed, else the number in the head. */
 static int64_t input_of(struct sl_json_val details, const struct sl_headers *headers)
 {
     uint64_t n = sl_json_count(sl_json_get(details, "prefill"));
