@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where memory comes from, for code that must not decide that itself (libsluice). NULL in its place: the C library. */
+/* An allocator, for code that must not choose one itself (libsluice). NULL in its place: the C library's. */
 #ifndef SL_BASE_ALLOC_H
 #define SL_BASE_ALLOC_H
 
@@ -8,7 +8,7 @@
 #include "base/attr.h"
 
 struct sl_alloc {
-    /* As realloc; n == 0 frees and gives NULL. */
+    /* Like realloc; n == 0 frees and returns NULL. */
     void *(*fn)(void *arg, void *p, size_t n);
     void *arg;
 };

@@ -28,7 +28,7 @@ struct sl_arena_chunk {
     struct sl_arena_chunk *next;
     size_t size; /* of data */
     size_t used;
-    size_t counted; /* of the budget */
+    size_t counted; /* counted in the budget */
     char data[];    /* aligned to 16 */
 };
 
@@ -94,7 +94,7 @@ void sl_arena_wipe(struct sl_arena *arena)
     }
 }
 
-/* Bytes that were counted, or -1: refused. */
+/* The bytes that were counted, or -1: the budget refuses. */
 static ptrdiff_t chunk_count(struct sl_arena *arena, size_t size)
 {
     if (!arena->budget || (size <= CHUNK_DATA && arena->total < SL_ARENA_FREE)) {
@@ -232,7 +232,7 @@ void sl_arena_rewind(struct sl_arena *arena, struct sl_arena_mark mark)
 {
     while (arena->head != mark.chunk) {
         struct sl_arena_chunk *chunk = arena->head;
-        SL_ASSERT(chunk); /* a mark of another arena */
+        SL_ASSERT(chunk); /* the mark is of another arena */
         arena->head = chunk->next;
         chunk_free(arena, chunk);
     }

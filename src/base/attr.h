@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Compiler extensions, in one place: nothing else in the tree names __attribute__ or a builtin. */
+/* Compiler extensions, in one place: no other file names __attribute__ or a builtin. */
 #ifndef SL_BASE_ATTR_H
 #define SL_BASE_ATTR_H
 
@@ -27,17 +27,17 @@
 
 __extension__ typedef unsigned __int128 sl_u128;
 
-/* The object that embeds `member` at `ptr`. */
+/* The object whose member `member` is at `ptr`. */
 #define SL_CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-/* To drop a result that is SL_MUST: say why in a comment beside it. */
-#define SL_IGNORE(expr)                        \
-    do {                                       \
-        if (expr) { /* deliberately nothing */ \
-        }                                      \
+/* Drops a result that is SL_MUST; a comment beside it must say why. */
+#define SL_IGNORE(expr)                \
+    do {                               \
+        if (expr) { /* does nothing */ \
+        }                              \
     } while (0)
 
-/* Hands the pointer over and clears the variable, so that its cleanup does nothing. */
+/* Returns the pointer and clears the variable, so that its cleanup does nothing. */
 #define SL_TAKE(var)                      \
     __extension__({                       \
         __typeof__(var) sl_take_ = (var); \
@@ -45,7 +45,7 @@ __extension__ typedef unsigned __int128 sl_u128;
         sl_take_;                         \
     })
 
-/* For our own bugs only, never for input. Stays on in release builds. */
+/* Only for our own bugs, never for input. It stays on in release builds. */
 #define SL_ASSERT(cond)                                  \
     do {                                                 \
         if (SL_UNLIKELY(!(cond))) {                      \

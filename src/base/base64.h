@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Base64 of RFC 4648 section 4, padded. Written by sl_buf_add_base64. */
+/* Base64 as in RFC 4648 section 4, with padding. sl_buf_add_base64 writes it. */
 #ifndef SL_BASE_BASE64_H
 #define SL_BASE_BASE64_H
 
@@ -7,9 +7,9 @@
 
 struct sl_arena;
 
-/* Is it base64 of something? */
+/* True: the text is valid base64. */
 bool sl_base64_is_sound(struct sl_str s);
-/* What a sound one holds, on the arena; p == NULL: no memory. */
+/* Decodes valid base64, on the arena; p == NULL: no memory. */
 struct sl_str sl_base64_decode(struct sl_str s, struct sl_arena *arena);
 
 #endif

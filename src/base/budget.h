@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A number of bytes that many share: together they may not take more. Any thread; no order of memory is implied. */
+/* A number of bytes that several users share: together they may not take more. Any thread; it implies no memory
+ * order. */
 #ifndef SL_BASE_BUDGET_H
 #define SL_BASE_BUDGET_H
 
@@ -10,10 +11,10 @@
 
 struct sl_budget {
     atomic_size_t used;
-    atomic_size_t max; /* may change any time; what is taken stays taken */
+    atomic_size_t max; /* may change at any time; bytes that are taken stay taken */
 };
 
-/* NULL: everything is allowed and nothing counted. */
+/* With NULL everything is allowed and nothing is counted. */
 SL_MUST SL_INLINE bool sl_budget_take(struct sl_budget *budget, size_t n)
 {
     if (!budget) {
@@ -28,7 +29,7 @@ SL_MUST SL_INLINE bool sl_budget_take(struct sl_budget *budget, size_t n)
     return false;
 }
 
-/* Takes without asking: for bytes that are there already. */
+/* Takes without asking: for bytes that exist already. */
 SL_INLINE void sl_budget_force(struct sl_budget *budget, size_t n)
 {
     if (budget) {
@@ -36,7 +37,7 @@ SL_INLINE void sl_budget_force(struct sl_budget *budget, size_t n)
     }
 }
 
-/* Is more taken than allowed? By force, or because the allowance fell. */
+/* True: more is taken than allowed, by force or because `max` was reduced. */
 SL_INLINE bool sl_budget_is_over(struct sl_budget *budget)
 {
     return atomic_load_explicit(&budget->used, memory_order_relaxed) >

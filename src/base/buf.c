@@ -37,7 +37,7 @@ void sl_buf_shrink(struct sl_buf *buf, size_t keep)
     }
 }
 
-/* Where the room does not suffice, or an append failed before. */
+/* Called when the room is too small, or an append failed before. */
 SL_NOINLINE static int grow(struct sl_buf *buf, size_t n)
 {
     if (buf->status) {
@@ -118,7 +118,7 @@ void sl_buf_vprintf(struct sl_buf *buf, const char *fmt, va_list args)
     va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, fmt, args);
-    /* One more for the NUL that vsnprintf insists on. */
+    /* vsnprintf needs one more byte for its NUL. */
     if (n >= 0 && sl_buf_reserve(buf, (size_t)n + 1) == 0) {
         vsnprintf(buf->p + buf->len, (size_t)n + 1, fmt, again);
         buf->len += (size_t)n;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A growing byte buffer that cannot exist without a maximum. Builders fail stickily: after the first failure every
- * append is a no-op, and one check of sl_buf_status at the end covers the sequence. */
+/* A growing byte buffer, always with a maximum. Errors are sticky: after the first failure every append does nothing,
+ * so one check of sl_buf_status at the end covers a whole sequence. */
 #ifndef SL_BASE_BUF_H
 #define SL_BASE_BUF_H
 
@@ -25,12 +25,12 @@ struct sl_buf {
 void sl_buf_init(struct sl_buf *buf, size_t max);
 /* Frees the memory and leaves an empty buffer with the same maximum. Accepts NULL. */
 void sl_buf_done(struct sl_buf *buf);
-/* Empty again, memory kept, status cleared. */
+/* Empties the buffer and clears the status; keeps the memory. */
 void sl_buf_reset(struct sl_buf *buf);
-/* The same; memory beyond `keep` bytes is given back. */
+/* The same, but frees memory beyond `keep` bytes. */
 void sl_buf_shrink(struct sl_buf *buf, size_t keep);
 
-/* Room for `n` more bytes; sticky. Returns the status. */
+/* Makes room for `n` more bytes; sticky. Returns the status. */
 int sl_buf_reserve(struct sl_buf *buf, size_t n);
 void sl_buf_add(struct sl_buf *buf, const void *p, size_t n);
 void sl_buf_add_str(struct sl_buf *buf, struct sl_str s);
@@ -40,7 +40,7 @@ void sl_buf_add_u64(struct sl_buf *buf, uint64_t v);
 void sl_buf_add_i64(struct sl_buf *buf, int64_t v);
 void sl_buf_printf(struct sl_buf *buf, const char *fmt, ...) SL_PRINTF(2, 3);
 void sl_buf_vprintf(struct sl_buf *buf, const char *fmt, va_list args) SL_PRINTF(2, 0);
-/* Standard alphabet, padded. */
+/* Standard alphabet, with padding. */
 void sl_buf_add_base64(struct sl_buf *buf, struct sl_str s);
 /* Removes the first `n` bytes. */
 void sl_buf_drop(struct sl_buf *buf, size_t n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two clocks. Code below the loop gets `now` passed in. */
+/* The two clocks. Code below the loop gets `now` as a parameter. */
 #ifndef SL_BASE_CLOCK_H
 #define SL_BASE_CLOCK_H
 

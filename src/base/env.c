@@ -10,7 +10,7 @@
 #include "base/attr.h"
 #include "base/secret.h"
 
-/* A few variables a page; one that is larger has pages of its own. */
+/* A block holds a few variables; a larger one gets a block of its own. */
 #define BLOCK_BYTES 16384
 
 struct block {
@@ -19,7 +19,7 @@ struct block {
     char data[];       /* name NUL value NUL, again and again */
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards what follows */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards everything below */
 static struct block *blocks;
 static bool is_frozen;
 
@@ -84,7 +84,7 @@ const char *sl_env_secret(const char *name)
             unsetenv(name);
         }
     } else if (given && !value) {
-        value = given; /* no memory: it works from where it stands */
+        value = given; /* no memory: the value is used where it is */
     }
     pthread_mutex_unlock(&lock);
     return value;

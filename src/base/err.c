@@ -41,11 +41,12 @@ const char *sl_err_name(int code)
 
 void sl_assert_failed(const char *cond, const char *file, int line)
 {
-    /* No allocation and no locks: whatever broke may hold them. */
+    /* Uses no allocation and no locks, because the broken code may hold them. */
     char text[512];
     int n = snprintf(text, sizeof(text), "sluice: assertion failed: %s at %s:%d\n", cond, file, line);
     if (n > 0) {
-        SL_IGNORE(write(STDERR_FILENO, text, (size_t)SL_MIN(n, (int)sizeof(text) - 1)) < 0); /* dying anyway */
+        /* The process ends anyway. */
+        SL_IGNORE(write(STDERR_FILENO, text, (size_t)SL_MIN(n, (int)sizeof(text) - 1)) < 0);
     }
     abort();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed intrusive doubly linked lists: SL_LIST_HEAD(name) declares `struct name`, SL_LIST_FUNCTIONS(name, type, member)
- * its functions, so that a walk of one list cannot remove an item through another. A link that is in no list has `list
+/* Typed intrusive doubly linked lists. SL_LIST_HEAD(name) declares `struct name`, SL_LIST_FUNCTIONS(name, type, member)
+ * its functions; so code that walks one list cannot remove an item through another. A link that is in no list has `list
  * == NULL`. */
 #ifndef SL_BASE_LIST_H
 #define SL_BASE_LIST_H
@@ -21,7 +21,7 @@ struct sl_link {
         size_t n;              \
     }
 
-/* The functions, where `type` is complete. */
+/* The functions; use this where `type` is complete. */
 #define SL_LIST_FUNCTIONS(name, type, member)                                               \
     SL_UNUSED SL_INLINE type *name##_first(const struct name *l)                            \
     {                                                                                       \

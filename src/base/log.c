@@ -11,9 +11,9 @@
 #include "base/clock.h"
 #include "base/word.h"
 
-/* Longer messages are cut; a line is one write(2), so that threads' lines do not mix. */
+/* Longer messages are cut. A line is one write(2), so that lines of several threads do not mix. */
 #define LOG_LINE_MAX 2048
-/* How long a line waits for whoever reads standard error. */
+/* How long a line waits for the reader of standard error. */
 #define STALL_MSEC 100
 
 static atomic_int log_level = SL_LOG_INFO;
@@ -30,7 +30,7 @@ bool sl_log_is_on(enum sl_log_level level)
     return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
 }
 
-/* What a peer sent may stand in a message; it must not forge a second line, nor steer a terminal. */
+/* A message may have text from a peer; it must not forge a second line, nor control a terminal. */
 static void line_clean(char *text, size_t n)
 {
     struct sl_str rest = sl_str_make(text, n);
@@ -60,7 +60,7 @@ static void line_write(const char *line, size_t n)
         int len = snprintf(text, sizeof(text), "(%u lines are missing here: standard error did not take them)\n", lost);
         SL_IGNORE(write(STDERR_FILENO, text, (size_t)len) < 0);
     }
-    SL_IGNORE(write(STDERR_FILENO, line, n) < 0); /* there is nowhere left to complain */
+    SL_IGNORE(write(STDERR_FILENO, line, n) < 0); /* there is no other place to report this */
 }
 
 void sl_log(enum sl_log_level level, const char *area, const char *fmt, ...)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The operator's log: one line a message on stderr, "2026-01-01T00:00:00.000Z level area: text". Any thread; one
- * write(2) a line. Layers below gate use debug only: who decides logs, once. */
+/* The operator's log: each message is one line on stderr, "2026-01-01T00:00:00.000Z level area: text". Any thread; one
+ * write(2) for each line. Layers below gate only log at debug; the code that decides logs, once. */
 #ifndef SL_BASE_LOG_H
 #define SL_BASE_LOG_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linear probing with backward-shift deletion: no tombstones, so a map that lives for months does not decay. */
+/* Linear probing; a deletion moves later entries back instead of leaving tombstones, so a map that lives for months
+ * does not get slower. */
 #include "base/map.h"
 
 #include <pthread.h>
@@ -58,7 +59,7 @@ void sl_map_done(struct sl_map *map)
     *map = (struct sl_map){ 0 };
 }
 
-/* The slot of `key`, or the free one where it would go. */
+/* The slot of `key`, or the free slot where it belongs. */
 static struct sl_map_slot *slot_find(const struct sl_map *map, struct sl_str key, uint64_t hash)
 {
     size_t i = hash & (map->cap - 1);
@@ -121,7 +122,7 @@ void *sl_map_remove(struct sl_map *map, struct sl_str key)
     size_t mask = map->cap - 1;
     for (size_t i = (hole + 1) & mask; map->slots[i].value; i = (i + 1) & mask) {
         size_t home = map->slots[i].hash & mask;
-        /* May move into the hole when its home does not lie strictly between hole and itself. */
+        /* An entry may move into the hole if its home is not strictly between the hole and itself. */
         if (((i - home) & mask) >= ((i - hole) & mask)) {
             map->slots[hole] = map->slots[i];
             hole = i;

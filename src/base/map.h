@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hash map from bytes to pointers: open addressing, seeded hash (hash flooding does not help), keys borrowed: they must
- * live as long as their entry, usually inside the value. Not thread-safe; concurrent readers of an unchanging map are
- * fine. */
+/* Hash map from bytes to pointers: open addressing and a seeded hash, so that hash flooding does not help. Keys are
+ * borrowed: they must live as long as their entry, and are usually inside the value. Not thread-safe; concurrent
+ * readers of a map that does not change are fine. */
 #ifndef SL_BASE_MAP_H
 #define SL_BASE_MAP_H
 
@@ -20,7 +20,7 @@ struct sl_map {
     size_t cap; /* 0 or a power of two */
 };
 
-/* Process-wide seed, drawn at first use. */
+/* The seed is one for the process, drawn at first use. */
 uint64_t sl_hash(struct sl_str s);
 
 void sl_map_done(struct sl_map *map);

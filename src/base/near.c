@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/near.h"
 
-/* Distances beyond this mean nothing. */
+/* Larger distances are not needed. */
 #define DISTANCE_CAP 16
-/* What two names must begin with alike to be taken for forms of one word, and the shortest beginning that stands for
- * a whole one. */
+/* Two names are forms of one word if they begin with STEM_MIN equal letters; and the shortest beginning that stands for
+ * a whole name. */
 #define STEM_MIN  4
 #define START_MIN 3
 

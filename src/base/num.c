@@ -95,9 +95,9 @@ int sl_parse_double(struct sl_str s, double *ret)
     if (!is_number(s)) {
         return SL_E_INVAL;
     }
-    /* strtod wants a NUL. Digits beyond 400 cannot change a double except through the exponent, and a text that long is
-     * a mistake or an attack. The point is '.', whatever locale a program around libsluice has set; "C" is a constant
-     * of the C library, which neither allocates nor needs to be freed. */
+    /* strtod needs a NUL. Digits beyond 400 cannot change a double except through the exponent, and a text that long is
+     * a mistake or an attack. The decimal point is '.', whatever locale a program with libsluice has set; "C" is a
+     * constant of the C library, which neither allocates nor needs to be freed. */
     char text[512];
     if (s.n >= sizeof(text)) {
         return SL_E_RANGE;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers from text, with bounds; nothing is guessed. All return 0, SL_E_INVAL (not a number of that form) or
- * SL_E_RANGE. */
+/* Parses numbers with bounds, and never guesses. All return 0, SL_E_INVAL (not a number of that form) or SL_E_RANGE. */
 #ifndef SL_BASE_NUM_H
 #define SL_BASE_NUM_H
 
@@ -12,7 +11,7 @@
 
 /* Digits only: no sign, no space; leading zeros allowed. */
 SL_MUST int sl_parse_u64(struct sl_str s, uint64_t min, uint64_t max, uint64_t *ret);
-/* The same for how JSON may write a whole number: 5, 5.0, 1e2. Exact up to 2^53 in the latter forms. */
+/* The same for the forms in which JSON may write a whole number: 5, 5.0, 1e2. The latter two are exact up to 2^53. */
 SL_MUST int sl_parse_whole(struct sl_str s, uint64_t min, uint64_t max, uint64_t *ret);
 /* An optional '-' before the digits. */
 SL_MUST int sl_parse_i64(struct sl_str s, int64_t min, int64_t max, int64_t *ret);
@@ -26,13 +25,13 @@ SL_MUST int sl_parse_size(struct sl_str s, uint64_t *ret_bytes);
 /* true/false, yes/no, on/off. */
 SL_MUST int sl_parse_bool(struct sl_str s, bool *ret);
 
-/* The shortest exact spelling in one unit, for messages and docs: "290s" -> "290s", "3600s" -> "1h". `out` has 32
+/* The shortest exact form with one unit, for messages and docs: "290s" stays, "3600s" becomes "1h". `out` has 32
  * bytes. */
 void sl_format_duration(uint64_t usec, char out[32]);
 void sl_format_size(uint64_t bytes, char out[32]);
-/* Decimal digits into `out` (no NUL); returns how many. */
+/* Writes decimal digits into `out` (no NUL); returns how many. */
 size_t sl_format_u64(uint64_t v, char out[20]);
-/* The last `n` hexadecimal digits, small letters (no NUL); returns their end. */
+/* Writes the last `n` hexadecimal digits in small letters (no NUL); returns their end. */
 char *sl_format_hex(uint64_t v, size_t n, char *out);
 
 #endif

@@ -34,7 +34,7 @@ static void stars_put(char *text, size_t at, size_t n)
     memmove(text + at + stars, text + at + n, len - at - n + 1);
 }
 
-/* Secrets in a message: those that the file names as such, and whatever has the form of an API key. */
+/* Hides secrets in a message: those that the file names as secrets, and texts in the form of an API key. */
 static void secrets_hide(const struct sl_problems *problems, char *text)
 {
     for (uint32_t i = 0; i < problems->n_hidden; i++) {
@@ -57,7 +57,7 @@ void sl_bind_problem(struct sl_bind *bind, enum sl_severity severity, struct sl_
                      const char *fmt, ...)
 {
     struct sl_problems *problems = bind->problems;
-    problems->n_errors += severity == SL_PROBLEM_ERROR; /* counted even where there is no memory to say which */
+    problems->n_errors += severity == SL_PROBLEM_ERROR; /* counted even if there is no memory to keep it */
     if (problems->n == SL_PROBLEMS_MAX) {
         problems->n_left_out++;
         return;
@@ -195,7 +195,7 @@ static int text_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_s
 
 static int path_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_str *ret)
 {
-    if (!bind->resolve && !val->pos.file) { /* a body's */
+    if (!bind->resolve && !val->pos.file) { /* of a body */
         return FAIL(bind, val, "names a file, which only the operator's configuration can do");
     }
     int r = text_bind(bind, val, ret);
@@ -299,7 +299,7 @@ static int row_bind(struct sl_bind *bind, const struct sl_opt *row, const struct
                                                      : map_bind(bind, row->sub, val, field);
     case SL_OPT_CUSTOM:
         return row->check(bind, row, val, field);
-    case SL_OPT_ROWS: /* no key names it */
+    case SL_OPT_ROWS: /* it has no key */
         break;
     }
     return SL_E_INVAL;
@@ -307,7 +307,7 @@ static int row_bind(struct sl_bind *bind, const struct sl_opt *row, const struct
 
 /* --- maps --- */
 
-/* The row of a key, and moves *io_obj to the struct that it is a row of. */
+/* Finds the row of a key, and moves *io_obj to the struct that has its field. */
 static const struct sl_opt *row_find(const struct sl_opt *table, struct sl_str key, void **io_obj)
 {
     for (const struct sl_opt *row = table; row->key; row++) {
@@ -396,7 +396,7 @@ void sl_opt_defaults(const struct sl_opt *table, void *obj, struct sl_bind *bind
         } else if (row->def) {
             struct sl_val val = { .kind = SL_VAL_STRING, .text = sl_str_c(row->def) };
             int r = row_bind(bind, row, &val, obj);
-            SL_ASSERT(r == 0); /* a default that its own row refuses */
+            SL_ASSERT(r == 0); /* the row itself refuses its default */
         }
     }
 }
@@ -457,7 +457,7 @@ static bool row_is_same(const struct sl_opt *row, const void *a, const void *b)
         return strs_are_same(a, b);
     case SL_OPT_SECRET:
         return sl_str_eq(sl_secret_reveal(a), sl_secret_reveal(b));
-    case SL_OPT_MAP: /* their rows are looked at one by one */
+    case SL_OPT_MAP: /* their rows are checked one by one */
     case SL_OPT_ROWS:
     case SL_OPT_CUSTOM:
         return !row->same || row->same(a, b);
@@ -547,7 +547,7 @@ static size_t field_size(const struct sl_opt *row)
         [SL_OPT_CUSTOM] = 0,
     };
     size_t size = row->type == SL_OPT_CUSTOM ? row->size : sizes[row->type];
-    SL_ASSERT(size); /* a secret has one owner, and a custom row must say its size */
+    SL_ASSERT(size); /* a secret has only one owner, and a custom row must give its size */
     return size;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Option rows: each module declares what it can be told in a table; parsing, bounds, default, help text and
- * docs/configuration.md come from the row. The binder collects every problem instead of stopping at the first. */
+/* Option rows: each module declares its settings in a table; parsing, bounds, default, help text and
+ * docs/configuration.md are made from the rows. The binder collects all problems instead of stopping at the first. */
 #ifndef SL_BASE_OPT_H
 #define SL_BASE_OPT_H
 
@@ -17,21 +17,21 @@ enum sl_opt_type {
     SL_OPT_DOUBLE,   /* double */
     SL_OPT_USEC,     /* uint64_t; "30s": the unit is required */
     SL_OPT_BYTES,    /* uint64_t; "32MiB": the unit is required */
-    SL_OPT_STR,      /* struct sl_str on the bind arena, NUL behind; none: p == NULL */
+    SL_OPT_STR,      /* struct sl_str on the bind arena, with a NUL behind it; not set: p == NULL */
     SL_OPT_PATH,     /* struct sl_str; relative to the file that names it */
-    SL_OPT_URL,      /* struct sl_str; absolute http(s), checked by the row's `check` */
+    SL_OPT_URL,      /* struct sl_str; absolute http(s); the row's `check` checks it */
     SL_OPT_ENUM,     /* int, index into `names` */
-    SL_OPT_STR_LIST, /* struct sl_strs; a single string is a list of one */
+    SL_OPT_STR_LIST, /* struct sl_strs; a single string counts as a list with one */
     SL_OPT_SECRET,   /* struct sl_secret */
-    SL_OPT_MAP,      /* an embedded struct with its own table `sub`; its offset is added */
+    SL_OPT_MAP,      /* an embedded struct with its own table `sub`; its fields are relative to the offset */
     SL_OPT_ROWS,     /* the same without a map of its own: the rows of `sub` belong to this map. `key` is "" */
     SL_OPT_CUSTOM,   /* `check` parses the value itself into the field */
 };
 
-#define SL_OPT_RELOAD   SL_BIT(0) /* a reload applies it; without: needs a restart */
+#define SL_OPT_RELOAD   SL_BIT(0) /* a reload applies it; without this a restart is needed */
 #define SL_OPT_REQUIRED SL_BIT(1)
-#define SL_OPT_HIDDEN   SL_BIT(2) /* MLflow's private keys: read, not in our docs */
-#define SL_OPT_PLACE    SL_BIT(3) /* a text that says where credentials go, as a URL does */
+#define SL_OPT_HIDDEN   SL_BIT(2) /* MLflow's private keys: they are read, but not in our docs */
+#define SL_OPT_PLACE    SL_BIT(3) /* a text that decides where credentials go, as a URL does */
 
 struct sl_bind;
 
@@ -39,17 +39,18 @@ struct sl_opt {
     const char *key;
     enum sl_opt_type type;
     size_t offset;
-    const char *def;   /* spelt as in a file; NULL: zero, none */
+    const char *def;   /* written as in a file; NULL: zero, none */
     uint64_t min, max; /* for numbers, durations and sizes; max 0: no bound */
     unsigned flags;
     const char *const *names; /* SL_OPT_ENUM; ends with NULL */
     const struct sl_opt *sub; /* SL_OPT_MAP; ends with a row whose key is NULL */
-    int (*check)(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val,
-                 void *field); /* <0 after sl_bind_problem. SL_OPT_MAP: of what is no map, for one word that may be */
-    const char *help;          /* one sentence */
-    bool (*same)(const void *a, const void *b); /* SL_OPT_CUSTOM: are two fields equal? Where something asks */
-    size_t size;                                /* SL_OPT_CUSTOM of a table that is filled (sl_opt_fill) */
-    const char *unless;                         /* SL_OPT_REQUIRED: this key of the map may stand in its place */
+    /* <0 after sl_bind_problem. SL_OPT_MAP: called for a value that is no map, which may be a word. */
+    int (*check)(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field);
+    const char *help; /* one sentence */
+    /* For SL_OPT_CUSTOM: are two fields equal? Only for tables that are compared. */
+    bool (*same)(const void *a, const void *b);
+    size_t size;        /* for SL_OPT_CUSTOM in a table that is filled (sl_opt_fill) */
+    const char *unless; /* for SL_OPT_REQUIRED: this key of the map may be there instead */
 };
 
 enum sl_severity { SL_PROBLEM_ERROR, SL_PROBLEM_WARNING };
@@ -66,41 +67,41 @@ struct sl_problems {
     struct sl_problem *v;
     uint32_t n, cap;
     uint32_t n_errors;
-    uint32_t n_left_out;         /* beyond SL_PROBLEMS_MAX: counted, not kept */
-    const struct sl_str *hidden; /* texts that must not show in a message: they become *** */
+    uint32_t n_left_out;         /* problems beyond SL_PROBLEMS_MAX are only counted */
+    const struct sl_str *hidden; /* texts that must not be in a message: they become *** */
     uint32_t n_hidden;
 };
 
-/* A file that is wrong from end to end says so two hundred times, not a million. */
+/* A file that is wrong everywhere gets two hundred problems, not a million. */
 #define SL_PROBLEMS_MAX 200
 
-/* How a secret's text is turned into the secret: "$NAME", a key file or the literal. NULL in a bind: literals only, and
- * references are refused. On failure `err` has the text for the problem. */
+/* Turns a secret's text into the secret: "$NAME", a key file or the literal. NULL in a bind: only literals; references
+ * are refused. On failure `err` has the text for the problem. */
 typedef int (*sl_secret_resolve_fn)(void *arg, const struct sl_val *val, struct sl_secret *ret, struct sl_err *err);
 
 struct sl_bind {
-    struct sl_arena *arena; /* texts that outlive the tree are copied here */
+    struct sl_arena *arena; /* texts that outlive the tree are copied to it */
     struct sl_problems *problems;
     sl_secret_resolve_fn resolve;
     void *resolve_arg;
-    bool is_lax;    /* unknown keys are warnings (MLflow's sections), not errors */
-    char path[256]; /* of the value being bound, for problems; kept by the binder */
+    bool is_lax;    /* unknown keys are warnings (in MLflow's sections), not errors */
+    char path[256]; /* of the value that is being bound, for problems; the binder sets it */
 };
 
-/* Sets every row's default in `obj` (recursively). */
+/* Sets the default of every row in `obj`, in maps too. */
 void sl_opt_defaults(const struct sl_opt *table, void *obj, struct sl_bind *bind);
-/* Binds `map` (NULL or null: only the defaults stay) into `obj`. 0, or SL_E_INVAL when at least one error was added to
- * the problems. */
+/* Binds `map` into `obj` (NULL or null: only the defaults). 0, or SL_E_INVAL when at least one error was added to the
+ * problems. */
 SL_MUST int sl_opt_bind(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val *map, void *obj);
-/* The same without the defaults: what the map does not say stays as it is in `obj`. */
+/* The same without the defaults: fields whose key is missing in the map stay unchanged in `obj`. */
 SL_MUST int sl_opt_bind_over(struct sl_bind *bind, const struct sl_opt *table, const struct sl_val *map, void *obj);
-/* Frees what rows own outside the arena: secrets. */
+/* Frees what the fields own outside the arena: secrets. */
 void sl_opt_done(const struct sl_opt *table, void *obj);
 
-/* Binds what a row of SL_OPT_SECRET holds. */
+/* Binds the value of an SL_OPT_SECRET row. */
 SL_MUST int sl_opt_secret_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_secret *ret);
-/* Warns where a secret of the operator's file is hardly what was meant: in quotes, with blanks at an end, a path of no
- * file. `text` is what `val` led to. */
+/* Warns when a secret of the operator's file looks like a mistake: it is in quotes, has blanks at an end, or is the
+ * path of no file. `text` is the resolved value of `val`. */
 void sl_opt_secret_look(struct sl_bind *bind, const struct sl_val *val, struct sl_str text);
 
 /* `path` NULL: the binder's current path. */
@@ -108,30 +109,30 @@ void sl_bind_problem(struct sl_bind *bind, enum sl_severity severity, struct sl_
                      const char *fmt, ...) SL_PRINTF(5, 6);
 void sl_problems_init(struct sl_problems *problems, struct sl_arena *arena);
 
-/* What of a key may be shown. "openai_api_key:sk-…" without the blank is one key to YAML: all behind a ':', '=' or
- * blank stays hidden. */
+/* The part of a key that may be shown. YAML reads "openai_api_key:sk-…" without the blank as one key, so everything
+ * behind a ':', '=' or blank stays hidden. */
 struct sl_str sl_opt_key_shown(struct sl_str key);
 
-/* Calls fn(arg, path) for every row without SL_OPT_RELOAD in which two bound objects differ. */
+/* Calls fn(arg, path) for every row without SL_OPT_RELOAD whose fields in two bound objects differ. */
 void sl_opt_each_restart(const struct sl_opt *table, const void *a, const void *b,
                          void (*fn)(void *arg, const char *path), void *arg);
 
-/* An object that says only some of its rows, over another that says them all. `sl_opt_said`: one bit a row, those of
- * maps counted in their place; a null says nothing. At most 64 rows. */
+/* For an object that sets only some rows, over one that sets them all. `sl_opt_said` returns one bit for each row that
+ * is set; rows of maps are counted at their place, and null counts as not set. At most 64 rows. */
 uint64_t sl_opt_said(const struct sl_opt *table, const struct sl_val *map);
-/* Rows that are not said are copied (texts and lists borrowed) from `from` to `to`. */
+/* Copies rows that are not set (texts and lists are borrowed) from `from` to `to`. */
 void sl_opt_fill(const struct sl_opt *table, uint64_t said, const void *from, void *to);
 bool sl_opt_are_same(const struct sl_opt *table, const void *a, const void *b);
 
-/* May the value be taken as a text? In YAML, where texts need no quotes, 5 and true may be: they count as they are
- * written. In a body only a string is a text. What is stored was taken once and is taken again. */
+/* True: the value counts as a text. In YAML, where texts need no quotes, 5 and true count as they are written. In a
+ * body only a string is a text. Stored values were accepted once, and are accepted again. */
 bool sl_bind_is_text(const struct sl_bind *bind, const struct sl_val *val);
 
-/* The first key that must be said; NULL: none. */
+/* The first required key; NULL: none. */
 const char *sl_opt_required(const struct sl_opt *table);
 /* The row of a key, or NULL. */
 const struct sl_opt *sl_opt_find(const struct sl_opt *table, struct sl_str key);
-/* The nearest key of a table to a misspelt one, or NULL when none is near. */
+/* The key of a table that is nearest to a misspelt one, or NULL when none is near. */
 const char *sl_opt_nearest(const struct sl_opt *table, struct sl_str key);
 
 #endif

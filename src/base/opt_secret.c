@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows that are secrets: from the operator's file by reference, from a body as they stand. */
+/* Rows for secrets: in the operator's file they are references, in a body literals. */
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -10,8 +10,8 @@
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
 #define WARN(bind, val, ...) sl_bind_problem((bind), SL_PROBLEM_WARNING, (val)->pos, NULL, __VA_ARGS__)
 
-/* "/etc/key", "./key", "~/key". Base64 may begin with '/', but hardly with a whole word of small letters between two.
- */
+/* "/etc/key", "./key", "~/key". Base64 may begin with '/', but hardly has a whole word of small letters between two of
+ * them. */
 static bool looks_like_path(struct sl_str s)
 {
     static const char *const starts[] = { "./", "../", "~/" };
@@ -27,7 +27,8 @@ static bool looks_like_path(struct sl_str s)
     return n > 3 && n < s.n && s.p[n] == '/';
 }
 
-/* Base64 has '/' too, but no '.', and no folder of the machine begins it. */
+/* True: it looks like the path of a file that does not exist. Base64 has '/' too, but no '.', and does not begin with
+ * an existing folder. */
 static bool is_path_of_nothing(struct sl_str s)
 {
     ptrdiff_t slash = -1;

@@ -30,14 +30,14 @@ uint64_t sl_random_take(struct sl_random_pool *pool)
     }
     pool->left -= sizeof(v);
     memcpy(&v, pool->bytes + pool->left, sizeof(v));
-    memset(pool->bytes + pool->left, 0, sizeof(v)); /* what was given away is not here any more */
+    memset(pool->bytes + pool->left, 0, sizeof(v)); /* bytes that were returned are wiped here */
     return v;
 }
 
 void sl_rng_init(struct sl_rng *rng)
 {
     sl_random_bytes(rng->s, sizeof(rng->s));
-    rng->s[0] |= 1; /* the all-zero state would stay zero */
+    rng->s[0] |= 1; /* the all-zero state would never change */
 }
 
 /* xorshift128+ (Vigna 2017). */

@@ -5,17 +5,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* From the kernel; never fails (aborts when the kernel has no randomness). */
+/* Bytes of the kernel; never fails (aborts when the kernel has none). */
 void sl_random_bytes(void *p, size_t n);
 
-/* Bytes of the kernel's, fetched many at a time, for what nobody is to guess: one a thread, { 0 } at first. */
+/* Random bytes of the kernel, fetched many at a time, for values that nobody must guess. Each thread has its own, { 0 }
+ * at first. */
 struct sl_random_pool {
     size_t left;
     unsigned char bytes[1024];
 };
 uint64_t sl_random_take(struct sl_random_pool *pool);
 
-/* A small fast generator for jitter and marks, one a thread; who sees some of its numbers can tell the others. */
+/* A small fast generator for jitter and marks; each thread has its own. Who sees some of its numbers can compute the
+ * others. */
 struct sl_rng {
     uint64_t s[2];
 };

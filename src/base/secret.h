@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A credential in memory: it has its own type so that no formatter takes it for text, and freeing wipes it. */
+/* A credential in memory. It has a type of its own so that no formatter takes it for text, and freeing wipes it. */
 #ifndef SL_BASE_SECRET_H
 #define SL_BASE_SECRET_H
 
@@ -7,16 +7,16 @@
 #include "base/str.h"
 
 struct sl_secret {
-    char *p; /* heap, NUL behind; NULL: none */
+    char *p; /* on the heap, with a NUL behind it; NULL: none */
     size_t n;
 };
 
-SL_MUST int sl_secret_set(struct sl_secret *secret, struct sl_str text); /* copies; replaces what was there */
+SL_MUST int sl_secret_set(struct sl_secret *secret, struct sl_str text); /* copies; replaces an earlier value */
 void sl_secret_done(struct sl_secret *secret);
-/* The bytes, to be written into a request and nowhere else. */
+/* The bytes; write them only into a request. */
 struct sl_str sl_secret_reveal(const struct sl_secret *secret);
 bool sl_secret_is_set(const struct sl_secret *secret);
-/* In constant time for equal lengths. */
+/* Takes constant time for equal lengths. */
 bool sl_secret_eq(const struct sl_secret *secret, struct sl_str text);
 void sl_wipe(void *p, size_t n);
 

@@ -9,7 +9,7 @@
 
 #include "base/budget.h"
 
-/* For file systems that have no files without a name: it has one for a moment. */
+/* For file systems without nameless files: the file has a name for a moment. */
 static int named_open(const char *folder)
 {
     char path[4096];

@@ -8,7 +8,7 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-/* Eight bytes at once: where they differ, it is in the bit of a letter's case, and both are letters. */
+/* Compares eight bytes at once: two bytes may differ only in the bit of a letter's case, and must both be letters. */
 static bool eight_case_eq(const char *a, const char *b)
 {
     const uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
@@ -39,7 +39,7 @@ bool sl_str_case_eq_n(const char *a, const char *b, size_t n)
             return false;
         }
     }
-    return eight_case_eq(a + n - 8, b + n - 8); /* some of them again */
+    return eight_case_eq(a + n - 8, b + n - 8); /* the last eight bytes; some are compared twice */
 }
 
 bool sl_str_has_prefix(struct sl_str s, struct sl_str prefix)

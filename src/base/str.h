@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A borrowed piece of bytes: pointer and length. NUL is a byte like any other. */
+/* Borrowed bytes: pointer and length. NUL is an ordinary byte. */
 #ifndef SL_BASE_STR_H
 #define SL_BASE_STR_H
 
@@ -13,7 +13,7 @@ struct sl_str {
     size_t n;
 };
 
-/* A list of them. */
+/* A list of texts. */
 struct sl_strs {
     struct sl_str *v;
     uint32_t n;
@@ -21,7 +21,7 @@ struct sl_strs {
 
 /* For printf: "%.*s", SL_STR_ARG(s). */
 #define SL_STR_ARG(s) (int)((s).n > 4096 ? 4096 : (s).n), (s).p
-/* From a literal; usable in static initialisers. */
+/* From a literal; can be used in static initialisers. */
 #define SL_STR(lit) ((struct sl_str){ ("" lit), sizeof(lit) - 1 })
 #define SL_STR_INIT(lit)          \
     {                             \
@@ -49,17 +49,17 @@ SL_INLINE bool sl_str_eq_c(struct sl_str a, const char *b)
     return sl_str_eq(a, sl_str_c(b));
 }
 
-/* Both of n bytes. */
+/* Compares n bytes of each. */
 bool sl_str_case_eq_n(const char *a, const char *b, size_t n);
 
-/* ASCII letters only; the rest byte for byte. Header names are told apart by their lengths or first letters, mostly:
- * without a call. The cases of a letter differ in bit 0x20 alone. */
+/* Compares without case for ASCII letters; other bytes must be equal. Header names mostly differ in length or first
+ * letter, and then no call is made. The two cases of a letter differ only in bit 0x20. */
 SL_INLINE bool sl_str_case_eq(struct sl_str a, struct sl_str b)
 {
     return a.n == b.n && (a.n == 0 || (((*a.p ^ *b.p) & ~0x20) == 0 && sl_str_case_eq_n(a.p, b.p, a.n)));
 }
 
-/* A space, a tab or a line's end: what is white space to JSON. */
+/* White space in JSON: a space, a tab or the end of a line. */
 SL_INLINE bool sl_char_is_blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -70,21 +70,20 @@ bool sl_str_has_suffix(struct sl_str s, struct sl_str suffix);
 /* Offset of the first `needle` at or after `from`, or -1. */
 ptrdiff_t sl_str_find(struct sl_str s, struct sl_str needle, size_t from);
 ptrdiff_t sl_str_find_char(struct sl_str s, char c, size_t from);
-/* Without spaces and tabs at both ends. */
+/* Removes spaces and tabs at both ends. */
 struct sl_str sl_str_trim(struct sl_str s);
-/* <0, 0, >0 by bytes, shorter first. */
+/* <0, 0, >0 by bytes; a prefix comes first. */
 int sl_str_cmp(struct sl_str a, struct sl_str b);
 /* Bytes from `from` up to `to` (both clamped to the length). */
 struct sl_str sl_str_sub(struct sl_str s, size_t from, size_t to);
 
-/* Splits at `sep`; an empty `rest->p == NULL` ends: while (sl_str_next(&rest, ',', &part)) … */
+/* Splits at `sep`; ends when `rest->p == NULL`: while (sl_str_next(&rest, ',', &part)) … */
 bool sl_str_next(struct sl_str *rest, char sep, struct sl_str *ret_part);
 
-/* Whole and valid UTF-8 (RFC 3629: no surrogates, no overlongs, at most U+10FFFF). */
+/* True: complete and valid UTF-8 (RFC 3629: no surrogates, no overlongs, at most U+10FFFF). */
 bool sl_str_is_utf8(struct sl_str s);
 
-/* Edit distance with a cap, for "did you mean"; two letters swapped are one edit. Returns `cap` when it is that or
- * more. */
+/* Edit distance for "did you mean"; two swapped letters are one edit. Returns `cap` when it is that or more. */
 size_t sl_str_distance(struct sl_str a, struct sl_str b, size_t cap);
 
 #endif

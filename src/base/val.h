@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A neutral value tree: what a configuration file and a JSON body have in common. `conf` fills it from YAML, `gate`
- * from a body; the binder (base/opt.h) reads it, so that a file's endpoint and create_route share one set of rules and
- * texts. All on one arena. */
+/* A neutral tree of values, for configuration files and JSON bodies. `conf` fills it from YAML, `gate` from a body; the
+ * binder (base/opt.h) reads it, so that an endpoint of a file and create_route have the same rules and texts. All of it
+ * is on one arena. */
 #ifndef SL_BASE_VAL_H
 #define SL_BASE_VAL_H
 
@@ -9,7 +9,7 @@
 
 enum sl_val_kind { SL_VAL_NULL, SL_VAL_BOOL, SL_VAL_NUMBER, SL_VAL_STRING, SL_VAL_LIST, SL_VAL_MAP };
 
-/* Where a value stands. `file` is NULL for a body; then line and column are 0. */
+/* The place of a value. For a body, `file` is NULL, and line and column are 0. */
 struct sl_pos {
     const char *file;
     uint32_t line, col; /* from 1 */
@@ -20,13 +20,13 @@ struct sl_val_item;
 struct sl_val {
     enum sl_val_kind kind;
     struct sl_pos pos;
-    struct sl_str text;        /* scalars: the text (of a string decoded; of a number or bool as written) */
+    struct sl_str text;        /* scalars: the text (a string decoded; a number or bool as written) */
     struct sl_val_item *items; /* lists and maps, in order */
     uint32_t n;
 };
 
 struct sl_val_item {
-    struct sl_str key; /* maps */
+    struct sl_str key; /* for maps */
     struct sl_pos key_pos;
     struct sl_val *val;
 };

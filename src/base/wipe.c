@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* In a file of its own, because secret.c needs OpenSSL. Arenas wipe, too, and libsluice is linked without OpenSSL. */
+/* A file of its own, because secret.c needs OpenSSL, while arenas wipe too and libsluice is linked without OpenSSL. */
 #include "base/secret.h"
 
 void sl_wipe(void *p, size_t n)

@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* FNV-1a, 64 bits, resumable: tells that a file has changed. It is no protection: nobody gains from a collision. */
+/* FNV-1a, 64 bits, resumable: it shows that a file has changed. It is no protection, because nobody gains from a
+ * collision. */
 #define PRINT_START 0xcbf29ce484222325ULL
 #define PRINT_PRIME 0x100000001b3ULL
 

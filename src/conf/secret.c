@@ -30,7 +30,7 @@ static int file_read(struct sl_conf_files *files, const char *path, struct sl_se
         if (fd >= 0) {
             close(fd);
         }
-        /* It may come later: whoever watches should look for it. */
+        /* The file may come later, so it is watched. */
         SL_IGNORE(sl_conf_files_note(files, sl_str_c(path), SL_CONF_PRINT_NONE) < 0);
         return r;
     }
@@ -80,7 +80,7 @@ static int env_read(struct sl_conf_files *files, struct sl_str name, struct sl_s
     return sl_secret_set(ret, sl_str_c(value));
 }
 
-/* Relative to the file that names it. */
+/* The path is relative to the file that names it. */
 static int file_reference(struct sl_conf_files *files, const struct sl_val *path, struct sl_secret *ret,
                           struct sl_err *err)
 {
@@ -127,7 +127,7 @@ int sl_conf_resolve_secret(void *arg, const struct sl_val *val, struct sl_secret
         if (stat(path, &st) == 0 && S_ISREG(st.st_mode)) {
             return file_read(files, path, ret, err);
         }
-        /* No API key begins like this; a key file that is away for a moment must not become the key. */
+        /* No API key begins like this. A key file that is missing for a moment must not make its path the key. */
         if (path[0] == '/' || strncmp(path, "./", 2) == 0 || strncmp(path, "../", 3) == 0) {
             SL_IGNORE(sl_conf_files_note(files, val->text, SL_CONF_PRINT_NONE) < 0); /* as above */
             return sl_fail(err, SL_E_NOTFOUND, "the key file %s does not exist", path);

@@ -16,8 +16,8 @@
 struct anchor {
     struct sl_str name;
     struct sl_val *val;
-    uint32_t n_nodes; /* in it, aliases followed */
-    bool is_open;     /* we are still inside: an alias to it would be endless */
+    uint32_t n_nodes; /* nodes in it, with aliases replaced by what they stand for */
+    bool is_open;     /* the reader is still inside it: an alias to it would be endless */
 };
 
 /* Items of an open container, grown on the heap, copied to the arena when it closes. */
@@ -31,7 +31,7 @@ struct reader {
     const char *name;
     struct sl_str text;
     struct sl_arena *arena;
-    struct sl_bind bind; /* for problems only */
+    struct sl_bind bind; /* only for problems */
     struct sl_map anchors;
     uint64_t n_nodes;
     unsigned depth;
@@ -89,10 +89,10 @@ static int event_next(struct reader *rd, yaml_event_t *event)
         return 0;
     }
     const yaml_parser_t *p = &rd->parser;
-    /* libyaml's words are fixed texts: none of the file's own bytes, which may be a secret, gets into the message. */
+    /* libyaml's messages are fixed texts: no bytes of the file, which may be a secret, get into the message. */
     yaml_mark_t mark = p->problem_mark.line || p->problem_mark.column ? p->problem_mark : p->mark;
     if (p->context && p->problem && strstr(p->problem, "unexpected end of stream")) {
-        mark = p->context_mark; /* what is not closed, not where the file ends */
+        mark = p->context_mark; /* the construct that is not closed, not the end of the file */
     }
     if (p->error == YAML_READER_ERROR) {
         mark = mark_at(rd->text, p->problem_offset); /* the reader knows only the byte */
@@ -162,8 +162,8 @@ static enum sl_val_kind plain_kind(struct sl_str s)
     return is_int(s) || is_float(s) ? SL_VAL_NUMBER : SL_VAL_STRING;
 }
 
-/* What a tag of YAML's own makes of a value. SL_E_UNSUPPORTED: another tag, for which PyYAML's safe loader has nothing
- * either. */
+/* The kind that one of YAML's own tags gives a value. SL_E_UNSUPPORTED: another tag; PyYAML's safe loader does not know
+ * it either. */
 static int tag_kind(const yaml_char_t *tag, enum sl_val_kind *io_kind)
 {
     static const struct {
@@ -175,7 +175,7 @@ static int tag_kind(const yaml_char_t *tag, enum sl_val_kind *io_kind)
     };
     static const struct sl_str core = SL_STR_INIT("tag:yaml.org,2002:");
     struct sl_str text = sl_str_c((const char *)tag);
-    if (!tag || sl_str_eq_c(text, "!")) { /* "!": what is written, as a string */
+    if (!tag || sl_str_eq_c(text, "!")) { /* "!": the text as a string */
         *io_kind = tag && *io_kind < SL_VAL_STRING ? SL_VAL_STRING : *io_kind;
         return 0;
     }
@@ -241,7 +241,7 @@ static int anchor_put(struct reader *rd, const yaml_char_t *name, struct sl_val 
     anchor->name = sl_arena_dup(rd->arena, sl_str_c((const char *)name));
     anchor->val = val;
     anchor->is_open = true;
-    sl_map_remove(&rd->anchors, anchor->name); /* a later anchor of that name replaces the earlier */
+    sl_map_remove(&rd->anchors, anchor->name); /* a later anchor of that name replaces the earlier one */
     if (!anchor->name.p || sl_map_put(&rd->anchors, anchor->name, anchor) < 0) {
         return no_memory(rd);
     }
@@ -297,7 +297,7 @@ static int scalar_read(struct reader *rd, const yaml_event_t *event, struct sl_v
 
 static int node_read(struct reader *rd, yaml_event_t *event, struct sl_val **ret);
 
-/* "<<": what the map does not have itself comes from the merged ones, the first of them wins. */
+/* "<<": members that the map itself does not have come from the merged maps; the first map that has one wins. */
 static int merge(struct reader *rd, struct items *items, const struct sl_val *from, yaml_mark_t mark)
 {
     if (from->kind == SL_VAL_LIST) {
@@ -325,7 +325,7 @@ static int merge(struct reader *rd, struct items *items, const struct sl_val *fr
     return 0;
 }
 
-/* Two equal keys in one map: PyYAML silently takes the last. One of them is a mistake, so both are told. */
+/* Two equal keys in one map: PyYAML silently takes the last. One of them is a mistake, so both are reported. */
 static int member_put(struct reader *rd, struct items *items, struct sl_val_item item)
 {
     for (uint32_t i = 0; i < items->n; i++) {
@@ -496,7 +496,7 @@ int sl_conf_parse(const char *name, struct sl_str text, struct sl_arena *arena, 
 int sl_conf_read_file(const char *path, struct sl_arena *arena, struct sl_str *ret, struct sl_err *err)
 {
     struct stat st;
-    /* Opening one waits for whoever writes into it, perhaps for ever. Those of a shell, <(...) and |, have writers. */
+    /* Opening a pipe waits for a writer, perhaps for ever. Those of a shell, <(...) and |, have writers. */
     bool is_shells = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
     if (!is_shells && stat(path, &st) == 0 && S_ISFIFO(st.st_mode)) {
         return sl_fail(err, SL_E_IO, "is a named pipe, where a regular file must be");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sets and removals of one object's members influence each other's commas, so they are kept per object and turned into
+/* Sets and removals of one object's members change each other's commas. So they are kept for each object, and become
  * byte edits only when the result is asked for: then it is known which members stay. */
 #include "json/edit.h"
 
@@ -45,8 +45,8 @@ static struct sl_json_edit *edit_insert(struct sl_json_edits *edits, uint32_t at
     return &edits->v[at];
 }
 
-/* The first edit that begins behind `off`: edits are in order and do not overlap. Looked for by halves, because a
- * client's body decides how many there are. */
+/* The first edit that begins behind `off`. Edits are in order and do not overlap. Binary search, because a client's
+ * body decides how many there are. */
 static uint32_t first_behind(const struct sl_json_edits *edits, size_t off)
 {
     uint32_t from = 0, to = edits->n;
@@ -61,11 +61,11 @@ static uint32_t first_behind(const struct sl_json_edits *edits, size_t off)
     return from;
 }
 
-/* Adds in order; one of the same place and length is replaced, what lies inside a new one goes away. */
+/* Adds an edit in order. One of the same place and length is replaced; edits inside a new one are removed. */
 static void edit_put(struct sl_json_edits *edits, struct sl_json_edit edit)
 {
     uint32_t at = edit.off ? first_behind(edits, edit.off - 1) : 0;
-    /* Inserts at one place stay in the order they were made, before a replacement there. */
+    /* Inserts at one place stay in the order in which they were made, before a replacement there. */
     while (at < edits->n && edits->v[at].off == edit.off && edits->v[at].len == 0) {
         at++;
     }
@@ -91,7 +91,7 @@ void sl_json_edit_replace(struct sl_json_edits *edits, struct sl_json_val v, str
     edit_put(edits, (struct sl_json_edit){ raw_offset(v), sl_json_raw(v).n, json });
 }
 
-/* Is this member's value gone (its bytes lie inside a removal)? */
+/* True: this member's value is removed (its bytes are inside a removal). */
 static bool is_removed(const struct sl_json_edits *edits, size_t key_off)
 {
     uint32_t i = first_behind(edits, key_off);
@@ -111,7 +111,7 @@ void sl_json_edit_rename(struct sl_json_edits *edits, struct sl_json_val key, co
         edits->status = SL_E_NOMEM;
         return;
     }
-    /* Behind the opening quote: an edit that covers a name's first byte is a removal. */
+    /* Starts behind the opening quote: an edit that covers a name's first byte is a removal. */
     edit_put(edits, (struct sl_json_edit){ raw_offset(key) + 1, sl_json_raw(key).n - 1, text });
 }
 
@@ -128,7 +128,7 @@ void sl_json_edit_prepend(struct sl_json_edits *edits, struct sl_json_val list, 
     edit_put(edits, (struct sl_json_edit){ raw_offset(list) + 1, 0, text });
 }
 
-/* Are there members of `object` in the text that still stand? */
+/* True: `object` has members in the text that stay. */
 static bool has_members_left(const struct sl_json_edits *edits, struct sl_json_val object)
 {
     for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it);) {
@@ -139,8 +139,8 @@ static bool has_members_left(const struct sl_json_edits *edits, struct sl_json_v
     return false;
 }
 
-/* The text of an inserted member carries its comma behind it, unless nothing follows: decided when members go or come.
- */
+/* The text of an inserted member has its comma behind it, unless nothing follows. This is decided again when members
+ * are added or removed. */
 static void insert_fix_commas(struct sl_json_edits *edits, struct sl_json_val object)
 {
     size_t inside = raw_offset(object) + 1;
@@ -151,7 +151,7 @@ static void insert_fix_commas(struct sl_json_edits *edits, struct sl_json_val ob
             continue;
         }
         bool has = e->text.n && e->text.p[e->text.n - 1] == ',';
-        /* Both spellings lie in one piece of memory: the comma is shown or hidden. */
+        /* Both forms are in the same memory: the comma is shown or hidden. */
         if (needs_last && !has) {
             e->text.n++;
         } else if (!needs_last && has) {
@@ -177,7 +177,7 @@ static struct sl_str member_text(struct sl_json_edits *edits, const char *key, s
     return sl_str_make(p, name.n + json.n + 4);
 }
 
-/* An earlier insert of the same member: the later one replaces it. */
+/* If the same member was inserted before, the new insert replaces it. */
 static bool insert_replace(struct sl_json_edits *edits, size_t inside, const char *key, struct sl_str text)
 {
     struct sl_str name = sl_str_c(key);
@@ -215,13 +215,13 @@ void sl_json_edit_set(struct sl_json_edits *edits, struct sl_json_val object, co
     insert_fix_commas(edits, object);
 }
 
-/* Puts `runs` (removals, in order) between the edits; what lies inside one goes away. */
+/* Puts `runs` (removals, in order) between the edits; edits inside a removal are dropped. */
 static void removals_merge(struct sl_json_edits *edits, const struct sl_json_edit *runs, uint32_t n_runs)
 {
     if (n_runs == 0 || !edits_reserve(edits, n_runs)) {
         return;
     }
-    /* Those before the first run stay; the others move up, and are taken from there. */
+    /* Edits before the first run stay; the others are moved to the end, and taken from there. */
     uint32_t n = first_behind(edits, runs[0].off - 1), k = n + n_runs, end_k = edits->n + n_runs;
     struct sl_json_edit *v = edits->v;
     if (n < edits->n) {
@@ -243,8 +243,8 @@ static void removals_merge(struct sl_json_edits *edits, const struct sl_json_edi
     edits->n = n;
 }
 
-/* Removes runs of neighbouring members with the right comma: recomputed whole for the object, since which comma goes
- * depends on the neighbours. */
+/* Removes runs of neighbouring members with the right commas. It is computed anew for the whole object, because the
+ * neighbours decide which comma is removed. */
 static void removals_rebuild(struct sl_json_edits *edits, struct sl_json_val object, const bool *gone, uint32_t n)
 {
     size_t prev_end = raw_offset(object) + 1; /* behind '{' or behind the last member that stays */
@@ -271,8 +271,8 @@ static void removals_rebuild(struct sl_json_edits *edits, struct sl_json_val obj
             continue;
         }
         if (in_run) {
-            /* At the front: up to this member's name. Behind a member that stays: from its end up to the comma before
-             * this one. */
+            /* At the front: up to this member's name. Behind a member that stays: from that member's end up to the
+             * comma before this one. */
             size_t to = key_off;
             if (has_kept) {
                 to--;
@@ -311,7 +311,7 @@ void sl_json_edit_remove(struct sl_json_edits *edits, struct sl_json_val object,
     for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it); i++) {
         gone[i] = sl_json_str_eq(it.key, sl_str_c(key)) || is_removed(edits, raw_offset(it.key));
     }
-    /* Earlier removals of this object are rebuilt together with the new one: those that cover one of its names. Both
+    /* Earlier removals of this object, which cover one of its names, are built again together with the new one. Both
      * lists are in order. */
     size_t from = raw_offset(object), to = from + sl_json_raw(object).n;
     uint32_t first = first_behind(edits, from), kept = first;

@@ -71,7 +71,7 @@ uint32_t sl_json_count(struct sl_json_val container)
     return n;
 }
 
-/* Keys are compared where they lie, and nearly always told apart by their lengths or first letters. */
+/* Keys are compared in the text; nearly always their lengths or first letters differ. */
 static bool key_is(const struct sl_json *doc, uint32_t at, struct sl_str name)
 {
     const struct sl_json_tok *key = &doc->toks[at];
@@ -82,7 +82,7 @@ static bool key_is(const struct sl_json *doc, uint32_t at, struct sl_str name)
     return key->len == name.n && (name.n == 0 || (*p == *name.p && memcmp(p, name.p, name.n) == 0));
 }
 
-/* One name, asked for all the time: no walk over a list of names. */
+/* Runs very often with one name, so it does not walk a list of names. */
 struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key)
 {
     if (!sl_json_is(object, SL_JSON_OBJECT)) {
@@ -165,7 +165,7 @@ static size_t utf8_put(unsigned cp, char out[4])
     return 4;
 }
 
-/* One escape of a validated string; `*io_p` is at the backslash. Returns the bytes written. */
+/* Decodes one escape of a validated string; `*io_p` is at the backslash. Returns how many bytes it wrote. */
 static size_t escape_decode(const char **io_p, const char *end, char out[4])
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -246,7 +246,7 @@ int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *re
         *ret = raw;
         return 0;
     }
-    /* Decoding never makes it longer: \uXXXX is 6 bytes for at most 3. */
+    /* Decoding never makes it longer: the 6 bytes of \uXXXX become at most 3. */
     char *out = sl_arena_bytes(arena, raw.n);
     if (!out) {
         return SL_E_NOMEM;
@@ -257,7 +257,7 @@ int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *re
 
 /* --- paths in --- */
 
-/* The decoded bytes of a string, one at a time, however it is escaped. */
+/* The decoded bytes of a string, one at a time, with escapes or without. */
 struct letters {
     const char *p, *end;
     char piece[4];
@@ -281,8 +281,8 @@ static int letter_next(struct letters *l)
     return (unsigned char)l->piece[l->at++];
 }
 
-/* Bytes up to the closing quote of the JSON string whose inside begins at `p`, or -1 when it does not end or has a bad
- * escape. */
+/* How many bytes there are before the closing quote of the JSON string whose inside begins at `p`; -1 when it does not
+ * end or has a bad escape. */
 static ptrdiff_t quoted_length(const char *p)
 {
     const char *at = p;
@@ -299,7 +299,7 @@ static ptrdiff_t quoted_length(const char *p)
     return *at ? at - p : -1;
 }
 
-/* The member whose name is spelt as the inside of a JSON string; the last one wins, as for sl_json_pick. */
+/* The member whose name is the inside of a JSON string; the last one wins, as for sl_json_pick. */
 static struct sl_json_val member_spelt(struct sl_json_val object, struct sl_str spelt)
 {
     struct sl_json_val found = SL_JSON_ABSENT;
@@ -321,7 +321,7 @@ static struct sl_json_val member_spelt(struct sl_json_val object, struct sl_str 
     return found;
 }
 
-/* One step in brackets, an index or a name in quotes; `*io_path` is at the bracket. */
+/* One step in brackets, an index or a quoted name; `*io_path` is at the bracket. */
 static struct sl_json_val step_in_brackets(struct sl_json_val v, const char **io_path)
 {
     const char *p = *io_path + 1;
@@ -462,7 +462,7 @@ void sl_json_path(struct sl_json_val v, char *out, size_t cap)
                 }
             }
             if (inside.i == at.i) {
-                break; /* a key, not a value: the path of its object */
+                break; /* a key, not a value: the path is that of its object */
             }
             at = inside;
         }

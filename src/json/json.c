@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parser. No recursion: the kind of every open container is a bit on a stack of SL_JSON_DEPTH_MAX bits, and the
- * `next` of an open container's token holds its parent's index until it is closed. Strings, where most bytes are, are
- * scanned 16 bytes at a time.
+/* The parser. It does not recurse: the kind of every open container is a bit on a stack of SL_JSON_DEPTH_MAX bits, and
+ * the `next` of an open container's token holds its parent's index until it is closed. Most bytes are in strings, which
+ * are scanned 16 bytes at a time.
  *
- * What the loop works with lies in one local struct whose address goes to inlined functions only, so that it lives in
- * registers: what is not on the path of a good document (faults, a growing tape) gets values, not the struct. */
+ * The loop's variables are in one local struct whose address goes only to inlined functions, so that they stay in
+ * registers. Functions that a good document does not need (faults, growing the tape) get values, not the struct. */
 #include "json/json.h"
 
 #include <stdlib.h>
@@ -17,11 +17,11 @@
 
 struct parser {
     const char *p, *end;
-    struct sl_json_tok *toks; /* the document's, as are the next two; given back at the end */
+    struct sl_json_tok *toks; /* the document's, as the next two are; given back at the end */
     uint32_t n_toks;
     uint32_t cap;
     uint32_t depth;
-    uint32_t record_depth; /* containers deeper than this are folded */
+    uint32_t record_depth; /* deeper containers are folded */
     uint32_t parent;       /* token of the innermost recorded open container */
     bool is_object;        /* the innermost open container */
 };
@@ -87,7 +87,7 @@ SL_NOINLINE static int fail_at(struct sl_json *doc, enum sl_json_fault fault, co
     return fault == SL_JSON_FAULT_DEPTH || fault == SL_JSON_FAULT_TOKENS ? SL_E_LIMIT : SL_E_INVAL;
 }
 
-/* Room for one more token; `at` is where it stands. */
+/* Makes room for one more token; `at` is its place in the text. */
 SL_NOINLINE static int tape_grow(struct sl_json *doc, const char *at)
 {
     if (doc->cap >= doc->limits.tokens) {
@@ -108,7 +108,7 @@ SL_NOINLINE static int tape_grow(struct sl_json *doc, const char *at)
     return 0;
 }
 
-/* The tape is full where a token stands: what lies too deep for it is folded now, or it grows. */
+/* The tape is full at a token: containers that are too deep are folded now, or the tape grows. */
 SL_NOINLINE static int tape_full(struct sl_json *doc, uint32_t depth, const char *at, uint32_t *io_n_toks,
                                  uint32_t *io_parent, uint32_t *io_record_depth)
 {
@@ -123,13 +123,13 @@ SL_NOINLINE static int tape_full(struct sl_json *doc, uint32_t depth, const char
     return *io_n_toks == SL_MIN(doc->cap, doc->room) ? tape_grow(doc, at) : 0;
 }
 
-/* A token at the end of the tape, unless it lies inside a folded container. */
+/* Adds a token at the end of the tape, unless it is inside a folded container. */
 SL_INLINE int tok_add(struct sl_json *doc, struct parser *ps, enum sl_json_kind kind, const char *from, size_t len,
                       bool is_escaped)
 {
     if (SL_UNLIKELY(ps->n_toks == ps->cap) && ps->depth <= ps->record_depth) {
-        uint32_t n_toks = ps->n_toks, parent = ps->parent, record_depth = ps->record_depth; /* the loop's own stay in
-                                                                                                registers */
+        /* Copies stay in registers. */
+        uint32_t n_toks = ps->n_toks, parent = ps->parent, record_depth = ps->record_depth;
         int r = tape_full(doc, ps->depth, from, &n_toks, &parent, &record_depth);
         if (r < 0) {
             return r;
@@ -203,7 +203,7 @@ SL_INLINE const char *escape_skip(const char *p, const char *end)
     }
 }
 
-/* What stopped the scan of a string is no closing quote: goes over escapes and text beyond ASCII, each byte once.
+/* The scan of a string stopped before its closing quote: goes over escapes and text beyond ASCII, each byte once.
  * Returns the closing quote, or NULL with the fault set. */
 SL_NOINLINE static const char *string_rest(struct sl_json *doc, const char *p, const char *end, bool *ret_escaped)
 {
@@ -240,13 +240,13 @@ SL_NOINLINE static const char *string_rest(struct sl_json *doc, const char *p, c
     }
 }
 
-/* Out of line: short strings do not need it, and it would lie twice in the parser's loop. */
+/* Not inlined: short strings do not need it, and it would be in the parser's loop twice. */
 SL_NOINLINE static const char *string_stop(const char *p, const char *end)
 {
     return sl_simd_string_stop(p, end, NULL);
 }
 
-/* `ps->p` is behind the opening quote; afterwards behind the closing one. */
+/* `ps->p` is behind the opening quote, and afterwards behind the closing one. */
 SL_INLINE int string_parse(struct sl_json *doc, struct parser *ps)
 {
     const char *from = ps->p;

@@ -74,26 +74,28 @@ struct sl_json {
     uint32_t n_toks;
     uint32_t cap;
     struct sl_json_limits limits;
-    uint32_t room, fold_depth; /* of the parse that is under way: sl_json_parse_short's, room of any other its limit */
-    struct sl_budget *budget;  /* the caller's to set after init; NULL: none. Used up: SL_E_NOMEM */
-    enum sl_json_fault fault;  /* after a failed parse */
-    size_t fault_offset;       /* byte offset of the first byte that cannot be right */
-    bool has_halves;           /* an escape is half of a surrogate pair: sl_json_mend looks for its other half */
+    /* For the current parse: the limit of sl_json_parse_short; for others the document's limit. */
+    uint32_t room, fold_depth;
+    struct sl_budget *budget; /* the caller sets it after init; NULL: none. Used up: SL_E_NOMEM */
+    enum sl_json_fault fault; /* after a failed parse */
+    size_t fault_offset;      /* byte offset of the first byte that cannot be right */
+    bool has_halves;          /* an escape is half of a surrogate pair: sl_json_mend looks for its other half */
 };
 
-/* NULL limits: the defaults. The document owns a growing tape, reused by the next parse, freed by done. */
+/* NULL limits: the defaults. The document owns a growing tape, which the next parse reuses and done frees. */
 void sl_json_init(struct sl_json *doc, const struct sl_json_limits *limits);
 void sl_json_done(struct sl_json *doc);
-/* Gives a tape of more than SL_JSON_TAPE_KEPT tokens back; the document is empty then. */
+/* Frees a tape of more than SL_JSON_TAPE_KEPT tokens; the document is empty then. */
 void sl_json_trim(struct sl_json *doc);
 /* 0; SL_E_INVAL, SL_E_LIMIT (depth, tokens) or SL_E_NOMEM with fault and fault_offset set. A UTF-8 BOM is refused:
  * callers that accept one skip it. Lone surrogate escapes (\ud800) are accepted as the grammar does; sl_json_text makes
  * U+FFFD of them. */
 SL_MUST int sl_json_parse(struct sl_json *doc, struct sl_str text);
-/* The same with another record_depth than the limits have: 0 records all. */
+/* The same with a record_depth other than that of the limits; 0 records all. */
 SL_MUST int sl_json_parse_at(struct sl_json *doc, struct sl_str text, uint32_t record_depth);
-/* Records all as long as that takes no more than `room` tokens. From there on, containers deeper than fold_depth (at
- * least 1) are folded, and so is the one of that depth in which the tape was full: its children go from the tape. */
+/* Records everything as long as that needs at most `room` tokens. After that, containers deeper than fold_depth (at
+ * least 1) are folded; so is the one of that depth in which the tape got full: its children are removed from the
+ * tape. */
 SL_MUST int sl_json_parse_short(struct sl_json *doc, struct sl_str text, uint32_t fold_depth, uint32_t room);
 /* "expected ',' or '}' at offset 17", for people. */
 const char *sl_json_fault_text(enum sl_json_fault fault);
@@ -124,7 +126,7 @@ SL_INLINE bool sl_json_is(struct sl_json_val v, enum sl_json_kind kind)
     return v.doc && sl_json_tok(v)->kind == kind;
 }
 bool sl_json_is_bool(struct sl_json_val v);
-/* Absent or null: what most APIs take as "not given". */
+/* Absent or null, which most APIs take as "not given". */
 bool sl_json_is_nothing(struct sl_json_val v);
 /* The value's exact bytes in the text, quotes included for strings. p == NULL: the value is absent. */
 struct sl_str sl_json_raw(struct sl_json_val v);
@@ -154,7 +156,7 @@ bool sl_json_next(struct sl_json_iter *it);
 /* Members or elements. */
 uint32_t sl_json_count(struct sl_json_val container);
 
-/* Does this string (a key or a value) decode to exactly `text`? Allocates nothing. Most are told apart by length. */
+/* True: this string (a key or a value) decodes to exactly `text`. Allocates nothing; most strings differ in length. */
 bool sl_json_str_same(struct sl_json_val v, struct sl_str text);
 SL_INLINE bool sl_json_str_eq(struct sl_json_val v, struct sl_str text)
 {
@@ -165,28 +167,28 @@ SL_INLINE bool sl_json_str_eq(struct sl_json_val v, struct sl_str text)
 /* The decoded text of a string: the slice itself when nothing is escaped, else a copy on the arena. Lone surrogates
  * become U+FFFD. SL_E_TYPE when not a string, SL_E_NOMEM. */
 SL_MUST int sl_json_text(struct sl_json_val v, struct sl_arena *arena, struct sl_str *ret);
-/* The same for a value that is a string, into `out`, which has room for the raw bytes (decoding never makes it longer).
- * Returns the bytes written. */
+/* The same for a value that is a string, into `out`, which must have room for the raw bytes (decoding never makes it
+ * longer). Returns how many bytes it wrote. */
 size_t sl_json_decode(struct sl_json_val v, char *out);
 
-/* Escaped halves of surrogate pairs without their other half become \ufffd, in a copy on the arena; a text without any
- * stays as it is. For JSON that goes to readers who refuse them. */
+/* Replaces escaped halves of surrogate pairs without their other half by \ufffd, in a copy on the arena; other texts
+ * stay unchanged. For JSON readers that refuse such halves. */
 SL_MUST int sl_json_mend(struct sl_str *io_text, struct sl_arena *arena);
 
-/* A text that is not JSON because of NaN, Infinity or -Infinity, which several languages' encoders write: a copy with
- * null in their place, on the arena. p == NULL: no memory. */
+/* For a text that is no JSON because of NaN, Infinity or -Infinity, which encoders of several languages write: a copy
+ * with null in their place, on the arena. p == NULL: no memory. */
 struct sl_str sl_json_constants_null(struct sl_str text, struct sl_arena *arena);
-/* Whether the text may hold one of them. */
+/* True: the text may have one of them. */
 bool sl_json_has_constants(struct sl_str text);
 
-/* Typed getters with bounds. SL_E_TYPE / SL_E_RANGE / SL_E_INVAL (a fraction where an integer is wanted). Integers may
- * be spelt 2, 2.0 or 2e0 when `lax`. */
+/* Typed getters with bounds. SL_E_TYPE / SL_E_RANGE / SL_E_INVAL (a fraction where an integer is needed). Integers may
+ * be written 2, 2.0 or 2e0 if `lax`. */
 SL_MUST int sl_json_int(struct sl_json_val v, bool lax, int64_t *ret);
 SL_MUST int sl_json_double(struct sl_json_val v, double *ret);
 SL_MUST int sl_json_bool(struct sl_json_val v, bool *ret);
 
-/* The path of a value from the root, "messages[2].role", for messages: found by a walk, so only for errors. Names with
- * unusual characters are written in brackets and quotes. */
+/* The path of a value from the root, "messages[2].role", for messages. It is found by a walk, so use it only for
+ * errors. Names with unusual characters are in brackets and quotes. */
 void sl_json_path(struct sl_json_val v, char *out, size_t cap);
 
 #endif

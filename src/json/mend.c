@@ -25,7 +25,7 @@ static int unit_at(struct sl_str s, size_t i)
     return unit;
 }
 
-/* The offset of the next half of a pair without its other half, or s.n. */
+/* The offset of the next half of a pair that has no other half, or s.n. */
 static size_t lone_find(struct sl_str s, size_t from)
 {
     const char *p;
@@ -64,7 +64,7 @@ int sl_json_mend(struct sl_str *io_text, struct sl_arena *arena)
     return 0;
 }
 
-/* Bytes of the constant at `i`, outside a string; 0: none stands there. */
+/* The length of the constant at `i`, outside a string; 0: there is none. */
 static size_t constant_at(struct sl_str s, size_t i)
 {
     static const struct sl_str words[] = { SL_STR_INIT("NaN"), SL_STR_INIT("Infinity"), SL_STR_INIT("-Infinity") };
@@ -83,7 +83,7 @@ bool sl_json_has_constants(struct sl_str text)
 
 struct sl_str sl_json_constants_null(struct sl_str text, struct sl_arena *arena)
 {
-    char *p = sl_arena_bytes(arena, text.n + text.n / 3 + 1); /* "NaN" grows by a third */
+    char *p = sl_arena_bytes(arena, text.n + text.n / 3 + 1); /* "NaN" gets a third longer */
     size_t n = 0;
     bool is_inside = false;
     for (size_t i = 0; p && i < text.n; i++) {

@@ -33,13 +33,13 @@ void sl_json_scan_done(struct sl_json_scan *scan)
     }
 }
 
-/* Of what stands before the object: white space, or a byte of the byte order mark. */
+/* True: a byte that may stand before the object: white space, or of the byte order mark. */
 static bool is_before(char c)
 {
     return sl_char_is_blank(c) || c == '\xef' || c == '\xbb' || c == '\xbf';
 }
 
-/* What the bytes up to `p` have of the value is kept, if it is asked for. */
+/* Keeps the bytes of the value up to `p`, if the caller asked for them. */
 static void value_keep(struct sl_json_scan *scan, const char *p)
 {
     if (scan->at >= 0 && scan->wants[scan->at].keep_bytes) {
@@ -57,8 +57,8 @@ static void value_end(struct sl_json_scan *scan, const char *p)
     scan->state = ST_KEY_WAIT;
 }
 
-/* Something stands in the list, object or text whose inside begins at `p`. Of a value that is not kept that is all
- * that is asked: the rest of it is like any other. */
+/* The list, object or text whose inside begins at `p` is not empty. For a value that is not kept that is all: the rest
+ * is skipped. */
 static void inside_note(struct sl_json_scan *scan, const char *p, const char *end)
 {
     struct sl_json_scan_member *member = &scan->members[scan->at];
@@ -72,13 +72,13 @@ static void inside_note(struct sl_json_scan *scan, const char *p, const char *en
     }
 }
 
-/* Inside a string: up to the quote or the escape, in one go. */
+/* Inside a string: skips to the quote or the escape at once. */
 static const char *string_skip(const char *p, const char *end)
 {
     bool unused = false;
     const char *stop = sl_simd_string_stop(p, end, &unused);
     while (stop < end && *stop != '"' && *stop != '\\') {
-        stop = sl_simd_string_stop(stop + 1, end, &unused); /* a raw control character is somebody else's fault */
+        stop = sl_simd_string_stop(stop + 1, end, &unused); /* a raw control character is not our business */
     }
     return stop;
 }
@@ -103,7 +103,7 @@ static void name_add(struct sl_json_scan *scan, const char *p, size_t n)
     scan->n_name = (uint8_t)(is_short ? scan->n_name + n : SL_JSON_SCAN_NAME_MAX + 1);
 }
 
-/* In a name, nearly always all of it at once. Escapes never match: the names are plain ASCII. */
+/* In a name: nearly always all of it is there. Escapes never match, because the wanted names are plain ASCII. */
 static const char *key_push(struct sl_json_scan *scan, const char *p, const char *end)
 {
     if (scan->state & ST_ESCAPE) {
@@ -129,7 +129,7 @@ static const char *key_push(struct sl_json_scan *scan, const char *p, const char
     return stop + 1;
 }
 
-/* Inside a string: behind its end, or as far as there are bytes. */
+/* Inside a string: returns the place behind its end, or the end of the bytes. */
 static const char *string_push(struct sl_json_scan *scan, const char *p, const char *end, enum state inside)
 {
     p += (scan->state & ST_ESCAPE) != 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Push scanner: notes a few top-level members of a JSON object that flows past, resumable at every byte, and keeps
- * nothing but the raw values that it was asked to keep. It does not validate: what it watches belongs to somebody else
- * and travels on untouched whatever it is. Malformed text only means that less is found. Used to see usage and errors
- * in a reply that is passed through. */
+/* Push scanner: notes a few top-level members of a JSON object that passes. It can stop and go on at every byte, and
+ * keeps only the raw values that it was asked to keep. It does not validate: the text belongs to others and passes
+ * unchanged whatever it is; in malformed text it finds less. It is used to see usage and errors in a reply that
+ * passes. */
 #ifndef SL_JSON_SCAN_H
 #define SL_JSON_SCAN_H
 
@@ -14,11 +14,11 @@
 /* A member to look for. */
 struct sl_json_scan_want {
     struct sl_str name; /* at most SL_JSON_SCAN_NAME_MAX bytes, unescaped ASCII */
-    size_t keep_bytes;  /* its raw value is kept up to this length; 0: only how it begins */
-    char begins;        /* with what its value begins, else it is not looked at; '\0': with anything */
+    size_t keep_bytes;  /* its raw value is kept up to this length; 0: only its first byte */
+    char begins;        /* the first byte that its value must have, else it is ignored; '\0': any */
 };
 
-/* What was seen of it; of a repeated one, the last. */
+/* What was seen of a member; of a repeated one, the last. */
 struct sl_json_scan_member {
     struct sl_buf value; /* raw bytes, quotes included */
     char first;          /* of its value; '\0': the member was not seen */
@@ -28,17 +28,17 @@ struct sl_json_scan_member {
 
 struct sl_json_scan {
     struct sl_json_scan_member members[SL_JSON_SCAN_MEMBERS_MAX]; /* in the order of the wants */
-    char first; /* of the text, white space and a byte order mark left out; '\0': nothing yet */
+    char first; /* of the text, without white space and a byte order mark; '\0': nothing yet */
     /* private */
     const struct sl_json_scan_want *wants;
     uint8_t n_wants;
     uint8_t state;
-    uint8_t n_name; /* bytes of `name`; more than SL_JSON_SCAN_NAME_MAX: nobody wants a member of that name */
+    uint8_t n_name; /* bytes of `name`; more than SL_JSON_SCAN_NAME_MAX: no wanted name is so long */
     int8_t at;      /* the member whose value is being read, or -1 */
     bool is_closed; /* the object's closing brace was seen */
     uint32_t depth;
-    const char *value_from;           /* where in the bytes that are being pushed the value at `at` begins or goes on */
-    char name[SL_JSON_SCAN_NAME_MAX]; /* what earlier bytes had of a name */
+    const char *value_from;           /* in the bytes that are pushed: where the value of `at` begins or goes on */
+    char name[SL_JSON_SCAN_NAME_MAX]; /* the part of a name in earlier bytes */
 };
 
 /* `wants` must live as long as the scan; at most SL_JSON_SCAN_MEMBERS_MAX. */
@@ -46,9 +46,9 @@ void sl_json_scan_init(struct sl_json_scan *scan, const struct sl_json_scan_want
 void sl_json_scan_done(struct sl_json_scan *scan);
 /* Long strings outside the wanted members are skipped 16 bytes at a time. */
 void sl_json_scan_push(struct sl_json_scan *scan, struct sl_str bytes);
-/* An object began and its end was not seen. */
+/* True: an object began, and its end was not seen. */
 bool sl_json_scan_is_cut(const struct sl_json_scan *scan);
-/* The complete value of wants[i] seen so far; false: none, or it was longer than what is kept. */
+/* The complete value of wants[i] so far; false: there is none, or it was longer than what is kept. */
 bool sl_json_scan_value(const struct sl_json_scan *scan, size_t i, struct sl_str *ret);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON's bytes 16 at a time: where a run of plain string bytes ends, where a word begins, where two letters stand. */
+/* Looks at JSON's bytes 16 at a time: where a run of plain string bytes ends, where a word begins, where two letters
+ * stand. */
 #ifndef SL_JSON_SIMD_H
 #define SL_JSON_SIMD_H
 
@@ -18,8 +19,9 @@ SL_INLINE __m128i sl_simd_load(const char *p)
     return _mm_loadu_si128((const __m128i *)(const void *)p);
 }
 
-/* The top bit of each of the 16 bytes: does it stop a string; `ascii`: or is it not ASCII? With its second bit turned,
- * the quote stands right above the control characters. Signed, what is not ASCII is negative and so below them. */
+/* Sets the top bit of each of the 16 bytes that stops a string; `ascii`: or that is not ASCII. With its second bit
+ * flipped, the quote comes right after the control characters. As signed numbers, bytes beyond ASCII are negative and
+ * so come before them. */
 SL_INLINE __m128i sl_simd_stops(__m128i v, bool ascii)
 {
     __m128i low = _mm_subs_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8(0x21));
@@ -60,8 +62,8 @@ SL_INLINE const char *sl_simd_near_stop(const char *p, const char *end)
 #endif
 
 /* The first byte of [p, end) that is '"', '\\' or below 0x20, or `end`. *io_high becomes true when a byte before it is
- * not ASCII; io_high NULL (a constant in each use): stops at the first byte that is not ASCII, too. Most strings are
- * short: long ones are gone over in blocks behind the first 16 bytes. */
+ * not ASCII; with io_high NULL (a constant at each use) it also stops at the first byte that is not ASCII. Most strings
+ * are short; after the first 16 bytes, long ones are scanned in blocks. */
 SL_INLINE const char *sl_simd_string_stop(const char *p, const char *end, bool *io_high)
 {
 #if defined(__SSE2__)
@@ -94,7 +96,7 @@ SL_INLINE const char *sl_simd_string_stop(const char *p, const char *end, bool *
         uint64_t q = w ^ (ones * '"'), b = w ^ (ones * '\\');
         uint64_t stop = ((q - ones) & ~q) | ((b - ones) & ~b) | ((w - ones * 0x20) & ~w) | (io_high ? 0 : w);
         if (stop & highs) {
-            break; /* maybe: the bytes decide */
+            break; /* perhaps: check the single bytes */
         }
         if (io_high) {
             *io_high |= (w & highs) != 0;
@@ -114,7 +116,7 @@ SL_INLINE const char *sl_simd_string_stop(const char *p, const char *end, bool *
     return p;
 }
 
-/* The first quote of [p, end) that one of the four letters follows, or `end`. */
+/* The first quote of [p, end) behind which one of the four letters stands, or `end`. */
 SL_INLINE const char *sl_simd_word_find(const char *p, const char *end, const char letters[4])
 {
 #if defined(__SSE2__)
@@ -141,7 +143,7 @@ SL_INLINE const char *sl_simd_word_find(const char *p, const char *end, const ch
 }
 
 #if defined(__SSE2__)
-/* Where of 16 places the letter stands, and behind it the other. */
+/* Which of 16 places has the one letter, and behind it the other. */
 SL_INLINE __m128i sl_simd_pair(const char *p, char a, char b)
 {
     return _mm_and_si128(_mm_cmpeq_epi8(sl_simd_load(p), _mm_set1_epi8(a)),

@@ -118,7 +118,7 @@ void sl_jw_i64(struct sl_jw *w, int64_t v)
     sl_buf_add_i64(w->out, v);
 }
 
-/* Spelt as Python's repr does: the fewest digits that read back the same, ".0" behind a whole number, an exponent
+/* Written as Python's repr does: the fewest digits that read back the same, ".0" behind a whole number, an exponent
  * outside 1e-4 … 1e16. */
 void sl_jw_double(struct sl_jw *w, double v)
 {
@@ -218,7 +218,7 @@ static void escape_byte(struct sl_buf *out, char c)
     }
 }
 
-/* A run without quotes, backslashes and control characters: as it is, invalid UTF-8 replaced. */
+/* Adds a run without quotes, backslashes and control characters unchanged, but invalid UTF-8 replaced. */
 static void run_add(struct sl_buf *out, const char *p, const char *end, bool has_high)
 {
     struct sl_str run = sl_str_make(p, (size_t)(end - p));
@@ -238,7 +238,7 @@ static void run_add(struct sl_buf *out, const char *p, const char *end, bool has
             sl_buf_add_lit(out, "\xef\xbf\xbd");
             p++;
             while (p < end && ((unsigned char)*p & 0xc0) == 0x80) {
-                p++; /* one mark for one broken sequence */
+                p++; /* one replacement for one broken sequence */
             }
         }
     }
@@ -247,7 +247,7 @@ static void run_add(struct sl_buf *out, const char *p, const char *end, bool has
 void sl_json_escape(struct sl_buf *out, struct sl_str text)
 {
     if (text.n == 0) {
-        return; /* there may be no pointer to add to */
+        return; /* the pointer may be NULL */
     }
     const char *p = text.p, *end = text.p + text.n;
     while (p < end) {

@@ -20,8 +20,8 @@ struct sl_jw {
 };
 
 void sl_jw_init(struct sl_jw *w, struct sl_buf *out);
-/* Goes on inside containers that the buffer's end has open and that are empty, or end with a comma: what closes them,
- * outermost first. */
+/* Continues inside open containers at the buffer's end, which are empty or end with a comma. `closers`: the brackets
+ * that close them, outermost first. */
 void sl_jw_inside(struct sl_jw *w, struct sl_buf *out, struct sl_str closers);
 void sl_jw_object(struct sl_jw *w);
 void sl_jw_array(struct sl_jw *w);
@@ -51,7 +51,7 @@ void sl_json_compact(struct sl_buf *out, struct sl_str json);
 /* Only the escaping: appends `text` as the inside of a JSON string (no quotes). */
 void sl_json_escape(struct sl_buf *out, struct sl_str text);
 
-/* JSON without line breaks, which would end the line of an event. No memory: SL_STR_NONE. */
+/* JSON without line breaks, because a line break would end the line of an event. SL_STR_NONE: no memory. */
 struct sl_arena;
 struct sl_str sl_json_flat(struct sl_str raw, struct sl_arena *arena);
 

@@ -88,7 +88,7 @@ int sl_dir_regular_or_refuse(const char *path, bool may_link, struct sl_err *err
 {
     struct stat st;
     if ((may_link ? stat(path, &st) : lstat(path, &st)) < 0 || S_ISREG(st.st_mode)) {
-        return 0; /* who opens it reports that it is missing */
+        return 0; /* the code that opens it reports that it is missing */
     }
     const char *what = S_ISLNK(st.st_mode)    ? "a symbolic link"
                        : S_ISFIFO(st.st_mode) ? "a named pipe"
@@ -136,7 +136,7 @@ int sl_dir_lock(const char *dir, int *ret_fd, struct sl_err *err)
     }
     int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
     if (!is_readonly) {
-        /* The lock holds without the number; a full disk must not keep the gateway from serving. */
+        /* The lock works without the process id; a full disk must not keep the gateway from serving. */
         SL_IGNORE(ftruncate(fd, 0) < 0 || pwrite(fd, text, (size_t)n, 0) != n);
     }
     *ret_fd = fd;
@@ -175,7 +175,7 @@ static int key_read(const char *path, struct sl_seal *ret, struct sl_err *err)
     return r < 0 ? sl_fail(err, SL_E_INVAL, "%s: %s", path, cause.text) : 0;
 }
 
-/* 0 or errno. */
+/* Returns 0 or errno. */
 static int dir_sync(const char *dir)
 {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -187,14 +187,14 @@ static int dir_sync(const char *dir)
     return why;
 }
 
-/* 0 or errno; a disk that takes only a part is full. */
+/* Returns 0 or errno; a disk that takes only a part is full. */
 static int file_write(int fd, const char *text, size_t n)
 {
     ssize_t done = write(fd, text, n);
     return done < 0 ? errno : (size_t)done < n ? ENOSPC : fsync(fd) < 0 ? errno : 0;
 }
 
-/* Under another name first: a crash leaves a whole key or none. */
+/* Writes under another name first, so that a crash leaves a whole key or none. */
 static int key_make(const char *dir, const char *path, struct sl_seal *ret, struct sl_err *err)
 {
     char text[SL_SEAL_KEY_BYTES * 2 + 2], temp[4300];
@@ -244,7 +244,7 @@ const char *sl_dir_key_variable(void)
     return key_is_of_env() ? KEY_ENV : NULL;
 }
 
-/* Of a file of the directory. */
+/* For a file of the data directory. */
 static int file_key(const char *dir, const char *name, bool may_make, struct sl_seal *ret, struct sl_err *err)
 {
     char path[4200];

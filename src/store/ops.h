@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a kind of store does. Each function keeps what store.h (or tool.h) promises of the public one of its name. */
+/* The operations of a kind of store. Each function keeps the promises of the public function of its name in store.h (or
+ * tool.h). */
 #ifndef SL_STORE_OPS_H
 #define SL_STORE_OPS_H
 
@@ -10,11 +11,11 @@
 struct sl_seal;
 struct sl_store_report;
 
-/* Each kind's own struct begins with it. */
+/* Each kind's own struct begins with this. */
 struct sl_store {
     const struct sl_store_ops *ops;
-    atomic_bool was_read;   /* set by the kind behind a whole load, never cleared */
-    atomic_bool is_failing; /* told to the operator once; the kind's thread writes it */
+    atomic_bool was_read;   /* the kind sets it after a complete load; it is never cleared */
+    atomic_bool is_failing; /* the operator was told once; only the kind's thread writes it */
 };
 
 struct sl_store_ops {
@@ -26,13 +27,13 @@ struct sl_store_ops {
     int (*submit)(struct sl_store *store, struct sl_store_job *job);
     void (*seal)(struct sl_store *store, struct sl_seal *ret);
 
-    /* Within on_tick. */
+    /* Call this within on_tick. */
     int (*counter_put)(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err);
     int (*counters_expire)(struct sl_store *store, uint64_t now_usec, struct sl_err *err);
     int (*answer_put)(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err);
     int (*answers_expire)(struct sl_store *store, uint64_t now_usec, size_t max, struct sl_err *err);
     int (*key_used)(struct sl_store *store, uint64_t id, uint64_t sec, struct sl_err *err);
-    /* Before the start. */
+    /* Call this before the start. */
     int (*counters_load)(struct sl_store *store, uint64_t now_usec,
                          void (*on_counter)(void *arg, const struct sl_store_counter *counter), void *arg,
                          struct sl_err *err);
@@ -41,13 +42,13 @@ struct sl_store_ops {
                         void (*on_answer)(void *arg, const struct sl_store_answer *answer), void *arg,
                         struct sl_err *err);
 
-    /* On a directory, with a daemon or without. */
+    /* These work on a directory, whether a daemon runs or not. */
     int (*check)(const char *dir, struct sl_store_report *ret, struct sl_err *err);
     int (*backup)(const char *dir, const char *file, struct sl_err *err);
     int (*rotate)(const char *dir, uint64_t *ret_routes, struct sl_err *err);
 };
 
-/* kinds.c: the kinds that are built in, NULL behind the last. */
+/* In kinds.c: the built-in kinds, and NULL at the end. */
 extern const struct sl_store_ops *const sl_store_kinds[];
 
 #endif

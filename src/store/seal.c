@@ -118,7 +118,7 @@ int sl_seal_open(const struct sl_seal *seal, struct sl_str name, struct sl_str s
         return SL_E_KEY;
     }
     size_t n_plain = sealed.n - SL_SEAL_OVERHEAD, before = out->len;
-    /* One byte more: an empty text has a place too. */
+    /* One byte more, so that an empty text has a place too. */
     if (sl_buf_reserve(out, n_plain + 1) < 0) {
         return SL_E_NOMEM;
     }

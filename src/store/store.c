@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The public functions: each finds its kind and lets it do the work. */
+/* The public functions: each calls the function of its kind of store. */
 #include "store/store.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `sluice db` does on a data directory, whether or not a daemon runs on it. */
+/* The operations of `sluice db` on a data directory, whether a daemon runs on it or not. */
 #ifndef SL_STORE_TOOL_H
 #define SL_STORE_TOOL_H
 
@@ -10,14 +10,14 @@ struct sl_store_report {
     int schema;
 };
 
-/* Structure, schema, and that the secret key opens every route, and that every row is what was written.
- * SL_E_DAMAGED, SL_E_KEY or SL_E_IO with what is wrong. */
+/* Checks the structure, the schema, that the secret key decrypts every route, and that every row is what was written.
+ * SL_E_DAMAGED, SL_E_KEY or SL_E_IO with the reason. */
 SL_MUST int sl_store_check(const char *dir, struct sl_store_report *ret, struct sl_err *err);
-/* A whole copy as of one moment, while the daemon writes or not. `file` must not exist. Without the secret key: keep
- * that elsewhere. */
+/* Makes a whole copy as of one moment, even while the daemon writes. `file` must not exist. The copy has no secret key:
+ * keep that elsewhere. */
 SL_MUST int sl_store_backup(const char *dir, const char *file, struct sl_err *err);
 
-/* Another secret key, while no daemon runs on the directory: SL_E_BUSY when one does. */
+/* Changes the secret key while no daemon runs on the directory: SL_E_BUSY when one does. */
 SL_MUST int sl_store_rotate(const char *dir, uint64_t *ret_routes, struct sl_err *err);
 
 #endif

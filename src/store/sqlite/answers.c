@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose answers can be asked for again behind a restart: their ids, and nothing of what they say. */
+/* Which upstream has which response, so that it can be found after a restart: only ids, no content. */
 #include "store/sqlite/priv.h"
 
 int sl_sqlite_answer_put(struct sl_store *store, const struct sl_store_answer *answer, struct sl_err *err)

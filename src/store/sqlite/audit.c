@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who changed what: a row in the transaction of each change. */
+/* The audit: a row in the transaction of each change. */
 #include <stdio.h>
 
 #include "store/sqlite/priv.h"
@@ -7,7 +7,7 @@
 static void bind_text_or_null(sqlite3_stmt *stmt, int at, struct sl_str text, char note[64])
 {
     if (!text.p) {
-        return; /* unbound is NULL */
+        return; /* a parameter that is not bound is NULL */
     }
     if (text.n > SL_AUDIT_TEXT_MAX) {
         snprintf(note, 64, "{\"too_long\":%zu}", text.n);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What long windows have counted, so that a restart does not give everyone a new month. */
+/* The counts of long windows, so that a restart does not give everyone a new month. */
 #include "store/sqlite/priv.h"
 
 int sl_sqlite_counter_put(struct sl_store *store, const struct sl_store_counter *counter, struct sl_err *err)

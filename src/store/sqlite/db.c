@@ -6,12 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Pages of SQLite's own cache, in KiB: rows are read once at the start and seldom later. */
+/* SQLite's own page cache, in KiB: rows are read once at the start and seldom later. */
 #define CACHE_KIB "2048"
 /* Another process (db check, db backup) may hold the file for a moment. */
 #define BUSY_MSEC 5000
 
-/* From the last SQLite error: SL_E_EXISTS for a constraint, SL_E_NOMEM, else SL_E_IO with SQLite's words. */
+/* Sets the error from SQLite's last one: SL_E_EXISTS for a constraint, SL_E_NOMEM, else SL_E_IO with SQLite's words. */
 static int db_fail(struct sl_db *db, struct sl_err *err)
 {
     int code = db->handle ? sqlite3_extended_errcode(db->handle) : SQLITE_NOMEM;
@@ -112,7 +112,7 @@ bool sl_db_column_is_number(sqlite3_stmt *stmt, int at)
     return sqlite3_column_type(stmt, at) == SQLITE_INTEGER && sqlite3_column_int64(stmt, at) > 0;
 }
 
-/* One number. */
+/* Reads one number. */
 static int value_get(struct sl_db *db, const char *sql, int64_t *ret, struct sl_err *err)
 {
     sqlite3_stmt *stmt;
@@ -166,14 +166,14 @@ static int migrate(struct sl_db *db, int64_t version, struct sl_err *err)
         r = r < 0 ? r : script(db, sl_db_migrations[v], err);
         r = r < 0 ? r : script(db, set, err);
         if (r < 0) {
-            SL_IGNORE(script(db, "ROLLBACK", NULL) < 0); /* the first failure is the one to tell */
+            SL_IGNORE(script(db, "ROLLBACK", NULL) < 0); /* the first failure is the one to report */
             return r;
         }
     }
     return 0;
 }
 
-/* SQLite only says that it cannot open or write: mostly it is the folder, where it has to make files beside its own. */
+/* SQLite only says that it cannot open or write. Mostly the reason is the folder, where it has to make more files. */
 static void folder_blame(const struct sl_db *db, const char *path, struct sl_err *io_cause)
 {
     char folder[4300];
@@ -227,7 +227,7 @@ static bool is_there(const char *path, const char *end, off_t least)
     return stat(name, &st) == 0 && st.st_size >= least;
 }
 
-/* "file:…?immutable=1": without SQLite's other files, which nobody writes there. With them "file:…?mode=ro". */
+/* "file:…?immutable=1": without SQLite's other files, because nobody writes there. With them "file:…?mode=ro". */
 static void uri_make(const char *path, const char *query, char *out, size_t cap)
 {
     size_t n = (size_t)snprintf(out, cap, "file:");

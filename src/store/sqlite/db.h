@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection to the database and what the jobs of the store see of it. Belongs to the thread that runs the jobs. */
+/* One connection to the database, for the store's jobs. It belongs to the thread that runs the jobs. */
 #ifndef SL_STORE_SQLITE_DB_H
 #define SL_STORE_SQLITE_DB_H
 
@@ -10,10 +10,10 @@
 
 #define SL_DIR_DB "sluice.db"
 
-/* "SLUC": tells our file from somebody else's. */
+/* "SLUC": marks a file as ours. */
 #define SL_DB_APPLICATION_ID 0x534c5543
 
-/* Distinct statements in the source; each is prepared once. */
+/* The most different statements in the source; each is prepared once. */
 #define SL_DB_STMTS_MAX 48
 
 struct sl_store_route;
@@ -21,7 +21,7 @@ struct sl_store_route;
 struct sl_db {
     sqlite3 *handle; /* NULL: not open */
     struct {
-        const char *sql; /* a literal: known by its address */
+        const char *sql; /* a literal: found by its address */
         sqlite3_stmt *stmt;
     } stmts[SL_DB_STMTS_MAX];
     uint32_t n_stmts;
@@ -31,36 +31,37 @@ struct sl_db {
     int fault;       /* SQLite's code of the last failure that was not a constraint */
 };
 
-/* Opens (and makes) the file, checks whose it is, applies the migrations that are missing, reads the change number.
- * WAL, synchronous=FULL; checkpoints are the caller's. */
+/* Opens (or makes) the file, checks that it is ours, applies missing migrations, and reads the change number. WAL,
+ * synchronous=FULL; the caller does checkpoints. */
 SL_MUST int sl_db_open(struct sl_db *db, const char *path, struct sl_err *err);
-/* Only to read what is there, on a disk or in a directory that cannot be written. SL_E_IO where a log is left that
- * would have to be written back first; `may_share`: another process may have it open, its log is read as well. */
+/* Opens only for reading, on a disk or in a directory that cannot be written. SL_E_IO when a log is left that would
+ * have to be written back first. `may_share`: another process may have the file open, so its log is read as well. */
 SL_MUST int sl_db_open_readonly(struct sl_db *db, const char *path, bool may_share, struct sl_err *err);
 void sl_db_close(struct sl_db *db);
 
-/* The statement for a literal, reset, nothing bound; NULL with `err` set. Borrowed until the next call for the same. */
+/* The statement for a literal, reset and without bound values; NULL with `err` set. Borrowed until the next call for
+ * the same literal. */
 sqlite3_stmt *sl_db_stmt(struct sl_db *db, const char *sql, struct sl_err *err);
-/* Steps a statement that gives no rows and resets it. */
+/* Runs a statement that returns no rows, and resets it. */
 SL_MUST int sl_db_run(struct sl_db *db, sqlite3_stmt *stmt, struct sl_err *err);
-/* 1: a row; 0: no more (reset); <0: failed (reset). */
+/* 1: there is a row; 0: no more (reset); <0: failed (reset). */
 SL_MUST int sl_db_row(struct sl_db *db, sqlite3_stmt *stmt, struct sl_err *err);
-/* A statement without parameters or rows. */
+/* Runs a statement without parameters or rows. */
 SL_MUST int sl_db_exec(struct sl_db *db, const char *sql, struct sl_err *err);
 
-/* Was the last failure of the kind after which the file had better be opened anew? */
+/* True: after the last failure the file should be opened again. */
 bool sl_db_is_broken(const struct sl_db *db);
 
-/* The number of the next change; the transaction writes it with its commit. */
+/* The number of the next change; the transaction stores it at its commit. */
 uint64_t sl_db_next_change(struct sl_db *db);
 
 void sl_db_bind_str(sqlite3_stmt *stmt, int at, struct sl_str text);
 void sl_db_bind_blob(sqlite3_stmt *stmt, int at, struct sl_str bytes);
-/* Borrowed until the statement moves on. p == NULL for NULL. */
+/* Borrowed until the statement's next step. p == NULL for NULL. */
 struct sl_str sl_db_column_str(sqlite3_stmt *stmt, int at);
-/* Is it a text in UTF-8? */
+/* True: it is a text in UTF-8. */
 bool sl_db_column_is_text(sqlite3_stmt *stmt, int at);
-/* Is it a number from 1 on? */
+/* True: it is a number from 1 on. */
 bool sl_db_column_is_number(sqlite3_stmt *stmt, int at);
 
 /* migrate.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The numbered migrations. A released one never changes; a change of the schema is a new one at the end. Each runs in a
- * transaction of its own that also sets user_version. */
+ * transaction of its own, which also sets user_version. */
 #include "base/attr.h"
 #include "store/sqlite/db.h"
 
@@ -18,7 +18,7 @@ const char *const sl_db_migrations[] = {
     " updated_usec INTEGER NOT NULL,"
     " spec TEXT NOT NULL,"
     " sealed BLOB NOT NULL);"
-    /* Also for routes of the file: known by name only. */
+    /* Also for routes of the file, which are only known by name. */
     "CREATE TABLE limits ("
     " route TEXT PRIMARY KEY,"
     " version INTEGER NOT NULL,"
@@ -33,7 +33,7 @@ const char *const sl_db_migrations[] = {
     " used INTEGER NOT NULL,"
     " PRIMARY KEY (route, incarnation, key, principal, period_usec)) WITHOUT ROWID;",
     /* 2 */
-    /* hash: SHA-256 of the key's text, which stands nowhere. routes: a JSON list, NULL for all. */
+    /* hash: SHA-256 of the key's text, which is stored nowhere. routes: a JSON list, NULL for all. */
     "CREATE TABLE keys ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " version INTEGER NOT NULL,"
@@ -56,7 +56,7 @@ const char *const sl_db_migrations[] = {
     " before TEXT,"
     " after TEXT);",
     /* 3 */
-    /* Whose answers can be asked for again. */
+    /* Which upstream has which response. */
     "CREATE TABLE answers ("
     " n INTEGER PRIMARY KEY AUTOINCREMENT,"
     " id TEXT NOT NULL UNIQUE,"
@@ -65,7 +65,7 @@ const char *const sl_db_migrations[] = {
     " end_usec INTEGER NOT NULL);"
     "CREATE INDEX answers_end ON answers (end_usec);",
     /* 4 */
-    /* Which of a route's targets has it; '': the route had one. */
+    /* The route's target that has it; '': the route had only one. */
     "ALTER TABLE answers ADD COLUMN target TEXT NOT NULL DEFAULT '';",
     /* 5 */
     /* Two upstreams may give the same id. */

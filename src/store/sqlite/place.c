@@ -71,7 +71,7 @@ int sl_place_prepare(struct sl_place *place, const char *path, struct sl_err *er
                            from, strerror(errno));
         }
         snprintf(from, sizeof(from), "%s-shm", path);
-        SL_IGNORE(unlink(from) < 0); /* an index of that log: without it, it is made anew */
+        SL_IGNORE(unlink(from) < 0); /* an index of that log; without it, SQLite makes a new one */
     }
     sl_log(SL_LOG_WARNING, "store", "%s was replaced while it was in use: all of it is read anew", path);
     place->db = place->log = (struct sl_place_file){ 0 };

@@ -13,8 +13,8 @@
 
 /* --- which key holds --- */
 
-/* 1: it opens something of what is encrypted, or nothing is; 0: it opens nothing; <0. One row may be damaged; all of
- * them are the key's fault. */
+/* Returns 1 if the key decrypts something, or nothing is encrypted; 0 if it decrypts nothing; <0. A single row may be
+ * damaged; when all fail, the key is wrong. */
 static int key_opens(struct sl_db *db, const struct sl_seal *seal, bool *ret_is_empty, struct sl_err *err)
 {
     sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT name, sealed FROM routes ORDER BY id", err);
@@ -50,7 +50,7 @@ static int names_read(struct sl_db *db, char *out, size_t cap, struct sl_err *er
     return r;
 }
 
-/* The key of a rotation that was cut off behind its commit. 1: it holds. */
+/* Tries the key of a rotation that was interrupted after its commit. 1: it is the right one. */
 static int next_try(const char *dir, struct sl_db *db, bool may_change, struct sl_seal *ret, struct sl_err *err)
 {
     struct sl_err cause = { 0 };
@@ -88,7 +88,7 @@ int sl_store_key_find(const char *dir, struct sl_db *db, bool may_change, struct
         sl_dir_next_drop(dir);
     }
     if (opens < 0 || opens == 1 || found == 0 || names[0] == '\0') {
-        return SL_MIN(opens, 0); /* a key that opens nothing is told with all the names: by the load */
+        return SL_MIN(opens, 0); /* a key that decrypts nothing is reported by the load, with all names */
     }
     return sl_fail(err, SL_E_KEY,
                    "%s, but the credentials of these routes are encrypted under it: %s. Put the file back, or set "
@@ -109,7 +109,7 @@ static int row_write(struct sl_db *db, int64_t id, const struct sl_buf *sealed, 
     return sl_db_run(db, stmt, err);
 }
 
-/* The row that the statement stands on, under the next key. */
+/* Encrypts the statement's current row with the next key. */
 static int row_rotate(struct sl_db *db, sqlite3_stmt *stmt, const struct sl_seal *next, struct sl_err *err)
 {
     struct sl_buf sealed = SL_BUF_INIT(SL_SEALED_MAX);
@@ -174,7 +174,7 @@ int sl_sqlite_rotate_run(struct sl_db *db, struct sl_store_job *base, struct sl_
     }
     if (r == 0) {
         store->next = next;
-        db->seal = &store->next; /* also for what follows in this transaction */
+        db->seal = &store->next; /* also for later steps in this transaction */
     }
     sl_seal_done(&next);
     return r;

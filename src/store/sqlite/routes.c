@@ -5,9 +5,9 @@
 #include "store/dir.h"
 #include "store/sqlite/priv.h"
 
-/* A route as the audit tells it, before it is cut. */
+/* The longest text of a route for the audit, before it is cut. */
 #define DESCRIBED_MAX (4u << 20)
-/* Names told of rows that the key does not open. */
+/* How many names of routes are listed that the key does not decrypt. */
 #define LOST_NAMES 10
 
 static struct sl_store_route_job *job_of(struct sl_store_job *job)
@@ -27,7 +27,7 @@ int sl_sealed_read(const struct sl_seal *seal, struct sl_str name, struct sl_str
 
 #define COLUMNS "id, version, created_usec, updated_usec, name, spec, sealed"
 
-/* What a row must be before anything is made of it. NULL: it is. */
+/* Checks a row before it is used. NULL: it is fine. */
 static const char *row_fault(sqlite3_stmt *stmt)
 {
     return !sl_db_column_is_text(stmt, 4)     ? "its name is no text"
@@ -37,7 +37,8 @@ static const char *row_fault(sqlite3_stmt *stmt)
                                               : NULL;
 }
 
-/* Borrowed from the statement; the configuration goes to `config`. SL_E_DAMAGED, SL_E_KEY: it is not as written. */
+/* Borrows from the statement; the configuration goes to `config`. SL_E_DAMAGED, SL_E_KEY: it is not what was
+ * written. */
 static int row_read(struct sl_db *db, sqlite3_stmt *stmt, struct sl_store_route *ret, struct sl_secret *config,
                     struct sl_err *err)
 {
@@ -62,7 +63,7 @@ static int row_read(struct sl_db *db, sqlite3_stmt *stmt, struct sl_store_route 
     return 0;
 }
 
-/* Finds by name. 1, 0 or <0; on 1 `ret` borrows from *ret_stmt, which the caller resets. */
+/* Finds by name. Returns 1, 0 or <0; on 1 `ret` borrows from *ret_stmt, which the caller resets. */
 static int row_find(struct sl_db *db, struct sl_str name, struct sl_store_route *ret, struct sl_secret *config,
                     sqlite3_stmt **ret_stmt, struct sl_err *err)
 {
@@ -83,7 +84,7 @@ static int row_find(struct sl_db *db, struct sl_str name, struct sl_store_route 
     return r;
 }
 
-/* What was known about the name before: a route that comes later starts afresh. */
+/* Deletes what is stored about the name, so that a later route of that name starts without it. */
 static int leftovers_delete(struct sl_db *db, struct sl_str name, struct sl_err *err)
 {
     static const char *const sqls[] = { "DELETE FROM limits WHERE route = ?", "DELETE FROM counters WHERE route = ?" };
@@ -168,7 +169,7 @@ static int audit(struct sl_db *db, const struct sl_store_route_job *job, const c
     return sl_audit_add(db, &row, err);
 }
 
-/* `before` "": there was none. */
+/* `before` "": there was nothing. */
 static int audit_put(struct sl_db *db, const struct sl_store_route_job *job, struct sl_str before, struct sl_err *err)
 {
     struct sl_buf after = SL_BUF_INIT(DESCRIBED_MAX);
@@ -278,7 +279,7 @@ static int replace(struct sl_db *db, struct sl_store_route_job *job, struct sl_e
     return r;
 }
 
-/* Is the row the version that the caller has seen? */
+/* Checks that the row has the version that the caller knows. */
 static int version_check(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
     sqlite3_stmt *stmt = sl_db_stmt(db, "SELECT version FROM routes WHERE name = ?", err);
@@ -292,7 +293,7 @@ static int version_check(struct sl_db *db, struct sl_store_route_job *job, struc
     return r < 0 ? r : is_stale ? sl_fail(err, SL_E_STALE, "the route was changed in the meantime") : 0;
 }
 
-/* What is about to go, for the audit. A row that the key does not open can be deleted too. */
+/* Describes a row for the audit before it is deleted. A row that the key does not decrypt can be deleted too. */
 static int old_describe(struct sl_db *db, struct sl_str name, struct sl_buf *out, struct sl_err *err)
 {
     struct sl_store_route old;
@@ -363,7 +364,7 @@ static int route_exists(struct sl_db *db, struct sl_str name, struct sl_err *err
     return r;
 }
 
-/* The row that is about to change, for the audit. */
+/* Describes the row for the audit before it changes. */
 static int set_limits(struct sl_db *db, struct sl_store_route_job *job, struct sl_err *err)
 {
     int r = job->is_file_route ? 1 : route_exists(db, job->route.name, err);
@@ -422,7 +423,7 @@ struct routes_load {
     sl_on_event_fn on_event;
     void *arg;
     struct sl_bad_rows *bad;
-    char lost[400]; /* names of routes that the key does not open */
+    char lost[400]; /* names of routes that the key does not decrypt */
     unsigned n_lost, n_opened;
 };
 
@@ -456,7 +457,7 @@ static int load_route(struct sl_db *db, sqlite3_stmt *stmt, struct routes_load *
     return r;
 }
 
-/* Which key does not fit which file: one of the two was put back, or moved, without the other. */
+/* Says which key does not fit which file: one of the two was restored or moved without the other. */
 static int key_fail(const struct sl_db *db, const struct routes_load *load, struct sl_err *err)
 {
     const char *path = sqlite3_db_filename(db->handle, "main");
@@ -472,7 +473,7 @@ int sl_store_load_rows(struct sl_db *db, sl_on_event_fn on_event, void *arg, str
                        struct sl_err *err)
 {
     struct routes_load load = { .on_event = on_event, .arg = arg, .bad = bad };
-    /* Limits first: a route is then told with what holds for it. */
+    /* Limits come first, so that each route is reported together with its limits. */
     int r = load_limits(db, on_event, arg, bad, err);
     r = r < 0 ? r : sl_store_load_keys(db, on_event, arg, bad, err);
     sqlite3_stmt *stmt = r < 0 ? NULL : sl_db_stmt(db, "SELECT " COLUMNS " FROM routes ORDER BY id", err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The thread that owns the file, and its queue:
  *
- *   submit ──> queue ──> BEGIN ─ savepoint a job ─ COMMIT (one sync) ──> change events ──> answers */
+ *   submit ──> queue ──> BEGIN ─ a savepoint for each job ─ COMMIT (one sync) ──> change events ──> answers */
 #include "store/sqlite/sqlite.h"
 
 #include <errno.h>
@@ -18,39 +18,39 @@
 #include "store/dir.h"
 #include "store/sqlite/priv.h"
 
-/* Jobs of one transaction: what waits longer waits for the next sync anyway. */
+/* The most jobs of one transaction: more jobs would wait for the next sync anyway. */
 #define BATCH_MAX 512
-/* The WAL is written back beyond this many pages (4 KiB each) … */
+/* Above this many pages (4 KiB each) the WAL is written back … */
 #define WAL_PAGES 1000
-/* … and by force beyond this many: somebody's long read keeps the ordinary way from resetting it. */
+/* … and above this many by force, because a long read keeps the ordinary way from resetting it. */
 #define WAL_PAGES_FORCE 16000
-/* How long a transaction is held open for writers that were there the last time: they have just been answered and are
- * about to ask again. Without it two halves of a crowd take turns and each sync serves one half. */
+/* How long a transaction is held open for the writers of the last one: they have just been answered and are about to
+ * ask again. Without this, two halves of a crowd take turns, and each sync serves only one half. */
 #define GATHER_USEC 300
 #define TICK_USEC   (SL_USEC_PER_SEC / 2)
 #define RETRY_USEC  SL_USEC_PER_SEC
 
 /* --- opening --- */
 
-/* A place that has no database yet. */
+/* True: the path has no database yet. */
 static bool is_missing(const char *path)
 {
     struct stat st;
     return stat(path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
-/* Private from its first moment; SQLite's other files get the mode of this one. */
+/* Makes the file private from the start; SQLite's other files get the same mode. */
 static void file_make(const char *dir, const char *path)
 {
     char key[4300];
     bool is_new = is_missing(path);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return; /* SQLite says why */
+        return; /* SQLite reports why */
     }
     close(fd);
     snprintf(key, sizeof(key), "%s/" SL_DIR_KEY, dir);
-    bool had_one = !is_missing(key); /* a first start makes the key behind the database */
+    bool had_one = !is_missing(key); /* a first start makes the key after the database */
     if (is_new) {
         sl_log(had_one ? SL_LOG_WARNING : SL_LOG_INFO, "store", "a new, empty database was made: %s%s", path,
                had_one ? "; there is a secret key, so there was another one before: if it is missing, restore a backup"
@@ -58,8 +58,8 @@ static void file_make(const char *dir, const char *path)
     }
 }
 
-/* Directory, lock, database, key. SL_E_BUSY, SL_E_KEY and SL_E_INVAL are for a person to mend; the rest may mend
- * itself. */
+/* Opens directory, lock, database and key. A person must repair SL_E_BUSY, SL_E_KEY and SL_E_INVAL; other errors may
+ * pass by themselves. */
 static int files_open(struct sl_sqlite *store, struct sl_err *err)
 {
     int r = 0;
@@ -79,7 +79,8 @@ static int files_open(struct sl_sqlite *store, struct sl_err *err)
         r = 0;
     }
     if (r == 0) {
-        /* Also when opened anew: of a rotation whose commit failed the file tells only now what became of it. */
+        /* This also runs when the file is opened again: after a rotation whose commit failed, only the file shows
+         * whether it happened. */
         struct sl_seal seal = { 0 };
         r = sl_store_key_find(store->dir, &store->db, !store->is_readonly, &seal, err);
         if (r == 0) {
@@ -141,7 +142,7 @@ static int sqlite_open(const struct sl_store_conf *conf, struct sl_store **ret, 
             store->broken = cause;
             store->base.is_failing = true;
             store->retry_usec = sl_clock_usec() + RETRY_USEC;
-            /* Not there, and cannot be written: nothing is stored that could be asked for. */
+            /* The file does not exist and cannot be written, so nothing is stored. */
             store->base.was_read = is_missing(store->path);
             r = r == SL_E_BUSY || r == SL_E_KEY || r == SL_E_INVAL ? r : 0;
         }
@@ -196,7 +197,7 @@ static bool db_ready(struct sl_sqlite *store)
         store->retry_usec = now + RETRY_USEC;
         return true;
     }
-    /* What the failure left in the log may have become part of the file: all is told anew. */
+    /* What the failure left in the log may now be part of the file, so everything is reported again. */
     r = r < 0 ? r : rows_load(store, &err);
     if (r < 0) {
         store->broken = err;
@@ -242,7 +243,7 @@ static int job_run(struct sl_db *db, struct sl_store_job *job)
     return runs[job->kind](db, job, &job->err);
 }
 
-/* One job in its savepoint. SL_E_IO: the transaction is lost. */
+/* Runs one job in its savepoint. SL_E_IO: the transaction is lost. */
 static int job_write(struct sl_db *db, struct sl_store_job *job)
 {
     uint64_t change = db->change;
@@ -275,7 +276,7 @@ static int change_write(struct sl_db *db, struct sl_err *err)
     return sl_db_run(db, stmt, err);
 }
 
-/* What was written is where it will be looked for. Else the file is opened anew. */
+/* Checks that the data was written to the file at the path. Else the file is opened again. */
 static int place_check(struct sl_sqlite *store, struct sl_err *err)
 {
     int r = sl_place_check(&store->place, store->path, err);
@@ -289,7 +290,7 @@ static int place_check(struct sl_sqlite *store, struct sl_err *err)
     return r;
 }
 
-/* All writes of the batch in one transaction. <0: none of them is in the file. */
+/* Runs all writes of the batch in one transaction. <0: none of them is in the file. */
 static int batch_write(struct sl_sqlite *store, struct sl_store_job *jobs, struct sl_err *err)
 {
     struct sl_db *db = &store->db;
@@ -309,7 +310,7 @@ static int batch_write(struct sl_sqlite *store, struct sl_store_job *jobs, struc
     if (r < 0) {
         db->change = change;
         if (db->handle && !sqlite3_get_autocommit(db->handle)) {
-            SL_IGNORE(sl_db_exec(db, "ROLLBACK", NULL) < 0); /* the first failure is the one to tell */
+            SL_IGNORE(sl_db_exec(db, "ROLLBACK", NULL) < 0); /* the first failure is the one to report */
         }
     }
     sl_store_rotate_settle(store, r == 0);
@@ -375,12 +376,12 @@ static void batch_run(struct sl_sqlite *store, struct sl_store_job *jobs)
     }
     while (jobs) {
         struct sl_store_job *job = jobs;
-        jobs = job->next; /* the job is the asker's again once it is told */
+        jobs = job->next; /* after on_done the job belongs to the asker */
         job->on_done(job);
     }
 }
 
-/* Between batches, so that no writer waits for it longer than for another's sync. */
+/* Runs between batches, so that no writer waits longer for it than for a sync. */
 static void wal_trim(struct sl_sqlite *store)
 {
     struct sl_db *db = &store->db;
@@ -388,7 +389,7 @@ static void wal_trim(struct sl_sqlite *store)
     if (!db->handle) {
         return;
     }
-    /* A failure shows again with the next commit. */
+    /* A failure shows again at the next commit. */
     SL_IGNORE(sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &done) != SQLITE_OK);
     if (pages > WAL_PAGES_FORCE) {
         SL_IGNORE(sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL) != SQLITE_OK);
@@ -420,7 +421,8 @@ static void tick(struct sl_sqlite *store, bool is_last)
     int r = sl_db_exec(db, "BEGIN IMMEDIATE", &err);
     r = r < 0 ? r : store->cbs.on_tick(store->cbs.tick_arg, &store->base, store->was_tick_lost, &err);
     if (r == 0 && store->base.is_failing) {
-        /* A transaction that writes nothing works on a full disk, too, and SQLite does not write what is the same. */
+        /* A transaction that writes nothing works on a full disk, too, and SQLite does not write a page that did not
+         * change. */
         db->change++;
         r = change_write(db, &err);
     }
@@ -445,7 +447,8 @@ static void wait_until(struct sl_sqlite *store, uint64_t usec)
     pthread_cond_timedwait(&store->wake, &store->lock, &at);
 }
 
-/* Waits for work and takes it. NULL with *ret_is_over: closing, and nothing is left; without: a tick is due. */
+/* Waits for jobs and takes them. NULL with *ret_is_over: closing, and no job is left; NULL without it: a tick is
+ * due. */
 static struct sl_store_job *batch_take(struct sl_sqlite *store, bool *ret_is_over)
 {
     pthread_mutex_lock(&store->lock);
@@ -502,7 +505,7 @@ static void *thread_main(void *arg)
         }
     }
     if (store->db.handle) {
-        /* A clean end leaves one file; a failure leaves the WAL, which is as good. */
+        /* After a clean end there is only one file; after a failure the WAL stays, which is as good. */
         SL_IGNORE(sqlite3_wal_checkpoint_v2(store->db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) !=
                   SQLITE_OK);
     }
@@ -514,7 +517,7 @@ static int sqlite_load(struct sl_store *base, struct sl_err *err)
 {
     struct sl_sqlite *store = sl_sqlite_of(base);
     int r = rows_load(store, err);
-    if (r < 0 && r != SL_E_KEY) { /* the thread opens it again, and reads it then */
+    if (r < 0 && r != SL_E_KEY) { /* the thread opens it again, and loads then */
         store->broken = *err;
         store->base.is_failing = true;
         store->retry_usec = sl_clock_usec() + RETRY_USEC;

@@ -12,10 +12,10 @@
 #include "store/dir.h"
 #include "store/sqlite/priv.h"
 
-/* Damaged rows that `db check` names. */
+/* How many damaged rows `db check` names. */
 #define DAMAGE_NAMES 5
 
-/* A look and a copy write nothing: where the place cannot be written, reading is enough. */
+/* Checking and copying write nothing, so opening for reading is enough where the place cannot be written. */
 static int db_open(const char *dir, struct sl_db *db, struct sl_err *err)
 {
     char path[4200];
@@ -70,7 +70,7 @@ static void on_bad(void *arg, const char *what, struct sl_str name, const char *
     }
 }
 
-/* Rows of the audit whose texts are not what was written. */
+/* Finds audit rows whose texts are not what was written. */
 static int audit_check(struct sl_db *db, struct sl_bad_rows *bad, struct sl_err *err)
 {
     sqlite3_stmt *stmt = sl_db_stmt(db,
@@ -135,7 +135,7 @@ int sl_sqlite_backup(const char *dir, const char *file, struct sl_err *err)
     int code = sqlite3_open_v2(file, &to, SQLITE_OPEN_READWRITE, NULL);
     sqlite3_backup *backup = code == SQLITE_OK ? sqlite3_backup_init(to, "main", db.handle, "main") : NULL;
     if (backup) {
-        /* All at once under one read transaction: a writer neither waits for it nor makes it begin again. */
+        /* All pages at once in one read transaction: a writer does not wait for it, nor make it start again. */
         code = sqlite3_backup_step(backup, -1);
         int end = sqlite3_backup_finish(backup);
         code = code == SQLITE_DONE ? end : code;
