@@ -18,10 +18,10 @@ void sl_addr_set(struct sl_addr *addr, bool is_ipv6, const unsigned char *ip, ui
     }
     addr->is_ipv6 = is_ipv6;
     memcpy(addr->ip, ip, is_ipv6 ? 16 : 4);
-    SL_IGNORE(!inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, ip, addr->text, sizeof(addr->text))); /* it fits */
+    SL_IGNORE(!inet_ntop(is_ipv6 ? AF_INET6 : AF_INET, ip, addr->text, sizeof(addr->text))); /* it always fits */
 }
 
-/* "192.0.2.1", "192.0.2.1:443", "[2001:db8::1]:443", each with a mark of the sentence behind it. */
+/* True: the word is "192.0.2.1", "192.0.2.1:443" or "[2001:db8::1]:443", perhaps with a punctuation mark behind it. */
 static bool word_is_addr(struct sl_str word)
 {
     struct sl_ip ip;
@@ -39,7 +39,7 @@ static bool word_is_addr(struct sl_str word)
 struct sl_str sl_addr_hide(struct sl_str text, struct sl_arena *arena)
 {
     struct sl_str rest = text, word, out = SL_STR("");
-    size_t from = 0; /* of what is copied as it stands */
+    size_t from = 0; /* where the text begins that is copied unchanged */
     while (sl_str_next(&rest, ' ', &word)) {
         if (!word_is_addr(word)) {
             continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is at the other end of a connection. */
+/* The address of a connection's peer. */
 #ifndef SL_NET_ADDR_H
 #define SL_NET_ADDR_H
 
@@ -20,7 +20,7 @@ struct sl_addr {
 /* `ip` in network order, 4 or 16 bytes; an IPv4 address inside IPv6 (::ffff:0:0/96) becomes IPv4. */
 void sl_addr_set(struct sl_addr *addr, bool is_ipv6, const unsigned char *ip, uint16_t port);
 
-/* A dial's text without the addresses in it: "connection refused by its address". p == NULL: no memory. */
+/* The text of a dial without its addresses: "connection refused by its address". p == NULL: no memory. */
 struct sl_str sl_addr_hide(struct sl_str text, struct sl_arena *arena);
 
 #endif

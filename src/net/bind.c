@@ -63,7 +63,7 @@ static bool machine_has_ipv6(void)
     return fd >= 0;
 }
 
-/* `host` as written before the port; false: not an address. */
+/* `host` as written before the port; false: it is no address. */
 static bool bind_set_host(struct sl_bind_addr *addr, struct sl_str host, uint16_t port)
 {
     char text[INET6_ADDRSTRLEN + 2] = "";
@@ -138,7 +138,7 @@ static int bind_fail(const struct sl_bind_addr *addr, int error, struct sl_err *
                    strerror(error), hint);
 }
 
-/* A bound socket, or the error is told. */
+/* Returns a bound socket, or sets the error. */
 static int bind_open(const struct sl_bind_addr *addr, bool is_shared, int *ret_fd, struct sl_err *err)
 {
     int fd = socket(addr->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -181,7 +181,7 @@ static int bind_probe_unix(const struct sl_bind_addr *addr, struct sl_err *err)
     int r = connect(fd, (const struct sockaddr *)&addr->addr, addr->len);
     int error = errno;
     close(fd);
-    if (r < 0 && error == ECONNREFUSED) { /* EAGAIN: a daemon listens there, and its queue is full */
+    if (r < 0 && error == ECONNREFUSED) { /* with EAGAIN a daemon listens there, and its queue is full */
         return unlink(un->sun_path) == 0 || errno == ENOENT ? 0 : bind_fail(addr, errno, err);
     }
     return bind_fail(addr, EADDRINUSE, err);
@@ -197,7 +197,7 @@ int sl_bind_probe(struct sl_bind_addr *io_addr, struct sl_err *err)
     if (r < 0) {
         return r;
     }
-    /* The port is at the same place in both families' addresses. */
+    /* The port is at the same place in the addresses of both families. */
     struct sockaddr_in *in = (struct sockaddr_in *)&io_addr->addr;
     if (in->sin_port == 0) {
         struct sockaddr_storage got;
@@ -234,6 +234,7 @@ int sl_bind_listen(const struct sl_bind_addr *addr, int *ret_fd, struct sl_err *
 void sl_bind_unlink(const struct sl_bind_addr *addr)
 {
     if (addr->is_unix) {
-        SL_IGNORE(unlink(((const struct sockaddr_un *)&addr->addr)->sun_path)); /* the next start removes it */
+        /* If it stays, the next start removes it. */
+        SL_IGNORE(unlink(((const struct sockaddr_un *)&addr->addr)->sun_path));
     }
 }

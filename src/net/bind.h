@@ -8,11 +8,11 @@
 #include "base/err.h"
 #include "base/str.h"
 
-/* Connections that wait to be accepted, at most. */
+/* The most connections that wait to be accepted. */
 #define SL_BACKLOG 4096
 
-/* "127.0.0.1:5000", "[::1]:5000", "localhost:5000", "*:5000", "unix:/path". Port 0 is allowed (tests): sl_bind_probe
- * tells the one it got. */
+/* "127.0.0.1:5000", "[::1]:5000", "localhost:5000", "*:5000", "unix:/path". Port 0 is allowed (for tests):
+ * sl_bind_probe replaces it by the real one. */
 struct sl_bind_addr {
     struct sockaddr_storage addr;
     socklen_t len;
@@ -20,14 +20,14 @@ struct sl_bind_addr {
     char text[128]; /* as written, for messages */
 };
 SL_MUST int sl_bind_parse(struct sl_str text, struct sl_bind_addr *ret, struct sl_err *err);
-/* Binds once without SO_REUSEPORT and lets go: a port in use (also by another daemon that has SO_REUSEPORT) is an error
- * that names it. Port 0 is replaced by a free one. A unix socket's stale file (nobody answers) is removed; a live one
- * is an error. */
+/* Binds once without SO_REUSEPORT and closes again: so a port in use (also by another daemon that has SO_REUSEPORT) is
+ * an error that names it. Port 0 is replaced by a free one. A stale file of a unix socket (nobody answers) is removed;
+ * a live one is an error. */
 SL_MUST int sl_bind_probe(struct sl_bind_addr *io_addr, struct sl_err *err);
 /* A listening, non-blocking, close-on-exec socket. For unix sockets the workers share one descriptor: dup it. */
 SL_MUST int sl_bind_listen(const struct sl_bind_addr *addr, int *ret_fd, struct sl_err *err);
 
-/* Can only this machine reach it: a unix socket, 127.0.0.0/8, ::1. */
+/* True: only this machine can reach it: a unix socket, 127.0.0.0/8, ::1. */
 bool sl_bind_is_local(const struct sl_bind_addr *addr);
 /* Removes a unix socket's file, after the last close. */
 void sl_bind_unlink(const struct sl_bind_addr *addr);

@@ -5,7 +5,7 @@
 
 #include "base/num.h"
 
-#define V4_PREFIX 96 /* bits before an IPv4 address in the long form */
+#define V4_PREFIX 96 /* bits in front of an IPv4 address in the long form */
 
 static void ip_from_v4(const unsigned char v4[4], struct sl_ip *ret)
 {
@@ -84,8 +84,8 @@ bool sl_cidrs_have(const struct sl_cidrs *cidrs, const struct sl_ip *ip)
     return false;
 }
 
-/* IANA's special-purpose registries (RFC 6890 and its updates), multicast and reserved space; and the addresses at
- * which clouds answer for their own machines without looking private. */
+/* IANA's special-purpose registries (RFC 6890 and its updates), multicast and reserved space; and public-looking
+ * addresses at which clouds serve their own machines. */
 static const struct {
     unsigned char b[4];
     uint8_t bits;
@@ -108,7 +108,7 @@ static const struct {
     { { 240, 0, 0, 0 }, 4 },      /* reserved, broadcast */
 };
 
-/* Within global unicast (2000::/3): what is no public address all the same. */
+/* Networks within global unicast (2000::/3) that are not public. */
 static const struct sl_cidr special_v6[] = {
     { { { 0x20, 0x01 } }, 23 },             /* 2001::/23 protocol assignments, Teredo */
     { { { 0x20, 0x01, 0x0d, 0xb8 } }, 32 }, /* documentation */
@@ -142,7 +142,7 @@ bool sl_ip_is_special(const struct sl_ip *ip)
         return v4_is_special(ip->b + 2);
     }
     if (!sl_cidr_has(&global, ip)) {
-        return true; /* local, reserved, multicast, or a way to spell an IPv4 address that a router may know */
+        return true; /* local, reserved, multicast, or a form of an IPv4 address that a router may know */
     }
     for (size_t i = 0; i < SL_ARRAY_LEN(special_v6); i++) {
         if (sl_cidr_has(&special_v6[i], ip)) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Networks (RFC 4632), and which addresses lie inside a machine's own surroundings. Addresses are compared in one form:
+/* Networks (RFC 4632), and which addresses belong to a machine's own surroundings. Addresses are compared in one form:
  * 16 bytes, IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). Pure. */
 #ifndef SL_NET_CIDR_H
 #define SL_NET_CIDR_H
@@ -16,7 +16,7 @@ struct sl_ip {
 
 struct sl_cidr {
     struct sl_ip ip;
-    uint8_t bits; /* 0 to 128, of the long form */
+    uint8_t bits; /* 0 to 128, in the long form */
 };
 
 struct sl_cidrs {
@@ -28,16 +28,17 @@ struct sl_cidrs {
 SL_MUST int sl_cidr_parse(struct sl_str text, struct sl_cidr *ret);
 /* SL_E_INVAL for anything but AF_INET and AF_INET6. */
 SL_MUST int sl_ip_of(const struct sockaddr *addr, struct sl_ip *ret);
-/* An address literal; only the usual spellings. */
+/* Parses an address literal; only the usual spellings. */
 SL_MUST int sl_ip_parse(struct sl_str text, struct sl_ip *ret);
 bool sl_cidr_has(const struct sl_cidr *cidr, const struct sl_ip *ip);
 bool sl_cidrs_have(const struct sl_cidrs *cidrs, const struct sl_ip *ip);
-/* Not a public unicast address: loopback, private, link-local, shared, multicast, reserved, documentation, cloud
- * metadata. Of IPv6 only global unicast (2000::/3) is public, and what spells a public IPv4 address as the mapped form,
- * 6to4 or NAT64 do. */
+/* True: not a public unicast address: loopback, private, link-local, shared, multicast, reserved, documentation, cloud
+ * metadata. In IPv6 only global unicast (2000::/3) is public, and forms of a public IPv4 address: mapped, 6to4,
+ * NAT64. */
 bool sl_ip_is_special(const struct sl_ip *ip);
 
-/* For routes that callers make: only public addresses, and what the operator allows. NULL stands for no restriction. */
+/* For routes that callers make: only public addresses, and those that the operator allows. NULL stands for no
+ * restriction. */
 struct sl_guard {
     struct sl_cidrs allow;
 };

@@ -18,7 +18,7 @@
 
 #include "net/resolve.h"
 
-/* Beside the system's errors: the guard's. */
+/* The guard's error, beside those of the system. */
 #define EGUARD (-1)
 
 #define ADDR_TEXT_MAX (INET6_ADDRSTRLEN + 8)
@@ -26,9 +26,9 @@
 struct
 try {
     uv_poll_t poll;
-    struct sl_dial *dial; /* NULL: cut off, closing */
+    struct sl_dial *dial; /* NULL: cut off from the dial, closing */
     int fd;
-    unsigned index; /* of its address */
+    unsigned index; /* index of its address */
 };
 
 struct sl_dial {
@@ -38,19 +38,19 @@ struct sl_dial {
     sl_dial_fn on_done;
     void *arg;
     uint16_t port;
-    bool is_resolving; /* the resolver knows `wait` */
-    bool is_gone;      /* ended; freed when the resolver's answer came */
+    bool is_resolving; /* the resolver has a pointer to `wait` */
+    bool is_gone;      /* ended; it is freed when the resolver's answer has come */
     struct sl_timer deadline;
-    struct sl_timer step; /* the next try, the end of patience, or a failure found at the start */
-    const char *why;      /* that failure, of resolving */
+    struct sl_timer step; /* for the next try, the end of patience, or a failure that was found at the start */
+    const char *why;      /* the reason of that failure */
     struct try *tries[SL_RESOLVE_ADDRS_MAX];
     unsigned n_tries, n_running;
-    unsigned rank;   /* how telling `text` is */
-    bool is_guarded; /* it says that the guard refuses the address */
-    bool is_spent;   /* it says that this process can open no more */
+    unsigned rank;   /* how much `text` explains */
+    bool is_guarded; /* `text` says that the guard refuses the address */
+    bool is_spent;   /* `text` says that this process can open no more */
     char text[512];
     char host[SL_RESOLVE_HOST_MAX + 1];
-    struct sl_resolve_wait wait; /* the addresses, too */
+    struct sl_resolve_wait wait; /* has the addresses, too */
 };
 
 /* --- tries --- */
@@ -60,7 +60,7 @@ static void on_uv_closed(uv_handle_t *handle)
     free(SL_CONTAINER_OF(handle, struct try, poll));
 }
 
-/* Cuts it off from the dial; the descriptor stays open. */
+/* Cuts a try off from the dial; the descriptor stays open. */
 static void try_end(struct try *try)
 {
     try->dial->tries[try->index] = NULL;
@@ -73,16 +73,16 @@ static void addr_text(const union sl_sockaddr *addr, uint16_t port, char out[ADD
 {
     char ip[INET6_ADDRSTRLEN] = "?";
     if (addr->any.sa_family == AF_INET6) {
-        SL_IGNORE(!inet_ntop(AF_INET6, &addr->v6.sin6_addr, ip, sizeof(ip))); /* it fits */
+        SL_IGNORE(!inet_ntop(AF_INET6, &addr->v6.sin6_addr, ip, sizeof(ip))); /* it always fits */
         snprintf(out, ADDR_TEXT_MAX, "[%s]:%u", ip, port);
     } else {
-        SL_IGNORE(!inet_ntop(AF_INET, &addr->v4.sin_addr, ip, sizeof(ip))); /* it fits */
+        SL_IGNORE(!inet_ntop(AF_INET, &addr->v4.sin_addr, ip, sizeof(ip))); /* it always fits */
         snprintf(out, ADDR_TEXT_MAX, "%s:%u", ip, port);
     }
 }
 
-/* Remembers why an address failed, when that tells more than what is known: a machine without IPv6 fails those
- * addresses at once, which is not why the others do not answer. */
+/* Notes why an address failed, if that explains more than what is noted. A machine without IPv6 fails those addresses
+ * at once, and that is not the reason why the others do not answer. */
 static void dial_note(struct sl_dial *dial, unsigned index, int error)
 {
     bool is_local = error == ENETUNREACH || error == EHOSTUNREACH || error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
@@ -111,7 +111,7 @@ static void dial_note(struct sl_dial *dial, unsigned index, int error)
 
 /* --- the end --- */
 
-/* Everything is let go; the memory, too, unless the resolver's answer is on its way. */
+/* Releases everything; the memory too, unless the resolver's answer is on its way. */
 static void dial_free(struct sl_dial *dial)
 {
     for (unsigned i = 0; i < SL_ARRAY_LEN(dial->tries); i++) {
@@ -164,7 +164,7 @@ static enum sl_dial_result dial_failed(const struct sl_dial *dial)
 
 static void on_uv_poll(uv_poll_t *poll, int status, int events);
 
-/* 0 or errno. */
+/* Returns 0 or errno. */
 static int try_start(struct sl_dial *dial, unsigned index)
 {
     union sl_sockaddr addr = dial->wait.addrs.addrs[index];
@@ -182,7 +182,7 @@ static int try_start(struct sl_dial *dial, unsigned index)
     if (fd < 0) {
         return errno;
     }
-    /* One that connects at once is writable at once. */
+    /* A socket that connects at once is writable at once. */
     if (connect(fd, &addr.any, is_v6 ? sizeof(addr.v6) : sizeof(addr.v4)) < 0 && errno != EINPROGRESS) {
         int error = errno;
         close(fd);
@@ -285,7 +285,7 @@ static void on_step(struct sl_timer *timer)
 {
     struct sl_dial *dial = SL_CONTAINER_OF(timer, struct sl_dial, step);
     if (dial->is_resolving) {
-        /* Patience is over; unless the new answer is on its way already, the old one does. */
+        /* Patience is over: the old answer is used, unless the new one is on its way already. */
         if (!sl_resolve_cancel(&dial->wait)) {
             return;
         }
@@ -313,7 +313,7 @@ static bool addr_parse(const char *host, struct sl_addrs *ret)
     return true;
 }
 
-/* What may be called back at once is put off to the step timer. */
+/* A callback that could come at once is delayed to the step timer. */
 static void dial_begin(struct sl_dial *dial, struct sl_str host)
 {
     uint64_t now = sl_loop_now(dial->loop);

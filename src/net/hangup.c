@@ -37,7 +37,7 @@ struct sl_hangup *sl_hangup_new(uv_loop_t *loop, int fd, void (*fn)(void *arg), 
         free(hangup);
         return NULL;
     }
-    SL_IGNORE(uv_poll_start(&hangup->poll, UV_DISCONNECT, on_uv_poll)); /* cannot fail on an initialised handle */
+    SL_IGNORE(uv_poll_start(&hangup->poll, UV_DISCONNECT, on_uv_poll)); /* this cannot fail on an initialised handle */
     return hangup;
 }
 
@@ -50,6 +50,6 @@ void sl_hangup_free(struct sl_hangup *hangup)
 {
     if (hangup) {
         uv_close((uv_handle_t *)&hangup->poll, on_uv_closed);
-        close(hangup->fd); /* now, so that the peer sees the stream's own end when that is closed */
+        close(hangup->fd); /* close it now, so that the peer sees an end when the stream's own descriptor is closed */
     }
 }

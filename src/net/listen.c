@@ -10,12 +10,12 @@
 #include "base/log.h"
 #include "base/num.h"
 
-/* Connections taken a turn, so that a flood of new ones does not starve those that are being served. */
+/* How many connections are accepted in a turn, so that many new ones do not starve those that are being served. */
 #define ACCEPTS_A_TURN 64
-/* At the close: what a listen queue can hold at most (SL_BACKLOG), and those that came meanwhile. */
+/* At the close: the most that a listen queue can hold (SL_BACKLOG), and connections that came meanwhile. */
 #define ACCEPTS_AT_CLOSE 8192
 #define PAUSE_USEC       100000
-/* How often it is logged while it lasts. */
+/* How often a lasting problem is logged. */
 #define TOLD_AGAIN_USEC (60 * SL_USEC_PER_SEC)
 #define CLOSE_USEC      50000
 
@@ -47,15 +47,15 @@ static void listener_refuse(struct sl_listener *listener, int fd)
 {
     if (listener->on_refuse) {
         listener->on_refuse(listener, fd);
-        /* What the peer has sent would turn the close into a reset, and that would take our words with it. */
+        /* Unread bytes of the peer would turn the close into a reset, and that would remove our answer. */
         char sink[4096];
         shutdown(fd, SHUT_WR);
-        SL_IGNORE(recv(fd, sink, sizeof(sink), MSG_DONTWAIT)); /* nothing there: nothing to drop */
+        SL_IGNORE(recv(fd, sink, sizeof(sink), MSG_DONTWAIT)); /* there may be nothing to drop */
     }
     close(fd);
 }
 
-/* False: no more for now. */
+/* False: no further connection for now. */
 static bool listener_accept(struct sl_listener *listener)
 {
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -71,7 +71,7 @@ static bool listener_accept(struct sl_listener *listener)
                 listener_pause(listener, errno);
             }
             return false;
-        default: /* that one connection is gone already, accept(2) */
+        default: /* only this connection is gone, see accept(2) */
             return true;
         }
     }
@@ -86,7 +86,7 @@ static bool listener_accept(struct sl_listener *listener)
 
 static void on_uv_poll(uv_poll_t *poll, int status, int events)
 {
-    (void)status; /* an error on the socket shows in accept */
+    (void)status; /* accept reports an error on the socket */
     (void)events;
     struct sl_listener *listener = poll->data;
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
@@ -183,7 +183,7 @@ uint64_t sl_raise_nofile(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-        return 1024; /* POSIX systems' usual least */
+        return 1024; /* the usual minimum of POSIX systems */
     }
     rlim_t now = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;

@@ -11,27 +11,26 @@ struct sl_listener {
     struct sl_loop *loop;
     int fd;
     bool is_unix;
-    bool is_inherited; /* set by the owner: others may listen on the same socket, now or after us */
+    bool is_inherited; /* the owner sets this: others may listen on the same socket, now or later */
     bool is_paused, is_closing;
     uint64_t told_usec; /* when it was last logged that nothing can be accepted; 0: never */
     struct sl_timer retry;
-    /* A connection waits; the owner makes room for it and calls sl_listener_accept, or does not (over the limit): then
-     * the listener drops it after `on_refuse` had the chance to write a few bytes to the raw descriptor. */
-    struct sl_stream *(*on_connection)(
-        struct sl_listener *listener); /* a stream that is initialised, or NULL: refuse */
+    /* A connection waits. The owner returns a stream for it, or NULL (over the limit): then the listener drops it,
+     * after `on_refuse` had the chance to write a few bytes to the raw descriptor. */
+    struct sl_stream *(*on_connection)(struct sl_listener *listener); /* an initialised stream, or NULL: refuse */
     void (*on_accepted)(struct sl_listener *listener, struct sl_stream *stream,
                         int r); /* r < 0: the stream did not open; free it */
     void (*on_refuse)(struct sl_listener *listener, int fd);
     void (*on_closed)(struct sl_listener *listener);
 };
 
-/* Takes `fd`. Callbacks are set by the owner before. At EMFILE, ENFILE, ENOMEM, ENOBUFS accepting pauses (100 ms, or
- * until sl_listener_kick) and running exchanges go on. At most 64 connections a turn are accepted. */
+/* Takes `fd`. The owner sets the callbacks before. At EMFILE, ENFILE, ENOMEM, ENOBUFS accepting pauses (100 ms, or
+ * until sl_listener_kick), while running exchanges go on. At most 64 connections are accepted in a turn. */
 SL_MUST int sl_listener_start(struct sl_listener *listener, struct sl_loop *loop, int fd, bool is_unix);
 /* A descriptor became free: a paused listener tries again. */
 void sl_listener_kick(struct sl_listener *listener);
-/* Accepts what waits in the queue first (closing would reset those clients), then closes. Handshakes that are under way
- * get 50 ms to end up in the queue, while new ones are left unanswered: their clients ask again and are refused. */
+/* First accepts what waits in the queue (closing would reset those clients), then closes. Handshakes that have begun
+ * get 50 ms to reach the queue. New ones are not answered: their clients ask again and are refused. */
 void sl_listener_close(struct sl_listener *listener);
 
 /* Raises RLIMIT_NOFILE to its hard limit; returns the limit in force. */

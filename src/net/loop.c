@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The timers are a binary heap over one uv_timer_t. A timer's place in it (`heap_usec`) is never later than its
- * deadline; when it comes up early, because the deadline moved away or was cleared, it is put back or dropped. So the
- * timeout that every exchange sets and clears costs a store, not a heap operation. */
+ * deadline; when it comes up early, because the deadline was moved back or cleared, it is put back or dropped. So the
+ * time-out that every exchange sets and clears costs a store, not a heap operation. */
 #include "net/loop.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "net/tls_conn.h"
 
-/* 1 MiB of free chunks a worker. */
+/* 1 MiB of free chunks for each worker. */
 #define ARENA_CHUNKS 128
 
 #define HEAP_START 64
@@ -61,7 +61,7 @@ static void heap_add(struct sl_loop *loop, struct sl_timer *timer)
     if (loop->n_heap == loop->cap_heap) {
         size_t cap = loop->cap_heap ? loop->cap_heap * 2 : HEAP_START;
         struct sl_timer **heap = realloc(loop->heap, cap * sizeof(struct sl_timer *));
-        SL_ASSERT(heap); /* a time-out that never comes, in silence, is worse */
+        SL_ASSERT(heap); /* without this a time-out would silently never come, which is worse */
         loop->heap = heap;
         loop->cap_heap = cap;
     }
@@ -96,19 +96,19 @@ static void clock_arm(struct sl_loop *loop)
         return;
     }
     loop->armed_usec = loop->heap[0]->heap_usec;
-    /* Both clocks are CLOCK_MONOTONIC, libuv's in whole milliseconds and cached: with the difference taken to the
-     * cached value the timer is due at an absolute time, however old the value is. */
+    /* Both clocks are CLOCK_MONOTONIC; libuv's has whole milliseconds and is cached. The difference is taken to the
+     * cached value, so the timer is due at an absolute time, however old that value is. */
     uint64_t due_msec = loop->armed_usec / 1000 + (loop->armed_usec % 1000 != 0);
     uint64_t now_msec = uv_now(&loop->uv);
-    /* What is due runs in the next turn, not in a millisecond; and not in this one: libuv runs its timers until none is
-     * due, and one that sets itself anew each time would keep everybody else from the loop. */
+    /* A timer that is due runs in the next turn, not a millisecond later; and not in this turn: libuv runs its timers
+     * until none is due, and one that sets itself again each time would keep everything else from the loop. */
     bool is_due = due_msec <= now_msec || loop->armed_usec <= sl_loop_now(loop);
     int r = is_due ? uv_idle_start(&loop->turn, on_turn)
                    : uv_timer_start(&loop->clock, on_clock, due_msec - now_msec, 0);
     SL_ASSERT(r == 0);
 }
 
-/* Calls what is due; true when there was something. Timers set meanwhile wait for the next turn. */
+/* Calls the timers that are due; true if there was one. Timers that are set meanwhile wait for the next turn. */
 static bool timers_run(struct sl_loop *loop)
 {
     bool did = false;
@@ -175,7 +175,7 @@ void sl_timer_remove(struct sl_loop *loop, struct sl_timer *timer)
 
 /* --- calls from other threads --- */
 
-/* True when there was something. */
+/* True if there was one. */
 static bool posts_run(struct sl_loop *loop)
 {
     uv_mutex_lock(&loop->post_lock);
@@ -204,7 +204,7 @@ void sl_loop_post(struct sl_loop *loop, struct sl_post *post, void (*fn)(void *a
     uv_mutex_lock(&loop->post_lock);
     *loop->posts_tail = post;
     loop->posts_tail = &post->next;
-    /* Under the lock: once it is given up, the loop may run the last post, end, and be gone. */
+    /* Call this under the lock: once the lock is released, the loop may run the last post, end, and be freed. */
     uv_async_send(&loop->posted);
     uv_mutex_unlock(&loop->post_lock);
 }
@@ -262,10 +262,10 @@ int sl_loop_init(struct sl_loop *loop, struct sl_err *err)
 
 void sl_loop_run(struct sl_loop *loop)
 {
-    /* What was put off with a timer or posted has no handle that keeps uv_run going. */
+    /* Timers and posts have no handle that keeps uv_run going. */
     bool more;
     do {
-        SL_IGNORE(uv_run(&loop->uv, UV_RUN_DEFAULT)); /* handles that are left are seen below */
+        SL_IGNORE(uv_run(&loop->uv, UV_RUN_DEFAULT)); /* handles that are left are checked below */
         more = posts_run(loop);
         more = timers_run(loop) || more;
     } while (more || uv_loop_alive(&loop->uv));
@@ -279,12 +279,12 @@ void sl_loop_stop(struct sl_loop *loop)
 void sl_loop_done(struct sl_loop *loop)
 {
     sl_loop_stop(loop);
-    sl_loop_run(loop); /* the close callbacks that are due */
+    sl_loop_run(loop); /* for the close callbacks that are due */
     uv_close((uv_handle_t *)&loop->clock, NULL);
     uv_close((uv_handle_t *)&loop->turn, NULL);
     uv_close((uv_handle_t *)&loop->posted, NULL);
     sl_soon_stop(loop);
-    SL_IGNORE(uv_run(&loop->uv, UV_RUN_DEFAULT)); /* uv_loop_close tells */
+    SL_IGNORE(uv_run(&loop->uv, UV_RUN_DEFAULT)); /* uv_loop_close reports what is left */
     int r = uv_loop_close(&loop->uv);
     SL_ASSERT(r == 0 && !loop->posts);
     uv_mutex_destroy(&loop->post_lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One worker's event loop and what its connections share: the read buffer (an idle connection holds none), the arena
- * cache, the timers. One thread each; nothing here is shared between threads except sl_loop_post. */
+ * cache, the timers. Each belongs to one thread; only sl_loop_post may be called from other threads. */
 #ifndef SL_NET_LOOP_H
 #define SL_NET_LOOP_H
 
@@ -10,7 +10,7 @@
 #include "base/random.h"
 #include "net/soon.h"
 
-/* One read's worth. Larger bodies are read straight into their own memory. */
+/* The bytes of one read. Larger bodies are read straight into their own memory. */
 #define SL_READ_BUFFER 65536
 
 struct sl_timer;
@@ -22,7 +22,7 @@ struct sl_loop {
     struct sl_arena_cache arenas;
     struct sl_rng rng;
     struct sl_random_pool random;
-    struct sl_tls_scratch *tls; /* net/tls_conn.c: what TLS streams share; NULL until the first */
+    struct sl_tls_scratch *tls; /* net/tls_conn.c: shared by TLS streams; NULL until the first one */
     struct sl_soon soon;        /* net/soon.c */
     /* private: the timer heap and the posted calls */
     uv_timer_t clock;
@@ -36,9 +36,9 @@ struct sl_loop {
 };
 
 SL_MUST int sl_loop_init(struct sl_loop *loop, struct sl_err *err);
-/* Until stop, then until every handle is closed. Timers alone do not keep it running. */
+/* Runs until sl_loop_stop, and then until every handle is closed. Timers alone do not keep it running. */
 void sl_loop_run(struct sl_loop *loop);
-/* On the loop's thread. */
+/* Call this on the loop's thread. */
 void sl_loop_stop(struct sl_loop *loop);
 /* All handles must be closed or closing. */
 void sl_loop_done(struct sl_loop *loop);
@@ -46,7 +46,7 @@ void sl_loop_done(struct sl_loop *loop);
 /* Monotonic, read now. */
 uint64_t sl_loop_now(struct sl_loop *loop);
 
-/* Calls fn(arg) on the loop's thread, soon. Any thread. The caller owns `post` again when fn runs. */
+/* Calls fn(arg) on the loop's thread, soon. Any thread. When fn runs, the caller owns `post` again. */
 struct sl_post {
     struct sl_post *next;
     void (*fn)(void *arg);
@@ -56,7 +56,7 @@ void sl_loop_post(struct sl_loop *loop, struct sl_post *post, void (*fn)(void *a
 
 /* --- timers: embedded, set and cleared for next to nothing --- */
 
-/* Moving a deadline further away only writes it down; the heap is touched when the old one comes. */
+/* Moving a deadline back only stores it; the heap is changed when the old deadline comes. */
 struct sl_timer {
     uint64_t deadline_usec; /* 0: not set */
     uint64_t heap_usec;
@@ -65,10 +65,10 @@ struct sl_timer {
 };
 
 void sl_timer_init(struct sl_timer *timer, void (*on_timer)(struct sl_timer *timer));
-/* One shot, at a monotonic time (0 is not one). Never fails: on lack of memory it aborts (the heap grows by doubling,
- * rarely). */
+/* Fires once, at a monotonic time (not 0). Never fails: it aborts when there is no memory (the heap grows seldom, by
+ * doubling). */
 void sl_timer_set(struct sl_loop *loop, struct sl_timer *timer, uint64_t deadline_usec);
-/* Cheap; the timer may stay in the heap: before its memory goes, sl_timer_remove. */
+/* Cheap; the timer may stay in the heap, so call sl_timer_remove before its memory is freed. */
 void sl_timer_clear(struct sl_timer *timer);
 void sl_timer_remove(struct sl_loop *loop, struct sl_timer *timer);
 

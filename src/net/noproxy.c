@@ -6,7 +6,7 @@
 
 static struct sl_str dots_cut(struct sl_str s)
 {
-    if (sl_str_has_prefix(s, SL_STR("*."))) { /* others' spelling */
+    if (sl_str_has_prefix(s, SL_STR("*."))) { /* the spelling of other programs */
         s = sl_str_sub(s, 2, s.n);
     }
     while (s.n && s.p[0] == '.') {
@@ -30,7 +30,7 @@ static bool is_name(struct sl_str s)
     return s.n > 0;
 }
 
-/* What stands behind the host: a port, or nothing. */
+/* Reads what stands behind the host: a port, or nothing. */
 static int port_read(struct sl_str *io_word, uint16_t *ret)
 {
     struct sl_str word = *io_word;

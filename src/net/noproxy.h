@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which hosts are reached without the proxy, in the words of NO_PROXY as curl reads them: "*" (every host), a host or
- * domain ("example.com" and ".example.com" are the domain and all below it), an address or a network ("10.0.0.0/8"),
- * each but the networks with a port if wanted ("example.com:8443", "[::1]:8080"). Names are compared as they are
- * written, not resolved: a network holds for hosts that are written as addresses. Pure. */
+/* Hosts that are reached without the proxy, in the syntax of NO_PROXY as curl reads it: "*" (every host), a host or
+ * domain ("example.com" and ".example.com" are the domain and all below it), an address or a network ("10.0.0.0/8").
+ * All except networks may have a port ("example.com:8443", "[::1]:8080"). Names are compared as written, not resolved:
+ * a network matches only hosts that are written as addresses. Pure. */
 #ifndef SL_NET_NOPROXY_H
 #define SL_NET_NOPROXY_H
 
@@ -24,7 +24,7 @@ struct sl_noproxy {
 
 /* An empty list with room for `max`. NULL: no memory. */
 struct sl_noproxy *sl_noproxy_new(struct sl_arena *arena, size_t max);
-/* One word; its texts are borrowed. SL_E_INVAL: it can fit nothing. */
+/* Parses one word; its texts are borrowed. SL_E_INVAL: no host can match it. */
 SL_MUST int sl_noproxy_parse(struct sl_str word, struct sl_noproxy_rule *ret);
 /* `host` as in a URL, without brackets. */
 bool sl_noproxy_has(const struct sl_noproxy *rules, struct sl_str host, uint16_t port);

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/map.h"
 
-/* An idle thread ends after this. */
+/* An idle thread ends after this time. */
 #define IDLE_SEC 10
 
 SL_LIST_HEAD(wait_list);
@@ -24,9 +24,9 @@ struct sl_resolve_host {
     struct sl_link by_use;              /* in `hosts`, least recently asked first */
     struct sl_link by_turn;             /* in `jobs`, until a thread takes it */
     struct wait_list waits;
-    bool is_looking_up;  /* from being put into `jobs` until the answer */
-    uint64_t got_usec;   /* when `addrs` was the answer; 0: never */
-    uint64_t retry_usec; /* after a failed refresh: not before this */
+    bool is_looking_up;  /* from the moment it is put into `jobs` until the answer */
+    uint64_t got_usec;   /* when the answer in `addrs` came; 0: never */
+    uint64_t retry_usec; /* after a failed refresh: no other one before this */
     struct sl_addrs addrs;
 };
 
@@ -35,7 +35,7 @@ SL_LIST_FUNCTIONS(host_list, struct sl_resolve_host, by_use);
 SL_LIST_HEAD(job_list);
 SL_LIST_FUNCTIONS(job_list, struct sl_resolve_host, by_turn);
 
-/* Guards everything below, and the hosts. Held for a few instructions, never over a look-up. */
+/* Guards everything below, and the hosts. It is held for a few instructions, never during a look-up. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work_came; /* on the monotonic clock: table_init */
 static pthread_once_t table_once = PTHREAD_ONCE_INIT;
@@ -56,7 +56,7 @@ static void table_init(void)
     pthread_condattr_destroy(&attr);
 }
 
-/* The order in which addresses are tried. */
+/* Sorts the addresses in the order in which they are tried. */
 static void sort(const struct addrinfo *list, struct sl_addrs *ret)
 {
     const struct addrinfo *next[2] = { list, list };
@@ -90,7 +90,7 @@ static void on_posted(void *arg)
     wait->on_done(wait, wait->error);
 }
 
-/* With the lock held. */
+/* The lock is held. */
 static void host_finish(struct sl_resolve_host *host, int error, const struct sl_addrs *addrs)
 {
     uint64_t now = now_usec();
@@ -112,7 +112,7 @@ static void host_finish(struct sl_resolve_host *host, int error, const struct sl
         if (!error) {
             wait->addrs = host->addrs;
         }
-        /* After this the wait may be gone. */
+        /* After this the wait may be freed. */
         sl_loop_post(wait->loop, &wait->post, on_posted, wait);
     }
     if (!host->got_usec) {
@@ -122,7 +122,7 @@ static void host_finish(struct sl_resolve_host *host, int error, const struct sl
     }
 }
 
-/* With the lock held; gives it up meanwhile. */
+/* The lock is held; it is released during the look-up. */
 static void host_look_up(struct sl_resolve_host *host)
 {
     sl_getaddrinfo_fn fn = look_up;
@@ -175,7 +175,7 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-/* With the lock held. Is there a thread that will take the job, or can one be started? */
+/* The lock is held. True: a thread will take the job, or one was started. */
 static bool threads_wake(void)
 {
     if (n_idle >= jobs.n) {
@@ -183,14 +183,14 @@ static bool threads_wake(void)
         return true;
     }
     if (n_threads == SL_RESOLVE_THREADS) {
-        return true; /* the first that is done */
+        return true; /* the first one is done */
     }
     pthread_attr_t attr;
     if (pthread_attr_init(&attr) != 0) {
         return n_threads > 0;
     }
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    /* Signals are the main thread's. */
+    /* Signals are handled by the main thread. */
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -206,7 +206,7 @@ static bool threads_wake(void)
 
 /* --- asking --- */
 
-/* With the lock held. Makes room: the host asked for longest ago goes. */
+/* The lock is held. Makes room: removes the host that was asked for longest ago. */
 static bool table_evict(void)
 {
     for (struct sl_resolve_host *host = host_list_first(&hosts); host; host = host_list_next(host)) {
@@ -220,7 +220,7 @@ static bool table_evict(void)
     return false;
 }
 
-/* With the lock held. */
+/* The lock is held. */
 static int table_add(const char *name, size_t n, struct sl_resolve_host **ret)
 {
     if (hosts.n >= SL_RESOLVE_HOSTS_MAX && !table_evict()) {
@@ -241,7 +241,7 @@ static int table_add(const char *name, size_t n, struct sl_resolve_host **ret)
     return 0;
 }
 
-/* With the lock held. */
+/* The lock is held. */
 static int host_ask(struct sl_resolve_host *host, struct sl_resolve_wait *wait)
 {
     uint64_t now = now_usec();

@@ -7,7 +7,7 @@ static void on_turn_end(uv_prepare_t *turn_end)
 {
     struct sl_loop *loop = turn_end->data;
     struct sl_soon *soon = &loop->soon;
-    for (size_t i = 0; i < soon->n_streams; i++) { /* grows when a callback writes */
+    for (size_t i = 0; i < soon->n_streams; i++) { /* the number grows when a callback writes */
         struct sl_stream *stream = soon->streams[i];
         if (!stream) {
             continue;
@@ -111,7 +111,7 @@ void sl_soon_flush(struct sl_stream *stream)
     bool is_borrowed = stream->soon_ref_n > 0;
     soon->streams[stream->soon_index] = NULL;
     stream->soon_n = stream->soon_ref_n = 0;
-    /* Where it broke meanwhile, TLS may have said why. A broken stream says so by itself. */
+    /* If it broke meanwhile, TLS may have said why. A broken stream is reported later, from the loop. */
     int r = stream->is_closing ? SL_E_IO : bytes.n ? sl_stream_send_now(stream, bytes) : 0;
     if (r == 0 && is_borrowed) {
         SL_IGNORE(sl_stream_send_ref(stream, stream->soon_ref, stream->soon_ref_slices) < 0);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Byte streams over libuv. A write goes to the kernel at once when nothing waits; only what the kernel does not take
- * costs an allocation. Nothing is called back from inside a call: errors that a write finds are told from the loop
+/* Byte streams over libuv. A write goes to the kernel at once when nothing waits; only bytes that the kernel does not
+ * take cost an allocation. Nothing is called back from inside a call: an error of a write is reported from the loop
  * (`later`).
  *
- * A write that fails does not stop the reading: a peer that answered early and hung up has its answer in our socket,
- * behind which the read side ends by itself (EOF or ECONNRESET); then on_error is made. */
+ * A write that fails does not stop the reading: when a peer answered early and hung up, its answer is still in our
+ * socket, and the read side ends behind it by itself (EOF or ECONNRESET); then on_error is called. */
 #include "net/stream_priv.h"
 
 #include <arpa/inet.h>
@@ -57,7 +57,7 @@ void sl_stream_update_flow(struct sl_stream *stream)
 {
     bool want = stream->is_open && !stream->is_closing && !stream->is_eof && !stream->is_told;
     if (stream->tls && !sl_tls_is_ready(stream->tls)) {
-        /* The handshake is read whether anybody wants data or not. */
+        /* The handshake is read whether the owner wants data or not. */
     } else {
         want = want && stream->is_reading && !(stream->tls && sl_tls_holds_input(stream->tls));
     }
@@ -132,8 +132,8 @@ void sl_stream_deliver_eof(struct sl_stream *stream, bool is_truncated)
     }
 }
 
-/* libuv takes the hang-up behind the last bytes for their end without reading on, so a reset would pass for one. EPIPE
- * is no such thing: that reset came after the peer's FIN. */
+/* libuv takes a hang-up behind the last bytes for their end without reading on, so a reset would look like an end.
+ * EPIPE is different: that reset came after the peer's FIN. */
 static int end_error(const struct sl_stream *stream)
 {
     int error = 0;
@@ -300,7 +300,7 @@ static void on_uv_written(uv_write_t *req, int status)
     }
     stream->queued -= n;
     if (status < 0) {
-        SL_IGNORE(write_failed(stream, status)); /* told from there */
+        SL_IGNORE(write_failed(stream, status)); /* reported from there */
         return;
     }
     if (stream->tls) {
@@ -309,7 +309,7 @@ static void on_uv_written(uv_write_t *req, int status)
     sl_stream_check_drain(stream);
 }
 
-/* Gives what is left to libuv. */
+/* Gives the rest to libuv. */
 static int stream_queue(struct sl_stream *stream, struct cursor *c, bool is_ref)
 {
     uv_buf_t bufs[BUFS_MAX];
@@ -349,7 +349,7 @@ static int stream_put(struct sl_stream *stream, const struct sl_str *slices, siz
     unsigned n_bufs;
     size_t n;
     while ((n = cursor_fill(&c, bufs, &n_bufs)) > 0) {
-        int r = uv_try_write(&stream->uv.stream, bufs, n_bufs); /* EAGAIN also when writes wait */
+        int r = uv_try_write(&stream->uv.stream, bufs, n_bufs); /* EAGAIN also when other writes wait */
         if (r == UV_EAGAIN) {
             return stream_queue(stream, &c, is_ref);
         }
@@ -405,7 +405,7 @@ int sl_stream_write_ref(struct sl_stream *stream, const struct sl_str *slices, s
     return stream_write(stream, slices, n, true);
 }
 
-/* For the turn's end. */
+/* True: the write may wait for the end of the turn. */
 static bool may_wait(const struct sl_stream *stream)
 {
     return stream->is_open && !stream->is_closing && !stream->is_broken && !stream->is_shut && !stream->tls &&
@@ -463,7 +463,7 @@ void sl_tcp_keepalive(int fd, uint64_t usec)
     if (!usec || getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0 || protocol != IPPROTO_TCP) {
         return;
     }
-    /* Without it the connection works as well: nobody is told. */
+    /* The connection works without it, so an error is ignored. */
     SL_IGNORE(setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle)));
     SL_IGNORE(setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every)));
     SL_IGNORE(setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count)));
@@ -478,8 +478,7 @@ int sl_stream_open_fd(struct sl_stream *stream, int fd, bool is_unix)
         r = uv_pipe_init(&stream->loop->uv, &stream->uv.pipe, 0);
     } else {
         int on = 1;
-        SL_IGNORE(
-            setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))); /* a peer already gone shows when reading */
+        SL_IGNORE(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on))); /* reading shows it if the peer is gone */
         r = uv_tcp_init(&stream->loop->uv, &stream->uv.tcp);
     }
     if (r < 0) {
@@ -498,7 +497,7 @@ int sl_stream_open_fd(struct sl_stream *stream, int fd, bool is_unix)
 static void on_uv_shut(uv_shutdown_t *req, int status)
 {
     (void)req;
-    (void)status; /* a peer that is gone shows when reading */
+    (void)status; /* if the peer is gone, reading shows it */
 }
 
 void sl_stream_fin(struct sl_stream *stream)
@@ -550,7 +549,7 @@ void sl_stream_reset(struct sl_stream *stream, void (*on_closed)(struct sl_strea
     uv_os_fd_t fd;
     if (stream->is_open && uv_fileno(&stream->uv.handle, &fd) == 0) {
         struct linger now = { .l_onoff = 1, .l_linger = 0 };
-        SL_IGNORE(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now))); /* then it is a plain close */
+        SL_IGNORE(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now))); /* without it, this is a plain close */
     }
     sl_stream_close(stream, on_closed);
 }

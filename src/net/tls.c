@@ -17,7 +17,7 @@
 
 #define SESSIONS_MAX 1000
 
-/* The newest session with one peer. */
+/* The latest session with one peer. */
 struct session {
     struct sl_link link;
     SSL_SESSION *ssl;
@@ -85,8 +85,8 @@ void sl_tls_failure_count(bool is_closed)
 /* --- sessions of clients --- */
 
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
-static int key_index = -1; /* of the key in an SSL */
-static int ctx_index = -1; /* of ours in an SSL_CTX */
+static int key_index = -1; /* index of the key in an SSL */
+static int ctx_index = -1; /* index of our context in an SSL_CTX */
 
 static void indexes_make(void)
 {
@@ -100,7 +100,7 @@ int sl_tls_key_index(void)
     return key_index;
 }
 
-/* With the lock held. */
+/* The lock is held. */
 static void session_forget(struct sl_tls_ctx *ctx, struct session *session)
 {
     session_list_remove(&ctx->sessions, session);
@@ -109,7 +109,7 @@ static void session_forget(struct sl_tls_ctx *ctx, struct session *session)
     free(session);
 }
 
-/* With the lock held; takes `ssl` on every path. */
+/* The lock is held; takes `ssl` on every path. */
 static void session_put(struct sl_tls_ctx *ctx, const char *key, SSL_SESSION *ssl)
 {
     struct session *session = sl_map_find(&ctx->by_key, sl_str_c(key));
@@ -133,13 +133,13 @@ static void session_put(struct sl_tls_ctx *ctx, const char *key, SSL_SESSION *ss
             return;
         }
     }
-    /* No memory: the next handshake is a full one. */
+    /* Without memory the next handshake is a full one. */
     free(session);
     SSL_SESSION_free(ssl);
 }
 
-/* OpenSSL changes a session that a connection uses (marks it as not to be resumed when the connection breaks), and
- * connections of several threads share this cache: it holds copies and gives copies. */
+/* OpenSSL changes a session that a connection uses (it marks it as not resumable when the connection breaks), and
+ * connections of several threads share this cache. So it stores copies and returns copies. */
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
     const char *key = SSL_get_ex_data(ssl, key_index);
@@ -150,7 +150,7 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
         session_put(ctx, key, copy);
         pthread_mutex_unlock(&ctx->lock);
     }
-    return 0; /* no reference taken */
+    return 0; /* no reference was taken */
 }
 
 SSL_SESSION *sl_tls_session_get(struct sl_tls_ctx *ctx, struct sl_str key)
@@ -199,7 +199,7 @@ void sl_tls_ctx_unref(struct sl_tls_ctx *ctx)
     free(ctx);
 }
 
-/* What clients and servers have in common. */
+/* The common part of client and server contexts. */
 static struct sl_tls_ctx *ctx_new(const SSL_METHOD *method)
 {
     struct sl_tls_ctx *ctx = calloc(1, sizeof(*ctx));
@@ -234,12 +234,12 @@ static int ctx_fail(struct sl_tls_ctx *ctx, struct sl_err *err, int code, const 
     return code;
 }
 
-/* A file that cannot be read is told with the system's words. */
+/* Reports a file that cannot be read with the system's words. */
 static bool file_is_readable(const char *path, const char *what, struct sl_err *err)
 {
     struct stat st;
     const char *why = NULL;
-    /* Opening a pipe would wait for its other end; and it is read twice. */
+    /* Opening a pipe would wait for its other end; and the file is read twice. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0) {
         why = strerror(errno);
@@ -313,7 +313,7 @@ int sl_tls_ctx_new_server(const char *cert_path, const char *key_path, struct sl
         return ctx_fail(ctx, err, SL_E_NOMEM, "cannot set up TLS", NULL);
     }
     SSL_CTX_set_session_cache_mode(ctx->ssl, SSL_SESS_CACHE_OFF); /* tickets need no memory here */
-    SSL_CTX_set_options(ctx->ssl, SSL_OP_CLEANSE_PLAINTEXT);      /* requests may hold credentials */
+    SSL_CTX_set_options(ctx->ssl, SSL_OP_CLEANSE_PLAINTEXT);      /* requests may have credentials */
     SSL_CTX_set_alpn_select_cb(ctx->ssl, on_alpn, NULL);
     const char *path, *fault = cert_use(ctx->ssl, cert_path, key_path, &path);
     if (fault) {
@@ -341,7 +341,7 @@ uint64_t sl_tls_ctx_expiry(const struct sl_tls_ctx *ctx)
     return first;
 }
 
-/* "5ed36f99.0": how OpenSSL finds an authority in a folder. */
+/* "5ed36f99.0": the form in which OpenSSL finds an authority in a folder. */
 static bool name_is_hash(const char *name)
 {
     return strspn(name, "0123456789abcdef") == 8 && strcmp(name + 8, ".0") == 0;
@@ -360,9 +360,9 @@ static bool folder_has_hashes(const char *path)
     return entry != NULL;
 }
 
-/* The system's. Debian and others have them twice: in one file, which takes 20 ms and 1.4 MB to read, and in a folder,
- * out of which OpenSSL reads one small file when a certificate names that authority for the first time. The folder
- * alone does, unless the environment (SSL_CERT_FILE, SSL_CERT_DIR) says something. */
+/* Loads the system's authorities. Debian and others have them twice: in one file, which takes 20 ms and 1.4 MB to read,
+ * and in a folder, from which OpenSSL reads one small file when a certificate first names that authority. The folder is
+ * enough, unless the environment (SSL_CERT_FILE, SSL_CERT_DIR) names another place. */
 static bool authorities_use(SSL_CTX *ssl)
 {
     if (!getenv(X509_get_default_cert_file_env()) && !getenv(X509_get_default_cert_dir_env()) &&

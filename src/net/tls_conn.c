@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A TLS connection between a stream and libuv. OpenSSL reads ciphertext where libuv has put it, in the loop's read
- * buffer, and what it wants sent collects in a buffer of the loop's that is handed on before anything else happens
- * (tls_bio.h). So an idle connection holds an SSL object without buffers.
+ * buffer. It writes ciphertext into a buffer of the loop, which is passed on before anything else happens (tls_bio.h).
+ * So an idle connection holds an SSL object without buffers.
  *
  * In:
  *   libuv ── ciphertext ──> OpenSSL ── plaintext ──> the loop's `plain` buffer, or the owner's ── on_read
@@ -25,15 +25,15 @@
 
 #define RECORD_MAX 16384 /* of plaintext, RFC 8446 5.1 */
 #define ROUND      65536
-/* Rounds a turn: a peer that reads fast does not keep the loop from the others. */
+/* The most rounds in a turn, so that a peer that reads fast does not keep the loop from the others. */
 #define ROUNDS_MAX 16
-/* A server's flight with its chain is far below. */
+/* A server's flight with its certificate chain is far smaller. */
 #define OUT_MAX  (1024 * 1024)
 #define HOST_MAX 255
 
 struct sl_tls_scratch {
     char plain[SL_READ_BUFFER];
-    char gather[RECORD_MAX]; /* small slices that go into one record */
+    char gather[RECORD_MAX]; /* small slices that share one record */
     struct sl_buf out;       /* ciphertext; empty between calls */
 };
 
@@ -53,10 +53,10 @@ struct tls_write {
 struct sl_tls {
     SSL *ssl;
     struct sl_tls_ctx *ctx;
-    struct sl_tls_io io; /* `io.in` lies in the read buffer, or is `held` */
-    char *held;          /* malloc'd, when `io.in` outlives a read */
+    struct sl_tls_io io; /* `io.in` is in the read buffer, or is `held` */
+    char *held;          /* malloc'd, when `io.in` has to outlive a read */
     bool is_ready;       /* the handshake is done */
-    bool is_failed;      /* it failed, and is counted */
+    bool is_failed;      /* the handshake failed, and was counted */
     bool is_held;        /* there may be plaintext to deliver, but nobody reads */
     bool is_fin;         /* close_notify and FIN are on their way */
     struct tls_write *writes, **writes_tail;
@@ -67,13 +67,13 @@ struct sl_tls {
 
 /* --- sending --- */
 
-/* Hands what OpenSSL has written to the stream. */
+/* Sends what OpenSSL has written. */
 static int tls_flush(struct sl_stream *stream)
 {
     struct sl_buf *out = &stream->loop->tls->out;
     int r = 0;
     if (out->len && !stream->is_broken && !stream->is_closing && !stream->tls->is_fin) {
-        bool may_wait = stream->tls->is_ready; /* a handshake goes on at once */
+        bool may_wait = stream->tls->is_ready; /* bytes of a handshake go at once */
         r = may_wait ? sl_stream_send(stream, sl_buf_str(out)) : sl_stream_send_now(stream, sl_buf_str(out));
     }
     sl_buf_reset(out);
@@ -91,7 +91,7 @@ static void source_move(struct source *source, size_t n)
     source->offset += n;
 }
 
-/* Up to one record's worth from the source, without moving it; small slices are put together in `gather`. */
+/* Returns up to one record's worth from the source, without moving it; small slices are joined in `gather`. */
 static struct sl_str source_peek(const struct source *source, char *gather)
 {
     const struct sl_str *slice = source->slice;
@@ -145,9 +145,9 @@ static void tls_fin(struct sl_stream *stream)
     struct sl_tls *tls = stream->tls;
     if (tls->is_ready) {
         ERR_clear_error();
-        SSL_shutdown(tls->ssl); /* 0: sent, the peer's is still to come */
+        SSL_shutdown(tls->ssl); /* 0: sent; the peer's own is still to come */
         ERR_clear_error();
-        SL_IGNORE(tls_flush(stream)); /* a broken stream tells so itself */
+        SL_IGNORE(tls_flush(stream)); /* a broken stream is reported later */
     }
     tls->is_fin = true;
     if (!stream->is_broken) {
@@ -155,7 +155,7 @@ static void tls_fin(struct sl_stream *stream)
     }
 }
 
-/* Sends what waits, as far as the kernel takes it. */
+/* Sends waiting bytes, as far as the kernel takes them. */
 static void tls_push(struct sl_stream *stream)
 {
     struct sl_tls *tls = stream->tls;
@@ -186,7 +186,7 @@ static void tls_push(struct sl_stream *stream)
     }
 }
 
-/* Puts what is left of the source behind what waits. */
+/* Puts the rest of the source behind the waiting writes. */
 static int tls_queue(struct sl_stream *stream, const struct source *source, const struct sl_str *end, bool is_ref)
 {
     struct sl_tls *tls = stream->tls;
@@ -266,7 +266,7 @@ size_t sl_tls_pending(const struct sl_tls *tls)
 
 /* --- receiving --- */
 
-/* No known authority has signed it; most often it is a company's own. */
+/* True: no known authority has signed the certificate; mostly a company's own authority has. */
 static bool is_issuer_unknown(long verified)
 {
     return verified == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
@@ -297,14 +297,14 @@ static void tls_fail_handshake(struct sl_stream *stream)
     sl_stream_fail(stream, tls->text);
 }
 
-/* True when it is done. May call up. */
+/* True when the handshake is done. It may call back. */
 static bool tls_handshake(struct sl_stream *stream)
 {
     struct sl_tls *tls = stream->tls;
     ERR_clear_error();
     int r = SSL_do_handshake(tls->ssl);
     int error = r == 1 ? SSL_ERROR_NONE : SSL_get_error(tls->ssl, r);
-    SL_IGNORE(tls_flush(stream)); /* the alert, when it failed; a broken stream tells so itself */
+    SL_IGNORE(tls_flush(stream)); /* sends the alert of a failure; a broken stream is reported later */
     if (error == SSL_ERROR_WANT_READ) {
         return false;
     }
@@ -320,7 +320,8 @@ static bool tls_handshake(struct sl_stream *stream)
     return !stream->is_closing;
 }
 
-/* One buffer's worth of plaintext, or less; returns what ended it (SSL_ERROR_NONE: the buffer is full). May call up. */
+/* Reads at most one buffer of plaintext; returns what ended it (SSL_ERROR_NONE: the buffer is full). It may call
+ * back. */
 static int tls_read_some(struct sl_stream *stream)
 {
     struct sl_tls *tls = stream->tls;
@@ -332,7 +333,7 @@ static int tls_read_some(struct sl_stream *stream)
     while (n < room) {
         size_t got = 0;
         if (n && tls->io.in.n == 0 && !SSL_has_pending(tls->ssl)) {
-            error = SSL_ERROR_WANT_READ; /* the same answer, for less */
+            error = SSL_ERROR_WANT_READ; /* the same answer, but cheaper */
             break;
         }
         ERR_clear_error();
@@ -345,7 +346,7 @@ static int tls_read_some(struct sl_stream *stream)
     if (error == SSL_ERROR_SSL || error == SSL_ERROR_SYSCALL) {
         sl_tls_error_text(tls->text, sizeof(tls->text), "cannot receive");
     }
-    SL_IGNORE(tls_flush(stream)); /* a broken stream tells so itself */
+    SL_IGNORE(tls_flush(stream)); /* a broken stream is reported later */
     if (n) {
         if (is_into) {
             stream->into += n;
@@ -356,7 +357,7 @@ static int tls_read_some(struct sl_stream *stream)
     return error;
 }
 
-/* Takes `in` as far as somebody reads. May call up. */
+/* Takes `in` as long as somebody reads. It may call back. */
 static void tls_run(struct sl_stream *stream)
 {
     struct sl_tls *tls = stream->tls;
@@ -377,7 +378,7 @@ static void tls_run(struct sl_stream *stream)
             if (!stream->is_closing && stream->is_reading) {
                 sl_stream_deliver_eof(stream, false);
             }
-            break; /* not reading: asked again when it does */
+            break; /* nobody reads: continues when somebody does */
         default:
             if (!stream->is_closing && stream->is_reading) {
                 sl_stream_fail(stream, stream->is_broken ? stream->error : tls->text);
@@ -387,18 +388,18 @@ static void tls_run(struct sl_stream *stream)
     }
 }
 
-/* After tls_run: what is left of `in` must outlive the read buffer. */
+/* After tls_run: the rest of `in` must outlive the read buffer. */
 static void tls_keep(struct sl_stream *stream)
 {
     struct sl_tls *tls = stream->tls;
     if (stream->is_closing) {
-        return; /* all goes with on_closed */
+        return; /* everything is freed with on_closed */
     }
     if (tls->io.in.n == 0 || stream->is_eof || stream->is_told) {
         tls->io.in = SL_STR_NONE;
         free(tls->held);
         tls->held = NULL;
-        /* A session ticket makes OpenSSL take a write buffer (16 KB) that it would keep until the next write. */
+        /* For a session ticket OpenSSL takes a write buffer (16 KB), which it would keep until the next write. */
         SSL_free_buffers(tls->ssl);
     } else if (!tls->held) {
         tls->held = malloc(tls->io.in.n);
@@ -494,7 +495,7 @@ void sl_tls_free(struct sl_tls *tls)
     free(tls);
 }
 
-/* `key` is the client's; NULL when out of memory. */
+/* `key` is for clients; NULL when out of memory. */
 static struct sl_tls *tls_new(struct sl_loop *loop, struct sl_tls_ctx *ctx, const char *key)
 {
     if (!loop->tls) {
@@ -543,7 +544,7 @@ void sl_stream_tls_feed(struct sl_stream *stream, struct sl_str bytes)
     sl_tls_on_bytes(stream, bytes);
 }
 
-/* What the server must prove. */
+/* Sets what the server must prove. */
 static bool tls_expect(struct sl_tls *tls, const char *host)
 {
     unsigned char ip[sizeof(struct in6_addr)];
@@ -558,7 +559,7 @@ int sl_stream_tls_client(struct sl_stream *stream, struct sl_tls_ctx *ctx, struc
 {
     SL_ASSERT(stream->is_open && !stream->tls);
     if (host.n && host.p[host.n - 1] == '.') {
-        host.n--; /* the root's dot is in no certificate */
+        host.n--; /* no certificate has the dot of the root */
     }
     if (host.n == 0 || host.n > HOST_MAX || memchr(host.p, 0, host.n)) {
         return sl_fail(err, SL_E_INVAL, "TLS: \"%.*s\" is no host name", SL_STR_ARG(host));
@@ -579,7 +580,7 @@ int sl_stream_tls_client(struct sl_stream *stream, struct sl_tls_ctx *ctx, struc
     }
     SSL_SESSION *session = sl_tls_session_get(ctx, sl_str_c(key));
     if (session) {
-        SSL_set_session(tls->ssl, session); /* not taken: a full handshake */
+        SSL_set_session(tls->ssl, session); /* if it is not taken, the handshake is a full one */
         SSL_SESSION_free(session);
     }
     SSL_set_connect_state(tls->ssl);
@@ -594,7 +595,7 @@ int sl_stream_tls_client(struct sl_stream *stream, struct sl_tls_ctx *ctx, struc
         sl_tls_free(tls);
         return sl_fail(err, SL_E_IO, "%s", text);
     }
-    SL_IGNORE(tls_flush(stream)); /* a broken stream tells so itself */
+    SL_IGNORE(tls_flush(stream)); /* a broken stream is reported later */
     sl_stream_update_flow(stream);
     return 0;
 }

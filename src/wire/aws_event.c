@@ -32,7 +32,7 @@ void sl_aws_decoder_done(struct sl_aws_decoder *dec)
     sl_buf_done(&dec->frame);
 }
 
-/* Bytes of a value behind its type; -1: not one. `*io_skip`: the length's own bytes. */
+/* How many bytes of a value follow its type; -1: not valid. `*io_skip`: the bytes of the length itself. */
 static ptrdiff_t value_size(unsigned type, struct sl_str rest, size_t *ret_skip)
 {
     static const uint8_t sizes[TYPE_COUNT] = { 0, 0, 1, 2, 4, 8, 0, 0, 8, 16 };
@@ -144,7 +144,7 @@ static int frame_give(struct sl_aws_decoder *dec, struct sl_str frame)
     return r < 0 ? r : dec->on_event(dec->arg, &event);
 }
 
-/* Takes what completes the frame that is kept; how much that was. */
+/* Takes the bytes that complete the kept frame; returns how many. */
 static int kept_push(struct sl_aws_decoder *dec, struct sl_str bytes, size_t *ret_used)
 {
     size_t total;
@@ -157,7 +157,7 @@ static int kept_push(struct sl_aws_decoder *dec, struct sl_str bytes, size_t *re
     r = sl_buf_status(&dec->frame);
     if (r == 0 && !total) {
         r = sl_aws_frame_length(sl_buf_str(&dec->frame),
-                                &total); /* a wrong prelude is reported as soon as it is whole */
+                                &total); /* a wrong prelude is reported as soon as it is complete */
     }
     if (r == 0 && total && dec->frame.len == total) {
         r = frame_give(dec, sl_buf_str(&dec->frame));

@@ -27,7 +27,7 @@ static int refuse(struct sl_chunked *c, const char *fault)
     return SL_E_INVAL;
 }
 
-/* One byte of a size line, its LF excepted. */
+/* One byte of a size line, except its LF. */
 static int line_push(struct sl_chunked *c, char byte)
 {
     if (byte == '\r' && c->state != ST_FIRST) {
@@ -57,7 +57,7 @@ static int line_push(struct sl_chunked *c, char byte)
     return 0;
 }
 
-/* A byte outside of the data. Returns an event, or SL_CHUNKED_MORE. */
+/* One byte outside of the data. Returns an event, or SL_CHUNKED_MORE. */
 static int byte_push(struct sl_chunked *c, char byte)
 {
     switch ((enum state)c->state) {
@@ -82,7 +82,7 @@ static int byte_push(struct sl_chunked *c, char byte)
     case ST_LAST:
         break;
     }
-    SL_ASSERT(false); /* data is taken whole; nothing is pushed behind the last size line */
+    SL_ASSERT(false); /* data is taken as a whole, and nothing is pushed after the last size line */
 }
 
 int sl_chunked_push(struct sl_chunked *c, struct sl_str bytes, size_t *ret_used, struct sl_str *ret_data)

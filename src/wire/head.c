@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One state per position in the grammar; long runs (names, values, targets) are skipped in inner loops, so a head costs
- * about a table look-up a byte of names and a sixteenth of that for values. */
+/* One state for each position in the grammar. Long runs (names, values, targets) are skipped in inner loops, so a head
+ * costs about one table look-up for a byte of a name, and a sixteenth of that for a byte of a value. */
 #include "wire/head.h"
 
 #if defined(__SSE2__)
@@ -39,7 +39,7 @@ static const uint8_t is_token[256] = {
     ['t'] = 1, ['u'] = 1, ['v'] = 1, ['w'] = 1, ['x'] = 1, ['y'] = 1,  ['z'] = 1,
 };
 
-/* The first byte that is no token character. Nearly all that are one are letters and hyphens. */
+/* The first byte that is no token character. Nearly all token characters are letters and hyphens. */
 static const char *name_skip(const char *p, const char *end)
 {
 #if defined(__SSE2__)
@@ -63,7 +63,7 @@ static const char *name_skip(const char *p, const char *end)
     return p;
 }
 
-/* The first byte below 0x20 (HTAB excepted) or 0x7f. */
+/* The first byte below 0x20 (except HTAB), or 0x7f. */
 static const char *value_skip(const char *p, const char *end)
 {
 #if defined(__SSE2__)
@@ -91,7 +91,7 @@ void sl_head_check_init(struct sl_head_check *check, enum sl_head_kind kind, siz
     check->is_first_line = kind != SL_HEAD_TRAILER;
 }
 
-/* What a byte that fits nowhere means. */
+/* The fault for a byte that does not fit here. */
 static enum sl_head_fault fault_of(char c, enum sl_head_fault otherwise)
 {
     if (c == '\0') {
@@ -108,8 +108,8 @@ static enum sl_head_fault first_line_fault(const struct sl_head_check *check, ch
     return fault_of(c, check->kind == SL_HEAD_RESPONSE ? SL_HEAD_STATUS_LINE : SL_HEAD_REQUEST_LINE);
 }
 
-/* One byte of "HTTP/d.d"; true when accepted. The digits are noted in `matched`'s high bits: bit 6 the major is not 1,
- * bit 7 the minor is not 0 or 1. */
+/* One byte of "HTTP/d.d"; true when accepted. The high bits of `matched` note the digits: bit 6: the major is not 1;
+ * bit 7: the minor is not 0 or 1. */
 static bool version_push(struct sl_head_check *check, char c)
 {
     static const char form[] = "HTTP/0.0";
@@ -179,7 +179,7 @@ static enum sl_head_fault first_line_push(struct sl_head_check *check, char c)
         }
         if (check->part == 8) {
             if (check->matched) {
-                /* Well-formed so far; whether it is another version or junk, the next byte tells. */
+                /* Well-formed so far; the next byte shows whether it is another version or garbage. */
                 check->state = check->kind == SL_HEAD_REQUEST ? ST_FIRST_CR : ST_STATUS_SPACE;
                 return check->kind == SL_HEAD_REQUEST ? SL_HEAD_OK : SL_HEAD_STATUS_LINE;
             }
@@ -231,7 +231,7 @@ static enum sl_head_fault first_line_push(struct sl_head_check *check, char c)
     return SL_HEAD_OK;
 }
 
-/* Over bytes of the first line that change nothing but where it is. */
+/* Skips bytes of the first line that only move the position. */
 static const char *first_line_skip(struct sl_head_check *check, const char *p, const char *end)
 {
     if (check->state == ST_METHOD) {
@@ -248,8 +248,8 @@ static const char *first_line_skip(struct sl_head_check *check, const char *p, c
     return p;
 }
 
-/* The field lines and line ends, from `p`. Returns where it stopped; *ret_fault tells why, unless the input or the head
- * ended. */
+/* Reads the field lines and line ends from `p`. Returns where it stopped; *ret_fault says why, unless the input or the
+ * head ended. */
 static const char *fields_push(struct sl_head_check *check, const char *p, const char *end,
                                enum sl_head_fault *ret_fault)
 {

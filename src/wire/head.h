@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a message head must be before a parser sees it: RFC 9112 without its leniencies, because each leniency is a way
- * to smuggle a second request past whoever reads it differently. Pure and resumable at every byte. */
+/* Checks a message head before a parser sees it: RFC 9112 without its leniencies, because each leniency is a way to
+ * smuggle a second request past a program that reads it differently. Pure and resumable at every byte. */
 #ifndef SL_WIRE_HEAD_H
 #define SL_WIRE_HEAD_H
 
@@ -30,7 +30,7 @@ struct sl_head_check {
     enum sl_head_fault fault;
     size_t max_bytes; /* of the whole head, from its first byte through the blank line */
     uint32_t max_fields;
-    size_t offset; /* bytes consumed; of the offending byte after a fault */
+    size_t offset; /* bytes used; after a fault the offset of the wrong byte */
     /* private */
     uint32_t n_fields;
     uint32_t line_len;
@@ -40,11 +40,11 @@ struct sl_head_check {
     bool is_first_line;
 };
 
-/* One empty line (CRLF) before a request line is skipped (RFC 9112 2.2), no more than one. It counts into `offset`. */
+/* One empty line (CRLF) before a request line is skipped (RFC 9112 2.2), no more. It counts in `offset`. */
 void sl_head_check_init(struct sl_head_check *check, enum sl_head_kind kind, size_t max_bytes, uint32_t max_fields);
 
-/* Feeds bytes. 1: the head is complete, `*ret_used` bytes of `bytes` belong to it (blank line included). 0: all
- * consumed, more to come. SL_E_INVAL: refused, see check->fault and check->offset. */
+/* Feeds bytes. 1: the head is complete, and `*ret_used` bytes of `bytes` belong to it (blank line included). 0: all
+ * bytes were used, more must come. SL_E_INVAL: refused, see check->fault and check->offset. */
 SL_MUST int sl_head_check_push(struct sl_head_check *check, struct sl_str bytes, size_t *ret_used);
 
 /* The status to answer with (400, 414, 431, 505) and a one-line reason. */

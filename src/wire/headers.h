@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A list of header fields as slices; order and repetition kept. Names compare without case. The storage is the caller's
- * (an exchange's arena); nothing is copied. */
+/* A list of header fields as slices, in their order, with repetitions. Names compare without case. The caller owns the
+ * storage (an exchange's arena); nothing is copied. */
 #ifndef SL_WIRE_HEADERS_H
 #define SL_WIRE_HEADERS_H
 
@@ -17,7 +17,7 @@ struct sl_header {
 struct sl_headers {
     struct sl_header *v;
     uint32_t n, cap;
-    struct sl_str head; /* of fields that were read from one, all of it; else p is NULL */
+    struct sl_str head; /* the whole head, if the fields were read from one; else p is NULL */
 };
 
 /* First one with that name, or NULL. */
@@ -29,7 +29,7 @@ SL_INLINE struct sl_str sl_headers_get(const struct sl_headers *headers, const c
     return header ? header->value : SL_STR_NONE;
 }
 uint32_t sl_headers_count(const struct sl_headers *headers, const char *name);
-/* Room for exactly `n` in an empty list, for one that lives long and is small. */
+/* Makes room for exactly `n` in an empty list, for one that lives long and is small. */
 SL_MUST int sl_headers_reserve(struct sl_headers *headers, struct sl_arena *arena, uint32_t n);
 /* Room for one more (doubling). 0 or SL_E_NOMEM. */
 SL_MUST int sl_headers_grow(struct sl_headers *headers, struct sl_arena *arena);
@@ -45,10 +45,11 @@ SL_MUST SL_INLINE int sl_headers_add(struct sl_headers *headers, struct sl_arena
 }
 /* A token of 1 to 128 bytes. */
 bool sl_header_is_name(struct sl_str s);
-/* Does any field of that name hold `token` in its comma-separated list (no case)? "Connection: keep-alive, close" */
+/* True: a field of that name has `token` in its comma-separated list (any case), as in "Connection: keep-alive,
+ * close". */
 bool sl_headers_has_token(const struct sl_headers *headers, const char *name, const char *token);
 
-/* Is the name in the list? It ends with a p of NULL; NULL is an empty one. */
+/* True: the name is in the list. The list ends with a p of NULL; NULL is an empty list. */
 SL_INLINE bool sl_header_is_listed(struct sl_str name, const struct sl_str *list)
 {
     for (; list && list->p; list++) {
@@ -58,11 +59,11 @@ SL_INLINE bool sl_header_is_listed(struct sl_str name, const struct sl_str *list
     }
     return false;
 }
-/* Names that are looked for in every head, by their lengths. */
+/* Names that are looked up in every head, by their lengths. */
 #define SL_HEADER_NAMES_LENGTH_MAX 31
 #define SL_HEADER_NAMES_EACH       3
 struct sl_header_names {
-    struct sl_str of[SL_HEADER_NAMES_LENGTH_MAX + 1][SL_HEADER_NAMES_EACH]; /* p == NULL: no more */
+    struct sl_str of[SL_HEADER_NAMES_LENGTH_MAX + 1][SL_HEADER_NAMES_EACH]; /* p == NULL: no further name */
 };
 SL_INLINE bool sl_header_is_among(struct sl_str name, const struct sl_header_names *names)
 {
@@ -76,10 +77,10 @@ SL_INLINE bool sl_header_is_among(struct sl_str name, const struct sl_header_nam
     }
     return false;
 }
-/* Takes all fields out whose name is in the list. */
+/* Removes all fields whose name is in the list. */
 void sl_headers_drop(struct sl_headers *headers, const struct sl_str *list);
 
-/* Fields that belong to one connection and are never forwarded (RFC 9110 7.6.1): connection, keep-alive,
+/* True: a field that belongs to one connection and is never forwarded (RFC 9110 7.6.1): connection, keep-alive,
  * proxy-connection, te, trailer, transfer-encoding, upgrade, proxy-authenticate, proxy-authorization, and whatever the
  * Connection field names. */
 bool sl_header_is_hop_by_hop(struct sl_str name);

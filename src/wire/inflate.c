@@ -5,18 +5,19 @@
 #include <zlib.h>
 
 #define OUT_BYTES 16384
-/* Window of 15 bits; 32: gzip or zlib, told from the header. */
+/* A window of 15 bits; 32: gzip or zlib, by the header. */
 #define WINDOW_BITS (15 + 32)
-/* Negative: neither. Some servers' "deflate" has no zlib header (RFC 9110 8.4.1.2 notes it). */
+/* Negative: neither. The "deflate" of some servers has no zlib header (noted in RFC 9110 8.4.1.2). */
 #define RAW_WINDOW_BITS (-15)
 
-/* One coding. A body that was coded twice goes through two: what the first gives is the second's input. */
+/* One coding. A body that was coded twice goes through two stages: the output of the first is the input of the
+ * second. */
 struct stage {
     z_stream z;
     bool is_at_member_end; /* complete, unless another member follows */
     bool is_gzip;
     bool has_begun;
-    bool has_more; /* the last piece filled the buffer: there may be another without input */
+    bool has_more; /* the last piece filled the buffer: there may be more output without new input */
     unsigned char out[OUT_BYTES];
 };
 
@@ -50,18 +51,18 @@ void sl_inflate_free(struct sl_inflate *inf)
     free(inf);
 }
 
-/* The first bytes say which coding it is. */
+/* The first bytes show which coding it is. */
 static int stage_begin(struct stage *stage)
 {
     unsigned char first = *stage->z.next_in;
     stage->has_begun = true;
     stage->is_gzip = first == 0x1f;
-    /* zlib's first byte names method 8 (RFC 1950); no deflate block begins like that, for its padding is zero. */
+    /* zlib's first byte names method 8 (RFC 1950). No deflate block begins like that, because its padding is zero. */
     bool is_raw = !stage->is_gzip && (first & 15) != 8;
     return is_raw && inflateReset2(&stage->z, RAW_WINDOW_BITS) != Z_OK ? SL_E_INVAL : 0;
 }
 
-/* Inflates what is there once: one buffer of output. */
+/* Inflates the available input once: one buffer of output. */
 static int stage_step(struct stage *stage)
 {
     if (stage->z.avail_in && !stage->has_begun) {
@@ -90,7 +91,8 @@ static int stage_step(struct stage *stage)
     return 0;
 }
 
-/* Output of stage `i`, which may need that of the one before. *ret_n 0: there is no more without input from outside. */
+/* Gets output of stage `i`, which may need output of the stage before. *ret_n 0: there is no more without input from
+ * outside. */
 static int stage_give(struct sl_inflate *inf, unsigned i, size_t *ret_n)
 {
     struct stage *stage = &inf->stages[i];

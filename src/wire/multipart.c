@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mark that ends a content holds one CR, at its beginning. So what matched of it and does not go on can only begin
- * anew at a byte that is a CR, and no table of overlaps is needed. */
+/* The mark that ends a content has only one CR, at its beginning. So when a partial match fails, a new match can only
+ * begin at a CR, and no table of overlaps is needed. */
 #include "wire/multipart.h"
 
 enum state {
@@ -14,13 +14,13 @@ enum state {
     ST_BEHIND, /* behind the closing one */
 };
 
-/* Blanks behind a boundary; line ends and blanks behind the closing one. */
+/* The most blanks behind a boundary, and line ends and blanks behind the closing one. */
 #define BLANKS_MAX 64
 
 /* --- parameters --- */
 
-/* One `name=value` of a header's parameters, from behind a ';' on. The value is unquoted into `out`. 1: one; 0: there
- * are no more; SL_E_INVAL: it is none, SL_E_UNSUPPORTED: one that other readers see in another way. */
+/* Reads one `name=value` of a header's parameters, behind a ';'. The value is unquoted into `out`. 1: one; 0: there are
+ * no more; SL_E_INVAL: it is malformed; SL_E_UNSUPPORTED: other readers may read it in another way. */
 static int parameter_next(struct sl_str *rest, struct sl_str *ret_name, char *out, size_t max, struct sl_str *ret_value)
 {
     struct sl_str s = *rest;
@@ -54,7 +54,7 @@ static int parameter_next(struct sl_str *rest, struct sl_str *ret_name, char *ou
         out[n++] = s.p[i];
     }
     if (is_quoted && i++ == s.n) {
-        return SL_E_INVAL; /* its end is missing */
+        return SL_E_INVAL; /* its closing quote is missing */
     }
     *ret_value = sl_str_make(out, n);
     if (!is_quoted) {
@@ -62,8 +62,8 @@ static int parameter_next(struct sl_str *rest, struct sl_str *ret_name, char *ou
     }
     struct sl_str behind = sl_str_trim(sl_str_sub(s, i, s.n));
     *rest = sl_str_sub(s, i, s.n);
-    /* To some a backslash is one like any other letter: then a text ends, and a name begins, somewhere else. Names of
-     * files have them. */
+    /* To some readers a backslash is an ordinary character: then a text ends, and a name begins, somewhere else. Names
+     * of files have backslashes. */
     if (has_escape && !sl_str_case_eq(*ret_name, SL_STR("filename"))) {
         return SL_E_UNSUPPORTED;
     }
@@ -145,7 +145,7 @@ static int refuse(struct sl_multipart *form, const char *fault)
     return SL_E_INVAL;
 }
 
-/* The name is unquoted in the place of the head where it stands. */
+/* The name is unquoted in place, inside the head. */
 static int disposition_read(struct sl_multipart *form, struct sl_str value)
 {
     struct sl_str rest = value, type, name, text;
@@ -164,7 +164,7 @@ static int disposition_read(struct sl_multipart *form, struct sl_str value)
             if (form->name.p) {
                 return refuse(form, "a part has two names");
             }
-            char *to = (char *)(uintptr_t)name.p; /* the head is the form's own, and the text is not longer than it */
+            char *to = (char *)(uintptr_t)name.p; /* the head belongs to the form, and the text does not get longer */
             memmove(to, text.p, text.n);
             form->name = sl_str_make(to, text.n);
         } else if (sl_str_case_eq(name, SL_STR("filename")) || sl_str_case_eq(name, SL_STR("filename*"))) {
@@ -205,7 +205,7 @@ static int head_read(struct sl_multipart *form)
     return form->name.p ? 0 : refuse(form, "a part has no name in its Content-Disposition");
 }
 
-/* 1: it is complete. */
+/* Returns 1 when the head is complete. */
 static int head_push(struct sl_multipart *form, struct sl_str bytes, size_t *ret_used)
 {
     size_t used = 0;
@@ -223,7 +223,7 @@ static int head_push(struct sl_multipart *form, struct sl_str bytes, size_t *ret
 
 /* --- contents --- */
 
-/* Over bytes of a content, up to behind the mark that ends it or to their end. 1: the mark is complete. */
+/* Goes over bytes of a content, to the end of the mark or of the bytes. 1: the mark is complete. */
 static int content_push(struct sl_multipart *form, struct sl_str bytes, size_t *ret_used)
 {
     size_t i = 0;
@@ -299,7 +299,7 @@ static int part_begin(struct sl_multipart *form)
     return 0;
 }
 
-/* One byte outside of heads and contents. An event, 0 for none, or SL_E_INVAL. */
+/* Handles one byte outside of heads and contents. Returns an event, 0 for none, or SL_E_INVAL. */
 static int byte_push(struct sl_multipart *form, char c)
 {
     bool is_blank = c == ' ' || c == '\t';
@@ -340,7 +340,7 @@ static int byte_push(struct sl_multipart *form, char c)
     return SL_E_INVAL;
 }
 
-/* What one state takes. An event, 0 for none, or SL_E_INVAL. */
+/* Handles the bytes of one state. Returns an event, 0 for none, or SL_E_INVAL. */
 static int piece_push(struct sl_multipart *form, struct sl_str bytes, size_t *ret_used)
 {
     int r;
@@ -378,7 +378,7 @@ void sl_multipart_init(struct sl_multipart *form, struct sl_str boundary)
     form->is_file = false;
     form->start = form->end = 0;
     form->state = ST_BEGIN;
-    form->n_matched = 2; /* as if the line end before it had been there */
+    form->n_matched = 2; /* as if a line end had come before it */
     form->n_blanks = 0;
     form->n_mark = (uint8_t)(boundary.n + 4);
     memcpy(form->mark, "\r\n--", 4);

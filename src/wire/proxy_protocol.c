@@ -29,7 +29,7 @@ static int v1_line(struct sl_str line, struct sl_proxy_header *ret)
         n++;
     }
     if (n >= 2 && sl_str_eq_c(part[1], "UNKNOWN")) {
-        return 0; /* what follows is to be ignored */
+        return 0; /* the rest is to be ignored */
     }
     if (n != 6 || rest.p) {
         return SL_E_INVAL;
@@ -55,7 +55,7 @@ static int v1_parse(struct sl_str bytes, struct sl_proxy_header *ret, size_t *re
 {
     ptrdiff_t cr = sl_str_find_char(bytes, '\r', 0);
     if (cr < 0) {
-        *ret_need = 1; /* a byte at a time: what is behind the line end must stay unread */
+        *ret_need = 1; /* one byte at a time, because bytes behind the line end must stay unread */
         return bytes.n < V1_MAX - 1 && !memchr(bytes.p, '\n', bytes.n) ? 1 : SL_E_INVAL;
     }
     if ((size_t)cr == bytes.n - 1) {
@@ -93,7 +93,7 @@ static int v2_parse(struct sl_str bytes, struct sl_proxy_header *ret, size_t *re
     struct sl_proxy_header h = { .has_source = true, .is_ipv6 = family == 2 };
     size_t size = h.is_ipv6 ? 16 : 4;
     if (transport != 1 || n < 2 * size + 4) {
-        return SL_E_INVAL; /* the addresses do not fit; or datagrams over a stream */
+        return SL_E_INVAL; /* the addresses are too short, or it is about datagrams */
     }
     memcpy(h.source, p + 16, size);
     h.source_port = (uint16_t)(p[16 + 2 * size] << 8 | p[17 + 2 * size]);

@@ -19,8 +19,8 @@ void sl_sse_split_init(struct sl_sse_split *split)
     split->state = SP_EMPTY;
 }
 
-/* The first CR or LF, or `end`. Looks no further than that: where lines end with CR, a search for each of the two would
- * go over all that follows once a line. */
+/* The first CR or LF, or `end`. It looks no further: where lines end with CR, separate searches for the two would go
+ * over all the rest for each line. */
 static const char *line_stop(const char *p, const char *end)
 {
 #if defined(__SSE2__)
@@ -46,7 +46,7 @@ size_t sl_sse_split_push(struct sl_sse_split *split, struct sl_str bytes)
     if (split->state == SP_EMPTY_CR && p < end) {
         split->state = SP_EMPTY;
         if (*p == '\n') {
-            return 1; /* the tail of the event that was given already */
+            return 1; /* the end of the event that was reported already */
         }
     }
     while (p < end) {
@@ -84,7 +84,7 @@ size_t sl_sse_split_push(struct sl_sse_split *split, struct sl_str bytes)
     return 0;
 }
 
-/* Does a line with a known field begin here, or a byte order mark, behind which one may stand? */
+/* True: a line with a known field begins here, or a byte order mark, behind which one may stand. */
 static bool line_is_field(struct sl_str rest)
 {
     switch (rest.p[0]) {
@@ -118,10 +118,10 @@ bool sl_sse_is_silent(struct sl_str event)
 
 enum decoder_state { DS_LINE, DS_CR /* the last byte was a CR: skip an LF */ };
 
-/* Lines of field names and the event name beside the data. */
+/* Room for lines with field names and the event's name beside the data. */
 #define LINE_SLACK     1024
 #define NAME_MAX_BYTES 1024
-/* A stream may be silent for an hour behind one large event. */
+/* A stream may be silent for an hour after one large event, so at most this is kept. */
 #define KEPT 65536
 
 void sl_sse_decoder_init(struct sl_sse_decoder *dec, size_t max_event, sl_sse_fn on_event, void *arg)
@@ -168,8 +168,8 @@ static int event_end(struct sl_sse_decoder *dec)
     return event_give(dec, sl_str_make(dec->data.p ? dec->data.p : "", dec->data.len));
 }
 
-/* A whole line without its end. `rest`: the input behind the line's end; when a blank line follows there at once, a
- * first data line is given as it lies. */
+/* Takes a whole line without its end. `rest`: the input behind the line's end; when a blank line follows at once, a
+ * first data line is reported as it is, without a copy. */
 static int line_take(struct sl_sse_decoder *dec, struct sl_str line, struct sl_str rest, bool *ret_gave)
 {
     *ret_gave = false;
@@ -191,7 +191,7 @@ static int line_take(struct sl_sse_decoder *dec, struct sl_str line, struct sl_s
         return sl_buf_status(&dec->name);
     }
     if (!sl_str_eq(field, SL_STR("data"))) {
-        return 0; /* id, retry, and what nobody knows */
+        return 0; /* id, retry, and unknown fields */
     }
     if (!dec->has_data && rest.n && rest.p[0] == '\n' && value.n <= dec->max_event) {
         *ret_gave = true;
@@ -206,13 +206,13 @@ static int line_take(struct sl_sse_decoder *dec, struct sl_str line, struct sl_s
 }
 
 /* A byte order mark at the very start is dropped, however it is split (dec->bom counts its bytes; 3: past it). Returns
- * the bytes to skip. */
+ * how many bytes to skip. */
 static int bom_skip(struct sl_sse_decoder *dec, struct sl_str *io_bytes)
 {
     static const char bom[] = "\xef\xbb\xbf";
     while (dec->bom < 3 && io_bytes->n) {
         if (io_bytes->p[0] != bom[dec->bom]) {
-            /* Not one: what looked like its beginning belongs to the first line. */
+            /* It is none: its bytes belong to the first line. */
             sl_buf_add(&dec->line, bom, dec->bom);
             dec->bom = 3;
             return sl_buf_status(&dec->line);
@@ -277,7 +277,7 @@ int sl_sse_finish(struct sl_sse_decoder *dec)
         sl_buf_reset(&dec->line);
     }
     if (!dec->has_data) {
-        sl_buf_reset(&dec->name); /* half an event is no sign of life */
+        sl_buf_reset(&dec->name); /* half an event is no heartbeat */
     }
     return r < 0 ? r : event_end(dec);
 }

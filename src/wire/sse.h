@@ -19,12 +19,13 @@ struct sl_sse_split {
 
 void sl_sse_split_init(struct sl_sse_split *split);
 /* Scans `bytes` for the first event end (the blank line's last byte). Returns how many bytes, from the start of
- * `bytes`, end with it, or 0 when `bytes` holds no event end; state carries over. LF, CR LF and CR line ends, mixed
- * too. A CR at the very end of the input ends its line; an LF that follows in the next piece belongs to it (and to that
- * event). */
+ * `bytes`, end with it, or 0 when `bytes` has no event end; the state is kept between calls. LF, CR LF and CR line
+ * ends, mixed too. A CR at the very end of the input ends its line; an LF that follows in the next piece belongs to it
+ * (and to that event). */
 size_t sl_sse_split_push(struct sl_sse_split *split, struct sl_str bytes);
 
-/* Does that event, as the splitter cuts it, say nothing to any reader: blank lines, comments, unknown fields? */
+/* True: the event, as the splitter cuts it, says nothing to any reader: it has only blank lines, comments, unknown
+ * fields. */
 bool sl_sse_is_silent(struct sl_str event);
 
 /* --- the decoder --- */
@@ -46,7 +47,7 @@ struct sl_sse_decoder {
     struct sl_buf line; /* a line that was not complete in one piece */
     sl_sse_fn on_event;
     int (*on_alive)(
-        void *arg); /* a comment, or an event without data: the peer lives. May be NULL; the owner's to set */
+        void *arg); /* called for a comment, or an event without data: the peer lives. May be NULL; the owner sets it */
     void *arg;
     size_t max_event;
     /* private */
@@ -57,14 +58,14 @@ struct sl_sse_decoder {
 
 void sl_sse_decoder_init(struct sl_sse_decoder *dec, size_t max_event, sl_sse_fn on_event, void *arg);
 void sl_sse_decoder_done(struct sl_sse_decoder *dec);
-/* Bytes of memory that an event that is not complete takes. */
+/* How many bytes of memory an incomplete event takes. */
 size_t sl_sse_held(const struct sl_sse_decoder *dec);
-/* 0, SL_E_LIMIT, SL_E_NOMEM, or what the callback returned. When a whole event lies in `bytes` and has one data line,
- * `data` is a slice of `bytes` (nothing copied). Comments, id, retry and unknown fields are skipped; an event without
- * data is not reported. */
+/* 0, SL_E_LIMIT, SL_E_NOMEM, or the callback's result. When a whole event is in `bytes` and has one data line, `data`
+ * is a slice of `bytes` (nothing is copied). Comments, id, retry and unknown fields are skipped; an event without data
+ * is not reported. */
 SL_MUST int sl_sse_push(struct sl_sse_decoder *dec, struct sl_str bytes);
-/* The stream ended. An event not closed by a blank line is reported as well (the standard drops it, several providers
- * end that way; the caller decides by whether it parses). */
+/* The stream ended. An event that no blank line closed is reported as well (the standard drops it, but several
+ * providers end that way; the caller decides by whether it can parse it). */
 SL_MUST int sl_sse_finish(struct sl_sse_decoder *dec);
 
 /* --- the encoder --- */

@@ -190,7 +190,7 @@ int sl_percent_decode(struct sl_str s, struct sl_arena *arena, struct sl_str *re
     return decode(s, false, arena, ret);
 }
 
-/* The next parameter of that name, as it is written. */
+/* The next parameter of that name, still encoded. */
 static bool query_next(struct sl_str *io_query, const char *name, struct sl_arena *arena, struct sl_str *ret)
 {
     struct sl_str part;

@@ -11,17 +11,17 @@ struct sl_arena;
 struct sl_uri {
     bool is_https;
     struct sl_str userinfo; /* "" when absent: providers' URLs must not have one */
-    struct sl_str host;     /* as written; an IPv6 literal without its brackets */
+    struct sl_str host;     /* as written; an IPv6 literal without brackets */
     bool is_ipv6_literal;
     uint16_t port; /* 80 or 443 when absent */
     bool has_port;
     struct sl_str authority; /* host[:port] as written, for the Host header (without userinfo) */
-    struct sl_str path;      /* "" or "/…", without trailing slashes trimmed */
-    struct sl_str query;     /* behind '?', "" when absent; `has_query` tells "?" alone */
+    struct sl_str path;      /* "" or "/…"; trailing slashes stay */
+    struct sl_str query;     /* behind '?'; "" when absent; `has_query` is true for "?" alone */
     bool has_query;
 };
 
-/* Errors name what is wrong: "scheme must be http or https", "port 99999 is not in 1..65535", "control character at 7",
+/* Errors say what is wrong: "scheme must be http or https", "port 99999 is not in 1..65535", "control character at 7",
  * … */
 SL_MUST int sl_uri_parse(struct sl_str text, struct sl_uri *ret, struct sl_err *err);
 
@@ -30,11 +30,11 @@ SL_MUST int sl_uri_parse(struct sl_str text, struct sl_uri *ret, struct sl_err *
 SL_MUST int sl_target_parse(struct sl_str target, struct sl_str *ret_path, struct sl_str *ret_query,
                             struct sl_err *err);
 
-/* %XX decoded; a bad escape is SL_E_INVAL. The slice itself when there is nothing to decode. '+' stays. */
+/* %XX decoded; a bad escape is SL_E_INVAL. Returns the slice itself when there is nothing to decode. '+' stays. */
 SL_MUST int sl_percent_decode(struct sl_str s, struct sl_arena *arena, struct sl_str *ret);
 /* Value of a query parameter, decoded ('+' is a space); false when absent or undecodable. */
 bool sl_query_get(struct sl_str query, const char *name, struct sl_arena *arena, struct sl_str *ret);
-/* Does it come again with another value, or one that cannot be decoded? */
+/* True: the parameter comes again with another value, or with one that cannot be decoded. */
 SL_MUST bool sl_query_is_torn(struct sl_str query, const char *name, struct sl_arena *arena);
 
 /* Joins a base (path and query) with a relative path, inserted before the base's query: "https://h/v1?x=1" +
