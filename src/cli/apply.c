@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice routes apply: makes the gateway's created routes what a file says. First it reads and compares everything,
- * then shows the difference, then sends, up to 16 at once. Each step is whole, so a run that was interrupted is run
- * again. */
+/* sluice routes apply: makes the gateway's created routes equal to those of a file. First it reads and compares
+ * everything, then shows the difference, then sends, up to 16 calls at once. Each step is complete in itself, so after
+ * an interruption the command is run again. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,10 +15,10 @@ enum change { KEEP, CREATE, REPLACE, DELETE };
 
 struct plan {
     char *name;
-    struct apply_body body; /* of PUT */
-    char *limits;           /* of set_limits; NULL: they stay */
+    struct apply_body body; /* for PUT */
+    char *limits;           /* for set_limits; NULL: they stay */
     enum change change;
-    bool is_there; /* on the gateway, made by a call */
+    bool is_there; /* the route exists on the gateway, made by a call */
 };
 
 struct apply {
@@ -26,8 +26,8 @@ struct apply {
     sluice_client *client;
     sluice_result *file;
     struct plan *plans;
-    size_t n_plans, cap, n_file; /* the first n_file are the file's */
-    bool has_secret, shows;      /* a progress line */
+    size_t n_plans, cap, n_file; /* the first n_file are those of the file */
+    bool has_secret, shows;      /* `shows`: a progress line is shown */
     int n_failed, exit_code;
 };
 
@@ -58,7 +58,7 @@ static int plan_cmp(const void *a, const void *b)
 
 /* --- the file --- */
 
-/* JSON, or else YAML: then through the reader that `sluice serve` has. */
+/* JSON, or else YAML, with the reader of `sluice serve`. */
 static int text_parse(const char *name, const char *text, sluice_result **ret)
 {
     sluice_error *err = NULL;
@@ -67,7 +67,7 @@ static int text_parse(const char *name, const char *text, sluice_result **ret)
     }
     char *json = NULL;
     int r = text[strspn(text, " \t\r\n")] == '{'
-                ? cli_fail(CLI_LOCAL, "%s: %s", name, sluice_error_text(err)) /* meant to be JSON, or YAML's flow */
+                ? cli_fail(CLI_LOCAL, "%s: %s", name, sluice_error_text(err)) /* JSON or flow-style YAML was meant */
                 : declare_yaml_to_json(name, text, &json);
     sluice_error_free(err);
     if (r == 0 && sluice_json_parse(json, SLUICE_NUL_TERMINATED, ret, NULL) < 0) {
@@ -111,7 +111,7 @@ static int route_read(struct apply *a, const char *at)
     return r;
 }
 
-/* A configuration file has more than routes: that is not for here, and said. */
+/* A configuration file has more than routes: the other sections are ignored, with a note. */
 static void rest_tell(const struct apply *a, const char *member)
 {
     const char *key;
@@ -185,7 +185,7 @@ static int route_compare(void *arg, const sluice_result *listed)
                         wanted.name, where ? where : "?");
     }
     if (!plan) {
-        return 0; /* seen again when there is pruning to be done */
+        return 0; /* the same route again; only for pruning */
     }
     sluice_result *there = NULL;
     int r = declare_get(a->args, a->client, plan->name, &there);
@@ -202,7 +202,7 @@ static int route_compare(void *arg, const sluice_result *listed)
     return 0;
 }
 
-/* Behind the sorted part, so that the search above never sees them. */
+/* Adds behind the sorted part, so that the search above never finds them. */
 static int route_prune(void *arg, const sluice_result *listed)
 {
     struct apply *a = arg;
@@ -220,7 +220,7 @@ static int route_prune(void *arg, const sluice_result *listed)
     return 0;
 }
 
-/* A new route has no stored secret to fall back to. */
+/* A new route has no stored secret to keep. */
 static int unset_tell(const struct apply *a)
 {
     int r = CLI_DONE;
@@ -276,7 +276,7 @@ static int request_of(const struct apply *a, const struct plan *p, int phase, sl
 static void failed(struct apply *a, const struct plan *p, sluice_error *err)
 {
     if (sluice_error_code(err) == SLUICE_ECANCELLED) {
-        a->exit_code = CLI_INTERRUPTED; /* told once, at the end */
+        a->exit_code = CLI_INTERRUPTED; /* reported once, at the end */
         sluice_error_free(err);
         return;
     }
@@ -300,7 +300,7 @@ static void phase_run(struct apply *a, int phase)
     a->shows = isatty(STDERR_FILENO) && !a->args->is_quiet && n_all;
     while ((next < a->n_plans && a->exit_code != CLI_INTERRUPTED) || n_active) {
         if (a->exit_code == CLI_INTERRUPTED) {
-            sluice_cancel_all(a->client); /* those, too, that were started between the signal and its being seen */
+            sluice_cancel_all(a->client); /* also those that were started before the signal was noticed */
         }
         for (int i = 0; i < IN_FLIGHT; i++) {
             struct flight *f = &flights[i];

@@ -9,7 +9,7 @@
 #include "config_set.h"
 #include "declare.h"
 
-/* A path in a route: names are bounded, and what is deeper than that is no route's. */
+/* The room for a path in a route: names are bounded, and no route is nested deeper than this. */
 #define PATH_ROOM 1024
 
 /* --- what is wrong --- */
@@ -36,7 +36,8 @@ int apply_body_check(const char *file, const char *at, const sluice_result *rout
     }
     const char *type = sluice_json_kind(route, "endpoint_type") ? "endpoint_type" : "route_type";
     const char *const needed[] = { "name", type, "model.provider", "model.name" };
-    bool has_model = sluice_json_kind(route, "model") || !has_targets(route); /* which may stand in its place */
+    /* sluice.targets may stand in place of the model */
+    bool has_model = sluice_json_kind(route, "model") || !has_targets(route);
     for (size_t k = 0; k < (has_model ? 4 : 2); k++) {
         if (sluice_json_kind(route, needed[k]) != 's') {
             return cli_fail(CLI_LOCAL, "%s: %s.%s: expected a string", file, at, needed[k]);
@@ -58,9 +59,9 @@ static int secret_file_read(const char *file, char **ret)
     return 1;
 }
 
-/* The value that a reference stands for: "$NAME", {"file": "PATH"}, and for a secret also "PATH" where there is such a
- * file, as MLflow reads it, or the literal. 1 and *ret (the caller frees it; NULL: it stands for nothing, the stored
- * secret stays), 0 when it is no reference, or -1 after a message. */
+/* The value of a reference: "$NAME", {"file": "PATH"}; for a secret also "PATH" if such a file exists, as MLflow reads
+ * it, or the literal. 1 and *ret (the caller frees it; NULL: it leads to nothing, and the stored secret stays), 0 when
+ * it is no reference, or -1 after a message. */
 static int reference_resolve(const sluice_result *route, const char *path, bool is_secret, char **ret)
 {
     const char *text = sluice_json_get(route, path, NULL);
@@ -88,7 +89,7 @@ static int reference_resolve(const sluice_result *route, const char *path, bool 
     return access(file, F_OK) == 0 ? secret_file_read(file, ret) : 1;
 }
 
-/* What a reference to nothing is, in words: for the route that cannot do without. */
+/* Says what is missing for a reference that leads to nothing, for a route that needs it. */
 static char *unset_text(const sluice_result *route, const char *path)
 {
     char at[PATH_ROOM + 8], *text = NULL;
@@ -125,7 +126,7 @@ static void key_put(FILE *out, const char *key, int *io_n)
     putc(':', out);
 }
 
-/* A configuration with its references resolved, or left out. */
+/* Writes a configuration with its references resolved, or left out. */
 static int config_put(const struct put *put, const char *config)
 {
     int n = 0, r = CLI_DONE;
@@ -149,7 +150,7 @@ static int config_put(const struct put *put, const char *config)
             free(secret);
             put->body->has_secret = true;
         } else if (sluice_json_kind(put->route, path) == 'o') {
-            r = config_put(put, path); /* aws_config */
+            r = config_put(put, path); /* such as aws_config */
         } else {
             apply_body_put(put->out, put->route, path);
         }
@@ -158,7 +159,7 @@ static int config_put(const struct put *put, const char *config)
     return r;
 }
 
-/* Its configuration is `config` or, as Databricks spells it, `{provider}_config`. */
+/* The model's configuration is `config` or, as Databricks spells it, `{provider}_config`. */
 static int model_put(const struct put *put, const char *model)
 {
     char config[PATH_ROOM], own[PATH_ROOM], spelt[260];
@@ -286,7 +287,7 @@ static bool is_nothing(const sluice_result *json, const char *path)
     return !kind || kind == '0' || (kind == 'o' && sluice_json_count(json, path) == 0);
 }
 
-/* In whatever order their members stand. */
+/* The order of members does not count. */
 static bool is_same_at(const sluice_result *a, const sluice_result *b, const char *path)
 {
     int kind = sluice_json_kind(a, path);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command line, by the tables. */
+/* Parses the command line by the tables. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,8 +76,8 @@ static const struct cli_opt *opt_in(const struct cli_opt *table, const char *nam
     return NULL;
 }
 
-/* The option that `arg` ("--name", "--name=value", "-n") writes, among the command's own and those of all. `command`
- * NULL: nobody's own. */
+/* The option that `arg` ("--name", "--name=value", "-n") names, among the command's own and the common ones. `command`
+ * NULL: only the common ones. */
 static const struct cli_opt *opt_find(const struct cli_command *command, const char *arg)
 {
     bool is_letter = arg[1] != '-';
@@ -160,7 +160,7 @@ static int opt_set(const struct cli_command *command, const struct cli_opt *o, c
     return 0;
 }
 
-/* One option at argv[*i] and its value. */
+/* Parses one option at argv[*i] and its value. */
 static int opt_parse(const struct cli_command *command, int argc, char **argv, int *i, struct cli_args *args)
 {
     const char *arg = argv[*i], *equals = strchr(arg, '=');
@@ -221,7 +221,7 @@ static int args_parse(const struct cli_command *command, int argc, char **argv, 
 
 /* --- commands --- */
 
-/* Words of argv that the name takes, or 0. */
+/* How many words of argv the name takes, or 0. */
 static int name_fits(const char *name, size_t name_len, int argc, char **argv)
 {
     const char *end = name + name_len;
@@ -237,7 +237,7 @@ static int name_fits(const char *name, size_t name_len, int argc, char **argv)
     return n;
 }
 
-/* The command that argv begins with, by any of its names; *n: the words that it takes. */
+/* The command that argv begins with, by any of its names; *n: how many words that takes. */
 static const struct cli_command *command_find(int argc, char **argv, int *n)
 {
     for (const struct cli_command *c = cli_commands; c->name; c++) {
@@ -293,7 +293,7 @@ static bool is_help(const char *arg)
     return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0;
 }
 
-/* "help limits set", "limits set --help": what is asked about. */
+/* "help limits set", "limits set --help": the command that help is wanted for. */
 static int help_about(int argc, char **argv)
 {
     char topic[TYPED_MAX] = "";
@@ -304,7 +304,8 @@ static int help_about(int argc, char **argv)
     return cli_help(*topic ? topic : NULL, stdout);
 }
 
-/* Options may stand before the command: how many words of argv they take. A command's own are known there too. */
+/* Options may stand before the command: returns how many words of argv they take. A command's own options are
+ * recognised there too. */
 static int leading_options(int argc, char **argv)
 {
     int i = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice chat: a conversation with a route. A line is a turn, and what is pasted is one line. */
+/* sluice chat: a conversation with a route. Each line is a turn, and a paste is one line. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,9 +12,9 @@ struct chat {
     sluice_client *client;
     char *system; /* the system message, or NULL */
     bool is_over;
-    char *messages; /* JSON objects with commas between */
+    char *messages; /* JSON objects with commas between them */
     size_t len;
-    char *answer; /* of this turn */
+    char *answer; /* the answer of this turn */
     size_t answer_len;
     FILE *answer_out;
 };
@@ -57,7 +57,7 @@ static int on_event(void *arg, const sluice_event *event)
     return fflush(stdout);
 }
 
-/* The whole request; NULL: out of memory. */
+/* Makes the whole request; NULL: out of memory. */
 static char *request_make(const struct chat *chat)
 {
     char *json = NULL;
@@ -115,7 +115,7 @@ static int turn(struct chat *chat, const char *line)
         sluice_error_free(err);
     }
     if (r < 0 && chat->answer_len == 0) {
-        restore(chat, before); /* the question may be asked again */
+        restore(chat, before); /* so that the question can be asked again */
     } else if (!message_add(chat, "assistant", chat->answer)) {
         exit_code = cli_fail(CLI_LOCAL, "out of memory");
     }
@@ -143,7 +143,7 @@ static void help_do(struct chat *chat);
 
 static const struct word {
     const char *name;
-    const char *help; /* NULL: another name of the one above */
+    const char *help; /* NULL: another name of the row above */
     void (*run)(struct chat *chat);
 } words[] = {
     { "/help", "show this", help_do },
@@ -173,14 +173,14 @@ static void help_do(struct chat *chat)
     cli_print(stderr, "Ctrl-C stops an answer, or empties the line; what is pasted is one message");
 }
 
-/* "/word" alone or with more words behind, but no path: has no second slash. */
+/* True: "/word", alone or with more words behind it. It is no path: it has no second slash. */
 static bool is_slash_word(const char *line)
 {
     size_t len = strcspn(line, " \t\n");
     return line[0] == '/' && line[1] != '/' && len > 1 && !memchr(line + 1, '/', len - 1);
 }
 
-/* Was the line for us? *ret: the exit code that it means to a script. */
+/* True: the line was a command for this program. *ret: the exit code for a script. */
 static bool word_run(struct chat *chat, const char *line, int *ret)
 {
     char typed[64];
@@ -209,7 +209,7 @@ static bool word_run(struct chat *chat, const char *line, int *ret)
     return true;
 }
 
-/* The route is there and can talk, before anything is said to it. */
+/* Checks that the route exists and is one for chat, before anything is sent to it. */
 static int route_check(const struct cli_args *args, sluice_client *client)
 {
     sluice_result *route = NULL;

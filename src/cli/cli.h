@@ -10,39 +10,38 @@
 
 /* --- session.c: before a call --- */
 
-/* A client as the options and the environment say. 0, or an exit code after a message. What failed on the way is sent
- * again by the library, at once; a wait that the server asks for is cli_perform's, which tells of it. */
+/* Makes a client from the options and the environment. 0, or an exit code after a message. The library itself repeats
+ * calls at once after connection failures; cli_perform does the waits that a server asks for, and reports them. */
 int cli_open(const struct cli_args *args, sluice_client **client);
-/* The same for many calls at once: those waits are the library's. */
+/* The same for many calls at once: here the library does those waits. */
 int cli_open_waiting(const struct cli_args *args, sluice_client **client);
-/* The gateway as the user named it. */
+/* The gateway's address as the user gave it. */
 const char *cli_server(const struct cli_args *args);
-/* Is what is sent to the server out of others' sight: TLS, this machine, a socket file? */
+/* True: others cannot read what is sent to the server: TLS, this machine, a socket file. */
 bool cli_is_private(const struct cli_args *args);
-/* From now on Ctrl-C cancels what the client does, once; the next one ends the program. */
+/* From now on the first Ctrl-C cancels what the client does; the next one ends the program. */
 void cli_interruptible(sluice_client *client);
-/* Was there a Ctrl-C since? */
+/* True: there was a Ctrl-C since then. */
 bool cli_is_interrupted(void);
-/* "yes" on a terminal, or --yes. 0, or an exit code. */
+/* Asks for "yes" on a terminal, unless there is --yes. 0, or an exit code. */
 int cli_confirm(const struct cli_args *args, const char *fmt, ...) CLI_PRINTF(2, 3);
-/* The text itself, or what stands in the file of "@FILE", or on standard input for "-" and "@-". The caller frees it.
- */
+/* The text itself, or the content of the file for "@FILE", or standard input for "-" and "@-". The caller frees it. */
 int cli_read(const char *arg, char **text);
-/* The same of a file by its bare name. */
+/* The same for a file by its plain name. */
 int cli_read_file(const char *path, char **text);
 
 /* --- perform.c: calls --- */
 
-/* A request made and done: takes it on every path (NULL: `err` says why it could not be made, and is taken too). Waits
- * and repeats at a limit or an overload, and says so. `route`: as for cli_report. `result` may be NULL. 0, or an exit
+/* Performs a request and takes it on every path (NULL: `err` says why it could not be made, and is taken too). At a
+ * limit or an overload it waits, repeats, and says so. `route`: as for cli_report. `result` may be NULL. 0, or an exit
  * code after a message. */
 int cli_perform(const struct cli_args *args, sluice_client *client, const char *route, sluice_request *request,
                 sluice_error *err, sluice_result **result);
-/* One call of the server's own, done and its error told. `json` may be NULL; so may `result` (free it, also after a
- * failure). 0, or an exit code. */
+/* Makes one of the server's own calls and reports its error. `json` may be NULL, and so may `result` (free it, also
+ * after a failure). 0, or an exit code. */
 int cli_call(const struct cli_args *args, sluice_client *client, const char *method, const char *path, const char *json,
              sluice_result **result);
-/* One route. */
+/* Gets one route. */
 int cli_route_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **result);
 /* All pages of routes. `fn` returns 0 to go on; anything else ends the walk. */
 int cli_routes_each(const struct cli_args *args, sluice_client *client, int (*fn)(void *arg, const sluice_route *route),
@@ -50,23 +49,22 @@ int cli_routes_each(const struct cli_args *args, sluice_client *client, int (*fn
 
 /* --- fault.c: whose fault it was --- */
 
-/* Tells the error (freed here) on standard error; returns the exit code. `route`: whose nearest name is suggested when
- * it was not found; may be NULL. */
+/* Reports the error (and frees it) on standard error; returns the exit code. `route`: when it was not found, the
+ * nearest name is suggested; may be NULL. */
 int cli_report(const struct cli_args *args, sluice_client *client, const char *route, sluice_error *err);
-/* The exit code of an error: its type (x-sluice-error-type, or ""), SLUICE_E… code and HTTP status. */
+/* The exit code for an error: by its type (x-sluice-error-type, or ""), SLUICE_E… code and HTTP status. */
 int cli_exit_code(const char *type, int code, int status);
-/* Is that address, which could not be connected to (curl's words), a proxy's and not the server's? */
+/* True: the address that could not be reached (in curl's words) is a proxy's and not the server's. */
 bool cli_is_proxys(const char *server, const char *why);
-/* Whose limit or overload it is that makes us wait: "the gateway's limit is reached". NULL: waiting is
- * no help. */
+/* Whose limit or overload is the reason to wait: "the gateway's limit is reached". NULL: waiting does not help. */
 const char *cli_wait_reason(const char *error_type, int status);
-/* The message of an error's body for a person: FastAPI's list of what is wrong as sentences. The caller frees it; NULL:
- * there is none in it. */
+/* The message in an error's body, for people: FastAPI's list of faults as sentences. The caller frees it; NULL: it has
+ * none. */
 char *cli_fault_text(const char *body);
 
 /* --- out.c --- */
 
-/* Rows of cells: aligned under a heading on a terminal, tab-separated without one. */
+/* Rows of cells: aligned under a heading on a terminal, tab-separated otherwise. */
 struct cli_table {
     const char *const *heading; /* n_columns */
     int n_columns, n_rows;
@@ -74,18 +72,18 @@ struct cli_table {
     bool is_broken; /* out of memory */
 };
 
-void cli_table_add(struct cli_table *table, const char *cell); /* NULL: "-" on a terminal, empty without */
+void cli_table_add(struct cli_table *table, const char *cell); /* NULL: "-" on a terminal, empty otherwise */
 void cli_table_free(struct cli_table *table);
-/* Prints and frees. 0, or an exit code. */
+/* Prints and frees the table. 0, or an exit code. */
 int cli_table_end(const struct cli_args *args, struct cli_table *table);
-/* Columns that a text takes on a terminal. */
+/* How many columns a text takes on a terminal. */
 int cli_width(const char *text);
-/* Server text on standard output; as it is when that is no terminal. */
+/* Writes server text to standard output; unchanged when that is no terminal. */
 void cli_put(const char *text, size_t len);
-/* JSON and a line end; the same of a reply's body. */
+/* Writes JSON and a newline; the second one does so for a reply's body. */
 void cli_put_json(const char *json, size_t len);
 void cli_put_result(const sluice_result *result);
-/* Text as a JSON string. */
+/* Writes text as a JSON string. */
 void cli_json_string(FILE *out, const char *text);
 void cli_json_bytes(FILE *out, const char *p, size_t n);
 bool cli_has_color(const struct cli_args *args);

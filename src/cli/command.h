@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command line of `sluice`: one table of commands, each with a table of options. The parser, help, suggestions,
- * sluice(1) and the completions know nothing else.
+ * sluice(1) and the completions use only these tables.
  *
- * Two programs are built from it. `sluice` has the functions of the daemon's rows (serve, check, …); a row without a
- * function is a client command, and for that it executes `sluice-client`, which has the functions of the other rows.
- * This header and what it declares need neither the daemon nor libsluice. */
+ * Two programs are built from it. `sluice` has the functions of the daemon's rows (serve, check, …). A row without a
+ * function is a client command: for it `sluice` executes `sluice-client`, which has the functions of the other rows.
+ * This header and the functions that it declares need neither the daemon nor libsluice. */
 #ifndef SLUICE_CLI_COMMAND_H
 #define SLUICE_CLI_COMMAND_H
 
@@ -23,7 +23,7 @@ enum {
     CLI_NOT_FOUND = 5,
     CLI_LIMITED = 6,
     CLI_UNREACHABLE = 7,
-    CLI_BROKEN = 8, /* a stream, after output began */
+    CLI_BROKEN = 8, /* a stream broke after output began */
     CLI_INTERRUPTED = 130
 };
 
@@ -31,22 +31,22 @@ enum {
 #define CLI_LIST_MAX          64
 #define CLI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/* An option that may stand any number of times. */
+/* An option that may be given any number of times. */
 struct cli_list {
     const char *v[CLI_LIST_MAX];
     int n;
 };
 
-/* What the command line said; text is argv's. */
+/* The parsed command line; texts point into argv. */
 struct cli_args {
     char **argv;                      /* all of it, with the program's name */
-    const char *words[CLI_WORDS_MAX]; /* what is no option, behind the command's name */
+    const char *words[CLI_WORDS_MAX]; /* the words behind the command's name that are no options */
     int n_words;
-    /* of every client command */
+    /* of all client commands */
     const char *server, *key_file, *color, *ca, *cert, *cert_key;
     bool is_json, is_quiet, is_verbose, is_yes, is_dry_run, is_insecure;
     int64_t timeout_msec; /* 0: not given */
-    /* of the daemon's */
+    /* of the daemon */
     const char *config, *listen, *workers, *data_dir, *host, *port;
     bool is_strict;
     /* of single client commands */
@@ -60,28 +60,28 @@ struct cli_args {
     const char *principal, *role, *routes, *expires_at;
 };
 
-/* CLI_COUNT stores one more than what was said, so that 0 is "not given". */
+/* CLI_COUNT stores the number plus one, so that 0 is "not given". */
 enum cli_type { CLI_TEXT, CLI_SWITCH, CLI_TIME, CLI_CHOICE, CLI_COUNT, CLI_DECIMAL, CLI_LIST };
 
 struct cli_opt {
-    const char *name; /* without its "--"; NULL ends a table */
+    const char *name; /* without "--"; NULL ends a table */
     char letter;      /* or 0 */
     enum cli_type type;
-    size_t offset;     /* in struct cli_args */
-    const char *value; /* what help calls it; for CLI_CHOICE the words, with '|' between */
+    size_t offset;     /* offset in struct cli_args */
+    const char *value; /* its name in help; for CLI_CHOICE the words, with '|' between them */
     const char *help;
-    int64_t max; /* of CLI_COUNT */
+    int64_t max; /* for CLI_COUNT */
 };
 
 struct cli_command {
     const char *name; /* "routes list"; NULL ends the table */
-    const char *also; /* its other names, with '|' between; may be NULL */
+    const char *also; /* its other names, with '|' between them; may be NULL */
     const char *words;
     int min_words, max_words;
     const char *summary;
     const char *example;
     const struct cli_opt *opts; /* may be NULL */
-    bool is_local;              /* asks no gateway: the options of all client commands are not its own */
+    bool is_local;              /* it asks no gateway, so it does not have the common client options */
     int (*run)(const struct cli_args *args);
 };
 
@@ -92,65 +92,66 @@ extern const struct cli_opt cli_common[];
 
 /* --- args.c --- */
 
-/* What a whole command line means. `argv` is main's, with the program's name. */
+/* The meaning of a whole command line. `argv` is main's, with the program's name. */
 struct cli_meaning {
-    const struct cli_command *command; /* to be run with `args`; NULL: `exit_code` is all there is to do */
+    const struct cli_command *command; /* the command to run with `args`; NULL: only return `exit_code` */
     struct cli_args args;
     int exit_code;
 };
 
-/* Messages and help are printed on the way. */
+/* Prints messages and help itself. */
 void cli_parse(int argc, char **argv, struct cli_meaning *meaning);
-/* "250ms", "30s", "5m", "1h": above 0 and up to a day. */
+/* "250ms", "30s", "5m", "1h": more than 0 and at most a day. */
 bool cli_time_parse(const char *text, int64_t *ret_msec);
-/* Is it a number as JSON writes it? */
+/* True: it is a number as JSON writes it. */
 bool cli_is_number(const char *text);
-/* Is `word` one of the words in `choices`, which have '|' between? */
+/* True: `word` is one of the words in `choices`, which have '|' between them. */
 bool cli_choice_has(const char *choices, const char *word);
 
 /* --- help.c --- */
 
-/* One command's help, or that of all whose name begins with it; NULL: the list of all. An exit code. */
+/* Prints one command's help, or that of all commands whose name begins with it; NULL: the list of all. Returns an exit
+ * code. */
 int cli_help(const char *name, FILE *out);
 
 /* --- suggest.c --- */
 
-/* The candidate nearest to `word`, or NULL when none is near. Give them one by one, with *distance = -1 before. A swap
- * of two letters counts as one slip; words of up to five letters may have one, longer ones two, long ones three. */
+/* Keeps the candidate that is nearest to `word`; NULL when none is near. Call it for each candidate, with *distance =
+ * -1 before the first. Two swapped letters count as one slip; words of up to five letters may have one slip, longer
+ * ones two, long ones three. */
 void cli_nearest(const char *word, const char *candidate, const char **nearest, int *distance);
-/* What people type for it elsewhere, and what it is called here: `typed` is without its dashes. NULL: nothing known.
- * `command` may be NULL. */
+/* The name here for what people type in other programs; `typed` has no dashes. NULL: nothing is known. `command` may be
+ * NULL. */
 const char *cli_instead(const char *command, const char *typed);
 
 /* --- show.c: everything that reaches a person's terminal --- */
 
 enum cli_show {
-    CLI_SHOW_TEXT, /* line ends and tabs stay */
+    CLI_SHOW_TEXT, /* newlines and tabs stay */
     CLI_SHOW_LINE, /* they become spaces: one message, one cell */
-    CLI_SHOW_JSON, /* the text is JSON: what would be masked is escaped, where JSON can */
+    CLI_SHOW_JSON, /* the text is JSON: characters that would be masked are escaped, where JSON allows it */
     CLI_SHOW_DATA, /* JSON for a program: U+007F to U+009F are escaped, every other byte stays */
 };
 
-/* A character that is cut between two pieces of one text. Begin with zeros. */
+/* A character that is cut between two pieces of one text. All zero at first. */
 struct cli_cut {
     unsigned char bytes[4];
     int n;
 };
 
-/* The one way of others' text to a terminal: writes it with everything that a terminal would obey made harmless:
- * control characters (C0, DEL, C1), the characters that turn the direction of writing around, bytes that are no UTF-8.
- * `cut` may be NULL: then the text is whole. */
+/* The only way for text of others to a terminal. It masks everything that a terminal would obey: control characters
+ * (C0, DEL, C1), characters that change the writing direction, and bytes that are no UTF-8. `cut` may be NULL: then the
+ * text is whole. */
 void cli_show(FILE *out, enum cli_show how, const char *text, size_t len, struct cli_cut *cut);
-/* printf of a line for a person: what its arguments bring is shown as cli_show does it, as CLI_SHOW_LINE. Adds the line
- * end. */
+/* printf of a line for a person: its arguments are shown as cli_show does with CLI_SHOW_LINE. Adds the newline. */
 void cli_print(FILE *out, const char *fmt, ...) CLI_PRINTF(2, 3);
-/* "sluice: …" on standard error; returns `code`. */
+/* Prints "sluice: …" on standard error; returns `code`. */
 int cli_fail(int code, const char *fmt, ...) CLI_PRINTF(2, 3);
-/* A usage error: CLI_USAGE. `command` may be NULL. */
+/* A usage error: returns CLI_USAGE. `command` may be NULL. */
 int cli_usage(const char *command, const char *fmt, ...) CLI_PRINTF(2, 3);
-/* For a person: "900 ms", "42 s", "5 min 3 s", "2 h 10 min", "3 d 4 h". Returns `out`. */
+/* A time for people: "900 ms", "42 s", "5 min 3 s", "2 h 10 min", "3 d 4 h". Returns `out`. */
 const char *cli_duration(int64_t msec, char out[32]);
-/* Ends the output: CLI_LOCAL when it could not be written, else `code`. */
+/* Flushes the output: CLI_LOCAL when it could not be written, else `code`. */
 int cli_flush(int code);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of commands. It is compiled for each program that reads it: SLUICE_CLI_DAEMON has the functions of the
- * daemon's rows, SLUICE_CLI_CLIENT those of the client's, and without either nobody can be called. */
+/* The table of commands. It is compiled for each program that reads it: with SLUICE_CLI_DAEMON it has the functions of
+ * the daemon's rows, with SLUICE_CLI_CLIENT those of the client's rows, and without either it has no functions. */
 #include "command.h"
 
 #if defined(SLUICE_CLI_DAEMON)
@@ -24,7 +24,7 @@
 #define OPTIONS_END { NULL, 0, CLI_TEXT, 0, NULL, NULL, 0 }
 /* clang-format on */
 
-/* More is nobody's wish, and would not fit the wire. */
+/* More tokens are never meant, and a larger number would not fit the wire. */
 #define TOKENS_MAX  1000000000
 #define RETRIES_MAX 10
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice completion: scripts written from the tables. */
+/* sluice completion: scripts made from the tables. */
 #include <ctype.h>
 #include <string.h>
 

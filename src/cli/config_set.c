@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* KEY=VALUE is text, or JSON where it is a number, true, false, null, an object or a list; KEY="5" is text again.
- * KEY=$NAME is a variable and KEY=@FILE a file, both always text: secrets come from there only, since every user of the
- * machine can read a command line. KEY may be a path, aws_config.aws_region: one level. */
+ * KEY=$NAME is a variable and KEY=@FILE a file, both always text: secrets come only from there, because every user of
+ * the machine can read a command line. KEY may be a path with one level, aws_config.aws_region. */
 #include "config_set.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ bool config_set_is_secret_name(const char *member)
 }
 
 struct setting {
-    char key[128];    /* of the configuration */
+    char key[128];    /* in the configuration */
     char member[128]; /* inside of it; "": none */
     const char *value;
     bool is_secret;
@@ -96,7 +96,7 @@ static int value_put(const struct cli_args *args, FILE *out, const struct settin
     return text_put(args, out, s, s->value);
 }
 
-/* Settings of one key stand together, wherever they were on the command line. */
+/* Settings of one key are written together, wherever they were on the command line. */
 static int group_put(const struct cli_args *args, FILE *out, const struct setting *all, int n, int first)
 {
     int r = CLI_DONE, n_members = 0;

@@ -5,12 +5,12 @@
 
 #include "cli.h"
 
-/* ,"config":{…} as --set says it; nothing without one. In `--dry-run` a secret is written as ***. 0, or an exit code
- * after a message. */
+/* Writes ,"config":{…} from --set; nothing if there is none. In `--dry-run` a secret is written as ***. 0, or an exit
+ * code after a message. */
 int config_set_put(const struct cli_args *args, FILE *out);
-/* Is any of it a secret? */
+/* True: some of it is a secret. */
 bool config_set_has_secret(const struct cli_args *args);
-/* By its name: what may be a key to something. */
+/* True: by its name the member may be a secret. */
 bool config_set_is_secret_name(const char *member);
 
 #endif

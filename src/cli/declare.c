@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice routes export, and what apply shares with it. */
+/* sluice routes export, and functions that apply uses too. */
 #include "declare.h"
 
 #include <ctype.h>
@@ -35,7 +35,7 @@ void declare_put_compact(FILE *out, const char *json, size_t len)
     bool in_string = false;
     for (size_t i = 0; i < len; i++) {
         if (in_string && json[i] == '\\') {
-            putc(json[i++], out); /* valid JSON: something follows */
+            putc(json[i++], out); /* the JSON is valid, so another character follows */
         } else if (json[i] == '"') {
             in_string = !in_string;
         } else if (!in_string && strchr(" \t\r\n", json[i])) {
@@ -118,14 +118,15 @@ static void key_put(FILE *out, const char *key, int *io_n)
     putc(':', out);
 }
 
-/* Of a route or a target: where its configuration is, and the prints of its secrets, whose names are paths in it. */
+/* The configuration of a route or a target: its path, and the path of the fingerprints of its secrets. Their names are
+ * paths in the configuration. */
 struct conf {
     const sluice_result *route;
     const char *config, *secrets;
-    const char *owner; /* its variables begin with that */
+    const char *owner; /* the names of its variables begin with this */
 };
 
-/* The next secret below that path, from *io_at on; NULL: there is none. */
+/* The next secret whose path begins with `below`, from *io_at on; NULL: there is none. */
 static const char *secret_next(const struct conf *conf, const char *below, size_t *io_at)
 {
     const char *key;
@@ -136,7 +137,7 @@ static const char *secret_next(const struct conf *conf, const char *below, size_
 
 static void conf_put(FILE *out, const struct conf *conf, const char *below);
 
-/* A map below `below` ("aws_config."). */
+/* Writes the map at `key` in `below` ("" or "aws_config."). */
 static void map_put(FILE *out, const struct conf *conf, const char *below, const char *key, size_t len, int *io_n)
 {
     char name[512], deeper[512];
@@ -146,7 +147,7 @@ static void map_put(FILE *out, const struct conf *conf, const char *below, const
     conf_put(out, conf, deeper);
 }
 
-/* Its members below `below` (""), and a reference for each secret. */
+/* Writes the members at `below` ("": all), and a reference for each secret. */
 static void conf_put(FILE *out, const struct conf *conf, const char *below)
 {
     int n = 0;
@@ -167,7 +168,7 @@ static void conf_put(FILE *out, const struct conf *conf, const char *below)
         char variable[1024] = "$";
         const char *name = key + strlen(below);
         size_t len = strcspn(name, ".");
-        if (name[len]) { /* of a map, which is there already if it has anything else */
+        if (name[len]) { /* a secret in a map; the map is written already if it has other members */
             snprintf(path, sizeof(path), "%s.%.*s", at, (int)len, name);
             bool is_there = sluice_json_kind(conf->route, path) || strncmp(last, name, len + 1) == 0;
             snprintf(last, sizeof(last), "%s", name);
@@ -209,7 +210,8 @@ static void target_put(FILE *out, const sluice_result *route, const char *target
     char path[1024], secrets[512], both[1024];
     snprintf(path, sizeof(path), "%s.name", target);
     const char *name = sluice_json_str(route, path, NULL);
-    snprintf(secrets, sizeof(secrets), "target_secrets[\"%s\"]", name ? name : ""); /* it may have a dot */
+    /* Quoted, because a name may have a dot. */
+    snprintf(secrets, sizeof(secrets), "target_secrets[\"%s\"]", name ? name : "");
     snprintf(both, sizeof(both), "%s_%s", owner, name ? name : "");
     putc('{', out);
     for (size_t i = 0; (key = sluice_json_key(route, target, i)); i++) {
@@ -253,7 +255,7 @@ static int name_add(void *arg, const sluice_result *listed)
     struct names *names = arg;
     const char *owner = sluice_json_get(listed, "owner", NULL), *name = sluice_json_get(listed, "name", NULL);
     if (!name || !owner || strcmp(owner, "api") != 0) {
-        return 0; /* the file's are the file's */
+        return 0; /* routes of the configuration file are not exported */
     }
     if (names->n == names->cap) {
         size_t cap = names->cap ? names->cap * 2 : 64;
@@ -283,7 +285,7 @@ static int route_export(const struct cli_args *args, sluice_client *client, FILE
     fprintf(out, "%s\n{\"name\":", is_first ? "" : ",");
     cli_json_string(out, name);
     member_put(out, route, "route_type", "route_type");
-    if (sluice_json_kind(route, "model") == 'o') { /* else its targets stand in its place */
+    if (sluice_json_kind(route, "model") == 'o') { /* else the route has targets instead */
         fputs(",\"model\":", out);
         model_put(out, route, "model", "secrets", name);
     }
@@ -299,7 +301,7 @@ static int route_export(const struct cli_args *args, sluice_client *client, FILE
     return 0;
 }
 
-/* By name, so that two exports of one state are one text. */
+/* Sorted by name, so that two exports of one state are equal. */
 int cli_routes_export(const struct cli_args *args)
 {
     sluice_client *client = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes as a file: what export writes and apply reads, and the gateway's own view of them (/api/sluice/v1/routes). */
+/* Routes as a file: what export writes and apply reads, and the gateway's own list of them (/api/sluice/v1/routes). */
 #ifndef SLUICE_CLI_DECLARE_H
 #define SLUICE_CLI_DECLARE_H
 
@@ -7,17 +7,17 @@
 
 #define OWN_ROUTES "/api/sluice/v1/routes"
 
-/* Calls `fn` with each item of the list `member` of all pages at `path` (a result of its JSON, borrowed); stops when
+/* Calls `fn` with each item of the list `member` on all pages at `path` (a result of its JSON, borrowed); stops when
  * that is not 0 and returns it. */
 int declare_each(const struct cli_args *args, sluice_client *client, const char *path, const char *member,
                  int (*fn)(void *arg, const sluice_result *route), void *arg);
-/* One route whole. 0, or an exit code after a message. */
+/* Gets one whole route. 0, or an exit code after a message. */
 int declare_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **route);
 /* "PATH/NAME" with the name encoded; the caller frees it. NULL: out of memory. */
 char *declare_path(const char *path, const char *name);
-/* ROUTE_MEMBER in capitals: the variable that stands for a secret. */
+/* ROUTE_MEMBER in capitals: the name of the variable for a secret. */
 void declare_variable(const char *route, const char *member, char *out, size_t size);
-/* JSON without the space between its values, as the gateway writes it. */
+/* Writes JSON without white space between its values, as the gateway does. */
 void declare_put_compact(FILE *out, const char *json, size_t len);
 
 /* --- yaml.c --- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whose fault it was: errors to words and exit codes. */
+/* Errors to messages and exit codes, by whose fault they are. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 
 #include "cli.h"
 
-/* The gateway's own words for whose fault it was (docs/errors.md). `exit_code` -1: by the status. `says`: before the
- * server's message; "": that is enough. `waits`: why one waits, where waiting helps. */
+/* The gateway's words for whose fault it was (docs/errors.md). `exit_code` -1: the status decides. `says`: text before
+ * the server's message; "": the message is enough. `waits`: the reason to wait, if waiting helps. */
 static const struct fault {
     const char *type;
     int exit_code;
@@ -87,7 +87,7 @@ int cli_exit_code(const char *type, int code, int status)
 
 /* --- the server's message --- */
 
-/* "model.provider: Field required" of one entry of FastAPI's list. */
+/* "model.provider: Field required" for one entry of FastAPI's list. */
 static void entry_put(FILE *out, const sluice_result *body, size_t i)
 {
     char at[96];
@@ -131,7 +131,7 @@ char *cli_fault_text(const char *body)
     return text;
 }
 
-/* Of a page: what its title says. Of a text: its first line. The caller frees it; NULL: nothing. */
+/* For a page: its title. For a text: its first line. The caller frees it; NULL: nothing. */
 static char *page_text(const char *body)
 {
     const char *title = strcasestr(body, "<title>");
@@ -141,7 +141,7 @@ static char *page_text(const char *body)
     return len && !is_html ? strndup(from, len < 200 ? len : 200) : NULL;
 }
 
-/* What is behind libsluice's "API request to URL failed with exception". */
+/* The text behind libsluice's "API request to URL failed with exception". */
 static const char *transport_text(const sluice_error *err)
 {
     static const char mark[] = " failed with exception ";
@@ -218,12 +218,12 @@ static void unreachable_tell(const struct cli_args *args, const sluice_error *er
     }
     if (sluice_error_code(err) == SLUICE_ECONNECT && cli_is_proxys(server, why)) {
         cli_print(stderr, "the environment names this proxy; NO_PROXY lists what is reached without it");
-    } else if (exit_code == CLI_UNREACHABLE && sluice_error_code(err) != SLUICE_ETLS) { /* else something answers */
+    } else if (exit_code == CLI_UNREACHABLE && sluice_error_code(err) != SLUICE_ETLS) { /* TLS: something answers */
         cli_print(stderr, "is a gateway running at %s? (--server, SLUICE_SERVER)", server);
     }
 }
 
-/* A key was asked for, or refused: what to do about it here. */
+/* The server asked for a key, or refused one: says what to do about it here. */
 static void key_tell(const struct cli_args *args, const sluice_error *err)
 {
     const char *env = getenv("SLUICE_KEY"), *detail = sluice_error_detail(err);
@@ -231,7 +231,7 @@ static void key_tell(const struct cli_args *args, const sluice_error *err)
     int status = sluice_error_http_status(err);
     if (!where) {
         cli_fail(CLI_NOT_ALLOWED, "the gateway asks for an API key: SLUICE_KEY, or --key-file FILE (%d)", status);
-    } else if (strstr(detail, "expired")) { /* the server's first sentence; the next one is about headers */
+    } else if (strstr(detail, "expired")) { /* only the server's first sentence; the next one is about headers */
         cli_fail(CLI_NOT_ALLOWED, "the gateway refuses the key in %s: %.*s (%d)", where, (int)strcspn(detail, "."),
                  detail, status);
     } else {
@@ -239,7 +239,7 @@ static void key_tell(const struct cli_args *args, const sluice_error *err)
     }
 }
 
-/* A page or a text of something else: neither MLflow's nor any other gateway's error is one. */
+/* True: a page or a text of another server; it is neither MLflow's error nor any gateway's. */
 static bool is_foreign(const sluice_error *err)
 {
     char *made = cli_fault_text(sluice_error_body(err, NULL));
@@ -249,7 +249,7 @@ static bool is_foreign(const sluice_error *err)
     return is;
 }
 
-/* Not a route is missing, but what was asked for, behind the path of the server's URL. */
+/* True: not a route is missing, but the path that was asked for below the server's URL. */
 static bool is_no_path(const char *server, const sluice_error *err)
 {
     const char *host = strstr(server, "://"), *path = strchr(host ? host + 3 : server, '/');
@@ -257,7 +257,7 @@ static bool is_no_path(const char *server, const sluice_error *err)
            strncmp(sluice_error_detail(err), "Not Found", 9) == 0;
 }
 
-/* What the server said, behind whose words they are. */
+/* Prints what the server said, and before it who said it. */
 static void reply_tell(const struct cli_args *args, const sluice_error *err, const char *nearest)
 {
     const struct fault *f = fault_find(sluice_error_type(err));
@@ -307,11 +307,11 @@ int cli_report(const struct cli_args *args, sluice_client *client, const char *r
         sluice_error_free(err);
         return exit_code;
     }
-    /* What something else does not have is no route that is not there. */
+    /* When another server does not have the path, that is no missing route. */
     exit_code = exit_code == CLI_NOT_FOUND && is_foreign(err) ? CLI_FAILED : exit_code;
     struct search s = { route, "", -1 };
     if (exit_code == CLI_NOT_FOUND && route) {
-        sluice_routes_each(client, on_route, &s, NULL); /* only to help: its own failure is not told */
+        sluice_routes_each(client, on_route, &s, NULL); /* it only helps, so its own failure is not reported */
     }
     if (status == 0) {
         unreachable_tell(args, err, exit_code);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Help, from the tables. */
+/* Prints help from the tables. */
 #include <string.h>
 
 #include "command.h"

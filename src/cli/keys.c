@@ -10,7 +10,7 @@
 #define OWN_AUDIT   "/api/sluice/v1/audit"
 
 #define COLUMNS_MAX 8
-/* What audit shows without --all. */
+/* How many rows audit shows without --all. */
 #define AUDIT_ROWS 100
 
 struct listing {
@@ -20,7 +20,7 @@ struct listing {
     int n, max;               /* max 0: all */
 };
 
-/* Null and absent are an empty cell; a list of texts is one with commas. */
+/* Null and absent give an empty cell; a list of texts is joined with commas. */
 static void cell_add(struct cli_table *table, const sluice_result *item, const char *path)
 {
     char text[1024] = "", at[64];
@@ -84,7 +84,7 @@ static int list_print(const struct cli_args *args, const char *path, const char 
         }
         free(json);
     }
-    /* Frees the cells of a list that failed, too. */
+    /* Also frees the cells of a list that failed. */
     if (r) {
         cli_table_free(&l->table);
     } else {
@@ -152,7 +152,7 @@ int cli_targets_reset(const struct cli_args *args)
     return r;
 }
 
-/* The key to be made as JSON: given whole, or made of options. */
+/* The new key as JSON: given whole, or made from options. */
 static int key_make(const struct cli_args *args, char **ret)
 {
     if (args->data) {

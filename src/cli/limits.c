@@ -62,7 +62,7 @@ static int limits_send(const struct cli_args *args, const char *limits)
     return r;
 }
 
-/* "100/minute" as the list that the gateway takes. What may be a period is the gateway's to say. */
+/* "100/minute" as the list that the gateway takes. The gateway decides which periods are allowed. */
 static int limit_make(const struct cli_args *args, const char *spec, char **ret)
 {
     size_t digits = strspn(spec, "0123456789"), len;

@@ -10,9 +10,9 @@
 #include <wchar.h>
 
 #define HISTORY_LINES 1000
-/* Characters of one paste. */
+/* The most characters of one paste. */
 #define PASTE_MAX (1u << 20)
-/* The terminal marks what is pasted, or no longer. */
+/* Make the terminal mark pastes, and stop that. */
 #define PASTE_ON  "\033[?2004h"
 #define PASTE_OFF "\033[?2004l"
 
@@ -23,7 +23,7 @@ static char *prompt_of(EditLine *edit)
     return text;
 }
 
-/* The XDG state folder, made when need be. */
+/* The path in the XDG state folder, which is made if needed. */
 static void history_path(char *path, size_t size)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -44,8 +44,8 @@ static void history_path(char *path, size_t size)
     strcat(path, "/chat_history");
 }
 
-/* A terminal that can marks what is pasted with ESC [ 200 ~ and ESC [ 201 ~: without, each of its lines would be sent
- * by itself. Called behind the first mark: what follows up to the second one goes into the line as it is. */
+/* A terminal that can do it marks a paste with ESC [ 200 ~ and ESC [ 201 ~; without these marks each of its lines would
+ * be sent by itself. Called after the first mark: everything up to the second one goes into the line unchanged. */
 static unsigned char paste_take(EditLine *edit, int ch)
 {
     static const wchar_t end[] = L"\033[201~";
@@ -61,7 +61,7 @@ static unsigned char paste_take(EditLine *edit, int ch)
         }
     }
     while (n && text[n - 1] == L'\n') {
-        n--; /* Enter is the person's to press */
+        n--; /* only the person presses Enter */
     }
     for (size_t i = 0; i < n; i++) {
         text[i] = text[i] < L' ' && text[i] != L'\n' && text[i] != L'\t' ? L' ' : text[i];
@@ -80,8 +80,8 @@ void reader_init(struct line_reader *r)
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
         return;
     }
-    /* One for the process, never ended: el_end forgets the names that EL_ADDFN copied, and the terminal is itself again
-     * after each line. */
+    /* One for the process, never ended: el_end forgets the names that EL_ADDFN copied, and after each line the terminal
+     * is in its normal state again. */
     static EditLine *editor;
     editor = editor ? editor : el_init("sluice", stdin, stdout, stderr);
     r->edit = editor;
@@ -106,7 +106,7 @@ void reader_init(struct line_reader *r)
 void reader_done(struct line_reader *r)
 {
     if (r->history && r->path[0]) {
-        mode_t old = umask(077); /* what was asked is nobody else's business */
+        mode_t old = umask(077); /* others must not read the questions */
         history(r->history, &r->event, H_SAVE, r->path);
         umask(old);
     }
@@ -123,14 +123,14 @@ const char *reader_next(struct line_reader *r)
         const char *line = NULL;
         errno = 0;
         if (r->edit) {
-            el_set(r->edit, EL_PREP_TERM, 1); /* first: what is typed from now on is for the editor */
+            el_set(r->edit, EL_PREP_TERM, 1); /* first, so that everything typed from now on goes to the editor */
             fputs(PASTE_ON, stdout);
             fflush(stdout);
             line = el_gets(r->edit, &n);
             fputs(PASTE_OFF, stdout);
             fflush(stdout);
             if (!line && errno == EINTR) {
-                putchar('\n'); /* Ctrl-C at the prompt: this line is thrown away */
+                putchar('\n'); /* Ctrl-C at the prompt drops this line */
                 el_reset(r->edit);
                 continue;
             }
@@ -147,7 +147,7 @@ const char *reader_next(struct line_reader *r)
         }
         if (r->edit) {
             free(r->line);
-            r->line = strdup(line); /* libedit's own must not be changed */
+            r->line = strdup(line); /* libedit's own line must not be changed */
         }
         for (size_t len = r->line ? strlen(r->line) : 0; len && strchr("\r\n", r->line[len - 1]); len--) {
             r->line[len - 1] = '\0';

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lines from a person: with editing and history (libedit) on a terminal, as they come without one. */
+/* Lines from a person: with editing and history (libedit) on a terminal, plain otherwise. */
 #ifndef SLUICE_CLI_LINES_H
 #define SLUICE_CLI_LINES_H
 
@@ -17,7 +17,7 @@ struct line_reader {
 
 void reader_init(struct line_reader *r);
 void reader_done(struct line_reader *r);
-/* The next line without its end, or NULL at the end of input. What was pasted is one line, with line ends in it. */
+/* The next line without its newline, or NULL at the end of input. A paste is one line, with newlines in it. */
 const char *reader_next(struct line_reader *r);
 
 #endif

@@ -9,7 +9,7 @@
 int main(int argc, char **argv)
 {
     static struct cli_meaning meaning;
-    /* Everything here is UTF-8, whatever the environment forgot to say. */
+    /* Everything here is UTF-8, even if the environment does not say so. */
     if (!setlocale(LC_CTYPE, "") || strcmp(nl_langinfo(CODESET), "UTF-8") != 0) {
         setlocale(LC_CTYPE, "C.UTF-8");
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice(1), written from the tables when the tree is built. */
+/* Writes sluice(1) from the tables when the tree is built. */
 #include <string.h>
 
 #include "cli.h"
 
-/* Text for roff: a hyphen that can be copied, and no line that begins with a control character. */
+/* Text for roff: hyphens that can be copied, and no line that begins with a control character. */
 static void roff_put(const char *text)
 {
     if (*text == '.' || *text == '\'') {
@@ -12,7 +12,7 @@ static void roff_put(const char *text)
     }
     for (; *text; text++) {
         if (strncmp(text, "\xe2\x80\xa6", 3) == 0) {
-            fputs("...", stdout); /* the ellipsis of the tables: roff reads bytes */
+            fputs("...", stdout); /* for the ellipsis of the tables, because roff reads bytes */
             text += 2;
         } else if (*text == '-' || *text == '\\') {
             printf("\\%c", *text == '-' ? '-' : 'e');

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What goes to standard output. */
+/* Writing to standard output. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +18,7 @@ bool cli_has_color(const struct cli_args *args)
 
 static bool is_terminal(void)
 {
-    static int is_tty = -1; /* asked once: a stream is many pieces */
+    static int is_tty = -1; /* asked once, because a stream has many pieces */
     if (is_tty < 0) {
         is_tty = isatty(STDOUT_FILENO);
     }
@@ -75,7 +75,7 @@ void cli_json_string(FILE *out, const char *text)
 
 void cli_table_add(struct cli_table *table, const char *cell)
 {
-    int n = table->n_rows; /* cells until the end */
+    int n = table->n_rows; /* how many cells are left */
     char **cells = realloc(table->cells, (size_t)(n + 1) * sizeof(*cells));
     if (!cells) {
         table->is_broken = true;

@@ -18,7 +18,7 @@ static size_t hash_of(const char *name)
     return h;
 }
 
-/* The slot where `name` is, or would be. */
+/* The slot of `name`, or the free slot where it belongs. */
 static size_t slot_of(const struct page *page, const char *name)
 {
     size_t i = hash_of(name) & (page->n_slots - 1);
@@ -46,7 +46,7 @@ static bool grow(struct page *page)
     return page->slots != NULL;
 }
 
-/* Made when it is new; NULL: out of memory. */
+/* Finds or makes it; NULL: out of memory. */
 static struct page_route *route_of(struct page *page, const char *name)
 {
     if (page->is_broken || (page->n_routes == page->cap && !grow(page))) {
@@ -167,7 +167,7 @@ static void latency_read(struct page *page, const char *labels, double value, bo
     if (!label_get(labels, "le", text, sizeof(text))) {
         return;
     }
-    double le = strtod(text, NULL); /* "+Inf" too */
+    double le = strtod(text, NULL); /* reads "+Inf" too */
     bucket_add(is_first ? &page->first : &page->total, le, value);
     struct page_route *r = label_get(labels, "gen_ai_original_model", text, sizeof(text)) ? route_of(page, text) : NULL;
     if (r) {

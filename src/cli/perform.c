@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls: made, repeated after a wait that the server asks for, and their errors told. */
+/* Calls: makes them, repeats them after a wait that the server asks for, and reports their errors. */
 #include <poll.h>
 #include <stdlib.h>
 #include <time.h>
@@ -10,7 +10,7 @@
 #define RETRIES_DEFAULT 3
 #define TIMEOUT_DEFAULT 3600000
 #define BACKOFF_MSEC    250
-/* Who is told to come back later than this is told so, and goes. */
+/* When the server asks for a longer wait, the program says so and ends. */
 #define WAIT_MAX_MSEC 120000
 
 static int64_t now_msec(void)
@@ -31,7 +31,7 @@ int64_t perform_rest_msec(const struct perform *p)
     return rest > 1 ? rest : 1;
 }
 
-/* False when a signal ended it. */
+/* False when a signal ended the wait. */
 static bool wait_msec(int64_t msec)
 {
     int64_t end = now_msec() + msec, rest = msec;
@@ -95,7 +95,7 @@ int cli_perform(const struct cli_args *args, sluice_client *client, const char *
     return cli_report(args, client, route, err);
 }
 
-/* One try. *has_begun: an event came. */
+/* Makes one try. *has_begun: an event came. */
 static int stream_once(sluice_client *client, const sluice_request *request,
                        int (*fn)(void *arg, const sluice_event *event), void *arg, bool *has_begun,
                        sluice_result **result, sluice_error **err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests out of texts and options. */
+/* Makes requests from texts and options. */
 #include "prompt.h"
 
 #include <stdlib.h>

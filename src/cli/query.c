@@ -9,10 +9,10 @@
 #include "perform.h"
 #include "prompt.h"
 
-/* How long standard input may be silent before a person is told that we wait for it. */
+/* How long standard input may be silent before a person is told that the program waits for it. */
 #define SILENCE_MSEC 1500
 
-/* Is something piped in? A terminal and /dev/null are nothing to wait for. */
+/* True: something is piped in. A terminal and /dev/null are not waited for. */
 static bool is_piped_in(void)
 {
     struct stat st;
@@ -28,7 +28,7 @@ static int stdin_read(const struct cli_args *args, bool is_asked, char **text)
     return cli_read("-", text);
 }
 
-/* The prompt, the files and what is piped in, in this order. */
+/* The prompt, the files and the piped input, in this order. */
 static int text_make(const struct cli_args *args, char **ret)
 {
     const char *prompt = args->n_words > 1 ? args->words[1] : NULL;
@@ -62,7 +62,7 @@ static int text_make(const struct cli_args *args, char **ret)
     return r;
 }
 
-/* The body of the request: given whole, or made of a prompt. The caller frees it. */
+/* The body of the request: given whole, or made from a prompt. The caller frees it. */
 static int body_make(const struct cli_args *args, sluice_client *client, char **ret)
 {
     if (args->data && (args->n_words > 1 || args->files.n || args->system || args->temperature || args->max_tokens)) {
@@ -94,10 +94,10 @@ static int body_make(const struct cli_args *args, sluice_client *client, char **
 struct output {
     const struct cli_args *args;
     bool has_begun;
-    char last; /* byte written */
+    char last; /* the last byte that was written */
 };
 
-/* One event a line: JSON may have line ends between its values, never inside a string. */
+/* Writes one event as a line: JSON may have newlines between its values, never inside a string. */
 static bool line_put(const char *json, size_t len)
 {
     char *line = NULL;
@@ -161,7 +161,7 @@ static int stream_run(const struct cli_args *args, sluice_client *client, const 
     }
     if (r == SLUICE_ECANCELLED) {
         sluice_error_free(err);
-        return cli_is_interrupted() ? CLI_INTERRUPTED : CLI_LOCAL; /* else the output was not taken */
+        return cli_is_interrupted() ? CLI_INTERRUPTED : CLI_LOCAL; /* otherwise the output could not be written */
     }
     int exit_code = cli_report(args, client, args->words[0], err);
     return out.has_begun ? CLI_BROKEN : exit_code == CLI_BROKEN ? CLI_FAILED : exit_code;

@@ -115,7 +115,7 @@ int cli_routes_get(const struct cli_args *args)
     return r;
 }
 
-/* The route to be created as JSON: given whole, or made of options. */
+/* The new route as JSON: given whole, or made from options. */
 static int route_make(const struct cli_args *args, char **ret)
 {
     if (args->data) {
@@ -161,7 +161,7 @@ int cli_routes_create(const struct cli_args *args)
     r = r ? r : cli_open(args, &client);
     r = r ? r : cli_call(args, client, "POST", "/api/2.0/gateway/routes/", json, &result);
     if (json) {
-        explicit_bzero(json, strlen(json)); /* there may be secrets in it */
+        explicit_bzero(json, strlen(json)); /* it may have secrets */
     }
     if (r == 0 && args->is_json) {
         cli_put_result(result);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every command does before its call: files, the client that the options ask for. */
+/* The steps before every call: files, and the client that the options ask for. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -97,7 +97,7 @@ int cli_read(const char *arg, char **text)
     return *text ? CLI_DONE : cli_fail(CLI_LOCAL, "out of memory");
 }
 
-/* What cannot be a key. 0, or an exit code. */
+/* Refuses a text that cannot be a key. 0, or an exit code. */
 static int key_look(const char *key, const char *where)
 {
     size_t n = strlen(key);
@@ -115,7 +115,7 @@ static int key_look(const char *key, const char *where)
     return CLI_DONE;
 }
 
-/* As in a file: the line's end behind it is no part of it. */
+/* As in a file, a newline at the end does not belong to the key. */
 static int env_key_look(void)
 {
     const char *value = env_get("SLUICE_KEY");
@@ -210,7 +210,7 @@ bool cli_is_private(const struct cli_args *args)
     }
     server += strncmp(server, "http://", 7) == 0 ? 7 : 0;
     if (memchr(server, '@', strcspn(server, "/?#"))) {
-        return false; /* what stands before it is a name and a password, whatever they look like */
+        return false; /* the part before it is a name and a password, whatever it looks like */
     }
     static const char *const here[] = { "127.0.0.1", "localhost", "[::1]" };
     for (size_t i = 0; i < 3; i++) {
@@ -236,7 +236,7 @@ static int tls_set(const struct cli_args *args, sluice_opts *opts, sluice_error 
     return r;
 }
 
-/* Waits of up to that long, which a server asks for, are the library's. */
+/* The library does waits of up to this time that a server asks for. */
 static int client_open(const struct cli_args *args, int64_t wait_max_msec, sluice_client **client)
 {
     sluice_error *err = NULL;

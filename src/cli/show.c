@@ -5,14 +5,14 @@
 
 #include "command.h"
 
-/* Bytes of the character that begins with `c`; 0: none begins so. */
+/* The length of the character that begins with `c`; 0: no character begins with it. */
 static int length_of(unsigned char c)
 {
     return c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
 }
 
-/* The character at `p`, of which `n` bytes are there: its length and *ret, 0 when more bytes are needed, or -1 when
- * this is no UTF-8 (RFC 3629). */
+/* The character at `p`, of which `n` bytes are there: returns its length and *ret, 0 when more bytes are needed, or -1
+ * when this is no UTF-8 (RFC 3629). */
 static int decode(const unsigned char *p, size_t n, uint32_t *ret)
 {
     static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
@@ -34,7 +34,8 @@ static int decode(const unsigned char *p, size_t n, uint32_t *ret)
     return c < least[len] || (c >= 0xd800 && c < 0xe000) || c > 0x10ffff ? -1 : len;
 }
 
-/* Embeddings, overrides and isolates of the direction of writing: a name with them reads as another name. */
+/* True: it changes the writing direction (embeddings, overrides, isolates), so a name with it looks like another
+ * name. */
 static bool turns_direction(uint32_t c)
 {
     return (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
@@ -46,7 +47,7 @@ static void character_show(FILE *out, enum cli_show how, const unsigned char *p,
     if (how == CLI_SHOW_DATA && (c < 0x7f || c >= 0xa0)) {
         fwrite(p, 1, (size_t)len, out);
     } else if (is_space && how != CLI_SHOW_LINE && (c != '\r' || how == CLI_SHOW_JSON)) {
-        putc(c == '\r' ? '\n' : (int)c, out); /* between JSON's values; a bare return would go back over the line */
+        putc(c == '\r' ? '\n' : (int)c, out); /* between JSON's values; a bare CR would overwrite the line */
     } else if (is_space || c == 0x2028 || c == 0x2029) {
         fputs(how == CLI_SHOW_JSON ? c == 0x2028 ? "\\u2028" : "\\u2029" : c == '\r' ? "?" : " ", out);
     } else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || turns_direction(c)) {
@@ -71,7 +72,7 @@ void cli_show(FILE *out, enum cli_show how, const char *text, size_t len, struct
             character_show(out, how, cut->bytes, n, c);
         }
         if (n < 0) {
-            putc('?', out); /* the byte at `p` may begin another one */
+            putc('?', out); /* the byte at `p` may begin another character */
         }
         p += n >= 0;
         cut->n = n ? 0 : cut->n;
@@ -114,7 +115,7 @@ void cli_print(FILE *out, const char *fmt, ...)
 
 static CLI_PRINTF(1, 0) void message(const char *fmt, va_list args)
 {
-    fflush(stdout); /* in the order in which they were written */
+    fflush(stdout); /* to keep the order in which texts were written */
     fputs("sluice: ", stderr);
     line_show(stderr, fmt, args);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sluice status: what /metrics says, as rates between two looks. Live on a terminal; without one, one look at all since
- * the daemon's start. */
+/* sluice status: shows /metrics as rates between two readings. It is live on a terminal; otherwise it shows one reading
+ * since the daemon's start. */
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "status_show.h"
 
 #define INTERVAL_MSEC 1000
-/* Before the first rates are shown. */
+/* The wait before the first rates. */
 #define FIRST_MSEC 200
 
 static double clock_sec(clockid_t id)
@@ -31,7 +31,7 @@ static int get(sluice_client *client, const char *path, sluice_result **result, 
     return r;
 }
 
-/* A SLUICE_E… code. What was in `l` is freed. */
+/* Takes a reading; returns a SLUICE_E… code. Frees the earlier content of `l`. */
 static int look_take(sluice_client *client, struct look *l, sluice_error **err)
 {
     sluice_result *result = NULL;
@@ -68,13 +68,13 @@ static void view_size(const struct cli_args *args, struct view *view)
     struct winsize size;
     bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20 && size.ws_row >= 5;
     view->columns = is_known ? size.ws_col : 80;
-    /* Without the title, the line behind it, and the one on which the cursor stands at the end. */
+    /* Without the title, the line behind it, and the line on which the cursor is at the end. */
     view->lines = args->is_all ? 0 : is_known ? size.ws_row - 3 : 21;
 }
 
 static void screen_show(const struct cli_args *args, const struct look *now, const struct look *before)
 {
-    /* Counters that begin anew are another process's. */
+    /* Counters that started again belong to another process. */
     bool is_other = before->page.started != now->page.started;
     struct view view = { .has_color = cli_has_color(args) };
     view.seconds = is_other ? now->at_wall - now->page.started : now->at - before->at;
@@ -87,7 +87,7 @@ static void screen_show(const struct cli_args *args, const struct look *now, con
     fflush(stdout);
 }
 
-/* The server does not answer now: said in the place of the title, so that what was known last stays. */
+/* The server does not answer now: the title says so, and the last known values stay. */
 static void waiting_show(const struct cli_args *args, const sluice_error *err)
 {
     fputs("\x1b[H\x1b[2K", stdout);
@@ -100,7 +100,7 @@ static void waiting_show(const struct cli_args *args, const sluice_error *err)
     fflush(stdout);
 }
 
-/* May it be back soon? */
+/* True: the server may be back soon. */
 static bool is_passing(const sluice_error *err)
 {
     int code = sluice_error_code(err);
@@ -114,7 +114,7 @@ static int view_run(const struct cli_args *args, sluice_client *client, struct l
         sluice_error *err = NULL;
         cli_interruptible(client);
         if (wait_key(n ? interval : FIRST_MSEC)) {
-            return CLI_DONE; /* leaving a view is how it ends */
+            return CLI_DONE; /* ending the view is a success */
         }
         int r = look_take(client, &looks[(n + 1) & 1], &err);
         if (r == SLUICE_OK) {
@@ -183,7 +183,7 @@ int cli_status(const struct cli_args *args)
     sluice_client *client = NULL;
     sluice_error *err = NULL;
     bool is_live = isatty(STDOUT_FILENO) && isatty(STDIN_FILENO) && !args->is_json;
-    own.retries = is_live ? 1 : 0; /* a look that fails is not repeated: the next one comes */
+    own.retries = is_live ? 1 : 0; /* a reading that fails is not repeated, because the next one comes */
     int r = cli_open(&own, &client);
     if (r == 0 && look_take(client, &looks[0], &err) < 0) {
         r = cli_report(args, client, NULL, err);

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The busiest route first, its errors and latencies in its own line, and no line longer than the terminal. */
+/* Shows the busiest route first, the errors and latencies of each in its own line, and no line longer than the
+ * terminal. */
 #include "status_show.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define NEAR_CAP 0.8 /* of a limit: worth a look */
+#define NEAR_CAP 0.8 /* of a limit: from here on it is marked */
 #define NAME_MIN 12
-/* Lines that are no route's: of the head, the heading, the rest's. */
+/* Lines beside those of routes: the head, the heading, the line for the rest. */
 #define LINES_OTHER 8
 
 struct row {
-    const struct page_route *now, *before; /* before NULL: new, or since the start */
+    const struct page_route *now, *before; /* before NULL: the route is new, or counts are since the start */
     double rate, errors_rate;
 };
 
-/* The server's words, cut to what fits. */
+/* The server's text, cut to what fits. */
 static void text_shown(const char *text, char *out, size_t size)
 {
     FILE *file = fmemopen(out, size, "w");
@@ -65,7 +66,7 @@ static int row_cmp(const void *a, const void *b)
     return strcmp(x->now->name, y->now->name);
 }
 
-/* What asked for no route is a row only when it went wrong: the rest of it is this command, and health checks. */
+/* Requests for no route get a row only when they failed: the others are this command, and health checks. */
 static size_t rows_make(const struct look *now, const struct look *before, double seconds, struct row *rows)
 {
     size_t n = 0;
@@ -85,7 +86,7 @@ static size_t rows_make(const struct look *now, const struct look *before, doubl
     return n;
 }
 
-/* The type of most of its errors, of late if there were any. */
+/* The type of most errors, of recent ones if there are any. */
 static void worst_text(const struct row *row, char *out, size_t size)
 {
     const struct page_error *worst = NULL;
@@ -109,7 +110,7 @@ static void worst_text(const struct row *row, char *out, size_t size)
     }
 }
 
-/* A share below one whole is never written as the whole. */
+/* A share below one is never shown as a whole. */
 static void limit_text(const struct page_route *r, char *out, size_t size)
 {
     int percent = (int)(r->used * 100);
@@ -137,9 +138,9 @@ static const char *const headings[N_COLUMNS] = { "ROUTE", "CALLS/S",   "CALLS", 
                                                  "P95",   "FIRST P95", "LIMIT", "MOST ERRORS" };
 
 struct line {
-    char *name; /* shown */
+    char *name; /* as shown */
     char cells[N_COLUMNS][CELL_MAX];
-    bool is_loud; /* one should look */
+    bool is_loud; /* it is marked */
 };
 
 static void line_make(const struct row *row, struct line *line)
@@ -170,7 +171,7 @@ static const char *cell_of(const struct line *line, int column)
     return column == ROUTE ? line->name ? line->name : "?" : line->cells[column];
 }
 
-/* Bytes of the text that fit in `width` columns. */
+/* How many bytes of the text fit in `width` columns. */
 static int fit(const char *text, int width)
 {
     size_t n = strlen(text);
@@ -193,7 +194,8 @@ static void cell_put(FILE *out, const char *text, int width, bool is_last)
     }
 }
 
-/* Widths as needed; where that is more than the terminal has, the name gives way, and then the last columns go. */
+/* Columns get the width that they need. If the terminal has less, the name is cut, and then the last columns are left
+ * out. */
 static int widths_make(const struct line *lines, size_t n, int columns, int widths[N_COLUMNS])
 {
     int sum = 0, n_columns = N_COLUMNS;
@@ -214,7 +216,7 @@ static int widths_make(const struct line *lines, size_t n, int columns, int widt
     while (over > 0 && n_columns > 2) {
         over -= widths[--n_columns] + 2;
         if (over < 0 && -over > 10) {
-            widths[n_columns] = -over - 2; /* a part of it still fits */
+            widths[n_columns] = -over - 2; /* a part of the column still fits */
             n_columns++;
             break;
         }
@@ -281,7 +283,7 @@ static void routes_put(FILE *out, const struct look *now, const struct look *bef
 
 /* --- the head --- */
 
-/* Words with a label, in one line each, cut at the terminal's width. */
+/* Writes words with a label, one line each, cut at the terminal's width. */
 static void head_line(FILE *out, const struct view *view, const char *label, const char *text)
 {
     if (view->is_plain) {
@@ -334,7 +336,7 @@ void status_show(FILE *out, const struct look *now, const struct look *before, c
              (calls - calls_before) / view->seconds, calls, (errors - errors_before) / view->seconds, errors);
     head_line(out, view, "calls", text);
     snprintf(text, sizeof(text), "%.0f, memory %.1f MiB", now->page.in_flight > 0 ? now->page.in_flight - 1 : 0,
-             now->page.memory / 1048576); /* without this look itself */
+             now->page.memory / 1048576); /* without this reading itself */
     head_line(out, view, "in flight", text);
     const struct page_histogram *total = before ? &before->page.total : NULL;
     const struct page_histogram *first = before ? &before->page.first : NULL;
@@ -350,7 +352,7 @@ void status_show(FILE *out, const struct look *now, const struct look *before, c
 
 /* --- JSON --- */
 
-/* A quantile, or null when nothing happened. */
+/* Writes a quantile, or null when there were no calls. */
 static void seconds_put(FILE *out, const char *name, const struct page_histogram *h, double q)
 {
     double s = page_quantile(h, NULL, q);
@@ -381,7 +383,7 @@ static void route_put(FILE *out, const struct page_route *r)
     fprintf(out, ",\"refused\":%.0f}", r->refused);
 }
 
-/* Errors of all routes by their type, and the limits that are in use. */
+/* Writes the errors of all routes by their type, and the limits that are in use. */
 static void sums_put(FILE *out, const struct page *p)
 {
     struct page_error sums[64];

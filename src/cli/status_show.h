@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How two looks at /metrics are shown. */
+/* Shows two readings of /metrics. */
 #ifndef SLUICE_CLI_STATUS_SHOW_H
 #define SLUICE_CLI_STATUS_SHOW_H
 
@@ -14,10 +14,10 @@ struct look {
 };
 
 struct view {
-    double seconds;     /* between the looks */
-    int columns, lines; /* of the terminal; 0: as many as needed */
+    double seconds;     /* between the readings */
+    int columns, lines; /* of the terminal; 0: no bound */
     bool has_color;
-    bool is_plain; /* tab-separated: no terminal */
+    bool is_plain; /* tab-separated, because there is no terminal */
 };
 
 /* `before` NULL: since the daemon's start. */

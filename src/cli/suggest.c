@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* "Did you mean": the nearest word, and what other programs call it. */
+/* "Did you mean": the nearest word, and the names that other programs use. */
 #include <string.h>
 
 #include "command.h"
@@ -11,8 +11,8 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-/* Edits from one word to the other, where a swap of neighbours is one (optimal string alignment); long words are far
- * from everything. */
+/* The number of edits from one word to the other; a swap of neighbours is one edit (optimal string alignment). Long
+ * words are far from everything. */
 static int distance_of(const char *a, const char *b)
 {
     int rows[3][WORD_MAX + 1], n = (int)strlen(b), m = (int)strlen(a);
@@ -49,7 +49,7 @@ void cli_nearest(const char *word, const char *candidate, const char **nearest, 
 const char *cli_instead(const char *command, const char *typed)
 {
     static const struct {
-        const char *command; /* NULL: of any */
+        const char *command; /* NULL: any command */
         const char *typed, *instead;
     } rows[] = {
         { "serve", "port", "--listen 127.0.0.1:PORT" },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A YAML file as JSON, so that a declaration is read one way whatever it is written in. The reader is the daemon's own
- * (conf/tree.h): a file means here what it means to `sluice serve`. */
+/* Converts a YAML file to JSON, so that a file is read in one way whatever its form is. The reader is the daemon's own
+ * (conf/tree.h), so a file means the same here as to `sluice serve`. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +13,8 @@ static void text_put(FILE *out, struct sl_str s)
     cli_json_bytes(out, s.p, s.n);
 }
 
-/* YAML also has +5 and 007; what is no number to JSON at all (.inf) goes as text, for the gateway to refuse by name. */
+/* YAML also has +5 and 007. A number that JSON does not have (.inf) becomes text, and the gateway refuses it by
+ * name. */
 static void number_put(FILE *out, struct sl_str s)
 {
     char text[64], *end;
@@ -30,7 +31,7 @@ static void number_put(FILE *out, struct sl_str s)
     }
 }
 
-/* As deep as SL_CONF_DEPTH_MAX. */
+/* At most SL_CONF_DEPTH_MAX deep. */
 static void val_put(FILE *out, const struct sl_val *val)
 {
     switch (val->kind) {

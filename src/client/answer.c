@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a model answered: the choices of a reply, or those that a stream's events add up to. A reply's texts stay where
- * its document has them; a stream's are put together piece by piece, and at most `max` bytes of them are kept. */
+/* A model's answer: the choices of a reply, or those that a stream's events make up. A reply's texts stay where its
+ * document has them; a stream's are put together piece by piece, and at most `max` bytes of them are kept. */
 #include "client/priv.h"
 
 #include <string.h>
 
-/* Far more than any provider gives; beyond it nothing is kept, so that a server cannot make the walks long. */
+/* Far more than any provider sends; nothing beyond it is kept, so that a server cannot make the walks long. */
 #define ITEMS_MAX 1024
 
 /* --- memory --- */
@@ -35,7 +35,7 @@ void slc_answer_done(struct slc_answer *answer, const struct sl_alloc *alloc)
     answer->n = answer->cap = 0;
 }
 
-/* Nothing more is kept of this answer. */
+/* Keeps nothing more of this answer. */
 static void answer_drop(struct slc_answer *answer)
 {
     slc_answer_done(answer, answer->alloc);
@@ -82,7 +82,7 @@ static int value_put(struct slc_answer *answer, struct slc_text *t, const struct
     return sl_json_is(v, SL_JSON_STRING) ? text_put(answer, t, p, n) : text_copy(answer, t, p, n);
 }
 
-/* Content is a string, or a list of parts of which those of type "text" count. */
+/* Content is a string, or a list of parts; only parts of type "text" count. */
 static int content_put(struct slc_answer *answer, struct slc_text *t, const struct slc_doc *doc, struct sl_json_val v)
 {
     if (sl_json_is(v, SL_JSON_STRING)) {
@@ -101,7 +101,7 @@ static int content_put(struct slc_answer *answer, struct slc_text *t, const stru
     return r;
 }
 
-/* An id or a name comes once; some servers say it again in every piece, some send it in pieces. */
+/* An id or a name comes once; some servers repeat it in every piece, some send it in pieces. */
 static int name_put(struct slc_answer *answer, struct slc_text *t, const struct slc_doc *doc, struct sl_json_val v)
 {
     size_t n;
@@ -112,7 +112,7 @@ static int name_put(struct slc_answer *answer, struct slc_text *t, const struct 
 
 /* --- choices and tool calls --- */
 
-/* Room for one more at `*io_n` items of `size` bytes; NULL when out of memory. */
+/* Makes room for one more at `*io_n` items of `size` bytes; NULL when out of memory. */
 static void *items_grow(struct slc_answer *answer, void *items, size_t n, size_t *io_cap, size_t size)
 {
     if (n < *io_cap) {
@@ -126,7 +126,7 @@ static void *items_grow(struct slc_answer *answer, void *items, size_t n, size_t
     return more;
 }
 
-/* The one of that index, made where there is none; in ascending order. SL_E_LIMIT: no more are kept. */
+/* Finds the one with that index, or makes it; they are in ascending order. SL_E_LIMIT: no more are kept. */
 static int choice_find(struct slc_answer *answer, int64_t index, struct sluice_choice **ret)
 {
     size_t at = answer->n;
@@ -179,7 +179,7 @@ static int call_find(struct slc_answer *answer, struct sluice_choice *choice, in
     return 0;
 }
 
-/* Which call a piece belongs to: by its index; without one by its id; without both it goes on with the last. */
+/* The call that a piece belongs to: by its index; without one by its id; without both the last call. */
 static int64_t call_index(const struct slc_answer *answer, const struct sluice_choice *choice,
                           const struct slc_doc *doc, struct sl_json_val piece, uint32_t position)
 {
@@ -234,7 +234,7 @@ static int choice_put(struct slc_answer *answer, const struct slc_doc *doc, stru
     struct sl_json_val delta = sl_json_get(v, "delta"), finish = sl_json_get(v, "finish_reason");
     delta = sl_json_is(delta, SL_JSON_OBJECT) ? delta : sl_json_get(v, "message");
     int64_t index = position;
-    SL_IGNORE(sl_json_int(sl_json_get(v, "index"), true, &index)); /* without one it is where it stands */
+    SL_IGNORE(sl_json_int(sl_json_get(v, "index"), true, &index)); /* if it has none, its place counts */
     int r = choice_find(answer, index, &choice);
     r = r ? r : content_put(answer, &choice->text, doc, sl_json_get(delta, "content"));
     r = r ? r : content_put(answer, &choice->text, doc, sl_json_get(v, "text"));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call: its attempts, what libcurl's callbacks do with the bytes, and how it ends. Nothing here calls the program.
+/* One call: its attempts, what happens with the bytes that libcurl brings, and how it ends. Nothing here calls the
+ * program.
  *
- * What is sent again: a reply of 429 or 503 that carries Retry-After (the gateway did not do it); a connection that
- * failed before the request's body went out; after that only what HTTP calls safe, or what carries an idempotency key.
- * libcurl itself would re-send a POST when a kept connection turns out dead: it must rewind the body for that, which
- * on_seek refuses. */
+ * These are sent again: a call with a reply of 429 or 503 that has Retry-After (the gateway did not do it); a
+ * connection that failed before the request's body went out; after that only what HTTP calls safe, or what has an
+ * idempotency key. libcurl itself would send a POST again when a kept connection turns out dead. For this it must
+ * rewind the body, which on_seek refuses. */
 #include "client/priv.h"
 
 #include <stdio.h>
@@ -14,9 +15,9 @@
 #include "wire/uri.h"
 
 #define REDIRECTS_MAX 5
-/* A server that has sent "[DONE]" but not the body's end is not waited for longer. */
+/* When a server has sent "[DONE]" but not the body's end, it is waited for no longer than this. */
 #define DONE_GRACE_USEC 500000ULL
-/* sluice_callbacks as the first version of the interface had it, and more than it will ever be. */
+/* The size of sluice_callbacks in the first version of the interface, and a size that it will never reach. */
 #define CALLBACKS_SIZE_FIRST (offsetof(sluice_callbacks, on_end) + sizeof(void (*)(void)))
 #define CALLBACKS_SIZE_MAX   4096
 
@@ -53,7 +54,7 @@ static void call_end(struct sluice_call *call, int code)
 
 static void end_failed(struct sluice_call *call, int code, const char *fmt, ...) SL_PRINTF(3, 4);
 
-/* With what is known of the reply. */
+/* Ends the call with what is known of the reply. */
 static void end_failed(struct sluice_call *call, int code, const char *fmt, ...)
 {
     char text[1024];
@@ -84,7 +85,7 @@ void slc_call_abort(struct sluice_call *call, bool is_by_reader)
     if (call->state != SLC_DONE) {
         end_failed(call, SLUICE_ECANCELLED, "the call was cancelled");
     } else if (has_events || is_by_reader) {
-        /* The transfer is over, but not for the reader. */
+        /* The transfer is over, but the reader has not read everything. */
         sluice_error_free(call->err);
         sluice_result_free(call->result);
         call->err = NULL;
@@ -155,7 +156,7 @@ bool slc_call_may_send_twice(const struct sluice_call *call)
     return call->request->is_safe || call->request->idempotency_key;
 }
 
-/* Waits `wait_usec` and sends again; false when that is not within the call's time. */
+/* Waits `wait_usec` and sends again; false when the call's time is too short for that. */
 static bool retry_after(struct sluice_call *call, uint64_t wait_usec)
 {
     uint64_t at = slc_now(call->client) + wait_usec;
@@ -168,7 +169,7 @@ static bool retry_after(struct sluice_call *call, uint64_t wait_usec)
     return true;
 }
 
-/* Doubled each time, with up to a quarter more so that many clients do not come back at once. */
+/* Doubled each time, and up to a quarter longer, so that many clients do not come back at the same time. */
 static uint64_t backoff_usec(const struct sluice_call *call)
 {
     const struct sluice_opts *opts = call->client->opts;
@@ -180,7 +181,7 @@ static uint64_t backoff_usec(const struct sluice_call *call)
 
 /* --- how an attempt ended --- */
 
-/* The server cannot have acted on the request: it is not complete without its body. */
+/* True: the server cannot have acted on the request, because it is not complete without its body. */
 static bool was_not_sent(const struct sluice_call *call)
 {
     long sent = 0;
@@ -193,7 +194,8 @@ static void on_transport_failed(struct sluice_call *call, CURLcode curl_code)
     const char *why = call->curl_error[0] ? call->curl_error : curl_easy_strerror(curl_code);
     int code = slc_curl_code_map(curl_code, why);
     if (curl_code == CURLE_OUT_OF_MEMORY && call->status && !call->head_is_over) {
-        /* libcurl's word for a header line beyond its 100 KiB; that memory ran out just there is the rarer case. */
+        /* libcurl's code for a header line of more than 100 KiB; running out of memory just there is the rarer
+         * reason. */
         code = SLUICE_EPROTOCOL;
         why = "a header line of the reply is too long";
     }
@@ -247,7 +249,7 @@ static bool is_same_origin(const char *a, const char *b)
            x.is_https == y.is_https && x.port == y.port && sl_str_case_eq(x.host, y.host);
 }
 
-/* 307 and 308 keep method and body; only within the origin, because the key goes along. */
+/* 307 and 308 keep method and body; they are followed only within the origin, because the key is sent along. */
 static void on_redirect(struct sluice_call *call)
 {
     char *to = NULL;
@@ -276,8 +278,8 @@ static void on_redirect(struct sluice_call *call)
     attempt_begin(call);
 }
 
-/* Did the server say where the body ends? Else the connection's end is all there is, and a proxy or a crash makes that,
- * too. */
+/* True: the server said where the body ends. Else the connection's end is all there is, and a proxy or a crash also
+ * causes that. */
 static bool is_framed(const struct sluice_call *call)
 {
     return slc_headers_find(&call->head, "content-length") || slc_headers_find(&call->head, "transfer-encoding");
@@ -291,7 +293,7 @@ static void on_stream_ended(struct sluice_call *call)
         return;
     }
     if (r < 0) {
-        /* Half an event at the end is a broken stream. */
+        /* Half an event at the end means a broken stream. */
         int code = call->events.fault == SLUICE_EPROTOCOL ? SLUICE_ESTREAM : call->events.fault;
         end_failed(call, code, "%s", call->events.fault_text);
         return;
@@ -399,8 +401,8 @@ static struct sluice_call *call_new(struct sluice_client *client, struct sluice_
     return call;
 }
 
-/* A program may be newer than this library, or older: members that it does not have are NULL, those that are not known
- * here must be. */
+/* A program may be newer than this library, or older: members that the program does not have become NULL, and members
+ * that are not known here must be NULL. */
 static int callbacks_copy(const struct sl_alloc *alloc, const sluice_callbacks *from, sluice_callbacks *to,
                           sluice_error **err)
 {
@@ -479,7 +481,7 @@ uint64_t slc_call_due(const struct sluice_call *call)
     return SL_MIN(due, call->deadline);
 }
 
-/* A program that did not drive for long has a silent socket only when nothing lies in it. */
+/* When a program did not drive for long, its socket was silent only if no bytes wait in it. */
 static bool has_bytes_waiting(const struct sluice_call *call)
 {
     struct pollfd p = { call->fd, POLLIN, 0 };
@@ -516,7 +518,7 @@ struct sluice_event *slc_call_pop(struct sluice_call *call)
     if (call->is_curl_paused && call->events.queued <= SLC_QUEUE_LOW && call->state == SLC_SENDING) {
         call->is_curl_paused = false;
         slc_call_idle_reset(call);
-        /* May call on_write at once, with what libcurl kept. */
+        /* This may call on_write at once with bytes that libcurl kept. */
         CURLcode r = curl_easy_pause(call->easy, CURLPAUSE_CONT);
         if (r != CURLE_OK) {
             slc_call_on_done(call, r);

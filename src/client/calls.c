@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The public calls: pull and push around the machine of call.c, and the blocking ones, which start, wait and finish. */
+/* The public calls: pull and push on the machine of call.c, and the blocking ones, which start, wait and finish. */
 #include "client/priv.h"
 
 #include <string.h>
 
-/* A gateway pages by 3,000; more pages than this are a server that never ends. */
+/* A gateway's page has 3,000 routes; with more pages than this the server never ends. */
 #define PAGES_MAX 10000
 
 /* --- start, next, finish --- */
@@ -15,7 +15,7 @@ static int call_start(sluice_client *client, const sluice_request *request, cons
     int r = slc_need(call, "call", err);
     r = r ? r : slc_enter(client, true, err);
     if (r == 0) {
-        /* Only its counts change. */
+        /* only its counts change */
         r = slc_call_start(client, (struct sluice_request *)(uintptr_t)request, callbacks, arg, call, err);
         slc_leave(client);
     }
@@ -91,7 +91,7 @@ int sluice_finish(sluice_call *call, sluice_result **result, sluice_error **err)
 void sluice_call_free(sluice_call *call)
 {
     if (call) {
-        SL_IGNORE(sluice_finish(call, NULL, NULL) < 0); /* how it ended is what nobody wants to know */
+        SL_IGNORE(sluice_finish(call, NULL, NULL) < 0); /* nobody wants to know how it ended */
     }
 }
 
@@ -121,7 +121,7 @@ static int perform(sluice_client *client, const sluice_request *request, const s
     if (r < 0) {
         return r;
     }
-    /* A stream that nobody listens to is read all the same: else it would wait for its reader. */
+    /* A stream without callbacks is read too, because otherwise it would wait for its reader. */
     callbacks = callbacks || !request || !request->wants_stream ? callbacks : &none;
     struct sluice_call *call;
     r = slc_call_start(client, (struct sluice_request *)(uintptr_t)request, callbacks, arg, &call, err);
@@ -141,7 +141,7 @@ int sluice_perform(sluice_client *client, const sluice_request *request, sluice_
     return perform(client, request, NULL, NULL, result, err);
 }
 
-/* Performs what a constructor made, unless that failed with `made`. */
+/* Performs the request of a constructor, unless that failed with `made`. */
 static int perform_made(sluice_client *client, int made, sluice_request *request, sluice_result **result,
                         sluice_error **err)
 {
@@ -167,7 +167,7 @@ int sluice_search_routes(sluice_client *client, const char *page_token, sluice_r
     return perform_made(client, r, rq, result, err);
 }
 
-/* Cancelled since `before`, also between two pages. */
+/* Returns an error if there was a cancel since `before`, also between two pages. */
 static int walk_check(const sluice_client *client, unsigned before, sluice_error **err)
 {
     return atomic_load(&client->waker->cancelled) == before
@@ -175,7 +175,7 @@ static int walk_check(const sluice_client *client, unsigned before, sluice_error
                : slc_fail(&client->alloc, err, SLUICE_ECANCELLED, "the walk over the routes was cancelled");
 }
 
-/* One page to the program; *ret_stop when it wants no more. */
+/* Gives one page to the program; *ret_stop when it wants no more. */
 static int page_give(sluice_client *client, const sluice_result *page, unsigned before,
                      int (*on_route)(void *arg, const sluice_route *route), void *arg, int *ret_stop,
                      sluice_error **err)

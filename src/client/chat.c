@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of a chat query: what goes wrong with it, its tools and settings, and the whole, put together when it is
- * asked for. message.c adds the messages. */
+/* The body of a chat query: its error, its tools and settings, and the whole body, put together when it is asked for.
+ * message.c adds the messages. */
 #include "client/chat.h"
 
 #include <math.h>
@@ -339,7 +339,7 @@ const char *sluice_chat_json(sluice_chat *chat, size_t *len)
     sl_jw_end(&w);
     sl_buf_add_char(&chat->json, '\0');
     if (sl_buf_status(&chat->json)) {
-        SL_IGNORE(slc_chat_no_memory(chat)); /* it is kept in the chat */
+        SL_IGNORE(slc_chat_no_memory(chat)); /* the error is kept in the chat */
         return NULL;
     }
     if (len) {
@@ -348,7 +348,7 @@ const char *sluice_chat_json(sluice_chat *chat, size_t *len)
     return chat->json.p;
 }
 
-/* The body, or the chat's error as the call's. */
+/* The body; an error of the chat becomes the call's. */
 static int body_get(struct sluice_chat *chat, const char **ret, size_t *ret_len, sluice_error **err)
 {
     int r = slc_need(chat, "chat", err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client: libcurl's multi socket interface, who may come in, and the turn of the loop: what happened to a
- * descriptor, the timers, then the program's callbacks. libcurl's own callbacks only write down. */
+/* The client: libcurl's multi socket interface, which threads may enter, and a turn of the loop: descriptors, timers,
+ * then the program's callbacks. libcurl's own callbacks only store. */
 #include "client/priv.h"
 #include "sluice/poll.h"
 
@@ -9,17 +9,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Descriptors a call may need: two addresses tried at once, a proxy, the resolver's wake-up. */
+/* How many descriptors a call may need: two addresses tried at once, a proxy, the resolver's wake-up. */
 #define WATCHES_PER_CALL 4
 #define WATCHES_MIN      8
-/* Idle connections that libcurl keeps. */
+/* How many idle connections libcurl keeps. */
 #define KEPT_CONNECTIONS 64L
 
-/* curl_global_init is not safe in every libcurl that we link with. Never undone: libcurl may be the program's, too. */
+/* curl_global_init is not thread-safe in every libcurl that we link with. It is never undone, because the program may
+ * use libcurl, too. */
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool init_is_done; /* guarded by init_lock */
 
-/* A child has no thread that would give the lock back. */
+/* A child has no thread that would release the lock. */
 static void init_lock_take(void)
 {
     pthread_mutex_lock(&init_lock);
@@ -138,7 +139,7 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *arg, voi
     char *private = NULL;
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &private);
     struct sluice_call *call = (struct sluice_call *)(void *)private;
-    if (call && what != CURL_POLL_REMOVE) { /* NULL: libcurl's own handle, for connections that nobody uses */
+    if (call && what != CURL_POLL_REMOVE) { /* NULL: libcurl's own handle, for unused connections */
         call->fd = fd;
     } else if (call && call->fd == fd) {
         call->fd = CURL_SOCKET_BAD;
@@ -198,8 +199,8 @@ int slc_multi_ready(struct sluice_client *client)
     return SL_E_NOMEM;
 }
 
-/* A multi that ran out of memory is not to be trusted (libcurl 7.88 leaves a destroyed table in its socket hash and
- * divides by its size at the next use): its calls end, and the next one gets another. */
+/* A multi that ran out of memory cannot be trusted (libcurl 7.88 leaves a destroyed table in its socket hash and
+ * divides by its size at the next use): its calls end, and the next call gets a new one. */
 static void multi_drop(struct sluice_client *client)
 {
     for (struct sluice_call *call = slc_calls_first(&client->calls); call; call = slc_calls_next(call)) {
@@ -284,15 +285,15 @@ int sluice_open(const sluice_opts *opts, sluice_client **client, sluice_error **
 
 void sluice_close(sluice_client *client)
 {
-    /* A child must not write a goodbye into the parent's TLS connections. */
+    /* A child must not write a close_notify into the parent's TLS connections. */
     if (!client || client->pid != getpid()) {
         return;
     }
-    /* Another thread that is inside is told to end its calls, until it has left. Rare, so that looking once a
+    /* Tells another thread that is inside to end its calls, until it has left. This is rare, so checking once a
      * millisecond costs less than a lock in every call would. */
     while (slc_enter(client, false, NULL) < 0) {
         if (atomic_load(&client->owner) == (uintptr_t)pthread_self()) {
-            return; /* a callback: what runs above it still needs the client */
+            return; /* in a callback: the code above it still uses the client */
         }
         sluice_cancel_all(client);
         nanosleep(&(struct timespec){ 0, 1000000 }, NULL);
@@ -324,7 +325,7 @@ static bool is_paused(const struct sluice_call *call)
     return call->is_pausing && atomic_load(&call->resumes) == call->resumes_before && !slc_call_is_cancelled(call);
 }
 
-/* Hands one event out. False when the call must not be touched any more. */
+/* Delivers one event. False when the call must not be used any more. */
 static bool event_deliver(struct sluice_client *client, struct sluice_call *call, const struct sluice_event *event)
 {
     const sluice_callbacks *cb = &call->callbacks;
@@ -338,7 +339,7 @@ static bool event_deliver(struct sluice_client *client, struct sluice_call *call
             said[i] = cb->on_text(call->arg, call, event->text, event->text_len);
         } else if (i == 2 && cb->on_usage && event->has_usage) {
             sluice_usage usage;
-            SL_IGNORE(slc_usage_give(&event->usage, &usage)); /* it is there */
+            SL_IGNORE(slc_usage_give(&event->usage, &usage)); /* it always has one */
             said[i] = cb->on_usage(call->arg, call, &usage);
         }
         if (client->current != call) {
@@ -380,7 +381,7 @@ static void call_deliver(struct sluice_client *client, struct sluice_call *call)
     client->current = NULL;
 }
 
-/* Every call once; a callback may start and free calls, after which the walk begins anew. */
+/* Visits every call once; a callback may start and free calls, and then the walk begins again. */
 static void client_dispatch(struct sluice_client *client)
 {
     unsigned visit = ++client->visit;
@@ -416,14 +417,14 @@ static CURLMcode curl_turn(struct sluice_client *client, int fd, int events)
     return r;
 }
 
-/* What follows from what libcurl did: transfers that ended, times that passed, callbacks. */
+/* Acts on what libcurl did: transfers that ended, times that passed, callbacks. */
 static void client_settle(struct sluice_client *client, CURLMcode r)
 {
     int left;
     for (CURLMsg *msg; client->multi && (msg = curl_multi_info_read(client->multi, &left));) {
         if (msg->msg == CURLMSG_DONE) {
             char *call = NULL;
-            CURLcode result = msg->data.result; /* gone with the handle */
+            CURLcode result = msg->data.result; /* it is freed with the handle */
             curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &call);
             slc_call_on_done((struct sluice_call *)(void *)call, result);
         }
@@ -453,7 +454,7 @@ static int64_t due_msec(const struct sluice_client *client)
     return due <= now ? 0 : (int64_t)((due - now + SLC_USEC_PER_MSEC - 1) / SLC_USEC_PER_MSEC);
 }
 
-/* What poll is to watch: the waker, then libcurl's descriptors. */
+/* The descriptors for poll: the waker, then libcurl's. */
 static struct pollfd poll_entry(const struct sluice_client *client, size_t i)
 {
     if (i == 0) {
@@ -477,7 +478,7 @@ static void client_wait(struct sluice_client *client, int64_t msec)
         client_turn(client, -1, 0); /* time passed, or a signal came */
         return;
     }
-    /* All of them before the times are looked at: what one has to say must not come too late for another. */
+    /* All descriptors before the timers, so that one call's bytes do not come too late for its time-out. */
     CURLMcode r = CURLM_OK;
     for (nfds_t i = 0; i < n && client->multi && (r == CURLM_OK || r == CURLM_BAD_SOCKET); i++) {
         short got = client->polls[i].revents;
@@ -492,7 +493,7 @@ static void client_wait(struct sluice_client *client, int64_t msec)
 
 void slc_run(struct sluice_client *client, struct sluice_call *call)
 {
-    /* A pushed call is unlinked when its end was told. */
+    /* A pushed call is unlinked when its end was delivered. */
     while (call->client && (call->is_pushed || call->state != SLC_DONE)) {
         client_wait(client, -1);
     }

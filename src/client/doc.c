@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A parsed JSON text whose strings can be handed out decoded and NUL-terminated. A decoded string is never longer than
+/* A parsed JSON text whose strings can be returned decoded and NUL-terminated. A decoded string is never longer than
  * its JSON, and a scalar always has a byte behind it (a quote, a comma, a bracket, the end's NUL), so a second buffer
  * of the text's length holds every decoded value at its own offset. */
 #include "client/priv.h"
 
 #include <string.h>
 
-/* 128 MiB of tape at most, whatever a server sends; 2,048 embeddings of 3,072 numbers are six million. */
+/* At most 128 MiB of tape, whatever a server sends; 2,048 embeddings of 3,072 numbers are six million tokens. */
 #define TOKENS_MAX (8u << 20)
 
-/* Every token but the first has one of these before it, so their count bounds the tape: it is allocated once, through
- * the caller's allocator. (In strings they make the bound larger than need be.) */
+/* Every token except the first has one of these before it, so their count bounds the tape: it is allocated once, with
+ * the caller's allocator. (In strings they make the bound larger than needed.) */
 static size_t tokens_bound(struct sl_str text)
 {
     size_t n = 1;
@@ -33,7 +33,8 @@ static void texts_decode(struct slc_doc *doc, struct sl_str text)
         size_t n = tok->len;
         if (tok->kind == SL_JSON_STRING && tok->escaped) {
             n = sl_json_decode((struct sl_json_val){ &doc->json, i }, doc->texts + tok->off);
-            /* 0xff is no byte of UTF-8: from the end back to the NUL it tells the length, whatever the text holds. */
+            /* 0xff is no byte of UTF-8: counting these from the end back to the NUL gives the length, whatever the text
+             * has. */
             memset(doc->texts + tok->off + n, 0xff, tok->len - n + 1);
         }
         doc->texts[tok->off + n] = '\0';

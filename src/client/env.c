@@ -16,7 +16,7 @@ static struct sl_str env_str(const char *name)
     return sl_str_c(value ? value : "");
 }
 
-/* Reads what is there; a file that is not is an empty one. */
+/* Reads the file; a missing file counts as empty. */
 static size_t file_read(char *buf, size_t cap)
 {
     char path[1024];
@@ -40,7 +40,7 @@ static size_t file_read(char *buf, size_t cap)
     return n;
 }
 
-/* `key = value` or `key: value` of section [mlflow], keys in any case; slices of `text`. */
+/* Reads `key = value` or `key: value` in section [mlflow], with keys in any case; slices of `text`. */
 static void credentials_parse(struct sl_str text, struct sl_str *io_user, struct sl_str *io_password)
 {
     bool is_ours = false;

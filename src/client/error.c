@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors as values, and the memory helpers. An error that cannot be made for lack of memory is a fixed one. */
+/* Errors as values, and the memory helpers. When there is no memory for an error, a fixed one is returned. */
 #include "client/priv.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A server's error text is for people: 4 KiB say enough. */
+/* A server's error text is for people: 4 KiB are enough. */
 #define TEXT_MAX 4096
 #define BODY_MAX (64u << 10)
 
@@ -53,7 +53,7 @@ void slc_wipe(void *p, size_t n)
 
 /* --- texts --- */
 
-/* Bytes of the character at the start of `s`; 0 when it is none. */
+/* The length of the character at the start of `s`; 0 when it is none. */
 static size_t character(struct sl_str s)
 {
     size_t n = s.n && (unsigned char)s.p[0] < 0x80;
@@ -123,7 +123,7 @@ void slc_text_format(char *out, size_t cap, const char *fmt, ...)
 
 /* --- making --- */
 
-/* A copy fit to show, at most TEXT_MAX bytes. No text: NULL. */
+/* A copy that may be shown, at most TEXT_MAX bytes. No text: NULL. */
 static int shown_copy(struct sluice_error *e, struct sl_str s, char **ret)
 {
     struct sl_buf out = { .max = SIZE_MAX / 2, .alloc = &e->alloc };
@@ -139,7 +139,7 @@ static int shown_copy(struct sluice_error *e, struct sl_str s, char **ret)
     return 0;
 }
 
-/* The server's message out of {"detail": …}, {"error": {"message": …}}, {"error": …}, {"message": …}. */
+/* Finds the server's message in {"detail": …}, {"error": {"message": …}}, {"error": …}, {"message": …}. */
 static int detail_find(struct sluice_error *e)
 {
     struct slc_doc doc;

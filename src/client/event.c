@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A stream's bytes to a queue of events. Runs inside libcurl's write callback and calls nobody. */
+/* Turns a stream's bytes into a queue of events. Runs inside libcurl's write callback and calls nobody. */
 #include "client/priv.h"
 
 #include <stdio.h>
@@ -28,7 +28,7 @@ void slc_event_free(struct sluice_event *event, const struct sl_alloc *alloc)
     }
 }
 
-/* The first choice, or the one that says it is number 0. */
+/* The first choice, or the one with index 0. */
 static struct sl_json_val choice_zero(struct sl_json_val root)
 {
     struct sl_json_val choices = sl_json_get(root, "choices");
@@ -66,8 +66,8 @@ static bool has_members(struct sl_json_val v)
     return sl_json_is(v, SL_JSON_OBJECT) && sl_json_count(v) > 0;
 }
 
-/* The stream's own word that it failed: {"error": {"message", "type", "code"}}, {"error": "…"}, {"object": "error", …},
- * or an event of that name. */
+/* True: the stream itself reports a failure: {"error": {"message", "type", "code"}}, {"error": "…"}, {"object":
+ * "error", …}, or an event of that name. */
 static bool is_failure(struct slc_events *events, const struct sluice_event *event)
 {
     struct sl_json_val root = sl_json_root(&event->doc.json), error = sl_json_get(root, "error");

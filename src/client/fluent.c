@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The handle-free calls. The only state of the library that a process shares is in this file. */
+/* The calls without a handle. Only this file has state that the process shares. */
 #include "sluice/fluent.h"
 
 #include <pthread.h>
@@ -9,13 +9,13 @@
 #include "client/priv.h"
 #include "json/write.h"
 
-/* Idle clients: one a thread that calls often; a burst beyond it opens and closes its own. */
+/* The most idle clients: one for each thread that calls often; a burst beyond it opens and closes its own. */
 #define POOL_MAX 8
 #define URI_MAX  2048
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards: */
 static char uri_set[URI_MAX];                            /* "": none */
-static struct sluice_client *pool[POOL_MAX];             /* idle ones, the newest last */
+static struct sluice_client *pool[POOL_MAX];             /* idle clients, the latest last */
 static size_t n_pool;
 
 static const struct sl_alloc libc = { NULL, NULL };
@@ -35,7 +35,7 @@ static void fork_prepare(void)
     SL_IGNORE(pthread_atfork(lock_take, lock_give, lock_give)); /* out of memory: as if there were none */
 }
 
-/* For what the lock guards. A fork waits for it, so that a child never has it taken by a thread that it lacks. */
+/* Take this lock for everything below. A fork waits for it, so that in the child no missing thread holds it. */
 static void state_take(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -61,7 +61,7 @@ int sluice_gateway_set_uri(const char *uri, sluice_error **err)
     return 0;
 }
 
-/* The environment's options, with the URI that was set over its own. */
+/* The environment's options, with the URI that was set in place of theirs. */
 static int opts_make(sluice_opts **ret, sluice_error **err)
 {
     sluice_opts *opts = sluice_opts_new();
@@ -114,7 +114,7 @@ static struct sluice_client *pool_remove(size_t at)
     return client;
 }
 
-/* After a fork: their connections are not ours to close. */
+/* After a fork: the connections are the parent's, and must not be closed here. */
 static void pool_forget_parents(void)
 {
     if (n_pool && pool[0]->pid != getpid()) {
@@ -147,7 +147,7 @@ static int client_take(struct sluice_client **ret, sluice_error **err)
     return r;
 }
 
-/* For the oldest, when there is no room. */
+/* Puts a client into the pool; when there is no room, it replaces the oldest. */
 static void client_put(struct sluice_client *client)
 {
     state_take();

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The messages of a chat. Each keeps its own JSON, so that a part can still be added to the last one, and the last one
- * can be taken back. */
+ * can be removed. */
 #include "client/chat.h"
 
 #include <string.h>
 
 #include "json/write.h"
 
-/* Room for one more; NULL when out of memory. */
+/* Makes room for one more; NULL when out of memory. */
 static struct slc_message *message_room(struct sluice_chat *chat)
 {
     if (chat->n_messages == chat->cap_messages) {
@@ -24,7 +24,7 @@ static struct slc_message *message_room(struct sluice_chat *chat)
     return m;
 }
 
-/* Takes the message that message_room gave, when its body could be written. */
+/* Adds the message of message_room, if its body could be written. */
 static int message_take(struct sluice_chat *chat, struct slc_message *m)
 {
     if (sl_buf_status(&m->body)) {
@@ -82,7 +82,7 @@ static int part_add(struct sluice_chat *chat, struct sl_str part)
         sl_buf_add_str(&m->body, part);
         return message_take(chat, m);
     }
-    /* Beside the old body, so that it stays when memory runs out. */
+    /* A new body beside the old one, so that the old one stays when memory runs out. */
     struct sl_buf body = { .max = SIZE_MAX / 2, .alloc = &chat->alloc };
     if (last->is_text) {
         sl_buf_add_lit(&body, "{\"type\":\"text\",\"text\":");

@@ -206,7 +206,7 @@ int sluice_opts_set_str(sluice_opts *opts, const char *name, const char *value, 
             return slc_fail(&opts->alloc, err, SLUICE_EUSAGE, "option '%s' is longer than %d bytes", name, TEXT_MAX);
         }
         for (size_t i = 0; i < n; i++) {
-            /* They go into header lines and paths. */
+            /* these texts go into header lines and paths */
             if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f) {
                 return slc_fail(&opts->alloc, err, SLUICE_EUSAGE, "option '%s' has a control character at byte %zu",
                                 name, i);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whom a client talks to, and as whom: the URL's rules (the Python client's) and the Authorization header. */
+/* The gateway's address and the client's credentials: the rules for the URL (the Python client's) and the Authorization
+ * header. */
 #include "client/priv.h"
 
 #include <string.h>
@@ -52,7 +53,7 @@ int slc_url_check(const struct sluice_opts *opts, sluice_error **err)
         return slc_fail(alloc, err, SLUICE_EUSAGE,
                         "databricks URIs are not supported: give the workspace's https:// URL and a key");
     }
-    /* What may hold a password is not repeated. */
+    /* a text that may have a password is not repeated */
     bool is_shown = sl_str_find_char(url, '@', 0) < 0;
     if (!slc_uri_is_absolute(url)) {
         return slc_fail(alloc, err, SLUICE_EUSAGE,
@@ -90,14 +91,14 @@ int slc_authorization_make(struct sluice_client *client)
 {
     const struct sluice_opts *opts = client->opts;
     struct sl_buf out = { .max = SIZE_MAX / 2, .alloc = &client->alloc };
-    /* One step: a buffer that grew would leave pieces of the key behind. */
+    /* Reserved at once: a buffer that grew would leave pieces of the key behind. */
     SL_IGNORE(
         sl_buf_reserve(&out, 2 * (strlen(opts->username ? opts->username : "") +
                                   strlen(opts->password ? opts->password : "") + strlen(opts->key ? opts->key : "")) +
-                                 32)); /* sticky */
+                                 32)); /* an error is sticky */
     if (opts->username && opts->password) {
         struct sl_buf pair = { .max = SIZE_MAX / 2, .alloc = &client->alloc };
-        SL_IGNORE(sl_buf_reserve(&pair, strlen(opts->username) + strlen(opts->password) + 1)); /* sticky */
+        SL_IGNORE(sl_buf_reserve(&pair, strlen(opts->username) + strlen(opts->password) + 1)); /* an error is sticky */
         sl_buf_add_c(&pair, opts->username);
         sl_buf_add_char(&pair, ':');
         sl_buf_add_c(&pair, opts->password);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the end of an attempt means: libcurl's codes and HTTP's statuses as ours, how long a server asks to wait, and
+/* The meaning of an attempt's end: libcurl's codes and HTTP's statuses as ours, how long a server asks to wait, and
  * whether the same call may succeed later. */
 #include "client/priv.h"
 
@@ -10,9 +10,9 @@
 
 /* --- transport --- */
 
-/* libcurl has one code for all that goes wrong while it reads (CURLE_RECV_ERROR, mostly); only its words tell what.
- * Since TLS 1.3 a server refuses a client's certificate after the client's handshake is over, so that comes as a
- * reading error, too. An end without TLS's goodbye is a lost connection, not a fault of TLS. */
+/* libcurl has one code for everything that goes wrong while it reads (mostly CURLE_RECV_ERROR); only its text says
+ * what. Since TLS 1.3 a server refuses a client's certificate after the client's handshake is over, so that comes as a
+ * reading error, too. An end without TLS's close_notify is a lost connection, not a fault of TLS. */
 static int words_map(const char *words)
 {
     static const struct {
@@ -44,7 +44,7 @@ int slc_curl_code_map(CURLcode code, const char *words)
         { CURLE_OUT_OF_MEMORY, SLUICE_ENOMEM },
         { CURLE_OPERATION_TIMEDOUT, SLUICE_ETIMEOUT },
         { CURLE_URL_MALFORMAT, SLUICE_EUSAGE },
-        { CURLE_COULDNT_RESOLVE_PROXY, SLUICE_ECONNECT }, /* their words hold names */
+        { CURLE_COULDNT_RESOLVE_PROXY, SLUICE_ECONNECT }, /* their texts have names */
         { CURLE_COULDNT_RESOLVE_HOST, SLUICE_ECONNECT },
         { CURLE_COULDNT_CONNECT, SLUICE_ECONNECT },
         { CURLE_UNSUPPORTED_PROTOCOL, SLUICE_EPROTOCOL }, /* HTTP/0.9: garbage */
@@ -94,7 +94,7 @@ bool slc_status_may_pass(int status)
     return status == 408 || status == 429 || status == 502 || status == 503 || status == 504 || status == 529;
 }
 
-/* Types and codes, of ours and of the upstreams' own APIs, behind which the same call fails again. */
+/* True: a type or code, of the gateway or of an upstream's API, with which the same call fails again. */
 bool slc_error_is_final(const char *word)
 {
     static const char *const words[] = {
@@ -141,7 +141,7 @@ bool slc_error_body_is_final(const struct sl_alloc *alloc, struct sl_str body)
 /* --- Retry-After --- */
 
 /* RFC 9110 5.6.7: a date has three forms, all with a weekday in front and a time of day. curl_getdate reads them, and
- * many texts that are no such date. */
+ * also many texts that are no such date. */
 static bool date_read(const char *text, time_t *ret)
 {
     char first = text[0];

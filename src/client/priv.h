@@ -31,7 +31,7 @@
 /* --- memory: through the opts' allocator; every object carries a copy of it, so that it can outlive its maker --- */
 
 void *slc_zalloc(const struct sl_alloc *alloc, size_t n);
-/* A copy with a NUL behind; NULL when out of memory. */
+/* A copy with a NUL behind it; NULL when out of memory. */
 char *slc_dup(const struct sl_alloc *alloc, const char *p, size_t n);
 void slc_wipe(void *p, size_t n);
 
@@ -45,22 +45,22 @@ struct slc_failure {
     struct sl_str request_id, type, body; /* copied */
 };
 
-/* Makes the error (ENOMEM's when there is no memory for it) and returns its code. `err` may be NULL. */
+/* Makes the error (that of ENOMEM when there is no memory for it) and returns its code. `err` may be NULL. */
 int slc_fail(const struct sl_alloc *alloc, sluice_error **err, int code, const char *fmt, ...) SL_PRINTF(4, 5);
 int slc_fail_with(const struct sl_alloc *alloc, sluice_error **err, const struct slc_failure *failure, const char *fmt,
                   ...) SL_PRINTF(4, 5);
 
-/* The same failure again, for a caller who keeps `from`. */
+/* Reports the same failure again, for a caller that keeps `from`. */
 int slc_fail_copy(const struct sl_alloc *alloc, sluice_error **err, const sluice_error *from);
 
-/* What the library gives as text is UTF-8, whatever a server sends: each invalid byte becomes U+FFFD, and where
- * the text is for people each control character (C0, DEL, C1) a space, so that no terminal is steered. */
+/* Texts of the library are UTF-8, whatever a server sends: each invalid byte becomes U+FFFD. In texts for people each
+ * control character (C0, DEL, C1) becomes a space, so that it cannot control a terminal. */
 void slc_text_add(struct sl_buf *out, struct sl_str s, bool is_shown);
-/* Length of the whole characters in `n` bytes that were cut off somewhere. */
+/* The length of the whole characters in `n` bytes that were cut somewhere. */
 size_t slc_text_whole(const char *p, size_t n);
 /* At most `max` bytes of it, cut between two characters. */
 struct sl_str slc_text_cut(struct sl_str s, size_t max);
-/* As vsnprintf and snprintf, cut between two characters. */
+/* As vsnprintf and snprintf, but cut between two characters. */
 void slc_text_print(char *out, size_t cap, const char *fmt, va_list args) SL_PRINTF(3, 0);
 void slc_text_format(char *out, size_t cap, const char *fmt, ...) SL_PRINTF(3, 4);
 
@@ -81,50 +81,50 @@ struct sluice_opts {
 /* A copy with the same allocator; NULL when out of memory. */
 struct sluice_opts *slc_opts_copy(const struct sluice_opts *opts);
 bool slc_opts_equal(const struct sluice_opts *a, const struct sluice_opts *b);
-/* Is this a URI in the sense of the Python client: scheme and network location, or databricks? */
+/* True: it is a URI in the sense of the Python client: scheme and network location, or databricks. */
 bool slc_uri_is_valid(struct sl_str uri);
-/* Has it scheme and network location? */
+/* True: it has scheme and network location. */
 bool slc_uri_is_absolute(struct sl_str uri);
-/* Can a client be opened with this URL? */
+/* Checks that a client can be opened with this URL. */
 int slc_url_check(const struct sluice_opts *opts, sluice_error **err);
-/* The MLflow variables of sluice_opts_from_env. */
+/* Reads the MLflow variables of sluice_opts_from_env. */
 int slc_env_mlflow(struct sluice_opts *opts, sluice_error **err);
 
 /* --- documents: JSON with decoded, NUL-terminated texts --- */
 
 struct slc_doc {
     struct sl_json json;
-    char *texts; /* as long as the JSON; the text of a string, number, … stands where its token does */
+    char *texts; /* as long as the JSON; the text of a string, number, … is at its token's offset */
     void *mem;
 };
 
-/* `text` is borrowed, or copied when `copies`. 0, SL_E_INVAL (fault in doc->json) or SL_E_NOMEM. */
+/* `text` is borrowed, or copied if `copies`. 0, SL_E_INVAL (fault in doc->json) or SL_E_NOMEM. */
 SL_MUST int slc_doc_parse(struct slc_doc *doc, const struct sl_alloc *alloc, struct sl_str text, bool copies);
 void slc_doc_done(struct slc_doc *doc, const struct sl_alloc *alloc);
-/* Of a scalar: decoded and NUL-terminated. Of a container: its JSON. NULL when absent. */
+/* For a scalar: decoded and NUL-terminated. For a container: its JSON. NULL when absent. */
 const char *slc_doc_text(const struct slc_doc *doc, struct sl_json_val v, size_t *ret_len);
 /* The text of a string member, else NULL. */
 const char *slc_doc_member(const struct slc_doc *doc, struct sl_json_val object, const char *key);
-/* False when the document tells no usage. */
+/* False when the document has no usage. */
 bool slc_doc_usage(const struct slc_doc *doc, sluice_tokens *ret);
-/* 1 and what was asked for, 0 for NULL. */
+/* 1 and the values that were asked for; 0 for NULL. */
 int slc_usage_give(const sluice_tokens *from, sluice_usage *usage);
 int slc_tokens_give(const sluice_tokens *from, sluice_tokens *tokens);
 
 /* --- what an end means (outcome.c) --- */
 
-/* `words`: what libcurl said, for the codes that say too little. */
+/* `words`: libcurl's text, for codes that say too little. */
 int slc_curl_code_map(CURLcode code, const char *words);
-/* Of 4xx and 5xx. */
+/* For 4xx and 5xx. */
 int slc_status_code_map(int status);
-/* Limits, overload and time: statuses that may be another one later. */
+/* True: the status may be another one later: limits, overload and time. */
 bool slc_status_may_pass(int status);
-/* The type or code of an error: is the same call in vain? */
+/* True: with this type or code of an error another try is useless. */
 bool slc_error_is_final(const char *word);
-/* The same for an error as JSON, {"type", "code"}, and for a body that may hold one as "error". */
+/* The same for an error as JSON, {"type", "code"}, and for a body that may have one as "error". */
 bool slc_error_value_is_final(const struct slc_doc *doc, struct sl_json_val error);
 bool slc_error_body_is_final(const struct sl_alloc *alloc, struct sl_str body);
-/* A value of Retry-After, seconds or a date: 0 when that has passed, at most INT32_MAX seconds, -1 when it is neither.
+/* A value of Retry-After, seconds or a date: 0 when it has passed, at most INT32_MAX seconds, -1 when it is neither.
  * `wall_now`: seconds since 1970. */
 int64_t slc_retry_after_msec(const char *value, int64_t wall_now);
 
@@ -135,14 +135,14 @@ enum slc_shape { SLC_ANY, SLC_JSON, SLC_ROUTE, SLC_NEW_ROUTE, SLC_ROUTES, SLC_LI
 struct sluice_request {
     struct sl_alloc alloc;
     _Atomic int refs;
-    _Atomic int n_started; /* calls in flight: no setter then */
+    _Atomic int n_started; /* calls in flight: no setter may run then */
     char method[8];
     char *path; /* behind the url; with its query */
     char *body; /* NULL: none */
     size_t body_len;
     enum slc_shape shape;
     bool wants_stream;
-    bool is_safe; /* may be sent twice by HTTP's rules */
+    bool is_safe; /* HTTP's rules allow sending it twice */
     char *idempotency_key, *traceparent, *request_id, *accept;
     int64_t retries, timeout, idle_timeout; /* -1: the client's */
 };
@@ -151,7 +151,7 @@ void slc_request_unref(struct sluice_request *request);
 
 /* --- answers (answer.c) --- */
 
-/* Where a text lies: in the document, or in `own`. NUL-terminated; p is NULL when there is none. */
+/* A text, in the document or in `own`. NUL-terminated; p is NULL when there is none. */
 struct slc_text {
     const char *p;
     size_t n;
@@ -172,15 +172,15 @@ struct sluice_choice {
 
 struct slc_answer {
     const struct sl_alloc *alloc;
-    bool copies;                   /* a stream's: the documents go */
+    bool copies;                   /* for a stream, whose documents are freed */
     bool is_finished;              /* a finish_reason was seen */
-    bool is_dropped;               /* it grew too large */
+    bool is_dropped;               /* the answer grew too large */
     struct sluice_choice *choices; /* in the order of their indices */
     size_t n, cap;
     size_t held, max; /* bytes of copied text */
 };
 
-/* What the reply or the event `doc` adds. 0 or SL_E_NOMEM. */
+/* Adds the content of the reply or the event `doc`. 0 or SL_E_NOMEM. */
 SL_MUST int slc_answer_add(struct slc_answer *answer, const struct slc_doc *doc);
 void slc_answer_done(struct slc_answer *answer, const struct sl_alloc *alloc);
 
@@ -193,7 +193,7 @@ struct sluice_limit {
 
 struct sluice_route {
     const char *name, *type, *model_name, *model_provider, *url;
-    char *own_url; /* url where it was made absolute */
+    char *own_url; /* the url, if it was made absolute */
     struct sl_str json;
     struct sluice_limit limit;
     bool has_limit;
@@ -202,7 +202,7 @@ struct sluice_route {
 struct sluice_result {
     struct sl_alloc alloc;
     int status;
-    struct sl_buf headers; /* lines "name: value" with a NUL in place of ": " and of the line end */
+    struct sl_buf headers; /* lines "name: value", with a NUL in place of ": " and of the newline */
     struct sl_buf body;
     struct slc_doc doc;
     bool has_doc;
@@ -216,8 +216,8 @@ struct sluice_result {
 };
 
 struct sluice_result *slc_result_new(const struct sl_alloc *alloc);
-/* Takes what the buffers hold and reads the body as `shape` wants it. `base`: what relative route URLs are put behind.
- * 0, SL_E_NOMEM, or SL_E_INVAL with the reason. */
+/* Takes the buffers and reads the body in the form `shape`. `base`: put in front of relative route URLs. 0, SL_E_NOMEM,
+ * or SL_E_INVAL with the reason. */
 SL_MUST int slc_result_read(struct sluice_result *result, enum slc_shape shape, const char *base, struct sl_err *err);
 const char *slc_headers_find(const struct sl_buf *headers, const char *name);
 
@@ -225,7 +225,7 @@ const char *slc_headers_find(const struct sl_buf *headers, const char *name);
 
 struct sluice_event {
     struct sluice_event *next;
-    size_t size; /* what it counts for in the queue */
+    size_t size; /* its bytes in the queue */
     struct slc_doc doc;
     char *name;
     const char *text;
@@ -244,8 +244,8 @@ struct slc_events {
     bool has_begun;
     sluice_tokens usage;
     bool has_usage;
-    struct slc_answer answer; /* what the events add up to */
-    int fault;                /* SLUICE_E…: what ended it from within */
+    struct slc_answer answer; /* the answer that the events make up */
+    int fault;                /* SLUICE_E…: why the stream itself ended the call */
     char fault_text[512];
     char fault_type[64];
     bool is_final; /* the stream's own error says that the same call fails again */
@@ -253,17 +253,17 @@ struct slc_events {
 
 void slc_events_init(struct slc_events *events, const struct sl_alloc *alloc, size_t max_event, size_t max_answer);
 void slc_events_done(struct slc_events *events);
-/* Negative when the stream must end: `fault` says why. */
+/* Negative when the stream must end: `fault` has the reason. */
 SL_MUST int slc_events_push(struct slc_events *events, struct sl_str bytes);
 SL_MUST int slc_events_finish(struct slc_events *events);
-/* One event for a whole reply that is no stream. */
+/* Makes one event of a whole reply that is no stream. */
 SL_MUST int slc_events_whole(struct slc_events *events, struct sl_str json);
 struct sluice_event *slc_events_pop(struct slc_events *events);
 void slc_event_free(struct sluice_event *event, const struct sl_alloc *alloc);
 
 /* --- calls --- */
 
-/* What other threads may touch: shared by a client and its calls, freed with the last of them. */
+/* The part that other threads may use: shared by a client and its calls, freed with the last of them. */
 struct slc_waker {
     struct sl_alloc alloc;
     _Atomic int refs;
@@ -276,41 +276,41 @@ enum slc_state { SLC_SENDING, SLC_WAITING, SLC_DONE };
 SL_LIST_HEAD(slc_calls);
 
 struct sluice_call {
-    struct sl_link link; /* in client->calls until its end was told */
+    struct sl_link link; /* in client->calls until its end was delivered */
     struct sl_alloc alloc;
     struct sluice_client *client; /* NULL once unlinked */
     struct slc_waker *waker;
     struct sluice_request *request;
     sluice_callbacks callbacks;
     void *arg;
-    bool is_pushed;   /* by callbacks */
-    bool is_blocking; /* a blocking call's own: its callbacks cannot free it */
+    bool is_pushed;   /* uses callbacks */
+    bool is_blocking; /* belongs to a blocking call: its callbacks cannot free it */
     enum slc_state state;
-    unsigned visit;           /* dispatch's mark */
-    _Atomic int is_cancelled; /* alone; see slc_call_is_cancelled */
+    unsigned visit;           /* the mark of a walk of the dispatcher */
+    _Atomic int is_cancelled; /* for this call alone; see slc_call_is_cancelled */
     _Atomic unsigned resumes; /* counts sluice_resume */
     bool is_pausing;          /* a callback paused it, */
-    unsigned resumes_before;  /* when this many resumes had been: one that overtakes the pause counts */
+    unsigned resumes_before;  /* when this many resumes had come: a resume that overtakes the pause counts, too */
     unsigned cancelled_before;
 
     CURL *easy;
     struct curl_slist *headers;
     char *url;
-    bool is_added; /* to the multi */
+    bool is_added; /* added to the multi */
     size_t body_sent;
     unsigned n_retries, n_redirects;
     uint64_t deadline, idle_since, wake_at; /* µs; SLC_NEVER */
     uint64_t idle_usec;                     /* 0: none */
     int status;
-    char reason[64]; /* the status line's words */
+    char reason[64]; /* the text of the status line */
     struct sl_buf head, body;
     bool head_is_over; /* what comes now is a trailer */
     bool is_stream;    /* 2xx and text/event-stream */
     bool is_curl_paused;
-    bool has_connection; /* of its own: before that it waits for one, and the server cannot be silent */
+    bool has_connection; /* it has its own connection: before, it waits for one, and the server cannot be silent */
     curl_socket_t fd;    /* the connection's, or CURL_SOCKET_BAD */
     struct slc_events events;
-    struct sluice_event *current; /* the one pull was given */
+    struct sluice_event *current; /* the event that pull returned */
     int abort_code;               /* SLUICE_E…: why a libcurl callback ended the transfer */
 
     int code;
@@ -321,41 +321,41 @@ struct sluice_call {
 
 SL_LIST_FUNCTIONS(slc_calls, struct sluice_call, link);
 
-/* Queued bytes of events at which reading stops, and starts again. */
+/* Reading stops at this many queued bytes of events, and starts again at the low mark. */
 #define SLC_QUEUE_HIGH (64u << 10)
 #define SLC_QUEUE_LOW  (16u << 10)
-/* All header lines of a reply. */
+/* For all header lines of a reply. */
 #define SLC_HEAD_MAX (256u << 10)
 
-/* Starts it on the client's multi. */
+/* Starts the call on the client's multi. */
 int slc_call_start(struct sluice_client *client, struct sluice_request *request, const sluice_callbacks *callbacks,
                    void *arg, struct sluice_call **ret, sluice_error **err);
 /* libcurl says that the transfer is over. */
 void slc_call_on_done(struct sluice_call *call, CURLcode curl_code);
-/* Cancellation, deadlines and the end of a wait. */
+/* Handles cancellation, deadlines and the end of a wait. */
 void slc_call_on_time(struct sluice_call *call, uint64_t now);
 /* When slc_call_on_time has something to do. */
 uint64_t slc_call_due(const struct sluice_call *call);
-/* The next event; lets libcurl read on when the queue has room again. */
+/* The next event; libcurl reads on when the queue has room again. */
 struct sluice_event *slc_call_pop(struct sluice_call *call);
 bool slc_call_is_over(const struct sluice_call *call);
-/* By itself or with all calls of its client. */
+/* Cancelled by itself or with all calls of its client. */
 bool slc_call_is_cancelled(const struct sluice_call *call);
-/* Out of the client's list; frees what only a living call needs. */
+/* Takes the call out of the client's list; frees what only a living call needs. */
 void slc_call_unlink(struct sluice_call *call);
 /* Frees a call that is over. */
 void slc_call_delete(struct sluice_call *call);
-/* Ends it where it has a transfer: memory ran out in libcurl. */
+/* Ends the call if it has a transfer, because libcurl ran out of memory. */
 void slc_call_fail_memory(struct sluice_call *call);
-/* Ends it as cancelled and drops its events. One that had ended, and whose reader had everything, stays as it ended,
- * unless it is the reader who cancels. */
+/* Ends the call as cancelled and drops its events. A call that had ended, and whose reader had everything, keeps its
+ * outcome, unless the reader itself cancels. */
 void slc_call_abort(struct sluice_call *call, bool is_by_reader);
 
-/* The server has given a sign of life, or takes one. */
+/* The server has sent something, or takes something. */
 void slc_call_idle_reset(struct sluice_call *call);
-/* By HTTP's rules or the caller's key. */
+/* Allowed by HTTP's rules or the caller's key. */
 bool slc_call_may_send_twice(const struct sluice_call *call);
-/* Tells libcurl all about the call (transfer.c). 0 or SL_E_NOMEM. */
+/* Sets all of libcurl's options for the call (transfer.c). 0 or SL_E_NOMEM. */
 SL_MUST int slc_transfer_prepare(struct sluice_call *call);
 
 /* --- the client --- */
@@ -372,17 +372,17 @@ struct sluice_client {
     char *authorization; /* the header line, or NULL */
     pid_t pid;
     _Atomic int is_busy;      /* a thread is inside: */
-    _Atomic(uintptr_t) owner; /* this one, */
-    unsigned depth;           /* so many times over */
+    _Atomic(uintptr_t) owner; /* its id, */
+    unsigned depth;           /* and how many times it entered */
     bool in_callback;
     CURLM *multi;
     struct slc_waker *waker;
     struct slc_calls calls;
-    unsigned n_changes; /* of the list: a walk that called out compares it */
+    unsigned n_changes; /* of the list: a walk compares it after a callback */
     unsigned visit;
-    struct sluice_call *current; /* the one whose callback runs; NULL when it was freed there */
-    struct slc_watch *watches;   /* room for all is made before a call starts: libcurl's callback must not fail */
-    struct pollfd *polls;        /* as many, and one */
+    struct sluice_call *current; /* the one whose callback runs; NULL when the callback freed it */
+    struct slc_watch *watches; /* room for all is made before a call starts, because libcurl's callback must not fail */
+    struct pollfd *polls;      /* as many, and one more */
     size_t n_watches, cap_watches;
     uint64_t curl_due; /* µs; SLC_NEVER */
     void (*on_fd)(void *arg, int fd, int events);
@@ -391,9 +391,9 @@ struct sluice_client {
 };
 
 uint64_t slc_now(const struct sluice_client *client);
-/* SLUICE_EUSAGE for a NULL, by the name of the argument. */
+/* SLUICE_EUSAGE for a NULL, with the name of the argument. */
 int slc_need(const void *arg, const char *name, sluice_error **err);
-/* 0, or the refusal: another process, another thread, a callback. Pair with leave. */
+/* 0, or the refusal: another process, another thread, a callback. Call slc_leave afterwards. */
 int slc_enter(struct sluice_client *client, bool may_be_callback, sluice_error **err);
 void slc_leave(struct sluice_client *client);
 /* NULL when out of memory or descriptors. */
@@ -401,12 +401,12 @@ struct slc_waker *slc_waker_new(const struct sl_alloc *alloc);
 void slc_waker_unref(struct slc_waker *waker);
 void slc_waker_wake(struct slc_waker *waker);
 void slc_waker_drain(struct slc_waker *waker);
-/* What goes behind "Authorization: "; 0 also when there is nothing to send (origin.c). */
+/* Makes the text behind "Authorization: "; 0 also when there is nothing to send (origin.c). */
 SL_MUST int slc_authorization_make(struct sluice_client *client);
 int slc_watches_reserve(struct sluice_client *client);
-/* Drives until the call is over. The client is entered. */
+/* Drives until the call is over. The client must be entered. */
 void slc_run(struct sluice_client *client, struct sluice_call *call);
-/* Makes the multi where there is none. 0 or SL_E_NOMEM. */
+/* Makes the multi if there is none. 0 or SL_E_NOMEM. */
 SL_MUST int slc_multi_ready(struct sluice_client *client);
 
 #endif

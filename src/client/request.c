@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Requests: what is sent, checked before it goes. Paths are MLflow's: the parts lose their leading and trailing
- * slashes, an inner slash stays a separator, the rest is percent-encoded. */
+/* Requests: they are checked before they are sent. Paths are MLflow's: the parts lose their leading and trailing
+ * slashes, an inner slash stays a separator, other characters are percent-encoded. */
 #include "client/priv.h"
 
 #include <string.h>
 
 #include "json/write.h"
 
-/* Names are short; a page token is the server's. */
+/* Names are short; the server makes the page token. */
 #define PATH_MAX_BYTES 8192
 #define HEADER_MAX     1024
 
@@ -62,7 +62,7 @@ static void percent_add(struct sl_buf *out, struct sl_str s, bool slash_is_plain
     }
 }
 
-/* A route's name as a part of a path. */
+/* Checks a route's name as a part of a path. */
 static int name_check(const struct sl_alloc *alloc, const char *name, struct sl_str *ret, sluice_error **err)
 {
     struct sl_str s = sl_str_c(name ? name : "");
@@ -122,7 +122,7 @@ static int request_make(struct sluice_client *client, const struct spec *spec, s
     return 0;
 }
 
-/* Every constructor needs a client to make it for and a place to put it. */
+/* Every constructor needs a client, and a place for the result. */
 static int ends_check(const struct sluice_client *client, struct sluice_request **ret, sluice_error **err)
 {
     int r = slc_need(client, "client", err);
@@ -270,7 +270,7 @@ int sluice_request_set_limits(sluice_client *client, const char *route, const ch
                         request, err);
 }
 
-/* The query's body; for a stream with "stream": true, every other byte as the caller wrote it. */
+/* The query's body; for a stream with "stream": true, and every other byte as the caller wrote it. */
 static int query_body(const struct sl_alloc *alloc, struct sl_str json, bool is_stream, struct sl_buf *out,
                       sluice_error **err)
 {
@@ -288,7 +288,7 @@ static int query_body(const struct sl_alloc *alloc, struct sl_str json, bool is_
     } else if (!is_stream || is_on) {
         sl_buf_add_str(out, json);
     } else {
-        /* Behind the opening brace, or over the value that is there. */
+        /* Behind the opening brace, or in place of the present value. */
         struct sl_str old = sl_json_is_present(stream) ? sl_json_raw(stream) : SL_STR_NONE;
         size_t from = old.p ? (size_t)(old.p - json.p) : sl_json_tok(root)->off + 1u;
         sl_buf_add(out, json.p, from);

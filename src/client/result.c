@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Results: everything an accessor can give is made before the result is, so that it is immutable afterwards and threads
- * can share it. */
+/* Results: everything that an accessor can return is made before the result is, so that it is immutable afterwards and
+ * threads can share it. */
 #include "client/priv.h"
 
 #include <string.h>
@@ -20,7 +20,7 @@ void sluice_result_free(sluice_result *result)
         return;
     }
     struct sl_alloc alloc = result->alloc;
-    /* The buffers' own pointer to an allocator was that of the call, which is gone. */
+    /* The buffers' pointer to an allocator was that of the call, which is freed. */
     sl_alloc_free(&alloc, result->headers.p);
     sl_alloc_free(&alloc, result->body.p);
     slc_doc_done(&result->doc, &alloc);
@@ -181,7 +181,7 @@ int slc_result_read(struct sluice_result *result, enum slc_shape shape, const ch
         return r;
     }
     if (r < 0) {
-        /* Not everything that answers is JSON; what must be is refused. */
+        /* Some replies need not be JSON; those that must be are refused. */
         return shape == SLC_ANY ? 0
                                 : sl_fail(err, SL_E_INVAL, "this is not JSON: %s at offset %zu",
                                           sl_json_fault_text(result->doc.json.fault), result->doc.json.fault_offset);

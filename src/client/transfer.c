@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One transfer: how libcurl is told what to send, and what its callbacks do with the bytes that come. They only write
- * down; a callback that fails leaves the reason in the call. */
+/* One transfer: sets libcurl's options, and handles the bytes in libcurl's callbacks. These only store; a callback that
+ * fails leaves the reason in the call. */
 #include "client/priv.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 
 #include "base/num.h"
 
-/* Under the gateway's keep_alive of 75 s, so that a kept connection is rarely a dead one. */
+/* Below the gateway's keep_alive of 75 s, so that a kept connection is rarely a dead one. */
 #define KEPT_SECONDS 60L
 
 /* --- libcurl's callbacks --- */
@@ -17,7 +17,7 @@
 static size_t abort_set(struct sluice_call *call, int code)
 {
     call->abort_code = code;
-    return 0; /* fewer bytes than given: libcurl ends the transfer */
+    return 0; /* when fewer bytes are returned than given, libcurl ends the transfer */
 }
 
 static size_t on_write(char *p, size_t size, size_t n, void *arg)
@@ -74,7 +74,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
         return n;
     }
     if (call->head_is_over) {
-        return n; /* a trailer says nothing that counts */
+        return n; /* trailers are ignored */
     }
     if (line.n == 0) {
         head_end(call);
@@ -111,7 +111,7 @@ static int on_seek(void *arg, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
-/* There is a connection, new or kept, and the request is about to be sent: from here on the server may be silent. */
+/* There is a connection, new or kept, and the request will now be sent: from here on the server may be silent. */
 static int on_ready(void *arg, char *peer_ip, char *own_ip, int peer_port, int own_port)
 {
     struct sluice_call *call = arg;
@@ -159,7 +159,7 @@ static int headers_make(struct sluice_call *call)
         const char *name, *value; /* NULL: not sent */
     } rows[] = {
         { "Accept: ", rq->accept ? rq->accept : "*/*" },
-        { "Content-Type:", rq->body ? " application/json" : "" }, /* libcurl has one for a POST without a body */
+        { "Content-Type:", rq->body ? " application/json" : "" }, /* libcurl adds one for a POST without a body */
         { "Expect:", "" },                                        /* libcurl would wait for a 100 before a large body */
         { "Authorization: ", call->client->authorization },
         { "Idempotency-Key: ", rq->idempotency_key },
@@ -174,7 +174,7 @@ static int headers_make(struct sluice_call *call)
     return 0;
 }
 
-/* libcurl's setters are macros with a type each; what they return is only ever CURLE_OUT_OF_MEMORY here. */
+/* libcurl's setters are macros, each with its type; here they only return CURLE_OUT_OF_MEMORY. */
 #define SET(option, value) r = r ? r : curl_easy_setopt(easy, option, value)
 #define SET_TEXT(option, text)                                \
     do {                                                      \
@@ -193,7 +193,7 @@ static CURLcode connection_set(CURL *easy, const struct sluice_opts *opts)
     SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)opts->connect_timeout);
     SET(CURLOPT_MAXAGE_CONN, KEPT_SECONDS);
-    /* A name that is still being looked up must not hold up a cancelled call. */
+    /* A name look-up that still runs must not delay a cancelled call. */
     SET(CURLOPT_QUICK_EXIT, 1L);
     SET(CURLOPT_USERAGENT, opts->user_agent ? opts->user_agent : "libsluice/" SL_VERSION);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -205,7 +205,7 @@ static CURLcode connection_set(CURL *easy, const struct sluice_opts *opts)
     SET_TEXT(CURLOPT_SSLKEY, opts->cert_key ? opts->cert_key : opts->cert);
     SET_TEXT(CURLOPT_KEYPASSWD, opts->cert_key_password);
     SET_TEXT(CURLOPT_UNIX_SOCKET_PATH, opts->unix_socket);
-    /* libcurl reads the environment for whatever is not said. */
+    /* libcurl reads the environment for everything that is not set. */
     if (!opts->proxy_from_env || opts->proxy || opts->unix_socket) {
         SET(CURLOPT_PROXY, opts->proxy ? opts->proxy : "");
     }

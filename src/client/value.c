@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Values by their path, in results and in events, and what is read from them: usage and embeddings. */
+/* Values by their path, in results and in events, and what is made of them: usage and embeddings. */
 #include "client/priv.h"
 
 #include <string.h>
@@ -252,7 +252,7 @@ int slc_usage_give(const sluice_tokens *from, sluice_usage *usage)
     return from != NULL;
 }
 
-/* Writes what the program's structure has room for; members that only a later library knows stay as they are. */
+/* Writes as much as the program's structure has room for; members that only a later library knows stay unchanged. */
 int slc_tokens_give(const sluice_tokens *from, sluice_tokens *tokens)
 {
     if (!from) {
@@ -268,7 +268,7 @@ int slc_tokens_give(const sluice_tokens *from, sluice_tokens *tokens)
 
 /* --- embeddings --- */
 
-/* Number `index` as the server counts; nearly always also the one that stands there. */
+/* The one with the server's `index`; nearly always it is also at that place. */
 static struct sl_json_val embedding_find(const sluice_result *result, size_t index)
 {
     struct sl_json_val list = at(doc_of(result), "data"), here = SL_JSON_ABSENT;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What wakes a client from another thread, or from a signal handler. */
+/* Wakes a client from another thread, or from a signal handler. */
 #include "client/priv.h"
 
 #include <errno.h>
@@ -42,5 +42,5 @@ struct slc_waker *slc_waker_new(const struct sl_alloc *alloc)
 void slc_waker_drain(struct slc_waker *waker)
 {
     uint64_t n;
-    SL_IGNORE(read(waker->fd, &n, sizeof(n)) < 0); /* nothing there: not woken */
+    SL_IGNORE(read(waker->fd, &n, sizeof(n)) < 0); /* nothing to read: it was not woken */
 }

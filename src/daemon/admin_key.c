@@ -36,7 +36,7 @@ static int key_from(struct sl_str text, const char *where, struct sl_key **ret, 
     return key_make(text, ret, err);
 }
 
-/* 0 or errno; a disk that takes only a part is full. */
+/* Returns 0 or errno; a disk that takes only a part is full. */
 static int line_write(int fd, struct sl_str text)
 {
     struct iovec parts[] = { { (char *)(uintptr_t)text.p, text.n }, { (char *)(uintptr_t) "\n", 1 } };
@@ -44,7 +44,7 @@ static int line_write(int fd, struct sl_str text)
     return done < 0 ? errno : (size_t)done < text.n + 1 ? ENOSPC : fsync(fd) < 0 ? errno : 0;
 }
 
-/* Written whole under another name and then renamed, so that a crash leaves no half a key behind. */
+/* Written under another name and then renamed, so that a crash never leaves half a key. */
 static int file_make(const char *path, struct sl_str token, struct sl_err *err)
 {
     char temporary[PATH_MAX];

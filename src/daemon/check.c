@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice check`: what a start would find, without its side effects: nothing is bound, written or sent. */
+/* `sluice check`: finds what a start would find, without side effects: it binds, writes and sends nothing. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static const char *name_of(const struct sl_serve_opts *opts)
     return opts->config ? opts->config : SL_SETTINGS_EMBEDDED;
 }
 
-/* The access log's file is made at the start: can it be? */
+/* True: the access log's file, which a start makes, can be made. */
 static bool log_is_writable(struct sl_str path, struct sl_err *err)
 {
     struct stat st;
@@ -77,17 +77,17 @@ static uint32_t openness_look(const struct sl_settings *settings, const char *na
     return n_warnings;
 }
 
-/* A key that may use only routes which are not in the file: perhaps they are made by calls, perhaps it is a slip. */
+/* True: none of the routes that the key may use is in the file. Calls may make them later, or it is a mistake. */
 static bool has_no_route(const struct sl_config *config, const struct sl_key *key)
 {
-    bool has_any = !key->has_routes || key->routes.n == 0; /* [] is said on purpose */
+    bool has_any = !key->has_routes || key->routes.n == 0; /* an empty list is intended */
     for (uint32_t k = 0; !has_any && k < config->n_routes; k++) {
         has_any = sl_key_may_use(key, config->routes[k]->name);
     }
     return !has_any;
 }
 
-/* The number of warnings about the file's keys. */
+/* Warns about the file's keys; returns the number of warnings. */
 static uint32_t keys_look(const struct sl_config *config, const char *name, uint64_t now_sec)
 {
     const struct sl_key *key;
@@ -109,7 +109,7 @@ static uint32_t keys_look(const struct sl_config *config, const char *name, uint
     return n_warnings;
 }
 
-/* MLflow's command says it like this (its tests and scripts look for the words). */
+/* MLflow's command uses these words (its tests and scripts look for them). */
 int sl_cmd_bad_config(const struct sl_serve_opts *opts, const struct sl_conf_load *load)
 {
     if (!load) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The daemon's commands: from what the command line said to what is done. */
+/* The daemon's commands: converts the command line to calls. */
 #include "daemon/commands.h"
 
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static int workers_parse(const char *command, const char *text, int64_t *ret)
     return 0;
 }
 
-/* What is no address but is often written for one. The rest is told with the configuration. */
+/* Refuses a text that is no address but is often written for one. Other faults are reported with the configuration. */
 static int listen_look(const char *listen)
 {
     const char *port = listen && listen[0] == ':' ? listen + 1 : listen;
@@ -75,7 +75,7 @@ int sl_command_mlflow(const struct cli_args *args)
     const char *data = env_find("SLUICE_DATA");
     struct sl_serve_opts opts = {
         .config = args->config ? args->config : env_find("MLFLOW_GATEWAY_CONFIG"),
-        .data = data ? data : "none", /* MLflow keeps nothing either */
+        .data = data ? data : "none", /* MLflow stores nothing either */
         .bad_config_exit = SL_EXIT_USAGE,
         .is_mlflow = true,
     };
@@ -119,7 +119,7 @@ int sl_command_version(const struct cli_args *args)
     return CLI_DONE;
 }
 
-/* Beside the installed binary in ../libexec/sluice, or where the build leaves it. */
+/* In ../libexec/sluice beside the installed binary, or where the build leaves it. */
 int sl_client_exec(char **argv)
 {
     static const char *const places[] = { "../libexec/sluice/sluice-client", "../cli/sluice-client" };
@@ -136,7 +136,7 @@ int sl_client_exec(char **argv)
                     argv[1]);
 }
 
-/* Does anything ask for the gateway rather than for the directory? */
+/* True: an option asks for the gateway rather than for the directory. */
 static bool is_remote(const struct cli_args *a)
 {
     return a->server || a->key_file || a->ca || a->cert || a->cert_key || a->is_insecure || a->is_json || a->is_quiet ||

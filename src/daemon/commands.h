@@ -11,7 +11,7 @@ int sl_command_mlflow(const struct cli_args *args);
 int sl_command_db_check(const struct cli_args *args);
 int sl_command_db_backup(const struct cli_args *args);
 int sl_command_version(const struct cli_args *args);
-/* On the directory itself, or by the daemon that has it: then it is the client's command. */
+/* Works on the directory itself. When a daemon has the directory, the client's command asks that daemon. */
 int sl_command_secret_rotate(const struct cli_args *args);
 
 /* Executes the client program with the whole command line. Returns only when that program is missing. */

@@ -9,17 +9,17 @@
 #include "gate/worker.h"
 #include "net/listen.h"
 
-/* Exit codes (the command line's promise). */
+/* Exit codes, which the command line's documentation promises. */
 enum { SL_EXIT_OK = 0, SL_EXIT_LOCAL = 1, SL_EXIT_USAGE = 2 };
 
 struct sl_serve_opts {
     const char *config; /* NULL: the embedded default */
-    const char *listen; /* NULL: the file's */
-    int64_t workers;    /* -1: the file's; 0: auto */
+    const char *listen; /* NULL: as the file says */
+    int64_t workers;    /* -1: as the file says; 0: automatic */
     const char *data;
     int bad_config_exit; /* MLflow's command ends with 2 */
-    bool is_strict;      /* check: warnings count */
-    bool is_mlflow;      /* its words for a bad file beside ours */
+    bool is_strict;      /* for check: warnings are errors */
+    bool is_mlflow;      /* also print MLflow's message for a bad file */
 };
 
 int sl_cmd_serve(const struct sl_serve_opts *opts);
@@ -27,11 +27,11 @@ int sl_cmd_check(const struct sl_serve_opts *opts);
 /* `data` NULL: SLUICE_DATA's default. */
 int sl_cmd_db_check(const char *data);
 int sl_cmd_db_backup(const char *data, const char *file);
-/* *ret_is_running: a daemon has the directory, and nothing was done or told. */
+/* *ret_is_running: a daemon has the directory, and nothing was done or printed. */
 int sl_cmd_secret_rotate(const char *data, bool *ret_is_running);
 
 struct sl_conf_load;
-/* After the problems were printed: the exit code. `load` NULL: no memory. */
+/* Call this after the problems were printed: returns the exit code. `load` NULL: no memory. */
 int sl_cmd_bad_config(const struct sl_serve_opts *opts, const struct sl_conf_load *load);
 
 /* --- worker threads --- */
@@ -39,33 +39,34 @@ int sl_cmd_bad_config(const struct sl_serve_opts *opts, const struct sl_conf_loa
 struct sl_thread {
     pthread_t thread;
     struct sl_engine engine;
-    struct sl_worker worker; /* runs on it */
+    struct sl_worker worker; /* runs on the thread's loop */
     struct sl_gate *gate;
     struct sl_listener *listeners;
     int *fds; /* listening sockets, given to the listeners */
     bool *are_unix;
-    bool is_inherited; /* the sockets came from a supervisor */
+    bool is_inherited; /* a supervisor opened the sockets */
     bool *have_proxy_protocol;
     uint32_t n_listeners;
-    uint32_t n_open; /* listeners not yet closed */
+    uint32_t n_open; /* listeners that are not yet closed */
     struct sl_post post_announce, post_drain, post_end, post_abort, post_refresh;
     atomic_bool is_refresh_posted;
     bool is_draining, is_aborting, is_finished;
-    void (*on_done)(void *arg); /* from this thread, when it ends */
+    void (*on_done)(void *arg); /* called from this thread when it ends */
     void *on_done_arg;
 };
 
-/* The loop and the worker are initialised here, on the caller's thread; then the thread starts. */
+/* Initialises the loop and the worker on the caller's thread; then starts the thread. */
 SL_MUST int sl_thread_start(struct sl_thread *thread, struct sl_err *err);
-/* The newest snapshot is taken now, not with the next request. Any thread, any number of times. */
+/* Takes the latest snapshot now, not with the next request. Any thread, any number of times. */
 void sl_thread_refresh(struct sl_thread *thread);
-/* Replies say "Connection: close"; everything else goes on. The following are each called once, from any thread. */
+/* Replies say "Connection: close" from now on; everything else goes on. This and each of the following functions is
+ * called once, from any thread. */
 void sl_thread_announce(struct sl_thread *thread);
-/* Stop accepting, finish what runs, end. */
+/* Stops accepting, finishes what runs, ends. */
 void sl_thread_drain(struct sl_thread *thread);
-/* What still runs ends with an error in its dialect. */
+/* Ends what still runs with an error in its dialect. */
 void sl_thread_end_exchanges(struct sl_thread *thread);
-/* End at once. */
+/* Ends at once. */
 void sl_thread_abort(struct sl_thread *thread);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command `sluice`: the daemon's commands are run here, every other one is the client's, a program of its own, so
- * that the daemon never maps libcurl. */
+/* The command `sluice`: it runs the daemon's commands itself. For the others it executes the client program, so that
+ * the daemon never maps libcurl. */
 #include "cli/command.h"
 #include "daemon/commands.h"
 

@@ -15,7 +15,7 @@
 #include "base/num.h"
 #include "net/bind.h"
 
-/* sd_listen_fds(3): the first of the descriptors that were handed over. */
+/* sd_listen_fds(3): the first descriptor that was passed. */
 #define LISTEN_FDS_START 3
 #define LISTEN_FDS_MAX   1024
 
@@ -28,7 +28,7 @@ static bool notify_addr(struct sockaddr_un *addr, socklen_t *len)
     }
     *addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
     memcpy(addr->sun_path, path, n);
-    if (path[0] == '@') { /* Linux's abstract names begin with NUL and end with the length */
+    if (path[0] == '@') { /* Linux's abstract names begin with NUL, and their length ends them */
         addr->sun_path[0] = '\0';
     }
     *len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + (path[0] == '/'));
@@ -52,14 +52,14 @@ void sl_notify(const char *fmt, ...)
         return;
     }
     SL_IGNORE(sendto(fd, text, SL_MIN((size_t)n, sizeof(text) - 1), MSG_NOSIGNAL | MSG_DONTWAIT,
-                     (struct sockaddr *)&addr, len) < 0); /* a supervisor that is away is not our problem */
+                     (struct sockaddr *)&addr, len) < 0); /* when the supervisor is gone, that is not our problem */
     close(fd);
 }
 
 void sl_notify_reloading(void)
 {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now); /* its clock, not libuv's */
+    clock_gettime(CLOCK_MONOTONIC, &now); /* systemd's clock, not libuv's */
     unsigned long long usec = (unsigned long long)now.tv_sec * 1000000ULL + (unsigned long long)now.tv_nsec / 1000;
     sl_notify("RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=reading the configuration again", usec);
 }
@@ -75,7 +75,7 @@ unsigned sl_activation_count(void)
     return (unsigned)n;
 }
 
-/* "name" of $LISTEN_FDNAMES, or "". */
+/* The name in $LISTEN_FDNAMES, or "". */
 static struct sl_str activation_name(unsigned i)
 {
     struct sl_str rest = sl_str_c(getenv("LISTEN_FDNAMES")), name = SL_STR("");

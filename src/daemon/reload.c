@@ -12,11 +12,11 @@
 #include "gate/config/settings.h"
 #include "gate/gate.h"
 
-/* MLflow's time for a whole call. */
+/* MLflow's time-out for a whole call. */
 #define TOTAL_NAME "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS"
 
 #define POLL_MSEC 500
-/* A poll without news lies between a change and this. */
+/* Longer than a poll, so that one poll without news comes after a change. */
 #define SETTLE_MSEC (POLL_MSEC + 50)
 
 struct sl_watch {
@@ -42,7 +42,7 @@ struct sl_conf_load *sl_conf_load_new(const char *path, const struct sl_config_o
     all.total_name = TOTAL_NAME;
     /* On failure there is no configuration, and the problems say why. */
     SL_IGNORE(sl_config_load(path, &all, &load->arena, &load->problems, &load->files, &load->config) < 0);
-    malloc_trim(0); /* the file's tree is gone: as much again as what stays */
+    malloc_trim(0); /* the file's tree was freed; it was as large as what stays */
     return load;
 }
 
@@ -88,7 +88,7 @@ static void on_settled(uv_timer_t *timer);
 
 static void on_change(uv_fs_poll_t *poll, int status, const uv_stat_t *before, const uv_stat_t *now)
 {
-    (void)status; /* gone is a change too */
+    (void)status; /* a missing file is a change too */
     (void)before;
     (void)now;
     struct sl_reload *reload = SL_CONTAINER_OF(poll, struct sl_watch, poll)->reload;
@@ -120,7 +120,7 @@ static void watches_start(struct sl_reload *reload)
     for (uint32_t i = 0; i < files->n; i++) {
         watch_start(reload, files->v[i].path.p);
     }
-    /* The first poll is the base of the others: what changed before it is found by a look at the content. */
+    /* The first poll is the base of the others; an earlier change is found by comparing the contents. */
     if (files->n) {
         uv_timer_start(&reload->settle, on_settled, SETTLE_MSEC, 0);
     }
@@ -132,7 +132,7 @@ static void on_settled(uv_timer_t *timer)
     const struct sl_conf_files *files = &reload->last->files;
     for (uint32_t i = 0; i < files->n; i++) {
         if (sl_conf_print_file(files->v[i].path.p) != files->v[i].print) {
-            char why[256]; /* the path goes with the list */
+            char why[256]; /* the path is freed with the list */
             snprintf(why, sizeof(why), "%s has changed", files->v[i].path.p);
             sl_reload_now(reload, why);
             return;
@@ -165,7 +165,7 @@ static void problems_log(const struct sl_conf_load *load)
     }
 }
 
-/* The files of the configuration in force stay watched: a repair may be there. */
+/* The files of the configuration in force stay watched, because the repair may be there. */
 static void refused_keep(struct sl_reload *reload, struct sl_conf_load *load)
 {
     const struct sl_conf_files *files = &reload->good->files;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration in force, and how another one takes its place: on SIGHUP, and when a file that it names changes.
- * The new one is checked whole; a bad one is refused with its reason, and the old one serves on.
+/* The configuration in force, and how a new one replaces it: on SIGHUP, and when a file that it names changes. The new
+ * one is checked whole. A bad one is refused with its reason, and the old one stays in force.
  *
- * Every file is polled each 500 ms (inotify is blind after the first atomic rename or Kubernetes' symlink swap). A
- * change is acted on once two polls agree, and only when some file's content is another one than at the last try. Main
+ * Every file is polled each 500 ms (inotify misses changes after the first atomic rename or Kubernetes' symlink swap).
+ * A change is acted on when two polls agree, and only if some file's content differs from that at the last try. Main
  * thread. */
 #ifndef SL_DAEMON_RELOAD_H
 #define SL_DAEMON_RELOAD_H
@@ -15,26 +15,27 @@
 
 struct sl_gate;
 
-/* One try to read the configuration: what it named, what was wrong, what came out. */
+/* One try to read the configuration: its files, its problems, its result. */
 struct sl_conf_load {
-    struct sl_arena arena; /* everything below but the configuration */
+    struct sl_arena arena; /* everything below except the configuration */
     struct sl_problems problems;
     struct sl_conf_files files;
     struct sl_config *config; /* NULL: refused */
 };
 
-/* Never NULL but for lack of memory. */
+/* NULL only for lack of memory. */
 struct sl_conf_load *sl_conf_load_new(const char *path, const struct sl_config_overrides *over);
 void sl_conf_load_free(struct sl_conf_load *load);
 
 struct sl_reload {
     struct sl_gate *gate;
-    const char *path; /* NULL: the embedded default; nothing is ever read again */
+    const char *path; /* NULL: the embedded default; then nothing is read again */
     struct sl_config_overrides over;
-    struct sl_conf_load *good; /* in force */
+    struct sl_conf_load *good; /* the configuration in force */
     struct sl_conf_load *last; /* the last try: `good`, or a refused one */
-    struct sl_settings *boot;  /* what the process started with: some settings stay so until a restart */
-    int (*check)(void *arg, const struct sl_settings *settings, struct sl_err *err); /* the process's own veto */
+    struct sl_settings *boot;  /* the settings at the process's start: some stay in force until a restart */
+    /* The process can refuse settings, too. */
+    int (*check)(void *arg, const struct sl_settings *settings, struct sl_err *err);
     void (*on_published)(void *arg);
     void *arg;
     uv_loop_t *loop;
@@ -44,11 +45,11 @@ struct sl_reload {
 
 /* Takes `good`, whose configuration is published already. */
 SL_MUST int sl_reload_start(struct sl_reload *reload, uv_loop_t *loop, struct sl_conf_load *good);
-/* SIGHUP. */
+/* Reloads now, as on SIGHUP. */
 void sl_reload_now(struct sl_reload *reload, const char *why);
 /* Closes its handles on the loop. */
 void sl_reload_stop(struct sl_reload *reload);
-/* After the loop's end. */
+/* Call this after the loop's end. */
 void sl_reload_done(struct sl_reload *reload);
 /* Puts the configuration's routes and settings in force. */
 SL_MUST int sl_conf_publish(struct sl_gate *gate, const struct sl_config *config);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `sluice serve`: read, check, bind, start the workers, wait for signals, drain. The main thread has a small loop of
- * its own for that. */
+/* `sluice serve`: reads, checks, binds, starts the workers, waits for signals, drains. For this the main thread has a
+ * small loop of its own. */
 #include "base/clock.h"
 #include "base/env.h"
 #include "base/log.h"
@@ -34,14 +34,14 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-/* Descriptors that are not connections: listeners, loops, logs, the store. */
+/* Descriptors other than connections: listeners, loops, logs, the store. */
 #define OTHER_FDS        64
 #define AUTO_WORKERS_MAX 4
-/* server.timeouts.drain_delay: auto, where nobody sits at a terminal. */
+/* server.timeouts.drain_delay when it is automatic and there is no terminal. */
 #define DRAIN_DELAY_MSEC 5000
 /* How long the errors of exchanges that were ended may take to reach their clients. */
 #define LAST_WORDS_MSEC 1000
-/* A certificate that ends sooner is told of, once a day. */
+/* When a certificate ends sooner, the log says so once a day. */
 #define CERTIFICATE_DAYS 14
 #define DAY_SEC          86400
 
@@ -53,11 +53,11 @@ struct daemon {
     struct sl_notices notices;
     const char *data_given;         /* --data or SLUICE_DATA; NULL: the default */
     const char *data;               /* the data directory; NULL: none */
-    struct sl_arena arena;          /* its name */
-    const struct sl_config *config; /* the one at the start; of the reload's */
+    struct sl_arena arena;          /* for its name */
+    const struct sl_config *config; /* the configuration at the start; the reload owns it */
     struct sl_reload reload;
     struct sl_bind_addr *addrs;
-    int *inherited; /* sockets of a supervisor in place of server.listen, or NULL */
+    int *inherited; /* sockets of a supervisor that replace server.listen, or NULL */
     uint32_t n_addrs;
     struct sl_thread *threads;
     uint32_t n_threads;
@@ -127,7 +127,7 @@ static void on_delay_timer(uv_timer_t *timer)
     }
 }
 
-/* The delay lets load balancers see /ready change; a person at a terminal does not wait for that. */
+/* The delay lets load balancers see that /ready has changed; a person at a terminal does not wait for it. */
 static uint64_t drain_delay_msec(const struct daemon *d)
 {
     uint64_t usec = timeouts_of(d)->drain_delay_usec;
@@ -149,7 +149,7 @@ static void on_stop_signal(uv_signal_t *handle, int number)
     }
     sl_reload_stop(&d->reload);
     atomic_store(&d->gate.is_draining, true);
-    sl_notify("STOPPING=1\nSTATUS=draining"); /* whoever hears it finds /ready as it says */
+    sl_notify("STOPPING=1\nSTATUS=draining"); /* whoever gets this then finds that /ready has changed */
     uint64_t delay = number == SIGTERM ? drain_delay_msec(d) : 0;
     if (delay == 0) {
         sl_log(SL_LOG_INFO, "serve", "draining");
@@ -258,7 +258,7 @@ static uint32_t worker_count(const struct sl_settings *settings)
     return SL_MIN(SL_MAX(uv_available_parallelism(), 1u), (uint32_t)AUTO_WORKERS_MAX);
 }
 
-/* May these settings serve on the addresses that there are? Also asked before a reload. */
+/* Checks that these settings may serve on the bound addresses. Also called before a reload. */
 static int addresses_allow(void *arg, const struct sl_settings *settings, struct sl_err *err)
 {
     const struct daemon *d = arg;
@@ -277,7 +277,7 @@ static void addresses_judge(struct daemon *d)
     }
 }
 
-/* A supervisor's sockets in place of server.listen. */
+/* A supervisor's sockets replace server.listen. */
 static int addresses_inherit(struct daemon *d, uint32_t n, struct sl_err *err)
 {
     d->addrs = calloc(n, sizeof(*d->addrs));
@@ -321,7 +321,8 @@ static int addresses_probe(struct daemon *d, struct sl_err *err)
     return 0;
 }
 
-/* One listening socket of one worker. A unix socket or an inherited one is one for all: the others get duplicates. */
+/* One listening socket of one worker. All workers share a unix socket or an inherited one: the others get
+ * duplicates. */
 static int socket_open(struct daemon *d, struct sl_thread *thread, uint32_t i, int *ret_fd, struct sl_err *err)
 {
     bool is_first = thread == &d->threads[0];
@@ -374,7 +375,7 @@ static int threads_start(struct daemon *d, struct sl_err *err)
     const struct sl_settings *s = d->config->settings;
     const char *log_path = s->log_access.n ? s->log_access.p : "stdout";
     int r = sl_accesslog_open(log_path, d->n_threads, &d->gate.access_log, err);
-    /* All sockets first: an address that fails must fail before anything serves. */
+    /* All sockets first: when an address fails, nothing may be served yet. */
     for (uint32_t i = 0; r == 0 && i < d->n_threads; i++) {
         r = thread_listen(d, &d->threads[i], err);
     }
@@ -394,7 +395,7 @@ static void descriptors_check(const struct daemon *d)
 {
     uint64_t limit = sl_raise_nofile();
     uint64_t connections = d->config->settings->server.limits.connections;
-    /* A client's connection may need one upstream. */
+    /* Each client's connection may need one upstream connection. */
     if (connections * 2 + OTHER_FDS > limit) {
         sl_log(SL_LOG_WARNING, "serve",
                "the limit of open files is %llu: server.limits.connections (%llu) with one upstream connection each "
@@ -479,7 +480,7 @@ static void serve_free(struct daemon *d)
     free(d->inherited);
     sl_accesslog_close(d->gate.access_log);
     atomic_store(&d->gate.is_ending, true);
-    sl_store_close(d->gate.store); /* writes the counters a last time */
+    sl_store_close(d->gate.store); /* this writes the counters a last time */
     sl_events_done(&d->events);
     sl_publisher_done(&d->publisher);
     sl_limiter_free(d->gate.limiter);
@@ -492,7 +493,7 @@ static void serve_free(struct daemon *d)
     sl_key_unref(d->gate.admin_key);
     sl_reload_done(&d->reload);
     sl_env_secrets_done();
-    SL_IGNORE(prctl(PR_SET_DUMPABLE, 1) < 0); /* nothing is left; sanitizers look for leaks now */
+    SL_IGNORE(prctl(PR_SET_DUMPABLE, 1) < 0); /* nothing secret is left; sanitizers look for leaks now */
 }
 
 static void serve_tell(const struct daemon *d, bool is_default)
@@ -510,7 +511,8 @@ static void serve_tell(const struct daemon *d, bool is_default)
     sl_notify("READY=1\nSTATUS=serving, %u route%s\nMAINPID=%ld", n, n == 1 ? "" : "s", (long)getpid());
 }
 
-/* What the caller closed of standard input, output and error: no file or socket of ours shall get its number. */
+/* Opens standard input, output and error if the caller closed them: none of our files or sockets must get their
+ * numbers. */
 static void standard_open(void)
 {
     int fd;
@@ -528,8 +530,9 @@ int sl_cmd_serve(const struct sl_serve_opts *opts)
     struct daemon *d = &daemon_mem;
     standard_open();
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is the store's or the log's error, not the process's end */
-    /* Secrets are read from here on: no core file, and nobody but root looks into this process. */
+    /* A file that must not grow is an error of the store or the log, not the end of the process. */
+    signal(SIGXFSZ, SIG_IGN);
+    /* Secrets are read from here on: no core file, and only root can read this process. */
     SL_IGNORE(prctl(PR_SET_DUMPABLE, 0) < 0);
     d->gate.publisher = &d->publisher;
     d->gate.events = &d->events;

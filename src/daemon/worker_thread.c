@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One worker: accept, serve, drain. A drain closes the listeners (what waits in their queues is accepted first), lets
- * idle connections go and the others finish; when the last one is closed the upstream pool closes too, and the loop
- * ends. */
+/* One worker: accepts, serves, drains. A drain closes the listeners (connections in their queues are accepted first),
+ * closes idle connections and lets the others finish. When the last one is closed, the upstream pool closes too, and
+ * the loop ends. */
 #include "daemon/daemon.h"
 #include "gate/api/table.h"
 #include "gate/call/credential.h"
@@ -53,7 +53,7 @@ static void on_client_empty(struct sl_hclient *client)
 
 /* --- listening --- */
 
-/* Connections over the limit that are taken all the same, to be told so in their own words (and through TLS). */
+/* How many connections over the limit are accepted anyway, so that they get a proper answer (also through TLS). */
 #define OVER_LIMIT_MAX 64
 
 static struct sl_stream *on_connection(struct sl_listener *listener)
@@ -83,7 +83,7 @@ static void on_accepted(struct sl_listener *listener, struct sl_stream *stream, 
     const struct sl_settings *settings = sl_worker_snapshot(&thread->worker)->settings;
     bool has_proxy_protocol = thread->have_proxy_protocol[listener - thread->listeners];
     if (has_proxy_protocol && !sl_peer_is_trusted(settings, sl_hconn_peer(conn))) {
-        /* Only proxies that are known may say who the client is. */
+        /* Only known proxies may say who the client is. */
         sl_hserver_reject(conn,
                           "its listener is for proxies (proxy_protocol), and it is none of server.trusted_proxies");
         return;
@@ -101,8 +101,8 @@ static void on_conn_closed(struct sl_hserver *server)
     }
 }
 
-/* Far over server.limits.connections: an answer that any client understands, written blindly; TLS clients just see the
- * end. */
+/* Far over server.limits.connections: writes an answer that any client understands, without reading; TLS clients only
+ * see the end. */
 static void on_refuse(struct sl_listener *listener, int fd)
 {
     struct sl_worker *worker = &thread_of(listener)->worker;
@@ -120,7 +120,7 @@ static void on_refuse(struct sl_listener *listener, int fd)
                          (unsigned long long)sl_rng_next(&worker->engine->loop.rng),
                          settings->server.headers ? "x-sluice-error-type: sluice_overloaded\r\n" : "", sizeof(body) - 1,
                          body);
-        SL_IGNORE(send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0); /* best effort */
+        SL_IGNORE(send(fd, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) < 0); /* as far as possible */
         shutdown(fd, SHUT_WR);
     }
 }
@@ -133,7 +133,7 @@ static void on_listener_closed(struct sl_listener *listener)
         sl_hserver_drain(&thread->engine.server);
     }
     if (thread->is_aborting) {
-        sl_hserver_abort(&thread->engine.server); /* what was accepted last */
+        sl_hserver_abort(&thread->engine.server); /* connections that were accepted last */
     }
     thread_finish(thread);
 }
@@ -184,8 +184,8 @@ static void end_exchanges(void *arg)
 static void refresh(void *arg)
 {
     struct sl_thread *thread = arg;
-    atomic_store(&thread->is_refresh_posted, false); /* before the look: what comes later is posted again */
-    SL_IGNORE(!sl_worker_snapshot(&thread->worker)); /* only to let go of the old one */
+    atomic_store(&thread->is_refresh_posted, false); /* before the work, so that a later refresh is posted again */
+    SL_IGNORE(!sl_worker_snapshot(&thread->worker)); /* only to release the old one */
 }
 
 void sl_thread_refresh(struct sl_thread *thread)

@@ -33,7 +33,7 @@ struct sl_host_member {
 #define SL_HOST_NO_SCHEMA    SL_BIT(6) /* of structured answers only json_object: a text has the schema */
 #define SL_HOST_LOGPROBS     SL_BIT(7) /* logprobs is a number */
 #define SL_HOST_HALVES       SL_BIT(8) /* MLflow's completions: half the temperature, no `n` and no `stop` */
-#define SL_HOST_PLAIN        SL_BIT(9) /* content has only text, image_url and input_audio; only texts become one text */
+#define SL_HOST_PLAIN        SL_BIT(9) /* takes text, image_url and input_audio only; joins content of texts */
 #define SL_HOST_SYSTEM_FIRST SL_BIT(12) /* no system message behind an answer or a tool's result */
 #define SL_HOST_NO_ALLOWED   SL_BIT(10) /* no allowed_tools in tool_choice: the list of tools is filtered */
 #define SL_HOST_OWN          SL_BIT(13) /* OpenAI itself: for wrong tools its own clients get its refusal */
