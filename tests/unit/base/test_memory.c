@@ -178,6 +178,32 @@ static void a_budget_is_never_exceeded(void **state)
     assert_true(sl_budget_take(NULL, SIZE_MAX));
 }
 
+/* What is taken of a part is taken of the whole; where one of both has no room, nothing is. */
+static void a_part_of_a_budget_has_a_bound_of_its_own(void **state)
+{
+    (void)state;
+    struct sl_budget whole = { .max = 100 }, part = { .max = 30, .of = &whole };
+    assert_true(sl_budget_take(&part, 20));
+    assert_int_equal(whole.used, 20);
+    assert_false(sl_budget_take(&part, 11));
+    assert_int_equal(whole.used, 20);
+    assert_true(sl_budget_take(&whole, 75));
+    assert_false(sl_budget_take(&part, 6));
+    assert_int_equal(part.used, 20);
+    assert_false(sl_budget_is_past(&whole, 95));
+    assert_true(sl_budget_is_past(&whole, 94));
+    sl_budget_force(&part, 50); /* without asking either */
+    assert_true(sl_budget_is_over(&part) && sl_budget_is_over(&whole));
+    sl_budget_give(&part, 70);
+    assert_int_equal(part.used, 0);
+    assert_int_equal(whole.used, 75);
+    assert_true(sl_budget_take_own(&part, 30)); /* it is counted in the whole already */
+    assert_false(sl_budget_take_own(&part, 1));
+    assert_int_equal(whole.used, 75);
+    sl_budget_give_own(&part, 30);
+    assert_int_equal(part.used, 0);
+}
+
 static void secrets_are_compared_and_replaced(void **state)
 {
     (void)state;
@@ -234,6 +260,7 @@ int main(void)
         cmocka_unit_test(a_buffer_without_memory_says_so),
         cmocka_unit_test(base64_is_padded),
         cmocka_unit_test(a_budget_is_never_exceeded),
+        cmocka_unit_test(a_part_of_a_budget_has_a_bound_of_its_own),
         cmocka_unit_test(secrets_are_compared_and_replaced),
         cmocka_unit_test(base64_comes_back),
     };
