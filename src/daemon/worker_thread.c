@@ -34,6 +34,7 @@ static void on_server_empty(struct sl_hserver *server)
     struct sl_worker *worker = server->user;
     struct sl_thread *thread = SL_CONTAINER_OF(worker, struct sl_thread, worker);
     if (!worker->engine->client.is_closing && thread->n_open == 0) {
+        sl_front_end_shadows(worker);
         sl_credentials_end(worker);
         sl_hclient_close(&worker->engine->client);
     }

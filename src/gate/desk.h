@@ -18,7 +18,7 @@ SL_LIST_HEAD(sl_xchg_list);
 
 struct sl_desk {
     struct sl_loop *loop;
-    struct sl_budget *memory; /* server.limits.memory */
+    struct sl_budget *memory; /* server.limits.memory, or a part of it */
     struct sl_json *doc;      /* the request as it was parsed */
     struct sl_json *scratch;  /* what the translation layer reads with */
     struct sl_buf *text;

@@ -35,10 +35,11 @@ struct sl_gate {
     struct sl_repeats *repeats;   /* upstream.retry_budget */
     struct sl_affinity *affinity; /* which of several targets has a conversation; NULL: none is kept in mind */
     struct sl_metrics *metrics;
-    atomic_bool is_ending;   /* the store's last words: everything that is due later is due now */
-    atomic_bool is_draining; /* /ready says 503 */
-    struct sl_budget memory; /* server.limits.memory: bodies, JSON tapes, collected replies */
-    struct sl_budget spool;  /* server.limits.spool: uploads in files */
+    atomic_bool is_ending;    /* the store's last words: everything that is due later is due now */
+    atomic_bool is_draining;  /* /ready says 503 */
+    struct sl_budget memory;  /* server.limits.memory: bodies, JSON tapes, collected replies */
+    struct sl_budget shadows; /* a part of it: what calls hold that go to another route as well */
+    struct sl_budget spool;   /* server.limits.spool: uploads in files */
     atomic_uint n_connections;
     bool is_public;             /* other machines can connect: some listener is neither loopback nor a unix socket */
     struct sl_notices *notices; /* of upstreams that fail */

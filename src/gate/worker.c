@@ -17,6 +17,8 @@
 #define WORKER_TEXT_KEPT 65536
 /* The head of an upstream's reply. */
 #define REPLY_HEAD_MAX 65536
+/* Of server.limits.memory, for what nobody waits for. */
+#define SHADOWS_PART 8
 
 static void server_conf(const struct sl_settings *settings, struct sl_hserver_conf *ret)
 {
@@ -54,6 +56,7 @@ static void budgets_set(struct sl_worker *worker)
 {
     const struct sl_server_limits *limits = &worker->snapshot->settings->server.limits;
     atomic_store_explicit(&worker->gate->memory.max, limits->memory_bytes, memory_order_relaxed);
+    atomic_store_explicit(&worker->gate->shadows.max, limits->memory_bytes / SHADOWS_PART, memory_order_relaxed);
     atomic_store_explicit(&worker->gate->spool.max, limits->spool_bytes, memory_order_relaxed);
 }
 
@@ -66,6 +69,9 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
     worker->log = log;
     worker->snapshot = NULL;
     sl_publisher_refresh(gate->publisher, &worker->snapshot);
+    if (!gate->shadows.of) { /* the first worker does it, before any runs */
+        gate->shadows.of = &gate->memory;
+    }
     sl_json_init(&engine->doc, NULL);
     sl_json_init(&engine->scratch, NULL);
     engine->doc.budget = engine->scratch.budget = &gate->memory;
@@ -96,6 +102,8 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
         .n_calls = sl_repeats_join(gate->repeats),
     };
     r = sl_metrics_worker_new(gate->metrics, &worker->desk.metrics);
+    worker->shadow_desk = worker->desk;
+    worker->shadow_desk.memory = &gate->shadows;
     if (r == 0) {
         sl_metrics_watch(worker->desk.metrics, &engine->client.shown_conns, &engine->client.shown_idle);
     }

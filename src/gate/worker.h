@@ -29,6 +29,7 @@ struct sl_worker {
     struct sl_snapshot *snapshot;
     struct sl_log_ring *log;
     struct sl_desk desk;
+    struct sl_desk shadow_desk;     /* of call/shadow.h: the same scratch, its own memory and exchanges */
     struct sl_cred_fetches fetches; /* of credentials: call/credential.h */
     char request_id_prefix[17];
     struct sl_settings *client_settings; /* held: the client's configuration points into it */

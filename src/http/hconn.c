@@ -124,18 +124,26 @@ static void on_turn_end(uv_prepare_t *reaper)
     sl_hserver_reap(SL_CONTAINER_OF(reaper, struct sl_hserver, reaper));
 }
 
-void sl_hconn_let_go(struct sl_hconn *conn)
+void sl_hreq_bury(struct sl_hreq *req)
 {
-    struct sl_hserver *server = conn->server;
-    struct sl_hreq *req = conn->req;
+    struct sl_hserver *server = req->server;
     sl_hreq_body_free(req);
-    sl_stream_read_into(&conn->stream, NULL, 0); /* it may have pointed into the body */
-    conn->req = NULL;
     req->next_dead = server->dead;
     if (!server->dead) {
         uv_prepare_start(&server->reaper, on_turn_end);
     }
     server->dead = req;
+}
+
+void sl_hconn_let_go(struct sl_hconn *conn)
+{
+    struct sl_hreq *req = conn->req;
+    sl_stream_read_into(&conn->stream, NULL, 0); /* it may have pointed into the body */
+    conn->req = NULL;
+    req->is_over = true;
+    if (!req->is_shared) {
+        sl_hreq_bury(req);
+    }
 }
 
 static void conn_on_closed(struct sl_stream *stream)
@@ -196,6 +204,7 @@ struct sl_hreq *sl_hconn_req_new(struct sl_hconn *conn)
     }
     req->arena = arena;
     req->conn = conn;
+    req->server = conn->server;
     req->start_usec = conn->first_byte_usec ? conn->first_byte_usec : sl_loop_now(conn->server->loop);
     sl_msg_init(&req->msg, SL_HEAD_REQUEST, conn->server->conf.max_head);
     req->msg.minor = 1;

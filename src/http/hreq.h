@@ -10,11 +10,13 @@
 #include "http/msg.h"
 
 struct sl_hconn;
+struct sl_hserver;
 
 /* One request and its reply. It lives from its head's last byte until the reply's end; then everything on its arena is
  * freed. */
 struct sl_hreq {
-    struct sl_hconn *conn;
+    struct sl_hconn *conn; /* NULL: it is a copy, and nobody waits for its reply */
+    struct sl_hserver *server;
     struct sl_arena arena;
     struct sl_msg msg;   /* method, target, headers */
     struct sl_str body;  /* the whole body, may contain NULs; valid from on_body on */
@@ -30,6 +32,9 @@ struct sl_hreq {
     void *user;     /* owned by the gate */
     /* private */
     struct sl_hreq *next_dead;
+    struct sl_hreq *of; /* of a copy: whose memory it shares */
+    bool is_shared;     /* a copy of it is there: its memory stays behind its end */
+    bool is_over;       /* that came */
     size_t max_body;
     struct sl_codings codings; /* of the body, decoded before on_body */
     char *body_mem;            /* the heap part of the body, or NULL */
@@ -78,5 +83,15 @@ void sl_hreq_end(struct sl_hreq *req);
 void sl_hreq_cut(struct sl_hreq *req);
 /* Bytes that wait for a slow client: hold the source back when there are more than SL_STREAM_HIGH. */
 size_t sl_hreq_queued(const struct sl_hreq *req);
+
+/* --- without a client --- */
+
+/* The same request once more, for who wants another answer to it; its whole body is there, and it has no copy yet. Head
+ * and body are shared: what lies on the arena of `of` stays until both have ended, in any order. It is replied to as
+ * any other, and what is said is counted (bytes_out) and dropped; no callback of the server is ever about it. Its owner
+ * ends it before the server stops. NULL: no memory. */
+struct sl_hreq *sl_hreq_copy(struct sl_hreq *of);
+/* What stays in memory for it, of the request's own. */
+size_t sl_hreq_shared(const struct sl_hreq *copy);
 
 #endif

@@ -133,10 +133,13 @@ static char *head_format(char *at, const struct sl_hreq *req, const struct sl_he
 int sl_hreq_reply(struct sl_hreq *req, int status, const struct sl_headers *headers, int64_t length)
 {
     struct sl_hconn *conn = req->conn;
-    struct sl_hserver *server = conn->server;
+    struct sl_hserver *server = req->server;
     SL_ASSERT(!req->is_replying);
     req->is_replying = true;
     req->status = status;
+    if (SL_UNLIKELY(!conn)) {
+        return 0;
+    }
     bool has_no_body = status == 204 || status == 304 || status < 200;
     if (has_no_body) {
         length = -1;
@@ -178,8 +181,12 @@ int sl_hreq_reply(struct sl_hreq *req, int status, const struct sl_headers *head
 int sl_hreq_data(struct sl_hreq *req, struct sl_str bytes)
 {
     struct sl_hconn *conn = req->conn;
-    struct sl_hserver *server = conn->server;
+    struct sl_hserver *server = req->server;
     SL_ASSERT(req->is_replying && !req->is_ended);
+    if (SL_UNLIKELY(!conn)) {
+        req->bytes_out += bytes.n;
+        return 0;
+    }
     if (conn->stream.is_broken) {
         return SL_E_IO;
     }
@@ -207,15 +214,15 @@ int sl_hreq_data(struct sl_hreq *req, struct sl_str bytes)
 
 void sl_hreq_flush(struct sl_hreq *req)
 {
-    if (req->conn->server->gather_owner == req->conn) {
-        gather_flush(req->conn->server);
+    if (req->conn && req->server->gather_owner == req->conn) {
+        gather_flush(req->server);
     }
 }
 
 void sl_hreq_complete(struct sl_hreq *req)
 {
     struct sl_hconn *conn = req->conn;
-    struct sl_hserver *server = conn->server;
+    struct sl_hserver *server = req->server;
     SL_ASSERT(req->is_replying && !req->is_ended);
     req->is_ended = true;
     if (req->is_chunked_out && !req->is_head) {
@@ -231,12 +238,20 @@ void sl_hreq_end(struct sl_hreq *req)
     if (!req->is_ended) {
         sl_hreq_complete(req);
     }
+    if (SL_UNLIKELY(!req->conn)) {
+        sl_hreq_copy_end(req);
+        return;
+    }
     sl_hconn_finish(req);
 }
 
 void sl_hreq_cut(struct sl_hreq *req)
 {
     struct sl_hconn *conn = req->conn;
+    if (SL_UNLIKELY(!conn)) {
+        sl_hreq_copy_end(req);
+        return;
+    }
     bool is_until_close = req->is_replying && !req->is_chunked_out && req->msg.minor == 0;
     sl_hreq_flush(req);
     if (is_until_close) {
@@ -251,5 +266,5 @@ void sl_hreq_cut(struct sl_hreq *req)
 
 size_t sl_hreq_queued(const struct sl_hreq *req)
 {
-    return req->conn->stream.queued;
+    return req->conn ? req->conn->stream.queued : 0;
 }

@@ -32,7 +32,7 @@ static char *body_grow(struct sl_hreq *req, size_t cap)
 int sl_hreq_body_append(void *arg, struct sl_str bytes)
 {
     struct sl_hreq *req = arg;
-    struct sl_hserver *server = req->conn->server;
+    struct sl_hserver *server = req->server;
     if (bytes.n > req->max_body - req->body_len) {
         return SL_E_LIMIT;
     }
@@ -75,12 +75,12 @@ int sl_hreq_body_alloc(struct sl_hreq *req)
         req->body_cap = n;
         return req->body.p ? 0 : SL_E_NOMEM;
     }
-    if (!memory_take(req->conn->server, (ptrdiff_t)n)) {
+    if (!memory_take(req->server, (ptrdiff_t)n)) {
         return SL_E_BUDGET;
     }
     req->body_mem = malloc(n);
     if (!req->body_mem) {
-        SL_IGNORE(memory_take(req->conn->server, -(ptrdiff_t)n));
+        SL_IGNORE(memory_take(req->server, -(ptrdiff_t)n));
         return SL_E_NOMEM;
     }
     req->body_cap = n;
@@ -95,7 +95,7 @@ void sl_hreq_body_free(struct sl_hreq *req)
             sl_wipe(req->body_mem, req->body_cap);
         }
         free(req->body_mem);
-        SL_IGNORE(memory_take(req->conn->server, -(ptrdiff_t)req->body_cap)); /* giving back always succeeds */
+        SL_IGNORE(memory_take(req->server, -(ptrdiff_t)req->body_cap)); /* giving back always works */
     }
     req->body_mem = NULL;
 }
@@ -121,7 +121,7 @@ int sl_hreq_body_decode(struct sl_hreq *req)
                 sl_wipe(from.mem, from.cap);
             }
             free(from.mem);
-            SL_IGNORE(memory_take(req->conn->server, -(ptrdiff_t)from.cap));
+            SL_IGNORE(memory_take(req->server, -(ptrdiff_t)from.cap));
         }
         req->body.p = req->body.p ? req->body.p : "";
         req->body.n = req->body_len;

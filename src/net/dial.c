@@ -97,6 +97,7 @@ static void dial_note(struct sl_dial *dial, unsigned index, int error)
     dial->is_guarded = error == EGUARD;
     dial->is_spent = is_spent;
     if (is_spent) {
+        dial->loop->starved_usec = sl_loop_now(dial->loop);
         snprintf(dial->text, sizeof(dial->text), "the gateway cannot open a connection to an upstream: %s%s",
                  strerror(error), error == EMFILE ? ": raise the limit (ulimit -n, LimitNOFILE)" : "");
     } else if (dial->is_guarded) {

@@ -39,6 +39,7 @@ static void listener_pause(struct sl_listener *listener, int why)
                why == EMFILE ? ": raise the limit (ulimit -n, LimitNOFILE) or lower server.limits.connections" : "");
     }
     listener->is_paused = true;
+    listener->loop->starved_usec = now;
     uv_poll_stop(&listener->poll);
     sl_timer_set(listener->loop, &listener->retry, now + PAUSE_USEC);
 }

@@ -160,7 +160,8 @@ void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x)
         bond->what = "the response that this call is about";
         return;
     }
-    if (route->traffic->affinity.by == SL_AFFINITY_OFF || !table_of(bond) || x->call->follow || x->call->is_count) {
+    if (route->traffic->affinity.by == SL_AFFINITY_OFF || x->shadow_of || !table_of(bond) || x->call->follow ||
+        x->call->is_count) {
         return;
     }
     bool has_history = keys_make(bond);

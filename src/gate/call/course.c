@@ -73,7 +73,7 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
     }
     tries->n = tries->n_passed = 0; /* each is written when it comes */
     x->record.tries = tries;
-    if (x->route->traffic->queue) {
+    if (x->route->traffic->queue && !x->shadow_of) {
         course->passed_before = SL_ARENA_ARRAY(x->arena, uint64_t, n);
         if (!course->passed_before) {
             return NULL;
@@ -371,7 +371,8 @@ static bool is_slow(enum sl_error_type type)
 bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error, const struct sl_failed *failed)
 {
     struct sl_xchg *x = course->x;
-    const struct sl_fallback *fallback = &x->route->traffic->fallback;
+    static const struct sl_fallback once = { .attempts = 1 };
+    const struct sl_fallback *fallback = x->shadow_of ? &once : &x->route->traffic->fallback;
     struct sl_failure failure = {
         .target = course->at.target,
         .cause = sl_cause_of(error),

@@ -22,7 +22,7 @@ static struct sl_route *find(const void *arg, struct sl_str name)
 
 int sl_detours_make(struct sl_xchg *x)
 {
-    if (!x->route->traffic->n_routes) {
+    if (!x->route->traffic->n_routes || x->shadow_of) {
         return 0;
     }
     struct sl_detours *detours = SL_ARENA_NEW(x->arena, struct sl_detours);
@@ -121,7 +121,7 @@ void sl_detours_pin(struct sl_xchg *x, uint32_t index)
 
 bool sl_detour_is_on(const struct sl_xchg *x)
 {
-    return x->at.route != x->route;
+    return x->at.route != x->route || x->shadow_of;
 }
 
 static struct sl_str inner_name(const struct sl_route *route, uint32_t target)

@@ -27,7 +27,7 @@ void sl_detours_done(struct sl_xchg *x);
 bool sl_detours_left(const struct sl_xchg *x);
 /* The next one is where targets are asked from now on (`x->at`). False: there is none. */
 SL_MUST bool sl_detours_enter(struct sl_xchg *x);
-/* There is a place for the call: that route's limits count it. False: they are reached. */
+/* There is a place for the call at `x->at`: that route's limits count it. False: they are reached. */
 SL_MUST bool sl_detours_count(const struct sl_xchg *x);
 /* Only that one may be entered; SL_NO_TARGET: none. */
 void sl_detours_pin(struct sl_xchg *x, uint32_t index);

@@ -15,6 +15,7 @@
 #include "gate/call/plan.h"
 #include "gate/call/preflight.h"
 #include "gate/call/reply.h"
+#include "gate/call/shadow.h"
 #include "gate/call/state.h"
 #include "gate/call/upload.h"
 #include "gate/call/upload_form.h"
@@ -348,6 +349,14 @@ static void follow(struct sl_xchg *x)
     }
 }
 
+static void call_begin(struct sl_xchg *x)
+{
+    if (SL_UNLIKELY(x->route->shadow)) {
+        sl_shadow_start(x);
+    }
+    sl_plan_start(x);
+}
+
 /* A form is known as far as it has to be for the call to begin, be it whole or not. */
 static void form_step(struct sl_xchg *x, enum sl_form_step step)
 {
@@ -361,7 +370,7 @@ static void form_step(struct sl_xchg *x, enum sl_form_step step)
             x->req->body_usec = sl_loop_now(x->desk->loop); /* the call's own times count from here */
         }
         sl_upload_flow(x->upload, x->route->n_targets > 1 || (x->route->traffic && x->route->traffic->n_routes));
-        sl_plan_start(x);
+        call_begin(x);
     }
 }
 
@@ -383,7 +392,7 @@ static void on_body(struct sl_hserver *server, struct sl_hreq *req)
     } else if (call_or_refuse(x) && (x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) &&
                sl_follow_beside_or_refuse(x) && sl_follow_previous_or_refuse(x) && sl_passage_tail_or_refuse(x) &&
                admit_or_refuse(x) && !sl_estimate_reply(x)) {
-        sl_plan_start(x);
+        call_begin(x);
     }
     sl_worker_trim(worker_of(server));
 }
@@ -473,10 +482,10 @@ static void on_waiting(struct sl_hserver *server, ptrdiff_t n)
     }
 }
 
-void sl_front_end_all(struct sl_worker *worker)
+static void end_all(struct sl_desk *desk)
 {
     static const struct sl_str text = SL_STR_INIT("The gateway is shutting down: try again.");
-    for (struct sl_xchg *x = sl_xchg_list_first(&worker->desk.xchgs), *next; x; x = next) {
+    for (struct sl_xchg *x = sl_xchg_list_first(&desk->xchgs), *next; x; x = next) {
         next = sl_xchg_list_next(x);
         if (x->state == SL_XS_UPSTREAM || x->state == SL_XS_RELAY) {
             sl_plan_break(x, SL_ERR_SLUICE_DRAINING, text);
@@ -484,6 +493,17 @@ void sl_front_end_all(struct sl_worker *worker)
             sl_xchg_fail_text(x, SL_ERR_SLUICE_DRAINING, "%s", text.p);
         }
     }
+}
+
+void sl_front_end_all(struct sl_worker *worker)
+{
+    end_all(&worker->desk);
+    sl_front_end_shadows(worker);
+}
+
+void sl_front_end_shadows(struct sl_worker *worker)
+{
+    end_all(&worker->shadow_desk);
 }
 
 const struct sl_hserver_cbs sl_front_server_cbs = {

@@ -23,11 +23,12 @@
 static const char *const operation_names[] = { "chat",   "text_completion", "embeddings", "images",
                                                "speech", "moderations",     "rerank",     "transcriptions" };
 
-static const struct sl_metric_labels *labels_make(struct sl_xchg *x, const struct sl_target *target, struct sl_str name)
+static const struct sl_metric_labels *labels_make(struct sl_xchg *x, const struct sl_route *route,
+                                                  const struct sl_target *target, struct sl_str name)
 {
     const struct sl_metric_labels made = {
-        .route = x->route->name,
-        .operation = sl_str_c(operation_names[x->route->type]),
+        .route = route->name,
+        .operation = sl_str_c(operation_names[route->type]),
         .provider = sl_str_c(target->provider->name),
         .model = target->model,
         .target = name.p ? name : SL_STR("model"),
@@ -42,12 +43,26 @@ static const struct sl_metric_labels *away_labels_of(struct sl_xchg *x)
     const struct sl_record *record = &x->record;
     if (x->detours->labelled != record->target) {
         x->detours->labelled = record->target;
-        x->detours->labels = labels_make(x, record->target, record->target_name);
+        x->detours->labels = labels_make(x, x->route, record->target, record->target_name);
     }
     return x->detours->labels;
 }
 
-/* Of the route's target that was tried, or is first. Made once for each route object, then found in it. */
+/* Of a route's target. Made once for each route object, then found in it. */
+static const struct sl_metric_labels *labels_at(struct sl_xchg *x, const struct sl_route *route,
+                                                const struct sl_target *target)
+{
+    size_t i = (size_t)(target - route->targets);
+    _Atomic(const struct sl_metric_labels *) *kept = &route->metric_labels[i];
+    const struct sl_metric_labels *labels = atomic_load_explicit(kept, memory_order_acquire);
+    if (SL_UNLIKELY(!labels)) {
+        labels = labels_make(x, route, target, sl_route_target_name(route, i));
+        atomic_store_explicit(kept, labels, memory_order_release);
+    }
+    return labels;
+}
+
+/* Of the route's target that was tried, or is first. */
 static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
 {
     struct sl_metrics *metrics = x->worker->gate->metrics;
@@ -58,15 +73,7 @@ static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
     if (SL_UNLIKELY(x->record.is_away)) {
         return away_labels_of(x);
     }
-    const struct sl_target *target = x->record.target ? x->record.target : route->targets;
-    size_t i = (size_t)(target - route->targets);
-    _Atomic(const struct sl_metric_labels *) *kept = &route->metric_labels[i];
-    const struct sl_metric_labels *labels = atomic_load_explicit(kept, memory_order_acquire);
-    if (SL_UNLIKELY(!labels)) {
-        labels = labels_make(x, target, sl_route_target_name(route, i));
-        atomic_store_explicit(kept, labels, memory_order_release);
-    }
-    return labels;
+    return labels_at(x, route, x->record.target ? x->record.target : route->targets);
 }
 
 void sl_measure_limit(struct sl_xchg *x, bool is_refused)
@@ -98,7 +105,7 @@ static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t no
 {
     const struct sl_record *record = &x->record;
     const struct sl_notice notice = {
-        .route = x->route->name,
+        .route = x->shadow_of ? x->shadow_of->name : x->route->name,
         .target = record->target_name,
         .provider = record->target ? sl_str_c(record->target->provider->name) : SL_STR(""),
         .model = record->target ? record->target->model : SL_STR(""),
@@ -147,11 +154,13 @@ void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now
         return;
     }
     x->record.n_measured++;
-    struct sl_metrics_worker *metrics = x->desk->metrics;
-    struct sl_metric_key key = { .labels = labels_of(x), .error_type = (uint8_t)type };
-    sl_metrics_observe(metrics, SL_METRIC_CLIENT_DURATION, &key, now_usec - x->record.upstream_start_usec);
-    key.word = type == SL_ERR_NONE ? "ok" : is_aborted ? "cancelled" : "error";
-    sl_metrics_add(metrics, SL_METRIC_ATTEMPTS, &key);
+    if (!x->shadow_of) {
+        struct sl_metrics_worker *metrics = x->desk->metrics;
+        struct sl_metric_key key = { .labels = labels_of(x), .error_type = (uint8_t)type };
+        sl_metrics_observe(metrics, SL_METRIC_CLIENT_DURATION, &key, now_usec - x->record.upstream_start_usec);
+        key.word = type == SL_ERR_NONE ? "ok" : is_aborted ? "cancelled" : "error";
+        sl_metrics_add(metrics, SL_METRIC_ATTEMPTS, &key);
+    }
     if (sl_error_type_is_upstream(type)) {
         attempt_tell(x, type, now_usec);
     }
@@ -170,6 +179,28 @@ void sl_measure_hedge(struct sl_xchg *x, const char *outcome)
 {
     sl_metrics_add(x->desk->metrics, SL_METRIC_HEDGES,
                    &(struct sl_metric_key){ .labels = labels_of(x), .word = outcome });
+}
+
+void sl_measure_shadow(struct sl_xchg *x, const char *outcome)
+{
+    const struct sl_route *called = x->shadow_of ? x->shadow_of : x->route;
+    const struct sl_metric_key key = { .labels = labels_at(x, called, called->targets), .word = outcome };
+    sl_metrics_add(x->desk->metrics, SL_METRIC_SHADOWS, &key);
+}
+
+static const char *shadow_outcome(const struct sl_xchg *x)
+{
+    enum sl_error_type type = x->record.error_type;
+    if (type == SL_ERR_NONE) {
+        return "ok";
+    }
+    if (!x->route) {
+        return type == SL_ERR_CALLER_NOT_FOUND ? "missing" : "dropped";
+    }
+    if (type == SL_ERR_SLUICE_OVERLOADED || type == SL_ERR_SLUICE_DRAINING) {
+        return "dropped";
+    }
+    return x->record.n_attempts && sl_error_type_is_upstream(type) ? "error" : "refused";
 }
 
 /* Tokens, and the times of a stream. */
@@ -200,8 +231,13 @@ static void measure_success(struct sl_xchg *x, const struct sl_metric_labels *la
 void sl_measure_exchange(struct sl_xchg *x, int status)
 {
     struct sl_metrics_worker *metrics = x->desk->metrics;
-    const struct sl_metric_labels *labels = labels_of(x);
     uint64_t now = sl_loop_now(x->desk->loop);
+    if (SL_UNLIKELY(x->shadow_of)) {
+        sl_measure_attempt(x, x->record.error_type, now);
+        sl_measure_shadow(x, shadow_outcome(x));
+        return;
+    }
+    const struct sl_metric_labels *labels = labels_of(x);
     if (x->record.error_type == SL_ERR_CALLER_CANCELLED) {
         struct sl_metric_key key = { .word = x->record.n_attempts > x->record.n_measured ? "true" : "false" };
         sl_metrics_add(metrics, SL_METRIC_CLIENT_GONE, &key);

@@ -4,6 +4,7 @@
 #include "gate/call/attempt.h"
 #include "gate/call/course.h"
 #include "gate/call/deadline.h"
+#include "gate/call/detour.h"
 #include "gate/call/hedge.h"
 #include "gate/call/measure.h"
 #include "gate/call/plan_heard.h"
@@ -128,7 +129,9 @@ static void attempt_at(struct sl_plan *plan)
     uint64_t now = sl_loop_now(x->desk->loop), total = x->route->conf.timeouts.total_usec;
     attempt->timeouts = plan->course ? plan->course->at.timeouts : &x->route->conf.timeouts;
     attempt->target = record->target = &x->at.route->targets[plan->course ? plan->course->at.target : 0];
-    record->target_name = plan->course ? plan->course->at.name : sl_route_target_name(x->at.route, 0);
+    record->target_name = plan->course    ? plan->course->at.name
+                          : x->shadow_of ? sl_detour_name(x, 0)
+                                         : sl_route_target_name(x->at.route, 0);
     record->is_away = x->at.route != x->route;
     record->upstream_start_usec = now;
     record->upstream_first_usec = record->n_attempts ? record->upstream_first_usec : now;
@@ -143,7 +146,7 @@ static void attempt_at(struct sl_plan *plan)
     attempt->asks_usage = !plan->usage_was_refused && sl_attempt_asks_usage(x, attempt->target);
     relay_begin(plan);
     if (SL_UNLIKELY(x->at.traffic && x->at.traffic->hedges) && plan->course && record->n_attempts == 1 &&
-        !x->upload) { /* what comes in pieces goes up once */
+        !x->upload && !x->shadow_of) { /* what comes in pieces goes up once */
         const struct sl_hedge_owner owner = { plan, &sl_plan_events, on_hedge_won };
         plan->hedge = sl_hedge_arm(plan->course, &owner);
     }
@@ -248,7 +251,9 @@ void sl_plan_start(struct sl_xchg *x)
         }
         sl_timer_set(x->desk->loop, &plan->deadline, x->deadline_usec);
     }
-    sl_call_count_add(x->desk->n_calls);
+    if (!x->shadow_of) { /* the budget for repeats grows by calls of clients */
+        sl_call_count_add(x->desk->n_calls);
+    }
     attempt_begin(plan);
 }
 

@@ -83,7 +83,7 @@ static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wai
     struct sl_chance chance = {
         .is_head_sent = plan->relay.is_head_sent,
         .n_retries = plan->n_retries,
-        .n_allowed = x->route->conf.retries,
+        .n_allowed = x->shadow_of ? 0 : x->route->conf.retries,
         .now_usec = sl_loop_now(x->desk->loop),
         .wait_usec = wait_usec,
         .end_usec = sl_course_end_usec(x),

@@ -104,11 +104,15 @@ void sl_record_write(struct sl_xchg *x, int status)
     }
     sl_line_text(&line, SL_STR(",\"method\":"), req->msg.method);
     sl_line_text(&line, SL_STR(",\"path\":"), x->match.path);
-    sl_line_text(&line, SL_STR(",\"route\":"), x->route ? x->route->name : SL_STR_NONE);
+    const struct sl_route *called = SL_UNLIKELY(x->shadow_of) ? x->shadow_of : x->route;
+    sl_line_text(&line, SL_STR(",\"route\":"), called ? called->name : SL_STR_NONE);
+    if (SL_UNLIKELY(x->shadow_of)) {
+        SL_LINE_PUT(&line, ",\"shadow\":true");
+    }
     sl_line_text(&line, SL_STR(",\"provider\":"),
                  record->target ? sl_str_c(record->target->provider->name) : SL_STR_NONE);
     sl_line_text(&line, SL_STR(",\"model\":"), record->target ? record->target->model : SL_STR_NONE);
-    if (record->tries && record->target) {
+    if ((record->tries || x->shadow_of) && record->target) {
         sl_line_text(&line, SL_STR(",\"target\":"), record->target_name);
     }
     SL_LINE_PUT(&line, ",\"status\":");

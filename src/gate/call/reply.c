@@ -30,7 +30,9 @@ static void xchg_settle(struct sl_xchg *x, int status)
     if (x->ticket->state == SL_TICKET_OPEN) {
         sl_ticket_settle(x->ticket);
     }
-    sl_measure_overhead(x);
+    if (!x->shadow_of) {
+        sl_measure_overhead(x);
+    }
     sl_record_write(x, status);
 }
 
@@ -39,9 +41,12 @@ static void xchg_release(struct sl_xchg *x)
 {
     SL_ASSERT(x->ticket->state != SL_TICKET_OPEN);
     sl_xchg_list_remove(&x->desk->xchgs, x);
-    sl_metrics_in_flight(x->desk->metrics, -1);
+    if (!x->shadow_of) {
+        sl_metrics_in_flight(x->desk->metrics, -1);
+    }
     sl_detours_done(x);
     sl_route_unref(x->route);
+    sl_route_unref(x->shadow_of);
     sl_key_unref(x->caller.key);
     sl_settings_unref(x->settings);
     x->req->user = NULL;
@@ -141,7 +146,7 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
                                                           "name exists is not known.") };
     }
     x->record.error_type = error->type;
-    if (error->type == SL_ERR_SLUICE_OVERLOADED) {
+    if (error->type == SL_ERR_SLUICE_OVERLOADED && !x->shadow_of) {
         SL_IGNORE(!sl_notice_overloaded(x->worker->gate->notices, error->message, sl_loop_now(x->desk->loop)));
     }
     error->request_id = x->caller.request_id;

@@ -102,6 +102,7 @@ struct sl_xchg {
     struct sl_path_match match;
     const struct sl_dialect *dialect; /* of errors, until the path says more */
     struct sl_route *route;           /* held, or NULL */
+    struct sl_route *shadow_of;       /* held: nobody waits, it is what a call of that one brought with it (shadow.h) */
     struct sl_at at;
     struct sl_detours *detours; /* NULL: there are none, or not yet */
     struct sl_call *call;       /* empty until the body is read */

@@ -5,6 +5,7 @@
 #include "base/opt.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
+#include "gate/policy/shadow.h"
 
 enum fault { FAULT_NONE, FAULT_MISSING, FAULT_TYPE, FAULT_BACK, FAULT_MANY };
 
@@ -70,6 +71,24 @@ void sl_beyond_list(const struct sl_route *route, sl_route_find_fn *find, const 
     walk(&w, route);
 }
 
+static int shadow_check(const struct sl_route *route, sl_route_find_fn *find, const void *arg, struct sl_pos *ret_pos,
+                        struct sl_err *err)
+{
+    struct sl_str name = route->shadow->route;
+    const struct sl_route *other = find(arg, name);
+    *ret_pos = route->shadow->pos;
+    if (sl_str_eq(name, route->name)) {
+        return sl_fail(err, SL_E_INVAL, "shadow.route: \"%.*s\" is this route itself", SL_STR_ARG(name));
+    }
+    if (!other) {
+        return sl_fail(err, SL_E_INVAL, "shadow.route: there is no route \"%.*s\"", SL_STR_ARG(name));
+    }
+    return other->type == route->type
+               ? 0
+               : sl_fail(err, SL_E_INVAL, "shadow.route: the route \"%.*s\" is of the type %s, and this one of %s",
+                         SL_STR_ARG(name), sl_llm_type_name(other->type), sl_llm_type_name(route->type));
+}
+
 int sl_beyond_check(const struct sl_route *route, sl_route_find_fn *find, const void *arg, struct sl_pos *ret_pos,
                     struct sl_err *err)
 {
@@ -77,7 +96,7 @@ int sl_beyond_check(const struct sl_route *route, sl_route_find_fn *find, const 
     struct walk w = { .root = route, .find = find, .arg = arg, .to = &to };
     walk(&w, route);
     if (!w.fault) {
-        return 0;
+        return route->shadow ? shadow_check(route, find, arg, ret_pos, err) : 0;
     }
     *ret_pos = w.bad->pos;
     struct sl_str name = w.bad->name;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The routes behind a route: those of its `fallback.routes`, and behind each of them its own. */
+/* The routes behind a route: those of its `fallback.routes`, and behind each of them its own; and its `shadow`, which
+ * is alone. */
 #ifndef SL_GATE_BEYOND_H
 #define SL_GATE_BEYOND_H
 
@@ -23,7 +24,7 @@ typedef struct sl_route *sl_route_find_fn(const void *arg, struct sl_str name);
 /* Those that can stand in for it. What is missing, is of another type or was there before is left out. */
 void sl_beyond_list(const struct sl_route *route, sl_route_find_fn *find, const void *arg, struct sl_beyond *ret);
 /* SL_E_INVAL with a text: one is missing or of another type, there are too many, or the way leads back. *ret_pos: of
- * the name in the route's list. */
+ * its name. */
 SL_MUST int sl_beyond_check(const struct sl_route *route, sl_route_find_fn *find, const void *arg,
                             struct sl_pos *ret_pos, struct sl_err *err);
 /* The same for all routes of the file: problems. `names` has each by its name. */

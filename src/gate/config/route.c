@@ -20,6 +20,7 @@
 #include "gate/config/traffic_conf.h"
 #include "gate/policy/hedge.h"
 #include "gate/policy/period.h"
+#include "gate/policy/shadow.h"
 #include "http/way.h"
 #include "llm/core/language.h"
 #include "llm/core/provider.h"
@@ -252,6 +253,7 @@ static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const stru
     }
     route->own = map ? own : route->own;
     int r = sl_route_conf_bind(bind, map, &route->conf, own, &traffic, &route->conf_said);
+    route->shadow = traffic.shadow;
     if (r < 0 || !map) {
         return r;
     }
@@ -373,6 +375,9 @@ int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, 
 
 void sl_route_adopt(struct sl_route *route, const struct sl_route *before)
 {
+    if (route->shadow && before && before->shadow) {
+        sl_shadow_adopt(route->shadow, before->shadow);
+    }
     if (!route->traffic || !before || !before->traffic || route->traffic == before->traffic) {
         return;
     }

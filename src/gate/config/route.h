@@ -15,6 +15,7 @@ struct sl_bind;
 struct sl_limit_rule;
 struct sl_metric_labels;
 struct sl_settings;
+struct sl_shadow;
 struct sl_target;
 struct sl_traffic;
 struct sl_way;
@@ -34,6 +35,7 @@ struct sl_route {
     struct sl_target *targets;
     uint32_t n_targets;
     struct sl_traffic *traffic; /* of several targets; NULL: there is one, and nothing is chosen */
+    struct sl_shadow *shadow;   /* NULL: its calls go to no other route besides */
     bool has_limit;             /* `limit`, and no `limits` in its place */
     struct sl_limit_conf limit;
     /* What is enforced: the limits in force for this route, and which of the routes that had its name this is. */
@@ -64,8 +66,8 @@ struct sl_str sl_route_target_name(const struct sl_route *route, size_t target);
 SL_MUST int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
                           struct sl_route **ret_route);
 
-/* What `before`, a route of the same name, knows of those targets that are as they were: breakers, waits, times. Nobody
- * is served by `route` yet. */
+/* What `before`, a route of the same name, knows of those targets that are as they were: breakers, waits, times; and
+ * how far it has counted. Nobody is served by `route` yet. */
 void sl_route_adopt(struct sl_route *route, const struct sl_route *before);
 
 /* The same route under other limits (p == NULL: those of its own definition; SL_E_INVAL: not a list of limits), and

@@ -8,6 +8,8 @@
 #include "gate/policy/next.h"
 #include "gate/policy/pool.h"
 
+struct sl_shadow;
+
 /* What the map says, before it is bound to the route. */
 struct sl_traffic_conf {
     const struct sl_val *targets; /* NULL: the route has one, its `model` */
@@ -23,6 +25,7 @@ struct sl_traffic_conf {
     struct sl_queue_rule queue;
     struct sl_affinity_conf affinity;
     struct sl_hedge_rule hedge;
+    struct sl_shadow *shadow; /* NULL: none; on the binder's arena, not in the tree */
 };
 
 #define SL_TARGETS_MAX    1000

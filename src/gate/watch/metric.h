@@ -24,6 +24,7 @@ enum sl_metric_label {
     LB_TARGET,
     LB_OUTCOME,
     LB_HEDGED,
+    LB_SHADOWED,
     LB_REASON,
     LB_DECISION,
     LB_STATE,

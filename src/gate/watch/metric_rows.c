@@ -24,6 +24,12 @@ const struct sl_metric_label_row sl_metric_label_rows[LB_COUNT] = {
     [LB_HEDGED] = { "outcome",
                     "of a hedge: `won` (its token came first, or the first attempt failed), `lost`, `failed`, "
                     "`refused` (none was made: `at_most`, the retry budget, overload, or no target left)" },
+    [LB_SHADOWED] = { "outcome",
+                      "of a shadow: `ok`, `error` (its upstream failed), `refused` (a limit of its route is reached, "
+                      "or "
+                      "none of its targets takes the call), `missing` (its route is not there), `dropped` (not begun, "
+                      "or cut: too many are under way, memory or descriptors are short, or the gateway shuts down), "
+                      "`unfit` (an upload, or it goes on from an answer that only its own upstream has)" },
     [LB_REASON] = { "reason", "the error type of an attempt that failed; empty: none" },
     [LB_DECISION] = { "decision", "`allowed` or `refused`" },
     [LB_STATE] = { "state", "`active` or `idle`" },
@@ -95,6 +101,10 @@ const struct sl_metric_family sl_metric_families[SL_METRIC_COUNT] = {
     [SL_METRIC_HEDGES] = COUNTER(
         "sluice_hedges_total", "Calls whose first token had not come in `hedge.after`: what came of a second attempt.",
         LB_ROUTE, LB_HEDGED),
+    [SL_METRIC_SHADOWS] = COUNTER(
+        "sluice_shadows_total",
+        "Calls that were to go to the route of `shadow` as well: what came of that. No other counter has them.",
+        LB_ROUTE, LB_SHADOWED),
     [SL_METRIC_LIMITS] = COUNTER("sluice_limit_decisions_total",
                                  "Calls to limited routes that the limit let pass or refused.", LB_ROUTE, LB_DECISION),
     [SL_METRIC_CLIENT_GONE] = COUNTER("sluice_client_gone_total", "Clients that went away before their reply's end.",

@@ -44,6 +44,7 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
     case LB_TOKEN_TYPE:
     case LB_OUTCOME:
     case LB_HEDGED:
+    case LB_SHADOWED:
     case LB_DECISION:
     case LB_STATE:
     case LB_CANCELLED:

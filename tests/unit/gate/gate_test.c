@@ -365,7 +365,7 @@ void gate_test_log(struct gate_test *g, const char *path)
     struct sl_err err;
     sl_accesslog_close(g->gate.access_log);
     assert_int_equal(sl_accesslog_open(path, 1, &g->gate.access_log, &err), 0);
-    g->worker.log = g->worker.desk.log = sl_accesslog_ring(g->gate.access_log, 0);
+    g->worker.log = g->worker.desk.log = g->worker.shadow_desk.log = sl_accesslog_ring(g->gate.access_log, 0);
 }
 
 static void store_remove(struct gate_test *g)
@@ -388,7 +388,7 @@ void gate_test_end(struct gate_test *g)
         close(g->client);
         g->client = -1;
     }
-    GATE_UNTIL(g, g->engine.server.conns.n == 0);
+    GATE_UNTIL(g, g->engine.server.conns.n == 0 && g->worker.shadow_desk.xchgs.n == 0);
     sl_credentials_end(&g->worker);
     GATE_UNTIL(g, g->worker.n_questions == 0);
     g->engine.client.on_empty = is_empty;
@@ -402,6 +402,7 @@ void gate_test_end(struct gate_test *g)
     store_remove(g);
     sl_worker_done(&g->worker);
     assert_int_equal(atomic_load(&g->gate.memory.used), 0);
+    assert_int_equal(atomic_load(&g->gate.shadows.used), 0);
     sl_loop_done(&g->engine.loop);
     sl_accesslog_close(g->gate.access_log);
     sl_events_done(&g->events);

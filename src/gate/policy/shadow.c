@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/policy/shadow.h"
+
+/* How many of the first n calls. */
+static uint64_t due_of(uint64_t n, uint32_t share)
+{
+    return n / 100 * share + n % 100 * share / 100;
+}
+
+bool sl_shadow_is_due(struct sl_shadow *shadow)
+{
+    uint64_t before = atomic_fetch_add_explicit(&shadow->n_calls, 1, memory_order_relaxed);
+    return due_of(before + 1, shadow->share) > due_of(before, shadow->share);
+}
+
+void sl_shadow_adopt(struct sl_shadow *shadow, struct sl_shadow *before)
+{
+    atomic_store_explicit(&shadow->n_calls, atomic_load_explicit(&before->n_calls, memory_order_relaxed),
+                          memory_order_relaxed);
+}

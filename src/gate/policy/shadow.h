@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which of a route's calls go to another route as well. Shared by all workers. */
+#ifndef SL_GATE_POLICY_SHADOW_H
+#define SL_GATE_POLICY_SHADOW_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/val.h"
+
+struct sl_shadow {
+    struct sl_str route; /* the other one's name */
+    struct sl_pos pos;   /* where the file names it */
+    uint32_t share;      /* percent of the calls */
+    atomic_uint_fast64_t n_calls;
+};
+
+/* A call begins. True: it goes to the other route as well. Evenly spread, and exact: `share` of any hundred calls in a
+ * row. */
+SL_MUST bool sl_shadow_is_due(struct sl_shadow *shadow);
+/* It goes on counting where `before` is. */
+void sl_shadow_adopt(struct sl_shadow *shadow, struct sl_shadow *before);
+
+#endif
