@@ -180,10 +180,28 @@ void sl_hcall_on_drain(struct sl_hcall *call)
     }
 }
 
+/* The call only connects. */
+static void call_stands(struct sl_hcall *call)
+{
+    sl_upconn_close(call_detach(call));
+    call->cbs->on_end(call);
+}
+
 void sl_hcall_on_connected(struct sl_hcall *call)
 {
     call->connected_usec = call_now(call);
-    call_send(call);
+    if (!call->req.is_connect) {
+        call_send(call);
+    } else if (sl_stream_is_secure_or_plain(&call->conn->stream)) {
+        call_stands(call);
+    } /* else TLS follows, in the time for connecting */
+}
+
+void sl_hcall_on_secure(struct sl_hcall *call)
+{
+    if (call->req.is_connect) {
+        call_stands(call);
+    }
 }
 
 void sl_hcall_on_connect_failed(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
@@ -491,7 +509,7 @@ int sl_hcall_start(struct sl_hcall *call, struct sl_hclient *client, const struc
     sl_timer_init(&call->later, call_on_later);
     call->start_usec = call_now(call);
     call->total_deadline_usec = call->start_usec + timeouts->total_usec;
-    int r = call_format(call, base);
+    int r = req->is_connect ? 0 : call_format(call, base);
     if (r < 0) {
         return r;
     }
@@ -500,7 +518,7 @@ int sl_hcall_start(struct sl_hcall *call, struct sl_hclient *client, const struc
         return SL_E_NOMEM;
     }
     call->is_active = true;
-    call->conn = req->is_fed ? NULL : sl_upconn_take(client, call->origin);
+    call->conn = req->is_fed || req->is_connect ? NULL : sl_upconn_take(client, call->origin);
     if (call->conn) {
         call->conn->call = call;
         call->is_reused = call->conn->has_served;

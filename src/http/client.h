@@ -5,6 +5,8 @@
  *   call: CONNECT ─leased or dialled─> SEND ─request written─> HEAD ─status ≥ 200─> BODY ─> done (on_end)
  *            └────────────┴───────────────┴─────────────────────┴────> failed (on_error) or cancelled (no callback)
  *
+ * A call that only connects is done (on_end) behind CONNECT.
+ *
  * A reused connection that dies within 1 s of the request's last byte, before any reply byte, is retried once on a
  * fresh one. */
 #ifndef SL_HTTP_CLIENT_H
@@ -72,6 +74,8 @@ struct sl_hcall_req {
     bool is_fed; /* the body comes by sl_hcall_feed instead of `slices`. Such a body cannot be sent again from here, so
                     the call always gets a new connection */
     uint64_t fed_len; /* the length of a fed body; SL_HCALL_LENGTH_UNKNOWN: it is sent in chunks */
+    bool is_connect;  /* The call only connects: it sends nothing. on_end comes when a new connection stands, with TLS
+                         where the origin has it, and the connection is closed. */
 };
 
 /* Embedded in the caller's memory (an exchange's arena). */

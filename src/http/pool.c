@@ -327,11 +327,20 @@ static void conn_on_drain(struct sl_stream *stream)
     }
 }
 
+static void conn_on_secure(struct sl_stream *stream)
+{
+    struct sl_upconn *conn = conn_of(stream);
+    if (conn->state == SL_UC_LEASED) {
+        sl_hcall_on_secure(conn->call);
+    }
+}
+
 static const struct sl_stream_cbs conn_stream_cbs = {
     .on_read = conn_on_read,
     .on_eof = conn_on_eof,
     .on_error = conn_on_error,
     .on_drain = conn_on_drain,
+    .on_secure = conn_on_secure,
 };
 
 struct sl_upconn *sl_upconn_dial(struct sl_hclient *client, struct sl_uporigin *origin, struct sl_hcall *call,

@@ -63,6 +63,7 @@ void sl_upconn_abort(struct sl_upconn *conn);
 
 /* client.c implements these, pool.c calls them. */
 void sl_hcall_on_connected(struct sl_hcall *call);
+void sl_hcall_on_secure(struct sl_hcall *call);
 void sl_hcall_on_connect_failed(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text);
 void sl_hcall_on_read(struct sl_hcall *call, struct sl_str bytes);
 void sl_hcall_on_eof(struct sl_hcall *call, bool is_truncated);

@@ -31,6 +31,8 @@ struct sl_stream_cbs {
     void (*on_drain)(struct sl_stream *stream);
     /* At the end of a turn: the kernel did not take all bytes that sl_stream_write_soon was given. May be NULL. */
     void (*on_queued)(struct sl_stream *stream);
+    /* The handshake of TLS is complete. May be NULL. */
+    void (*on_secure)(struct sl_stream *stream);
 };
 
 /* A source is paused when more than this waits to be sent, and resumed at the low mark. */

@@ -317,6 +317,9 @@ static bool tls_handshake(struct sl_stream *stream)
         tls_push(stream);
         sl_stream_check_drain(stream);
     }
+    if (stream->cbs->on_secure && !stream->is_closing) {
+        stream->cbs->on_secure(stream);
+    }
     return !stream->is_closing;
 }
 

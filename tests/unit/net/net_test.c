@@ -116,7 +116,18 @@ static void on_queued(struct sl_stream *stream)
     }
 }
 
-static const struct sl_stream_cbs peer_cbs = { on_read, on_eof, on_error, on_drain, on_queued };
+static void on_secure(struct sl_stream *stream)
+{
+    struct peer *peer = SL_CONTAINER_OF(stream, struct peer, stream);
+    assert_false(stream->is_closing);
+    assert_true(sl_stream_is_secure_or_plain(stream));
+    peer->n_secure++;
+    if (peer->then_secure) {
+        peer->then_secure(peer);
+    }
+}
+
+static const struct sl_stream_cbs peer_cbs = { on_read, on_eof, on_error, on_drain, on_queued, on_secure };
 
 void peer_init(struct peer *peer, struct sl_loop *loop)
 {

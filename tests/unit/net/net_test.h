@@ -40,7 +40,7 @@ int teardown_loop(void **state);
 struct peer {
     struct sl_stream stream;
     struct sl_buf got;
-    int n_reads, n_eofs, n_errors, n_drains, n_queued, n_closed;
+    int n_reads, n_eofs, n_errors, n_drains, n_queued, n_secure, n_closed;
     char error[256];
     /* Called after writing down; may close. */
     void (*then_read)(struct peer *peer, struct sl_str bytes);
@@ -48,6 +48,7 @@ struct peer {
     void (*then_error)(struct peer *peer);
     void (*then_drain)(struct peer *peer);
     void (*then_queued)(struct peer *peer);
+    void (*then_secure)(struct peer *peer);
     void *arg;
 };
 

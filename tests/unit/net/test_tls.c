@@ -464,6 +464,25 @@ static void close_on_read(struct peer *peer, struct sl_str bytes)
     peer_close(peer);
 }
 
+/* Though nobody has anything to say. */
+static void test_the_handshakes_end_is_told(void **state)
+{
+    struct sl_loop *loop = *state;
+    for (int i = 0; i < 3; i++) {
+        struct peer client, server;
+        tls_connect(&client, &server, loop, i == 2 ? "wrong.example" : "api.example");
+        client.then_secure = i == 1 ? peer_close : NULL;
+        assert_int_equal(client.n_secure, 0);
+        RUN_UNTIL(loop, i == 2 ? client.n_errors : client.n_secure && server.n_secure);
+        assert_int_equal(client.n_secure, i < 2);
+        assert_int_equal(client.n_drains, 0);
+        if (i == 1) {
+            RUN_UNTIL(loop, client.n_closed == 1);
+        }
+        peers_done(&client, &server);
+    }
+}
+
 static void test_every_callback_may_close(void **state)
 {
     struct sl_loop *loop = *state;
@@ -610,6 +629,7 @@ int main(void)
         TLS_TEST(test_sessions_are_resumed),
         TLS_TEST(test_garbage_and_hang_up_in_the_handshake),
         TLS_TEST(test_a_damaged_record_is_an_error),
+        TLS_TEST(test_the_handshakes_end_is_told),
         TLS_TEST(test_every_callback_may_close),
         TLS_TEST(test_threads_share_a_context),
         cmocka_unit_test(test_unusable_files_are_named),
