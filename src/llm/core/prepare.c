@@ -234,6 +234,21 @@ int sl_build_tail(const struct sl_headers *headers, struct sl_str path, struct s
     return r;
 }
 
+int sl_path_target(const struct sl_uri *base, const char *path, const char *query, struct sl_arena *arena,
+                   struct sl_str *ret)
+{
+    int r = sl_uri_join(base, sl_str_c(path), arena, ret);
+    if (r == 0 && *query) {
+        *ret = sl_arena_printf(arena, "%.*s%c%s", SL_STR_ARG(*ret), base->query.n ? '&' : '?', query);
+    }
+    return r < 0 || ret->p ? r : SL_E_NOMEM;
+}
+
+int sl_models_target(const struct sl_target *target, struct sl_arena *arena, struct sl_str *ret)
+{
+    return sl_path_target(&target->base, "models", "", arena, ret);
+}
+
 const struct sl_str sl_credential_bearer[] = { SL_STR_INIT("authorization"), { 0 } };
 const struct sl_str sl_pass_common[] = { SL_STR_INIT("openai-beta"), SL_STR_INIT("anthropic-beta"), { 0 } };
 const struct sl_str sl_hidden_common[] = { SL_STR_INIT("openai-organization"), { 0 } };

@@ -43,6 +43,12 @@ SL_MUST int sl_build_tail(const struct sl_headers *headers, struct sl_str path, 
                           const struct sl_call *call, const struct sl_target *target, struct sl_arena *arena,
                           struct sl_http_req *ret_req, struct sl_llm_error *ret_error);
 
+/* The `models_target` of most providers: the path `models` behind the base. sl_path_target makes it of any path;
+ * `query` may be "". */
+SL_MUST int sl_models_target(const struct sl_target *target, struct sl_arena *arena, struct sl_str *ret);
+SL_MUST int sl_path_target(const struct sl_uri *base, const char *path, const char *query, struct sl_arena *arena,
+                           struct sl_str *ret);
+
 /* Lists that most providers' rows use: the header of a bearer token; headers that any SDK may send to any upstream;
  * headers that name the operator's account. */
 extern const struct sl_str sl_credential_bearer[], sl_pass_common[], sl_hidden_common[];

@@ -46,6 +46,11 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
     return sl_build_post(&conf->headers, path, call, target, env, ask_usage, arena, ret_req, ret_error);
 }
 
+static int models_target(const struct sl_target *target, struct sl_arena *arena, struct sl_str *ret)
+{
+    return sl_path_target(&target->base, "models", "limit=1", arena, ret);
+}
+
 static const struct sl_header_alias aliases[] = {
     { "anthropic-ratelimit-requests-limit", "x-ratelimit-limit-requests", false },
     { "anthropic-ratelimit-requests-remaining", "x-ratelimit-remaining-requests", false },
@@ -98,6 +103,7 @@ const struct sl_provider sl_provider_anthropic = {
     .prepare = prepare,
     .build = build,
     .passage = passage,
+    .models_target = models_target,
     .request_id_header = "request-id",
     .aliases = aliases,
 };

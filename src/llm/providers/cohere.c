@@ -40,7 +40,7 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
                  struct sl_arena *arena, struct sl_http_req *ret_req, struct sl_llm_error *ret_error)
 {
     const struct conf *conf = target->conf;
-    if (call->passage) {
+    if (call->passage && call->passage->tail) {
         struct sl_str path;
         int r = sl_uri_join(&target->base, sl_str_c(call->passage->tail), arena, &path);
         return r < 0 ? r
@@ -48,6 +48,14 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
                                      ret_error);
     }
     return sl_build_post(&conf->headers, SL_STR_NONE, call, target, env, ask_usage, arena, ret_req, ret_error);
+}
+
+/* The list is of the first version of the API, beside the second. */
+static int models_target(const struct sl_target *target, struct sl_arena *arena, struct sl_str *ret)
+{
+    struct sl_uri base = target->base;
+    base.path = sl_passage_path(&target->base, SL_STR("/v1"), arena);
+    return base.path.p ? sl_path_target(&base, "models", "page_size=1", arena, ret) : SL_E_NOMEM;
 }
 
 /* --- the row --- */
@@ -77,4 +85,5 @@ const struct sl_provider sl_provider_cohere = {
     .conf_size = sizeof(struct conf),
     .prepare = prepare,
     .build = build,
+    .models_target = models_target,
 };

@@ -373,6 +373,7 @@ static const struct sl_passage_row passage[] = {
 #define SPEAKS  .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai }
 #define BEARER  .credential_headers = sl_credential_bearer
 #define PASS    .pass_headers = sl_pass_common
+#define LISTS   .models_target = sl_models_target
 #define PLAIN   COMMON, SPEAKS, BEARER, PASS, PASSAGE, .prepare = prepare
 
 #define DATABRICKS_TOKEN                                                                    \
@@ -419,6 +420,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "Groq",
                     .caps = CHAT_ONLY,
                     PLAIN,
+                    LISTS,
                     USAGE_ASKED,
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED),
                                  BASE("api_base", "https://api.groq.com/openai/v1", 0)) },
@@ -429,6 +431,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "DeepSeek",
                     .caps = CHAT_ONLY,
                     PLAIN,
+                    LISTS,
                     USAGE_ASKED,
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.deepseek.com/v1", 0)) },
       .host = { .members = deepseek_members,
@@ -439,6 +442,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "xAI",
                     .caps = ALL,
                     PLAIN,
+                    LISTS,
                     USAGE_COMES,
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.x.ai/v1", 0)) },
       .host = { .members = xai_members,
@@ -451,6 +455,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "TogetherAI",
                     .caps = ALL,
                     PLAIN,
+                    LISTS,
                     USAGE_COMES,
                     .opts = OPTS(KEY("togetherai_api_key", SL_OPT_REQUIRED),
                                  BASE("togetherai_api_base", "https://api.together.xyz/v1", 0)) },
@@ -459,6 +464,7 @@ const struct sl_family_row sl_openai_family[] = {
                     .label = "Fireworks",
                     .caps = ALL,
                     PLAIN,
+                    LISTS,
                     USAGE_COMES,
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED),
                                  BASE("api_base", "https://api.fireworks.ai/inference/v1", 0)) } },
@@ -470,6 +476,7 @@ const struct sl_family_row sl_openai_family[] = {
                     SPEAKS,
                     BEARER,
                     .prepare = prepare,
+                    LISTS,
                     USAGE_ASKED,
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://openrouter.ai/api/v1", 0)),
                     .pass_headers = openrouter_pass } },
@@ -488,6 +495,7 @@ const struct sl_family_row sl_openai_family[] = {
                     PASSAGE,
                     BEARER,
                     PASS,
+                    LISTS,
                     USAGE_COMES,
                     .opts = OPTS(KEY("mistral_api_key", SL_OPT_REQUIRED),
                                  BASE("mistral_api_base", "https://api.mistral.ai/v1", 0)),
@@ -506,6 +514,7 @@ const struct sl_family_row sl_openai_family[] = {
                     SPEAKS,
                     BEARER,
                     PASS,
+                    LISTS,
                     USAGE_ASKED,
                     .opts = OPTS(KEY("api_key", 0), BASE("api_base", "http://localhost:11434/v1", 0)),
                     .prepare = ollama_prepare },
@@ -519,6 +528,7 @@ const struct sl_family_row sl_openai_family[] = {
                     SPEAKS,
                     BEARER,
                     PASS,
+                    LISTS,
                     USAGE_ASKED,
                     .opts = OPTS(BASE("api_base", NULL, SL_OPT_REQUIRED), KEY("api_key", 0)),
                     .prepare = own_prepare } },
@@ -532,6 +542,7 @@ const struct sl_family_row sl_openai_family[] = {
                     SPEAKS,
                     BEARER,
                     PASS,
+                    LISTS,
                     USAGE_ASKED,
                     .opts = OPTS(BASE("api_base", NULL, SL_OPT_REQUIRED), KEY("api_key", 0)),
                     .prepare = own_prepare } },
@@ -542,6 +553,7 @@ const struct sl_family_row sl_openai_family[] = {
                     PASSAGE,
                     SPEAKS,
                     PASS,
+                    LISTS,
                     USAGE_ASKED,
                     .opts = OPTS(KEY("api_key", SL_OPT_REQUIRED), BASE("api_base", "https://api.portkey.ai/v1", 0),
                                  PLACE("portkey_provider", portkey_provider, "sent as x-portkey-provider"),
@@ -559,6 +571,7 @@ const struct sl_family_row sl_openai_family[] = {
                     SPEAKS,
                     BEARER,
                     PASS,
+                    LISTS,
                     USAGE_ASKED,
                     .opts = OPTS(
                         BASE("litellm_api_base", NULL, SL_OPT_REQUIRED), KEY("litellm_api_key", 0),

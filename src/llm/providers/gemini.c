@@ -42,6 +42,11 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
     return sl_build_post(&conf->headers, SL_STR_NONE, call, target, env, ask_usage, arena, ret_req, ret_error);
 }
 
+static int models_target(const struct sl_target *target, struct sl_arena *arena, struct sl_str *ret)
+{
+    return sl_path_target(&target->base, "models", "pageSize=1", arena, ret);
+}
+
 /* --- the row --- */
 
 static const struct sl_str credential_headers[] = { SL_STR_INIT("x-goog-api-key"), { 0 } };
@@ -78,4 +83,5 @@ const struct sl_provider sl_provider_gemini = {
     .prepare = prepare,
     .build = build,
     .passage = passage,
+    .models_target = models_target,
 };

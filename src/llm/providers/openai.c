@@ -18,7 +18,7 @@ static const char *const paths[SL_LLM_TYPE_COUNT] = {
     [SL_LLM_COMPLETIONS] = "completions",
     [SL_LLM_EMBEDDINGS] = "embeddings",
 };
-static const char responses_path[] = "responses";
+static const char responses_path[] = "responses", models_path[] = "models";
 
 /* --- what newer models have otherwise --- */
 
@@ -124,13 +124,13 @@ static int conf_check(struct sl_bind *bind, const struct sl_val *val, const stru
     return 0;
 }
 
-/* Azure has responses beside its deployments: the body names the deployment. */
+/* Azure has responses and the list of models beside its deployments. Of responses the body names the deployment. */
 static struct sl_str path_make(struct sl_arena *arena, const struct sl_openai_conf *conf, const char *path)
 {
     if (conf->api == SL_OPENAI_PLAIN) {
         return sl_str_c(path);
     }
-    if (path == responses_path) {
+    if (path == responses_path || path == models_path) {
         return sl_arena_printf(arena, "openai/%s", path);
     }
     struct sl_str deployment = sl_percent_encode(conf->deployment, arena);
@@ -309,6 +309,11 @@ int sl_openai_build(const struct sl_call *call, const struct sl_target *target, 
                : sl_headers_add(&ret_req->headers, arena, SL_STR("authorization"), env->credential->parts[0]);
 }
 
+static int models_target(const struct sl_target *target, struct sl_arena *arena, struct sl_str *ret)
+{
+    return target_make(target->conf, &target->base, models_path, SL_STR(""), arena, ret);
+}
+
 /* --- the row --- */
 
 #define OPT(name, kind, field, def, flags, names, check, help)                                                      \
@@ -387,7 +392,8 @@ static const char *model_table(struct sl_str *io_model)
     .languages = { &sl_language_openai, &sl_language_openai, &sl_language_openai }, .stream_usage = SL_USAGE_ASK, \
     .credential_headers = credential_headers, .pass_headers = sl_pass_common, .hidden_headers = sl_hidden_common, \
     .conf_size = sizeof(struct sl_openai_conf), .prepare = sl_openai_prepare, .build = sl_openai_build,           \
-    .passage = passage, .refused_usage = sl_openai_refused_usage, .model_table = model_table
+    .passage = passage, .refused_usage = sl_openai_refused_usage, .model_table = model_table,                     \
+    .models_target = models_target
 
 extern const struct sl_provider sl_provider_openai, sl_provider_azure;
 const struct sl_provider sl_provider_openai = { .name = "openai",
