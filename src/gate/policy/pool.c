@@ -13,15 +13,32 @@ static bool is_behind(const struct sl_target_rule *a, const struct sl_target_rul
 
 /* --- who takes calls --- */
 
-/* The time until which the target gets no calls: it asked to wait, or its breaker is open. */
+/* A target that is down: the time is not known. */
+#define UNTIL_TOLD UINT64_MAX
+
+/* The time until which the target gets no calls: it asked to wait, or its breaker is open. A target that is down gets
+ * none until a health check is answered. */
 static uint64_t until_of(const struct sl_target_state *state)
 {
     uint64_t until = atomic_load_explicit(&state->rest_until_usec, memory_order_relaxed);
+    if (SL_UNLIKELY(atomic_load_explicit(&state->is_down, memory_order_relaxed))) {
+        return UNTIL_TOLD;
+    }
     if (atomic_load_explicit(&state->breaker.state, memory_order_relaxed) == SL_BREAKER_CLOSED) {
         return until;
     }
     uint64_t open = atomic_load_explicit(&state->breaker.open_until_usec, memory_order_relaxed);
     return SL_MAX(until, open);
+}
+
+/* The same time as it is shown: for a target that is down, when its next check is due. A check that runs may take a
+ * while. */
+static uint64_t until_told(const struct sl_target_state *state, uint64_t now_usec)
+{
+    uint64_t until = until_of(state);
+    return until == UNTIL_TOLD
+               ? SL_MAX(atomic_load_explicit(&state->check_usec, memory_order_relaxed), now_usec + SL_USEC_PER_SEC)
+               : until;
 }
 
 static void bit_set(atomic_uint_fast64_t *word, uint64_t bit, bool is_set)
@@ -137,6 +154,8 @@ static void seat_fill(struct sl_pool *pool, uint32_t seat)
     atomic_init(&state->breaker.state, SL_BREAKER_CLOSED);
     atomic_init(&state->breaker.open_until_usec, 0);
     atomic_init(&state->rest_until_usec, 0);
+    atomic_init(&state->is_down, false);
+    atomic_init(&state->check_usec, 0);
     atomic_init(&pool->in_flight[seat], 0);
     pool->weighs[seat / 64] |= (uint64_t)(rule->weight > 0) << seat % 64;
     pool->step[seat] = rule->weight ? STEP_OF_WEIGHT_1 / rule->weight : 0;
@@ -176,10 +195,13 @@ void sl_pool_done(struct sl_pool *pool)
 void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec, struct sl_target_look *ret)
 {
     const struct sl_target_state *state = &pool->states[target];
-    uint64_t until = until_of(state);
+    uint64_t until = until_told(state, now_usec);
     uint32_t seat = pool->seats[target];
+    bool is_down = atomic_load_explicit(&state->is_down, memory_order_relaxed);
+    unsigned breaker = atomic_load_explicit(&state->breaker.state, memory_order_relaxed);
     *ret = (struct sl_target_look){
-        .state = (enum sl_breaker_state)atomic_load_explicit(&state->breaker.state, memory_order_relaxed),
+        .state = is_down ? SL_BREAKER_OPEN : (enum sl_breaker_state)breaker,
+        .is_down = is_down,
         .in_flight = atomic_load_explicit(&pool->in_flight[seat], memory_order_relaxed),
         .waits_usec = until > now_usec ? until - now_usec : 0,
         .first_usec = { atomic_load_explicit(&pool->times[0].first_usec[seat], memory_order_relaxed),
@@ -204,7 +226,7 @@ uint64_t sl_pool_rested_usec(const struct sl_pool *pool, uint64_t now_usec)
 {
     uint64_t first = 0;
     for (uint32_t i = 0; i < pool->n; i++) {
-        uint64_t until = until_of(&pool->states[i]);
+        uint64_t until = until_told(&pool->states[i], now_usec);
         if (until > now_usec && (!first || until < first)) {
             first = until;
         }
@@ -335,9 +357,58 @@ void sl_pool_reset(struct sl_pool *pool, uint32_t target)
     pthread_mutex_lock(&pool->lock);
     breaker_close(&pool->states[target].breaker);
     atomic_store_explicit(&pool->states[target].rest_until_usec, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->states[target].is_down, false, memory_order_relaxed);
+    pool->states[target].n_failed = 0;
     ready_look(pool, target, 0);
     pthread_mutex_unlock(&pool->lock);
 }
+
+/* --- health --- */
+
+/* The wait, give or take an eighth. */
+static uint64_t drifted(uint64_t wait_usec, uint64_t random)
+{
+    return wait_usec - wait_usec / 8 + random % (wait_usec / 4 + 1);
+}
+
+uint64_t sl_pool_check_due(struct sl_pool *pool, uint32_t target, uint64_t random, uint64_t now_usec)
+{
+    atomic_uint_fast64_t *due = &pool->states[target].check_usec;
+    uint64_t every = pool->health.every_usec;
+    if (!atomic_load(due)) {
+        atomic_store(due, now_usec + random % SL_MIN(every, (uint64_t)SL_HEALTH_FIRST_USEC));
+    } else if (atomic_load(due) > now_usec + every + every / 8) { /* `every` was longer before */
+        atomic_store(due, now_usec + drifted(every, random));
+    }
+    return atomic_load(due);
+}
+
+void sl_pool_unchecked(struct sl_pool *pool, uint32_t target, uint64_t random, uint64_t now_usec)
+{
+    atomic_store(&pool->states[target].check_usec, now_usec + drifted(pool->health.every_usec, random));
+}
+
+bool sl_pool_checked(struct sl_pool *pool, uint32_t target, bool is_well, uint64_t random, uint64_t now_usec)
+{
+    struct sl_target_state *state = &pool->states[target];
+    uint64_t wait = pool->health.every_usec;
+    pthread_mutex_lock(&pool->lock);
+    bool was_down = atomic_load(&state->is_down);
+    state->n_failed = is_well ? 0 : SL_MIN(state->n_failed + 1, (uint32_t)SL_HEALTH_FALL);
+    bool is_down = !is_well && (was_down || state->n_failed == SL_HEALTH_FALL);
+    if (!is_well && !is_down) {
+        wait = SL_MIN(wait, (uint64_t)SL_HEALTH_AGAIN_USEC);
+    }
+    atomic_store(&state->check_usec, now_usec + drifted(wait, random));
+    if (is_down != was_down) {
+        atomic_store(&state->is_down, is_down);
+        ready_look(pool, target, now_usec);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return is_down != was_down;
+}
+
+/* --- to the next pool --- */
 
 static void time_adopt(atomic_uint_fast64_t *to, const atomic_uint_fast64_t *from)
 {
@@ -358,6 +429,11 @@ void sl_pool_adopt(struct sl_pool *pool, uint32_t target, struct sl_pool *from, 
         state->breaker.half_usec = before->breaker.half_usec;
         atomic_store(&state->breaker.state, is == SL_BREAKER_HALF ? SL_BREAKER_OPEN : is);
         time_adopt(&state->breaker.open_until_usec, &before->breaker.open_until_usec);
+    }
+    if (pool->health.every_usec && from->health.every_usec) { /* else no check would bring it back */
+        atomic_store(&state->is_down, atomic_load(&before->is_down));
+        state->n_failed = before->n_failed;
+        time_adopt(&state->check_usec, &before->check_usec);
     }
     time_adopt(&state->rest_until_usec, &before->rest_until_usec);
     pthread_mutex_unlock(&from->lock);

@@ -36,6 +36,23 @@ struct sl_breaker_rule {
     uint64_t window_usec, open_usec;
 };
 
+/* Health checks, which are made whether there are calls or not: gate/call/health.h. */
+enum sl_health_by {
+    SL_HEALTH_CONNECT, /* a connection, which is closed at once */
+    SL_HEALTH_MODELS,  /* a GET of the provider's list of models */
+};
+struct sl_health_rule {
+    uint64_t every_usec; /* time between two checks of a target; 0: there are none */
+    int by;              /* enum sl_health_by */
+};
+
+/* A target is down when this many checks in a row have failed. One check that is answered brings it back. */
+#define SL_HEALTH_FALL 3
+/* A check that failed is repeated after this time, until the target is down. */
+#define SL_HEALTH_AGAIN_USEC (1 * 1000000ULL)
+/* A target's first check comes within this time. */
+#define SL_HEALTH_FIRST_USEC (10 * 1000000ULL)
+
 /* Calls that wait for a place: gate/policy/queue.h. */
 struct sl_queue_rule {
     uint32_t size; /* 0: there is no queue */
@@ -74,6 +91,9 @@ enum sl_outcome {
 struct sl_target_state {
     struct sl_breaker breaker;
     atomic_uint_fast64_t rest_until_usec; /* the target asked for no calls until then */
+    atomic_bool is_down;                  /* its health checks failed: no calls until one is answered */
+    uint32_t n_failed;                    /* health checks that failed in a row; guarded by the lock */
+    atomic_uint_fast64_t check_usec;      /* when the next health check is due; 0: not known */
 };
 
 /* Times of whole replies, or of streams, by seat. 0 means not known. Each is written without a lock. */
@@ -96,6 +116,7 @@ struct sl_pool {
     uint32_t n, n_tiers;
     const struct sl_target_rule *rules;
     struct sl_breaker_rule breaker;
+    struct sl_health_rule health; /* the owner sets it after sl_pool_init */
     struct sl_target_state *states;
     uint32_t *seats;      /* from target to seat */
     pthread_mutex_t lock; /* guards the breakers, writing `ready`, and the smooth weights */
@@ -145,16 +166,25 @@ bool sl_pool_end(struct sl_pool *pool, uint32_t target, enum sl_begun begun, enu
                  uint64_t now_usec);
 /* The state of a target, for lists and metrics. */
 struct sl_target_look {
-    enum sl_breaker_state state;
+    enum sl_breaker_state state; /* also open while the target is down */
+    bool is_down;                /* its health checks failed */
     uint32_t in_flight;
-    uint64_t waits_usec;    /* time until it gets calls again; 0: it gets them */
+    uint64_t waits_usec;    /* time until it gets calls again, or until its next health check; 0: it gets them */
     uint64_t first_usec[2]; /* whole replies, streams; 0: not known */
 };
 void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec, struct sl_target_look *ret);
 /* Copies the state of a target from another pool. No call uses this pool yet. */
 void sl_pool_adopt(struct sl_pool *pool, uint32_t target, struct sl_pool *from, uint32_t from_target);
-/* Closes the target's breaker, and ends its wait. */
+/* Closes the target's breaker, and ends its wait. A target that is down is up until its checks have failed again. */
 void sl_pool_reset(struct sl_pool *pool, uint32_t target);
+/* When the target's next health check is due. Two checks are as far apart as the rule says, give or take an eighth, so
+ * that the checks of many targets spread. */
+uint64_t sl_pool_check_due(struct sl_pool *pool, uint32_t target, uint64_t random, uint64_t now_usec);
+/* A health check ended; `is_well`: it was answered. Sets when the next one is due. True: the target went down, or came
+ * back. */
+bool sl_pool_checked(struct sl_pool *pool, uint32_t target, bool is_well, uint64_t random, uint64_t now_usec);
+/* The gateway itself could not make the check. Sets when the next one is due. */
+void sl_pool_unchecked(struct sl_pool *pool, uint32_t target, uint64_t random, uint64_t now_usec);
 /* Times that are older than this count as unknown. */
 #define SL_STALE_USEC (30 * 1000000ULL)
 /* Records how long the target's first byte took. */
