@@ -9,7 +9,6 @@
 #define OWN_TARGETS "/api/sluice/v1/targets"
 #define OWN_AUDIT   "/api/sluice/v1/audit"
 
-#define COLUMNS_MAX 8
 /* How many rows audit shows without --all. */
 #define AUDIT_ROWS 100
 
@@ -117,11 +116,11 @@ int cli_audit(const struct cli_args *args)
 
 int cli_targets_list(const struct cli_args *args)
 {
-    static const char *const heading[] = { "ROUTE", "TARGET", "PROVIDER", "MODEL",
-                                           "TIER",  "STATE",  "RUNNING",  "WAITS MS" };
-    static const char *const paths[] = { "route", "target", "provider",  "model",
-                                         "tier",  "state",  "in_flight", "waits_ms" };
-    struct listing l = { .table = { .heading = heading, .n_columns = 8 }, .paths = paths };
+    static const char *const heading[] = { "ROUTE", "TARGET",  "PROVIDER", "MODEL", "TIER",
+                                           "STATE", "RUNNING", "WAITS MS", "HEALTH" };
+    static const char *const paths[] = { "route", "target",    "provider", "model", "tier",
+                                         "state", "in_flight", "waits_ms", "health" };
+    struct listing l = { .table = { .heading = heading, .n_columns = 9 }, .paths = paths };
     return list_print(args, OWN_TARGETS, "targets", &l);
 }
 

@@ -44,7 +44,8 @@ struct sl_thread {
     struct sl_listener *listeners;
     int *fds; /* listening sockets, given to the listeners */
     bool *are_unix;
-    bool is_inherited; /* a supervisor opened the sockets */
+    bool checks_health; /* makes the health checks of targets for the process */
+    bool is_inherited;  /* a supervisor opened the sockets */
     bool *have_proxy_protocol;
     uint32_t n_listeners;
     uint32_t n_open; /* listeners that are not yet closed */

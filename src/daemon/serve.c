@@ -382,6 +382,7 @@ static int threads_start(struct daemon *d, struct sl_err *err)
     for (uint32_t i = 0; r == 0 && i < d->n_threads; i++) {
         struct sl_thread *thread = &d->threads[i];
         thread->gate = &d->gate;
+        thread->checks_health = i == 0;
         thread->worker.log = sl_accesslog_ring(d->gate.access_log, i);
         thread->on_done = on_thread_done;
         thread->on_done_arg = d;

@@ -6,6 +6,7 @@
 #include "gate/api/table.h"
 #include "gate/call/credential.h"
 #include "gate/call/front.h"
+#include "gate/call/health.h"
 #include "gate/call/measure.h"
 #include "gate/call/peer.h"
 #include "gate/config/settings.h"
@@ -146,6 +147,28 @@ static struct sl_thread *thread_of(struct sl_listener *listener)
 
 /* --- life --- */
 
+static void on_watched(void *arg)
+{
+    sl_thread_refresh(arg);
+}
+
+static int health_start(struct sl_thread *thread)
+{
+    if (!thread->checks_health) {
+        return 0;
+    }
+    sl_publisher_watch(thread->gate->publisher, on_watched, thread); /* first, so that nothing is missed in between */
+    return sl_health_start(&thread->worker);
+}
+
+static void health_stop(struct sl_thread *thread)
+{
+    if (thread->checks_health) {
+        sl_publisher_watch(thread->gate->publisher, NULL, NULL); /* no posts to a loop that ends */
+        sl_health_stop(&thread->worker);
+    }
+}
+
 static void drain(void *arg)
 {
     struct sl_thread *thread = arg;
@@ -154,6 +177,7 @@ static void drain(void *arg)
     }
     thread->is_draining = true;
     thread->engine.server.is_draining = true;
+    health_stop(thread);
     if (thread->n_open == 0) {
         sl_hserver_drain(&thread->engine.server);
     }
@@ -187,6 +211,7 @@ static void refresh(void *arg)
     struct sl_thread *thread = arg;
     atomic_store(&thread->is_refresh_posted, false); /* before the work, so that a later refresh is posted again */
     SL_IGNORE(!sl_worker_snapshot(&thread->worker)); /* only to release the old one */
+    sl_health_refresh(&thread->worker);
 }
 
 void sl_thread_refresh(struct sl_thread *thread)
@@ -242,6 +267,10 @@ int sl_thread_start(struct sl_thread *thread, struct sl_err *err)
     worker->engine->server.on_conn_closed = on_conn_closed;
     worker->engine->client.on_empty = on_client_empty;
     worker->on_answered = on_answered;
+    r = health_start(thread);
+    if (r < 0) {
+        return sl_fail_nomem(err);
+    }
     for (uint32_t i = 0; i < thread->n_listeners; i++) {
         struct sl_listener *listener = &thread->listeners[i];
         listener->is_inherited = thread->is_inherited;

@@ -9,6 +9,7 @@
 
 struct sl_engine;
 struct sl_gate;
+struct sl_health;
 struct sl_hserver_cbs;
 struct sl_path_table;
 struct sl_settings;
@@ -31,6 +32,7 @@ struct sl_worker {
     struct sl_desk desk;
     struct sl_desk shadow_desk;     /* of call/shadow.h: the same scratch, its own memory and exchanges */
     struct sl_cred_fetches fetches; /* of credentials: call/credential.h */
+    struct sl_health *health;       /* the health checks that it makes: call/health.h; NULL: none */
     char request_id_prefix[17];
     struct sl_settings *client_settings; /* held: the client's configuration points into it */
     /* Answers of the store, and credentials waited for, that are still to come; the worker ends only when there are

@@ -97,13 +97,13 @@ class Upstream:
     """Calls handler(exchange) for every request; what it raises is told by `check`. With `on_connect` that is called with the raw connection
     instead, before anything is read."""
 
-    def __init__(self, handler=None, tls=None, host="127.0.0.1", on_connect=None, backlog=256):
+    def __init__(self, handler=None, tls=None, host="127.0.0.1", on_connect=None, backlog=256, port=0):
         self.handler = handler
         self.on_connect = on_connect
         self.tls = tls
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.sock.bind((host, 0))
+        self.sock.bind((host, port))
         self.sock.listen(backlog)
         self.port = self.sock.getsockname()[1]
         self.base = f"{'https' if tls else 'http'}://{f'[{host}]' if ':' in host else host}:{self.port}/v1"

@@ -43,6 +43,12 @@ static void target_write(struct sl_jw *w, const struct sl_route *route, uint32_t
     sl_jw_member_u64(w, "tier", traffic->rules[i].tier);
     sl_jw_member_str(w, "state", sl_str_c(words[look.state]));
     sl_jw_member_u64(w, "in_flight", look.in_flight);
+    if (sl_traffic_is_watched(traffic, i)) {
+        sl_jw_member_str(w, "health", sl_str_c(look.is_down ? "down" : "up"));
+    } else {
+        sl_jw_key(w, "health");
+        sl_jw_null(w);
+    }
     msec_write(w, "waits_ms", look.waits_usec);
     msec_write(w, "first_token_ms", look.first_usec[1]);
     msec_write(w, "reply_ms", look.first_usec[0]);

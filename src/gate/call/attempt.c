@@ -3,7 +3,6 @@
 
 #include "base/log.h"
 #include "base/num.h"
-#include "base/secret.h"
 #include "gate/call/attempt_events.h"
 #include "gate/call/headers.h"
 #include "gate/call/mask.h"
@@ -12,7 +11,7 @@
 #include "gate/call/state.h"
 #include "gate/call/upload.h"
 #include "gate/config/route.h"
-#include "gate/config/route_header.h"
+#include "gate/config/route_own.h"
 #include "gate/config/settings.h"
 #include "gate/config/traffic.h"
 #include "gate/engine.h"
@@ -140,18 +139,6 @@ static const struct sl_hcall_cbs net_cbs = {
     .on_hungry = net_on_hungry,
 };
 
-/* The route's own headers, in place of what the client or the gateway said under their names. */
-static int own_headers_add(struct sl_xchg *x, struct sl_headers *io_headers)
-{
-    const struct sl_route_own *own = x->at.route->own;
-    int r = 0;
-    for (uint32_t i = 0; r == 0 && i < own->n_headers; i++) {
-        sl_headers_drop(io_headers, (struct sl_str[]){ own->headers[i].name, SL_STR_NONE });
-        r = sl_headers_add(io_headers, x->arena, own->headers[i].name, sl_secret_reveal(&own->headers[i].value));
-    }
-    return r;
-}
-
 static struct sl_patience patience_of(const struct sl_attempt *attempt)
 {
     uint32_t target = (uint32_t)(attempt->target - attempt->x->at.route->targets);
@@ -197,7 +184,7 @@ static int net_start(struct sl_attempt *attempt)
     const struct sl_target *target = attempt->target;
     int r = sl_headers_up(target->provider->pass_headers, &x->req->msg.headers, x->arena, &request->headers);
     r = r < 0 ? r : strange_drop(attempt);
-    r = r < 0 || !x->at.route->own->n_headers ? r : own_headers_add(x, &request->headers);
+    r = r < 0 || !x->at.route->own->n_headers ? r : sl_route_own_headers(x->at.route->own, x->arena, &request->headers);
     if (r < 0) {
         return r;
     }

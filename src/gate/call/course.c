@@ -101,16 +101,17 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
  * them, and no fault of theirs. */
 static const char *none_why(const struct sl_course *course, uint64_t now, bool *ret_is_ours)
 {
-    enum { FAILED, RESTS, FULL };
-    static const char *const words[] = { "failed again and again", "asked to wait", "at max_concurrent" };
+    enum { DOWN, FAILED, RESTS, FULL };
+    static const char *const words[] = { "down by its health check", "failed again and again", "asked to wait",
+                                         "at max_concurrent" };
     const struct sl_pool *pool = &course->x->route->traffic->pool;
     unsigned counts[SL_ARRAY_LEN(words)] = { 0 };
     for (uint32_t i = 0; i < pool->n; i++) {
         struct sl_target_look look;
         sl_pool_look(pool, i, now, &look);
-        counts[look.state != SL_BREAKER_CLOSED ? FAILED : look.waits_usec ? RESTS : FULL]++;
+        counts[look.is_down ? DOWN : look.state != SL_BREAKER_CLOSED ? FAILED : look.waits_usec ? RESTS : FULL]++;
     }
-    *ret_is_ours = !counts[FAILED] && !counts[RESTS];
+    *ret_is_ours = !counts[DOWN] && !counts[FAILED] && !counts[RESTS];
     char text[160] = "";
     for (size_t i = 0, n = 0; i < SL_ARRAY_LEN(words); i++) {
         if (counts[i]) {

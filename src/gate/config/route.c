@@ -263,6 +263,7 @@ static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const stru
         &route->arena, route->type, &route->conf, settings->models, route->targets, &route->n_targets,
     };
     r = sl_traffic_bind(bind, map, &traffic, &place, &route->traffic);
+    route->is_watched = route->traffic && route->traffic->pool.health.every_usec;
     int r2 = sl_route_own_check(bind, map, route->targets, route->n_targets, settings->upstream.ca, own, &route->way);
     bind->path[before] = '\0';
     return r < 0 ? r : r2;

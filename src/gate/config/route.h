@@ -36,6 +36,7 @@ struct sl_route {
     uint32_t n_targets;
     struct sl_traffic *traffic; /* of several targets; NULL: there is one, and nothing is chosen */
     struct sl_shadow *shadow;   /* NULL: its calls go to no other route besides */
+    bool is_watched;            /* its targets have health checks */
     bool has_limit;             /* `limit`, and no `limits` in its place */
     struct sl_limit_conf limit;
     /* What is enforced: the limits in force for this route, and which of the routes that had its name this is. */

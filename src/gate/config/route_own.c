@@ -231,6 +231,16 @@ int sl_route_own_check(struct sl_bind *bind, const struct sl_val *map, const str
     return 0;
 }
 
+int sl_route_own_headers(const struct sl_route_own *own, struct sl_arena *arena, struct sl_headers *io_headers)
+{
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < own->n_headers; i++) {
+        sl_headers_drop(io_headers, (struct sl_str[]){ own->headers[i].name, SL_STR_NONE });
+        r = sl_headers_add(io_headers, arena, own->headers[i].name, sl_secret_reveal(&own->headers[i].value));
+    }
+    return r;
+}
+
 void sl_route_own_done(struct sl_route_own *own)
 {
     for (uint32_t i = 0; i < own->n_headers; i++) {

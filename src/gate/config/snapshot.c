@@ -25,16 +25,33 @@ static bool is_named(const void *item, const void *name)
     return sl_str_eq(((const struct sl_route *)item)->name, *(const struct sl_str *)name);
 }
 
+/* `route` NULL: no route of that name is served. */
+static int watched_put(struct sl_snapshot *s, uint64_t hash, struct sl_str name, struct sl_route *route)
+{
+    bool is_watched = route && route->is_watched;
+    int r = is_watched && !s->watched.n_pages ? sl_hashed_init(&s->watched, &route_ops) : 0;
+    if (r < 0 || !s->watched.n_pages) {
+        return r;
+    }
+    int64_t at = sl_hashed_at(&s->watched, hash, is_named, &name);
+    if (is_watched) {
+        return sl_hashed_put(&s->watched, hash, at, route);
+    }
+    return at < 0 ? 0 : sl_hashed_remove(&s->watched, hash, at);
+}
+
 static int names_put(struct sl_snapshot *s, struct sl_route *route)
 {
     uint64_t hash = sl_hash(route->name);
-    return sl_hashed_put(&s->names, hash, sl_hashed_at(&s->names, hash, is_named, &route->name), route);
+    int r = sl_hashed_put(&s->names, hash, sl_hashed_at(&s->names, hash, is_named, &route->name), route);
+    return r < 0 ? r : watched_put(s, hash, route->name, route);
 }
 
 static int names_remove(struct sl_snapshot *s, struct sl_str name)
 {
     uint64_t hash = sl_hash(name);
-    return sl_hashed_remove(&s->names, hash, sl_hashed_at(&s->names, hash, is_named, &name));
+    int r = sl_hashed_remove(&s->names, hash, sl_hashed_at(&s->names, hash, is_named, &name));
+    return r < 0 ? r : watched_put(s, hash, name, NULL);
 }
 
 static struct sl_snapshot *snapshot_alloc(struct sl_settings *settings)
@@ -77,7 +94,9 @@ int sl_snapshot_copy(const struct sl_snapshot *from, struct sl_snapshot **ret)
     }
     s->file = sl_page_ref(from->file);
     s->keys = sl_keyset_ref(from->keys);
-    if (sl_hashed_copy(&from->names, &s->names) < 0 || sl_ordered_copy(&from->order, &s->order) < 0) {
+    if (sl_hashed_copy(&from->names, &s->names) < 0 ||
+        (from->watched.n && sl_hashed_copy(&from->watched, &s->watched) < 0) ||
+        sl_ordered_copy(&from->order, &s->order) < 0) {
         sl_snapshot_unref(s);
         return SL_E_NOMEM;
     }
@@ -133,6 +152,7 @@ void sl_snapshot_unref(struct sl_snapshot *snapshot)
         return;
     }
     sl_hashed_done(&snapshot->names);
+    sl_hashed_done(&snapshot->watched);
     sl_ordered_done(&snapshot->order);
     sl_page_unref(snapshot->file);
     sl_keyset_unref(snapshot->keys);
@@ -145,6 +165,17 @@ struct sl_route *sl_snapshot_find(const struct sl_snapshot *snapshot, struct sl_
     uint64_t hash = sl_hash(name);
     int64_t at = sl_hashed_at(&snapshot->names, hash, is_named, &name);
     return at < 0 ? NULL : (*sl_hashed_slot(&snapshot->names, hash))->v[at].item;
+}
+
+void sl_snapshot_each_watched(const struct sl_snapshot *snapshot, void (*fn)(void *arg, struct sl_route *route),
+                              void *arg)
+{
+    for (uint32_t i = 0; i < snapshot->watched.n_pages; i++) {
+        const struct sl_page *page = snapshot->watched.pages[i];
+        for (uint32_t k = 0; page && k < page->n; k++) {
+            fn(arg, page->v[k].item);
+        }
+    }
 }
 
 bool sl_snapshot_is_shadowed(const struct sl_snapshot *snapshot, const struct sl_route *route)
@@ -236,6 +267,7 @@ void sl_publisher_init(struct sl_publisher *publisher)
 {
     pthread_mutex_init(&publisher->lock, NULL);
     publisher->current = NULL;
+    publisher->on_watched = NULL;
     atomic_init(&publisher->version, 0);
 }
 
@@ -245,6 +277,14 @@ void sl_publisher_done(struct sl_publisher *publisher)
     pthread_mutex_destroy(&publisher->lock);
 }
 
+void sl_publisher_watch(struct sl_publisher *publisher, void (*fn)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&publisher->lock);
+    publisher->on_watched = fn;
+    publisher->watched_arg = arg;
+    pthread_mutex_unlock(&publisher->lock);
+}
+
 void sl_publisher_set(struct sl_publisher *publisher, struct sl_snapshot *snapshot)
 {
     pthread_mutex_lock(&publisher->lock);
@@ -252,6 +292,9 @@ void sl_publisher_set(struct sl_publisher *publisher, struct sl_snapshot *snapsh
     snapshot->version = atomic_load(&publisher->version) + 1;
     publisher->current = snapshot;
     atomic_store_explicit(&publisher->version, snapshot->version, memory_order_release);
+    if (publisher->on_watched && (snapshot->watched.n || (old && old->watched.n))) {
+        publisher->on_watched(publisher->watched_arg);
+    }
     pthread_mutex_unlock(&publisher->lock);
     sl_snapshot_unref(old);
 }

@@ -25,10 +25,11 @@ struct sl_snapshot {
     atomic_uint refs;
     uint64_t version;
     struct sl_settings *settings;
-    struct sl_keyset *keys;  /* the stored ones; NULL: none */
-    struct sl_hashed names;  /* what is served, by the hash of its name */
-    struct sl_page *file;    /* the file's routes in its order; NULL: none */
-    struct sl_ordered order; /* the dynamic ones by incarnation, shadowed ones too */
+    struct sl_keyset *keys;   /* the stored ones; NULL: none */
+    struct sl_hashed names;   /* what is served, by the hash of its name */
+    struct sl_hashed watched; /* the served routes whose targets have health checks; no pages: none */
+    struct sl_page *file;     /* the file's routes in its order; NULL: none */
+    struct sl_ordered order;  /* the dynamic ones by incarnation, shadowed ones too */
 };
 
 /* A snapshot of the file alone. Takes references of its own. SL_E_NOMEM, or SL_E_EXISTS for two routes of one name. */
@@ -51,6 +52,9 @@ void sl_snapshot_unref(struct sl_snapshot *snapshot);
 struct sl_route *sl_snapshot_find(const struct sl_snapshot *snapshot, struct sl_str name);
 /* The dynamic route of that name, shadowed or not. A walk when it is shadowed. */
 struct sl_route *sl_snapshot_find_dynamic(const struct sl_snapshot *snapshot, struct sl_str name);
+/* Calls fn for each route in `watched`. */
+void sl_snapshot_each_watched(const struct sl_snapshot *snapshot, void (*fn)(void *arg, struct sl_route *route),
+                              void *arg);
 bool sl_snapshot_is_shadowed(const struct sl_snapshot *snapshot, const struct sl_route *route);
 
 /* The order of lists: the file's, then the dynamic ones by creation, shadowed ones too (a list of what is served passes
@@ -73,13 +77,18 @@ struct sl_snapshot_iter sl_snapshot_walk(const struct sl_snapshot *snapshot, uin
 struct sl_route *sl_snapshot_next(struct sl_snapshot_iter *it);
 
 struct sl_publisher {
-    pthread_mutex_t lock; /* guards `current` */
+    pthread_mutex_t lock; /* guards what is not atomic */
     struct sl_snapshot *current;
     atomic_uint_fast64_t version;
+    void (*on_watched)(void *arg);
+    void *watched_arg;
 };
 
 void sl_publisher_init(struct sl_publisher *publisher);
 void sl_publisher_done(struct sl_publisher *publisher);
+/* Calls `fn` from now on for each snapshot that has routes in `watched`, or replaces one that had; on the publishing
+ * thread, under the lock. NULL: no more. */
+void sl_publisher_watch(struct sl_publisher *publisher, void (*fn)(void *arg), void *arg);
 /* Takes `snapshot`. */
 void sl_publisher_set(struct sl_publisher *publisher, struct sl_snapshot *snapshot);
 /* Replaces *io_mine when a newer one is published. */

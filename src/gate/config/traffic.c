@@ -240,6 +240,31 @@ static int hedges_make(struct making *m, const struct sl_val *map, const struct 
     return 0;
 }
 
+/* With `by: models` each target needs a list of models. */
+static int health_make(struct making *m, const struct sl_val *map, const struct sl_health_rule *rule)
+{
+    const struct sl_val *said = sl_val_find(map, "health");
+    bool has_any = false;
+    for (uint32_t i = 0; rule->every_usec && i < *m->place->n_targets; i++) {
+        const struct sl_target *target = &m->place->targets[i];
+        has_any = has_any || !target->is_local;
+        if (rule->by != SL_HEALTH_MODELS || target->is_local || (target->provider->models_target && !target->cred)) {
+            continue;
+        }
+        return FAIL(m->bind, said ? said : map, "health: by models: %s '%s' of the target \"%.*s\" %s: by connect",
+                    target->cred ? "the credential for the provider" : "the provider", target->provider->name,
+                    SL_STR_ARG(m->traffic->targets[i].name),
+                    target->cred ? "has to be fetched, which is not done for that"
+                                 : "has no list of models to ask for");
+    }
+    if (rule->every_usec && !has_any) {
+        WARN(m->bind, said ? said->pos : map->pos, "health does nothing: the targets answer by themselves");
+        return 0;
+    }
+    m->traffic->pool.health = *rule;
+    return 0;
+}
+
 /* `row` NULL: the route's own `model:` could not be bound, which was told. */
 static void needs_add(struct sl_traffic *traffic, const struct sl_model *row)
 {
@@ -297,6 +322,7 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
     within_look(m, map);
     traffic->affinity = conf->affinity;
     for (uint32_t i = 0; i < *m->place->n_targets; i++) {
+        traffic->targets[i].is_local = m->place->targets[i].is_local;
         traffic->targets[i].print = sl_traffic_print(traffic->targets[i].name, &m->place->targets[i]);
         needs_add(traffic, m->place->targets[i].row);
     }
@@ -308,13 +334,15 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
         return FAIL(m->bind, map, "out of memory");
     }
     int r2 = queue_make(m, map, &conf->queue);
-    return r2 < 0 ? r2 : hedges_make(m, map, &conf->hedge);
+    r2 = r2 < 0 ? r2 : hedges_make(m, map, &conf->hedge);
+    return r2 < 0 ? r2 : health_make(m, map, &conf->health);
 }
 
 int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct sl_traffic_conf *conf,
                     const struct sl_traffic_place *place, struct sl_traffic **ret)
 {
-    if (!conf->targets && ((!conf->has_breaker && !conf->routes.n) || !*place->n_targets)) {
+    bool is_asked_for = conf->has_breaker || conf->routes.n || conf->health.every_usec;
+    if (!conf->targets && (!is_asked_for || !*place->n_targets)) {
         for (const struct sl_opt *row = sl_traffic_rows; row->key; row++) {
             const struct sl_val *val = sl_val_find(map, row->key);
             bool needs_targets = row->sub != sl_shadow_rows;
@@ -380,6 +408,11 @@ const struct sl_upstream_timeouts *sl_traffic_timeouts(const struct sl_traffic *
     *room = traffic->targets[target].timeouts;
     sl_opt_fill(sl_timeout_rows, traffic->targets[target].timeouts_said, route, room);
     return room;
+}
+
+bool sl_traffic_is_watched(const struct sl_traffic *traffic, uint32_t target)
+{
+    return traffic->pool.health.every_usec && !traffic->targets[target].is_local;
 }
 
 uint32_t sl_traffic_find(const struct sl_traffic *traffic, uint32_t n, uint64_t print)

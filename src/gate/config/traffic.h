@@ -27,6 +27,7 @@ struct sl_route_target {
     struct sl_pos pos;         /* where the file names it */
     struct sl_str told;        /* how an attempt at it begins in the log */
     uint64_t print;            /* of its name, its provider and where it is: what only it reads is its */
+    bool is_local;             /* it answers by itself: there is no upstream */
     atomic_bool usage_refused; /* as of a route that has one target */
 };
 
@@ -77,6 +78,9 @@ void sl_traffic_done(struct sl_traffic *traffic);
 /* How an attempt at a target begins in the log. p == NULL: no memory. */
 struct sl_str sl_traffic_told(struct sl_str name, const struct sl_target *target, struct sl_arena *arena);
 uint64_t sl_traffic_print(struct sl_str name, const struct sl_target *target);
+
+/* True: the target has health checks. A target that answers by itself has none. */
+bool sl_traffic_is_watched(const struct sl_traffic *traffic, uint32_t target);
 
 /* The place of a target by its print or its name; SL_NO_TARGET: it is none, or no more. `n`: of the route's targets. */
 uint32_t sl_traffic_find(const struct sl_traffic *traffic, uint32_t n, uint64_t print);

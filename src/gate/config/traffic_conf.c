@@ -273,6 +273,33 @@ static int hedge_check(struct sl_bind *bind, const struct sl_opt *row, const str
     return sl_opt_bind(bind, hedge_rows, val, field);
 }
 
+static const char *const health_words[] = { [SL_HEALTH_CONNECT] = "connect", [SL_HEALTH_MODELS] = "models", NULL };
+
+#define IN_HEALTH(field) offsetof(struct sl_health_rule, field)
+static const struct sl_opt health_rows[] = {
+    { "every", SL_OPT_USEC, IN_HEALTH(every_usec), "10s", SL_USEC_PER_SEC, 3600 * SL_USEC_PER_SEC, SL_OPT_RELOAD, NULL,
+      NULL, NULL, "the time between two checks of a target, give or take an eighth" },
+    { "by", SL_OPT_ENUM, IN_HEALTH(by), "connect", 0, 0, SL_OPT_RELOAD, health_words, NULL, NULL,
+      "connect (TCP, and TLS where the address has it), or models (a GET of the provider's list of models)" },
+    { NULL },
+};
+
+static int health_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+{
+    (void)row;
+    struct sl_health_rule *rule = field;
+    bool is_on = true;
+    if (val->kind <= SL_VAL_STRING && sl_parse_bool(val->text, &is_on) == 0 && !is_on) {
+        rule->every_usec = 0;
+        return 0;
+    }
+    if (val->kind != SL_VAL_MAP) {
+        return FAIL(bind, val, "must be a map like { every: 10s, by: connect }, or off");
+    }
+    sl_opt_defaults(health_rows, rule, bind);
+    return sl_opt_bind(bind, health_rows, val, field);
+}
+
 const struct sl_opt sl_traffic_rows[] = {
     { "targets", SL_OPT_CUSTOM, FIELD(targets), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, targets_check,
       "upstreams beside `model`, see below (docs/traffic.md)" },
@@ -292,6 +319,9 @@ const struct sl_opt sl_traffic_rows[] = {
       "calls beyond every target's `max_concurrent` wait for a place: { wait, size }; else they get 503 at once" },
     { "shadow", SL_OPT_CUSTOM, FIELD(shadow), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_shadow_rows, sl_shadow_bind,
       "a share of the calls goes to another route as well, whose answers are only logged: { route, share }" },
+    { "health", SL_OPT_CUSTOM, FIELD(health), NULL, 0, 0, SL_OPT_RELOAD, NULL, health_rows, health_check,
+      "checks of the targets without calls: a target gets no calls after three checks in a row that failed, until one "
+      "is answered: { every, by }; the default is none" },
     { "affinity", SL_OPT_CUSTOM, FIELD(affinity), NULL, 0, 0, SL_OPT_RELOAD, NULL, affinity_rows, affinity_check,
       "by what a conversation comes back to the target that it was at: { by, ttl }, or off" },
     { NULL },

@@ -26,6 +26,7 @@ struct sl_traffic_conf {
     struct sl_affinity_conf affinity;
     struct sl_hedge_rule hedge;
     struct sl_shadow *shadow; /* NULL: none; on the binder's arena, not in the tree */
+    struct sl_health_rule health;
 };
 
 #define SL_TARGETS_MAX    1000

@@ -185,8 +185,8 @@ static void limits_read(struct sl_reading_sink *sink, const void *source)
 
 /* --- targets of routes that have several --- */
 
-/* Calls put for each, up to metrics.max_targets. */
-static void targets_walk(struct sl_reading_sink *sink, const void *source,
+/* Calls put for each target, up to metrics.max_targets; `only_watched`: only for those with health checks. */
+static void targets_walk(struct sl_reading_sink *sink, const void *source, bool only_watched,
                          uint64_t (*value)(const struct sl_target_look *look))
 {
     uint64_t now = sl_clock_usec();
@@ -198,7 +198,9 @@ static void targets_walk(struct sl_reading_sink *sink, const void *source,
             struct sl_target_look look;
             struct sl_metric_labels labels = { .route = route->name, .target = route->traffic->targets[i].name };
             sl_pool_look(&route->traffic->pool, i, now, &look);
-            sink->put(sink, &(struct sl_metric_key){ .labels = &labels }, value(&look), 1);
+            if (!only_watched || sl_traffic_is_watched(route->traffic, i)) {
+                sink->put(sink, &(struct sl_metric_key){ .labels = &labels }, value(&look), 1);
+            }
         }
     }
 }
@@ -215,7 +217,7 @@ static uint64_t look_in_flight(const struct sl_target_look *look)
 
 static void target_state_read(struct sl_reading_sink *sink, const void *source)
 {
-    targets_walk(sink, source, look_state);
+    targets_walk(sink, source, false, look_state);
 }
 
 static uint64_t look_waits(const struct sl_target_look *look)
@@ -225,12 +227,22 @@ static uint64_t look_waits(const struct sl_target_look *look)
 
 static void target_waits_read(struct sl_reading_sink *sink, const void *source)
 {
-    targets_walk(sink, source, look_waits);
+    targets_walk(sink, source, false, look_waits);
 }
 
 static void target_in_flight_read(struct sl_reading_sink *sink, const void *source)
 {
-    targets_walk(sink, source, look_in_flight);
+    targets_walk(sink, source, false, look_in_flight);
+}
+
+static uint64_t look_health(const struct sl_target_look *look)
+{
+    return !look->is_down;
+}
+
+static void target_health_read(struct sl_reading_sink *sink, const void *source)
+{
+    targets_walk(sink, source, true, look_health);
 }
 
 static void queue_depth_read(struct sl_reading_sink *sink, const void *source)
@@ -338,12 +350,17 @@ const struct sl_reading sl_readings[] = {
         "How much of a route's limit is used up in the windows that are open: of its fullest counter, the route's own "
         "or one user's; 1 refuses.",
         limits_read, LB_ROUTE),
-    GAUGE("sluice_target_state", "The breaker of a target: 0 closed, 1 half-open, 2 open.", target_state_read, LB_ROUTE,
-          LB_TARGET),
+    GAUGE("sluice_target_state",
+          "The breaker of a target: 0 closed, 1 half-open, 2 open, and also 2 while the target is down by its health "
+          "checks.",
+          target_state_read, LB_ROUTE, LB_TARGET),
     GAUGE(
         "sluice_target_waits_seconds",
-        "How long a target gets no calls yet: its breaker is open, or it asked to wait (Retry-After); 0: it gets them.",
+        "How long a target gets no calls yet: its breaker is open, it asked to wait (Retry-After), or it is down until "
+        "its next health check; 0: it gets them.",
         target_waits_read, LB_ROUTE, LB_TARGET),
+    GAUGE("sluice_target_health", "Of targets with health checks: 1 up, 0 down (the target gets no calls).",
+          target_health_read, LB_ROUTE, LB_TARGET),
     GAUGE("sluice_target_in_flight", "Calls that run at a target.", target_in_flight_read, LB_ROUTE, LB_TARGET),
     GAUGE("sluice_queue_depth", "Calls of a route with a queue that wait for a place at a target.", queue_depth_read,
           LB_ROUTE),

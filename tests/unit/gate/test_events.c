@@ -274,6 +274,92 @@ static void test_a_load_takes_the_place_of_what_was_known(void **state)
     world_done(&w);
 }
 
+#define LOOKS(name, health)                                                                                       \
+    "- {name: " name ", endpoint_type: llm/v1/chat, model: {provider: openai, name: m, config: {openai_api_key: " \
+    "k}}, sluice: {health: " health "}}\n"
+
+static void on_watched(void *arg)
+{
+    (*(int *)arg)++;
+}
+
+static void name_add(void *arg, struct sl_route *route)
+{
+    char *names = arg;
+    assert_int_equal(route->name.n, 2);
+    memcpy(names + strlen(names), route->name.p, 2);
+}
+
+/* Those of the newest snapshot, in no order; and how often somebody was told that they may be others. */
+static void watched_are(struct world *w, const char *one, const char *two, int n_told)
+{
+    char names[64] = "";
+    sl_snapshot_each_watched(now(w), name_add, names);
+    assert_int_equal(strlen(names), strlen(one) + strlen(two));
+    assert_true(strstr(names, one) && strstr(names, two));
+    if (w->publisher.on_watched) {
+        assert_int_equal(*(int *)w->publisher.watched_arg, n_told);
+    }
+}
+
+static void put_watched(struct world *w, int k, const char *sluice)
+{
+    char spec[256], name[16];
+    snprintf(spec, sizeof(spec),
+             "{\"name\":\"n%d\",\"route_type\":\"llm/v1/chat\",\"model\":{\"provider\":\"openai\"},"
+             "\"sluice\":%s}",
+             k, sluice);
+    struct sl_store_route route = { .id = w->ids[k] ? w->ids[k] : ++w->next_id,
+                                    .version = ++w->change,
+                                    .name = name_of(k, name),
+                                    .spec = sl_str_c(spec),
+                                    .config = SL_STR("{\"openai_api_key\":\"k\"}") };
+    struct sl_store_event event = {
+        .kind = SL_STORE_ROUTE_PUT, .name = route.name, .route = &route, .is_new = !w->ids[k]
+    };
+    w->ids[k] = route.id;
+    apply(w, &event);
+}
+
+static void test_who_is_looked_at_is_known(void **state)
+{
+    (void)state;
+    static const char file[] = "endpoints:\n" LOOKS("n1", "{}") LOOKS("ff", "{every: 5s}") LOOKS("gg", "off");
+    int n_told = 0;
+    struct world w;
+    world_init(&w, file_two);
+    sl_publisher_watch(&w.publisher, on_watched, &n_told);
+    put(&w, 2, 1);
+    watched_are(&w, "", "", 0);
+    put_watched(&w, 2, "{\"health\":{\"every\":\"5s\"}}");
+    watched_are(&w, "n2", "", 1);
+    put(&w, 3, 1); /* another change: who looks may take the new snapshot */
+    watched_are(&w, "n2", "", 2);
+    limit(&w, "n2", "[{\"calls\":1,\"key\":\"route\",\"renewal_period\":\"day\"}]");
+    watched_are(&w, "n2", "", 3);
+    put_watched(&w, 2, "{\"health\":null}");
+    watched_are(&w, "", "", 4);
+    put(&w, 3, 2);
+    watched_are(&w, "", "", 4);
+    put_watched(&w, 2, "{\"health\":{}}");
+    put_watched(&w, 1, "{\"health\":{}}"); /* the file's is served */
+    watched_are(&w, "n2", "", 6);
+    configure(&w, file);
+    drop(&w, 2);
+    watched_are(&w, "n1", "ff", 8);
+    configure(&w, file_none);
+    watched_are(&w, "n1", "", 9);
+    assert_int_equal(find(&w, "n1")->incarnation, w.ids[1]);
+    drop(&w, 1);
+    watched_are(&w, "", "", 10);
+    put_watched(&w, 1, "{\"health\":{}}");
+    sl_publisher_watch(&w.publisher, NULL, NULL);
+    drop(&w, 1);
+    watched_are(&w, "", "", 0);
+    assert_int_equal(n_told, 11);
+    world_done(&w);
+}
+
 /* --- threads --- */
 
 static atomic_bool is_over;
@@ -345,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_random_changes_against_a_model),
         cmocka_unit_test(test_the_file_wins_and_gives_back),
         cmocka_unit_test(test_limits_follow_their_route),
+        cmocka_unit_test(test_who_is_looked_at_is_known),
         cmocka_unit_test(test_a_load_takes_the_place_of_what_was_known),
         cmocka_unit_test(test_readers_never_see_half_a_change),
     };

@@ -10,6 +10,7 @@
 #define ROUTE                 "endpoints:\n  - name: a\n    endpoint_type: llm/v1/chat\n"
 #define WITH                  ROUTE "    model: " MOCK "\n    sluice:\n"
 #define SPARE                 "{ name: spare, model: " MOCK " }"
+#define ALONE                 ROUTE "    model: " OPENAI "\n    sluice:\n"
 #define T(list)               WITH "      targets: [" list "]\n"
 #define PLAIN(name, type)     "  - name: " name "\n    endpoint_type: llm/v1/" type "\n    model: " MOCK "\n"
 #define OTHER(name, type, to) PLAIN(name, type) "    sluice: { fallback: { routes: " to " } }\n"
@@ -127,6 +128,31 @@ static const struct {
     { T(SPARE) "      hedge: { after: 1 }\n", "sluice.hedge.after: must be a duration from 1ms to 1h" },
     { T(SPARE) "      hedge: { at_most: 0% }\n", "sluice.hedge.at_most: must be a share from 1% to 100%, as in 20%" },
     { T(SPARE) "      hedge: 1s\n", "sluice.hedge: must be a map like { after: 1500ms, at_most: 5% }, or off" },
+    { ALONE "      health: { every: 1s, by: connect }\n", NULL }, /* one target, and asked for */
+    { ALONE "      health: {}\n", NULL },
+    { ALONE "      health: { by: models }\n", NULL },
+    { ALONE "      health: off\n", "health does nothing: the route has no `targets`" },
+    { T(SPARE) "      health: off\n", NULL },
+    { T(SPARE) "      health: {}\n",
+      "f:7:15: warning: endpoints[0].sluice: health does nothing: the targets answer by themselves" },
+    { T(SPARE) "      health: { by: models }\n", "health does nothing: the targets answer by themselves" },
+    { T(SPARE) "      health: { every: 999ms }\n",
+      "f:7:24: error: endpoints[0].sluice.health.every: must be from 1s to 1h" },
+    { T(SPARE) "      health: { every: 61m }\n", "sluice.health.every: must be from 1s to 1h" },
+    { T(SPARE) "      health: { every: 10 }\n", "sluice.health.every: \"10\" needs a unit" },
+    { T(SPARE) "      health: { by: ping }\n",
+      "f:7:21: error: endpoints[0].sluice.health.by: must be one of connect, models" },
+    { T(SPARE) "      health: { evry: 10s }\n", "sluice.health: unknown key \"evry\": did you mean \"every\"?" },
+    { T(SPARE) "      health: 10s\n", "sluice.health: must be a map like { every: 10s, by: connect }, or off" },
+    { ALONE "      health: { by: models }\n      targets: [{ name: x, model: { provider: bedrock, name: m, config: { "
+            "aws_config: { aws_region: us-east-1, aws_access_key_id: AKIA, aws_secret_access_key: s } } } }]\n",
+      "f:6:15: error: endpoints[0].sluice: health: by models: the provider 'bedrock' of the target \"x\" has no list "
+      "of models to ask for: by connect" },
+    { ROUTE "    model: { provider: azure, name: m, config: { openai_api_type: azuread, openai_api_key: k, "
+            "openai_api_base: 'https://a.example', openai_deployment_name: d, openai_api_version: v, azure_tenant_id: "
+            "t, azure_client_id: c } }\n    sluice:\n      health: { by: models }\n",
+      "f:6:15: error: endpoints[0].sluice: health: by models: the credential for the provider 'azure' of the target "
+      "\"model\" has to be fetched, which is not done for that: by connect" },
     { T(SPARE) "      fallback: { within: 60s }\n", "f:7:17: warning: endpoints[0].sluice: fallback.within is over "
                                                     "before the first_byte of the target \"model\" is" },
     { WITH "      balance: ordered\n",

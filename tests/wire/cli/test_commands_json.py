@@ -60,7 +60,7 @@ def test_targets(sluice):
     daemon = sluice({"endpoints": [route]})
     run = lambda *args: sl(*args, server=daemon.url)
     code, out, _ = run("targets", "list")
-    assert (code, out) == (0, "two\tmodel\tmock\tm\t0\tclosed\t0\t\ntwo\tspare\tmock\tm\t1\tclosed\t0\t\n")
+    assert (code, out) == (0, "two\tmodel\tmock\tm\t0\tclosed\t0\t\t\ntwo\tspare\tmock\tm\t1\tclosed\t0\t\t\n")
     check("targets list", run("targets", "list", "--json")[1])
     assert run("targets", "reset", "two", "spare", "--dry-run")[:2] == (0, "would reset spare of two\n")
     code, out, err = run("targets", "reset", "two", "spare")
