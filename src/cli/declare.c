@@ -53,6 +53,18 @@ int declare_get(const struct cli_args *args, sluice_client *client, const char *
     return r;
 }
 
+bool declare_page(const char *path, const char *token, char *out, size_t size)
+{
+    if (strlen(path) + sizeof("?page_token=") + 3 * strlen(token) > size) {
+        return false;
+    }
+    char *p = out + sprintf(out, "%s?page_token=", path);
+    for (; *token; token++) {
+        p += sprintf(p, isalnum((unsigned char)*token) ? "%c" : "%%%02X", (unsigned char)*token);
+    }
+    return true;
+}
+
 int declare_each(const struct cli_args *args, sluice_client *client, const char *base, const char *member,
                  int (*fn)(void *arg, const sluice_result *route), void *arg)
 {
@@ -71,13 +83,7 @@ int declare_each(const struct cli_args *args, sluice_client *client, const char 
             sluice_result_free(route);
         }
         const char *token = sluice_result_next_page_token(page);
-        bool is_last = r || !token || strlen(token) > 2000;
-        if (!is_last) {
-            char *p = path + sprintf(path, "%s?page_token=", base);
-            for (; *token; token++) {
-                p += sprintf(p, isalnum((unsigned char)*token) ? "%c" : "%%%02X", (unsigned char)*token);
-            }
-        }
+        bool is_last = r || !token || !declare_page(base, token, path, sizeof(path));
         sluice_result_free(page);
         if (is_last) {
             return r;

@@ -11,6 +11,8 @@
  * that is not 0 and returns it. */
 int declare_each(const struct cli_args *args, sluice_client *client, const char *path, const char *member,
                  int (*fn)(void *arg, const sluice_result *route), void *arg);
+/* Makes the path of the page that `token` stands for. False: it does not fit in `out`. */
+bool declare_page(const char *path, const char *token, char *out, size_t size);
 /* Gets one whole route. 0, or an exit code after a message. */
 int declare_get(const struct cli_args *args, sluice_client *client, const char *name, sluice_result **route);
 /* "PATH/NAME" with the name encoded; the caller frees it. NULL: out of memory. */

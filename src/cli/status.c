@@ -31,6 +31,12 @@ static int get(sluice_client *client, const char *path, sluice_result **result, 
     return r;
 }
 
+static void look_done(struct look *l)
+{
+    page_done(&l->page);
+    rests_done(&l->rests);
+}
+
 /* Takes a reading; returns a SLUICE_E… code. Frees the earlier content of `l`. */
 static int look_take(sluice_client *client, struct look *l, sluice_error **err)
 {
@@ -39,7 +45,7 @@ static int look_take(sluice_client *client, struct look *l, sluice_error **err)
     if (r < 0) {
         return r;
     }
-    page_done(&l->page);
+    look_done(l);
     *l = (struct look){ .at = clock_sec(CLOCK_MONOTONIC), .at_wall = clock_sec(CLOCK_REALTIME) };
     page_read(&l->page, sluice_result_json(result, NULL));
     sluice_result_free(result);
@@ -49,7 +55,7 @@ static int look_take(sluice_client *client, struct look *l, sluice_error **err)
                          sluice_error_http_status(not_ready) == 503;
     }
     sluice_error_free(not_ready);
-    return r;
+    return rests_take(client, &l->rests);
 }
 
 /* --- live --- */
@@ -194,8 +200,8 @@ int cli_status(const struct cli_args *args)
     } else if (r == 0) {
         once_show(args, &looks[0]);
     }
-    page_done(&looks[0].page);
-    page_done(&looks[1].page);
+    look_done(&looks[0]);
+    look_done(&looks[1]);
     sluice_close(client);
     return r;
 }

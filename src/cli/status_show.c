@@ -10,6 +10,8 @@
 #define NAME_MIN 12
 /* Lines beside those of routes: the head, the heading, the line for the rest. */
 #define LINES_OTHER 8
+/* At most this many lines on a terminal are for targets that get no calls. */
+#define RESTS_MAX 4
 
 struct row {
     const struct page_route *now, *before; /* before NULL: the route is new, or counts are since the start */
@@ -244,7 +246,8 @@ static void lines_put(FILE *out, const struct line *lines, size_t n, const struc
     }
 }
 
-static void routes_put(FILE *out, const struct look *now, const struct look *before, const struct view *view)
+static void routes_put(FILE *out, const struct look *now, const struct look *before, const struct view *view,
+                       int n_other)
 {
     size_t n_all = now->page.n_routes;
     struct row *rows = calloc(n_all + 1, sizeof(*rows));
@@ -257,7 +260,7 @@ static void routes_put(FILE *out, const struct look *now, const struct look *bef
     }
     size_t n = rows_make(now, before, view->seconds, rows), room = n;
     if (view->lines) {
-        room = view->lines > LINES_OTHER + 1 ? (size_t)(view->lines - LINES_OTHER) : 1;
+        room = view->lines > n_other + 1 ? (size_t)(view->lines - n_other) : 1;
         room = room < n ? room : n;
     }
     for (size_t i = 0; i < room; i++) {
@@ -317,6 +320,23 @@ static void gateway_text(const struct look *now, char *out, size_t size)
              now->is_draining ? ", DRAINING" : "");
 }
 
+/* One line for each target, up to RESTS_MAX. Returns the number of lines. */
+static int rests_put(FILE *out, const struct view *view, const struct rests *rests)
+{
+    char text[512], shown[600];
+    size_t n = view->lines && rests->n > RESTS_MAX ? RESTS_MAX - 1 : rests->n;
+    for (size_t i = 0; i < n; i++) {
+        rest_text(&rests->v[i], text, sizeof(text));
+        text_shown(text, shown, sizeof(shown));
+        head_line(out, view, i && !view->is_plain ? "" : "no calls", shown);
+    }
+    if (n < rests->n) {
+        snprintf(text, sizeof(text), "and %zu more: sluice targets list", rests->n - n);
+        head_line(out, view, "", text);
+    }
+    return (int)(n + (n < rests->n));
+}
+
 void status_show(FILE *out, const struct look *now, const struct look *before, const struct view *view)
 {
     char text[512], a[16], b[16], shown[600];
@@ -346,8 +366,9 @@ void status_show(FILE *out, const struct look *now, const struct look *before, c
     snprintf(text, sizeof(text), "p50 %s  p95 %s", seconds_text(page_quantile(&now->page.first, first, 0.5), a),
              seconds_text(page_quantile(&now->page.first, first, 0.95), b));
     head_line(out, view, "first byte", text);
+    int n_rests = rests_put(out, view, &now->rests);
     fputs(view->is_plain ? "" : "\n", out);
-    routes_put(out, now, before, view);
+    routes_put(out, now, before, view, LINES_OTHER + n_rests);
 }
 
 /* --- JSON --- */
@@ -439,6 +460,8 @@ void status_json(FILE *out, const struct look *now)
     seconds_put(out, "first_p50_seconds", &p->first, 0.5);
     seconds_put(out, "first_p95_seconds", &p->first, 0.95);
     sums_put(out, p);
+    fputs(",\"resting\":", out);
+    rests_json(out, &now->rests);
     fputs(",\"routes\":[", out);
     for (size_t i = 0; i < n; i++) {
         fputs(i ? "," : "", out);

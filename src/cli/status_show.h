@@ -5,12 +5,14 @@
 
 #include "cli.h"
 #include "page.h"
+#include "rests.h"
 
 struct look {
     double at;      /* seconds, monotonic */
     double at_wall; /* since 1970 */
     bool is_draining;
     struct page page;
+    struct rests rests;
 };
 
 struct view {

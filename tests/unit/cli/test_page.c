@@ -140,6 +140,53 @@ static void the_busiest_is_seen(void **state)
     page_done(&now.page);
 }
 
+/* Of many as many as there is room for, and no route's line is lost by that. */
+static void targets_without_calls_are_told(void **state)
+{
+    (void)state;
+    struct rest rest = { .route = (char *)"chat", .target = (char *)"eu", .state = "open", .waits_ms = 9000 };
+    struct rest many[12] = { rest, rest, rest, rest, rest, rest, rest, rest, rest, rest, rest, rest };
+    struct look now = { .at_wall = 201, .rests = { .v = many, .is_known = true } };
+    static const struct {
+        size_t n;
+        int lines, n_seen;
+        const char *more;
+    } cases[] = {
+        { 0, 24, 0, NULL },
+        { 1, 24, 1, NULL },
+        { 4, 24, 4, NULL },
+        { 5, 24, 3, "and 2 more: sluice targets list" },
+        { 12, 24, 3, "and 9 more: sluice targets list" },
+        { 12, 0, 12, NULL },
+    };
+    many_read(&now.page, 100, false);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        now.rests.n = cases[i].n;
+        char *text = status_text(&now, NULL, (struct view){ .seconds = 1, .columns = 100, .lines = cases[i].lines });
+        int n_seen = 0, n_lines = 0;
+        for (const char *at = text; (at = strstr(at, "chat/eu: open, for 9 s\n")) != NULL; at++) {
+            n_seen++;
+        }
+        for (const char *at = text; (at = strchr(at, '\n')) != NULL; at++) {
+            n_lines++;
+        }
+        assert_int_equal(n_seen, cases[i].n_seen);
+        assert_int_equal(strstr(text, "no calls   chat/eu") != NULL, cases[i].n > 0);
+        assert_true(!cases[i].more || strstr(text, cases[i].more));
+        assert_true(!cases[i].lines || n_lines == cases[i].lines);
+        free(text);
+    }
+    many[0].is_down = true;
+    snprintf(many[1].state, sizeof(many[1].state), "closed");
+    now.rests.n = 2;
+    char *text = status_text(&now, NULL, (struct view){ .seconds = 1, .is_plain = true });
+    assert_non_null(strstr(text,
+                           "\nno calls\tchat/eu: down by its health checks\nno calls\tchat/eu: asked to wait, for 9 "
+                           "s\n"));
+    free(text);
+    page_done(&now.page);
+}
+
 static void no_line_is_wider_than_the_terminal(void **state)
 {
     (void)state;
@@ -249,9 +296,13 @@ static void the_gateway_in_words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_page_is_read),      cmocka_unit_test(quantiles),
-        cmocka_unit_test(the_busiest_is_seen), cmocka_unit_test(no_line_is_wider_than_the_terminal),
-        cmocka_unit_test(limits_in_words),     cmocka_unit_test(the_gateway_in_words),
+        cmocka_unit_test(a_page_is_read),
+        cmocka_unit_test(quantiles),
+        cmocka_unit_test(the_busiest_is_seen),
+        cmocka_unit_test(targets_without_calls_are_told),
+        cmocka_unit_test(no_line_is_wider_than_the_terminal),
+        cmocka_unit_test(limits_in_words),
+        cmocka_unit_test(the_gateway_in_words),
     };
     return cmocka_run_group_tests_name("page", tests, NULL, NULL);
 }

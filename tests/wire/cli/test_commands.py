@@ -358,6 +358,8 @@ def test_nor_in_any_other_command(upstream, tmp_path, args):
         if x.path == "/metrics":
             label = HOSTILE.replace("\n", "")
             x.reply(f'sluice_requests_total{{route="{label}",error_type="{label}"}} 5\nsluice_build_info{{version="{label}"}} 1\nprocess_start_time_seconds 1\n'.encode(), content_type="text/plain")
+        elif x.path == "/api/sluice/v1/targets":
+            x.reply(hostile_json({"targets": [{"route": HOSTILE, "target": HOSTILE, "state": "open", "health": HOSTILE, "waits_ms": 5}, {"route": HOSTILE, "target": HOSTILE, "state": HOSTILE, "waits_ms": 5}], "next_page_token": None}))
         elif "stream" in x.body.decode():
             x.stream_head()
             x.chunk("data: " + hostile_json({"choices": [{"index": 0, "delta": {"content": HOSTILE}, "finish_reason": "stop"}]}) + "\n\ndata: [DONE]\n\n")

@@ -7,6 +7,7 @@ import re
 import jsonschema
 import pytest
 
+from harness import CHAT, chat_route, free_port, wait_for
 from test_commands import on_terminal, sl
 
 ADMIN = "an-admin-key-of-the-file"
@@ -68,6 +69,43 @@ def test_targets(sluice):
     check("targets reset", run("targets", "reset", "two", "spare", "--json")[1])
     code, _, err = run("targets", "reset", "two", "none")
     assert code == 5 and "There is no target 'none' of a route 'two'" in err
+
+
+def test_status_tells_which_targets_get_no_calls(sluice, upstream):
+    """Also of a later page."""
+    mock = {"provider": "mock", "name": "m", "config": {}}
+    many = {"name": "many", "endpoint_type": "llm/v1/chat", "sluice": {"targets": [{"name": f"t{i}", "model": mock} for i in range(1000)]}}
+    fails = chat_route(upstream(lambda x: x.reply({"error": {"message": "no"}}, "500 Oops")).base, "fails", retries=0, breaker={"errors": 1, "ratio": "1%", "open": "1h"})
+    full = chat_route(upstream(lambda x: x.reply({"error": {"message": "no"}}, "429 Wait", headers=[("Retry-After", "100")])).base, "full", targets=[{"name": "spare", "tier": 1, "model": mock}], retries=0)
+    gone = chat_route(f"http://127.0.0.1:{free_port()}/v1", "gone", health={"every": "1s"})
+    daemon = sluice({"endpoints": [many, fails, full, gone]})
+    resting = lambda: json.loads(sl("status", "--json", server=daemon.url)[1])["resting"]
+    wait_for(lambda: [(t["route"], t["target"], t["state"], t["is_down"]) for t in resting()] == [("gone", "model", "open", True)], "its health checks fail")
+    assert not any(line.startswith("no calls") and "fails" in line for line in sl("status", server=daemon.url)[1].splitlines())
+    for route in ("fails", "full"):
+        assert daemon.call("POST", "/v1/chat/completions", {**CHAT, "model": route}).status == (500 if route == "fails" else 200)
+    out = sl("status", "--json", server=daemon.url)[1]
+    check("status", out)
+    got = json.loads(out)["resting"]
+    assert [(t["route"], t["target"], t["state"], t["is_down"]) for t in got] == [("fails", "model", "open", False), ("full", "model", "closed", False), ("gone", "model", "open", True)]
+    assert 3500000 < got[0]["waits_ms"] <= 3600000 and 80000 < got[1]["waits_ms"] <= 100000
+    lines = [line.split("\t")[1] for line in sl("status", server=daemon.url)[1].splitlines() if line.startswith("no calls")]
+    assert re.fullmatch(r"fails/model: open, for \d+ .*", lines[0]) and re.fullmatch(r"full/model: asked to wait, for \d+ .*", lines[1]), lines
+    assert lines[2:] == ["gone/model: down by its health checks"]
+    shown = on_terminal("status", server=daemon.url, TERM="xterm", NO_COLOR="1").splitlines()
+    at = next(i for i, line in enumerate(shown) if line.startswith("no calls   fails/model: open, for "))
+    assert shown[at + 2].strip() == "gone/model: down by its health checks" and max(map(len, shown)) <= 80
+
+
+@pytest.mark.parametrize("status, body", [("403 Forbidden", {"error": {"message": "no"}}), ("404 Not Found", {"detail": "Not Found"}), ("500 Oops", b"x"), ("200 OK", b"{}"), ("200 OK", b"nonsense")])
+def test_status_goes_without_them(upstream, status, body):
+    """Who may not see targets, and who asks an older gateway, is told all the rest."""
+    up = upstream(lambda x: x.reply(body, status) if "targets" in x.path else x.reply(b"process_start_time_seconds 1\n", content_type="text/plain"))
+    code, out, err = sl("status", "--json", server=f"http://127.0.0.1:{up.port}")
+    assert (code, err) == (0, "") and json.loads(out)["resting"] in (None, [])
+    check("status", out)
+    code, out, err = sl("status", server=f"http://127.0.0.1:{up.port}")
+    assert (code, err) == (0, "") and "no calls" not in out
 
 
 def test_a_schema_can_fail(run):

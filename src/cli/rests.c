@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rests.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "declare.h"
+
+#define OWN_TARGETS "/api/sluice/v1/targets"
+
+static const char *text_at(const sluice_result *page, size_t i, const char *member)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "targets[%zu].%s", i, member);
+    const char *text = sluice_json_str(page, path, NULL);
+    return text ? text : "";
+}
+
+/* Adds a target of the page if it gets no calls. False: out of memory. */
+static bool rest_add(struct rests *rests, const sluice_result *page, size_t i)
+{
+    char path[64];
+    int64_t waits = -1;
+    const char *state = text_at(page, i, "state");
+    snprintf(path, sizeof(path), "targets[%zu].waits_ms", i);
+    bool has_wait = sluice_json_int(page, path, &waits);
+    if (!has_wait && strcmp(state, "open") != 0 && strcmp(state, "half-open") != 0) {
+        return true;
+    }
+    if (rests->n == rests->cap) {
+        size_t cap = rests->cap ? rests->cap * 2 : 16;
+        struct rest *more = realloc(rests->v, cap * sizeof(*more));
+        if (!more) {
+            return false;
+        }
+        rests->v = more;
+        rests->cap = cap;
+    }
+    struct rest *rest = &rests->v[rests->n];
+    *rest = (struct rest){ .route = strdup(text_at(page, i, "route")),
+                           .target = strdup(text_at(page, i, "target")),
+                           .is_down = strcmp(text_at(page, i, "health"), "down") == 0,
+                           .waits_ms = has_wait ? waits : -1 };
+    snprintf(rest->state, sizeof(rest->state), "%s", state);
+    rests->n++;
+    return rest->route && rest->target;
+}
+
+/* Reads a page. Sets *io_path to the next page, unless this page was the last one or failed. */
+static int page_take(sluice_client *client, struct rests *rests, char *io_path, size_t size, bool *ret_is_last)
+{
+    sluice_request *request = NULL;
+    sluice_result *page = NULL;
+    sluice_error *err = NULL;
+    int r = sluice_request_http(client, "GET", io_path, NULL, 0, &request, &err);
+    r = r ? r : sluice_perform(client, request, &page, &err);
+    sluice_request_free(request);
+    sluice_error_free(err);
+    *ret_is_last = true;
+    if (r == SLUICE_OK) {
+        bool has_room = true;
+        for (size_t i = 0; has_room && i < sluice_json_count(page, "targets"); i++) {
+            has_room = rest_add(rests, page, i);
+        }
+        const char *token = sluice_result_next_page_token(page);
+        *ret_is_last = !has_room || !token || !declare_page(OWN_TARGETS, token, io_path, size);
+        rests->is_known = has_room;
+    } else {
+        rests->is_known = false;
+    }
+    sluice_result_free(page);
+    return r;
+}
+
+int rests_take(sluice_client *client, struct rests *rests)
+{
+    char path[8192] = OWN_TARGETS;
+    bool is_last = false;
+    int r = SLUICE_OK;
+    while (!is_last) {
+        r = page_take(client, rests, path, sizeof(path), &is_last);
+    }
+    if (!rests->is_known) {
+        rests_done(rests);
+    }
+    return r == SLUICE_ECANCELLED ? r : SLUICE_OK;
+}
+
+void rests_done(struct rests *rests)
+{
+    for (size_t i = 0; i < rests->n; i++) {
+        free(rests->v[i].route);
+        free(rests->v[i].target);
+    }
+    free(rests->v);
+    *rests = (struct rests){ 0 };
+}
+
+void rest_text(const struct rest *rest, char *out, size_t size)
+{
+    char waits[32] = "", shown[32];
+    if (rest->waits_ms >= 0) {
+        snprintf(waits, sizeof(waits), ", for %s", cli_duration(rest->waits_ms, shown));
+    }
+    const char *state = strcmp(rest->state, "closed") == 0 ? "asked to wait" : rest->state;
+    if (rest->is_down) { /* until a check is answered */
+        snprintf(out, size, "%s/%s: down by its health checks", rest->route, rest->target);
+    } else {
+        snprintf(out, size, "%s/%s: %s%s", rest->route, rest->target, state, waits);
+    }
+}
+
+void rests_json(FILE *out, const struct rests *rests)
+{
+    fputs(rests->is_known ? "[" : "null", out);
+    for (size_t i = 0; i < rests->n; i++) {
+        const struct rest *rest = &rests->v[i];
+        fputs(i ? ",{\"route\":" : "{\"route\":", out);
+        cli_json_string(out, rest->route);
+        fputs(",\"target\":", out);
+        cli_json_string(out, rest->target);
+        fputs(",\"state\":", out);
+        cli_json_string(out, rest->state);
+        fprintf(out, ",\"is_down\":%s,\"waits_ms\":", rest->is_down ? "true" : "false");
+        fprintf(out, rest->waits_ms < 0 ? "null}" : "%lld}", (long long)rest->waits_ms);
+    }
+    fputs(rests->is_known ? "]" : "", out);
+}
