@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "json/json.h"
 #include "json/simd.h"
 
 void sl_jw_init(struct sl_jw *w, struct sl_buf *out)
@@ -198,6 +199,18 @@ void sl_jw_member_raw(struct sl_jw *w, const char *key, struct sl_str json)
 {
     sl_jw_key(w, key);
     sl_jw_raw(w, json);
+}
+
+void sl_jw_member_join(struct sl_jw *w, const char *key, struct sl_json_val list, const char *member)
+{
+    sl_jw_key(w, key);
+    sl_jw_raw(w, SL_STR("\""));
+    for (struct sl_json_iter it = sl_json_each(list); sl_json_is(list, SL_JSON_ARRAY) && sl_json_next(&it);) {
+        struct sl_json_val text = sl_json_get(it.val, member);
+        struct sl_str raw = sl_json_is(text, SL_JSON_STRING) ? sl_json_raw(text) : SL_STR("\"\"");
+        sl_buf_add_str(w->out, sl_str_sub(raw, 1, raw.n - 1));
+    }
+    sl_buf_add_char(w->out, '"');
 }
 
 /* --- escaping --- */

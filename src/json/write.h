@@ -8,6 +8,7 @@
 #include "base/str.h"
 
 struct sl_buf;
+struct sl_json_val;
 
 #define SL_JW_DEPTH_MAX 32
 
@@ -44,6 +45,9 @@ void sl_jw_member_i64(struct sl_jw *w, const char *key, int64_t v);
 void sl_jw_member_bool(struct sl_jw *w, const char *key, bool v);
 void sl_jw_member_null(struct sl_jw *w, const char *key);
 void sl_jw_member_raw(struct sl_jw *w, const char *key, struct sl_str json);
+/* Writes one string: what the elements of a list have as `member`, one behind the other. What is no string is left out.
+ */
+void sl_jw_member_join(struct sl_jw *w, const char *key, struct sl_json_val list, const char *member);
 
 /* JSON without the white space between its tokens, appended. */
 void sl_json_compact(struct sl_buf *out, struct sl_str json);

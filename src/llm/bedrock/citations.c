@@ -35,19 +35,6 @@ static void text_write(struct sl_jw *w, const char *key, struct sl_json_val v, s
 /* Search results have their address in `source`; other kinds are places in documents of the call. */
 static const struct sl_source_paths paths = { { "location.web.url", "source" }, { "title" } };
 
-/* Writes the pieces of the source as one text. */
-static void cited_text_write(struct sl_jw *w, struct sl_json_val content)
-{
-    sl_jw_key(w, "cited_text");
-    sl_jw_raw(w, SL_STR("\""));
-    for (struct sl_json_iter it = sl_json_each(content); sl_json_is(content, SL_JSON_ARRAY) && sl_json_next(&it);) {
-        struct sl_json_val text = sl_json_get(it.val, "text");
-        struct sl_str raw = sl_json_is(text, SL_JSON_STRING) ? sl_json_raw(text) : SL_STR("\"\"");
-        sl_buf_add_str(w->out, sl_str_sub(raw, 1, raw.n - 1));
-    }
-    sl_buf_add_char(w->out, '"');
-}
-
 static void one_read(struct sl_jw *w, struct sl_json_val v)
 {
     struct sl_json_val location = sl_json_get(v, "location"), web = sl_json_get(location, "web");
@@ -62,7 +49,7 @@ static void one_read(struct sl_jw *w, struct sl_json_val v)
     }
     sl_jw_object(w);
     sl_jw_member_str(w, "type", sl_str_c(place ? place->type : WEB_TYPE));
-    cited_text_write(w, sl_json_get(v, "sourceContent"));
+    sl_jw_member_join(w, "cited_text", sl_json_get(v, "sourceContent"), "text"); /* its pieces */
     if (!place) {
         text_write(w, "url", sl_json_get(web, "url"), SL_STR("\"\""));
         text_write(w, "title", sl_json_get(v, "title"), SL_STR("null"));

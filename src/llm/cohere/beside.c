@@ -53,14 +53,7 @@ static void tokens_write(struct sl_jw *w, struct sl_json_val content)
 {
     sl_jw_object(w);
     sl_jw_member_raw(w, "token_ids", SL_STR("[]"));
-    sl_jw_key(w, "text");
-    sl_jw_raw(w, SL_STR("\""));
-    for (struct sl_json_iter it = sl_json_each(content); sl_json_next(&it);) {
-        struct sl_json_val token = sl_json_get(it.val, "token");
-        struct sl_str raw = sl_json_is(token, SL_JSON_STRING) ? sl_json_raw(token) : SL_STR("\"\"");
-        sl_buf_add_str(w->out, sl_str_sub(raw, 1, raw.n - 1));
-    }
-    sl_buf_add_char(w->out, '"');
+    sl_jw_member_join(w, "text", content, "token");
     sl_jw_key(w, "logprobs");
     sl_jw_array(w);
     for (struct sl_json_iter it = sl_json_each(content); sl_json_next(&it);) {

@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "base/buf.h"
+#include "json/json.h"
 #include "json/write.h"
 
 static void compact_json_comes_out(void **state)
@@ -71,10 +72,39 @@ static void doubles_are_spelt_as_python_does(void **state)
     }
 }
 
+static void texts_of_a_list_become_one(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list, *want;
+    } rows[] = {
+        { "[{\"t\":\"a\\n\"},{\"t\":\"\"},{\"t\":\"\\u00e9\"}]", "{\"k\":\"a\\n\\u00e9\",\"n\":1}" },
+        { "[{\"t\":1},{},7,{\"t\":\"x\"}]", "{\"k\":\"x\",\"n\":1}" },
+        { "[]", "{\"k\":\"\",\"n\":1}" },
+        { "{\"t\":\"a\"}", "{\"k\":\"\",\"n\":1}" },
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        struct sl_buf out = SL_BUF_INIT(4096);
+        struct sl_json doc;
+        struct sl_jw w;
+        sl_json_init(&doc, NULL);
+        assert_int_equal(sl_json_parse(&doc, sl_str_c(rows[i].list)), 0);
+        sl_jw_init(&w, &out);
+        sl_jw_object(&w);
+        sl_jw_member_join(&w, "k", sl_json_root(&doc), "t");
+        sl_jw_member_u64(&w, "n", 1);
+        sl_jw_end(&w);
+        assert_true(sl_str_eq_c(sl_buf_str(&out), rows[i].want));
+        sl_json_done(&doc);
+        sl_buf_done(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compact_json_comes_out),
+        cmocka_unit_test(texts_of_a_list_become_one),
         cmocka_unit_test(doubles_are_spelt_as_python_does),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
