@@ -35,8 +35,17 @@ static void text_write(struct sl_jw *w, const char *key, struct sl_json_val v, s
 /* Search results have their address in `source`; other kinds are places in documents of the call. */
 static const struct sl_source_paths paths = { { "location.web.url", "source" }, { "title" } };
 
-static void one_read(struct sl_jw *w, struct sl_json_val v)
+/* All quotes of a text take no more than this. Around what a quote has itself, Anthropic's words for it take less than
+ * QUOTE_WORDS. */
+#define QUOTES_MAX  (1u << 20)
+#define QUOTE_WORDS 512
+
+/* False: there is no room for it. */
+static bool one_read(struct sl_jw *w, struct sl_json_val v)
 {
+    if (sl_json_raw(v).n + QUOTE_WORDS > QUOTES_MAX - w->out->len) {
+        return false;
+    }
     struct sl_json_val location = sl_json_get(v, "location"), web = sl_json_get(location, "web");
     const struct place *place = NULL;
     struct sl_json_val found = SL_JSON_ABSENT;
@@ -45,7 +54,7 @@ static void one_read(struct sl_jw *w, struct sl_json_val v)
         place = sl_json_is(found, SL_JSON_OBJECT) ? &places[i] : NULL;
     }
     if (!place && !sl_json_is(web, SL_JSON_OBJECT)) {
-        return;
+        return true;
     }
     sl_jw_object(w);
     sl_jw_member_str(w, "type", sl_str_c(place ? place->type : WEB_TYPE));
@@ -67,13 +76,15 @@ static void one_read(struct sl_jw *w, struct sl_json_val v)
         number_write(w, place->own_end, sl_json_get(found, place->end));
     }
     sl_jw_end(w);
+    return true;
 }
 
 void sl_bedrock_citations_read(struct sl_reading *rd, struct sl_json_val list, int64_t start, int64_t end,
                                struct sl_cited *ret)
 {
-    struct sl_buf buf = SL_BUF_INIT(1u << 20);
+    struct sl_buf buf = SL_BUF_INIT(QUOTES_MAX);
     struct sl_jw w;
+    bool fits = true;
     *ret = (struct sl_cited){ 0 };
     if (rd->status < 0 || sl_json_count(list) == 0) {
         return;
@@ -83,16 +94,20 @@ void sl_bedrock_citations_read(struct sl_reading *rd, struct sl_json_val list, i
     sl_jw_array(&w);
     if (sl_json_is(list, SL_JSON_ARRAY)) {
         for (struct sl_json_iter it = sl_json_each(list); sl_json_next(&it);) {
-            one_read(&w, it.val);
+            fits &= one_read(&w, it.val);
         }
     } else {
-        one_read(&w, list);
+        fits = one_read(&w, list);
     }
     sl_jw_end(&w);
-    if (sl_buf_status(&buf) == 0 && buf.len > 2) {
-        ret->quotes = sl_arena_dup(rd->arena, sl_buf_str(&buf));
-    }
+    ret->quotes = sl_buf_status(&buf) == 0 ? sl_arena_dup(rd->arena, sl_buf_str(&buf)) : SL_STR_NONE;
     sl_buf_done(&buf);
+    if (!ret->quotes.p) {
+        sl_reading_no_memory(rd);
+    } else if (ret->quotes.n == 2) {
+        ret->quotes = SL_STR_NONE;
+    }
+    sl_reading_lose(rd, fits ? 0u : SL_LOST_CITATIONS);
 }
 
 /* --- written --- */

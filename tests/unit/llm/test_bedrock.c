@@ -2,6 +2,9 @@
 /* Calls to Amazon Bedrock: Converse's bodies and InvokeModel's, and what comes of their replies. */
 #include "table.h"
 
+#include "llm/bedrock/citations.h"
+#include "llm/core/lost.h"
+
 #define CONFIG "{'aws_config':{'aws_region':'eu-west-1','aws_access_key_id':'A','aws_secret_access_key':'s'}}"
 #define CLAUDE "anthropic.claude-sonnet-4-5-20250929-v1:0"
 #define OLD    "anthropic.claude-3-haiku-20240307-v1:0"
@@ -488,10 +491,57 @@ static void exceptions_are_told_apart(void **state)
     }
 }
 
+/* The first ones that fit are there, and the rest is named as lost. */
+static void quotes_have_a_bound(void **state)
+{
+    (void)state;
+    static const struct {
+        size_t n, bytes, want;
+        bool is_lost;
+    } rows[] = {
+        { 3, 1000, 3, false }, { 3, 500000, 2, true }, { 1, 1 << 20, 0, true }, { 1, (1 << 20) - 1000, 1, false }
+    };
+    for (size_t i = 0; i < SL_ARRAY_LEN(rows); i++) {
+        struct help h;
+        help_init(&h);
+        struct sl_buf text = SL_BUF_INIT(8u << 20);
+        sl_buf_add_char(&text, '[');
+        for (size_t k = 0; k < rows[i].n; k++) {
+            sl_buf_printf(&text, "%s{\"location\":{\"documentPage\":{\"start\":%zu}},\"sourceContent\":[{\"text\":\"",
+                          k ? "," : "", k);
+            for (size_t b = 0; b < rows[i].bytes; b++) {
+                sl_buf_add_char(&text, 'a');
+            }
+            sl_buf_add_lit(&text, "\"}]}");
+        }
+        sl_buf_add_char(&text, ']');
+        struct sl_json doc, quotes;
+        struct sl_err err = { 0 };
+        struct sl_reading rd = SL_READING_REPLY(&h.arena, &err);
+        struct sl_cited cited;
+        sl_json_init(&doc, NULL);
+        sl_json_init(&quotes, NULL);
+        assert_int_equal(sl_json_parse(&doc, sl_buf_str(&text)), 0);
+        sl_bedrock_citations_read(&rd, sl_json_root(&doc), 0, 1, &cited);
+        assert_int_equal(rd.status, 0);
+        assert_int_equal(rd.lost & SL_LOST_CITATIONS, rows[i].is_lost ? SL_LOST_CITATIONS : 0);
+        assert_int_equal(cited.quotes.p != NULL, rows[i].want > 0);
+        if (rows[i].want) {
+            assert_int_equal(sl_json_parse(&quotes, cited.quotes), 0);
+            assert_int_equal(sl_json_count(sl_json_root(&quotes)), rows[i].want);
+        }
+        sl_json_done(&quotes);
+        sl_json_done(&doc);
+        sl_buf_done(&text);
+        help_done(&h);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(converse_says_what_the_call_says),
+        cmocka_unit_test(quotes_have_a_bound),
         cmocka_unit_test(converse_takes_tools_and_forms_of_answers),
         cmocka_unit_test(converse_takes_media_and_thoughts),
         cmocka_unit_test(mlflow_calls_are_converse),
