@@ -234,7 +234,7 @@ static void endpoints_put(struct sl_buf *out)
 
 static void providers_put(struct sl_buf *out)
 {
-    static const char *const types[SL_LLM_TYPE_COUNT] = { "chat", "completions", "embeddings" };
+    static const char *const types[SL_LLM_TRANSLATED_COUNT] = { "chat", "completions", "embeddings" };
     sl_buf_add_c(out, "## Providers: `model.config`\n\n");
     for (size_t i = 0; sl_provider_at(i); i++) {
         const struct sl_provider *provider = sl_provider_at(i);

@@ -153,14 +153,14 @@ static void row_write(struct sl_buf *out, const struct sl_provider *provider, co
     const struct sl_target *target = &config->routes[0]->targets[0];
     sl_buf_printf(out, "| `%s`%s%s |", provider->name, example && example->kind ? ": " : "",
                   example && example->kind ? example->kind : "");
-    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT; type++) {
+    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TRANSLATED_COUNT; type++) {
         cell_write(out, ask(target, type, false, &arena));
         if (type != SL_LLM_EMBEDDINGS) {
             cell_write(out, ask(target, type, true, &arena));
         }
     }
     const char *sep = " ";
-    for (enum sl_llm_type type = SL_LLM_TYPE_COUNT; type < SL_LLM_ALL_COUNT; type++) {
+    for (enum sl_llm_type type = SL_LLM_TRANSLATED_COUNT; type < SL_LLM_ALL_COUNT; type++) {
         if (provider->passes & SL_BIT(type)) {
             sl_buf_printf(out, "%s%s", sep, sl_llm_type_name(type) + strlen("llm/v1/"));
             sep = ", ";

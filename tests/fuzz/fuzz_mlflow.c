@@ -82,8 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0) {
         return 0;
     }
-    enum sl_llm_type type = (enum sl_llm_type)(data[0] % SL_LLM_TYPE_COUNT);
-    struct sl_str content_type = types[data[0] / SL_LLM_TYPE_COUNT % SL_ARRAY_LEN(types)];
+    enum sl_llm_type type = (enum sl_llm_type)(data[0] % SL_LLM_TRANSLATED_COUNT);
+    struct sl_str content_type = types[data[0] / SL_LLM_TRANSLATED_COUNT % SL_ARRAY_LEN(types)];
     struct sl_arena arena;
     struct sl_json doc;
     struct sl_call call = { 0 };

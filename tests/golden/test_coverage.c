@@ -34,7 +34,7 @@ static struct sl_str file_read(const char *path, struct sl_buf *buf)
 static enum sl_llm_type type_of(struct sl_json_val root, struct sl_json_val request)
 {
     struct sl_json_val path = sl_json_get(request, "path"), type = sl_json_at(root, "route.type");
-    for (enum sl_llm_type t = SL_LLM_CHAT; t < SL_LLM_TYPE_COUNT; t++) {
+    for (enum sl_llm_type t = SL_LLM_CHAT; t < SL_LLM_TRANSLATED_COUNT; t++) {
         if (sl_json_str_eq(type, sl_str_c(sl_llm_type_name(t)))) {
             return t;
         }
@@ -110,7 +110,7 @@ static void each_capability_has_a_language(void **state)
 {
     (void)state;
     for (size_t i = 0; sl_provider_at(i); i++) {
-        for (enum sl_llm_type t = SL_LLM_CHAT; t < SL_LLM_TYPE_COUNT; t++) {
+        for (enum sl_llm_type t = SL_LLM_CHAT; t < SL_LLM_TRANSLATED_COUNT; t++) {
             if ((sl_provider_at(i)->caps & SL_BIT(t)) && !sl_provider_at(i)->languages[t]) {
                 fail_msg("%s: no language for %s", sl_provider_at(i)->name, sl_llm_type_name(t));
             }

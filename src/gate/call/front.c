@@ -308,7 +308,7 @@ static bool call_or_refuse(struct sl_xchg *x)
     if (x->path->is_passage) {
         return sl_passage_body_or_refuse(x);
     }
-    if (type >= SL_LLM_TYPE_COUNT && !x->path->tail) {
+    if (type >= SL_LLM_TRANSLATED_COUNT && !x->path->tail) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,
                           "Endpoint '%.*s' is of type %s, which has a path of its own: see /docs.",
                           SL_STR_ARG(x->route->name), sl_llm_type_name(type));

@@ -321,7 +321,7 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     int r4 = limit_bind(bind, entry, route);
     r4 = r4 < 0 ? r4 : limits_bind(bind, entry, route);
     int r5 = own_bind(bind, entry, settings, route);
-    if (r2 == 0 && r3 == 0 && route->n_targets && route->type >= SL_LLM_TYPE_COUNT) {
+    if (r2 == 0 && r3 == 0 && route->n_targets && route->type >= SL_LLM_TRANSLATED_COUNT) {
         r3 = passes_check(bind, entry, route);
     } else if (r2 == 0 && r3 == 0 && has_model && !(route->targets[0].provider->caps & SL_BIT(route->type))) {
         sl_bind_problem(bind, SL_PROBLEM_WARNING, entry->pos, NULL,

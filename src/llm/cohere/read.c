@@ -15,7 +15,7 @@ int sl_cohere_read_call(const struct sl_incoming *in, struct sl_json *doc, struc
     struct sl_call call = { .type = in->type, .language = &sl_language_cohere, .body = in->body, .doc = doc };
     int r = sl_incoming_pick(in, doc, arena, rows, SL_ARRAY_LEN(rows), ret_error);
     r = r < 0 ? r : sl_incoming_model(model, arena, &call.model, ret_error);
-    if (r == 0 && in->type >= SL_LLM_TYPE_COUNT) {
+    if (r == 0 && in->type >= SL_LLM_TRANSLATED_COUNT) {
         call.language = &sl_language_openai_passed;
     } else if (r == 0 && in->type != SL_LLM_EMBEDDINGS) {
         r = sl_incoming_stream(stream, &call.is_stream, ret_error);

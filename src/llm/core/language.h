@@ -104,8 +104,8 @@ struct sl_language {
 
     /* --- what a client gets --- */
 
-    uint32_t lacks[SL_LLM_TYPE_COUNT]; /* the parts of a reply that it has no place for: enum sl_lost, lost.h */
-    size_t write_state_size;           /* bytes of state for each stream, zeroed by the caller */
+    uint32_t lacks[SL_LLM_TRANSLATED_COUNT]; /* the parts of a reply that it has no place for: enum sl_lost, lost.h */
+    size_t write_state_size;                 /* bytes of state for each stream, zeroed by the caller */
     /* Tells the state what it must know before it writes. It may hold at most `max_held` bytes at a time (else
      * SL_E_LIMIT). NULL: it needs nothing. */
     void (*write_begin)(void *state, const struct sl_call *call, size_t max_held);

@@ -32,7 +32,7 @@ struct sl_provider {
     const char *same_as; /* the main name, if the provider has several; NULL: `name` */
     const char *label;   /* for people and MLflow's texts: "OpenAI" */
     unsigned caps;
-    const struct sl_language *languages[SL_LLM_TYPE_COUNT]; /* of its targets, unless prepare sets others */
+    const struct sl_language *languages[SL_LLM_TRANSLATED_COUNT]; /* of its targets, unless prepare sets others */
     unsigned passes; /* types that it has and that pass untranslated: SL_BIT(SL_LLM_IMAGES), … */
     enum sl_stream_usage stream_usage;
     const struct sl_opt *opts; /* its configuration section; ends with a NULL key */

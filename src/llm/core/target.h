@@ -21,7 +21,7 @@ struct sl_target {
     struct sl_str model;
     const struct sl_model *row; /* what is known of the model (form/models.h); set before prepare */
     /* The languages of this model; NULL: it does not serve that type. */
-    const struct sl_language *languages[SL_LLM_TYPE_COUNT];
+    const struct sl_language *languages[SL_LLM_TRANSLATED_COUNT];
     const struct sl_language *second; /* set by prepare: a second language for its chats; NULL: none */
     void *conf;                       /* the provider's struct, filled through its option table */
     struct sl_uri base;       /* the base URL; set by provider->prepare; its slices live as long as the target */

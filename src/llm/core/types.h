@@ -9,9 +9,9 @@ enum sl_llm_type {
     SL_LLM_CHAT,
     SL_LLM_COMPLETIONS,
     SL_LLM_EMBEDDINGS,
-    SL_LLM_TYPE_COUNT,
+    SL_LLM_TRANSLATED_COUNT,
     /* These are never translated: they pass to a provider that has them. */
-    SL_LLM_IMAGES = SL_LLM_TYPE_COUNT,
+    SL_LLM_IMAGES = SL_LLM_TRANSLATED_COUNT,
     SL_LLM_SPEECH,
     SL_LLM_MODERATIONS,
     SL_LLM_RERANK,

@@ -153,7 +153,7 @@ static const struct sl_mf_model m_chat = {
 static const struct sl_mf_model m_completions = { { COMMON, { "prompt", &t_str, REQ, NULL } }, 7, NULL };
 static const struct sl_mf_model m_embeddings = { { { "input", &t_input, REQ, NULL } }, 1, NULL };
 
-const struct sl_mf_model *const sl_mf_requests[SL_LLM_TYPE_COUNT] = {
+const struct sl_mf_model *const sl_mf_requests[SL_LLM_TRANSLATED_COUNT] = {
     [SL_LLM_CHAT] = &m_chat,
     [SL_LLM_COMPLETIONS] = &m_completions,
     [SL_LLM_EMBEDDINGS] = &m_embeddings,

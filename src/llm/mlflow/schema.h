@@ -49,7 +49,7 @@ struct sl_mf_model {
     const char *tag; /* for a part: the value of its `type` */
 };
 
-extern const struct sl_mf_model *const sl_mf_requests[SL_LLM_TYPE_COUNT];
+extern const struct sl_mf_model *const sl_mf_requests[SL_LLM_TRANSLATED_COUNT];
 /* The same of MLflow 3, for its paths; it has no completions there. */
 extern const struct sl_mf_model sl_mf3_chat, sl_mf3_embeddings;
 extern const struct sl_mf_model *const sl_mf_parts[]; /* of content; ends with NULL */

@@ -56,7 +56,7 @@ static int read_call(const struct sl_incoming *in, struct sl_json *doc, struct s
     }
     if (r == 0) {
         sl_json_edits_init(&call.edits, arena);
-        call.language = in->type < SL_LLM_TYPE_COUNT ? call.language : &sl_language_openai_passed;
+        call.language = in->type < SL_LLM_TRANSLATED_COUNT ? call.language : &sl_language_openai_passed;
         *ret_call = call;
     }
     return r;

@@ -35,7 +35,7 @@ struct sl_openai_conf {
     int api;                                 /* enum sl_openai_api */
     int way;                                 /* enum sl_openai_way */
     /* made by prepare */
-    struct sl_str targets[SL_LLM_TYPE_COUNT]; /* path and query */
+    struct sl_str targets[SL_LLM_TRANSLATED_COUNT]; /* path and query */
     struct sl_headers headers;
     struct sl_str model_json;          /* p == NULL: the member is left out */
     struct sl_str response_model;      /* the same for responses, where it is always sent */

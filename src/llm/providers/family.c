@@ -29,7 +29,7 @@ static const char *const server_apis[] = { [SERVER_INPUTS] = "inputs", [SERVER_O
 
 /* --- preparing a target --- */
 
-static const char *const paths[SL_LLM_TYPE_COUNT] = {
+static const char *const paths[SL_LLM_TRANSLATED_COUNT] = {
     [SL_LLM_CHAT] = "chat/completions",
     [SL_LLM_COMPLETIONS] = "completions",
     [SL_LLM_EMBEDDINGS] = "embeddings",
@@ -48,7 +48,7 @@ static int targets_make(struct sl_bind *bind, struct sl_target *target)
 {
     struct sl_openai_conf *conf = target->conf;
     int r = 0;
-    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
+    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TRANSLATED_COUNT && r == 0; type++) {
         bool is_as_chat = type == SL_LLM_COMPLETIONS && target->languages[type] == &sl_language_openai_like;
         r = sl_uri_join(&target->base, sl_str_c(paths[is_as_chat ? SL_LLM_CHAT : type]), bind->arena,
                         &conf->targets[type]);
@@ -212,7 +212,7 @@ static int serving_prepare(struct sl_bind *bind, const struct sl_val *val, struc
 {
     struct conf *conf = target->conf;
     int r = host_prepare(bind, val, target);
-    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
+    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TRANSLATED_COUNT && r == 0; type++) {
         r = sl_uri_join(&target->base, SL_STR("invocations"), bind->arena, &conf->openai.targets[type]);
         target->languages[type] = conf->server_api == SERVER_OPENAI ? &sl_language_openai : &sl_language_scoring;
     }

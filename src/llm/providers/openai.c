@@ -13,7 +13,7 @@
 
 #define OPENAI_BASE "https://api.openai.com/v1"
 
-static const char *const paths[SL_LLM_TYPE_COUNT] = {
+static const char *const paths[SL_LLM_TRANSLATED_COUNT] = {
     [SL_LLM_CHAT] = "chat/completions",
     [SL_LLM_COMPLETIONS] = "completions",
     [SL_LLM_EMBEDDINGS] = "embeddings",
@@ -212,7 +212,7 @@ int sl_openai_prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_
                         "openai_api_base has no path: the provider's own ends in \"/v1\"");
     }
     way_settle(bind, val, target);
-    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT && r == 0; type++) {
+    for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TRANSLATED_COUNT && r == 0; type++) {
         bool is_response = target->languages[type] == &sl_language_responses;
         r = target_make(conf, &target->base, is_response ? responses_path : paths[type], SL_STR(""), bind->arena,
                         &conf->targets[type]);

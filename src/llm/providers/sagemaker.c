@@ -136,7 +136,7 @@ static int path_make(struct sl_bind *bind, const struct sl_target *target, const
 
 static int prepare(struct sl_bind *bind, const struct sl_val *val, struct sl_target *target)
 {
-    static const struct sl_language *const of_api[][SL_LLM_TYPE_COUNT] = {
+    static const struct sl_language *const of_api[][SL_LLM_TRANSLATED_COUNT] = {
         [API_OPENAI] = { &openai, &openai, &openai },
         [API_TGI] = { [SL_LLM_COMPLETIONS] = &tgi },
         [API_INPUTS] = { &sl_language_scoring, &sl_language_scoring, &sl_language_scoring },

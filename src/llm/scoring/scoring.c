@@ -97,7 +97,7 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error)
 {
-    static const char *const keys[SL_LLM_TYPE_COUNT] = { "messages", "prompt", "input" };
+    static const char *const keys[SL_LLM_TRANSLATED_COUNT] = { "messages", "prompt", "input" };
     (void)ask_usage; /* there are no streams */
     struct sl_str text, dropped = SL_STR_NONE, name;
     if (call->is_stream) {

@@ -401,7 +401,7 @@ static void no_provider_forgets_a_credential(void **state)
 {
     (void)state;
     for (size_t i = 0; sl_provider_at(i); i++) {
-        for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TYPE_COUNT; type++) {
+        for (enum sl_llm_type type = SL_LLM_CHAT; type < SL_LLM_TRANSLATED_COUNT; type++) {
             if (sl_provider_at(i)->caps & SL_BIT(type)) {
                 request_is_masked(sl_provider_at(i), type);
             }

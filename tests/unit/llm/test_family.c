@@ -61,7 +61,7 @@ static const struct {
       SL_USAGE_ASK, ALL },
 };
 
-static const char *const bodies[SL_LLM_TYPE_COUNT] = {
+static const char *const bodies[SL_LLM_TRANSLATED_COUNT] = {
     "{\"model\":\"r\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
     "{\"model\":\"r\",\"prompt\":\"hi\"}",
     "{\"model\":\"r\",\"input\":\"hi\"}",

@@ -187,7 +187,7 @@ static void schemas_are_json_schema(void **state)
     (void)state;
     struct help h;
     help_init(&h);
-    for (int type = 0; type < SL_LLM_TYPE_COUNT; type++) {
+    for (int type = 0; type < SL_LLM_TRANSLATED_COUNT; type++) {
         struct sl_buf out = SL_BUF_INIT(65536);
         struct sl_jw w;
         sl_jw_init(&w, &out);

@@ -21,7 +21,7 @@ static void types_have_names(void **state)
 {
     (void)state;
     enum sl_llm_type type;
-    for (enum sl_llm_type t = SL_LLM_CHAT; t < SL_LLM_TYPE_COUNT; t++) {
+    for (enum sl_llm_type t = SL_LLM_CHAT; t < SL_LLM_TRANSLATED_COUNT; t++) {
         assert_int_equal(sl_llm_type_parse(sl_str_c(sl_llm_type_name(t)), &type), 0);
         assert_int_equal(type, t);
     }
