@@ -20,7 +20,7 @@
 #include "gate/policy/limit.h"
 #include "gate/policy/affinity.h"
 #include "gate/policy/made.h"
-#include "gate/policy/repeats.h"
+#include "gate/policy/retry_budget.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
 #include "gate/watch/notice.h"
@@ -439,7 +439,7 @@ static int serve_start(struct daemon *d, struct sl_conf_load *load, struct sl_er
     if (r < 0) {
         return sl_fail(err, r, "cannot set up the routes: %s", sl_err_name(r));
     }
-    if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_repeats_new(&d->gate.repeats) < 0 ||
+    if (sl_limiter_new(SL_LIMIT_USERS_MAX, &d->gate.limiter) < 0 || sl_retry_budget_new(&d->gate.retry_budget) < 0 ||
         sl_metrics_new(&d->gate.metrics) < 0) {
         return sl_fail_nomem(err);
     }
@@ -485,7 +485,7 @@ static void serve_free(struct daemon *d)
     sl_events_done(&d->events);
     sl_publisher_done(&d->publisher);
     sl_limiter_free(d->gate.limiter);
-    sl_repeats_free(d->gate.repeats);
+    sl_retry_budget_free(d->gate.retry_budget);
     sl_made_free(d->gate.made);
     sl_affinity_free(d->gate.affinity);
     sl_kept_free(d->gate.kept);

@@ -20,7 +20,7 @@ struct sl_made;
 struct sl_metrics;
 struct sl_notices;
 struct sl_publisher;
-struct sl_repeats;
+struct sl_retry_budget;
 struct sl_store;
 
 struct sl_gate {
@@ -30,10 +30,10 @@ struct sl_gate {
     struct sl_counters *counters;
     struct sl_accesslog *access_log;
     struct sl_limiter *limiter;
-    struct sl_kept *kept;         /* answers of providers that keep none */
-    struct sl_made *made;         /* which answers can be asked for again */
-    struct sl_repeats *repeats;   /* upstream.retry_budget */
-    struct sl_affinity *affinity; /* which of several targets has a conversation; NULL: none is kept in mind */
+    struct sl_kept *kept;                 /* answers of providers that keep none */
+    struct sl_made *made;                 /* which answers can be asked for again */
+    struct sl_retry_budget *retry_budget; /* upstream.retry_budget */
+    struct sl_affinity *affinity;         /* which of several targets has a conversation; NULL: none is kept in mind */
     struct sl_metrics *metrics;
     atomic_bool is_ending;    /* the store's last words: everything that is due later is due now */
     atomic_bool is_draining;  /* /ready says 503 */

@@ -8,7 +8,7 @@
 #include "gate/engine.h"
 #include "gate/gate.h"
 #include "gate/policy/made.h"
-#include "gate/policy/repeats.h"
+#include "gate/policy/retry_budget.h"
 #include "gate/watch/metrics.h"
 
 /* Texts formatted within one turn: heads, errors, a page of routes. */
@@ -99,7 +99,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
         .scratch = &engine->scratch,
         .text = &engine->text,
         .log = log,
-        .n_calls = sl_repeats_join(gate->repeats),
+        .n_calls = sl_retry_budget_join(gate->retry_budget),
     };
     r = sl_metrics_worker_new(gate->metrics, &worker->desk.metrics);
     worker->shadow_desk = worker->desk;

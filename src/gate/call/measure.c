@@ -90,7 +90,7 @@ void sl_measure_queue(struct sl_xchg *x, uint64_t waited_usec)
 
 void sl_measure_refused(struct sl_xchg *x)
 {
-    sl_metrics_add(x->desk->metrics, SL_METRIC_REPEATS_REFUSED, &(struct sl_metric_key){ .labels = labels_of(x) });
+    sl_metrics_add(x->desk->metrics, SL_METRIC_RETRY_BUDGET_REFUSED, &(struct sl_metric_key){ .labels = labels_of(x) });
 }
 
 /* Its own words where they are about this gateway; others may quote what somebody asked. */

@@ -15,7 +15,7 @@
 #include "gate/call/state.h"
 #include "gate/config/route.h"
 #include "gate/config/traffic.h"
-#include "gate/policy/repeats.h"
+#include "gate/policy/retry_budget.h"
 #include "http/hreq.h"
 #include "llm/core/call.h"
 #include "llm/core/passage.h"

@@ -92,7 +92,7 @@ const struct sl_metric_family sl_metric_families[SL_METRIC_COUNT] = {
         LB_END),
     [SL_METRIC_ATTEMPTS] = COUNTER("sluice_attempts_total", "Attempts at upstreams.", LB_ROUTE, LB_PROVIDER, LB_TARGET,
                                    LB_OUTCOME, LB_REASON),
-    [SL_METRIC_REPEATS_REFUSED] = COUNTER(
+    [SL_METRIC_RETRY_BUDGET_REFUSED] = COUNTER(
         "sluice_retry_budget_refused_total",
         "Repeats at a target and hedges that were not made because `upstream.retry_budget` was spent.", LB_ROUTE),
     [SL_METRIC_QUEUE_WAIT] = HISTOGRAM(

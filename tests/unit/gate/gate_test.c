@@ -21,7 +21,7 @@
 #include "gate/config/snapshot.h"
 #include "gate/policy/counters.h"
 #include "gate/policy/limit.h"
-#include "gate/policy/repeats.h"
+#include "gate/policy/retry_budget.h"
 #include "gate/watch/accesslog.h"
 #include "gate/watch/metrics.h"
 #include "gate/worker.h"
@@ -300,7 +300,7 @@ static void start(struct gate_test *g, const char *config, bool is_file)
     sl_events_init(&g->events, &g->publisher);
     assert_int_equal(sl_events_configure(&g->events, c->settings, c->routes, c->n_routes), 0);
     assert_int_equal(sl_limiter_new(100, &g->gate.limiter), 0);
-    assert_int_equal(sl_repeats_new(&g->gate.repeats), 0);
+    assert_int_equal(sl_retry_budget_new(&g->gate.retry_budget), 0);
     assert_int_equal(sl_metrics_new(&g->gate.metrics), 0);
     assert_int_equal(sl_accesslog_open("none", 1, &g->gate.access_log, &err), 0);
     g->gate.start_wall_usec = sl_clock_wall_usec();
@@ -408,7 +408,7 @@ void gate_test_end(struct gate_test *g)
     sl_events_done(&g->events);
     sl_publisher_done(&g->publisher);
     sl_limiter_free(g->gate.limiter);
-    sl_repeats_free(g->gate.repeats);
+    sl_retry_budget_free(g->gate.retry_budget);
     sl_credentials_done();
     sl_metrics_free(g->gate.metrics);
     unload(&g->loaded);

@@ -7,19 +7,19 @@
 #include <cmocka.h>
 
 #include "base/num.h"
-#include "gate/policy/repeats.h"
+#include "gate/policy/retry_budget.h"
 
 #define MSEC SL_USEC_PER_MSEC
 #define SEC  SL_USEC_PER_SEC
 
-static struct sl_repeats *repeats;
+static struct sl_retry_budget *budget;
 static struct sl_call_count *counts[2];
 
 static void begin(void)
 {
-    assert_int_equal(sl_repeats_new(&repeats), 0);
-    counts[0] = sl_repeats_join(repeats);
-    counts[1] = sl_repeats_join(repeats);
+    assert_int_equal(sl_retry_budget_new(&budget), 0);
+    counts[0] = sl_retry_budget_join(budget);
+    counts[1] = sl_retry_budget_join(budget);
 }
 
 static void calls(unsigned n)
@@ -32,10 +32,10 @@ static void calls(unsigned n)
 /* How many of `asked` are allowed. */
 static unsigned take(unsigned share, unsigned least, unsigned asked, uint64_t now)
 {
-    const struct sl_repeat_rule rule = { share, least };
+    const struct sl_retry_budget_rule rule = { share, least };
     unsigned n = 0;
     for (unsigned i = 0; i < asked; i++) {
-        n += sl_repeats_take(repeats, &rule, now);
+        n += sl_retry_budget_take(budget, &rule, now);
     }
     return n;
 }
@@ -55,7 +55,7 @@ static void a_second_has_its_share_and_a_least(void **state)
         assert_int_equal(take(0, 0, 1, 1000 * SEC), 0); /* it has looked once */
         calls(cases[i].n_calls);
         assert_int_equal(take(cases[i].share, cases[i].least, 5000, 1000 * SEC + 50 * MSEC), cases[i].want);
-        sl_repeats_free(repeats);
+        sl_retry_budget_free(budget);
     }
 }
 
@@ -69,7 +69,7 @@ static void what_was_taken_comes_back_after_a_second(void **state)
     assert_int_equal(take(20, 10, 99, now + 1000 * MSEC), 10);
     assert_int_equal(take(20, 10, 99, now + 500 * SEC), 10);
     assert_int_equal(take(20, 10, 99, now + 500 * SEC), 0);
-    sl_repeats_free(repeats);
+    sl_retry_budget_free(budget);
 }
 
 /* Nobody failed for an hour of 100 calls a second: the first failures have what that rate allows, not an hour's. */
@@ -80,7 +80,7 @@ static void a_quiet_time_is_no_stock(void **state)
     assert_int_equal(take(20, 0, 1, 1000 * SEC), 0);
     calls(360000);
     assert_int_equal(take(20, 0, 5000, 4600 * SEC), 20);
-    sl_repeats_free(repeats);
+    sl_retry_budget_free(budget);
 }
 
 /* An outage: 1,000 calls a second, each of which wants two repeats. */
@@ -97,7 +97,7 @@ static void an_outage_is_not_multiplied(void **state)
         }
     }
     assert_in_range(n, 11500, 12100);
-    sl_repeats_free(repeats);
+    sl_retry_budget_free(budget);
 }
 
 int main(void)
