@@ -50,8 +50,8 @@ static void target_write(struct sl_jw *w, const struct sl_route *route, uint32_t
         sl_jw_null(w);
     }
     msec_write(w, "waits_ms", look.waits_usec);
-    msec_write(w, "first_token_ms", look.first_usec[1]);
-    msec_write(w, "reply_ms", look.first_usec[0]);
+    msec_write(w, "first_token_ms", look.took_usec[1]);
+    msec_write(w, "reply_ms", look.took_usec[0]);
     sl_jw_end(w);
 }
 

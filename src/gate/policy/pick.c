@@ -170,7 +170,7 @@ static uint32_t pick_least_busy(const struct sl_pool *pool, const struct sl_ask 
 static bool takes_turn(const struct sl_pool_times *times, uint32_t seat, uint64_t now_usec)
 {
     uint64_t due = atomic_load_explicit(&times->due_usec[seat], memory_order_relaxed);
-    bool is_known = atomic_load_explicit(&times->first_usec[seat], memory_order_relaxed) != 0;
+    bool is_known = atomic_load_explicit(&times->took_usec[seat], memory_order_relaxed) != 0;
     return due <= now_usec && atomic_compare_exchange_strong_explicit(
                                   &times->due_usec[seat], &due, now_usec + (is_known ? SL_STALE_USEC : PROBE_USEC),
                                   memory_order_relaxed, memory_order_relaxed);
@@ -184,7 +184,7 @@ static uint32_t pick_fastest(const struct sl_pool *pool, const struct sl_ask *as
     uint64_t fastest = NONE, longest_due = NONE;
     for (uint32_t seat; (seat = walk_next(&walk)) != SL_NO_TARGET;) {
         uint64_t due = mark_of(atomic_load_explicit(&times->due_usec[seat], memory_order_relaxed), seat);
-        uint64_t usec = atomic_load_explicit(&times->first_usec[seat], memory_order_relaxed);
+        uint64_t usec = atomic_load_explicit(&times->took_usec[seat], memory_order_relaxed);
         uint64_t fast = mark_of(usec - 1, seat); /* an unknown time (0) becomes the largest number */
         longest_due = SL_MIN(due, longest_due);
         fastest = SL_MIN(fast, fastest);

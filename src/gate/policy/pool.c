@@ -204,8 +204,8 @@ void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec
         .is_down = is_down,
         .in_flight = atomic_load_explicit(&pool->in_flight[seat], memory_order_relaxed),
         .waits_usec = until > now_usec ? until - now_usec : 0,
-        .first_usec = { atomic_load_explicit(&pool->times[0].first_usec[seat], memory_order_relaxed),
-                        atomic_load_explicit(&pool->times[1].first_usec[seat], memory_order_relaxed) },
+        .took_usec = { atomic_load_explicit(&pool->times[0].took_usec[seat], memory_order_relaxed),
+                        atomic_load_explicit(&pool->times[1].took_usec[seat], memory_order_relaxed) },
     };
 }
 
@@ -438,7 +438,7 @@ void sl_pool_adopt(struct sl_pool *pool, uint32_t target, struct sl_pool *from, 
     time_adopt(&state->rest_until_usec, &before->rest_until_usec);
     pthread_mutex_unlock(&from->lock);
     for (unsigned k = 0; k < 2; k++) {
-        time_adopt(&pool->times[k].first_usec[seat], &from->times[k].first_usec[from_seat]);
+        time_adopt(&pool->times[k].took_usec[seat], &from->times[k].took_usec[from_seat]);
         time_adopt(&pool->times[k].measured_usec[seat], &from->times[k].measured_usec[from_seat]);
         time_adopt(&pool->times[k].due_usec[seat], &from->times[k].due_usec[from_seat]);
     }
@@ -451,12 +451,12 @@ void sl_pool_measure(struct sl_pool *pool, uint32_t target, bool is_stream, uint
 {
     const struct sl_pool_times *times = &pool->times[is_stream];
     uint32_t seat = pool->seats[target];
-    uint64_t before = atomic_load_explicit(&times->first_usec[seat], memory_order_relaxed);
+    uint64_t before = atomic_load_explicit(&times->took_usec[seat], memory_order_relaxed);
     uint64_t last = atomic_load_explicit(&times->measured_usec[seat], memory_order_relaxed);
     bool is_old = now_usec > last && now_usec - last >= SL_STALE_USEC;
     uint64_t after = !before || is_old ? took_usec : before - before / 4 + took_usec / 4;
     /* When two calls write at the same moment, only one of them counts. */
-    atomic_store_explicit(&times->first_usec[seat], SL_MAX(after, (uint64_t)1), memory_order_relaxed);
+    atomic_store_explicit(&times->took_usec[seat], SL_MAX(after, (uint64_t)1), memory_order_relaxed);
     atomic_store_explicit(&times->measured_usec[seat], now_usec, memory_order_relaxed);
     atomic_store_explicit(&times->due_usec[seat], now_usec + SL_STALE_USEC, memory_order_relaxed);
 }

@@ -98,7 +98,7 @@ struct sl_target_state {
 
 /* Times of whole replies, or of streams, by seat. 0 means not known. Each is written without a lock. */
 struct sl_pool_times {
-    atomic_uint_fast64_t *first_usec;    /* time to the first byte, a decaying average */
+    atomic_uint_fast64_t *took_usec;     /* to the end of a reply, or to a stream's first byte: a decaying average */
     atomic_uint_fast64_t *measured_usec; /* when it was last measured */
     atomic_uint_fast64_t *due_usec;      /* when it is due to be measured again */
 };
@@ -169,8 +169,8 @@ struct sl_target_look {
     enum sl_breaker_state state; /* also open while the target is down */
     bool is_down;                /* its health checks failed */
     uint32_t in_flight;
-    uint64_t waits_usec;    /* time until it gets calls again, or until its next health check; 0: it gets them */
-    uint64_t first_usec[2]; /* whole replies, streams; 0: not known */
+    uint64_t waits_usec;   /* time until it gets calls again; 0: it gets them */
+    uint64_t took_usec[2]; /* whole replies, streams; 0: not known */
 };
 void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec, struct sl_target_look *ret);
 /* Copies the state of a target from another pool. No call uses this pool yet. */

@@ -506,7 +506,7 @@ static void what_is_known_moves_to_the_next_pool(void **state)
     fail_once(&next, 2, true);
     assert_int_equal(sl_pool_begin(&next, 1, now), SL_BEGUN_PROBE);
     sl_pool_look(&next, 0, now, &look);
-    assert_true(look.waits_usec == 60 * SEC && look.first_usec[1] == 5000 && !look.first_usec[0]);
+    assert_true(look.waits_usec == 60 * SEC && look.took_usec[1] == 5000 && !look.took_usec[0]);
     assert_int_equal(sl_pool_pick(&next, &world.ask), SL_NO_TARGET);
     sl_pool_look(&without, 2, now, &look);
     assert_int_equal(look.waits_usec, 60 * SEC);
