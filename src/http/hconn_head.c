@@ -44,7 +44,7 @@ static void head_done(struct sl_hconn *conn, struct sl_str bytes)
         return;
     }
     req->must_close = conn->is_over_limit;
-    if (conn->is_plain) {
+    if (conn->lacks_tls) {
         sl_hconn_refuse(conn, 400, "this port speaks TLS, and the request came without: use https://");
         return;
     }

@@ -100,8 +100,8 @@ static void proxy_feed(struct sl_hconn *conn, struct sl_str bytes)
 static void tls_begin(struct sl_hconn *conn, struct sl_str bytes)
 {
     conn->is_tls_due = false;
-    conn->is_plain = bytes.p[0] >= 'A' && bytes.p[0] <= 'Z';
-    if (conn->is_plain) {
+    conn->lacks_tls = bytes.p[0] >= 'A' && bytes.p[0] <= 'Z';
+    if (conn->lacks_tls) {
         sl_hconn_feed(conn, bytes);
     } else if (sl_stream_tls_server(&conn->stream, conn->tls) < 0) {
         sl_hconn_break(conn, false);
