@@ -27,7 +27,10 @@ static int named_open(const char *folder)
 
 int sl_spool_open(struct sl_spool *spool, struct sl_str folder, struct sl_budget *budget, struct sl_err *err)
 {
-    char path[4096];
+    char path[4096]; /* PATH_MAX: no system call takes a longer one */
+    if (folder.n >= sizeof(path)) {
+        return sl_fail(err, SL_E_LIMIT, "the path has %zu bytes, and may have at most %zu", folder.n, sizeof(path) - 1);
+    }
     snprintf(path, sizeof(path), "%.*s", SL_STR_ARG(folder));
     int fd = open(path, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
     if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {

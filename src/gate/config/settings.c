@@ -41,7 +41,12 @@ static int spool_check(struct sl_bind *bind, const struct sl_opt *row, const str
     (void)row;
     struct sl_spool spool = SL_SPOOL_INIT;
     struct sl_err err = { 0 };
-    if (sl_spool_open(&spool, *(struct sl_str *)field, NULL, &err) < 0) {
+    int r = sl_spool_open(&spool, *(struct sl_str *)field, NULL, &err);
+    if (r == SL_E_LIMIT) {
+        sl_bind_problem(bind, SL_PROBLEM_ERROR, val->pos, NULL, "%s", err.text);
+        return SL_E_INVAL;
+    }
+    if (r < 0) {
         sl_bind_problem(bind, SL_PROBLEM_WARNING, val->pos, NULL,
                         "no file can be made there, so large uploads are refused: %s; it must be a folder that the "
                         "gateway may write to",

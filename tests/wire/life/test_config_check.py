@@ -44,6 +44,7 @@ def entry(**changes):
 
 # text of the file, where (line:column), what the message says
 CASES = {
+    "a folder with too long a path": ("server: { spool: /" + "a" * 4095 + " }\n" + FINE, "1:18", "server.spool: the path has 4096 bytes, and may have at most 4095"),
     # MLflow's rules (C.2) and texts
     "duplicate name": (FINE + CHAT.lstrip("\n"), "8:5", "Duplicate names found in endpoint configurations."),
     "name characters": (entry(name="'no spaces'"), "2:11", "The route name provided contains disallowed characters for a url endpoint."),
