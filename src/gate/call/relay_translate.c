@@ -195,6 +195,7 @@ static int frames_end(struct sl_relay *relay)
     struct sl_delta_sink sink = { delta_push, relay, x->arena, x->desk->scratch, x->env };
     struct sl_err err = { 0 };
     r = r < 0 ? r : relay->language->on_end(relay->provider_state, &sink, &err);
+    r = r < 0 || !relay->unwrap ? r : sl_unwrap_end(relay->unwrap, delta_take, relay);
     return r < 0 || relay->has_words ? r : SL_E_TRUNCATED;
 }
 

@@ -230,6 +230,16 @@ static int begin_take(const struct out *to, struct sl_unwrap_choice *c, const st
     return held_push(to, c, delta->choice);
 }
 
+int sl_unwrap_end(struct sl_unwrap *unwrap, int (*push)(void *arg, const struct sl_delta *delta), void *arg)
+{
+    const struct out to = { push, arg };
+    int r = 0;
+    for (uint32_t i = 0; r == 0 && i < SL_UNWRAP_CHOICES; i++) {
+        r = held_push(&to, &unwrap->choices[i], i);
+    }
+    return r;
+}
+
 int sl_unwrap_push(struct sl_unwrap *unwrap, const struct sl_delta *delta,
                    int (*push)(void *arg, const struct sl_delta *delta), void *arg)
 {
@@ -240,7 +250,12 @@ int sl_unwrap_push(struct sl_unwrap *unwrap, const struct sl_delta *delta,
                                                                                    : NULL;
     bool is_text = c && delta->kind == SL_DELTA_BLOCK && delta->block_kind == SL_BLOCK_TEXT && delta->text.n;
     if (!is_text) {
-        int r = c && c->n_held && delta->kind != SL_DELTA_BLOCK ? held_push(&to, c, delta->choice) : 0;
+        int r = 0;
+        if (delta->kind == SL_DELTA_ERROR) {
+            r = sl_unwrap_end(unwrap, push, arg);
+        } else if (c && delta->kind != SL_DELTA_BLOCK) {
+            r = held_push(&to, c, delta->choice);
+        }
         return r ? r : push(arg, delta);
     }
     struct sl_str text = delta->text;

@@ -36,7 +36,9 @@ struct sl_unwrap {
 /* Pushes the delta without the wrapper; a result of `push` other than 0 ends it. */
 SL_MUST int sl_unwrap_push(struct sl_unwrap *unwrap, const struct sl_delta *delta,
                            int (*push)(void *arg, const struct sl_delta *delta), void *arg);
-/* The same for a whole reply's texts. A text that is no such object stays as it is. 0 or SL_E_NOMEM. */
+/* The stream is over: pushes the texts that are still held, because they did not become a wrapper. */
+SL_MUST int sl_unwrap_end(struct sl_unwrap *unwrap, int (*push)(void *arg, const struct sl_delta *delta), void *arg);
+/* Takes the wrapper off a whole reply's texts. A text that is no such object stays as it is. 0 or SL_E_NOMEM. */
 SL_MUST int sl_unwrap_reply(struct sl_reply *reply, struct sl_arena *arena);
 
 #endif
