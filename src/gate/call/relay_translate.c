@@ -124,11 +124,21 @@ static int frame_push(void *arg, const struct sl_frame *frame)
     return r;
 }
 
+static void *read_state_new(const struct sl_relay *relay)
+{
+    const struct sl_language *language = relay->language;
+    void *state = sl_arena_alloc(relay->x->arena, SL_MAX(language->read_state_size, (size_t)1));
+    if (state) {
+        memset(state, 0, language->read_state_size - language->read_state_room);
+    }
+    return state;
+}
+
 int sl_relay_translate_start(struct sl_relay *relay)
 {
     struct sl_arena *arena = relay->x->arena;
     struct sl_frames *frames = SL_ARENA_NEW(arena, struct sl_frames);
-    relay->provider_state = sl_arena_zalloc(arena, SL_MAX(relay->language->read_state_size, (size_t)1));
+    relay->provider_state = read_state_new(relay);
     if (!frames || !relay->provider_state || sl_relay_writer_start(relay) < 0) {
         return SL_E_NOMEM;
     }

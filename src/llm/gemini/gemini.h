@@ -47,6 +47,7 @@ struct sl_gemini_stream {
         int64_t bytes, chars; /* of the texts so far */
         int64_t plain;        /* how many bytes at the texts' begin are one character each */
     } choices[SL_GEMINI_CHOICES_MAX];
+    /* The language's read_state_room. */
     uint64_t begins[SL_GEMINI_MARKED_MAX / 64]; /* a bit for each byte after `plain`: it begins a character */
 };
 

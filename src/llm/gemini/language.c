@@ -57,6 +57,7 @@ const struct sl_language sl_language_gemini = {
     .count = sl_gemini_count,
     .write_call = write_call,
     .read_state_size = sizeof(struct sl_gemini_stream),
+    .read_state_room = sizeof((struct sl_gemini_stream){ 0 }.begins),
     .read_reply = sl_gemini_on_reply,
     .on_frame = sl_gemini_on_frame,
     .on_end = sl_gemini_on_end,

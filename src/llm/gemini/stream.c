@@ -56,6 +56,7 @@ static void block_start(struct frame *f, uint32_t choice, enum sl_block_kind kin
 static void begins_mark(struct sl_gemini_stream *st, uint32_t choice, struct sl_str text)
 {
     if (!st->marked) {
+        memset(st->begins, 0, sizeof(st->begins));
         st->marked = (uint8_t)(choice + 1);
     }
     if (st->marked != choice + 1 || st->choices[choice].bytes >= SL_GEMINI_MARKED_MAX) {

@@ -200,6 +200,14 @@ static inline int help_frame(void *arg, const struct sl_frame *frame)
     return r;
 }
 
+/* Zeroed as far as a language may expect it. */
+static inline void *help_read_state(const struct sl_language *language)
+{
+    char *state = calloc(1, language->read_state_size);
+    memset(state + language->read_state_size - language->read_state_room, 0xa5, language->read_state_room);
+    return state;
+}
+
 static inline int help_stream(struct help *h, const struct sl_language *upstream, const struct sl_dialect *dialect,
                               const struct sl_call *call, struct sl_str bytes, size_t piece, struct sl_str *ret)
 {
@@ -207,7 +215,7 @@ static inline int help_stream(struct help *h, const struct sl_language *upstream
                              upstream,
                              dialect,
                              call,
-                             calloc(1, upstream->read_state_size),
+                             help_read_state(upstream),
                              calloc(1, dialect->language->write_state_size),
                              SL_BUF_INIT(1 << 24) };
     struct sl_frames frames;
