@@ -5,6 +5,7 @@
 #include "llm/core/language.h"
 #include "llm/gemini/beside.h"
 #include "llm/gemini/reader.h"
+#include "llm/gemini/word.h"
 #include "llm/gemini/write.h"
 
 struct sl_gemini_held {
@@ -44,7 +45,9 @@ void sl_gemini_write_done(void *state)
     for (uint32_t i = 0; i < st->n_held; i++) {
         held_free(st->held[i]);
     }
+    free(st->words);
     free(st->held);
+    st->words = NULL;
     st->held = NULL;
     st->n_held = st->cap_held = 0;
     st->bytes_held = 0;
@@ -255,18 +258,23 @@ static void beside_send(struct sl_gemini_writer *st, const struct sl_delta *d, s
     item_close(st, &w, false);
 }
 
-/* One word comes as JSON: the text between its quotes is sent. */
-static void word_send(struct sl_gemini_writer *st, const struct sl_delta *d, struct sl_buf *out)
+/* One word of a list comes as a JSON string in pieces. */
+static int word_send(struct sl_gemini_writer *st, const struct sl_delta *d, struct sl_buf *out)
 {
-    for (size_t from = 0; from < d->text.n;) {
-        ptrdiff_t quote = sl_str_find_char(d->text, '"', from);
-        size_t to = quote < 0 ? d->text.n : (size_t)quote;
-        struct sl_block block = { .kind = SL_BLOCK_TEXT, .text = sl_str_sub(d->text, from, to) };
-        if (block.text.n) {
-            part_send(st, d->choice, &block, out);
-        }
-        from = to + 1;
+    if (!st->words) {
+        st->words = calloc(SL_GEMINI_CHOICES_MAX, sizeof(*st->words));
     }
+    if (!st->words) {
+        return SL_E_NOMEM;
+    }
+    struct sl_buf text = SL_BUF_INIT(d->text.n + SL_GEMINI_WORD_HELD);
+    int r = sl_gemini_word_push(&st->words[d->choice], d->text, &text);
+    struct sl_block block = { .kind = SL_BLOCK_TEXT, .text = sl_buf_str(&text) };
+    if (r == 0 && block.text.n) {
+        part_send(st, d->choice, &block, out);
+    }
+    sl_buf_done(&text);
+    return r;
 }
 
 static int block_delta(struct sl_gemini_writer *st, const struct sl_delta *d, struct sl_buf *out)
@@ -289,10 +297,9 @@ static int block_delta(struct sl_gemini_writer *st, const struct sl_delta *d, st
         text_count(st, d);
         calls_send(st, d->choice, out);
         if (st->is_word && d->block_kind == SL_BLOCK_TEXT) {
-            word_send(st, d, out);
-        } else {
-            part_send(st, d->choice, &block, out);
+            return word_send(st, d, out);
         }
+        part_send(st, d->choice, &block, out);
     }
     return 0;
 }
