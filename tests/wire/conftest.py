@@ -7,13 +7,11 @@ from harness import Sluice
 from upstream import Upstream
 
 
-@pytest.fixture
-def sluice(tmp_path):
-    """A factory of daemons; each is ended by SIGTERM and must end with 0 and without a complaint."""
+def daemons(directory):
     running = []
 
     def start(*args, **kwargs):
-        daemon = Sluice(tmp_path / str(len(running)), *args, **kwargs)
+        daemon = Sluice(directory() / str(len(running)), *args, **kwargs)
         running.append(daemon)
         return daemon
 
@@ -23,23 +21,19 @@ def sluice(tmp_path):
             daemon.stop()
 
 
+@pytest.fixture
+def sluice(tmp_path):
+    """A factory of daemons; each is ended by SIGTERM and must end with 0 and without a complaint."""
+    yield from daemons(lambda: tmp_path)
+
+
 @pytest.fixture(scope="module")
 def sluice_module(tmp_path_factory):
     """The same for a whole file: for tables of requests that leave nothing behind."""
-    running = []
-
-    def start(*args, **kwargs):
-        daemon = Sluice(tmp_path_factory.mktemp("daemon") / str(len(running)), *args, **kwargs)
-        running.append(daemon)
-        return daemon
-
-    yield start
-    for daemon in running:
-        daemon.stop()
+    yield from daemons(lambda: tmp_path_factory.mktemp("daemon"))
 
 
-@pytest.fixture
-def upstream():
+def upstreams():
     running = []
 
     def start(handler=None, **kwargs):
@@ -50,6 +44,18 @@ def upstream():
     yield start
     for up in running:
         up.close()
+
+
+@pytest.fixture
+def upstream():
+    """A factory of scripted upstreams; each is closed, and none may have failed by itself."""
+    yield from upstreams()
+
+
+@pytest.fixture(scope="module")
+def upstream_module():
+    """The same for a whole file."""
+    yield from upstreams()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import pytest
 import yaml
 
 from harness import CHAT, CHAT_REPLY, chat_route, wait_for
-from upstream import Upstream
 
 APP = "https://app.example"
 AUTH = {"keys": [{"name": "k", "key": "key-of-a-browser-program", "role": "query"}]}
@@ -33,13 +32,12 @@ def exposed(reply):
 
 
 @pytest.fixture(scope="module")
-def keyed(sluice_module):
-    up = Upstream(lambda x: x.reply(CHAT_REPLY, headers=[("x-ratelimit-remaining-tokens", "7"), ("vary", "accept-encoding"), ("Access-Control-Allow-Origin", "*")]))
+def keyed(sluice_module, upstream_module):
+    up = upstream_module(lambda x: x.reply(CHAT_REPLY, headers=[("x-ratelimit-remaining-tokens", "7"), ("vary", "accept-encoding"), ("Access-Control-Allow-Origin", "*")]))
     limited = {**chat_route(up.base, "limited"), "limit": {"calls": 1, "renewal_period": "day"}}
     daemon = sluice_module({"endpoints": [chat_route(up.base), limited], "auth": AUTH, "server": {"cors": [APP, "HTTP://LocalHost:80", "app://obsidian.md"]}})
     daemon.up = up
-    yield daemon
-    up.close()
+    return daemon
 
 
 @pytest.mark.parametrize("path", CALLS)

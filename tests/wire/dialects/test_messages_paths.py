@@ -170,14 +170,11 @@ def test_claude_on_bedrock_is_an_estimate(sluice, upstream):
 
 
 @pytest.fixture(scope="module")
-def gateway(sluice_module):
-    from upstream import Upstream
-
-    up = Upstream(lambda x: x.reply(REPLY))
+def gateway(sluice_module, upstream_module):
+    up = upstream_module(lambda x: x.reply(REPLY))
     daemon = sluice_module({"endpoints": [claude_route(up.base, "a"), claude_route(up.base, "b")]})
     daemon.up = up
-    yield daemon
-    up.close()
+    return daemon
 
 
 @pytest.mark.parametrize("version", [None, "2023-06-01", "2023-01-01", "1999-12-31", "tomorrow", "", "2023-06-01, 2023-06-01", "é".encode().decode("latin-1"), "x" * 2000])

@@ -8,7 +8,6 @@ import openai
 import pytest
 
 from harness import CHAT, CHAT_REPLY, chat_route, typed_route
-from upstream import Upstream
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 VECTORS = {"object": "list", "model": "m", "data": [{"object": "embedding", "index": 0, "embedding": [0.5, -1]}], "usage": {"prompt_tokens": 1, "total_tokens": 1}}
@@ -31,14 +30,13 @@ def answer(x):
 
 
 @pytest.fixture(scope="module")
-def gateway(sluice_module):
-    up = Upstream(answer)
+def gateway(sluice_module, upstream_module):
+    up = upstream_module(answer)
     limited = {**chat_route(up.base, "limited"), "limit": {"calls": 1, "renewal_period": "day"}}
     plain = {"name": "plain", "endpoint_type": "llm/v1/chat", "model": {"provider": "groq", "name": "m", "config": {"api_key": "k", "api_base": up.base}}}
     daemon = sluice_module({"endpoints": [chat_route(up.base), typed_route(up.base, "emb", "embeddings"), typed_route(up.base, "comp", "completions"), limited, plain]})
     daemon.up = up
-    yield daemon
-    up.close()
+    return daemon
 
 
 def post(daemon, path, body, headers=()):

@@ -7,7 +7,6 @@ import openai
 import pytest
 
 from harness import typed_route
-from upstream import Upstream
 
 SOUND = bytes(range(256)) * 1000
 IMAGE = {"created": 1, "data": [{"b64_json": "aGk="}], "usage": {"input_tokens": 13, "output_tokens": 20, "total_tokens": 33, "input_tokens_details": {"text_tokens": 13, "image_tokens": 0}}}
@@ -42,15 +41,14 @@ def answer(x):
 
 
 @pytest.fixture(scope="module")
-def gateway(sluice_module):
-    up = Upstream(answer)
+def gateway(sluice_module, upstream_module):
+    up = upstream_module(answer)
     rank = typed_route(up.base, "rank", "rerank")
     rank["model"] = {"provider": "openai-compatible", "name": "gpt-4o-mini", "config": {"api_key": "sk-test-secret", "api_base": up.base}}
     limited = {**typed_route(up.base, "limited", "moderations"), "limit": {"calls": 1, "renewal_period": "day"}}
     daemon = sluice_module({"endpoints": [*(typed_route(up.base, kind, kind) for kind in ("images", "speech", "moderations", "chat")), rank, limited]})
     daemon.up = up
-    yield daemon
-    up.close()
+    return daemon
 
 
 @pytest.fixture

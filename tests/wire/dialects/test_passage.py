@@ -7,7 +7,6 @@ import openai
 import pytest
 
 from harness import CHAT, CHAT_REPLY, chat_route
-from upstream import Upstream
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 ANSWER = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn", "stop_sequence": None, "usage": {"input_tokens": 5, "output_tokens": 2}}
@@ -54,8 +53,8 @@ def route(name, provider, config, **own):
 
 
 @pytest.fixture(scope="module")
-def gateway(sluice_module):
-    up = Upstream(answer)
+def gateway(sluice_module, upstream_module):
+    up = upstream_module(answer)
     root = up.base.removesuffix("/v1")
     daemon = sluice_module({"endpoints": [
         chat_route(up.base, "gpt", passage=["GET /files/*", "GET /v1/files/*/content", "DELETE /files/*", "POST /files", "GET /batches/**", "POST /odd"]),
@@ -67,8 +66,7 @@ def gateway(sluice_module):
         route("coh", "cohere", {"cohere_api_key": "k", "cohere_api_base": root}),
     ]})
     daemon.up = up
-    yield daemon
-    up.close()
+    return daemon
 
 
 def proxy(daemon, path, body=None, headers=(), method="POST"):

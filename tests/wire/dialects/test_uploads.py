@@ -10,7 +10,6 @@ import pytest
 from form_fake import Forms
 from harness import typed_route
 from test_more_types import client  # noqa: F401: a fixture
-from upstream import Upstream
 
 SOUND = bytes(range(256)) * 400 + b"\r\n--\r\n"
 B = "form-boundary"
@@ -36,13 +35,12 @@ def post(daemon, body, path=PATH, headers=(), **more):
 
 
 @pytest.fixture(scope="module")
-def gateway(sluice_module):
-    up = Upstream(Forms())
+def gateway(sluice_module, upstream_module):
+    up = upstream_module(Forms())
     limited = {**typed_route(up.base, "limited", "transcriptions"), "limit": {"calls": 1, "renewal_period": "day"}}
     daemon = sluice_module({"endpoints": [typed_route(up.base, "transcribe", "transcriptions"), typed_route(up.base, "images", "images"), typed_route(up.base, "chat", "chat"), limited]})
     daemon.up = up
-    yield daemon
-    up.close()
+    return daemon
 
 
 def test_transcriptions_in_every_form(gateway, client):

@@ -58,6 +58,16 @@ def first_is_left(lab):
     wait_for(lambda: in_flight(lab) == [0, 1, 0], "the first one is left")
 
 
+def one_behind_the_other(lab, slow, hedge, stream=False):
+    """The first one goes on while the hedge runs, and is left; then the hedge goes on."""
+    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "stream": stream})
+    assert hedge.came.wait(DEADLINE)
+    slow.go.set()
+    first_is_left(lab)
+    hedge.go.set()
+    return conn.reply()
+
+
 def start(lab, slow, *others, **more):
     names = "bcd"
     lab.start([("a", lab.target(slow), {})] + [(names[i], lab.target(o), {"tier": i + 1}) for i, o in enumerate(others)], retries=0, **{"hedge": ALL, **more})
@@ -122,12 +132,7 @@ def test_the_first_one_fails_meanwhile(lab, fault):
     """The hedge is its successor, and no third attempt is made."""
     slow, hedge = Script(then=fault), Script()
     start(lab, slow, hedge, answer)
-    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
-    assert hedge.came.wait(DEADLINE)
-    slow.go.set()
-    first_is_left(lab)
-    hedge.go.set()
-    r = conn.reply()
+    r = one_behind_the_other(lab, slow, hedge)
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "b", "2"), r.body
     assert [t[:2] for t in tries(lab, r)] == [("a", "first"), ("b", "hedge")] and lab.targets[2].n == 0
     assert hedges(lab.sluice) == {"won": 1} and idle(lab)
@@ -136,12 +141,7 @@ def test_the_first_one_fails_meanwhile(lab, fault):
 def test_both_fail_and_a_third_answers(lab):
     slow, hedge = Script(then=error("500 Oops")), Script(then=error("500 Oops"))
     start(lab, slow, hedge, answer)
-    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", CHAT)
-    assert hedge.came.wait(DEADLINE)
-    slow.go.set()
-    first_is_left(lab)
-    hedge.go.set()
-    r = conn.reply()
+    r = one_behind_the_other(lab, slow, hedge)
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "c", "3"), r.body
     assert [t[:2] for t in tries(lab, r)] == [("a", "first"), ("b", "hedge"), ("c", "fallback")] and idle(lab)
 
@@ -267,25 +267,11 @@ def test_another_refusal_says_nothing_of_stream_options(lab, text):
 
 def test_the_first_one_fails_within_the_hedges_refusal(lab):
     """What was heard of it is heard again, and the repeat without stream_options answers."""
-    refusal, come, go = json.dumps({"error": {"message": "Unrecognized request argument: stream_options"}}).encode(), threading.Event(), threading.Event()
-
-    def halves(ex):
-        if "stream_options" not in ex.json():
-            answer(ex)
-            return
-        ex.send(f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(refusal)}\r\n\r\n".encode() + refusal[:40])
-        come.set()
-        assert go.wait(DEADLINE)
-        ex.send(refusal[40:])
-
-    slow = Script(then=error("500 Oops"))
-    start(lab, slow, halves, answer)
-    conn = lab.sluice.connect().request("POST", "/v1/chat/completions", {**CHAT, "stream": True})
-    assert come.wait(DEADLINE)
-    slow.go.set()
-    first_is_left(lab)
-    go.set()
-    r = conn.reply()
+    refusal = json.dumps({"error": {"message": "Unrecognized request argument: stream_options"}}).encode()
+    head = f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(refusal)}\r\n\r\n".encode()
+    slow, halves = Script(then=error("500 Oops")), Script(before=lambda ex: ex.send(head + refusal[:40]), then=lambda ex: ex.send(refusal[40:]))
+    start(lab, slow, lambda ex: halves(ex) if "stream_options" in ex.json() else answer(ex), answer)
+    r = one_behind_the_other(lab, slow, halves, stream=True)
     assert (r.status, r.get("x-sluice-target"), r.get("x-sluice-attempts")) == (200, "b", "3"), r.body
     assert b"[DONE]" in r.body and lab.targets[2].n == 0 and idle(lab)
 
