@@ -407,7 +407,7 @@ static int body_write(struct sl_anthropic_builder *b, struct sl_form *form)
     sl_jw_i64(jw(b), b->params.max_tokens);
     r = r < 0 ? r : sl_anthropic_system_write(b);
     r = r < 0 ? r : sl_anthropic_messages_write(b);
-    sl_form_names_leave_out(form, b->chat);
+    sl_form_names_leave_out(b->chat, b->body);
     r = r < 0 ? r : tools_write(b);
     if (r < 0) {
         return r;

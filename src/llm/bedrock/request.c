@@ -443,7 +443,7 @@ static int body_write(struct sl_bedrock_builder *b, struct sl_form *form)
     }
     sl_jw_object(jw(b));
     r = sl_bedrock_messages_write(b);
-    sl_form_names_leave_out(form, b->chat);
+    sl_form_names_leave_out(b->chat, b->body);
     config_write(b);
     r = r < 0 ? r : tools_write(b);
     if (r < 0) {

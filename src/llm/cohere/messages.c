@@ -199,20 +199,12 @@ static int result_write(struct sl_cohere_builder *b, const struct sl_message *me
 
 /* --- all --- */
 
-static void names_leave(struct sl_cohere_builder *b, const struct sl_message *message)
+static void thoughts_leave(struct sl_cohere_builder *b, const struct sl_message *message)
 {
-    bool has_mark = message->cache_control.p != NULL;
-    if (message->has_name) {
-        sl_body_leave_out(b->body, SL_STR("messages.name"));
-    }
     for (uint32_t i = 0; i < message->n_parts; i++) {
-        has_mark |= message->parts[i].cache_control.p != NULL;
         if (message->parts[i].kind == SL_PART_THINKING) {
             sl_body_leave_out(b->body, SL_STR("thinking_blocks")); /* another provider's */
         }
-    }
-    if (has_mark) {
-        sl_body_leave_out(b->body, SL_STR("cache_control"));
     }
 }
 
@@ -250,7 +242,7 @@ int sl_cohere_messages_write(struct sl_cohere_builder *b)
     sl_jw_key(jw(b), "messages");
     sl_jw_array(jw(b));
     for (uint32_t i = 0; i < chat->n_messages && r == 0; i++) {
-        names_leave(b, &chat->messages[i]);
+        thoughts_leave(b, &chat->messages[i]);
         if (chat->messages[i].role == SL_ROLE_OTHER) {
             sl_body_leave_out(b->body, SL_STR("messages"));
         }

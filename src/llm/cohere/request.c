@@ -115,9 +115,6 @@ static void tool_write(struct sl_cohere_builder *b, const struct sl_tool *tool)
     if (sl_str_eq_c(tool->strict, "true")) { /* strict_tools holds for all tools, and takes fewer schemas */
         sl_body_leave_out(b->body, SL_STR("tools.strict"));
     }
-    if (tool->cache_control.p) {
-        sl_body_leave_out(b->body, SL_STR("cache_control"));
-    }
 }
 
 static int tools_write(struct sl_cohere_builder *b)
@@ -365,6 +362,8 @@ static int body_write(struct sl_cohere_builder *b)
     sl_jw_object(jw(b));
     sl_body_member(b->body, "model", b->conf->model_json);
     int r = sl_cohere_messages_write(b);
+    sl_form_names_leave_out(b->chat, b->body);
+    sl_form_marks_leave_out(b->chat, b->body);
     r = r < 0 ? r : tools_write(b);
     r = r < 0 ? r : thinking_settle(b, &thinking);
     if (r < 0) {

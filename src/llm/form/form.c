@@ -113,13 +113,36 @@ int sl_form_write(const struct sl_form_rules *rules, sl_form_write_fn *write, co
     return r < 0 ? r : sl_form_aliases_keep(&form, io_req);
 }
 
-void sl_form_names_leave_out(const struct sl_form *form, const struct sl_chat *chat)
+void sl_form_names_leave_out(const struct sl_chat *chat, struct sl_body *body)
 {
     for (uint32_t i = 0; i < chat->n_messages; i++) {
         if (chat->messages[i].has_name) {
-            sl_body_leave_out(form->body, SL_STR("messages.name"));
+            sl_body_leave_out(body, SL_STR("messages.name"));
             return;
         }
+    }
+}
+
+static bool is_marked(const struct sl_message *message)
+{
+    bool has_mark = message->cache_control.p != NULL;
+    for (uint32_t i = 0; i < message->n_parts && !has_mark; i++) {
+        has_mark = message->parts[i].cache_control.p != NULL;
+    }
+    return has_mark;
+}
+
+void sl_form_marks_leave_out(const struct sl_chat *chat, struct sl_body *body)
+{
+    bool has_mark = false;
+    for (uint32_t i = 0; i < chat->n_tools && !has_mark; i++) {
+        has_mark = chat->tools[i].cache_control.p != NULL;
+    }
+    for (uint32_t i = 0; i < chat->n_messages && !has_mark; i++) {
+        has_mark = is_marked(&chat->messages[i]);
+    }
+    if (has_mark) {
+        sl_body_leave_out(body, SL_STR("cache_control"));
     }
 }
 

@@ -412,7 +412,8 @@ static int members_leave(struct sl_gemini_builder *b)
     if (chat->user.p) {
         sl_body_leave_out(b->body, SL_STR("user"));
     }
-    sl_form_names_leave_out(b->form, chat);
+    sl_form_names_leave_out(chat, b->body);
+    sl_form_marks_leave_out(chat, b->body);
     return sl_chat_members(b->call, chat, b->provider, fates, b->body, b->arena, b->error);
 }
 

@@ -73,9 +73,6 @@ static void tool_write(struct sl_body *body, const struct sl_tool *tool)
     }
     sl_jw_end(w);
     sl_jw_end(w);
-    if (tool->cache_control.p) {
-        sl_body_leave_out(body, SL_STR("cache_control"));
-    }
 }
 
 static bool has_tools(const struct sl_chat *chat)
@@ -265,6 +262,7 @@ int sl_openai_chat_write(const struct sl_call *call, const struct sl_chat *chat,
     }
     choice_write(chat, body);
     values_write(call, chat, target->row, ask_usage, body);
+    sl_form_marks_leave_out(chat, body);
     r = sl_chat_members(call, chat, target->provider, call->type == SL_LLM_COMPLETIONS ? near_fates : fates, body,
                         arena, ret_error);
     sl_jw_end(&body->w);

@@ -119,9 +119,6 @@ static bool is_content(const struct sl_part *part)
 
 static int part_write(struct writer *wr, const struct sl_part *part)
 {
-    if (part->cache_control.p) {
-        sl_body_leave_out(wr->body, SL_STR("cache_control"));
-    }
     switch (part->kind) {
     case SL_PART_TEXT:
         text_write(wr, part->text);
@@ -182,9 +179,6 @@ static int result_write(struct writer *wr, const struct sl_message *message)
         }
         sl_buf_add_c(buf, i ? "\\n" : "");
         sl_buf_add_str(buf, sl_str_sub(part->text, 1, part->text.n - 1));
-        if (part->cache_control.p) {
-            sl_body_leave_out(wr->body, SL_STR("cache_control"));
-        }
     }
     sl_buf_add_char(buf, '"');
     return 0;
@@ -243,9 +237,6 @@ static int message_write(struct writer *wr, const struct sl_message *message)
     int r = message->role == SL_ROLE_TOOL ? result_write(wr, message) : content_write(wr, message);
     if (message->role == SL_ROLE_ASSISTANT) {
         assistant_write(wr, message);
-    }
-    if (message->cache_control.p) {
-        sl_body_leave_out(wr->body, SL_STR("cache_control"));
     }
     sl_jw_end(jw(wr));
     return r;

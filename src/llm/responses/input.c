@@ -235,20 +235,6 @@ static int result_write(struct sl_responses_builder *b, const struct sl_message 
 
 /* --- all --- */
 
-static void names_leave(struct sl_responses_builder *b, const struct sl_message *message)
-{
-    bool has_mark = message->cache_control.p != NULL;
-    if (message->has_name) {
-        sl_body_leave_out(b->body, SL_STR("messages.name"));
-    }
-    for (uint32_t i = 0; i < message->n_parts; i++) {
-        has_mark |= message->parts[i].cache_control.p != NULL;
-    }
-    if (has_mark) {
-        sl_body_leave_out(b->body, SL_STR("cache_control"));
-    }
-}
-
 static int message_write(struct sl_responses_builder *b, const struct sl_message *message)
 {
     static const char *const roles[] = {
@@ -281,7 +267,6 @@ int sl_responses_input_write(struct sl_responses_builder *b)
     sl_jw_array(jw(b));
     for (uint32_t i = 0; i < chat->n_messages && r == 0; i++) {
         const struct sl_message *message = &chat->messages[i];
-        names_leave(b, message);
         if (message->role == SL_ROLE_OTHER) {
             sl_body_leave_out(b->body, SL_STR("messages"));
             continue;

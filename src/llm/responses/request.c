@@ -75,9 +75,6 @@ static void tool_write(struct sl_responses_builder *b, const struct sl_tool *too
                    tool->parameters.p ? tool->parameters : SL_STR("{\"type\":\"object\",\"properties\":{}}"));
     sl_body_member(b->body, "strict", tool->strict.p ? tool->strict : SL_STR("false"));
     sl_jw_end(jw(b));
-    if (tool->cache_control.p) {
-        sl_body_leave_out(b->body, SL_STR("cache_control"));
-    }
 }
 
 /* The web search that a chat asks for is a tool in this API. */
@@ -437,6 +434,8 @@ static int body_write(struct sl_responses_builder *b, struct sl_str model_json)
     sl_jw_object(jw(b));
     sl_body_member(b->body, "model", model_json);
     int r = sl_responses_input_write(b);
+    sl_form_names_leave_out(b->chat, b->body);
+    sl_form_marks_leave_out(b->chat, b->body);
     r = r < 0 ? r : tools_write(b);
     if (r < 0) {
         return r;

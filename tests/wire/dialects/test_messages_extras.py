@@ -81,6 +81,32 @@ def test_what_others_have_is_mapped(lab, members, route, want):
     assert (sent.get(key), r.get("x-sluice-dropped")) == (value, dropped)
 
 
+# Where a mark of the cache may stand. "scoring" takes one question and no more.
+KEPT = {"cache_control": {"type": "ephemeral"}}
+CALL = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
+RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "r"}
+MARKED = {
+    "system": {"system": [{"type": "text", "text": "s", **KEPT}]},
+    "text": {"messages": [{"role": "user", "content": [{"type": "text", "text": "x", **KEPT}]}]},
+    "two_texts": {"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "text", "text": "y", **KEPT}]}]},
+    "image": {"messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}, **KEPT}, {"type": "text", "text": "x"}]}]},
+    "tool": {"tools": [{**FUNCTION, **KEPT}]},
+    "call": {"tools": [FUNCTION], "messages": [*X, {"role": "assistant", "content": [{**CALL, **KEPT}]}, {"role": "user", "content": [RESULT]}]},
+    "result": {"tools": [FUNCTION], "messages": [*X, {"role": "assistant", "content": [CALL]}, {"role": "user", "content": [{**RESULT, **KEPT}]}]},
+    "in_result": {"tools": [FUNCTION], "messages": [*X, {"role": "assistant", "content": [CALL]}, {"role": "user", "content": [{**RESULT, "content": [{"type": "text", "text": "r", **KEPT}]}]}]},
+}
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if r not in ("scoring", "bedrock")])
+@pytest.mark.parametrize("place", MARKED)
+def test_a_mark_of_the_cache_is_named_where_it_goes_no_further(lab, route, place):
+    if (place, route) == ("image", "deepseek"):
+        return  # it takes no images
+    r, sent = ask(lab, route, MARKED[place])
+    assert r.status == 200, r.body
+    assert "cache_control" not in json.dumps(sent) and "cache_control" in (r.get("x-sluice-dropped") or "").split(",")
+
+
 # --- what a turn has besides words ---
 
 FOUND = {"type": "search_result", "source": "https://a.example/b", "title": "Grass", "content": [{"type": "text", "text": "It is"}, {"type": "text", "text": "green."}], "citations": {"enabled": True}}
