@@ -9,8 +9,10 @@
 
 /* --- requests --- */
 
-/* Writes the call in OpenAI's form: all members beside its input are parameters, known or not. *ret_dropped: members
- * that this form has no place for. */
+static const char *const keys[SL_LLM_TYPE_COUNT] = { "messages", "prompt", "input" };
+
+/* The call in OpenAI's words: whatever it has beside its input is a parameter, known or not. *ret_dropped: what these
+ * words have no place for. */
 static int call_flatten(const struct sl_call *call, const struct sl_target *target, const struct sl_env *env,
                         struct sl_arena *arena, struct sl_str *ret_text, struct sl_str *ret_dropped,
                         struct sl_llm_error *ret_error)
@@ -56,9 +58,10 @@ static bool is_ours(struct sl_json_val key, const char *input)
     return is_ours;
 }
 
-static int body_write(struct sl_json_val root, struct sl_json_val input, const char *key, bool is_list,
+static int body_write(const struct sl_call *call, struct sl_json_val root, struct sl_json_val input, bool is_list,
                       struct sl_arena *arena, struct sl_body *body)
 {
+    const char *key = keys[call->type];
     bool has_params = false;
     int r = 0;
     sl_jw_object(&body->w);
@@ -82,7 +85,9 @@ static int body_write(struct sl_json_val root, struct sl_json_val input, const c
         }
         r = sl_json_text(it.key, arena, &name);
         if (r == 0) {
-            sl_jw_key_str(&body->w, name);
+            /* what was made here has OpenAI's newest word, and MLflow the older one */
+            bool is_made = call->language != &sl_language_openai && sl_str_eq_c(name, "max_completion_tokens");
+            sl_jw_key_str(&body->w, is_made ? SL_STR("max_tokens") : name);
             sl_body_raw(body, sl_json_raw(it.val));
         }
     }
@@ -97,7 +102,6 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
                       bool ask_usage, struct sl_arena *arena, struct sl_http_req *io_req,
                       struct sl_llm_error *ret_error)
 {
-    static const char *const keys[SL_LLM_TRANSLATED_COUNT] = { "messages", "prompt", "input" };
     (void)ask_usage; /* there are no streams */
     struct sl_str text, dropped = SL_STR_NONE, name;
     if (call->is_stream) {
@@ -126,7 +130,7 @@ static int write_call(const struct sl_call *call, const struct sl_target *target
     while (sl_str_next(&dropped, ',', &name)) {
         sl_body_leave_out(&body, name);
     }
-    r = body_write(root, input, keys[call->type], is_list, arena, &body);
+    r = body_write(call, root, input, is_list, arena, &body);
     if (r < 0) {
         sl_body_drop(&body);
         return r;
