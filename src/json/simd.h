@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Looks at JSON's bytes 16 at a time: where a run of plain string bytes ends, where a word begins, where two letters
- * stand. */
+/* JSON's bytes 16 at a time: where a run of plain string bytes ends, where a word begins, where a byte stands. */
 #ifndef SL_JSON_SIMD_H
 #define SL_JSON_SIMD_H
 
@@ -116,7 +115,25 @@ SL_INLINE const char *sl_simd_string_stop(const char *p, const char *end, bool *
     return p;
 }
 
-/* The first quote of [p, end) behind which one of the four letters stands, or `end`. */
+/* The first such byte of [p, end), or `end`: near ones without a call. */
+SL_INLINE const char *sl_simd_byte_find(const char *p, const char *end, char c)
+{
+#if defined(__SSE2__)
+    if (end - p >= 32) {
+        __m128i all = _mm_set1_epi8(c);
+        __m128i a = _mm_cmpeq_epi8(sl_simd_load(p), all), b = _mm_cmpeq_epi8(sl_simd_load(p + 16), all);
+        unsigned mask = (unsigned)_mm_movemask_epi8(a) | (unsigned)_mm_movemask_epi8(b) << 16;
+        if (mask) {
+            return p + __builtin_ctz(mask);
+        }
+        p += 32;
+    }
+#endif
+    const char *found = p < end ? memchr(p, c, (size_t)(end - p)) : NULL;
+    return found ? found : end;
+}
+
+/* The first quote of [p, end) that one of the four letters follows, or `end`. */
 SL_INLINE const char *sl_simd_word_find(const char *p, const char *end, const char letters[4])
 {
 #if defined(__SSE2__)
@@ -136,35 +153,6 @@ SL_INLINE const char *sl_simd_word_find(const char *p, const char *end, const ch
 #endif
     for (; end - p > 1; p++) {
         if (*p == '"' && memchr(letters, p[1], 4)) {
-            return p;
-        }
-    }
-    return end;
-}
-
-#if defined(__SSE2__)
-/* Which of 16 places has the one letter, and behind it the other. */
-SL_INLINE __m128i sl_simd_pair(const char *p, char a, char b)
-{
-    return _mm_and_si128(_mm_cmpeq_epi8(sl_simd_load(p), _mm_set1_epi8(a)),
-                         _mm_cmpeq_epi8(sl_simd_load(p + 1), _mm_set1_epi8(b)));
-}
-#endif
-
-/* The first of the three pairs of letters in [p, end), or `end`. */
-SL_INLINE const char *sl_simd_pair_find(const char *p, const char *end, const char pairs[6])
-{
-#if defined(__SSE2__)
-    for (; end - p > 16; p += 16) {
-        __m128i ab = _mm_or_si128(sl_simd_pair(p, pairs[0], pairs[1]), sl_simd_pair(p, pairs[2], pairs[3]));
-        unsigned mask = (unsigned)_mm_movemask_epi8(_mm_or_si128(ab, sl_simd_pair(p, pairs[4], pairs[5])));
-        if (mask) {
-            return p + __builtin_ctz(mask);
-        }
-    }
-#endif
-    for (; end - p > 1; p++) {
-        if (memcmp(p, pairs, 2) == 0 || memcmp(p, pairs + 2, 2) == 0 || memcmp(p, pairs + 4, 2) == 0) {
             return p;
         }
     }

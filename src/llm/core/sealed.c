@@ -4,14 +4,12 @@
 #include "json/simd.h"
 
 /* Members: "signature" (Anthropic, Bedrock), "thoughtSignature" (Gemini), "thought_signature" (Google's through
- * OpenAI's language), "encrypted_content" (OpenAI's responses), "redactedContent" (Bedrock), and "data" beside a
- * "redacted_thinking" (Anthropic). Each has one of these eight-byte cores inside. */
-#define CORE 8
-static const struct {
-    char text[CORE + 1];
-    uint8_t at; /* where in the core two letters stand that are rare together in other words */
-} cores[] = { { "ignature", 1 }, { "ncrypted", 1 }, { "redacted", 2 } };
-static const char pairs[] = "gncrda"; /* those two letters of each core */
+ * OpenAI's language), "encrypted_content" (OpenAI's responses), "redactedContent" (Bedrock), and "data" where there is
+ * a "redacted_thinking" (Anthropic). How the names end: */
+static const struct sl_str names[] = {
+    SL_STR_INIT("\"signature"),         SL_STR_INIT("_signature"),        SL_STR_INIT("tSignature"),
+    SL_STR_INIT("\"encrypted_content"), SL_STR_INIT("\"redactedContent"),
+};
 
 /* Letters and digits. A shorter value says nothing about who made it. */
 #define VALUE_MIN 3
@@ -21,76 +19,72 @@ void sl_sealed_init(struct sl_sealed *sealed, void (*on_print)(void *arg, uint64
     *sealed = (struct sl_sealed){ .on_print = on_print, .arg = arg };
 }
 
-/* The place of the next core, or s.n. */
-static size_t core_find(struct sl_str s, size_t from)
+static bool is_blank(char c)
 {
-    const char *end = s.p + s.n;
-    for (const char *p = s.p + from; (p = sl_simd_pair_find(p, end, pairs)) < end; p++) {
-        size_t pair = (size_t)(p - s.p);
-        for (size_t i = 0; i < SL_ARRAY_LEN(cores); i++) {
-            size_t at = pair - cores[i].at;
-            if (pair >= from + cores[i].at && s.n - at >= CORE && memcmp(s.p + at, cores[i].text, CORE) == 0) {
-                return at;
-            }
-        }
-    }
-    return s.n;
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* The place behind the colon and the quote that begin a text; 0: no text begins there. */
+/* Behind the quote that begins a text there; 0: none does. */
 static size_t text_begin(struct sl_str s, size_t at)
 {
-    bool has_colon = false;
-    for (; at < s.n; at++) {
-        char c = s.p[at];
-        if (c == '"') {
-            return has_colon ? at + 1 : 0;
-        }
-        if (c == ':' && !has_colon) {
-            has_colon = true;
-        } else if (!sl_char_is_blank(c)) {
-            return 0;
-        }
+    while (at < s.n && is_blank(s.p[at])) {
+        at++;
     }
-    return 0;
+    return at < s.n && s.p[at] == '"' ? at + 1 : 0;
 }
 
-static bool has_at(struct sl_str s, size_t at, const char *word)
+/* Where the name before a colon ends, at its quote; 0: there is none. */
+static size_t name_end(struct sl_str s, size_t colon)
 {
-    return sl_str_has_prefix(sl_str_sub(s, at, s.n), sl_str_c(word));
+    size_t at = colon;
+    while (at > 0 && is_blank(s.p[at - 1])) {
+        at--;
+    }
+    return at > 0 && s.p[at - 1] == '"' ? at - 1 : 0;
 }
 
-/* The value behind the core: where its text begins, or 0. */
-static size_t value_begin(struct sl_sealed *sealed, struct sl_str s, size_t core)
+static bool ends_with(struct sl_str s, size_t at, const char *last, size_t n)
 {
-    static const struct {
-        char core;
-        const char *before, *behind;
-    } names[] = {
-        { 'i', "\"s", "\"" },         { 'i', "_s", "\"" },        { 'i', "tS", "\"" },
-        { 'n', "\"e", "_content\"" }, { 'r', "\"", "Content\"" },
-    };
-    struct sl_str before = sl_str_sub(s, 0, core);
-    size_t behind = core + CORE;
-    if (s.p[core] == 'r' && has_at(s, behind, "_thinking\"")) {
-        sealed->has_closed = true;
+    return at >= n && memcmp(s.p + at - n, last, n) == 0;
+}
+
+/* Does one of the names end there? */
+static bool is_name(struct sl_str s, size_t at)
+{
+    if (!ends_with(s, at, "ignature", 8) && !ends_with(s, at, "_content", 8) && !ends_with(s, at, "dContent", 8)) {
+        return false;
     }
-    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
-        if (names[i].core == s.p[core] && sl_str_has_suffix(before, sl_str_c(names[i].before)) &&
-            has_at(s, behind, names[i].behind)) {
-            return text_begin(s, behind + strlen(names[i].behind));
+    size_t i = 0;
+    while (i < SL_ARRAY_LEN(names) && !ends_with(s, at, names[i].p, names[i].n)) {
+        i++;
+    }
+    return i < SL_ARRAY_LEN(names);
+}
+
+/* Before a colon: is there one that ends as one of ours? Most end in other letters. */
+SL_INLINE bool may_be_name(const char *begin, const char *colon)
+{
+    if (colon - begin < 2) {
+        return false;
+    }
+    return colon[-1] == '"' ? colon[-2] == 'e' || colon[-2] == 't' : is_blank(colon[-1]);
+}
+
+/* Behind the quote that begins the next value, or s.n. Names are looked for by their colons: texts have few. */
+static size_t next_begin(struct sl_sealed *sealed, struct sl_str s, size_t from)
+{
+    static const struct sl_str closed = SL_STR_INIT("redacted_thinking\"");
+    const char *stop = s.p + s.n;
+    for (const char *p = s.p + from; (p = sl_simd_byte_find(p, stop, ':')) < stop; p++) {
+        if (!may_be_name(s.p, p)) {
+            continue;
         }
-    }
-    return 0;
-}
-
-/* The next value from `from` on, or s.n. */
-static size_t next_begin(struct sl_sealed *sealed, struct sl_str s, size_t at)
-{
-    for (size_t core = core_find(s, at); core < s.n; core = core_find(s, core + 1)) {
-        size_t begin = value_begin(sealed, s, core);
-        if (begin) {
+        size_t at = (size_t)(p - s.p), end = name_end(s, at), begin;
+        if (is_name(s, end) && (begin = text_begin(s, at + 1)) > 0) {
             return begin;
+        }
+        if (ends_with(s, end, "\"type", 5) && (begin = text_begin(s, at + 1)) > 0) {
+            sealed->has_closed |= sl_str_has_prefix(sl_str_sub(s, begin, s.n), closed);
         }
     }
     return s.n;
@@ -161,7 +155,11 @@ static void data_push(const struct sl_sealed *sealed, struct sl_str bytes)
     static const struct sl_str name = SL_STR_INIT("\"data\"");
     struct sl_sealed own = { .on_print = sealed->on_print, .arg = sealed->arg };
     for (ptrdiff_t at = 0; (at = sl_str_find(bytes, name, (size_t)at)) >= 0; at += (ptrdiff_t)name.n) {
-        size_t begin = text_begin(bytes, (size_t)at + name.n);
+        size_t colon = (size_t)at + name.n;
+        while (colon < bytes.n && is_blank(bytes.p[colon])) {
+            colon++;
+        }
+        size_t begin = colon < bytes.n && bytes.p[colon] == ':' ? text_begin(bytes, colon + 1) : 0;
         if (begin) {
             value_start(&own);
             SL_IGNORE(value_push(&own, bytes, begin) == 0); /* one that is cut is not reported */

@@ -63,6 +63,7 @@ static const struct {
     { "{\"signature\":{\"type\":\"string\"},\"x\":\"" SIG "\"}", 0 },
     { "{\"text\":\"signature: " SIG "\"}", 0 },
     { "{\"text\":\"a \\\"signature\\\":\\\"" SIG "\\\"\"}", 0 },
+    { "{\"content\":\"a: b\",\"nature\":\"" SIG "\",\"type\":\"text\",\"thinking\":\"" SIG "\"}", 0 },
     { "{\"enum\":[\"signature\",\"" SIG "\"]}", 0 },
     { "{\"designature\":\"" SIG "\",\"unencrypted\":\"" SIG "\",\"nature\":\"" SIG "\"}", 0 },
 };
@@ -95,6 +96,9 @@ static void closed_thoughts_are_found_in_either_order(void **state)
         struct found found = look(texts[i], 0);
         assert_int_equal(found.n, 1);
         assert_int_equal(found.v[0], look(cases[0].text, 0).v[0]);
+    }
+    for (size_t cut = 0; cut <= strlen("{\"type\":\"redacted_thinking\","); cut++) {
+        assert_int_equal(look(texts[0], cut).n, 1);
     }
     assert_int_equal(look("{\"type\":\"image\",\"data\":\"" SIG "\"}", 0).n, 0);
 }
