@@ -52,11 +52,12 @@ SL_INLINE bool sl_str_eq_c(struct sl_str a, const char *b)
 /* Compares n bytes of each. */
 bool sl_str_case_eq_n(const char *a, const char *b, size_t n);
 
-/* Compares without case for ASCII letters; other bytes must be equal. Header names mostly differ in length or first
- * letter, and then no call is made. The two cases of a letter differ only in bit 0x20. */
+/* ASCII letters only; the rest byte for byte. Header names are told apart by their lengths or last letters, mostly,
+ * without a call: many begin alike. The cases of a letter differ in bit 0x20 alone. */
 SL_INLINE bool sl_str_case_eq(struct sl_str a, struct sl_str b)
 {
-    return a.n == b.n && (a.n == 0 || (((*a.p ^ *b.p) & ~0x20) == 0 && sl_str_case_eq_n(a.p, b.p, a.n)));
+    return a.n == b.n &&
+           (a.n == 0 || (((a.p[a.n - 1] ^ b.p[b.n - 1]) & ~0x20) == 0 && sl_str_case_eq_n(a.p, b.p, a.n)));
 }
 
 /* White space in JSON: a space, a tab or the end of a line. */
