@@ -4,6 +4,7 @@
 #include "base/map.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/random.h"
@@ -23,34 +24,55 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static uint64_t seeds[2];
+static uint64_t seeds[3];
 static pthread_once_t seeds_once = PTHREAD_ONCE_INIT;
+static atomic_bool has_seeds; /* to ask for them costs as much as a short hash */
 
 static void seeds_draw(void)
 {
     sl_random_bytes(seeds, sizeof(seeds));
-    seeds[0] |= 1; /* odd, so never zero */
-    seeds[1] |= 1;
+    for (size_t i = 0; i < SL_ARRAY_LEN(seeds); i++) {
+        seeds[i] |= 1; /* odd, so never zero */
+    }
+    atomic_store_explicit(&has_seeds, true, memory_order_release);
+}
+
+static void seeds_need(void)
+{
+    if (SL_UNLIKELY(!atomic_load_explicit(&has_seeds, memory_order_acquire))) {
+        pthread_once(&seeds_once, seeds_draw);
+    }
 }
 
 uint64_t sl_hash(struct sl_str s)
 {
-    pthread_once(&seeds_once, seeds_draw);
-    uint64_t seed = seeds[0], key = seeds[1];
-    uint64_t h = seed ^ s.n;
+    seeds_need();
+    uint64_t key = seeds[1], h = seeds[0] ^ s.n;
     const char *p = s.p;
     size_t n = s.n;
-    while (n >= 16) {
+    if (n >= 64) { /* two products at a time: one waits for the one before */
+        uint64_t other = seeds[2];
+        for (; n >= 32; p += 32, n -= 32) {
+            h = mix(read64(p) ^ key, read64(p + 8) ^ h);
+            other = mix(read64(p + 16) ^ key, read64(p + 24) ^ other);
+        }
+        h ^= other;
+    }
+    for (; n >= 16; p += 16, n -= 16) {
         h = mix(read64(p) ^ key, read64(p + 8) ^ h);
-        p += 16;
-        n -= 16;
     }
     char tail[16] = { 0 };
     if (n) {
         memcpy(tail, p, n);
     }
     h = mix(read64(tail) ^ key, read64(tail + 8) ^ h);
-    return mix(h ^ seed, key);
+    return mix(h ^ seeds[0], key);
+}
+
+uint64_t sl_hash_both(uint64_t a, uint64_t b)
+{
+    seeds_need();
+    return mix(mix(a ^ seeds[0], b ^ seeds[1]) ^ seeds[2], seeds[1] ^ b);
 }
 
 void sl_map_done(struct sl_map *map)

@@ -20,8 +20,10 @@ struct sl_map {
     size_t cap; /* 0 or a power of two */
 };
 
-/* The seed is one for the process, drawn at first use. */
+/* Process-wide seeds, drawn at first use. */
 uint64_t sl_hash(struct sl_str s);
+/* Of two hashes, or numbers, in that order. */
+uint64_t sl_hash_both(uint64_t a, uint64_t b);
 
 void sl_map_done(struct sl_map *map);
 /* NULL when absent. */

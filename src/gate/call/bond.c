@@ -19,8 +19,8 @@ enum key_kind { KEY_SESSION = 1, KEY_CACHE, KEY_TURNS, KEY_HEADER, KEY_SEALED };
 
 static uint64_t key_of(const struct sl_bond *bond, enum key_kind kind, uint64_t print)
 {
-    const uint64_t parts[] = { bond->scope, kind, print };
-    return sl_affinity_key(bond->owner, sl_hash(sl_str_make((const char *)parts, sizeof(parts))));
+    uint64_t key = sl_hash_both(bond->scope + kind, print);
+    return key ? key : 1;
 }
 
 static void key_add(struct sl_bond *bond, enum key_kind kind, uint64_t print)
@@ -148,10 +148,8 @@ static void on_sealed(void *arg, uint64_t print)
 void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x)
 {
     const struct sl_route *route = x->route;
-    uint64_t owner = sl_hash(x->caller.principal);
-    const uint64_t scope[] = { owner, sl_hash(route->name) };
-    *bond = (struct sl_bond){ .x = x, .owner = owner, .prefer = SL_NO_TARGET, .only = SL_NO_TARGET };
-    bond->scope = sl_hash(sl_str_make((const char *)scope, sizeof(scope)));
+    *bond = (struct sl_bond){ .x = x, .prefer = SL_NO_TARGET, .only = SL_NO_TARGET };
+    bond->scope = sl_hash_both(sl_hash(x->caller.principal), sl_hash(route->name));
     if (x->made_at.p) {
         bond->only = 0;
         if (x->made_at.n) {

@@ -157,8 +157,7 @@ static uint64_t outer_print(const struct sl_route *route, uint32_t target)
 {
     uint64_t print = route->traffic ? route->traffic->targets[target].print
                                     : sl_traffic_print(SL_STR("model"), &route->targets[target]);
-    const uint64_t parts[] = { sl_hash(route->name), print };
-    print = sl_hash(sl_str_make((const char *)parts, sizeof(parts)));
+    print = sl_hash_both(sl_hash(route->name), print);
     return print ? print : 1;
 }
 

@@ -10,8 +10,7 @@
 
 static void print_add(uint64_t *io_print, struct sl_str text)
 {
-    uint64_t both[] = { *io_print, sl_hash(sl_str_sub(text, 0, TEXT_MAX)) };
-    *io_print = sl_hash(sl_str_make((const char *)both, sizeof(both)));
+    *io_print = sl_hash_both(*io_print, sl_hash(sl_str_sub(text, 0, TEXT_MAX)));
 }
 
 /* True: a line that a client puts before its own text, with another number each time. */

@@ -110,11 +110,54 @@ static void lists_keep_their_order(void **state)
     assert_int_equal(list.n, 0);
 }
 
+#define HASHED_MAX 200
+
+/* Whatever its length and wherever it lies; each of its bytes counts. */
+static void a_hash_is_of_all_bytes(void **state)
+{
+    (void)state;
+    char room[HASHED_MAX + 8];
+    for (size_t n = 0; n <= HASHED_MAX; n++) {
+        uint64_t first = 0;
+        for (size_t shift = 0; shift < 8; shift++) {
+            memset(room, 'a', sizeof(room));
+            room[shift + n / 2] = n ? 'b' : 'a';
+            uint64_t hash = sl_hash(sl_str_make(room + shift, n));
+            first = shift ? first : hash;
+            assert_true(hash == first);
+        }
+        for (size_t i = 0; i < n; i++) {
+            memset(room, 'a', n);
+            room[n / 2] = 'b';
+            room[i] ^= 0x10;
+            assert_true(sl_hash(sl_str_make(room, n)) != first);
+        }
+        for (size_t i = 0; i < n; i++) {
+            uint64_t alone = sl_hash(sl_str_make(memset(room, 'a', i), i));
+            assert_true(alone != first);
+        }
+    }
+}
+
+static void a_hash_of_two_knows_their_order(void **state)
+{
+    (void)state;
+    assert_true(sl_hash_both(1, 2) == sl_hash_both(1, 2));
+    for (uint64_t a = 0; a < 50; a++) {
+        for (uint64_t b = 0; b < 50; b++) {
+            assert_true(a == b || sl_hash_both(a, b) != sl_hash_both(b, a));
+            assert_true((a == 1 && b == 2) || sl_hash_both(a, b) != sl_hash_both(1, 2));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_map_keeps_what_was_put_and_not_removed),
         cmocka_unit_test(keys_are_bytes_of_any_length),
+        cmocka_unit_test(a_hash_is_of_all_bytes),
+        cmocka_unit_test(a_hash_of_two_knows_their_order),
         cmocka_unit_test(lists_keep_their_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
