@@ -39,6 +39,39 @@ SL_INLINE struct sl_str sl_str_c(const char *s)
     return (struct sl_str){ s, s ? strlen(s) : 0 };
 }
 
+/* Both of n bytes: without a call, for names, which are short. The last bytes of longer ones are looked at twice. */
+SL_INLINE bool sl_str_same_n(const char *a, const char *b, size_t n)
+{
+    uint64_t x, y;
+    uint32_t u, v;
+    if (n >= 8) {
+        for (size_t i = 0; i < n - 8; i += 8) {
+            memcpy(&x, a + i, 8);
+            memcpy(&y, b + i, 8);
+            if (x != y) {
+                return false;
+            }
+        }
+        memcpy(&x, a + n - 8, 8);
+        memcpy(&y, b + n - 8, 8);
+        return x == y;
+    }
+    if (n >= 4) {
+        memcpy(&u, a, 4);
+        memcpy(&v, b, 4);
+        uint32_t differs = u ^ v;
+        memcpy(&u, a + n - 4, 4);
+        memcpy(&v, b + n - 4, 4);
+        return (differs | (u ^ v)) == 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (a[i] != b[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 SL_INLINE bool sl_str_eq(struct sl_str a, struct sl_str b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);

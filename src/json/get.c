@@ -71,18 +71,24 @@ uint32_t sl_json_count(struct sl_json_val container)
     return n;
 }
 
-/* Keys are compared in the text; nearly always their lengths or first letters differ. */
-static bool key_is(const struct sl_json *doc, uint32_t at, struct sl_str name)
+/* Keys are compared where they lie, and nearly always told apart by their lengths. */
+SL_INLINE bool key_is(const struct sl_json *doc, uint32_t at, struct sl_str name)
 {
     const struct sl_json_tok *key = &doc->toks[at];
-    if (SL_UNLIKELY(key->escaped)) {
-        return sl_json_str_eq((struct sl_json_val){ doc, at }, name);
-    }
-    const char *p = doc->text.p + key->off;
-    return key->len == name.n && (name.n == 0 || (*p == *name.p && memcmp(p, name.p, name.n) == 0));
+    return key->len == name.n && sl_str_same_n(doc->text.p + key->off, name.p, name.n);
 }
 
-/* Runs very often with one name, so it does not walk a list of names. */
+/* Of an object with an escaped key. */
+SL_NOINLINE static struct sl_json_val get_spelt(struct sl_json_val object, struct sl_str key)
+{
+    struct sl_json_val found = SL_JSON_ABSENT;
+    for (struct sl_json_iter it = sl_json_each(object); sl_json_next(&it);) {
+        found = sl_json_str_eq(it.key, key) ? it.val : found;
+    }
+    return found;
+}
+
+/* One name, asked for all the time: no walk over a list of names, and no call. */
 struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key)
 {
     if (!sl_json_is(object, SL_JSON_OBJECT)) {
@@ -91,17 +97,43 @@ struct sl_json_val sl_json_get_str(struct sl_json_val object, struct sl_str key)
     const struct sl_json *doc = object.doc;
     uint32_t end = doc->toks[object.i].next, found = 0;
     for (uint32_t at = object.i + 1; at < end; at = doc->toks[at + 1].next) {
-        if (key_is(doc, at, key)) {
-            found = at + 1;
+        if (SL_UNLIKELY(doc->toks[at].escaped)) {
+            return get_spelt(object, key);
         }
+        found = key_is(doc, at, key) ? at + 1 : found;
     }
     return found ? (struct sl_json_val){ doc, found } : SL_JSON_ABSENT;
 }
 
+/* Which of the names an escaped key is; n: none. */
+SL_NOINLINE static size_t spelt_among(struct sl_json_val key, const struct sl_str *names, size_t n)
+{
+    size_t i = 0;
+    while (i < n && !sl_json_str_eq(key, names[i])) {
+        i++;
+    }
+    return i;
+}
+
+/* The same of any key. */
+SL_INLINE size_t key_among(const struct sl_json *doc, uint32_t at, const struct sl_str *names, size_t n)
+{
+    size_t i = 0;
+    if (SL_UNLIKELY(doc->toks[at].escaped)) {
+        return spelt_among((struct sl_json_val){ doc, at }, names, n);
+    }
+    while (i < n && !key_is(doc, at, names[i])) {
+        i++;
+    }
+    return i;
+}
+
 void sl_json_pick(struct sl_json_val object, const struct sl_str *names, size_t n, struct sl_json_val *ret)
 {
+    uint64_t lengths = 0; /* a bit each: most keys that nobody asks for have another one */
     for (size_t i = 0; i < n; i++) {
         ret[i] = SL_JSON_ABSENT;
+        lengths |= 1ULL << names[i].n % 64;
     }
     if (!sl_json_is(object, SL_JSON_OBJECT)) {
         return;
@@ -109,10 +141,11 @@ void sl_json_pick(struct sl_json_val object, const struct sl_str *names, size_t 
     const struct sl_json *doc = object.doc;
     uint32_t end = doc->toks[object.i].next;
     for (uint32_t at = object.i + 1; at < end; at = doc->toks[at + 1].next) {
-        for (size_t i = 0; i < n; i++) {
-            if (key_is(doc, at, names[i])) {
-                ret[i] = (struct sl_json_val){ doc, at + 1 };
-            }
+        const struct sl_json_tok *key = &doc->toks[at];
+        bool may_be = (lengths >> key->len % 64 & 1) || key->escaped;
+        size_t i = may_be ? key_among(doc, at, names, n) : n;
+        if (i < n) {
+            ret[i] = (struct sl_json_val){ doc, at + 1 };
         }
     }
 }

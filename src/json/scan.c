@@ -87,7 +87,7 @@ static void name_end(struct sl_json_scan *scan, struct sl_str name)
 {
     scan->at = -1;
     for (unsigned i = 0; i < scan->n_wants; i++) {
-        if (sl_str_eq(scan->wants[i].name, name)) {
+        if (scan->wants[i].name.n == name.n && sl_str_same_n(scan->wants[i].name.p, name.p, name.n)) {
             scan->at = (int8_t)i;
         }
     }

@@ -269,6 +269,13 @@ static void getters_find_and_name(void **state)
     assert_int_equal(sl_json_int(sl_json_get(root, "n"), false, &n), SL_E_INVAL);
     assert_int_equal(sl_json_int(sl_json_get(root, "n"), true, &n), 0);
     assert_int_equal(n, 2);
+    static const struct sl_str names[] = { SL_STR_INIT("m2"), SL_STR_INIT("n"), SL_STR_INIT("zz"), SL_STR_INIT("m") };
+    struct sl_json_val picked[SL_ARRAY_LEN(names)];
+    sl_json_pick(root, names, SL_ARRAY_LEN(names), picked);
+    for (size_t i = 0; i < SL_ARRAY_LEN(names); i++) {
+        assert_int_equal(picked[i].i, sl_json_get_str(root, names[i]).i);
+        assert_int_equal(sl_json_is_present(picked[i]), i != 2);
+    }
     assert_false(sl_json_is_present(sl_json_at(root, "m[3].role")));
     assert_false(sl_json_is_present(sl_json_at(root, "nothing.at.all")));
     sl_json_done(&doc);
