@@ -108,11 +108,10 @@ static bool keys_make(struct sl_bond *bond)
         !sl_json_is(sl_json_root(call->doc), SL_JSON_OBJECT)) {
         return false;
     }
-    struct sl_json_val root = sl_json_root(call->doc), cache = sl_json_get(root, "prompt_cache_key");
     struct sl_turns turns;
-    sl_turns_read(root, bond->x->desk->scratch, &turns);
-    if (conf->by == SL_AFFINITY_AUTO && sl_json_is(cache, SL_JSON_STRING)) {
-        key_add(bond, KEY_CACHE, sl_hash(sl_json_raw(cache)));
+    sl_turns_read(sl_json_root(call->doc), bond->x->desk->scratch, &turns);
+    if (conf->by == SL_AFFINITY_AUTO && sl_json_is(turns.cache_key, SL_JSON_STRING)) {
+        key_add(bond, KEY_CACHE, sl_hash(sl_json_raw(turns.cache_key)));
     }
     if (conf->by == SL_AFFINITY_AUTO && turns.print) {
         key_add(bond, KEY_TURNS, turns.print);

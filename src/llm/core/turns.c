@@ -193,7 +193,7 @@ static void system_read(struct sl_json_val system, struct sl_json *spare, struct
 
 void sl_turns_read(struct sl_json_val root, struct sl_json *spare, struct sl_turns *ret)
 {
-    enum { MESSAGES, CONTENTS, INPUT, SYSTEM, INSTRUCTIONS, SYSTEM_G, SYSTEM_S, COUNT };
+    enum { MESSAGES, CONTENTS, INPUT, SYSTEM, INSTRUCTIONS, SYSTEM_G, SYSTEM_S, CACHE_KEY, COUNT };
     static const struct sl_str names[COUNT] = {
         [MESSAGES] = SL_STR_INIT("messages"),
         [CONTENTS] = SL_STR_INIT("contents"),
@@ -202,11 +202,12 @@ void sl_turns_read(struct sl_json_val root, struct sl_json *spare, struct sl_tur
         [INSTRUCTIONS] = SL_STR_INIT("instructions"),
         [SYSTEM_G] = SL_STR_INIT("systemInstruction"),
         [SYSTEM_S] = SL_STR_INIT("system_instruction"),
+        [CACHE_KEY] = SL_STR_INIT("prompt_cache_key"),
     };
     struct sl_json_val m[COUNT];
-    *ret = (struct sl_turns){ .print = 1 };
     sl_json_pick(root, names, COUNT, m);
-    for (size_t i = SYSTEM; i < COUNT; i++) {
+    *ret = (struct sl_turns){ .print = 1, .cache_key = m[CACHE_KEY] };
+    for (size_t i = SYSTEM; i <= SYSTEM_S; i++) {
         system_read(m[i], spare, ret);
     }
     for (size_t i = MESSAGES; i <= INPUT; i++) {

@@ -7,8 +7,9 @@
 #include "json/json.h"
 
 struct sl_turns {
-    uint64_t print;   /* a hash of both; 0: there is no message of a user */
-    bool has_history; /* there is an answer in the history, so this is not the first turn */
+    uint64_t print;               /* of both; 0: there is nothing that a user says */
+    bool has_history;             /* somebody has answered before: it is no first turn */
+    struct sl_json_val cache_key; /* what the client calls its prompt's cache; absent: nothing */
 };
 
 /* `root` may be folded. `spare` is overwritten. */
