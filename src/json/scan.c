@@ -72,17 +72,6 @@ static void inside_note(struct sl_json_scan *scan, const char *p, const char *en
     }
 }
 
-/* Inside a string: skips to the quote or the escape at once. */
-static const char *string_skip(const char *p, const char *end)
-{
-    bool unused = false;
-    const char *stop = sl_simd_string_stop(p, end, &unused);
-    while (stop < end && *stop != '"' && *stop != '\\') {
-        stop = sl_simd_string_stop(stop + 1, end, &unused); /* a raw control character is not our business */
-    }
-    return stop;
-}
-
 static void name_end(struct sl_json_scan *scan, struct sl_str name)
 {
     scan->at = -1;
@@ -110,7 +99,7 @@ static const char *key_push(struct sl_json_scan *scan, const char *p, const char
         scan->state = ST_KEY;
         return p + 1;
     }
-    const char *stop = string_skip(p, end);
+    const char *stop = sl_simd_quote_find(p, end);
     if (stop < end && *stop == '"' && scan->n_name == 0) {
         name_end(scan, sl_str_make(p, (size_t)(stop - p)));
         return stop + 1;
@@ -135,7 +124,7 @@ static const char *string_push(struct sl_json_scan *scan, const char *p, const c
     p += (scan->state & ST_ESCAPE) != 0;
     scan->state = (uint8_t)inside;
     while (p < end) {
-        p = string_skip(p, end);
+        p = sl_simd_quote_find(p, end);
         if (p == end) {
             break;
         }

@@ -115,6 +115,37 @@ SL_INLINE const char *sl_simd_string_stop(const char *p, const char *end, bool *
     return p;
 }
 
+/* The first quote or backslash of [p, end), or `end`. Most strings are short. */
+SL_INLINE const char *sl_simd_quote_find(const char *p, const char *end)
+{
+#if defined(__SSE2__)
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    while (end - p >= 16) {
+        __m128i v = sl_simd_load(p);
+        unsigned mask = (unsigned)_mm_movemask_epi8(
+            _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
+        if (mask) {
+            return p + __builtin_ctz(mask);
+        }
+        p += 16;
+        for (; end - p >= 64; p += 64) { /* the bytes of which one is a quote are looked at again */
+            __m128i all = _mm_setzero_si128();
+            for (int i = 0; i < 64; i += 16) {
+                v = sl_simd_load(p + i);
+                all = _mm_or_si128(all, _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
+            }
+            if (_mm_movemask_epi8(all)) {
+                break;
+            }
+        }
+    }
+#endif
+    while (p < end && *p != '"' && *p != '\\') {
+        p++;
+    }
+    return p;
+}
+
 /* The first such byte of [p, end), or `end`: near ones without a call. */
 SL_INLINE const char *sl_simd_byte_find(const char *p, const char *end, char c)
 {
