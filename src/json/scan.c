@@ -72,6 +72,26 @@ static void inside_note(struct sl_json_scan *scan, const char *p, const char *en
     }
 }
 
+static void end_note(struct sl_json_scan *scan, const char *stop)
+{
+    for (size_t i = 0; i < SL_ARRAY_LEN(scan->ends->of); i++) {
+        scan->has_end |= memcmp(stop - SL_JSON_SCAN_END, scan->ends->of[i], SL_JSON_SCAN_END) == 0;
+    }
+}
+
+/* A name or a text ends at `stop`; from `begin` on it has no escape. */
+SL_INLINE void end_look(struct sl_json_scan *scan, const char *begin, const char *stop)
+{
+    if (SL_LIKELY(!scan->ends)) {
+        return;
+    }
+    if (stop - begin < SL_JSON_SCAN_END) {
+        scan->has_end |= begin == scan->value_from; /* what it has more may have come with the bytes before */
+    } else if (scan->ends->letters & SL_JSON_SCAN_LETTER(stop[-1])) {
+        end_note(scan, stop);
+    }
+}
+
 static void name_end(struct sl_json_scan *scan, struct sl_str name)
 {
     scan->at = -1;
@@ -100,6 +120,9 @@ static const char *key_push(struct sl_json_scan *scan, const char *p, const char
         return p + 1;
     }
     const char *stop = sl_simd_quote_find(p, end);
+    if (stop < end && *stop == '"') {
+        end_look(scan, p, stop);
+    }
     if (stop < end && *stop == '"' && scan->n_name == 0) {
         name_end(scan, sl_str_make(p, (size_t)(stop - p)));
         return stop + 1;
@@ -124,11 +147,13 @@ static const char *string_push(struct sl_json_scan *scan, const char *p, const c
     p += (scan->state & ST_ESCAPE) != 0;
     scan->state = (uint8_t)inside;
     while (p < end) {
+        const char *begin = p;
         p = sl_simd_quote_find(p, end);
         if (p == end) {
             break;
         }
         if (*p++ == '"') {
+            end_look(scan, begin, p - 1);
             scan->state = ST_NESTED;
             break;
         }

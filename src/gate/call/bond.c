@@ -186,9 +186,9 @@ void sl_bond_tie(struct sl_bond *bond)
     }
 }
 
-void sl_bond_see(struct sl_bond *bond, struct sl_str bytes)
+void sl_bond_see(struct sl_bond *bond, struct sl_str bytes, bool is_plain)
 {
-    sl_sealed_push(&bond->sealed, bytes);
+    (is_plain ? sl_sealed_pass : sl_sealed_push)(&bond->sealed, bytes);
 }
 
 void sl_bond_tell(const struct sl_bond *bond, struct sl_llm_error *io_error)

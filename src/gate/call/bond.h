@@ -38,8 +38,8 @@ void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x);
 void sl_bond_ask(struct sl_bond *bond, uint32_t target);
 /* Its answer comes. */
 void sl_bond_tie(struct sl_bond *bond);
-/* Bytes of it, as the client gets them. */
-void sl_bond_see(struct sl_bond *bond, struct sl_str bytes);
+/* Bytes of it, as the client gets them. `is_plain`: they are the first, and nothing in them is for one target alone. */
+void sl_bond_see(struct sl_bond *bond, struct sl_str bytes, bool is_plain);
 /* The only target takes no call now, or failed: the error says that no other could be asked. */
 void sl_bond_tell(const struct sl_bond *bond, struct sl_llm_error *io_error);
 /* The route has it no more. */

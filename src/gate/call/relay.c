@@ -22,6 +22,7 @@
 #include "llm/core/language.h"
 #include "llm/core/passage.h"
 #include "llm/core/provider.h"
+#include "llm/core/sealed.h"
 #include "llm/core/target.h"
 #include "net/stream.h"
 #include "wire/aws_event.h"
@@ -41,6 +42,7 @@ static int held_start(struct sl_relay *relay)
             return SL_E_NOMEM;
         }
         sl_json_scan_init(relay->scan, language->reply_members, SL_REPLY_COUNT);
+        relay->scan->ends = relay->bond ? &sl_sealed_ends : NULL;
     }
     return 0;
 }
@@ -54,8 +56,10 @@ static struct sl_verdict raw_begin(struct sl_relay *relay, struct sl_str more)
     }
     relay->mode = SL_RELAY_RAW;
     relay->x->beside = NULL;
+    relay->is_plain = relay->scan && relay->scan->first == '{' && !relay->scan->has_end; /* all of that was scanned */
     sl_relay_send(relay, sl_buf_str(&relay->hold));
     sl_relay_send(relay, more);
+    relay->is_plain = false;
     return verdict;
 }
 

@@ -121,7 +121,7 @@ struct sl_verdict sl_relay_reply_tell(struct sl_relay *relay, const struct sl_re
     sl_keep_answer(x, sl_buf_str(out));
     if (!x->call->is_stream) {
         if (relay->bond) {
-            sl_bond_see(relay->bond, sl_buf_str(out));
+            sl_bond_see(relay->bond, sl_buf_str(out), false);
         }
         sl_xchg_reply(x, 200, SL_STR("application/json"), sl_buf_str(out));
         return SL_VERDICT(TOLD);

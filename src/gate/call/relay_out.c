@@ -121,7 +121,7 @@ void sl_relay_send(struct sl_relay *relay, struct sl_str bytes)
         x->record.first_byte_usec = relay->sent_usec;
     }
     if (relay->bond) {
-        sl_bond_see(relay->bond, bytes);
+        sl_bond_see(relay->bond, bytes, relay->is_plain);
     }
     /* A client that is gone is told by the loop. */
     SL_IGNORE(sl_hreq_data(x->req, bytes) < 0);

@@ -45,6 +45,7 @@ struct sl_relay {
     bool (*moves)(void *user, struct sl_llm_error *io_error);
     void *moves_user;
     struct sl_bond *bond;          /* of several targets: it sees what the client gets; NULL: nothing is looked for */
+    bool is_plain;                 /* what goes to it is known to have nothing of that */
     bool is_unsure;                /* the first bytes will say whether it is a stream: what of them came is in `hold` */
     bool is_in_time;               /* the head said that it is a stream, and was passed on at once */
     size_t n_counted;              /* of what is held, into server.limits.memory */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/core/sealed.h"
 
+#include "json/scan.h"
 #include "json/simd.h"
 
 /* Members: "signature" (Anthropic, Bedrock), "thoughtSignature" (Gemini), "thought_signature" (Google's through
@@ -11,7 +12,13 @@ static const struct sl_str names[] = {
     SL_STR_INIT("\"encrypted_content"), SL_STR_INIT("\"redactedContent"),
 };
 
-/* Letters and digits. A shorter value says nothing about who made it. */
+/* Of the names, and of the closed thoughts' type. */
+const struct sl_json_scan_ends sl_sealed_ends = {
+    .of = { { "ignature" }, { "_content" }, { "dContent" }, { "thinking" } },
+    .letters = SL_JSON_SCAN_LETTER('e') | SL_JSON_SCAN_LETTER('t') | SL_JSON_SCAN_LETTER('g'),
+};
+
+/* Letters and digits: shorter ones say nothing of who made them. */
 #define VALUE_MIN 3
 
 void sl_sealed_init(struct sl_sealed *sealed, void (*on_print)(void *arg, uint64_t print), void *arg)
@@ -192,4 +199,9 @@ void sl_sealed_push(struct sl_sealed *sealed, struct sl_str bytes)
     if (!sealed->is_inside && bytes.n) {
         tail_keep(sealed, bytes);
     }
+}
+
+void sl_sealed_pass(struct sl_sealed *sealed, struct sl_str bytes)
+{
+    tail_keep(sealed, bytes);
 }

@@ -7,6 +7,8 @@
 
 #include "base/str.h"
 
+struct sl_json_scan_ends;
+
 #define SL_SEALED_TAIL 40
 
 struct sl_sealed {
@@ -24,5 +26,10 @@ struct sl_sealed {
 
 void sl_sealed_init(struct sl_sealed *sealed, void (*on_print)(void *arg, uint64_t print), void *arg);
 void sl_sealed_push(struct sl_sealed *sealed, struct sl_str bytes);
+
+/* For who scans the bytes anyhow: where no name and no text in them ends so, they have none. */
+extern const struct sl_json_scan_ends sl_sealed_ends;
+/* The first bytes, and they have none. */
+void sl_sealed_pass(struct sl_sealed *sealed, struct sl_str bytes);
 
 #endif

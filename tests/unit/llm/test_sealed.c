@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "json/scan.h"
 #include "llm/core/sealed.h"
 
 #define SIG "EqQBCgIYAhIMabc+/=XYZ0123456789"
@@ -24,8 +25,15 @@ static void on_print(void *arg, uint64_t print)
     found->v[found->n++] = print;
 }
 
-/* In two pieces; `cut` 0: in one. */
-static struct found look(const char *text, size_t cut)
+/* Who scans it first passes what has none. */
+static void push_scanned(struct sl_sealed *sealed, struct sl_json_scan *scan, struct sl_str part)
+{
+    sl_json_scan_push(scan, part);
+    (scan->has_end ? sl_sealed_push : sl_sealed_pass)(sealed, part);
+}
+
+/* In two pieces; `cut` 0: in one. `scan`: the first one is scanned before. */
+static struct found look_with(const char *text, size_t cut, struct sl_json_scan *scan)
 {
     struct found found = { .n = 0 };
     struct sl_sealed sealed;
@@ -37,10 +45,19 @@ static struct found look(const char *text, size_t cut)
         char *room = malloc(part.n + 1);
         assert_non_null(room);
         memcpy(room, part.n ? part.p : "", part.n);
-        sl_sealed_push(&sealed, sl_str_make(room, part.n));
+        if (scan && i == 0) {
+            push_scanned(&sealed, scan, sl_str_make(room, part.n));
+        } else {
+            sl_sealed_push(&sealed, sl_str_make(room, part.n));
+        }
         free(room);
     }
     return found;
+}
+
+static struct found look(const char *text, size_t cut)
+{
+    return look_with(text, cut, NULL);
 }
 
 static const struct {
@@ -83,6 +100,40 @@ static void each_is_found_wherever_the_pieces_end(void **state)
             }
         }
     }
+}
+
+static struct sl_json_scan scan_of(const char *text, size_t piece)
+{
+    struct sl_json_scan scan;
+    sl_json_scan_init(&scan, NULL, 0);
+    scan.ends = &sl_sealed_ends;
+    for (size_t at = 0; at < strlen(text); at += piece) {
+        struct sl_str part = sl_str_sub(sl_str_c(text), at, at + piece);
+        char *room = malloc(part.n);
+        assert_non_null(room);
+        memcpy(room, part.p, part.n);
+        sl_json_scan_push(&scan, sl_str_make(room, part.n));
+        free(room);
+    }
+    return scan;
+}
+
+static void a_scan_says_where_none_is(void **state)
+{
+    (void)state;
+    static const char plain[] = "{\"id\":\"t\",\"object\":\"list\",\"choices\":[{\"message\":{\"role\":\"assistant\","
+                                "\"content\":\"a \\\"signature\\\" of it\",\"refusal\":null},\"e\":[\"e\",\"\"]}]}";
+    assert_false(scan_of(plain, sizeof(plain)).has_end);
+    for (size_t i = 0; i < SL_ARRAY_LEN(cases); i++) {
+        for (size_t piece = 1; piece <= strlen(cases[i].text); piece++) {
+            assert_true(!cases[i].n || scan_of(cases[i].text, piece).has_end);
+        }
+        for (size_t cut = 0; cut <= strlen(cases[i].text); cut++) {
+            struct sl_json_scan scan = scan_of("", 1);
+            assert_int_equal(look_with(cases[i].text, cut, &scan).n, cases[i].n);
+        }
+    }
+    assert_true(scan_of("{\"a\":{\"type\":\"redacted_thinking\"}}", 99).has_end);
 }
 
 static void closed_thoughts_are_found_in_either_order(void **state)
@@ -140,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_is_found_wherever_the_pieces_end),
+        cmocka_unit_test(a_scan_says_where_none_is),
         cmocka_unit_test(closed_thoughts_are_found_in_either_order),
         cmocka_unit_test(a_print_is_the_same_in_any_spelling),
         cmocka_unit_test(names_are_found_among_their_letters),
