@@ -14,10 +14,10 @@ struct walk {
     sl_route_find_fn *find;
     const void *arg;
     struct sl_beyond *to;
-    enum fault fault;                    /* the first */
-    const struct sl_fallback_route *at;  /* of the root's list: where the walk is */
-    const struct sl_fallback_route *bad; /* of the root's list: where it was then */
-    const struct sl_route *from, *other; /* whose list has it, and what it names */
+    enum fault fault;                    /* the first one found */
+    const struct sl_fallback_route *at;  /* the entry of the root's list that the walk has reached */
+    const struct sl_fallback_route *bad; /* the entry of the root's list where `fault` was found */
+    const struct sl_route *from, *other; /* the route whose list has the fault, and the route that it names */
 };
 
 static bool is_listed(const struct sl_beyond *to, const struct sl_route *route)
@@ -36,12 +36,13 @@ static enum fault fault_of(const struct walk *w, const struct sl_route *from, st
         return FAULT_BACK;
     }
     if (!route || route->type != w->root->type) {
-        return from != w->root ? FAULT_NONE : route ? FAULT_TYPE : FAULT_MISSING; /* else told of that route */
+        /* Else the fault is reported for `from`. */
+        return from != w->root ? FAULT_NONE : route ? FAULT_TYPE : FAULT_MISSING;
     }
     return w->to->n == SL_BEYOND_MAX && !is_listed(w->to, route) ? FAULT_MANY : FAULT_NONE;
 }
 
-/* As deep as there are routes: each is walked once. */
+/* The recursion ends: each route is walked once. */
 static void walk(struct walk *w, const struct sl_route *from)
 {
     const struct sl_traffic *traffic = from->traffic;

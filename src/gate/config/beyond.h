@@ -14,20 +14,21 @@ struct sl_map;
 struct sl_route;
 
 struct sl_beyond {
-    struct sl_route *v[SL_BEYOND_MAX]; /* in their order, each once; borrowed */
+    struct sl_route *v[SL_BEYOND_MAX]; /* in the order in which they are asked, each once; borrowed */
     uint32_t n;
 };
 
-/* NULL: there is none of that name. */
+/* NULL: no route has that name. */
 typedef struct sl_route *sl_route_find_fn(const void *arg, struct sl_str name);
 
-/* Those that can stand in for it. What is missing, is of another type or was there before is left out. */
+/* Lists the routes that can serve a call of `route`. It leaves out routes that are missing, have another type or were
+ * listed before. */
 void sl_beyond_list(const struct sl_route *route, sl_route_find_fn *find, const void *arg, struct sl_beyond *ret);
 /* SL_E_INVAL with a text: one is missing or of another type, there are too many, or the way leads back. *ret_pos: of
  * its name. */
 SL_MUST int sl_beyond_check(const struct sl_route *route, sl_route_find_fn *find, const void *arg,
                             struct sl_pos *ret_pos, struct sl_err *err);
-/* The same for all routes of the file: problems. `names` has each by its name. */
+/* Checks all routes of the file and reports problems. `names` maps each route's name to the route. */
 void sl_beyond_look(struct sl_bind *bind, const char *section, struct sl_route *const *routes, uint32_t n,
                     const struct sl_map *names);
 

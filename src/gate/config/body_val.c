@@ -10,7 +10,7 @@
 
 static int val_make(struct sl_json_val json, struct sl_arena *arena, uint32_t depth, struct sl_val **ret);
 
-/* Sets or replaces: a map has each name once. */
+/* Sets or replaces a member: a map has each name once. */
 static struct sl_val_item *item_for(struct sl_val *map, struct sl_str key)
 {
     for (uint32_t i = 0; i < map->n; i++) {

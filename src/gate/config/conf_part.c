@@ -14,13 +14,13 @@ static bool has_word(struct sl_str s, const char *word)
 }
 
 enum part {
-    PART_UNKNOWN, /* no row knows it: neither kept nor shown */
+    PART_UNKNOWN, /* no row has it: neither kept nor shown */
     PART_SHOWN,
     PART_SECRET,
 };
 
-/* What a member of a configuration is by its row. `rows` NULL: inside of a value that a provider reads by itself;
- * there, and of such a value, the name is judged, on the safe side. */
+/* Says by the rows what a member is. `rows` NULL: inside of a value that a provider reads by itself; there, and for
+ * such a value, the name decides, and in doubt it is a secret. */
 static enum part part_of(const struct sl_opt *rows, struct sl_str key)
 {
     const struct sl_opt *row = rows ? sl_opt_find(rows, key) : NULL;
@@ -35,7 +35,7 @@ static enum part part_of(const struct sl_opt *rows, struct sl_str key)
     return is_secret ? PART_SECRET : PART_SHOWN;
 }
 
-/* Does the map of that key have members of its own that are judged one by one? ret_rows: by which rows. */
+/* True: the value of that key is a map, whose members are judged one by one. ret_rows: by these rows. */
 static bool has_inside(const struct sl_opt *rows, struct sl_str key, const struct sl_val *val,
                        const struct sl_opt **ret_rows)
 {
@@ -81,7 +81,7 @@ void sl_conf_keep(struct sl_jw *w, const struct sl_opt *rows, const struct sl_va
     sl_jw_end(w);
 }
 
-/* A member of `old` that `config` leaves out and that would be kept. */
+/* True: `config` leaves out a secret of `old`, which would be kept. */
 static bool keeps_any(const struct sl_opt *rows, const struct sl_val *config, const struct sl_val *old)
 {
     for (uint32_t i = 0; i < old->n; i++) {
@@ -97,7 +97,7 @@ static bool keeps_any(const struct sl_opt *rows, const struct sl_val *config, co
     return false;
 }
 
-/* The URL that has become another one, here or in a map inside; NULL: none. */
+/* The key of the URL that differs, here or in a map inside; NULL: none. */
 static const char *moved_url(const struct sl_opt *rows, const struct sl_val *config, const struct sl_val *old)
 {
     for (const struct sl_opt *row = rows; row->key; row++) {
@@ -146,7 +146,7 @@ void sl_conf_show(struct sl_jw *w, const struct sl_opt *rows, const struct sl_va
         if (has_inside(rows, item->key, item->val, &inside)) {
             sl_conf_show(w, inside, item->val);
         } else if (!rows && item->val->kind >= SL_VAL_LIST) {
-            sl_jw_null(w); /* deeper than any configuration goes: not shown rather than shown too much */
+            sl_jw_null(w); /* deeper than any configuration: it may have a secret, so it is not shown */
         } else {
             sl_body_val_write(w, item->val);
         }

@@ -33,17 +33,17 @@ static const char default_text[] =
     "    endpoint_type: llm/v1/embeddings\n"
     "    model: { provider: mock, name: mock-embeddings, config: {} }\n";
 
-/* Sections of the file that are not rows of the settings. */
+/* Sections of the file that are no rows of the settings. */
 static const char *const route_sections[] = { "endpoints", "routes", NULL };
 
 struct loader {
     const char *name;
-    struct sl_arena tree; /* the YAML's values: gone after the load */
+    struct sl_arena tree; /* the YAML's values: wiped after the load */
     struct sl_bind bind;
     struct sl_conf_files *files;
     struct sl_config *config;
-    struct sl_str text; /* p != NULL: instead of a file */
-    bool is_pure;       /* neither files nor environment */
+    struct sl_str text; /* p != NULL: read in place of a file */
+    bool is_pure;       /* reads neither files nor the environment */
 };
 
 static void problem(struct loader *ld, enum sl_severity severity, struct sl_pos pos, const char *path, const char *text)
@@ -56,7 +56,7 @@ static struct sl_pos start_of(const struct loader *ld)
     return (struct sl_pos){ ld->name, 1, 1 };
 }
 
-/* The reader's own words get MLflow's before them. */
+/* Puts MLflow's words in front of the reader's message. */
 static void yaml_name(struct loader *ld)
 {
     static const struct sl_str prefix = SL_STR_INIT("not valid YAML: ");
@@ -78,7 +78,8 @@ static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
     if (path) {
         if (access(path, F_OK) < 0 && errno == ENOENT) {
             sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, (struct sl_pos){ path, 0, 0 }, "", "%s does not exist", path);
-            SL_IGNORE(sl_conf_files_note(ld->files, sl_str_c(path), SL_CONF_PRINT_NONE) < 0); /* the error is told */
+            /* The error is reported already. */
+            SL_IGNORE(sl_conf_files_note(ld->files, sl_str_c(path), SL_CONF_PRINT_NONE) < 0);
             return SL_E_NOTFOUND;
         }
         struct stat st;
@@ -109,7 +110,7 @@ static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
 
 /* --- what must not show in a message --- */
 
-/* Shorter ones would make a message unreadable, and protect nothing. */
+/* Hiding shorter texts would make messages unreadable and protect nothing. */
 #define HIDDEN_MIN 6
 
 static bool is_secret_key(struct sl_str key)
@@ -128,14 +129,14 @@ struct hidden {
     uint32_t n, cap;
 };
 
-/* Every text that stands under a key named like a secret, wherever that is and whether or not it means anything there.
- * Not references: a variable's name and a path help, and are no secret. */
+/* Collects every text under a key whose name looks like a secret's, at any place, even where the key has no meaning. It
+ * leaves out references: a variable's name and a path are helpful, and no secret. */
 static void hidden_collect(const struct sl_val *val, bool is_secret, struct hidden *hidden)
 {
     for (uint32_t i = 0; i < val->n; i++) {
         const struct sl_val_item *item = &val->items[i];
         bool is_plain = item->key.p && (sl_str_eq_c(item->key, "file") || sl_str_eq_c(item->key, "env") ||
-                                        sl_str_eq_c(item->key, "role")); /* of auth.keys */
+                                        sl_str_eq_c(item->key, "role")); /* a key of auth.keys */
         hidden_collect(item->val, !is_plain && (is_secret || is_secret_key(item->key)), hidden);
     }
     bool is_text = val->kind == SL_VAL_STRING || val->kind == SL_VAL_NUMBER;
@@ -156,7 +157,7 @@ static void secrets_hide(struct loader *ld, const struct sl_val *root)
         return;
     }
     for (uint32_t i = 0; i < root->n; i++) {
-        if (!sl_str_eq_c(root->items[i].key, "server")) { /* server.tls.key is a path */
+        if (!sl_str_eq_c(root->items[i].key, "server")) { /* server.tls.key is a path, no secret */
             hidden_collect(root->items[i].val, false, &hidden);
         }
     }
@@ -166,7 +167,7 @@ static void secrets_hide(struct loader *ld, const struct sl_val *root)
 
 /* --- settings --- */
 
-/* Could the value be what that section holds? */
+/* True: the value could be a value of that section. */
 static bool could_be(const struct sl_opt *section, const struct sl_val *val)
 {
     bool has_member = val->n == 0;
@@ -176,7 +177,7 @@ static bool could_be(const struct sl_opt *section, const struct sl_val *val)
     return val->kind == SL_VAL_MAP && has_member;
 }
 
-/* Our section that is meant by a name one slip away from it: what it says must not be passed over in silence. */
+/* The section that a slightly misspelt name means. Its content must not be ignored silently. */
 static const struct sl_opt *section_meant(const struct sl_val_item *item)
 {
     for (const struct sl_opt *row = sl_settings_rows(); row->key; row++) {
@@ -187,7 +188,7 @@ static const struct sl_opt *section_meant(const struct sl_val_item *item)
     return NULL;
 }
 
-/* A top-level key that is neither ours nor MLflow's: perhaps a later version's, perhaps misspelt. */
+/* Reports a top-level key that neither Sluice nor MLflow has: it may be misspelt, or from a later version. */
 static void section_unknown(struct loader *ld, const struct sl_val_item *item)
 {
     const struct sl_opt *meant = section_meant(item);
@@ -202,7 +203,7 @@ static void sections_check(struct loader *ld, const struct sl_val *root)
 {
     for (uint32_t i = 0; i < root->n; i++) {
         struct sl_str key = root->items[i].key;
-        bool is_known = sl_str_has_prefix(key, SL_STR("x-")) /* the place for anchors */ ||
+        bool is_known = sl_str_has_prefix(key, SL_STR("x-")) /* a place for YAML anchors */ ||
                         sl_opt_find(sl_settings_rows(), key);
         for (size_t k = 0; route_sections[k]; k++) {
             is_known |= sl_str_eq_c(key, route_sections[k]);
@@ -229,7 +230,7 @@ static struct sl_val settings_view(const struct sl_val *root, struct sl_val_item
     return view;
 }
 
-/* SLUICE_AUTH=none stands for `auth: none` where the file says nothing; it never opens what the file closes. */
+/* SLUICE_AUTH=none means `auth: none` when the file has no auth section; it never opens what the file closes. */
 static void auth_from_env(struct loader *ld, struct sl_settings *settings)
 {
     const char *text = getenv("SLUICE_AUTH");
@@ -247,7 +248,7 @@ static void auth_from_env(struct loader *ld, struct sl_settings *settings)
     }
 }
 
-/* NO_PROXY adds to what is reached without the proxy; a word of it that fits nothing is passed over. */
+/* NO_PROXY adds to the hosts that are reached without the proxy; a word that is no valid rule is ignored. */
 static void no_proxy_from_env(struct loader *ld, struct sl_proxy_settings *proxy)
 {
     for (int i = 0; proxy->url.p && i < 2; i++) {
@@ -271,7 +272,7 @@ static void no_proxy_from_env(struct loader *ld, struct sl_proxy_settings *proxy
     }
 }
 
-/* A time for whole calls from the environment, where the file does not say. */
+/* The environment sets the total time of a call when the file does not. */
 static void total_override(struct loader *ld, const struct sl_val *root, const struct sl_config_overrides *over)
 {
     if (!over->total_sec || sl_val_find(sl_val_find(sl_val_find(root, "upstream"), "timeouts"), "total")) {
@@ -286,7 +287,7 @@ static void total_override(struct loader *ld, const struct sl_val *root, const s
     ld->config->settings->upstream.route.timeouts.total_usec = sec * SL_USEC_PER_SEC;
 }
 
-/* Every page that somebody on this machine looks at could call, and nothing asks who it is. */
+/* Warns: every web page that a user of this machine opens could call, and no key is asked for. */
 static void pages_warn(struct loader *ld, const struct sl_val *root, const struct sl_settings *settings)
 {
     const struct sl_val *server = sl_val_find(root, "server");
@@ -307,8 +308,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
         return;
     }
     struct sl_val view = settings_view(root, room);
-    SL_IGNORE(sl_opt_bind(&ld->bind, sl_settings_rows(), &view, settings) <
-              0); /* its errors are counted in the problems */
+    SL_IGNORE(sl_opt_bind(&ld->bind, sl_settings_rows(), &view, settings) < 0); /* the problems have its errors */
     if (!ld->is_pure) {
         auth_from_env(ld, settings);
         no_proxy_from_env(ld, &settings->upstream.proxy);
@@ -325,7 +325,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
         struct sl_val_item item = { SL_STR("listen"), { "--listen", 0, 0 }, &text };
         server_map.items = &item;
         server_map.n = 1;
-        /* Through the same row as the file's, into a copy, so that nothing else is reset. */
+        /* Binds with the row of the file, into a copy, so that nothing else is reset. */
         struct sl_server_settings copy = { 0 };
         const struct sl_opt *rows = sl_settings_rows()[0].sub;
         if (sl_opt_bind(&ld->bind, rows, &server_map, &copy) == 0) {
@@ -335,7 +335,7 @@ static void settings_load(struct loader *ld, const struct sl_val *root, const st
     }
 }
 
-/* Certificates and authorities are part of the settings: loading them is part of checking them. */
+/* Loads certificates and authorities: this is a part of checking the settings. */
 static void tls_load(struct loader *ld, const struct sl_val *root)
 {
     struct sl_settings *settings = ld->config->settings;
@@ -354,7 +354,7 @@ static void tls_load(struct loader *ld, const struct sl_val *root)
                             "%s is no regular file", paths[i].p);
             return;
         }
-        /* The print first: a file that changes in between is read again, not missed. */
+        /* The fingerprint comes first: a file that changes in between is read again, not missed. */
         if (paths[i].n && sl_conf_files_note(ld->files, paths[i], sl_conf_print_file(paths[i].p)) < 0) {
             problem(ld, SL_PROBLEM_ERROR, root->pos, "", "out of memory");
             return;
@@ -377,20 +377,21 @@ static void tls_load(struct loader *ld, const struct sl_val *root)
 static void duplicate(struct loader *ld, const char *section, const struct sl_route *route,
                       const struct sl_route *first)
 {
-    bool is_split = section[0] == 'r' && first->pos.line < route->pos.line; /* or the section is another name for it */
+    /* Or `routes` is only another name of the section. */
+    bool is_split = section[0] == 'r' && first->pos.line < route->pos.line;
     sl_bind_problem(&ld->bind, SL_PROBLEM_ERROR, route->pos, section,
                     "Duplicate names found in endpoint %sconfigurations. Please remove the duplicate endpoint name: "
                     "'%.*s' (the first one is at line %u)",
                     is_split ? "/ route " : "", SL_STR_ARG(route->name), first->pos.line);
 }
 
-/* One entry. `names`: of those before it. */
+/* Loads one entry. `names`: the routes before it. */
 static void route_load(struct loader *ld, const char *section, const struct sl_val *entry, struct sl_map *names)
 {
     struct sl_config *config = ld->config;
     struct sl_route *route;
     if (sl_route_bind(&ld->bind, entry, config->settings, &route) < 0) {
-        return; /* told already */
+        return; /* reported already */
     }
     config->routes[config->n_routes++] = route;
     const struct sl_route *first = sl_map_find(names, route->name);
@@ -401,7 +402,7 @@ static void route_load(struct loader *ld, const char *section, const struct sl_v
     }
 }
 
-/* Those that split their calls over endpoints; NULL: the file has none. */
+/* The list of routes that split their calls over endpoints; NULL: the file has none. */
 static const struct sl_val *splits_find(struct loader *ld, const struct sl_val *root)
 {
     const struct sl_val *list = sl_val_find(root, "endpoints"), *routes = sl_val_find(root, "routes");
@@ -429,7 +430,7 @@ static void routes_load(struct loader *ld, const struct sl_val *root)
     struct sl_config *config = ld->config;
     config->routes = calloc((size_t)list->n + (splits ? splits->n : 0) + 1, sizeof(struct sl_route *));
     struct sl_map names = { 0 };
-    ld->bind.is_lax = true; /* MLflow ignores what it does not know */
+    ld->bind.is_lax = true; /* MLflow ignores keys that it does not know */
     for (uint32_t i = 0; config->routes && i < list->n; i++) {
         snprintf(ld->bind.path, sizeof(ld->bind.path), "%s[%u]", section, i);
         route_load(ld, section, list->items[i].val, &names);
@@ -459,7 +460,7 @@ static void config_fill(struct loader *ld, const struct sl_val *root, const stru
     routes_load(ld, root);
     struct sl_config *config = ld->config;
     for (uint32_t i = 0; i < config->n_routes; i++) {
-        config->routes[i]->pos.file = NULL; /* the name is the caller's; line and column stay */
+        config->routes[i]->pos.file = NULL; /* the caller owns the name; line and column stay */
     }
 }
 
@@ -467,7 +468,7 @@ static int config_load(struct loader *ld, const char *path, const struct sl_conf
                        struct sl_arena *arena, struct sl_config **ret)
 {
     struct sl_problems *problems = ld->bind.problems;
-    struct sl_str name = sl_arena_dup(arena, sl_str_c(ld->name)); /* problems keep it */
+    struct sl_str name = sl_arena_dup(arena, sl_str_c(ld->name)); /* the problems keep it */
     ld->name = name.p ? name.p : ld->name;
     ld->config = calloc(1, sizeof(*ld->config));
     struct sl_settings *settings = sl_settings_new();
@@ -485,9 +486,9 @@ static int config_load(struct loader *ld, const char *path, const struct sl_conf
     if (r == 0) {
         config_fill(ld, root, over);
     }
-    problems->hidden = NULL; /* they lie on the tree */
+    problems->hidden = NULL; /* the hidden texts are on the tree */
     problems->n_hidden = 0;
-    sl_arena_wipe(&ld->tree); /* literal keys stood in the file */
+    sl_arena_wipe(&ld->tree); /* the file may have had literal keys */
     sl_arena_done(&ld->tree);
     if (r < 0 || problems->n_errors) {
         sl_config_free(ld->config);
@@ -525,7 +526,7 @@ static uint64_t print_of(const struct sl_conf_files *files, struct sl_str path)
     return SL_CONF_PRINT_NONE;
 }
 
-/* Same path, same content; two unset ones are the same too. */
+/* True: same path and same content, or both are not set. */
 static bool file_is_same(struct sl_str a, const struct sl_conf_files *files_a, struct sl_str b,
                          const struct sl_conf_files *files_b)
 {

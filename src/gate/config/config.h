@@ -18,33 +18,35 @@ struct sl_config {
     uint32_t n_routes;
 };
 
-/* Flags and environment win over the file. */
+/* From flags and the environment; they win over the file. */
 struct sl_config_overrides {
-    struct sl_str listen; /* p == NULL: the file's */
-    int64_t workers;      /* -1: the file's; 0: auto */
-    /* Seconds for upstream.timeouts.total where the file has none, and the variable that says so. NULL: none. */
+    struct sl_str listen; /* p == NULL: the file's value */
+    int64_t workers;      /* -1: the file's value; 0: auto */
+    /* Seconds for upstream.timeouts.total when the file has none, and the name of the variable that has them. NULL:
+     * none. */
     const char *total_sec, *total_name;
 };
 
 /* `path` NULL: the embedded default. Every problem goes to `problems` (errors and warnings); SL_E_INVAL when there was
- * an error. `files`: every file that was named (itself, key files, certificates), also after an error. `arena` holds
- * texts of problems; the configuration itself keeps nothing on it. Reads files and the environment, changes nothing. */
+ * an error. `files` gets every file that was named (the configuration file, key files, certificates), also after an
+ * error. `arena` holds the texts of problems; the configuration itself keeps nothing on it. Reads files and the
+ * environment, changes nothing. */
 SL_MUST int sl_config_load(const char *path, const struct sl_config_overrides *over, struct sl_arena *arena,
                            struct sl_problems *problems, struct sl_conf_files *files, struct sl_config **ret);
-/* From a text, without any file or variable: references to secrets are refused, certificates are not opened. */
+/* Loads from a text, without any file or variable: references to secrets are refused, certificates are not opened. */
 SL_MUST int sl_config_load_text(const char *name, struct sl_str text, struct sl_arena *arena,
                                 struct sl_problems *problems, struct sl_config **ret);
-/* Takes over the TLS contexts whose files did not change, and with them sessions and ticket keys. */
+/* Takes over the TLS contexts whose files did not change, with their sessions and ticket keys. */
 void sl_config_adopt_tls(struct sl_config *config, const struct sl_conf_files *files, const struct sl_config *before,
                          const struct sl_conf_files *files_before);
 void sl_config_free(struct sl_config *config);
 
-/* A problem's line fits: a path, and the texts of base/opt.c. */
+/* Long enough for the line of a problem: a path, and the texts of base/opt.c. */
 #define SL_PROBLEM_LINE_MAX 6144
 
-/* "file:line:col: error: path: text"; the word only where it is wanted. */
+/* "file:line:col: error: path: text"; the word "error" only when it is wanted. */
 void sl_problem_format(const struct sl_problem *problem, bool with_severity, char *out, size_t n);
-/* One a line. */
+/* Prints one problem on each line. */
 void sl_problems_print(const struct sl_problems *problems, FILE *out);
 
 #endif

@@ -15,8 +15,9 @@
 #include "store/store.h"
 
 #define CONFIG_MAX (1u << 20)
-/* What is sealed is the configuration of `model`. Where there are targets it is an object of that and of their list, in
- * their order, null for one without. No provider's row has these names. */
+/* The sealed JSON is the configuration of `model`. When the route has targets, it is an object with these two members:
+ * the configuration of `model`, and the list of the targets' configurations in their order (null: the target has none).
+ * No provider's row has these names. */
 #define OWN     "sluice.model"
 #define TARGETS "sluice.targets"
 
@@ -35,14 +36,14 @@ static const struct sl_val *type_of(const struct sl_val *entry, const char **ret
     return sl_val_find(entry, *ret_key);
 }
 
-/* The list of `sluice.targets`; NULL: there is none, or it is no list. */
+/* The list of `sluice.targets`; NULL: it is missing, or no list. */
 static const struct sl_val *targets_of(const struct sl_val *entry)
 {
     const struct sl_val *list = sl_val_find(sl_val_find(entry, "sluice"), "targets");
     return list && list->kind == SL_VAL_LIST ? list : NULL;
 }
 
-/* What the schema of create_route says: strings, and an object. */
+/* Checks what the schema of create_route demands: strings, and an object. */
 static int schema_check(const struct sl_val *entry, bool needs_name, struct sl_body_fault *ret)
 {
     const char *key;
@@ -61,7 +62,7 @@ static int schema_check(const struct sl_val *entry, bool needs_name, struct sl_b
                      type ? "Input should be a valid string" : "Field required");
     }
     if (!model && targets_of(entry) && targets_of(entry)->n) {
-        return 0; /* they have theirs */
+        return 0; /* the targets have models of their own */
     }
     if (sl_val_is_nothing(model) || model->kind != SL_VAL_MAP) {
         return fault(ret, model ? "model_attributes_type" : "missing", "model",
@@ -84,7 +85,7 @@ static void member_write(struct sl_jw *w, const char *key, const struct sl_val *
     }
 }
 
-/* How a provider's configuration is written where it stands; NULL: it is left out. */
+/* Writes a provider's configuration at its place; NULL: it is left out. */
 typedef void conf_fn(struct sl_jw *w, const struct sl_opt *rows, const struct sl_val *config);
 
 static const struct sl_opt no_rows[] = { { NULL } };
@@ -110,7 +111,7 @@ static void model_write(struct sl_jw *w, const struct sl_val *model, const struc
 static void target_write(struct sl_jw *w, const struct sl_val *target, const struct sl_val *config, conf_fn *conf_write)
 {
     if (target->kind != SL_VAL_MAP) {
-        sl_body_val_write(w, target); /* told when it is bound */
+        sl_body_val_write(w, target); /* reported when the definition is bound */
         return;
     }
     sl_jw_object(w);
@@ -126,11 +127,11 @@ static void target_write(struct sl_jw *w, const struct sl_val *target, const str
     sl_jw_end(w);
 }
 
-/* A definition in its parts. */
+/* The parts of a definition. */
 struct parts {
     struct sl_val *entry;
     const struct sl_val *own;     /* the configuration of `model`; a map */
-    const struct sl_val *targets; /* those of the targets; NULL: none are sealed */
+    const struct sl_val *targets; /* the configurations of the targets; NULL: none are sealed */
 };
 
 /* The configuration of a target; NULL: it has none. */
@@ -212,13 +213,13 @@ static void config_write(struct sl_jw *w, const struct sl_val *entry)
     sl_jw_end(w);
 }
 
-/* Members that a route has, and those of a route that was read and comes back. */
+/* Members that a route may have in a body, and members that a GET shows, because a client may send them back. */
 static const char *const route_keys[] = { "name",           "route_type", "endpoint_type", "model",
                                           "limit",          "sluice",     "limits",        "secrets",
                                           "owner",          "shadowed",   "version",       "route_url",
                                           "created_at",     "updated_at", "defined_at",    "targets",
                                           "target_secrets", NULL };
-/* "task" is the route's type in the words of another API. */
+/* "task" is the name of the route's type in another API. */
 static const char *const model_keys[] = { "provider", "name", "config", "task", NULL };
 
 static bool is_one_of(struct sl_str key, const char *const *names)
@@ -235,7 +236,8 @@ static int unknown(struct sl_err *err, const char *where, struct sl_str key, con
                    near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "");
 }
 
-/* Nothing unknown inside of `model`, where it may be a credential. `where`: of it, with a dot behind. */
+/* Refuses unknown members of `model`, where they may be a credential. `where`: the path of `model`, with a dot at its
+ * end. */
 static int model_keys_check(const struct sl_val *model, const char *where, struct sl_err *err)
 {
     const struct sl_provider *provider = provider_of(model);
@@ -259,7 +261,7 @@ static int model_keys_check(const struct sl_val *model, const char *where, struc
     return sl_val_find(config, TARGETS) ? unknown(err, at, SL_STR(TARGETS), NULL) : 0;
 }
 
-/* A member that nobody reads is refused when it looks like a misspelt one. */
+/* Refuses an unknown member that looks like a misspelt one. */
 static int keys_check(const struct sl_val *entry, struct sl_err *err)
 {
     for (uint32_t i = 0; i < entry->n; i++) {
@@ -320,7 +322,8 @@ int sl_definition_read(struct sl_json_val body, struct sl_str name, struct sl_ar
 
 /* --- binding --- */
 
-/* A body's map has room for one more member. An empty map counts as no map: MLflow asks for a configuration. */
+/* Puts a configuration into `model`: a map of a body has room for one more member. An empty map is left out: MLflow
+ * asks for a configuration. */
 static int config_put(struct sl_val *model, const struct sl_val *config)
 {
     if (!config || config->n == 0) {
@@ -353,7 +356,7 @@ static int parts_read(struct sl_str spec, struct sl_str sealed, struct sl_arena 
     return ret->own->kind == SL_VAL_MAP ? 0 : SL_E_INVAL;
 }
 
-/* The tree of a definition: the spec's, with each configuration in its place. */
+/* Makes the tree of a definition: that of the spec, with each configuration at its place. */
 static int tree_make(const struct sl_definition *def, struct sl_arena *arena, struct sl_val **ret)
 {
     struct parts parts;
@@ -412,7 +415,8 @@ int sl_definition_bind(const struct sl_definition *def, const struct sl_settings
 
 /* --- credentials --- */
 
-/* One model's configuration with what it leaves out; without an old one of the same provider as it is. */
+/* Writes one model's configuration with the secrets that it leaves out. When the old one is missing or of another
+ * provider, it is written as it is. */
 static int conf_keep(struct sl_jw *w, const char *where, const struct sl_val *model, const struct sl_val *now,
                      const struct sl_val *old_model, const struct sl_val *old, struct sl_err *err)
 {
@@ -431,7 +435,7 @@ static int conf_keep(struct sl_jw *w, const char *where, const struct sl_val *mo
     return r;
 }
 
-/* The place of the target of that name; UINT32_MAX: there is none. */
+/* The index of the target of that name; UINT32_MAX: there is none. */
 static uint32_t target_find(const struct sl_val *targets, const struct sl_val *name)
 {
     for (uint32_t i = 0; name && name->kind == SL_VAL_STRING && targets && i < targets->n; i++) {
@@ -492,13 +496,13 @@ int sl_definition_keep(const struct sl_definition *def, const struct sl_store_ro
     struct sl_jw w;
     int r = parts_read(def->spec, def->config, &arena, &now);
     bool has_before = r == 0 && parts_read(old->spec, old->config, &arena, &before) == 0;
-    SL_IGNORE(sl_buf_reserve(out, def->config.n + old->config.n + 64) < 0); /* in one piece, so that nothing is left
-                                                                               behind when it grows */
+    /* Reserved at once, because growing would leave copies in memory. */
+    SL_IGNORE(sl_buf_reserve(out, def->config.n + old->config.n + 64) < 0);
     sl_jw_init(&w, out);
     if (has_before) {
         r = parts_keep(&w, &now, &before, err);
     } else {
-        sl_buf_add_str(out, def->config); /* what is stored cannot be read: nothing of it is kept */
+        sl_buf_add_str(out, def->config); /* the stored one cannot be read: nothing of it is kept */
     }
     r = r < 0 ? r : sl_buf_status(out);
     sl_arena_wipe(&arena);
@@ -508,7 +512,7 @@ int sl_definition_keep(const struct sl_definition *def, const struct sl_store_ro
 
 /* --- showing --- */
 
-/* The fingerprints of what is sealed. */
+/* Writes the fingerprints of all secrets. */
 static int secrets_write(struct sl_jw *w, const struct parts *parts, const struct sl_seal *seal)
 {
     const struct sl_val *targets = targets_of(parts->entry);
@@ -570,7 +574,7 @@ void sl_definition_describe(const struct sl_store_route *route, const struct sl_
     if (r == 0 && sl_buf_status(&text) == 0) {
         sl_buf_add_str(out, sl_buf_str(&text));
     } else {
-        sl_buf_add_str(out, route->spec); /* a definition that this version cannot read */
+        sl_buf_add_str(out, route->spec); /* this version cannot read the definition */
     }
     sl_buf_done(&text);
 }

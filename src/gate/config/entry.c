@@ -20,7 +20,7 @@ void sl_entry_problem(struct sl_bind *bind, enum sl_severity severity, struct sl
     sl_bind_problem(bind, severity, pos, path, "%s", text);
 }
 
-/* A member that is there by mistake: told, and where nothing may be passed over, refused. */
+/* Reports an unknown member; a strict binder refuses it. */
 static int key_unknown(struct sl_bind *bind, const struct sl_val_item *item, const char *const *names,
                        const char *where)
 {

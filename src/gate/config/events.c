@@ -13,11 +13,11 @@
 #include "gate/config/snapshot.h"
 #include "store/store.h"
 
-/* A durable change must come into force: without memory its thread waits and tries again. */
+/* A change on disk must come into force: without memory its thread waits this long and tries again. */
 #define NOMEM_WAIT_USEC 10000
 
 struct stored {
-    char *json; /* NUL behind */
+    char *json; /* ends with a NUL */
     size_t n_json;
     size_t n_name;
     char name[];
@@ -86,7 +86,7 @@ static int limits_set(struct sl_events *events, struct sl_str name, struct sl_st
     return r;
 }
 
-/* The route with what is stored for it and what the settings say; a new reference. */
+/* The route under its stored limits and the settings; a new reference. */
 static int route_complete(const struct sl_events *events, struct sl_route *route, const struct sl_settings *settings,
                           struct sl_route **ret)
 {
@@ -133,7 +133,7 @@ static void shadow_warn(const struct sl_snapshot *snapshot, const struct sl_rout
            sl_settings_file(snapshot->settings), file->pos.line, SL_STR_ARG(route->name));
 }
 
-/* The dynamic routes of the snapshot in force, under other settings. */
+/* Puts the dynamic routes of the snapshot in force into a new one, under its settings. */
 static int dynamic_carry(const struct sl_events *events, const struct sl_snapshot *from, struct sl_snapshot *to)
 {
     bool is_same = sl_route_conf_is_same(&from->settings->upstream.route, &to->settings->upstream.route);
@@ -190,14 +190,15 @@ static int route_put(struct sl_events *events, struct sl_snapshot *s, const stru
     struct sl_err err = { 0 };
     struct sl_route *route, *complete;
     if (event->is_new && !events->loading) {
-        int r = limits_set(events, event->name, event->limits); /* none: what a namesake left goes, as its rows did */
+        /* No limits: those of an older route of this name are deleted, as their rows were. */
+        int r = limits_set(events, event->name, event->limits);
         if (r < 0) {
             return r;
         }
     }
     int r = sl_definition_bind(&def, s->settings, true, &route, &err);
     if (r == SL_E_INVAL) {
-        /* Bound once before it was stored: a provider that is not in this build, or a rule that is stricter now. */
+        /* It was valid when it was stored. But this build lacks its provider, or a rule is stricter now. */
         sl_log(SL_LOG_WARNING, "store", "route '%.*s' cannot be served: %s", SL_STR_ARG(event->name), err.text);
         r = sl_snapshot_remove(s, event->name);
         return r == SL_E_NOTFOUND ? 0 : r;
@@ -220,7 +221,7 @@ static int route_put(struct sl_events *events, struct sl_snapshot *s, const stru
     return r;
 }
 
-/* The route as it is, under the limits that are stored now. */
+/* Puts the same route under the limits that are stored now. */
 static int limits_refresh(struct sl_events *events, struct sl_snapshot *s, struct sl_str name)
 {
     struct sl_route *served = sl_snapshot_find(s, name), *dynamic = sl_snapshot_find_dynamic(s, name);
@@ -249,7 +250,7 @@ static int change_apply(struct sl_events *events, struct sl_snapshot *s, const s
     case SL_STORE_ROUTE_DELETED:
         r = limits_set(events, event->name, SL_STR_NONE);
         r = r < 0 ? r : sl_snapshot_remove(s, event->name);
-        return r == SL_E_NOTFOUND ? 0 : r; /* one that could not be served */
+        return r == SL_E_NOTFOUND ? 0 : r; /* a route that could not be served is not there */
     case SL_STORE_LIMITS_PUT:
         r = limits_set(events, event->name, event->limits);
         return r < 0 || events->loading ? r : limits_refresh(events, s, event->name);
@@ -277,7 +278,8 @@ void sl_events_apply(void *arg, const struct sl_store_event *const *list, size_t
     struct sl_snapshot *s = copy_wait(events->publisher->current);
     for (size_t i = 0; i < n; i++) {
         while (change_apply(events, s, list[i]) == SL_E_NOMEM) {
-            /* Half done: begin again from what is in force. Changes are absolute, so doing one twice does no harm. */
+            /* Only a part is done: begin again with the snapshot in force. A change says the new state, so doing it
+             * twice does no harm. */
             usleep(NOMEM_WAIT_USEC);
             sl_snapshot_unref(s);
             s = copy_wait(events->publisher->current);
@@ -291,7 +293,7 @@ void sl_events_apply(void *arg, const struct sl_store_event *const *list, size_t
 
 /* --- all of it --- */
 
-/* The file's part of the snapshot in force, as the file has it. */
+/* The routes of the file in the snapshot in force, without stored limits. */
 static struct sl_snapshot *file_only_wait(const struct sl_snapshot *from)
 {
     uint32_t n = from->file->n;
@@ -342,7 +344,7 @@ void sl_events_load_end(void *arg, bool is_whole)
     }
     limits_free(&events->limits_before);
     struct stored *stored;
-    /* Limits came before the routes: those of the file's get theirs now. */
+    /* Limits were loaded before the routes: the routes of the file get theirs now. */
     for (size_t i = 0; (stored = sl_map_each(&events->limits, &i)) != NULL;) {
         struct sl_str name = sl_str_make(stored->name, stored->n_name);
         const struct sl_route *route = sl_snapshot_find(s, name);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How the store's numbered changes and the file's configuration become the snapshot in force. Whoever changes what is
- * served comes through here: the store's thread with its events, a reload with another file. Both build on the current
- * snapshot under one lock and publish; when a call returns, what it brought is in force on every worker. */
+/* Makes the snapshot in force from the store's numbered changes and the file's configuration. All changes of what is
+ * served come through here: the store's thread brings events, a reload brings another file. Both copy the current
+ * snapshot under one lock and publish the copy; when a call returns, its change is in force on every worker. */
 #ifndef SL_GATE_EVENTS_H
 #define SL_GATE_EVENTS_H
 
@@ -16,10 +16,10 @@ struct sl_snapshot;
 struct sl_store_event;
 
 struct sl_events {
-    pthread_mutex_t lock; /* guards the rest, and who builds the next snapshot */
+    pthread_mutex_t lock; /* guards the rest; who holds it builds the next snapshot */
     struct sl_publisher *publisher;
     struct sl_map limits;        /* stored limits by route name: struct stored */
-    struct sl_map limits_before; /* while loading: what they were */
+    struct sl_map limits_before; /* while loading: the limits from before */
     struct sl_snapshot *loading; /* between begin and publish; NULL otherwise */
     uint64_t number;             /* of the last change that is in force */
 };
@@ -27,17 +27,17 @@ struct sl_events {
 void sl_events_init(struct sl_events *events, struct sl_publisher *publisher);
 void sl_events_done(struct sl_events *events);
 
-/* The file's part, at the start and with each reload: with the stored limits of its routes, and the dynamic routes that
- * are there. Publishes. SL_E_NOMEM: nothing changed. */
+/* Brings the file's routes and settings, at the start and with each reload. Its routes get their stored limits; the
+ * dynamic routes stay. Publishes. SL_E_NOMEM: nothing changed. */
 SL_MUST int sl_events_configure(struct sl_events *events, struct sl_settings *settings, struct sl_route *const *routes,
                                 uint32_t n_routes);
 
-/* For struct sl_store_cbs: what is in the database, in place of all dynamic routes and stored limits. */
+/* For struct sl_store_cbs: replaces all dynamic routes and stored limits by those of the database. */
 void sl_events_load_begin(void *events);
 void sl_events_load(void *events, const struct sl_store_event *event);
 void sl_events_load_end(void *events, bool is_whole);
 
-/* For struct sl_store_cbs: a transaction's changes, published together. On the store's thread. */
+/* For struct sl_store_cbs: brings the changes of a transaction into force, all at once. On the store's thread. */
 void sl_events_apply(void *events, const struct sl_store_event *const *list, size_t n);
 
 #endif

@@ -5,7 +5,8 @@
 
 #include "base/num.h"
 
-/* Two digits each, and what stands between; digits at `at` of the fields. False: not that form. */
+/* Reads the numbers of a text into `fields`. In `form`, d is a digit, and T may also be t or a space. False: the text
+ * has another form. */
 static bool fields_read(struct sl_str *io_text, const char *form, int *fields)
 {
     size_t i = 0;
@@ -26,7 +27,7 @@ static bool fields_read(struct sl_str *io_text, const char *form, int *fields)
     return true;
 }
 
-/* "Z" or "+02:00", nothing behind. */
+/* Reads "Z" or "+02:00" at the end of the text. */
 static bool zone_read(struct sl_str text, int64_t *ret_sec)
 {
     *ret_sec = 0;
@@ -53,7 +54,7 @@ int sl_instant_parse(struct sl_str text, uint64_t *ret_sec)
     if (!fields_read(&text, "dddd-dd-ddTdd:dd:dd", fields)) {
         return SL_E_INVAL;
     }
-    if (sl_str_has_prefix(text, SL_STR("."))) { /* a fraction of a second does not count */
+    if (sl_str_has_prefix(text, SL_STR("."))) { /* a fraction of a second is ignored */
         size_t n = 1;
         while (n < text.n && text.p[n] >= '0' && text.p[n] <= '9') {
             n++;
@@ -71,7 +72,7 @@ int sl_instant_parse(struct sl_str text, uint64_t *ret_sec)
                      .tm_sec = fields[5] };
     struct tm asked = tm;
     int64_t sec = timegm(&tm);
-    /* timegm carries over what does not exist: the 31st of June is no date. */
+    /* timegm changes a date that does not exist into another one: the 31st of June is no date. */
     bool is_same = tm.tm_year == asked.tm_year && tm.tm_mon == asked.tm_mon && tm.tm_mday == asked.tm_mday &&
                    tm.tm_hour == asked.tm_hour && tm.tm_min == asked.tm_min && tm.tm_sec == asked.tm_sec;
     if (!is_same || sec - zone < 0) {

@@ -11,7 +11,7 @@
 #include "base/word.h"
 #include "base/random.h"
 
-/* A key and its few texts: thousands of them must not cost a page each. */
+/* Holds a key and its few texts: thousands of keys must not cost a page each. */
 #define KEY_CHUNK 480
 
 const char *const sl_role_names[] = {
@@ -97,7 +97,7 @@ struct sl_key *sl_key_ref(struct sl_key *key)
 void sl_key_unref(struct sl_key *key)
 {
     if (key && atomic_fetch_sub_explicit(&key->refs, 1, memory_order_acq_rel) == 1) {
-        struct sl_arena arena = key->arena; /* the key lies on it */
+        struct sl_arena arena = key->arena; /* the key is on this arena */
         sl_arena_done(&arena);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* API keys: who may call, and what. A key's text is known to its holder alone; here lies its SHA-256, which is enough,
- * since a key made by us has 256 random bits and the file's own keys a minimum length. Immutable but for the time of
- * its last use; reference-counted, shared between threads. */
+/* API keys: who may call, and what. Only its holder knows a key's text; here is its SHA-256. That is enough: a key made
+ * by Sluice has 256 random bits, and the file's own keys have a minimum length. Immutable, save the time of the last
+ * use; reference-counted, shared between threads. */
 #ifndef SL_GATE_KEY_H
 #define SL_GATE_KEY_H
 
@@ -12,47 +12,48 @@
 #include "base/str.h"
 
 enum sl_role {
-    SL_ROLE_QUERY,  /* invokes, and reads its routes */
-    SL_ROLE_VIEWER, /* reads routes and metrics, invokes nothing */
-    SL_ROLE_ADMIN,  /* everything */
+    SL_ROLE_QUERY,  /* calls models, and reads its routes */
+    SL_ROLE_VIEWER, /* reads routes and metrics, calls no model */
+    SL_ROLE_ADMIN,  /* may do everything */
 };
 
 /* In the order of the roles; ends with NULL. */
 extern const char *const sl_role_names[];
 const char *sl_role_name(enum sl_role role);
 SL_MUST int sl_role_parse(struct sl_str text, enum sl_role *ret);
-/* Routes bound what a key may invoke: of one that sees or does more they would only look like a bound. NULL: fine. */
+/* Only a key of role query can have a list of routes: a key that reads or does more would not be bounded by it. Returns
+ * what is wrong; NULL: nothing. */
 const char *sl_role_routes_fault(enum sl_role role, bool has_routes);
 
 #define SL_KEY_PREFIX "sk-sluice-"
 /* Prefix and 43 characters of base64url (RFC 4648 section 5), NUL included. */
 #define SL_KEY_TOKEN_SIZE (sizeof(SL_KEY_PREFIX) + 43)
 #define SL_KEY_HASH_BYTES 32
-/* Keys of the operator's own making must not be guessable. */
+/* The least length of a key that the operator chose: it must not be guessable. */
 #define SL_KEY_OWN_MIN 16
 
 struct sl_key {
     atomic_uint refs;
-    struct sl_arena arena; /* everything below; the key itself lies on it */
-    struct sl_str id;      /* "key-7" of a stored one, "file:NAME" */
-    uint64_t number;       /* of a stored one; 0: of the file */
+    struct sl_arena arena; /* holds everything below, and the key itself */
+    struct sl_str id;      /* "key-7" for a stored key, "file:NAME" for one of the file */
+    uint64_t number;       /* for a stored key; 0: of the file */
     struct sl_str name;
-    struct sl_str principal; /* the name under which limits and the log count; the key's name by default */
+    struct sl_str principal; /* the name that limits and the log use; by default the key's name */
     enum sl_role role;
     bool has_routes; /* may use only `routes` */
     struct sl_strs routes;
-    uint64_t created_sec; /* unix; 0: of the file */
-    uint64_t expires_sec; /* unix; 0: never */
+    uint64_t created_sec; /* unix time; 0: of the file */
+    uint64_t expires_sec; /* unix time; 0: never */
     unsigned char hash[SL_KEY_HASH_BYTES];
     bool is_of_file;
     uint32_t line;                      /* in the file; 0: the admin key, which has none */
-    atomic_uint_fast64_t last_used_sec; /* unix; 0: not yet */
-    uint64_t written_sec;               /* of that, what the store has; the store's thread only */
+    atomic_uint_fast64_t last_used_sec; /* unix time; 0: not yet */
+    uint64_t written_sec;               /* the value of last_used_sec that the store has; the store's thread only */
 };
 
-/* What a key is made of; all texts are copied. `principal` empty: the name. */
+/* The values for a new key; all texts are copied. `principal` empty: the name. */
 struct sl_key_spec {
-    struct sl_str id, name, principal; /* `id` empty: made of the name */
+    struct sl_str id, name, principal; /* `id` empty: made from the name */
     uint64_t number;
     uint32_t line;
     enum sl_role role;
@@ -68,14 +69,15 @@ SL_MUST struct sl_key *sl_key_new(const struct sl_key_spec *spec);
 struct sl_key *sl_key_ref(struct sl_key *key);
 void sl_key_unref(struct sl_key *key);
 
-/* Of a key or a principal: 1 to SL_KEY_NAME_MAX bytes of UTF-8 that read as they are, without spaces around them. */
+/* True: a valid name of a key or a principal: 1 to SL_KEY_NAME_MAX bytes of UTF-8, all visible, without spaces around
+ * them. */
 #define SL_KEY_NAME_MAX 255
 bool sl_key_is_name(struct sl_str text);
 
-/* A fresh key's text. The caller wipes it. */
+/* Makes the text of a new key. The caller wipes it. */
 void sl_key_make_token(char out[SL_KEY_TOKEN_SIZE]);
 void sl_key_hash(struct sl_str token, unsigned char out[SL_KEY_HASH_BYTES]);
-/* 64 hexadecimal digits. */
+/* Reads 64 hexadecimal digits. */
 SL_MUST int sl_key_hash_parse(struct sl_str hex, unsigned char out[SL_KEY_HASH_BYTES]);
 
 bool sl_key_is_expired(const struct sl_key *key, uint64_t now_sec);

@@ -81,7 +81,7 @@ static int key_text_check(struct sl_bind *bind, const struct sl_opt *row, const 
     return sl_key_text_bind(bind, val, field);
 }
 
-/* Two keys of one name are allowed, but the log and the list of keys tell them apart by nothing else. */
+/* Two keys of one name are allowed, but neither the log nor the list of keys can tell them apart. */
 static int name_look(struct sl_bind *bind, const struct sl_val *val, struct sl_map *by_name, struct sl_key *key)
 {
     int r = sl_map_put(by_name, key->name, key);
@@ -154,7 +154,7 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
     struct sl_key *key = sl_key_new(&spec);
     r = key ? sl_keyring_add(ring, key) : SL_E_NOMEM;
     r = r < 0 ? r : name_look(bind, val, by_name, key);
-    sl_key_unref(key); /* the ring holds it */
+    sl_key_unref(key); /* the ring holds its own reference */
     if (r == SL_E_EXISTS) {
         return FAIL(bind, val, "the key of \"%.*s\" is in another entry already", SL_STR_ARG(conf.name));
     }

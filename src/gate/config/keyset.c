@@ -62,13 +62,13 @@ static int add(struct sl_keyset *set, struct sl_key *key)
         return r;
     }
     r = sl_hashed_put(&set->by_hash, place, -1, key);
-    if (r < 0) { /* the page is this set's own by now: nothing is allocated */
+    if (r < 0) { /* nothing is allocated: the page belongs to this set alone now */
         SL_IGNORE(sl_ordered_remove(&set->by_number, key->number) < 0);
     }
     return r;
 }
 
-/* One that nobody else has. */
+/* Copies the set if others have it too. */
 static int own(struct sl_keyset **io_set)
 {
     struct sl_keyset *old = *io_set;
@@ -106,7 +106,7 @@ static int routes_read(struct sl_str json, struct sl_json *doc, struct sl_arena 
     return r;
 }
 
-/* SL_E_INVAL: a row that this version cannot read. */
+/* SL_E_INVAL: this version cannot read the row. */
 static int key_make(const struct sl_store_key *row, struct sl_key **ret)
 {
     char id[32];
@@ -154,7 +154,7 @@ int sl_keyset_put(struct sl_keyset **io_set, const struct sl_store_key *row, con
     key->written_sec = row->last_used_sec;
     r = sl_keyset_find(*io_set, key->number) ? 0 : own(io_set);
     r = r < 0 || sl_keyset_find(*io_set, key->number) ? r : add(*io_set, key);
-    sl_key_unref(key); /* the set holds it */
+    sl_key_unref(key); /* the set holds its own reference */
     return r == SL_E_EXISTS ? 0 : r;
 }
 
@@ -171,7 +171,8 @@ int sl_keyset_remove(struct sl_keyset **io_set, uint64_t number)
     struct sl_keyset *set = *io_set;
     uint64_t place = place_of(key->hash);
     int64_t at = sl_hashed_at(&set->by_hash, place, is_of_hash, key->hash);
-    r = at < 0 ? 0 : sl_hashed_remove(&set->by_hash, place, at); /* what failed half may be asked again */
+    /* After a failure half way the same call can be made again. */
+    r = at < 0 ? 0 : sl_hashed_remove(&set->by_hash, place, at);
     return r < 0 ? r : sl_ordered_remove(&set->by_number, number);
 }
 

@@ -14,7 +14,7 @@
 
 const struct sl_limits_words sl_limits_stored = { "limits", "route" };
 
-/* A fault at a member, or at the item where it has none of that name. */
+/* Reports a fault at a member, or at the item if the member is missing. */
 static SL_PRINTF(5, 6) int fault(struct sl_limits_fault *ret, const struct sl_val *item, const char *member,
                                  struct sl_err *err, const char *fmt, ...)
 {
@@ -35,7 +35,7 @@ static int calls_read(const struct sl_val *val, uint64_t *ret)
     return val && val->kind == SL_VAL_NUMBER ? sl_parse_whole(val->text, 0, INT64_MAX, ret) : SL_E_INVAL;
 }
 
-/* A key that is null means the whole route, as Databricks counts. */
+/* The key null means the whole route, as in Databricks. */
 static int key_read(const struct sl_val *val, const struct sl_limits_words *words, enum sl_limit_key *ret)
 {
     if (!val || val->kind == SL_VAL_NULL || (val->kind == SL_VAL_STRING && sl_str_eq_c(val->text, words->route))) {
@@ -100,7 +100,7 @@ int sl_limits_bind(const struct sl_val *list, const struct sl_limits_words *word
     return (int)list->n;
 }
 
-/* The same of JSON. */
+/* Reads the rules of a JSON list. */
 static int list_read(struct sl_json_val list, const struct sl_limits_words *words, struct sl_limit_rule *rules,
                      struct sl_err *err)
 {

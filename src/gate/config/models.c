@@ -9,7 +9,7 @@
 #include "llm/core/provider.h"
 #include "llm/form/models.h"
 
-/* What a model takes besides text. */
+/* What a model can take besides text. */
 #define MEDIA (SL_MODEL_TOOLS | SL_MODEL_IMAGES | SL_MODEL_DOCUMENTS | SL_MODEL_AUDIO)
 
 struct model_conf {
@@ -49,7 +49,7 @@ static int features_read(struct sl_bind *bind, const struct sl_val *val, const s
     }
     if (sl_val_find(val, "features")) {
         row->can = can;
-        row->tells = can & MEDIA ? MEDIA : 0; /* who names one of them names all that it has */
+        row->tells = can & MEDIA ? MEDIA : 0; /* an entry that names one of these names all that the model has */
     }
     return 0;
 }

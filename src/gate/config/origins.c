@@ -19,7 +19,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Letters and digits, and for a scheme and a host what may stand between them. */
+/* True: the text has only letters, digits and characters of `others`. */
 static bool is_made_of(struct sl_str text, const char *others)
 {
     bool fits = text.n > 0;
@@ -29,7 +29,7 @@ static bool is_made_of(struct sl_str text, const char *others)
     return fits;
 }
 
-/* "name", "192.0.2.1", "[::1]" */
+/* Accepts "name", "192.0.2.1" and "[::1]". */
 static bool is_host(struct sl_str host)
 {
     if (host.n > 2 && host.p[0] == '[' && host.p[host.n - 1] == ']') {
@@ -43,7 +43,7 @@ static bool is_own_port(struct sl_str scheme, uint64_t port)
     return (port == 80 && sl_str_eq_c(scheme, "http")) || (port == 443 && sl_str_eq_c(scheme, "https"));
 }
 
-/* Cuts a port that goes without saying. False: it is no origin. */
+/* Removes the default port of the scheme. False: it is no origin. */
 static bool origin_form(struct sl_str *io_origin)
 {
     struct sl_str origin = *io_origin;

@@ -10,10 +10,10 @@ struct sl_opt;
 struct sl_strs;
 struct sl_val;
 
-/* The check of a row whose field is a struct sl_strs: origins, or "*" alone. They are brought into a browser's form:
- * small letters, no port that the scheme has by itself. */
+/* The check of a row whose field is a struct sl_strs: origins, or "*" alone. It writes them as browsers do: in small
+ * letters, without the default port of the scheme. */
 int sl_origins_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field);
-/* Is it one of them? "*" has all of them. */
+/* True: it is one of them, or they are "*". */
 bool sl_origins_have(const struct sl_strs *origins, struct sl_str origin);
 bool sl_origins_have_all(const struct sl_strs *origins);
 

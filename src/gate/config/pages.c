@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Items of a page of a hashed table, on average, before the number of pages doubles: copying a page and copying the
- * root cost about the same at ten thousand items. */
+/* The average number of items in a page of a hashed table before the number of pages doubles: so at ten thousand items,
+ * copying a page and copying the root cost about the same. */
 #define HASHED_LOAD 64
 #define HASHED_MIN  8
-/* Items of a page of an ordered table, at most. */
+/* The most items in a page of an ordered table. */
 #define ORDERED_MAX 256
 
 /* --- pages --- */
@@ -58,8 +58,8 @@ uint32_t sl_page_lower(const struct sl_page *page, uint64_t key)
     return low;
 }
 
-/* A page that may be changed: the same when nobody else has it and there is room for one more, else a copy of it. NULL:
- * no memory; the old one is then as it was. Takes the old one's reference. */
+/* Returns a page that may be changed: the same page if nobody else has it and it has room for one more item, else a
+ * copy. NULL: no memory, and the old page is unchanged; otherwise it takes over the reference to the old page. */
 static struct sl_page *page_own(struct sl_page *page, const struct sl_page_ops *ops)
 {
     if (page && page->n < page->cap && atomic_load_explicit(&page->refs, memory_order_acquire) == 1) {
@@ -129,7 +129,7 @@ static void pages_free(struct sl_page **pages, uint32_t n)
     free(pages);
 }
 
-/* The same pages, with room for `cap`. NULL: no memory. */
+/* Copies the list of pages, with room for `cap`. NULL: no memory. */
 static struct sl_page **pages_copy(struct sl_page *const *from, uint32_t n, uint32_t cap)
 {
     struct sl_page **pages = malloc(cap * sizeof(*pages));
@@ -165,7 +165,7 @@ void sl_hashed_done(struct sl_hashed *table)
     *table = (struct sl_hashed){ 0 };
 }
 
-/* Twice the pages; every item finds its new one. */
+/* Doubles the number of pages; each item goes to its new page. */
 static int hashed_grow(struct sl_hashed *table)
 {
     uint32_t n = table->n_pages * 2;
@@ -223,7 +223,7 @@ int sl_ordered_init(struct sl_ordered *table, const struct sl_page_ops *ops)
 int sl_ordered_copy(const struct sl_ordered *from, struct sl_ordered *ret)
 {
     struct sl_page **pages = pages_copy(from->pages, from->n_pages,
-                                        from->n_pages + 1); /* one more: a new page finds room */
+                                        from->n_pages + 1); /* one more: room for a new page */
     if (!pages) {
         return SL_E_NOMEM;
     }
@@ -252,7 +252,7 @@ uint32_t sl_ordered_page(const struct sl_ordered *table, uint64_t key)
     return low ? low - 1 : 0;
 }
 
-/* Where the number stands in page `i`; -1: nowhere. */
+/* The index of the number in page `i`; -1: not there. */
 static int64_t ordered_at(const struct sl_ordered *table, uint32_t i, uint64_t key)
 {
     if (i >= table->n_pages) {
@@ -296,7 +296,8 @@ int sl_ordered_put(struct sl_ordered *table, uint64_t key, void *item)
     if (there >= 0) {
         return sl_page_replace(&table->pages[i], (uint32_t)there, item);
     }
-    /* Numbers grow: new ones come at the end. One in the middle (events out of order) may overfill its page. */
+    /* New numbers are larger than all before, so new items come at the end. One in the middle (events out of order) may
+     * overfill its page. */
     uint32_t at = sl_page_lower(table->pages[i], key);
     if (i == table->n_pages - 1 && at == table->pages[i]->n && at >= ORDERED_MAX) {
         return page_add(table, key, item);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts that snapshots share: tables of counted pages. A table that is copied shares all its pages; a change copies
- * one page and the root, whatever the number of items. A page that only one table has, which is not published yet, is
- * changed in place. Items are counted too; each page holds a reference of each of its items. */
+/* The tables that snapshots share. Their pages are reference-counted: a copy of a table shares all its pages, and a
+ * change copies one page and the root, for any number of items. A page that only one unpublished table has is changed
+ * in place. Items are reference-counted too; each page holds a reference to each of its items. */
 #ifndef SL_GATE_PAGES_H
 #define SL_GATE_PAGES_H
 
@@ -32,9 +32,9 @@ struct sl_page *sl_page_new(const struct sl_page_ops *ops, uint32_t cap);
 /* Both accept NULL. */
 struct sl_page *sl_page_ref(struct sl_page *page);
 void sl_page_unref(struct sl_page *page);
-/* Where `key` stands or would stand: the first item that is not below it. */
+/* The index of the first item whose key is not below `key`: that of `key`, or where it would be. */
 uint32_t sl_page_lower(const struct sl_page *page, uint64_t key);
-/* *io_page is then one that nobody else has. They take a reference of the item. SL_E_NOMEM: it is as it was. */
+/* Copy *io_page first if others have it too. They take a reference to the item. SL_E_NOMEM: *io_page is unchanged. */
 SL_MUST int sl_page_insert(struct sl_page **io_page, const struct sl_page_ops *ops, uint32_t at, uint64_t key,
                            void *item);
 SL_MUST int sl_page_replace(struct sl_page **io_page, uint32_t at, void *item);
@@ -51,17 +51,17 @@ struct sl_hashed {
 SL_MUST int sl_hashed_init(struct sl_hashed *table, const struct sl_page_ops *ops);
 SL_MUST int sl_hashed_copy(const struct sl_hashed *from, struct sl_hashed *ret);
 void sl_hashed_done(struct sl_hashed *table);
-/* Replaces what stands at `at` (sl_hashed_at), or adds where that is negative. */
+/* Replaces the item at `at` (sl_hashed_at), or adds one if `at` is negative. */
 SL_MUST int sl_hashed_put(struct sl_hashed *table, uint64_t hash, int64_t at, void *item);
 SL_MUST int sl_hashed_remove(struct sl_hashed *table, uint64_t hash, int64_t at);
 
 SL_INLINE struct sl_page **sl_hashed_slot(const struct sl_hashed *table, uint64_t hash)
 {
-    /* The low bits choose the page, so that a page has its items spread over all high bits. */
+    /* The low bits choose the page, so the items of a page are spread over all high bits. */
     return &table->pages[hash & (table->n_pages - 1)];
 }
 
-/* The index in the page of the item for which is(item, arg) holds, or -1. */
+/* The index in its page of the item for which is(item, arg) is true, or -1. */
 SL_INLINE int64_t sl_hashed_at(const struct sl_hashed *table, uint64_t hash,
                                bool (*is)(const void *item, const void *arg), const void *arg)
 {
@@ -69,7 +69,7 @@ SL_INLINE int64_t sl_hashed_at(const struct sl_hashed *table, uint64_t hash,
     if (!page || page->n == 0) {
         return -1;
     }
-    /* Hashes are even: the place is guessed from the high half, then a step or two. */
+    /* Hashes are spread evenly: the high half gives a guess, then a step or two are enough. */
     uint32_t at = (uint32_t)((hash >> 32) * page->n >> 32);
     while (at > 0 && page->v[at - 1].key >= hash) {
         at--;
@@ -89,7 +89,7 @@ SL_INLINE int64_t sl_hashed_at(const struct sl_hashed *table, uint64_t hash,
 
 struct sl_ordered {
     const struct sl_page_ops *ops;
-    struct sl_page **pages; /* none is empty */
+    struct sl_page **pages; /* no page is empty */
     uint32_t n_pages;
     uint32_t n;
 };
@@ -97,11 +97,11 @@ struct sl_ordered {
 SL_MUST int sl_ordered_init(struct sl_ordered *table, const struct sl_page_ops *ops);
 SL_MUST int sl_ordered_copy(const struct sl_ordered *from, struct sl_ordered *ret);
 void sl_ordered_done(struct sl_ordered *table);
-/* Adds, or puts it in the place of the one with that number. */
+/* Adds an item, or replaces the one with that number. */
 SL_MUST int sl_ordered_put(struct sl_ordered *table, uint64_t key, void *item);
 /* SL_E_NOTFOUND, SL_E_NOMEM. */
 SL_MUST int sl_ordered_remove(struct sl_ordered *table, uint64_t key);
-/* The page that has the number, or would; 0 where there are none. */
+/* The page that has the number, or would have it; 0: there are no pages. */
 uint32_t sl_ordered_page(const struct sl_ordered *table, uint64_t key);
 /* Borrowed; NULL: none. */
 void *sl_ordered_find(const struct sl_ordered *table, uint64_t key);

@@ -11,7 +11,7 @@
 #include "llm/core/target.h"
 #include "net/cidr.h"
 
-/* The address that a host is, in any spelling that a resolver takes without asking anyone: dotted, short, decimal,
+/* The address that a host is, in any form that a resolver accepts without asking a server: dotted, short, decimal,
  * octal, hexadecimal; IPv6 with or without a zone. SL_E_INVAL: it is a name. */
 static int literal_parse(struct sl_str host, struct sl_ip *ret)
 {
@@ -57,7 +57,7 @@ static int url_check(const char *key, struct sl_str url, const struct sl_guard *
     return place_check(key, &uri, guard, err);
 }
 
-/* The URLs that the configuration says. `map`: the key of the map that the rows belong to, with its dot. */
+/* Checks the URLs in the configuration. `map`: the path of the map that the rows belong to, with a dot at its end. */
 static int rows_check(const struct sl_opt *row, const char *map, const char *conf, const struct sl_guard *guard,
                       struct sl_err *err)
 {
@@ -86,7 +86,7 @@ int sl_reach_check(const struct sl_route *route, const struct sl_guard *guard, s
         const struct sl_target *target = &route->targets[i];
         const struct sl_cred_source *cred = target->cred;
         r = target->conf ? rows_check(target->provider->opts, "", target->conf, guard, err) : 0;
-        /* What is made of other texts: a credentials file names its endpoint, a host its cloud. */
+        /* These two are made from other values: a credentials file names its endpoint, a host its cloud. */
         r = r < 0 || target->is_local ? r : place_check("base", &target->base, guard, err);
         r = r < 0 || !cred || !cred->place ? r : place_check(cred->place_key, cred->place, guard, err);
         if (r < 0 && route->traffic && err) {

@@ -30,10 +30,10 @@
 #define FAIL(bind, pos_, key_, ...) \
     (sl_entry_problem((bind), SL_PROBLEM_ERROR, (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 
-/* A route and its few texts: a hundred thousand of them must not cost a page each. */
+/* Holds a route and its few texts: a hundred thousand routes must not cost a page each. */
 #define ROUTE_CHUNK 992
 
-/* Of most routes. Never written to. */
+/* Shared by all routes that set nothing of their own. Never written to. */
 static struct sl_route_own nothing_own;
 
 struct sl_route *sl_route_ref(struct sl_route *route)
@@ -58,7 +58,7 @@ void sl_route_unref(struct sl_route *route)
         }
         sl_way_unref(route->way);
     }
-    struct sl_arena arena = route->arena; /* the route lies on it */
+    struct sl_arena arena = route->arena; /* the route is on this arena */
     sl_arena_done(&arena);
 }
 
@@ -119,7 +119,7 @@ static int type_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl
     return 0;
 }
 
-/* `model:`, which a route of the file may leave out when its targets have theirs. */
+/* Binds `model:`, which a route of the file may leave out when its targets have their own. */
 static int model_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_own_models *models,
                       struct sl_route *route)
 {
@@ -159,7 +159,7 @@ static int rules_keep(struct sl_route *route, const struct sl_limit_rule *rules,
     return 0;
 }
 
-/* In the file a limit counts each principal apart, as MLflow does. */
+/* A limit of the file counts each principal separately, as in MLflow. */
 static int rules_parse(struct sl_str text, struct sl_route *route)
 {
     struct sl_limit_rule rules[SL_LIMIT_RULES_MAX];
@@ -222,7 +222,7 @@ static int limit_bind(struct sl_bind *bind, const struct sl_val *entry, struct s
     return r < 0 ? r : r2;
 }
 
-/* The list that set_limits takes: it holds in place of `limit`. */
+/* Binds the same list as set_limits takes; it replaces `limit`. */
 static int limits_bind(struct sl_bind *bind, const struct sl_val *entry, struct sl_route *route)
 {
     const struct sl_val *list = sl_val_find(entry, "limits");
@@ -240,7 +240,7 @@ static int limits_bind(struct sl_bind *bind, const struct sl_val *entry, struct 
     return rules_keep(route, rules, (uint32_t)n) < 0 ? FAIL(bind, list->pos, "limits", "out of memory") : 0;
 }
 
-/* What stands in its `sluice:`. */
+/* Binds the route's `sluice:` map. */
 static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
                     struct sl_route *route)
 {
@@ -269,7 +269,7 @@ static int own_bind(struct sl_bind *bind, const struct sl_val *entry, const stru
     return r < 0 ? r : r2;
 }
 
-/* A type that nothing translates needs a provider that has it. */
+/* A type that is passed on untranslated needs a provider that has it. */
 static int passes_check(struct sl_bind *bind, const struct sl_val *entry, const struct sl_route *route)
 {
     const struct sl_provider *own = route->targets[0].provider, *other;
@@ -308,9 +308,9 @@ int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct
     route->own = &nothing_own;
     struct sl_arena *bind_arena = bind->arena;
     bind->arena = &route->arena;
-    /* Those of a body are checked where it is read: what comes back from a GET has more. */
-    SL_IGNORE(bind->is_lax ? sl_entry_keys(bind, entry, entry_keys, "") : 0); /* lax: told, nothing more */
-    /* All of them, so that every problem of an entry is told at once. */
+    /* A body is checked where it is read: a definition from a GET has more members. */
+    SL_IGNORE(bind->is_lax ? sl_entry_keys(bind, entry, entry_keys, "") : 0); /* a lax binder only warns */
+    /* Bind all members, so that every problem of an entry is reported at once. */
     int r = name_bind(bind, entry, route);
     int r2 = type_bind(bind, entry, route);
     int r3 = model_bind(bind, entry, settings->models, route);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A route: a named entry with its type, its targets and what holds for it. Immutable, reference-counted, shared between
+/* A route: a named entry with its type, its targets and its settings. Immutable, reference-counted, shared between
  * threads. */
 #ifndef SL_GATE_ROUTE_H
 #define SL_GATE_ROUTE_H
@@ -20,7 +20,7 @@ struct sl_target;
 struct sl_traffic;
 struct sl_way;
 
-/* The file's `limit`, in its own words (spec of MLflow's grammar: `calls` per `renewal_period`). */
+/* `limit` of the file, as it is written there (MLflow's grammar: `calls` per `renewal_period`). */
 struct sl_limit_conf {
     uint64_t calls;
     struct sl_str renewal_period; /* as written */
@@ -29,40 +29,40 @@ struct sl_limit_conf {
 
 struct sl_route {
     atomic_uint refs;
-    struct sl_arena arena; /* everything below */
+    struct sl_arena arena; /* holds everything below */
     struct sl_str name;
     enum sl_llm_type type;
     struct sl_target *targets;
     uint32_t n_targets;
-    struct sl_traffic *traffic; /* of several targets; NULL: there is one, and nothing is chosen */
+    struct sl_traffic *traffic; /* for several targets; NULL: there is one target, and no choice */
     struct sl_shadow *shadow;   /* NULL: its calls go to no other route besides */
     bool is_watched;            /* its targets have health checks */
-    bool has_limit;             /* `limit`, and no `limits` in its place */
+    bool has_limit;             /* there is `limit`, and no `limits` in its place */
     struct sl_limit_conf limit;
-    /* What is enforced: the limits in force for this route, and which of the routes that had its name this is. */
+    /* For counting: the limits in force, and which of all routes that had this name this is. */
     struct sl_limit_rule *rules;
     uint32_t n_rules;
     uint64_t incarnation;        /* 0: of the file. Else the store's id, which is the order of creation */
-    uint64_t version;            /* dynamic: the number of the change that made it so */
-    struct sl_str stored_limits; /* of set_limits, as JSON; p == NULL: none, the file's limit holds */
-    struct sl_route *base;       /* this one has its targets from there; NULL: they are its own */
-    struct sl_route_conf conf;   /* the route's own, the settings' where it says nothing */
-    uint64_t conf_said;          /* what it says: bits of sl_opt_said */
-    struct sl_route_own *own;    /* of the file's routes; one that says nothing is shared by all others */
-    struct sl_way *way;          /* to its upstream; NULL: the settings' */
-    _Atomic(const struct sl_metric_labels *) *metric_labels; /* one a target; NULL until first used */
+    uint64_t version;            /* dynamic: the number of the change that made it */
+    struct sl_str stored_limits; /* of set_limits, as JSON; p == NULL: none, the file's limit is in force */
+    struct sl_route *base;       /* the route that owns the targets of this one; NULL: this one owns them */
+    struct sl_route_conf conf;   /* the route's own; the settings' values where it sets none */
+    uint64_t conf_said;          /* what the route sets: bits of sl_opt_said */
+    struct sl_route_own *own;    /* routes that set nothing share one */
+    struct sl_way *way;          /* to its upstream; NULL: that of the settings */
+    _Atomic(const struct sl_metric_labels *) *metric_labels; /* one for each target; NULL until first used */
     struct sl_pos pos;                                       /* where the file defines it */
     atomic_bool
-        usage_refused; /* learnt, not configured: the upstream refused stream_options once, and is not asked again */
+        usage_refused; /* learnt from a reply: the upstream refused stream_options, and is not asked for it again */
 };
 
 struct sl_route *sl_route_ref(struct sl_route *route);
 void sl_route_unref(struct sl_route *route);
-/* As it is told; p == NULL: the route has one, without a name. */
+/* The target's name; p == NULL: the route has one target, without a name. */
 struct sl_str sl_route_target_name(const struct sl_route *route, size_t target);
 
-/* Builds a route from one entry of `endpoints:` / `routes:` or from create_route's body. Every problem goes
- * to bind->problems with MLflow's texts; SL_E_INVAL when there was one. `settings` gives the defaults for time-outs and
+/* Builds a route from one entry of `endpoints:` / `routes:` or from create_route's body. Every problem goes to
+ * bind->problems with MLflow's texts; SL_E_INVAL when there was one. `settings` has the defaults for time-outs and
  * retries. */
 SL_MUST int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
                           struct sl_route **ret_route);
@@ -71,8 +71,8 @@ SL_MUST int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, cons
  * how far it has counted. Nobody is served by `route` yet. */
 void sl_route_adopt(struct sl_route *route, const struct sl_route *before);
 
-/* The same route under other limits (p == NULL: those of its own definition; SL_E_INVAL: not a list of limits), and
- * with the settings' time-outs where it has none of its own. Shares everything else with `route`. */
+/* Makes the same route with other limits (p == NULL: those of its own definition; SL_E_INVAL: not a list of limits),
+ * and with the settings' time-outs where it sets none. It shares everything else with `route`. */
 SL_MUST int sl_route_derive(struct sl_route *route, const struct sl_settings *settings, struct sl_str stored_limits,
                             struct sl_route **ret_route);
 

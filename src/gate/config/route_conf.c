@@ -16,7 +16,7 @@ const struct sl_opt sl_route_conf_rows[] = {
     { NULL },
 };
 
-/* All of them, in one map. */
+/* All settings of the map, in one struct. */
 struct said {
     struct sl_route_conf conf;
     struct sl_route_own own;

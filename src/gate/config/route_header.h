@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A header that a route adds to what its upstream is sent. */
+/* A header that a route adds to the requests to its upstream. */
 #ifndef SL_GATE_ROUTE_HEADER_H
 #define SL_GATE_ROUTE_HEADER_H
 

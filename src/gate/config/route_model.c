@@ -15,7 +15,7 @@
 #define FAIL(bind, pos_, key_, ...) \
     (sl_entry_problem((bind), SL_PROBLEM_ERROR, (pos_), (key_), __VA_ARGS__), SL_E_INVAL)
 
-/* The names of all providers, in a message. */
+/* Room for the names of all providers in a message. */
 #define KNOWN_MAX 1024
 
 static int provider_unknown(struct sl_bind *bind, const struct sl_val *val, struct sl_str name)
@@ -39,7 +39,7 @@ static int provider_bind(struct sl_bind *bind, const struct sl_val *model, struc
         return FAIL(bind, val ? val->pos : model->pos, "model.provider",
                     "A provider must be provided for each gateway route.");
     }
-    struct sl_str name = sl_str_sub(val->text, 0, sl_utf8_fit(val->text, 64)); /* as it is shown */
+    struct sl_str name = sl_str_sub(val->text, 0, sl_utf8_fit(val->text, 64)); /* the part that messages show */
     target->provider = sl_provider_find(val->text);
     const char *allowed = getenv(SL_PROVIDER_POLICY), *why = sl_provider_why_not(val->text);
     if (target->provider && !sl_provider_is_allowed(target->provider, sl_str_c(allowed ? allowed : ""))) {
@@ -56,7 +56,7 @@ static int provider_bind(struct sl_bind *bind, const struct sl_val *model, struc
     return provider_unknown(bind, val, name);
 }
 
-/* "{provider}_config", as Databricks spells it. */
+/* Makes "{provider}_config", as Databricks spells it. */
 static void config_key_make(const struct sl_provider *provider, char key[80])
 {
     snprintf(key, 80, "%s_config", provider->name);
@@ -76,7 +76,7 @@ const struct sl_val *sl_route_provider_config(const struct sl_val *model, const 
     return val && val->kind != SL_VAL_NULL ? val : NULL;
 }
 
-/* A name that the tables do not know, taken as another. */
+/* Warns about a model that the tables do not have: it is treated like another model. */
 static void model_warn(struct sl_bind *bind, const struct sl_val *model, const struct sl_target *target)
 {
     if ((target->row->can & SL_MODEL_GUESS) && target->row->like && target->model.n) {
@@ -87,7 +87,7 @@ static void model_warn(struct sl_bind *bind, const struct sl_val *model, const s
     }
 }
 
-/* What stands behind "//host" of a URL. */
+/* The part of a URL after "//host". */
 static struct sl_str path_of(struct sl_str url)
 {
     ptrdiff_t host = sl_str_find(url, SL_STR("://"), 0);
@@ -99,8 +99,8 @@ static struct sl_str path_of(struct sl_str url)
     return path;
 }
 
-/* A base URL that lacks the path which its default has ("/v1") answers 404 to every call: told, since a proxy may be
- * meant. */
+/* Warns about a base URL without the path that its default has ("/v1"). It would answer 404 to every call, but it may
+ * be a proxy's. */
 static void bases_look(struct sl_bind *bind, const struct sl_opt *rows, const struct sl_val *config)
 {
     for (const struct sl_opt *row = rows; row->key; row++) {
@@ -113,8 +113,8 @@ static void bases_look(struct sl_bind *bind, const struct sl_opt *rows, const st
     }
 }
 
-/* What is known of the model. A built-in row lives for ever; one of the configuration's is copied, since a route
- * outlives the settings that it was made with. NULL: no memory. */
+/* The row for the model. A built-in row lives for ever; one of the configuration is copied, because a route lives
+ * longer than the settings that it was made with. NULL: no memory. */
 static const struct sl_model *row_find(const struct sl_target *target, const struct sl_own_models *models,
                                        struct sl_arena *arena)
 {
@@ -189,7 +189,6 @@ int sl_route_model_bind(struct sl_bind *bind, const struct sl_val *model, const 
     return r < 0 ? r : r2;
 }
 
-/* What the provider and the route's type are for each other. */
 int sl_route_model_fit(struct sl_bind *bind, struct sl_pos pos, const struct sl_val *model, enum sl_llm_type type,
                        const struct sl_target *target)
 {

@@ -16,7 +16,7 @@
 
 #define HEADERS_MAX 64
 #define VALUE_MAX   8192
-/* A literal of this length counts as a secret, as any reference does: its text is masked in what an upstream says. */
+/* A literal of this length counts as a secret, as every reference does: it is masked in what an upstream says. */
 #define SECRET_MIN 16
 
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
@@ -34,7 +34,7 @@ static int proxy_check(struct sl_bind *bind, const struct sl_opt *row, const str
     return sl_str_eq_c(*proxy, "none") ? 0 : sl_proxy_url_check(bind, row, val, proxy);
 }
 
-/* The gateway's to write: they say how the body is sent. */
+/* True: only the gateway writes this header, because it says how the body is sent. */
 static bool is_ours(struct sl_str name)
 {
     static const char *const names[] = {
@@ -204,7 +204,7 @@ int sl_route_own_check(struct sl_bind *bind, const struct sl_val *map, const str
                        uint32_t n_targets, struct sl_str ca, const struct sl_route_own *own, struct sl_way **ret_way)
 {
     *ret_way = NULL;
-    if (own->passage.n && n_targets && !targets[0].provider->passage) { /* it is the first one's */
+    if (own->passage.n && n_targets && !targets[0].provider->passage) { /* the passage belongs to the first target */
         return FAIL(bind, map, "passage: %s models have no raw passage", targets[0].provider->label);
     }
     bool has_tls = own->tls_ca.n || own->tls_cert.n || own->tls_key.n;

@@ -35,7 +35,7 @@ static const char *const metrics_access[] = { "auto", "open", "viewer", "admin",
 
 /* --- values of their own form --- */
 
-/* Else the first large upload would be the first to tell. */
+/* Warns at once; else the first large upload would show the problem. */
 static int spool_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
@@ -56,7 +56,7 @@ static int spool_check(struct sl_bind *bind, const struct sl_opt *row, const str
     return 0;
 }
 
-/* "auto" or a number. */
+/* Takes "auto" or a number. */
 static int workers_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
@@ -115,7 +115,7 @@ static bool u32_same(const void *a, const void *b)
     return *(const uint32_t *)a == *(const uint32_t *)b;
 }
 
-/* "auto" or a duration. */
+/* Takes "auto" or a duration. */
 static int drain_delay_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     uint64_t *ret = field, v;
@@ -225,7 +225,7 @@ static const struct sl_opt proxy_opts[] = {
     END_OF_TABLE,
 };
 
-/* The URL alone, or the map. */
+/* Takes the URL alone, or the map. */
 static int proxy_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     struct sl_proxy_settings *proxy = field;
@@ -239,7 +239,7 @@ static int proxy_check(struct sl_bind *bind, const struct sl_opt *row, const str
     return proxy->url.p ? sl_proxy_url_check(bind, row, val, &proxy->url) : FAIL(bind, val, "out of memory");
 }
 
-/* The bootstrap key: everything is allowed to it. */
+/* The bootstrap key: it may do everything. */
 static int admin_key_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
@@ -251,7 +251,7 @@ static int admin_key_check(struct sl_bind *bind, const struct sl_opt *row, const
     }
     struct sl_key *key = sl_key_new(&spec);
     r = key ? sl_keyring_add(auth->ring, key) : SL_E_NOMEM;
-    sl_key_unref(key); /* the ring holds it */
+    sl_key_unref(key); /* the ring holds its own reference */
     if (r < 0) {
         return FAIL(bind, val, "%s", r == SL_E_EXISTS ? "is one of auth.keys, too" : "out of memory");
     }
@@ -377,7 +377,7 @@ static const struct sl_opt retry_budget_opts[] = {
     END_OF_TABLE,
 };
 
-/* `off` could be no bound, or no repeats. */
+/* `off` is refused: it could mean no bound, or no repeats. */
 static int retry_budget_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
@@ -419,7 +419,7 @@ static const struct sl_opt auth_opts[] = {
     END_OF_TABLE,
 };
 
-/* "auth: none" or the map. */
+/* Takes "auth: none" or the map. */
 static int auth_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
@@ -453,7 +453,7 @@ static const struct sl_opt responses_opts[] = {
     END_OF_TABLE,
 };
 
-/* Other servers' words for "none" are no files' names. */
+/* Refuses words that other servers use for "none": as a file's name they are a mistake. */
 static int log_access_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sluice's own settings, bound from the configuration file. Immutable once in a snapshot, reference-counted. */
+/* Sluice's own settings, bound from the configuration file. Immutable once they are in a snapshot,
+ * reference-counted. */
 #ifndef SL_GATE_SETTINGS_H
 #define SL_GATE_SETTINGS_H
 
@@ -37,43 +38,43 @@ struct sl_server_settings {
     struct sl_server_limits limits;
     struct sl_server_timeouts timeouts;
     struct sl_strs trusted_proxies;
-    struct sl_cidrs trusted; /* the same, parsed: what counts */
+    struct sl_cidrs trusted; /* trusted_proxies, parsed */
     struct sl_str public_url;
-    struct sl_str spool; /* folder */
+    struct sl_str spool; /* a folder */
     struct sl_strs cors; /* origins of web pages that may make calls; origins.h */
-    bool headers;        /* false: none of our x-sluice-… headers */
+    bool headers;        /* false: no x-sluice-… headers in replies */
     uint64_t tcp_keepalive_usec;
     uint64_t heartbeat_usec; /* 0: none */
 };
 
 struct sl_proxy_settings {
     struct sl_str url;        /* http://[user:pass@]host:port; p == NULL: none */
-    struct sl_strs except;    /* what is reached without it */
-    struct sl_noproxy *rules; /* the same, parsed, and NO_PROXY's; NULL: none */
+    struct sl_strs except;    /* hosts that are reached without it */
+    struct sl_noproxy *rules; /* `except`, parsed, and the rules of NO_PROXY; NULL: none */
 };
 
 struct sl_upstream_settings {
-    struct sl_route_conf route;        /* where a route says nothing itself */
-    uint32_t retry_share, retry_least; /* upstream.retry_budget: percent, and of a second */
+    struct sl_route_conf route;        /* for what a route does not set */
+    uint32_t retry_share, retry_least; /* upstream.retry_budget: percent, and a number per second */
     uint32_t pool_idle_per_origin;
     uint64_t pool_idle_usec;
     uint64_t tcp_keepalive_usec;
     uint64_t reply_bytes, event_bytes;
     struct sl_proxy_settings proxy;
-    struct sl_str ca; /* PEM path */
+    struct sl_str ca; /* path of a PEM file */
     struct sl_strs allow;
-    struct sl_guard guard; /* for routes made over the API: allow, parsed */
+    struct sl_guard guard; /* `allow`, parsed; for routes made over the API */
 };
 
 enum sl_auth_mode {
-    SL_AUTH_ABSENT, /* nothing said: everyone may call, on loopback only */
-    SL_AUTH_NONE,   /* everyone may call, said on purpose */
+    SL_AUTH_ABSENT, /* not in the file: everyone may call, but only on loopback */
+    SL_AUTH_NONE,   /* everyone may call; the file says so */
     SL_AUTH_KEYS,
 };
 
 /* Who may read /metrics; in the order of the words in settings.c. */
 enum sl_metrics_access {
-    SL_METRICS_AUTO, /* everyone where only this machine can ask, else a viewer */
+    SL_METRICS_AUTO, /* everyone, if only this machine can connect; else a viewer */
     SL_METRICS_OPEN,
     SL_METRICS_VIEWER,
     SL_METRICS_ADMIN,
@@ -86,30 +87,30 @@ struct sl_auth_settings {
     int metrics; /* enum sl_metrics_access */
 };
 
-/* server.timeouts.drain_delay: auto. */
+/* For server.timeouts.drain_delay: auto. */
 #define SL_DRAIN_DELAY_AUTO UINT64_MAX
 
 struct sl_settings {
     atomic_uint refs;
     struct sl_arena arena;         /* texts; owned */
-    struct sl_str file;            /* where they were read; p == NULL: the embedded default */
-    struct sl_tls_ctx *server_tls; /* owned; NULL: plain */
+    struct sl_str file;            /* their file; p == NULL: the embedded default */
+    struct sl_tls_ctx *server_tls; /* owned; NULL: no TLS */
     struct sl_tls_ctx *client_tls; /* owned */
     struct sl_server_settings server;
     struct sl_upstream_settings upstream;
     struct sl_auth_settings auth;
-    struct sl_own_models *models; /* rows of the file's own; NULL: none */
+    struct sl_own_models *models; /* rows of the file itself; NULL: none */
     uint32_t responses_max;
     uint32_t metrics_max_routes, metrics_histogram_routes, metrics_max_targets;
     struct sl_str log_access; /* "stdout", "stderr", "none" or a path */
     int log_level;            /* enum sl_log_level */
 };
 
-/* The tables of all sections but those of routes, for the binder and for docs/configuration.md.
- * `key` is the section. */
+/* The tables of all sections, except those of routes, for the binder and for docs/configuration.md. `key` is the
+ * section. */
 const struct sl_opt *sl_settings_rows(void);
 
-/* Where they stand, for people. */
+/* The name of the embedded default in messages. */
 #define SL_SETTINGS_EMBEDDED "(embedded default)"
 const char *sl_settings_file(const struct sl_settings *settings);
 

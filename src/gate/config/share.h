@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A share in percent, as in 50%, within its row's bounds: the `check` of an option row over a uint32_t. */
+/* The `check` of an option row over a uint32_t: a share in percent, like 50%, within the row's bounds. */
 #ifndef SL_GATE_SHARE_H
 #define SL_GATE_SHARE_H
 

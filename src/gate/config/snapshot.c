@@ -206,7 +206,7 @@ uint32_t sl_snapshot_count(const struct sl_snapshot *snapshot)
     return snapshot->file->n + snapshot->order.n;
 }
 
-/* 0: the file's; else of the order, + 1. NULL: no such page. */
+/* 0: the file's page; else the page i - 1 of `order`. NULL: no such page. */
 static const struct sl_page *list_page(const struct sl_snapshot *s, uint32_t i)
 {
     return i == 0 ? s->file : i <= s->order.n_pages ? s->order.pages[i - 1] : NULL;

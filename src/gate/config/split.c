@@ -20,13 +20,13 @@ bool sl_split_are(const struct sl_val *routes)
     return false;
 }
 
-/* What is being written. */
+/* The entry that is being written. */
 struct making {
     struct sl_bind *bind;
     struct sl_arena *tree;
     const struct sl_val *route, *endpoints;
     struct sl_str name, type;
-    uint64_t percent; /* of all so far */
+    uint64_t percent; /* the sum so far */
 };
 
 static struct sl_val *val_new(struct making *m, enum sl_val_kind kind, struct sl_pos pos, uint32_t room)
@@ -40,7 +40,7 @@ static struct sl_val *val_new(struct making *m, enum sl_val_kind kind, struct sl
     return val;
 }
 
-/* There is room for it. */
+/* Adds an item; there must be room for it. */
 static void item_put(struct sl_val *to, const char *key, struct sl_val *val)
 {
     to->items[to->n++] = (struct sl_val_item){ .key = key ? sl_str_c(key) : SL_STR_NONE,
@@ -101,7 +101,7 @@ static int model_find(struct making *m, const struct sl_val *destination, struct
     }
     *ret_name = name;
     *ret_model = sl_val_find(endpoint, "model");
-    return *ret_model ? 0 : SL_E_INVAL; /* told of the endpoint */
+    return *ret_model ? 0 : SL_E_INVAL; /* reported for the endpoint already */
 }
 
 static int target_make(struct making *m, const struct sl_val *destination, struct sl_val *targets)
@@ -153,8 +153,8 @@ static int targets_make(struct making *m, struct sl_val **ret)
     return result;
 }
 
-/* Its own `sluice:`, with these targets. Where it does not say what a failure does, it ends the call: that is how these
- * routes are meant. */
+/* Makes the route's `sluice:` with these targets. When it does not set `fallback`, a failure ends the call, as MLflow
+ * does it. */
 static int sluice_make(struct making *m, struct sl_val *targets, struct sl_val **ret)
 {
     const struct sl_val *own = sl_val_find(m->route, "sluice");
@@ -185,7 +185,7 @@ static int head_look(struct making *m, struct sl_val **ret_type)
                                          "limit", "limits",    "sluice",       NULL };
     const struct sl_val *strategy = sl_val_find(m->route, "routing_strategy"), *name = sl_val_find(m->route, "name");
     struct sl_val *type = sl_val_find(m->route, "task_type");
-    SL_IGNORE(sl_entry_keys(m->bind, m->route, names, "")); /* told, nothing more */
+    SL_IGNORE(sl_entry_keys(m->bind, m->route, names, "")); /* a warning only */
     if (!type || type->kind != SL_VAL_STRING) {
         return FAIL(m->bind, type ? type->pos : m->route->pos, "task_type",
                     "Field required: llm/v1/chat, llm/v1/completions or llm/v1/embeddings");

@@ -19,12 +19,12 @@
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
 #define WARN(bind, pos, ...) sl_bind_problem((bind), SL_PROBLEM_WARNING, (pos), NULL, __VA_ARGS__)
 
-/* The name of the route's own `model:`. */
+/* The name of the target that is the route's own `model:`. */
 #define OWN "model"
 
 /* --- one target --- */
 
-/* What is being made. */
+/* The traffic that is being made. */
 struct making {
     struct sl_bind *bind;
     const struct sl_traffic_place *place;
@@ -63,7 +63,7 @@ static int timeouts_look(struct making *m, const struct sl_val *item, const stru
     return 0;
 }
 
-/* Where the target stands in the route's list. */
+/* The index of the target in the route's list; binds the target's model. */
 static int slot_find(struct making *m, const struct sl_val *item, const struct sl_target_conf *conf, uint32_t *ret)
 {
     bool is_own = sl_str_eq_c(conf->name, OWN);
@@ -93,7 +93,7 @@ static int target_bind(struct making *m, const struct sl_val *item, uint32_t pla
     const struct sl_route_target *twin = sl_map_find(&m->names, conf.name);
     if (twin) {
         char first[48] = "";
-        if (twin->pos.line) { /* a body has none */
+        if (twin->pos.line) { /* a body has no lines */
             snprintf(first, sizeof(first), " (the first one is at line %u)", twin->pos.line);
         }
         return FAIL(m->bind, item, "the target \"%.*s\" is there twice%s", SL_STR_ARG(conf.name), first);
@@ -184,7 +184,7 @@ struct sl_str sl_traffic_told(struct sl_str name, const struct sl_target *target
     return sl_arena_dup(arena, sl_str_make(bytes, (size_t)(line.at - bytes)));
 }
 
-/* The same for all calls, so that it is written once. */
+/* Writes the beginning of the log entry once, because it is the same for all calls. */
 static int told_make(struct making *m, uint32_t i)
 {
     struct sl_route_target *target = &m->traffic->targets[i];
@@ -217,7 +217,7 @@ uint64_t sl_traffic_print(struct sl_str name, const struct sl_target *up)
         prints[i + 1] = sl_hash(texts[i]);
     }
     uint64_t print = sl_hash(sl_str_make((const char *)prints, sizeof(prints)));
-    return print ? print : 1; /* 0 is none */
+    return print ? print : 1; /* 0 means none */
 }
 
 static int hedges_make(struct making *m, const struct sl_val *map, const struct sl_hedge_rule *rule)
@@ -265,7 +265,7 @@ static int health_make(struct making *m, const struct sl_val *map, const struct 
     return 0;
 }
 
-/* `row` NULL: the route's own `model:` could not be bound, which was told. */
+/* `row` NULL: the route's own `model:` could not be bound; that is reported already. */
 static void needs_add(struct sl_traffic *traffic, const struct sl_model *row)
 {
     if (!row) {
@@ -276,7 +276,7 @@ static void needs_add(struct sl_traffic *traffic, const struct sl_model *row)
                                                                                               : traffic->context;
 }
 
-/* Whether they are there is known when all routes are. */
+/* Takes over the names. They are checked later, when all routes are known. */
 static int routes_make(struct making *m, const struct sl_traffic_conf *conf)
 {
     struct sl_traffic *traffic = m->traffic;
@@ -328,7 +328,7 @@ static int traffic_make(struct making *m, const struct sl_val *map, const struct
     }
     struct sl_breaker_rule breaker = conf->breaker;
     bool has_other = *m->place->n_targets > 1 || traffic->n_routes;
-    breaker.errors = has_other || conf->has_breaker ? breaker.errors : 0; /* nobody else would answer */
+    breaker.errors = has_other || conf->has_breaker ? breaker.errors : 0;
     if (sl_pool_init(&traffic->pool, (enum sl_balance)conf->balance, &breaker, traffic->rules, *m->place->n_targets,
                      arena) < 0) {
         return FAIL(m->bind, map, "out of memory");

@@ -187,7 +187,7 @@ static const struct sl_opt header_rows[] = {
     { NULL },
 };
 
-/* auto, off, "header: NAME", { header: NAME } */
+/* Takes auto, off, "header: NAME" or { header: NAME }. */
 static int by_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
@@ -232,7 +232,7 @@ static int affinity_check(struct sl_bind *bind, const struct sl_opt *row, const 
     return by_check(bind, row, val, &conf->by);
 }
 
-/* A duration, or the target's own. */
+/* Takes a duration, or "p95". */
 static int after_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     uint64_t usec;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rows of `sluice.targets` and of what is said about them. */
+/* The rows of `sluice.targets` and of the rules for them. */
 #ifndef SL_GATE_TRAFFIC_CONF_H
 #define SL_GATE_TRAFFIC_CONF_H
 
@@ -10,18 +10,18 @@
 
 struct sl_shadow;
 
-/* What the map says, before it is bound to the route. */
+/* The values of the map, before they are bound to the route. */
 struct sl_traffic_conf {
-    const struct sl_val *targets; /* NULL: the route has one, its `model` */
+    const struct sl_val *targets; /* NULL: the route has only its `model` */
     int balance;                  /* enum sl_balance */
     uint32_t attempts;
     uint64_t within_usec;
     struct sl_strs on_words;
     uint32_t on;
     struct sl_strs routes;
-    const struct sl_val *routes_said; /* NULL: they are not */
+    const struct sl_val *routes_said; /* NULL: not set */
     struct sl_breaker_rule breaker;
-    bool has_breaker; /* it is said, and not `off` */
+    bool has_breaker; /* it is set, and not `off` */
     struct sl_queue_rule queue;
     struct sl_affinity_conf affinity;
     struct sl_hedge_rule hedge;
@@ -33,19 +33,19 @@ struct sl_traffic_conf {
 #define SL_QUEUE_SIZE_MAX 10000
 #define SL_QUEUE_WAIT_MAX (3600 * 1000000ULL)
 
-/* One of the list, and points into its tree. */
+/* One target of the list; it points into the list's tree. */
 struct sl_target_conf {
     struct sl_str name;
-    const struct sl_val *model; /* NULL: not said */
+    const struct sl_val *model; /* NULL: not set */
     struct sl_target_rule rule;
     struct sl_upstream_timeouts timeouts;
 };
 
-/* Over struct sl_traffic_conf, over struct sl_target_conf, and over struct sl_upstream_timeouts. */
+/* For struct sl_traffic_conf, struct sl_target_conf and struct sl_upstream_timeouts. */
 extern const struct sl_opt sl_traffic_rows[], sl_target_rows[], sl_timeout_rows[];
 
 void sl_traffic_defaults(struct sl_traffic_conf *conf, struct sl_bind *bind);
-/* How many targets an entry names beside its `model`, for who makes room; 0 where it is not a list. */
+/* How many targets an entry has beside its `model`, so that the caller can make room; 0: it is not a list. */
 uint32_t sl_traffic_count(const struct sl_val *entry);
 
 #endif
