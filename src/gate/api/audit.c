@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What was changed, when and by whom. */
+/* The audit: what was changed, when and by whom. */
 #include <stdio.h>
 
 #include "gate/api/api.h"
@@ -12,7 +12,7 @@
 
 #define AUDIT_PAGE 100
 
-/* What is stored is looked at before it goes out as it is: one changed row must not spoil the page. */
+/* Writes stored JSON after a check: one damaged row must not spoil the page. */
 static void stored_json_write(struct sl_jw *w, const char *key, struct sl_str json)
 {
     struct sl_json doc;

@@ -17,7 +17,7 @@
 #include "http/hreq.h"
 #include "wire/headers.h"
 
-/* A kept credential and what stands around it. */
+/* Room for the merged configuration, with credentials from the stored one. */
 #define CONFIG_MAX (1u << 20)
 
 /* False: it was refused. */
@@ -31,7 +31,8 @@ static bool name_or_refuse(struct sl_xchg *x, struct sl_str name)
     return true;
 }
 
-/* A route of the file is the operator's: false, it was refused. `what`: "made", "changed", "deleted". */
+/* False: the file defines the route, so a call cannot change it, and it was refused. `what`: "made", "changed",
+ * "deleted". */
 static bool own_or_refuse(struct sl_xchg *x, struct sl_str name, const char *code, const char *what)
 {
     const struct sl_route *route = sl_snapshot_find(sl_worker_snapshot(x->worker), name);
@@ -44,13 +45,13 @@ static bool own_or_refuse(struct sl_xchg *x, struct sl_str name, const char *cod
     return false;
 }
 
-/* Of a caller who has sent credentials: they stay no longer than needed. */
+/* Wipes the body, which may have credentials, as soon as it is not needed. */
 static void body_wipe(struct sl_xchg *x)
 {
     sl_wipe((void *)(uintptr_t)x->req->body.p, x->req->body.n);
 }
 
-/* Reads the body to a definition on the request's arena. False: it was refused. */
+/* Reads the body into a definition on the request's arena. False: it was refused. */
 static bool definition_or_refuse(struct sl_xchg *x, struct sl_str name, struct sl_definition *ret)
 {
     struct sl_json_val body;
@@ -75,7 +76,7 @@ static struct sl_route *route_find(const void *snapshot, struct sl_str name)
     return sl_snapshot_find(snapshot, name);
 }
 
-/* Its `fallback.routes`, as routes are now. What becomes of them later is seen by each call. */
+/* Checks `fallback.routes` against the routes that exist now. If these change later, each call checks again. */
 static int beyond_check(const struct sl_route *route, struct sl_publisher *publisher, struct sl_err *err)
 {
     struct sl_snapshot *snapshot = NULL;
@@ -86,7 +87,7 @@ static int beyond_check(const struct sl_route *route, struct sl_publisher *publi
     return r;
 }
 
-/* Binds, and looks where it leads. Any thread. */
+/* Makes the route and checks where it leads. Any thread. */
 static int bind_reached(const struct sl_definition *def, const struct sl_settings *settings,
                         struct sl_publisher *publisher, struct sl_route **ret, struct sl_err *err)
 {
@@ -150,7 +151,7 @@ bool sl_change_created_or_refuse(struct sl_xchg *x, const struct sl_question *qu
     return r >= 0;
 }
 
-/* What If-Match asks for. */
+/* Reads the version of If-Match. */
 static void if_match_take(const struct sl_xchg *x, struct sl_store_route_job *job)
 {
     struct sl_str text = sl_str_trim(sl_headers_get(&x->req->msg.headers, "if-match"));
@@ -162,11 +163,11 @@ static void if_match_take(const struct sl_xchg *x, struct sl_store_route_job *jo
     }
     job->has_if_version = true;
     if (sl_parse_u64(text, 0, INT64_MAX, &job->if_version) < 0) {
-        job->if_version = UINT64_MAX; /* a tag that we never gave: fits nothing */
+        job->if_version = UINT64_MAX; /* no tag of ours: it fits no version */
     }
 }
 
-/* The route is not the version that If-Match names. */
+/* Refuses: the route has not the version of If-Match. */
 static void stale_refuse(struct sl_xchg *x, struct sl_str name)
 {
     struct sl_llm_error error = {
@@ -201,7 +202,7 @@ void sl_change_delete(struct sl_xchg *x)
     }
 }
 
-/* On the store's thread: what is there is known, so the credentials left out can be taken from it. */
+/* On the store's thread, where the old row is known: takes the credentials that the body leaves out from it. */
 static int on_prepare(struct sl_store_route_job *job, const struct sl_store_route *old, struct sl_err *err)
 {
     struct sl_question *question = SL_CONTAINER_OF(job, struct sl_question, route_job);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes as Databricks' deployment client reads serving endpoints: each one an external model. */
+/* Routes as Databricks' deployment client sees serving endpoints: each has one external model. */
 #include "gate/api/api.h"
 #include "gate/api/change.h"
 #include "gate/api/limits.h"
@@ -46,7 +46,7 @@ static void write_endpoint(struct sl_jw *w, const struct sl_route *route)
     sl_jw_end(w);
 }
 
-/* All of them: its client reads one page. */
+/* Lists all routes: the client reads only one page. */
 static void handle_serving_list(struct sl_xchg *x)
 {
     const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
@@ -96,7 +96,8 @@ static void handle_serving_limits(struct sl_xchg *x)
     }
 }
 
-/* The one external model of the entities, which stand at `where`. False: the client was refused. */
+/* The external model of the list of entities; there must be exactly one. `where`: the list's path, for the message.
+ * False: it was refused. */
 static bool model_or_refuse(struct sl_xchg *x, struct sl_json_val config, const char *where, struct sl_json_val *ret)
 {
     struct sl_json_val entities = sl_json_get(config, "served_entities");
@@ -109,8 +110,8 @@ static bool model_or_refuse(struct sl_xchg *x, struct sl_json_val config, const 
     return false;
 }
 
-/* The body as create_route has it takes the request's body's place; what is absent of name and task stands as given
- * here, in JSON. False: the exchange was failed. */
+/* Replaces the request's body by the same in create_route's form. `name` is JSON; `task` is JSON for when the model has
+ * none. False: the exchange was failed. */
 static bool body_or_refuse(struct sl_xchg *x, struct sl_json_val model, struct sl_str name, struct sl_str task)
 {
     struct sl_json_val said = sl_json_get(model, "task");
@@ -138,7 +139,7 @@ static void changed_reply(struct sl_xchg *x, const struct sl_question *question)
     struct sl_jw writer, *w = sl_api_writer(x, &writer);
     const struct sl_store_route *row = &question->route_job.route;
     const struct sl_route *served = sl_snapshot_find(sl_worker_snapshot(x->worker), row->name);
-    bool is_it = served && served->incarnation == row->id; /* with its limits */
+    bool is_it = served && served->incarnation == row->id; /* this one has its limits */
     write_endpoint(w, is_it ? served : question->route);
     sl_api_reply(x, 200);
 }
@@ -162,7 +163,8 @@ static void handle_serving_create(struct sl_xchg *x)
         (!sl_json_is_nothing(list) && !sl_api_limits_or_refuse(x, list, &sl_limits_databricks, &limits))) {
         return;
     }
-    if (!sl_json_is(sl_json_get(model, "task"), SL_JSON_STRING)) { /* in the words that the caller has used */
+    /* The message must have the names that the caller used. */
+    if (!sl_json_is(sl_json_get(model, "task"), SL_JSON_STRING)) {
         sl_api_refuse(x, SL_ERR_CALLER_INVALID_REQUEST, "INVALID_PARAMETER_VALUE",
                       "config.served_entities[0].external_model.task: must be the route's type, like llm/v1/chat");
         return;
@@ -179,7 +181,7 @@ static void on_configured(struct sl_xchg *x, struct sl_question *question)
     }
 }
 
-/* The path's route, which must be there, by another external model. */
+/* Gives the path's route, which must exist, another external model. */
 static void handle_serving_config(struct sl_xchg *x)
 {
     struct sl_json_val root, model;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pages that describe this server. They are made from the path table and the schema tables, so they cannot differ
- * from what it does. They name no route, because everyone may read them. */
+/* The pages that describe this server. They are made from the path table and the schema tables, so they always fit the
+ * code. They name no route, because everyone may read them. */
 #include <stdio.h>
 
 #include "base/arena.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Is it alive, does it take traffic; and what is not here, said at once. */
+/* /health (is it alive), /ready (does it take traffic), and paths that answer 404 at once. */
 #include "gate/call/access.h"
 #include "gate/call/path.h"
 #include "gate/call/reply.h"
@@ -27,7 +27,7 @@ static void handle_ready(struct sl_xchg *x)
                   is_down ? SL_STR("{\"status\":\"OK\",\"store\":\"down\"}") : SL_STR("{\"status\":\"OK\"}"));
 }
 
-/* 404 at once, whoever asks: an SDK probes this path before every call. */
+/* Answers 404 to everyone, without a look at keys: an SDK probes this path before every call. */
 static void handle_not_here(struct sl_xchg *x)
 {
     sl_xchg_fail_text(x, SL_ERR_CALLER_NOT_FOUND, "Not Found");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* API keys: made, listed and revoked by an administrator. */
+/* API keys: an administrator makes, lists and revokes them. */
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -28,7 +28,7 @@
 #define KEYS_PAGE      1000
 #define KEY_ROUTES_MAX 1000
 
-/* What a body asks for. */
+/* The values of a body. */
 struct asked {
     struct sl_str name, principal;
     enum sl_role role;
@@ -124,7 +124,7 @@ static const struct member {
     { "routes", false, routes_read }, { "expires_at", false, expiry_read },
 };
 
-/* An unknown member is refused: it may be a misspelt name, and a key that lacks a restriction is dangerous. */
+/* Refuses an unknown member: it may be a misspelt name, and a key that lacks a restriction is dangerous. */
 static bool names_or_refuse(struct sl_xchg *x, struct sl_json_val body)
 {
     for (struct sl_json_iter it = sl_json_each(body); sl_json_next(&it);) {
@@ -193,7 +193,7 @@ static void time_write(struct sl_jw *w, const char *key, uint64_t sec)
     sl_jw_member_str(w, key, sec ? sl_instant_format(sec, text) : SL_STR_NONE);
 }
 
-/* What is said of a key everywhere: here, in lists, in the audit. Into an open object. */
+/* Writes the members that every view of a key has (replies, lists, the audit) into an open object. */
 static void asked_write(struct sl_jw *w, const struct asked *asked)
 {
     sl_jw_member_str(w, "name", asked->name);
@@ -243,7 +243,7 @@ static void on_created(struct sl_xchg *x, struct sl_question *question)
     }
     const struct sl_keyset *keys = sl_worker_snapshot(x->worker)->keys;
     const struct sl_key *key = sl_keyset_find(keys, question->key.key.id);
-    if (!key) { /* another call revoked it before this answer was read */
+    if (!key) { /* another call revoked it before this answer came */
         sl_xchg_fail_text(x, SL_ERR_CALLER_CONFLICT, "The key was made, but another call has revoked it.");
         return;
     }
@@ -347,7 +347,7 @@ static void key_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_key *k
     sl_jw_end(w);
 }
 
-/* The operator's: on the first page. */
+/* Writes the operator's keys, which are on the first page. */
 static void file_keys_write(struct sl_xchg *x, struct sl_jw *w)
 {
     size_t i = 0;
@@ -451,7 +451,7 @@ static void handle_key_revoke(struct sl_xchg *x)
         return;
     }
     struct sl_question *question = sl_question_new_key(x, number);
-    if (!question || !key) { /* no store: refused */
+    if (!question || !key) { /* there is no store; the call was refused */
         return;
     }
     struct asked asked = asked_of(key);

@@ -18,7 +18,7 @@
 
 const struct sl_limits_words sl_limits_databricks = { "rate_limits", "endpoint" };
 
-/* A list of the most rules with the longest texts. */
+/* Room for a list with the most rules and the longest texts. */
 #define LIMITS_MAX 8192
 
 static struct sl_route *route_of(struct sl_xchg *x, struct sl_str name)
@@ -50,7 +50,7 @@ static void limits_reply(struct sl_xchg *x, struct sl_str stored, const struct s
     struct sl_limit_rule *rules = NULL;
     uint32_t n = 0;
     if (stored.p && sl_limits_read(stored, x->arena, &rules, &n) < 0) {
-        sl_xchg_fail_nomem(x); /* what was written can be read */
+        sl_xchg_fail_nomem(x); /* it was written in the right form, so only memory can be missing */
         return;
     }
     struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);

@@ -7,13 +7,14 @@
 
 struct sl_xchg;
 
-/* Databricks': "rate_limits", "endpoint". */
+/* The names in Databricks' API: "rate_limits", "endpoint". */
 extern const struct sl_limits_words sl_limits_databricks;
 
-/* A caller's list, checked and normalised on the request's arena; of an empty one p is NULL. False: it was refused. */
+/* Checks a caller's list and normalises it on the request's arena; for an empty list, p is NULL. False: it was
+ * refused. */
 bool sl_api_limits_or_refuse(struct sl_xchg *x, struct sl_json_val list, const struct sl_limits_words *words,
                              struct sl_str *ret);
-/* Sets the limits of a route and answers with them in the caller's words. */
+/* Sets the limits of a route and answers with them, under the caller's names. */
 void sl_api_limits_set(struct sl_xchg *x, struct sl_str name, struct sl_json_val list,
                        const struct sl_limits_words *words);
 

@@ -16,16 +16,17 @@
 #include "gate/worker.h"
 #include "net/loop.h"
 
-/* A scrape of a gateway with a thousand busy routes is about 2 MB; with metrics.histogram_routes as large, 20. */
+/* A scrape of a gateway with a thousand busy routes is about 2 MB; with metrics.histogram_routes set to as many, 20
+ * MB. */
 #define METRICS_TEXT_MAX (256u << 20)
 
-/* A scrape: formatted on the pool, since a large one would hold up the loop. */
+/* A scrape, which the thread pool formats: a large one would stop the loop for too long. */
 struct scrape {
     uv_work_t work;
     struct sl_part part;
     struct sl_xchg *x; /* NULL: the client went away */
     struct sl_gate *gate;
-    struct sl_snapshot *snapshot; /* held: the limits in force */
+    struct sl_snapshot *snapshot; /* held, for the limits in force */
     struct sl_buf text;
 };
 
@@ -58,7 +59,7 @@ static void scrape_done(uv_work_t *work, int status)
     scrape_free(scrape);
 }
 
-/* What is being made has no reader. */
+/* The exchange ends first: nobody reads the scrape. */
 static void scrape_on_stop(struct sl_part *part)
 {
     SL_CONTAINER_OF(part, struct scrape, part)->x = NULL;

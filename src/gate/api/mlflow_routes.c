@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The routes as MLflow's clients list, make and delete them: in its older words (routes) and its newer (endpoints). */
+/* MLflow's calls that list, make and delete routes, under the old names (routes) and the new ones (endpoints). */
 #include "gate/api/api.h"
 #include "gate/api/change.h"
 #include "gate/api/page.h"
@@ -18,10 +18,10 @@
 #include "llm/core/provider.h"
 #include "llm/core/target.h"
 
-/* The two shapes: words differ, order does not. */
+/* The names that differ between the two forms; the order is the same. */
 struct shape {
     const char *list, *type, *url;
-    const char *one; /* in MLflow's refusal */
+    const char *one; /* for MLflow's message */
 };
 
 static const struct shape route_shape = { "routes", "route_type", "route_url", "route" };
@@ -39,7 +39,7 @@ static void write_url(struct sl_xchg *x, struct sl_jw *w, const struct sl_route 
               sl_arena_printf(x->arena, "%.*s/gateway/%.*s/invocations", SL_STR_ARG(origin), SL_STR_ARG(route->name)));
 }
 
-/* The first of the list that set_limits or the definition gave, else the definition's own words. */
+/* Writes the first rule of the list (set_limits or the definition), else the definition's own `limit`. */
 static void write_limit(struct sl_jw *w, const struct sl_route *route)
 {
     bool is_listed = route->stored_limits.p || !route->has_limit;
@@ -140,7 +140,7 @@ static void on_created(struct sl_xchg *x, struct sl_question *question)
 {
     if (sl_change_created_or_refuse(x, question)) {
         struct sl_jw writer_mem, *w = sl_api_writer(x, &writer_mem);
-        write_route(x, w, question->route, &route_shape, true); /* its client keeps the URL as it is sent */
+        write_route(x, w, question->route, &route_shape, true); /* an absolute URL: the client keeps it as it is */
         sl_api_reply(x, 200);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The routes as models, in the words of the dialect that asks. */
+/* Lists the routes as models, in the caller's dialect. */
 #include "base/num.h"
 #include "gate/api/api.h"
 #include "gate/call/auth.h"
@@ -18,7 +18,7 @@
 #include "llm/core/target.h"
 #include "wire/uri.h"
 
-/* Which of the routes that the caller may see are told: [from, to). */
+/* The part [from, to) of the routes that the caller may see. */
 struct window {
     uint32_t from, to;
     bool is_backwards;
@@ -36,7 +36,7 @@ static const struct sl_route *visible_next(struct sl_xchg *x, const struct sl_sn
     return route;
 }
 
-/* Its place among those that the caller may see; UINT32_MAX: there is none of that name. */
+/* The index among the routes that the caller may see; UINT32_MAX: no route has that name. */
 static uint32_t place_of(struct sl_xchg *x, const struct sl_snapshot *snapshot, struct sl_str name)
 {
     struct sl_snapshot_iter it = sl_snapshot_walk(snapshot, 0);
@@ -66,7 +66,7 @@ static bool limit_or_refuse(struct sl_xchg *x, const struct sl_listing *listing,
     return true;
 }
 
-/* The place of the route that a member of the query names. False: it was refused. */
+/* The index of the route that a query parameter names. False: it was refused. */
 static bool cursor_or_refuse(struct sl_xchg *x, const struct sl_snapshot *snapshot, const char *member, uint32_t *ret)
 {
     struct sl_str name;
@@ -92,7 +92,7 @@ static bool window_or_refuse(struct sl_xchg *x, const struct sl_snapshot *snapsh
     if (before != UINT32_MAX) {
         *ret = (struct window){ before > limit ? before - limit : 0, before, true };
     } else {
-        uint32_t from = after + 1; /* none: 0 */
+        uint32_t from = after + 1; /* 0 if there is none */
         *ret = (struct window){ from, limit < UINT32_MAX - from ? from + limit : UINT32_MAX, false };
     }
     return true;

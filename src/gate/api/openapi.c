@@ -16,17 +16,17 @@
 
 /* --- statuses --- */
 
-/* Which calls answer with a status. */
+/* The kinds of calls that answer with a status. */
 #define ALL    SL_BIT(0)
-#define KEYED  SL_BIT(1) /* not everyone may */
+#define KEYED  SL_BIT(1) /* not everyone may call */
 #define NAMED  SL_BIT(2) /* the path has a name in it */
 #define BODY   SL_BIT(3)
 #define INVOKE SL_BIT(4)
 
 static const struct status {
     const char *status, *text;
-    unsigned of;         /* 0: those rows that name it */
-    const char *headers; /* besides those of every reply */
+    unsigned of;         /* 0: only rows that name it */
+    const char *headers; /* beside those of every reply */
 } statuses[] = {
     { "200", "It is done.", 0, NULL },
     { "201", "It is made.", 0, NULL },
@@ -54,7 +54,7 @@ static const struct status {
     { "5XX", "The provider's own failure, with its status.", INVOKE, "retry-after" },
 };
 
-/* What every call of a model may bring. */
+/* Headers that every call of a model may have. */
 #define OF_CALLER "x-sluice-session x-sluice-timeout"
 
 #define OF_EVERY "x-request-id"
@@ -69,7 +69,7 @@ static bool is_error(const struct status *status)
     return status->status[0] >= '4';
 }
 
-/* The next name of a list; false behind the last one. */
+/* The next name of a list; false at the end. */
 static bool word_next(const char **io_list, struct sl_str *ret)
 {
     const char *p = *io_list ? *io_list : "";
@@ -130,7 +130,7 @@ static void parts_write(struct sl_jw *w, const char *group)
     }
 }
 
-/* Without a schema: a text, or bytes. */
+/* `schema` NULL: a text, or bytes. */
 static void media_write(struct sl_jw *w, const char *media, const char *schema)
 {
     sl_jw_key(w, media);
@@ -197,7 +197,7 @@ static void body_write(struct sl_jw *w, const struct sl_path *row)
     }
 }
 
-/* HEAD's replies have no body. */
+/* A reply to HEAD has no body. */
 static void success_write(struct sl_jw *w, const struct sl_path *row, const struct status *status, bool is_head)
 {
     const struct sl_path_told *told = row->told;
@@ -222,13 +222,14 @@ static void success_write(struct sl_jw *w, const struct sl_path *row, const stru
     sl_jw_end(w);
 }
 
-/* "openai_404", of components/responses. */
+/* For example "openai_404", in components/responses. */
 static void error_name(char out[64], const char *words, const struct status *status)
 {
     snprintf(out, 64, "%s_%s", words, status->status);
 }
 
-/* Where a provider's error comes down as it is, calls of models have words of their own: "openai_call". */
+/* True: calls of models have their own schema of errors ("openai_call"), because a provider's error is passed on
+ * unchanged. */
 static bool call_words(const char *language, char out[32])
 {
     char schema[48];
@@ -305,7 +306,7 @@ static void operation_write(struct sl_jw *w, const struct sl_path_table *paths, 
     sl_jw_end(w);
 }
 
-/* All rows of one path stand together as its operations. */
+/* Writes all rows of one path as its operations. */
 static void path_write(struct sl_jw *w, const struct sl_path_table *paths, const struct sl_path *first)
 {
     static const struct {
@@ -342,7 +343,7 @@ static bool is_first(const struct sl_path_table *paths, const struct sl_path *ro
 
 /* --- components --- */
 
-/* The errors in those words, by status; NULL: without bodies, as HEAD has them. */
+/* Writes the errors of that language by status; NULL: without bodies, for HEAD. */
 static void errors_write(struct sl_jw *w, const char *words)
 {
     char schema[48];

@@ -6,7 +6,7 @@
 #include "json/write.h"
 #include "llm/core/provider.h"
 
-/* A credential goes into a header as it stands; "$NAME" is the file's alone. */
+/* A credential goes into a header unchanged; only the file may have "$NAME". */
 #define SECRET_PATTERN "^[!-#%-~][!-~]*$"
 
 static void names_write(struct sl_jw *w, const char *const *names)
@@ -80,7 +80,7 @@ static void row_write(struct sl_jw *w, const struct sl_opt *row)
     case SL_OPT_MAP:
         map_members(w, row->sub);
         break;
-    case SL_OPT_CUSTOM: /* its own reader says what it may be */
+    case SL_OPT_CUSTOM: /* a reader of its own decides */
     case SL_OPT_ROWS:
         break;
     }

@@ -15,13 +15,14 @@
 #include "json/write.h"
 #include "wire/uri.h"
 
-/* Names of at most 255 characters, four bytes each, a dozen of them. */
+/* Room for a dozen names of up to 255 characters of four bytes. */
 #define TOKEN_MAX 32768
-/* The last names, and then ones ever further apart: enough for a page. */
+/* The first four anchors are the last routes of the page; the others are farther and farther apart, over a whole
+ * page. */
 #define ANCHORS_DENSE 4
 #define ANCHORS_MAX   15
 
-/* As Python's int() takes it: a number without its fraction, a boolean, digits in a string. */
+/* Reads it like Python's int(): a number without its fraction, a boolean, or digits in a string. */
 static bool index_read(struct sl_json_val v, struct sl_arena *arena, int64_t *ret)
 {
     double number;
@@ -64,7 +65,7 @@ static uint32_t start_find(const struct sl_snapshot *snapshot, struct sl_json_va
         return sl_snapshot_index(snapshot, last) + 1;
     }
     if (sl_json_is_present(before)) {
-        index = SL_MAX(index - SL_PAGE_SIZE, 0); /* all of them went: the whole page again */
+        index = SL_MAX(index - SL_PAGE_SIZE, 0); /* all of them were deleted: the whole page comes again */
     }
     return (uint32_t)SL_MIN(index, (int64_t)sl_snapshot_count(snapshot));
 }
@@ -89,7 +90,7 @@ bool sl_page_start_or_refuse(struct sl_xchg *x, const struct sl_snapshot *snapsh
     return true;
 }
 
-/* The last route before `i` that this caller may know of; UINT32_MAX: none. */
+/* The last route before `i` that this caller may see; UINT32_MAX: none. */
 static uint32_t visible_before(const struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t i)
 {
     while (i-- > 0) {
@@ -101,7 +102,7 @@ static uint32_t visible_before(const struct sl_xchg *x, const struct sl_snapshot
     return UINT32_MAX;
 }
 
-/* The last route told and a few before it, ever further apart. */
+/* Picks the last route of the page and some before it, farther and farther apart. */
 static unsigned anchors_pick(const struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t next,
                              uint32_t ret[ANCHORS_MAX])
 {
@@ -156,7 +157,8 @@ void sl_page_token_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_sna
     if (sl_buf_status(&json) == 0 && sl_buf_status(&token) == 0) {
         sl_jw_str(w, sl_buf_str(&token));
     } else {
-        sl_buf_reserve(w->out, SIZE_MAX); /* no page without its token: the next ones would be missed */
+        /* Makes the reply fail: a page without its token would end the list too early. */
+        sl_buf_reserve(w->out, SIZE_MAX);
     }
     sl_buf_done(&token);
     sl_buf_done(&json);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a list of routes goes on. A token is MLflow's, standard base64 of {"index": N}, plus "after": the name of the
- * last route told; and "before": a few names further up, for when that one is gone. So a list that is read while routes
- * come and go misses none that stayed, at the price of telling a few twice. A bare index still works. */
+/* The place where a list of routes goes on. A token is MLflow's (standard base64 of {"index": N}) with two more
+ * members. "after" is the name of the last route of the page. "before" has a few names further up, in case that route
+ * is gone. So a list that changes while it is read shows every route that stays, and may show a few twice. A token with
+ * only the index still works. */
 #ifndef SL_GATE_PAGE_H
 #define SL_GATE_PAGE_H
 
@@ -12,12 +13,13 @@ struct sl_jw;
 struct sl_snapshot;
 struct sl_xchg;
 
-/* MLflow's page. */
+/* The size of MLflow's pages. */
 #define SL_PAGE_SIZE 3000
 
-/* The first route to tell, at most sl_snapshot_count. False: it was refused, the query's page_token is not one. */
+/* The index of the first route to list, at most sl_snapshot_count. False: the query's page_token is wrong and was
+ * refused. */
 bool sl_page_start_or_refuse(struct sl_xchg *x, const struct sl_snapshot *snapshot, uint32_t *ret_start);
-/* The member next_page_token of a page that ended before `next`; null behind the last route. */
+/* Writes the member next_page_token of a page that ended before `next`; null after the last route. */
 void sl_page_token_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_snapshot *snapshot, uint32_t next);
 
 #endif

@@ -17,14 +17,14 @@
 
 enum kind { ROUTE, KEY, AUDIT, ROTATE };
 
-/* A question whole. */
+/* A question with all that belongs to it. */
 struct asked {
     struct sl_question question;
     enum kind kind;
     struct sl_part part;
-    struct sl_arena arena; /* who asks, for the audit */
+    struct sl_arena arena; /* for `who`, which the audit needs */
     struct sl_worker *worker;
-    struct sl_xchg *x; /* NULL: gone. The loop's thread only */
+    struct sl_xchg *x; /* NULL: it ended. On the loop's thread only */
     struct sl_post post;
     sl_question_fn *on_answer;
 };
@@ -60,7 +60,7 @@ void sl_question_free(struct sl_question *question)
     free(asked);
 }
 
-/* Copies: the exchange may end first. */
+/* Copies, because the exchange may end first. */
 static int who_set(struct asked *asked, const struct sl_xchg *x)
 {
     struct sl_store_who *who = &asked->question.base.who;
@@ -94,7 +94,7 @@ static struct sl_question *question_alloc(struct sl_xchg *x, enum kind kind)
     return &asked->question;
 }
 
-/* Behind the kind's own init. */
+/* Call this after the job's init, with its result. */
 static struct sl_question *question_ready(struct sl_xchg *x, struct sl_question *question, int r)
 {
     if (r < 0 || who_set(asked_of(question), x) < 0) {
@@ -191,7 +191,7 @@ static void on_done(struct sl_store_job *base)
     sl_loop_post(&asked->worker->engine->loop, &asked->post, on_loop, asked);
 }
 
-/* The exchange ends first: its answer has no reader. */
+/* The exchange ends first: nobody reads the answer. */
 static void on_stop(struct sl_part *part)
 {
     SL_CONTAINER_OF(part, struct asked, part)->x = NULL;

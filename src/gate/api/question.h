@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A question to the store and the exchange that waits for the answer. Either may end first: an exchange whose client
- * has gone leaves its question behind, and a worker ends only when it has all its answers. */
+/* A question to the store, from an exchange that waits for the answer. Either may end first: when its client goes, the
+ * exchange leaves the question alone, and a worker ends only when it has all its answers. */
 #ifndef SL_GATE_QUESTION_H
 #define SL_GATE_QUESTION_H
 
@@ -14,10 +14,10 @@ struct sl_route;
 struct sl_settings;
 struct sl_xchg;
 
-/* Ends the exchange. */
+/* Must end the exchange. */
 typedef void sl_question_fn(struct sl_xchg *x, struct sl_question *question);
 
-/* What who asks sees of it. */
+/* The part of a question that its asker sees. */
 struct sl_question {
     union { /* each begins with `base` */
         struct sl_store_job base;
@@ -26,27 +26,27 @@ struct sl_question {
         struct sl_store_audit_job audit;
         struct sl_store_rotate_job rotate;
     };
-    struct sl_secret token;         /* of a new key: told once */
-    struct sl_route *route;         /* what the caller's body defines, held; or NULL */
+    struct sl_secret token;         /* of a new key; shown only once */
+    struct sl_route *route;         /* the route that the caller's body defines, held; or NULL */
     struct sl_settings *settings;   /* held */
-    struct sl_publisher *publisher; /* of a replaced route: what others there are */
+    struct sl_publisher *publisher; /* for a route that is replaced: to find the other routes */
 };
 
 /* NULL: the exchange was failed (no store, no memory). */
 struct sl_question *sl_question_new(struct sl_xchg *x, enum sl_store_verb verb, struct sl_str name);
-/* The same for a key: create, or revoke the one with that number. */
+/* The same for a key: creates one, or revokes the one with that number. */
 struct sl_question *sl_question_new_key(struct sl_xchg *x, uint64_t revoke_id);
 /* The same for a page of the audit. */
 struct sl_question *sl_question_new_audit(struct sl_xchg *x, uint64_t before_id, uint32_t max);
-/* The same for another secret key. */
+/* The same for a new secret key. */
 struct sl_question *sl_question_new_rotate(struct sl_xchg *x);
-/* Takes `question` on every path. */
+/* Takes over `question` in every case. */
 void sl_question_ask(struct sl_question *question, sl_question_fn *on_answer);
-/* One that was not asked. */
+/* For a question that was not asked. */
 void sl_question_free(struct sl_question *question);
-/* The store failed, was full, or refused for a reason that is not the caller's: 503. */
+/* 503: the store failed, was full, or refused for a reason that is not the caller's fault. */
 void sl_question_fail(struct sl_xchg *x, int r, const struct sl_err *err);
-/* Of a route: was it there, and was it done? False: the client was refused. */
+/* For a route. False: it was missing or the change failed, and the client was refused. */
 bool sl_question_done_or_refuse(struct sl_xchg *x, const struct sl_question *question);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sluice's own calls on routes. */
+/* Sluice's own calls for routes. */
 #include <stdio.h>
 
 #include "base/buf.h"
@@ -60,7 +60,7 @@ static int etag_add(struct sl_xchg *x, struct sl_headers *headers, uint64_t vers
     return tag.p ? sl_headers_add(headers, arena, SL_STR("etag"), tag) : SL_E_NOMEM;
 }
 
-/* Of several, in their order: what of each may be shown. */
+/* Writes what may be shown of each target, in their order. */
 static void targets_write(struct sl_jw *w, const struct sl_route *route)
 {
     sl_jw_key(w, "targets");
@@ -79,7 +79,7 @@ static void targets_write(struct sl_jw *w, const struct sl_route *route)
     sl_jw_end(w);
 }
 
-/* Everything but secrets. */
+/* Replies with everything but the secrets. */
 static void own_reply(struct sl_xchg *x, int status, const struct sl_store_route *row)
 {
     const struct sl_snapshot *snapshot = sl_worker_snapshot(x->worker);
@@ -172,7 +172,7 @@ static void on_read(struct sl_xchg *x, struct sl_question *question)
     }
 }
 
-/* An object of the fingerprints of a target. */
+/* Writes an object with the fingerprints of a target's secrets. */
 static int target_prints(struct sl_jw *w, const struct sl_target *target, const struct sl_seal *seal)
 {
     int r = 0;
@@ -183,7 +183,8 @@ static int target_prints(struct sl_jw *w, const struct sl_target *target, const 
         if (row->type != SL_OPT_SECRET || !sl_secret_is_set(secret)) {
             continue;
         }
-        struct sl_str text = sl_secret_reveal(secret), scheme = SL_STR("Bearer "); /* some are kept as they are sent */
+        /* Some are stored with their scheme. */
+        struct sl_str text = sl_secret_reveal(secret), scheme = SL_STR("Bearer ");
         text = sl_str_has_prefix(text, scheme) ? sl_str_sub(text, scheme.n, text.n) : text;
         r = sl_seal_fingerprint(seal, text, print);
         sl_jw_key(w, row->key);
@@ -195,8 +196,8 @@ static int target_prints(struct sl_jw *w, const struct sl_target *target, const 
     return r;
 }
 
-/* The fingerprints of a route of the file, as sl_definition_write has them of others; without a store there are none.
- */
+/* Writes the fingerprints of a route of the file, in the form of sl_definition_write; without a store it writes
+ * none. */
 static int file_prints_write(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *route)
 {
     struct sl_seal seal = { 0 };

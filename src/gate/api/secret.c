@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The secret key, which is not told but changed. */
+/* The call that replaces the secret key. No call shows the key. */
 #include "gate/api/api.h"
 #include "gate/api/question.h"
 #include "gate/call/access.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The paths of calls, the lists of what each resource has, and in whose words what is told. Adding a resource is a name
- * among the externs and one in `lists`. */
+/* The paths of calls, the list of each resource's paths, and the dialect for each path. For a new resource, add its
+ * name to the externs and to `lists`. */
 #include "gate/api/table.h"
 #include "llm/dialects.h"
 
@@ -29,7 +29,7 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT,       \
         .told = SL_TOLD(__VA_ARGS__, .body = "ResponsesRequest", .reply = "ResponsesReply") \
     }
-/* What can be done with one that was made before, and what its upstream does beside. */
+/* Calls for a response that was made before, and other calls of its upstream. */
 #define FOLLOW(methods_, path, text_, body_, reply_)                                                      \
     {                                                                                                     \
         .methods = (methods_), .pattern = (path), .has_type = true, .type = SL_LLM_CHAT, .follows = true, \
@@ -75,7 +75,7 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .told = SL_TOLD(text, .body = "GeminiCountRequest", .reply = "GeminiTokenCount",              \
                         .headers = "x-sluice-estimate", .parameters = "key")                          \
     }
-/* The same under both versions. */
+/* The same for both versions. */
 #define GEMINI_ALL(version)                                                                                           \
     GEMINI(version "/models/{}:generateContent", SL_LLM_CHAT, "GeminiRequest", "GeminiReply",                         \
            "Query a chat route, which the path names. Gemini's shapes.", .parameters = "key"),                        \
@@ -92,14 +92,14 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
     {                                                                                                     \
         .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
     }
-/* They pass to the provider as they are. */
+/* These pass to the provider unchanged. */
 #define PASSED_AT(before, llm_type, tail_, body_, text, ...)                                              \
     {                                                                                                     \
         .methods = SL_POST, .pattern = before tail_, .has_type = true, .type = (llm_type), .tail = tail_, \
         .told = SL_TOLD(text, .body = (body_), __VA_ARGS__)                                               \
     }
 #define PASSED(...) PASSED_AT("/v1/", __VA_ARGS__)
-/* With a file: as a form. */
+/* The same with a file, as a form. */
 #define UPLOAD(before, llm_type, tail_, text, ...)                                                        \
     {                                                                                                     \
         .methods = SL_POST, .pattern = before tail_, .has_type = true, .type = (llm_type), .tail = tail_, \
@@ -111,7 +111,7 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_RERANK, .tail = "rerank", \
         .told = SL_TOLD(text, .body = "RerankRequest", .reply = "RerankReply")                            \
     }
-/* MLflow 3's. */
+/* For MLflow 3's paths. */
 #define TIMED .headers = "x-mlflow-gateway-duration-ms"
 #define UNIFIED(path, llm_type, body_, text, ...)                                           \
     {                                                                                       \
@@ -203,14 +203,14 @@ static const struct sl_path invocations[] = {
     { 0 },
 };
 
-/* In the order in which they are told. */
+/* In the order in which docs and /openapi.json list them. */
 static const struct sl_path *const lists[] = {
     invocations,        sl_models_rows, sl_health_rows, sl_metrics_rows, sl_mlflow_routes_rows, sl_limits_rows,
     sl_databricks_rows, sl_routes_rows, sl_keys_rows,   sl_secret_rows,  sl_targets_rows,       sl_audit_rows,
     sl_docs_rows,       NULL,
 };
 
-/* Below /v1/models these are Gemini's; the rest is not. */
+/* Below /v1/models, paths with these endings are Gemini's. */
 static const struct sl_str gemini_actions[] = {
     SL_STR_INIT(":generateContent"), SL_STR_INIT(":streamGenerateContent"), SL_STR_INIT(":countTokens"),
     SL_STR_INIT(":embedContent"),    SL_STR_INIT(":batchEmbedContents"),    { 0 },

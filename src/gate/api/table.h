@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every path there is. */
+/* The table of all paths. */
 #ifndef SL_GATE_TABLE_H
 #define SL_GATE_TABLE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The targets of routes that have several: how they are. */
+/* The state of the targets of routes that have several. */
 #include "gate/api/api.h"
 #include "gate/api/page.h"
 #include "gate/call/access.h"
@@ -55,7 +55,7 @@ static void target_write(struct sl_jw *w, const struct sl_route *route, uint32_t
     sl_jw_end(w);
 }
 
-/* A page ends behind the route whose targets make it so many. */
+/* A page ends after the route that brings it to this number. */
 #define PAGE_TARGETS 1000
 
 static void handle_target_list(struct sl_xchg *x)
@@ -96,7 +96,7 @@ static void handle_target_reset(struct sl_xchg *x)
     }
     struct sl_loop *loop = x->desk->loop;
     sl_pool_reset(&route->traffic->pool, i);
-    if (route->traffic->queue) { /* it may be what somebody waits for */
+    if (route->traffic->queue) { /* a call may be waiting for this target */
         sl_queue_serve(route->traffic->queue, sl_loop_now(loop), sl_rng_next(&loop->rng));
     }
     struct sl_jw writer, *w = sl_api_writer(x, &writer);
