@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What lies on a worker's desk while it serves an exchange: scratch that is only used within one turn and never holds
- * anything across a callback, and whom to tell what happened. */
+/* Things of the worker that an exchange uses: buffers that are used within one turn of the loop and hold nothing across
+ * a callback, and where its log lines and metrics go. */
 #ifndef SL_GATE_DESK_H
 #define SL_GATE_DESK_H
 
@@ -19,13 +19,13 @@ SL_LIST_HEAD(sl_xchg_list);
 struct sl_desk {
     struct sl_loop *loop;
     struct sl_budget *memory; /* server.limits.memory, or a part of it */
-    struct sl_json *doc;      /* the request as it was parsed */
-    struct sl_json *scratch;  /* what the translation layer reads with */
+    struct sl_json *doc;      /* the parsed request */
+    struct sl_json *scratch;  /* for the parser of the translation layer */
     struct sl_buf *text;
     struct sl_log_ring *log;
-    struct sl_metrics_worker *metrics; /* the gate's */
-    struct sl_call_count *n_calls;     /* that began here */
-    struct sl_xchg_list xchgs;         /* running ones */
+    struct sl_metrics_worker *metrics; /* belongs to the gate's metrics */
+    struct sl_call_count *n_calls;     /* counts the calls that began here */
+    struct sl_xchg_list xchgs;         /* the running ones */
 };
 
 #endif

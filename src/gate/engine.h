@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a worker runs on: its loop, its HTTP sides, and the memory that lies on its desk. Apart from worker.h, so that
- * who serves a call need not know how the wire is read. */
+/* The parts that a worker owns: its loop, its HTTP server and client, and the memory for its desk. They are not in
+ * worker.h, so that code that serves a call need not include the HTTP layer. */
 #ifndef SL_GATE_ENGINE_H
 #define SL_GATE_ENGINE_H
 
@@ -13,9 +13,9 @@ struct sl_engine {
     struct sl_loop loop;
     struct sl_hserver server;
     struct sl_hclient client;
-    struct sl_json doc, scratch; /* the desk's */
-    struct sl_buf text;          /* the desk's */
-    struct sl_buf proxy_auth;    /* the client's credential: wiped */
+    struct sl_json doc, scratch; /* used through the desk */
+    struct sl_buf text;          /* used through the desk */
+    struct sl_buf proxy_auth;    /* the client's credential, which is wiped */
 };
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the process has once and its workers share. */
+/* Objects that exist once in the process and are shared by its workers. */
 #ifndef SL_GATE_GATE_H
 #define SL_GATE_GATE_H
 
@@ -26,7 +26,7 @@ struct sl_store;
 struct sl_gate {
     struct sl_publisher *publisher;
     struct sl_events *events;
-    struct sl_store *store; /* NULL: runs without */
+    struct sl_store *store; /* NULL: runs without one */
     struct sl_counters *counters;
     struct sl_accesslog *access_log;
     struct sl_limiter *limiter;
@@ -35,25 +35,25 @@ struct sl_gate {
     struct sl_retry_budget *retry_budget; /* upstream.retry_budget */
     struct sl_affinity *affinity;         /* which of several targets has a conversation; NULL: none is kept in mind */
     struct sl_metrics *metrics;
-    atomic_bool is_ending;    /* the store's last words: everything that is due later is due now */
-    atomic_bool is_draining;  /* /ready says 503 */
+    atomic_bool is_ending;    /* the store closes: what is due later is written now */
+    atomic_bool is_draining;  /* /ready answers 503 */
     struct sl_budget memory;  /* server.limits.memory: bodies, JSON tapes, collected replies */
     struct sl_budget shadows; /* a part of it: what calls hold that go to another route as well */
     struct sl_budget spool;   /* server.limits.spool: uploads in files */
     atomic_uint n_connections;
-    bool is_public;             /* other machines can connect: some listener is neither loopback nor a unix socket */
-    struct sl_notices *notices; /* of upstreams that fail */
+    bool is_public;             /* other machines can connect: a listener is neither loopback nor a unix socket */
+    struct sl_notices *notices; /* for upstreams that fail */
     uint64_t start_wall_usec;
-    struct sl_key *admin_key; /* made at the first start, when the file names none; or NULL */
+    struct sl_key *admin_key; /* made at the first start, when the file has none; else NULL */
     atomic_uint_fast64_t config_version, reloads_ok, reloads_refused; /* written by the main thread */
-    atomic_bool is_file_refused;           /* the last reload: the configuration in force is not what the file says */
-    atomic_uint_fast64_t config_wall_usec; /* when the one in force was taken */
+    atomic_bool is_file_refused; /* the last reload was refused: the configuration in force differs from the file */
+    atomic_uint_fast64_t config_wall_usec; /* when the configuration in force was loaded */
 };
 
-/* A store is configured and has never been read: what is not known may well be stored. */
+/* True: a store is configured and was never read. What the process does not know may still be stored there. */
 bool sl_gate_is_unread(const struct sl_gate *gate);
 
-/* One is configured, and takes no changes now. */
+/* True: a store is configured, and takes no changes now. */
 bool sl_gate_is_store_down(const struct sl_gate *gate);
 
 #endif

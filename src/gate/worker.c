@@ -11,11 +11,11 @@
 #include "gate/policy/retry_budget.h"
 #include "gate/watch/metrics.h"
 
-/* Texts formatted within one turn: heads, errors, a page of routes. */
+/* The most bytes of a text within one turn: a head, an error, a page of routes. */
 #define WORKER_TEXT_MAX (64u << 20)
-/* More is given back. */
+/* A larger buffer is freed after the turn. */
 #define WORKER_TEXT_KEPT 65536
-/* The head of an upstream's reply. */
+/* The most bytes of the head of an upstream's reply. */
 #define REPLY_HEAD_MAX 65536
 /* Of server.limits.memory, for what nobody waits for. */
 #define SHADOWS_PART 8
@@ -32,7 +32,7 @@ static void server_conf(const struct sl_settings *settings, struct sl_hserver_co
     };
 }
 
-/* Its texts are the settings' and `ret_auth`'s. */
+/* The texts of *ret belong to `settings` and `ret_auth`. */
 static int client_conf(const struct sl_settings *settings, struct sl_buf *ret_auth, struct sl_hclient_conf *ret)
 {
     *ret = (struct sl_hclient_conf){
@@ -139,13 +139,13 @@ void sl_worker_done(struct sl_worker *worker)
     sl_snapshot_unref(worker->snapshot);
 }
 
-/* The old settings and credential are let go only when the client has the new ones. */
+/* The old settings and credential are freed only after the client has the new ones. */
 static void client_configure(struct sl_worker *worker)
 {
     struct sl_buf auth = { 0 };
     struct sl_hclient_conf conf;
     if (client_conf(worker->snapshot->settings, &auth, &conf) < 0) {
-        return; /* no memory: the old way is kept */
+        return; /* no memory: the client keeps its configuration */
     }
     sl_hclient_configure(&worker->engine->client, &conf);
     sl_proxy_auth_done(&worker->engine->proxy_auth);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one worker knows: what it runs on, its reference to the snapshot, and the exchanges that it serves. Belongs to
- * one thread. */
+/* A worker: its engine, its reference to the snapshot, and the exchanges that it serves. Belongs to one thread. */
 #ifndef SL_GATE_WORKER_H
 #define SL_GATE_WORKER_H
 
@@ -17,7 +16,7 @@ struct sl_snapshot;
 
 SL_LIST_HEAD(sl_cred_fetches);
 
-/* What calls are served with: given by who puts the gateway together, so that a worker knows neither. */
+/* How calls are served. The code that builds the gateway passes it in, so that a worker depends on neither part. */
 struct sl_worker_service {
     const struct sl_hserver_cbs *server_cbs;
     const struct sl_path_table *paths;
@@ -34,22 +33,21 @@ struct sl_worker {
     struct sl_cred_fetches fetches; /* of credentials: call/credential.h */
     struct sl_health *health;       /* the health checks that it makes: call/health.h; NULL: none */
     char request_id_prefix[17];
-    struct sl_settings *client_settings; /* held: the client's configuration points into it */
-    /* Answers of the store, and credentials waited for, that are still to come; the worker ends only when there are
-     * none. */
+    struct sl_settings *client_settings; /* held, because the client's configuration points into it */
+    /* How many answers of the store and fetched credentials are still to come. The worker ends only when it is 0. */
     uint32_t n_questions;
-    void (*on_answered)(struct sl_worker *worker); /* the last one came; may be NULL */
+    void (*on_answered)(struct sl_worker *worker); /* called when the last one came; may be NULL */
 };
 
-/* The engine's loop is initialised, the rest of it zero; `gate` has a snapshot. */
+/* The engine's loop must be initialised and the rest of it zero; `gate` must have a snapshot. */
 SL_MUST int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl_gate *gate,
                            struct sl_log_ring *log, const struct sl_worker_service *service);
 void sl_worker_done(struct sl_worker *worker);
-/* One of n_questions came. */
+/* Call this for each answer that n_questions counts. */
 void sl_worker_answered(struct sl_worker *worker);
-/* Scratch that one large request or reply has left is given back. */
+/* Frees buffers that a large request or reply left behind. */
 void sl_worker_trim(struct sl_worker *worker);
-/* The newest snapshot; borrowed until the next call. Applies what changed to the HTTP sides. */
+/* The newest snapshot; borrowed until the next call. Applies changed settings to the HTTP server and client. */
 const struct sl_snapshot *sl_worker_snapshot(struct sl_worker *worker);
 
 #endif

@@ -15,10 +15,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* After the first line of a batch the writer waits this long for company: a busy gateway wakes it twenty times a
- * second, not once a request. */
+/* After the first line of a batch the writer waits this long for more: so a busy gateway wakes it at most twenty times
+ * a second, not once for each request. */
 #define BATCH_NSEC 50000000L
-/* How long a reader that takes nothing may hold up the end of the process. */
+/* At the end, the process waits this long for a reader that takes nothing. */
 #define CLOSE_USEC 1000000ull
 #define STALL_MSEC 100
 
@@ -32,12 +32,12 @@ struct sl_accesslog {
     char *path;
     int fd; /* -1: none */
     bool is_file;
-    bool may_stall;                  /* somebody reads it, or does not */
+    bool may_stall;                  /* no regular file: its reader may stop reading */
     atomic_uint_fast64_t close_usec; /* when the end of the log was asked for; 0: not yet */
     bool has_complained;
-    bool is_within_line; /* the last byte in the file ends no line */
-    bool is_torn;        /* and its rest is lost */
-    bool is_skipping;    /* a lost line's rest is still in the ring */
+    bool is_within_line; /* the last byte in the file does not end a line */
+    bool is_torn;        /* the same, and the rest of that line is lost */
+    bool is_skipping;    /* the rest of a lost line is still in the ring */
     atomic_uint_fast64_t n_lost;
     unsigned n_rings;
     struct sl_log_ring rings[];
@@ -65,7 +65,8 @@ void sl_log_push(struct sl_log_ring *ring, struct sl_str line)
     size_t first = SL_MIN(line.n, SL_LOG_RING_BYTES - at);
     memcpy(ring->bytes + at, line.p, first);
     memcpy(ring->bytes, line.p + first, line.n - first);
-    /* Sequentially consistent with the writer's "sleeping, then look again": one of the two sees the other. */
+    /* Both this store and the writer's (sleeping, then a look at the ring) are sequentially consistent: one of the two
+     * threads sees the other's store. */
     atomic_store(&ring->head, head + line.n);
     struct sl_accesslog *log = ring->log;
     if (atomic_load(&log->is_sleeping) && atomic_exchange(&log->is_sleeping, false)) {
@@ -88,7 +89,7 @@ static bool wait_for_room(struct sl_accesslog *log)
     return true;
 }
 
-/* Returns how much was written: all of it, or up to the fault. A pipe that has room takes PIPE_BUF bytes at once. */
+/* Returns how much was written: all of it, or up to the error. A pipe that has room takes PIPE_BUF bytes at once. */
 static size_t write_bytes(struct sl_accesslog *log, const char *p, size_t n)
 {
     size_t at = 0, most = log->may_stall ? (size_t)PIPE_BUF : n;
@@ -100,7 +101,7 @@ static size_t write_bytes(struct sl_accesslog *log, const char *p, size_t n)
         if (done < 0) {
             if (!log->has_complained) {
                 sl_log(SL_LOG_ERROR, "log", "cannot write the access log %s: %s", log->path, strerror(errno));
-                log->has_complained = true; /* once until it works again */
+                log->has_complained = true; /* one message, until it works again */
             }
             break;
         }
@@ -118,11 +119,12 @@ static void lines_lose(struct sl_accesslog *log, const char *p, size_t n)
         n_lines += p[i] == '\n';
     }
     atomic_fetch_add_explicit(&log->n_lost, n_lines, memory_order_relaxed);
-    log->is_skipping = p[n - 1] != '\n'; /* the ring's end is within a line: its rest comes next */
+    log->is_skipping = p[n - 1] != '\n'; /* the ring wraps within a line: the rest of it comes next */
     log->is_torn = log->is_within_line;
 }
 
-/* What cannot be written is lost and counted; half a line that a full disk left gets its end before the next one. */
+/* Lines that cannot be written are lost and counted. When a full disk left half a line, it is ended before the next
+ * one. */
 static void write_all(struct sl_accesslog *log, const char *p, size_t n)
 {
     const char *end = log->is_skipping ? memchr(p, '\n', n) : NULL;

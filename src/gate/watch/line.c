@@ -6,10 +6,10 @@
 #include "base/num.h"
 #include "base/word.h"
 
-/* Of one text. */
+/* The most bytes of one text. */
 #define TEXT_MAX 192
 
-/* No byte of the eight is a control, would need escaping, or is not ASCII. */
+/* True: the eight bytes are ASCII, and none is a control character or needs escaping. */
 static bool eight_are_plain(const char *p)
 {
     const uint64_t ones = 0x0101010101010101ULL, highs = 0x8080808080808080ULL;
@@ -18,7 +18,7 @@ static bool eight_are_plain(const char *p)
     uint64_t quote = w ^ (ones * '"'), backslash = w ^ (ones * '\\');
     uint64_t low = (w - ones * 0x20) & ~w;
     uint64_t escaped = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
-    return ((w | (w + ones) | low | escaped) & highs) == 0; /* w + ones: 0x7f */
+    return ((w | (w + ones) | low | escaped) & highs) == 0; /* w + ones finds 0x7f */
 }
 
 static bool is_plain(char c)
@@ -26,7 +26,7 @@ static bool is_plain(char c)
     return (unsigned char)(c - 0x20) < 0x7f - 0x20 && c != '"' && c != '\\';
 }
 
-/* How many bytes at the front go as they are: nearly always all of them. */
+/* How many bytes at the front need no change: nearly always all. */
 static size_t plain_n(struct sl_str s)
 {
     size_t n = 0;
@@ -39,8 +39,8 @@ static size_t plain_n(struct sl_str s)
     return n;
 }
 
-/* Inside of a JSON string, at most 192 bytes of input, cut at a character; what would need escaping, is no UTF-8 or
- * steers a terminal becomes '?'. */
+/* Writes the inside of a JSON string: at most 192 bytes of input, cut at a character. A '?' replaces what needs
+ * escaping, is no UTF-8 or controls a terminal. */
 static void put_text(struct sl_line *line, struct sl_str s)
 {
     s.n = sl_utf8_fit(s, TEXT_MAX);
@@ -75,7 +75,7 @@ void sl_line_number(struct sl_line *line, uint64_t v)
     }
 }
 
-/* With three decimals. */
+/* Writes milliseconds with three decimals. */
 void sl_line_usec(struct sl_line *line, uint64_t usec)
 {
     sl_line_number(line, usec / 1000);
@@ -101,7 +101,7 @@ static void put_two(char *at, unsigned v)
     at[1] = (char)('0' + v % 10);
 }
 
-/* "2026-01-01T00:00:00.000Z" from the wall clock, by the civil-from-days rule (Hinnant). */
+/* "2026-01-01T00:00:00.000Z" from the wall clock, with the civil-from-days rule (Hinnant). */
 void sl_line_time(struct sl_line *line, uint64_t wall_usec)
 {
     uint64_t sec = wall_usec / 1000000;

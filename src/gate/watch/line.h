@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One line of JSON, written by hand into a fixed buffer: it is on the path of every request. What has no room is left
- * out; what comes from outside is bounded and escaped. */
+/* Writes one line of JSON into a fixed buffer, by hand, because every request needs one. What does not fit is left out;
+ * texts from outside are bounded and escaped. */
 #ifndef SL_GATE_LINE_H
 #define SL_GATE_LINE_H
 
@@ -11,10 +11,10 @@
 
 struct sl_line {
     char *at;
-    char *end; /* room for the closing bytes is behind it */
+    char *end; /* behind it is room for the closing bytes */
 };
 
-/* As it is. Inline, so that texts known at compile time are a few stores. */
+/* Writes a text unchanged. Inline: a text that is known at compile time becomes a few stores. */
 SL_INLINE void sl_line_put(struct sl_line *line, struct sl_str s)
 {
     size_t room = (size_t)(line->end - line->at), n = SL_UNLIKELY(s.n > room) ? room : s.n;
@@ -30,18 +30,18 @@ void sl_line_number(struct sl_line *line, uint64_t v);
 /* "2026-01-01T00:00:00.000Z" from the wall clock. */
 void sl_line_time(struct sl_line *line, uint64_t wall_usec);
 
-/* A text as JSON; null where there is none. */
+/* A text as a JSON string, or null. */
 void sl_line_value(struct sl_line *line, struct sl_str value);
 /* Microseconds as milliseconds. */
 void sl_line_usec(struct sl_line *line, uint64_t usec);
 
-/* A member behind its `key`, which has its comma and colon. */
+/* Writes a member; `key` has the comma before it and the colon. */
 SL_INLINE void sl_line_text(struct sl_line *line, struct sl_str key, struct sl_str value)
 {
     sl_line_put(line, key);
     sl_line_value(line, value);
 }
-/* The same of a word of ours, which needs no escaping. */
+/* The same for a word of Sluice's, which needs no escaping. */
 SL_INLINE void sl_line_word(struct sl_line *line, struct sl_str key, struct sl_str word)
 {
     sl_line_put(line, key);
@@ -53,7 +53,7 @@ SL_INLINE void sl_line_word(struct sl_line *line, struct sl_str key, struct sl_s
         SL_LINE_PUT(line, "null");
     }
 }
-/* Milliseconds; left out where `from` is 0 or later than `to`. */
+/* Milliseconds; left out when `from` is 0 or later than `to`. */
 SL_INLINE void sl_line_msec(struct sl_line *line, struct sl_str key, uint64_t from, uint64_t to)
 {
     if (from && to >= from) {
@@ -61,7 +61,7 @@ SL_INLINE void sl_line_msec(struct sl_line *line, struct sl_str key, uint64_t fr
         sl_line_usec(line, to - from);
     }
 }
-/* Left out where it is negative. */
+/* Left out when it is negative. */
 SL_INLINE void sl_line_count(struct sl_line *line, struct sl_str key, int64_t n)
 {
     if (n >= 0) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a metric is: a family with its labels, and what names one series of it. */
+/* The types of metrics: a family with its labels, and the key of one series. */
 #ifndef SL_GATE_METRIC_H
 #define SL_GATE_METRIC_H
 
@@ -47,14 +47,14 @@ struct sl_metric_family {
     const char *help;
 };
 
-/* What a route's target contributes. Interned: equal texts are one object, which lives as long as the process. */
+/* The label values of a route's target. Interned: equal texts are one object, which lives as long as the process. */
 struct sl_metric_labels {
     struct sl_str route, operation, provider, model, target;
-    bool has_histograms; /* of its own; else it is a part of `other` there */
+    bool has_histograms; /* own series in histograms; otherwise it counts as `other` there */
 };
 
-/* What names a series beside its metric; what a metric has no label for stays zero. Texts live as long as the process,
- * but for a reading's. */
+/* The key of a series of a metric; values that the metric has no label for are zero. The texts live as long as the
+ * process, except those of a reading. */
 struct sl_metric_key {
     const struct sl_metric_labels *labels;
     const char *dialect;
@@ -64,12 +64,12 @@ struct sl_metric_key {
     bool is_stream;
 };
 
-/* Takes one value that was read. `scale` units are one: 1000000 for microseconds and shares. */
+/* Takes one value that was read, in units of 1 / `scale`: 1000000 for microseconds and shares. */
 struct sl_reading_sink {
     void (*put)(struct sl_reading_sink *sink, const struct sl_metric_key *key, uint64_t value, uint32_t scale);
 };
 
-/* A metric whose value somebody else keeps: read when the page is made. `source` is the caller's. */
+/* A metric whose value another module has: it is read when the page is made. `source` is the caller's. */
 struct sl_reading {
     struct sl_metric_family family;
     void (*read)(struct sl_reading_sink *sink, const void *source);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The metrics that workers count, one row each, and the labels of all. What is only read has its rows in readings.c. */
+/* The metrics that workers count, one row each, and the labels of all metrics. The rows of metrics that are only read
+ * are in readings.c. */
 #ifndef SL_GATE_METRIC_ROWS_H
 #define SL_GATE_METRIC_ROWS_H
 

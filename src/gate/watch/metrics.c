@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A worker's series hang on a list that only grows: a new one is complete before it is linked (release), so a reader
- * (acquire) never sees a half-made one. Values are atomics with one writer: a load and a store, no locked instruction.
- */
+/* Each worker has a list of its series that only grows. A new series is complete before it is linked (release), so a
+ * reader (acquire) never sees half of one. Each value is an atomic with one writer, which needs a load and a store, but
+ * no locked instruction. */
 #include "gate/watch/metrics.h"
 
 #include <pthread.h>
@@ -9,7 +9,7 @@
 
 #include "base/map.h"
 
-/* Label objects in all: a route that changes its model on a reload needs a new one. */
+/* The most label objects for each route with labels: a route that changes its model on a reload needs a new one. */
 #define METRICS_LABELS_PER_ROUTE 4
 #define METRICS_TABLE_MIN        64
 
@@ -20,13 +20,13 @@ struct sl_metrics_worker {
     size_t n, cap;
     _Atomic(struct sl_metric_series *) list;
     atomic_uint_fast64_t in_flight;
-    const atomic_uint *n_conns, *n_idle; /* or NULL; with the metrics' lock held */
+    const atomic_uint *n_conns, *n_idle; /* may be NULL; with the metrics' lock held */
 };
 
 struct labels_entry {
     struct sl_metric_labels labels;
     struct labels_entry *next;
-    struct sl_str id; /* the four texts */
+    struct sl_str id; /* the five texts */
     char text[];
 };
 
@@ -96,7 +96,7 @@ const struct sl_metric_labels *sl_metrics_none(const struct sl_metrics *metrics)
     return &metrics->none;
 }
 
-/* The texts one after the other, each with a NUL behind it. */
+/* The texts one after the other, each with a NUL at its end. */
 static struct labels_entry *entry_new(const struct sl_metric_labels *from)
 {
     const struct sl_str in[] = { from->route, from->operation, from->provider, from->model, from->target };
@@ -122,7 +122,7 @@ static struct labels_entry *entry_new(const struct sl_metric_labels *from)
     return entry;
 }
 
-/* With the lock held. Takes `entry`. */
+/* With the lock held. Takes over `entry`. */
 static const struct sl_metric_labels *entry_put(struct sl_metrics *metrics, struct labels_entry *entry,
                                                 const struct sl_metric_bounds *bounds)
 {
@@ -141,7 +141,7 @@ static const struct sl_metric_labels *entry_put(struct sl_metrics *metrics, stru
         free(entry);
         return &metrics->other;
     }
-    /* Not written down for lack of memory: the route is counted again when it comes with other labels. */
+    /* Without memory the route is not in the map: it counts again when it comes with other labels. */
     if (is_new_route && sl_map_put(&metrics->by_route, entry->labels.route, entry) == 0) {
         metrics->n_routes++;
     }
@@ -256,7 +256,7 @@ static SL_NOINLINE struct sl_metric_series *series_new(struct sl_metrics_worker 
     return s;
 }
 
-/* NULL: no memory; then it is not counted. */
+/* NULL: no memory, so nothing is counted. */
 static struct sl_metric_series *series_get(struct sl_metrics_worker *worker, enum sl_metric metric,
                                            const struct sl_metric_key *key)
 {

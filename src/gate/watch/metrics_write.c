@@ -8,12 +8,12 @@
 #include "gate/watch/metrics.h"
 #include "llm/core/error.h"
 
-/* The labels of one series: names of routes and models, escaped. */
+/* Room for the labels of one series: names of routes and models, escaped. */
 #define LABELS_MAX (1u << 20)
-/* Of one series: a histogram's sum and buckets. */
+/* The most values of one series: the sum and the buckets of a histogram. */
 #define VALUES_MAX 32
 
-/* A label's value; numbers into `room`. */
+/* A label's value; `room` is for numbers. */
 static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric_label label, char room[24])
 {
     static const struct sl_metric_labels nothing = { 0 };
@@ -60,7 +60,7 @@ static struct sl_str label_value(const struct sl_metric_key *key, enum sl_metric
     return SL_STR_NONE;
 }
 
-/* A name may hold what a terminal takes for a command: "\\x1b" stands for it. */
+/* A name may have control characters, which a terminal would obey: they become "\\x1b". */
 static void value_escape(struct sl_buf *out, struct sl_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -80,7 +80,7 @@ static void value_escape(struct sl_buf *out, struct sl_str s)
     }
 }
 
-/* `a="b",c="d"`. */
+/* Writes `a="b",c="d"`. */
 static void labels_add(struct sl_buf *out, const struct sl_metric_family *family, const struct sl_metric_key *key)
 {
     char room[24];
@@ -105,11 +105,11 @@ static void scaled_write(struct sl_buf *out, uint64_t value, uint32_t scale)
     sl_buf_add_char(out, '\n');
 }
 
-/* The page, and what is used again from line to line. */
+/* The page, and buffers that all its lines use. */
 struct page {
     struct sl_buf *out;
-    struct sl_buf labels;        /* of the series being written */
-    char bounds[VALUES_MAX][24]; /* of the family's buckets, as `le` spells them */
+    struct sl_buf labels;        /* of the current series */
+    char bounds[VALUES_MAX][24]; /* the bounds of the family's buckets, as in `le` */
 };
 
 static void labels_make(struct page *page, const struct sl_metric_family *family, const struct sl_metric_key *key)
@@ -121,7 +121,7 @@ static void labels_make(struct page *page, const struct sl_metric_family *family
     }
 }
 
-/* `name_suffix{labels,le="…"} value` */
+/* Writes `name_suffix{labels,le="…"} value`. */
 static void sample_write(struct page *page, const struct sl_metric_family *family, const char *suffix, const char *le,
                          uint64_t value, uint32_t scale)
 {
@@ -152,7 +152,7 @@ static void histogram_write(struct page *page, const struct sl_metric_family *fa
     sample_write(page, family, "_count", NULL, count, 1);
 }
 
-/* By metric, then by what its labels say: equal ones of several workers stand together. */
+/* Sorts by metric, then by label values: equal series of several workers become neighbours. */
 static int series_compare(const struct sl_metric_series *a, const struct sl_metric_series *b)
 {
     if (a->metric != b->metric) {
@@ -177,7 +177,7 @@ static int series_order(const void *a, const void *b)
     return series_compare(*(struct sl_metric_series *const *)a, *(struct sl_metric_series *const *)b);
 }
 
-/* The series at the front that are one: summed and written. Returns how many. */
+/* Sums and writes the series at the front that are equal. Returns how many they are. */
 static size_t series_write(struct page *page, struct sl_metric_series *const *all, size_t n)
 {
     uint64_t sum[VALUES_MAX] = { 0 };
@@ -216,7 +216,7 @@ static void family_begin(struct page *page, const struct sl_metric_family *famil
     strcpy(page->bounds[family->n_buckets], "+Inf");
 }
 
-/* Counters without labels are there from the start. */
+/* Counters without labels are shown from the start. */
 static void zero_write(struct page *page, const struct sl_metric_family *family)
 {
     if (family->kind == SL_METRIC_IS_COUNTER && family->labels[0] == LB_END) {

@@ -13,7 +13,7 @@ static uint64_t id_of(const struct sl_notice *notice)
     return id ? id : 1;
 }
 
-/* Is it time to say it? Else it is counted. *ret_n: how many were like it since. */
+/* True: it is time for a line. False: it is only counted. *ret_n: how many were counted since the last line. */
 static bool is_due(struct sl_notices *notices, uint64_t id, uint64_t now_usec, uint64_t *ret_n)
 {
     size_t at = id % SL_ARRAY_LEN(notices->slots);
@@ -23,7 +23,7 @@ static bool is_due(struct sl_notices *notices, uint64_t id, uint64_t now_usec, u
         atomic_fetch_add(&notices->slots[at].n_untold, 1);
         return false;
     }
-    /* Of several threads one says it. */
+    /* Only one of several threads writes the line. */
     if (!atomic_compare_exchange_strong(&notices->slots[at].told_usec, &told, now_usec)) {
         atomic_fetch_add(&notices->slots[at].n_untold, 1);
         return false;

@@ -57,7 +57,7 @@ static void connections_read(struct sl_reading_sink *sink, const void *source)
 {
     struct sl_metrics_gauges now;
     sl_metrics_gauges_read(gate_of(source)->metrics, &now);
-    uint64_t idle = SL_MIN(now.upstream_idle, now.upstream_conns); /* the two are not read at one time */
+    uint64_t idle = SL_MIN(now.upstream_idle, now.upstream_conns); /* the two are not read at the same time */
     put_word(sink, "active", now.upstream_conns - idle);
     put_word(sink, "idle", idle);
 }
@@ -75,7 +75,7 @@ static void reloads_read(struct sl_reading_sink *sink, const void *source)
 
 static void handshakes_read(struct sl_reading_sink *sink, const void *source)
 {
-    (void)source; /* the process's */
+    (void)source; /* handshakes are counted for the whole process */
     for (enum sl_tls_failure failure = 0; failure < SL_TLS_FAILURE_COUNT; failure++) {
         put_word(sink, sl_tls_failure_word(failure), sl_tls_failures(failure));
     }
@@ -86,7 +86,7 @@ static void version_read(struct sl_reading_sink *sink, const void *source)
     put(sink, atomic_load(&gate_of(source)->config_version));
 }
 
-/* No value where no store is configured. */
+/* Has no value when no store is configured. */
 static void store_up_read(struct sl_reading_sink *sink, const void *source)
 {
     const struct sl_store *store = gate_of(source)->store;
@@ -121,7 +121,7 @@ static void build_read(struct sl_reading_sink *sink, const void *source)
 
 /* --- limits --- */
 
-/* The fullest counter of each route. */
+/* The fullest counter of a route. */
 struct used {
     const struct sl_metric_labels *labels;
     uint64_t share; /* millionths */
@@ -132,7 +132,7 @@ struct used_walk {
     struct sl_map by_route; /* struct used */
 };
 
-/* How much of its limit a counter has used, in millionths; 0: of a limit that is no longer in force. */
+/* How much of its limit a counter has used, in millionths; 0: that limit is no longer in force. */
 static uint64_t share_of(const struct sl_route *route, const struct sl_limit_record *record)
 {
     enum sl_limit_key key = record->key == SL_LIMIT_SHARED ? SL_LIMIT_USER : record->key;
@@ -146,7 +146,7 @@ static uint64_t share_of(const struct sl_route *route, const struct sl_limit_rec
     return (uint64_t)(used * MILLION);
 }
 
-/* Under a shard's lock: of routes that have labels of their own. */
+/* Runs under a shard's lock. Only routes that have labels of their own are shown. */
 static void on_record(void *arg, const struct sl_limit_record *record)
 {
     struct used_walk *walk = arg;
@@ -163,7 +163,7 @@ static void on_record(void *arg, const struct sl_limit_record *record)
     if (!used) {
         used = calloc(1, sizeof(*used));
         if (!used || sl_map_put(&walk->by_route, labels->route, used) < 0) {
-            free(used); /* no memory: this one is not told */
+            free(used); /* no memory: this route is not shown */
             return;
         }
         used->labels = labels;
@@ -271,13 +271,13 @@ static void cpu_read(struct sl_reading_sink *sink, const void *source)
     }
 }
 
-/* Of /proc/self/statm: the first number is all, the second resident. */
+/* Reads /proc/self/statm: the first number is the virtual size, the second the resident size. */
 static uint64_t memory_bytes(unsigned field)
 {
     char text[128] = "";
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
-        SL_IGNORE(read(fd, text, sizeof(text) - 1) < 0); /* then nothing is found in it */
+        SL_IGNORE(read(fd, text, sizeof(text) - 1) < 0); /* after an error the text is empty, and the result 0 */
         close(fd);
     }
     char *at = text;
@@ -300,7 +300,7 @@ static void virtual_read(struct sl_reading_sink *sink, const void *source)
     put(sink, memory_bytes(0));
 }
 
-/* Linux 6.2 and newer say the number as the folder's size. */
+/* Since Linux 6.2 the folder's size is the number of files. */
 static void fds_read(struct sl_reading_sink *sink, const void *source)
 {
     (void)source;
@@ -317,7 +317,7 @@ static void fds_read(struct sl_reading_sink *sink, const void *source)
     if (dir) {
         closedir(dir);
     }
-    put(sink, n > 3 ? n - 3 : 0); /* "." and ".." and the folder itself */
+    put(sink, n > 3 ? n - 3 : 0); /* without ".", ".." and the folder's own descriptor */
 }
 
 static void max_fds_read(struct sl_reading_sink *sink, const void *source)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Metrics that are read when somebody asks, one row with its reader each. */
+/* Metrics that are read when somebody asks for them, one row with its reader each. */
 #ifndef SL_GATE_READINGS_H
 #define SL_GATE_READINGS_H
 
@@ -8,7 +8,7 @@
 struct sl_gate;
 struct sl_snapshot;
 
-/* What the readers read; they run on any thread. */
+/* The source of the readers; they run on any thread. */
 struct sl_reading_source {
     struct sl_gate *gate;
     const struct sl_snapshot *snapshot; /* in force; held by the caller */
