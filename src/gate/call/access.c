@@ -14,7 +14,7 @@ static struct sl_str scheme_rest(struct sl_str value, struct sl_str scheme)
     return SL_STR_NONE;
 }
 
-/* The password of user:password (RFC 7617). */
+/* The password of "user:password" (RFC 7617). */
 static struct sl_str basic_password(struct sl_str encoded, struct sl_arena *arena)
 {
     bool is_sound = encoded.n <= SL_CREDENTIAL_MAX && sl_base64_is_sound(encoded);
@@ -25,7 +25,7 @@ static struct sl_str basic_password(struct sl_str encoded, struct sl_arena *aren
 
 enum { AUTHORIZATION, X_API_KEY, API_KEY, X_GOOG_API_KEY, CARRIERS };
 
-/* The values of the headers that carry a key, read in one pass. False: one came twice with two values. */
+/* Reads the headers that carry a key, in one pass. False: one came twice with two values. */
 static bool carriers_read(const struct sl_headers *headers, struct sl_str ret_values[CARRIERS])
 {
     static const struct sl_str names[CARRIERS] = {
@@ -47,7 +47,7 @@ static bool carriers_read(const struct sl_headers *headers, struct sl_str ret_va
     return is_sound;
 }
 
-/* False: it comes again with another value. */
+/* False: the header came again with another value. */
 static bool own_read(const struct sl_headers *headers, const char *own, struct sl_str *ret_value)
 {
     bool is_sound = true;
@@ -82,7 +82,7 @@ struct sl_str sl_access_credential(const struct sl_headers *headers, const char 
     for (size_t i = 0; i < SL_ARRAY_LEN(found); i++) {
         bool is_ours = sl_str_has_prefix(found[i], SL_STR(SL_KEY_PREFIX));
         if (is_ours && i < N_OWN) {
-            return found[i]; /* what stands elsewhere is for who comes next */
+            return found[i]; /* keys in other places are for the upstream */
         }
         if (is_ours && ours.p && !sl_str_eq(ours, found[i])) {
             *io_is_torn = true;

@@ -76,7 +76,7 @@ enum sl_error_type sl_attempt_fault_type(enum sl_hcall_fault fault)
     return SL_ERR_SLUICE_INTERNAL;
 }
 
-/* Who may call a route that was made by a call need not know what is inside: addresses are for the operator. */
+/* The text for callers of a route that was made by a call: they must not see addresses, which are for the operator. */
 static struct sl_str fault_outer(enum sl_hcall_fault fault, struct sl_str text, struct sl_arena *arena)
 {
     if (fault == SL_HF_GUARDED) {
@@ -86,7 +86,7 @@ static struct sl_str fault_outer(enum sl_hcall_fault fault, struct sl_str text, 
                                                           : sl_addr_hide(text, arena);
 }
 
-/* What checks bytes knows no sides: the text must say whose they are. */
+/* Says whose bytes were wrong: the parsers do not know it. */
 static struct sl_str fault_whole(enum sl_hcall_fault fault, const char *text, struct sl_arena *arena)
 {
     bool is_of_reply = fault == SL_HF_BAD_RESPONSE || fault == SL_HF_BROKEN;
@@ -103,9 +103,9 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
     struct sl_secrets secrets = { provider->credential_headers, &request->headers, provider->secret_query,
                                   request->target, x->at.route->own->secret_names };
     sl_secrets_find(&secrets);
-    struct sl_str shown = fault_whole(fault, text, x->arena); /* it may quote a word of the upstream's */
+    struct sl_str shown = fault_whole(fault, text, x->arena); /* it may quote the upstream */
     if (shown.p) {
-        SL_IGNORE(!sl_mask_bytes(&secrets, (char *)(uintptr_t)shown.p, shown.n)); /* nearly always there is none */
+        SL_IGNORE(!sl_mask_bytes(&secrets, (char *)(uintptr_t)shown.p, shown.n)); /* it nearly always has no secret */
     }
     sl_log_debug("upstream", "%.*s: %.*s", SL_STR_ARG(x->caller.request_id), SL_STR_ARG(shown));
     enum sl_error_type type = sl_attempt_fault_type(fault);
@@ -156,8 +156,8 @@ struct sl_str sl_attempt_slow_text(const struct sl_attempt *attempt, enum sl_err
     return sl_patience_tell(attempt->x, &patience, type, what);
 }
 
-/* Headers that say something in the client's language alone: an upstream of another does not get them, and that is
- * told. */
+/* Removes headers that only the client's language knows, if the upstream has another language, and reports them as
+ * dropped. */
 static int strange_drop(struct sl_attempt *attempt)
 {
     struct sl_xchg *x = attempt->x;
@@ -192,7 +192,7 @@ static int net_start(struct sl_attempt *attempt)
         .method = request->method,
         .target = request->target,
         .headers = request->headers,
-        /* Who may make routes may not look around from here; the operator's own are trusted. */
+        /* Callers who make routes must not reach the inner network; the operator's routes are trusted. */
         .guard = x->at.route->incarnation ? &x->settings->upstream.guard : NULL,
         .way = x->at.route->way,
         .slices = request->slices,
@@ -217,7 +217,7 @@ static int net_start(struct sl_attempt *attempt)
 
 /* --- both --- */
 
-/* What the log and the metrics want to know of the connection, while it is known. */
+/* Records the connection's times for the log and the metrics, while the connection is known. */
 static void times_note(const struct sl_attempt *attempt)
 {
     const struct sl_hcall *hcall = &attempt->hcall;
@@ -267,25 +267,25 @@ void sl_attempt_resume(struct sl_attempt *attempt)
     }
 }
 
-/* Is the call of a kind that the provider serves, with this model? */
+/* True: the provider serves this kind of call with this model. */
 static bool is_served(const struct sl_target *target, const struct sl_xchg *x)
 {
     const struct sl_provider *provider = target->provider;
     const struct sl_call *call = x->call;
     if (call->passage && !call->passage->tail) {
-        return provider->passage && target == x->route->targets; /* its path was made for that one */
+        return provider->passage && target == x->route->targets; /* the path was made for the first target */
     }
     if (call->passage) {
         return provider->passes & SL_BIT(call->type);
     }
     if (call->is_count && !(target->counts_tokens && sl_target_speaks(target, call->type, x->dialect->language))) {
-        return false; /* another target of the route does */
+        return false; /* another target of the route can count */
     }
     return target->languages[call->type] && (provider->caps & SL_BIT(call->type)) &&
            (!call->is_stream || (provider->caps & SL_CAP_STREAM));
 }
 
-/* Where it is remembered that the target takes no stream_options. */
+/* The flag that the target refused stream_options. */
 static atomic_bool *usage_refused(const struct sl_xchg *x, const struct sl_target *target)
 {
     struct sl_traffic *traffic = x->call->passage ? NULL : x->at.traffic;

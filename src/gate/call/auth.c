@@ -61,7 +61,7 @@ static struct sl_key *key_find(const struct sl_xchg *x, struct sl_str credential
     return key;
 }
 
-/* The words for who signed the call instead; NULL: nobody did. */
+/* The message for a call that was signed instead of having a key; NULL: it was not signed. */
 static const char *signed_words(const struct sl_xchg *x)
 {
     struct sl_str given = sl_str_trim(sl_headers_get(&x->req->msg.headers, "authorization"));
@@ -69,7 +69,7 @@ static const char *signed_words(const struct sl_xchg *x)
     return scheme && sl_str_has_prefix(given, sl_str_c(scheme)) ? x->dialect->signed_words : NULL;
 }
 
-/* `key`: one that has expired, or NULL. */
+/* `key`: the expired one, or NULL. */
 static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict, struct sl_key *key)
 {
     if (verdict == SL_ACCESS_UNKNOWN && sl_gate_is_unread(x->worker->gate)) {
@@ -94,7 +94,7 @@ static void unknown_refuse(struct sl_xchg *x, enum sl_access_verdict verdict, st
                       query);
 }
 
-/* Where the dialect's clients may send their key in the query. *ret_is_torn: two came that differ. */
+/* The key in the query, where the dialect's clients may send it. *ret_is_torn: there are two different ones. */
 static struct sl_str query_key(const struct sl_xchg *x, bool *ret_is_torn)
 {
     struct sl_str key = SL_STR_NONE;
@@ -151,7 +151,7 @@ bool sl_auth_is_open(const struct sl_settings *settings, struct sl_str address, 
     SL_IGNORE(sl_fail(err, SL_E_INVAL,
                       "auth is none, and other machines can reach %.*s: everyone there may call, and make and delete "
                       "routes",
-                      SL_STR_ARG(address)) < 0); /* the text is what counts */
+                      SL_STR_ARG(address)) < 0); /* only the text matters */
     return true;
 }
 
@@ -165,6 +165,6 @@ bool sl_auth_may_listen(const struct sl_settings *settings, struct sl_str addres
                 "%.*s is reachable from other machines and no auth is configured: everyone could call. Either add "
                 "an auth section (auth: {} makes an admin key), or say auth: none (or SLUICE_AUTH=none) when that "
                 "is wanted",
-                SL_STR_ARG(address)) < 0); /* the text is what counts */
+                SL_STR_ARG(address)) < 0); /* only the text matters */
     return false;
 }

@@ -40,7 +40,7 @@ static struct sl_affinity *table_of(const struct sl_bond *bond)
 
 /* --- what the call brings --- */
 
-/* Of what only one target reads so much is looked up: the newest. */
+/* The most prints of sealed state that are looked up: the newest ones. */
 #define PRINTS_MAX 16
 
 struct prints {
@@ -54,7 +54,8 @@ static void print_note(void *arg, uint64_t print)
     prints->v[prints->n++ % PRINTS_MAX] = print;
 }
 
-/* Nobody else is asked: a target of the route, or of one of its `fallback.routes`. By its name where that is said. */
+/* Sets the only target that may be asked: one of the route, or of one of its `fallback.routes`. Finds it by `name` if
+ * that is set, else by `print`. */
 static void only_find(struct sl_bond *bond, uint64_t print, struct sl_str name)
 {
     const struct sl_route *route = bond->x->route;
@@ -67,7 +68,7 @@ static void only_find(struct sl_bond *bond, uint64_t print, struct sl_str name)
     bond->is_lost = bond->only == SL_NO_TARGET;
 }
 
-/* What only one target reads: whose is it? */
+/* Looks for state in the body that only one target can read, and finds that target. */
 static void sealed_find(struct sl_bond *bond)
 {
     struct prints prints = { .n = 0 };
@@ -94,7 +95,7 @@ static void header_add(struct sl_bond *bond, enum key_kind kind, const char *nam
     }
 }
 
-/* By what the conversation is known. False: it is its first turn, as far as that can be seen. */
+/* Makes the keys by which the conversation is known. False: this is its first turn, as far as one can see. */
 static bool keys_make(struct sl_bond *bond)
 {
     const struct sl_call *call = bond->x->call;
@@ -120,7 +121,8 @@ static bool keys_make(struct sl_bond *bond)
     return turns.has_history;
 }
 
-/* The first that is known; how a conversation begins says nothing at its first turn, which others begin alike. */
+/* Takes the first key that is known. At a first turn the beginning of the conversation is no key, because others begin
+ * in the same way. */
 static void prefer_find(struct sl_bond *bond, bool has_history)
 {
     const struct sl_route *route = bond->x->route;
@@ -131,7 +133,8 @@ static void prefer_find(struct sl_bond *bond, bool has_history)
     }
 }
 
-/* Of one answer. Honest ones have fewer; one without end would make everybody else's forgotten. */
+/* The most sealed items that are remembered of one answer. Real answers have fewer; an endless one would push out those
+ * of all others. */
 #define SEALED_MAX 1024
 
 static void on_sealed(void *arg, uint64_t print)

@@ -3,7 +3,7 @@
 
 #include "llm/core/error.h"
 
-/* Words of an upstream's own, in any case: its code, or what its message has. No API has a status for these. */
+/* True: the upstream's code or message has one of these words, in any case. No API has a status for these causes. */
 static bool has_any(struct sl_str text, const char *const *words)
 {
     for (; *words; words++) {
@@ -17,7 +17,7 @@ static bool has_any(struct sl_str text, const char *const *words)
     return false;
 }
 
-/* A message quotes little of what was asked; what is longer is not looked through. */
+/* Only so much of a message is searched: the rest is mostly a quotation of the request. */
 #define LOOKED_MAX 1024
 
 static enum sl_cause cause_of_rejected(const struct sl_llm_error *error)

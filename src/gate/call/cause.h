@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Why an attempt failed, in the words of `fallback.on`. */
+/* The cause of a failed attempt, as in `fallback.on`. */
 #ifndef SL_GATE_CAUSE_H
 #define SL_GATE_CAUSE_H
 

@@ -34,7 +34,7 @@ int sl_cors_allow(const struct sl_strs *origins, struct sl_str origin, struct sl
     return r;
 }
 
-/* What a page may read of every reply; is_exposed says what else, where it is there. */
+/* Headers that a page may read in every reply; is_exposed adds others if the reply has them. */
 #define EXPOSED                                                                                                      \
     "retry-after, retry-after-ms, server-timing, x-ratelimit-limit-requests, x-ratelimit-remaining-requests, "       \
     "x-ratelimit-reset-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens, " \

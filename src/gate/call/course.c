@@ -41,7 +41,7 @@ uint64_t sl_course_end_usec(const struct sl_xchg *x)
     return x->deadline_usec ? SL_MIN(end, x->deadline_usec) : end;
 }
 
-/* One that cannot serve the call: told by name, in the log, and to the client when none is left. */
+/* Notes a target that cannot serve the call, for the log, and for the client if no target is left. */
 static void unfit_note(void *arg, uint32_t target, const struct sl_llm_error *error)
 {
     struct sl_course *course = arg;
@@ -58,7 +58,7 @@ static void unfit_note(void *arg, uint32_t target, const struct sl_llm_error *er
                                         course->unfit.n ? " | " : "", SL_STR_ARG(name), SL_STR_ARG(error->message));
     }
     if (course->n_unfit > 1 && course->unfit.p && !sl_str_eq(error->message, course->unfit_error.message)) {
-        course->unfit_error.message = course->unfit; /* they have different reasons: each is told */
+        course->unfit_error.message = course->unfit; /* the reasons differ, so each is reported */
     }
 }
 
@@ -71,7 +71,7 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
     if (!course || !passed || !tries) {
         return NULL;
     }
-    tries->n = tries->n_passed = 0; /* each is written when it comes */
+    tries->n = tries->n_passed = 0; /* the lists are written as their items come */
     x->record.tries = tries;
     if (x->route->traffic->queue && !x->shadow_of) {
         course->passed_before = SL_ARENA_ARRAY(x->arena, uint64_t, n);
@@ -97,8 +97,8 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
 
 /* --- begin --- */
 
-/* How many of the targets take no calls for which reason. *ret_is_ours: it is the bound that the operator has set for
- * them, and no fault of theirs. */
+/* Counts the targets that take no calls, by reason. *ret_is_ours: the only reason is max_concurrent, which the operator
+ * set; no target is at fault. */
 static const char *none_why(const struct sl_course *course, uint64_t now, bool *ret_is_ours)
 {
     enum { DOWN, FAILED, RESTS, FULL };
@@ -122,7 +122,7 @@ static const char *none_why(const struct sl_course *course, uint64_t now, bool *
     return kept.p ? kept.p : "";
 }
 
-/* None can be asked: they rest, or have all calls that they may. */
+/* The error when no target can be asked: they failed, asked to wait, or have max_concurrent calls. */
 static void error_of_none(const struct sl_course *course, struct sl_llm_error *ret)
 {
     const struct sl_xchg *x = course->x;
@@ -152,7 +152,7 @@ static void error_of_none(const struct sl_course *course, struct sl_llm_error *r
     sl_measure_no_target(course->x, ret, now);
 }
 
-/* Where the conversation was, as long as that one takes calls. */
+/* The target of the conversation, if it takes calls; else one by balance. */
 static uint32_t pick(const struct sl_course *course, const struct sl_ask *ask)
 {
     uint32_t known = course->bond.prefer;
@@ -183,7 +183,7 @@ void sl_course_take(struct sl_course *course, uint32_t target, enum sl_begun beg
     sl_bond_ask(&course->bond, target);
 }
 
-/* A target, and a place at it. */
+/* Finds a target and takes a place there. */
 static bool place_find(struct sl_course *course)
 {
     struct sl_pool *pool = pool_of(course);
@@ -202,13 +202,13 @@ static bool place_find(struct sl_course *course)
             sl_course_take(course, target, begun);
             return true;
         }
-        sl_wait_serve(course->x); /* while it tried, a place that got free may have looked taken */
+        sl_wait_serve(course->x); /* a place that got free meanwhile may have looked taken */
         target = SL_NO_TARGET;
     }
     return false;
 }
 
-/* When nothing is left of this one. There nobody waits for a place. */
+/* Goes on to another route when this one has no target left. There no call waits for a place. */
 bool sl_course_beyond(struct sl_course *course)
 {
     struct sl_xchg *x = course->x;
@@ -235,7 +235,7 @@ bool sl_course_beyond(struct sl_course *course)
     return false;
 }
 
-/* One that it may ask, whether that takes calls now or not. */
+/* True: a target is left that the call may ask, even if it takes no calls now. */
 static bool has_any(const struct sl_course *course)
 {
     uint32_t i = 0, n = pool_of(course)->n;
@@ -245,15 +245,15 @@ static bool has_any(const struct sl_course *course)
     return i < n;
 }
 
-/* Only for its first attempt, and not at another route. Who came before is not overtaken; a call that none of these
- * targets can serve would wait for nothing. */
+/* True: other calls wait already, so this one waits behind them. Only for the first attempt, at the call's own route,
+ * and only if one of its targets can serve the call. */
 static bool waits_first(const struct sl_course *course)
 {
     return course->passed_before && !course->x->record.n_attempts &&
            sl_queue_depth(course->x->route->traffic->queue) > 0 && has_any(course);
 }
 
-/* Is there no place, but could there be one? Those that had none were not asked. */
+/* True: there is no place now, but there may be one later. Resets `passed`: targets without a place were not asked. */
 static bool waits_then(struct sl_course *course)
 {
     if (!course->passed_before || course->error.type) {
@@ -270,7 +270,7 @@ enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *r
         sl_bond_lost(&course->bond, ret_error);
         return SL_ENTERED_NOT;
     }
-    if (course->error.type && course->next.kind == SL_STEP_GIVE_UP) { /* the attempt beside came to nothing, too */
+    if (course->error.type && course->next.kind == SL_STEP_GIVE_UP) { /* a hedge failed, too */
         *ret_error = course->error;
         course->x->record.error_text = course->error_text;
         return SL_ENTERED_NOT;
@@ -315,7 +315,7 @@ static void running_end(struct sl_course *course, enum sl_outcome outcome)
     }
 }
 
-/* Does it say that the target is at fault? A limit and a call that it refuses do not; nor does a client that leaves. */
+/* SL_OUTCOME_BAD only for faults of the target: rate limits, refused calls and clients that leave are neutral. */
 static enum sl_outcome outcome_of(enum sl_error_type type)
 {
     if (type == SL_ERR_NONE) {
@@ -347,7 +347,7 @@ void sl_course_count(struct sl_course *course, enum sl_error_type type)
     }
 }
 
-/* Texts of an error lie in buffers that are gone when another target is asked. */
+/* Copies the error: its texts are in buffers that the next attempt uses. */
 static void error_keep(struct sl_course *course, const struct sl_llm_error *error)
 {
     struct sl_arena *arena = course->x->arena;
@@ -427,7 +427,7 @@ bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
 {
     unfit_note(course, course->at.target, io_error);
     running_end(course, SL_OUTCOME_NEUTRAL);
-    course->at.is_noted = true; /* it was no attempt */
+    course->at.is_noted = true; /* it was not an attempt */
     struct sl_ask ask = ask_of(course);
     uint32_t target = sl_pool_pick(pool_of(course), &ask);
     course->next = (struct sl_step){ SL_STEP_MOVE, target, 0 };
@@ -440,7 +440,7 @@ bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
 
 /* --- end --- */
 
-/* Why the attempt failed, for the log: in the upstream's words where there are some. */
+/* The reason why the attempt failed, for the log: the upstream's text if there is one. */
 static struct sl_str try_error(const struct sl_course *course, enum sl_error_type type)
 {
     const struct sl_record *record = &course->x->record;
@@ -504,12 +504,12 @@ void sl_course_measure(struct sl_course *course, uint64_t now_usec)
 
 void sl_course_beaten(struct sl_course *course)
 {
-    measure(course, sl_loop_now(course->x->desk->loop)); /* so long at least */
+    measure(course, sl_loop_now(course->x->desk->loop)); /* it would have taken at least this long */
     running_end(course, SL_OUTCOME_NEUTRAL);
     try_note(course, SL_ERR_NONE, true);
 }
 
-/* Those that were asked, and those whose credential has to be fetched first. */
+/* Excludes targets that were asked, and those that may have to fetch a credential first. */
 static struct sl_ask hedge_ask(struct sl_course *course, uint64_t *passed)
 {
     const struct sl_route *route = course->x->at.route;

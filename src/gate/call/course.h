@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A call's way over the targets of its route, where there are several: which it asks now, which come after it, and what
- * came of each. The plan has one, and asks it; it sends nothing. */
+/* The way of a call over the targets of its routes: which target is asked now, which come next, and the result of each.
+ * It belongs to the plan, which asks it; it sends nothing itself. */
 #ifndef SL_GATE_COURSE_H
 #define SL_GATE_COURSE_H
 
@@ -16,24 +16,24 @@ struct sl_xchg;
 
 /* One attempt, for the log. */
 struct sl_try {
-    struct sl_str told; /* how it begins in the log */
+    struct sl_str told; /* the beginning of its log entry */
     const char *why;    /* "first", "retry", "fallback" or "hedge" */
     bool is_beaten;     /* another attempt of the call was faster */
     int status;         /* the upstream's; 0: none came */
     enum sl_error_type error_type;
-    struct sl_str error; /* what the upstream said, or what is said of it */
+    struct sl_str error; /* the upstream's text, or a description */
     uint64_t start_usec, connect_start_usec, connected_usec, head_usec, end_usec;
 };
 
-/* Attempts are bounded; more than so many are not listed. */
+/* The most attempts of a call that are listed. */
 #define SL_TRIES_MAX 20
 
-/* A target that was passed over, since it cannot serve the call. */
+/* A target that was passed over, because it cannot serve the call. */
 struct sl_passed_over {
     struct sl_str name, why;
 };
 
-/* Of these, too, more are not listed. */
+/* The most of these that are listed. */
 #define SL_PASSED_MAX 8
 
 struct sl_tries {
@@ -43,15 +43,15 @@ struct sl_tries {
     uint32_t n_passed;
 };
 
-/* The attempt that the course is about. */
+/* The attempt that the course is at. */
 struct sl_course_at {
-    uint32_t target;                             /* of the exchange's `at` */
-    struct sl_str name, told;                    /* as the target is told, and in the log */
+    uint32_t target;                             /* index in the targets of the exchange's `at` */
+    struct sl_str name, told;                    /* the target's name as it is shown; the beginning of the log entry */
     const struct sl_upstream_timeouts *timeouts; /* of the target */
     struct sl_upstream_timeouts own_timeouts;
-    enum sl_begun running; /* an attempt at it is counted */
+    enum sl_begun running; /* the attempt counts in the pool */
     bool is_noted;         /* in the record */
-    uint64_t end_usec;     /* when it was counted as ended */
+    uint64_t end_usec;     /* when it stopped counting */
     const char *why;
 };
 
@@ -59,18 +59,18 @@ struct sl_course {
     struct sl_xchg *x;
     struct sl_course_at at;
     uint64_t *passed;
-    uint64_t *passed_before; /* as it was when it asked for a place; NULL: nobody waits where it is */
+    uint64_t *passed_before; /* `passed` before it asked for a place; NULL: this route has no queue */
     uint32_t n_repeats;
     struct sl_step next; /* after a failure */
     struct sl_bond bond;
-    struct sl_llm_error error; /* the last failure, for who is told it after all; no type: none yet */
+    struct sl_llm_error error; /* the last failure, in case the client must see it; no type: none yet */
     struct sl_str error_text;
-    uint32_t n_unfit; /* targets that could not be asked this, and what they said */
+    uint32_t n_unfit; /* how many targets cannot serve the call; `unfit` has their reasons */
     struct sl_str unfit;
-    struct sl_llm_error unfit_error; /* the first one's */
+    struct sl_llm_error unfit_error; /* the error of the first */
 };
 
-/* When a call's time is over, with a course or without: the route's, or the caller's own. */
+/* When the call's time is over: that of the route or the caller. Also for a call without a course. */
 uint64_t sl_course_end_usec(const struct sl_xchg *x);
 
 /* On the exchange's arena. NULL: no memory. */
@@ -78,51 +78,56 @@ struct sl_course *sl_course_new(struct sl_xchg *x);
 enum sl_entered {
     SL_ENTERED,
     SL_ENTERED_NOT,
-    SL_ENTERED_WAITS, /* first it waits for a place: the route has a queue */
+    SL_ENTERED_WAITS, /* it must wait for a place: the route has a queue */
 };
-/* The target is asked: the first one, or what `next` says. NOT: none can be, *ret_error says why. */
+/* Chooses a target and takes a place: the first target, or the one of `next`. SL_ENTERED_NOT: no target can be asked,
+ * and *ret_error says why. */
 SL_MUST enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *ret_error);
-/* It waits no longer, or cannot: is there a place at another route? Then the course is there. */
+/* True: the course went on to another route and has a place there. Call this when the call cannot wait, or waits no
+ * longer. */
 SL_MUST bool sl_course_beyond(struct sl_course *course);
-/* The place that a queue gave is its own now. */
+/* Takes the place that a queue gave. */
 void sl_course_take(struct sl_course *course, uint32_t target, enum sl_begun begun);
-/* What is known of a failed attempt beside its error. */
+/* What is known about a failed attempt, beside its error. */
 struct sl_failed {
     bool may_repeat;    /* the same target may be asked again */
-    uint64_t wait_usec; /* before that */
-    uint64_t rest_usec; /* it asks everybody to wait for so long; 0: it does not */
+    uint64_t wait_usec; /* the wait before that */
+    uint64_t rest_usec; /* the target takes no calls for this time; 0: it did not ask for that */
 };
-/* The attempt at it failed, and nothing went to the client. True: `next` says what comes then. */
+/* The attempt failed, and nothing was sent to the client. True: `next` is the next step. */
 SL_MUST bool sl_course_failed(struct sl_course *course, const struct sl_llm_error *error,
                               const struct sl_failed *failed);
-/* The same target comes next, whatever the policy says: it refused what is not of the call. */
+/* The same target comes next, whatever the policy says: it refused something that the gateway had added. */
 void sl_course_again(struct sl_course *course);
-/* The failure is what the client is told: where only this target could be asked, it says so. */
+/* Before the client gets the failure: adds that no other target could be asked, if that is so. */
 void sl_course_bound_tell(const struct sl_course *course, struct sl_llm_error *io_error);
-/* The target cannot serve this call. False: no other is left, *io_error is what the client is told. */
+/* The target cannot serve this call. False: no other target is left, and *io_error is the error for the client. */
 SL_MUST bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error);
-/* It is known how the attempt ended, and the client is about to hear: who has the reply finds it counted. Its place is
- * given back; once. */
+/* Counts the end of the attempt and gives its place back, once. Call it before the client gets the end, so that a
+ * client that has its reply finds the attempt counted. */
 void sl_course_count(struct sl_course *course, enum sl_error_type type);
-/* The same, and the attempt is over: noted. Nothing happens when none was begun. */
+/* The same, and the attempt is over: adds it to the list of attempts. Does nothing when none began. */
 void sl_course_leave(struct sl_course *course, enum sl_error_type type);
-/* Another attempt of the call was faster: as leave, and it says nothing of the target but how long it took at least. */
+/* Another attempt of the call was faster. Like sl_course_leave, but the target's result does not count; only the time
+ * that it took so far does. */
 void sl_course_beaten(struct sl_course *course);
-/* Is there another target, one that can be asked at once? */
+/* True: another target can be asked at once. */
 SL_MUST bool sl_course_can_hedge(struct sl_course *course);
-/* It is asked besides; `at` is about it. False: there is none after all. */
+/* Asks another target too; `at` is the new attempt then. False: no target can be asked now. */
 SL_MUST bool sl_course_hedge(struct sl_course *course);
-/* It has won: the conversation is bound to it. */
+/* The hedge won: the conversation is bound to its target. */
 void sl_course_hedged(struct sl_course *course);
-/* It was not asked: its place is given back. */
+/* The target was not asked after all: gives its place back. */
 void sl_course_unask(struct sl_course *course);
-/* A failure while another attempt of the call runs: that one may do better. False: nobody else may be asked. */
+/* An attempt failed while another one of the call runs, which may succeed. False: this failure must not be followed by
+ * another attempt. */
 SL_MUST bool sl_course_yield(struct sl_course *course, const struct sl_llm_error *error,
                              const struct sl_failed *failed);
-/* What an upstream with these headers (NULL: it has none) asks everybody to wait; some say it in the body. */
+/* Keeps calls from a target for as long as its reply asked for (`headers` NULL: it has none). The second function gives
+ * that time; `told_sec` is from the body. */
 void sl_course_rest(struct sl_course *course, uint32_t target, const struct sl_headers *headers);
 uint64_t sl_course_rest_usec(const struct sl_course *course, const struct sl_headers *headers, uint64_t told_sec);
-/* The first byte of its answer came (of a stream), or the last one. */
+/* Records the time to the first byte of its answer (for a stream), or to the last one. */
 void sl_course_measure(struct sl_course *course, uint64_t now_usec);
 
 #endif

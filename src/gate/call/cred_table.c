@@ -23,7 +23,7 @@ static void entry_free(struct sl_cred_table *table, struct sl_cred_entry *entry)
     free(entry);
 }
 
-/* Room for one more: the oldest that nobody is busy with goes. */
+/* Makes room for one more: frees the oldest entries that are not being fetched. */
 static void entries_trim(struct sl_cred_table *table)
 {
     struct sl_cred_entry *entry = sl_cred_entries_first(&table->entries), *next;
@@ -155,7 +155,7 @@ void sl_cred_table_done_fetch(struct sl_cred_table *table, struct sl_str identit
     *ret_waiters = (struct sl_cred_waiters){ 0 };
     pthread_mutex_lock(&table->lock);
     struct sl_cred_entry *entry = sl_map_find(&table->map, identity);
-    SL_ASSERT(entry && entry->is_fetching); /* who is being fetched is not trimmed */
+    SL_ASSERT(entry && entry->is_fetching); /* an entry that is being fetched is not freed */
     entry_done(entry, now_usec, cred, life_usec, failure);
     struct sl_cred_waiter *waiter;
     while ((waiter = sl_cred_waiters_take_first(&entry->waiters)) != NULL) {

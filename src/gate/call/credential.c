@@ -20,29 +20,29 @@
 #include "llm/core/cred.h"
 #include "wire/uri.h"
 
-/* Endpoints that give credentials answer at once or not at all. A route may allow less. */
+/* Endpoints for credentials answer at once or not at all. A route may allow less time. */
 #define CONNECT_USEC    (5 * SL_USEC_PER_SEC)
 #define FIRST_BYTE_USEC (10 * SL_USEC_PER_SEC)
 #define TOTAL_USEC      (15 * SL_USEC_PER_SEC)
 #define ANSWER_MAX      65536
-/* Steps of one fetch: more is a source that goes in circles. */
+/* The most steps of one fetch: with more, the source goes in circles. */
 #define STEPS_MAX 16
 
 static struct sl_cred_table table = SL_CRED_TABLE_INIT;
 static const struct sl_cred_failure no_memory = { SL_ERR_SLUICE_OVERLOADED, "out of memory" };
 
-/* One who waits, told on its worker's loop. Freed by itself: when it was told, or when it left in time. */
+/* A waiter, which is called on its worker's loop. It frees itself after that call, or when it leaves before. */
 struct sl_cred_wait {
     struct sl_cred_waiter waiter;
     struct sl_post post;
     struct sl_worker *worker;
-    struct sl_str identity; /* on the heap, behind */
+    struct sl_str identity; /* on the heap, behind this struct */
     void (*on_answer)(void *arg);
     void *arg;
-    bool is_gone; /* the asker does not want it any more; of the worker's thread */
+    bool is_gone; /* the asker does not want it any more; for the worker's thread */
 };
 
-/* A fetch in flight. A file is read on a thread of libuv's pool: until that is back, the fetch's memory stays. */
+/* A running fetch. A thread of libuv's pool reads files: the fetch's memory stays until it is back. */
 struct sl_cred_fetch {
     struct sl_link link;
     struct sl_worker *worker;
@@ -53,13 +53,13 @@ struct sl_cred_fetch {
     struct sl_env env;
     struct sl_json scratch;
     struct sl_hcall hcall;
-    struct sl_timer timer; /* the first step comes from the loop */
+    struct sl_timer timer; /* the first step starts from the loop */
     struct sl_cred_step step;
     struct sl_buf body;
     void *state;
     uv_work_t work;
     int status;
-    enum sl_error_type fault; /* of the last step, where nothing came */
+    enum sl_error_type fault; /* of the last step, if no answer came */
     unsigned n_steps;
     bool is_reading, is_over;
 };
@@ -101,7 +101,7 @@ void sl_credential_cancel(struct sl_cred_wait *wait)
     }
     wait->is_gone = true;
     if (sl_cred_table_leave(&table, &wait->waiter, wait->identity)) {
-        /* Not told, and never will be. */
+        /* It was not called, and never will be. */
         struct sl_worker *worker = wait->worker;
         free(wait);
         sl_worker_answered(worker);
@@ -114,7 +114,7 @@ static void fetch_free(struct sl_cred_fetch *fetch)
 {
     if (fetch->is_reading) {
         fetch->is_over = true;
-        return; /* file_done comes */
+        return; /* file_done comes later */
     }
     if (fetch->body.p) {
         sl_wipe(fetch->body.p, fetch->body.len);
@@ -128,7 +128,7 @@ static void fetch_free(struct sl_cred_fetch *fetch)
     free(fetch);
 }
 
-/* The table learns what came of it, and who waits asks again. `cred` NULL: it failed. */
+/* Gives the result to the table, and makes those who wait ask again. `cred` NULL: it failed. */
 static void outcome_tell(struct sl_str identity, const struct sl_cred *cred, uint64_t life_usec,
                          const struct sl_cred_failure *failure)
 {
@@ -185,7 +185,7 @@ static void net_on_head(struct sl_hcall *call, int status, const struct sl_heade
 static void net_on_data(struct sl_hcall *call, struct sl_str bytes)
 {
     struct sl_cred_fetch *fetch = call->user;
-    sl_buf_add_str(&fetch->body, bytes); /* sticky beyond its cap */
+    sl_buf_add_str(&fetch->body, bytes); /* errors are sticky when it is too large */
 }
 
 static void net_on_end(struct sl_hcall *call)
@@ -203,7 +203,7 @@ static void net_on_error(struct sl_hcall *call, enum sl_hcall_fault fault, const
     struct sl_cred_fetch *fetch = call->user;
     fetch->fault = sl_attempt_fault_type(fault);
     if (fault == SL_HF_TIMEOUT_FIRST_BYTE || fault == SL_HF_TIMEOUT_IDLE || fault == SL_HF_TIMEOUT_TOTAL) {
-        fetch->fault = SL_ERR_PROVIDER_TIMEOUT_CONNECT; /* the call has not left: it may be tried again */
+        fetch->fault = SL_ERR_PROVIDER_TIMEOUT_CONNECT; /* the call was not sent: it may be tried again */
     } else if (fault == SL_HF_BROKEN) {
         fetch->fault = SL_ERR_PROVIDER_BAD_RESPONSE;
     }
@@ -230,7 +230,7 @@ static int http_start(struct sl_cred_fetch *fetch)
         .method = step->req.method,
         .target = step->req.target,
         .headers = step->req.headers,
-        /* Who may make routes may not look around from here. */
+        /* Callers who make routes must not reach the inner network. */
         .guard = fetch->route->incarnation ? &fetch->settings->upstream.guard : NULL,
         .way = fetch->route->way,
         .slices = step->req.slices,
@@ -255,7 +255,7 @@ static void file_read(uv_work_t *work)
     int fd = open(fetch->step.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     ssize_t n = fd < 0 ? -1 : 0;
     while (fd >= 0 && (n = read(fd, room, sizeof(room))) > 0) {
-        sl_buf_add(&fetch->body, room, (size_t)n); /* sticky beyond its cap */
+        sl_buf_add(&fetch->body, room, (size_t)n); /* errors are sticky when it is too large */
     }
     if (fd >= 0) {
         close(fd);
@@ -266,14 +266,14 @@ static void file_read(uv_work_t *work)
 
 static void file_done(uv_work_t *work, int status)
 {
-    (void)status; /* it is not cancelled */
+    (void)status; /* it is never cancelled */
     struct sl_cred_fetch *fetch = SL_CONTAINER_OF(work, struct sl_cred_fetch, work);
     struct sl_worker *worker = fetch->worker;
     fetch->is_reading = false;
     if (fetch->is_over) {
         fetch_free(fetch);
     } else {
-        fetch->fault = SL_ERR_PROVIDER_AUTH_FAILED; /* this machine's own: nobody was asked */
+        fetch->fault = SL_ERR_PROVIDER_AUTH_FAILED; /* a fault of this machine: no server was asked */
         struct sl_str body = fetch->status < 0 ? SL_STR("the file cannot be read") : sl_buf_str(&fetch->body);
         step_take(fetch, &(struct sl_cred_answer){ .status = fetch->status, .body = body });
     }
@@ -296,7 +296,7 @@ static void fetch_on_timer(struct sl_timer *timer)
     step_take(fetch, NULL);
 }
 
-/* Whose fault it is that a step failed after this answer: who is asked for a credential refuses with 4xx. */
+/* The error type of a step that failed with this answer: a server that gives credentials refuses with 4xx. */
 static enum sl_error_type answer_fault(const struct sl_cred_fetch *fetch, const struct sl_cred_answer *last)
 {
     int status = last ? last->status : 0;
@@ -309,7 +309,7 @@ static enum sl_error_type answer_fault(const struct sl_cred_fetch *fetch, const 
     return status >= 400 || status == 0 ? SL_ERR_PROVIDER_AUTH_FAILED : SL_ERR_PROVIDER_BAD_RESPONSE;
 }
 
-/* Of the form that was sent, and of a query: what must not be told. */
+/* Finds the secrets in the form or in the query that was sent. */
 static void form_find(struct sl_secrets *secrets, struct sl_str form, struct sl_arena *arena)
 {
     static const struct sl_str names[] = { SL_STR_INIT("assertion"),
@@ -329,7 +329,7 @@ static void form_find(struct sl_secrets *secrets, struct sl_str form, struct sl_
     }
 }
 
-/* An endpoint's words may quote what it was sent. */
+/* Masks secrets in an endpoint's text, which may quote the request. */
 static void text_mask(struct sl_cred_fetch *fetch, const struct sl_http_req *req, char *text)
 {
     static const struct sl_str headers[] = { SL_STR_INIT("authorization"), SL_STR_INIT("x-amz-security-token"),
@@ -340,7 +340,7 @@ static void text_mask(struct sl_cred_fetch *fetch, const struct sl_http_req *req
     if (req->n_slices) {
         form_find(&secrets, req->slices[0], &fetch->arena);
     }
-    SL_IGNORE(!sl_mask_bytes(&secrets, text, strlen(text))); /* mostly there is none */
+    SL_IGNORE(!sl_mask_bytes(&secrets, text, strlen(text))); /* it mostly has none */
 }
 
 static void step_take(struct sl_cred_fetch *fetch, const struct sl_cred_answer *last)
@@ -390,7 +390,7 @@ static int fetch_start(const struct sl_cred_want *want)
         return SL_E_NOMEM;
     }
     fetch->worker = want->worker;
-    fetch->step.kind = SL_CRED_DONE; /* nobody is asked yet */
+    fetch->step.kind = SL_CRED_DONE; /* nothing was asked yet */
     fetch->route = sl_route_ref(want->route);
     fetch->settings = sl_settings_ref(want->settings);
     fetch->source = want->source;
@@ -419,7 +419,7 @@ int sl_credential_get(const struct sl_cred_want *want, struct sl_cred *ret_cred,
             *ret_failure = no_memory;
             return SL_E_NOMEM;
         }
-        want->worker->n_questions++; /* before another worker can tell it */
+        want->worker->n_questions++; /* before another worker can call it */
         verdict = sl_cred_table_ask(&table, identity, sl_clock_usec(), &wait->waiter, want->arena, ret_cred,
                                     ret_failure);
     }
@@ -429,7 +429,7 @@ int sl_credential_get(const struct sl_cred_want *want, struct sl_cred *ret_cred,
         free(wait);
     }
     if ((verdict == SL_CRED_FETCH || verdict == SL_CRED_REFRESH) && fetch_start(want) < 0) {
-        outcome_tell(identity, NULL, 0, &no_memory); /* who waits is told that it failed */
+        outcome_tell(identity, NULL, 0, &no_memory); /* those who wait are told that it failed */
     }
     if (waits) {
         *ret_wait = wait;

@@ -10,7 +10,7 @@
 
 #define NAME "x-sluice-timeout"
 
-/* What a refusal quotes of it. */
+/* How much of the header's value a refusal quotes. */
 #define SHOWN_MAX 64
 
 static bool refuse(struct sl_xchg *x, struct sl_str said, const char *fault)
@@ -43,7 +43,7 @@ bool sl_deadline_or_refuse(struct sl_xchg *x)
     if (r == 0 && !usec) {
         return refuse(x, said, "leaves no time");
     }
-    /* What is too large for a number is later than any route's bound. */
+    /* A value that is too large for a number is later than any route's time. */
     x->deadline_usec = r < 0 || usec > UINT64_MAX / 2 ? 0 : x->req->start_usec + usec;
     return true;
 }

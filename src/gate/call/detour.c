@@ -152,7 +152,8 @@ struct sl_str sl_detour_told(const struct sl_xchg *x, uint32_t target, struct sl
                               : x->at.traffic->targets[target].told;
 }
 
-/* Two routes may have the same target: what it knows may depend on its credential. */
+/* The print of a target for calls from another route. It has the route's name, because what a target can read may
+ * depend on the route's credential. */
 static uint64_t outer_print(const struct sl_route *route, uint32_t target)
 {
     uint64_t print = route->traffic ? route->traffic->targets[target].print

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A call's way on to other routes (`fallback.routes`), when the targets of its own are used up. The call stays one of
- * the route that was called: its rights, its limits, its time. Another route's own limits hold besides. */
+/* The way of a call to other routes (`fallback.routes`), when no target of its own is left. It stays a call of its own
+ * route, with that route's rights, limits and time. The limits of the other route apply too. */
 #ifndef SL_GATE_DETOUR_H
 #define SL_GATE_DETOUR_H
 
@@ -13,36 +13,36 @@ struct sl_xchg;
 
 struct sl_detours {
     struct sl_beyond to;                    /* held */
-    struct sl_traffic *made[SL_BEYOND_MAX]; /* of those that have one target, for this call */
-    uint32_t next, end;                     /* those that may be entered yet */
-    /* measure's: the labels of the target that is asked there */
+    struct sl_traffic *made[SL_BEYOND_MAX]; /* for routes with one target and no traffic; made for this call */
+    uint32_t next, end;                     /* the routes from `next` to `end` may still be entered */
+    /* For measure.c: the labels of that route's target. */
     const struct sl_target *labelled;
     const struct sl_metric_labels *labels;
 };
 
-/* On the exchange's arena; its route has traffic. SL_E_NOMEM. */
+/* On the exchange's arena; the call's route must have traffic. SL_E_NOMEM. */
 SL_MUST int sl_detours_make(struct sl_xchg *x);
 void sl_detours_done(struct sl_xchg *x);
-/* Is there one that would take the call? */
+/* True: a route is left that would take the call. */
 bool sl_detours_left(const struct sl_xchg *x);
-/* The next one is where targets are asked from now on (`x->at`). False: there is none. */
+/* Goes to the next route: its targets are asked from now on (`x->at`). False: there is none. */
 SL_MUST bool sl_detours_enter(struct sl_xchg *x);
 /* There is a place for the call at `x->at`: that route's limits count it. False: they are reached. */
 SL_MUST bool sl_detours_count(const struct sl_xchg *x);
-/* Only that one may be entered; SL_NO_TARGET: none. */
+/* Only this route may be entered; SL_NO_TARGET: none. */
 void sl_detours_pin(struct sl_xchg *x, uint32_t index);
 
-/* Is it at another route than the one that was called? */
+/* True: the call is at another route than the one that was called. */
 bool sl_detour_is_on(const struct sl_xchg *x);
-/* The name of a target of `x->at`, as it is told: `other/model` at another route. */
+/* The name of a target of `x->at` as it is shown: `other/model` if that is another route. */
 struct sl_str sl_detour_name(const struct sl_xchg *x, uint32_t target);
 struct sl_str sl_detours_name(const struct sl_xchg *x, uint32_t index, uint32_t target);
 /* How an attempt at it begins in the log. */
 struct sl_str sl_detour_told(const struct sl_xchg *x, uint32_t target, struct sl_str name);
-/* Its print, by which a conversation finds it again. */
+/* The print by which a conversation finds the target again. */
 uint64_t sl_detour_print(const struct sl_xchg *x, uint32_t target);
-/* The target of another route with that print, or that is told under that name (p != NULL). *ret_index is for
- * pin. SL_NO_TARGET: it is none. */
+/* Finds the target of another route by its print, or by the name that is shown (p != NULL). *ret_index is for
+ * sl_detours_pin. SL_NO_TARGET: there is none. */
 uint32_t sl_detours_find(const struct sl_xchg *x, uint64_t print, struct sl_str name, uint32_t *ret_index);
 
 #endif

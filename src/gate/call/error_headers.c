@@ -7,7 +7,7 @@
 #include "llm/core/error.h"
 #include "wire/headers.h"
 
-/* Longer waits are not told: common clients sleep for all of it. */
+/* Longer waits are not sent: common clients sleep for the whole time. */
 #define WAIT_MAX_SEC 120
 
 static int text_add(struct sl_headers *headers, struct sl_arena *arena, struct sl_str name, struct sl_str text)
@@ -19,7 +19,7 @@ static int wait_add(const struct sl_llm_error *error, struct sl_arena *arena, st
 {
     uint64_t sec = error->retry_after_sec;
     if (sec == 0 && error->status == 503 && !sl_error_type_is_upstream(error->type)) {
-        sec = 1; /* every 503 of ours says when */
+        sec = 1; /* every 503 of Sluice says when to ask again */
     }
     if (sec == 0 || sec > WAIT_MAX_SEC) {
         return 0;
@@ -27,8 +27,8 @@ static int wait_add(const struct sl_llm_error *error, struct sl_arena *arena, st
     return text_add(headers, arena, SL_STR("retry-after"), sl_arena_printf(arena, "%llu", (unsigned long long)sec));
 }
 
-/* Asking again cannot help (a credential or an account is at fault), or has the answer generated, and paid
- * for, once more (a time-out behind the request's last byte). */
+/* True: asking again cannot help (a credential or an account is at fault), or would generate and cost the answer once
+ * more (a time-out after the request's last byte). */
 static bool is_hopeless(enum sl_error_type type)
 {
     static const enum sl_error_type types[] = { SL_ERR_CALLER_UNAUTHENTICATED, SL_ERR_PROVIDER_AUTH_FAILED,

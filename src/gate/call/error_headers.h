@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client that reads no body is to know of an error. */
+/* Headers of an error, for clients that do not read its body. */
 #ifndef SL_GATE_ERROR_HEADERS_H
 #define SL_GATE_ERROR_HEADERS_H
 
@@ -11,7 +11,7 @@ struct sl_arena;
 struct sl_headers;
 struct sl_llm_error;
 
-/* Adds it. The error's status is set; `allowed` are the path's methods. */
+/* Adds them. The error's status must be set; `allowed` are the path's methods. */
 SL_MUST int sl_error_headers(const struct sl_llm_error *error, unsigned allowed, struct sl_arena *arena,
                              struct sl_headers *io_headers);
 

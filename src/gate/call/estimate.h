@@ -7,8 +7,8 @@
 
 struct sl_xchg;
 
-/* An admitted call that counts, where the upstream cannot: it is answered from here, with an estimate that says so in
- * x-sluice-estimate. False: it is no such call. */
+/* Answers a call that counts tokens with an estimate, if the upstream cannot count; x-sluice-estimate says so. False:
+ * it is no such call. */
 bool sl_estimate_reply(struct sl_xchg *x);
 
 #endif

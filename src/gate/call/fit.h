@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which targets of a route can serve a call, by what is known of their models: tools, images, documents, audio,
- * structured answers, the length of the prompt. */
+/* Finds out which targets of a route can serve a call, from what is known of their models: tools, images, documents,
+ * audio, structured answers, the length of the prompt. */
 #ifndef SL_GATE_FIT_H
 #define SL_GATE_FIT_H
 
@@ -9,7 +9,7 @@
 
 struct sl_xchg;
 
-/* Tells each that cannot, with what it lacks. SL_E_NOMEM. */
+/* Reports each target that cannot, with what it lacks. SL_E_NOMEM. */
 SL_MUST int sl_fit_look(struct sl_xchg *x,
                         void (*on_unfit)(void *arg, uint32_t target, const struct sl_llm_error *error), void *arg);
 

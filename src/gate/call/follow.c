@@ -18,10 +18,10 @@
 #include "llm/core/target.h"
 #include "wire/uri.h"
 
-/* What the paths of answers end with, before what follows. */
+/* The part of a path that all paths of responses have. */
 #define ANSWERS "/responses"
 
-/* Behind the path of answers; "" where that is all. */
+/* The path after "/responses"; "" if there is no more. */
 static struct sl_str tail_of(const struct sl_xchg *x)
 {
     ptrdiff_t at = sl_str_find(x->match.path, SL_STR(ANSWERS), 0);
@@ -62,8 +62,8 @@ static void missing(struct sl_xchg *x, struct sl_str id)
     sl_xchg_fail(x, &error);
 }
 
-/* The route whose answer it is, where the caller may use it; else NULL. Of several targets only the one that made it is
- * asked. */
+/* The route whose upstream made the response, if the caller may use it; else NULL. Of several targets, only the one
+ * that made it will be asked. */
 static struct sl_route *route_of(struct sl_xchg *x, struct sl_str id)
 {
     struct sl_made *made = x->worker->gate->made;
@@ -76,7 +76,7 @@ static struct sl_route *route_of(struct sl_xchg *x, struct sl_str id)
     return route && sl_auth_may_use(x, by.route) ? route : NULL;
 }
 
-/* Does one of the route's targets speak the call's language, so that it goes through as it is? */
+/* True: one of the route's targets speaks the call's language, so the call goes through unchanged. */
 static bool has_speaker(const struct sl_xchg *x)
 {
     const struct sl_route *route = x->route;
@@ -163,7 +163,7 @@ bool sl_follow_previous_or_refuse(struct sl_xchg *x)
         return true;
     }
     int r = sl_made_find(made, call->previous, x->caller.principal, x->env->wall_usec, x->arena, &by);
-    /* Where everybody may do everything, an answer from before the gateway is as good as any. */
+    /* Without keys everybody may do everything, so an id from before the gateway's time may pass, too. */
     bool is_open = r == SL_E_NOTFOUND && x->settings->auth.mode != SL_AUTH_KEYS;
     if (is_open || (r == 0 && sl_auth_may_use(x, by.route))) {
         x->made_at = r == 0 && sl_str_eq(by.route, x->route->name) ? by.target : SL_STR_NONE;

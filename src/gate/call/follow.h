@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers that are asked for again: by their id, at the upstream that made them, by who got them. */
+/* Calls about responses that were made before: they go, by the response's id, to the upstream that made it, and only
+ * for the caller who got it. */
 #ifndef SL_GATE_FOLLOW_H
 #define SL_GATE_FOLLOW_H
 
@@ -8,13 +9,13 @@
 struct sl_route;
 struct sl_xchg;
 
-/* A path that names an answer: the route whose answer it is, and the exchange's call filled for what is asked of it.
- * NULL: the client has its reply. The exchange has its body. */
+/* For a path that names a response: returns the route that made it, and fills the exchange's call. NULL: the client has
+ * its reply. The exchange must have its body. */
 struct sl_route *sl_follow_find(struct sl_xchg *x);
-/* Fills the exchange's call for what is asked beside answers, by the path; where a body names the route. False: the
+/* For other paths of the Responses API, whose body names the route: fills the exchange's call by the path. False: the
  * client was refused. */
 bool sl_follow_beside_or_refuse(struct sl_xchg *x);
-/* The answer that a call goes on from: is it this caller's? False: the client was refused. */
+/* Checks that the response which a call continues is this caller's. False: the client was refused. */
 bool sl_follow_previous_or_refuse(struct sl_xchg *x);
 
 #endif

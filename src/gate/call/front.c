@@ -33,7 +33,7 @@
 #include "llm/core/language.h"
 #include "wire/uri.h"
 
-/* An exchange and what others only point to. */
+/* An exchange together with structs that it points to. */
 struct whole {
     struct sl_xchg x;
     struct sl_call call;
@@ -42,7 +42,7 @@ struct whole {
     struct sl_admission admission;
 };
 
-/* The caller's id when it is fit to be one, else ours. */
+/* The caller's request id if it is valid, else a new one. */
 static struct sl_str request_id_of(struct sl_xchg *x)
 {
     struct sl_str given = sl_headers_get(&x->req->msg.headers, "x-request-id");
@@ -77,7 +77,7 @@ static struct sl_xchg *xchg_new(struct sl_worker *worker, struct sl_hreq *req)
     x->env = &whole->env;
     x->ticket = &whole->ticket;
     req->user = x;
-    req->arena.budget = x->desk->memory; /* heads are bounded by the number of connections; what comes now is not */
+    req->arena.budget = x->desk->memory; /* the number of connections bounds memory for heads, but not what comes now */
     x->settings = sl_settings_ref(sl_worker_snapshot(worker)->settings);
     x->dialect = sl_path_dialect(worker->paths, SL_STR("/"), NULL);
     x->record.usage = SL_USAGE_NONE;
@@ -128,7 +128,7 @@ static bool route_or_refuse(struct sl_xchg *x, struct sl_str name)
     return true;
 }
 
-/* /v1: the path says what is asked for, the route what it can do. False: the client was refused. */
+/* Checks that the route has the type of the path (on /v1). False: the client was refused. */
 static bool type_or_refuse(struct sl_xchg *x)
 {
     if (x->call->type == x->route->type || x->path->is_passage) {
@@ -137,7 +137,7 @@ static bool type_or_refuse(struct sl_xchg *x)
     static const char *const words[] = {
         "a chat",   "a completions", "an embeddings", "an images",
         "a speech", "a moderations", "a rerank",      "a transcriptions"
-    }; /* MLflow's sentence */
+    }; /* for the words of MLflow's message */
     struct sl_llm_error error = {
         .type = SL_ERR_CALLER_INVALID_REQUEST,
         .param = SL_STR("model"),
@@ -155,7 +155,7 @@ static void dialect_find(struct sl_xchg *x)
     x->dialect = sl_dialect_for(own ? own : sl_path_dialect(x->worker->paths, x->match.path, headers), headers);
 }
 
-/* What can be told of a target that leads nowhere: for the log, and for the error's dialect. */
+/* Finds path and dialect of a target without a row, for the log and for the error. */
 static void target_take(struct sl_xchg *x)
 {
     struct sl_str target = x->req->msg.target;
@@ -176,7 +176,7 @@ static size_t body_max(const struct sl_xchg *x)
                                                : SL_MIN(max, (size_t)SL_MANAGE_BODY_MAX);
 }
 
-/* Finds the row, for the path as it stands or without the prefix that the gateway is published under. */
+/* Finds the row for the path, as it is or without the prefix that the gateway is published under. */
 static int path_find(struct sl_xchg *x)
 {
     int r;
@@ -188,7 +188,7 @@ static int path_find(struct sl_xchg *x)
     return r;
 }
 
-/* One of the few connections beyond server.limits.connections: only who watches the gateway is answered there. */
+/* True: answer this request, although its connection is beyond server.limits.connections: a monitor asks. */
 static bool may_exceed(struct sl_hserver *server, struct sl_hreq *req)
 {
     int r;
@@ -238,7 +238,7 @@ static void on_head(struct sl_hserver *server, struct sl_hreq *req)
     if (!sl_auth_or_refuse(x)) {
         return;
     }
-    /* Slow readers hold more than is allowed: no more replies are made for them. */
+    /* Slow readers hold more memory than allowed: no more replies are made. */
     if (x->path->access != SL_ACCESS_OPEN && !x->path->is_watch && sl_budget_is_over(x->desk->memory)) {
         sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "the gateway's memory (server.limits.memory) is used up");
         return;
@@ -290,8 +290,8 @@ static bool admit_or_refuse(struct sl_xchg *x)
     return r == 0;
 }
 
-/* Ids of answers are made of the random numbers: who knows one can ask for that answer again, where callers are told
- * apart by their address alone. */
+/* The ids of responses are made from these random numbers. Without keys, who can guess an id can read that response, so
+ * a cryptographic source makes them. */
 static void env_fill(struct sl_xchg *x)
 {
     x->env->wall_usec = sl_clock_wall_usec();
@@ -299,7 +299,7 @@ static void env_fill(struct sl_xchg *x)
     x->env->random[1] = sl_random_take(&x->desk->loop->random);
 }
 
-/* Reads the body to a call. False: the client was refused. */
+/* Reads the body into a call. False: the client was refused. */
 static bool call_or_refuse(struct sl_xchg *x)
 {
     struct sl_hreq *req = x->req;
@@ -336,7 +336,8 @@ static bool call_or_refuse(struct sl_xchg *x)
     return r == 0;
 }
 
-/* What is asked of an answer that is there. To read it counts as a call of its route; what ends it is never held up. */
+/* Serves a call about a response. Reading it counts as a call of its route; cancelling and deleting are never refused
+ * by a limit. */
 static void follow(struct sl_xchg *x)
 {
     struct sl_route *route = sl_follow_find(x);
@@ -357,7 +358,7 @@ static void call_begin(struct sl_xchg *x)
     sl_plan_start(x);
 }
 
-/* A form is known as far as it has to be for the call to begin, be it whole or not. */
+/* The form is known well enough for the call to begin, even if it is not complete yet. */
 static void form_step(struct sl_xchg *x, enum sl_form_step step)
 {
     if (step != SL_FORM_READY) {
@@ -367,7 +368,7 @@ static void form_step(struct sl_xchg *x, enum sl_form_step step)
     if ((x->route || route_or_refuse(x, x->call->model)) && type_or_refuse(x) && sl_passage_tail_or_refuse(x) &&
         admit_or_refuse(x)) {
         if (!x->req->body_usec) {
-            x->req->body_usec = sl_loop_now(x->desk->loop); /* the call's own times count from here */
+            x->req->body_usec = sl_loop_now(x->desk->loop); /* the call's times count from here */
         }
         sl_upload_flow(x->upload, x->route->n_targets > 1 || (x->route->traffic && x->route->traffic->n_routes));
         call_begin(x);
@@ -397,7 +398,7 @@ static void on_body(struct sl_hserver *server, struct sl_hreq *req)
     sl_worker_trim(worker_of(server));
 }
 
-/* Which limit it is, and how large: what is there to manage takes less than a call of a model. */
+/* The limit and its size: paths for management take less than calls of a model. */
 static struct sl_str too_large_text(const struct sl_xchg *x, const char *text)
 {
     char max[32];
@@ -446,7 +447,7 @@ static void on_gone(struct sl_hserver *server, struct sl_hreq *req)
     if (!x) {
         return;
     }
-    /* Clients leave at the last word of a stream, and at an error in it: that is no cancelling. */
+    /* Clients leave after the last event of a stream, or after an error in it: that does not count as cancelled. */
     bool is_said = sl_plan_is_said(x);
     if (!is_said) {
         x->record.error_type = SL_ERR_CALLER_CANCELLED;

@@ -12,7 +12,7 @@ static bool has_prefix_no_case(struct sl_str s, struct sl_str prefix)
     return s.n >= prefix.n && sl_str_case_eq(sl_str_make(s.p, prefix.n), prefix);
 }
 
-/* Is there a Connection field that names others? Nearly always there is none: asked once a head. */
+/* True: a Connection field names other fields. That is rare, so it is checked once for each head. */
 static bool has_named_fields(const struct sl_headers *from)
 {
     for (uint32_t i = 0; i < from->n; i++) {
@@ -26,11 +26,11 @@ static bool has_named_fields(const struct sl_headers *from)
     return false;
 }
 
-/* Honest ones name two or three fields. Each field is looked for among them, so a list without end would cost its
- * length times the number of fields: one that names more names all. */
+/* Real heads name two or three fields. Each field of the head is looked up among them; to bound that work, a list that
+ * is longer than this names all fields. */
 #define NAMED_MAX 32
 
-/* Does a Connection field name it (RFC 9110 7.6.1)? */
+/* True: a Connection field names this field (RFC 9110 7.6.1). */
 static bool is_named_by_connection(const struct sl_headers *from, struct sl_str name)
 {
     unsigned n = 0;
@@ -48,14 +48,14 @@ static bool is_named_by_connection(const struct sl_headers *from, struct sl_str 
     return false;
 }
 
-/* To any upstream. authorization is the provider's; accept-encoding and user-agent are set here. */
+/* Fields for every upstream. The provider's code sets authorization; accept-encoding and user-agent are set here. */
 static const struct sl_str up_names[] = {
     SL_STR_INIT("accept"), SL_STR_INIT("idempotency-key"), SL_STR_INIT("traceparent"), SL_STR_INIT("tracestate"),
     { NULL, 0 },
 };
 
-/* The body is the client's own JSON: so is what it says about it. What says something else (curl's default does) is not
- * believed; the dialect has read JSON. */
+/* The client's JSON goes up unchanged, so its content-type may, too. A type that is not JSON's (curl's default is not)
+ * is replaced, because the dialect has read JSON. */
 static void content_type_keep(struct sl_headers *headers, struct sl_str value)
 {
     static const struct sl_str json = SL_STR_INIT("application/json");
@@ -99,14 +99,14 @@ int sl_headers_up(const struct sl_str *pass, const struct sl_headers *from, stru
     return r < 0 ? r : sl_headers_add(io_headers, arena, SL_STR("accept-encoding"), SL_STR("identity"));
 }
 
-/* Besides the hop-by-hop ones. Lengths and dates are the connection's; the upstream's request id gets a name of its
- * own. */
+/* Fields that are dropped, beside the hop-by-hop ones. Lengths and dates belong to the connection; the upstream's
+ * request id gets another name. */
 static const struct sl_header_names down_dropped = { {
     [4] = { SL_STR_INIT("date") },
     [6] = { SL_STR_INIT("server") },
     [7] = { SL_STR_INIT("alt-svc") },
     [10] = { SL_STR_INIT("set-cookie") },
-    [11] = { SL_STR_INIT("set-cookie2"), SL_STR_INIT("retry-after") }, /* wait_down */
+    [11] = { SL_STR_INIT("set-cookie2"), SL_STR_INIT("retry-after") }, /* for retry-after see wait_down */
     [13] = { SL_STR_INIT("server-timing") },
     [14] = { SL_STR_INIT("content-length"), SL_STR_INIT("retry-after-ms") },
     [25] = { SL_STR_INIT("strict-transport-security") },
@@ -132,7 +132,7 @@ static bool is_request_id(const struct sl_headers_down_rules *rules, struct sl_s
     return rules->request_id && sl_str_case_eq(name, sl_str_c(rules->request_id));
 }
 
-/* What comes down, in the making. */
+/* The headers for the client, while they are made. */
 struct down {
     const struct sl_headers *from;
     int64_t now_sec;
@@ -140,7 +140,7 @@ struct down {
     struct sl_headers *out;
 };
 
-/* What an alias says, as clients read it: nothing where it is no instant although it should be one. */
+/* The value of an alias in the form that clients read; none if it should be an instant and is not. */
 static struct sl_str alias_value(const struct down *down, const struct sl_header_alias *alias)
 {
     struct sl_str value = sl_headers_get(down->from, alias->from);
@@ -154,7 +154,7 @@ static struct sl_str alias_value(const struct down *down, const struct sl_header
     return sl_arena_printf(down->arena, "%llus", (unsigned long long)(when > now ? when - now : 0));
 }
 
-/* The first header that has a name's value gives it; where the upstream uses the name itself, that stays. */
+/* For each name, the first alias with a value gives it; a header that the upstream sent under that name stays. */
 static int aliases_add(const struct down *down, const struct sl_header_alias *alias)
 {
     int r = 0;
@@ -167,7 +167,7 @@ static int aliases_add(const struct down *down, const struct sl_header_alias *al
     return r;
 }
 
-/* Common clients sleep for the whole wait they are told, so a long one is not told in that way. */
+/* Common clients sleep for the whole time of retry-after, so a longer wait is sent in another header. */
 #define RETRY_AFTER_MAX_SEC 120
 
 static int wait_down(const struct down *down)
@@ -210,13 +210,14 @@ int sl_headers_down(const struct sl_headers_down_rules *rules, const struct sl_h
 {
     struct down down = { from, (int64_t)(rules->now_wall_usec / SL_USEC_PER_SEC), arena, io_headers };
     bool has_named = has_named_fields(from);
-    bool is_clear = from->head.p && !sl_secrets_may_be_in(rules->secrets, from->head); /* all of it at once */
+    /* One look for all fields at once. */
+    bool is_clear = from->head.p && !sl_secrets_may_be_in(rules->secrets, from->head);
     for (uint32_t i = 0; i < from->n; i++) {
         struct sl_str name = from->v[i].name;
         if (sl_header_is_among(name, &down_dropped) || sl_header_is_hop_by_hop(name) ||
             sl_header_is_listed(name, rules->hidden) || has_prefix_no_case(name, SL_STR("x-sluice-")) ||
-            has_prefix_no_case(name, SL_STR("access-control-")) || /* who may read it in a browser is ours to say */
-            (has_named && is_named_by_connection(from, name))) {
+            /* Only the gateway says which pages may read a reply. */
+            has_prefix_no_case(name, SL_STR("access-control-")) || (has_named && is_named_by_connection(from, name))) {
             continue;
         }
         struct sl_str value = from->v[i].value;
@@ -227,7 +228,7 @@ int sl_headers_down(const struct sl_headers_down_rules *rules, const struct sl_h
                 return SL_E_NOMEM;
             }
             if (shown.p != name.p) {
-                continue; /* a name that holds the credential: masked it would be none */
+                continue; /* the name has a credential; masked, it would be no name */
             }
         }
         if (sl_str_case_eq(name, SL_STR("x-request-id")) || is_request_id(rules, name)) {

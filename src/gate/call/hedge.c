@@ -18,7 +18,7 @@
 #include "llm/core/target.h"
 #include "net/loop.h"
 
-/* What an exchange knows of the attempt that it is about, one at a time. */
+/* The state that the exchange keeps of one attempt. It has room for one at a time. */
 struct side {
     const struct sl_target *target;
     uint64_t start_usec, head_usec, end_usec, connect_start_usec, connected_usec, sent_usec;
@@ -40,21 +40,21 @@ struct sl_hedge {
     struct sl_timer timer;
     struct sl_attempt attempt;
     struct sl_upstream_timeouts timeouts;
-    struct side side; /* its own, while the exchange is about the other one */
+    struct side side; /* the hedge's, while the exchange has that of the other attempt */
     bool is_running, is_taken;
     bool has_head;
     int status;
     struct sl_headers headers;
     int64_t length;
     uint64_t head_usec;
-    char *said; /* of a refusal, where it may be one of what was asked for beside the call; else NULL */
+    char *said; /* the refusal's body, if it may be about stream_options, which the gateway had added; else NULL */
     size_t n_said;
 };
 
-/* A refusal is longer than this when it is something else. */
+/* A longer body is no such refusal. */
 #define SAID_MAX 4096
 
-/* The exchange is about the other attempt now. */
+/* Exchanges the states: the exchange now has that of the other attempt. */
 static void side_swap(struct sl_hedge *hedge)
 {
     struct sl_xchg *x = hedge->x;
@@ -101,7 +101,7 @@ static void side_swap(struct sl_hedge *hedge)
 
 /* --- its end --- */
 
-/* `text`: what is said of its fault; p == NULL: nothing. */
+/* `text` describes the failure; p == NULL: nothing does. */
 static void on_end_of(struct sl_hedge *hedge, enum sl_error_type type, struct sl_str text, bool is_beaten)
 {
     struct sl_xchg *x = hedge->x;
@@ -137,14 +137,15 @@ void sl_hedge_stop(struct sl_hedge *hedge)
 
 /* --- what its attempt tells --- */
 
-/* The other one may still answer: what this one has to say is not waited for. */
+/* The other attempt may still answer, so this one ends without waiting for its body. */
 static void refused(struct sl_hedge *hedge)
 {
     sl_course_rest(hedge->course, hedge->side.at.target, &hedge->headers);
     on_end_of(hedge, sl_error_type_of(hedge->status, SL_STR_NONE, SL_STR_NONE), SL_STR_NONE, false);
 }
 
-/* But for this: the target of the next one is not asked for its usage, as after a first attempt. */
+/* The body is complete. If the target refused stream_options, it is not asked for them again, as after a first
+ * attempt. */
 static void refused_whole(struct sl_hedge *hedge)
 {
     const struct sl_target *target = hedge->attempt.target;
@@ -228,7 +229,7 @@ static void on_fault(void *user, enum sl_error_type type, struct sl_str text, bo
         hedge->owner.events->on_fault(hedge->owner.user, type, text, is_unsent);
         return;
     }
-    hedge->x->record.error_inside = SL_STR_NONE; /* what the attempt has noted there is not the call's */
+    hedge->x->record.error_inside = SL_STR_NONE; /* the attempt's note does not belong to the call */
     hedge->x->record.is_final = false;
     on_end_of(hedge, type, text, false);
 }
@@ -237,7 +238,7 @@ static const struct sl_attempt_events events = { on_head, on_data, on_turn, on_e
 
 /* --- its beginning --- */
 
-/* False: it cannot be asked this. */
+/* False: the target cannot be asked this. */
 static bool attempt_start(struct sl_hedge *hedge)
 {
     struct sl_xchg *x = hedge->x;
@@ -262,7 +263,8 @@ static bool attempt_start(struct sl_hedge *hedge)
     return false;
 }
 
-/* In overload it would make things worse, and a call has its number of attempts. */
+/* False when calls wait or memory is short, because a hedge would make that worse, or when the call has made all its
+ * attempts. */
 static bool may_begin(const struct sl_hedge *hedge)
 {
     const struct sl_xchg *x = hedge->x;
@@ -290,7 +292,7 @@ static void on_timer(struct sl_timer *timer)
         if (sl_spend(x)) {
             begin(hedge);
         }
-        if (!hedge->is_running) { /* other calls may have it */
+        if (!hedge->is_running) { /* gives it back for other calls */
             sl_hedges_give(hedges);
         }
     }

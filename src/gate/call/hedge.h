@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One more attempt beside a call's first one, at another target, when its first token does not come. It only listens
- * until one of both has said something: then it is stopped, or the plan takes it in the first one's place. */
+/* A hedge: a second attempt at another target, while the first one runs but its first token does not come. When one of
+ * the two has an answer, the hedge is stopped, or the plan takes it in place of the first attempt. */
 #ifndef SL_GATE_CALL_HEDGE_H
 #define SL_GATE_CALL_HEDGE_H
 
@@ -15,19 +15,19 @@ struct sl_hedge;
 
 struct sl_hedge_owner {
     void *user;
-    const struct sl_attempt_events *events; /* told once it was taken */
-    void (*on_won)(void *user);             /* its first token came: the owner stops the other one and takes it */
+    const struct sl_attempt_events *events; /* called after it was taken */
+    void (*on_won)(void *user); /* its first token came: the owner must stop the other attempt and take this one */
 };
 
-/* The call's first attempt begins. On the exchange's arena; NULL: there will be none. */
+/* Call this when the call's first attempt begins. On the exchange's arena; NULL: there will be no hedge. */
 struct sl_hedge *sl_hedge_arm(struct sl_course *course, const struct sl_hedge_owner *owner);
-/* Is its attempt under way? */
+/* True: its attempt is running. */
 bool sl_hedge_runs(const struct sl_hedge *hedge);
-/* It is the call's only attempt from now on: the record and the course are its own. */
+/* Makes the hedge the call's only attempt: the record and the course are about it from now on. */
 struct sl_attempt *sl_hedge_take(struct sl_hedge *hedge);
-/* Behind that: what it has heard already. */
+/* After sl_hedge_take: passes on what it has received already. */
 void sl_hedge_tell(struct sl_hedge *hedge);
-/* The other one was faster, or nobody waits any more. */
+/* The other attempt was faster, or the call is over. */
 void sl_hedge_stop(struct sl_hedge *hedge);
 
 #endif

@@ -28,7 +28,7 @@ void sl_keep_settle(struct sl_xchg *x)
 
 /* --- going on --- */
 
-/* The call's own items as the inside of a list: a text is what a user says. */
+/* The call's own items as the inside of a list; a text becomes a user's message. */
 static struct sl_str own_items(struct sl_xchg *x)
 {
     struct sl_str items = x->call->items;
@@ -59,7 +59,7 @@ int sl_keep_go_on(struct sl_xchg *x)
     }
     struct sl_json_val root = sl_json_root(call->doc), input = sl_json_get(root, "input");
     if (!sl_json_is(input, SL_JSON_STRING) && !sl_json_is(input, SL_JSON_ARRAY)) {
-        return 0; /* told by who reads it */
+        return 0; /* the reader of the body reports it */
     }
     call->items = sl_json_raw(input);
     struct sl_str own = own_items(x);
@@ -79,7 +79,7 @@ int sl_keep_go_on(struct sl_xchg *x)
 
 /* --- keeping --- */
 
-/* Of a route that does not say how many. */
+/* The default of a route that sets no size. */
 #define KEPT_BYTES (64u << 20)
 
 void sl_keep_answer(struct sl_xchg *x, struct sl_str written)
@@ -91,7 +91,7 @@ void sl_keep_answer(struct sl_xchg *x, struct sl_str written)
     asked = own_items(x);
     struct sl_str list = asked.p ? list_join(x, asked, said) : SL_STR_NONE;
     if (!list.p) {
-        return; /* without memory none is kept */
+        return; /* no memory: it is not kept */
     }
     uint64_t now = sl_clock_wall_usec();
     const struct sl_kept_answer kept = {
@@ -117,7 +117,7 @@ static struct sl_str query_get(struct sl_xchg *x, const char *name)
 #define PAGE_MAX  100
 #define PAGE_SOME 20
 
-/* One item of the input: with an id, which the client may not have given. */
+/* Writes one item of the input with an id, because the client may not have given one. */
 static void item_write(struct sl_jw *w, struct sl_json_val item, struct sl_str id)
 {
     sl_jw_object(w);
@@ -251,7 +251,7 @@ bool sl_keep_reply(struct sl_xchg *x)
     if (r < 0) {
         sl_xchg_fail_nomem(x);
     } else if (x->match.method == SL_DELETE) {
-        SL_IGNORE(sl_kept_drop(kept, id, x->caller.principal, now) < 0); /* another was faster */
+        SL_IGNORE(sl_kept_drop(kept, id, x->caller.principal, now) < 0); /* another call may have been faster */
         gone_reply(x, id);
     } else if (x->match.method == SL_POST) {
         sl_xchg_fail_text(x, SL_ERR_CALLER_INVALID_REQUEST,

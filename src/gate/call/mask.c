@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "wire/headers.h"
 
-/* Shorter ones may be words of a message. */
+/* Credentials of up to this length may be words of a message. */
 #define SHORT_MAX 7
 
 static int hex_digit(char c)
@@ -18,10 +18,10 @@ static int hex_digit(char c)
     return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
 }
 
-/* A text within a text within a text is escaped as often. */
+/* The deepest nesting of texts in texts, which is also how often a character may be escaped. */
 #define NEST_MAX 8
 
-/* Bytes at `p`, a backslash, that are JSON for that character; 0: they are not. */
+/* How many bytes at `p`, a backslash, are a JSON escape of that character; 0: none. */
 static size_t json_spelt(const char *p, const char *end, char c)
 {
     size_t k = 1;
@@ -42,7 +42,7 @@ static size_t json_spelt(const char *p, const char *end, char c)
     return v == (unsigned char)c ? k + 5 : 0;
 }
 
-/* The same for a '%' and a URL. */
+/* The same for a '%' and the escapes of URLs. */
 static size_t url_spelt(const char *p, const char *end, char c)
 {
     const char *at = p + 1;
@@ -59,7 +59,7 @@ static size_t url_spelt(const char *p, const char *end, char c)
     return c == '%' ? 1 : 0;
 }
 
-/* Bytes at `p` that spell that character; 0: another one. */
+/* How many bytes at `p` spell that character; 0: they spell another one. */
 static size_t char_spelt(const char *p, const char *end, char c)
 {
     return *p == '\\' ? json_spelt(p, end, c) : *p == '%' ? url_spelt(p, end, c) : *p == c;
@@ -67,7 +67,7 @@ static size_t char_spelt(const char *p, const char *end, char c)
 
 static const char base64_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* Of either alphabet; -1: none. */
+/* The value of a digit in either alphabet; -1: no digit. */
 static int base64_digit(char c)
 {
     c = c == '-' ? '+' : c == '_' ? '/' : c;
@@ -75,18 +75,19 @@ static int base64_digit(char c)
     return at ? (int)(at - base64_chars) : -1;
 }
 
-/* What a credential may look like. The characters are worked out as they are compared: most requests never need any.
- * In base64 they depend on how many bytes stand before it; those that it shares with its neighbours are left out. */
+/* The forms that a credential may have in a text. Their characters are computed during the comparison: most requests
+ * need none. The base64 form depends on the number of bytes before the credential; digits that it shares with its
+ * neighbours are ignored. */
 enum form {
     FORM_PLAIN,
-    FORM_BASE64, /* behind 0, 1 and 2 bytes */
+    FORM_BASE64, /* after 0, 1 and 2 bytes, modulo 3 */
     FORM_BASE64_1,
     FORM_BASE64_2,
     FORM_PASSWORD,
     FORM_COUNT,
 };
 
-/* The bit of the credential with which its first character begins. */
+/* The bit of the credential at which its first whole digit begins. */
 static const uint8_t first_bit[FORM_COUNT] = { [FORM_BASE64_1] = 4, [FORM_BASE64_2] = 2 };
 
 static size_t form_n(const struct sl_secret_word *word, enum form form)
@@ -121,20 +122,20 @@ static char form_char(const struct sl_secret_word *word, enum form form, size_t 
     return base64_chars[two >> (10 - bit % 8) & 63];
 }
 
-/* Is this all that a text which was cut has of a character? */
+/* True: the text was cut, and this is the beginning of an escaped character. */
 static bool is_cut_char(const char *at, const char *end)
 {
     return at == end || ((*at == '\\' || *at == '%') && end - at < 6);
 }
 
-/* Bytes at `p` that spell the word in that form; 0: others. A text that ends in its midst may have been cut there: what
- * it has of the word counts, where that is more than a short one. */
+/* How many bytes at `p` spell the word in that form; 0: they do not. If the text ends within the word, it may have been
+ * cut: then its part counts, unless it is short. */
 static size_t spelt_at(const char *p, const char *end, const struct sl_secret_word *word, enum form form)
 {
     const char *at = p;
     size_t n_chars = form_n(word, form);
     if (form == FORM_PLAIN && (size_t)(end - p) >= n_chars && memcmp(p, word->text.p, n_chars) == 0) {
-        return n_chars; /* as it is, be there a '%' or a backslash in it */
+        return n_chars; /* unchanged, even with a '%' or a backslash in it */
     }
     for (size_t i = 0; i < n_chars; i++) {
         char c = form_char(word, form, i);
@@ -160,7 +161,7 @@ static bool stands_alone(const char *begin, const char *from, const char *to, co
     return (from == begin || !is_word_char(from[-1])) && (to == end || !is_word_char(*to));
 }
 
-/* The most bytes at `p` that spell a credential; 0: they spell none. */
+/* The most bytes at `p` that spell a credential; 0: none do. */
 static size_t credential_at(const struct sl_secrets *secrets, const char *begin, const char *p, const char *end)
 {
     size_t most = 0;
@@ -180,7 +181,7 @@ static bool may_start(const struct sl_secrets *secrets, char c)
     return secrets->starts[(unsigned char)c >> 3] >> ((unsigned char)c & 7) & 1;
 }
 
-/* Where a credential begins in the text, and how many bytes spell it there; NULL: nowhere. */
+/* The first place from `p` on where a credential begins, and the number of its bytes; NULL: there is none. */
 static const char *credential_find(const struct sl_secrets *secrets, const char *begin, const char *p, const char *end,
                                    size_t *ret_n)
 {
@@ -207,7 +208,7 @@ static void pair_add(struct sl_secrets *secrets, char first, char second)
     secrets->n_pairs++;
 }
 
-/* A character as base64's other alphabet has it. */
+/* The same digit in base64's other alphabet. */
 static char other_char(char c)
 {
     return c == '+' ? '-' : c == '/' ? '_' : c;
@@ -235,11 +236,11 @@ static void pairs_add(struct sl_secrets *secrets, const struct sl_secret_word *w
     }
 }
 
-/* Where its password stands, when all of it is base64 and has one. */
+/* Finds the password, if the whole word is base64 and has one. */
 static void password_find(struct sl_secret_word *word)
 {
     while (word->text.n && word->text.p[word->text.n - 1] == '=') {
-        word->text.n--; /* some leave them out */
+        word->text.n--; /* the padding is optional */
     }
     struct sl_str text = word->text;
     for (size_t i = 0; i < text.n; i++) {
@@ -272,7 +273,7 @@ static void word_add(struct sl_secrets *secrets, struct sl_str text, bool is_bas
         secrets->shortest = n ? SL_MIN(secrets->shortest, n) : secrets->shortest;
         char c = n ? form_char(word, form, 0) : '\\';
         start_add(secrets, c);
-        if (c == '+' || c == '/') { /* of base64's other alphabet */
+        if (c == '+' || c == '/') { /* in base64's other alphabet */
             start_add(secrets, other_char(c));
         }
         pairs_add(secrets, word, form);
@@ -281,7 +282,7 @@ static void word_add(struct sl_secrets *secrets, struct sl_str text, bool is_bas
     start_add(secrets, '%');
 }
 
-/* Of a query the values of parameters that carry a credential, as they stand in it. */
+/* Adds the values of query parameters that carry a credential, still encoded. */
 static void query_find(struct sl_secrets *secrets)
 {
     ptrdiff_t mark = sl_str_find_char(secrets->target, '?', 0);
@@ -300,7 +301,7 @@ static void headers_find(struct sl_secrets *secrets, const struct sl_str *names)
     for (const struct sl_str *name = names; name && name->p; name++) {
         const struct sl_header *header = sl_headers_find(secrets->headers, *name);
         struct sl_str value = header ? sl_str_trim(header->value) : SL_STR("");
-        ptrdiff_t space = sl_str_find_char(value, ' ', 0); /* behind a scheme */
+        ptrdiff_t space = sl_str_find_char(value, ' ', 0); /* a scheme comes before it */
         bool is_basic = space > 0 && sl_str_case_eq(sl_str_sub(value, 0, (size_t)space), SL_STR("basic"));
         word_add(secrets, sl_str_sub(value, (size_t)(space + 1), value.n), is_basic);
     }
@@ -324,10 +325,10 @@ void sl_secrets_add(struct sl_secrets *secrets, struct sl_str text)
     word_add(secrets, text, false);
 }
 
-/* So many characters tell a credential from nearly anything else. */
+/* So many characters distinguish a credential from nearly every other text. */
 #define BEGIN_N 4
 
-/* Is it an escape, or does a spelling begin like that? */
+/* True: an escape is here, or a text that begins like a form of a credential. */
 static bool is_begun_at(const struct sl_secrets *secrets, const char *p, const char *end)
 {
     for (uint32_t k = 0; k < secrets->n_words * FORM_COUNT; k++) {
@@ -350,7 +351,7 @@ static bool is_begun_at(const struct sl_secrets *secrets, const char *p, const c
     return false;
 }
 
-/* A byte of the text at which one of the pairs or an escape stands, from `p` on; `end`: none. */
+/* The first byte from `p` on where one of the pairs or an escape begins; `end`: none. */
 static const char *pair_find(const struct sl_secrets *secrets, const char *p, const char *end)
 {
 #if defined(__SSE2__)
@@ -415,7 +416,7 @@ struct sl_str sl_mask_text(const struct sl_secrets *secrets, struct sl_str text,
     }
     struct sl_str copy = sl_arena_dup(arena, text);
     if (copy.p) {
-        SL_IGNORE(!sl_mask_bytes(secrets, (char *)(uintptr_t)copy.p, copy.n)); /* there is one */
+        SL_IGNORE(!sl_mask_bytes(secrets, (char *)(uintptr_t)copy.p, copy.n)); /* the text has one */
     }
     return copy;
 }

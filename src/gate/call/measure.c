@@ -37,7 +37,7 @@ static const struct sl_metric_labels *labels_make(struct sl_xchg *x, const struc
     return sl_metrics_intern(x->worker->gate->metrics, &made, &bounds);
 }
 
-/* Of what another route's target did. Made once for each target that is tried. */
+/* The labels of another route's target. Made once for each target that is tried. */
 static const struct sl_metric_labels *away_labels_of(struct sl_xchg *x)
 {
     const struct sl_record *record = &x->record;
@@ -93,14 +93,14 @@ void sl_measure_refused(struct sl_xchg *x)
     sl_metrics_add(x->desk->metrics, SL_METRIC_RETRY_BUDGET_REFUSED, &(struct sl_metric_key){ .labels = labels_of(x) });
 }
 
-/* Its own words where they are about this gateway; others may quote what somebody asked. */
+/* The upstream's text, if it is about this gateway's account; other texts may quote a caller's request. */
 static struct sl_str said(const struct sl_record *record, enum sl_error_type type)
 {
     bool is_operators = type == SL_ERR_PROVIDER_AUTH_FAILED || type == SL_ERR_PROVIDER_BILLING;
     return is_operators ? record->upstream_said : SL_STR_NONE;
 }
 
-/* For the operator's log. */
+/* Reports the attempt in the operator's log. */
 static void attempt_tell(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)
 {
     const struct sl_record *record = &x->record;
@@ -138,7 +138,7 @@ void sl_measure_breaker(struct sl_xchg *x, uint32_t target, bool is_open, uint64
 void sl_measure_no_target(struct sl_xchg *x, const struct sl_llm_error *error, uint64_t now_usec)
 {
     x->record.error_text = error->message;
-    if (error->type != SL_ERR_SLUICE_OVERLOADED) { /* else the operator is told by who refuses the call */
+    if (error->type != SL_ERR_SLUICE_OVERLOADED) { /* otherwise the code that refuses the call reports it */
         sl_notice_route(x->worker->gate->notices,
                         &(struct sl_notice){ .route = x->route->name, .kind = "no_target", .text = error->message },
                         now_usec);
@@ -147,7 +147,7 @@ void sl_measure_no_target(struct sl_xchg *x, const struct sl_llm_error *error, u
 
 void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec)
 {
-    /* A call that its provider cannot express never left. */
+    /* A call that its provider cannot express was never sent. */
     bool is_aborted = type == SL_ERR_CALLER_CANCELLED || type == SL_ERR_CALLER_TIMEOUT; /* it ran until then */
     bool has_left = type < SL_ERR_CALLER_INVALID_REQUEST || type >= SL_ERR_CALLER_CANCELLED || is_aborted;
     if (x->record.n_measured == x->record.n_attempts || !has_left) {
@@ -203,7 +203,7 @@ static const char *shadow_outcome(const struct sl_xchg *x)
     return x->record.n_attempts && sl_error_type_is_upstream(type) ? "error" : "refused";
 }
 
-/* Tokens, and the times of a stream. */
+/* Adds tokens, and the times of a stream. */
 static void measure_success(struct sl_xchg *x, const struct sl_metric_labels *labels, uint64_t now_usec)
 {
     struct sl_metrics_worker *metrics = x->desk->metrics;
@@ -263,16 +263,16 @@ void sl_measure_exchange(struct sl_xchg *x, int status)
     }
 }
 
-/* Only where one attempt answered: waiting between attempts is nobody's work. */
+/* Only for calls with one attempt: the waits between attempts are not the gateway's time. */
 void sl_measure_overhead(struct sl_xchg *x)
 {
-    /* Of an upload nobody can tell what was the client's time. */
+    /* For an upload nobody can say which part was the client's time. */
     if (x->upload || x->record.n_attempts != 1 || x->record.error_type != SL_ERR_NONE || !x->record.upstream_end_usec) {
         return;
     }
     const struct sl_record *record = &x->record;
     uint64_t sent = record->sent_usec ? record->sent_usec : record->upstream_start_usec;
-    uint64_t connect = record->connected_usec - record->connect_start_usec; /* both 0 where there was none */
+    uint64_t connect = record->connected_usec - record->connect_start_usec; /* both are 0 if it connected before */
     if (sent >= x->req->body_usec + connect) {
         sl_metrics_observe(x->desk->metrics, SL_METRIC_OVERHEAD, &(struct sl_metric_key){ 0 },
                            sent - connect - x->req->body_usec + sl_loop_now(x->desk->loop) -

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the metrics are told of an exchange. */
+/* Counts exchanges and their attempts in the metrics. */
 #ifndef SL_GATE_MEASURE_H
 #define SL_GATE_MEASURE_H
 
@@ -8,29 +8,29 @@
 struct sl_worker;
 struct sl_xchg;
 
-/* When its reply is about to be complete: whoever has the reply finds it counted. */
+/* Call this just before the reply is complete, so that a client that has its reply finds it counted. */
 void sl_measure_exchange(struct sl_xchg *x, int status);
-/* When it is: the gateway's own time in it. */
+/* Call this when the reply is complete: adds the gateway's own time. */
 void sl_measure_overhead(struct sl_xchg *x);
-/* An attempt ended with `type`; once each. */
+/* An attempt ended with `type`. Counts each attempt once. */
 void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now_usec);
-/* It was stopped because another attempt of its call was faster. */
+/* The attempt was stopped because another attempt of its call was faster. */
 void sl_measure_beaten(struct sl_xchg *x, uint64_t now_usec);
-/* What came of one more attempt beside the first: a word. */
+/* Counts a hedge; `outcome` is its label. */
 /* A call that goes to another route as well, where that is known before it begins. */
 void sl_measure_shadow(struct sl_xchg *x, const char *outcome);
 void sl_measure_hedge(struct sl_xchg *x, const char *outcome);
 /* The breaker of a target of its route opened or closed. */
 void sl_measure_breaker(struct sl_xchg *x, uint32_t target, bool is_open, uint64_t now_usec);
-/* No target could be asked: the log says why. */
+/* No target could be asked; the log says why. */
 void sl_measure_no_target(struct sl_xchg *x, const struct sl_llm_error *error, uint64_t now_usec);
-/* What a limit decided. */
+/* The decision of a limit. */
 void sl_measure_limit(struct sl_xchg *x, bool is_refused);
-/* It waited for a place at a target, and got one or not. */
+/* The call waited for a place at a target, and got one or not. */
 void sl_measure_queue(struct sl_xchg *x, uint64_t waited_usec);
-/* upstream.retry_budget let no further attempt be made. */
+/* upstream.retry_budget refused another attempt. */
 void sl_measure_refused(struct sl_xchg *x);
-/* A connection was answered 503 before it was read from. */
+/* A connection was answered 503 before anything was read from it. */
 void sl_measure_turned_away(struct sl_worker *worker);
 
 #endif

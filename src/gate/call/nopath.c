@@ -24,7 +24,7 @@ static bool route_asked(void *arg, struct sl_str name)
     return false;
 }
 
-/* The path without the slashes at its end, or with one. NULL: there is no other. */
+/* The path without the slashes at its end, or with one if it has none. p == NULL: there is no such path. */
 static struct sl_str slash_turn(struct sl_str path, struct sl_arena *arena)
 {
     size_t n = path.n;
@@ -40,7 +40,7 @@ static struct sl_str slash_turn(struct sl_str path, struct sl_arena *arena)
 static void redirect(struct sl_xchg *x, struct sl_str path)
 {
     struct sl_arena *arena = x->arena;
-    /* A path alone: scheme and host are what the client knows, whoever stands in front. */
+    /* Only a path: the client knows scheme and host, whatever proxy is between. */
     struct sl_str prefix = sl_origin_prefix(x);
     struct sl_str location = sl_arena_printf(arena, "%.*s%.*s%s%.*s", SL_STR_ARG(prefix), SL_STR_ARG(path),
                                              x->match.query.n ? "?" : "", SL_STR_ARG(x->match.query));
@@ -52,17 +52,17 @@ static void redirect(struct sl_xchg *x, struct sl_str path)
     sl_xchg_reply_with(x, 307, &headers, SL_STR_NONE, SL_STR(""));
 }
 
-/* Longer ones are nobody's with a slash too few. */
+/* Longer paths get no redirect. */
 #define PATH_MAX_TURNED 2048
 
-/* The path with the slash at its end turned, if it may be one with a slash too few or too many. */
+/* The path with or without a slash at its end, whichever it has not, unless it is too long. */
 static struct sl_str turned_of(const struct sl_xchg *x)
 {
     bool is_short = x->match.path.n <= PATH_MAX_TURNED && x->match.query.n <= PATH_MAX_TURNED;
     return is_short ? slash_turn(x->match.path, x->arena) : SL_STR_NONE;
 }
 
-/* Whatever routes there are. */
+/* Pretends that every route exists. */
 static bool any_route(void *arg, struct sl_str name)
 {
     (void)arg;
@@ -85,7 +85,7 @@ bool sl_nopath_cut(struct sl_xchg *x)
     return true;
 }
 
-/* Some clients would rather speak over a socket that stays open. */
+/* True: the client asks for a WebSocket. */
 static bool is_socket_wanted(const struct sl_xchg *x)
 {
     return x->match.method == SL_GET && (x->match.allowed & SL_POST) &&
@@ -97,7 +97,7 @@ void sl_nopath_refuse(struct sl_xchg *x)
     struct sl_arena *arena = x->arena;
     struct sl_str path = x->match.path;
     struct sl_str turned = turned_of(x);
-    bool needs_key = false; /* who has none learns no route's name */
+    bool needs_key = false; /* a caller without a key must not learn the names of routes */
     unsigned of_path = sl_path_methods(x->worker->paths, path, arena, route_asked, &needs_key);
     unsigned of_turned = turned.p ? sl_path_methods(x->worker->paths, turned, arena, route_asked, &needs_key) : 0;
     if (needs_key) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers that their upstream keeps are noted as they pass, for who asks for one again: gate/call/follow.h. */
+/* Remembers responses that their upstream keeps, while they pass, so that they can be asked for again:
+ * gate/call/follow.h. */
 #ifndef SL_GATE_NOTED_H
 #define SL_GATE_NOTED_H
 
@@ -7,7 +8,7 @@
 
 struct sl_xchg;
 
-/* The exchange's answer has this id. Noted once; `id` is borrowed. */
+/* The exchange's response has this id. Remembered once; `id` is borrowed. */
 void sl_noted_id(struct sl_xchg *x, struct sl_str id);
 
 #endif

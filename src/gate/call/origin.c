@@ -10,7 +10,7 @@
 #define HOST_MAX   255
 #define PREFIX_MAX 1024
 
-/* A name or an address, with a port or without: nothing that could end the authority of a URL. */
+/* True: a name or an address, with or without a port, and nothing that could end the authority of a URL. */
 static bool is_host(struct sl_str host)
 {
     for (size_t i = 0; i < host.n; i++) {
@@ -24,8 +24,8 @@ static bool is_host(struct sl_str host)
     return host.n > 0 && host.n <= HOST_MAX;
 }
 
-/* "http://gateway.example:5000" from the connection and the request's Host, or what a trusted proxy says of them; ""
- * when that is absent or not fit to stand in a URL. */
+/* "http://gateway.example:5000" from the connection and the request's Host, or from what a trusted proxy says; "" when
+ * that is missing or does not fit into a URL. */
 static struct sl_str origin_of(struct sl_xchg *x)
 {
     const struct sl_headers *headers = &x->req->msg.headers;
@@ -51,7 +51,7 @@ static struct sl_str slashes_cut(struct sl_str text)
     return text;
 }
 
-/* Segments of letters, digits and "-._~%": nothing that could name another host or end a header. */
+/* True: segments of letters, digits and "-._~%" only, so it can neither name another host nor end a header. */
 static bool is_prefix(struct sl_str text)
 {
     if (text.n > PREFIX_MAX || text.p[0] != '/') {

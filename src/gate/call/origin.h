@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a client reached us, for URLs that it is to use again. */
+/* The address by which a client reached the gateway, for URLs that it will use again. */
 #ifndef SL_GATE_ORIGIN_H
 #define SL_GATE_ORIGIN_H
 
@@ -7,12 +7,12 @@
 
 struct sl_xchg;
 
-/* What of a path the client sees before ours: that of server.public_url, else what a trusted proxy says in
+/* The prefix that clients see before the gateway's paths: from server.public_url, else from a trusted proxy's
  * X-Forwarded-Prefix; "" or "/sluice", without a slash at its end. On the exchange's arena, or the settings'. */
 struct sl_str sl_origin_prefix(struct sl_xchg *x);
-/* What stands before a route's path in its URL: server.public_url, else "http://gateway.example:5000" from the
- * connection and the request's Host, or what a trusted proxy says of them, and the prefix; without a Host that fits a
- * URL the prefix alone. On the exchange's arena, or the settings'. */
+/* What comes before a route's path in its URL: server.public_url; else "http://gateway.example:5000" from the
+ * connection and the request's Host, or from what a trusted proxy says, and the prefix; only the prefix if Host does
+ * not fit into a URL. On the exchange's arena, or the settings'. */
 struct sl_str sl_origin_public(struct sl_xchg *x);
 
 #endif

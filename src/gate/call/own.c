@@ -24,7 +24,7 @@ static struct sl_str number(struct sl_arena *arena, uint64_t v)
     return p ? sl_str_make(p, sl_format_u64(v, p)) : SL_STR_NONE;
 }
 
-/* What the client took to send its request is not ours. */
+/* Without the time that the client took to send its request. */
 static struct sl_str timing(struct sl_xchg *x)
 {
     const struct sl_hreq *req = x->req;
@@ -47,7 +47,7 @@ static int own_add(struct sl_xchg *x, struct sl_headers *io_headers, struct sl_s
     return value.p ? sl_headers_add(io_headers, x->arena, name, value) : SL_E_NOMEM;
 }
 
-/* A model's name comes from a file or an administrator; it must not break the head. */
+/* A model's name comes from a file or an administrator, so it is left out if it would break the head. */
 static int text_add(struct sl_xchg *x, struct sl_headers *io_headers, struct sl_str name, struct sl_str value)
 {
     if (!value.n || !sl_header_is_visible(value, 1024)) {
@@ -56,7 +56,7 @@ static int text_add(struct sl_xchg *x, struct sl_headers *io_headers, struct sl_
     return own_add(x, io_headers, name, value);
 }
 
-/* What server.headers allows. */
+/* Adds the headers that server.headers switches. */
 static int sluice_add(struct sl_xchg *x, struct sl_headers *io_headers)
 {
     const struct sl_record *record = &x->record;
@@ -88,14 +88,14 @@ static const struct sl_str limit_names[] = {
     { NULL, 0 },
 };
 
-/* The reply is a refusal by the upstream's limit: what stands beside it is about that one, and ours would say that
- * calls are left. */
+/* True: the upstream's limit refused the call. The limit headers of the reply are about that limit; the gateway's own
+ * would say that calls are left. */
 static bool is_upstreams_limit(const struct sl_xchg *x)
 {
     return x->record.error_type == SL_ERR_PROVIDER_RATE_LIMITED;
 }
 
-/* Of the route's limits, in place of the provider's. */
+/* Adds the headers of the route's limits, in place of the provider's. */
 static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
 {
     struct sl_limit_view view;
@@ -110,7 +110,7 @@ static int limits_add(struct sl_xchg *x, struct sl_headers *io_headers)
     return r < 0 ? r : own_add(x, io_headers, limit_names[2], sl_str_make(wait, sl_wait_format(view.reset_usec, wait)));
 }
 
-/* Of a stream only what passed until its head; what the provider took of it is not known then. */
+/* For a stream only the time until its head: the provider's part is not known then. */
 static int duration_add(struct sl_xchg *x, struct sl_headers *io_headers)
 {
     const struct sl_record *record = &x->record;
@@ -131,7 +131,7 @@ bool sl_own_is_for_pages(const struct sl_xchg *x)
     return x->settings->server.cors.n && sl_path_is_for_pages(x->worker->paths, x->path, x->match.path);
 }
 
-/* What a browser must read before it lets a page see the reply, be it an error. */
+/* Adds what a browser needs before it lets a page see the reply, also for errors. */
 static int page_add(struct sl_xchg *x, struct sl_headers *io_headers)
 {
     const struct sl_strs *origins = &x->settings->server.cors;
@@ -157,5 +157,6 @@ int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers)
     if (r == 0 && x->admission && !is_upstreams_limit(x)) {
         r = limits_add(x, io_headers);
     }
-    return r == 0 && SL_UNLIKELY(sl_own_is_for_pages(x)) ? page_add(x, io_headers) : r; /* last: it names the others */
+    /* Last, because it names the other headers. */
+    return r == 0 && SL_UNLIKELY(sl_own_is_for_pages(x)) ? page_add(x, io_headers) : r;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The headers that every reply of the gateway has: what it says of itself. */
+/* The headers that every reply of the gateway has. */
 #ifndef SL_GATE_OWN_H
 #define SL_GATE_OWN_H
 
@@ -13,7 +13,7 @@ struct sl_xchg;
 /* Adds them: the request's id, the limits, and what server.headers allows. */
 SL_MUST int sl_headers_own(struct sl_xchg *x, struct sl_headers *io_headers);
 
-/* May pages of server.cors hear what is answered? */
+/* True: pages of server.cors may read the reply. */
 bool sl_own_is_for_pages(const struct sl_xchg *x);
 
 #endif

@@ -17,7 +17,7 @@
 struct way {
     struct sl_str path;   /* the client's */
     struct sl_str full;   /* the upstream's */
-    struct sl_str behind; /* behind the base's own; p == NULL: it is not below it */
+    struct sl_str behind; /* the part after the base's path; p == NULL: it is not below the base */
 };
 
 static unsigned method_of(struct sl_str rule)
@@ -44,7 +44,7 @@ static const struct sl_passage_row *row_find(const struct sl_passage_row *row, s
     return NULL;
 }
 
-/* The methods with which the route's own rules let the path pass: as the client wrote it, or behind the base. */
+/* The methods for which a rule of the route lets the path pass, as the client wrote it or after the base. */
 static unsigned rules_methods(const struct sl_strs *rules, const struct way *way)
 {
     unsigned found = 0;
@@ -71,7 +71,7 @@ static void refuse(struct sl_xchg *x, unsigned allowed)
                       SL_STR_ARG(x->req->msg.method), SL_STR_ARG(path));
 }
 
-/* Path and query as the upstream gets them. */
+/* Makes path and query for the upstream. */
 static int target_make(struct sl_xchg *x, const struct way *way, const struct sl_uri *base, struct sl_str *ret)
 {
     struct sl_str query = sl_passage_query(x->match.query, x->arena);
@@ -172,7 +172,7 @@ bool sl_passage_tail_or_refuse(struct sl_xchg *x)
         passage->content_type = sl_headers_get(&x->req->msg.headers, "content-type");
     }
     x->call->passage = passage;
-    x->call->is_stream = false; /* the upstream says whether it is one */
+    x->call->is_stream = false; /* the upstream's reply says whether it is a stream */
     if (!(provider->passes & SL_BIT(x->call->type))) {
         struct sl_llm_error error = { .type = SL_ERR_CALLER_UNSUPPORTED,
                                       .message = sl_provider_refusal(provider, x->call->type, false, x->arena) };

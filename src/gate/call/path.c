@@ -23,7 +23,8 @@ static unsigned method_parse(struct sl_str method)
     return SL_OTHER;
 }
 
-/* How many bytes the path and the pattern, up to a "{}", begin with alike: most are told apart by few. */
+/* How many bytes the path and the pattern have in common at the front, at most up to a "{}". Few bytes are enough for
+ * most rows. */
 static size_t common_prefix(struct sl_str path, const char *pattern)
 {
     size_t n = 0;
@@ -33,7 +34,7 @@ static size_t common_prefix(struct sl_str path, const char *pattern)
     return n;
 }
 
-/* Does the path fit the pattern? The segment for each "{}" (not empty, no slash) to ret_args, which has room for
+/* True: the path fits the pattern. ret_args gets the segment for each "{}" (not empty, no slash); it has room for
  * SL_PATH_ARGS. */
 static bool pattern_fits(const char *pattern, struct sl_str path, struct sl_str *ret_args)
 {
@@ -106,7 +107,7 @@ const struct sl_path *sl_path_look(const struct sl_path_table *table, struct sl_
                 return NULL;
             }
             if (!row->takes_slash && sl_str_find_char(m->arg, '/', 0) >= 0) {
-                continue; /* MLflow decodes first: two segments */
+                continue; /* MLflow decodes first, and then these are two segments */
             }
             const char *end = args[0].p + args[0].n;
             m->rest = sl_str_make(end, (size_t)(m->path.p + m->path.n - end));
@@ -172,7 +173,7 @@ bool sl_path_is_for_pages(const struct sl_path_table *table, const struct sl_pat
     return !is_there || sl_path_page_methods(table, path);
 }
 
-/* The path itself, or one with more segments. */
+/* True: the path is `prefix`, or has more segments after it. */
 static bool is_below(struct sl_str path, struct sl_str prefix)
 {
     return prefix.n == 0 || ((path.n == prefix.n || (path.n > prefix.n && path.p[prefix.n] == '/')) &&

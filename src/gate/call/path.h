@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The path table: which handler a method and path lead to, and in whose dialect errors are told. It knows no row: the
- * table is given. */
+/* The path table: which handler serves a method and path, and which dialect the errors have. The caller passes the rows
+ * in. */
 #ifndef SL_GATE_PATH_H
 #define SL_GATE_PATH_H
 
@@ -25,41 +25,43 @@ enum sl_method {
     SL_OTHER = 512 /* HTTP has no such method */
 };
 
-/* Of every call that is no invocation; beyond it 413. */
+/* The most bytes for a call of a path for management; more are a 413. */
 #define SL_MANAGE_BODY_MAX (1u << 20)
-/* Of a call that needs no key, and no body either: who has none shall not fill server.limits.memory. */
+/* The same for calls that need no key, and no body either: callers without a key must not fill server.limits.memory. */
 #define SL_OPEN_BODY_MAX 4096
 
-/* What /docs and /openapi.json tell of a row. Lists are names with a blank between them; a name is that of a part of
+/* What /docs and /openapi.json say about a row. Lists are names with a space between them; each names a part of
  * /openapi.json. */
 struct sl_path_told {
-    const char *text;       /* what it does */
-    const char *statuses;   /* what is answered besides what every call of its kind is; NULL: "200" */
-    const char *parameters; /* besides what the path names */
-    const char *headers;    /* of a success, besides those of every one */
-    const char *body;       /* the schema; NULL: it has none */
-    const char *form;       /* the same of a body that is a form; NULL: it may not be one */
-    const char *reply;      /* the schema of a success; NULL: it has none, but for `media` */
+    const char *text;       /* what the call does */
+    const char *statuses;   /* beside those that every call of its kind has; NULL: "200" */
+    const char *parameters; /* beside the segments of the path */
+    const char *headers;    /* of a success, beside those that every success has */
+    const char *body;       /* the schema; NULL: no body */
+    const char *form;       /* the same for a body that is a form; NULL: it must not be one */
+    const char *reply;      /* the schema of a success; NULL: none, except for `media` */
     const char *media;      /* its type; NULL: JSON */
 };
 
 struct sl_path {
-    unsigned methods; /* MLflow's paths take no HEAD: it stands here where it is served */
-    /* "{}" stands for one segment, at most twice; a trailing '/' counts; two stars behind "{}/" are what follows. */
+    unsigned methods; /* without SL_HEAD on MLflow's paths that do not take it */
+    /* "{}" is one segment, at most twice; a '/' at the end counts; two stars after "{}/" take everything that
+     * follows. */
     const char *pattern;
-    /* NULL: an invocation. Called with the body (empty for GET). */
+    /* NULL: a call of a model. Called when the body is there (it is empty for GET). */
     void (*handle)(struct sl_xchg *x);
-    bool is_passage;  /* of an invocation: it goes to the path behind the route's name, at the provider */
-    const char *tail; /* of one of a type that passes: its path behind the provider's base */
-    bool takes_form;  /* and the body may be a form with files (multipart/form-data) */
-    bool has_type;    /* of an invocation: the path says the type */
-    bool takes_slash; /* the segment for "{}" may hold one, encoded */
-    bool follows;     /* of one: it is about an answer that was made before, which the path names, or beside answers */
-    bool counts;      /* of one: not an answer is asked for, but how many tokens the call has */
+    bool is_passage;  /* call of a model: it goes to the path after the route's name, at the provider */
+    const char *tail; /* for a type that passes untranslated: its path after the provider's base */
+    bool takes_form;  /* the body may also be a form with files (multipart/form-data) */
+    bool has_type;    /* call of a model: the path says the type */
+    bool takes_slash; /* the segment for "{}" may have an encoded slash */
+    bool follows; /* about a response that was made before and that the path names, or another call of the Responses API
+                   */
+    bool counts;  /* it only asks how many tokens a call has */
     enum sl_llm_type type;
     const struct sl_dialect *dialect; /* NULL: that of its prefix */
     enum sl_access access;
-    bool is_watch;                   /* whoever watches the gateway asks it: served when it has no room for others */
+    bool is_watch;                   /* for monitors: served even when the gateway has no room for other calls */
     const struct sl_path_told *told; /* every row has it */
 };
 
@@ -70,18 +72,17 @@ struct sl_path {
         .text = __VA_ARGS__      \
     }
 
-/* In whose words a path and everything below it is told, be it there or not. */
+/* The dialect of a path and everything below it, whether such a path exists or not. */
 struct sl_path_prefix {
     struct sl_str prefix; /* "": everything else */
     const struct sl_dialect *dialect;
-    const char *header; /* only for requests that have it; NULL: for all */
-    const struct sl_str
-        *endings; /* only for paths with one of these at their end (the last p is NULL); NULL: for all */
+    const char *header;           /* only for requests with this header; NULL: for all */
+    const struct sl_str *endings; /* only for paths that end with one of these (the last p is NULL); NULL: for all */
 };
 
 struct sl_path_table {
-    const struct sl_path *const *lists;    /* of rows; each ends with a NULL pattern, all end with NULL */
-    const struct sl_path_prefix *prefixes; /* the first that fits; the last one is "" */
+    const struct sl_path *const *lists;    /* of rows; each list ends with a NULL pattern, `lists` ends with NULL */
+    const struct sl_path_prefix *prefixes; /* the first that fits is used; the last one is "" */
 };
 
 #define SL_PATH_ARGS 2
@@ -89,36 +90,36 @@ struct sl_path_table {
 struct sl_path_match {
     struct sl_str path, query;
     struct sl_str arg;  /* the segment for "{}", decoded; p == NULL: none */
-    struct sl_str rest; /* what follows it, with its '/', as it came; p == NULL: none */
-    struct sl_str arg2; /* the same for a second one */
+    struct sl_str rest; /* what follows it, with its '/', still encoded; p == NULL: none */
+    struct sl_str arg2; /* the same as `arg` for a second "{}" */
     unsigned method;
-    unsigned allowed; /* methods of the rows whose path fits */
+    unsigned allowed; /* methods of the rows that the path fits; set by sl_nopath_refuse */
 };
 
-/* NULL: no such path (ret_match->allowed == 0) or not with this method. SL_E_INVAL in *ret_r for a target that is not a
- * path. */
+/* NULL: no row has this path and method. SL_E_INVAL in *ret_r: the target is not a path. */
 const struct sl_path *sl_path_find(const struct sl_path_table *table, struct sl_str method, struct sl_str target,
                                    struct sl_arena *arena, struct sl_path_match *ret_match, int *ret_r);
-/* The same for the path and method in *match: its arg is taken anew. */
+/* The same for the path and method in *match; it sets `arg` again. */
 const struct sl_path *sl_path_look(const struct sl_path_table *table, struct sl_arena *arena,
                                    struct sl_path_match *match, int *ret_r);
-/* The methods of the rows that a path fits; 0: there is no such path. `has_route` says whether an invocation path,
- * which is there for each route only, is. */
+/* The methods of the rows that a path fits; 0: no such path. The path of a call of a model exists only for each route:
+ * `has_route` says whether the route exists. */
 unsigned sl_path_methods(const struct sl_path_table *table, struct sl_str path, struct sl_arena *arena,
                          bool (*has_route)(void *arg, struct sl_str name), void *arg);
-/* The methods with which pages of server.cors may use a path: it is that of calls, or of a list that any key may read.
- */
+/* The methods that pages of server.cors may use on a path: those of calls of models, and of lists that any key may
+ * read. */
 unsigned sl_path_page_methods(const struct sl_path_table *table, struct sl_str path);
-/* May they hear what is answered there? `row`: the one that was found. That a path is not there at all may be told. */
+/* True: pages may read the reply on this path. `row`: the row that was found. They may also learn that a path does not
+ * exist. */
 bool sl_path_is_for_pages(const struct sl_path_table *table, const struct sl_path *row, struct sl_str path);
-/* The path without the prefix, whole segments of it: "/v1/models" of "/ai/v1/models" and "/ai", "" of "/ai". p == NULL:
- * it does not begin with it, or the prefix is "". */
+/* Removes the prefix, which must be whole segments: "/ai" from "/ai/v1/models" leaves "/v1/models", from "/ai" it
+ * leaves "". p == NULL: the path does not begin with it, or the prefix is "". */
 struct sl_str sl_path_cut(struct sl_str path, struct sl_str prefix);
-/* Before it is known who asks. Without headers: what the path says alone. */
+/* The dialect before the caller is known. Without headers only the path decides. */
 const struct sl_dialect *sl_path_dialect(const struct sl_path_table *table, struct sl_str path,
                                          const struct sl_headers *headers);
 
-/* Every row, for who tells them all: begin with { 0 }; NULL ends. */
+/* Walks over all rows: begin with { 0 }; NULL at the end. */
 struct sl_path_iter {
     uint32_t list, row;
 };

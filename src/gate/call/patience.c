@@ -8,17 +8,17 @@
 #include "llm/core/call.h"
 #include "llm/core/language.h"
 
-/* How long OpenAI's clients wait for a reply. */
+/* OpenAI's clients wait this long for a reply. */
 #define FIRST_BYTE_USEC (600 * SL_USEC_PER_SEC)
 
-/* Another target may do better, where nothing is said. */
+/* True: another target may answer sooner, and no time is set. */
 static bool has_other(const struct sl_xchg *x)
 {
     return (x->at.route->n_targets > 1 || x->detours) && !x->call->passage;
 }
 
-/* What is set holds for every dialect; else each has its clients' own patience, or what is left of it where another
- * target may do better. */
+/* A time that is set counts for every dialect. Otherwise it is the time that the dialect's clients wait, or a shorter
+ * one if another target may answer sooner. */
 uint64_t sl_patience_first_byte_usec(const struct sl_xchg *x, const struct sl_upstream_timeouts *timeouts)
 {
     uint64_t said = timeouts->first_byte_usec, own = x->dialect->manners->first_byte_usec;
@@ -28,7 +28,7 @@ uint64_t sl_patience_first_byte_usec(const struct sl_xchg *x, const struct sl_up
     return said ? said : own ? own : FIRST_BYTE_USEC;
 }
 
-/* In the order of sl_timeout_rows, whose bits say what a target or a route says for itself. */
+/* In the order of sl_timeout_rows, whose bits say what a target or a route sets itself. */
 enum { CONNECT, FIRST_BYTE, IDLE, TOTAL, N_KEYS };
 
 static unsigned key_of(enum sl_error_type type)

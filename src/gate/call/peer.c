@@ -41,7 +41,7 @@ static bool addr_parse(struct sl_str text, struct sl_addr *ret)
     return true;
 }
 
-/* Bits before an IPv4 address in the long form. */
+/* The bits before an IPv4 address in its IPv6 form. */
 #define V4_PREFIX 96
 
 static struct sl_ip ip_of(const struct sl_addr *addr)
@@ -59,7 +59,7 @@ bool sl_peer_is_trusted(const struct sl_settings *settings, const struct sl_addr
         return true;
     }
     for (uint32_t i = 0; i < trusted->n; i++) {
-        /* ::/0 does not speak of IPv4. */
+        /* ::/0 does not mean IPv4 addresses. */
         if ((addr->is_ipv6 || trusted->v[i].bits >= V4_PREFIX) && sl_cidr_has(&trusted->v[i], &ip)) {
             return true;
         }
@@ -67,7 +67,7 @@ bool sl_peer_is_trusted(const struct sl_settings *settings, const struct sl_addr
     return false;
 }
 
-/* "192.0.2.1", "192.0.2.1:4711", "2001:db8::1", "[2001:db8::1]:4711", in quotes or not. */
+/* Takes "192.0.2.1", "192.0.2.1:4711", "2001:db8::1" and "[2001:db8::1]:4711", in quotes or not. */
 static bool forwarded_parse(struct sl_str text, struct sl_addr *ret)
 {
     text = sl_str_trim(text);
@@ -143,7 +143,7 @@ static bool is_loopback_ip(struct sl_str text)
     return sl_ip_parse(text, &ip) == 0 && (sl_cidr_has(&v6, &ip) || sl_cidr_has(&v4, &ip));
 }
 
-/* Host and port as they stand in Host and Origin; the port, where there is one, with its colon. */
+/* Splits the value of Host, or the one in Origin, into host and port; the port keeps its colon. */
 static void authority_split(struct sl_str authority, struct sl_str *ret_host, struct sl_str *ret_port)
 {
     size_t end = authority.n;
@@ -187,7 +187,7 @@ static bool is_our_host(const struct sl_settings *settings, struct sl_str author
     return own_host.n && sl_str_case_eq(host, own_host);
 }
 
-/* A port of ours: another server on this machine is another site. */
+/* True: the port is one of the gateway's. Another server on this machine is another site. */
 static bool is_our_port(const struct sl_settings *settings, struct sl_str port)
 {
     for (uint32_t i = 0; i < settings->server.n_listen; i++) {
@@ -211,8 +211,8 @@ static bool is_our_origin(const struct sl_settings *settings, struct sl_str orig
            (is_loopback_name(host) && is_our_port(settings, port));
 }
 
-/* Browsers say who asks where they send no Origin: an image, a script or a frame of another site's page. Somebody who
- * follows a link from there asks for himself. */
+/* True: a page of another site asks without an Origin, for an image, a script or a frame; browsers say so in Sec-Fetch
+ * headers. A user who follows a link asks for himself. */
 static bool is_asked_by_a_page(const struct sl_headers *headers, struct sl_str site)
 {
     return !sl_str_case_eq(site, SL_STR("same-origin")) && !sl_str_case_eq(site, SL_STR("none")) &&

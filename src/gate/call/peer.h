@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is at the other end: a client is known by its address where no keys are configured. What a proxy says about the
- * client is believed only from server.trusted_proxies; unix sockets count as trusted. And who may not ask at all while
- * nobody has to say who he is: a web page. */
+/* Who the client is. Without keys, its address identifies it. What a proxy says about it counts only from
+ * server.trusted_proxies; unix sockets are trusted. Also: which web pages must not call when no key is needed. */
 #ifndef SL_GATE_PEER_H
 #define SL_GATE_PEER_H
 
@@ -12,27 +11,27 @@ struct sl_arena;
 struct sl_headers;
 struct sl_settings;
 
-/* The name that limits and the log count by: an IPv4 address as text, an IPv6 address as its /64 ("2001:db8:1:2::/64",
- * since one client has all of that), "unix" for a unix socket. On the arena; "unknown" when that is full. */
+/* The name for limits and the log: an IPv4 address as text, an IPv6 address as its /64 ("2001:db8:1:2::/64", because
+ * one client has all of that), "unix" for a unix socket. On the arena; "unknown" when that is full. */
 struct sl_str sl_peer_principal(const struct sl_addr *addr, struct sl_arena *arena);
 
 bool sl_peer_is_trusted(const struct sl_settings *settings, const struct sl_addr *addr);
 
-/* The client's address: of X-Forwarded-For, when the peer is trusted, the rightmost address that is not trusted (all
- * are: the leftmost); what stands behind something that is no address is not looked at. */
+/* The client's address. If the peer is trusted, it is the rightmost address of X-Forwarded-For that is not trusted (if
+ * all are trusted: the leftmost). The search ends at an entry that is no address. */
 struct sl_addr sl_peer_client(const struct sl_settings *settings, const struct sl_addr *peer,
                               const struct sl_headers *headers);
 
-/* What a trusted peer says in X-Forwarded-Host or -Proto (the last one of a list: the nearest proxy's word);
+/* What a trusted peer says in X-Forwarded-Host or -Proto (the last value of a list, from the nearest proxy);
  * SL_STR_NONE when it says nothing or is not trusted. */
 struct sl_str sl_peer_forwarded(const struct sl_settings *settings, const struct sl_addr *peer,
                                 const struct sl_headers *headers, const char *name);
 
-/* The open default (no auth section; only loopback and unix sockets are listened on): everyone on this machine may
- * call, but a web page in somebody's browser must not: not by a cross-site request (its Origin is not ours; or it has
- * none, and Sec-Fetch-Site names another site), not under a name that it has made point here (its Host is not ours).
- * Pages of an origin in server.cors may, where `is_for_pages` says that the path is for them. NULL: let pass; else why
- * not. `authority`: of a target in absolute form, or SL_STR_NONE. */
+/* For the open default (no auth section; only loopback and unix sockets): everyone on this machine may call, but a web
+ * page in a browser must not. Refused are cross-site requests (Origin is not the gateway's, or it is missing and
+ * Sec-Fetch-Site names another site), and requests under a name that a page has made point here (Host is not the
+ * gateway's). Pages of an origin in server.cors may call if `is_for_pages` says that the path is for them. NULL: let it
+ * pass; else the reason. `authority`: of a target in absolute form, or SL_STR_NONE. */
 const char *sl_peer_page_fault(const struct sl_settings *settings, const struct sl_addr *peer,
                                const struct sl_headers *headers, struct sl_str authority, bool is_for_pages);
 

@@ -24,7 +24,8 @@
 
 /* --- one attempt --- */
 
-/* The target cannot serve the call: the next one is asked, and this was no attempt. False: *io_error is told. */
+/* The target cannot serve the call, so the next one is asked; this was no attempt. False: *io_error is the error for
+ * the client. */
 static bool target_pass(struct sl_plan *plan, struct sl_llm_error *io_error)
 {
     struct sl_xchg *x = plan->x;
@@ -38,7 +39,7 @@ static bool target_pass(struct sl_plan *plan, struct sl_llm_error *io_error)
     return true;
 }
 
-/* Its credential is there, where it needs a fetched one. */
+/* Starts the attempt; the credential is there, if the target needs a fetched one. */
 static void attempt_go(struct sl_plan *plan)
 {
     struct sl_xchg *x = plan->x;
@@ -73,7 +74,7 @@ static void credential_get(void *arg)
     }
 }
 
-/* What was learnt of the target before is not about another one. */
+/* Resets what was learnt of the target before. */
 static void target_entered(struct sl_plan *plan, const struct sl_target *before)
 {
     plan->is_unsent = plan->is_measured = false;
@@ -92,7 +93,7 @@ static void relay_begin(struct sl_plan *plan)
     plan->relay.bond = plan->course && plan->course->bond.sees ? &plan->course->bond : NULL;
 }
 
-/* The attempt beside the first one is the only one from now on. */
+/* The hedge becomes the only attempt. */
 static void hedge_take(struct sl_plan *plan)
 {
     struct sl_hedge *hedge = plan->hedge;
@@ -109,7 +110,7 @@ static void on_hedge_won(void *user)
 {
     struct sl_plan *plan = user;
     struct sl_xchg *x = plan->x;
-    if (!plan->course->at.is_noted) { /* else it has failed already */
+    if (!plan->course->at.is_noted) { /* otherwise it has failed already */
         sl_measure_beaten(x, sl_loop_now(x->desk->loop));
         sl_plan_cred_cancel(&plan->cred);
         sl_timer_remove(x->desk->loop, &plan->first);
@@ -129,7 +130,7 @@ static void attempt_at(struct sl_plan *plan)
     uint64_t now = sl_loop_now(x->desk->loop), total = x->route->conf.timeouts.total_usec;
     attempt->timeouts = plan->course ? plan->course->at.timeouts : &x->route->conf.timeouts;
     attempt->target = record->target = &x->at.route->targets[plan->course ? plan->course->at.target : 0];
-    record->target_name = plan->course    ? plan->course->at.name
+    record->target_name = plan->course   ? plan->course->at.name
                           : x->shadow_of ? sl_detour_name(x, 0)
                                          : sl_route_target_name(x->at.route, 0);
     record->is_away = x->at.route != x->route;
@@ -145,8 +146,8 @@ static void attempt_at(struct sl_plan *plan)
     attempt->total_usec = SL_MIN(attempt->total_usec, attempt->timeouts->total_usec);
     attempt->asks_usage = !plan->usage_was_refused && sl_attempt_asks_usage(x, attempt->target);
     relay_begin(plan);
-    if (SL_UNLIKELY(x->at.traffic && x->at.traffic->hedges) && plan->course && record->n_attempts == 1 &&
-        !x->upload && !x->shadow_of) { /* what comes in pieces goes up once */
+    if (SL_UNLIKELY(x->at.traffic && x->at.traffic->hedges) && plan->course && record->n_attempts == 1 && !x->upload &&
+        !x->shadow_of) { /* an upload that comes in pieces can be sent only once */
         const struct sl_hedge_owner owner = { plan, &sl_plan_events, on_hedge_won };
         plan->hedge = sl_hedge_arm(plan->course, &owner);
     }
@@ -169,12 +170,12 @@ static void place_on_got(void *arg)
 static void attempt_begin(struct sl_plan *plan)
 {
     sl_xchg_set_state(plan->x, SL_XS_UPSTREAM);
-    if (SL_UNLIKELY(plan->hedge)) { /* the first one failed meanwhile */
+    if (SL_UNLIKELY(plan->hedge)) { /* the first attempt failed meanwhile */
         if (sl_hedge_runs(plan->hedge)) {
             hedge_take(plan);
             return;
         }
-        sl_plan_hedge_stop(plan); /* and this one, too: there is the first one's error */
+        sl_plan_hedge_stop(plan); /* the hedge failed, too: the first one's error is sent */
     }
     if (!plan->course) {
         attempt_at(plan);
@@ -188,7 +189,7 @@ static void backoff_on_timer(struct sl_timer *timer)
     attempt_begin(SL_CONTAINER_OF(timer, struct sl_plan, backoff));
 }
 
-/* Whatever it waits for: an upstream, a credential, a repeat. */
+/* Ends the call, whatever it waits for: an upstream, a credential, a repeat. */
 static void deadline_on_timer(struct sl_timer *timer)
 {
     struct sl_plan *plan = SL_CONTAINER_OF(timer, struct sl_plan, deadline);
@@ -235,7 +236,7 @@ void sl_plan_start(struct sl_xchg *x)
     sl_timer_init(&plan->deadline, deadline_on_timer);
     sl_timer_init(&plan->first, sl_plan_on_first);
     sl_part_begin(&x->parts, &plan->part, plan_on_stop);
-    /* What is passed on raw is for the first target. */
+    /* A call of the raw passage goes to the first target only. */
     if (x->route->traffic && (!x->call->passage || x->call->passage->tail)) {
         plan->course = sl_course_new(x);
         if (!plan->course) {

@@ -7,7 +7,7 @@
 #include "gate/call/state.h"
 #include "llm/core/call.h"
 
-/* Fetches that one call waits for: the first, one after a refusal, and one that failed meanwhile. */
+/* The most fetches that one call waits for: the first, one after a refusal, and those that failed meanwhile. */
 #define WAITS_MAX 4
 
 static void on_answer(void *arg)

@@ -53,12 +53,13 @@ void sl_plan_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_u
         sl_course_leave(plan->course, why);
         sl_plan_forget(plan);
     }
-    x->record.error_text = x->record.error_inside = x->record.upstream_said = SL_STR_NONE; /* of this attempt only */
+    /* These belong to the failed attempt only. */
+    x->record.error_text = x->record.error_inside = x->record.upstream_said = SL_STR_NONE;
     /* Always through the loop: a refused connection must not recurse. */
     sl_timer_set(loop, &plan->backoff, sl_loop_now(loop) + SL_MAX(wait_usec, (uint64_t)1));
 }
 
-/* The target refused what is not of the call, but of the gateway: asked once more. The policy does not count that. */
+/* The target refused something that the gateway had added: asks it once more. The policy does not count that. */
 static void again_there(struct sl_plan *plan, enum sl_error_type why)
 {
     if (plan->course) {
@@ -67,13 +68,13 @@ static void again_there(struct sl_plan *plan, enum sl_error_type why)
     sl_plan_again(plan, why, 0);
 }
 
-/* What was let go of cannot be sent again. */
+/* False: a part of the body was freed, so it cannot be sent again. */
 static bool has_body(const struct sl_plan *plan)
 {
     return !plan->x->upload || sl_upload_can_repeat(plan->x->upload);
 }
 
-/* False: the policy allows no more, the error is the client's. */
+/* False: the policy allows no other attempt, and the client gets the error. */
 static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec)
 {
     const struct sl_xchg *x = plan->x;
@@ -96,7 +97,7 @@ static bool try_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wai
     return true;
 }
 
-/* An attempt failed, and nothing went to the client. True: another one follows, or is under way. */
+/* An attempt failed, and nothing was sent to the client. True: another one follows, or is running. */
 static bool failed(struct sl_plan *plan, const struct sl_llm_error *error, const struct sl_failed *how)
 {
     if (SL_UNLIKELY(plan->hedge)) {
@@ -124,7 +125,7 @@ bool sl_plan_on_failing(void *user, struct sl_llm_error *error)
     return has_other;
 }
 
-/* The target says that it is busy, and its body is not waited for: again there, or at another one? */
+/* The target is busy. True: the call does not wait for the reply's body, but asks again, this target or another one. */
 static bool busy_leave(struct sl_plan *plan, const struct sl_verdict *verdict, const struct sl_headers *headers)
 {
     const struct sl_llm_error error = {
@@ -153,7 +154,7 @@ void sl_plan_obey(struct sl_plan *plan, struct sl_verdict verdict)
         sl_xchg_end(plan->x);
         break;
     case SL_VERDICT_AGAIN:
-        if (verdict.is_without_usage) { /* remembered when that works */
+        if (verdict.is_without_usage) { /* remembered when the next attempt works */
             plan->usage_was_refused = true;
             again_there(plan, verdict.why);
         } else {
@@ -165,7 +166,7 @@ void sl_plan_obey(struct sl_plan *plan, struct sl_verdict verdict)
 
 /* --- what the attempt tells --- */
 
-/* A fetched credential that the provider does not take is fetched anew, once. */
+/* True: the provider refuses a fetched credential, which is then fetched anew, once. */
 static bool is_stale(const struct sl_plan *plan, int status, const struct sl_headers *headers)
 {
     return sl_plan_cred_is_stale(&plan->cred, plan->attempt->target->cred, status, headers) &&
@@ -216,11 +217,11 @@ static void on_head(void *user, int status, const struct sl_headers *headers, in
     sl_plan_obey(plan, sl_relay_head(&plan->relay, status, headers, length));
     first_wait(plan);
     if (plan->hedge && plan->relay.is_head_sent) {
-        sl_plan_hedge_stop(plan); /* the client has its head: nobody else can answer */
+        sl_plan_hedge_stop(plan); /* the client has its head, so no other attempt can answer */
     }
 }
 
-/* The time to the first token is what one target is faster in than another. */
+/* Measures the time to the first token, by which targets differ. */
 static void first_measure(struct sl_plan *plan, uint64_t now_usec)
 {
     if (plan->x->record.upstream_status < 300 && !plan->is_measured) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an attempt of a plan tells, and what comes of it: the client hears, or another attempt is made in its place.
- * Private to the plan. It begins none by itself: the plan's timer does, in the loop's next turn. */
+/* Handles the events of a plan's attempt: the client gets something, or another attempt follows. Private to the plan.
+ * It starts no attempt itself: the plan's timer does, in the loop's next turn. */
 #ifndef SL_GATE_PLAN_HEARD_H
 #define SL_GATE_PLAN_HEARD_H
 
@@ -14,18 +14,18 @@ struct sl_timer;
 /* Their user is the plan. */
 extern const struct sl_attempt_events sl_plan_events;
 
-/* What the relay says of the reply is done. */
+/* Does what the relay decided about the reply. */
 void sl_plan_obey(struct sl_plan *plan, struct sl_verdict verdict);
-/* The relay asks, before it tells the client of an error: is there another way? Then it answers AGAIN. Where there are
- * several targets. */
+/* The relay calls this before it sends an error to the client. True: another attempt will follow, and the relay must
+ * answer AGAIN. For routes with several targets. */
 bool sl_plan_on_failing(void *plan, struct sl_llm_error *error);
-/* The attempt is given up, and another one follows. Nothing has left for the client yet. */
+/* Gives the attempt up; another one follows. Nothing was sent to the client yet. */
 void sl_plan_again(struct sl_plan *plan, enum sl_error_type why, uint64_t wait_usec);
-/* Another target may come now: what this one said is not about that. */
+/* Another target may come now: forgets what this one said. */
 void sl_plan_forget(struct sl_plan *plan);
-/* The first attempt said something, or is over: none is made beside it. */
+/* The first attempt has an answer, or is over: there will be no hedge. */
 void sl_plan_hedge_stop(struct sl_plan *plan);
-/* A head alone is no answer: what first_byte says holds until the first event is there. */
+/* A head alone is no answer: the time of first_byte runs until the first event. */
 void sl_plan_on_first(struct sl_timer *timer);
 
 #endif

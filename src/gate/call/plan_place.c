@@ -8,7 +8,7 @@
 #include "gate/call/wait.h"
 #include "net/loop.h"
 
-/* The route's queue gave no place. False: no other route has one, and the client is told so. */
+/* The route's queue gave no place. False: no other route has one, and the client was refused. */
 static bool beyond_or_refuse(struct sl_plan_place *place, struct sl_llm_error *error)
 {
     struct sl_xchg *x = place->course->x;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The place of a call's next attempt at one of several targets: found at once, or waited for in the route's queue
- * (gate/call/wait.h). Who gets none is told. */
+/* The place of a call's next attempt at one of several targets: taken at once, or after a wait in the route's queue
+ * (gate/call/wait.h). A call that gets none is refused. */
 #ifndef SL_GATE_PLAN_PLACE_H
 #define SL_GATE_PLAN_PLACE_H
 
@@ -13,15 +13,15 @@ struct sl_wait;
 
 struct sl_plan_place {
     struct sl_course *course;
-    struct sl_wait *wait; /* one is waited for */
-    /* The owner's: the course is at a target, after a wait. From the loop. */
+    struct sl_wait *wait; /* the wait for a place */
+    /* The owner's callback: the course is at a target, after a wait. From the loop. */
     void (*on_got)(void *user);
     void *user;
 };
 
-/* True: the course is at a target. False: on_got follows, or the client was told that there is none. */
+/* True: the course is at a target. False: on_got will be called, or the client was refused. */
 SL_MUST bool sl_plan_place_take(struct sl_plan_place *place);
-/* Nobody waits any more. */
+/* Ends the wait. */
 void sl_plan_place_stop(struct sl_plan_place *place);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A call's plan, as plan.c and plan_heard.c know it. Private to them. It lies on the exchange's arena. */
+/* The state of a call's plan, for plan.c and plan_heard.c only. On the exchange's arena. */
 #ifndef SL_GATE_PLAN_STATE_H
 #define SL_GATE_PLAN_STATE_H
 
@@ -17,19 +17,19 @@ struct sl_plan {
     struct sl_part part;
     struct sl_xchg *x;
     struct sl_attempt own;
-    struct sl_attempt *attempt; /* `own`, or one that was made beside it and won */
+    struct sl_attempt *attempt; /* `own`, or the hedge's after it won */
     struct sl_relay relay;
     struct sl_timer backoff;
-    struct sl_timer deadline;   /* the caller's own, where there is one */
-    struct sl_timer first;      /* a stream's first event, where another target may do better */
-    uint32_t n_retries;         /* of the attempts: those that upstream.retries counts */
-    bool usage_was_refused;     /* the next one does not ask for it */
-    struct sl_plan_cred cred;   /* where the target's is fetched */
-    struct sl_course *course;   /* where there are several targets; NULL: there is one */
-    struct sl_plan_place place; /* at one of those */
-    struct sl_hedge *hedge;     /* another attempt may be made beside the first, or is; NULL: no longer */
+    struct sl_timer deadline;   /* the caller's own, if there is one */
+    struct sl_timer first;      /* for a stream's first event, if another target may answer sooner */
+    uint32_t n_retries;         /* attempts that upstream.retries counts */
+    bool usage_was_refused;     /* the next attempt does not ask for usage */
+    struct sl_plan_cred cred;   /* for a target that needs a fetched one */
+    struct sl_course *course;   /* NULL: the route has one target */
+    struct sl_plan_place place; /* at one of several targets */
+    struct sl_hedge *hedge;     /* a hedge may be made, or runs; NULL: no more */
 
-    /* of the attempt at one of several targets */
+    /* Of the attempt at one of several targets. */
     bool is_unsent, is_measured;
 };
 

@@ -27,10 +27,10 @@ static void play_arm(struct sl_play *play, uint64_t delay_usec)
     sl_timer_set(play->loop, &play->timer, sl_loop_now(play->loop) + delay_usec);
 }
 
-/* What is made in one turn: so many steps without a wait between them, and no more bytes than these and a step's. */
+/* The most steps without a wait in one turn, and the bytes after which a turn ends. */
 #define TURN_STEPS 64
 #define TURN_BYTES (16u << 10)
-/* A step that makes more is broken. */
+/* A turn with more bytes is a fault of the provider's code. */
 #define TURN_MAX (64u << 20)
 
 /* Makes the steps of a turn. False: one failed. */

@@ -9,7 +9,7 @@
 #include "gate/worker.h"
 #include "http/hreq.h"
 
-/* How long a browser may believe the answer; Chromium cuts it to two hours. */
+/* How long a browser may use the answer again, in seconds; Chromium takes two hours at most. */
 #define MAX_AGE "7200"
 
 static bool is_preflight(const struct sl_xchg *x)
@@ -33,7 +33,7 @@ static bool is_token(struct sl_str name)
     return name.n > 0;
 }
 
-/* What a proxy says of a client is no page's to say. */
+/* True: only a proxy may send this header, a page must not. */
 static bool is_for_proxies(struct sl_str name)
 {
     static const struct sl_str prefix = SL_STR_INIT("x-forwarded-");
@@ -41,7 +41,7 @@ static bool is_for_proxies(struct sl_str name)
            (name.n > prefix.n && sl_str_case_eq(sl_str_sub(name, 0, prefix.n), prefix));
 }
 
-/* Every header that the page asks for and that is one: which of them travel on is decided by the call itself. */
+/* The headers that the page asks for, if they are valid: the call itself decides which are passed on. */
 static struct sl_str names_allowed(struct sl_xchg *x)
 {
     struct sl_str rest = sl_headers_get(&x->req->msg.headers, "access-control-request-headers"), name;

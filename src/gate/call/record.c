@@ -28,13 +28,13 @@ struct sl_str sl_record_dropped(struct sl_xchg *x)
                            SL_STR_ARG(lost));
 }
 
-/* What one attempt and the rest of the line need at most. */
+/* The room that one attempt and the rest of the line need at most. */
 #define TRIES_ROOM 1400
 
-/* A reason is cut for the log. */
+/* The most bytes of a reason in the log. */
 #define WHY_MAX 160
 
-/* The targets that could not serve the call. */
+/* Writes the targets that could not serve the call. */
 static void passed_write(struct sl_line *line, const struct sl_tries *tries)
 {
     bool has_any = false;
@@ -51,10 +51,10 @@ static void passed_write(struct sl_line *line, const struct sl_tries *tries)
     }
 }
 
-/* An attempt has its times besides, and where there are many each is there before one is told of at length. */
+/* The room for an attempt's times: with many attempts, all must fit into the line before one gets a long text. */
 #define TRY_ROOM 240
 
-/* What came of each attempt at the targets of a route that names them. */
+/* Writes the result of each attempt, for routes with named targets. */
 static void tries_write(struct sl_line *line, const struct sl_tries *tries)
 {
     SL_LINE_PUT(line, ",\"attempts\":[");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One JSON line an exchange for the access log. Written by hand into a fixed buffer: it is on the path of every
- * request. Never a credential, a prompt or an answer; what comes from outside is bounded and escaped. An upstream's own
- * words for an error are in it: the beginning of them, and some upstreams quote a piece of the request. */
+/* Writes one line of JSON for each exchange into the access log: by hand into a fixed buffer, because every request
+ * needs it. It has no credential, prompt or answer; texts from outside are bounded and escaped. It has the beginning of
+ * an upstream's error message, which may quote a piece of the request. */
 #ifndef SL_GATE_RECORD_H
 #define SL_GATE_RECORD_H
 
@@ -9,7 +9,8 @@
 
 struct sl_xchg;
 
-/* What was left out, of the call and as far as it is known of the reply, comma-separated; n == 0: nothing. */
+/* The members that were left out of the call, and the parts that the reply lost, as far as they are known; separated by
+ * commas; n == 0: none. */
 struct sl_str sl_record_dropped(struct sl_xchg *x);
 
 void sl_record_write(struct sl_xchg *x, int status);

@@ -29,7 +29,7 @@
 
 /* --- HELD, RAW --- */
 
-/* A client of HTTP/1.0 learns no length of more than this. */
+/* The longest reply that is held to send a length to a client of HTTP/1.0. */
 #define LENGTH_HELD_MAX 65536
 
 static int held_start(struct sl_relay *relay)
@@ -47,7 +47,7 @@ static int held_start(struct sl_relay *relay)
     return 0;
 }
 
-/* The head and what was held go; the rest follows as it comes. */
+/* Sends the head and the held bytes; the rest is passed on as it comes. */
 static struct sl_verdict raw_begin(struct sl_relay *relay, struct sl_str more)
 {
     struct sl_verdict verdict = sl_relay_head_send(relay, relay->x->record.upstream_status, relay->length);
@@ -63,7 +63,7 @@ static struct sl_verdict raw_begin(struct sl_relay *relay, struct sl_str more)
     return verdict;
 }
 
-/* A client of HTTP/1.0 that would keep its connection learns the length from the head only. */
+/* True: a client of HTTP/1.0 wants to keep its connection, so it needs the length in the head. */
 static bool is_length_wanted(const struct sl_relay *relay)
 {
     const struct sl_msg *msg = &relay->x->req->msg;
@@ -77,7 +77,7 @@ static bool is_answer_seen(const struct sl_relay *relay)
                      (scan->members[SL_REPLY_ANSWER].is_filled || scan->members[SL_REPLY_DATA].is_filled));
 }
 
-/* Before the client can ask for it again. */
+/* Finds the response's id before the client has it and can ask for it again. */
 static void scan_push(struct sl_relay *relay, struct sl_str bytes)
 {
     struct sl_str id;
@@ -94,7 +94,7 @@ static struct sl_verdict held_push(struct sl_relay *relay, struct sl_str bytes)
     }
     bool is_long = bytes.n > LENGTH_HELD_MAX - SL_MIN(relay->hold.len, (size_t)LENGTH_HELD_MAX);
     bool is_all = relay->length >= 0 && relay->hold.len + bytes.n >= (uint64_t)relay->length;
-    /* Where another target may answer, a short reply waits for its end: one that breaks off can be mended. */
+    /* If another target can answer, a short reply is held until its end, so that a broken one can be replaced. */
     bool waits = is_length_wanted(relay) || (relay->moves && !is_all);
     if (is_answer_seen(relay) && (is_long || !waits)) {
         return raw_begin(relay, bytes);
@@ -102,7 +102,7 @@ static struct sl_verdict held_push(struct sl_relay *relay, struct sl_str bytes)
     if (is_long && relay->scan->first != '{') {
         return sl_relay_no_answer_tell(relay, &(struct sl_reply_judgement){ 0 });
     }
-    /* It may still turn out to be an error, which may quote the credential. */
+    /* It may be an error, which may quote the credential. */
     sl_buf_add_str(&relay->hold, bytes);
     int r = sl_buf_status(&relay->hold);
     size_t held = relay->hold.cap;
@@ -117,12 +117,12 @@ static void usage_read(struct sl_relay *relay)
     bool is_found = relay->scan && (sl_json_scan_value(relay->scan, SL_REPLY_USAGE, &raw) ||
                                     sl_json_scan_value(relay->scan, SL_REPLY_META, &raw));
     if (is_found && sl_json_parse(doc, raw) == 0) {
-        /* An upstream that counts strangely is not the client's problem. */
+        /* A wrong usage of the upstream is no reason to fail the call. */
         SL_IGNORE(relay->language->read_usage(sl_json_root(doc), &relay->x->record.usage) < 0);
     }
 }
 
-/* An error that came too late to be told: for the log and the metrics. */
+/* Notes an error that came too late for the client: for the log and the metrics. */
 static void late_error_note(struct sl_relay *relay)
 {
     struct sl_xchg *x = relay->x;
@@ -140,7 +140,7 @@ static void late_error_note(struct sl_relay *relay)
 static struct sl_verdict raw_end(struct sl_relay *relay, bool is_until_close)
 {
     if (is_until_close && relay->scan && sl_json_scan_is_cut(relay->scan)) {
-        /* Nothing but the text itself tells that this was not its end. */
+        /* Only the text shows that its end is missing. */
         return sl_relay_broken(relay, SL_ERR_PROVIDER_STREAM_BROKEN,
                                SL_STR("the upstream ended its reply inside a JSON object"));
     }
@@ -149,7 +149,7 @@ static struct sl_verdict raw_end(struct sl_relay *relay, bool is_until_close)
     return SL_VERDICT(DONE);
 }
 
-/* All of it is there, and it is short. */
+/* A short reply is complete. */
 static struct sl_verdict held_end(struct sl_relay *relay, bool is_until_close)
 {
     struct sl_xchg *x = relay->x;
@@ -160,7 +160,7 @@ static struct sl_verdict held_end(struct sl_relay *relay, bool is_until_close)
     struct sl_reply_judgement judgement = { .is_object = true, .has_answer = true };
     if (relay->language->judge_reply && !is_answer_seen(relay)) {
         relay->language->judge_reply(sl_buf_str(&relay->hold), x->call->type, x->desk->doc, &judgement);
-    } else if (relay->scan && relay->scan->first != '{' && !x->call->passage) { /* a page: no language answers so */
+    } else if (relay->scan && relay->scan->first != '{' && !x->call->passage) { /* a page: no language has these */
         judgement = (struct sl_reply_judgement){ .is_object = false };
     }
     if (!judgement.has_answer && !judgement.is_told) {
@@ -176,7 +176,7 @@ static struct sl_verdict held_end(struct sl_relay *relay, bool is_until_close)
 
 /* --- EVENTS --- */
 
-/* An error that quotes the credential does so no more. */
+/* Masks a credential that the event may quote. */
 static struct sl_str event_mask(struct sl_relay *relay, struct sl_str event, bool is_replaced)
 {
     struct sl_buf *edited = &relay->edited;
@@ -210,7 +210,7 @@ static struct sl_str event_pass(void *arg, struct sl_str event)
     if (relay->pass.n_id) {
         sl_noted_id(relay->x, sl_str_make(relay->pass.id, relay->pass.n_id));
     }
-    bool is_error = relay->pass.has_error; /* each one, not only the first */
+    bool is_error = relay->pass.has_error; /* every error event, not only the first */
     relay->pass.has_error = is_error || had_error;
     if (is_error || relay->pass.is_unread) {
         return event_mask(relay, event, pass == SL_PASS_REPLACE);
@@ -223,7 +223,7 @@ static void event_send(void *arg, struct sl_str bytes)
     sl_relay_send(arg, bytes);
 }
 
-/* Of an edited event's room no more is kept. */
+/* The most bytes of an edited event's buffer that are kept. */
 #define EDITED_KEPT 4096
 
 static void event_flush(void *arg)
@@ -253,8 +253,8 @@ static struct sl_verdict events_push(struct sl_relay *relay, struct sl_str bytes
     return SL_VERDICT(ON);
 }
 
-/* The body ended as its framing says. Whole is a stream that said so ([DONE]) or told an error; one whose framing has
- * an end of its own may also have finished its choices: some upstreams never say [DONE]. */
+/* The body ended as its framing says. The stream is complete if it said so ([DONE]) or had an error. With a framing
+ * that has an end, finished choices are enough too: some upstreams never send [DONE]. */
 static struct sl_verdict events_end(struct sl_relay *relay, bool is_until_close)
 {
     const struct sl_pass_state *pass = &relay->pass;
@@ -273,7 +273,7 @@ static struct sl_verdict events_end(struct sl_relay *relay, bool is_until_close)
     if (pass->is_done || pass->has_error || relay->x->call->passage) {
         return SL_VERDICT(DONE);
     }
-    /* It is complete, and clients wait for the word that says so. */
+    /* The stream is complete, but clients wait for the event that says so. */
     if (tail.n) {
         sl_relay_send(relay, SL_STR("\n\n"));
     }
@@ -283,7 +283,7 @@ static struct sl_verdict events_end(struct sl_relay *relay, bool is_until_close)
 
 /* --- the head --- */
 
-/* The way is known: what it needs. Streams whose head has not gone yet send it. */
+/* Prepares what the mode needs. Streams send their head, if it was not sent yet. */
 static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode mode)
 {
     struct sl_xchg *x = relay->x;
@@ -293,10 +293,10 @@ static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode m
     switch (mode) {
     case SL_RELAY_HELD:
         if (x->call->passage && sl_str_find(sl_headers_get(&relay->headers, "content-type"), SL_STR("json"), 0) < 0) {
-            relay->language = &sl_language_raw; /* a sound, a file: nothing is looked for in it */
+            relay->language = &sl_language_raw; /* a sound or a file: it is not searched */
         }
         r = held_start(relay);
-        if (r == 0 && x->call->passage) { /* whatever it is */
+        if (r == 0 && x->call->passage) { /* the raw passage passes everything */
             return raw_begin(relay, SL_STR(""));
         }
         break;
@@ -330,13 +330,13 @@ static struct sl_verdict mode_begin(struct sl_relay *relay, enum sl_relay_mode m
     return is_head_due ? sl_relay_stream_head_send(relay) : SL_VERDICT(ON);
 }
 
-/* Amazon's: what it is need not be guessed. */
+/* True: Amazon's frames, which need no guess. */
 static bool is_framed(const struct sl_relay *relay)
 {
     return relay->language->framing == SL_FRAMING_AWS || relay->language->framing == SL_FRAMING_AWS_SSE;
 }
 
-/* White space that is longer than this is no beginning of a stream. */
+/* With more white space at its beginning it is no stream. */
 #define UNSURE_MAX 4096
 
 struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct sl_headers *headers, int64_t length)
@@ -349,7 +349,7 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
                                           provider->secret_query, relay->request->target,
                                           x->at.route->own->secret_names };
     sl_secrets_find(&relay->secrets);
-    relay->said = *headers; /* its texts are on the exchange's arena; the connection may be gone before it is read */
+    relay->said = *headers; /* its texts are on the exchange's arena: the connection may be gone before they are read */
     x->env->upstream_headers = &relay->said;
     sl_xchg_set_state(x, SL_XS_RELAY);
     struct sl_headers_down_rules rules = { provider->hidden_headers, provider->request_id_header, provider->aliases,
@@ -359,14 +359,14 @@ struct sl_verdict sl_relay_head(struct sl_relay *relay, int status, const struct
         return sl_relay_refuse(relay, r);
     }
     bool is_stream = sl_frames_is_stream(relay->language->framing, sl_headers_get(headers, "content-type"));
-    if (x->call->passage) { /* the upstream says what it is */
+    if (x->call->passage) { /* the upstream's head decides */
         is_asked = x->call->is_stream = is_stream;
     }
     enum sl_relay_mode mode = sl_relay_mode_of(status, is_stream, is_asked, is_same);
-    /* A stream that says it is one goes on at once: a model may think for minutes before its first word. Anything else
-     * is decided by the first bytes, which know better than the label. */
+    /* A reply whose head says that it is a stream is passed on at once: a model may think for minutes before its first
+     * word. In all other cases the first bytes decide, because the head may be wrong. */
     bool is_sniffed = relay->language->framing == SL_FRAMING_SSE;
-    bool is_awaited = relay->moves && is_stream && is_asked; /* where another target may answer, no head goes yet */
+    bool is_awaited = relay->moves && is_stream && is_asked; /* another target may answer, so no head is sent yet */
     relay->is_unsure = status < 300 && !x->call->passage && (is_sniffed || (is_awaited && is_framed(relay)));
     relay->is_in_time = is_stream && is_asked && !relay->moves;
     if (relay->is_unsure && !relay->is_in_time) {
@@ -404,13 +404,13 @@ static struct sl_verdict mode_push(struct sl_relay *relay, struct sl_str bytes)
     return SL_VERDICT(ON);
 }
 
-/* It is one, or it is not: `bytes` are the first. */
+/* Now it is known whether it is a stream; `bytes` are its first ones. */
 static struct sl_verdict sure(struct sl_relay *relay, bool is_stream, struct sl_str bytes)
 {
     relay->is_unsure = false;
     bool is_as_said = relay->is_in_time && is_stream;
     if (!is_as_said) {
-        if (relay->is_in_time) { /* the head spoke of a stream, and is with the client */
+        if (relay->is_in_time) { /* the head said that it is a stream, and the client has it */
             sl_relay_events_done(&relay->events);
         }
         enum sl_relay_mode mode = sl_relay_mode_of(200, is_stream, relay->x->call->is_stream,
@@ -423,7 +423,8 @@ static struct sl_verdict sure(struct sl_relay *relay, bool is_stream, struct sl_
     return bytes.n ? mode_push(relay, bytes) : SL_VERDICT(ON);
 }
 
-/* Bytes while it is not known what they are. Those that do not tell yet wait, very few as a rule. */
+/* Takes bytes while it is not known whether they are a stream. Bytes that do not show it yet are kept; mostly these are
+ * very few. */
 static struct sl_verdict unsure_push(struct sl_relay *relay, struct sl_str bytes, bool is_end)
 {
     struct sl_buf kept = relay->hold;
@@ -447,7 +448,7 @@ static struct sl_verdict unsure_push(struct sl_relay *relay, struct sl_str bytes
     }
     relay->hold = (struct sl_buf){ 0 };
     if (first == SL_FIRST_WAIT && is_end && relay->moves && sniffed == SL_SNIFFED_STREAM) {
-        first = SL_FIRST_ERROR; /* it ended inside of its first event */
+        first = SL_FIRST_ERROR; /* it ended within its first event */
         error = (struct sl_llm_error){ .type = SL_ERR_PROVIDER_BAD_RESPONSE,
                                        .message = SL_STR("the upstream ended the stream before its first event") };
     }
@@ -455,12 +456,12 @@ static struct sl_verdict unsure_push(struct sl_relay *relay, struct sl_str bytes
         sl_buf_done(&kept);
         return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = error.type };
     }
-    /* A stream of comments that ends is a stream, one without a byte what its head says. */
+    /* A reply that ends after a few comments is a stream; for an empty one the head decides. */
     bool is_stream = sniffed == SL_SNIFFED_STREAM || (sniffed == SL_SNIFFED_TOO_FEW && relay->is_in_time);
     struct sl_hreq *req = relay->x->req;
     struct sl_verdict verdict = sure(relay, is_stream, bytes);
     if (verdict.kind != SL_VERDICT_TOLD && kept.len) {
-        sl_hreq_flush(req); /* what was kept may be among what goes */
+        sl_hreq_flush(req); /* the kept bytes may be among those that are sent */
     }
     sl_buf_done(&kept);
     return verdict;
@@ -515,7 +516,7 @@ struct sl_verdict sl_relay_end(struct sl_relay *relay, bool is_until_close)
 
 struct sl_verdict sl_relay_fault(struct sl_relay *relay, enum sl_error_type type, struct sl_str text)
 {
-    /* A whole reply that broke before anything left is an error of its own, not a broken stream. */
+    /* A whole reply that broke before anything was sent is a bad response, not a broken stream. */
     bool is_whole = type == SL_ERR_PROVIDER_STREAM_BROKEN && !relay->is_head_sent;
     return sl_relay_broken(relay, is_whole ? SL_ERR_PROVIDER_BAD_RESPONSE : type, text);
 }
@@ -535,7 +536,7 @@ static void relay_on_stop(struct sl_part *part)
         sl_gather_done(relay->gather);
         relay->gather = NULL;
     }
-    SL_IGNORE(sl_relay_count(relay, 0) < 0); /* giving back always works */
+    SL_IGNORE(sl_relay_count(relay, 0) < 0); /* giving memory back cannot fail */
     if (relay->frames) {
         sl_frames_done(relay->frames);
         relay->frames = NULL;

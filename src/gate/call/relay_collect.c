@@ -21,9 +21,9 @@
 #include "llm/core/target.h"
 #include "llm/form/wrap.h"
 
-/* Taken at once for a reply that says how long it is. */
+/* The most bytes that are allocated at once for a reply with a length. */
 #define RESERVE_MAX 65536
-/* Of an upstream's error body no more is read. */
+/* The most bytes of an error body that are read. */
 #define ERROR_MAX 262144
 
 void sl_relay_collect_start(struct sl_relay *relay)
@@ -33,12 +33,13 @@ void sl_relay_collect_start(struct sl_relay *relay)
         return;
     }
     sl_buf_init(&relay->hold, relay->x->settings->upstream.reply_bytes);
-    if (relay->length > 0 && relay->length <= RESERVE_MAX) {                /* one that says more has to prove it */
-        SL_IGNORE(sl_buf_reserve(&relay->hold, (size_t)relay->length) < 0); /* seen at the first append */
+    /* For a larger length, memory grows with the bytes that come. */
+    if (relay->length > 0 && relay->length <= RESERVE_MAX) {
+        SL_IGNORE(sl_buf_reserve(&relay->hold, (size_t)relay->length) < 0); /* the first append returns the error */
     }
 }
 
-/* What is collected counts into server.limits.memory. */
+/* Adds bytes, and counts them into server.limits.memory. */
 static int hold_push(struct sl_relay *relay, struct sl_str bytes)
 {
     sl_buf_add_str(&relay->hold, bytes);
@@ -46,13 +47,13 @@ static int hold_push(struct sl_relay *relay, struct sl_str bytes)
     return r < 0 ? r : sl_relay_count(relay, relay->hold.cap);
 }
 
-/* What is told of the body from now on is an error. */
+/* Masks credentials, because the body is shown as an error from now on. */
 static void hold_mask(struct sl_relay *relay)
 {
-    SL_IGNORE(sl_mask_bytes(&relay->secrets, relay->hold.p, relay->hold.len)); /* whether or not there was one */
+    SL_IGNORE(sl_mask_bytes(&relay->secrets, relay->hold.p, relay->hold.len)); /* it need not have one */
 }
 
-/* A word as APIs have them for their errors: fit for a log, where a sentence would not be. */
+/* True: a word like the error codes of APIs. The log takes it, but no sentence. */
 static bool is_code(struct sl_str s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -63,11 +64,11 @@ static bool is_code(struct sl_str s)
     return s.n >= 1 && s.n <= 64;
 }
 
-/* Of an upstream's message so much is kept for the log. */
+/* The most bytes of an upstream's message that the log keeps. */
 #define SAID_MAX 192
 
-/* For the operator: the client may be told other words, or none. No credential is in it, whether or not the whole body
- * has been masked before. */
+/* Notes code and message for the operator, because the client may get another text. Credentials are masked, even if the
+ * whole body was masked before. */
 static void said_note(struct sl_relay *relay, const struct sl_llm_error *error)
 {
     struct sl_record *record = &relay->x->record;
@@ -86,7 +87,7 @@ static int whole_push(void *arg, const struct sl_delta *delta)
     return x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, delta, x->desk->text);
 }
 
-/* The whole reply as a stream. */
+/* Writes the whole reply as a stream. */
 static int stream_write(struct sl_relay *relay, const struct sl_reply *reply)
 {
     struct sl_xchg *x = relay->x;
@@ -129,7 +130,7 @@ struct sl_verdict sl_relay_reply_tell(struct sl_relay *relay, const struct sl_re
     struct sl_verdict verdict = relay->is_head_sent ? SL_VERDICT(ON) : sl_relay_stream_head_send(relay);
     if (verdict.kind == SL_VERDICT_ON) {
         sl_relay_send(relay, sl_buf_str(out));
-        sl_hreq_flush(x->req); /* the text is the next one's after this turn */
+        sl_hreq_flush(x->req); /* the next exchange uses this text after this turn */
         verdict = SL_VERDICT(DONE);
     }
     return verdict;
@@ -139,7 +140,7 @@ struct sl_verdict sl_relay_reply_tell(struct sl_relay *relay, const struct sl_re
 #define UNREADABLE "The upstream's reply could not be read"
 #define NO_BODY    "the upstream answered 200 with an empty body"
 
-/* A page for people: its title, or its first words. */
+/* The title or the first words of a page for people. */
 static struct sl_str page_text(struct sl_relay *relay, struct sl_str body)
 {
     struct sl_errbody said;
@@ -148,7 +149,7 @@ static struct sl_str page_text(struct sl_relay *relay, struct sl_str body)
                           : SL_STR(NO_BODY);
 }
 
-/* Says it is something else than JSON, and is: a proxy's page, most often. MLflow's sentence. */
+/* The message for a reply that is not JSON, as its content-type says: mostly a proxy's page. The words are MLflow's. */
 static struct sl_str type_text(struct sl_relay *relay, struct sl_str type)
 {
     type = type.n ? sl_str_sub(type, 0, 256) : SL_STR("None");
@@ -185,7 +186,7 @@ struct sl_verdict sl_relay_no_answer_tell(struct sl_relay *relay, const struct s
     return sl_relay_error_tell(relay, &error);
 }
 
-/* `r`: SL_E_TRUNCATED where the reply has the right shape and no answer in it. */
+/* `r`: SL_E_TRUNCATED: the reply has the right shape, but no answer. */
 static struct sl_verdict unreadable(struct sl_relay *relay, int r, const char *why)
 {
     bool is_other_shape = r != SL_E_TRUNCATED && sl_json_parse(relay->x->desk->doc, sl_buf_str(&relay->hold)) == 0;
@@ -210,7 +211,7 @@ static struct sl_verdict reply_end(struct sl_relay *relay)
         return sl_relay_refuse(relay, r);
     }
     bool is_answer = r == 0 && (reply.n_choices || reply.n_embeddings);
-    if (!is_answer && relay->language->judge_reply) { /* what has an answer needs no second reading */
+    if (!is_answer && relay->language->judge_reply) { /* an answer needs no second reading */
         relay->language->judge_reply(body, x->call->type, x->desk->doc, &judgement);
     }
     if (judgement.is_error && !judgement.has_answer) {
@@ -229,15 +230,16 @@ static struct sl_verdict reply_end(struct sl_relay *relay)
 
 /* --- COLLECT_ERROR --- */
 
-/* May an error of that status and type go to the client as it is? A redirect would send the client's key elsewhere, and
- * a refused credential or an empty account is not the client's. */
+/* True: the client may get this error unchanged. Not a redirect, which would send the client's key elsewhere; and not a
+ * refused credential or an empty account, which is not the client's fault. */
 static bool may_pass(const struct sl_relay *relay, enum sl_error_type type)
 {
     bool is_operators = type == SL_ERR_PROVIDER_AUTH_FAILED || type == SL_ERR_PROVIDER_BILLING;
     return sl_relay_is_same_language(relay) && !is_operators && relay->x->record.upstream_status >= 400;
 }
 
-/* A page for people says nothing to a program, and a client looks for what went wrong in its language's place only. */
+/* True: the body is an error in this language. A page is useless to a program, and clients look for the error only at
+ * its place in their language. */
 static bool is_error_of(const struct sl_language *language, struct sl_json *doc, struct sl_str body)
 {
     if (sl_json_parse(doc, body) < 0 || !sl_json_is(sl_json_root(doc), SL_JSON_OBJECT)) {
@@ -258,7 +260,8 @@ static struct sl_str redirect_text(struct sl_xchg *x)
 #define NO_VERSION   NO_SUCH_PATH "the provider's base URL may lack its version, as in /v1"
 #define WRONG_NAME   NO_SUCH_PATH "check the provider's base URL, and the names in it"
 
-/* A server that is no API, or one that is asked beside it: what it says is of no use to who has to mend it. */
+/* Makes the error for a 404 of a server that is no API, or of a wrong path: its own text does not help to find the
+ * mistake. */
 static void path_404_tell(struct sl_relay *relay, struct sl_llm_error *error, bool is_json)
 {
     struct sl_arena *arena = relay->x->arena;
@@ -270,7 +273,7 @@ static void path_404_tell(struct sl_relay *relay, struct sl_llm_error *error, bo
     struct sl_str logged = sl_arena_printf(arena, "%.*s; it was asked for %.*s", SL_STR_ARG(hint),
                                            SL_STR_ARG(sl_mask_text(&relay->secrets, path, arena)));
     error->message = told.p ? told : hint;
-    /* MLflow's other shape */
+    /* in MLflow's other form */
     bool is_text = !is_json && sl_str_find(error->upstream_content_type, SL_STR("text/plain"), 0) >= 0;
     error->upstream_body = is_text ? error->message : SL_STR_NONE;
     error->upstream_content_type = is_text ? error->upstream_content_type : SL_STR_NONE;
@@ -280,10 +283,10 @@ static void path_404_tell(struct sl_relay *relay, struct sl_llm_error *error, bo
 struct sl_verdict sl_relay_error_tell(struct sl_relay *relay, struct sl_llm_error *error)
 {
     struct sl_xchg *x = relay->x;
-    sl_relay_error_mask(relay, error); /* read from a reply that was taken for a good one */
+    sl_relay_error_mask(relay, error); /* it comes from a reply that looked like a success */
     x->record.error_type = error->type;
     x->record.upstream_code = is_code(error->code) ? sl_arena_dup(x->arena, error->code) : SL_STR_NONE;
-    if (relay->is_head_sent) { /* a stream has begun: the rest of it is this */
+    if (relay->is_head_sent) { /* the stream began already: the error is its end */
         sl_buf_reset(&relay->out);
         sl_dialect_errors(x->dialect)->write_stream_error(relay->dialect_state, error, &relay->out);
         sl_relay_out_send(relay);
@@ -298,7 +301,7 @@ struct sl_verdict sl_relay_error_tell(struct sl_relay *relay, struct sl_llm_erro
     }
     struct sl_str wait = sl_headers_get(&relay->headers, "retry-after");
     if (wait.n && error->retry_after_sec == 0) {
-        /* Unreadable: no wait is passed on. */
+        /* If it cannot be read, the client gets no wait. */
         SL_IGNORE(sl_parse_retry_after(wait, (int64_t)(x->env->wall_usec / 1000000), &error->retry_after_sec) < 0);
     }
     sl_xchg_fail(x, error);
@@ -320,7 +323,8 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     relay->language->read_error(status, &relay->headers, body, x->arena, &error);
     x->record.error_type = error.type;
     said_note(relay, &error);
-    error.upstream_status = error.upstream_status ? error.upstream_status : status; /* some say more than their head */
+    /* The body may have a status of its own. */
+    error.upstream_status = error.upstream_status ? error.upstream_status : status;
     error.upstream_body = body;
     bool is_json = sl_json_parse(x->desk->doc, body) == 0; /* Gemini's is an array */
     bool is_path = status == 404 && (!is_json || sl_errbody_is_no_path(error.message));
@@ -335,7 +339,7 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     if (sl_relay_moves(relay, &error)) {
         return (struct sl_verdict){ .kind = SL_VERDICT_AGAIN, .why = error.type };
     }
-    if (error.message.p != said.p) { /* there is more to say than the upstream's own words */
+    if (error.message.p != said.p) { /* the message has more than the upstream's text */
         return sl_relay_error_tell(relay, &error);
     }
     struct sl_verdict verdict = sl_relay_head_send(relay, status, (int64_t)body.n);
@@ -352,7 +356,7 @@ struct sl_verdict sl_relay_collect_push(struct sl_relay *relay, struct sl_str by
 {
     if (relay->mode == SL_RELAY_COLLECT_ERROR && bytes.n > ERROR_MAX - relay->hold.len) {
         sl_buf_add_str(&relay->hold, sl_str_sub(bytes, 0, ERROR_MAX - relay->hold.len));
-        return error_end(relay); /* nobody reads on: what there is tells enough */
+        return error_end(relay); /* the rest is not needed */
     }
     int r = hold_push(relay, bytes);
     return r < 0 ? sl_relay_refuse(relay, r) : SL_VERDICT(ON);

@@ -17,9 +17,9 @@ void sl_relay_events_done(struct sl_relay_events *events)
     sl_buf_done(&events->hold);
 }
 
-#define PRELUDE 12 /* of a frame: its length is in it */
+#define PRELUDE 12 /* the head of a frame, which has its length */
 
-/* The same as sl_sse_split_push of frames: what came before lies in `hold`. */
+/* Like sl_sse_split_push, but for frames; earlier bytes of the frame are in `hold`. */
 static int frame_split(struct sl_relay_events *events, struct sl_str bytes, size_t *ret)
 {
     size_t held = events->hold.len;
@@ -42,7 +42,7 @@ static int frame_split(struct sl_relay_events *events, struct sl_str bytes, size
     return 0;
 }
 
-/* Bytes up to the end of the event, which may have begun earlier; 0: it has no end yet. */
+/* How many bytes reach to the end of the event, which may have begun earlier; 0: its end is not there yet. */
 static int event_split(struct sl_relay_events *events, struct sl_str bytes, size_t *ret)
 {
     if (events->is_frames) {
@@ -52,13 +52,13 @@ static int event_split(struct sl_relay_events *events, struct sl_str bytes, size
     return 0;
 }
 
-/* One whole event, contiguous. Returns what goes on in its place: itself, as a rule. */
+/* Passes one whole event on, in one piece. Returns what is sent in its place, mostly the event itself. */
 static struct sl_str event_pass(struct sl_relay_events *events, struct sl_str event)
 {
     if (events->is_lf_due) {
         events->is_lf_due = false;
         if (event.n == 1 && event.p[0] == '\n') {
-            return SL_STR(""); /* the LF behind the CR that ended a dropped event's last piece */
+            return SL_STR(""); /* the LF after the CR at the end of an event that was dropped or replaced */
         }
     }
     struct sl_str passed = events->sink->pass(events->arg, event);
@@ -73,7 +73,7 @@ static void send(struct sl_relay_events *events, struct sl_str bytes)
     }
 }
 
-/* Events are small, as a rule: what a large one took is given back, for the stream may be silent for an hour. */
+/* Events are mostly small. A larger buffer is freed, because the stream may be silent for an hour. */
 #define HOLD_KEEP 4096
 
 static void hold_empty(struct sl_relay_events *events)
@@ -85,13 +85,13 @@ static void hold_empty(struct sl_relay_events *events)
     }
 }
 
-/* A frame whose checksum is wrong: nothing behind it can be trusted. */
+/* False: the frame's checksum is wrong, so nothing after it can be trusted. */
 static bool is_sound(const struct sl_relay_events *events, struct sl_str event)
 {
     return !events->is_frames || sl_aws_frame_is_sound(event);
 }
 
-/* The end of the event that began in an earlier piece. What is left of the bytes stays in *io_bytes. */
+/* Takes the rest of an event that began in an earlier piece, and leaves the other bytes in *io_bytes. */
 static int held_finish(struct sl_relay_events *events, struct sl_str *io_bytes)
 {
     struct sl_str bytes = *io_bytes;
@@ -126,7 +126,7 @@ int sl_relay_events_push(struct sl_relay_events *events, struct sl_str bytes)
             return r;
         }
     }
-    size_t run = 0; /* whole events at the front that go on together */
+    size_t run = 0; /* where the whole events begin that are sent together */
     size_t at = 0;
     while (at < bytes.n) {
         size_t n;
@@ -152,11 +152,12 @@ int sl_relay_events_push(struct sl_relay_events *events, struct sl_str bytes)
         at += n;
     }
     send(events, sl_str_sub(bytes, run, at));
-    sl_buf_add_str(&events->hold, sl_str_sub(bytes, at, bytes.n)); /* it has no end yet */
+    sl_buf_add_str(&events->hold, sl_str_sub(bytes, at, bytes.n)); /* its end is not there yet */
     return sl_buf_status(&events->hold);
 }
 
-/* What stands behind the last blank line at the end: some upstreams leave the last one out. Half an event is none. */
+/* True: the text after the last blank line is an event, because some upstreams leave out the last blank line. Half an
+ * event does not count. */
 static bool tail_is_event(struct sl_str tail, struct sl_json *doc)
 {
     if (tail.p[0] == ':') {

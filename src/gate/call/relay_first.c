@@ -17,14 +17,14 @@ static int event_keep(void *arg, const struct sl_sse_event *event)
     return data->p ? 0 : SL_E_NOMEM;
 }
 
-/* All languages tell it by one of these. */
+/* All languages have one of these in an error. */
 static bool is_error(struct sl_json_val root)
 {
     return !sl_json_is_nothing(sl_json_get(root, "error")) ||
            sl_json_str_eq(sl_json_get(root, "type"), SL_STR("error"));
 }
 
-/* A frame says itself that it is one. */
+/* A frame has its type in it. */
 static enum sl_first aws_first(struct sl_relay *relay, struct sl_str bytes, struct sl_llm_error *ret_error)
 {
     struct sl_aws_event event;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first event of a stream, while another target may still answer in its place: does it tell an error? */
+/* Finds out whether the first event of a stream is an error, while another target may still answer instead. */
 #ifndef SL_GATE_RELAY_FIRST_H
 #define SL_GATE_RELAY_FIRST_H
 
@@ -9,7 +9,7 @@ struct sl_llm_error;
 struct sl_relay;
 
 enum sl_first {
-    SL_FIRST_WAIT, /* it is not whole yet */
+    SL_FIRST_WAIT, /* it is not complete yet */
     SL_FIRST_FINE,
     SL_FIRST_ERROR,
 };

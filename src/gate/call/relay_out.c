@@ -44,7 +44,7 @@ struct sl_verdict sl_relay_head_send(struct sl_relay *relay, int status, int64_t
 
 static bool may_beat(const struct sl_relay *relay)
 {
-    return relay->is_head_sent && sl_hreq_queued(relay->x->req) == 0; /* what waits for a slow client is sign enough */
+    return relay->is_head_sent && sl_hreq_queued(relay->x->req) == 0; /* no beat while bytes wait for a slow client */
 }
 
 void sl_relay_on_heartbeat(struct sl_timer *timer)
@@ -54,11 +54,11 @@ void sl_relay_on_heartbeat(struct sl_timer *timer)
     uint64_t now = sl_loop_now(x->desk->loop), every = x->settings->server.heartbeat_usec;
     if (now >= relay->sent_usec + every && may_beat(relay)) {
         SL_IGNORE(sl_hreq_data(x->req, sl_stream_alive(x->dialect->language, x->call)) <
-                  0); /* one that is gone is told by the loop */
+                  0); /* the loop reports a client that is gone */
         sl_hreq_flush(x->req);
         relay->sent_usec = now;
     }
-    /* Something was sent meanwhile: the rest of the time from then. */
+    /* If something was sent meanwhile, the time runs from then. */
     uint64_t due = relay->sent_usec + every;
     sl_timer_set(x->desk->loop, timer, due > now ? due : now + every);
 }
@@ -75,8 +75,8 @@ static void heartbeat_start(struct sl_relay *relay)
 
 /* --- the head --- */
 
-/* Of the upstream's fields those that speak of another body than ours are left out, and those that tell who stands
- * between not to hold a stream back are ours. */
+/* Leaves out headers of the upstream that describe another body. The headers that keep proxies from holding a stream
+ * back are the gateway's own. */
 struct sl_verdict sl_relay_stream_head_send(struct sl_relay *relay)
 {
     struct sl_xchg *x = relay->x;
@@ -123,11 +123,11 @@ void sl_relay_send(struct sl_relay *relay, struct sl_str bytes)
     if (relay->bond) {
         sl_bond_see(relay->bond, bytes, relay->is_plain);
     }
-    /* A client that is gone is told by the loop. */
+    /* The loop reports a client that is gone. */
     SL_IGNORE(sl_hreq_data(x->req, bytes) < 0);
 }
 
-/* A large event's room is given back. */
+/* A larger buffer is freed after an event. */
 #define OUT_KEPT 65536
 
 void sl_relay_out_send(struct sl_relay *relay)
@@ -194,7 +194,7 @@ bool sl_relay_is_said(struct sl_relay *relay)
            relay->language->is_over(relay->provider_state);
 }
 
-/* Whole events go to the client, or will: something can be said behind them. */
+/* True: the client gets whole events, so an error event can follow them. */
 static bool is_stream(const struct sl_relay *relay)
 {
     return relay->mode == SL_RELAY_EVENTS || relay->mode == SL_RELAY_TRANSLATE_EVENTS ||
@@ -207,7 +207,7 @@ bool sl_relay_moves(struct sl_relay *relay, struct sl_llm_error *io_error)
         return false;
     }
     bool is_moving = relay->moves(relay->moves_user, io_error);
-    relay->moves = NULL; /* the answer stands */
+    relay->moves = NULL; /* the decision is made only once */
     return is_moving;
 }
 
@@ -228,7 +228,7 @@ struct sl_verdict sl_relay_broken(struct sl_relay *relay, enum sl_error_type typ
     }
     x->record.error_type = type;
     if (!is_stream(relay)) {
-        sl_xchg_cut(x); /* part of a reply left already: nothing can be said behind it */
+        sl_xchg_cut(x); /* a part of a reply was sent, and no error can follow it */
         return SL_VERDICT(TOLD);
     }
     if (relay->mode == SL_RELAY_EVENTS) {

@@ -49,7 +49,7 @@ static int delta_take(void *arg, const struct sl_delta *delta)
         return 0;
     }
     if (delta->kind == SL_DELTA_START && delta->model.n == 0) {
-        struct sl_delta named = *delta; /* an upstream that does not say which model it is */
+        struct sl_delta named = *delta; /* an upstream that does not name its model */
         named.model = relay->target->model;
         return x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, &named, &relay->out);
     }
@@ -74,7 +74,7 @@ struct item {
     bool is_error;
 };
 
-/* What a frame says that goes on as it is: for the record. */
+/* Notes for the record what is in a frame that is passed on unchanged. */
 static int item_note(void *arg, const struct sl_delta *delta)
 {
     struct item *item = arg;
@@ -118,7 +118,7 @@ static int frame_push(void *arg, const struct sl_frame *frame)
     bool is_item = relay->mode == SL_RELAY_TRANSLATE_EVENTS && sl_relay_is_same_language(relay);
     int r = is_item ? item_push(relay, frame)
                     : relay->language->on_frame(relay->provider_state, x->call, frame, &sink, &err);
-    if (!relay->gather) { /* what is gathered keeps its short texts there */
+    if (!relay->gather) { /* the gatherer keeps short texts on the arena */
         sl_arena_rewind(x->arena, mark);
     }
     return r;
@@ -163,14 +163,14 @@ int sl_relay_translate_start(struct sl_relay *relay)
     return 0;
 }
 
-/* An upstream decides how large a frame is: what it takes counts into server.limits.memory while it is there. */
+/* Counts the held bytes into server.limits.memory, because the upstream decides how large a frame is. */
 static int held_count(struct sl_relay *relay)
 {
     const struct sl_language *client = relay->x->dialect->language;
     size_t held = sl_frames_held(relay->frames) + relay->out.cap + (relay->gather ? relay->gather->n_bytes : 0);
     if (client->write_held) {
         size_t kept = client->write_held(relay->dialect_state);
-        if (kept / 2 > relay->x->settings->upstream.reply_bytes) { /* a text and the item that it is in */
+        if (kept / 2 > relay->x->settings->upstream.reply_bytes) { /* a text counts twice: alone, and in its item */
             return SL_E_LIMIT;
         }
         held += kept;
@@ -197,7 +197,7 @@ struct sl_verdict sl_relay_translate_push(struct sl_relay *relay, struct sl_str 
     return r < 0 ? sl_relay_refuse(relay, r) : SL_VERDICT(ON);
 }
 
-/* The frames have ended: 0, or the stream was not complete. An end with nothing before it is no answer. */
+/* Ends the frames. 0, or an error if the stream was not complete. An end with nothing before it is no answer. */
 static int frames_end(struct sl_relay *relay)
 {
     struct sl_xchg *x = relay->x;

@@ -24,7 +24,7 @@
 #include "llm/core/language.h"
 #include "net/loop.h"
 
-/* What everyone is told who keeps count of exchanges. Once each, when the reply is given. */
+/* Settles limits, metrics and log, once for each exchange, when the reply is complete. */
 static void xchg_settle(struct sl_xchg *x, int status)
 {
     if (x->ticket->state == SL_TICKET_OPEN) {
@@ -36,7 +36,7 @@ static void xchg_settle(struct sl_xchg *x, int status)
     sl_record_write(x, status);
 }
 
-/* Everything the exchange holds outside its arena. */
+/* Releases everything that the exchange has outside its arena. */
 static void xchg_release(struct sl_xchg *x)
 {
     SL_ASSERT(x->ticket->state != SL_TICKET_OPEN);
@@ -64,8 +64,8 @@ void sl_xchg_end(struct sl_xchg *x)
 {
     struct sl_hreq *req = x->req;
     sl_xchg_set_state(x, SL_XS_DONE);
-    sl_measure_exchange(x, req->status); /* first: whoever has the reply finds it counted */
-    sl_hreq_complete(req);               /* what was gathered may lie in the relay's buffers */
+    sl_measure_exchange(x, req->status); /* first, so that a client that has its reply finds it counted */
+    sl_hreq_complete(req);               /* the relay's buffers may have parts of the reply */
     xchg_close(x, req->status);
     sl_hreq_end(req);
 }
@@ -87,7 +87,7 @@ void sl_xchg_gone(struct sl_xchg *x, int status)
     xchg_close(x, status);
 }
 
-/* A reply that was made from an upstream's keeps what that one said beside its body. */
+/* A reply that was made from an upstream's keeps those of its headers that are not about the body. */
 static int beside_add(struct sl_xchg *x, struct sl_headers *headers)
 {
     int r = 0;
@@ -119,7 +119,7 @@ void sl_xchg_reply_with(struct sl_xchg *x, int status, struct sl_headers *header
     if (!x->record.first_byte_usec) {
         x->record.first_byte_usec = sl_loop_now(x->desk->loop);
     }
-    /* A client that cannot take it is seen by the loop. */
+    /* The loop notices a client that cannot take it. */
     SL_IGNORE(sl_hreq_data(x->req, body) < 0);
     sl_xchg_end(x);
 }
@@ -130,7 +130,7 @@ void sl_xchg_reply(struct sl_xchg *x, int status, struct sl_str content_type, st
     sl_xchg_reply_with(x, status, &headers, content_type, body);
 }
 
-/* While the store has never been read nobody can say that a name does not exist. Paths that are open to all have no
+/* True: the store has never been read, so nobody can say that a name does not exist. Paths that are open to all have no
  * such names. */
 static bool is_unknown_yet(const struct sl_xchg *x, const struct sl_llm_error *error)
 {
@@ -153,7 +153,7 @@ void sl_xchg_fail(struct sl_xchg *x, struct sl_llm_error *error)
     error->is_final |= x->record.is_final;
     struct sl_buf *out = x->desk->text;
     sl_buf_reset(out);
-    sl_dialect_errors(x->dialect)->write_error(error, out); /* the dialect chooses the status, where none is set */
+    sl_dialect_errors(x->dialect)->write_error(error, out); /* if no status is set, the dialect sets one */
     if (error->status == 0) {
         error->status = sl_error_type_status(error->type);
     }
@@ -186,7 +186,7 @@ void sl_xchg_fail_nomem(struct sl_xchg *x)
     sl_xchg_fail(x, &(struct sl_llm_error){ .type = SL_ERR_SLUICE_OVERLOADED, .message = SL_STR("out of memory") });
 }
 
-/* A client's own name in its error, bounded; a character is not cut. */
+/* The client's name for its error, cut to a length at a character. */
 static struct sl_str name_shown(struct sl_str name)
 {
     size_t n = SL_MIN(name.n, (size_t)256);

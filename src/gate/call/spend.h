@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an attempt costs that is made beside the first one of a call: it is taken from `upstream.retry_budget`, which
- * the whole process has together. */
+/* The cost of another attempt of a call: it is taken from `upstream.retry_budget`, which the whole process shares. */
 #ifndef SL_GATE_SPEND_H
 #define SL_GATE_SPEND_H
 
@@ -10,7 +9,7 @@
 
 struct sl_xchg;
 
-/* May one more be made? True: it counts. False: that is counted, too. */
+/* True: another attempt may be made, and counts. False: no; the metrics count that. */
 SL_MUST bool sl_spend(struct sl_xchg *x);
 
 #endif

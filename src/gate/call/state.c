@@ -4,8 +4,9 @@
 static const unsigned allowed[SL_XS_COUNT] = {
     [SL_XS_HEAD] = SL_BIT(SL_XS_BODY) | SL_BIT(SL_XS_DONE),
     [SL_XS_BODY] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_DONE),
-    [SL_XS_UPSTREAM] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_RELAY) | SL_BIT(SL_XS_DONE), /* self: the next attempt */
-    [SL_XS_RELAY] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_DONE), /* back only before a byte left */
+    /* Also to itself, for the next attempt. */
+    [SL_XS_UPSTREAM] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_RELAY) | SL_BIT(SL_XS_DONE),
+    [SL_XS_RELAY] = SL_BIT(SL_XS_UPSTREAM) | SL_BIT(SL_XS_DONE), /* back only before a byte was sent */
     [SL_XS_DONE] = 0,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One client request from its first byte to its last log line: what is known of it, in parts with an owner each. It
- * lies on the request's arena and is gone with it.
+/* An exchange: one client request from its first byte to its last log line. Each part of it has one owner, who writes
+ * it. It is on the request's arena, and freed with it.
  *
  *   HEAD ──> BODY ──> UPSTREAM ──> RELAY ──> DONE
  *     │        │       │  ↺ next attempt       ↑
@@ -33,54 +33,54 @@ struct sl_worker;
 
 enum sl_xchg_state { SL_XS_HEAD, SL_XS_BODY, SL_XS_UPSTREAM, SL_XS_RELAY, SL_XS_DONE, SL_XS_COUNT };
 
-/* Who asks: written by the front and by auth. */
+/* Who calls; written by the front and by auth. */
 struct sl_caller {
     struct sl_str request_id;
-    struct sl_str address;   /* the peer's, or of whom a trusted proxy speaks for: gate/call/peer.h */
+    struct sl_str address;   /* the peer's, or the one that a trusted proxy gives: gate/call/peer.h */
     struct sl_str principal; /* the key's, else the address */
     struct sl_key *key;      /* held; NULL: no auth, or an open path */
 };
 
-/* What happened, for the log, the metrics and our own headers. Each is written by who sees it happen. */
+/* What happened, for the log, the metrics and the gateway's own headers. The part that sees it writes it. */
 struct sl_record {
-    /* the plan */
+    /* Written by the plan. */
     const struct sl_target *target; /* tried last */
-    struct sl_str target_name;      /* of a route that names them; else p == NULL */
-    bool is_away;                   /* it is one of another route: gate/call/detour.h */
+    struct sl_str target_name;      /* if the route names its targets; else p == NULL */
+    bool is_away;                   /* a target of another route: gate/call/detour.h */
     uint32_t n_attempts;
-    struct sl_tries *tries;       /* of several targets: each attempt; NULL: there is one */
-    uint64_t upstream_first_usec; /* the first attempt's start; the others are the last one's */
+    struct sl_tries *tries;       /* each attempt, if there are several targets; NULL: there is one */
+    uint64_t upstream_first_usec; /* when the first attempt began; the other times are of the last one */
     uint64_t upstream_start_usec, upstream_head_usec, upstream_end_usec;
-    /* the attempt */
-    uint64_t connect_start_usec, connected_usec; /* 0: the connection had served before */
+    /* Written by the attempt. */
+    uint64_t connect_start_usec, connected_usec; /* 0: an older connection was used */
     uint64_t sent_usec;
     struct sl_str dropped; /* members of the call that the provider cannot express */
-    /* the relay */
-    uint32_t lost; /* what of the reply the client does not get: enum sl_lost */
+    /* Written by the relay. */
+    uint32_t lost; /* parts of the reply that the client does not get: enum sl_lost */
     int upstream_status;
     bool is_stream; /* events went to the client */
     struct sl_str upstream_request_id;
-    struct sl_str upstream_code; /* its own word for an error ("model_not_found") */
-    struct sl_str upstream_said; /* and the beginning of its message, without a credential: for the operator alone */
+    struct sl_str upstream_code; /* its code of an error ("model_not_found") */
+    struct sl_str upstream_said; /* the beginning of its message, without credentials: for the operator only */
     struct sl_usage usage;
-    struct sl_str error_text;   /* our words for what the upstream did; never its own */
-    struct sl_str error_inside; /* the same for the operator alone, where that says more; else p == NULL */
+    struct sl_str error_text;   /* our description of what the upstream did; never its own text */
+    struct sl_str error_inside; /* the same with more detail, for the operator only; p == NULL: no more detail */
     uint64_t first_byte_usec;
-    uint64_t queued_usec; /* it waited so long for a place at a target */
-    bool is_final;        /* the fault is one that would come again */
-    /* who ends it */
+    uint64_t queued_usec; /* how long it waited for a place at a target */
+    bool is_final;        /* the fault would come again */
+    /* Written by the part that ends it. */
     enum sl_error_type error_type;
-    /* measure */
-    uint32_t n_measured; /* of the attempts: those that the metrics know */
+    /* Written by measure. */
+    uint32_t n_measured; /* attempts that the metrics have counted */
 };
 
-/* What the operator reads. */
+/* The description for the operator. */
 SL_INLINE struct sl_str sl_record_error(const struct sl_record *record)
 {
     return record->error_inside.p ? record->error_inside : record->error_text;
 }
 
-/* Whose targets are asked: the route's own, or those of one of its `fallback.routes`. */
+/* The targets that are asked: the route's own, or those of one of its `fallback.routes`. */
 struct sl_at {
     struct sl_route *route;
     struct sl_traffic *traffic; /* NULL: the route has one target */
@@ -95,40 +95,40 @@ struct sl_xchg {
     enum sl_xchg_state state;
     struct sl_part_list parts;
 
-    /* the front's */
+    /* Of the front. */
     struct sl_settings *settings; /* held */
     struct sl_caller caller;
-    const struct sl_path *path; /* NULL: there is none */
+    const struct sl_path *path; /* NULL: no row fits */
     struct sl_path_match match;
-    const struct sl_dialect *dialect; /* of errors, until the path says more */
+    const struct sl_dialect *dialect; /* for errors only, until the path is known */
     struct sl_route *route;           /* held, or NULL */
     struct sl_route *shadow_of;       /* held: nobody waits, it is what a call of that one brought with it (shadow.h) */
     struct sl_at at;
     struct sl_detours *detours; /* NULL: there are none, or not yet */
     struct sl_call *call;       /* empty until the body is read */
     struct sl_env *env;
-    const struct sl_admission *admission; /* what limits hold; NULL: none */
+    const struct sl_admission *admission; /* of the limits; NULL: there are none */
     struct sl_ticket *ticket;
 
     uint64_t deadline_usec; /* the caller's own; 0: none */
-    struct sl_str
-        made_at;   /* the target that made what the call is about or goes on from; p == NULL: any may be asked */
-    bool is_noted; /* its answer can be asked for again: gate/call/follow.h */
+    struct sl_str made_at; /* the target that made the response which the call is about or continues; p == NULL: any may
+                              be asked */
+    bool is_noted;         /* its response can be asked for again: gate/call/follow.h */
 
-    struct sl_upload *upload;    /* its body goes up as it comes; NULL: it is whole */
-    struct sl_form_reader *form; /* that body, as it is read */
+    struct sl_upload *upload;    /* for a body that goes up while it comes; NULL: it is whole */
+    struct sl_form_reader *form; /* reads that body */
 
     struct sl_plan *plan; /* NULL until the call is admitted */
-    /* The relay's: what an upstream said beside the body that a reply of ours is made from; NULL: nothing. */
+    /* Of the relay: the upstream's headers for a reply that the gateway makes from its body; NULL: none. */
     const struct sl_headers *beside;
     struct sl_record record;
 };
 SL_LIST_FUNCTIONS(sl_xchg_list, struct sl_xchg, link);
 
-/* Every move goes through here. */
+/* All changes of the state go through here. */
 void sl_xchg_set_state(struct sl_xchg *x, enum sl_xchg_state to);
 
-/* Is it a call that a route serves? */
+/* True: it is a call of a model. */
 bool sl_xchg_is_invocation(const struct sl_xchg *x);
 
 #endif

@@ -12,25 +12,25 @@
 #include "http/client.h"
 #include "http/hreq.h"
 
-/* Beyond it a client is held back, or a file is used. */
+/* With more, the client is held back, or a file is used. */
 #define HOLD_MAX 262144
-/* What one read brings may come on top, through TLS too. */
+/* Room for what one read brings beyond that, also through TLS. */
 #define HOLD_MORE 262144
-/* Given to the upstream's side at a time. */
+/* The most bytes that the upstream gets at a time. */
 #define PIECE_MAX 32768
 
 struct sl_upload {
     struct sl_part part;
     struct sl_xchg *x;
-    struct sl_buf hold; /* from `hold_at` on */
-    size_t n_counted;   /* of it, in server.limits.memory */
+    struct sl_buf hold; /* begins at `hold_at` of the body */
+    size_t n_counted;   /* bytes of it that server.limits.memory counts */
     uint64_t hold_at;
-    struct sl_spool spool; /* open: all of it is there, and nothing in the hold */
+    struct sl_spool spool; /* if open, it has the whole body, and the hold is empty */
     uint64_t received;
     bool is_flowing, is_kept, is_whole;
     uint64_t place_at, place_n;
     struct sl_str before, after;
-    /* of the attempt */
+    /* Of the attempt. */
     struct sl_hcall *call; /* NULL: there is none */
     struct sl_str model;
     uint64_t sent;
@@ -54,7 +54,7 @@ static void hold_drop(struct sl_upload *upload)
 {
     upload->hold_at = upload->received;
     sl_buf_done(&upload->hold);
-    SL_IGNORE(count(upload, 0) < 0); /* giving back always works */
+    SL_IGNORE(count(upload, 0) < 0); /* giving memory back cannot fail */
 }
 
 static int hold_add(struct sl_upload *upload, struct sl_str bytes)
@@ -81,7 +81,7 @@ static int file_add(struct sl_upload *upload, struct sl_str bytes)
         r = sl_spool_open(&upload->spool, upload->x->settings->server.spool, &upload->x->worker->gate->spool, &err);
         r = r < 0 ? r : sl_spool_add(&upload->spool, sl_buf_str(&upload->hold), &err);
         hold_drop(upload);
-        upload->hold_at = 0; /* it is in the file */
+        upload->hold_at = 0; /* the file has it now */
     }
     r = r < 0 ? r : sl_spool_add(&upload->spool, bytes, &err);
     return r < 0 ? file_fail(r, &err) : 0;
@@ -111,7 +111,7 @@ int sl_upload_new(struct sl_xchg *x)
 
 /* --- to the upstream --- */
 
-/* All that came is with the upstream's side. */
+/* True: the upstream has everything that came. */
 static bool is_drained(const struct sl_upload *upload)
 {
     return upload->call && upload->is_placed && upload->sent == upload->received;
@@ -214,7 +214,7 @@ void sl_upload_flow(struct sl_upload *upload, bool is_kept)
     upload->is_kept = is_kept;
 }
 
-/* One place to go to, and more than is held for it: what it has taken is let go of. */
+/* There is only one target, and the hold is not enough: bytes that the upstream took are freed. */
 static int flow_add(struct sl_upload *upload, struct sl_str bytes)
 {
     int r = sl_upload_pump(upload);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A body that goes up as it comes. What the client sends lies here until the upstream takes it:
+/* A body that goes up while it comes. The client's bytes are kept here until the upstream takes them:
  *
- *   client ──add──> hold (256 KiB) ──feed──> upstream         the client is held back while the upstream takes nothing
- *                     └─> file                                 before it is known where it goes; for another target
+ *   client ──add──> hold (256 KiB) ──feed──> upstream         the client is paused while the upstream takes nothing
+ *                     └─> file                                 while the target is not known, and for another target
  *
- * As long as nothing was let go of, an attempt can be repeated: what fits into the hold always, what lies in a file
- * too. One piece of it, the name of the route, becomes another text on the way. */
+ * An attempt can be repeated as long as no byte was freed: always if the body fits into the hold or is in a file. One
+ * piece of it, the name of the route, is replaced on the way. */
 #ifndef SL_GATE_UPLOAD_H
 #define SL_GATE_UPLOAD_H
 
@@ -18,32 +18,32 @@ struct sl_hcall;
 struct sl_upload;
 struct sl_xchg;
 
-/* x->upload, which ends with the exchange. SL_E_NOMEM. */
+/* Makes x->upload, which ends with the exchange. SL_E_NOMEM. */
 SL_MUST int sl_upload_new(struct sl_xchg *x);
 
 /* --- the client's side --- */
 
-/* The next bytes. SL_E_BUDGET: server.limits.memory; SL_E_LIMIT: server.limits.spool; SL_E_IO: the file (the operator
- * was told why); SL_E_NOMEM. */
+/* Adds bytes. SL_E_BUDGET: server.limits.memory; SL_E_LIMIT: server.limits.spool; SL_E_IO: the file failed (the
+ * operator's log says why); SL_E_NOMEM. */
 SL_MUST int sl_upload_add(struct sl_upload *upload, struct sl_str bytes);
-/* The target's model goes to `at`, in the place of `n` bytes, with `before` and `after` around it. They live as long as
- * the exchange. Once, before it flows. */
+/* Replaces `n` bytes at `at` by the target's model, between `before` and `after`. These must live as long as the
+ * exchange. Once, before the body flows. */
 void sl_upload_place(struct sl_upload *upload, uint64_t at, uint64_t n, struct sl_str before, struct sl_str after);
-/* It is known where it goes. `is_kept`: there may be several places, so all of it is kept. */
+/* The target is known. `is_kept`: there may be several, so the whole body is kept. */
 void sl_upload_flow(struct sl_upload *upload, bool is_kept);
-/* There are no more. SL_E_IO as above. */
+/* The body is complete. SL_E_IO as above. */
 SL_MUST int sl_upload_end(struct sl_upload *upload);
 
 /* --- the attempt's side --- */
 
-/* An attempt can begin with the first byte. */
+/* True: a new attempt can begin with the first byte. */
 bool sl_upload_can_repeat(const struct sl_upload *upload);
-/* The length with this model in it; SL_HCALL_LENGTH_UNKNOWN: nobody knows it yet. */
+/* The body's length with this model in it; SL_HCALL_LENGTH_UNKNOWN: not known yet. */
 uint64_t sl_upload_length(const struct sl_upload *upload, struct sl_str model);
-/* The bytes go to this call, from the first on, when it asks for them. */
+/* From now on this call gets the bytes, from the first on, when it asks for them. */
 void sl_upload_attach(struct sl_upload *upload, struct sl_hcall *call, struct sl_str model);
 void sl_upload_detach(struct sl_upload *upload);
-/* The call asks. SL_E_IO as above. */
+/* The call asks for bytes. SL_E_IO as above. */
 SL_MUST int sl_upload_pump(struct sl_upload *upload);
 
 #endif

@@ -33,7 +33,7 @@ bool sl_form_is_sent(struct sl_xchg *x)
 bool sl_form_type_or_refuse(struct sl_xchg *x)
 {
     struct sl_str type = content_type(x);
-    if (sl_str_find(type, SL_STR("json"), 0) >= 0) { /* some providers take it, with the file's address in it */
+    if (sl_str_find(type, SL_STR("json"), 0) >= 0) { /* some providers take JSON with the file's URL in it */
         return true;
     }
     struct sl_llm_error error = {
@@ -44,7 +44,7 @@ bool sl_form_type_or_refuse(struct sl_xchg *x)
     return false;
 }
 
-/* The call ends with it, as far as it can still be told. */
+/* Ends the call with this error, as far as it can still be sent. */
 static enum sl_form_step refuse(struct sl_xchg *x, struct sl_llm_error *error)
 {
     if (x->plan) {
@@ -172,7 +172,7 @@ enum sl_form_step sl_form_push(struct sl_xchg *x, struct sl_str bytes)
     return reader->has_model && !reader->is_ready ? ready(x) : SL_FORM_ON;
 }
 
-/* The path names the route, and the form has no model: the provider's is added as its first part. */
+/* The path names the route, and the form has no model: adds the provider's model as its first part. */
 static bool model_add(struct sl_xchg *x)
 {
     struct sl_form_reader *reader = x->form;

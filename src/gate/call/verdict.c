@@ -20,7 +20,7 @@ bool sl_wait_asked(const struct sl_headers *headers, uint64_t now_wall_usec, uin
     }
     struct sl_str text = sl_headers_get(headers, "retry-after");
     int r = text.n ? sl_parse_retry_after(text, (int64_t)(now_wall_usec / SL_USEC_PER_SEC), &n) : SL_E_INVAL;
-    if (r == 0 || r == SL_E_RANGE) { /* too large a number says: very long */
+    if (r == 0 || r == SL_E_RANGE) { /* a number that is too large means a very long wait */
         *ret_usec = (r == 0 ? SL_MIN(n, (uint64_t)UINT32_MAX) : UINT32_MAX) * SL_USEC_PER_SEC;
     }
     return r == 0 || r == SL_E_RANGE;
@@ -33,7 +33,7 @@ struct sl_verdict sl_verdict_of_head(int status, const struct sl_headers *header
     }
     uint64_t wait = RETRY_WAIT_DEFAULT;
     if (sl_wait_asked(headers, now_wall_usec, &wait) && wait > RETRY_WAIT_MAX) {
-        return SL_VERDICT(ON); /* the client may wait for as long, we do not */
+        return SL_VERDICT(ON); /* the client may wait so long, the gateway does not */
     }
     return (struct sl_verdict){ SL_VERDICT_AGAIN, SL_ERR_PROVIDER_OVERLOADED, wait, false };
 }

@@ -12,12 +12,12 @@
 #include "llm/core/call.h"
 #include "net/loop.h"
 
-/* Not on the exchange's arena: it may be woken in the moment in which its exchange ends. */
+/* Not on the exchange's arena: it may be woken while its exchange ends. */
 struct sl_wait {
     struct sl_waiter waiter;
     struct sl_post post;
     struct sl_timer timer;
-    struct sl_xchg *x; /* NULL: stopped, the post that is on its way frees */
+    struct sl_xchg *x; /* NULL: stopped; the post that is still coming frees it */
     uint64_t start_usec, end_usec;
     struct sl_loop *loop;
     bool is_woken, is_taken;
@@ -25,7 +25,7 @@ struct sl_wait {
     void *arg;
 };
 
-/* A call waits at its own route, even if it goes on to another one behind that. */
+/* A call waits only at its own route, even if it goes on to another one later. */
 static struct sl_queue *queue_of(const struct sl_xchg *x)
 {
     return x->route->traffic->queue;
@@ -58,10 +58,11 @@ static void on_wake(struct sl_waiter *waiter)
     sl_loop_post(wait->loop, &wait->post, on_post, wait);
 }
 
-/* So soon a target is seen that begins to rest while somebody waits. */
+/* How often the pool is checked while a call waits: a target may begin a wait meanwhile. */
 #define LOOK_USEC (SL_USEC_PER_SEC / 4)
 
-/* To its end, or to when a target that rests takes calls again: nobody gives a place back then. */
+/* Sets the timer to the end of the wait, or to when a target takes calls again after its own wait: no call gives a
+ * place back then, so nobody would be woken. */
 static void timer_arm(struct sl_wait *wait, uint64_t now)
 {
     uint64_t rested = sl_pool_rested_usec(&wait->x->route->traffic->pool, now);
@@ -81,7 +82,7 @@ static void on_timer(struct sl_timer *timer)
         timer_arm(wait, now);
     } else if (sl_queue_leave(queue_of(wait->x), &wait->waiter) == SL_WAITING_ON) {
         wait->on_over(wait->arg);
-    } /* else it was woken, and will hear of it */
+    } /* otherwise it was woken, and on_post comes */
 }
 
 int sl_wait_start(struct sl_xchg *x, const uint64_t *passed, void (*on_over)(void *arg), void *arg,
