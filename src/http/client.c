@@ -6,7 +6,7 @@
 #include "http/call_head.h"
 #include "http/upconn.h"
 
-/* How soon after the request's last byte a reused connection's death counts as "it was dead already". */
+/* When a reused connection dies this soon after the request's last byte, it counts as dead before the request. */
 #define STALE_USEC 1000000ULL
 
 static uint64_t call_now(const struct sl_hcall *call)
@@ -14,14 +14,14 @@ static uint64_t call_now(const struct sl_hcall *call)
     return sl_loop_now(call->client->loop);
 }
 
-/* Arms the phase's time-out; the total bounds every phase. */
+/* Sets the time-out of the phase, which never ends later than the total time. */
 static void call_arm(struct sl_hcall *call, uint64_t from_usec, uint64_t wait_usec)
 {
     call->deadline_usec = SL_MIN(from_usec + wait_usec, call->total_deadline_usec);
     sl_timer_set(call->client->loop, &call->timer, call->deadline_usec);
 }
 
-/* No more callbacks; the connection is the caller's to place. */
+/* Ends callbacks and timers; the caller must keep or close the connection. */
 static struct sl_upconn *call_detach(struct sl_hcall *call)
 {
     struct sl_upconn *conn = call->conn;
@@ -48,7 +48,7 @@ static void call_fail(struct sl_hcall *call, enum sl_hcall_fault fault, const ch
 
 /* --- sending --- */
 
-/* Head and body as slices on the arena. */
+/* Makes head and body as slices on the arena. */
 static int call_format(struct sl_hcall *call, const struct sl_uri *base)
 {
     const struct sl_hcall_req *req = &call->req;
@@ -69,12 +69,12 @@ static void call_sent(struct sl_hcall *call)
 {
     call->is_sent = true;
     call->sent_usec = call_now(call);
-    if (!call->conn->is_head_done) { /* else it answered early: the reply's own times count */
+    if (!call->conn->is_head_done) { /* otherwise the upstream answered early, and the reply's time-outs count */
         call_arm(call, call->sent_usec, call->timeouts.first_byte_usec);
     }
 }
 
-/* All that was fed is with the kernel, and more is to come: that is the caller's to bring, in the call's total time. */
+/* The upstream has all that was fed, and more will come: the caller must bring it within the call's total time. */
 static void call_starve(struct sl_hcall *call)
 {
     if (!call->conn->is_head_done) {
@@ -83,11 +83,11 @@ static void call_starve(struct sl_hcall *call)
     call->cbs->on_hungry(call);
 }
 
-/* The request is on its way; waits for some of it to be taken. */
+/* The request is being sent; waits for the upstream to take some of it. */
 static void call_sending(struct sl_hcall *call)
 {
     if (!sl_stream_is_secure_or_plain(&call->conn->stream)) {
-        call_arm(call, call->dial_usec, call->timeouts.connect_usec); /* TLS is part of connecting */
+        call_arm(call, call->dial_usec, call->timeouts.connect_usec); /* TLS is a part of connecting */
         return;
     }
     call->unsent_seen = sl_stream_unsent(&call->conn->stream);
@@ -105,7 +105,7 @@ static void call_send(struct sl_hcall *call)
     if (!conn->stream.is_reading) {
         sl_stream_read_start(&conn->stream);
     }
-    /* Fails only where the loop will report it as broken too. */
+    /* If it fails, the loop will report the connection as broken, too. */
     SL_IGNORE(sl_stream_write_ref_soon(&conn->stream, call->wire, call->n_wire) < 0);
     if (conn->stream.queued != 0) {
         call_sending(call);
@@ -146,7 +146,7 @@ void sl_hcall_feed(struct sl_hcall *call, const struct sl_str *bytes, bool is_la
     for (size_t i = 0; i < n; i++) {
         call->bytes_out += slices[i].n;
     }
-    /* Fails only where the loop will report it as broken too. */
+    /* If it fails, the loop will report the connection as broken, too. */
     SL_IGNORE(sl_stream_write(stream, slices, n) < 0);
     if (stream->queued) {
         if (!call->conn->is_head_done) {
@@ -155,7 +155,8 @@ void sl_hcall_feed(struct sl_hcall *call, const struct sl_str *bytes, bool is_la
     } else if (is_last) {
         call_sent(call);
     }
-    if (call->conn->is_head_done && !call->is_paused) { /* it may wait for this before it goes on */
+    /* The upstream may wait for this before it goes on with its reply. */
+    if (call->conn->is_head_done && !call->is_paused) {
         call_arm(call, call_now(call), call->timeouts.idle_usec);
     }
 }
@@ -206,7 +207,7 @@ void sl_hcall_on_secure(struct sl_hcall *call)
 
 void sl_hcall_on_connect_failed(struct sl_hcall *call, enum sl_hcall_fault fault, const char *text)
 {
-    call->conn = NULL; /* closed by the pool */
+    call->conn = NULL; /* the pool has closed it */
     if (fault == SL_HF_TIMEOUT_CONNECT && call_now(call) >= call->total_deadline_usec) {
         fault = SL_HF_TIMEOUT_TOTAL;
     }
@@ -223,7 +224,8 @@ static int call_dial(struct sl_hcall *call)
     return call->conn ? 0 : SL_E_NOMEM;
 }
 
-/* The connection died before a reply. A reused one may have been dead before we wrote: once more on a fresh one. */
+/* The connection died before a reply. If it was reused, it may have been dead before the request: tries once more on a
+ * new one. False: that is not allowed. */
 static bool call_retry(struct sl_hcall *call)
 {
     struct sl_upconn *conn = call->conn;
@@ -247,7 +249,8 @@ static bool call_retry(struct sl_hcall *call)
 static int body_decoded(void *arg, struct sl_str bytes)
 {
     struct sl_hcall *call = arg;
-    /* A decoder's output lives only during this call, while on_data promises more: the turn ends after each piece. */
+    /* A decoder's output lives only during this call, but on_data promises that bytes live until on_turn. So a turn
+     * ends after each piece. */
     call->cbs->on_data(call, bytes);
     if (!call->is_active) {
         return SL_E_CANCELLED;
@@ -272,7 +275,7 @@ static int body_on_bytes(void *arg, struct sl_str bytes)
     return call->is_active ? 0 : SL_E_CANCELLED;
 }
 
-/* The reply is complete; `has_rest`: bytes came behind it. */
+/* The reply is complete; `has_rest`: more bytes came after it. */
 static void call_end(struct sl_hcall *call, bool has_rest)
 {
     if (sl_reply_coding_end(&call->coding) < 0) {
@@ -312,7 +315,7 @@ static int call_push_body(struct sl_hcall *call, struct sl_str bytes)
     return r;
 }
 
-/* The call goes on and compressed bytes wait. */
+/* The call goes on, and compressed bytes still wait. */
 static void call_on_later(struct sl_timer *timer)
 {
     struct sl_hcall *call = SL_CONTAINER_OF(timer, struct sl_hcall, later);
@@ -323,7 +326,7 @@ static void call_on_later(struct sl_timer *timer)
     if (r < 0) {
         call_fail(call, r == SL_E_NOMEM ? SL_HF_MEMORY : SL_HF_BROKEN, "the upstream's compressed reply is damaged");
     } else if (call->is_paused) {
-        return; /* again: the rest waits */
+        return; /* paused again: the rest waits */
     } else if (call->is_end_due) {
         call_end(call, call->has_rest);
     } else {
@@ -332,7 +335,8 @@ static void call_on_later(struct sl_timer *timer)
     }
 }
 
-/* A whole head of `n` bytes. Returns 0 to go on with the body, SL_E_AGAIN for a 1xx, or <0 when the call is done. */
+/* Takes a whole head; `bytes` are its last part. Returns 0 to go on with the body, SL_E_AGAIN after a 1xx, or <0 when
+ * the call is done. */
 static int head_take(struct sl_hcall *call, struct sl_str bytes)
 {
     struct sl_upconn *conn = call->conn;
@@ -386,7 +390,7 @@ static int head_take(struct sl_hcall *call, struct sl_str bytes)
     return call->is_active ? 0 : SL_E_CANCELLED;
 }
 
-/* Bytes of the head; *ret_used of them. 1: complete and accepted. */
+/* Takes bytes of the head, *ret_used of them. 1: it is complete and accepted. */
 static int call_push_head(struct sl_hcall *call, struct sl_str bytes, size_t *ret_used)
 {
     struct sl_upconn *conn = call->conn;
@@ -471,7 +475,7 @@ void sl_hcall_on_broken(struct sl_hcall *call, const char *text)
     if (call_retry(call)) {
         return;
     }
-    /* A handshake that fails is a connection that never was. */
+    /* After a failed handshake there was no connection at all. */
     bool is_connecting = !call->is_reused && !call->has_reply_bytes &&
                          !sl_stream_is_secure_or_plain(&call->conn->stream);
     call_fail(call, is_connecting ? SL_HF_CONNECT : SL_HF_CLOSED, text);

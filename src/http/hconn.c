@@ -7,11 +7,12 @@
 #include "http/request_body.h"
 #include "net/tls.h"
 
-/* What a client still sends after a reply that closes the connection is read and dropped, so that the reply reaches it:
- * as long as it goes on sending, up to a bound. */
+/* After a reply that closes the connection, the client's further bytes are read and dropped, so that the reply reaches
+ * it. This lasts as long as it goes on sending, up to a bound. */
 #define LINGER_USEC     5000000ULL
 #define LINGER_MAX_USEC 30000000ULL
-/* What lies unread behind this much pipelining hides that the client has gone. After so long it is read and dropped. */
+/* When so much is pipelined that reading stopped, nobody sees that the client has gone. After this time the bytes are
+ * read and dropped. */
 #define DRY_USEC 400000ULL
 
 static const unsigned allowed[SL_HC_COUNT] = {
@@ -108,7 +109,7 @@ void sl_hserver_reap(struct sl_hserver *server)
     while (server->dead) {
         struct sl_hreq *req = server->dead;
         server->dead = req->next_dead;
-        struct sl_arena arena = req->arena; /* the request lies on it */
+        struct sl_arena arena = req->arena; /* the request is on this arena */
         if (req->is_secret) {
             sl_arena_wipe(&arena);
         }
@@ -118,7 +119,7 @@ void sl_hserver_reap(struct sl_hserver *server)
     uv_prepare_stop(&server->reaper);
 }
 
-/* The end of a turn: no callback that knew these requests is on the stack. */
+/* The turn has ended: no callback that knows these requests is on the stack. */
 static void on_turn_end(uv_prepare_t *reaper)
 {
     sl_hserver_reap(SL_CONTAINER_OF(reaper, struct sl_hserver, reaper));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One connection of a client: its states and times, its request, and how it ends. Private to src/http. Beside it:
+/* One connection of a client: its states and timers, its request, and how it ends. Private to src/http. These use it:
  *
- *   server.c  what its stream tells ──> hconn_feed.c  whom bytes are for ──> hconn_head.c, hconn_body.c, hconn_ahead.c
- *   reply.c   what its owner replies ──> hconn_feed.c  the next request
+ *   server.c  events of its stream ──> hconn_feed.c  gives bytes to ──> hconn_head.c, hconn_body.c, hconn_ahead.c
+ *   reply.c   replies of its owner ──> hconn_feed.c  begins the next request
  */
 #ifndef SL_HTTP_HCONN_H
 #define SL_HTTP_HCONN_H
@@ -12,7 +12,8 @@
 /* A connection over the limit may stay in one state for this long, however often bytes come: others wait for its
  * place. */
 #define SL_OVER_LIMIT_USEC 2000000ULL
-/* A page may be large, and a slow reader needs longer: as long as Prometheus waits for one. */
+/* The same while a reply is sent: a page may be large and its reader slow. It is the time that Prometheus waits for a
+ * page. */
 #define SL_OVER_LIMIT_SEND_USEC 10000000ULL
 
 /* Frees the requests that have ended. */

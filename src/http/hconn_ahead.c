@@ -3,11 +3,13 @@
 
 #include "http/hconn.h"
 
-/* Pipelined requests taken a turn: their memory goes at its end, and others want to be served too. */
+/* The most pipelined requests that one connection gets served in a turn: their memory is freed only at its end, and
+ * other connections must be served, too. */
 #define REQUESTS_A_TURN 64
-/* The same of all connections together, beyond the first of each: a turn is short however many of them pipeline. */
+/* The same for all connections together, not counting the first request of each: so a turn is short even if many
+ * clients pipeline. */
 #define AHEAD_A_TURN 512
-/* Who sends more than this behind one request, and waits for no reply, is not served. */
+/* A client that sends more than this after one request, without waiting for the reply, is not served. */
 #define DRY_MAX (256ull << 20)
 
 bool sl_hconn_ahead_holds(const struct sl_hconn *conn, unsigned n_served)
@@ -26,7 +28,7 @@ void sl_hconn_ahead_keep(struct sl_hconn *conn, struct sl_str bytes)
     } else if (conn->in.len >= conn->server->conf.max_head) {
         conn->is_paused = true;
         if (conn->state == SL_HC_REPLY) {
-            sl_stream_read_hold(&conn->stream); /* a client that goes must not leave an upstream working for it */
+            sl_stream_read_hold(&conn->stream); /* if the client goes, its upstream must not go on working */
             sl_hconn_arm(conn);
         } else {
             sl_stream_read_stop(&conn->stream);

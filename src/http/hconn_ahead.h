@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a client sends ahead: behind a request that is being answered, or more requests at once than a turn serves.
- * Private to src/http. */
+/* Handles what a client sends ahead: bytes after a request that is being answered, and more requests at once than a
+ * turn serves. Private to src/http. */
 #ifndef SL_HTTP_HCONN_AHEAD_H
 #define SL_HTTP_HCONN_AHEAD_H
 
@@ -10,15 +10,15 @@
 
 struct sl_hconn;
 
-/* Pipelined requests wait while the client takes no replies, and for the next turn when this one has had its share:
- * `n_served` of this connection were taken in it. */
+/* True: pipelined requests must wait, because the client takes no replies, or because this turn has served enough
+ * (`n_served` of this connection). */
 bool sl_hconn_ahead_holds(const struct sl_hconn *conn, unsigned n_served);
-/* Kept for later, within the head limit; beyond it reading stops. */
+/* Keeps bytes for later, up to the head limit; then reading stops. */
 void sl_hconn_ahead_keep(struct sl_hconn *conn, struct sl_str bytes);
-/* Too much of it waits, and has for a while: what was not read is dropped, so that the client's end is seen behind it.
- * Its connection closes behind the reply that is on its way. */
+/* Too much has waited for too long: reads and drops what follows, to see whether the client is still there. The
+ * connection closes after the current reply. */
 void sl_hconn_ahead_dry(struct sl_hconn *conn);
-/* Behind that: these are dropped. */
+/* Drops bytes after sl_hconn_ahead_dry. */
 void sl_hconn_ahead_drop(struct sl_hconn *conn, struct sl_str bytes);
 
 #endif

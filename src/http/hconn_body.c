@@ -56,12 +56,12 @@ size_t sl_hconn_body_feed(struct sl_hconn *conn, struct sl_str bytes)
     size_t used = 0;
     bool is_own = req->body_mem && bytes.p >= req->body_mem && bytes.p < req->body_mem + req->body_cap;
     int r = sl_msg_push_body(&req->msg, bytes, &used, &fault);
-    if (r == SL_E_CANCELLED) { /* it was ended, and is not this connection's any more */
+    if (r == SL_E_CANCELLED) { /* the callback ended the request */
         return bytes.n;
     }
     req->bytes_in += used;
     if (r < 0 && req->is_pieced && conn->state == SL_HC_REPLY) {
-        sl_hconn_gone(conn); /* the reply has begun: nothing else can be said */
+        sl_hconn_gone(conn); /* the reply has begun, so no error can be sent */
         return bytes.n;
     }
     if (req->is_secret && !is_own) {
@@ -81,7 +81,7 @@ size_t sl_hconn_body_feed(struct sl_hconn *conn, struct sl_str bytes)
         if (req->body_mem && req->msg.framing == SL_BODY_LENGTH) {
             sl_stream_read_into(&conn->stream, req->body_mem + req->body_len, req->body_cap - req->body_len);
         }
-        if (conn->state == SL_HC_BODY) { /* else what counts is whether it takes the reply */
+        if (conn->state == SL_HC_BODY) { /* otherwise the timer watches whether the client takes the reply */
             sl_hconn_arm(conn);
         }
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request's body on a connection: taken as its framing says, and refused. Private to src/http. */
+/* Takes a request's body on a connection, or refuses it. Private to src/http. */
 #ifndef SL_HTTP_HCONN_BODY_H
 #define SL_HTTP_HCONN_BODY_H
 
@@ -10,11 +10,11 @@
 
 struct sl_hconn;
 
-/* Do bytes belong to its request's body? That may have begun to be replied to. */
+/* True: the next bytes belong to the body of its request, which may be answered already. */
 bool sl_hconn_takes_body(const struct sl_hconn *conn);
-/* Then: returns how many of them did. */
+/* Takes bytes of the body. Returns how many of them belong to it. */
 size_t sl_hconn_body_feed(struct sl_hconn *conn, struct sl_str bytes);
-/* It cannot be taken: one of the codes of request_body.h. */
+/* Refuses the request for its body; `r` is one of the codes of request_body.h. */
 void sl_hconn_refuse_body(struct sl_hconn *conn, int r);
 
 #endif

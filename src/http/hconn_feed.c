@@ -64,7 +64,7 @@ void sl_hconn_expect_body(struct sl_hreq *req)
     if (req->msg.framing != SL_BODY_NONE && req->msg.minor == 1 &&
         sl_headers_has_token(&req->msg.headers, "expect", "100-continue")) {
         static const struct sl_str go_on = SL_STR_INIT("HTTP/1.1 100 Continue\r\n\r\n");
-        SL_IGNORE(sl_stream_write(&conn->stream, &go_on, 1) < 0); /* a broken stream says so by itself */
+        SL_IGNORE(sl_stream_write(&conn->stream, &go_on, 1) < 0); /* the loop reports a broken stream */
     }
     if (!conn->is_processing) {
         sl_hconn_resume(conn);
@@ -101,7 +101,7 @@ void sl_hconn_finish(struct sl_hreq *req)
     struct sl_hconn *conn = req->conn;
     bool must_close = req->must_close;
     bool has_unread = !req->has_body || conn->in.len > 0;
-    if (req->is_body_held) { /* what it still sends is dropped */
+    if (req->is_body_held) { /* what the client still sends is dropped */
         sl_stream_read_start(&conn->stream);
     }
     sl_hconn_let_go(conn);

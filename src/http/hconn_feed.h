@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes of a client: whom they are for, what is expected of it next, and the next request behind one that is over.
- * Private to src/http. */
+/* Gives a client's bytes to the part that needs them, sets what is expected next, and begins the next request after one
+ * has ended. Private to src/http. */
 #ifndef SL_HTTP_HCONN_FEED_H
 #define SL_HTTP_HCONN_FEED_H
 
@@ -13,7 +13,7 @@ struct sl_hreq;
 void sl_hconn_feed(struct sl_hconn *conn, struct sl_str bytes);
 /* Continues with the bytes that were kept. */
 void sl_hconn_resume(struct sl_hconn *conn);
-/* The request's body is expected from now on. */
+/* From now on the request's body is expected. */
 void sl_hconn_expect_body(struct sl_hreq *req);
 /* The request has ended, complete or not; the next one may begin inside this call. */
 void sl_hconn_finish(struct sl_hreq *req);

@@ -3,7 +3,7 @@
 
 #include "http/hconn.h"
 
-/* The head lies whole in `conn->in` and the first `n` bytes of `bytes`. */
+/* Takes a complete head: the bytes of `conn->in`, then `bytes`. */
 static void head_done(struct sl_hconn *conn, struct sl_str bytes)
 {
     struct sl_hserver *server = conn->server;

@@ -13,7 +13,7 @@ static int codings_read(const struct sl_headers *headers, struct sl_codings *ret
     for (unsigned i = 0; r == 0 && i < ret->n; i++) {
         if (ret->v[i] == SL_CODING_ZSTD) {
             *ret_word = SL_STR("zstd");
-            r = SL_E_UNSUPPORTED; /* it cannot be undone piece by piece within a bound */
+            r = SL_E_UNSUPPORTED; /* it cannot be decoded in pieces within bounded memory */
         }
     }
     return r;
@@ -47,7 +47,7 @@ int sl_reply_coding_begin(struct sl_reply_coding *coding, struct sl_msg *msg, in
         return r;
     }
     sl_headers_drop(&msg->headers, of_coding);
-    if (r < 0) { /* the status tells enough */
+    if (r < 0) { /* the status is enough */
         coding->is_unreadable = true;
         *io_length = -1;
         return 0;

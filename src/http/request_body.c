@@ -100,7 +100,7 @@ void sl_hreq_body_free(struct sl_hreq *req)
     req->body_mem = NULL;
 }
 
-/* The compressed body: its memory stays with the request until the decoded one replaces it. */
+/* The compressed body. Its memory stays with the request until the decoded body replaces it. */
 struct coded {
     struct sl_str text;
     char *mem;

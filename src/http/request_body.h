@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory of a request's body: small ones lie on the exchange's arena, larger ones have memory of their own, counted
- * into server.limits.memory. Compressed ones are decoded when they are whole. Private to src/http.
+/* The memory of a request's body. A small one is on the exchange's arena; a larger one has memory of its own, counted
+ * into server.limits.memory. A compressed body is decoded when it is complete. Private to src/http.
  *
- * SL_E_LIMIT: larger than it may be; SL_E_BUDGET: server.limits.memory is used up; SL_E_NOMEM. */
+ * SL_E_LIMIT: it is larger than allowed; SL_E_BUDGET: server.limits.memory is used up; SL_E_NOMEM. */
 #ifndef SL_HTTP_REQUEST_BODY_H
 #define SL_HTTP_REQUEST_BODY_H
 
@@ -10,7 +10,7 @@
 
 struct sl_hreq;
 
-/* For one that says its length. */
+/* For a body with a length. */
 SL_MUST int sl_hreq_body_alloc(struct sl_hreq *req);
 /* Callbacks of struct sl_msg: `arg` is the request. */
 int sl_hreq_body_append(void *arg, struct sl_str bytes);

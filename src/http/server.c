@@ -210,7 +210,7 @@ static void conn_on_timer(struct sl_timer *timer)
     }
     if (conn->state == SL_HC_REPLY && conn->is_dry_due) {
         if (conn->stream.queued || !conn_has_unread(conn)) {
-            sl_hconn_arm(conn); /* the client has to take a reply first, or there is nothing in front of its end */
+            sl_hconn_arm(conn); /* the client must take a reply first, or no bytes wait before its end of file */
         } else {
             sl_hconn_ahead_dry(conn);
         }

@@ -29,8 +29,8 @@ struct sl_hserver_cbs {
     /* The head is complete and well-formed. Reply (a refusal), or call sl_hreq_read_body, or keep the request for later
      * (pause). */
     void (*on_head)(struct sl_hserver *server, struct sl_hreq *req);
-    /* For a connection that is_over_limit: is this request, which has no body, answered anyway? Its connection closes
-     * behind the reply. NULL: none is. */
+    /* For a connection that is_over_limit. True: this request, which has no body, is answered all the same; the
+     * connection closes after the reply. NULL: no request is. */
     bool (*may_exceed)(struct sl_hserver *server, struct sl_hreq *req);
     /* The whole body is there (also when it is empty): reply now or later. */
     void (*on_body)(struct sl_hserver *server, struct sl_hreq *req);
@@ -109,7 +109,7 @@ struct sl_hconn {
     bool is_processing;         /* inside conn_process: a reply's end must not recurse */
     bool is_eof;
     bool is_paused;     /* too much is pipelined: reading stopped */
-    bool is_dry_due;    /* the timer is for that: sl_hconn_ahead_dry */
+    bool is_dry_due;    /* the timer is for sl_hconn_ahead_dry */
     bool is_held;       /* idle, but `in` has requests that wait until the client takes its replies */
     bool has_unread;    /* LINGER: the client may still be sending */
     bool is_over_limit; /* its first request is refused unless may_exceed allows it; set before sl_hserver_opened */

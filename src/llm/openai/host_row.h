@@ -24,16 +24,16 @@ struct sl_host_member {
 };
 
 /* Changes in a chat's messages. */
-#define SL_HOST_NO_DEVELOPER SL_BIT(0) /* the role developer becomes `system` */
-#define SL_HOST_NO_NAMES     SL_BIT(1) /* messages have no `name` */
-#define SL_HOST_PREFIX       SL_BIT(2) /* a beginning of the answer must be marked as one */
-#define SL_HOST_STRICT       SL_BIT(3) /* the host refuses unknown members of messages */
-#define SL_HOST_DOCUMENTS    SL_BIT(4) /* files and audio have Mistral's form */
-#define SL_HOST_ALTERNATE    SL_BIT(5) /* system first, then user and assistant take turns */
-#define SL_HOST_NO_SCHEMA    SL_BIT(6) /* of structured answers only json_object: a text has the schema */
-#define SL_HOST_LOGPROBS     SL_BIT(7) /* logprobs is a number */
-#define SL_HOST_HALVES       SL_BIT(8) /* MLflow's completions: half the temperature, no `n` and no `stop` */
-#define SL_HOST_PLAIN        SL_BIT(9) /* takes text, image_url and input_audio only; joins content of texts */
+#define SL_HOST_NO_DEVELOPER SL_BIT(0)  /* the role developer becomes `system` */
+#define SL_HOST_NO_NAMES     SL_BIT(1)  /* messages have no `name` */
+#define SL_HOST_PREFIX       SL_BIT(2)  /* a beginning of the answer must be marked as one */
+#define SL_HOST_STRICT       SL_BIT(3)  /* the host refuses unknown members of messages */
+#define SL_HOST_DOCUMENTS    SL_BIT(4)  /* files and audio have Mistral's form */
+#define SL_HOST_ALTERNATE    SL_BIT(5)  /* system first, then user and assistant take turns */
+#define SL_HOST_NO_SCHEMA    SL_BIT(6)  /* of structured answers only json_object: a text has the schema */
+#define SL_HOST_LOGPROBS     SL_BIT(7)  /* logprobs is a number */
+#define SL_HOST_HALVES       SL_BIT(8)  /* MLflow's completions: half the temperature, no `n` and no `stop` */
+#define SL_HOST_PLAIN        SL_BIT(9)  /* takes text, image_url and input_audio only; joins content of texts */
 #define SL_HOST_SYSTEM_FIRST SL_BIT(12) /* no system message behind an answer or a tool's result */
 #define SL_HOST_NO_ALLOWED   SL_BIT(10) /* no allowed_tools in tool_choice: the list of tools is filtered */
 #define SL_HOST_OWN          SL_BIT(13) /* OpenAI itself: for wrong tools its own clients get its refusal */
