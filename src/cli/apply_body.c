@@ -12,7 +12,7 @@
 /* The room for a path in a route: names are bounded, and no route is nested deeper than this. */
 #define PATH_ROOM 1024
 
-/* --- what is wrong --- */
+/* --- checks --- */
 
 static bool has_targets(const sluice_result *route)
 {
@@ -279,7 +279,7 @@ int apply_body_make(const sluice_result *route, struct apply_body *ret)
     return fclose(out) == 0 ? r : cli_fail(CLI_LOCAL, "out of memory");
 }
 
-/* --- what is there --- */
+/* --- comparing --- */
 
 static bool is_nothing(const sluice_result *json, const char *path)
 {

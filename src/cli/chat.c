@@ -124,7 +124,7 @@ static int turn(struct chat *chat, const char *line)
     return exit_code;
 }
 
-/* --- words that are for us --- */
+/* --- commands of the chat --- */
 
 static void exit_do(struct chat *chat)
 {

@@ -166,7 +166,7 @@ static const char *socket_text(const char *path)
     return text;
 }
 
-/* --- telling --- */
+/* --- printing --- */
 
 struct search {
     const char *wanted;

@@ -74,7 +74,7 @@ const struct page_route *page_find(const struct page *page, const char *name)
     return at ? &page->routes[at - 1] : NULL;
 }
 
-/* --- the text --- */
+/* --- reading the text --- */
 
 /* The value of a label in `{…}`; false when it is not there. */
 static bool label_get(const char *labels, const char *name, char *out, size_t size)
@@ -245,7 +245,7 @@ void page_done(struct page *page)
     memset(page, 0, sizeof(*page));
 }
 
-/* --- between two looks --- */
+/* --- between two pages --- */
 
 static double between(const struct page_histogram *now, const struct page_histogram *before, int i)
 {

@@ -58,7 +58,7 @@ static int look_take(sluice_client *client, struct look *l, sluice_error **err)
     return rests_take(client, &l->rests);
 }
 
-/* --- live --- */
+/* --- live view --- */
 
 /* Waits for the interval; true when a key or Ctrl-C ends the view. */
 static bool wait_key(int64_t msec)

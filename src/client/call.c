@@ -143,7 +143,7 @@ static void end_ok(struct sluice_call *call)
     call_end(call, SLUICE_OK);
 }
 
-/* --- again --- */
+/* --- retries --- */
 
 static bool has_retries(const struct sluice_call *call)
 {

@@ -8,7 +8,7 @@
 
 #include "json/write.h"
 
-/* --- life --- */
+/* --- making and freeing --- */
 
 sluice_chat *sluice_chat_new_alloc(sluice_alloc_fn fn, void *arg)
 {
@@ -66,7 +66,7 @@ void sluice_chat_clear_error(sluice_chat *chat)
     }
 }
 
-/* --- what goes wrong --- */
+/* --- errors --- */
 
 int slc_chat_no_memory(struct sluice_chat *chat)
 {

@@ -68,7 +68,7 @@ uint64_t slc_now(const struct sluice_client *client)
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
-/* --- who may come in --- */
+/* --- threads and callbacks --- */
 
 int slc_need(const void *arg, const char *name, sluice_error **err)
 {
@@ -109,7 +109,7 @@ void slc_leave(struct sluice_client *client)
     }
 }
 
-/* --- what libcurl tells --- */
+/* --- events of libcurl --- */
 
 int slc_watches_reserve(struct sluice_client *client)
 {

@@ -111,7 +111,7 @@ bool slc_doc_usage(const struct slc_doc *doc, sluice_tokens *ret);
 int slc_usage_give(const sluice_tokens *from, sluice_usage *usage);
 int slc_tokens_give(const sluice_tokens *from, sluice_tokens *tokens);
 
-/* --- what an end means (outcome.c) --- */
+/* --- outcomes (outcome.c) --- */
 
 /* `words`: libcurl's text, for codes that say too little. */
 int slc_curl_code_map(CURLcode code, const char *words);

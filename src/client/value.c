@@ -79,7 +79,7 @@ static const char *key_get(const struct slc_doc *doc, struct sl_json_val object,
     return NULL;
 }
 
-/* --- of results --- */
+/* --- results --- */
 
 const char *sluice_json_get(const sluice_result *result, const char *path, size_t *len)
 {
@@ -144,7 +144,7 @@ int sluice_json_parse(const char *json, size_t len, sluice_result **result, slui
     return 0;
 }
 
-/* --- of events --- */
+/* --- events --- */
 
 const char *sluice_event_json(const sluice_event *event, size_t *len)
 {

@@ -145,7 +145,7 @@ static struct sl_thread *thread_of(struct sl_listener *listener)
     return SL_CONTAINER_OF(listener->loop, struct sl_thread, engine.loop);
 }
 
-/* --- life --- */
+/* --- start and stop --- */
 
 static void on_watched(void *arg)
 {

@@ -113,7 +113,7 @@ static int head_split(struct sl_msg *msg, struct sl_str head, struct sl_arena *a
     return 0;
 }
 
-/* --- heads that nobody reads in another way --- */
+/* --- heads that every parser reads alike --- */
 
 /* A number with this many digits cannot overflow. */
 #define PLAIN_DIGITS_MAX 18
@@ -151,7 +151,7 @@ static bool response_is_plain(const struct sl_msg *msg, const struct told *told)
            (has_length || is_chunked) && is_plain_connection(told);
 }
 
-/* --- the others --- */
+/* --- all other heads --- */
 
 /* Feeds the head to llhttp. Returns 0 or the refusal. */
 static int head_execute(llhttp_t *parser, llhttp_type_t type, struct sl_str head, struct sl_msg_fault *fault)

@@ -93,7 +93,7 @@ static void body_check(struct golden *g, struct sl_str got, struct sl_json_val w
     sl_json_done(&doc);
 }
 
-/* --- the way up --- */
+/* --- requests --- */
 
 #define BEDROCK_CONFIG                                                                                               \
     "{\"aws_config\":{\"aws_access_key_id\":\"AKIDEXAMPLE\",\"aws_region\":\"us-east-1\",\"aws_secret_access_key\":" \
@@ -268,7 +268,7 @@ static void dropped_check(struct golden *g, struct sl_str of_call, uint32_t lost
     left_out_check(g, got, text_of(g, sl_json_get(down, "headers"), "x-sluice-dropped"));
 }
 
-/* --- the way down --- */
+/* --- replies --- */
 
 struct events {
     struct golden *g;

@@ -40,7 +40,7 @@ static void handle_own_route_put(struct sl_xchg *x)
     sl_change_replace(x, on_replaced);
 }
 
-/* --- our own reads --- */
+/* --- reading routes --- */
 
 static void own_members(struct sl_xchg *x, struct sl_jw *w, const struct sl_route *served, struct sl_str name,
                         bool is_of_file, bool is_shadowed)

@@ -215,7 +215,7 @@ static int net_start(struct sl_attempt *attempt)
                           &net_cbs, attempt);
 }
 
-/* --- both --- */
+/* --- network and play --- */
 
 /* Records the connection's times for the log and the metrics, while the connection is known. */
 static void times_note(const struct sl_attempt *attempt)

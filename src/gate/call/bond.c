@@ -38,7 +38,7 @@ static struct sl_affinity *table_of(const struct sl_bond *bond)
     return bond->x->worker->gate->affinity;
 }
 
-/* --- what the call brings --- */
+/* --- from the call --- */
 
 /* The most prints of sealed state that are looked up: the newest ones. */
 #define PRINTS_MAX 16
@@ -172,7 +172,7 @@ void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x)
     bond->sees = x->call->type == SL_LLM_CHAT;
 }
 
-/* --- what comes of it --- */
+/* --- attempts and answers --- */
 
 void sl_bond_ask(struct sl_bond *bond, uint32_t target)
 {

@@ -95,7 +95,7 @@ struct sl_course *sl_course_new(struct sl_xchg *x)
     return sl_fit_look(x, unfit_note, course) == 0 ? course : NULL;
 }
 
-/* --- begin --- */
+/* --- choosing a target --- */
 
 /* Counts the targets that take no calls, by reason. *ret_is_ours: the only reason is max_concurrent, which the operator
  * set; no target is at fault. */
@@ -438,7 +438,7 @@ bool sl_course_pass(struct sl_course *course, struct sl_llm_error *io_error)
     return has_other;
 }
 
-/* --- end --- */
+/* --- end of an attempt --- */
 
 /* The reason why the attempt failed, for the log: the upstream's text if there is one. */
 static struct sl_str try_error(const struct sl_course *course, enum sl_error_type type)
@@ -500,7 +500,7 @@ void sl_course_measure(struct sl_course *course, uint64_t now_usec)
     measure(course, now_usec);
 }
 
-/* --- another attempt beside --- */
+/* --- hedges --- */
 
 void sl_course_beaten(struct sl_course *course)
 {

@@ -65,7 +65,7 @@ struct sl_cred_fetch {
 };
 SL_LIST_FUNCTIONS(sl_cred_fetches, struct sl_cred_fetch, link);
 
-/* --- telling who waits --- */
+/* --- waking those who wait --- */
 
 static void wait_tell(void *arg)
 {

@@ -65,7 +65,7 @@ static bool limits_allow(const struct sl_xchg *x, const struct sl_route *route, 
            !view.is_refused;
 }
 
-/* --- on --- */
+/* --- going on --- */
 
 static bool is_usable(const struct sl_xchg *x, const struct sl_route *route)
 {

@@ -99,7 +99,7 @@ static void side_swap(struct sl_hedge *hedge)
     record->target_name = side.at.name;
 }
 
-/* --- its end --- */
+/* --- end of the hedge --- */
 
 /* `text` describes the failure; p == NULL: nothing does. */
 static void on_end_of(struct sl_hedge *hedge, enum sl_error_type type, struct sl_str text, bool is_beaten)
@@ -135,7 +135,7 @@ void sl_hedge_stop(struct sl_hedge *hedge)
     }
 }
 
-/* --- what its attempt tells --- */
+/* --- events of its attempt --- */
 
 /* The other attempt may still answer, so this one ends without waiting for its body. */
 static void refused(struct sl_hedge *hedge)
@@ -236,7 +236,7 @@ static void on_fault(void *user, enum sl_error_type type, struct sl_str text, bo
 
 static const struct sl_attempt_events events = { on_head, on_data, on_turn, on_end, on_fault };
 
-/* --- its beginning --- */
+/* --- start of the hedge --- */
 
 /* False: the target cannot be asked this. */
 static bool attempt_start(struct sl_hedge *hedge)

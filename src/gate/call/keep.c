@@ -26,7 +26,7 @@ void sl_keep_settle(struct sl_xchg *x)
                     !sl_target_speaks(&x->route->targets[0], call->type, call->language);
 }
 
-/* --- going on --- */
+/* --- continuing a response --- */
 
 /* The call's own items as the inside of a list; a text becomes a user's message. */
 static struct sl_str own_items(struct sl_xchg *x)
@@ -106,7 +106,7 @@ void sl_keep_answer(struct sl_xchg *x, struct sl_str written)
                 x->route->own->responses_bytes ? (size_t)x->route->own->responses_bytes : KEPT_BYTES, now);
 }
 
-/* --- asked for again --- */
+/* --- calls about a kept response --- */
 
 static struct sl_str query_get(struct sl_xchg *x, const char *name)
 {

@@ -158,7 +158,7 @@ static void attempt_at(struct sl_plan *plan)
     }
 }
 
-/* --- the next one --- */
+/* --- the next attempt --- */
 
 static void place_on_got(void *arg)
 {
@@ -203,7 +203,7 @@ static void deadline_on_timer(struct sl_timer *timer)
     }
 }
 
-/* --- from its beginning to its end --- */
+/* --- start and end --- */
 
 static void plan_on_stop(struct sl_part *part)
 {

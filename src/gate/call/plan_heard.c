@@ -17,7 +17,7 @@
 #include "llm/core/call.h"
 #include "llm/core/target.h"
 
-/* --- what comes instead --- */
+/* --- another attempt --- */
 
 void sl_plan_hedge_stop(struct sl_plan *plan)
 {
@@ -164,7 +164,7 @@ void sl_plan_obey(struct sl_plan *plan, struct sl_verdict verdict)
     }
 }
 
-/* --- what the attempt tells --- */
+/* --- events of the attempt --- */
 
 /* True: the provider refuses a fetched credential, which is then fetched anew, once. */
 static bool is_stale(const struct sl_plan *plan, int status, const struct sl_headers *headers)

@@ -521,7 +521,7 @@ struct sl_verdict sl_relay_fault(struct sl_relay *relay, enum sl_error_type type
     return sl_relay_broken(relay, is_whole ? SL_ERR_PROVIDER_BAD_RESPONSE : type, text);
 }
 
-/* --- its life --- */
+/* --- start and stop --- */
 
 static void relay_on_stop(struct sl_part *part)
 {

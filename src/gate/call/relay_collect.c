@@ -350,7 +350,7 @@ static struct sl_verdict error_end(struct sl_relay *relay)
     return verdict;
 }
 
-/* --- both --- */
+/* --- both modes --- */
 
 struct sl_verdict sl_relay_collect_push(struct sl_relay *relay, struct sl_str bytes)
 {

@@ -108,7 +108,7 @@ static int tree_read(struct loader *ld, const char *path, struct sl_val **ret)
     return 0;
 }
 
-/* --- what must not show in a message --- */
+/* --- hiding secrets in messages --- */
 
 /* Hiding shorter texts would make messages unreadable and protect nothing. */
 #define HIDDEN_MIN 6

@@ -105,7 +105,7 @@ static int route_complete(const struct sl_events *events, struct sl_route *route
     return r;
 }
 
-/* --- the file's part --- */
+/* --- the routes of the file --- */
 
 static int file_snapshot(const struct sl_events *events, struct sl_settings *settings, struct sl_route *const *routes,
                          uint32_t n, struct sl_snapshot **ret)
@@ -291,7 +291,7 @@ void sl_events_apply(void *arg, const struct sl_store_event *const *list, size_t
     pthread_mutex_unlock(&events->lock);
 }
 
-/* --- all of it --- */
+/* --- loading the store --- */
 
 /* The routes of the file in the snapshot in force, without stored limits. */
 static struct sl_snapshot *file_only_wait(const struct sl_snapshot *from)

@@ -115,7 +115,7 @@ static int target_bind(struct making *m, const struct sl_val *item, uint32_t pla
     return timeouts_look(m, item, target);
 }
 
-/* --- all of them --- */
+/* --- all targets --- */
 
 static int targets_bind(struct making *m, const struct sl_val *list)
 {

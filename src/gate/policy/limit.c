@@ -239,7 +239,7 @@ static uint64_t counter_used(struct counter *c, uint64_t now)
     return c->used;
 }
 
-/* --- all of a call's --- */
+/* --- all limits of a call --- */
 
 static void claim_make(struct claim *claim, struct sl_limiter *limiter, const struct sl_limit_subject *subject,
                        const struct sl_limit_rule *rule, bool is_shared)
@@ -415,7 +415,7 @@ void sl_limiter_peek(struct sl_limiter *limiter, const struct sl_limit_subject *
     shards_unlock(limiter, mask);
 }
 
-/* --- the store's --- */
+/* --- for the store --- */
 
 static struct sl_limit_record record_of(const struct counter *c)
 {
@@ -490,7 +490,7 @@ int sl_limiter_restore(struct sl_limiter *limiter, const struct sl_limit_record 
     return c ? 0 : SL_E_NOMEM;
 }
 
-/* --- life --- */
+/* --- making and freeing --- */
 
 int sl_limiter_new(size_t max_users, struct sl_limiter **ret)
 {

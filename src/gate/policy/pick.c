@@ -15,7 +15,7 @@ SL_INLINE uint64_t ready_word(const struct sl_pool *pool, const struct skip *ski
     return atomic_load_explicit(&pool->ready[word], memory_order_relaxed) & ~skip->bits[word];
 }
 
-/* --- a walk over the seats that weigh something --- */
+/* --- seats with a weight --- */
 
 struct walk {
     const struct sl_pool *pool;
@@ -114,7 +114,7 @@ static uint32_t pick_weighted(struct sl_pool *pool, const struct skip *skip, con
     return seat;
 }
 
-/* --- the least of all --- */
+/* --- the seat with the least --- */
 
 /* A number and its seat in one integer, which is compared at once. A number that is too large for it counts as larger
  * than all others. */
@@ -218,7 +218,7 @@ static uint32_t pick_in(struct sl_pool *pool, const struct sl_ask *ask, const st
     return SL_NO_TARGET;
 }
 
-/* --- over the tiers --- */
+/* --- tiers --- */
 
 void sl_ask_pass(uint64_t *passed, uint32_t target)
 {

@@ -11,7 +11,7 @@ static bool is_behind(const struct sl_target_rule *a, const struct sl_target_rul
     return a->tier != b->tier ? a->tier > b->tier : a->place > b->place;
 }
 
-/* --- who takes calls --- */
+/* --- which targets take calls --- */
 
 /* A target that is down: the time is not known. */
 #define UNTIL_TOLD UINT64_MAX
@@ -234,7 +234,7 @@ uint64_t sl_pool_rested_usec(const struct sl_pool *pool, uint64_t now_usec)
     return first;
 }
 
-/* --- what happens --- */
+/* --- begin and end of attempts --- */
 
 /* True: the breaker is open, its time is over, and this call probes the target. Of several callers one gets true. */
 static bool probe_take(struct sl_pool *pool, uint32_t target, uint64_t now_usec)

@@ -44,7 +44,7 @@ static struct sl_gate *gate_of(const void *source)
     return ((const struct sl_reading_source *)source)->gate;
 }
 
-/* --- the gateway's --- */
+/* --- of the gateway --- */
 
 static void in_flight_read(struct sl_reading_sink *sink, const void *source)
 {
@@ -259,7 +259,7 @@ static void queue_depth_read(struct sl_reading_sink *sink, const void *source)
     }
 }
 
-/* --- the process's --- */
+/* --- of the process --- */
 
 static void cpu_read(struct sl_reading_sink *sink, const void *source)
 {

@@ -110,7 +110,7 @@ void sl_bedrock_citations_read(struct sl_reading *rd, struct sl_json_val list, i
     sl_reading_lose(rd, fits ? 0u : SL_LOST_CITATIONS);
 }
 
-/* --- written --- */
+/* --- writing --- */
 
 static void web_write(struct sl_jw *w, struct sl_json_val url)
 {

@@ -43,7 +43,7 @@ static int object_check(struct sl_chat_reader *rd, struct sl_json_val v)
     return is_sound ? 0 : sl_chat_fault(rd, v, "an object is expected");
 }
 
-/* --- numbers, and what the model's own words say --- */
+/* --- numbers, additionalModelRequestFields --- */
 
 static int config_read(struct sl_chat_reader *rd, struct sl_json_val v)
 {
@@ -216,7 +216,7 @@ static int output_read(struct sl_chat_reader *rd, struct sl_json_val v)
     return 0;
 }
 
-/* --- all --- */
+/* --- the whole request --- */
 
 /* Refuses members without which the answer would lack the protection that the caller wants, or its question. */
 static int only_bedrocks(struct sl_chat_reader *rd, const struct sl_json_val found[K_COUNT])

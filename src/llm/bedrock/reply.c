@@ -43,7 +43,7 @@ void sl_bedrock_usage_read(struct sl_json_val v, struct sl_usage *ret)
     }
 }
 
-/* --- what stands beside an answer --- */
+/* --- members beside the answer --- */
 
 void sl_bedrock_beside_lose(struct sl_reading *rd, struct sl_json_val root)
 {

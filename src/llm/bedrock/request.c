@@ -260,7 +260,7 @@ static void config_write(struct sl_bedrock_builder *b)
     }
 }
 
-/* --- what Converse has no word for, in the model's own --- */
+/* --- additionalModelRequestFields --- */
 
 struct extras {
     struct sl_bedrock_builder *b;

@@ -3,7 +3,7 @@
 
 #include "llm/core/reading.h"
 
-/* --- what of a choice is content --- */
+/* --- which blocks are content --- */
 
 bool sl_cohere_is_words(const struct sl_block *block)
 {
@@ -15,7 +15,7 @@ bool sl_cohere_is_part(const struct sl_block *block, bool has_calls)
     return block->kind == SL_BLOCK_THINKING ? block->text.n > 0 : sl_cohere_is_words(block) && !has_calls;
 }
 
-/* --- an item of each --- */
+/* --- one citation, one logprobs --- */
 
 void sl_cohere_citation_write(struct sl_jw *w, const struct sl_citation *said, struct sl_cohere_place at)
 {
@@ -83,7 +83,7 @@ void sl_cohere_logprobs_write(struct sl_jw *w, struct sl_str logprobs, bool is_l
     sl_json_done(&doc);
 }
 
-/* --- those of a whole reply --- */
+/* --- all of a reply --- */
 
 /* Places are mostly asked for in order, so the walk continues from the last one. */
 struct walk {

@@ -113,7 +113,7 @@ static int content_write(struct sl_cohere_builder *b, const struct sl_message *m
     return r;
 }
 
-/* --- an assistant's --- */
+/* --- messages of an assistant --- */
 
 static bool has_calls(const struct sl_message *message)
 {
@@ -184,7 +184,7 @@ static int calls_write(struct sl_cohere_builder *b, const struct sl_message *mes
     return 0;
 }
 
-/* --- a tool's --- */
+/* --- messages of a tool --- */
 
 static int result_write(struct sl_cohere_builder *b, const struct sl_message *message)
 {
@@ -197,7 +197,7 @@ static int result_write(struct sl_cohere_builder *b, const struct sl_message *me
     return content_write(b, message);
 }
 
-/* --- all --- */
+/* --- all messages --- */
 
 static void thoughts_leave(struct sl_cohere_builder *b, const struct sl_message *message)
 {

@@ -41,7 +41,7 @@ static struct sl_jw *jw(struct sl_cohere_builder *b)
     return &b->body->w;
 }
 
-/* --- what cannot be said --- */
+/* --- members that the language does not have --- */
 
 /* Refuses with MLflow's texts, which are for Cohere's older API. For completions, Cohere's own names are refused with
  * 400. */
@@ -354,7 +354,7 @@ static int sampling_write(struct sl_cohere_builder *b)
     return stop_write(b);
 }
 
-/* --- all --- */
+/* --- the whole request --- */
 
 static int body_write(struct sl_cohere_builder *b)
 {

@@ -141,7 +141,7 @@ struct sl_language {
      * parsing. */
     void (*judge_reply)(struct sl_str body, enum sl_llm_type type, struct sl_json *doc, struct sl_reply_judgement *ret);
 
-    /* --- bytes that pass untouched --- */
+    /* --- bytes that pass unchanged --- */
 
     /* The members to look for at a whole reply's top level, in the order of enum sl_reply_member, and how to read the
      * token counts. NULL: none. */

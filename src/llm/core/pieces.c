@@ -70,7 +70,7 @@ struct sl_str sl_call_id_make(struct sl_str reply_id, uint32_t choice, uint32_t 
     return sl_arena_printf(arena, "call_%016llx_%u_%u", (unsigned long long)hash, choice, block);
 }
 
-/* --- halves --- */
+/* --- half characters --- */
 
 /* The code unit of an escape that makes up all of `s`, or 0. */
 static uint16_t unit_of(struct sl_str s)

@@ -92,7 +92,7 @@ bool sl_sources_read(struct sl_reading *rd, struct sl_json_val list, const struc
     return are_all;
 }
 
-/* --- and read again --- */
+/* --- reading --- */
 
 void sl_citations_begin(struct sl_citations *citations, struct sl_str annotations)
 {

@@ -37,7 +37,7 @@ struct sl_cited {
     bool has_more_quotes;
 };
 
-/* --- and read again, by languages that have other words for them --- */
+/* --- reading them, for languages with other names --- */
 
 struct sl_citation {
     struct sl_json_val url, title; /* `title` may be no text */

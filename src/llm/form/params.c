@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "llm/form/params.h"
 
-/* --- what is there --- */
+/* --- parameters --- */
 
 #define BUDGET      SL_BIT(0) /* the call asks for reasoning, by a budget */
 #define ADAPTIVE    SL_BIT(1)
@@ -184,7 +184,7 @@ static void reasoning_name(struct sl_form *form, const struct sl_form_ask *ask, 
     }
 }
 
-/* --- the room --- */
+/* --- max_tokens --- */
 
 /* The caller asked for room for the answer; the budget for reasoning is added, and is reduced at the model's limit. A
  * caller that uses the provider's own members counts both together, as the provider does. */
@@ -220,7 +220,7 @@ static void room_settle(struct sl_form *form, const struct sl_chat *chat, const 
     }
 }
 
-/* --- all together --- */
+/* --- all parameters --- */
 
 static bool is_prefilled(const struct sl_chat *chat)
 {

@@ -56,7 +56,7 @@ struct sl_form_media {
     uint64_t image_max;        /* bytes of base64; 0: no bound */
 };
 
-/* --- people's identifiers --- */
+/* --- identifiers of users --- */
 
 struct sl_form_person {
     bool is_guarded; /* the provider refuses e-mail addresses and telephone numbers */
@@ -67,7 +67,7 @@ struct sl_form_person {
 
 struct sl_schema_rules;
 
-/* --- what one provider's row says --- */
+/* --- a provider's row --- */
 
 struct sl_form_rules {
     const char *label; /* for error texts: "Anthropic" */

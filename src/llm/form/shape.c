@@ -6,7 +6,7 @@
 #include "llm/form/ids.h"
 #include "llm/form/results.h"
 
-/* --- blanks --- */
+/* --- blank texts --- */
 
 /* Reads the character of a raw string at `i`, or its escape: returns its length, and whether it is white space. */
 static size_t char_at(struct sl_str raw, size_t i, bool *ret_blank)
@@ -71,7 +71,7 @@ static struct sl_str trim(struct sl_str raw, struct sl_arena *arena)
     return end + 1 == raw.n ? raw : sl_arena_printf(arena, "%.*s\"", (int)end, raw.p);
 }
 
-/* --- parts that say nothing --- */
+/* --- empty parts --- */
 
 struct shaper {
     struct sl_form *form;
@@ -229,7 +229,7 @@ static int systems_join(struct shaper *s)
     return 0;
 }
 
-/* --- the ends --- */
+/* --- first and last message --- */
 
 static int nothing_refuse(const struct shaper *s)
 {

@@ -17,7 +17,7 @@ struct sl_reply;
  * moved because it refers to its own root. SL_E_NOMEM. */
 SL_MUST int sl_wrap_schema(const struct sl_form *form, struct sl_json_val schema, struct sl_str *ret_raw);
 
-/* --- what comes down --- */
+/* --- replies --- */
 
 #define SL_UNWRAP_CHOICES 16 /* further choices pass unchanged */
 #define SL_UNWRAP_HELD    64 /* bytes until the value begins: with more it is no wrapper of ours */

@@ -223,7 +223,7 @@ static int config_read(struct sl_chat_reader *rd, struct sl_json_val config)
     return r;
 }
 
-/* --- all of it --- */
+/* --- the whole request --- */
 
 static int left_add(struct sl_gemini_reader *g)
 {

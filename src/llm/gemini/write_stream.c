@@ -14,7 +14,7 @@ struct sl_gemini_held {
     struct sl_buf texts, arguments;
 };
 
-/* --- its life --- */
+/* --- begin and end --- */
 
 void sl_gemini_write_begin(void *state, const struct sl_call *call, size_t max_held)
 {

@@ -323,7 +323,7 @@ static int block_write(struct writer *wr, const struct sl_delta *d)
     return 0;
 }
 
-/* --- chunks that come as chunks --- */
+/* --- chunks of an upstream's stream --- */
 
 static void member_echo(struct writer *wr, const char *key, struct sl_json_val v, enum sl_json_kind kind)
 {

@@ -93,7 +93,7 @@ int64_t sl_mock_number_get(struct sl_mock_reader *rd, const char *key, int64_t m
     return SL_MIN(SL_MAX(n, min), max);
 }
 
-/* --- the whole --- */
+/* --- the whole request --- */
 
 /* The request as an upstream would see it, edits included. `doc` is initialised. */
 static int request_read(const struct sl_call *call, struct sl_arena *arena, struct sl_json *doc)

@@ -229,7 +229,7 @@ static void none_edit(struct sl_host_edit *e)
     }
 }
 
-/* --- people --- */
+/* --- identifiers of users --- */
 
 static int person_edit(struct sl_host_edit *e, const char *name)
 {

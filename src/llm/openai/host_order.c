@@ -3,7 +3,7 @@
 
 #include "base/map.h"
 
-/* --- a look --- */
+/* --- is an edit needed --- */
 
 enum who { WHO_NONE, WHO_SYSTEM, WHO_USER, WHO_ANSWER, WHO_RESULT };
 

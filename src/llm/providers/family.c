@@ -230,7 +230,7 @@ static int tgi_build(const struct sl_call *call, const struct sl_target *target,
     return r;
 }
 
-/* --- what hosts have otherwise --- */
+/* --- differences of hosts --- */
 
 #define CHAT       SL_BIT(SL_LLM_CHAT)
 #define EMBEDDINGS SL_BIT(SL_LLM_EMBEDDINGS)

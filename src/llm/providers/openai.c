@@ -20,7 +20,7 @@ static const char *const paths[SL_LLM_TRANSLATED_COUNT] = {
 };
 static const char responses_path[] = "responses", models_path[] = "models";
 
-/* --- what newer models have otherwise --- */
+/* --- differences of newer models --- */
 
 #define SAMPLING(n, m, zero)                                                                          \
     {                                                                                                 \

@@ -110,7 +110,7 @@ static int parts_write(struct sl_responses_builder *b, const char *key, const st
     return r;
 }
 
-/* --- an assistant's --- */
+/* --- items of an assistant --- */
 
 struct words {
     struct sl_responses_builder *b;
@@ -208,7 +208,7 @@ static int assistant_write(struct sl_responses_builder *b, const struct sl_messa
     return r;
 }
 
-/* --- a tool's --- */
+/* --- items of a tool --- */
 
 /* The API has no mark for a failure, so the text says it. */
 static int result_write(struct sl_responses_builder *b, const struct sl_message *message)
@@ -233,7 +233,7 @@ static int result_write(struct sl_responses_builder *b, const struct sl_message 
     return r;
 }
 
-/* --- all --- */
+/* --- all messages --- */
 
 static int message_write(struct sl_responses_builder *b, const struct sl_message *message)
 {

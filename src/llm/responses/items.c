@@ -5,7 +5,7 @@
 #include "llm/responses/own.h"
 #include "llm/responses/tools.h"
 
-/* --- words --- */
+/* --- ids and names --- */
 
 static struct sl_str text_of(struct sl_str text)
 {
@@ -33,7 +33,7 @@ const char *sl_answer_status(enum sl_finish finish)
     return finish == SL_FINISH_LENGTH || finish == SL_FINISH_CONTENT_FILTER ? "incomplete" : "completed";
 }
 
-/* --- what stands beside a text --- */
+/* --- annotations and probabilities --- */
 
 void sl_answer_note(struct sl_jw *w, struct sl_json_val note, int64_t before)
 {

@@ -339,7 +339,7 @@ static int reasoning_read(struct items *in, struct sl_json_val v)
     return 0;
 }
 
-/* --- all --- */
+/* --- the whole input --- */
 
 static int reference_refuse(struct items *in, struct sl_json_val v)
 {

@@ -352,7 +352,7 @@ int sl_responses_on_reply(const struct sl_call *call, const struct sl_env *env, 
     return rd.in.status;
 }
 
-/* --- is it one at all --- */
+/* --- judging a reply --- */
 
 void sl_responses_judge_reply(struct sl_str body, enum sl_llm_type type, struct sl_json *doc,
                               struct sl_reply_judgement *ret)

@@ -45,7 +45,7 @@ static struct sl_jw *jw(struct sl_responses_builder *b)
     return &b->body->w;
 }
 
-/* --- what cannot be said --- */
+/* --- members that the language does not have --- */
 
 static int refusals(struct sl_responses_builder *b, const struct sl_form *form)
 {
@@ -305,7 +305,7 @@ static void format_write(struct sl_responses_builder *b)
     sl_jw_end(jw(b));
 }
 
-/* --- what the reply holds --- */
+/* --- include --- */
 
 #define CLOSED_REASONING "reasoning.encrypted_content"
 #define LOGPROBS         "message.output_text.logprobs"
@@ -427,7 +427,7 @@ static void values_write(struct sl_responses_builder *b)
     }
 }
 
-/* --- all --- */
+/* --- the whole request --- */
 
 static int body_write(struct sl_responses_builder *b, struct sl_str model_json)
 {

@@ -79,7 +79,7 @@ static uint32_t index_of(struct sl_json_val root, const char *key)
     return index >= 0 && index < UINT32_MAX ? (uint32_t)index : UINT32_MAX - 1;
 }
 
-/* --- words --- */
+/* --- texts --- */
 
 /* A piece of a text of `item`: for the block that is open, or for a new one. */
 static void words_push(struct frame *f, enum sl_block_kind kind, uint32_t item, struct sl_json_val v)

@@ -141,7 +141,7 @@ static int space_read(struct sl_chat_reader *rd, struct sl_json_val v, size_t *i
     return r;
 }
 
-/* --- all --- */
+/* --- all tools --- */
 
 static bool is_space(struct sl_json_val v)
 {

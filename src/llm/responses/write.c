@@ -126,7 +126,7 @@ int sl_responses_write_reply(const struct sl_call *call, const struct sl_reply *
     return r;
 }
 
-/* --- what was written --- */
+/* --- reading the written answer --- */
 
 static bool is_ended(struct sl_json_val response)
 {

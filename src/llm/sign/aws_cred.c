@@ -179,7 +179,7 @@ static int kind_take(struct sl_bind *bind, const struct sl_val *val, bool is_bed
     return machine_take(bind, val, is_bedrock, conf);
 }
 
-/* --- what comes back --- */
+/* --- answers --- */
 
 struct fetch {
     enum { FETCH_FIRST, FETCH_FILE, FETCH_WEB, FETCH_PLACE, FETCH_TOKEN, FETCH_NAME, FETCH_KEYS, FETCH_ROLE } at;
@@ -267,7 +267,7 @@ static int place_read(struct fetch *fetch, const struct sl_cred_answer *last, co
     return keys_finish(fetch, &keys, json_get(root, "Expiration", arena), ret, what, err);
 }
 
-/* --- what is asked --- */
+/* --- questions --- */
 
 static int ask(const char *method, const struct sl_uri *base, struct sl_str target, const char *name,
                struct sl_str value, struct sl_arena *arena, struct sl_cred_step *ret)

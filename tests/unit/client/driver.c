@@ -176,7 +176,7 @@ static void outcome_put(struct outcome *o)
     free(o->text);
 }
 
-/* --- the four ways --- */
+/* --- the four ways to call --- */
 
 static void text_add(struct outcome *o, const char *text, size_t len)
 {
@@ -293,7 +293,7 @@ static int on_route(void *arg, const sluice_route *route)
     return o->n_events == o->cancel_at;
 }
 
-/* --- the lines --- */
+/* --- commands on stdin --- */
 
 static const char *arg_of(char **parts, int i)
 {

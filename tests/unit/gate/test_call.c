@@ -39,7 +39,7 @@ static int begin(void **state)
     return gate_test_setup(state, CONFIG);
 }
 
-/* --- what needs no upstream --- */
+/* --- calls without an upstream --- */
 
 static void requests_are_answered_here(void **state)
 {
@@ -338,7 +338,7 @@ static void replies_are_told_from_pieces(void **state)
     replies_are_told(state);
 }
 
-/* --- time, and those who leave --- */
+/* --- time-outs, and clients that leave --- */
 
 static void a_silent_upstream_is_given_up(void **state)
 {

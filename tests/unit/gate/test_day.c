@@ -23,7 +23,7 @@
 #define PER_SEC 5
 #define RUNNING 4096 /* attempts at one time, at most */
 
-/* --- what happens to whom, and when --- */
+/* --- events of the day --- */
 
 enum state { WELL, DOWN, SILENT, ERRORS, LIMITED, FLAPS, SLOW };
 
@@ -68,7 +68,7 @@ static bool is_quiet(uint64_t at)
     return at < 18 * HOUR;
 }
 
-/* --- the world --- */
+/* --- simulated upstreams and clients --- */
 
 struct attempt {
     uint64_t end;

@@ -274,7 +274,7 @@ static void an_unknown_one_is_asked_each_second(void **state)
     end();
 }
 
-/* --- what comes after a failure --- */
+/* --- after a failure --- */
 
 static void steps_follow_the_table(void **state)
 {
@@ -518,7 +518,7 @@ static void what_is_known_moves_to_the_next_pool(void **state)
     breaker_rule = (struct sl_breaker_rule){ 0 };
 }
 
-/* --- whatever happens, who is picked is one that may be, of the lowest tier --- */
+/* --- a picked target may always be picked, and is of the lowest tier --- */
 
 #define N_ODD 137 /* more than two words of bits */
 
@@ -631,7 +631,7 @@ static void picks_are_right_whatever_happens(void **state)
     breaker_rule = (struct sl_breaker_rule){ 0 };
 }
 
-/* --- a day with a hundred targets, a tenth of which rest at any time --- */
+/* --- a day with a hundred targets, of which a tenth waits --- */
 
 static void a_day_keeps_the_shares(void **state)
 {

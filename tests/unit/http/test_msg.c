@@ -324,7 +324,7 @@ static void responses_frame_their_bodies(void **state)
     }
 }
 
-/* --- beside llhttp --- */
+/* --- compared with llhttp --- */
 
 static int on_headers_complete(llhttp_t *parser)
 {

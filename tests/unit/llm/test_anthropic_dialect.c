@@ -328,7 +328,7 @@ static void errors_have_its_words(void **state)
     }
 }
 
-/* --- bytes that pass --- */
+/* --- events that pass unchanged --- */
 
 static const struct {
     const char *event;
@@ -393,7 +393,7 @@ static void usage_of_a_reply_is_read(void **state)
     help_done(&h);
 }
 
-/* --- what routing reads --- */
+/* --- facts for routing --- */
 
 static const struct {
     const char *body, *want;

@@ -15,7 +15,7 @@
         "\\\"c\\\",\\\"client_secret\\\":\\\"s\\\",\\\"refresh_token\\\":\\\"r\\\"}\"}"
 #define OPENAI "openai", "text-embedding-3-small", "{\"openai_api_key\":\"k\"}"
 
-/* --- what goes up --- */
+/* --- requests --- */
 
 static const struct {
     const char *provider, *model, *config, *path;
@@ -273,7 +273,7 @@ static void errors_have_googles_words(void **state)
     }
 }
 
-/* --- bytes that pass --- */
+/* --- events that pass unchanged --- */
 
 static void what_passes_is_noted(void **state)
 {

@@ -60,7 +60,7 @@ static void schemas_go_up_inside_an_object(void **state)
     }
 }
 
-/* --- what comes down --- */
+/* --- replies --- */
 
 static const struct {
     const char *text, *want; /* NULL: as it is */

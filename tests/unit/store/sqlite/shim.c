@@ -247,7 +247,7 @@ long shim_allocs(void)
     return atomic_load(&n_allocs);
 }
 
-/* --- our memory --- */
+/* --- memory of our own code --- */
 
 static pthread_t test_thread;
 static atomic_long n_own, own_fail_at = -1;
