@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A number of bytes that many share: together they may not take more. A part of it may have a bound of its own. Any
- * thread; no order of memory is implied. */
+/* A bound for the bytes that many users hold together. A part of it may have a bound of its own. Any thread; no memory
+ * order is implied. */
 #ifndef SL_BASE_BUDGET_H
 #define SL_BASE_BUDGET_H
 
@@ -11,11 +11,11 @@
 
 struct sl_budget {
     atomic_size_t used;
-    atomic_size_t max;    /* may change any time; what is taken stays taken */
-    struct sl_budget *of; /* it is a part of that one, where all of it counts, too; NULL: of none */
+    atomic_size_t max;    /* may change at any time; bytes that were taken stay taken */
+    struct sl_budget *of; /* the budget that this one is a part of, which counts all its bytes, too; NULL: none */
 };
 
-/* Of this one alone: what it is about is counted in the whole already. */
+/* Takes from this budget only, for bytes that the whole counts already. */
 SL_MUST SL_INLINE bool sl_budget_take_own(struct sl_budget *budget, size_t n)
 {
     size_t before = atomic_fetch_add_explicit(&budget->used, n, memory_order_relaxed);
@@ -32,7 +32,7 @@ SL_INLINE void sl_budget_give_own(struct sl_budget *budget, size_t n)
     atomic_fetch_sub_explicit(&budget->used, n, memory_order_relaxed);
 }
 
-/* NULL: everything is allowed and nothing counted. */
+/* `budget` NULL: everything is allowed, and nothing is counted. */
 SL_MUST SL_INLINE bool sl_budget_take(struct sl_budget *budget, size_t n)
 {
     if (!budget) {
@@ -48,7 +48,7 @@ SL_MUST SL_INLINE bool sl_budget_take(struct sl_budget *budget, size_t n)
     return true;
 }
 
-/* Takes without asking: for bytes that are there already. */
+/* Takes in any case: for bytes that are held already. */
 SL_INLINE void sl_budget_force(struct sl_budget *budget, size_t n)
 {
     for (; budget; budget = budget->of) {
@@ -63,7 +63,7 @@ SL_INLINE bool sl_budget_is_over(struct sl_budget *budget)
            atomic_load_explicit(&budget->max, memory_order_relaxed);
 }
 
-/* Is more than so many of a hundred parts taken? */
+/* True: more than this percentage is taken. */
 SL_INLINE bool sl_budget_is_past(struct sl_budget *budget, unsigned percent)
 {
     return atomic_load_explicit(&budget->used, memory_order_relaxed) >

@@ -38,7 +38,7 @@ struct sl_gate {
     atomic_bool is_ending;    /* the store closes: what is due later is written now */
     atomic_bool is_draining;  /* /ready answers 503 */
     struct sl_budget memory;  /* server.limits.memory: bodies, JSON tapes, collected replies */
-    struct sl_budget shadows; /* a part of it: what calls hold that go to another route as well */
+    struct sl_budget shadows; /* the part of `memory` for shadow calls */
     struct sl_budget spool;   /* server.limits.spool: uploads in files */
     atomic_uint n_connections;
     bool is_public;             /* other machines can connect: a listener is neither loopback nor a unix socket */

@@ -17,7 +17,7 @@
 #define WORKER_TEXT_KEPT 65536
 /* The most bytes of the head of an upstream's reply. */
 #define REPLY_HEAD_MAX 65536
-/* Of server.limits.memory, for what nobody waits for. */
+/* Shadow calls, for which nobody waits, get one part in this many of server.limits.memory. */
 #define SHADOWS_PART 8
 
 static void server_conf(const struct sl_settings *settings, struct sl_hserver_conf *ret)
@@ -69,7 +69,7 @@ int sl_worker_init(struct sl_worker *worker, struct sl_engine *engine, struct sl
     worker->log = log;
     worker->snapshot = NULL;
     sl_publisher_refresh(gate->publisher, &worker->snapshot);
-    if (!gate->shadows.of) { /* the first worker does it, before any runs */
+    if (!gate->shadows.of) { /* the first worker does this, before any runs */
         gate->shadows.of = &gate->memory;
     }
     sl_json_init(&engine->doc, NULL);

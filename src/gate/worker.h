@@ -29,7 +29,8 @@ struct sl_worker {
     struct sl_snapshot *snapshot;
     struct sl_log_ring *log;
     struct sl_desk desk;
-    struct sl_desk shadow_desk;     /* of call/shadow.h: the same scratch, its own memory and exchanges */
+    /* For shadow calls (call/shadow.h): it shares the buffers, but has its own memory and exchanges. */
+    struct sl_desk shadow_desk;
     struct sl_cred_fetches fetches; /* of credentials: call/credential.h */
     struct sl_health *health;       /* the health checks that it makes: call/health.h; NULL: none */
     char request_id_prefix[17];

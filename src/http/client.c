@@ -181,7 +181,7 @@ void sl_hcall_on_drain(struct sl_hcall *call)
     }
 }
 
-/* The call only connects. */
+/* The connection stands, for a call that only connects. */
 static void call_stands(struct sl_hcall *call)
 {
     sl_upconn_close(call_detach(call));
@@ -195,7 +195,7 @@ void sl_hcall_on_connected(struct sl_hcall *call)
         call_send(call);
     } else if (sl_stream_is_secure_or_plain(&call->conn->stream)) {
         call_stands(call);
-    } /* else TLS follows, in the time for connecting */
+    } /* otherwise TLS follows, within the time for connecting */
 }
 
 void sl_hcall_on_secure(struct sl_hcall *call)

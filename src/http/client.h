@@ -5,7 +5,7 @@
  *   call: CONNECT ─leased or dialled─> SEND ─request written─> HEAD ─status ≥ 200─> BODY ─> done (on_end)
  *            └────────────┴───────────────┴─────────────────────┴────> failed (on_error) or cancelled (no callback)
  *
- * A call that only connects is done (on_end) behind CONNECT.
+ * A call that only connects is done (on_end) after CONNECT.
  *
  * A reused connection that dies within 1 s of the request's last byte, before any reply byte, is retried once on a
  * fresh one. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A request once more, without its client. */
+/* A copy of a request, for a second reply that no client gets. */
 #include "http/hconn.h"
 
 struct sl_hreq *sl_hreq_copy(struct sl_hreq *of)

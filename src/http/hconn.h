@@ -18,9 +18,9 @@
 
 /* Frees the requests that have ended. */
 void sl_hserver_reap(struct sl_hserver *server);
-/* Its memory goes at the end of the turn. */
+/* Frees its memory at the end of the turn. */
 void sl_hreq_bury(struct sl_hreq *req);
-/* copy.c: a request without a client is over. */
+/* In copy.c: a copied request has ended. */
 void sl_hreq_copy_end(struct sl_hreq *req);
 
 /* Bytes that were sent. TLS sends a little more, so use this only to see whether anything moves. */
@@ -41,7 +41,7 @@ void sl_hconn_reply_early(struct sl_hconn *conn);
 
 /* The connection's next request. NULL: no memory. */
 struct sl_hreq *sl_hconn_req_new(struct sl_hconn *conn);
-/* Its request is over: the memory goes at the end of the turn, or when no copy needs it. */
+/* Its request is over: the memory is freed at the end of the turn, or when no copy needs it. */
 void sl_hconn_let_go(struct sl_hconn *conn);
 /* Wipes bytes that were taken over or dropped: others will use the read buffer, and they may hold a credential. */
 void sl_hconn_wipe(struct sl_str bytes);

@@ -32,9 +32,9 @@ struct sl_hreq {
     void *user;     /* owned by the gate */
     /* private */
     struct sl_hreq *next_dead;
-    struct sl_hreq *of; /* of a copy: whose memory it shares */
-    bool is_shared;     /* a copy of it is there: its memory stays behind its end */
-    bool is_over;       /* that came */
+    struct sl_hreq *of; /* for a copy: the request whose memory it shares */
+    bool is_shared;     /* a copy of it exists, so its memory stays after its end */
+    bool is_over;       /* and it has ended */
     size_t max_body;
     struct sl_codings codings; /* of the body, decoded before on_body */
     char *body_mem;            /* the heap part of the body, or NULL */
@@ -86,12 +86,12 @@ size_t sl_hreq_queued(const struct sl_hreq *req);
 
 /* --- without a client --- */
 
-/* The same request once more, for who wants another answer to it; its whole body is there, and it has no copy yet. Head
- * and body are shared: what lies on the arena of `of` stays until both have ended, in any order. It is replied to as
- * any other, and what is said is counted (bytes_out) and dropped; no callback of the server is ever about it. Its owner
- * ends it before the server stops. NULL: no memory. */
+/* Copies a request, for another answer to it; its whole body must be there, and it must have no copy yet. Both share
+ * head and body: the arena of `of` stays until both have ended, in any order. A copy is replied to like any request;
+ * the reply's bytes are counted (bytes_out) and dropped, and no callback of the server is called for it. Its owner must
+ * end it before the server stops. NULL: no memory. */
 struct sl_hreq *sl_hreq_copy(struct sl_hreq *of);
-/* What stays in memory for it, of the request's own. */
+/* How many bytes of the request's own memory are kept for it. */
 size_t sl_hreq_shared(const struct sl_hreq *copy);
 
 #endif

@@ -95,7 +95,7 @@ void sl_hreq_body_free(struct sl_hreq *req)
             sl_wipe(req->body_mem, req->body_cap);
         }
         free(req->body_mem);
-        SL_IGNORE(memory_take(req->server, -(ptrdiff_t)req->body_cap)); /* giving back always works */
+        SL_IGNORE(memory_take(req->server, -(ptrdiff_t)req->body_cap)); /* giving back always succeeds */
     }
     req->body_mem = NULL;
 }

@@ -24,8 +24,8 @@ struct sl_loop {
     struct sl_random_pool random;
     struct sl_tls_scratch *tls; /* net/tls_conn.c: shared by TLS streams; NULL until the first one */
     struct sl_soon soon;        /* net/soon.c */
-    uint64_t starved_usec;      /* when no connection could be opened or accepted for want of descriptors or memory, the
-                                 * last time; 0: never */
+    uint64_t starved_usec; /* when a connection could last not be opened or accepted, because descriptors or memory were
+                              short; 0: never */
     /* private: the timer heap and the posted calls */
     uv_timer_t clock;
     uv_idle_t turn; /* runs once, in the next turn */

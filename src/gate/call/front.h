@@ -10,7 +10,7 @@ extern const struct sl_hserver_cbs sl_front_server_cbs;
 /* The drain's time is over: ends every running exchange with an error in its dialect. That is a 503 if nothing was sent
  * yet, an error event in a stream, and a cut in a whole reply. */
 void sl_front_end_all(struct sl_worker *worker);
-/* The last client of a drain is gone: what nobody waits for ends, too. */
+/* Call this when the last client of a drain is gone: ends shadow calls, for which nobody waits. */
 void sl_front_end_shadows(struct sl_worker *worker);
 
 #endif

@@ -83,7 +83,7 @@ static void run_free(struct check *check)
     if (run) {
         sl_hcall_cancel(&run->hcall);
         sl_settings_unref(run->settings);
-        sl_arena_wipe(&run->arena); /* the credential lay on it */
+        sl_arena_wipe(&run->arena); /* the credential was on it */
         sl_arena_done(&run->arena);
         free(run);
     }
@@ -256,7 +256,7 @@ static int run_start(struct check *check)
     const struct sl_upstream_timeouts *t = sl_traffic_timeouts(route->traffic, check->target, &route->conf.timeouts,
                                                                &room);
     struct sl_hcall_req req = {
-        /* A dynamic route reaches no further with it than with its calls. */
+        /* A check of a dynamic route must reach no more addresses than the route's calls may. */
         .guard = route->incarnation ? &run->settings->upstream.guard : NULL,
         .way = route->way,
         .is_connect = pool_of(check)->health.by == SL_HEALTH_CONNECT,

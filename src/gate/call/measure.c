@@ -48,7 +48,7 @@ static const struct sl_metric_labels *away_labels_of(struct sl_xchg *x)
     return x->detours->labels;
 }
 
-/* Of a route's target. Made once for each route object, then found in it. */
+/* The labels of a route's target. Made once for each route object, then found there. */
 static const struct sl_metric_labels *labels_at(struct sl_xchg *x, const struct sl_route *route,
                                                 const struct sl_target *target)
 {
@@ -62,7 +62,7 @@ static const struct sl_metric_labels *labels_at(struct sl_xchg *x, const struct 
     return labels;
 }
 
-/* Of the route's target that was tried, or is first. */
+/* The labels of the route's target that was tried, else of its first. */
 static const struct sl_metric_labels *labels_of(struct sl_xchg *x)
 {
     struct sl_metrics *metrics = x->worker->gate->metrics;

@@ -17,7 +17,7 @@ void sl_measure_attempt(struct sl_xchg *x, enum sl_error_type type, uint64_t now
 /* The attempt was stopped because another attempt of its call was faster. */
 void sl_measure_beaten(struct sl_xchg *x, uint64_t now_usec);
 /* Counts a hedge; `outcome` is its label. */
-/* A call that goes to another route as well, where that is known before it begins. */
+/* Counts a shadow call; for outcomes that are known before it begins. */
 void sl_measure_shadow(struct sl_xchg *x, const char *outcome);
 void sl_measure_hedge(struct sl_xchg *x, const char *outcome);
 /* The breaker of a target of its route opened or closed. */

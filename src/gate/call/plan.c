@@ -252,7 +252,7 @@ void sl_plan_start(struct sl_xchg *x)
         }
         sl_timer_set(x->desk->loop, &plan->deadline, x->deadline_usec);
     }
-    if (!x->shadow_of) { /* the budget for repeats grows by calls of clients */
+    if (!x->shadow_of) { /* calls of clients let the retry budget grow */
         sl_call_count_add(x->desk->n_calls);
     }
     attempt_begin(plan);

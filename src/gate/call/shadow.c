@@ -25,11 +25,11 @@
 #include "llm/core/passage.h"
 #include "net/loop.h"
 
-/* Under way at a time, of one worker: each may hold a descriptor. */
+/* The most shadow calls of one worker at a time: each may hold a descriptor. */
 #define RUNNING_MAX 64
-/* So long behind the last connection that could not be opened or accepted none begins. */
+/* None begins for this long after a connection could not be opened or accepted. */
 #define STARVED_USEC (1 * SL_USEC_PER_SEC)
-/* Nor while more of server.limits.memory than this is taken. */
+/* None begins while more of server.limits.memory than this is taken. */
 #define MEMORY_PERCENT 75
 
 struct shadow {
@@ -39,18 +39,19 @@ struct shadow {
     struct sl_ticket ticket;
     struct sl_part part;
     struct sl_timer begin;
-    size_t shared_bytes; /* what stays in memory for it of the call's */
+    size_t shared_bytes; /* the call's memory that is kept for it */
 };
 
 /* --- may it be? --- */
 
-/* Is an answer asked for? What passes raw is for its route's own upstream. */
+/* True: the call asks for an answer. A call of the raw passage is for its own route's upstream only. */
 static bool is_meant(const struct sl_call *call)
 {
     return !call->is_count && !call->follow && (!call->passage || call->passage->tail);
 }
 
-/* An upload is gone once it went up, and an answer that only its upstream has says nothing elsewhere. */
+/* True: the call can be copied. An upload is freed while it is sent, and a response is known to its own upstream
+ * only. */
 static bool is_fit(const struct sl_xchg *x)
 {
     return !x->upload && !x->call->previous.p && !x->made_at.p;
@@ -98,7 +99,7 @@ static void on_begin(struct sl_timer *timer)
     }
 }
 
-/* What the call's provider would take for the same call once more stays behind. */
+/* Copies the headers, except one that would make the provider take both calls for one. */
 static int headers_copy(const struct sl_headers *from, struct sl_arena *arena, struct sl_headers *ret)
 {
     *ret = (struct sl_headers){ .head = from->head };
@@ -110,7 +111,7 @@ static int headers_copy(const struct sl_headers *from, struct sl_arena *arena, s
     return r;
 }
 
-/* The texts are the call's, whose memory the copy keeps. */
+/* The texts belong to the call; the copied request keeps its memory. */
 static void fill(struct shadow *shadow, struct sl_hreq *req, const struct sl_xchg *of)
 {
     struct sl_xchg *x = &shadow->x;
@@ -133,7 +134,7 @@ static void fill(struct shadow *shadow, struct sl_hreq *req, const struct sl_xch
         .call = &shadow->call,
         .env = &shadow->env,
         .ticket = &shadow->ticket,
-        .is_noted = true, /* nobody asks for its answer */
+        .is_noted = true, /* nobody asks for its response */
         .record = { .usage = SL_USAGE_NONE },
     };
     x->caller.key = of->caller.key ? sl_key_ref(of->caller.key) : NULL;
@@ -162,7 +163,7 @@ static bool begin(struct sl_xchg *of)
     shadow->shared_bytes = shared;
     sl_timer_init(&shadow->begin, on_begin);
     fill(shadow, req, of);
-    sl_timer_set(desk->loop, &shadow->begin, sl_loop_now(desk->loop) + 1); /* the call's request leaves first */
+    sl_timer_set(desk->loop, &shadow->begin, sl_loop_now(desk->loop) + 1); /* the call's own request is sent first */
     return true;
 }
 

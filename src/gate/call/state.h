@@ -102,7 +102,8 @@ struct sl_xchg {
     struct sl_path_match match;
     const struct sl_dialect *dialect; /* for errors only, until the path is known */
     struct sl_route *route;           /* held, or NULL */
-    struct sl_route *shadow_of;       /* held: nobody waits, it is what a call of that one brought with it (shadow.h) */
+    /* Held; for a shadow call: the route of the call that it copies (shadow.h). Nobody waits for it. */
+    struct sl_route *shadow_of;
     struct sl_at at;
     struct sl_detours *detours; /* NULL: there are none, or not yet */
     struct sl_call *call;       /* empty until the body is read */

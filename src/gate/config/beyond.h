@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The routes behind a route: those of its `fallback.routes`, and behind each of them its own; and its `shadow`, which
- * is alone. */
+/* The routes that a route can go on to: those of its `fallback.routes`, and after each of them its own. Also the check
+ * of its `shadow`, which has no routes after it. */
 #ifndef SL_GATE_BEYOND_H
 #define SL_GATE_BEYOND_H
 
@@ -24,8 +24,8 @@ typedef struct sl_route *sl_route_find_fn(const void *arg, struct sl_str name);
 /* Lists the routes that can serve a call of `route`. It leaves out routes that are missing, have another type or were
  * listed before. */
 void sl_beyond_list(const struct sl_route *route, sl_route_find_fn *find, const void *arg, struct sl_beyond *ret);
-/* SL_E_INVAL with a text: one is missing or of another type, there are too many, or the way leads back. *ret_pos: of
- * its name. */
+/* SL_E_INVAL with a text: a route is missing or has another type, there are too many, or a list leads back to `route`.
+ * *ret_pos: of its name. */
 SL_MUST int sl_beyond_check(const struct sl_route *route, sl_route_find_fn *find, const void *arg,
                             struct sl_pos *ret_pos, struct sl_err *err);
 /* Checks all routes of the file and reports problems. `names` maps each route's name to the route. */

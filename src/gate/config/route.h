@@ -35,7 +35,7 @@ struct sl_route {
     struct sl_target *targets;
     uint32_t n_targets;
     struct sl_traffic *traffic; /* for several targets; NULL: there is one target, and no choice */
-    struct sl_shadow *shadow;   /* NULL: its calls go to no other route besides */
+    struct sl_shadow *shadow;   /* NULL: its calls have no shadow calls */
     bool is_watched;            /* its targets have health checks */
     bool has_limit;             /* there is `limit`, and no `limits` in its place */
     struct sl_limit_conf limit;
@@ -67,8 +67,8 @@ struct sl_str sl_route_target_name(const struct sl_route *route, size_t target);
 SL_MUST int sl_route_bind(struct sl_bind *bind, const struct sl_val *entry, const struct sl_settings *settings,
                           struct sl_route **ret_route);
 
-/* What `before`, a route of the same name, knows of those targets that are as they were: breakers, waits, times; and
- * how far it has counted. Nobody is served by `route` yet. */
+/* Copies breakers, waits and times from `before`, a route of the same name, for targets that stayed the same, and the
+ * count of the shadow. Call this before `route` serves calls. */
 void sl_route_adopt(struct sl_route *route, const struct sl_route *before);
 
 /* Makes the same route with other limits (p == NULL: those of its own definition; SL_E_INVAL: not a list of limits),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/policy/shadow.h"
 
-/* How many of the first n calls. */
+/* How many of the first n calls are due. */
 static uint64_t due_of(uint64_t n, uint32_t share)
 {
     return n / 100 * share + n % 100 * share / 100;

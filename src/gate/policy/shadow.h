@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which of a route's calls go to another route as well. Shared by all workers. */
+/* Decides which of a route's calls get a shadow call on another route. Shared by all workers. */
 #ifndef SL_GATE_POLICY_SHADOW_H
 #define SL_GATE_POLICY_SHADOW_H
 
@@ -9,16 +9,16 @@
 #include "base/val.h"
 
 struct sl_shadow {
-    struct sl_str route; /* the other one's name */
+    struct sl_str route; /* the other route's name */
     struct sl_pos pos;   /* where the file names it */
     uint32_t share;      /* percent of the calls */
     atomic_uint_fast64_t n_calls;
 };
 
-/* A call begins. True: it goes to the other route as well. Evenly spread, and exact: `share` of any hundred calls in a
+/* A call begins. True: it gets a shadow call. They are spread evenly and exactly: `share` of any hundred calls in a
  * row. */
 SL_MUST bool sl_shadow_is_due(struct sl_shadow *shadow);
-/* It goes on counting where `before` is. */
+/* Goes on with the count of `before`. */
 void sl_shadow_adopt(struct sl_shadow *shadow, struct sl_shadow *before);
 
 #endif

@@ -185,7 +185,7 @@ static void limits_read(struct sl_reading_sink *sink, const void *source)
 
 /* --- targets of routes that have several --- */
 
-/* Calls put for each target, up to metrics.max_targets; `only_watched`: only for those with health checks. */
+/* Writes a value for each target, up to metrics.max_targets; `only_watched`: only for targets with health checks. */
 static void targets_walk(struct sl_reading_sink *sink, const void *source, bool only_watched,
                          uint64_t (*value)(const struct sl_target_look *look))
 {

@@ -43,7 +43,7 @@ SL_MUST int sl_build_tail(const struct sl_headers *headers, struct sl_str path, 
                           const struct sl_call *call, const struct sl_target *target, struct sl_arena *arena,
                           struct sl_http_req *ret_req, struct sl_llm_error *ret_error);
 
-/* The `models_target` of most providers: the path `models` behind the base. sl_path_target makes it of any path;
+/* The `models_target` of most providers: the path `models` after the base's path. sl_path_target does it for any path;
  * `query` may be "". */
 SL_MUST int sl_models_target(const struct sl_target *target, struct sl_arena *arena, struct sl_str *ret);
 SL_MUST int sl_path_target(const struct sl_uri *base, const char *path, const char *query, struct sl_arena *arena,

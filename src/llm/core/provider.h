@@ -65,8 +65,8 @@ struct sl_provider {
 
     const struct sl_passage_row *passage; /* what passes untouched: passage.h; NULL: nothing */
 
-    /* The path of the provider's list of models, for a GET with the headers of the configuration: a sign of life that
-     * costs nothing. NULL: the provider has no such list. SL_E_NOMEM. */
+    /* Makes the path of the provider's list of models, for a GET with the headers of the configuration: a health check
+     * that costs nothing. NULL: the provider has no such list. SL_E_NOMEM. */
     int (*models_target)(const struct sl_target *target, struct sl_arena *arena, struct sl_str *ret);
 
     const struct sl_local *local; /* NULL: the provider has an upstream */

@@ -50,7 +50,7 @@ static int build(const struct sl_call *call, const struct sl_target *target, con
     return sl_build_post(&conf->headers, SL_STR_NONE, call, target, env, ask_usage, arena, ret_req, ret_error);
 }
 
-/* The list is of the first version of the API, beside the second. */
+/* The list belongs to the first version of the API; everything else is of the second. */
 static int models_target(const struct sl_target *target, struct sl_arena *arena, struct sl_str *ret)
 {
     struct sl_uri base = target->base;

@@ -124,7 +124,8 @@ static int conf_check(struct sl_bind *bind, const struct sl_val *val, const stru
     return 0;
 }
 
-/* Azure has responses and the list of models beside its deployments. Of responses the body names the deployment. */
+/* In Azure, responses and the list of models have no deployment in their path. For responses, the body names the
+ * deployment. */
 static struct sl_str path_make(struct sl_arena *arena, const struct sl_openai_conf *conf, const char *path)
 {
     if (conf->api == SL_OPENAI_PLAIN) {
