@@ -26,13 +26,22 @@ static int error_push(struct sl_relay *relay, const struct sl_llm_error *said)
                : x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, &delta, &relay->out);
 }
 
-static int delta_take(void *arg, const struct sl_delta *delta)
+/* Since `from`. Half an event is worse than none: a client that cannot read it cannot read the error behind it. */
+static int out_whole(struct sl_relay *relay, size_t from, int r)
 {
-    struct sl_relay *relay = arg;
+    r = r < 0 ? r : sl_buf_status(&relay->out);
+    if (r < 0) {
+        relay->out.len = from;
+    }
+    return r;
+}
+
+static int delta_write(struct sl_relay *relay, const struct sl_delta *delta)
+{
     struct sl_xchg *x = relay->x;
     if (delta->kind == SL_DELTA_ALIVE) {
         sl_buf_add_str(&relay->out, relay->gather ? SL_STR_NONE : sl_stream_alive(x->dialect->language, x->call));
-        return sl_buf_status(&relay->out);
+        return 0;
     }
     if (delta->kind == SL_DELTA_USAGE) {
         x->record.usage = delta->usage;
@@ -54,6 +63,13 @@ static int delta_take(void *arg, const struct sl_delta *delta)
         return x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, &named, &relay->out);
     }
     return x->dialect->language->write_delta(relay->dialect_state, x->call, x->env, delta, &relay->out);
+}
+
+static int delta_take(void *arg, const struct sl_delta *delta)
+{
+    struct sl_relay *relay = arg;
+    size_t from = relay->out.len;
+    return out_whole(relay, from, delta_write(relay, delta));
 }
 
 static int delta_push(void *arg, const struct sl_delta *delta)
@@ -99,7 +115,7 @@ static int item_push(struct sl_relay *relay, const struct sl_frame *frame)
     if (r == 0) {
         size_t from = relay->out.len;
         x->dialect->language->write_item(relay->dialect_state, frame->data, &relay->out);
-        r = sl_buf_status(&relay->out);
+        r = out_whole(relay, from, 0);
         if (r == 0 && item.is_error) { /* it may quote the credential */
             SL_IGNORE(!sl_mask_bytes(&relay->secrets, relay->out.p + from, relay->out.len - from));
         }

@@ -22,10 +22,10 @@ def route(base, model=CLAUDE, **config):
             "model": {"provider": "bedrock", "name": model, "config": {"aws_config": {"aws_region": "us-east-1", "aws_endpoint_url": base, **config}}}}
 
 
-def start(sluice, upstream, handler, model=CLAUDE, config=None, **more):
+def start(sluice, upstream, handler, model=CLAUDE, config=None, conf=None, **more):
     up = upstream(handler)
     base = up.base.removesuffix("/v1")
-    daemon = sluice({"endpoints": [route(base, model, **(STATIC if config is None else config))]}, **more)
+    daemon = sluice({"endpoints": [route(base, model, **(STATIC if config is None else config))], **(conf or {})}, **more)
     return up, openai.OpenAI(base_url=daemon.url + "/v1", api_key="k", max_retries=0), daemon
 
 
@@ -257,3 +257,22 @@ def test_a_stream_without_its_counts_is_whole(sluice, upstream):
     _, client, _ = start(sluice, upstream, handler)
     chunks = list(client.chat.completions.create(model="b", messages=CALL["messages"], stream=True))
     assert chunks[-1].choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("path,body", [("/v1/chat/completions", CALL), ("/v1/messages", {**CALL, "max_tokens": 9})])
+def test_nothing_of_a_frame_is_sent_that_is_too_large_to_write(sluice, upstream, path, body):
+    """Half an event would take the error behind it with it."""
+
+    def handler(x):
+        x.stream_head("application/vnd.amazon.eventstream")
+        x.chunk(event("messageStart", {"role": "assistant"}))
+        for text in ("begins", "y" * 300_000):
+            x.chunk(event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": text}}))
+        x.last_chunk()
+
+    _, _, daemon = start(sluice, upstream, handler, conf={"upstream": {"limits": {"event": "64KiB"}}})
+    r = daemon.call("POST", path, {**body, "stream": True})
+    data = [line[6:] for line in r.body.decode().split("\n") if line.startswith("data: ") and line != "data: [DONE]"]
+    said = [json.loads(d) for d in data]
+    assert r.status == 200 and r.complete and "begins" in r.body.decode() and b"yyy" not in r.body, r.body[-300:]
+    assert any("upstream.limits.event" in json.dumps(e) for e in said)
