@@ -9,7 +9,7 @@
 
 /* --- requests --- */
 
-static const char *const keys[SL_LLM_TYPE_COUNT] = { "messages", "prompt", "input" };
+static const char *const keys[SL_LLM_TRANSLATED_COUNT] = { "messages", "prompt", "input" };
 
 /* The call in OpenAI's words: whatever it has beside its input is a parameter, known or not. *ret_dropped: what these
  * words have no place for. */
