@@ -197,10 +197,9 @@ static const char *shadow_outcome(const struct sl_xchg *x)
     if (!x->route) {
         return type == SL_ERR_CALLER_NOT_FOUND ? "missing" : "dropped";
     }
-    if (type == SL_ERR_SLUICE_OVERLOADED || type == SL_ERR_SLUICE_DRAINING) {
-        return "dropped";
-    }
-    return x->record.n_attempts && sl_error_type_is_upstream(type) ? "error" : "refused";
+    bool is_cut = type == SL_ERR_SLUICE_DRAINING || (type == SL_ERR_SLUICE_OVERLOADED && x->record.n_attempts);
+    bool has_failed = x->record.n_attempts && sl_error_type_is_upstream(type);
+    return is_cut ? "dropped" : has_failed ? "error" : "refused";
 }
 
 /* Adds tokens, and the times of a stream. */

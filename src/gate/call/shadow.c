@@ -91,7 +91,7 @@ static void on_begin(struct sl_timer *timer)
     x->route = sl_route_ref(other);
     x->at = (struct sl_at){ other, other->traffic };
     if (other->traffic && other->traffic->queue && sl_queue_depth(other->traffic->queue)) {
-        sl_xchg_fail_text(x, SL_ERR_PROVIDER_OVERLOADED, "calls of the shadow's route wait for a place");
+        sl_xchg_fail_text(x, SL_ERR_SLUICE_OVERLOADED, "calls of the shadow's route wait for a place");
     } else if (!sl_detours_count(x)) {
         sl_xchg_fail_text(x, SL_ERR_POLICY_RATE_LIMITED, "a limit of the shadow's route is reached");
     } else {

@@ -2,12 +2,13 @@
 """`shadow`: a share of a route's calls goes to another route as well, and nobody notices."""
 import json
 import os
+import resource
 import signal
 import threading
 
 import pytest
 
-from harness import CHAT, CHAT_REPLY, DEADLINE, SANITIZED, wait_for
+from harness import CHAT, CHAT_REPLY, DEADLINE, SANITIZED, Sluice, wait_for
 from test_affinity import Keeps, Signs
 from test_fallback_routes import OWN, Routes, header, made, route
 from test_traffic import answer, closed_port, error
@@ -350,6 +351,23 @@ def test_no_more_than_some_are_under_way(lab):
     assert shadows(lab) == {"dropped": 6} and up.n == 70
     script.open(64)
     come(lab, dropped=6, ok=64)
+
+
+def test_none_takes_the_last_descriptor(lab):
+    up, away = lab.target(), lab.target()
+    config = {"endpoints": [route("chat", up, shadow=ALL), route("other", away)], "server": {"workers": 1}}
+    lab.sluice = Sluice(lab.tmp_path, config, preexec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (96, 96)))
+    conn = lab.sluice.connect()
+    assert conn.request("POST", "/v1/chat/completions", CHAT).reply().status == 200
+    come(lab, ok=1)
+    others = [lab.sluice.connect() for _ in range(100)]
+    wait_for(lambda: "cannot accept a connection" in lab.sluice.stderr, "there are no more")
+    assert conn.request("POST", "/v1/chat/completions", CHAT).reply().status == 200, "its upstream is connected"
+    for other in others:
+        other.close()
+    come(lab, ok=1, dropped=1)
+    assert (up.n, away.n) == (2, 1)
+    conn.close()
 
 
 def test_descriptors_and_memory_stay_flat(lab):
