@@ -13,6 +13,7 @@
 #include "gate/config/route_conf.h"
 #include "gate/config/route_own.h"
 #include "gate/config/settings.h"
+#include "gate/config/shadow_conf.h"
 #include "gate/config/traffic_conf.h"
 #include "llm/error_docs.h"
 #include "llm/core/llm.h"
@@ -225,6 +226,7 @@ static void endpoints_put(struct sl_buf *out)
     rows_put(out, sl_route_conf_rows, "sluice", false);
     rows_put(out, sl_route_own_rows, "sluice", false);
     rows_put(out, sl_traffic_rows, "sluice", false);
+    rows_put(out, sl_shadow_rows, "sluice", false);
     sl_buf_add_c(out, "\n`proxy`, `headers` and `tls` are for routes of this file only.\n\n"
                       "A target is a map; [traffic.md](traffic.md) says what is done with them:\n\n");
     sl_buf_add_c(out, "| key | value | default | what |\n|---|---|---|---|\n");

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "gate/api/opt_schema.h"
 #include "gate/config/route_conf.h"
+#include "gate/config/shadow_conf.h"
 #include "gate/config/traffic_conf.h"
 #include "json/write.h"
 #include "llm/core/language.h"
@@ -423,6 +424,7 @@ static void schemas_write(struct sl_jw *w)
     static const struct sl_opt of_route[] = {
         { "", SL_OPT_ROWS, 0, NULL, 0, 0, 0, NULL, sl_route_conf_rows, NULL, NULL },
         { "", SL_OPT_ROWS, 0, NULL, 0, 0, 0, NULL, sl_traffic_rows, NULL, NULL },
+        { "", SL_OPT_ROWS, 0, NULL, 0, 0, 0, NULL, sl_shadow_rows, NULL, NULL },
         { NULL },
     };
     sl_jw_key(w, "RouteSettings");

@@ -9,7 +9,7 @@
 #define FAIL(bind, val, ...) (sl_bind_problem((bind), SL_PROBLEM_ERROR, (val)->pos, NULL, __VA_ARGS__), SL_E_INVAL)
 
 #define IN_SHADOW(field) offsetof(struct sl_shadow, field)
-const struct sl_opt sl_shadow_rows[] = {
+static const struct sl_opt shadow_rows[] = {
     { "route", SL_OPT_STR, IN_SHADOW(route), NULL, 0, 0, SL_OPT_REQUIRED | SL_OPT_RELOAD, NULL, NULL, NULL,
       "the name of another route of the same type" },
     { "share", SL_OPT_CUSTOM, IN_SHADOW(share), "1%", 1, 100, SL_OPT_RELOAD, NULL, NULL, sl_share_check,
@@ -17,7 +17,7 @@ const struct sl_opt sl_shadow_rows[] = {
     { NULL },
 };
 
-int sl_shadow_bind(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
+static int shadow_check(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field)
 {
     (void)row;
     bool is_on = true;
@@ -35,6 +35,12 @@ int sl_shadow_bind(struct sl_bind *bind, const struct sl_opt *row, const struct 
     shadow->pos = route ? route->pos : val->pos;
     atomic_init(&shadow->n_calls, 0);
     *(struct sl_shadow **)field = shadow;
-    sl_opt_defaults(sl_shadow_rows, shadow, bind);
-    return sl_opt_bind(bind, sl_shadow_rows, val, shadow);
+    sl_opt_defaults(shadow_rows, shadow, bind);
+    return sl_opt_bind(bind, shadow_rows, val, shadow);
 }
+
+const struct sl_opt sl_shadow_rows[] = {
+    { "shadow", SL_OPT_CUSTOM, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, shadow_rows, shadow_check,
+      "a share of the calls goes to another route as well, whose answers are only logged: { route, share }" },
+    { NULL },
+};

@@ -5,11 +5,7 @@
 
 #include "base/opt.h"
 
-/* For struct sl_shadow. */
+/* For a pointer to struct sl_shadow, which is made on the binder's arena. It stays NULL where there is none. */
 extern const struct sl_opt sl_shadow_rows[];
-
-/* The `check` of a row over a pointer to a struct sl_shadow, which it makes on the binder's arena; the pointer stays
- * NULL if there is none. */
-int sl_shadow_bind(struct sl_bind *bind, const struct sl_opt *row, const struct sl_val *val, void *field);
 
 #endif

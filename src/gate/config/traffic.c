@@ -6,7 +6,6 @@
 #include "base/arena.h"
 #include "base/map.h"
 #include "gate/config/route_model.h"
-#include "gate/config/shadow_conf.h"
 #include "gate/config/traffic_conf.h"
 #include "gate/policy/hedge.h"
 #include "gate/policy/queue.h"
@@ -345,8 +344,7 @@ int sl_traffic_bind(struct sl_bind *bind, const struct sl_val *map, const struct
     if (!conf->targets && (!is_asked_for || !*place->n_targets)) {
         for (const struct sl_opt *row = sl_traffic_rows; row->key; row++) {
             const struct sl_val *val = sl_val_find(map, row->key);
-            bool needs_targets = row->sub != sl_shadow_rows;
-            if (val && val->kind != SL_VAL_NULL && needs_targets) {
+            if (val && val->kind != SL_VAL_NULL) {
                 WARN(bind, val->pos, "%s does nothing: the route has no `targets`", row->key);
             }
         }

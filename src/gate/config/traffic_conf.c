@@ -5,7 +5,6 @@
 #include "base/num.h"
 #include "base/word.h"
 #include "gate/config/entry.h"
-#include "gate/config/shadow_conf.h"
 #include "gate/config/share.h"
 #include "wire/headers.h"
 
@@ -317,8 +316,6 @@ const struct sl_opt sl_traffic_rows[] = {
       "is said" },
     { "queue", SL_OPT_CUSTOM, FIELD(queue), NULL, 0, 0, SL_OPT_RELOAD, NULL, queue_rows, queue_check,
       "calls beyond every target's `max_concurrent` wait for a place: { wait, size }; else they get 503 at once" },
-    { "shadow", SL_OPT_CUSTOM, FIELD(shadow), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_shadow_rows, sl_shadow_bind,
-      "a share of the calls goes to another route as well, whose answers are only logged: { route, share }" },
     { "health", SL_OPT_CUSTOM, FIELD(health), NULL, 0, 0, SL_OPT_RELOAD, NULL, health_rows, health_check,
       "checks of the targets without calls: a target gets no calls after three checks in a row that failed, until one "
       "is answered: { every, by }; the default is none" },
