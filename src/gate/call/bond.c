@@ -19,8 +19,7 @@ enum key_kind { KEY_SESSION = 1, KEY_CACHE, KEY_TURNS, KEY_HEADER, KEY_SEALED };
 
 static uint64_t key_of(const struct sl_bond *bond, enum key_kind kind, uint64_t print)
 {
-    uint64_t key = sl_hash_both(bond->scope + kind, print);
-    return key ? key : 1;
+    return sl_affinity_key(bond->owner, sl_hash_both(bond->scope + kind, print));
 }
 
 static void key_add(struct sl_bond *bond, enum key_kind kind, uint64_t print)
@@ -150,8 +149,9 @@ static void on_sealed(void *arg, uint64_t print)
 void sl_bond_make(struct sl_bond *bond, struct sl_xchg *x)
 {
     const struct sl_route *route = x->route;
-    *bond = (struct sl_bond){ .x = x, .prefer = SL_NO_TARGET, .only = SL_NO_TARGET };
-    bond->scope = sl_hash_both(sl_hash(x->caller.principal), sl_hash(route->name));
+    uint64_t owner = sl_hash(x->caller.principal);
+    *bond = (struct sl_bond){ .x = x, .owner = owner, .prefer = SL_NO_TARGET, .only = SL_NO_TARGET };
+    bond->scope = sl_hash_both(owner, sl_hash(route->name));
     if (x->made_at.p) {
         bond->only = 0;
         if (x->made_at.n) {
