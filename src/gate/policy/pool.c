@@ -205,7 +205,7 @@ void sl_pool_look(const struct sl_pool *pool, uint32_t target, uint64_t now_usec
         .in_flight = atomic_load_explicit(&pool->in_flight[seat], memory_order_relaxed),
         .waits_usec = until > now_usec ? until - now_usec : 0,
         .took_usec = { atomic_load_explicit(&pool->times[0].took_usec[seat], memory_order_relaxed),
-                        atomic_load_explicit(&pool->times[1].took_usec[seat], memory_order_relaxed) },
+                       atomic_load_explicit(&pool->times[1].took_usec[seat], memory_order_relaxed) },
     };
 }
 
