@@ -238,6 +238,106 @@ def test_signatures_go_back_to_who_made_them(lab, stream):
             assert turn(lab, talks[i], stream, [("x-sluice-session", "one")]) == first[i]
 
 
+class Thinks:
+    """As Signs, in two more languages: what it gives with an answer it wants back, and nobody else's. It takes the seals of a call, and makes an answer of one."""
+
+    SEAL = re.compile(r'"(?:thoughtSignature|encrypted_content)": ?"Sig(.)')
+
+    def __init__(self, name):
+        self.name, self.n, self.lock = name, 0, threading.Lock()
+
+    def __call__(self, ex):
+        body = ex.body.decode()
+        if set(self.SEAL.findall(body)) - {self.name}:
+            ex.reply({"error": {"code": 400, "message": "this is not mine", "status": "INVALID_ARGUMENT", "type": "invalid_request_error"}}, "400 Bad Request")
+            return
+        with self.lock:
+            self.n += 1
+            seal = f"Sig{self.name}{self.n}/x+y=="
+        is_gemini = "/models/" in ex.path
+        if not (":stream" in ex.path or ex.json().get("stream")):
+            ex.reply(self.gemini(seal) if is_gemini else self.responses(seal))
+            return
+        ex.stream_head()
+        events = [self.gemini(seal)] if is_gemini else self.events(seal)
+        for event in events:
+            ex.chunk((f"event: {event['type']}\n" if "type" in event else "") + f"data: {json.dumps(event)}\n\n")
+        ex.last_chunk()
+
+    def gemini(self, seal):
+        parts = [{"text": "hi", "thoughtSignature": seal}]
+        return {"candidates": [{"index": 0, "content": {"role": "model", "parts": parts}, "finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 1, "totalTokenCount": 2}, "modelVersion": "m"}
+
+    def responses(self, seal):
+        items = [{"id": "rs_1", "type": "reasoning", "summary": [], "encrypted_content": seal},
+                 {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [{"type": "output_text", "text": "hi", "annotations": []}]}]
+        return {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "gpt-5", "output": items, "usage": None}
+
+    def events(self, seal):
+        whole = self.responses(seal)
+        yield {"type": "response.created", "sequence_number": 0, "response": {**whole, "status": "in_progress", "output": []}}
+        for i, item in enumerate(whole["output"]):
+            yield {"type": "response.output_item.added", "sequence_number": 1, "output_index": i, "item": {**item, "encrypted_content": ""} if i == 0 else {**item, "content": []}}
+            yield {"type": "response.output_item.done", "sequence_number": 2, "output_index": i, "item": item}
+        yield {"type": "response.completed", "sequence_number": 3, "response": whole}
+
+
+class GeminiTalk:
+    def __init__(self):
+        self.contents = []
+
+    @staticmethod
+    def model(base):
+        return {"provider": "gemini", "name": "gemini-2.5-flash", "config": {"gemini_api_key": "sk-test-secret", "gemini_api_base": base.removesuffix("/v1") + "/v1beta"}}
+
+    def ask(self, lab, stream, headers=()):
+        path = "/v1beta/models/chat:" + ("streamGenerateContent?alt=sse" if stream else "generateContent")
+        return ask(lab, {"contents": [*self.contents, {"role": "user", "parts": [{"text": "go on"}]}]}, path, headers)
+
+    def take(self, reply, stream):
+        answer = json.loads(reply.body.decode().split("data: ")[1]) if stream else reply.json()
+        self.contents += [{"role": "user", "parts": [{"text": "go on"}]}, answer["candidates"][0]["content"]]
+
+
+class ResponsesTalk:
+    def __init__(self):
+        self.input = []
+
+    @staticmethod
+    def model(base):
+        return {"provider": "openai", "name": "gpt-5", "config": {"openai_api_key": "sk-test-secret", "openai_api_base": base, "openai_api": "responses"}}
+
+    def ask(self, lab, stream, headers=()):
+        body = {"model": "chat", "store": False, "include": ["reasoning.encrypted_content"], "stream": stream, "input": [*self.input, {"role": "user", "content": "go on"}]}
+        return ask(lab, body, "/v1/responses", headers)
+
+    def take(self, reply, stream):
+        items = [json.loads(line[6:]) for line in reply.body.decode().split("\n") if line.startswith("data: {")] if stream else []
+        output = [e["item"] for e in items if e["type"] == "response.output_item.done"] if stream else reply.json()["output"]
+        self.input += [{"role": "user", "content": "go on"}, *output]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("kind", [GeminiTalk, ResponsesTalk])
+def test_what_others_seal_goes_back_to_who_made_it(lab, kind, stream):
+    """All conversations begin with the same words, in any order, and one session has several."""
+    a, b = [lab.target(Thinks(n)) for n in "AB"]
+    lab.start([(n, None, {"model": kind.model(t.base)}) for n, t in zip("ab", (a, b))], server={"workers": 1}, breaker="off", **NOW)
+    talks, homes = [kind() for _ in range(6)], []
+    for n in range(4):
+        for i in range(6) if n == 0 else (3, 0, 5, 1, 4, 2):
+            r = talks[i].ask(lab, stream, [("x-sluice-session", "one")] if n else [])
+            assert r.status == 200, r.body
+            talks[i].take(r, stream)
+            if n == 0:
+                homes.append(r.get("x-sluice-target"))
+            assert r.get("x-sluice-target") == homes[i]
+    assert sorted(homes) == list("aaabbb")
+    a.act = error("500 Oops")
+    r = talks[homes.index("a")].ask(lab, stream)
+    assert r.status >= 500 and "only 'a' has signatures or encrypted reasoning in the body" in r.body.decode(), r.body
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 @pytest.mark.parametrize("fault", ["500", "503", "closed", "garbage"])
 def test_the_error_says_that_only_one_target_could_be_asked(lab, stream, fault):
