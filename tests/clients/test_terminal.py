@@ -68,6 +68,43 @@ def test_gemini_cli(lab, tmp_path, route):
     assert said.strip().endswith(WRITTEN) and lab.taken(route) == taken + 2
 
 
+# --- at the paths where their bytes pass as they are ---
+
+
+def test_claude_code_on_the_raw_path(lab, tmp_path):
+    taken = lab.taken(CLAUDE)
+    said = run(tmp_path, ["claude", "-p", TASK, "--allowedTools", "Bash", "--output-format", "json"], ANTHROPIC_BASE_URL=f"{lab.daemon.url}/gateway/proxy/{CLAUDE}", ANTHROPIC_API_KEY="k",
+               ANTHROPIC_MODEL=CLAUDE, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1", DISABLE_TELEMETRY="1")
+    result = json.loads(said)
+    assert not result["is_error"] and result["result"] == WRITTEN and lab.taken(CLAUDE) == taken + 2
+
+
+def test_codex_on_the_raw_path(lab, tmp_path):
+    home = tmp_path / "home" / ".codex"
+    home.mkdir(parents=True)
+    (home / "config.toml").write_text(f"""
+model = "{GPT}"
+model_provider = "sluice"
+[model_providers.sluice]
+name = "Sluice"
+base_url = "{lab.daemon.url}/gateway/proxy/{GPT}/v1"
+env_key = "SLUICE_KEY"
+wire_api = "responses"
+""")
+    taken = lab.taken(GPT)
+    said = run(tmp_path, ["codex", "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", TASK], SLUICE_KEY="k")
+    assert said.strip().endswith(WRITTEN) and lab.taken(GPT) == taken + 2
+
+
+def test_gemini_cli_on_the_raw_path(lab, tmp_path):
+    settings = tmp_path / "home" / ".gemini" / "settings.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"security": {"auth": {"selectedType": "gemini-api-key"}}, "privacy": {"usageStatisticsEnabled": False}}))
+    taken = lab.taken("gemini")
+    said = run(tmp_path, ["gemini", "-m", "gemini-2.5-flash", "--yolo", "-p", TASK], GEMINI_API_KEY="k", GOOGLE_GEMINI_BASE_URL=f"{lab.daemon.url}/gateway/proxy/gemini", GEMINI_CLI_TRUST_WORKSPACE="true")
+    assert said.strip().endswith(WRITTEN) and lab.taken("gemini") == taken + 2
+
+
 # --- Claude Code's other tools ---
 
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
