@@ -26,7 +26,7 @@ static const unsigned allowed[SL_HC_COUNT] = {
 
 static void timer_in(struct sl_hconn *conn, uint64_t usec)
 {
-    sl_timer_set(conn->server->loop, &conn->timer, sl_loop_now(conn->server->loop) + usec);
+    sl_timer_set(conn->server->loop, &conn->timer, sl_loop_recent(conn->server->loop) + usec);
 }
 
 uint64_t sl_hconn_sent(const struct sl_hconn *conn)

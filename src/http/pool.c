@@ -155,7 +155,7 @@ void sl_upconn_put(struct sl_upconn *conn)
     sl_idle_list_add(&conn->origin->idle, conn);
     client->n_idle++;
     counts_show(client);
-    sl_timer_set(client->loop, &conn->timer, sl_loop_now(client->loop) + client->conf.idle_usec);
+    sl_timer_set(client->loop, &conn->timer, sl_loop_recent(client->loop) + client->conf.idle_usec);
     if (!conn->stream.is_reading) {
         sl_stream_read_start(&conn->stream); /* so that its end is noticed */
     }

@@ -296,6 +296,12 @@ void sl_loop_done(struct sl_loop *loop)
 
 uint64_t sl_loop_now(struct sl_loop *loop)
 {
-    (void)loop;
-    return sl_clock_usec();
+    loop->recent_msec = uv_now(&loop->uv);
+    return loop->recent_usec = sl_clock_usec();
+}
+
+/* libuv reads the clock once a turn. */
+uint64_t sl_loop_recent(struct sl_loop *loop)
+{
+    return uv_now(&loop->uv) == loop->recent_msec ? loop->recent_usec : sl_loop_now(loop);
 }

@@ -31,7 +31,8 @@ struct sl_loop {
     uv_idle_t turn; /* runs once, in the next turn */
     struct sl_timer **heap;
     size_t n_heap, cap_heap;
-    uint64_t armed_usec; /* when the clock fires; UINT64_MAX: it does not; 0: the heap is being served */
+    uint64_t recent_usec, recent_msec; /* what was read last, and libuv's time then */
+    uint64_t armed_usec;               /* when the clock fires; UINT64_MAX: it does not; 0: the heap is being served */
     uv_async_t posted;
     uv_mutex_t post_lock; /* guards `posts` */
     struct sl_post *posts, **posts_tail;
@@ -47,6 +48,9 @@ void sl_loop_done(struct sl_loop *loop);
 
 /* Monotonic, read now. */
 uint64_t sl_loop_now(struct sl_loop *loop);
+/* What was read last, where that was in this turn or less than a millisecond before: for deadlines, and for what is
+ * kept for seconds. It never goes back. */
+uint64_t sl_loop_recent(struct sl_loop *loop);
 
 /* Calls fn(arg) on the loop's thread, soon. Any thread. When fn runs, the caller owns `post` again. */
 struct sl_post {

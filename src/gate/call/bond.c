@@ -29,7 +29,7 @@ static void key_add(struct sl_bond *bond, enum key_kind kind, uint64_t print)
 
 static uint64_t now_of(const struct sl_bond *bond)
 {
-    return sl_loop_now(bond->x->desk->loop);
+    return sl_loop_recent(bond->x->desk->loop);
 }
 
 static struct sl_affinity *table_of(const struct sl_bond *bond)

@@ -31,7 +31,7 @@ static struct sl_ask ask_of(const struct sl_course *course)
 {
     struct sl_loop *loop = course->x->desk->loop;
     const struct sl_xchg *x = course->x;
-    return (struct sl_ask){ course->passed, sl_loop_now(loop), sl_rng_next(&loop->rng), x->call->is_stream,
+    return (struct sl_ask){ course->passed, sl_loop_recent(loop), sl_rng_next(&loop->rng), x->call->is_stream,
                             x->record.n_attempts > 0 };
 }
 
@@ -306,7 +306,7 @@ enum sl_entered sl_course_enter(struct sl_course *course, struct sl_llm_error *r
 static void running_end(struct sl_course *course, enum sl_outcome outcome)
 {
     if (course->at.running != SL_BEGUN_NOT) {
-        course->at.end_usec = sl_loop_now(course->x->desk->loop);
+        course->at.end_usec = sl_loop_recent(course->x->desk->loop);
         if (sl_pool_end(pool_of(course), course->at.target, course->at.running, outcome, course->at.end_usec)) {
             sl_measure_breaker(course->x, course->at.target, outcome == SL_OUTCOME_BAD, course->at.end_usec);
         }

@@ -116,7 +116,7 @@ struct sl_verdict sl_relay_stream_head_send(struct sl_relay *relay)
 void sl_relay_send(struct sl_relay *relay, struct sl_str bytes)
 {
     struct sl_xchg *x = relay->x;
-    relay->sent_usec = sl_loop_now(x->desk->loop);
+    relay->sent_usec = sl_loop_recent(x->desk->loop);
     if (bytes.n && !x->record.first_byte_usec) {
         x->record.first_byte_usec = relay->sent_usec;
     }

@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "base/clock.h"
+
 #define N_TIMERS 500
 
 struct counted {
@@ -22,6 +24,18 @@ static void on_counted(struct sl_timer *timer)
     assert_true(c->fired >= c->due);
     assert_true(c->due >= last_due); /* in order */
     last_due = c->due;
+}
+
+static void test_a_recent_time_is_of_this_turn(void **state)
+{
+    the_loop = *state;
+    uint64_t now = sl_loop_now(the_loop);
+    assert_int_equal(sl_loop_recent(the_loop), now);
+    RUN_UNTIL(the_loop, sl_clock_usec() > now + 20000);
+    uint64_t recent = sl_loop_recent(the_loop);
+    assert_true(recent > now + 20000);
+    assert_int_equal(sl_loop_recent(the_loop), recent);
+    assert_true(sl_loop_now(the_loop) >= recent);
 }
 
 static void test_timers_fire_in_order_and_not_early(void **state)
@@ -186,6 +200,7 @@ static void test_run_ends_with_the_last_stream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_recent_time_is_of_this_turn, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_timers_fire_in_order_and_not_early, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_moving_a_timer_away_leaves_the_heap_alone, setup_loop, teardown_loop),
         cmocka_unit_test_setup_teardown(test_a_timer_may_remove_and_set_in_its_callback, setup_loop, teardown_loop),
