@@ -6,6 +6,7 @@
 #   WIRE_ASAN=  the same against the daemon with sanitizers; none by default
 #   UNITS_ASAN=all  all units under sanitizers, those of threads and of the store too
 #   SCENARIO_CALLS=N  how many calls an outage has in tests/wire/upstream/test_scenarios.py; 300 by default
+#   CHAOS_SEEDS=N, CHAOS_FROM=SEED  how many seeds tests/wire/upstream/test_chaos.py has, and the first of them; 4 and 1 by default
 #   CLANG=1     a build by clang, whose warnings are errors too
 #   TSAN=1      what threads share, under the thread sanitizer
 #   COVERAGE=1  how many lines of gate, llm, cli and daemon units and golden cases reach: 80 % of each at least
