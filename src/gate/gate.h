@@ -30,10 +30,10 @@ struct sl_gate {
     struct sl_counters *counters;
     struct sl_accesslog *access_log;
     struct sl_limiter *limiter;
-    struct sl_kept *kept;                 /* answers of providers that keep none */
-    struct sl_made *made;                 /* which answers can be asked for again */
+    struct sl_kept *kept;                 /* responses that the gateway keeps, because their provider keeps none */
+    struct sl_made *made;                 /* which upstream made which response */
     struct sl_retry_budget *retry_budget; /* upstream.retry_budget */
-    struct sl_affinity *affinity;         /* which of several targets has a conversation; NULL: none is kept in mind */
+    struct sl_affinity *affinity;
     struct sl_metrics *metrics;
     atomic_bool is_ending;    /* the store closes: what is due later is written now */
     atomic_bool is_draining;  /* /ready answers 503 */
