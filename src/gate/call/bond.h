@@ -40,7 +40,7 @@ void sl_bond_ask(struct sl_bond *bond, uint32_t target);
 void sl_bond_tie(struct sl_bond *bond);
 /* Bytes of it, as the client gets them. `is_plain`: they are the first, and nothing in them is for one target alone. */
 void sl_bond_see(struct sl_bond *bond, struct sl_str bytes, bool is_plain);
-/* The only target takes no call now, or failed: the error says that no other could be asked. */
+/* Adds to the error of the only target that no other target could be asked. */
 void sl_bond_tell(const struct sl_bond *bond, struct sl_llm_error *io_error);
 /* Makes the error for a target that the route does not have any more. */
 void sl_bond_lost(const struct sl_bond *bond, struct sl_llm_error *ret);

@@ -44,12 +44,12 @@ struct sl_relay {
      * other is possible. */
     bool (*moves)(void *user, struct sl_llm_error *io_error);
     void *moves_user;
-    struct sl_bond *bond;          /* of several targets: it sees what the client gets; NULL: nothing is looked for */
+    struct sl_bond *bond;          /* for several targets: looks at what the client gets; NULL: nothing is looked for */
     bool is_plain;                 /* what goes to it is known to have nothing of that */
-    bool is_unsure;                /* the first bytes will say whether it is a stream: what of them came is in `hold` */
-    bool is_in_time;               /* the head said that it is a stream, and was passed on at once */
-    size_t n_counted;              /* of what is held, into server.limits.memory */
-    struct sl_pass_state pass;     /* events that pass */
+    bool is_unsure;                /* the first bytes will show whether it is a stream; until then they are in `hold` */
+    bool is_in_time;               /* the head said that it is a stream, and was sent at once */
+    size_t n_counted;              /* bytes held, as counted into server.limits.memory */
+    struct sl_pass_state pass;     /* of events that are passed on */
     struct sl_relay_events events; /* EVENTS */
     struct sl_buf edited;          /* EVENTS: the text in place of an event */
     struct sl_json_scan *scan;     /* HELD, RAW */
