@@ -27,14 +27,13 @@ static const char head_text[] =
     "\n"
     "<!-- Generated from the option tables by tools/gendocs.c: `make docs`. A test fails when this page is stale. -->\n"
     "\n"
-    "One YAML file: `sluice serve -c FILE`, `SLUICE_CONFIG` or `MLFLOW_GATEWAY_CONFIG`. Without one an embedded "
-    "default "
-    "runs whose `mock` routes need no key. An\n"
-    "MLflow gateway file starts as it stands; Sluice's own sections stand beside `endpoints:`. In Sluice's sections an "
-    "unknown key is an error that names the\n"
-    "nearest known one; in MLflow's it is a warning. `sluice check -c FILE` tells every problem with file, line and "
-    "column and changes nothing: 0 is fine, 1 is\n"
-    "not (`--strict`: warnings count).\n"
+    "One YAML file: `sluice serve -c FILE`, `SLUICE_CONFIG` or `MLFLOW_GATEWAY_CONFIG`. Without one, an embedded "
+    "default runs, whose `mock` routes need no key. An\n"
+    "MLflow gateway file works without changes; Sluice's own sections come beside `endpoints:`. In Sluice's sections "
+    "an unknown key is an error that names the\n"
+    "nearest known one; in MLflow's sections it is a warning. `sluice check -c FILE` shows every problem with file, "
+    "line and column and changes nothing. It exits\n"
+    "with 0 when the file is good and with 1 when it is not (`--strict`: also for warnings).\n"
     "\n"
     "- Durations (`250ms`, `30s`, `5m`, `1h`, `1d`) and sizes (`512B`, `64KiB`, `8MiB`, `1GiB`) need their unit. `[]` "
     "means none, an absent key or `null` means\n"
@@ -44,32 +43,33 @@ static const char head_text[] =
     "  form; one trailing newline is not part of the secret), or the literal. No message ever shows one.\n"
     "- Relative paths in Sluice's sections and in `{ file: … }` are relative to the file that names them.\n"
     "- Anchors, aliases and merge keys (`<<`) work; a top-level key that begins with `x-` is a place for them. A key "
-    "that stands twice in one map is an error.\n"
+    "that is twice in one map is an error.\n"
     "\n"
     "## Reload\n"
     "\n"
-    "The file, and every key file, certificate and authority that it names, is looked at twice a second; SIGHUP asks "
-    "at "
-    "once. A changed configuration is checked\n"
-    "whole and then takes the place of the old one: no request is cut, no counter is lost. A bad one is refused, the "
-    "reasons are in the log, and the old one serves\n"
-    "on. What says *restart* below keeps its value until then, and a warning names it.\n"
+    "Sluice checks twice a second whether the file changed, or a key file, certificate or authority that it names; "
+    "SIGHUP makes it check at once. It checks a\n"
+    "changed configuration as a whole and then replaces the old one: no request is cut, no counter is lost. It refuses "
+    "a bad one, writes the reasons to the log,\n"
+    "and keeps the old one. A setting marked *restart* below keeps its old value until a restart, and a warning names "
+    "it.\n"
     "\n";
 
 /* What the code reads from the environment. */
 static const char *const environment[][2] = {
-    { "SLUICE_CONFIG", "the configuration file, where no flag says it" },
+    { "SLUICE_CONFIG", "the configuration file, if no flag names it" },
     { "MLFLOW_GATEWAY_CONFIG", "the same, after SLUICE_CONFIG" },
     { "SLUICE_DATA", "the data directory; `none` for none" },
-    { "SLUICE_ADMIN_KEY", "the bootstrap admin key, where `auth` is configured and the file names none" },
+    { "SLUICE_ADMIN_KEY", "the first admin key, if `auth` is configured and the file has none" },
     { "MLFLOW_GATEWAY_ALLOWED_PROVIDERS",
       "the providers that routes may have, comma-separated, in the file and through the API; empty or not set: all" },
-    { "SLUICE_AUTH", "`none`: as `auth: none`, where the file says nothing about `auth`" },
-    { "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS", "as `upstream.timeouts.total`, where the file does not say it" },
-    { "NO_PROXY, no_proxy", "with `upstream.proxy`: what is reached without it, beside `except`; as curl reads it" },
-    { "SSL_CERT_FILE, SSL_CERT_DIR", "the system's authorities for upstreams, as OpenSSL reads them" },
-    { "NOTIFY_SOCKET", "systemd: is told of readiness, reloads and the end" },
-    { "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", "systemd: sockets that take the place of `server.listen`" },
+    { "SLUICE_AUTH", "`none`: the same as `auth: none`, if the file has no `auth` section" },
+    { "MLFLOW_GATEWAY_ROUTE_TIMEOUT_SECONDS", "the same as `upstream.timeouts.total`, if the file does not set it" },
+    { "NO_PROXY, no_proxy",
+      "with `upstream.proxy`: hosts that are reached without it, beside `except`; read as by curl" },
+    { "SSL_CERT_FILE, SSL_CERT_DIR", "the system's authorities for upstreams, read as by OpenSSL" },
+    { "NOTIFY_SOCKET", "systemd: gets notices of readiness, reloads and the end" },
+    { "LISTEN_FDS, LISTEN_PID, LISTEN_FDNAMES", "systemd: sockets that replace `server.listen`" },
 };
 
 static const char *type_name(const struct sl_opt *row)
@@ -191,47 +191,48 @@ static void sections_put(struct sl_buf *out)
 
 static void endpoints_put(struct sl_buf *out)
 {
-    sl_buf_add_c(
-        out,
-        "## `endpoints`: the routes\n"
-        "\n"
-        "A list, it may be `[]`. MLflow's older spellings `routes:` and `route_type:` are read where the newer one is "
-        "absent. Beside `endpoints:`, `routes:` with `destinations` are MLflow 3's, which split their calls over "
-        "endpoints ([traffic.md](traffic.md)).\n"
-        "\n"
-        "| key | value | what |\n"
-        "|---|---|---|\n"
-        "| `name` (required) | letters and digits of any script, `_`, `-`, `.`; 1 to 255 | under which the route is "
-        "called |\n"
-        "| `endpoint_type` (required) | `llm/v1/chat`, `llm/v1/completions`, `llm/v1/embeddings`; `llm/v1/images`, "
-        "`llm/v1/speech`, `llm/v1/moderations`, `llm/v1/rerank`, `llm/v1/transcriptions` ([dialects.md](dialects.md)) "
-        "| what "
-        "it serves |\n"
-        "| `model.provider` (required) | a provider, see below; case does not matter, `-` and `_` are the same | who "
-        "answers |\n"
-        "| `model.name` | text | the model's name at the provider |\n"
-        "| `model.config` | map | the provider's own settings, see below |\n"
-        "| `limit.calls` | whole number from 0 | how many calls in a window; 0: none |\n"
-        "| `limit.renewal_period` | `second`, `minute`, `hour`, `day`, `month` (30 days), `year` (360 days), with a "
-        "number before it if wanted: `5 minutes`; more limits may follow, as in `minute;100/hour` | the window: it "
-        "opens "
-        "at the first call; all limits hold, for each client apart |\n"
-        "| `limit.key` | text | kept and shown, as MLflow does |\n"
-        "| `limits` | list of `{ calls, renewal_period, key }` as set_limits takes it | holds in place of `limit`; "
-        "`key`: "
-        "`user`, or `route` (also without one) for all of the route's calls together |\n"
-        "| `sluice` | map | Sluice's own settings for this route, strict: |\n"
-        "\n");
+    sl_buf_add_c(out,
+                 "## `endpoints`: the routes\n"
+                 "\n"
+                 "A list; it may be `[]`. MLflow's older names `routes:` and `route_type:` are read if the newer one "
+                 "is absent. Beside `endpoints:`, `routes:` with `destinations` are MLflow 3's routes, which split "
+                 "their calls over endpoints ([traffic.md](traffic.md)).\n"
+                 "\n"
+                 "| key | value | what |\n"
+                 "|---|---|---|\n"
+                 "| `name` (required) | letters and digits of any script, `_`, `-`, `.`; 1 to 255 | the name under "
+                 "which the route is called |\n"
+                 "| `endpoint_type` (required) | `llm/v1/chat`, `llm/v1/completions`, `llm/v1/embeddings`; "
+                 "`llm/v1/images`, `llm/v1/speech`, `llm/v1/moderations`, `llm/v1/rerank`, `llm/v1/transcriptions` "
+                 "([dialects.md](dialects.md)) | the type of calls that it serves |\n"
+                 "| `model.provider` (required) | a provider, see below; case does not matter, `-` and `_` are the "
+                 "same | the provider that answers |\n"
+                 "| `model.name` | text | the model's name at the provider |\n"
+                 "| `model.config` | map | the provider's own settings, see below |\n"
+                 "| `limit.calls` | whole number from 0 | how many calls may pass in a window; 0: none |\n"
+                 "| `limit.renewal_period` | `second`, `minute`, `hour`, `day`, `month` (30 days), `year` (360 days), "
+                 "with a number before it if wanted: `5 minutes`; more limits may follow, as in `minute;100/hour` | "
+                 "the window: it opens at the first call; all limits apply, and each client counts separately |\n"
+                 "| `limit.key` | text | kept and shown, as MLflow does |\n"
+                 "| `limits` | list of `{ calls, renewal_period, key }` as set_limits takes it | replaces `limit`; "
+                 "`key`: `user`, or `route` (also when left out) for all calls of the route together |\n"
+                 "| `sluice` | map | Sluice's own settings for this route, strict: |\n"
+                 "\n");
     sl_buf_add_c(out, "| key | value | default | what |\n|---|---|---|---|\n");
     rows_put(out, sl_route_conf_rows, "sluice", false);
     rows_put(out, sl_route_own_rows, "sluice", false);
     rows_put(out, sl_traffic_rows, "sluice", false);
     rows_put(out, sl_shadow_rows, "sluice", false);
-    sl_buf_add_c(out, "\n`proxy`, `headers` and `tls` are for routes of this file only.\n\n"
-                      "A target is a map; [traffic.md](traffic.md) says what is done with them:\n\n");
+    sl_buf_add_c(out, "\n"
+                      "`proxy`, `headers` and `tls` are for routes of this file only.\n"
+                      "\n"
+                      "A target is a map; [traffic.md](traffic.md) explains targets:\n"
+                      "\n");
     sl_buf_add_c(out, "| key | value | default | what |\n|---|---|---|---|\n");
     rows_put(out, sl_target_rows, "sluice.targets[]", false);
-    sl_buf_add_c(out, "\n`timeouts.total` of a target bounds one attempt at it, the route's the whole call.\n\n");
+    sl_buf_add_c(out, "\n"
+                      "`timeouts.total` of a target is for one attempt at it; the route's is for the whole call.\n"
+                      "\n");
 }
 
 static void providers_put(struct sl_buf *out)
@@ -264,8 +265,11 @@ static void configuration_write(struct sl_buf *out)
         sl_buf_printf(out, "| `%s` | %s |\n", environment[i][0], environment[i][1]);
     }
     sl_buf_printf(out,
-                  "\n## Limits of a file\n\n%u MiB, %d levels, %d values (an alias counts what it stands for), %d keys "
-                  "in one map. The first %d problems are told.\n",
+                  "\n"
+                  "## Limits of a file\n"
+                  "\n"
+                  "%u MiB, %d levels, %d values (an alias counts as all values that it stands for), %d keys in one "
+                  "map. The first %d problems are shown.\n",
                   SL_CONF_FILE_MAX >> 20, SL_CONF_DEPTH_MAX, SL_CONF_NODES_MAX, SL_CONF_KEYS_MAX, SL_PROBLEMS_MAX);
 }
 

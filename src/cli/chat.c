@@ -204,8 +204,7 @@ static bool word_run(struct chat *chat, const char *line, int *ret)
     }
     *ret = nearest
                ? cli_fail(CLI_USAGE, "there is no %s here, did you mean %s? //… sends it to the route", typed, nearest)
-               : cli_fail(CLI_USAGE, "there is no %s here: /help tells what there is, //… sends it to the route",
-                          typed);
+               : cli_fail(CLI_USAGE, "there is no %s here: /help lists the commands, //… sends it to the route", typed);
     return true;
 }
 
@@ -254,7 +253,7 @@ int cli_chat(const struct cli_args *args)
     if (r == 0) {
         reader_init(&reader);
         if (reader.edit && !args->is_quiet) {
-            cli_print(stderr, "talking to %s: /help tells what there is, /exit or Ctrl-D ends, Ctrl-C stops an answer",
+            cli_print(stderr, "talking to %s: /help lists the commands, /exit or Ctrl-D ends, Ctrl-C stops an answer",
                       args->words[0]);
         }
         r = talk(&chat, &reader);

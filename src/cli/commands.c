@@ -39,7 +39,7 @@ const struct cli_opt cli_common[] = {
     { "cert-key", 0, CLI_TEXT, AT(cert_key), "FILE", "its key (PEM; default: in the same file)", 0 },
     { "json", 0, CLI_SWITCH, AT(is_json), NULL, "print the server's own JSON", 0 },
     { "quiet", 'q', CLI_SWITCH, AT(is_quiet), NULL, "print errors only", 0 },
-    { "verbose", 'v', CLI_SWITCH, AT(is_verbose), NULL, "tell more about errors, and usage", 0 },
+    { "verbose", 'v', CLI_SWITCH, AT(is_verbose), NULL, "say more about errors, and show the usage", 0 },
     { "timeout", 0, CLI_TIME, AT(timeout_msec), "TIME", "the longest a call may take: 500ms, 30s, 5m", 0 },
     { "yes", 'y', CLI_SWITCH, AT(is_yes), NULL, "do not ask", 0 },
     { "dry-run", 0, CLI_SWITCH, AT(is_dry_run), NULL, "only say what would be done", 0 },
@@ -52,7 +52,8 @@ static const struct cli_opt serve_opts[] = {
       0 },
     { "listen", 0, CLI_TEXT, AT(listen), "ADDR", "host:port or unix:/path in place of server.listen", 0 },
     { "workers", 0, CLI_TEXT, AT(workers), "N", "threads that serve, or auto, in place of server.workers", 0 },
-    { "data", 0, CLI_TEXT, AT(data_dir), "DIR|none", "where routes, limits and keys live (default SLUICE_DATA)", 0 },
+    { "data", 0, CLI_TEXT, AT(data_dir), "DIR|none", "where routes, limits and keys are kept (default SLUICE_DATA)",
+      0 },
     OPTIONS_END,
 };
 
@@ -66,7 +67,7 @@ static const struct cli_opt check_opts[] = {
 static const struct cli_opt mlflow_opts[] = {
     { "config-path", 0, CLI_TEXT, AT(config), "FILE", "the configuration (default MLFLOW_GATEWAY_CONFIG)", 0 },
     { "host", 0, CLI_TEXT, AT(host), "HOST", "the address to listen on (default 127.0.0.1)", 0 },
-    { "port", 0, CLI_TEXT, AT(port), "PORT", "(default 5000)", 0 },
+    { "port", 0, CLI_TEXT, AT(port), "PORT", "the port to listen on (default 5000)", 0 },
     { "workers", 0, CLI_TEXT, AT(workers), "N", "threads that serve (default 2)", 0 },
     OPTIONS_END,
 };
@@ -84,7 +85,7 @@ static const struct cli_opt version_opts[] = {
 static const struct cli_opt query_opts[] = {
     { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole request in place of a prompt; @- is standard input",
       0 },
-    { "file", 0, CLI_LIST, AT(files), "FILE", "put this file's text behind the prompt", 0 },
+    { "file", 0, CLI_LIST, AT(files), "FILE", "put this file's text after the prompt", 0 },
     { "system", 0, CLI_TEXT, AT(system), "TEXT|@FILE", "the system message", 0 },
     { "temperature", 0, CLI_DECIMAL, AT(temperature), "X", "how freely the model may choose", 0 },
     { "max-tokens", 0, CLI_COUNT, AT(max_tokens), "N", "the longest answer", TOKENS_MAX },
@@ -109,8 +110,8 @@ static const struct cli_opt create_opts[] = {
     { "type", 0, CLI_TEXT, AT(type), "TYPE", "llm/v1/chat (default), llm/v1/completions, llm/v1/embeddings", 0 },
     { "provider", 0, CLI_TEXT, AT(provider), "NAME", "openai, anthropic, mock, …", 0 },
     { "model", 0, CLI_TEXT, AT(model), "NAME", "the provider's model", 0 },
-    { "set", 0, CLI_LIST, AT(set), "KEY=VALUE", "of the provider's configuration; =$NAME: a variable, =@FILE: a file",
-      0 },
+    { "set", 0, CLI_LIST, AT(set), "KEY=VALUE",
+      "a member of the provider's configuration; =$NAME: a variable, =@FILE: a file", 0 },
     OPTIONS_END,
 };
 
@@ -121,8 +122,8 @@ static const struct cli_opt limits_opts[] = {
 };
 
 static const struct cli_opt status_opts[] = {
-    { "interval", 0, CLI_TIME, AT(interval_msec), "TIME", "between two looks (default 1s)", 0 },
-    { "all", 0, CLI_SWITCH, AT(is_all), NULL, "every route, not only as many as the terminal has lines", 0 },
+    { "interval", 0, CLI_TIME, AT(interval_msec), "TIME", "the time between two readings (default 1s)", 0 },
+    { "all", 0, CLI_SWITCH, AT(is_all), NULL, "show every route, not only as many as fit on the terminal", 0 },
     OPTIONS_END,
 };
 
@@ -133,8 +134,8 @@ static const struct cli_opt apply_opts[] = {
 
 static const struct cli_opt key_opts[] = {
     { "data", 'd', CLI_TEXT, AT(data), "JSON|@FILE", "the whole key in place of the options below", 0 },
-    { "name", 0, CLI_TEXT, AT(name), "NAME", "what the key is called", 0 },
-    { "principal", 0, CLI_TEXT, AT(principal), "NAME", "who asks with it (default: its name)", 0 },
+    { "name", 0, CLI_TEXT, AT(name), "NAME", "the key's name", 0 },
+    { "principal", 0, CLI_TEXT, AT(principal), "NAME", "who calls with it (default: its name)", 0 },
     { "role", 0, CLI_CHOICE, AT(role), "query|viewer|admin", "what it may do (default: query)", 0 },
     { "routes", 0, CLI_TEXT, AT(routes), "ROUTE,…", "only these routes", 0 },
     { "expires-at", 0, CLI_TEXT, AT(expires_at), "TIME", "such as 2030-01-01T00:00:00Z", 0 },
@@ -152,7 +153,7 @@ const struct cli_command cli_commands[] = {
       "SIGHUP reloads, SIGUSR1 reopens log files, SIGTERM drains and ends",
       "sluice serve -c gateway.yaml --listen 127.0.0.1:8080", serve_opts, true, OF_DAEMON(sl_command_serve) },
     { "check", "validate", "", 0, 0,
-      "read the configuration as serve would, and tell every problem with file:line:column",
+      "read the configuration as serve would, and show every problem with file:line:column",
       "sluice check -c gateway.yaml --strict", check_opts, true, OF_DAEMON(sl_command_check) },
     { "mlflow start", NULL, "", 0, 0, "run the gateway with the options of `mlflow gateway start`",
       "sluice mlflow start --config-path config.yaml --port 7000", mlflow_opts, true, OF_DAEMON(sl_command_mlflow) },
@@ -160,13 +161,13 @@ const struct cli_command cli_commands[] = {
       "sluice db check", data_opts, true, OF_DAEMON(sl_command_db_check) },
     { "db backup", NULL, "FILE", 1, 1, "copy the database; the gateway may be running",
       "sluice db backup /var/backups/sluice.db", data_opts, true, OF_DAEMON(sl_command_db_backup) },
-    { "version", NULL, "", 0, 0, "tell the version", "sluice version --json", version_opts, true,
+    { "version", NULL, "", 0, 0, "show the version", "sluice version --json", version_opts, true,
       OF_DAEMON(sl_command_version) },
-    { "help", NULL, "[COMMAND]", 0, 2, "tell about a command", "sluice help limits set", NULL, true, NULL },
+    { "help", NULL, "[COMMAND]", 0, 2, "show help for a command", "sluice help limits set", NULL, true, NULL },
     { "completion", NULL, "bash|zsh|fish", 1, 1, "print a completion script",
       "sluice completion bash > ~/.sluice-completion", NULL, true, OF_CLIENT(cli_completion) },
     { "man-page", NULL, "", 0, 0, "print sluice(1)", "sluice man-page > sluice.1", NULL, true, OF_CLIENT(cli_man) },
-    { "query", "ask", "ROUTE [PROMPT | -]", 1, 2, "ask a route; what is piped in is put behind the prompt",
+    { "query", "ask", "ROUTE [PROMPT | -]", 1, 2, "ask a route; piped input is put after the prompt",
       "sluice query chat 'why is the sky blue?' --stream", query_opts, false, OF_CLIENT(cli_query) },
     { "chat", NULL, "ROUTE", 1, 1, "talk with a route, with line editing and history", "sluice chat chat", chat_opts,
       false, OF_CLIENT(cli_chat) },

@@ -52,7 +52,9 @@ static void all_print(FILE *out)
           "             SLUICE_SERVER (else MLFLOW_GATEWAY_URI) the gateway that is asked, SLUICE_KEY its key,\n"
           "             SLUICE_CA whom it is believed from\n",
           out);
-    fputs("\nsluice help COMMAND tells more and shows an example; man sluice has all of it\n", out);
+    fputs("\n"
+          "sluice help COMMAND says more and shows an example; man sluice has all of it\n",
+          out);
 }
 
 int cli_help(const char *name, FILE *out)

@@ -253,7 +253,8 @@ static int node_count(struct reader *rd, yaml_mark_t mark, uint64_t n)
 {
     rd->n_nodes += n;
     return rd->n_nodes > SL_CONF_NODES_MAX
-               ? fail(rd, mark, "more than %d values (an alias counts what it stands for)", SL_CONF_NODES_MAX)
+               ? fail(rd, mark, "more than %d values (an alias counts as all values that it stands for)",
+                      SL_CONF_NODES_MAX)
                : 0;
 }
 

@@ -33,7 +33,7 @@ struct sl_gate {
     struct sl_kept *kept;                 /* responses that the gateway keeps, because their provider keeps none */
     struct sl_made *made;                 /* which upstream made which response */
     struct sl_retry_budget *retry_budget; /* upstream.retry_budget */
-    struct sl_affinity *affinity;
+    struct sl_affinity *affinity;         /* which target has which conversation; NULL: off */
     struct sl_metrics *metrics;
     atomic_bool is_ending;    /* the store closes: what is due later is written now */
     atomic_bool is_draining;  /* /ready answers 503 */

@@ -16,48 +16,50 @@ static const char *const advice[SL_ERR_COUNT] = {
         "(`x-sluice-timeout`) has passed; give it more time.",
     [SL_ERR_CALLER_CONFLICT] = "Read the current state, then decide again.",
     [SL_ERR_CALLER_RETIRED] = "This call is gone; the message names its successor.",
-    [SL_ERR_CALLER_BODY_TOO_LARGE] = "Send less, or raise `server.limits.body`; of a form `server.limits.form`.",
+    [SL_ERR_CALLER_BODY_TOO_LARGE] = "Send less, or raise `server.limits.body`, for a form `server.limits.form`.",
     [SL_ERR_CALLER_HEAD_TOO_LARGE] = "Send fewer or shorter headers, or raise `server.limits.head`.",
     [SL_ERR_CALLER_UNSUPPORTED] = "Leave out what the provider cannot do, or use another route.",
     [SL_ERR_CALLER_UNSUPPORTED_MEDIA] =
         "Send the body in a coding that the `accept-encoding` header names, or in none.",
     [SL_ERR_CALLER_UPGRADE_REQUIRED] =
-        "Send the call with POST: it is not served over a WebSocket. `stream: true` has the reply come in pieces.",
+        "Send the call with POST: it is not served over a WebSocket. With `stream: true` the reply comes in pieces.",
     [SL_ERR_CALLER_CANCELLED] = "Nothing: the client went away; the attempt was aborted.",
     [SL_ERR_POLICY_RATE_LIMITED] = "Wait as long as `retry-after` or `x-ratelimit-reset-requests` says, or raise the "
                                    "route's limit.",
-    [SL_ERR_PROVIDER_AUTH_FAILED] = "The operator corrects the route's credential; asking again does not help.",
-    [SL_ERR_PROVIDER_BILLING] = "The operator settles the account with the provider.",
-    [SL_ERR_PROVIDER_RATE_LIMITED] = "Wait, or have the provider raise its limit; a limit of the gateway's own keeps "
-                                     "below it.",
+    [SL_ERR_PROVIDER_AUTH_FAILED] = "The operator must correct the route's credential; asking again does not help.",
+    [SL_ERR_PROVIDER_BILLING] = "The operator must settle the account at the provider.",
+    [SL_ERR_PROVIDER_RATE_LIMITED] =
+        "Wait, or ask the provider for a higher limit. A limit of the route can keep calls below it.",
     [SL_ERR_PROVIDER_OVERLOADED] = "Try again later.",
     [SL_ERR_PROVIDER_REJECTED] = "Correct the request as the provider's message says.",
-    [SL_ERR_PROVIDER_SERVER_ERROR] = "Try again; tell the provider when it stays.",
+    [SL_ERR_PROVIDER_SERVER_ERROR] = "Try again; if it goes on, ask the provider.",
     [SL_ERR_PROVIDER_BAD_RESPONSE] = "Check that the base URL leads to the API that the provider name means.",
     [SL_ERR_PROVIDER_CONNECT_FAILED] = "Check the base URL, name resolution, the network and `upstream.proxy`.",
-    [SL_ERR_PROVIDER_TIMEOUT_CONNECT] = "As connect_failed; or raise the setting that the message names.",
+    [SL_ERR_PROVIDER_TIMEOUT_CONNECT] =
+        "Check the same as for `provider_connect_failed`, or raise the setting that the message names.",
     [SL_ERR_PROVIDER_TIMEOUT_FIRST_BYTE] = "Ask for less, stream, or raise the setting that the message names.",
     [SL_ERR_PROVIDER_TIMEOUT_IDLE] =
-        "The provider fell silent; try again, or raise the setting that the message names.",
+        "The provider stopped sending; try again, or raise the setting that the message names.",
     [SL_ERR_PROVIDER_TIMEOUT_TOTAL] = "Ask for less, or raise the setting that the message names.",
-    [SL_ERR_PROVIDER_STREAM_BROKEN] = "Try again: what came before the error is incomplete.",
-    [SL_ERR_SLUICE_OVERLOADED] = "Try again after `retry-after`; the operator raises `server.limits.memory` or "
-                                 "`connections` or a target's `max_concurrent`, or adds machines.",
+    [SL_ERR_PROVIDER_STREAM_BROKEN] = "Try again: the part before the error is incomplete.",
+    [SL_ERR_SLUICE_OVERLOADED] = "Try again after `retry-after`; the operator can raise `server.limits.memory` or "
+                                 "`connections` or a target's `max_concurrent`, or add machines.",
     [SL_ERR_SLUICE_DRAINING] = "Try again: another instance answers.",
-    [SL_ERR_SLUICE_STORE_UNAVAILABLE] = "The operator looks after the data directory; serving goes on meanwhile.",
+    [SL_ERR_SLUICE_STORE_UNAVAILABLE] = "The operator must repair the data directory; calls are served meanwhile.",
     [SL_ERR_SLUICE_INTERNAL] = "Report it with the request id.",
 };
 
 static const struct {
     const char *prefix, *heading, *whose;
 } domains[] = {
-    { "caller_", "caller_…", "The program that called." },
-    { "policy_", "policy_…", "Nobody's: the operator's rules refused the call." },
+    { "caller_", "caller_…", "The fault is in the program that called." },
+    { "policy_", "policy_…", "It is nobody's fault: a rule of the operator refused the call." },
     { "provider_", "provider_…",
-      "The upstream, or the way to it. Where the table says \"the upstream's\", the status that the upstream sent is "
-      "passed on, for\nexample the one shown. An error inside a reply of status 200 has the status that its type "
-      "stands for, else 502." },
-    { "sluice_", "sluice_…", "The gateway, or the machine it runs on." },
+      "The fault is in the upstream, or on the way to it. \"The upstream's\" in the table means that the status which "
+      "the upstream sent is passed on;\n"
+      "the table shows an example. An error inside a reply of status 200 gets the status of its type, or 502 if the "
+      "type has none." },
+    { "sluice_", "sluice_…", "The fault is in the gateway, or in the machine on which it runs." },
 };
 
 const char *sl_error_advice(enum sl_error_type type)
@@ -95,7 +97,7 @@ static void status_write(const struct sl_dialect *dialect, enum sl_error_type ty
 static const struct {
     const char *mlflow, *openai;
 } beside[SL_ERR_COUNT] = {
-    [SL_ERR_CALLER_INVALID_REQUEST] = { "; 422 by MLflow's schemas", "" },
+    [SL_ERR_CALLER_INVALID_REQUEST] = { "; 422 if MLflow's schemas refuse it", "" },
     [SL_ERR_CALLER_CONFLICT] = { "; 412 for `if-match`", "" },
     [SL_ERR_CALLER_HEAD_TOO_LARGE] = { "; 414 for the request line", "; 414 for the request line" },
     [SL_ERR_CALLER_UNSUPPORTED] = { "", "; 501 for a method that HTTP does not have" },
@@ -118,13 +120,16 @@ static void type_write(enum sl_error_type type, struct sl_buf *out)
 
 void sl_error_docs_write(struct sl_buf *out)
 {
-    sl_buf_add_lit(
-        out, "# Errors\n\n<!-- Generated from src/llm/core/error.h and src/llm/error_docs.c: `make docs`. A test "
-             "fails when this "
-             "page is stale. -->\n\nEvery error has a type that says whose fault it is. The same word stands in the "
-             "access log (`error_type`), in the metrics' label\n`error_type` (and `reason` of an attempt) "
-             "and in the header `x-sluice-error-type`. The body is in the words of the API that was\n"
-             "called: MLflow's on its paths, OpenAI's under `/v1/`.\n");
+    sl_buf_add_lit(out, "# Errors\n"
+                        "\n"
+                        "<!-- Generated from src/llm/core/error.h and src/llm/error_docs.c: `make docs`. A test fails "
+                        "when this page is stale. -->\n"
+                        "\n"
+                        "Every error has a type that says whose fault it is. The same word is in the access log "
+                        "(`error_type`), in the metrics' label\n"
+                        "`error_type` (and `reason` of an attempt) and in the header `x-sluice-error-type`. The body "
+                        "has the form of the API that was\n"
+                        "called: MLflow's on its paths, OpenAI's under `/v1/`.\n");
     for (size_t d = 0; d < SL_ARRAY_LEN(domains); d++) {
         sl_buf_printf(out,
                       "\n## %s\n\n%s\n\n| type | status on MLflow's paths | status under /v1 | what to do "

@@ -249,11 +249,11 @@ const struct sl_path sl_databricks_rows[] = {
       .pattern = SERVING "/{}/ai-gateway",
       .handle = handle_serving_unsupported,
       .access = SL_ACCESS_ADMIN,
-      .told = SL_TOLD("501: a call of Databricks' that no route corresponds to.", .statuses = "501") },
+      .told = SL_TOLD("501: a call of Databricks that has no counterpart here.", .statuses = "501") },
     { .methods = SL_PATCH,
       .pattern = SERVING "/{}/tags",
       .handle = handle_serving_unsupported,
       .access = SL_ACCESS_ADMIN,
-      .told = SL_TOLD("501: a call of Databricks' that no route corresponds to.", .statuses = "501") },
+      .told = SL_TOLD("501: a call of Databricks that has no counterpart here.", .statuses = "501") },
     { 0 },
 };

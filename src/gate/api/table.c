@@ -38,16 +38,16 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
 #define INPUT_TOKENS(path)                                                                                             \
     {                                                                                                                  \
         .methods = SL_POST, .pattern = (path), .has_type = true, .type = SL_LLM_CHAT, .follows = true, .counts = true, \
-        .told = SL_TOLD("How many tokens a call has; where its provider cannot say, an estimate.",                     \
+        .told = SL_TOLD("How many tokens a call has; an estimate if its provider cannot say it.",                      \
                         .body = "ResponsesRequest", .reply = "ResponsesTokenCount", .headers = "x-sluice-estimate")    \
     }
-#define FOLLOWS(before, text)                                                                                     \
-    INPUT_TOKENS(before "/responses/input_tokens"),                                                               \
-        FOLLOW(SL_POST, before "/responses/compact", "Shorten a conversation, where the upstream has this call.", \
-               "ResponsesRequest", "ResponsesReply"),                                                             \
-        FOLLOW(SL_GET, before "/responses/{}", text ": read it.", NULL, "ResponsesReply"),                        \
-        FOLLOW(SL_DELETE, before "/responses/{}", text ": delete it.", NULL, "ResponsesReply"),                   \
-        FOLLOW(SL_POST, before "/responses/{}/cancel", text ": cancel it.", NULL, "ResponsesReply"),              \
+#define FOLLOWS(before, text)                                                                                  \
+    INPUT_TOKENS(before "/responses/input_tokens"),                                                            \
+        FOLLOW(SL_POST, before "/responses/compact", "Shorten a conversation, if the upstream has this call.", \
+               "ResponsesRequest", "ResponsesReply"),                                                          \
+        FOLLOW(SL_GET, before "/responses/{}", text ": read it.", NULL, "ResponsesReply"),                     \
+        FOLLOW(SL_DELETE, before "/responses/{}", text ": delete it.", NULL, "ResponsesReply"),                \
+        FOLLOW(SL_POST, before "/responses/{}/cancel", text ": cancel it.", NULL, "ResponsesReply"),           \
         FOLLOW(SL_GET, before "/responses/{}/input_items", text ": read what it answered.", NULL, "ResponsesReply")
 #define COUNT(path, text)                                                                                             \
     {                                                                                                                 \
@@ -83,11 +83,11 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
                "The same as a stream: a list of replies, or with alt=sse an event for each.",                         \
                .parameters = "alt key"),                                                                              \
         GEMINI_COUNT(version "/models/{}:countTokens",                                                                \
-                     "How many tokens a chat has; where its provider cannot say, an estimate."),                      \
+                     "How many tokens a chat has; an estimate if its provider cannot say it."),                       \
         GEMINI(version "/models/{}:embedContent", SL_LLM_EMBEDDINGS, "GeminiEmbedRequest", "GeminiEmbedding",         \
                "Query an embeddings route, which the path names.", .parameters = "key"),                              \
         GEMINI(version "/models/{}:batchEmbedContents", SL_LLM_EMBEDDINGS, "GeminiEmbedBatch", "GeminiEmbeddingList", \
-               "The same of several contents.", .parameters = "key")
+               "The same for several contents.", .parameters = "key")
 #define MLFLOW(path, text)                                                                                \
     {                                                                                                     \
         .methods = SL_POST, .pattern = (path), .told = SL_TOLD(text, .body = "Request", .reply = "Reply") \
@@ -118,7 +118,7 @@ extern const struct sl_path sl_audit_rows[], sl_databricks_rows[], sl_docs_rows[
         .methods = SL_POST, .pattern = (path), .type = (llm_type),                          \
         .told = SL_TOLD(text, .body = (body_), .reply = "UnifiedReply", TIMED), __VA_ARGS__ \
     }
-#define AS_AZURE "The same as Azure's client calls it; the path names the route."
+#define AS_AZURE "The same for Azure's client; the path names the route."
 #define SAME     "The same for clients whose base URL lacks /v1."
 
 static const struct sl_path invocations[] = {
@@ -167,7 +167,7 @@ static const struct sl_path invocations[] = {
     FOLLOWS("/openai", "The same as Azure's client calls it"),
     FOLLOWS("/openai/v1", "The same for Azure's newer base URL"),
     MESSAGES("/v1/messages", "Query a chat route; `model` names the route. Anthropic's shapes."),
-    COUNT("/v1/messages/count_tokens", "How many tokens a chat has; where its provider cannot say, an estimate."),
+    COUNT("/v1/messages/count_tokens", "How many tokens a chat has; an estimate if its provider cannot say it."),
     COUNT("/anthropic/v1/messages/count_tokens", "The same for clients whose base URL ends with /anthropic."),
     MESSAGES("/anthropic/v1/messages", "The same for clients whose base URL ends with /anthropic."),
     COHERE("/v2/chat", SL_LLM_CHAT, "Chat", "Query a chat route; `model` names the route. Cohere's shapes."),

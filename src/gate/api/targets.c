@@ -111,14 +111,14 @@ const struct sl_path sl_targets_rows[] = {
       .pattern = TARGETS,
       .handle = handle_target_list,
       .access = SL_ACCESS_VIEWER,
-      .told = SL_TOLD("List the targets of routes with several targets, and their states; a page ends behind the route "
+      .told = SL_TOLD("List the targets of routes with several targets, and their states; a page ends after the route "
                       "with the thousandth.",
                       .parameters = "page_token", .reply = "TargetList") },
     { .methods = SL_POST,
       .pattern = TARGETS "/{}/{}/reset",
       .handle = handle_target_reset,
       .access = SL_ACCESS_ADMIN,
-      .told = SL_TOLD("Let a target have calls again: close its breaker, end its wait.", .parameters = "target",
+      .told = SL_TOLD("Lets a target have calls again: closes its breaker and ends its wait.", .parameters = "target",
                       .reply = "Target") },
     { 0 },
 };

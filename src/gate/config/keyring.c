@@ -99,7 +99,7 @@ static int key_bind(struct sl_bind *bind, const struct sl_val *val, struct sl_ke
 {
     static const struct sl_opt rows[] = {
         { "name", SL_OPT_STR, offsetof(struct file_key, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
-          NULL, "what the key is called" },
+          NULL, "the key's name" },
         { "principal", SL_OPT_STR, offsetof(struct file_key, principal), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
           "whom limits and the log count; default: the key's name" },
         { "role", SL_OPT_ENUM, offsetof(struct file_key, role), "query", 0, 0, SL_OPT_RELOAD, sl_role_names, NULL, NULL,

@@ -20,16 +20,16 @@ struct model_conf {
 
 const struct sl_opt sl_own_model_opts[] = {
     { "provider", SL_OPT_STR, offsetof(struct model_conf, provider), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "of this provider only" },
+      "the entry is for this provider only" },
     { "like", SL_OPT_STR, offsetof(struct model_conf, like), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "the known model whose row it starts from" },
+      "a known model whose row gives the values that are not set" },
     { "context", SL_OPT_U64, offsetof(struct model_conf, context), "0", 0, 1000000000, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "tokens of the window" },
+      "how many tokens the window has" },
     { "output", SL_OPT_U64, offsetof(struct model_conf, output), "0", 0, 1000000000, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "tokens that one answer may have" },
+      "how many tokens one answer may have" },
     { "features", SL_OPT_STR_LIST, offsetof(struct model_conf, features), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "what it can do and what it refuses, in the words of data/models; with one of tools, images, documents and audio "
-      "all that it takes of these" },
+      "what it can do and what it refuses, with the names of data/models; an entry with one of tools, images, "
+      "documents and audio must name all of these that it takes" },
     { NULL },
 };
 

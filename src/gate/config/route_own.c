@@ -135,7 +135,7 @@ static const struct sl_opt tls_rows[] = {
 static const struct sl_opt responses_rows[] = {
     { "keep", SL_OPT_USEC, offsetof(struct sl_route_own, responses_keep_usec), NULL, SL_USEC_PER_SEC,
       30 * 86400 * SL_USEC_PER_SEC, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "how long a response is kept, to be read again and to go on from; default: none is kept" },
+      "how long a response is kept, so that it can be read again and continued; default: none is kept" },
     { "size", SL_OPT_BYTES, offsetof(struct sl_route_own, responses_bytes), NULL, 4096, 64ull << 30, SL_OPT_RELOAD,
       NULL, NULL, NULL,
       "memory for all kept responses and their conversations together, default 64MiB; the oldest go first" },
@@ -146,14 +146,14 @@ const struct sl_opt sl_route_own_rows[] = {
     { "responses", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, responses_rows, NULL,
       "responses of /v1/responses that the gateway keeps in its memory, where the provider keeps none" },
     { "proxy", SL_OPT_CUSTOM, offsetof(struct sl_route_own, proxy), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, proxy_check,
-      "another proxy than upstream.proxy, without exceptions: http://[user:password@]host:port, or none" },
+      "a proxy in place of upstream.proxy, without exceptions: http://[user:password@]host:port, or none" },
     { "headers", SL_OPT_CUSTOM, offsetof(struct sl_route_own, headers), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
       headers_check, "sent with each request: { name: value }; a value may be a secret by reference" },
     { "tls", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, tls_rows, NULL, "of the connections to the upstream" },
     { "passage", SL_OPT_STR_LIST, offsetof(struct sl_route_own, passage), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
       passage_check,
-      "what /gateway/proxy/{route}/… passes on besides calls of models: a method and a path, like GET /files/*; a * "
-      "stands for what one segment has there, ** at the end for all below" },
+      "what /gateway/proxy/{route}/… passes on beside calls of models: a method and a path, like GET /files/*; a * is "
+      "any text within one segment, ** at the end is everything below" },
     { NULL },
 };
 

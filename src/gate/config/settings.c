@@ -217,11 +217,11 @@ static int except_check(struct sl_bind *bind, const struct sl_opt *row, const st
 
 static const struct sl_opt proxy_opts[] = {
     { "url", SL_OPT_URL, offsetof(struct sl_proxy_settings, url), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL,
-      NULL, sl_proxy_url_check, "of the proxy: http://[user:password@]host:port" },
+      NULL, sl_proxy_url_check, "the proxy's URL: http://[user:password@]host:port" },
     { "except", SL_OPT_STR_LIST, offsetof(struct sl_proxy_settings, except), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
       except_check,
-      "what is reached without the proxy: hosts, domains with all below them (.example.com), addresses and networks, "
-      "with :port if wanted; those of the variable NO_PROXY are added" },
+      "what is reached without the proxy: hosts, domains with all hosts below them (.example.com), addresses and "
+      "networks, each with :port if wanted; the values of the variable NO_PROXY are added" },
     END_OF_TABLE,
 };
 
@@ -287,14 +287,14 @@ static const struct sl_opt server_limit_opts[] = {
           "size of a request's head; beyond it 431, or 414 for the request line"),
     LIMIT("body", SL_OPT_BYTES, body_bytes, "32MiB", 1024, GIB, "size of a request's body; beyond it 413"),
     LIMIT("form", SL_OPT_BYTES, form_bytes, "512MiB", 1024, 1024 * GIB,
-          "size of a form (multipart/form-data), which passes through as it comes; beyond it 413"),
+          "size of a form (multipart/form-data), which is passed on while it comes; beyond it 413"),
     LIMIT("connections", SL_OPT_U32, connections, "10000", 1, 1000000,
           "client connections of all workers; beyond it 503 and close"),
     LIMIT("memory", SL_OPT_BYTES, memory_bytes, "1GiB", MIB, 1024 * GIB,
-          "all buffered bodies (over 4 KiB), their JSON tapes, what is made of them, and collected replies; beyond it "
-          "503"),
+          "memory for all buffered bodies (over 4 KiB), their JSON tapes, bodies made from them, and collected "
+          "replies; beyond it 503"),
     LIMIT("spool", SL_OPT_BYTES, spool_bytes, "4GiB", 0, 1024 * GIB,
-          "all uploads that lie in files of server.spool; beyond it 503"),
+          "size of all uploads in files of server.spool; beyond it 503"),
     END_OF_TABLE,
 };
 
@@ -310,7 +310,7 @@ static const struct sl_opt server_timeout_opts[] = {
       SL_OPT_RELOAD, NULL, NULL, drain_delay_check,
       "after SIGTERM: how long /ready says 503 before new connections are refused; auto: 0s when stdin or stderr is a "
       "terminal, else 5s" },
-    TIME("drain", drain_usec, "30s", 0, "after that: how long running exchanges may go on before they are cut"),
+    TIME("drain", drain_usec, "30s", 0, "after that: how long running calls may go on before they are cut"),
     END_OF_TABLE,
 };
 
@@ -334,18 +334,18 @@ static const struct sl_opt server_opts[] = {
     SERVER("trusted_proxies", SL_OPT_STR_LIST, trusted_proxies, NULL, SL_OPT_RELOAD, trusted_check,
            "networks (CIDR) of proxies whose forwarding headers are trusted"),
     SERVER("public_url", SL_OPT_URL, public_url, NULL, SL_OPT_RELOAD, url_check,
-           "the gateway's URL as clients see it: route URLs begin with it, redirects with its path, and the paths of "
-           "requests may; default: route URLs are relative"),
+           "the gateway's URL as clients see it: route URLs begin with it, redirects begin with its path, and paths of "
+           "requests may begin with it; default: route URLs are relative"),
     SERVER(
         "cors", SL_OPT_STR_LIST, cors, NULL, SL_OPT_RELOAD, sl_origins_check,
         "origins whose web pages may make calls and read the lists of routes, like https://app.example, or * for all "
         "(CORS)"),
     SERVER("spool", SL_OPT_STR, spool, "/var/tmp", SL_OPT_RELOAD, spool_check,
-           "folder for files without a name: uploads of more than 256 KiB whose route is not known yet, or has several "
+           "folder for temporary files: uploads of more than 256 KiB whose route is not known yet, or has several "
            "targets"),
     ROW(struct sl_server_settings, "heartbeat", SL_OPT_USEC, heartbeat_usec, "15s", 0, DAY, SL_OPT_RELOAD,
-        "how long a stream may be silent before a sign of life is written between two events, so that no proxy on the "
-        "way cuts it; 0s: none"),
+        "how long a stream may be silent before a sign of life is sent between two events, so that no proxy on the way "
+        "cuts the stream; 0s: none is sent"),
     ROW(struct sl_server_settings, "tcp_keepalive", SL_OPT_USEC, tcp_keepalive_usec, "60s", 0, 7200 * SEC, 0,
         "how long a client's connection may be silent before TCP asks whether it is still there; 0s: never"),
     SERVER("headers", SL_OPT_BOOL, headers, "true", SL_OPT_RELOAD, NULL,
@@ -357,23 +357,23 @@ static const struct sl_opt server_opts[] = {
     ROW(struct sl_upstream_settings, key_, kind_, field_, def_, min_, max_, SL_OPT_RELOAD, help_)
 static const struct sl_opt pool_opts[] = {
     UP("idle_per_origin", SL_OPT_U32, pool_idle_per_origin, "64", 0, 10000,
-       "idle connections kept for one origin, a worker"),
+       "idle connections that a worker keeps for one origin"),
     UP("idle_timeout", SL_OPT_USEC, pool_idle_usec, "60s", MSEC, DAY, "how long an idle connection is kept"),
     END_OF_TABLE,
 };
 
 static const struct sl_opt upstream_limit_opts[] = {
     UP("reply", SL_OPT_BYTES, reply_bytes, "32MiB", 1024, GIB,
-       "of a reply that must be collected to be translated; beyond it 502"),
+       "size of a reply that must be collected before it is translated; beyond it 502"),
     UP("event", SL_OPT_BYTES, event_bytes, "16MiB", 65536, GIB,
-       "of one event of a stream; beyond it the stream ends with an error"),
+       "size of one event of a stream; beyond it the stream ends with an error"),
     END_OF_TABLE,
 };
 
 static const struct sl_opt retry_budget_opts[] = {
     { "share", SL_OPT_CUSTOM, offsetof(struct sl_upstream_settings, retry_share), "20%", 0, 100, SL_OPT_RELOAD, NULL,
-      NULL, sl_share_check, "of the calls that began in the last second" },
-    UP("least", SL_OPT_U32, retry_least, "10", 0, 1000000, "and so many in any case"),
+      NULL, sl_share_check, "how many repeats may be made: a share of the calls that began in the last second" },
+    UP("least", SL_OPT_U32, retry_least, "10", 0, 1000000, "but at least this many in a second"),
     END_OF_TABLE,
 };
 
@@ -398,7 +398,7 @@ static const struct sl_opt upstream_opts[] = {
     { "pool", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, pool_opts, NULL, "idle upstream connections" },
     { "limits", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, upstream_limit_opts, NULL, "sizes" },
     { "proxy", SL_OPT_CUSTOM, offsetof(struct sl_upstream_settings, proxy), NULL, 0, 0, SL_OPT_RELOAD, NULL, proxy_opts,
-      proxy_check, "HTTP proxy for all upstreams, by CONNECT: its URL, or a map; a route may have its own" },
+      proxy_check, "HTTP proxy for all upstreams, used with CONNECT: its URL, or a map; a route may have its own" },
     ROW(struct sl_upstream_settings, "ca", SL_OPT_PATH, ca, NULL, 0, 0, SL_OPT_RELOAD,
         "certificate authorities (PEM) beside the system's"),
     ROW_CHECK(struct sl_upstream_settings, "allow", SL_OPT_STR_LIST, allow, NULL, SL_OPT_RELOAD, allow_check,
@@ -408,12 +408,12 @@ static const struct sl_opt upstream_opts[] = {
 
 static const struct sl_opt auth_opts[] = {
     ROW_CHECK(struct sl_auth_settings, "admin_key", SL_OPT_CUSTOM, has_admin_key, NULL, SL_OPT_RELOAD, admin_key_check,
-              "the first admin key: $NAME, { file: PATH } or { sha256: HEX }; default: SLUICE_ADMIN_KEY, else one that "
-              "the first start makes in the data directory"),
+              "the first admin key: $NAME, { file: PATH } or { sha256: HEX }; default: SLUICE_ADMIN_KEY, else a key "
+              "that the first start makes in the data directory"),
     { "metrics", SL_OPT_ENUM, offsetof(struct sl_auth_settings, metrics), "auto", 0, 0, SL_OPT_RELOAD, metrics_access,
       NULL, NULL,
-      "who may read /metrics: everyone, any key of role viewer or above, or of role admin; auto: open where every "
-      "listener is loopback or a unix socket, else viewer" },
+      "who may read /metrics: everyone (open), keys of role viewer or admin (viewer), or of role admin only (admin); "
+      "auto: open if every listener is loopback or a unix socket, else viewer" },
     { "keys", SL_OPT_CUSTOM, offsetof(struct sl_auth_settings, ring), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, keys_check,
       "API keys of the file: a list of { name, key, principal, role, routes, expires_at }" },
     END_OF_TABLE,
@@ -437,19 +437,19 @@ static int auth_check(struct sl_bind *bind, const struct sl_opt *row, const stru
 
 static const struct sl_opt metrics_opts[] = {
     ROW(struct sl_settings, "max_routes", SL_OPT_U32, metrics_max_routes, "1000", 0, 1000000, SL_OPT_RELOAD,
-        "routes with a label of their own; the rest is \"other\""),
+        "how many routes have a label of their own; the rest is \"other\""),
     ROW(struct sl_settings, "histogram_routes", SL_OPT_U32, metrics_histogram_routes, "100", 0, 1000000, SL_OPT_RELOAD,
-        "of these, routes with times and tokens of their own, up to 15 KB of /metrics each; the rest is \"other\" "
-        "there, first come first served"),
+        "how many of these have times and tokens of their own, up to 15 KB of /metrics each; the first that are called "
+        "get them, the rest is \"other\" there"),
     ROW(struct sl_settings, "max_targets", SL_OPT_U32, metrics_max_targets, "1000", 0, 1000000, SL_OPT_RELOAD,
-        "targets, of routes with several, whose state /metrics tells; the rest is left out"),
+        "how many targets, of routes with several, have their state in /metrics; the rest is left out"),
     END_OF_TABLE,
 };
 
 static const struct sl_opt responses_opts[] = {
     ROW(struct sl_settings, "max", SL_OPT_U32, responses_max, "100000", 0, 10000000, SL_OPT_RELOAD,
-        "responses whose upstream is remembered for 24 hours, so that they can be read again; beyond it the oldest are "
-        "forgotten"),
+        "for how many responses the upstream is remembered for 24 hours, so that they can be read again; beyond it the "
+        "oldest are forgotten"),
     END_OF_TABLE,
 };
 
@@ -469,7 +469,7 @@ static const struct sl_opt log_opts[] = {
     { "access", SL_OPT_STR, offsetof(struct sl_settings, log_access), "stdout", 0, 0, 0, NULL, NULL, log_access_check,
       "the access log: stdout, stderr, none or a file" },
     { "level", SL_OPT_ENUM, offsetof(struct sl_settings, log_level), "info", 0, 0, SL_OPT_RELOAD, log_levels, NULL,
-      NULL, "of the operator's log on stderr" },
+      NULL, "the level of the operator's log on stderr" },
     END_OF_TABLE,
 };
 
@@ -477,12 +477,12 @@ static const struct sl_opt sections[] = {
     MAP(struct sl_settings, "server", server, server_opts, "the client's side"),
     MAP(struct sl_settings, "upstream", upstream, upstream_opts, "the providers' side"),
     { "auth", SL_OPT_CUSTOM, offsetof(struct sl_settings, auth), NULL, 0, 0, SL_OPT_RELOAD, NULL, auth_opts, auth_check,
-      "who may call: a map, {} for the admin key alone; none: everyone, on any address; absent: everyone, on loopback "
+      "who may call: a map, {} for the admin key only; none: everyone, on any address; left out: everyone, on loopback "
       "only" },
     { "responses", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, responses_opts, NULL, "/v1/responses/{id}" },
     { "metrics", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, metrics_opts, NULL, "/metrics" },
     { "models", SL_OPT_CUSTOM, offsetof(struct sl_settings, models), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_own_model_opts,
-      sl_models_check, "what is known of models, by the beginning of their name (with or without a * behind it)" },
+      sl_models_check, "facts about models; the key is the beginning of their name (with or without a * at its end)" },
     { "log", SL_OPT_MAP, 0, NULL, 0, 0, 0, NULL, log_opts, NULL, "logs" },
     END_OF_TABLE,
 };

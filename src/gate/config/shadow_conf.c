@@ -13,7 +13,7 @@ static const struct sl_opt shadow_rows[] = {
     { "route", SL_OPT_STR, IN_SHADOW(route), NULL, 0, 0, SL_OPT_REQUIRED | SL_OPT_RELOAD, NULL, NULL, NULL,
       "the name of another route of the same type" },
     { "share", SL_OPT_CUSTOM, IN_SHADOW(share), "1%", 1, 100, SL_OPT_RELOAD, NULL, NULL, sl_share_check,
-      "of the route's calls, evenly spread" },
+      "for which share of the route's calls, evenly spread" },
     { NULL },
 };
 
@@ -41,6 +41,6 @@ static int shadow_check(struct sl_bind *bind, const struct sl_opt *row, const st
 
 const struct sl_opt sl_shadow_rows[] = {
     { "shadow", SL_OPT_CUSTOM, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, shadow_rows, shadow_check,
-      "a share of the calls goes to another route as well, whose answers are only logged: { route, share }" },
+      "a share of the calls also goes to another route, whose answers are only logged: { route, share }" },
     { NULL },
 };

@@ -22,8 +22,8 @@
 const struct sl_opt sl_timeout_rows[] = {
     TIME("connect", connect_usec, "5s", "resolving, connecting and TLS; beyond it 504"),
     TIME("first_byte", first_byte_usec, NULL,
-         "from the request's last byte to the reply's first; beyond it 504. Where it is not said: 600s, or what the "
-         "path's clients wait for (docs/upstreams.md)"),
+         "from the request's last byte to the reply's first; beyond it 504. Default: 600s, or the time that the path's "
+         "clients wait (docs/upstreams.md)"),
     TIME("idle", idle_usec, "120s", "between two pieces of a reply"),
     TIME("total", total_usec, "1h", "the whole call, retries included"),
     { NULL },
@@ -94,14 +94,14 @@ static const char *const balance_words[] = { "weighted", "least_busy", "fastest"
 static const struct sl_opt fallback_rows[] = {
     { "on", SL_OPT_STR_LIST, FIELD(on_words), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, on_check,
       "the causes for which another target is tried: connect, timeout, rate_limited, overloaded, server_error, "
-      "bad_response (these where nothing is said), auth, billing, content_filter, context_length, rejected; []: none" },
+      "bad_response (the default), auth, billing, content_filter, context_length, rejected; []: none" },
     { "routes", SL_OPT_STR_LIST, FIELD(routes), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, routes_check,
       "names of other routes of the same type, which are asked in this order when the route's own targets are used "
       "up" },
     { "attempts", SL_OPT_U32, FIELD(attempts), "4", 1, 20, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "of one call, repeats at one target included" },
+      "how many attempts one call may make, repeats at one target included" },
     { "within", SL_OPT_USEC, FIELD(within_usec), "300s", SL_USEC_PER_MSEC, 7 * DAY, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "from the call's beginning: when its last attempt may begin" },
+      "how long after the call's beginning its last attempt may begin" },
     { NULL },
 };
 
@@ -120,13 +120,13 @@ static int fallback_check(struct sl_bind *bind, const struct sl_opt *row, const 
 #define IN_RULE(field) offsetof(struct sl_breaker_rule, field)
 static const struct sl_opt breaker_rows[] = {
     { "errors", SL_OPT_U32, IN_RULE(errors), "5", 1, 1000000, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "so many attempts that failed within the window open it" },
+      "how many attempts must fail within the window to open it" },
     { "ratio", SL_OPT_CUSTOM, IN_RULE(ratio), "50%", 1, 100, SL_OPT_RELOAD, NULL, NULL, sl_share_check,
-      "and so large a share of all attempts in it" },
+      "and which share of all attempts in the window" },
     { "window", SL_OPT_USEC, IN_RULE(window_usec), "30s", SL_USEC_PER_MSEC, 7 * DAY, SL_OPT_RELOAD, NULL, NULL, NULL,
       "how far back attempts count" },
     { "open", SL_OPT_USEC, IN_RULE(open_usec), "30s", SL_USEC_PER_MSEC, 7 * DAY, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "how long the target gets no calls; then one call looks how it is" },
+      "how long the target gets no calls; then one call tries it" },
     { NULL },
 };
 
@@ -151,7 +151,7 @@ static const struct sl_opt queue_rows[] = {
     { "wait", SL_OPT_USEC, IN_QUEUE(wait_usec), "5s", SL_USEC_PER_MSEC, SL_QUEUE_WAIT_MAX, SL_OPT_RELOAD, NULL, NULL,
       NULL, "how long a call waits; then 503" },
     { "size", SL_OPT_U32, IN_QUEUE(size), "100", 1, SL_QUEUE_SIZE_MAX, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "how many wait; when more come, whose principal has the most of them waiting loses its last one" },
+      "how many calls wait; when more come, the principal with the most waiting calls loses its last one" },
     { NULL },
 };
 
@@ -182,7 +182,7 @@ static int header_check(struct sl_bind *bind, const struct sl_opt *row, const st
 
 static const struct sl_opt header_rows[] = {
     { "header", SL_OPT_STR, offsetof(struct sl_affinity_conf, header), NULL, 0, 0, SL_OPT_REQUIRED | SL_OPT_RELOAD,
-      NULL, NULL, header_check, "whose value a conversation is known by" },
+      NULL, NULL, header_check, "the header whose value identifies a conversation" },
     { NULL },
 };
 
@@ -214,11 +214,11 @@ static int by_check(struct sl_bind *bind, const struct sl_opt *row, const struct
 
 static const struct sl_opt affinity_rows[] = {
     { "by", SL_OPT_CUSTOM, offsetof(struct sl_affinity_conf, by), "auto", 0, 0, SL_OPT_RELOAD, NULL, NULL, by_check,
-      "auto (x-sluice-session, prompt_cache_key, what only one target reads, or how the conversation begins), off, or "
-      "{ header: NAME }" },
+      "auto (x-sluice-session, prompt_cache_key, state that only one target can read, or the beginning of the "
+      "conversation), off, or { header: NAME }" },
     { "ttl", SL_OPT_USEC, offsetof(struct sl_affinity_conf, ttl_usec), "1h", SL_USEC_PER_SEC,
       30 * 86400 * SL_USEC_PER_SEC, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "how long behind its last call a conversation is known" },
+      "how long after its last call a conversation is remembered" },
     { NULL },
 };
 
@@ -250,9 +250,10 @@ static int after_check(struct sl_bind *bind, const struct sl_opt *row, const str
 static const struct sl_opt hedge_rows[] = {
     { "after", SL_OPT_CUSTOM, IN_HEDGE(after_usec), "p95", SL_USEC_PER_MSEC, 3600 * SL_USEC_PER_SEC, SL_OPT_RELOAD,
       NULL, NULL, after_check,
-      "how long the first token is waited for: a duration, or p95: what 95 % of the target's calls took" },
+      "how long to wait for the first token: a duration, or p95: the time that 95 % of the target's calls took at "
+      "most" },
     { "at_most", SL_OPT_CUSTOM, IN_HEDGE(at_most), "5%", 1, 100, SL_OPT_RELOAD, NULL, NULL, sl_share_check,
-      "of the route's calls" },
+      "for which share of the route's calls" },
     { NULL },
 };
 
@@ -309,18 +310,17 @@ const struct sl_opt sl_traffic_rows[] = {
     { "fallback", SL_OPT_MAP, 0, NULL, 0, 0, SL_OPT_RELOAD, NULL, fallback_rows, fallback_check,
       "when and how often another target is tried, before the first byte to the client; off: for no cause" },
     { "breaker", SL_OPT_CUSTOM, FIELD(breaker), NULL, 0, 0, SL_OPT_RELOAD, NULL, breaker_rows, breaker_check,
-      "when a target that fails gets no calls for a while: { errors, ratio, window, open }, or off; one target alone "
-      "has none where nothing is said" },
+      "when a target that fails gets no calls for a while: { errors, ratio, window, open }, or off; by default, a "
+      "route with one target has none" },
     { "hedge", SL_OPT_CUSTOM, FIELD(hedge), NULL, 0, 0, SL_OPT_RELOAD, NULL, hedge_rows, hedge_check,
-      "when the first token does not come, one more attempt at another target: { after, at_most }; none where nothing "
-      "is said" },
+      "one more attempt at another target when the first token does not come: { after, at_most }; default: none" },
     { "queue", SL_OPT_CUSTOM, FIELD(queue), NULL, 0, 0, SL_OPT_RELOAD, NULL, queue_rows, queue_check,
       "calls beyond every target's `max_concurrent` wait for a place: { wait, size }; else they get 503 at once" },
     { "health", SL_OPT_CUSTOM, FIELD(health), NULL, 0, 0, SL_OPT_RELOAD, NULL, health_rows, health_check,
-      "checks of the targets without calls: a target gets no calls after three checks in a row that failed, until one "
-      "is answered: { every, by }; the default is none" },
+      "checks of the targets without calls: { every, by }; after three failed checks in a row a target gets no calls, "
+      "until a check is answered; default: none" },
     { "affinity", SL_OPT_CUSTOM, FIELD(affinity), NULL, 0, 0, SL_OPT_RELOAD, NULL, affinity_rows, affinity_check,
-      "by what a conversation comes back to the target that it was at: { by, ttl }, or off" },
+      "how a conversation finds the target where it was: { by, ttl }, or off" },
     { NULL },
 };
 
@@ -347,15 +347,15 @@ static int name_check(struct sl_bind *bind, const struct sl_opt *row, const stru
 #define FIELD(field) offsetof(struct sl_target_conf, field)
 const struct sl_opt sl_target_rows[] = {
     { "name", SL_OPT_STR, FIELD(name), NULL, 0, 0, SL_OPT_REQUIRED | SL_OPT_RELOAD, NULL, NULL, name_check,
-      "under which logs, metrics and headers tell it; `model` is the route's own `model:`" },
+      "the name in logs, metrics and headers; `model` is the route's own `model:`" },
     { "model", SL_OPT_CUSTOM, FIELD(model), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, model_check,
-      "provider, name and config, as of a route; all but the target named `model` need it" },
+      "provider, name and config, as in a route; all targets need it, except the one named `model`" },
     { "weight", SL_OPT_U32, FIELD(rule.weight), "1", 0, 10000, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "its share of its tier's calls; 0: only where no other of the tier is left" },
+      "its share of its tier's calls; 0: it is asked only when no other target of the tier is left" },
     { "tier", SL_OPT_U32, FIELD(rule.tier), "0", 0, 999, SL_OPT_RELOAD, NULL, NULL, NULL,
       "a target is asked when none of the lower tiers is left" },
     { "max_concurrent", SL_OPT_U32, FIELD(rule.max_concurrent), NULL, 1, 1000000, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "calls that it gets at one time; more go to other targets" },
+      "how many calls it gets at one time; more go to other targets" },
     { "timeouts", SL_OPT_MAP, FIELD(timeouts), NULL, 0, 0, SL_OPT_RELOAD, NULL, sl_timeout_rows, NULL,
       "its own, where they are not the route's; total: of one attempt" },
     { NULL },

@@ -285,12 +285,17 @@ static void family_docs(struct sl_buf *out, const struct sl_metric_family *famil
 
 void sl_metrics_write_docs(const struct sl_reading *readings, struct sl_buf *out)
 {
-    sl_buf_add_lit(
-        out, "# Metrics\n\n<!-- Generated from src/gate/watch/metric_rows.c and readings.c: `make docs`. A test fails "
-             "when this page is stale. -->\n\n"
-             "`GET /metrics` answers in Prometheus' text format 0.0.4. Names that begin with `gen_ai_` are the "
-             "OpenTelemetry GenAI ones in their\nPrometheus spelling. A series appears when it is first counted; "
-             "sums are over all workers.\n\n| name | type | labels | what |\n|---|---|---|---|\n");
+    sl_buf_add_lit(out, "# Metrics\n"
+                        "\n"
+                        "<!-- Generated from src/gate/watch/metric_rows.c and readings.c: `make docs`. A test fails "
+                        "when this page is stale. -->\n"
+                        "\n"
+                        "`GET /metrics` answers in Prometheus' text format 0.0.4. Names that begin with `gen_ai_` are "
+                        "those of OpenTelemetry's GenAI metrics, in\n"
+                        "Prometheus' spelling. A series appears when it is first counted; sums are over all workers.\n"
+                        "\n"
+                        "| name | type | labels | what |\n"
+                        "|---|---|---|---|\n");
     for (size_t m = 0; m < SL_METRIC_COUNT; m++) {
         family_docs(out, &sl_metric_families[m]);
     }

@@ -345,21 +345,19 @@ static void start_read(struct sl_reading_sink *sink, const void *source)
 
 const struct sl_reading sl_readings[] = {
     GAUGE("sluice_requests_in_flight", "Requests that are being answered.", in_flight_read, LB_END),
-    GAUGE(
-        "sluice_limit_used_ratio",
-        "How much of a route's limit is used up in the windows that are open: of its fullest counter, the route's own "
-        "or one user's; 1 refuses.",
-        limits_read, LB_ROUTE),
+    GAUGE("sluice_limit_used_ratio",
+          "How much of a route's limit is used in the open windows, for its fullest counter (the route's own or one "
+          "user's); at 1, calls are refused.",
+          limits_read, LB_ROUTE),
     GAUGE("sluice_target_state",
           "The breaker of a target: 0 closed, 1 half-open, 2 open, and also 2 while the target is down by its health "
           "checks.",
           target_state_read, LB_ROUTE, LB_TARGET),
-    GAUGE(
-        "sluice_target_waits_seconds",
-        "How long a target gets no calls yet: its breaker is open, it asked to wait (Retry-After), or it is down until "
-        "its next health check; 0: it gets them.",
-        target_waits_read, LB_ROUTE, LB_TARGET),
-    GAUGE("sluice_target_health", "Of targets with health checks: 1 up, 0 down (the target gets no calls).",
+    GAUGE("sluice_target_waits_seconds",
+          "For how long a target will still get no calls: its breaker is open, it asked to wait (Retry-After), or it "
+          "is down until its next health check; 0: it gets calls.",
+          target_waits_read, LB_ROUTE, LB_TARGET),
+    GAUGE("sluice_target_health", "For targets with health checks: 1 up, 0 down (the target gets no calls).",
           target_health_read, LB_ROUTE, LB_TARGET),
     GAUGE("sluice_target_in_flight", "Calls that run at a target.", target_in_flight_read, LB_ROUTE, LB_TARGET),
     GAUGE("sluice_queue_depth", "Calls of a route with a queue that wait for a place at a target.", queue_depth_read,
@@ -383,7 +381,7 @@ const struct sl_reading sl_readings[] = {
           "When the first certificate of the file expires, in seconds since 1970.", certificate_read, LB_FILE),
     COUNTER("sluice_tls_handshakes_failed_total", "TLS handshakes of clients that failed.", handshakes_read,
             LB_HANDSHAKE),
-    GAUGE("sluice_build_info", "1; the label says what runs.", build_read, LB_VERSION),
+    GAUGE("sluice_build_info", "Always 1; the label says which version runs.", build_read, LB_VERSION),
     COUNTER("process_cpu_seconds_total", "User and system CPU time.", cpu_read, LB_END),
     GAUGE("process_resident_memory_bytes", "Resident memory.", resident_read, LB_END),
     GAUGE("process_virtual_memory_bytes", "Virtual memory.", virtual_read, LB_END),

@@ -68,9 +68,9 @@ static int arguments_check(struct sl_bind *bind, const struct sl_opt *row, const
 
 static const struct sl_opt tool_opts[] = {
     { "name", SL_OPT_STR, offsetof(struct sl_mock_tool, name), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL,
-      NULL, "the function that is called, where the request offers it" },
+      NULL, "the function that is called, if the request offers it" },
     { "arguments", SL_OPT_CUSTOM, offsetof(struct sl_mock_tool, arguments), "{}", 0, 0, SL_OPT_RELOAD, NULL, NULL,
-      arguments_check, "with these arguments: a map, or the text that the model is to write" },
+      arguments_check, "the arguments of the call: a map, or the exact text of the arguments" },
     { NULL },
 };
 
@@ -102,7 +102,7 @@ static int tools_check(struct sl_bind *bind, const struct sl_opt *row, const str
 
 static const struct sl_opt error_opts[] = {
     { "status", SL_OPT_U32, offsetof(struct sl_mock_error, status), "0", 0, 599, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "answer everything with this status, 400 to 599; 0: do not" },
+      "every call is answered with this status, 400 to 599; 0: with success" },
     { "message", SL_OPT_STR, offsetof(struct sl_mock_error, message), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
       "the error's message" },
     { "type", SL_OPT_STR, offsetof(struct sl_mock_error, type), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
@@ -113,16 +113,16 @@ static const struct sl_opt error_opts[] = {
 const struct sl_opt sl_mock_opts[] = {
     { "template", SL_OPT_STR, offsetof(struct sl_mock_conf, template), "You said: {message}", 0, 0, SL_OPT_RELOAD, NULL,
       NULL, NULL,
-      "the answer; {message} is the last user message or the prompt, {model} the route's model; a text counts one "
-      "token for each four bytes begun" },
+      "the answer; {message} is the last user message or the prompt, {model} the route's model; a text counts as one "
+      "token for every four bytes, rounded up" },
     { "tools", SL_OPT_CUSTOM, offsetof(struct sl_mock_conf, tools), NULL, 0, 0, SL_OPT_RELOAD, NULL, tool_opts,
       tools_check,
-      "called instead of an answer in text, those of them that the request offers; a request that ends with a tool's "
-      "result is answered in text" },
+      "tools that the mock calls instead of an answer in text, if the request offers them; a request that ends with a "
+      "tool's result gets a text" },
     { "reasoning", SL_OPT_STR, offsetof(struct sl_mock_conf, reasoning), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "thought before each answer of a chat" },
+      "the reasoning before each answer of a chat" },
     { "refusal", SL_OPT_STR, offsetof(struct sl_mock_conf, refusal), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "refuses every chat with this text, in place of an answer" },
+      "a text with which every chat is refused" },
     { "latency", SL_OPT_USEC, offsetof(struct sl_mock_conf, latency_usec), "0s", 0, 3600 * SL_USEC_PER_SEC,
       SL_OPT_RELOAD, NULL, NULL, NULL, "waits this long before it answers" },
     { "chunk_size", SL_OPT_U32, offsetof(struct sl_mock_conf, chunk_size), "8", 1, 1000000, SL_OPT_RELOAD, NULL, NULL,
@@ -130,7 +130,7 @@ const struct sl_opt sl_mock_opts[] = {
     { "chunk_delay", SL_OPT_USEC, offsetof(struct sl_mock_conf, chunk_delay_usec), "0s", 0, 3600 * SL_USEC_PER_SEC,
       SL_OPT_RELOAD, NULL, NULL, NULL, "waits this long before each chunk of text" },
     { "dimensions", SL_OPT_U32, offsetof(struct sl_mock_conf, dimensions), "8", 1, SL_MOCK_DIMENSIONS_MAX,
-      SL_OPT_RELOAD, NULL, NULL, NULL, "numbers in an embedding, where the request does not say" },
+      SL_OPT_RELOAD, NULL, NULL, NULL, "numbers in an embedding, if the request does not set them" },
     { "error", SL_OPT_MAP, offsetof(struct sl_mock_conf, error), NULL, 0, 0, SL_OPT_RELOAD, NULL, error_opts, NULL,
       "a fixed error instead of every answer" },
     { NULL },

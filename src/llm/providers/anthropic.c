@@ -76,8 +76,8 @@ static const struct sl_opt opts[] = {
       NULL, NULL, NULL, "base URL with the version" },
     { "anthropic_max_tokens", SL_OPT_U64, offsetof(struct sl_anthropic_conf, max_tokens), "0", 0, 1000000,
       SL_OPT_RELOAD, NULL, NULL, NULL,
-      "max_tokens where a request does not say (the upstream insists on it); 0: 8192, on MLflow's paths the model's "
-      "limit; never more than that" },
+      "max_tokens for a request without it (the upstream needs it); 0: 8192, on MLflow's paths the model's limit; "
+      "never more than that limit" },
     { NULL },
 };
 

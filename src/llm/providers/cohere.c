@@ -66,7 +66,7 @@ static const struct sl_opt opts[] = {
     { "cohere_api_base", SL_OPT_URL, offsetof(struct conf, base), COHERE_BASE, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
       "base URL with the version" },
     { "cohere_input_type", SL_OPT_STR, offsetof(struct conf, cohere.input_type), "search_document", 0, 0, SL_OPT_RELOAD,
-      NULL, NULL, NULL, "what embeddings are for, where a call does not say it in input_type" },
+      NULL, NULL, NULL, "what embeddings are for, if a call has no input_type" },
     { NULL },
 };
 

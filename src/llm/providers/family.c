@@ -400,7 +400,7 @@ static const struct sl_passage_row passage[] = {
             PASS,                                                                                       \
             USAGE_COMES,                                                                                \
             .opts = OPTS(URL("host", "URL of the workspace"), DATABRICKS_TOKEN, \
-                TEXT("client_id", client_id, "a service principal's, in place of a token (OAuth)"), CLIENT_SECRET),   \
+                TEXT("client_id", client_id, "the id of a service principal, in place of a token (OAuth)"), CLIENT_SECRET),   \
             .languages = { &sl_language_openai_like, &sl_language_openai, &sl_language_openai },        \
             .prepare = databricks_prepare,                                                              \
         },                                                                                              \
@@ -575,7 +575,7 @@ const struct sl_family_row sl_openai_family[] = {
                     USAGE_ASKED,
                     .opts = OPTS(
                         BASE("litellm_api_base", NULL, SL_OPT_REQUIRED), KEY("litellm_api_key", 0),
-                        TEXT("litellm_provider", litellm_provider, "stands before the model's name, with a slash")),
+                        TEXT("litellm_provider", litellm_provider, "is put before the model's name, with a slash")),
                     .prepare = litellm_prepare } },
     { .provider = { .name = "huggingface-text-generation-inference",
                     .label = "Hugging Face Text Generation Inference",
@@ -599,7 +599,7 @@ const struct sl_family_row sl_openai_family[] = {
                         URL("model_server_url", "URL of the model server"),
                         { "model_server_api", SL_OPT_ENUM, offsetof(struct conf, server_api), "inputs", 0, 0,
                           SL_OPT_RELOAD, server_apis, NULL, NULL,
-                          "what the model takes: inputs (with params), or openai (chats as they come, streams)" }),
+                          "what the model takes: inputs (with params), or openai (chats unchanged, and streams)" }),
                     .languages = { &sl_language_scoring, &sl_language_scoring, &sl_language_scoring },
                     .prepare = serving_prepare } },
     DATABRICKS("databricks"),

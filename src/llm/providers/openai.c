@@ -325,43 +325,44 @@ static int models_target(const struct sl_target *target, struct sl_arena *arena,
 #define TEXT(name, field, help)     OPT(name, SL_OPT_STR, field, NULL, 0, NULL, NULL, help)
 #define URL(name, field, def, help) OPT(name, SL_OPT_URL, field, def, 0, NULL, NULL, help)
 
-#define OPTS(api_type)                                                                                                \
-    (const struct sl_opt[])                                                                                           \
-    {                                                                                                                 \
-        { .key = "openai_api_key",                                                                                    \
-          .type = SL_OPT_SECRET,                                                                                      \
-          .offset = offsetof(struct sl_openai_conf, key),                                                             \
-          .flags = SL_OPT_RELOAD | SL_OPT_REQUIRED,                                                                   \
-          .unless = "azure_identity",                                                                                 \
-          .help = "the credential: a literal, $NAME, or the path of a file that holds it" },                          \
-            URL("openai_api_base", base, NULL,                                                                        \
-                "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL"),               \
-            TEXT("openai_organization", organization, "sent as OpenAI-Organization"),                                 \
-            TEXT("openai_project", project, "sent as OpenAI-Project"),                                                \
-            OPT("openai_api_type", SL_OPT_CUSTOM, api, api_type, 0, NULL, api_check,                                  \
-                "openai, azure (key in the api-key header) or azuread (key is a bearer token)"),                      \
-            TEXT("openai_api_version", api_version,                                                                   \
-                 "sent as the query parameter api-version; azure and azuread need it"),                               \
-            TEXT("openai_deployment_name", deployment, "the deployment, in the path of azure and azuread"),           \
-            TEXT("azure_tenant_id", tenant,                                                                           \
-                 "azuread: the tenant in which a token is fetched; openai_api_key is then the secret of the client"), \
-            TEXT("azure_client_id", client,                                                                           \
-                 "azuread: the client whose secret openai_api_key is, or whose identity is used"),                    \
-            URL("azure_authority", authority, NULL,                                                                   \
-                "azuread: where tokens are fetched; without: " SL_ENTRA_AUTHORITY),                                   \
-            OPT("azure_identity", SL_OPT_ENUM, identity, "secret", 0, identities, NULL,                               \
-                "azuread: secret (openai_api_key), or without a key workload (the token file of a Kubernetes "        \
-                "workload, from "                                                                                     \
-                "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE) or managed (the identity of the "   \
-                "machine); "                                                                                          \
-                "the last two for routes of the configuration file only"),                                            \
-            URL("azure_metadata_url", metadata_url, NULL,                                                             \
-                "azuread: where a managed identity is asked for; without: IDENTITY_ENDPOINT, "                        \
-                "or " SL_ENTRA_METADATA_URL),                                                                         \
-            OPT("openai_api", SL_OPT_ENUM, way, "chat", 0, ways, NULL,                                                \
-                "how chats go up: chat, responses (the Responses API), or auto (responses where the model takes "     \
-                "nothing else)"),                                                                                     \
-            { NULL },                                                                                                 \
+#define OPTS(api_type)                                                                                              \
+    (const struct sl_opt[])                                                                                         \
+    {                                                                                                               \
+        { .key = "openai_api_key",                                                                                  \
+          .type = SL_OPT_SECRET,                                                                                    \
+          .offset = offsetof(struct sl_openai_conf, key),                                                           \
+          .flags = SL_OPT_RELOAD | SL_OPT_REQUIRED,                                                                 \
+          .unless = "azure_identity",                                                                               \
+          .help = "the credential: a literal, $NAME, or the path of a file that holds it" },                        \
+            URL("openai_api_base", base, NULL,                                                                      \
+                "base URL with the version; for openai " OPENAI_BASE ", for azure the resource's URL"),             \
+            TEXT("openai_organization", organization, "sent as OpenAI-Organization"),                               \
+            TEXT("openai_project", project, "sent as OpenAI-Project"),                                              \
+            OPT("openai_api_type", SL_OPT_CUSTOM, api, api_type, 0, NULL, api_check,                                \
+                "openai, azure (key in the api-key header) or azuread (key is a bearer token)"),                    \
+            TEXT("openai_api_version", api_version,                                                                 \
+                 "sent as the query parameter api-version; azure and azuread need it"),                             \
+            TEXT("openai_deployment_name", deployment, "the deployment, in the path of azure and azuread"),         \
+            TEXT("azure_tenant_id", tenant,                                                                         \
+                 "azuread: the tenant that gives the token; openai_api_key is then the client's secret"),           \
+            TEXT("azure_client_id", client,                                                                         \
+                 "azuread: the client; openai_api_key is its secret, or its identity is used"),                     \
+            URL("azure_authority", authority, NULL,                                                                 \
+                "azuread: where tokens are fetched; default: " SL_ENTRA_AUTHORITY),                                 \
+            OPT("azure_identity", SL_OPT_ENUM, identity, "secret", 0, identities, NULL,                             \
+                "azuread: secret (openai_api_key), or without a key workload (the token file of a Kubernetes "      \
+                "workload, from "                                                                                   \
+                "AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_FEDERATED_TOKEN_FILE) or managed (the identity of the " \
+                "machine); "                                                                                        \
+                "the last two for routes of the configuration file only"),                                          \
+            URL("azure_metadata_url", metadata_url, NULL,                                                           \
+                "azuread: where a managed identity is fetched; default: IDENTITY_ENDPOINT, "                        \
+                "or " SL_ENTRA_METADATA_URL),                                                                       \
+            OPT("openai_api", SL_OPT_ENUM, way, "chat", 0, ways, NULL,                                              \
+                "which API gets the chats: chat, responses (the Responses API), or auto (responses if the model "   \
+                "takes "                                                                                            \
+                "nothing else)"),                                                                                   \
+            { NULL },                                                                                               \
     }
 
 static const struct sl_str credential_headers[] = { SL_STR_INIT("authorization"), SL_STR_INIT("api-key"), { 0 } };

@@ -34,7 +34,7 @@ static const struct sl_language nothing = { .name = "retired", .read_error = sl_
 #define KEY(name)                                                                                                 \
     {                                                                                                             \
         name, SL_OPT_SECRET, offsetof(struct conf, key), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL, NULL, \
-            NULL, "the credential that MLflow asks for; it is sent nowhere"                                       \
+            NULL, "the credential that MLflow requires; it is sent nowhere"                                       \
     }
 #define RETIRED                                                                                                      \
     .caps = SL_CAP_CHAT | SL_CAP_COMPLETIONS | SL_CAP_EMBEDDINGS | SL_CAP_STREAM,                                    \
@@ -44,7 +44,7 @@ static const struct sl_language nothing = { .name = "retired", .read_error = sl_
 static const struct sl_opt mosaicml_opts[] = {
     KEY("mosaicml_api_key"),
     { "mosaicml_api_base", SL_OPT_URL, offsetof(struct conf, base), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "as in MLflow; it is not asked" },
+      "as in MLflow; it is not used" },
     { NULL },
 };
 

@@ -188,10 +188,10 @@ static const struct sl_opt opts[] = {
     { "aws_config", SL_OPT_MAP, offsetof(struct conf, aws), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL,
       sl_aws_opts, NULL, "whose keys sign, and where" },
     { "sagemaker_api", SL_OPT_ENUM, offsetof(struct conf, api), "openai", 0, 0, SL_OPT_RELOAD, apis, NULL, NULL,
-      "what the container takes: openai, tgi (texts by inputs and parameters), inputs (MLflow's, with params)" },
-    TEXT("sagemaker_inference_component", component, "the component of the endpoint that is asked"),
-    TEXT("sagemaker_target_model", model, "the model of an endpoint of many"),
-    TEXT("sagemaker_target_variant", variant, "the production variant that is asked"),
+      "what the container takes: openai, tgi (texts with inputs and parameters), inputs (MLflow's form, with params)" },
+    TEXT("sagemaker_inference_component", component, "the inference component of the endpoint that is called"),
+    TEXT("sagemaker_target_model", model, "the model, if the endpoint has several"),
+    TEXT("sagemaker_target_variant", variant, "the production variant that is called"),
     { NULL },
 };
 

@@ -179,17 +179,17 @@ static const struct sl_opt opts[] = {
     { "vertex_project", SL_OPT_STR, offsetof(struct conf, project), NULL, 0, 0, SL_OPT_RELOAD | SL_OPT_REQUIRED, NULL,
       NULL, NULL, "the project that pays" },
     { "vertex_location", SL_OPT_STR, offsetof(struct conf, location), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "a region, us, eu or global; without: global, for models of others us-central1" },
+      "a region, us, eu or global; default: global, and us-central1 for models of other vendors" },
     { "vertex_credentials", SL_OPT_SECRET, offsetof(struct conf, credentials), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL,
       NULL,
-      "the JSON of a service account's key or of a user's credentials, or the path of its file; without: the metadata "
-      "server of this machine, for routes of the file" },
+      "the JSON of a service account's key or of a user's credentials, or the path of its file; default: the metadata "
+      "server of this machine, for routes of the file only" },
     { "vertex_api_base", SL_OPT_URL, offsetof(struct conf, base), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "base URL with the version; without: the location's" },
+      "base URL with the version; default: the location's" },
     { "token_uri", SL_OPT_URL, offsetof(struct conf, token_uri), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "where tokens are asked for; without: what the credentials say, else " SL_GCP_TOKEN_URI },
+      "where tokens are fetched; default: what the credentials say, else " SL_GCP_TOKEN_URI },
     { "metadata_url", SL_OPT_URL, offsetof(struct conf, metadata_url), NULL, 0, 0, SL_OPT_RELOAD, NULL, NULL, NULL,
-      "the metadata server; without: " SL_GCP_METADATA_URL },
+      "the metadata server; default: " SL_GCP_METADATA_URL },
     { NULL },
 };
 

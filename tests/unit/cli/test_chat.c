@@ -86,7 +86,7 @@ static void lines_are_turns(void **state)
         { "chat chat", "/etc/passwd is a path\n", ASKED(USER("/etc/passwd is a path")), "Hello.", 0 },
         { "chat chat", "/\n", ASKED(USER("/")), "Hello.", 0 },
         { "chat chat", "/hlep\nhi\n", "", "there is no /hlep here, did you mean /help?", CLI_USAGE },
-        { "chat chat", "/something\n", "", "there is no /something here: /help tells", CLI_USAGE },
+        { "chat chat", "/something\n", "", "there is no /something here: /help lists", CLI_USAGE },
         { "chat chat", "", "", "", 0 },
         { "chat busy", "hi\nmore\n", "POST /gateway/busy/invocations", "the gateway's budget is used up: spent (429)",
           CLI_LIMITED },
@@ -180,7 +180,7 @@ static void a_person_talks(void **state)
     assert_non_null(mkdtemp(folder));
     assert_int_equal(chdir(folder), 0);
     screen_start("chat chat");
-    screen_shows("talking to chat: /help tells");
+    screen_shows("talking to chat: /help lists");
     screen_shows(PASTES);
     screen_type("hi\r");
     screen_shows("Hello.");

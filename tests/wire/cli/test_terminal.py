@@ -220,7 +220,7 @@ def test_chat_is_helped(sluice, screen):
     s.shows("(404)")
     s.prompts("$")
     s.type(f"{BIN} chat chat", "Enter")
-    s.shows("/help tells what there is")
+    s.shows("/help lists the commands")
     s.prompts()
     s.type("/hlep", "Enter")
     s.shows("did you mean /help?")
